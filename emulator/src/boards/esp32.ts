@@ -1,0 +1,55 @@
+import type { BoardKind } from "./kind.ts";
+
+/**
+ * Moddable's lwIP settings for the ESP32: build/devices/esp32/xsProj-esp32/sdkconfig.defaults
+ * @ 48ee02d. What is not there has ESP-IDF's default (components/lwip/Kconfig, v6.0).
+ */
+const MODDABLE_SDKCONFIG: Readonly<Record<string, number>> = {
+  LWIP_MAX_ACTIVE_TCP: 8,
+  LWIP_MAX_LISTENING_TCP: 4,
+  LWIP_TCP_MSS: 1436,
+  LWIP_TCP_SND_BUF_DEFAULT: 8192,
+  LWIP_TCP_WND_DEFAULT: 8192,
+  LWIP_TCP_FIN_WAIT_TIMEOUT: 20_000, // IDF
+};
+
+/** Length of the event queue where the manifest sets none (xs/platforms/esp/xsHost.c). */
+const EVENT_QUEUE_LENGTH = 10;
+
+/** What a firmware changes of its board: the texts of its two files. */
+export interface FirmwareSettings {
+  /** `sdkconfig.defaults`: lines of NAME=value. */
+  readonly sdkconfig?: string;
+  /** `manifest.json`. */
+  readonly manifest?: string;
+}
+
+/** A DOIT DevKit V1 (ESP32-WROOM-32) that runs a firmware with these settings. */
+export function esp32({ sdkconfig = "", manifest = "{}" }: FirmwareSettings = {}): BoardKind {
+  const set: Record<string, number> = { ...MODDABLE_SDKCONFIG };
+  for (const [, name, value] of sdkconfig.matchAll(/^CONFIG_(\w+)=(\d+)$/gm))
+    set[name] = Number(value);
+  return {
+    name: "esp32",
+    connectionsMax: set.LWIP_MAX_ACTIVE_TCP,
+    listenersMax: set.LWIP_MAX_LISTENING_TCP,
+    sendBufferBytes: set.LWIP_TCP_SND_BUF_DEFAULT,
+    receiveWindowBytes: set.LWIP_TCP_WND_DEFAULT,
+    segmentBytes: set.LWIP_TCP_MSS,
+    finWaitTimeoutMs: set.LWIP_TCP_FIN_WAIT_TIMEOUT,
+    eventQueueLength: queueLength(JSON.parse(manifest)),
+    joinMs: 800, // about what a DevKit takes from reset to an address by DHCP; to be measured
+    rssi: -54,
+  };
+}
+
+function queueLength(manifest: {
+  defines?: { task?: { queueLength?: number } };
+  platforms?: { esp32?: { defines?: { task?: { queueLength?: number } } } };
+}): number {
+  return (
+    manifest.platforms?.esp32?.defines?.task?.queueLength ??
+    manifest.defines?.task?.queueLength ??
+    EVENT_QUEUE_LENGTH
+  );
+}

@@ -1,0 +1,17 @@
+import type { BoardKind } from "./kind.ts";
+
+/** A board without a chip's limits, to measure how fast the code is and not how small the board. */
+export function unlimited(): BoardKind {
+  return {
+    name: "unlimited",
+    connectionsMax: 4096,
+    listenersMax: 64,
+    sendBufferBytes: 256 * 1024,
+    receiveWindowBytes: 256 * 1024,
+    segmentBytes: 65_535,
+    finWaitTimeoutMs: 5_000,
+    eventQueueLength: 65_536,
+    joinMs: 0,
+    rssi: 0,
+  };
+}

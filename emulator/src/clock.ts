@@ -1,0 +1,138 @@
+import { performance } from "node:perf_hooks";
+
+/** Takes a task back before it runs; afterwards it does nothing. */
+export type Cancel = () => void;
+
+/** Time as the emulator asks for it: real, or moved by a test. */
+export interface Clock {
+  /** Milliseconds since the clock was made; never goes back. */
+  now(): number;
+  /** Runs `task` once, `ms` milliseconds from now; 0 is "as soon as the current one has ended". */
+  after(ms: number, task: () => void): Cancel;
+}
+
+/** The computer's time. */
+export class RealClock implements Clock {
+  #start = performance.now();
+
+  now(): number {
+    return performance.now() - this.#start;
+  }
+
+  after(ms: number, task: () => void): Cancel {
+    if (ms <= 0) {
+      const immediate = setImmediate(task);
+      return () => clearImmediate(immediate);
+    }
+    const timeout = setTimeout(task, ms);
+    return () => clearTimeout(timeout);
+  }
+}
+
+interface Alarm {
+  readonly at: number;
+  readonly order: number;
+  task: (() => void) | undefined;
+}
+
+/**
+ * Time that stands still until it is told to move, and then jumps from alarm to alarm. Alarms of
+ * one instant ring in the order in which they were set.
+ */
+export class VirtualClock implements Clock {
+  #now = 0;
+  #order = 0;
+  /** A binary heap, the earliest first. Cancelled alarms stay until their time comes. */
+  #heap: Alarm[] = [];
+  #pending = 0;
+
+  now(): number {
+    return this.#now;
+  }
+
+  /** Alarms that are set and have not rung. */
+  get pending(): number {
+    return this.#pending;
+  }
+
+  after(ms: number, task: () => void): Cancel {
+    const alarm: Alarm = { at: this.#now + Math.max(0, ms), order: this.#order++, task };
+    this.#pending++;
+    this.#push(alarm);
+    return () => {
+      if (alarm.task === undefined) return;
+      alarm.task = undefined;
+      this.#pending--;
+    };
+  }
+
+  /**
+   * Rings alarms in order until `until` holds, none is left before `ms` from now, or none is left at
+   * all. Between alarms Node's own queues run empty, so that streams catch up. Returns whether
+   * `until` came to hold; without it, whether no alarm is left.
+   */
+  async run({
+    until,
+    ms = Infinity,
+  }: {
+    until?: () => boolean;
+    ms?: number;
+  } = {}): Promise<boolean> {
+    const end = this.#now + ms;
+    await settled();
+    while (!until?.()) {
+      const alarm = this.#heap[0];
+      if (alarm === undefined || alarm.at > end) {
+        if (Number.isFinite(end)) this.#now = end;
+        return until === undefined && this.#pending === 0;
+      }
+      this.#pop();
+      if (alarm.task === undefined) continue;
+      const { task } = alarm;
+      alarm.task = undefined;
+      this.#pending--;
+      this.#now = alarm.at;
+      task();
+      await settled();
+    }
+    return true;
+  }
+
+  #push(alarm: Alarm): void {
+    const heap = this.#heap;
+    let child = heap.length;
+    heap.push(alarm);
+    while (child > 0) {
+      const parent = (child - 1) >> 1;
+      if (!before(heap[child], heap[parent])) return;
+      [heap[child], heap[parent]] = [heap[parent], heap[child]];
+      child = parent;
+    }
+  }
+
+  #pop(): void {
+    const heap = this.#heap;
+    const last = heap.pop()!;
+    if (heap.length === 0) return;
+    heap[0] = last;
+    let parent = 0;
+    for (;;) {
+      let least = parent;
+      for (const child of [2 * parent + 1, 2 * parent + 2]) {
+        if (child < heap.length && before(heap[child], heap[least])) least = child;
+      }
+      if (least === parent) return;
+      [heap[parent], heap[least]] = [heap[least], heap[parent]];
+      parent = least;
+    }
+  }
+}
+
+function before(a: Alarm, b: Alarm): boolean {
+  return a.at < b.at || (a.at === b.at && a.order < b.order);
+}
+
+/** Resolves when Node's queues of ticks and promise jobs are empty. */
+function settled(): Promise<void> {
+  return new Promise(resolve => setImmediate(resolve));
+}

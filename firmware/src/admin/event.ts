@@ -1,0 +1,85 @@
+import type { Ending } from "../session.ts";
+
+/** I: worth knowing, W: worth a look, E: a bug or a dead end. ESP-IDF's letters. */
+export type Level = "I" | "W" | "E";
+
+/** Everything worth reporting. The first word of a line is `on`, the second `what`. */
+export type Event =
+  | { level: "I"; on: "boot"; version: string; reset?: string; heap?: number }
+  | { level: "I"; on: "net"; ip: string; rssi?: number }
+  | { level: "I"; on: "net"; what: "joining"; ssid: string }
+  | { level: "W"; on: "net"; what: "lost" | "failed"; retryMs: number }
+  | {
+      level: "I";
+      on: "proxy";
+      what: "ready";
+      ports: string;
+      backends: number;
+      sessionsMax: number;
+      queueMax: number;
+    }
+  | { level: "I"; on: "proxy"; what: "stopped" }
+  | { level: "W"; on: "proxy"; what: "dud"; error: string }
+  | { level: "E"; on: "proxy" | "session"; what: "exception"; id?: number; error: string }
+  | {
+      level: "W";
+      on: "backend";
+      what: "connect";
+      name: string;
+      id: number;
+      why: "refused" | "timeout";
+    }
+  | {
+      level: "I" | "W";
+      on: "session";
+      what: "end";
+      id: number;
+      client: string;
+      backend?: string;
+      status?: number;
+      in: number;
+      out: number;
+      ms: number;
+      why: Ending;
+    };
+
+/** Takes an event to wherever events go. */
+export type Report = (event: Event) => void;
+
+/** One log line as read back. Values are text, as they stand in the line. */
+export interface LogLine {
+  level: Level;
+  /** Milliseconds since boot. */
+  ms: number;
+  on: string;
+  what?: string;
+  values: Record<string, string>;
+}
+
+/** `I (12345) session: end id=17 why=keyword`: for people, and for `parseLine`. */
+export function formatLine(ms: number, { level, on, ...rest }: Event): string {
+  let line = `${level} (${Math.floor(ms)}) ${on}:`;
+  if ("what" in rest) line += ` ${rest.what}`;
+  for (const [key, value] of Object.entries(rest)) {
+    if (key !== "what" && value !== undefined) line += ` ${key}=${quoted(String(value))}`;
+  }
+  return line;
+}
+
+/** What `formatLine` wrote; `undefined` for anything else that a serial line may hold. */
+export function parseLine(line: string): LogLine | undefined {
+  const head = /^([IWE]) \((\d+)\) ([a-z]+):(?: ([a-z-]+)(?![^ ]))?/.exec(line);
+  if (!head) return undefined;
+  const values: Record<string, string> = {};
+  for (const [, key, text] of line
+    .slice(head[0].length)
+    .matchAll(/ ([\w-]+)=("(?:[^"\\]|\\.)*"|\S*)/g)) {
+    values[key] = text.startsWith('"') ? JSON.parse(text) : text;
+  }
+  return { level: head[1] as Level, ms: Number(head[2]), on: head[3], what: head[4], values };
+}
+
+/** Values with blanks or quotes stand in JSON's quotes. */
+function quoted(value: string): string {
+  return /^[^\s"]+$/.test(value) ? value : JSON.stringify(value);
+}

@@ -1,0 +1,31 @@
+import type { Strategy } from "../balancer/strategy.ts";
+import { Backend, type BackendAddress } from "./backend.ts";
+
+/** Backends that a pool may hold: a session remembers those it tried in the bits of one integer. */
+export const BACKENDS_MAX = 32;
+
+/** All backends, and who is next. */
+export class Pool {
+  readonly backends: readonly Backend[];
+  #strategy: Strategy;
+  /** Filled anew by each pick, so that a pick allocates nothing. */
+  #candidates: Backend[] = [];
+
+  constructor(addresses: readonly BackendAddress[], strategy: Strategy) {
+    this.backends = addresses.map((address, index) => new Backend(index, address));
+    this.#strategy = strategy;
+  }
+
+  /**
+   * The next backend for a session, never one whose bit is set in `tried`; `undefined` when none is
+   * left.
+   */
+  pick(tried: number): Backend | undefined {
+    const candidates = this.#candidates;
+    candidates.length = 0;
+    for (const backend of this.backends) {
+      if ((tried & (1 << backend.index)) === 0) candidates.push(backend);
+    }
+    return this.#strategy.pick(candidates);
+  }
+}

@@ -1,0 +1,77 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { readConfig } from "./config.ts";
+
+const backends = [{ address: "192.168.1.10", port: 8080 }];
+
+function complaints(document: unknown): string[] {
+  const outcome = readConfig(document);
+  return "complaints" in outcome ? outcome.complaints : [];
+}
+
+describe("configuration", () => {
+  test("the one that ships is good", () => {
+    const shipped = readFileSync(new URL("../gateway.json", import.meta.url), "utf8");
+    expect(complaints(JSON.parse(shipped))).toEqual([]);
+  });
+
+  test("what is not given has its default", () => {
+    expect(readConfig({ backends })).toEqual({
+      config: {
+        listeners: [{ port: 80 }],
+        backends: [{ name: "a", address: "192.168.1.10", port: 8080 }],
+        balance: "round-robin",
+        inspect: [{ keyword: "END", from: "client", match: "anywhere", action: "close" }],
+        connectTimeoutMs: 3000,
+        idleTimeoutMs: 30_000,
+        tunnelTimeoutMs: 600_000,
+        queueTimeoutMs: 3000,
+        queueMax: 4,
+        sessionsMax: undefined,
+      },
+    });
+  });
+
+  test("all complaints come at once, each with the key, the value and what would do", () => {
+    const document = {
+      backends: [
+        { address: "192.168.1.300", port: 8080 },
+        { address: "10.0.0.1", port: "8081" },
+      ],
+      balance: "round-robbin",
+      conectTimeoutMs: 5000,
+      idleTimeoutMs: 7,
+      inspect: [{ keyword: "Größe", from: "clients" }],
+    };
+    expect(complaints(document)).toEqual([
+      'conectTimeoutMs: no such key; did you mean "connectTimeoutMs"?',
+      'backends[0].address: is "192.168.1.300"; wanted an IPv4 address such as 192.168.1.10',
+      'backends[1].port: is "8081"; wanted a whole number from 1 to 65535',
+      'balance: is "round-robbin"; wanted "round-robin"; did you mean "round-robin"?',
+      'inspect[0].keyword: is "Größe"; wanted 1 to 64 printable ASCII characters',
+      'inspect[0].from: is "clients"; wanted "client", "backend", "both"; did you mean "client"?',
+      "idleTimeoutMs: is 7; wanted a whole number from 100 to 86400000",
+    ]);
+  });
+
+  test.each([
+    [[], "configuration: is []; wanted an object, { … }"],
+    [null, "configuration: is null; wanted an object, { … }"],
+    [{}, "backends: missing; wanted a list of 1 to 32"],
+    [{ backends: [] }, "backends: is []; wanted a list of 1 to 32"],
+    [{ backends: [3] }, "backends[0]: is 3; wanted an object, { … }"],
+    [
+      { backends: [...backends, { ...backends[0], name: "a" }] },
+      "backends: a is there twice; each one once would do",
+    ],
+    [
+      {
+        backends,
+        inspect: [{ keyword: "a".repeat(64) }, { keyword: "b".repeat(64) }, { keyword: "c" }],
+      },
+      "inspect: the keywords are 129 characters long in all; 128 at most would do",
+    ],
+  ])("%j is refused", (document, complaint) => {
+    expect(complaints(document)).toEqual([complaint]);
+  });
+});

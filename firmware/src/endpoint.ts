@@ -1,0 +1,122 @@
+import type { Platform, TCPSocket } from "./platform.ts";
+
+/** What a session hears of its endpoints. Nothing else ever calls it. */
+export interface EndpointOwner {
+  /** Bytes arrived, or there is room again. */
+  moved(endpoint: Endpoint): void;
+  /** The peer is gone and every byte it sent has been read. */
+  lost(endpoint: Endpoint): void;
+  /** A bug threw inside one of the two above. */
+  failed(error: unknown): void;
+}
+
+/**
+ * One socket of a session and the counts it last announced: `readable` bytes wait, `writable` bytes
+ * will be taken without a throw.
+ *
+ * The chip announces received bytes once, not again while they wait, so the count is remembered
+ * here until somebody comes to collect them.
+ *
+ * Invariant: an exception never leaves a socket's callback; on the chip that would be a reboot.
+ */
+export class Endpoint {
+  readable = 0;
+  writable = 0;
+  /** The connection stands. */
+  connected = false;
+  /** Writing has failed: the peer hung up, though bytes from it may still wait here. */
+  deaf = false;
+  closed = false;
+  /** Room of an empty send buffer: when all of it is back, the peer has acknowledged everything. */
+  #capacity = 0;
+  #socket: TCPSocket;
+
+  /** Throws what the socket's constructor throws: "no network", "no socket", "invalid from", … */
+  constructor(
+    { TCP }: Pick<Platform, "TCP">,
+    peer: { from: TCPSocket } | { address: string; port: number },
+    owner: EndpointOwner,
+  ) {
+    const callbacks = {
+      // Without it every small piece would wait for the peer's delayed acknowledgement.
+      nodelay: true,
+      onReadable: (bytes: number) => {
+        if (this.closed) return;
+        this.readable = bytes;
+        this.#tell(owner, true);
+      },
+      onWritable: (bytes: number) => {
+        if (this.closed) return;
+        this.connected = true;
+        if (bytes > this.#capacity) this.#capacity = bytes;
+        if (!this.deaf) this.writable = bytes;
+        this.#tell(owner, true);
+      },
+      onError: () => {
+        if (this.closed) return;
+        this.deaf = true;
+        this.writable = 0;
+        this.#tell(owner, false);
+      },
+    };
+    this.#socket =
+      "from" in peer
+        ? new TCP({ ...callbacks, from: peer.from })
+        : new TCP({ ...callbacks, address: peer.address, port: peer.port });
+  }
+
+  /** Everything written has been acknowledged, or nobody is left to acknowledge it. */
+  get flushed(): boolean {
+    return this.deaf || this.writable >= this.#capacity;
+  }
+
+  /** `address:port` of the peer. Ask right after accepting: the chip may forget it after a reset. */
+  peer(): string {
+    return `${this.#socket.remoteAddress}:${this.#socket.remotePort}`;
+  }
+
+  /** Fills `view`, which must not be longer than `readable`. */
+  read(view: Uint8Array): void {
+    this.#socket.read(view);
+    this.readable -= view.byteLength;
+  }
+
+  /** Passes `view` on; it must not be longer than `writable`. */
+  write(view: Uint8Array): void {
+    try {
+      if (this.#socket.write(view) !== undefined) {
+        this.writable -= view.byteLength;
+        return;
+      }
+    } catch {
+      // Room was announced, so one cause is left: the peer has hung up, and the chip keeps that to
+      // itself while bytes from there wait unread. Writing is how we find out.
+    }
+    this.deaf = true;
+    this.writable = 0;
+  }
+
+  /** Reads what waits and forgets it: closing over unread bytes would reset the connection. */
+  discard(scratch: Uint8Array): void {
+    while (this.readable > 0) {
+      this.read(this.readable < scratch.byteLength ? scratch.subarray(0, this.readable) : scratch);
+    }
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.readable = 0;
+    this.writable = 0;
+    this.#socket.close();
+  }
+
+  #tell(owner: EndpointOwner, moved: boolean): void {
+    try {
+      if (moved) owner.moved(this);
+      else owner.lost(this);
+    } catch (error) {
+      owner.failed(error);
+    }
+  }
+}

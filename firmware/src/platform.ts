@@ -1,0 +1,78 @@
+/**
+ * What the proxy asks of a machine: sockets, time, and somewhere to write. Types only; nothing here
+ * survives compilation.
+ *
+ * The socket types are those of ECMA-419 (`embedded:io/socket/tcp`, `…/listener`), cut down to what
+ * the proxy uses and completed where the published typings are silent: `write` returns the room
+ * left, `read` returns the count, a listener can be closed.
+ */
+
+/** A socket that somebody may read, write and close. */
+export interface TCPSocket {
+  /** Fills `view` completely; asking for more than was announced throws. */
+  read(view: Uint8Array): number | undefined;
+  /**
+   * Takes all of `view` or throws ("would block", "not ready"). Returns the room left in the send
+   * buffer; `undefined` means that the connection is dead.
+   */
+  write(view: Uint8Array): number | undefined;
+  close(): void;
+  readonly remoteAddress?: string | undefined;
+  readonly remotePort?: number | undefined;
+}
+
+export interface TCPCallbacks {
+  /** `bytes` wait unread in all. Not repeated while they wait. */
+  onReadable(bytes: number): void;
+  /** `bytes` is the room in the send buffer. The first call says that the connection is there. */
+  onWritable(bytes: number): void;
+  /** The peer hung up, reset, or never answered. May come twice. */
+  onError(): void;
+}
+
+export interface TCPConstructor {
+  new (options: TCPCallbacks & { address: string; port: number; nodelay?: boolean }): TCPSocket;
+  new (options: TCPCallbacks & { from: TCPSocket; nodelay?: boolean }): TCPSocket;
+}
+
+export interface ListenerSocket {
+  /** The next accepted connection. Call it once per connection announced, never more. */
+  read(): TCPSocket | undefined;
+  close(): void;
+  readonly port: number;
+}
+
+export interface ListenerConstructor {
+  new (options: { port: number; onReadable(connections: number): void }): ListenerSocket;
+}
+
+/** Takes a task back before it runs; afterwards it does nothing. */
+export type Cancel = () => void;
+
+export interface Clock {
+  /** Milliseconds since boot; never goes back. */
+  now(): number;
+  /** Runs `task` once, `ms` milliseconds from now. */
+  after(ms: number, task: () => void): Cancel;
+}
+
+/** The way to the network: Wi-Fi on the chip. */
+export interface Link {
+  /** Our IP address; `undefined` while there is no network. */
+  readonly address: string | undefined;
+  /** Strength of the signal in dBm, where there is a radio. */
+  readonly rssi: number | undefined;
+  /** Calls `changed` whenever the address comes, goes or changes. One watcher. */
+  watch(changed: () => void): void;
+}
+
+export interface Platform {
+  readonly TCP: TCPConstructor;
+  readonly Listener: ListenerConstructor;
+  readonly clock: Clock;
+  readonly link: Link;
+  /** TCP connections that this machine carries at once (lwIP: `LWIP_MAX_ACTIVE_TCP`). */
+  readonly connectionsMax: number;
+  /** Writes one line to the serial console. */
+  log(line: string): void;
+}
