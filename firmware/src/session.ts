@@ -132,10 +132,15 @@ export class Session implements EndpointOwner {
     this.#end();
   }
 
-  /** Ends at once whatever is going on. */
+  /** Delivers what has arrived and ends; whoever is not yet served is let go. */
   stop(): void {
-    this.#why = "stopped";
-    this.#end();
+    if (this.state === "streaming") {
+      this.#owed = this.#backendSide!.readable;
+      this.#guarded(() => this.#finish("stopped"))();
+    } else if (this.state !== "finishing") {
+      this.#why = "stopped";
+      this.#end();
+    }
   }
 
   moved(endpoint: Endpoint): void {

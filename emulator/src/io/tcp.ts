@@ -4,7 +4,7 @@ import type { Stack } from "./stack.ts";
 export interface TCPOptions {
   address?: string;
   port?: number;
-  from?: TCP;
+  from?: unknown;
   nodelay?: boolean;
   format?: string;
   target?: unknown;
@@ -20,7 +20,8 @@ export interface TCP {
   readonly remoteAddress: string;
   readonly remotePort: number;
   format: string;
-  read(into?: number | ArrayBuffer | Uint8Array): ArrayBuffer | number | undefined;
+  read(into: ArrayBuffer | Uint8Array): number | undefined;
+  read(count?: number): ArrayBuffer | undefined;
   write(bytes: ArrayBuffer | Uint8Array): number | undefined;
   close(): void;
 }
@@ -142,6 +143,8 @@ export function defineTCP(stack: Stack): TCPFamily {
       if (format !== "buffer") throw new Error(`not emulated: format "${format}"`);
     }
 
+    read(into: ArrayBuffer | Uint8Array): number | undefined;
+    read(count?: number): ArrayBuffer | undefined;
     read(into?: number | ArrayBuffer | Uint8Array): ArrayBuffer | number | undefined {
       this.#open();
       if (this.#unread === 0) return undefined;
