@@ -9,6 +9,8 @@ export type Event =
   | { level: "I"; on: "net"; ip: string; rssi?: number }
   | { level: "I"; on: "net"; what: "joining"; ssid: string }
   | { level: "W"; on: "net"; what: "lost" | "failed"; retryMs: number }
+  | { level: "E"; on: "net"; what: "no-ssid"; error: string }
+  | { level: "E"; on: "config"; what: "refused"; error: string }
   | {
       level: "I";
       on: "proxy";

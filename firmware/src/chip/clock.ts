@@ -1,0 +1,91 @@
+import Time from "time";
+import Timer from "timer";
+import type { Cancel, Clock } from "../platform.ts";
+
+/** Interval given to the SDK's timer while no alarm is set: it is suspended at once. */
+const NEVER_MS = 60_000;
+
+interface Alarm {
+  at: number;
+  task: (() => void) | undefined;
+  next: Alarm | undefined;
+}
+
+/**
+ * Time on the chip: one SDK timer for all alarms, which wait in a list, the earliest first. A timer
+ * of its own for each socket would cost a block of memory and a place in a list that the SDK walks
+ * at every turn.
+ */
+export class ChipClock implements Clock {
+  #startTicks = Time.ticks;
+  #earlierMs = 0;
+  #first: Alarm | undefined;
+  #onError: (error: unknown) => void;
+  // Created with a repeat, because a timer without one is destroyed when it fires.
+  #timer = Timer.set(() => this.#ring(), NEVER_MS, NEVER_MS);
+
+  constructor(onError: (error: unknown) => void) {
+    this.#onError = onError;
+    Timer.schedule(this.#timer);
+  }
+
+  now(): number {
+    // The SDK's ticks are 32 bits wide and come round after 24 days; what has passed is added up.
+    const ticks = Time.ticks;
+    this.#earlierMs += Time.delta(this.#startTicks, ticks);
+    this.#startTicks = ticks;
+    return this.#earlierMs;
+  }
+
+  after(ms: number, task: () => void): Cancel {
+    const alarm: Alarm = { at: this.now() + ms, task, next: undefined };
+    if (this.#first === undefined || alarm.at < this.#first.at) {
+      alarm.next = this.#first;
+      this.#first = alarm;
+      this.#schedule();
+    } else {
+      let before = this.#first;
+      while (before.next !== undefined && before.next.at <= alarm.at) before = before.next;
+      alarm.next = before.next;
+      before.next = alarm;
+    }
+    return () => this.#cancel(alarm);
+  }
+
+  #cancel(alarm: Alarm): void {
+    if (alarm.task === undefined) return;
+    alarm.task = undefined;
+    if (this.#first === alarm) {
+      this.#first = alarm.next;
+      this.#schedule();
+      return;
+    }
+    let before = this.#first;
+    while (before !== undefined && before.next !== alarm) before = before.next;
+    if (before !== undefined) before.next = alarm.next;
+  }
+
+  #ring(): void {
+    const now = this.now();
+    while (this.#first !== undefined && this.#first.at <= now) {
+      const { task } = this.#first;
+      this.#first.task = undefined;
+      this.#first = this.#first.next;
+      try {
+        task?.();
+      } catch (error) {
+        this.#onError(error); // leaving this callback, it would reboot the chip
+      }
+    }
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#first === undefined) {
+      Timer.schedule(this.#timer);
+      return;
+    }
+    const ms = Math.max(1, Math.ceil(this.#first.at - this.now()));
+    Timer.schedule(this.#timer, ms, NEVER_MS);
+  }
+}

@@ -1,0 +1,127 @@
+import WiFi from "embedded:network/interface/wifi";
+import { disablePowerSave } from "chip/vitals";
+import Preference from "preference";
+import type { Report } from "../../admin/event.ts";
+import type { Cancel, Clock, Link } from "../../platform.ts";
+import type { Credentials, OpenLink } from "../open-link.ts";
+
+/** Pauses between attempts to join: doubled each time, up to the longest, for ever. */
+const RETRY_MS_MIN = 1_000;
+const RETRY_MS_MAX = 30_000;
+
+/** An attempt that has no address by then is given up: a DHCP server may never answer. */
+const JOIN_TIMEOUT_MS = 20_000;
+
+/** States of the SDK's `connection`: associated and addressed, and the ones that are neither. */
+const CONNECTION_READY = 500;
+const CONNECTION_NONE = 200;
+
+/** Where credentials are kept in flash; names of NVS have 15 characters at most. */
+const DOMAIN = "wifi";
+
+/**
+ * The Wi-Fi as a station: joins, and joins again for ever, without ever blocking. The SDK does
+ * neither by itself, and tells no reason: a wrong password looks like any other disconnect.
+ */
+class WifiLink implements Link {
+  #clock: Clock;
+  #report: Report;
+  #credentials: Credentials;
+  #wifi: WiFi;
+  #address: string | undefined;
+  #retryMs = RETRY_MS_MIN;
+  #alarm: Cancel | undefined;
+  #changed: (() => void) | undefined;
+
+  constructor(clock: Clock, report: Report, credentials: Credentials) {
+    this.#clock = clock;
+    this.#report = report;
+    this.#credentials = credentials;
+    this.#wifi = new WiFi({ onChanged: () => this.#update() });
+    this.#join();
+  }
+
+  get address(): string | undefined {
+    return this.#address;
+  }
+
+  get rssi(): number | undefined {
+    return this.#wifi.RSSI;
+  }
+
+  watch(changed: () => void): void {
+    this.#changed = changed;
+  }
+
+  #join(): void {
+    const { ssid, password } = this.#credentials;
+    this.#report({ level: "I", on: "net", what: "joining", ssid });
+    try {
+      this.#wifi.connect(password === "" ? { SSID: ssid } : { SSID: ssid, password });
+      this.#after(JOIN_TIMEOUT_MS, () => this.#failed());
+    } catch {
+      this.#failed(); // the driver says no more than "connect failed"
+    }
+  }
+
+  #update(): void {
+    const { connection, address } = this.#wifi;
+    if (connection >= CONNECTION_READY && address !== undefined) {
+      this.#alarm?.();
+      this.#retryMs = RETRY_MS_MIN;
+      if (address === this.#address) return;
+      disablePowerSave();
+      remember(this.#credentials);
+      this.#address = address;
+      this.#changed?.();
+    } else if (connection <= CONNECTION_NONE) {
+      this.#failed();
+    }
+  }
+
+  #failed(): void {
+    const lost = this.#address !== undefined;
+    this.#address = undefined;
+    const retryMs = this.#retryMs;
+    this.#retryMs = Math.min(2 * retryMs, RETRY_MS_MAX);
+    this.#report({ level: "W", on: "net", what: lost ? "lost" : "failed", retryMs });
+    this.#after(retryMs, () => {
+      // An attempt that hangs must be ended first; its own disconnect is not another failure.
+      this.#wifi.disconnect();
+      this.#after(RETRY_MS_MIN, () => this.#join());
+    });
+    if (lost) this.#changed?.();
+  }
+
+  #after(ms: number, task: () => void): void {
+    this.#alarm?.();
+    this.#alarm = this.#clock.after(ms, task);
+  }
+}
+
+/** The way to the network. Credentials come from the build, else from the last build that had any. */
+export const openLink: OpenLink = (clock, report, given) => {
+  const credentials = given.ssid === "" ? remembered() : given;
+  if (credentials !== undefined) return new WifiLink(clock, report, credentials);
+  report({
+    level: "E",
+    on: "net",
+    what: "no-ssid",
+    error: "no Wi-Fi is known; deploy with ssid=NAME password=PASSWORD",
+  });
+  return { address: undefined, rssi: undefined, watch() {} };
+};
+
+function remembered(): Credentials | undefined {
+  const ssid = Preference.get(DOMAIN, "ssid");
+  const password = Preference.get(DOMAIN, "password");
+  return typeof ssid === "string" ? { ssid, password: String(password ?? "") } : undefined;
+}
+
+/** Flash wears: it is written only when something is new. */
+function remember(credentials: Credentials): void {
+  const known = remembered();
+  if (known?.ssid === credentials.ssid && known.password === credentials.password) return;
+  Preference.set(DOMAIN, "ssid", credentials.ssid);
+  Preference.set(DOMAIN, "password", credentials.password);
+}

@@ -1,0 +1,21 @@
+// Modules that the SDK's build makes, or that the published typings lack. Only for checking without
+// an SDK; its own build brings its own.
+
+declare module "mc/ffi" {
+  export default class FFI {
+    esp_get_free_heap_size(): number;
+    esp_reset_reason(): number;
+    esp_wifi_set_ps(mode: number): number;
+  }
+}
+
+declare module "embedded:network/interface/wifi" {
+  export default class WiFi {
+    constructor(options: { onChanged?: (property: string) => void });
+    connect(options: { SSID: string; password?: string }): void;
+    disconnect(): void;
+    readonly connection: number;
+    readonly address: string | undefined;
+    readonly RSSI: number | undefined;
+  }
+}

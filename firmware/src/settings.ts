@@ -1,0 +1,30 @@
+/** What the manifest's `config` and the build's command line give (`mc/config`). */
+export interface Settings {
+  readonly ssid: string;
+  readonly password: string;
+  readonly backends: string;
+  readonly port: string;
+  /** The same as CONFIG_LWIP_MAX_ACTIVE_TCP in sdkconfig. */
+  readonly connectionsMax: number;
+}
+
+/**
+ * Lays what was given on the build's command line over a configuration document:
+ * `backends=192.168.1.10:8080,192.168.1.10:8081` and `port=80`. Values arrive as text; what is
+ * wrong in them is left for `readConfig` to complain about.
+ */
+export function overlay(
+  document: object,
+  { backends, port }: Pick<Settings, "backends" | "port">,
+): object {
+  return {
+    ...document,
+    ...(backends ? { backends: backends.split(",").map(addressAndPort) } : {}),
+    ...(port ? { listeners: [{ port: Number(port) }] } : {}),
+  };
+}
+
+function addressAndPort(text: string): object {
+  const colon = text.lastIndexOf(":");
+  return { address: text.slice(0, colon), port: Number(text.slice(colon + 1)) };
+}
