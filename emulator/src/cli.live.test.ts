@@ -1,0 +1,135 @@
+import net from "node:net";
+import { createInterface } from "node:readline";
+import { execa } from "execa";
+import { afterEach, expect, test } from "vitest";
+import { type Server, serve } from "../../backends/src/serve.ts";
+import { steady } from "../../backends/src/steady.ts";
+
+const stops: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
+});
+
+async function freePort(): Promise<number> {
+  const server = net.createServer();
+  await new Promise<void>(resolve => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as net.AddressInfo;
+  await new Promise(resolve => server.close(resolve));
+  return port;
+}
+
+function emulate(...args: string[]) {
+  const child = execa(process.execPath, ["--import", "tsx", "emulator/src/cli.ts", ...args], {
+    reject: false,
+    all: true,
+  });
+  stops.push(async () => {
+    child.kill("SIGKILL");
+    await child;
+  });
+  return child;
+}
+
+async function backend(name: string, port = 0): Promise<Server> {
+  const server = await serve({ name, port, host: "127.0.0.1", behaviour: steady() });
+  stops.push(() => server.stop());
+  return server;
+}
+
+/** The command with backends a and b, once it serves. */
+async function running() {
+  const [a, b, port] = [await backend("a"), await backend("b"), await freePort()];
+  const child = emulate(
+    ...["--backend", `127.0.0.1:${a.port}`, "--backend", `localhost:${b.port}`],
+    ...["--publish", `80:${port}`, "--json"],
+  );
+  await new Promise<void>(resolve => {
+    const lines = createInterface(child.stdout);
+    lines.on("line", line => {
+      if (JSON.parse(line).what === "ready") resolve();
+    });
+  });
+  return { a, b, child, url: `http://127.0.0.1:${port}`, port };
+}
+
+/** One request on a connection of its own. */
+async function get(url: string): Promise<{ status: number; text: string }> {
+  const response = await fetch(url, { headers: { Connection: "close" } });
+  return { status: response.status, text: await response.text() };
+}
+
+/** Says `words` one after the other, each after an answer; all that came until the close. */
+async function talk(port: number, ...words: string[]): Promise<string> {
+  const socket = net.connect(port, "127.0.0.1");
+  let heard = "";
+  socket.on("data", piece => {
+    heard += piece;
+    const next = words.shift();
+    if (next !== undefined) socket.write(next);
+  });
+  socket.write(words.shift()!);
+  await new Promise((resolve, reject) => socket.once("end", resolve).once("error", reject));
+  socket.destroy();
+  return heard;
+}
+
+test("backends take turns exactly, one dying fails no request, all dying is 502, one back serves", async () => {
+  const { a, b, url, child } = await running();
+  const answers: string[] = [];
+  for (let i = 0; i < 100; i++) answers.push((await get(url)).text);
+  expect(answers).toEqual(Array.from({ length: 100 }, (_, i) => `${"ab"[i % 2]}: GET /\n`));
+
+  await a.stop();
+  for (let i = 0; i < 10; i++) expect((await get(url)).text).toBe("b: GET /\n");
+  await b.stop();
+  expect(await get(url)).toMatchObject({ status: 502 });
+  await backend("a again", a.port);
+  for (let i = 0; i < 4; i++) expect((await get(url)).text).toBe("a again: GET /\n");
+
+  child.kill("SIGINT");
+  expect((await child).exitCode).toBe(0);
+});
+
+test("a raw client is echoed, and END closes its connection", async () => {
+  const { port } = await running();
+  expect(await talk(port, "hello\n", "WEEKEND")).toBe("a: hello\n");
+});
+
+test.each([
+  [["--bord", "esp32"], "emulate: --bord is no option; did you mean --board?\n"],
+  [
+    ["--board", "esp8266"],
+    'emulate: --board "esp8266": no such board; known are esp32, unlimited\n',
+  ],
+  [
+    ["--backend", "nowhere"],
+    'emulate: --backend "nowhere": wanted HOST:PORT, such as 127.0.0.1:3000\n',
+  ],
+  [
+    ["--backend", "127.0.0.1:1", "--publish", "81:8000"],
+    'emulate: --publish "81:8000": the board does not listen on 81, only on 80\n',
+  ],
+  [
+    ["--config", "no-such-file.json"],
+    `emulate: --config "no-such-file.json": cannot be read: ENOENT: no such file or directory, open 'no-such-file.json'\n`,
+  ],
+  [["--config", "LICENSE"], /^emulate: --config "LICENSE": is not JSON: .*\n$/],
+])("%j: one clear sentence and exit code 2", async (args, sentence) => {
+  const { exitCode, all } = await emulate(...args);
+  expect(`${all}\n`).toMatch(sentence);
+  expect(exitCode).toBe(2);
+});
+
+test("a busy port is named, with the way out", async () => {
+  const busy = await backend("busy");
+  const { exitCode, all } = await emulate(
+    "--backend",
+    "127.0.0.1:1",
+    "--publish",
+    `80:${busy.port}`,
+  );
+  expect(all).toContain(
+    `port ${busy.port} of this computer is taken; publish the board's on another: --publish 80:${busy.port + 1}`,
+  );
+  expect(exitCode).toBe(2);
+});

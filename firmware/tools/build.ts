@@ -1,0 +1,29 @@
+import {
+  type FirmwarePlatform,
+  mcconfig,
+  PLATFORMS,
+  readSettings,
+  runTool,
+  UsageError,
+} from "./moddable.ts";
+
+const HELP = `npm run firmware:build -- esp32|lin [ssid=… password=… backends=IP:PORT,… port=…]
+
+Builds the firmware with your Moddable SDK, for the board or for the SDK's Linux simulator.
+`;
+
+await runTool("firmware:build", async () => {
+  const [platform, ...settings] = process.argv.slice(2);
+  if (platform === "--help") {
+    process.stdout.write(HELP);
+    return;
+  }
+  if (!PLATFORMS.includes(platform as FirmwarePlatform)) {
+    throw new UsageError(`platform "${platform ?? ""}": wanted ${PLATFORMS.join(" or ")}`);
+  }
+  await mcconfig({
+    platform: platform as FirmwarePlatform,
+    target: "build",
+    settings: readSettings(settings),
+  });
+});

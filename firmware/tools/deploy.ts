@@ -1,0 +1,33 @@
+import { parseArgs } from "node:util";
+import { mcconfig, readSettings, runTool, UsageError } from "./moddable.ts";
+
+const HELP = `npm run firmware:deploy -- --port PATH [ssid=… password=… backends=IP:PORT,… port=…]
+
+Builds the firmware for the ESP32 with your Moddable SDK and flashes it over the serial port PATH,
+such as /dev/ttyUSB0, /dev/cu.usbserial-0001 or COM3.
+`;
+
+await runTool("firmware:deploy", async () => {
+  const { values, positionals } = readArguments();
+  if (values.help) {
+    process.stdout.write(HELP);
+    return;
+  }
+  if (!values.port)
+    throw new UsageError("--port is missing: the board's serial port, such as /dev/ttyUSB0");
+  const settings = readSettings(positionals);
+  const environment = { UPLOAD_PORT: values.port };
+  await mcconfig({ platform: "esp32", target: "build", settings, environment });
+  await mcconfig({ platform: "esp32", target: "deploy", settings, environment });
+});
+
+function readArguments() {
+  try {
+    return parseArgs({
+      options: { port: { type: "string" }, help: { type: "boolean" } },
+      allowPositionals: true,
+    });
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}

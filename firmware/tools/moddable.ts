@@ -1,0 +1,94 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+
+/** Platforms that the manifest has a section for. */
+export const PLATFORMS = ["esp32", "lin"] as const;
+export type FirmwarePlatform = (typeof PLATFORMS)[number];
+
+/** What the person asked for cannot be done; said in one sentence. */
+export class UsageError extends Error {}
+
+const FIRMWARE = fileURLToPath(new URL("..", import.meta.url));
+const OUTPUT = fileURLToPath(new URL("../../build", import.meta.url));
+/** mcconfig calls plain `tsc`; ours is the version that it needs. */
+const BINARIES = fileURLToPath(new URL("../../node_modules/.bin", import.meta.url));
+
+const HOST_FOLDERS: Partial<Record<NodeJS.Platform, string>> = {
+  linux: "lin",
+  darwin: "mac",
+  win32: "win",
+};
+
+/** The SDK that the person has installed, or a sentence on how to get it. */
+function requireSdk(platform: FirmwarePlatform): { sdk: string; tools: string } {
+  const sdk = process.env.MODDABLE;
+  if (!sdk) {
+    throw new UsageError(
+      "MODDABLE is not set: the Moddable SDK is missing; install it with `npx xs-dev setup` and open a new terminal",
+    );
+  }
+  const tools = join(sdk, "build", "bin", HOST_FOLDERS[process.platform] ?? "lin", "release");
+  if (!existsSync(tools)) {
+    throw new UsageError(
+      `MODDABLE="${sdk}": no built SDK is there (no ${tools}); \`npx xs-dev setup\` builds one`,
+    );
+  }
+  if (platform === "esp32" && !process.env.IDF_PATH) {
+    throw new UsageError(
+      "IDF_PATH is not set: the ESP32 tools are missing; install them with `npx xs-dev setup --device esp32` and open a new terminal",
+    );
+  }
+  return { sdk, tools };
+}
+
+/** Runs the SDK's mcconfig on our manifest; its output goes where ours goes. */
+export async function mcconfig(options: {
+  platform: FirmwarePlatform;
+  target: "build" | "deploy";
+  settings: readonly string[];
+  environment?: Record<string, string>;
+}): Promise<void> {
+  const { sdk, tools } = requireSdk(options.platform);
+  mkdirSync(OUTPUT, { recursive: true }); // mcconfig wants it to be there
+  const { exitCode } = await execa(
+    "mcconfig",
+    ["-m", "-p", options.platform, "-t", options.target, "-o", OUTPUT, ...options.settings],
+    {
+      cwd: FIRMWARE,
+      stdio: "inherit",
+      reject: false,
+      env: {
+        ...options.environment,
+        MODDABLE: sdk,
+        PATH: [BINARIES, tools, process.env.PATH].join(delimiter),
+      },
+    },
+  );
+  if (exitCode !== 0)
+    throw new UsageError(`mcconfig ended with ${exitCode ?? "a signal"}; its output says why`);
+}
+
+/** Tells settings of the build (`ssid=…`) from everything else on a command line. */
+export function readSettings(words: readonly string[]): string[] {
+  const known = ["ssid", "password", "backends", "port"];
+  for (const word of words) {
+    const name = word.split("=", 1)[0];
+    if (!word.includes("=") || !known.includes(name)) {
+      throw new UsageError(`"${word}": wanted ${known.map(key => `${key}=…`).join(", ")}`);
+    }
+  }
+  return [...words];
+}
+
+/** Runs a command line tool: a usage error is one sentence and exit code 2. */
+export async function runTool(name: string, main: () => Promise<void>): Promise<void> {
+  try {
+    await main();
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    process.stderr.write(`${name}: ${error.message}\n`);
+    process.exitCode = 2;
+  }
+}
