@@ -1,0 +1,7 @@
+/** Time as the network asks for it; whoever makes a network gives it one. */
+export interface Clock {
+  /** Milliseconds; never goes back. */
+  now(): number;
+  /** Runs `task` once, `ms` milliseconds from now, and in the order of the calls where times are equal. */
+  after(ms: number, task: () => void): () => void;
+}

@@ -1,0 +1,22 @@
+/** Numbers that Linux gives these errors, as Node shows them. */
+const ERRNO = {
+  EADDRINUSE: -98,
+  ECONNREFUSED: -111,
+  ECONNRESET: -104,
+  EHOSTUNREACH: -113,
+  EPIPE: -32,
+};
+
+export type SystemErrorCode = keyof typeof ERRNO;
+
+/** An error as Node reports it for a system call: with `code`, `errno`, `syscall`. */
+export function systemError(
+  code: SystemErrorCode,
+  syscall: string,
+  address?: string,
+  port?: number,
+): NodeJS.ErrnoException {
+  const where = address === undefined ? "" : ` ${address}:${port}`;
+  const error: NodeJS.ErrnoException = new Error(`${syscall} ${code}${where}`);
+  return Object.assign(error, { code, errno: ERRNO[code], syscall, address, port });
+}

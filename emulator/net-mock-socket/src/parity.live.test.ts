@@ -1,0 +1,32 @@
+import net from "node:net";
+import { expect, test } from "vitest";
+import { Network } from "./network.ts";
+import { type NetLike, SCRIPTS } from "./parity.ts";
+import { StillClock } from "./testing.ts";
+
+/**
+ * The events of each side, in order. How two sides of one computer interleave is left to its kernel,
+ * and differs from run to run.
+ */
+function bySide(events: string[]): Record<string, string[]> {
+  const sides: Record<string, string[]> = {};
+  for (const event of events) {
+    const [side, what] = event.split(/:(.*)/);
+    sides[side] = [...(sides[side] ?? []), what];
+  }
+  return sides;
+}
+
+/** Long enough for loopback to say all that it has to say; what is compared is order, not time. */
+const SETTLE_MS = 40;
+
+test.each(Object.entries(SCRIPTS))(
+  "%s: the same events on node:net and on the mock",
+  async (_, script) => {
+    const clock = new StillClock();
+    const host = new Network({ clock }).host("here");
+    const mock = await script({ net: host as unknown as NetLike, settle: () => clock.run() });
+    const settle = () => new Promise<void>(resolve => setTimeout(resolve, SETTLE_MS));
+    expect(bySide(mock)).toEqual(bySide(await script({ net, settle })));
+  },
+);
