@@ -1,0 +1,152 @@
+import { readFileSync } from "node:fs";
+import { type Host, type MockServer, type MockSocket, Network } from "net-mock-socket";
+import { Board } from "../../emulator/src/board.ts";
+import { esp32 } from "../../emulator/src/boards/esp32.ts";
+import type { BoardKind } from "../../emulator/src/boards/kind.ts";
+import { VirtualClock } from "../../emulator/src/clock.ts";
+import { type LogLine, parseLine } from "../../firmware/src/admin/event.ts";
+import { type App, start } from "../../firmware/src/app.ts";
+import { readConfig } from "../../firmware/src/config.ts";
+
+/** Time from one host to another: a good Wi-Fi. */
+const LATENCY_MS = 2;
+
+/** The board that a firmware with our settings finds. */
+export function ourBoard(): BoardKind {
+  const read = (name: string) =>
+    readFileSync(new URL(`../../firmware/${name}`, import.meta.url), "utf8");
+  return esp32({
+    sdkconfig: read("sdkconfig/sdkconfig.defaults"),
+    manifest: read("manifest.json"),
+  });
+}
+
+/** A backend of the lab. */
+export interface LabBackend {
+  readonly name: string;
+  readonly host: Host;
+  /** Connections that it ever had. */
+  readonly connections: MockSocket[];
+  stop(): void;
+  start(): void;
+}
+
+/**
+ * A bench in memory: an emulated board that runs our firmware, backends and clients around it, and a
+ * clock that stands still until told.
+ */
+export class Lab {
+  readonly clock = new VirtualClock();
+  readonly network = new Network({ clock: this.clock, latencyMs: LATENCY_MS });
+  readonly board: Board;
+  /** What the board wrote to its console. */
+  readonly lines: string[] = [];
+  app: App | undefined;
+  #backends: LabBackend[] = [];
+
+  constructor(kind: BoardKind = ourBoard()) {
+    const host = this.network.host("board", {
+      mss: kind.segmentBytes,
+      receiveWindow: kind.receiveWindowBytes,
+      sendBuffer: 0, // the board keeps its own account, and is told what was acknowledged
+      windowRelease: "recved",
+    });
+    this.board = new Board({
+      kind,
+      clock: this.clock,
+      wire: host,
+      address: host.address,
+      onLine: line => this.lines.push(line),
+    });
+  }
+
+  /** A backend on port 8080 of a host of its own; `serve` is what it does with a connection. */
+  backend(name: string, serve: (socket: MockSocket) => void): LabBackend {
+    const host = this.network.host(name);
+    const connections: MockSocket[] = [];
+    let listener: MockServer | undefined;
+    const backend: LabBackend = {
+      name,
+      host,
+      connections,
+      start() {
+        listener = host.createServer({ allowHalfOpen: true }, socket => {
+          connections.push(socket);
+          socket.on("error", () => {}); // what is lost is seen at the client
+          serve(socket);
+        });
+        listener.listen(8080);
+      },
+      stop() {
+        listener?.close();
+        for (const socket of connections) socket.destroy();
+      },
+    };
+    backend.start();
+    this.#backends.push(backend);
+    return backend;
+  }
+
+  /** Boots the firmware with the lab's backends, and lets it come up. */
+  async serve(settings: object = {}): Promise<void> {
+    const backends = this.#backends.map(({ name, host }) => ({
+      name,
+      address: host.address,
+      port: 8080,
+    }));
+    const outcome = readConfig({ backends, ...settings });
+    if ("complaints" in outcome) throw new Error(outcome.complaints.join("\n"));
+    this.board.boot(platform => {
+      this.app = start(platform, outcome.config);
+    });
+    await this.clock.run({ until: () => this.events("proxy", "ready").length > 0 });
+  }
+
+  /** A client's connection to the board's port 80. */
+  connect(options: { host?: Host; allowHalfOpen?: boolean } = {}): MockSocket {
+    const host = options.host ?? this.network.host("client");
+    return host.connect({ host: "board", port: 80, allowHalfOpen: options.allowHalfOpen ?? false });
+  }
+
+  /** Sends `text` on a connection of its own; everything that came until the close. */
+  async ask(text: string): Promise<string> {
+    const socket = this.connect();
+    const heard = collect(socket);
+    socket.write(text);
+    await this.clock.run({ until: () => socket.closed });
+    return heard.text;
+  }
+
+  events(on: string, what?: string): LogLine[] {
+    return this.lines
+      .flatMap(line => parseLine(line) ?? [])
+      .filter(e => e.on === on && e.what === what);
+  }
+
+  /** Lets everything end that ends by itself. */
+  async settle(): Promise<void> {
+    await this.clock.run({ ms: 60_000 });
+  }
+}
+
+/** What a socket brings: all its bytes as text, and how it ended. */
+export function collect(socket: MockSocket): { text: string; error: string | undefined } {
+  const heard = { text: "", error: undefined as string | undefined };
+  socket.on("data", (bytes: Buffer) => {
+    heard.text += bytes.toString("latin1");
+  });
+  socket.on("error", (error: NodeJS.ErrnoException) => {
+    heard.error = error.code;
+  });
+  return heard;
+}
+
+/** A backend that says its name and what it was sent, and closes. */
+export function says(name: string): (socket: MockSocket) => void {
+  return socket => socket.once("data", (bytes: Buffer) => socket.end(`${name}: ${bytes}`));
+}
+
+/** A backend that sends everything back. */
+export function echoes(socket: MockSocket): void {
+  socket.pipe(socket);
+}
