@@ -80,7 +80,7 @@ async function emulate(options: Options): Promise<void> {
     clock: new RealClock(),
     wire: net,
     publish: port => published.find(({ boardPort }) => boardPort === port),
-    onLine: print,
+    onLine: line => setImmediate(print, line), // Node opens a port a tick late: "ready" must be true
     onWireError: error => fail(error, published),
   });
   board.boot(platform => {
