@@ -31,38 +31,20 @@ export class Endpoint {
   #capacity = 0;
   #socket: TCPSocket;
 
+  readonly #owner: EndpointOwner;
+
   /** Throws what the socket's constructor throws: "no network", "no socket", "invalid from", … */
   constructor(
     { TCP }: Pick<Platform, "TCP">,
     peer: { from: TCPSocket } | { address: string; port: number },
     owner: EndpointOwner,
   ) {
-    const callbacks = {
-      // Without it every small piece would wait for the peer's delayed acknowledgement.
-      nodelay: true,
-      onReadable: (bytes: number) => {
-        if (this.closed) return;
-        this.readable = bytes;
-        this.#tell(owner, true);
-      },
-      onWritable: (bytes: number) => {
-        if (this.closed) return;
-        this.connected = true;
-        if (bytes > this.#capacity) this.#capacity = bytes;
-        if (!this.deaf) this.writable = bytes;
-        this.#tell(owner, true);
-      },
-      onError: () => {
-        if (this.closed) return;
-        this.deaf = true;
-        this.writable = 0;
-        this.#tell(owner, false);
-      },
-    };
+    this.#owner = owner;
+    const options = { target: this, nodelay: NODELAY, onReadable, onWritable, onError };
     this.#socket =
       "from" in peer
-        ? new TCP({ ...callbacks, from: peer.from })
-        : new TCP({ ...callbacks, address: peer.address, port: peer.port });
+        ? new TCP({ ...options, from: peer.from })
+        : new TCP({ ...options, address: peer.address, port: peer.port });
   }
 
   /** Everything written has been acknowledged, or nobody is left to acknowledge it. */
@@ -111,12 +93,48 @@ export class Endpoint {
     this.#socket.close();
   }
 
-  #tell(owner: EndpointOwner, moved: boolean): void {
+  /** For the callbacks below. */
+  announced(readable: number | undefined, writable: number | undefined): void {
+    if (this.closed) return;
+    if (readable !== undefined) this.readable = readable;
+    if (writable !== undefined) {
+      this.connected = true;
+      if (writable > this.#capacity) this.#capacity = writable;
+      if (!this.deaf) this.writable = writable;
+    }
     try {
-      if (moved) owner.moved(this);
-      else owner.lost(this);
+      this.#owner.moved(this);
     } catch (error) {
-      owner.failed(error);
+      this.#owner.failed(error);
     }
   }
+
+  /** For the callback below. */
+  hungUp(): void {
+    if (this.closed) return;
+    this.deaf = true;
+    this.writable = 0;
+    try {
+      this.#owner.lost(this);
+    } catch (error) {
+      this.#owner.failed(error);
+    }
+  }
+}
+
+/** Without it every small piece would wait for the peer's delayed acknowledgement. */
+const NODELAY = true;
+
+// The same functions for every socket, which knows its endpoint as `target`: closures cost RAM.
+
+function onReadable(this: TCPSocket, bytes: number): void {
+  (this.target as Endpoint).announced(bytes, undefined);
+}
+
+function onWritable(this: TCPSocket, bytes: number): void {
+  (this.target as Endpoint).announced(undefined, bytes);
+}
+
+function onError(this: TCPSocket): void {
+  (this.target as Endpoint).hungUp();
 }

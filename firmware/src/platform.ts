@@ -19,15 +19,19 @@ export interface TCPSocket {
   close(): void;
   readonly remoteAddress?: string | undefined;
   readonly remotePort?: number | undefined;
+  /** What the maker gave as `target`. */
+  target?: unknown;
 }
 
+/** Called with the socket as `this`. */
 export interface TCPCallbacks {
+  readonly target: unknown;
   /** `bytes` wait unread in all. Not repeated while they wait. */
-  onReadable(bytes: number): void;
+  onReadable(this: TCPSocket, bytes: number): void;
   /** `bytes` is the room in the send buffer. The first call says that the connection is there. */
-  onWritable(bytes: number): void;
+  onWritable(this: TCPSocket, bytes: number): void;
   /** The peer hung up, reset, or never answered. May come twice. */
-  onError(): void;
+  onError(this: TCPSocket): void;
 }
 
 export interface TCPConstructor {

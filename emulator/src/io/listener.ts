@@ -1,6 +1,7 @@
+import type { Message } from "../tasks.ts";
 import { Pcb } from "./pcb.ts";
-import type { Stack } from "./stack.ts";
-import type { TCP, TCPFamily } from "./tcp.ts";
+import type { Stack, StackListener } from "./stack.ts";
+import { callback, type TCP, type TCPFamily } from "./tcp.ts";
 import type { WireServer, WireSocket } from "./wire.ts";
 
 export interface ListenerOptions {
@@ -37,9 +38,10 @@ const BACKLOG = 255;
 export function defineListener(stack: Stack, family: TCPFamily): ListenerClass {
   const ports = new Map<number, EmulatedListener>();
 
-  class EmulatedListener implements Listener {
+  class EmulatedListener implements Listener, Message, StackListener {
     target: unknown;
-    readonly port: number;
+    next: Message | undefined;
+    #port: number;
     #server: WireServer | undefined;
     #onReadable: ListenerOptions["onReadable"];
     #accepted: Pcb[] = [];
@@ -50,14 +52,14 @@ export function defineListener(stack: Stack, family: TCPFamily): ListenerClass {
     constructor(options: ListenerOptions) {
       if (!stack.online) throw new Error("no network");
       if (options.format && options.format !== "socket/tcp") throw new RangeError("unimplemented");
-      this.#onReadable = options.onReadable;
+      this.#onReadable = callback(options.onReadable);
       this.target = options.target;
-      this.port = freePort(options);
+      this.#port = freePort(options);
       if (ports.size >= stack.kind.listenersMax) throw new Error("no socket");
-      ports.set(this.port, this);
-      stack.onFree(() => this.#accept());
+      ports.set(this.#port, this);
+      stack.listening(this);
 
-      const published = stack.publish(this.port);
+      const published = stack.publish(this.#port);
       if (published === undefined) return;
       const server = stack.wire.createServer({
         allowHalfOpen: true,
@@ -71,27 +73,34 @@ export function defineListener(stack: Stack, family: TCPFamily): ListenerClass {
           return;
         }
         this.#knocking.push(socket);
-        this.#accept();
+        this.accept();
       });
       server.on("error", error => stack.onServerError(error));
       server.listen(published);
       this.#server = server;
     }
 
+    get port(): number {
+      this.#open();
+      return this.#port;
+    }
+
     read(): TCP | undefined {
-      if (this.#closed) throw new SyntaxError("C: xsGetHostData: no host data");
+      this.#open();
       const pcb = this.#accepted.shift();
-      const tcp = family.accepted(pcb);
+      // One that was reset while it waited is a dud. The chip would point to freed memory.
+      const tcp = family.accepted(pcb?.gone ? undefined : pcb);
       return pcb === undefined ? undefined : tcp;
     }
 
     close(): void {
       if (this.#closed) return;
       this.#closed = true;
-      ports.delete(this.port);
+      ports.delete(this.#port);
+      stack.unlistening(this);
       this.#server?.close();
       for (const socket of this.#knocking) socket.resetAndDestroy();
-      for (const pcb of this.#accepted) pcb.abort();
+      for (const pcb of this.#accepted) pcb.close();
     }
 
     deliver(): void {
@@ -100,30 +109,32 @@ export function defineListener(stack: Stack, family: TCPFamily): ListenerClass {
       this.#onReadable?.call(this, this.#accepted.length);
     }
 
-    #accept(): boolean {
-      if (this.#closed) return false;
+    accept(): boolean {
       const socket = this.#knocking[0];
       if (socket === undefined || !stack.available()) return false;
       this.#knocking.shift();
-      if (socket.destroyed) return this.#accept();
+      if (socket.destroyed) return this.accept();
       this.#accepted.push(new Pcb(stack, socket));
-      if (!this.#posted) {
+      if (this.#onReadable && !this.#posted) {
         this.#posted = true;
         stack.tasks.post(this);
       }
       return true;
     }
+
+    #open(): void {
+      if (this.#closed) throw new SyntaxError("C: xsGetHostData: no host data");
+    }
   }
 
   function freePort(options: ListenerOptions): number {
-    if (!("port" in options)) {
-      let port = EPHEMERAL_PORT_FIRST;
-      while (ports.has(port)) port++;
-      return port;
-    }
-    const { port } = options;
+    let port = "port" in options ? options.port : 0;
     if (typeof port !== "number") throw new Error("invalid");
     if (port < 0 || port > 65535) throw new RangeError("invalid port");
+    if (port === 0) {
+      port = EPHEMERAL_PORT_FIRST;
+      while (ports.has(port)) port++;
+    }
     if (ports.has(port)) throw new RangeError("no memory");
     return port;
   }

@@ -36,7 +36,6 @@ export class Pcb {
   /** The peer's FIN has come. */
   #finished = false;
   #gone = false;
-  #cancelTimeout: (() => void) | undefined;
 
   constructor(stack: Stack, socket: WireSocket, peer?: { address: string; port: number }) {
     this.#stack = stack;
@@ -45,11 +44,11 @@ export class Pcb {
     this.remotePort = peer?.port ?? socket.remotePort ?? 0;
     stack.opened(this);
 
-    socket.on("error", () => {}); // `close` always follows, and tells the same
-    socket.once("close", () => this.#onClose());
+    socket.on("error", ignore); // `close` always follows, and tells the same
+    socket.on("close", () => this.#onClose());
     socket.on("end", () => this.#onEnd());
     if (peer === undefined) return; // accepted: it reads once it has an owner
-    socket.once("connect", () => this.#owner?.connected());
+    socket.on("connect", () => this.#owner?.connected());
     this.#read();
   }
 
@@ -134,14 +133,12 @@ export class Pcb {
       if (this.#socket.listenerCount("data") === 0) this.#read();
       this.#socket.resume();
       this.#stack.closing(this);
-      this.#cancelTimeout = this.#stack.clock.after(this.#stack.kind.finWaitTimeoutMs, () =>
-        this.abort(),
-      );
     }
   }
 
-  /** Sends a reset and forgets the connection (tcp_abort). */
+  /** Sends a reset and forgets the connection; its owner is not told (tcp_abort). */
   abort(): void {
+    this.#owner = undefined;
     if (!this.#gone) this.#socket.resetAndDestroy();
   }
 
@@ -162,7 +159,7 @@ export class Pcb {
     if (socket.recved !== undefined) {
       socket.on("sent", (bytes: number) => {
         this.#unackedBytes -= bytes;
-        this.#owner?.sent();
+        if (!this.#finished) this.#owner?.sent(); // the port lets go of its callbacks at FIN
       });
     }
   }
@@ -183,13 +180,14 @@ export class Pcb {
 
   #onClose(): void {
     this.#gone = true;
-    this.#cancelTimeout?.();
     this.#stack.closed(this);
     const owner = this.#owner;
     this.#owner = undefined;
     if (!this.#finished) owner?.failed();
   }
 }
+
+function ignore(): void {}
 
 /** Node writes IPv4 peers of a dual-stack server as `::ffff:127.0.0.1`. */
 function ipv4(address = "0.0.0.0"): string {

@@ -8,6 +8,13 @@ import type { Wire } from "./wire.ts";
 /** The port of this computer, or of a simulated host, that stands for a port of the board. */
 export type Publish = (port: number) => { port: number; host?: string } | undefined;
 
+/** What the stack knows of a listener. */
+export interface StackListener {
+  /** A control block is free again; true when it was used. */
+  accept(): boolean;
+  close(): void;
+}
+
 /**
  * The TCP/IP stack of one board: its control blocks and their limit. lwIP counts every block against
  * the limit until its close is complete; when none is left it gives up the oldest closing one.
@@ -25,8 +32,10 @@ export class Stack {
   /** TCP objects that the program made and did not close: what is left at the end has leaked. */
   objects = 0;
   #pcbs = new Set<Pcb>();
-  #closing = new Set<Pcb>();
-  #onFree: (() => boolean)[] = [];
+  /** Closing connections and when their time is up, the first to close first. */
+  #closing = new Map<Pcb, number>();
+  #watching = false;
+  #listeners = new Set<StackListener>();
 
   constructor(parts: {
     kind: BoardKind;
@@ -52,10 +61,12 @@ export class Stack {
   /** Is there a free control block? Gives up the oldest closing connection when that makes one. */
   available(): boolean {
     if (this.#pcbs.size < this.kind.connectionsMax) return true;
-    const [oldest] = this.#closing;
+    const [oldest] = this.#closing.keys();
     if (oldest === undefined) return false;
     oldest.abort();
-    this.closed(oldest);
+    // Not by `closed`: the block is for whoever asks here, not for a newcomer at a listener.
+    this.#closing.delete(oldest);
+    this.#pcbs.delete(oldest);
     return true;
   }
 
@@ -63,24 +74,47 @@ export class Stack {
     this.#pcbs.add(pcb);
   }
 
+  /** We have sent FIN: the peer has a while to answer it. */
   closing(pcb: Pcb): void {
-    this.#closing.add(pcb);
+    this.#closing.set(pcb, this.clock.now() + this.kind.finWaitTimeoutMs);
+    this.#watch(this.kind.finWaitTimeoutMs);
   }
 
   closed(pcb: Pcb): void {
     this.#closing.delete(pcb);
     if (!this.#pcbs.delete(pcb)) return;
-    for (const accept of this.#onFree) if (accept()) return;
+    for (const listener of this.#listeners) if (listener.accept()) return;
   }
 
-  /** `accept` is asked whenever a control block is free again; true when it has used it. */
-  onFree(accept: () => boolean): void {
-    this.#onFree.push(accept);
+  /** One alarm for all that close: their time is up in the order in which they began. */
+  #watch(ms: number): void {
+    if (this.#watching) return;
+    this.#watching = true;
+    this.clock.after(ms, () => {
+      this.#watching = false;
+      const now = this.clock.now();
+      for (const [pcb, at] of this.#closing) {
+        if (at > now) {
+          this.#watch(at - now);
+          return;
+        }
+        pcb.abort();
+      }
+    });
   }
 
-  /** Power off: every connection is reset. */
+  listening(listener: StackListener): void {
+    this.#listeners.add(listener);
+  }
+
+  unlistening(listener: StackListener): void {
+    this.#listeners.delete(listener);
+  }
+
+  /** Power off: every connection is reset, no port listens, nobody is told. */
   abort(): void {
-    this.#onFree = [];
     for (const pcb of this.#pcbs) pcb.abort();
+    for (const listener of this.#listeners) listener.close();
+    this.objects = 0;
   }
 }

@@ -1,3 +1,5 @@
+import { isIPv4, isIPv6 } from "node:net";
+import type { Message } from "../tasks.ts";
 import { Pcb, type PcbOwner } from "./pcb.ts";
 import type { Stack } from "./stack.ts";
 
@@ -50,8 +52,9 @@ export interface TCPFamily {
 export function defineTCP(stack: Stack): TCPFamily {
   let adopted: Pcb | undefined;
 
-  class EmulatedTCP implements TCP, PcbOwner {
+  class EmulatedTCP implements TCP, PcbOwner, Message {
     target: unknown;
+    next: Message | undefined;
     #pcb: Pcb | undefined;
     #segments: Buffer[] = [];
     /** Bytes of the first segment that were read already. */
@@ -89,7 +92,8 @@ export function defineTCP(stack: Stack): TCPFamily {
     #connect({ address, port, nodelay }: TCPOptions): void {
       if (typeof address !== "string") throw new Error("invalid address");
       if (address.length >= 32) throw new RangeError("cannot buffer string");
-      if (!/^(\d{1,3}\.){3}\d{1,3}$/.test(address)) throw new Error("invalid address");
+      if (isIPv6(address)) throw new Error("not emulated: IPv6");
+      if (!isIPv4(address)) throw new Error("invalid address");
       if (typeof port !== "number") throw new Error("invalid");
       if (port < 0 || port > 65535) throw new RangeError("invalid port");
       if (!stack.available()) throw new RangeError("no socket");
@@ -114,8 +118,8 @@ export function defineTCP(stack: Stack): TCPFamily {
       this.#ready = from.#ready;
       // The port forgets `error` here: what the bare socket was told, the new one never hears.
       let triggered = from.#triggered;
-      if (this.#pcb.sendSpace > 0) triggered |= WRITABLE;
-      if (this.#unread > 0) triggered |= READABLE;
+      if (this.#onWritable && this.#pcb.sendSpace > 0) triggered |= WRITABLE;
+      if (this.#onReadable && this.#unread > 0) triggered |= READABLE;
       from.#pcb = undefined;
       from.#segments = [];
       from.#unread = 0;
@@ -189,7 +193,7 @@ export function defineTCP(stack: Stack): TCPFamily {
     received(segment: Buffer): void {
       this.#segments.push(segment);
       this.#unread += segment.byteLength;
-      this.#trigger(READABLE);
+      if (this.#onReadable) this.#trigger(READABLE);
     }
 
     sent(): void {
@@ -280,7 +284,8 @@ export function defineTCP(stack: Stack): TCPFamily {
   };
 }
 
-function callback<T>(value: T | null | undefined): T | undefined {
+/** A callback among the options: a function or nothing. */
+export function callback<T>(value: T | null | undefined): T | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof value !== "function") throw new Error("not a function");
   return value;

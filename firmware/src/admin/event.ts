@@ -59,11 +59,13 @@ export interface LogLine {
 }
 
 /** `I (12345) session: end id=17 why=keyword`: for people, and for `parseLine`. */
-export function formatLine(ms: number, { level, on, ...rest }: Event): string {
-  let line = `${level} (${Math.floor(ms)}) ${on}:`;
-  if ("what" in rest) line += ` ${rest.what}`;
-  for (const [key, value] of Object.entries(rest)) {
-    if (key !== "what" && value !== undefined) line += ` ${key}=${quoted(String(value))}`;
+export function formatLine(ms: number, event: Event): string {
+  let line = `${event.level} (${Math.floor(ms)}) ${event.on}:`;
+  if ("what" in event) line += ` ${event.what}`;
+  for (const key in event) {
+    if (key === "level" || key === "on" || key === "what") continue;
+    const value = event[key as keyof Event] as string | number | undefined;
+    if (value !== undefined) line += ` ${key}=${quoted(String(value))}`;
   }
   return line;
 }

@@ -1,0 +1,217 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import { parseArgs } from "node:util";
+import {
+  BARE,
+  type Contestant,
+  OURS,
+  program,
+  type Running,
+  TCP_CONTESTANTS,
+} from "./contestants.ts";
+import type { Load, Measured } from "./load.ts";
+
+const HELP = `npm run bench -- [options]
+
+Measures proxies side by side: each as a process of its own, in turns, several rounds, the same load
+and the same two backends for all. Each figure is the median of its rounds; each ratio is the median
+of the rounds' ratios to the bare pipe, two sockets piped into each other in Node. On Linux the last
+column is the proxy's own processor time, which other programs on the computer disturb less.
+
+  --rounds N    rounds that count (default 5; one more warms up)
+  --ms N        milliseconds per measurement (default 1000)
+  --only WORD   suites whose name holds WORD
+  --json FILE   where the figures go (default bench.json)
+  --help        this text
+`;
+
+/** Bytes of the large body: 10 MiB. */
+const BODY_BYTES = 10 * 1024 * 1024;
+
+/** Columns for a contestant's name. */
+const NAME_WIDTH = 20;
+
+interface Suite {
+  readonly name: string;
+  readonly unit: "requests/s" | "MB/s";
+  readonly contestants: readonly Contestant[];
+  readonly load: Omit<Load, "port" | "ms">;
+}
+
+const SUITES: readonly Suite[] = [
+  {
+    name: "tcp, kept alive, 16 connections",
+    unit: "requests/s",
+    contestants: TCP_CONTESTANTS,
+    load: { connections: 16, reconnect: false, bodyBytes: 0 },
+  },
+  {
+    name: "tcp, one connection per request, 16 at once",
+    unit: "requests/s",
+    contestants: TCP_CONTESTANTS,
+    load: { connections: 16, reconnect: true, bodyBytes: 0 },
+  },
+  {
+    name: "tcp, bodies of 10 MiB, 4 connections",
+    unit: "MB/s",
+    contestants: TCP_CONTESTANTS,
+    load: { connections: 4, reconnect: false, bodyBytes: BODY_BYTES },
+  },
+];
+
+interface Row {
+  readonly contestant: string;
+  readonly unit: string;
+  readonly median: number;
+  /** To the bare pipe in the same round. */
+  readonly ratio: number;
+  /** Processor time of the proxy, user and system, in microseconds per request. */
+  readonly cpuUs: number | undefined;
+  readonly rounds: readonly number[];
+}
+
+class UsageError extends Error {}
+
+async function main(args: string[]): Promise<void> {
+  const { rounds, ms, only, json, help } = readOptions(args);
+  if (help) {
+    process.stdout.write(HELP);
+    return;
+  }
+  const suites = SUITES.filter(({ name }) => name.includes(only));
+  if (suites.length === 0) {
+    throw new UsageError(
+      `--only "${only}": no such suite; there are ${SUITES.map(({ name }) => `"${name}"`).join(", ")}`,
+    );
+  }
+  const backends = [await program("./backend.ts"), await program("./backend.ts")];
+  const generator = fork(new URL("./load.ts", import.meta.url));
+  await once(generator, "message");
+  const results: { suite: string; rows: Row[] }[] = [];
+  try {
+    for (const suite of suites) {
+      process.stdout.write(`\n${suite.name}\n`);
+      const rows = await measureSuite(suite, { backends, generator, rounds, ms });
+      results.push({ suite: suite.name, rows });
+      for (const row of rows) process.stdout.write(line(row));
+    }
+  } finally {
+    generator.kill();
+    for (const backend of backends) await backend.stop();
+  }
+  const machine = { node: process.version, cpu: os.cpus()[0]?.model, cpus: os.cpus().length };
+  writeFileSync(json, `${JSON.stringify({ machine, rounds, ms, results }, null, 2)}\n`);
+  process.stdout.write(`\nAll figures: ${json}\n`);
+}
+
+async function measureSuite(
+  { contestants, load, unit }: Suite,
+  bench: { backends: Running[]; generator: ChildProcess; rounds: number; ms: number },
+): Promise<Row[]> {
+  const { generator, ms } = bench;
+  const ports = bench.backends.map(({ port }) => port);
+  const present: { name: string; running: Running; rounds: number[]; cpuUs: number[] }[] = [];
+  for (const contestant of contestants) {
+    const missing = contestant.missing();
+    if (missing !== undefined) {
+      process.stdout.write(`  ${contestant.name.padEnd(NAME_WIDTH)}  left out: ${missing}\n`);
+      continue;
+    }
+    const running = await contestant.start(ports);
+    present.push({ name: contestant.name, running, rounds: [], cpuUs: [] });
+  }
+  try {
+    for (let round = 0; round <= bench.rounds; round++) {
+      for (const { name, running, rounds, cpuUs } of rotated(present, round)) {
+        const before = cpuTimeUs(running.pid);
+        const measured = await measure(generator, { ...load, port: running.port, ms }, name);
+        if (round === 0) continue; // warming up
+        rounds.push(figure(measured, unit));
+        cpuUs.push((cpuTimeUs(running.pid) - before) / measured.requests);
+      }
+    }
+  } finally {
+    for (const { running } of present) await running.stop();
+  }
+  const yardstick = present.find(({ name }) => name === BARE)!.rounds;
+  return present.map(({ name, rounds, cpuUs }) => ({
+    contestant: name,
+    unit,
+    median: median(rounds),
+    ratio: median(rounds.map((value, round) => value / yardstick[round])),
+    cpuUs: Number.isNaN(cpuUs[0]) ? undefined : median(cpuUs),
+    rounds,
+  }));
+}
+
+async function measure(generator: ChildProcess, load: Load, name: string): Promise<Measured> {
+  generator.send(load);
+  const [answer] = (await once(generator, "message")) as [Measured | { error: string }];
+  if ("error" in answer) throw new Error(`${name}: ${answer.error}`);
+  return answer;
+}
+
+function figure({ requests, bytes, seconds }: Measured, unit: Suite["unit"]): number {
+  return unit === "MB/s" ? bytes / 1e6 / seconds : requests / seconds;
+}
+
+/** Clock ticks per second in /proc (USER_HZ). */
+const TICKS_PER_SECOND = 100;
+
+/** Processor time that a process has used, user and system; NaN where there is no /proc. */
+function cpuTimeUs(pid: number): number {
+  if (process.platform !== "linux") return Number.NaN;
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ");
+  return ((Number(fields[11]) + Number(fields[12])) * 1e6) / TICKS_PER_SECOND;
+}
+
+function rotated<T>(list: readonly T[], by: number): T[] {
+  const start = by % list.length;
+  return [...list.slice(start), ...list.slice(0, start)];
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+function line({ contestant, median, unit, ratio, cpuUs }: Row): string {
+  const mark = contestant === OURS ? "*" : " ";
+  const cpu = cpuUs === undefined ? "" : `  ${cpuUs.toFixed(0).padStart(6)} µs cpu/request`;
+  return `${mark} ${contestant.padEnd(NAME_WIDTH)} ${median.toFixed(0).padStart(8)} ${unit}  ${ratio.toFixed(2)}${cpu}\n`;
+}
+
+function readOptions(args: string[]) {
+  try {
+    const { values } = parseArgs({
+      args,
+      options: {
+        rounds: { type: "string", default: "5" },
+        ms: { type: "string", default: "1000" },
+        only: { type: "string", default: "" },
+        json: { type: "string", default: "bench.json" },
+        help: { type: "boolean", default: false },
+      },
+    });
+    return { ...values, rounds: count("rounds", values.rounds), ms: count("ms", values.ms) };
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw new UsageError(`${(error as Error).message}; --help lists the options`);
+  }
+}
+
+function count(name: string, text: string): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
+  throw new UsageError(`--${name} "${text}": wanted a whole number from 1 to 999999`);
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  process.stderr.write(`bench: ${error.message}\n`);
+  process.exit(2);
+}

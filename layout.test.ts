@@ -1,0 +1,196 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { builtinModules } from "node:module";
+import path from "node:path";
+import ts from "typescript";
+import { expect, test } from "vitest";
+
+// Who may import whom. The table stands in CONTRIBUTING.md; this is its proof.
+
+const FILES = ["firmware", "emulator", "backends", "hil"]
+  .flatMap(folder =>
+    readdirSync(folder, { recursive: true }).map(name => path.join(folder, String(name))),
+  )
+  .filter(file => file.endsWith(".ts") && !/(^|\/)(node_modules|build)\//.test(file));
+
+const IS_TEST = /\.test\.ts$|\/testing\.ts$/; // tests and their helpers may import across
+const IS_TOOL = /^firmware\/tools\//; // run on the computer, call the SDK
+
+interface Import {
+  /** As a path from the root where it is relative, else as it is written. */
+  readonly target: string;
+  readonly typesOnly: boolean;
+}
+
+function importsOf(file: string): Import[] {
+  const source = ts.createSourceFile(file, readFileSync(file, "utf8"), ts.ScriptTarget.Latest);
+  const imports: Import[] = [];
+  const add = (specifier: ts.Expression | undefined, typesOnly: boolean) => {
+    if (specifier === undefined || !ts.isStringLiteral(specifier)) return;
+    const { text } = specifier;
+    const target = text.startsWith(".") ? path.join(path.dirname(file), text) : text;
+    imports.push({ target, typesOnly });
+  };
+  const visit = (node: ts.Node): void => {
+    if (ts.isImportDeclaration(node)) {
+      const clause = node.importClause;
+      const named = clause?.namedBindings;
+      const allTypes =
+        clause?.isTypeOnly ||
+        (clause !== undefined &&
+          clause.name === undefined &&
+          named !== undefined &&
+          ts.isNamedImports(named) &&
+          named.elements.every(element => element.isTypeOnly));
+      add(node.moduleSpecifier, allTypes === true);
+    } else if (ts.isExportDeclaration(node)) {
+      add(node.moduleSpecifier, node.isTypeOnly);
+    } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
+      add(node.arguments[0], false);
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return imports;
+}
+
+const BUILTIN = new Set(builtinModules);
+
+/** `node:net`, an npm package, or the folder of ours that holds it. */
+function kindOf(target: string): string {
+  if (target.startsWith("node:") || BUILTIN.has(target)) return "node";
+  if (target === "net-mock-socket") return "emulator/net-mock-socket";
+  if (target.startsWith("emulator/net-mock-socket/")) return "emulator/net-mock-socket";
+  if (/^firmware\/src\/(main\.ts|chip\/)/.test(target)) return "chip";
+  if (/^(firmware|emulator|backends|hil)\//.test(target)) return target.split("/")[0];
+  return "package";
+}
+
+/** One row of the table: what the files of a place may import, at run time and for types. */
+interface Row {
+  readonly place: string;
+  holds(file: string): boolean;
+  runtime(target: string, kind: string): boolean;
+  types(target: string, kind: string): boolean;
+}
+
+const core = (file: string) => file.startsWith("firmware/src/") && kindOf(file) === "firmware";
+
+const TABLE: readonly Row[] = [
+  {
+    place: "the proxy's core",
+    holds: core,
+    runtime: core,
+    types: target => target.startsWith("embedded:") || core(target),
+  },
+  {
+    place: "main.ts and chip/",
+    holds: file => kindOf(file) === "chip",
+    runtime: (_target, kind) => kind === "firmware" || kind === "chip" || kind === "package",
+    types: () => false,
+  },
+  {
+    place: "net-mock-socket",
+    holds: file => kindOf(file) === "emulator/net-mock-socket",
+    runtime: (target, kind) =>
+      kind === "emulator/net-mock-socket" || target === "node:stream" || target === "node:events",
+    types: target => target === "node:net",
+  },
+  {
+    place: "the commands emulate and bench",
+    holds: file => /^emulator\/(src\/cli|bench\/\w+)\.ts$/.test(file),
+    runtime: (_target, kind) => kind !== "chip" && kind !== "hil",
+    types: () => false,
+  },
+  {
+    place: "the emulator",
+    holds: file => file.startsWith("emulator/"),
+    runtime: (_target, kind) =>
+      kind === "emulator" || kind === "emulator/net-mock-socket" || kind === "node",
+    types: target => target === "firmware/src/platform.ts",
+  },
+  {
+    place: "the backends",
+    holds: file => file.startsWith("backends/"),
+    runtime: (_target, kind) => kind === "backends" || kind === "node",
+    types: () => false,
+  },
+  {
+    place: "the rig",
+    holds: file => file.startsWith("hil/"),
+    runtime: (target, kind) =>
+      kind === "firmware"
+        ? /^firmware\/src\/(app|config|admin\/event)\.ts$/.test(target)
+        : kind !== "chip",
+    types: () => false,
+  },
+];
+
+test.each(TABLE)("$place: imports what it may, and nothing else", row => {
+  const strays: string[] = [];
+  let checked = 0;
+  for (const file of FILES) {
+    if (IS_TEST.test(file) || IS_TOOL.test(file) || file.endsWith(".d.ts")) continue;
+    if (TABLE.find(({ holds }) => holds(file)) !== row) continue;
+    checked++;
+    for (const { target, typesOnly } of importsOf(file)) {
+      const kind = kindOf(target);
+      if (row.runtime(target, kind) || (typesOnly && row.types(target, kind))) continue;
+      strays.push(`${file}: ${target}`);
+    }
+  }
+  expect(strays).toEqual([]);
+  expect(checked).toBeGreaterThan(0);
+});
+
+const manifest = JSON.parse(readFileSync("firmware/manifest.json", "utf8"));
+
+/** The modules of the manifest for one platform: specifier and file. */
+function modules(platform: "esp32" | "lin"): Map<string, string> {
+  return new Map(
+    Object.entries({ ...manifest.modules, ...manifest.platforms[platform].modules }).map(
+      ([specifier, file]) => [specifier, path.join("firmware", String(file))],
+    ),
+  );
+}
+
+test.each(["esp32", "lin"] as const)(
+  "the manifest names exactly the modules that the %s program imports, and each file by one name",
+  platform => {
+    const named = modules(platform);
+    const reached = new Set<string>();
+    const walk = (file: string): void => {
+      if (reached.has(file)) return;
+      reached.add(file);
+      for (const { target, typesOnly } of importsOf(file)) {
+        if (typesOnly) continue;
+        if (target.startsWith("firmware/")) walk(target);
+        else if (named.has(target) && target !== "gateway") walk(`${named.get(target)}.ts`);
+      }
+    };
+    walk("firmware/src/main.ts");
+    // The SDK calls this one by its name.
+    if (platform === "esp32") walk("firmware/src/chip/esp32/setup-network.ts");
+    const shipped = [...named.values()].filter(file => file !== "firmware/gateway");
+    expect(shipped.map(file => `${file}.ts`).sort()).toEqual([...reached].sort());
+    // Relative imports of the sources are relative imports of the modules: names and paths agree.
+    for (const [specifier, file] of named) {
+      if (
+        !specifier.startsWith("chip/") &&
+        specifier.includes("/") &&
+        specifier !== "setup/network"
+      )
+        expect(file).toBe(`firmware/src/${specifier}`);
+    }
+  },
+);
+
+test("no test and no test helper reaches the chip", () => {
+  const shipped = [...modules("esp32").values(), ...modules("lin").values()];
+  expect(shipped.filter(file => /test|lab|mock/.test(file))).toEqual([]);
+});
+
+test("the proxy counts on as many connections as the chip is built for", () => {
+  const sdkconfig = readFileSync("firmware/sdkconfig/sdkconfig.defaults", "utf8");
+  const [, connections] = /^CONFIG_LWIP_MAX_ACTIVE_TCP=(\d+)$/m.exec(sdkconfig) ?? [];
+  expect(manifest.config.connectionsMax).toBe(Number(connections));
+});
