@@ -16,13 +16,13 @@ export interface Stage {
 export interface Behaviour {
   /**
    * The first bytes of a connection have come. True: the behaviour has taken the connection over,
-   * nobody else touches it.
+   * nobody else touches it, and closing it is its affair.
    */
   takes?(socket: Socket, stage: Stage): boolean;
-  /** Pause before each HTTP reply and each echoed line. */
+  /** Pause before each HTTP reply and each echoed line; lines are echoed one after the other. */
   readonly latencyMs?: number;
   /** Answers a request; without it the server names itself. */
   answer?(request: IncomingMessage, response: ServerResponse, stage: Stage): void;
-  /** Talks to a raw TCP client; without it lines are echoed. */
-  talk?(socket: Socket, stage: Stage): void;
+  /** Talks to a raw TCP client that began with `head`; without it lines are echoed. */
+  talk?(socket: Socket, head: Buffer, stage: Stage): void;
 }

@@ -7,32 +7,58 @@ const LINE_BYTES_MAX = 64 * 1024;
 
 const LF = 10;
 
-/** The raw TCP side of a backend: gives each line back with the backend's name before it. */
-export function echoLines(socket: Socket, { latencyMs }: Behaviour, { name, clock }: Stage): void {
+/**
+ * The raw TCP side of a backend: gives each line back with the backend's name before it. A last line
+ * that only the client's end ends gets its LF here. `head` is what came already.
+ */
+export function echoLines(
+  socket: Socket,
+  head: Buffer,
+  { latencyMs }: Behaviour,
+  { name, clock }: Stage,
+): void {
+  const tag = Buffer.from(`${name}: `);
   let rest = Buffer.alloc(0);
+  let cancel: (() => void) | undefined;
+
+  /** Says `lines`, each after its pause; until `done` nothing more is read. */
+  const say = (lines: Buffer[], done: () => void): void => {
+    if (lines.length === 0) {
+      done();
+      return;
+    }
+    if (latencyMs === undefined) {
+      echo.push(Buffer.concat(lines));
+      done();
+      return;
+    }
+    cancel = clock.after(latencyMs, () => {
+      echo.push(lines.shift());
+      say(lines, done);
+    });
+  };
+  const tagged = (line: Buffer, end = "") => Buffer.concat([tag, line, Buffer.from(end)]);
+
   const echo = new Transform({
     transform(piece: Buffer, _encoding, done) {
       let text = rest.byteLength > 0 ? Buffer.concat([rest, piece]) : piece;
       const lines: Buffer[] = [];
-      const tag = Buffer.from(`${name}: `);
       for (let end = text.indexOf(LF); end >= 0; end = text.indexOf(LF)) {
-        lines.push(tag, text.subarray(0, end + 1));
+        lines.push(tagged(text.subarray(0, end + 1)));
         text = text.subarray(end + 1);
       }
       if (text.byteLength > LINE_BYTES_MAX) {
-        lines.push(tag, text, Buffer.from("\n"));
+        lines.push(tagged(text, "\n"));
         text = Buffer.alloc(0);
       }
       rest = Buffer.from(text);
-      if (lines.length === 0) return done();
-      const reply = Buffer.concat(lines);
-      if (latencyMs === undefined) return done(null, reply);
-      const cancel = clock.after(latencyMs, () => {
-        socket.off("close", cancel);
-        done(null, reply);
-      });
-      socket.once("close", cancel);
+      say(lines, done);
+    },
+    flush(done) {
+      say(rest.byteLength > 0 ? [tagged(rest, "\n")] : [], done);
     },
   });
+  socket.once("close", () => cancel?.());
+  echo.write(head);
   socket.pipe(echo).pipe(socket);
 }

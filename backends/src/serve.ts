@@ -21,7 +21,7 @@ export interface Server {
   readonly port: number;
   /** Connections that are open now. */
   readonly connections: number;
-  /** Connections that it ever had. */
+  /** Connections that it ever had, those that said nothing included. */
   readonly connectionsTotal: number;
   /** Closes the listener and every connection. */
   stop(): Promise<void>;
@@ -34,12 +34,13 @@ const REAL_TIME: Timing = {
   },
 };
 
-/** An HTTP method and a space begin a request; anything else is raw TCP. */
-const REQUEST = /^[A-Z]{3,7} /;
+/** What begins a request (RFC 9110 section 9, RFC 5789); anything else is raw TCP. */
+const METHODS = "GET HEAD POST PUT DELETE OPTIONS PATCH CONNECT TRACE".split(" ");
 
 /**
  * Plays a behaviour on a port. HTTP and raw TCP share the port: the first bytes of a connection
- * decide. Rejects with what `listen` reports, such as EADDRINUSE.
+ * decide. A client that ends its sending side still gets its answer; it is gone when it resets.
+ * Rejects with what `listen` reports, such as EADDRINUSE.
  */
 export async function serve(options: ServeOptions): Promise<Server> {
   const { name, behaviour, clock = REAL_TIME } = options;
@@ -54,19 +55,45 @@ export async function serve(options: ServeOptions): Promise<Server> {
     open.add(socket);
     socket.once("close", () => open.delete(socket));
     socket.on("error", () => {}); // `close` follows
-    socket.once("data", (first: Buffer) => {
-      if (behaviour.takes?.(socket, stage)) return;
-      socket.pause();
-      socket.unshift(first);
-      if (REQUEST.test(first.toString("latin1", 0, 8))) http.emit("connection", socket);
-      else if (behaviour.talk) behaviour.talk(socket, stage);
-      else echoLines(socket, behaviour, stage);
-      socket.resume();
-    });
-    socket.once("end", () => {
-      if (socket.writable && socket.listenerCount("data") === 0) socket.end();
-    });
+    hear(socket);
   });
+
+  /** Waits for the first bytes, and hands the connection to whom they are for. */
+  function hear(socket: Socket): void {
+    let head = Buffer.alloc(0);
+    const onData = (piece: Buffer) => {
+      if (head.byteLength === 0 && behaviour.takes?.(socket, stage)) {
+        part();
+        return;
+      }
+      head = Buffer.concat([head, piece]);
+      const request = speaksHttp(head);
+      if (request === undefined) return;
+      part();
+      if (!request) {
+        talk(socket, head);
+        return;
+      }
+      socket.pause();
+      socket.unshift(head);
+      http.emit("connection", socket);
+      socket.resume();
+    };
+    // Half a method and an end is raw TCP, too; nothing and an end wants nothing.
+    const onEnd = () => {
+      part();
+      if (head.byteLength > 0) talk(socket, head);
+      else socket.end();
+    };
+    const part = () => socket.off("data", onData).off("end", onEnd);
+    socket.on("data", onData).on("end", onEnd);
+  }
+
+  function talk(socket: Socket, head: Buffer): void {
+    if (behaviour.talk) behaviour.talk(socket, head, stage);
+    else echoLines(socket, head, behaviour, stage);
+  }
+
   await new Promise<void>((resolve, reject) => {
     listener.once("error", reject);
     listener.listen({ port: options.port, host: options.host }, () => {
@@ -91,4 +118,14 @@ export async function serve(options: ServeOptions): Promise<Server> {
       });
     },
   };
+}
+
+/** Whether these first bytes begin a request; `undefined` while they are too few to tell. */
+function speaksHttp(head: Buffer): boolean | undefined {
+  const text = head.toString("latin1", 0, 8);
+  for (const method of METHODS) {
+    if (text.startsWith(`${method} `)) return true;
+    if (method.startsWith(text)) return undefined;
+  }
+  return false;
 }

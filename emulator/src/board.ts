@@ -27,9 +27,16 @@ export interface BoardPlatform {
   readonly TCP: TCPClass;
   readonly Listener: ListenerClass;
   readonly clock: Clock;
-  readonly link: Radio;
+  readonly link: Link;
   readonly connectionsMax: number;
   log(line: string): void;
+}
+
+/** The network as the program sees it. */
+export interface Link {
+  readonly address: string | undefined;
+  readonly rssi: number;
+  watch(changed: () => void): void;
 }
 
 /** A program for a board. */
@@ -98,7 +105,7 @@ export class Board {
           now: () => this.clock.now() - this.#bootMs,
           after: (ms, task) => this.#after(ms, task),
         },
-        link: this.radio,
+        link: this.#link(),
         connectionsMax: this.kind.connectionsMax,
         log: line => this.#onLine(line),
       }),
@@ -110,13 +117,25 @@ export class Board {
     return this.#alarms.size;
   }
 
-  /** Power off: connections are reset, alarms never ring. */
+  /** Power off: connections are reset, alarms never ring, the program hears nothing more. */
   unplug(): void {
+    this.radio.watch(undefined);
     this.radio.leave();
     this.tasks.clear();
     for (const cancel of this.#alarms) cancel();
     this.#alarms.clear();
     this.stack.abort();
+  }
+
+  #link(): Link {
+    const { radio } = this;
+    return {
+      get address() {
+        return radio.address;
+      },
+      rssi: radio.rssi,
+      watch: changed => radio.watch(() => this.#guard(changed)),
+    };
   }
 
   #after(ms: number, task: () => void): Cancel {
@@ -140,6 +159,7 @@ export class Board {
   }
 
   #die(reason: string, error?: unknown): void {
+    if (this.fatal !== undefined) return; // it fell over because it was dead already
     this.fatal = reason;
     const detail = error instanceof Error ? ` ${error.stack}` : "";
     this.#onLine(`XS abort: ${reason}${detail}`);

@@ -30,7 +30,7 @@ export class Radio {
     return this.#address;
   }
 
-  watch(changed: () => void): void {
+  watch(changed: (() => void) | undefined): void {
     this.#watcher = changed;
   }
 

@@ -27,8 +27,8 @@ const EPHEMERAL_PORT_FIRST = 0xc000;
 const BACKLOG = 255;
 
 /**
- * `embedded:io/socket/listener` as the ESP32 port behaves. Read from modules/io/socket/lwip/listener.c
- * @ 48ee02d:
+ * `embedded:io/socket/listener` as the ESP32 port behaves. Read from listener.js and tcp.c of
+ * modules/io/socket/lwip @ 48ee02d:
  *
  * - `onReadable` is posted with each arrival and counts all that wait; those left are not announced
  *   again until the next one arrives;

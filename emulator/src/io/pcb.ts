@@ -175,6 +175,7 @@ export class Pcb {
 
   #onEnd(): void {
     this.#finished = true;
+    this.output(); // lwIP sends what waits with every segment that comes (tcp_input)
     this.#owner?.finished();
   }
 

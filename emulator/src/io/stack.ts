@@ -1,5 +1,5 @@
 import type { BoardKind } from "../boards/kind.ts";
-import type { Clock } from "../clock.ts";
+import type { Cancel, Clock } from "../clock.ts";
 import type { Tasks } from "../tasks.ts";
 import type { Pcb } from "./pcb.ts";
 import { Slab } from "./slab.ts";
@@ -34,7 +34,7 @@ export class Stack {
   #pcbs = new Set<Pcb>();
   /** Closing connections and when their time is up, the first to close first. */
   #closing = new Map<Pcb, number>();
-  #watching = false;
+  #watching: Cancel | undefined;
   #listeners = new Set<StackListener>();
 
   constructor(parts: {
@@ -88,10 +88,8 @@ export class Stack {
 
   /** One alarm for all that close: their time is up in the order in which they began. */
   #watch(ms: number): void {
-    if (this.#watching) return;
-    this.#watching = true;
-    this.clock.after(ms, () => {
-      this.#watching = false;
+    this.#watching ??= this.clock.after(ms, () => {
+      this.#watching = undefined;
       const now = this.clock.now();
       for (const [pcb, at] of this.#closing) {
         if (at > now) {
@@ -113,6 +111,8 @@ export class Stack {
 
   /** Power off: every connection is reset, no port listens, nobody is told. */
   abort(): void {
+    this.#watching?.();
+    this.#watching = undefined;
     for (const pcb of this.#pcbs) pcb.abort();
     for (const listener of this.#listeners) listener.close();
     this.objects = 0;

@@ -1,0 +1,155 @@
+import net from "node:net";
+import { createInterface } from "node:readline";
+import { execa } from "execa";
+import { afterEach, expect, test } from "vitest";
+
+const stops: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
+});
+
+function backends(...args: string[]) {
+  const child = execa(process.execPath, ["--import", "tsx", "backends/src/cli.ts", ...args], {
+    reject: false,
+  });
+  stops.push(async () => {
+    child.kill("SIGKILL");
+    await child;
+  });
+  return child;
+}
+
+/** Ports of this computer that nobody has: all are held at once, so that they differ. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => net.createServer().listen(0, "127.0.0.1"));
+  await Promise.all(servers.map(server => new Promise(resolve => server.on("listening", resolve))));
+  const ports = servers.map(server => (server.address() as net.AddressInfo).port);
+  await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))));
+  return ports;
+}
+
+/** The command with these behaviours, once it has said that all of them serve. */
+async function running(...behaviours: string[]) {
+  const ports = await freePorts(behaviours.length);
+  const wanted = ports.map((port, index) => `${port}${behaviours[index]}`);
+  const child = backends("--host", "127.0.0.1", ...wanted);
+  const lines: string[] = [];
+  await new Promise<void>(resolve => {
+    createInterface(child.stdout).on("line", line => {
+      if (lines.push(line) === ports.length) resolve();
+    });
+  });
+  return { child, ports, lines };
+}
+
+/** Says `text`; what came until `enough` or the close, and the error that there was. */
+function talk(port: number, text: string, enough: (heard: string) => boolean = () => false) {
+  return new Promise<{ heard: string; error?: string | undefined }>(resolve => {
+    const socket = net.connect(port, "127.0.0.1");
+    let heard = "";
+    let error: string | undefined;
+    socket.on("data", piece => {
+      heard += piece;
+      if (enough(heard)) socket.destroy();
+    });
+    socket.on("error", (e: NodeJS.ErrnoException) => {
+      error = e.code;
+    });
+    socket.on("close", () => resolve({ heard, error }));
+    socket.write(text);
+  });
+}
+
+const line = (heard: string) => heard.endsWith("\n");
+
+test("servers a, b, c … start on the ports, each as it was told to behave, and Ctrl-C ends them", async () => {
+  const { child, ports, lines } = await running("", ":slow", ":flaky", ":vanishing", ":firehose");
+  const behaviours = ["steady", "slow", "flaky", "vanishing", "firehose"];
+  expect(lines.map(text => text.split(/\s+/))).toEqual(
+    ports.map((port, i) => [
+      "abcde"[i],
+      "port",
+      `${port}`,
+      behaviours[i],
+      "curl",
+      `127.0.0.1:${port}`,
+    ]),
+  );
+
+  const response = await fetch(`http://127.0.0.1:${ports[0]}/x`, {
+    headers: { Connection: "close" },
+  });
+  expect(await response.text()).toBe("a: GET /x\n");
+  expect(await talk(ports[0], "hello\n", line)).toEqual({ heard: "a: hello\n" });
+  const start = performance.now();
+  expect(await talk(ports[1], "hello\n", line)).toEqual({ heard: "b: hello\n" });
+  expect(performance.now() - start).toBeGreaterThan(490);
+  const outcomes = [];
+  for (let i = 0; i < 6; i++) outcomes.push((await talk(ports[2], "x\n", line)).error ?? "served");
+  expect(outcomes).toEqual(["served", "served", "ECONNRESET", "served", "served", "ECONNRESET"]);
+  const { heard } = await talk(ports[4], "go\n", text => text.length > 1_000_000);
+  expect(heard.startsWith("0123456789abcdef")).toBe(true);
+
+  const waiting = talk(ports[3], "hello\n"); // holds its connection open
+  await talk(ports[0], "hello\n", line); // by now the waiting one is connected, too
+  child.kill("SIGINT");
+  expect(await child).toMatchObject({ exitCode: 0, stderr: "" });
+  expect((await waiting).heard).toBe("");
+});
+
+test.each([
+  [["80x"], '"80x": wanted PORT or PORT:BEHAVIOUR, such as 8080 or 8081:slow'],
+  [["65536"], '"65536": wanted PORT or PORT:BEHAVIOUR, such as 8080 or 8081:slow'],
+  [["8080", "8080"], "port 8080 is there twice; each one once would do"],
+  [["8080:slwo"], '"8080:slwo": no behaviour "slwo"; did you mean slow?'],
+  [
+    ["8080:fast"],
+    '"8080:fast": no behaviour "fast"; known are steady, slow, flaky, vanishing, firehose',
+  ],
+  [["--prot", "8080"], "--prot is no option; --host and --help are"],
+  [["8080", "--host="], "--host needs an address, such as 127.0.0.1"],
+  [
+    ["8080", "--host", "192.0.2.1"],
+    '--host "192.0.2.1": is no address of this computer; 127.0.0.1 or 0.0.0.0 would do',
+  ],
+  [[], "no port was given; try: npm run backends -- 8080 8081"],
+])("%j: one clear sentence and exit code 2", async (args, sentence) => {
+  const { exitCode, stderr, stdout } = await backends(...args);
+  expect({ exitCode, stderr, stdout }).toEqual({
+    exitCode: 2,
+    stderr: `backends: ${sentence}`,
+    stdout: "",
+  });
+});
+
+test("several bad arguments are all told", async () => {
+  const { exitCode, stderr } = await backends("0", "8081:slwo", "--bord");
+  expect(stderr.split("\n")).toEqual([
+    "backends: --bord is no option; --host and --help are",
+    'backends: "0": wanted PORT or PORT:BEHAVIOUR, such as 8080 or 8081:slow',
+    'backends: "8081:slwo": no behaviour "slwo"; did you mean slow?',
+  ]);
+  expect(exitCode).toBe(2);
+});
+
+test("a taken port is named, and no server is announced", async () => {
+  const [free] = await freePorts(1);
+  const busy = net.createServer().listen(0, "127.0.0.1");
+  stops.push(() => new Promise(resolve => busy.close(resolve)));
+  await new Promise(resolve => busy.on("listening", resolve));
+  const { port } = busy.address() as net.AddressInfo;
+  const { exitCode, stderr, stdout } = await backends("--host", "127.0.0.1", `${free}`, `${port}`);
+  expect({ exitCode, stderr, stdout }).toEqual({
+    exitCode: 2,
+    stderr: `backends: port ${port} is taken; free it or give another one`,
+    stdout: "",
+  });
+});
+
+test("--help tells of every behaviour", async () => {
+  const { exitCode, stdout } = await backends("--help");
+  for (const word of ["steady", "slow", "flaky", "vanishing", "firehose", "--host"]) {
+    expect(stdout).toContain(`  ${word} `);
+  }
+  expect(exitCode).toBe(0);
+});

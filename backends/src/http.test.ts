@@ -1,0 +1,94 @@
+import { expect, test } from "vitest";
+import { steady } from "./steady.ts";
+import { answers, hear, play, request } from "./testing.ts";
+
+/** Long enough for every answer here, and shorter than Node keeps an idle connection. */
+const SETTLE_MS = 1000;
+
+async function ask(...texts: string[]) {
+  const stage = await play(steady());
+  const client = stage.connect();
+  const heard = hear(client);
+  for (const text of texts) {
+    client.write(text);
+    await stage.clock.run({ ms: SETTLE_MS });
+  }
+  return { ...stage, client, heard };
+}
+
+test.each([0, 1, 16_383, 16_384, 16_385, 1_000_000])(
+  "/bytes/%i is exactly as long",
+  async count => {
+    const { heard } = await ask(request(`GET /bytes/${count}`));
+    const [{ status, headers, body }, ...others] = answers(heard.text);
+    expect([status, headers["content-length"], others.length]).toEqual([200, String(count), 0]);
+    expect(body).toBe("0123456789abcdef".repeat(count / 16 + 1).slice(0, count));
+  },
+);
+
+test("more bytes than it makes are refused with the number that would do", async () => {
+  const { heard } = await ask(request("GET /bytes/1073741825"));
+  const [{ status, body }] = answers(heard.text);
+  expect(status).toBe(400);
+  expect(body).toBe("a: /bytes/1073741825 is too much; up to 1073741824 would do\n");
+});
+
+test("HEAD tells what GET would, without the bytes", async () => {
+  const { heard } = await ask(request("HEAD /"), request("HEAD /bytes/1073741824"));
+  const found = answers(heard.text, { head: true });
+  expect(found.map(({ status, headers }) => [status, headers["content-length"]])).toEqual([
+    [200, String("a: HEAD /\n".length)],
+    [200, "1073741824"],
+  ]);
+});
+
+test("an upload is counted to the byte, with a length or in chunks, in any pieces", async () => {
+  const body = "x".repeat(100_000);
+  const sized = request("POST /up", { "Content-Length": "100000" }, body);
+  const chunks = `${(99_999).toString(16)}\r\n${body.slice(1)}\r\n1\r\nx\r\n0\r\n\r\n`;
+  const chunked = request("PUT /up", { "Transfer-Encoding": "chunked" }, chunks);
+  const pieces = [sized, chunked].flatMap(text => text.match(/.{1,7919}/gs)!);
+  const { heard } = await ask(...pieces);
+  expect(answers(heard.text).map(answer => answer.body)).toEqual([
+    "a: POST /up (100000 bytes received)\n",
+    "a: PUT /up (100000 bytes received)\n",
+  ]);
+});
+
+test("a connection serves one request after the other, and several sent at once in order", async () => {
+  const { heard, server } = await ask(
+    request("GET /1"),
+    request("GET /bytes/20000") + request("GET /2") + request("GET /3"),
+  );
+  const found = answers(heard.text).map(({ body }) => body);
+  expect(found).toEqual(["a: GET /1\n", expect.any(String), "a: GET /2\n", "a: GET /3\n"]);
+  expect(found[1]).toHaveLength(20_000);
+  expect([server.connections, server.connectionsTotal]).toEqual([1, 1]);
+});
+
+test("a connection that its client wants closed is closed after the answer", async () => {
+  const { heard } = await ask(request("GET /", { Connection: "close" }));
+  expect(answers(heard.text)).toHaveLength(1);
+  expect(heard.ended).toBe(true);
+});
+
+test("a client that resets in the middle of its bytes leaves nothing behind", async () => {
+  const { clock, connect, network, server } = await play(steady());
+  const client = connect();
+  client.write(request("GET /bytes/1000000000"));
+  await clock.run({ until: () => client.bytesRead > 1_000_000 });
+  client.resetAndDestroy();
+  await clock.run();
+  expect(server.connections).toBe(0);
+  expect(network.netstat().map(({ state }) => state)).toEqual(["listen"]);
+});
+
+test("what only looks like a request is refused, and the next client is served", async () => {
+  const { clock, connect, heard } = await ask("GET lost\r\n\r\n");
+  expect(heard.text).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
+  const next = connect();
+  const got = hear(next);
+  next.write("hello\n");
+  await clock.run({ ms: SETTLE_MS });
+  expect(got.text).toBe("a: hello\n");
+});

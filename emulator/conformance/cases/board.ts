@@ -1,0 +1,227 @@
+import type { BoardPlatform } from "../../src/board.ts";
+import type { Listener } from "../../src/io/listener.ts";
+import { accepted, bytes, dialled, Ears, same, throws } from "../stage.ts";
+import type { Case, Target } from "../target.ts";
+
+const POST = "xs/platforms/esp/xsHost.c: modMessagePostToMachine";
+const ABORT = "xs/platforms/esp/xsPlatform.c: fxAbort";
+const TRIGGER = "modules/io/socket/lwip/tcp.c: tcpTrigger";
+const MAIN = "build/devices/esp32/lib/main/main.c: app_main";
+
+/** The machine around the sockets: its event queue, its end, its power. */
+export const board: Case[] = [
+  {
+    name: "before the radio has joined there is no network",
+    source: "modules/io/common/builtinCommon.h: CHECK_NETWORK_SAFE",
+    async run(target) {
+      const to = await target.deaf();
+      let platform: BoardPlatform | undefined;
+      target.unplug();
+      target.boot(given => {
+        platform = given;
+        throws(() => new given.TCP(to), "Error", "no network");
+        throws(() => new given.Listener({ port: 80 }), "Error", "no network");
+      });
+      same(target.fatal, undefined, "fatal");
+      await target.until("the network", () => platform?.link.address !== undefined);
+      new target.Listener({ port: 80 });
+    },
+  },
+  {
+    name: "no event is ever delivered inside a call",
+    source: TRIGGER,
+    async run(target) {
+      const intruders: string[] = [];
+      let calling = "";
+      const during = <T>(call: string, make: () => T): T => {
+        calling = call;
+        const made = make();
+        calling = "";
+        return made;
+      };
+      const heard = new Ears();
+      const noted =
+        <A extends unknown[]>(event: string, then: (...args: A) => void) =>
+        (...args: A) => {
+          if (calling) intruders.push(`${event} in ${calling}`);
+          then(...args);
+        };
+      const callbacks = {
+        onReadable: noted("readable", heard.callbacks.onReadable),
+        onWritable: noted("writable", heard.callbacks.onWritable),
+        onError: noted("error", heard.callbacks.onError),
+      };
+
+      const { bare, peer } = await accepted(target);
+      peer.send("hello");
+      peer.finish();
+      await target.quiet();
+      const tcp = during("from", () => new target.TCP({ from: bare, ...callbacks }));
+      await target.until("bytes", () => heard.readable.length > 0);
+      during("read", () => tcp.read());
+      during("close", () => tcp.close());
+
+      const to = await target.deaf();
+      during("new", () => new target.TCP({ ...to, ...callbacks }));
+      await target.until("the refusal", () => heard.errors > 0);
+      const { tcp: other, peer: last } = await dialled(target);
+      const taken = during("from", () => new target.TCP({ from: other, ...callbacks }));
+      during("write", () => taken.write(bytes("x")));
+      await target.until("the byte", () => last.heard === "x");
+      during("close", () => taken.close());
+      await target.quiet();
+      same(intruders, [], "events inside calls");
+    },
+  },
+  {
+    name: "an exception out of a callback ends the board, and resets its connections",
+    source: ABORT,
+    async run(target) {
+      const { peer: bystander } = await dialled(target);
+      new target.Listener({
+        port: 80,
+        onReadable() {
+          throw new Error("a bug");
+        },
+      });
+      const client = target.connect(80);
+      await target.until("the end", () => target.fatal !== undefined);
+      same(target.fatal, "unhandled exception", "fatal");
+      const lines = target.lines.filter(line => line.startsWith("XS abort: unhandled exception"));
+      same([lines.length, lines[0]?.includes("a bug")], [1, true], "lines, and the reason in it");
+      await target.until("resets", () => bystander.ending === "reset" && client.ending === "reset");
+    },
+  },
+  {
+    name: "an exception out of an alarm ends the board as well",
+    source: ABORT,
+    async run(target) {
+      target.unplug();
+      target.boot(({ clock }) => {
+        clock.after(1, () => {
+          throw new Error("a bug");
+        });
+      });
+      await target.until("the end", () => target.fatal === "unhandled exception");
+    },
+  },
+  {
+    name: "an exception at boot ends the board as well",
+    source: ABORT,
+    run(target) {
+      target.unplug();
+      target.boot(() => {
+        throw new Error("a bug");
+      });
+      same(target.fatal, "unhandled exception", "fatal");
+    },
+  },
+  {
+    name: "as many events as the queue holds are served",
+    source: POST,
+    async run(target) {
+      const posts = await flooded(target, target.numbers.eventQueueLength / 2);
+      await target.until("all served", () => posts.served >= target.numbers.eventQueueLength / 2);
+      same(target.fatal, undefined, "fatal");
+    },
+  },
+  {
+    name: "one event more than the queue holds ends the board",
+    source: POST,
+    not: { chip: "it hangs, until the watchdog reboots it" },
+    async run(target) {
+      await flooded(target, target.numbers.eventQueueLength / 2 + 1);
+      same(target.fatal?.startsWith("event queue full"), true, "fatal");
+      const lines = target.lines.filter(line => line.startsWith("XS abort: event queue full"));
+      same(lines.length, 1, "lines");
+      same(target.connections, 0, "connections");
+    },
+  },
+  {
+    name: "without power connections are reset, alarms do not ring, callbacks are not called",
+    source: MAIN,
+    async run(target) {
+      const heard = new Ears();
+      let alarm: BoardPlatform["clock"] | undefined;
+      let rang = false;
+      target.unplug();
+      target.boot(({ clock }) => {
+        alarm = clock;
+      });
+      await target.until("the network", () => online(target));
+      const { bare, peer } = await accepted(target);
+      const { peer: other, ears } = await dialled(target);
+      new target.TCP({ from: bare, ...heard.callbacks }); // its first event waits
+      alarm!.after(0, () => {
+        rang = true;
+      });
+      target.unplug();
+      await target.until("resets", () => peer.ending === "reset" && other.ending === "reset");
+      await target.quiet();
+      same([rang, heard.events, ears.errors], [false, [], 0], "rang, events, errors");
+      same([target.connections, target.objects], [0, 0], "connections, objects");
+    },
+  },
+  {
+    name: "booted again, the board serves on the same port, and the old program hears nothing",
+    source: MAIN,
+    async run(target) {
+      const old: number[] = [];
+      const announced: number[] = [];
+      new target.Listener({ port: 80, onReadable: count => old.push(count) });
+      const before = target.connect(80);
+      await target.until("a client", () => old.length === 1);
+
+      target.unplug();
+      await target.until("a reset", () => before.ending === "reset");
+      target.boot(() => {});
+      await target.until("the network", () => online(target));
+      const listener = new target.Listener({ port: 80, onReadable: n => announced.push(n) });
+      const client = target.connect(80);
+      await target.until("a client", () => announced.length > 0);
+      listener.read()!.write(bytes("hello again"));
+      await target.until("the greeting", () => client.heard === "hello again");
+      same([old, target.fatal ?? "none"], [[1], "none"], "told to the old program, fatal");
+    },
+  },
+];
+
+/** Has the radio joined? Without it a listener cannot be made. */
+function online(target: Target): boolean {
+  try {
+    new target.Listener({ port: 9 }).close();
+    return true;
+  } catch {
+    return false; // "no network", as it is expected for a while
+  }
+}
+
+/**
+ * In one turn, writes to `count` accepted connections and takes each over: the flush of the first
+ * hand and the announcement to the second make two events each.
+ */
+async function flooded(target: Target, count: number): Promise<{ served: number }> {
+  const posts = { served: 0 };
+  let waiting = 0;
+  const listener: Listener = new target.Listener({
+    port: 80,
+    onReadable: clients => {
+      waiting = clients;
+    },
+  });
+  for (let i = 0; i < count; i++) target.connect(80);
+  await target.until("all clients", () => waiting === count);
+  const accepted = Array.from({ length: count }, () => listener.read()!);
+  for (const bare of accepted) {
+    bare.write(bytes("x"));
+    if (target.fatal) break;
+    new target.TCP({
+      from: bare,
+      onWritable: () => {
+        posts.served++;
+      },
+    });
+  }
+  await target.quiet();
+  return posts;
+}

@@ -1,0 +1,225 @@
+import { bytes, type Connection, dialled, Ears, filled, same, throws } from "../stage.ts";
+import type { Case, Target } from "../target.ts";
+
+const CLOSE = "modules/io/socket/lwip/tcp.c: doClose";
+const DESTRUCTOR = "modules/io/socket/lwip/tcp.c: xs_tcp_destructor";
+const CONSTRUCTOR = "modules/io/socket/lwip/tcp.c: xs_tcp_constructor";
+
+/** `close`, and what lwIP makes of it. */
+export const close: Case[] = [
+  {
+    name: "after close every member throws SyntaxError",
+    source: CLOSE,
+    async run(target) {
+      const { tcp } = await dialled(target);
+      tcp.close();
+      throws(() => tcp.read(), "SyntaxError", "");
+      throws(() => tcp.read(new Uint8Array(1)), "SyntaxError", "");
+      throws(() => tcp.write(bytes("x")), "SyntaxError", "");
+      throws(() => tcp.remoteAddress, "SyntaxError", "");
+      throws(() => tcp.remotePort, "SyntaxError", "");
+      throws(() => tcp.format, "SyntaxError", "");
+      throws(() => (tcp.format = "buffer"), "SyntaxError", "");
+    },
+  },
+  {
+    name: "closing twice is harmless",
+    source: CLOSE,
+    async run(target) {
+      const { tcp } = await dialled(target);
+      tcp.close();
+      tcp.close();
+      await target.quiet();
+      tcp.close();
+      same([target.objects, target.fatal ?? "none"], [0, "none"], "objects, fatal");
+    },
+  },
+  {
+    name: "closing flushes what was written, then says FIN",
+    source: DESTRUCTOR,
+    async run(target) {
+      const { tcp, peer } = await dialled(target);
+      tcp.write(bytes("good"));
+      tcp.write(bytes("bye"));
+      tcp.close();
+      await target.until("the end", () => peer.ending !== "none");
+      same([peer.heard, peer.ending], ["goodbye", "finished"], "heard, ending");
+    },
+  },
+  {
+    name: "closing over unread bytes is a reset, and what was not yet sent is lost",
+    source: DESTRUCTOR,
+    async run(target) {
+      const { tcp, peer, ears } = await dialled(target);
+      peer.send("request");
+      await target.until("bytes", () => ears.readable.includes(7));
+      tcp.read(6);
+      tcp.write(bytes("answer"));
+      tcp.close();
+      await target.until("the end", () => peer.ending !== "none");
+      same([peer.heard, peer.ending], ["", "reset"], "heard, ending");
+      same(target.connections, 0, "connections");
+    },
+  },
+  {
+    name: "closing when all was read says FIN",
+    source: DESTRUCTOR,
+    async run(target) {
+      const { tcp, peer, ears } = await dialled(target);
+      peer.send("request");
+      await target.until("bytes", () => ears.readable.includes(7));
+      tcp.read(new Uint8Array(3));
+      tcp.read(new Uint8Array(4));
+      tcp.write(bytes("answer"));
+      tcp.close();
+      await target.until("the end", () => peer.ending !== "none");
+      same([peer.heard, peer.ending], ["answer", "finished"], "heard, ending");
+    },
+  },
+  {
+    name: "bytes that come after close are answered by a reset",
+    source: DESTRUCTOR,
+    async run(target) {
+      const { tcp, peer } = await dialled(target);
+      tcp.close();
+      await target.until("FIN", () => peer.ending === "finished");
+      same(target.connections, 1, "connections");
+      peer.send("more");
+      await target.quiet();
+      same(target.connections, 0, "connections");
+    },
+  },
+  {
+    name: "closed in onReadable, it tells nothing more",
+    source: CLOSE,
+    async run(target) {
+      const ears = new Ears();
+      const { address, port, peers } = await target.listen();
+      const tcp = new target.TCP({
+        address,
+        port,
+        ...ears.callbacks,
+        onReadable(count) {
+          ears.callbacks.onReadable(count);
+          tcp.read(count);
+          tcp.close();
+        },
+      });
+      await target.until("a connection", () => peers.length > 0 && ears.writable.length > 0);
+      peers[0].send("bye");
+      peers[0].finish();
+      await target.until("FIN", () => peers[0].ending !== "none");
+      await target.quiet();
+      same(ears.events.slice(1), ["readable 3"], "events");
+      same([target.objects, target.fatal ?? "none"], [0, "none"], "objects, fatal");
+    },
+  },
+  {
+    name: "closed while an event waits, that event never comes",
+    source: CLOSE,
+    async run(target) {
+      const { tcp, peer, ears } = await dialled(target);
+      tcp.write(bytes("x")); // its flush waits
+      tcp.close();
+      await target.until("the byte", () => peer.heard === "x");
+      await target.quiet();
+      same(ears.events.length, 1, "events");
+    },
+  },
+  {
+    name: "closed in onError, it tells nothing more",
+    source: CLOSE,
+    async run(target) {
+      const ears = new Ears();
+      const tcp = new target.TCP({
+        ...(await target.deaf()),
+        onError() {
+          ears.callbacks.onError();
+          tcp.close();
+        },
+      });
+      await target.until("the refusal", () => ears.errors > 0);
+      await target.quiet();
+      same([ears.errors, target.objects], [1, 0], "errors, objects");
+    },
+  },
+  {
+    name: "a control block counts until the peer has closed too",
+    source: DESTRUCTOR,
+    async run(target) {
+      const { tcp, peer } = await dialled(target);
+      tcp.close();
+      await target.until("FIN", () => peer.ending === "finished");
+      await target.quiet();
+      same([target.connections, target.objects], [1, 0], "connections, objects");
+      peer.finish();
+      await target.quiet();
+      same(target.connections, 0, "connections after the peer's FIN");
+    },
+  },
+  {
+    name: "a peer that never answers our FIN is given up",
+    source: DESTRUCTOR,
+    not: { loopback: "it takes 20 s" },
+    async run(target) {
+      const { tcp } = await dialled(target);
+      tcp.close();
+      await target.quiet();
+      same(target.connections, 1, "connections");
+      await target.until("the control block gone", () => target.connections === 0);
+    },
+  },
+  {
+    name: "a full board gives up the connection that has been closing longest, to connect",
+    source: CONSTRUCTOR,
+    async run(target) {
+      const { older, younger } = await closingTwo(target);
+      const { address, port, peers } = await target.listen();
+      new target.TCP({ address, port });
+      await target.until("the new connection", () => peers.length === 1);
+      await onlyOlderGone(target, older, younger);
+    },
+  },
+  {
+    name: "a full board gives up the connection that has been closing longest, for a newcomer",
+    source: CONSTRUCTOR,
+    async run(target) {
+      const announced: number[] = [];
+      const { older, younger } = await closingTwo(target);
+      new target.Listener({ port: 80, onReadable: count => announced.push(count) });
+      target.connect(80);
+      await target.until("the newcomer", () => announced.length > 0);
+      await onlyOlderGone(target, older, younger);
+      same(announced, [1], "announced");
+    },
+  },
+];
+
+/** A full board, of which two connections close, the fourth first. Their peers do not answer yet. */
+async function closingTwo(target: Target): Promise<{ older: Connection; younger: Connection }> {
+  const all = await filled(target);
+  const [older, younger] = [all[3], all[1]];
+  older.tcp.close();
+  younger.tcp.close();
+  await target.until("FIN", () => younger.peer.ending === "finished");
+  await target.quiet();
+  same(target.connections, target.numbers.connectionsMax, "connections, two of them closing");
+  return { older, younger };
+}
+
+/** The new connection has the place of the older one; the younger one closes in peace. */
+async function onlyOlderGone(
+  target: Target,
+  older: Connection,
+  younger: Connection,
+): Promise<void> {
+  const full = target.numbers.connectionsMax;
+  await target.quiet();
+  same(target.connections, full, "connections");
+  older.peer.finish();
+  await target.quiet();
+  same(target.connections, full, "connections after the older one's FIN");
+  younger.peer.finish();
+  await target.quiet();
+  same(target.connections, full - 1, "connections after the younger one's FIN");
+}

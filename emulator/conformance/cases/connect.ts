@@ -1,0 +1,74 @@
+import { bytes, dialled, Ears, filled, same, throws } from "../stage.ts";
+import type { Case } from "../target.ts";
+
+const TCP_C = "modules/io/socket/lwip/tcp.c";
+
+/** From `new TCP({ address, port })` to a connection. */
+export const connect: Case[] = [
+  {
+    name: "the first onWritable says connected, and gives the whole room",
+    source: `${TCP_C}: tcpConnect`,
+    async run(target) {
+      const { ears } = await dialled(target);
+      same(ears.events, [`writable ${target.numbers.sendBufferBytes}`], "events");
+    },
+  },
+  {
+    name: "a connection knows whom it is with",
+    source: `${TCP_C}: xs_tcp_get_remoteAddress`,
+    async run(target) {
+      const { address, port } = await target.listen();
+      const ears = new Ears();
+      const tcp = new target.TCP({ address, port, ...ears.callbacks });
+      await target.until("a connection", () => ears.writable.length > 0);
+      same([tcp.remoteAddress, tcp.remotePort], [address, port], "address, port");
+    },
+  },
+  {
+    name: "nothing can be written before the connection is there",
+    source: `${TCP_C}: xs_tcp_write`,
+    async run(target) {
+      const { address, port } = await target.listen();
+      const tcp = new target.TCP({ address, port });
+      throws(() => tcp.write(bytes("early")), "Error", "not ready");
+    },
+  },
+  {
+    name: "a refusal gives one onError and no onWritable",
+    source: `${TCP_C}: tcpError`,
+    async run(target) {
+      const ears = new Ears();
+      const tcp = new target.TCP({ ...(await target.deaf()), ...ears.callbacks });
+      await target.until("the refusal", () => ears.errors > 0);
+      await target.quiet();
+      same(ears.events, ["error"], "events");
+      throws(() => tcp.write(bytes("x")), "Error", "not ready");
+      same([target.connections, target.objects], [0, 1], "connections, objects");
+    },
+  },
+  {
+    name: "a connection more than the board carries is no socket",
+    source: `${TCP_C}: xs_tcp_constructor`,
+    async run(target) {
+      const all = await filled(target);
+      const to = await target.deaf();
+      throws(() => new target.TCP(to), "RangeError", "no socket");
+
+      all[0].peer.reset();
+      await target.until("a free control block", () => all[0].ears.errors > 0);
+      new target.TCP(to);
+    },
+  },
+  {
+    name: "closed while it connects, it is free at once and tells nothing more",
+    source: `${TCP_C}: xs_tcp_close`,
+    async run(target) {
+      const { address, port } = await target.listen();
+      const ears = new Ears();
+      new target.TCP({ address, port, ...ears.callbacks }).close();
+      await target.quiet();
+      same(ears.events, [], "events");
+      same([target.connections, target.objects], [0, 0], "connections, objects");
+    },
+  },
+];

@@ -1,0 +1,126 @@
+import { accepted, bytes, dialled, Ears, same, text, throws } from "../stage.ts";
+import type { Case } from "../target.ts";
+
+const TCP_C = "modules/io/socket/lwip/tcp.c";
+
+/** How a connection ends from the other side. */
+export const hangup: Case[] = [
+  {
+    name: "the peer's FIN is an error, and forbids writing",
+    source: `${TCP_C}: tcpReceive`,
+    async run(target) {
+      const { tcp, peer, ears } = await dialled(target);
+      peer.finish();
+      await target.until("an error", () => ears.errors > 0);
+      throws(() => tcp.write(bytes("answer")), "Error", "not ready");
+    },
+  },
+  {
+    name: "onError waits until all was read, and writing is over meanwhile",
+    source: `${TCP_C}: tcpDeliver`,
+    async run(target) {
+      const { tcp, peer, ears } = await dialled(target);
+      peer.send("request");
+      peer.finish();
+      await target.until("bytes", () => ears.readable.includes(7));
+      await target.quiet();
+      same(ears.errors, 0, "errors before reading");
+      throws(() => tcp.write(bytes("answer")), "Error", "not ready");
+      same(text(tcp.read(3)), "req", "read");
+      await target.quiet();
+      same(ears.errors, 0, "errors after part of it");
+
+      same(text(tcp.read()), "uest", "read");
+      same(ears.errors, 0, "errors inside the call");
+      await target.until("an error", () => ears.errors === 1);
+      await target.quiet();
+      same(ears.errors, 1, "errors");
+    },
+  },
+  {
+    name: "bytes and FIN in one turn, read at once, give onError twice",
+    source: `${TCP_C}: xs_tcp_read`,
+    not: { loopback: "the computer may report the bytes in one turn and the FIN in the next" },
+    async run(target) {
+      const { address, port, peers } = await target.listen();
+      const ears = new Ears();
+      const tcp = new target.TCP({
+        address,
+        port,
+        ...ears.callbacks,
+        onReadable(count) {
+          ears.callbacks.onReadable(count);
+          tcp.read(new Uint8Array(count));
+        },
+      });
+      await target.until("a connection", () => peers.length > 0 && ears.writable.length > 0);
+      peers[0].send("bye");
+      peers[0].finish();
+      await target.quiet();
+      same(ears.events.slice(1), ["readable 3", "error", "error"], "events");
+    },
+  },
+  {
+    name: "after FIN, acknowledgements bring no event",
+    source: `${TCP_C}: removeTCPCallbacks`,
+    async run(target) {
+      const { tcp, peer, ears } = await dialled(target);
+      tcp.write(bytes("last words"));
+      peer.finish();
+      await target.until("both", () => ears.errors > 0 && peer.heard === "last words");
+      await target.quiet();
+      same(ears.errors, 1, "errors");
+    },
+  },
+  {
+    name: "after a reset, what came before it can be read, then onError",
+    source: `${TCP_C}: tcpError`,
+    async run(target) {
+      const { tcp, peer, ears } = await dialled(target);
+      peer.send("last words");
+      await target.until("bytes", () => ears.readable.includes(10));
+      peer.reset();
+      await target.until("the control block gone", () => target.connections === 0);
+      await target.quiet();
+      same(ears.errors, 0, "errors before reading");
+      throws(() => tcp.write(bytes("x")), "Error", "not ready");
+      same(text(tcp.read()), "last words", "read");
+      await target.until("an error", () => ears.errors === 1);
+    },
+  },
+  {
+    name: "without onError, FIN shows only in writing that is not ready",
+    source: `${TCP_C}: tcpDeliver`,
+    async run(target) {
+      const { bare, peer } = await accepted(target);
+      const tcp = new target.TCP({ from: bare });
+      peer.finish();
+      await target.quiet();
+      throws(() => tcp.write(bytes("x")), "Error", "not ready");
+    },
+  },
+  {
+    name: "without onError, a reset shows only in writes that return undefined",
+    source: `${TCP_C}: xs_tcp_write`,
+    async run(target) {
+      const { bare, peer } = await accepted(target);
+      peer.reset();
+      await target.until("the control block gone", () => target.connections === 0);
+      await target.quiet();
+      same([bare.write(bytes("x")) ?? "none", target.fatal ?? "none"], ["none", "none"], "write");
+      same(target.objects, 1, "objects");
+    },
+  },
+  {
+    name: "a reset frees the control block, only close gives back the object",
+    source: `${TCP_C}: doClose`,
+    async run(target) {
+      const { tcp, peer, ears } = await dialled(target);
+      peer.reset();
+      await target.until("an error", () => ears.errors > 0);
+      same([target.connections, target.objects], [0, 1], "connections, objects");
+      tcp.close();
+      same(target.objects, 0, "objects");
+    },
+  },
+];

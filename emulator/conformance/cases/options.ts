@@ -1,0 +1,92 @@
+import { Ears, same, throws } from "../stage.ts";
+import type { Case } from "../target.ts";
+
+const CONSTRUCTOR = "modules/io/socket/lwip/tcp.c: xs_tcp_constructor";
+const COMMON = "modules/io/common/builtinCommon.c";
+
+/** What `new TCP(options)` takes and refuses. */
+export const options: Case[] = [
+  {
+    name: "an address is a number: names are refused, and what is no address",
+    source: CONSTRUCTOR,
+    run({ TCP }) {
+      for (const address of ["backend.local", "localhost", "", "300.1.1.1", undefined]) {
+        throws(() => new TCP({ address, port: 80 }), "Error", "invalid address");
+      }
+      const long = "a-name-that-does-not-fit-the-buffer.local";
+      throws(() => new TCP({ address: long, port: 80 }), "RangeError", "cannot buffer string");
+    },
+  },
+  {
+    name: "a port is 0 to 65535, and has to be given",
+    source: `${COMMON}: builtinGetSignedInteger`,
+    run({ TCP, Listener }) {
+      const address = "127.0.0.1";
+      throws(() => new TCP({ address }), "Error", "invalid");
+      throws(() => new TCP({ address, port: -1 }), "RangeError", "invalid port");
+      throws(() => new TCP({ address, port: 65536 }), "RangeError", "invalid port");
+      throws(() => new Listener({ port: undefined }), "Error", "invalid");
+      throws(() => new Listener({ port: -1 }), "RangeError", "invalid port");
+      throws(() => new Listener({ port: 65536 }), "RangeError", "invalid port");
+    },
+  },
+  {
+    name: "the last port there is can be listened on",
+    source: "modules/io/socket/lwip/listener.js: port",
+    run({ Listener }) {
+      same(new Listener({ port: 65535 }).port, 65535, "port");
+    },
+  },
+  {
+    name: "a callback is a function or nothing",
+    source: `${COMMON}: builtinGetCallback`,
+    async run(target) {
+      const to = await target.deaf();
+      for (const name of ["onReadable", "onWritable", "onError"]) {
+        throws(() => new target.TCP({ ...to, [name]: "no" }), "Error", "not a function");
+      }
+      throws(() => new target.Listener({ onReadable: 1 as never }), "Error", "not a function");
+      new target.TCP({ ...to, onReadable: null as never, onError: undefined });
+      new target.Listener({ onReadable: null as never });
+    },
+  },
+  {
+    name: "a format that is not known is refused, an empty one is the default",
+    source: `${COMMON}: builtinInitializeFormat`,
+    async run(target) {
+      const to = await target.deaf();
+      throws(() => new target.TCP({ ...to, format: "string" }), "RangeError", "unimplemented");
+      throws(() => new target.Listener({ format: "buffer" }), "RangeError", "unimplemented");
+      same(new target.TCP({ ...to, format: "" }).format, "buffer", "format");
+      new target.Listener({ format: "socket/tcp" });
+    },
+  },
+  {
+    name: "what was refused holds no control block and no object",
+    source: CONSTRUCTOR,
+    run(target) {
+      throws(() => new target.TCP({ address: "no", port: 80 }), "Error", "invalid address");
+      throws(() => new target.TCP({ address: "127.0.0.1", port: -1 }), "RangeError", "invalid");
+      same([target.connections, target.objects], [0, 0], "connections, objects");
+    },
+  },
+  {
+    name: "target is the program's own, and callbacks find it on this",
+    source: `${COMMON}: builtinInitializeTarget`,
+    async run(target) {
+      const ears = new Ears();
+      const own = { name: "session" };
+      let found: unknown;
+      const tcp = new target.TCP({
+        ...(await target.deaf()),
+        ...ears.callbacks,
+        target: own,
+        onError() {
+          found = this;
+        },
+      });
+      await target.until("an error", () => found !== undefined);
+      same([found === tcp, tcp.target === own], [true, true], "this, target");
+    },
+  },
+];

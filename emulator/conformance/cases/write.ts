@@ -1,0 +1,108 @@
+import { accepted, bytes, dialled, same, throws } from "../stage.ts";
+import type { Case } from "../target.ts";
+
+const WRITE = "modules/io/socket/lwip/tcp.c: xs_tcp_write";
+const SENT = "modules/io/socket/lwip/tcp.c: tcpSent";
+const DELIVER = "modules/io/socket/lwip/tcp.c: tcpDeliver";
+
+/** `write`, its room, and when bytes leave. */
+export const write: Case[] = [
+  {
+    name: "a write returns the room that is left",
+    source: WRITE,
+    async run(target) {
+      const { sendBufferBytes } = target.numbers;
+      const { tcp } = await dialled(target);
+      same(tcp.write(new Uint8Array(1000)), sendBufferBytes - 1000, "room");
+      same(tcp.write(new Uint8Array(0)), sendBufferBytes - 1000, "room after nothing");
+      same(tcp.write(new ArrayBuffer(192)), sendBufferBytes - 1192, "room after a buffer");
+    },
+  },
+  {
+    name: "a write beyond the room would block, and takes nothing",
+    source: WRITE,
+    async run(target) {
+      const { sendBufferBytes } = target.numbers;
+      const { tcp, peer } = await dialled(target);
+      const tooMuch = new Uint8Array(sendBufferBytes + 1);
+      throws(() => tcp.write(tooMuch), "Error", "would block");
+      same(tcp.write(tooMuch.subarray(1).fill(120)), 0, "room");
+      throws(() => tcp.write(bytes("y")), "Error", "would block");
+      await target.until("the bytes", () => peer.heard.length >= sendBufferBytes);
+      await target.quiet();
+      same(peer.heard === "x".repeat(sendBufferBytes), true, "exactly what was taken arrives");
+    },
+  },
+  {
+    name: "what was written is a copy: the program may use its buffer again",
+    source: WRITE,
+    async run(target) {
+      const { tcp, peer } = await dialled(target);
+      const scratch = bytes("abc");
+      tcp.write(scratch);
+      tcp.write(scratch.fill(120));
+      scratch.fill(0);
+      await target.until("the bytes", () => peer.heard.length >= 6);
+      same(peer.heard, "abcxxx", "heard");
+    },
+  },
+  {
+    name: "bytes leave at the end of the turn without being asked, all as one piece",
+    source: DELIVER,
+    async run(target) {
+      const { tcp, peer } = await dialled(target);
+      tcp.write(bytes("ab"));
+      tcp.write(bytes("cd"));
+      same(peer.heard, "", "heard in the same turn");
+      await target.until("the bytes", () => peer.heard.length === 4);
+      same(peer.pieces, ["abcd"], "pieces");
+    },
+  },
+  {
+    name: "onWritable comes again with the whole room once all was acknowledged",
+    source: SENT,
+    async run(target) {
+      const { sendBufferBytes } = target.numbers;
+      const { tcp, ears } = await dialled(target);
+      tcp.write(new Uint8Array(sendBufferBytes));
+      same(ears.writable.length, 1, "calls before the acknowledgement");
+      await target.until("all the room", () => ears.writable.length > 1);
+      await target.until("all the room", () => ears.writable.at(-1) === sendBufferBytes);
+    },
+  },
+  {
+    name: "nothing written, nothing acknowledged, no further onWritable",
+    source: SENT,
+    async run(target) {
+      const { ears } = await dialled(target);
+      await target.quiet();
+      same(ears.writable.length, 1, "calls");
+    },
+  },
+  {
+    name: "bytes on their way take up room until they are acknowledged",
+    source: WRITE,
+    not: { loopback: "the kernel takes the bytes at once, and that counts as acknowledged" },
+    async run(target) {
+      const { sendBufferBytes } = target.numbers;
+      const { tcp, peer } = await dialled(target);
+      tcp.write(bytes("x".repeat(1000)));
+      await target.until("the bytes at the peer", () => peer.heard.length === 1000);
+      same(tcp.write(new Uint8Array(0)), sendBufferBytes - 1000, "room, acknowledgement under way");
+      await target.quiet();
+      same(tcp.write(new Uint8Array(0)), sendBufferBytes, "room, acknowledged");
+    },
+  },
+  {
+    name: "an accepted socket reads and writes without any callback",
+    source: "modules/io/socket/lwip/tcp.c: xs_listener_read",
+    async run(target) {
+      const { bare, peer } = await accepted(target);
+      bare.write(bytes("hello"));
+      peer.send("you");
+      await target.until("the greeting", () => peer.heard === "hello");
+      await target.quiet();
+      same(bare.read(new Uint8Array(3)), 3, "read");
+    },
+  },
+];

@@ -1,0 +1,16 @@
+import { test } from "vitest";
+import { CASES } from "./cases.ts";
+import { LoopbackTarget } from "./loopback.ts";
+
+for (const { name, not, run } of CASES) {
+  test(`${name} (on loopback)`, async ({ skip }) => {
+    if (not?.loopback) skip(not.loopback);
+    const target = new LoopbackTarget();
+    try {
+      await target.start();
+      await run(target);
+    } finally {
+      await target.stop();
+    }
+  });
+}

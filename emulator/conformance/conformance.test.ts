@@ -1,0 +1,19 @@
+import { expect, test } from "vitest";
+import { CASES } from "./cases.ts";
+import { MemoryTarget } from "./memory.ts";
+
+for (const { name, run } of CASES) {
+  test(name, async () => {
+    const target = new MemoryTarget();
+    await target.start();
+    await run(target);
+    // Whatever the case has done, a board without power leaves nothing behind.
+    expect(await target.stop()).toEqual([]);
+  });
+}
+
+test("every case has a name of its own, and says where it was read", () => {
+  expect(new Set(CASES.map(({ name }) => name)).size).toBe(CASES.length);
+  for (const { source } of CASES)
+    expect(source).toMatch(/^(modules|xs|build)\/\S+\.(c|h|js): \w+$/);
+});

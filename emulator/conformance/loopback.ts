@@ -1,0 +1,108 @@
+import net from "node:net";
+import { esp32 } from "../src/boards/esp32.ts";
+import { RealClock } from "../src/clock.ts";
+import { EmulatedTarget } from "./emulated.ts";
+import type { Peer, PeerPort } from "./target.ts";
+
+const HOST = "127.0.0.1";
+
+/** When something has not come by then, it never will. */
+const PATIENCE_MS = 5_000;
+
+/** The emulated ESP32 with Moddable's own settings, on this computer's sockets, in real time. */
+export class LoopbackTarget extends EmulatedTarget {
+  /** The computer's servers, by the board's port that each stands for. */
+  readonly #published: Map<number, net.Server>;
+  #servers: net.Server[] = [];
+  #marker: { near: net.Socket; far: net.Socket } | undefined;
+
+  constructor() {
+    const published = new Map<number, net.Server>();
+    let publishing = 0;
+    super({
+      kind: { ...esp32(), joinMs: 0 },
+      clock: new RealClock(),
+      wire: {
+        connect: options => net.connect(options),
+        createServer: options => {
+          const server = net.createServer(options);
+          published.set(publishing, server);
+          return server;
+        },
+      },
+      publish: port => {
+        publishing = port;
+        return { port: 0, host: HOST };
+      },
+    });
+    this.#published = published;
+  }
+
+  override async start(): Promise<void> {
+    const server = await this.#serve(far => {
+      far.on("error", () => {});
+      this.#marker = { near, far };
+    });
+    const near = net.connect((server.address() as net.AddressInfo).port, HOST);
+    near.on("error", () => {});
+    await super.start();
+  }
+
+  async listen(): Promise<PeerPort> {
+    const peers: Peer[] = [];
+    const server = await this.#serve(socket => peers.push(this.peer(socket)));
+    return { address: HOST, port: (server.address() as net.AddressInfo).port, peers };
+  }
+
+  async deaf(): Promise<{ address: string; port: number }> {
+    const server = await this.#serve(() => {});
+    const { port } = server.address() as net.AddressInfo;
+    await new Promise(resolve => server.close(resolve));
+    return { address: HOST, port };
+  }
+
+  connect(port: number): Peer {
+    const server = this.#published.get(port)!;
+    const socket = new net.Socket({ allowHalfOpen: true });
+    const go = () => socket.connect((server.address() as net.AddressInfo).port, HOST);
+    if (server.listening) go();
+    else server.once("listening", go);
+    return this.peer(socket);
+  }
+
+  /** A byte sent now arrives after all that was sent before; the board has then had its turns. */
+  async quiet(): Promise<void> {
+    for (let round = 0; round < 10; round++) {
+      const { near, far } = this.#marker!;
+      const arrived = new Promise(resolve => far.once("data", resolve));
+      near.write("?");
+      await arrived;
+      await new Promise(resolve => setImmediate(resolve));
+    }
+  }
+
+  async until(what: string, holds: () => boolean): Promise<void> {
+    const deadline = performance.now() + PATIENCE_MS;
+    while (!holds()) {
+      if (performance.now() > deadline) throw new Error(`never came: ${what}`);
+      await new Promise(resolve => setImmediate(resolve));
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.unplug();
+    this.#marker?.near.destroy();
+    this.#marker?.far.destroy();
+    for (const peer of this.peers) peer.destroy();
+    for (const server of this.#servers) server.close();
+    const open = [...this.#servers, ...this.#published.values()];
+    await this.until("every port closed", () => open.every(server => !server.listening));
+  }
+
+  async #serve(onConnection: (socket: net.Socket) => void): Promise<net.Server> {
+    const server = net.createServer({ allowHalfOpen: true }, onConnection);
+    this.#servers.push(server);
+    await new Promise<void>(resolve => server.listen(0, HOST, resolve));
+    return server;
+  }
+}

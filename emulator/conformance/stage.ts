@@ -1,0 +1,104 @@
+import type { Listener } from "../src/io/listener.ts";
+import type { TCP } from "../src/io/tcp.ts";
+import type { Peer, Target } from "./target.ts";
+
+/**
+ * What the cases share. Nothing here or in a case imports anything but types, so that they run
+ * wherever JavaScript does.
+ */
+
+/** Writes down the events of one socket of the board. */
+export class Ears {
+  /** As they came: `readable 3`, `writable 8192`, `error`. */
+  readonly events: string[] = [];
+  readonly readable: number[] = [];
+  readonly writable: number[] = [];
+  errors = 0;
+
+  readonly callbacks = {
+    onReadable: (bytes: number): void => {
+      this.events.push(`readable ${bytes}`);
+      this.readable.push(bytes);
+    },
+    onWritable: (bytes: number): void => {
+      this.events.push(`writable ${bytes}`);
+      this.writable.push(bytes);
+    },
+    onError: (): void => {
+      this.events.push("error");
+      this.errors++;
+    },
+  };
+}
+
+export interface Connection {
+  tcp: TCP;
+  ears: Ears;
+  peer: Peer;
+}
+
+/** The board has connected to a peer, and knows it. */
+export async function dialled(target: Target): Promise<Connection> {
+  const { address, port, peers } = await target.listen();
+  const ears = new Ears();
+  const tcp = new target.TCP({ address, port, ...ears.callbacks });
+  await target.until("a connection", () => ears.writable.length > 0 && peers.length > 0);
+  return { tcp, ears, peer: peers[0] };
+}
+
+/** A peer has connected to the board, which has accepted and not yet taken over. */
+export async function accepted(
+  target: Target,
+): Promise<{ bare: TCP; peer: Peer; listener: Listener }> {
+  let bare: TCP | undefined;
+  const listener: Listener = new target.Listener({
+    port: 80,
+    onReadable: () => {
+      bare = listener.read();
+    },
+  });
+  const peer = target.connect(80);
+  await target.until("a client", () => bare !== undefined);
+  return { bare: bare!, peer, listener };
+}
+
+/** Connects until the board has no control block left. */
+export async function filled(target: Target): Promise<Connection[]> {
+  const { address, port, peers } = await target.listen();
+  const all: Omit<Connection, "peer">[] = [];
+  while (all.length < target.numbers.connectionsMax) {
+    const ears = new Ears();
+    all.push({ tcp: new target.TCP({ address, port, ...ears.callbacks }), ears });
+    await target.until("a connection", () => peers.length === all.length);
+  }
+  await target.quiet();
+  return all.map((connection, i) => ({ ...connection, peer: peers[i] }));
+}
+
+export function bytes(text: string): Uint8Array {
+  return Uint8Array.from(text, character => character.charCodeAt(0));
+}
+
+export function text(bytes: ArrayBuffer | Uint8Array | undefined): string | undefined {
+  return bytes && String.fromCharCode(...new Uint8Array(bytes));
+}
+
+/** Fails the case unless both are the same, by their JSON. */
+export function same(actual: unknown, expected: unknown, what: string): void {
+  const [is, wanted] = [JSON.stringify(actual), JSON.stringify(expected)];
+  if (is !== wanted) throw new Error(`${what}: is ${is}, expected ${wanted}`);
+}
+
+/** Fails the case unless `call` throws this; debug builds of XS append the function's name. */
+export function throws(call: () => unknown, kind: string, message: string): void {
+  let thrown: unknown;
+  try {
+    call();
+  } catch (error) {
+    thrown = error;
+  }
+  if (!(thrown instanceof Error)) throw new Error(`expected ${kind} "${message}", nothing thrown`);
+  if (thrown.name !== kind || !thrown.message.startsWith(message)) {
+    throw new Error(`expected ${kind} "${message}", thrown was ${thrown.name} "${thrown.message}"`);
+  }
+}

@@ -1,0 +1,49 @@
+import { expect, test } from "vitest";
+import { esp32 } from "./esp32.ts";
+
+test("without settings a board has Moddable's numbers", () => {
+  expect(esp32()).toMatchObject({
+    connectionsMax: 8,
+    listenersMax: 4,
+    segmentBytes: 1436,
+    sendBufferBytes: 8192,
+    receiveWindowBytes: 8192,
+    finWaitTimeoutMs: 20_000,
+    eventQueueLength: 10,
+  });
+});
+
+test("each line of sdkconfig changes its number, and no other", () => {
+  const sdkconfig = [
+    "# CONFIG_LWIP_MAX_LISTENING_TCP=99",
+    "CONFIG_LWIP_MAX_ACTIVE_TCP=32",
+    "",
+    "CONFIG_LWIP_TCP_WND_DEFAULT=5744",
+    "CONFIG_ESP_TASK_WDT_EN=y",
+    'CONFIG_IDF_TARGET="esp32"',
+  ].join("\n");
+  expect(esp32({ sdkconfig })).toEqual({
+    ...esp32(),
+    connectionsMax: 32,
+    receiveWindowBytes: 5744,
+  });
+});
+
+test("of two lines for one number the last one counts, as in ESP-IDF", () => {
+  const sdkconfig = "CONFIG_LWIP_MAX_ACTIVE_TCP=16\nCONFIG_LWIP_MAX_ACTIVE_TCP=32\n";
+  expect(esp32({ sdkconfig }).connectionsMax).toBe(32);
+});
+
+test("the event queue is as long as the manifest says, the platform's word before the general one", () => {
+  const task = (queueLength: number) => ({ defines: { task: { queueLength } } });
+  const length = (manifest: object) =>
+    esp32({ manifest: JSON.stringify(manifest) }).eventQueueLength;
+  expect(length({ defines: { xs: { abortHook: 1 } } })).toBe(10);
+  expect(length(task(64))).toBe(64);
+  expect(length({ ...task(64), platforms: { lin: task(1) } })).toBe(64);
+  expect(length({ ...task(64), platforms: { esp32: task(128) } })).toBe(128);
+});
+
+test("a manifest that is no JSON is an error, not a board with defaults", () => {
+  expect(() => esp32({ manifest: "{" })).toThrow(SyntaxError);
+});
