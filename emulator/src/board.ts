@@ -16,6 +16,8 @@ export interface BoardOptions {
   address?: string;
   /** Where the outside finds a port of the board; as it is when not given, nowhere if `undefined`. */
   publish?: Publish;
+  /** The board's source of chance, from 0 to less than 1; a test gives one that repeats. */
+  random?: () => number;
   /** Each line that the board writes to its serial console. */
   onLine?: (line: string) => void;
   /** The computer cannot give what the board needs: a published port is taken. */
@@ -29,6 +31,7 @@ export interface BoardPlatform {
   readonly clock: Clock;
   readonly link: Link;
   readonly connectionsMax: number;
+  random(): number;
   log(line: string): void;
 }
 
@@ -57,6 +60,7 @@ export class Board {
   /** Why the machine ended by itself. */
   fatal: string | undefined;
   #onLine: (line: string) => void;
+  #random: () => number;
   #bootMs = 0;
   #alarms = new Set<Cancel>();
 
@@ -65,6 +69,7 @@ export class Board {
     this.kind = kind;
     this.clock = clock;
     this.#onLine = options.onLine ?? (() => {});
+    this.#random = options.random ?? Math.random;
     this.tasks = new Tasks(clock, kind.eventQueueLength, (reason, error) =>
       this.#die(reason, error),
     );
@@ -107,6 +112,7 @@ export class Board {
         },
         link: this.#link(),
         connectionsMax: this.kind.connectionsMax,
+        random: this.#random,
         log: line => this.#onLine(line),
       }),
     );

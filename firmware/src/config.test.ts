@@ -18,13 +18,22 @@ describe("configuration", () => {
   test("what is not given has its default", () => {
     expect(readConfig({ backends })).toEqual({
       config: {
-        listeners: [{ port: 80 }],
+        listeners: [{ port: 80, mode: "auto" }],
         backends: [{ name: "a", address: "192.168.1.10", port: 8080 }],
         balance: "round-robin",
+        routes: [],
+        trustedProxies: [],
         inspect: [{ keyword: "END", from: "client", match: "anywhere", action: "close" }],
         connectTimeoutMs: 3000,
         idleTimeoutMs: 30_000,
         tunnelTimeoutMs: 600_000,
+        headTimeoutMs: 5000,
+        keepAliveTimeoutMs: 5000,
+        responseTimeoutMs: 30_000,
+        retries: 2,
+        headBytesMax: 4096,
+        headLinesMax: 48,
+        bodyBytesMax: Number.MAX_SAFE_INTEGER,
         queueTimeoutMs: 3000,
         queueMax: 4,
         sessionsMax: undefined,
@@ -63,6 +72,26 @@ describe("configuration", () => {
     [
       { backends: [...backends, { ...backends[0], name: "a" }] },
       "backends: a is there twice; each one once would do",
+    ],
+    [
+      { backends, listeners: [{ port: 80, mode: "htp" }] },
+      'listeners[0].mode: is "htp"; wanted "auto", "http", "tcp"; did you mean "http"?',
+    ],
+    [
+      { backends, routes: [{ path: "/a/../b" }] },
+      'routes[0].path: is "/a/../b"; wanted a path such as /api, whose parts begin without a dot',
+    ],
+    [
+      { backends, routes: [{ host: "a.*.home", backends: ["c"] }] },
+      'routes[0].host: is "a.*.home"; wanted a name such as api.home, or *.home',
+    ],
+    [
+      { backends, routes: [{ backends: ["a", "c"] }] },
+      'routes[0].backends: no backend is called "c"; known are a',
+    ],
+    [
+      { backends, trustedProxies: ["10.0.0.0/33"] },
+      'trustedProxies[0]: is "10.0.0.0/33"; wanted an address or a network, such as 192.168.1.2 or 192.168.1.0/24',
     ],
     [
       {

@@ -1,7 +1,9 @@
+import { IPV4, NETWORK } from "./address.ts";
 import type { BackendAddress } from "./backend/backend.ts";
 import { BACKENDS_MAX } from "./backend/pool.ts";
 import { STRATEGIES, type StrategyName } from "./balancer/strategy.ts";
 import { KEYWORD_BYTES_MAX, KEYWORDS_MAX, type Keyword } from "./inspect/keywords.ts";
+import type { Mode } from "./session.ts";
 
 /** What ends a connection by its content. */
 export interface InspectRule extends Keyword {
@@ -9,11 +11,24 @@ export interface InspectRule extends Keyword {
   readonly action: "close";
 }
 
+/** Sends the requests for a host and the paths below one to some of the backends. */
+export interface RouteRule {
+  readonly host: string | undefined;
+  readonly path: string;
+  readonly strip: boolean;
+  /** Names of backends; all of them when not given. */
+  readonly backends: readonly string[] | undefined;
+}
+
 /** A checked configuration: every key is there and holds what it may hold. */
 export interface Config {
-  readonly listeners: readonly { readonly port: number }[];
+  readonly listeners: readonly { readonly port: number; readonly mode: Mode }[];
   readonly backends: readonly BackendAddress[];
   readonly balance: StrategyName;
+  /** Which requests go to which backends; without any, all to all. */
+  readonly routes: readonly RouteRule[];
+  /** Addresses and networks of proxies in front of us, whose X-Forwarded-… is believed. */
+  readonly trustedProxies: readonly string[];
   readonly inspect: readonly InspectRule[];
   /** How long a backend may take to accept a connection. */
   readonly connectTimeoutMs: number;
@@ -23,6 +38,18 @@ export interface Config {
   readonly tunnelTimeoutMs: number;
   /** How long a client may wait for a slot. */
   readonly queueTimeoutMs: number;
+  /** How long a request's head may take from its first byte on. */
+  readonly headTimeoutMs: number;
+  /** How long a client may keep its connection without a further request. */
+  readonly keepAliveTimeoutMs: number;
+  /** How long a backend may take to begin its answer. */
+  readonly responseTimeoutMs: number;
+  /** Other backends that a request may be sent to when one fails. */
+  readonly retries: number;
+  readonly headBytesMax: number;
+  readonly headLinesMax: number;
+  /** Bytes of a request's body. */
+  readonly bodyBytesMax: number;
   /** Clients that may wait for a slot. */
   readonly queueMax: number;
   /** Sessions at once; as many as the board's connections carry when not given. */
@@ -34,6 +61,11 @@ const TIMEOUT_MAX_MS = 86_400_000;
 
 /** Listeners that lwIP gives us (`LWIP_MAX_LISTENING_TCP` is 4), less one for the admin page. */
 const LISTENERS_MAX = 3;
+
+/** Routes of a configuration, each a handful of objects on the chip. */
+const ROUTES_MAX = 16;
+
+const TRUSTED_MAX = 8;
 
 const DEFAULT_RULE: InspectRule = {
   keyword: "END",
@@ -51,9 +83,10 @@ export function readConfig(document: unknown): { config: Config } | { complaints
   const check = new Check();
   const config = check.object<Config>("", document, {
     listeners: key =>
-      check.list(key, [{ port: 80 }], 1, LISTENERS_MAX, listener =>
-        check.object(listener.key, listener.value, {
+      check.list(key, [{ port: 80, mode: "auto" }], 1, LISTENERS_MAX, listener =>
+        check.object<Config["listeners"][number]>(listener.key, listener.value, {
           port: k => check.integer(k, undefined, 1, 65535),
+          mode: k => check.word(k, "auto", ["auto", "http", "tcp"]),
         }),
       ),
     backends: key =>
@@ -81,10 +114,44 @@ export function readConfig(document: unknown): { config: Config } | { complaints
           action: k => check.word(k, "close", ["close"]),
         }),
       ),
+    routes: key =>
+      check.list(key, [], 0, ROUTES_MAX, rule =>
+        check.object<RouteRule>(rule.key, rule.value, {
+          host: k =>
+            check.optional(k, () =>
+              check.text(k, undefined, HOST, "a name such as api.home, or *.home"),
+            ),
+          path: k =>
+            check.text(k, "/", PATH, "a path such as /api, whose parts begin without a dot"),
+          strip: k => check.flag(k, false),
+          backends: k =>
+            check.optional(k, () =>
+              check.list(k, undefined, 1, BACKENDS_MAX, name =>
+                check.text({ path: name.key, value: name.value }, undefined, /^/, "a name"),
+              ),
+            ),
+        }),
+      ),
+    trustedProxies: key =>
+      check.list(key, [], 0, TRUSTED_MAX, proxy =>
+        check.text(
+          { path: proxy.key, value: proxy.value },
+          undefined,
+          NETWORK,
+          "an address or a network, such as 192.168.1.2 or 192.168.1.0/24",
+        ),
+      ),
     connectTimeoutMs: key => check.integer(key, 3_000, 100, TIMEOUT_MAX_MS),
     idleTimeoutMs: key => check.integer(key, 30_000, 100, TIMEOUT_MAX_MS),
     tunnelTimeoutMs: key => check.integer(key, 600_000, 100, TIMEOUT_MAX_MS),
     queueTimeoutMs: key => check.integer(key, 3_000, 100, TIMEOUT_MAX_MS),
+    headTimeoutMs: key => check.integer(key, 5_000, 100, TIMEOUT_MAX_MS),
+    keepAliveTimeoutMs: key => check.integer(key, 5_000, 100, TIMEOUT_MAX_MS),
+    responseTimeoutMs: key => check.integer(key, 30_000, 100, TIMEOUT_MAX_MS),
+    retries: key => check.integer(key, 2, 0, BACKENDS_MAX),
+    headBytesMax: key => check.integer(key, 4096, 512, 16_384),
+    headLinesMax: key => check.integer(key, 48, 8, 256),
+    bodyBytesMax: key => check.integer(key, Number.MAX_SAFE_INTEGER, 0, Number.MAX_SAFE_INTEGER),
     queueMax: key => check.integer(key, 4, 0, 64),
     sessionsMax: key => check.optional(key, k => check.integer(k, undefined, 1, 512)),
   });
@@ -97,6 +164,13 @@ export function readConfig(document: unknown): { config: Config } | { complaints
       "backends",
       config.backends.map(({ name }) => name),
     );
+    for (const [index, { backends = [] }] of config.routes.entries()) {
+      check.known(
+        `routes[${index}].backends`,
+        backends,
+        config.backends.map(({ name }) => name),
+      );
+    }
     const bytes = config.inspect.reduce((sum, { keyword }) => sum + keyword.length, 0);
     if (bytes > KEYWORD_BYTES_MAX) {
       check.complaints.push(
@@ -107,7 +181,8 @@ export function readConfig(document: unknown): { config: Config } | { complaints
   return check.complaints.length > 0 ? { complaints: check.complaints } : { config };
 }
 
-const IPV4 = /^((25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(\.(?!$)|$)){4}$/;
+const HOST = /^(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i;
+const PATH = /^(?!.*\/\.)\/[a-z0-9._~!$&'()*+,;=:@/-]{0,127}$/i;
 
 /** a, b, … z, then b27 and so on: what a backend without a name is called. */
 function backendName(index: number): string {
@@ -190,6 +265,22 @@ class Check {
     const wanted = words.map(word => `"${word}"`).join(", ");
     this.#complain(path, value, near ? `${wanted}; did you mean "${near}"?` : wanted);
     return fallback;
+  }
+
+  flag({ path, value }: Key, fallback: boolean): boolean {
+    if (value === undefined) return fallback;
+    if (typeof value === "boolean") return value;
+    this.#complain(path, value, "true or false");
+    return fallback;
+  }
+
+  known(path: string, values: readonly string[], known: readonly string[]): void {
+    for (const value of values) {
+      if (!known.includes(value))
+        this.complaints.push(
+          `${path}: no backend is called "${value}"; known are ${known.join(", ")}`,
+        );
+    }
   }
 
   optional<T>(key: Key, read: (key: Key) => T): T | undefined {

@@ -31,7 +31,10 @@ export class Endpoint {
   #capacity = 0;
   #socket: TCPSocket;
 
-  readonly #owner: EndpointOwner;
+  /** Bytes that were read and put back; read again before those in the socket. */
+  #unread: Uint8Array | undefined;
+  /** Who hears of it; whoever takes the endpoint over sets it. */
+  owner: EndpointOwner;
 
   /** Throws what the socket's constructor throws: "no network", "no socket", "invalid from", … */
   constructor(
@@ -39,7 +42,7 @@ export class Endpoint {
     peer: { from: TCPSocket } | { address: string; port: number },
     owner: EndpointOwner,
   ) {
-    this.#owner = owner;
+    this.owner = owner;
     const options = { target: this, nodelay: NODELAY, onReadable, onWritable, onError };
     this.#socket =
       "from" in peer
@@ -59,8 +62,28 @@ export class Endpoint {
 
   /** Fills `view`, which must not be longer than `readable`. */
   read(view: Uint8Array): void {
-    this.#socket.read(view);
     this.readable -= view.byteLength;
+    let rest = view;
+    const unread = this.#unread;
+    if (unread !== undefined) {
+      const count = Math.min(unread.byteLength, view.byteLength);
+      view.set(unread.subarray(0, count));
+      this.#unread = count < unread.byteLength ? unread.subarray(count) : undefined;
+      if (count === view.byteLength) return;
+      rest = view.subarray(count);
+    }
+    this.#socket.read(rest);
+  }
+
+  /** Puts bytes back that were read last, so that they are read next; they are copied. */
+  unread(bytes: Uint8Array): void {
+    if (bytes.byteLength === 0) return;
+    const behind = this.#unread;
+    const all = new Uint8Array(bytes.byteLength + (behind?.byteLength ?? 0));
+    all.set(bytes);
+    if (behind !== undefined) all.set(behind, bytes.byteLength);
+    this.#unread = all;
+    this.readable += bytes.byteLength;
   }
 
   /** Passes `view` on; it must not be longer than `writable`. */
@@ -90,34 +113,37 @@ export class Endpoint {
     this.closed = true;
     this.readable = 0;
     this.writable = 0;
+    this.#unread = undefined;
     this.#socket.close();
   }
 
   /** For the callbacks below. */
   announced(readable: number | undefined, writable: number | undefined): void {
     if (this.closed) return;
-    if (readable !== undefined) this.readable = readable;
+    if (readable !== undefined) this.readable = readable + (this.#unread?.byteLength ?? 0);
     if (writable !== undefined) {
       this.connected = true;
       if (writable > this.#capacity) this.#capacity = writable;
       if (!this.deaf) this.writable = writable;
     }
-    try {
-      this.#owner.moved(this);
-    } catch (error) {
-      this.#owner.failed(error);
-    }
+    this.#tell(true);
   }
 
-  /** For the callback below. */
+  /** For the callback below. The socket is read empty, but bytes that were put back still count. */
   hungUp(): void {
     if (this.closed) return;
     this.deaf = true;
     this.writable = 0;
+    this.#tell(this.readable > 0);
+  }
+
+  #tell(moved: boolean): void {
+    const { owner } = this;
     try {
-      this.#owner.lost(this);
+      if (moved) owner.moved(this);
+      else owner.lost(this);
     } catch (error) {
-      this.#owner.failed(error);
+      owner.failed(error);
     }
   }
 }

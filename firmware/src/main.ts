@@ -41,6 +41,7 @@ export default function main(): void {
       clock,
       link: openLink(clock, report, { ssid: settings.ssid, password: settings.password }),
       connectionsMax: Number(settings.connectionsMax),
+      random: Math.random,
       log,
     },
     outcome.config,

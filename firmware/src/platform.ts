@@ -77,6 +77,8 @@ export interface Platform {
   readonly link: Link;
   /** TCP connections that this machine carries at once (lwIP: `LWIP_MAX_ACTIVE_TCP`). */
   readonly connectionsMax: number;
+  /** A number from 0 to less than 1, hard to guess where the machine can. */
+  random(): number;
   /** Writes one line to the serial console. */
   log(line: string): void;
 }

@@ -1,11 +1,15 @@
+import { trustedBy } from "./address.ts";
 import type { Report } from "./admin/event.ts";
-import { Pool } from "./backend/pool.ts";
+import { IdleConnections } from "./backend/idle.ts";
+import { Group, Pool } from "./backend/pool.ts";
 import { STRATEGIES } from "./balancer/strategy.ts";
 import type { Config } from "./config.ts";
+import { REWRITE_BYTES } from "./http/rewrite.ts";
+import type { Route } from "./http/route.ts";
 import { Keywords } from "./inspect/keywords.ts";
 import type { ListenerSocket, Platform, TCPSocket } from "./platform.ts";
 import { SCRATCH_BYTES } from "./pump.ts";
-import { Session, type SessionContext } from "./session.ts";
+import { type Mode, Session, type SessionContext } from "./session.ts";
 
 /**
  * How a machine's connections are shared out, so that a running session never lacks one:
@@ -58,22 +62,50 @@ export class ReverseProxy {
     this.#platform = platform;
     this.#config = config;
     this.#report = report;
-    this.pool = new Pool(config.backends, STRATEGIES[config.balance]());
+    this.pool = new Pool(config.backends);
     this.budget = budget(platform.connectionsMax, config);
     const keywords = (side: "client" | "backend") => {
       const rules = config.inspect.filter(({ from }) => from === side || from === "both");
       return rules.length > 0 ? new Keywords(rules) : undefined;
     };
+    const group = this.#group();
     this.#context = {
       platform,
       config,
       pool: this.pool,
+      group,
+      routes: this.#routes(group),
+      idle: new IdleConnections(platform.clock),
+      backendConnectionsMax: this.budget.sessionsMax,
       scratch: new Uint8Array(SCRATCH_BYTES),
+      headBuffer: new Uint8Array(config.headBytesMax + REWRITE_BYTES),
+      pseudonym: `hot-potato-${hexadecimal(platform.random())}`,
+      trusts: trustedBy(config.trustedProxies),
+      requestId: () => hexadecimal(platform.random()) + hexadecimal(platform.random()),
       clientKeywords: keywords("client"),
       backendKeywords: keywords("backend"),
       report,
       ended: session => this.#ended(session),
     };
+  }
+
+  /** The backends of these names, or all, with a strategy of their own. */
+  #group(names?: readonly string[]): Group {
+    const backends = this.pool.backends.filter(({ name }) => names?.includes(name) ?? true);
+    return new Group(backends, STRATEGIES[this.#config.balance]());
+  }
+
+  #routes(everything: Group): Route[] {
+    const { routes } = this.#config;
+    if (routes.length === 0) {
+      return [{ host: undefined, path: "/", strip: false, group: everything }];
+    }
+    return routes.map(({ host, path, strip, backends }) => ({
+      host: host?.toLowerCase(),
+      path,
+      strip,
+      group: backends === undefined ? everything : this.#group(backends),
+    }));
   }
 
   /** Sessions, waiting and refused clients included. */
@@ -82,12 +114,12 @@ export class ReverseProxy {
   }
 
   listen(): void {
-    for (const { port } of this.#config.listeners) {
+    for (const { port, mode } of this.#config.listeners) {
       const listener: ListenerSocket = new this.#platform.Listener({
         port,
         onReadable: connections => {
           // Exactly as often as announced: one read more would leak a socket.
-          for (let i = 0; i < connections; i++) this.#accept(listener.read());
+          for (let i = 0; i < connections; i++) this.#accept(mode, listener.read());
         },
       });
       this.#listeners.push(listener);
@@ -107,14 +139,15 @@ export class ReverseProxy {
     for (const listener of this.#listeners) listener.close();
     this.#listeners = [];
     for (const session of [...this.#sessions]) session.stop();
+    this.#context.idle.shrink(0);
     this.#report({ level: "I", on: "proxy", what: "stopped" });
   }
 
-  #accept(accepted: TCPSocket | undefined): void {
+  #accept(mode: Mode, accepted: TCPSocket | undefined): void {
     if (accepted === undefined) return;
     let session: Session;
     try {
-      session = new Session(++this.#lastId, this.#context, accepted);
+      session = new Session(++this.#lastId, this.#context, mode, accepted);
     } catch (error) {
       // It died, or never lived, while it waited to be accepted.
       accepted.close();
@@ -126,6 +159,7 @@ export class ReverseProxy {
   }
 
   #place(session: Session): void {
+    if (this.#admitted >= this.budget.sessionsMax) this.#evictIdle();
     if (this.#admitted < this.budget.sessionsMax) {
       this.#admit(session);
       return;
@@ -139,6 +173,17 @@ export class ReverseProxy {
       return;
     }
     this.#refuse(session, "full");
+  }
+
+  /** A client that only keeps its connection for later gives its slot to one that has a request. */
+  #evictIdle(): void {
+    let oldest: Session | undefined;
+    for (const session of this.#sessions) {
+      const { idleSinceMs } = session;
+      if (idleSinceMs === undefined) continue;
+      if (oldest === undefined || idleSinceMs < oldest.idleSinceMs!) oldest = session;
+    }
+    oldest?.end("idle");
   }
 
   /** More refusals at once than `REFUSALS_MAX` are a crowd, and a crowd is sent away unheard. */
@@ -170,4 +215,11 @@ export class ReverseProxy {
     this.#admitted++;
     session.admit();
   }
+}
+
+/** 32 random bits in hexadecimal. */
+function hexadecimal(random: number): string {
+  return Math.floor(random * 2 ** 32)
+    .toString(16)
+    .padStart(8, "0");
 }

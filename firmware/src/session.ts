@@ -1,12 +1,12 @@
-import type { Report } from "./admin/event.ts";
 import type { Backend } from "./backend/backend.ts";
-import type { Pool } from "./backend/pool.ts";
-import type { Config } from "./config.ts";
+import type { Group } from "./backend/pool.ts";
+import { Dial, type DialFailure, type Dialler } from "./dial.ts";
 import { Endpoint, type EndpointOwner } from "./endpoint.ts";
 import { type AnswerStatus, answer } from "./http/answer.ts";
+import { HttpConnection, type HttpContext } from "./http/connection.ts";
 import type { Keywords, Scan } from "./inspect/keywords.ts";
-import { speaksHttp } from "./inspect/sniff.ts";
-import type { Cancel, Platform, TCPSocket } from "./platform.ts";
+import { SNIFF_BYTES, sniff } from "./inspect/sniff.ts";
+import type { Cancel, TCPSocket } from "./platform.ts";
 import { pump } from "./pump.ts";
 
 /**
@@ -14,13 +14,14 @@ import { pump } from "./pump.ts";
  *
  * | ending           | the client sees                                              |
  * | ---------------- | ------------------------------------------------------------ |
+ * | `done`           | the answers to its HTTP requests, then a close               |
  * | `client-closed`  | nothing: it has left                                         |
  * | `backend-closed` | all that the backend sent, then a close                      |
  * | `keyword`        | all that had arrived for it, then a close                    |
- * | `refused`        | 502 if it spoke HTTP, else a close: no backend took it       |
+ * | `refused`        | a close (HTTP: 502): no backend took it                      |
  * | `connect-timeout`| the same: the last backend tried did not answer in time      |
- * | `no-socket`      | 503 if it spoke HTTP, else a close: the board had no socket  |
- * | `idle`           | a close: connected, and not one byte came                    |
+ * | `no-socket`      | a close (HTTP: 503): the board had no socket                 |
+ * | `idle`           | a close: not one byte came, or no further request            |
  * | `tunnel-timeout` | a close: no byte moved for long                              |
  * | `full`           | 503 if it spoke HTTP, else a close: the queue was full       |
  * | `queue-timeout`  | the same: it waited too long for a slot                      |
@@ -28,12 +29,11 @@ import { pump } from "./pump.ts";
  * | `error`          | a close: a bug, and the log says where                       |
  */
 export type Ending =
+  | "done"
   | "client-closed"
   | "backend-closed"
   | "keyword"
-  | "refused"
-  | "connect-timeout"
-  | "no-socket"
+  | DialFailure
   | "idle"
   | "tunnel-timeout"
   | "full"
@@ -41,23 +41,22 @@ export type Ending =
   | "stopped"
   | "error";
 
+/** What a listener's clients are taken to speak. */
+export type Mode = "auto" | "http" | "tcp";
+
 /** What all sessions of a proxy share. */
-export interface SessionContext {
-  readonly platform: Platform;
-  readonly config: Config;
-  readonly pool: Pool;
-  /** One piece of bytes on its way; see `SCRATCH_BYTES`. */
-  readonly scratch: Uint8Array;
+export interface SessionContext extends HttpContext {
+  /** Every backend: raw TCP knows no routes. */
+  readonly group: Group;
   /** Keywords by the side that they are expected from; `undefined` where there are none. */
   readonly clientKeywords: Keywords | undefined;
   readonly backendKeywords: Keywords | undefined;
-  readonly report: Report;
   /** The one door out: the session's sockets are closed and its slot is free. */
   ended(session: Session): void;
 }
 
-/** Pause before the board's own lack of a socket is tried again; a close takes a round trip. */
-const SOCKET_RETRY_MS = 50;
+/** How long a client's first bytes may be the beginning of a method and no more. */
+const SNIFF_TIMEOUT_MS = 500;
 
 /**
  * How long the end of a session may take: bytes on their way to be acknowledged, an answered client
@@ -66,26 +65,41 @@ const SOCKET_RETRY_MS = 50;
 const LINGER_TIMEOUT_MS = 2000;
 
 /**
- * One client from its first byte to its ending.
+ * One client from its first byte to its ending. Raw TCP is streamed here; HTTP is served by an
+ * `HttpConnection`, until a protocol upgrade gives the streams back.
  *
  * - `waiting`: has a socket, waits for a slot
- * - `dialling`: has a slot, waits for a backend to take the connection
+ * - `sniffing`: has a slot, waits for the bytes that tell HTTP from raw TCP
+ * - `dialling`: waits for a backend to take the connection
+ * - `http`: an `HttpConnection` owns the client's socket
  * - `streaming`: bytes move both ways
  * - `answering`: no backend; waits for the client's first bytes to answer in its language
  * - `finishing`: nothing new is read, what was written is being acknowledged
  * - `ended`: no socket is left
  */
-export class Session implements EndpointOwner {
+export class Session implements EndpointOwner, Dialler {
   readonly id: number;
-  state: "waiting" | "dialling" | "streaming" | "answering" | "finishing" | "ended" = "waiting";
+  readonly client: Endpoint;
+  /** `address:port` of the client. */
+  readonly peer: string;
+  /** How long it waited for a slot. */
+  waitedMs = 0;
+  state:
+    | "waiting"
+    | "sniffing"
+    | "dialling"
+    | "http"
+    | "streaming"
+    | "answering"
+    | "finishing"
+    | "ended" = "waiting";
   #context: SessionContext;
+  #mode: Mode;
   #slot = false;
-  #client: Endpoint;
-  #peer: string;
+  #dial: Dial | undefined;
+  #http: HttpConnection | undefined;
   #backend: Backend | undefined;
   #backendSide: Endpoint | undefined;
-  /** One bit for each backend tried, by its index. */
-  #tried = 0;
   #clientScan: Scan | undefined;
   #backendScan: Scan | undefined;
   #alarm: Cancel | undefined;
@@ -95,31 +109,49 @@ export class Session implements EndpointOwner {
   #out = 0;
   /** Bytes that had arrived for the client when the session began to finish. */
   #owed = 0;
+  /** The client still sends what nobody wants: it shall hang up first, or a reset would hit it. */
+  #lingers = false;
   #status: AnswerStatus | undefined;
   #why: Ending = "stopped";
 
   /** Throws what `new TCP({ from })` throws when the connection died before it was accepted. */
-  constructor(id: number, context: SessionContext, accepted: TCPSocket) {
+  constructor(id: number, context: SessionContext, mode: Mode, accepted: TCPSocket) {
     this.id = id;
     this.#context = context;
-    this.#client = new Endpoint(context.platform, { from: accepted }, this);
-    this.#peer = this.#client.peer();
+    this.#mode = mode;
+    this.client = new Endpoint(context.platform, { from: accepted }, this);
+    this.peer = this.client.peer();
     this.#startMs = this.#movedMs = context.platform.clock.now();
   }
 
-  /** A slot is free: dial. */
+  /** A slot is free: find out what the client speaks, and serve it. */
   admit(): void {
-    const { clientKeywords, backendKeywords } = this.#context;
-    this.#clientScan = clientKeywords?.scan();
-    this.#backendScan = backendKeywords?.scan();
     this.#slot = true;
-    this.state = "dialling";
-    this.#guarded(() => this.#dialNext("refused"))();
+    this.waitedMs = this.#context.platform.clock.now() - this.#startMs;
+    this.#guarded(() => {
+      if (this.#mode === "tcp") {
+        this.#stream();
+      } else if (this.#mode === "http") {
+        this.#serveHttp();
+      } else {
+        this.state = "sniffing";
+        this.#after(this.#context.config.idleTimeoutMs, () => {
+          this.#why = "idle";
+          this.#end();
+        });
+        this.#sniff();
+      }
+    })();
   }
 
   /** It holds one of the proxy's slots, or did until it ended. */
   get admitted(): boolean {
     return this.#slot;
+  }
+
+  /** Since when it has served every request and waits for another; `undefined` while it is busy. */
+  get idleSinceMs(): number | undefined {
+    return this.state === "http" ? this.#http!.idleSinceMs : undefined;
   }
 
   /** No slot: answer in the client's language and close. */
@@ -134,22 +166,25 @@ export class Session implements EndpointOwner {
 
   /** Delivers what has arrived and ends; whoever is not yet served is let go. */
   stop(): void {
-    if (this.state === "streaming") {
-      this.#owed = this.#backendSide!.readable;
-      this.#guarded(() => this.#finish("stopped"))();
-    } else if (this.state !== "finishing") {
-      this.#why = "stopped";
-      this.#end();
-    }
+    this.#guarded(() => {
+      if (this.state === "streaming") {
+        this.#owed = this.#backendSide!.readable;
+        this.#finish("stopped");
+      } else if (this.state === "http") {
+        this.#http!.stop();
+      } else if (this.state !== "finishing") {
+        this.end("stopped");
+      }
+    })();
   }
 
   moved(endpoint: Endpoint): void {
     switch (this.state) {
-      case "dialling":
-        if (endpoint === this.#backendSide && endpoint.connected) this.#connected();
+      case "sniffing":
+        this.#sniff();
         return;
       case "streaming":
-        this.#stream();
+        this.#pump();
         return;
       case "answering":
         this.#tryAnswer();
@@ -158,21 +193,20 @@ export class Session implements EndpointOwner {
         this.#drain();
         return;
     }
+    if (endpoint === this.client && this.client.deaf && this.client.readable === 0) {
+      this.lost(endpoint);
+    }
   }
 
   lost(endpoint: Endpoint): void {
-    if (endpoint === this.#client) {
-      if (this.state === "streaming") this.#finish("client-closed");
-      else if (this.state === "finishing") this.#drain();
-      else {
-        if (this.state !== "answering") this.#why = "client-closed";
-        this.#end();
-      }
-      return;
+    if (this.state === "finishing") {
+      this.#drain();
+    } else if (this.state === "streaming") {
+      this.#finish(endpoint === this.client ? "client-closed" : "backend-closed");
+    } else {
+      if (this.state !== "answering") this.#why = "client-closed";
+      this.#end();
     }
-    if (this.state === "dialling") this.#dialFailed("refused");
-    else if (this.state === "streaming") this.#finish("backend-closed");
-    else if (this.state === "finishing") this.#drain();
   }
 
   failed(error: unknown): void {
@@ -182,72 +216,84 @@ export class Session implements EndpointOwner {
     this.#end();
   }
 
-  // Dialling
+  // What the client speaks
 
-  #dialNext(lastFailure: "refused" | "connect-timeout"): void {
-    const { pool, config } = this.#context;
-    this.#leaveBackend();
-    const backend = pool.pick(this.#tried);
-    if (backend === undefined) {
-      this.#answer(502, lastFailure);
-      return;
-    }
-    this.#tried |= 1 << backend.index;
-    this.#backend = backend;
-    backend.sessions++;
-    backend.sessionsTotal++;
-    this.#after(config.connectTimeoutMs, () => {
-      if (this.#backendSide) this.#dialFailed("connect-timeout");
-      else this.#answer(503, "no-socket");
-    });
-    this.#dial(backend);
+  #sniff(): void {
+    const { client } = this;
+    if (client.readable === 0) return;
+    const first = this.#context.scratch.subarray(0, Math.min(client.readable, SNIFF_BYTES));
+    client.read(first);
+    const spoken = sniff(first);
+    client.unread(first);
+    if (spoken === "http") this.#serveHttp();
+    else if (spoken === "tcp" || client.deaf) this.#stream();
+    else this.#after(SNIFF_TIMEOUT_MS, () => this.#stream());
   }
 
-  #dial(backend: Backend): void {
-    const { platform } = this.#context;
-    try {
-      this.#backendSide = new Endpoint(platform, backend, this);
-    } catch {
-      // Not the backend's fault: newcomers hold the sockets for a moment, or the Wi-Fi is away. The
-      // alarm for the connect timeout bounds how often this is tried.
-      const deadline = this.#alarm;
-      const retry = platform.clock.after(
-        SOCKET_RETRY_MS,
-        this.#guarded(() => this.#dial(backend)),
-      );
-      this.#alarm = () => {
-        deadline?.();
-        retry();
-      };
-    }
+  #serveHttp(): void {
+    this.#alarm?.();
+    this.state = "http";
+    this.#http = new HttpConnection(this.#context, this);
+    this.#http.begin();
   }
 
-  #dialFailed(why: "refused" | "connect-timeout"): void {
-    this.#context.report({
-      level: "W",
-      on: "backend",
-      what: "connect",
-      name: this.#backend!.name,
-      id: this.id,
-      why: why === "refused" ? "refused" : "timeout",
-    });
-    this.#dialNext(why);
+  /** For `HttpConnection`: all is said; what was written is delivered, then the client is let go. */
+  finish({ lingers }: { lingers: boolean }): void {
+    this.#http = undefined;
+    this.client.owner = this;
+    this.#lingers = lingers;
+    this.#finish("done");
   }
 
-  #connected(): void {
+  /** For `HttpConnection`: nothing is left to say, the client is gone or let go. */
+  end(why: Ending): void {
+    this.#why = why;
+    this.#end();
+  }
+
+  /** For `HttpConnection`: the two have agreed to speak something else from here on. */
+  tunnel(backend: Backend, backendSide: Endpoint): void {
+    this.#http = undefined;
+    this.client.owner = this;
+    this.#run(backend, backendSide);
+  }
+
+  // Raw TCP
+
+  #stream(): void {
+    this.#alarm?.();
+    this.state = "dialling";
+    const { clientKeywords, backendKeywords, group } = this.#context;
+    this.#clientScan = clientKeywords?.scan();
+    this.#backendScan = backendKeywords?.scan();
+    this.#dial = new Dial(this.#context, this, group, group.backends.length);
+    this.#dial.next();
+  }
+
+  connected(backend: Backend, endpoint: Endpoint): void {
+    this.#dial = undefined;
+    this.#run(backend, endpoint);
+  }
+
+  unreachable(why: DialFailure): void {
+    this.#finish(why);
+  }
+
+  #run(backend: Backend, backendSide: Endpoint): void {
     const { config, platform } = this.#context;
+    this.#backend = backend;
+    this.#backendSide = backendSide;
+    backendSide.owner = this;
     this.state = "streaming";
     this.#movedMs = platform.clock.now();
     this.#after(config.idleTimeoutMs, () => this.#checkIdle());
-    this.#stream();
+    this.#pump();
   }
 
-  // Streaming
-
-  #stream(): void {
+  #pump(): void {
     const { scratch, platform } = this.#context;
+    const { client } = this;
     const backendSide = this.#backendSide!;
-    const client = this.#client;
     const sent = pump(client, backendSide, scratch, this.#clientScan);
     this.#in += sent;
     const received = pump(backendSide, client, scratch, this.#backendScan);
@@ -278,14 +324,12 @@ export class Session implements EndpointOwner {
       this.#after(leftMs, () => this.#checkIdle());
       return;
     }
-    this.#why = spoken ? "tunnel-timeout" : "idle";
-    this.#end();
+    this.end(spoken ? "tunnel-timeout" : "idle");
   }
 
   // Answering
 
   #answer(status: AnswerStatus, why: Ending): void {
-    this.#leaveBackend();
     this.state = "answering";
     this.#status = status;
     this.#why = why;
@@ -295,21 +339,23 @@ export class Session implements EndpointOwner {
 
   #tryAnswer(): void {
     const { scratch } = this.#context;
-    const client = this.#client;
+    const { client } = this;
     if (client.readable === 0) return;
-    const count = Math.min(client.readable, scratch.byteLength);
-    const piece = scratch.subarray(0, count);
+    const piece = scratch.subarray(0, Math.min(client.readable, scratch.byteLength));
     client.read(piece);
-    if (!speaksHttp(piece)) {
+    if (this.#mode === "tcp" || sniff(piece) === "tcp") {
       this.#status = undefined;
       this.#end();
       return;
     }
     client.discard(scratch);
     const reply = answer(this.#status!);
-    if (reply.byteLength <= client.writable) client.write(reply);
-    this.#out += reply.byteLength;
+    if (reply.byteLength <= client.writable) {
+      client.write(reply);
+      this.#out += reply.byteLength;
+    }
     this.state = "finishing";
+    this.#lingers = true;
     this.#drain();
   }
 
@@ -329,7 +375,7 @@ export class Session implements EndpointOwner {
    */
   #drain(): void {
     const { scratch } = this.#context;
-    const client = this.#client;
+    const { client } = this;
     const backendSide = this.#backendSide;
     if (this.#owed > 0 && backendSide && !client.deaf) {
       const count = pump(backendSide, client, scratch, undefined, this.#owed);
@@ -343,43 +389,39 @@ export class Session implements EndpointOwner {
     client.discard(scratch);
     backendSide?.discard(scratch);
     if (backendSide?.flushed) backendSide.close();
-    // An answered client hangs up by itself, and should: who closes last has no TIME_WAIT.
-    const answered = this.#status !== undefined && !client.deaf;
-    if (client.flushed && !answered) client.close();
+    if (client.flushed && (!this.#lingers || client.deaf)) client.close();
     if (client.closed && (backendSide === undefined || backendSide.closed)) this.#end();
   }
 
   // The way out
 
-  #leaveBackend(): void {
-    this.#alarm?.();
-    this.#alarm = undefined;
-    this.#backendSide?.close();
-    this.#backendSide = undefined;
-    if (this.#backend) this.#backend.sessions--;
-    this.#backend = undefined;
-  }
-
   #end(): void {
     if (this.state === "ended") return;
+    const spokeHttp = this.#http !== undefined || this.#why === "done";
     this.state = "ended";
-    const { platform, report } = this.#context;
-    const backend = this.#backend?.name;
-    this.#leaveBackend();
-    this.#client.close();
-    report({
-      level: this.#why === "error" ? "W" : "I",
-      on: "session",
-      what: "end",
-      id: this.id,
-      client: this.#peer,
-      backend,
-      status: this.#status,
-      in: this.#in,
-      out: this.#out,
-      ms: Math.round(platform.clock.now() - this.#startMs),
-      why: this.#why,
-    });
+    const { platform, report, pool } = this.#context;
+    this.#alarm?.();
+    this.#dial?.cancel();
+    this.#http?.close();
+    this.#backendSide?.close();
+    if (this.#backend) pool.release(this.#backend);
+    this.client.close();
+    // HTTP has a line for each request.
+    if (!spokeHttp || this.#why === "error") {
+      report({
+        level: this.#why === "error" ? "W" : "I",
+        on: "session",
+        what: "end",
+        id: this.id,
+        client: this.peer,
+        backend: this.#backend?.name,
+        status: this.#status,
+        in: this.#in,
+        out: this.#out,
+        ms: Math.round(platform.clock.now() - this.#startMs),
+        why: this.#why,
+      });
+    }
     this.#context.ended(this);
   }
 

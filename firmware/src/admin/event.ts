@@ -32,6 +32,34 @@ export type Event =
       why: "refused" | "timeout";
     }
   | {
+      level: "I";
+      on: "http";
+      what: "request";
+      /** Of the session. */
+      id: number;
+      /** X-Request-Id. */
+      request?: string;
+      client: string;
+      backend?: string;
+      method: string;
+      path: string;
+      status: number;
+      in: number;
+      out: number;
+      retries: number;
+      /**
+       * HAProxy's timers in milliseconds, -1 where it did not come to that: until the head was
+       * there, for a slot, for a connection, for the answer's head, and in all.
+       */
+      TR: number;
+      Tw: number;
+      Tc: number;
+      Tr: number;
+      Ta: number;
+      /** HAProxy's termination state. */
+      state: string;
+    }
+  | {
       level: "I" | "W";
       on: "session";
       what: "end";

@@ -4,15 +4,15 @@ import { Backend, type BackendAddress } from "./backend.ts";
 /** Backends that a pool may hold: a session remembers those it tried in the bits of one integer. */
 export const BACKENDS_MAX = 32;
 
-/** All backends, and who is next. */
-export class Pool {
+/** Backends that serve the same, and who of them is next. */
+export class Group {
   readonly backends: readonly Backend[];
   #strategy: Strategy;
   /** Filled anew by each pick, so that a pick allocates nothing. */
   #candidates: Backend[] = [];
 
-  constructor(addresses: readonly BackendAddress[], strategy: Strategy) {
-    this.backends = addresses.map((address, index) => new Backend(index, address));
+  constructor(backends: readonly Backend[], strategy: Strategy) {
+    this.backends = backends;
     this.#strategy = strategy;
   }
 
@@ -27,5 +27,29 @@ export class Pool {
       if ((tried & (1 << backend.index)) === 0) candidates.push(backend);
     }
     return this.#strategy.pick(candidates);
+  }
+}
+
+/** All backends. */
+export class Pool {
+  readonly backends: readonly Backend[];
+  /** Connections that sessions hold to backends, those still being made included. */
+  connections = 0;
+
+  constructor(addresses: readonly BackendAddress[]) {
+    this.backends = addresses.map((address, index) => new Backend(index, address));
+  }
+
+  /** A session has picked `backend` and goes to connect to it. */
+  acquire(backend: Backend): void {
+    backend.sessions++;
+    backend.sessionsTotal++;
+    this.connections++;
+  }
+
+  /** The session has left it. */
+  release(backend: Backend): void {
+    backend.sessions--;
+    this.connections--;
   }
 }

@@ -1,7 +1,17 @@
 /** Statuses that the proxy answers by itself, and what a person can do about each. */
 const ANSWERS = {
-  502: { reason: "Bad Gateway", advice: "No backend took the connection. Are they running?" },
-  503: { reason: "Service Unavailable", advice: "Every slot is taken. Try again in a moment." },
+  400: ["Bad Request", "The request is not valid HTTP."],
+  404: ["Not Found", "No route leads there."],
+  405: ["Method Not Allowed", "This proxy forwards neither CONNECT nor TRACE."],
+  408: ["Request Timeout", "The request did not arrive in time."],
+  413: ["Content Too Large", "The body is larger than this proxy lets through."],
+  414: ["URI Too Long", "The request's first line is too long."],
+  431: ["Request Header Fields Too Large", "The request's head is too long."],
+  501: ["Not Implemented", "The only transfer coding is chunked."],
+  502: ["Bad Gateway", "No backend took the request. Are they running?"],
+  503: ["Service Unavailable", "Every slot is taken. Try again in a moment."],
+  504: ["Gateway Timeout", "The backend did not answer in time."],
+  508: ["Loop Detected", "The request has been here before: a backend leads back to this proxy."],
 } as const;
 
 export type AnswerStatus = keyof typeof ANSWERS;
@@ -9,19 +19,34 @@ export type AnswerStatus = keyof typeof ANSWERS;
 /** Seconds after which a client that met a full proxy may try again. */
 const RETRY_AFTER_S = 1;
 
-/** A whole reply, small enough for any send buffer, that ends the connection. */
-export function answer(status: AnswerStatus): Uint8Array {
-  const { reason, advice } = ANSWERS[status];
-  const body = `${status} ${reason}\n${advice}\n`;
+export interface AnswerOptions {
+  /** Whoever asks would rather read HTML. */
+  readonly html?: boolean;
+  /** Without the body, as HEAD wants it. */
+  readonly headOnly?: boolean;
+  /** The connection stays open. */
+  readonly keepAlive?: boolean;
+}
+
+/** A whole reply, small enough for any send buffer. */
+export function answer(
+  status: AnswerStatus,
+  { html = false, headOnly = false, keepAlive = false }: AnswerOptions = {},
+): Uint8Array {
+  const [reason, advice] = ANSWERS[status];
+  const body = html
+    ? `<!doctype html><title>${status} ${reason}</title><h1>${status} ${reason}</h1><p>${advice}</p>\n`
+    : `${status} ${reason}\n${advice}\n`;
   const head = [
     `HTTP/1.1 ${status} ${reason}`,
-    "Content-Type: text/plain",
+    `Content-Type: text/${html ? "html" : "plain"}`,
     `Content-Length: ${body.length}`,
     "Cache-Control: no-store",
     ...(status === 503 ? [`Retry-After: ${RETRY_AFTER_S}`] : []),
-    "Connection: close",
+    ...(status === 405 ? ["Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH"] : []),
+    ...(keepAlive ? [] : ["Connection: close"]),
   ];
-  return ascii(`${head.join("\r\n")}\r\n\r\n${body}`);
+  return ascii(`${head.join("\r\n")}\r\n\r\n${headOnly ? "" : body}`);
 }
 
 function ascii(text: string): Uint8Array {

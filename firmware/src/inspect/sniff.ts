@@ -1,4 +1,4 @@
-/** Methods that may begin a request (RFC 9110 section 9, RFC 5789), each with its space. */
+/** Methods that may begin a request (RFC 9110 section 9, RFC 5789), each with its blank. */
 const METHODS = [
   "GET ",
   "HEAD ",
@@ -11,17 +11,22 @@ const METHODS = [
   "TRACE ",
 ];
 
+/** Bytes that are enough to tell. */
+export const SNIFF_BYTES = 8;
+
 /**
- * Does a client that begins with these bytes speak HTTP? Bytes that are too few to tell count as
- * HTTP when they could become it: a browser gets its answer, a raw client a harmless line.
+ * What a client that begins with these bytes speaks; `undefined` while they are the beginning of a
+ * method and no more.
  */
-export function speaksHttp(bytes: Uint8Array): boolean {
-  if (bytes.byteLength === 0) return false;
-  return METHODS.some(method => {
+export function sniff(bytes: Uint8Array): "http" | "tcp" | undefined {
+  let open = false;
+  for (const method of METHODS) {
     const count = Math.min(method.length, bytes.byteLength);
-    for (let i = 0; i < count; i++) {
-      if (bytes[i] !== method.charCodeAt(i)) return false;
-    }
-    return true;
-  });
+    let i = 0;
+    while (i < count && bytes[i] === method.charCodeAt(i)) i++;
+    if (i < count) continue;
+    if (i === method.length) return "http";
+    open = true;
+  }
+  return open ? undefined : "tcp";
 }

@@ -1,0 +1,24 @@
+const OCTET = "(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";
+
+export const IPV4 = new RegExp(`^${OCTET}(\\.${OCTET}){3}$`);
+
+/** `192.168.1.0/24`, or one address. */
+export const NETWORK = new RegExp(`^${OCTET}(\\.${OCTET}){3}(/(3[0-2]|[12]?\\d))?$`);
+
+/** Tells whether an IPv4 address belongs to one of the networks. */
+export function trustedBy(networks: readonly string[]): (address: string) => boolean {
+  const ranges = networks.map(network => {
+    const [address, bits = "32"] = network.split("/");
+    const mask = bits === "0" ? 0 : (-1 << (32 - Number(bits))) >>> 0;
+    return { mask, base: (number(address) & mask) >>> 0 };
+  });
+  return address => {
+    if (ranges.length === 0) return false;
+    const asked = number(address);
+    return ranges.some(({ mask, base }) => (asked & mask) >>> 0 === base);
+  };
+}
+
+function number(address: string): number {
+  return address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
+}

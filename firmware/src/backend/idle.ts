@@ -1,0 +1,80 @@
+import type { Endpoint, EndpointOwner } from "../endpoint.ts";
+import type { Cancel, Clock } from "../platform.ts";
+import type { Backend } from "./backend.ts";
+
+/**
+ * How long a connection to a backend is kept without a request. Shorter than the 5 s after which a
+ * Node server closes it, so that we do not send into a close that is on its way.
+ */
+const IDLE_TIMEOUT_MS = 4000;
+
+interface Kept {
+  readonly backend: Backend;
+  readonly endpoint: Endpoint;
+  readonly sinceMs: number;
+}
+
+/** Connections to backends that wait for the next request, the longest waiting first. */
+export class IdleConnections implements EndpointOwner {
+  #clock: Clock;
+  #kept: Kept[] = [];
+  #alarm: Cancel | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get count(): number {
+    return this.#kept.length;
+  }
+
+  put(backend: Backend, endpoint: Endpoint): void {
+    endpoint.owner = this;
+    this.#kept.push({ backend, endpoint, sinceMs: this.#clock.now() });
+    this.#watch();
+  }
+
+  /** The connection to `backend` that was used last. */
+  take(backend: Backend): Endpoint | undefined {
+    for (let i = this.#kept.length - 1; i >= 0; i--) {
+      if (this.#kept[i].backend !== backend) continue;
+      const [{ endpoint }] = this.#kept.splice(i, 1);
+      return endpoint;
+    }
+    return undefined;
+  }
+
+  /** Closes the longest waiting ones until no more than `countMax` are left. */
+  shrink(countMax: number): void {
+    while (this.#kept.length > Math.max(0, countMax)) this.#kept.shift()!.endpoint.close();
+  }
+
+  /** Nobody asked: what a backend says between two answers belongs to no request. */
+  moved(endpoint: Endpoint): void {
+    if (endpoint.readable > 0) this.#drop(endpoint);
+  }
+
+  lost(endpoint: Endpoint): void {
+    this.#drop(endpoint);
+  }
+
+  failed(): void {}
+
+  #drop(endpoint: Endpoint): void {
+    endpoint.close();
+    this.#kept = this.#kept.filter(kept => kept.endpoint !== endpoint);
+  }
+
+  /** One alarm for all: their time is up in the order in which they came. */
+  #watch(): void {
+    if (this.#alarm !== undefined || this.#kept.length === 0) return;
+    const leftMs = this.#kept[0].sinceMs + IDLE_TIMEOUT_MS - this.#clock.now();
+    this.#alarm = this.#clock.after(Math.max(0, leftMs), () => {
+      this.#alarm = undefined;
+      const now = this.#clock.now();
+      const old = this.#kept.filter(({ sinceMs }) => sinceMs + IDLE_TIMEOUT_MS <= now).length;
+      this.shrink(this.#kept.length - old);
+      this.#watch();
+    });
+  }
+}

@@ -1,0 +1,250 @@
+/**
+ * How a message's body is delimited, and the bytes of a body without what delimits them.
+ */
+
+import type { Head } from "./head.ts";
+
+export type Framing =
+  | { readonly kind: "none" }
+  | { readonly kind: "length"; readonly length: number }
+  | { readonly kind: "chunked" }
+  /** Until the sender closes. */
+  | { readonly kind: "close" };
+
+const NONE: Framing = { kind: "none" };
+const CHUNKED: Framing = { kind: "chunked" };
+const CLOSE: Framing = { kind: "close" };
+
+/** Methods whose body, if there is one, no HTTP/1.0 server expects. */
+const BODILESS_IN_1_0 = ["GET", "HEAD", "DELETE"];
+
+/**
+ * A request's framing, or the status that refuses it: where two servers could disagree on where a
+ * request ends, the second one could be tricked into seeing a request that was never sent.
+ */
+export function requestFraming(head: Head, method: string): Framing | 400 | 501 {
+  const framing = declared(head);
+  if (typeof framing === "number") return framing;
+  if (framing === undefined) return NONE;
+  if (head.minor === 0) {
+    if (framing.kind === "chunked") return 400;
+    if (framing.kind === "length" && framing.length > 0 && BODILESS_IN_1_0.includes(method)) {
+      return 400;
+    }
+  }
+  return framing;
+}
+
+/** A response's framing; `undefined` when it cannot be told, and so not be trusted. */
+export function responseFraming(head: Head, method: string): Framing | undefined {
+  const { status } = head;
+  if (status < 200 || status === 204) return NONE;
+  const framing = declared(head);
+  if (typeof framing === "number") return undefined;
+  if (method === "HEAD" || status === 304) return NONE;
+  if (framing?.kind === "chunked" && head.minor === 0) return undefined;
+  return framing ?? CLOSE;
+}
+
+/** What Content-Length and Transfer-Encoding say. */
+function declared(head: Head): Framing | undefined | 400 | 501 {
+  let framing: Framing | undefined;
+  for (const field of head.fields) {
+    if (field.twin) continue;
+    if (field.name === "content-length") {
+      const length = head.number(field);
+      if (framing !== undefined || length < 0) return 400;
+      framing = { kind: "length", length };
+    } else if (field.name === "transfer-encoding") {
+      if (framing !== undefined) return 400;
+      if (head.value(field).toLowerCase() !== "chunked") {
+        return head.all("content-length").length > 0 ? 400 : 501;
+      }
+      framing = CHUNKED;
+    }
+  }
+  return framing;
+}
+
+/** Hexadecimal digits of a chunk's size: 4 GiB at most. */
+const SIZE_DIGITS_MAX = 8;
+
+/** Bytes of a chunk's extensions, which are dropped. */
+const EXTENSION_BYTES_MAX = 64;
+
+/** Bytes of a trailer section, which is dropped: nobody behind us was promised one. */
+const TRAILER_BYTES_MAX = 1024;
+
+const LF = 10;
+const CR = 13;
+const SEMICOLON = 59;
+
+// Where a chunked body stands: in which line, or between which bytes.
+const SIZE = 0;
+const EXTENSION = 1;
+const SIZE_LF = 2;
+const DATA = 3;
+const DATA_CR = 4;
+const DATA_LF = 5;
+const TRAILER_START = 6;
+const TRAILER = 7;
+const TRAILER_LF = 8;
+const END_LF = 9;
+
+/** Takes the delimiters off a body, piece by piece. */
+export class BodyReader {
+  done: boolean;
+  /** The delimiters are not what they must be. */
+  broken = false;
+  #kind: Framing["kind"];
+  /** Bytes until the end of the body, or of the chunk. */
+  #left: number;
+  #at = SIZE;
+  /** Bytes of the line that is being read. */
+  #line = 0;
+
+  constructor(framing: Framing) {
+    this.#kind = framing.kind;
+    this.#left = framing.kind === "length" ? framing.length : 0;
+    this.done = framing.kind === "none" || (framing.kind === "length" && framing.length === 0);
+  }
+
+  /** Bytes that may be read at once without reading into the next message, as far as is known. */
+  get wanted(): number {
+    return this.#kind === "length" ? this.#left : Number.MAX_SAFE_INTEGER;
+  }
+
+  /** The sender has closed: the end of a body that lasts until then, and of no other. */
+  closed(): void {
+    if (this.#kind === "close") this.done = true;
+  }
+
+  /** Bytes of the piece that were read; those behind belong to the next message. */
+  used = 0;
+
+  /**
+   * Brings the body's bytes to the front of `piece`, over the delimiters, and returns their count;
+   * `used` says how much of the piece that took.
+   */
+  decode(piece: Uint8Array): number {
+    const count = piece.byteLength;
+    this.used = count;
+    if (this.#kind === "close") return count;
+    if (this.#kind === "length") {
+      this.#left -= count;
+      if (this.#left === 0) this.done = true;
+      return count;
+    }
+    return this.#dechunk(piece);
+  }
+
+  #dechunk(piece: Uint8Array): number {
+    const count = piece.byteLength;
+    let out = 0;
+    let i = 0;
+    while (i < count) {
+      if (this.#at === DATA) {
+        const data = Math.min(this.#left, count - i);
+        if (out !== i) piece.copyWithin(out, i, i + data);
+        out += data;
+        i += data;
+        this.#left -= data;
+        if (this.#left === 0) this.#at = DATA_CR;
+        continue;
+      }
+      if (!this.#delimiter(piece[i])) {
+        this.broken = true;
+        this.used = i;
+        return out;
+      }
+      i++;
+      if (this.done) {
+        this.used = i;
+        return out;
+      }
+    }
+    return out;
+  }
+
+  /** One byte outside the data; false when it must not stand there. */
+  #delimiter(byte: number): boolean {
+    switch (this.#at) {
+      case SIZE: {
+        const digit = hexadecimal(byte);
+        if (digit >= 0) {
+          if (++this.#line > SIZE_DIGITS_MAX) return false;
+          this.#left = this.#left * 16 + digit;
+          return true;
+        }
+        if (this.#line === 0) return false;
+        this.#line = 0;
+        if (byte === CR) this.#at = SIZE_LF;
+        else if (byte === SEMICOLON) this.#at = EXTENSION;
+        else return false;
+        return true;
+      }
+      case EXTENSION:
+        if (byte === CR) {
+          this.#line = 0;
+          this.#at = SIZE_LF;
+          return true;
+        }
+        // A quoted string could hide a line's end from another reader: no extension needs one here.
+        return ++this.#line <= EXTENSION_BYTES_MAX && byte >= 32 && byte !== 127 && byte !== 34;
+      case SIZE_LF:
+        this.#at = this.#left > 0 ? DATA : TRAILER_START;
+        return byte === LF;
+      case DATA_CR:
+        this.#at = DATA_LF;
+        return byte === CR;
+      case DATA_LF:
+        this.#at = SIZE;
+        this.#left = 0;
+        this.#line = 0;
+        return byte === LF;
+      case TRAILER_START:
+        if (byte === CR) this.#at = END_LF;
+        else this.#at = TRAILER;
+        return byte !== LF && ++this.#line <= TRAILER_BYTES_MAX;
+      case TRAILER:
+        if (byte === CR) this.#at = TRAILER_LF;
+        return byte !== LF && ++this.#line <= TRAILER_BYTES_MAX;
+      case TRAILER_LF:
+        this.#at = TRAILER_START;
+        return byte === LF;
+      default:
+        this.done = true;
+        return byte === LF;
+    }
+  }
+}
+
+function hexadecimal(byte: number): number {
+  if (byte >= 48 && byte <= 57) return byte - 48;
+  const letter = byte | 32;
+  return letter >= 97 && letter <= 102 ? letter - 87 : -1;
+}
+
+/** Room that `frame` needs before the data, and behind it. */
+export const CHUNK_BEFORE = 8;
+export const CHUNK_BEHIND = 8;
+
+/** What ends a chunked body. */
+export const LAST_CHUNK = Uint8Array.of(48, CR, LF, CR, LF);
+
+/**
+ * Makes a chunk of `count` bytes, at least one, that stand in `buffer` from `start` on. Returns
+ * where the chunk begins; it ends two bytes behind the data.
+ */
+export function frame(buffer: Uint8Array, start: number, count: number): number {
+  buffer[start + count] = CR;
+  buffer[start + count + 1] = LF;
+  let at = start;
+  buffer[--at] = LF;
+  buffer[--at] = CR;
+  for (let size = count; size > 0; size >>>= 4) {
+    const digit = size & 15;
+    buffer[--at] = digit < 10 ? 48 + digit : 87 + digit;
+  }
+  return at;
+}

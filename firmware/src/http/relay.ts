@@ -1,0 +1,36 @@
+import type { Endpoint } from "../endpoint.ts";
+import { type BodyReader, CHUNK_BEFORE, CHUNK_BEHIND, frame, LAST_CHUNK } from "./body.ts";
+
+/**
+ * Moves a body from one endpoint to another as far as it goes, and frames it anew: in chunks of our
+ * own where `chunked` says so. Returns the bytes of body that were written.
+ *
+ * As with raw TCP there is no queue: what `to` cannot take stays in the receive buffer of `from`.
+ */
+export function relay(
+  from: Endpoint,
+  to: Endpoint,
+  scratch: Uint8Array,
+  body: BodyReader,
+  chunked: boolean,
+): number {
+  const around = chunked ? CHUNK_BEFORE + CHUNK_BEHIND : 0;
+  const countMax = scratch.byteLength - around;
+  const start = chunked ? CHUNK_BEFORE : 0;
+  let moved = 0;
+  while (!body.done && !body.broken) {
+    const count = Math.min(from.readable, to.writable - around, countMax, body.wanted);
+    if (count <= 0) break;
+    const piece = scratch.subarray(start, start + count);
+    from.read(piece);
+    const length = body.decode(piece);
+    if (body.used < count) from.unread(piece.subarray(body.used));
+    if (length > 0) {
+      if (chunked) to.write(scratch.subarray(frame(scratch, start, length), start + length + 2));
+      else to.write(length === count ? piece : piece.subarray(0, length));
+      moved += length;
+    }
+    if (body.done && chunked) to.write(LAST_CHUNK);
+  }
+  return moved;
+}

@@ -1,0 +1,80 @@
+import type { Group } from "../backend/pool.ts";
+
+/** Which requests a group of backends gets. */
+export interface Route {
+  /** In lower case: a name, `*.` and the end of names, or `undefined` for every host. */
+  readonly host: string | undefined;
+  /** The beginning of paths, whole segments only. */
+  readonly path: string;
+  /** The backend shall not see `path`. */
+  readonly strip: boolean;
+  readonly group: Group;
+}
+
+/**
+ * The route for a request: an exact host before the longest matching end of one before any; among
+ * those the longest path. `undefined` where none matches.
+ *
+ * `host` is the value of Host with or without a port, `path` a target without its query.
+ */
+export function route(routes: readonly Route[], host: string, path: string): Route | undefined {
+  const name = withoutPort(host).toLowerCase();
+  let best: Route | undefined;
+  let bestRank = -1;
+  for (const candidate of routes) {
+    const hostRank = rankOfHost(candidate.host, name);
+    if (hostRank < 0 || !holds(candidate.path, path)) continue;
+    const rank = hostRank * PATH_RANKS + candidate.path.length;
+    if (rank <= bestRank) continue;
+    best = candidate;
+    bestRank = rank;
+  }
+  return best;
+}
+
+/** More than the longest path of a route. */
+const PATH_RANKS = 4096;
+
+/** More than the longest name. */
+const EXACT = 256;
+
+function rankOfHost(pattern: string | undefined, name: string): number {
+  if (pattern === undefined) return 0;
+  if (!pattern.startsWith("*.")) return pattern === name ? EXACT : -1;
+  return name.length > pattern.length - 1 && name.endsWith(pattern.slice(1)) ? pattern.length : -1;
+}
+
+function withoutPort(host: string): string {
+  const end = host.startsWith("[") ? host.indexOf("]") + 1 : host.indexOf(":");
+  return end > 0 ? host.slice(0, end) : host;
+}
+
+function holds(prefix: string, path: string): boolean {
+  if (!path.startsWith(prefix)) return prefix === `${path}/`;
+  return prefix.endsWith("/") || path.length === prefix.length || path[prefix.length] === "/";
+}
+
+/** The target without the route's path. */
+export function strip({ path }: Route, target: string): string {
+  const rest = target.slice(path.endsWith("/") ? path.length - 1 : path.length);
+  return rest.startsWith("/") ? rest : `/${rest}`;
+}
+
+/**
+ * Would the path leave the route's part of the server, once a backend has resolved its dots and
+ * decoded its slashes? Then another route's backends, or none, should have had it.
+ */
+export function escapes({ path: prefix }: Route, path: string): boolean {
+  if (prefix === "/") return false;
+  let depth = 0;
+  const decoded = path
+    .slice(prefix.length)
+    .replace(/%2e/gi, ".")
+    .replace(/%2f|%5c|\\/gi, "/");
+  for (const segment of decoded.split("/")) {
+    if (segment === "..") depth--;
+    else if (segment !== "" && segment !== ".") depth++;
+    if (depth < 0) return true;
+  }
+  return false;
+}
