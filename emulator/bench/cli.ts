@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import {
   BARE,
   type Contestant,
+  HTTP_CONTESTANTS,
   OURS,
   program,
   type Running,
@@ -41,25 +42,28 @@ interface Suite {
 }
 
 const SUITES: readonly Suite[] = [
-  {
-    name: "tcp, kept alive, 16 connections",
-    unit: "requests/s",
-    contestants: TCP_CONTESTANTS,
-    load: { connections: 16, reconnect: false, bodyBytes: 0 },
-  },
-  {
-    name: "tcp, one connection per request, 16 at once",
-    unit: "requests/s",
-    contestants: TCP_CONTESTANTS,
-    load: { connections: 16, reconnect: true, bodyBytes: 0 },
-  },
-  {
-    name: "tcp, bodies of 10 MiB, 4 connections",
-    unit: "MB/s",
-    contestants: TCP_CONTESTANTS,
-    load: { connections: 4, reconnect: false, bodyBytes: BODY_BYTES },
-  },
+  suite("tcp", "kept alive, 16 connections", { connections: 16 }),
+  suite("tcp", "one connection per request, 16 at once", { connections: 16, reconnect: true }),
+  suite("tcp", "bodies of 10 MiB, 4 connections", { connections: 4, bodyBytes: BODY_BYTES }),
+  suite("http", "kept alive, 1 connection", { connections: 1 }),
+  suite("http", "kept alive, 16 connections", { connections: 16 }),
+  suite("http", "kept alive, 64 connections", { connections: 64 }),
+  suite("http", "one connection per request, 16 at once", { connections: 16, reconnect: true }),
+  suite("http", "bodies of 10 MiB, 4 connections", { connections: 4, bodyBytes: BODY_BYTES }),
 ];
+
+function suite(
+  kind: "tcp" | "http",
+  what: string,
+  load: { connections: number; reconnect?: boolean; bodyBytes?: number },
+): Suite {
+  return {
+    name: `${kind}, ${what}`,
+    unit: load.bodyBytes === undefined ? "requests/s" : "MB/s",
+    contestants: kind === "tcp" ? TCP_CONTESTANTS : HTTP_CONTESTANTS,
+    load: { reconnect: false, bodyBytes: 0, ...load },
+  };
+}
 
 interface Row {
   readonly contestant: string;

@@ -31,11 +31,11 @@ export async function program(file: string, ...args: string[]): Promise<Running>
   return { pid: child.pid!, port, stop: () => ended(child) };
 }
 
-function inNode(name: string, file: string): Contestant {
+function inNode(name: string, file: string, ...args: string[]): Contestant {
   return {
     name,
     missing: () => undefined,
-    start: backends => program(file, JSON.stringify(backends)),
+    start: backends => program(file, JSON.stringify(backends), ...args),
   };
 }
 
@@ -89,29 +89,73 @@ export const OURS = "ours";
 
 export const TCP_CONTESTANTS: readonly Contestant[] = [
   inNode(BARE, "./bare.ts"),
-  inNode(OURS, "./ours.ts"),
+  inNode(OURS, "./ours.ts", "tcp"),
   ofTheSystem(
     "nginx",
-    (file, folder) => ["-c", file, "-p", folder, "-e", "stderr"],
+    nginxArgs,
     (port, backends, folder) => `
-      daemon off; master_process off; pid ${folder}/pid; error_log stderr error;
       load_module ${NGINX_STREAM.file};
-      events { worker_connections 4096; }
+      ${nginx(folder)}
       stream {
         upstream backends { ${backends.map(b => `server 127.0.0.1:${b};`).join(" ")} }
         server { listen 127.0.0.1:${port}; proxy_pass backends; tcp_nodelay on; }
       }`,
     NGINX_STREAM,
   ),
+  ofTheSystem("haproxy", haproxyArgs, (port, backends) => haproxy("tcp", port, backends)),
+];
+
+export const HTTP_CONTESTANTS: readonly Contestant[] = [
+  inNode(BARE, "./bare.ts"),
+  inNode(OURS, "./ours.ts", "auto"),
+  inNode("httpxy", "./httpxy.ts"),
+  inNode("http-proxy-3", "./http-proxy-3.ts"),
+  inNode("undici", "./undici.ts"),
   ofTheSystem(
-    "haproxy",
-    file => ["-q", "-db", "-f", file],
-    (port, backends) => `
+    "nginx",
+    nginxArgs,
+    (port, backends, folder) => `
+      ${nginx(folder)}
+      http {
+        access_log off; client_body_temp_path ${folder}; proxy_temp_path ${folder};
+        keepalive_requests 1000000;
+        upstream backends {
+          ${backends.map(b => `server 127.0.0.1:${b};`).join(" ")}
+          keepalive 128; keepalive_requests 1000000;
+        }
+        server {
+          listen 127.0.0.1:${port};
+          location / {
+            proxy_pass http://backends; proxy_http_version 1.1; proxy_set_header Connection "";
+            proxy_buffering off;
+          }
+        }
+      }`,
+  ),
+  ofTheSystem("haproxy", haproxyArgs, (port, backends) => haproxy("http", port, backends)),
+];
+
+function nginxArgs(file: string, folder: string): string[] {
+  return ["-c", file, "-p", folder, "-e", "stderr"];
+}
+
+function haproxyArgs(file: string): string[] {
+  return ["-q", "-db", "-f", file];
+}
+
+/** Settings that nginx has in both modes. */
+function nginx(folder: string): string {
+  return `daemon off; master_process off; pid ${folder}/pid; error_log stderr error;
+      events { worker_connections 4096; }`;
+}
+
+function haproxy(mode: "tcp" | "http", port: number, backends: readonly number[]): string {
+  return `
 global
   nbthread 1
   maxconn 4096
 defaults
-  mode tcp
+  mode ${mode}
   timeout client 30s
   timeout server 30s
   timeout connect 3s
@@ -119,9 +163,8 @@ listen bench
   bind 127.0.0.1:${port}
   balance roundrobin
 ${backends.map((b, i) => `  server s${i} 127.0.0.1:${b}`).join("\n")}
-`,
-  ),
-];
+`;
+}
 
 async function freePort(): Promise<number> {
   const server = net.createServer().listen(0, "127.0.0.1");

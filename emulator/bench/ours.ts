@@ -9,7 +9,10 @@ import type { Wire } from "../src/io/wire.ts";
 /** Our firmware with its default settings on an emulated board without a chip's limits. */
 
 const backends: number[] = JSON.parse(process.argv[2]);
-const outcome = readConfig({ backends: backends.map(port => ({ address: "127.0.0.1", port })) });
+const outcome = readConfig({
+  listeners: [{ port: 80, mode: process.argv[3] }],
+  backends: backends.map(port => ({ address: "127.0.0.1", port })),
+});
 if ("complaints" in outcome) throw new Error(outcome.complaints.join("\n"));
 
 let published: net.Server | undefined;
