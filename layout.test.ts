@@ -97,7 +97,7 @@ const TABLE: readonly Row[] = [
   },
   {
     place: "the commands emulate and bench",
-    holds: file => /^emulator\/(src\/cli|bench\/\w+)\.ts$/.test(file),
+    holds: file => /^emulator\/(src\/cli|bench\/[\w-]+)\.ts$/.test(file),
     runtime: (_target, kind) => kind !== "chip" && kind !== "hil",
     types: () => false,
   },

@@ -57,6 +57,7 @@ export class ReverseProxy {
   /** Those of `#sessions` that wait for one, the longest waiting first. */
   #queue: { session: Session; cancel: () => void }[] = [];
   #lastId = 0;
+  #lastRequest = 0;
 
   constructor(platform: Platform, config: Config, report: Report) {
     this.#platform = platform;
@@ -69,6 +70,7 @@ export class ReverseProxy {
       return rules.length > 0 ? new Keywords(rules) : undefined;
     };
     const group = this.#group();
+    const boot = hexadecimal(platform.random());
     this.#context = {
       platform,
       config,
@@ -79,9 +81,9 @@ export class ReverseProxy {
       backendConnectionsMax: this.budget.sessionsMax,
       scratch: new Uint8Array(SCRATCH_BYTES),
       headBuffer: new Uint8Array(config.headBytesMax + REWRITE_BYTES),
-      pseudonym: `hot-potato-${hexadecimal(platform.random())}`,
+      pseudonym: `hot-potato-${boot}`,
       trusts: trustedBy(config.trustedProxies),
-      requestId: () => hexadecimal(platform.random()) + hexadecimal(platform.random()),
+      requestId: () => `${boot}-${++this.#lastRequest}`,
       clientKeywords: keywords("client"),
       backendKeywords: keywords("backend"),
       report,

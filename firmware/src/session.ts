@@ -5,7 +5,7 @@ import { Endpoint, type EndpointOwner } from "./endpoint.ts";
 import { type AnswerStatus, answer } from "./http/answer.ts";
 import { HttpConnection, type HttpContext } from "./http/connection.ts";
 import type { Keywords, Scan } from "./inspect/keywords.ts";
-import { SNIFF_BYTES, sniff } from "./inspect/sniff.ts";
+import { sniff } from "./inspect/sniff.ts";
 import type { Cancel, TCPSocket } from "./platform.ts";
 import { pump } from "./pump.ts";
 
@@ -220,21 +220,25 @@ export class Session implements EndpointOwner, Dialler {
 
   #sniff(): void {
     const { client } = this;
+    const { scratch } = this.#context;
     if (client.readable === 0) return;
-    const first = this.#context.scratch.subarray(0, Math.min(client.readable, SNIFF_BYTES));
+    const first = scratch.subarray(0, Math.min(client.readable, scratch.byteLength));
     client.read(first);
     const spoken = sniff(first);
+    if (spoken === "http") {
+      this.#serveHttp(first);
+      return;
+    }
     client.unread(first);
-    if (spoken === "http") this.#serveHttp();
-    else if (spoken === "tcp" || client.deaf) this.#stream();
+    if (spoken === "tcp" || client.deaf) this.#stream();
     else this.#after(SNIFF_TIMEOUT_MS, () => this.#stream());
   }
 
-  #serveHttp(): void {
+  #serveHttp(first?: Uint8Array): void {
     this.#alarm?.();
     this.state = "http";
     this.#http = new HttpConnection(this.#context, this);
-    this.#http.begin();
+    this.#http.begin(first);
   }
 
   /** For `HttpConnection`: all is said; what was written is delivered, then the client is let go. */

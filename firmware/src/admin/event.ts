@@ -93,7 +93,7 @@ export function formatLine(ms: number, event: Event): string {
   for (const key in event) {
     if (key === "level" || key === "on" || key === "what") continue;
     const value = event[key as keyof Event] as string | number | undefined;
-    if (value !== undefined) line += ` ${key}=${quoted(String(value))}`;
+    if (value !== undefined) line += ` ${key}=${typeof value === "number" ? value : quoted(value)}`;
   }
   return line;
 }

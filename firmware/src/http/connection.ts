@@ -7,8 +7,9 @@ import { BodyReader, type Framing, LAST_CHUNK, requestFraming, responseFraming }
 import { Exchange } from "./exchange.ts";
 import { type Field, Head } from "./head.ts";
 import { relay } from "./relay.ts";
+import { persists, type Request, understand } from "./request.ts";
 import { rewriteRequest, rewriteResponse } from "./rewrite.ts";
-import { escapes, type Route, route, strip } from "./route.ts";
+import type { Route } from "./route.ts";
 
 /** What all HTTP connections of a proxy share. */
 export interface HttpContext extends DialContext {
@@ -107,8 +108,14 @@ export class HttpConnection implements EndpointOwner, Dialler {
     return this.#phase === "idle" && this.#requests > 0 ? this.#idleSinceMs : undefined;
   }
 
-  begin(): void {
+  /** `first` was read already: the bytes by which HTTP was known. */
+  begin(first?: Uint8Array): void {
     this.#idle(this.#context.config.headTimeoutMs);
+    if (first !== undefined) {
+      this.#beganMs = this.#now();
+      this.#phase = "head";
+      this.#feed(first);
+    }
     this.#advance();
   }
 
@@ -189,61 +196,20 @@ export class HttpConnection implements EndpointOwner, Dialler {
       }
       const piece = scratch.subarray(0, Math.min(client.readable, scratch.byteLength));
       client.read(piece);
-      const used = head.feed(piece);
-      if (used < piece.byteLength) client.unread(piece.subarray(used));
+      this.#feed(piece);
     }
     this.#headMs = this.#now();
     this.#requests++;
-    const exchange = this.#understand();
-    if (typeof exchange === "number") this.#refuse(exchange, "PR");
-    else this.#dial(exchange);
+    const request = head.error ?? understand(head, this.#context);
+    if (typeof request === "number") this.#refuse(request, "PR");
+    else this.#dial(request);
     return true;
   }
 
-  /** What the request asks for, or the status that refuses it. */
-  #understand(): Exchange | AnswerStatus {
-    const head = this.#request;
-    if (head.error !== undefined) return head.error;
-    const method = head.text(head.start, head.methodEnd);
-    const framing = requestFraming(head, method);
-    if (typeof framing === "number") return framing;
-    const hosts = head.all("host");
-    const [host] = hosts;
-    if (hosts.length > 1 || (host === undefined ? head.minor === 1 : !head.isHost(host))) {
-      return 400;
-    }
-    if (method === "CONNECT" || method === "TRACE") return 405;
-    const hostValue = host === undefined ? "" : head.value(host);
-    const target = originForm(head.text(head.targetStart, head.targetEnd), method, hostValue);
-    if (target === undefined) return 400;
-    const { config, routes, pseudonym } = this.#context;
-    if (framing.kind === "length" && framing.length > config.bodyBytesMax) return 413;
-    if (head.all("via").some(via => head.value(via).includes(pseudonym))) return 508;
-    const path = target.rewritten.split("?", 1)[0];
-    const chosen = route(routes, hostValue, path);
-    if (chosen === undefined) return 404;
-    if (/%00/.test(path) || escapes(chosen, path)) return 400;
-    const rewritten = chosen.strip ? strip(chosen, target.rewritten) : target.rewritten;
-    const dial = new Dial(this.#context, this, chosen.group, config.retries + 1);
-    dial.deadlineMs = this.#beganMs + RETRY_DEADLINE_MS;
-    const exchange = new Exchange(method, path, framing, dial);
-    const theirId = head.only("x-request-id");
-    exchange.requestId = theirId === undefined ? this.#context.requestId() : head.value(theirId);
-    if (rewritten !== target.original) exchange.target = rewritten;
-    exchange.upgrade = this.#upgrade();
-    exchange.keepAlive = !this.#stopping && persists(head);
-    exchange.in = head.length;
-    return exchange;
-  }
-
-  /** The protocol that the client would rather speak; HTTP/2 in the clear is not looked through. */
-  #upgrade(): Field | undefined {
-    const head = this.#request;
-    const field = head.only("upgrade");
-    if (field === undefined || head.minor === 0 || !head.lists("connection", "upgrade")) {
-      return undefined;
-    }
-    return head.lists("upgrade", "h2c") ? undefined : field;
+  #feed(piece: Uint8Array): void {
+    const used = this.#request.feed(piece);
+    if (used < piece.byteLength) this.#client.unread(piece.subarray(used));
+    this.#request.keep(); // `piece` lies in the scratch buffer
   }
 
   /** Answers a request that goes nowhere. What may follow it is only read when its end is known. */
@@ -266,11 +232,21 @@ export class HttpConnection implements EndpointOwner, Dialler {
 
   // The backend
 
-  #dial(exchange: Exchange): void {
+  #dial({ method, path, framing, route, target, upgrade }: Request): void {
+    const head = this.#request;
+    const dial = new Dial(this.#context, this, route.group, this.#context.config.retries + 1);
+    dial.deadlineMs = this.#beganMs + RETRY_DEADLINE_MS;
+    const exchange = new Exchange(method, path, framing, dial);
+    const theirId = head.only("x-request-id");
+    exchange.requestId = theirId === undefined ? this.#context.requestId() : head.value(theirId);
+    exchange.target = target;
+    exchange.upgrade = upgrade;
+    exchange.keepAlive = !this.#stopping && persists(head);
+    exchange.in = head.length;
     this.#exchange = exchange;
     this.#phase = "dialling";
     // A connection that waited may be closing: only what may be sent twice goes there.
-    exchange.dial!.next(this.#repeatable(exchange));
+    dial.next(this.#repeatable(exchange));
   }
 
   #repeatable({ method, framing, upgrade }: Exchange): boolean {
@@ -391,16 +367,23 @@ export class HttpConnection implements EndpointOwner, Dialler {
       }
       exchange.heard = true;
       const head = this.#response;
-      const piece = scratch.subarray(0, Math.min(backendSide.readable, scratch.byteLength));
+      const count = Math.min(backendSide.readable, scratch.byteLength);
+      const piece = scratch.subarray(0, count);
       backendSide.read(piece);
       const used = head.feed(piece);
-      if (used < piece.byteLength) backendSide.unread(piece.subarray(used));
+      const rest = piece.subarray(used);
+      const final = head.done && head.status >= 200;
+      if (!final) {
+        backendSide.unread(rest);
+        head.keep(); // `piece` lies in the scratch buffer
+      }
       if (head.error !== undefined || (head.done && !this.#answered(exchange, backendSide))) {
         if (this.#phase === "over") return false; // it is a tunnel now
         this.#leaveBackend(exchange);
         this.#answer(502, "PH");
         return false;
       }
+      if (final) this.#passRest(exchange, backendSide, rest);
     }
     if (this.#pendingDown !== undefined) return true;
     const { download } = exchange;
@@ -420,6 +403,20 @@ export class HttpConnection implements EndpointOwner, Dialler {
       if (exchange.chunkedDown) this.#pendingDown = send(this.#client, LAST_CHUNK);
     }
     return true;
+  }
+
+  /** What came with the head of an answer goes on at once where it can: a small answer is one piece. */
+  #passRest(exchange: Exchange, backendSide: Endpoint, rest: Uint8Array): void {
+    const download = exchange.download!;
+    const fits = rest.byteLength <= this.#client.writable && rest.byteLength <= download.wanted;
+    if (exchange.chunkedDown || this.#pendingDown !== undefined || !fits || download.done) {
+      backendSide.unread(rest);
+      return;
+    }
+    const length = download.decode(rest);
+    backendSide.unread(rest.subarray(download.used));
+    this.#client.write(rest.subarray(0, length));
+    exchange.out += length;
   }
 
   /** The backend's head is there. False when it makes no sense, or is no longer ours to judge. */
@@ -689,26 +686,4 @@ function send(to: Endpoint, bytes: Uint8Array): Uint8Array | undefined {
   const count = to.writable;
   if (count > 0) to.write(bytes.subarray(0, count));
   return bytes.slice(count);
-}
-
-/** Does the client want the connection kept after this request? */
-function persists(head: Head): boolean {
-  if (head.lists("connection", "close")) return false;
-  return head.minor === 1 || head.lists("connection", "keep-alive");
-}
-
-/**
- * The target as servers expect it, a path with its query or `*`; `undefined` when it is neither that
- * nor a whole URL whose host is the one that Host names.
- */
-function originForm(
-  target: string,
-  method: string,
-  host: string,
-): { original: string; rewritten: string } | undefined {
-  if (target.startsWith("/")) return { original: target, rewritten: target };
-  if (target === "*") return method === "OPTIONS" ? { original: "*", rewritten: "*" } : undefined;
-  const [, authority, rest] = /^http:\/\/([^/?]+)(.*)$/i.exec(target) ?? [];
-  if (authority === undefined || authority.toLowerCase() !== host.toLowerCase()) return undefined;
-  return { original: target, rewritten: rest.startsWith("/") ? rest : `/${rest}` };
 }

@@ -93,16 +93,18 @@ for (const name of NAMES) {
 /** Bytes made into text at once: they pass over the engine's stack, which is small on the chip. */
 const TEXT_PIECE = 32;
 
-/** Bytes that a head's buffer holds at first, and again after a larger head. */
+/** Bytes that a head's own buffer holds at first, and keeps for the next head. */
 const BUFFER_BYTES = 512;
+
+const NOTHING = new Uint8Array(0);
 
 /**
  * One head, fed piece by piece. The outcome does not depend on where the pieces are cut: each line
  * is judged when its end has come, the first fault decides.
  */
 export class Head {
-  /** The head as it came. */
-  bytes = new Uint8Array(BUFFER_BYTES);
+  /** The head as it came: the piece itself when all of it came in one, else a copy. */
+  bytes: Uint8Array = NOTHING;
   /** Bytes of it so far. */
   length = 0;
   done = false;
@@ -120,6 +122,7 @@ export class Head {
   /** A response's status. */
   status = 0;
 
+  #own: Uint8Array = NOTHING;
   #request: boolean;
   #limits: HeadLimits;
   #lines = 0;
@@ -139,29 +142,47 @@ export class Head {
     this.start = 0;
     this.#lines = 0;
     this.#lineStart = 0;
-    if (this.bytes.byteLength > BUFFER_BYTES) this.bytes = new Uint8Array(BUFFER_BYTES);
+    if (this.#own.byteLength > BUFFER_BYTES) this.#own = NOTHING;
   }
 
-  /** Takes what belongs to the head from a piece; returns how many bytes that were. */
+  /**
+   * Takes what belongs to the head from a piece; returns how many bytes that were. The piece must
+   * not change before `keep` or the next `feed`.
+   */
   feed(piece: Uint8Array): number {
     const before = this.length;
     const { headBytesMax } = this.#limits;
     const count = Math.min(piece.byteLength, headBytesMax - before);
-    this.#reserve(before + count);
+    if (before === 0) {
+      this.bytes = piece;
+    } else {
+      this.keep();
+      this.#reserve(before + count);
+      this.bytes.set(piece.subarray(0, count), before);
+    }
     const { bytes } = this;
-    bytes.set(count === piece.byteLength ? piece : piece.subarray(0, count), before);
     const end = before + count;
     this.length = end;
     for (let at = bytes.indexOf(LF, before); at >= 0 && at < end; at = bytes.indexOf(LF, at + 1)) {
       this.#line(at);
-      if (this.error !== undefined) return at + 1 - before;
-      if (this.done) {
+      if (this.error !== undefined || this.done) {
         this.length = at + 1;
         return at + 1 - before;
       }
     }
     if (end === headBytesMax) this.error = this.#lines === 0 && this.#request ? 414 : 431;
     return count;
+  }
+
+  /** Copies what has come so far, if that was not done before. */
+  keep(): void {
+    const { length } = this;
+    if (this.bytes === this.#own) return;
+    if (this.#own.byteLength < length) {
+      this.#own = new Uint8Array(Math.max(length, BUFFER_BYTES));
+    }
+    this.#own.set(this.bytes.subarray(0, length));
+    this.bytes = this.#own;
   }
 
   /** The fields of one name. */
@@ -213,7 +234,7 @@ export class Head {
     const { headBytesMax } = this.#limits;
     const larger = new Uint8Array(Math.min(headBytesMax, Math.max(length, 2 * this.bytes.length)));
     larger.set(this.bytes.subarray(0, this.length));
-    this.bytes = larger;
+    this.bytes = this.#own = larger;
   }
 
   /** A line ends with the LF at `at`. */

@@ -11,9 +11,6 @@ const METHODS = [
   "TRACE ",
 ];
 
-/** Bytes that are enough to tell. */
-export const SNIFF_BYTES = 8;
-
 /**
  * What a client that begins with these bytes speaks; `undefined` while they are the beginning of a
  * method and no more.

@@ -1,0 +1,92 @@
+import type { AnswerStatus } from "./answer.ts";
+import { type Framing, requestFraming } from "./body.ts";
+import type { Field, Head } from "./head.ts";
+import { escapes, type Route, route, strip } from "./route.ts";
+
+/** What a request asks for. */
+export interface Request {
+  readonly method: string;
+  /** The target without its query. */
+  readonly path: string;
+  readonly framing: Framing;
+  readonly route: Route;
+  /** The target for the backend, when it is not the one that came. */
+  readonly target: string | undefined;
+  /** The protocol that the client would rather speak. */
+  readonly upgrade: Field | undefined;
+}
+
+/** Characters of Host: names have 253 at most, and a port may follow (RFC 1035). */
+const HOST_BYTES_MAX = 260;
+
+/** Reads a complete head; gives the request, or the status that refuses it. */
+export function understand(
+  head: Head,
+  rules: {
+    readonly routes: readonly Route[];
+    readonly pseudonym: string;
+    readonly config: { readonly bodyBytesMax: number };
+  },
+): Request | AnswerStatus {
+  const method = head.text(head.start, head.methodEnd);
+  const framing = requestFraming(head, method);
+  if (typeof framing === "number") return framing;
+  const host = hostOf(head);
+  if (host === undefined) return 400;
+  if (method === "CONNECT" || method === "TRACE") return 405;
+  const came = head.text(head.targetStart, head.targetEnd);
+  const target = originForm(came, method, host);
+  if (target === undefined) return 400;
+  if (framing.kind === "length" && framing.length > rules.config.bodyBytesMax) return 413;
+  if (head.all("via").some(via => head.value(via).includes(rules.pseudonym))) return 508;
+  const query = target.indexOf("?");
+  const path = query < 0 ? target : target.slice(0, query);
+  const chosen = route(rules.routes, host, path);
+  if (chosen === undefined) return 404;
+  if (path.includes("%00") || escapes(chosen, path)) return 400;
+  const rewritten = chosen.strip ? strip(chosen, target) : target;
+  return {
+    method,
+    path,
+    framing,
+    route: chosen,
+    target: rewritten === came ? undefined : rewritten,
+    upgrade: upgradeOf(head),
+  };
+}
+
+/** Does the client want the connection kept after this request? */
+export function persists(head: Head): boolean {
+  if (head.minor === 0) return head.lists("connection", "keep-alive");
+  return !head.lists("connection", "close");
+}
+
+/** The value of Host, empty where HTTP/1.0 has none; `undefined` when it is missing or wrong. */
+function hostOf(head: Head): string | undefined {
+  const hosts = head.all("host");
+  if (hosts.length === 0) return head.minor === 0 ? "" : undefined;
+  const [host] = hosts;
+  const fits = host.valueEnd - host.valueStart <= HOST_BYTES_MAX;
+  return hosts.length === 1 && fits && head.isHost(host) ? head.value(host) : undefined;
+}
+
+/**
+ * The target as servers expect it, a path with its query or `*`; `undefined` when it is neither that
+ * nor a whole URL whose host is the one that Host names.
+ */
+function originForm(target: string, method: string, host: string): string | undefined {
+  if (target.startsWith("/")) return target;
+  if (target === "*") return method === "OPTIONS" ? target : undefined;
+  const [, authority, rest] = /^http:\/\/([^/?]+)(.*)$/i.exec(target) ?? [];
+  if (authority === undefined || authority.toLowerCase() !== host.toLowerCase()) return undefined;
+  return rest.startsWith("/") ? rest : `/${rest}`;
+}
+
+/** HTTP/2 in the clear is no upgrade: we could not look through it. */
+function upgradeOf(head: Head): Field | undefined {
+  const field = head.only("upgrade");
+  if (field === undefined || head.minor === 0 || !head.lists("connection", "upgrade")) {
+    return undefined;
+  }
+  return head.lists("upgrade", "h2c") ? undefined : field;
+}
