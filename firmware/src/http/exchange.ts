@@ -1,53 +1,407 @@
 import type { Backend } from "../backend/backend.ts";
-import type { Dial } from "../dial.ts";
-import type { Endpoint } from "../endpoint.ts";
-import { BodyReader, type Framing } from "./body.ts";
-import type { Field } from "./head.ts";
+import type { Deadline } from "../deadline.ts";
+import { Dial, type DialFailure, type Dialler } from "../dial.ts";
+import type { Endpoint, EndpointOwner } from "../endpoint.ts";
+import { type AnswerStatus, answer, KEEPS_ALIVE } from "./answer.ts";
+import { BodyReader, type Framing, LAST_CHUNK, requestFraming, responseFraming } from "./body.ts";
+import type { HttpContext } from "./connection.ts";
+import type { Field, Head } from "./head.ts";
+import { relay, send } from "./relay.ts";
+import { persists, type Request } from "./request.ts";
+import { rewriteRequest, rewriteResponse } from "./rewrite.ts";
 
-/** One request, its answer, and how far both have come. */
-export class Exchange {
-  readonly method: string;
-  readonly path: string;
+/** The connection that an exchange takes place on. */
+export interface ExchangeOwner {
+  readonly id: number;
+  readonly client: Endpoint;
+  readonly address: string;
+  readonly trusted: boolean;
+  readonly deadline: Deadline;
+  /** The request's head, and one for the answer's. */
+  readonly request: Head;
+  readonly response: Head;
+  /** Something has moved: call `run` again. */
+  advance(): void;
+  failed(error: unknown): void;
+}
+
+/** All retries of one request begin within it, whatever the connect timeout. */
+const RETRY_DEADLINE_MS = 10_000;
+
+/** Methods that may be sent twice with the effect of once (RFC 9110 section 9.2.2). */
+const IDEMPOTENT = ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"];
+
+const NONE: Framing = { kind: "none" };
+
+/** The framing of a request that was not understood: nobody knows where it ends. */
+const UNKNOWN: Framing = { kind: "close" };
+
+/** One request and its answer, from the request's head on. */
+export class Exchange implements EndpointOwner, Dialler {
+  readonly id: number;
+  method = "-";
+  path = "-";
   requestId: string | undefined;
-  /** The target for the backend, when it is not the one that came. */
-  target: string | undefined;
-  /** The protocol that the client would rather speak. */
-  upgrade: Field | undefined;
   /** The client's connection may serve another request after this one. */
   keepAlive = false;
   /** Bytes of the request that came, head included, and of the answer that was written. */
-  in = 0;
+  in: number;
   out = 0;
-
-  readonly framing: Framing;
-  readonly upload: BodyReader;
-
-  /** The search for a backend; `undefined` when the request goes nowhere. */
-  readonly dial: Dial | undefined;
-  backend: Backend | undefined;
-  backendSide: Endpoint | undefined;
-  /** Of the last backend, also when it is gone. */
-  backendName: string | undefined;
-  /** The backend has said something; from here on there is no other backend. */
-  heard = false;
-
-  /** The answer's body, once its head has been passed on. */
-  download: BodyReader | undefined;
-  chunkedDown = false;
-  /** The backend's connection may serve another request after this one. */
-  reusable = false;
-
   status = 0;
   /** HAProxy's termination state: who ended it, and when in its life; `--` when nobody did. */
   state = "--";
+  /** Of the last backend, also when it is gone. */
+  backendName: string | undefined;
   connectedMs: number | undefined;
   answeredMs: number | undefined;
 
-  constructor(method: string, path: string, framing: Framing, dial?: Dial) {
-    this.method = method;
+  #context: HttpContext;
+  #owner: ExchangeOwner;
+  #client: Endpoint;
+  #framing: Framing = UNKNOWN;
+  #upload: BodyReader;
+  #target: string | undefined;
+  #upgrade: Field | undefined;
+  #stopping = false;
+
+  #dial: Dial | undefined;
+  #backend: Backend | undefined;
+  #backendSide: Endpoint | undefined;
+  /** The backend has said something; from here on there is no other backend. */
+  #heard = false;
+  /** The answer's body, once its head has been passed on. */
+  #download: BodyReader | undefined;
+  #chunkedDown = false;
+  /** The backend's connection may serve another request after this one. */
+  #reusable = false;
+  #cut = false;
+  /** Heads and answers that wait for room. */
+  #pendingUp: Uint8Array | undefined;
+  #pendingDown: Uint8Array | undefined;
+
+  constructor(context: HttpContext, owner: ExchangeOwner) {
+    const { request: head } = owner;
+    this.id = owner.id;
+    this.in = head.length;
+    this.#context = context;
+    this.#owner = owner;
+    this.#client = owner.client;
+    if (head.done && head.error === undefined) {
+      this.method = head.text(head.start, head.methodEnd);
+      this.path = head.text(head.targetStart, head.targetEnd);
+      const framing = requestFraming(head, this.method);
+      if (typeof framing !== "number") this.#framing = framing;
+      this.keepAlive = persists(head);
+    }
+    this.#upload = new BodyReader(this.#framing);
+  }
+
+  /** Looks for a backend that takes the request. */
+  begin({ path, route, target, upgrade }: Request): void {
+    const { platform, config } = this.#context;
+    const head = this.#owner.request;
+    const theirId = head.only("x-request-id");
     this.path = path;
-    this.framing = framing;
-    this.upload = new BodyReader(framing);
-    this.dial = dial;
+    this.requestId = theirId === undefined ? this.#context.requestId() : head.value(theirId);
+    this.#target = target;
+    this.#upgrade = upgrade;
+    this.#dial = new Dial(this.#context, this, route.group, config.retries + 1);
+    this.#dial.deadlineMs = platform.clock.now() + RETRY_DEADLINE_MS;
+    this.#owner.deadline.within(RETRY_DEADLINE_MS + config.connectTimeoutMs);
+    // A connection that waited may be closing: only what may be sent twice goes there.
+    this.#dial.next(this.#repeatable);
+  }
+
+  /** Times that the request was sent to another backend, or to one again. */
+  get retries(): number {
+    return Math.max(0, (this.#dial?.attempts ?? 0) - 1);
+  }
+
+  /** The whole request has come; if not, the client may still be sending. */
+  get uploaded(): boolean {
+    return this.#upload.done;
+  }
+
+  /** HAProxy's letter for how far it has come. */
+  get stage(): "C" | "H" | "D" {
+    if (this.#download !== undefined) return "D";
+    return this.#backend === undefined ? "C" : "H";
+  }
+
+  /** An answer of our own instead of a backend's. */
+  answer(status: AnswerStatus, state: string): void {
+    const { request: head, deadline } = this.#owner;
+    this.#leaveBackend();
+    this.status = status;
+    this.state = state;
+    if (!this.#upload.done || !KEEPS_ALIVE.includes(status)) this.keepAlive = false;
+    const accept = head.done ? head.all("accept") : [];
+    const reply = answer(status, {
+      html: accept.some(field => head.value(field).includes("text/html")),
+      headOnly: this.method === "HEAD",
+      keepAlive: this.keepAlive,
+    });
+    this.out += reply.byteLength;
+    this.#download = new BodyReader(NONE);
+    this.#pendingDown = send(this.#client, reply);
+    deadline.within(this.#context.config.idleTimeoutMs);
+  }
+
+  /** The proxy stops: what does not end soon is cut. */
+  stop(withinMs: number): void {
+    this.#stopping = true;
+    this.keepAlive = false;
+    this.#owner.deadline.within(withinMs);
+  }
+
+  /** Lets go of the backend; its connection waits for another request if it may. */
+  release(): void {
+    const backend = this.#backend;
+    const endpoint = this.#backendSide;
+    if (backend !== undefined && endpoint !== undefined && !this.#cut && !this.#stopping) {
+      const clean = this.#upload.done && !endpoint.deaf && endpoint.readable === 0;
+      if (this.#reusable && this.#download?.done && clean) {
+        this.#backendSide = undefined;
+        this.#context.idle.put(backend, endpoint);
+      }
+    }
+    this.#leaveBackend();
+  }
+
+  moved(): void {
+    this.#owner.advance();
+  }
+
+  lost(): void {
+    this.#owner.advance();
+  }
+
+  failed(error: unknown): void {
+    this.#owner.failed(error);
+  }
+
+  // The backend
+
+  get #repeatable(): boolean {
+    return (
+      this.#framing.kind === "none" &&
+      this.#upgrade === undefined &&
+      IDEMPOTENT.includes(this.method)
+    );
+  }
+
+  connected(backend: Backend, endpoint: Endpoint): void {
+    const { headBuffer, pseudonym, config, platform } = this.#context;
+    const { request: head, response, address, trusted, deadline } = this.#owner;
+    this.#backend = backend;
+    this.#backendSide = endpoint;
+    this.backendName = backend.name;
+    this.connectedMs = platform.clock.now();
+    endpoint.owner = this;
+    const length = rewriteRequest(headBuffer, {
+      head,
+      framing: this.#framing,
+      target: this.#target,
+      clientAddress: address,
+      trusted,
+      pseudonym,
+      requestId: head.only("x-request-id") === undefined ? this.requestId : undefined,
+      upgrade: this.#upgrade,
+    });
+    this.#pendingUp = send(endpoint, headBuffer.subarray(0, length));
+    response.reset();
+    if (!this.#stopping) deadline.within(config.responseTimeoutMs);
+    this.#owner.advance();
+  }
+
+  unreachable(why: DialFailure): void {
+    if (why === "no-socket") this.answer(503, "RC");
+    else if (why === "connect-timeout") this.answer(504, "sC");
+    else this.answer(502, "SC");
+    this.#owner.advance();
+  }
+
+  /** The backend left before it said a word: another one, where that does no harm. */
+  #retry(): boolean {
+    if (this.#heard || !this.#repeatable || this.#stopping) return false;
+    this.#leaveBackend();
+    this.#dial!.next();
+    return true;
+  }
+
+  #leaveBackend(): void {
+    this.#dial?.cancel();
+    this.#backendSide?.close();
+    this.#backendSide = undefined;
+    if (this.#backend) this.#context.pool.release(this.#backend);
+    this.#backend = undefined;
+    this.#pendingUp = undefined;
+  }
+
+  // What moves
+
+  /**
+   * Moves what can be moved. `cut`: the answer cannot be completed, and the client shall see that;
+   * `tunnel`: the two speak something else from here on.
+   */
+  run(): "waiting" | "complete" | "cut" | "tunnel" {
+    const before = this.in + this.out;
+    if (this.#pendingDown !== undefined) this.#pendingDown = send(this.#client, this.#pendingDown);
+    if (this.#backendSide !== undefined) {
+      if (!this.#cut) this.#moveUp(this.#backendSide);
+      if (this.#backendSide !== undefined) this.#moveDown(this.#backendSide);
+      if (this.status === 101 && this.#pendingDown === undefined) return "tunnel";
+    }
+    if (this.#cut) return "cut";
+    if (this.#download?.done && this.#pendingDown === undefined) return "complete";
+    if (this.in + this.out > before && !this.#stopping) {
+      const { responseTimeoutMs, idleTimeoutMs } = this.#context.config;
+      const asked = this.#upload.done && this.#download === undefined;
+      this.#owner.deadline.within(asked ? responseTimeoutMs : idleTimeoutMs);
+    }
+    return "waiting";
+  }
+
+  #moveUp(backendSide: Endpoint): void {
+    if (this.#pendingUp !== undefined) this.#pendingUp = send(backendSide, this.#pendingUp);
+    if (this.#pendingUp !== undefined || this.#upload.done) return;
+    const { scratch, config } = this.#context;
+    const upload = this.#upload;
+    this.in += relay(this.#client, backendSide, scratch, upload, this.#framing.kind === "chunked");
+    const tooLarge = this.in - this.#owner.request.length > config.bodyBytesMax;
+    if (upload.broken || tooLarge) this.#break(upload.broken ? 400 : 413, "PD");
+  }
+
+  #moveDown(backendSide: Endpoint): void {
+    while (this.#download === undefined) {
+      if (this.#pendingDown !== undefined || this.status === 101) return;
+      if (backendSide.readable === 0) {
+        if (backendSide.deaf && !this.#retry()) this.answer(502, "SH");
+        return;
+      }
+      this.#readHead(backendSide);
+      if (this.#backendSide !== backendSide) return;
+    }
+    const download = this.#download;
+    if (this.#pendingDown !== undefined || download.done) return;
+    const { scratch } = this.#context;
+    this.out += relay(backendSide, this.#client, scratch, download, this.#chunkedDown);
+    if (download.broken) this.#break(502, "PD");
+    if (download.done || !backendSide.deaf || backendSide.readable > 0) return;
+    download.closed();
+    if (!download.done) this.#break(502, "SD");
+    else if (this.#chunkedDown) this.#pendingDown = send(this.#client, LAST_CHUNK);
+  }
+
+  /** It cannot go on: the client is told, or finds its answer cut. */
+  #break(status: AnswerStatus, state: string): void {
+    if (this.#download === undefined) {
+      this.answer(status, state);
+      return;
+    }
+    this.state = state;
+    this.#cut = true;
+    this.#leaveBackend();
+  }
+
+  // The answer's head
+
+  #readHead(backendSide: Endpoint): void {
+    const { scratch } = this.#context;
+    const head = this.#owner.response;
+    const piece = scratch.subarray(0, Math.min(backendSide.readable, scratch.byteLength));
+    backendSide.read(piece);
+    this.#heard = true;
+    const rest = piece.subarray(head.feed(piece));
+    const final = head.done && head.status >= 200;
+    if (!final) {
+      backendSide.unread(rest);
+      head.keep(); // `piece` lies in the scratch buffer
+    }
+    if (head.error !== undefined || (head.done && !this.#answered(head))) {
+      this.answer(502, "PH");
+    } else if (final) {
+      this.#passRest(backendSide, rest);
+    }
+  }
+
+  /** The backend's head is there; false when it makes no sense. */
+  #answered(head: Head): boolean {
+    const oldClient = this.#owner.request.minor === 0;
+    const framing = responseFraming(head, this.method);
+    if (framing === undefined) return false;
+    if (head.status === 101) {
+      const protocol = head.only("upgrade");
+      if (this.#upgrade === undefined || protocol === undefined) return false;
+      this.#pass(head, NONE, undefined, protocol);
+    } else if (head.status < 200) {
+      if (!oldClient) this.#pass(head, NONE, undefined);
+      head.reset();
+      return true;
+    }
+    this.status = head.status;
+    this.answeredMs = this.#context.platform.clock.now();
+    if (head.status === 101) return true;
+    const endless = framing.kind === "close" || framing.kind === "chunked";
+    if (endless && oldClient) this.keepAlive = false;
+    this.#chunkedDown = endless && !oldClient;
+    this.#reusable =
+      framing.kind !== "close" && head.minor === 1 && !head.lists("connection", "close");
+    const down: Framing = endless ? { kind: oldClient ? "close" : "chunked" } : framing;
+    const kept = oldClient ? "keep-alive" : undefined;
+    this.#pass(head, down, this.keepAlive ? kept : "close");
+    this.#download = new BodyReader(framing);
+    return true;
+  }
+
+  #pass(
+    head: Head,
+    framing: Framing,
+    connection: "close" | "keep-alive" | undefined,
+    upgrade?: Field,
+  ): void {
+    const { headBuffer } = this.#context;
+    const length = rewriteResponse(headBuffer, { head, framing, connection, upgrade });
+    this.out += length;
+    this.#pendingDown = send(this.#client, headBuffer.subarray(0, length));
+  }
+
+  /** What came with the head goes on at once where it can: a small answer is one piece. */
+  #passRest(backendSide: Endpoint, rest: Uint8Array): void {
+    const download = this.#download!;
+    const count = rest.byteLength;
+    const fits = count <= this.#client.writable && count <= download.wanted;
+    if (this.#chunkedDown || this.#pendingDown !== undefined || !fits || download.done) {
+      backendSide.unread(rest);
+      return;
+    }
+    const length = download.decode(rest);
+    this.#client.write(rest.subarray(0, length));
+    this.out += length;
+  }
+
+  /** Hands the two ends over: they speak something else from here on. */
+  handOver(): { backend: Backend; backendSide: Endpoint } {
+    const parts = { backend: this.#backend!, backendSide: this.#backendSide! };
+    this.#backend = undefined;
+    this.#backendSide = undefined;
+    return parts;
+  }
+
+  /** The deadline has passed. */
+  expired(): void {
+    if (this.#backend === undefined && this.#download === undefined) {
+      this.answer(503, this.#stopping ? "LC" : "sC");
+      return;
+    }
+    const awaitsClient =
+      this.#download === undefined
+        ? !this.#upload.done && this.#backendSide!.writable > 0
+        : this.#client.writable === 0 || this.#pendingDown !== undefined;
+    const who = this.#stopping ? "L" : awaitsClient ? "c" : "s";
+    if (this.#download !== undefined) this.#break(502, `${who}D`);
+    else if (this.#stopping) this.answer(503, "LH");
+    else if (awaitsClient) this.answer(408, "cD");
+    else this.answer(504, "sH");
   }
 }

@@ -34,3 +34,15 @@ export function relay(
   }
   return moved;
 }
+
+/** Writes what there is room for; returns a copy of the rest. */
+export function send(to: Endpoint, bytes: Uint8Array): Uint8Array | undefined {
+  if (to.deaf) return undefined;
+  const count = Math.min(bytes.byteLength, to.writable);
+  if (count === bytes.byteLength) {
+    to.write(bytes);
+    return undefined;
+  }
+  if (count > 0) to.write(bytes.subarray(0, count));
+  return bytes.slice(count);
+}
