@@ -39,7 +39,7 @@ const SOCKET_RETRY_MS = 50;
 export class Dial implements EndpointOwner {
   /** One bit for each backend tried, by its index. */
   tried = 0;
-  /** Connections that were asked for. */
+  /** Connections that were asked for; one that waited is no attempt. */
   attempts = 0;
   /** No attempt begins or lasts beyond it. */
   deadlineMs = Number.POSITIVE_INFINITY;
@@ -73,7 +73,6 @@ export class Dial implements EndpointOwner {
       this.#dialler.unreachable(why);
       return;
     }
-    this.attempts++;
     this.#backend = backend;
     pool.acquire(backend);
     const kept = reuse ? idle.take(backend) : undefined;
@@ -81,6 +80,7 @@ export class Dial implements EndpointOwner {
       this.#connected(kept, true);
       return;
     }
+    this.attempts++;
     this.tried |= 1 << backend.index;
     idle.shrink(backendConnectionsMax - pool.connections);
     this.#timeout = this.#after(Math.min(config.connectTimeoutMs, leftMs), () => {

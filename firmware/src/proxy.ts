@@ -83,6 +83,7 @@ export class ReverseProxy {
       headBuffer: new Uint8Array(config.headBytesMax + REWRITE_BYTES),
       pseudonym: `hot-potato-${boot}`,
       trusts: trustedBy(config.trustedProxies),
+      crowded: () => this.#queue.length > 0,
       requestId: () => `${boot}-${++this.#lastRequest}`,
       clientKeywords: keywords("client"),
       backendKeywords: keywords("backend"),

@@ -105,6 +105,8 @@ export class Session implements EndpointOwner, Dialler {
   #alarm: Cancel | undefined;
   #startMs: number;
   #movedMs: number;
+  /** The two have spoken before the bytes that are counted here. */
+  #spoken = false;
   #in = 0;
   #out = 0;
   /** Bytes that had arrived for the client when the session began to finish. */
@@ -259,6 +261,7 @@ export class Session implements EndpointOwner, Dialler {
   tunnel(backend: Backend, backendSide: Endpoint): void {
     this.#http = undefined;
     this.client.owner = this;
+    this.#spoken = true;
     this.#run(backend, backendSide);
   }
 
@@ -321,7 +324,7 @@ export class Session implements EndpointOwner, Dialler {
    */
   #checkIdle(): void {
     const { platform, config } = this.#context;
-    const spoken = this.#in + this.#out > 0;
+    const spoken = this.#spoken || this.#in + this.#out > 0;
     const limitMs = spoken ? config.tunnelTimeoutMs : config.idleTimeoutMs;
     const leftMs = this.#movedMs + limitMs - platform.clock.now();
     if (leftMs > 0) {

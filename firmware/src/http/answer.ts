@@ -17,7 +17,7 @@ const ANSWERS = {
 export type AnswerStatus = keyof typeof ANSWERS;
 
 /** After these the connection is as good as before. */
-export const KEEPS_ALIVE: readonly AnswerStatus[] = [404, 405, 502, 503, 504, 508];
+export const KEEPS_ALIVE: readonly AnswerStatus[] = [404, 502, 503, 504, 508];
 
 /** Seconds after which a client that met a full proxy may try again. */
 const RETRY_AFTER_S = 1;

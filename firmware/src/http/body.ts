@@ -94,16 +94,21 @@ const END_LF = 9;
 /** Takes the delimiters off a body, piece by piece. */
 export class BodyReader {
   done: boolean;
-  /** The delimiters are not what they must be. */
+  /** The delimiters are not what they must be, or the body is too large. */
   broken = false;
+  tooLarge = false;
   #kind: Framing["kind"];
   /** Bytes until the end of the body, or of the chunk. */
   #left: number;
   #at = SIZE;
+  /** Bytes that further chunks may hold. */
+  #allowed: number;
   /** Bytes of the line that is being read. */
   #line = 0;
 
-  constructor(framing: Framing) {
+  /** Chunks that would make the body longer than `lengthMax` are not read. */
+  constructor(framing: Framing, lengthMax = Number.MAX_SAFE_INTEGER) {
+    this.#allowed = lengthMax;
     this.#kind = framing.kind;
     this.#left = framing.kind === "length" ? framing.length : 0;
     this.done = framing.kind === "none" || (framing.kind === "length" && framing.length === 0);
@@ -193,7 +198,9 @@ export class BodyReader {
         return ++this.#line <= EXTENSION_BYTES_MAX && byte >= 32 && byte !== 127 && byte !== 34;
       case SIZE_LF:
         this.#at = this.#left > 0 ? DATA : TRAILER_START;
-        return byte === LF;
+        this.#allowed -= this.#left;
+        this.tooLarge = this.#allowed < 0;
+        return byte === LF && !this.tooLarge;
       case DATA_CR:
         this.#at = DATA_LF;
         return byte === CR;
@@ -213,8 +220,8 @@ export class BodyReader {
         this.#at = TRAILER_START;
         return byte === LF;
       default:
-        this.done = true;
-        return byte === LF;
+        this.done = byte === LF;
+        return this.done;
     }
   }
 }

@@ -19,6 +19,8 @@ export interface HttpContext extends DialContext {
   readonly pseudonym: string;
   /** Is the client at this address a proxy whose word counts? */
   trusts(address: string): boolean;
+  /** Clients wait for a slot: who is answered should not keep his. */
+  crowded(): boolean;
   /** A new X-Request-Id. */
   requestId(): string;
 }

@@ -62,6 +62,8 @@ export class Exchange implements EndpointOwner, Dialler {
   #upload: BodyReader;
   #target: string | undefined;
   #upgrade: Field | undefined;
+  /** The request came with an X-Request-Id. */
+  #identified = false;
   #stopping = false;
 
   #dial: Dial | undefined;
@@ -88,12 +90,12 @@ export class Exchange implements EndpointOwner, Dialler {
     this.#client = owner.client;
     if (head.done && head.error === undefined) {
       this.method = head.text(head.start, head.methodEnd);
-      this.path = head.text(head.targetStart, head.targetEnd);
+      this.path = head.text(head.targetStart, head.targetEnd).split("?", 1)[0];
       const framing = requestFraming(head, this.method);
       if (typeof framing !== "number") this.#framing = framing;
       this.keepAlive = persists(head);
     }
-    this.#upload = new BodyReader(this.#framing);
+    this.#upload = new BodyReader(this.#framing, context.config.bodyBytesMax);
   }
 
   /** Looks for a backend that takes the request. */
@@ -102,7 +104,9 @@ export class Exchange implements EndpointOwner, Dialler {
     const head = this.#owner.request;
     const theirId = head.only("x-request-id");
     this.path = path;
-    this.requestId = theirId === undefined ? this.#context.requestId() : head.value(theirId);
+    const theirs = theirId === undefined ? "" : head.value(theirId);
+    this.#identified = theirs !== "";
+    this.requestId = theirs || this.#context.requestId();
     this.#target = target;
     this.#upgrade = upgrade;
     this.#dial = new Dial(this.#context, this, route.group, config.retries + 1);
@@ -134,6 +138,10 @@ export class Exchange implements EndpointOwner, Dialler {
     this.#leaveBackend();
     this.status = status;
     this.state = state;
+    if (this.#pendingDown !== undefined) {
+      this.#cut = true; // part of an interim answer is out: ours would stand inside it
+      return;
+    }
     if (!this.#upload.done || !KEEPS_ALIVE.includes(status)) this.keepAlive = false;
     const accept = head.done ? head.all("accept") : [];
     const reply = answer(status, {
@@ -205,7 +213,7 @@ export class Exchange implements EndpointOwner, Dialler {
       clientAddress: address,
       trusted,
       pseudonym,
-      requestId: head.only("x-request-id") === undefined ? this.requestId : undefined,
+      requestId: this.#identified ? undefined : this.requestId,
       upgrade: this.#upgrade,
     });
     this.#pendingUp = send(endpoint, headBuffer.subarray(0, length));
@@ -265,11 +273,10 @@ export class Exchange implements EndpointOwner, Dialler {
   #moveUp(backendSide: Endpoint): void {
     if (this.#pendingUp !== undefined) this.#pendingUp = send(backendSide, this.#pendingUp);
     if (this.#pendingUp !== undefined || this.#upload.done) return;
-    const { scratch, config } = this.#context;
+    const { scratch } = this.#context;
     const upload = this.#upload;
     this.in += relay(this.#client, backendSide, scratch, upload, this.#framing.kind === "chunked");
-    const tooLarge = this.in - this.#owner.request.length > config.bodyBytesMax;
-    if (upload.broken || tooLarge) this.#break(upload.broken ? 400 : 413, "PD");
+    if (upload.broken) this.#break(upload.tooLarge ? 413 : 400, "PD");
   }
 
   #moveDown(backendSide: Endpoint): void {
@@ -343,7 +350,10 @@ export class Exchange implements EndpointOwner, Dialler {
     this.answeredMs = this.#context.platform.clock.now();
     if (head.status === 101) return true;
     const endless = framing.kind === "close" || framing.kind === "chunked";
-    if (endless && oldClient) this.keepAlive = false;
+    // After a refused upgrade the client may be speaking the other protocol already.
+    if ((endless && oldClient) || this.#upgrade !== undefined || this.#context.crowded()) {
+      this.keepAlive = false;
+    }
     this.#chunkedDown = endless && !oldClient;
     this.#reusable =
       framing.kind !== "close" && head.minor === 1 && !head.lists("connection", "close");

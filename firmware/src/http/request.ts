@@ -19,6 +19,9 @@ export interface Request {
 /** Characters of Host: names have 253 at most, and a port may follow (RFC 1035). */
 const HOST_BYTES_MAX = 260;
 
+/** A name or an IPv4 address, or an IPv6 address in brackets, and perhaps a port. */
+const HOST_AND_PORT = /^([^:[\]]*|\[[0-9a-f:.]+\])(:\d{0,5})?$/i;
+
 /** Reads a complete head; gives the request, or the status that refuses it. */
 export function understand(
   head: Head,
@@ -41,10 +44,10 @@ export function understand(
   if (head.all("via").some(via => head.value(via).includes(rules.pseudonym))) return 508;
   const query = target.indexOf("?");
   const path = query < 0 ? target : target.slice(0, query);
-  const chosen = route(rules.routes, host, path);
+  const chosen = route(rules.routes, host, path === "*" ? "/" : path);
   if (chosen === undefined) return 404;
   if (path.includes("%00") || escapes(chosen, path)) return 400;
-  const rewritten = chosen.strip ? strip(chosen, target) : target;
+  const rewritten = chosen.strip && path !== "*" ? strip(chosen, target) : target;
   return {
     method,
     path,
@@ -67,7 +70,9 @@ function hostOf(head: Head): string | undefined {
   if (hosts.length === 0) return head.minor === 0 ? "" : undefined;
   const [host] = hosts;
   const fits = host.valueEnd - host.valueStart <= HOST_BYTES_MAX;
-  return hosts.length === 1 && fits && head.isHost(host) ? head.value(host) : undefined;
+  if (hosts.length > 1 || !fits || !head.isHost(host)) return undefined;
+  const value = head.value(host);
+  return HOST_AND_PORT.test(value) ? value : undefined;
 }
 
 /**

@@ -118,8 +118,10 @@ export function rewriteRequest(buffer: Uint8Array, request: RequestRewrite): num
   const host = head.only("host");
   out.fields(head, field => {
     const { name } = field;
-    if (name === "") return named === undefined || !named.includes(nameOf(head, field));
+    if (named !== undefined && name !== "host" && named.includes(nameOf(head, field))) return false;
+    if (name === "") return true;
     if (field.twin || OURS.includes(name)) return false;
+    if (name === "x-request-id") return request.requestId === undefined;
     if (FORWARDING.includes(name)) return trusted && name === "forwarded";
     if (name === "expect") return head.minor === 1;
     return name !== "via";
@@ -183,7 +185,7 @@ export function rewriteResponse(buffer: Uint8Array, response: ResponseRewrite): 
   out.piece(head.bytes, 12, first === undefined ? head.length - 2 : first.nameStart);
   const named = connectionNames(head);
   out.fields(head, field => {
-    if (field.name === "") return named === undefined || !named.includes(nameOf(head, field));
+    if (named?.includes(nameOf(head, field))) return false;
     return field.twin || !OURS.includes(field.name);
   });
   const length = framing.kind === "none" ? head.only("content-length") : undefined;

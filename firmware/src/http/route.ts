@@ -57,7 +57,8 @@ function holds(prefix: string, path: string): boolean {
 /** The target without the route's path. */
 export function strip({ path }: Route, target: string): string {
   const rest = target.slice(path.endsWith("/") ? path.length - 1 : path.length);
-  return rest.startsWith("/") ? rest : `/${rest}`;
+  // Two slashes at the beginning would be the beginning of a host to some.
+  return `/${rest.replace(/^\/+/, "")}`;
 }
 
 /**
@@ -72,7 +73,8 @@ export function escapes({ path: prefix }: Route, path: string): boolean {
     .replace(/%2e/gi, ".")
     .replace(/%2f|%5c|\\/gi, "/");
   for (const segment of decoded.split("/")) {
-    if (segment === "..") depth--;
+    if (segment === ".." || segment.startsWith("..;"))
+      depth--; // parameters hide nothing
     else if (segment !== "" && segment !== ".") depth++;
     if (depth < 0) return true;
   }

@@ -1,0 +1,295 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  BodyReader,
+  CHUNK_BEFORE,
+  CHUNK_BEHIND,
+  type Framing,
+  frame,
+  LAST_CHUNK,
+  requestFraming,
+  responseFraming,
+} from "./body.ts";
+import { Head } from "./head.ts";
+
+function bytes(text: string): Uint8Array {
+  return Uint8Array.from(text, character => character.charCodeAt(0));
+}
+
+function headOf(kind: "request" | "response", text: string): Head {
+  const head = new Head(kind, { headBytesMax: 4096, headLinesMax: 48 });
+  head.feed(bytes(text));
+  expect(head.done).toBe(true);
+  return head;
+}
+
+/** Feeds a body in pieces of these sizes; what came out, and how it ended. */
+function decode(framing: Framing, text: string, sizes: readonly number[]) {
+  const reader = new BodyReader(framing);
+  const all = bytes(text);
+  let used = 0;
+  let body = "";
+  for (let i = 0; used < all.byteLength && !reader.done && !reader.broken; i++) {
+    const count = Math.min(sizes[i % sizes.length], reader.wanted, all.byteLength - used);
+    const piece = all.slice(used, used + count);
+    const length = reader.decode(piece);
+    expect(length).toBeLessThanOrEqual(count);
+    body += String.fromCharCode(...piece.subarray(0, length));
+    used += reader.used;
+  }
+  return { body, used, done: reader.done, broken: reader.broken };
+}
+
+function decodeAllWays(framing: Framing, text: string) {
+  const whole = decode(framing, text, [text.length + 1]);
+  for (const sizes of [[1], [2], [7], [3, 1, 50, 2], [64]])
+    expect(decode(framing, text, sizes)).toEqual(whole);
+  return whole;
+}
+
+const CHUNKED: Framing = { kind: "chunked" };
+
+describe("a request's framing", () => {
+  test.each<[fields: string, framing: Framing | number]>([
+    ["", { kind: "none" }],
+    ["Content-Length: 0", { kind: "length", length: 0 }],
+    ["Content-Length: 5", { kind: "length", length: 5 }],
+    ["content-length:\t005 ", { kind: "length", length: 5 }],
+    ["Content-Length: 999999999999999", { kind: "length", length: 999_999_999_999_999 }],
+    ["Transfer-Encoding: chunked", CHUNKED],
+    ["TRANSFER-ENCODING: ChunKed", CHUNKED],
+    ["Content_Length: 5", { kind: "none" }],
+    ["Transfer_Encoding: chunked", { kind: "none" }],
+    ["Content-Length: 5\r\nContent-Length: 5", 400],
+    ["Content-Length: 5\r\nContent-Length: 6", 400],
+    ["Content-Length: 5, 5", 400],
+    ["Content-Length: +5", 400],
+    ["Content-Length: -5", 400],
+    ["Content-Length: 5 5", 400],
+    ["Content-Length: 0x5", 400],
+    ["Content-Length: 5.0", 400],
+    ["Content-Length:", 400],
+    ["Content-Length: 1000000000000000", 400],
+    ["Content-Length: 18446744073709551616", 400],
+    ["Content-Length: 5\r\nTransfer-Encoding: chunked", 400],
+    ["Transfer-Encoding: chunked\r\nContent-Length: 5", 400],
+    ["Content-Length: 0\r\nTransfer-Encoding: chunked", 400],
+    ["Transfer-Encoding: gzip\r\nContent-Length: 5", 400],
+    ["Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", 400],
+    ["Transfer-Encoding: chunked\r\nTransfer-Encoding: identity", 400],
+    ["Transfer-Encoding: gzip, chunked", 501],
+    ["Transfer-Encoding: chunked, gzip", 501],
+    ["Transfer-Encoding: chunked, chunked", 501],
+    ["Transfer-Encoding: ,chunked", 501],
+    ["Transfer-Encoding: xchunked", 501],
+    ["Transfer-Encoding: chunked;q=1", 501],
+    ['Transfer-Encoding: "chunked"', 501],
+    ["Transfer-Encoding: identity", 501],
+    ["Transfer-Encoding:", 501],
+    ["Transfer-Encoding: chunked\xa0", 501],
+  ])("%j: %j", (fields, framing) => {
+    const head = headOf("request", `POST / HTTP/1.1\r\n${fields}${fields && "\r\n"}\r\n`);
+    expect(requestFraming(head, "POST")).toEqual(framing);
+  });
+
+  test.each([
+    ["POST", "Content-Length: 5", { kind: "length", length: 5 }],
+    ["POST", "Transfer-Encoding: chunked", 400],
+    ["GET", "Content-Length: 5", 400],
+    ["HEAD", "Content-Length: 5", 400],
+    ["DELETE", "Content-Length: 5", 400],
+    ["GET", "Content-Length: 0", { kind: "length", length: 0 }],
+  ])("of HTTP/1.0, %s with %j: %j", (method, fields, framing) => {
+    const head = headOf("request", `${method} / HTTP/1.0\r\n${fields}\r\n\r\n`);
+    expect(requestFraming(head, method)).toEqual(framing);
+  });
+});
+
+describe("a response's framing", () => {
+  test.each([
+    ["HTTP/1.1 200 OK", "", "GET", { kind: "close" }],
+    ["HTTP/1.1 200 OK", "Content-Length: 5", "GET", { kind: "length", length: 5 }],
+    ["HTTP/1.1 200 OK", "Transfer-Encoding: chunked", "GET", CHUNKED],
+    ["HTTP/1.0 200 OK", "Content-Length: 5", "GET", { kind: "length", length: 5 }],
+    ["HTTP/1.0 200 OK", "Transfer-Encoding: chunked", "GET", undefined],
+    ["HTTP/1.1 200 OK", "Content-Length: 5", "HEAD", { kind: "none" }],
+    ["HTTP/1.1 200 OK", "Transfer-Encoding: chunked", "HEAD", { kind: "none" }],
+    ["HTTP/1.1 200 OK", "", "HEAD", { kind: "none" }],
+    ["HTTP/1.1 100 Continue", "Content-Length: 5", "POST", { kind: "none" }],
+    ["HTTP/1.1 204 No Content", "Content-Length: 5", "GET", { kind: "none" }],
+    ["HTTP/1.1 304 Not Modified", "Content-Length: 5", "GET", { kind: "none" }],
+    ["HTTP/1.1 205 Reset", "Content-Length: 0", "GET", { kind: "length", length: 0 }],
+    ["HTTP/1.1 200 OK", "Content-Length: 5\r\nContent-Length: 5", "GET", undefined],
+    ["HTTP/1.1 200 OK", "Content-Length: x", "GET", undefined],
+    ["HTTP/1.1 200 OK", "Content-Length: x", "HEAD", undefined],
+    ["HTTP/1.1 200 OK", "Content-Length: 5\r\nTransfer-Encoding: chunked", "GET", undefined],
+    ["HTTP/1.1 200 OK", "Transfer-Encoding: gzip, chunked", "GET", undefined],
+  ])("%s, %j, asked by %s: %j", (line, fields, method, framing) => {
+    const head = headOf("response", `${line}\r\n${fields}${fields && "\r\n"}\r\n`);
+    expect(responseFraming(head, method as string)).toEqual(framing);
+  });
+});
+
+describe("chunks", () => {
+  test.each([
+    ["0\r\n\r\n", ""],
+    ["5\r\nhello\r\n0\r\n\r\n", "hello"],
+    ["2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n", "hello"],
+    ["00000005\r\nhello\r\n00000000\r\n\r\n", "hello"],
+    ["A\r\n0123456789\r\nb\r\n0123456789a\r\n0\r\n\r\n", "01234567890123456789a"],
+    ["5;a\r\nhello\r\n0;b=c;d\r\n\r\n", "hello"],
+    ["5;\r\nhello\r\n0\r\n\r\n", "hello"],
+    [`5;${"a".repeat(64)}\r\nhello\r\n0\r\n\r\n`, "hello"],
+    ["5;a=\\\r\nhello\r\n0\r\n\r\n", "hello"],
+    ["5\r\nhello\r\n0\r\nA: b\r\nC:\r\n\r\n", "hello"],
+    [`0\r\n${"A: b\r\n".repeat(160)}\r\n`, ""],
+    ["7\r\n0\r\n\r\nGE\r\n0\r\n\r\n", "0\r\n\r\nGE"],
+  ])("%j", (text, body) => {
+    expect(decodeAllWays(CHUNKED, `${text}GET /next`)).toEqual({
+      body,
+      used: text.length,
+      done: true,
+      broken: false,
+    });
+  });
+
+  test.each([
+    "\r\n",
+    "g\r\n",
+    " 5\r\nhello\r\n",
+    "5 \r\nhello\r\n",
+    "+5\r\nhello\r\n",
+    "-5\r\nhello\r\n",
+    "0x5\r\nhello\r\n",
+    "5\nhello\r\n",
+    "5\rhello\r\n",
+    "5\r\rhello\r\n",
+    "5\r\nhello\n",
+    "5\r\nhello\rX",
+    "5\r\nhelloX\r\n",
+    "4\r\nhello\r\n",
+    "000000005\r\nhello\r\n",
+    "fffffffff\r\n",
+    ";a\r\n",
+    '5;a="b"\r\nhello\r\n',
+    '5;a="\r\nhello\r\n',
+    "5;a\nb\r\nhello\r\n",
+    "5;a\rb\r\nhello\r\n",
+    "5;a\0\r\nhello\r\n",
+    "5;\t\r\nhello\r\n",
+    "5;\x7f\r\nhello\r\n",
+    `5;${"a".repeat(65)}\r\nhello\r\n`,
+    "0\n\r\n",
+    "0\r\n\n",
+    "0\r\nA: b\n\r\n",
+    "0\r\nA: b\rX",
+    `0\r\n${"A: b\r\n".repeat(300)}\r\n`,
+    `0\r\n${"A".repeat(1100)}`,
+  ])("%j are refused", text => {
+    expect(decodeAllWays(CHUNKED, `${text}0\r\n\r\n`)).toMatchObject({ done: false, broken: true });
+  });
+
+  test("a CR alone behind the last chunk is no end", () => {
+    expect(decodeAllWays(CHUNKED, "0\r\n\rX")).toMatchObject({ done: false, broken: true });
+  });
+
+  test("a chunk of nearly 4 GiB is counted without being held", () => {
+    const reader = new BodyReader(CHUNKED);
+    reader.decode(bytes("ffffffff\r\n"));
+    const piece = new Uint8Array(1 << 20);
+    for (let i = 0; i < 4095; i++) expect(reader.decode(piece)).toBe(1 << 20);
+    const end = new Uint8Array((1 << 20) - 1 + 7);
+    end.set(bytes("\r\n0\r\n\r\n"), (1 << 20) - 1);
+    expect(reader.decode(end)).toBe((1 << 20) - 1);
+    expect(reader.done).toBe(true);
+  });
+});
+
+describe("other bodies", () => {
+  test("a length is taken exactly, and no byte of what follows", () => {
+    expect(decodeAllWays({ kind: "length", length: 5 }, "helloGET")).toEqual({
+      body: "hello",
+      used: 5,
+      done: true,
+      broken: false,
+    });
+    expect(decodeAllWays({ kind: "length", length: 9 }, "hello").done).toBe(false);
+    expect(decodeAllWays({ kind: "length", length: 0 }, "GET")).toMatchObject({
+      used: 0,
+      done: true,
+    });
+    expect(decodeAllWays({ kind: "none" }, "GET")).toMatchObject({ used: 0, done: true });
+  });
+
+  test("only a body that lasts until the close ends with it", () => {
+    for (const framing of [{ kind: "length", length: 5 }, CHUNKED, { kind: "close" }] as const) {
+      const reader = new BodyReader(framing);
+      reader.decode(bytes(framing.kind === "chunked" ? "5\r\nhel" : "hel"));
+      reader.closed();
+      expect(reader.done).toBe(framing.kind === "close");
+    }
+  });
+});
+
+describe("whatever comes", () => {
+  const sizes = fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 8 });
+
+  test("chunks that we write are read back, whatever the pieces", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.uint8Array({ minLength: 1, maxLength: 1008 }), { maxLength: 5 }),
+        sizes,
+        (parts, cuts) => {
+          let text = "";
+          for (const part of parts) {
+            const buffer = new Uint8Array(CHUNK_BEFORE + part.byteLength + CHUNK_BEHIND);
+            buffer.set(part, CHUNK_BEFORE);
+            const start = frame(buffer, CHUNK_BEFORE, part.byteLength);
+            expect(start).toBeGreaterThanOrEqual(0);
+            text += String.fromCharCode(
+              ...buffer.subarray(start, CHUNK_BEFORE + part.byteLength + 2),
+            );
+          }
+          text += String.fromCharCode(...LAST_CHUNK);
+          const body = parts.map(part => String.fromCharCode(...part)).join("");
+          const whole = { body, used: text.length, done: true, broken: false };
+          expect(decode(CHUNKED, `${text}next`, cuts)).toEqual(whole);
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  test("no input throws, and the cuts change nothing", () => {
+    const piece = fc.oneof(
+      fc.constantFrom(
+        "5\r\nhello\r\n",
+        "0\r\n",
+        "\r\n",
+        "a",
+        "0",
+        "\r",
+        "\n",
+        ";",
+        "A: b\r\n",
+        '"',
+      ),
+      fc.uint8Array({ maxLength: 10 }).map(codes => String.fromCharCode(...codes)),
+    );
+    const framing = fc.oneof(
+      fc.constant(CHUNKED),
+      fc.nat(40).map(length => ({ kind: "length", length }) as const),
+      fc.constantFrom<Framing>({ kind: "none" }, { kind: "close" }),
+    );
+    fc.assert(
+      fc.property(framing, fc.array(piece, { maxLength: 12 }), sizes, (kind, pieces, cuts) => {
+        const text = pieces.join("");
+        const whole = decode(kind, text, [text.length + 1]);
+        expect(decode(kind, text, cuts)).toEqual(whole);
+        expect(decode(kind, text, [1])).toEqual(whole);
+        expect(whole.body.length).toBeLessThanOrEqual(whole.used);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
