@@ -18,6 +18,8 @@ export interface BoardOptions {
   publish?: Publish;
   /** The board's source of chance, from 0 to less than 1; a test gives one that repeats. */
   random?: () => number;
+  /** The Wi-Fi is lost or joined: a simulated network loses packets meanwhile. */
+  onRadio?: (online: boolean) => void;
   /** Each line that the board writes to its serial console. */
   onLine?: (line: string) => void;
   /** The computer cannot give what the board needs: a published port is taken. */
@@ -93,6 +95,7 @@ export class Board {
       onChanged: online => {
         this.stack.online = online;
       },
+      onAir: options.onRadio,
     });
   }
 

@@ -68,6 +68,21 @@ test("a cancelled alarm never rings, and cancelling late or twice does nothing",
   expect(clock.pending).toBe(0);
 });
 
+test("among thousands of cancelled alarms the others ring in their order", async () => {
+  const clock = new VirtualClock();
+  const rung: number[] = [];
+  const expected: number[] = [];
+  for (let i = 0; i < 5000; i++) {
+    const at = 1 + ((i * 7919) % 1000);
+    const cancel = clock.after(at, () => rung.push(at));
+    if (i % 50 === 0) expected.push(at);
+    else clock.after(0, cancel);
+  }
+  await clock.run();
+  expect(rung).toEqual(expected.sort((a, b) => a - b));
+  expect(clock.pending).toBe(0);
+});
+
 test("run stops after so many milliseconds, and the next run goes on from there", async () => {
   const clock = new VirtualClock();
   const rung = ringing(clock, 10, 11);

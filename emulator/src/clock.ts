@@ -35,6 +35,9 @@ interface Alarm {
   task: (() => void) | undefined;
 }
 
+/** Below so many alarms the cancelled ones are not worth looking for. */
+const CLEAN_FROM = 256;
+
 /**
  * Time that stands still until it is told to move, and then jumps from alarm to alarm. Alarms of
  * one instant ring in the order in which they were set.
@@ -42,7 +45,7 @@ interface Alarm {
 export class VirtualClock implements Clock {
   #now = 0;
   #order = 0;
-  /** A binary heap, the earliest first. Cancelled alarms stay until their time comes. */
+  /** A binary heap, the earliest first. Cancelled alarms stay until they are most of it. */
   #heap: Alarm[] = [];
   #pending = 0;
 
@@ -63,6 +66,7 @@ export class VirtualClock implements Clock {
       if (alarm.task === undefined) return;
       alarm.task = undefined;
       this.#pending--;
+      if (this.#heap.length > CLEAN_FROM && this.#heap.length > 2 * this.#pending) this.#clean();
     };
   }
 
@@ -96,6 +100,13 @@ export class VirtualClock implements Clock {
       await settled();
     }
     return true;
+  }
+
+  /** Forgets the cancelled alarms. A sorted list is a heap. */
+  #clean(): void {
+    this.#heap = this.#heap
+      .filter(({ task }) => task !== undefined)
+      .sort((a, b) => (before(a, b) ? -1 : 1));
   }
 
   #push(alarm: Alarm): void {

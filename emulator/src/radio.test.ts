@@ -10,6 +10,7 @@ function station() {
     address: "10.0.0.7",
     rssi: -54,
     joinMs: 800,
+    onAir: online => told.push(`air ${online} at ${clock.now()}`),
     onChanged: online => told.push(`stack ${online} at ${clock.now()}`),
   });
   radio.watch(() => told.push(`program ${radio.address} at ${clock.now()}`));
@@ -22,7 +23,7 @@ test("the address comes when joining takes its time, and the stack hears of it f
   await clock.run({ ms: 799 });
   expect([radio.address, told]).toEqual([undefined, []]);
   await clock.run({ ms: 1 });
-  expect(told).toEqual(["stack true at 800", "program 10.0.0.7 at 800"]);
+  expect(told).toEqual(["air true at 800", "stack true at 800", "program 10.0.0.7 at 800"]);
 });
 
 test("joining twice is joining once", async () => {
@@ -31,7 +32,7 @@ test("joining twice is joining once", async () => {
   await clock.run({ ms: 500 });
   radio.join();
   await clock.run();
-  expect(told).toEqual(["stack true at 800", "program 10.0.0.7 at 800"]);
+  expect(told).toEqual(["air true at 800", "stack true at 800", "program 10.0.0.7 at 800"]);
 });
 
 test("a radio that leaves loses its address at once, and may join again", async () => {
@@ -54,4 +55,62 @@ test("left before it has joined, it never joins, and nobody is told", async () =
   radio.leave();
   await clock.run();
   expect([radio.address, told, clock.pending]).toEqual([undefined, [], 0]);
+});
+
+test("a Wi-Fi that drops is away for its time: first the air, then the stack, then the program hear", async () => {
+  const { clock, radio, told } = station();
+  radio.join();
+  await clock.run();
+  told.length = 0;
+  radio.drop(20_000);
+  expect(radio.address).toBeUndefined();
+  await clock.run();
+  expect(told).toEqual([
+    "air false at 800",
+    "stack false at 800",
+    "program undefined at 800",
+    "air true at 20800",
+    "stack true at 20800",
+    "program 10.0.0.7 at 20800",
+  ]);
+});
+
+test("dropped again meanwhile, it comes back when the later drop ends, and once", async () => {
+  const { clock, radio, told } = station();
+  radio.join();
+  await clock.run();
+  told.length = 0;
+  radio.drop(1000);
+  radio.drop(500);
+  await clock.run({ ms: 600 });
+  radio.drop(2000);
+  await clock.run();
+  expect(told.filter(line => line.startsWith("program"))).toEqual([
+    "program undefined at 800",
+    "program 10.0.0.7 at 3400",
+  ]);
+});
+
+test("power off during a drop: it stays away until it is told to join", async () => {
+  const { clock, radio } = station();
+  radio.join();
+  await clock.run();
+  radio.drop(1000);
+  radio.leave();
+  radio.drop(1000);
+  await clock.run();
+  expect(radio.address).toBeUndefined();
+  radio.join();
+  await clock.run();
+  expect(radio.address).toBe("10.0.0.7");
+});
+
+test("a program that falls over the news switches the board off: nothing joins behind its back", async () => {
+  const { clock, radio } = station();
+  radio.join();
+  await clock.run();
+  radio.watch(() => radio.leave());
+  radio.drop(1000);
+  await clock.run();
+  expect([radio.address, clock.pending]).toEqual([undefined, 0]);
 });

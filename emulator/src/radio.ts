@@ -8,8 +8,10 @@ export class Radio {
   #clock: Clock;
   #joinMs: number;
   #joining: Cancel | undefined;
+  #joiningAtMs = 0;
   #watcher: (() => void) | undefined;
   #onChanged: (online: boolean) => void;
+  #onAir: (online: boolean) => void;
 
   constructor(parts: {
     clock: Clock;
@@ -18,12 +20,15 @@ export class Radio {
     joinMs: number;
     /** Told before the program is: what depends on the network below it. */
     onChanged: (online: boolean) => void;
+    /** Told before all others: what the board is plugged into. */
+    onAir?: (online: boolean) => void;
   }) {
     this.rssi = parts.rssi;
     this.#clock = parts.clock;
     this.#ownAddress = parts.address;
     this.#joinMs = parts.joinMs;
     this.#onChanged = parts.onChanged;
+    this.#onAir = parts.onAir ?? (() => {});
   }
 
   get address(): string | undefined {
@@ -35,16 +40,41 @@ export class Radio {
   }
 
   join(): void {
-    this.#joining ??= this.#clock.after(this.#joinMs, () => {
-      this.#joining = undefined;
-      this.#set(this.#ownAddress);
-    });
+    this.#joinIn(this.#joinMs);
   }
 
+  /**
+   * The Wi-Fi is lost, and joined again `ms` later; lost once more meanwhile, it is away until the
+   * later one of both. Connections that live so long go on: the address stays the same.
+   */
+  drop(ms: number): void {
+    const online = this.#address !== undefined;
+    if (!online && this.#joining === undefined) return; // switched off
+    if (this.#joining === undefined || this.#clock.now() + ms > this.#joiningAtMs) {
+      this.#joining?.();
+      this.#joining = undefined;
+      this.#joinIn(ms);
+    }
+    if (!online) return;
+    this.#onAir(false);
+    this.#set(undefined); // whoever hears of it may switch the board off
+  }
+
+  /** Power off: the stack below resets its connections, so the way out stays open for it. */
   leave(): void {
     this.#joining?.();
     this.#joining = undefined;
     if (this.#address !== undefined) this.#set(undefined);
+  }
+
+  #joinIn(ms: number): void {
+    if (this.#joining !== undefined) return;
+    this.#joiningAtMs = this.#clock.now() + ms;
+    this.#joining = this.#clock.after(ms, () => {
+      this.#joining = undefined;
+      this.#onAir(true);
+      this.#set(this.#ownAddress);
+    });
   }
 
   #set(address: string | undefined): void {

@@ -1,5 +1,13 @@
 import { readFileSync } from "node:fs";
-import { type Host, type MockServer, type MockSocket, Network } from "net-mock-socket";
+import {
+  type Host,
+  LWIP_PATIENCE,
+  type MockServer,
+  type MockSocket,
+  Network,
+  seeded,
+  type Undo,
+} from "net-mock-socket";
 import { Board } from "../../emulator/src/board.ts";
 import { esp32 } from "../../emulator/src/boards/esp32.ts";
 import type { BoardKind } from "../../emulator/src/boards/kind.ts";
@@ -10,6 +18,16 @@ import { readConfig } from "../../firmware/src/config.ts";
 
 /** Time from one host to another: a good Wi-Fi. */
 const LATENCY_MS = 2;
+
+/** Packets that the network remembers as text: what led to a failure. */
+const TRACE_LINES = 40;
+
+/** What a lab leaves to chance; the same seed plays the same. */
+export interface LabOptions {
+  seed?: number;
+  /** From 0 to less than 1, instead of the seed. */
+  random?: () => number;
+}
 
 /** The board that a firmware with our settings finds. */
 export function ourBoard(): BoardKind {
@@ -37,15 +55,23 @@ export interface LabBackend {
  */
 export class Lab {
   readonly clock = new VirtualClock();
-  readonly network = new Network({ clock: this.clock, latencyMs: LATENCY_MS });
+  readonly network: Network;
   readonly board: Board;
   /** What the board wrote to its console. */
   readonly lines: string[] = [];
   app: App | undefined;
   #backends: LabBackend[] = [];
+  #offAir: Undo | undefined;
 
-  constructor(kind: BoardKind = ourBoard()) {
+  constructor(kind: BoardKind = ourBoard(), { seed = 1, random = seeded(seed) }: LabOptions = {}) {
+    this.network = new Network({
+      clock: this.clock,
+      latencyMs: LATENCY_MS,
+      random,
+      traceLines: TRACE_LINES,
+    });
     const host = this.network.host("board", {
+      ...LWIP_PATIENCE,
       mss: kind.segmentBytes,
       receiveWindow: kind.receiveWindowBytes,
       sendBuffer: 0, // the board keeps its own account, and is told what was acknowledged
@@ -56,6 +82,11 @@ export class Lab {
       clock: this.clock,
       wire: host,
       address: host.address,
+      random,
+      onRadio: online => {
+        this.#offAir?.();
+        this.#offAir = online ? undefined : this.network.vanish(host.name);
+      },
       onLine: line => this.lines.push(line),
     });
   }
@@ -100,6 +131,11 @@ export class Lab {
       this.app = start(platform, outcome.config);
     });
     await this.clock.run({ until: () => this.events("proxy", "ready").length > 0 });
+  }
+
+  /** The board loses its Wi-Fi now and has it again `ms` later. */
+  wifiDrop(ms: number): void {
+    this.board.radio.drop(ms);
   }
 
   /** A client's connection to the board's port 80. */

@@ -4,7 +4,9 @@ const ERRNO = {
   ECONNREFUSED: -111,
   ECONNRESET: -104,
   EHOSTUNREACH: -113,
+  ENOBUFS: -105,
   EPIPE: -32,
+  ETIMEDOUT: -110,
 };
 
 export type SystemErrorCode = keyof typeof ERRNO;

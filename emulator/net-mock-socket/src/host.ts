@@ -1,32 +1,9 @@
+import type { Connection } from "./connection.ts";
 import type { NetstatRow, Network } from "./network.ts";
+import { back, type Packet, packet } from "./packet.ts";
+import { type HostProfile, LINUX } from "./profile.ts";
 import { MockServer, type ServerOptions } from "./server.ts";
 import { type ConnectOptions, MockSocket } from "./socket.ts";
-
-/** How a host's TCP is set up. */
-export interface HostProfile {
-  /** Bytes of payload in one segment; the smaller one of both hosts counts. */
-  readonly mss: number;
-  /** Bytes that a peer may send ahead of what was consumed here. */
-  readonly receiveWindow: number;
-  /** Bytes taken from the program before they are acknowledged. */
-  readonly sendBuffer: number;
-  /** Connections that a listener holds before its program has seen them; more are refused. */
-  readonly backlog: number;
-  /**
-   * What opens the window: `delivered`, when the program takes the bytes; `recved`, only its call of
-   * `socket.recved(bytes)`, as a program on lwIP calls tcp_recved.
-   */
-  readonly windowRelease: "delivered" | "recved";
-}
-
-/** A desktop computer: Ethernet's segments, buffers that hardly ever fill (Linux: 64 KiB and up). */
-const DEFAULT_PROFILE: HostProfile = {
-  mss: 1460,
-  receiveWindow: 65_535,
-  sendBuffer: 65_535,
-  backlog: 511, // what Node asks for
-  windowRelease: "delivered",
-};
 
 /** IANA's range of ports that are given where none was asked for. */
 const EPHEMERAL_PORT_FIRST = 49_152;
@@ -37,16 +14,27 @@ export class Host {
   readonly network: Network;
   readonly name: string;
   readonly address: string;
+  /** Its place among the hosts, from 0. */
+  readonly index: number;
   readonly profile: HostProfile;
+  /** Sockets that are not yet closed. */
   readonly sockets = new Set<MockSocket>();
   readonly servers = new Map<number, MockServer>();
+  /** By `keyOf`; they outlive their sockets until all is said. */
+  #connections = new Map<number, Connection>();
   #nextPort = EPHEMERAL_PORT_FIRST;
 
-  constructor(network: Network, name: string, address: string, profile: Partial<HostProfile>) {
+  constructor(
+    network: Network,
+    name: string,
+    { address, index }: { address: string; index: number },
+    profile: Partial<HostProfile>,
+  ) {
     this.network = network;
     this.name = name;
     this.address = address;
-    this.profile = { ...DEFAULT_PROFILE, ...profile };
+    this.index = index;
+    this.profile = { ...LINUX, ...profile };
   }
 
   connect = (
@@ -75,30 +63,104 @@ export class Host {
     return server;
   };
 
+  get connections(): Iterable<Connection> {
+    return this.#connections.values();
+  }
+
+  /** Does a limit make each connection count, those in TIME_WAIT included? */
+  get pooled(): boolean {
+    return this.profile.connectionsMax !== Number.POSITIVE_INFINITY;
+  }
+
   /** The host that `name` means to a program on this one. */
   reach(name: string): Host | undefined {
     if (name === "localhost" || name === "127.0.0.1") return this;
     return this.network.find(name);
   }
 
-  ephemeralPort(): number {
+  /** A port that no listener has, and no connection to that port of `remote`. */
+  ephemeralPort(remote: Host = this, remotePort = 0): number {
     for (let tries = EPHEMERAL_PORT_FIRST; tries <= PORT_LAST; tries++) {
       const port = this.#nextPort;
       this.#nextPort = port === PORT_LAST ? EPHEMERAL_PORT_FIRST : port + 1;
-      if (!this.servers.has(port)) return port;
+      if (this.servers.has(port)) continue;
+      if (!this.#connections.has(keyOf(port, remote, remotePort))) return port;
     }
-    throw new Error(`${this.name}: every port listens`);
+    throw new Error(`${this.name}: every port is in use`);
+  }
+
+  /** Room for one more connection; the oldest one in TIME_WAIT may have to go. */
+  makeRoom(): boolean {
+    if (this.#connections.size < this.profile.connectionsMax) return true;
+    for (const connection of this.#connections.values()) {
+      if (connection.state !== "waiting") continue;
+      connection.forget();
+      return true;
+    }
+    return false;
+  }
+
+  opened(connection: Connection): void {
+    const { fromPort, to, toPort } = connection.ends;
+    this.#connections.set(keyOf(fromPort, to, toPort), connection);
+  }
+
+  forgotten(connection: Connection): void {
+    const { fromPort, to, toPort } = connection.ends;
+    const key = keyOf(fromPort, to, toPort);
+    if (this.#connections.get(key) === connection) this.#connections.delete(key);
+  }
+
+  receive(got: Packet): void {
+    const connection = this.#connections.get(keyOf(got.toPort, got.from, got.fromPort));
+    const reborn = got.kind === "SYN" && connection?.state === "waiting";
+    if (reborn) connection.forget();
+    else if (connection !== undefined) {
+      connection.receive(got);
+      return;
+    }
+    if (got.kind === "RST") return;
+    if (got.kind === "SYN") {
+      const server = this.servers.get(got.toPort);
+      if (server !== undefined && !this.makeRoom()) return; // the SYN will be sent again
+      if (server?.syn(got)) return;
+    }
+    this.network.send(packet("RST", back(got)));
+  }
+
+  /** Power off: it remembers nothing and says nothing. What still runs on it hears `close`. */
+  lose(): void {
+    for (const connection of [...this.#connections.values()]) connection.lose();
+    for (const server of [...this.servers.values()]) server.close();
+    for (const socket of [...this.sockets]) socket.destroy();
   }
 
   netstat(): NetstatRow[] {
-    const listening = [...this.servers.keys()].map(port => ({
+    const rows: NetstatRow[] = [...this.servers.keys()].map(port => ({
       host: this.name,
       local: `${this.address}:${port}`,
       remote: "*",
-      state: "listen" as const,
+      state: "listen",
       unread: 0,
       unacked: 0,
     }));
-    return [...listening, ...[...this.sockets].map(socket => socket.netstat())];
+    for (const connection of this.#connections.values()) {
+      const { fromPort, to, toPort } = connection.ends;
+      const itself = to === this;
+      rows.push({
+        host: this.name,
+        local: `${itself ? "127.0.0.1" : this.address}:${fromPort}`,
+        remote: `${itself ? "127.0.0.1" : to.address}:${toPort}`,
+        state: connection.shown,
+        unread: connection.unread,
+        unacked: connection.unacked,
+      });
+    }
+    return rows;
   }
+}
+
+/** A connection's name on its host: exact, because host numbers and ports fit into 53 bits. */
+function keyOf(localPort: number, remote: Host, remotePort: number): number {
+  return (remote.index * 65_536 + localPort) * 65_536 + remotePort;
 }

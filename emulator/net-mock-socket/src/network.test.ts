@@ -1,7 +1,6 @@
-import type { Server as NetServer, Socket as NetSocket } from "node:net";
 import { expect, test } from "vitest";
-import { type HostProfile, type MockServer, type MockSocket, Network } from "./network.ts";
-import { StillClock } from "./testing.ts";
+import { type HostProfile, type MockSocket, Network } from "./network.ts";
+import { pattern, StillClock } from "./testing.ts";
 
 function world(profile: { client?: Partial<HostProfile>; server?: Partial<HostProfile> } = {}) {
   const clock = new StillClock();
@@ -24,13 +23,6 @@ async function connected(
   const socket = client.connect({ host: "server", port: 80 });
   await clock.run();
   return { socket, accepted: accepted!, listener };
-}
-
-/** Bytes that differ everywhere: the number of each block of four. */
-function pattern(count: number): Buffer {
-  const bytes = Buffer.alloc(count);
-  for (let i = 0; i + 4 <= count; i += 4) bytes.writeUInt32BE(i, i);
-  return bytes;
 }
 
 test("every byte arrives in order both ways, a reader that stalls included", async () => {
@@ -143,17 +135,4 @@ test("a thousand conversations leave no socket and no alarm, and go the same way
   const first = await play();
   expect(first).toHaveLength(2000);
   expect(await play()).toEqual(first);
-});
-
-test("its types are those of node:net, where it has them", () => {
-  type SocketPart = Pick<
-    NetSocket,
-    | ("bytesRead" | "bytesWritten" | "connecting" | "pending" | "remoteAddress" | "remotePort")
-    | ("localAddress" | "localPort" | "readyState" | "timeout" | "allowHalfOpen" | "address")
-    | ("read" | "write" | "cork" | "uncork" | "pipe" | "readableLength" | "writableLength") // not those that return this
-  >;
-  type ServerPart = Pick<NetServer, "listening" | "maxConnections">;
-  const socket = (mock: MockSocket): SocketPart => mock;
-  const server = (mock: MockServer): ServerPart => mock;
-  expect([socket, server]).toHaveLength(2); // the compiler is the test
 });

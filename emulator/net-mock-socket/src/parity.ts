@@ -15,6 +15,9 @@ export interface Stage {
   settle(): Promise<void>;
 }
 
+/** A loopback connection of Linux takes about 4 MB before it pushes back. */
+const MORE_THAN_BUFFERS_HOLD = 16 * 1024 * 1024;
+
 /** Writes down a socket's events as `C:data(3)`. */
 function watch(name: string, socket: Socket, events: string[], { reads = true } = {}): void {
   const note = (event: string) => events.push(`${name}:${event}`);
@@ -123,6 +126,52 @@ export const SCRIPTS: Record<string, (stage: Stage) => Promise<string[]>> = {
     client.write("second");
     await stage.settle();
     client.destroy();
+    listener.close();
+    return events;
+  },
+
+  async "a reset after the peer's end fails the write that waits"(stage) {
+    const events: string[] = [];
+    const { client, server, listener } = await pair(stage, {
+      allowHalfOpen: true,
+      pauseOnConnect: true,
+    });
+    watch("C", client, events);
+    client.write(Buffer.alloc(MORE_THAN_BUFFERS_HOLD), error =>
+      events.push(`C:written(${(error as NodeJS.ErrnoException | undefined)?.code})`),
+    );
+    await stage.settle();
+    server.end();
+    await stage.settle();
+    server.destroy();
+    await stage.settle();
+    listener.close();
+    return events;
+  },
+
+  async "a reset after the peer's end is news to the next write only"(stage) {
+    const events: string[] = [];
+    const { client, server, listener } = await pair(stage, { allowHalfOpen: true });
+    watch("C", client, events);
+    server.end();
+    await stage.settle();
+    server.resetAndDestroy();
+    await stage.settle();
+    events.push("C:nothing yet");
+    client.write("late");
+    await stage.settle();
+    listener.close();
+    return events;
+  },
+
+  async "writing nothing is writing"(stage) {
+    const events: string[] = [];
+    const { client, server, listener } = await pair(stage);
+    watch("S", server, events);
+    client.write("", () => events.push("C:written"));
+    await stage.settle();
+    client.end("abc");
+    await stage.settle();
     listener.close();
     return events;
   },

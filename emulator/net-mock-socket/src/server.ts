@@ -1,6 +1,7 @@
 import { EventEmitter } from "node:events";
 import { systemError } from "./errors.ts";
 import type { Host } from "./host.ts";
+import type { Packet } from "./packet.ts";
 import { MockSocket } from "./socket.ts";
 
 export interface ServerOptions {
@@ -81,20 +82,24 @@ export class MockServer extends EventEmitter {
     return this;
   }
 
-  /** A SYN has come. The socket that answers it, or nothing: refused. */
-  syn(peer: MockSocket): MockSocket | undefined {
+  /** A SYN has come. False: refused. */
+  syn(syn: Packet): boolean {
     const open = this.#connections.size + this.#pending;
     if (
       !this.listening ||
       this.#pending >= this.#host.profile.backlog ||
       open >= this.maxConnections
     ) {
-      return undefined;
+      return false;
     }
     this.#pending++;
-    const socket = new MockSocket(this.#host, this.options);
-    socket.adopt(peer, this.#port);
-    return socket;
+    new MockSocket(this.#host, this.options).answer(this, syn);
+    return true;
+  }
+
+  /** The handshake of `socket` was given up before its end. */
+  abandoned(): void {
+    this.#pending--;
   }
 
   /** The handshake of `socket` is complete. */

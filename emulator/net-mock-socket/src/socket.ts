@@ -1,8 +1,9 @@
 import { Duplex } from "node:stream";
-import { systemError } from "./errors.ts";
-import { Flow } from "./flow.ts";
+import { Connection, type ConnectionOwner } from "./connection.ts";
+import { type SystemErrorCode, systemError } from "./errors.ts";
 import type { Host } from "./host.ts";
-import type { NetstatRow } from "./network.ts";
+import { back, type Packet } from "./packet.ts";
+import type { MockServer } from "./server.ts";
 
 export interface ConnectOptions {
   port: number;
@@ -26,15 +27,14 @@ export class MockSocket extends Duplex {
   localPort: number | undefined;
   timeout: number | undefined;
   #host: Host;
-  #peer: MockSocket | undefined;
-  /** Bytes that leave; the peer's are its own. */
-  #flow: Flow | undefined;
+  #connection: Connection | undefined;
   /** Emitted and not yet freed by `recved`, where that is what frees. */
   #held = 0;
-  #finSent = false;
   #finReceived = false;
-  /** A reset came when nobody was reading any more: writing will find out. */
-  #broken = false;
+  /** The connection ended when nobody was reading any more: writing finds out. */
+  #broken: SystemErrorCode | undefined;
+  /** Fails the write that waits for room. */
+  #failWrite: ((error: Error) => void) | undefined;
   #cancelTimeout: (() => void) | undefined;
 
   constructor(host: Host, options: { allowHalfOpen?: boolean; highWaterMark?: number } = {}) {
@@ -92,11 +92,7 @@ export class MockSocket extends Duplex {
   }
 
   resetAndDestroy(): this {
-    if (this.connecting) {
-      this.destroy();
-      return this;
-    }
-    if (!this.destroyed) this.#reset();
+    if (!this.connecting && !this.destroyed) this.#connection?.reset();
     this.destroy();
     return this;
   }
@@ -106,64 +102,64 @@ export class MockSocket extends Duplex {
     const { network } = this.#host;
     const target = this.#host.reach(host);
     this.connecting = true;
-    this.localPort = this.#host.ephemeralPort();
-    this.localAddress = target === this.#host ? "127.0.0.1" : this.#host.address;
+    const fail = (code: SystemErrorCode, ms: number) =>
+      network.clock.after(ms, () => this.destroy(systemError(code, "connect", host, port)));
     if (target === undefined) {
-      network.clock.after(network.latencyMs, () =>
-        this.destroy(systemError("EHOSTUNREACH", "connect", host, port)),
-      );
+      fail("EHOSTUNREACH", network.latencyMs);
       return;
     }
-    const latencyMs = network.latencyBetween(this.#host, target);
-    network.clock.after(latencyMs, () => {
-      const server = target.servers.get(port);
-      const accepted = this.destroyed ? undefined : server?.syn(this);
-      network.clock.after(latencyMs, () => {
-        if (accepted === undefined) {
-          this.destroy(systemError("ECONNREFUSED", "connect", host, port));
-          return;
-        }
-        if (this.destroyed) {
-          server!.established(accepted);
-          accepted.#receiveReset();
-          return;
-        }
-        this.remoteAddress = target === this.#host ? "127.0.0.1" : target.address;
+    if (!this.#host.makeRoom()) {
+      fail("ENOBUFS", 0);
+      return;
+    }
+    const itself = target === this.#host;
+    this.localPort = this.#host.ephemeralPort(target, port);
+    this.localAddress = itself ? "127.0.0.1" : this.#host.address;
+    const ends = { from: this.#host, fromPort: this.localPort, to: target, toPort: port };
+    this.#connection = new Connection("calling", ends, {
+      ...this.#owner(),
+      connected: () => {
+        this.remoteAddress = itself ? "127.0.0.1" : target.address;
         this.remotePort = port;
         this.remoteFamily = "IPv4";
-        this.#join(accepted);
         this.connecting = false;
         this.pending = false;
-        network.clock.after(latencyMs, () => server!.established(accepted));
         this.emit("connect");
         this.emit("ready");
         this.read(0);
-      });
+      },
+      failed: code => {
+        if (this.connecting) this.destroy(systemError(code, "connect", host, port));
+        else this.#failed(code);
+      },
     });
   }
 
-  /** Becomes the accepting end of `peer`'s connection. */
-  adopt(peer: MockSocket, port: number): void {
-    const itself = peer.#host === this.#host;
+  /** Becomes the accepting end of the connection that this SYN asks for. */
+  answer(server: MockServer, syn: Packet): void {
+    const itself = syn.from === this.#host;
     this.localAddress = itself ? "127.0.0.1" : this.#host.address;
-    this.localPort = port;
-    this.remoteAddress = peer.localAddress;
-    this.remotePort = peer.localPort;
+    this.localPort = syn.toPort;
+    this.remoteAddress = itself ? "127.0.0.1" : syn.from.address;
+    this.remotePort = syn.fromPort;
     this.remoteFamily = "IPv4";
     this.pending = false;
-    this.#join(peer);
-  }
-
-  netstat(): NetstatRow {
-    const closing = this.destroyed || this.#finSent;
-    return {
-      host: this.#host.name,
-      local: `${this.localAddress}:${this.localPort}`,
-      remote: `${this.remoteAddress}:${this.remotePort}`,
-      state: this.connecting ? "connecting" : closing ? "closing" : "open",
-      unread: this.#unread(),
-      unacked: this.#flow?.unacked ?? 0,
-    };
+    let seen = false;
+    this.#connection = new Connection("answering", back(syn), {
+      ...this.#owner(),
+      connected: () => {
+        seen = true;
+        server.established(this);
+      },
+      failed: code => {
+        if (seen) {
+          this.#failed(code);
+          return;
+        }
+        server.abandoned();
+        this.destroy();
+      },
+    });
   }
 
   override read(count?: number): Buffer | null {
@@ -179,13 +175,17 @@ export class MockSocket extends Duplex {
       this.once("connect", () => this._write(bytes, _encoding, done));
       return;
     }
-    if (this.#broken) {
-      done(systemError("EPIPE", "write"));
+    if (this.#broken !== undefined) {
+      done(systemError(this.#broken, "write"));
       return;
     }
     this.bytesWritten += bytes.byteLength;
     this.#active();
-    this.#flow!.write(bytes, () => done());
+    this.#failWrite = done;
+    this.#connection!.write(bytes, () => {
+      this.#failWrite = undefined;
+      done();
+    });
   }
 
   override _final(done: () => void): void {
@@ -193,85 +193,59 @@ export class MockSocket extends Duplex {
       this.once("connect", () => this._final(done));
       return;
     }
-    this.#fin();
+    this.#connection?.end();
     done();
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#cancelTimeout?.();
     this.connecting = false;
-    if (this.#peer !== undefined && !this.#finSent) {
-      // Closing over bytes that nobody read is a reset, as the kernel does it.
-      if (this.#unread() > 0) this.#reset();
-      else this.#fin();
-    }
+    // Closing over bytes that nobody read is a reset, as the kernel does it.
+    if (this.#unread() > 0) this.#connection?.reset();
+    else this.#connection?.orphan();
     this.#host.sockets.delete(this);
     done(error);
     this.#host.network.clock.after(0, () => this.emit("close", error !== null));
   }
 
-  #join(peer: MockSocket): void {
-    const { network, profile } = this.#host;
-    this.#peer = peer;
-    this.#flow = new Flow({
-      clock: network.clock,
-      latencyMs: network.latencyBetween(this.#host, peer.#host),
-      mss: Math.min(profile.mss, peer.#host.profile.mss),
-      window: peer.#host.profile.receiveWindow,
-      sendBuffer: profile.sendBuffer,
-      source: {
-        acknowledged: bytes => this.emit("sent", bytes),
-        rejected: () => this.#receiveReset(),
-      },
-      sink: {
-        arrived: segment => peer.#receive(segment),
-        finished: () => peer.#receiveFin(),
-        unread: () => peer.#unread(),
-      },
-    });
+  #owner(): Omit<ConnectionOwner, "connected" | "failed"> {
+    return {
+      acknowledged: bytes => this.emit("sent", bytes),
+      received: bytes => this.#received(bytes),
+      finished: () => this.#finished(),
+      unread: () => this.#unread(),
+    };
   }
 
-  #receive(segment: Buffer): boolean {
-    if (this.destroyed) return false;
-    this.bytesRead += segment.byteLength;
-    if (this.#host.profile.windowRelease === "recved") this.#held += segment.byteLength;
-    this.#active();
-    this.push(segment);
-    return true;
-  }
-
-  #receiveFin(): void {
-    this.#finReceived = true;
-    if (!this.destroyed) this.push(null);
-    if (!this.destroyed && this.readableLength === 0) this.read(0);
-  }
-
-  #receiveReset(): void {
-    this.#flow?.kill();
+  #received(bytes: Buffer): void {
     if (this.destroyed) return;
-    this.#finSent = true; // nobody is left to send one to
-    if (this.#finReceived) this.#broken = true;
-    else this.destroy(systemError("ECONNRESET", "read"));
+    this.bytesRead += bytes.byteLength;
+    if (this.#host.profile.windowRelease === "recved") this.#held += bytes.byteLength;
+    this.#active();
+    this.push(bytes);
   }
 
-  #fin(): void {
-    if (this.#finSent) return;
-    this.#finSent = true;
-    this.#flow?.end();
+  #finished(): void {
+    this.#finReceived = true;
+    if (this.destroyed) return;
+    this.push(null);
+    if (this.readableLength === 0) this.read(0);
   }
 
-  #reset(): void {
-    this.#finSent = true;
-    this.#flow?.kill();
-    const peer = this.#peer;
-    if (peer === undefined) return;
-    const { network } = this.#host;
-    network.clock.after(network.latencyBetween(this.#host, peer.#host), () => peer.#receiveReset());
+  #failed(code: SystemErrorCode): void {
+    if (this.destroyed) return;
+    if (!this.#finReceived) {
+      this.destroy(systemError(code, "read"));
+      return;
+    }
+    // After the peer's FIN nobody waits in `read`: whoever writes hears of it, now or next time.
+    this.#broken = code === "ECONNRESET" ? "EPIPE" : code;
+    this.#failWrite?.(systemError(this.#broken, "write"));
+    this.#failWrite = undefined;
   }
 
   #consumed(): void {
-    const peer = this.#peer;
-    if (peer !== undefined) peer.#flow?.consumed();
+    this.#connection?.consumed();
   }
 
   #unread(): number {

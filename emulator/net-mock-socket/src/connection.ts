@@ -1,0 +1,261 @@
+import type { Clock } from "./clock.ts";
+import type { SystemErrorCode } from "./errors.ts";
+import type { Host } from "./host.ts";
+import type { NetstatRow } from "./network.ts";
+import { type Ends, type Packet, type PacketDetails, type PacketKind, packet } from "./packet.ts";
+import { type Reader, Receiving } from "./receiving.ts";
+import { Retransmission } from "./retransmission.ts";
+import { Sending } from "./sending.ts";
+
+/** What the owner of a connection hears. */
+export interface ConnectionOwner extends Reader {
+  /** The handshake is complete. */
+  connected(): void;
+  acknowledged(bytes: number): void;
+  /** Refused, reset or given up: the connection is gone. */
+  failed(code: SystemErrorCode): void;
+}
+
+/**
+ * `calling` has sent a SYN, `answering` a SYN-ACK; `waiting` has ended both ways and stays to answer
+ * what was lost and comes again (TIME_WAIT); `over` is forgotten.
+ */
+export type ConnectionState = "calling" | "answering" | "open" | "waiting" | "over";
+
+/**
+ * One end of a TCP connection below the program: the handshake, the two halves, how it ends. It
+ * outlives its socket until what was written has arrived and the other end has closed, too.
+ */
+export class Connection {
+  /** As its packets leave: `from` is here. */
+  readonly ends: Ends;
+  state: ConnectionState;
+  #host: Host;
+  #clock: Clock;
+  #owner: ConnectionOwner;
+  #sending: Sending;
+  #receiving: Receiving;
+  #retransmission: Retransmission;
+  /** Its socket is closed: nobody reads here any more. */
+  #orphaned = false;
+  #finWanted = false;
+  /** This end closed first: it is the one that waits at last. */
+  #closedFirst = false;
+  #cancelFarewell: (() => void) | undefined;
+  #bornMs: number;
+
+  constructor(state: "calling" | "answering", ends: Ends, owner: ConnectionOwner) {
+    const { from, to } = ends;
+    const { clock } = from.network;
+    const mss = Math.min(from.profile.mss, to.profile.mss);
+    this.state = state;
+    this.ends = ends;
+    this.#host = from;
+    this.#clock = clock;
+    this.#bornMs = clock.now();
+    this.#owner = owner;
+    this.#retransmission = new Retransmission(clock, from.profile, () => this.#overdue());
+    this.#sending = new Sending({
+      now: () => clock.now(),
+      mss,
+      sendBuffer: from.profile.sendBuffer,
+      window: to.profile.receiveWindow,
+      transmit: (position, payload) => {
+        const bytes = payload?.byteLength;
+        this.#send(bytes === undefined ? "FIN" : "DATA", { position, payload, bytes });
+        this.#retransmission.set();
+      },
+    });
+    this.#receiving = new Receiving({
+      window: from.profile.receiveWindow,
+      mss,
+      reader: owner,
+      acknowledge: () => this.#acknowledge(),
+    });
+    from.opened(this);
+    this.#send(state === "calling" ? "SYN" : "SYN-ACK");
+    this.#retransmission.set();
+  }
+
+  get unacked(): number {
+    return this.#sending.unacked;
+  }
+
+  get unread(): number {
+    return this.#orphaned ? 0 : this.#owner.unread();
+  }
+
+  /** Its state as `netstat` tells it. */
+  get shown(): NetstatRow["state"] {
+    if (this.state === "waiting") return "time-wait";
+    if (this.state === "calling" || this.state === "answering") return "connecting";
+    return this.#finWanted ? "closing" : "open";
+  }
+
+  write(bytes: Buffer, taken: () => void): void {
+    this.#sending.write(bytes, taken);
+    this.doubt();
+  }
+
+  /** No byte follows. */
+  end(): void {
+    if (this.#finWanted || this.state === "over") return;
+    this.#finWanted = true;
+    this.#closedFirst = !this.#receiving.finReceived;
+    this.#sending.end();
+  }
+
+  /** The socket is closed: what was written still goes out, what comes is answered by a reset. */
+  orphan(): void {
+    if (this.state === "over") return;
+    if (this.state === "calling") {
+      this.forget();
+      return;
+    }
+    this.#orphaned = true;
+    this.end();
+    this.#part();
+  }
+
+  reset(): void {
+    if (this.state === "over" || this.state === "waiting") return;
+    this.#send("RST");
+    this.forget();
+  }
+
+  /** Nothing is said: this end does not exist any more. */
+  forget(): void {
+    this.state = "over";
+    this.#retransmission.stop();
+    this.#cancelFarewell?.();
+    this.#host.forgotten(this);
+  }
+
+  /** Power off. */
+  lose(): void {
+    const unseen = this.state === "answering";
+    this.forget();
+    if (unseen) this.#owner.failed("ECONNRESET");
+  }
+
+  /** The program has consumed bytes. */
+  consumed(): void {
+    if (this.state === "open") this.#receiving.consumed();
+  }
+
+  /** Packets may get lost from now on, perhaps the one that would open a closed window: asks for it. */
+  doubt(): void {
+    if (this.#stalled && !this.#host.network.calm) this.#retransmission.set();
+  }
+
+  receive(got: Packet): void {
+    if (got.kind === "RST") {
+      this.#failed(this.state === "calling" ? "ECONNREFUSED" : "ECONNRESET");
+    } else if (got.kind === "SYN") {
+      if (this.state === "answering") this.#send("SYN-ACK");
+    } else if (got.kind === "SYN-ACK") {
+      const first = this.state === "calling";
+      if (first) this.#established();
+      this.#acknowledge(); // once more if the first one got lost
+      if (first) this.#owner.connected();
+    } else if (this.state !== "calling") {
+      if (this.state === "answering") {
+        this.#established();
+        this.#owner.connected();
+      }
+      if (!this.#over) this.#arrived(got);
+    }
+  }
+
+  get #over(): boolean {
+    return this.state === "over";
+  }
+
+  get #stalled(): boolean {
+    return this.state === "open" && this.#sending.stalled;
+  }
+
+  /** An answer is awaited: to what was sent, or to the question for a wider window. */
+  get #due(): boolean {
+    return this.#sending.outstanding || (this.#stalled && !this.#host.network.calm);
+  }
+
+  #established(): void {
+    this.state = "open";
+    if (this.#retransmission.tries === 0) {
+      this.#retransmission.measured(this.#clock.now() - this.#bornMs);
+    }
+    this.#retransmission.connecting = false;
+    this.#retransmission.answered(this.#due);
+  }
+
+  #arrived(got: Packet): void {
+    if (got.kind === "PROBE") {
+      this.#acknowledge();
+    } else if (got.kind === "ACK") {
+      this.#acknowledged(got.acked, got.edge);
+    } else if (this.#orphaned && got.kind === "DATA" && this.#receiving.isNew(got.position)) {
+      this.reset();
+    } else {
+      this.#receiving.arrived(got.position, got.payload);
+      this.#part();
+    }
+  }
+
+  #acknowledged(position: number, edge: number): void {
+    const probing = !this.#sending.outstanding;
+    const { progress, bytes, roundTripMs } = this.#sending.acknowledged(position, edge);
+    if (roundTripMs !== undefined) this.#retransmission.measured(roundTripMs);
+    if (progress || probing) this.#retransmission.answered(this.#due);
+    if (bytes > 0) this.#owner.acknowledged(bytes);
+    this.#part();
+  }
+
+  #acknowledge(): void {
+    if (this.#over) return;
+    const edge = this.#receiving.announce();
+    this.#send("ACK", { acked: this.#receiving.received, edge });
+  }
+
+  #overdue(): void {
+    if (this.#retransmission.exhausted) {
+      this.#failed("ETIMEDOUT");
+      return;
+    }
+    if (this.state === "calling") this.#send("SYN");
+    else if (this.state === "answering") this.#send("SYN-ACK");
+    else if (this.#sending.outstanding) this.#sending.retransmit();
+    else if (this.#stalled) this.#send("PROBE");
+    else return;
+    this.#retransmission.set();
+  }
+
+  #failed(code: SystemErrorCode): void {
+    const told = !this.#orphaned && this.state !== "waiting";
+    this.forget();
+    if (told) this.#owner.failed(code);
+  }
+
+  /** What is left to do when this end has closed and the other end knows. */
+  #part(): void {
+    if (this.#over || this.state === "waiting" || !this.#sending.finAcked) return;
+    const { network, profile } = this.#host;
+    if (!this.#receiving.finReceived) {
+      if (this.#orphaned) this.#farewell(profile.finWaitMs);
+    } else if (this.#closedFirst && (network.lossesPossible || this.#host.pooled)) {
+      this.state = "waiting";
+      this.#farewell(profile.timeWaitMs);
+    } else {
+      this.forget();
+    }
+  }
+
+  #farewell(ms: number): void {
+    this.#cancelFarewell?.();
+    this.#cancelFarewell = this.#clock.after(ms, () => this.forget());
+  }
+
+  #send(kind: PacketKind, details?: PacketDetails): void {
+    this.#host.network.send(packet(kind, this.ends, details));
+  }
+}

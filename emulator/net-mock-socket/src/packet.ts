@@ -1,0 +1,58 @@
+import type { Host } from "./host.ts";
+
+/** `PROBE` asks a receiver whose window is closed how wide it is by now. */
+export type PacketKind = "SYN" | "SYN-ACK" | "ACK" | "DATA" | "FIN" | "RST" | "PROBE";
+
+/**
+ * What travels between two hosts. Positions count the bytes of one direction from its beginning; a
+ * FIN counts as one behind the last.
+ */
+export interface Packet {
+  readonly kind: PacketKind;
+  readonly from: Host;
+  readonly fromPort: number;
+  readonly to: Host;
+  readonly toPort: number;
+  /** Bytes of payload. */
+  readonly bytes: number;
+  /** Where the payload begins, or the FIN. */
+  readonly position: number;
+  readonly payload: Buffer | undefined;
+  /** Everything before this position has come. */
+  readonly acked: number;
+  /** And up to here the receiver has room. */
+  readonly edge: number;
+}
+
+/** What belongs to some kinds of packets only. */
+export type PacketDetails = Partial<
+  Pick<Packet, "bytes" | "position" | "payload" | "acked" | "edge">
+>;
+
+/** One end of a conversation as its other end's packets name it. */
+export interface Ends {
+  readonly from: Host;
+  readonly fromPort: number;
+  readonly to: Host;
+  readonly toPort: number;
+}
+
+export function packet(kind: PacketKind, ends: Ends, details: PacketDetails = {}): Packet {
+  return {
+    kind,
+    from: ends.from,
+    fromPort: ends.fromPort,
+    to: ends.to,
+    toPort: ends.toPort,
+    bytes: details.bytes ?? 0,
+    position: details.position ?? 0,
+    payload: details.payload,
+    acked: details.acked ?? 0,
+    edge: details.edge ?? 0,
+  };
+}
+
+/** The ends of what is sent back. */
+export function back({ from, fromPort, to, toPort }: Ends): Ends {
+  return { from: to, fromPort: toPort, to: from, toPort: fromPort };
+}

@@ -1,0 +1,170 @@
+interface Segment {
+  readonly position: number;
+  readonly end: number;
+  /** Nothing: this is the FIN. */
+  readonly bytes: Buffer | undefined;
+  readonly sentMs: number;
+  /** Sent more than once: an acknowledgement of it tells nothing of the round trip (Karn's rule). */
+  again: boolean;
+}
+
+interface Write {
+  /** Position behind its last byte. */
+  readonly end: number;
+  readonly taken: () => void;
+}
+
+/** Acknowledgements of the same byte that mean: what follows it is lost (RFC 5681, 3.2). */
+const DUPLICATES_THAT_TELL = 3;
+
+/**
+ * The sending half of a connection, as TCP does it: cut into segments, never further than the
+ * receiver's window, kept until acknowledged, and sent again when they were lost.
+ *
+ * Positions count bytes from the beginning: acked <= sent <= min(written, edge). The FIN is one
+ * position behind the last byte, and needs no room in the window.
+ *
+ * Not modelled: Nagle's delay, congestion control.
+ */
+export class Sending {
+  #now: () => number;
+  #mss: number;
+  #sendBuffer: number;
+  #transmit: (position: number, bytes: Buffer | undefined) => void;
+  /** Written and not yet sent; the first may be sent in part. */
+  #pending: Buffer[] = [];
+  /** Sent and not yet acknowledged. */
+  #inFlight: Segment[] = [];
+  /** Writes whose callback has not been called. */
+  #writes: Write[] = [];
+  #written = 0;
+  #sent = 0;
+  #acked = 0;
+  #edge: number;
+  #duplicates = 0;
+  /** What was sent up to here before a loss was noticed may have holes: they are filled one by one. */
+  #recoverTo = 0;
+  #finWanted = false;
+  #finSent = false;
+
+  constructor(parts: {
+    now: () => number;
+    mss: number;
+    sendBuffer: number;
+    /** The receiver's window. */
+    window: number;
+    transmit: (position: number, bytes: Buffer | undefined) => void;
+  }) {
+    this.#now = parts.now;
+    this.#mss = parts.mss;
+    this.#sendBuffer = parts.sendBuffer;
+    this.#edge = parts.window;
+    this.#transmit = parts.transmit;
+  }
+
+  get unacked(): number {
+    return Math.max(0, this.#written - this.#acked);
+  }
+
+  /** Something was sent and not answered. */
+  get outstanding(): boolean {
+    return this.#inFlight.length > 0;
+  }
+
+  /** Bytes wait for a window that is closed, and nothing is under way that would bring an answer. */
+  get stalled(): boolean {
+    return this.#inFlight.length === 0 && this.#pending.length > 0;
+  }
+
+  get finAcked(): boolean {
+    return this.#finSent && this.#acked > this.#written;
+  }
+
+  /** Takes bytes; `taken` is called when they fit into the send buffer. */
+  write(bytes: Buffer, taken: () => void): void {
+    this.#written += bytes.byteLength;
+    if (bytes.byteLength > 0) this.#pending.push(bytes);
+    this.#writes.push({ end: this.#written, taken });
+    this.#push();
+    this.#take();
+  }
+
+  /** No byte follows: FIN behind the last one. */
+  end(): void {
+    this.#finWanted = true;
+    this.#push();
+  }
+
+  /**
+   * All before `position` has come, and there is room up to `edge`. Returns the bytes that this newly
+   * acknowledges and, if it can be told, the time that they took there and back.
+   */
+  acknowledged(
+    position: number,
+    edge: number,
+  ): { progress: boolean; bytes: number; roundTripMs?: number } {
+    const before = Math.min(this.#acked, this.#written);
+    let roundTripMs: number | undefined;
+    const progress = position > this.#acked;
+    if (progress) {
+      let repeated = false;
+      while (this.#inFlight.length > 0 && this.#inFlight[0].end <= position) {
+        const { again, sentMs } = this.#inFlight.shift()!;
+        repeated ||= again;
+        roundTripMs = this.#now() - sentMs;
+      }
+      // What came early behind a hole was acknowledged late: that is no round trip.
+      if (repeated) roundTripMs = undefined;
+      this.#acked = position;
+      this.#duplicates = 0;
+      if (position < this.#recoverTo) this.#again();
+    } else if (edge <= this.#edge && position === this.#acked && this.outstanding) {
+      if (++this.#duplicates === DUPLICATES_THAT_TELL) this.retransmit();
+    }
+    this.#edge = Math.max(this.#edge, edge);
+    this.#take();
+    this.#push();
+    return { progress, bytes: Math.min(this.#acked, this.#written) - before, roundTripMs };
+  }
+
+  /** What was sent seems lost: the first segment again, the others as their holes show. */
+  retransmit(): void {
+    this.#recoverTo = this.#sent;
+    this.#again();
+  }
+
+  #again(): void {
+    const first = this.#inFlight[0];
+    if (first === undefined) return;
+    first.again = true;
+    this.#transmit(first.position, first.bytes);
+  }
+
+  #push(): void {
+    while (this.#pending.length > 0 && this.#sent < this.#edge) {
+      const bytes = this.#pending[0];
+      const count = Math.min(bytes.byteLength, this.#mss, this.#edge - this.#sent);
+      const segment = count === bytes.byteLength ? bytes : bytes.subarray(0, count);
+      if (count === bytes.byteLength) this.#pending.shift();
+      else this.#pending[0] = bytes.subarray(count);
+      this.#send(segment, count);
+    }
+    if (this.#finWanted && !this.#finSent && this.#pending.length === 0) {
+      this.#finSent = true;
+      this.#send(undefined, 1);
+    }
+  }
+
+  #send(bytes: Buffer | undefined, length: number): void {
+    const position = this.#sent;
+    this.#sent += length;
+    this.#inFlight.push({ position, end: this.#sent, bytes, sentMs: this.#now(), again: false });
+    this.#transmit(position, bytes);
+  }
+
+  #take(): void {
+    while (this.#writes.length > 0 && this.#writes[0].end - this.#acked <= this.#sendBuffer) {
+      this.#writes.shift()!.taken();
+    }
+  }
+}
