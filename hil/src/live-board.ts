@@ -1,0 +1,71 @@
+import net from "node:net";
+import { Board } from "../../emulator/src/board.ts";
+import { RealClock } from "../../emulator/src/clock.ts";
+import { type LogLine, parseLine } from "../../firmware/src/admin/event.ts";
+import { type App, start } from "../../firmware/src/app.ts";
+import { readConfig } from "../../firmware/src/config.ts";
+import { ourBoard } from "./lab.ts";
+
+/** An emulated board on this computer's loopback network, with its chip's limits. */
+export interface LiveBoard {
+  /** Where its port 80 is found. */
+  readonly port: number;
+  readonly app: App;
+  /** What it wrote to its console. */
+  readonly lines: readonly string[];
+  /** Requests that it logged. */
+  readonly requests: LogLine[];
+  /** Lines that tell of an error of its own, or of its end. */
+  readonly faults: string[];
+  /** Pulls its plug. */
+  stop(): void;
+}
+
+/** Boots our firmware in front of backends on these ports; ready when it is returned. */
+export async function startBoard(
+  backends: readonly number[],
+  settings: object = {},
+): Promise<LiveBoard> {
+  const outcome = readConfig({
+    backends: backends.map(port => ({ address: "127.0.0.1", port })),
+    ...settings,
+  });
+  if ("complaints" in outcome) throw new Error(outcome.complaints.join("\n"));
+
+  const lines: string[] = [];
+  let app: App | undefined;
+  const { board, port } = await new Promise<{ board: Board; port: number }>((resolve, reject) => {
+    const board = new Board({
+      kind: { ...ourBoard(), joinMs: 0 },
+      clock: new RealClock(),
+      wire: {
+        connect: options => net.connect(options),
+        createServer: options => {
+          const server = net.createServer(options);
+          server.once("listening", () => {
+            resolve({ board, port: (server.address() as net.AddressInfo).port });
+          });
+          return server;
+        },
+      },
+      publish: () => ({ port: 0, host: "127.0.0.1" }),
+      onLine: line => lines.push(line),
+      onWireError: reject,
+    });
+    board.boot(platform => {
+      app = start(platform, outcome.config);
+    });
+  });
+  return {
+    port,
+    app: app!,
+    lines,
+    get requests() {
+      return lines.flatMap(line => parseLine(line) ?? []).filter(({ on }) => on === "http");
+    },
+    get faults() {
+      return lines.filter(line => parseLine(line)?.level === "E" || !parseLine(line));
+    },
+    stop: () => board.unplug(),
+  };
+}

@@ -1,0 +1,173 @@
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { WebSocketServer } from "ws";
+
+/** Parts of the page: style sheets, scripts and pictures in turn. */
+export const PARTS = 40;
+
+/** Bytes of `/file`. */
+export const FILE = Buffer.from("0123456789abcdef".repeat(8192));
+
+/** What `/digest` tells of a request. */
+export interface Digest {
+  readonly bytes: number;
+  readonly sha256: string;
+  /** How it was framed when it arrived. */
+  readonly framing: "length" | "chunked" | "none";
+}
+
+export function sha256(bytes: Buffer): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+/**
+ * A web site with what real clients need:
+ *
+ * - `/digest` tells what was uploaded
+ * - `/file` can be had in ranges
+ * - `/cut/length` and `/cut/chunked` break off in the middle
+ * - `/page` is a page with 40 parts, an upload and a WebSocket, which tells `/report` how it went
+ * - `/echo` is a WebSocket that sends everything back
+ */
+export class Site {
+  readonly port: number;
+  readonly sockets = new WebSocketServer({ noServer: true });
+  /** What the page has told. */
+  readonly report: Promise<unknown>;
+  /** Paths that were asked for, in their order. */
+  readonly paths: string[] = [];
+  #server: Server;
+  #reported: (report: unknown) => void = () => {};
+
+  static async start(): Promise<Site> {
+    const server = createServer();
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    return new Site(server);
+  }
+
+  private constructor(server: Server) {
+    this.#server = server;
+    this.port = (server.address() as AddressInfo).port;
+    this.report = new Promise(resolve => {
+      this.#reported = resolve;
+    });
+    server.on("request", (request, response) => this.#answer(request, response));
+    server.on("upgrade", (request, socket, head) => {
+      this.sockets.handleUpgrade(request, socket, head, peer => {
+        peer.on("message", (bytes, isBinary) => peer.send(bytes, { binary: isBinary }));
+        peer.on("error", () => {}); // `close` follows
+        this.sockets.emit("connection", peer, request);
+      });
+    });
+  }
+
+  async stop(): Promise<void> {
+    for (const peer of this.sockets.clients) peer.terminate();
+    this.#server.closeAllConnections();
+    this.#server.close();
+    await once(this.#server, "close");
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = request.url!;
+    this.paths.push(path);
+    const body = Buffer.concat(await request.toArray());
+    const part = /^\/part\/(\d+)$/.exec(path)?.[1];
+    if (part !== undefined) sendPart(Number(part), response);
+    else if (path === "/page") send(response, "text/html", PAGE);
+    else if (path === "/digest") send(response, "application/json", digest(request, body));
+    else if (path === "/file") sendRange(request, response);
+    else if (path.startsWith("/cut/")) cut(path === "/cut/chunked", response);
+    else if (path === "/report") {
+      this.#reported(JSON.parse(body.toString()));
+      send(response, "text/plain", "thanks");
+    } else response.writeHead(404, { "Content-Length": 0 }).end();
+  }
+}
+
+function send(response: ServerResponse, type: string, body: string | Buffer): void {
+  response.setHeader("Content-Type", type);
+  response.setHeader("Content-Length", Buffer.byteLength(body));
+  response.end(body);
+}
+
+function digest({ headers }: IncomingMessage, body: Buffer): string {
+  const chunked = headers["transfer-encoding"] === "chunked";
+  const length = headers["content-length"] !== undefined;
+  const framing = chunked ? "chunked" : length ? "length" : "none";
+  const told: Digest = { bytes: body.byteLength, sha256: sha256(body), framing };
+  return JSON.stringify(told);
+}
+
+/** One range, of the two forms that say where it begins: enough to resume a download. */
+function sendRange({ headers }: IncomingMessage, response: ServerResponse): void {
+  const [, first, last] = /^bytes=(\d+)-(\d*)$/.exec(headers.range ?? "") ?? [];
+  response.setHeader("Accept-Ranges", "bytes");
+  if (first === undefined) {
+    send(response, "application/octet-stream", FILE);
+    return;
+  }
+  const end = last === "" ? FILE.byteLength - 1 : Number(last);
+  response.statusCode = 206;
+  response.setHeader("Content-Range", `bytes ${first}-${end}/${FILE.byteLength}`);
+  send(response, "application/octet-stream", FILE.subarray(Number(first), end + 1));
+}
+
+function cut(chunked: boolean, response: ServerResponse): void {
+  if (!chunked) response.setHeader("Content-Length", 1000);
+  response.write("half of it", () => response.socket!.destroy());
+}
+
+function kindOf(part: number): "css" | "js" | "svg" {
+  return (["css", "js", "svg"] as const)[part % 3];
+}
+
+/** Every third part is large: it takes the board many pieces. */
+function sendPart(part: number, response: ServerResponse): void {
+  const filler = " ".repeat(part % 9 < 3 ? 100_000 : part);
+  const kind = kindOf(part);
+  if (kind === "css") send(response, "text/css", `#p${part} { color: red }${filler}`);
+  else if (kind === "js") send(response, "text/javascript", `scripts++;${filler}`);
+  else
+    send(
+      response,
+      "image/svg+xml",
+      `<svg xmlns="http://www.w3.org/2000/svg" width="${part}" height="9"/>${filler}`,
+    );
+}
+
+const TAGS = Array.from({ length: PARTS }, (_, part) => {
+  const kind = kindOf(part);
+  if (kind === "css") return `<link rel="stylesheet" href="part/${part}">`;
+  return kind === "js" ? `<script src="part/${part}"></script>` : `<img src="part/${part}">`;
+});
+
+/** Bytes that the page uploads, and sends through its WebSocket. */
+export const PAGE_UPLOAD_BYTES = 1_000_000;
+
+const PAGE = `<!doctype html>
+<title>A page of many parts</title>
+<link rel="icon" href="data:,">
+<script>
+let scripts = 0;
+addEventListener("load", async () => {
+  const bytes = new Uint8Array(${PAGE_UPLOAD_BYTES}).fill(65);
+  const pictures = [...document.images].filter(image => image.naturalWidth > 0).length;
+  const styles = [...document.styleSheets].filter(sheet => sheet.cssRules.length === 1).length;
+  const { bytes: uploaded, sha256 } = await (await fetch("digest", { method: "POST", body: bytes })).json();
+  const echoed = await new Promise(resolve => {
+    const socket = new WebSocket(new URL("echo", location.href).href.replace("http", "ws"));
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => socket.send(bytes);
+    socket.onmessage = ({ data }) => resolve(data.byteLength);
+    socket.onclose = ({ code }) => resolve("closed: " + code);
+  });
+  const report = { scripts, styles, pictures, uploaded, sha256, echoed };
+  await fetch("report", { method: "POST", body: JSON.stringify(report) });
+});
+</script>
+${TAGS.join("\n")}
+`;
