@@ -55,6 +55,9 @@ export interface SessionContext extends HttpContext {
   ended(session: Session): void;
 }
 
+/** A client that has said nothing for so long gives its slot to one who may have something to say. */
+const SILENCE_MS = 1000;
+
 /** How long a client's first bytes may be the beginning of a method and no more. */
 const SNIFF_TIMEOUT_MS = 500;
 
@@ -151,9 +154,15 @@ export class Session implements EndpointOwner, Dialler {
     return this.#slot;
   }
 
-  /** Since when it has served every request and waits for another; `undefined` while it is busy. */
+  /**
+   * Since when it does not need its slot: every request is served, or nothing was said for long.
+   * `undefined` while it is busy.
+   */
   get idleSinceMs(): number | undefined {
-    return this.state === "http" ? this.#http!.idleSinceMs : undefined;
+    if (this.state === "http") return this.#http!.idleSinceMs;
+    if (this.state !== "sniffing" || this.client.readable > 0) return undefined;
+    const silentMs = this.#context.platform.clock.now() - this.#startMs;
+    return silentMs >= SILENCE_MS ? this.#startMs : undefined;
   }
 
   /** No slot: answer in the client's language and close. */

@@ -1662,6 +1662,18 @@ describe("a small board", () => {
     expect(kept[1].heard.error).toBeUndefined();
   });
 
+  test("clients that have said nothing for a second give their slot to newcomers", async () => {
+    const { lab } = labWith("a");
+    await lab.serve();
+    const { sessionsMax } = lab.app!.proxy.budget;
+    const silent = Array.from({ length: sessionsMax }, () => new Client(lab));
+    await lab.clock.run({ ms: 1100 });
+    const newcomer = new Client(lab);
+    expect(bodies([await newcomer.ask(GET)])).toEqual(["a"]);
+    await lab.clock.run({ ms: 10 });
+    expect(silent.map(({ socket }) => socket.closed)).toEqual(silent.map((_, i) => i === 0));
+  });
+
   test("a crowd of kept connections is served in turn: whoever is answered makes room", async () => {
     const { lab } = labWith("a", "b");
     await lab.serve({ queueTimeoutMs: 60_000, queueMax: 8 });
@@ -1960,6 +1972,7 @@ describe("the log", () => {
       object?,
     ]
   >([
+    ["CR", "the client leaves amid its head", silent, GET.slice(0, -4), wait(100)],
     ["CH", "the client leaves before the answer", silent, GET, wait(100)],
     ["CH", "the client leaves amid its body", silent, post("hello").slice(0, -2), wait(100)],
     ["CD", "the client leaves amid the answer", stalls, GET, wait(100)],
@@ -2015,7 +2028,7 @@ describe("the log", () => {
     await lab.clock.run({ ms: 100 });
     client.socket.destroy();
     await lab.clock.run({ ms: 100 });
-    expect(lines(lab)).toMatchObject([{ state: "CC", status: "0", Tc: "-1" }]);
+    expect(lines(lab)).toMatchObject([{ state: "CC", status: "499", Tc: "-1" }]);
     expect(lab.app!.proxy.sessions).toBe(0);
     expect(lab.board.stack.objects).toBe(0);
   });

@@ -42,6 +42,9 @@ export interface HttpSession {
 /** How long a request that is being served may go on when the proxy is told to stop. */
 const STOP_TIMEOUT_MS = 2_000;
 
+/** nginx's status, for the log alone, of a client that left without an answer. */
+const CLIENT_CLOSED_REQUEST = 499;
+
 /** Characters of a path, and of a client's own X-Request-Id, that a log line holds. */
 const LOGGED_MAX = 128;
 
@@ -219,10 +222,12 @@ export class HttpConnection implements EndpointOwner, ExchangeOwner {
 
   /** It hung up. On this chip that ends the answer too: nothing can be written any more. */
   #clientLost(): void {
-    const exchange = this.#exchange;
+    const amidHead = this.#phase === "head";
+    const exchange = amidHead ? this.#beginExchange() : this.#exchange;
     this.#over();
     if (exchange !== undefined) {
-      if (exchange.state === "--") exchange.state = `C${exchange.stage}`;
+      if (exchange.state === "--") exchange.state = amidHead ? "CR" : `C${exchange.stage}`;
+      if (exchange.status === 0) exchange.status = CLIENT_CLOSED_REQUEST;
       this.#report(exchange);
       exchange.release();
       this.#exchange = undefined;
