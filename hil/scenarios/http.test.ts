@@ -1322,6 +1322,8 @@ describe("routes", () => {
     const answer = await new Client(lab).ask("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n");
     expect(answer.line).toBe("HTTP/1.1 200 OK");
     expect(backends[0].requests[0].line).toBe("OPTIONS * HTTP/1.1");
+    await new Client(lab).ask("OPTIONS http://x HTTP/1.1\r\nHost: x\r\n\r\n");
+    expect(backends[0].requests[1].line).toBe("OPTIONS * HTTP/1.1");
   });
 
   test("CONNECT and TRACE are refused and no backend hears of them", async () => {
