@@ -84,6 +84,7 @@ function originForm(target: string, method: string, host: string): string | unde
   if (target === "*") return method === "OPTIONS" ? target : undefined;
   const [, authority, rest] = /^http:\/\/([^/?]+)(.*)$/i.exec(target) ?? [];
   if (authority === undefined || authority.toLowerCase() !== host.toLowerCase()) return undefined;
+  if (rest === "" && method === "OPTIONS") return "*"; // RFC 9112 section 3.2.4
   return rest.startsWith("/") ? rest : `/${rest}`;
 }
 
