@@ -1,9 +1,11 @@
 /** Numbers that Linux gives these errors, as Node shows them. */
 const ERRNO = {
   EADDRINUSE: -98,
+  EBADF: -9,
   ECONNREFUSED: -111,
   ECONNRESET: -104,
   EHOSTUNREACH: -113,
+  EMSGSIZE: -90,
   ENOBUFS: -105,
   EPIPE: -32,
   ETIMEDOUT: -110,

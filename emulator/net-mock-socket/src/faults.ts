@@ -1,7 +1,10 @@
 import type { Host } from "./host.ts";
 import type { Packet } from "./packet.ts";
 
-/** What a rule says of a packet. `reset`: both ends of its connection are told that it is gone. */
+/**
+ * What a rule says of a packet. `reset`: both ends of its connection are told that it is gone; a
+ * datagram has no connection, and is lost.
+ */
 export type Verdict = "pass" | "drop" | "reset" | { readonly delayMs: number };
 
 /** Looks at every packet that leaves for another host. */

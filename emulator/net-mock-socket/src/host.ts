@@ -1,4 +1,5 @@
 import type { Connection } from "./connection.ts";
+import { type DatagramSource, MockDatagrams } from "./datagrams.ts";
 import type { NetstatRow, Network } from "./network.ts";
 import { back, type Packet, packet } from "./packet.ts";
 import { type HostProfile, LINUX } from "./profile.ts";
@@ -9,7 +10,7 @@ import { type ConnectOptions, MockSocket } from "./socket.ts";
 const EPHEMERAL_PORT_FIRST = 49_152;
 const PORT_LAST = 65_535;
 
-/** One computer on the network, shaped like `node:net`. */
+/** One computer on the network, shaped like `node:net`, and like `node:dgram` by `createSocket`. */
 export class Host {
   readonly network: Network;
   readonly name: string;
@@ -20,6 +21,7 @@ export class Host {
   /** Sockets that are not yet closed. */
   readonly sockets = new Set<MockSocket>();
   readonly servers = new Map<number, MockServer>();
+  readonly datagrams = new Map<number, MockDatagrams>();
   /** By `keyOf`; they outlive their sockets until all is said. */
   #connections = new Map<number, Connection>();
   #nextPort = EPHEMERAL_PORT_FIRST;
@@ -63,6 +65,17 @@ export class Host {
     return server;
   };
 
+  createSocket = (
+    type: "udp4" | { type: "udp4" },
+    listener?: (message: Buffer, from: DatagramSource) => void,
+  ): MockDatagrams => {
+    const wanted = typeof type === "string" ? type : type.type;
+    if (wanted !== "udp4") throw new Error(`not emulated: a socket of type ${wanted}`);
+    const socket = new MockDatagrams(this);
+    if (listener) socket.on("message", listener);
+    return socket;
+  };
+
   get connections(): Iterable<Connection> {
     return this.#connections.values();
   }
@@ -89,6 +102,14 @@ export class Host {
     throw new Error(`${this.name}: every port is in use`);
   }
 
+  /** A port that no other socket for datagrams has. */
+  ephemeralDatagramPort(): number {
+    let port = EPHEMERAL_PORT_FIRST;
+    while (this.datagrams.has(port)) port++;
+    if (port > PORT_LAST) throw new Error(`${this.name}: every port for datagrams is in use`);
+    return port;
+  }
+
   /** Room for one more connection; the oldest one in TIME_WAIT may have to go. */
   makeRoom(): boolean {
     if (this.#connections.size < this.profile.connectionsMax) return true;
@@ -112,6 +133,10 @@ export class Host {
   }
 
   receive(got: Packet): void {
+    if (got.kind === "UDP") {
+      this.datagrams.get(got.toPort)?.receive(got); // nobody there, nobody told
+      return;
+    }
     const connection = this.#connections.get(keyOf(got.toPort, got.from, got.fromPort));
     const reborn = got.kind === "SYN" && connection?.state === "waiting";
     if (reborn) connection.forget();
@@ -133,17 +158,22 @@ export class Host {
     for (const connection of [...this.#connections.values()]) connection.lose();
     for (const server of [...this.servers.values()]) server.close();
     for (const socket of [...this.sockets]) socket.destroy();
+    for (const socket of [...this.datagrams.values()]) socket.close();
   }
 
   netstat(): NetstatRow[] {
-    const rows: NetstatRow[] = [...this.servers.keys()].map(port => ({
+    const bound = (state: "listen" | "udp") => (port: number) => ({
       host: this.name,
       local: `${this.address}:${port}`,
       remote: "*",
-      state: "listen",
+      state,
       unread: 0,
       unacked: 0,
-    }));
+    });
+    const rows: NetstatRow[] = [
+      ...[...this.servers.keys()].map(bound("listen")),
+      ...[...this.datagrams.keys()].map(bound("udp")),
+    ];
     for (const connection of this.#connections.values()) {
       const { fromPort, to, toPort } = connection.ends;
       const itself = to === this;

@@ -7,6 +7,7 @@ import type { HostProfile } from "./profile.ts";
 import { Trace } from "./trace.ts";
 
 export type { Clock } from "./clock.ts";
+export type { DatagramSource, MockDatagrams } from "./datagrams.ts";
 export type { Rule, Undo, Verdict } from "./faults.ts";
 export type { Host } from "./host.ts";
 export type { LinkSettings } from "./link.ts";
@@ -28,7 +29,7 @@ export interface NetstatRow {
   readonly host: string;
   readonly local: string;
   readonly remote: string;
-  readonly state: "listen" | "connecting" | "open" | "closing" | "time-wait";
+  readonly state: "listen" | "connecting" | "open" | "closing" | "time-wait" | "udp";
   /** Bytes that arrived and wait for the program. */
   readonly unread: number;
   /** Bytes that the program wrote and nobody acknowledged. */
@@ -265,7 +266,7 @@ export class Network {
       this.trace.note(this.clock.now(), "held", sent);
       path.packets++;
       path.held.push(sent);
-    } else if (verdict === "drop") {
+    } else if (verdict === "drop" || (verdict === "reset" && sent.kind === "UDP")) {
       this.trace.note(this.clock.now(), "lost", sent);
     } else if (verdict === "reset") {
       this.trace.note(this.clock.now(), "reset", sent);

@@ -1,7 +1,7 @@
 import type { Host } from "./host.ts";
 
-/** `PROBE` asks a receiver whose window is closed how wide it is by now. */
-export type PacketKind = "SYN" | "SYN-ACK" | "ACK" | "DATA" | "FIN" | "RST" | "PROBE";
+/** `PROBE` asks a receiver whose window is closed how wide it is by now. `UDP` is no part of TCP. */
+export type PacketKind = "SYN" | "SYN-ACK" | "ACK" | "DATA" | "FIN" | "RST" | "PROBE" | "UDP";
 
 /**
  * What travels between two hosts. Positions count the bytes of one direction from its beginning; a

@@ -1,0 +1,78 @@
+import dgram from "node:dgram";
+import { expect, test } from "vitest";
+import { Network } from "./network.ts";
+import { StillClock } from "./testing.ts";
+
+type DgramLike = Pick<typeof dgram, "createSocket">;
+type Settle = () => Promise<void>;
+
+/** Long enough for loopback to say all that it has to say; what is compared is order, not time. */
+const SETTLE_MS = 40;
+
+const SCRIPTS: Record<string, (net: DgramLike, settle: Settle, note: Note) => Promise<void>> = {
+  async "bind, send, answer, close"(net, settle, note) {
+    const server = net.createSocket("udp4");
+    server.on("listening", () => note("server: listening"));
+    server.on("close", () => note("server: close"));
+    server.on("message", (message, from) => {
+      note(`server: ${message} ${from.address} ${from.family} ${from.size}`);
+      server.send(Buffer.from("pong"), from.port, from.address);
+    });
+    server.bind(0, "127.0.0.1");
+    await settle();
+    const client = net.createSocket("udp4", message => note(`client: ${message}`));
+    client.on("listening", () => note("client: listening"));
+    client.on("close", () => note("client: close"));
+    const { port } = server.address();
+    client.send(Buffer.from("ping"), port, "127.0.0.1", (e, bytes) => note(`sent: ${e} ${bytes}`));
+    await settle();
+    client.close();
+    server.close();
+    await settle();
+    for (const call of [() => client.close(), () => client.send(Buffer.alloc(1), 1, "127.0.0.1")]) {
+      try {
+        call();
+      } catch (error) {
+        note(`client: ${(error as NodeJS.ErrnoException).code}`);
+      }
+    }
+  },
+  async "nobody listens, and too long"(net, settle, note) {
+    const socket = net.createSocket("udp4");
+    socket.on("error", error => note(`error: ${(error as NodeJS.ErrnoException).code}`));
+    socket.on("message", () => note("message"));
+    socket.bind({ port: 0, address: "127.0.0.1" });
+    await settle();
+    socket.send(Buffer.from("x"), 9, "127.0.0.1");
+    socket.send(Buffer.alloc(65_508), 9, "127.0.0.1");
+    socket.send(Buffer.alloc(65_508), 9, "127.0.0.1", error => note(`sent: ${error?.name}`));
+    await settle();
+    const other = net.createSocket("udp4");
+    other.on("error", error => note(`other: ${(error as NodeJS.ErrnoException).code}`));
+    other.bind(socket.address().port, "127.0.0.1");
+    await settle();
+    socket.close();
+    other.close();
+    await settle();
+  },
+};
+
+type Note = (event: string) => void;
+
+test.each(Object.entries(SCRIPTS))(
+  "%s: the same events on node:dgram and on the mock",
+  async (_, script) => {
+    const real: string[] = [];
+    const wait = () => new Promise<void>(resolve => setTimeout(resolve, SETTLE_MS));
+    await script(dgram, wait, event => real.push(event));
+    const mock: string[] = [];
+    const clock = new StillClock();
+    const host = new Network({ clock }).host("here") as unknown as DgramLike;
+    await script(
+      host,
+      () => clock.run(),
+      event => mock.push(event),
+    );
+    expect(mock.sort()).toEqual(real.sort());
+  },
+);

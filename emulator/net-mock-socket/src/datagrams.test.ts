@@ -1,0 +1,98 @@
+import { expect, test } from "vitest";
+import { Network, seeded } from "./network.ts";
+import { StillClock } from "./testing.ts";
+
+function world() {
+  const clock = new StillClock();
+  const network = new Network({ clock, latencyMs: 5, random: seeded(7), traceLines: 8 });
+  const [sender, receiver] = [network.host("sender"), network.host("receiver")];
+  const got: string[] = [];
+  const from: string[] = [];
+  receiver
+    .createSocket("udp4", (message, source) => {
+      got.push(`${message}`);
+      from.push(`${source.address}:${source.port} ${source.size}`);
+    })
+    .bind(9000);
+  const out = sender.createSocket("udp4");
+  const send = (text: string) => out.send(Buffer.from(text), 9000, "receiver");
+  return { clock, network, sender, receiver, got, from, out, send };
+}
+
+test("a datagram arrives whole after the latency, with the address that it came from", async () => {
+  const w = world();
+  w.out.bind(1234);
+  w.send("hello");
+  w.send("");
+  await w.clock.run();
+  expect(w.clock.now()).toBe(5);
+  expect(w.got).toEqual(["hello", ""]);
+  expect(w.from).toEqual(["10.0.0.1:1234 5", "10.0.0.1:1234 0"]);
+});
+
+test("what is lost stays lost: nobody sends it again, and nobody tells", async () => {
+  const w = world();
+  w.network.link("sender", { loss: 0.25 });
+  for (let i = 0; i < 400; i++) w.send(`${i}`);
+  await w.clock.run();
+  expect(w.got.length).toBeGreaterThan(250);
+  expect(w.got.length).toBeLessThan(350);
+  expect(new Set(w.got).size).toBe(w.got.length);
+  expect(w.clock.now()).toBeLessThan(10); // no retransmission timer ever ran
+});
+
+test("faults and rules touch datagrams as they touch every packet", async () => {
+  const w = world();
+  const mend = w.network.cut("sender", "receiver");
+  w.send("cut");
+  await w.clock.run();
+  mend();
+  w.network.hold("sender", "receiver");
+  w.send("held");
+  await w.clock.run();
+  expect(w.got).toEqual([]);
+  w.network.release("sender", "receiver");
+  const remove = w.network.rule(({ kind }) => (kind === "UDP" ? { delayMs: 100 } : "pass"));
+  w.send("late");
+  remove();
+  w.send("in time");
+  w.network.rule(() => "reset");
+  w.send("reset is lost");
+  await w.clock.run();
+  expect(w.got).toEqual(["held", "in time", "late"]);
+  expect(w.network.trace.lines.filter(line => line.includes("RST"))).toEqual([]);
+});
+
+test("a port that nobody has, a host that is not there, a socket that was closed: silence", async () => {
+  const w = world();
+  w.out.send(Buffer.from("x"), 9001, "receiver");
+  w.out.send(Buffer.from("x"), 9000, "10.0.9.9");
+  w.send("under way");
+  w.network.crash("receiver")();
+  await w.clock.run();
+  expect(w.got).toEqual([]);
+  expect(w.network.netstat("receiver")).toEqual([]);
+});
+
+test("sockets are seen by netstat, and a port belongs to one of them", async () => {
+  const w = world();
+  expect(w.network.netstat("receiver")).toMatchObject([{ local: "10.0.0.2:9000", state: "udp" }]);
+  let error = "";
+  w.receiver
+    .createSocket("udp4")
+    .on("error", e => (error = e.code))
+    .bind(9000);
+  await w.clock.run();
+  expect(error).toBe("EADDRINUSE");
+});
+
+test("the trace has the datagrams: two runs agree by its hash, other bytes differ", async () => {
+  const run = async (text: string) => {
+    const w = world();
+    w.send(text);
+    await w.clock.run();
+    return w.network.trace.hash;
+  };
+  expect(await run("abc")).toBe(await run("abc"));
+  expect(await run("abcd")).not.toBe(await run("abc"));
+});
