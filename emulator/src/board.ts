@@ -1,10 +1,18 @@
 import type { BoardKind } from "./boards/kind.ts";
 import type { Cancel, Clock } from "./clock.ts";
+import { Flash } from "./flash.ts";
+import { Heap } from "./heap.ts";
+import { Adapter } from "./io/adapter.ts";
 import { defineListener, type ListenerClass } from "./io/listener.ts";
+import { defineSerial, type SerialClass } from "./io/serial.ts";
 import { type Publish, Stack } from "./io/stack.ts";
-import { defineTCP, type TCPClass } from "./io/tcp.ts";
+import { defineKeyValue, type KeyValue } from "./io/storage.ts";
+import { defineTCP, type TCPClass, type TCPFamily } from "./io/tcp.ts";
+import { Uart } from "./io/uart.ts";
+import { defineUDP, type UDPClass, type UDPFamily } from "./io/udp.ts";
 import type { Wire } from "./io/wire.ts";
 import { Radio } from "./radio.ts";
+import { type BootMode, banner, type Crash, lastWords, type ResetReason } from "./reset.ts";
 import { Tasks } from "./tasks.ts";
 
 export interface BoardOptions {
@@ -20,8 +28,18 @@ export interface BoardOptions {
   random?: () => number;
   /** The Wi-Fi is lost or joined: a simulated network loses packets meanwhile. */
   onRadio?: (online: boolean) => void;
-  /** Each line that the board writes to its serial console. */
+  /** Each line that the program writes to its console, and the board's last words, at once. */
   onLine?: (line: string) => void;
+  /**
+   * The console leaves by the adapter too, at the speed of the serial line: a program that logs
+   * faster stands still meanwhile, and booting takes its time, with the ROM's banner. Without it,
+   * lines and `boot` take no time.
+   */
+  pacedConsole?: boolean;
+  /** A board that fell over boots again by itself, as the chip does; else it waits for `boot`. */
+  reboots?: boolean;
+  /** What the board keeps without power; one in memory when not given. */
+  flash?: Flash;
   /** The computer cannot give what the board needs: a published port is taken. */
   onWireError?: (error: Error) => void;
 }
@@ -30,11 +48,27 @@ export interface BoardOptions {
 export interface BoardPlatform {
   readonly TCP: TCPClass;
   readonly Listener: ListenerClass;
+  readonly UDP: UDPClass;
+  readonly Serial: SerialClass;
+  readonly storage: KeyValue;
   readonly clock: Clock;
   readonly link: Link;
   readonly connectionsMax: number;
+  readonly vitals: Vitals;
   random(): number;
   log(line: string): void;
+  /** Ends the program and boots again (System.restart); it does not return. */
+  restart(): never;
+}
+
+/** What the chip knows of its own state. */
+export interface Vitals {
+  readonly resetReason: ResetReason;
+  readonly uptimeMs: number;
+  /** An estimate, from what connections and datagrams hold. */
+  readonly freeHeapBytes: number;
+  /** The least of it since the reset. */
+  readonly heapFloorBytes: number;
 }
 
 /** The network as the program sees it. */
@@ -44,6 +78,9 @@ export interface Link {
   watch(changed: () => void): void;
 }
 
+/** Heap of one connection beside the bytes that wait in it: lwIP's control block; about. */
+const CONNECTION_BYTES = 200;
+
 /** A program for a board. */
 export type Firmware = (platform: BoardPlatform) => void;
 
@@ -51,7 +88,7 @@ export type Firmware = (platform: BoardPlatform) => void;
  * A board is its parts. It knows how to run a program and nothing of what the program does.
  *
  * An exception that leaves one of the program's callbacks ends the machine, as it does on the chip:
- * the board says why on its console and stands still until `boot`.
+ * the board says why on its console, and boots again or stands still until `boot`.
  */
 export class Board {
   readonly kind: BoardKind;
@@ -59,11 +96,25 @@ export class Board {
   readonly stack: Stack;
   readonly radio: Radio;
   readonly tasks: Tasks;
+  readonly heap: Heap;
+  readonly flash: Flash;
+  /** The board's USB adapter, as the computer has it. */
+  readonly adapter: Adapter;
   /** Why the machine ended by itself. */
   fatal: string | undefined;
+  /** Why it started, as the program may ask. */
+  resetReason: ResetReason = "power-on";
+  #uart: Uart;
+  #udp: UDPFamily | undefined;
+  #firmware: Firmware | undefined;
+  /** A program runs; what the past one still does is no concern of anybody. */
+  #running = false;
+  #starting: Cancel | undefined;
+  #paced: boolean;
+  #reboots: boolean;
   #onLine: (line: string) => void;
   #random: () => number;
-  #bootMs = 0;
+  #startMs = 0;
   #alarms = new Set<Cancel>();
 
   constructor(options: BoardOptions) {
@@ -72,6 +123,15 @@ export class Board {
     this.clock = clock;
     this.#onLine = options.onLine ?? (() => {});
     this.#random = options.random ?? Math.random;
+    this.#paced = options.pacedConsole === true;
+    this.#reboots = options.reboots === true;
+    this.#uart = new Uart(clock);
+    this.adapter = new Adapter(clock, this.#uart, {
+      hold: () => this.#hold(),
+      release: mode => this.#start("power-on", kind.bootMs, mode),
+    });
+    this.flash = options.flash ?? new Flash();
+    this.flash.onPowerLost = () => this.unplug();
     this.tasks = new Tasks(clock, kind.eventQueueLength, (reason, error) =>
       this.#die(reason, error),
     );
@@ -87,6 +147,10 @@ export class Board {
           throw error;
         }),
     });
+    this.heap = new Heap(
+      kind.heapBytes,
+      () => this.stack.connections * CONNECTION_BYTES + this.stack.heldBytes,
+    );
     this.radio = new Radio({
       clock,
       address: options.address ?? "127.0.0.1",
@@ -101,24 +165,24 @@ export class Board {
 
   /** Power on. The radio joins by itself. */
   boot(firmware: Firmware): void {
-    this.fatal = undefined;
-    this.#bootMs = this.clock.now();
-    const family = defineTCP(this.stack);
-    this.radio.join();
-    this.#guard(() =>
-      firmware({
-        TCP: family.TCP,
-        Listener: defineListener(this.stack, family),
-        clock: {
-          now: () => this.clock.now() - this.#bootMs,
-          after: (ms, task) => this.#after(ms, task),
-        },
-        link: this.#link(),
-        connectionsMax: this.kind.connectionsMax,
-        random: this.#random,
-        log: line => this.#onLine(line),
-      }),
-    );
+    this.#firmware = firmware;
+    this.adapter.plugged = true;
+    this.#start("power-on", this.#paced ? this.kind.bootMs : 0);
+  }
+
+  /** The button EN: the program ends and starts anew. The chip takes it for a power on. */
+  reset(): void {
+    this.#hold();
+    this.#start("power-on", this.kind.bootMs);
+  }
+
+  /** Something breaks in the chip, under the program: it says its last words. */
+  crash(crash: Crash): void {
+    if (!this.#running) return;
+    this.fatal = crash;
+    this.#lastWords(crash);
+    this.#halt();
+    if (this.#reboots) this.#start(crash, this.kind.bootMs);
   }
 
   /** Alarms that the program has set and that have not rung. */
@@ -128,12 +192,95 @@ export class Board {
 
   /** Power off: connections are reset, alarms never ring, the program hears nothing more. */
   unplug(): void {
+    this.#hold();
+    this.adapter.unplug();
+  }
+
+  /** The chip stands still, and forgets all but its flash. */
+  #hold(): void {
+    this.#halt();
+    this.#uart.powerOff();
+  }
+
+  #halt(): void {
+    this.#running = false;
+    this.#starting?.();
+    this.#starting = undefined;
     this.radio.watch(undefined);
     this.radio.leave();
     this.tasks.clear();
     for (const cancel of this.#alarms) cancel();
     this.#alarms.clear();
     this.stack.abort();
+    this.#udp?.abort();
+    this.#uart.serve(undefined);
+    this.heap.reset();
+  }
+
+  #start(reason: ResetReason, ms: number, mode: BootMode = "flash"): void {
+    this.resetReason = reason;
+    this.#uart.powered = true;
+    this.adapter.download = mode === "download";
+    const flushMs = this.#paced ? this.#uart.drainMs : 0; // esp_restart waits for the console
+    if (this.#paced) for (const line of banner(reason, mode)) this.#print(line);
+    if (mode === "download") return;
+    if (ms === 0) this.#run();
+    else this.#starting = this.clock.after(flushMs + ms, () => this.#run());
+  }
+
+  #run(): void {
+    this.#starting = undefined;
+    this.fatal = undefined;
+    this.#running = true;
+    this.#startMs = this.clock.now();
+    const family = defineTCP(this.stack);
+    this.#udp = defineUDP(this.stack, this.heap);
+    this.radio.join();
+    this.#guard(() => {
+      this.flash.change(nvs => nvs.recover()); // part of the time that booting takes
+      this.#firmware?.(this.#platform(family, this.#udp!));
+    });
+  }
+
+  #platform(family: TCPFamily, { UDP }: UDPFamily): BoardPlatform {
+    const { tasks } = this;
+    return {
+      TCP: family.TCP,
+      Listener: defineListener(this.stack, family),
+      UDP,
+      Serial: defineSerial(this.#uart, tasks),
+      storage: defineKeyValue(this.flash, ms => tasks.stall(tasks.busyMs + ms)),
+      clock: {
+        now: () => this.clock.now() - this.#startMs,
+        after: (ms, task) => this.#after(ms, task),
+      },
+      link: this.#link(),
+      connectionsMax: this.kind.connectionsMax,
+      vitals: this.#vitals(),
+      random: this.#random,
+      log: line => this.#say(line),
+      restart: () => {
+        this.#halt();
+        this.#start("software", this.kind.bootMs);
+        throw new Error("restarted"); // on the chip nothing comes after it, here as little as can be
+      },
+    };
+  }
+
+  #vitals(): Vitals {
+    const board = this;
+    return {
+      resetReason: this.resetReason,
+      get uptimeMs() {
+        return board.clock.now() - board.#startMs;
+      },
+      get freeHeapBytes() {
+        return board.heap.freeBytes;
+      },
+      get heapFloorBytes() {
+        return board.heap.floorBytes;
+      },
+    };
   }
 
   #link(): Link {
@@ -143,20 +290,32 @@ export class Board {
         return radio.address;
       },
       rssi: radio.rssi,
-      watch: changed => radio.watch(() => this.#guard(changed)),
+      watch: changed => radio.watch(() => this.#whenFree(changed)),
     };
   }
 
   #after(ms: number, task: () => void): Cancel {
-    const cancel = this.clock.after(ms, () => {
+    const ring = () => {
+      if (this.tasks.busyMs > 0) {
+        waiting = this.clock.after(this.tasks.busyMs, ring);
+        return;
+      }
       this.#alarms.delete(cancel);
       this.#guard(task);
-    });
-    this.#alarms.add(cancel);
-    return () => {
-      this.#alarms.delete(cancel);
-      cancel();
     };
+    let waiting = this.clock.after(ms, ring);
+    const cancel = () => {
+      this.#alarms.delete(cancel);
+      waiting();
+    };
+    this.#alarms.add(cancel);
+    return cancel;
+  }
+
+  /** At once, unless the program stands still. */
+  #whenFree(task: () => void): void {
+    if (this.tasks.busyMs > 0) this.#after(0, task);
+    else this.#guard(task);
   }
 
   #guard(task: () => void): void {
@@ -167,11 +326,37 @@ export class Board {
     }
   }
 
+  /** An exception, which restarts the chip at once, or a hang, which only the watchdog ends. */
   #die(reason: string, error?: unknown): void {
-    if (this.fatal !== undefined) return; // it fell over because it was dead already
+    if (!this.#running) return; // it fell over because it was dead already
     this.fatal = reason;
+    const hung = reason !== "unhandled exception";
     const detail = error instanceof Error ? ` ${error.stack}` : "";
+    const shown = error instanceof Error ? error.message : "";
     this.#onLine(`XS abort: ${reason}${detail}`);
-    this.unplug();
+    if (this.#paced && !hung) this.#print(`XS abort: ${reason} ${shown}`); // fxAbort
+    this.#halt();
+    if (!this.#reboots) return;
+    if (!hung) this.#start("software", this.kind.bootMs);
+    else if (this.kind.taskWatchdogMs !== undefined) {
+      this.#starting = this.clock.after(this.kind.taskWatchdogMs, () => {
+        this.#lastWords("task-watchdog");
+        this.#start("task-watchdog", this.kind.bootMs);
+      });
+    }
+  }
+
+  #lastWords(crash: Crash): void {
+    for (const line of lastWords(crash, this.clock.now() - this.#startMs)) this.#say(line);
+  }
+
+  #say(line: string): void {
+    this.#onLine(line);
+    if (this.#paced) this.#print(line);
+  }
+
+  #print(line: string): void {
+    const bytes = new TextEncoder().encode(`${line.replaceAll("\n", "\r\n")}\r\n`);
+    this.tasks.stall(this.#uart.print(bytes));
   }
 }

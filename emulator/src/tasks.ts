@@ -24,11 +24,30 @@ export class Tasks {
   #last: Message | undefined;
   #length = 0;
   #scheduled = false;
+  /** Until then the task waits for something slow, and serves nobody. */
+  #busyUntilMs = 0;
 
   constructor(clock: Clock, lengthMax: number, onFatal: (reason: string, error?: unknown) => void) {
     this.#clock = clock;
     this.#lengthMax = lengthMax;
     this.#onFatal = onFatal;
+  }
+
+  /** The task stands still for so long from now on, or longer if it did already. */
+  stall(ms: number): void {
+    this.#busyUntilMs = Math.max(this.#busyUntilMs, this.#clock.now() + ms);
+  }
+
+  /** How long it still stands still. */
+  get busyMs(): number {
+    return Math.max(0, this.#busyUntilMs - this.#clock.now());
+  }
+
+  /** Posts from an interrupt, which waits for nobody: false when a full queue has dropped it. */
+  offer(message: Message): boolean {
+    if (this.#length >= this.#lengthMax) return false;
+    this.post(message);
+    return true;
   }
 
   post(message: Message): void {
@@ -43,14 +62,18 @@ export class Tasks {
     if (this.#last === undefined) this.#first = message;
     else this.#last.next = message;
     this.#last = message;
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    this.#clock.after(0, () => this.#run());
+    if (!this.#scheduled) this.#schedule();
   }
 
   /** Forgets what waits: the board has lost its memory. */
   clear(): void {
     while (this.#take() !== undefined);
+    this.#busyUntilMs = 0;
+  }
+
+  #schedule(): void {
+    this.#scheduled = true;
+    this.#clock.after(this.busyMs, () => this.#run());
   }
 
   #take(): Message | undefined {
@@ -65,7 +88,9 @@ export class Tasks {
 
   #run(): void {
     try {
-      for (let message = this.#take(); message !== undefined; message = this.#take()) {
+      while (this.busyMs === 0) {
+        const message = this.#take();
+        if (message === undefined) break;
         message.deliver();
       }
     } catch (error) {
@@ -73,6 +98,7 @@ export class Tasks {
       this.#onFatal("unhandled exception", error);
     } finally {
       this.#scheduled = false;
+      if (this.#first !== undefined) this.#schedule();
     }
   }
 }

@@ -60,7 +60,8 @@ export class MockDatagrams extends EventEmitter {
     callback?: (error: Error | null, bytes: number) => void,
   ): void {
     this.#open();
-    if (!(port > 0 && port < 65_536)) throw new RangeError(`Port should be > 0 and < 65536: ${port}`);
+    if (!(port > 0 && port < 65_536))
+      throw new RangeError(`Port should be > 0 and < 65536: ${port}`);
     if (this.#port === undefined) this.bind();
     const { clock, send } = this.#way(address);
     if (bytes.byteLength > DATAGRAM_BYTES_MAX) {

@@ -8,7 +8,16 @@ const FNV_OFFSET = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;
 
 const FATES: readonly Fate[] = ["sent", "lost", "held", "reset"];
-const KINDS: readonly PacketKind[] = ["SYN", "SYN-ACK", "ACK", "DATA", "FIN", "RST", "PROBE", "UDP"];
+const KINDS: readonly PacketKind[] = [
+  "SYN",
+  "SYN-ACK",
+  "ACK",
+  "DATA",
+  "FIN",
+  "RST",
+  "PROBE",
+  "UDP",
+];
 
 /**
  * All that went over the network, as one running number: two runs went the same way if their hashes

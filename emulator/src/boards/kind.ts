@@ -17,6 +17,12 @@ export interface BoardKind {
   readonly eventQueueLength: number;
   /** From power on to an address on the Wi-Fi. */
   readonly joinMs: number;
+  /** From reset to the program's first line. */
+  readonly bootMs: number;
+  /** When the watchdog ends a hang, where it is on (ESP_TASK_WDT_TIMEOUT_S with _INIT and _PANIC). */
+  readonly taskWatchdogMs?: number | undefined;
+  /** Free heap once the program runs and the radio is on; connections and datagrams take of it. */
+  readonly heapBytes: number;
   /** Signal strength that the radio reports, in dBm. */
   readonly rssi: number;
 }

@@ -12,6 +12,8 @@ export function unlimited(): BoardKind {
     finWaitTimeoutMs: 5_000,
     eventQueueLength: 65_536,
     joinMs: 0,
+    bootMs: 0,
+    heapBytes: 1024 * 1024 * 1024,
     rssi: 0,
   };
 }

@@ -70,6 +70,11 @@ export class Pcb {
     return Math.max(0, this.#stack.kind.sendBufferBytes - this.#unsentBytes - this.#unackedBytes);
   }
 
+  /** Bytes that wait here in either direction: they take heap. */
+  get heldBytes(): number {
+    return this.#unsentBytes + this.#unackedBytes + this.#windowUsed;
+  }
+
   write(bytes: Uint8Array): void {
     const copy = this.#stack.slab.copy(bytes);
     const last = this.#unsent.length - 1;

@@ -58,6 +58,13 @@ export class Stack {
     return this.#pcbs.size;
   }
 
+  /** Bytes that wait in all connections. */
+  get heldBytes(): number {
+    let bytes = 0;
+    for (const pcb of this.#pcbs) bytes += pcb.heldBytes;
+    return bytes;
+  }
+
   /** Is there a free control block? Gives up the oldest closing connection when that makes one. */
   available(): boolean {
     if (this.#pcbs.size < this.kind.connectionsMax) return true;

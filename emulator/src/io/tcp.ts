@@ -291,7 +291,8 @@ export function callback<T>(value: T | null | undefined): T | undefined {
   return value;
 }
 
-function viewOf(bytes: unknown): Uint8Array {
+/** The bytes that a program gave to be read or filled. */
+export function viewOf(bytes: unknown): Uint8Array {
   if (bytes instanceof Uint8Array) return bytes;
   if (bytes instanceof ArrayBuffer) return new Uint8Array(bytes);
   if (ArrayBuffer.isView(bytes) && bytes.constructor !== DataView && "BYTES_PER_ELEMENT" in bytes) {

@@ -2,8 +2,8 @@ import type { EventEmitter } from "node:events";
 import type { Duplex } from "node:stream";
 
 /**
- * What a board is plugged into: the computer's own `node:net`, or anything of its shape, such as a
- * host of net-mock-socket.
+ * What a board is plugged into: the computer's own `node:net` (for UDP `{ ...net, createSocket }` with
+ * that of `node:dgram`), or anything of its shape, such as a host of net-mock-socket.
  */
 export interface Wire {
   connect(options: {
@@ -17,6 +17,15 @@ export interface Wire {
     pauseOnConnect: boolean;
     noDelay: boolean;
   }): WireServer;
+  /** Where it is missing, there is no UDP. */
+  createSocket?(type: "udp4"): WireDatagrams;
+}
+
+/** A socket for datagrams, shaped like `dgram.Socket`. */
+export interface WireDatagrams extends EventEmitter {
+  bind(options: { port: number; address?: string | undefined }): unknown;
+  send(bytes: Uint8Array, port: number, address: string): unknown;
+  close(): unknown;
 }
 
 export interface WireSocket extends Duplex {

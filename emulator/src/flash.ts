@@ -1,0 +1,97 @@
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { emptyPage, type Item, Nvs, type Page } from "./nvs.ts";
+
+/** Pages of 4 KB in the partition `nvs`: 24 KB (xsProj-esp32/partitions.csv). */
+const PAGES = 6;
+
+/** How a page is to be erased at most, over the years (data sheet of W25Q32: 100,000). */
+export const ERASES_MAX = 100_000;
+
+/** The power has failed in the middle of a step. What called does not go on. */
+export class PowerLost extends Error {}
+
+/**
+ * The flash of a board: what it keeps without power. In memory, or also in a file that the caller
+ * names, which is replaced as a whole after each change.
+ */
+export class Flash {
+  readonly nvs: Nvs;
+  /** What the last call has cost, in ms: meanwhile nothing runs on the chip. */
+  costMs = 0;
+  /** Told when the power fails in the middle of a write. */
+  onPowerLost: () => void = () => {};
+  #file: string | undefined;
+  #stepsToCut = Number.POSITIVE_INFINITY;
+
+  /** Throws when `file` is there and is not a flash. */
+  constructor(file?: string) {
+    this.#file = file;
+    this.nvs = new Nvs(file === undefined ? emptyFlash() : load(file), ms => this.#step(ms));
+  }
+
+  /** How often the page that has suffered most was erased; `ERASES_MAX` wear it out. */
+  get erases(): number {
+    return Math.max(...this.nvs.pages.map(({ erases }) => erases));
+  }
+
+  /** The power fails at the step `steps` from now, from 1; the step itself does not happen. */
+  cutPowerAt(steps: number): void {
+    this.#stepsToCut = steps;
+  }
+
+  /** Runs something that may change the flash. Returns how long the chip stands still for it. */
+  change(work: (nvs: Nvs) => void): number {
+    this.costMs = 0;
+    try {
+      work(this.nvs);
+    } finally {
+      if (this.#file !== undefined && this.costMs > 0) this.#save(this.#file);
+    }
+    return this.costMs;
+  }
+
+  #step(ms: number): void {
+    this.costMs += ms;
+    if (--this.#stepsToCut > 0) return;
+    this.#stepsToCut = Number.POSITIVE_INFINITY;
+    this.onPowerLost();
+    throw new PowerLost();
+  }
+
+  /** First beside it, then in its place: the file is an old or a new one, too. */
+  #save(file: string): void {
+    const beside = `${file}.new`;
+    writeFileSync(beside, `${JSON.stringify({ nvs: this.nvs.pages.map(toText) })}\n`);
+    renameSync(beside, file);
+  }
+}
+
+function emptyFlash(): Page[] {
+  return Array.from({ length: PAGES }, emptyPage);
+}
+
+function toText(page: Page) {
+  const text = (item: Item) => ({ ...item, bytes: Buffer.from(item.bytes).toString("base64") });
+  return { ...page, items: page.items.map(text) };
+}
+
+function load(file: string): Page[] {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return emptyFlash();
+    throw error;
+  }
+  try {
+    const pages: ReturnType<typeof toText>[] = JSON.parse(text).nvs;
+    if (pages.length !== PAGES) throw new Error(`${pages.length} pages instead of ${PAGES}`);
+    const item = (kept: ReturnType<typeof toText>["items"][number]): Item => ({
+      ...kept,
+      bytes: Uint8Array.from(Buffer.from(kept.bytes, "base64")),
+    });
+    return pages.map(page => ({ ...page, items: page.items.map(item) }));
+  } catch (error) {
+    throw new Error(`${file} is no flash of an emulated board (${(error as Error).message})`);
+  }
+}

@@ -1,0 +1,217 @@
+import type { Message, Tasks } from "../tasks.ts";
+import { callback, viewOf } from "./tcp.ts";
+import { BAUD, type Uart, type UartInterrupts } from "./uart.ts";
+
+export interface SerialOptions {
+  transmit?: number;
+  receive?: number;
+  port?: number;
+  baud: number;
+  format?: string;
+  target?: unknown;
+  onReadable?: (bytes: number) => void;
+  onWritable?: (bytes: number) => void;
+}
+
+export interface Serial {
+  target: unknown;
+  format: string;
+  read(into: ArrayBuffer | Uint8Array): number | undefined;
+  read(count?: number): ArrayBuffer | number | undefined;
+  write(bytes: ArrayBuffer | Uint8Array | number): void;
+  close(): void;
+}
+
+export type SerialClass = new (options: SerialOptions) => Serial;
+
+/** UART_NUM_MAX of the ESP32. */
+const PORTS = 3;
+
+const BAUD_MAX = 20_000_000;
+
+/** The pins of UART0, to which the board's USB adapter is wired. */
+const TRANSMIT_PIN = 1;
+const RECEIVE_PIN = 3;
+
+/** Pins that the ESP32 has: SOC_GPIO_VALID_GPIO_MASK. */
+const isPin = (pin: number) => pin < 40 && pin !== 24 && !(pin >= 28 && pin <= 31);
+
+/** `onWritable` comes when fewer than so many are left to send (kTransmitTreshold). */
+const TX_EMPTY_BYTES = 10;
+
+const FORMATS = [
+  ...["number", "buffer", "string", "socket/tcp", "uint8", "int8", "uint16", "int16", "uint32"],
+  ...["int32", "uint64", "int64", "buffer/disposable"],
+];
+
+/**
+ * `embedded:io/serial` as the ESP32 port behaves, on UART0 of a release build, where no driver owns it.
+ * Read from modules/io/serial/esp32/serial.c @ 48ee02d:
+ *
+ * - there is no buffer but the hardware's: `write` throws "output full" and takes nothing when there
+ *   is too little room;
+ * - the constructor empties both FIFOs, log lines that wait included;
+ * - `onWritable` comes once after the constructor, and once after writes when nearly all is sent;
+ *   `onReadable` comes with 96 bytes or after four bytes' silence; readable first;
+ * - a full event queue drops the event, and `onReadable` (or `onWritable`) never comes again.
+ */
+export function defineSerial(uart: Uart, tasks: Tasks): SerialClass {
+  const pins = new Set<number>();
+
+  return class EmulatedSerial implements Serial, Message, UartInterrupts {
+    target: unknown;
+    next: Message | undefined;
+    #pins: number[] = [];
+    #format: string;
+    #onReadable: SerialOptions["onReadable"];
+    #onWritable: SerialOptions["onWritable"];
+    #isReadable = false;
+    #isWritable = false;
+    #txArmed = false;
+    #closed = false;
+
+    constructor(options: SerialOptions) {
+      const transmit = pin(options, "transmit");
+      const receive = pin(options, "receive");
+      if (transmit === undefined && receive === undefined) throw new Error("invalid");
+      const port = "port" in options ? integer(options.port) : 0;
+      if (port < 0 || port >= PORTS) throw new RangeError("invalid port");
+      const baud = Math.trunc(Number(options.baud)) || 0;
+      if (baud <= 0 || baud > BAUD_MAX) throw new RangeError("invalid baud");
+      const onReadable = callback(options.onReadable);
+      const onWritable = callback(options.onWritable);
+      this.target = options.target;
+      this.#format = options.format || "buffer";
+      if (!isFormat(this.#format)) throw new RangeError("invalid format");
+
+      if (port !== 0)
+        throw new Error(`not emulated: serial port ${port}; the adapter is on port 0`);
+      if ((transmit ?? TRANSMIT_PIN) !== TRANSMIT_PIN || (receive ?? RECEIVE_PIN) !== RECEIVE_PIN) {
+        throw new Error("not emulated: a serial port on pins other than transmit 1 and receive 3");
+      }
+      if (baud !== BAUD) throw new Error(`not emulated: baud ${baud}; the line runs at ${BAUD}`);
+
+      this.#pins = [transmit, receive].filter(used => used !== undefined);
+      for (const used of this.#pins) pins.add(used);
+      if (receive !== undefined) this.#onReadable = onReadable;
+      if (transmit !== undefined) this.#onWritable = onWritable;
+      uart.flush();
+      uart.serve(this);
+      if (this.#onReadable) uart.armReceive(true);
+      if (this.#onWritable) this.#armTransmit();
+    }
+
+    get format(): string {
+      this.#open();
+      return this.#format;
+    }
+
+    set format(format: string) {
+      this.#open();
+      if (!FORMATS.includes(format)) throw new RangeError("unknown");
+      if (!isFormat(format)) throw new RangeError("unimplemented");
+      this.#format = format;
+    }
+
+    read(into: ArrayBuffer | Uint8Array): number | undefined;
+    read(count?: number): ArrayBuffer | number | undefined;
+    read(into?: number | ArrayBuffer | Uint8Array): ArrayBuffer | number | undefined {
+      this.#open();
+      const available = uart.rxCount;
+      if (available === 0) return undefined;
+      const result = this.#format === "number" ? uart.read(1)[0] : this.#take(into, available);
+      if (this.#onReadable) uart.armReceive(true);
+      return result;
+    }
+
+    write(bytes: ArrayBuffer | Uint8Array | number): void {
+      this.#open();
+      const view =
+        this.#format === "number" ? Uint8Array.of(Math.trunc(Number(bytes))) : viewOf(bytes);
+      if (view.byteLength > uart.txFree) throw new Error("output full");
+      uart.write(view);
+      if (this.#onWritable && !this.#txArmed) this.#armTransmit();
+    }
+
+    close(): void {
+      if (this.#closed) return;
+      this.#closed = true;
+      for (const used of this.#pins) pins.delete(used);
+      uart.serve(undefined);
+    }
+
+    receive(): void {
+      const post = !this.#isReadable;
+      this.#isReadable = true;
+      uart.armReceive(false);
+      if (post) tasks.offer(this);
+    }
+
+    transmit(): void {
+      const post = !this.#isWritable;
+      this.#isWritable = true;
+      this.#txArmed = false;
+      if (post) tasks.offer(this);
+    }
+
+    deliver(): void {
+      if (this.#closed) return;
+      if (this.#isReadable) {
+        this.#isReadable = false;
+        const count = uart.rxCount;
+        if (count > 0) this.#onReadable?.call(this, count);
+        if (this.#closed) return; // the chip goes on in freed memory here
+        uart.armReceive(true);
+      }
+      if (this.#isWritable) {
+        this.#isWritable = false;
+        const count = uart.txFree;
+        if (count > 0) this.#onWritable?.call(this, count);
+      }
+    }
+
+    #take(into: number | ArrayBuffer | Uint8Array | undefined, available: number) {
+      if (into !== undefined && typeof into !== "number") {
+        const view = viewOf(into);
+        const count = Math.min(view.byteLength, available);
+        if (count <= 0) throw new Error("invalid");
+        view.set(uart.read(count));
+        return count;
+      }
+      const count = into === undefined ? available : Math.trunc(into);
+      if (count <= 0) throw new Error("invalid");
+      if (count > available) {
+        throw new Error(
+          `not emulated: read(${count}) of ${available} bytes; the chip adds garbage`,
+        );
+      }
+      return uart.read(count).buffer as ArrayBuffer;
+    }
+
+    #armTransmit(): void {
+      this.#txArmed = true;
+      uart.armTransmit(TX_EMPTY_BYTES);
+    }
+
+    #open(): void {
+      if (this.#closed) throw new SyntaxError("C: xsGetHostData: no host data");
+    }
+  };
+
+  function pin(options: SerialOptions, name: "transmit" | "receive"): number | undefined {
+    if (!(name in options)) return undefined;
+    const wanted = integer(options[name]);
+    if (wanted < 0) throw new RangeError("negative");
+    if (!isPin(wanted) || pins.has(wanted)) throw new Error("in use");
+    return wanted;
+  }
+}
+
+function isFormat(format: string): boolean {
+  return format === "buffer" || format === "number";
+}
+
+function integer(value: unknown): number {
+  if (value === undefined) throw new Error("invalid");
+  return Math.trunc(Number(value)) || 0;
+}

@@ -1,0 +1,148 @@
+import type { Flash } from "../flash.ts";
+import type { Nvs } from "../nvs.ts";
+import { viewOf } from "./tcp.ts";
+
+export interface StorageOptions {
+  path: string;
+  mode?: "r" | "r+";
+  format?: "buffer" | "string";
+}
+
+/** A namespace of the store. Keys have 15 characters at most. */
+export interface Storage extends Iterable<string> {
+  format: string;
+  read(key: string): ArrayBuffer | string | undefined;
+  write(key: string, value: ArrayBuffer | Uint8Array | string): void;
+  delete(key: string): void;
+  close(): void;
+}
+
+export interface KeyValue {
+  open(options: StorageOptions): Storage;
+}
+
+/** NVS_KEY_NAME_MAX_SIZE less the end mark; the same for namespaces. */
+const NAME_LENGTH_MAX = 15;
+
+/** The port's variables for names. */
+const NAME_BUFFER_BYTES = 64;
+
+const INTEGERS = /^u?int(8|16|32|64)$/;
+
+/**
+ * `embedded:storage/key-value` as the ESP32 port behaves. Read from
+ * modules/io/storage/esp32/storage-esp32.c @ 48ee02d.
+ *
+ * Of the two ways to NVS this is the one for a configuration: a blob may span pages, so 8 KB are
+ * fine, and it is replaced in one step. `preference` erases the old value before it writes the new
+ * one (ERASE_KEY in modPreference.c), so a power cut between the two leaves neither.
+ *
+ * `stall` is told how long the chip stands still for a write.
+ */
+export function defineKeyValue(flash: Flash, stall: (ms: number) => void): KeyValue {
+  const change = (work: (nvs: Nvs) => void) => stall(flash.change(work));
+
+  class EmulatedStorage implements Storage {
+    #space: string | undefined;
+    #readOnly: boolean;
+    #format: string;
+
+    constructor(space: string, readOnly: boolean, format: string) {
+      this.#space = space;
+      this.#readOnly = readOnly;
+      this.#format = format;
+    }
+
+    get format(): string {
+      this.#open();
+      return this.#format;
+    }
+
+    set format(format: string) {
+      this.#open();
+      this.#format = checkFormat(format);
+    }
+
+    read(key: string): ArrayBuffer | string | undefined {
+      const found = flash.nvs.find(this.#open(), checkName(key));
+      if (found === undefined) return undefined;
+      if ((found.kind === "string") !== (this.#format === "string"))
+        throw new TypeError("mismatch");
+      if (found.kind === "string") return new TextDecoder().decode(found.bytes);
+      return Uint8Array.from(found.bytes).buffer;
+    }
+
+    write(key: string, value: ArrayBuffer | Uint8Array | string): void {
+      const space = this.#writable();
+      checkName(key);
+      const kind = this.#format === "string" ? "string" : "blob";
+      const known = flash.nvs.find(space, key);
+      if (known !== undefined && known.kind !== kind) {
+        throw new Error(`not emulated: "${key}" changes from ${known.kind} to ${kind}`);
+      }
+      if (kind === "string") {
+        const bytes = new TextEncoder().encode(String(value));
+        change(nvs => nvs.writeString(space, key, bytes));
+      } else {
+        const bytes = Uint8Array.from(viewOf(value));
+        change(nvs => nvs.writeBlob(space, key, bytes));
+      }
+    }
+
+    delete(key: string): void {
+      const space = this.#writable();
+      checkName(key);
+      change(nvs => nvs.erase(space, key));
+    }
+
+    close(): void {
+      this.#space = undefined;
+    }
+
+    [Symbol.iterator](): Iterator<string> {
+      return flash.nvs.keys(this.#open())[Symbol.iterator]();
+    }
+
+    #writable(): string {
+      const space = this.#open();
+      if (this.#readOnly) throw new Error("read-only");
+      return space;
+    }
+
+    #open(): string {
+      if (this.#space === undefined) throw new SyntaxError("C: xsGetHostData: no host data");
+      return this.#space;
+    }
+  }
+
+  return Object.freeze({
+    open(options: StorageOptions): Storage {
+      if (!("path" in options)) throw new Error("no path");
+      const space = String(options.path).replace(/\/$/, "");
+      if (options.path === "") throw new Error("invalid");
+      const { mode = "r+" } = options;
+      if (mode !== "r" && mode !== "r+") throw new Error("invalid mode");
+      const format = checkFormat(options.format || "buffer");
+      checkName(space);
+      if (!flash.nvs.has(space)) {
+        if (mode === "r") throw new Error("ESP_ERR_NVS_NOT_FOUND");
+        change(nvs => nvs.make(space));
+      }
+      return new EmulatedStorage(space, mode === "r", format);
+    },
+  });
+}
+
+function checkFormat(format: string): string {
+  if (INTEGERS.test(format)) throw new Error(`not emulated: storage format "${format}"`);
+  if (format !== "buffer" && format !== "string") throw new RangeError("unsupported");
+  return format;
+}
+
+function checkName(name: string): string {
+  const bytes = new TextEncoder().encode(String(name)).byteLength;
+  if (bytes === 0) throw new Error("not emulated: an empty name in storage");
+  if (bytes >= NAME_BUFFER_BYTES) throw new RangeError("cannot buffer string");
+  if (bytes > NAME_LENGTH_MAX) throw new Error("ESP_ERR_NVS_KEY_TOO_LONG");
+  return name;
+}

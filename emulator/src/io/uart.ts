@@ -1,0 +1,219 @@
+import type { Cancel, Clock } from "../clock.ts";
+
+/** Speed of UART0 after reset, of the ROM's banner and of ESP-IDF's console. */
+export const BAUD = 115_200;
+
+/** Start bit, eight data bits, stop bit. */
+const BYTE_MS = 10_000 / BAUD;
+
+/** Bytes in each hardware FIFO (SOC_UART_FIFO_LEN). */
+export const FIFO_BYTES = 128;
+
+/** Received bytes that raise an interrupt (reset value of UART_RXFIFO_FULL_THRHD). */
+const RX_FULL_BYTES = 96;
+
+/** Silence that raises one when fewer wait, in bytes' time (serial.c: uart_set_rx_timeout). */
+const RX_IDLE_BYTES = 4;
+
+/** What leaves is handed to the computer in pieces of this size: less than a frame of USB takes. */
+const PIECE_BYTES = 8;
+
+/** Sums of byte times are not exact. */
+const EPSILON = 1e-6;
+
+/** Who serves the interrupts of a UART; serial.c's serial_isr. */
+export interface UartInterrupts {
+  /** Bytes wait, and there are many, or the line is silent. */
+  receive(): void;
+  /** Fewer than `txEmptyBytes` are left to send. */
+  transmit(): void;
+}
+
+/**
+ * UART0 of the chip and the line to the computer: two FIFOs of 128 bytes, and as many bytes a
+ * millisecond as 115200 bits a second carry. There is no flow control: what arrives while the FIFO is
+ * full is lost, and nobody is told.
+ */
+export class Uart {
+  /** What the board sends, as it comes out of the line. */
+  onBytes: ((bytes: Uint8Array) => void) | undefined;
+  /** Bytes from the computer that found the FIFO full, or the chip without power. */
+  lostBytes = 0;
+  powered = true;
+  #clock: Clock;
+  #interrupts: UartInterrupts | undefined;
+  #rxArmed = false;
+  #rxAlarm: Cancel | undefined;
+  #txEmptyBytes = 0;
+  #txAlarm: Cancel | undefined;
+  /** When all that was written has left. */
+  #txEndMs = 0;
+  /** Written, and not yet handed to the computer. */
+  #leaving: number[] = [];
+  #handing: Cancel | undefined;
+  /** On the line from the computer; its first byte began at `#rxBeginMs`. */
+  #arriving: number[] = [];
+  #rxBeginMs = 0;
+  #received: number[] = [];
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  // The computer's end
+
+  /** The computer sends. Returns how long it takes until the last byte has arrived, in ms. */
+  send(bytes: Uint8Array): number {
+    this.#receive();
+    const now = this.#clock.now();
+    if (this.#arriving.length === 0) this.#rxBeginMs = now;
+    for (const byte of bytes) this.#arriving.push(byte);
+    this.#watchReceived();
+    return this.#rxEndMs - now;
+  }
+
+  // The chip's end
+
+  /** Room in the FIFO for bytes to be sent. */
+  get txFree(): number {
+    return Math.max(0, FIFO_BYTES - this.#txCount);
+  }
+
+  /** Bytes in the FIFO of received ones. */
+  get rxCount(): number {
+    this.#receive();
+    return this.#received.length;
+  }
+
+  /** How long it takes until all that was written has left. */
+  get drainMs(): number {
+    return Math.max(0, this.#txEndMs - this.#clock.now());
+  }
+
+  /** Puts bytes into the FIFO. More than fit would overwrite others; the caller looks first. */
+  write(bytes: Uint8Array): void {
+    this.#txEndMs = this.#clock.now() + this.drainMs + bytes.byteLength * BYTE_MS;
+    this.#watchTransmitted();
+    if (this.onBytes === undefined) return;
+    for (const byte of bytes) this.#leaving.push(byte);
+    this.#hand();
+  }
+
+  /**
+   * Writes as ESP-IDF's console without a driver does: it waits for two free places before each
+   * byte (uart_vfs.c: uart_tx_char). Returns for how many ms the writer waits.
+   */
+  print(bytes: Uint8Array): number {
+    this.write(bytes);
+    return Math.max(0, this.drainMs - (FIFO_BYTES - 1) * BYTE_MS);
+  }
+
+  read(count: number): Uint8Array {
+    this.#receive();
+    return Uint8Array.from(this.#received.splice(0, count));
+  }
+
+  /** Both FIFOs are emptied (uart_param_config ends so): what was not sent yet is never sent. */
+  flush(): void {
+    this.#receive();
+    this.#received = [];
+    const unsent = Math.min(FIFO_BYTES, Math.max(0, this.#txCount - 1)); // one is on the line
+    this.#leaving.splice(Math.max(0, this.#leaving.length - unsent));
+    this.#txEndMs -= unsent * BYTE_MS;
+  }
+
+  serve(interrupts: UartInterrupts | undefined): void {
+    this.#interrupts = interrupts;
+    this.#rxArmed = false;
+    this.#txEmptyBytes = 0;
+    this.#watchReceived();
+    this.#watchTransmitted();
+  }
+
+  /** From now on: what the hardware found before is forgotten (UART_INT_CLR), not what waits. */
+  armReceive(armed: boolean): void {
+    this.#rxArmed = armed;
+    this.#watchReceived();
+  }
+
+  /** One interrupt, once fewer than `bytes` are left to send. */
+  armTransmit(bytes: number): void {
+    this.#txEmptyBytes = bytes;
+    this.#watchTransmitted();
+  }
+
+  /** No power: what was under way is lost. */
+  powerOff(): void {
+    this.#receive();
+    this.powered = false;
+    this.serve(undefined);
+    this.#received = [];
+    this.#leaving = [];
+    this.#txEndMs = this.#clock.now();
+    this.#handing?.();
+    this.#handing = undefined;
+  }
+
+  get #txCount(): number {
+    return Math.ceil(this.drainMs / BYTE_MS - EPSILON);
+  }
+
+  get #rxEndMs(): number {
+    return this.#rxBeginMs + this.#arriving.length * BYTE_MS;
+  }
+
+  /** What has arrived by now goes into the FIFO, or is lost. */
+  #receive(): void {
+    const passed = Math.floor((this.#clock.now() - this.#rxBeginMs) / BYTE_MS + EPSILON);
+    const count = Math.min(this.#arriving.length, passed);
+    if (count <= 0) return;
+    const room = this.powered ? FIFO_BYTES - this.#received.length : 0;
+    const bytes = this.#arriving.splice(0, count);
+    this.#received.push(...bytes.slice(0, room));
+    this.lostBytes += Math.max(0, count - room);
+    this.#rxBeginMs += count * BYTE_MS;
+  }
+
+  #watchReceived(): void {
+    this.#rxAlarm?.();
+    this.#rxAlarm = undefined;
+    if (!this.#rxArmed) return;
+    this.#receive();
+    const { length } = this.#arriving;
+    const toFull = Math.max(1, RX_FULL_BYTES - this.#received.length);
+    const atMs =
+      toFull <= length
+        ? this.#rxBeginMs + toFull * BYTE_MS
+        : this.#rxEndMs + RX_IDLE_BYTES * BYTE_MS;
+    const ms = atMs - this.#clock.now();
+    if (length === 0 && (this.#received.length === 0 || ms <= 0)) return;
+    this.#rxAlarm = this.#clock.after(ms, () => {
+      this.#rxAlarm = undefined;
+      this.#receive();
+      this.#interrupts?.receive();
+    });
+  }
+
+  #watchTransmitted(): void {
+    this.#txAlarm?.();
+    this.#txAlarm = undefined;
+    if (this.#txEmptyBytes === 0) return;
+    const ms = Math.max(0, this.drainMs - (this.#txEmptyBytes - 1) * BYTE_MS);
+    this.#txAlarm = this.#clock.after(ms, () => {
+      this.#txAlarm = undefined;
+      this.#txEmptyBytes = 0;
+      this.#interrupts?.transmit();
+    });
+  }
+
+  #hand(): void {
+    if (this.#handing !== undefined || this.#leaving.length === 0) return;
+    const ms = Math.min(PIECE_BYTES, this.#leaving.length) * BYTE_MS;
+    this.#handing = this.#clock.after(ms, () => {
+      this.#handing = undefined;
+      const left = Math.max(0, this.#leaving.length - this.#txCount);
+      if (left > 0) this.onBytes?.(Uint8Array.from(this.#leaving.splice(0, left)));
+      this.#hand();
+    });
+  }
+}

@@ -1,0 +1,39 @@
+import dgram from "node:dgram";
+import net from "node:net";
+import { expect, test } from "vitest";
+import { Board, type BoardPlatform } from "../board.ts";
+import { esp32 } from "../boards/esp32.ts";
+import { RealClock } from "../clock.ts";
+import { bytes, text } from "../testing.ts";
+import type { UDP } from "./udp.ts";
+
+test("UDP of the board reaches programs of this computer, and they reach its published port", async () => {
+  const peer = dgram.createSocket("udp4");
+  await new Promise<void>(resolve => peer.bind(0, "127.0.0.1", resolve));
+  const board = new Board({
+    kind: { ...esp32(), joinMs: 0 },
+    clock: new RealClock(),
+    wire: { ...net, createSocket: dgram.createSocket },
+    publish: () => ({ port: 0, host: "127.0.0.1" }),
+  });
+  try {
+    const platform = await new Promise<BoardPlatform>(resolve =>
+      board.boot(given => given.link.watch(() => resolve(given))),
+    );
+    const answer = new Promise<string | undefined>(resolve => {
+      const udp: UDP = new platform.UDP({
+        port: 9000,
+        onReadable() {
+          const datagram = udp.read()!;
+          resolve(`${text(datagram)} from ${datagram.address}`);
+        },
+      });
+      peer.on("message", (message, from) => peer.send(`${message}!`, from.port, from.address));
+      udp.write(bytes("ping"), "127.0.0.1", peer.address().port);
+    });
+    expect(await answer).toBe("ping! from 127.0.0.1");
+  } finally {
+    board.unplug();
+    peer.close();
+  }
+});

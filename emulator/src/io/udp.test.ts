@@ -1,0 +1,172 @@
+import { expect, test } from "vitest";
+import { esp32 } from "../boards/esp32.ts";
+import { bytes, onBench, text } from "../testing.ts";
+import type { UDP } from "./udp.ts";
+
+// Read from modules/io/socket/lwip/udp.c @ 48ee02d; the function is named with each test.
+
+async function talking() {
+  const bench = onBench();
+  const platform = await bench.online();
+  const peer = bench.network.host("peer");
+  const heard: string[] = [];
+  const socket = peer.createSocket("udp4", (message, from) => {
+    heard.push(`${message} ${from.address}:${from.port}`);
+  });
+  socket.bind(7000);
+  const counts: number[] = [];
+  const udp: UDP = new platform.UDP({ port: 9000, onReadable: count => counts.push(count) });
+  const send = (what: string) => socket.send(Buffer.from(what), 9000, "board");
+  return { ...bench, platform, peer, heard, counts, udp, send };
+}
+
+test("a datagram comes whole, with its sender (xs_udp_read)", async () => {
+  const { clock, udp, send, peer } = await talking();
+  send("hello");
+  send("");
+  await clock.run();
+  const datagram = udp.read()!;
+  expect([text(datagram), datagram.address, datagram.port]).toEqual(["hello", peer.address, 7000]);
+  expect(udp.read()?.byteLength).toBe(0);
+  expect(udp.read()).toBe(undefined);
+});
+
+test("a datagram goes to the address and port that write names (xs_udp_write)", async () => {
+  const { clock, udp, heard, peer, board } = await talking();
+  expect(udp.write(bytes("ping"), peer.address, 7000)).toBe(undefined);
+  await clock.run();
+  expect(heard).toEqual([`ping ${board.radio.address}:9000`]);
+});
+
+test("one onReadable counts all that wait; those left are announced with the next (udpDeliver)", async () => {
+  const { clock, udp, send, counts } = await talking();
+  for (const what of ["a", "b", "c"]) send(what);
+  await clock.run();
+  expect(counts).toEqual([3]);
+  udp.read();
+  await clock.run({ ms: 1000 });
+  expect(counts).toEqual([3]);
+  send("d");
+  await clock.run();
+  expect(counts).toEqual([3, 3]);
+});
+
+test("what was read before its announcement came is not announced (udpDeliver)", async () => {
+  const { clock, udp, send, counts } = await talking();
+  send("a");
+  let early: ArrayBuffer | undefined;
+  await clock.run({
+    until: () => {
+      early ??= udp.read();
+      return early !== undefined;
+    },
+  });
+  await clock.run();
+  expect([text(early), counts]).toEqual(["a", []]);
+});
+
+test("the queue ends where the heap ends: newcomers are lost, the board lives (udpReceive)", async () => {
+  const bench = onBench({ kind: { ...esp32(), heapBytes: 3000 } });
+  const { UDP, vitals } = await bench.online();
+  const udp = new UDP({ port: 9000 });
+  const socket = bench.network.host("peer").createSocket("udp4");
+  for (let i = 0; i < 10; i++) socket.send(Buffer.alloc(900), 9000, "board");
+  await bench.clock.run();
+  expect(vitals.freeHeapBytes).toBe(0);
+  let got = 0;
+  while (udp.read() !== undefined) got++;
+  expect(got).toBe(3);
+  expect([vitals.freeHeapBytes, vitals.heapFloorBytes]).toEqual([3000, 0]);
+  expect(bench.board.fatal).toBe(undefined);
+});
+
+test("larger than a frame: a datagram leaves in fragments, and never arrives (CONFIG_LWIP_IP4_REASSEMBLY)", async () => {
+  const { clock, udp, heard, peer, counts, network } = await talking();
+  udp.write(new Uint8Array(5000).fill(65), peer.address, 7000);
+  const socket = network.host("peer").createSocket("udp4");
+  socket.send(Buffer.alloc(1473), 9000, "board");
+  await clock.run();
+  expect([heard.length, counts]).toEqual([1, []]);
+  socket.send(Buffer.alloc(1472), 9000, "board");
+  await clock.run();
+  expect(counts).toEqual([1]);
+});
+
+test("options are refused in the port's order and words (xs_udp_constructor)", async () => {
+  const bench = onBench();
+  const { UDP } = bench.boot();
+  expect(() => new UDP({ onReadable: 1 as never, port: -1 })).toThrow("not a function");
+  expect(() => new UDP({ port: -1 })).toThrow("no network");
+  await bench.clock.run({ ms: 2000 });
+  for (const port of [-1, 65_536]) {
+    expect(() => new UDP({ port })).toThrow(new RangeError("invalid port"));
+  }
+  for (const timeToLive of [0, 256]) {
+    expect(() => new UDP({ timeToLive })).toThrow(new RangeError("invalid timeToLive"));
+  }
+  expect(() => new UDP({ format: "number" })).toThrow(new RangeError("invalid format"));
+  const first = new UDP({ port: 9000, target: 7, format: "" });
+  expect([first.target, first.format]).toEqual([7, "buffer"]);
+  expect(() => (first.format = "number")).toThrow(RangeError);
+  expect(() => new UDP({ port: 9000 })).toThrow("bind failed");
+  first.close();
+  new UDP({ port: 9000 });
+  for (let i = 1; i < 16; i++) new UDP({});
+  expect(() => new UDP({})).toThrow(new RangeError("no socket"));
+});
+
+test("where to send is checked in each write, and a lost network throws (resolveIP, xs_udp_write)", async () => {
+  const { udp, board, peer } = await talking();
+  for (const address of ["backend.local", "300.1.1.1", ""]) {
+    expect(() => udp.write(bytes("x"), address, 1)).toThrow(new RangeError("invalid IP address"));
+  }
+  expect(() => udp.write("text" as never, peer.address, 1)).toThrow(TypeError);
+  board.radio.drop(1000);
+  expect(() => udp.write(bytes("x"), peer.address, 7000)).toThrow("UDP send failed");
+});
+
+test("after close nothing is heard, and every call throws (xs_udp_close)", async () => {
+  const { clock, udp, send, counts, platform, network } = await talking();
+  const before = platform.vitals.freeHeapBytes;
+  send("a");
+  await clock.run({ until: () => platform.vitals.freeHeapBytes < before }); // it waits, announced
+  udp.close();
+  udp.close();
+  send("b");
+  await clock.run();
+  expect(counts).toEqual([]);
+  expect(platform.vitals.freeHeapBytes).toBe(before);
+  expect(() => udp.read()).toThrow(SyntaxError);
+  expect(() => udp.write(bytes("x"), "10.0.0.2", 1)).toThrow(SyntaxError);
+  expect(network.netstat("board")).toEqual([]);
+});
+
+test("without power a socket is gone, and its heap free again", async () => {
+  const { clock, send, board, counts, network } = await talking();
+  send("a");
+  board.unplug();
+  await clock.run();
+  expect([counts, network.netstat("board"), board.heap.freeBytes]).toEqual([
+    [],
+    [],
+    esp32().heapBytes,
+  ]);
+});
+
+test("what is not modelled says so", async () => {
+  const { udp, platform } = await talking();
+  const not = /^not emulated: /;
+  expect(() => udp.add("224.0.0.251")).toThrow(not);
+  expect(() => udp.remove("224.0.0.251")).toThrow(not);
+  expect(() => udp.add("255.255.255.255")).toThrow("broadcast is not multicast");
+  expect(() => udp.write(bytes("x"), "255.255.255.255", 9)).toThrow(not);
+  expect(() => udp.write(bytes("x"), "224.0.0.251", 5353)).toThrow(not);
+  expect(() => udp.write(bytes("x"), "fe80::1", 1)).toThrow(not);
+  expect(() => udp.write(new Uint8Array(65_508), "10.0.0.2", 1)).toThrow(not);
+  expect(() => new platform.UDP({ timeToLive: 1 })).toThrow(not);
+  const { network } = onBench();
+  const { connect, createServer } = network.host("board");
+  const bare = onBench({ wire: { connect, createServer } });
+  const { UDP } = await bare.online();
+  expect(() => new UDP({})).toThrow("not emulated: UDP on this wire");
+});

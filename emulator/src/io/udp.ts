@@ -1,0 +1,198 @@
+import { isIPv4, isIPv6 } from "node:net";
+import type { Heap } from "../heap.ts";
+import type { Message } from "../tasks.ts";
+import type { Stack } from "./stack.ts";
+import { callback, viewOf } from "./tcp.ts";
+import type { WireDatagrams } from "./wire.ts";
+
+export interface UDPOptions {
+  port?: number;
+  timeToLive?: number;
+  format?: string;
+  target?: unknown;
+  onReadable?: (datagrams: number) => void;
+}
+
+/** What `read` returns: the payload, and who sent it. */
+export type Datagram = ArrayBuffer & { readonly address: string; readonly port: number };
+
+export interface UDP {
+  target: unknown;
+  format: string;
+  read(): Datagram | undefined;
+  write(bytes: ArrayBuffer | Uint8Array, address: string, port: number): void;
+  add(address: string): void;
+  remove(address: string): void;
+  close(): void;
+}
+
+export type UDPClass = new (options: UDPOptions) => UDP;
+
+/** The class of one board, and the sockets that its program has open. */
+export interface UDPFamily {
+  UDP: UDPClass;
+  readonly open: number;
+  /** Power off: every socket is closed, nobody is told. */
+  abort(): void;
+}
+
+/** UDP control blocks at once (ESP-IDF: CONFIG_LWIP_MAX_UDP_PCBS). */
+const SOCKETS_MAX = 16;
+
+/**
+ * The largest payload that arrives: one frame less the headers of IP and UDP. ESP-IDF does not put
+ * fragments together (CONFIG_LWIP_IP4_REASSEMBLY is off), so larger ones are lost.
+ */
+const ARRIVING_BYTES_MAX = 1500 - 28;
+
+/** The most that UDP can carry. */
+const LEAVING_BYTES_MAX = 65_507;
+
+/** Heap per waiting datagram beside its bytes: UDPPacketRecord, pbuf, frame headers; about. */
+const DATAGRAM_OVERHEAD_BYTES = 100;
+
+/**
+ * `embedded:io/socket/udp` as the ESP32 port behaves. Read from modules/io/socket/lwip/udp.c @ 48ee02d:
+ *
+ * - one `onReadable` is under way at a time and counts all that wait when it arrives; those left
+ *   unread are not announced again until the next datagram comes;
+ * - the queue has no limit of its own: datagrams wait until the heap is full, then newcomers are lost;
+ * - there is no `onError`, and no `onWritable`: a datagram leaves at once or `write` throws.
+ */
+export function defineUDP(stack: Stack, heap: Heap): UDPFamily {
+  const sockets = new Set<EmulatedUDP>();
+  const ports = new Set<number>();
+
+  class EmulatedUDP implements UDP, Message {
+    target: unknown;
+    next: Message | undefined;
+    #wire: WireDatagrams;
+    #port: number;
+    #onReadable: UDPOptions["onReadable"];
+    #datagrams: Datagram[] = [];
+    #posted = false;
+    #closed = false;
+
+    constructor(options: UDPOptions) {
+      this.#onReadable = callback(options.onReadable);
+      if (!stack.online) throw new Error("no network");
+      const port = Math.trunc(Number(options.port ?? 0)) || 0;
+      if (port < 0 || port > 65_535) throw new RangeError("invalid port");
+      if ("timeToLive" in options) {
+        const timeToLive = Math.trunc(Number(options.timeToLive)) || 0;
+        if (timeToLive <= 0 || timeToLive > 255) throw new RangeError("invalid timeToLive");
+        throw new Error("not emulated: timeToLive");
+      }
+      this.target = options.target;
+      if (options.format && options.format !== "buffer") throw new RangeError("invalid format");
+      if (sockets.size >= SOCKETS_MAX) throw new RangeError("no socket");
+      if (ports.has(port)) throw new Error("bind failed");
+      if (stack.wire.createSocket === undefined) throw new Error("not emulated: UDP on this wire");
+
+      this.#port = port;
+      this.#wire = stack.wire.createSocket("udp4");
+      this.#wire.on("error", error => stack.onServerError(error));
+      this.#wire.on("message", (payload: Buffer, from: { address: string; port: number }) =>
+        this.#receive(payload, from),
+      );
+      // A port that is not published answers nobody, but hears the answers to what it sends.
+      const { port: outside, host } = (port === 0 ? undefined : stack.publish(port)) ?? { port: 0 };
+      this.#wire.bind({ port: outside, address: host });
+      sockets.add(this);
+      if (port !== 0) ports.add(port);
+    }
+
+    get format(): string {
+      return "buffer";
+    }
+
+    set format(format: string) {
+      if (format !== "buffer") throw new RangeError();
+    }
+
+    read(): Datagram | undefined {
+      this.#open();
+      const datagram = this.#datagrams.shift();
+      if (datagram !== undefined) heap.give(datagram.byteLength + DATAGRAM_OVERHEAD_BYTES);
+      return datagram;
+    }
+
+    write(bytes: ArrayBuffer | Uint8Array, address: string, port: number): void {
+      this.#open();
+      checkAddress(String(address));
+      const view = viewOf(bytes);
+      const to = Math.trunc(Number(port)) & 0xffff; // the port's variable has 16 bits
+      if (to === 0) throw new Error("not emulated: a datagram to port 0");
+      if (isGroup(address))
+        throw new Error(`not emulated: a datagram to ${address}, to many at once`);
+      if (view.byteLength > LEAVING_BYTES_MAX) {
+        throw new Error(`not emulated: a datagram of ${view.byteLength} bytes`);
+      }
+      if (!stack.online) throw new Error("UDP send failed"); // no route (ERR_RTE)
+      this.#wire.send(Uint8Array.from(view), to, address);
+    }
+
+    add(address: string): void {
+      this.#open();
+      checkAddress(String(address));
+      if (address === "255.255.255.255") throw new Error("broadcast is not multicast");
+      throw new Error("not emulated: multicast");
+    }
+
+    remove(address: string): void {
+      this.#open();
+      checkAddress(String(address));
+      throw new Error("not emulated: multicast");
+    }
+
+    close(): void {
+      if (this.#closed) return;
+      this.#closed = true;
+      sockets.delete(this);
+      ports.delete(this.#port);
+      while (this.#datagrams.length > 0) {
+        heap.give(this.#datagrams.shift()!.byteLength + DATAGRAM_OVERHEAD_BYTES);
+      }
+      this.#wire.close();
+    }
+
+    deliver(): void {
+      if (this.#closed) return;
+      this.#posted = false;
+      if (this.#datagrams.length > 0) this.#onReadable?.call(this, this.#datagrams.length);
+    }
+
+    #receive(payload: Buffer, { address, port }: { address: string; port: number }): void {
+      if (this.#closed || !stack.online || payload.byteLength > ARRIVING_BYTES_MAX) return;
+      if (!heap.take(payload.byteLength + DATAGRAM_OVERHEAD_BYTES)) return;
+      this.#datagrams.push(Object.assign(Uint8Array.from(payload).buffer, { address, port }));
+      if (this.#onReadable === undefined || this.#posted) return;
+      this.#posted = true;
+      stack.tasks.post(this);
+    }
+
+    #open(): void {
+      if (this.#closed) throw new SyntaxError("C: xsGetHostData: no host data");
+    }
+  }
+
+  return {
+    UDP: EmulatedUDP,
+    get open() {
+      return sockets.size;
+    },
+    abort() {
+      for (const socket of sockets) socket.close();
+    },
+  };
+}
+
+function checkAddress(address: string): void {
+  if (isIPv6(address)) throw new Error("not emulated: IPv6");
+  if (!isIPv4(address)) throw new RangeError("invalid IP address");
+}
+
+/** Multicast, or broadcast to all; a subnet's own broadcast address cannot be told from a host's. */
+function isGroup(address: string): boolean {
+  return address === "255.255.255.255" || /^2(2[4-9]|3\d)\./.test(address);
+}
