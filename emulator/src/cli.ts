@@ -1,3 +1,4 @@
+import dgram from "node:dgram";
 import { lookup } from "node:dns/promises";
 import { readFileSync } from "node:fs";
 import net from "node:net";
@@ -78,7 +79,7 @@ async function emulate(options: Options): Promise<void> {
   const board = new Board({
     kind,
     clock: new RealClock(),
-    wire: net,
+    wire: { ...net, createSocket: dgram.createSocket },
     publish: port => published.find(({ boardPort }) => boardPort === port),
     onLine: line => setImmediate(print, line), // Node opens a port a tick late: "ready" must be true
     onWireError: error => fail(error, published),

@@ -104,3 +104,26 @@ test("power lost while an event is served: the others are never served", async (
   await clock.run();
   expect(served).toEqual(["a"]);
 });
+
+test("while the task stands still events wait, in the middle of a turn too", async () => {
+  const { clock, tasks, served, post } = queue();
+  post("a", () => tasks.stall(50));
+  post("b");
+  await clock.run({ ms: 49 });
+  post("c");
+  expect([served, tasks.busyMs]).toEqual([["a"], 1]);
+  tasks.stall(0.5); // shorter than it stands still anyway
+  await clock.run({ ms: 1 });
+  expect(served).toEqual(["a", "b", "c"]);
+});
+
+test("an interrupt's event is dropped by a full queue, and nothing is fatal", async () => {
+  const { clock, tasks, served, fatal, post } = queue(1);
+  const interrupt = { next: undefined, deliver: () => served.push("interrupt") };
+  post("a");
+  expect(tasks.offer(interrupt)).toBe(false);
+  await clock.run();
+  expect(tasks.offer(interrupt)).toBe(true);
+  await clock.run();
+  expect([served, fatal]).toEqual([["a", "interrupt"], []]);
+});
