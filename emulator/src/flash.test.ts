@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { ERASES_MAX, Flash, PowerLost } from "./flash.ts";
+import type { Item } from "./nvs.ts";
 import { bytes, onBench, text } from "./testing.ts";
 
 function scratch(): string {
@@ -17,6 +18,18 @@ function read(flash: Flash, key: string): string | undefined {
 
 function write(flash: Flash, key: string, value: string): number {
   return flash.change(nvs => nvs.writeBlob("s", key, bytes(value)));
+}
+
+/** Items that belong to no value: they only take room. */
+function litter(flash: Flash): string[] {
+  const items = flash.nvs.pages.flatMap(page => page.items);
+  const name = (item: Item) => `${item.key} ${item.version}`;
+  const indices = items.filter(({ kind }) => kind === "index");
+  const whole = new Set(indices.map(name));
+  const twice = indices.filter(({ key }, i) => indices.findIndex(one => one.key === key) !== i);
+  return [...twice, ...items.filter(item => item.kind === "piece" && !whole.has(name(item)))].map(
+    name,
+  );
 }
 
 /** Runs it up to a power cut. Returns whether it came to its end. */
@@ -36,8 +49,10 @@ function upToPowerCut(flash: Flash, step: number, work: () => void): boolean {
 /** As it is after `past` changes: the pages are filled, and tidied up now and then. */
 function used(past: number): Flash {
   const flash = new Flash();
-  write(flash, "other", "o".repeat(3000));
-  for (let i = 0; i <= past; i++) write(flash, "config", `old ${i}`.repeat(500));
+  for (let i = 0; i <= past; i++) {
+    write(flash, `other${i % 5}`, `${i}`.repeat(300)); // stays on a page that is tidied up later
+    write(flash, "config", `old ${i}`.repeat(500));
+  }
   return flash;
 }
 
@@ -52,13 +67,16 @@ test("a power cut at whatever step leaves the old value or the new one, and the 
       if (finished && flash.erases > erases) outcomes.erasing++;
       flash.change(nvs => nvs.recover());
       const kept = read(flash, "config");
+      expect(litter(flash)).toEqual([]);
       expect([fresh, `old ${past}`.repeat(500)]).toContain(kept);
       outcomes[kept === fresh ? "new" : "old"]++;
-      expect(read(flash, "other")).toBe("o".repeat(3000));
+      for (let i = Math.max(0, past - 4); i <= past; i++) {
+        expect(read(flash, `other${i % 5}`)).toBe(`${i}`.repeat(300));
+      }
       // And what is there now can be changed as ever.
       write(flash, "config", "last");
       expect(read(flash, "config")).toBe("last");
-      expect(flash.nvs.keys("s").sort()).toEqual(["config", "other"]);
+      expect(flash.nvs.keys("s")).toHaveLength(1 + Math.min(past + 1, 5));
     }
   }
   expect(Math.min(...Object.values(outcomes))).toBeGreaterThan(1);
@@ -74,9 +92,21 @@ test("a power cut while an earlier one is being put in order does no harm either
         finished = upToPowerCut(flash, second, () => flash.change(nvs => nvs.recover()));
         flash.change(nvs => nvs.recover());
         expect([fresh, `old ${past}`.repeat(500)]).toContain(read(flash, "config"));
-        expect(read(flash, "other")).toBe("o".repeat(3000));
+        expect(read(flash, `other${past % 5}`)).toBe(`${past}`.repeat(300));
       }
     }
+  }
+});
+
+test("a string is replaced in one step as well", () => {
+  for (let step = 1, finished = false; !finished; step++) {
+    const flash = new Flash();
+    const put = (value: string) => flash.change(nvs => nvs.writeString("s", "name", bytes(value)));
+    put("old");
+    finished = upToPowerCut(flash, step, () => put("new"));
+    flash.change(nvs => nvs.recover());
+    expect(read(flash, "name")).toBe(step === 1 ? "old" : "new");
+    expect(flash.nvs.keys("s")).toEqual(["name"]);
   }
 });
 
@@ -86,13 +116,15 @@ test("the power fails amid a write of the program: the board is off, and boots w
   storage.write("config", bytes("old"));
   bench.board.unplug();
   let after = false;
-  bench.board.flash.cutPowerAt(2);
+  bench.board.flash.cutPowerAt(3);
   bench.boot(({ storage }) => {
     storage.open({ path: "gateway" }).write("config", bytes("n".repeat(6000)));
     after = true;
   });
   expect([after, bench.board.fatal, bench.lines]).toEqual([false, undefined, []]);
+  expect(litter(bench.board.flash)).not.toEqual([]);
   const again = bench.boot().storage.open({ path: "gateway" });
+  expect(litter(bench.board.flash)).toEqual([]);
   expect(text(again.read("config") as ArrayBuffer)).toBe("old");
 });
 
@@ -121,6 +153,7 @@ test("two values of 6 KB can each be replaced; with two of 8 KB there is no room
   write(full, "a", "a".repeat(8000));
   write(full, "b", "b".repeat(8000));
   expect(() => write(full, "a", "c".repeat(8000))).toThrow("ESP_ERR_NVS_NOT_ENOUGH_SPACE");
+  expect(litter(full)).toEqual([]);
   expect([read(full, "a"), read(full, "b")]).toEqual(["a".repeat(8000), "b".repeat(8000)]);
 });
 

@@ -17,7 +17,7 @@ export interface Item {
   /** Entries that it takes. */
   readonly span: number;
   readonly bytes: Uint8Array;
-  /** Of a blob: 0 and 1 in turn, so that an old and a new one can stand beside each other. */
+  /** 0 and 1 in turn, so that an old and a new value can stand beside each other. */
   readonly version: number;
   /** Of a piece: which one; of an index: how many pieces. */
   readonly number: number;
@@ -82,7 +82,8 @@ export class Nvs {
     const old = this.#live(space, key);
     if (old.some(item => same(item.bytes, bytes))) return; // an equal value is not written
     const span = 1 + Math.ceil((bytes.byteLength + 1) / ENTRY_BYTES);
-    this.#append({ kind: "string", space, key, span, bytes, version: 0, number: 0 });
+    const version = old[0]?.version === 0 ? 1 : 0;
+    this.#append({ kind: "string", space, key, span, bytes, version, number: 0 });
     this.#erase(old);
   }
 
@@ -191,7 +192,7 @@ export class Nvs {
   #erase(items: Item[]): void {
     for (const item of items) {
       this.#step(PROGRAM_256_BYTES_MS); // its state is overwritten
-      for (const page of this.pages) page.items = page.items.filter(other => other !== item);
+      for (const page of this.pages) page.items = page.items.filter(other => !isSame(item, other));
     }
   }
 
@@ -216,7 +217,7 @@ export class Nvs {
     const to = this.#begin(empty);
     for (const item of from.items) {
       this.#step(((item.span * ENTRY_BYTES) / 256) * PROGRAM_256_BYTES_MS);
-      to.items.push(item);
+      to.items.push({ ...item });
       to.used += item.span;
     }
     this.#wipe(from);
@@ -249,6 +250,18 @@ function isNotEnough(error: unknown): boolean {
 
 function sum(items: Item[]): number {
   return items.reduce((entries, { span }) => entries + span, 0);
+}
+
+/** The same thing, be it at another place in flash. */
+function isSame(a: Item, b: Item): boolean {
+  const { kind, space, key, version, number } = a;
+  return (
+    kind === b.kind &&
+    space === b.space &&
+    key === b.key &&
+    version === b.version &&
+    number === b.number
+  );
 }
 
 function same(a: Uint8Array, b: Uint8Array): boolean {

@@ -91,13 +91,15 @@ test.each([
   ["task-watchdog", "Task watchdog got triggered."],
   ["brownout", "Brownout detector was triggered"],
 ] as const)("a crash by %s says so, and the program can ask for it after", async (crash, words) => {
-  const { boot, boots, board, reasons, out, lines } = lifelike();
+  const { boot, boots, board, clock, reasons, out, lines } = lifelike();
   boot();
   await boots(1);
+  const crashMs = clock.now();
   board.crash(crash);
   expect(board.fatal).toBe(crash);
   await boots(2);
   expect(reasons()).toEqual(["power-on", crash]);
+  expect(clock.now() - crashMs).toBeGreaterThan(esp32().bootMs + 2); // the words come first
   expect(out.text.indexOf(words)).toBeGreaterThan(0);
   expect(out.text.indexOf("rst:0xc (SW_CPU_RESET)")).toBeGreaterThan(out.text.indexOf(words));
   expect(lines.some(line => line.includes(words))).toBe(true);
@@ -153,16 +155,22 @@ test("RTS alone holds the chip, letting go starts it; DTR at that moment leads t
   await boots(2);
   expect(out.text.slice(held.length)).toContain("rst:0x1 (POWERON_RESET)");
 
+  // Both lines asserted let go of both pins.
+  adapter.set({ dtr: false, rts: true });
+  adapter.set({ dtr: true, rts: true });
+  await boots(3);
+  expect(given).toHaveLength(3);
+
   adapter.set({ dtr: false, rts: true });
   adapter.set({ dtr: true, rts: false });
   await clock.run({ ms: 50 });
   adapter.set({ dtr: false, rts: false });
   await clock.run({ ms: 5000 });
   expect(out.text.endsWith("waiting for download\r\n")).toBe(true);
-  expect([given.length, lines]).toEqual([2, ["hello", "hello"]]);
+  expect([given.length, lines]).toEqual([3, ["hello", "hello", "hello"]]);
   expect(() => adapter.send(bytes("x"))).toThrow("not emulated: the ROM's loader");
   board.reset();
-  await boots(3);
+  await boots(4);
   expect(adapter.send(bytes("x"))).toBeGreaterThan(0);
 });
 
@@ -178,6 +186,16 @@ test("a board without power is not woken by its control lines", async () => {
   expect(board.adapter.send(bytes("x"))).toBe(0);
   await clock.run({ ms: 5000 });
   expect(given).toHaveLength(1);
+
+  boot();
+  await boots(2);
+  board.adapter.set({ dtr: false, rts: true });
+  board.unplug();
+  boot();
+  await boots(3);
+  board.adapter.set({ dtr: false, rts: false });
+  await clock.run({ ms: 5000 });
+  expect(given).toHaveLength(3); // nothing was held any more
 });
 
 test("vitals: the heap falls by what connections hold, and its floor remembers", async () => {
@@ -196,4 +214,7 @@ test("vitals: the heap falls by what connections hold, and its floor remembers",
   await bench.clock.run({ ms: 100 });
   expect(vitals.freeHeapBytes).toBe(start);
   expect(vitals.heapFloorBytes).toBeLessThan(start - 3000);
+  bench.board.reset();
+  await bench.clock.run({ until: () => bench.given.length === 2 });
+  expect(bench.given[1].vitals.heapFloorBytes).toBe(start);
 });

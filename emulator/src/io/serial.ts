@@ -119,9 +119,7 @@ export function defineSerial(uart: Uart, tasks: Tasks): SerialClass {
       this.#open();
       const available = uart.rxCount;
       if (available === 0) return undefined;
-      const result = this.#format === "number" ? uart.read(1)[0] : this.#take(into, available);
-      if (this.#onReadable) uart.armReceive(true);
-      return result;
+      return this.#format === "number" ? uart.read(1)[0] : this.#take(into, available);
     }
 
     write(bytes: ArrayBuffer | Uint8Array | number): void {

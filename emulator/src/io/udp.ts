@@ -157,8 +157,7 @@ export function defineUDP(stack: Stack, heap: Heap): UDPFamily {
     }
 
     deliver(): void {
-      if (this.#closed) return;
-      this.#posted = false;
+      this.#posted = false; // closed meanwhile, there is nothing left to tell
       if (this.#datagrams.length > 0) this.#onReadable?.call(this, this.#datagrams.length);
     }
 
