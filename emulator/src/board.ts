@@ -1,5 +1,7 @@
+import { Alarms } from "./alarms.ts";
 import type { BoardKind } from "./boards/kind.ts";
 import type { Cancel, Clock } from "./clock.ts";
+import { Console } from "./console.ts";
 import { Flash } from "./flash.ts";
 import { Heap } from "./heap.ts";
 import { Adapter } from "./io/adapter.ts";
@@ -12,7 +14,7 @@ import { Uart } from "./io/uart.ts";
 import { defineUDP, type UDPClass, type UDPFamily } from "./io/udp.ts";
 import type { Wire } from "./io/wire.ts";
 import { Radio } from "./radio.ts";
-import { type BootMode, banner, type Crash, lastWords, type ResetReason } from "./reset.ts";
+import type { BootMode, Crash, ResetReason } from "./reset.ts";
 import { Tasks } from "./tasks.ts";
 
 export interface BoardOptions {
@@ -110,20 +112,17 @@ export class Board {
   /** A program runs; what the past one still does is no concern of anybody. */
   #running = false;
   #starting: Cancel | undefined;
-  #paced: boolean;
+  #console: Console;
   #reboots: boolean;
-  #onLine: (line: string) => void;
   #random: () => number;
   #startMs = 0;
-  #alarms = new Set<Cancel>();
+  #alarms: Alarms;
 
   constructor(options: BoardOptions) {
     const { kind, clock, wire } = options;
     this.kind = kind;
     this.clock = clock;
-    this.#onLine = options.onLine ?? (() => {});
     this.#random = options.random ?? Math.random;
-    this.#paced = options.pacedConsole === true;
     this.#reboots = options.reboots === true;
     this.#uart = new Uart(clock);
     this.adapter = new Adapter(clock, this.#uart, {
@@ -135,6 +134,9 @@ export class Board {
     this.tasks = new Tasks(clock, kind.eventQueueLength, (reason, error) =>
       this.#die(reason, error),
     );
+    this.#alarms = new Alarms(clock, this.tasks);
+    const { pacedConsole = false, onLine = () => {} } = options;
+    this.#console = new Console(this.#uart, this.tasks, pacedConsole, onLine);
     this.stack = new Stack({
       kind,
       clock,
@@ -167,11 +169,12 @@ export class Board {
   boot(firmware: Firmware): void {
     this.#firmware = firmware;
     this.adapter.plugged = true;
-    this.#start("power-on", this.#paced ? this.kind.bootMs : 0);
+    this.#start("power-on", this.#console.paced ? this.kind.bootMs : 0);
   }
 
   /** The button EN: the program ends and starts anew. The chip takes it for a power on. */
   reset(): void {
+    if (!this.adapter.plugged) return;
     this.#hold();
     this.#start("power-on", this.kind.bootMs);
   }
@@ -180,7 +183,7 @@ export class Board {
   crash(crash: Crash): void {
     if (!this.#running) return;
     this.fatal = crash;
-    this.#lastWords(crash);
+    this.#console.lastWords(crash, this.#uptimeMs);
     this.#halt();
     if (this.#reboots) this.#start(crash, this.kind.bootMs);
   }
@@ -209,7 +212,6 @@ export class Board {
     this.radio.watch(undefined);
     this.radio.leave();
     this.tasks.clear();
-    for (const cancel of this.#alarms) cancel();
     this.#alarms.clear();
     this.stack.abort();
     this.#udp?.abort();
@@ -218,11 +220,13 @@ export class Board {
   }
 
   #start(reason: ResetReason, ms: number, mode: BootMode = "flash"): void {
+    this.#starting?.();
+    this.#starting = undefined;
     this.resetReason = reason;
     this.#uart.powered = true;
     this.adapter.download = mode === "download";
-    const flushMs = this.#paced ? this.#uart.drainMs : 0; // esp_restart waits for the console
-    if (this.#paced) for (const line of banner(reason, mode)) this.#print(line);
+    const flushMs = this.#console.drainMs; // esp_restart waits for what was said before
+    this.#console.banner(reason, mode);
     if (mode === "download") return;
     if (ms === 0) this.#run();
     else this.#starting = this.clock.after(flushMs + ms, () => this.#run());
@@ -251,14 +255,14 @@ export class Board {
       Serial: defineSerial(this.#uart, tasks),
       storage: defineKeyValue(this.flash, ms => tasks.stall(tasks.busyMs + ms)),
       clock: {
-        now: () => this.clock.now() - this.#startMs,
-        after: (ms, task) => this.#after(ms, task),
+        now: () => this.#uptimeMs,
+        after: (ms, task) => this.#alarms.after(ms, () => this.#guard(task)),
       },
       link: this.#link(),
       connectionsMax: this.kind.connectionsMax,
       vitals: this.#vitals(),
       random: this.#random,
-      log: line => this.#say(line),
+      log: line => this.#console.say(line),
       restart: () => {
         this.#halt();
         this.#start("software", this.kind.bootMs);
@@ -272,7 +276,7 @@ export class Board {
     return {
       resetReason: this.resetReason,
       get uptimeMs() {
-        return board.clock.now() - board.#startMs;
+        return board.#uptimeMs;
       },
       get freeHeapBytes() {
         return board.heap.freeBytes;
@@ -290,32 +294,12 @@ export class Board {
         return radio.address;
       },
       rssi: radio.rssi,
-      watch: changed => radio.watch(() => this.#whenFree(changed)),
+      watch: changed => radio.watch(() => this.#alarms.whenFree(() => this.#guard(changed))),
     };
   }
 
-  #after(ms: number, task: () => void): Cancel {
-    const ring = () => {
-      if (this.tasks.busyMs > 0) {
-        waiting = this.clock.after(this.tasks.busyMs, ring);
-        return;
-      }
-      this.#alarms.delete(cancel);
-      this.#guard(task);
-    };
-    let waiting = this.clock.after(ms, ring);
-    const cancel = () => {
-      this.#alarms.delete(cancel);
-      waiting();
-    };
-    this.#alarms.add(cancel);
-    return cancel;
-  }
-
-  /** At once, unless the program stands still. */
-  #whenFree(task: () => void): void {
-    if (this.tasks.busyMs > 0) this.#after(0, task);
-    else this.#guard(task);
+  get #uptimeMs(): number {
+    return this.clock.now() - this.#startMs;
   }
 
   #guard(task: () => void): void {
@@ -331,32 +315,15 @@ export class Board {
     if (!this.#running) return; // it fell over because it was dead already
     this.fatal = reason;
     const hung = reason !== "unhandled exception";
-    const detail = error instanceof Error ? ` ${error.stack}` : "";
-    const shown = error instanceof Error ? error.message : "";
-    this.#onLine(`XS abort: ${reason}${detail}`);
-    if (this.#paced && !hung) this.#print(`XS abort: ${reason} ${shown}`); // fxAbort
+    this.#console.abort(reason, hung ? undefined : { cause: error });
     this.#halt();
     if (!this.#reboots) return;
     if (!hung) this.#start("software", this.kind.bootMs);
     else if (this.kind.taskWatchdogMs !== undefined) {
       this.#starting = this.clock.after(this.kind.taskWatchdogMs, () => {
-        this.#lastWords("task-watchdog");
+        this.#console.lastWords("task-watchdog", this.#uptimeMs);
         this.#start("task-watchdog", this.kind.bootMs);
       });
     }
-  }
-
-  #lastWords(crash: Crash): void {
-    for (const line of lastWords(crash, this.clock.now() - this.#startMs)) this.#say(line);
-  }
-
-  #say(line: string): void {
-    this.#onLine(line);
-    if (this.#paced) this.#print(line);
-  }
-
-  #print(line: string): void {
-    const bytes = new TextEncoder().encode(`${line.replaceAll("\n", "\r\n")}\r\n`);
-    this.tasks.stall(this.#uart.print(bytes));
   }
 }

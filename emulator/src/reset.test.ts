@@ -174,7 +174,7 @@ test("RTS alone holds the chip, letting go starts it; DTR at that moment leads t
   expect(adapter.send(bytes("x"))).toBeGreaterThan(0);
 });
 
-test("a board without power is not woken by its control lines", async () => {
+test("a board without power is woken neither by its control lines nor by its button", async () => {
   const { boot, boots, board, clock, given } = lifelike();
   boot();
   await boots(1);
@@ -183,6 +183,7 @@ test("a board without power is not woken by its control lines", async () => {
   board.unplug();
   board.adapter.set({ dtr: false, rts: true });
   board.adapter.set({ dtr: false, rts: false });
+  board.reset();
   expect(board.adapter.send(bytes("x"))).toBe(0);
   await clock.run({ ms: 5000 });
   expect(given).toHaveLength(1);
@@ -217,4 +218,16 @@ test("vitals: the heap falls by what connections hold, and its floor remembers",
   bench.board.reset();
   await bench.clock.run({ until: () => bench.given.length === 2 });
   expect(bench.given[1].vitals.heapFloorBytes).toBe(start);
+});
+
+test("a board that is reset while it boots boots once", async () => {
+  const { boot, boots, board, clock, given } = lifelike();
+  boot();
+  await clock.run({ ms: 100 });
+  board.reset();
+  await clock.run({ ms: 100 });
+  boot();
+  await boots(1);
+  await clock.run({ ms: 5000 });
+  expect(given).toHaveLength(1);
 });
