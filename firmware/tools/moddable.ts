@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { basename, delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 
@@ -43,8 +43,10 @@ function requireSdk(platform: FirmwarePlatform): { sdk: string; tools: string } 
   return { sdk, tools };
 }
 
-/** Runs the SDK's mcconfig on our manifest; its output goes where ours goes. */
+/** Runs the SDK's mcconfig on a manifest; its output goes where ours goes. */
 export async function mcconfig(options: {
+  /** Where the manifest is: the firmware, or another program for the chip. */
+  folder?: string;
   platform: FirmwarePlatform;
   target: "build" | "deploy";
   settings: readonly string[];
@@ -56,7 +58,7 @@ export async function mcconfig(options: {
     "mcconfig",
     ["-m", "-p", options.platform, "-t", options.target, "-o", OUTPUT, ...options.settings],
     {
-      cwd: FIRMWARE,
+      cwd: options.folder ?? FIRMWARE,
       stdio: "inherit",
       reject: false,
       env: {
@@ -70,9 +72,22 @@ export async function mcconfig(options: {
     throw new UsageError(`mcconfig ended with ${exitCode ?? "a signal"}; its output says why`);
 }
 
+/** What the SDK's simulator runs, once `mcconfig` has built the program of this folder for it. */
+export function simulatorProgram(folder: string): string {
+  return join(OUTPUT, "bin", "lin", "mc", "release", basename(folder), "mc.so");
+}
+
+/** The SDK's own simulator, as a command that takes a program. */
+export function simulatorCommand(): string[] {
+  const { sdk, tools } = requireSdk("lin");
+  return [join(tools, "mcsim"), join(sdk, "build", "simulators")];
+}
+
+/** Settings of the firmware's build. */
+const SETTINGS = ["ssid", "password", "backends", "port"];
+
 /** Tells settings of the build (`ssid=…`) from everything else on a command line. */
-export function readSettings(words: readonly string[]): string[] {
-  const known = ["ssid", "password", "backends", "port"];
+export function readSettings(words: readonly string[], known = SETTINGS): string[] {
   for (const word of words) {
     const name = word.split("=", 1)[0];
     if (!word.includes("=") || !known.includes(name)) {
