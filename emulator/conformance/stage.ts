@@ -46,18 +46,31 @@ export async function dialled(target: Target): Promise<Connection> {
   return { tcp, ears, peer: peers[0] };
 }
 
+/** Where the board listens: a port that a program may open on a computer, too. */
+export const PORT = 4180;
+
+/** The board listens, writes down how many it is told to wait, and accepts nobody by itself. */
+export function listening(target: Target): { listener: Listener; announced: number[] } {
+  const announced: number[] = [];
+  const listener = new target.Listener({
+    port: PORT,
+    onReadable: clients => announced.push(clients),
+  });
+  return { listener, announced };
+}
+
 /** A peer has connected to the board, which has accepted and not yet taken over. */
 export async function accepted(
   target: Target,
 ): Promise<{ bare: TCP; peer: Peer; listener: Listener }> {
   let bare: TCP | undefined;
   const listener: Listener = new target.Listener({
-    port: 80,
+    port: PORT,
     onReadable: () => {
       bare = listener.read();
     },
   });
-  const peer = target.connect(80);
+  const peer = target.connect(PORT);
   await target.until("a client", () => bare !== undefined);
   return { bare: bare!, peer, listener };
 }
@@ -80,7 +93,14 @@ export function bytes(text: string): Uint8Array {
 }
 
 export function text(bytes: ArrayBuffer | Uint8Array | undefined): string | undefined {
-  return bytes && String.fromCharCode(...new Uint8Array(bytes));
+  if (bytes === undefined) return undefined;
+  const view = new Uint8Array(bytes);
+  let text = "";
+  // The chip's stack is small: its calls take no hundreds of arguments.
+  for (let at = 0; at < view.byteLength; at += 64) {
+    text += String.fromCharCode(...view.subarray(at, at + 64));
+  }
+  return text;
 }
 
 /** Fails the case unless both are the same, by their JSON. */

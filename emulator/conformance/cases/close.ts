@@ -1,4 +1,14 @@
-import { bytes, type Connection, dialled, Ears, filled, same, throws } from "../stage.ts";
+import {
+  bytes,
+  type Connection,
+  dialled,
+  Ears,
+  filled,
+  listening,
+  PORT,
+  same,
+  throws,
+} from "../stage.ts";
 import type { Case, Target } from "../target.ts";
 
 const CLOSE = "modules/io/socket/lwip/tcp.c: doClose";
@@ -184,10 +194,9 @@ export const close: Case[] = [
     name: "a full board gives up the connection that has been closing longest, for a newcomer",
     source: CONSTRUCTOR,
     async run(target) {
-      const announced: number[] = [];
       const { older, younger } = await closingTwo(target);
-      new target.Listener({ port: 80, onReadable: count => announced.push(count) });
-      target.connect(80);
+      const { announced } = listening(target);
+      target.connect(PORT);
       await target.until("the newcomer", () => announced.length > 0);
       await onlyOlderGone(target, older, younger);
       same(announced, [1], "announced");

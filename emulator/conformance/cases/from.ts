@@ -1,4 +1,4 @@
-import { accepted, bytes, dialled, Ears, same, text, throws } from "../stage.ts";
+import { accepted, bytes, dialled, Ears, listening, PORT, same, text, throws } from "../stage.ts";
 import type { Case } from "../target.ts";
 
 const CONSTRUCTOR = "modules/io/socket/lwip/tcp.c: xs_tcp_constructor";
@@ -64,7 +64,7 @@ export const from: Case[] = [
     async run(target) {
       const { bare, peer } = await accepted(target);
       peer.reset();
-      await target.until("the control block gone", () => target.connections === 0);
+      await target.quiet();
       throws(() => new target.TCP({ from: bare }), "Error", "invalid from");
       same(target.objects, 1, "objects");
       bare.close();
@@ -86,10 +86,10 @@ export const from: Case[] = [
     async run(target) {
       const ears = new Ears();
       const listener = new target.Listener({
-        port: 80,
+        port: PORT,
         onReadable: () => new target.TCP({ from: listener.read(), ...ears.callbacks }),
       });
-      const peer = target.connect(80);
+      const peer = target.connect(PORT);
       await target.until("the room", () => ears.writable.length > 0);
       peer.finish();
       await target.until("an error", () => ears.errors > 0);
@@ -100,17 +100,11 @@ export const from: Case[] = [
     source: "modules/io/socket/lwip/tcp.c: listenerReceive",
     async run(target) {
       const ears = new Ears();
-      let waiting = 0;
-      const listener = new target.Listener({
-        port: 80,
-        onReadable: clients => {
-          waiting = clients;
-        },
-      });
-      const peer = target.connect(80);
+      const { listener, announced } = listening(target);
+      const peer = target.connect(PORT);
       peer.send("hello");
       peer.finish();
-      await target.until("a client", () => waiting > 0);
+      await target.until("a client", () => announced.length > 0);
       await target.quiet();
       const tcp = new target.TCP({ from: listener.read(), ...ears.callbacks });
       await target.until("bytes", () => ears.readable.includes(5));
@@ -127,15 +121,9 @@ export const from: Case[] = [
     },
     async run(target) {
       const ears = new Ears();
-      let waiting = 0;
-      const listener = new target.Listener({
-        port: 80,
-        onReadable: clients => {
-          waiting = clients;
-        },
-      });
-      target.connect(80).finish();
-      await target.until("a client", () => waiting > 0);
+      const { listener, announced } = listening(target);
+      target.connect(PORT).finish();
+      await target.until("a client", () => announced.length > 0);
       await target.quiet();
       new target.TCP({ from: listener.read(), ...ears.callbacks });
       await target.until("the room", () => ears.writable.length > 0);

@@ -1,4 +1,4 @@
-import { accepted, filled, same, throws } from "../stage.ts";
+import { accepted, filled, listening, PORT, same, throws } from "../stage.ts";
 import type { Case } from "../target.ts";
 
 const TCP_C = "modules/io/socket/lwip/tcp.c";
@@ -10,10 +10,9 @@ export const listener: Case[] = [
     name: "each arrival is announced with the count of all that wait",
     source: `${TCP_C}: listenerDeliver`,
     async run(target) {
-      const announced: number[] = [];
-      new target.Listener({ port: 80, onReadable: count => announced.push(count) });
+      const { announced } = listening(target);
       for (let clients = 1; clients <= 3; clients++) {
-        target.connect(80);
+        target.connect(PORT);
         await target.until("a client", () => announced.length === clients);
       }
       same(announced, [1, 2, 3], "announced");
@@ -23,19 +22,15 @@ export const listener: Case[] = [
     name: "clients left waiting are not announced again until the next one comes",
     source: `${TCP_C}: listenerDeliver`,
     async run(target) {
-      const announced: number[] = [];
-      const listener = new target.Listener({
-        port: 80,
-        onReadable: count => announced.push(count),
-      });
-      target.connect(80);
-      target.connect(80);
+      const { listener, announced } = listening(target);
+      target.connect(PORT);
+      target.connect(PORT);
       await target.until("two clients", () => announced.at(-1) === 2);
       const calls = announced.length;
       listener.read();
       await target.quiet();
       same(announced.length, calls, "announcements");
-      target.connect(80);
+      target.connect(PORT);
       await target.until("the third client", () => announced.length > calls);
       same(announced.at(-1), 2, "waiting");
     },
@@ -44,15 +39,12 @@ export const listener: Case[] = [
     name: "clients are accepted in the order in which they came",
     source: `${TCP_C}: xs_listener_read`,
     async run(target) {
-      const announced: number[] = [];
-      const listener = new target.Listener({
-        port: 80,
-        onReadable: count => announced.push(count),
-      });
-      const first = target.connect(80);
+      const { listener, announced } = listening(target);
+      const first = target.connect(PORT);
       await target.until("a client", () => announced.at(-1) === 1);
-      const second = target.connect(80);
+      const second = target.connect(PORT);
       await target.until("another", () => announced.at(-1) === 2);
+      await target.quiet(); // the peers know their ports by then
       const ports = [listener.read()!.remotePort, listener.read()!.remotePort];
       same(ports, [first.port, second.port], "ports");
     },
@@ -72,10 +64,9 @@ export const listener: Case[] = [
     name: "a full board leaves newcomers waiting, until a connection is over",
     source: `${TCP_C}: listenerAccept`,
     async run(target) {
-      const announced: number[] = [];
       const all = await filled(target);
-      new target.Listener({ port: 80, onReadable: count => announced.push(count) });
-      const newcomer = target.connect(80);
+      const { announced } = listening(target);
+      const newcomer = target.connect(PORT);
       await target.quiet();
       same([announced.length, newcomer.ending], [0, "none"], "announced, ending");
       same(target.connections, target.numbers.connectionsMax, "connections");
@@ -90,9 +81,9 @@ export const listener: Case[] = [
     name: "a port that is taken is no memory",
     source: `${TCP_C}: xs_listener_constructor`,
     run({ Listener }) {
-      new Listener({ port: 80 });
-      throws(() => new Listener({ port: 80 }), "RangeError", "no memory");
-      new Listener({ port: 81 });
+      new Listener({ port: PORT });
+      throws(() => new Listener({ port: PORT }), "RangeError", "no memory");
+      new Listener({ port: PORT + 1 });
     },
   },
   {
@@ -114,12 +105,8 @@ export const listener: Case[] = [
     source: `${TCP_C}: xs_listener_destructor_`,
     not: { chip: "closing a listener may touch freed memory" },
     async run(target) {
-      const announced: number[] = [];
-      const listener = new target.Listener({
-        port: 80,
-        onReadable: count => announced.push(count),
-      });
-      const waiting = target.connect(80);
+      const { listener, announced } = listening(target);
+      const waiting = target.connect(PORT);
       await target.until("a client", () => announced.length > 0);
       listener.close();
       listener.close();
@@ -129,7 +116,7 @@ export const listener: Case[] = [
       waiting.finish();
       await target.quiet();
       same(target.connections, 0, "connections");
-      new target.Listener({ port: 80 });
+      new target.Listener({ port: PORT });
     },
   },
   {
@@ -140,12 +127,8 @@ export const listener: Case[] = [
       chip: "the reset frees what the listener still points to",
     },
     async run(target) {
-      const announced: number[] = [];
-      const listener = new target.Listener({
-        port: 80,
-        onReadable: count => announced.push(count),
-      });
-      const client = target.connect(80);
+      const { listener, announced } = listening(target);
+      const client = target.connect(PORT);
       await target.until("a client", () => announced.length > 0);
       client.reset();
       await target.quiet();

@@ -1,4 +1,4 @@
-import { Ears, same, throws } from "../stage.ts";
+import { Ears, PORT, same, throws } from "../stage.ts";
 import type { Case } from "../target.ts";
 
 const CONSTRUCTOR = "modules/io/socket/lwip/tcp.c: xs_tcp_constructor";
@@ -31,6 +31,21 @@ export const options: Case[] = [
     },
   },
   {
+    name: "a port that is no integer is made one",
+    source: `${COMMON}: builtinGetSignedInteger`,
+    async run(target) {
+      const { address, port } = await target.listen();
+      const ears = new Ears();
+      const digits = `${port}.9` as unknown as number;
+      const tcp = new target.TCP({ address, port: digits, ...ears.callbacks });
+      await target.until("a connection", () => ears.writable.length > 0);
+      same(tcp.remotePort, port, "port");
+      same(new target.Listener({ port: PORT + 0.5 }).port, PORT, "port of the listener");
+      const symbol = Symbol("port") as unknown as number;
+      throws(() => new target.TCP({ address, port: symbol }), "TypeError", "");
+    },
+  },
+  {
     name: "the last port there is can be listened on",
     source: "modules/io/socket/lwip/listener.js: port",
     run({ Listener }) {
@@ -59,6 +74,26 @@ export const options: Case[] = [
       throws(() => new target.Listener({ format: "buffer" }), "RangeError", "unimplemented");
       same(new target.TCP({ ...to, format: "" }).format, "buffer", "format");
       new target.Listener({ format: "socket/tcp" });
+    },
+  },
+  {
+    name: "a format is set to one that is known, or not at all",
+    source: "modules/io/socket/lwip/tcp.c: xs_tcp_set_format",
+    async run(target) {
+      const tcp = new target.TCP(await target.deaf());
+      throws(() => (tcp.format = "string"), "RangeError", "unimplemented");
+      tcp.format = "buffer";
+      same(tcp.format, "buffer", "format");
+      const listener = new target.Listener({});
+      throws(() => (listener.format = "buffer"), "RangeError", "");
+      same(listener.format, "socket/tcp", "format of the listener");
+    },
+  },
+  {
+    name: "options that are undefined are refused, unlike none",
+    source: CONSTRUCTOR,
+    run({ TCP }) {
+      throws(() => new TCP(undefined), "TypeError", "");
     },
   },
   {

@@ -72,6 +72,35 @@ export const read: Case[] = [
     },
   },
   {
+    name: "how much to read is made an integer, and undefined is not nothing",
+    source: READ,
+    async run(target) {
+      const { tcp, peer, ears } = await dialled(target);
+      peer.send("abcdef");
+      await target.until("bytes", () => ears.readable.includes(6));
+      throws(() => tcp.read(undefined), "Error", "invalid");
+      throws(() => tcp.read(null as never), "Error", "invalid");
+      same(text(tcp.read("2" as unknown as number)), "ab", "read");
+      same(text(tcp.read(1.9)), "c", "read");
+      throws(() => tcp.read({} as never), "TypeError", "");
+      same(text(tcp.read()), "def", "read");
+    },
+  },
+  {
+    name: "a DataView is bytes",
+    source: "xs/sources/xsmc.c: _xsmcGetBuffer",
+    async run(target) {
+      const { tcp, peer, ears } = await dialled(target);
+      peer.send("abcd");
+      await target.until("bytes", () => ears.readable.includes(4));
+      const buffer = new ArrayBuffer(4);
+      same(tcp.read(new DataView(buffer, 1, 2) as never), 2, "read");
+      same([...new Uint8Array(buffer)], [0, 97, 98, 0], "around the view");
+      tcp.write(new DataView(buffer, 1, 2) as never);
+      await target.until("the bytes", () => peer.heard === "ab");
+    },
+  },
+  {
     name: "a view of anything but bytes is refused",
     source: READ,
     async run(target) {

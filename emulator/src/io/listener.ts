@@ -1,7 +1,7 @@
 import type { Message } from "../tasks.ts";
 import { Pcb } from "./pcb.ts";
 import type { Stack, StackListener } from "./stack.ts";
-import { callback, type TCP, type TCPFamily } from "./tcp.ts";
+import { callback, portOf, type TCP, type TCPFamily } from "./tcp.ts";
 import type { WireServer, WireSocket } from "./wire.ts";
 
 export interface ListenerOptions {
@@ -16,6 +16,7 @@ export type ListenerClass = new (options: ListenerOptions) => Listener;
 export interface Listener {
   target: unknown;
   readonly port: number;
+  format: string;
   read(): TCP | undefined;
   close(): void;
 }
@@ -85,6 +86,14 @@ export function defineListener(stack: Stack, family: TCPFamily): ListenerClass {
       return this.#port;
     }
 
+    get format(): string {
+      return "socket/tcp";
+    }
+
+    set format(format: string) {
+      if (format !== "socket/tcp") throw new RangeError();
+    }
+
     read(): TCP | undefined {
       this.#open();
       const pcb = this.#accepted.shift();
@@ -128,9 +137,7 @@ export function defineListener(stack: Stack, family: TCPFamily): ListenerClass {
   }
 
   function freePort(options: ListenerOptions): number {
-    let port = "port" in options ? options.port : 0;
-    if (typeof port !== "number") throw new Error("invalid");
-    if (port < 0 || port > 65535) throw new RangeError("invalid port");
+    let port = "port" in options ? portOf(options.port) : 0;
     if (port === 0) {
       port = EPHEMERAL_PORT_FIRST;
       while (ports.has(port)) port++;

@@ -68,8 +68,8 @@ export function defineTCP(stack: Stack): TCPFamily {
     #onWritable: TCPOptions["onWritable"];
     #onError: TCPOptions["onError"];
 
-    constructor(options?: TCPOptions) {
-      if (options === undefined) {
+    constructor(...given: [options?: TCPOptions]) {
+      if (given.length === 0) {
         // What Listener.read() makes: no callbacks, but it reads and writes.
         this.#pcb = adopted;
         this.#ready = adopted !== undefined;
@@ -78,6 +78,7 @@ export function defineTCP(stack: Stack): TCPFamily {
         return;
       }
       if (!stack.online) throw new Error("no network");
+      const options = given[0]!;
       if (options.format === "number") throw new Error('not emulated: format "number"');
       if (options.format && options.format !== "buffer") throw new RangeError("unimplemented");
       this.#onReadable = callback(options.onReadable);
@@ -89,13 +90,12 @@ export function defineTCP(stack: Stack): TCPFamily {
       stack.objects++;
     }
 
-    #connect({ address, port, nodelay }: TCPOptions): void {
+    #connect({ address, port: given, nodelay }: TCPOptions): void {
       if (typeof address !== "string") throw new Error("invalid address");
       if (address.length >= 32) throw new RangeError("cannot buffer string");
       if (isIPv6(address)) throw new Error("not emulated: IPv6");
       if (!isIPv4(address)) throw new Error("invalid address");
-      if (typeof port !== "number") throw new Error("invalid");
-      if (port < 0 || port > 65535) throw new RangeError("invalid port");
+      const port = portOf(given);
       if (!stack.available()) throw new RangeError("no socket");
       const socket = stack.wire.connect({
         host: address,
@@ -144,16 +144,20 @@ export function defineTCP(stack: Stack): TCPFamily {
 
     set format(format: string) {
       this.#open();
-      if (format !== "buffer") throw new Error(`not emulated: format "${format}"`);
+      if (format === "number") throw new Error('not emulated: format "number"');
+      if (format !== "buffer") throw new RangeError("unimplemented");
     }
 
     read(into: ArrayBuffer | Uint8Array): number | undefined;
     read(count?: number): ArrayBuffer | undefined;
-    read(into?: number | ArrayBuffer | Uint8Array): ArrayBuffer | number | undefined {
+    read(...given: [into?: number | ArrayBuffer | Uint8Array]): ArrayBuffer | number | undefined {
       this.#open();
       if (this.#unread === 0) return undefined;
-      if (into === undefined || typeof into === "number") {
-        const bytes = new Uint8Array(this.#count(into ?? this.#unread));
+      const [into] = given;
+      if (into === null || typeof into !== "object") {
+        const bytes = new Uint8Array(
+          this.#count(given.length === 0 ? this.#unread : integer(into)),
+        );
         this.#fill(bytes);
         return bytes.buffer;
       }
@@ -291,14 +295,26 @@ export function callback<T>(value: T | null | undefined): T | undefined {
   return value;
 }
 
+/** What XS makes of a value where it wants an integer: 32 bits of it. */
+function integer(value: unknown): number {
+  return (value as number) | 0;
+}
+
+/** A port among the options: anything but `undefined`, made an integer. */
+export function portOf(value: unknown): number {
+  if (value === undefined) throw new Error("invalid");
+  const port = integer(value);
+  if (port < 0 || port > 65535) throw new RangeError("invalid port");
+  return port;
+}
+
 /** The bytes that a program gave to be read or filled. */
 export function viewOf(bytes: unknown): Uint8Array {
   if (bytes instanceof Uint8Array) return bytes;
   if (bytes instanceof ArrayBuffer) return new Uint8Array(bytes);
-  if (ArrayBuffer.isView(bytes) && bytes.constructor !== DataView && "BYTES_PER_ELEMENT" in bytes) {
-    if (bytes.BYTES_PER_ELEMENT === 1) {
-      return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    }
+  if (ArrayBuffer.isView(bytes)) {
+    const elementBytes = "BYTES_PER_ELEMENT" in bytes ? bytes.BYTES_PER_ELEMENT : 1; // a DataView
+    if (elementBytes === 1) return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
   throw new TypeError("not a buffer of bytes");
 }
