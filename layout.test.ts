@@ -60,7 +60,7 @@ function kindOf(target: string): string {
   if (target.startsWith("node:") || BUILTIN.has(target)) return "node";
   if (target === "net-mock-socket") return "emulator/net-mock-socket";
   if (target.startsWith("emulator/net-mock-socket/")) return "emulator/net-mock-socket";
-  if (/^firmware\/src\/(main\.ts|chip\/)/.test(target)) return "chip";
+  if (/^(firmware\/src|emulator\/conformance)\/(main\.ts|chip\/)/.test(target)) return "chip";
   if (/^(firmware|emulator|backends|hil)\//.test(target)) return target.split("/")[0];
   return "package";
 }
@@ -74,6 +74,8 @@ interface Row {
 }
 
 const core = (file: string) => file.startsWith("firmware/src/") && kindOf(file) === "firmware";
+const played = (file: string) =>
+  /^emulator\/conformance\/(cases\/|remote\/|(cases|stage|target)\.ts$)/.test(file);
 
 const TABLE: readonly Row[] = [
   {
@@ -84,9 +86,21 @@ const TABLE: readonly Row[] = [
   },
   {
     place: "main.ts and chip/",
-    holds: file => kindOf(file) === "chip",
+    holds: file => file.startsWith("firmware/") && kindOf(file) === "chip",
     runtime: (_target, kind) => kind === "firmware" || kind === "chip" || kind === "package",
     types: () => false,
+  },
+  {
+    place: "main.ts and chip/ of the conformance cases",
+    holds: file => file.startsWith("emulator/") && kindOf(file) === "chip",
+    runtime: (target, kind) => played(target) || kind === "chip" || kind === "package",
+    types: (_target, kind) => kind === "emulator",
+  },
+  {
+    place: "what of the conformance cases runs on the chip",
+    holds: played,
+    runtime: played,
+    types: (_target, kind) => kind === "emulator",
   },
   {
     place: "net-mock-socket",
@@ -96,8 +110,8 @@ const TABLE: readonly Row[] = [
     types: target => target === "node:net",
   },
   {
-    place: "the commands emulate and bench",
-    holds: file => /^emulator\/(src\/cli|bench\/[\w-]+)\.ts$/.test(file),
+    place: "the commands emulate, conformance and bench",
+    holds: file => /^emulator\/(src\/cli|conformance\/cli|bench\/[\w-]+)\.ts$/.test(file),
     runtime: (_target, kind) => kind !== "chip" && kind !== "hil",
     types: () => false,
   },
@@ -142,35 +156,59 @@ test.each(TABLE)("$place: imports what it may, and nothing else", row => {
   expect(checked).toBeGreaterThan(0);
 });
 
-const manifest = JSON.parse(readFileSync("firmware/manifest.json", "utf8"));
+/** A program for the chip: its manifest, and the folder that its modules' names are relative to. */
+interface Program {
+  readonly folder: string;
+  readonly sources: string;
+  /** Modules that are no sources. */
+  readonly data: readonly string[];
+}
+
+const PROXY: Program = { folder: "firmware", sources: "firmware/src", data: ["firmware/gateway"] };
+const CASES: Program = {
+  folder: "emulator/conformance",
+  sources: "emulator/conformance",
+  data: [],
+};
+
+function manifestOf({ folder }: Program) {
+  return JSON.parse(readFileSync(`${folder}/manifest.json`, "utf8"));
+}
 
 /** The modules of the manifest for one platform: specifier and file. */
-function modules(platform: "esp32" | "lin"): Map<string, string> {
+function modules(program: Program, platform: "esp32" | "lin"): Map<string, string> {
+  const manifest = manifestOf(program);
   return new Map(
     Object.entries({ ...manifest.modules, ...manifest.platforms[platform].modules }).map(
-      ([specifier, file]) => [specifier, path.join("firmware", String(file))],
+      ([specifier, file]) => [specifier, path.join(program.folder, String(file))],
     ),
   );
 }
 
-test.each(["esp32", "lin"] as const)(
-  "the manifest names exactly the modules that the %s program imports, and each file by one name",
-  platform => {
-    const named = modules(platform);
+test.each([
+  { program: PROXY, platform: "esp32" },
+  { program: PROXY, platform: "lin" },
+  { program: CASES, platform: "esp32" },
+  { program: CASES, platform: "lin" },
+] as const)(
+  "the manifest names exactly the modules that the $platform program of $program.folder imports, and each file by one name",
+  ({ program, platform }) => {
+    const named = modules(program, platform);
     const reached = new Set<string>();
     const walk = (file: string): void => {
       if (reached.has(file)) return;
       reached.add(file);
       for (const { target, typesOnly } of importsOf(file)) {
         if (typesOnly) continue;
-        if (target.startsWith("firmware/")) walk(target);
-        else if (named.has(target) && target !== "gateway") walk(`${named.get(target)}.ts`);
+        const module = named.get(target);
+        if (target.endsWith(".ts")) walk(target);
+        else if (module !== undefined && !program.data.includes(module)) walk(`${module}.ts`);
       }
     };
-    walk("firmware/src/main.ts");
+    walk(`${program.sources}/main.ts`);
     // The SDK calls this one by its name.
     if (platform === "esp32") walk("firmware/src/chip/esp32/setup-network.ts");
-    const shipped = [...named.values()].filter(file => file !== "firmware/gateway");
+    const shipped = [...named.values()].filter(file => !program.data.includes(file));
     expect(shipped.map(file => `${file}.ts`).sort()).toEqual([...reached].sort());
     // Relative imports of the sources are relative imports of the modules: names and paths agree.
     for (const [specifier, file] of named) {
@@ -179,18 +217,27 @@ test.each(["esp32", "lin"] as const)(
         specifier.includes("/") &&
         specifier !== "setup/network"
       )
-        expect(file).toBe(`firmware/src/${specifier}`);
+        expect(file).toBe(`${program.sources}/${specifier}`);
     }
   },
 );
 
+test("the cases on the chip are all that there are", () => {
+  const files = readdirSync("emulator/conformance/cases").map(name => name.replace(/\.ts$/, ""));
+  const named = [...modules(CASES, "lin").keys()].filter(name => name.startsWith("cases/"));
+  expect(named.sort()).toEqual(files.map(name => `cases/${name}`).sort());
+});
+
 test("no test and no test helper reaches the chip", () => {
-  const shipped = [...modules("esp32").values(), ...modules("lin").values()];
+  const shipped = [PROXY, CASES].flatMap(program => [
+    ...modules(program, "esp32").values(),
+    ...modules(program, "lin").values(),
+  ]);
   expect(shipped.filter(file => /test|lab|mock/.test(file))).toEqual([]);
 });
 
 test("the proxy counts on as many connections as the chip is built for", () => {
   const sdkconfig = readFileSync("firmware/sdkconfig/sdkconfig.defaults", "utf8");
   const [, connections] = /^CONFIG_LWIP_MAX_ACTIVE_TCP=(\d+)$/m.exec(sdkconfig) ?? [];
-  expect(manifest.config.connectionsMax).toBe(Number(connections));
+  expect(manifestOf(PROXY).config.connectionsMax).toBe(Number(connections));
 });

@@ -1,0 +1,38 @@
+import { execa } from "execa";
+import { expect, test } from "vitest";
+
+async function conformance(args: string[], env: Record<string, string> = {}) {
+  const command = ["--import", "tsx", "emulator/conformance/cli.ts", ...args];
+  const { exitCode, stderr } = await execa(process.execPath, command, { reject: false, env });
+  return { exitCode, stderr };
+}
+
+test("without the SDK it says how to get one", async () => {
+  const { exitCode, stderr } = await conformance(["lin"], { MODDABLE: "" });
+  expect(exitCode).toBe(2);
+  expect(stderr).toMatch(
+    /^conformance: MODDABLE is not set: .* install it with `npx xs-dev setup`/,
+  );
+});
+
+test.each([
+  { args: ["mac"], says: 'platform "mac": wanted esp32 or lin' },
+  { args: ["lin", "--desk", "home:1"], says: '--desk "home:1": wanted IP:PORT' },
+  { args: ["lin", "--only", "xyzzy"], says: '--only "xyzzy": no case has this' },
+  { args: ["lin", "backends=1"], says: '"backends=1": wanted ssid=…, password=…' },
+  { args: ["esp32", "--port", "/dev/null"], says: "--desk is missing: this computer's IP:PORT" },
+  { args: ["esp32", "--desk", "127.0.0.1:4190"], says: "--port is missing: the board's serial" },
+])("$args is refused with a sentence", async ({ args, says }) => {
+  const { exitCode, stderr } = await conformance(args);
+  expect(exitCode).toBe(2);
+  expect(stderr).toContain(`conformance: ${says}`);
+});
+
+test("a simulator that cannot be started ends the command at once", async () => {
+  const { exitCode, stderr } = await conformance([
+    ...["lin", "--built", "--desk", "127.0.0.1:4191"],
+    ...["--simulator", "/no/such/simulator"],
+  ]);
+  expect(exitCode).toBe(2);
+  expect(stderr).toContain("spawn /no/such/simulator ENOENT");
+});

@@ -1,0 +1,177 @@
+import { readFileSync } from "node:fs";
+import { isIPv4 } from "node:net";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import {
+  type FirmwarePlatform,
+  mcconfig,
+  PLATFORMS,
+  readSettings,
+  runTool,
+  simulatorCommand,
+  simulatorProgram,
+  UsageError,
+} from "../../firmware/tools/moddable.ts";
+import { esp32 } from "../src/boards/esp32.ts";
+import { CASES } from "./cases.ts";
+import { Desk, NoBoard } from "./desk/desk.ts";
+import { DIFFERENCES } from "./desk/differences.ts";
+import { Simulator } from "./desk/simulator.ts";
+import { alarming, judge, table, type Verdict } from "./desk/verdict.ts";
+import type { Case } from "./target.ts";
+
+const HELP = `npm run conformance -- lin|esp32 [options] [ssid=… password=…]
+
+Builds the conformance cases with your Moddable SDK, plays them on its Linux simulator or on a board,
+and prints the table of README.md. Ends with 1 where a board differs and nobody knows why.
+
+  --desk IP:PORT       this computer as the board sees it; 127.0.0.1:4190 on lin
+  --port PATH          esp32: the serial port to flash over, such as /dev/ttyUSB0
+  --simulator COMMAND  lin: runs the built program, whose path is added; else the SDK's mcsim
+  --only TEXT          only the cases that have this in their name
+  --built              plays what was built, and flashed, before
+  --help               this text
+`;
+
+const DESK = "127.0.0.1:4190";
+const FOLDER = fileURLToPath(new URL(".", import.meta.url)).replace(/\/$/, "");
+
+/** What the program's own settings make of the chip. */
+const NUMBERS = esp32({
+  sdkconfig: readFileSync(`${FOLDER}/sdkconfig/sdkconfig.defaults`, "utf8"),
+  manifest: readFileSync(`${FOLDER}/manifest.json`, "utf8"),
+});
+
+await runTool("conformance", async () => {
+  const options = readOptions(process.argv.slice(2));
+  if (options === "help") process.stdout.write(HELP);
+  else await main(options);
+});
+
+async function main(options: Options): Promise<void> {
+  if (!options.built) await build(options);
+  const { address, port } = options.desk;
+  const desk = await Desk.open(address, port).catch((error: Error) => {
+    throw new UsageError(`--desk ${address}:${port}: ${error.message}`);
+  });
+  try {
+    const verdicts =
+      options.platform === "lin" ? await onSimulator(desk, options) : await onBoard(desk, options);
+    process.stdout.write(`\n${table(options.platform, verdicts)}`);
+    if (verdicts.some(alarming)) process.exitCode = 1;
+  } catch (error) {
+    if (error instanceof NoBoard) throw new UsageError(error.message);
+    throw error;
+  } finally {
+    desk.close();
+  }
+}
+
+async function build({ platform, desk, settings, serialPort }: Options): Promise<void> {
+  const what = {
+    folder: FOLDER,
+    platform,
+    settings: [`desk=${desk.address}:${desk.port}`, ...settings],
+  };
+  await mcconfig({ ...what, target: "build" });
+  if (serialPort === undefined) return;
+  await mcconfig({ ...what, target: "deploy", environment: { UPLOAD_PORT: serialPort } });
+}
+
+/** A simulator for each case: what one leaves behind, the next does not find. */
+async function onSimulator(desk: Desk, options: Options): Promise<Verdict[]> {
+  const command = [...(options.simulator ?? simulatorCommand()), simulatorProgram(FOLDER)];
+  const simulator = new Simulator(command, why => desk.absent(why));
+  const verdicts: Verdict[] = [];
+  for (const { each, place } of options.cases) {
+    simulator.start();
+    try {
+      const outcome = await desk.play(each.name, place, NUMBERS);
+      verdicts.push(told(place, judge(each, outcome, DIFFERENCES[each.name])));
+    } finally {
+      await simulator.stop();
+    }
+  }
+  return verdicts;
+}
+
+/** The board starts anew by itself after each case. */
+async function onBoard(desk: Desk, options: Options): Promise<Verdict[]> {
+  const verdicts: Verdict[] = [];
+  for (const { each, place } of options.cases) {
+    const outcome = await desk.play(each.name, place, NUMBERS);
+    verdicts.push(told(place, judge(each, outcome, undefined)));
+  }
+  await desk.end(CASES.length);
+  return verdicts;
+}
+
+function told(place: number, verdict: Verdict): Verdict {
+  const { word, name, reason } = verdict;
+  process.stderr.write(`${place} ${word}: ${name}${reason && ` (${reason})`}\n`);
+  return verdict;
+}
+
+interface Options {
+  platform: FirmwarePlatform;
+  desk: { address: string; port: number };
+  settings: string[];
+  simulator: string[] | undefined;
+  serialPort: string | undefined;
+  built: boolean;
+  /** With their places among all. */
+  cases: { each: Case; place: number }[];
+}
+
+function readOptions(words: string[]): Options | "help" {
+  const { values, positionals } = parsed(words);
+  if (values.help) return "help";
+  const platform = positionals[0] as FirmwarePlatform;
+  if (!PLATFORMS.includes(platform))
+    throw new UsageError(`platform "${platform ?? ""}": wanted ${PLATFORMS.join(" or ")}`);
+  const built = values.built === true;
+  if (platform === "esp32" && !values.desk)
+    throw new UsageError("--desk is missing: this computer's IP:PORT as the board sees it");
+  if (platform === "esp32" && !values.port && !built)
+    throw new UsageError("--port is missing: the board's serial port, such as /dev/ttyUSB0");
+  const cases = CASES.map((each, i) => ({ each, place: i + 1 })).filter(({ each }) =>
+    each.name.includes(values.only ?? ""),
+  );
+  if (cases.length === 0) throw new UsageError(`--only "${values.only}": no case has this`);
+  return {
+    platform,
+    desk: readDesk(values.desk ?? DESK),
+    settings: readSettings(positionals.slice(1), ["ssid", "password"]),
+    simulator: values.simulator?.split(" "),
+    serialPort: values.port,
+    built,
+    cases,
+  };
+}
+
+function parsed(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      allowPositionals: true,
+      options: {
+        desk: { type: "string" },
+        port: { type: "string" },
+        simulator: { type: "string" },
+        only: { type: "string" },
+        built: { type: "boolean" },
+        help: { type: "boolean" },
+      },
+    });
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+function readDesk(text: string): Options["desk"] {
+  const [address, digits] = text.split(":");
+  const port = Number(digits);
+  if (!isIPv4(address) || !/^\d{1,5}$/.test(digits ?? "") || port < 1 || port > 65535)
+    throw new UsageError(`--desk "${text}": wanted IP:PORT, such as 192.168.1.10:4190`);
+  return { address, port };
+}

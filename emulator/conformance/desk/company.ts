@@ -1,0 +1,94 @@
+import net from "node:net";
+import { SocketPeer } from "../peer.ts";
+import type { ToBoard, ToDesk } from "../remote/messages.ts";
+
+type Request = Exclude<ToDesk, { say: "outcome" }>;
+
+/** The peers of one case: sockets of this computer that do what the board asks. */
+export class Company {
+  #own: string;
+  #board: string;
+  #tell: (message: ToBoard, text?: string) => void;
+  #peers = new Map<number, SocketPeer>();
+  #servers: net.Server[] = [];
+  #arrivals = 0;
+  #left = false;
+
+  /** Addresses: this computer's as the board sees it, and the board's. */
+  constructor(own: string, board: string, tell: (message: ToBoard, text?: string) => void) {
+    this.#own = own;
+    this.#board = board;
+    this.#tell = (message, text) => {
+      if (!this.#left) tell(message, text);
+    };
+  }
+
+  asked(request: Request, text: string): void {
+    switch (request.say) {
+      case "listen":
+        this.#listen(request.ask);
+        break;
+      case "deaf":
+        this.#deaf(request.ask);
+        break;
+      case "mark":
+        this.#tell({ say: "answer", ask: request.ask, port: 0 });
+        break;
+      case "connect":
+        this.#connect(request.peer, request.port);
+        break;
+      case "send":
+        this.#peers.get(request.peer)!.send(text);
+        break;
+      case "finish":
+        this.#peers.get(request.peer)!.finish();
+        break;
+      case "reset":
+        this.#peers.get(request.peer)!.reset();
+        break;
+    }
+  }
+
+  leave(): void {
+    this.#left = true;
+    for (const server of this.#servers) server.close();
+    for (const peer of this.#peers.values()) peer.destroy();
+  }
+
+  #listen(ask: number): void {
+    const server = net.createServer({ allowHalfOpen: true }, socket => {
+      const peer = ++this.#arrivals;
+      this.#tell({ say: "came", ask, peer });
+      this.#join(peer, socket);
+      this.#tell({ say: "port", peer, port: socket.localPort! });
+    });
+    this.#servers.push(server);
+    server.listen(0, this.#own, () => {
+      const { port } = server.address() as net.AddressInfo;
+      this.#tell({ say: "answer", ask, port });
+    });
+  }
+
+  #deaf(ask: number): void {
+    const server = net.createServer();
+    server.listen(0, this.#own, () => {
+      const { port } = server.address() as net.AddressInfo;
+      server.close(() => this.#tell({ say: "answer", ask, port }));
+    });
+  }
+
+  #connect(peer: number, port: number): void {
+    const socket = net.connect({ host: this.#board, port, allowHalfOpen: true });
+    socket.on("connect", () => this.#tell({ say: "port", peer, port: socket.localPort! }));
+    this.#join(peer, socket);
+  }
+
+  #join(peer: number, socket: net.Socket): void {
+    this.#peers.set(peer, new SocketPeer(socket));
+    socket.on("data", bytes => {
+      this.#tell({ say: "heard", peer, bytes: bytes.byteLength }, bytes.toString("latin1"));
+    });
+    socket.on("end", () => this.#tell({ say: "ending", peer, ending: "finished" }));
+    socket.on("error", () => this.#tell({ say: "ending", peer, ending: "reset" }));
+  }
+}

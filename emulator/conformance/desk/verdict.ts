@@ -1,0 +1,55 @@
+import type { Outcome } from "../remote/messages.ts";
+import type { Case } from "../target.ts";
+import { type Difference, TRAITS } from "./differences.ts";
+
+export interface Verdict {
+  readonly name: string;
+  readonly word:
+    | "agrees"
+    | "in part"
+    | "differs"
+    | "not seen"
+    | "UNEXPLAINED"
+    | "NO LONGER DIFFERS";
+  readonly reason: string;
+  /** What the emulator does with the case in its own tests. */
+  readonly emulator: string;
+}
+
+/** Whether a board does what the case says, and if not, whether we know why. */
+export function judge(
+  { name, not }: Pick<Case, "name" | "not">,
+  outcome: Outcome,
+  expected: Difference | undefined,
+): Verdict {
+  const emulator = not?.loopback ? "holds in memory" : "holds";
+  const verdict = (word: Verdict["word"], reason: string) => ({ name, word, reason, emulator });
+  if (outcome.result === "not ok") {
+    if ([expected?.seen ?? []].flat().some(seen => outcome.seen.endsWith(seen)))
+      return verdict("differs", TRAITS[expected!.trait]);
+    return verdict("UNEXPLAINED", outcome.seen);
+  }
+  if (expected?.sometimes) return verdict("differs", TRAITS[expected.trait]);
+  if (expected !== undefined) {
+    const now = "seen" in outcome ? outcome.seen : "the case holds";
+    return verdict("NO LONGER DIFFERS", `${now}; it was: ${TRAITS[expected.trait]}`);
+  }
+  if (outcome.result === "ok") return verdict("agrees", "");
+  if (outcome.result === "part") return verdict("in part", outcome.seen);
+  return verdict("not seen", outcome.seen);
+}
+
+/** Is there something that somebody has to look into? */
+export function alarming({ word }: Verdict): boolean {
+  return word === "UNEXPLAINED" || word === "NO LONGER DIFFERS";
+}
+
+/** As Markdown, ready for README.md. */
+export function table(board: string, verdicts: readonly Verdict[]): string {
+  const rows = verdicts.map(
+    ({ name, emulator, word, reason }) => `| ${name} | ${emulator} | ${word} | ${reason} |`,
+  );
+  return [`| case | emulator | ${board} | reason |`, "| --- | --- | --- | --- |", ...rows, ""].join(
+    "\n",
+  );
+}

@@ -1,0 +1,35 @@
+import Listener from "embedded:io/socket/listener";
+import TCP from "embedded:io/socket/tcp";
+import { ChipClock } from "chip/clock";
+import { openLink } from "chip/link";
+import { restart } from "chip/restart";
+import config from "mc/config";
+import type { ListenerClass } from "../src/io/listener.ts";
+import type { TCPClass } from "../src/io/tcp.ts";
+import { play } from "./remote/play.ts";
+
+/** The conformance cases as a program of the chip: its real sockets, examined by the desk. */
+export default function main(): void {
+  const { desk, ssid, password } = config as unknown as {
+    desk: string;
+    ssid: string;
+    password: string;
+  };
+  const log = (line: string) => trace(`${line}\n`);
+  // Called by XS before it gives up.
+  (globalThis as { abort?: unknown }).abort = (reason: string, exception: unknown) => {
+    log(`XS abort: ${reason} ${exception ?? ""}`);
+  };
+
+  const clock = new ChipClock(error => log(`# exception out of an alarm: ${error}`));
+  const [address, port] = desk.split(":");
+  play({
+    TCP: TCP as unknown as TCPClass,
+    Listener: Listener as unknown as ListenerClass,
+    clock,
+    link: openLink(clock, event => log(`# ${JSON.stringify(event)}`), { ssid, password }),
+    desk: { address, port: Number(port) },
+    log,
+    restart,
+  });
+}

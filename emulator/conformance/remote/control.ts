@@ -1,0 +1,63 @@
+import type { TCP, TCPClass } from "../../src/io/tcp.ts";
+import { encode, Inbox, type ToBoard, type ToDesk } from "./messages.ts";
+
+export interface ControlEvents {
+  onMessage(message: ToBoard, text: string): void;
+  /** The desk has hung up, or was not to be reached. */
+  onLost(): void;
+}
+
+/**
+ * The board's end of the control connection. It takes one of the board's control blocks and asks
+ * for no more events than it needs, because both are part of what is examined.
+ */
+export class Control {
+  #tcp: TCP;
+  #inbox: Inbox<ToBoard>;
+  #events: ControlEvents;
+  #outbox: Uint8Array[] = [];
+  #room = 0;
+  #lost = false;
+
+  constructor(TCP: TCPClass, desk: { address: string; port: number }, events: ControlEvents) {
+    this.#events = events;
+    this.#inbox = new Inbox(events.onMessage);
+    this.#tcp = new TCP({
+      ...desk,
+      nodelay: true,
+      onReadable: count => this.#inbox.push(new Uint8Array(this.#tcp.read(count)!)),
+      onWritable: room => {
+        this.#room = room;
+        this.#flush();
+      },
+      onError: () => this.#end(),
+    });
+  }
+
+  send(message: ToDesk, text?: string): void {
+    this.#outbox.push(encode(message, text));
+    this.#flush();
+  }
+
+  #flush(): void {
+    while (!this.#lost && this.#outbox.length > 0 && this.#room > 0) {
+      const [first] = this.#outbox;
+      const piece = first.subarray(0, this.#room);
+      if (piece.byteLength === first.byteLength) this.#outbox.shift();
+      else this.#outbox[0] = first.subarray(piece.byteLength);
+      this.#room -= piece.byteLength;
+      try {
+        this.#tcp.write(piece);
+      } catch {
+        this.#end(); // there was room, so the desk has hung up
+      }
+    }
+  }
+
+  #end(): void {
+    if (this.#lost) return;
+    this.#lost = true;
+    this.#tcp.close();
+    this.#events.onLost();
+  }
+}

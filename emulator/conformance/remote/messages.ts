@@ -1,0 +1,109 @@
+import type { BoardKind } from "../../src/boards/kind.ts";
+import type { Peer } from "../target.ts";
+
+/**
+ * What the board and the desk, the program on the computer that plays the peers, tell each other
+ * over the control connection. A message is a line of JSON; where it has `bytes`, so many raw bytes
+ * follow it: one per character of its text.
+ */
+
+/** How a case went on the board, told by the board. */
+export type Outcome =
+  | { result: "ok" }
+  /** It held, up to where it asked what a program on the chip cannot see. */
+  | { result: "part"; seen: string }
+  | { result: "not ok"; seen: string }
+  | { result: "skip"; seen: string };
+
+/** From the board, which asks for a case by connecting. `ask` numbers a question, `peer` is the number of a peer. */
+export type ToDesk =
+  | { say: "listen" | "deaf" | "mark"; ask: number }
+  | { say: "connect"; peer: number; port: number }
+  | { say: "send"; peer: number; bytes: number }
+  | { say: "finish" | "reset"; peer: number }
+  | ({ say: "outcome"; name: string } & Outcome);
+
+/** From the desk. */
+export type ToBoard =
+  | { say: "play"; name: string; place: number; numbers: BoardKind }
+  | { say: "end"; cases: number }
+  | { say: "answer"; ask: number; port: number }
+  /** Somebody has connected to the port that was the answer to `ask`. */
+  | { say: "came"; ask: number; peer: number }
+  | { say: "port"; peer: number; port: number }
+  | { say: "heard"; peer: number; bytes: number }
+  | { say: "ending"; peer: number; ending: Peer["ending"] };
+
+const NEWLINE = 10;
+
+/** More than the longest message has before its bytes; what is longer is no message. */
+const LINE_BYTES_MAX = 4096;
+
+/** More than any case sends or hears as one piece. */
+const TEXT_BYTES_MAX = 256 * 1024;
+
+export function encode(message: ToDesk | ToBoard, text = ""): Uint8Array {
+  return Uint8Array.from(`${JSON.stringify(message)}\n${text}`, character =>
+    character.charCodeAt(0),
+  );
+}
+
+/** Puts messages together again, however the bytes come in pieces. */
+export class Inbox<Message extends ToDesk | ToBoard> {
+  #onMessage: (message: Message, text: string) => void;
+  #line = "";
+  #message: Message | undefined;
+  #text = "";
+  #missing = 0;
+
+  constructor(onMessage: (message: Message, text: string) => void) {
+    this.#onMessage = onMessage;
+  }
+
+  push(bytes: Uint8Array): void {
+    let at = 0;
+    while (at < bytes.byteLength) {
+      if (this.#message === undefined) {
+        const end = bytes.indexOf(NEWLINE, at);
+        this.#line += latin1(bytes.subarray(at, end < 0 ? bytes.byteLength : end));
+        if (this.#line.length > LINE_BYTES_MAX) throw new Error(`no message: ${this.#line}`);
+        if (end < 0) return;
+        at = end + 1;
+        this.#open(JSON.parse(this.#line));
+      } else {
+        const piece = bytes.subarray(at, at + this.#missing);
+        this.#text += latin1(piece);
+        this.#missing -= piece.byteLength;
+        at += piece.byteLength;
+      }
+      if (this.#missing === 0) this.#close();
+    }
+  }
+
+  #open(message: Message): void {
+    this.#line = "";
+    this.#message = message;
+    this.#missing = "bytes" in message ? message.bytes : 0;
+    if (this.#missing > TEXT_BYTES_MAX) throw new Error(`${this.#missing} bytes in one message`);
+  }
+
+  #close(): void {
+    const message = this.#message!;
+    const text = this.#text;
+    this.#message = undefined;
+    this.#text = "";
+    this.#onMessage(message, text);
+  }
+}
+
+/** The chip's stack is small: its calls take no hundreds of arguments. */
+const ARGUMENTS_MAX = 64;
+
+/** One character per byte. */
+export function latin1(bytes: Uint8Array): string {
+  let text = "";
+  for (let at = 0; at < bytes.byteLength; at += ARGUMENTS_MAX) {
+    text += String.fromCharCode(...bytes.subarray(at, at + ARGUMENTS_MAX));
+  }
+  return text;
+}
