@@ -1,4 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
+import { BACKENDS_MAX } from "../backend/pool.ts";
 import type { Strategy } from "./strategy.ts";
 
 /**
@@ -10,7 +11,8 @@ export class RoundRobin implements Strategy {
 
   pick(candidates: readonly Backend[]): Backend | undefined {
     let chosen: Backend | undefined = candidates[0];
-    for (const candidate of candidates) {
+    for (let at = 0; at < candidates.length; at++) {
+      const candidate = candidates[at];
       if (candidate.index > this.#last) {
         chosen = candidate;
         break;
@@ -18,5 +20,10 @@ export class RoundRobin implements Strategy {
     }
     if (chosen) this.#last = chosen.index;
     return chosen;
+  }
+
+  /** Places in the configuration until it has its turn; 0 is next. */
+  score(backend: Backend): number {
+    return (backend.index - this.#last - 1 + BACKENDS_MAX) % BACKENDS_MAX;
   }
 }

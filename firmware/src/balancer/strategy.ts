@@ -1,18 +1,49 @@
 import type { Backend } from "../backend/backend.ts";
+import type { Clock } from "../platform.ts";
+import { Ewma } from "./ewma.ts";
+import { First } from "./first.ts";
+import { LeastConnections } from "./least-connections.ts";
+import { QLearning } from "./q-learning.ts";
 import { RoundRobin } from "./round-robin.ts";
+import { SourceHash } from "./source-hash.ts";
+import { TwoChoices } from "./two-choices.ts";
+import { WeightedRoundRobin } from "./weighted-round-robin.ts";
 
 /**
- * Chooses one of the backends that may be chosen. Candidates arrive filtered (not tried before for
- * this session) and in the order of the configuration: a strategy only chooses.
+ * Chooses one of the backends that may be chosen. Candidates arrive filtered (up, not full, not
+ * draining, not tried for this session) and in the order of the configuration: a strategy only
+ * chooses. A pick allocates nothing and takes at most linear time. Its loops count places, because
+ * `for … of` leaves 8 slots of garbage on XS and takes two to three times as long.
  */
 export interface Strategy {
-  /** One of `candidates`; `undefined` only when there is none. */
-  pick(candidates: readonly Backend[]): Backend | undefined;
+  /** One of `candidates`; `undefined` only when there is none. `client` is a hash of its address. */
+  pick(candidates: readonly Backend[], client: number): Backend | undefined;
+  /** What a pick compares, for people to see: the lowest wins. Changes nothing. */
+  score(backend: Backend, client: number): number;
+  /** `backend`, picked here, began its answer `ms` after it had been asked. */
+  answered?(backend: Backend, ms: number): void;
+}
+
+/** What a strategy may use of the machine. */
+export interface StrategyParts {
+  readonly clock: Pick<Clock, "now">;
+  /** From 0 to less than 1. */
+  random(): number;
 }
 
 /** Every strategy by the name that the configuration gives it. */
 export const STRATEGIES = {
   "round-robin": () => new RoundRobin(),
-} satisfies Record<string, () => Strategy>;
+  "weighted-round-robin": () => new WeightedRoundRobin(),
+  "least-connections": () => new LeastConnections(),
+  "two-choices": parts => new TwoChoices(parts),
+  ewma: parts => new Ewma(parts),
+  "source-hash": () => new SourceHash(),
+  first: () => new First(),
+  "q-learning": parts => new QLearning(parts),
+} satisfies Record<string, (parts: StrategyParts) => Strategy>;
 
 export type StrategyName = keyof typeof STRATEGIES;
+
+/** Strategies that do not look at weights: a weight there would do nothing. */
+export const WEIGHTLESS: readonly StrategyName[] = ["round-robin", "first", "q-learning"];

@@ -1,0 +1,62 @@
+import { expect, test } from "vitest";
+import { countsOf, spread, Trial, times } from "./testing.ts";
+import { TwoChoices } from "./two-choices.ts";
+
+const answerMs = () => 1;
+
+test.each([[[1, 1, 1]], [[5, 1, 1]], [[1, 2, 3, 4]], [[100, 1]]])(
+  "idle backends of weights %j get shares like these, within four standard deviations",
+  weights => {
+    const runs = 30_000;
+    const trial = new Trial("two-choices", weights);
+    const sum = weights.reduce((all, weight) => all + weight, 0);
+    const counts = countsOf(
+      times(runs, () => trial.request(answerMs)),
+      trial.backends,
+    );
+    for (const [index, weight] of weights.entries()) {
+      const share = weight / sum;
+      expect(Math.abs(counts[index] - runs * share)).toBeLessThan(spread(runs, share));
+    }
+  },
+);
+
+test("of the two drawn the one with more load never wins", () => {
+  const { backends } = new Trial("two-choices", [1, 2, 4, 8]);
+  for (const [index, sessions] of [3, 4, 4, 0].entries()) backends[index].sessions = sessions;
+  // Loads of 3, 2, 1 and 0. Every pair of chances there is, in steps of a weight of a half.
+  for (const one of times(30, step => (step + 0.5) / 30)) {
+    for (const other of times(30, step => (step + 0.5) / 30)) {
+      const chances = [one, other];
+      const drawn = new TwoChoices({ random: () => chances.shift()! }).pick(backends)!;
+      const first = backends.find((_, index) => one * 15 < 2 ** (index + 1) - 1)!;
+      const rest = backends.filter(backend => backend !== first);
+      let left = other * rest.reduce((all, { weight }) => all + weight, 0);
+      const second = rest.find(({ weight }) => {
+        left -= weight;
+        return left < 0;
+      })!;
+      // The order is by load, descending: the later of the two is the less loaded.
+      expect(drawn.index).toBe(Math.max(first.index, second.index));
+    }
+  }
+});
+
+test("the most loaded of all never gets anything", () => {
+  const trial = new Trial("two-choices", [1, 1, 1, 1]);
+  trial.backends[2].sessions = 5;
+  expect(
+    countsOf(
+      times(10_000, () => trial.request(answerMs)),
+      trial.backends,
+    )[2],
+  ).toBe(0);
+});
+
+test("keeps the load even: after many sessions nobody has many more than another", () => {
+  const trial = new Trial("two-choices", new Array(8).fill(1));
+  times(8000, () => trial.open());
+  const sessions = trial.backends.map(one => one.sessions);
+  // One draw alone would stray by about sqrt(1000 × ln 8), which is 90.
+  expect(Math.max(...sessions) - Math.min(...sessions)).toBeLessThan(10);
+});

@@ -1,0 +1,21 @@
+import type { Backend } from "../backend/backend.ts";
+import type { Strategy } from "./strategy.ts";
+import { Turns } from "./turns.ts";
+
+/**
+ * Each backend in turn, as often as its weight says, and evenly spread. While the candidates stay the
+ * same, any run of as many picks as their weights sum to holds each exactly as often as it weighs.
+ */
+export class WeightedRoundRobin implements Strategy {
+  #turns = new Turns();
+
+  pick(candidates: readonly Backend[]): Backend | undefined {
+    for (let at = 0; at < candidates.length; at++) this.#turns.offer(candidates[at]);
+    return this.#turns.take();
+  }
+
+  /** What the others have been served ahead of it, in units of weight. */
+  score(backend: Backend): number {
+    return -(this.#turns.credit(backend) + backend.effectiveWeight);
+  }
+}
