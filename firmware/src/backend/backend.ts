@@ -1,3 +1,32 @@
+import { Health, type HealthRules } from "./health.ts";
+import { Latency } from "./latency.ts";
+
+/** What the operator wants of a backend: HAProxy's words. */
+export type AdminState = "ready" | "drain" | "maint";
+
+export const ADMIN_STATES: readonly AdminState[] = ["ready", "drain", "maint"];
+
+/** Which PROXY protocol a backend expects before a connection's first byte. */
+export type ProxyProtocol = "none" | "v1" | "v2";
+
+/** A backend as the configuration gives it. */
+export interface BackendSettings {
+  readonly name: string;
+  readonly address: string;
+  readonly port: number;
+  /** Its share of the traffic against the others'; 0 is none, as `drain` is. */
+  readonly weight: number;
+  /** Used only when no other is available. */
+  readonly backup: boolean;
+  /** Sessions or requests that it serves at once; no bound when not given. */
+  readonly maxSessions: number | undefined;
+  readonly state: AdminState;
+  readonly proxyProtocol: ProxyProtocol;
+}
+
+/** May a backend be picked, and if not, why not. */
+export type Standing = "up" | "maint" | "down" | "ejected" | "drain";
+
 /** One server behind the proxy, and what is going on with it. */
 export class Backend {
   /** Its place in the configuration; a session remembers those it tried as one bit each. */
@@ -5,21 +34,48 @@ export class Backend {
   readonly name: string;
   readonly address: string;
   readonly port: number;
+  readonly backup: boolean;
+  readonly maxSessions: number;
+  readonly proxyProtocol: ProxyProtocol;
+  readonly health: Health;
+  readonly latency = new Latency();
+  /** The operator's wish; see `standing` for what comes of it. */
+  state: AdminState;
+  weight: number;
+  /** The weight as of the current pick: less than `weight` while it starts slowly. */
+  effectiveWeight: number;
   /** Sessions that it has now, those still dialling included. */
   sessions = 0;
   /** Sessions that it was ever picked for. */
   sessionsTotal = 0;
 
-  constructor(index: number, { name, address, port }: BackendAddress) {
+  constructor(index: number, settings: BackendSettings, rules: HealthRules) {
     this.index = index;
-    this.name = name;
-    this.address = address;
-    this.port = port;
+    this.name = settings.name;
+    this.address = settings.address;
+    this.port = settings.port;
+    this.backup = settings.backup;
+    this.maxSessions = settings.maxSessions ?? Number.POSITIVE_INFINITY;
+    this.proxyProtocol = settings.proxyProtocol;
+    this.state = settings.state;
+    this.weight = this.effectiveWeight = settings.weight;
+    this.health = new Health(rules);
   }
-}
 
-export interface BackendAddress {
-  readonly name: string;
-  readonly address: string;
-  readonly port: number;
+  get full(): boolean {
+    return this.sessions >= this.maxSessions;
+  }
+
+  /** Brings `effectiveWeight` up to date. */
+  warm(nowMs: number): void {
+    this.effectiveWeight = this.weight * this.health.warmth(nowMs);
+  }
+
+  standing(nowMs: number): Standing {
+    const { health } = this;
+    if (this.state === "maint") return "maint";
+    if (!health.up) return "down";
+    if (this.state === "drain" || this.weight === 0 || health.wantsDrain) return "drain";
+    return health.ejectedUntilMs > nowMs ? "ejected" : "up";
+  }
 }

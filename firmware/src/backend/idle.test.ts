@@ -2,8 +2,9 @@ import { expect, test } from "vitest";
 import { VirtualClock } from "../../../emulator/src/clock.ts";
 import { Endpoint } from "../endpoint.ts";
 import type { TCPCallbacks, TCPConstructor, TCPSocket } from "../platform.ts";
-import { Backend } from "./backend.ts";
+import type { Backend } from "./backend.ts";
 import { IdleConnections } from "./idle.ts";
+import { backendAt } from "./testing.ts";
 
 /** A socket that remembers that it was closed, and hears what a test says to it. */
 class Wire implements TCPSocket {
@@ -44,9 +45,11 @@ class Wire implements TCPSocket {
 
 function bench() {
   const clock = new VirtualClock();
-  const idle = new IdleConnections(clock);
-  const a = new Backend(0, { name: "a", address: "10.0.0.1", port: 1 });
-  const b = new Backend(1, { name: "b", address: "10.0.0.2", port: 1 });
+  const idle = new IdleConnections(clock, event => {
+    throw new Error(JSON.stringify(event));
+  });
+  const a = backendAt(0);
+  const b = backendAt(1);
   const put = (backend: Backend) => {
     let wire: Wire | undefined;
     class TCP extends Wire {

@@ -1,3 +1,4 @@
+import type { Report } from "../admin/event.ts";
 import type { Endpoint, EndpointOwner } from "../endpoint.ts";
 import type { Cancel, Clock } from "../platform.ts";
 import type { Backend } from "./backend.ts";
@@ -17,11 +18,13 @@ interface Kept {
 /** Connections to backends that wait for the next request, the longest waiting first. */
 export class IdleConnections implements EndpointOwner {
   #clock: Clock;
+  #report: Report;
   #kept: Kept[] = [];
   #alarm: Cancel | undefined;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, report: Report) {
     this.#clock = clock;
+    this.#report = report;
   }
 
   get count(): number {
@@ -58,7 +61,9 @@ export class IdleConnections implements EndpointOwner {
     this.#drop(endpoint);
   }
 
-  failed(): void {}
+  failed(error: unknown): void {
+    this.#report({ level: "E", on: "proxy", what: "exception", error: String(error) });
+  }
 
   #drop(endpoint: Endpoint): void {
     endpoint.close();

@@ -1,43 +1,172 @@
-import type { Strategy } from "../balancer/strategy.ts";
-import { Backend, type BackendAddress } from "./backend.ts";
+import {
+  STRATEGIES,
+  type Strategy,
+  type StrategyName,
+  type StrategyParts,
+} from "../balancer/strategy.ts";
+import type { Clock } from "../platform.ts";
+import { Backend, type BackendSettings, type Standing } from "./backend.ts";
+import type { HealthRules } from "./health.ts";
 
 /** Backends that a pool may hold: a session remembers those it tried in the bits of one integer. */
 export const BACKENDS_MAX = 32;
 
+/** Who asks for a backend. */
+export interface Asker {
+  /** One bit for each backend tried, by its index. */
+  readonly tried: number;
+  /** A hash of the client's address. */
+  readonly client: number;
+  /** The backend that served this client before, where that matters. */
+  readonly sticky: Backend | undefined;
+}
+
+/** Why a backend is left out of a pick. */
+export type LeftOut = Exclude<Standing, "up"> | "tried" | "full" | "backup";
+
 /** Backends that serve the same, and who of them is next. */
 export class Group {
   readonly backends: readonly Backend[];
-  #strategy: Strategy;
+  readonly balance: StrategyName;
+  readonly strategy: Strategy;
+  #clock: Pick<Clock, "now">;
   /** Filled anew by each pick, so that a pick allocates nothing. */
   #candidates: Backend[] = [];
 
-  constructor(backends: readonly Backend[], strategy: Strategy) {
+  constructor(backends: readonly Backend[], balance: StrategyName, parts: StrategyParts) {
     this.backends = backends;
-    this.#strategy = strategy;
+    this.balance = balance;
+    this.strategy = STRATEGIES[balance](parts);
+    this.#clock = parts.clock;
   }
 
   /**
-   * The next backend for a session, never one whose bit is set in `tried`; `undefined` when none is
-   * left.
+   * The next backend. `"full"`: there are some, and all of them serve as many as they may; `undefined`
+   * when there is none.
+   *
+   * A backup comes in when no other backend is available, and only the first of them. One that was
+   * ejected comes in before nobody does.
    */
-  pick(tried: number): Backend | undefined {
+  pick(asker: Asker): Backend | "full" | undefined {
+    const nowMs = this.#clock.now();
+    const { sticky } = asker;
+    if (sticky !== undefined && keeps(sticky, asker, nowMs)) return sticky.full ? "full" : sticky;
+    return (
+      this.#choose(asker, nowMs, false) ??
+      this.#firstBackup(asker, nowMs) ??
+      this.#choose(asker, nowMs, true)
+    );
+  }
+
+  /** Nobody else could take over from `backend`. */
+  onlyHas(backend: Backend, nowMs: number): boolean {
+    const { backends } = this;
+    if (!backends.includes(backend)) return false;
+    return !backends.some(other => other !== backend && other.standing(nowMs) === "up");
+  }
+
+  /** What a pick would think of `backend` now: its score, or why it is left out. */
+  explain(backend: Backend, asker: Asker): string {
+    const nowMs = this.#clock.now();
+    const leftOut = whyNot(backend, asker, nowMs);
+    if (leftOut === "down") return `down/${backend.health.code ?? "unchecked"}`;
+    if (leftOut !== undefined) return leftOut;
+    backend.warm(nowMs);
+    return String(Math.round(this.strategy.score(backend, asker.client) * 1000) / 1000);
+  }
+
+  #choose(asker: Asker, nowMs: number, ejectedToo: boolean): Backend | "full" | undefined {
     const candidates = this.#candidates;
     candidates.length = 0;
-    for (const backend of this.backends) {
-      if ((tried & (1 << backend.index)) === 0) candidates.push(backend);
+    let full = false;
+    const { backends } = this;
+    for (let at = 0; at < backends.length; at++) {
+      const backend = backends[at];
+      const standing = backend.standing(nowMs);
+      const stands = standing === "up" || (ejectedToo && standing === "ejected");
+      if (!stands || (backend.backup && !ejectedToo) || wasTried(asker, backend)) continue;
+      if (backend.full) {
+        full = true;
+        continue;
+      }
+      backend.warm(nowMs);
+      candidates.push(backend);
     }
-    return this.#strategy.pick(candidates);
+    if (candidates.length === 0) return full ? "full" : undefined;
+    return this.strategy.pick(candidates, asker.client);
+  }
+
+  #firstBackup(asker: Asker, nowMs: number): Backend | "full" | undefined {
+    for (const backend of this.backends) {
+      if (!backend.backup || backend.standing(nowMs) !== "up" || wasTried(asker, backend)) continue;
+      return backend.full ? "full" : backend;
+    }
+    return undefined;
   }
 }
 
-/** All backends. */
+function whyNot(backend: Backend, asker: Asker, nowMs: number): LeftOut | undefined {
+  const standing = backend.standing(nowMs);
+  if (standing !== "up") return standing;
+  if (wasTried(asker, backend)) return "tried";
+  if (backend.full) return "full";
+  return backend.backup ? "backup" : undefined;
+}
+
+function wasTried({ tried }: Asker, { index }: Backend): boolean {
+  return (tried & (1 << index)) !== 0;
+}
+
+/** A client stays with its backend while that may serve at all, draining included. */
+function keeps(sticky: Backend, asker: Asker, nowMs: number): boolean {
+  if (wasTried(asker, sticky)) return false;
+  const standing = sticky.standing(nowMs);
+  return standing === "up" || standing === "drain" || standing === "ejected";
+}
+
+/** Who waits for a backend with room. */
+export interface Waiter {
+  /** There may be room. */
+  wake(): void;
+}
+
+/** All backends, the groups that they serve in, and those who wait for one. */
 export class Pool {
   readonly backends: readonly Backend[];
+  readonly groups: Group[] = [];
   /** Connections that sessions hold to backends, those still being made included. */
   connections = 0;
+  /** Who waits is about to look again: whoever comes now stands behind him. */
+  waking = false;
+  #parts: StrategyParts & { readonly clock: Clock };
+  /** The longest waiting first. */
+  #waiting: Waiter[] = [];
 
-  constructor(addresses: readonly BackendAddress[]) {
-    this.backends = addresses.map((address, index) => new Backend(index, address));
+  constructor(
+    settings: readonly BackendSettings[],
+    rules: HealthRules,
+    parts: StrategyParts & { readonly clock: Clock },
+  ) {
+    this.backends = settings.map((backend, index) => new Backend(index, backend, rules));
+    this.#parts = parts;
+  }
+
+  /** The backends of these names, or all, with a strategy of their own. */
+  group(balance: StrategyName, names?: readonly string[]): Group {
+    const backends = this.backends.filter(({ name }) => names?.includes(name) ?? true);
+    const group = new Group(backends, balance, this.#parts);
+    this.groups.push(group);
+    return group;
+  }
+
+  /** Somewhere nobody else could take over from `backend`. */
+  last(backend: Backend, nowMs: number): boolean {
+    return this.groups.some(group => group.onlyHas(backend, nowMs));
+  }
+
+  /** How many wait for a backend with room. */
+  get waiting(): number {
+    return this.#waiting.length;
   }
 
   /** A session has picked `backend` and goes to connect to it. */
@@ -51,5 +180,28 @@ export class Pool {
   release(backend: Backend): void {
     backend.sessions--;
     this.connections--;
+    this.changed();
+  }
+
+  wait(waiter: Waiter): void {
+    this.#waiting.push(waiter);
+  }
+
+  leave(waiter: Waiter): void {
+    const place = this.#waiting.indexOf(waiter);
+    if (place >= 0) this.#waiting.splice(place, 1);
+  }
+
+  /**
+   * A backend may have room, or be available again: who waits looks again, the longest waiting first.
+   * A turn later, because whoever says so is amid his own work.
+   */
+  changed(): void {
+    if (this.waking || this.#waiting.length === 0) return;
+    this.waking = true;
+    this.#parts.clock.after(0, () => {
+      this.waking = false;
+      for (const waiter of [...this.#waiting]) waiter.wake();
+    });
   }
 }

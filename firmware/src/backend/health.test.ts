@@ -1,0 +1,157 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { EJECTION_MAX_MS, EJECTION_MS, Health, type HealthRules } from "./health.ts";
+import { RULES } from "./testing.ts";
+
+function health(rules: Partial<HealthRules> = {}): Health {
+  return new Health({ ...RULES, ...rules });
+}
+
+/** One that was seen up: its first check alone decided that. */
+function seasoned(rules: Partial<HealthRules> = {}): Health {
+  const one = health(rules);
+  one.passed("L4OK", 0);
+  return one;
+}
+
+describe("checks", () => {
+  test("it takes `fall` failed checks in a row to go down, and `rise` passed ones to come back", () => {
+    const one = seasoned();
+    expect(one.failed("L4CON", 1)).toBeUndefined();
+    expect(one.failed("L4CON", 2)).toBeUndefined();
+    expect(one.passed("L4OK", 3)).toBeUndefined(); // the row is broken
+    expect(one.failed("L4CON", 4)).toBeUndefined();
+    expect(one.failed("L4TOUT", 5)).toBeUndefined();
+    expect([one.failed("L4TOUT", 6), one.up]).toEqual(["down", false]);
+
+    expect(one.passed("L4OK", 7)).toBeUndefined();
+    expect(one.failed("L4CON", 8)).toBeUndefined();
+    expect(one.passed("L4OK", 9)).toBeUndefined();
+    expect([one.passed("L4OK", 10), one.up]).toEqual(["up", true]);
+  });
+
+  test("the very first check decides alone, whatever the start", () => {
+    expect(health().failed("L4CON", 1)).toBe("down");
+    expect(health({ start: "down" }).passed("L4OK", 1)).toBe("up");
+    const usual = health();
+    usual.passed("L4OK", 1);
+    expect(usual.failed("L4CON", 2)).toBeUndefined();
+  });
+
+  test("the reason stands there with the time since when it is that reason", () => {
+    const one = seasoned();
+    one.failed("L7STS/503", 10);
+    one.failed("L7STS/503", 20);
+    expect([one.code, one.codeSinceMs]).toEqual(["L7STS/503", 10]);
+    one.failed("L4TOUT", 30);
+    expect([one.code, one.codeSinceMs, one.sinceMs]).toEqual(["L4TOUT", 30, 30]);
+  });
+
+  test("a check that is answered with 404 asks for no more sessions, another good one takes it back", () => {
+    const one = seasoned();
+    expect(one.passed("L7OKC/404", 1)).toBe("drain");
+    expect(one.passed("L7OKC/404", 2)).toBeUndefined();
+    expect([one.up, one.wantsDrain]).toEqual([true, true]);
+    expect(one.passed("L7OK/200", 3)).toBe("undrain");
+    expect(one.wantsDrain).toBe(false);
+  });
+
+  test("in any row of verdicts it is down exactly after `fall` failures, up exactly after `rise` passes", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 4 }),
+        fc.integer({ min: 1, max: 4 }),
+        fc.array(fc.boolean(), { maxLength: 60 }),
+        (rise, fall, verdicts) => {
+          const one = seasoned({ rise, fall });
+          let up = true;
+          let against = 0;
+          for (const [ms, good] of verdicts.entries()) {
+            if (good) one.passed("L4OK", ms);
+            else one.failed("L4CON", ms);
+            against = good === up ? 0 : against + 1;
+            if (against >= (up ? fall : rise)) {
+              up = !up;
+              against = 0;
+            }
+            expect(one.up).toBe(up);
+          }
+        },
+      ),
+    );
+  });
+});
+
+describe("requests", () => {
+  function fails(one: Health, times: number, nowMs: number): unknown[] {
+    return Array.from({ length: times }, () => one.requestFailed("L4CON", nowMs, false));
+  }
+
+  test("three that fail in a row eject for ten seconds; one that is answered breaks the row", () => {
+    const one = seasoned();
+    fails(one, 2, 1000);
+    one.requestAnswered();
+    expect(fails(one, 3, 1000)).toEqual([undefined, undefined, "ejected"]);
+    expect(one.ejectedUntilMs).toBe(1000 + EJECTION_MS);
+    expect(one.up).toBe(true); // checks alone decide over that
+  });
+
+  test("what still fails while it is out changes nothing", () => {
+    const one = seasoned();
+    fails(one, 3, 0);
+    fails(one, 10, 5000);
+    expect(one.ejectedUntilMs).toBe(EJECTION_MS);
+  });
+
+  test("when it is back the first request decides, and each time in a row is longer, up to a bound", () => {
+    const one = seasoned();
+    fails(one, 3, 0);
+    const lengths: number[] = [];
+    for (let round = 0; round < 20; round++) {
+      const nowMs = one.ejectedUntilMs;
+      expect(one.requestFailed("L4CON", nowMs, false)).toBe("ejected");
+      lengths.push(one.ejectedUntilMs - nowMs);
+    }
+    expect(lengths.slice(0, 3)).toEqual([2 * EJECTION_MS, 3 * EJECTION_MS, 4 * EJECTION_MS]);
+    expect(Math.max(...lengths)).toBe(EJECTION_MAX_MS);
+  });
+
+  test("who has served as long as he was out begins anew", () => {
+    const one = seasoned();
+    fails(one, 3, 0);
+    one.requestFailed("L4CON", 10_000, false); // 20 s, until 30 s
+    one.requestAnswered();
+    fails(one, 3, 50_000);
+    expect(one.ejectedUntilMs).toBe(50_000 + EJECTION_MS);
+  });
+
+  test("the last one is never ejected, and with 0 nobody is", () => {
+    const last = seasoned();
+    for (let i = 0; i < 10; i++) expect(last.requestFailed("L4CON", i, true)).toBeUndefined();
+    expect(last.ejectedUntilMs).toBe(0);
+    expect(fails(seasoned({ ejectAfter: 0 }), 10, 0)).toEqual(Array(10).fill(undefined));
+  });
+
+  test("coming up after it was down clears what was held against it", () => {
+    const one = seasoned({ fall: 1, rise: 1 });
+    fails(one, 3, 0);
+    one.failed("L4CON", 1);
+    one.passed("L4OK", 2);
+    expect(one.ejectedUntilMs).toBe(0);
+    expect(fails(one, 3, 3)).toEqual([undefined, undefined, "ejected"]);
+    expect(one.ejectedUntilMs).toBe(3 + EJECTION_MS);
+  });
+});
+
+test("slow start: after it was down its share grows from a tenth to all, at boot it is all at once", () => {
+  const rules = { slowStartMs: 10_000, fall: 1, rise: 1 };
+  const atBoot = health({ ...rules, start: "down" });
+  atBoot.passed("L4OK", 0);
+  expect(atBoot.warmth(0)).toBe(1);
+
+  atBoot.failed("L4CON", 1000);
+  atBoot.passed("L4OK", 2000);
+  expect([2000, 4000, 7000, 12_000, 99_000].map(ms => atBoot.warmth(ms))).toEqual([
+    0.1, 0.2, 0.5, 1, 1,
+  ]);
+});

@@ -1,0 +1,23 @@
+import { expect, test } from "vitest";
+import { Latency } from "./latency.ts";
+
+test("before the first answer nothing is known", () => {
+  expect(new Latency().costMs(0)).toBeUndefined();
+});
+
+test("a slower answer counts at once, a faster one only little by little", () => {
+  const latency = new Latency();
+  latency.observe(10, 0);
+  latency.observe(500, 0);
+  expect(latency.costMs(0)).toBe(500);
+  latency.observe(10, 1000);
+  expect(latency.costMs(1000)).toBeGreaterThan(400);
+  for (let ms = 2000; ms <= 60_000; ms += 1000) latency.observe(10, ms);
+  expect(latency.costMs(60_000)).toBeLessThan(12);
+});
+
+test("with silence it is forgotten: 63 % in ten seconds", () => {
+  const latency = new Latency();
+  latency.observe(1000, 0);
+  expect(latency.costMs(10_000)).toBeCloseTo(1000 / Math.E, 6);
+});

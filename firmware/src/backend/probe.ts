@@ -1,0 +1,192 @@
+import type { Report } from "../admin/event.ts";
+import { ascii } from "../ascii.ts";
+import { Endpoint, type EndpointOwner } from "../endpoint.ts";
+import { BodyReader, responseFraming } from "../http/body.ts";
+import { Head, type HeadLimits } from "../http/head.ts";
+import type { Keywords, Scan } from "../inspect/keywords.ts";
+import type { Cancel, Platform } from "../platform.ts";
+import type { Backend } from "./backend.ts";
+import type { CheckCode } from "./health.ts";
+import { proxyHeader } from "./proxy-protocol.ts";
+
+/** How backends are asked. */
+export interface ProbeRules {
+  readonly check: "tcp" | "http";
+  /** What is asked for over HTTP, and under which name. */
+  readonly path: string;
+  readonly host: string | undefined;
+  /** Statuses that are good, as ranges, both ends included. */
+  readonly status: readonly (readonly [number, number])[];
+  /** What a good answer has in its body. */
+  readonly body: Keywords | undefined;
+  readonly timeoutMs: number;
+}
+
+export interface ProbeContext {
+  readonly platform: Platform;
+  readonly scratch: Uint8Array;
+  readonly head: HeadLimits;
+  readonly report: Report;
+}
+
+/** Of a body, so much is searched for the text that shall be there. */
+const BODY_SEARCH_MAX = 16_384;
+
+/** Status by which a backend asks for no more sessions (HAProxy's disable-on-404). */
+const DRAIN_STATUS = 404;
+
+/**
+ * Asks one backend once how it is, on a connection of its own, and tells what came of it: `undefined`
+ * when the board itself had no socket, which says nothing about the backend.
+ */
+export class Probe implements EndpointOwner {
+  #context: ProbeContext;
+  #backend: Backend;
+  #rules: ProbeRules;
+  #done: (code: CheckCode | undefined) => void;
+  #endpoint: Endpoint | undefined;
+  #timeout: Cancel | undefined;
+  #head: Head | undefined;
+  #body: BodyReader | undefined;
+  #scan: Scan | undefined;
+  #searched = 0;
+
+  /** `done` is called once, and never from in here. */
+  constructor(
+    context: ProbeContext,
+    backend: Backend,
+    rules: ProbeRules,
+    done: (code: CheckCode | undefined) => void,
+  ) {
+    this.#context = context;
+    this.#backend = backend;
+    this.#rules = rules;
+    this.#done = done;
+    const { clock } = context.platform;
+    try {
+      this.#endpoint = new Endpoint(context.platform, backend, this);
+    } catch {
+      // Sessions hold the board's sockets, or the network is away.
+      this.#timeout = clock.after(0, () => this.#finish(undefined));
+      return;
+    }
+    this.#timeout = clock.after(rules.timeoutMs, () =>
+      this.#finish(this.#endpoint?.connected ? "L7TOUT" : "L4TOUT"),
+    );
+  }
+
+  /** Forgets it; `done` is not called. */
+  cancel(): void {
+    this.#timeout?.();
+    this.#endpoint?.close();
+    this.#endpoint = undefined;
+  }
+
+  moved(endpoint: Endpoint): void {
+    if (!endpoint.connected) return;
+    if (this.#head === undefined && !this.#asked(endpoint)) return;
+    while (this.#endpoint !== undefined && endpoint.readable > 0) this.#read(endpoint);
+    if (this.#endpoint !== undefined && endpoint.deaf) this.lost();
+  }
+
+  lost(): void {
+    if (!this.#endpoint?.connected) {
+      this.#finish("L4CON");
+      return;
+    }
+    this.#body?.closed();
+    if (this.#body?.done) this.#judgeBody();
+    else this.#finish("L7RSP");
+  }
+
+  failed(error: unknown): void {
+    const { report } = this.#context;
+    report({ level: "E", on: "proxy", what: "exception", error: String(error) });
+    this.#finish(undefined);
+  }
+
+  /** The connection stands: that was it, or the question is put. True when an answer is awaited. */
+  #asked(endpoint: Endpoint): boolean {
+    const { check, path, host } = this.#rules;
+    const { address, port, proxyProtocol } = this.#backend;
+    if (proxyProtocol !== "none") endpoint.write(proxyHeader(proxyProtocol));
+    if (check === "tcp") {
+      this.#finish("L4OK");
+      return false;
+    }
+    const request = [
+      `GET ${path} HTTP/1.1`,
+      `Host: ${host ?? `${address}:${port}`}`,
+      "User-Agent: hot-potato",
+      "Accept: */*",
+      "Connection: close",
+    ];
+    endpoint.write(ascii(`${request.join("\r\n")}\r\n\r\n`));
+    this.#head = new Head("response", this.#context.head);
+    return true;
+  }
+
+  #read(endpoint: Endpoint): void {
+    const { scratch } = this.#context;
+    const piece = scratch.subarray(0, Math.min(endpoint.readable, scratch.byteLength));
+    endpoint.read(piece);
+    if (this.#body === undefined) this.#readHead(this.#head!, piece);
+    else this.#readBody(piece);
+  }
+
+  #readHead(head: Head, piece: Uint8Array): void {
+    const rest = piece.subarray(head.feed(piece));
+    if (head.error !== undefined) {
+      this.#finish("L7RSP");
+    } else if (!head.done) {
+      head.keep(); // `piece` lies in the scratch buffer
+    } else if (head.status < 200) {
+      head.reset();
+      if (rest.byteLength > 0) this.#readHead(head, rest.slice());
+    } else {
+      this.#judgeHead(head, rest);
+    }
+  }
+
+  #judgeHead(head: Head, rest: Uint8Array): void {
+    const { status, body } = this.#rules;
+    const framing = responseFraming(head, "GET");
+    const good = status.some(([from, to]) => head.status >= from && head.status <= to);
+    if (framing === undefined) {
+      this.#finish("L7RSP");
+    } else if (!good) {
+      this.#finish(head.status === DRAIN_STATUS ? "L7OKC/404" : `L7STS/${head.status}`);
+    } else if (body === undefined) {
+      this.#finish(`L7OK/${head.status}`);
+    } else {
+      this.#body = new BodyReader(framing);
+      this.#scan = body.scan();
+      this.#readBody(rest);
+    }
+  }
+
+  #readBody(piece: Uint8Array): void {
+    const body = this.#body!;
+    let rest = piece;
+    while (rest.byteLength > 0 && !body.done && !body.broken) {
+      const part = rest.subarray(0, Math.min(rest.byteLength, body.wanted));
+      const length = body.decode(part);
+      this.#searched += length;
+      this.#scan!.next(part.subarray(0, length));
+      rest = rest.subarray(body.used);
+    }
+    if (body.broken) this.#finish("L7RSP");
+    else if (body.done || this.#scan!.found || this.#searched >= BODY_SEARCH_MAX) this.#judgeBody();
+  }
+
+  #judgeBody(): void {
+    const { status } = this.#head!;
+    this.#finish(this.#scan!.found === undefined ? `L7STS/${status}` : `L7OK/${status}`);
+  }
+
+  #finish(code: CheckCode | undefined): void {
+    this.#endpoint?.discard(this.#context.scratch);
+    this.cancel();
+    this.#done(code);
+  }
+}
