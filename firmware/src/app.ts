@@ -25,6 +25,7 @@ export function start(platform: Platform, config: Config): App {
 
   const changed = () => {
     const { address, rssi } = link;
+    proxy.online = address !== undefined;
     if (address === undefined) return;
     report({ level: "I", on: "net", ip: address, rssi });
     if (listening) return;

@@ -1,7 +1,9 @@
 import { IPV4, NETWORK } from "./address.ts";
-import type { BackendAddress } from "./backend/backend.ts";
+import { ADMIN_STATES, type BackendSettings } from "./backend/backend.ts";
+import type { Observe } from "./backend/checks.ts";
 import { BACKENDS_MAX } from "./backend/pool.ts";
-import { STRATEGIES, type StrategyName } from "./balancer/strategy.ts";
+import { STRATEGIES, type StrategyName, WEIGHTLESS } from "./balancer/strategy.ts";
+import { DocumentReader, type Key } from "./document.ts";
 import { KEYWORD_BYTES_MAX, KEYWORDS_MAX, type Keyword } from "./inspect/keywords.ts";
 import type { Mode } from "./session.ts";
 
@@ -20,11 +22,47 @@ export interface RouteRule {
   readonly backends: readonly string[] | undefined;
 }
 
+/** How the health of backends is watched. */
+export interface HealthSettings {
+  /** `tcp`: it takes a connection; `http`: it answers as it should; `none`: nobody is asked. */
+  readonly check: "tcp" | "http" | "none";
+  /** What is asked for over HTTP; the rest up to `body` says what a good answer is. */
+  readonly path: string;
+  /** The name in Host; the backend's address when not given. */
+  readonly host: string | undefined;
+  /** Statuses and ranges of them: `200-399` or `200,204`. */
+  readonly status: string;
+  /** Text in the answer's body. */
+  readonly body: string | undefined;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  /** Checks in a row that bring a backend back, and that take it out. */
+  readonly rise: number;
+  readonly fall: number;
+  /** What a backend is before its first check. */
+  readonly start: "up" | "down";
+  /** Which requests speak against a backend: those it did not take or answer, or 5xx, too. */
+  readonly observe: Observe;
+  /** So many in a row eject it for a while; 0 ejects nobody. */
+  readonly ejectAfter: number;
+  /** How long the share of a backend grows back that was down. */
+  readonly slowStartMs: number;
+}
+
+/** Keeps a client with the backend that served it first. */
+export type Sticky = "none" | "cookie" | "source";
+
 /** A checked configuration: every key is there and holds what it may hold. */
 export interface Config {
   readonly listeners: readonly { readonly port: number; readonly mode: Mode }[];
-  readonly backends: readonly BackendAddress[];
+  readonly backends: readonly BackendSettings[];
   readonly balance: StrategyName;
+  readonly health: HealthSettings;
+  readonly sticky: Sticky;
+  /** What the sticky cookie is hashed with: the same key, the same cookies after a restart. */
+  readonly stickyKey: string | undefined;
+  /** Picks after the start whose reasons are logged. */
+  readonly explain: number;
   /** Which requests go to which backends; without any, all to all. */
   readonly routes: readonly RouteRule[];
   /** Addresses and networks of proxies in front of us, whose X-Forwarded-… is believed. */
@@ -36,7 +74,7 @@ export interface Config {
   readonly idleTimeoutMs: number;
   /** How long a session may last without another byte, once bytes have moved. */
   readonly tunnelTimeoutMs: number;
-  /** How long a client may wait for a slot. */
+  /** How long each of them may wait. */
   readonly queueTimeoutMs: number;
   /** How long a request's head may take from its first byte on. */
   readonly headTimeoutMs: number;
@@ -50,7 +88,7 @@ export interface Config {
   readonly headLinesMax: number;
   /** Bytes of a request's body. */
   readonly bodyBytesMax: number;
-  /** Clients that may wait for a slot. */
+  /** Clients that may wait for a slot, and requests that may wait for a backend with room. */
   readonly queueMax: number;
   /** Sessions at once; as many as the board's connections carry when not given. */
   readonly sessionsMax: number | undefined;
@@ -67,6 +105,15 @@ const ROUTES_MAX = 16;
 
 const TRUSTED_MAX = 8;
 
+/** HAProxy's. */
+const WEIGHT_MAX = 256;
+
+/** More than any board has connections for. */
+const SESSIONS_MAX = 512;
+
+/** Explained picks are for looking at, not for keeping. */
+const EXPLAIN_MAX = 1000;
+
 const DEFAULT_RULE: InspectRule = {
   keyword: "END",
   from: "client",
@@ -80,7 +127,7 @@ const DEFAULT_RULE: InspectRule = {
  * says what would do.
  */
 export function readConfig(document: unknown): { config: Config } | { complaints: string[] } {
-  const check = new Check();
+  const check = new DocumentReader();
   const config = check.object<Config>("", document, {
     listeners: key =>
       check.list(key, [{ port: 80, mode: "auto" }], 1, LISTENERS_MAX, listener =>
@@ -91,7 +138,7 @@ export function readConfig(document: unknown): { config: Config } | { complaints
       ),
     backends: key =>
       check.list(key, undefined, 1, BACKENDS_MAX, backend =>
-        check.object<BackendAddress>(backend.key, backend.value, {
+        check.object<BackendSettings>(backend.key, backend.value, {
           name: k =>
             check.text(
               k,
@@ -101,9 +148,21 @@ export function readConfig(document: unknown): { config: Config } | { complaints
             ),
           address: k => check.text(k, undefined, IPV4, "an IPv4 address such as 192.168.1.10"),
           port: k => check.integer(k, undefined, 1, 65535),
+          weight: k => check.integer(k, 1, 0, WEIGHT_MAX),
+          backup: k => check.flag(k, false),
+          maxSessions: k => check.optional(k, () => check.integer(k, undefined, 1, SESSIONS_MAX)),
+          state: k => check.word(k, "ready", ADMIN_STATES),
+          proxyProtocol: k => check.word(k, "none", ["none", "v1", "v2"]),
         }),
       ),
     balance: key => check.word(key, "round-robin", Object.keys(STRATEGIES) as StrategyName[]),
+    health: key => readHealth(check, key),
+    sticky: key => check.word(key, "none", ["none", "cookie", "source"]),
+    stickyKey: key =>
+      check.optional(key, () =>
+        check.text(key, undefined, /^[!-~]{8,64}$/, "8 to 64 printable characters without blanks"),
+      ),
+    explain: key => check.integer(key, 0, 0, EXPLAIN_MAX),
     inspect: key =>
       check.list(key, [DEFAULT_RULE], 0, KEYWORDS_MAX, rule =>
         check.object<InspectRule>(rule.key, rule.value, {
@@ -153,32 +212,107 @@ export function readConfig(document: unknown): { config: Config } | { complaints
     headLinesMax: key => check.integer(key, 48, 8, 256),
     bodyBytesMax: key => check.integer(key, Number.MAX_SAFE_INTEGER, 0, Number.MAX_SAFE_INTEGER),
     queueMax: key => check.integer(key, 4, 0, 64),
-    sessionsMax: key => check.optional(key, k => check.integer(k, undefined, 1, 512)),
+    sessionsMax: key => check.optional(key, k => check.integer(k, undefined, 1, SESSIONS_MAX)),
   });
-  if (check.complaints.length === 0) {
-    check.unique(
-      "listeners",
-      config.listeners.map(({ port }) => port),
+  if (check.complaints.length === 0) check.complaints.push(...contradictions(config));
+  return check.complaints.length > 0 ? { complaints: check.complaints } : { config };
+}
+
+function readHealth(check: DocumentReader, { path, value }: Key): HealthSettings {
+  const given = value === undefined ? {} : value;
+  const health = check.object<HealthSettings>(path, given, {
+    check: k => check.word(k, "tcp", ["tcp", "http", "none"]),
+    path: k => check.text(k, "/", /^\/[!-~]{0,127}$/, "a path such as /health"),
+    host: k =>
+      check.optional(k, () => check.text(k, undefined, HOST_NAME, "a name such as api.home")),
+    status: k => check.text(k, "200-399", STATUSES, "statuses such as 200-399 or 200,204"),
+    body: k =>
+      check.optional(k, () =>
+        check.text(k, undefined, /^[ -~]{1,64}$/, "1 to 64 printable ASCII characters"),
+      ),
+    intervalMs: k => check.integer(k, 5_000, 100, TIMEOUT_MAX_MS),
+    timeoutMs: k => check.integer(k, 2_000, 100, TIMEOUT_MAX_MS),
+    rise: k => check.integer(k, 2, 1, 100),
+    fall: k => check.integer(k, 3, 1, 100),
+    start: k => check.word(k, "up", ["up", "down"]),
+    observe: k => check.word(k, "layer4", ["none", "layer4", "layer7"]),
+    ejectAfter: k => check.integer(k, 3, 0, 100),
+    slowStartMs: k => check.integer(k, 0, 0, TIMEOUT_MAX_MS),
+  });
+  for (const key of ["path", "host", "status", "body"]) {
+    if (health.check === "http" || !(key in Object(given))) continue;
+    check.complaints.push(
+      `${path}.${key}: has a use only with check "http", which is "${health.check}"`,
     );
-    check.unique(
-      "backends",
-      config.backends.map(({ name }) => name),
-    );
-    for (const [index, { backends = [] }] of config.routes.entries()) {
-      check.known(
-        `routes[${index}].backends`,
-        backends,
-        config.backends.map(({ name }) => name),
-      );
-    }
-    const bytes = config.inspect.reduce((sum, { keyword }) => sum + keyword.length, 0);
-    if (bytes > KEYWORD_BYTES_MAX) {
-      check.complaints.push(
-        `inspect: the keywords are ${bytes} characters long in all; ${KEYWORD_BYTES_MAX} at most would do`,
+  }
+  return health;
+}
+
+/** What each key allows by itself and the whole does not: above all, options that would do nothing. */
+function contradictions(config: Config): string[] {
+  const { backends, balance, health, inspect, listeners, routes, sticky, stickyKey } = config;
+  const complaints: string[] = [];
+  const complain = (complaint: string) => complaints.push(complaint);
+  const names = backends.map(({ name }) => name);
+  unique(
+    "listeners",
+    listeners.map(({ port }) => port),
+    complain,
+  );
+  unique("backends", names, complain);
+  for (const [index, { backends: wanted = [] }] of routes.entries()) {
+    for (const name of wanted) {
+      if (names.includes(name)) continue;
+      complain(
+        `routes[${index}].backends: no backend is called "${name}"; known are ${names.join(", ")}`,
       );
     }
   }
-  return check.complaints.length > 0 ? { complaints: check.complaints } : { config };
+  const bytes = inspect.reduce((sum, { keyword }) => sum + keyword.length, 0);
+  if (bytes > KEYWORD_BYTES_MAX) {
+    complain(
+      `inspect: the keywords are ${bytes} characters long in all; ${KEYWORD_BYTES_MAX} at most would do`,
+    );
+  }
+  const weightless = WEIGHTLESS.includes(balance);
+  for (const [index, { weight }] of backends.entries()) {
+    if (!weightless || weight <= 1) continue;
+    complain(
+      `backends[${index}].weight: is ${weight}, but ${balance} looks at no weights; weighted-round-robin would do`,
+    );
+  }
+  if (weightless && health.slowStartMs > 0) {
+    complain(
+      `health.slowStartMs: is ${health.slowStartMs}, but ${balance} looks at no weights; weighted-round-robin would do`,
+    );
+  }
+  if (health.check === "none" && health.start === "down") {
+    complain('health.start: is "down", and without checks nobody would ever be up; "up" would do');
+  }
+  if (sticky !== "cookie" && stickyKey !== undefined) {
+    complain(`stickyKey: has a use only with sticky "cookie", which is "${sticky}"`);
+  }
+  return complaints;
+}
+
+function unique(
+  path: string,
+  values: readonly (string | number)[],
+  complain: (complaint: string) => void,
+): void {
+  const twice = values.find((value, index) => values.indexOf(value) !== index);
+  if (twice !== undefined) complain(`${path}: ${twice} is there twice; each one once would do`);
+}
+
+const HOST_NAME = /^[a-z0-9]([a-z0-9.:-]{0,251}[a-z0-9])?$/i;
+const STATUSES = /^[1-5]\d\d(-[1-5]\d\d)?(,[1-5]\d\d(-[1-5]\d\d)?)*$/;
+
+/** `200-399,404` as ranges, both ends included. */
+export function statusRanges(text: string): (readonly [number, number])[] {
+  return text.split(",").map(range => {
+    const [from, to = from] = range.split("-").map(Number);
+    return [from, to] as const;
+  });
 }
 
 const HOST = /^(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i;
@@ -187,148 +321,4 @@ const PATH = /^(?!.*\/\.)\/[a-z0-9._~!$&'()*+,;=:@/-]{0,127}$/i;
 /** a, b, … z, then b27 and so on: what a backend without a name is called. */
 function backendName(index: number): string {
   return index < 26 ? String.fromCharCode(97 + index) : `b${index + 1}`;
-}
-
-/** Where a value stands: `path` as people write it, and the value. */
-interface Key {
-  readonly path: string;
-  readonly value: unknown;
-}
-
-/** Gathers complaints while a document is taken apart. What it returns is only good without any. */
-class Check {
-  readonly complaints: string[] = [];
-
-  object<T extends object>(
-    path: string,
-    value: unknown,
-    keys: { [K in keyof T]-?: (key: Key) => T[K] },
-  ): T {
-    const result: Partial<T> = {};
-    if (typeof value !== "object" || value === null || Array.isArray(value)) {
-      this.#complain(path || "configuration", value, "an object, { … }");
-      return result as T;
-    }
-    const prefix = path && `${path}.`;
-    const known = Object.keys(keys);
-    for (const name of Object.keys(value)) {
-      if (known.includes(name)) continue;
-      const near = nearest(name, known);
-      this.complaints.push(
-        `${prefix}${name}: no such key; ${near ? `did you mean "${near}"?` : `known are ${known.join(", ")}`}`,
-      );
-    }
-    for (const name of known as (keyof T & string)[]) {
-      result[name] = keys[name]({
-        path: `${prefix}${name}`,
-        value: (value as Record<string, unknown>)[name],
-      });
-    }
-    return result as T;
-  }
-
-  list<T>(
-    { path, value }: Key,
-    fallback: readonly T[] | undefined,
-    countMin: number,
-    countMax: number,
-    item: (item: { key: string; value: unknown; index: number }) => T,
-  ): readonly T[] {
-    if (value === undefined && fallback) return fallback;
-    if (!Array.isArray(value) || value.length < countMin || value.length > countMax) {
-      this.#complain(path, value, `a list of ${countMin} to ${countMax}`);
-      return [];
-    }
-    return value.map((entry, index) => item({ key: `${path}[${index}]`, value: entry, index }));
-  }
-
-  integer({ path, value }: Key, fallback: number | undefined, min: number, max: number): number {
-    if (value === undefined && fallback !== undefined) return fallback;
-    if (typeof value === "number" && Number.isInteger(value) && value >= min && value <= max) {
-      return value;
-    }
-    this.#complain(path, value, `a whole number from ${min} to ${max}`);
-    return min;
-  }
-
-  text({ path, value }: Key, fallback: string | undefined, form: RegExp, wanted: string): string {
-    if (value === undefined && fallback !== undefined) return fallback;
-    if (typeof value === "string" && form.test(value)) return value;
-    this.#complain(path, value, wanted);
-    return "";
-  }
-
-  word<T extends string>({ path, value }: Key, fallback: T, words: readonly T[]): T {
-    if (value === undefined) return fallback;
-    if (words.includes(value as T)) return value as T;
-    const near = typeof value === "string" ? nearest(value, words) : undefined;
-    const wanted = words.map(word => `"${word}"`).join(", ");
-    this.#complain(path, value, near ? `${wanted}; did you mean "${near}"?` : wanted);
-    return fallback;
-  }
-
-  flag({ path, value }: Key, fallback: boolean): boolean {
-    if (value === undefined) return fallback;
-    if (typeof value === "boolean") return value;
-    this.#complain(path, value, "true or false");
-    return fallback;
-  }
-
-  known(path: string, values: readonly string[], known: readonly string[]): void {
-    for (const value of values) {
-      if (!known.includes(value))
-        this.complaints.push(
-          `${path}: no backend is called "${value}"; known are ${known.join(", ")}`,
-        );
-    }
-  }
-
-  optional<T>(key: Key, read: (key: Key) => T): T | undefined {
-    return key.value === undefined ? undefined : read(key);
-  }
-
-  unique(path: string, values: readonly (string | number)[]): void {
-    const twice = values.find((value, index) => values.indexOf(value) !== index);
-    if (twice !== undefined)
-      this.complaints.push(`${path}: ${twice} is there twice; each one once would do`);
-  }
-
-  #complain(path: string, value: unknown, wanted: string): void {
-    const got = value === undefined ? "missing" : `is ${brief(value)}`;
-    this.complaints.push(`${path}: ${got}; wanted ${wanted}`);
-  }
-}
-
-/** A value as a complaint echoes it: whole when short. */
-function brief(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length <= 60 ? text : `${text.slice(0, 57)}…`;
-}
-
-/** The word most like `word`, if one is like it: at most a third of the letters differ. */
-export function nearest(word: string, known: readonly string[]): string | undefined {
-  let best: string | undefined;
-  let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
-  for (const candidate of known) {
-    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
-    if (distance < bestDistance) {
-      best = candidate;
-      bestDistance = distance;
-    }
-  }
-  return best;
-}
-
-/** Letters to insert, remove or change to get from `a` to `b` (Levenshtein). */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(row[j] + 1, next[j - 1] + 1, change));
-    }
-    row = next;
-  }
-  return row[b.length];
 }

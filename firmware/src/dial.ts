@@ -1,7 +1,11 @@
 import type { Report } from "./admin/event.ts";
 import type { Backend } from "./backend/backend.ts";
+import type { HealthChecks } from "./backend/checks.ts";
+import type { Explain } from "./backend/explain.ts";
 import type { IdleConnections } from "./backend/idle.ts";
-import type { Group, Pool } from "./backend/pool.ts";
+import type { Asker, Group, Pool, Waiter } from "./backend/pool.ts";
+import { type Address, proxyHeader } from "./backend/proxy-protocol.ts";
+import type { StickTable } from "./backend/stick-table.ts";
 import type { Config } from "./config.ts";
 import { Endpoint, type EndpointOwner } from "./endpoint.ts";
 import type { Cancel, Platform } from "./platform.ts";
@@ -11,18 +15,37 @@ export interface DialContext {
   readonly platform: Platform;
   readonly config: Config;
   readonly pool: Pool;
+  readonly checks: HealthChecks;
   readonly idle: IdleConnections;
+  /** Where each client was served before; `undefined` when that does not matter. */
+  readonly stickTable: StickTable | undefined;
+  readonly explain: Explain;
   /** Connections to backends at once, idle ones included. */
   readonly backendConnectionsMax: number;
   readonly report: Report;
 }
 
-/** Why no backend took the connection. */
-export type DialFailure = "refused" | "connect-timeout" | "no-socket";
+/**
+ * Why no backend took the connection: the last one tried refused or did not answer in time, the board
+ * had no socket, no backend is available, all that are serve as many as they may and the queue is
+ * full, or it took too long.
+ */
+export type DialFailure =
+  | "refused"
+  | "connect-timeout"
+  | "no-socket"
+  | "no-backend"
+  | "full"
+  | "queue-timeout";
 
-/** Who dials, and hears how it ended. Exactly one of the two is called, once. */
+/** Who dials, and hears how it ended. Exactly one of `connected` and `unreachable` is called, once. */
 export interface Dialler {
   readonly id: number;
+  /** The client, and the port that it came to. */
+  readonly address: Address;
+  readonly port: number;
+  /** A hash of the client's address. */
+  readonly clientHash: number;
   /** `reused`: the connection had waited for a request. */
   connected(backend: Backend, endpoint: Endpoint, reused: boolean): void;
   unreachable(why: DialFailure): void;
@@ -32,62 +55,65 @@ export interface Dialler {
 /** Pause before the board's own lack of a socket is tried again; a close takes a round trip. */
 const SOCKET_RETRY_MS = 50;
 
+/** How far a dial may go. */
+export interface DialLimits {
+  readonly attemptsMax: number;
+  /** No attempt begins or lasts longer after the first one began. */
+  readonly withinMs?: number;
+}
+
 /**
- * Looks for a backend that takes the connection: one after the other, none twice. Whoever dials holds
- * the backend from the pick on, and gives it back with `pool.release`.
+ * Looks for a backend that takes the connection: one after the other, none twice. Where all serve as
+ * many as they may, it waits for one. Whoever dials holds the backend from the pick on, and gives it
+ * back with `pool.release`.
  */
-export class Dial implements EndpointOwner {
-  /** One bit for each backend tried, by its index. */
+export class Dial implements EndpointOwner, Asker, Waiter {
   tried = 0;
   /** Connections that were asked for; one that waited is no attempt. */
   attempts = 0;
-  /** No attempt begins or lasts beyond it. */
-  deadlineMs = Number.POSITIVE_INFINITY;
+  /** How long it waited for a backend with room. */
+  queuedMs = 0;
+  sticky: Backend | undefined;
   #context: DialContext;
   #dialler: Dialler;
   #group: Group;
-  #attemptsMax: number;
+  #limits: DialLimits;
+  #deadlineMs = Number.POSITIVE_INFINITY;
   #backend: Backend | undefined;
   #endpoint: Endpoint | undefined;
   #timeout: Cancel | undefined;
   #retry: Cancel | undefined;
+  #queued: { reuse: boolean; why: DialFailure; sinceMs: number } | undefined;
 
-  /** Gives up after `attemptsMax` attempts, or when no backend is left. */
-  constructor(context: DialContext, dialler: Dialler, group: Group, attemptsMax: number) {
+  constructor(context: DialContext, dialler: Dialler, group: Group, limits: DialLimits) {
     this.#context = context;
     this.#dialler = dialler;
     this.#group = group;
-    this.#attemptsMax = attemptsMax;
+    this.#limits = limits;
+    this.sticky = context.stickTable?.get(dialler.clientHash);
+  }
+
+  get client(): number {
+    return this.#dialler.clientHash;
+  }
+
+  /** It waits for a backend with room. */
+  get queued(): boolean {
+    return this.#queued !== undefined;
   }
 
   /**
    * The next backend that was not tried. With `reuse`, an idle connection to it serves at once; then
    * the backend does not count as tried, because a connection that waited may die without fault.
    */
-  next(reuse = false, why: DialFailure = "refused"): void {
-    const { pool, idle, config, platform, backendConnectionsMax } = this.#context;
-    const leftMs = this.deadlineMs - platform.clock.now();
-    const more = this.attempts < this.#attemptsMax && leftMs > 0;
-    const backend = more ? this.#group.pick(this.tried) : undefined;
-    if (backend === undefined) {
-      this.#dialler.unreachable(why);
-      return;
-    }
-    this.#backend = backend;
-    pool.acquire(backend);
-    const kept = reuse ? idle.take(backend) : undefined;
-    if (kept !== undefined) {
-      this.#connected(kept, true);
-      return;
-    }
-    this.attempts++;
-    this.tried |= 1 << backend.index;
-    idle.shrink(backendConnectionsMax - pool.connections);
-    this.#timeout = this.#after(Math.min(config.connectTimeoutMs, leftMs), () => {
-      if (this.#endpoint) this.#failed("connect-timeout");
-      else this.#giveUp("no-socket");
-    });
-    this.#open(backend);
+  next(reuse = false, why: DialFailure = "no-backend"): void {
+    const { attemptsMax } = this.#limits;
+    const more = this.attempts < attemptsMax && this.#now() < this.#deadlineMs;
+    // Who waits already goes before who comes now.
+    const choice = more ? (this.#context.pool.waking ? "full" : this.#pick()) : undefined;
+    if (choice === undefined) this.#dialler.unreachable(why);
+    else if (choice === "full") this.#wait(reuse, why);
+    else this.#go(choice, reuse);
   }
 
   /** Forgets it all; the dialler hears nothing. */
@@ -97,6 +123,33 @@ export class Dial implements EndpointOwner {
     this.#endpoint = undefined;
     if (this.#backend) this.#context.pool.release(this.#backend);
     this.#backend = undefined;
+  }
+
+  /** The backend that was dialled began its answer, `ms` after it had been asked. */
+  answered(backend: Backend, ms: number, status = 200): void {
+    const { checks, stickTable } = this.#context;
+    stickTable?.set(this.client, backend);
+    if (status >= 500) {
+      // Nor is it a time to remember: a backend that fails quickly would look like the best.
+      checks.requestFailed(backend, `L7STS/${status}`);
+      return;
+    }
+    backend.latency.observe(ms, this.#now());
+    this.#group.strategy.answered?.(backend, ms);
+    checks.requestAnswered(backend);
+  }
+
+  /** There may be a backend with room. */
+  wake(): void {
+    const queued = this.#queued;
+    if (queued === undefined) return;
+    this.#guarded(() => {
+      const choice = this.#pick();
+      if (choice === "full") return;
+      this.#clear();
+      if (choice === undefined) this.#dialler.unreachable(queued.why);
+      else this.#go(choice, queued.reuse);
+    });
   }
 
   moved(endpoint: Endpoint): void {
@@ -109,6 +162,48 @@ export class Dial implements EndpointOwner {
 
   failed(error: unknown): void {
     this.#dialler.failed(error);
+  }
+
+  #now(): number {
+    return this.#context.platform.clock.now();
+  }
+
+  #pick(): Backend | "full" | undefined {
+    const { explain } = this.#context;
+    if (explain.left === 0) return this.#group.pick(this);
+    return explain.pick(this.#group, this, this.#dialler.id);
+  }
+
+  #wait(reuse: boolean, why: DialFailure): void {
+    const { pool, config } = this.#context;
+    if (pool.waiting >= config.queueMax) {
+      this.#dialler.unreachable("full");
+      return;
+    }
+    this.#queued = { reuse, why, sinceMs: this.#now() };
+    pool.wait(this);
+    this.#timeout = this.#after(config.queueTimeoutMs, () => this.#giveUp("queue-timeout"));
+  }
+
+  #go(backend: Backend, reuse: boolean): void {
+    const { pool, idle, config, backendConnectionsMax } = this.#context;
+    this.#backend = backend;
+    pool.acquire(backend);
+    const kept = reuse ? idle.take(backend) : undefined;
+    if (kept !== undefined) {
+      this.#connected(kept, true);
+      return;
+    }
+    if (this.attempts === 0) this.#deadlineMs = this.#now() + (this.#limits.withinMs ?? Infinity);
+    this.attempts++;
+    this.tried |= 1 << backend.index;
+    idle.shrink(backendConnectionsMax - pool.connections);
+    const leftMs = this.#deadlineMs - this.#now();
+    this.#timeout = this.#after(Math.min(config.connectTimeoutMs, leftMs), () => {
+      if (this.#endpoint) this.#failed("connect-timeout");
+      else this.#giveUp("no-socket");
+    });
+    this.#open(backend);
   }
 
   #open(backend: Backend): void {
@@ -126,18 +221,27 @@ export class Dial implements EndpointOwner {
     const backend = this.#backend!;
     this.#backend = undefined;
     this.#endpoint = undefined;
+    if (!reused && backend.proxyProtocol !== "none") {
+      const { address, port } = this.#dialler;
+      const ours = this.#context.platform.link.address;
+      const destination = ours === undefined ? undefined : { address: ours, port };
+      endpoint.write(proxyHeader(backend.proxyProtocol, address, destination));
+    }
     this.#dialler.connected(backend, endpoint, reused);
   }
 
-  #failed(why: DialFailure): void {
+  #failed(why: "refused" | "connect-timeout"): void {
+    const backend = this.#backend!;
+    const refused = why === "refused";
     this.#context.report({
       level: "W",
       on: "backend",
       what: "connect",
-      name: this.#backend!.name,
+      name: backend.name,
       id: this.#dialler.id,
-      why: why === "refused" ? "refused" : "timeout",
+      why: refused ? "refused" : "timeout",
     });
+    this.#context.checks.requestFailed(backend, refused ? "L4CON" : "L4TOUT");
     this.cancel();
     this.next(false, why);
   }
@@ -151,15 +255,21 @@ export class Dial implements EndpointOwner {
     this.#timeout?.();
     this.#retry?.();
     this.#timeout = this.#retry = undefined;
+    if (this.#queued === undefined) return;
+    this.queuedMs += this.#now() - this.#queued.sinceMs;
+    this.#queued = undefined;
+    this.#context.pool.leave(this);
   }
 
   #after(ms: number, task: () => void): Cancel {
-    return this.#context.platform.clock.after(ms, () => {
-      try {
-        task();
-      } catch (error) {
-        this.#dialler.failed(error);
-      }
-    });
+    return this.#context.platform.clock.after(ms, () => this.#guarded(task));
+  }
+
+  #guarded(task: () => void): void {
+    try {
+      task();
+    } catch (error) {
+      this.#dialler.failed(error);
+    }
   }
 }

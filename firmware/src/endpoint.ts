@@ -1,3 +1,4 @@
+import type { Address } from "./backend/proxy-protocol.ts";
 import type { Platform, TCPSocket } from "./platform.ts";
 
 /** What a session hears of its endpoints. Nothing else ever calls it. */
@@ -55,9 +56,10 @@ export class Endpoint {
     return this.deaf || this.writable >= this.#capacity;
   }
 
-  /** `address:port` of the peer. Ask right after accepting: the chip may forget it after a reset. */
-  peer(): string {
-    return `${this.#socket.remoteAddress}:${this.#socket.remotePort}`;
+  /** The peer. Ask right after accepting: the chip may forget it after a reset. */
+  peer(): Address {
+    const { remoteAddress, remotePort } = this.#socket;
+    return { address: remoteAddress ?? "0.0.0.0", port: remotePort ?? 0 };
   }
 
   /** Fills `view`, which must not be longer than `readable`. */

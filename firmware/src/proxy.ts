@@ -1,15 +1,20 @@
 import { trustedBy } from "./address.ts";
 import type { Report } from "./admin/event.ts";
+import type { AdminState } from "./backend/backend.ts";
+import { HealthChecks } from "./backend/checks.ts";
+import { Explain } from "./backend/explain.ts";
 import { IdleConnections } from "./backend/idle.ts";
-import { Group, Pool } from "./backend/pool.ts";
-import { STRATEGIES } from "./balancer/strategy.ts";
-import type { Config } from "./config.ts";
+import { type Group, Pool } from "./backend/pool.ts";
+import { StickTable } from "./backend/stick-table.ts";
+import { type Config, statusRanges } from "./config.ts";
+import { hashText } from "./hash.ts";
 import { REWRITE_BYTES } from "./http/rewrite.ts";
 import type { Route } from "./http/route.ts";
+import { StickyCookie } from "./http/sticky.ts";
 import { Keywords } from "./inspect/keywords.ts";
 import type { ListenerSocket, Platform, TCPSocket } from "./platform.ts";
 import { SCRATCH_BYTES } from "./pump.ts";
-import { type Mode, Session, type SessionContext } from "./session.ts";
+import { type Door, Session, type SessionContext } from "./session.ts";
 
 /**
  * How a machine's connections are shared out, so that a running session never lacks one:
@@ -46,10 +51,12 @@ export function budget(
 export class ReverseProxy {
   readonly pool: Pool;
   readonly budget: Budget;
+  readonly explain: Explain;
   #platform: Platform;
   #config: Config;
   #report: Report;
   #context: SessionContext;
+  #checks: HealthChecks;
   #listeners: ListenerSocket[] = [];
   #sessions = new Set<Session>();
   /** Those of `#sessions` that hold a slot. */
@@ -63,43 +70,48 @@ export class ReverseProxy {
     this.#platform = platform;
     this.#config = config;
     this.#report = report;
-    this.pool = new Pool(config.backends);
+    this.pool = new Pool(config.backends, config.health, platform);
     this.budget = budget(platform.connectionsMax, config);
-    const keywords = (side: "client" | "backend") => {
-      const rules = config.inspect.filter(({ from }) => from === side || from === "both");
-      return rules.length > 0 ? new Keywords(rules) : undefined;
-    };
-    const group = this.#group();
-    const boot = hexadecimal(platform.random());
+    this.explain = new Explain(report);
+    this.explain.left = config.explain;
+    const scratch = new Uint8Array(SCRATCH_BYTES);
+    this.#checks = this.#healthChecks(scratch);
+    const group = this.pool.group(config.balance);
+    const boot = random32(platform);
+    const name = boot.toString(16).padStart(8, "0");
     this.#context = {
       platform,
       config,
       pool: this.pool,
       group,
       routes: this.#routes(group),
-      idle: new IdleConnections(platform.clock),
+      checks: this.#checks,
+      idle: new IdleConnections(platform.clock, report),
+      stickTable: config.sticky === "source" ? new StickTable(platform.clock) : undefined,
+      stickyCookie: this.#stickyCookie(),
+      explain: this.explain,
       backendConnectionsMax: this.budget.sessionsMax,
-      scratch: new Uint8Array(SCRATCH_BYTES),
+      scratch,
       headBuffer: new Uint8Array(config.headBytesMax + REWRITE_BYTES),
-      pseudonym: `hot-potato-${boot}`,
+      pseudonym: `hot-potato-${name}`,
       trusts: trustedBy(config.trustedProxies),
       crowded: () => this.#queue.length > 0,
-      requestId: () => `${boot}-${++this.#lastRequest}`,
-      clientKeywords: keywords("client"),
-      backendKeywords: keywords("backend"),
+      requestId: () => `${name}-${++this.#lastRequest}`,
+      clientKeywords: this.#keywords("client"),
+      backendKeywords: this.#keywords("backend"),
       report,
       ended: session => this.#ended(session),
     };
   }
 
-  /** The backends of these names, or all, with a strategy of their own. */
-  #group(names?: readonly string[]): Group {
-    const backends = this.pool.backends.filter(({ name }) => names?.includes(name) ?? true);
-    return new Group(backends, STRATEGIES[this.#config.balance]());
+  #keywords(side: "client" | "backend"): Keywords | undefined {
+    const { inspect } = this.#config;
+    const rules = inspect.filter(({ from }) => from === side || from === "both");
+    return rules.length > 0 ? new Keywords(rules) : undefined;
   }
 
   #routes(everything: Group): Route[] {
-    const { routes } = this.#config;
+    const { routes, balance } = this.#config;
     if (routes.length === 0) {
       return [{ host: undefined, path: "/", strip: false, group: everything }];
     }
@@ -107,8 +119,34 @@ export class ReverseProxy {
       host: host?.toLowerCase(),
       path,
       strip,
-      group: backends === undefined ? everything : this.#group(backends),
+      group: backends === undefined ? everything : this.pool.group(balance, backends),
     }));
+  }
+
+  #healthChecks(scratch: Uint8Array): HealthChecks {
+    const { health, headBytesMax, headLinesMax } = this.#config;
+    const { body } = health;
+    return new HealthChecks(
+      {
+        platform: this.#platform,
+        scratch,
+        head: { headBytesMax, headLinesMax },
+        report: this.#report,
+      },
+      this.pool,
+      {
+        ...health,
+        status: statusRanges(health.status),
+        body: body === undefined ? undefined : new Keywords([{ keyword: body, match: "anywhere" }]),
+      },
+    );
+  }
+
+  #stickyCookie(): StickyCookie | undefined {
+    const { sticky, stickyKey } = this.#config;
+    if (sticky !== "cookie") return undefined;
+    const key = stickyKey === undefined ? random32(this.#platform) : hashText(stickyKey, 0);
+    return new StickyCookie(this.pool.backends, key);
   }
 
   /** Sessions, waiting and refused clients included. */
@@ -117,12 +155,12 @@ export class ReverseProxy {
   }
 
   listen(): void {
-    for (const { port, mode } of this.#config.listeners) {
+    for (const door of this.#config.listeners) {
       const listener: ListenerSocket = new this.#platform.Listener({
-        port,
+        port: door.port,
         onReadable: connections => {
           // Exactly as often as announced: one read more would leak a socket.
-          for (let i = 0; i < connections; i++) this.#accept(mode, listener.read());
+          for (let i = 0; i < connections; i++) this.#accept(door, listener.read());
         },
       });
       this.#listeners.push(listener);
@@ -137,20 +175,39 @@ export class ReverseProxy {
     });
   }
 
+  /** Our own network is there, or gone: then nothing is held against a backend. */
+  set online(online: boolean) {
+    if (online) this.#checks.thaw();
+    else this.#checks.freeze();
+  }
+
+  /** The operator wants backend `name` to be so; false when there is none. */
+  setState(name: string, state: AdminState): boolean {
+    const backend = this.pool.backends.find(known => known.name === name);
+    if (backend === undefined) return false;
+    if (backend.state === state) return true;
+    backend.state = state;
+    this.#report({ level: "I", on: "backend", what: state, name });
+    this.#checks.changed();
+    this.pool.changed();
+    return true;
+  }
+
   /** Ends every session and takes no new one. */
   stop(): void {
     for (const listener of this.#listeners) listener.close();
     this.#listeners = [];
+    this.#checks.freeze();
     for (const session of [...this.#sessions]) session.stop();
     this.#context.idle.shrink(0);
     this.#report({ level: "I", on: "proxy", what: "stopped" });
   }
 
-  #accept(mode: Mode, accepted: TCPSocket | undefined): void {
+  #accept(door: Door, accepted: TCPSocket | undefined): void {
     if (accepted === undefined) return;
     let session: Session;
     try {
-      session = new Session(++this.#lastId, this.#context, mode, accepted);
+      session = new Session(++this.#lastId, this.#context, door, accepted);
     } catch (error) {
       // It died, or never lived, while it waited to be accepted.
       accepted.close();
@@ -220,9 +277,6 @@ export class ReverseProxy {
   }
 }
 
-/** 32 random bits in hexadecimal. */
-function hexadecimal(random: number): string {
-  return Math.floor(random * 2 ** 32)
-    .toString(16)
-    .padStart(8, "0");
+function random32({ random }: Pick<Platform, "random">): number {
+  return Math.floor(random() * 2 ** 32);
 }

@@ -1,12 +1,16 @@
 import type { Backend } from "./backend/backend.ts";
 import type { Group } from "./backend/pool.ts";
+import type { Address } from "./backend/proxy-protocol.ts";
+import { Deadline } from "./deadline.ts";
 import { Dial, type DialFailure, type Dialler } from "./dial.ts";
 import { Endpoint, type EndpointOwner } from "./endpoint.ts";
-import { type AnswerStatus, answer } from "./http/answer.ts";
+import { hashText } from "./hash.ts";
+import { answerTo } from "./http/answer.ts";
 import { HttpConnection, type HttpContext } from "./http/connection.ts";
+import { Head } from "./http/head.ts";
 import type { Keywords, Scan } from "./inspect/keywords.ts";
 import { sniff } from "./inspect/sniff.ts";
-import type { Cancel, TCPSocket } from "./platform.ts";
+import type { TCPSocket } from "./platform.ts";
 import { pump } from "./pump.ts";
 
 /**
@@ -21,10 +25,11 @@ import { pump } from "./pump.ts";
  * | `refused`        | a close (HTTP: 502): no backend took it                      |
  * | `connect-timeout`| the same: the last backend tried did not answer in time      |
  * | `no-socket`      | a close (HTTP: 503): the board had no socket                 |
+ * | `no-backend`     | the same: every backend is down or taken out                 |
  * | `idle`           | a close: not one byte came, or no further request            |
  * | `tunnel-timeout` | a close: no byte moved for long                              |
  * | `full`           | 503 if it spoke HTTP, else a close: the queue was full       |
- * | `queue-timeout`  | the same: it waited too long for a slot                      |
+ * | `queue-timeout`  | the same: it waited too long for a slot or a backend         |
  * | `stopped`        | a close: the proxy was told to stop                          |
  * | `error`          | a close: a bug, and the log says where                       |
  */
@@ -36,13 +41,17 @@ export type Ending =
   | DialFailure
   | "idle"
   | "tunnel-timeout"
-  | "full"
-  | "queue-timeout"
   | "stopped"
   | "error";
 
 /** What a listener's clients are taken to speak. */
 export type Mode = "auto" | "http" | "tcp";
+
+/** Where a client came in. */
+export interface Door {
+  readonly port: number;
+  readonly mode: Mode;
+}
 
 /** What all sessions of a proxy share. */
 export interface SessionContext extends HttpContext {
@@ -83,8 +92,9 @@ const LINGER_TIMEOUT_MS = 2000;
 export class Session implements EndpointOwner, Dialler {
   readonly id: number;
   readonly client: Endpoint;
-  /** `address:port` of the client. */
-  readonly peer: string;
+  readonly address: Address;
+  readonly port: number;
+  readonly clientHash: number;
   /** How long it waited for a slot. */
   waitedMs = 0;
   state:
@@ -105,28 +115,35 @@ export class Session implements EndpointOwner, Dialler {
   #backendSide: Endpoint | undefined;
   #clientScan: Scan | undefined;
   #backendScan: Scan | undefined;
-  #alarm: Cancel | undefined;
+  #deadline: Deadline;
   #startMs: number;
-  #movedMs: number;
-  /** The two have spoken before the bytes that are counted here. */
+  /** Bytes have moved between the two. */
   #spoken = false;
+  /** When the backend was connected, then when it got its first byte. */
+  #askedMs = 0;
   #in = 0;
   #out = 0;
   /** Bytes that had arrived for the client when the session began to finish. */
   #owed = 0;
   /** The client still sends what nobody wants: it shall hang up first, or a reset would hit it. */
   #lingers = false;
-  #status: AnswerStatus | undefined;
+  #status: number | undefined;
   #why: Ending = "stopped";
 
   /** Throws what `new TCP({ from })` throws when the connection died before it was accepted. */
-  constructor(id: number, context: SessionContext, mode: Mode, accepted: TCPSocket) {
+  constructor(id: number, context: SessionContext, door: Door, accepted: TCPSocket) {
     this.id = id;
     this.#context = context;
-    this.#mode = mode;
+    this.#mode = door.mode;
+    this.port = door.port;
     this.client = new Endpoint(context.platform, { from: accepted }, this);
-    this.peer = this.client.peer();
-    this.#startMs = this.#movedMs = context.platform.clock.now();
+    this.address = this.client.peer();
+    this.clientHash = hashText(this.address.address, 0);
+    this.#startMs = context.platform.clock.now();
+    this.#deadline = new Deadline(
+      context.platform.clock,
+      this.#guarded(() => this.#expired()),
+    );
   }
 
   /** A slot is free: find out what the client speaks, and serve it. */
@@ -140,10 +157,7 @@ export class Session implements EndpointOwner, Dialler {
         this.#serveHttp();
       } else {
         this.state = "sniffing";
-        this.#after(this.#context.config.idleTimeoutMs, () => {
-          this.#why = "idle";
-          this.#end();
-        });
+        this.#deadline.within(this.#context.config.idleTimeoutMs);
         this.#sniff();
       }
     })();
@@ -167,7 +181,12 @@ export class Session implements EndpointOwner, Dialler {
 
   /** No slot: answer in the client's language and close. */
   refuse(why: "full" | "queue-timeout"): void {
-    this.#guarded(() => this.#answer(503, why))();
+    this.#guarded(() => {
+      this.state = "answering";
+      this.#why = why;
+      this.#deadline.within(LINGER_TIMEOUT_MS);
+      this.#tryAnswer();
+    })();
   }
 
   /** Ends at once, with the reason that it has. */
@@ -242,11 +261,11 @@ export class Session implements EndpointOwner, Dialler {
     }
     client.unread(first);
     if (spoken === "tcp" || client.deaf) this.#stream();
-    else this.#after(SNIFF_TIMEOUT_MS, () => this.#stream());
+    else this.#deadline.within(SNIFF_TIMEOUT_MS);
   }
 
   #serveHttp(first?: Uint8Array): void {
-    this.#alarm?.();
+    this.#deadline.cancel();
     this.state = "http";
     this.#http = new HttpConnection(this.#context, this);
     this.#http.begin(first);
@@ -277,17 +296,18 @@ export class Session implements EndpointOwner, Dialler {
   // Raw TCP
 
   #stream(): void {
-    this.#alarm?.();
+    this.#deadline.cancel();
     this.state = "dialling";
     const { clientKeywords, backendKeywords, group } = this.#context;
     this.#clientScan = clientKeywords?.scan();
     this.#backendScan = backendKeywords?.scan();
-    this.#dial = new Dial(this.#context, this, group, group.backends.length);
+    this.#dial = new Dial(this.#context, this, group, { attemptsMax: group.backends.length });
     this.#dial.next();
   }
 
   connected(backend: Backend, endpoint: Endpoint): void {
-    this.#dial = undefined;
+    this.#context.checks.requestAnswered(backend);
+    this.#askedMs = this.#context.platform.clock.now();
     this.#run(backend, endpoint);
   }
 
@@ -296,25 +316,31 @@ export class Session implements EndpointOwner, Dialler {
   }
 
   #run(backend: Backend, backendSide: Endpoint): void {
-    const { config, platform } = this.#context;
     this.#backend = backend;
     this.#backendSide = backendSide;
     backendSide.owner = this;
     this.state = "streaming";
-    this.#movedMs = platform.clock.now();
-    this.#after(config.idleTimeoutMs, () => this.#checkIdle());
+    const { idleTimeoutMs, tunnelTimeoutMs } = this.#context.config;
+    this.#deadline.within(this.#spoken ? tunnelTimeoutMs : idleTimeoutMs);
     this.#pump();
   }
 
   #pump(): void {
-    const { scratch, platform } = this.#context;
+    const { scratch, platform, config } = this.#context;
     const { client } = this;
     const backendSide = this.#backendSide!;
     const sent = pump(client, backendSide, scratch, this.#clientScan);
+    if (this.#in === 0 && sent > 0) this.#askedMs = platform.clock.now();
     this.#in += sent;
     const received = pump(backendSide, client, scratch, this.#backendScan);
+    if (this.#out === 0 && received > 0) {
+      this.#dial?.answered(this.#backend!, platform.clock.now() - this.#askedMs);
+    }
     this.#out += received;
-    if (sent + received > 0) this.#movedMs = platform.clock.now();
+    if (sent + received > 0) {
+      this.#spoken = true;
+      this.#deadline.within(config.tunnelTimeoutMs);
+    }
 
     if (this.#clientScan?.found !== undefined || this.#backendScan?.found !== undefined) {
       this.#owed = this.#backendScan?.found === undefined ? backendSide.readable : 0;
@@ -326,32 +352,7 @@ export class Session implements EndpointOwner, Dialler {
     }
   }
 
-  /**
-   * One alarm per session, set anew when it rings and not with each byte. A stalled peer raises no
-   * event, and one that hung up goes unreported while its bytes wait unread: without this such a
-   * session would hold its two sockets for ever.
-   */
-  #checkIdle(): void {
-    const { platform, config } = this.#context;
-    const spoken = this.#spoken || this.#in + this.#out > 0;
-    const limitMs = spoken ? config.tunnelTimeoutMs : config.idleTimeoutMs;
-    const leftMs = this.#movedMs + limitMs - platform.clock.now();
-    if (leftMs > 0) {
-      this.#after(leftMs, () => this.#checkIdle());
-      return;
-    }
-    this.end(spoken ? "tunnel-timeout" : "idle");
-  }
-
   // Answering
-
-  #answer(status: AnswerStatus, why: Ending): void {
-    this.state = "answering";
-    this.#status = status;
-    this.#why = why;
-    this.#after(LINGER_TIMEOUT_MS, () => this.#end());
-    this.#tryAnswer();
-  }
 
   #tryAnswer(): void {
     const { scratch } = this.#context;
@@ -360,12 +361,14 @@ export class Session implements EndpointOwner, Dialler {
     const piece = scratch.subarray(0, Math.min(client.readable, scratch.byteLength));
     client.read(piece);
     if (this.#mode === "tcp" || sniff(piece) === "tcp") {
-      this.#status = undefined;
       this.#end();
       return;
     }
+    const head = new Head("request", this.#context.config);
+    head.feed(piece);
+    this.#status = 503;
+    const reply = answerTo(head, 503);
     client.discard(scratch);
-    const reply = answer(this.#status!);
     if (reply.byteLength <= client.writable) {
       client.write(reply);
       this.#out += reply.byteLength;
@@ -380,7 +383,7 @@ export class Session implements EndpointOwner, Dialler {
   #finish(why: Ending): void {
     this.state = "finishing";
     this.#why = why;
-    this.#after(LINGER_TIMEOUT_MS, () => this.#end());
+    this.#deadline.within(LINGER_TIMEOUT_MS);
     this.#drain();
   }
 
@@ -416,7 +419,7 @@ export class Session implements EndpointOwner, Dialler {
     const spokeHttp = this.#http !== undefined || this.#why === "done";
     this.state = "ended";
     const { platform, report, pool } = this.#context;
-    this.#alarm?.();
+    this.#deadline.cancel();
     this.#dial?.cancel();
     this.#http?.close();
     this.#backendSide?.close();
@@ -429,7 +432,7 @@ export class Session implements EndpointOwner, Dialler {
         on: "session",
         what: "end",
         id: this.id,
-        client: this.peer,
+        client: `${this.address.address}:${this.address.port}`,
         backend: this.#backend?.name,
         status: this.#status,
         in: this.#in,
@@ -441,10 +444,18 @@ export class Session implements EndpointOwner, Dialler {
     this.#context.ended(this);
   }
 
-  /** Sets the session's one alarm. */
-  #after(ms: number, task: () => void): void {
-    this.#alarm?.();
-    this.#alarm = this.#context.platform.clock.after(ms, this.#guarded(task));
+  /**
+   * A stalled peer raises no event, and one that hung up goes unreported while its bytes wait unread:
+   * without this such a session would hold its two sockets for ever.
+   */
+  #expired(): void {
+    if (this.state === "sniffing" && this.client.readable > 0) {
+      this.#stream(); // the beginning of a method, and no more of it
+      return;
+    }
+    if (this.state === "sniffing") this.#why = "idle";
+    if (this.state === "streaming") this.#why = this.#spoken ? "tunnel-timeout" : "idle";
+    this.#end();
   }
 
   #guarded(task: () => void): () => void {

@@ -32,6 +32,30 @@ export type Event =
       why: "refused" | "timeout";
     }
   | {
+      level: "I" | "W";
+      on: "backend";
+      /** What checks and requests made of it, and `undrain`: it asks for sessions again. */
+      what: "up" | "down" | "ejected" | "drain" | "undrain";
+      name: string;
+      /** HAProxy's code for the evidence. */
+      check?: string;
+      forMs?: number;
+    }
+  | { level: "I"; on: "backend"; what: "ready" | "drain" | "maint"; name: string }
+  | {
+      level: "I";
+      on: "backend";
+      what: "pick";
+      /** Of the session. */
+      id: number;
+      /** A backend, `full` or `none`. */
+      picked: string;
+      /** The strategy, or `sticky`. */
+      by: string;
+      /** Each backend's score, the lowest wins, or why it was left out. */
+      scores: string;
+    }
+  | {
       level: "I";
       on: "http";
       what: "request";

@@ -1,3 +1,6 @@
+import { ascii } from "../ascii.ts";
+import type { Head } from "./head.ts";
+
 /** Statuses that the proxy answers by itself, and what a person can do about each. */
 const ANSWERS = {
   400: ["Bad Request", "The request is not valid HTTP."],
@@ -9,7 +12,10 @@ const ANSWERS = {
   431: ["Request Header Fields Too Large", "The request's head is too long."],
   501: ["Not Implemented", "The only transfer coding is chunked."],
   502: ["Bad Gateway", "No backend took the request. Are they running?"],
-  503: ["Service Unavailable", "Every slot is taken. Try again in a moment."],
+  503: [
+    "Service Unavailable",
+    "Every slot is taken, or no backend is available. Try again in a moment.",
+  ],
   504: ["Gateway Timeout", "The backend did not answer in time."],
   508: ["Loop Detected", "The request has been here before: a backend leads back to this proxy."],
 } as const;
@@ -31,6 +37,16 @@ export interface AnswerOptions {
   readonly keepAlive?: boolean;
 }
 
+/** A whole reply to the request whose head this is, as far as it was read. */
+export function answerTo(head: Head, status: AnswerStatus, keepAlive = false): Uint8Array {
+  const accept = head.done ? head.all("accept") : [];
+  return answer(status, {
+    html: accept.some(field => head.value(field).includes("text/html")),
+    headOnly: head.done && head.text(head.start, head.methodEnd) === "HEAD",
+    keepAlive,
+  });
+}
+
 /** A whole reply, small enough for any send buffer. */
 export function answer(
   status: AnswerStatus,
@@ -50,10 +66,4 @@ export function answer(
     ...(keepAlive ? [] : ["Connection: close"]),
   ];
   return ascii(`${head.join("\r\n")}\r\n\r\n${headOnly ? "" : body}`);
-}
-
-function ascii(text: string): Uint8Array {
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  return bytes;
 }

@@ -1,4 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
+import type { Address } from "../backend/proxy-protocol.ts";
 import { Deadline } from "../deadline.ts";
 import type { DialContext } from "../dial.ts";
 import type { Endpoint, EndpointOwner } from "../endpoint.ts";
@@ -7,6 +8,7 @@ import { Exchange, type ExchangeOwner } from "./exchange.ts";
 import { Head } from "./head.ts";
 import { understand } from "./request.ts";
 import type { Route } from "./route.ts";
+import type { StickyCookie } from "./sticky.ts";
 
 /** What all HTTP connections of a proxy share. */
 export interface HttpContext extends DialContext {
@@ -15,6 +17,8 @@ export interface HttpContext extends DialContext {
   /** One rewritten head on its way: `headBytesMax` and `REWRITE_BYTES` long. */
   readonly headBuffer: Uint8Array;
   readonly routes: readonly Route[];
+  /** Keeps browsers with their backends; `undefined` when nothing does. */
+  readonly stickyCookie: StickyCookie | undefined;
   /** Our name in Via, different for each board, by which a request is known that comes again. */
   readonly pseudonym: string;
   /** Is the client at this address a proxy whose word counts? */
@@ -29,8 +33,10 @@ export interface HttpContext extends DialContext {
 export interface HttpSession {
   readonly id: number;
   readonly client: Endpoint;
-  /** `address:port` of the client. */
-  readonly peer: string;
+  readonly address: Address;
+  /** The port that the client came to. */
+  readonly port: number;
+  readonly clientHash: number;
   /** How long the client waited for a slot. */
   readonly waitedMs: number;
   finish(how: { lingers: boolean }): void;
@@ -56,13 +62,15 @@ const LOGGED_MAX = 128;
  * - `exchange`: request and answer move
  * - `over`: the session has it back
  *
- * Memory of a connection: one head of each direction, at most `headBytesMax` each, one rewritten
- * head that waits for room, and two pieces that were read too far; never a body.
+ * Memory of a connection: each way one head that is read and one rewritten that waits for room, at most
+ * `headBytesMax` each (and what rewriting adds), and two pieces that were read too far; never a body.
  */
 export class HttpConnection implements EndpointOwner, ExchangeOwner {
   readonly id: number;
   readonly client: Endpoint;
-  readonly address: string;
+  readonly address: Address;
+  readonly port: number;
+  readonly clientHash: number;
   readonly trusted: boolean;
   readonly deadline: Deadline;
   readonly request: Head;
@@ -83,8 +91,10 @@ export class HttpConnection implements EndpointOwner, ExchangeOwner {
     this.id = session.id;
     this.client = session.client;
     this.client.owner = this;
-    this.address = session.peer.slice(0, session.peer.lastIndexOf(":"));
-    this.trusted = context.trusts(this.address);
+    this.address = session.address;
+    this.port = session.port;
+    this.clientHash = session.clientHash;
+    this.trusted = context.trusts(this.address.address);
     this.deadline = new Deadline(context.platform.clock, () => this.#expired());
     this.request = new Head("request", context.config);
     this.response = new Head("response", context.config);
@@ -275,15 +285,16 @@ export class HttpConnection implements EndpointOwner, ExchangeOwner {
   // The log
 
   #report(exchange: Exchange): void {
-    const { connectedMs, answeredMs } = exchange;
+    const { connectedMs, answeredMs, queuedMs } = exchange;
     const headMs = this.#headMs;
+    const slotMs = this.#requests > 1 ? 0 : this.#session.waitedMs;
     this.#context.report({
       level: "I",
       on: "http",
       what: "request",
       id: this.id,
       request: exchange.requestId?.slice(0, LOGGED_MAX),
-      client: this.#session.peer,
+      client: `${this.address.address}:${this.address.port}`,
       backend: exchange.backendName,
       method: exchange.method,
       path: exchange.path.slice(0, LOGGED_MAX),
@@ -292,8 +303,8 @@ export class HttpConnection implements EndpointOwner, ExchangeOwner {
       out: exchange.out,
       retries: exchange.retries,
       TR: Math.round(headMs - this.#beganMs),
-      Tw: this.#requests > 1 ? 0 : Math.round(this.#session.waitedMs),
-      Tc: connectedMs === undefined ? -1 : Math.round(connectedMs - headMs),
+      Tw: Math.round(slotMs + queuedMs),
+      Tc: connectedMs === undefined ? -1 : Math.round(connectedMs - headMs - queuedMs),
       Tr: answeredMs === undefined ? -1 : Math.round(answeredMs - (connectedMs ?? headMs)),
       Ta: Math.round(this.#now() - this.#beganMs),
       state: exchange.state,

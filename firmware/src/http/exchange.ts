@@ -1,8 +1,10 @@
 import type { Backend } from "../backend/backend.ts";
+import type { CheckCode } from "../backend/health.ts";
+import type { Address } from "../backend/proxy-protocol.ts";
 import type { Deadline } from "../deadline.ts";
 import { Dial, type DialFailure, type Dialler } from "../dial.ts";
 import type { Endpoint, EndpointOwner } from "../endpoint.ts";
-import { type AnswerStatus, answer, KEEPS_ALIVE } from "./answer.ts";
+import { type AnswerStatus, answerTo, KEEPS_ALIVE } from "./answer.ts";
 import { BodyReader, type Framing, LAST_CHUNK, requestFraming, responseFraming } from "./body.ts";
 import type { HttpContext } from "./connection.ts";
 import type { Field, Head } from "./head.ts";
@@ -14,7 +16,9 @@ import { rewriteRequest, rewriteResponse } from "./rewrite.ts";
 export interface ExchangeOwner {
   readonly id: number;
   readonly client: Endpoint;
-  readonly address: string;
+  readonly address: Address;
+  readonly port: number;
+  readonly clientHash: number;
   readonly trusted: boolean;
   readonly deadline: Deadline;
   /** The request's head, and one for the answer's. */
@@ -31,6 +35,16 @@ const RETRY_DEADLINE_MS = 10_000;
 /** Methods that may be sent twice with the effect of once (RFC 9110 section 9.2.2). */
 const IDEMPOTENT = ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"];
 
+/** What the client is told, and HAProxy's termination state. */
+const UNREACHABLE: Record<DialFailure, [AnswerStatus, string]> = {
+  refused: [502, "SC"],
+  "connect-timeout": [504, "sC"],
+  "no-socket": [503, "RC"],
+  "no-backend": [503, "SC"],
+  full: [503, "SQ"],
+  "queue-timeout": [503, "sQ"],
+};
+
 const NONE: Framing = { kind: "none" };
 
 /** The framing of a request that was not understood: nobody knows where it ends. */
@@ -39,6 +53,9 @@ const UNKNOWN: Framing = { kind: "close" };
 /** One request and its answer, from the request's head on. */
 export class Exchange implements EndpointOwner, Dialler {
   readonly id: number;
+  readonly address: Address;
+  readonly port: number;
+  readonly clientHash: number;
   method = "-";
   path = "-";
   requestId: string | undefined;
@@ -77,6 +94,9 @@ export class Exchange implements EndpointOwner, Dialler {
   /** The backend's connection may serve another request after this one. */
   #reusable = false;
   #cut = false;
+  #reused = false;
+  /** When the backend had all of the request; before that, when it was connected. */
+  #askedMs = 0;
   /** Heads and answers that wait for room. */
   #pendingUp: Uint8Array | undefined;
   #pendingDown: Uint8Array | undefined;
@@ -84,6 +104,9 @@ export class Exchange implements EndpointOwner, Dialler {
   constructor(context: HttpContext, owner: ExchangeOwner) {
     const { request: head } = owner;
     this.id = owner.id;
+    this.address = owner.address;
+    this.port = owner.port;
+    this.clientHash = owner.clientHash;
     this.in = head.length;
     this.#context = context;
     this.#owner = owner;
@@ -100,7 +123,7 @@ export class Exchange implements EndpointOwner, Dialler {
 
   /** Looks for a backend that takes the request. */
   begin({ path, route, target, upgrade }: Request): void {
-    const { platform, config } = this.#context;
+    const { config, stickyCookie } = this.#context;
     const head = this.#owner.request;
     const theirId = head.only("x-request-id");
     this.path = path;
@@ -109,9 +132,14 @@ export class Exchange implements EndpointOwner, Dialler {
     this.requestId = theirs || this.#context.requestId();
     this.#target = target;
     this.#upgrade = upgrade;
-    this.#dial = new Dial(this.#context, this, route.group, config.retries + 1);
-    this.#dial.deadlineMs = platform.clock.now() + RETRY_DEADLINE_MS;
-    this.#owner.deadline.within(RETRY_DEADLINE_MS + config.connectTimeoutMs);
+    this.#dial = new Dial(this.#context, this, route.group, {
+      attemptsMax: config.retries + 1,
+      withinMs: RETRY_DEADLINE_MS,
+    });
+    if (stickyCookie !== undefined) this.#dial.sticky = stickyCookie.read(head);
+    this.#owner.deadline.within(
+      config.queueTimeoutMs + RETRY_DEADLINE_MS + config.connectTimeoutMs,
+    );
     // A connection that waited may be closing: only what may be sent twice goes there.
     this.#dial.next(this.#repeatable);
   }
@@ -121,14 +149,20 @@ export class Exchange implements EndpointOwner, Dialler {
     return Math.max(0, (this.#dial?.attempts ?? 0) - 1);
   }
 
+  /** How long it waited for a backend with room. */
+  get queuedMs(): number {
+    return this.#dial?.queuedMs ?? 0;
+  }
+
   /** The whole request has come; if not, the client may still be sending. */
   get uploaded(): boolean {
     return this.#upload.done;
   }
 
   /** HAProxy's letter for how far it has come. */
-  get stage(): "C" | "H" | "D" {
+  get stage(): "Q" | "C" | "H" | "D" {
     if (this.#download !== undefined) return "D";
+    if (this.#dial?.queued) return "Q";
     return this.#backend === undefined ? "C" : "H";
   }
 
@@ -143,12 +177,7 @@ export class Exchange implements EndpointOwner, Dialler {
       return;
     }
     if (!this.#upload.done || !KEEPS_ALIVE.includes(status)) this.keepAlive = false;
-    const accept = head.done ? head.all("accept") : [];
-    const reply = answer(status, {
-      html: accept.some(field => head.value(field).includes("text/html")),
-      headOnly: this.method === "HEAD",
-      keepAlive: this.keepAlive,
-    });
+    const reply = answerTo(head, status, this.keepAlive);
     this.out += reply.byteLength;
     this.#download = new BodyReader(NONE);
     this.#pendingDown = send(this.#client, reply);
@@ -168,7 +197,8 @@ export class Exchange implements EndpointOwner, Dialler {
     const endpoint = this.#backendSide;
     if (backend !== undefined && endpoint !== undefined && !this.#cut && !this.#stopping) {
       const clean = this.#upload.done && !endpoint.deaf && endpoint.readable === 0;
-      if (this.#reusable && this.#download?.done && clean) {
+      const ours = backend.proxyProtocol === "none"; // else it is this client's for ever
+      if (this.#reusable && this.#download?.done && clean && ours) {
         this.#backendSide = undefined;
         this.#context.idle.put(backend, endpoint);
       }
@@ -198,23 +228,25 @@ export class Exchange implements EndpointOwner, Dialler {
     );
   }
 
-  connected(backend: Backend, endpoint: Endpoint): void {
-    const { headBuffer, pseudonym, config, platform } = this.#context;
+  connected(backend: Backend, endpoint: Endpoint, reused: boolean): void {
+    const { headBuffer, pseudonym, config, platform, stickyCookie } = this.#context;
     const { request: head, response, address, trusted, deadline } = this.#owner;
     this.#backend = backend;
     this.#backendSide = endpoint;
     this.backendName = backend.name;
-    this.connectedMs = platform.clock.now();
+    this.connectedMs = this.#askedMs = platform.clock.now();
+    this.#reused = reused;
     endpoint.owner = this;
     const length = rewriteRequest(headBuffer, {
       head,
       framing: this.#framing,
       target: this.#target,
-      clientAddress: address,
+      clientAddress: address.address,
       trusted,
       pseudonym,
       requestId: this.#identified ? undefined : this.requestId,
       upgrade: this.#upgrade,
+      sticky: stickyCookie !== undefined,
     });
     this.#pendingUp = send(endpoint, headBuffer.subarray(0, length));
     response.reset();
@@ -223,10 +255,19 @@ export class Exchange implements EndpointOwner, Dialler {
   }
 
   unreachable(why: DialFailure): void {
-    if (why === "no-socket") this.answer(503, "RC");
-    else if (why === "connect-timeout") this.answer(504, "sC");
-    else this.answer(502, "SC");
+    this.answer(...UNREACHABLE[why]);
     this.#owner.advance();
+  }
+
+  /** The backend hung up where an answer was due. */
+  #unanswered(): void {
+    // A connection that waited may have been closing when it was taken.
+    if (!this.#reused) this.#blame("L7RSP");
+    if (!this.#retry()) this.answer(502, "SH");
+  }
+
+  #blame(code: CheckCode): void {
+    if (this.#backend) this.#context.checks.requestFailed(this.#backend, code);
   }
 
   /** The backend left before it said a word: another one, where that does no harm. */
@@ -276,6 +317,7 @@ export class Exchange implements EndpointOwner, Dialler {
     const { scratch } = this.#context;
     const upload = this.#upload;
     this.in += relay(this.#client, backendSide, scratch, upload, this.#framing.kind === "chunked");
+    if (upload.done) this.#askedMs = this.#context.platform.clock.now();
     if (upload.broken) this.#break(upload.tooLarge ? 413 : 400, "PD");
   }
 
@@ -283,7 +325,7 @@ export class Exchange implements EndpointOwner, Dialler {
     while (this.#download === undefined) {
       if (this.#pendingDown !== undefined || this.status === 101) return;
       if (backendSide.readable === 0) {
-        if (backendSide.deaf && !this.#retry()) this.answer(502, "SH");
+        if (backendSide.deaf) this.#unanswered();
         return;
       }
       this.#readHead(backendSide);
@@ -326,6 +368,7 @@ export class Exchange implements EndpointOwner, Dialler {
       head.keep(); // `piece` lies in the scratch buffer
     }
     if (head.error !== undefined || (head.done && !this.#answered(head))) {
+      this.#blame("L7RSP");
       this.answer(502, "PH");
     } else if (final) {
       this.#passRest(backendSide, rest);
@@ -348,6 +391,7 @@ export class Exchange implements EndpointOwner, Dialler {
     }
     this.status = head.status;
     this.answeredMs = this.#context.platform.clock.now();
+    this.#dial!.answered(this.#backend!, this.answeredMs - this.#askedMs, head.status);
     if (head.status === 101) return true;
     const endless = framing.kind === "close" || framing.kind === "chunked";
     // After a refused upgrade the client may be speaking the other protocol already.
@@ -371,9 +415,19 @@ export class Exchange implements EndpointOwner, Dialler {
     upgrade?: Field,
   ): void {
     const { headBuffer } = this.#context;
-    const length = rewriteResponse(headBuffer, { head, framing, connection, upgrade });
+    const setCookie = this.#setCookie(head.status);
+    const length = rewriteResponse(headBuffer, { head, framing, connection, upgrade, setCookie });
     this.out += length;
     this.#pendingDown = send(this.#client, headBuffer.subarray(0, length));
+  }
+
+  /** For a client that did not come with this backend's cookie. */
+  #setCookie(status: number): string | undefined {
+    const { stickyCookie } = this.#context;
+    const backend = this.#backend!;
+    const interim = status < 200 && status !== 101;
+    if (interim || this.#dial!.sticky === backend) return undefined;
+    return stickyCookie?.setCookie(backend);
   }
 
   /** What came with the head goes on at once where it can: a small answer is one piece. */
@@ -412,6 +466,9 @@ export class Exchange implements EndpointOwner, Dialler {
     if (this.#download !== undefined) this.#break(502, `${who}D`);
     else if (this.#stopping) this.answer(503, "LH");
     else if (awaitsClient) this.answer(408, "cD");
-    else this.answer(504, "sH");
+    else {
+      this.#blame("L7TOUT");
+      this.answer(504, "sH");
+    }
   }
 }

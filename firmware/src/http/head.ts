@@ -27,6 +27,7 @@ export const NAMES = [
   "x-forwarded-host",
   "x-request-id",
   "accept",
+  "cookie",
 ] as const;
 
 export type Name = (typeof NAMES)[number];

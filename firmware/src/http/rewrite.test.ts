@@ -31,6 +31,7 @@ const PLAIN: Omit<RequestRewrite, "head"> = {
   pseudonym: "us",
   requestId: "id-1",
   upgrade: undefined,
+  sticky: false,
 };
 
 /** A request as the backend gets it, the same however its pieces were cut. */
@@ -53,6 +54,7 @@ function response(text: string, options: Partial<ResponseRewrite> = {}): string 
     framing: { kind: "none" },
     connection: undefined,
     upgrade: undefined,
+    setCookie: undefined,
     ...options,
   });
   return String.fromCharCode(...buffer.subarray(0, length));

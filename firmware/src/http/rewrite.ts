@@ -5,6 +5,7 @@
 
 import type { Framing } from "./body.ts";
 import type { Field, Head, Name } from "./head.ts";
+import { otherCookies } from "./sticky.ts";
 
 /** Concern one connection only (RFC 9110 section 7.6.1), or are written by us. */
 const OURS: readonly Name[] = [
@@ -103,6 +104,8 @@ export interface RequestRewrite {
   readonly requestId: string | undefined;
   /** The connection shall become something else, and may. */
   readonly upgrade: Field | undefined;
+  /** Our own cookie may be among the others: it is not passed on. */
+  readonly sticky: boolean;
 }
 
 /** Writes the head for a backend into `buffer`; returns its length. */
@@ -124,9 +127,11 @@ export function rewriteRequest(buffer: Uint8Array, request: RequestRewrite): num
     if (name === "x-request-id") return request.requestId === undefined;
     if (FORWARDING.includes(name)) return trusted && name === "forwarded";
     if (name === "expect") return head.minor === 1;
+    if (name === "cookie") return !request.sticky;
     return name !== "via";
   });
   if (host === undefined) out.text("Host:\r\n"); // HTTP/1.0 knows none, HTTP/1.1 demands one
+  if (request.sticky) cookies(out, head);
   forwarded(out, request, host);
   out.text("Via: ");
   for (const field of head.all("via")) {
@@ -139,6 +144,13 @@ export function rewriteRequest(buffer: Uint8Array, request: RequestRewrite): num
   upgrade(out, head, request.upgrade);
   out.text("\r\n");
   return out.length;
+}
+
+function cookies(out: Writer, head: Head): void {
+  for (const field of head.all("cookie")) {
+    const others = otherCookies(head, field);
+    if (others !== "") out.text(`Cookie: ${others}\r\n`);
+  }
 }
 
 function forwarded(out: Writer, request: RequestRewrite, host: Field | undefined): void {
@@ -173,6 +185,8 @@ export interface ResponseRewrite {
   readonly connection: "close" | "keep-alive" | undefined;
   /** The protocol that a 101 changes to. */
   readonly upgrade: Field | undefined;
+  /** A cookie for the client, for nobody else to keep. */
+  readonly setCookie: string | undefined;
 }
 
 /** Writes the head for a client into `buffer`; returns its length. */
@@ -196,6 +210,9 @@ export function rewriteResponse(buffer: Uint8Array, response: ResponseRewrite): 
   }
   out.framing(framing);
   if (response.connection !== undefined) out.text(`Connection: ${response.connection}\r\n`);
+  if (response.setCookie !== undefined) {
+    out.text(`Set-Cookie: ${response.setCookie}\r\nCache-Control: private\r\n`);
+  }
   upgrade(out, head, response.upgrade);
   out.text("\r\n");
   return out.length;

@@ -1,10 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Group } from "../backend/pool.ts";
-import { RoundRobin } from "../balancer/round-robin.ts";
 import { escapes, type Route, route, strip } from "./route.ts";
 
-const group = new Group([], new RoundRobin());
+const group = new Group([], "round-robin", { clock: { now: () => 0 }, random: () => 0 });
 
 /** `host/path` as a route. */
 function to(text: string): Route {

@@ -1,0 +1,6 @@
+/** Text that is known to be ASCII as bytes: the chip's engine has no TextEncoder. */
+export function ascii(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}

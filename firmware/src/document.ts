@@ -1,0 +1,131 @@
+/** Where a value stands: `path` as people write it, and the value. */
+export interface Key {
+  readonly path: string;
+  readonly value: unknown;
+}
+
+/**
+ * Takes a document apart, the outcome of `JSON.parse`, and gathers complaints: each names the key,
+ * echoes the value, and says what would do. What it returns is only good without any.
+ */
+export class DocumentReader {
+  readonly complaints: string[] = [];
+
+  object<T extends object>(
+    path: string,
+    value: unknown,
+    keys: { [K in keyof T]-?: (key: Key) => T[K] },
+  ): T {
+    const result: Partial<T> = {};
+    if (typeof value !== "object" || value === null || Array.isArray(value)) {
+      this.#complain(path || "configuration", value, "an object, { … }");
+      return result as T;
+    }
+    const prefix = path && `${path}.`;
+    const known = Object.keys(keys);
+    for (const name of Object.keys(value)) {
+      if (known.includes(name)) continue;
+      const near = nearest(name, known);
+      this.complaints.push(
+        `${prefix}${name}: no such key; ${near ? `did you mean "${near}"?` : `known are ${known.join(", ")}`}`,
+      );
+    }
+    for (const name of known as (keyof T & string)[]) {
+      result[name] = keys[name]({
+        path: `${prefix}${name}`,
+        value: (value as Record<string, unknown>)[name],
+      });
+    }
+    return result as T;
+  }
+
+  list<T>(
+    { path, value }: Key,
+    fallback: readonly T[] | undefined,
+    countMin: number,
+    countMax: number,
+    item: (item: { key: string; value: unknown; index: number }) => T,
+  ): readonly T[] {
+    if (value === undefined && fallback) return fallback;
+    if (!Array.isArray(value) || value.length < countMin || value.length > countMax) {
+      this.#complain(path, value, `a list of ${countMin} to ${countMax}`);
+      return [];
+    }
+    return value.map((entry, index) => item({ key: `${path}[${index}]`, value: entry, index }));
+  }
+
+  integer({ path, value }: Key, fallback: number | undefined, min: number, max: number): number {
+    if (value === undefined && fallback !== undefined) return fallback;
+    if (typeof value === "number" && Number.isInteger(value) && value >= min && value <= max) {
+      return value;
+    }
+    this.#complain(path, value, `a whole number from ${min} to ${max}`);
+    return min;
+  }
+
+  text({ path, value }: Key, fallback: string | undefined, form: RegExp, wanted: string): string {
+    if (value === undefined && fallback !== undefined) return fallback;
+    if (typeof value === "string" && form.test(value)) return value;
+    this.#complain(path, value, wanted);
+    return "";
+  }
+
+  word<T extends string>({ path, value }: Key, fallback: T, words: readonly T[]): T {
+    if (value === undefined) return fallback;
+    if (words.includes(value as T)) return value as T;
+    const near = typeof value === "string" ? nearest(value, words) : undefined;
+    const wanted = words.map(word => `"${word}"`).join(", ");
+    this.#complain(path, value, near ? `${wanted}; did you mean "${near}"?` : wanted);
+    return fallback;
+  }
+
+  flag({ path, value }: Key, fallback: boolean): boolean {
+    if (value === undefined) return fallback;
+    if (typeof value === "boolean") return value;
+    this.#complain(path, value, "true or false");
+    return fallback;
+  }
+
+  optional<T>(key: Key, read: (key: Key) => T): T | undefined {
+    return key.value === undefined ? undefined : read(key);
+  }
+
+  #complain(path: string, value: unknown, wanted: string): void {
+    const got = value === undefined ? "missing" : `is ${brief(value)}`;
+    this.complaints.push(`${path}: ${got}; wanted ${wanted}`);
+  }
+}
+
+/** A value as a complaint echoes it: whole when short. */
+function brief(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length <= 60 ? text : `${text.slice(0, 57)}…`;
+}
+
+/** The word most like `word`, if one is like it: at most a third of the letters differ. */
+export function nearest(word: string, known: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
+  for (const candidate of known) {
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
+    if (distance < bestDistance) {
+      best = candidate;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+/** Letters to insert, remove or change to get from `a` to `b` (Levenshtein). */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const change = row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(row[j] + 1, next[j - 1] + 1, change));
+    }
+    row = next;
+  }
+  return row[b.length];
+}
