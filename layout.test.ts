@@ -133,7 +133,7 @@ const TABLE: readonly Row[] = [
     holds: file => file.startsWith("hil/"),
     runtime: (target, kind) =>
       kind === "firmware"
-        ? /^firmware\/src\/(app|config|admin\/event)\.ts$/.test(target)
+        ? /^firmware\/src\/(app|config|document|admin\/event|balancer\/strategy)\.ts$/.test(target)
         : kind !== "chip",
     types: () => false,
   },

@@ -14,7 +14,7 @@ import type { BoardKind } from "../../emulator/src/boards/kind.ts";
 import { VirtualClock } from "../../emulator/src/clock.ts";
 import { type LogLine, parseLine } from "../../firmware/src/admin/event.ts";
 import { type App, start } from "../../firmware/src/app.ts";
-import { readConfig } from "../../firmware/src/config.ts";
+import { type Config, readConfig } from "../../firmware/src/config.ts";
 
 /** Time from one host to another: a good Wi-Fi. */
 const LATENCY_MS = 2;
@@ -39,6 +39,9 @@ export function ourBoard(): BoardKind {
   });
 }
 
+/** What the configuration may say of a backend. */
+export type BackendSettings = Partial<Config["backends"][number]>;
+
 /** A backend of the lab. */
 export interface LabBackend {
   readonly name: string;
@@ -60,7 +63,7 @@ export class Lab {
   /** What the board wrote to its console. */
   readonly lines: string[] = [];
   app: App | undefined;
-  #backends: LabBackend[] = [];
+  #backends: { backend: LabBackend; settings: BackendSettings }[] = [];
   #offAir: Undo | undefined;
 
   constructor(kind: BoardKind = ourBoard(), { seed = 1, random = seeded(seed) }: LabOptions = {}) {
@@ -91,8 +94,15 @@ export class Lab {
     });
   }
 
-  /** A backend on port 8080 of a host of its own; `serve` is what it does with a connection. */
-  backend(name: string, serve: (socket: MockSocket) => void): LabBackend {
+  /**
+   * A backend on port 8080 of a host of its own; `serve` is what it does with a connection, `settings`
+   * what the configuration says of it beyond its address.
+   */
+  backend(
+    name: string,
+    serve: (socket: MockSocket) => void,
+    settings: BackendSettings = {},
+  ): LabBackend {
     const host = this.network.host(name);
     const connections: MockSocket[] = [];
     let listener: MockServer | undefined;
@@ -114,18 +124,20 @@ export class Lab {
       },
     };
     backend.start();
-    this.#backends.push(backend);
+    this.#backends.push({ backend, settings });
     return backend;
   }
 
   /** Boots the firmware with the lab's backends, and lets it come up. */
   async serve(settings: object = {}): Promise<void> {
-    const backends = this.#backends.map(({ name, host }) => ({
+    const backends = this.#backends.map(({ backend: { name, host }, settings }) => ({
       name,
       address: host.address,
       port: 8080,
+      ...settings,
     }));
-    const outcome = readConfig({ backends, ...settings });
+    // Nothing moves by itself: whoever wants checks says so.
+    const outcome = readConfig({ backends, health: { check: "none" }, ...settings });
     if ("complaints" in outcome) throw new Error(outcome.complaints.join("\n"));
     this.board.boot(platform => {
       this.app = start(platform, outcome.config);

@@ -17,9 +17,14 @@ export interface LiveBoard {
   readonly requests: LogLine[];
   /** Lines that tell of an error of its own, or of its end. */
   readonly faults: string[];
+  /** Waits for a line of its log. */
+  until(is: (line: LogLine) => boolean): Promise<void>;
   /** Pulls its plug. */
   stop(): void;
 }
+
+/** What a line is that the firmware did not write. */
+const NO_EVENT: LogLine = { level: "I", ms: 0, on: "", values: {} };
 
 /** Boots our firmware in front of backends on these ports; ready when it is returned. */
 export async function startBoard(
@@ -28,11 +33,13 @@ export async function startBoard(
 ): Promise<LiveBoard> {
   const outcome = readConfig({
     backends: backends.map(port => ({ address: "127.0.0.1", port })),
+    health: { check: "none" },
     ...settings,
   });
   if ("complaints" in outcome) throw new Error(outcome.complaints.join("\n"));
 
   const lines: string[] = [];
+  const watchers = new Set<() => void>();
   let app: App | undefined;
   const { board, port } = await new Promise<{ board: Board; port: number }>((resolve, reject) => {
     const board = new Board({
@@ -49,7 +56,10 @@ export async function startBoard(
         },
       },
       publish: () => ({ port: 0, host: "127.0.0.1" }),
-      onLine: line => lines.push(line),
+      onLine: line => {
+        lines.push(line);
+        for (const look of watchers) look();
+      },
       onWireError: reject,
     });
     board.boot(platform => {
@@ -66,6 +76,16 @@ export async function startBoard(
     get faults() {
       return lines.filter(line => parseLine(line)?.level === "E" || !parseLine(line));
     },
+    until: is =>
+      new Promise(resolve => {
+        const look = () => {
+          if (!lines.some(line => is(parseLine(line) ?? NO_EVENT))) return;
+          watchers.delete(look);
+          resolve();
+        };
+        watchers.add(look);
+        look();
+      }),
     stop: () => board.unplug(),
   };
 }

@@ -29,17 +29,30 @@ export function missing(...programs: string[]): string[] {
 }
 
 /** Starts a peer on a free port, with one worker and kept connections to the backend. */
-export async function startPeer(
+export function startPeer(name: PeerName, backend: number, patience: Patience): Promise<Peer> {
+  const { configure } = KINDS[name];
+  return run(name, (port, folder) => configure(port, backend, patience, folder));
+}
+
+/**
+ * Starts a peer as a backend that wants the PROXY protocol, and answers each request with what it was
+ * told: the client's address and port, and those that it came to.
+ */
+export function startProxyReader(name: PeerName): Promise<Peer> {
+  return run(name, PROXY_READERS[name]);
+}
+
+async function run(
   name: PeerName,
-  backend: number,
-  patience: Patience,
+  configure: (port: number, folder: string) => string,
 ): Promise<Peer> {
   const folder = mkdtempSync(join(tmpdir(), "hot-potato-peer-"));
   const port = await freePort();
   const file = join(folder, "config");
-  const { configure, args } = KINDS[name];
-  writeFileSync(file, configure(port, backend, patience, folder));
-  const child = spawn(name, args(file, folder), { stdio: ["ignore", "ignore", "pipe"] });
+  writeFileSync(file, configure(port, folder));
+  const child = spawn(name, KINDS[name].args(file, folder), {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
   let told = "";
   child.stderr.on("data", text => {
     told += text;
@@ -72,7 +85,7 @@ error_log stderr crit;
 events {}
 http {
   access_log off;
-  ${["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(what => `${what}_temp_path ${folder}/${what};`).join("\n  ")}
+  ${temporary(folder)}
   client_header_timeout ${requestMs}ms;
   client_body_timeout ${requestMs}ms;
   keepalive_timeout ${keepAliveMs}ms;
@@ -107,6 +120,44 @@ listen peer
 `,
   },
 };
+
+const PROXY_READERS: Record<PeerName, (port: number, folder: string) => string> = {
+  nginx: (port, folder) => `
+daemon off;
+master_process off;
+pid ${folder}/pid;
+error_log stderr crit;
+events {}
+http {
+  access_log off;
+  ${temporary(folder)}
+  server {
+    listen 127.0.0.1:${port} proxy_protocol;
+    location / {
+      return 200 "$proxy_protocol_addr $proxy_protocol_port $proxy_protocol_server_addr $proxy_protocol_server_port";
+    }
+  }
+}
+`,
+  haproxy: port => `
+global
+  nbthread 1
+defaults
+  mode http
+  timeout connect 3s
+  timeout server 3s
+  timeout client 3s
+frontend reader
+  bind 127.0.0.1:${port} accept-proxy
+  http-request return status 200 content-type text/plain lf-string "%[src] %[src_port] %[dst] %[dst_port]"
+`,
+};
+
+/** Folders that nginx wants to write to, all in its own. */
+function temporary(folder: string): string {
+  const kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+  return kinds.map(kind => `${kind}_temp_path ${folder}/${kind};`).join("\n  ");
+}
 
 async function freePort(): Promise<number> {
   const server = net.createServer().listen(0, "127.0.0.1");

@@ -1,0 +1,148 @@
+import type { MockSocket } from "net-mock-socket";
+import { expect, test } from "vitest";
+import { httpBackend, reply } from "../src/http-backend.ts";
+import { collect, Lab } from "../src/lab.ts";
+
+const GET = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+
+/** A lab whose backend serves so many at once, each when it is told to. */
+function labOf(maxSessions: number) {
+  const lab = new Lab();
+  const held: MockSocket[] = [];
+  const order: string[] = [];
+  const backend = httpBackend(({ line }, socket) => {
+    order.push(line.split(" ")[1]);
+    held.push(socket);
+    return undefined;
+  });
+  const a = lab.backend("a", backend.serve, { maxSessions });
+  const release = () => held.shift()!.write(reply("done"));
+  const ask = (path: string) => {
+    const socket = lab.connect();
+    const heard = collect(socket);
+    socket.write(GET.replace("/", path));
+    return { socket, heard };
+  };
+  return { lab, a, held, order, release, ask };
+}
+
+function states(lab: Lab): string[] {
+  return lab.events("http", "request").map(({ values }) => `${values.status} ${values.state}`);
+}
+
+test("a backend never serves more at once than it may; who is over waits, first come first served", async () => {
+  const { lab, held, order, release, ask } = labOf(2);
+  await lab.serve();
+  const clients: ReturnType<typeof ask>[] = [];
+  for (const path of ["/1", "/2", "/3", "/4", "/5"]) {
+    clients.push(ask(path));
+    await lab.clock.run({ ms: 10 });
+  }
+  expect([order, held.length]).toEqual([["/1", "/2"], 2]);
+  for (let served = 0; served < 5; served++) {
+    expect(held.length).toBeLessThanOrEqual(2);
+    release();
+    await lab.clock.run({ ms: 50 });
+  }
+  expect(order).toEqual(["/1", "/2", "/3", "/4", "/5"]);
+  for (const { heard } of clients) expect(heard.text).toMatch(/^HTTP\/1.1 200 /);
+  const waited = lab.events("http", "request").map(({ values }) => Number(values.Tw));
+  expect(waited[0]).toBe(0);
+  expect(waited[4]).toBeGreaterThan(100);
+});
+
+test("who waits too long gets 503, and when to come again", async () => {
+  const { lab, ask, release } = labOf(1);
+  await lab.serve({ queueTimeoutMs: 1000 });
+  ask("/1");
+  await lab.clock.run({ ms: 10 });
+  const { heard } = ask("/2");
+  await lab.clock.run({ ms: 900 });
+  expect(heard.text).toBe("");
+  await lab.clock.run({ ms: 200 });
+  expect(heard.text).toMatch(/^HTTP\/1.1 503 .*\r\nRetry-After: 1\r\n/s);
+  release();
+  await lab.clock.run({ ms: 100 });
+  expect(states(lab)).toEqual(["503 sQ", "200 --"]);
+});
+
+test("the queue has its bound: one more gets 503 at once", async () => {
+  const { lab, ask } = labOf(1);
+  await lab.serve({ queueMax: 2 });
+  for (const path of ["/1", "/2", "/3"]) {
+    ask(path);
+    await lab.clock.run({ ms: 10 });
+  }
+  const { heard } = ask("/4");
+  await lab.clock.run({ ms: 50 });
+  expect(heard.text).toMatch(/^HTTP\/1.1 503 /);
+  expect(states(lab)).toEqual(["503 SQ"]);
+});
+
+test("a client that leaves is taken out of the queue, and the backend never hears of it", async () => {
+  const { lab, order, release, ask } = labOf(1);
+  await lab.serve();
+  ask("/1");
+  await lab.clock.run({ ms: 10 });
+  const leaves = ask("/2");
+  await lab.clock.run({ ms: 10 });
+  const stays = ask("/3");
+  await lab.clock.run({ ms: 10 });
+  leaves.socket.destroy();
+  await lab.clock.run({ ms: 50 });
+  expect(lab.app!.proxy.pool.waiting).toBe(1);
+  release();
+  await lab.clock.run({ ms: 50 });
+  release();
+  await lab.clock.run({ ms: 50 });
+  expect(stays.heard.text).toMatch(/^HTTP\/1.1 200 /);
+  expect(order).toEqual(["/1", "/3"]);
+  expect(states(lab)).toEqual(["499 CQ", "200 --", "200 --"]);
+});
+
+test("raw TCP waits in the same queue", async () => {
+  const lab = new Lab();
+  lab.backend("a", socket => socket.pipe(socket), { maxSessions: 1 });
+  await lab.serve({ inspect: [] });
+  const first = lab.connect();
+  first.write("first");
+  await lab.clock.run({ ms: 50 });
+  const second = lab.connect();
+  const heard = collect(second);
+  second.write("second");
+  await lab.clock.run({ ms: 1000 });
+  expect(heard.text).toBe("");
+  first.end();
+  await lab.clock.run({ ms: 200 });
+  expect(heard.text).toBe("second");
+});
+
+test("a backend that comes up takes who waits", async () => {
+  const { lab, ask } = labOf(1);
+  const b = httpBackend(() => reply("b"));
+  const late = lab.backend("b", b.serve);
+  late.stop();
+  await lab.serve({ health: { check: "tcp", intervalMs: 500, fall: 1, rise: 1 } });
+  await lab.clock.run({ ms: 1000 });
+  ask("/1");
+  await lab.clock.run({ ms: 10 });
+  const { heard } = ask("/2");
+  await lab.clock.run({ ms: 100 });
+  expect(heard.text).toBe("");
+  late.start();
+  await lab.clock.run({ until: () => heard.text !== "", ms: 10_000 });
+  expect(heard.text).toMatch(/\r\n\r\nb$/);
+});
+
+test("a board that is full tells browsers so in HTML, others in plain text", async () => {
+  const lab = new Lab();
+  lab.backend("a", httpBackend(() => undefined).serve);
+  await lab.serve({ sessionsMax: 1, queueMax: 0 });
+  const first = lab.connect();
+  first.write(GET);
+  await lab.clock.run({ ms: 50 });
+  const page = await lab.ask("GET / HTTP/1.1\r\nHost: x\r\nAccept: text/html,*/*\r\n\r\n");
+  expect(page).toMatch(/^HTTP\/1.1 503 .*\r\nContent-Type: text\/html\r\n.*<h1>503 /s);
+  expect(await lab.ask(GET)).toMatch(/^HTTP\/1.1 503 .*\r\nContent-Type: text\/plain\r\n/s);
+  expect(await lab.ask("HEAD / HTTP/1.1\r\nHost: x\r\n\r\n")).toMatch(/\r\n\r\n$/);
+});
