@@ -12,6 +12,10 @@ export interface ConnectionOwner extends Reader {
   /** The handshake is complete. */
   connected(): void;
   acknowledged(bytes: number): void;
+  /** It is forgotten, or in TIME_WAIT; orderly: both ends have closed it. */
+  parted(orderly: boolean): void;
+  /** Is there memory for a new segment? Without it is lost. */
+  admits(segment: Uint8Array): boolean;
   /** Refused, reset or given up: the connection is gone. */
   failed(code: SystemErrorCode): void;
 }
@@ -81,6 +85,10 @@ export class Connection {
     return this.#sending.unacked;
   }
 
+  get unsent(): number {
+    return this.#sending.unsent;
+  }
+
   get unread(): number {
     return this.#orphaned ? 0 : this.#owner.unread();
   }
@@ -124,11 +132,13 @@ export class Connection {
   }
 
   /** Nothing is said: this end does not exist any more. */
-  forget(): void {
+  forget(orderly = false): void {
+    const parted = this.#over || this.state === "waiting";
     this.state = "over";
     this.#retransmission.stop();
     this.#cancelFarewell?.();
     this.#host.forgotten(this);
+    if (!parted) this.#owner.parted(orderly);
   }
 
   /** Power off. */
@@ -196,7 +206,11 @@ export class Connection {
       this.#acknowledged(got.acked, got.edge);
     } else if (this.#orphaned && got.kind === "DATA" && this.#receiving.isNew(got.position)) {
       this.reset();
-    } else {
+    } else if (
+      got.payload === undefined ||
+      !this.#receiving.isNew(got.position) ||
+      this.#owner.admits(got.payload)
+    ) {
       this.#receiving.arrived(got.position, got.payload);
       this.#part();
     }
@@ -245,8 +259,9 @@ export class Connection {
     } else if (this.#closedFirst && (network.lossesPossible || this.#host.pooled)) {
       this.state = "waiting";
       this.#farewell(profile.timeWaitMs);
+      this.#owner.parted(true);
     } else {
-      this.forget();
+      this.forget(true);
     }
   }
 

@@ -18,6 +18,8 @@ export interface Fault {
   judge(packet: Packet): Verdict | "hold";
   /** Does it also take the packets that are under way already? */
   readonly cuts: boolean;
+  /** It has no place for another connection. */
+  readonly exhausts?: Host;
 }
 
 export const between = (a: Host, b: Host) => (packet: Packet) =>
@@ -65,6 +67,11 @@ export class Faults {
       if (verdict !== "pass") return verdict;
     }
     return "pass";
+  }
+
+  exhausts(host: Host): boolean {
+    for (const fault of this.#faults) if (fault.exhausts === host) return true;
+    return false;
   }
 
   /** Is a packet that is under way lost? */

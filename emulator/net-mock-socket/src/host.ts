@@ -5,6 +5,7 @@ import { back, type Packet, packet } from "./packet.ts";
 import { type HostProfile, LINUX } from "./profile.ts";
 import { MockServer, type ServerOptions } from "./server.ts";
 import { type ConnectOptions, MockSocket } from "./socket.ts";
+import { HOST_LACKS, lack } from "./unsupported.ts";
 
 /** IANA's range of ports that are given where none was asked for. */
 const EPHEMERAL_PORT_FIRST = 49_152;
@@ -112,6 +113,7 @@ export class Host {
 
   /** Room for one more connection; the oldest one in TIME_WAIT may have to go. */
   makeRoom(): boolean {
+    if (this.network.exhausted(this)) return false;
     if (this.#connections.size < this.profile.connectionsMax) return true;
     for (const connection of this.#connections.values()) {
       if (connection.state !== "waiting") continue;
@@ -148,7 +150,7 @@ export class Host {
     if (got.kind === "SYN") {
       const server = this.servers.get(got.toPort);
       if (server !== undefined && !this.makeRoom()) return; // the SYN will be sent again
-      if (server?.syn(got)) return;
+      if (server !== undefined && server.syn(got) !== "refused") return;
     }
     this.network.send(packet("RST", back(got)));
   }
@@ -189,6 +191,8 @@ export class Host {
     return rows;
   }
 }
+
+lack(Host.prototype, "net", HOST_LACKS);
 
 /** A connection's name on its host: exact, because host numbers and ports fit into 53 bits. */
 function keyOf(localPort: number, remote: Host, remotePort: number): number {

@@ -212,6 +212,23 @@ export class Network {
     return this.#lose(touching(this.#known(host)));
   }
 
+  /** This host has no place for another connection; those that it has go on. */
+  exhaustPool(host: string): Undo {
+    const exhausts = this.#known(host);
+    return this.#faults.add({ judge: () => "pass", cuts: false, exhausts });
+  }
+
+  /** For `Host.makeRoom`. */
+  exhausted(host: Host): boolean {
+    return !this.#faults.none && this.#faults.exhausts(host);
+  }
+
+  /** This host has no memory for what comes: bytes for it are lost. */
+  exhaustBuffers(host: string): Undo {
+    const target = this.#known(host);
+    return this.#lose(({ kind, to }) => kind === "DATA" && to === target);
+  }
+
   /** Breaks the connections that this host has with others: both ends get a reset. */
   resetConnections(host: string): void {
     for (const { ends, state } of [...this.#known(host).connections]) {

@@ -52,4 +52,5 @@ export const LWIP_PATIENCE: RetransmissionTimes = {
   retransmissionsMax: 12, // LWIP_TCP_MAXRTX
   synRetransmissionsMax: 6, // LWIP_TCP_SYNMAXRTX
   synBackoff: false, // tcp_slowtmr: not in SYN_SENT
+  giveUpMs: 500, // tcp_slowtmr counts at its next turn
 };

@@ -12,6 +12,8 @@ export interface RetransmissionTimes {
   readonly synRetransmissionsMax: number;
   /** Does the time between two SYNs double as that between segments does? */
   readonly synBackoff: boolean;
+  /** From the last time that it is sent to giving up; like any other time when it is not given. */
+  readonly giveUpMs?: number | undefined;
 }
 
 /** Weights of the newest measurement in the mean and in its deviation: RFC 6298, 2.3. */
@@ -43,8 +45,12 @@ export class Retransmission {
   }
 
   get exhausted(): boolean {
+    return this.tries > this.#triesMax;
+  }
+
+  get #triesMax(): number {
     const { retransmissionsMax, synRetransmissionsMax } = this.#times;
-    return this.tries > (this.connecting ? synRetransmissionsMax : retransmissionsMax);
+    return this.connecting ? synRetransmissionsMax : retransmissionsMax;
   }
 
   measured(roundTripMs: number): void {
@@ -94,7 +100,8 @@ export class Retransmission {
   }
 
   #waitMs(): number {
-    const { rtoInitialMs, rtoMinMs, rtoMaxMs, synBackoff } = this.#times;
+    const { rtoInitialMs, rtoMinMs, rtoMaxMs, synBackoff, giveUpMs } = this.#times;
+    if (giveUpMs !== undefined && this.tries === this.#triesMax) return giveUpMs;
     const baseMs =
       this.#smoothedMs === undefined
         ? rtoInitialMs

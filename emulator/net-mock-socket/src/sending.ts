@@ -66,6 +66,11 @@ export class Sending {
     return Math.max(0, this.#written - this.#acked);
   }
 
+  /** Written and not yet sent. */
+  get unsent(): number {
+    return Math.max(0, this.#written - this.#sent);
+  }
+
   /** Something was sent and not answered. */
   get outstanding(): boolean {
     return this.#inFlight.length > 0;

@@ -3,6 +3,7 @@ import { systemError } from "./errors.ts";
 import type { Host } from "./host.ts";
 import type { Packet } from "./packet.ts";
 import { MockSocket } from "./socket.ts";
+import { LISTEN_LACKS, lack, refuse, SERVER_LACKS, SERVER_OPTIONS_LACK } from "./unsupported.ts";
 
 export interface ServerOptions {
   allowHalfOpen?: boolean;
@@ -10,7 +11,16 @@ export interface ServerOptions {
   noDelay?: boolean;
   keepAlive?: boolean;
   highWaterMark?: number;
+  /**
+   * Not of `node:net`: asked for each SYN. Without a place it is not answered, and will come again;
+   * the place is given back when the handshake is over, however it ends.
+   */
+  admit?: () => GiveBack | undefined;
 }
+
+type GiveBack = () => void;
+
+const NO_PLACE_NEEDED: GiveBack = () => {};
 
 /** `net.Server` on a simulated host. Events: listening, connection, close, error. */
 export class MockServer extends EventEmitter {
@@ -20,12 +30,14 @@ export class MockServer extends EventEmitter {
   #host: Host;
   #port = 0;
   #connections = new Set<MockSocket>();
+  #backlog = 0;
   /** Handshakes under way. */
   #pending = 0;
   #closing = false;
 
   constructor(host: Host, options: ServerOptions) {
     super();
+    refuse(options, "createServer", SERVER_OPTIONS_LACK);
     this.#host = host;
     this.options = options;
   }
@@ -34,6 +46,10 @@ export class MockServer extends EventEmitter {
     target: number | { port?: number; host?: string | undefined; backlog?: number },
     ...rest: unknown[]
   ): this {
+    if (typeof target === "string") throw new Error(`not emulated: listen on the path ${target}`);
+    if (typeof target === "object") refuse(target, "listen", LISTEN_LACKS);
+    const backlog = typeof target === "object" ? target.backlog : rest.find(isNumber);
+    this.#backlog = Math.min(this.#host.profile.backlog, backlog ?? Number.POSITIVE_INFINITY);
     const wanted = typeof target === "number" ? target : (target.port ?? 0);
     const callback = rest.find(argument => typeof argument === "function") as
       | (() => void)
@@ -51,7 +67,9 @@ export class MockServer extends EventEmitter {
     this.#host.servers.set(port, this);
     this.listening = true;
     this.#closing = false;
-    clock.after(0, () => this.emit("listening"));
+    clock.after(0, () => {
+      if (this.listening) this.emit("listening");
+    });
     return this;
   }
 
@@ -82,29 +100,31 @@ export class MockServer extends EventEmitter {
     return this;
   }
 
-  /** A SYN has come. False: refused. */
-  syn(syn: Packet): boolean {
+  /** A SYN has come. */
+  syn(syn: Packet): "answered" | "refused" | "ignored" {
     const open = this.#connections.size + this.#pending;
-    if (
-      !this.listening ||
-      this.#pending >= this.#host.profile.backlog ||
-      open >= this.maxConnections
-    ) {
-      return false;
+    if (!this.listening || this.#pending >= this.#backlog || open >= this.maxConnections) {
+      return "refused";
     }
+    const { admit = () => NO_PLACE_NEEDED } = this.options;
+    const giveBack = admit();
+    if (giveBack === undefined) return "ignored";
     this.#pending++;
-    new MockSocket(this.#host, this.options).answer(this, syn);
-    return true;
+    const over = () => {
+      this.#pending--;
+      giveBack();
+    };
+    new MockSocket(this.#host, this.options).answer(syn, {
+      abandoned: over,
+      established: socket => {
+        over();
+        this.#established(socket);
+      },
+    });
+    return "answered";
   }
 
-  /** The handshake of `socket` was given up before its end. */
-  abandoned(): void {
-    this.#pending--;
-  }
-
-  /** The handshake of `socket` is complete. */
-  established(socket: MockSocket): void {
-    this.#pending--;
+  #established(socket: MockSocket): void {
     if (!this.listening) {
       socket.resetAndDestroy();
       return;
@@ -124,3 +144,9 @@ export class MockServer extends EventEmitter {
     this.#host.network.clock.after(0, () => this.emit("close"));
   }
 }
+
+function isNumber(value: unknown): value is number {
+  return typeof value === "number";
+}
+
+lack(MockServer.prototype, "server", SERVER_LACKS);

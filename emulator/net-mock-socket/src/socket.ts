@@ -3,7 +3,7 @@ import { Connection, type ConnectionOwner } from "./connection.ts";
 import { type SystemErrorCode, systemError } from "./errors.ts";
 import type { Host } from "./host.ts";
 import { back, type Packet } from "./packet.ts";
-import type { MockServer } from "./server.ts";
+import { CONNECT_LACKS, lack, refuse, SOCKET_LACKS } from "./unsupported.ts";
 
 export interface ConnectOptions {
   port: number;
@@ -14,7 +14,20 @@ export interface ConnectOptions {
   highWaterMark?: number;
 }
 
-/** `net.Socket` on a simulated host. */
+/** How the handshake of an accepting socket ends: one of both, once. */
+export interface Handshake {
+  established(socket: MockSocket): void;
+  /** It was given up. */
+  abandoned(): void;
+}
+
+/**
+ * `net.Socket` on a simulated host.
+ *
+ * Beyond `node:net` it shows what a TCP/IP stack sees, to a program that plays one: the events `sent`
+ * (with the bytes that were acknowledged) and `parted` (the connection is forgotten or in TIME_WAIT;
+ * true: both ends have closed it), and the members from `admits` to `abandon`.
+ */
 export class MockSocket extends Duplex {
   connecting = false;
   pending = true;
@@ -26,6 +39,8 @@ export class MockSocket extends Duplex {
   localAddress: string | undefined;
   localPort: number | undefined;
   timeout: number | undefined;
+  /** Asked for each new segment: false, and it is lost for want of memory. */
+  admits: ((segment: Uint8Array) => boolean) | undefined;
   #host: Host;
   #connection: Connection | undefined;
   /** Emitted and not yet freed by `recved`, where that is what frees. */
@@ -59,6 +74,10 @@ export class MockSocket extends Duplex {
     return { address: this.localAddress, family: this.remoteFamily, port: this.localPort };
   }
 
+  get localFamily(): "IPv4" | undefined {
+    return this.localAddress === undefined ? undefined : "IPv4";
+  }
+
   setNoDelay(): this {
     return this; // Nagle's delay is not modelled: every write leaves at once
   }
@@ -85,10 +104,27 @@ export class MockSocket extends Duplex {
     return this;
   }
 
+  destroySoon(): void {
+    if (this.writable) this.end();
+    if (this.writableFinished) this.destroy();
+    else this.once("finish", () => this.destroy());
+  }
+
   /** Opens the receive window by `bytes`, on hosts whose `windowRelease` is `recved`. */
   recved(bytes: number): void {
     this.#held -= bytes;
     this.#consumed();
+  }
+
+  /** Bytes that were written and have not left yet. */
+  get unsentBytes(): number {
+    return this.writableLength + (this.#connection?.unsent ?? 0);
+  }
+
+  /** Ends the connection with a reset, also what is still on its way after `destroy`. */
+  abandon(): void {
+    if (!this.connecting) this.#connection?.reset();
+    this.destroy();
   }
 
   resetAndDestroy(): this {
@@ -98,7 +134,9 @@ export class MockSocket extends Duplex {
   }
 
   /** Sends a SYN. */
-  dial({ host = "localhost", port }: ConnectOptions): void {
+  dial(options: ConnectOptions): void {
+    refuse(options, "connect", CONNECT_LACKS);
+    const { host = "localhost", port } = options;
     const { network } = this.#host;
     const target = this.#host.reach(host);
     this.connecting = true;
@@ -136,7 +174,7 @@ export class MockSocket extends Duplex {
   }
 
   /** Becomes the accepting end of the connection that this SYN asks for. */
-  answer(server: MockServer, syn: Packet): void {
+  answer(syn: Packet, handshake: Handshake): void {
     const itself = syn.from === this.#host;
     this.localAddress = itself ? "127.0.0.1" : this.#host.address;
     this.localPort = syn.toPort;
@@ -149,14 +187,14 @@ export class MockSocket extends Duplex {
       ...this.#owner(),
       connected: () => {
         seen = true;
-        server.established(this);
+        handshake.established(this);
       },
       failed: code => {
         if (seen) {
           this.#failed(code);
           return;
         }
-        server.abandoned();
+        handshake.abandoned();
         this.destroy();
       },
     });
@@ -211,6 +249,8 @@ export class MockSocket extends Duplex {
   #owner(): Omit<ConnectionOwner, "connected" | "failed"> {
     return {
       acknowledged: bytes => this.emit("sent", bytes),
+      parted: orderly => this.emit("parted", orderly),
+      admits: segment => this.admits?.(segment) ?? true,
       received: bytes => this.#received(bytes),
       finished: () => this.#finished(),
       unread: () => this.#unread(),
@@ -259,3 +299,5 @@ export class MockSocket extends Duplex {
     this.#cancelTimeout = this.#host.network.clock.after(this.timeout, () => this.emit("timeout"));
   }
 }
+
+lack(MockSocket.prototype, "socket", SOCKET_LACKS);

@@ -1,6 +1,7 @@
 import type net from "node:net";
 import { expect, test } from "vitest";
 import type { Host, MockServer, MockSocket } from "./network.ts";
+import type { HOST_LACKS, SERVER_LACKS, SOCKET_LACKS } from "./unsupported.ts";
 
 // The compiler is the test: `npm run check` fails when the mock drifts away from node:net.
 
@@ -68,4 +69,17 @@ test("sockets, servers and hosts have the types of node:net, where they have its
     (real: typeof net): Module<net.Socket, net.Server> => real,
   ];
   expect(checks).toHaveLength(5);
+});
+
+/** True if node:net has nothing that is neither in the mock nor on the list of what that lacks. */
+type Complete<Real, Mock, Lacks extends readonly PropertyKey[]> =
+  Exclude<keyof Real, keyof Mock | Lacks[number]> extends never ? true : false;
+
+test("whatever else node:net has is on the list of what the mock lacks", () => {
+  const complete: [
+    Complete<net.Socket, MockSocket, typeof SOCKET_LACKS>,
+    Complete<net.Server, MockServer, typeof SERVER_LACKS>,
+    Complete<typeof net, Host, typeof HOST_LACKS>,
+  ] = [true, true, true];
+  expect(complete).toHaveLength(3);
 });

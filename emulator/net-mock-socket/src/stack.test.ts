@@ -1,0 +1,80 @@
+import { expect, test } from "vitest";
+import { pattern, watch, world } from "./testing.ts";
+
+// What a program sees that plays a TCP/IP stack, such as an emulated board.
+
+test("a server that gives no place answers no SYN, and has each place back when the handshake is over", async () => {
+  const { clock, network, server, client } = world();
+  let places = 0;
+  let asked = 0;
+  const admit = () => {
+    asked++;
+    if (places === 0) return undefined;
+    places--;
+    return () => {
+      places++;
+    };
+  };
+  const placesAtConnection: number[] = [];
+  server.createServer({ admit }, () => placesAtConnection.push(places)).listen(81);
+  const first = watch(client.connect({ host: "server", port: 81 }));
+  await clock.run(500);
+  expect([asked, first.events]).toEqual([1, []]);
+  places = 1;
+  await clock.run(1000); // the SYN comes again
+  expect([asked, first.events, placesAtConnection]).toEqual([2, ["connect"], [1]]);
+
+  const deaf = network.cutOneWay("server", "client");
+  client.connect({ host: "server", port: 81 }).on("error", () => {});
+  await clock.run(100);
+  expect(places).toBe(0);
+  network.crash("server")();
+  deaf();
+  expect(places).toBe(1);
+});
+
+test("a segment for which there is no memory is lost, and comes again", async () => {
+  const { clock, connected } = world();
+  const { near, far, farSeen } = await connected();
+  let refused = 3;
+  far.admits = () => --refused < 0;
+  near.write("hello");
+  await clock.run(100);
+  expect(farSeen.bytes.toString()).toBe("");
+  await clock.run(10_000);
+  expect(farSeen.bytes.toString()).toBe("hello");
+});
+
+test("who plays a TCP/IP stack hears when a connection is over, and whether both ends had closed it", async () => {
+  const { clock, connected } = world({ profiles: { client: { connectionsMax: 8 } } });
+  const heard: unknown[] = [];
+  const one = await connected();
+  one.near.on("parted", orderly => heard.push("first", orderly, clock.now() < 1000));
+  one.far.on("parted", orderly => heard.push("second", orderly, clock.now() < 1000));
+  one.near.resume().end();
+  one.far.resume().end();
+  await clock.run();
+  const two = await connected();
+  two.far.on("parted", orderly => heard.push("reset", orderly));
+  two.far.on("error", () => {});
+  two.near.resetAndDestroy();
+  await clock.run();
+  expect(heard).toEqual([
+    ...["first", true, true, "second", true, true], // the first one goes on in TIME_WAIT
+    ...["reset", false],
+  ]);
+});
+
+test("abandoned, a closed socket takes back what is still on its way", async () => {
+  const { clock, network, connected } = world({ profiles: { server: { receiveWindow: 1000 } } });
+  const { near, far, farSeen } = await connected();
+  far.pause();
+  near.write(pattern(5_000));
+  near.destroy();
+  await clock.run(100);
+  expect(network.netstat("client")).toHaveLength(1);
+  near.abandon();
+  expect(network.netstat("client")).toEqual([]);
+  await clock.run(100);
+  expect(farSeen.events).toEqual(["read ECONNRESET", "close"]);
+});
