@@ -9,10 +9,10 @@ import {
   HTTP_CONTESTANTS,
   OURS,
   program,
-  type Running,
   TCP_CONTESTANTS,
 } from "./contestants.ts";
 import type { Load, Measured } from "./load.ts";
+import type { Running } from "./system-server.ts";
 
 const HELP = `npm run bench -- [options]
 

@@ -1,16 +1,7 @@
-import { type ChildProcess, fork, spawn, spawnSync } from "node:child_process";
+import { fork, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import net from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-
-/** A proxy that runs in a process of its own. */
-export interface Running {
-  readonly pid: number;
-  readonly port: number;
-  stop(): Promise<void>;
-}
+import { existsSync } from "node:fs";
+import { ended, type Running, type SystemServer, startSystemServer } from "./system-server.ts";
 
 export interface Contestant {
   readonly name: string;
@@ -39,10 +30,8 @@ function inNode(name: string, file: string, ...args: string[]): Contestant {
   };
 }
 
-/** A server of the system with a configuration written for the occasion. */
 function ofTheSystem(
-  name: string,
-  args: (file: string, folder: string) => string[],
+  name: SystemServer,
   configure: (port: number, backends: readonly number[], folder: string) => string,
   part?: { file: string; name: string },
 ): Contestant {
@@ -52,28 +41,7 @@ function ofTheSystem(
       if (spawnSync(name, ["-v"]).error !== undefined) return `${name} is not installed`;
       return part && !existsSync(part.file) ? `${part.name} is not installed` : undefined;
     },
-    async start(backends) {
-      const folder = mkdtempSync(join(tmpdir(), "hot-potato-bench-"));
-      const port = await freePort();
-      const file = join(folder, "config");
-      writeFileSync(file, configure(port, backends, folder));
-      const child = spawn(name, args(file, folder), { stdio: ["ignore", "ignore", "pipe"] });
-      let told = "";
-      child.stderr.on("data", text => {
-        told += text;
-      });
-      await answering(port, () => {
-        if (child.exitCode !== null) throw new Error(`${name} ended: ${told}`);
-      });
-      return {
-        pid: child.pid!,
-        port,
-        async stop() {
-          await ended(child);
-          rmSync(folder, { recursive: true, force: true });
-        },
-      };
-    },
+    start: backends => startSystemServer(name, (port, folder) => configure(port, backends, folder)),
   };
 }
 
@@ -92,7 +60,6 @@ export const TCP_CONTESTANTS: readonly Contestant[] = [
   inNode(OURS, "./ours.ts", "tcp"),
   ofTheSystem(
     "nginx",
-    nginxArgs,
     (port, backends, folder) => `
       load_module ${NGINX_STREAM.file};
       ${nginx(folder)}
@@ -102,7 +69,7 @@ export const TCP_CONTESTANTS: readonly Contestant[] = [
       }`,
     NGINX_STREAM,
   ),
-  ofTheSystem("haproxy", haproxyArgs, (port, backends) => haproxy("tcp", port, backends)),
+  ofTheSystem("haproxy", (port, backends) => haproxy("tcp", port, backends)),
 ];
 
 export const HTTP_CONTESTANTS: readonly Contestant[] = [
@@ -113,7 +80,6 @@ export const HTTP_CONTESTANTS: readonly Contestant[] = [
   inNode("undici", "./undici.ts"),
   ofTheSystem(
     "nginx",
-    nginxArgs,
     (port, backends, folder) => `
       ${nginx(folder)}
       http {
@@ -132,16 +98,8 @@ export const HTTP_CONTESTANTS: readonly Contestant[] = [
         }
       }`,
   ),
-  ofTheSystem("haproxy", haproxyArgs, (port, backends) => haproxy("http", port, backends)),
+  ofTheSystem("haproxy", (port, backends) => haproxy("http", port, backends)),
 ];
-
-function nginxArgs(file: string, folder: string): string[] {
-  return ["-c", file, "-p", folder, "-e", "stderr"];
-}
-
-function haproxyArgs(file: string): string[] {
-  return ["-q", "-db", "-f", file];
-}
 
 /** Settings that nginx has in both modes. */
 function nginx(folder: string): string {
@@ -164,33 +122,4 @@ listen bench
   balance roundrobin
 ${backends.map((b, i) => `  server s${i} 127.0.0.1:${b}`).join("\n")}
 `;
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as net.AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
-/** Waits until somebody listens on the port; `check` throws when there is no hope. */
-async function answering(port: number, check: () => void): Promise<void> {
-  for (;;) {
-    check();
-    const socket = net.connect(port, "127.0.0.1");
-    const open = await new Promise(resolve => {
-      socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
-    });
-    socket.destroy();
-    if (open) return;
-    await new Promise(resolve => setTimeout(resolve, 20));
-  }
-}
-
-async function ended(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  child.kill("SIGTERM");
-  await once(child, "exit");
 }

@@ -1,15 +1,10 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import net from "node:net";
-import { tmpdir } from "node:os";
+import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
-
-/** Another reverse proxy, in a process of its own. */
-export interface Peer {
-  readonly port: number;
-  stop(): Promise<void>;
-}
+import {
+  type Running,
+  type SystemServer,
+  startSystemServer,
+} from "../../emulator/bench/system-server.ts";
 
 /** How long the peers wait for what a client owes them, so that no test waits long for the end. */
 export interface Patience {
@@ -19,7 +14,7 @@ export interface Patience {
   readonly keepAliveMs: number;
 }
 
-export const PEERS = ["nginx", "haproxy"] as const;
+export const PEERS = ["nginx", "haproxy"] as const satisfies readonly SystemServer[];
 export type PeerName = (typeof PEERS)[number];
 
 /** Programs among these that this computer does not have. */
@@ -29,55 +24,22 @@ export function missing(...programs: string[]): string[] {
 }
 
 /** Starts a peer on a free port, with one worker and kept connections to the backend. */
-export function startPeer(name: PeerName, backend: number, patience: Patience): Promise<Peer> {
-  const { configure } = KINDS[name];
-  return run(name, (port, folder) => configure(port, backend, patience, folder));
+export function startPeer(name: PeerName, backend: number, patience: Patience): Promise<Running> {
+  return startSystemServer(name, (port, folder) => KINDS[name](port, backend, patience, folder));
 }
 
 /**
  * Starts a peer as a backend that wants the PROXY protocol, and answers each request with what it was
  * told: the client's address and port, and those that it came to.
  */
-export function startProxyReader(name: PeerName): Promise<Peer> {
-  return run(name, PROXY_READERS[name]);
+export function startProxyReader(name: PeerName): Promise<Running> {
+  return startSystemServer(name, PROXY_READERS[name]);
 }
 
-async function run(
-  name: PeerName,
-  configure: (port: number, folder: string) => string,
-): Promise<Peer> {
-  const folder = mkdtempSync(join(tmpdir(), "hot-potato-peer-"));
-  const port = await freePort();
-  const file = join(folder, "config");
-  writeFileSync(file, configure(port, folder));
-  const child = spawn(name, KINDS[name].args(file, folder), {
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  let told = "";
-  child.stderr.on("data", text => {
-    told += text;
-  });
-  const stop = async () => {
-    await ended(child);
-    rmSync(folder, { recursive: true, force: true });
-  };
-  while (!(await answers(port))) {
-    if (child.exitCode === null) continue;
-    await stop();
-    throw new Error(`${name} ended: ${told}`);
-  }
-  return { port, stop };
-}
+type Configure = (port: number, backend: number, patience: Patience, folder: string) => string;
 
-interface Kind {
-  configure(port: number, backend: number, patience: Patience, folder: string): string;
-  args(file: string, folder: string): string[];
-}
-
-const KINDS: Record<PeerName, Kind> = {
-  nginx: {
-    args: (file, folder) => ["-c", file, "-p", folder, "-e", "stderr"],
-    configure: (port, backend, { requestMs, keepAliveMs }, folder) => `
+const KINDS: Record<PeerName, Configure> = {
+  nginx: (port, backend, { requestMs, keepAliveMs }, folder) => `
 daemon off;
 master_process off;
 pid ${folder}/pid;
@@ -101,10 +63,7 @@ http {
   }
 }
 `,
-  },
-  haproxy: {
-    args: file => ["-q", "-db", "-f", file],
-    configure: (port, backend, { requestMs, keepAliveMs }) => `
+  haproxy: (port, backend, { requestMs, keepAliveMs }) => `
 global
   nbthread 1
 defaults
@@ -118,7 +77,6 @@ listen peer
   bind 127.0.0.1:${port}
   server backend 127.0.0.1:${backend}
 `,
-  },
 };
 
 const PROXY_READERS: Record<PeerName, (port: number, folder: string) => string> = {
@@ -157,30 +115,4 @@ frontend reader
 function temporary(folder: string): string {
   const kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
   return kinds.map(kind => `${kind}_temp_path ${folder}/${kind};`).join("\n  ");
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as net.AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
-/** Does somebody listen on the port? Takes a moment when nobody does. */
-async function answers(port: number): Promise<boolean> {
-  const socket = net.connect(port, "127.0.0.1");
-  const open = await new Promise<boolean>(resolve => {
-    socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
-  });
-  socket.destroy();
-  if (!open) await new Promise(resolve => setTimeout(resolve, 20));
-  return open;
-}
-
-async function ended(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  child.kill("SIGTERM");
-  await once(child, "exit");
 }

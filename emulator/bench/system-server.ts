@@ -1,0 +1,80 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** A proxy that runs in a process of its own. */
+export interface Running {
+  readonly pid: number;
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+/** Servers that an operating system has packages of, with what makes them stay in the foreground. */
+const ARGUMENTS = {
+  nginx: (file: string, folder: string) => ["-c", file, "-p", folder, "-e", "stderr"],
+  haproxy: (file: string) => ["-q", "-db", "-f", file],
+};
+
+export type SystemServer = keyof typeof ARGUMENTS;
+
+/** Pause before a port is tried again on which nobody listened. */
+const RETRY_MS = 20;
+
+/**
+ * Starts a server on a free port with a configuration written for the occasion; ready when it is
+ * returned. Throws what the server said, if it ends at once.
+ */
+export async function startSystemServer(
+  name: SystemServer,
+  configure: (port: number, folder: string) => string,
+): Promise<Running> {
+  const folder = mkdtempSync(join(tmpdir(), "hot-potato-server-"));
+  const port = await freePort();
+  const file = join(folder, "config");
+  writeFileSync(file, configure(port, folder));
+  const child = spawn(name, ARGUMENTS[name](file, folder), { stdio: ["ignore", "ignore", "pipe"] });
+  let told = "";
+  child.stderr.on("data", text => {
+    told += text;
+  });
+  const stop = async () => {
+    await ended(child);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  while (!(await answers(port))) {
+    if (child.exitCode === null) continue;
+    await stop();
+    throw new Error(`${name} ended: ${told}`);
+  }
+  return { pid: child.pid!, port, stop };
+}
+
+/** Ends a process, and waits until it has. */
+export async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill("SIGTERM");
+  await once(child, "exit");
+}
+
+async function freePort(): Promise<number> {
+  const server = net.createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as net.AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/** Does somebody listen on the port? Takes a moment when nobody does. */
+async function answers(port: number): Promise<boolean> {
+  const socket = net.connect(port, "127.0.0.1");
+  const open = await new Promise<boolean>(resolve => {
+    socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
+  });
+  socket.destroy();
+  if (!open) await new Promise(resolve => setTimeout(resolve, RETRY_MS));
+  return open;
+}
