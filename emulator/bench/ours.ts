@@ -4,7 +4,6 @@ import { readConfig } from "../../firmware/src/config.ts";
 import { Board } from "../src/board.ts";
 import { unlimited } from "../src/boards/unlimited.ts";
 import { RealClock } from "../src/clock.ts";
-import type { Wire } from "../src/io/wire.ts";
 
 /** Our firmware with its default settings on an emulated board without a chip's limits. */
 
@@ -15,21 +14,11 @@ const outcome = readConfig({
 });
 if ("complaints" in outcome) throw new Error(outcome.complaints.join("\n"));
 
-let published: net.Server | undefined;
-const wire: Wire = {
-  connect: options => net.connect(options),
-  createServer: options => {
-    published = net.createServer(options);
-    published.on("listening", () => {
-      process.send!({ port: (published!.address() as net.AddressInfo).port });
-    });
-    return published;
-  },
-};
 const board = new Board({
   kind: unlimited(),
   clock: new RealClock(),
-  wire,
+  wire: net,
   publish: () => ({ port: 0, host: "127.0.0.1" }),
+  onListening: (_, { port }) => process.send!({ port }),
 });
 board.boot(platform => start(platform, outcome.config));

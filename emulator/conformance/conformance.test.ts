@@ -15,5 +15,5 @@ for (const { name, run } of CASES) {
 test("every case has a name of its own, and says where it was read", () => {
   expect(new Set(CASES.map(({ name }) => name)).size).toBe(CASES.length);
   for (const { source } of CASES)
-    expect(source).toMatch(/^(modules|xs|build)\/\S+\.(c|h|js): \w+$/);
+    expect(source).toMatch(/^(modules|xs|build|src\/core)\/\S+\.(c|h|js): \w+$/);
 });

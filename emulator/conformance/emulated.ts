@@ -1,4 +1,4 @@
-import { Board, type BoardPlatform } from "../src/board.ts";
+import { Board, type BoardOptions, type BoardPlatform } from "../src/board.ts";
 import type { BoardKind } from "../src/boards/kind.ts";
 import type { Clock } from "../src/clock.ts";
 import type { ListenerClass } from "../src/io/listener.ts";
@@ -16,7 +16,13 @@ export abstract class EmulatedTarget implements Target {
   protected readonly peers: SocketPeer[] = [];
   #platform: BoardPlatform | undefined;
 
-  constructor(parts: { kind: BoardKind; clock: Clock; wire: Wire; publish?: Publish }) {
+  constructor(parts: {
+    kind: BoardKind;
+    clock: Clock;
+    wire: Wire;
+    publish?: Publish;
+    onListening?: BoardOptions["onListening"];
+  }) {
     this.numbers = parts.kind;
     this.board = new Board({
       ...parts,

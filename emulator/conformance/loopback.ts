@@ -11,31 +11,24 @@ const PATIENCE_MS = 5_000;
 
 /** The emulated ESP32 with Moddable's own settings, on this computer's sockets, in real time. */
 export class LoopbackTarget extends EmulatedTarget {
-  /** The computer's servers, by the board's port that each stands for. */
-  readonly #published: Map<number, net.Server>;
+  /** The computer's port that stands for each port of the board. */
+  readonly #found: Map<number, number>;
   #servers: net.Server[] = [];
   #marker: { near: net.Socket; far: net.Socket } | undefined;
 
   constructor() {
-    const published = new Map<number, net.Server>();
-    let publishing = 0;
+    const found = new Map<number, number>();
     super({
       kind: { ...esp32(), joinMs: 0 },
       clock: new RealClock(),
-      wire: {
-        connect: options => net.connect(options),
-        createServer: options => {
-          const server = net.createServer(options);
-          published.set(publishing, server);
-          return server;
-        },
-      },
+      wire: net,
       publish: port => {
-        publishing = port;
+        found.delete(port);
         return { port: 0, host: HOST };
       },
+      onListening: (port, at) => found.set(port, at.port),
     });
-    this.#published = published;
+    this.#found = found;
   }
 
   override async start(): Promise<void> {
@@ -62,11 +55,10 @@ export class LoopbackTarget extends EmulatedTarget {
   }
 
   connect(port: number): Peer {
-    const server = this.#published.get(port)!;
     const socket = new net.Socket({ allowHalfOpen: true });
-    const go = () => socket.connect((server.address() as net.AddressInfo).port, HOST);
-    if (server.listening) go();
-    else server.once("listening", go);
+    void this.until("an open port", () => this.#found.has(port)).then(() =>
+      socket.connect(this.#found.get(port)!, HOST),
+    );
     return this.peer(socket);
   }
 
@@ -95,8 +87,7 @@ export class LoopbackTarget extends EmulatedTarget {
     this.#marker?.far.destroy();
     for (const peer of this.peers) peer.destroy();
     for (const server of this.#servers) server.close();
-    const open = [...this.#servers, ...this.#published.values()];
-    await this.until("every port closed", () => open.every(server => !server.listening));
+    await this.until("every port closed", () => this.#servers.every(server => !server.listening));
   }
 
   async #serve(onConnection: (socket: net.Socket) => void): Promise<net.Server> {

@@ -1,5 +1,6 @@
 import { type Host, type MockServer, Network } from "net-mock-socket";
 import { esp32 } from "../src/boards/esp32.ts";
+import { profileOf } from "../src/boards/profile.ts";
 import { VirtualClock } from "../src/clock.ts";
 import { EmulatedTarget } from "./emulated.ts";
 import type { Peer, PeerPort } from "./target.ts";
@@ -18,12 +19,7 @@ export class MemoryTarget extends EmulatedTarget {
     const kind = esp32();
     const clock = new VirtualClock();
     const network = new Network({ clock, latencyMs: 1 });
-    const wire = network.host("board", {
-      mss: kind.segmentBytes,
-      receiveWindow: kind.receiveWindowBytes,
-      sendBuffer: 0,
-      windowRelease: "recved",
-    });
+    const wire = network.host("board", profileOf(kind));
     super({ kind, clock, wire });
     this.#clock = clock;
     this.#network = network;

@@ -1,3 +1,4 @@
+import type { BoardPlatform } from "../src/board.ts";
 import type { Listener } from "../src/io/listener.ts";
 import type { TCP } from "../src/io/tcp.ts";
 import type { Peer, Target } from "./target.ts";
@@ -86,6 +87,17 @@ export async function filled(target: Target): Promise<Connection[]> {
   }
   await target.quiet();
   return all.map((connection, i) => ({ ...connection, peer: peers[i] }));
+}
+
+/** Boots a program anew that gives away all that it finds, and waits for the network. */
+export async function booted(target: Target): Promise<BoardPlatform> {
+  let platform: BoardPlatform | undefined;
+  target.unplug();
+  target.boot(given => {
+    platform = given;
+  });
+  await target.until("the network", () => platform?.link.address !== undefined);
+  return platform!;
 }
 
 export function bytes(text: string): Uint8Array {

@@ -67,7 +67,10 @@ export type TargetName = "loopback" | "chip";
 /** One behaviour of the ESP32 port. */
 export interface Case {
   readonly name: string;
-  /** Where it was read: a file of the Moddable SDK @ 48ee02d and a function in it. */
+  /**
+   * Where it was read: a file and a function in it, of the Moddable SDK @ 48ee02d, or in `src/core` of
+   * esp-lwip 2.1.3.
+   */
   readonly source: string;
   /** Where it cannot hold, and why. */
   readonly not?: Partial<Record<TargetName, string>>;

@@ -26,6 +26,8 @@ export interface BoardOptions {
   address?: string;
   /** Where the outside finds a port of the board; as it is when not given, nowhere if `undefined`. */
   publish?: Publish;
+  /** A port that was published is open, and where. */
+  onListening?: (boardPort: number, at: { port: number; host: string }) => void;
   /** The board's source of chance, from 0 to less than 1; a test gives one that repeats. */
   random?: () => number;
   /** The Wi-Fi is lost or joined: a simulated network loses packets meanwhile. */
@@ -79,9 +81,6 @@ export interface Link {
   readonly rssi: number;
   watch(changed: () => void): void;
 }
-
-/** Heap of one connection beside the bytes that wait in it: lwIP's control block; about. */
-const CONNECTION_BYTES = 200;
 
 /** A program for a board. */
 export type Firmware = (platform: BoardPlatform) => void;
@@ -137,22 +136,22 @@ export class Board {
     this.#alarms = new Alarms(clock, this.tasks);
     const { pacedConsole = false, onLine = () => {} } = options;
     this.#console = new Console(this.#uart, this.tasks, pacedConsole, onLine);
+    this.heap = new Heap(kind.heapBytes, () => this.stack.heldBytes);
     this.stack = new Stack({
       kind,
       clock,
       wire,
       tasks: this.tasks,
       publish: options.publish ?? (port => ({ port })),
+      onListening: options.onListening ?? (() => {}),
+      onFatal: reason => this.crash("panic", reason),
+      freeHeapBytes: () => this.heap.freeBytes,
       onServerError:
         options.onWireError ??
         (error => {
           throw error;
         }),
     });
-    this.heap = new Heap(
-      kind.heapBytes,
-      () => this.stack.connections * CONNECTION_BYTES + this.stack.heldBytes,
-    );
     this.radio = new Radio({
       clock,
       address: options.address ?? "127.0.0.1",
@@ -180,9 +179,9 @@ export class Board {
   }
 
   /** Something breaks in the chip, under the program: it says its last words. */
-  crash(crash: Crash): void {
+  crash(crash: Crash, reason: string = crash): void {
     if (!this.#running) return;
-    this.fatal = crash;
+    this.fatal = reason;
     this.#console.lastWords(crash, this.#uptimeMs);
     this.#halt();
     if (this.#reboots) this.#start(crash, this.kind.bootMs);

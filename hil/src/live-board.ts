@@ -4,7 +4,7 @@ import { RealClock } from "../../emulator/src/clock.ts";
 import { type LogLine, parseLine } from "../../firmware/src/admin/event.ts";
 import { type App, start } from "../../firmware/src/app.ts";
 import { readConfig } from "../../firmware/src/config.ts";
-import { ourBoard } from "./lab.ts";
+import { mendedBoard } from "./lab.ts";
 
 /** An emulated board on this computer's loopback network, with its chip's limits. */
 export interface LiveBoard {
@@ -43,19 +43,11 @@ export async function startBoard(
   let app: App | undefined;
   const { board, port } = await new Promise<{ board: Board; port: number }>((resolve, reject) => {
     const board = new Board({
-      kind: { ...ourBoard(), joinMs: 0 },
+      kind: { ...mendedBoard(), joinMs: 0 },
       clock: new RealClock(),
-      wire: {
-        connect: options => net.connect(options),
-        createServer: options => {
-          const server = net.createServer(options);
-          server.once("listening", () => {
-            resolve({ board, port: (server.address() as net.AddressInfo).port });
-          });
-          return server;
-        },
-      },
+      wire: net,
       publish: () => ({ port: 0, host: "127.0.0.1" }),
+      onListening: (_, { port }) => resolve({ board, port }),
       onLine: line => {
         lines.push(line);
         for (const look of watchers) look();

@@ -1,5 +1,5 @@
 import type { BoardPlatform } from "../../src/board.ts";
-import { accepted, bytes, dialled, Ears, listening, PORT, same, throws } from "../stage.ts";
+import { accepted, booted, bytes, dialled, Ears, listening, PORT, same, throws } from "../stage.ts";
 import type { Case, Target } from "../target.ts";
 
 const POST = "xs/platforms/esp/xsHost.c: modMessagePostToMachine";
@@ -142,17 +142,12 @@ export const board: Case[] = [
     source: MAIN,
     async run(target) {
       const heard = new Ears();
-      let alarm: BoardPlatform["clock"] | undefined;
       let rang = false;
-      target.unplug();
-      target.boot(({ clock }) => {
-        alarm = clock;
-      });
-      await target.until("the network", () => online(target));
+      const { clock } = await booted(target);
       const { bare, peer } = await accepted(target);
       const { peer: other, ears } = await dialled(target);
       new target.TCP({ from: bare, ...heard.callbacks }); // its first event waits
-      alarm!.after(0, () => {
+      clock.after(0, () => {
         rang = true;
       });
       target.unplug();
@@ -174,8 +169,7 @@ export const board: Case[] = [
 
       target.unplug();
       await target.until("a reset", () => before.ending === "reset");
-      target.boot(() => {});
-      await target.until("the network", () => online(target));
+      await booted(target);
       const listener = new target.Listener({ port: PORT, onReadable: n => announced.push(n) });
       const client = target.connect(PORT);
       await target.until("a client", () => announced.length > 0);
@@ -185,16 +179,6 @@ export const board: Case[] = [
     },
   },
 ];
-
-/** Has the radio joined? Without it a listener cannot be made. */
-function online(target: Target): boolean {
-  try {
-    new target.Listener({ port: 9 }).close();
-    return true;
-  } catch {
-    return false; // "no network", as it is expected for a while
-  }
-}
 
 /**
  * In one turn, writes to `count` accepted connections and takes each over: the flush of the first

@@ -1,7 +1,10 @@
-import { bytes, dialled, Ears, filled, same, throws } from "../stage.ts";
+import { booted, bytes, dialled, Ears, filled, same, throws } from "../stage.ts";
 import type { Case } from "../target.ts";
 
 const TCP_C = "modules/io/socket/lwip/tcp.c";
+
+/** An address that is kept for documents (RFC 5737). */
+const NOBODY = { address: "192.0.2.1", port: 9 };
 
 /** From `new TCP({ address, port })` to a connection. */
 export const connect: Case[] = [
@@ -44,6 +47,37 @@ export const connect: Case[] = [
       same(ears.events, ["error"], "events");
       throws(() => tcp.write(bytes("x")), "Error", "not ready");
       same([target.connections, target.objects], [0, 1], "connections, objects");
+    },
+  },
+  {
+    name: "an address where nobody answers is given up after about nine seconds",
+    source: "src/core/tcp.c: tcp_slowtmr",
+    not: {
+      loopback: "it would leave this computer",
+      chip: "it would leave the network of the desk",
+    },
+    async run(target) {
+      const { clock } = await booted(target);
+      const start = clock.now();
+      const ears = new Ears();
+      new target.TCP({ ...NOBODY, ...ears.callbacks });
+      await target.until("an error", () => ears.errors > 0);
+      const ms = clock.now() - start;
+      same([ms >= 9_000, ms <= 10_000], [true, true], `given up after ${ms} ms`);
+      same(ears.events, ["error"], "events");
+      same(target.connections, 0, "connections");
+    },
+  },
+  {
+    name: "closed while nobody answers, it is free at once",
+    source: "src/core/tcp.c: tcp_close_shutdown",
+    not: {
+      loopback: "it would leave this computer",
+      chip: "it would leave the network of the desk",
+    },
+    run(target) {
+      new target.TCP(NOBODY).close();
+      same([target.connections, target.objects], [0, 0], "connections, objects");
     },
   },
   {

@@ -1,4 +1,16 @@
-import { accepted, bytes, dialled, Ears, listening, PORT, same, text, throws } from "../stage.ts";
+import type { TCP } from "../../src/io/tcp.ts";
+import {
+  accepted,
+  booted,
+  bytes,
+  dialled,
+  Ears,
+  listening,
+  PORT,
+  same,
+  text,
+  throws,
+} from "../stage.ts";
 import type { Case } from "../target.ts";
 
 const CONSTRUCTOR = "modules/io/socket/lwip/tcp.c: xs_tcp_constructor";
@@ -113,22 +125,116 @@ export const from: Case[] = [
     },
   },
   {
-    name: "a bare FIN that came before it was accepted is never told",
-    source: "modules/io/socket/lwip/tcp.c: listenerReceive",
-    not: {
-      loopback: "the kernel keeps the FIN until somebody reads",
-      chip: "lwIP may close the connection by itself, under the listener's hands",
-    },
+    name: "a bare FIN that came before it was accepted is never told: lwIP closes by itself, and then it is an error",
+    source: "src/core/tcp_in.c: tcp_input",
+    not: { chip: "lwIP may do it under the listener's hands" },
     async run(target) {
       const ears = new Ears();
       const { listener, announced } = listening(target);
-      target.connect(PORT).finish();
+      const peer = target.connect(PORT);
+      peer.finish();
       await target.until("a client", () => announced.length > 0);
       await target.quiet();
-      new target.TCP({ from: listener.read(), ...ears.callbacks });
+      const tcp = new target.TCP({ from: listener.read(), ...ears.callbacks });
       await target.until("the room", () => ears.writable.length > 0);
-      await target.quiet();
       same(ears.errors, 0, "errors");
+      tcp.write(bytes("an answer"));
+      await target.until("the board's own FIN", () => peer.ending === "finished");
+      same(peer.heard, "an answer", "heard");
+      await target.until("an error", () => ears.errors > 0);
+      same(target.connections, 0, "connections");
+    },
+  },
+  {
+    name: "nobody accepts one that said FIN: lwIP closes it, and accepting it later ends the board",
+    source: "src/core/tcp.c: tcp_fasttmr",
+    not: { chip: "the listener then points to freed memory: anything may happen" },
+    async run(target) {
+      let waiting = 0;
+      const listener = new target.Listener({
+        port: PORT,
+        onReadable: clients => {
+          waiting = clients;
+        },
+      });
+      const peer = target.connect(PORT);
+      peer.finish();
+      await target.until("a client", () => waiting > 0);
+      await target.until("the board's own FIN", () => peer.ending === "finished");
+      await target.until("the control block gone", () => target.connections === 0);
+      throws(() => listener.read(), "Error", "");
+      same(target.fatal?.startsWith("freed memory"), true, "fatal");
+    },
+  },
+  {
+    name: "bytes that came before it was accepted are told when lwIP's fast timer rings",
+    source: "src/core/tcp.c: tcp_process_refused_data",
+    not: {
+      loopback: "it may ring at any moment",
+      chip: "it may ring at any moment",
+    },
+    async run(target) {
+      const { timerMs } = target.numbers;
+      const { clock } = await booted(target);
+      const ears = new Ears();
+      let at = 0;
+      const listener = new target.Listener({
+        port: PORT,
+        onReadable: () => {
+          at = clock.now();
+          new target.TCP({ from: listener.read(), ...ears.callbacks });
+        },
+      });
+      target.connect(PORT).send("hello");
+      await target.until("bytes", () => ears.readable.includes(5));
+      const late = clock.now() - at;
+      same([late > 0, late <= timerMs], [true, true], `told ${late} ms late`);
+    },
+  },
+  {
+    name: "or with the next bytes that come",
+    source: "src/core/tcp_in.c: tcp_input",
+    not: { chip: "it may have told them before" },
+    async run(target) {
+      const ears = new Ears();
+      let tcp: TCP | undefined;
+      const listener = new target.Listener({
+        port: PORT,
+        onReadable: () => {
+          tcp = new target.TCP({ from: listener.read(), ...ears.callbacks });
+        },
+      });
+      const peer = target.connect(PORT);
+      peer.send("hello ");
+      await target.until("the room", () => ears.writable.length > 0);
+      peer.send("there");
+      await target.until("bytes", () => ears.readable.at(-1) === 11);
+      same(text(tcp!.read()), "hello there", "read");
+    },
+  },
+  {
+    name: "of what comes before it is accepted only the first segment is kept: the others come again, in order",
+    source: "src/core/tcp_in.c: tcp_input",
+    not: { loopback: "the kernel has acknowledged them" },
+    async run(target) {
+      const { segmentBytes } = target.numbers;
+      const ears = new Ears();
+      let waiting = 0;
+      const listener = new target.Listener({
+        port: PORT,
+        onReadable: clients => {
+          waiting = clients;
+        },
+      });
+      const sent = Array.from({ length: 3 * segmentBytes }, (_, i) => String(i % 10)).join("");
+      target.connect(PORT).send(sent);
+      await target.until("a client", () => waiting > 0);
+      await target.quiet();
+      const tcp = new target.TCP({ from: listener.read(), ...ears.callbacks });
+      await target.until("the first segment", () => ears.readable.length > 0);
+      same(ears.readable, [segmentBytes], "announced");
+      await target.until("all of it", () => ears.readable.at(-1) === sent.length);
+      same(text(tcp.read()) === sent, true, "the same bytes");
     },
   },
   {

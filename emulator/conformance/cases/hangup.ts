@@ -88,6 +88,80 @@ export const hangup: Case[] = [
     },
   },
   {
+    name: "a reset after FIN is told to nobody, and closing then ends the board",
+    source: `${TCP_C}: removeTCPCallbacks`,
+    not: {
+      loopback: "the kernel does not tell of it before something is written",
+      chip: "tcp.c points to freed memory: anything may happen",
+    },
+    async run(target) {
+      const { tcp, peer, ears } = await dialled(target);
+      peer.send("last words");
+      peer.finish();
+      await target.until("bytes", () => ears.readable.includes(10));
+      peer.reset();
+      await target.until("the control block gone", () => target.connections === 0);
+      await target.quiet();
+      same([ears.errors, target.fatal ?? "none"], [0, "none"], "errors, fatal");
+      throws(() => tcp.close(), "Error", "");
+      same(target.fatal?.startsWith("freed memory"), true, "fatal");
+    },
+  },
+  {
+    name: "a reset in the same turn as FIN is told as an error only, and closing ends the board",
+    source: `${TCP_C}: tcpReceive`,
+    not: {
+      loopback: "the computer may report them in two turns",
+      chip: "tcp.c points to freed memory: anything may happen",
+    },
+    async run(target) {
+      const { tcp, peer, ears } = await dialled(target);
+      peer.finish();
+      peer.reset();
+      await target.until("an error", () => ears.errors > 0);
+      throws(() => tcp.close(), "Error", "");
+      same(target.fatal?.startsWith("freed memory"), true, "fatal");
+    },
+  },
+  {
+    name: "asking for the peer of a connection that was reset ends the board, whatever the program catches",
+    source: `${TCP_C}: xs_tcp_get_remotePort`,
+    not: { chip: "nobody is left on the board to report it" },
+    async run(target) {
+      const { tcp, peer, ears } = await dialled(target);
+      peer.reset();
+      await target.until("an error", () => ears.errors > 0);
+      try {
+        void tcp.remotePort;
+      } catch {} // on the chip nothing can be caught
+      same(target.fatal, "remote address of a connection that is gone", "fatal");
+    },
+  },
+  {
+    name: "a write after a reset that was not yet told returns undefined, and its bytes are lost",
+    source: `${TCP_C}: xs_tcp_write`,
+    not: {
+      loopback: "the computer may report the two in two turns",
+      chip: "the network may report the two in two turns",
+    },
+    async run(target) {
+      const { address, port, peers } = await target.listen();
+      const { tcp: broken, peer, ears } = await dialled(target);
+      const written: unknown[] = [];
+      new target.TCP({
+        address,
+        port,
+        onReadable: () => written.push(broken.write(bytes("late")) ?? "undefined", ears.errors),
+      });
+      await target.until("a connection", () => peers.length > 0);
+      peers[0].send("go");
+      peer.reset();
+      await target.until("the write", () => written.length > 0);
+      same(written, ["undefined", 0], "written, errors told before");
+      await target.until("an error", () => ears.errors > 0);
+    },
+  },
+  {
     name: "without onError, FIN shows only in writing that is not ready",
     source: `${TCP_C}: tcpDeliver`,
     async run(target) {

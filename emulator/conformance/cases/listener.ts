@@ -1,5 +1,7 @@
-import { accepted, filled, listening, PORT, same, throws } from "../stage.ts";
-import type { Case } from "../target.ts";
+import type { Listener } from "../../src/io/listener.ts";
+import type { TCP } from "../../src/io/tcp.ts";
+import { accepted, bytes, filled, listening, PORT, same, throws } from "../stage.ts";
+import type { Case, Target } from "../target.ts";
 
 const TCP_C = "modules/io/socket/lwip/tcp.c";
 const LISTENER_JS = "modules/io/socket/lwip/listener.js";
@@ -61,29 +63,69 @@ export const listener: Case[] = [
     },
   },
   {
-    name: "a full board leaves newcomers waiting, until a connection is over",
+    name: "a full board announces a dud for each SYN, and takes the newcomer when a connection is over",
     source: `${TCP_C}: listenerAccept`,
     async run(target) {
+      const { listener, announced } = listening(target);
       const all = await filled(target);
-      const { announced } = listening(target);
       const newcomer = target.connect(PORT);
-      await target.quiet();
-      same([announced.length, newcomer.ending], [0, "none"], "announced, ending");
+      await target.until("a dud", () => announced.length > 0);
+      same([announced, newcomer.ending], [[1], "none"], "announced, ending");
       same(target.connections, target.numbers.connectionsMax, "connections");
+      listener.read()!.close();
 
       all[5].peer.reset();
-      await target.until("the newcomer", () => announced.length > 0);
-      same(announced, [1], "announced");
+      await target.until("the newcomer", () => announced.length > 1);
+      same(announced, [1, 1], "announced");
+      same(listener.read()!.remotePort, newcomer.port, "port");
       same(target.connections, target.numbers.connectionsMax, "connections");
     },
   },
   {
-    name: "a port that is taken is no memory",
+    name: "a dud has nothing below it: reading and writing give undefined, from refuses it",
+    source: `${TCP_C}: xs_listener_read`,
+    async run(target) {
+      const dud = await someDud(target);
+      same(
+        [dud.read() ?? "none", dud.write(bytes("x")) ?? "none"],
+        ["none", "none"],
+        "read, write",
+      );
+      const { objects } = target;
+      throws(() => new target.TCP({ from: dud }), "Error", "invalid from");
+      same(target.objects, objects, "objects");
+      dud.close();
+      same([target.objects, target.fatal ?? "none"], [objects - 1, "none"], "objects, fatal");
+    },
+  },
+  {
+    name: "asking a dud for its peer ends the board, whatever the program catches",
+    source: `${TCP_C}: xs_tcp_get_remoteAddress`,
+    not: { chip: "nobody is left on the board to report it" },
+    async run(target) {
+      const dud = await someDud(target);
+      try {
+        void dud.remoteAddress;
+      } catch {} // on the chip nothing can be caught
+      same(target.fatal, "remote address of a connection that is gone", "fatal");
+    },
+  },
+  {
+    name: "a full board has no socket for a listener",
     source: `${TCP_C}: xs_listener_constructor`,
-    run({ Listener }) {
-      new Listener({ port: PORT });
-      throws(() => new Listener({ port: PORT }), "RangeError", "no memory");
-      new Listener({ port: PORT + 1 });
+    async run(target) {
+      await filled(target);
+      throws(() => new target.Listener({ port: PORT }), "Error", "no socket");
+    },
+  },
+  {
+    name: "a port that is taken is no memory, and one control block less for ever",
+    source: `${TCP_C}: xs_listener_constructor`,
+    run(target) {
+      new target.Listener({ port: PORT });
+      throws(() => new target.Listener({ port: PORT }), "RangeError", "no memory");
+      same(target.connections, 1, "connections");
+      new target.Listener({ port: PORT + 1 });
     },
   },
   {
@@ -113,29 +155,52 @@ export const listener: Case[] = [
       throws(() => listener.read(), "SyntaxError", "");
       throws(() => listener.port, "SyntaxError", "");
       await target.until("the end", () => waiting.ending === "finished");
-      waiting.finish();
-      await target.quiet();
-      same(target.connections, 0, "connections");
+      same(target.fatal, undefined, "fatal");
       new target.Listener({ port: PORT });
     },
   },
   {
-    name: "a client that reset while it waited is a dud: from refuses it",
+    name: "accepting a client that reset while it waited ends the board",
     source: `${TCP_C}: listenerAccept`,
-    not: {
-      loopback: "a connection that nobody reads from does not hear of its reset",
-      chip: "the reset frees what the listener still points to",
-    },
+    not: { chip: "the reset frees what the listener still points to: anything may happen" },
     async run(target) {
       const { listener, announced } = listening(target);
       const client = target.connect(PORT);
       await target.until("a client", () => announced.length > 0);
       client.reset();
-      await target.quiet();
-      const dud = listener.read()!;
-      throws(() => new target.TCP({ from: dud }), "Error", "invalid from");
-      dud.close();
-      same([target.connections, target.objects], [0, 0], "connections, objects");
+      await target.until("the control block gone", () => target.connections === 0);
+      throws(() => listener.read(), "Error", "");
+      same(target.fatal?.startsWith("freed memory"), true, "fatal");
+    },
+  },
+  {
+    name: "closing a listener whose announcement is under way ends the board",
+    source: `${TCP_C}: xs_listener_close_`,
+    not: { chip: "the announcement comes to freed memory: anything may happen" },
+    async run(target) {
+      let second: Listener | undefined;
+      const first = new target.Listener({ port: PORT, onReadable: () => second!.close() });
+      second = new target.Listener({ port: PORT + 1, onReadable: () => {} });
+      target.connect(PORT);
+      target.connect(PORT + 1);
+      await target.until("the end", () => target.fatal !== undefined);
+      same(target.fatal?.startsWith("freed memory"), true, "fatal");
+      void first;
     },
   },
 ];
+
+/** One that a full board accepts. */
+async function someDud(target: Target): Promise<TCP> {
+  let waiting = 0;
+  const listener = new target.Listener({
+    port: PORT,
+    onReadable: count => {
+      waiting = count;
+    },
+  });
+  await filled(target);
+  target.connect(PORT);
+  await target.until("a dud", () => waiting > 0);
+  return listener.read()!;
+}

@@ -1,4 +1,13 @@
-import { accepted, bytes, dialled, same, throws } from "../stage.ts";
+import {
+  accepted,
+  booted,
+  bytes,
+  type Connection,
+  dialled,
+  filled,
+  same,
+  throws,
+} from "../stage.ts";
 import type { Case } from "../target.ts";
 
 const WRITE = "modules/io/socket/lwip/tcp.c: xs_tcp_write";
@@ -94,6 +103,71 @@ export const write: Case[] = [
       same(tcp.write(new Uint8Array(0)), sendBufferBytes - 1000, "room, acknowledgement under way");
       await target.quiet();
       same(tcp.write(new Uint8Array(0)), sendBufferBytes, "room, acknowledged");
+    },
+  },
+  {
+    name: "more segments than lwIP queues: the write returns undefined, and the connection is dead",
+    source: "src/core/tcp_out.c: tcp_write_checks",
+    not: {
+      loopback: "the kernel takes the segments at once, and that counts as acknowledged",
+      chip: "acknowledgements may come in between",
+    },
+    async run(target) {
+      const { segmentsQueuedMax } = target.numbers;
+      const { clock } = await booted(target);
+      const { tcp, peer, ears } = await dialled(target);
+      const written: (number | undefined)[] = [];
+      // What is written in a turn of its own is a segment of its own, however small.
+      const next = (): void => {
+        written.push(tcp.write(bytes("x")));
+        if (written.length <= segmentsQueuedMax) clock.after(0, next);
+      };
+      next();
+      await target.until("one too many", () => written.length > segmentsQueuedMax);
+      const refused = written.indexOf(undefined);
+      same(refused, segmentsQueuedMax, "the first that was refused");
+      await target.until("an error", () => ears.errors > 0);
+      throws(() => tcp.write(bytes("x")), "Error", "not ready");
+      await target.quiet();
+      same([peer.heard.length, peer.ending], [segmentsQueuedMax, "none"], "heard, ending");
+    },
+  },
+  {
+    name: "small writes of one turn share a segment",
+    source: "src/core/tcp_out.c: tcp_write",
+    async run(target) {
+      const { segmentsQueuedMax } = target.numbers;
+      const { tcp, peer, ears } = await dialled(target);
+      for (let i = 0; i < 3 * segmentsQueuedMax; i++) {
+        if (tcp.write(bytes("x")) === undefined) throw new Error(`write ${i} was refused`);
+      }
+      await target.until("all of it", () => peer.heard.length === 3 * segmentsQueuedMax);
+      same(ears.errors, 0, "errors");
+    },
+  },
+  {
+    name: "each segment takes a full one of the heap, and none left is a dead connection",
+    source: "src/core/tcp_out.c: tcp_pbuf_prealloc",
+    not: {
+      loopback: "the kernel takes the segments at once, and that counts as acknowledged",
+      chip: "nobody knows how much heap it has",
+    },
+    async run(target) {
+      const { clock } = await booted(target);
+      const all = await filled(target);
+      let dead = 0;
+      let alive = 0;
+      const write = (connection: Connection, left: number): void => {
+        if (connection.tcp.write(bytes("x")) === undefined) dead++;
+        else if (left === 0) alive++;
+        else clock.after(0, () => write(connection, left - 1));
+      };
+      // A byte in each segment: some kilobytes of data, and far more heap than the board has.
+      for (const connection of all) write(connection, target.numbers.segmentsQueuedMax - 1);
+      await target.until("all written", () => dead + alive === all.length);
+      const errors = () => all.filter(({ ears }) => ears.errors > 0).length;
+      await target.until("errors", () => errors() === dead);
+      same([dead > 0, target.fatal ?? "none"], [true, "none"], "some dead, fatal");
     },
   },
   {

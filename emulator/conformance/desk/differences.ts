@@ -82,11 +82,11 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
     trait: "unread",
     seen: 'heard, ending: is ["answer","finished"], expected ["","reset"]',
   },
-  "a full board leaves newcomers waiting, until a connection is over": {
+  "a full board announces a dud for each SYN, and takes the newcomer when a connection is over": {
     trait: "unlimited",
     seen: 'announced, ending: is [1,"none"], expected [0,"none"]',
   },
-  "a port that is taken is no memory": {
+  "a port that is taken is no memory, and one control block less for ever": {
     trait: "taken",
     seen: [ENDED, 'thrown was Error "bind socket failed"'],
   },

@@ -8,6 +8,10 @@ test("without settings a board has Moddable's numbers", () => {
     segmentBytes: 1436,
     sendBufferBytes: 8192,
     receiveWindowBytes: 8192,
+    segmentsQueuedMax: 23,
+    connectTimeoutMs: 9_500,
+    timerMs: 250,
+    timeWaitMs: 120_000,
     finWaitTimeoutMs: 20_000,
     eventQueueLength: 10,
   });
@@ -26,6 +30,22 @@ test("each line of sdkconfig changes its number, and no other", () => {
     ...esp32(),
     connectionsMax: 32,
     receiveWindowBytes: 5744,
+  });
+});
+
+test("what follows from a setting changes with it", () => {
+  const sdkconfig = [
+    "CONFIG_LWIP_TCP_SND_BUF_DEFAULT=5744",
+    "CONFIG_LWIP_TCP_MSL=2000",
+    "CONFIG_LWIP_TCP_TMR_INTERVAL=50",
+  ].join("\n");
+  expect(esp32({ sdkconfig })).toEqual({
+    ...esp32(),
+    sendBufferBytes: 5744,
+    segmentsQueuedMax: 16,
+    timeWaitMs: 4_000,
+    timerMs: 50,
+    connectTimeoutMs: 9_100,
   });
 });
 

@@ -12,6 +12,10 @@ const MODDABLE_SDKCONFIG: Readonly<Record<string, number>> = {
   LWIP_TCP_WND_DEFAULT: 8192,
   LWIP_TCP_FIN_WAIT_TIMEOUT: 20_000, // IDF
   ESP_TASK_WDT_TIMEOUT_S: 5, // IDF; Moddable turns the watchdog off
+  LWIP_TCP_MSL: 60_000, // IDF
+  LWIP_TCP_TMR_INTERVAL: 250, // IDF
+  LWIP_TCP_SYNMAXRTX: 6,
+  LWIP_TCP_RTO_TIME: 1500, // IDF
 };
 
 /** Length of the event queue where the manifest sets none (xs/platforms/esp/xsHost.c). */
@@ -32,19 +36,29 @@ export function esp32({ sdkconfig = "", manifest = "{}" }: FirmwareSettings = {}
     set[name] = Number(value);
   const on = (name: string) => new RegExp(`^CONFIG_${name}=y$`, "m").test(sdkconfig);
   const watchdog = on("ESP_TASK_WDT_EN") && on("ESP_TASK_WDT_INIT") && on("ESP_TASK_WDT_PANIC");
+  const timerMs = set.LWIP_TCP_TMR_INTERVAL;
+  const segmentBytes = set.LWIP_TCP_MSS;
+  const sendBufferBytes = set.LWIP_TCP_SND_BUF_DEFAULT;
   return {
     name: "esp32",
     connectionsMax: set.LWIP_MAX_ACTIVE_TCP,
     listenersMax: set.LWIP_MAX_LISTENING_TCP,
-    sendBufferBytes: set.LWIP_TCP_SND_BUF_DEFAULT,
+    sendBufferBytes,
     receiveWindowBytes: set.LWIP_TCP_WND_DEFAULT,
-    segmentBytes: set.LWIP_TCP_MSS,
+    segmentBytes,
+    // TCP_SND_QUEUELEN: components/lwip/port/include/lwipopts.h
+    segmentsQueuedMax: Math.floor((4 * sendBufferBytes + segmentBytes - 1) / segmentBytes),
+    // tcp_slowtmr gives up at its next turn after the last SYN
+    connectTimeoutMs: set.LWIP_TCP_SYNMAXRTX * set.LWIP_TCP_RTO_TIME + 2 * timerMs,
+    timerMs,
+    timeWaitMs: 2 * set.LWIP_TCP_MSL,
     finWaitTimeoutMs: set.LWIP_TCP_FIN_WAIT_TIMEOUT,
     eventQueueLength: queueLength(JSON.parse(manifest)),
     joinMs: 800, // about what a DevKit takes from reset to an address by DHCP; to be measured
     bootMs: 400, // about, with a silent bootloader and a program of 1.5 MB; to be measured
     taskWatchdogMs: watchdog ? set.ESP_TASK_WDT_TIMEOUT_S * 1000 : undefined,
     heapBytes: 70 * 1024, // about: what Wi-Fi leaves of 290 KB, less 158 KB for XS; to be measured
+    socketsMended: false,
     rssi: -54,
   };
 }

@@ -11,6 +11,14 @@ export interface BoardKind {
   readonly receiveWindowBytes: number;
   /** Bytes of payload in one segment (LWIP_TCP_MSS). */
   readonly segmentBytes: number;
+  /** Segments that wait or are unacknowledged, per connection, however small (TCP_SND_QUEUELEN). */
+  readonly segmentsQueuedMax: number;
+  /** How long a dead address is tried: each SYN of LWIP_TCP_SYNMAXRTX for LWIP_TCP_RTO_TIME. */
+  readonly connectTimeoutMs: number;
+  /** How often lwIP's fast timer rings; its slow one takes two turns (LWIP_TCP_TMR_INTERVAL). */
+  readonly timerMs: number;
+  /** How long a connection that we closed first is remembered (2 x LWIP_TCP_MSL). */
+  readonly timeWaitMs: number;
   /** Time that a peer has to answer our FIN (LWIP_TCP_FIN_WAIT_TIMEOUT). */
   readonly finWaitTimeoutMs: number;
   /** Events that may wait for the JavaScript task (manifest: defines.task.queueLength). */
@@ -23,6 +31,11 @@ export interface BoardKind {
   readonly taskWatchdogMs?: number | undefined;
   /** Free heap once the program runs and the radio is on; connections and datagrams take of it. */
   readonly heapBytes: number;
+  /**
+   * The firmware brings sockets of its own that do not follow pointers to what lwIP has freed. The
+   * SDK's do (upstream #1655, #1656, #1679): there the board ends.
+   */
+  readonly socketsMended: boolean;
   /** Signal strength that the radio reports, in dBm. */
   readonly rssi: number;
 }

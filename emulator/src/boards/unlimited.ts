@@ -9,11 +9,16 @@ export function unlimited(): BoardKind {
     sendBufferBytes: 256 * 1024,
     receiveWindowBytes: 256 * 1024,
     segmentBytes: 65_535,
+    segmentsQueuedMax: 65_536,
+    connectTimeoutMs: 10_000,
+    timerMs: 250,
+    timeWaitMs: 0,
     finWaitTimeoutMs: 5_000,
     eventQueueLength: 65_536,
     joinMs: 0,
     bootMs: 0,
     heapBytes: 1024 * 1024 * 1024,
+    socketsMended: true,
     rssi: 0,
   };
 }

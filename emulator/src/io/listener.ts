@@ -21,6 +21,9 @@ export interface Listener {
   close(): void;
 }
 
+/** What a listener reads: nothing else. */
+const FORMAT = "socket/tcp";
+
 /** First port that lwIP gives where none was asked for (TCP_LOCAL_PORT_RANGE_START). */
 const EPHEMERAL_PORT_FIRST = 0xc000;
 
@@ -34,7 +37,10 @@ const BACKLOG = 255;
  * - `onReadable` is posted with each arrival and counts all that wait; those left are not announced
  *   again until the next one arrives;
  * - `read` makes its TCP object before it looks: reading past the end leaks one;
- * - while no control block is free, newcomers wait as a SYN that is sent again would.
+ * - a SYN for which there is no control block stays without an answer, and puts a dud among those
+ *   that wait: it reads as a TCP, but nothing is below it;
+ * - one that broke while it waited leaves a pointer to freed memory, and so does `close` with an
+ *   announcement under way.
  */
 export function defineListener(stack: Stack, family: TCPFamily): ListenerClass {
   const ports = new Map<number, EmulatedListener>();
@@ -45,27 +51,42 @@ export function defineListener(stack: Stack, family: TCPFamily): ListenerClass {
     #port: number;
     #server: WireServer | undefined;
     #onReadable: ListenerOptions["onReadable"];
-    #accepted: Pcb[] = [];
+    /** Nothing: a dud. */
+    #accepted: (Pcb | undefined)[] = [];
+    /** The computer's network has connected these already; they wait as if their SYN had been lost. */
     #knocking: WireSocket[] = [];
     #posted = false;
     #closed = false;
 
     constructor(options: ListenerOptions) {
       if (!stack.online) throw new Error("no network");
-      if (options.format && options.format !== "socket/tcp") throw new RangeError("unimplemented");
-      this.#onReadable = callback(options.onReadable);
-      this.target = options.target;
       this.#port = freePort(options);
-      if (ports.size >= stack.kind.listenersMax) throw new Error("no socket");
+      this.#onReadable = callback(options.onReadable);
+      if (options.format && options.format !== FORMAT) throw new RangeError("unimplemented");
+      this.target = options.target;
+      if (!stack.available()) throw new Error("no socket");
+      if (ports.size >= stack.kind.listenersMax || ports.has(this.#port)) {
+        stack.lose(); // the block was bound, and is forgotten
+        throw new RangeError("no memory");
+      }
       ports.set(this.#port, this);
       stack.listening(this);
 
-      const published = stack.publish(this.#port);
+      const published = stack.parts.publish(this.#port);
       if (published === undefined) return;
-      const server = stack.wire.createServer({
+      this.#server = this.#serve();
+      this.#server.listen(published);
+    }
+
+    #serve(): WireServer {
+      const server = stack.parts.wire.createServer({
         allowHalfOpen: true,
         pauseOnConnect: true,
-        noDelay: true,
+        admit: () => {
+          const giveBack = stack.reserve();
+          if (giveBack === undefined) this.#arrived(undefined);
+          return giveBack;
+        },
       });
       server.on("connection", (socket: WireSocket) => {
         if (this.#knocking.length >= BACKLOG) {
@@ -74,11 +95,14 @@ export function defineListener(stack: Stack, family: TCPFamily): ListenerClass {
           return;
         }
         this.#knocking.push(socket);
-        this.accept();
+        if (!this.accept()) this.#arrived(undefined);
       });
-      server.on("error", error => stack.onServerError(error));
-      server.listen(published);
-      this.#server = server;
+      server.on("error", error => stack.parts.onServerError(error));
+      server.on("listening", () => {
+        const { address, port } = server.address() as { address: string; port: number };
+        stack.parts.onListening(this.#port, { port, host: address });
+      });
+      return server;
     }
 
     get port(): number {
@@ -87,19 +111,23 @@ export function defineListener(stack: Stack, family: TCPFamily): ListenerClass {
     }
 
     get format(): string {
-      return "socket/tcp";
+      return FORMAT;
     }
 
     set format(format: string) {
-      if (format !== "socket/tcp") throw new RangeError();
+      if (format !== FORMAT) throw new RangeError();
     }
 
     read(): TCP | undefined {
       this.#open();
+      if (this.#accepted.length === 0) {
+        family.accepted(undefined);
+        return undefined;
+      }
       const pcb = this.#accepted.shift();
-      // One that was reset while it waited is a dud. The chip would point to freed memory.
-      const tcp = family.accepted(pcb?.gone ? undefined : pcb);
-      return pcb === undefined ? undefined : tcp;
+      if (!pcb?.gone) return family.accepted(pcb);
+      stack.freedPointer("accepting a connection that broke while it waited");
+      return family.accepted(undefined);
     }
 
     close(): void {
@@ -109,7 +137,8 @@ export function defineListener(stack: Stack, family: TCPFamily): ListenerClass {
       stack.unlistening(this);
       this.#server?.close();
       for (const socket of this.#knocking) socket.resetAndDestroy();
-      for (const pcb of this.#accepted) pcb.close();
+      for (const pcb of this.#accepted) pcb?.close();
+      if (this.#posted) stack.freedPointer("a listener closed before its announcement came");
     }
 
     deliver(): void {
@@ -123,12 +152,15 @@ export function defineListener(stack: Stack, family: TCPFamily): ListenerClass {
       if (socket === undefined || !stack.available()) return false;
       this.#knocking.shift();
       if (socket.destroyed) return this.accept();
-      this.#accepted.push(new Pcb(stack, socket));
-      if (this.#onReadable && !this.#posted) {
-        this.#posted = true;
-        stack.tasks.post(this);
-      }
+      this.#arrived(new Pcb(stack, socket));
       return true;
+    }
+
+    #arrived(pcb: Pcb | undefined): void {
+      this.#accepted.push(pcb);
+      if (this.#onReadable === undefined || this.#posted) return;
+      this.#posted = true;
+      stack.parts.tasks.post(this);
     }
 
     #open(): void {
@@ -142,7 +174,6 @@ export function defineListener(stack: Stack, family: TCPFamily): ListenerClass {
       port = EPHEMERAL_PORT_FIRST;
       while (ports.has(port)) port++;
     }
-    if (ports.has(port)) throw new RangeError("no memory");
     return port;
   }
 

@@ -1,3 +1,5 @@
+import type { Cancel } from "../clock.ts";
+import { Segments } from "./segments.ts";
 import type { Stack } from "./stack.ts";
 import type { WireSocket } from "./wire.ts";
 
@@ -12,11 +14,18 @@ export interface PcbOwner {
   failed(): void;
 }
 
+/** An answer to a SYN that lwIP understands; all others it does not hear of, or ignores. */
+const REFUSALS = ["ECONNREFUSED", "ECONNRESET"];
+
 /**
  * One connection below the JavaScript: lwIP's protocol control block on a wire. It knows the send
- * buffer, the receive window, and how a connection closes.
+ * buffer, the receive window, and how a connection closes. Read from src/core of esp-lwip 2.1.3.
  *
- * Bytes written wait here until `output()`, which the port calls at its next turn.
+ * - Bytes written wait here until `output()`, which the port calls at its next turn.
+ * - What comes while nobody owns the block is refused: one segment is kept and offered again with the
+ *   next one, or when the fast timer rings; the others are lost and come again.
+ * - A FIN that nobody owned is never told: lwIP closes the block by itself when the fast timer rings.
+ * - After a FIN was told its owner hears nothing more: not even that the block is gone.
  */
 export class Pcb {
   readonly remoteAddress: string;
@@ -24,43 +33,59 @@ export class Pcb {
   #stack: Stack;
   #socket: WireSocket;
   #owner: PcbOwner | undefined;
+  /** Somebody has owned it; without an owner it belongs to nobody any more. */
+  #owned = false;
   /** Written and not yet given to the wire. Pieces of one slab that follow each other are joined. */
   #unsent: Buffer[] = [];
   #unsentBytes = 0;
   /** Given to the wire and not yet acknowledged. */
   #unackedBytes = 0;
+  /** All of it as lwIP keeps it in its heap. */
+  #segments: Segments;
   /** Arrived and not yet freed by `recved`. */
   #windowUsed = 0;
+  #refused: Buffer[] = [];
   #paused = false;
+  #connecting: Cancel | undefined;
+  #connectError: string | undefined;
+  #fastTimer: Cancel | undefined;
+  #finWait: Cancel | undefined;
+  /** By `close`, or by lwIP itself. */
   #closing = false;
   /** The peer's FIN has come. */
   #finished = false;
+  /** And its owner was told. */
+  #told = false;
+  /** We have closed before the peer. */
+  #closesFirst = false;
   #gone = false;
 
   constructor(stack: Stack, socket: WireSocket, peer?: { address: string; port: number }) {
     this.#stack = stack;
     this.#socket = socket;
+    this.#segments = new Segments(stack);
     this.remoteAddress = peer?.address ?? ipv4(socket.remoteAddress);
     this.remotePort = peer?.port ?? socket.remotePort ?? 0;
     stack.opened(this);
-
-    socket.on("error", ignore); // `close` always follows, and tells the same
-    socket.on("close", () => this.#onClose());
-    socket.on("end", () => this.#onEnd());
-    if (peer === undefined) return; // accepted: it reads once it has an owner
-    socket.on("connect", () => this.#owner?.connected());
-    this.#read();
+    if (peer !== undefined) this.#connect();
+    this.#listen();
+    socket.resume();
   }
 
-  /** Hands the connection to its next owner; an accepted one begins to read. */
+  /** Hands the connection to its next owner. */
   own(owner: PcbOwner): void {
-    const first = this.#owner === undefined;
     this.#owner = owner;
-    if (!first || this.#socket.listenerCount("data") > 0) return;
-    this.#read();
-    this.#socket.resume();
+    this.#owned = true;
+    if (this.#refused.length === 0) return;
+    this.#fastTimer ??= this.#stack.atFastTimer(() => this.#offer());
   }
 
+  /** Nobody owns it from here on, and `close` will follow. */
+  letGo(): void {
+    this.#owner = undefined;
+  }
+
+  /** lwIP has forgotten it. */
   get gone(): boolean {
     return this.#gone;
   }
@@ -70,12 +95,13 @@ export class Pcb {
     return Math.max(0, this.#stack.kind.sendBufferBytes - this.#unsentBytes - this.#unackedBytes);
   }
 
-  /** Bytes that wait here in either direction: they take heap. */
-  get heldBytes(): number {
-    return this.#unsentBytes + this.#unackedBytes + this.#windowUsed;
-  }
-
-  write(bytes: Uint8Array): void {
+  /** False: lwIP refuses, out of memory or of places in its queue, or because it closes already. */
+  write(bytes: Uint8Array): boolean {
+    if (bytes.byteLength === 0) return true;
+    const waiting = this.#socket.unsentBytes ?? this.#socket.writableLength;
+    const inTail = this.#unsentBytes + waiting > 0;
+    if (this.#closing || !this.#segments.add(bytes.byteLength, inTail)) return false;
+    this.#unsentBytes += bytes.byteLength;
     const copy = this.#stack.slab.copy(bytes);
     const last = this.#unsent.length - 1;
     const previous = this.#unsent[last];
@@ -84,15 +110,12 @@ export class Pcb {
       previous.buffer === copy.buffer &&
       previous.byteOffset + previous.byteLength === copy.byteOffset
     ) {
-      this.#unsent[last] = Buffer.from(
-        copy.buffer,
-        previous.byteOffset,
-        previous.byteLength + copy.byteLength,
-      );
+      const joined = previous.byteLength + copy.byteLength;
+      this.#unsent[last] = Buffer.from(copy.buffer, previous.byteOffset, joined);
     } else {
       this.#unsent.push(copy);
     }
-    this.#unsentBytes += bytes.byteLength;
+    return true;
   }
 
   /** Gives what was written to the wire (tcp_output). */
@@ -106,7 +129,7 @@ export class Pcb {
     if (pieces.length > 1) socket.cork();
     for (const piece of pieces) socket.write(piece, this.#onTaken);
     if (pieces.length > 1) socket.uncork();
-    if (socket.recved === undefined) this.#onTaken();
+    if (!this.#simulated) this.#onTaken();
   }
 
   /** `bytes` were read: the window opens again (tcp_recved). */
@@ -120,80 +143,179 @@ export class Pcb {
     }
   }
 
+  set nagle(nagle: boolean) {
+    this.#socket.setNoDelay(!nagle);
+  }
+
   /**
    * Closes as lwIP does: what was written still goes out, then FIN; but over unread bytes, and when
    * more of them come later, a reset, and what was not yet sent is lost (tcp_close_shutdown).
    */
   close(): void {
     this.#owner = undefined;
-    this.#closing = true;
     if (this.#gone) return;
-    if (this.#socket.connecting) {
-      this.#socket.destroy();
-    } else if (this.#windowUsed > 0 || this.#socket.readableLength > 0) {
-      this.abort();
-    } else {
-      this.output();
-      this.#socket.end();
-      if (this.#socket.listenerCount("data") === 0) this.#read();
-      this.#socket.resume();
-      this.#stack.closing(this);
-    }
+    if (this.#connecting !== undefined) this.#over(false);
+    else if (this.#closing)
+      return; // lwIP has done it
+    else if (this.#windowUsed > 0) this.abort();
+    else this.#sendFin();
   }
 
   /** Sends a reset and forgets the connection; its owner is not told (tcp_abort). */
   abort(): void {
     this.#owner = undefined;
-    if (!this.#gone) this.#socket.resetAndDestroy();
+    if (this.#gone) return;
+    if (this.#socket.abandon !== undefined) this.#socket.abandon();
+    else this.#socket.resetAndDestroy();
+    this.#over(false);
   }
 
-  #read(): void {
-    const socket = this.#socket;
-    socket.on("data", (segment: Buffer) => {
-      if (this.#closing) {
-        this.abort();
-        return;
-      }
-      this.#windowUsed += segment.byteLength;
-      if (socket.recved === undefined && this.#windowUsed >= this.#stack.kind.receiveWindowBytes) {
-        this.#paused = true;
-        socket.pause();
-      }
-      this.#owner?.received(segment);
+  get #simulated(): boolean {
+    return this.#socket.recved !== undefined;
+  }
+
+  #connect(): void {
+    const { clock, kind } = this.#stack;
+    this.#connecting = clock.after(kind.connectTimeoutMs, () => this.#over(false));
+    this.#socket.on("connect", () => {
+      this.#connecting?.();
+      this.#connecting = undefined;
+      this.#owner?.connected();
     });
-    if (socket.recved !== undefined) {
-      socket.on("sent", (bytes: number) => {
-        this.#unackedBytes -= bytes;
-        if (!this.#finished) this.#owner?.sent(); // the port lets go of its callbacks at FIN
-      });
+  }
+
+  #listen(): void {
+    const socket = this.#socket;
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      this.#connectError = error.code; // `close` always follows
+    });
+    socket.on("close", (hadError: boolean) => this.#onClose(hadError));
+    socket.on("end", () => this.#onEnd());
+    socket.on("data", (segment: Buffer) => this.#onData(segment));
+    if (!this.#simulated) return;
+    socket.admits = segment => this.#admits(segment);
+    socket.on("sent", (bytes: number) => this.#onAcked(bytes));
+    socket.on("parted", (orderly: boolean) => {
+      if (this.#connecting === undefined) this.#over(orderly);
+    });
+  }
+
+  #onData(segment: Buffer): void {
+    if (this.#closing) {
+      this.abort();
+      return;
     }
+    this.#windowUsed += segment.byteLength;
+    if (!this.#simulated && this.#windowUsed >= this.#stack.kind.receiveWindowBytes) {
+      this.#paused = true;
+      this.#socket.pause();
+    }
+    if (this.#owner !== undefined) {
+      this.#offer();
+      this.#owner?.received(segment);
+    } else if (this.#owned) {
+      this.recved(segment.byteLength); // let go: lwIP drops it (tcp_recv_null)
+    } else {
+      this.#refused.push(segment);
+      this.#stack.hold(this.#stack.receivedBytes(segment));
+    }
+  }
+
+  /** Is there heap for a segment, and nothing before it that is refused still? */
+  #admits(segment: Uint8Array): boolean {
+    const refuses = this.#refused.length > 0 && this.#owner === undefined;
+    return !refuses && this.#stack.hasHeap(this.#stack.receivedBytes(segment));
+  }
+
+  /** What was refused is offered once more (tcp_process_refused_data). */
+  #offer(): void {
+    this.#fastTimer?.();
+    this.#fastTimer = undefined;
+    const segments = this.#refused;
+    if (segments.length === 0) return;
+    this.#refused = [];
+    for (const segment of segments) {
+      this.#stack.hold(-this.#stack.receivedBytes(segment));
+      this.#owner?.received(segment);
+    }
+    if (this.#finished) this.#tellFin();
+  }
+
+  #onAcked(bytes: number): void {
+    this.#unackedBytes -= bytes;
+    this.#segments.acked(bytes);
+    if (!this.#told) this.#owner?.sent(); // the port lets go of its callbacks at FIN
+    this.#awaitFin();
   }
 
   /** The kernel has taken a write, or part of what waits: as good as an acknowledgement. */
   #onTaken = (): void => {
-    if (this.#socket.recved !== undefined) return;
-    const waiting = this.#socket.writableLength;
-    if (waiting >= this.#unackedBytes) return;
-    this.#unackedBytes = waiting;
-    if (!this.#finished) this.#owner?.sent();
+    if (this.#simulated) return;
+    const acked = this.#unackedBytes - this.#socket.writableLength;
+    if (acked > 0) this.#onAcked(acked);
   };
 
   #onEnd(): void {
     this.#finished = true;
+    if (this.#closing) return;
     this.output(); // lwIP sends what waits with every segment that comes (tcp_input)
+    if (this.#owner !== undefined) {
+      this.#offer();
+      if (!this.#told) this.#tellFin();
+    } else if (!this.#owned && this.#refused.length === 0) {
+      this.#fastTimer = this.#stack.atFastTimer(() => {
+        this.#fastTimer = undefined;
+        if (!this.#closing && !this.#gone) this.#sendFin();
+      });
+    }
+  }
+
+  #tellFin(): void {
+    this.#told = true;
     this.#owner?.finished();
   }
 
-  #onClose(): void {
+  #sendFin(): void {
+    this.#closesFirst = !this.#finished;
+    this.output();
+    this.#closing = true;
+    this.#stack.closing(this);
+    this.#socket.end();
+    this.#awaitFin();
+  }
+
+  /** The peer has all that we sent: it has a while to close, too (FIN_WAIT_2). */
+  #awaitFin(): void {
+    if (!this.#closing || this.#finished || this.#unackedBytes > 0 || this.#gone) return;
+    const { clock, kind } = this.#stack;
+    this.#finWait ??= clock.after(kind.finWaitTimeoutMs, () => this.abort());
+  }
+
+  #onClose(hadError: boolean): void {
+    if (this.#connecting === undefined) {
+      if (!this.#simulated) this.#over(this.#finished && !hadError);
+    } else if (REFUSALS.includes(this.#connectError ?? "")) {
+      this.#over(false);
+    }
+    // Else nobody has answered, and lwIP goes on asking until its patience ends.
+  }
+
+  #over(orderly: boolean): void {
+    if (this.#gone) return;
     this.#gone = true;
-    this.#stack.closed(this);
+    this.#connecting?.();
+    this.#fastTimer?.();
+    this.#finWait?.();
+    if (this.#connecting !== undefined) this.#socket.destroy();
+    this.#segments.clear();
+    for (const segment of this.#refused) this.#stack.hold(-this.#stack.receivedBytes(segment));
+    this.#refused = [];
+    this.#stack.closed(this, orderly && this.#closesFirst);
     const owner = this.#owner;
     this.#owner = undefined;
-    if (!this.#finished) owner?.failed();
+    if (!this.#told) owner?.failed();
   }
 }
-
-function ignore(): void {}
 
 /** Node writes IPv4 peers of a dual-stack server as `::ffff:127.0.0.1`. */
 function ipv4(address = "0.0.0.0"): string {

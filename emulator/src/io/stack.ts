@@ -15,97 +15,179 @@ export interface StackListener {
   close(): void;
 }
 
-/**
- * The TCP/IP stack of one board: its control blocks and their limit. lwIP counts every block against
- * the limit until its close is complete; when none is left it gives up the oldest closing one.
- */
-export class Stack {
+/** Heap of one control block (struct tcp_pcb with IPv6); about. */
+const BLOCK_BYTES = 200;
+
+/** Heap of a received segment beside its bytes: frame header, pbuf, tcp.c's record; about. */
+const RECEIVED_OVERHEAD_BYTES = 100;
+
+export interface StackParts {
   readonly kind: BoardKind;
   readonly clock: Clock;
   readonly tasks: Tasks;
   readonly wire: Wire;
   readonly publish: Publish;
+  /** Where a port that was published is found. */
+  readonly onListening: (boardPort: number, at: { port: number; host: string }) => void;
   readonly onServerError: (error: Error) => void;
+  /** The board ends by itself, and says why. */
+  readonly onFatal: (reason: string) => void;
+  /** Heap that nobody has. */
+  readonly freeHeapBytes: () => number;
+}
+
+/**
+ * The TCP/IP stack of one board: its control blocks, their limit, and the heap that connections hold.
+ *
+ * Blocks count until their close is complete, TIME_WAIT included. When none is left, the oldest one in
+ * TIME_WAIT goes, else the one that has been closing longest (tcp_alloc in esp-lwip 2.1.2). Esp-lwip
+ * 2.1.3 has lost that limit and knows only the heap's; here both hold, and the narrower one is felt.
+ */
+export class Stack {
+  readonly parts: StackParts;
+  readonly kind: BoardKind;
   readonly slab = new Slab();
   /** There is an address: without one the constructors throw "no network". */
   online = false;
   /** TCP objects that the program made and did not close: what is left at the end has leaked. */
   objects = 0;
+  /** Times that the SDK's own sockets would have followed a pointer to freed memory. */
+  freedPointers = 0;
+  /** Counts power offs: what was made before the last one is in no account any more. */
+  life = 0;
+  /** Heap that connections hold beside their control blocks. */
+  #waitingBytes = 0;
   #pcbs = new Set<Pcb>();
-  /** Closing connections and when their time is up, the first to close first. */
-  #closing = new Map<Pcb, number>();
-  #watching: Cancel | undefined;
+  /** Those of `#pcbs` that close, the first to close first. */
+  #closing = new Set<Pcb>();
+  /** When each connection in TIME_WAIT is forgotten, the first one first. */
+  #timeWait: number[] = [];
+  #forgetting: Cancel | undefined;
+  /** Blocks of handshakes under way. */
+  #halfOpen = 0;
+  /** Blocks that nobody can ever give back. */
+  #lost = 0;
   #listeners = new Set<StackListener>();
 
-  constructor(parts: {
-    kind: BoardKind;
-    clock: Clock;
-    tasks: Tasks;
-    wire: Wire;
-    publish: Publish;
-    onServerError: (error: Error) => void;
-  }) {
+  constructor(parts: StackParts) {
+    this.parts = parts;
     this.kind = parts.kind;
-    this.clock = parts.clock;
-    this.tasks = parts.tasks;
-    this.wire = parts.wire;
-    this.publish = parts.publish;
-    this.onServerError = parts.onServerError;
   }
 
-  /** Control blocks in use, those still closing included. */
+  get clock(): Clock {
+    return this.parts.clock;
+  }
+
+  /** Control blocks in use, those that still close or are remembered included. */
   get connections(): number {
-    return this.#pcbs.size;
+    return this.#pcbs.size + this.#halfOpen + this.#timeWait.length + this.#lost;
   }
 
-  /** Bytes that wait in all connections. */
+  /** Heap that all of this takes. */
   get heldBytes(): number {
-    let bytes = 0;
-    for (const pcb of this.#pcbs) bytes += pcb.heldBytes;
-    return bytes;
+    return this.connections * BLOCK_BYTES + this.#waitingBytes;
   }
 
-  /** Is there a free control block? Gives up the oldest closing connection when that makes one. */
+  /** Takes heap for what waits in a connection, or gives it back. */
+  hold(bytes: number): void {
+    this.#waitingBytes += bytes;
+  }
+
+  /**
+   * Heap of a received segment. The computer's network brings more at once than a window lets in: on
+   * the chip, what is beyond that would still be at the peer.
+   */
+  receivedBytes(segment: Uint8Array): number {
+    return Math.min(segment.byteLength, this.kind.receiveWindowBytes) + RECEIVED_OVERHEAD_BYTES;
+  }
+
+  /** Something else on the board takes all the heap that is left, until the returned function is called. */
+  exhaustHeap(): () => void {
+    let bytes = this.parts.freeHeapBytes();
+    const { life } = this;
+    this.hold(bytes);
+    return () => {
+      if (life === this.life) this.hold(-bytes);
+      bytes = 0;
+    };
+  }
+
+  /** Is there so much heap left? */
+  hasHeap(bytes: number): boolean {
+    return bytes <= this.parts.freeHeapBytes();
+  }
+
+  /** Is there a control block? Gives up a connection that is over when that makes one. */
   available(): boolean {
-    if (this.#pcbs.size < this.kind.connectionsMax) return true;
-    const [oldest] = this.#closing.keys();
+    if (this.#roomForBlock) return true;
+    if (this.#timeWait.shift() !== undefined && this.#roomForBlock) return true;
+    const [oldest] = this.#closing;
     if (oldest === undefined) return false;
-    oldest.abort();
-    // Not by `closed`: the block is for whoever asks here, not for a newcomer at a listener.
+    // First off the list: the block is for whoever asks here, not for a newcomer at a listener.
     this.#closing.delete(oldest);
     this.#pcbs.delete(oldest);
-    return true;
+    oldest.abort();
+    return this.#roomForBlock;
+  }
+
+  get #roomForBlock(): boolean {
+    return this.connections < this.kind.connectionsMax && this.hasHeap(BLOCK_BYTES);
+  }
+
+  /** A block for a handshake, as long as that lasts. */
+  reserve(): (() => void) | undefined {
+    if (!this.available()) return undefined;
+    this.#halfOpen++;
+    return () => {
+      this.#halfOpen--;
+    };
+  }
+
+  /** A block is in use until the power goes. */
+  lose(): void {
+    this.#lost++;
   }
 
   opened(pcb: Pcb): void {
     this.#pcbs.add(pcb);
   }
 
-  /** We have sent FIN: the peer has a while to answer it. */
   closing(pcb: Pcb): void {
-    this.#closing.set(pcb, this.clock.now() + this.kind.finWaitTimeoutMs);
-    this.#watch(this.kind.finWaitTimeoutMs);
+    this.#closing.add(pcb);
   }
 
-  closed(pcb: Pcb): void {
+  /** A connection is over; `remembered`: it stays in TIME_WAIT. */
+  closed(pcb: Pcb, remembered: boolean): void {
     this.#closing.delete(pcb);
     if (!this.#pcbs.delete(pcb)) return;
+    if (remembered && this.kind.timeWaitMs > 0) {
+      this.#timeWait.push(this.clock.now() + this.kind.timeWaitMs);
+      this.#forget();
+    } else {
+      this.#blockFree();
+    }
+  }
+
+  #forget(): void {
+    if (this.#timeWait.length === 0) return;
+    this.#forgetting ??= this.clock.after(this.#timeWait[0] - this.clock.now(), () => {
+      this.#forgetting = undefined;
+      while (this.#timeWait[0] <= this.clock.now()) {
+        this.#timeWait.shift();
+        this.#blockFree();
+      }
+      this.#forget();
+    });
+  }
+
+  #blockFree(): void {
     for (const listener of this.#listeners) if (listener.accept()) return;
   }
 
-  /** One alarm for all that close: their time is up in the order in which they began. */
-  #watch(ms: number): void {
-    this.#watching ??= this.clock.after(ms, () => {
-      this.#watching = undefined;
-      const now = this.clock.now();
-      for (const [pcb, at] of this.#closing) {
-        if (at > now) {
-          this.#watch(at - now);
-          return;
-        }
-        pcb.abort();
-      }
-    });
+  /** The fast timer of lwIP runs while there are connections; `task` runs when it rings next. */
+  atFastTimer(task: () => void): Cancel {
+    const { timerMs } = this.kind;
+    return this.clock.after(timerMs - (this.clock.now() % timerMs), task);
   }
 
   listening(listener: StackListener): void {
@@ -116,12 +198,35 @@ export class Stack {
     this.#listeners.delete(listener);
   }
 
+  /**
+   * The SDK's sockets follow a pointer to freed memory here. What a chip does then is anybody's
+   * guess; the emulated one ends, unless its firmware has mended them.
+   */
+  freedPointer(what: string): void {
+    this.freedPointers++;
+    if (!this.kind.socketsMended) this.die(`freed memory: ${what}`);
+  }
+
+  /** The board falls over inside a call of the program, whatever that catches. */
+  die(reason: string): never {
+    this.parts.onFatal(reason);
+    throw new Error(`fatal: ${reason}`);
+  }
+
   /** Power off: every connection is reset, no port listens, nobody is told. */
   abort(): void {
-    this.#watching?.();
-    this.#watching = undefined;
+    this.#forgetting?.();
+    this.#forgetting = undefined;
+    this.#timeWait = [];
+    const listeners = [...this.#listeners];
+    this.#listeners.clear(); // nobody accepts what comes free now
     for (const pcb of this.#pcbs) pcb.abort();
-    for (const listener of this.#listeners) listener.close();
+    for (const listener of listeners) listener.close();
+    this.#pcbs.clear();
+    this.#closing.clear();
+    this.#lost = 0;
+    this.#waitingBytes = 0;
     this.objects = 0;
+    this.life++;
   }
 }

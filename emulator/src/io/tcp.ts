@@ -47,10 +47,13 @@ export interface TCPFamily {
  * - the peer's FIN is an error: writing is over at once, `onError` waits until all was read, and
  *   comes again with each later event until `close`;
  * - `onReadable` comes with new bytes only, never again for those left unread;
- * - after `close` every member throws SyntaxError.
+ * - after `close` every member throws SyntaxError; the connection itself closes when the events that
+ *   wait have been served;
+ * - where tcp.c follows a pointer to a control block that lwIP has freed, the board ends.
  */
 export function defineTCP(stack: Stack): TCPFamily {
   let adopted: Pcb | undefined;
+  const { life } = stack;
 
   class EmulatedTCP implements TCP, PcbOwner, Message {
     target: unknown;
@@ -61,6 +64,8 @@ export function defineTCP(stack: Stack): TCPFamily {
     #offset = 0;
     #unread = 0;
     #triggered = 0;
+    /** It waits in the event queue. */
+    #posted = false;
     #ready = false;
     #error = false;
     #closed = false;
@@ -72,7 +77,7 @@ export function defineTCP(stack: Stack): TCPFamily {
       if (given.length === 0) {
         // What Listener.read() makes: no callbacks, but it reads and writes.
         this.#pcb = adopted;
-        this.#ready = adopted !== undefined;
+        this.#ready = true; // even over nothing: a dud
         adopted?.own(this);
         stack.objects++;
         return;
@@ -86,22 +91,22 @@ export function defineTCP(stack: Stack): TCPFamily {
       this.#onError = callback(options.onError);
       if ("from" in options) this.#take(options.from);
       else this.#connect(options);
+      if ("nodelay" in options) this.#pcb!.nagle = !options.nodelay;
       this.target = options.target;
       stack.objects++;
     }
 
-    #connect({ address, port: given, nodelay }: TCPOptions): void {
+    #connect({ address, port: given }: TCPOptions): void {
       if (typeof address !== "string") throw new Error("invalid address");
       if (address.length >= 32) throw new RangeError("cannot buffer string");
       if (isIPv6(address)) throw new Error("not emulated: IPv6");
       if (!isIPv4(address)) throw new Error("invalid address");
       const port = portOf(given);
       if (!stack.available()) throw new RangeError("no socket");
-      const socket = stack.wire.connect({
+      const socket = stack.parts.wire.connect({
         host: address,
         port,
         allowHalfOpen: true,
-        noDelay: nodelay === true,
       });
       this.#pcb = new Pcb(stack, socket, { address, port });
       this.#pcb.own(this);
@@ -110,7 +115,7 @@ export function defineTCP(stack: Stack): TCPFamily {
     #take(from: unknown): void {
       if (!(from instanceof EmulatedTCP)) throw new SyntaxError("from: not a TCP");
       from.#open();
-      if (from.#pcb === undefined) throw new Error("invalid from");
+      if (from.#pcb === undefined || from.#dangles("from")) throw new Error("invalid from");
       this.#pcb = from.#pcb;
       this.#segments = from.#segments;
       this.#offset = from.#offset;
@@ -170,23 +175,42 @@ export function defineTCP(stack: Stack): TCPFamily {
       this.#open();
       if (!this.#ready) throw new Error("not ready");
       const pcb = this.#pcb;
-      if (this.#error || pcb === undefined || pcb.gone) return undefined;
+      if (this.#error || pcb === undefined || this.#dangles("write")) return undefined;
       const view = viewOf(bytes);
       if (view.byteLength > pcb.sendSpace) throw new Error("would block");
-      pcb.write(view);
+      if (!pcb.write(view)) {
+        this.#trigger(ERROR);
+        return undefined;
+      }
       this.#trigger(OUTPUT);
       return pcb.sendSpace;
     }
 
     close(): void {
       if (this.#closed) return;
+      this.#dangles("close");
       this.#closed = true;
       this.#ready = false;
       this.#triggered = 0;
+      for (const segment of this.#segments) hold(segment, -1);
+      this.#segments = [];
+      if (stack.life === life) stack.objects--;
+      if (this.#posted) this.#pcb?.letGo();
+      else this.#letClose();
+    }
+
+    #letClose(): void {
       this.#pcb?.close();
       this.#pcb = undefined;
-      this.#segments = [];
-      stack.objects--;
+    }
+
+    /** tcp.c points to a block that lwIP has freed without telling: after FIN nobody listens. */
+    #dangles(call: string): boolean {
+      if (!this.#pcb?.gone) return false;
+      this.#pcb = undefined;
+      if (stack.life === life)
+        stack.freedPointer(`${call} of a connection that broke after its peer's FIN`);
+      return true;
     }
 
     connected(): void {
@@ -195,6 +219,7 @@ export function defineTCP(stack: Stack): TCPFamily {
     }
 
     received(segment: Buffer): void {
+      hold(segment, 1);
       this.#segments.push(segment);
       this.#unread += segment.byteLength;
       if (this.#onReadable) this.#trigger(READABLE);
@@ -214,16 +239,21 @@ export function defineTCP(stack: Stack): TCPFamily {
     }
 
     #trigger(events: number): void {
-      if (events === 0) return;
-      const waiting = this.#triggered !== 0;
+      if (events === 0 || this.#closed) return;
       this.#triggered |= events;
-      if (!waiting) stack.tasks.post(this);
+      if (this.#posted) return;
+      this.#posted = true;
+      stack.parts.tasks.post(this);
     }
 
     deliver(): void {
       let triggered = this.#triggered;
       this.#triggered = 0;
-      if (this.#closed) return;
+      this.#posted = false;
+      if (this.#closed) {
+        this.#letClose();
+        return;
+      }
       if (triggered & ERROR) {
         triggered &= ~(OUTPUT | WRITABLE);
         this.#error = true;
@@ -256,7 +286,8 @@ export function defineTCP(stack: Stack): TCPFamily {
         if (this.#offset < segment.byteLength) break;
         this.#segments.shift();
         this.#offset = 0;
-        this.#pcb?.recved(segment.byteLength);
+        hold(segment, -1);
+        if (!this.#dangles("read")) this.#pcb?.recved(segment.byteLength);
       }
       this.#unread -= filled;
       if (this.#unread === 0 && this.#error) this.#trigger(ERROR);
@@ -268,11 +299,15 @@ export function defineTCP(stack: Stack): TCPFamily {
 
     #native(): Pcb {
       this.#open();
-      // The chip reads through a null pointer here, and reboots.
-      if (this.#pcb === undefined)
-        throw new Error("fatal: remote address of a connection that is gone");
+      this.#dangles("remote address");
+      if (this.#pcb === undefined) stack.die("remote address of a connection that is gone");
       return this.#pcb;
     }
+  }
+
+  /** The account of heap that a received segment takes, or gives back. */
+  function hold(segment: Buffer, sign: 1 | -1): void {
+    if (stack.life === life) stack.hold(sign * stack.receivedBytes(segment));
   }
 
   return {

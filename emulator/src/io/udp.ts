@@ -87,16 +87,19 @@ export function defineUDP(stack: Stack, heap: Heap): UDPFamily {
       if (options.format && options.format !== "buffer") throw new RangeError("invalid format");
       if (sockets.size >= SOCKETS_MAX) throw new RangeError("no socket");
       if (ports.has(port)) throw new Error("bind failed");
-      if (stack.wire.createSocket === undefined) throw new Error("not emulated: UDP on this wire");
+      if (stack.parts.wire.createSocket === undefined)
+        throw new Error("not emulated: UDP on this wire");
 
       this.#port = port;
-      this.#wire = stack.wire.createSocket("udp4");
-      this.#wire.on("error", error => stack.onServerError(error));
+      this.#wire = stack.parts.wire.createSocket("udp4");
+      this.#wire.on("error", error => stack.parts.onServerError(error));
       this.#wire.on("message", (payload: Buffer, from: { address: string; port: number }) =>
         this.#receive(payload, from),
       );
       // A port that is not published answers nobody, but hears the answers to what it sends.
-      const { port: outside, host } = (port === 0 ? undefined : stack.publish(port)) ?? { port: 0 };
+      const { port: outside, host } = (port === 0 ? undefined : stack.parts.publish(port)) ?? {
+        port: 0,
+      };
       this.#wire.bind({ port: outside, address: host });
       sockets.add(this);
       if (port !== 0) ports.add(port);
@@ -167,7 +170,7 @@ export function defineUDP(stack: Stack, heap: Heap): UDPFamily {
       this.#datagrams.push(Object.assign(Uint8Array.from(payload).buffer, { address, port }));
       if (this.#onReadable === undefined || this.#posted) return;
       this.#posted = true;
-      stack.tasks.post(this);
+      stack.parts.tasks.post(this);
     }
 
     #open(): void {

@@ -6,16 +6,16 @@ import type { Duplex } from "node:stream";
  * that of `node:dgram`), or anything of its shape, such as a host of net-mock-socket.
  */
 export interface Wire {
-  connect(options: {
-    host: string;
-    port: number;
-    allowHalfOpen: boolean;
-    noDelay: boolean;
-  }): WireSocket;
+  connect(options: { host: string; port: number; allowHalfOpen: boolean }): WireSocket;
   createServer(options: {
     allowHalfOpen: boolean;
     pauseOnConnect: boolean;
-    noDelay: boolean;
+    /**
+     * Only a simulated network asks, for each SYN; elsewhere a connection comes unasked. Without a
+     * place for it the SYN is not answered. Whoever was given one gives it back when the handshake
+     * is over, just before `connection`.
+     */
+    admit(): (() => void) | undefined;
   }): WireServer;
   /** Where it is missing, there is no UDP. */
   createSocket?(type: "udp4"): WireDatagrams;
@@ -28,17 +28,28 @@ export interface WireDatagrams extends EventEmitter {
   close(): unknown;
 }
 
+/**
+ * One connection. Some members only a simulated network has; on the computer's the kernel's buffers
+ * stand before the board's, and what it cannot tell is guessed.
+ */
 export interface WireSocket extends Duplex {
   readonly remoteAddress?: string | undefined;
   readonly remotePort?: number | undefined;
   readonly connecting: boolean;
   resetAndDestroy(): unknown;
+  setNoDelay(noDelay: boolean): unknown;
   /**
-   * Opens the receive window by `bytes`, as lwIP's tcp_recved does. Only a simulated network has it
-   * (with the event `sent`, lwIP's tcp_sent); on the computer's network the kernel's buffers stand
-   * before the board's, and reading is paused instead.
+   * Opens the receive window by `bytes`, as lwIP's tcp_recved does. A network that has it also has
+   * the rest, and two events: `sent`, lwIP's tcp_sent, and `parted`: the connection is forgotten or in
+   * TIME_WAIT, and whether both ends had closed it. On the computer's, reading is paused instead.
    */
   recved?(bytes: number): void;
+  /** Asked for each new segment: false, and it is lost for want of memory. */
+  admits?: ((segment: Uint8Array) => boolean) | undefined;
+  /** Bytes that were written and have not left yet. */
+  readonly unsentBytes?: number;
+  /** A reset, also for what is still on its way after `end` (tcp_abort). */
+  abandon?(): void;
 }
 
 export interface WireServer extends EventEmitter {

@@ -1,0 +1,189 @@
+import { Network } from "net-mock-socket";
+import { expect, test } from "vitest";
+import { Board, type BoardPlatform } from "../board.ts";
+import { esp32 } from "../boards/esp32.ts";
+import { profileOf } from "../boards/profile.ts";
+import { VirtualClock } from "../clock.ts";
+import type { TCP } from "./tcp.ts";
+
+// What needs faults of the network or of the board, and so cannot be a case of `conformance`.
+
+/** A board on a network, with a `peer` that listens on port 7. */
+async function bench(kind = esp32()) {
+  const clock = new VirtualClock();
+  const network = new Network({ clock, latencyMs: 1, traceLines: 40 });
+  const wire = network.host("board", profileOf(kind));
+  const peer = network.host("peer");
+  const heard: string[] = [];
+  const server = peer.createServer({ allowHalfOpen: true }, socket => {
+    socket.on("data", (bytes: Buffer) => heard.push(bytes.toString("latin1")));
+    socket.on("error", () => {});
+  });
+  server.listen(7);
+  const board = new Board({ kind, clock, wire });
+  let platform: BoardPlatform | undefined;
+  board.boot(given => {
+    platform = given;
+  });
+  await clock.run({ until: () => platform!.link.address !== undefined });
+
+  const events: string[] = [];
+  const dial = (): TCP =>
+    new platform!.TCP({
+      address: peer.address,
+      port: 7,
+      onReadable: count => events.push(`readable ${count}`),
+      onWritable: () => events.push("writable"),
+      onError: () => events.push("error"),
+    });
+  return { clock, network, board, platform: platform!, peer, heard, events, dial };
+}
+
+const ONE = new Uint8Array(1);
+
+test("without heap there is no socket, a SYN makes a dud, a write kills its connection", async () => {
+  const { clock, board, platform, peer, events, dial } = await bench();
+  const tcp = dial();
+  let announced = 0;
+  const listener = new platform.Listener({
+    port: 80,
+    onReadable: count => {
+      announced = count;
+    },
+  });
+  await clock.run({ until: () => events.includes("writable") });
+
+  const undo = board.stack.exhaustHeap();
+  expect(dial).toThrow(new RangeError("no socket"));
+  expect(() => new platform.Listener({ port: 81 })).toThrow(new Error("no socket"));
+  const client = peer.connect({ host: "board", port: 80 });
+  client.on("error", () => {});
+  await clock.run({ ms: 100 });
+  expect([announced, client.connecting]).toEqual([1, true]);
+  listener.read()!.close();
+  expect(tcp.write(ONE)).toBeUndefined();
+  await clock.run({ ms: 100 });
+  expect(events.at(-1)).toBe("error");
+  tcp.close();
+
+  undo();
+  undo(); // once is enough
+  await clock.run({ until: () => !client.connecting });
+  dial();
+  expect(board.fatal).toBeUndefined();
+});
+
+test("bytes for which there is no heap are lost, and come again", async () => {
+  const { clock, board, platform, peer } = await bench();
+  let unread = 0;
+  const listener = new platform.Listener({
+    port: 80,
+    onReadable: () => {
+      new platform.TCP({
+        from: listener.read(),
+        onReadable: count => {
+          unread = count;
+        },
+      });
+    },
+  });
+  const client = peer.connect({ host: "board", port: 80 });
+  await clock.run({ ms: 100 });
+  const undo = board.stack.exhaustHeap();
+  client.write("hello");
+  await clock.run({ ms: 150 });
+  expect(unread).toBe(0);
+  undo();
+  await clock.run({ ms: 1_000 });
+  expect(unread).toBe(5);
+});
+
+test("all heap that connections held is back when they are gone, however they ended", async () => {
+  const { clock, network, board, peer, events, dial } = await bench();
+  const sockets = [dial(), dial(), dial(), dial()];
+  await clock.run({ until: () => events.length === 4 });
+  const idle = board.stack.heldBytes;
+  for (const tcp of sockets) tcp.write(new Uint8Array(5_000));
+  expect(board.stack.heldBytes).toBeGreaterThan(idle + 4 * 5_000);
+  for (const socket of peer.sockets) socket.write("hello");
+  await clock.run({ ms: 100 });
+  sockets[0].read();
+  sockets[0].close();
+  sockets[1].close(); // over unread bytes
+  network.resetConnections("board");
+  await clock.run({ ms: 100 });
+  for (const tcp of sockets) tcp.close();
+  await clock.run({ ms: 300_000 });
+  expect(board.stack.heldBytes).toBe(0);
+});
+
+test("a program that closes its sockets after the power went changes no account", async () => {
+  const { clock, board, peer, events, dial } = await bench();
+  const tcp = dial();
+  await clock.run({ until: () => events.length === 1 });
+  for (const socket of peer.sockets) socket.write("unread");
+  await clock.run({ ms: 100 });
+  board.unplug();
+  tcp.close();
+  await clock.run();
+  const { objects, connections, heldBytes } = board.stack;
+  expect([objects, connections, heldBytes]).toEqual([0, 0, 0]);
+});
+
+test("a peer that is gone is missed when it was sent something twelve times again", async () => {
+  const { clock, network, events, dial } = await bench();
+  const tcp = dial();
+  await clock.run({ until: () => events.length === 1 });
+  network.vanish("peer");
+  tcp.write(ONE);
+  await clock.run({ until: () => events.includes("error") });
+  const sent = network.trace.lines.filter(line => line.includes("DATA 1 lost"));
+  expect(sent).toHaveLength(1 + 12);
+  expect(events).toEqual(["writable", "error"]);
+});
+
+test("nobody asks whether a silent peer is still there: its connection stays for ever", async () => {
+  const { clock, network, board, events, dial } = await bench();
+  dial();
+  await clock.run({ until: () => events.length === 1 });
+  network.vanish("peer");
+  await clock.run({ ms: 7 * 24 * 3_600_000 });
+  expect([events, board.stack.connections]).toEqual([["writable"], 1]);
+});
+
+test("a connection that closes while its peer is slow is not given up, but by a peer that stays silent", async () => {
+  const { clock, network, board, events, dial } = await bench();
+  const tcp = dial();
+  await clock.run({ until: () => events.length === 1 });
+  const release = network.hold("board", "peer");
+  tcp.write(new Uint8Array(5_000));
+  tcp.close();
+  await clock.run({ ms: 2 * board.kind.finWaitTimeoutMs });
+  expect(board.stack.connections).toBe(1);
+  release();
+  await clock.run({ ms: board.kind.finWaitTimeoutMs - 100 });
+  expect(board.stack.connections).toBe(1);
+  await clock.run({ ms: 1_000 });
+  expect(board.stack.connections).toBe(0);
+});
+
+test("mended sockets survive what ends a board with the SDK's, and count it", async () => {
+  const { clock, network, board, peer, events, dial } = await bench({
+    ...esp32(),
+    socketsMended: true,
+  });
+  const tcp = dial();
+  await clock.run({ until: () => events.length === 1 });
+  for (const socket of peer.sockets) {
+    socket.write("last words");
+    socket.end();
+  }
+  await clock.run({ ms: 100 });
+  network.resetConnections("peer");
+  await clock.run({ ms: 100 });
+  expect(new TextDecoder().decode(tcp.read())).toBe("last words");
+  await clock.run({ ms: 100 });
+  expect(events.at(-1)).toBe("error");
+  tcp.close();
+  expect([board.fatal, board.stack.freedPointers, board.stack.objects]).toEqual([undefined, 1, 0]);
+});
