@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { collect, echoes, Lab, says } from "../src/lab.ts";
+import { collect, echoes, Lab, mendedBoard, says } from "../src/lab.ts";
 
 /** A lab in which eight echoing clients are in the middle of it when the Wi-Fi drops. */
-async function dropped(seed: number, ms: number) {
-  const lab = new Lab(undefined, { seed });
+async function dropped(seed: number, ms: number, kind = mendedBoard()) {
+  const lab = new Lab(kind, { seed });
   lab.network.link("board", { latencyMs: 2, jitterMs: 10, bytesPerSecond: 500_000, loss: 0.02 });
   lab.backend("a", echoes);
   await lab.serve({ inspect: [] });
@@ -22,8 +22,9 @@ async function dropped(seed: number, ms: number) {
   return { lab, clients };
 }
 
-test("the Wi-Fi drops for 20 s under load: every byte arrives, late", async () => {
-  const { lab, clients } = await dropped(1, 20_000);
+test("the Wi-Fi drops for 20 s under load: every byte arrives, late, if the heap holds what waits", async () => {
+  const kind = { ...mendedBoard(), heapBytes: Number.POSITIVE_INFINITY };
+  const { lab, clients } = await dropped(1, 20_000, kind);
 
   for (const { sent, heard } of clients) {
     expect(heard.error).toBeUndefined();
@@ -32,6 +33,20 @@ test("the Wi-Fi drops for 20 s under load: every byte arrives, late", async () =
   expect(lab.clock.now()).toBeGreaterThan(20_000);
   expect(lab.events("net").map(({ values }) => values.ip)).toHaveLength(2);
   expect(lab.board.fatal).toBeUndefined();
+});
+
+test("what does not fit into the heap while the Wi-Fi is away breaks visibly, and the board serves on", async () => {
+  const { lab, clients } = await dropped(1, 20_000);
+
+  const whole = clients.filter(({ sent, heard }) => heard.text === sent);
+  expect(whole.length).toBeGreaterThan(0);
+  expect(whole.length).toBeLessThan(clients.length);
+  for (const { sent, heard } of clients) expect(sent.startsWith(heard.text)).toBe(true);
+  expect(lab.board.fatal).toBeUndefined();
+  const later = lab.connect();
+  const heard = collect(later);
+  later.write("still there?");
+  expect(await lab.clock.run({ until: () => heard.text === "still there?" })).toBe(true);
 });
 
 test("the same seed plays the same storm to the packet, another seed another one", async () => {

@@ -149,6 +149,7 @@ export async function playWorld(seed: number): Promise<Outcome> {
   );
   expect(lab.board.stack.objects === 0, "a socket object is left");
   expect(lab.board.stack.connections === 0, "a control block is left");
+  expect(lab.board.stack.heldBytes === 0, "heap is left with connections");
   expect(lab.board.alarms === 0, "an alarm is left");
   expect(
     readers.every(sound => sound()),
@@ -161,6 +162,7 @@ export async function playWorld(seed: number): Promise<Outcome> {
     ...lab.events("http", "request").map(({ values }) => `${values.state} ${values.status}`),
     ...lab.events("http", "request").map(({ values }) => `retries ${values.retries}`),
     ...lab.events("session", "end").map(({ values }) => values.why),
+    ...(lab.board.stack.freedPointers > 0 ? ["the SDK's sockets would have ended the board"] : []),
   ]);
   return {
     seed,
