@@ -36,7 +36,7 @@ test("a backend never serves more at once than it may; who is over waits, first 
   const clients: ReturnType<typeof ask>[] = [];
   for (const path of ["/1", "/2", "/3", "/4", "/5"]) {
     clients.push(ask(path));
-    await lab.clock.run({ ms: 10 });
+    await lab.clock.run({ ms: 100 });
   }
   expect([order, held.length]).toEqual([["/1", "/2"], 2]);
   for (let served = 0; served < 5; served++) {
@@ -55,7 +55,7 @@ test("who waits too long gets 503, and when to come again", async () => {
   const { lab, ask, release } = labOf(1);
   await lab.serve({ queueTimeoutMs: 1000 });
   ask("/1");
-  await lab.clock.run({ ms: 10 });
+  await lab.clock.run({ ms: 100 });
   const { heard } = ask("/2");
   await lab.clock.run({ ms: 900 });
   expect(heard.text).toBe("");
@@ -71,10 +71,10 @@ test("the queue has its bound: one more gets 503 at once", async () => {
   await lab.serve({ queueMax: 2 });
   for (const path of ["/1", "/2", "/3"]) {
     ask(path);
-    await lab.clock.run({ ms: 10 });
+    await lab.clock.run({ ms: 100 });
   }
   const { heard } = ask("/4");
-  await lab.clock.run({ ms: 50 });
+  await lab.clock.run({ ms: 100 });
   expect(heard.text).toMatch(/^HTTP\/1.1 503 /);
   expect(states(lab)).toEqual(["503 SQ"]);
 });
@@ -83,11 +83,11 @@ test("a client that leaves is taken out of the queue, and the backend never hear
   const { lab, order, release, ask } = labOf(1);
   await lab.serve();
   ask("/1");
-  await lab.clock.run({ ms: 10 });
+  await lab.clock.run({ ms: 100 });
   const leaves = ask("/2");
-  await lab.clock.run({ ms: 10 });
+  await lab.clock.run({ ms: 100 });
   const stays = ask("/3");
-  await lab.clock.run({ ms: 10 });
+  await lab.clock.run({ ms: 100 });
   leaves.socket.destroy();
   await lab.clock.run({ ms: 50 });
   expect(lab.app!.proxy.pool.waiting).toBe(1);
@@ -125,7 +125,7 @@ test("a backend that comes up takes who waits", async () => {
   await lab.serve({ health: { check: "tcp", intervalMs: 500, fall: 1, rise: 1 } });
   await lab.clock.run({ ms: 1000 });
   ask("/1");
-  await lab.clock.run({ ms: 10 });
+  await lab.clock.run({ ms: 100 });
   const { heard } = ask("/2");
   await lab.clock.run({ ms: 100 });
   expect(heard.text).toBe("");
