@@ -357,7 +357,8 @@ export class Session implements EndpointOwner, Dialler {
   #tryAnswer(): void {
     const { scratch } = this.#context;
     const { client } = this;
-    if (client.readable === 0) return;
+    // The room to answer is told after the bytes, be it in the same turn.
+    if (client.readable === 0 || !client.connected) return;
     const piece = scratch.subarray(0, Math.min(client.readable, scratch.byteLength));
     client.read(piece);
     if (this.#mode === "tcp" || sniff(piece) === "tcp") {
