@@ -78,13 +78,21 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
     trait: "bare",
     seen: WOULD_BLOCK,
   },
+  "closed while an event of it waits, it begins to close only when that is served": {
+    trait: "unlimited",
+    seen: 'expected RangeError "no socket", nothing thrown',
+  },
   "closing over unread bytes is a reset, and what was not yet sent is lost": {
     trait: "unread",
     seen: 'heard, ending: is ["answer","finished"], expected ["","reset"]',
   },
-  "a full board announces a dud for each SYN, and takes the newcomer when a connection is over": {
+  "a dud has nothing below it: reading and writing give undefined, from refuses it": {
     trait: "unlimited",
-    seen: 'announced, ending: is [1,"none"], expected [0,"none"]',
+    seen: WOULD_BLOCK,
+  },
+  "a full board has no socket for a listener": {
+    trait: "unlimited",
+    seen: 'expected Error "no socket", nothing thrown',
   },
   "a port that is taken is no memory, and one control block less for ever": {
     trait: "taken",
@@ -107,6 +115,8 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
     trait: "bare",
     seen: 'expected Error "invalid from", nothing thrown',
   },
+  "of what comes before it is accepted only the first segment is kept: the others come again, in order":
+    { trait: "buffer", seen: "never came: all of it" },
   "an error that the first hand was told, the second never hears": {
     trait: "bare",
     seen: BLOCKED,

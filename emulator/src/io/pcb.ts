@@ -30,6 +30,7 @@ const REFUSALS = ["ECONNREFUSED", "ECONNRESET"];
 export class Pcb {
   readonly remoteAddress: string;
   readonly remotePort: number;
+  readonly #bornMs: number;
   #stack: Stack;
   #socket: WireSocket;
   #owner: PcbOwner | undefined;
@@ -64,6 +65,7 @@ export class Pcb {
     this.#stack = stack;
     this.#socket = socket;
     this.#segments = new Segments(stack);
+    this.#bornMs = stack.clock.now();
     this.remoteAddress = peer?.address ?? ipv4(socket.remoteAddress);
     this.remotePort = peer?.port ?? socket.remotePort ?? 0;
     stack.opened(this);
@@ -76,8 +78,10 @@ export class Pcb {
   own(owner: PcbOwner): void {
     this.#owner = owner;
     this.#owned = true;
-    if (this.#refused.length === 0) return;
-    this.#fastTimer ??= this.#stack.atFastTimer(() => this.#offer());
+    if (this.#atBirth) this.#catchUp();
+    else if (this.#refused.length > 0) {
+      this.#fastTimer ??= this.#stack.atFastTimer(() => this.#offer());
+    }
   }
 
   /** Nobody owns it from here on, and `close` will follow. */
@@ -174,6 +178,19 @@ export class Pcb {
     return this.#socket.recved !== undefined;
   }
 
+  /**
+   * No time has passed since the handshake. Time that stands still while a program runs would let even
+   * one that accepts at once come too late for what arrives in the same instant: here it is in time.
+   */
+  get #atBirth(): boolean {
+    return this.#stack.clock.now() === this.#bornMs;
+  }
+
+  #catchUp(): void {
+    this.#offer();
+    if (this.#finished && !this.#told) this.#tellFin();
+  }
+
   #connect(): void {
     const { clock, kind } = this.#stack;
     this.#connecting = clock.after(kind.connectTimeoutMs, () => this.#over(false));
@@ -223,7 +240,7 @@ export class Pcb {
 
   /** Is there heap for a segment, and nothing before it that is refused still? */
   #admits(segment: Uint8Array): boolean {
-    const refuses = this.#refused.length > 0 && this.#owner === undefined;
+    const refuses = this.#refused.length > 0 && this.#owner === undefined && !this.#atBirth;
     return !refuses && this.#stack.hasHeap(this.#stack.receivedBytes(segment));
   }
 
@@ -260,8 +277,7 @@ export class Pcb {
     if (this.#closing) return;
     this.output(); // lwIP sends what waits with every segment that comes (tcp_input)
     if (this.#owner !== undefined) {
-      this.#offer();
-      if (!this.#told) this.#tellFin();
+      this.#catchUp();
     } else if (!this.#owned && this.#refused.length === 0) {
       this.#fastTimer = this.#stack.atFastTimer(() => {
         this.#fastTimer = undefined;

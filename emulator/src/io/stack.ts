@@ -83,6 +83,11 @@ export class Stack {
     return this.#pcbs.size + this.#halfOpen + this.#timeWait.length + this.#lost;
   }
 
+  /** Those of them that are over, and only remembered: in TIME_WAIT. They make room for others. */
+  get remembered(): number {
+    return this.#timeWait.length;
+  }
+
   /** Heap that all of this takes. */
   get heldBytes(): number {
     return this.connections * BLOCK_BYTES + this.#waitingBytes;
