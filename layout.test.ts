@@ -12,7 +12,7 @@ const FILES = ["firmware", "emulator", "backends", "hil"]
   )
   .filter(file => file.endsWith(".ts") && !/(^|\/)(node_modules|build)\//.test(file));
 
-const IS_TEST = /\.test\.ts$|\/testing\.ts$/; // tests and their helpers may import across
+const IS_TEST = /\.test\.ts$|\/(testing|each-test)\.ts$/; // tests and their helpers may import across
 const IS_TOOL = /^firmware\/tools\//; // run on the computer, call the SDK
 
 interface Import {
@@ -113,6 +113,25 @@ const TABLE: readonly Row[] = [
     place: "the commands emulate, conformance and bench",
     holds: file => /^emulator\/(src\/cli|conformance\/cli|bench\/[\w-]+)\.ts$/.test(file),
     runtime: (_target, kind) => kind !== "chip" && kind !== "hil",
+    types: () => false,
+  },
+  {
+    place: "the programs that run on XS",
+    holds: file => file.startsWith("emulator/xs/programs/"),
+    runtime: (target, kind) =>
+      kind === "emulator" ||
+      core(target) ||
+      ["firmware/src/chip/clock.ts", "time", "timer"].includes(target),
+    types: () => false,
+  },
+  {
+    place: "the XS engine",
+    holds: file => file.startsWith("emulator/xs/"),
+    runtime: (target, kind) =>
+      kind === "emulator" ||
+      kind === "emulator/net-mock-socket" ||
+      kind === "node" ||
+      ["esbuild", "typescript"].includes(target),
     types: () => false,
   },
   {

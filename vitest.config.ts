@@ -12,7 +12,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["**/*.test.ts"],
-          exclude: ["**/node_modules/**", "**/*.live.test.ts"],
+          exclude: ["**/node_modules/**", "**/*.live.test.ts", "**/*.xs.test.ts"],
         },
       },
       {
@@ -23,6 +23,18 @@ export default defineConfig({
           exclude: ["**/node_modules/**"],
           fileParallelism: false,
           testTimeout: 30_000,
+        },
+      },
+      {
+        // On the chip's own engine, which is built first: its tests, and every story in memory.
+        test: {
+          name: "xs",
+          include: ["**/*.xs.test.ts", "hil/scenarios/*.test.ts"],
+          exclude: ["**/node_modules/**", "**/*.live.test.ts"],
+          env: { ENGINE: "xs" },
+          globalSetup: "emulator/xs/set-up.ts",
+          setupFiles: "emulator/xs/each-test.ts",
+          testTimeout: 180_000, // an engine behind a pipe, maybe on a busy computer
         },
       },
     ],

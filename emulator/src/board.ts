@@ -63,6 +63,8 @@ export interface BoardPlatform {
   log(line: string): void;
   /** Ends the program and boots again (System.restart); it does not return. */
   restart(): never;
+  /** Calls `task` when the program ends, however that comes. For one with an engine of its own. */
+  onEnd(task: () => void): void;
 }
 
 /** What the chip knows of its own state. */
@@ -116,6 +118,7 @@ export class Board {
   #random: () => number;
   #startMs = 0;
   #alarms: Alarms;
+  #onEnd = () => {};
 
   constructor(options: BoardOptions) {
     const { kind, clock, wire } = options;
@@ -216,6 +219,9 @@ export class Board {
     this.#udp?.abort();
     this.#uart.serve(undefined);
     this.heap.reset();
+    const ended = this.#onEnd;
+    this.#onEnd = () => {};
+    ended();
   }
 
   #start(reason: ResetReason, ms: number, mode: BootMode = "flash"): void {
@@ -266,6 +272,9 @@ export class Board {
         this.#halt();
         this.#start("software", this.kind.bootMs);
         throw new Error("restarted"); // on the chip nothing comes after it, here as little as can be
+      },
+      onEnd: task => {
+        this.#onEnd = task;
       },
     };
   }

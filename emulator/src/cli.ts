@@ -6,10 +6,10 @@ import { parseArgs, styleText } from "node:util";
 import { type Server, serve } from "../../backends/src/serve.ts";
 import { steady } from "../../backends/src/steady.ts";
 import { parseLine } from "../../firmware/src/admin/event.ts";
-import { type App, start } from "../../firmware/src/app.ts";
+import { start } from "../../firmware/src/app.ts";
 import { type Config, readConfig } from "../../firmware/src/config.ts";
 import { nearest } from "../../firmware/src/document.ts";
-import { Board } from "./board.ts";
+import { Board, type Firmware } from "./board.ts";
 import { esp32 } from "./boards/esp32.ts";
 import type { BoardKind } from "./boards/kind.ts";
 import { unlimited } from "./boards/unlimited.ts";
@@ -24,6 +24,8 @@ Runs the firmware on an emulated ESP32, with two demo backends behind it.
   --backend HOST:PORT    a server of yours (repeatable); then no demo backends start
   --config FILE          the configuration, instead of firmware/gateway.json
   --board NAME           esp32 (default), or unlimited: without a chip's limits
+  --engine NAME          what runs the firmware: node (default), or xs, the chip's own engine,
+                         which is built at the first time; it needs a C compiler
   --quiet                only warnings and errors
   --json                 events as JSON, one a line
   --help                 this text
@@ -36,6 +38,37 @@ const BOARDS: Record<string, () => BoardKind> = {
       manifest: firmwareFile("manifest.json"),
     }),
   unlimited,
+};
+
+/** The firmware as it runs: enough of it to end it. */
+interface Running {
+  readonly proxy: { readonly sessions: number };
+  stop(): void;
+}
+
+/** A firmware to boot, and what runs once it is booted. */
+type Engine = (options: Options) => Promise<{ boot: Firmware; running: () => Running | undefined }>;
+
+const ENGINES: Record<string, Engine> = {
+  async node({ config }) {
+    let app: Running | undefined;
+    return {
+      boot: platform => {
+        app = start(platform, config);
+      },
+      running: () => app,
+    };
+  },
+  async xs({ document }) {
+    // Only whoever asks for it waits for its tools.
+    const { buildEngine, cannotBuild, engineBuilt } = await import("../xs/engine.ts");
+    const why = engineBuilt() ? undefined : cannotBuild();
+    if (why !== undefined) throw new UsageError(`--engine xs: ${why}`);
+    await buildEngine(line => process.stderr.write(`${line}\n`));
+    const { xsFirmware } = await import("../xs/firmware.ts");
+    const firmware = xsFirmware(document);
+    return { boot: firmware.boot, running: () => firmware.app as Running };
+  },
 };
 
 const DEMO_PORTS = [8080, 8081];
@@ -52,9 +85,12 @@ interface Published {
 }
 
 interface Options {
+  /** As it was written, and as it was read. */
+  document: object;
   config: Config;
   published: Published[];
   kind: BoardKind;
+  engine: Engine;
   demo: boolean;
   quiet: boolean;
   json: boolean;
@@ -72,11 +108,11 @@ try {
 
 async function emulate(options: Options): Promise<void> {
   const { config, published, kind } = options;
+  const { boot, running } = await options.engine(options);
   const servers = options.demo ? await startDemo(config) : [];
   const print = printer(options);
   if (!options.json) process.stdout.write(banner(options));
 
-  let app: App | undefined;
   const board = new Board({
     kind,
     clock: new RealClock(),
@@ -85,16 +121,15 @@ async function emulate(options: Options): Promise<void> {
     onLine: line => setImmediate(print, line), // Node opens a port a tick late: "ready" must be true
     onWireError: error => fail(error, published),
   });
-  board.boot(platform => {
-    app = start(platform, config);
-  });
+  board.boot(boot);
 
   let stopping = false;
   const stop = async () => {
     if (stopping) process.exit(0); // asked twice
     stopping = true;
+    const app = board.fatal ? undefined : running();
     app?.stop();
-    while (app && app.proxy.sessions > 0 && !board.fatal) {
+    while (app && !board.fatal && app.proxy.sessions > 0) {
       await new Promise(resolve => setTimeout(resolve, 10));
     }
     board.unplug();
@@ -113,6 +148,7 @@ async function readOptions(args: string[]): Promise<Options | "help"> {
     backend: { type: "string", multiple: true },
     config: { type: "string" },
     board: { type: "string" },
+    engine: { type: "string" },
     quiet: { type: "boolean" },
     json: { type: "boolean" },
     help: { type: "boolean" },
@@ -145,16 +181,24 @@ async function readOptions(args: string[]): Promise<Options | "help"> {
       `--board "${name}": no such board; known are ${Object.keys(BOARDS).join(", ")}`,
     );
   }
+  const engine = String(values.engine ?? "node");
+  if (!Object.hasOwn(ENGINES, engine)) {
+    throw new UsageError(
+      `--engine "${engine}": no such engine; known are ${Object.keys(ENGINES).join(", ")}`,
+    );
+  }
   const backends = await Promise.all(((values.backend ?? []) as string[]).map(readBackend));
   const demo = backends.length === 0 && values.config === undefined;
-  const config = readDocument(
+  const { document, config } = readDocument(
     values.config as string | undefined,
     demo ? demoBackends() : backends,
   );
   return {
+    document,
     config,
     published: readPublished(values.publish as string[] | undefined, config),
     kind: BOARDS[name](),
+    engine: ENGINES[engine],
     demo,
     quiet: values.quiet === true,
     json: values.json === true,
@@ -164,7 +208,7 @@ async function readOptions(args: string[]): Promise<Options | "help"> {
 function readDocument(
   file: string | undefined,
   backends: { address: string; port: number }[],
-): Config {
+): { document: object; config: Config } {
   let text: string;
   try {
     text = file === undefined ? firmwareFile("gateway.json") : readFileSync(file, "utf8");
@@ -179,7 +223,7 @@ function readDocument(
   }
   if (backends.length > 0 && typeof document === "object") document = { ...document, backends };
   const outcome = readConfig(document);
-  if ("config" in outcome) return outcome.config;
+  if ("config" in outcome) return { document: document as object, config: outcome.config };
   throw new UsageError(`--config "${file}" is refused:\n  ${outcome.complaints.join("\n  ")}`);
 }
 

@@ -1,0 +1,100 @@
+import { MemoryTarget } from "../conformance/memory.ts";
+import type { Peer, PeerPort } from "../conformance/target.ts";
+import type { BoardPlatform } from "../src/board.ts";
+import { BoardSide } from "./board-side.ts";
+import type { Machine } from "./machine.ts";
+import { machineWith } from "./nursery.ts";
+
+/** The emulated board in memory, with the program, and the case itself, on XS. */
+export class XsTarget extends MemoryTarget {
+  #machine: Machine;
+  #platform: BoardPlatform | undefined;
+  #peers: Peer[] = [];
+  #ports: PeerPort[] = [];
+
+  constructor() {
+    super();
+    const side = new BoardSide({
+      platform: () => this.#platform!,
+      machine: () => this.#machine,
+      asked: text => JSON.stringify(this.#asked(JSON.parse(text)) ?? null),
+    });
+    this.#machine = machineWith("conformance", {
+      now: () => this.#platform?.clock.now() ?? 0,
+      answer: (words, body) => side.answer(words, body),
+    });
+  }
+
+  /** Runs one case to its end; throws what it threw. */
+  async play(index: number): Promise<void> {
+    this.#tell("run", index);
+    for (;;) {
+      const { what, ended, error } = this.#tell("state");
+      if (error !== undefined) throw new Error(error);
+      if (ended) return;
+      this.#tell("resume", await this.#do(what));
+    }
+  }
+
+  override boot(): void {
+    super.boot(platform => {
+      this.#platform = platform;
+      this.#tell("program");
+    });
+  }
+
+  override async stop(): Promise<string[]> {
+    const left = await super.stop();
+    this.#machine.end();
+    return left;
+  }
+
+  async #do([what, name]: [string, string]): Promise<unknown> {
+    switch (what) {
+      case "until":
+        return this.until(name, () => this.#tell("holds"));
+      case "quiet":
+        return this.quiet();
+      case "deaf":
+        return this.deaf();
+      default: {
+        const port = await this.listen();
+        return { id: this.#ports.push(port) - 1, address: port.address, port: port.port };
+      }
+    }
+  }
+
+  #asked([what, ...rest]: [string, ...unknown[]]): unknown {
+    switch (what) {
+      case "boot":
+        return this.boot();
+      case "unplug":
+        return this.unplug();
+      case "connect":
+        return this.#number(this.connect(rest[0] as number));
+      case "peers":
+        return this.#ports[rest[0] as number].peers.map(peer => this.#number(peer));
+      case "peer": {
+        const peer = this.#peers[rest[0] as number];
+        const member: unknown = Reflect.get(peer, rest[1] as string);
+        return typeof member === "function" ? member.call(peer, rest[2]) : member;
+      }
+      case "target":
+        return rest[0] === "address"
+          ? this.#platform!.link.address
+          : Reflect.get(this, rest[0] as string);
+      default:
+        throw new Error(`not a question: ${what}`);
+    }
+  }
+
+  #number(peer: Peer): number {
+    const known = this.#peers.indexOf(peer);
+    return known >= 0 ? known : this.#peers.push(peer) - 1;
+  }
+
+  #tell(name: string, value?: unknown) {
+    const text = this.#machine.command(JSON.stringify([name, value]));
+    return text === "" ? undefined : JSON.parse(text);
+  }
+}

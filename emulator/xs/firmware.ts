@@ -1,0 +1,67 @@
+import type { BoardPlatform, Firmware } from "../src/board.ts";
+import { BoardSide } from "./board-side.ts";
+import type { HeapSize, Machine, Surroundings } from "./machine.ts";
+import { machineWith } from "./nursery.ts";
+import { remote } from "./remote.ts";
+
+/** A program of the folder `programs`, ready to be booted by a board: each boot is a new machine. */
+export interface XsProgram {
+  readonly boot: Firmware;
+  /** What runs now. */
+  readonly machine: Machine;
+  /** Gives the running program one of its commands. */
+  tell(name: string, value?: unknown): string;
+}
+
+/** What the board says to a program that starts. */
+interface Start {
+  readonly network: { readonly address: string | undefined; readonly rssi: number };
+  readonly connectionsMax: number;
+}
+
+/** `settings` go to the program's command `start`, with what the board has to say. */
+export function xsProgram(name: string, settings: object, heap?: HeapSize): XsProgram {
+  let machine: Machine | undefined;
+  const tell = (command: string, value?: unknown) =>
+    machine!.command(JSON.stringify([command, value]));
+  return {
+    boot(platform: BoardPlatform) {
+      const { clock, link, connectionsMax } = platform;
+      const network = () => ({ address: link.address, rssi: link.rssi });
+      const side = new BoardSide({
+        platform: () => platform,
+        machine: () => machine!,
+        asked: () => String(platform.random()), // programs have no other question
+      });
+      const answer: Surroundings["answer"] = (words, body) => side.answer(words, body);
+      machine = machineWith(name, { now: clock.now, answer }, heap);
+      platform.onEnd(() => machine!.end());
+      const start: Start = { network: network(), connectionsMax };
+      tell("start", { ...settings, ...start });
+      link.watch(() => tell("network", network()));
+    },
+    get machine() {
+      return machine!;
+    },
+    tell,
+  };
+}
+
+export interface XsFirmware extends XsProgram {
+  /** The running app, `App` of the firmware, for whoever looks into it. */
+  readonly app: object;
+}
+
+/** Our firmware with a configuration document, on the real XS engine. */
+export function xsFirmware(document: object, heap?: HeapSize): XsFirmware {
+  const program = xsProgram("proxy", { document }, heap);
+  const app = remote((path, args) => JSON.parse(program.tell("look", { path, args })));
+  return {
+    app,
+    boot: program.boot,
+    tell: program.tell,
+    get machine() {
+      return program.machine;
+    },
+  };
+}

@@ -1,0 +1,220 @@
+import { spawn } from "node:child_process";
+import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { enginePath } from "./engine.ts";
+import { FramePipe, openPipes } from "./pipe.ts";
+
+/** What a machine needs of its surroundings. */
+export interface Surroundings {
+  /** Milliseconds since the board booted. */
+  now(): number;
+  /** Answers what the program asks; native/handles.h lists the words. What it throws, the program gets. */
+  answer(words: readonly string[], body: Buffer): Uint8Array | string;
+}
+
+/** The heap at the start. It grows in steps, as the chip's does. */
+export interface HeapSize {
+  readonly slots: number;
+  readonly chunkBytes: number;
+}
+
+/** Exact and repeatable: the same program and the same events give the same figures. */
+export interface Figures {
+  /** Instructions executed since the start, modulo 2 to the 32nd. */
+  readonly computrons: number;
+  /** In use, garbage included. */
+  readonly slots: number;
+  readonly chunkBytes: number;
+  /** Garbage collections since the start. */
+  readonly collections: number;
+  readonly slotsMax: number;
+  readonly chunkBytesMax: number;
+}
+
+export interface FunctionCount {
+  readonly name: string;
+  readonly computrons: number;
+}
+
+/** Enough for every program of ours, and never collected by itself for long. */
+const ROOMY: HeapSize = { slots: 65_536, chunkBytes: 4 * 1024 * 1024 };
+
+/** Callbacks of a socket, by their number on the pipe. */
+export const EVENTS = ["onReadable", "onWritable", "onError"] as const;
+
+/** XS has thrown, or has ended; the message is XS's own stack. */
+export class XsError extends Error {
+  override name = "XsError";
+}
+
+const running = new Set<Machine>();
+
+/** Ends all machines of this process: a test leaves none behind. */
+export function endMachines(): void {
+  for (const machine of running) machine.end();
+}
+
+/**
+ * The XS engine in a process of its own. Each call returns when XS has done it; what the program
+ * asks meanwhile is answered inside the call, and may call again.
+ */
+export class Machine {
+  #surroundings: Surroundings;
+  #pipe: FramePipe;
+  #ended = false;
+
+  /** A new engine with a heap of this size, or a copy of one as it is now. */
+  constructor(surroundings: Surroundings, origin: HeapSize | Machine = ROOMY) {
+    this.#surroundings = surroundings;
+    this.#pipe = origin instanceof Machine ? origin.#branch() : startEngine(origin);
+    running.add(this);
+  }
+
+  /** `endMachines` leaves it alone: it is there to be copied, and ends with this process. */
+  keep(): this {
+    running.delete(this);
+    return this;
+  }
+
+  /** Runs a script; its last value is lost. */
+  evaluate(script: string): void {
+    this.#do("E", script);
+  }
+
+  /** From now on what exists is as read-only as on the chip. */
+  freeze(): void {
+    this.#do("Z");
+  }
+
+  /** Calls the program's `command(text)`. */
+  command(text: string): string {
+    return this.#do("J", text).toString();
+  }
+
+  event(handle: number, event: number, count: number): void {
+    this.#do("C", `${handle} ${event} ${count}`);
+  }
+
+  ringAlarm(): void {
+    this.#do("T");
+  }
+
+  collectGarbage(): void {
+    this.#do("G");
+  }
+
+  figures(): Figures {
+    const [computrons, slots, chunkBytes, collections, slotsMax, chunkBytesMax] = this.#do("F")
+      .toString()
+      .split(" ")
+      .map(Number);
+    return { computrons, slots, chunkBytes, collections, slotsMax, chunkBytesMax };
+  }
+
+  /** Counts computrons by function while `task` runs, the dearest first. */
+  async profile(task: () => Promise<void>): Promise<FunctionCount[]> {
+    this.#do("P", "1");
+    await task();
+    this.#do("P", "0");
+    return this.#do("Q")
+      .toString()
+      .trimEnd()
+      .split("\n")
+      .map(line => line.split(" "))
+      .map(([computrons, ...name]) => ({ name: name.join(" "), computrons: Number(computrons) }))
+      .sort((a, b) => b.computrons - a.computrons);
+  }
+
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    running.delete(this);
+    this.#pipe.close(); // it reads the end of the pipe, and goes
+  }
+
+  /** The pipes of a copy: it makes them, we open them, and their names are gone. */
+  #branch(): FramePipe {
+    const folder = mkdtempSync(path.join(tmpdir(), "hot-potato-xs-"));
+    try {
+      this.#do("B", folder);
+      const pipe = new FramePipe(
+        openSync(path.join(folder, "up"), "r"),
+        openSync(path.join(folder, "down"), "w"),
+      );
+      pipe.send("H", 0, "");
+      if (pipe.receive()?.kind !== ".") throw new XsError("XS: a copy ended at once");
+      return pipe;
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  }
+
+  #do(kind: string, body = ""): Buffer {
+    if (this.#ended) throw new XsError("XS has ended");
+    this.#send(kind, body);
+    for (;;) {
+      const frame = this.#pipe.receive();
+      if (frame === undefined) {
+        this.end();
+        throw new XsError("XS has ended: see what it wrote to standard error");
+      }
+      if (frame.kind === ".") return frame.bytes;
+      if (frame.kind === "!") throw new XsError(frame.bytes.toString());
+      this.#answer(frame.bytes);
+      if (this.#ended) throw new XsError("XS has ended: its board lost power amid a call");
+    }
+  }
+
+  #answer(question: Buffer): void {
+    let answer: Uint8Array | string;
+    try {
+      const { words, body } = wordsOf(question);
+      answer = this.#surroundings.answer(words, body);
+    } catch (error) {
+      const { name, message } = error as Error;
+      this.#send("^", `${name}\0${message}`);
+      return;
+    }
+    this.#send("/", answer);
+  }
+
+  #send(kind: string, body: Uint8Array | string): void {
+    if (this.#ended) return;
+    try {
+      this.#pipe.send(kind, this.#surroundings.now(), body);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EPIPE") throw error;
+      this.end();
+      throw new XsError("XS has ended: see what it wrote to standard error");
+    }
+  }
+}
+
+/** Our end of the pipes to a new process. */
+function startEngine({ slots, chunkBytes }: HeapSize): FramePipe {
+  const { near, far } = openPipes();
+  const child = spawn(enginePath(), [String(slots), String(chunkBytes)], {
+    stdio: ["ignore", "inherit", "inherit", ...far],
+  });
+  child.on("error", () => {}); // then nobody holds the other ends, and the first call says so
+  child.unref();
+  for (const end of far) closeSync(end);
+  return near;
+}
+
+/** Words that have a body of bytes behind them, and how many words stand before it. */
+const WORDS_BEFORE_BODY: Readonly<Record<string, number>> = { write: 2, log: 1, ask: 1 };
+
+function wordsOf(question: Buffer): { words: string[]; body: Buffer } {
+  const first = question.indexOf(0);
+  const word = question.toString("latin1", 0, first < 0 ? question.byteLength : first);
+  const before = WORDS_BEFORE_BODY[word];
+  if (before === undefined) return { words: question.toString().split("\0"), body: question };
+  let end = first;
+  for (let i = 1; i < before; i++) end = question.indexOf(0, end + 1);
+  return {
+    words: question.toString("latin1", 0, end).split("\0"),
+    body: question.subarray(end + 1),
+  };
+}

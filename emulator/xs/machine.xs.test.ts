@@ -1,0 +1,134 @@
+import { expect, test } from "vitest";
+import { bundle } from "./bundle.ts";
+import { Machine } from "./machine.ts";
+
+/** A machine that has run `script`, and whose `command` is the function that it ends with. */
+function machine(script: string, { answer = () => "" } = {}): Machine {
+  const made = new Machine({ now: () => 0, answer });
+  made.evaluate(`globalThis.command = (() => { ${script} })();`);
+  made.freeze();
+  return made;
+}
+
+test.each([
+  ["a property of a built-in", "Array.prototype.foo = 1"],
+  ["a method of a built-in", "Array.prototype.push = 1"],
+  [
+    "an own name of an error",
+    "new (class E extends Error { constructor() { super(); this.name = 'E' } })",
+  ],
+  ["toString of an object", "({}).toString = 1"],
+  ["a static field", "Kept.count++"],
+  ["a private static field", "Kept.next()"],
+  ["a map of a module", "map.set(1, 1)"],
+  ["a set of a module", "set.add(1)"],
+  ["the bytes of a module", "bytes[0] = 1"],
+  ["where a regular expression of a module goes on", "/x/.test(''), regexp.lastIndex = 1"],
+  ["a prototype of a class", "Kept.prototype.method = 1"],
+])("as on the chip, writing is refused to %s", (_what, statement) => {
+  const program = machine(`
+    "use strict";
+    class Kept { static count = 0; static #id = 0; static next() { return ++Kept.#id; } }
+    const map = new Map(), set = new Set(), bytes = new Uint8Array(1), regexp = /x/g;
+    return () => { ${statement}; return "written"; };`);
+  expect(() => program.command("")).toThrow(/TypeError: .*(not writable|read-only|not extensible)/);
+});
+
+test("what a program makes when it runs is its own: objects, maps, buffers, fields, and a let of a module", () => {
+  const program = machine(`
+    "use strict";
+    let count = 0;
+    const list = [];
+    class Own { static make() { return new Own(); } field = 0; #hidden = 0; raise() { return ++this.#hidden; } }
+    return () => {
+      const map = new Map([[1, 2]]), bytes = new Uint8Array(2), own = Own.make();
+      map.set(3, 4); bytes[1] = 5; own.field = 6; count++; list.push(1);
+      return [map.size, bytes[1], own.field, own.raise(), count, list.length].join();
+    };`);
+  expect(program.command("")).toBe("2,5,6,1,1,1");
+});
+
+test("the same program and the same commands give the same figures, to the instruction", () => {
+  const figures = () => {
+    const program = machine(
+      "return text => { let s = 0; for (let i = 0; i < Number(text); i++) s += new Uint8Array(i).length; return String(s); };",
+    );
+    program.command("1000");
+    const { computrons, slots, chunkBytes } = program.figures();
+    program.end();
+    return { computrons, slots, chunkBytes };
+  };
+  expect(figures()).toEqual(figures());
+});
+
+test("a command that makes no garbage shows as none: not a slot, not a byte", () => {
+  const program = machine(
+    "let n = 0; return () => { for (let i = 0; i < 1000; i++) n += i & 3; };",
+  );
+  program.command("");
+  const before = program.figures();
+  program.command("");
+  const after = program.figures();
+  expect(after.computrons - before.computrons).toBeGreaterThan(4000);
+  expect(after.slots - before.slots).toBe(0);
+  // The command's own text is a chunk; the program's thousand turns add nothing to it.
+  expect(after.chunkBytes - before.chunkBytes).toBeLessThanOrEqual(32);
+});
+
+test("what a program keeps is told to the slot, and what it forgets is none", () => {
+  const program = machine(`
+    const kept = [];
+    return text => { const made = { a: 1, b: 2 }; if (text === "keep") kept.push(made); };`);
+  const live = (text: string) => {
+    program.command(text);
+    program.collectGarbage();
+    return program.figures().slots;
+  };
+  live("keep");
+  const [before, forgotten, kept] = [live("forget"), live("forget"), live("keep")];
+  // An object of two properties: itself, and one slot for each.
+  expect([forgotten - before, kept - before]).toEqual([0, 3]);
+});
+
+test("an error names its functions; the machine goes on", () => {
+  const program = machine(`
+    function inner() { throw new RangeError("too far"); }
+    return text => { if (text === "bad") inner(); return "good"; };`);
+  expect(() => program.command("bad")).toThrow(/RangeError: too far\n at inner/);
+  expect(program.command("")).toBe("good");
+});
+
+test("a program that fills the memory, or the stack, ends its machine and not this one", () => {
+  const fill = machine(
+    "return () => { const all = []; for (;;) all.push(new Uint8Array(1 << 29)); };",
+  );
+  expect(() => fill.command("")).toThrow("XS abort: memory full");
+  const deep = machine("const f = () => f() + 1; return () => f();");
+  expect(() => deep.command("")).toThrow("XS abort: JavaScript stack overflow");
+});
+
+test("what the board throws, the program catches: kind and message", () => {
+  const program = machine(
+    `return () => { try { board.ask("x"); } catch (e) { return e.name + ", " + e.message + ", " + (e instanceof RangeError); } };`,
+    {
+      answer: () => {
+        throw new RangeError("no socket");
+      },
+    },
+  );
+  expect(program.command("")).toBe("RangeError, no socket, true");
+});
+
+test("a profile tells who spent the instructions", async () => {
+  const program = machine(`
+    class Worker { work() { let n = 0; for (let i = 0; i < 5000; i++) n += i; return n; } }
+    function idle() { return 1; }
+    return () => { new Worker().work(); idle(); };`);
+  const [first] = await program.profile(async () => void program.command(""));
+  expect(first.name).toBe("Worker.work");
+  expect(first.computrons).toBeGreaterThan(20_000);
+});
+
+test("the bundle of the firmware holds nothing of Node, and none of the tests", () => {
+  expect(bundle("proxy")).not.toMatch(/node:|require\(|vitest/);
+});

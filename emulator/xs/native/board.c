@@ -1,0 +1,65 @@
+#include <stdio.h>
+#include <string.h>
+#include "handles.h"
+#include "sockets.h"
+
+static xsSlot alarmTask;
+
+static void boardNow(xsMachine* the)
+{
+	xsResult = xsNumber(boardMs);
+}
+
+/** alarm(ms): calls what was given to onAlarm then; -1 takes it back. */
+static void boardAlarm(xsMachine* the)
+{
+	char question[HEAD_MAX];
+	int length = sprintf(question, "alarm%c%.17g", 0, xsToNumber(xsArg(0)));
+	Frame answer = ask(the, question, (size_t)length, NULL, 0);
+	freeFrame(&answer);
+}
+
+static void boardOnAlarm(xsMachine* the)
+{
+	alarmTask = xsArg(0);
+}
+
+static void boardLog(xsMachine* the)
+{
+	xsStringValue line = xsToString(xsArg(0));
+	Frame answer = ask(the, "log", 4, line, strlen(line));
+	freeFrame(&answer);
+}
+
+static void boardAsk(xsMachine* the)
+{
+	xsStringValue text = xsToString(xsArg(0));
+	Frame answer = ask(the, "ask", 4, text, strlen(text));
+	xsResult = xsStringBuffer(answer.bytes, (xsIntegerValue)answer.length);
+	freeFrame(&answer);
+}
+
+void ringAlarm(xsMachine* the)
+{
+	xsCallFunction0(alarmTask, xsUndefined);
+}
+
+void method(xsMachine* the, xsSlot* on, const char* name, xsCallback callback, int length)
+{
+	xsResult = xsNewHostFunction(callback, length);
+	xsDefine(*on, xsID(name), xsResult, xsDontEnum);
+}
+
+void installBoard(xsMachine* the)
+{
+	xsVars(1);
+	alarmTask = xsUndefined;
+	fxRemember(the, &alarmTask);
+	xsVar(0) = xsNewObject();
+	xsDefine(xsGlobal, xsID("board"), xsVar(0), xsDontEnum);
+	method(the, &xsVar(0), "now", boardNow, 0);
+	method(the, &xsVar(0), "alarm", boardAlarm, 1);
+	method(the, &xsVar(0), "onAlarm", boardOnAlarm, 1);
+	method(the, &xsVar(0), "log", boardLog, 1);
+	method(the, &xsVar(0), "ask", boardAsk, 1);
+}

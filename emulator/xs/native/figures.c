@@ -1,0 +1,100 @@
+#include "xsAll.h"
+#include "internals.h"
+
+Figures figuresOf(void* machine)
+{
+	txMachine* the = machine;
+	Figures figures = {
+		the->meterIndex, the->currentHeapCount, the->currentChunksSize,
+		the->maximumHeapCount, the->maximumChunksSize,
+	};
+	return figures;
+}
+
+/* Where the computrons go */
+
+enum { FUNCTIONS_MAX = 4096 };	/* more than a program has; a power of two */
+
+typedef struct {
+	txID name;
+	txID owner;
+	txBoolean used;
+	txUnsigned computrons;
+} Count;
+
+static Count counts[FUNCTIONS_MAX];
+static Count* current;
+static txUnsigned countedTo;
+
+static txID classOf(txMachine* the, txSlot* function)
+{
+	txSlot* home = mxFunctionInstanceHome(function)->value.home.object;
+	txSlot* property;
+	if (!home) return XS_NO_ID;
+	if (mxIsFunction(home)) return mxFunctionInstanceCode(home)->ID;
+	for (property = home->next; property; property = property->next) {
+		if (property->ID == mxID(_constructor) && property->kind == XS_REFERENCE_KIND
+				&& mxIsFunction(property->value.reference))
+			return mxFunctionInstanceCode(property->value.reference)->ID;
+	}
+	return XS_NO_ID;
+}
+
+static Count* countOf(txMachine* the, txSlot* frame)
+{
+	txSlot* function = frame ? frame + 3 : C_NULL;
+	txID name = XS_NO_ID, owner = XS_NO_ID;
+	txUnsigned place;
+	if (function && function->kind == XS_REFERENCE_KIND && mxIsFunction(function->value.reference)) {
+		name = mxFunctionInstanceCode(function->value.reference)->ID;
+		owner = classOf(the, function->value.reference);
+	}
+	place = ((txUnsigned)name * 31 + (txUnsigned)owner) % FUNCTIONS_MAX;
+	for (;; place = (place + 1) % FUNCTIONS_MAX) {
+		Count* count = counts + place;
+		if (!count->used) {
+			count->used = 1;
+			count->name = name;
+			count->owner = owner;
+			return count;
+		}
+		if (count->name == name && count->owner == owner) return count;
+	}
+}
+
+/* XS asks here at each call, return and loop: what passed since the last time was spent by the
+ * function that ran then. */
+static txBoolean spent(txMachine* the, txU4 computrons)
+{
+	if (current) current->computrons += computrons - countedTo;
+	countedTo = computrons;
+	current = countOf(the, the->frame);
+	return 1;
+}
+
+void profile(void* machine, int on)
+{
+	txMachine* the = machine;
+	current = C_NULL;
+	the->meterCallback = spent;
+	the->meterInterval = on ? 1 : 0;
+	the->meterCount = the->meterIndex;
+}
+
+void tellProfile(void* machine, void (*tell)(const char* name, unsigned int computrons))
+{
+	txMachine* the = machine;
+	int place;
+	for (place = 0; place < FUNCTIONS_MAX; place++) {
+		Count* count = counts + place;
+		char name[256];
+		txString function, owner;
+		if (!count->used) continue;
+		function = count->name == XS_NO_ID ? C_NULL : fxGetKeyName(the, count->name);
+		owner = count->owner == XS_NO_ID ? C_NULL : fxGetKeyName(the, count->owner);
+		c_snprintf(name, sizeof(name), "%s%s%s", owner ? owner : "", owner ? "." : "", function ? function : "(none)");
+		tell(name, count->computrons);
+	}
+	c_memset(counts, 0, sizeof(counts));
+	current = C_NULL;
+}

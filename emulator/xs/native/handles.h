@@ -1,0 +1,57 @@
+#ifndef HANDLES_H
+#define HANDLES_H
+
+#include "xsnap.h"
+#include "pipe.h"
+
+/*
+ * Sockets of the program and the board's answers about them. The board knows each by its number.
+ *
+ * Questions are words with NULs between:
+ *
+ *   new <handle> <option>…     connect or take over; an option is its name, "=", a letter, its value
+ *   listen <handle> <option>…  a listener
+ *   accept <handle> <new one>  the next connection of a listener
+ *   read <handle> <count>      -1 is everything
+ *   write <handle>             followed by the bytes
+ *   get <handle> <name>        a property
+ *   format <handle> <text>     sets the format
+ *   close <handle>
+ *   alarm <ms>                 rings the program's one alarm then; -1 takes it back
+ *   log                        followed by the line
+ *   ask                        followed by the text: whatever the program's host has to offer
+ */
+
+enum { READABLE, WRITABLE, ERROR, CALLBACKS };
+enum { HEAD_MAX = 2048 };
+
+typedef struct {
+	int handle;
+	xsSlot self;
+	xsSlot callbacks[CALLBACKS];
+} Native;
+
+extern const char* const CALLBACK_NAMES[CALLBACKS];
+
+/** A number that nobody has; `adopt` or `releaseNative` follows. */
+extern Native* newNative(xsMachine* the);
+extern void releaseNative(Native* native);
+/** From now on `self` is the socket, and stays alive until it is closed. */
+extern void adopt(xsMachine* the, Native* native, xsSlot* self);
+/** It is closed, or somebody else's. */
+extern void dropNative(xsMachine* the, Native* native);
+/** That of `this`; throws when it is closed. */
+extern Native* nativeOf(xsMachine* the);
+extern Native* nativeAt(int handle);
+
+/** Writes a question's word and number; returns the bytes, with a NUL behind each. */
+extern size_t head(char* buffer, const char* word, int handle);
+/** Commands that come before the answer are served first: the board may boot a program inside. */
+extern Frame ask(xsMachine* the, const void* head, size_t headLength, const void* body, size_t bodyLength);
+/** The result is the answer's number, or undefined for `-`. */
+extern void numberResult(xsMachine* the, Frame* answer);
+
+/** Serves a command of the board; see worker.c. */
+extern void serve(xsMachine* the, const char kind, char* bytes, size_t length);
+
+#endif

@@ -1,0 +1,30 @@
+#ifndef INTERNALS_H
+#define INTERNALS_H
+
+#include <stddef.h>
+
+/* What XS knows of itself and does not tell by its public interface. */
+
+typedef struct {
+	unsigned int computrons;	/* executed since the start, modulo 2 to the 32nd */
+	int slots;	/* in use, garbage included */
+	int chunkBytes;	/* in use, garbage and headers included */
+	int slotsMax;
+	int chunkBytesMax;
+} Figures;
+
+/** Runs a script. As on the chip its byte code stays outside of the heap, for ever. */
+extern void runScript(void* machine, char* text, size_t length);
+
+extern Figures figuresOf(void* machine);
+
+/** What happens to a program that is linked into the chip: intrinsics, functions, classes,
+ * prototypes, buffers, maps, sets, dates and regular expressions that exist now are read-only. */
+extern void freezeEverything(void* machine);
+
+/** Counts computrons by function from now on, or no longer. */
+extern void profile(void* machine, int on);
+/** Calls `tell` for each function that was counted, and forgets. */
+extern void tellProfile(void* machine, void (*tell)(const char* name, unsigned int computrons));
+
+#endif

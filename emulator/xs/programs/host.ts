@@ -1,0 +1,24 @@
+import type { ListenerClass } from "../../src/io/listener.ts";
+import type { TCPClass } from "../../src/io/tcp.ts";
+
+/**
+ * What a program finds on the engine beside the language itself (native/handles.h). A program defines
+ * `command(text)`, by which it is told what to do.
+ */
+export interface Host {
+  readonly TCP: TCPClass;
+  readonly Listener: ListenerClass;
+  readonly board: {
+    /** Milliseconds since the board booted; stands still within a callback. */
+    now(): number;
+    /** Rings once, `ms` from now, instead of what was set before; -1 takes it back. */
+    alarm(ms: number): void;
+    onAlarm(task: () => void): void;
+    log(line: string): void;
+    /** Asks whatever runs the board. */
+    ask(text: string): string;
+  };
+  command: (text: string) => string | undefined;
+}
+
+export const host = globalThis as unknown as Host;

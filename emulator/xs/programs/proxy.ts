@@ -1,0 +1,80 @@
+import { type App, start } from "../../../firmware/src/app.ts";
+import { ChipClock } from "../../../firmware/src/chip/clock.ts";
+import { readConfig } from "../../../firmware/src/config.ts";
+import type {
+  ListenerConstructor,
+  Platform,
+  TCPConstructor,
+} from "../../../firmware/src/platform.ts";
+import type { Path, Seen } from "../remote.ts";
+import { host } from "./host.ts";
+
+/** The firmware on XS: what `main.ts` is on the chip, with the emulated board around it. */
+
+interface Network {
+  readonly address: string | undefined;
+  readonly rssi: number;
+}
+
+const COMMANDS: Record<string, (value: never) => unknown> = {
+  start: (value: { document: unknown; network: Network; connectionsMax: number }) => {
+    const outcome = readConfig(value.document);
+    if ("complaints" in outcome) throw new Error(outcome.complaints.join("\n"));
+    network = value.network;
+    app = start(platform(value.connectionsMax), outcome.config);
+  },
+  network: (value: Network) => {
+    network = value;
+    changed();
+  },
+  /** What somebody outside asks of the running app: see remote.ts. */
+  look: ({ path, args }: { path: Path; args?: unknown[] }): Seen => {
+    let owner: unknown;
+    let value: unknown = app;
+    for (const name of path) {
+      owner = value;
+      value = (owner as Record<string, unknown>)[name];
+    }
+    if (args !== undefined) return { value: Reflect.apply(value as () => unknown, owner, args) };
+    return seen(value);
+  },
+};
+
+let app: App | undefined;
+let network: Network = { address: undefined, rssi: 0 };
+let changed = () => {};
+
+function seen(value: unknown): Seen {
+  if (typeof value === "function") return { kind: "function" };
+  if (Array.isArray(value)) return { kind: "array", items: value.map(seen) };
+  return typeof value === "object" && value !== null ? { kind: "object" } : { value };
+}
+
+function platform(connectionsMax: number): Platform {
+  return {
+    TCP: host.TCP as unknown as TCPConstructor,
+    Listener: host.Listener as unknown as ListenerConstructor,
+    clock: new ChipClock(error => {
+      throw error;
+    }),
+    link: {
+      get address() {
+        return network.address;
+      },
+      get rssi() {
+        return network.rssi;
+      },
+      watch(task) {
+        changed = task;
+      },
+    },
+    connectionsMax,
+    random: () => Number(host.board.ask("random")),
+    log: line => host.board.log(line),
+  };
+}
+
+host.command = text => {
+  const [name, value] = JSON.parse(text);
+  return JSON.stringify(COMMANDS[name](value as never));
+};
