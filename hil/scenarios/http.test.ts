@@ -14,7 +14,7 @@ import {
   named,
   reply,
 } from "../src/http-backend.ts";
-import { collect, Lab, mendedBoard } from "../src/lab.ts";
+import { collect, ENGINE, Lab, mass, mendedBoard } from "../src/lab.ts";
 
 /** A client's connection, and what it understands of the answers. */
 class Client {
@@ -1773,8 +1773,8 @@ describe("a small board", () => {
 });
 
 describe("memory", () => {
-  test("twelve sessions streaming 64 MiB both ways hold what TCP's buffers hold and a constant, and no more", async () => {
-    const size = 64 * 1024 * 1024;
+  const size = mass(64 * 1024 * 1024);
+  test(`twelve sessions streaming ${size / 2 ** 20} MiB both ways hold what TCP's buffers hold and a constant, and no more`, async () => {
     const answer = `HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n`;
     const whole = size + answer.length;
     // A session's own: heads and pieces that were read too far, as `HttpConnection` states them.
@@ -1832,7 +1832,7 @@ describe("memory", () => {
       client.on("data", (bytes: Buffer) => {
         down[index] += bytes.byteLength;
         pieces++;
-        if (index % 3 !== 0 || pieces % 300 !== 0) return;
+        if (index % 3 !== 0 || pieces % mass(300) !== 0) return;
         client.pause(); // every third one reads by fits and starts
         lab.clock.after(1500, () => client.resume());
       });
@@ -1869,7 +1869,7 @@ describe("memory", () => {
     let early: number | undefined;
     let late: number | undefined;
     while (down.some((count, index) => count < whole && !clients[index].closed)) {
-      await lab.clock.run({ ms: 1000 });
+      await lab.clock.run({ ms: mass(1000) });
       if (down.some(count => count === whole)) continue; // who is done has closed
       for (const index of clients.keys()) most = Math.max(most, ...inBoard(index));
       if (share() > 0.1) early ??= await heap();
@@ -1880,7 +1880,8 @@ describe("memory", () => {
     expect(most).toBeGreaterThan(room); // a stalled reader did fill the buffers
     expect(most).toBeLessThanOrEqual(2 * room + ownBytes);
     // 600 MiB went by between the two; the difference is what happens to be under way just then.
-    expect(late! - early!).toBeLessThan(12 * 4 * 2 * room);
+    // On XS the firmware's heap is not this one: there the budget counts it.
+    if (ENGINE === "node") expect(late! - early!).toBeLessThan(12 * 4 * 2 * room);
   }, 60_000);
 });
 

@@ -12,6 +12,7 @@ import { esp32 } from "../../emulator/src/boards/esp32.ts";
 import type { BoardKind } from "../../emulator/src/boards/kind.ts";
 import { profileOf } from "../../emulator/src/boards/profile.ts";
 import { VirtualClock } from "../../emulator/src/clock.ts";
+import { xsFirmware } from "../../emulator/xs/firmware.ts";
 import { type LogLine, parseLine } from "../../firmware/src/admin/event.ts";
 import { type App, start } from "../../firmware/src/app.ts";
 import { type Config, readConfig } from "../../firmware/src/config.ts";
@@ -27,6 +28,18 @@ export interface LabOptions {
   seed?: number;
   /** From 0 to less than 1, instead of the seed. */
   random?: () => number;
+  /** What runs the firmware: this Node, or the chip's own engine. */
+  engine?: Engine;
+}
+
+export type Engine = "node" | "xs";
+
+/** The engine of every lab that is not given one. */
+export const ENGINE: Engine = process.env.ENGINE === "xs" ? "xs" : "node";
+
+/** So much of a test of mass; an engine behind a pipe does a sixteenth in the same time. */
+export function mass(much: number): number {
+  return ENGINE === "xs" ? Math.ceil(much / 16) : much;
 }
 
 /** The board that a firmware with our settings finds. */
@@ -73,11 +86,13 @@ export class Lab {
   app: App | undefined;
   #backends: { backend: LabBackend; settings: BackendSettings }[] = [];
   #offAir: Undo | undefined;
+  #engine: Engine;
 
   constructor(
     kind: BoardKind = mendedBoard(),
-    { seed = 1, random = seeded(seed) }: LabOptions = {},
+    { seed = 1, random = seeded(seed), engine = ENGINE }: LabOptions = {},
   ) {
+    this.#engine = engine;
     this.network = new Network({
       clock: this.clock,
       latencyMs: LATENCY_MS,
@@ -142,11 +157,18 @@ export class Lab {
       ...settings,
     }));
     // Nothing moves by itself: whoever wants checks says so.
-    const outcome = readConfig({ backends, health: { check: "none" }, ...settings });
+    const document = { backends, health: { check: "none" }, ...settings };
+    const outcome = readConfig(document);
     if ("complaints" in outcome) throw new Error(outcome.complaints.join("\n"));
-    this.board.boot(platform => {
-      this.app = start(platform, outcome.config);
-    });
+    if (this.#engine === "xs") {
+      const firmware = xsFirmware(document);
+      this.app = firmware.app as App;
+      this.board.boot(firmware.boot);
+    } else {
+      this.board.boot(platform => {
+        this.app = start(platform, outcome.config);
+      });
+    }
     await this.clock.run({ until: () => this.events("proxy", "ready").length > 0 });
   }
 
