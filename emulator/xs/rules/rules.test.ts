@@ -1,0 +1,112 @@
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { expect, test } from "vitest";
+import { refusedByXs } from "./check.ts";
+import { RULES } from "./rules.ts";
+
+/** What breaks each rule, and what is like it and does not. */
+const SAMPLES: Record<string, { refused: string[]; taken: string[] }> = {
+  "frozen-intrinsic": {
+    refused: [
+      "Array.prototype.last = f;",
+      "Uint8Array.prototype.text = f;",
+      "Object.groupBy ??= f;",
+      "session.toString = f;",
+      "F.prototype.constructor = F;",
+      "delete Math.random;",
+      "class Lost extends Error { constructor() { super(); this.name = 'Lost'; } }",
+    ],
+    taken: [
+      "class Lost extends Error { override name = 'Lost'; }",
+      "class Peer { name = ''; rename() { this.name = 'a'; } }",
+      "globalThis.abort = f;",
+      "backend.name = 'a';",
+    ],
+  },
+  "static-state": {
+    refused: [
+      "class A { static count = 0; }",
+      "class A { static #last: A | undefined; }",
+      "class A { static readonly all = new Map(); }",
+    ],
+    taken: ["class A { static readonly MAX = 3; }", "class A { count = 0; }"],
+  },
+  "module-state": {
+    refused: [
+      "const known = new Map(); export function f() { known.set(1, 2); }",
+      "const seen = new Set(); export const f = () => seen.add(1);",
+      "const scratch = new Uint8Array(8); export function f(s) { s.read(scratch); }",
+      "export const table = Uint8Array.of(1); table[0] = 2;",
+    ],
+    taken: [
+      "const NAMES = new Set(['a']); export const f = n => NAMES.has(n);",
+      "const NOTHING = new Uint8Array(0);",
+      "export function f() { const known = new Map(); known.set(1, 2); }",
+      "class A { #known = new Map(); f() { this.#known.set(1, 2); } }",
+    ],
+  },
+  "module-let": {
+    refused: ["let count = 0;", "export let last: string | undefined;", "var old = 1;"],
+    taken: [
+      "const LIMIT = 1;",
+      "export function f() { let i = 0; for (let j = 0; j < 1; j++) i++; }",
+    ],
+  },
+  "module-regexp-state": {
+    refused: ["const WORD = /a/g;", "class A { static readonly WORD = /a/y; }"],
+    taken: ["const WORD = /a/i;", "const f = t => t.replace(/a/g, 'b');"],
+  },
+  "missing-built-in": {
+    refused: [
+      "console.log(1);",
+      "setTimeout(f, 1);",
+      "const text = new TextDecoder().decode(bytes);",
+      "f(Buffer.from('a'));",
+      "const now = () => performance.now();",
+    ],
+    taken: [
+      "platform.fetch(1);",
+      "const f = ({ console }) => console.log(1);",
+      "import { URL } from './url.ts'; new URL();",
+      "interface A { process: string }",
+      "const o = { process: 1 };",
+    ],
+  },
+  "missing-method": {
+    refused: ["name.normalize('NFC');", "Error.captureStackTrace(e);"],
+    taken: ["normalize(name);"],
+  },
+  "unicode-property": {
+    refused: ["const LETTER = /\\p{L}/u;", "const NONE = /[^\\P{L}]/u;"],
+    taken: ["const LETTER = /[a-z]/i;"],
+  },
+  "no-parser": {
+    refused: ["eval('1');", "const f = new Function('1');"],
+    taken: ["evaluate('1');"],
+  },
+};
+
+test("every rule has samples of what it refuses and of what it takes", () => {
+  expect(Object.keys(SAMPLES)).toEqual(RULES.map(({ name }) => name));
+});
+
+const samples = (kind: "refused" | "taken") =>
+  Object.entries(SAMPLES).flatMap(([rule, lines]) => lines[kind].map(line => [rule, line]));
+
+test.each(samples("refused"))("%s refuses: %s", (rule, line) => {
+  const found = refusedByXs("sample.ts", `// first line\n${line}`);
+  expect(found.map(text => text.split(": ")[0])).toEqual([`sample.ts:2 ${rule}`]);
+});
+
+test.each(samples("taken"))("%s takes: %s", (_rule, line) => {
+  expect(refusedByXs("sample.ts", line)).toEqual([]);
+});
+
+test("nothing that ships on the chip is refused by its engine", () => {
+  const root = "firmware/src";
+  const files = readdirSync(root, { recursive: true })
+    .map(name => path.join(root, String(name)))
+    .filter(file => /(?<!\.test|\.d|testing)\.ts$/.test(file));
+  expect(files.length).toBeGreaterThan(20);
+  expect(files.flatMap(file => refusedByXs(file, readFileSync(file, "utf8")))).toEqual([]);
+});
