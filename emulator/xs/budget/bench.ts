@@ -1,0 +1,171 @@
+import { readFileSync } from "node:fs";
+import { type MockSocket, Network, seeded } from "net-mock-socket";
+import { Board } from "../../src/board.ts";
+import { esp32 } from "../../src/boards/esp32.ts";
+import type { BoardKind } from "../../src/boards/kind.ts";
+import { profileOf } from "../../src/boards/profile.ts";
+import { VirtualClock } from "../../src/clock.ts";
+import { type XsProgram, xsProgram } from "../firmware.ts";
+import type { HeapSize } from "../machine.ts";
+
+/** What a stretch of work took. */
+export interface Spent {
+  readonly computrons: number;
+  readonly slots: number;
+  readonly chunkBytes: number;
+  readonly collections: number;
+}
+
+export interface BenchOptions {
+  program?: "proxy" | "bare";
+  /** Settings of the proxy; its backends are the bench's. */
+  settings?: object;
+  /** Segments and windows are whole pieces of the proxy's buffer, instead of the board's own sizes. */
+  wholePieces?: boolean;
+  heap?: HeapSize;
+  /** Who sends at the speed of the air; the other takes it at once. */
+  sender?: "client" | "backend";
+}
+
+const BACKEND_PORT = 8080;
+
+/** Bytes of the proxy's scratch buffer (pump.ts), and of the bare forwarder's. */
+const PIECE_BYTES = 1024;
+
+/** Nothing is collected while one figure is measured. */
+const ROOMY: HeapSize = { slots: 512 * 1024, chunkBytes: 16 * 1024 * 1024 };
+
+/** About what an ESP32's Wi-Fi carries: segments come one by one, and not a window at a time. */
+const AIR = { latencyMs: 2, bytesPerSecond: 1_000_000 };
+
+/** The board of our settings with a program on XS, one backend, and clients: the same each time. */
+export class Bench {
+  readonly clock = new VirtualClock();
+  readonly board: Board;
+  readonly program: XsProgram;
+  #network: Network;
+  #kind: BoardKind;
+  #lines: string[] = [];
+
+  constructor(
+    serve: (socket: MockSocket) => void,
+    {
+      program = "proxy",
+      settings = {},
+      wholePieces = false,
+      heap = ROOMY,
+      sender = "client",
+    }: BenchOptions = {},
+  ) {
+    const ours = { ...ourBoard(), socketsMended: true };
+    const whole = {
+      segmentBytes: PIECE_BYTES,
+      receiveWindowBytes: 5 * PIECE_BYTES,
+      sendBufferBytes: 5 * PIECE_BYTES,
+    };
+    this.#kind = wholePieces ? { ...ours, ...whole } : ours;
+    const profile = wholePieces ? { mss: PIECE_BYTES } : {};
+    const random = seeded(1);
+    this.#network = new Network({ clock: this.clock, latencyMs: 0, random });
+    const host = this.#network.host("board", profileOf(this.#kind));
+    this.board = new Board({
+      kind: this.#kind,
+      clock: this.clock,
+      wire: host,
+      random,
+      onLine: line => this.#lines.push(line),
+    });
+    const backend = this.#network.host("backend", profile);
+    this.#network.host("client", profile);
+    this.#network.link(sender, AIR);
+    const server = backend.createServer({ allowHalfOpen: true }, socket => {
+      socket.on("error", () => {}); // a client that leaves resets it
+      serve(socket);
+    });
+    server.listen(BACKEND_PORT);
+    const at = { address: backend.address, port: BACKEND_PORT };
+    this.program = xsProgram(
+      program,
+      program === "bare"
+        ? { backend: at }
+        : { document: { backends: [at], health: { check: "none" }, ...settings } },
+      heap,
+    );
+  }
+
+  /** Of the board, for each connection. */
+  get windowBytes(): number {
+    return this.#kind.receiveWindowBytes;
+  }
+
+  /** Sessions that the proxy has. */
+  get sessions(): number {
+    return JSON.parse(this.program.tell("look", { path: ["proxy", "sessions"] })).value;
+  }
+
+  /** Boots, and lets the board join its network. */
+  async start(): Promise<this> {
+    this.board.boot(this.program.boot);
+    await this.clock.run({ ms: this.#kind.joinMs + 100 });
+    this.#living();
+    return this;
+  }
+
+  connect(): MockSocket {
+    const client = this.#network.host("client");
+    return client.connect({ host: "board", port: 80, allowHalfOpen: false });
+  }
+
+  /** Lets time pass until it holds. */
+  async until(holds: () => boolean): Promise<void> {
+    const held = await this.clock.run({ until: holds });
+    this.#living();
+    if (!held)
+      throw new Error(
+        `budget: what was waited for never came; ${this.#lines.slice(-3).join(" / ")}`,
+      );
+  }
+
+  async pass(ms: number): Promise<void> {
+    await this.clock.run({ ms });
+    this.#living();
+  }
+
+  /** What is alive: the garbage is collected first. */
+  live(): { slots: number; chunkBytes: number } {
+    this.program.machine.collectGarbage();
+    const { slots, chunkBytes } = this.program.machine.figures();
+    return { slots, chunkBytes };
+  }
+
+  /** What `work` takes; slots and chunk bytes are those allocated, if nothing was collected meanwhile. */
+  async spent(work: () => Promise<void>): Promise<Spent> {
+    this.program.machine.collectGarbage();
+    const before = this.program.machine.figures();
+    await work();
+    const after = this.program.machine.figures();
+    return {
+      computrons: (after.computrons - before.computrons) >>> 0, // they count modulo 2 to the 32nd
+      slots: after.slots - before.slots,
+      chunkBytes: after.chunkBytes - before.chunkBytes,
+      collections: after.collections - before.collections,
+    };
+  }
+
+  end(): void {
+    this.board.unplug();
+  }
+
+  #living(): void {
+    if (this.board.fatal !== undefined) throw new Error(`budget: ${this.#lines.at(-1)}`);
+  }
+}
+
+function ourBoard(): BoardKind {
+  const read = (name: string) =>
+    readFileSync(new URL(`../../../firmware/${name}`, import.meta.url), "utf8");
+  return esp32({
+    sdkconfig: read("sdkconfig/sdkconfig.defaults"),
+    manifest: read("manifest.json"),
+  });
+}

@@ -1,0 +1,15 @@
+import { expect, test } from "vitest";
+import { committed, compare, measure } from "./budget.ts";
+import { requests, sessions } from "./sessions.ts";
+
+test("the firmware keeps its budget; `npm run budget` tells more", async () => {
+  const { broken, saved } = compare(await measure(), committed());
+  if (saved.length > 0) {
+    process.stderr.write(`${saved.join("\n")}\ncommit it with: npm run budget -- --write\n`);
+  }
+  expect(broken).toEqual([]);
+});
+
+test("measured again, every figure is the same to the digit", async () => {
+  for (const measure of [sessions, requests]) expect(await measure()).toEqual(await measure());
+});

@@ -1,0 +1,25 @@
+/** One figure of the budget; less is better. */
+export interface Figure {
+  /** Its key in `firmware/budgets.json`. */
+  readonly name: string;
+  readonly value: number;
+  readonly unit: string;
+}
+
+/** Measures figures that belong together. */
+export type Measure = () => Promise<Figure[]>;
+
+/** Digits behind the point that are kept: what is averaged is not exact to the last digit anyway. */
+const DIGITS = 3;
+
+export function figure(name: string, value: number, unit: string): Figure {
+  return { name, value: Number(value.toFixed(DIGITS)), unit };
+}
+
+/** Bytes of a slot on the ESP32 (32 bits); here it takes twice as many. */
+const SLOT_BYTES = 16;
+
+/** What slots and chunks take on the ESP32; chunks have a header of 8 bytes there and of 16 here. */
+export function esp32Bytes({ slots, chunkBytes }: { slots: number; chunkBytes: number }): number {
+  return slots * SLOT_BYTES + chunkBytes;
+}

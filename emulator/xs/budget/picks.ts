@@ -1,0 +1,44 @@
+import { machineWith } from "../nursery.ts";
+import { type Figure, figure, type Measure } from "./figures.ts";
+
+/**
+ * What a pick costs, for every strategy of the table in `balancer/strategy.ts`: a new one is measured
+ * without a line here.
+ */
+
+/** Small, usual, and the most that a pool may hold. */
+const SIZES = [2, 8, 32];
+
+const WARM = 100;
+const MEASURED = 1000;
+
+export const picks: Measure = async () => {
+  const machine = machineWith("picks", { now: () => 0, answer: () => "" });
+  const tell = (name: string, value?: unknown) => machine.command(JSON.stringify([name, value]));
+  const figures: Figure[] = [];
+  for (const strategy of JSON.parse(tell("strategies"))) {
+    for (const backends of SIZES) {
+      tell("group", { strategy, backends });
+      tell("pick", WARM);
+      const pick = (count: number) => {
+        machine.collectGarbage();
+        const before = machine.figures();
+        tell("pick", count);
+        const after = machine.figures();
+        return {
+          computrons: after.computrons - before.computrons,
+          slots: after.slots - before.slots,
+        };
+      };
+      // What the command itself takes falls out of the difference.
+      const [none, many] = [pick(0), pick(MEASURED)];
+      const name = `pick.${strategy}.${backends}`;
+      figures.push(
+        figure(name, (many.computrons - none.computrons) / MEASURED, "computrons/pick"),
+        figure(`${name}.slots`, (many.slots - none.slots) / MEASURED, "slots/pick"),
+      );
+    }
+  }
+  machine.end();
+  return figures;
+};

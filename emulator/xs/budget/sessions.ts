@@ -1,0 +1,245 @@
+import type { MockSocket } from "net-mock-socket";
+import { Bench } from "./bench.ts";
+import { esp32Bytes, type Figure, figure, type Measure } from "./figures.ts";
+import type { Work } from "./profiles.ts";
+
+/** What sessions and requests cost, what a live one holds, and what closed ones leave. */
+
+const WARM = 20;
+const MEASURED = 100;
+
+/** Sessions held at once: fewer than the board admits. */
+const HELD = 8;
+
+/** Sessions closed before it is looked what they left. */
+const CLOSED = 1000;
+
+/** How long a kept connection to the backend, an idle client and lwIP's closing ones are waited for. */
+const QUIET_MS = 120_000;
+
+const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+const ANSWER = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/** Answers each request that it reads whole; requests here have no body. */
+function answers(socket: MockSocket): void {
+  let head = "";
+  socket.on("data", (bytes: Buffer) => {
+    head += bytes.toString("latin1");
+    for (let end = head.indexOf("\r\n\r\n"); end >= 0; end = head.indexOf("\r\n\r\n")) {
+      head = head.slice(end + 4);
+      socket.write(ANSWER);
+    }
+  });
+  socket.on("end", () => socket.end());
+}
+
+function echoes(socket: MockSocket): void {
+  socket.pipe(socket);
+}
+
+const tcp = () => new Bench(echoes, { settings: { inspect: [] } }).start();
+const http = () => new Bench(answers, { settings: { inspect: [] } }).start();
+
+/** Sends, and waits for the answer's `length` bytes. */
+async function exchange(
+  bench: Bench,
+  client: MockSocket,
+  text: string,
+  length: number,
+): Promise<void> {
+  const before = client.bytesRead;
+  client.write(text);
+  await bench.until(() => client.bytesRead >= before + length);
+}
+
+function open(bench: Bench): MockSocket {
+  const client = bench.connect();
+  client.on("data", () => {});
+  client.on("error", () => {});
+  return client;
+}
+
+/** One raw session from its connection to its end. */
+async function rawSession(bench: Bench): Promise<void> {
+  const client = open(bench);
+  await exchange(bench, client, "hello", 5);
+  client.end();
+  await bench.until(() => client.closed);
+}
+
+async function httpSession(bench: Bench): Promise<void> {
+  const client = open(bench);
+  await ask(bench, client, GET);
+  client.end();
+  await bench.until(() => client.closed);
+}
+
+/** One request, and its answer to the last byte. */
+async function ask(bench: Bench, client: MockSocket, request: string): Promise<void> {
+  let heard = "";
+  const listen = (bytes: Buffer) => {
+    heard += bytes.toString("latin1");
+  };
+  client.on("data", listen);
+  client.write(request);
+  await bench.until(() => heard.endsWith("\r\n\r\nok"));
+  client.off("data", listen);
+}
+
+async function times(count: number, task: () => Promise<void>): Promise<void> {
+  for (let i = 0; i < count; i++) await task();
+}
+
+/** Computrons and garbage of one of many. */
+async function each(bench: Bench, name: string, unit: string, task: () => Promise<void>) {
+  await times(WARM, task);
+  const { computrons, slots, chunkBytes, collections } = await bench.spent(() =>
+    times(MEASURED, task),
+  );
+  if (collections > 0) throw new Error(`budget: ${name}: garbage was collected, and not counted`);
+  return [
+    figure(name, computrons / MEASURED, `computrons/${unit}`),
+    figure(`${name}.slots`, slots / MEASURED, `slots/${unit}`),
+    figure(`${name}.chunkBytes`, chunkBytes / MEASURED, `bytes/${unit}`),
+  ];
+}
+
+export const sessions: Measure = async () => {
+  const bench = await tcp();
+  const figures = await each(bench, "tcp.session", "session", () => rawSession(bench));
+  bench.end();
+  return figures;
+};
+
+/** A GET with a head of so many bytes. */
+function withHead(bytes: number): string {
+  const line = (i: number) => `X-Field-${String(i).padStart(2, "0")}: ${"v".repeat(48)}\r\n`;
+  let head = "GET /index.html HTTP/1.1\r\nHost: example.org\r\n";
+  for (let i = 0; head.length + line(i).length + 4 + 10 <= bytes; i++) head += line(i);
+  const last = "X-Rest: ";
+  return `${head}${last}${"r".repeat(bytes - head.length - last.length - 4)}\r\n\r\n`;
+}
+
+export const requests: Measure = async () => {
+  const bench = await http();
+  const client = open(bench);
+  const figures: Figure[] = [];
+  const measure = async (name: string, request: string) =>
+    figures.push(...(await each(bench, name, "request", () => ask(bench, client, request))));
+  await measure("http.get", GET);
+  await measure("http.head300", withHead(300));
+  await measure("http.head2048", withHead(2048));
+  bench.end();
+  return figures;
+};
+
+/** For the profile. */
+export async function connecting(): Promise<Work> {
+  const bench = await tcp();
+  return { bench, run: () => times(WARM, () => rawSession(bench)), count: WARM };
+}
+
+export async function asking(): Promise<Work> {
+  const bench = await http();
+  const client = open(bench);
+  return { bench, run: () => times(WARM, () => ask(bench, client, GET)), count: WARM };
+}
+
+/** Bytes that are on their way through each session while it is looked at. */
+const UNDER_WAY_BYTES = 64 * 1024;
+
+/** Long enough that the first of them have arrived, too short for the last. */
+const AMID_MS = 10;
+
+/**
+ * Live bytes of one of `HELD` sessions, more than without them: first idle, each after an exchange;
+ * then amid a stream that `pour` begins.
+ */
+async function held(
+  bench: Bench,
+  name: string,
+  exchange: (client: MockSocket) => Promise<void>,
+  pour: (client: MockSocket) => void,
+): Promise<Figure[]> {
+  await exchange(open(bench)); // one more, which stays: what is made once belongs to no session
+  const without = bench.live();
+  const clients = Array.from({ length: HELD }, () => open(bench));
+  for (const client of clients) await exchange(client);
+  const idle = bench.live();
+  for (const client of clients) pour(client);
+  await bench.pass(AMID_MS);
+  const streaming = bench.live();
+  if (bench.sessions !== HELD + 1) throw new Error(`budget: ${name}: sessions have ended`);
+  bench.end();
+  return [
+    ...ofOne(`${name}.idle`, without, idle),
+    ...ofOne(`${name}.streaming`, without, streaming),
+  ];
+}
+
+interface Live {
+  readonly slots: number;
+  readonly chunkBytes: number;
+}
+
+function ofOne(name: string, before: Live, after: Live): Figure[] {
+  const one = {
+    slots: (after.slots - before.slots) / HELD,
+    chunkBytes: (after.chunkBytes - before.chunkBytes) / HELD,
+  };
+  return [
+    figure(`${name}.slots`, one.slots, "slots/session"),
+    figure(`${name}.chunkBytes`, one.chunkBytes, "bytes/session"),
+    figure(`${name}.esp32Bytes`, esp32Bytes(one), "bytes/session"),
+  ];
+}
+
+export const heap: Measure = async () => {
+  const raw = await tcp();
+  const { slots, chunkBytes } = raw.live();
+  const web = await http();
+  const bytes = Buffer.alloc(UNDER_WAY_BYTES, "x");
+  const put = `PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: ${2 ** 20}\r\n\r\n`;
+  return [
+    figure("boot.slots", slots, "slots"),
+    figure("boot.chunkBytes", chunkBytes, "bytes"),
+    ...(await held(
+      raw,
+      "tcp",
+      client => exchange(raw, client, "hello", 5),
+      client => client.write(bytes),
+    )),
+    ...(await held(
+      web,
+      "http",
+      client => ask(web, client, GET),
+      client => {
+        client.write(put);
+        client.write(bytes);
+      },
+    )),
+  ];
+};
+
+/** What a thousand sessions leave behind, once all their time is up. */
+async function left(bench: Bench, name: string, session: () => Promise<void>): Promise<Figure[]> {
+  await times(WARM, session);
+  await bench.pass(QUIET_MS);
+  const before = bench.live();
+  await times(CLOSED, session);
+  await bench.pass(QUIET_MS);
+  const after = bench.live();
+  bench.end();
+  return [
+    figure(`${name}.left.slots`, after.slots - before.slots, "slots"),
+    figure(`${name}.left.chunkBytes`, after.chunkBytes - before.chunkBytes, "bytes"),
+  ];
+}
+
+export const leftovers: Measure = async () => {
+  const [raw, web] = [await tcp(), await http()];
+  return [
+    ...(await left(raw, "tcp", () => rawSession(raw))),
+    ...(await left(web, "http", () => httpSession(web))),
+  ];
+};
