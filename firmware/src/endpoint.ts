@@ -30,6 +30,8 @@ export class Endpoint {
   closed = false;
   /** Room of an empty send buffer: when all of it is back, the peer has acknowledged everything. */
   #capacity = 0;
+  /** Small writes since the peer had acknowledged everything. */
+  #smallWrites = 0;
   #socket: TCPSocket;
 
   /** Bytes that were read and put back; read again before those in the socket. */
@@ -54,6 +56,11 @@ export class Endpoint {
   /** Everything written has been acknowledged, or nobody is left to acknowledge it. */
   get flushed(): boolean {
     return this.deaf || this.writable >= this.#capacity;
+  }
+
+  /** So many small pieces are on their way that only large ones may follow. */
+  get crowded(): boolean {
+    return this.#smallWrites >= SMALL_WRITES_MAX;
   }
 
   /** The peer. Ask right after accepting: the chip may forget it after a reset. */
@@ -92,6 +99,7 @@ export class Endpoint {
   write(view: Uint8Array): void {
     try {
       if (this.#socket.write(view) !== undefined) {
+        if (view.byteLength < LARGE_BYTES) this.#smallWrites++;
         this.writable -= view.byteLength;
         return;
       }
@@ -126,6 +134,7 @@ export class Endpoint {
     if (writable !== undefined) {
       this.connected = true;
       if (writable > this.#capacity) this.#capacity = writable;
+      if (writable >= this.#capacity) this.#smallWrites = 0;
       if (!this.deaf) this.writable = writable;
     }
     this.#tell(true);
@@ -149,6 +158,19 @@ export class Endpoint {
     }
   }
 }
+
+/**
+ * Pieces of this size and more are never too many: the send buffer has room for five (5744 bytes,
+ * sdkconfig).
+ */
+const LARGE_BYTES = 1024;
+
+/**
+ * Smaller pieces that may be on their way at once. Each is a segment of its own, and lwIP queues as many as
+ * four send buffers have (TCP_SND_QUEUELEN: 16 with ours); one more, and the connection is dead. What
+ * comes meanwhile gathers until it makes a large piece, or all is acknowledged.
+ */
+const SMALL_WRITES_MAX = 10;
 
 /** Without it every small piece would wait for the peer's delayed acknowledgement. */
 const NODELAY = true;

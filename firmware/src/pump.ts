@@ -26,7 +26,7 @@ export function pump(
   let moved = 0;
   for (;;) {
     const count = Math.min(from.readable, to.writable, scratch.byteLength, bytesMax - moved);
-    if (count <= 0) return moved;
+    if (count <= 0 || (to.crowded && count < scratch.byteLength)) return moved;
     let piece = count === scratch.byteLength ? scratch : scratch.subarray(0, count);
     from.read(piece);
     if (scan !== undefined) {

@@ -434,7 +434,8 @@ export class Exchange implements EndpointOwner, Dialler {
   #passRest(backendSide: Endpoint, rest: Uint8Array): void {
     const download = this.#download!;
     const count = rest.byteLength;
-    const fits = count <= this.#client.writable && count <= download.wanted;
+    const client = this.#client;
+    const fits = count <= client.writable && !client.crowded && count <= download.wanted;
     if (this.#chunkedDown || this.#pendingDown !== undefined || !fits || download.done) {
       backendSide.unread(rest);
       return;

@@ -20,7 +20,7 @@ export function relay(
   let moved = 0;
   while (!body.done && !body.broken) {
     const count = Math.min(from.readable, to.writable - around, countMax, body.wanted);
-    if (count <= 0) break;
+    if (count <= 0 || (to.crowded && count < countMax)) break;
     const piece = scratch.subarray(start, start + count);
     from.read(piece);
     const length = body.decode(piece);
@@ -38,7 +38,7 @@ export function relay(
 /** Writes what there is room for; returns a copy of the rest. */
 export function send(to: Endpoint, bytes: Uint8Array): Uint8Array | undefined {
   if (to.deaf) return undefined;
-  const count = Math.min(bytes.byteLength, to.writable);
+  const count = to.crowded ? 0 : Math.min(bytes.byteLength, to.writable);
   if (count === bytes.byteLength) {
     to.write(bytes);
     return undefined;
