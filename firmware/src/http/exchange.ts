@@ -274,7 +274,7 @@ export class Exchange implements EndpointOwner, Dialler {
   #retry(): boolean {
     if (this.#heard || !this.#repeatable || this.#stopping) return false;
     this.#leaveBackend();
-    this.#dial!.next();
+    this.#dial!.next(false, "refused");
     return true;
   }
 
