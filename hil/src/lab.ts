@@ -30,6 +30,8 @@ export interface LabOptions {
   random?: () => number;
   /** What runs the firmware: this Node, or the chip's own engine. */
   engine?: Engine;
+  /** Hears each line that the board writes to its console. */
+  onLine?: (line: string) => void;
 }
 
 export type Engine = "node" | "xs";
@@ -90,7 +92,7 @@ export class Lab {
 
   constructor(
     kind: BoardKind = mendedBoard(),
-    { seed = 1, random = seeded(seed), engine = ENGINE }: LabOptions = {},
+    { seed = 1, random = seeded(seed), engine = ENGINE, onLine = () => {} }: LabOptions = {},
   ) {
     this.#engine = engine;
     this.network = new Network({
@@ -110,7 +112,10 @@ export class Lab {
         this.#offAir?.();
         this.#offAir = online ? undefined : this.network.vanish(host.name);
       },
-      onLine: line => this.lines.push(line),
+      onLine: line => {
+        this.lines.push(line);
+        onLine(line);
+      },
     });
   }
 
@@ -150,6 +155,12 @@ export class Lab {
 
   /** Boots the firmware with the lab's backends, and lets it come up. */
   async serve(settings: object = {}): Promise<void> {
+    this.boot(settings);
+    await this.clock.run({ until: () => this.events("proxy", "ready").length > 0 });
+  }
+
+  /** Boots the firmware with the lab's backends, unless the settings name others. */
+  boot(settings: object): void {
     const backends = this.#backends.map(({ backend: { name, host }, settings }) => ({
       name,
       address: host.address,
@@ -169,7 +180,6 @@ export class Lab {
         this.app = start(platform, outcome.config);
       });
     }
-    await this.clock.run({ until: () => this.events("proxy", "ready").length > 0 });
   }
 
   /** The board loses its Wi-Fi now and has it again `ms` later. */

@@ -8,8 +8,9 @@ import { mendedBoard } from "./lab.ts";
 
 /** An emulated board on this computer's loopback network, with its chip's limits. */
 export interface LiveBoard {
-  /** Where its port 80 is found. */
+  /** Where its port 80 is found, also after a reset. */
   readonly port: number;
+  readonly board: Board;
   readonly app: App;
   /** What it wrote to its console. */
   readonly lines: readonly string[];
@@ -19,6 +20,8 @@ export interface LiveBoard {
   readonly faults: string[];
   /** Waits for a line of its log. */
   until(is: (line: LogLine) => boolean): Promise<void>;
+  /** Presses its button; it serves again when the promise resolves. */
+  reset(): Promise<void>;
   /** Pulls its plug. */
   stop(): void;
 }
@@ -26,10 +29,14 @@ export interface LiveBoard {
 /** What a line is that the firmware did not write. */
 const NO_EVENT: LogLine = { level: "I", ms: 0, on: "", values: {} };
 
-/** Boots our firmware in front of backends on these ports; ready when it is returned. */
+/**
+ * Boots our firmware in front of backends on these ports; ready when it is returned. `onLine` hears
+ * each line of its console.
+ */
 export async function startBoard(
   backends: readonly number[],
   settings: object = {},
+  onLine: (line: string) => void = () => {},
 ): Promise<LiveBoard> {
   const outcome = readConfig({
     backends: backends.map(port => ({ address: "127.0.0.1", port })),
@@ -41,26 +48,41 @@ export async function startBoard(
   const lines: string[] = [];
   const watchers = new Set<() => void>();
   let app: App | undefined;
-  const { board, port } = await new Promise<{ board: Board; port: number }>((resolve, reject) => {
-    const board = new Board({
-      kind: { ...mendedBoard(), joinMs: 0 },
-      clock: new RealClock(),
-      wire: net,
-      publish: () => ({ port: 0, host: "127.0.0.1" }),
-      onListening: (_, { port }) => resolve({ board, port }),
-      onLine: line => {
-        lines.push(line);
-        for (const look of watchers) look();
-      },
-      onWireError: reject,
+  let port = 0; // any free one, then always the same
+  let listening = () => {};
+  let failed = (_: Error) => {};
+  const serving = () =>
+    new Promise<void>((resolve, reject) => {
+      listening = resolve;
+      failed = reject;
     });
-    board.boot(platform => {
-      app = start(platform, outcome.config);
-    });
+  const board = new Board({
+    kind: { ...mendedBoard(), joinMs: 0 },
+    clock: new RealClock(),
+    wire: net,
+    publish: () => ({ port, host: "127.0.0.1" }),
+    onListening: (_, published) => {
+      port = published.port;
+      listening();
+    },
+    onLine: line => {
+      lines.push(line);
+      for (const look of watchers) look();
+      onLine(line);
+    },
+    onWireError: error => failed(error),
   });
+  const first = serving();
+  board.boot(platform => {
+    app = start(platform, outcome.config);
+  });
+  await first;
   return {
     port,
-    app: app!,
+    board,
+    get app() {
+      return app!;
+    },
     lines,
     get requests() {
       return lines.flatMap(line => parseLine(line) ?? []).filter(({ on }) => on === "http");
@@ -78,6 +100,11 @@ export async function startBoard(
         watchers.add(look);
         look();
       }),
+    reset() {
+      const again = serving();
+      board.reset();
+      return again;
+    },
     stop: () => board.unplug(),
   };
 }

@@ -1,0 +1,116 @@
+import type { Clock } from "../../emulator/src/clock.ts";
+import { type Event, type LogLine, parseLine } from "../../firmware/src/admin/event.ts";
+
+/** Lines that a failure prints. */
+const PRINTED_LINES = 40;
+
+/** Entries that are kept; a board that floods its console does not fill the memory. */
+const ENTRIES_MAX = 10_000;
+
+/** What an event of the log must have: `{ on: "session", what: "end", why: "keyword" }`. */
+export type EventPattern = Event extends infer E
+  ? E extends Event
+    ? Partial<E> & Pick<E, "on">
+    : never
+  : never;
+
+/** Part of an event, or a question to ask about each one. */
+export type Wanted = EventPattern | ((line: LogLine) => boolean);
+
+interface Entry {
+  readonly ms: number;
+  readonly text: string;
+}
+
+/** What happened in a story, stamped with the target's time: the board's log, clients, backends. */
+export class Journal {
+  /** The board's events, the oldest first. */
+  readonly events: LogLine[] = [];
+  /** Lines that tell of a bug or of the board's end. */
+  readonly faults: string[] = [];
+  /** What the story is waiting for at present. */
+  readonly waits = new Set<string>();
+  #clock: Pick<Clock, "now">;
+  #entries: Entry[] = [];
+  /** Events before it have been awaited. */
+  #cursor = 0;
+  #watchers = new Set<() => void>();
+
+  constructor(clock: Pick<Clock, "now">) {
+    this.#clock = clock;
+  }
+
+  note(text: string): void {
+    this.#entries.push({ ms: this.#clock.now(), text });
+    if (this.#entries.length > ENTRIES_MAX) this.#entries.splice(0, ENTRIES_MAX / 2);
+  }
+
+  /** A line of the board's console. */
+  line(line: string): void {
+    this.note(line);
+    const event = parseLine(line);
+    if (event === undefined || event.level === "E") this.faults.push(line);
+    if (event === undefined) return;
+    this.events.push(event);
+    for (const look of [...this.#watchers]) look();
+  }
+
+  /** Waits for the next such event behind the one that was awaited last. */
+  until(wanted: Wanted): Promise<LogLine> {
+    return this.waiting(
+      `the log to tell ${typeof wanted === "function" ? wanted : JSON.stringify(wanted)}`,
+      resolve => {
+        const look = () => {
+          const at = this.events.findIndex((e, i) => i >= this.#cursor && matches(e, wanted));
+          if (at < 0) return;
+          this.#cursor = at + 1;
+          this.#watchers.delete(look);
+          resolve(this.events[at]);
+        };
+        this.#watchers.add(look);
+        look();
+      },
+    );
+  }
+
+  /** Such events so far, awaited or not. */
+  all(wanted: Wanted): LogLine[] {
+    return this.events.filter(event => matches(event, wanted));
+  }
+
+  /** A promise that a story which never ends can name. */
+  async waiting<T>(
+    what: string,
+    begin: (resolve: (value: T) => void, reject: (error: Error) => void) => void,
+  ): Promise<T> {
+    this.waits.add(what);
+    try {
+      return await new Promise<T>(begin);
+    } finally {
+      this.waits.delete(what);
+    }
+  }
+
+  /** The last of it, packets among it. */
+  trace(packets: readonly string[]): string {
+    const seen = packets.flatMap(line => {
+      const blank = line.indexOf(" ");
+      const text = line.slice(blank + 1);
+      // An acknowledgement alone tells little, and every second packet is one.
+      return / ACK 0 sent$/.test(text) ? [] : { ms: Number(line.slice(0, blank)), text };
+    });
+    // Sorting keeps the order of what happened at the same moment.
+    const all = [...this.#entries, ...seen].sort((a, b) => a.ms - b.ms);
+    return all
+      .slice(-PRINTED_LINES)
+      .map(({ ms, text }) => `${ms.toFixed(1).padStart(10)} ${text}`)
+      .join("\n");
+  }
+}
+
+function matches(event: LogLine, wanted: Wanted): boolean {
+  if (typeof wanted === "function") return wanted(event);
+  const { level, on, what, values } = event;
+  const has: Record<string, string | undefined> = { ...values, level, on, what };
+  return Object.entries(wanted).every(([key, value]) => has[key] === String(value));
+}

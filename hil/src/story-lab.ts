@@ -1,0 +1,174 @@
+import type { LogLine } from "../../firmware/src/admin/event.ts";
+import type { Config } from "../../firmware/src/config.ts";
+import type { Behaviour } from "./behaviour.ts";
+import { Client, type Reply, type RequestOptions } from "./client.ts";
+import type { Journal, Wanted } from "./journal.ts";
+import type { Need } from "./scenario.ts";
+import { StoryBackend } from "./story-backend.ts";
+import type { Stage, Weather } from "./target.ts";
+
+/** What the configuration may say of a backend beyond its name and address. */
+export type BackendSettings = Partial<
+  Omit<Config["backends"][number], "name" | "address" | "port">
+>;
+
+/** Settings as in gateway.json, each as far as it is given; the backends are the lab's. */
+export type ProxySettings = Given<Omit<Config, "backends">>;
+
+type Given<T> = T extends readonly (infer Item)[]
+  ? readonly Given<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]?: Given<T[Key]> }
+    : T;
+
+/** The board, as far as a story may know it. */
+export interface StoryBoard {
+  /** Sessions at once, and clients that may wait for one, as the board says when it is ready. */
+  readonly sessionsMax: number;
+  readonly queueMax: number;
+  /** Bytes that it holds of one connection, at most, in each direction. */
+  readonly sendBufferBytes: number;
+  readonly receiveWindowBytes: number;
+  /** Presses its button; it serves again when the promise resolves. Needs "reset". */
+  reset(): Promise<void>;
+}
+
+/**
+ * What a story is played with: first the cast (`backend`, `client`), then the set-up (`proxy`), then
+ * whatever happens.
+ */
+export class StoryLab {
+  readonly wifi = {
+    /** The board loses its Wi-Fi now and has it again `ms` later. Needs "weather". */
+    drop: (ms: number): void => {
+      this.#use("weather");
+      this.#note(`the Wi-Fi drops for ${ms} ms`);
+      this.#stage.wifiDrop!(ms);
+    },
+  };
+  #stage: Stage;
+  #journal: Journal;
+  #needs: readonly Need[];
+  #backends: { backend: StoryBackend; settings: BackendSettings }[] = [];
+  #clients: Client[] = [];
+
+  constructor(stage: Stage, journal: Journal, needs: readonly Need[]) {
+    this.#stage = stage;
+    this.#journal = journal;
+    this.#needs = needs;
+  }
+
+  /** A backend; `settings` is what the configuration says of it beyond its address. */
+  backend(name: string, behaviour: Behaviour = {}, settings: BackendSettings = {}): StoryBackend {
+    const { clock } = this.#stage;
+    const parts = { computer: this.#stage.computer(name), clock, journal: this.#journal };
+    const backend = new StoryBackend(name, behaviour, parts);
+    this.#backends.push({ backend, settings });
+    return backend;
+  }
+
+  /** A client with a connection of its own; where the target has several computers, on this one. */
+  client(host = "client"): Client {
+    const client = new Client({
+      name: `${host} ${this.#clients.length + 1}`,
+      computer: this.#stage.computer(host),
+      clock: this.#stage.clock,
+      journal: this.#journal,
+      door: () => this.#stage.door,
+    });
+    this.#clients.push(client);
+    return client;
+  }
+
+  clients(count: number): Client[] {
+    return Array.from({ length: count }, () => this.client());
+  }
+
+  /** Starts the board in front of the backends. Health checks are off unless the settings ask for them. */
+  async proxy(settings: ProxySettings = {}): Promise<void> {
+    for (const { backend } of this.#backends) await backend.enter();
+    const backends = this.#backends.map(({ backend: { name, address, port }, settings }) => ({
+      name,
+      address,
+      port,
+      ...settings,
+    }));
+    const document = { health: { check: "none" }, ...settings, backends };
+    await this.#stage.boot(document);
+    await this.until({ on: "proxy", what: "ready" });
+  }
+
+  get board(): StoryBoard {
+    const ready = this.said({ on: "proxy", what: "ready" }).at(-1);
+    if (ready === undefined) throw new Error("lab.board: there is none before lab.proxy()");
+    const { sendBufferBytes, receiveWindowBytes } = this.#stage.limits;
+    return {
+      sessionsMax: Number(ready.values.sessionsMax),
+      queueMax: Number(ready.values.queueMax),
+      sendBufferBytes,
+      receiveWindowBytes,
+      reset: async () => {
+        this.#use("reset");
+        this.#note("the board is reset");
+        await this.#stage.reset!();
+        await this.until({ on: "proxy", what: "ready" });
+      },
+    };
+  }
+
+  /** A request of a client that comes and goes. */
+  async get(path: string, { headers = {}, ...options }: RequestOptions = {}): Promise<Reply> {
+    const client = this.client();
+    try {
+      return await client.request(path, {
+        ...options,
+        headers: { Connection: "close", ...headers },
+      });
+    } finally {
+      client.leave();
+    }
+  }
+
+  /** Waits for the next such event of the log, behind the one that was awaited last. */
+  until(wanted: Wanted): Promise<LogLine> {
+    return this.#journal.until(wanted);
+  }
+
+  /** Such events of the log so far. */
+  said(wanted: Wanted): LogLine[] {
+    return this.#journal.all(wanted);
+  }
+
+  /** The target's time. */
+  get nowMs(): number {
+    return this.#stage.clock.now();
+  }
+
+  /** Arranges what happens later: `lab.later(10_000, lab.weather.cut("board", "red"))` mends it then. */
+  later(ms: number, task: () => void): void {
+    this.#stage.clock.after(ms, task);
+  }
+
+  /** Links and faults. Needs "weather". */
+  get weather(): Weather {
+    this.#use("weather");
+    return this.#stage.weather!;
+  }
+
+  /** The story is over: clients and backends leave, the sun shines. */
+  clear(): void {
+    this.#stage.weather?.heal();
+    for (const client of this.#clients) client.leave();
+    for (const { backend } of this.#backends) backend.stop();
+  }
+
+  #note(what: string): void {
+    this.#journal.note(what);
+  }
+
+  /** Whoever forgot to say so would fail on the targets that lack it. */
+  #use(need: Need): void {
+    if (this.#needs.includes(need)) return;
+    throw new Error(`this story uses ${need}: scenario(title, { needs: ["${need}"] }, …) would do`);
+  }
+}

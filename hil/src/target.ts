@@ -1,0 +1,88 @@
+import type { Network } from "net-mock-socket";
+import type { Clock } from "../../emulator/src/clock.ts";
+import type { WireServer, WireSocket } from "../../emulator/src/io/wire.ts";
+import type { Need } from "./scenario.ts";
+
+/** Something that stories are played on: an emulated board in memory, a board on the desk. */
+export interface Target {
+  readonly name: string;
+  /** What it can do of that which a story may need. */
+  readonly offers: readonly Need[];
+  /** How long a story may take, in the target's time. */
+  readonly patienceMs: number;
+  /** A stage for one story. `onLine` hears each line that the board writes to its console. */
+  stage(onLine: (line: string) => void): Stage;
+}
+
+/** A configuration document, as far as a target has to understand it. */
+export interface GatewayDocument {
+  readonly listeners?: readonly { readonly port?: number }[];
+  readonly backends: readonly {
+    readonly name: string;
+    readonly address: string;
+    readonly port: number;
+  }[];
+}
+
+/** A computer that plays clients or a backend. */
+export interface Computer {
+  /** `node:net`, or anything of its shape. */
+  readonly net: {
+    connect(options: {
+      host: string;
+      port: number;
+      allowHalfOpen: boolean;
+      noDelay: boolean;
+    }): WireSocket;
+    createServer(options: { allowHalfOpen: boolean; noDelay: boolean }): WireServer;
+  };
+  /** Its IPv4 address, as the board sees it. */
+  readonly address: string;
+  /** The port that a backend of it listens on; 0 for any free one. */
+  readonly port: number;
+}
+
+/** Links and faults, by the names of hosts: `board`, and those of the cast. */
+export type Weather = Pick<
+  Network,
+  | "link"
+  | "cut"
+  | "cutOneWay"
+  | "hold"
+  | "clog"
+  | "blackHole"
+  | "vanish"
+  | "crash"
+  | "resetConnections"
+  | "rule"
+  | "heal"
+>;
+
+/** The board, the computers around it, and their time, while one story is played. */
+export interface Stage {
+  readonly clock: Clock;
+  readonly limits: { readonly sendBufferBytes: number; readonly receiveWindowBytes: number };
+  computer(name: string): Computer;
+  /**
+   * Starts the board with a configuration document. It serves when the promise resolves; rejects with
+   * `Unsuited` where the target cannot have such a board.
+   */
+  boot(document: GatewayDocument): Promise<void>;
+  /** Where clients find the board's first listener. */
+  readonly door: { readonly host: string; readonly port: number };
+  /** Presses the board's button; it serves again when the promise resolves. */
+  reset?(): Promise<void>;
+  readonly weather?: Weather;
+  /** Takes the board's Wi-Fi away for so long. */
+  wifiDrop?(ms: number): void;
+  /** Lets time pass until `story` has ended, or for `patienceMs`. True: it has ended. */
+  drive(story: Promise<unknown>, patienceMs: number): Promise<boolean>;
+  /** What the board still holds that it did not hold when it had booted, and why it died if it did. */
+  left(): readonly string[];
+  /** The last packets, each line with its time in front, where somebody saw them. */
+  packets(): readonly string[];
+  close(): void;
+}
+
+/** This target cannot play the story, and that is nobody's fault: the story is skipped. */
+export class Unsuited extends Error {}
