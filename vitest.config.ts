@@ -22,6 +22,7 @@ export default defineConfig({
           include: ["**/*.live.test.ts"],
           exclude: ["**/node_modules/**"],
           fileParallelism: false,
+          maxConcurrency: 16, // for the stories, which wait more than they work
           testTimeout: 30_000,
         },
       },
