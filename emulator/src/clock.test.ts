@@ -54,6 +54,19 @@ test("an alarm in the past rings now: time never goes back", async () => {
   expect(rung).toEqual(["a@10"]);
 });
 
+test("a pause too short for the numbers of the clock still moves the time", async () => {
+  const clock = new VirtualClock();
+  await clock.run({ ms: 36_401.29 });
+  const start = clock.now();
+  expect(start + 3e-12).toBe(start);
+  let rung = 0;
+  clock.after(3e-12, () => {
+    rung = clock.now();
+  });
+  await clock.run();
+  expect(rung).toBeGreaterThan(start);
+});
+
 test("a cancelled alarm never rings, and cancelling late or twice does nothing", async () => {
   const clock = new VirtualClock();
   const rung: string[] = [];

@@ -35,6 +35,12 @@ interface Alarm {
   task: (() => void) | undefined;
 }
 
+/**
+ * A nanosecond, which every pause lasts at least: one that is lost in rounding would let a program
+ * that waits for the rest of a time wait for ever, without a step.
+ */
+const LEAST_MS = 1e-6;
+
 /** Below so many alarms the cancelled ones are not worth looking for. */
 const CLEAN_FROM = 256;
 
@@ -59,7 +65,8 @@ export class VirtualClock implements Clock {
   }
 
   after(ms: number, task: () => void): Cancel {
-    const alarm: Alarm = { at: this.#now + Math.max(0, ms), order: this.#order++, task };
+    const at = ms > 0 ? this.#now + Math.max(ms, LEAST_MS) : this.#now;
+    const alarm: Alarm = { at, order: this.#order++, task };
     this.#pending++;
     this.#push(alarm);
     return () => {
