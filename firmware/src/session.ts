@@ -361,7 +361,12 @@ export class Session implements EndpointOwner, Dialler {
     if (client.readable === 0 || !client.connected) return;
     const piece = scratch.subarray(0, Math.min(client.readable, scratch.byteLength));
     client.read(piece);
-    if (this.#mode === "tcp" || sniff(piece) === "tcp") {
+    const spoken = this.#mode === "auto" ? sniff(piece) : this.#mode;
+    if (spoken === undefined && !client.deaf) {
+      client.unread(piece); // the beginning of a method and no more
+      return;
+    }
+    if (spoken !== "http") {
       this.#end();
       return;
     }
