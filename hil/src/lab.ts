@@ -32,6 +32,8 @@ export interface LabOptions {
   engine?: Engine;
   /** Hears each line that the board writes to its console. */
   onLine?: (line: string) => void;
+  /** Packets that the trace keeps as text. */
+  traceLines?: number;
 }
 
 export type Engine = "node" | "xs";
@@ -89,17 +91,24 @@ export class Lab {
   #backends: { backend: LabBackend; settings: BackendSettings }[] = [];
   #offAir: Undo | undefined;
   #engine: Engine;
+  #powerOn: () => void = () => {};
 
   constructor(
     kind: BoardKind = mendedBoard(),
-    { seed = 1, random = seeded(seed), engine = ENGINE, onLine = () => {} }: LabOptions = {},
+    {
+      seed = 1,
+      random = seeded(seed),
+      engine = ENGINE,
+      traceLines = TRACE_LINES,
+      onLine = () => {},
+    }: LabOptions = {},
   ) {
     this.#engine = engine;
     this.network = new Network({
       clock: this.clock,
       latencyMs: LATENCY_MS,
       random,
-      traceLines: TRACE_LINES,
+      traceLines,
     });
     const host = this.network.host("board", profileOf(kind));
     this.board = new Board({
@@ -174,17 +183,29 @@ export class Lab {
     if (this.#engine === "xs") {
       const firmware = xsFirmware(document);
       this.app = firmware.app as App;
-      this.board.boot(firmware.boot);
+      this.#powerOn = () => this.board.boot(firmware.boot);
     } else {
-      this.board.boot(platform => {
-        this.app = start(platform, outcome.config);
-      });
+      this.#powerOn = () =>
+        this.board.boot(platform => {
+          this.app = start(platform, outcome.config);
+        });
     }
+    this.#powerOn();
   }
 
   /** The board loses its Wi-Fi now and has it again `ms` later. */
   wifiDrop(ms: number): void {
     this.board.radio.drop(ms);
+  }
+
+  /** The board loses its power, without a word to anybody; the returned function gives it back. */
+  powerLoss(): Undo {
+    const silent = this.network.vanish("board");
+    this.board.unplug();
+    return () => {
+      silent();
+      this.#powerOn();
+    };
   }
 
   /** A client's connection to the board's port 80. */

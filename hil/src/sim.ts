@@ -1,78 +1,126 @@
+import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
-import { playWorld } from "./campaign.ts";
+import { SingleBar } from "cli-progress";
+import { campaign } from "./campaign/crew.ts";
+import { draw } from "./campaign/draw.ts";
+import { NOT_REPEATABLE } from "./campaign/judge.ts";
+import { again, branches, failure, missing, replay, summary } from "./campaign/report.ts";
+import { shrink } from "./campaign/shrink.ts";
+import { play } from "./campaign/world.ts";
 
 const HELP = `npm run sim -- [options]
 
 Plays random worlds around the emulated board in virtual time: weather, faults, clients of all sorts.
-Each world is played twice and must be the same to the packet.
+What must hold holds in each of them, each goes the same way twice, and every rare branch is taken in
+some; if not, it says which, makes the first world that failed small, and ends with code 1.
 
-  --runs N   worlds (default 100)
-  --seed N   the first world's seed (default 1); with --runs 1 it replays a world and prints its log
-  --help     this text
+  --runs N    worlds (default 200; that many take every rare branch)
+  --seed N    the first world's seed (default 1); the others follow
+  --jobs N    processes that play at once (default: one for each core, here ${availableParallelism()})
+  --bail      stops at the first world that fails, and leaves it as large as it is
+  --branches  says how often each rare branch was taken
+  --replay    plays the one world of --seed, and prints all that happened in it
+  --help      this text
+
+  npm run sim                                     what CI plays
+  npm run sim -- --runs 5000 --seed 100000        other worlds, for a few minutes
+  npm run sim -- --seed 17 --replay               one world, packet by packet
 `;
 
-/** Lines of the network's trace that a failure prints. */
-const TRACE_LINES = 40;
+/** Packets that are kept as text, for --replay and the report of a failure: those of any world. */
+const traceLines = 1_000_000;
 
-function count(name: string, text: string): number {
-  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-  process.stderr.write(`sim: --${name} "${text}": wanted a whole number from 1\n`);
-  process.exit(2);
-}
+/** Worlds in which every rare branch must have been taken. */
+const RUNS_FOR_BRANCHES = 200;
+
+/** Seeds keep to 31 bits. */
+const COUNT_MAX = 2 ** 31 - 1;
 
 const options = {
-  runs: { type: "string", default: "100" },
+  runs: { type: "string", default: String(RUNS_FOR_BRANCHES) },
   seed: { type: "string", default: "1" },
+  jobs: { type: "string", default: String(availableParallelism()) },
+  bail: { type: "boolean", default: false },
+  branches: { type: "boolean", default: false },
+  replay: { type: "boolean", default: false },
   help: { type: "boolean", default: false },
 } as const;
 
-function read(): { runs: string; seed: string; help: boolean } {
+function complain(text: string): never {
+  process.stderr.write(`sim: ${text}; --help lists the options\n`);
+  process.exit(2);
+}
+
+function read() {
   try {
     return parseArgs({ options }).values;
   } catch (error) {
-    process.stderr.write(`sim: ${(error as Error).message}; --help lists the options\n`);
-    process.exit(2);
+    const [first] = (error as Error).message.split(/[.;\n]/);
+    return complain(first);
   }
 }
 
-const { runs, seed, help } = read();
-if (help) {
+function count(name: string, text: string, max: number): number {
+  const value = Number(text);
+  if (/^[1-9]\d*$/.test(text) && value <= max) return value;
+  return complain(`--${name} is "${text}"; wanted a whole number from 1 to ${max}`);
+}
+
+const values = read();
+if (values.help) {
   process.stdout.write(HELP);
   process.exit(0);
 }
-const first = count("seed", seed);
-const last = first + count("runs", runs) - 1;
-const seen = new Map<string, number>();
-const start = performance.now();
-let virtualMs = 0;
-let failures = 0;
-for (let world = first; world <= last; world++) {
-  const outcome = await playWorld(world);
-  const again = await playWorld(world);
-  virtualMs += outcome.ms + again.ms;
-  const broken = [...outcome.broken];
-  if (again.traceHash !== outcome.traceHash) broken.push("the same seed played another world");
-  for (const what of outcome.sometimes) seen.set(what, (seen.get(what) ?? 0) + 1);
-  if (process.stdout.isTTY)
-    process.stdout.write(`\r${world - first + 1}/${last - first + 1} worlds`);
-  if (broken.length === 0 && first !== last) continue;
-  failures += broken.length > 0 ? 1 : 0;
-  const { lab, plan } = outcome;
-  const lines = [
-    `\nseed ${world}: ${broken.join("; ") || "as it should be"}`,
-    ...plan.map(line => `  ${line}`),
-    ...(first === last ? lab.lines : lab.lines.slice(-TRACE_LINES)),
-    ...lab.network.trace.lines.slice(-TRACE_LINES),
-    ...lab.network.netstat().map(row => JSON.stringify(row)),
-    `again: npm run sim -- --seed ${world} --runs 1`,
-  ];
-  process.stdout.write(`${lines.join("\n")}\n`);
+const runs = count("runs", values.runs, COUNT_MAX);
+const seed = count("seed", values.seed, COUNT_MAX);
+const jobs = count("jobs", values.jobs, 256);
+
+if (values.replay) {
+  const outcome = await play(draw(seed), { traceLines });
+  process.stdout.write(replay(outcome));
+  process.exitCode = outcome.broken.length > 0 ? 1 : 0;
+} else {
+  process.exitCode = (await run()) ? 0 : 1;
 }
-const seconds = (performance.now() - start) / 1000;
-const hit = [...seen].sort().map(([what, worlds]) => `${what} (${worlds})`);
-process.stdout.write(
-  `\n${last - first + 1} worlds, ${failures} failed; ` +
-    `${(virtualMs / 1000 / seconds).toFixed(0)} virtual seconds per second\n` +
-    `happened (in how many worlds): ${hit.join(", ")}\n`,
-);
-process.exitCode = failures > 0 ? 1 : 0;
+
+async function run(): Promise<boolean> {
+  const bar = new SingleBar({
+    format: "{bar} {value}/{total} worlds, {failed} failed, {eta_formatted} left",
+    hideCursor: true,
+  });
+  const shown = process.stderr.isTTY === true;
+  let failed = 0;
+  if (shown) bar.start(runs, 0, { failed });
+  const start = performance.now();
+  const verdicts = await campaign({
+    seed,
+    runs,
+    jobs,
+    bail: values.bail,
+    onVerdict: ({ broken }) => {
+      if (broken.length > 0) failed++;
+      if (shown) bar.increment({ failed });
+    },
+  });
+  if (shown) bar.stop();
+  const realMs = performance.now() - start;
+
+  const failures = verdicts.filter(({ broken }) => broken.length > 0);
+  for (const { seed, broken } of failures) {
+    process.stdout.write(`seed ${seed}: ${broken.join("; ")}\n`);
+  }
+  const [first] = failures.filter(({ broken }) => broken.some(what => what !== NOT_REPEATABLE));
+  if (first !== undefined && !values.bail) {
+    const small = await shrink(draw(first.seed), first.broken, world =>
+      play(world, { traceLines }),
+    );
+    process.stdout.write(failure(first.seed, small));
+  } else if (failures.length > 0) {
+    process.stdout.write(`again: ${again(failures[0].seed)}\n`);
+  }
+  if (values.branches) process.stdout.write(branches(verdicts));
+  process.stdout.write(summary(verdicts, realMs));
+  const never = verdicts.length < RUNS_FOR_BRANCHES ? [] : missing(verdicts);
+  for (const name of never) process.stdout.write(`never happened: ${name}\n`);
+  return failures.length === 0 && never.length === 0;
+}

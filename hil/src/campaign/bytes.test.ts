@@ -1,0 +1,33 @@
+import { expect, test } from "vitest";
+import { bytesOf, Listening } from "./bytes.ts";
+
+const hears = (...pieces: Buffer[]) => {
+  const listening = new Listening(7, 1_000, "END");
+  for (const piece of pieces) listening.feed(piece);
+  return { sound: listening.sound, complete: listening.complete };
+};
+const END = Buffer.from("END");
+
+test("a stream is known wherever it is cut, and complete with its last byte", () => {
+  expect(hears(bytesOf(7, 0, 400))).toEqual({ sound: true, complete: false });
+  expect(hears(bytesOf(7, 0, 400), bytesOf(7, 400, 600), END)).toEqual({
+    sound: true,
+    complete: true,
+  });
+  const whole = Buffer.concat([bytesOf(7, 0, 1_000), END]);
+  expect(hears(whole.subarray(0, 1_001), whole.subarray(1_001))).toEqual({
+    sound: true,
+    complete: true,
+  });
+});
+
+test.each([
+  ["a byte is lost", [bytesOf(7, 0, 400), bytesOf(7, 401, 599)]],
+  ["a byte comes twice", [bytesOf(7, 0, 400), bytesOf(7, 399, 10)]],
+  ["two pieces change places", [bytesOf(7, 400, 400), bytesOf(7, 0, 400)]],
+  ["it is another stream", [bytesOf(8, 0, 400)]],
+  ["more comes than there is", [bytesOf(7, 0, 1_000), Buffer.from("ENDs")]],
+  ["the tail is wrong", [bytesOf(7, 0, 1_000), Buffer.from("AND")]],
+])("a stream is not sound when %s", (_what, pieces) => {
+  expect(hears(...pieces)).toEqual({ sound: false, complete: false });
+});

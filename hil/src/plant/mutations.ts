@@ -1,0 +1,126 @@
+/** A small bug that somebody could have written. */
+export interface Mutation {
+  readonly name: string;
+  /** Below `firmware/src`. */
+  readonly file: string;
+  /** Stands in the file exactly once. */
+  readonly find: string;
+  readonly replace: string;
+}
+
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    name: "drop the set of tried backends",
+    file: "dial.ts",
+    find: "    this.tried |= 1 << backend.index;\n",
+    replace: "",
+  },
+  {
+    name: "forget to close a kept connection that is lost",
+    file: "backend/idle.ts",
+    find: "    endpoint.close();\n    this.#kept = this.#kept.filter(",
+    replace: "    this.#kept = this.#kept.filter(",
+  },
+  {
+    name: "read more than was announced",
+    file: "pump.ts",
+    find: "Math.min(from.readable, to.writable,",
+    replace: "Math.min(from.readable + 1, to.writable,",
+  },
+  {
+    name: "ignore would-block",
+    file: "pump.ts",
+    find: "Math.min(from.readable, to.writable,",
+    replace: "Math.min(from.readable,",
+  },
+  {
+    name: "leave bytes unread at close",
+    file: "endpoint.ts",
+    find: "    while (this.readable > 0) {\n",
+    replace: "    while (this.readable > scratch.byteLength) {\n",
+  },
+  {
+    name: "skip the idle alarm",
+    file: "session.ts",
+    find: "    this.#deadline.within(this.#spoken ? tunnelTimeoutMs : idleTimeoutMs);\n",
+    replace: "",
+  },
+  {
+    name: "do not set an alarm anew that rang too early",
+    file: "deadline.ts",
+    find: "      if (leftMs > 0) this.#set(leftMs);\n      else this.#expired();",
+    replace: "      if (leftMs <= 0) this.#expired();",
+  },
+  {
+    name: "close the client before its bytes are flushed",
+    file: "session.ts",
+    find: "if (client.flushed && (",
+    replace: "if ((",
+  },
+  {
+    name: "close the backend before its bytes are flushed",
+    file: "session.ts",
+    find: "if (backendSide?.flushed) backendSide.close();",
+    replace: "backendSide?.close();",
+  },
+  {
+    name: "retry although a body went out",
+    file: "http/exchange.ts",
+    find: "if (this.#heard || !this.#repeatable || this.#stopping) return false;",
+    replace: "if (this.#heard || this.#stopping) return false;",
+  },
+  {
+    name: "do not close the backend's side",
+    file: "http/exchange.ts",
+    find: "    this.#backendSide?.close();\n",
+    replace: "",
+  },
+  {
+    name: "never let go of an idle connection",
+    file: "backend/idle.ts",
+    find: "      this.shrink(this.#kept.length - old);\n",
+    replace: "",
+  },
+  {
+    name: "keep connections beyond the budget",
+    file: "dial.ts",
+    find: "idle.shrink(backendConnectionsMax - pool.connections);",
+    replace: "idle.shrink(backendConnectionsMax);",
+  },
+  {
+    name: "admit one session too many",
+    file: "proxy.ts",
+    find: "    if (this.#admitted < this.budget.sessionsMax) {\n      this.#admit(session);",
+    replace: "    if (this.#admitted <= this.budget.sessionsMax) {\n      this.#admit(session);",
+  },
+  {
+    name: "forget to cancel the connect timeout",
+    file: "dial.ts",
+    find: "    this.#timeout?.();\n",
+    replace: "",
+  },
+  {
+    name: "forget whoever waits for a slot",
+    file: "proxy.ts",
+    find: "    next.cancel();\n    this.#admit(next.session);\n",
+    replace: "    next.cancel();\n",
+  },
+  {
+    name: "lose the bytes that were sniffed",
+    file: "session.ts",
+    find: "    client.unread(first);\n",
+    replace: "",
+  },
+  {
+    name: "pass on what stands behind a keyword",
+    file: "pump.ts",
+    find: "      if (end < count) piece = piece.subarray(0, end);\n",
+    replace: "",
+  },
+  {
+    name: "lose a request behind a chunked body",
+    file: "http/relay.ts",
+    find: "    if (body.used < count) from.unread(piece.subarray(body.used));\n",
+    replace: "",
+  },
+];

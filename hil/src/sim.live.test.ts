@@ -1,0 +1,49 @@
+import { execa } from "execa";
+import { expect, test } from "vitest";
+import { campaign } from "./campaign/crew.ts";
+
+async function sim(...args: string[]) {
+  const child = await execa(process.execPath, ["--import", "tsx", "hil/src/sim.ts", ...args], {
+    reject: false,
+  });
+  return { code: child.exitCode, out: child.stdout, err: child.stderr };
+}
+
+test("a campaign comes to the same, whether one process plays it or three", async () => {
+  const keep = async (jobs: number) => {
+    const verdicts = await campaign({ seed: 1, runs: 6, jobs });
+    return verdicts.map(({ seed, broken, happened }) => ({ seed, broken, happened }));
+  };
+  expect(await keep(3)).toEqual(await keep(1));
+});
+
+test("npm run sim says how many worlds held, and how fast they were", async () => {
+  const { code, out } = await sim("--runs", "3", "--jobs", "2");
+  expect(code).toBe(0);
+  expect(out).toMatch(/^3 worlds, each played twice, in [\d.]+ s; 0 failed$/m);
+  expect(out).toMatch(/: \d+ in the storm, \d+ in all$/m);
+});
+
+test("--replay prints the same world each time: its plan, log, packets and verdict", async () => {
+  const [one, two] = await Promise.all([
+    sim("--seed", "3", "--replay"),
+    sim("--seed", "3", "--replay"),
+  ]);
+  expect(one.out).toBe(two.out);
+  for (const line of [/^backend name="a"/m, /proxy: ready/, / SYN 0 sent$/m, / listen /]) {
+    expect(one.out).toMatch(line);
+  }
+  expect(one.out).toMatch(/\nseed 3, .*: every invariant holds$/);
+});
+
+test.each([
+  [["--runs", "0"], '--runs is "0"; wanted a whole number from 1'],
+  [["--seed", "x"], '--seed is "x"; wanted a whole number from 1'],
+  [["--job", "2"], "Unknown option '--job'"],
+])("%j is refused in one sentence", async (args, sentence) => {
+  const { code, out, err } = await sim(...args);
+  expect({ code, out }).toEqual({ code: 2, out: "" });
+  expect(err).toContain(sentence);
+  expect(err).toContain("--help lists the options");
+  expect(err.split("\n")).toHaveLength(1);
+});
