@@ -1,28 +1,62 @@
+import { Console } from "./admin/console.ts";
 import { formatLine, type Report } from "./admin/event.ts";
-import type { Config } from "./config.ts";
+import { Operator } from "./admin/operator.ts";
+import { Recent } from "./admin/recent.ts";
+import { Revisions } from "./admin/revisions.ts";
+import { AdminServer } from "./admin/server.ts";
+import { type Configuration, readConfig } from "./config.ts";
 import type { Platform } from "./platform.ts";
 import { ReverseProxy } from "./proxy.ts";
-
-/** The firmware's version, as its first log line tells it. */
-export const VERSION = "0.1.0";
 
 /** The running firmware. */
 export interface App {
   readonly proxy: ReverseProxy;
+  readonly operator: Operator;
   /** Ends all sessions and closes the listeners. For emulators and tests: a chip is switched off. */
   stop(): void;
 }
 
-/**
- * Puts the parts together. The proxy listens from the first network address on; its listeners stay
- * open when the network goes, because the chip cannot close and reopen them safely.
- */
-export function start(platform: Platform, config: Config): App {
-  const { clock, link } = platform;
-  const report: Report = event => platform.log(formatLine(clock.now(), event));
-  const proxy = new ReverseProxy(platform, config, report);
-  let listening = false;
+/** Where the firmware keeps things; a namespace of NVS. */
+const STORAGE_PATH = "hot-potato";
 
+export interface StartOptions {
+  /** The admin port's token, given at build time; one that was set later counts instead. */
+  readonly token?: string | undefined;
+}
+
+/**
+ * Puts the parts together, with the configuration that was kept last, or else the one given. The proxy
+ * listens from the first network address on; its listeners stay open when the network goes, because
+ * the chip cannot close and reopen them safely.
+ */
+export function start(platform: Platform, given: Configuration, { token }: StartOptions = {}): App {
+  const { clock, link } = platform;
+  const recent = new Recent();
+  let operator: Operator | undefined;
+  const report: Report = event => {
+    platform.log(formatLine(clock.now(), event));
+    recent.add(clock.now(), event);
+    if ("what" in event && event.what === "exception") operator?.fault();
+  };
+  const storage = platform.storage?.open({ path: STORAGE_PATH, mode: "r+", format: "string" });
+  const revisions = storage === undefined ? undefined : new Revisions(storage);
+  const { config, document } = keptConfiguration(revisions, report) ?? given;
+
+  const proxy = new ReverseProxy(platform, config, report);
+  operator = new Operator({
+    platform,
+    proxy,
+    recent,
+    storage,
+    revisions,
+    report,
+    document,
+    token,
+  });
+  const server = new AdminServer(platform, operator, report);
+  const console = new Console(platform, operator);
+
+  let listening = false;
   const changed = () => {
     const { address, rssi } = link;
     proxy.online = address !== undefined;
@@ -31,8 +65,32 @@ export function start(platform: Platform, config: Config): App {
     if (listening) return;
     listening = true;
     proxy.listen();
+    server.listen(config.adminPort);
   };
   link.watch(changed);
   changed();
-  return { proxy, stop: () => proxy.stop() };
+  const stop = () => {
+    proxy.stop();
+    server.stop();
+    operator.stop();
+    console.stop();
+  };
+  return { proxy, operator, stop };
+}
+
+/** What was kept last, if it still is a configuration. */
+function keptConfiguration(
+  revisions: Revisions | undefined,
+  report: Report,
+): Configuration | undefined {
+  const { document, fellBack } = revisions?.start() ?? {};
+  if (fellBack) report({ level: "W", on: "config", what: "rolled-back", why: "restarts" });
+  if (document === undefined) return undefined;
+  const outcome = readConfig(document);
+  if ("config" in outcome) return outcome;
+  // An earlier firmware has written it.
+  for (const error of outcome.complaints) {
+    report({ level: "E", on: "config", what: "refused", error });
+  }
+  return undefined;
 }

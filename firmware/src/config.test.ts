@@ -17,7 +17,9 @@ describe("configuration", () => {
 
   test("what is not given has its default", () => {
     expect(readConfig({ backends })).toEqual({
+      document: { backends },
       config: {
+        adminPort: 8404,
         listeners: [{ port: 80, mode: "auto" }],
         backends: [
           {

@@ -55,6 +55,8 @@ export type Sticky = "none" | "cookie" | "source";
 /** A checked configuration: every key is there and holds what it may hold. */
 export interface Config {
   readonly listeners: readonly { readonly port: number; readonly mode: Mode }[];
+  /** The page, the API and the metrics for operators; 0 for none. */
+  readonly adminPort: number;
   readonly backends: readonly BackendSettings[];
   readonly balance: StrategyName;
   readonly health: HealthSettings;
@@ -94,6 +96,12 @@ export interface Config {
   readonly sessionsMax: number | undefined;
 }
 
+/** A configuration with the document that it was read from. */
+export interface Configuration {
+  readonly config: Config;
+  readonly document: object;
+}
+
 /** Longest time that a timeout may be: a day. */
 const TIMEOUT_MAX_MS = 86_400_000;
 
@@ -106,13 +114,13 @@ const ROUTES_MAX = 16;
 const TRUSTED_MAX = 8;
 
 /** HAProxy's. */
-const WEIGHT_MAX = 256;
+export const WEIGHT_MAX = 256;
 
 /** More than any board has connections for. */
 const SESSIONS_MAX = 512;
 
 /** Explained picks are for looking at, not for keeping. */
-const EXPLAIN_MAX = 1000;
+export const EXPLAIN_MAX = 1000;
 
 const DEFAULT_RULE: InspectRule = {
   keyword: "END",
@@ -126,7 +134,7 @@ const DEFAULT_RULE: InspectRule = {
  * configuration, defaults filled in, or every complaint: each names the key, echoes the value, and
  * says what would do.
  */
-export function readConfig(document: unknown): { config: Config } | { complaints: string[] } {
+export function readConfig(document: unknown): Configuration | { complaints: string[] } {
   const check = new DocumentReader();
   const config = check.object<Config>("", document, {
     listeners: key =>
@@ -136,6 +144,7 @@ export function readConfig(document: unknown): { config: Config } | { complaints
           mode: k => check.word(k, "auto", ["auto", "http", "tcp"]),
         }),
       ),
+    adminPort: key => check.integer(key, 8404, 0, 65535),
     backends: key =>
       check.list(key, undefined, 1, BACKENDS_MAX, backend =>
         check.object<BackendSettings>(backend.key, backend.value, {
@@ -215,7 +224,9 @@ export function readConfig(document: unknown): { config: Config } | { complaints
     sessionsMax: key => check.optional(key, k => check.integer(k, undefined, 1, SESSIONS_MAX)),
   });
   if (check.complaints.length === 0) check.complaints.push(...contradictions(config));
-  return check.complaints.length > 0 ? { complaints: check.complaints } : { config };
+  return check.complaints.length > 0
+    ? { complaints: check.complaints }
+    : { config, document: document as object };
 }
 
 function readHealth(check: DocumentReader, { path, value }: Key): HealthSettings {
@@ -250,7 +261,8 @@ function readHealth(check: DocumentReader, { path, value }: Key): HealthSettings
 
 /** What each key allows by itself and the whole does not: above all, options that would do nothing. */
 function contradictions(config: Config): string[] {
-  const { backends, balance, health, inspect, listeners, routes, sticky, stickyKey } = config;
+  const { adminPort, backends, balance, health, inspect, listeners, routes, sticky, stickyKey } =
+    config;
   const complaints: string[] = [];
   const complain = (complaint: string) => complaints.push(complaint);
   const names = backends.map(({ name }) => name);
@@ -259,6 +271,9 @@ function contradictions(config: Config): string[] {
     listeners.map(({ port }) => port),
     complain,
   );
+  if (listeners.some(({ port }) => port === adminPort)) {
+    complain(`adminPort: is ${adminPort}, which is a listener's; 8404 would do`);
+  }
   unique("backends", names, complain);
   for (const [index, { backends: wanted = [] }] of routes.entries()) {
     for (const name of wanted) {

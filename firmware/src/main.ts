@@ -2,15 +2,16 @@
 import Listener from "embedded:io/socket/listener";
 import TCP from "embedded:io/socket/tcp";
 import { openLink } from "chip/link";
-import { freeHeap, resetReason } from "chip/vitals";
+import { machine } from "chip/machine";
 import gateway from "gateway" with { type: "json" };
 import config from "mc/config";
 import { formatLine, type Report } from "./admin/event.ts";
-import { start, VERSION } from "./app.ts";
+import { start } from "./app.ts";
 import { ChipClock } from "./chip/clock.ts";
 import { readConfig } from "./config.ts";
 import type { ListenerConstructor, TCPConstructor } from "./platform.ts";
 import { overlay, type Settings } from "./settings.ts";
+import { VERSION } from "./version.ts";
 
 /** The chip: real sockets, clock, Wi-Fi and console, handed to the proxy. */
 export default function main(): void {
@@ -26,7 +27,8 @@ export default function main(): void {
   );
   const report: Report = event => log(formatLine(clock.now(), event));
 
-  report({ level: "I", on: "boot", version: VERSION, reset: resetReason(), heap: freeHeap() });
+  const { resetReason: reset, freeHeapBytes: heap } = machine.vitals;
+  report({ level: "I", on: "boot", version: VERSION, reset, heap });
   const outcome = readConfig(overlay(gateway, settings));
   if ("complaints" in outcome) {
     for (const error of outcome.complaints)
@@ -35,6 +37,7 @@ export default function main(): void {
   }
   start(
     {
+      ...machine,
       // The published typings say that read and write return nothing; they return numbers.
       TCP: TCP as unknown as TCPConstructor,
       Listener: Listener as unknown as ListenerConstructor,
@@ -44,6 +47,7 @@ export default function main(): void {
       random: Math.random,
       log,
     },
-    outcome.config,
+    outcome,
+    { token: settings.token || undefined },
   );
 }

@@ -68,6 +68,49 @@ export interface Link {
   readonly rssi: number | undefined;
   /** Calls `changed` whenever the address comes, goes or changes. One watcher. */
   watch(changed: () => void): void;
+  /**
+   * Joins another network from now on; where that fails for long, the one before. Absent where the
+   * network is not ours to choose.
+   */
+  join?(ssid: string, password: string): void;
+}
+
+/** A namespace of what is kept without power, opened for text (ECMA-419 key-value storage). */
+export interface Storage {
+  /** Keys have 15 characters at most, values 3999 bytes (NVS). */
+  read(key: string): string | undefined;
+  write(key: string, value: string): void;
+  delete(key: string): void;
+}
+
+export interface StorageOpener {
+  open(options: { path: string; mode: "r+"; format: "string" }): Storage;
+}
+
+/** A serial port (`embedded:io/serial`). */
+export interface SerialPort {
+  /** Fills `into` as far as bytes have come; their count. */
+  read(into: Uint8Array): number | undefined;
+  /** Takes all of `bytes` or throws ("output full"). */
+  write(bytes: Uint8Array): void;
+}
+
+export interface SerialConstructor {
+  new (options: {
+    port: number;
+    transmit: number;
+    receive: number;
+    baud: number;
+    onReadable(this: SerialPort, bytes: number): void;
+  }): SerialPort;
+}
+
+/** What the machine knows of its own state. */
+export interface Vitals {
+  /** Why it started: `power-on`, `software`, `panic`, `brownout`, … */
+  readonly resetReason: string | undefined;
+  /** `undefined` where memory has no limit that means anything. */
+  readonly freeHeapBytes: number | undefined;
 }
 
 export interface Platform {
@@ -75,6 +118,13 @@ export interface Platform {
   readonly Listener: ListenerConstructor;
   readonly clock: Clock;
   readonly link: Link;
+  readonly vitals: Vitals;
+  /** Absent where nothing is kept. */
+  readonly storage?: StorageOpener;
+  /** Absent where nobody can type. */
+  readonly Serial?: SerialConstructor;
+  /** Starts again; does not return. Absent where that is not ours to do. */
+  restart?(): never;
   /** TCP connections that this machine carries at once (lwIP: `LWIP_MAX_ACTIVE_TCP`). */
   readonly connectionsMax: number;
   /** A number from 0 to less than 1, hard to guess where the machine can. */

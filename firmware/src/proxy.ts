@@ -1,63 +1,26 @@
-import { trustedBy } from "./address.ts";
 import type { Report } from "./admin/event.ts";
-import type { AdminState } from "./backend/backend.ts";
-import { HealthChecks } from "./backend/checks.ts";
-import { Explain } from "./backend/explain.ts";
-import { IdleConnections } from "./backend/idle.ts";
-import { type Group, Pool } from "./backend/pool.ts";
-import { StickTable } from "./backend/stick-table.ts";
-import { type Config, statusRanges } from "./config.ts";
-import { hashText } from "./hash.ts";
-import { REWRITE_BYTES } from "./http/rewrite.ts";
-import type { Route } from "./http/route.ts";
-import { StickyCookie } from "./http/sticky.ts";
-import { Keywords } from "./inspect/keywords.ts";
+import type { AdminState, Backend } from "./backend/backend.ts";
+import type { Explain } from "./backend/explain.ts";
+import type { Pool } from "./backend/pool.ts";
+import { type Budget, REFUSALS_MAX } from "./budget.ts";
+import type { Config } from "./config.ts";
+import { type Base, Generation, hexadecimal } from "./generation.ts";
 import type { ListenerSocket, Platform, TCPSocket } from "./platform.ts";
 import { SCRATCH_BYTES } from "./pump.ts";
-import { type Door, Session, type SessionContext } from "./session.ts";
-
-/**
- * How a machine's connections are shared out, so that a running session never lacks one:
- * `2 × sessions + queue + refusals + spare ≤ connections`.
- */
-export interface Budget {
-  /** Sessions at once; each holds a connection to its client and one to its backend. */
-  readonly sessionsMax: number;
-  /** Clients that wait for a slot, one connection each. */
-  readonly queueMax: number;
-}
-
-/** Clients that are being told that the proxy is full, one connection each. */
-const REFUSALS_MAX = 2;
-
-/** Connections kept free: one for the admin page, one for a health probe. */
-const SPARE_CONNECTIONS = 2;
-
-/** The most sessions that fit beside the queue; at least one, however small the machine. */
-export function budget(
-  connectionsMax: number,
-  config: Pick<Config, "queueMax" | "sessionsMax">,
-): Budget {
-  const { queueMax } = config;
-  const room = connectionsMax - REFUSALS_MAX - SPARE_CONNECTIONS - queueMax;
-  const fitting = Math.max(1, Math.floor(room / 2));
-  return { sessionsMax: Math.min(config.sessionsMax ?? fitting, fitting), queueMax };
-}
+import { Session } from "./session.ts";
 
 /**
  * Accepts clients, admits them, lets them wait or refuses them, and owns the set of sessions. It
  * never looks into the bytes.
  */
 export class ReverseProxy {
-  readonly pool: Pool;
-  readonly budget: Budget;
-  readonly explain: Explain;
   #platform: Platform;
-  #config: Config;
   #report: Report;
-  #context: SessionContext;
-  #checks: HealthChecks;
-  #listeners: ListenerSocket[] = [];
+  #base: Base;
+  #current: Generation;
+  #online = false;
+  /** One for each port that was ever listened on: the chip cannot close one safely. */
+  #listeners = new Map<number, ListenerSocket>();
   #sessions = new Set<Session>();
   /** Those of `#sessions` that hold a slot. */
   #admitted = 0;
@@ -68,85 +31,34 @@ export class ReverseProxy {
 
   constructor(platform: Platform, config: Config, report: Report) {
     this.#platform = platform;
-    this.#config = config;
     this.#report = report;
-    this.pool = new Pool(config.backends, config.health, platform);
-    this.budget = budget(platform.connectionsMax, config);
-    this.explain = new Explain(report);
-    this.explain.left = config.explain;
-    const scratch = new Uint8Array(SCRATCH_BYTES);
-    this.#checks = this.#healthChecks(scratch);
-    const group = this.pool.group(config.balance);
-    const boot = random32(platform);
-    const name = boot.toString(16).padStart(8, "0");
-    this.#context = {
+    const boot = Math.floor(platform.random() * 2 ** 32);
+    this.#base = {
       platform,
-      config,
-      pool: this.pool,
-      group,
-      routes: this.#routes(group),
-      checks: this.#checks,
-      idle: new IdleConnections(platform.clock, report),
-      stickTable: config.sticky === "source" ? new StickTable(platform.clock) : undefined,
-      stickyCookie: this.#stickyCookie(),
-      explain: this.explain,
-      backendConnectionsMax: this.budget.sessionsMax,
-      scratch,
-      headBuffer: new Uint8Array(config.headBytesMax + REWRITE_BYTES),
-      pseudonym: `hot-potato-${name}`,
-      trusts: trustedBy(config.trustedProxies),
-      crowded: () => this.#queue.length > 0,
-      requestId: () => `${name}-${++this.#lastRequest}`,
-      clientKeywords: this.#keywords("client"),
-      backendKeywords: this.#keywords("backend"),
       report,
+      scratch: new Uint8Array(SCRATCH_BYTES),
+      boot,
+      crowded: () => this.#queue.length > 0,
+      requestId: () => `${hexadecimal(boot)}-${++this.#lastRequest}`,
       ended: session => this.#ended(session),
     };
+    this.#current = new Generation(this.#base, config);
   }
 
-  #keywords(side: "client" | "backend"): Keywords | undefined {
-    const { inspect } = this.#config;
-    const rules = inspect.filter(({ from }) => from === side || from === "both");
-    return rules.length > 0 ? new Keywords(rules) : undefined;
+  get config(): Config {
+    return this.#current.config;
   }
 
-  #routes(everything: Group): Route[] {
-    const { routes, balance } = this.#config;
-    if (routes.length === 0) {
-      return [{ host: undefined, path: "/", strip: false, group: everything }];
-    }
-    return routes.map(({ host, path, strip, backends }) => ({
-      host: host?.toLowerCase(),
-      path,
-      strip,
-      group: backends === undefined ? everything : this.pool.group(balance, backends),
-    }));
+  get pool(): Pool {
+    return this.#current.pool;
   }
 
-  #healthChecks(scratch: Uint8Array): HealthChecks {
-    const { health, headBytesMax, headLinesMax } = this.#config;
-    const { body } = health;
-    return new HealthChecks(
-      {
-        platform: this.#platform,
-        scratch,
-        head: { headBytesMax, headLinesMax },
-        report: this.#report,
-      },
-      this.pool,
-      {
-        ...health,
-        status: statusRanges(health.status),
-        body: body === undefined ? undefined : new Keywords([{ keyword: body, match: "anywhere" }]),
-      },
-    );
+  get budget(): Budget {
+    return this.#current.budget;
   }
 
-  #stickyCookie(): StickyCookie | undefined {
-    const { sticky, stickyKey } = this.#config;
-    if (sticky !== "cookie") return undefined;
-    const key = stickyKey === undefined ? random32(this.#platform) : hashText(stickyKey, 0);
-    return new StickyCookie(this.pool.backends, key);
+  get explain(): Explain {
+    return this.#current.explain;
   }
 
   /** Sessions, waiting and refused clients included. */
@@ -154,60 +66,100 @@ export class ReverseProxy {
     return this.#sessions.size;
   }
 
+  /** Clients that wait for a slot. */
+  get queued(): number {
+    return this.#queue.length;
+  }
+
   listen(): void {
-    for (const door of this.#config.listeners) {
-      const listener: ListenerSocket = new this.#platform.Listener({
-        port: door.port,
-        onReadable: connections => {
-          // Exactly as often as announced: one read more would leak a socket.
-          for (let i = 0; i < connections; i++) this.#accept(door, listener.read());
-        },
-      });
-      this.#listeners.push(listener);
-    }
+    const { config, pool, budget } = this.#current;
+    for (const { port } of config.listeners) this.#open(port);
     this.#report({
       level: "I",
       on: "proxy",
       what: "ready",
-      ports: this.#config.listeners.map(({ port }) => port).join(),
-      backends: this.pool.backends.length,
-      ...this.budget,
+      ports: config.listeners.map(({ port }) => port).join(),
+      backends: pool.backends.length,
+      ...budget,
     });
+  }
+
+  /**
+   * From now on by another configuration. Whoever is being served is served to his end by the one that
+   * he came under; connections that are kept for another request are let go after the current one.
+   */
+  reconfigure(config: Config): void {
+    const before = this.#current;
+    this.#current = new Generation(this.#base, config, before);
+    before.retire();
+    this.online = this.#online;
+    if (this.#listeners.size > 0) this.listen();
   }
 
   /** Our own network is there, or gone: then nothing is held against a backend. */
   set online(online: boolean) {
-    if (online) this.#checks.thaw();
-    else this.#checks.freeze();
+    this.#online = online;
+    if (online) this.#current.checks.thaw();
+    else this.#current.checks.freeze();
   }
 
-  /** The operator wants backend `name` to be so; false when there is none. */
-  setState(name: string, state: AdminState): boolean {
-    const backend = this.pool.backends.find(known => known.name === name);
-    if (backend === undefined) return false;
-    if (backend.state === state) return true;
+  /** The backend of this name. */
+  backend(name: string): Backend | undefined {
+    return this.pool.backends.find(known => known.name === name);
+  }
+
+  /** The operator wants `backend` to be so. */
+  setState(backend: Backend, state: AdminState): void {
+    if (backend.state === state) return;
     backend.state = state;
-    this.#report({ level: "I", on: "backend", what: state, name });
-    this.#checks.changed();
-    this.pool.changed();
-    return true;
+    this.#report({ level: "I", on: "backend", what: state, name: backend.name });
+    this.#changed();
+  }
+
+  setWeight(backend: Backend, weight: number): void {
+    if (backend.weight === weight) return;
+    backend.weight = weight;
+    this.#report({ level: "I", on: "backend", what: "weight", name: backend.name, weight });
+    this.#changed();
   }
 
   /** Ends every session and takes no new one. */
   stop(): void {
-    for (const listener of this.#listeners) listener.close();
-    this.#listeners = [];
-    this.#checks.freeze();
+    for (const listener of this.#listeners.values()) listener.close();
+    this.#listeners.clear();
     for (const session of [...this.#sessions]) session.stop();
-    this.#context.idle.shrink(0);
+    this.#current.retire();
     this.#report({ level: "I", on: "proxy", what: "stopped" });
   }
 
-  #accept(door: Door, accepted: TCPSocket | undefined): void {
+  #changed(): void {
+    this.#current.checks.changed();
+    this.pool.changed();
+  }
+
+  #open(port: number): void {
+    if (this.#listeners.has(port)) return;
+    const listener: ListenerSocket = new this.#platform.Listener({
+      port,
+      onReadable: connections => {
+        // Exactly as often as announced: one read more would leak a socket.
+        for (let i = 0; i < connections; i++) this.#accept(port, listener.read());
+      },
+    });
+    this.#listeners.set(port, listener);
+  }
+
+  #accept(port: number, accepted: TCPSocket | undefined): void {
     if (accepted === undefined) return;
+    const { config, context } = this.#current;
+    const door = config.listeners.find(listener => listener.port === port);
+    if (door === undefined) {
+      accepted.close(); // an earlier configuration listened there
+      return;
+    }
     let session: Session;
     try {
-      session = new Session(++this.#lastId, this.#context, door, accepted);
+      session = new Session(++this.#lastId, context, door, accepted);
     } catch (error) {
       // It died, or never lived, while it waited to be accepted.
       accepted.close();
@@ -225,7 +177,7 @@ export class ReverseProxy {
       return;
     }
     if (this.#queue.length < this.budget.queueMax) {
-      const cancel = this.#platform.clock.after(this.#config.queueTimeoutMs, () => {
+      const cancel = this.#platform.clock.after(this.config.queueTimeoutMs, () => {
         this.#leaveQueue(session);
         this.#refuse(session, "queue-timeout");
       });
@@ -275,8 +227,4 @@ export class ReverseProxy {
     this.#admitted++;
     session.admit();
   }
-}
-
-function random32({ random }: Pick<Platform, "random">): number {
-  return Math.floor(random() * 2 ** 32);
 }

@@ -4,6 +4,8 @@ export interface Settings {
   readonly password: string;
   readonly backends: string;
   readonly port: string;
+  /** What the admin port wants for changes. */
+  readonly token: string;
   /** The same as CONFIG_LWIP_MAX_ACTIVE_TCP in sdkconfig. */
   readonly connectionsMax: number;
 }

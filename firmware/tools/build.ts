@@ -7,7 +7,7 @@ import {
   UsageError,
 } from "./moddable.ts";
 
-const HELP = `npm run firmware:build -- esp32|lin [ssid=… password=… backends=IP:PORT,… port=…]
+const HELP = `npm run firmware:build -- esp32|lin [ssid=… password=… backends=IP:PORT,… port=… token=…]
 
 Builds the firmware with your Moddable SDK, for the board or for the SDK's Linux simulator.
 `;

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { mcconfig, readSettings, runTool, UsageError } from "./moddable.ts";
 
-const HELP = `npm run firmware:deploy -- --port PATH [ssid=… password=… backends=IP:PORT,… port=…]
+const HELP = `npm run firmware:deploy -- --port PATH [ssid=… password=… backends=IP:PORT,… port=… token=…]
 
 Builds the firmware for the ESP32 with your Moddable SDK and flashes it over the serial port PATH,
 such as /dev/ttyUSB0, /dev/cu.usbserial-0001 or COM3.

@@ -84,7 +84,7 @@ export function simulatorCommand(): string[] {
 }
 
 /** Settings of the firmware's build. */
-const SETTINGS = ["ssid", "password", "backends", "port"];
+const SETTINGS = ["ssid", "password", "backends", "port", "token"];
 
 /** Tells settings of the build (`ssid=…`) from everything else on a command line. */
 export function readSettings(words: readonly string[], known = SETTINGS): string[] {

@@ -11,6 +11,10 @@ export type Event =
   | { level: "W"; on: "net"; what: "lost" | "failed"; retryMs: number }
   | { level: "E"; on: "net"; what: "no-ssid"; error: string }
   | { level: "E"; on: "config"; what: "refused"; error: string }
+  | { level: "I"; on: "config"; what: "trial"; ms: number }
+  | { level: "I"; on: "config"; what: "kept" }
+  | { level: "W"; on: "config"; what: "rolled-back"; why: string }
+  | { level: "W"; on: "admin"; what: "refused"; client: string; request: string; status: number }
   | {
       level: "I";
       on: "proxy";
@@ -22,7 +26,7 @@ export type Event =
     }
   | { level: "I"; on: "proxy"; what: "stopped" }
   | { level: "W"; on: "proxy"; what: "dud"; error: string }
-  | { level: "E"; on: "proxy" | "session"; what: "exception"; id?: number; error: string }
+  | { level: "E"; on: "proxy" | "session" | "admin"; what: "exception"; id?: number; error: string }
   | {
       level: "W";
       on: "backend";
@@ -42,6 +46,7 @@ export type Event =
       forMs?: number;
     }
   | { level: "I"; on: "backend"; what: "ready" | "drain" | "maint"; name: string }
+  | { level: "I"; on: "backend"; what: "weight"; name: string; weight: number }
   | {
       level: "I";
       on: "backend";

@@ -24,6 +24,18 @@ export interface BackendSettings {
   readonly proxyProtocol: ProxyProtocol;
 }
 
+/** What a backend has, and had since the start. */
+export interface Load {
+  /** Sessions that it has now, those still dialling included. */
+  sessions: number;
+  /** Sessions that it was ever picked for. */
+  sessionsTotal: number;
+  /** Requests that it should have answered and did not. */
+  failures: number;
+  /** Answers of 500 and above. */
+  answers5xx: number;
+}
+
 /** May a backend be picked, and if not, why not. */
 export type Standing = "up" | "maint" | "down" | "ejected" | "drain";
 
@@ -38,18 +50,17 @@ export class Backend {
   readonly maxSessions: number;
   readonly proxyProtocol: ProxyProtocol;
   readonly health: Health;
-  readonly latency = new Latency();
+  readonly latency: Latency;
+  readonly load: Load;
+  #settings: BackendSettings;
   /** The operator's wish; see `standing` for what comes of it. */
   state: AdminState;
   weight: number;
   /** The weight as of the current pick: less than `weight` while it starts slowly. */
   effectiveWeight: number;
-  /** Sessions that it has now, those still dialling included. */
-  sessions = 0;
-  /** Sessions that it was ever picked for. */
-  sessionsTotal = 0;
 
-  constructor(index: number, settings: BackendSettings, rules: HealthRules) {
+  /** `before`: the same backend under an earlier configuration, whose sessions it still has. */
+  constructor(index: number, settings: BackendSettings, rules: HealthRules, before?: Backend) {
     this.index = index;
     this.name = settings.name;
     this.address = settings.address;
@@ -57,13 +68,28 @@ export class Backend {
     this.backup = settings.backup;
     this.maxSessions = settings.maxSessions ?? Number.POSITIVE_INFINITY;
     this.proxyProtocol = settings.proxyProtocol;
-    this.state = settings.state;
-    this.weight = this.effectiveWeight = settings.weight;
-    this.health = new Health(rules);
+    this.#settings = settings;
+    // What an operator has set by hand stays, unless the configuration says something new.
+    const was = before === undefined ? undefined : before.#settings;
+    this.state = was?.state === settings.state ? before!.state : settings.state;
+    this.weight = was?.weight === settings.weight ? before!.weight : settings.weight;
+    this.effectiveWeight = this.weight;
+    this.health = before?.health ?? new Health(rules);
+    this.health.rules = rules;
+    this.latency = before?.latency ?? new Latency();
+    this.load = before?.load ?? { sessions: 0, sessionsTotal: 0, failures: 0, answers5xx: 0 };
+  }
+
+  get sessions(): number {
+    return this.load.sessions;
+  }
+
+  set sessions(count: number) {
+    this.load.sessions = count;
   }
 
   get full(): boolean {
-    return this.sessions >= this.maxSessions;
+    return this.load.sessions >= this.maxSessions;
   }
 
   /** Brings `effectiveWeight` up to date. */

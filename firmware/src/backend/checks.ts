@@ -80,6 +80,8 @@ export class HealthChecks {
   /** A request met something that a sound backend does not do. */
   requestFailed(backend: Backend, code: CheckCode): void {
     const { observe } = this.#rules;
+    if (code.startsWith("L7STS")) backend.load.answers5xx++;
+    else backend.load.failures++;
     if (this.#frozen || observe === "none") return;
     if (code.startsWith("L7STS") && observe !== "layer7") return;
     const nowMs = this.#now();

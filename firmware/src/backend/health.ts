@@ -59,7 +59,8 @@ export class Health {
   failures = 0;
   /** Not picked before then. */
   ejectedUntilMs = 0;
-  #rules: HealthRules;
+  /** Of the current configuration. */
+  rules: HealthRules;
   #checked = false;
   /** Ejections in a row. */
   #ejections = 0;
@@ -67,7 +68,7 @@ export class Health {
   #warmSinceMs = Number.NEGATIVE_INFINITY;
 
   constructor(rules: HealthRules) {
-    this.#rules = rules;
+    this.rules = rules;
     this.up = rules.start === "up";
   }
 
@@ -76,7 +77,7 @@ export class Health {
     this.#note(code, nowMs);
     const wantedDrain = this.wantsDrain;
     this.wantsDrain = code.startsWith("L7OKC");
-    if (!this.up && this.#turned(this.#rules.rise)) {
+    if (!this.up && this.#turned(this.rules.rise)) {
       if (this.#checked) this.#warmSinceMs = nowMs;
       return this.#become("up", nowMs);
     }
@@ -88,7 +89,7 @@ export class Health {
   /** A check was failed. */
   failed(code: CheckCode, nowMs: number): HealthChange {
     this.#note(code, nowMs);
-    if (this.up && this.#turned(this.#rules.fall)) return this.#become("down", nowMs);
+    if (this.up && this.#turned(this.rules.fall)) return this.#become("down", nowMs);
     if (!this.up) this.#settle();
     return undefined;
   }
@@ -100,7 +101,7 @@ export class Health {
   requestFailed(code: CheckCode, nowMs: number, last: boolean): HealthChange {
     this.#note(code, nowMs);
     this.failures++;
-    const { ejectAfter } = this.#rules;
+    const { ejectAfter } = this.rules;
     const counts = this.up && nowMs >= this.ejectedUntilMs;
     if (last || !counts || ejectAfter === 0 || this.failures < ejectAfter) return undefined;
     // Who has served as long as he was out has made up for it.
@@ -118,7 +119,7 @@ export class Health {
 
   /** How much of its weight counts now, up to 1: it grows after the backend was down. */
   warmth(nowMs: number): number {
-    const { slowStartMs } = this.#rules;
+    const { slowStartMs } = this.rules;
     const ageMs = nowMs - this.#warmSinceMs;
     return ageMs >= slowStartMs ? 1 : Math.max(SLOW_START_FLOOR, ageMs / slowStartMs);
   }

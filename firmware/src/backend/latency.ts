@@ -19,6 +19,11 @@ export class Latency {
     this.#known = true;
   }
 
+  /** The average as of the last answer in milliseconds, `undefined` before the first. */
+  get lastMs(): number | undefined {
+    return this.#known ? this.#costMs : undefined;
+  }
+
   /** The average as of now in milliseconds, `undefined` before the first answer. */
   costMs(nowMs: number): number | undefined {
     return this.#known ? this.#costMs * Math.exp((this.#atMs - nowMs) / DECAY_MS) : undefined;

@@ -124,30 +124,45 @@ function keeps(sticky: Backend, asker: Asker, nowMs: number): boolean {
   return standing === "up" || standing === "drain" || standing === "ejected";
 }
 
+function isSame(backend: Backend, { name, address, port }: BackendSettings): boolean {
+  return backend.name === name && backend.address === address && backend.port === port;
+}
+
 /** Who waits for a backend with room. */
 export interface Waiter {
   /** There may be room. */
   wake(): void;
 }
 
+/** What sessions hold, and who waits for it. */
+interface Held {
+  /** Connections to backends, those still being made included. */
+  connections: number;
+  /** The longest waiting first. */
+  readonly waiting: Waiter[];
+  waking: boolean;
+}
+
 /** All backends, the groups that they serve in, and those who wait for one. */
 export class Pool {
   readonly backends: readonly Backend[];
   readonly groups: Group[] = [];
-  /** Connections that sessions hold to backends, those still being made included. */
-  connections = 0;
-  /** Who waits is about to look again: whoever comes now stands behind him. */
-  waking = false;
   #parts: StrategyParts & { readonly clock: Clock };
-  /** The longest waiting first. */
-  #waiting: Waiter[] = [];
+  /** The same for all configurations: their sessions live side by side. */
+  #held: Held;
 
   constructor(
     settings: readonly BackendSettings[],
     rules: HealthRules,
     parts: StrategyParts & { readonly clock: Clock },
+    before?: Pool,
   ) {
-    this.backends = settings.map((backend, index) => new Backend(index, backend, rules));
+    this.backends = settings.map((backend, index) => {
+      const same = before?.backends.find(other => isSame(other, backend));
+      return new Backend(index, backend, rules, same);
+    });
+    this.#held =
+      before === undefined ? { connections: 0, waiting: [], waking: false } : before.#held;
     this.#parts = parts;
   }
 
@@ -166,30 +181,41 @@ export class Pool {
 
   /** How many wait for a backend with room. */
   get waiting(): number {
-    return this.#waiting.length;
+    return this.#held.waiting.length;
+  }
+
+  /** Who waits is about to look again: whoever comes now stands behind him. */
+  get waking(): boolean {
+    return this.#held.waking;
+  }
+
+  /** Connections that sessions hold to backends, those still being made included. */
+  get connections(): number {
+    return this.#held.connections;
   }
 
   /** A session has picked `backend` and goes to connect to it. */
   acquire(backend: Backend): void {
     backend.sessions++;
-    backend.sessionsTotal++;
-    this.connections++;
+    backend.load.sessionsTotal++;
+    this.#held.connections++;
   }
 
   /** The session has left it. */
   release(backend: Backend): void {
     backend.sessions--;
-    this.connections--;
+    this.#held.connections--;
     this.changed();
   }
 
   wait(waiter: Waiter): void {
-    this.#waiting.push(waiter);
+    this.#held.waiting.push(waiter);
   }
 
   leave(waiter: Waiter): void {
-    const place = this.#waiting.indexOf(waiter);
-    if (place >= 0) this.#waiting.splice(place, 1);
+    const { waiting } = this.#held;
+    const place = waiting.indexOf(waiter);
+    if (place >= 0) waiting.splice(place, 1);
   }
 
   /**
@@ -197,11 +223,12 @@ export class Pool {
    * A turn later, because whoever says so is amid his own work.
    */
   changed(): void {
-    if (this.waking || this.#waiting.length === 0) return;
-    this.waking = true;
+    const held = this.#held;
+    if (held.waking || held.waiting.length === 0) return;
+    held.waking = true;
     this.#parts.clock.after(0, () => {
-      this.waking = false;
-      for (const waiter of [...this.#waiting]) waiter.wake();
+      held.waking = false;
+      for (const waiter of [...held.waiting]) waiter.wake();
     });
   }
 }

@@ -1,6 +1,18 @@
 // Modules that the SDK's build makes, or that the published typings lack. Only for checking without
 // an SDK; its own build brings its own.
 
+declare module "embedded:storage/key-value" {
+  interface Storage {
+    read(key: string): string | undefined;
+    write(key: string, value: string): void;
+    delete(key: string): void;
+  }
+  const storage: {
+    open(options: { path: string; mode: "r+"; format: "string" }): Storage;
+  };
+  export default storage;
+}
+
 declare module "mc/ffi" {
   export default class FFI {
     esp_get_free_heap_size(): number;

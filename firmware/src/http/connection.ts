@@ -23,8 +23,8 @@ export interface HttpContext extends DialContext {
   readonly pseudonym: string;
   /** Is the client at this address a proxy whose word counts? */
   trusts(address: string): boolean;
-  /** Clients wait for a slot: who is answered should not keep his. */
-  crowded(): boolean;
+  /** Who is answered shall not keep his connection: others wait for it, or the configuration is old. */
+  hurried(): boolean;
   /** A new X-Request-Id. */
   requestId(): string;
 }

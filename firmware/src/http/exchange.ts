@@ -395,7 +395,7 @@ export class Exchange implements EndpointOwner, Dialler {
     if (head.status === 101) return true;
     const endless = framing.kind === "close" || framing.kind === "chunked";
     // After a refused upgrade the client may be speaking the other protocol already.
-    if ((endless && oldClient) || this.#upgrade !== undefined || this.#context.crowded()) {
+    if ((endless && oldClient) || this.#upgrade !== undefined || this.#context.hurried()) {
       this.keepAlive = false;
     }
     this.#chunkedDown = endless && !oldClient;

@@ -1,6 +1,6 @@
 import WiFi from "embedded:network/interface/wifi";
-import { disablePowerSave } from "chip/vitals";
-import Preference from "preference";
+import storage from "embedded:storage/key-value";
+import { disablePowerSave } from "chip/machine";
 import type { Report } from "../../admin/event.ts";
 import type { Cancel, Clock, Link } from "../../platform.ts";
 import type { Credentials, OpenLink } from "../open-link.ts";
@@ -16,8 +16,11 @@ const JOIN_TIMEOUT_MS = 20_000;
 const CONNECTION_READY = 500;
 const CONNECTION_NONE = 200;
 
+/** A network that was asked for has so long to give an address; then it is the one before again. */
+const FALLBACK_MS = 60_000;
+
 /** Where credentials are kept in flash; names of NVS have 15 characters at most. */
-const DOMAIN = "wifi";
+const kept = storage.open({ path: "wifi", mode: "r+", format: "string" });
 
 /**
  * The Wi-Fi as a station: joins, and joins again for ever, without ever blocking. The SDK does
@@ -32,6 +35,8 @@ class WifiLink implements Link {
   #retryMs = RETRY_MS_MIN;
   #alarm: Cancel | undefined;
   #changed: (() => void) | undefined;
+  /** What to go back to, and when, while another network is tried. */
+  #fallback: { credentials: Credentials; atMs: number } | undefined;
 
   constructor(clock: Clock, report: Report, credentials: Credentials) {
     this.#clock = clock;
@@ -53,6 +58,14 @@ class WifiLink implements Link {
     this.#changed = changed;
   }
 
+  join(ssid: string, password: string): void {
+    const credentials = this.#fallback?.credentials ?? this.#credentials;
+    this.#fallback = { credentials, atMs: this.#clock.now() + FALLBACK_MS };
+    this.#credentials = { ssid, password };
+    this.#retryMs = RETRY_MS_MIN;
+    this.#failed();
+  }
+
   #join(): void {
     const { ssid, password } = this.#credentials;
     this.#report({ level: "I", on: "net", what: "joining", ssid });
@@ -69,6 +82,7 @@ class WifiLink implements Link {
     if (connection >= CONNECTION_READY && address !== undefined) {
       this.#alarm?.();
       this.#retryMs = RETRY_MS_MIN;
+      this.#fallback = undefined;
       if (address === this.#address) return;
       disablePowerSave();
       remember(this.#credentials);
@@ -82,6 +96,10 @@ class WifiLink implements Link {
   #failed(): void {
     const lost = this.#address !== undefined;
     this.#address = undefined;
+    if (this.#fallback !== undefined && this.#clock.now() >= this.#fallback.atMs) {
+      this.#credentials = this.#fallback.credentials;
+      this.#fallback = undefined;
+    }
     const retryMs = this.#retryMs;
     this.#retryMs = Math.min(2 * retryMs, RETRY_MS_MAX);
     this.#report({ level: "W", on: "net", what: lost ? "lost" : "failed", retryMs });
@@ -113,15 +131,14 @@ export const openLink: OpenLink = (clock, report, given) => {
 };
 
 function remembered(): Credentials | undefined {
-  const ssid = Preference.get(DOMAIN, "ssid");
-  const password = Preference.get(DOMAIN, "password");
-  return typeof ssid === "string" ? { ssid, password: String(password ?? "") } : undefined;
+  const ssid = kept.read("ssid");
+  return ssid === undefined ? undefined : { ssid, password: kept.read("password") ?? "" };
 }
 
 /** Flash wears: it is written only when something is new. */
 function remember(credentials: Credentials): void {
   const known = remembered();
   if (known?.ssid === credentials.ssid && known.password === credentials.password) return;
-  Preference.set(DOMAIN, "ssid", credentials.ssid);
-  Preference.set(DOMAIN, "password", credentials.password);
+  kept.write("ssid", credentials.ssid);
+  kept.write("password", credentials.password);
 }

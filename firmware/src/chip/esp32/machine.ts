@@ -1,4 +1,7 @@
+import Serial from "embedded:io/serial";
+import storage from "embedded:storage/key-value";
 import FFI from "mc/ffi";
+import type { Machine } from "../machine.ts";
 
 /** Why the chip started (esp_reset_reason_t of ESP-IDF). */
 const RESET_REASONS = [
@@ -20,14 +23,23 @@ const POWER_SAVE_NONE = 0;
 
 const idf = new FFI();
 
-export function resetReason(): string {
-  return RESET_REASONS[idf.esp_reset_reason()] ?? "unknown";
-}
+/** The SDK's module `system` has no export: it leaves this global behind. */
+declare const System: { restart(): never };
 
-/** Free heap in bytes, that of XS not included. */
-export function freeHeap(): number {
-  return idf.esp_get_free_heap_size();
-}
+export const machine: Machine = {
+  vitals: {
+    get resetReason() {
+      return RESET_REASONS[idf.esp_reset_reason()] ?? "unknown";
+    },
+    /** That of XS not included. */
+    get freeHeapBytes() {
+      return idf.esp_get_free_heap_size();
+    },
+  },
+  storage,
+  Serial,
+  restart: () => System.restart(),
+};
 
 /**
  * Keeps the radio awake. ESP-IDF lets it sleep between beacons, which delays what comes in by a

@@ -1,0 +1,169 @@
+import { metrics } from "./metrics.ts";
+import type { Operator, Outcome } from "./operator.ts";
+import { PAGE } from "./page.ts";
+import { RECENT_MAX } from "./recent.ts";
+import { statusOf } from "./status.ts";
+import { equalInConstantTime } from "./token.ts";
+
+/** A request to the admin port, as far as it matters. */
+export interface AdminRequest {
+  readonly method: string;
+  /** Without the query. */
+  readonly path: string;
+  /** Fields by name in lower case. */
+  field(name: string): string | undefined;
+  readonly body: string;
+}
+
+export interface AdminAnswer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+  readonly fields?: readonly string[];
+}
+
+const JSON_TYPE = "application/json";
+
+/** The page runs its own script and speaks to its own board, and nobody may put it into a frame. */
+const PAGE_FIELDS = [
+  "Content-Security-Policy: default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:; frame-ancestors 'none'",
+  "Referrer-Policy: no-referrer",
+];
+
+type Handler = (operator: Operator, request: AdminRequest, name: string) => AdminAnswer;
+
+/** What is there, by path and method; `*` stands for one more part of the path. */
+const ROUTES: Record<string, Record<string, Handler>> = {
+  "/": { GET: () => ({ status: 200, type: "text/html", body: PAGE, fields: PAGE_FIELDS }) },
+  "/healthz": { GET: healthz },
+  "/metrics": {
+    GET: operator => ({
+      status: 200,
+      type: "text/plain; version=0.0.4",
+      body: metrics(statusOf(operator)),
+    }),
+  },
+  "/api/status": { GET: operator => json(200, statusOf(operator)) },
+  "/api/events": { GET: operator => json(200, { events: operator.parts.recent.last(RECENT_MAX) }) },
+  "/api/config": {
+    GET: operator => json(200, operator.document),
+    PUT: (operator, { body }) => {
+      const document = objectOf(body);
+      return document === undefined ? notAnObject(body) : told(operator.configure(document));
+    },
+  },
+  "/api/backends/*": {
+    GET: (operator, _, name) => {
+      const backend = statusOf(operator).backends.find(known => known.name === name);
+      return backend === undefined ? error(404, `no backend "${name}"`) : json(200, backend);
+    },
+    PUT: changeBackend,
+  },
+  "/api/explain": {
+    GET: operator => json(200, { picks: operator.parts.recent.last(RECENT_MAX).filter(isPick) }),
+    PUT: (operator, { body }) => {
+      const wish = objectOf(body) as { picks?: unknown } | undefined;
+      return wish === undefined ? notAnObject(body) : told(operator.explain(Number(wish.picks)));
+    },
+  },
+};
+
+/** Answers one request. Reading is free to all in the network; changing needs the token. */
+export function respond(operator: Operator, request: AdminRequest): AdminAnswer {
+  const [pattern, name] = match(request.path);
+  const methods = ROUTES[pattern];
+  if (methods === undefined) return error(404, `nothing is at ${request.path.slice(0, 80)}`);
+  const handler = methods[request.method === "HEAD" ? "GET" : request.method];
+  if (handler === undefined) {
+    const allowed = Object.keys(methods).join(", ");
+    return { ...error(405, `${request.method} does nothing there`), fields: [`Allow: ${allowed}`] };
+  }
+  const refusal = request.method === "PUT" ? refused(operator, request) : undefined;
+  return refusal ?? handler(operator, request, name);
+}
+
+function match(path: string): [pattern: string, name: string] {
+  const [, name] = /^\/api\/backends\/([^/]+)$/.exec(path) ?? [];
+  if (name !== undefined) return ["/api/backends/*", name];
+  return [Object.hasOwn(ROUTES, path) && !path.includes("*") ? path : "", ""];
+}
+
+/** Why a change is not even looked at. */
+function refused({ token }: Operator, { field }: AdminRequest): AdminAnswer | undefined {
+  if (foreign(field)) return error(403, "a page of another site may not change anything here");
+  if (token === undefined) {
+    return error(403, "no token is set, so nothing can be changed; set one on the serial console");
+  }
+  const given = /^Bearer (\S+)$/i.exec(field("authorization") ?? "")?.[1] ?? "";
+  if (!equalInConstantTime(given, token)) {
+    return { ...error(401, "wrong token, or none"), fields: ["WWW-Authenticate: Bearer"] };
+  }
+  // Other sites' forms cannot send this type without asking first.
+  if (field("content-type")?.split(";")[0].trim() !== JSON_TYPE) {
+    return error(415, `wanted Content-Type: ${JSON_TYPE}`);
+  }
+  return undefined;
+}
+
+/** Does it come from a page of another site? Programs send neither field. */
+function foreign(field: AdminRequest["field"]): boolean {
+  const site = field("sec-fetch-site");
+  if (site !== undefined && site !== "same-origin" && site !== "none") return true;
+  const origin = field("origin");
+  return origin !== undefined && origin !== `http://${field("host")}`;
+}
+
+function healthz(operator: Operator): AdminAnswer {
+  const up = statusOf(operator).backends.some(({ standing }) => standing === "up");
+  return up
+    ? { status: 200, type: "text/plain", body: "ok\n" }
+    : { status: 503, type: "text/plain", body: "no backend is available\n" };
+}
+
+function changeBackend(operator: Operator, { body }: AdminRequest, name: string): AdminAnswer {
+  const wish = objectOf(body);
+  if (wish === undefined) return notAnObject(body);
+  const unknown = Object.keys(wish).filter(key => key !== "state" && key !== "weight");
+  if (unknown.length > 0) return error(400, `${unknown[0]}: no such key; known are state, weight`);
+  if (operator.proxy.backend(name) === undefined) return error(404, `no backend "${name}"`);
+  const { state, weight } = wish as { state?: unknown; weight?: unknown };
+  const outcomes: Outcome[] = [];
+  if (weight !== undefined) outcomes.push(operator.setWeight(name, Number(weight)));
+  if (state !== undefined) outcomes.push(operator.setState(name, String(state)));
+  return told(outcomes.find(outcome => "complaints" in outcome) ?? { done: `${name} is set` });
+}
+
+function isPick(line: string): boolean {
+  return line.includes(" backend: pick ");
+}
+
+function objectOf(text: string): object | undefined {
+  try {
+    const value = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function notAnObject(body: string): AdminAnswer {
+  return error(400, `wanted a JSON object, not ${JSON.stringify(body.slice(0, 40))}`);
+}
+
+function told(outcome: Outcome): AdminAnswer {
+  if ("done" in outcome) return json(200, outcome);
+  return json(400, { error: outcome.complaints[0], complaints: outcome.complaints });
+}
+
+function error(status: number, text: string): AdminAnswer {
+  return json(status, { error: text });
+}
+
+/** In ASCII, so that a character is a byte. */
+function json(status: number, value: object): AdminAnswer {
+  const text = JSON.stringify(value).replace(
+    /[\u007f-\uffff]/g,
+    character => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+  return { status, type: JSON_TYPE, body: `${text}\n` };
+}

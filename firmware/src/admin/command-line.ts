@@ -1,0 +1,200 @@
+import { nearest } from "../document.ts";
+import type { Operator, Outcome } from "./operator.ts";
+import { SECRET } from "./operator.ts";
+import { type BackendStatus, statusOf } from "./status.ts";
+
+/** A command: what may follow it, what it does, and how it comes out. */
+interface Command {
+  readonly usage: string;
+  readonly help: string;
+  /** Words that must follow, and that may. */
+  readonly words: readonly [min: number, max: number];
+  /** Its arguments are nobody's business from this one on. */
+  readonly secretFrom?: number;
+  run(operator: Operator, words: readonly string[]): readonly string[] | Outcome;
+}
+
+/** Events that `events` tells when no number is given. */
+const EVENTS = 10;
+
+/** Characters of an answer's line: a terminal's width, and less than the UART's FIFO. */
+const LINE_MAX = 96;
+
+const COMMANDS: Record<string, Command> = {
+  help: {
+    usage: "help",
+    help: "this list",
+    words: [0, 0],
+    run: () => Object.values(COMMANDS).map(({ usage, help }) => `${usage.padEnd(24)}${help}`),
+  },
+  status: {
+    usage: "status",
+    help: "how the board is doing",
+    words: [0, 0],
+    run: operator => {
+      const { backends, sockets, ...rest } = statusOf(operator);
+      const up = backends.filter(({ standing }) => standing === "up").length;
+      const values = {
+        ...rest,
+        sockets: `${sockets.used}/${sockets.max}`,
+        up: `${up}/${backends.length}`,
+      };
+      return Object.entries(values).map(([key, value]) => `${key}=${value}`);
+    },
+  },
+  backends: {
+    usage: "backends",
+    help: "each backend, a line each",
+    words: [0, 0],
+    run: operator => statusOf(operator).backends.map(backendLine),
+  },
+  ready: {
+    usage: "ready NAME",
+    help: "a backend serves again",
+    words: [1, 1],
+    run: (operator, [name]) => operator.setState(name, "ready"),
+  },
+  drain: {
+    usage: "drain NAME",
+    help: "no new sessions; who is there stays",
+    words: [1, 1],
+    run: (operator, [name]) => operator.setState(name, "drain"),
+  },
+  maint: {
+    usage: "maint NAME",
+    help: "no sessions, no checks",
+    words: [1, 1],
+    run: (operator, [name]) => operator.setState(name, "maint"),
+  },
+  weight: {
+    usage: "weight NAME N",
+    help: "its share, 0 to 256",
+    words: [2, 2],
+    run: (operator, [name, weight]) => operator.setWeight(name, number(weight)),
+  },
+  balance: {
+    usage: "balance STRATEGY",
+    help: "how backends are chosen",
+    words: [1, 1],
+    run: (operator, [balance]) => operator.setBalance(balance),
+  },
+  config: {
+    usage: "config [KEY VALUE]",
+    help: "the configuration, or a change of it",
+    words: [0, Number.POSITIVE_INFINITY],
+    run: (operator, [key, ...value]) => {
+      if (key === undefined) return folded(JSON.stringify(operator.document));
+      if (value.length === 0) return { complaints: [`config: what shall "${key}" be?`] };
+      return operator.configure(withKey(operator.document, key, value.join(" ")));
+    },
+  },
+  wifi: {
+    usage: "wifi SSID PASSWORD",
+    help: "joins another network; back to this one if that fails",
+    words: [1, 2],
+    secretFrom: 1,
+    run: (operator, [ssid, password = ""]) => operator.joinWifi(ssid, password),
+  },
+  token: {
+    usage: "token TOKEN",
+    help: "what the admin port wants for changes",
+    words: [1, 1],
+    secretFrom: 0,
+    run: (operator, [token]) => operator.setToken(token),
+  },
+  events: {
+    usage: "events [N]",
+    help: `the last N events (${EVENTS})`,
+    words: [0, 1],
+    run: (operator, [count]) => operator.events(count === undefined ? EVENTS : number(count)),
+  },
+  explain: {
+    usage: "explain N",
+    help: "logs why the next N picks came out so",
+    words: [1, 1],
+    run: (operator, [picks]) => operator.explain(number(picks)),
+  },
+  heap: {
+    usage: "heap",
+    help: "free memory in bytes",
+    words: [0, 0],
+    run: operator => [`heap=${statusOf(operator).heap}`],
+  },
+  reboot: {
+    usage: "reboot",
+    help: "starts the board again",
+    words: [0, 0],
+    run: operator => operator.reboot(),
+  },
+};
+
+export const COMMAND_NAMES = Object.keys(COMMANDS);
+
+/**
+ * Does what a line asks for. The answer's lines are for people and programs at once; the last one begins
+ * with `ok` or `error`.
+ */
+export function runCommand(operator: Operator, line: string): string[] {
+  const [name, ...words] = split(line);
+  if (name === undefined) return [];
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (command === undefined) {
+    const near = nearest(name, COMMAND_NAMES);
+    return [
+      `error no command "${name.slice(0, 20)}"; ${near ? `did you mean "${near}"?` : "try help"}`,
+    ];
+  }
+  const [min, max] = command.words;
+  if (words.length < min || words.length > max) return [`error usage: ${command.usage}`];
+  const outcome = command.run(operator, words);
+  if ("done" in outcome) return [`ok ${outcome.done}`];
+  if ("complaints" in outcome) return outcome.complaints.map(complaint => `error ${complaint}`);
+  return [...outcome, "ok"];
+}
+
+/** The line as it may be shown: what is secret in it is covered. */
+export function covered(line: string): string {
+  const [name, ...words] = line.split(" ");
+  const from = Object.hasOwn(COMMANDS, name) ? COMMANDS[name].secretFrom : undefined;
+  if (from === undefined) return line;
+  return [name, ...words.map((word, index) => (index < from || word === "" ? word : SECRET))].join(
+    " ",
+  );
+}
+
+function backendLine(backend: BackendStatus): string {
+  const { name, address, state, standing, weight, sessions, sessionsTotal, latencyMs, check } =
+    backend;
+  return `${name} ${address} ${standing} state=${state} weight=${weight} sessions=${sessions} total=${sessionsTotal} ms=${latencyMs ?? "-"} check=${check ?? "-"}`;
+}
+
+/** Words, or texts in double quotes. */
+function split(line: string): string[] {
+  return [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, word]) => quoted ?? word);
+}
+
+/** `NaN` for what is no number, which every check refuses. */
+function number(text: string): number {
+  return /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+}
+
+function folded(text: string): string[] {
+  return text.match(new RegExp(`.{1,${LINE_MAX}}`, "g")) ?? [];
+}
+
+/** A copy of the document in which `path`, such as `health.intervalMs`, has another value. */
+function withKey(document: object, path: string, text: string): object {
+  const value = parsed(text);
+  const [key, ...rest] = path.split(".");
+  if (rest.length === 0) return { ...document, [key]: value };
+  const inner = (document as Record<string, unknown>)[key] ?? {};
+  return { ...document, [key]: withKey(inner as object, rest.join("."), text) };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text; // a word such as ewma
+  }
+}

@@ -1,0 +1,115 @@
+import type { Cancel, Platform, SerialPort } from "../platform.ts";
+import { covered, runCommand } from "./command-line.ts";
+import type { Operator } from "./operator.ts";
+
+/** UART0, to which the USB adapter of the board is wired. */
+const PORT = 0;
+const TRANSMIT_PIN = 1;
+const RECEIVE_PIN = 3;
+const BAUD = 115_200;
+
+/** Bytes of the UART's FIFO: no more can have come at once. */
+const FIFO_BYTES = 128;
+
+/** Characters of a command; what is longer is no command. */
+const LINE_MAX = 512;
+
+/** Between two lines of an answer: a line at 115200 baud takes 9 ms, in which nothing else runs. */
+const LINE_PAUSE_MS = 20;
+
+const BACKSPACE = 8;
+const LF = 10;
+const CR = 13;
+const DELETE = 127;
+
+/** Reads commands from the serial port, echoes what is typed, and answers a line at a time. */
+export class Console {
+  #platform: Platform;
+  #operator: Operator;
+  #serial: SerialPort | undefined;
+  #line = "";
+  #tooLong = false;
+  /** Lines of answers that wait for their turn. */
+  #answers: string[] = [];
+  #alarm: Cancel | undefined;
+
+  constructor(platform: Platform, operator: Operator) {
+    this.#platform = platform;
+    this.#operator = operator;
+    if (platform.Serial === undefined) return;
+    const input = new Uint8Array(FIFO_BYTES);
+    const receive = (serial: SerialPort) => {
+      const count = serial.read(input) ?? 0;
+      for (let i = 0; i < count; i++) this.#type(input[i]);
+    };
+    this.#serial = new platform.Serial({
+      port: PORT,
+      transmit: TRANSMIT_PIN,
+      receive: RECEIVE_PIN,
+      baud: BAUD,
+      onReadable() {
+        receive(this);
+      },
+    });
+  }
+
+  stop(): void {
+    this.#alarm?.();
+    this.#answers = [];
+  }
+
+  #type(byte: number): void {
+    if (byte === CR || byte === LF) {
+      this.#enter();
+    } else if (byte === BACKSPACE || byte === DELETE) {
+      if (this.#line !== "") this.#echo("\b \b");
+      this.#line = this.#line.slice(0, -1);
+    } else if (byte >= 32 && byte < 127) {
+      if (this.#line.length === LINE_MAX) this.#tooLong = true;
+      else this.#line += String.fromCharCode(byte);
+      // Behind a word that asks for a secret nothing is shown as it is.
+      this.#echo(covered(`${this.#line}`) === this.#line ? String.fromCharCode(byte) : "*");
+    }
+  }
+
+  #enter(): void {
+    const line = this.#line.trim();
+    const tooLong = this.#tooLong;
+    this.#line = "";
+    this.#tooLong = false;
+    if (line === "") return;
+    this.#echo("\r\n");
+    this.#say(`> ${covered(line).slice(0, FIFO_BYTES)}`);
+    if (tooLong) {
+      this.#say(`error a command has ${LINE_MAX} characters at most`);
+      return;
+    }
+    try {
+      for (const answer of runCommand(this.#operator, line)) this.#say(answer);
+    } catch (error) {
+      this.#say(`error ${error}`);
+    }
+  }
+
+  /** A busy log fills the FIFO; then what is typed is not shown, and counts all the same. */
+  #echo(text: string): void {
+    try {
+      this.#serial!.write(Uint8Array.from(text, character => character.charCodeAt(0)));
+    } catch {
+      // Output full: see above.
+    }
+  }
+
+  #say(line: string): void {
+    this.#answers.push(line);
+    if (this.#alarm === undefined) this.#next();
+  }
+
+  #next(): void {
+    const line = this.#answers.shift();
+    this.#alarm = undefined;
+    if (line === undefined) return;
+    this.#platform.log(line);
+    this.#alarm = this.#platform.clock.after(LINE_PAUSE_MS, () => this.#next());
+  }
+}

@@ -1,0 +1,258 @@
+import { ADMIN_STATES, type AdminState } from "../backend/backend.ts";
+import { STRATEGIES, type StrategyName } from "../balancer/strategy.ts";
+import { type Config, EXPLAIN_MAX, readConfig, WEIGHT_MAX } from "../config.ts";
+import { nearest } from "../document.ts";
+import type { Cancel, Platform, Storage } from "../platform.ts";
+import type { ReverseProxy } from "../proxy.ts";
+import type { Report } from "./event.ts";
+import { RECENT_MAX, type Recent } from "./recent.ts";
+import { DOCUMENT_BYTES_MAX, type Revisions } from "./revisions.ts";
+import { isToken, TOKEN_MAX, TOKEN_MIN } from "./token.ts";
+
+/** How a wish came out: what was done, or everything that is wrong with it. */
+export type Outcome = { readonly done: string } | { readonly complaints: readonly string[] };
+
+/** A document serves so long before it is kept in flash. */
+export const TRIAL_MS = 30_000;
+
+/** A start that lasted so long was a good one. */
+const LASTED_MS = 60_000;
+
+/** Where the token is kept. */
+const TOKEN_KEY = "token";
+
+/** Characters of a network's name (IEEE 802.11). */
+const SSID_MAX = 32;
+
+/** What stands where a secret would: it is never told, and given back it means "as before". */
+export const SECRET = "********";
+
+export interface OperatorParts {
+  readonly platform: Platform;
+  readonly proxy: ReverseProxy;
+  readonly recent: Recent;
+  /** What is kept without power, where anything is. */
+  readonly storage: Storage | undefined;
+  readonly revisions: Revisions | undefined;
+  readonly report: Report;
+  /** The document in force, as it was written. */
+  readonly document: object;
+  /** The token that was built in. */
+  readonly token: string | undefined;
+}
+
+interface Trial {
+  /** What is in force again if the trial fails. */
+  readonly before: object;
+  /** Some backend could be used when it began. */
+  readonly served: boolean;
+  readonly cancel: Cancel;
+}
+
+/**
+ * Everything that may be asked of a running board, by whichever way: the console, the API, the page.
+ * Each wish is checked whole before anything is changed.
+ */
+export class Operator {
+  readonly parts: OperatorParts;
+  #document: object;
+  #trial: Trial | undefined;
+  #lasting: Cancel | undefined;
+  /** Bugs that were logged since the trial began. */
+  #faults = 0;
+
+  constructor(parts: OperatorParts) {
+    this.parts = parts;
+    this.#document = parts.document;
+    const { platform, revisions } = parts;
+    if (revisions === undefined) return;
+    this.#lasting = platform.clock.after(LASTED_MS, () => revisions.lasted());
+  }
+
+  /** Forgets what it was about to do. */
+  stop(): void {
+    this.#lasting?.();
+    this.#trial?.cancel();
+  }
+
+  get proxy(): ReverseProxy {
+    return this.parts.proxy;
+  }
+
+  /** The document in force, without its secrets. */
+  get document(): object {
+    const { stickyKey } = this.#document as { stickyKey?: string };
+    return stickyKey === undefined ? this.#document : { ...this.#document, stickyKey: SECRET };
+  }
+
+  /** It is in force, and not yet kept. */
+  get onTrial(): boolean {
+    return this.#trial !== undefined;
+  }
+
+  get token(): string | undefined {
+    return this.parts.storage?.read(TOKEN_KEY) ?? this.parts.token;
+  }
+
+  setToken(token: string): Outcome {
+    const { storage } = this.parts;
+    if (storage === undefined) return { complaints: ["token: this machine keeps nothing"] };
+    if (!isToken(token)) {
+      const wanted = `${TOKEN_MIN} to ${TOKEN_MAX} printable characters without blanks`;
+      return { complaints: [`token: wanted ${wanted}`] };
+    }
+    storage.write(TOKEN_KEY, token);
+    return { done: "the token is set" };
+  }
+
+  setState(name: string, state: string): Outcome {
+    const backend = this.proxy.backend(name);
+    if (backend === undefined) return { complaints: [this.#unknown(name)] };
+    if (!ADMIN_STATES.includes(state as AdminState)) {
+      return { complaints: [`state: is "${state}"; wanted ${ADMIN_STATES.join(", ")}`] };
+    }
+    this.proxy.setState(backend, state as AdminState);
+    return { done: `${name} is ${state}` };
+  }
+
+  setWeight(name: string, weight: number): Outcome {
+    const backend = this.proxy.backend(name);
+    if (backend === undefined) return { complaints: [this.#unknown(name)] };
+    if (!Number.isInteger(weight) || weight < 0 || weight > WEIGHT_MAX) {
+      return {
+        complaints: [`weight: is ${weight}; wanted a whole number from 0 to ${WEIGHT_MAX}`],
+      };
+    }
+    this.proxy.setWeight(backend, weight);
+    return { done: `${name} has weight ${weight}` };
+  }
+
+  /** A part of the document: it is on trial like any other change. */
+  setBalance(balance: string): Outcome {
+    if (!(balance in STRATEGIES)) {
+      const known = Object.keys(STRATEGIES);
+      const near = nearest(balance, known);
+      const hint = near === undefined ? `wanted ${known.join(", ")}` : `did you mean "${near}"?`;
+      return { complaints: [`balance: no strategy "${balance}"; ${hint}`] };
+    }
+    const outcome = this.configure({ ...this.#document, balance: balance as StrategyName });
+    return "done" in outcome ? { done: `balance is ${balance}; ${outcome.done}` } : outcome;
+  }
+
+  explain(picks: number): Outcome {
+    if (!Number.isInteger(picks) || picks < 1 || picks > EXPLAIN_MAX) {
+      return {
+        complaints: [`explain: is ${picks}; wanted a whole number from 1 to ${EXPLAIN_MAX}`],
+      };
+    }
+    this.proxy.explain.left = picks;
+    return { done: `the next ${picks} picks will be explained` };
+  }
+
+  /**
+   * Puts a document in force. It is kept in flash after it has served for a while; when it serves worse
+   * than the one before, or the board restarts meanwhile, the one before is in force again.
+   */
+  configure(given: object): Outcome {
+    const document = this.#withSecrets(given);
+    const outcome = readConfig(document);
+    if ("complaints" in outcome) return outcome;
+    const bytes = JSON.stringify(document).length;
+    if (bytes > DOCUMENT_BYTES_MAX) {
+      return {
+        complaints: [
+          `configuration: is ${bytes} bytes long; ${DOCUMENT_BYTES_MAX} at most fit into flash`,
+        ],
+      };
+    }
+    this.#begin(document, outcome.config);
+    return { done: `in force; it is kept when it has served for ${TRIAL_MS / 1000} s` };
+  }
+
+  /** The last events as log lines. */
+  events(count: number): readonly string[] | Outcome {
+    if (count >= 1 && count <= RECENT_MAX) return this.parts.recent.last(count);
+    return { complaints: [`events: is ${count}; wanted a whole number from 1 to ${RECENT_MAX}`] };
+  }
+
+  joinWifi(ssid: string, password: string): Outcome {
+    const { link } = this.parts.platform;
+    if (link.join === undefined)
+      return { complaints: ["wifi: this machine has no Wi-Fi to choose"] };
+    if (ssid.length > SSID_MAX || (password !== "" && !/^.{8,63}$/.test(password))) {
+      return {
+        complaints: ["wifi: wanted a name of 1 to 32 and a password of 8 to 63 characters"],
+      };
+    }
+    link.join(ssid, password);
+    return { done: "joining; back to the network before if that fails" };
+  }
+
+  /** Does not return where it can be done. */
+  reboot(): Outcome {
+    const { restart } = this.parts.platform;
+    if (restart === undefined) return { complaints: ["reboot: this machine cannot"] };
+    return restart();
+  }
+
+  /** A bug was logged: counted against a document that is on trial. */
+  fault(): void {
+    this.#faults++;
+  }
+
+  #begin(document: object, config: Config): void {
+    const { platform, proxy, report } = this.parts;
+    this.#trial?.cancel();
+    const before = this.#trial?.before ?? this.#document;
+    const served = this.#trial?.served ?? this.#serves();
+    proxy.reconfigure(config);
+    this.#document = document;
+    this.#faults = 0;
+    report({ level: "I", on: "config", what: "trial", ms: TRIAL_MS });
+    const cancel = platform.clock.after(TRIAL_MS, () => this.#judge());
+    this.#trial = { before, served, cancel };
+  }
+
+  #judge(): void {
+    const { before, served } = this.#trial!;
+    const { platform, proxy, revisions, report } = this.parts;
+    this.#trial = undefined;
+    const why = this.#whyNot(served, platform.link.address !== undefined);
+    if (why === undefined) {
+      revisions?.keep(this.#document);
+      report({ level: "I", on: "config", what: "kept" });
+      return;
+    }
+    const outcome = readConfig(before);
+    if ("config" in outcome) proxy.reconfigure(outcome.config);
+    this.#document = before;
+    report({ level: "W", on: "config", what: "rolled-back", why });
+  }
+
+  #whyNot(served: boolean, online: boolean): string | undefined {
+    if (this.#faults > 0) return "exceptions";
+    if (!online) return "no-network";
+    return served && !this.#serves() ? "no-backend" : undefined;
+  }
+
+  /** Some backend could be used now. */
+  #serves(): boolean {
+    const nowMs = this.parts.platform.clock.now();
+    return this.proxy.pool.backends.some(backend => backend.standing(nowMs) === "up");
+  }
+
+  #withSecrets(given: object): object {
+    const { stickyKey } = given as { stickyKey?: unknown };
+    if (stickyKey !== SECRET) return given;
+    const { stickyKey: kept } = this.#document as { stickyKey?: string };
+    return { ...given, stickyKey: kept };
+  }
+
+  #unknown(name: string): string {
+    const known = this.proxy.pool.backends.map(backend => backend.name);
+    const near = nearest(name, known);
+    return near === undefined
+      ? `no backend "${name}"; there are ${known.join(", ")}`
+      : `no backend "${name}"; did you mean "${near}"?`;
+  }
+}

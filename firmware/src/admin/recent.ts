@@ -1,0 +1,21 @@
+import { type Event, formatLine } from "./event.ts";
+
+/** Events that are remembered. */
+export const RECENT_MAX = 64;
+
+/** Characters of a line that is remembered. */
+const LINE_MAX = 240;
+
+/** The last events, as their log lines, the oldest first. */
+export class Recent {
+  #lines: string[] = [];
+
+  add(ms: number, event: Event): void {
+    if (this.#lines.length === RECENT_MAX) this.#lines.shift();
+    this.#lines.push(formatLine(ms, event).slice(0, LINE_MAX));
+  }
+
+  last(count: number): readonly string[] {
+    return this.#lines.slice(-count);
+  }
+}

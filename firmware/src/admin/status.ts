@@ -1,0 +1,86 @@
+import type { Backend } from "../backend/backend.ts";
+import { VERSION } from "../version.ts";
+import type { Operator } from "./operator.ts";
+
+/** One backend as `/api/status` tells it. */
+export interface BackendStatus {
+  readonly name: string;
+  readonly address: string;
+  /** What an operator wants: `ready`, `drain`, `maint`. */
+  readonly state: string;
+  /** What comes of it: `up`, `down`, `ejected`, `drain`, `maint`. */
+  readonly standing: string;
+  readonly backup: boolean;
+  readonly weight: number;
+  readonly sessions: number;
+  readonly sessionsTotal: number;
+  readonly failures: number;
+  readonly answers5xx: number;
+  /** Time to the first byte of an answer, in ms; `null` before the first. */
+  readonly latencyMs: number | null;
+  /** HAProxy's code for the last evidence, and since when it is that, in ms. */
+  readonly check: string | null;
+  readonly checkSinceMs: number;
+  /** For how long it has been up or down. */
+  readonly sinceMs: number;
+}
+
+export interface Status {
+  readonly version: string;
+  readonly uptimeMs: number;
+  readonly reset: string | null;
+  /** Bytes that are free; `null` where there is no limit. */
+  readonly heap: number | null;
+  readonly ip: string | null;
+  readonly rssi: number | null;
+  /** Connections that sessions hold, and that the board carries. */
+  readonly sockets: { readonly used: number; readonly max: number };
+  readonly sessions: number;
+  readonly sessionsMax: number;
+  /** Clients that wait for a slot, and requests that wait for a backend. */
+  readonly queued: number;
+  readonly balance: string;
+  /** The configuration is in force and not yet kept. */
+  readonly onTrial: boolean;
+  readonly backends: readonly BackendStatus[];
+}
+
+/** How the board is doing. */
+export function statusOf({ parts, proxy, onTrial }: Operator): Status {
+  const { platform } = parts;
+  const { clock, link, vitals } = platform;
+  const nowMs = clock.now();
+  return {
+    version: VERSION,
+    uptimeMs: Math.round(nowMs),
+    reset: vitals.resetReason ?? null,
+    heap: vitals.freeHeapBytes ?? null,
+    ip: link.address ?? null,
+    rssi: link.rssi ?? null,
+    sockets: { used: proxy.sessions + proxy.pool.connections, max: platform.connectionsMax },
+    sessions: proxy.sessions,
+    sessionsMax: proxy.budget.sessionsMax,
+    queued: proxy.queued + proxy.pool.waiting,
+    balance: proxy.config.balance,
+    onTrial,
+    backends: proxy.pool.backends.map(backend => backendStatus(backend, nowMs)),
+  };
+}
+
+function backendStatus(backend: Backend, nowMs: number): BackendStatus {
+  const { health, load } = backend;
+  const latencyMs = backend.latency.lastMs;
+  return {
+    name: backend.name,
+    address: `${backend.address}:${backend.port}`,
+    state: backend.state,
+    standing: backend.standing(nowMs),
+    backup: backend.backup,
+    weight: backend.weight,
+    ...load,
+    latencyMs: latencyMs === undefined ? null : Math.round(latencyMs * 10) / 10,
+    check: health.code ?? null,
+    checkSinceMs: Math.round(nowMs - health.codeSinceMs),
+    sinceMs: Math.round(nowMs - health.sinceMs),
+  };
+}

@@ -1,0 +1,135 @@
+import { trustedBy } from "./address.ts";
+import type { Report } from "./admin/event.ts";
+import { HealthChecks } from "./backend/checks.ts";
+import { Explain } from "./backend/explain.ts";
+import { IdleConnections } from "./backend/idle.ts";
+import { type Group, Pool } from "./backend/pool.ts";
+import { StickTable } from "./backend/stick-table.ts";
+import { type Budget, budget } from "./budget.ts";
+import { type Config, statusRanges } from "./config.ts";
+import { hashText } from "./hash.ts";
+import { REWRITE_BYTES } from "./http/rewrite.ts";
+import type { Route } from "./http/route.ts";
+import { StickyCookie } from "./http/sticky.ts";
+import { Keywords } from "./inspect/keywords.ts";
+import type { Platform } from "./platform.ts";
+import type { Session, SessionContext } from "./session.ts";
+
+/** What outlasts a change of the configuration. */
+export interface Base {
+  readonly platform: Platform;
+  readonly report: Report;
+  /** One piece of bytes on its way; see `SCRATCH_BYTES`. */
+  readonly scratch: Uint8Array;
+  /** 32 bits, different at each start. */
+  readonly boot: number;
+  /** Clients wait for a slot. */
+  crowded(): boolean;
+  requestId(): string;
+  ended(session: Session): void;
+}
+
+/**
+ * All that one configuration makes: backends, their checks, routes, and what its sessions share. A new
+ * configuration makes a new one; sessions stay with the one that they began with.
+ *
+ * A backend that is in both, by name, address and port, stays what it is: its health, its latency and
+ * the sessions that it has.
+ */
+export class Generation {
+  readonly config: Config;
+  readonly budget: Budget;
+  readonly pool: Pool;
+  readonly checks: HealthChecks;
+  readonly explain: Explain;
+  readonly context: SessionContext;
+  #base: Base;
+  #retired = false;
+
+  constructor(base: Base, config: Config, before?: Generation) {
+    const { platform, report, scratch } = base;
+    this.#base = base;
+    this.config = config;
+    this.budget = budget(platform.connectionsMax, config);
+    this.pool = new Pool(config.backends, config.health, platform, before?.pool);
+    this.checks = this.#healthChecks();
+    this.explain = new Explain(report);
+    this.explain.left = config.explain;
+    const group = this.pool.group(config.balance);
+    this.context = {
+      platform,
+      config,
+      pool: this.pool,
+      group,
+      routes: this.#routes(group),
+      checks: this.checks,
+      idle: new IdleConnections(platform.clock, report),
+      stickTable: config.sticky === "source" ? new StickTable(platform.clock) : undefined,
+      stickyCookie: this.#stickyCookie(),
+      explain: this.explain,
+      backendConnectionsMax: this.budget.sessionsMax,
+      scratch,
+      headBuffer: new Uint8Array(config.headBytesMax + REWRITE_BYTES),
+      pseudonym: `hot-potato-${hexadecimal(base.boot)}`,
+      trusts: trustedBy(config.trustedProxies),
+      hurried: () => this.#retired || base.crowded(),
+      requestId: base.requestId,
+      clientKeywords: this.#keywords("client"),
+      backendKeywords: this.#keywords("backend"),
+      report,
+      ended: base.ended,
+    };
+  }
+
+  /** No new session comes. Kept connections are let go; clients that keep theirs, at the next answer. */
+  retire(): void {
+    this.#retired = true;
+    this.checks.freeze();
+    this.context.idle.shrink(0);
+  }
+
+  #keywords(side: "client" | "backend"): Keywords | undefined {
+    const { inspect } = this.config;
+    const rules = inspect.filter(({ from }) => from === side || from === "both");
+    return rules.length > 0 ? new Keywords(rules) : undefined;
+  }
+
+  #routes(everything: Group): Route[] {
+    const { routes, balance } = this.config;
+    if (routes.length === 0) {
+      return [{ host: undefined, path: "/", strip: false, group: everything }];
+    }
+    return routes.map(({ host, path, strip, backends }) => ({
+      host: host?.toLowerCase(),
+      path,
+      strip,
+      group: backends === undefined ? everything : this.pool.group(balance, backends),
+    }));
+  }
+
+  #healthChecks(): HealthChecks {
+    const { health, headBytesMax, headLinesMax } = this.config;
+    const { platform, scratch, report } = this.#base;
+    const { body } = health;
+    return new HealthChecks(
+      { platform, scratch, head: { headBytesMax, headLinesMax }, report },
+      this.pool,
+      {
+        ...health,
+        status: statusRanges(health.status),
+        body: body === undefined ? undefined : new Keywords([{ keyword: body, match: "anywhere" }]),
+      },
+    );
+  }
+
+  #stickyCookie(): StickyCookie | undefined {
+    const { sticky, stickyKey } = this.config;
+    if (sticky !== "cookie") return undefined;
+    const key = stickyKey === undefined ? this.#base.boot : hashText(stickyKey, 0);
+    return new StickyCookie(this.pool.backends, key);
+  }
+}
+
+export function hexadecimal(bits: number): string {
+  return bits.toString(16).padStart(8, "0");
+}
