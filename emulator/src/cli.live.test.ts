@@ -113,6 +113,18 @@ test.each([
     ["--config", "no-such-file.json"],
     `emulate: --config "no-such-file.json": cannot be read: ENOENT: no such file or directory, open 'no-such-file.json'\n`,
   ],
+  [
+    ["--ui", "99999"],
+    'emulate: --ui "99999": wanted a port, such as 8500, or nothing for a free one\n',
+  ],
+  [
+    ["--board-address", "http://x"],
+    'emulate: --board-address "http://x": wanted an address such as 192.168.1.50\n',
+  ],
+  [
+    ["--board-address", "127.0.0.1", "--config", "LICENSE"],
+    "emulate: --config is for the emulated board, and --board-address watches another\n",
+  ],
   [["--config", "LICENSE"], /^emulate: --config "LICENSE": is not JSON: .*\n$/],
 ])("%j: one clear sentence and exit code 2", async (args, sentence) => {
   const { exitCode, all } = await emulate(...args);

@@ -1,0 +1,77 @@
+import type { Outcome } from "../../firmware/src/admin/operator.ts";
+import { statusOf } from "../../firmware/src/admin/status.ts";
+import type { App } from "../../firmware/src/app.ts";
+import type { Board } from "../src/board.ts";
+import type { Look, Switches, Watched } from "./watched.ts";
+
+/** Smooth for an eye, and little work. */
+const INTERVAL_MS = 500;
+
+/** Switched off until it is switched on again: longer than a timer can be set for is never. */
+const OFF_MS = 2 ** 31 - 1;
+
+const STARTING: Outcome = { complaints: ["the board is starting"] };
+
+/** The board of this process. Wishes go to the Operator that its own API and console ask, too. */
+export class EmulatedBoard implements Watched {
+  readonly title: string;
+  readonly intervalMs = INTERVAL_MS;
+  readonly readOnly = undefined;
+  readonly switches: Switches;
+  readonly door: { readonly host: string; readonly port: number };
+  #board: Board;
+  #app: () => App | undefined;
+  /** The program that the last reset ended. */
+  #ended: App | undefined;
+
+  constructor(board: Board, app: () => App | undefined, door: { host: string; port: number }) {
+    this.#board = board;
+    this.#app = app;
+    this.door = door;
+    this.title = `emulated ${board.kind.name}`;
+    this.switches = {
+      wifi: on => {
+        if (on) {
+          board.radio.leave(); // forgets when it would have come back
+          board.radio.join();
+        } else board.radio.drop(OFF_MS);
+      },
+      reset: () => {
+        this.#ended = app();
+        board.reset();
+      },
+    };
+  }
+
+  async look(): Promise<Look> {
+    const { heap, stack, kind, fatal } = this.#board;
+    const app = this.#app();
+    return {
+      state: fatal !== undefined ? `fell over: ${fatal}` : this.#running ? "running" : "starting",
+      status: app && statusOf(app.operator),
+      sockets: { used: stack.connections, max: kind.connectionsMax },
+      heap: {
+        freeBytes: heap.freeBytes,
+        floorBytes: heap.floorBytes,
+        sizeBytes: kind.heapBytes,
+      },
+    };
+  }
+
+  async setState(name: string, state: string): Promise<Outcome> {
+    return this.#running?.operator.setState(name, state) ?? STARTING;
+  }
+
+  async setWeight(name: string, weight: number): Promise<Outcome> {
+    return this.#running?.operator.setWeight(name, weight) ?? STARTING;
+  }
+
+  async setBalance(balance: string): Promise<Outcome> {
+    return this.#running?.operator.setBalance(balance) ?? STARTING;
+  }
+
+  get #running(): App | undefined {
+    const app = this.#app();
+    return app === this.#ended ? undefined : app;
+  }
+}

@@ -1,0 +1,91 @@
+import { once } from "node:events";
+import net from "node:net";
+import { afterEach, expect, test, vi } from "vitest";
+import { DemoBackend, type Fault } from "./servers.ts";
+import { Generator, LIMITS, type TrafficWish } from "./traffic.ts";
+
+/** Longest wait for a thing, on a busy computer. */
+const PATIENCE = { timeout: 15_000 };
+
+const stops: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
+});
+
+async function backend() {
+  const server = net.createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as net.AddressInfo;
+  server.close();
+  await once(server, "close");
+  const backend = new DemoBackend({ name: "a", address: "127.0.0.1", port });
+  await backend.start();
+  stops.push(() => backend.stop());
+  return { backend, door: { host: "127.0.0.1", port } };
+}
+
+function generate(wish: TrafficWish, door: { host: string; port: number }, requestsMax: number) {
+  const generator = new Generator(1, wish, door, { ...LIMITS, requestsMax });
+  stops.push(() => generator.end("the test is over"));
+  return generator;
+}
+
+test.each([
+  { protocol: "http", mode: "rate", amount: 500 },
+  { protocol: "http", mode: "clients", amount: 3 },
+  { protocol: "tcp", mode: "rate", amount: 500 },
+  { protocol: "tcp", mode: "clients", amount: 3 },
+] as const)(
+  "$protocol by $mode: a forgotten generator ends by itself, after so many requests",
+  async wish => {
+    const { door } = await backend();
+    const generator = generate(wish, door, 30);
+    await expect.poll(() => generator.state.ended, PATIENCE).toBe("after 30 requests");
+    expect(generator.state).toMatchObject({ answers: 30, failures: 0, inFlight: 0 });
+  },
+);
+
+test("a forgotten generator ends by itself, after some minutes", () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  stops.push(() => vi.useRealTimers());
+  const generator = generate(
+    { protocol: "http", mode: "rate", amount: 1 },
+    { host: "127.0.0.1", port: 1 },
+    9,
+  );
+  vi.advanceTimersByTime(LIMITS.durationMaxMs - 1);
+  expect(generator.ended).toBe(false);
+  vi.advanceTimersByTime(1);
+  expect(generator.state.ended).toBe("after 5 minutes");
+});
+
+test.each([
+  ["refuse", "ECONNREFUSED"],
+  ["reset", "ECONNRESET"],
+  ["errors", "500"],
+] as [Fault, string][])(
+  "a backend's fault %s is met as %s, and is over when it is taken back",
+  async (fault, failure) => {
+    const { backend: broken, door } = await backend();
+    await broken.setFault(fault);
+    const wish = { protocol: "http", mode: "clients", amount: 1 } as const;
+    const failing = generate(wish, door, 1);
+    await expect.poll(() => failing.state.lastFailure, PATIENCE).toBe(failure);
+    await broken.setFault("none");
+    const fine = generate(wish, door, 1);
+    await expect.poll(() => fine.state.answers, PATIENCE).toBe(1);
+  },
+);
+
+test("a silent backend takes a request and never answers, on kept connections, too", async () => {
+  const { backend: silent, door } = await backend();
+  const before = generate({ protocol: "http", mode: "clients", amount: 1 }, door, 100);
+  await expect.poll(() => before.state.answers, PATIENCE).toBeGreaterThan(0);
+  await silent.setFault("silent");
+  await expect.poll(() => before.state.inFlight, PATIENCE).toBe(1);
+  const { answers } = before.state;
+  const newcomer = generate({ protocol: "tcp", mode: "clients", amount: 1 }, door, 100);
+  await expect.poll(() => silent.state.connections, PATIENCE).toBe(2);
+  expect(newcomer.state).toMatchObject({ answers: 0, failures: 0, inFlight: 1 });
+  expect(before.state).toMatchObject({ answers, inFlight: 1 });
+});

@@ -1,0 +1,208 @@
+import http from "node:http";
+import net from "node:net";
+
+export const PROTOCOLS = ["http", "tcp"] as const;
+export const MODES = ["rate", "clients"] as const;
+
+/** What a generator is to do. */
+export interface TrafficWish {
+  /** Requests on kept connections, or raw TCP: a connection, a line, its echo. */
+  readonly protocol: (typeof PROTOCOLS)[number];
+  /** So many requests per second, whatever comes back; or so many clients, each in a loop. */
+  readonly mode: (typeof MODES)[number];
+  readonly amount: number;
+}
+
+/** Most of each: a board carries a dozen clients, and some more show how it sends them away. */
+export const AMOUNT_MAX = { rate: 500, clients: 64 } as const;
+
+export const GENERATORS_MAX = 6;
+
+/** A generator that is forgotten stops by itself. */
+export const LIMITS = { requestsMax: 100_000, durationMaxMs: 5 * 60_000 } as const;
+
+/** Requests without an answer that a generator with a rate lets come together. */
+const IN_FLIGHT_MAX = 64;
+
+/** A client rests so long after each answer, so that a few leave this computer time for the board. */
+const REST_MS = 20;
+
+/** And so long after a failure: nobody hammers a board that sends people away. */
+const REST_AFTER_FAILURE_MS = 500;
+
+/** Longest wait for an answer; the board's own patience is 30 s. */
+const ANSWER_TIMEOUT_MS = 35_000;
+
+/** How often a generator with a rate counts what is due. */
+const TICK_MS = 20;
+
+/** How a generator is doing. */
+export interface TrafficState extends TrafficWish {
+  readonly id: number;
+  readonly answers: number;
+  /** Refused, cut off, too late, or answered with 500 and above. */
+  readonly failures: number;
+  readonly lastFailure: string | undefined;
+  readonly inFlight: number;
+  /** Why it stopped; `undefined` while it runs. */
+  readonly ended: string | undefined;
+}
+
+interface Limits {
+  readonly requestsMax: number;
+  readonly durationMaxMs: number;
+}
+
+interface Door {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Clients that never tire, up to a point. */
+export class Generator {
+  readonly id: number;
+  readonly wish: TrafficWish;
+  #door: Door;
+  #agent: http.Agent;
+  #timers = new Set<NodeJS.Timeout>();
+  /** Requests and connections under way. */
+  #open = new Set<{ destroy(): unknown }>();
+  #requestsMax: number;
+  #begun = 0;
+  #answers = 0;
+  #failures = 0;
+  #lastFailure: string | undefined;
+  #inFlight = 0;
+  #ended: string | undefined;
+
+  constructor(id: number, wish: TrafficWish, door: Door, limits = LIMITS as Limits) {
+    this.id = id;
+    this.wish = wish;
+    this.#door = door;
+    this.#requestsMax = limits.requestsMax;
+    this.#agent = new http.Agent({ keepAlive: true, maxSockets: IN_FLIGHT_MAX });
+    const { durationMaxMs } = limits;
+    this.#later(durationMaxMs, () => this.end(`after ${durationMaxMs / 60_000} minutes`));
+    if (wish.mode === "rate") this.#keepPace();
+    else for (let i = 0; i < wish.amount; i++) this.#loop();
+  }
+
+  get state(): TrafficState {
+    return {
+      ...this.wish,
+      id: this.id,
+      answers: this.#answers,
+      failures: this.#failures,
+      lastFailure: this.#lastFailure,
+      inFlight: this.#inFlight,
+      ended: this.#ended,
+    };
+  }
+
+  get ended(): boolean {
+    return this.#ended !== undefined;
+  }
+
+  end(why: string): void {
+    if (this.ended) return;
+    this.#ended = why;
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+    this.#agent.destroy();
+    for (const one of this.#open) one.destroy();
+  }
+
+  /** What is due by now, at any pace of the computer's timers; what is too much is not made up for. */
+  #keepPace(): void {
+    let due = 0;
+    let before = performance.now();
+    const tick = () => {
+      const now = performance.now();
+      due += ((now - before) / 1000) * this.wish.amount;
+      before = now;
+      for (; due >= 1; due--) if (this.#inFlight < IN_FLIGHT_MAX) void this.#once();
+      this.#later(TICK_MS, tick);
+    };
+    tick();
+  }
+
+  async #loop(): Promise<void> {
+    const good = await this.#once();
+    this.#later(good ? REST_MS : REST_AFTER_FAILURE_MS, () => this.#loop());
+  }
+
+  /** True when it was answered, and well. */
+  async #once(): Promise<boolean> {
+    if (this.ended) return false;
+    const number = ++this.#begun;
+    this.#inFlight++;
+    const failure = await (this.wish.protocol === "http" ? this.#ask(number) : this.#talk(number));
+    this.#inFlight--;
+    if (this.ended) return false;
+    if (failure === undefined) this.#answers++;
+    else {
+      this.#failures++;
+      this.#lastFailure = failure;
+    }
+    const done = this.#answers + this.#failures;
+    if (done >= this.#requestsMax) this.end(`after ${done} requests`);
+    return failure === undefined;
+  }
+
+  #ask(number: number, again = false): Promise<string | undefined> {
+    return new Promise(resolve => {
+      const request = http.get({
+        ...this.#door,
+        agent: again ? false : this.#agent,
+        path: `/potato/${number}`,
+        timeout: ANSWER_TIMEOUT_MS,
+      });
+      this.#open.add(request);
+      request.once("close", () => this.#open.delete(request));
+      request.on("response", response => {
+        const { statusCode = 0 } = response;
+        response.resume();
+        response.once("end", () => resolve(statusCode >= 500 ? `${statusCode}` : undefined));
+        response.once("error", () => resolve("cut off"));
+      });
+      request.on("timeout", () => request.destroy(new Error("no answer")));
+      request.once("error", (error: NodeJS.ErrnoException) => {
+        // A kept connection that the board had just let go: every browser asks again, on a new one.
+        if (request.reusedSocket && error.code === "ECONNRESET" && !again && !this.ended) {
+          resolve(this.#ask(number, true));
+        } else resolve(error.code ?? error.message);
+      });
+    });
+  }
+
+  #talk(number: number): Promise<string | undefined> {
+    return new Promise(resolve => {
+      const socket = net.connect(this.#door);
+      this.#open.add(socket);
+      let failure: string | undefined = "cut off";
+      socket.setTimeout(ANSWER_TIMEOUT_MS, () => socket.destroy(new Error("no answer")));
+      socket.write(`potato ${number}\n`);
+      socket.on("data", piece => {
+        if (!piece.includes("\n")) return;
+        failure = undefined;
+        socket.end();
+      });
+      socket.on("error", (error: NodeJS.ErrnoException) => {
+        failure = error.code ?? error.message;
+      });
+      socket.once("close", () => {
+        this.#open.delete(socket);
+        resolve(failure);
+      });
+    });
+  }
+
+  #later(ms: number, task: () => void): void {
+    if (this.ended) return;
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      task();
+    }, ms);
+    this.#timers.add(timer);
+  }
+}

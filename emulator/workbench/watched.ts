@@ -1,0 +1,48 @@
+import type { Outcome } from "../../firmware/src/admin/operator.ts";
+import type { Status } from "../../firmware/src/admin/status.ts";
+
+/** What can be known of a board at one moment. */
+export interface Look {
+  /** `running`, or why there is nothing to see: `starting`, `fell over: …`, `no answer: …`. */
+  readonly state: string;
+  /** As the board's own API tells it; the last one known when it is not running. */
+  readonly status: Status | undefined;
+  /** Control blocks of TCP in use, those still closing included. */
+  readonly sockets: Gauge | undefined;
+  readonly heap: HeapGauge | undefined;
+}
+
+export interface Gauge {
+  readonly used: number;
+  readonly max: number;
+}
+
+export interface HeapGauge {
+  readonly freeBytes: number;
+  /** The least since the reset, and all that there is, where that is known. */
+  readonly floorBytes: number | undefined;
+  readonly sizeBytes: number | undefined;
+}
+
+/** Wi-Fi and power, which only an emulated board leaves to its workbench. */
+export interface Switches {
+  wifi(on: boolean): void;
+  reset(): void;
+}
+
+/** A board on the workbench: one in this process, or a real one that is asked over the network. */
+export interface Watched {
+  /** How a person would call it. */
+  readonly title: string;
+  /** Time between two looks. */
+  readonly intervalMs: number;
+  /** Why nothing can be changed; `undefined` when it can. */
+  readonly readOnly: string | undefined;
+  readonly switches: Switches | undefined;
+  /** Where its clients go. */
+  readonly door: { readonly host: string; readonly port: number };
+  look(): Promise<Look>;
+  setState(name: string, state: string): Promise<Outcome>;
+  setWeight(name: string, weight: number): Promise<Outcome>;
+  setBalance(balance: string): Promise<Outcome>;
+}

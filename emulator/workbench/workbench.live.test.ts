@@ -1,0 +1,231 @@
+import dgram from "node:dgram";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import http from "node:http";
+import net from "node:net";
+import { delimiter, join } from "node:path";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { type App, start } from "../../firmware/src/app.ts";
+import { readConfig } from "../../firmware/src/config.ts";
+import { Board } from "../src/board.ts";
+import { esp32 } from "../src/boards/esp32.ts";
+import { RealClock } from "../src/clock.ts";
+import { EmulatedBoard } from "./emulated.ts";
+import { RemoteBoard, readRemote } from "./remote.ts";
+import { DemoBackend } from "./servers.ts";
+import type { Watched } from "./watched.ts";
+import { Workbench } from "./workbench.ts";
+
+const TOKEN = "a-token-of-this-test";
+
+/** Longest wait for a thing, on a busy computer. */
+const PATIENCE = { timeout: 15_000 };
+
+const stops: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
+});
+
+async function freePort(): Promise<number> {
+  const server = net.createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as net.AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/** A board with backends a and b, and where its ports 80 and 8404 are found. */
+async function bench() {
+  const demo: DemoBackend[] = [];
+  for (const name of ["a", "b"]) {
+    const backend = new DemoBackend({ name, address: "127.0.0.1", port: await freePort() });
+    await backend.start();
+    stops.push(() => backend.stop());
+    demo.push(backend);
+  }
+  const document = {
+    backends: demo.map(({ name, address, port }) => ({ name, address, port })),
+    health: { intervalMs: 200, timeoutMs: 200 },
+  };
+  const outcome = readConfig(document);
+  if ("complaints" in outcome) throw new Error(outcome.complaints.join("\n"));
+  const ports = new Map([
+    [80, await freePort()],
+    [8404, await freePort()],
+  ]);
+  let app: App | undefined;
+  let workbench: Workbench | undefined;
+  const board = new Board({
+    kind: { ...esp32(), joinMs: 10, connectionsMax: 32 },
+    clock: new RealClock(),
+    wire: { ...net, createSocket: dgram.createSocket },
+    publish: port => ({ host: "127.0.0.1", port: ports.get(port)! }),
+    onLine: line => workbench?.log(line),
+  });
+  const door = { host: "127.0.0.1", port: ports.get(80)! };
+  workbench = await open(new EmulatedBoard(board, () => app, door), demo);
+  board.boot(platform => {
+    app = start(platform, outcome, { token: TOKEN });
+  });
+  stops.push(() => board.unplug());
+  return { url: workbench.url, adminPort: ports.get(8404)!, demo };
+}
+
+async function open(watched: Watched, demo: readonly DemoBackend[]): Promise<Workbench> {
+  const workbench = await Workbench.open({ port: 0, watched, demo });
+  stops.push(() => workbench.stop());
+  return workbench;
+}
+
+const executablePath = (process.env.PATH ?? "")
+  .split(delimiter)
+  .map(folder => join(folder, "chromium"))
+  .find(file => existsSync(file));
+const absence = executablePath === undefined ? " (skipped: chromium is not installed)" : "";
+
+describe.skipIf(absence)(`the page in Chromium${absence}`, () => {
+  let browser: Browser;
+  let page: Page;
+  let errors: string[];
+
+  beforeAll(async () => {
+    browser = await chromium.launch({
+      executablePath: executablePath!,
+      args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+    });
+  });
+  afterAll(() => browser?.close());
+  afterEach(() => expect(errors).toEqual([]));
+
+  async function visit(url: string): Promise<void> {
+    errors = [];
+    page = await browser.newPage();
+    stops.push(() => page.close());
+    page.on("pageerror", ({ message }) => errors.push(message));
+    await page.goto(url);
+  }
+
+  const row = (name: string) => page.locator(`[data-backend=${name}]`);
+
+  /** Waits until a chart's last values are as they should be; they stand in its label. */
+  async function told(chart: string, is: (values: Record<string, number>) => boolean) {
+    await expect
+      .poll(
+        async () => {
+          const label = (await page.locator(chart).getAttribute("aria-label")) ?? "";
+          const values = label.matchAll(/(\w+) (\d+(?:\.\d+)?)(?:\/s| %| ms)/g);
+          return is(
+            Object.fromEntries([...values].map(([, name, value]) => [name, Number(value)])),
+          );
+        },
+        { ...PATIENCE, message: chart },
+      )
+      .toBe(true);
+  }
+
+  test("a slow backend shows in the chart, ewma moves traffic away from it, a stopped one is down", async () => {
+    const { url } = await bench();
+    await visit(url);
+    await page.getByLabel("amount").fill("40");
+    await page.getByRole("button", { name: "start" }).click();
+    await told("#share-chart", ({ a, b }) => a === 50 && b === 50);
+
+    await page.getByLabel("latency of b").selectOption("500");
+    await told("#latency-chart", ({ a, b }) => a < 250 && b >= 450);
+
+    await page.getByLabel("strategy").selectOption("ewma");
+    await told("#share-chart", ({ a, b }) => a >= 90 && b <= 10);
+
+    await row("a").getByRole("button", { name: "stop" }).click();
+    await row("a").getByText("down").waitFor();
+    await told("#share-chart", ({ b }) => b === 100);
+    await page.locator("#log").getByText("backend: down name=a").waitFor();
+
+    await row("a").getByRole("button", { name: "start" }).click();
+    await row("a").getByText("up", { exact: true }).waitFor();
+    await row("b").getByRole("button", { name: "drain" }).click();
+    await told("#share-chart", ({ a }) => a === 100);
+  });
+
+  test("without Wi-Fi the page says so, and after a reset the board starts again", async () => {
+    const { url } = await bench();
+    await visit(url);
+    await page.getByText("running", { exact: true }).waitFor();
+    await page.getByRole("button", { name: "Wi-Fi off" }).click();
+    await page.locator("#state").getByText("no Wi-Fi").waitFor();
+    await page.getByRole("button", { name: "Wi-Fi on" }).click();
+    await page.locator("#state").getByText("running").waitFor();
+    await page.getByRole("button", { name: "reset the board" }).click();
+    await page.locator("#log li", { hasText: "proxy: ready" }).nth(1).waitFor();
+    await page.locator("#state").getByText("running").waitFor();
+  });
+
+  test("a board elsewhere is seen and steered through its admin port; what it has not is not offered", async () => {
+    const { adminPort } = await bench();
+    const remote = readRemote(`127.0.0.1:${adminPort}`, TOKEN);
+    if (remote === undefined || "complaint" in remote) throw new Error(remote?.complaint);
+    const watched: Watched = new RemoteBoard({ ...remote, onLine: line => workbench.log(line) });
+    const workbench = await open(watched, []);
+    await visit(workbench.url);
+    await row("b").getByRole("button", { name: "maint" }).click();
+    await row("b").locator(".pill", { hasText: "maint" }).waitFor();
+    await page.locator("#log").getByText("backend: maint name=b").waitFor();
+    await page.getByLabel("strategy").selectOption("ewma");
+    await page.getByText("on trial").waitFor();
+    await page.locator("#log").getByText("config: trial").waitFor();
+    await page.getByText("faults: not available").first().waitFor();
+    await page.getByText("Wi-Fi and reset: not available").waitFor();
+    expect(await page.getByRole("button", { name: "Wi-Fi off" }).isVisible()).toBe(false);
+  });
+});
+
+test("traffic ends when the last page is closed", async () => {
+  const { url } = await bench();
+  const open = () =>
+    new Promise<{ close(): void; told(text: RegExp): Promise<void> }>((resolve, reject) => {
+      const request = http.get(`${url}/events`, response => {
+        let heard = "";
+        response.setEncoding("utf8");
+        response.on("data", piece => {
+          heard += piece;
+        });
+        response.on("error", () => {}); // it is we who close it
+        resolve({
+          close: () => request.destroy(),
+          told: text => expect.poll(() => heard, PATIENCE).toMatch(text) as Promise<void>,
+        });
+      });
+      request.once("error", reject);
+    });
+  const page = await open();
+  await fetch(`${url}/do/traffic`, {
+    method: "POST",
+    headers: { "X-Workbench": "page" },
+    body: JSON.stringify({ protocol: "http", mode: "rate", amount: 5 }),
+  });
+  await page.told(/"answers":[1-9]/);
+  page.close();
+  const another = await open();
+  stops.push(() => another.close());
+  await another.told(/"ended":"the page was closed"/);
+});
+
+test.each([
+  ["the page's own request", {}, 200],
+  ["a page of another site", { Origin: "http://evil.example" }, 403],
+  ["another port of this computer", { Origin: "http://127.0.0.1:1" }, 403],
+  ["a foreign name that points here", { Host: "evil.example" }, 403],
+  ["a request without the page's own field", { "X-Workbench": "" }, 403],
+])("%s: %j is answered %i", async (_who, fields: Record<string, string>, status) => {
+  const { url, demo } = await bench();
+  const headers = { "X-Workbench": "page", "Content-Type": "application/json", ...fields };
+  if (headers["X-Workbench"] === "") delete (headers as Record<string, string>)["X-Workbench"];
+  const request = http.request(`${url}/do/server`, { method: "POST", headers });
+  request.end(JSON.stringify({ name: "a", running: false }));
+  const [response] = await once(request, "response");
+  response.resume();
+  expect(response.statusCode).toBe(status);
+  expect(demo[0].state.running).toBe(status !== 200);
+});

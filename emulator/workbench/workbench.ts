@@ -1,0 +1,193 @@
+import type { Outcome } from "../../firmware/src/admin/operator.ts";
+import { STRATEGIES } from "../../firmware/src/balancer/strategy.ts";
+import { Sampler } from "./sampler.ts";
+import { PageServer, type Wish } from "./server.ts";
+import { type DemoBackend, FAULTS, type Fault, LATENCY_MAX_MS } from "./servers.ts";
+import { AMOUNT_MAX, GENERATORS_MAX, Generator, MODES, PROTOCOLS } from "./traffic.ts";
+import type { Watched } from "./watched.ts";
+
+/** Lines that a page which comes late is shown. */
+const LINES_MAX = 200;
+
+/** Lines go to the pages together, so often; more than fit into one parcel are counted. */
+const LINES_INTERVAL_MS = 250;
+const PARCEL_LINES_MAX = 100;
+
+export interface WorkbenchParts {
+  /** 0 for any free port. */
+  readonly port: number;
+  readonly watched: Watched;
+  /** Those that can be stopped, slowed down and broken. */
+  readonly demo: readonly DemoBackend[];
+}
+
+/** A board, what stands around it, and a page to watch and change all of it. */
+export class Workbench {
+  #watched: Watched;
+  #demo: readonly DemoBackend[];
+  #generators: Generator[] = [];
+  #lastGenerator = 0;
+  #server: PageServer;
+  #sampler: Sampler;
+  #lines: string[] = [];
+  /** Not yet told to the pages, and how many more there were. */
+  #news: string[] = [];
+  #skipped = 0;
+  #telling: NodeJS.Timeout;
+
+  private constructor({ watched, demo }: WorkbenchParts) {
+    this.#watched = watched;
+    this.#demo = demo;
+    this.#server = new PageServer({
+      actions: {
+        backend: wish => this.#backend(wish),
+        balance: ({ balance }) => this.#guarded(() => watched.setBalance(String(balance))),
+        server: wish => this.#serverOf(wish),
+        traffic: wish => this.#traffic(wish),
+        "traffic-end": ({ id }) => this.#endTraffic(id),
+        board: wish => this.#board(wish),
+      },
+      hello: () => this.#hello(),
+      onAlone: () => {
+        for (const generator of this.#generators) generator.end("the page was closed");
+      },
+    });
+    this.#sampler = new Sampler(watched, () => this.#server.tell("sample", this.#now()));
+    this.#telling = setInterval(() => this.#tellLines(), LINES_INTERVAL_MS);
+  }
+
+  /** Rejects with what `listen` reports, such as EADDRINUSE. */
+  static async open(parts: WorkbenchParts): Promise<Workbench> {
+    const workbench = new Workbench(parts);
+    await workbench.#server.listen(parts.port);
+    return workbench;
+  }
+
+  get url(): string {
+    return this.#server.url;
+  }
+
+  /** The board has written a line. */
+  log(line: string): void {
+    this.#lines.push(line);
+    if (this.#lines.length > LINES_MAX) this.#lines.shift();
+    if (this.#news.length < PARCEL_LINES_MAX) this.#news.push(line);
+    else this.#skipped++;
+  }
+
+  stop(): void {
+    clearInterval(this.#telling);
+    this.#sampler.stop();
+    for (const generator of this.#generators) generator.end("the workbench was closed");
+    this.#server.stop();
+  }
+
+  // What pages are told
+
+  #hello(): object {
+    const { title, readOnly, switches } = this.#watched;
+    return {
+      title,
+      readOnly: readOnly ?? null,
+      switches: switches !== undefined,
+      balances: Object.keys(STRATEGIES),
+      faults: FAULTS,
+      latencyMaxMs: LATENCY_MAX_MS,
+      amountMax: AMOUNT_MAX,
+      points: this.#sampler.points,
+      lines: this.#lines,
+      now: this.#now(),
+    };
+  }
+
+  #now(): object {
+    return {
+      ...this.#sampler.last,
+      demo: Object.fromEntries(this.#demo.map(({ name, state }) => [name, state])),
+      traffic: this.#generators.map(({ state }) => state),
+    };
+  }
+
+  #tellLines(): void {
+    if (this.#news.length === 0) return;
+    this.#server.tell("lines", { lines: this.#news, skipped: this.#skipped });
+    this.#news = [];
+    this.#skipped = 0;
+  }
+
+  // What pages may ask for
+
+  #guarded(change: () => Promise<Outcome>): Promise<Outcome> | Outcome {
+    const { readOnly } = this.#watched;
+    return readOnly === undefined ? change() : { complaints: [readOnly] };
+  }
+
+  #backend({ name, state, weight }: Wish): Promise<Outcome> | Outcome {
+    return this.#guarded(() =>
+      state === undefined
+        ? this.#watched.setWeight(String(name), Number(weight))
+        : this.#watched.setState(String(name), String(state)),
+    );
+  }
+
+  async #serverOf({ name, running, latencyMs, fault }: Wish): Promise<Outcome> {
+    const server = this.#demo.find(known => known.name === name);
+    if (server === undefined) return { complaints: [`no server "${name}" is ours to change`] };
+    if (latencyMs !== undefined) {
+      const ms = Number(latencyMs);
+      if (!(Number.isInteger(ms) && ms >= 0 && ms <= LATENCY_MAX_MS)) {
+        return { complaints: [`latencyMs: is ${latencyMs}; wanted 0 to ${LATENCY_MAX_MS}`] };
+      }
+      server.latencyMs = ms;
+    }
+    try {
+      if (fault !== undefined) {
+        if (!FAULTS.includes(fault as Fault)) {
+          return { complaints: [`fault: is "${fault}"; wanted ${FAULTS.join(", ")}`] };
+        }
+        await server.setFault(fault as Fault);
+      }
+      if (running === true) await server.start();
+      if (running === false) await server.stop();
+    } catch (error) {
+      return { complaints: [(error as Error).message] }; // somebody has taken its port
+    }
+    return { done: `${name} is set` };
+  }
+
+  #traffic({ protocol, mode, amount }: Wish): Outcome {
+    const known = PROTOCOLS.find(word => word === protocol);
+    const how = MODES.find(word => word === mode);
+    if (known === undefined || how === undefined) {
+      return { complaints: [`wanted ${PROTOCOLS.join(" or ")}, ${MODES.join(" or ")}`] };
+    }
+    const count = Number(amount);
+    if (!(Number.isInteger(count) && count >= 1 && count <= AMOUNT_MAX[how])) {
+      return { complaints: [`amount: is ${amount}; wanted 1 to ${AMOUNT_MAX[how]}`] };
+    }
+    const running = this.#generators.filter(({ ended }) => !ended);
+    if (running.length >= GENERATORS_MAX) {
+      return { complaints: [`${GENERATORS_MAX} run already; stop one of them first`] };
+    }
+    const id = ++this.#lastGenerator;
+    const wish = { protocol: known, mode: how, amount: count };
+    this.#generators = [...running, new Generator(id, wish, this.#watched.door)];
+    return { done: "it runs" };
+  }
+
+  #endTraffic(id: unknown): Outcome {
+    const generator = this.#generators.find(known => known.id === id);
+    if (generator === undefined) return { complaints: [`no generator ${id}`] };
+    generator.end("stopped");
+    return { done: "it has stopped" };
+  }
+
+  #board({ wifi, reset }: Wish): Outcome {
+    const { switches } = this.#watched;
+    if (switches === undefined)
+      return { complaints: ["only an emulated board has these switches"] };
+    if (typeof wifi === "boolean") switches.wifi(wifi);
+    if (reset === true) switches.reset();
+    return { done: "done" };
+  }
+}
