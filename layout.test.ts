@@ -110,8 +110,9 @@ const TABLE: readonly Row[] = [
     types: target => target === "node:net",
   },
   {
-    place: "the commands emulate, conformance and bench",
-    holds: file => /^emulator\/(src\/cli|conformance\/cli|bench\/[\w-]+)\.ts$/.test(file),
+    place: "the commands emulate, conformance and bench, and the workbench",
+    holds: file =>
+      /^emulator\/(src\/(cli|typing)|conformance\/cli|(bench|workbench)\/[\w-]+)\.ts$/.test(file),
     runtime: (_target, kind) => kind !== "chip" && kind !== "hil",
     types: () => false,
   },

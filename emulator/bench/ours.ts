@@ -21,4 +21,4 @@ const board = new Board({
   publish: () => ({ port: 0, host: "127.0.0.1" }),
   onListening: (_, { port }) => process.send!({ port }),
 });
-board.boot(platform => start(platform, outcome.config));
+board.boot(platform => start(platform, outcome));

@@ -3,17 +3,22 @@ import { lookup } from "node:dns/promises";
 import { readFileSync } from "node:fs";
 import net from "node:net";
 import { parseArgs, styleText } from "node:util";
-import { type Server, serve } from "../../backends/src/serve.ts";
-import { steady } from "../../backends/src/steady.ts";
 import { parseLine } from "../../firmware/src/admin/event.ts";
-import { start } from "../../firmware/src/app.ts";
-import { type Config, readConfig } from "../../firmware/src/config.ts";
+import { isToken, TOKEN_MAX, TOKEN_MIN } from "../../firmware/src/admin/token.ts";
+import { type App, start } from "../../firmware/src/app.ts";
+import { type Config, type Configuration, readConfig } from "../../firmware/src/config.ts";
 import { nearest } from "../../firmware/src/document.ts";
+import { EmulatedBoard } from "../workbench/emulated.ts";
+import { type RemoteAddress, RemoteBoard, readRemote } from "../workbench/remote.ts";
+import { DemoBackend } from "../workbench/servers.ts";
+import { Workbench, type WorkbenchParts } from "../workbench/workbench.ts";
 import { Board, type Firmware } from "./board.ts";
 import { esp32 } from "./boards/esp32.ts";
 import type { BoardKind } from "./boards/kind.ts";
 import { unlimited } from "./boards/unlimited.ts";
 import { RealClock } from "./clock.ts";
+import { Flash } from "./flash.ts";
+import { readCommands } from "./typing.ts";
 
 const HELP = `npm run emulate -- [options]
 
@@ -23,12 +28,19 @@ Runs the firmware on an emulated ESP32, with two demo backends behind it.
                          80:0.0.0.0:8000 for all its addresses, not only 127.0.0.1
   --backend HOST:PORT    a server of yours (repeatable); then no demo backends start
   --config FILE          the configuration, instead of firmware/gateway.json
+  --admin PORT           where the board's admin port is found (default 8404)
+  --token TOKEN          what the admin port wants for changes
+  --ui [PORT]            a page to watch and change all of it: charts, traffic, faults, Wi-Fi
+  --board-address IP     that page for a real board, through its admin port; no board is emulated
+  --flash FILE           what the board keeps without power, kept in FILE between runs
   --board NAME           esp32 (default), or unlimited: without a chip's limits
   --engine NAME          what runs the firmware: node (default), or xs, the chip's own engine,
                          which is built at the first time; it needs a C compiler
   --quiet                only warnings and errors
   --json                 events as JSON, one a line
   --help                 this text
+
+Commands of the board's console are read from standard input: try help.
 `;
 
 const BOARDS: Record<string, () => BoardKind> = {
@@ -40,40 +52,37 @@ const BOARDS: Record<string, () => BoardKind> = {
   unlimited,
 };
 
-/** The firmware as it runs: enough of it to end it. */
-interface Running {
-  readonly proxy: { readonly sessions: number };
-  stop(): void;
-}
-
 /** A firmware to boot, and what runs once it is booted. */
-type Engine = (options: Options) => Promise<{ boot: Firmware; running: () => Running | undefined }>;
+type Engine = (options: Options) => Promise<{ boot: Firmware; running: () => App | undefined }>;
 
 const ENGINES: Record<string, Engine> = {
-  async node({ config }) {
-    let app: Running | undefined;
+  async node({ configuration, token }) {
+    let app: App | undefined;
     return {
       boot: platform => {
-        app = start(platform, config);
+        app = start(platform, configuration, { token });
       },
       running: () => app,
     };
   },
-  async xs({ document }) {
+  async xs({ configuration, token }) {
     // Only whoever asks for it waits for its tools.
     const { buildEngine, cannotBuild, engineBuilt } = await import("../xs/engine.ts");
     const why = engineBuilt() ? undefined : cannotBuild();
     if (why !== undefined) throw new UsageError(`--engine xs: ${why}`);
     await buildEngine(line => process.stderr.write(`${line}\n`));
     const { xsFirmware } = await import("../xs/firmware.ts");
-    const firmware = xsFirmware(document);
-    return { boot: firmware.boot, running: () => firmware.app as Running };
+    const firmware = xsFirmware(configuration.document, { token });
+    return { boot: firmware.boot, running: () => firmware.app as App };
   },
 };
 
 const DEMO_PORTS = [8080, 8081];
+/** With the page: one more, so that a strategy has a choice. */
+const WORKBENCH_DEMO_PORTS = [...DEMO_PORTS, 8082];
 const DEFAULT_HOST = "127.0.0.1";
 const DEFAULT_PORT = 8000;
+const DEFAULT_ADMIN_PORT = 8404;
 
 /** What the person asked for cannot be done; said in one sentence. */
 class UsageError extends Error {}
@@ -85,20 +94,25 @@ interface Published {
 }
 
 interface Options {
-  /** As it was written, and as it was read. */
-  document: object;
-  config: Config;
+  configuration: Configuration;
+  token: string | undefined;
+  flash: Flash | undefined;
   published: Published[];
   kind: BoardKind;
   engine: Engine;
   demo: boolean;
   quiet: boolean;
   json: boolean;
+  /** Port of the workbench's page; 0 for any free one. */
+  ui: number | undefined;
+  /** A board to watch instead of emulating one. */
+  remote: RemoteAddress | undefined;
 }
 
 try {
   const options = await readOptions(process.argv.slice(2));
   if (options === "help") process.stdout.write(HELP);
+  else if (options.remote) await watch(options.remote, options);
   else await emulate(options);
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;
@@ -107,32 +121,47 @@ try {
 }
 
 async function emulate(options: Options): Promise<void> {
-  const { config, published, kind } = options;
+  const { configuration, published, kind } = options;
   const { boot, running } = await options.engine(options);
-  const servers = options.demo ? await startDemo(config) : [];
+  const servers = options.demo ? await startDemo(configuration.config) : [];
   const print = printer(options);
-  if (!options.json) process.stdout.write(banner(options));
 
+  let workbench: Workbench | undefined;
   const board = new Board({
     kind,
     clock: new RealClock(),
     wire: { ...net, createSocket: dgram.createSocket },
     publish: port => published.find(({ boardPort }) => boardPort === port),
-    onLine: line => setImmediate(print, line), // Node opens a port a tick late: "ready" must be true
+    onLine: line => {
+      setImmediate(print, line); // Node opens a port a tick late: "ready" must be true
+      workbench?.log(line);
+    },
     onWireError: error => fail(error, published),
+    reboots: true,
+    flash: options.flash,
   });
+  board.adapter.plugged = true;
+  if (options.ui !== undefined) {
+    const [door] = published;
+    const watched = new EmulatedBoard(board, running, door);
+    workbench = await openPage(options.ui, { watched, demo: servers });
+  }
+  if (!options.json) process.stdout.write(banner(options, workbench));
   board.boot(boot);
+  const stopTyping = readCommands(board.adapter, () => void stop());
 
   let stopping = false;
   const stop = async () => {
     if (stopping) process.exit(0); // asked twice
     stopping = true;
+    stopTyping();
     const app = board.fatal ? undefined : running();
     app?.stop();
     while (app && !board.fatal && app.proxy.sessions > 0) {
       await new Promise(resolve => setTimeout(resolve, 10));
     }
     board.unplug();
+    workbench?.stop();
     await Promise.all(servers.map(server => server.stop()));
     process.exit(0);
   };
@@ -140,17 +169,50 @@ async function emulate(options: Options): Promise<void> {
   process.on("SIGTERM", stop);
 }
 
+/** A board somewhere else, on the workbench's page. */
+async function watch(remote: RemoteAddress, options: Options): Promise<void> {
+  const print = printer(options);
+  const watched = new RemoteBoard({
+    ...remote,
+    onLine: line => {
+      print(line);
+      workbench?.log(line);
+    },
+  });
+  let workbench: Workbench | undefined;
+  workbench = await openPage(options.ui ?? 0, { watched, demo: [] });
+  if (!options.json)
+    process.stdout.write(`Workbench of the ${watched.title}: ${workbench.url}\n\n`);
+  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(0));
+}
+
+async function openPage(port: number, parts: Omit<WorkbenchParts, "port">): Promise<Workbench> {
+  try {
+    return await Workbench.open({ port, ...parts });
+  } catch (error) {
+    throw new UsageError(`--ui ${port}: ${(error as Error).message}; --ui 0 takes any free port`);
+  }
+}
+
 // The command line
 
-async function readOptions(args: string[]): Promise<Options | "help"> {
+async function readOptions(given: string[]): Promise<Options | "help"> {
+  const args = given.map((word, i) =>
+    word === "--ui" && !/^\d+$/.test(given[i + 1] ?? "") ? "--ui=0" : word,
+  );
   const known = {
     publish: { type: "string", multiple: true },
     backend: { type: "string", multiple: true },
     config: { type: "string" },
+    admin: { type: "string" },
+    token: { type: "string" },
+    flash: { type: "string" },
     board: { type: "string" },
     engine: { type: "string" },
     quiet: { type: "boolean" },
     json: { type: "boolean" },
+    ui: { type: "string" },
+    "board-address": { type: "string" },
     help: { type: "boolean" },
   } as const;
   const { values, tokens } = parseArgs({ args, options: known, strict: false, tokens: true });
@@ -175,6 +237,23 @@ async function readOptions(args: string[]): Promise<Options | "help"> {
   }
   if (values.help) return "help";
 
+  if (values.ui !== undefined && values.ui !== "0" && !isPort(Number(values.ui))) {
+    throw new UsageError(
+      `--ui "${values.ui}": wanted a port, such as 8500, or nothing for a free one`,
+    );
+  }
+  const remote = readRemote(
+    values["board-address"] as string | undefined,
+    values.token as string | undefined,
+  );
+  if (remote !== undefined && "complaint" in remote) throw new UsageError(remote.complaint);
+  const idle = ["publish", "backend", "config", "board"].find(name => name in values);
+  if (remote !== undefined && idle !== undefined) {
+    throw new UsageError(
+      `--${idle} is for the emulated board, and --board-address watches another`,
+    );
+  }
+
   const name = String(values.board ?? "esp32");
   if (!Object.hasOwn(BOARDS, name)) {
     throw new UsageError(
@@ -187,28 +266,38 @@ async function readOptions(args: string[]): Promise<Options | "help"> {
       `--engine "${engine}": no such engine; known are ${Object.keys(ENGINES).join(", ")}`,
     );
   }
+  if (values.ui !== undefined && engine !== "node") {
+    throw new UsageError(`--ui looks into the firmware, which --engine ${engine} does not allow`);
+  }
   const backends = await Promise.all(((values.backend ?? []) as string[]).map(readBackend));
   const demo = backends.length === 0 && values.config === undefined;
-  const { document, config } = readDocument(
+  const configuration = readDocument(
     values.config as string | undefined,
-    demo ? demoBackends() : backends,
+    demo ? demoBackends(values.ui === undefined ? DEMO_PORTS : WORKBENCH_DEMO_PORTS) : backends,
   );
+  const { config } = configuration;
   return {
-    document,
-    config,
-    published: readPublished(values.publish as string[] | undefined, config),
+    configuration,
+    token: readToken(values.token as string | undefined),
+    flash: openFlash(values.flash as string | undefined),
+    published: [
+      ...readPublished(values.publish as string[] | undefined, config),
+      ...readAdmin(values.admin as string | undefined, config),
+    ],
     kind: BOARDS[name](),
     engine: ENGINES[engine],
     demo,
     quiet: values.quiet === true,
     json: values.json === true,
+    ui: values.ui === undefined ? undefined : Number(values.ui),
+    remote,
   };
 }
 
 function readDocument(
   file: string | undefined,
   backends: { address: string; port: number }[],
-): { document: object; config: Config } {
+): Configuration {
   let text: string;
   try {
     text = file === undefined ? firmwareFile("gateway.json") : readFileSync(file, "utf8");
@@ -223,7 +312,7 @@ function readDocument(
   }
   if (backends.length > 0 && typeof document === "object") document = { ...document, backends };
   const outcome = readConfig(document);
-  if ("config" in outcome) return { document: document as object, config: outcome.config };
+  if ("config" in outcome) return outcome;
   throw new UsageError(`--config "${file}" is refused:\n  ${outcome.complaints.join("\n  ")}`);
 }
 
@@ -257,6 +346,28 @@ function readPublished(texts: string[] | undefined, config: Config): Published[]
   });
 }
 
+function readAdmin(text: string | undefined, { adminPort }: Config): Published[] {
+  if (adminPort === 0) return [];
+  const port = text === undefined ? DEFAULT_ADMIN_PORT : Number(text);
+  if (isPort(port)) return [{ boardPort: adminPort, host: DEFAULT_HOST, port }];
+  throw new UsageError(`--admin "${text}": wanted a port, such as ${DEFAULT_ADMIN_PORT}`);
+}
+
+function readToken(text: string | undefined): string | undefined {
+  if (text === undefined || isToken(text)) return text;
+  throw new UsageError(
+    `--token: wanted ${TOKEN_MIN} to ${TOKEN_MAX} printable characters without blanks`,
+  );
+}
+
+function openFlash(file: string | undefined): Flash | undefined {
+  try {
+    return file === undefined ? undefined : new Flash(file);
+  } catch (error) {
+    throw new UsageError(`--flash "${file}": ${(error as Error).message}`);
+  }
+}
+
 function isPort(port: number): boolean {
   return Number.isInteger(port) && port >= 1 && port <= 65535;
 }
@@ -267,15 +378,16 @@ function firmwareFile(name: string): string {
 
 // What runs beside the board
 
-function demoBackends() {
-  return DEMO_PORTS.map(port => ({ address: DEFAULT_HOST, port }));
+function demoBackends(ports: readonly number[]) {
+  return ports.map(port => ({ address: DEFAULT_HOST, port }));
 }
 
-async function startDemo(config: Config): Promise<Server[]> {
-  const servers: Server[] = [];
-  for (const { name, address, port } of config.backends) {
+async function startDemo(config: Config): Promise<DemoBackend[]> {
+  const servers = config.backends.map(backend => new DemoBackend(backend));
+  for (const server of servers) {
+    const { name, port } = server;
     try {
-      servers.push(await serve({ name, host: address, port, behaviour: steady() }));
+      await server.start();
     } catch (error) {
       throw new UsageError(
         `the demo backend ${name} cannot have port ${port}: ${(error as Error).message}; ` +
@@ -288,19 +400,26 @@ async function startDemo(config: Config): Promise<Server[]> {
 
 // What the person sees
 
-function banner({ config, published, kind, demo }: Options): string {
+function banner(
+  { configuration: { config }, published, kind, demo }: Options,
+  workbench?: Workbench,
+): string {
   const [{ host, port }] = published;
+  const what = ({ boardPort }: Published) =>
+    boardPort === config.adminPort ? "its admin page" : `its port ${boardPort}`;
   const address = host === DEFAULT_HOST || host === "0.0.0.0" ? "localhost" : host;
   const lines = [
     `Hot Potato on an emulated ${kind.name}`,
     "",
-    ...published.map(p => `  board      http://${address}:${p.port}  (its port ${p.boardPort})`),
+    ...published.map(p => `  board      http://${address}:${p.port}  (${what(p)})`),
     ...config.backends.map(
       b => `  backend ${b.name}  ${b.address}:${b.port}${demo ? "  (demo)" : ""}`,
     ),
+    ...(workbench ? [`  workbench  ${workbench.url}`] : []),
     "",
     `  try  curl ${address}:${port}    again and again: the backends take turns`,
     `       nc ${address} ${port}      type a line, then END`,
+    "       help    here: the board's console",
     "  end  Ctrl-C",
     "",
     "",
@@ -339,9 +458,12 @@ function numbers(values: Record<string, string>): Record<string, string | number
 function fail(error: Error & { code?: string; port?: number }, published: Published[]): never {
   const taken = published.find(({ port }) => port === error.port) ?? published[0];
   const why = error.code === "EADDRINUSE" ? "is taken" : `cannot be had (${error.message})`;
+  const other =
+    taken === published.at(-1) && published.length > 1
+      ? `--admin ${taken.port + 1}`
+      : `--publish ${taken.boardPort}:${taken.port + 1}`;
   process.stderr.write(
-    `emulate: port ${taken.port} of this computer ${why}; publish the board's on another: ` +
-      `--publish ${taken.boardPort}:${taken.port + 1}\n`,
+    `emulate: port ${taken.port} of this computer ${why}; publish the board's on another: ${other}\n`,
   );
   process.exit(2);
 }

@@ -31,7 +31,7 @@ export function xsProgram(name: string, settings: object, heap?: HeapSize): XsPr
       const side = new BoardSide({
         platform: () => platform,
         machine: () => machine!,
-        asked: () => String(platform.random()), // programs have no other question
+        asked: question => answerTo(platform, question),
       });
       const answer: Surroundings["answer"] = (words, body) => side.answer(words, body);
       machine = machineWith(name, { now: clock.now, answer }, heap);
@@ -47,14 +47,39 @@ export function xsProgram(name: string, settings: object, heap?: HeapSize): XsPr
   };
 }
 
+/** What a program asks of its board beside sockets and time: a word and its arguments, in JSON. */
+function answerTo(platform: BoardPlatform, question: string): string {
+  const [what, ...args] = JSON.parse(question) as [string, ...string[]];
+  const open = () => platform.storage.open({ path: args[0], mode: "r+", format: "string" });
+  switch (what) {
+    case "random":
+      return String(platform.random());
+    case "vitals":
+      return JSON.stringify(platform.vitals);
+    case "read":
+      return JSON.stringify(open().read(args[1]) ?? null);
+    case "write":
+      open().write(args[1], args[2]);
+      return "";
+    case "delete":
+      open().delete(args[1]);
+      return "";
+    default:
+      throw new Error(`not emulated: "${what}" of a program on XS`);
+  }
+}
+
 export interface XsFirmware extends XsProgram {
   /** The running app, `App` of the firmware, for whoever looks into it. */
   readonly app: object;
 }
 
 /** Our firmware with a configuration document, on the real XS engine. */
-export function xsFirmware(document: object, heap?: HeapSize): XsFirmware {
-  const program = xsProgram("proxy", { document }, heap);
+export function xsFirmware(
+  document: object,
+  { token, heap }: { token?: string; heap?: HeapSize } = {},
+): XsFirmware {
+  const program = xsProgram("proxy", { document, token }, heap);
   const app = remote((path, args) => JSON.parse(program.tell("look", { path, args })));
   return {
     app,

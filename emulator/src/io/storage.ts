@@ -17,7 +17,13 @@ export interface Storage extends Iterable<string> {
   close(): void;
 }
 
+/** One that was opened for text. */
+export interface TextStorage extends Storage {
+  read(key: string): string | undefined;
+}
+
 export interface KeyValue {
+  open(options: StorageOptions & { format: "string" }): TextStorage;
   open(options: StorageOptions): Storage;
 }
 
@@ -116,7 +122,7 @@ export function defineKeyValue(flash: Flash, stall: (ms: number) => void): KeyVa
   }
 
   return Object.freeze({
-    open(options: StorageOptions): Storage {
+    open(options: StorageOptions) {
       if (!("path" in options)) throw new Error("no path");
       const space = String(options.path).replace(/\/$/, "");
       if (options.path === "") throw new Error("invalid");
@@ -130,7 +136,7 @@ export function defineKeyValue(flash: Flash, stall: (ms: number) => void): KeyVa
       }
       return new EmulatedStorage(space, mode === "r", format);
     },
-  });
+  }) as KeyValue; // with the format `string` it reads strings
 }
 
 function checkFormat(format: string): string {

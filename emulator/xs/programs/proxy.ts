@@ -17,11 +17,16 @@ interface Network {
 }
 
 const COMMANDS: Record<string, (value: never) => unknown> = {
-  start: (value: { document: unknown; network: Network; connectionsMax: number }) => {
+  start: (value: {
+    document: unknown;
+    token: string | undefined;
+    network: Network;
+    connectionsMax: number;
+  }) => {
     const outcome = readConfig(value.document);
     if ("complaints" in outcome) throw new Error(outcome.complaints.join("\n"));
     network = value.network;
-    app = start(platform(value.connectionsMax), outcome.config);
+    app = start(platform(value.connectionsMax), outcome, { token: value.token });
   },
   network: (value: Network) => {
     network = value;
@@ -69,9 +74,23 @@ function platform(connectionsMax: number): Platform {
       },
     },
     connectionsMax,
-    random: () => Number(host.board.ask("random")),
+    get vitals() {
+      return JSON.parse(ask("vitals")) as Platform["vitals"];
+    },
+    storage: {
+      open: ({ path }) => ({
+        read: key => JSON.parse(ask("read", path, key)) ?? undefined,
+        write: (key, value) => void ask("write", path, key, value),
+        delete: key => void ask("delete", path, key),
+      }),
+    },
+    random: () => Number(ask("random")),
     log: line => host.board.log(line),
   };
+}
+
+function ask(...words: string[]): string {
+  return host.board.ask(JSON.stringify(words));
 }
 
 host.command = text => {

@@ -1,0 +1,42 @@
+import { createInterface } from "node:readline";
+import { COMMAND_NAMES } from "../../firmware/src/admin/command-line.ts";
+import type { Adapter } from "./io/adapter.ts";
+
+/** Bytes that the chip's UART takes at once. */
+const FIFO_BYTES = 128;
+
+/** Lines that a terminal remembers. */
+const HISTORY = 100;
+
+/**
+ * Sends lines from standard input to the board's serial port, as a terminal program would: with history
+ * and completion where a person types, plain where a program does. Returns how to stop that.
+ */
+export function readCommands(adapter: Pick<Adapter, "send">, interrupted: () => void): () => void {
+  const person = process.stdin.isTTY === true;
+  const lines = createInterface({
+    input: process.stdin,
+    ...(person ? { output: process.stdout, prompt: "" } : {}),
+    terminal: person,
+    historySize: HISTORY,
+    completer: (text: string) => {
+      const fitting = COMMAND_NAMES.filter(name => name.startsWith(text));
+      return [fitting.map(name => `${name} `), text];
+    },
+  });
+  let sent = Promise.resolve();
+  lines.on("line", line => {
+    sent = sent.then(() => send(adapter, `${line}\n`));
+  });
+  lines.on("SIGINT", interrupted); // in a terminal, readline sees Ctrl-C first
+  return () => lines.close();
+}
+
+/** In pieces, each when the one before has arrived: the chip has no more room than its FIFO. */
+async function send(adapter: Pick<Adapter, "send">, text: string): Promise<void> {
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.byteLength; at += FIFO_BYTES / 2) {
+    const ms = adapter.send(bytes.subarray(at, at + FIFO_BYTES / 2));
+    await new Promise(resolve => setTimeout(resolve, ms));
+  }
+}
