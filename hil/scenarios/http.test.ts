@@ -139,7 +139,7 @@ describe("requests and connections", () => {
     for (let i = 0; i < 10; i++) await lab.ask(get("/", "Connection: close"));
 
     const backends = lab.app!.proxy.pool.backends;
-    expect(backends.map(({ sessionsTotal }) => sessionsTotal)).toEqual([25, 25]);
+    expect(backends.map(({ load }) => load.sessionsTotal)).toEqual([25, 25]);
     const open = lab.network.netstat().filter(({ state, host }) => state === "open" && host < "c");
     expect(open.map(({ host }) => host).sort()).toEqual(["a", "b", "board", "board", "board"]);
   });

@@ -70,10 +70,10 @@ describe("by cookie", () => {
     const { lab } = labOf("a", "b");
     await lab.serve({ sticky: "cookie" });
     const { by, cookie } = await ask(lab);
-    lab.app!.proxy.setState(by, "drain");
+    lab.setState(by, "drain");
     expect((await ask(lab, cookie)).by).toBe(by);
     for (let i = 0; i < 3; i++) expect((await ask(lab)).by).not.toBe(by);
-    lab.app!.proxy.setState(by, "maint");
+    lab.setState(by, "maint");
     expect((await ask(lab, cookie)).by).not.toBe(by);
   });
 

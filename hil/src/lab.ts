@@ -12,6 +12,7 @@ import { esp32 } from "../../emulator/src/boards/esp32.ts";
 import type { BoardKind } from "../../emulator/src/boards/kind.ts";
 import { profileOf } from "../../emulator/src/boards/profile.ts";
 import { VirtualClock } from "../../emulator/src/clock.ts";
+import type { Flash } from "../../emulator/src/flash.ts";
 import { xsFirmware } from "../../emulator/xs/firmware.ts";
 import { type LogLine, parseLine } from "../../firmware/src/admin/event.ts";
 import { type App, start } from "../../firmware/src/app.ts";
@@ -34,6 +35,10 @@ export interface LabOptions {
   onLine?: (line: string) => void;
   /** Packets that the trace keeps as text. */
   traceLines?: number;
+  /** What the board keeps without power; one of its own when not given. */
+  flash?: Flash;
+  /** A board that fell over boots again by itself. */
+  reboots?: boolean;
 }
 
 export type Engine = "node" | "xs";
@@ -100,7 +105,7 @@ export class Lab {
       random = seeded(seed),
       engine = ENGINE,
       traceLines = TRACE_LINES,
-      onLine = () => {},
+      ...options
     }: LabOptions = {},
   ) {
     this.#engine = engine;
@@ -123,8 +128,10 @@ export class Lab {
       },
       onLine: line => {
         this.lines.push(line);
-        onLine(line);
+        options.onLine?.(line);
       },
+      flash: options.flash,
+      reboots: options.reboots,
     });
   }
 
@@ -187,10 +194,15 @@ export class Lab {
     } else {
       this.#powerOn = () =>
         this.board.boot(platform => {
-          this.app = start(platform, outcome.config);
+          this.app = start(platform, outcome);
         });
     }
     this.#powerOn();
+  }
+
+  /** An operator wants the backend to be so. */
+  setState(name: string, state: "ready" | "drain" | "maint"): void {
+    this.app!.operator.setState(name, state);
   }
 
   /** The board loses its Wi-Fi now and has it again `ms` later. */

@@ -74,7 +74,7 @@ export async function startBoard(
   });
   const first = serving();
   board.boot(platform => {
-    app = start(platform, outcome.config);
+    app = start(platform, outcome);
   });
   await first;
   return {

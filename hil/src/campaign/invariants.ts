@@ -163,6 +163,6 @@ function checkBalance(book: Book, { failures, requests, healthy }: Chronicle): v
   const inTurn = setting(book.world, "balance") ?? "round-robin";
   const limited = only(book.world, "backend").some(({ maxSessions }) => maxSessions !== undefined);
   if (inTurn !== "round-robin" || limited || setting(book.world, "sticky") !== undefined) return;
-  const picks = book.lab.app!.proxy.pool.backends.map(({ sessionsTotal }) => sessionsTotal);
+  const picks = book.lab.app!.proxy.pool.backends.map(({ load }) => load.sessionsTotal);
   book.expect(Math.max(...picks) - Math.min(...picks) <= 1, "the balance is not exact");
 }

@@ -1,0 +1,420 @@
+import { seeded } from "net-mock-socket";
+import { describe, expect, test } from "vitest";
+import { Flash } from "../../emulator/src/flash.ts";
+import { httpBackend, named } from "../src/http-backend.ts";
+import { collect, Lab, mendedBoard } from "../src/lab.ts";
+
+const TOKEN = "correct-horse";
+const GET_ONCE = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+
+interface Answer {
+  readonly status: number;
+  readonly head: string;
+  readonly body: string;
+}
+
+/** Sends bytes to the admin port; what came until the close. */
+async function send(lab: Lab, text: string): Promise<Answer> {
+  const socket = lab.network.host("operator").connect({ host: "board", port: 8404 });
+  const heard = collect(socket);
+  socket.write(text);
+  await lab.clock.run({ until: () => socket.closed, ms: 60_000 });
+  const [head, body = ""] = heard.text.split("\r\n\r\n");
+  return { status: Number(head.slice(9, 12)), head, body };
+}
+
+function get(lab: Lab, path: string): Promise<Answer> {
+  return send(lab, `GET ${path} HTTP/1.1\r\nHost: board:8404\r\n\r\n`);
+}
+
+function put(
+  lab: Lab,
+  path: string,
+  body: object | string,
+  fields: string[] = [],
+): Promise<Answer> {
+  const text = typeof body === "string" ? body : JSON.stringify(body);
+  const head = [
+    `PUT ${path} HTTP/1.1`,
+    "Host: board:8404",
+    "Content-Type: application/json",
+    `Content-Length: ${text.length}`,
+    ...(fields.some(field => /^authorization:/i.test(field))
+      ? []
+      : [`Authorization: Bearer ${TOKEN}`]),
+    ...fields,
+  ];
+  return send(lab, `${head.join("\r\n")}\r\n\r\n${text}`);
+}
+
+/** A lab with backends a and b, and a token. */
+async function labOf(settings: object = {}): Promise<Lab> {
+  const lab = new Lab();
+  for (const name of "ab") lab.backend(name, named(name).serve);
+  await lab.serve(settings);
+  lab.app!.operator.setToken(TOKEN);
+  return lab;
+}
+
+const documentOf = async (lab: Lab) => JSON.parse((await get(lab, "/api/config")).body);
+const balanceOf = (lab: Lab) => lab.app!.proxy.config.balance;
+
+describe("what an operator can see", () => {
+  test("status, metrics, events and the page", async () => {
+    const lab = await labOf();
+    await lab.ask(GET_ONCE);
+    const status = JSON.parse((await get(lab, "/api/status")).body);
+    expect(status).toMatchObject({ balance: "round-robin", sessionsMax: 12, ip: "10.0.0.1" });
+    expect(status.backends[0]).toMatchObject({ name: "a", standing: "up", sessionsTotal: 1 });
+    expect((await get(lab, "/metrics")).body).toContain(
+      'hot_potato_server_sessions_total{server="a"} 1\n',
+    );
+    expect((await get(lab, "/api/events")).body).toContain("http: request");
+    const page = await get(lab, "/");
+    expect(page.head).toMatch(/Content-Type: text\/html\r\n/);
+    expect(page.head.length + page.body.length).toBeLessThan(12 * 1024);
+    expect(page.body).toMatch(/<\/html>\n$/);
+    expect(page.body).not.toMatch(/(src|href)="(?!data:)|innerHTML/);
+  });
+
+  test("it is healthy while somebody can be served", async () => {
+    const lab = await labOf();
+    expect(await get(lab, "/healthz")).toMatchObject({ status: 200, body: "ok\n" });
+    for (const name of "ab") lab.setState(name, "maint");
+    expect((await get(lab, "/healthz")).status).toBe(503);
+  });
+
+  test("HEAD is GET without the body; what is not there, or cannot be done, says so", async () => {
+    const lab = await labOf();
+    const head = await send(lab, "HEAD /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+    expect(head).toMatchObject({ status: 200, body: "" });
+    expect((await get(lab, "/nothing")).status).toBe(404);
+    expect((await get(lab, "/api/backends/nobody")).status).toBe(404);
+    const wrong = await send(lab, "DELETE /api/config HTTP/1.1\r\nHost: x\r\n\r\n");
+    expect(wrong.head).toMatch(/^HTTP\/1.1 405 .*\r\nAllow: GET, PUT\r\n/s);
+  });
+});
+
+describe("who may change anything", () => {
+  test("nobody while no token is set", async () => {
+    const lab = new Lab();
+    lab.backend("a", named("a").serve);
+    await lab.serve();
+    const refused = await put(lab, "/api/backends/a", { state: "drain" });
+    expect(refused.status).toBe(403);
+    expect(JSON.parse(refused.body).error).toContain("no token is set");
+    expect(lab.app!.proxy.backend("a")!.state).toBe("ready");
+  });
+
+  test.each([
+    ["a wrong token", ["Authorization: Bearer correct-hose!"], 401],
+    ["a token that only begins right", [`Authorization: Bearer ${TOKEN.slice(0, -1)}`], 401],
+    ["another scheme", [`Authorization: Basic ${TOKEN}`], 401],
+    ["another site's page", ["Origin: http://evil.example"], 403],
+    ["a cross-site request", ["Sec-Fetch-Site: cross-site"], 403],
+    ["a sandboxed page", ["Origin: null"], 403],
+  ])("not with %s", async (_, fields, status) => {
+    const lab = await labOf();
+    const refused = await put(lab, "/api/backends/a", { state: "drain" }, fields);
+    expect(refused.status).toBe(status);
+    expect(lab.app!.proxy.backend("a")!.state).toBe("ready");
+    expect(lab.events("admin", "refused").at(-1)!.values).toMatchObject({ status: `${status}` });
+  });
+
+  test("not as a form, which other sites can send without asking", async () => {
+    const lab = await labOf();
+    const body = '{"state":"drain"}';
+    const refused = await send(
+      lab,
+      `PUT /api/backends/a HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    );
+    expect(refused.status).toBe(415);
+  });
+
+  test("the board's own page may", async () => {
+    const lab = await labOf();
+    const fields = ["Origin: http://board:8404", "Sec-Fetch-Site: same-origin"];
+    expect((await put(lab, "/api/backends/a", { state: "drain" }, fields)).status).toBe(200);
+  });
+
+  test("no secret is ever told", async () => {
+    const lab = await labOf({ sticky: "cookie", stickyKey: "very-secret-key" });
+    await put(lab, "/api/backends/a", { state: "drain" }, ["Authorization: Bearer guess-guess"]);
+    const paths = ["/", "/metrics", "/api/status", "/api/config", "/api/events", "/api/explain"];
+    const told = [...lab.lines];
+    for (const path of paths) told.push((await get(lab, path)).body);
+    for (const secret of [TOKEN, "very-secret-key", "guess-guess"]) {
+      expect(told.filter(text => text.includes(secret))).toEqual([]);
+    }
+    // Given back as it was told, the secret stays.
+    const document = await documentOf(lab);
+    expect(document.stickyKey).toBe("********");
+    await put(lab, "/api/config", { ...document, retries: 1 });
+    const { config } = lab.app!.proxy;
+    expect([config.retries, config.stickyKey]).toEqual([1, "very-secret-key"]);
+  });
+});
+
+describe("requests that are none", () => {
+  test.each([
+    ["garbage", "WHAT?\r\n\r\n", 400],
+    ["a head that is too long", `GET / HTTP/1.1\r\nHost: x\r\nX: ${"x".repeat(4000)}\r\n\r\n`, 431],
+    [
+      "a body that is too long",
+      "PUT /api/config HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n",
+      413,
+    ],
+    [
+      "a body in chunks that is too long",
+      `PUT /api/config HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1000\r\n${"x".repeat(4096)}\r\n0\r\n\r\n`,
+      413,
+    ],
+    ["half a head", "GET / HTTP/1.1\r\nHost:", 408],
+  ])("%s is answered and forgotten", async (_, text, status) => {
+    const lab = await labOf();
+    const answer = await send(lab, text);
+    expect(answer.status).toBe(status);
+    expect(JSON.parse(answer.body)).toHaveProperty("error");
+  });
+
+  test.each([
+    ["no JSON", "{", "wanted a JSON object"],
+    ["no object", "[1]", "wanted a JSON object"],
+    ["another key", { state: "drain", sate: 1 }, "sate: no such key"],
+    ["another state", { state: "asleep" }, "wanted ready, drain, maint"],
+    ["a weight that is none", { weight: "heavy" }, "whole number from 0 to 256"],
+  ])("a change with %s is refused with what would do", async (_, body, error) => {
+    const lab = await labOf();
+    const answer = await put(lab, "/api/backends/a", body);
+    expect(answer.status).toBe(400);
+    expect(JSON.parse(answer.body).error).toContain(error);
+  });
+
+  test("who opens connections and says nothing keeps nobody out", async () => {
+    const lab = await labOf();
+    const idle = Array.from({ length: 6 }, () =>
+      lab.network.host("idle").connect({ host: "board", port: 8404 }),
+    );
+    for (const socket of idle) socket.on("error", () => {});
+    await lab.clock.run({ ms: 200 });
+    expect((await get(lab, "/healthz")).status).toBe(200);
+    await lab.clock.run({ ms: 10_000 });
+    expect(lab.board.stack.objects).toBe(0);
+  });
+});
+
+test("64 clients hammer a full board: the admin port answers within a second", async () => {
+  const lab = new Lab();
+  lab.backend("a", httpBackend(() => undefined).serve); // never answers: slots stay taken
+  await lab.serve();
+  const random = seeded(5);
+  let open = 0;
+  const hammer = () => {
+    const socket = lab.connect();
+    open++;
+    socket.on("error", () => {});
+    socket.on("close", () => {
+      open--;
+      if (lab.clock.now() < 30_000) lab.clock.after(50 * random(), hammer);
+    });
+    socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  };
+  for (let i = 0; i < 64; i++) hammer();
+  await lab.clock.run({ ms: 5000 });
+  const waits: number[] = [];
+  for (let i = 0; i < 10; i++) {
+    const fromMs = lab.clock.now();
+    expect((await get(lab, "/healthz")).status).toBe(200);
+    waits.push(lab.clock.now() - fromMs);
+    await lab.clock.run({ ms: 500 });
+  }
+  expect(open).toBeGreaterThan(12);
+  expect(Math.max(...waits)).toBeLessThan(1000);
+});
+
+describe("a new configuration", () => {
+  test("is swapped under busy sessions and an upgraded one, and cuts nothing", async () => {
+    const lab = new Lab();
+    const echo = (socket: Parameters<Parameters<Lab["backend"]>[1]>[0]) => {
+      let upgraded = false;
+      socket.on("data", (bytes: Buffer) => {
+        if (!upgraded && /^GET \/socket /.test(bytes.toString("latin1"))) {
+          upgraded = true;
+          socket.write("HTTP/1.1 101 Go\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n");
+        } else socket.write(bytes);
+      });
+      socket.on("end", () => socket.end());
+    };
+    lab.backend("a", echo);
+    await lab.serve({ inspect: [] });
+    lab.app!.operator.setToken(TOKEN);
+    const upgrade = lab.connect();
+    const upgraded = collect(upgrade);
+    upgrade.write(
+      "GET /socket HTTP/1.1\r\nHost: x\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n",
+    );
+    const raw = Array.from({ length: 11 }, () => lab.connect());
+    const heard = raw.map(collect);
+    const chat = async (word: string) => {
+      for (const socket of [upgrade, ...raw]) socket.write(word);
+      await lab.clock.run({ ms: 300 });
+    };
+    await lab.clock.run({ ms: 300 });
+    await chat("before ");
+
+    const document = await documentOf(lab);
+    const swapped = await put(lab, "/api/config", {
+      ...document,
+      balance: "ewma",
+      idleTimeoutMs: 1000,
+    });
+    await chat("after ");
+    await lab.clock.run({ ms: 40_000 });
+    await chat("later");
+
+    expect(swapped.status).toBe(200);
+    expect(balanceOf(lab)).toBe("ewma");
+    expect(upgraded.text).toMatch(/\r\n\r\nbefore after later$/);
+    expect(heard.map(({ text }) => text)).toEqual(Array(11).fill("before after later"));
+  });
+
+  test("a bad one is refused with every complaint, and changes nothing", async () => {
+    const lab = await labOf();
+    const refused = await put(lab, "/api/config", {
+      backends: [{ address: "nowhere", port: 0 }],
+      balanse: "ewma",
+    });
+    expect(refused.status).toBe(400);
+    expect(JSON.parse(refused.body).complaints).toHaveLength(3);
+    expect(lab.app!.proxy.pool.backends).toHaveLength(2);
+  });
+
+  test("with which no backend is left, it is taken back by itself", async () => {
+    const lab = await labOf({ health: { check: "tcp" } });
+    await lab.clock.run({ ms: 2000 });
+    const document = await documentOf(lab);
+    await put(lab, "/api/config", {
+      ...document,
+      backends: [{ address: "10.0.0.250", port: 9 }],
+    });
+    expect(await lab.ask(GET_ONCE)).not.toMatch(/^HTTP\/1.1 200 /);
+    await lab.clock.run({ ms: 31_000 });
+    expect(lab.events("config", "rolled-back").at(-1)!.values).toMatchObject({ why: "no-backend" });
+    expect(await lab.ask(GET_ONCE)).toMatch(/^HTTP\/1.1 200 /);
+  });
+
+  /** A board with a flash of its own, which boots again after it fell over. */
+  async function rebooting() {
+    const flash = new Flash();
+    const lab = new Lab(mendedBoard(), { flash, reboots: true });
+    for (const name of "ab") lab.backend(name, named(name).serve);
+    await lab.serve();
+    lab.app!.operator.setToken(TOKEN);
+    const ready = () => lab.events("proxy", "ready").length;
+    const crash = async () => {
+      const before = ready();
+      lab.board.crash("panic");
+      await lab.clock.run({ until: () => ready() > before, ms: 60_000 });
+    };
+    return { lab, crash };
+  }
+
+  test("that has served for a while outlasts a restart", async () => {
+    const { lab, crash } = await rebooting();
+    await put(lab, "/api/config", { ...(await documentOf(lab)), balance: "ewma" });
+    await lab.clock.run({ ms: 31_000 });
+    expect(lab.events("config", "kept")).toHaveLength(1);
+    await crash();
+    expect(balanceOf(lab)).toBe("ewma");
+    expect(lab.app!.operator.token).toBe(TOKEN);
+  });
+
+  test("during whose trial the board falls over is gone with the restart", async () => {
+    const { lab, crash } = await rebooting();
+    await put(lab, "/api/config", { ...(await documentOf(lab)), balance: "ewma" });
+    expect(balanceOf(lab)).toBe("ewma");
+    await lab.clock.run({ ms: 5000 });
+    await crash();
+    expect(balanceOf(lab)).toBe("round-robin");
+    expect(await lab.ask(GET_ONCE)).toMatch(/^HTTP\/1.1 200 /);
+  });
+
+  test("with which the board falls over again and again, also later, gives way to the one before", async () => {
+    const { lab, crash } = await rebooting();
+    for (const balance of ["ewma", "first"]) {
+      await put(lab, "/api/config", { ...(await documentOf(lab)), balance });
+      await lab.clock.run({ ms: 65_000 });
+    }
+    expect(balanceOf(lab)).toBe("first");
+    const seen: string[] = [];
+    for (let i = 0; i < 5; i++) {
+      await crash();
+      seen.push(balanceOf(lab));
+    }
+    expect(seen).toEqual(["first", "first", "first", "ewma", "ewma"]);
+    expect(lab.events("config", "rolled-back")[0].values).toMatchObject({ why: "restarts" });
+  });
+});
+
+test("a click on drain moves the traffic", async () => {
+  const lab = await labOf();
+  await put(lab, "/api/backends/a", { state: "drain" });
+  for (let i = 0; i < 4; i++) expect(await lab.ask(GET_ONCE)).toMatch(/\r\n\r\nb$/);
+  await put(lab, "/api/backends/a", { state: "ready", weight: 0 });
+  for (let i = 0; i < 4; i++) expect(await lab.ask(GET_ONCE)).toMatch(/\r\n\r\nb$/);
+});
+
+// The engine behind a pipe has no serial port.
+describe.skipIf(process.env.ENGINE === "xs")("the console", () => {
+  /** Types a line at the board's serial port; what the board writes then. */
+  async function type(lab: Lab, line: string): Promise<string[]> {
+    const from = lab.lines.length;
+    lab.board.adapter.send(Buffer.from(`${line}\r`));
+    await lab.clock.run({ ms: 1500 });
+    return lab.lines.slice(from);
+  }
+
+  async function console() {
+    const lab = await labOf();
+    lab.board.adapter.plugged = true;
+    const echoed: string[] = [];
+    lab.board.adapter.onBytes = bytes => echoed.push(Buffer.from(bytes).toString("latin1"));
+    return { lab, echoed };
+  }
+
+  test("knows what the API knows", async () => {
+    const { lab } = await console();
+    expect(await type(lab, "drain a")).toContain("ok a is drain");
+    expect(lab.app!.proxy.backend("a")!.state).toBe("drain");
+    expect(await type(lab, "weight b 5")).toContain("ok b has weight 5");
+    expect((await type(lab, "backends")).join("\n")).toMatch(
+      /^a 10\.0\.0\.2:8080 drain state=drain/m,
+    );
+    expect((await type(lab, "config retries 1")).at(-1)).toMatch(/^ok in force/);
+    expect(lab.app!.proxy.config.retries).toBe(1);
+    expect((await type(lab, "help")).length).toBeGreaterThan(12);
+    expect(await type(lab, "explain 3")).toContain("ok the next 3 picks will be explained");
+  });
+
+  test("says what is wrong, and the nearest that is right", async () => {
+    const { lab } = await console();
+    expect(await type(lab, "drian a")).toContain('error no command "drian"; did you mean "drain"?');
+    expect(await type(lab, "drain")).toContain("error usage: drain NAME");
+    expect((await type(lab, "drain aa")).at(-1)).toMatch(/^error no backend "aa"/);
+    expect((await type(lab, "balance emwa")).at(-1)).toMatch(/did you mean "ewma"\?$/);
+    expect((await type(lab, "weight a many")).at(-1)).toMatch(/^error weight/);
+  });
+
+  test("a secret is set and never shown", async () => {
+    const { lab, echoed } = await console();
+    expect(await type(lab, "token new-secret-1")).toEqual([
+      "> token ********",
+      "ok the token is set",
+    ]);
+    await type(lab, "wifi home secret-password");
+    expect(lab.app!.operator.token).toBe("new-secret-1");
+    const all = [...echoed, ...lab.lines].join("");
+    for (const secret of ["new-secret", "secret-password"]) expect(all).not.toContain(secret);
+    expect(echoed.join("")).toContain("token ");
+  });
+});
