@@ -10,6 +10,8 @@ import { mendedBoard } from "./lab.ts";
 export interface LiveBoard {
   /** Where its port 80 is found, also after a reset. */
   readonly port: number;
+  /** Where its admin port is found. */
+  readonly adminPort: number;
   readonly board: Board;
   readonly app: App;
   /** What it wrote to its console. */
@@ -48,7 +50,9 @@ export async function startBoard(
   const lines: string[] = [];
   const watchers = new Set<() => void>();
   let app: App | undefined;
-  let port = 0; // any free one, then always the same
+  /** By the board's ports: any free one, then always the same. */
+  const ports = new Map<number, number>();
+  const [{ port: mainPort }] = outcome.config.listeners;
   let listening = () => {};
   let failed = (_: Error) => {};
   const serving = () =>
@@ -60,10 +64,10 @@ export async function startBoard(
     kind: { ...mendedBoard(), joinMs: 0 },
     clock: new RealClock(),
     wire: net,
-    publish: () => ({ port, host: "127.0.0.1" }),
-    onListening: (_, published) => {
-      port = published.port;
-      listening();
+    publish: boardPort => ({ port: ports.get(boardPort) ?? 0, host: "127.0.0.1" }),
+    onListening: (boardPort, { port }) => {
+      ports.set(boardPort, port);
+      if (ports.has(mainPort) && ports.has(outcome.config.adminPort)) listening();
     },
     onLine: line => {
       lines.push(line);
@@ -78,7 +82,8 @@ export async function startBoard(
   });
   await first;
   return {
-    port,
+    port: ports.get(mainPort)!,
+    adminPort: ports.get(outcome.config.adminPort)!,
     board,
     get app() {
       return app!;

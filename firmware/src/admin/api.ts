@@ -130,7 +130,10 @@ function changeBackend(operator: Operator, { body }: AdminRequest, name: string)
   const outcomes: Outcome[] = [];
   if (weight !== undefined) outcomes.push(operator.setWeight(name, Number(weight)));
   if (state !== undefined) outcomes.push(operator.setState(name, String(state)));
-  return told(outcomes.find(outcome => "complaints" in outcome) ?? { done: `${name} is set` });
+  const refusal = outcomes.find(outcome => "complaints" in outcome);
+  if (refusal !== undefined) return told(refusal);
+  const done = outcomes.map(outcome => ("done" in outcome ? outcome.done : ""));
+  return told({ done: done.join(", ") || "nothing was to be changed" });
 }
 
 function isPick(line: string): boolean {
