@@ -210,3 +210,45 @@ scenario("a reply that its backend breaks off amid its chunks stays visibly cut"
   expect(reply).toMatchObject({ status: 200, cutShort: true });
   expect(logged.values.state).toBe("SD");
 });
+
+scenario("a client that leaves between two requests is noticed at once", async lab => {
+  lab.backend("red");
+  const client = lab.client();
+  await lab.proxy({ keepAliveTimeoutMs: 60_000 });
+
+  const reply = await client.get("/");
+  client.leave();
+
+  expect(reply).toMatchObject({ status: 200, cutShort: false });
+  // Whether its session is over is looked at after each story; here no time-out helps.
+});
+
+scenario("a client that leaves amid its upload leaves no whole request behind", async lab => {
+  const red = lab.backend("red");
+  const client = lab.client();
+  await lab.proxy();
+
+  const fields = "Host: x\r\nContent-Length: 100\r\nExpect: 100-continue\r\n";
+  client.send(`POST /half HTTP/1.1\r\n${fields}\r\n`);
+  await client.receive("100 Continue\r\n\r\n"); // the backend has the head
+  client.send("half of it");
+  client.leave();
+  await lab.until({ on: "http", what: "request", path: "/half" });
+
+  expect(red.asked).toEqual([]);
+});
+
+scenario("a client that leaves amid a download stops it", async lab => {
+  const red = lab.backend("red", { bodyBytes: 200_000, bytesPerSecond: 100_000 });
+  const client = lab.client();
+  await lab.proxy();
+
+  client.send("GET /film HTTP/1.1\r\nHost: x\r\n\r\n");
+  await client.receive(10_000);
+  client.leave();
+  const logged = await lab.until({ on: "http", what: "request", path: "/film" });
+
+  expect(logged.values).toMatchObject({ backend: "red", state: "CD" });
+  expect(Number(logged.values.out)).toBeLessThan(200_000);
+  expect(red.connections).toBe(1);
+});

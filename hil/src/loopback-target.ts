@@ -71,6 +71,10 @@ class LoopbackStage implements Stage {
     }
   }
 
+  get sessions(): number {
+    return this.#board?.app.proxy.sessions ?? 0;
+  }
+
   left(): readonly string[] {
     return this.#board === undefined ? [] : left(this.#board.board, this.#board.app, this.#alarms);
   }

@@ -74,6 +74,10 @@ class MemoryStage implements Stage {
     return this.clock.run({ until: () => ended, ms: patienceMs });
   }
 
+  get sessions(): number {
+    return this.#bench.app?.proxy.sessions ?? 0;
+  }
+
   left(): readonly string[] {
     const { board, app } = this.#bench;
     return app === undefined ? [] : left(board, app, this.#alarms);

@@ -164,3 +164,38 @@ test("the same seed plays the same storm to the packet, another seed another one
   expect(await hash(7)).toBe(first);
   expect(await hash(8)).not.toBe(first);
 });
+
+test("a session that only a time-out would end, or its backend's end, is found", async () => {
+  const forgotten = told(async lab => {
+    lab.backend("red");
+    const client = lab.client();
+    await lab.proxy();
+    client.send("hello");
+    await client.receive("hello");
+    client.leave = () => {}; // as if nobody told the board
+  });
+  await expect(play(forgotten, memory)).rejects.toThrow(
+    "when its clients had left, the board still had 1 sessions",
+  );
+});
+
+test("a story in which a backend is sent what is no request has failed", async () => {
+  const garbled = told(async lab => {
+    lab.backend("red");
+    const client = lab.client();
+    await lab.proxy({ inspect: [] });
+    client.send("GET / HTTP/1.1\r\nno field at all\r\n\r\n");
+    await client.closed();
+    const raw = lab.client();
+    raw.send("hello");
+    await raw.receive("hello");
+  });
+  expect(await play(garbled, memory)).toEqual({}); // the board refuses it, no backend sees it
+
+  const around = told(async lab => {
+    const red = lab.backend("red");
+    await lab.proxy();
+    red.broken = "a chunk of a wrong length";
+  });
+  await expect(play(around, memory)).rejects.toThrow(/^red was sent what is no request: a chunk/);
+});

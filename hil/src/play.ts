@@ -11,6 +11,9 @@ export interface Played {
 /** Between two looks at whether the board has come to rest. */
 const LOOK_MS = 20;
 
+/** For a session to see that its client has left; less than `idleTimeoutMs` and `tunnelTimeoutMs`. */
+const PARTING_MS = 20_000;
+
 /**
  * Plays a story on a target. It must end in time, and then the board must be as it was before: no
  * session, socket or alarm is left, it lives, and its log tells of no fault. Throws what failed, with
@@ -30,9 +33,12 @@ export async function play(scenario: Scenario, target: Target): Promise<Played> 
       throw new Error(`the story did not end within ${target.patienceMs} ms; ${waitsFor(journal)}`);
     }
     await story;
+    lab.part();
+    await partedFromAll(stage);
     lab.clear();
     await comeToRest(stage, target.patienceMs);
     checkFaults(journal, scenario.faults);
+    if (lab.broken.length > 0) throw new Error(lab.broken.join("\n"));
     return {};
   } catch (error) {
     if (error instanceof Unsuited) return { skipped: error.message };
@@ -48,15 +54,31 @@ function waitsFor({ waits }: Journal): string {
   return `it waits for ${[...waits].join(", for ")}`;
 }
 
-async function comeToRest(stage: Stage, patienceMs: number): Promise<void> {
-  const atRest = new Promise<void>(resolve => {
+/**
+ * Sessions must end because their clients have left: with the backends gone, or some minutes later, a
+ * forgotten one would be over, too.
+ */
+async function partedFromAll(stage: Stage): Promise<void> {
+  if (await comesTrue(stage, PARTING_MS, () => stage.sessions === 0)) return;
+  throw new Error(`when its clients had left, the board still had ${stage.sessions} sessions`);
+}
+
+async function comesTrue(stage: Stage, patienceMs: number, holds: () => boolean): Promise<boolean> {
+  let over = false;
+  const found = new Promise<void>(resolve => {
     const look = () => {
-      if (stage.left().length === 0) resolve();
-      else stage.clock.after(LOOK_MS, look);
+      if (holds()) resolve();
+      else if (!over) stage.clock.after(LOOK_MS, look);
     };
     look();
   });
-  if (!(await stage.drive(atRest, patienceMs))) {
+  const came = await stage.drive(found, patienceMs);
+  over = true;
+  return came;
+}
+
+async function comeToRest(stage: Stage, patienceMs: number): Promise<void> {
+  if (!(await comesTrue(stage, patienceMs, () => stage.left().length === 0))) {
     throw new Error(`when all had left, the board still had ${stage.left().join(", ")}`);
   }
 }

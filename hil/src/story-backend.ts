@@ -30,6 +30,8 @@ export class StoryBackend {
   readonly requests: Message[] = [];
   /** Raw TCP of all connections; bytes are characters. */
   heard = "";
+  /** Why what came was no request. */
+  broken: string | undefined;
   #behaviour: Behaviour;
   #parts: StoryBackendParts;
   #server: WireServer | undefined;
@@ -170,7 +172,9 @@ export class StoryBackend {
     const feed = (bytes: Buffer) => {
       if (tunnel) this.heard += bytes.toString("latin1");
       else reader.feed(bytes);
-      if (reader.broken !== undefined) this.#note(`read what is no request: ${reader.broken}`);
+      if (reader.broken === undefined) return;
+      this.broken ??= reader.broken;
+      this.#note(`read what is no request: ${reader.broken}`);
     };
     socket.on("data", feed);
     feed(first);

@@ -155,10 +155,22 @@ export class StoryLab {
     return this.#stage.weather!;
   }
 
-  /** The story is over: clients and backends leave, the sun shines. */
-  clear(): void {
+  /** What backends were sent that is no request. */
+  get broken(): string[] {
+    return this.#backends.flatMap(({ backend: { name, broken } }) =>
+      broken === undefined ? [] : [`${name} was sent what is no request: ${broken}`],
+    );
+  }
+
+  /** The story is over: the sun shines, and the clients leave. */
+  part(): void {
     this.#stage.weather?.heal();
     for (const client of this.#clients) client.leave();
+  }
+
+  /** And the backends, too. */
+  clear(): void {
+    this.part();
     for (const { backend } of this.#backends) backend.stop();
   }
 

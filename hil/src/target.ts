@@ -77,6 +77,8 @@ export interface Stage {
   wifiDrop?(ms: number): void;
   /** Lets time pass until `story` has ended, or for `patienceMs`. True: it has ended. */
   drive(story: Promise<unknown>, patienceMs: number): Promise<boolean>;
+  /** Sessions that the board has. */
+  readonly sessions: number;
   /** What the board still holds that it did not hold when it had booted, and why it died if it did. */
   left(): readonly string[];
   /** The last packets, each line with its time in front, where somebody saw them. */
