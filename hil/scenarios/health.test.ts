@@ -333,3 +333,41 @@ test("a backend that fails quickly does not look like the fastest", async () => 
   const [broken] = lab.app!.proxy.pool.backends;
   expect(broken.latency.costMs(lab.clock.now())).toBeUndefined();
 });
+
+test("draining under load loses nothing: who is being served is served to the end", async () => {
+  const lab = new Lab();
+  for (const name of "ab") {
+    const backend = httpBackend((_, socket) => {
+      lab.clock.after(200, () => socket.write(reply(name)));
+      return undefined;
+    });
+    lab.backend(name, backend.serve);
+  }
+  await lab.serve();
+  const answers: string[] = [];
+  let open = 0;
+  const ask = () => {
+    const socket = lab.connect();
+    let text = "";
+    open++;
+    socket.on("data", (bytes: Buffer) => {
+      text += bytes.toString("latin1");
+    });
+    socket.on("close", () => {
+      open--;
+      answers.push(text);
+    });
+    socket.write(GET_ONCE);
+  };
+  for (let ms = 0; ms < 20_000; ms += 100) lab.clock.after(ms, ask);
+  for (let ms = 1000; ms < 20_000; ms += 2000) {
+    lab.clock.after(ms, () => lab.setState("a", "drain"));
+    lab.clock.after(ms + 1000, () => lab.setState("a", "ready"));
+  }
+  await lab.clock.run({ ms: 30_000 });
+  expect([answers.length, open]).toEqual([200, 0]);
+  expect(answers.filter(answer => !answer.startsWith("HTTP/1.1 200 "))).toEqual([]);
+  const byA = answers.filter(answer => answer.endsWith("\r\n\r\na")).length;
+  expect(byA).toBeGreaterThan(30);
+  expect(byA).toBeLessThan(70); // half of the time it gets nothing
+});
