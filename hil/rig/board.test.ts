@@ -1,0 +1,149 @@
+import { describe, expect, test } from "vitest";
+import { banner, lastWords } from "../../emulator/src/reset.ts";
+import { RigBoard } from "./board.ts";
+import { EMULATED_PATH, type EmulatedAdapter, EmulatedBinding } from "./emulated-port.ts";
+import type { Incident } from "./incidents.ts";
+import { SerialLink } from "./serial-link.ts";
+import { Unmet } from "./transcript.ts";
+
+const BOOT = ["I (1) boot: version=0.1.0", "I (2) net: ip=10.0.0.7", "I (3) proxy: ready ports=80"];
+
+/** An adapter whose board says what the test wants when it is reset. */
+class ScriptedAdapter implements EmulatedAdapter {
+  plugged = true;
+  onBytes: ((bytes: Uint8Array) => void) | undefined;
+  readonly lines: string[] = [];
+  readonly sent: Buffer[] = [];
+  boots: readonly string[] = BOOT;
+
+  says(...lines: readonly string[]): void {
+    this.onBytes?.(Buffer.from(lines.map(line => `${line}\r\n`).join("")));
+  }
+
+  send(bytes: Uint8Array): number {
+    this.sent.push(Buffer.from(bytes));
+    return 0;
+  }
+
+  set({ dtr, rts }: { dtr: boolean; rts: boolean }): void {
+    const before = this.lines.at(-1);
+    const now = `${dtr ? "D" : "-"}${rts ? "R" : "-"}`;
+    if (before === now) return;
+    this.lines.push(now);
+    if (before === "-R" && now === "--") this.says(...banner("power-on", "flash"), ...this.boots);
+  }
+
+  unplug(): void {
+    this.plugged = false;
+  }
+}
+
+function bench() {
+  const adapter = new ScriptedAdapter();
+  const binding = new EmulatedBinding(adapter);
+  const seen: Incident[] = [];
+  const board = new RigBoard({
+    binding,
+    path: EMULATED_PATH,
+    onIncident: incident => seen.push(incident),
+  });
+  return { adapter, binding, board, kinds: () => seen.map(({ kind }) => kind) };
+}
+
+describe("the lines", () => {
+  test("opening and closing the port resets nothing: no line moves alone", async () => {
+    const { adapter, board } = bench();
+    await board.attach();
+    await board.release();
+    expect(adapter.lines).toEqual(["DR", "--"]);
+  });
+
+  test("a reset holds EN low by RTS alone, then lets both go", async () => {
+    const { adapter, board } = bench();
+    await board.attach();
+    await board.reset();
+    expect(adapter.lines.slice(2)).toEqual(["-R", "--"]);
+    await board.release();
+  });
+
+  test("a port that is open cannot be opened twice, and a pulled one not at all", async () => {
+    const { binding, board } = bench();
+    const other = new SerialLink({
+      binding,
+      path: EMULATED_PATH,
+      onBytes() {},
+      onLost() {},
+    });
+    await board.attach();
+    await expect(other.connect()).rejects.toThrow("Cannot lock port");
+    await board.release();
+    binding.unplug();
+    expect(await binding.list()).toEqual([]);
+    await expect(other.connect()).rejects.toThrow("No such file or directory");
+  });
+
+  test("commands go out in pieces that the chip's FIFO takes", async () => {
+    const { adapter, board } = bench();
+    await board.attach();
+    await board.link.send(`${"x".repeat(150)}\n`);
+    expect(adapter.sent.map(({ byteLength }) => byteLength)).toEqual([64, 64, 23]);
+    await board.release();
+  });
+});
+
+describe("states", () => {
+  test("from nothing to serving: reset, and what it says is followed", async () => {
+    const { board, kinds } = bench();
+    await board.attach();
+    await board.to("serving");
+    expect([board.state, board.address, kinds()]).toEqual(["serving", "10.0.0.7", []]);
+    await board.release();
+  });
+
+  test("a board that is there already is left alone", async () => {
+    const { adapter, board } = bench();
+    await board.attach();
+    await board.to("serving");
+    const before = adapter.lines.length;
+    await board.to("online");
+    await board.to("serving");
+    expect(adapter.lines.length).toBe(before);
+    await board.release();
+  });
+
+  test("one that has no Wi-Fi is given up at once, with what it said", async () => {
+    const { adapter, board } = bench();
+    adapter.boots = [BOOT[0], 'E (2) net: no-ssid error="no Wi-Fi is known"'];
+    await board.attach();
+    const failed = board.to("online");
+    await expect(failed).rejects.toThrow(Unmet);
+    await expect(failed).rejects.toThrow("no Wi-Fi is known");
+    await board.release();
+  });
+
+  test("a start that nobody asked for is an incident, and the board is no further than it says", async () => {
+    const { adapter, board, kinds } = bench();
+    await board.attach();
+    await board.to("serving");
+    const since = board.transcript.mark();
+    adapter.says(...lastWords("panic", 5000), ...banner("panic", "flash"), BOOT[0]);
+    await board.transcript.expect(/boot:/, { withinMs: 1000, since });
+    expect([board.state, kinds()]).toEqual(["booted", ["panic", "reset"]]);
+    await board.release();
+  });
+});
+
+test("a pulled cable is the rig's, and the board is there again when it is back", async () => {
+  const { binding, board, kinds } = bench();
+  await board.attach();
+  await board.to("serving");
+  binding.unplug();
+  await new Promise(resolve => setImmediate(resolve));
+  expect(board.link.open).toBe(false);
+  binding.plug();
+  await expect.poll(() => board.link.open, { timeout: 4000 }).toBe(true);
+  expect(kinds()).toEqual(["port-lost"]);
+  await board.to("serving");
+  expect(board.lost).toBe(false);
+  await board.release();
+}, 5000);

@@ -1,0 +1,180 @@
+import type {
+  BindingInterface,
+  BindingPortInterface,
+  OpenOptions,
+  PortInfo,
+  SetOptions,
+} from "@serialport/bindings-interface";
+
+/** What the rig needs of an emulated board's USB adapter. */
+export interface EmulatedAdapter {
+  plugged: boolean;
+  onBytes: ((bytes: Uint8Array) => void) | undefined;
+  /** Sends to the board; how long that takes, in ms. */
+  send(bytes: Uint8Array): number;
+  set(lines: { dtr: boolean; rts: boolean }): void;
+  unplug(): void;
+}
+
+/** The path by which the emulated board is found. */
+export const EMULATED_PATH = "emulated";
+
+/** A CP2102 of Silicon Labs, as on a DOIT DevKit V1. */
+const CP2102: Omit<PortInfo, "path"> = {
+  manufacturer: "Silicon Labs",
+  serialNumber: "0001",
+  pnpId: undefined,
+  locationId: undefined,
+  vendorId: "10c4",
+  productId: "ea60",
+};
+
+/** Bytes that wait to be read; the kernel's buffer for a serial port is as large. */
+const RECEIVED_MAX = 65_536;
+
+/**
+ * An emulated board as a serial port: what serialport asks of a computer's driver, answered by the
+ * board's adapter, control lines included. So the rig resets an emulated board by the very code that
+ * resets a real one.
+ */
+export class EmulatedBinding implements BindingInterface {
+  #adapter: EmulatedAdapter;
+  #port: EmulatedPort | undefined;
+
+  constructor(adapter: EmulatedAdapter) {
+    this.#adapter = adapter;
+  }
+
+  async list(): Promise<PortInfo[]> {
+    return this.#adapter.plugged ? [{ path: EMULATED_PATH, ...CP2102 }] : [];
+  }
+
+  async open(options: OpenOptions): Promise<EmulatedPort> {
+    if (options.path !== EMULATED_PATH || !this.#adapter.plugged) {
+      throw new Error(`Error: No such file or directory, cannot open ${options.path}`);
+    }
+    if (this.#port?.isOpen) {
+      throw new Error("Error Resource temporarily unavailable Cannot lock port");
+    }
+    this.#port = new EmulatedPort(this.#adapter, options);
+    return this.#port;
+  }
+
+  /** Pulls the cable: whoever has the port open loses it. */
+  unplug(): void {
+    this.#adapter.unplug();
+    this.#port?.lose();
+  }
+
+  plug(): void {
+    this.#adapter.plugged = true;
+  }
+}
+
+/** How a read or a write ends when the port is closed, and when it is gone. */
+function ended(how: "canceled" | "disconnect"): Error {
+  return Object.assign(new Error(how === "canceled" ? "Canceled" : "bad file descriptor"), {
+    [how]: true,
+  });
+}
+
+class EmulatedPort implements BindingPortInterface {
+  readonly openOptions: Required<OpenOptions>;
+  isOpen = true;
+  #gone = false;
+  #adapter: EmulatedAdapter;
+  #received: Buffer[] = [];
+  #waiting = 0;
+  /** The read that waits for bytes. */
+  #reader: { wake(): void; fail(error: Error): void } | undefined;
+
+  constructor(adapter: EmulatedAdapter, options: OpenOptions) {
+    this.openOptions = {
+      dataBits: 8,
+      lock: true,
+      stopBits: 1,
+      parity: "none",
+      rtscts: false,
+      xon: false,
+      xoff: false,
+      xany: false,
+      hupcl: true,
+      ...options,
+    };
+    this.#adapter = adapter;
+    adapter.onBytes = bytes => {
+      if (this.#waiting + bytes.byteLength > RECEIVED_MAX) return; // as a kernel whose buffer is full
+      this.#received.push(Buffer.from(bytes));
+      this.#waiting += bytes.byteLength;
+      this.#reader?.wake();
+    };
+    // As Linux does it: both lines are asserted by opening, which by the circuit does nothing.
+    adapter.set({ dtr: true, rts: true });
+  }
+
+  async close(): Promise<void> {
+    if (!this.isOpen) throw new Error("Port is not open");
+    // Hang up on close: first DTR and RTS are released, unless that was switched off.
+    if (this.openOptions.hupcl && !this.#gone) this.#adapter.set({ dtr: false, rts: false });
+    this.isOpen = false;
+    this.#adapter.onBytes = undefined;
+    this.#reader?.fail(ended("canceled"));
+  }
+
+  /** The cable is out. The port stays open until somebody has noticed and closes it. */
+  lose(): void {
+    this.#gone = true;
+    this.#adapter.onBytes = undefined;
+    this.#reader?.fail(ended("disconnect"));
+  }
+
+  async read(
+    buffer: Buffer,
+    offset: number,
+    length: number,
+  ): Promise<{ buffer: Buffer; bytesRead: number }> {
+    if (!this.isOpen) throw ended("canceled");
+    if (this.#gone) throw ended("disconnect");
+    if (this.#received.length === 0) {
+      await new Promise<void>((resolve, reject) => {
+        this.#reader = { wake: resolve, fail: reject };
+      });
+      this.#reader = undefined;
+    }
+    const first = this.#received[0];
+    const bytesRead = first.copy(buffer, offset, 0, length);
+    if (bytesRead < first.byteLength) this.#received[0] = first.subarray(bytesRead);
+    else this.#received.shift();
+    this.#waiting -= bytesRead;
+    return { buffer, bytesRead };
+  }
+
+  async write(buffer: Buffer): Promise<void> {
+    if (!this.isOpen) throw ended("canceled");
+    if (this.#gone) throw ended("disconnect");
+    this.#adapter.send(buffer);
+  }
+
+  async update({ baudRate }: { baudRate: number }): Promise<void> {
+    if (baudRate !== 115_200) throw new Error(`not emulated: ${baudRate} baud`);
+  }
+
+  async set({ dtr = true, rts = true }: SetOptions): Promise<void> {
+    this.#adapter.set({ dtr, rts });
+  }
+
+  async get(): Promise<{ cts: boolean; dsr: boolean; dcd: boolean }> {
+    return { cts: true, dsr: false, dcd: false };
+  }
+
+  async getBaudRate(): Promise<{ baudRate: number }> {
+    return { baudRate: 115_200 };
+  }
+
+  async flush(): Promise<void> {
+    this.#received = [];
+    this.#waiting = 0;
+  }
+
+  async drain(): Promise<void> {}
+}

@@ -1,0 +1,95 @@
+import { describe, expect, test } from "vitest";
+import { banner, type Crash, lastWords } from "../../emulator/src/reset.ts";
+import { Incidents } from "./incidents.ts";
+
+/** What comes of a board that writes these lines, a millisecond apart. */
+function read(lines: readonly string[], announced = 0, fromMs = 0) {
+  const incidents = new Incidents();
+  for (let i = 0; i < announced; i++) incidents.announceReset();
+  for (const [i, line] of lines.entries()) incidents.line(line, fromMs + i);
+  incidents.flush();
+  return incidents.all;
+}
+
+const told = (lines: readonly string[], announced = 0) =>
+  read(lines, announced).map(({ kind, blame }) => `${kind} (${blame})`);
+
+describe("a start", () => {
+  test("that was asked for is none of it; one that was not is the firmware's", () => {
+    const boot = banner("power-on", "flash");
+    expect(told(boot, 1)).toEqual([]);
+    expect(told(boot)).toEqual(["reset (firmware)"]);
+  });
+
+  test("three within ten seconds are a loop", () => {
+    const boot = banner("software", "flash");
+    const kinds = told([...boot, ...boot, ...boot, ...boot]);
+    expect(kinds).toEqual([
+      "reset (firmware)",
+      "reset (firmware)",
+      "boot-loop (firmware)",
+      "reset (firmware)",
+    ]);
+  });
+
+  test("after low voltage it is the power's fault, though the chip calls it software", () => {
+    expect(told([...lastWords("brownout", 5), ...banner("brownout", "flash")])).toEqual([
+      "brownout (rig)",
+      "reset (rig)",
+    ]);
+  });
+
+  test("into the ROM's loader is the rig's", () => {
+    expect(told(banner("power-on", "download"), 1)).toEqual(["download-mode (rig)"]);
+  });
+});
+
+describe("last words", () => {
+  test.each<[Crash, string]>([
+    ["panic", "panic (firmware)"],
+    ["interrupt-watchdog", "panic (firmware)"],
+    ["task-watchdog", "watchdog (firmware)"],
+  ])("%s is one incident with its dump", (crash, kind) => {
+    const words = lastWords(crash, 1234);
+    const all = read([...words, ...banner(crash, "flash")]);
+    expect(all.map(incident => `${incident.kind} (${incident.blame})`)).toEqual([
+      kind,
+      "reset (firmware)",
+    ]);
+    expect(all[0].lines.join("\n")).toContain("Backtrace:");
+    expect(all[0].lines.at(-1)).toMatch(/^ELF file SHA256/);
+  });
+
+  test("XS gives its reason", () => {
+    const [incident] = read(["XS abort: unhandled exception Error: no"]);
+    expect(incident).toMatchObject({
+      kind: "xs-abort",
+      text: "unhandled exception Error: no",
+    });
+  });
+
+  test.each([
+    ["assert failed: tcp_free /lwip/tcp.c:219", "abort (firmware)"],
+    ["***ERROR*** A stack overflow in task main has been detected.", "stack-overflow (firmware)"],
+    ["rst:0xf (RTCWDT_BROWN_OUT_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)", "brownout (rig)"],
+    ["rst:0x8 (TG1WDT_SYS_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)", "watchdog (firmware)"],
+  ])("%s", (line, kind) => {
+    expect(told([line])[0]).toBe(kind);
+  });
+
+  test("a dump that never ends is told when the board starts anew", () => {
+    const all = read([
+      "Guru Meditation Error: Core  0 panic'ed (x)",
+      "A0",
+      ...banner("panic", "flash"),
+    ]);
+    expect(all.map(({ kind }) => kind)).toEqual(["panic", "reset"]);
+  });
+});
+
+test("ordinary lines, and noise on the line, are no incident", () => {
+  const noise = Array.from({ length: 200 }, (_, i) =>
+    String.fromCharCode(...Array.from({ length: 40 }, (_, j) => (i * 7919 + j * 104729) & 255)),
+  );
+  expect(told(["I (12) net: ip=10.0.0.1", "W (13) backend: down name=a", ...noise])).toEqual([]);
+});

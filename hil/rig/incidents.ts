@@ -1,0 +1,155 @@
+/** Who has to mend it: our firmware, or whoever looks after board, cable and power. */
+export type Blame = "firmware" | "rig";
+
+/** What the text of a board gives away about its state. */
+export type IncidentKind =
+  | "reset"
+  | "panic"
+  | "abort"
+  | "stack-overflow"
+  | "watchdog"
+  | "xs-abort"
+  | "brownout"
+  | "boot-loop"
+  | "download-mode"
+  | "silence"
+  | "port-lost";
+
+export interface Incident {
+  readonly kind: IncidentKind;
+  readonly blame: Blame;
+  /** What it is about: the reason in the board's own words. */
+  readonly text: string;
+  /** All lines that belong to it: a panic brings its dump. */
+  readonly lines: readonly string[];
+  readonly ms: number;
+}
+
+/** Boots in so short a time that nobody asked for are a loop. */
+const LOOP_BOOTS = 3;
+const LOOP_MS = 10_000;
+
+/** Lines of a dump that are kept. */
+const DUMP_LINES_MAX = 60;
+
+/** Where a dump ends, unless the board starts anew before that. */
+const DUMP_END = /^(Rebooting\.\.\.|ELF file SHA256)/;
+
+/** ROM's first line of news: why it starts, and from where. */
+const BANNER = /rst:0x([0-9a-f]+) \(([A-Z0-9_]+)\),boot:0x[0-9a-f]+ \(([^)]*)/;
+
+const RST_BROWNOUT = 0xf;
+const RST_WATCHDOGS = [0x7, 0x8, 0x9, 0xb, 0xd];
+
+/** One line of text, and what it means (strings of ESP-IDF and of Moddable's XS). */
+const SIGNS: readonly (readonly [RegExp, IncidentKind, Blame])[] = [
+  [/Brownout detector was triggered/, "brownout", "rig"],
+  [/waiting for download/, "download-mode", "rig"],
+  [/^Guru Meditation Error: (.*)/, "panic", "firmware"],
+  [/A stack overflow in task (.*)/, "stack-overflow", "firmware"],
+  [/Task watchdog got triggered/, "watchdog", "firmware"],
+  [/^(abort\(\) was called at .*|assert failed: .*)/, "abort", "firmware"],
+  [/^XS abort: (.*)/, "xs-abort", "firmware"],
+];
+
+/** Those that bring a dump after them. */
+const WITH_DUMP: readonly IncidentKind[] = ["panic", "abort", "stack-overflow", "watchdog"];
+
+/**
+ * Reads what a board writes, line by line, and tells of everything that has gone wrong. A start is an
+ * incident unless it was announced, because a board that starts anew by itself has lost every
+ * connection.
+ */
+export class Incidents {
+  readonly all: Incident[] = [];
+  #told: (incident: Incident) => void;
+  #open:
+    | { kind: IncidentKind; blame: Blame; text: string; lines: string[]; ms: number }
+    | undefined;
+  #announced = 0;
+  /** When boots came that nobody had asked for. */
+  #boots: number[] = [];
+
+  constructor(told: (incident: Incident) => void = () => {}) {
+    this.#told = told;
+  }
+
+  /** The next start is on purpose. */
+  announceReset(): void {
+    this.#announced++;
+  }
+
+  /** A line of the board. */
+  line(text: string, ms: number): void {
+    const banner = BANNER.exec(text);
+    if (banner !== null) {
+      this.#close();
+      this.#started(banner, text, ms);
+      return;
+    }
+    const sign = SIGNS.find(([pattern]) => pattern.test(text));
+    const open = this.#open;
+    if (open !== undefined) {
+      // A watchdog aborts, and an abort dumps: that is one incident.
+      open.lines.push(text);
+      if (DUMP_END.test(text) || open.lines.length >= DUMP_LINES_MAX) this.#close();
+      return;
+    }
+    if (sign === undefined) return;
+    const [pattern, kind, blame] = sign;
+    const [whole, detail = whole] = pattern.exec(text)!;
+    if (WITH_DUMP.includes(kind)) this.#open = { kind, blame, text: detail, lines: [text], ms };
+    else this.#tell({ kind, blame, text: detail, lines: [text], ms });
+  }
+
+  /** Something that no line tells: the port is gone, or the board is silent. */
+  note(kind: "silence" | "port-lost", text: string, ms: number): void {
+    this.#close();
+    this.#tell({ kind, blame: kind === "silence" ? "firmware" : "rig", text, lines: [], ms });
+  }
+
+  /** What is still being gathered is as complete as it will be. */
+  flush(): void {
+    this.#close();
+  }
+
+  #started([, rst, name, mode]: RegExpExecArray, text: string, ms: number): void {
+    const code = Number.parseInt(rst, 16);
+    if (mode.startsWith("DOWNLOAD")) return; // the next line says that it waits
+    if (code === RST_BROWNOUT) {
+      this.#tell({ kind: "brownout", blame: "rig", text: name, lines: [text], ms });
+    } else if (RST_WATCHDOGS.includes(code)) {
+      this.#tell({ kind: "watchdog", blame: "firmware", text: name, lines: [text], ms });
+    }
+    if (this.#announced > 0) {
+      this.#announced--;
+      this.#boots = [];
+      return;
+    }
+    this.#boots = [...this.#boots.filter(bootMs => ms - bootMs < LOOP_MS), ms];
+    if (this.#boots.length >= LOOP_BOOTS) {
+      this.#boots = [];
+      const loop = `${LOOP_BOOTS} starts within ${LOOP_MS / 1000} s`;
+      this.#tell({ kind: "boot-loop", blame: this.#culprit(), text: loop, lines: [text], ms });
+      return;
+    }
+    this.#tell({ kind: "reset", blame: this.#culprit(), text: name, lines: [text], ms });
+  }
+
+  /** A start follows what caused it: low voltage makes boards start anew, too. */
+  #culprit(): Blame {
+    const last = this.all.findLast(({ kind }) => kind !== "reset" && kind !== "boot-loop");
+    return last?.kind === "brownout" ? "rig" : "firmware";
+  }
+
+  #close(): void {
+    const open = this.#open;
+    this.#open = undefined;
+    if (open !== undefined) this.#tell(open);
+  }
+
+  #tell(incident: Incident): void {
+    this.all.push(incident);
+    this.#told(incident);
+  }
+}

@@ -1,0 +1,130 @@
+import type { BindingInterface } from "@serialport/bindings-interface";
+import { SerialPortStream } from "@serialport/stream";
+
+/** What the firmware and the ROM write at. */
+export const BAUD = 115_200;
+
+/** EN is held low so long; esptool's value for a hard reset. */
+const RESET_MS = 100;
+
+/** Between two looks for a port that went away; USB takes about a second to come back. */
+const REOPEN_MS = 500;
+
+/** A write to a UART, in pieces that its FIFO takes, with a pause in which the chip empties it. */
+const WRITE_BYTES = 64;
+const WRITE_PAUSE_MS = 20;
+
+const pause = (ms: number) => new Promise(resolve => setTimeout(resolve, ms));
+
+export interface SerialLinkOptions {
+  readonly binding: BindingInterface;
+  readonly path: string;
+  /** Bytes that the board wrote. */
+  onBytes(bytes: Uint8Array): void;
+  /** The port is gone: the cable was pulled, or the computer took it away. */
+  onLost(): void;
+}
+
+/**
+ * The serial line to one board: its bytes, its two control lines, and what happens when the cable is
+ * pulled. It never releases a line by accident: a port that is opened carelessly resets the board.
+ */
+export class SerialLink {
+  #options: SerialLinkOptions;
+  #port: SerialPortStream | undefined;
+  #closing = false;
+  /** A pseudo-terminal has no control lines. */
+  hasLines = true;
+
+  constructor(options: SerialLinkOptions) {
+    this.#options = options;
+  }
+
+  get open(): boolean {
+    return this.#port?.isOpen === true;
+  }
+
+  /** Opens the port, and sets both lines so that the board runs. */
+  async connect(): Promise<void> {
+    const { binding, path, onBytes } = this.#options;
+    this.#closing = false;
+    const port = new SerialPortStream({
+      binding,
+      path,
+      baudRate: BAUD,
+      hupcl: false,
+      autoOpen: false,
+    });
+    port.on("data", onBytes);
+    port.on("error", () => {}); // `close` follows, and says whether it is gone
+    port.on("close", () => {
+      if (this.#port !== port) return; // some drivers say so twice
+      this.#port = undefined;
+      if (!this.#closing) this.#options.onLost();
+    });
+    await new Promise<void>((resolve, reject) => {
+      port.open(error => (error ? reject(error) : resolve()));
+    });
+    this.#port = port;
+    await this.#lines(false, false);
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    const port = this.#port;
+    if (port === undefined) return;
+    await new Promise<void>(resolve => port.close(() => resolve()));
+    this.#port = undefined;
+  }
+
+  /** Restarts the board by its lines. */
+  async reset(): Promise<void> {
+    await this.#lines(false, true);
+    await pause(RESET_MS);
+    await this.#lines(false, false);
+  }
+
+  /** Sends a text, slowly enough for a chip without flow control. */
+  async send(text: string): Promise<void> {
+    const bytes = Buffer.from(text);
+    for (let at = 0; at < bytes.byteLength; at += WRITE_BYTES) {
+      if (at > 0) await pause(WRITE_PAUSE_MS);
+      const port = this.#port;
+      if (port === undefined) throw new Error("the serial port is gone");
+      const piece = bytes.subarray(at, at + WRITE_BYTES);
+      await new Promise<void>((resolve, reject) => {
+        port.write(piece, error => (error ? reject(error) : resolve()));
+      });
+    }
+  }
+
+  /** Waits for a port that went away; false when it has not come back within `withinMs`. */
+  async reconnect(withinMs: number): Promise<boolean> {
+    for (let waited = 0; waited < withinMs; waited += REOPEN_MS) {
+      await pause(REOPEN_MS);
+      try {
+        await this.connect();
+        return true;
+      } catch {
+        // Not there yet, or not ours yet.
+      }
+    }
+    return false;
+  }
+
+  /** Both in one call: a moment with only one of them asserted would mean something else. */
+  async #lines(dtr: boolean, rts: boolean): Promise<void> {
+    const port = this.#port;
+    if (port === undefined || !this.hasLines) return;
+    await new Promise<void>((resolve, reject) => {
+      port.set({ dtr, rts, brk: false }, error => {
+        if (error && /Inappropriate ioctl|ENOTTY/.test(error.message)) this.hasLines = false;
+        else if (error) {
+          reject(error);
+          return;
+        }
+        resolve();
+      });
+    });
+  }
+}

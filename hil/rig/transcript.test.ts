@@ -1,0 +1,83 @@
+import { describe, expect, test } from "vitest";
+import { VirtualClock } from "../../emulator/src/clock.ts";
+import { Transcript, Unmet } from "./transcript.ts";
+
+function bench() {
+  const clock = new VirtualClock();
+  const transcript = new Transcript(clock);
+  const says = (text: string) => transcript.add(Buffer.from(text));
+  return { clock, transcript, says, texts: () => transcript.lines.map(({ text }) => text) };
+}
+
+describe("lines", () => {
+  test("they come whole, however the bytes were cut, without colours and carriage returns", () => {
+    const { says, texts } = bench();
+    for (const byte of "I (1) a: \u001b[0;32mgr\u00fcn\u001b[0m\r\nnext\r\n") {
+      for (const part of Buffer.from(byte)) says(Buffer.of(part).toString("latin1"));
+    }
+    expect(texts()).toHaveLength(2);
+    expect(texts()[1]).toBe("next");
+  });
+
+  test("letters of several bytes survive being cut", () => {
+    const { transcript, texts } = bench();
+    for (const byte of Buffer.from("grün\n")) transcript.add(Buffer.of(byte));
+    expect(texts()).toEqual(["grün"]);
+  });
+
+  test("an unfinished line counts after a silence: a prompt has no end", async () => {
+    const { clock, says, texts } = bench();
+    says("password: ");
+    await clock.run({ ms: 99 });
+    expect(texts()).toEqual([]);
+    await clock.run({ ms: 2 });
+    expect(texts()).toEqual(["password: "]);
+    says("\n");
+    expect(texts()).toEqual(["password: "]); // the same line, now with its end
+    says("next\n");
+    expect(texts()).toEqual(["password: ", "next"]);
+  });
+});
+
+describe("expect", () => {
+  test("what came before the question counts, from the mark on", async () => {
+    const { says, transcript } = bench();
+    says("ip=1\n");
+    const { match, mark } = await transcript.expect(/ip=(\d)/, { withinMs: 10 });
+    expect(match[1]).toBe("1");
+    says("ip=2\n");
+    const next = await transcript.expect(/ip=(\d)/, { withinMs: 10, since: mark });
+    expect(next.match[1]).toBe("2");
+  });
+
+  test("what comes later ends the waiting", async () => {
+    const { clock, says, transcript } = bench();
+    const awaited = transcript.expect(/ready/, { withinMs: 1000 });
+    clock.after(500, () => says("ready\n"));
+    await clock.run({ ms: 600 });
+    expect((await awaited).line.ms).toBe(500);
+    expect(clock.pending).toBe(0);
+  });
+
+  test("a failure says what, for how long, since when, with the last lines and the file", async () => {
+    const { clock, says, transcript } = bench();
+    transcript.file = "hil-out/serial.log";
+    says("almost\n");
+    const mark = transcript.mark();
+    const awaited = transcript.expect(/ready/, { withinMs: 1000, since: mark });
+    const caught = awaited.catch((error: unknown) => error as Error);
+    await clock.run({ ms: 1001 });
+    const { message } = (await caught) as Error;
+    expect(message).toContain("awaited /ready/ since mark 7: nothing like it within 1000 ms");
+    expect(message).toContain("+     0 ms  almost");
+    expect(message).toContain("the whole log: hil-out/serial.log");
+  });
+
+  test("what must not come ends the waiting at once", async () => {
+    const { says, transcript } = bench();
+    const awaited = transcript.expect(/ready/, { withinMs: 60_000, never: [/panic/] });
+    says("a panic\n");
+    await expect(awaited).rejects.toThrow(Unmet);
+    await expect(awaited).rejects.toThrow("/panic/ came, which must not");
+  });
+});

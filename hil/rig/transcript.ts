@@ -1,0 +1,168 @@
+/** An unfinished line counts as one after so long a silence: a prompt has no end (idf-monitor's value). */
+const PARTIAL_LINE_MS = 100;
+
+/** Characters that are kept; older ones are forgotten here, never in the log file. A day at 1 kB/s. */
+const KEPT_MAX = 16 * 1024 * 1024;
+
+/** Lines that a failure shows. */
+const LAST_LINES = 20;
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences begin with one.
+const ANSI = /\x1b\[[0-9;?]*[ -/]*[@-~]/g;
+
+/** One line as the board wrote it, without colours. */
+export interface Line {
+  readonly text: string;
+  /** When its last byte came, in ms since the transcript began. */
+  readonly ms: number;
+  /** Where it ends in the transcript. */
+  readonly end: number;
+}
+
+/** Where a reader stands in the transcript. */
+export type Mark = number;
+
+/** What `Transcript` asks of time. */
+export interface TranscriptClock {
+  now(): number;
+  after(ms: number, task: () => void): () => void;
+}
+
+/** What was awaited did not come, or what must not come came. */
+export class Unmet extends Error {}
+
+export interface Expected {
+  readonly match: RegExpExecArray;
+  readonly line: Line;
+  /** Where the reader stands afterwards. */
+  readonly mark: Mark;
+}
+
+export interface ExpectOptions {
+  /** How long to wait. */
+  readonly withinMs: number;
+  /** From where on to look; everything when not given. */
+  readonly since?: Mark;
+  /** A line like one of these ends the waiting at once. */
+  readonly never?: readonly RegExp[];
+}
+
+/**
+ * All that a board wrote, with the time of each line. It only grows: whoever looks for something looks
+ * at what came since a mark, and not only at what comes from now on, so that nothing is missed
+ * between two questions.
+ */
+export class Transcript {
+  readonly lines: Line[] = [];
+  /** The file that has all of it, for messages. */
+  file: string | undefined;
+  #clock: TranscriptClock;
+  #startMs: number;
+  #length = 0;
+  #partial = "";
+  /** The unfinished line already stands among the lines. */
+  #counted = false;
+  #silence: (() => void) | undefined;
+  #watchers = new Set<(line: Line) => void>();
+  #decoder = new TextDecoder();
+
+  constructor(clock: TranscriptClock) {
+    this.#clock = clock;
+    this.#startMs = clock.now();
+  }
+
+  /** What comes from here on. */
+  mark(): Mark {
+    return this.#length;
+  }
+
+  /** Bytes that the board wrote. */
+  add(bytes: Uint8Array): void {
+    this.#silence?.();
+    this.#silence = undefined;
+    const pieces = (this.#partial + this.#decoder.decode(bytes, { stream: true })).split("\n");
+    this.#partial = pieces.pop()!;
+    for (const piece of pieces) this.#line(piece);
+    if (this.#partial !== "" && !this.#counted) {
+      this.#silence = this.#clock.after(PARTIAL_LINE_MS, () => {
+        this.#counted = true;
+        this.#tell(this.#partial);
+      });
+    }
+  }
+
+  /** Calls `watcher` with each line from now on; returns how to stop that. */
+  watch(watcher: (line: Line) => void): () => void {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
+  /** Resolves with the first line since the mark that matches; rejects with `Unmet`, which says all. */
+  expect(wanted: RegExp, { withinMs, since = 0, never = [] }: ExpectOptions): Promise<Expected> {
+    return new Promise((resolve, reject) => {
+      let done = false;
+      const look = (line: Line) => {
+        if (done || line.end <= since) return;
+        const forbidden = never.find(pattern => pattern.test(line.text));
+        const match = wanted.exec(line.text);
+        if (forbidden === undefined && match === null) return;
+        finish();
+        if (forbidden !== undefined) {
+          reject(this.#unmet(`${forbidden} came, which must not`, wanted, since));
+        } else {
+          resolve({ match: match!, line, mark: line.end });
+        }
+      };
+      const finish = () => {
+        done = true;
+        stop();
+        cancel();
+      };
+      const stop = this.watch(look);
+      const cancel = this.#clock.after(withinMs, () => {
+        finish();
+        reject(this.#unmet(`nothing like it within ${withinMs} ms`, wanted, since));
+      });
+      for (const line of this.lines) look(line);
+    });
+  }
+
+  /** The last lines with their times, for people. */
+  tail(count = LAST_LINES): string {
+    return this.lines
+      .slice(-count)
+      .map(({ ms, text }) => `  +${String(Math.round(ms)).padStart(6)} ms  ${text}`)
+      .join("\n");
+  }
+
+  #line(piece: string): void {
+    const counted = this.#counted;
+    this.#counted = false;
+    // A line that counted as it stood is told again when it turns out to be longer.
+    if (counted && this.lines.at(-1)?.text === clean(piece)) {
+      this.#length++;
+      return;
+    }
+    this.#tell(piece);
+  }
+
+  #tell(piece: string): void {
+    const text = clean(piece);
+    this.#length += piece.length + 1;
+    const line = { text, ms: this.#clock.now() - this.#startMs, end: this.#length };
+    this.lines.push(line);
+    while (this.lines.length > 0 && this.lines[0].end < this.#length - KEPT_MAX) this.lines.shift();
+    for (const watcher of [...this.#watchers]) watcher(line);
+  }
+
+  #unmet(why: string, wanted: RegExp, since: Mark): Unmet {
+    const file = this.file === undefined ? "" : `\nthe whole log: ${this.file}`;
+    const from = since === 0 ? "the beginning" : `mark ${since}`;
+    const last = this.lines.length === 0 ? "  (not one line came)" : this.tail();
+    return new Unmet(`awaited ${wanted} since ${from}: ${why}\nthe last lines:\n${last}${file}`);
+  }
+}
+
+function clean(text: string): string {
+  return text.replace(ANSI, "").replace(/\r+$/, "");
+}
