@@ -82,6 +82,8 @@ export interface Link {
   readonly address: string | undefined;
   readonly rssi: number;
   watch(changed: () => void): void;
+  /** Leaves the Wi-Fi and joins it again. */
+  rejoin?(): void;
 }
 
 /** A program for a board. */
@@ -302,6 +304,7 @@ export class Board {
         return radio.address;
       },
       rssi: radio.rssi,
+      rejoin: () => radio.drop(this.kind.joinMs),
       watch: changed => radio.watch(() => this.#alarms.whenFree(() => this.#guard(changed))),
     };
   }

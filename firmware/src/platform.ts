@@ -73,6 +73,8 @@ export interface Link {
    * network is not ours to choose.
    */
   join?(ssid: string, password: string): void;
+  /** Leaves the network and joins it again. Absent where nobody can leave it. */
+  rejoin?(): void;
 }
 
 /** A namespace of what is kept without power, opened for text (ECMA-419 key-value storage). */

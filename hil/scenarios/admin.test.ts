@@ -417,4 +417,23 @@ describe.skipIf(process.env.ENGINE === "xs")("the console", () => {
     for (const secret of ["new-secret", "secret-password"]) expect(all).not.toContain(secret);
     expect(echoed.join("")).toContain("token ");
   });
+
+  test("a token that is lent counts until the reset; then the board's own does again", async () => {
+    const { lab } = await console();
+    await type(lab, "token the-boards-own");
+    expect((await type(lab, "lend for-a-while")).at(-1)).toMatch(/^ok /);
+    expect(lab.app!.operator.token).toBe("for-a-while");
+    expect((await type(lab, "lend short")).at(-1)).toMatch(/^error token: wanted 8 /);
+    lab.board.reset();
+    await lab.clock.run({ ms: 3000 });
+    expect(lab.app!.operator.token).toBe("the-boards-own");
+  });
+
+  test("leaves the Wi-Fi on demand, and is back by itself", async () => {
+    const { lab } = await console();
+    expect(await type(lab, "wifi")).toContain("ok leaving, and joining again");
+    await lab.clock.run({ ms: 5000 });
+    expect(lab.events("net").map(({ values }) => values.ip)).toEqual(["10.0.0.1", "10.0.0.1"]);
+    expect(await lab.ask(GET_ONCE)).toMatch(/^HTTP\/1.1 200 /);
+  });
 });

@@ -31,23 +31,27 @@ export class Journal {
   /** What the story is waiting for at present. */
   readonly waits = new Set<string>();
   #clock: Pick<Clock, "now">;
+  #onNote: (text: string) => void;
   #entries: Entry[] = [];
   /** Events before it have been awaited. */
   #cursor = 0;
   #watchers = new Set<() => void>();
 
-  constructor(clock: Pick<Clock, "now">) {
+  /** `onNote` hears what clients and backends do, but not the board's lines. */
+  constructor(clock: Pick<Clock, "now">, onNote: (text: string) => void = () => {}) {
     this.#clock = clock;
+    this.#onNote = onNote;
   }
 
+  /** Something that a client or a backend did. */
   note(text: string): void {
-    this.#entries.push({ ms: this.#clock.now(), text });
-    if (this.#entries.length > ENTRIES_MAX) this.#entries.splice(0, ENTRIES_MAX / 2);
+    this.#onNote(text);
+    this.#enter(text);
   }
 
   /** A line of the board's console. */
   line(line: string): void {
-    this.note(line);
+    this.#enter(line);
     const event = parseLine(line);
     if (event === undefined || event.level === "E") this.faults.push(line);
     if (event === undefined) return;
@@ -105,6 +109,11 @@ export class Journal {
       .slice(-PRINTED_LINES)
       .map(({ ms, text }) => `${ms.toFixed(1).padStart(10)} ${text}`)
       .join("\n");
+  }
+
+  #enter(text: string): void {
+    this.#entries.push({ ms: this.#clock.now(), text });
+    if (this.#entries.length > ENTRIES_MAX) this.#entries.splice(0, ENTRIES_MAX / 2);
   }
 }
 

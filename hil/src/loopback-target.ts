@@ -1,11 +1,13 @@
 import net from "node:net";
 import { RealClock } from "../../emulator/src/clock.ts";
+import { type Status, statusOf } from "../../firmware/src/admin/status.ts";
 import { mendedBoard } from "./lab.ts";
 import { left } from "./left.ts";
 import { type LiveBoard, startBoard } from "./live-board.ts";
 import {
   type Computer,
   type GatewayDocument,
+  type Rest,
   type Stage,
   type Target,
   Unsuited,
@@ -14,12 +16,15 @@ import {
 /** Each story has time-outs of its own, far below it. */
 const PATIENCE_MS = 20_000;
 
+/** Between two looks at whether the board has come to rest. */
+const LOOK_MS = 20;
+
 const HOST = "127.0.0.1";
 
 /** An emulated board among the computer's own sockets, in real time. */
 export const loopbackTarget: Target = {
   name: "loopback",
-  offers: ["reset"],
+  offers: ["reset", "status"],
   patienceMs: PATIENCE_MS,
   stage: onLine => new LoopbackStage(onLine),
 };
@@ -27,6 +32,7 @@ export const loopbackTarget: Target = {
 class LoopbackStage implements Stage {
   readonly clock = new RealClock();
   readonly limits = mendedBoard();
+  readonly lookMs = LOOK_MS;
   #onLine: (line: string) => void;
   #board: LiveBoard | undefined;
   #alarms = 0;
@@ -71,12 +77,14 @@ class LoopbackStage implements Stage {
     }
   }
 
-  get sessions(): number {
-    return this.#board?.app.proxy.sessions ?? 0;
+  async status(): Promise<Status> {
+    return statusOf(this.#board!.app.operator);
   }
 
-  left(): readonly string[] {
-    return this.#board === undefined ? [] : left(this.#board.board, this.#board.app, this.#alarms);
+  rest(): Rest {
+    if (this.#board === undefined) return { sessions: 0, left: [] };
+    const { board, app } = this.#board;
+    return { sessions: app.proxy.sessions, left: left(board, app, this.#alarms) };
   }
 
   packets(): readonly string[] {

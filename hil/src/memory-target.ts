@@ -1,9 +1,13 @@
-import { Lab, mendedBoard } from "./lab.ts";
+import { type Status, statusOf } from "../../firmware/src/admin/status.ts";
+import { ENGINE, Lab, mendedBoard } from "./lab.ts";
 import { left } from "./left.ts";
-import type { Computer, GatewayDocument, Stage, Target } from "./target.ts";
+import type { Computer, GatewayDocument, Rest, Stage, Target } from "./target.ts";
 
 /** Longer than any of the proxy's time-outs: such time passes as fast as the computer can. */
 const PATIENCE_MS = 900_000;
+
+/** Between two looks at whether the board has come to rest. */
+const LOOK_MS = 20;
 
 /** Each backend has a host of its own. */
 const BACKEND_PORT = 8080;
@@ -12,7 +16,8 @@ const BACKEND_PORT = 8080;
 export function memoryTarget({ seed = 1 } = {}): Target {
   return {
     name: "memory",
-    offers: ["weather", "reset"],
+    // An engine behind a pipe shows nothing of the program's insides.
+    offers: ENGINE === "xs" ? ["weather", "reset"] : ["weather", "reset", "status"],
     patienceMs: PATIENCE_MS,
     stage: onLine => new MemoryStage(seed, onLine),
   };
@@ -20,6 +25,7 @@ export function memoryTarget({ seed = 1 } = {}): Target {
 
 class MemoryStage implements Stage {
   readonly door = { host: "board", port: 80 };
+  readonly lookMs = LOOK_MS;
   #bench: Lab;
   #ready = () => {};
   #alarms = 0;
@@ -74,13 +80,14 @@ class MemoryStage implements Stage {
     return this.clock.run({ until: () => ended, ms: patienceMs });
   }
 
-  get sessions(): number {
-    return this.#bench.app?.proxy.sessions ?? 0;
+  async status(): Promise<Status> {
+    return statusOf(this.#bench.app!.operator);
   }
 
-  left(): readonly string[] {
+  rest(): Rest {
     const { board, app } = this.#bench;
-    return app === undefined ? [] : left(board, app, this.#alarms);
+    if (app === undefined) return { sessions: 0, left: [] };
+    return { sessions: app.proxy.sessions, left: left(board, app, this.#alarms) };
   }
 
   packets(): readonly string[] {

@@ -86,7 +86,7 @@ test("who waits for bytes that cannot come any more is told what came", async ()
 
 test("what is left on the board fails the story, though its outcome was right", async () => {
   const leaking = memoryWith(stage => {
-    stage.left = () => ["1 sessions"];
+    stage.rest = () => ({ sessions: 0, left: ["1 sessions"] });
   });
   await expect(play(told(echo), leaking)).rejects.toThrow("the board still had 1 sessions");
 });

@@ -1,15 +1,12 @@
 import { Journal } from "./journal.ts";
 import type { Scenario } from "./scenario.ts";
 import { StoryLab } from "./story-lab.ts";
-import { type Stage, type Target, Unsuited } from "./target.ts";
+import { type Rest, type Stage, type Target, Unsuited } from "./target.ts";
 
 /** How a story went that did not fail: nothing, or why it was not played. */
 export interface Played {
   readonly skipped?: string;
 }
-
-/** Between two looks at whether the board has come to rest. */
-const LOOK_MS = 20;
 
 /** For a session to see that its client has left; less than `idleTimeoutMs` and `tunnelTimeoutMs`. */
 const PARTING_MS = 20_000;
@@ -17,15 +14,19 @@ const PARTING_MS = 20_000;
 /**
  * Plays a story on a target. It must end in time, and then the board must be as it was before: no
  * session, socket or alarm is left, it lives, and its log tells of no fault. Throws what failed, with
- * the last of what happened.
+ * the last of what happened. `onNote` hears what clients and backends do.
  */
-export async function play(scenario: Scenario, target: Target): Promise<Played> {
+export async function play(
+  scenario: Scenario,
+  target: Target,
+  onNote?: (text: string) => void,
+): Promise<Played> {
   const lacking = scenario.needs.filter(need => !target.offers.includes(need));
   if (lacking.length > 0) return { skipped: `${target.name} has no ${lacking.join(" and no ")}` };
 
   let journal: Journal | undefined;
   const stage = target.stage(line => journal?.line(line));
-  journal = new Journal(stage.clock);
+  journal = new Journal(stage.clock, onNote);
   const lab = new StoryLab(stage, journal, scenario.needs);
   try {
     const story = scenario.story(lab);
@@ -59,28 +60,36 @@ function waitsFor({ waits }: Journal): string {
  * forgotten one would be over, too.
  */
 async function partedFromAll(stage: Stage): Promise<void> {
-  if (await comesTrue(stage, PARTING_MS, () => stage.sessions === 0)) return;
-  throw new Error(`when its clients had left, the board still had ${stage.sessions} sessions`);
-}
-
-async function comesTrue(stage: Stage, patienceMs: number, holds: () => boolean): Promise<boolean> {
-  let over = false;
-  const found = new Promise<void>(resolve => {
-    const look = () => {
-      if (holds()) resolve();
-      else if (!over) stage.clock.after(LOOK_MS, look);
-    };
-    look();
-  });
-  const came = await stage.drive(found, patienceMs);
-  over = true;
-  return came;
+  const { sessions } = await restUntil(stage, PARTING_MS, rest => rest.sessions === 0);
+  if (sessions === 0) return;
+  throw new Error(`when its clients had left, the board still had ${sessions} sessions`);
 }
 
 async function comeToRest(stage: Stage, patienceMs: number): Promise<void> {
-  if (!(await comesTrue(stage, patienceMs, () => stage.left().length === 0))) {
-    throw new Error(`when all had left, the board still had ${stage.left().join(", ")}`);
-  }
+  const { left } = await restUntil(stage, patienceMs, rest => rest.left.length === 0);
+  if (left.length === 0) return;
+  throw new Error(`when all had left, the board still had ${left.join(", ")}`);
+}
+
+/** Looks again and again until `holds`, or for `patienceMs`; what was there at the last look. */
+async function restUntil(
+  stage: Stage,
+  patienceMs: number,
+  holds: (rest: Rest) => boolean,
+): Promise<Rest> {
+  let rest: Rest = { sessions: 0, left: ["nothing to say within that time"] };
+  let over = false;
+  const held = new Promise<void>((resolve, reject) => {
+    const look = async () => {
+      rest = await stage.rest();
+      if (holds(rest)) resolve();
+      else if (!over) stage.clock.after(stage.lookMs, () => void look().catch(reject));
+    };
+    look().catch(reject);
+  });
+  if (await stage.drive(held, patienceMs)) await held;
+  over = true;
+  return rest;
 }
 
 function checkFaults(journal: Journal, expected: readonly RegExp[]): void {

@@ -6,8 +6,11 @@ import type { StoryLab } from "./story-lab.ts";
  *
  * - `weather`: links and faults of a simulated network, and the board's Wi-Fi
  * - `reset`: somebody who presses the board's button
+ * - `status`: the board's counters
+ * - `serial`: somebody who types at the board's console
+ * - `budgets`: a place for figures, with limits of what they may be
  */
-export type Need = "weather" | "reset";
+export type Need = "weather" | "reset" | "status" | "serial" | "budgets";
 
 export interface Scenario {
   /** A claim that a user cares about. */

@@ -1,4 +1,5 @@
 import type { LogLine } from "../../firmware/src/admin/event.ts";
+import type { Status } from "../../firmware/src/admin/status.ts";
 import type { Config } from "../../firmware/src/config.ts";
 import type { Behaviour } from "./behaviour.ts";
 import { Client, type Reply, type RequestOptions } from "./client.ts";
@@ -147,6 +148,24 @@ export class StoryLab {
   /** Arranges what happens later: `lab.later(10_000, lab.weather.cut("board", "red"))` mends it then. */
   later(ms: number, task: () => void): void {
     this.#stage.clock.after(ms, task);
+  }
+
+  /** The board's counters. Needs "status". */
+  status(): Promise<Status> {
+    this.#use("status");
+    return this.#stage.status!();
+  }
+
+  /** Types a command at the board's console; the lines of its answer. Needs "serial". */
+  type(command: string): Promise<readonly string[]> {
+    this.#use("serial");
+    return this.#stage.type!(command);
+  }
+
+  /** Records a figure, by a name of `hil/rig/budgets.ts`. Needs "budgets". */
+  measure(name: string, value: number): void {
+    this.#use("budgets");
+    this.#stage.measure!(name, value);
   }
 
   /** Links and faults. Needs "weather". */

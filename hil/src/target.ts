@@ -1,6 +1,7 @@
 import type { Network } from "net-mock-socket";
 import type { Clock } from "../../emulator/src/clock.ts";
 import type { WireServer, WireSocket } from "../../emulator/src/io/wire.ts";
+import type { Status } from "../../firmware/src/admin/status.ts";
 import type { Need } from "./scenario.ts";
 
 /** Something that stories are played on: an emulated board in memory, a board on the desk. */
@@ -58,6 +59,13 @@ export type Weather = Pick<
   | "heal"
 >;
 
+/** What of its past traffic a board still has. */
+export interface Rest {
+  readonly sessions: number;
+  /** What it did not hold when it had booted, and why it died if it did; empty: it is at rest. */
+  readonly left: readonly string[];
+}
+
 /** The board, the computers around it, and their time, while one story is played. */
 export interface Stage {
   readonly clock: Clock;
@@ -75,12 +83,17 @@ export interface Stage {
   readonly weather?: Weather;
   /** Takes the board's Wi-Fi away for so long. */
   wifiDrop?(ms: number): void;
+  /** The board's counters, as its admin port tells them. */
+  status?(): Promise<Status>;
+  /** Types a command at the board's console; the lines of its answer. */
+  type?(command: string): Promise<readonly string[]>;
+  /** Takes a figure; `name` is one of those that the target expects. */
+  measure?(name: string, value: number): void;
   /** Lets time pass until `story` has ended, or for `patienceMs`. True: it has ended. */
   drive(story: Promise<unknown>, patienceMs: number): Promise<boolean>;
-  /** Sessions that the board has. */
-  readonly sessions: number;
-  /** What the board still holds that it did not hold when it had booted, and why it died if it did. */
-  left(): readonly string[];
+  /** Between two looks at `rest`, in ms. */
+  readonly lookMs: number;
+  rest(): Rest | Promise<Rest>;
   /** The last packets, each line with its time in front, where somebody saw them. */
   packets(): readonly string[];
   close(): void;

@@ -89,11 +89,12 @@ const COMMANDS: Record<string, Command> = {
     },
   },
   wifi: {
-    usage: "wifi SSID PASSWORD",
-    help: "joins another network; back to this one if that fails",
-    words: [1, 2],
+    usage: "wifi [SSID PASSWORD]",
+    help: "joins another network, or back to this one if that fails; alone: joins this one anew",
+    words: [0, 2],
     secretFrom: 1,
-    run: (operator, [ssid, password = ""]) => operator.joinWifi(ssid, password),
+    run: (operator, [ssid, password = ""]) =>
+      ssid === undefined ? operator.rejoinWifi() : operator.joinWifi(ssid, password),
   },
   token: {
     usage: "token TOKEN",
@@ -101,6 +102,13 @@ const COMMANDS: Record<string, Command> = {
     words: [1, 1],
     secretFrom: 0,
     run: (operator, [token]) => operator.setToken(token),
+  },
+  lend: {
+    usage: "lend TOKEN",
+    help: "a token until the next reset; the board's own is kept",
+    words: [1, 1],
+    secretFrom: 0,
+    run: (operator, [token]) => operator.lendToken(token),
   },
   events: {
     usage: "events [N]",

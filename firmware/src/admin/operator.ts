@@ -27,6 +27,10 @@ const SSID_MAX = 32;
 /** What stands where a secret would: it is never told, and given back it means "as before". */
 export const SECRET = "********";
 
+const NO_TOKEN: Outcome = {
+  complaints: [`token: wanted ${TOKEN_MIN} to ${TOKEN_MAX} printable characters without blanks`],
+};
+
 export interface OperatorParts {
   readonly platform: Platform;
   readonly proxy: ReverseProxy;
@@ -58,6 +62,8 @@ export class Operator {
   #document: object;
   #trial: Trial | undefined;
   #lasting: Cancel | undefined;
+  /** A token that a reset takes away. */
+  #lent: string | undefined;
   /** Bugs that were logged since the trial began. */
   #faults = 0;
 
@@ -91,17 +97,22 @@ export class Operator {
   }
 
   get token(): string | undefined {
-    return this.parts.storage?.read(TOKEN_KEY) ?? this.parts.token;
+    return this.#lent ?? this.parts.storage?.read(TOKEN_KEY) ?? this.parts.token;
+  }
+
+  /** In place of the board's own token until the next reset; flash is not touched. */
+  lendToken(token: string): Outcome {
+    if (!isToken(token)) return NO_TOKEN;
+    this.#lent = token;
+    return { done: "the token counts until the next reset" };
   }
 
   setToken(token: string): Outcome {
     const { storage } = this.parts;
     if (storage === undefined) return { complaints: ["token: this machine keeps nothing"] };
-    if (!isToken(token)) {
-      const wanted = `${TOKEN_MIN} to ${TOKEN_MAX} printable characters without blanks`;
-      return { complaints: [`token: wanted ${wanted}`] };
-    }
+    if (!isToken(token)) return NO_TOKEN;
     storage.write(TOKEN_KEY, token);
+    this.#lent = undefined;
     return { done: "the token is set" };
   }
 
@@ -186,6 +197,15 @@ export class Operator {
     }
     link.join(ssid, password);
     return { done: "joining; back to the network before if that fails" };
+  }
+
+  rejoinWifi(): Outcome {
+    const { link } = this.parts.platform;
+    if (link.rejoin === undefined) {
+      return { complaints: ["wifi: this machine has no Wi-Fi to leave"] };
+    }
+    link.rejoin();
+    return { done: "leaving, and joining again" };
   }
 
   /** Does not return where it can be done. */

@@ -66,6 +66,11 @@ class WifiLink implements Link {
     this.#failed();
   }
 
+  rejoin(): void {
+    this.#retryMs = RETRY_MS_MIN;
+    this.#failed();
+  }
+
   #join(): void {
     const { ssid, password } = this.#credentials;
     this.#report({ level: "I", on: "net", what: "joining", ssid });
