@@ -153,7 +153,9 @@ const TABLE: readonly Row[] = [
     holds: file => file.startsWith("hil/"),
     runtime: (target, kind) =>
       kind === "firmware"
-        ? /^firmware\/src\/(app|config|document|admin\/(event|status|token)|balancer\/strategy)\.ts$/.test(target)
+        ? /^firmware\/src\/(app|config|document|admin\/(event|status|token)|balancer\/strategy)\.ts$/.test(
+            target,
+          )
         : kind !== "chip",
     types: () => false,
   },

@@ -8,8 +8,9 @@ import { isToken, TOKEN_MAX, TOKEN_MIN } from "../../firmware/src/admin/token.ts
 import { type App, start } from "../../firmware/src/app.ts";
 import { type Config, type Configuration, readConfig } from "../../firmware/src/config.ts";
 import { nearest } from "../../firmware/src/document.ts";
+import type { AdminAddress } from "../workbench/admin-client.ts";
 import { EmulatedBoard } from "../workbench/emulated.ts";
-import { type RemoteAddress, RemoteBoard, readRemote } from "../workbench/remote.ts";
+import { RemoteBoard, readRemote } from "../workbench/remote.ts";
 import { DemoBackend } from "../workbench/servers.ts";
 import { Workbench, type WorkbenchParts } from "../workbench/workbench.ts";
 import { Board, type Firmware } from "./board.ts";
@@ -106,7 +107,7 @@ interface Options {
   /** Port of the workbench's page; 0 for any free one. */
   ui: number | undefined;
   /** A board to watch instead of emulating one. */
-  remote: RemoteAddress | undefined;
+  remote: AdminAddress | undefined;
 }
 
 try {
@@ -170,7 +171,7 @@ async function emulate(options: Options): Promise<void> {
 }
 
 /** A board somewhere else, on the workbench's page. */
-async function watch(remote: RemoteAddress, options: Options): Promise<void> {
+async function watch(remote: AdminAddress, options: Options): Promise<void> {
   const print = printer(options);
   const watched = new RemoteBoard({
     ...remote,

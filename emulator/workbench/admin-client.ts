@@ -1,0 +1,99 @@
+import http from "node:http";
+import type { Outcome } from "../../firmware/src/admin/operator.ts";
+import type { Status } from "../../firmware/src/admin/status.ts";
+
+/** Longest wait for an answer. */
+const ANSWER_TIMEOUT_MS = 3_000;
+
+/** An answer is never longer: 64 events of 240 characters, or a document of 4 KB. */
+const ANSWER_BYTES_MAX = 64 * 1024;
+
+/** The admin server's, as the firmware has it by default. */
+export const ADMIN_PORT = 8404;
+
+export interface AdminAddress {
+  readonly host: string;
+  /** Of the admin server. */
+  readonly port: number;
+  /** Without one nothing can be changed. */
+  readonly token: string | undefined;
+}
+
+/** A configuration document, as far as it says where the board listens. */
+export interface Document {
+  readonly listeners?: readonly { readonly port?: number }[];
+}
+
+/** A board's admin port, from outside. All but `change` reject when the board does not answer. */
+export class AdminClient {
+  #address: AdminAddress;
+  #lastLine: string | undefined;
+
+  constructor(address: AdminAddress) {
+    this.#address = address;
+  }
+
+  status(): Promise<Status> {
+    return this.#read("/api/status");
+  }
+
+  document(): Promise<Document> {
+    return this.#read("/api/config");
+  }
+
+  /** Log lines that came since the last call; the last 64 at most. */
+  async newEvents(): Promise<readonly string[]> {
+    const { events } = await this.#read<{ events: string[] }>("/api/events");
+    const known = this.#lastLine === undefined ? -1 : events.lastIndexOf(this.#lastLine);
+    this.#lastLine = events.at(-1);
+    return events.slice(known + 1);
+  }
+
+  /** PUTs a wish; what came of it, also when nothing did. */
+  async change(path: string, wish: object): Promise<Outcome> {
+    try {
+      const { status, text } = await this.#exchange("PUT", path, JSON.stringify(wish));
+      const answer = JSON.parse(text);
+      if (status === 200) return { done: answer.done };
+      return { complaints: answer.complaints ?? [answer.error] };
+    } catch (error) {
+      return { complaints: [(error as Error).message] };
+    }
+  }
+
+  async #read<Answer>(path: string): Promise<Answer> {
+    const { status, text } = await this.#exchange("GET", path);
+    if (status !== 200) throw new Error(`${path} answered ${status}`);
+    return JSON.parse(text);
+  }
+
+  /** On a connection of its own: the board has places for two, and others want to look, too. */
+  #exchange(method: string, path: string, body = ""): Promise<{ status: number; text: string }> {
+    const { host, port, token } = this.#address;
+    return new Promise((resolve, reject) => {
+      const request = http.request({ host, port, method, path, agent: false });
+      if (method === "PUT") {
+        request.setHeader("Authorization", `Bearer ${token}`);
+        request.setHeader("Content-Type", "application/json");
+        request.setHeader("Content-Length", Buffer.byteLength(body));
+      }
+      const late = setTimeout(
+        () => request.destroy(new Error(`nothing for ${ANSWER_TIMEOUT_MS / 1000} s`)),
+        ANSWER_TIMEOUT_MS,
+      );
+      request.once("close", () => clearTimeout(late));
+      request.once("error", reject);
+      request.once("response", response => {
+        let text = "";
+        response.setEncoding("utf8");
+        response.on("data", (piece: string) => {
+          text += piece;
+          if (text.length > ANSWER_BYTES_MAX) request.destroy(new Error("too long an answer"));
+        });
+        response.once("error", reject);
+        response.once("end", () => resolve({ status: response.statusCode ?? 0, text }));
+      });
+      request.end(body);
+    });
+  }
+}
