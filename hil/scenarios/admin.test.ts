@@ -356,6 +356,19 @@ describe("a new configuration", () => {
   });
 });
 
+test("a configuration that is lent is gone with the reset, however long it served", async () => {
+  const lab = await labOf();
+  const before = await documentOf(lab);
+  const { status } = await put(lab, "/api/config/lent", { ...before, balance: "ewma" });
+  lab.app!.operator.setBalance("first"); // a change of what is lent is lent, too
+  await lab.clock.run({ ms: 120_000 });
+  expect([status, balanceOf(lab)]).toEqual([200, "first"]);
+  lab.board.reset();
+  await lab.clock.run({ ms: 3000 });
+  expect(balanceOf(lab)).toBe("round-robin");
+  expect(await documentOf(lab)).toEqual(before);
+});
+
 test("a click on drain moves the traffic", async () => {
   const lab = await labOf();
   await put(lab, "/api/backends/a", { state: "drain" });

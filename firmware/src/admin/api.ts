@@ -52,6 +52,12 @@ const ROUTES: Record<string, Record<string, Handler>> = {
       return document === undefined ? notAnObject(body) : told(operator.configure(document));
     },
   },
+  "/api/config/lent": {
+    PUT: (operator, { body }) => {
+      const document = objectOf(body);
+      return document === undefined ? notAnObject(body) : told(operator.lend(document));
+    },
+  },
   "/api/backends/*": {
     GET: (operator, _, name) => {
       const backend = statusOf(operator).backends.find(known => known.name === name);

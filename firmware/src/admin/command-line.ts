@@ -85,7 +85,7 @@ const COMMANDS: Record<string, Command> = {
     run: (operator, [key, ...value]) => {
       if (key === undefined) return folded(JSON.stringify(operator.document));
       if (value.length === 0) return { complaints: [`config: what shall "${key}" be?`] };
-      return operator.configure(withKey(operator.document, key, value.join(" ")));
+      return operator.amend(withKey(operator.document, key, value.join(" ")));
     },
   },
   wifi: {

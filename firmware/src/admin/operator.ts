@@ -60,6 +60,8 @@ interface Trial {
 export class Operator {
   readonly parts: OperatorParts;
   #document: object;
+  /** The next reset takes it away. */
+  #isLent = false;
   #trial: Trial | undefined;
   #lasting: Cancel | undefined;
   /** A token that a reset takes away. */
@@ -146,7 +148,7 @@ export class Operator {
       const hint = near === undefined ? `wanted ${known.join(", ")}` : `did you mean "${near}"?`;
       return { complaints: [`balance: no strategy "${balance}"; ${hint}`] };
     }
-    const outcome = this.configure({ ...this.#document, balance: balance as StrategyName });
+    const outcome = this.amend({ ...this.#document, balance: balance as StrategyName });
     return "done" in outcome ? { done: `balance is ${balance}; ${outcome.done}` } : outcome;
   }
 
@@ -178,6 +180,24 @@ export class Operator {
     }
     this.#begin(document, outcome.config);
     return { done: `in force; it is kept when it has served for ${TRIAL_MS / 1000} s` };
+  }
+
+  /** Puts a document in force until the next reset; flash is not touched, and nothing is judged. */
+  lend(given: object): Outcome {
+    const document = this.#withSecrets(given);
+    const outcome = readConfig(document);
+    if ("complaints" in outcome) return outcome;
+    this.#trial?.cancel();
+    this.#trial = undefined;
+    this.parts.proxy.reconfigure(outcome.config);
+    this.#document = document;
+    this.#isLent = true;
+    return { done: "in force until the next reset" };
+  }
+
+  /** A change of the document in force: one that is lent stays so. */
+  amend(document: object): Outcome {
+    return this.#isLent ? this.lend(document) : this.configure(document);
   }
 
   /** The last events as log lines. */
@@ -227,6 +247,7 @@ export class Operator {
     const served = this.#trial?.served ?? this.#serves();
     proxy.reconfigure(config);
     this.#document = document;
+    this.#isLent = false;
     this.#faults = 0;
     report({ level: "I", on: "config", what: "trial", ms: TRIAL_MS });
     const cancel = platform.clock.after(TRIAL_MS, () => this.#judge());
