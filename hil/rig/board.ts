@@ -1,38 +1,57 @@
 import { appendFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
-import { type Incident, Incidents } from "./incidents.ts";
+import { parseLine } from "../../firmware/src/admin/event.ts";
+import { type Blame, type Incident, Incidents } from "./incidents.ts";
 import { SerialLink, type SerialLinkOptions } from "./serial-link.ts";
-import { type Mark, Transcript, type TranscriptClock } from "./transcript.ts";
+import { Stuck } from "./stuck.ts";
+import { type Mark, Transcript, type TranscriptClock, Unmet } from "./transcript.ts";
 
-/** How far a board has come, each state with those before it. */
-export const STATES = ["off", "booted", "online", "serving"] as const;
+/** How far a board has come, each state with those before it. `download` is beside the way. */
+export const STATES = ["off", "download", "booted", "online", "serving"] as const;
 export type BoardState = (typeof STATES)[number];
 
-/** What each state is known by. */
-const SIGNS: Record<Exclude<BoardState, "off">, RegExp> = {
-  booted: /^I \(\d+\) boot: /,
-  online: /^I \(\d+\) net: ip=(\S+)/,
-  serving: /^I \(\d+\) proxy: ready /,
+type Goal = Exclude<BoardState, "off" | "download">;
+
+/** The states on the way to serving: how each is known, for how long it is waited for, whose fault it is. */
+const WAY: Readonly<Record<Goal, { sign: RegExp; withinMs: number; blame: Blame; why: string }>> = {
+  booted: {
+    sign: /^I \(\d+\) boot: /,
+    withinMs: 10_000,
+    blame: "firmware",
+    why: "the board was reset, and our firmware does not come up",
+  },
+  // Wi-Fi is the slow one: to join, DHCP, and all that a second time.
+  online: {
+    sign: /^I \(\d+\) net: ip=(\S+)/,
+    withinMs: 60_000,
+    blame: "rig",
+    why: "the board gets no address: is the Wi-Fi there, are its name and password right? `npm run hil -- doctor` looks closer",
+  },
+  serving: {
+    sign: /^I \(\d+\) proxy: ready /,
+    withinMs: 5_000,
+    blame: "firmware",
+    why: "the board has an address and does not serve",
+  },
 };
 
-/** How long each may take from the one before: Wi-Fi is the slow one (join, DHCP, a second try). */
-const PATIENCE_MS: Record<Exclude<BoardState, "off">, number> = {
-  booted: 10_000,
-  online: 60_000,
-  serving: 5_000,
-};
-
-/** Without one line for so long a board that should be talking has fallen silent. */
-export const SILENCE_MS = 90_000;
+const BANNER = /^rst:0x/;
+const DOWNLOAD = /waiting for download/;
+const NO_SSID = /net: no-ssid/;
 
 /** How long a pulled cable may stay out. */
 const REPLUG_MS = 30_000;
+
+/** Where an event begins in a line: what somebody types is echoed in front of it. */
+const EVENT = /[IWE] \(\d+\) [a-z]+:.*$/;
 
 export interface BoardOptions extends Pick<SerialLinkOptions, "binding" | "path"> {
   /** Where all that it writes is kept. */
   readonly log?: string;
   /** How long a pulled cable may stay out. */
   readonly replugMs?: number;
+  /** How long it may take to an address. */
+  readonly onlineMs?: number;
   onIncident(incident: Incident): void;
 }
 
@@ -49,10 +68,15 @@ export class RigBoard {
   readonly transcript = new Transcript(realClock);
   readonly incidents: Incidents;
   readonly link: SerialLink;
-  /** Its IP address, as it said last. */
+  /** Its IP address and version, as it said last. */
   address: string | undefined;
+  version: string | undefined;
+  /** Times that our firmware came up. */
+  boots = 0;
   /** The cable is out and has not come back. */
   lost = false;
+  /** Hears each event of the board's log. */
+  onEvent: (line: string) => void = () => {};
   #options: BoardOptions;
   #since: Mark = 0;
   #state: BoardState = "off";
@@ -61,7 +85,7 @@ export class RigBoard {
   constructor(options: BoardOptions) {
     this.#options = options;
     this.transcript.file = options.log;
-    this.incidents = new Incidents(options.onIncident);
+    this.incidents = new Incidents(() => this.transcript.nowMs, options.onIncident);
     this.transcript.watch(({ text, ms }) => this.#read(text, ms));
     this.link = new SerialLink({
       ...options,
@@ -95,34 +119,16 @@ export class RigBoard {
     await this.link.reset();
   }
 
-  /** Brings it to `wanted` and leaves it alone when it is there; fails with all that it said. */
-  async to(wanted: BoardState): Promise<void> {
-    if (wanted === "off" || STATES.indexOf(this.#state) >= STATES.indexOf(wanted)) return;
-    if (this.#state === "off") await this.reset();
-    for (const state of STATES.slice(1, STATES.indexOf(wanted) + 1) as Exclude<
-      BoardState,
-      "off"
-    >[]) {
-      if (STATES.indexOf(this.#state) >= STATES.indexOf(state)) continue;
-      await this.transcript.expect(SIGNS[state], {
-        withinMs: PATIENCE_MS[state],
-        since: this.#since,
-        never: [/waiting for download/, /net: no-ssid/],
-      });
-    }
-  }
-
-  #read(text: string, ms: number): void {
-    this.incidents.line(text, ms);
-    if (SIGNS.booted.test(text)) {
-      this.#state = "booted";
-    } else if (SIGNS.serving.test(text)) {
-      this.#state = "serving";
-    } else {
-      const online = SIGNS.online.exec(text);
-      if (online === null) return;
-      this.address = online[1];
-      if (this.#state === "booted") this.#state = "online";
+  /**
+   * Brings it to `wanted`, and leaves it alone when it is there. Rejects with `Stuck`, which says whose
+   * fault it is, and all that the board said.
+   */
+  async to(wanted: Goal): Promise<void> {
+    const goals = Object.keys(WAY) as Goal[];
+    if (reached(this.#state, wanted)) return;
+    if (!reached(this.#state, "booted")) await this.reset();
+    for (const goal of goals.slice(0, goals.indexOf(wanted) + 1)) {
+      if (!reached(this.#state, goal)) await this.#await(goal);
     }
   }
 
@@ -131,11 +137,61 @@ export class RigBoard {
     await this.#replugging;
   }
 
+  async #await(goal: Goal): Promise<void> {
+    const { sign, blame, why, ...way } = WAY[goal];
+    const withinMs = (goal === "online" ? this.#options.onlineMs : undefined) ?? way.withinMs;
+    const since = this.#since;
+    try {
+      await this.transcript.expect(sign, { withinMs, since, never: [DOWNLOAD, NO_SSID] });
+    } catch (error) {
+      if (!(error instanceof Unmet)) throw error;
+      const options = { cause: error };
+      if (this.#state === "download") {
+        throw new Stuck("rig", `the board waits for a download\n${error.message}`, options);
+      }
+      if (goal === "booted" && this.transcript.mark() === since) {
+        const silent = "not a sound after a reset: power, cable, or another board?";
+        throw new Stuck("rig", `${silent}\n${error.message}`, options);
+      }
+      throw new Stuck(blame, `${why}\n${error.message}`, options);
+    }
+  }
+
+  #read(text: string, ms: number): void {
+    this.incidents.line(text, ms);
+    if (BANNER.test(text)) {
+      this.#state = "off";
+      this.#since = this.transcript.mark();
+    } else if (DOWNLOAD.test(text)) {
+      this.#state = "download";
+    }
+    const [event] = EVENT.exec(text) ?? [];
+    if (event === undefined) return;
+    if (WAY.booted.sign.test(event)) {
+      this.#state = "booted";
+      this.boots++;
+      this.version = parseLine(event)?.values.version;
+    } else if (WAY.serving.sign.test(event)) {
+      this.#state = "serving";
+    } else {
+      const [, address] = WAY.online.sign.exec(event) ?? [];
+      if (address !== undefined) {
+        this.address = address;
+        if (this.#state === "booted") this.#state = "online";
+      }
+    }
+    this.onEvent(event);
+  }
+
   #lost(): void {
     this.#state = "off";
     this.#replugging = this.link.reconnect(this.#options.replugMs ?? REPLUG_MS).then(back => {
       this.lost = !back;
     });
-    this.incidents.note("port-lost", this.#options.path, realClock.now());
+    this.incidents.note("port-lost", this.#options.path);
   }
+}
+
+function reached(state: BoardState, goal: Goal): boolean {
+  return STATES.indexOf(state) >= STATES.indexOf(goal);
 }

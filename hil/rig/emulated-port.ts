@@ -38,6 +38,8 @@ const RECEIVED_MAX = 65_536;
  * resets a real one.
  */
 export class EmulatedBinding implements BindingInterface {
+  /** What the line makes of the board's bytes. */
+  disturbance: (bytes: Uint8Array) => Uint8Array = bytes => bytes;
   #adapter: EmulatedAdapter;
   #port: EmulatedPort | undefined;
 
@@ -56,7 +58,7 @@ export class EmulatedBinding implements BindingInterface {
     if (this.#port?.isOpen) {
       throw new Error("Error Resource temporarily unavailable Cannot lock port");
     }
-    this.#port = new EmulatedPort(this.#adapter, options);
+    this.#port = new EmulatedPort(this.#adapter, options, bytes => this.disturbance(bytes));
     return this.#port;
   }
 
@@ -88,7 +90,11 @@ class EmulatedPort implements BindingPortInterface {
   /** The read that waits for bytes. */
   #reader: { wake(): void; fail(error: Error): void } | undefined;
 
-  constructor(adapter: EmulatedAdapter, options: OpenOptions) {
+  constructor(
+    adapter: EmulatedAdapter,
+    options: OpenOptions,
+    line: (bytes: Uint8Array) => Uint8Array,
+  ) {
     this.openOptions = {
       dataBits: 8,
       lock: true,
@@ -102,7 +108,8 @@ class EmulatedPort implements BindingPortInterface {
       ...options,
     };
     this.#adapter = adapter;
-    adapter.onBytes = bytes => {
+    adapter.onBytes = sent => {
+      const bytes = line(sent);
       if (this.#waiting + bytes.byteLength > RECEIVED_MAX) return; // as a kernel whose buffer is full
       this.#received.push(Buffer.from(bytes));
       this.#waiting += bytes.byteLength;

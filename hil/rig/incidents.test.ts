@@ -4,7 +4,7 @@ import { Incidents } from "./incidents.ts";
 
 /** What comes of a board that writes these lines, a millisecond apart. */
 function read(lines: readonly string[], announced = 0, fromMs = 0) {
-  const incidents = new Incidents();
+  const incidents = new Incidents(() => 0);
   for (let i = 0; i < announced; i++) incidents.announceReset();
   for (const [i, line] of lines.entries()) incidents.line(line, fromMs + i);
   incidents.flush();

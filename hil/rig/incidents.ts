@@ -13,7 +13,12 @@ export type IncidentKind =
   | "boot-loop"
   | "download-mode"
   | "silence"
-  | "port-lost";
+  | "port-lost"
+  | "noise"
+  | "lost-reply";
+
+/** Those that nothing is broken by: what they have spoilt is tried again. */
+export const PASSING: readonly IncidentKind[] = ["noise", "lost-reply"];
 
 export interface Incident {
   readonly kind: IncidentKind;
@@ -52,6 +57,10 @@ const SIGNS: readonly (readonly [RegExp, IncidentKind, Blame])[] = [
   [/^XS abort: (.*)/, "xs-abort", "firmware"],
 ];
 
+/** Bytes that no program of ours writes: the line is disturbed, or the speed is another. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+const NOISE = /[\x00-\x06\x0e-\x1f\x7f\ufffd]/;
+
 /** Those that bring a dump after them. */
 const WITH_DUMP: readonly IncidentKind[] = ["panic", "abort", "stack-overflow", "watchdog"];
 
@@ -62,6 +71,7 @@ const WITH_DUMP: readonly IncidentKind[] = ["panic", "abort", "stack-overflow", 
  */
 export class Incidents {
   readonly all: Incident[] = [];
+  #now: () => number;
   #told: (incident: Incident) => void;
   #open:
     | { kind: IncidentKind; blame: Blame; text: string; lines: string[]; ms: number }
@@ -70,7 +80,9 @@ export class Incidents {
   /** When boots came that nobody had asked for. */
   #boots: number[] = [];
 
-  constructor(told: (incident: Incident) => void = () => {}) {
+  /** `now` is the time that lines are stamped with, in ms. */
+  constructor(now: () => number, told: (incident: Incident) => void = () => {}) {
+    this.#now = now;
     this.#told = told;
   }
 
@@ -95,17 +107,24 @@ export class Incidents {
       if (DUMP_END.test(text) || open.lines.length >= DUMP_LINES_MAX) this.#close();
       return;
     }
-    if (sign === undefined) return;
+    if (sign === undefined) {
+      // While EN moves, adapters write what they like.
+      if (NOISE.test(text) && this.#announced === 0) {
+        this.#tell({ kind: "noise", blame: "rig", text: shown(text), lines: [], ms });
+      }
+      return;
+    }
     const [pattern, kind, blame] = sign;
     const [whole, detail = whole] = pattern.exec(text)!;
     if (WITH_DUMP.includes(kind)) this.#open = { kind, blame, text: detail, lines: [text], ms };
     else this.#tell({ kind, blame, text: detail, lines: [text], ms });
   }
 
-  /** Something that no line tells: the port is gone, or the board is silent. */
-  note(kind: "silence" | "port-lost", text: string, ms: number): void {
+  /** Something that no line tells. */
+  note(kind: "silence" | "port-lost" | "lost-reply", text: string): void {
     this.#close();
-    this.#tell({ kind, blame: kind === "silence" ? "firmware" : "rig", text, lines: [], ms });
+    const blame = kind === "silence" ? "firmware" : "rig";
+    this.#tell({ kind, blame, text, lines: [], ms: this.#now() });
   }
 
   /** What is still being gathered is as complete as it will be. */
@@ -152,4 +171,11 @@ export class Incidents {
     this.all.push(incident);
     this.#told(incident);
   }
+}
+
+/** Characters of noise that are shown. */
+const SHOWN_MAX = 60;
+
+function shown(text: string): string {
+  return JSON.stringify(text.slice(0, SHOWN_MAX));
 }

@@ -71,6 +71,11 @@ export class Transcript {
     this.#startMs = clock.now();
   }
 
+  /** Since it began, in ms. */
+  get nowMs(): number {
+    return this.#clock.now() - this.#startMs;
+  }
+
   /** What comes from here on. */
   mark(): Mark {
     return this.#length;
@@ -149,7 +154,7 @@ export class Transcript {
   #tell(piece: string): void {
     const text = clean(piece);
     this.#length += piece.length + 1;
-    const line = { text, ms: this.#clock.now() - this.#startMs, end: this.#length };
+    const line = { text, ms: this.nowMs, end: this.#length };
     this.lines.push(line);
     while (this.lines.length > 0 && this.lines[0].end < this.#length - KEPT_MAX) this.lines.shift();
     for (const watcher of [...this.#watchers]) watcher(line);

@@ -77,6 +77,19 @@ export class Journal {
     );
   }
 
+  /** Waits until there are so many of them, whatever was awaited before. */
+  untilAll(count: number, wanted: Wanted): Promise<void> {
+    return this.waiting(`the log to tell ${count} times ${JSON.stringify(wanted)}`, resolve => {
+      const look = () => {
+        if (this.all(wanted).length < count) return;
+        this.#watchers.delete(look);
+        resolve();
+      };
+      this.#watchers.add(look);
+      look();
+    });
+  }
+
   /** Such events so far, awaited or not. */
   all(wanted: Wanted): LogLine[] {
     return this.events.filter(event => matches(event, wanted));

@@ -4,6 +4,7 @@ import { type Status, statusOf } from "../../firmware/src/admin/status.ts";
 import { mendedBoard } from "./lab.ts";
 import { left } from "./left.ts";
 import { type LiveBoard, startBoard } from "./live-board.ts";
+import { driveInRealTime } from "./real-time.ts";
 import {
   type Computer,
   type GatewayDocument,
@@ -61,20 +62,8 @@ class LoopbackStage implements Stage {
     this.#alarms = this.#board!.board.alarms;
   }
 
-  async drive(story: Promise<unknown>, patienceMs: number): Promise<boolean> {
-    let timeout: NodeJS.Timeout | undefined;
-    const patience = new Promise<boolean>(resolve => {
-      timeout = setTimeout(resolve, patienceMs, false);
-    });
-    const ended = story.then(
-      () => true,
-      () => true,
-    );
-    try {
-      return await Promise.race([ended, patience]);
-    } finally {
-      clearTimeout(timeout);
-    }
+  drive(story: Promise<unknown>, patienceMs: number): Promise<boolean> {
+    return driveInRealTime(story, patienceMs);
   }
 
   async status(): Promise<Status> {

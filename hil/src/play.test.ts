@@ -9,7 +9,7 @@ import { type Stage, type Target, Unsuited } from "./target.ts";
 const memory = memoryTarget();
 
 function told(story: Story, options: { needs?: Need[]; faults?: RegExp[] } = {}): Scenario {
-  return { title: "a story", theme: "", needs: [], faults: [], story, ...options };
+  return { title: "a story", theme: "", needs: [], faults: [], measures: [], story, ...options };
 }
 
 /** The target in memory, and what is different about its stages. */

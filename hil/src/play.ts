@@ -8,18 +8,25 @@ export interface Played {
   readonly skipped?: string;
 }
 
+export interface PlayOptions {
+  /** Hears what clients and backends do. */
+  readonly onNote?: (text: string) => void;
+  /** Ends the story at once; its reason is what `play` rejects with. */
+  readonly signal?: AbortSignal;
+}
+
 /** For a session to see that its client has left; less than `idleTimeoutMs` and `tunnelTimeoutMs`. */
 const PARTING_MS = 20_000;
 
 /**
  * Plays a story on a target. It must end in time, and then the board must be as it was before: no
  * session, socket or alarm is left, it lives, and its log tells of no fault. Throws what failed, with
- * the last of what happened. `onNote` hears what clients and backends do.
+ * the last of what happened.
  */
 export async function play(
   scenario: Scenario,
   target: Target,
-  onNote?: (text: string) => void,
+  { onNote, signal }: PlayOptions = {},
 ): Promise<Played> {
   const lacking = scenario.needs.filter(need => !target.offers.includes(need));
   if (lacking.length > 0) return { skipped: `${target.name} has no ${lacking.join(" and no ")}` };
@@ -27,27 +34,51 @@ export async function play(
   let journal: Journal | undefined;
   const stage = target.stage(line => journal?.line(line));
   journal = new Journal(stage.clock, onNote);
-  const lab = new StoryLab(stage, journal, scenario.needs);
+  const lab = new StoryLab(stage, journal, scenario);
   try {
-    const story = scenario.story(lab);
-    if (!(await stage.drive(story, target.patienceMs))) {
-      throw new Error(`the story did not end within ${target.patienceMs} ms; ${waitsFor(journal)}`);
-    }
-    await story;
-    lab.part();
-    await partedFromAll(stage);
-    lab.clear();
-    await comeToRest(stage, target.patienceMs);
-    checkFaults(journal, scenario.faults);
-    if (lab.broken.length > 0) throw new Error(lab.broken.join("\n"));
+    await unlessAborted(playWhole(scenario, stage, lab, journal, target.patienceMs), signal);
     return {};
   } catch (error) {
     if (error instanceof Unsuited) return { skipped: error.message };
+    if (signal?.aborted) throw signal.reason;
     throw withTrace(error, journal.trace(stage.packets()));
   } finally {
     lab.clear();
     stage.close();
   }
+}
+
+async function playWhole(
+  scenario: Scenario,
+  stage: Stage,
+  lab: StoryLab,
+  journal: Journal,
+  patienceMs: number,
+): Promise<void> {
+  const story = scenario.story(lab);
+  if (!(await stage.drive(story, patienceMs))) {
+    throw new Error(`the story did not end within ${patienceMs} ms; ${waitsFor(journal)}`);
+  }
+  await story;
+  lab.part();
+  await partedFromAll(stage);
+  lab.clear();
+  await comeToRest(stage, patienceMs);
+  checkFaults(journal, scenario.faults);
+  const unmeasured = scenario.measures.filter(name => !lab.measured.has(name));
+  if (unmeasured.length > 0) throw new Error(`not measured: ${unmeasured.join(", ")}`);
+  if (lab.broken.length > 0) throw new Error(lab.broken.join("\n"));
+}
+
+/** As `task`, but rejects with the signal's reason as soon as there is one. */
+export function unlessAborted<T>(task: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return task;
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    task.then(resolve, reject);
+  });
 }
 
 function waitsFor({ waits }: Journal): string {

@@ -27,6 +27,8 @@ export class RawClient {
   /** All that came on the current connection; bytes are characters. */
   heard = "";
   protected readonly parts: ClientParts;
+  /** Its end of the connection that it had last, as the board should see it: `10.0.0.9:49152`. */
+  endpoint: string | undefined;
   #socket: WireSocket | undefined;
   /** Characters of `heard` that a `receive` has returned. */
   #taken = 0;
@@ -108,6 +110,7 @@ export class RawClient {
     this.#taken = 0;
     socket.on("connect", () => {
       this.#connected = true;
+      this.endpoint = `${computer.address}:${socket.localPort}`;
       this.#tell();
     });
     socket.on("data", (bytes: Buffer) => {

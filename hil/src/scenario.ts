@@ -20,6 +20,8 @@ export interface Scenario {
   readonly needs: readonly Need[];
   /** Lines of the log that would be faults in any other story. */
   readonly faults: readonly RegExp[];
+  /** Figures that it must take, by their names in `hil/rig/budgets.ts`. */
+  readonly measures: readonly string[];
   readonly story: Story;
 }
 
@@ -28,6 +30,7 @@ export type Story = (lab: StoryLab) => Promise<void>;
 export interface ScenarioOptions {
   readonly needs?: readonly Need[];
   readonly faults?: readonly RegExp[];
+  readonly measures?: readonly string[];
 }
 
 const FOLDER = new URL("../scenarios/", import.meta.url);
@@ -48,8 +51,8 @@ export function scenario(
   if (scenarios.some(other => other.title === title)) {
     throw new Error(`scenario "${title}": is there twice; each title once would do`);
   }
-  const { needs = [], faults = [] } = options;
-  scenarios.push({ title, theme, needs, faults, story });
+  const { needs = [], faults = [], measures = [] } = options;
+  scenarios.push({ title, theme, needs, faults, measures, story });
 }
 
 /** Every story of `hil/scenarios/*.story.ts`, theme by theme. */

@@ -4,9 +4,10 @@ import type { Config } from "../../firmware/src/config.ts";
 import type { Behaviour } from "./behaviour.ts";
 import { Client, type Reply, type RequestOptions } from "./client.ts";
 import type { Journal, Wanted } from "./journal.ts";
-import type { Need } from "./scenario.ts";
+import type { Need, Scenario } from "./scenario.ts";
 import { StoryBackend } from "./story-backend.ts";
 import type { Stage, Weather } from "./target.ts";
+import { disagreements, type Visit } from "./witnesses.ts";
 
 /** What the configuration may say of a backend beyond its name and address. */
 export type BackendSettings = Partial<
@@ -47,16 +48,18 @@ export class StoryLab {
       this.#stage.wifiDrop!(ms);
     },
   };
+  /** Figures that were taken. */
+  readonly measured = new Set<string>();
   #stage: Stage;
   #journal: Journal;
-  #needs: readonly Need[];
+  #told: Pick<Scenario, "needs" | "measures">;
   #backends: { backend: StoryBackend; settings: BackendSettings }[] = [];
   #clients: Client[] = [];
 
-  constructor(stage: Stage, journal: Journal, needs: readonly Need[]) {
+  constructor(stage: Stage, journal: Journal, told: Pick<Scenario, "needs" | "measures">) {
     this.#stage = stage;
     this.#journal = journal;
-    this.#needs = needs;
+    this.#told = told;
   }
 
   /** A backend; `settings` is what the configuration says of it beyond its address. */
@@ -162,10 +165,26 @@ export class StoryLab {
     return this.#stage.type!(command);
   }
 
-  /** Records a figure, by a name of `hil/rig/budgets.ts`. Needs "budgets". */
+  /** Records a figure that the story said it would take. Needs "budgets". */
   measure(name: string, value: number): void {
     this.#use("budgets");
+    if (!this.#told.measures.includes(name)) {
+      throw new Error(`this story measures "${name}": { measures: ["${name}"] } would do`);
+    }
+    this.measured.add(name);
     this.#stage.measure!(name, value);
+  }
+
+  /** What every witness of these visits tells of them, where two disagree. Needs "status". */
+  async disagreements(visits: readonly Visit[], before: Status): Promise<string[]> {
+    await this.#journal.untilAll(visits.length, { on: "session", what: "end" });
+    return disagreements({
+      visits,
+      backends: this.#backends.map(({ backend }) => backend),
+      log: this.said({ on: "session", what: "end" }),
+      before,
+      after: await this.status(),
+    });
   }
 
   /** Links and faults. Needs "weather". */
@@ -199,7 +218,7 @@ export class StoryLab {
 
   /** Whoever forgot to say so would fail on the targets that lack it. */
   #use(need: Need): void {
-    if (this.#needs.includes(need)) return;
+    if (this.#told.needs.includes(need)) return;
     throw new Error(`this story uses ${need}: scenario(title, { needs: ["${need}"] }, …) would do`);
   }
 }

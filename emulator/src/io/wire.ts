@@ -35,6 +35,7 @@ export interface WireDatagrams extends EventEmitter {
 export interface WireSocket extends Duplex {
   readonly remoteAddress?: string | undefined;
   readonly remotePort?: number | undefined;
+  readonly localPort?: number | undefined;
   readonly connecting: boolean;
   resetAndDestroy(): unknown;
   setNoDelay(noDelay: boolean): unknown;

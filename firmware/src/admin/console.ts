@@ -17,6 +17,12 @@ const LINE_MAX = 512;
 /** Between two lines of an answer: a line at 115200 baud takes 9 ms, in which nothing else runs. */
 const LINE_PAUSE_MS = 20;
 
+/**
+ * Opening the port empties its FIFO, and what the board said last would never be sent. 128 bytes have
+ * left within 12 ms.
+ */
+const OPEN_MS = 20;
+
 const BACKSPACE = 8;
 const LF = 10;
 const CR = 13;
@@ -36,13 +42,23 @@ export class Console {
   constructor(platform: Platform, operator: Operator) {
     this.#platform = platform;
     this.#operator = operator;
-    if (platform.Serial === undefined) return;
+    if (platform.Serial !== undefined)
+      this.#alarm = platform.clock.after(OPEN_MS, () => this.#open());
+  }
+
+  stop(): void {
+    this.#alarm?.();
+    this.#answers = [];
+  }
+
+  #open(): void {
+    this.#alarm = undefined;
     const input = new Uint8Array(FIFO_BYTES);
     const receive = (serial: SerialPort) => {
       const count = serial.read(input) ?? 0;
       for (let i = 0; i < count; i++) this.#type(input[i]);
     };
-    this.#serial = new platform.Serial({
+    this.#serial = new this.#platform.Serial!({
       port: PORT,
       transmit: TRANSMIT_PIN,
       receive: RECEIVE_PIN,
@@ -51,11 +67,6 @@ export class Console {
         receive(this);
       },
     });
-  }
-
-  stop(): void {
-    this.#alarm?.();
-    this.#answers = [];
   }
 
   #type(byte: number): void {

@@ -1,0 +1,76 @@
+import { type AdminAddress, AdminClient } from "../../emulator/workbench/admin-client.ts";
+import type { Need } from "../src/scenario.ts";
+import type { GatewayDocument } from "../src/target.ts";
+import type { Device } from "./device.ts";
+import type { PlayedBoard } from "./run.ts";
+import { Stuck } from "./stuck.ts";
+
+/** Between two looks at the board's last events: it remembers 64, and a story makes less in that time. */
+const EVENTS_MS = 100;
+
+/** A board in the network without a serial line: its log is asked for, and nobody can reset it. */
+export class AddressDevice implements Device {
+  readonly offers: readonly Need[] = ["status"];
+  readonly admin: AdminClient;
+  onEvent: (line: string) => void = () => {};
+  #address: AdminAddress;
+  #version: string | undefined;
+  /** The document that it had when it was found. */
+  #own: GatewayDocument | undefined;
+  #asking: NodeJS.Timeout | undefined;
+  #released = false;
+
+  constructor(address: AdminAddress) {
+    this.#address = address;
+    this.admin = new AdminClient(address);
+  }
+
+  played(): PlayedBoard {
+    const { host, port } = this.#address;
+    const identity = `${host}:${port}`;
+    return { kind: "address", identity, address: host, firmware: this.#version };
+  }
+
+  door(boardPort: number): { host: string; port: number } {
+    return { host: this.#address.host, port: boardPort };
+  }
+
+  async ready(): Promise<void> {
+    try {
+      this.#version = (await this.admin.status()).version;
+      this.#own ??= (await this.admin.document()) as GatewayDocument;
+      if (this.#asking === undefined) await this.#ask();
+    } catch (error) {
+      const { host, port } = this.#address;
+      const why = `nobody answers at the admin port ${host}:${port}: ${(error as Error).message}`;
+      throw new Stuck("rig", why, { cause: error });
+    }
+  }
+
+  async lend(document: GatewayDocument): Promise<void> {
+    await this.ready();
+    // Its ports may be all that this machine has to give.
+    const { listeners } = this.#own!;
+    const outcome = await this.admin.change("/api/config/lent", { listeners, ...document });
+    if ("complaints" in outcome) {
+      throw new Stuck("rig", `the board refuses a document: ${outcome.complaints.join("; ")}`);
+    }
+  }
+
+  async release(): Promise<void> {
+    this.#released = true;
+    clearTimeout(this.#asking);
+    if (this.#own !== undefined) await this.admin.change("/api/config/lent", this.#own);
+  }
+
+  async #ask(): Promise<void> {
+    for (const line of await this.admin.newEvents()) this.onEvent(line);
+    this.#askLater();
+  }
+
+  #askLater(): void {
+    if (this.#released) return;
+    // One that does not answer in time is asked again; the story waits for its events meanwhile.
+    this.#asking = setTimeout(() => void this.#ask().catch(() => this.#askLater()), EVENTS_MS);
+  }
+}

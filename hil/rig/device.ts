@@ -1,0 +1,28 @@
+import type { AdminClient } from "../../emulator/workbench/admin-client.ts";
+import type { Need } from "../src/scenario.ts";
+import type { GatewayDocument } from "../src/target.ts";
+import type { PlayedBoard } from "./run.ts";
+
+/** A board as the rig has it, by whichever way: on a serial line, or only in the network. */
+export interface Device {
+  /** What it can do of that which a story may need. */
+  readonly offers: readonly Need[];
+  /** Hears each event of the board's log. */
+  onEvent: (line: string) => void;
+  /** Its admin port; only when it is serving. */
+  readonly admin: AdminClient;
+  /** What it is, as far as that is known by now. */
+  played(): PlayedBoard;
+  /** Where a port of the board is found from here. */
+  door(boardPort: number): { readonly host: string; readonly port: number };
+  /** Brings it to where it serves; rejects with `Stuck`. */
+  ready(): Promise<void>;
+  /** Puts a document in force until the next reset; rejects with `Stuck`. */
+  lend(document: GatewayDocument): Promise<void>;
+  /** Restarts it on purpose; it serves, with its own document, when the promise resolves. */
+  reset?(): Promise<void>;
+  /** Types a command at its console; the lines of the answer. */
+  type?(command: string): Promise<readonly string[]>;
+  /** Leaves it as it was found. */
+  release(): Promise<void>;
+}

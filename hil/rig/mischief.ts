@@ -1,0 +1,131 @@
+import { mendedBoard } from "../src/lab.ts";
+import { EmulatedBoard } from "./emulated-board.ts";
+
+/** How long a pulled cable is out when it comes back. */
+const OUT_MS = 2_000;
+
+/** What keeps on striking does so this often. */
+const AGAIN_MS = 500;
+
+/** Bytes that a disturbance lasts for: some lines of a log. */
+const DISTURBED_BYTES = 300;
+
+/** Characters in which the beginning of an answer is found. */
+const REMEMBERED = 200;
+
+/** Longer than any timer: never. */
+const NEVER_MS = 2 ** 31 - 1;
+
+interface Mischief {
+  /** What it is, and what the verdict should be. */
+  readonly help: string;
+  /** A board that is not as others are. */
+  board?(): EmulatedBoard;
+  /** In the midst of the first story; returns how to stop it where it goes on. */
+  strike?(emulated: EmulatedBoard): (() => void) | undefined;
+}
+
+/** What can go wrong with a board, done to the emulated one: to see what the rig makes of it. */
+export const MISCHIEF: Readonly<Record<string, Mischief>> = {
+  panic: {
+    help: "the chip crashes in the first story: firmware failure",
+    strike: once(({ board }) => board.crash("panic")),
+  },
+  exception: {
+    help: "an exception ends the program: firmware failure",
+    strike: once(({ platform }) => {
+      platform!.clock.after(0, () => {
+        throw new Error("mischief");
+      });
+    }),
+  },
+  watchdog: {
+    help: "the task watchdog bites: firmware failure",
+    strike: once(({ board }) => board.crash("task-watchdog")),
+  },
+  hang: {
+    help: "the program stands still and says nothing: firmware failure",
+    strike: once(({ board }) => board.tasks.stall(NEVER_MS)),
+  },
+  "boot-loop": {
+    help: "the program crashes at every start: firmware failure, and nothing more is played",
+    strike: once(emulated => {
+      emulated.firmware = () => {
+        throw new Error("mischief");
+      };
+      emulated.board.crash("panic");
+    }),
+  },
+  brownout: {
+    help: "the voltage drops once: a fault of the rig, and the story begins again",
+    strike: once(({ board }) => board.crash("brownout")),
+  },
+  brownouts: {
+    help: "the voltage drops again and again: a fault of the rig",
+    strike: ({ board }) => {
+      const again = setInterval(() => board.crash("brownout"), AGAIN_MS);
+      board.crash("brownout");
+      return () => clearInterval(again);
+    },
+  },
+  unplug: {
+    help: "the cable is pulled for good: board lost",
+    strike: once(emulated => emulated.unplug()),
+  },
+  replug: {
+    help: `the cable is out for ${OUT_MS / 1000} s: a fault of the rig, and the story begins again`,
+    strike: emulated => {
+      emulated.unplug();
+      const back = setTimeout(() => emulated.plug(), OUT_MS);
+      return () => clearTimeout(back);
+    },
+  },
+  noise: {
+    help: "the serial line is disturbed: a fault of the rig, and what it has spoilt is played again",
+    strike: once(({ binding }) => {
+      let left = DISTURBED_BYTES;
+      binding.disturbance = bytes => {
+        left -= bytes.byteLength;
+        return left < 0 ? bytes : bytes.map(byte => byte ^ 0x95);
+      };
+    }),
+  },
+  "lost-reply": {
+    help: "the first answer of the console is lost: a fault of the rig, and the rig asks again",
+    board: () => {
+      const emulated = new EmulatedBoard();
+      let text = "";
+      let lost = false;
+      emulated.binding.disturbance = bytes => {
+        text = (text + Buffer.from(bytes).toString("latin1")).slice(-REMEMBERED);
+        // From the answer's first letter on, to the end of its line.
+        const answering = /\nok[^\n]*$/.test(text);
+        if (lost || !answering) {
+          lost ||= /\nok[^\n]*\n/.test(text);
+          return bytes;
+        }
+        return new Uint8Array();
+      };
+      return emulated;
+    },
+  },
+  download: {
+    help: "the board falls into download mode: a fault of the rig, and the story begins again",
+    strike: once(({ board: { adapter, clock } }) => {
+      adapter.set({ dtr: false, rts: true });
+      adapter.set({ dtr: true, rts: false });
+      clock.after(AGAIN_MS, () => adapter.set({ dtr: false, rts: false }));
+    }),
+  },
+  "no-wifi": {
+    help: "the board never gets an address: a fault of the rig",
+    board: () => new EmulatedBoard({ ...mendedBoard(), joinMs: NEVER_MS }),
+  },
+};
+
+function once(strike: (emulated: EmulatedBoard) => void): NonNullable<Mischief["strike"]> {
+  return emulated => {
+    strike(emulated);
+    return undefined;
+  };
+}

@@ -1,0 +1,70 @@
+import { performance } from "node:perf_hooks";
+import { parseLine } from "../../firmware/src/admin/event.ts";
+import type { Moment, ScenarioResult, Series, Source } from "./run.ts";
+
+/** Moments that a run keeps: some ten for each request of all stories, a hundred times over. */
+const MOMENTS_MAX = 200_000;
+
+/** Points of a chart: more than a screen has dots. */
+const POINTS_MAX = 20_000;
+
+/** Gathers what was seen while scenarios were played, with the time of the run. */
+export class Recorder {
+  readonly results: ScenarioResult[] = [];
+  /** By the names of `BUDGETS`; a figure that is measured again counts as it was last. */
+  readonly figures = new Map<string, number>();
+  #startMs = performance.now();
+  #moments: Moment[] = [];
+  #series = new Map<string, { unit: string; points: [number, number][] }>();
+  /** Sessions and requests by backend, since they were last taken. */
+  #served: Record<string, number> = {};
+
+  /** Since the run began. */
+  now(): number {
+    return performance.now() - this.#startMs;
+  }
+
+  /** The oldest first. */
+  get moments(): readonly Moment[] {
+    return this.#moments;
+  }
+
+  get series(): readonly Series[] {
+    return [...this.#series].map(([name, rest]) => ({ name, ...rest }));
+  }
+
+  /** Records what was seen; lines of the board are counted by backend, too. */
+  moment(source: Source, text: string): void {
+    this.#moments.push({ ms: this.now(), source, text });
+    if (this.#moments.length > MOMENTS_MAX) this.#moments.splice(0, MOMENTS_MAX / 2);
+    if (source === "serial") this.#event(text);
+  }
+
+  point(name: string, unit: string, value: number): void {
+    const series = this.#series.get(name) ?? { unit, points: [] };
+    this.#series.set(name, series);
+    series.points.push([this.now(), value]);
+    // Every second one goes, so that the chart still begins where the run began.
+    if (series.points.length > POINTS_MAX) series.points = series.points.filter((_, i) => i % 2);
+  }
+
+  /** What each backend served since this was asked last. */
+  takeServed(): Readonly<Record<string, number>> {
+    const served = this.#served;
+    this.#served = {};
+    return served;
+  }
+
+  #event(line: string): void {
+    const event = parseLine(line);
+    if (event === undefined) return;
+    const { on, what, values } = event;
+    const request = on === "http" && what === "request";
+    // A session of HTTP tells its requests one by one.
+    const session = on === "session" && what === "end" && values.status === undefined;
+    if (values.backend !== undefined && (request || session)) {
+      this.#served[values.backend] = (this.#served[values.backend] ?? 0) + 1;
+    }
+    if (request) this.point("answer", "ms", Number(values.Ta));
+  }
+}

@@ -1,0 +1,162 @@
+import net from "node:net";
+import { RealClock } from "../../emulator/src/clock.ts";
+import { ADMIN_PORT } from "../../emulator/workbench/admin-client.ts";
+import type { Status } from "../../firmware/src/admin/status.ts";
+import { mendedBoard } from "../src/lab.ts";
+import { driveInRealTime } from "../src/real-time.ts";
+import type { Need } from "../src/scenario.ts";
+import type { Computer, GatewayDocument, Rest, Stage, Target } from "../src/target.ts";
+import type { Device } from "./device.ts";
+import { Stuck } from "./stuck.ts";
+
+/** Each story has time-outs of its own, far below it; Wi-Fi and a log of 11 KB/s take their time. */
+const PATIENCE_MS = 60_000;
+
+/** A look at the board is a connection for it, too. */
+const LOOK_MS = 100;
+
+/** Where the firmware listens when its document does not say. */
+const DOOR_PORT = 80;
+
+/** A connection in a home network stands within a second, or never. */
+const CONNECT_MS = 5_000;
+
+/** What the board says when it serves by another document. */
+const READY = / proxy: ready /;
+
+/** Takes what a story measures. */
+export type Measure = (name: string, value: number) => void;
+
+/** A board under test, whichever way it is reached: stories are played on it over real TCP. */
+export class RigTarget implements Target {
+  readonly patienceMs = PATIENCE_MS;
+  #device: Device;
+  #measure: Measure;
+  /** This computer's, as the board sees it. */
+  #ownAddress = "";
+
+  constructor(device: Device, measure: Measure) {
+    this.#device = device;
+    this.#measure = measure;
+  }
+
+  get name(): string {
+    return `the ${this.#device.played().kind} board`;
+  }
+
+  get offers(): readonly Need[] {
+    return this.#device.offers;
+  }
+
+  /** Brings the board to where stories begin. */
+  async ready(): Promise<void> {
+    await this.#device.ready();
+    this.#ownAddress = await addressTowards(this.#device.door(ADMIN_PORT));
+  }
+
+  /** After `ready`. */
+  stage(onLine: (line: string) => void): Stage {
+    return new RigStage(this.#device, this.#ownAddress, onLine, this.#measure);
+  }
+}
+
+/** This computer's address in the network that leads there. */
+function addressTowards(there: { host: string; port: number }): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect({ ...there, timeout: CONNECT_MS }, () => {
+      resolve(socket.localAddress!);
+      socket.destroy();
+    });
+    const stuck = (why: string) => {
+      socket.destroy();
+      const where = `${there.host}:${there.port}`;
+      reject(
+        new Stuck("rig", `the board serves, and ${where} cannot be reached from here: ${why}`),
+      );
+    };
+    socket.on("timeout", () => stuck(`nothing for ${CONNECT_MS / 1000} s`));
+    socket.on("error", error => stuck(error.message));
+  });
+}
+
+class RigStage implements Stage {
+  readonly clock = new RealClock();
+  readonly limits = mendedBoard();
+  readonly lookMs = LOOK_MS;
+  readonly measure: Measure;
+  readonly reset: Stage["reset"];
+  readonly type: Stage["type"];
+  #device: Device;
+  #ownAddress: string;
+  #document: GatewayDocument | undefined;
+  #hear: (line: string) => void;
+
+  constructor(
+    device: Device,
+    ownAddress: string,
+    onLine: (line: string) => void,
+    measure: Measure,
+  ) {
+    this.#device = device;
+    this.#ownAddress = ownAddress;
+    this.measure = measure;
+    this.type = device.type?.bind(device);
+    if (device.reset !== undefined) this.reset = () => this.#reset();
+    // A serial line is slow: what the story before has left to say comes when this one has begun.
+    let begun = false;
+    this.#hear = line => {
+      begun ||= this.#document !== undefined && READY.test(line);
+      if (begun) onLine(line);
+    };
+    device.onEvent = this.#hear;
+  }
+
+  get door(): { host: string; port: number } {
+    return this.#device.door(this.#document?.listeners?.[0]?.port ?? DOOR_PORT);
+  }
+
+  computer(): Computer {
+    return { net, address: this.#ownAddress, port: 0 };
+  }
+
+  async boot(document: GatewayDocument): Promise<void> {
+    this.#document = document;
+    await this.#device.lend(document);
+  }
+
+  async #reset(): Promise<void> {
+    await this.#device.reset!();
+    await this.#device.lend(this.#document!);
+  }
+
+  drive(story: Promise<unknown>, patienceMs: number): Promise<boolean> {
+    return driveInRealTime(story, patienceMs);
+  }
+
+  status(): Promise<Status> {
+    return this.#device.admin.status();
+  }
+
+  async rest(): Promise<Rest> {
+    const { sessions, queued, sockets, backends } = await this.status();
+    const counts = {
+      sessions,
+      "waiting for a slot or a backend": queued,
+      connections: sockets.used,
+      "sessions of backends": backends.reduce((sum, backend) => sum + backend.sessions, 0),
+    };
+    const left = Object.entries(counts).flatMap(([what, count]) =>
+      count > 0 ? `${count} ${what}` : [],
+    );
+    return { sessions, left };
+  }
+
+  packets(): readonly string[] {
+    return []; // they are the kernel's
+  }
+
+  close(): void {
+    // One that was cut short may close when the next has begun.
+    if (this.#device.onEvent === this.#hear) this.#device.onEvent = () => {};
+  }
+}

@@ -1,0 +1,160 @@
+import { play, unlessAborted } from "../src/play.ts";
+import type { Scenario } from "../src/scenario.ts";
+import type { RigBoard } from "./board.ts";
+import { type Incident, PASSING } from "./incidents.ts";
+import type { Recorder } from "./recorder.ts";
+import type { RigTarget } from "./rig-target.ts";
+import type { ScenarioResult } from "./run.ts";
+import { Stuck } from "./stuck.ts";
+
+export interface RunnerOptions {
+  readonly target: Pick<RigTarget, "ready" | "name" | "offers" | "patienceMs" | "stage">;
+  /** On its serial line, where it has one. */
+  readonly board: Pick<RigBoard, "lost" | "replugged" | "reset"> | undefined;
+  readonly recorder: Recorder;
+  onBegin(title: string): void;
+  onResult(result: ScenarioResult): void;
+}
+
+/** What the board has shown ends the attempt, whatever its story waits for. */
+class Interrupted extends Error {
+  readonly incident: Incident;
+
+  constructor(incident: Incident) {
+    super([`${incident.kind}: ${incident.text}`, ...incident.lines].join("\n"));
+    this.incident = incident;
+  }
+}
+
+/**
+ * Plays scenarios on one board, one after the other. What the board gives away on its serial line counts
+ * at once: a fault of the firmware fails the running scenario; a fault of the rig is recovered from once,
+ * and the scenario begins again. A board that stays lost, or that starts again and again, ends the run.
+ */
+export class Runner {
+  #options: RunnerOptions;
+  /** Ends the running attempt. */
+  #interrupt: ((error: Error) => void) | undefined;
+  /** What was seen while nothing was played; the next attempt has it. */
+  #pending: Incident | undefined;
+  #seen: Incident[] = [];
+  /** A failure may have left the board in any state. */
+  #unclean = false;
+  #ended: string | undefined;
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+  }
+
+  get lost(): boolean {
+    return this.#options.board?.lost === true;
+  }
+
+  /** The board has shown something. */
+  incident(incident: Incident): void {
+    this.#seen.push(incident);
+    if (incident.kind === "boot-loop") this.#ended = "the board starts again and again";
+    if (PASSING.includes(incident.kind)) return;
+    if (this.#interrupt === undefined) this.#pending ??= incident;
+    else this.#interrupt(new Interrupted(incident));
+  }
+
+  /** Plays what `next` gives, until there is no more. */
+  async run(next: () => Scenario | undefined): Promise<void> {
+    const { recorder, onBegin, onResult } = this.#options;
+    for (let scenario = next(); scenario !== undefined; scenario = next()) {
+      if (this.lost) this.#ended = "the board is lost";
+      onBegin(scenario.title);
+      recorder.moment("rig", `begins "${scenario.title}"`);
+      const result =
+        this.#ended === undefined ? await this.#play(scenario) : this.#unreached(scenario);
+      recorder.moment("rig", `${result.verdict}: "${scenario.title}"`);
+      recorder.results.push(result);
+      onResult(result);
+    }
+  }
+
+  #unreached({ theme, title }: Scenario): ScenarioResult {
+    const atMs = this.#options.recorder.now();
+    return {
+      ...{ theme, title, atMs, ms: 0, incidents: [], sessions: {} },
+      verdict: "not-reached",
+      why: this.#ended!,
+    };
+  }
+
+  async #play(scenario: Scenario): Promise<ScenarioResult> {
+    const { recorder } = this.#options;
+    const { theme, title } = scenario;
+    const atMs = recorder.now();
+    recorder.takeServed();
+    this.#seen = this.#pending === undefined ? [] : [this.#pending];
+    const outcome = await this.#attempts(scenario);
+    const ms = recorder.now() - atMs;
+    const sessions = recorder.takeServed();
+    return { theme, title, atMs, ms, incidents: [...this.#seen], sessions, ...outcome };
+  }
+
+  async #attempts(scenario: Scenario): Promise<Pick<ScenarioResult, "verdict" | "why">> {
+    let fault: string | undefined;
+    for (;;) {
+      const outcome = await this.#attempt(scenario);
+      if (!("error" in outcome)) {
+        if (outcome.skipped !== undefined) return { verdict: "skipped", why: outcome.skipped };
+        return fault === undefined ? { verdict: "passed" } : { verdict: "flaky", why: fault };
+      }
+      const { error } = outcome;
+      this.#unclean = true;
+      if (!this.#isOfRig(error)) return { verdict: "failed", why: textOf(error) };
+      if (fault !== undefined || !(await this.#recovered())) {
+        return { verdict: "rig-error", why: textOf(error) };
+      }
+      fault = textOf(error);
+    }
+  }
+
+  async #attempt(scenario: Scenario): Promise<{ skipped?: string } | { error: unknown }> {
+    const { target, recorder } = this.#options;
+    const controller = new AbortController();
+    const { signal } = controller;
+    this.#interrupt = error => controller.abort(error);
+    const pending = this.#pending;
+    this.#pending = undefined;
+    if (pending !== undefined) this.#interrupt(new Interrupted(pending));
+    try {
+      await unlessAborted(this.#ready(), signal);
+      return await play(scenario, target, {
+        onNote: text => recorder.moment("tcp", text),
+        signal,
+      });
+    } catch (error) {
+      return { error };
+    } finally {
+      this.#interrupt = undefined;
+    }
+  }
+
+  async #ready(): Promise<void> {
+    if (this.#unclean) await this.#options.board?.reset();
+    this.#unclean = false;
+    await this.#options.target.ready();
+  }
+
+  /** The firmware is not to blame; nor for what follows from a disturbed line. */
+  #isOfRig(error: unknown): boolean {
+    if (error instanceof Interrupted) return error.incident.blame === "rig";
+    if (error instanceof Stuck) return error.blame === "rig";
+    return this.#seen.some(({ kind }) => PASSING.includes(kind));
+  }
+
+  /** Is there a board to try again on? */
+  async #recovered(): Promise<boolean> {
+    await this.#options.board?.replugged();
+    return !this.lost;
+  }
+}
+
+function textOf(error: unknown): string {
+  if (error instanceof Interrupted || error instanceof Stuck) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

@@ -1,0 +1,95 @@
+import { randomBytes } from "node:crypto";
+import { ADMIN_PORT, AdminClient } from "../../emulator/workbench/admin-client.ts";
+import type { Need } from "../src/scenario.ts";
+import type { GatewayDocument } from "../src/target.ts";
+import type { RigBoard } from "./board.ts";
+import type { Device } from "./device.ts";
+import type { PlayedBoard } from "./run.ts";
+import { Stuck } from "./stuck.ts";
+import { Typist } from "./typist.ts";
+
+/** A token that nobody guesses: it opens the board to changes until its next reset. */
+const TOKEN_BYTES = 18;
+
+export interface SerialDeviceOptions {
+  readonly board: RigBoard;
+  /** What tells it from other boards, and how it is reached. */
+  readonly played: PlayedBoard;
+  /** Where a port of the board is found; at its own address when not given. */
+  readonly door?: (boardPort: number) => { readonly host: string; readonly port: number };
+}
+
+/** A board on a serial line, and in the network as soon as it says where. */
+export class SerialDevice implements Device {
+  readonly offers: readonly Need[] = ["reset", "status", "serial", "budgets"];
+  readonly board: RigBoard;
+  #options: SerialDeviceOptions;
+  #typist: Typist;
+  #token = randomBytes(TOKEN_BYTES).toString("base64url");
+  #admin: AdminClient | undefined;
+  /** The boot in which the token was lent. */
+  #lentIn = 0;
+
+  constructor(options: SerialDeviceOptions) {
+    this.#options = options;
+    this.board = options.board;
+    this.#typist = new Typist(options.board);
+  }
+
+  get admin(): AdminClient {
+    this.#admin ??= new AdminClient({ ...this.door(ADMIN_PORT), token: this.#token });
+    return this.#admin;
+  }
+
+  get onEvent(): (line: string) => void {
+    return this.board.onEvent;
+  }
+
+  set onEvent(onEvent: (line: string) => void) {
+    this.board.onEvent = onEvent;
+  }
+
+  played(): PlayedBoard {
+    const { address, version } = this.board;
+    return { ...this.#options.played, address, firmware: version };
+  }
+
+  door(boardPort: number): { host: string; port: number } {
+    const { door = port => ({ host: this.board.address!, port }) } = this.#options;
+    return door(boardPort);
+  }
+
+  async ready(): Promise<void> {
+    await this.board.to("serving");
+    if (this.#lentIn === this.board.boots) return;
+    this.#admin = undefined; // the address may be another one
+    await this.type(`lend ${this.#token}`);
+    this.#lentIn = this.board.boots;
+  }
+
+  async lend(document: GatewayDocument): Promise<void> {
+    await this.ready();
+    const outcome = await this.admin.change("/api/config/lent", document);
+    if ("complaints" in outcome) {
+      throw new Stuck("firmware", `the board refuses a document: ${outcome.complaints.join("; ")}`);
+    }
+  }
+
+  async reset(): Promise<void> {
+    await this.board.reset();
+    await this.ready();
+  }
+
+  async type(command: string): Promise<readonly string[]> {
+    const answer = await this.#typist.type(command);
+    const last = answer.at(-1) ?? "";
+    if (last.startsWith("error")) throw new Stuck("firmware", `at the console: ${last}`);
+    return answer;
+  }
+
+  /** The reset takes away what was lent. */
+  async release(): Promise<void> {
+    if (this.board.link.open) await this.board.reset();
+    await this.board.release();
+  }
+}
