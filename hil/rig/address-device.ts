@@ -14,14 +14,17 @@ export class AddressDevice implements Device {
   readonly admin: AdminClient;
   onEvent: (line: string) => void = () => {};
   #address: AdminAddress;
+  #onLine: (line: string) => void;
   #version: string | undefined;
   /** The document that it had when it was found. */
   #own: GatewayDocument | undefined;
   #asking: NodeJS.Timeout | undefined;
   #released = false;
 
-  constructor(address: AdminAddress) {
+  /** `onLine` hears its whole log, `onEvent` only what is for the story. */
+  constructor(address: AdminAddress, onLine: (line: string) => void) {
     this.#address = address;
+    this.#onLine = onLine;
     this.admin = new AdminClient(address);
   }
 
@@ -64,7 +67,10 @@ export class AddressDevice implements Device {
   }
 
   async #ask(): Promise<void> {
-    for (const line of await this.admin.newEvents()) this.onEvent(line);
+    for (const line of await this.admin.newEvents()) {
+      this.#onLine(line);
+      this.onEvent(line);
+    }
     this.#askLater();
   }
 

@@ -52,6 +52,8 @@ export interface BoardOptions extends Pick<SerialLinkOptions, "binding" | "path"
   readonly replugMs?: number;
   /** How long it may take to an address. */
   readonly onlineMs?: number;
+  /** Hears each line, as it is. */
+  onLine?(line: string): void;
   onIncident(incident: Incident): void;
 }
 
@@ -86,7 +88,10 @@ export class RigBoard {
     this.#options = options;
     this.transcript.file = options.log;
     this.incidents = new Incidents(() => this.transcript.nowMs, options.onIncident);
-    this.transcript.watch(({ text, ms }) => this.#read(text, ms));
+    this.transcript.watch(({ text, ms }) => {
+      options.onLine?.(text);
+      this.#read(text, ms);
+    });
     this.link = new SerialLink({
       ...options,
       onBytes: bytes => {

@@ -23,6 +23,8 @@ export interface Device {
   reset?(): Promise<void>;
   /** Types a command at its console; the lines of the answer. */
   type?(command: string): Promise<readonly string[]>;
+  /** Does its console answer? */
+  answers?(): Promise<boolean>;
   /** Leaves it as it was found. */
   release(): Promise<void>;
 }

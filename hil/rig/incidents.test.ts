@@ -3,22 +3,31 @@ import { banner, type Crash, lastWords } from "../../emulator/src/reset.ts";
 import { Incidents } from "./incidents.ts";
 
 /** What comes of a board that writes these lines, a millisecond apart. */
-function read(lines: readonly string[], announced = 0, fromMs = 0) {
+function read(lines: readonly string[], announced = false, fromMs = 0) {
   const incidents = new Incidents(() => 0);
-  for (let i = 0; i < announced; i++) incidents.announceReset();
+  if (announced) incidents.announceReset();
   for (const [i, line] of lines.entries()) incidents.line(line, fromMs + i);
   incidents.flush();
   return incidents.all;
 }
 
-const told = (lines: readonly string[], announced = 0) =>
+const told = (lines: readonly string[], announced = false) =>
   read(lines, announced).map(({ kind, blame }) => `${kind} (${blame})`);
 
 describe("a start", () => {
   test("that was asked for is none of it; one that was not is the firmware's", () => {
     const boot = banner("power-on", "flash");
-    expect(told(boot, 1)).toEqual([]);
+    expect(told(boot, true)).toEqual([]);
     expect(told(boot)).toEqual(["reset (firmware)"]);
+  });
+
+  test("is on purpose for a moment only", () => {
+    const incidents = new Incidents(() => 0);
+    incidents.announceReset();
+    for (const line of banner("power-on", "flash")) incidents.line(line, 900);
+    expect(incidents.all).toEqual([]);
+    for (const line of banner("power-on", "flash")) incidents.line(line, 3_000);
+    expect(incidents.all.map(({ kind }) => kind)).toEqual(["reset"]);
   });
 
   test("three within ten seconds are a loop", () => {
@@ -33,14 +42,13 @@ describe("a start", () => {
   });
 
   test("after low voltage it is the power's fault, though the chip calls it software", () => {
-    expect(told([...lastWords("brownout", 5), ...banner("brownout", "flash")])).toEqual([
-      "brownout (rig)",
-      "reset (rig)",
-    ]);
+    const words = [...lastWords("brownout", 5), ...banner("brownout", "flash")];
+    expect(told(words)).toEqual(["brownout (rig)"]);
+    expect(told([...words, ...words, ...words]).at(-1)).toBe("boot-loop (rig)");
   });
 
   test("into the ROM's loader is the rig's", () => {
-    expect(told(banner("power-on", "download"), 1)).toEqual(["download-mode (rig)"]);
+    expect(told(banner("power-on", "download"), true)).toEqual(["download-mode (rig)"]);
   });
 });
 
@@ -52,10 +60,7 @@ describe("last words", () => {
   ])("%s is one incident with its dump", (crash, kind) => {
     const words = lastWords(crash, 1234);
     const all = read([...words, ...banner(crash, "flash")]);
-    expect(all.map(incident => `${incident.kind} (${incident.blame})`)).toEqual([
-      kind,
-      "reset (firmware)",
-    ]);
+    expect(all.map(incident => `${incident.kind} (${incident.blame})`)).toEqual([kind]);
     expect(all[0].lines.join("\n")).toContain("Backtrace:");
     expect(all[0].lines.at(-1)).toMatch(/^ELF file SHA256/);
   });
@@ -83,13 +88,15 @@ describe("last words", () => {
       "A0",
       ...banner("panic", "flash"),
     ]);
-    expect(all.map(({ kind }) => kind)).toEqual(["panic", "reset"]);
+    expect(all.map(({ kind }) => kind)).toEqual(["panic"]);
   });
 });
 
-test("ordinary lines, and noise on the line, are no incident", () => {
+test("noise on the line is the rig's, and never taken for last words; ordinary lines are nothing", () => {
   const noise = Array.from({ length: 200 }, (_, i) =>
     String.fromCharCode(...Array.from({ length: 40 }, (_, j) => (i * 7919 + j * 104729) & 255)),
   );
-  expect(told(["I (12) net: ip=10.0.0.1", "W (13) backend: down name=a", ...noise])).toEqual([]);
+  expect(told(["I (12) net: ip=10.0.0.1", "W (13) backend: down name=a"])).toEqual([]);
+  expect([...new Set(told(noise))]).toEqual(["noise (rig)"]);
+  expect(told(noise.slice(0, 1), true)).toEqual([]);
 });

@@ -61,13 +61,27 @@ const SIGNS: readonly (readonly [RegExp, IncidentKind, Blame])[] = [
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
 const NOISE = /[\x00-\x06\x0e-\x1f\x7f\ufffd]/;
 
+/** Those after which a board starts anew: that start is part of them. */
+const ENDINGS: readonly IncidentKind[] = [
+  "panic",
+  "abort",
+  "stack-overflow",
+  "watchdog",
+  "xs-abort",
+  "brownout",
+  "port-lost",
+];
+
+/** From the reset by the control lines to the ROM's first line; adapters buffer. */
+const ANNOUNCED_MS = 1_000;
+
 /** Those that bring a dump after them. */
 const WITH_DUMP: readonly IncidentKind[] = ["panic", "abort", "stack-overflow", "watchdog"];
 
 /**
  * Reads what a board writes, line by line, and tells of everything that has gone wrong. A start is an
- * incident unless it was announced, because a board that starts anew by itself has lost every
- * connection.
+ * incident unless it was announced or follows from another, because a board that starts anew by itself
+ * has lost every connection.
  */
 export class Incidents {
   readonly all: Incident[] = [];
@@ -76,7 +90,10 @@ export class Incidents {
   #open:
     | { kind: IncidentKind; blame: Blame; text: string; lines: string[]; ms: number }
     | undefined;
-  #announced = 0;
+  /** Starts until then are on purpose. */
+  #announcedUntilMs = Number.NEGATIVE_INFINITY;
+  /** What ends a program brings the next start with it. */
+  #cause: Incident | undefined;
   /** When boots came that nobody had asked for. */
   #boots: number[] = [];
 
@@ -86,9 +103,11 @@ export class Incidents {
     this.#told = told;
   }
 
-  /** The next start is on purpose. */
+  /** The board is about to be reset on purpose. */
   announceReset(): void {
-    this.#announced++;
+    this.#announcedUntilMs = this.#now() + ANNOUNCED_MS;
+    this.#cause = undefined;
+    this.#boots = [];
   }
 
   /** A line of the board. */
@@ -109,7 +128,7 @@ export class Incidents {
     }
     if (sign === undefined) {
       // While EN moves, adapters write what they like.
-      if (NOISE.test(text) && this.#announced === 0) {
+      if (NOISE.test(text) && ms > this.#announcedUntilMs) {
         this.#tell({ kind: "noise", blame: "rig", text: shown(text), lines: [], ms });
       }
       return;
@@ -140,25 +159,18 @@ export class Incidents {
     } else if (RST_WATCHDOGS.includes(code)) {
       this.#tell({ kind: "watchdog", blame: "firmware", text: name, lines: [text], ms });
     }
-    if (this.#announced > 0) {
-      this.#announced--;
-      this.#boots = [];
-      return;
-    }
+    const cause = this.#cause;
+    this.#cause = undefined;
+    if (ms <= this.#announcedUntilMs) return;
     this.#boots = [...this.#boots.filter(bootMs => ms - bootMs < LOOP_MS), ms];
     if (this.#boots.length >= LOOP_BOOTS) {
       this.#boots = [];
       const loop = `${LOOP_BOOTS} starts within ${LOOP_MS / 1000} s`;
-      this.#tell({ kind: "boot-loop", blame: this.#culprit(), text: loop, lines: [text], ms });
-      return;
+      const blame = cause?.blame ?? "firmware";
+      this.#tell({ kind: "boot-loop", blame, text: loop, lines: [text], ms });
+    } else if (cause === undefined) {
+      this.#tell({ kind: "reset", blame: "firmware", text: name, lines: [text], ms });
     }
-    this.#tell({ kind: "reset", blame: this.#culprit(), text: name, lines: [text], ms });
-  }
-
-  /** A start follows what caused it: low voltage makes boards start anew, too. */
-  #culprit(): Blame {
-    const last = this.all.findLast(({ kind }) => kind !== "reset" && kind !== "boot-loop");
-    return last?.kind === "brownout" ? "rig" : "firmware";
   }
 
   #close(): void {
@@ -169,6 +181,7 @@ export class Incidents {
 
   #tell(incident: Incident): void {
     this.all.push(incident);
+    if (ENDINGS.includes(incident.kind)) this.#cause = incident;
     this.#told(incident);
   }
 }

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
-import { nearest } from "../../firmware/src/document.ts";
 import { isToken, TOKEN_MAX, TOKEN_MIN } from "../../firmware/src/admin/token.ts";
+import { nearest } from "../../firmware/src/document.ts";
 import type { Scenario } from "../src/scenario.ts";
 import { EMULATED_PATH } from "./emulated-port.ts";
 import { MISCHIEF } from "./mischief.ts";
@@ -15,7 +15,7 @@ const PATIENCE_MS = 60_000;
 
 const REPORT_FOLDER = "hil-report";
 
-export interface RigOptions {
+export interface CommandOptions {
   readonly list: boolean;
   /** Serial ports; those that are found when there are none. */
   readonly ports: readonly string[];
@@ -50,7 +50,7 @@ const KNOWN = {
 } as const;
 
 /** Reads the command line; throws a `UsageError` that names the option and what would do. */
-export function readOptions(args: readonly string[], adminPort: number): RigOptions {
+export function readOptions(args: readonly string[], adminPort: number): CommandOptions {
   const { values, tokens } = parseArgs({
     args: [...args],
     options: KNOWN,
@@ -126,7 +126,9 @@ export function chosen(scenarios: readonly Scenario[], wanted: readonly string[]
       `--scenario "${word}": in no title; themes are ${themes.join(", ")}; --list shows all titles`,
     );
   }
-  return scenarios.filter(story => wanted.length === 0 || wanted.some(word => isMeant(word)(story)));
+  return scenarios.filter(
+    story => wanted.length === 0 || wanted.some(word => isMeant(word)(story)),
+  );
 }
 
 function checkOption(token: { name: string; rawName: string; value?: string | undefined }): void {

@@ -9,9 +9,6 @@ import type { Computer, GatewayDocument, Rest, Stage, Target } from "../src/targ
 import type { Device } from "./device.ts";
 import { Stuck } from "./stuck.ts";
 
-/** Each story has time-outs of its own, far below it; Wi-Fi and a log of 11 KB/s take their time. */
-const PATIENCE_MS = 60_000;
-
 /** A look at the board is a connection for it, too. */
 const LOOK_MS = 100;
 
@@ -24,20 +21,29 @@ const CONNECT_MS = 5_000;
 /** What the board says when it serves by another document. */
 const READY = / proxy: ready /;
 
-/** Takes what a story measures. */
-export type Measure = (name: string, value: number) => void;
+export interface RigTargetOptions {
+  /** How long a story may take. */
+  readonly patienceMs: number;
+  /** Takes what a story measures. */
+  onFigure(name: string, value: number): void;
+  /** Sees the board's counters whenever somebody asks for them. */
+  onStatus(status: Status): void;
+}
 
 /** A board under test, whichever way it is reached: stories are played on it over real TCP. */
 export class RigTarget implements Target {
-  readonly patienceMs = PATIENCE_MS;
   #device: Device;
-  #measure: Measure;
+  #options: RigTargetOptions;
   /** This computer's, as the board sees it. */
   #ownAddress = "";
 
-  constructor(device: Device, measure: Measure) {
+  constructor(device: Device, options: RigTargetOptions) {
     this.#device = device;
-    this.#measure = measure;
+    this.#options = options;
+  }
+
+  get patienceMs(): number {
+    return this.#options.patienceMs;
   }
 
   get name(): string {
@@ -56,7 +62,7 @@ export class RigTarget implements Target {
 
   /** After `ready`. */
   stage(onLine: (line: string) => void): Stage {
-    return new RigStage(this.#device, this.#ownAddress, onLine, this.#measure);
+    return new RigStage(this.#device, this.#ownAddress, onLine, this.#options);
   }
 }
 
@@ -83,11 +89,12 @@ class RigStage implements Stage {
   readonly clock = new RealClock();
   readonly limits = mendedBoard();
   readonly lookMs = LOOK_MS;
-  readonly measure: Measure;
+  readonly measure: Stage["measure"];
   readonly reset: Stage["reset"];
   readonly type: Stage["type"];
   #device: Device;
   #ownAddress: string;
+  #onStatus: RigTargetOptions["onStatus"];
   #document: GatewayDocument | undefined;
   #hear: (line: string) => void;
 
@@ -95,11 +102,12 @@ class RigStage implements Stage {
     device: Device,
     ownAddress: string,
     onLine: (line: string) => void,
-    measure: Measure,
+    { onFigure, onStatus }: RigTargetOptions,
   ) {
     this.#device = device;
     this.#ownAddress = ownAddress;
-    this.measure = measure;
+    this.measure = onFigure;
+    this.#onStatus = onStatus;
     this.type = device.type?.bind(device);
     if (device.reset !== undefined) this.reset = () => this.#reset();
     // A serial line is slow: what the story before has left to say comes when this one has begun.
@@ -133,8 +141,10 @@ class RigStage implements Stage {
     return driveInRealTime(story, patienceMs);
   }
 
-  status(): Promise<Status> {
-    return this.#device.admin.status();
+  async status(): Promise<Status> {
+    const status = await this.#device.admin.status();
+    this.#onStatus(status);
+    return status;
   }
 
   async rest(): Promise<Rest> {

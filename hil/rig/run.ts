@@ -14,7 +14,6 @@ export const EXIT = {
   noBoard: 3,
   rig: 4,
   boardLost: 5,
-  timeout: 42,
 } as const;
 
 export interface ScenarioResult {
@@ -103,12 +102,11 @@ export function within({ value, min, max }: Measurement): boolean {
 export function exitCode(
   results: readonly ScenarioResult[],
   measurements: readonly Measurement[],
-  { boardLost, timedOut }: { boardLost: boolean; timedOut: boolean },
+  { boardLost }: { boardLost: boolean },
 ): number {
   const some = (verdict: Verdict) => results.some(result => result.verdict === verdict);
   if (some("failed")) return EXIT.firmware;
   if (boardLost) return EXIT.boardLost;
-  if (timedOut) return EXIT.timeout;
   if (some("rig-error") || some("not-reached")) return EXIT.rig;
   return measurements.every(within) ? EXIT.passed : EXIT.firmware;
 }

@@ -1,6 +1,7 @@
 import { play, unlessAborted } from "../src/play.ts";
 import type { Scenario } from "../src/scenario.ts";
 import type { RigBoard } from "./board.ts";
+import type { Device } from "./device.ts";
 import { type Incident, PASSING } from "./incidents.ts";
 import type { Recorder } from "./recorder.ts";
 import type { RigTarget } from "./rig-target.ts";
@@ -10,7 +11,8 @@ import { Stuck } from "./stuck.ts";
 export interface RunnerOptions {
   readonly target: Pick<RigTarget, "ready" | "name" | "offers" | "patienceMs" | "stage">;
   /** On its serial line, where it has one. */
-  readonly board: Pick<RigBoard, "lost" | "replugged" | "reset"> | undefined;
+  readonly board: Pick<RigBoard, "lost" | "replugged" | "reset" | "incidents"> | undefined;
+  readonly device: Pick<Device, "answers">;
   readonly recorder: Recorder;
   onBegin(title: string): void;
   onResult(result: ScenarioResult): void;
@@ -25,6 +27,9 @@ class Interrupted extends Error {
     this.incident = incident;
   }
 }
+
+/** Somebody has had enough. */
+class Ended extends Error {}
 
 /**
  * Plays scenarios on one board, one after the other. What the board gives away on its serial line counts
@@ -46,6 +51,17 @@ export class Runner {
     this.#options = options;
   }
 
+  /** Why no more is played. */
+  get ended(): string | undefined {
+    return this.#ended;
+  }
+
+  /** What was not reached by now is not played any more. */
+  end(why: string): void {
+    this.#ended ??= why;
+    this.#interrupt?.(new Ended(why));
+  }
+
   get lost(): boolean {
     return this.#options.board?.lost === true;
   }
@@ -54,7 +70,7 @@ export class Runner {
   incident(incident: Incident): void {
     this.#seen.push(incident);
     if (incident.kind === "boot-loop") this.#ended = "the board starts again and again";
-    if (PASSING.includes(incident.kind)) return;
+    if (PASSING.includes(incident.kind) || incident.kind === "silence") return;
     if (this.#interrupt === undefined) this.#pending ??= incident;
     else this.#interrupt(new Interrupted(incident));
   }
@@ -105,6 +121,8 @@ export class Runner {
       }
       const { error } = outcome;
       this.#unclean = true;
+      if (error instanceof Ended) return { verdict: "not-reached", why: error.message };
+      await this.#listen(error);
       if (!this.#isOfRig(error)) return { verdict: "failed", why: textOf(error) };
       if (fault !== undefined || !(await this.#recovered())) {
         return { verdict: "rig-error", why: textOf(error) };
@@ -138,6 +156,14 @@ export class Runner {
     if (this.#unclean) await this.#options.board?.reset();
     this.#unclean = false;
     await this.#options.target.ready();
+  }
+
+  /** A story that fails without a word may have a board that stands still. */
+  async #listen(error: unknown): Promise<void> {
+    const { board, device } = this.#options;
+    if (error instanceof Interrupted || error instanceof Stuck || board === undefined) return;
+    if (await device.answers!()) return;
+    board.incidents.note("silence", "neither the story nor the console got an answer");
   }
 
   /** The firmware is not to blame; nor for what follows from a disturbed line. */

@@ -80,6 +80,16 @@ export class SerialDevice implements Device {
     await this.ready();
   }
 
+  async answers(): Promise<boolean> {
+    try {
+      await this.#typist.type("heap");
+      return true;
+    } catch (error) {
+      if (error instanceof Stuck) return false;
+      throw error;
+    }
+  }
+
   async type(command: string): Promise<readonly string[]> {
     const answer = await this.#typist.type(command);
     const last = answer.at(-1) ?? "";

@@ -1,0 +1,184 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { parseLine } from "../../firmware/src/admin/event.ts";
+import type { Scenario } from "../src/scenario.ts";
+import { measurements } from "./budgets.ts";
+import type { Desk, Surroundings } from "./desk.ts";
+import { lock } from "./lock.ts";
+import { MISCHIEF } from "./mischief.ts";
+import { Recorder } from "./recorder.ts";
+import { RigTarget } from "./rig-target.ts";
+import { exitCode, type Run, type ScenarioResult } from "./run.ts";
+import { Runner } from "./runner.ts";
+
+/** In a soak, reports are written this often: a run of eight hours may be cut off at any moment. */
+const CHECKPOINT_MS = 300_000;
+
+/** An address that has not come by then will not come: joining, DHCP, and all that a second time. */
+const ONLINE_MS = 60_000;
+
+export interface RigOptions {
+  readonly scenarios: readonly Scenario[];
+  /** Each so often. */
+  readonly repeat: number;
+  /** Or again and again for so long. */
+  readonly soakMs: number | undefined;
+  /** How long a story may take. */
+  readonly patienceMs: number;
+  /** Where the log and the reports are kept. */
+  readonly folder: string;
+  /** A name of `MISCHIEF`. */
+  readonly inject: string | undefined;
+  readonly commit: string | undefined;
+  /** Ends the run; what was not reached is said to be so. */
+  readonly signal: AbortSignal;
+}
+
+/** What a person sees while it runs, and what is kept of it. */
+export interface Audience {
+  begin(title: string): void;
+  /** A line of the board. */
+  line(text: string): void;
+  result(result: ScenarioResult): void;
+  soak(elapsedMs: number, totalMs: number, text: string): void;
+  /** The run so far; again and again in a soak, and at its end. */
+  keep(run: Run): void;
+}
+
+/** Plays scenarios on one board, from its first byte to the verdict. */
+export class Rig {
+  #options: RigOptions;
+  #audience: Audience;
+  #desk: Desk;
+  #runner: Runner;
+  #recorder = new Recorder();
+  #startedAt = new Date().toISOString();
+  #left: Scenario[];
+  #keptMs = 0;
+  /** Mischief that is still to be done, and then how to stop it. */
+  #strike: (() => void) | undefined;
+  #stopMischief = () => {};
+
+  constructor(
+    setUp: (surroundings: Surroundings) => Desk,
+    options: RigOptions,
+    audience: Audience,
+  ) {
+    const { folder, patienceMs, scenarios, repeat, inject } = options;
+    this.#options = options;
+    this.#audience = audience;
+    this.#left = Array(repeat).fill(scenarios).flat();
+    mkdirSync(folder, { recursive: true });
+    this.#desk = setUp({
+      log: join(folder, "serial.log"),
+      onlineMs: Math.min(patienceMs, ONLINE_MS),
+      onLine: line => this.#heard(line),
+      onIncident: incident => {
+        this.#recorder.moment("rig", `${incident.kind}: ${incident.text}`);
+        this.#runner.incident(incident);
+      },
+    });
+    const { device, board, emulated } = this.#desk;
+    const strike = inject === undefined ? undefined : MISCHIEF[inject].strike;
+    if (strike !== undefined) {
+      this.#strike = () => {
+        this.#stopMischief = strike(emulated!) ?? this.#stopMischief;
+      };
+    }
+    const target = new RigTarget(device, {
+      patienceMs,
+      onFigure: (name, value) => this.#recorder.figures.set(name, value),
+      onStatus: ({ heap }) => {
+        if (heap !== null) this.#recorder.point("heap", "bytes", heap);
+      },
+    });
+    this.#runner = new Runner({
+      target,
+      board,
+      device,
+      recorder: this.#recorder,
+      onBegin: title => audience.begin(title),
+      onResult: result => this.#came(result),
+    });
+  }
+
+  /** Rejects when the board is somebody else's, or its port cannot be opened. */
+  async run(): Promise<Run> {
+    const { signal } = this.#options;
+    const unlock = lock(this.#desk.identity);
+    const stop = () => this.#runner.end(String(signal.reason));
+    signal.addEventListener("abort", stop);
+    try {
+      await this.#desk.board?.attach();
+      await this.#runner.run(() => this.#next());
+    } finally {
+      signal.removeEventListener("abort", stop);
+      this.#stopMischief();
+      await this.#desk.device.release();
+      this.#desk.emulated?.unplug();
+      unlock();
+    }
+    const run = this.#soFar();
+    this.#audience.keep(run);
+    return run;
+  }
+
+  #next(): Scenario | undefined {
+    const { soakMs, scenarios, signal } = this.#options;
+    if (soakMs === undefined) return this.#left.shift();
+    if (this.#recorder.now() >= soakMs || signal.aborted || this.#runner.ended) return undefined;
+    if (this.#left.length === 0) this.#left = [...scenarios];
+    return this.#left.shift();
+  }
+
+  #heard(line: string): void {
+    this.#recorder.moment("serial", line);
+    this.#audience.line(line);
+    const event = parseLine(line);
+    if (event?.on !== "session" && event?.on !== "http") return;
+    // A story is well under way.
+    const strike = this.#strike;
+    this.#strike = undefined;
+    strike?.();
+  }
+
+  #came(result: ScenarioResult): void {
+    const { soakMs } = this.#options;
+    this.#audience.result(result);
+    if (soakMs === undefined) return;
+    const nowMs = this.#recorder.now();
+    this.#audience.soak(Math.min(nowMs, soakMs), soakMs, result.title);
+    if (nowMs - this.#keptMs < CHECKPOINT_MS) return;
+    this.#keptMs = nowMs;
+    this.#audience.keep(this.#soFar());
+  }
+
+  #soFar(): Run {
+    const { scenarios, commit } = this.#options;
+    const { results, figures, moments, series } = this.#recorder;
+    const board = this.#desk.device.played();
+    const played = new Set(
+      results
+        .filter(({ verdict }) => verdict !== "skipped" && verdict !== "not-reached")
+        .map(({ title }) => title),
+    );
+    const expected = scenarios
+      .filter(({ title }) => played.has(title))
+      .flatMap(({ measures }) => measures);
+    const taken = measurements(board.kind, expected, figures);
+    return {
+      format: 1,
+      board,
+      startedAt: this.#startedAt,
+      ms: this.#recorder.now(),
+      node: process.version,
+      platform: `${process.platform} ${process.arch}`,
+      commit,
+      exitCode: exitCode(results, taken, { boardLost: this.#runner.lost }),
+      results: [...results],
+      measurements: taken,
+      series: [...series],
+      moments: [...moments],
+    };
+  }
+}
