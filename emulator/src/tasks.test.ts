@@ -127,3 +127,13 @@ test("an interrupt's event is dropped by a full queue, and nothing is fatal", as
   await clock.run();
   expect([served, fatal]).toEqual([["a", "interrupt"], []]);
 });
+
+test("a reset ends a hang: what is posted afterwards is served", async () => {
+  const { clock, tasks, served, post } = queue();
+  tasks.stall(2 ** 31 - 1);
+  post("hangs");
+  tasks.clear();
+  post("after the reset");
+  await clock.run({ ms: 10 });
+  expect(served).toEqual(["after the reset"]);
+});

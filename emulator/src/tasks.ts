@@ -1,4 +1,4 @@
-import type { Clock } from "./clock.ts";
+import type { Cancel, Clock } from "./clock.ts";
 
 /** Something that waits in the event queue, once at a time. */
 export interface Message {
@@ -23,7 +23,7 @@ export class Tasks {
   #first: Message | undefined;
   #last: Message | undefined;
   #length = 0;
-  #scheduled = false;
+  #scheduled: Cancel | undefined;
   /** Until then the task waits for something slow, and serves nobody. */
   #busyUntilMs = 0;
 
@@ -62,18 +62,19 @@ export class Tasks {
     if (this.#last === undefined) this.#first = message;
     else this.#last.next = message;
     this.#last = message;
-    if (!this.#scheduled) this.#schedule();
+    if (this.#scheduled === undefined) this.#schedule();
   }
 
   /** Forgets what waits: the board has lost its memory. */
   clear(): void {
     while (this.#take() !== undefined);
     this.#busyUntilMs = 0;
+    this.#scheduled?.();
+    this.#scheduled = undefined;
   }
 
   #schedule(): void {
-    this.#scheduled = true;
-    this.#clock.after(this.busyMs, () => this.#run());
+    this.#scheduled = this.#clock.after(this.busyMs, () => this.#run());
   }
 
   #take(): Message | undefined {
@@ -87,6 +88,7 @@ export class Tasks {
   }
 
   #run(): void {
+    const scheduled = this.#scheduled;
     try {
       while (this.busyMs === 0) {
         const message = this.#take();
@@ -97,8 +99,11 @@ export class Tasks {
       this.clear();
       this.#onFatal("unhandled exception", error);
     } finally {
-      this.#scheduled = false;
-      if (this.#first !== undefined) this.#schedule();
+      // Unless the board was reset meanwhile: then another run is under way.
+      if (this.#scheduled === scheduled) {
+        this.#scheduled = undefined;
+        if (this.#first !== undefined) this.#schedule();
+      }
     }
   }
 }

@@ -51,12 +51,13 @@ It ends with 0: passed, 1: the firmware failed, 2: this command was misunderstoo
 class NoBoard extends Error {}
 
 try {
-  process.exitCode = await main(process.argv.slice(2));
+  // A story that was cut short may still have something open.
+  process.exit(await main(process.argv.slice(2)));
 } catch (error) {
-  if (error instanceof UsageError) process.exitCode = say(error.message, EXIT.usage);
-  else if (error instanceof NoBoard) process.exitCode = say(error.message, EXIT.noBoard);
-  else if (error instanceof Locked) process.exitCode = say(error.message, EXIT.rig);
-  else throw error;
+  if (error instanceof UsageError) process.exit(say(error.message, EXIT.usage));
+  if (error instanceof NoBoard) process.exit(say(error.message, EXIT.noBoard));
+  if (error instanceof Locked) process.exit(say(error.message, EXIT.rig));
+  throw error;
 }
 
 function say(message: string, exitCode: number): number {

@@ -110,6 +110,7 @@ class EmulatedPort implements BindingPortInterface {
     this.#adapter = adapter;
     adapter.onBytes = sent => {
       const bytes = line(sent);
+      if (bytes.byteLength === 0) return;
       if (this.#waiting + bytes.byteLength > RECEIVED_MAX) return; // as a kernel whose buffer is full
       this.#received.push(Buffer.from(bytes));
       this.#waiting += bytes.byteLength;

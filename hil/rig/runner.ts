@@ -122,8 +122,9 @@ export class Runner {
       const { error } = outcome;
       this.#unclean = true;
       if (error instanceof Ended) return { verdict: "not-reached", why: error.message };
+      const ofRig = this.#isOfRig(error);
       await this.#listen(error);
-      if (!this.#isOfRig(error)) return { verdict: "failed", why: textOf(error) };
+      if (!ofRig) return { verdict: "failed", why: textOf(error) };
       if (fault !== undefined || !(await this.#recovered())) {
         return { verdict: "rig-error", why: textOf(error) };
       }
