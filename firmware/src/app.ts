@@ -7,6 +7,7 @@ import { AdminServer } from "./admin/server.ts";
 import { type Configuration, readConfig } from "./config.ts";
 import type { Platform } from "./platform.ts";
 import { ReverseProxy } from "./proxy.ts";
+import { VERSION } from "./version.ts";
 
 /** The running firmware. */
 export interface App {
@@ -22,6 +23,17 @@ const STORAGE_PATH = "hot-potato";
 export interface StartOptions {
   /** The admin port's token, given at build time; one that was set later counts instead. */
   readonly token?: string | undefined;
+  /** Which build of the firmware this is, where whoever built it has said so. */
+  readonly build?: string | undefined;
+}
+
+/** The first line after every reset: what runs, and why it started. */
+export function announce(
+  { clock, vitals, log }: Pick<Platform, "clock" | "vitals" | "log">,
+  { build }: Pick<StartOptions, "build"> = {},
+): void {
+  const { resetReason: reset, freeHeapBytes: heap } = vitals;
+  log(formatLine(clock.now(), { level: "I", on: "boot", version: VERSION, build, reset, heap }));
 }
 
 /**
@@ -29,7 +41,11 @@ export interface StartOptions {
  * listens from the first network address on; its listeners stay open when the network goes, because
  * the chip cannot close and reopen them safely.
  */
-export function start(platform: Platform, given: Configuration, { token }: StartOptions = {}): App {
+export function start(
+  platform: Platform,
+  given: Configuration,
+  { token, build }: StartOptions = {},
+): App {
   const { clock, link } = platform;
   const recent = new Recent();
   let operator: Operator | undefined;
@@ -52,6 +68,7 @@ export function start(platform: Platform, given: Configuration, { token }: Start
     report,
     document,
     token,
+    build,
   });
   const server = new AdminServer(platform, operator, report);
   const console = new Console(platform, operator);

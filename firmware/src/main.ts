@@ -6,12 +6,11 @@ import { machine } from "chip/machine";
 import gateway from "gateway" with { type: "json" };
 import config from "mc/config";
 import { formatLine, type Report } from "./admin/event.ts";
-import { start } from "./app.ts";
+import { announce, start } from "./app.ts";
 import { ChipClock } from "./chip/clock.ts";
 import { readConfig } from "./config.ts";
 import type { ListenerConstructor, TCPConstructor } from "./platform.ts";
 import { overlay, type Settings } from "./settings.ts";
-import { VERSION } from "./version.ts";
 
 /** The chip: real sockets, clock, Wi-Fi and console, handed to the proxy. */
 export default function main(): void {
@@ -27,8 +26,8 @@ export default function main(): void {
   );
   const report: Report = event => log(formatLine(clock.now(), event));
 
-  const { resetReason: reset, freeHeapBytes: heap } = machine.vitals;
-  report({ level: "I", on: "boot", version: VERSION, reset, heap });
+  const build = settings.build || undefined;
+  announce({ ...machine, clock, log }, { build });
   const outcome = readConfig(overlay(gateway, settings));
   if ("complaints" in outcome) {
     for (const error of outcome.complaints)
@@ -48,6 +47,6 @@ export default function main(): void {
       log,
     },
     outcome,
-    { token: settings.token || undefined },
+    { token: settings.token || undefined, build },
   );
 }

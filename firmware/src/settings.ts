@@ -6,6 +6,8 @@ export interface Settings {
   readonly port: string;
   /** What the admin port wants for changes. */
   readonly token: string;
+  /** Which build this is; the tools that build it say so. */
+  readonly build: string;
   /** The same as CONFIG_LWIP_MAX_ACTIVE_TCP in sdkconfig. */
   readonly connectionsMax: number;
 }

@@ -1,6 +1,6 @@
 import {
+  buildFirmware,
   type FirmwarePlatform,
-  mcconfig,
   PLATFORMS,
   readSettings,
   runTool,
@@ -21,9 +21,5 @@ await runTool("firmware:build", async () => {
   if (!PLATFORMS.includes(platform as FirmwarePlatform)) {
     throw new UsageError(`platform "${platform ?? ""}": wanted ${PLATFORMS.join(" or ")}`);
   }
-  await mcconfig({
-    platform: platform as FirmwarePlatform,
-    target: "build",
-    settings: readSettings(settings),
-  });
+  await buildFirmware(platform as FirmwarePlatform, readSettings(settings));
 });

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { mcconfig, readSettings, runTool, UsageError } from "./moddable.ts";
+import { deployFirmware, readSettings, runTool, UsageError } from "./moddable.ts";
 
 const HELP = `npm run firmware:deploy -- --port PATH [ssid=… password=… backends=IP:PORT,… port=… token=…]
 
@@ -15,10 +15,7 @@ await runTool("firmware:deploy", async () => {
   }
   if (!values.port)
     throw new UsageError("--port is missing: the board's serial port, such as /dev/ttyUSB0");
-  const settings = readSettings(positionals);
-  const environment = { UPLOAD_PORT: values.port };
-  await mcconfig({ platform: "esp32", target: "build", settings, environment });
-  await mcconfig({ platform: "esp32", target: "deploy", settings, environment });
+  await deployFirmware(values.port, readSettings(positionals));
 });
 
 function readArguments() {

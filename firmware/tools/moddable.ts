@@ -2,6 +2,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { basename, delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
+import { buildId } from "./build-id.ts";
 
 /** Platforms that the manifest has a section for. */
 export const PLATFORMS = ["esp32", "lin"] as const;
@@ -21,6 +22,11 @@ const HOST_FOLDERS: Partial<Record<NodeJS.Platform, string>> = {
   win32: "win",
 };
 
+/** Where an SDK that has been built has its tools for this computer. */
+export function toolsOf(sdk: string): string {
+  return join(sdk, "build", "bin", HOST_FOLDERS[process.platform] ?? "lin", "release");
+}
+
 /** The SDK that the person has installed, or a sentence on how to get it. */
 function requireSdk(platform: FirmwarePlatform): { sdk: string; tools: string } {
   const sdk = process.env.MODDABLE;
@@ -29,7 +35,7 @@ function requireSdk(platform: FirmwarePlatform): { sdk: string; tools: string } 
       "MODDABLE is not set: the Moddable SDK is missing; install it with `npx xs-dev setup` and open a new terminal",
     );
   }
-  const tools = join(sdk, "build", "bin", HOST_FOLDERS[process.platform] ?? "lin", "release");
+  const tools = toolsOf(sdk);
   if (!existsSync(tools)) {
     throw new UsageError(
       `MODDABLE="${sdk}": no built SDK is there (no ${tools}); \`npx xs-dev setup\` builds one`,
@@ -70,6 +76,31 @@ export async function mcconfig(options: {
   );
   if (exitCode !== 0)
     throw new UsageError(`mcconfig ended with ${exitCode ?? "a signal"}; its output says why`);
+}
+
+/** Builds the firmware. What it prints when it boots says which build it is. */
+export async function buildFirmware(
+  platform: FirmwarePlatform,
+  settings: readonly string[],
+  environment?: Record<string, string>,
+): Promise<void> {
+  await mcconfig({ platform, target: "build", settings: withBuild(settings), environment });
+}
+
+/** Builds the firmware for the ESP32 and flashes the board on this serial port. */
+export async function deployFirmware(port: string, settings: readonly string[]): Promise<void> {
+  const environment = { UPLOAD_PORT: port };
+  await buildFirmware("esp32", settings, environment);
+  await mcconfig({
+    platform: "esp32",
+    target: "deploy",
+    settings: withBuild(settings),
+    environment,
+  });
+}
+
+function withBuild(settings: readonly string[]): string[] {
+  return [...settings, `build=${buildId(settings)}`];
 }
 
 /** What the SDK's simulator runs, once `mcconfig` has built the program of this folder for it. */

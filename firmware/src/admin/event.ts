@@ -5,7 +5,7 @@ export type Level = "I" | "W" | "E";
 
 /** Everything worth reporting. The first word of a line is `on`, the second `what`. */
 export type Event =
-  | { level: "I"; on: "boot"; version: string; reset?: string; heap?: number }
+  | { level: "I"; on: "boot"; version: string; build?: string; reset?: string; heap?: number }
   | { level: "I"; on: "net"; ip: string; rssi?: number }
   | { level: "I"; on: "net"; what: "joining"; ssid: string }
   | { level: "W"; on: "net"; what: "lost" | "failed"; retryMs: number }

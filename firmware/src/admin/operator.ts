@@ -43,6 +43,8 @@ export interface OperatorParts {
   readonly document: object;
   /** The token that was built in. */
   readonly token: string | undefined;
+  /** Which build of the firmware runs. */
+  readonly build: string | undefined;
 }
 
 interface Trial {

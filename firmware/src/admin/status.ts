@@ -27,6 +27,8 @@ export interface BackendStatus {
 
 export interface Status {
   readonly version: string;
+  /** Which build of it, where whoever built it has said so. */
+  readonly build: string | null;
   readonly uptimeMs: number;
   readonly reset: string | null;
   /** Bytes that are free; `null` where there is no limit. */
@@ -52,6 +54,7 @@ export function statusOf({ parts, proxy, onTrial }: Operator): Status {
   const nowMs = clock.now();
   return {
     version: VERSION,
+    build: parts.build ?? null,
     uptimeMs: Math.round(nowMs),
     reset: vitals.resetReason ?? null,
     heap: vitals.freeHeapBytes ?? null,

@@ -1,0 +1,26 @@
+import { expect, test } from "vitest";
+import { buildId, hashOf } from "./build-id.ts";
+
+const files = (...entries: [string, string][]) =>
+  new Map(entries.map(([name, text]) => [name, Buffer.from(text)]));
+
+const A: [string, string] = ["src/a.ts", "export {};"];
+const B: [string, string] = ["src/b.ts", "const b = 1;"];
+
+test("one byte more or less makes another build", () => {
+  const before = hashOf(files(A, B));
+  expect(hashOf(files(A, ["src/b.ts", "const b = 2;"]))).not.toBe(before);
+  expect(hashOf(files(A, ["src/c.ts", "const b = 1;"]))).not.toBe(before);
+  expect(hashOf(files(A))).not.toBe(before);
+});
+
+test("the order in which a computer lists files makes no difference", () => {
+  expect(hashOf(files(B, A))).toBe(hashOf(files(A, B)));
+});
+
+test("settings make another build, the Wi-Fi's credentials and the token do not", () => {
+  const before = buildId([]);
+  expect(before).toMatch(/^[0-9a-f]{8}$/);
+  expect(buildId(["port=81"])).not.toBe(before);
+  expect(buildId(["ssid=home", "password=secret", "token=also-secret"])).toBe(before);
+});

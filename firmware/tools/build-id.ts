@@ -1,0 +1,59 @@
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const FIRMWARE = fileURLToPath(new URL("..", import.meta.url));
+
+/** All that the build reads of ours: what ships, and what it is configured with. */
+const INPUTS = ["manifest.json", "gateway.json", "sdkconfig", "src"];
+
+/** Tests and their helpers do not ship. */
+const NOT_SHIPPED = /(\.test|\/testing)\.ts$/;
+
+/** Settings that say who may come in. A build is the same whatever they are, and its id tells nothing of them. */
+const SECRETS = /^(ssid|password|token)=/;
+
+/** Hexadecimal digits: enough to tell the builds of one person apart. */
+const DIGITS = 8;
+
+/**
+ * Which build of the firmware `settings` (`port=80`, …) make of the sources: another one when a byte of
+ * them is another. The board prints it when it boots.
+ */
+export function buildId(settings: readonly string[]): string {
+  return hashOf(sources(), settings);
+}
+
+/** The id of these files, in whatever order they come. */
+export function hashOf(
+  files: ReadonlyMap<string, Uint8Array>,
+  settings: readonly string[] = [],
+): string {
+  const hash = createHash("sha256");
+  const add = (text: string | Uint8Array) => hash.update(`${text.length}:`).update(text);
+  for (const name of [...files.keys()].sort()) {
+    add(name);
+    add(files.get(name)!);
+  }
+  for (const setting of [...settings].sort()) {
+    if (!SECRETS.test(setting)) add(setting);
+  }
+  return hash.digest("hex").slice(0, DIGITS);
+}
+
+function sources(): Map<string, Uint8Array> {
+  const files = INPUTS.flatMap(input => {
+    if (input.endsWith(".json")) return [input];
+    const below = readdirSync(join(FIRMWARE, input), { recursive: true, withFileTypes: true });
+    return below
+      .filter(entry => entry.isFile())
+      .map(({ parentPath, name }) => join(parentPath, name).slice(FIRMWARE.length));
+  });
+  const names = files.map(file => file.replaceAll("\\", "/"));
+  return new Map(
+    names
+      .filter(name => !NOT_SHIPPED.test(name))
+      .map(name => [name, readFileSync(join(FIRMWARE, name))]),
+  );
+}
