@@ -122,6 +122,45 @@ class WifiLink implements Link {
   }
 }
 
+/**
+ * No network is known, as after a whole flash image was written: then NVS is empty. Waits until
+ * somebody names one at the console.
+ */
+class NamelessLink implements Link {
+  #open: (credentials: Credentials) => Link;
+  #link: Link | undefined;
+  #changed: () => void = () => {};
+
+  constructor(open: (credentials: Credentials) => Link) {
+    this.#open = open;
+  }
+
+  get address(): string | undefined {
+    return this.#link?.address;
+  }
+
+  get rssi(): number | undefined {
+    return this.#link?.rssi;
+  }
+
+  watch(changed: () => void): void {
+    this.#changed = changed;
+  }
+
+  join(ssid: string, password: string): void {
+    if (this.#link === undefined) {
+      this.#link = this.#open({ ssid, password });
+      this.#link.watch(this.#changed);
+    } else {
+      this.#link.join?.(ssid, password);
+    }
+  }
+
+  rejoin(): void {
+    this.#link?.rejoin?.();
+  }
+}
+
 /** The way to the network. Credentials come from the build, else from the last build that had any. */
 export const openLink: OpenLink = (clock, report, given) => {
   const credentials = given.ssid === "" ? remembered() : given;
@@ -130,9 +169,10 @@ export const openLink: OpenLink = (clock, report, given) => {
     level: "E",
     on: "net",
     what: "no-ssid",
-    error: "no Wi-Fi is known; deploy with ssid=NAME password=PASSWORD",
+    error:
+      "no Wi-Fi is known; deploy with ssid=NAME password=PASSWORD, or type: wifi NAME PASSWORD",
   });
-  return { address: undefined, rssi: undefined, watch() {} };
+  return new NamelessLink(named => new WifiLink(clock, report, named));
 };
 
 function remembered(): Credentials | undefined {
