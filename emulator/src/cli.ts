@@ -5,7 +5,7 @@ import net from "node:net";
 import { parseArgs, styleText } from "node:util";
 import { parseLine } from "../../firmware/src/admin/event.ts";
 import { isToken, TOKEN_MAX, TOKEN_MIN } from "../../firmware/src/admin/token.ts";
-import { type App, start } from "../../firmware/src/app.ts";
+import { type App, announce, start } from "../../firmware/src/app.ts";
 import { type Config, type Configuration, readConfig } from "../../firmware/src/config.ts";
 import { nearest } from "../../firmware/src/document.ts";
 import type { AdminAddress } from "../workbench/admin-client.ts";
@@ -19,6 +19,7 @@ import type { BoardKind } from "./boards/kind.ts";
 import { unlimited } from "./boards/unlimited.ts";
 import { RealClock } from "./clock.ts";
 import { Flash } from "./flash.ts";
+import { cannotOpenPty, Pty } from "./pty.ts";
 import { readCommands } from "./typing.ts";
 
 const HELP = `npm run emulate -- [options]
@@ -33,6 +34,8 @@ Runs the firmware on an emulated ESP32, with two demo backends behind it.
   --token TOKEN          what the admin port wants for changes
   --ui [PORT]            a page to watch and change all of it: charts, traffic, faults, Wi-Fi
   --board-address IP     that page for a real board, through its admin port; no board is emulated
+  --pty                  a pseudo-terminal for screen, minicom or idf-monitor, with the board's
+                         serial line at 115200 baud (Linux and macOS)
   --flash FILE           what the board keeps without power, kept in FILE between runs
   --board NAME           esp32 (default), or unlimited: without a chip's limits
   --engine NAME          what runs the firmware: node (default), or xs, the chip's own engine,
@@ -61,6 +64,7 @@ const ENGINES: Record<string, Engine> = {
     let app: App | undefined;
     return {
       boot: platform => {
+        announce(platform);
         app = start(platform, configuration, { token });
       },
       running: () => app,
@@ -74,7 +78,13 @@ const ENGINES: Record<string, Engine> = {
     await buildEngine(line => process.stderr.write(`${line}\n`));
     const { xsFirmware } = await import("../xs/firmware.ts");
     const firmware = xsFirmware(configuration.document, { token });
-    return { boot: firmware.boot, running: () => firmware.app as App };
+    return {
+      boot: platform => {
+        announce(platform);
+        firmware.boot(platform);
+      },
+      running: () => firmware.app as App,
+    };
   },
 };
 
@@ -98,6 +108,7 @@ interface Options {
   configuration: Configuration;
   token: string | undefined;
   flash: Flash | undefined;
+  pty: boolean;
   published: Published[];
   kind: BoardKind;
   engine: Engine;
@@ -138,16 +149,19 @@ async function emulate(options: Options): Promise<void> {
       workbench?.log(line);
     },
     onWireError: error => fail(error, published),
+    pacedConsole: options.pty,
     reboots: true,
     flash: options.flash,
   });
   board.adapter.plugged = true;
+  const pty = options.pty ? openPty(board) : undefined;
   if (options.ui !== undefined) {
     const [door] = published;
     const watched = new EmulatedBoard(board, running, door);
     workbench = await openPage(options.ui, { watched, demo: servers });
   }
-  if (!options.json) process.stdout.write(banner(options, workbench));
+  if (!options.json) process.stdout.write(banner(options, { workbench, pty }));
+  else if (pty) process.stdout.write(`${JSON.stringify({ on: "pty", path: pty.path })}\n`);
   board.boot(boot);
   const stopTyping = readCommands(board.adapter, () => void stop());
 
@@ -162,6 +176,7 @@ async function emulate(options: Options): Promise<void> {
       await new Promise(resolve => setTimeout(resolve, 10));
     }
     board.unplug();
+    pty?.close();
     workbench?.stop();
     await Promise.all(servers.map(server => server.stop()));
     process.exit(0);
@@ -208,6 +223,7 @@ async function readOptions(given: string[]): Promise<Options | "help"> {
     admin: { type: "string" },
     token: { type: "string" },
     flash: { type: "string" },
+    pty: { type: "boolean" },
     board: { type: "string" },
     engine: { type: "string" },
     quiet: { type: "boolean" },
@@ -248,12 +264,15 @@ async function readOptions(given: string[]): Promise<Options | "help"> {
     values.token as string | undefined,
   );
   if (remote !== undefined && "complaint" in remote) throw new UsageError(remote.complaint);
-  const idle = ["publish", "backend", "config", "board"].find(name => name in values);
+  const idle = ["publish", "backend", "config", "board", "pty"].find(name => name in values);
   if (remote !== undefined && idle !== undefined) {
     throw new UsageError(
       `--${idle} is for the emulated board, and --board-address watches another`,
     );
   }
+
+  const noPty = values.pty === true ? cannotOpenPty() : undefined;
+  if (noPty !== undefined) throw new UsageError(`--pty: ${noPty}`);
 
   const name = String(values.board ?? "esp32");
   if (!Object.hasOwn(BOARDS, name)) {
@@ -281,6 +300,7 @@ async function readOptions(given: string[]): Promise<Options | "help"> {
     configuration,
     token: readToken(values.token as string | undefined),
     flash: openFlash(values.flash as string | undefined),
+    pty: values.pty === true,
     published: [
       ...readPublished(values.publish as string[] | undefined, config),
       ...readAdmin(values.admin as string | undefined, config),
@@ -369,6 +389,14 @@ function openFlash(file: string | undefined): Flash | undefined {
   }
 }
 
+function openPty({ adapter }: Board): Pty {
+  try {
+    return new Pty(adapter);
+  } catch (error) {
+    throw new UsageError(`--pty: ${(error as Error).message}`);
+  }
+}
+
 function isPort(port: number): boolean {
   return Number.isInteger(port) && port >= 1 && port <= 65535;
 }
@@ -403,7 +431,7 @@ async function startDemo(config: Config): Promise<DemoBackend[]> {
 
 function banner(
   { configuration: { config }, published, kind, demo }: Options,
-  workbench?: Workbench,
+  { workbench, pty }: { workbench?: Workbench; pty?: Pty },
 ): string {
   const [{ host, port }] = published;
   const what = ({ boardPort }: Published) =>
@@ -417,6 +445,7 @@ function banner(
       b => `  backend ${b.name}  ${b.address}:${b.port}${demo ? "  (demo)" : ""}`,
     ),
     ...(workbench ? [`  workbench  ${workbench.url}`] : []),
+    ...(pty ? [`  serial     ${pty.path}  (screen ${pty.path} 115200)`] : []),
     "",
     `  try  curl ${address}:${port}    again and again: the backends take turns`,
     `       nc ${address} ${port}      type a line, then END`,
