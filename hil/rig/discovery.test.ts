@@ -1,9 +1,18 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { PortInfo } from "@serialport/bindings-interface";
 import { afterEach, describe, expect, test } from "vitest";
-import { discover, noBoard, sysfsPorts } from "./discovery.ts";
+import { discover, type Found, listBoards, noBoard, placeOf, sysfsPorts } from "./discovery.ts";
+import { KnownBoards } from "./known-boards.ts";
 import { Locked, lock } from "./lock.ts";
 
 const folders: string[] = [];
@@ -52,9 +61,35 @@ describe("which ports there are", () => {
     mkdirSync(join(tty, "ttyUSB0"), { recursive: true });
     mkdirSync(join(tty, "ttyS0"));
     symlinkSync(join(usb, "1-2:1.0", "ttyUSB0"), join(tty, "ttyUSB0", "device"));
-    expect(sysfsPorts(tty)).toMatchObject([
-      { path: "/dev/ttyUSB0", vendorId: "1a86", productId: "7523" },
-    ]);
+    writeFileSync(join(usb, "serial"), "0001\n");
+    const found = { path: "/dev/ttyUSB0", vendorId: "1a86", productId: "7523" };
+    expect(sysfsPorts(tty)).toMatchObject([{ ...found, serialNumber: "0001" }]);
+  });
+
+  test("two adapters with the same serial number are told apart by their USB ports", async () => {
+    const root = folder();
+    for (const [name, port] of [
+      ["ttyUSB0", "1-2"],
+      ["ttyUSB1", "1-3.1"],
+    ]) {
+      const usb = join(root, "usb1", port);
+      mkdirSync(join(usb, `${port}:1.0`, name), { recursive: true });
+      writeFileSync(join(usb, "idVendor"), "10c4\n");
+      mkdirSync(join(root, "tty", name), { recursive: true });
+      symlinkSync(join(usb, `${port}:1.0`, name), join(root, "tty", name, "device"));
+    }
+    const twin = { vendorId: "10c4", productId: "ea60", serialNumber: "0001" };
+    const found = await discover(
+      binding([
+        { path: "/dev/ttyUSB0", ...twin },
+        { path: "/dev/ttyUSB1", ...twin },
+        { path: "COM3", locationId: "Port_#0001.Hub_#0002", ...twin },
+        { path: "/dev/ttyS0" },
+      ]),
+      join(root, "tty"),
+    );
+    const places = ["usb 1-2", "usb 1-3.1", "usb Port_#0001.Hub_#0002", "/dev/ttyS0"];
+    expect(found.map(placeOf)).toEqual(places);
   });
 
   test("another failure of the list is told, not hidden", async () => {
@@ -68,6 +103,53 @@ describe("which ports there are", () => {
     for (const part of ["10c4:ea60", "/dev/ttyS0", "dialout", "--board emulated"]) {
       expect(text).toContain(part);
     }
+  });
+});
+
+describe("which boards there are", () => {
+  const cp2102: Found = {
+    path: "/dev/ttyUSB0",
+    usb: "10c4:ea60",
+    adapter: "CP2102 (Silicon Labs)",
+    serialNumber: "0001",
+    usbPath: "1-2",
+  };
+  const esp32 = { chip: "ESP32", mac: "24:0a:c4:12:34:56" };
+
+  test("all that is known of each, and the emulated one, which is always there", () => {
+    const known = new KnownBoards(join(folder(), "boards.json"));
+    const uart = { ...cp2102, path: "/dev/ttyS0", adapter: undefined };
+    known.remember(cp2102, esp32);
+    expect(listBoards([cp2102, uart], known).split("\n")).toEqual([
+      "/dev/ttyUSB0  10c4:ea60  CP2102 (Silicon Labs)  serial 0001  at USB 1-2  ESP32 24:0a:c4:12:34:56",
+      "emulated  no hardware, always there  (--board emulated)",
+    ]);
+  });
+
+  test("a chip that was asked once is known the next time, whatever the port is called then", () => {
+    const file = join(folder(), "cache", "boards.json");
+    new KnownBoards(file).remember(cp2102, esp32);
+    const known = new KnownBoards(file);
+    expect(known.find({ ...cp2102, path: "/dev/ttyUSB7" })).toEqual(esp32);
+    expect(known.find({ ...cp2102, usbPath: "1-3" })).toBeUndefined();
+    expect(known.find({ ...cp2102, usb: "1a86:7523" })).toBeUndefined();
+  });
+
+  test("a file that holds nonsense is nobody's trouble, and is mended", () => {
+    const file = join(folder(), "boards.json");
+    for (const nonsense of ["{", "null", "[1]"]) {
+      writeFileSync(file, nonsense);
+      new KnownBoards(file).remember(cp2102, esp32);
+      expect(new KnownBoards(file).find(cp2102)).toEqual(esp32);
+    }
+  });
+
+  test("no more than fifty are remembered, the last ones", () => {
+    const file = join(folder(), "boards.json");
+    const known = new KnownBoards(file);
+    for (let i = 0; i < 51; i++) known.remember({ ...cp2102, usbPath: `1-${i}` }, esp32);
+    const kept = Object.keys(JSON.parse(readFileSync(file, "utf8")));
+    expect([kept.length, kept[0]]).toEqual([50, "usb 1-1"]);
   });
 });
 
@@ -88,5 +170,6 @@ describe("a board is played on by one run at a time", () => {
       writeFileSync(join(place, "board.lock"), owner);
       lock("board", place)();
     }
+    expect(readdirSync(place)).toEqual([]);
   });
 });

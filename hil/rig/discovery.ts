@@ -1,8 +1,10 @@
-import { readdirSync, readFileSync, realpathSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { autoDetect } from "@serialport/bindings-cpp";
 import type { BindingInterface, PortInfo } from "@serialport/bindings-interface";
 import { EMULATED_PATH } from "./emulated-port.ts";
+import type { KnownBoards } from "./known-boards.ts";
+import type { ChipIdentity } from "./loader.ts";
 
 /** A board that may be played on. */
 export interface Found {
@@ -11,7 +13,15 @@ export interface Found {
   readonly adapter: string | undefined;
   /** `10c4:ea60`, where it is a USB device. */
   readonly usb: string | undefined;
+  /** Cheap adapters all have the same, `0001`. */
   readonly serialNumber: string | undefined;
+  /** The USB port that it is plugged into, where the system tells: `1-2`. No two boards share one. */
+  readonly usbPath?: string | undefined;
+}
+
+/** Which board a run takes: the place where it is plugged in, whatever the system calls the port now. */
+export function placeOf({ path, usbPath }: Pick<Found, "path" | "usbPath">): string {
+  return usbPath === undefined ? path : `usb ${usbPath}`;
 }
 
 /** USB adapters that ESP32 boards have, by vendor and product. */
@@ -30,22 +40,27 @@ export function computersPorts(): BindingInterface {
 }
 
 /** Every serial port, those with a known adapter first. */
-export async function discover(binding: BindingInterface): Promise<Found[]> {
-  const ports = await listed(binding);
-  const found = ports.map(({ path, vendorId, productId, serialNumber }) => {
+export async function discover(
+  binding: BindingInterface,
+  kernelsPorts = "/sys/class/tty",
+): Promise<Found[]> {
+  const ports = await listed(binding, kernelsPorts);
+  const found = ports.map(({ path, vendorId, productId, serialNumber, locationId }) => {
     const usb = vendorId && productId ? `${vendorId}:${productId}`.toLowerCase() : undefined;
-    return { path, usb, adapter: usb === undefined ? undefined : ADAPTERS[usb], serialNumber };
+    const adapter = usb === undefined ? undefined : ADAPTERS[usb];
+    const usbPath = locationId ?? usbPathOf(path, kernelsPorts);
+    return { path, usb, adapter, serialNumber, usbPath };
   });
   return found.sort((x, y) => Number(y.adapter !== undefined) - Number(x.adapter !== undefined));
 }
 
 /** serialport asks `udevadm` on Linux, which containers lack; then the kernel's own folder tells. */
-async function listed(binding: BindingInterface): Promise<PortInfo[]> {
+async function listed(binding: BindingInterface, kernelsPorts: string): Promise<PortInfo[]> {
   try {
     return await binding.list();
   } catch (error) {
     if (!/udevadm/.test((error as Error).message)) throw error;
-    return sysfsPorts("/sys/class/tty");
+    return sysfsPorts(kernelsPorts);
   }
 }
 
@@ -53,13 +68,15 @@ async function listed(binding: BindingInterface): Promise<PortInfo[]> {
 export function sysfsPorts(folder: string): PortInfo[] {
   const names = readdirSync(folder).filter(name => /^tty(USB|ACM)\d+$/.test(name));
   return names.map(name => {
-    const device = usbDevice(realpathSync(join(folder, name, "device")));
+    const device = usbDevice(folder, name);
     const read = (file: string) =>
-      device === undefined ? undefined : readFileSync(join(device, file), "utf8").trim();
+      device === undefined || !existsSync(join(device, file))
+        ? undefined
+        : readFileSync(join(device, file), "utf8").trim();
     return {
       path: `/dev/${name}`,
       manufacturer: undefined,
-      serialNumber: undefined,
+      serialNumber: read("serial"),
       pnpId: undefined,
       locationId: undefined,
       vendorId: read("idVendor"),
@@ -68,19 +85,44 @@ export function sysfsPorts(folder: string): PortInfo[] {
   });
 }
 
-/** The folder above `folder` that is a USB device. */
-function usbDevice(folder: string): string | undefined {
-  for (let at = folder; at !== "/" && at !== "."; at = join(at, "..")) {
-    if (readdirSync(at).includes("idVendor")) return at;
+/** serialport does not tell it on Linux. The kernel names a USB device by its place. */
+function usbPathOf(path: string, folder: string): string | undefined {
+  if (!path.startsWith("/dev/")) return undefined;
+  const device = usbDevice(folder, basename(path));
+  return device === undefined ? undefined : basename(device);
+}
+
+/** The kernel's folder of the USB device that the port belongs to. */
+function usbDevice(folder: string, name: string): string | undefined {
+  const link = join(folder, name, "device");
+  if (!existsSync(link)) return undefined;
+  for (let at = realpathSync(link); at !== dirname(at); at = dirname(at)) {
+    if (existsSync(join(at, "idVendor"))) return at;
   }
   return undefined;
 }
 
-/** One line for `--list`. */
-export function describeFound({ path, usb, adapter, serialNumber }: Found): string {
-  return [path, usb ?? "not USB", adapter ?? "unknown adapter", serialNumber]
-    .filter(part => part !== undefined)
-    .join("  ");
+/** One line of `--list`. */
+export function describeFound(found: Found, known?: ChipIdentity): string {
+  const { path, usb, adapter, serialNumber, usbPath } = found;
+  const parts = [
+    path,
+    usb ?? "not USB",
+    adapter ?? "unknown adapter",
+    serialNumber && `serial ${serialNumber}`,
+    usbPath && `at USB ${usbPath}`,
+    known && `${known.chip} ${known.mac}`,
+  ];
+  return parts.filter(Boolean).join("  ");
+}
+
+/** All that can be played on, a line each: boards, then the one that is always there. */
+export function listBoards(found: readonly Found[], known: KnownBoards): string {
+  const boards = found.filter(({ adapter }) => adapter !== undefined);
+  return [
+    ...boards.map(board => describeFound(board, known.find(board))),
+    `${EMULATED_PATH}  no hardware, always there  (--board ${EMULATED_PATH})`,
+  ].join("\n");
 }
 
 /** What to say when there is no board, with what would help. */
@@ -91,7 +133,7 @@ export function noBoard(found: readonly Found[]): string {
     ...adapters,
     found.length === 0
       ? "there is no serial port at all"
-      : `there are ${found.map(describeFound).join("; ")}`,
+      : `there are ${found.map(port => describeFound(port)).join("; ")}`,
     "",
     "A cable may be for charging only: try another one. On Linux you must be allowed to use the port:",
     "  sudo usermod -aG dialout $USER    (then log in again)",

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -12,16 +12,38 @@ export class Locked extends Error {}
 export function lock(identity: string, folder = join(tmpdir(), "hot-potato-hil")): () => void {
   mkdirSync(folder, { recursive: true });
   const file = join(folder, `${identity.replace(/[^a-z0-9._-]+/gi, "_")}.lock`);
-  for (;;) {
-    try {
-      writeFileSync(file, String(process.pid), { flag: "wx" });
-      return () => rmSync(file, { force: true });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-      const owner = Number(readFileSync(file, "utf8"));
+  const ours = `${file}.${process.pid}`;
+  writeFileSync(ours, String(process.pid));
+  try {
+    for (;;) {
+      if (linked(ours, file)) return () => rmSync(file, { force: true });
+      const owner = ownerOf(file);
       if (alive(owner)) throw new Locked(`${identity} is in use by process ${owner} (${file})`);
       rmSync(file, { force: true });
     }
+  } finally {
+    rmSync(ours);
+  }
+}
+
+/** Not written in place: a lock that is still empty would look like nobody's. */
+function linked(ours: string, file: string): boolean {
+  try {
+    linkSync(ours, file);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    return false;
+  }
+}
+
+/** 0 when it has just been given back. */
+function ownerOf(file: string): number {
+  try {
+    return Number(readFileSync(file, "utf8"));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    return 0;
   }
 }
 

@@ -98,6 +98,24 @@ export class SerialLink {
     }
   }
 
+  /** Lends the open port to a tool with a protocol of its own; what comes meanwhile is the tool's. */
+  async lend<T>(task: (port: SerialPortStream) => Promise<T>): Promise<T> {
+    const port = this.#port;
+    if (port === undefined) throw new Error("the serial port is gone");
+    const { onBytes } = this.#options;
+    port.off("data", onBytes);
+    try {
+      return await task(port);
+    } finally {
+      if (port.isOpen && port.baudRate !== BAUD) {
+        await new Promise<void>((resolve, reject) => {
+          port.update({ baudRate: BAUD }, error => (error ? reject(error) : resolve()));
+        });
+      }
+      port.on("data", onBytes);
+    }
+  }
+
   /** Waits for a port that went away; false when it has not come back within `withinMs`. */
   async reconnect(withinMs: number): Promise<boolean> {
     for (let waited = 0; waited < withinMs; waited += REOPEN_MS) {

@@ -1,0 +1,81 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, describe, expect, test } from "vitest";
+import { buildId } from "../../firmware/tools/build-id.ts";
+import type { Credentials } from "./credentials.ts";
+import { EMULATED_PATH, EmulatedBinding } from "./emulated-port.ts";
+import { ImageFirmware, mustFlash, SourceFirmware } from "./flash.ts";
+import { SerialLink } from "./serial-link.ts";
+import { LoaderBoard } from "./testing.ts";
+
+const folders: string[] = [];
+afterEach(() => {
+  for (const made of folders.splice(0)) rmSync(made, { recursive: true, force: true });
+});
+
+function image(text: string): ImageFirmware {
+  const folder = mkdtempSync(join(tmpdir(), "hot-potato-test-"));
+  folders.push(folder);
+  writeFileSync(join(folder, "merged.bin"), `\0\xe9${text}\0`);
+  return new ImageFirmware(join(folder, "merged.bin"));
+}
+
+const noCredentials = async () => undefined;
+
+describe("is the board flashed?", () => {
+  const sources = new SourceFirmware([], noCredentials);
+  const here = buildId([]);
+  const merged = image("build\x001f09c2ab\0");
+  test.each([
+    ["never", sources, undefined, false, "--flash never"],
+    ["always", sources, here, true, "--flash always"],
+    ["changed", sources, undefined, true, "the board does not say which build it has"],
+    ["changed", sources, here, false, `the board has build ${here} already`],
+    ["changed", sources, "00000000", true, `the board has build 00000000, not build ${here}`],
+    ["changed", merged, "1f09c2ab", false, "the board has merged.bin already"],
+    ["changed", merged, "1f09c2ac", true, "the board has build 1f09c2ac, not merged.bin"],
+  ] as const)("%s: %#", (policy, firmware, reported, flash, why) => {
+    expect(mustFlash(policy, firmware, reported)).toEqual({ flash, why });
+  });
+});
+
+describe("by the SDK", () => {
+  /** Flashes, and what the SDK's tools were given: it shall find the port free. */
+  async function deployed(credentials: Credentials | undefined, fails = false) {
+    const link = new SerialLink({
+      binding: new EmulatedBinding(new LoaderBoard()),
+      path: EMULATED_PATH,
+      onBytes() {},
+      onLost() {},
+    });
+    await link.connect();
+    const given: unknown[] = [];
+    const deploy = async (port: string, settings: readonly string[]) => {
+      given.push(link.open, port, ...settings);
+      if (fails) throw new Error("mcconfig ended with 2");
+    };
+    const firmware = new SourceFirmware(["port=81"], async () => credentials, deploy);
+    const bench = { link, path: "/dev/ttyUSB0", progress() {} };
+    const error = await firmware.flash(bench).catch((thrown: Error) => thrown.message);
+    const open = link.open;
+    await link.close();
+    return { given, error, open, firmware };
+  }
+
+  test("its tools get port and credentials, and the rig has the port back", async () => {
+    const { given, open, firmware } = await deployed({ ssid: "home", password: "a=b c" });
+    const settings = ["port=81", "ssid=home", "password=a=b c"];
+    expect(given).toEqual([false, "/dev/ttyUSB0", ...settings]);
+    expect([open, firmware.isBuild(buildId(["port=81"]))]).toEqual([true, true]);
+  });
+
+  test("without credentials none are given: the board keeps those that it knows", async () => {
+    expect((await deployed(undefined)).given).toEqual([false, "/dev/ttyUSB0", "port=81"]);
+  });
+
+  test("tools that fail are told of, and the rig has the port back all the same", async () => {
+    const { error, open } = await deployed(undefined, true);
+    expect([error, open]).toEqual(["mcconfig ended with 2", true]);
+  });
+});

@@ -1,0 +1,67 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import { type Found, placeOf } from "./discovery.ts";
+import type { ChipIdentity } from "./loader.ts";
+
+/** Boards that are remembered; the one not seen for longest is forgotten. */
+const BOARDS_MAX = 50;
+
+interface Remembered extends ChipIdentity {
+  /** What was plugged in there: another adapter is another board. */
+  readonly adapter: string;
+}
+
+/**
+ * Which chip was found at which USB port. Asking a chip resets its board, so it is asked when that does
+ * no harm, and remembered in a file of the person's own. A board of the same kind in the same port
+ * cannot be told from the one before: this is for people to read, not for the rig to rely on.
+ */
+export class KnownBoards {
+  #file: string;
+  #boards: Map<string, Remembered>;
+
+  constructor(file = join(cacheFolder(), "hot-potato", "boards.json")) {
+    this.#file = file;
+    this.#boards = new Map(Object.entries(readBoards(file)));
+  }
+
+  find(board: Found): ChipIdentity | undefined {
+    const known = this.#boards.get(placeOf(board));
+    if (known === undefined || known.adapter !== adapterOf(board)) return undefined;
+    return { chip: known.chip, mac: known.mac };
+  }
+
+  remember(board: Found, { chip, mac }: ChipIdentity): void {
+    const place = placeOf(board);
+    this.#boards.delete(place);
+    this.#boards.set(place, { chip, mac, adapter: adapterOf(board) });
+    const kept = [...this.#boards].slice(-BOARDS_MAX);
+    mkdirSync(dirname(this.#file), { recursive: true });
+    writeFileSync(this.#file, `${JSON.stringify(Object.fromEntries(kept), undefined, 2)}\n`);
+  }
+}
+
+function adapterOf({ usb, serialNumber }: Found): string {
+  return `${usb ?? "-"} ${serialNumber ?? "-"}`;
+}
+
+/** Nothing there, or nothing to be read: then nothing is known, and the next chip that is asked mends it. */
+function readBoards(file: string): Record<string, Remembered> {
+  try {
+    const boards: unknown = JSON.parse(readFileSync(file, "utf8"));
+    return typeof boards === "object" && boards !== null
+      ? (boards as Record<string, Remembered>)
+      : {};
+  } catch {
+    return {};
+  }
+}
+
+/** Where programs of this person keep what they can do without. */
+function cacheFolder(): string {
+  const { XDG_CACHE_HOME, LOCALAPPDATA } = process.env;
+  if (process.platform === "win32" && LOCALAPPDATA) return LOCALAPPDATA;
+  if (process.platform === "darwin") return join(homedir(), "Library", "Caches");
+  return XDG_CACHE_HOME || join(homedir(), ".cache");
+}

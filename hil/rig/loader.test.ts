@@ -1,0 +1,103 @@
+import { randomBytes } from "node:crypto";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { EMULATED_PATH, EmulatedBinding } from "./emulated-port.ts";
+import { askChip, writeImage } from "./loader.ts";
+import { BAUD, SerialLink } from "./serial-link.ts";
+import { LoaderBoard } from "./testing.ts";
+
+// esptool-js waits by timers, and so does a reset.
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** Lets time pass until it has come out, one way or the other. */
+async function inTime<T>(promise: Promise<T>): Promise<T> {
+  let settled = false;
+  const settle = () => {
+    settled = true;
+  };
+  promise.then(settle, settle);
+  while (!settled) {
+    await vi.advanceTimersByTimeAsync(10);
+    await new Promise(resolve => setImmediate(resolve)); // esptool-js loads modules meanwhile
+  }
+  return promise;
+}
+
+/** A board in whose ROM the loader can be talked to, and the link to it. */
+async function bench() {
+  const board = new LoaderBoard();
+  const heard: string[] = [];
+  const link = new SerialLink({
+    binding: new EmulatedBinding(board),
+    path: EMULATED_PATH,
+    onBytes: bytes => heard.push(String(bytes)),
+    onLost() {},
+  });
+  await link.connect();
+  return { board, link, heard };
+}
+
+/** A flash image with a bootloader where it belongs, and bytes that want escaping. */
+function image(): Uint8Array {
+  const bytes = randomBytes(0x9000);
+  bytes[0x1000] = 0xe9;
+  bytes.fill(0xc0, 0x2000, 0x2100);
+  return bytes;
+}
+
+test("a chip says what it is and its MAC address, silently, and is heard again afterwards", async () => {
+  const { link, heard } = await bench();
+  const said = vi.spyOn(console, "log");
+  expect(await inTime(askChip(link))).toEqual({ chip: "ESP32", mac: "24:0a:c4:12:34:56" });
+  expect([said.mock.calls, heard]).toEqual([[], []]);
+  await inTime(link.reset());
+  expect(heard.join("")).toContain("SPI_FAST_FLASH_BOOT");
+  await inTime(link.close());
+});
+
+test("an image arrives in flash byte for byte, with its progress", async () => {
+  const { board, link } = await bench();
+  const bytes = image();
+  const shares: number[] = [];
+  const found = await inTime(writeImage(link, bytes, share => shares.push(share), BAUD));
+  expect(found.mac).toBe("24:0a:c4:12:34:56");
+  expect(board.flash.subarray(0, bytes.byteLength).equals(bytes)).toBe(true);
+  expect([shares[0], shares.at(-1)]).toEqual([0, 1]);
+  await inTime(link.close());
+});
+
+test("flash that does not keep what was written is found out", async () => {
+  const { board, link } = await bench();
+  board.brokenAt = 0x4321;
+  await expect(inTime(writeImage(link, image(), () => {}, BAUD))).rejects.toThrow("MD5");
+  await inTime(link.close());
+});
+
+test("another chip is left alone", async () => {
+  const { board, link } = await bench();
+  board.magic = 0xfff0c101;
+  await expect(inTime(writeImage(link, image(), () => {}, BAUD))).rejects.toThrow(
+    "the board has an ESP8266, and the firmware is for the ESP32",
+  );
+  expect(board.flash.every(byte => byte === 0xff)).toBe(true);
+  await inTime(link.close());
+});
+
+test("a program alone is no flash image, and the board is not even asked", async () => {
+  const { board, link } = await bench();
+  const program = Buffer.alloc(0x9000, 0xe9).fill(0, 1);
+  await expect(writeImage(link, program, () => {})).rejects.toThrow("esptool merge-bin");
+  await inTime(link.close());
+  expect(board.flash.every(byte => byte === 0xff)).toBe(true);
+});
+
+test("a board that cannot be brought into its loader: the button is named", async () => {
+  const { board, link } = await bench();
+  board.autoReset = false;
+  await expect(inTime(askChip(link))).rejects.toThrow("button BOOT");
+  await inTime(link.close());
+});

@@ -1,0 +1,69 @@
+import type { SerialPortStream } from "@serialport/stream";
+
+/** As the browser's Web Serial names them. */
+export interface Signals {
+  readonly dataTerminalReady?: boolean;
+  readonly requestToSend?: boolean;
+}
+
+/**
+ * A serial port that is open here, as a browser would show it: what esptool-js talks to. Opening and
+ * closing it leaves the real port open, because a port that is opened anew may reset the board.
+ */
+export class WebSerial {
+  readable: ReadableStream<Uint8Array> | null = null;
+  writable: WritableStream<Uint8Array> | null = null;
+  #port: SerialPortStream;
+  /** Both lines are always set together: serialport takes one that is left out for asserted. */
+  #lines = { dtr: false, rts: false };
+
+  constructor(port: SerialPortStream) {
+    this.#port = port;
+  }
+
+  /** Vendor and product would only tell esptool-js of chips with a USB port of their own. */
+  getInfo(): object {
+    return {};
+  }
+
+  async open({ baudRate }: { baudRate: number }): Promise<void> {
+    const port = this.#port;
+    await this.setBaudRate(baudRate);
+    let enqueue: (bytes: Buffer) => void;
+    this.readable = new ReadableStream<Uint8Array>({
+      start: controller => {
+        enqueue = bytes => controller.enqueue(bytes);
+        port.on("data", enqueue);
+      },
+      cancel: () => {
+        port.off("data", enqueue);
+      },
+    });
+    this.writable = new WritableStream<Uint8Array>({
+      write: bytes => done(told => port.write(bytes, told)),
+    });
+  }
+
+  /** Its streams have ended before: esptool-js waits for that. */
+  async close(): Promise<void> {
+    this.readable = null;
+    this.writable = null;
+  }
+
+  async setBaudRate(baudRate: number): Promise<void> {
+    if (baudRate === this.#port.baudRate) return;
+    await done(told => this.#port.update({ baudRate }, told));
+  }
+
+  async setSignals({ dataTerminalReady, requestToSend }: Signals): Promise<void> {
+    const { dtr, rts } = this.#lines;
+    this.#lines = { dtr: dataTerminalReady ?? dtr, rts: requestToSend ?? rts };
+    await done(told => this.#port.set({ ...this.#lines, brk: false }, told));
+  }
+}
+
+function done(start: (told: (error?: Error | null) => void) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    start(error => (error ? reject(error) : resolve()));
+  });
+}
