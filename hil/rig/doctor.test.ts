@@ -1,0 +1,259 @@
+import { describe, expect, test } from "vitest";
+import type { DoctorBoard, DoctorParts } from "./doctor/step.ts";
+import { runDoctor } from "./doctor.ts";
+
+const CP2102 = {
+  path: "/dev/ttyUSB0",
+  usb: "10c4:ea60",
+  adapter: "CP2102 (Silicon Labs)",
+  serialNumber: "0001",
+};
+const STARTS = "rst:0x1 (POWERON_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)";
+const OURS = "I (3) boot: version=0.1.0 build=1f09c2ab reset=power-on heap=71680";
+const JOINED = "I (812) net: ip=192.168.1.50 rssi=-54";
+const BROWNOUT = "Brownout detector was triggered";
+
+/** A board that says these lines after a reset. */
+function board(...lines: string[]): DoctorBoard & { released: boolean } {
+  let at = lines.length;
+  return {
+    released: false,
+    async reset() {
+      at = 0;
+    },
+    async line(pattern) {
+      const found = lines.findIndex((line, i) => i >= at && pattern.test(line));
+      if (found === -1) return undefined;
+      at = found + 1;
+      return lines[found];
+    },
+    async release() {
+      this.released = true;
+    },
+  };
+}
+
+const well = (): DoctorParts => ({
+  platform: "linux",
+  nodeVersion: "v22.1.0",
+  environment: { MODDABLE: "/sdk", IDF_PATH: "/idf" },
+  addresses: [{ name: "wlan0", cidr: "192.168.1.10/24" }],
+  backendPorts: [8080, 8081],
+  exists: () => true,
+  ports: async () => [CP2102],
+  open: async () => board(STARTS, OURS, JOINED),
+  taken: async () => undefined,
+  dialsBack: async () => "reached",
+});
+
+async function diagnose(parts: Partial<DoctorParts> = {}) {
+  const lines: string[] = [];
+  const code = await runDoctor({ ...well(), ...parts }, line => lines.push(line));
+  const [verdict, ...said] = lines.find(line => line.startsWith("not ok"))?.split(/ {2,}/) ?? [];
+  return { code, text: lines.join("\n"), wrong: verdict && said.join(": ") };
+}
+
+const says = (...lines: string[]): Partial<DoctorParts> => ({ open: async () => board(...lines) });
+const fails = (message: string): Partial<DoctorParts> => ({
+  open: () => Promise.reject(new Error(message)),
+});
+const refused = (platform: NodeJS.Platform): Partial<DoctorParts> => ({
+  platform,
+  dialsBack: async () => "timeout",
+});
+
+test("all is well: every step says what it found, and the exit code is 0", async () => {
+  const { code, text } = await diagnose();
+  expect(code).toBe(0);
+  expect(text.split("\n")).toEqual([
+    "ok       Node.js                   v22.1.0",
+    "ok       ports for the backends    8080 and 8081 are free",
+    "ok       serial port               /dev/ttyUSB0  10c4:ea60  CP2102 (Silicon Labs)  serial 0001",
+    "ok       permission to use it      it opens",
+    "ok       the board answers         it starts when it is reset",
+    "ok       its firmware              version 0.1.0, build 1f09c2ab",
+    "ok       its Wi-Fi                 joined, its address is 192.168.1.50",
+    "ok       its way to this computer  the board has dialled it",
+    "ok       Moddable SDK              MODDABLE=/sdk",
+    "ok       ESP-IDF                   IDF_PATH=/idf",
+    "",
+    "All is well.",
+  ]);
+});
+
+describe("each thing that can be wrong is named, with what would help", () => {
+  test.each<[string, Partial<DoctorParts>, number, string, string[]]>([
+    ["an old Node", { nodeVersion: "v20.18.3" }, 4, "v20.18.3 is too old", ["20.19"]],
+    [
+      "a port that is taken",
+      { taken: async port => (port === 8081 ? "EADDRINUSE" : undefined) },
+      4,
+      "port 8081 is not free: EADDRINUSE",
+      ["lsof -nP -iTCP:8081 -sTCP:LISTEN"],
+    ],
+    [
+      "no board",
+      { ports: async () => [{ ...CP2102, adapter: undefined, path: "/dev/ttyS0" }] },
+      3,
+      "no board found",
+      ["1a86:7523", "/dev/ttyS0", "dialout", "--board emulated"],
+    ],
+    [
+      "a port that is not there",
+      { wanted: "/dev/ttyUSB9" },
+      3,
+      "there is no serial port /dev/ttyUSB9",
+      ["There: /dev/ttyUSB0"],
+    ],
+    [
+      "no permission",
+      fails("Error: Permission denied, cannot open /dev/ttyUSB0"),
+      4,
+      "you may not use it",
+      ["sudo usermod -aG dialout $USER", "ls -l /dev/ttyUSB0", "log in again"],
+    ],
+    [
+      "a port that is open elsewhere",
+      fails("Error Resource temporarily unavailable Cannot lock port"),
+      4,
+      "another program has it open",
+      ["idf-monitor", "lsof /dev/ttyUSB0"],
+    ],
+    [
+      "a port that is open elsewhere on Windows",
+      { ...fails("Opening COM3: Access denied"), platform: "win32" },
+      4,
+      "another program has it open",
+      ["Close screen"],
+    ],
+    [
+      "a port that went away",
+      fails("No such file or directory"),
+      4,
+      "No such file",
+      ["Pull the cable"],
+    ],
+    ["silence", says(), 4, "not a word within 3 s", ["cable brings no power", "button EN"]],
+    ["a weak supply", says(BROWNOUT), 4, "its supply breaks down", ["thick USB cable"]],
+    [
+      "a weak supply that breaks down when the radio starts",
+      says(STARTS, OURS, BROWNOUT),
+      4,
+      "its Wi-Fi: its supply breaks down",
+      ["thick USB cable"],
+    ],
+    [
+      "download mode",
+      says("rst:0x1 (POWERON_RESET),boot:0x3 (DOWNLOAD_BOOT(UART0))"),
+      4,
+      "download mode",
+      ["button BOOT", "GPIO0"],
+    ],
+    [
+      "another program",
+      says(STARTS, "hello world"),
+      4,
+      "it runs another program",
+      ["npm run firmware:deploy -- --port /dev/ttyUSB0"],
+    ],
+    [
+      "no Wi-Fi known",
+      says(STARTS, OURS, 'E (9) net: no-ssid error="no Wi-Fi is known"'),
+      4,
+      "it knows no Wi-Fi",
+      ["wifi NAME PASSWORD", "ssid=NAME password=PASSWORD"],
+    ],
+    [
+      "a Wi-Fi that does not let it in",
+      says(STARTS, OURS, "W (9) net: failed retryMs=1000", "W (99) net: failed retryMs=2000"),
+      4,
+      "is not let in",
+      ["password", "2.4 GHz", "wifi NAME PASSWORD"],
+    ],
+    ["a Wi-Fi that hangs", says(STARTS, OURS), 4, "neither joins nor gives up", ["2.4 GHz"]],
+    [
+      "a firewall on Windows",
+      refused("win32"),
+      4,
+      "got no answer",
+      [
+        'Set-NetConnectionProfile -InterfaceAlias "Wi-Fi" -NetworkCategory Private',
+        'New-NetFirewallRule -DisplayName "Hot Potato" -Direction Inbound -Protocol TCP -LocalPort 8080,8081 -Action Allow',
+        "dir=in action=allow protocol=TCP localport=8080,8081",
+      ],
+    ],
+    ["a firewall on macOS", refused("darwin"), 4, "got no answer", ["socketfilterfw --unblockapp"]],
+    [
+      "a firewall on Linux",
+      refused("linux"),
+      4,
+      "got no answer",
+      [
+        "sudo ufw allow 8080,8081/tcp",
+        "--add-port=8080/tcp --add-port=8081/tcp",
+        "dport { 8080,8081 }",
+      ],
+    ],
+    [
+      "another network",
+      { ...refused("linux"), addresses: [{ name: "eth0", cidr: "192.168.2.10/24" }] },
+      4,
+      "got no answer",
+      ["192.168.1.50", "192.168.2.10/24 (eth0)", "guest network", "WSL"],
+    ],
+    [
+      "somebody else at that address",
+      { dialsBack: async () => "refused" },
+      4,
+      "the board was refused",
+      ["ufw"],
+    ],
+    [
+      "an SDK that is not built",
+      { exists: path => !path.startsWith("/sdk") },
+      4,
+      'MODDABLE="/sdk", and there is no /sdk/build/bin',
+      ["npx xs-dev setup"],
+    ],
+  ])("%s", async (_what, parts, code, bad, help) => {
+    const found = await diagnose(parts);
+    expect(found.wrong).toContain(bad);
+    for (const part of help) expect(found.text).toContain(part);
+    expect(found.code).toBe(code);
+  });
+});
+
+test("what needs an earlier step is skipped, and says so instead of failing too", async () => {
+  const { text } = await diagnose(says());
+  expect(text.match(/^(skipped|not ok) .*/gm)).toEqual([
+    expect.stringMatching(/^not ok +the board answers/),
+    expect.stringMatching(/^skipped +its firmware +the board does not start$/),
+    expect.stringMatching(/^skipped +its Wi-Fi +not our firmware$/),
+    expect.stringMatching(/^skipped +its way to this computer +the board has no address$/),
+  ]);
+  expect(text).toMatch(/1 of 10 want a hand\.$/);
+});
+
+test("a first attempt to join may fail", async () => {
+  const found = await diagnose(says(STARTS, OURS, "W (9) net: failed retryMs=1000", JOINED));
+  expect([found.code, found.wrong]).toEqual([0, undefined]);
+});
+
+test("the SDK is missed only where the board has not our firmware already", async () => {
+  const environment = {};
+  expect(await diagnose({ environment })).toMatchObject({ code: 0 });
+  const { text } = await diagnose({ environment, ...says(STARTS) });
+  expect(text).toMatch(/^not ok +Moddable SDK +MODDABLE is not set\n +npx xs-dev setup$/m);
+  expect(text).toMatch(
+    /^not ok +ESP-IDF +IDF_PATH is not set\n +npx xs-dev setup --device esp32$/m,
+  );
+});
+
+test("the port is given back, also when the diagnosis itself fails", async () => {
+  const calm = board(STARTS, OURS, JOINED);
+  await diagnose({ open: async () => calm });
+  const torn = board(STARTS, OURS, JOINED);
+  const dialsBack = () => Promise.reject(new Error("a bug"));
+  await expect(diagnose({ open: async () => torn, dialsBack })).rejects.toThrow("a bug");
+  expect([calm.released, torn.released]).toEqual([true, true]);
+});

@@ -1,0 +1,43 @@
+import { BOARD_STEPS } from "./doctor/board.ts";
+import { COMPUTER_STEPS, SDK_STEPS } from "./doctor/computer.ts";
+import type { DoctorParts, Finding, Seen } from "./doctor/step.ts";
+import { EXIT } from "./run.ts";
+
+const STEPS = [...COMPUTER_STEPS, ...BOARD_STEPS, ...SDK_STEPS];
+
+/** Longest name of a step, and a gap. */
+const NAME_WIDTH = Math.max(...STEPS.map(({ name }) => name.length)) + 2;
+const VERDICT_WIDTH = "skipped".length + 2;
+
+/**
+ * Asks computer and board one thing after the other, and says of each how it is and what would help,
+ * in plain words, a line at a time. Returns the exit code: all is well, there is no board, or
+ * something else is wrong.
+ */
+export async function runDoctor(parts: DoctorParts, out: (line: string) => void): Promise<number> {
+  const seen: Seen = {};
+  const findings: Finding[] = [];
+  try {
+    for (const { name, look } of STEPS) {
+      const finding = await look(parts, seen);
+      findings.push(finding);
+      for (const line of describe(name, finding)) out(line);
+    }
+  } finally {
+    await seen.board?.release();
+  }
+  const wrong = findings.filter(finding => "bad" in finding);
+  out("");
+  out(wrong.length === 0 ? "All is well." : `${wrong.length} of ${STEPS.length} want a hand.`);
+  if (wrong.length === 0) return EXIT.passed;
+  return wrong.some(({ noBoard }) => noBoard) ? EXIT.noBoard : EXIT.rig;
+}
+
+function describe(name: string, finding: Finding): string[] {
+  const line = (verdict: string, said: string) =>
+    `${verdict.padEnd(VERDICT_WIDTH)}${name.padEnd(NAME_WIDTH)}${said}`;
+  if ("ok" in finding) return [line("ok", finding.ok)];
+  if ("skipped" in finding) return [line("skipped", finding.skipped)];
+  const indent = " ".repeat(VERDICT_WIDTH);
+  return [line("not ok", finding.bad), ...finding.help.map(help => (indent + help).trimEnd())];
+}

@@ -1,0 +1,193 @@
+import { describeFound, noBoard } from "../discovery.ts";
+import { blocked, farAway, sameNetwork } from "./network.ts";
+import type { DoctorParts, Finding, Seen, Step } from "./step.ts";
+
+/** The ROM writes at once; three seconds are generous. */
+const BANNER_MS = 3_000;
+
+/** From reset to the firmware's first line: reading 1.5 MB of flash takes less than one second. */
+const FIRMWARE_MS = 10_000;
+
+/** One attempt of the firmware to join: 20 s, and the pause after it (chip/esp32/link.ts). */
+const JOIN_MS = 30_000;
+
+/** Attempts that may fail: the first one after a reset often does. */
+const JOINS_MAX = 2;
+
+/** The board, from its cable to its way back to this computer. Each step needs those before. */
+export const BOARD_STEPS: readonly Step[] = [
+  { name: "serial port", look: port },
+  { name: "permission to use it", look: permission },
+  { name: "the board answers", look: answers },
+  { name: "its firmware", look: firmware },
+  { name: "its Wi-Fi", look: wifi },
+  { name: "its way to this computer", look: wayBack },
+];
+
+/** Radios start with a surge of current: that is when a weak supply breaks down. */
+const BROWNOUT: Finding = {
+  bad: "its supply breaks down (brownout)",
+  help: [
+    "Take a short, thick USB cable, another USB port, or a hub with a supply of its own;",
+    "unplug what else the board feeds.",
+  ],
+};
+
+async function port({ ports, wanted }: DoctorParts, seen: Seen): Promise<Finding> {
+  const all = await ports();
+  const found = all.find(({ path, adapter }) =>
+    wanted === undefined ? adapter !== undefined : path === wanted,
+  );
+  if (found !== undefined) {
+    seen.port = found;
+    return { ok: describeFound(found) };
+  }
+  if (wanted === undefined) {
+    const [bad, ...help] = noBoard(all).split("\n");
+    return { bad, help, noBoard: true };
+  }
+  const there = all.length === 0 ? "there is none at all" : all.map(({ path }) => path).join(", ");
+  return {
+    bad: `there is no serial port ${wanted}`,
+    help: [`There: ${there}`, "Without --port the first one with a known adapter is taken."],
+    noBoard: true,
+  };
+}
+
+async function permission({ open, platform }: DoctorParts, seen: Seen): Promise<Finding> {
+  if (seen.port === undefined) return { skipped: "no serial port" };
+  const { path } = seen.port;
+  try {
+    seen.board = await open(path);
+    return { ok: "it opens" };
+  } catch (error) {
+    return refused(path, (error as Error).message, platform);
+  }
+}
+
+function refused(path: string, said: string, platform: NodeJS.Platform): Finding {
+  // Windows says "Access denied" of a port that another program has open.
+  if (/lock port|busy|in use by process/i.test(said) || /access (is )?denied/i.test(said)) {
+    const asks = platform === "win32" ? [] : ["Which one it is:", `  lsof ${path}`];
+    return {
+      bad: `another program has it open (${said})`,
+      help: [
+        "Close screen, minicom, idf-monitor, the Arduino IDE, or another run of the rig.",
+        ...asks,
+      ],
+    };
+  }
+  if (/EACCES|permission denied/i.test(said)) {
+    return {
+      bad: `you may not use it (${said})`,
+      help: [
+        "Ports belong to a group: dialout on Debian, Ubuntu and Fedora, uucp on Arch.",
+        `  ls -l ${path}`,
+        "  sudo usermod -aG dialout $USER",
+        "Then log in again: a session that is open does not notice.",
+      ],
+    };
+  }
+  return { bad: said, help: ["Pull the cable, put it in again, and try another USB port."] };
+}
+
+async function answers(_parts: DoctorParts, seen: Seen): Promise<Finding> {
+  const { board } = seen;
+  if (board === undefined) return { skipped: "its port is not open" };
+  await board.reset();
+  const said = await board.line(/DOWNLOAD_BOOT|SPI_FAST_FLASH_BOOT|Brownout detector/, BANNER_MS);
+  if (said === undefined) {
+    return {
+      bad: `not a word within ${BANNER_MS / 1000} s after a reset`,
+      help: [
+        "Is a red lamp on? Else the cable brings no power.",
+        "Press the button EN: it must write at 115200 baud, whatever its program.",
+        "A bare module has no circuit for resets: DTR and RTS must be wired to IO0 and EN.",
+      ],
+    };
+  }
+  if (said.includes("Brownout")) return BROWNOUT;
+  if (said.includes("DOWNLOAD_BOOT")) {
+    return {
+      bad: "it waits to be flashed (download mode) instead of starting",
+      help: [
+        "IO0 is low: let go of the button BOOT, and unplug what is wired to GPIO0.",
+        "Then press EN.",
+      ],
+    };
+  }
+  seen.starts = true;
+  return { ok: "it starts when it is reset" };
+}
+
+async function firmware(_parts: DoctorParts, seen: Seen): Promise<Finding> {
+  if (seen.board === undefined || !seen.starts) return { skipped: "the board does not start" };
+  const said = await seen.board.line(/ boot: version=|Brownout detector/, FIRMWARE_MS);
+  if (said?.includes("Brownout")) return BROWNOUT;
+  const [, version] = /version=(\S+)/.exec(said ?? "") ?? [];
+  const [, build] = /build=(\S+)/.exec(said ?? "") ?? [];
+  if (version !== undefined) {
+    seen.ours = true;
+    return {
+      ok: `version ${version}, ${build ? `build ${build}` : "without the name of a build"}`,
+    };
+  }
+  return {
+    bad: "it runs another program, or none: ours says its version first of all",
+    help: [
+      "Flash it:",
+      `  npm run firmware:deploy -- --port ${seen.port?.path} ssid=NAME password=PASSWORD`,
+      "A debug build of ours speaks to the debugger only: build without -d.",
+    ],
+  };
+}
+
+async function wifi(_parts: DoctorParts, seen: Seen): Promise<Finding> {
+  if (seen.board === undefined || !seen.ours) return { skipped: "not our firmware" };
+  let said: string | undefined;
+  for (let joins = 0; joins < JOINS_MAX; joins++) {
+    said = await seen.board.line(/ net: (ip=|no-ssid|failed)|Brownout detector/, JOIN_MS);
+    if (!said?.includes(" net: failed")) break;
+  }
+  if (said?.includes("Brownout")) return BROWNOUT;
+  const [, ip] = / net: ip=(\S+)/.exec(said ?? "") ?? [];
+  if (ip !== undefined) {
+    seen.address = ip;
+    return { ok: `joined, its address is ${ip}` };
+  }
+  if (said?.includes("no-ssid")) {
+    return {
+      bad: "it knows no Wi-Fi",
+      help: [
+        "Type it into the board's console: wifi NAME PASSWORD",
+        "or flash it with one; the name and the password are kept on the board only:",
+        `  npm run firmware:deploy -- --port ${seen.port?.path} ssid=NAME password=PASSWORD`,
+      ],
+    };
+  }
+  return {
+    bad: said === undefined ? "it neither joins nor gives up" : "it tries, and is not let in",
+    help: [
+      "The chip does not tell why. In the order of how often it is the cause:",
+      "- the password, or the name: capitals count, and so do blanks;",
+      "- the network is for 5 GHz only: the chip joins 2.4 GHz;",
+      "- WPA3 only, or a page to log in: allow WPA2, or take another network;",
+      "- too far away, or the router has no address left to give.",
+      "Type another into the board's console: wifi NAME PASSWORD",
+    ],
+  };
+}
+
+async function wayBack(parts: DoctorParts, { address }: Seen): Promise<Finding> {
+  if (address === undefined) return { skipped: "the board has no address" };
+  const outcome = await parts.dialsBack(address);
+  if (outcome === "reached") return { ok: "the board has dialled it" };
+  const near = sameNetwork(address, parts.addresses);
+  return {
+    bad:
+      outcome === "refused"
+        ? "the board was refused: a firewall rejects it, or another computer has the address"
+        : "the board's call got no answer",
+    help: near ? blocked(parts) : farAway(address, parts.addresses),
+  };
+}

@@ -1,0 +1,59 @@
+import { BlockList } from "node:net";
+import type { DoctorParts, LocalAddress } from "./step.ts";
+
+/** Is one of this computer's addresses in the network of `board`? */
+export function sameNetwork(board: string, addresses: readonly LocalAddress[]): boolean {
+  return addresses.some(({ cidr }) => {
+    const [address, bits] = cidr.split("/");
+    const network = new BlockList();
+    network.addSubnet(address, Number(bits));
+    return network.check(board);
+  });
+}
+
+/** The board and this computer are in different networks. */
+export function farAway(board: string, addresses: readonly LocalAddress[]): string[] {
+  const here = addresses.map(({ name, cidr }) => `${cidr} (${name})`).join(", ");
+  return [
+    `The board is at ${board}; this computer is at ${here || "no address at all"}: other networks.`,
+    "Bring both into the same one. A guest network keeps its guests apart, and so does a VPN;",
+    "a computer in WSL or a virtual machine is in a network of its own.",
+  ];
+}
+
+/** Same network, and yet no way: the computer's firewall. The commands for each system. */
+export function blocked({ platform, backendPorts }: DoctorParts): string[] {
+  const ports = backendPorts.join(",");
+  const router = "If it is none: some routers keep Wi-Fi clients apart (client isolation).";
+  switch (platform) {
+    case "win32":
+      return [
+        `Windows blocks ports ${ports} while the network's profile is Public. In a PowerShell of an`,
+        "administrator, look at the profile, and make it private:",
+        "  Get-NetConnectionProfile",
+        '  Set-NetConnectionProfile -InterfaceAlias "Wi-Fi" -NetworkCategory Private',
+        "or allow the ports whatever the profile:",
+        `  New-NetFirewallRule -DisplayName "Hot Potato" -Direction Inbound -Protocol TCP -LocalPort ${ports} -Action Allow`,
+        "The same without PowerShell:",
+        `  netsh advfirewall firewall add rule name="Hot Potato" dir=in action=allow protocol=TCP localport=${ports}`,
+        router,
+      ];
+    case "darwin":
+      return [
+        "macOS asks once whether node may take connections, and remembers a no. Allow it:",
+        "  /usr/libexec/ApplicationFirewall/socketfilterfw --getglobalstate",
+        `  sudo /usr/libexec/ApplicationFirewall/socketfilterfw --add "$(command -v node)"`,
+        `  sudo /usr/libexec/ApplicationFirewall/socketfilterfw --unblockapp "$(command -v node)"`,
+        router,
+      ];
+    default:
+      return [
+        "A firewall of this computer, whichever it has:",
+        `  sudo ufw allow ${ports}/tcp`,
+        `  sudo firewall-cmd ${backendPorts.map(port => `--add-port=${port}/tcp`).join(" ")}`,
+        `  sudo nft list ruleset          (look for "drop"; the rule to insert before it:)`,
+        `  sudo nft insert rule inet filter input tcp dport { ${ports} } accept`,
+        router,
+      ];
+  }
+}
