@@ -50,14 +50,15 @@ export class AddressDevice implements Device {
     }
   }
 
-  async lend(document: GatewayDocument): Promise<void> {
+  async lend(given: GatewayDocument): Promise<GatewayDocument> {
     await this.ready();
     // Its ports may be all that this machine has to give.
-    const { listeners } = this.#own!;
-    const outcome = await this.admin.change("/api/config/lent", { listeners, ...document });
+    const document = { listeners: this.#own!.listeners, ...given };
+    const outcome = await this.admin.change("/api/config/lent", document);
     if ("complaints" in outcome) {
       throw new Stuck("rig", `the board refuses a document: ${outcome.complaints.join("; ")}`);
     }
+    return document;
   }
 
   async release(): Promise<void> {

@@ -17,8 +17,10 @@ export interface Device {
   door(boardPort: number): { readonly host: string; readonly port: number };
   /** Brings it to where it serves; rejects with `Stuck`. */
   ready(): Promise<void>;
-  /** Puts a document in force until the next reset; rejects with `Stuck`. */
-  lend(document: GatewayDocument): Promise<void>;
+  /**
+   * Puts a document in force until the next reset, and returns it as it then is; rejects with `Stuck`.
+   */
+  lend(document: GatewayDocument): Promise<GatewayDocument>;
   /** Restarts it on purpose; it serves, with its own document, when the promise resolves. */
   reset?(): Promise<void>;
   /** Types a command at its console; the lines of the answer. */

@@ -129,7 +129,7 @@ class RigStage implements Stage {
 
   async boot(document: GatewayDocument): Promise<void> {
     this.#document = document;
-    await this.#device.lend(document);
+    this.#document = await this.#device.lend(document);
   }
 
   async #reset(): Promise<void> {

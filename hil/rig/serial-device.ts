@@ -67,12 +67,13 @@ export class SerialDevice implements Device {
     this.#lentIn = this.board.boots;
   }
 
-  async lend(document: GatewayDocument): Promise<void> {
+  async lend(document: GatewayDocument): Promise<GatewayDocument> {
     await this.ready();
     const outcome = await this.admin.change("/api/config/lent", document);
     if ("complaints" in outcome) {
       throw new Stuck("firmware", `the board refuses a document: ${outcome.complaints.join("; ")}`);
     }
+    return document;
   }
 
   async reset(): Promise<void> {
