@@ -1,6 +1,4 @@
 import { createHash } from "node:crypto";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import type { Host, MockSocket } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
@@ -15,6 +13,7 @@ import {
   reply,
 } from "../src/http-backend.ts";
 import { collect, ENGINE, Lab, mass, mendedBoard } from "../src/lab.ts";
+import { heapBytes } from "../src/memory.ts";
 
 /** A client's connection, and what it understands of the answers. */
 class Client {
@@ -1854,15 +1853,6 @@ describe("memory", () => {
       const backend = backendSides[index];
       return [taken(client) - backend.bytesRead, taken(backend) - client.bytesRead];
     };
-    const heap = async () => {
-      // Buffers are given back by another thread, a while after they were found.
-      for (let round = 0; round < 3; round++) {
-        collectGarbage();
-        await new Promise(resolve => setImmediate(resolve));
-      }
-      const { heapUsed, arrayBuffers } = process.memoryUsage();
-      return heapUsed + arrayBuffers;
-    };
     const share = () => down.reduce((sum, count) => sum + count, 0) / (12 * whole);
 
     let most = 0;
@@ -1872,8 +1862,8 @@ describe("memory", () => {
       await lab.clock.run({ ms: mass(1000) });
       if (down.some(count => count === whole)) continue; // who is done has closed
       for (const index of clients.keys()) most = Math.max(most, ...inBoard(index));
-      if (share() > 0.1) early ??= await heap();
-      if (share() > 0.5) late ??= await heap();
+      if (share() > 0.1) early ??= await heapBytes();
+      if (share() > 0.5) late ??= await heapBytes();
     }
     expect(down).toEqual(down.map(() => whole));
     expect(up).toEqual(up.map(() => size));
@@ -1884,11 +1874,6 @@ describe("memory", () => {
     if (ENGINE === "node") expect(late! - early!).toBeLessThan(12 * 4 * 2 * room);
   }, 60_000);
 });
-
-function collectGarbage(): void {
-  setFlagsFromString("--expose_gc");
-  runInNewContext("gc")();
-}
 
 describe("the log", () => {
   const SLOW = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello";

@@ -1,7 +1,6 @@
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { seeded } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
+import { collectGarbage } from "../../../hil/src/memory.ts";
 import type { Backend } from "../backend/backend.ts";
 import { STRATEGIES, type StrategyName, WEIGHTLESS } from "./strategy.ts";
 import { countsOf, namesOf, Trial, times } from "./testing.ts";
@@ -133,8 +132,3 @@ describe.each(NAMES)("%s", name => {
     expect(Math.min(...bytes)).toBeLessThan(48);
   });
 });
-
-function collectGarbage(): void {
-  setFlagsFromString("--expose_gc");
-  runInNewContext("gc")();
-}
