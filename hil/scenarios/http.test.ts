@@ -1197,6 +1197,11 @@ describe("headers", () => {
     const nothing = await client.ask(HEAD);
     expect(nothing.all("content-length")).toEqual(text.all("content-length"));
     expect(bodies([await client.ask(get("/here"))])).toEqual(["a"]);
+    const wrong = await client.ask(get("/", "Accept: text/html", "No colon"));
+    expect([wrong.line, wrong.all("content-type")]).toEqual([
+      "HTTP/1.1 400 Bad Request",
+      ["text/html"],
+    ]);
   });
 });
 

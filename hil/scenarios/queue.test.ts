@@ -145,4 +145,9 @@ test("a board that is full tells browsers so in HTML, others in plain text", asy
   expect(page).toMatch(/^HTTP\/1.1 503 .*\r\nContent-Type: text\/html\r\n.*<h1>503 /s);
   expect(await lab.ask(GET)).toMatch(/^HTTP\/1.1 503 .*\r\nContent-Type: text\/plain\r\n/s);
   expect(await lab.ask("HEAD / HTTP/1.1\r\nHost: x\r\n\r\n")).toMatch(/\r\n\r\n$/);
+  const cookies = `Cookie: ${"c".repeat(3000)}`;
+  const long = await lab.ask(
+    `GET / HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n${cookies}\r\n\r\n`,
+  );
+  expect(long).toMatch(/^HTTP\/1.1 503 .*\r\nContent-Type: text\/html\r\n/s);
 });

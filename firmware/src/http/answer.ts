@@ -37,11 +37,10 @@ export interface AnswerOptions {
   readonly keepAlive?: boolean;
 }
 
-/** A whole reply to the request whose head this is, as far as it was read. */
+/** A whole reply to the request whose head this is, as far as it was read and was good. */
 export function answerTo(head: Head, status: AnswerStatus, keepAlive = false): Uint8Array {
-  const accept = head.done ? head.all("accept") : [];
   return answer(status, {
-    html: accept.some(field => head.value(field).includes("text/html")),
+    html: head.all("accept").some(field => head.value(field).includes("text/html")),
     headOnly: head.done && head.text(head.start, head.methodEnd) === "HEAD",
     keepAlive,
   });
