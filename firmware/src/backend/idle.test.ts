@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { VirtualClock } from "../../../emulator/src/clock.ts";
+import type { Event, Report } from "../admin/event.ts";
 import { Endpoint } from "../endpoint.ts";
 import type { TCPCallbacks, TCPConstructor, TCPSocket } from "../platform.ts";
 import type { Backend } from "./backend.ts";
@@ -43,11 +44,13 @@ class Wire implements TCPSocket {
   }
 }
 
-function bench() {
+const noBug: Report = event => {
+  throw new Error(JSON.stringify(event));
+};
+
+function bench(report = noBug) {
   const clock = new VirtualClock();
-  const idle = new IdleConnections(clock, event => {
-    throw new Error(JSON.stringify(event));
-  });
+  const idle = new IdleConnections(clock, report);
   const a = backendAt(0);
   const b = backendAt(1);
   const put = (backend: Backend) => {
@@ -128,5 +131,19 @@ test("one whose backend hangs up, or speaks unasked, is never used again", () =>
   good.wire.acknowledges(); // a late acknowledgement is nothing to worry about
   expect([left.wire.closed, talks.wire.closed, good.wire.closed]).toEqual([true, true, false]);
   expect(idle.take(a)).toBe(good.endpoint);
+  expect(idle.take(a)).toBeUndefined();
+});
+
+test("a bug met while one waits is reported, leaves the socket's callback unharmed, and the connection is not used", () => {
+  const events: Event[] = [];
+  const { idle, a, put } = bench(event => events.push(event));
+  const { wire } = put(a);
+  wire.close = () => {
+    throw new Error("no such socket");
+  };
+  wire.says(5);
+  expect(events).toEqual([
+    { level: "E", on: "proxy", what: "exception", error: "Error: no such socket" },
+  ]);
   expect(idle.take(a)).toBeUndefined();
 });

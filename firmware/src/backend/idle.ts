@@ -66,8 +66,8 @@ export class IdleConnections implements EndpointOwner {
   }
 
   #drop(endpoint: Endpoint): void {
-    endpoint.close();
     this.#kept = this.#kept.filter(kept => kept.endpoint !== endpoint);
+    endpoint.close();
   }
 
   /** One alarm for all: their time is up in the order in which they came. */
