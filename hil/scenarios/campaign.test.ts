@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import { campaign } from "../src/campaign/crew.ts";
+import type { RawClient } from "../src/campaign/plan.ts";
 import { again, missing } from "../src/campaign/report.ts";
+import { play } from "../src/campaign/world.ts";
 
 /** Enough for each rare branch to be taken; `npm run sim` plays more. */
 const WORLDS = 200;
@@ -11,3 +13,28 @@ test(`in ${WORLDS} random worlds every invariant holds, each goes the same way t
   expect(broken.map(({ seed, broken }) => `${again(seed)}: ${broken.join("; ")}`)).toEqual([]);
   expect(missing(verdicts)).toEqual([]);
 }, 180_000);
+
+test("clients that a full board closes without a word leave, also those that could go on sending", async () => {
+  const client = (id: number): RawClient => ({
+    kind: "client",
+    id,
+    atMs: 100,
+    receiveWindow: 65_535,
+    leaves: undefined,
+    does: "raw",
+    upgrade: true,
+    port: 81,
+    upBytes: 100,
+    downBytes: 100,
+    writing: { pieceBytes: 1000, gapMs: 0 },
+    reading: "steady",
+    ends: "hasty",
+  });
+  const full = { kind: "setting", key: "sessionsMax", value: 1 } as const;
+  // Their first bytes come when the board has said its FIN: the reset after it is told to nobody.
+  const weather = { kind: "weather", host: "clients", settings: { jitterMs: 15 } } as const;
+  const parts = [full, weather, ...Array.from({ length: 12 }, (_, id) => client(id))];
+  const { broken, happened } = await play({ seed: 1, parts });
+  expect(happened).toContain("a close for a raw client, full");
+  expect(broken).toEqual([]);
+});

@@ -56,6 +56,10 @@ export function playRaw(book: Book, story: ClientStory, part: RawClient, socket:
         socket.end();
       }
     });
+    // Closed without a word, as by a full board: there is nothing to upload, so nothing would find out.
+    socket.on("end", () => {
+      if (head !== undefined) socket.end();
+    });
     story.asked = 1;
     socket.write(
       `GET /${part.id} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: potato\r\n\r\n`,
