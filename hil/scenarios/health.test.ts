@@ -203,6 +203,7 @@ describe("what requests meet", () => {
     lab.backend("b", named("b").serve);
     await lab.serve();
     a.stop();
+    await lab.clock.run({ ms: 0.1 }); // real clocks do not tick in whole milliseconds
     for (let second = 0; second < 90; second++) {
       expect(await lab.ask(GET_ONCE)).toMatch(/^HTTP\/1.1 200 /);
       expect(await lab.ask(GET_ONCE)).toMatch(/^HTTP\/1.1 200 /);
@@ -210,6 +211,8 @@ describe("what requests meet", () => {
     }
     // Three at first, one after 10 s, one after 20 s more, one after 30 s more.
     expect(lab.events("backend", "connect").length).toBe(6);
+    const times = lab.events("backend", "ejected").map(({ values }) => values.forMs);
+    expect(times).toEqual(["10000", "20000", "30000", "40000"]);
     a.start();
     await lab.clock.run({ ms: 40_000 });
     const answers = [await lab.ask(GET_ONCE), await lab.ask(GET_ONCE)].join();

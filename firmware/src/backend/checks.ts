@@ -168,7 +168,7 @@ export class HealthChecks {
     const { health, name } = backend;
     const { code, ejectedUntilMs } = health;
     const level = change === "up" || change === "undrain" ? "I" : "W";
-    const forMs = change === "ejected" ? ejectedUntilMs - this.#now() : undefined;
+    const forMs = change === "ejected" ? Math.round(ejectedUntilMs - this.#now()) : undefined;
     this.#context.report({ level, on: "backend", what: change, name, check: code, forMs });
     this.#pool.changed();
   }
