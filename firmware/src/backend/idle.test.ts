@@ -147,3 +147,22 @@ test("a bug met while one waits is reported, leaves the socket's callback unharm
   ]);
   expect(idle.take(a)).toBeUndefined();
 });
+
+test("when the last one is closed, for whatever reason, no alarm is left", () => {
+  const { clock, idle, a, put } = bench();
+  const ways: ((put: { wire: Wire }) => void)[] = [
+    () => idle.shrink(0),
+    () => {
+      idle.take(a);
+      idle.shrink(0);
+    },
+    ({ wire }) => wire.hangsUp(),
+    ({ wire }) => wire.says(5),
+  ];
+  for (const goes of ways) {
+    const last = put(a);
+    expect(clock.pending).toBe(1);
+    goes(last);
+    expect([idle.count, clock.pending]).toEqual([0, 0]);
+  }
+});
