@@ -26,12 +26,13 @@ export interface DialContext {
 }
 
 /**
- * Why no backend took the connection: the last one tried refused or did not answer in time, the board
- * had no socket, no backend is available, all that are serve as many as they may and the queue is
- * full, or it took too long.
+ * Why no backend took the connection: the last one tried refused, took it and hung up unheard
+ * (`unanswered`), or did not answer in time, the board had no socket, no backend is available, all that
+ * are serve as many as they may and the queue is full, or it took too long.
  */
 export type DialFailure =
   | "refused"
+  | "unanswered"
   | "connect-timeout"
   | "no-socket"
   | "no-backend"

@@ -38,11 +38,14 @@ export type Ending =
   | "client-closed"
   | "backend-closed"
   | "keyword"
-  | DialFailure
+  | RawDialFailure
   | "idle"
   | "tunnel-timeout"
   | "stopped"
   | "error";
+
+/** A raw stream is never sent again, so a backend that took it is the last one tried. */
+type RawDialFailure = Exclude<DialFailure, "unanswered">;
 
 /** What a listener's clients are taken to speak. */
 export type Mode = "auto" | "http" | "tcp";
@@ -311,7 +314,7 @@ export class Session implements EndpointOwner, Dialler {
     this.#run(backend, endpoint);
   }
 
-  unreachable(why: DialFailure): void {
+  unreachable(why: RawDialFailure): void {
     this.#finish(why);
   }
 

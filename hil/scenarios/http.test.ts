@@ -904,6 +904,20 @@ describe("retries", () => {
     }
   });
 
+  test("the log says what the last backend did: SH, it hung up unheard, SC, it refused", async () => {
+    const lab = new Lab();
+    lab.backend("a", tires("a", 0).serve);
+    const b = lab.backend("b", tires("b", 0).serve);
+    await lab.serve();
+    await new Client(lab).ask(GET);
+    b.stop();
+    await new Client(lab).ask(GET);
+    expect(lines(lab)).toMatchObject([
+      { status: "502", retries: "1", backend: "b", state: "SH" },
+      { status: "502", retries: "1", state: "SC" },
+    ]);
+  });
+
   test.each([
     ["POST", "POST / HTTP/1.1\r\nHost: x\r\n\r\n"],
     ["PATCH", "PATCH / HTTP/1.1\r\nHost: x\r\n\r\n"],

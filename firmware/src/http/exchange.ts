@@ -38,6 +38,7 @@ const IDEMPOTENT = ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"];
 /** What the client is told, and HAProxy's termination state. */
 const UNREACHABLE: Record<DialFailure, [AnswerStatus, string]> = {
   refused: [502, "SC"],
+  unanswered: [502, "SH"],
   "connect-timeout": [504, "sC"],
   "no-socket": [503, "RC"],
   "no-backend": [503, "SC"],
@@ -274,7 +275,7 @@ export class Exchange implements EndpointOwner, Dialler {
   #retry(): boolean {
     if (this.#heard || !this.#repeatable || this.#stopping) return false;
     this.#leaveBackend();
-    this.#dial!.next(false, "refused");
+    this.#dial!.next(false, "unanswered");
     return true;
   }
 
