@@ -263,3 +263,15 @@ test("the proxy counts on as many connections as the chip is built for", () => {
   const [, connections] = /^CONFIG_LWIP_MAX_ACTIVE_TCP=(\d+)$/m.exec(sdkconfig) ?? [];
   expect(manifestOf(PROXY).config.connectionsMax).toBe(Number(connections));
 });
+
+test("the chip's heap holds no code: every module of the core is linked into the flash", () => {
+  const { modules, preload } = manifestOf(PROXY);
+  // What remains calls the chip when it is loaded, or is data.
+  const loaded = (name: string) =>
+    name === "main" || name === "gateway" || name.startsWith("chip/");
+  expect([...preload].sort()).toEqual(
+    Object.keys(modules)
+      .filter(name => !loaded(name))
+      .sort(),
+  );
+});
