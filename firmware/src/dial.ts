@@ -80,6 +80,7 @@ export class Dial implements EndpointOwner, Asker, Waiter {
   #group: Group;
   #limits: DialLimits;
   #deadlineMs = Number.POSITIVE_INFINITY;
+  #askedMs = 0;
   #backend: Backend | undefined;
   #endpoint: Endpoint | undefined;
   #timeout: Cancel | undefined;
@@ -126,16 +127,23 @@ export class Dial implements EndpointOwner, Asker, Waiter {
     this.#backend = undefined;
   }
 
-  /** The backend that was dialled began its answer, `ms` after it had been asked. */
-  answered(backend: Backend, ms: number, status = 200): void {
+  /** The backend that was dialled has been asked now: what it takes from here on is its own. */
+  asked(): void {
+    this.#askedMs = this.#now();
+  }
+
+  /** It began its answer. */
+  answered(backend: Backend, status = 200): void {
     const { checks, stickTable } = this.#context;
+    const nowMs = this.#now();
+    const ms = nowMs - this.#askedMs;
     stickTable?.set(this.client, backend);
     if (status >= 500) {
       // Nor is it a time to remember: a backend that fails quickly would look like the best.
       checks.requestFailed(backend, `L7STS/${status}`);
       return;
     }
-    backend.latency.observe(ms, this.#now());
+    backend.latency.observe(ms, nowMs);
     this.#group.strategy.answered?.(backend, ms);
     checks.requestAnswered(backend);
   }

@@ -1,5 +1,7 @@
 import type { Address } from "./backend/proxy-protocol.ts";
+import type { Scan } from "./inspect/keywords.ts";
 import type { Platform, TCPSocket } from "./platform.ts";
+import { pump, SCRATCH_BYTES } from "./pump.ts";
 
 /** What a session hears of its endpoints. Nothing else ever calls it. */
 export interface EndpointOwner {
@@ -7,7 +9,9 @@ export interface EndpointOwner {
   moved(endpoint: Endpoint): void;
   /** The peer is gone and every byte it sent has been read. */
   lost(endpoint: Endpoint): void;
-  /** A bug threw inside one of the two above. */
+  /** The first bytes from there are about to be passed on. Only who joins endpoints need hear it. */
+  began?(endpoint: Endpoint): void;
+  /** A bug threw inside one of those above. */
   failed(error: unknown): void;
 }
 
@@ -23,21 +27,25 @@ export interface EndpointOwner {
 export class Endpoint {
   readable = 0;
   writable = 0;
-  /** The connection stands. */
-  connected = false;
+  /** Bytes from here that were passed on by `pump`. */
+  passed = 0;
+  /** Looks for keywords in them. */
+  scan: Scan | undefined;
   /** Writing has failed: the peer hung up, though bytes from it may still wait here. */
   deaf = false;
   closed = false;
-  /** Room of an empty send buffer: when all of it is back, the peer has acknowledged everything. */
-  #capacity = 0;
   /** Small writes since the peer had acknowledged everything. */
-  #smallWrites = 0;
-  #socket: TCPSocket;
-
-  /** Bytes that were read and put back; read again before those in the socket. */
-  #unread: Uint8Array | undefined;
+  smallWrites = 0;
+  readonly socket: TCPSocket;
+  /** Where bytes are read: the socket, or what was put back in front of it. */
+  source: Source;
   /** Who hears of it; whoever takes the endpoint over sets it. */
   owner: EndpointOwner;
+  /** Room of an empty send buffer: when all of it is back, the peer has acknowledged everything. */
+  capacity = 0;
+  /** Joined with this one: bytes pass between the two without a word to the owner. */
+  peer: Endpoint | undefined;
+  scratch: Uint8Array | undefined;
 
   /** Throws what the socket's constructor throws: "no network", "no socket", "invalid from", … */
   constructor(
@@ -47,68 +55,65 @@ export class Endpoint {
   ) {
     this.owner = owner;
     const options = { target: this, nodelay: NODELAY, onReadable, onWritable, onError };
-    this.#socket =
+    this.socket =
       "from" in peer
         ? new TCP({ ...options, from: peer.from })
         : new TCP({ ...options, address: peer.address, port: peer.port });
+    this.source = this.socket;
+  }
+
+  /** The connection stands. */
+  get connected(): boolean {
+    return this.capacity > 0;
   }
 
   /** Everything written has been acknowledged, or nobody is left to acknowledge it. */
   get flushed(): boolean {
-    return this.deaf || this.writable >= this.#capacity;
+    return this.deaf || this.writable >= this.capacity;
   }
 
   /** So many small pieces are on their way that only large ones may follow. */
   get crowded(): boolean {
-    return this.#smallWrites >= SMALL_WRITES_MAX;
+    return this.smallWrites >= SMALL_WRITES_MAX;
   }
 
   /** The peer. Ask right after accepting: the chip may forget it after a reset. */
-  peer(): Address {
-    const { remoteAddress, remotePort } = this.#socket;
+  address(): Address {
+    const { remoteAddress, remotePort } = this.socket;
     return { address: remoteAddress ?? "0.0.0.0", port: remotePort ?? 0 };
   }
 
   /** Fills `view`, which must not be longer than `readable`. */
   read(view: Uint8Array): void {
     this.readable -= view.byteLength;
-    let rest = view;
-    const unread = this.#unread;
-    if (unread !== undefined) {
-      const count = Math.min(unread.byteLength, view.byteLength);
-      view.set(unread.subarray(0, count));
-      this.#unread = count < unread.byteLength ? unread.subarray(count) : undefined;
-      if (count === view.byteLength) return;
-      rest = view.subarray(count);
-    }
-    this.#socket.read(rest);
+    this.source.read(view);
   }
 
   /** Puts bytes back that were read last, so that they are read next; they are copied. */
   unread(bytes: Uint8Array): void {
     if (bytes.byteLength === 0) return;
-    const behind = this.#unread;
-    const all = new Uint8Array(bytes.byteLength + (behind?.byteLength ?? 0));
-    all.set(bytes);
-    if (behind !== undefined) all.set(behind, bytes.byteLength);
-    this.#unread = all;
+    this.source = new PutBack(bytes, this);
     this.readable += bytes.byteLength;
   }
 
   /** Passes `view` on; it must not be longer than `writable`. */
   write(view: Uint8Array): void {
+    if (view.byteLength < SCRATCH_BYTES) this.smallWrites++;
+    this.writable -= view.byteLength;
     try {
-      if (this.#socket.write(view) !== undefined) {
-        if (view.byteLength < LARGE_BYTES) this.#smallWrites++;
-        this.writable -= view.byteLength;
-        return;
-      }
+      if (this.socket.write(view) !== undefined) return;
     } catch {
       // Room was announced, so one cause is left: the peer has hung up, and the chip keeps that to
       // itself while bytes from there wait unread. Writing is how we find out.
     }
+    this.failing();
+  }
+
+  /** A write has failed. */
+  failing(): void {
     this.deaf = true;
     this.writable = 0;
+    this.part();
   }
 
   /** Reads what waits and forgets it: closing over unread bytes would reset the connection. */
@@ -118,37 +123,69 @@ export class Endpoint {
     }
   }
 
+  /**
+   * From now on what comes to one of the two is passed on to the other at once. Their owner only hears
+   * of what ends that: one hangs up, or a keyword is found.
+   */
+  join(peer: Endpoint, scratch: Uint8Array): void {
+    if (this.#putBack > 0 || peer.#putBack > 0) return;
+    this.peer = peer;
+    peer.peer = this;
+    this.scratch = peer.scratch = scratch;
+  }
+
+  /** Ends that, where it was so; the owner hears of it. */
+  part(): void {
+    if (this.#separate()) this.#tell();
+  }
+
   close(): void {
     if (this.closed) return;
     this.closed = true;
+    this.#separate();
     this.readable = 0;
     this.writable = 0;
-    this.#unread = undefined;
-    this.#socket.close();
+    this.source = this.socket;
+    this.socket.close();
   }
 
-  /** For the callbacks below. */
-  announced(readable: number | undefined, writable: number | undefined): void {
+  #separate(): boolean {
+    const peer = this.peer;
+    if (peer === undefined) return false;
+    this.peer = peer.peer = undefined;
+    return true;
+  }
+
+  /** Bytes of `readable` that are not in the socket. */
+  get #putBack(): number {
+    return this.source instanceof PutBack ? this.source.length : 0;
+  }
+
+  /** For the callback below. */
+  received(bytes: number): void {
     if (this.closed) return;
-    if (readable !== undefined) this.readable = readable + (this.#unread?.byteLength ?? 0);
-    if (writable !== undefined) {
-      this.connected = true;
-      if (writable > this.#capacity) this.#capacity = writable;
-      if (writable >= this.#capacity) this.#smallWrites = 0;
-      if (!this.deaf) this.writable = writable;
-    }
-    this.#tell(true);
+    this.readable = bytes + this.#putBack;
+    this.#tell();
+  }
+
+  /** For the callback below. */
+  drained(bytes: number): void {
+    if (this.closed) return;
+    if (bytes > this.capacity) this.capacity = bytes;
+    if (!this.deaf) this.writable = bytes;
+    this.#tell();
   }
 
   /** For the callback below. The socket is read empty, but bytes that were put back still count. */
   hungUp(): void {
     if (this.closed) return;
+    this.#separate();
     this.deaf = true;
     this.writable = 0;
     this.#tell(this.readable > 0);
   }
 
-  #tell(moved: boolean): void {
+  #tell(moved = true): void {
     const { owner } = this;
     try {
       if (moved) owner.moved(this);
@@ -159,32 +196,75 @@ export class Endpoint {
   }
 }
 
-/**
- * Pieces of this size and more are never too many: the send buffer has room for five (5744 bytes,
- * sdkconfig).
- */
-const LARGE_BYTES = 1024;
-
-/**
- * Smaller pieces that may be on their way at once. Each is a segment of its own, and lwIP queues as many as
- * four send buffers have (TCP_SND_QUEUELEN: 16 with ours); one more, and the connection is dead. What
- * comes meanwhile gathers until it makes a large piece, or all is acknowledged.
- */
-const SMALL_WRITES_MAX = 10;
-
-/** Without it every small piece would wait for the peer's delayed acknowledgement. */
-const NODELAY = true;
-
 // The same functions for every socket, which knows its endpoint as `target`: closures cost RAM.
 
 function onReadable(this: TCPSocket, bytes: number): void {
-  (this.target as Endpoint).announced(bytes, undefined);
+  const endpoint = this.target as Endpoint;
+  const peer = endpoint.peer;
+  if (peer === undefined) {
+    endpoint.received(bytes);
+    return;
+  }
+  endpoint.readable = bytes;
+  pump(endpoint, peer, endpoint.scratch!);
 }
 
 function onWritable(this: TCPSocket, bytes: number): void {
-  (this.target as Endpoint).announced(undefined, bytes);
+  const endpoint = this.target as Endpoint;
+  if (endpoint.smallWrites > 0 && bytes >= endpoint.capacity) endpoint.smallWrites = 0;
+  const peer = endpoint.peer;
+  if (peer === undefined) {
+    endpoint.drained(bytes);
+    return;
+  }
+  endpoint.writable = bytes;
+  if (peer.readable > 0) pump(peer, endpoint, endpoint.scratch!);
 }
 
 function onError(this: TCPSocket): void {
   (this.target as Endpoint).hungUp();
 }
+
+/** Where an endpoint reads. */
+interface Source {
+  /** Fills `view`. */
+  read(view: Uint8Array): unknown;
+}
+
+/** Bytes that were put back in front of an endpoint's others, until they are read again. */
+class PutBack implements Source {
+  #bytes: Uint8Array;
+  #endpoint: Endpoint;
+  #behind: Source;
+
+  constructor(bytes: Uint8Array, endpoint: Endpoint) {
+    this.#bytes = bytes.slice();
+    this.#endpoint = endpoint;
+    this.#behind = endpoint.source;
+  }
+
+  get length(): number {
+    const behind = this.#behind instanceof PutBack ? this.#behind.length : 0;
+    return this.#bytes.byteLength + behind;
+  }
+
+  read(view: Uint8Array): void {
+    const count = Math.min(this.#bytes.byteLength, view.byteLength);
+    view.set(this.#bytes.subarray(0, count));
+    this.#bytes = this.#bytes.subarray(count);
+    if (this.#bytes.byteLength > 0) return;
+    this.#endpoint.source = this.#behind;
+    if (count < view.byteLength) this.#behind.read(view.subarray(count));
+  }
+}
+
+/**
+ * Pieces smaller than the scratch buffer that may be on their way at once. Each is a segment of its own,
+ * and lwIP queues as many as four send buffers have (TCP_SND_QUEUELEN: 16 with ours); one more, and the
+ * connection is dead. What comes meanwhile gathers until it makes a large piece, or all is acknowledged.
+ * Of large ones the send buffer has room for four (5744 bytes, sdkconfig).
+ */
+const SMALL_WRITES_MAX = 10;
+
+/** Without it every small piece would wait for the peer's delayed acknowledgement. */
+const NODELAY = true;

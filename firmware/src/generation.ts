@@ -7,6 +7,7 @@ import { type Group, Pool } from "./backend/pool.ts";
 import { StickTable } from "./backend/stick-table.ts";
 import { type Budget, budget } from "./budget.ts";
 import { type Config, statusRanges } from "./config.ts";
+import type { Deadlines } from "./deadline.ts";
 import { hashText } from "./hash.ts";
 import { REWRITE_BYTES } from "./http/rewrite.ts";
 import type { Route } from "./http/route.ts";
@@ -21,6 +22,7 @@ export interface Base {
   readonly report: Report;
   /** One piece of bytes on its way; see `SCRATCH_BYTES`. */
   readonly scratch: Uint8Array;
+  readonly deadlines: Deadlines;
   /** 32 bits, different at each start. */
   readonly boot: number;
   /** Clients wait for a slot. */
@@ -47,7 +49,7 @@ export class Generation {
   #retired = false;
 
   constructor(base: Base, config: Config, before?: Generation) {
-    const { platform, report, scratch } = base;
+    const { platform, report, scratch, deadlines } = base;
     this.#base = base;
     this.config = config;
     this.budget = budget(platform.connectionsMax, config);
@@ -69,6 +71,7 @@ export class Generation {
       explain: this.explain,
       backendConnectionsMax: this.budget.sessionsMax,
       scratch,
+      deadlines,
       headBuffer: new Uint8Array(config.headBytesMax + REWRITE_BYTES),
       pseudonym: `hot-potato-${hexadecimal(base.boot)}`,
       trusts: trustedBy(config.trustedProxies),

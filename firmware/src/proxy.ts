@@ -4,6 +4,7 @@ import type { Explain } from "./backend/explain.ts";
 import type { Pool } from "./backend/pool.ts";
 import { type Budget, REFUSALS_MAX } from "./budget.ts";
 import type { Config } from "./config.ts";
+import { Deadlines } from "./deadline.ts";
 import { type Base, Generation, hexadecimal } from "./generation.ts";
 import type { ListenerSocket, Platform, TCPSocket } from "./platform.ts";
 import { SCRATCH_BYTES } from "./pump.ts";
@@ -37,6 +38,7 @@ export class ReverseProxy {
       platform,
       report,
       scratch: new Uint8Array(SCRATCH_BYTES),
+      deadlines: new Deadlines(platform.clock),
       boot,
       crowded: () => this.#queue.length > 0,
       requestId: () => `${hexadecimal(boot)}-${++this.#lastRequest}`,

@@ -1,40 +1,59 @@
 import type { Endpoint } from "./endpoint.ts";
-import type { Scan } from "./inspect/keywords.ts";
 
 /**
  * Bytes of the one scratch buffer that every session of a proxy shares. Reading, inspecting and
- * writing one piece is synchronous, so one is enough; a kilobyte fits the chip and most segments.
+ * writing one piece is synchronous, so one is enough. It holds a full segment (LWIP_TCP_MSS): what
+ * comes in one piece leaves in one, and each write is a round trip to another task of the chip.
  */
-export const SCRATCH_BYTES = 1024;
+export const SCRATCH_BYTES = 1436;
 
 /**
- * Moves what `from` has to `to`, as far as both counts and `bytesMax` reach. Returns the bytes
- * that were written.
+ * Moves what `from` has to `to`, as far as both counts reach, and counts it in `from.passed`.
  *
  * There is no queue. What `to` cannot take stays in the receive buffer of `from`, TCP closes that
  * window, and the sender slows down: this is all the backpressure we need.
  *
- * Where `scan` finds a keyword, its last byte is the last one written: look at `scan.found`.
+ * Where `from.scan` finds a keyword, its last byte is the last one written: look at `scan.found`.
+ *
+ * Each instruction here counts, because it is executed for each segment. Two things that look like
+ * calls are written out for that, and there is one `try` for all.
  */
-export function pump(
-  from: Endpoint,
-  to: Endpoint,
-  scratch: Uint8Array,
-  scan?: Scan,
-  bytesMax = Number.MAX_SAFE_INTEGER,
-): number {
-  let moved = 0;
-  for (;;) {
-    const count = Math.min(from.readable, to.writable, scratch.byteLength, bytesMax - moved);
-    if (count <= 0 || (to.crowded && count < scratch.byteLength)) return moved;
-    let piece = count === scratch.byteLength ? scratch : scratch.subarray(0, count);
-    from.read(piece);
-    if (scan !== undefined) {
-      const end = scan.next(piece);
-      if (end < count) piece = piece.subarray(0, end);
+export function pump(from: Endpoint, to: Endpoint, scratch: Uint8Array): void {
+  let writing = false;
+  try {
+    let count = from.readable;
+    while (count > 0) {
+      if (count > to.writable) count = to.writable;
+      let piece = scratch;
+      if (count >= SCRATCH_BYTES) {
+        count = SCRATCH_BYTES;
+      } else {
+        if (count === 0 || to.crowded) return;
+        piece = scratch.subarray(0, count);
+        to.smallWrites++;
+      }
+      from.source.read(piece);
+      from.readable -= count;
+      if (from.passed === 0) from.owner.began?.(from);
+      const scan = from.scan;
+      if (scan !== undefined) {
+        count = scan.next(piece);
+        if (scan.found !== undefined) {
+          from.passed += count;
+          to.write(piece.subarray(0, count));
+          from.part();
+          return;
+        }
+      }
+      from.passed += count;
+      to.writable -= count;
+      writing = true;
+      if (to.socket.write(piece) === undefined) to.failing();
+      writing = false;
+      count = from.readable;
     }
-    to.write(piece);
-    moved += piece.byteLength;
-    if (scan?.found !== undefined) return moved;
+  } catch (error) {
+    if (writing) to.failing();
+    else from.owner.failed(error);
   }
 }

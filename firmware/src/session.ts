@@ -1,14 +1,15 @@
 import type { Backend } from "./backend/backend.ts";
 import type { Group } from "./backend/pool.ts";
 import type { Address } from "./backend/proxy-protocol.ts";
-import { Deadline } from "./deadline.ts";
+import type { Deadlines, Timed } from "./deadline.ts";
 import { Dial, type DialFailure, type Dialler } from "./dial.ts";
 import { Endpoint, type EndpointOwner } from "./endpoint.ts";
+import { Farewell, type FarewellOptions, type Leaver } from "./farewell.ts";
 import { hashText } from "./hash.ts";
 import { answerTo } from "./http/answer.ts";
 import { HttpConnection, type HttpContext } from "./http/connection.ts";
 import { Head } from "./http/head.ts";
-import type { Keywords, Scan } from "./inspect/keywords.ts";
+import type { Keywords } from "./inspect/keywords.ts";
 import { sniff } from "./inspect/sniff.ts";
 import type { TCPSocket } from "./platform.ts";
 import { pump } from "./pump.ts";
@@ -63,6 +64,7 @@ export interface SessionContext extends HttpContext {
   /** Keywords by the side that they are expected from; `undefined` where there are none. */
   readonly clientKeywords: Keywords | undefined;
   readonly backendKeywords: Keywords | undefined;
+  readonly deadlines: Deadlines;
   /** The one door out: the session's sockets are closed and its slot is free. */
   ended(session: Session): void;
 }
@@ -80,6 +82,12 @@ const SNIFF_TIMEOUT_MS = 500;
 const LINGER_TIMEOUT_MS = 2000;
 
 /**
+ * How often it is looked whether bytes have moved: to note the time at each piece would cost as much as
+ * the piece. So a silence may last a little longer than it should: this long, or an eighth.
+ */
+const LOOK_MS = 1000;
+
+/**
  * One client from its first byte to its ending. Raw TCP is streamed here; HTTP is served by an
  * `HttpConnection`, until a protocol upgrade gives the streams back.
  *
@@ -92,14 +100,14 @@ const LINGER_TIMEOUT_MS = 2000;
  * - `finishing`: nothing new is read, what was written is being acknowledged
  * - `ended`: no socket is left
  */
-export class Session implements EndpointOwner, Dialler {
+export class Session implements EndpointOwner, Dialler, Leaver, Timed {
   readonly id: number;
   readonly client: Endpoint;
   readonly address: Address;
-  readonly port: number;
   readonly clientHash: number;
   /** How long it waited for a slot. */
   waitedMs = 0;
+  deadlineMs = Number.POSITIVE_INFINITY;
   state:
     | "waiting"
     | "sniffing"
@@ -109,66 +117,54 @@ export class Session implements EndpointOwner, Dialler {
     | "answering"
     | "finishing"
     | "ended" = "waiting";
+  backendSide: Endpoint | undefined;
+  /** It holds one of the proxy's slots, or did until it ended. */
+  admitted = false;
   #context: SessionContext;
-  #mode: Mode;
-  #slot = false;
+  #door: Door;
+  /** Until the backend has said something. */
   #dial: Dial | undefined;
   #http: HttpConnection | undefined;
   #backend: Backend | undefined;
-  #backendSide: Endpoint | undefined;
-  #clientScan: Scan | undefined;
-  #backendScan: Scan | undefined;
-  #deadline: Deadline;
   #startMs: number;
-  /** Bytes have moved between the two. */
-  #spoken = false;
-  /** When the backend was connected, then when it got its first byte. */
-  #askedMs = 0;
-  #in = 0;
-  #out = 0;
-  /** Bytes that had arrived for the client when the session began to finish. */
-  #owed = 0;
-  /** The client still sends what nobody wants: it shall hang up first, or a reset would hit it. */
-  #lingers = false;
-  #status: number | undefined;
+  /** Bytes that had passed when it was looked at last; `undefined` while nobody has spoken. */
+  #seen: number | undefined;
+  /** When more of them were seen. */
+  #movedMs = 0;
+  /** Bytes of an answer of our own. */
+  #answered = 0;
   #why: Ending = "stopped";
 
   /** Throws what `new TCP({ from })` throws when the connection died before it was accepted. */
   constructor(id: number, context: SessionContext, door: Door, accepted: TCPSocket) {
     this.id = id;
     this.#context = context;
-    this.#mode = door.mode;
-    this.port = door.port;
+    this.#door = door;
     this.client = new Endpoint(context.platform, { from: accepted }, this);
-    this.address = this.client.peer();
+    this.address = this.client.address();
     this.clientHash = hashText(this.address.address, 0);
     this.#startMs = context.platform.clock.now();
-    this.#deadline = new Deadline(
-      context.platform.clock,
-      this.#guarded(() => this.#expired()),
-    );
+  }
+
+  get port(): number {
+    return this.#door.port;
   }
 
   /** A slot is free: find out what the client speaks, and serve it. */
   admit(): void {
-    this.#slot = true;
-    this.waitedMs = this.#context.platform.clock.now() - this.#startMs;
+    this.admitted = true;
+    this.waitedMs = this.#now() - this.#startMs;
     this.#guarded(() => {
-      if (this.#mode === "tcp") {
+      if (this.#door.mode === "tcp") {
         this.#stream();
-      } else if (this.#mode === "http") {
+      } else if (this.#door.mode === "http") {
         this.#serveHttp();
       } else {
         this.state = "sniffing";
-        this.#deadline.within(this.#context.config.idleTimeoutMs);
+        this.within(this.#context.config.idleTimeoutMs);
         this.#sniff();
       }
-    })();
-  }
-
-  /** It holds one of the proxy's slots, or did until it ended. */
-  get admitted(): boolean {
-    return this.#slot;
+    });
   }
 
   /**
@@ -178,8 +174,7 @@ export class Session implements EndpointOwner, Dialler {
   get idleSinceMs(): number | undefined {
     if (this.state === "http") return this.#http!.idleSinceMs;
     if (this.state !== "sniffing" || this.client.readable > 0) return undefined;
-    const silentMs = this.#context.platform.clock.now() - this.#startMs;
-    return silentMs >= SILENCE_MS ? this.#startMs : undefined;
+    return this.#now() - this.#startMs >= SILENCE_MS ? this.#startMs : undefined;
   }
 
   /** No slot: answer in the client's language and close. */
@@ -187,9 +182,9 @@ export class Session implements EndpointOwner, Dialler {
     this.#guarded(() => {
       this.state = "answering";
       this.#why = why;
-      this.#deadline.within(LINGER_TIMEOUT_MS);
+      this.within(LINGER_TIMEOUT_MS);
       this.#tryAnswer();
-    })();
+    });
   }
 
   /** Ends at once, with the reason that it has. */
@@ -200,15 +195,10 @@ export class Session implements EndpointOwner, Dialler {
   /** Delivers what has arrived and ends; whoever is not yet served is let go. */
   stop(): void {
     this.#guarded(() => {
-      if (this.state === "streaming") {
-        this.#owed = this.#backendSide!.readable;
-        this.#finish("stopped");
-      } else if (this.state === "http") {
-        this.#http!.stop();
-      } else if (this.state !== "finishing") {
-        this.end("stopped");
-      }
-    })();
+      if (this.state === "streaming") this.#finish("stopped", { owes: true });
+      else if (this.state === "http") this.#http!.stop();
+      else if (this.state !== "finishing") this.end("stopped");
+    });
   }
 
   moved(endpoint: Endpoint): void {
@@ -222,9 +212,6 @@ export class Session implements EndpointOwner, Dialler {
       case "answering":
         this.#tryAnswer();
         return;
-      case "finishing":
-        this.#drain();
-        return;
     }
     if (endpoint === this.client && this.client.deaf && this.client.readable === 0) {
       this.lost(endpoint);
@@ -232,14 +219,12 @@ export class Session implements EndpointOwner, Dialler {
   }
 
   lost(endpoint: Endpoint): void {
-    if (this.state === "finishing") {
-      this.#drain();
-    } else if (this.state === "streaming") {
+    if (this.state === "streaming") {
       this.#finish(endpoint === this.client ? "client-closed" : "backend-closed");
-    } else {
-      if (this.state !== "answering") this.#why = "client-closed";
-      this.#end();
+      return;
     }
+    if (this.state !== "answering") this.#why = "client-closed";
+    this.#end();
   }
 
   failed(error: unknown): void {
@@ -264,11 +249,10 @@ export class Session implements EndpointOwner, Dialler {
     }
     client.unread(first);
     if (spoken === "tcp" || client.deaf) this.#stream();
-    else this.#deadline.within(SNIFF_TIMEOUT_MS);
+    else this.within(SNIFF_TIMEOUT_MS);
   }
 
   #serveHttp(first?: Uint8Array): void {
-    this.#deadline.cancel();
     this.state = "http";
     this.#http = new HttpConnection(this.#context, this);
     this.#http.begin(first);
@@ -277,9 +261,7 @@ export class Session implements EndpointOwner, Dialler {
   /** For `HttpConnection`: all is said; what was written is delivered, then the client is let go. */
   finish({ lingers }: { lingers: boolean }): void {
     this.#http = undefined;
-    this.client.owner = this;
-    this.#lingers = lingers;
-    this.#finish("done");
+    this.#finish("done", { lingers });
   }
 
   /** For `HttpConnection`: nothing is left to say, the client is gone or let go. */
@@ -292,25 +274,27 @@ export class Session implements EndpointOwner, Dialler {
   tunnel(backend: Backend, backendSide: Endpoint): void {
     this.#http = undefined;
     this.client.owner = this;
-    this.#spoken = true;
+    this.#watch();
     this.#run(backend, backendSide);
   }
 
   // Raw TCP
 
   #stream(): void {
-    this.#deadline.cancel();
+    this.#context.deadlines.cancel(this);
     this.state = "dialling";
-    const { clientKeywords, backendKeywords, group } = this.#context;
-    this.#clientScan = clientKeywords?.scan();
-    this.#backendScan = backendKeywords?.scan();
+    const { clientKeywords, group } = this.#context;
+    this.client.scan = clientKeywords?.scan();
     this.#dial = new Dial(this.#context, this, group, { attemptsMax: group.backends.length });
     this.#dial.next();
   }
 
   connected(backend: Backend, endpoint: Endpoint): void {
-    this.#context.checks.requestAnswered(backend);
-    this.#askedMs = this.#context.platform.clock.now();
+    const { checks, backendKeywords, config } = this.#context;
+    checks.requestAnswered(backend);
+    endpoint.scan = backendKeywords?.scan();
+    this.#dial!.asked();
+    this.within(config.idleTimeoutMs);
     this.#run(backend, endpoint);
   }
 
@@ -320,51 +304,72 @@ export class Session implements EndpointOwner, Dialler {
 
   #run(backend: Backend, backendSide: Endpoint): void {
     this.#backend = backend;
-    this.#backendSide = backendSide;
+    this.backendSide = backendSide;
     backendSide.owner = this;
     this.state = "streaming";
-    const { idleTimeoutMs, tunnelTimeoutMs } = this.#context.config;
-    this.#deadline.within(this.#spoken ? tunnelTimeoutMs : idleTimeoutMs);
     this.#pump();
   }
 
+  /** From here on the endpoints go on by themselves, until something ends that. */
   #pump(): void {
-    const { scratch, platform, config } = this.#context;
+    const { scratch } = this.#context;
     const { client } = this;
-    const backendSide = this.#backendSide!;
-    const sent = pump(client, backendSide, scratch, this.#clientScan);
-    if (this.#in === 0 && sent > 0) this.#askedMs = platform.clock.now();
-    this.#in += sent;
-    const received = pump(backendSide, client, scratch, this.#backendScan);
-    if (this.#out === 0 && received > 0) {
-      this.#dial?.answered(this.#backend!, platform.clock.now() - this.#askedMs);
-    }
-    this.#out += received;
-    if (sent + received > 0) {
-      this.#spoken = true;
-      this.#deadline.within(config.tunnelTimeoutMs);
-    }
+    const backendSide = this.backendSide!;
+    pump(client, backendSide, scratch);
+    pump(backendSide, client, scratch);
+    if (this.state !== "streaming") return; // a bug has ended it
+    if (client.scan?.found !== undefined) this.#finish("keyword", { owes: true });
+    else if (backendSide.scan?.found !== undefined) this.#finish("keyword");
+    else if (client.deaf && client.readable === 0) this.#finish("client-closed");
+    else if (backendSide.deaf && backendSide.readable === 0) this.#finish("backend-closed");
+    else if (!client.deaf && !backendSide.deaf) client.join(backendSide, scratch);
+  }
 
-    if (this.#clientScan?.found !== undefined || this.#backendScan?.found !== undefined) {
-      this.#owed = this.#backendScan?.found === undefined ? backendSide.readable : 0;
-      this.#finish("keyword");
-    } else if (client.deaf && client.readable === 0) {
-      this.#finish("client-closed");
-    } else if (backendSide.deaf && backendSide.readable === 0) {
-      this.#finish("backend-closed");
+  began(endpoint: Endpoint): void {
+    if (endpoint === this.client) {
+      this.#dial?.asked();
+    } else {
+      this.#dial?.answered(this.#backend!);
+      this.#dial = undefined;
     }
+    if (this.#seen === undefined) this.#watch();
+  }
+
+  /** Somebody has spoken. */
+  #watch(): void {
+    this.#seen = 0;
+    this.#movedMs = this.#now();
+    this.#look();
+  }
+
+  /**
+   * A stalled peer raises no event, and one that hung up goes unreported while its bytes wait unread:
+   * without this such a session would hold its two sockets for ever.
+   */
+  #look(): void {
+    const { tunnelTimeoutMs } = this.#context.config;
+    const passed = this.client.passed + (this.backendSide?.passed ?? 0);
+    const nowMs = this.#now();
+    if (passed !== this.#seen) {
+      this.#seen = passed;
+      this.#movedMs = nowMs;
+    }
+    const leftMs = this.#movedMs + tunnelTimeoutMs - nowMs;
+    if (leftMs > 0) this.within(Math.min(leftMs, LOOK_MS, tunnelTimeoutMs / 8));
+    else this.end("tunnel-timeout");
   }
 
   // Answering
 
   #tryAnswer(): void {
-    const { scratch } = this.#context;
+    const { scratch, config } = this.#context;
     const { client } = this;
     // The room to answer is told after the bytes, be it in the same turn.
     if (client.readable === 0 || !client.connected) return;
     const piece = scratch.subarray(0, Math.min(client.readable, scratch.byteLength));
     client.read(piece);
-    const spoken = this.#mode === "auto" ? sniff(piece) : this.#mode;
+    const { mode } = this.#door;
+    const spoken = mode === "auto" ? sniff(piece) : mode;
     if (spoken === undefined && !client.deaf) {
       client.unread(piece); // the beginning of a method and no more
       return;
@@ -373,65 +378,39 @@ export class Session implements EndpointOwner, Dialler {
       this.#end();
       return;
     }
-    const head = new Head("request", this.#context.config);
+    const head = new Head("request", config);
     head.feed(piece);
-    this.#status = 503;
     const reply = answerTo(head, 503);
     client.discard(scratch);
     if (reply.byteLength <= client.writable) {
       client.write(reply);
-      this.#out += reply.byteLength;
+      this.#answered = reply.byteLength;
     }
-    this.state = "finishing";
-    this.#lingers = true;
-    this.#drain();
-  }
-
-  // Finishing
-
-  #finish(why: Ending): void {
-    this.state = "finishing";
-    this.#why = why;
-    this.#deadline.within(LINGER_TIMEOUT_MS);
-    this.#drain();
-  }
-
-  /**
-   * Brings both sides to a clean close: everything that had arrived is passed on, everything
-   * written is acknowledged. What still comes in is read and dropped, because closing over unread
-   * bytes makes the chip send a reset, which would overtake what we want delivered.
-   */
-  #drain(): void {
-    const { scratch } = this.#context;
-    const { client } = this;
-    const backendSide = this.#backendSide;
-    if (this.#owed > 0 && backendSide && !client.deaf) {
-      const count = pump(backendSide, client, scratch, undefined, this.#owed);
-      this.#owed -= count;
-      this.#out += count;
-      if (this.#owed > 0 && !client.deaf) {
-        client.discard(scratch);
-        return;
-      }
-    }
-    client.discard(scratch);
-    backendSide?.discard(scratch);
-    if (backendSide?.flushed) backendSide.close();
-    if (client.flushed && (!this.#lingers || client.deaf)) client.close();
-    if (client.closed && (backendSide === undefined || backendSide.closed)) this.#end();
+    this.#takeLeave({ lingers: true });
   }
 
   // The way out
+
+  #finish(why: Ending, how: FarewellOptions = {}): void {
+    this.#why = why;
+    this.within(LINGER_TIMEOUT_MS);
+    this.#takeLeave(how);
+  }
+
+  #takeLeave(how: FarewellOptions): void {
+    this.state = "finishing";
+    new Farewell(this, this.#context.scratch, how).moved();
+  }
 
   #end(): void {
     if (this.state === "ended") return;
     const spokeHttp = this.#http !== undefined || this.#why === "done";
     this.state = "ended";
-    const { platform, report, pool } = this.#context;
-    this.#deadline.cancel();
+    const { report, pool, deadlines } = this.#context;
+    deadlines.cancel(this);
     this.#dial?.cancel();
     this.#http?.close();
-    this.#backendSide?.close();
+    this.backendSide?.close();
     if (this.#backend) pool.release(this.#backend);
     this.client.close();
     // HTTP has a line for each request.
@@ -443,37 +422,51 @@ export class Session implements EndpointOwner, Dialler {
         id: this.id,
         client: `${this.address.address}:${this.address.port}`,
         backend: this.#backend?.name,
-        status: this.#status,
-        in: this.#in,
-        out: this.#out,
-        ms: Math.round(platform.clock.now() - this.#startMs),
+        status: this.#answered > 0 ? 503 : undefined,
+        in: this.client.passed,
+        out: (this.backendSide?.passed ?? 0) + this.#answered,
+        ms: Math.round(this.#now() - this.#startMs),
         why: this.#why,
       });
     }
     this.#context.ended(this);
   }
 
-  /**
-   * A stalled peer raises no event, and one that hung up goes unreported while its bytes wait unread:
-   * without this such a session would hold its two sockets for ever.
-   */
-  #expired(): void {
-    if (this.state === "sniffing" && this.client.readable > 0) {
-      this.#stream(); // the beginning of a method, and no more of it
-      return;
-    }
-    if (this.state === "sniffing") this.#why = "idle";
-    if (this.state === "streaming") this.#why = this.#spoken ? "tunnel-timeout" : "idle";
-    this.#end();
+  // Time
+
+  #now(): number {
+    return this.#context.platform.clock.now();
   }
 
-  #guarded(task: () => void): () => void {
-    return () => {
-      try {
-        task();
-      } catch (error) {
-        this.failed(error);
-      }
-    };
+  /** The time that it has from now on. */
+  within(ms: number): void {
+    this.#context.deadlines.within(this, ms);
+  }
+
+  expired(): void {
+    switch (this.state) {
+      case "sniffing":
+        if (this.client.readable > 0)
+          this.#stream(); // the beginning of a method, and no more of it
+        else this.end("idle");
+        return;
+      case "http":
+        this.#http!.expired();
+        return;
+      case "streaming":
+        if (this.#seen === undefined) this.end("idle");
+        else this.#look();
+        return;
+      default:
+        this.#end();
+    }
+  }
+
+  #guarded(task: () => void): void {
+    try {
+      task();
+    } catch (error) {
+      this.failed(error);
+    }
   }
 }

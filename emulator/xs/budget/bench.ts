@@ -30,7 +30,7 @@ export interface BenchOptions {
 const BACKEND_PORT = 8080;
 
 /** Bytes of the proxy's scratch buffer (pump.ts), and of the bare forwarder's. */
-const PIECE_BYTES = 1024;
+const PIECE_BYTES = 1436;
 
 /** Nothing is collected while one figure is measured. */
 const ROOMY: HeapSize = { slots: 512 * 1024, chunkBytes: 16 * 1024 * 1024 };

@@ -7,7 +7,7 @@ import { host } from "./host.ts";
  * log. The measure for what the proxy's care costs.
  */
 
-const PIECE_BYTES = 1024;
+const PIECE_BYTES = 1436;
 
 /** One of the two connections of a session, as `target` of its socket. */
 interface Side {

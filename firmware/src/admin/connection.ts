@@ -1,5 +1,5 @@
 import { ascii } from "../ascii.ts";
-import { Deadline } from "../deadline.ts";
+import type { Deadlines, Timed } from "../deadline.ts";
 import { Endpoint, type EndpointOwner } from "../endpoint.ts";
 import { BodyReader, requestFraming } from "../http/body.ts";
 import { Head } from "../http/head.ts";
@@ -36,6 +36,7 @@ export interface AdminContext {
   readonly platform: Platform;
   readonly operator: Operator;
   readonly report: Report;
+  readonly deadlines: Deadlines;
   readonly scratch: Uint8Array;
   ended(connection: AdminConnection): void;
 }
@@ -45,11 +46,11 @@ export interface AdminContext {
  * there are come free soon. Holds a head, a body of one configuration at most, and the rest of the
  * answer, which for the page is a constant.
  */
-export class AdminConnection implements EndpointOwner {
+export class AdminConnection implements EndpointOwner, Timed {
+  deadlineMs = Number.POSITIVE_INFINITY;
   #context: AdminContext;
   #client: Endpoint;
   #address: string;
-  #deadline: Deadline;
   #head = new Head("request", HEAD_LIMITS);
   #reader: BodyReader | undefined;
   #body = "";
@@ -61,15 +62,14 @@ export class AdminConnection implements EndpointOwner {
   constructor(context: AdminContext, accepted: TCPSocket) {
     this.#context = context;
     this.#client = new Endpoint(context.platform, { from: accepted }, this);
-    this.#address = this.#client.peer().address;
-    this.#deadline = new Deadline(context.platform.clock, () => this.#expired());
-    this.#deadline.within(TIMEOUT_MS);
+    this.#address = this.#client.address().address;
+    context.deadlines.within(this, TIMEOUT_MS);
   }
 
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#deadline.cancel();
+    this.#context.deadlines.cancel(this);
     this.#client.close();
     this.#context.ended(this);
   }
@@ -89,13 +89,9 @@ export class AdminConnection implements EndpointOwner {
     this.end();
   }
 
-  #expired(): void {
-    try {
-      if (this.#rest === undefined && this.#head.length > 0) this.#answer(plain(408));
-      else this.end();
-    } catch (error) {
-      this.failed(error);
-    }
+  expired(): void {
+    if (this.#rest === undefined && this.#head.length > 0) this.#answer(plain(408));
+    else this.end();
   }
 
   // The request
@@ -181,7 +177,7 @@ export class AdminConnection implements EndpointOwner {
     ];
     this.#body = "";
     this.#rest = `${head.join("\r\n")}\r\n\r\n${this.#method === "HEAD" ? "" : body}`;
-    this.#deadline.within(TIMEOUT_MS);
+    this.#context.deadlines.within(this, TIMEOUT_MS);
     this.#send();
   }
 
@@ -194,7 +190,7 @@ export class AdminConnection implements EndpointOwner {
       const count = Math.min(client.writable, scratch.byteLength, this.#rest!.length);
       client.write(ascii(this.#rest!.slice(0, count)));
       this.#rest = this.#rest!.slice(count);
-      this.#deadline.within(TIMEOUT_MS);
+      this.#context.deadlines.within(this, TIMEOUT_MS);
     }
     if (client.deaf || (this.#rest === "" && client.flushed)) this.end();
   }

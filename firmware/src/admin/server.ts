@@ -1,4 +1,5 @@
 import { ADMIN_CONNECTIONS_MAX } from "../budget.ts";
+import { Deadlines } from "../deadline.ts";
 import type { ListenerSocket, Platform, TCPSocket } from "../platform.ts";
 import { AdminConnection, type AdminContext } from "./connection.ts";
 import type { Report } from "./event.ts";
@@ -24,6 +25,7 @@ export class AdminServer {
     this.#report = report;
     this.#context = {
       platform,
+      deadlines: new Deadlines(platform.clock),
       operator,
       report,
       scratch: new Uint8Array(SCRATCH_BYTES),

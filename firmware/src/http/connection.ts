@@ -1,6 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
 import type { Address } from "../backend/proxy-protocol.ts";
-import { Deadline } from "../deadline.ts";
 import type { DialContext } from "../dial.ts";
 import type { Endpoint, EndpointOwner } from "../endpoint.ts";
 import type { AnswerStatus } from "./answer.ts";
@@ -39,6 +38,8 @@ export interface HttpSession {
   readonly clientHash: number;
   /** How long the client waited for a slot. */
   readonly waitedMs: number;
+  /** The time that it has from now on; the connection hears of its end. */
+  within(ms: number): void;
   finish(how: { lingers: boolean }): void;
   end(why: "idle" | "client-closed" | "done"): void;
   tunnel(backend: Backend, backendSide: Endpoint): void;
@@ -72,7 +73,6 @@ export class HttpConnection implements EndpointOwner, ExchangeOwner {
   readonly port: number;
   readonly clientHash: number;
   readonly trusted: boolean;
-  readonly deadline: Deadline;
   readonly request: Head;
   readonly response: Head;
   #context: HttpContext;
@@ -95,7 +95,6 @@ export class HttpConnection implements EndpointOwner, ExchangeOwner {
     this.port = session.port;
     this.clientHash = session.clientHash;
     this.trusted = context.trusts(this.address.address);
-    this.deadline = new Deadline(context.platform.clock, () => this.#expired());
     this.request = new Head("request", context.config);
     this.response = new Head("response", context.config);
     this.#context = context;
@@ -176,7 +175,7 @@ export class HttpConnection implements EndpointOwner, ExchangeOwner {
   #beginHead(): void {
     this.#phase = "head";
     this.#beganMs = this.#now();
-    this.deadline.within(this.#context.config.headTimeoutMs);
+    this.within(this.#context.config.headTimeoutMs);
   }
 
   #feed(piece: Uint8Array): void {
@@ -252,7 +251,6 @@ export class HttpConnection implements EndpointOwner, ExchangeOwner {
 
   #over(): void {
     this.#phase = "over";
-    this.deadline.cancel();
   }
 
   // Time
@@ -264,22 +262,23 @@ export class HttpConnection implements EndpointOwner, ExchangeOwner {
   #idle(withinMs: number): void {
     this.#phase = "idle";
     this.#idleSinceMs = this.#now();
-    this.deadline.within(withinMs);
+    this.within(withinMs);
   }
 
-  #expired(): void {
-    try {
-      if (this.#phase === "idle") {
-        this.#over();
-        this.#session.end("idle");
-        return;
-      }
-      if (this.#phase === "head") this.#refuse(408, "cR");
-      else this.#exchange!.expired();
-      this.advance();
-    } catch (error) {
-      this.failed(error);
+  within(ms: number): void {
+    this.#session.within(ms);
+  }
+
+  /** The time is up that was set last. */
+  expired(): void {
+    if (this.#phase === "idle") {
+      this.#over();
+      this.#session.end("idle");
+      return;
     }
+    if (this.#phase === "head") this.#refuse(408, "cR");
+    else this.#exchange!.expired();
+    this.advance();
   }
 
   // The log

@@ -1,7 +1,6 @@
 import type { Backend } from "../backend/backend.ts";
 import type { CheckCode } from "../backend/health.ts";
 import type { Address } from "../backend/proxy-protocol.ts";
-import type { Deadline } from "../deadline.ts";
 import { Dial, type DialFailure, type Dialler } from "../dial.ts";
 import type { Endpoint, EndpointOwner } from "../endpoint.ts";
 import { type AnswerStatus, answerTo, KEEPS_ALIVE } from "./answer.ts";
@@ -20,10 +19,11 @@ export interface ExchangeOwner {
   readonly port: number;
   readonly clientHash: number;
   readonly trusted: boolean;
-  readonly deadline: Deadline;
   /** The request's head, and one for the answer's. */
   readonly request: Head;
   readonly response: Head;
+  /** The time that it has from now on; `expired` is called then. */
+  within(ms: number): void;
   /** Something has moved: call `run` again. */
   advance(): void;
   failed(error: unknown): void;
@@ -96,8 +96,6 @@ export class Exchange implements EndpointOwner, Dialler {
   #reusable = false;
   #cut = false;
   #reused = false;
-  /** When the backend had all of the request; before that, when it was connected. */
-  #askedMs = 0;
   /** Heads and answers that wait for room. */
   #pendingUp: Uint8Array | undefined;
   #pendingDown: Uint8Array | undefined;
@@ -138,9 +136,7 @@ export class Exchange implements EndpointOwner, Dialler {
       withinMs: RETRY_DEADLINE_MS,
     });
     if (stickyCookie !== undefined) this.#dial.sticky = stickyCookie.read(head);
-    this.#owner.deadline.within(
-      config.queueTimeoutMs + RETRY_DEADLINE_MS + config.connectTimeoutMs,
-    );
+    this.#owner.within(config.queueTimeoutMs + RETRY_DEADLINE_MS + config.connectTimeoutMs);
     // A connection that waited may be closing: only what may be sent twice goes there.
     this.#dial.next(this.#repeatable);
   }
@@ -169,7 +165,7 @@ export class Exchange implements EndpointOwner, Dialler {
 
   /** An answer of our own instead of a backend's. */
   answer(status: AnswerStatus, state: string): void {
-    const { request: head, deadline } = this.#owner;
+    const { request: head } = this.#owner;
     this.#leaveBackend();
     this.status = status;
     this.state = state;
@@ -182,14 +178,14 @@ export class Exchange implements EndpointOwner, Dialler {
     this.out += reply.byteLength;
     this.#download = new BodyReader(NONE);
     this.#pendingDown = send(this.#client, reply);
-    deadline.within(this.#context.config.idleTimeoutMs);
+    this.#owner.within(this.#context.config.idleTimeoutMs);
   }
 
   /** The proxy stops: what does not end soon is cut. */
   stop(withinMs: number): void {
     this.#stopping = true;
     this.keepAlive = false;
-    this.#owner.deadline.within(withinMs);
+    this.#owner.within(withinMs);
   }
 
   /** Lets go of the backend; its connection waits for another request if it may. */
@@ -231,11 +227,12 @@ export class Exchange implements EndpointOwner, Dialler {
 
   connected(backend: Backend, endpoint: Endpoint, reused: boolean): void {
     const { headBuffer, pseudonym, config, platform, stickyCookie } = this.#context;
-    const { request: head, response, address, trusted, deadline } = this.#owner;
+    const { request: head, response, address, trusted } = this.#owner;
     this.#backend = backend;
     this.#backendSide = endpoint;
     this.backendName = backend.name;
-    this.connectedMs = this.#askedMs = platform.clock.now();
+    this.connectedMs = platform.clock.now();
+    this.#dial!.asked();
     this.#reused = reused;
     endpoint.owner = this;
     const length = rewriteRequest(headBuffer, {
@@ -251,7 +248,7 @@ export class Exchange implements EndpointOwner, Dialler {
     });
     this.#pendingUp = send(endpoint, headBuffer.subarray(0, length));
     response.reset();
-    if (!this.#stopping) deadline.within(config.responseTimeoutMs);
+    if (!this.#stopping) this.#owner.within(config.responseTimeoutMs);
     this.#owner.advance();
   }
 
@@ -307,7 +304,7 @@ export class Exchange implements EndpointOwner, Dialler {
     if (this.in + this.out > before && !this.#stopping) {
       const { responseTimeoutMs, idleTimeoutMs } = this.#context.config;
       const asked = this.#upload.done && this.#download === undefined;
-      this.#owner.deadline.within(asked ? responseTimeoutMs : idleTimeoutMs);
+      this.#owner.within(asked ? responseTimeoutMs : idleTimeoutMs);
     }
     return "waiting";
   }
@@ -318,7 +315,7 @@ export class Exchange implements EndpointOwner, Dialler {
     const { scratch } = this.#context;
     const upload = this.#upload;
     this.in += relay(this.#client, backendSide, scratch, upload, this.#framing.kind === "chunked");
-    if (upload.done) this.#askedMs = this.#context.platform.clock.now();
+    if (upload.done) this.#dial!.asked();
     if (upload.broken) this.#break(upload.tooLarge ? 413 : 400, "PD");
   }
 
@@ -392,7 +389,7 @@ export class Exchange implements EndpointOwner, Dialler {
     }
     this.status = head.status;
     this.answeredMs = this.#context.platform.clock.now();
-    this.#dial!.answered(this.#backend!, this.answeredMs - this.#askedMs, head.status);
+    this.#dial!.answered(this.#backend!, head.status);
     if (head.status === 101) return true;
     const endless = framing.kind === "close" || framing.kind === "chunked";
     // After a refused upgrade the client may be speaking the other protocol already.

@@ -24,14 +24,14 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "read more than was announced",
     file: "pump.ts",
-    find: "Math.min(from.readable, to.writable,",
-    replace: "Math.min(from.readable + 1, to.writable,",
+    find: "    let count = from.readable;\n",
+    replace: "    let count = from.readable > 0 ? from.readable + 1 : 0;\n",
   },
   {
     name: "ignore would-block",
     file: "pump.ts",
-    find: "Math.min(from.readable, to.writable,",
-    replace: "Math.min(from.readable,",
+    find: "      if (count > to.writable) count = to.writable;\n",
+    replace: "",
   },
   {
     name: "leave bytes unread at close",
@@ -42,24 +42,24 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "skip the idle alarm",
     file: "session.ts",
-    find: "    this.#deadline.within(this.#spoken ? tunnelTimeoutMs : idleTimeoutMs);\n",
-    replace: "",
+    find: "    this.within(config.idleTimeoutMs);\n    this.#run(",
+    replace: "    this.#run(",
   },
   {
     name: "do not set an alarm anew that rang too early",
     file: "deadline.ts",
-    find: "      if (leftMs > 0) this.#set(leftMs);\n      else this.#expired();",
-    replace: "      if (leftMs <= 0) this.#expired();",
+    find: "        this.#set(next.deadlineMs, leftMs);\n",
+    replace: "",
   },
   {
     name: "close the client before its bytes are flushed",
-    file: "session.ts",
+    file: "farewell.ts",
     find: "if (client.flushed && (",
     replace: "if ((",
   },
   {
     name: "close the backend before its bytes are flushed",
-    file: "session.ts",
+    file: "farewell.ts",
     find: "if (backendSide?.flushed) backendSide.close();",
     replace: "backendSide?.close();",
   },
@@ -114,8 +114,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "pass on what stands behind a keyword",
     file: "pump.ts",
-    find: "      if (end < count) piece = piece.subarray(0, end);\n",
-    replace: "",
+    find: "to.write(piece.subarray(0, count));",
+    replace: "to.write(piece);",
   },
   {
     name: "lose a request behind a chunked body",
