@@ -19,6 +19,8 @@ const COMPILER = process.env.CC ?? "cc";
 
 const FOLDER = fileURLToPath(new URL(".", import.meta.url));
 const OURS = path.join(FOLDER, "native");
+/** C that the chip runs, too. */
+const FIRMWARE = path.join(FOLDER, "../../firmware/native");
 
 /** Folders of the package that hold C: the engine, and how it sits on an operating system. */
 const XS = ["moddable/xs/includes", "moddable/xs/platforms", "moddable/xs/sources"];
@@ -53,7 +55,10 @@ const run = promisify(execFile);
 export function enginePath(): string {
   const hash = createHash("sha256").update(JSON.stringify(OPTIONS));
   hash.update(readFileSync(path.join(FOLDER, "package.json")));
-  for (const file of readdirSync(OURS).sort()) hash.update(readFileSync(path.join(OURS, file)));
+  for (const folder of [OURS, FIRMWARE]) {
+    for (const file of readdirSync(folder).sort())
+      hash.update(readFileSync(path.join(folder, file)));
+  }
   return path.join(FOLDER, "build", `xs-${hash.digest("hex").slice(0, 16)}`);
 }
 
@@ -130,6 +135,7 @@ async function compile(source: string, work: string): Promise<string[]> {
     ...c(path.join(source, "moddable/xs/sources")),
     path.join(source, PLATFORM, "xsnapPlatform.c"),
     ...c(OURS),
+    ...c(FIRMWARE),
   ];
   const includes = [...XS, PLATFORM].map(folder => `-I${path.join(source, folder)}`);
   const objects = files.map((_, i) => path.join(work, `${i}.o`));

@@ -94,7 +94,7 @@ export class Generation {
   #keywords(side: "client" | "backend"): Keywords | undefined {
     const { inspect } = this.config;
     const rules = inspect.filter(({ from }) => from === side || from === "both");
-    return rules.length > 0 ? new Keywords(rules) : undefined;
+    return rules.length > 0 ? new Keywords(rules, this.#base.platform.findKeyword) : undefined;
   }
 
   #routes(everything: Group): Route[] {
@@ -120,7 +120,10 @@ export class Generation {
       {
         ...health,
         status: statusRanges(health.status),
-        body: body === undefined ? undefined : new Keywords([{ keyword: body, match: "anywhere" }]),
+        body:
+          body === undefined
+            ? undefined
+            : new Keywords([{ keyword: body, match: "anywhere" }], platform.findKeyword),
       },
     );
   }

@@ -8,6 +8,7 @@ import config from "mc/config";
 import { formatLine, type Report } from "./admin/event.ts";
 import { announce, start } from "./app.ts";
 import { ChipClock } from "./chip/clock.ts";
+import { nativeCode } from "./chip/native.ts";
 import { readConfig } from "./config.ts";
 import type { ListenerConstructor, TCPConstructor } from "./platform.ts";
 import { overlay, type Settings } from "./settings.ts";
@@ -41,6 +42,7 @@ export default function main(): void {
       TCP: TCP as unknown as TCPConstructor,
       Listener: Listener as unknown as ListenerConstructor,
       clock,
+      findKeyword: nativeCode.findKeyword,
       link: openLink(clock, report, { ssid: settings.ssid, password: settings.password }),
       connectionsMax: Number(settings.connectionsMax),
       random: Math.random,

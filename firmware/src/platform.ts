@@ -7,6 +7,8 @@
  * left, `read` returns the count, a listener can be closed.
  */
 
+import type { FindKeyword } from "./inspect/keywords.ts";
+
 /** A socket that somebody may read, write and close. */
 export interface TCPSocket {
   /** Fills `view` completely; asking for more than was announced throws. */
@@ -125,6 +127,8 @@ export interface Platform {
   readonly storage?: StorageOpener;
   /** Absent where nobody can type. */
   readonly Serial?: SerialConstructor;
+  /** Absent where there is no machine code of ours. */
+  readonly findKeyword?: FindKeyword;
   /** Starts again; does not return. Absent where that is not ours to do. */
   restart?(): never;
   /** TCP connections that this machine carries at once (lwIP: `LWIP_MAX_ACTIVE_TCP`). */

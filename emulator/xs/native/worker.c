@@ -189,6 +189,7 @@ int main(int argc, char* argv[])
 	{
 		xsBeginHost(machine);
 		installSockets(the);
+		installKeywords(the);
 		xsEndHost(machine);
 	}
 	{

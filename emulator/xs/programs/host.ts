@@ -1,3 +1,4 @@
+import type { FindKeyword } from "../../../firmware/src/inspect/keywords.ts";
 import type { ListenerClass } from "../../src/io/listener.ts";
 import type { TCPClass } from "../../src/io/tcp.ts";
 
@@ -18,6 +19,7 @@ export interface Host {
     /** Asks whatever runs the board. */
     ask(text: string): string;
   };
+  readonly findKeyword: FindKeyword;
   command: (text: string) => string | undefined;
 }
 

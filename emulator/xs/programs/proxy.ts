@@ -84,6 +84,7 @@ function platform(connectionsMax: number): Platform {
         delete: key => void ask("delete", path, key),
       }),
     },
+    findKeyword: host.findKeyword,
     random: () => Number(ask("random")),
     log: line => host.board.log(line),
   };

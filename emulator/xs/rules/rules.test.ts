@@ -84,6 +84,10 @@ const SAMPLES: Record<string, { refused: string[]; taken: string[] }> = {
     refused: ["eval('1');", "const f = new Function('1');"],
     taken: ["evaluate('1');"],
   },
+  "native-call": {
+    refused: ["native(1);"],
+    taken: ["natives(1);", "const native = true;"],
+  },
 };
 
 test("every rule has samples of what it refuses and of what it takes", () => {

@@ -123,6 +123,14 @@ export const RULES: readonly Rule[] = [
       ts.isIdentifier(node.expression) &&
       ["eval", "Function"].includes(node.expression.text),
   },
+  {
+    name: "native-call",
+    why: "`native(` is a word of the SDK's compiler, which wants the name of a C function behind it",
+    breaks: node =>
+      ts.isCallExpression(node) &&
+      ts.isIdentifier(node.expression) &&
+      node.expression.text === "native",
+  },
 ];
 
 /** What an expression writes to. */

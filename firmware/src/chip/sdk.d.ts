@@ -15,6 +15,15 @@ declare module "embedded:storage/key-value" {
 
 declare module "mc/ffi" {
   export default class FFI {
+    findKeyword(
+      bytes: ArrayBuffer,
+      start: number,
+      end: number,
+      columns: ArrayBuffer,
+      next: ArrayBuffer,
+      state: number,
+      found: number,
+    ): number;
     esp_get_free_heap_size(): number;
     esp_reset_reason(): number;
     esp_wifi_set_ps(mode: number): number;

@@ -1,7 +1,7 @@
 import Serial from "embedded:io/serial";
 import storage from "embedded:storage/key-value";
-import FFI from "mc/ffi";
 import type { Machine } from "../machine.ts";
+import { nativeCode } from "../native.ts";
 
 /** Why the chip started (esp_reset_reason_t of ESP-IDF). */
 const RESET_REASONS = [
@@ -21,19 +21,17 @@ const RESET_REASONS = [
 /** WIFI_PS_NONE of ESP-IDF's wifi_ps_type_t. */
 const POWER_SAVE_NONE = 0;
 
-const idf = new FFI();
-
 /** The SDK's module `system` has no export: it leaves this global behind. */
 declare const System: { restart(): never };
 
 export const machine: Machine = {
   vitals: {
     get resetReason() {
-      return RESET_REASONS[idf.esp_reset_reason()] ?? "unknown";
+      return RESET_REASONS[nativeCode.esp_reset_reason()] ?? "unknown";
     },
     /** That of XS not included. */
     get freeHeapBytes() {
-      return idf.esp_get_free_heap_size();
+      return nativeCode.esp_get_free_heap_size();
     },
   },
   storage,
@@ -46,5 +44,5 @@ export const machine: Machine = {
  * hundred milliseconds and more.
  */
 export function disablePowerSave(): void {
-  idf.esp_wifi_set_ps(POWER_SAVE_NONE);
+  nativeCode.esp_wifi_set_ps(POWER_SAVE_NONE);
 }
