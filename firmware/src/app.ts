@@ -50,8 +50,9 @@ export function start(
   const recent = new Recent();
   let operator: Operator | undefined;
   const report: Report = event => {
-    platform.log(formatLine(clock.now(), event));
-    recent.add(clock.now(), event);
+    const line = formatLine(clock.now(), event);
+    platform.log(line);
+    recent.add(line);
     if ("what" in event && event.what === "exception") operator?.fault();
   };
   const storage = platform.storage?.open({ path: STORAGE_PATH, mode: "r+", format: "string" });

@@ -164,7 +164,7 @@ export class Endpoint {
   /** For the callback below. */
   received(bytes: number): void {
     if (this.closed) return;
-    this.readable = bytes + this.#putBack;
+    this.readable = this.source === this.socket ? bytes : bytes + this.#putBack;
     this.#tell();
   }
 

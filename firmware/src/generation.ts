@@ -1,5 +1,6 @@
 import { trustedBy } from "./address.ts";
 import type { Report } from "./admin/event.ts";
+import { ascii } from "./ascii.ts";
 import { HealthChecks } from "./backend/checks.ts";
 import { Explain } from "./backend/explain.ts";
 import { IdleConnections } from "./backend/idle.ts";
@@ -58,6 +59,7 @@ export class Generation {
     this.explain = new Explain(report);
     this.explain.left = config.explain;
     const group = this.pool.group(config.balance);
+    const pseudonym = `hot-potato-${hexadecimal(base.boot)}`;
     this.context = {
       platform,
       config,
@@ -73,7 +75,8 @@ export class Generation {
       scratch,
       deadlines,
       headBuffer: new Uint8Array(config.headBytesMax + REWRITE_BYTES),
-      pseudonym: `hot-potato-${hexadecimal(base.boot)}`,
+      pseudonym,
+      signature: ascii(`${pseudonym}\r\n`),
       trusts: trustedBy(config.trustedProxies),
       hurried: () => this.#retired || base.crowded(),
       requestId: base.requestId,

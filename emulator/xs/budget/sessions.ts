@@ -139,10 +139,11 @@ export async function connecting(): Promise<Work> {
   return { bench, run: () => times(WARM, () => rawSession(bench)), count: WARM };
 }
 
-export async function asking(): Promise<Work> {
+export async function asking(headBytes?: number): Promise<Work> {
   const bench = await http();
   const client = open(bench);
-  return { bench, run: () => times(WARM, () => ask(bench, client, GET)), count: WARM };
+  const request = headBytes === undefined ? GET : withHead(headBytes);
+  return { bench, run: () => times(WARM, () => ask(bench, client, request)), count: WARM };
 }
 
 /** Bytes that are on their way through each session while it is looked at. */

@@ -1,5 +1,3 @@
-import { type Event, formatLine } from "./event.ts";
-
 /** Events that are remembered. */
 export const RECENT_MAX = 64;
 
@@ -10,9 +8,9 @@ const LINE_MAX = 240;
 export class Recent {
   #lines: string[] = [];
 
-  add(ms: number, event: Event): void {
+  add(line: string): void {
     if (this.#lines.length === RECENT_MAX) this.#lines.shift();
-    this.#lines.push(formatLine(ms, event).slice(0, LINE_MAX));
+    this.#lines.push(line.slice(0, LINE_MAX));
   }
 
   last(count: number): readonly string[] {

@@ -49,8 +49,9 @@ export function responseFraming(head: Head, method: string): Framing | undefined
 /** What Content-Length and Transfer-Encoding say. */
 function declared(head: Head): Framing | undefined | 400 | 501 {
   let framing: Framing | undefined;
-  for (const field of head.fields) {
-    if (field.twin) continue;
+  const { known } = head;
+  for (let i = 0; i < known.length; i++) {
+    const field = known[i];
     if (field.name === "content-length") {
       const length = head.number(field);
       if (framing !== undefined || length < 0) return 400;
@@ -97,9 +98,11 @@ export class BodyReader {
   /** The delimiters are not what they must be, or the body is too large. */
   broken = false;
   tooLarge = false;
+  /** Bytes that may be read at once without reading into the next message, as far as is known. */
+  wanted: number;
   #kind: Framing["kind"];
-  /** Bytes until the end of the body, or of the chunk. */
-  #left: number;
+  /** Bytes until the end of the chunk. */
+  #left = 0;
   #at = SIZE;
   /** Bytes that further chunks may hold. */
   #allowed: number;
@@ -110,13 +113,8 @@ export class BodyReader {
   constructor(framing: Framing, lengthMax = Number.MAX_SAFE_INTEGER) {
     this.#allowed = lengthMax;
     this.#kind = framing.kind;
-    this.#left = framing.kind === "length" ? framing.length : 0;
+    this.wanted = framing.kind === "length" ? framing.length : Number.MAX_SAFE_INTEGER;
     this.done = framing.kind === "none" || (framing.kind === "length" && framing.length === 0);
-  }
-
-  /** Bytes that may be read at once without reading into the next message, as far as is known. */
-  get wanted(): number {
-    return this.#kind === "length" ? this.#left : Number.MAX_SAFE_INTEGER;
   }
 
   /** The sender has closed: the end of a body that lasts until then, and of no other. */
@@ -136,8 +134,8 @@ export class BodyReader {
     this.used = count;
     if (this.#kind === "close") return count;
     if (this.#kind === "length") {
-      this.#left -= count;
-      if (this.#left === 0) this.done = true;
+      this.wanted -= count;
+      if (this.wanted === 0) this.done = true;
       return count;
     }
     return this.#dechunk(piece);
@@ -145,6 +143,10 @@ export class BodyReader {
 
   #dechunk(piece: Uint8Array): number {
     const count = piece.byteLength;
+    if (this.#at === DATA && this.#left > count) {
+      this.#left -= count;
+      return count;
+    }
     let out = 0;
     let i = 0;
     while (i < count) {

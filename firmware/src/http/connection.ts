@@ -20,6 +20,8 @@ export interface HttpContext extends DialContext {
   readonly stickyCookie: StickyCookie | undefined;
   /** Our name in Via, different for each board, by which a request is known that comes again. */
   readonly pseudonym: string;
+  /** The same as bytes, with the end of Via's line. */
+  readonly signature: Uint8Array;
   /** Is the client at this address a proxy whose word counts? */
   trusts(address: string): boolean;
   /** Who is answered shall not keep his connection: others wait for it, or the configuration is old. */

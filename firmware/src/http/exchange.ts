@@ -226,7 +226,7 @@ export class Exchange implements EndpointOwner, Dialler {
   }
 
   connected(backend: Backend, endpoint: Endpoint, reused: boolean): void {
-    const { headBuffer, pseudonym, config, platform, stickyCookie } = this.#context;
+    const { headBuffer, signature, config, platform, stickyCookie } = this.#context;
     const { request: head, response, address, trusted } = this.#owner;
     this.#backend = backend;
     this.#backendSide = endpoint;
@@ -241,7 +241,7 @@ export class Exchange implements EndpointOwner, Dialler {
       target: this.#target,
       clientAddress: address.address,
       trusted,
-      pseudonym,
+      signature,
       requestId: this.#identified ? undefined : this.requestId,
       upgrade: this.#upgrade,
       sticky: stickyCookie !== undefined,

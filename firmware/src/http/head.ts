@@ -4,33 +4,9 @@
  * message than we did.
  */
 
-/** Field names that mean something to a proxy. */
-export const NAMES = [
-  "", // any other
-  "connection",
-  "content-length",
-  "transfer-encoding",
-  "host",
-  "expect",
-  "upgrade",
-  "te",
-  "trailer",
-  "keep-alive",
-  "proxy-connection",
-  "proxy-authenticate",
-  "proxy-authorization",
-  "http2-settings",
-  "via",
-  "forwarded",
-  "x-forwarded-for",
-  "x-forwarded-proto",
-  "x-forwarded-host",
-  "x-request-id",
-  "accept",
-  "cookie",
-] as const;
-
-export type Name = (typeof NAMES)[number];
+import { ascii } from "../ascii.ts";
+import { HOST, span, TARGET, TOKEN, VALUE } from "./grammar.ts";
+import { isTwin, type Name, nameAt } from "./names.ts";
 
 /** Where a field stands in `Head.bytes`; the ends are exclusive, the value is without blanks around. */
 export interface Field {
@@ -59,45 +35,17 @@ const CR = 13;
 const SPACE = 32;
 const COLON = 58;
 
-// What a byte may be part of.
-const TOKEN = 1;
-const VALUE = 2;
-const TARGET = 4;
-const HOST = 8;
-const CLASS = classes();
-
-function classes(): Uint8Array {
-  const table = new Uint8Array(256);
-  for (let byte = 0; byte < 256; byte++) {
-    const visible = byte > SPACE && byte !== 127;
-    if (visible || byte === SPACE || byte === TAB) table[byte] |= VALUE;
-    if (visible && byte !== 35) table[byte] |= TARGET; // a fragment (#) is never sent
-  }
-  const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-  mark(`${letters}!#$%&'*+-.^_\`|~`, TOKEN);
-  mark(`${letters}-._~%!$&'()*+,;=:[]`, HOST);
-  return table;
-
-  function mark(text: string, bit: number): void {
-    for (let i = 0; i < text.length; i++) table[text.charCodeAt(i)] |= bit;
-  }
-}
-
-/** The names by their length: most fields are told apart by that alone. */
-const NAMES_BY_LENGTH: Name[][] = [];
-for (const name of NAMES) {
-  if (name === "") continue;
-  NAMES_BY_LENGTH[name.length] ??= [];
-  NAMES_BY_LENGTH[name.length].push(name);
-}
-
 /** Bytes made into text at once: they pass over the engine's stack, which is small on the chip. */
 const TEXT_PIECE = 32;
 
 /** Bytes that a head's own buffer holds at first, and keeps for the next head. */
 const BUFFER_BYTES = 512;
 
+const HTTP_1 = ascii("HTTP/1.");
+
 const NOTHING = new Uint8Array(0);
+const NO_FIELDS: readonly Field[] = [];
+const NO_TOKENS: readonly string[] = [];
 
 /**
  * One head, fed piece by piece. The outcome does not depend on where the pieces are cut: each line
@@ -111,6 +59,8 @@ export class Head {
   done = false;
   error: HeadError | undefined;
   fields: Field[] = [];
+  /** Those of them whose names mean something, twins left out. */
+  known: Field[] = [];
 
   /** Minor version: HTTP/1.`minor`. */
   minor = 1;
@@ -140,6 +90,7 @@ export class Head {
     this.done = false;
     this.error = undefined;
     this.fields = [];
+    this.known = [];
     this.start = 0;
     this.#lines = 0;
     this.#lineStart = 0;
@@ -187,8 +138,13 @@ export class Head {
   }
 
   /** The fields of one name. */
-  all(name: Name): Field[] {
-    return this.fields.filter(field => field.name === name && !field.twin);
+  all(name: Name): readonly Field[] {
+    const { known } = this;
+    let found = NO_FIELDS;
+    for (let i = 0; i < known.length; i++) {
+      if (known[i].name === name) found = [...found, known[i]];
+    }
+    return found;
   }
 
   /** The only field of a name; `undefined` where there is none, or more than one. */
@@ -213,21 +169,19 @@ export class Head {
 
   /** Does the list of tokens that the fields of this name hold have `token` (in lower case)? */
   lists(name: Name, token: string): boolean {
-    return this.fields.some(
-      field => field.name === name && !field.twin && this.#tokens(field).includes(token),
-    );
+    return this.tokens(name).includes(token);
   }
 
   /** Tokens of all fields of a name, in lower case. */
-  tokens(name: Name): string[] {
-    return this.all(name).flatMap(field => this.#tokens(field));
-  }
-
-  #tokens(field: Field): string[] {
-    return this.value(field)
-      .split(",")
-      .map(token => token.trim().toLowerCase())
-      .filter(token => token !== "");
+  tokens(name: Name): readonly string[] {
+    const fields = this.all(name);
+    if (fields.length === 0) return NO_TOKENS;
+    return fields.flatMap(field =>
+      this.value(field)
+        .split(",")
+        .map(token => token.trim().toLowerCase())
+        .filter(token => token !== ""),
+    );
   }
 
   #reserve(length: number): void {
@@ -263,9 +217,9 @@ export class Head {
   }
 
   #requestLine(start: number, end: number): boolean {
-    this.methodEnd = this.#span(start, end, TOKEN);
+    this.methodEnd = span(this.bytes, start, TOKEN);
     this.targetStart = this.methodEnd + 1;
-    this.targetEnd = this.#span(this.targetStart, end, TARGET);
+    this.targetEnd = span(this.bytes, this.targetStart, TARGET);
     return (
       this.methodEnd > start &&
       this.bytes[this.methodEnd] === SPACE &&
@@ -283,7 +237,7 @@ export class Head {
     return (
       this.status >= 100 &&
       (end === start + 12 || this.bytes[start + 12] === SPACE) &&
-      this.#span(start, end, VALUE) === end
+      span(this.bytes, start, VALUE) === end
     );
   }
 
@@ -291,61 +245,27 @@ export class Head {
     const { bytes } = this;
     const minor = bytes[start + 7] - 48;
     this.minor = minor;
-    return this.#is("HTTP/1.", start) && (minor === 0 || minor === 1);
+    for (let i = 0; i < HTTP_1.byteLength; i++) {
+      if (bytes[start + i] !== HTTP_1[i]) return false;
+    }
+    return minor === 0 || minor === 1;
   }
 
   #field(start: number, end: number): boolean {
     const { bytes } = this;
-    const nameEnd = this.#span(start, end, TOKEN);
+    const nameEnd = span(this.bytes, start, TOKEN);
     if (nameEnd === start || bytes[nameEnd] !== COLON) return false;
     let valueStart = nameEnd + 1;
-    if (this.#span(valueStart, end, VALUE) !== end) return false;
+    if (span(bytes, valueStart, VALUE) !== end) return false;
     let valueEnd = end;
     while (valueStart < valueEnd && blank(bytes[valueStart])) valueStart++;
     while (valueEnd > valueStart && blank(bytes[valueEnd - 1])) valueEnd--;
-    let name: Name = "";
-    let twin = false;
-    const candidates = NAMES_BY_LENGTH[nameEnd - start];
-    if (candidates !== undefined) {
-      for (const candidate of candidates) {
-        const likeness = this.#names(candidate, start);
-        if (likeness === 0) continue;
-        name = candidate;
-        twin = likeness === 2;
-        break;
-      }
-    }
-    this.fields.push({ name, twin, nameStart: start, nameEnd, valueStart, valueEnd });
+    const name = nameAt(bytes, start, nameEnd - start);
+    const twin = name !== "" && isTwin(name, bytes, start);
+    const field = { name, twin, nameStart: start, nameEnd, valueStart, valueEnd };
+    this.fields.push(field);
+    if (name !== "" && !twin) this.known.push(field);
     return true;
-  }
-
-  /** 1 when the bytes at `start` spell `name` in any case, 2 when only with `_` for `-`, else 0. */
-  #names(name: string, start: number): 0 | 1 | 2 {
-    const { bytes } = this;
-    let likeness: 1 | 2 = 1;
-    for (let i = 0; i < name.length; i++) {
-      const wanted = name.charCodeAt(i);
-      const byte = bytes[start + i];
-      if (byte === wanted || (wanted >= 97 && byte === wanted - 32)) continue;
-      if (wanted !== 45 || byte !== 95) return 0;
-      likeness = 2;
-    }
-    return likeness;
-  }
-
-  #is(text: string, start: number): boolean {
-    for (let i = 0; i < text.length; i++) {
-      if (this.bytes[start + i] !== text.charCodeAt(i)) return false;
-    }
-    return true;
-  }
-
-  /** Where the run of bytes of a class ends that begins at `start`. */
-  #span(start: number, end: number, mask: number): number {
-    const { bytes } = this;
-    let at = start;
-    while (at < end && (CLASS[bytes[at]] & mask) !== 0) at++;
-    return at;
   }
 
   #digits(start: number, end: number): number {
@@ -366,7 +286,7 @@ export class Head {
 
   /** May the value be an authority: a name or address, and perhaps a port? */
   isHost({ valueStart, valueEnd }: Field): boolean {
-    return this.#span(valueStart, valueEnd, HOST) === valueEnd;
+    return span(this.bytes, valueStart, HOST) === valueEnd;
   }
 }
 

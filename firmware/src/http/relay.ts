@@ -19,9 +19,13 @@ export function relay(
   const start = chunked ? CHUNK_BEFORE : 0;
   let moved = 0;
   while (!body.done && !body.broken) {
-    const count = Math.min(from.readable, to.writable - around, countMax, body.wanted);
-    if (count <= 0 || (to.crowded && count < countMax)) break;
-    const piece = scratch.subarray(start, start + count);
+    let count = from.readable;
+    const room = to.writable - around;
+    if (count > room) count = room;
+    if (count > body.wanted) count = body.wanted;
+    if (count >= countMax) count = countMax;
+    else if (count <= 0 || to.crowded) break;
+    const piece = count === scratch.byteLength ? scratch : scratch.subarray(start, start + count);
     from.read(piece);
     const length = body.decode(piece);
     if (body.used < count) from.unread(piece.subarray(body.used));

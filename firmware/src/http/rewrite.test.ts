@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { ascii } from "../ascii.ts";
 import { type Framing, requestFraming } from "./body.ts";
 import { Head } from "./head.ts";
 import {
@@ -28,7 +29,7 @@ const PLAIN: Omit<RequestRewrite, "head"> = {
   target: undefined,
   clientAddress: "10.0.0.9",
   trusted: false,
-  pseudonym: "us",
+  signature: ascii("us\r\n"),
   requestId: "id-1",
   upgrade: undefined,
   sticky: false,
@@ -252,7 +253,7 @@ test("any request that is understood becomes one that is understood the same, an
         framing: framing as Framing,
         trusted,
         clientAddress: "255.255.255.255",
-        pseudonym: "hot-potato-01234567",
+        signature: ascii("hot-potato-01234567\r\n"),
         requestId: fields.includes("X-Request-Id: 7") ? undefined : "01234567-1000000",
       });
       const head = new Head("request", { headBytesMax: 8192, headLinesMax: 96 });

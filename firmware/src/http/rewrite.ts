@@ -3,8 +3,10 @@
  * connection only, and framing is always our own.
  */
 
+import { ascii } from "../ascii.ts";
 import type { Framing } from "./body.ts";
-import type { Field, Head, Name } from "./head.ts";
+import type { Field, Head } from "./head.ts";
+import type { Name } from "./names.ts";
 import { otherCookies } from "./sticky.ts";
 
 /** Concern one connection only (RFC 9110 section 7.6.1), or are written by us. */
@@ -36,7 +38,24 @@ const OPTIONS = ["close", "keep-alive", "upgrade"];
 /** Bytes that a rewritten head may be longer than the one that came, long values aside. */
 export const REWRITE_BYTES = 512;
 
-/** Text and pieces of another head, one after the other, in a buffer that is given. */
+// Written to every head, so not made of text each time.
+const SPACE_HTTP_1_1 = ascii(" HTTP/1.1\r\n");
+const HTTP_1_1 = ascii("HTTP/1.1 ");
+const NO_HOST = ascii("Host:\r\n");
+const FORWARDED_FOR = ascii("X-Forwarded-For: ");
+const FORWARDED_PROTO = ascii("X-Forwarded-Proto: ");
+const HTTP = ascii("http");
+const FORWARDED_HOST = ascii("X-Forwarded-Host: ");
+const VIA = ascii("Via: ");
+const VIA_1_0 = ascii("1.0 ");
+const VIA_1_1 = ascii("1.1 ");
+const REQUEST_ID = ascii("X-Request-Id: ");
+const CONTENT_LENGTH = ascii("Content-Length: ");
+const CHUNKED = ascii("Transfer-Encoding: chunked\r\n");
+const COMMA = ascii(", ");
+const LINE_END = ascii("\r\n");
+
+/** Text, bytes, and pieces of another head, one after the other, in a buffer that is given. */
 class Writer {
   length = 0;
   #buffer: Uint8Array;
@@ -52,41 +71,43 @@ class Writer {
     this.length = length;
   }
 
+  bytes(bytes: Uint8Array): void {
+    this.#buffer.set(bytes, this.length);
+    this.length += bytes.byteLength;
+  }
+
   piece(bytes: Uint8Array, start: number, end: number): void {
-    this.#buffer.set(bytes.subarray(start, end), this.length);
-    this.length += end - start;
+    this.bytes(bytes.subarray(start, end));
+  }
+
+  value(head: Head, { valueStart, valueEnd }: Field): void {
+    this.piece(head.bytes, valueStart, valueEnd);
   }
 
   /** Fields that follow each other in `head`, in one piece. */
   fields(head: Head, kept: (field: Field) => boolean): void {
+    const { fields, bytes } = head;
     let start = -1;
-    let end = 0;
-    for (const field of head.fields) {
-      const lineEnd = lineEndOf(head, field);
+    for (let i = 0; i < fields.length; i++) {
+      const field = fields[i];
       if (kept(field)) {
         if (start < 0) start = field.nameStart;
-        end = lineEnd;
       } else if (start >= 0) {
-        this.piece(head.bytes, start, end);
+        this.piece(bytes, start, field.nameStart);
         start = -1;
       }
     }
-    if (start >= 0) this.piece(head.bytes, start, end);
+    if (start >= 0) this.piece(bytes, start, head.length - LINE_END.byteLength);
   }
 
   framing(framing: Framing): void {
-    if (framing.kind === "length") this.text(`Content-Length: ${framing.length}\r\n`);
-    else if (framing.kind === "chunked") this.text("Transfer-Encoding: chunked\r\n");
+    if (framing.kind === "length") {
+      this.bytes(CONTENT_LENGTH);
+      this.text(`${framing.length}\r\n`);
+    } else if (framing.kind === "chunked") {
+      this.bytes(CHUNKED);
+    }
   }
-}
-
-const LF = 10;
-
-/** Behind the field's line; blanks may stand between its value and the line's end. */
-function lineEndOf(head: Head, { valueEnd }: Field): number {
-  let at = valueEnd;
-  while (head.bytes[at] !== LF) at++;
-  return at + 1;
 }
 
 /** What a request's new head is made from. */
@@ -98,8 +119,8 @@ export interface RequestRewrite {
   /** The peer, and whether what it says about others is believed. */
   readonly clientAddress: string;
   readonly trusted: boolean;
-  /** Our name in Via. */
-  readonly pseudonym: string;
+  /** Our name in Via, as bytes, with the line's end. */
+  readonly signature: Uint8Array;
   /** Made by us; `undefined` when the request has one. */
   readonly requestId: string | undefined;
   /** The connection shall become something else, and may. */
@@ -116,7 +137,7 @@ export function rewriteRequest(buffer: Uint8Array, request: RequestRewrite): num
   out.piece(bytes, head.start, head.targetStart);
   if (request.target === undefined) out.piece(bytes, head.targetStart, head.targetEnd);
   else out.text(request.target);
-  out.text(" HTTP/1.1\r\n");
+  out.bytes(SPACE_HTTP_1_1);
   const named = connectionNames(head);
   const host = head.only("host");
   out.fields(head, field => {
@@ -130,19 +151,23 @@ export function rewriteRequest(buffer: Uint8Array, request: RequestRewrite): num
     if (name === "cookie") return !request.sticky;
     return name !== "via";
   });
-  if (host === undefined) out.text("Host:\r\n"); // HTTP/1.0 knows none, HTTP/1.1 demands one
+  if (host === undefined) out.bytes(NO_HOST); // HTTP/1.0 knows none, HTTP/1.1 demands one
   if (request.sticky) cookies(out, head);
   forwarded(out, request, host);
-  out.text("Via: ");
+  out.bytes(VIA);
   for (const field of head.all("via")) {
-    out.piece(bytes, field.valueStart, field.valueEnd);
-    out.text(", ");
+    out.value(head, field);
+    out.bytes(COMMA);
   }
-  out.text(`1.${head.minor} ${request.pseudonym}\r\n`);
-  if (request.requestId !== undefined) out.text(`X-Request-Id: ${request.requestId}\r\n`);
+  out.bytes(head.minor === 0 ? VIA_1_0 : VIA_1_1);
+  out.bytes(request.signature);
+  if (request.requestId !== undefined) {
+    out.bytes(REQUEST_ID);
+    out.text(`${request.requestId}\r\n`);
+  }
   out.framing(request.framing);
   upgrade(out, head, request.upgrade);
-  out.text("\r\n");
+  out.bytes(LINE_END);
   return out.length;
 }
 
@@ -155,25 +180,24 @@ function cookies(out: Writer, head: Head): void {
 
 function forwarded(out: Writer, request: RequestRewrite, host: Field | undefined): void {
   const { head, trusted, clientAddress } = request;
-  const { bytes } = head;
-  out.text("X-Forwarded-For: ");
+  out.bytes(FORWARDED_FOR);
   if (trusted) {
     for (const field of head.all("x-forwarded-for")) {
-      out.piece(bytes, field.valueStart, field.valueEnd);
-      out.text(", ");
+      out.value(head, field);
+      out.bytes(COMMA);
     }
   }
   out.text(`${clientAddress}\r\n`);
   const proto = trusted ? head.only("x-forwarded-proto") : undefined;
-  out.text("X-Forwarded-Proto: ");
-  if (proto === undefined) out.text("http");
-  else out.piece(bytes, proto.valueStart, proto.valueEnd);
-  out.text("\r\n");
+  out.bytes(FORWARDED_PROTO);
+  if (proto === undefined) out.bytes(HTTP);
+  else out.value(head, proto);
+  out.bytes(LINE_END);
   const forwardedHost = (trusted ? head.only("x-forwarded-host") : undefined) ?? host;
   if (forwardedHost === undefined) return;
-  out.text("X-Forwarded-Host: ");
-  out.piece(bytes, forwardedHost.valueStart, forwardedHost.valueEnd);
-  out.text("\r\n");
+  out.bytes(FORWARDED_HOST);
+  out.value(head, forwardedHost);
+  out.bytes(LINE_END);
 }
 
 /** What a response's new head is made from. */
@@ -194,9 +218,9 @@ export function rewriteResponse(buffer: Uint8Array, response: ResponseRewrite): 
   const { head, framing } = response;
   const out = new Writer(buffer);
   const [first] = head.fields;
-  out.text(`HTTP/1.1 ${head.status}`);
-  // The words and the line's end: after "HTTP/1.1 200" of the line that came.
-  out.piece(head.bytes, 12, first === undefined ? head.length - 2 : first.nameStart);
+  out.bytes(HTTP_1_1);
+  // The status, the words and the line's end: after "HTTP/1.1 " of the line that came.
+  out.piece(head.bytes, 9, first === undefined ? head.length - 2 : first.nameStart);
   const named = connectionNames(head);
   out.fields(head, field => {
     if (named?.includes(nameOf(head, field))) return false;
@@ -204,9 +228,9 @@ export function rewriteResponse(buffer: Uint8Array, response: ResponseRewrite): 
   });
   const length = framing.kind === "none" ? head.only("content-length") : undefined;
   if (length !== undefined && head.status >= 200 && head.status !== 204) {
-    out.text("Content-Length: ");
-    out.piece(head.bytes, length.valueStart, length.valueEnd);
-    out.text("\r\n");
+    out.bytes(CONTENT_LENGTH);
+    out.value(head, length);
+    out.bytes(LINE_END);
   }
   out.framing(framing);
   if (response.connection !== undefined) out.text(`Connection: ${response.connection}\r\n`);
@@ -214,20 +238,22 @@ export function rewriteResponse(buffer: Uint8Array, response: ResponseRewrite): 
     out.text(`Set-Cookie: ${response.setCookie}\r\nCache-Control: private\r\n`);
   }
   upgrade(out, head, response.upgrade);
-  out.text("\r\n");
+  out.bytes(LINE_END);
   return out.length;
 }
 
 function upgrade(out: Writer, head: Head, field: Field | undefined): void {
   if (field === undefined) return;
   out.text("Connection: Upgrade\r\nUpgrade: ");
-  out.piece(head.bytes, field.valueStart, field.valueEnd);
-  out.text("\r\n");
+  out.value(head, field);
+  out.bytes(LINE_END);
 }
 
 /** Fields that Connection names, in lower case; `undefined` where it names none. */
 function connectionNames(head: Head): string[] | undefined {
-  const names = head.tokens("connection").filter(token => !OPTIONS.includes(token));
+  const tokens = head.tokens("connection");
+  if (tokens.length === 0) return undefined;
+  const names = tokens.filter(token => !OPTIONS.includes(token));
   return names.length > 0 ? names : undefined;
 }
 

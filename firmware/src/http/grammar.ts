@@ -1,0 +1,40 @@
+/** What bytes a part of a head may be made of (RFC 9112, RFC 9110 section 5.6.2): 1 for those, else 0. */
+export type ByteClass = Uint8Array;
+
+const LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
+/** Names of fields, and methods. */
+export const TOKEN = these(`${LETTERS}!#$%&'*+-.^_\`|~`);
+
+/** Values of fields. */
+export const VALUE = visible("", "\t ");
+
+/** A request's target; a fragment (#) is never sent. */
+export const TARGET = visible("#", "");
+
+/** The authority of a target, and Host. */
+export const HOST = these(`${LETTERS}-._~%!$&'()*+,;=:[]`);
+
+function these(text: string): ByteClass {
+  const table = new Uint8Array(256);
+  for (let i = 0; i < text.length; i++) table[text.charCodeAt(i)] = 1;
+  return table;
+}
+
+function visible(but: string, and: string): ByteClass {
+  const table = these(and);
+  for (let byte = 33; byte < 256; byte++) {
+    if (byte !== 127 && !but.includes(String.fromCharCode(byte))) table[byte] = 1;
+  }
+  return table;
+}
+
+/**
+ * Where the run of bytes of a class ends that begins at `start`: at the line's CR at the latest, which
+ * is of none of them.
+ */
+export function span(bytes: Uint8Array, start: number, of: ByteClass): number {
+  let at = start;
+  while (of[bytes[at]]) ++at;
+  return at;
+}

@@ -1,0 +1,66 @@
+/** Field names that mean something to a proxy. */
+export const NAMES = [
+  "", // any other
+  "connection",
+  "content-length",
+  "transfer-encoding",
+  "host",
+  "expect",
+  "upgrade",
+  "te",
+  "trailer",
+  "keep-alive",
+  "proxy-connection",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "http2-settings",
+  "via",
+  "forwarded",
+  "x-forwarded-for",
+  "x-forwarded-proto",
+  "x-forwarded-host",
+  "x-request-id",
+  "accept",
+  "cookie",
+] as const;
+
+export type Name = (typeof NAMES)[number];
+
+const NONE: readonly Name[] = [];
+
+/** The names by their length: most fields are told apart by that alone. */
+const NAMES_BY_LENGTH: (readonly Name[])[] = [];
+for (let length = 0; length <= 32; length++) {
+  const names = NAMES.filter(name => name !== "" && name.length === length);
+  NAMES_BY_LENGTH.push(names.length > 0 ? names : NONE);
+}
+
+/** The name of `length` bytes at `start`, in any case, and with `_` for `-`; `""` for any other. */
+export function nameAt(bytes: Uint8Array, start: number, length: number): Name {
+  const names = NAMES_BY_LENGTH[length] ?? NONE;
+  for (let i = 0; i < names.length; i++) {
+    if (spells(names[i], bytes, start)) return names[i];
+  }
+  return "";
+}
+
+/** Is the name of these bytes, which spell `name`, written with a `_` for a `-`? */
+export function isTwin(name: Name, bytes: Uint8Array, start: number): boolean {
+  for (let at = name.indexOf("-"); at >= 0; at = name.indexOf("-", at + 1)) {
+    if (bytes[start + at] === UNDERSCORE) return true;
+  }
+  return false;
+}
+
+function spells(name: string, bytes: Uint8Array, start: number): boolean {
+  for (let i = 0; i < name.length; i++) {
+    const wanted = name.charCodeAt(i);
+    const byte = bytes[start + i];
+    if (byte === wanted || (wanted >= 97 && byte === wanted - 32)) continue;
+    if (wanted !== HYPHEN || byte !== UNDERSCORE) return false;
+  }
+  return true;
+}
+
+const HYPHEN = 45;
+const UNDERSCORE = 95;
