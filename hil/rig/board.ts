@@ -70,9 +70,10 @@ export class RigBoard {
   readonly transcript = new Transcript(realClock);
   readonly incidents: Incidents;
   readonly link: SerialLink;
-  /** Its IP address and version, as it said last. */
+  /** Its IP address, its version and its build, as it said last. */
   address: string | undefined;
   version: string | undefined;
+  build: string | undefined;
   /** Times that our firmware came up. */
   boots = 0;
   /** The cable is out and has not come back. */
@@ -175,7 +176,9 @@ export class RigBoard {
     if (WAY.booted.sign.test(event)) {
       this.#state = "booted";
       this.boots++;
-      this.version = parseLine(event)?.values.version;
+      const { version, build } = parseLine(event)?.values ?? {};
+      this.version = version;
+      this.build = build;
     } else if (WAY.serving.sign.test(event)) {
       this.#state = "serving";
     } else {

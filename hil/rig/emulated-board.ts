@@ -3,12 +3,14 @@ import net from "node:net";
 import { Board, type BoardPlatform, type Firmware } from "../../emulator/src/board.ts";
 import type { BoardKind } from "../../emulator/src/boards/kind.ts";
 import { RealClock } from "../../emulator/src/clock.ts";
-import { formatLine } from "../../firmware/src/admin/event.ts";
-import { start } from "../../firmware/src/app.ts";
+import { announce, start } from "../../firmware/src/app.ts";
 import { readConfig } from "../../firmware/src/config.ts";
-import { VERSION } from "../../firmware/src/version.ts";
+import { buildId } from "../../firmware/tools/build-id.ts";
 import { mendedBoard } from "../src/lab.ts";
 import { EmulatedBinding } from "./emulated-port.ts";
+
+/** It runs the sources as they are. */
+const BUILD = buildId([]);
 
 /** All that it has is this computer's loopback network. */
 const HOST = "127.0.0.1";
@@ -28,9 +30,8 @@ export class EmulatedBoard {
   /** The program that it boots; whoever wants a broken one puts it here before the next boot. */
   firmware: Firmware = platform => {
     this.platform = platform;
-    const { resetReason: reset, freeHeapBytes: heap } = platform.vitals;
-    platform.log(formatLine(0, { level: "I", on: "boot", version: VERSION, reset, heap }));
-    start(platform, this.#configuration);
+    announce(platform, { build: BUILD });
+    start(platform, this.#configuration, { build: BUILD });
   };
   #configuration = configurationOf(DOCUMENT);
   /** Where the board's ports are found, by their own numbers. */

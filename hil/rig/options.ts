@@ -3,6 +3,7 @@ import { isToken, TOKEN_MAX, TOKEN_MIN } from "../../firmware/src/admin/token.ts
 import { nearest } from "../../firmware/src/document.ts";
 import type { Scenario } from "../src/scenario.ts";
 import { EMULATED_PATH } from "./emulated-port.ts";
+import { FLASH_POLICIES, type FlashPolicy } from "./flash.ts";
 import { MISCHIEF } from "./mischief.ts";
 
 /** What the person asked for cannot be done; said in one sentence. */
@@ -17,6 +18,10 @@ const REPORT_FOLDER = "hil-report";
 
 export interface CommandOptions {
   readonly list: boolean;
+  /** When a board on a serial line gets another firmware. */
+  readonly flash: FlashPolicy;
+  /** A whole flash image, instead of the sources and an SDK. */
+  readonly image: string | undefined;
   /** Serial ports; those that are found when there are none. */
   readonly ports: readonly string[];
   readonly emulated: boolean;
@@ -36,6 +41,8 @@ export interface CommandOptions {
 
 const KNOWN = {
   list: { type: "boolean" },
+  flash: { type: "string" },
+  image: { type: "string" },
   port: { type: "string", multiple: true },
   board: { type: "string" },
   address: { type: "string" },
@@ -78,6 +85,14 @@ export function readOptions(args: readonly string[], adminPort: number): Command
     ...(values.address === undefined ? [] : ["--address"]),
   ];
   if (ways.length > 1) throw new UsageError(`${ways.join(" and ")}: one of them would do`);
+  const flash = text("flash") ?? "changed";
+  if (!FLASH_POLICIES.includes(flash as FlashPolicy)) {
+    throw new UsageError(`--flash "${flash}": wanted ${FLASH_POLICIES.join(", ")}`);
+  }
+  for (const name of ["flash", "image"] as const) {
+    if (values[name] === undefined || (!emulated && values.address === undefined)) continue;
+    throw new UsageError(`--${name} is for boards on a serial line that can be flashed`);
+  }
   const inject = text("inject");
   if (inject !== undefined) {
     if (!emulated) throw new UsageError(`--inject is for --board ${EMULATED_PATH} alone`);
@@ -100,6 +115,8 @@ export function readOptions(args: readonly string[], adminPort: number): Command
   }
   return {
     list: values.list === true,
+    flash: flash as FlashPolicy,
+    image: text("image"),
     ports,
     emulated,
     address,

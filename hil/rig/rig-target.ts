@@ -7,16 +7,13 @@ import { driveInRealTime } from "../src/real-time.ts";
 import type { Need } from "../src/scenario.ts";
 import type { Computer, GatewayDocument, Rest, Stage, Target } from "../src/target.ts";
 import type { Device } from "./device.ts";
-import { Stuck } from "./stuck.ts";
+import { addressTowards } from "./own-address.ts";
 
 /** A look at the board is a connection for it, too. */
 const LOOK_MS = 100;
 
 /** Where the firmware listens when its document does not say. */
-const DOOR_PORT = 80;
-
-/** A connection in a home network stands within a second, or never. */
-const CONNECT_MS = 5_000;
+export const DOOR_PORT = 80;
 
 /** What the board says when it serves by another document. */
 const READY = / proxy: ready /;
@@ -64,25 +61,6 @@ export class RigTarget implements Target {
   stage(onLine: (line: string) => void): Stage {
     return new RigStage(this.#device, this.#ownAddress, onLine, this.#options);
   }
-}
-
-/** This computer's address in the network that leads there. */
-function addressTowards(there: { host: string; port: number }): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = net.connect({ ...there, timeout: CONNECT_MS }, () => {
-      resolve(socket.localAddress!);
-      socket.destroy();
-    });
-    const stuck = (why: string) => {
-      socket.destroy();
-      const where = `${there.host}:${there.port}`;
-      reject(
-        new Stuck("rig", `the board serves, and ${where} cannot be reached from here: ${why}`),
-      );
-    };
-    socket.on("timeout", () => stuck(`nothing for ${CONNECT_MS / 1000} s`));
-    socket.on("error", error => stuck(error.message));
-  });
 }
 
 class RigStage implements Stage {

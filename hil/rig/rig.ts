@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseLine } from "../../firmware/src/admin/event.ts";
 import type { Scenario } from "../src/scenario.ts";
+import type { RigBoard } from "./board.ts";
 import { measurements } from "./budgets.ts";
 import type { Desk, Surroundings } from "./desk.ts";
 import { lock } from "./lock.ts";
@@ -30,6 +31,8 @@ export interface RigOptions {
   /** A name of `MISCHIEF`. */
   readonly inject: string | undefined;
   readonly commit: string | undefined;
+  /** Gives the board its firmware, before anything is played. */
+  readonly bringUp?: (board: RigBoard) => Promise<void>;
   /** Ends the run; what was not reached is said to be so. */
   readonly signal: AbortSignal;
 }
@@ -109,7 +112,9 @@ export class Rig {
     const stop = () => this.#runner.end(String(signal.reason));
     signal.addEventListener("abort", stop);
     try {
-      await this.#desk.board?.attach();
+      const { board } = this.#desk;
+      await board?.attach();
+      if (board !== undefined) await this.#options.bringUp?.(board);
       await this.#runner.run(() => this.#next());
     } finally {
       signal.removeEventListener("abort", stop);

@@ -68,7 +68,7 @@ export interface PlayedBoard {
   readonly adapter?: string;
   /** IP address. */
   readonly address?: string;
-  /** Version of the firmware, as it says itself. */
+  /** Version and build of the firmware, as it says itself. */
   readonly firmware?: string;
 }
 

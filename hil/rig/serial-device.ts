@@ -50,8 +50,9 @@ export class SerialDevice implements Device {
   }
 
   played(): PlayedBoard {
-    const { address, version } = this.board;
-    return { ...this.#options.played, address, firmware: version };
+    const { address, version, build } = this.board;
+    const firmware = build === undefined ? version : `${version} build ${build}`;
+    return { ...this.#options.played, address, firmware };
   }
 
   door(boardPort: number): { host: string; port: number } {

@@ -1,0 +1,75 @@
+import { expect, test } from "vitest";
+import type { RigBoard } from "./board.ts";
+import { bringUp } from "./bring-up.ts";
+import type { Flashable, FlashPolicy } from "./flash.ts";
+import { Stuck } from "./stuck.ts";
+
+const FOUND = {
+  path: "/dev/ttyUSB0",
+  adapter: "CP2102",
+  usb: "10c4:ea60",
+  serialNumber: undefined,
+};
+const CHIP = { chip: "ESP32", mac: "24:0a:c4:00:00:01" };
+
+/** What is done to a board that names `build` when it boots, or fails to. */
+async function done(policy: FlashPolicy, build: string | Stuck | undefined) {
+  const deeds: string[] = [];
+  const board = {
+    build: typeof build === "string" ? build : undefined,
+    link: {} as RigBoard["link"],
+    async to(state: string) {
+      deeds.push(`to ${state}`);
+      if (build instanceof Stuck) throw build;
+    },
+    async reset() {
+      deeds.push("reset");
+    },
+  };
+  const firmware: Flashable = {
+    name: "build aaaa",
+    isBuild: reported => reported === "aaaa",
+    async flash({ path, progress }) {
+      for (const share of [0.05, 0.5, 0.55, 1]) progress(share);
+      deeds.push(`flash ${path}`);
+      return CHIP;
+    },
+  };
+  const known = {
+    remember: (_: unknown, { mac }: typeof CHIP) => void deeds.push(`remember ${mac}`),
+  };
+  const said: string[] = [];
+  const options = { policy, firmware, found: FOUND, known, say: (text: string) => said.push(text) };
+  await bringUp(board, options);
+  return { deeds, said };
+}
+
+const FLASHED = ["flash /dev/ttyUSB0", "remember 24:0a:c4:00:00:01", "reset"];
+
+test("a board that has the build already is left alone", async () => {
+  const { deeds, said } = await done("changed", "aaaa");
+  expect(deeds).toEqual(["to booted"]);
+  expect(said).toEqual(["not flashing /dev/ttyUSB0: the board has build aaaa already"]);
+});
+
+test("one with another build, or another program, is flashed, remembered and reset", async () => {
+  expect((await done("changed", "bbbb")).deeds).toEqual(["to booted", ...FLASHED]);
+  expect((await done("changed", new Stuck("firmware", "no boot"))).deeds).toEqual([
+    "to booted",
+    ...FLASHED,
+  ]);
+  expect((await done("changed", "bbbb")).said).toEqual([
+    "flashing /dev/ttyUSB0: the board has build bbbb, not build aaaa",
+    "flashing: 50 %",
+    "flashing: 100 %",
+  ]);
+});
+
+test("a silent board is the rig's trouble, and not flashed in the dark", async () => {
+  await expect(done("changed", new Stuck("rig", "not a sound"))).rejects.toThrow("not a sound");
+});
+
+test("never is never, and always asks nothing", async () => {
+  expect((await done("never", "bbbb")).deeds).toEqual([]);
+  expect((await done("always", "aaaa")).deeds).toEqual(FLASHED);
+});

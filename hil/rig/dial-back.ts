@@ -1,0 +1,76 @@
+import http from "node:http";
+import net from "node:net";
+import { ADMIN_PORT } from "../../emulator/workbench/admin-client.ts";
+import { parseLine } from "../../firmware/src/admin/event.ts";
+import type { Device } from "./device.ts";
+import type { DialledBack } from "./doctor/step.ts";
+import { addressTowards } from "./own-address.ts";
+import { DOOR_PORT } from "./rig-target.ts";
+
+/** The board dials for so long; it answers 503 then. */
+const DIAL_MS = 3_000;
+
+/** And we wait a little longer for that answer. */
+const ANSWER_MS = 2 * DIAL_MS;
+
+/** Has the board dial this computer at the first of these ports that is free, and restarts it. */
+export async function dialBack(device: Device, ports: readonly number[]): Promise<DialledBack> {
+  await device.ready();
+  const address = await addressTowards(device.door(ADMIN_PORT));
+  let reached = false;
+  const server = net.createServer(socket => {
+    reached = true;
+    socket.destroy();
+  });
+  let refused = false;
+  const { onEvent } = device;
+  device.onEvent = line => {
+    const event = parseLine(line);
+    if (event?.on === "backend" && event.values.why === "refused") refused = true;
+  };
+  try {
+    const port = await listen(server, address, ports);
+    const document = {
+      health: { check: "none" },
+      connectTimeoutMs: DIAL_MS,
+      backends: [{ name: "computer", address, port }],
+    };
+    const { listeners } = await device.lend(document);
+    await ask(device.door(listeners?.[0]?.port ?? DOOR_PORT));
+    if (reached) return "reached";
+    return refused ? "refused" : "timeout";
+  } finally {
+    device.onEvent = onEvent;
+    server.close();
+    await device.reset?.();
+  }
+}
+
+/** Other ports may be blocked where these are not: what counts is the ports of the backends. */
+async function listen(
+  server: net.Server,
+  host: string,
+  [port = 0, ...others]: readonly number[],
+): Promise<number> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen({ port, host }, resolve);
+    });
+    return (server.address() as net.AddressInfo).port;
+  } catch (error) {
+    if (port === 0) throw error;
+    return listen(server, host, others);
+  }
+}
+
+/** Whatever it answers, it has dialled before. */
+function ask(door: { host: string; port: number }): Promise<void> {
+  return new Promise(resolve => {
+    const request = http.get({ ...door, agent: false, timeout: ANSWER_MS });
+    request.on("timeout", () => request.destroy());
+    request.on("response", response => response.resume());
+    request.on("error", () => {}); // `close` follows, and what the board logged tells more
+    request.on("close", () => resolve());
+  });
+}

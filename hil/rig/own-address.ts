@@ -1,0 +1,24 @@
+import net from "node:net";
+import { Stuck } from "./stuck.ts";
+
+/** A connection in a home network stands within a second, or never. */
+const CONNECT_MS = 5_000;
+
+/** This computer's address in the network that leads there; rejects with `Stuck`. */
+export function addressTowards(there: { host: string; port: number }): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect({ ...there, timeout: CONNECT_MS }, () => {
+      resolve(socket.localAddress!);
+      socket.destroy();
+    });
+    const stuck = (why: string) => {
+      socket.destroy();
+      const where = `${there.host}:${there.port}`;
+      reject(
+        new Stuck("rig", `the board serves, and ${where} cannot be reached from here: ${why}`),
+      );
+    };
+    socket.on("timeout", () => stuck(`nothing for ${CONNECT_MS / 1000} s`));
+    socket.on("error", error => stuck(error.message));
+  });
+}
