@@ -1,0 +1,102 @@
+import { describe, expect, test } from "vitest";
+import { EXIT } from "../run.ts";
+import { duration, figure, inWords } from "./in-words.ts";
+import { aResult, aRun } from "./testing.ts";
+
+describe("the verdict in words", () => {
+  test("a run that passed says so, and what was skipped", () => {
+    const run = aRun({
+      results: [aResult(), aResult({ title: "rain", verdict: "skipped", why: "no weather" })],
+      measurements: [{ name: "boot", unit: "ms", value: 412, max: 500 }],
+    });
+    expect(inWords(run)).toEqual({
+      passed: true,
+      headline: "The one scenario passed, and every measurement is within its limits",
+      reasons: ["1 scenario skipped: “rain”."],
+      advice: [],
+    });
+  });
+
+  test("a panic: what failed, that it is the firmware's, and what to do", () => {
+    const run = aRun({
+      exitCode: EXIT.firmware,
+      results: [
+        aResult(),
+        aResult({
+          title: "one of two",
+          verdict: "failed",
+          incidents: [{ kind: "panic", blame: "firmware", text: "x", lines: [], ms: 1 }],
+        }),
+      ],
+    });
+    expect(inWords(run)).toEqual({
+      passed: false,
+      headline: "The firmware failed: 1 of 2 scenarios passed",
+      reasons: ["1 scenario failed because of the firmware: “one of two”."],
+      advice: [
+        expect.stringMatching(/^panic: .*dump/),
+        'Play one alone: npm run hil -- --scenario "one of two" --verbose',
+      ],
+    });
+  });
+
+  test("a brownout is no word against the firmware", () => {
+    const run = aRun({
+      exitCode: EXIT.rig,
+      results: [
+        aResult({
+          verdict: "rig-error",
+          incidents: [{ kind: "brownout", blame: "rig", text: "x", lines: [], ms: 1 }],
+        }),
+      ],
+    });
+    const { headline, reasons, advice } = inWords(run);
+    expect(headline).toBe(
+      "A fault of the rig, so no verdict about the firmware: 0 of 1 scenario passed",
+    );
+    expect(reasons).toEqual([expect.stringContaining("because of the rig")]);
+    expect(advice).toEqual([
+      expect.stringMatching(/^brownout: .*cable/),
+      expect.stringContaining("doctor"),
+    ]);
+  });
+
+  test("a limit that is broken is told with the figure and the limit", () => {
+    const run = aRun({
+      exitCode: EXIT.firmware,
+      measurements: [{ name: "connect p95", unit: "ms", value: 38.21, max: 25 }],
+    });
+    expect(inWords(run).reasons).toEqual(["connect p95: 38.2 ms, at most 25 ms."]);
+  });
+
+  test("a run in which nothing was played has not passed", () => {
+    const run = aRun({ results: [aResult({ verdict: "skipped", why: "no weather" })] });
+    expect(inWords(run)).toMatchObject({ passed: false, headline: "Nothing was played" });
+  });
+
+  test("many names are cut to three and a number", () => {
+    const results = ["a", "b", "c", "d", "e"].map(title => aResult({ title, verdict: "failed" }));
+    const run = aRun({ exitCode: EXIT.firmware, results });
+    expect(inWords(run).reasons).toEqual([
+      "5 scenarios failed because of the firmware: “a”, “b”, “c”, 2 more.",
+    ]);
+  });
+});
+
+test.each([
+  [12.4, "12 ms"],
+  [3400, "3.4 s"],
+  [125_000, "2 min 5 s"],
+  [28_800_000, "8 h 0 min"],
+])("%i ms reads %s", (ms, text) => {
+  expect(duration(ms)).toBe(text);
+});
+
+test.each([
+  [38.214, "ms", "38.2 ms"],
+  [61_320, "B", "61,320 B"],
+  [61.3, "/s", "61.3/s"],
+  [7, "", "7"],
+])("%f in %s reads %s", (value, unit, text) => {
+  expect(figure(value, { unit })).toBe(text);
+});

@@ -1,0 +1,173 @@
+import type { IncidentKind } from "../incidents.ts";
+import {
+  EXIT,
+  type Measurement,
+  type Run,
+  type ScenarioResult,
+  type Verdict,
+  within,
+} from "../run.ts";
+
+/** How each verdict is marked and called; the mark alone must be enough where there are no colours. */
+export const VERDICTS: Record<Verdict, { readonly mark: string; readonly name: string }> = {
+  passed: { mark: "✓", name: "passed" },
+  flaky: { mark: "~", name: "passed at the second go" },
+  failed: { mark: "✗", name: "failed" },
+  "rig-error": { mark: "!", name: "fault of the rig" },
+  skipped: { mark: "-", name: "skipped" },
+  "not-reached": { mark: "·", name: "not reached" },
+};
+
+/** What each exit code means. */
+export const ENDINGS: Record<number, string> = {
+  [EXIT.passed]: "passed",
+  [EXIT.firmware]: "the firmware failed",
+  [EXIT.usage]: "the command was not understood",
+  [EXIT.noBoard]: "there was no board",
+  [EXIT.rig]: "a fault of the rig, so no verdict about the firmware",
+  [EXIT.boardLost]: "the board was lost",
+};
+
+/** What would help. */
+const REMEDIES: Record<IncidentKind, string> = {
+  reset: "Look at the last lines before the start that nobody asked for.",
+  panic: "Look at the dump; addr2line turns its backtrace into lines of source.",
+  abort: "Look at the dump; its first line says what was asserted.",
+  "stack-overflow": "Give the named task more stack, or make it use less.",
+  watchdog: "Look for what keeps the named task busy without a pause.",
+  "xs-abort": "The reason says which of the engine's limits was met: heap, stack, or an exception.",
+  brownout: "The board lacks power: try another USB cable, another port, or a hub with power.",
+  "boot-loop": "Look at the first lines after a start: each start ends in the same place.",
+  "download-mode": "Release the BOOT button and take whatever pulls GPIO 0 down away, then reset.",
+  silence: "The board hangs, or its serial line does: reset it and look at its last lines.",
+  "port-lost": "Look at the cable and the plug, and use no hub if there is one.",
+};
+
+export interface VerdictInWords {
+  readonly passed: boolean;
+  /** What it comes to. */
+  readonly headline: string;
+  /** What failed and whose fault it is, one sentence each. */
+  readonly reasons: readonly string[];
+  /** What to do about it. */
+  readonly advice: readonly string[];
+}
+
+/** Names in a sentence; a long list is cut. */
+const NAMED_MAX = 3;
+
+/** The verdict of a run, for people. */
+export function inWords(run: Run): VerdictInWords {
+  const titles = (verdict: Verdict) =>
+    run.results.filter(result => result.verdict === verdict).map(({ title }) => title);
+  const [failed, rigErrors, unreached] = [
+    titles("failed"),
+    titles("rig-error"),
+    titles("not-reached"),
+  ];
+  const broken = run.measurements.filter(measurement => !within(measurement));
+  const reasons = [
+    ...some(failed, "failed because of the firmware"),
+    ...broken.map(measurement => `${limitsInWords(measurement)}.`),
+    ...some(rigErrors, "got no answer because of the rig: board, cable or power"),
+    ...some(unreached, "not reached: the run was over before"),
+    ...some(titles("flaky"), "passed only after a fault of the rig made it begin again"),
+    ...some(titles("skipped"), "skipped"),
+  ];
+  const kinds = new Set(run.results.flatMap(({ incidents }) => incidents.map(({ kind }) => kind)));
+  const advice = [...kinds].map(kind => `${kind}: ${REMEDIES[kind]}`);
+  if (failed.length > 0) {
+    advice.push(`Play one alone: npm run hil -- --scenario ${JSON.stringify(failed[0])} --verbose`);
+  } else if (run.exitCode !== EXIT.passed && broken.length === 0) {
+    advice.push("npm run hil -- doctor looks at port, board, Wi-Fi and computer step by step.");
+  }
+  return {
+    // All of nothing is not a success.
+    passed: run.exitCode === EXIT.passed && played(run).length > 0,
+    headline: headline(run),
+    reasons,
+    advice,
+  };
+}
+
+function played({ results }: Run): ScenarioResult[] {
+  return results.filter(({ verdict }) => verdict !== "skipped");
+}
+
+function headline(run: Run): string {
+  const { exitCode, measurements } = run;
+  const results = played(run);
+  const passed = results.filter(({ verdict }) => verdict === "passed" || verdict === "flaky");
+  const count = `${passed.length} of ${scenarios(results.length)} passed`;
+  if (exitCode === EXIT.passed) {
+    if (results.length === 0) return "Nothing was played";
+    const all = results.length === 1 ? "The one scenario" : `All ${scenarios(results.length)}`;
+    const limits = measurements.length === 0 ? "" : ", and every measurement is within its limits";
+    return `${all} passed${limits}`;
+  }
+  const ending = ENDINGS[exitCode] ?? `exit code ${exitCode}`;
+  return `${ending[0].toUpperCase()}${ending.slice(1)}: ${count}`;
+}
+
+function scenarios(count: number): string {
+  return `${count} scenario${count === 1 ? "" : "s"}`;
+}
+
+/** `2 scenarios skipped: "one", "two".`, or nothing where there are none. */
+function some(titles: readonly string[], what: string): string[] {
+  if (titles.length === 0) return [];
+  const named = titles.slice(0, NAMED_MAX).map(title => `“${title}”`);
+  const more = titles.length > NAMED_MAX ? [`${titles.length - NAMED_MAX} more`] : [];
+  return [`${scenarios(titles.length)} ${what}: ${[...named, ...more].join(", ")}.`];
+}
+
+/** `connect p95: 38 ms, at most 25 ms` */
+export function limitsInWords(measurement: Measurement): string {
+  const value =
+    measurement.value === null ? "not measured" : figure(measurement.value, measurement);
+  return `${measurement.name}: ${[value, ...limits(measurement)].join(", ")}`;
+}
+
+/** `at least 40 kB`, `at most 60 kB`. */
+export function limits(measurement: Measurement): string[] {
+  const { min, max } = measurement;
+  return [
+    ...(min === undefined ? [] : [`at least ${figure(min, measurement)}`]),
+    ...(max === undefined ? [] : [`at most ${figure(max, measurement)}`]),
+  ];
+}
+
+/** `12.3 ms`, `61/s`: a value with its unit, to three digits where it has a fraction. */
+export function figure(value: number, { unit }: { readonly unit: string }): string {
+  const digits = Number.isInteger(value) ? value : Number(value.toPrecision(3));
+  const text = Math.abs(digits) >= 10_000 ? digits.toLocaleString("en") : String(digits);
+  return unit === "" || unit.startsWith("/") ? `${text}${unit}` : `${text} ${unit}`;
+}
+
+/** How long something took: `12 ms`, `3.4 s`, `2 min 5 s`, `8 h 0 min`. */
+export function duration(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  const seconds = ms / 1000;
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}
+
+/** The first line of a text. */
+export function firstLine(text: string): string {
+  return text.split("\n", 1)[0];
+}
+
+/**
+ * Control characters become their pictures: a terminal would obey them, and XML can hold them in no way
+ * at all. Ends of lines and tabs stay.
+ */
+export function visible(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: it is they that are replaced.
+  return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, character => {
+    const code = character.charCodeAt(0);
+    if (code >= 0x80) return "\ufffd"; // these have no pictures
+    return code === 0x7f ? "␡" : String.fromCharCode(0x2400 + code);
+  });
+}

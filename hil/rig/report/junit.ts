@@ -1,0 +1,132 @@
+import { EXIT, type Run, type ScenarioResult, within } from "../run.ts";
+import { ENDINGS, firstLine, inWords, limitsInWords } from "./in-words.ts";
+import { type Markup, markup } from "./markup.ts";
+
+/** One test as JUnit counts it. */
+interface Case {
+  readonly theme: string;
+  readonly title: string;
+  readonly ms: number;
+  readonly fate?: { readonly tag: "failure" | "error" | "skipped"; readonly why: string };
+  readonly said?: string;
+}
+
+/**
+ * JUnit XML of a run. A failure is the firmware's, an error the rig's. A run that does not end with
+ * code 0 has one of these at least: each limit of a measurement is a test, and so is the run itself.
+ */
+export function junit(run: Run): string {
+  const suites: Record<string, readonly Case[]> = {
+    scenarios: run.results.map(scenarioCase),
+    measurements: run.measurements.map(measurement => ({
+      theme: "measurements",
+      title: measurement.name,
+      ms: 0,
+      ...(within(measurement)
+        ? {}
+        : { fate: { tag: "failure", why: limitsInWords(measurement) } as const }),
+    })),
+    run: [runCase(run)],
+  };
+  const all = Object.values(suites).flat();
+  const properties = run.measurements.map(
+    ({ name, unit, value }) => markup`
+      <property name="${unit === "" ? name : `${name} (${unit})`}" value="${value ?? "not measured"}"/>`,
+  );
+  const text = markup`<?xml version="1.0" encoding="UTF-8"?>
+<testsuites name="Hot Potato on ${run.board.identity}" ${counts(all)} time="${seconds(run.ms)}">${Object.entries(
+    suites,
+  ).map(
+    ([name, cases]) => markup`
+  <testsuite name="${name}" ${counts(cases)} skipped="${cases.filter(({ fate }) => fate?.tag === "skipped").length}" time="${seconds(cases.reduce((sum, { ms }) => sum + ms, 0))}" timestamp="${run.startedAt}">
+    <properties>${name === "measurements" ? properties : facts(run)}
+    </properties>${cases.map(testcase)}
+  </testsuite>`,
+  )}
+</testsuites>
+`;
+  return text.text;
+}
+
+function scenarioCase({ theme, title, ms, verdict, why = "", incidents }: ScenarioResult): Case {
+  const dumps = incidents.map(({ kind, blame, text, lines }) =>
+    [`${kind} (${blame}): ${text}`, ...lines].join("\n"),
+  );
+  const whole = [why, ...dumps].filter(text => text !== "").join("\n\n");
+  const told = { theme, title, ms };
+  switch (verdict) {
+    case "passed":
+      return told;
+    case "flaky":
+      return { ...told, said: `passed at the second go\n${whole}` };
+    case "failed":
+      return { ...told, fate: { tag: "failure", why: whole } };
+    case "rig-error":
+      return { ...told, fate: { tag: "error", why: whole } };
+    case "skipped":
+      return { ...told, fate: { tag: "skipped", why } };
+    case "not-reached":
+      return { ...told, fate: { tag: "skipped", why: `not reached: ${why}` } };
+  }
+}
+
+/** Did the run come to its end? Whether the firmware failed in it is another question. */
+function runCase(run: Run): Case {
+  const title = "the run comes to its end";
+  if (run.exitCode === EXIT.passed || run.exitCode === EXIT.firmware) {
+    return { theme: "run", title, ms: run.ms };
+  }
+  const { headline, reasons, advice } = inWords(run);
+  const why = [headline, ...reasons, ...advice].join("\n");
+  return { theme: "run", title, ms: run.ms, fate: { tag: "error", why } };
+}
+
+function testcase({ theme, title, ms, fate, said }: Case): Markup {
+  const more = [
+    ...(fate === undefined
+      ? []
+      : [
+          markup`
+      <${fate.tag} message="${firstLine(fate.why)}">${fate.why}</${fate.tag}>`,
+        ]),
+    ...(said === undefined
+      ? []
+      : [
+          markup`
+      <system-out>${said}</system-out>`,
+        ]),
+  ];
+  return markup`
+    <testcase classname="${theme}" name="${title}" time="${seconds(ms)}">${more}</testcase>`;
+}
+
+function counts(cases: readonly Case[]): Markup {
+  const of = (tag: string) => cases.filter(({ fate }) => fate?.tag === tag).length;
+  return markup`tests="${cases.length}" failures="${of("failure")}" errors="${of("error")}"`;
+}
+
+function facts({ board, node, platform, commit, exitCode }: Run): Markup[] {
+  const told: Record<string, string | undefined> = {
+    board: board.identity,
+    kind: board.kind,
+    firmware: board.firmware,
+    address: board.address,
+    node,
+    platform,
+    commit,
+    ended: `${exitCode} (${ENDINGS[exitCode] ?? "unknown"})`,
+  };
+  return Object.entries(told).flatMap(([name, value]) =>
+    value === undefined
+      ? []
+      : [
+          markup`
+      <property name="${name}" value="${value}"/>`,
+        ],
+  );
+}
+
+/** JUnit counts seconds. */
+function seconds(ms: number): string {
+  return (ms / 1000).toFixed(3);
+}

@@ -1,0 +1,156 @@
+import type { Incident } from "../incidents.ts";
+import { type Measurement, type Run, type ScenarioResult, within } from "../run.ts";
+import { incidentsExcerpt, resultsExcerpt, shortened } from "./excerpt.ts";
+import { duration, figure, firstLine, limits, VERDICTS } from "./in-words.ts";
+import { type Markup, markup } from "./markup.ts";
+import { anchor } from "./timeline.ts";
+
+/** A row for each scenario, those that did not pass first; what went wrong unfolds. */
+export function scenarioTable(run: Run): Markup {
+  const incidents = incidentsExcerpt(run.results);
+  const passed: Markup[] = [];
+  const others: Markup[] = [];
+  let leftOut = 0;
+  for (const result of resultsExcerpt(run.results)) {
+    if ("leftOut" in result) {
+      leftOut += result.leftOut.length;
+    } else {
+      const row = markup`${scenarioRow(result, anchor(run, result), incidents)}\n`;
+      (result.verdict === "passed" ? passed : others).push(row);
+    }
+  }
+  const more =
+    leftOut === 0
+      ? undefined
+      : markup`<p class="gap">${leftOut} scenarios are left out here: they are in run.json and junit.xml.</p>`;
+  return markup`<section aria-labelledby="scenarios-title">
+<h2 id="scenarios-title">Scenarios</h2>
+${others.length === 0 ? undefined : rowTable("those that did not simply pass", others)}
+${
+  passed.length === 0
+    ? undefined
+    : markup`<details open><summary>${passed.length} passed</summary>
+<div class="scroll" tabindex="0" role="group" aria-label="those that passed">${rowTable("those that passed", passed)}</div></details>`
+}
+${more}
+</section>`;
+}
+
+function rowTable(name: string, rows: readonly Markup[]): Markup {
+  return markup`<table class="scenarios" aria-label="${name}"><thead><tr><th scope="col" class="mark">verdict</th><th scope="col">scenario</th><th scope="col" class="number">took</th></tr></thead>
+<tbody>
+${rows}</tbody></table>`;
+}
+
+function scenarioRow(
+  { theme, title, verdict, ms, why, incidents }: ScenarioResult,
+  id: string,
+  shown: ReadonlySet<Incident>,
+): Markup {
+  const { mark, name } = VERDICTS[verdict];
+  const dumps = incidents.map(incident => {
+    const { kind, blame, text, lines } = incident;
+    const dump =
+      lines.length > 0 && shown.has(incident)
+        ? markup`<pre>${shortened(lines.join("\n"))}</pre>`
+        : undefined;
+    return markup`<p><strong>${kind}</strong>, fault of the ${blame}: ${text}</p>${dump}`;
+  });
+  const more =
+    why === undefined && dumps.length === 0
+      ? undefined
+      : markup`<details${verdict === "failed" || verdict === "rig-error" ? markup` open` : undefined}><summary>${
+          why === undefined ? "what happened" : firstLine(shortened(why))
+        }</summary>${
+          why?.includes("\n") ? markup`<pre>${shortened(why)}</pre>` : undefined
+        }${dumps}</details>`;
+  return markup`<tr class="${verdict}"><td class="mark"><span aria-hidden="true">${mark}</span> ${name}</td><td><span class="quiet">${theme}:</span> <a href="#${id}">${title}</a>${more}</td><td class="number">${duration(ms)}</td></tr>`;
+}
+
+/** What was measured, what it may be, and whether it is. */
+export function measurementTable({ measurements }: Run): Markup | undefined {
+  if (measurements.length === 0) return undefined;
+  return markup`<section aria-labelledby="measurements-title">
+<h2 id="measurements-title">Measurements</h2>
+<table><thead><tr><th scope="col">within limits</th><th scope="col">what</th><th scope="col" class="number">measured</th><th scope="col" class="limits">limits</th></tr></thead>
+<tbody>
+${measurements.map(measurementRow)}</tbody></table>
+</section>`;
+}
+
+function measurementRow(measurement: Measurement): Markup {
+  const holds = within(measurement);
+  const { name, value } = measurement;
+  const told = value === null ? "not measured" : figure(value, measurement);
+  return markup`<tr class="${holds ? "passed" : "failed"}"><td class="mark"><span aria-hidden="true">${
+    holds ? "✓" : "✗"
+  }</span> ${holds ? "yes" : "no"}</td><th scope="row">${name}</th><td class="number">${told}</td><td class="limits">${
+    limits(measurement).join(", ") || "none"
+  }</td></tr>
+`;
+}
+
+/** Which backend had how many sessions: of the whole run, and of each scenario. */
+export function distribution({ results }: Run): Markup | undefined {
+  const total = new Map<string, number>();
+  for (const { sessions } of results) {
+    for (const [name, count] of Object.entries(sessions)) {
+      total.set(name, (total.get(name) ?? 0) + count);
+    }
+  }
+  if (total.size === 0) return undefined;
+  const names = [...total.keys()].sort();
+  const all = [...total.values()].reduce((sum, count) => sum + count, 0);
+  const most = Math.max(1, ...total.values());
+  const bars = names.map(name => {
+    const count = total.get(name)!;
+    return markup`<tr><th scope="row">${name}</th><td class="bar">${bar([{ name, share: count / most }], names)}</td><td class="number">${count}</td><td class="number">${percent(count, all)}</td></tr>
+`;
+  });
+  const each = resultsExcerpt(results).flatMap(result => {
+    if ("leftOut" in result) return [];
+    const { title, sessions } = result;
+    const own = Object.entries(sessions).sort(([a], [b]) => (a < b ? -1 : 1));
+    const sum = own.reduce((sum, [, count]) => sum + count, 0);
+    if (sum === 0) return [];
+    const shares = own.map(([name, count]) => ({ name, share: count / sum }));
+    return markup`<tr><th scope="row">${title}</th><td class="bar">${bar(shares, names)}</td><td>${own
+      .map(([name, count]) => `${name} ${count}`)
+      .join(", ")}</td></tr>
+`;
+  });
+  return markup`<section aria-labelledby="distribution-title">
+<h2 id="distribution-title">Sessions of each backend</h2>
+<table class="bars"><thead><tr><th scope="col">backend</th><th scope="col"><span class="unseen">bar</span></th><th scope="col" class="number">sessions</th><th scope="col" class="number">share</th></tr></thead>
+<tbody>
+${bars}</tbody></table>
+<details><summary>by scenario</summary>
+<table class="bars"><thead><tr><th scope="col">scenario</th><th scope="col"><span class="unseen">bar</span></th><th scope="col">sessions</th></tr></thead>
+<tbody>
+${each}</tbody></table></details>
+</section>`;
+}
+
+/** Colours of the style sheet. */
+const COLOURS = 8;
+
+function bar(
+  shares: readonly { readonly name: string; readonly share: number }[],
+  names: readonly string[],
+): Markup {
+  let x = 0;
+  const pieces = shares.map(({ name, share }) => {
+    const piece = markup`<rect class="colour-${names.indexOf(name) % COLOURS}" x="${round(x)}%" width="${round(share * 100)}%" height="100%"/>`;
+    x += share * 100;
+    return piece;
+  });
+  return markup`<svg aria-hidden="true" width="100%" height="14">${pieces}</svg>`;
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}
+
+function percent(count: number, all: number): string {
+  return all === 0 ? "–" : `${((count / all) * 100).toFixed(1)} %`;
+}

@@ -1,0 +1,33 @@
+import type { Run, ScenarioResult } from "../run.ts";
+
+/** A scenario that passed, but for what is said. */
+export function aResult(changes: Partial<ScenarioResult> = {}): ScenarioResult {
+  return {
+    theme: "sharing",
+    title: "each backend has its turn",
+    verdict: "passed",
+    atMs: 0,
+    ms: 1000,
+    incidents: [],
+    sessions: {},
+    ...changes,
+  };
+}
+
+/** A short run that passed, but for what is said. */
+export function aRun(changes: Partial<Run> = {}): Run {
+  return {
+    format: 1,
+    board: { kind: "emulated", identity: "24:0a:c4:00:00:01" },
+    startedAt: "2026-01-01T00:00:00.000Z",
+    ms: 2000,
+    node: "v20.19.0",
+    platform: "linux x64",
+    exitCode: 0,
+    results: [aResult()],
+    measurements: [],
+    series: [],
+    moments: [],
+    ...changes,
+  };
+}
