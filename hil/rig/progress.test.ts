@@ -1,0 +1,141 @@
+import { PassThrough } from "node:stream";
+import { WriteStream } from "node:tty";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { Progress } from "./progress.ts";
+import { aResult, aRun } from "./report/testing.ts";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.stubEnv("NO_COLOR", undefined);
+  vi.stubEnv("FORCE_COLOR", undefined);
+  vi.stubEnv("TERM", "xterm-256color");
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllEnvs();
+});
+
+/** A place to write to, and all that was written. */
+function place({ isTTY = false, columns = 60 } = {}) {
+  const { getColorDepth } = WriteStream.prototype;
+  const out = Object.assign(new PassThrough(), isTTY ? { isTTY, columns, getColorDepth } : {});
+  const written = () => out.read()?.toString() ?? "";
+  return { out, written };
+}
+
+/** What a terminal of one line's height shows in the end: a wipe takes away what stood in the line. */
+function screen(text: string): string[] {
+  return text
+    .split("\n")
+    .map(line => line.slice(line.lastIndexOf("\x1b[2K") + 1).replace("[2K", ""));
+}
+
+const FAILED = aResult({
+  title: "one of two",
+  verdict: "failed",
+  ms: 20,
+  why: "no answer\nlast lines",
+});
+
+describe("without a terminal", () => {
+  test("a plain line for each scenario, with the first line of why, and nothing else", () => {
+    const { out, written } = place();
+    const progress = new Progress(out);
+    progress.plan(2);
+    progress.begin("each backend has its turn");
+    progress.line("I (1) boot: version=1");
+    vi.advanceTimersByTime(60_000);
+    progress.result(aResult());
+    progress.result(FAILED);
+    expect(written()).toBe(
+      "✓ each backend has its turn  1.0 s\n✗ one of two  20 ms  (no answer)\n",
+    );
+  });
+
+  test("a soak of hours tells twenty times how far it is", () => {
+    const { out, written } = place();
+    const progress = new Progress(out);
+    for (let ms = 0; ms <= 1000; ms++) progress.soak(ms * 28_800, 28_800_000, "all well");
+    const lines = written().trim().split("\n");
+    expect(lines.length).toBe(21);
+    expect(lines[5]).toBe("soak: 25 %, 2 h 0 min of 8 h 0 min: all well");
+  });
+});
+
+describe("on a terminal", () => {
+  test("the last line is alive: counts, time, what is played; results stand above it", () => {
+    const { out, written } = place({ isTTY: true, columns: 80 });
+    const progress = new Progress(out);
+    progress.plan(3);
+    progress.begin("one of two");
+    progress.result(FAILED);
+    progress.begin("each backend has its turn");
+    vi.advanceTimersByTime(3400);
+    const shown = screen(written());
+    expect(shown[0]).toContain("one of two");
+    expect(shown[1]).toBe(
+      "▸ 1/3 · 0 passed · 1 failed · 0 rig errors · 3.3 s · each backend has its turn",
+    );
+  });
+
+  test("it never wraps, because a line that has wrapped cannot be wiped", () => {
+    const { out, written } = place({ isTTY: true, columns: 40 });
+    const progress = new Progress(out);
+    progress.begin("a title that is much longer than the terminal is wide");
+    expect(written().length).toBeLessThan(40);
+  });
+
+  test("a soak has a bar", () => {
+    const { out, written } = place({ isTTY: true, columns: 80 });
+    new Progress(out).soak(7_200_000, 28_800_000, "all well");
+    expect(written()).toMatch(/^█{6}░{18} 25 %, 2 h 0 min of 8 h 0 min: all well/);
+  });
+
+  test("nothing is drawn any more when all is over", () => {
+    const { out, written } = place({ isTTY: true });
+    const progress = new Progress(out);
+    progress.begin("each backend has its turn");
+    progress.end(aRun());
+    const text = written();
+    vi.advanceTimersByTime(10_000);
+    expect(written()).toBe("");
+    expect(screen(text).at(-1)).toBe("");
+    expect(screen(text)[0]).toBe("");
+  });
+
+  test("there are colours, unless NO_COLOR says no", () => {
+    const { out, written } = place({ isTTY: true });
+    new Progress(out).result(FAILED);
+    expect(written()).toContain("\x1b[31m✗");
+    vi.stubEnv("NO_COLOR", "1");
+    new Progress(out).result(FAILED);
+    expect(written()).toBe("✗ one of two  20 ms  (no answer)\n");
+  });
+});
+
+test("whoever asks sees all that the board writes, and no terminal obeys it", () => {
+  const { out, written } = place();
+  new Progress(out, { verbose: true }).line("\x1b[2J hello");
+  expect(written()).toBe("    ␛[2J hello\n");
+});
+
+test("the end: verdict, broken limits, what to do, exit code, and where the reports lie", () => {
+  const { out, written } = place();
+  new Progress(out).end(
+    aRun({
+      exitCode: 1,
+      results: [aResult(), FAILED],
+      measurements: [{ name: "heap floor", unit: "B", value: null, min: 40_000 }],
+    }),
+    "reports",
+  );
+  expect(written()).toBe(`
+✗ The firmware failed: 1 of 2 scenarios passed
+  1 scenario failed because of the firmware: “one of two”.
+  heap floor: not measured, at least 40,000 B.
+  What to do:
+  - Play one alone: npm run hil -- --scenario "one of two" --verbose
+  Exit code 1: the firmware failed.
+  Report: reports/report.html (beside it junit.xml, run.json, serial.log)
+`);
+});
