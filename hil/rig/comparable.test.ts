@@ -1,0 +1,130 @@
+import { describe, expect, test } from "vitest";
+import { type Event, formatLine, parseLine } from "../../firmware/src/admin/event.ts";
+import { comparable, threads } from "./comparable.ts";
+import type { Moment } from "./run.ts";
+
+const ENDED = {
+  level: "I",
+  on: "session",
+  what: "end",
+  id: 1,
+  client: "10.0.0.7:50001",
+  backend: "a",
+  in: 12,
+  out: 5,
+  ms: 14,
+  why: "keyword",
+} as const;
+
+const ASKED = {
+  level: "I",
+  on: "http",
+  what: "request",
+  id: 1,
+  request: "a087-1",
+  client: "10.0.0.7:50001",
+  backend: "a",
+  method: "GET",
+  path: "/",
+  status: 200,
+  in: 50,
+  out: 91,
+  retries: 0,
+  TR: 1,
+  Tw: 0,
+  Tc: 12,
+  Tr: 4,
+  Ta: 16,
+  state: "--",
+} as const;
+
+function read(ms: number, event: Event): string {
+  return comparable(parseLine(formatLine(ms, event))!);
+}
+
+function said(...events: readonly Event[]): Moment[] {
+  return events.map((event, ms) => ({ ms, source: "serial", text: formatLine(ms, event) }));
+}
+
+describe("a line reads the same in each run", () => {
+  test.each<[string, Event, Event]>([
+    [
+      "a session, at another time and from elsewhere",
+      ENDED,
+      { ...ENDED, id: 7, client: "192.168.1.20:41000", ms: 300 },
+    ],
+    [
+      "a request, with its own id and timers",
+      ASKED,
+      { ...ASKED, id: 2, request: "ff-9", in: 61, TR: 9, Tc: 0, Tr: 80, Ta: 89 },
+    ],
+    [
+      "a cut download, which may be cut anywhere",
+      { ...ENDED, out: 812, why: "client-closed" },
+      { ...ENDED, out: 1024, why: "client-closed" },
+    ],
+    [
+      "an address in a text",
+      { level: "W", on: "proxy", what: "dud", error: "from 10.0.0.7:1" },
+      { level: "W", on: "proxy", what: "dud", error: "from 192.168.1.4:20" },
+    ],
+    [
+      "another Wi-Fi",
+      { level: "I", on: "net", ip: "10.0.0.7", rssi: -54 },
+      { level: "I", on: "net", ip: "192.168.1.4", rssi: -71 },
+    ],
+  ])("%s", (_, a, b) => {
+    expect(read(5, a)).toBe(read(800, b));
+  });
+});
+
+describe("a line does not read the same where the board did something else", () => {
+  test.each<[string, Event, Event]>([
+    ["another backend", ENDED, { ...ENDED, backend: "b" }],
+    ["another ending", ENDED, { ...ENDED, why: "idle" }],
+    ["a byte more in a stream that was whole", ENDED, { ...ENDED, out: 6 }],
+    ["no byte at all", ASKED, { ...ASKED, out: 0 }],
+    ["another status", ASKED, { ...ASKED, status: 502 }],
+    ["it never came to a connection", ASKED, { ...ASKED, Tc: -1 }],
+    ["it is graver", { ...ENDED, level: "I" }, { ...ENDED, level: "W" }],
+  ])("%s", (_, a, b) => {
+    expect(read(5, a)).not.toBe(read(5, b));
+  });
+});
+
+describe("threads", () => {
+  const PICKED = { level: "I", on: "backend", what: "pick", picked: "a", by: "first" } as const;
+  const pick = (id: number): Event => ({ ...PICKED, id, scores: "" });
+
+  test("lines of one session stand together, however they mingle with others", () => {
+    const told = threads(
+      said(pick(1), pick(2), { ...ENDED, id: 2, backend: "b" }, { ...ENDED, id: 1 }),
+    );
+    expect(told.map(({ name, lines }) => [name, lines.length])).toEqual([
+      ["1", 2],
+      ["2", 2],
+    ]);
+    expect(told[0].lines[1]).toContain("backend=a");
+  });
+
+  test("each backend and the board have their own; what is no event is in none", () => {
+    const told = threads([
+      ...said(
+        { level: "W", on: "backend", what: "down", name: "a" },
+        { level: "I", on: "proxy", what: "stopped" },
+        { level: "I", on: "backend", what: "up", name: "a" },
+      ),
+      { ms: 9, source: "serial", text: "Rebooting..." },
+      { ms: 9, source: "tcp", text: formatLine(1, ENDED) },
+    ]);
+    expect(told.map(({ kind, name, lines }) => [kind, name, lines.length])).toEqual([
+      ["backend", "a", 2],
+      ["board", "", 1],
+    ]);
+  });
+
+  test("session 1 after a start is another one than session 1 before", () => {
+    const told = threads(said(ENDED, { level: "I", on: "boot", version: "0.1.0" }, ENDED));
+    expect(told.filter(({ kind }) => kind === "session").length).toBe(2);
+  });
+});

@@ -1,0 +1,191 @@
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type { Thread } from "./comparable.ts";
+import {
+  comparablePair,
+  type Difference,
+  differences,
+  kinds,
+  type Pair,
+  pairs,
+  type ThreadDifference,
+} from "./differences.ts";
+import { ENDINGS, figure, firstLine, VERDICTS, visible } from "./report/in-words.ts";
+import { EXIT, type Measurement, type Run, type Verdict, within } from "./run.ts";
+
+export { firstDifference } from "./differences.ts";
+
+/** Lines around the one that differs. */
+const CONTEXT_LINES = 3;
+
+/** Differences that are shown in full: whoever mends the first ones sees the rest change. */
+const SHOWN_MAX = 5;
+
+/** Where a terminal does not tell its width. */
+const COLUMNS = 120;
+
+const USAGE = `Compares two recorded runs, first difference first. Times, ids, ports and addresses do not count.
+
+  npm run hil -- diff A B      each a run.json, or the folder of a report
+
+Ends with 0 when they went the same way, with 1 when not.
+`;
+
+/** The command: 0 the runs are the same, 1 they differ, 2 they could not be compared. */
+export function runDiff(
+  args: readonly string[],
+  out: { write(text: string): unknown; readonly columns?: number },
+): number {
+  if (args.length !== 2) {
+    out.write(`diff: wanted two recorded runs, got ${args.length}\n\n${USAGE}`);
+    return EXIT.usage;
+  }
+  const runs: Run[] = [];
+  for (const path of args) {
+    const read = readRun(path);
+    if ("complaint" in read) {
+      out.write(`diff: ${read.complaint}\n\n${USAGE}`);
+      return EXIT.usage;
+    }
+    runs.push(read.run);
+  }
+  const [a, b] = runs;
+  out.write(diffRuns(a, b, out.columns));
+  return same(a, b) ? 0 : 1;
+}
+
+/** Did they go the same way? Figures differ each time; whether they are within their limits counts. */
+function same(a: Run, b: Run): boolean {
+  return (
+    pairs(a, b).some(comparablePair) &&
+    differences(a, b).length === 0 &&
+    measured(a, b).every(({ differs }) => !differs)
+  );
+}
+
+/** Both runs side by side, for people. */
+export function diffRuns(a: Run, b: Run, columns = COLUMNS): string {
+  const all = pairs(a, b);
+  const unlike = differences(a, b);
+  const lines = [`A  ${told(a)}`, `B  ${told(b)}`, ""];
+  if (!all.some(comparablePair)) lines.push("There is no scenario that both played.");
+  else if (unlike.length === 0) lines.push("Every scenario that both played went the same way.");
+  unlike.slice(0, SHOWN_MAX).forEach((difference, i) => {
+    lines.push(...shown(difference, i === 0 ? "First difference" : "Then", columns), "");
+  });
+  if (unlike.length > SHOWN_MAX) lines.push(`And ${unlike.length - SHOWN_MAX} more.`, "");
+  lines.push("", `Scenarios (${legend(all)})`, ...all.map(pair => verdictLine(pair, unlike)));
+  const figures = measured(a, b);
+  if (figures.length > 0) lines.push("", "Measurements", ...table(figures));
+  return `${lines.map(line => visible(line).trimEnd()).join("\n")}\n`;
+}
+
+function readRun(path: string): { readonly run: Run } | { readonly complaint: string } {
+  const file = existsSync(path) && statSync(path).isDirectory() ? join(path, "run.json") : path;
+  if (!existsSync(file)) return { complaint: `${file}: is not there; wanted a run.json` };
+  try {
+    const run = JSON.parse(readFileSync(file, "utf8"));
+    if (run?.format !== 1) return { complaint: `${file}: format is ${run?.format}, wanted 1` };
+    return { run };
+  } catch (error) {
+    return { complaint: `${file}: is no JSON: ${(error as Error).message}` };
+  }
+}
+
+function told({ board, startedAt, exitCode, results }: Run): string {
+  const firmware = board.firmware === undefined ? "" : `, firmware ${board.firmware}`;
+  return `${board.kind} ${board.identity}${firmware}, ${startedAt}, ${results.length} scenarios: ${ENDINGS[exitCode] ?? exitCode}`;
+}
+
+function shown({ a, b, threads }: Difference, heading: string, columns: number): string[] {
+  const { theme, title } = (a ?? b)!;
+  const lines = [`${heading}: ${theme}: ${title}`];
+  if (a === undefined || b === undefined) {
+    return [...lines, `  only ${a === undefined ? "B" : "A"} played it`];
+  }
+  const why = (text: string | undefined) => (text === undefined ? "" : ` (${firstLine(text)})`);
+  if (a.verdict !== b.verdict) {
+    lines.push(`  A: ${VERDICTS[a.verdict].name}${why(a.why)}`);
+    lines.push(`  B: ${VERDICTS[b.verdict].name}${why(b.why)}`);
+  }
+  if (kinds(a) !== kinds(b)) lines.push(`  incidents: A ${kinds(a)}; B ${kinds(b)}`);
+  if (threads.length > 0) lines.push(...excerpt(threads[0], columns));
+  if (threads.length > 1) lines.push(`  and ${threads.length - 1} more that differ in it`);
+  return lines;
+}
+
+/** The line that differs with its neighbours, A to the left and B to the right. */
+function excerpt({ a, b, line }: ThreadDifference, columns: number): string[] {
+  const half = Math.max(20, Math.floor((columns - 5) / 2));
+  const rows = side("", nameOf(a), nameOf(b), half);
+  if (line > CONTEXT_LINES) rows.push("    …");
+  const last = Math.max(a?.lines.length ?? 0, b?.lines.length ?? 0) - 1;
+  for (let i = Math.max(0, line - CONTEXT_LINES); i <= Math.min(last, line + CONTEXT_LINES); i++) {
+    const [left, right] = [a?.lines[i] ?? "–", b?.lines[i] ?? "–"];
+    rows.push(...side(left === right ? "" : "≠", left, right, half));
+  }
+  if (last > line + CONTEXT_LINES) rows.push("    …");
+  return rows;
+}
+
+function nameOf(thread: Thread | undefined): string {
+  if (thread === undefined) return "(nothing like it)";
+  return [thread.kind, thread.name].join(" ").trim();
+}
+
+/** Two texts in two columns; what is too long goes on below. */
+function side(mark: string, left: string, right: string, half: number): string[] {
+  const rows = Math.max(Math.ceil(left.length / half), Math.ceil(right.length / half), 1);
+  return Array.from({ length: rows }, (_, i) => {
+    const [a, b] = [left, right].map(text => text.slice(i * half, (i + 1) * half));
+    return `${(i === 0 ? mark : "").padEnd(2)}${a.padEnd(half)} │ ${b}`;
+  });
+}
+
+function verdictLine({ a, b }: Pair, unlike: readonly Difference[]): string {
+  const differs = unlike.some(one => one.a === a && one.b === b);
+  const [left, right] = [a, b].map(one => (one === undefined ? " " : VERDICTS[one.verdict].mark));
+  const { theme, title } = (a ?? b)!;
+  return `${differs ? "≠" : " "} ${left} ${right}  ${theme}: ${title}`;
+}
+
+/** The marks that occur, and what they mean. */
+function legend(all: readonly Pair[]): string {
+  const occur = new Set(all.flatMap(({ a, b }) => [a?.verdict, b?.verdict]));
+  return Object.entries(VERDICTS)
+    .filter(([verdict]) => occur.has(verdict as Verdict))
+    .map(([, { mark, name }]) => `${mark} ${name}`)
+    .join(", ");
+}
+
+interface Measured {
+  readonly row: readonly string[];
+  /** One is within its limits, and the other is not. */
+  readonly differs: boolean;
+}
+
+function measured(a: Run, b: Run): Measured[] {
+  const names = new Set([...a.measurements, ...b.measurements].map(({ name }) => name));
+  return [...names].map(name => {
+    const [x, y] = [a, b].map(run => run.measurements.find(one => one.name === name));
+    const ratio =
+      x?.value == null || y?.value == null || x.value === 0
+        ? ""
+        : `× ${Number((y.value / x.value).toPrecision(3))}`;
+    const differs = x !== undefined && y !== undefined && within(x) !== within(y);
+    return { row: [differs ? "≠" : " ", name, worded(x), worded(y), ratio], differs };
+  });
+}
+
+function worded(measurement: Measurement | undefined): string {
+  if (measurement === undefined) return "–";
+  const value =
+    measurement.value === null ? "not measured" : figure(measurement.value, measurement);
+  return within(measurement) ? value : `${value} (beyond its limits)`;
+}
+
+function table(figures: readonly Measured[]): string[] {
+  const rows = [["", "", "A", "B", "B / A"], ...figures.map(({ row }) => row)];
+  const widths = rows[0].map((_, i) => Math.max(...rows.map(row => row[i].length)));
+  return rows.map(row => row.map((cell, i) => cell.padEnd(widths[i])).join("  "));
+}
