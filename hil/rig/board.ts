@@ -39,6 +39,10 @@ const BANNER = /^rst:0x/;
 const DOWNLOAD = /waiting for download/;
 const NO_SSID = /net: no-ssid/;
 
+/** Between two lines of a dump there is no more than this; a dump of 4 KB takes a third of a second. */
+const QUIET_MS = 300;
+const DUMP_MS = 3_000;
+
 /** How long a pulled cable may stay out. */
 const REPLUG_MS = 30_000;
 
@@ -136,6 +140,11 @@ export class RigBoard {
     for (const goal of goals.slice(0, goals.indexOf(wanted) + 1)) {
       if (!reached(this.#state, goal)) await this.#await(goal);
     }
+  }
+
+  /** Waits until it has said what it is about to say: a dump takes a while at this speed. */
+  settled(): Promise<void> {
+    return this.transcript.settled(QUIET_MS, DUMP_MS);
   }
 
   /** Waits until a pulled cable is back, or has been out for too long. */

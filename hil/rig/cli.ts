@@ -1,26 +1,58 @@
 import { join } from "node:path";
+import { Writable } from "node:stream";
 import { execa } from "execa";
 import { ADMIN_PORT } from "../../emulator/workbench/admin-client.ts";
+import { UsageError as SdkError } from "../../firmware/tools/moddable.ts";
 import { loadScenarios } from "../src/scenario.ts";
+import { RigBoard } from "./board.ts";
+import { bringUp } from "./bring-up.ts";
+import { CredentialsError, terminalAsk, wifiCredentials } from "./credentials.ts";
 import { addressDesk, type Desk, emulatedDesk, type Surroundings, serialDesk } from "./desk.ts";
-import { computersPorts, describeFound, discover, type Found, noBoard } from "./discovery.ts";
+import { dialBack } from "./dial-back.ts";
+import { runDiff } from "./diff.ts";
+import {
+  computersPorts,
+  describeFound,
+  discover,
+  type Found,
+  listBoards,
+  noBoard,
+} from "./discovery.ts";
+import { BACKEND_PORTS, doctorParts, openBoard } from "./doctor/parts.ts";
+import { runDoctor } from "./doctor.ts";
 import { EmulatedBoard } from "./emulated-board.ts";
+import { EMULATED_PATH } from "./emulated-port.ts";
+import { ImageFirmware, SourceFirmware } from "./flash.ts";
+import { KnownBoards } from "./known-boards.ts";
+import { LoaderError } from "./loader.ts";
 import { Locked } from "./lock.ts";
 import { MISCHIEF } from "./mischief.ts";
 import { type CommandOptions, chosen, readOptions, UsageError } from "./options.ts";
+import { Progress } from "./progress.ts";
+import { writeReports } from "./report/write.ts";
 import { Rig, type RigOptions } from "./rig.ts";
 import { EXIT, type Run } from "./run.ts";
+import { SerialDevice } from "./serial-device.ts";
+import { Stuck } from "./stuck.ts";
 
 const HELP = `npm run hil -- [options]
+npm run hil -- doctor [--port PATH | --board emulated]
+npm run hil -- diff A B
 
 Plays the stories of hil/scenarios on a board, over its serial port and real TCP: an ESP32 that is
-plugged in, or an emulated one. One verdict, and reports.
+plugged in, or an emulated one. One verdict, and reports. doctor says in plain words what keeps board
+and computer apart; diff compares two recorded runs.
 
   --list                 boards that are there, and the stories
   --port PATH            this serial port (repeatable: several boards at once)
   --board emulated       a board without hardware, by the same code
   --address IP[:PORT]    a board without a serial line, through its admin port (default ${ADMIN_PORT})
   --token TOKEN          what its admin port wants for changes; or HOT_POTATO_TOKEN
+  --flash POLICY         changed (default): when the board has another build than the sources;
+                         always, never
+  --image FILE           flash this image (esptool merge-bin) with esptool-js; else your Moddable
+                         SDK builds and writes the firmware. Wi-Fi: HOT_POTATO_SSID,
+                         HOT_POTATO_PASSWORD, or you are asked
   --scenario WORDS       only stories with these words in theme or title (repeatable)
   --repeat N             each story so often
   --soak 8h              again and again for so long
@@ -56,6 +88,10 @@ try {
 } catch (error) {
   if (error instanceof UsageError) process.exit(say(error.message, EXIT.usage));
   if (error instanceof NoBoard) process.exit(say(error.message, EXIT.noBoard));
+  if (error instanceof Stuck || error instanceof LoaderError)
+    process.exit(say(error.message, EXIT.rig));
+  if (error instanceof SdkError || error instanceof CredentialsError)
+    process.exit(say(error.message, EXIT.usage));
   if (error instanceof Locked) process.exit(say(error.message, EXIT.rig));
   throw error;
 }
@@ -70,67 +106,146 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(HELP);
     return EXIT.passed;
   }
-  const options = readOptions(args, ADMIN_PORT);
+  const [command, ...rest] = args;
+  if (command === "diff") return runDiff(rest, process.stdout);
+  if (command === "doctor") return diagnose(readOptions(rest, ADMIN_PORT));
+  return playOn(readOptions(args, ADMIN_PORT));
+}
+
+async function playOn(options: CommandOptions): Promise<number> {
   const scenarios = await loadScenarios();
   const found = options.emulated || options.address ? [] : await discover(computersPorts());
   if (options.list) {
-    for (const board of found) process.stdout.write(`${describeFound(board)}\n`);
-    for (const { theme, title } of scenarios) process.stdout.write(`${theme}: ${title}\n`);
+    const boards = listBoards(found, new KnownBoards());
+    const titles = scenarios.map(({ theme, title }) => `${theme}: ${title}`);
+    process.stdout.write(`Boards\n\n${boards}\n\nStories\n\n${titles.join("\n")}\n`);
     return EXIT.passed;
   }
-  const setUps = desks(options, found);
+  const playing = chosen(scenarios, options.wanted);
+  const desks = setUps(options, found);
   const commit = await commitOf();
   const stop = new AbortController();
   process.once("SIGINT", () => stop.abort("stopped by Ctrl-C"));
   const runs = await Promise.all(
-    setUps.map(({ name, setUp }) => {
+    desks.map(({ name, setUp, bringUp }) => {
+      const alone = desks.length === 1;
+      const folder = alone ? options.report : join(options.report, name);
       const rigOptions: RigOptions = {
         ...options,
-        scenarios: chosen(scenarios, options.wanted),
-        folder: setUps.length === 1 ? options.report : join(options.report, name),
+        scenarios: playing,
+        folder,
         commit,
+        bringUp,
         signal: stop.signal,
       };
-      return new Rig(setUp, rigOptions, audience()).run();
+      const progress = new Progress(alone ? process.stdout : prefixed(name), options);
+      progress.plan(playing.length * options.repeat);
+      return new Rig(setUp, rigOptions, {
+        begin: title => progress.begin(title),
+        line: text => progress.line(text),
+        result: result => progress.result(result),
+        soak: (elapsedMs, totalMs, text) => progress.soak(elapsedMs, totalMs, text),
+        keep: run => writeReports(folder, run),
+      })
+        .run()
+        .then(run => {
+          progress.end(run, folder);
+          return run;
+        });
     }),
   );
   return worst(runs);
+}
+
+/** Several boards share the terminal: each of their lines says whose it is. */
+function prefixed(name: string) {
+  return new Writable({
+    decodeStrings: false,
+    write(text: string, _encoding, written) {
+      process.stdout.write(`${name}: ${text}`);
+      written();
+    },
+  });
 }
 
 interface SetUp {
   /** Of its folder, where there are several. */
   readonly name: string;
   readonly setUp: (surroundings: Surroundings) => Desk;
+  readonly bringUp?: RigOptions["bringUp"];
 }
 
-function desks(
-  { emulated, address, token, ports, inject }: CommandOptions,
-  found: Found[],
-): SetUp[] {
+function setUps(options: CommandOptions, found: readonly Found[]): SetUp[] {
+  const { emulated, address, token, inject } = options;
   if (emulated) {
     const { board = () => new EmulatedBoard() } = inject === undefined ? {} : MISCHIEF[inject];
-    return [{ name: "emulated", setUp: surroundings => emulatedDesk(board(), surroundings) }];
+    return [{ name: EMULATED_PATH, setUp: line => emulatedDesk(board(), line) }];
   }
   if (address !== undefined) {
     return [{ name: address.host, setUp: line => addressDesk({ ...address, token }, line) }];
   }
-  const boards = found.filter(({ adapter }) => adapter !== undefined);
-  if (ports.length === 0 && boards.length === 0) throw new NoBoard(noBoard(found));
-  if (ports.length === 0 && boards.length > 1) {
-    const lines = boards.map(board => `  ${describeFound(board)}`);
-    throw new UsageError(
-      `there are several boards; name one or more with --port:\n${lines.join("\n")}`,
-    );
-  }
-  const wanted =
-    ports.length === 0
-      ? boards
-      : ports.map(path => found.find(board => board.path === path) ?? unlisted(path));
-  const binding = computersPorts();
-  return wanted.map(board => ({
+  const known = new KnownBoards();
+  const firmware = firmwareOf(options);
+  return chosenPorts(options, found).map(board => ({
     name: board.path.replace(/[^\w.-]+/g, "_"),
-    setUp: line => serialDesk(binding, board, line),
+    setUp: line => serialDesk(computersPorts(), board, line),
+    bringUp: rigBoard =>
+      bringUp(rigBoard, {
+        policy: options.flash,
+        firmware,
+        found: board,
+        known,
+        say: text => process.stdout.write(`${text}\n`),
+      }),
   }));
+}
+
+function firmwareOf({ image }: CommandOptions) {
+  if (image === undefined) {
+    const ask = process.stdin.isTTY ? terminalAsk() : undefined;
+    return new SourceFirmware([], () => wifiCredentials(process.env, ask));
+  }
+  try {
+    return new ImageFirmware(image);
+  } catch (error) {
+    throw new UsageError(`--image "${image}": ${(error as Error).message}`);
+  }
+}
+
+/** The boards that are meant: those that were named, or the only one that there is. */
+function chosenPorts({ ports }: CommandOptions, found: readonly Found[]): readonly Found[] {
+  if (ports.length > 0) {
+    return ports.map(path => found.find(board => board.path === path) ?? unlisted(path));
+  }
+  const boards = found.filter(({ adapter }) => adapter !== undefined);
+  if (boards.length === 0) throw new NoBoard(noBoard(found));
+  if (boards.length === 1) return boards;
+  const lines = boards.map(board => `  ${describeFound(board)}`).join("\n");
+  throw new UsageError(`there are several boards; name one or more with --port:\n${lines}`);
+}
+
+async function diagnose({ ports, emulated }: CommandOptions): Promise<number> {
+  const board = emulated ? new EmulatedBoard() : undefined;
+  const binding = board?.binding ?? computersPorts();
+  let open: { rigBoard: RigBoard; path: string } | undefined;
+  const parts = doctorParts({
+    ports: () => discover(binding),
+    wanted: emulated ? EMULATED_PATH : ports[0],
+    open: path => {
+      const rigBoard = new RigBoard({ binding, path, onIncident() {} }); // it is asked, not judged
+      open = { rigBoard, path };
+      return openBoard(rigBoard);
+    },
+    dialsBack: () => {
+      const device = new SerialDevice({
+        board: open!.rigBoard,
+        played: { kind: "serial", identity: open!.path },
+        door: board && (port => board.door(port)),
+      });
+      return dialBack(device, BACKEND_PORTS);
+    },
+  });
+  return runDoctor(parts, line => process.stdout.write(`${line}\n`));
 }
 
 /** A port that nobody lists, such as a pseudo-terminal. */
@@ -151,23 +266,4 @@ async function commitOf(): Promise<string | undefined> {
 function worst(runs: readonly Run[]): number {
   const order: number[] = [EXIT.firmware, EXIT.boardLost, EXIT.rig];
   return order.find(code => runs.some(({ exitCode }) => exitCode === code)) ?? EXIT.passed;
-}
-
-function audience() {
-  return {
-    begin() {},
-    line(_: string) {},
-    result(r: any) {
-      console.log(
-        r.verdict,
-        r.title,
-        Math.round(r.ms),
-        r.verdict === "passed" ? "" : r.why?.split("\n").slice(0, 12).join("\n"),
-      );
-    },
-    soak() {},
-    keep(run: Run) {
-      console.log(run.measurements, run.exitCode);
-    },
-  };
 }

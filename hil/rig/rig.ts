@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseLine } from "../../firmware/src/admin/event.ts";
 import type { Scenario } from "../src/scenario.ts";
@@ -72,8 +72,10 @@ export class Rig {
     this.#audience = audience;
     this.#left = Array(repeat).fill(scenarios).flat();
     mkdirSync(folder, { recursive: true });
+    const log = join(folder, "serial.log");
+    rmSync(log, { force: true }); // of the run before
     this.#desk = setUp({
-      log: join(folder, "serial.log"),
+      log,
       onlineMs: Math.min(patienceMs, ONLINE_MS),
       onLine: line => this.#heard(line),
       onIncident: incident => {

@@ -11,7 +11,9 @@ import { Stuck } from "./stuck.ts";
 export interface RunnerOptions {
   readonly target: Pick<RigTarget, "ready" | "name" | "offers" | "patienceMs" | "stage">;
   /** On its serial line, where it has one. */
-  readonly board: Pick<RigBoard, "lost" | "replugged" | "reset" | "incidents"> | undefined;
+  readonly board:
+    | Pick<RigBoard, "lost" | "replugged" | "reset" | "settled" | "incidents">
+    | undefined;
   readonly device: Pick<Device, "answers">;
   readonly recorder: Recorder;
   onBegin(title: string): void;
@@ -147,10 +149,20 @@ export class Runner {
         signal,
       });
     } catch (error) {
-      return { error };
+      this.#interrupt = undefined;
+      return { error: await this.#cause(error) };
     } finally {
       this.#interrupt = undefined;
     }
+  }
+
+  /** A story sees that its board is gone before the board has said why. */
+  async #cause(error: unknown): Promise<unknown> {
+    if (error instanceof Interrupted || error instanceof Ended) return error;
+    await this.#options.board?.settled();
+    const cause = this.#pending;
+    this.#pending = undefined;
+    return cause === undefined ? error : new Interrupted(cause);
   }
 
   async #ready(): Promise<void> {

@@ -132,6 +132,24 @@ export class Transcript {
     });
   }
 
+  /** Resolves when nothing has come for `quietMs`, at the latest after `withinMs`. */
+  settled(quietMs: number, withinMs: number): Promise<void> {
+    return new Promise(resolve => {
+      const finish = () => {
+        stop();
+        cancelQuiet();
+        cancel();
+        resolve();
+      };
+      const cancel = this.#clock.after(withinMs, finish);
+      let cancelQuiet = this.#clock.after(quietMs, finish);
+      const stop = this.watch(() => {
+        cancelQuiet();
+        cancelQuiet = this.#clock.after(quietMs, finish);
+      });
+    });
+  }
+
   /** The last lines with their times, for people. */
   tail(count = LAST_LINES): string {
     return this.lines

@@ -6,7 +6,7 @@ import { Unmet } from "../transcript.ts";
 import type { DoctorBoard, DoctorParts, LocalAddress } from "./step.ts";
 
 /** Where `npm run backends` and the rig's own backends listen. */
-const BACKEND_PORTS = [8080, 8081];
+export const BACKEND_PORTS = [8080, 8081];
 
 /** What only the rig can give. */
 export type RigParts = Pick<DoctorParts, "ports" | "open" | "dialsBack" | "wanted">;

@@ -40,6 +40,8 @@ const REMEDIES: Record<IncidentKind, string> = {
   "boot-loop": "Look at the first lines after a start: each start ends in the same place.",
   "download-mode": "Release the BOOT button and take whatever pulls GPIO 0 down away, then reset.",
   silence: "The board hangs, or its serial line does: reset it and look at its last lines.",
+  noise: "The serial line is disturbed: a shorter cable, away from motors and supplies.",
+  "lost-reply": "An answer of the console was lost: see whether the line is disturbed.",
   "port-lost": "Look at the cable and the plug, and use no hub if there is one.",
 };
 
