@@ -134,7 +134,7 @@ test("the end: verdict, broken limits, what to do, exit code, and where the repo
   1 scenario failed because of the firmware: “one of two”.
   heap floor: not measured, at least 40,000 B.
   What to do:
-  - Play one alone: npm run hil -- --scenario "one of two" --verbose
+  - Play it alone: npm run hil -- --scenario "one of two" --verbose
   Exit code 1: the firmware failed.
   Report: reports/report.html (beside it junit.xml, run.json, serial.log)
 `);

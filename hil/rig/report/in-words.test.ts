@@ -35,7 +35,7 @@ describe("the verdict in words", () => {
       reasons: ["1 scenario failed because of the firmware: “one of two”."],
       advice: [
         expect.stringMatching(/^panic: .*dump/),
-        'Play one alone: npm run hil -- --scenario "one of two" --verbose',
+        'Play it alone: npm run hil -- --scenario "one of two" --verbose',
       ],
     });
   });
@@ -72,6 +72,14 @@ describe("the verdict in words", () => {
   test("a run in which nothing was played has not passed", () => {
     const run = aRun({ results: [aResult({ verdict: "skipped", why: "no weather" })] });
     expect(inWords(run)).toMatchObject({ passed: false, headline: "Nothing was played" });
+  });
+
+  test("the command that plays it again survives every shell", () => {
+    const title = 'END ends it, also cut as "a `rm`" or $HOME';
+    const run = aRun({ exitCode: EXIT.firmware, results: [aResult({ title, verdict: "failed" })] });
+    expect(inWords(run).advice).toEqual([
+      'Play it alone: npm run hil -- --scenario "END ends it, also cut as" --verbose',
+    ]);
   });
 
   test("many names are cut to three and a number", () => {

@@ -40,8 +40,9 @@ const REMEDIES: Record<IncidentKind, string> = {
   "boot-loop": "Look at the first lines after a start: each start ends in the same place.",
   "download-mode": "Release the BOOT button and take whatever pulls GPIO 0 down away, then reset.",
   silence: "The board hangs, or its serial line does: reset it and look at its last lines.",
-  noise: "The serial line is disturbed: a shorter cable, away from motors and supplies.",
-  "lost-reply": "An answer of the console was lost: see whether the line is disturbed.",
+  noise: "The serial line is disturbed: try another cable, and keep it away from motors and mains.",
+  "lost-reply":
+    "An answer on the serial line was lost and asked for again: look at cable and adapter.",
   "port-lost": "Look at the cable and the plug, and use no hub if there is one.",
 };
 
@@ -79,7 +80,7 @@ export function inWords(run: Run): VerdictInWords {
   const kinds = new Set(run.results.flatMap(({ incidents }) => incidents.map(({ kind }) => kind)));
   const advice = [...kinds].map(kind => `${kind}: ${REMEDIES[kind]}`);
   if (failed.length > 0) {
-    advice.push(`Play one alone: npm run hil -- --scenario ${JSON.stringify(failed[0])} --verbose`);
+    advice.push(`Play it alone: npm run hil -- --scenario "${plainWords(failed[0])}" --verbose`);
   } else if (run.exitCode !== EXIT.passed && broken.length === 0) {
     advice.push("npm run hil -- doctor looks at port, board, Wi-Fi and computer step by step.");
   }
@@ -121,6 +122,12 @@ function some(titles: readonly string[], what: string): string[] {
   const named = titles.slice(0, NAMED_MAX).map(title => `“${title}”`);
   const more = titles.length > NAMED_MAX ? [`${titles.length - NAMED_MAX} more`] : [];
   return [`${scenarios(titles.length)} ${what}: ${[...named, ...more].join(", ")}.`];
+}
+
+/** The longest part of a title that every shell takes as it is; `--scenario` is content with a part. */
+function plainWords(title: string): string {
+  const parts = title.split(/["'`$\\!%]/).map(part => part.trim());
+  return parts.reduce((longest, part) => (part.length > longest.length ? part : longest));
 }
 
 /** `connect p95: 38 ms, at most 25 ms` */

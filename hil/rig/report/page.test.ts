@@ -87,6 +87,13 @@ describe("the page of a run", () => {
     expect(text).toContain("✗ noheap floornot measurednone");
   });
 
+  test("what failed stands before what passed", () => {
+    const [good, bad] = [aResult({ title: "good" }), aResult({ title: "bad", verdict: "failed" })];
+    const text = said(page(aRun({ exitCode: 1, results: [good, bad] })));
+    expect(text.indexOf("sharing: bad")).toBeLessThan(text.indexOf("sharing: good"));
+    expect(text).toContain("1 passed");
+  });
+
   test("the timeline has serial, TCP, rig, and incidents in the order of their time", () => {
     const incident = { kind: "panic", blame: "firmware", text: "LoadProhibited", ms: 30 } as const;
     const html = page(

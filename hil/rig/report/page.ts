@@ -91,16 +91,17 @@ function facts({ board, startedAt, ms, node, platform, commit, exitCode, results
 }
 
 /** What a chart shows is told in words, too: not everybody sees lines. */
-function charts({ series, results }: Run): Markup | undefined {
+function charts({ series, results, ms: runMs }: Run): Markup | undefined {
   const drawn = series.filter(({ points }) => points.length > 0);
   if (drawn.length === 0) return undefined;
   const figures = drawn.map(one => {
     const values = one.points.map(([, value]) => value).sort((a, b) => a - b);
     const median = values[Math.floor((values.length - 1) / 2)];
     const told = `lowest ${figure(values[0], one)}, median ${figure(median, one)}, highest ${figure(values.at(-1)!, one)}, last ${figure(one.points.at(-1)![1], one)}`;
-    return markup`<figure><figcaption><h3>${one.name}</h3> <span class="quiet">${told}</span></figcaption><div class="plot" role="img" aria-label="${one.name} over the time of the run: ${told}"></div></figure>`;
+    return markup`<figure><figcaption><h3>${one.name}${one.unit === "" ? "" : `, ${one.unit}`}</h3> <span class="quiet">${told}</span></figcaption><div class="plot" role="img" aria-label="${one.name} over the time of the run: ${told}"></div></figure>`;
   });
   const data = {
+    runMs,
     series: drawn.map(one => ({ name: one.name, unit: one.unit, points: thinned(one) })),
     incidents: [...incidentsExcerpt(results)].map(({ ms, kind }) => ({ ms, kind })),
   };

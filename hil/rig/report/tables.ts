@@ -90,7 +90,7 @@ function measurementRow(measurement: Measurement): Markup {
 `;
 }
 
-/** Which backend had how many sessions: of the whole run, and of each scenario. */
+/** Which backend served how much: of the whole run, and of each scenario. */
 export function distribution({ results }: Run): Markup | undefined {
   const total = new Map<string, number>();
   for (const { sessions } of results) {
@@ -99,7 +99,7 @@ export function distribution({ results }: Run): Markup | undefined {
     }
   }
   if (total.size === 0) return undefined;
-  const names = [...total.keys()].sort();
+  const names = [...total.keys()].sort((a, b) => total.get(b)! - total.get(a)! || (a < b ? -1 : 1));
   const all = [...total.values()].reduce((sum, count) => sum + count, 0);
   const most = Math.max(1, ...total.values());
   const bars = names.map(name => {
@@ -120,12 +120,12 @@ export function distribution({ results }: Run): Markup | undefined {
 `;
   });
   return markup`<section aria-labelledby="distribution-title">
-<h2 id="distribution-title">Sessions of each backend</h2>
-<table class="bars"><thead><tr><th scope="col">backend</th><th scope="col"><span class="unseen">bar</span></th><th scope="col" class="number">sessions</th><th scope="col" class="number">share</th></tr></thead>
+<h2 id="distribution-title">What each backend served</h2>
+<table class="bars"><thead><tr><th scope="col">backend</th><th scope="col"><span class="unseen">bar</span></th><th scope="col" class="number">served</th><th scope="col" class="number">share</th></tr></thead>
 <tbody>
 ${bars}</tbody></table>
 <details><summary>by scenario</summary>
-<table class="bars"><thead><tr><th scope="col">scenario</th><th scope="col"><span class="unseen">bar</span></th><th scope="col">sessions</th></tr></thead>
+<table class="bars"><thead><tr><th scope="col">scenario</th><th scope="col"><span class="unseen">bar</span></th><th scope="col">served</th></tr></thead>
 <tbody>
 ${each}</tbody></table></details>
 </section>`;

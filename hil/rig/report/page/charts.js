@@ -2,7 +2,8 @@
 
 {
   const data = document.getElementById("chart-data");
-  const { series, incidents } = data === null ? { series: [] } : JSON.parse(data.textContent);
+  const { series, incidents, runMs } =
+    data === null ? { series: [] } : JSON.parse(data.textContent);
   const places = [...document.querySelectorAll(".plot")];
   const HEIGHT = 170;
   const scheme = matchMedia("(prefers-color-scheme: dark)");
@@ -26,17 +27,12 @@
             height: HEIGHT,
             cursor: { sync: { key: "run" }, drag: { x: false, y: false }, y: false },
             scales: {
-              x: { time: false },
+              x: { time: false, range: [0, runMs / 1000] },
               y: { range: (_, low, high) => uPlot.rangeNum(Math.min(0, low), high, 0.1, true) },
             },
             axes: [
               { ...axis, size: 24, values: (_, at) => at.map(clock) },
-              {
-                ...axis,
-                size: 64,
-                space: 28,
-                values: (_, at) => at.map(value => told(value, unit)),
-              },
+              { ...axis, size: 60, space: 28, values: (_, at) => at.map(value => told(value, "")) },
             ],
             series: [
               { label: "at", value: (_, seconds) => (seconds == null ? "–" : clock(seconds)) },
