@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type Event, formatLine, parseLine } from "../../firmware/src/admin/event.ts";
-import { comparable, threads } from "./comparable.ts";
+import { comparable, logOf, type Thread } from "./comparable.ts";
+import { aResult } from "./report/testing.ts";
 import type { Moment } from "./run.ts";
 
 const ENDED = {
@@ -43,7 +44,7 @@ function read(ms: number, event: Event): string {
 }
 
 function said(...events: readonly Event[]): Moment[] {
-  return events.map((event, ms) => ({ ms, source: "serial", text: formatLine(ms, event) }));
+  return events.map((event, i) => ({ ms: 100 + i, source: "serial", text: formatLine(i, event) }));
 }
 
 describe("a line reads the same in each run", () => {
@@ -67,6 +68,11 @@ describe("a line reads the same in each run", () => {
       "an address in a text",
       { level: "W", on: "proxy", what: "dud", error: "from 10.0.0.7:1" },
       { level: "W", on: "proxy", what: "dud", error: "from 192.168.1.4:20" },
+    ],
+    [
+      "another build",
+      { level: "I", on: "boot", version: "0.1.0", build: "aa", heap: 90_000 },
+      { level: "I", on: "boot", version: "0.2.0", build: "bb", heap: 80_000 },
     ],
     [
       "another Wi-Fi",
@@ -93,12 +99,15 @@ describe("a line does not read the same where the board did something else", () 
 });
 
 describe("threads", () => {
+  const WHOLE = aResult({ atMs: 0, ms: 1000 });
+  const threads = (moments: readonly Moment[]): Thread[] => logOf(moments)(WHOLE);
+
   const PICKED = { level: "I", on: "backend", what: "pick", picked: "a", by: "first" } as const;
   const pick = (id: number): Event => ({ ...PICKED, id, scores: "" });
 
   test("lines of one session stand together, however they mingle with others", () => {
     const told = threads(
-      said(pick(1), pick(2), { ...ENDED, id: 2, backend: "b" }, { ...ENDED, id: 1 }),
+      said(pick(1), pick(2), { ...ENDED, id: 2, backend: "b", ms: 0 }, { ...ENDED, id: 1, ms: 2 }),
     );
     expect(told.map(({ name, lines }) => [name, lines.length])).toEqual([
       ["1", 2],
@@ -115,7 +124,7 @@ describe("threads", () => {
         { level: "I", on: "backend", what: "up", name: "a" },
       ),
       { ms: 9, source: "serial", text: "Rebooting..." },
-      { ms: 9, source: "tcp", text: formatLine(1, ENDED) },
+      { ms: 500, source: "tcp", text: formatLine(1, ENDED) },
     ]);
     expect(told.map(({ kind, name, lines }) => [kind, name, lines.length])).toEqual([
       ["backend", "a", 2],
@@ -123,8 +132,25 @@ describe("threads", () => {
     ]);
   });
 
-  test("session 1 after a start is another one than session 1 before", () => {
-    const told = threads(said(ENDED, { level: "I", on: "boot", version: "0.1.0" }, ENDED));
-    expect(told.filter(({ kind }) => kind === "session").length).toBe(2);
+  test("a line that is repeated counts once: how often is left to time", () => {
+    const told = threads(said(ASKED, ASKED, ASKED, { ...ASKED, status: 502 }));
+    expect(told.map(({ lines }) => lines.length)).toEqual([2]);
+  });
+
+  test("a session belongs to the scenario in which it began, even if its end is told later", () => {
+    const moments = [{ ...said(ENDED)[0], ms: 1010 }];
+    const next = aResult({ atMs: 1005 });
+    expect([logOf(moments)(WHOLE).length, logOf(moments)(next).length]).toEqual([1, 0]);
+  });
+
+  test("what came before or after a scenario is none of it", () => {
+    const moments = said({ level: "I", on: "proxy", what: "stopped" }, ENDED);
+    expect(logOf(moments)(aResult({ atMs: 0, ms: 50 }))).toEqual([]);
+    expect(logOf(moments)(aResult({ atMs: 150, ms: 50 }))).toEqual([]);
+  });
+
+  test("session 1 after a start is another one than session 1 before, ended or not", () => {
+    const told = threads(said(ASKED, { level: "I", on: "boot", version: "0.1.0" }, ENDED, ASKED));
+    expect(told.filter(({ kind }) => kind === "session").length).toBe(3);
   });
 });

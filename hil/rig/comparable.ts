@@ -1,9 +1,9 @@
 import { type LogLine, parseLine } from "../../firmware/src/admin/event.ts";
-import type { Moment } from "./run.ts";
+import type { Moment, ScenarioResult } from "./run.ts";
 
 /** What is another value in each run, or on each board: times, ids, addresses, what chance decided. */
 const CHANCE = new Set([
-  ...["id", "client", "ip", "ports", "ssid", "rssi", "heap", "version", "scores"],
+  ...["id", "client", "ip", "ports", "ssid", "rssi", "heap", "version", "build", "scores"],
   ...["ms", "retryMs", "forMs"],
 ]);
 
@@ -22,37 +22,71 @@ const ADDRESS = /\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b/g;
 export interface Thread {
   readonly kind: "session" | "backend" | "board";
   readonly name: string;
-  /** Without anything that is left to chance. */
+  /** Without anything that is left to chance; how often a line is repeated is left to time. */
   readonly lines: readonly string[];
   /** When each one came. */
   readonly ms: readonly number[];
 }
 
-/** The log of a stretch of a run as threads, in the order of their first lines. */
-export function threads(moments: readonly Moment[]): Thread[] {
-  const found = new Map<
-    string,
-    { kind: Thread["kind"]; name: string; lines: string[]; ms: number[] }
-  >();
-  let boots = 0;
+interface OpenThread extends Thread {
+  readonly lines: string[];
+  readonly ms: number[];
+  beganMs: number;
+}
+
+interface Told {
+  readonly ms: number;
+  readonly line: LogLine;
+}
+
+/** The log of a run, scenario by scenario: its threads in the order in which they began. */
+export function logOf(moments: readonly Moment[]): (result: ScenarioResult) => Thread[] {
+  const sessions: OpenThread[] = [];
+  const running = new Map<string, OpenThread>();
+  const rest: Told[] = [];
   for (const { source, text, ms } of moments) {
     const line = source === "serial" ? parseLine(text) : undefined;
     if (line === undefined) continue;
-    if (line.on === "boot") boots++; // a board that starts anew counts its sessions anew
-    const { kind, name } = threadOf(line);
-    const key = `${kind === "session" ? boots : ""} ${kind} ${name}`;
-    const thread = found.get(key) ?? { kind, name, lines: [], ms: [] };
-    found.set(key, thread);
-    thread.lines.push(comparable(line));
-    thread.ms.push(ms);
+    if (line.on === "boot") running.clear(); // a board that starts anew counts its sessions anew
+    const { id, ms: lastedMs } = line.values;
+    if (id === undefined) {
+      rest.push({ ms, line });
+      continue;
+    }
+    const thread = running.get(id) ?? begun("session", id, ms);
+    if (!running.has(id)) sessions.push(thread);
+    running.set(id, thread);
+    add(thread, { ms, line });
+    if (line.on !== "session" || line.what !== "end") continue;
+    thread.beganMs = Math.min(thread.beganMs, ms - Number(lastedMs));
+    running.delete(id);
   }
-  return [...found.values()];
+  return ({ atMs, ms }) => {
+    const during = (thenMs: number) => thenMs >= atMs && thenMs <= atMs + ms;
+    const others = new Map<string, OpenThread>();
+    for (const told of rest) {
+      if (!during(told.ms)) continue;
+      const { name = "" } = told.line.values;
+      const thread = others.get(name) ?? begun(name === "" ? "board" : "backend", name, told.ms);
+      others.set(name, thread);
+      add(thread, told);
+    }
+    // A session belongs to the scenario in which it began, even if its end is told later.
+    return [...sessions.filter(({ beganMs }) => during(beganMs)), ...others.values()].sort(
+      (a, b) => a.beganMs - b.beganMs,
+    );
+  };
 }
 
-function threadOf({ values: { id, name } }: LogLine): Pick<Thread, "kind" | "name"> {
-  if (id !== undefined) return { kind: "session", name: id };
-  if (name !== undefined) return { kind: "backend", name };
-  return { kind: "board", name: "" };
+function begun(kind: Thread["kind"], name: string, beganMs: number): OpenThread {
+  return { kind, name, lines: [], ms: [], beganMs };
+}
+
+function add(thread: OpenThread, { ms, line }: Told): void {
+  const text = comparable(line);
+  if (thread.lines.at(-1) === text) return;
+  thread.lines.push(text);
+  thread.ms.push(ms);
 }
 
 /** A line of the log as every run has it that goes the same way. */

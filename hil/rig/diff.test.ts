@@ -30,7 +30,7 @@ function command(args: readonly string[]): { code: number; text: string } {
 }
 
 function session(id: number, backend: string, why = "keyword"): string {
-  return `I (${id}) session: end id=${id} client=10.0.0.7:5000${id} backend=${backend} in=3 out=3 ms=9 why=${why}`;
+  return `I (${id}) session: end id=${id} client=10.0.0.7:5000${id} backend=${backend} in=3 out=3 ms=0 why=${why}`;
 }
 
 function said(...lines: readonly string[]): Moment[] {
@@ -47,6 +47,12 @@ describe("two runs are the same", () => {
     const { code, text } = compare(a, b);
     expect(text).toContain("Every scenario that both played went the same way.");
     expect(code).toBe(0);
+  });
+
+  test("where a few more sessions went one of the ways that both know", () => {
+    const a = aRun({ moments: said(session(1, "a"), session(2, "a"), session(3, "b")) });
+    const b = aRun({ moments: said(session(1, "a"), session(2, "b"), session(3, "b")) });
+    expect(firstDifference(a, b)).toBe(undefined);
   });
 
   test("where figures differ, but hold their limits in both; the ratio is told", () => {
@@ -66,11 +72,19 @@ describe("two runs are the same", () => {
   });
 });
 
+test("a disturbed line that broke nothing is no difference", () => {
+  const noise = { kind: "noise", blame: "rig", text: "x", lines: [], ms: 1 } as const;
+  expect(firstDifference(aRun(), aRun({ results: [aResult({ incidents: [noise] })] }))).toBe(
+    undefined,
+  );
+});
+
 describe("two runs differ", () => {
   test("in what became of a session: it is shown side by side with the lines around it", () => {
-    const pick = (id: number) => `I (${id}) backend: pick id=${id} picked=a by=ewma scores=""`;
-    const a = aRun({ moments: said(...Array(9).fill(pick(1)), session(1, "a")) });
-    const b = aRun({ moments: said(...Array(9).fill(pick(4)), session(4, "a", "idle")) });
+    const picks = (id: number) =>
+      [..."abababab"].map(name => `I (9) backend: pick id=${id} picked=${name} by=ewma scores=""`);
+    const a = aRun({ moments: said(...picks(1), session(1, "a")) });
+    const b = aRun({ moments: said(...picks(4), session(4, "a", "idle")) });
     const { code, text } = compare(a, b);
     expect(code).toBe(1);
     const lines = text.split("\n");
@@ -78,9 +92,9 @@ describe("two runs differ", () => {
     expect(lines.slice(first + 1, first + 8).map(line => line.replace(/ +/g, " "))).toEqual([
       " session 1 │ session 4",
       " …",
+      " I backend: pick picked=b by=ewma │ I backend: pick picked=b by=ewma",
       " I backend: pick picked=a by=ewma │ I backend: pick picked=a by=ewma",
-      " I backend: pick picked=a by=ewma │ I backend: pick picked=a by=ewma",
-      " I backend: pick picked=a by=ewma │ I backend: pick picked=a by=ewma",
+      " I backend: pick picked=b by=ewma │ I backend: pick picked=b by=ewma",
       "≠ I session: end backend=a in=3 out=3 why=keyword │ I session: end backend=a in>0 out>0 why=idle",
       "",
     ]);
@@ -112,9 +126,10 @@ describe("two runs differ", () => {
     ]);
   });
 
-  test("in a session that only one of them had", () => {
+  test("in a way to end that only one of them had", () => {
     const a = aRun({ moments: said(session(1, "a")) });
-    const b = aRun({ moments: said(session(1, "a"), session(2, "a")) });
+    const idle = [2, 3].map(id => session(id, "a", "idle"));
+    const b = aRun({ moments: said(session(1, "a"), ...idle) });
     expect(firstDifference(a, b)?.threads).toMatchObject([{ a: undefined, b: { name: "2" } }]);
     expect(compare(a, b).text).toContain("(nothing like it)");
   });
