@@ -54,8 +54,10 @@ function answerTo(platform: BoardPlatform, question: string): string {
   switch (what) {
     case "random":
       return String(platform.random());
-    case "vitals":
-      return JSON.stringify(platform.vitals);
+    case "reset-reason":
+      return platform.vitals.resetReason;
+    case "free-heap":
+      return String(platform.vitals.freeHeapBytes);
     case "read":
       return JSON.stringify(open().read(args[1]) ?? null);
     case "write":

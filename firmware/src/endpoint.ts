@@ -72,6 +72,11 @@ export class Endpoint {
     return this.deaf || this.writable >= this.capacity;
   }
 
+  /** Received and not read, or written and not acknowledged. */
+  get heldBytes(): number {
+    return this.readable + (this.deaf ? 0 : this.#capacity - this.writable);
+  }
+
   /** So many small pieces are on their way that only large ones may follow. */
   get crowded(): boolean {
     return this.smallWrites >= SMALL_WRITES_MAX;

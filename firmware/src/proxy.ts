@@ -6,6 +6,7 @@ import { type Budget, REFUSALS_MAX } from "./budget.ts";
 import type { Config } from "./config.ts";
 import { Deadlines } from "./deadline.ts";
 import { type Base, Generation, hexadecimal } from "./generation.ts";
+import { Memory, type Tenants } from "./memory.ts";
 import type { ListenerSocket, Platform, TCPSocket } from "./platform.ts";
 import { SCRATCH_BYTES } from "./pump.ts";
 import { Session } from "./session.ts";
@@ -14,7 +15,7 @@ import { Session } from "./session.ts";
  * Accepts clients, admits them, lets them wait or refuses them, and owns the set of sessions. It
  * never looks into the bytes.
  */
-export class ReverseProxy {
+export class ReverseProxy implements Tenants {
   #platform: Platform;
   #report: Report;
   #base: Base;
@@ -27,12 +28,14 @@ export class ReverseProxy {
   #admitted = 0;
   /** Those of `#sessions` that wait for one, the longest waiting first. */
   #queue: { session: Session; cancel: () => void }[] = [];
+  readonly memory: Memory;
   #lastId = 0;
   #lastRequest = 0;
 
   constructor(platform: Platform, config: Config, report: Report) {
     this.#platform = platform;
     this.#report = report;
+    this.memory = new Memory(platform, report, this);
     const boot = Math.floor(platform.random() * 2 ** 32);
     this.#base = {
       platform,
@@ -134,6 +137,21 @@ export class ReverseProxy {
     this.#report({ level: "I", on: "proxy", what: "stopped" });
   }
 
+  /** For `Memory`: connections that only wait for another request are let go. */
+  spare(): void {
+    this.#current.context.idle.shrink(0);
+  }
+
+  /** For `Memory`: the session that holds most gives it to the others, who can go on then. */
+  shed(): boolean {
+    let largest: Session | undefined;
+    for (const session of this.#sessions) {
+      if (largest === undefined || session.heldBytes > largest.heldBytes) largest = session;
+    }
+    largest?.shed();
+    return largest !== undefined;
+  }
+
   #changed(): void {
     this.#current.checks.changed();
     this.pool.changed();
@@ -169,10 +187,16 @@ export class ReverseProxy {
       return;
     }
     this.#sessions.add(session);
+    this.memory.watch();
     this.#place(session);
   }
 
   #place(session: Session): void {
+    if (this.memory.low) {
+      this.memory.refused++;
+      this.#refuse(session, "no-memory");
+      return;
+    }
     if (this.#admitted >= this.budget.sessionsMax) this.#evictIdle();
     if (this.#admitted < this.budget.sessionsMax) {
       this.#admit(session);
@@ -201,7 +225,7 @@ export class ReverseProxy {
   }
 
   /** More refusals at once than `REFUSALS_MAX` are a crowd, and a crowd is sent away unheard. */
-  #refuse(session: Session, why: "full" | "queue-timeout"): void {
+  #refuse(session: Session, why: "full" | "no-memory" | "queue-timeout"): void {
     const refusals = this.#sessions.size - this.#admitted - this.#queue.length;
     session.refuse(why);
     if (refusals > REFUSALS_MAX) session.leave();
@@ -217,6 +241,7 @@ export class ReverseProxy {
 
   #ended(session: Session): void {
     this.#sessions.delete(session);
+    if (this.#sessions.size === 0) this.memory.rest();
     if (this.#leaveQueue(session) || !session.admitted) return;
     this.#admitted--;
     const next = this.#queue.shift();

@@ -30,6 +30,7 @@ import { pump } from "./pump.ts";
  * | `idle`           | a close: not one byte came, or no further request            |
  * | `tunnel-timeout` | a close: no byte moved for long                              |
  * | `full`           | 503 if it spoke HTTP, else a close: the queue was full       |
+ * | `no-memory`      | the same; who was being served: a close, it held the most    |
  * | `queue-timeout`  | the same: it waited too long for a slot or a backend         |
  * | `stopped`        | a close: the proxy was told to stop                          |
  * | `error`          | a close: a bug, and the log says where                       |
@@ -40,6 +41,7 @@ export type Ending =
   | "backend-closed"
   | "keyword"
   | RawDialFailure
+  | "no-memory"
   | "idle"
   | "tunnel-timeout"
   | "stopped"
@@ -178,13 +180,24 @@ export class Session implements EndpointOwner, Dialler, Leaver, Timed {
   }
 
   /** No slot: answer in the client's language and close. */
-  refuse(why: "full" | "queue-timeout"): void {
+  refuse(why: "full" | "no-memory" | "queue-timeout"): void {
     this.#guarded(() => {
       this.state = "answering";
       this.#why = why;
       this.within(LINGER_TIMEOUT_MS);
       this.#tryAnswer();
     });
+  }
+
+  /** Bytes that wait between the client and us: what its connection holds of the board's memory. */
+  get heldBytes(): number {
+    return this.client.heldBytes;
+  }
+
+  /** Its memory is needed: ends at once. */
+  shed(): void {
+    this.#http?.shed();
+    this.end("no-memory");
   }
 
   /** Ends at once, with the reason that it has. */

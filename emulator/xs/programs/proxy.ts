@@ -45,6 +45,8 @@ const COMMANDS: Record<string, (value: never) => unknown> = {
   },
 };
 
+const FREE_HEAP = '["free-heap"]';
+
 let app: App | undefined;
 let network: Network = { address: undefined, rssi: 0 };
 let changed = () => {};
@@ -74,8 +76,14 @@ function platform(connectionsMax: number): Platform {
       },
     },
     connectionsMax,
-    get vitals() {
-      return JSON.parse(ask("vitals")) as Platform["vitals"];
+    vitals: {
+      get resetReason() {
+        return ask("reset-reason");
+      },
+      // Asked again and again: no word of it is made anew.
+      get freeHeapBytes() {
+        return Number(host.board.ask(FREE_HEAP));
+      },
     },
     storage: {
       open: ({ path }) => ({

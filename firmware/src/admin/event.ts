@@ -26,6 +26,7 @@ export type Event =
     }
   | { level: "I"; on: "proxy"; what: "stopped" }
   | { level: "W"; on: "proxy"; what: "dud"; error: string }
+  | { level: "I" | "W"; on: "proxy"; what: "memory-low" | "memory-enough"; free: number }
   | { level: "E"; on: "proxy" | "session" | "admin"; what: "exception"; id?: number; error: string }
   | {
       level: "W";

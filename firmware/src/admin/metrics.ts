@@ -59,9 +59,13 @@ const BACKEND: readonly BackendMetric[] = [
   },
 ];
 
+/** One value for the board; a name that ends in `_total` is a counter. */
 const BOARD: readonly (readonly [string, string, (status: Status) => number | null])[] = [
   ["uptime_seconds", "Since the start.", ({ uptimeMs }) => uptimeMs / 1000],
   ["heap_free_bytes", "Memory that is free.", ({ heap }) => heap],
+  ["heap_reserve_bytes", "Below it clients are refused.", ({ memory }) => memory.reserve],
+  ["memory_refused_total", "Clients refused for want of memory.", ({ memory }) => memory.refused],
+  ["memory_shed_total", "Sessions ended for want of memory.", ({ memory }) => memory.shed],
   ["wifi_signal_dbm", "Strength of the Wi-Fi's signal.", ({ rssi }) => rssi],
   ["current_connections", "Connections that sessions hold.", ({ sockets }) => sockets.used],
   ["limit_connections", "Connections that the board carries.", ({ sockets }) => sockets.max],
@@ -80,7 +84,8 @@ export function metrics(status: Status): string {
   for (const [name, help, value] of BOARD) {
     const now = value(status);
     if (now === null) continue;
-    lines.push(`# HELP hot_potato_${name} ${help}`, `# TYPE hot_potato_${name} gauge`);
+    const type = name.endsWith("_total") ? "counter" : "gauge";
+    lines.push(`# HELP hot_potato_${name} ${help}`, `# TYPE hot_potato_${name} ${type}`);
     lines.push(`hot_potato_${name} ${now}`);
   }
   for (const { name, help, type, value } of BACKEND) {

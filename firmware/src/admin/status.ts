@@ -1,4 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
+import { MEMORY_RESERVE_BYTES } from "../memory.ts";
 import { VERSION } from "../version.ts";
 import type { Operator } from "./operator.ts";
 
@@ -33,6 +34,12 @@ export interface Status {
   readonly reset: string | null;
   /** Bytes that are free; `null` where there is no limit. */
   readonly heap: number | null;
+  /** Free memory that is kept, clients refused and sessions ended to keep it. */
+  readonly memory: {
+    readonly reserve: number;
+    readonly refused: number;
+    readonly shed: number;
+  };
   readonly ip: string | null;
   readonly rssi: number | null;
   /** Connections that sessions hold, and that the board carries. */
@@ -58,6 +65,11 @@ export function statusOf({ parts, proxy, onTrial }: Operator): Status {
     uptimeMs: Math.round(nowMs),
     reset: vitals.resetReason ?? null,
     heap: vitals.freeHeapBytes ?? null,
+    memory: {
+      reserve: MEMORY_RESERVE_BYTES,
+      refused: proxy.memory.refused,
+      shed: proxy.memory.shed,
+    },
     ip: link.address ?? null,
     rssi: link.rssi ?? null,
     sockets: { used: proxy.sessions + proxy.pool.connections, max: platform.connectionsMax },

@@ -20,7 +20,7 @@ export interface Chronicle {
   readonly failures: readonly LogLine[];
   /** No backend was taken out of the balance, or brought back. */
   readonly healthy: boolean;
-  /** Some client had to wait for its slot, or was sent away. */
+  /** Some client had to wait for its slot, or was sent away, or memory was low. */
   readonly crowded: boolean;
   endOf(client: ClientStory): LogLine | undefined;
 }
@@ -44,6 +44,7 @@ export function chronicle(book: Book): Chronicle {
     failures: of("backend", "connect"),
     healthy: !lines.some(({ on, what }) => on === "backend" && HEALTH.includes(what ?? "")),
     crowded:
+      lines.some(({ on, what }) => on === "proxy" && what === "memory-low") ||
       book.sessionsPeak >= app!.proxy.budget.sessionsMax ||
       ends.some(({ values }) => turnedAway.includes(values.why)) ||
       requests.some(({ values }) => CROWDED.includes(values.state) || Number(values.Tw) > 0),

@@ -1,0 +1,71 @@
+import { expect, test } from "vitest";
+import { VirtualClock } from "../../emulator/src/clock.ts";
+import type { Event } from "./admin/event.ts";
+import { MEMORY_RESERVE_BYTES, Memory } from "./memory.ts";
+import type { Platform } from "./platform.ts";
+
+/** A machine with so much free memory, and sessions that hold 5 KB each. */
+function bench(free: number | undefined, sessions = 3) {
+  const clock = new VirtualClock();
+  const events: Event[] = [];
+  const state = { free, sessions, spared: 0 };
+  const vitals = {
+    resetReason: undefined,
+    get freeHeapBytes() {
+      return state.free;
+    },
+  };
+  const memory = new Memory({ clock, vitals } as unknown as Platform, e => events.push(e), {
+    get sessions() {
+      return state.sessions;
+    },
+    spare: () => {
+      state.spared++;
+    },
+    shed: () => {
+      if (state.sessions === 0) return false;
+      state.sessions--;
+      state.free! += 5_000;
+      return true;
+    },
+  });
+  memory.watch();
+  return { clock, events, state, memory };
+}
+
+test("with enough memory nobody is bothered, and the looks are the rarer the more there is", async () => {
+  const { clock, events, state, memory } = bench(MEMORY_RESERVE_BYTES + 60_000);
+  state.free = 0;
+  await clock.run({ ms: 190 });
+  expect(memory.low).toBe(false);
+  await clock.run({ ms: 20 });
+  expect(memory.low).toBe(true);
+  expect(events).toMatchObject([{ level: "W", what: "memory-low", free: 0 }]);
+});
+
+test("below the reserve what nobody would miss goes; below half of it sessions, no more than it takes", async () => {
+  const { clock, state, memory } = bench(MEMORY_RESERVE_BYTES - 1);
+  await clock.run({ ms: 25 });
+  expect([memory.low, memory.shed, state.spared, state.sessions]).toEqual([true, 0, 1, 3]);
+  state.free = 0;
+  await clock.run({ ms: 20 });
+  expect([memory.shed, state.sessions, state.free]).toEqual([2, 1, 10_000]);
+});
+
+test("each change is told once, and who ends last takes the alarm along", async () => {
+  const { clock, events, state, memory } = bench(0, 0);
+  state.sessions = 1;
+  await clock.run({ ms: 200 });
+  state.free = MEMORY_RESERVE_BYTES;
+  memory.rest();
+  expect(events.map(event => "what" in event && event.what)).toEqual([
+    "memory-low",
+    "memory-enough",
+  ]);
+  expect([memory.low, clock.pending]).toEqual([false, 0]);
+});
+
+test("where memory has no limit nobody looks", () => {
+  const { clock, memory } = bench(undefined);
+  expect([memory.low, clock.pending]).toEqual([false, 0]);
+});

@@ -1,0 +1,139 @@
+import type { MockSocket } from "net-mock-socket";
+import { expect, test } from "vitest";
+import { MEMORY_RESERVE_BYTES } from "../../firmware/src/memory.ts";
+import { collect, Lab, ourBoard } from "../src/lab.ts";
+
+/** A segment and what lwIP keeps with it: with less, a write breaks its connection. */
+const SEGMENT_BYTES = 1_600;
+
+/** What each end pours into a session: more than all buffers between the two hold, on both sides. */
+const POUR = Buffer.alloc(200_000, "x");
+
+const CLIENTS = 12;
+
+const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+
+/** What the admin port answers. */
+async function admin(lab: Lab, path: string): Promise<string> {
+  const socket = lab.network.host("operator").connect({ host: "board", port: 8404 });
+  const heard = collect(socket);
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: board:8404\r\n\r\n`);
+  await lab.clock.run({ until: () => socket.closed, ms: 60_000 });
+  return heard.text;
+}
+
+/** Every session full in both directions: clients and backends send, and read nothing. */
+async function everybodyStuck() {
+  const lab = new Lab(ourBoard());
+  const stuck: MockSocket[] = [];
+  const pours = (socket: MockSocket) => {
+    socket.pause();
+    socket.write(POUR);
+    socket.on("error", () => {});
+    stuck.push(socket);
+  };
+  lab.backend("a", pours);
+  await lab.serve({ inspect: [] });
+  lab.network.link("board", { latencyMs: 2, bytesPerSecond: 300_000 });
+  for (let i = 0; i < CLIENTS; i++) {
+    lab.clock.after(i * 20, () => pours(lab.connect()));
+  }
+  await lab.clock.run({ ms: 10_000 });
+  return { lab, stuck };
+}
+
+test("twelve sessions full in both directions: the board stands, never runs out, and ends those that hold most", async () => {
+  const { lab } = await everybodyStuck();
+  const { board } = lab;
+  const { proxy } = lab.app!;
+  expect(board.fatal).toBeUndefined();
+  expect(board.heap.floorBytes).toBeGreaterThan(SEGMENT_BYTES);
+  expect(board.heap.freeBytes).toBeGreaterThan(MEMORY_RESERVE_BYTES / 2);
+  const ended = lab.events("session", "end").map(({ values }) => values.why);
+  expect(new Set(ended)).toEqual(new Set(["no-memory"]));
+  expect(proxy.memory.shed + proxy.memory.refused).toBe(ended.length);
+  expect(proxy.memory.shed).toBeGreaterThan(0);
+  // Whoever was not ended is still there, and so is the memory of all others.
+  expect(proxy.sessions).toBe(CLIENTS - ended.length);
+  expect(proxy.sessions).toBeGreaterThan(0);
+});
+
+test("while memory is low newcomers get their 503, who is served goes on, and the operator sees why", async () => {
+  const lab = new Lab(ourBoard());
+  lab.backend("a", socket => {
+    socket.on("error", () => {});
+    socket.pipe(socket);
+  });
+  await lab.serve();
+  const served = lab.connect();
+  const heard = collect(served);
+  served.write("one ");
+  await lab.clock.run({ until: () => heard.text === "one " });
+  // Something else takes all but a part of what is kept free.
+  const { board } = lab;
+  const bytes = board.heap.freeBytes - 0.75 * MEMORY_RESERVE_BYTES;
+  board.stack.hold(bytes);
+  await lab.clock.run({ ms: 1_000 });
+
+  expect(await lab.ask(GET)).toMatch(/^HTTP\/1.1 503 .*\r\nRetry-After: 1\r\n/s);
+  expect(lab.events("session", "end").at(-1)!.values).toMatchObject({ why: "no-memory" });
+  served.write("two");
+  await lab.clock.run({ until: () => heard.text === "one two" });
+  expect(lab.events("proxy", "memory-low")).toHaveLength(1);
+  const metrics = await admin(lab, "/metrics");
+  expect(metrics).toContain("# TYPE hot_potato_memory_refused_total counter");
+  expect(metrics).toContain("hot_potato_memory_refused_total 1\n");
+  expect(metrics).toContain("hot_potato_memory_shed_total 0\n");
+  const status = JSON.parse((await admin(lab, "/api/status")).split("\r\n\r\n")[1]);
+  expect(status.memory).toEqual({ reserve: MEMORY_RESERVE_BYTES, refused: 1, shed: 0 });
+  expect(status.heap).toBeLessThan(MEMORY_RESERVE_BYTES);
+
+  board.stack.hold(-bytes);
+  await lab.clock.run({ ms: 1_000 });
+  expect(lab.events("proxy", "memory-enough")).toHaveLength(1);
+  served.destroy();
+  await lab.clock.run({ ms: 100 });
+  expect(await lab.ask("hello")).toBe("hello");
+});
+
+test("when peers read again the board is as before, and each session that stayed has every byte", async () => {
+  const { lab, stuck } = await everybodyStuck();
+  const heard = new Map<MockSocket, number>();
+  for (const socket of stuck) {
+    socket.on("data", (bytes: Buffer) => {
+      heard.set(socket, (heard.get(socket) ?? 0) + bytes.byteLength);
+    });
+    socket.resume();
+  }
+  const stayed = lab.app!.proxy.sessions;
+  await lab.clock.run({ ms: 60_000 });
+  const whole = [...heard.values()].filter(count => count === POUR.byteLength);
+  expect(whole).toHaveLength(2 * stayed);
+  expect(lab.app!.proxy.memory.low).toBe(false);
+  expect(lab.events("proxy", "memory-enough").length).toBeGreaterThan(0);
+
+  for (const socket of stuck) socket.destroy();
+  await lab.clock.run({ ms: 60_000 });
+  expect(lab.board.heap.freeBytes).toBe(lab.board.kind.heapBytes);
+});
+
+test("a request that memory ends is in the log as the board's own want: R", async () => {
+  const lab = new Lab(ourBoard());
+  lab.backend("a", socket => {
+    socket.pause();
+    socket.on("error", () => {});
+    socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${POUR.byteLength}\r\n\r\n`);
+    socket.write(POUR);
+  });
+  await lab.serve();
+  const client = lab.connect();
+  client.on("error", () => {});
+  client.pause();
+  client.write(`POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${POUR.byteLength}\r\n\r\n`);
+  client.write(POUR);
+  await lab.clock.run({ ms: 1_000 });
+  const give = lab.board.stack.exhaustHeap();
+  await lab.clock.run({ ms: 1_000 });
+  expect(lab.events("http", "request").map(({ values }) => values.state)).toEqual(["RD"]);
+  give();
+});
