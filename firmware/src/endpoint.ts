@@ -265,11 +265,11 @@ class PutBack implements Source {
 
 /**
  * Pieces smaller than the scratch buffer that may be on their way at once. Each is a segment of its own,
- * and lwIP queues as many as four send buffers have (TCP_SND_QUEUELEN: 16 with ours); one more, and the
+ * and lwIP queues as many as four send buffers have (TCP_SND_QUEUELEN: 8 with ours); one more, and the
  * connection is dead. What comes meanwhile gathers until it makes a large piece, or all is acknowledged.
- * Of large ones the send buffer has room for four (5744 bytes, sdkconfig).
+ * Of large ones the send buffer has room for two (2872 bytes, sdkconfig).
  */
-const SMALL_WRITES_MAX = 10;
+const SMALL_WRITES_MAX = 4;
 
 /** Without it every small piece would wait for the peer's delayed acknowledgement. */
 const NODELAY = true;

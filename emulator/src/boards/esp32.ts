@@ -1,4 +1,5 @@
 import type { BoardKind } from "./kind.ts";
+import { connectionHeapBytes, creationOf, fixedLines, type Settings } from "./memory-plan.ts";
 
 /**
  * Moddable's lwIP settings for the ESP32: build/devices/esp32/xsProj-esp32/sdkconfig.defaults
@@ -16,6 +17,9 @@ const MODDABLE_SDKCONFIG: Readonly<Record<string, number>> = {
   LWIP_TCP_TMR_INTERVAL: 250, // IDF
   LWIP_TCP_SYNMAXRTX: 6,
   LWIP_TCP_RTO_TIME: 1500, // IDF
+  ESP_WIFI_STATIC_RX_BUFFER_NUM: 6,
+  ESP_WIFI_DYNAMIC_RX_BUFFER_NUM: 12,
+  ESP_WIFI_DYNAMIC_TX_BUFFER_NUM: 12,
 };
 
 /** Length of the event queue where the manifest sets none (xs/platforms/esp/xsHost.c). */
@@ -31,9 +35,9 @@ export interface FirmwareSettings {
 
 /** A DOIT DevKit V1 (ESP32-WROOM-32) that runs a firmware with these settings. */
 export function esp32({ sdkconfig = "", manifest = "{}" }: FirmwareSettings = {}): BoardKind {
-  const set: Record<string, number> = { ...MODDABLE_SDKCONFIG };
-  for (const [, name, value] of sdkconfig.matchAll(/^CONFIG_(\w+)=(\d+)$/gm))
-    set[name] = Number(value);
+  const set = settingsOf(sdkconfig);
+  const { creation, ...defined } = JSON.parse(manifest);
+  const eventQueueLength = queueLength(defined);
   const on = (name: string) => new RegExp(`^CONFIG_${name}=y$`, "m").test(sdkconfig);
   const watchdog = on("ESP_TASK_WDT_EN") && on("ESP_TASK_WDT_INIT") && on("ESP_TASK_WDT_PANIC");
   const timerMs = set.LWIP_TCP_TMR_INTERVAL;
@@ -53,17 +57,25 @@ export function esp32({ sdkconfig = "", manifest = "{}" }: FirmwareSettings = {}
     timerMs,
     timeWaitMs: 2 * set.LWIP_TCP_MSL,
     finWaitTimeoutMs: set.LWIP_TCP_FIN_WAIT_TIMEOUT,
-    eventQueueLength: queueLength(JSON.parse(manifest)),
+    eventQueueLength,
     joinMs: 800, // about what a DevKit takes from reset to an address by DHCP; to be measured
     bootMs: 400, // about, with a silent bootloader and a program of 1.5 MB; to be measured
     taskWatchdogMs: watchdog ? set.ESP_TASK_WDT_TIMEOUT_S * 1000 : undefined,
-    heapBytes: 70 * 1024, // about: what Wi-Fi leaves of 290 KB, less 158 KB for XS; to be measured
+    heapBytes: connectionHeapBytes(fixedLines(set, creationOf(creation), eventQueueLength)),
     socketsMended: false,
     rssi: -54,
   };
 }
 
-function queueLength(manifest: {
+/** Moddable's settings, and what a firmware changes of them; of two lines for one the last one counts. */
+export function settingsOf(sdkconfig: string): Settings {
+  const set: Record<string, number> = { ...MODDABLE_SDKCONFIG };
+  for (const [, name, value] of sdkconfig.matchAll(/^CONFIG_(\w+)=(\d+)$/gm))
+    set[name] = Number(value);
+  return set;
+}
+
+export function queueLength(manifest: {
   defines?: { task?: { queueLength?: number } };
   platforms?: { esp32?: { defines?: { task?: { queueLength?: number } } } };
 }): number {

@@ -4,7 +4,7 @@ import type { Stack } from "./stack.ts";
  * Heap of a segment beside its payload: struct pbuf 16, room for the headers 76, struct tcp_seg 20, and
  * two of the allocator's headers; about.
  */
-const OVERHEAD_BYTES = 120;
+export const SEGMENT_OVERHEAD_BYTES = 120;
 
 /**
  * What a connection has written, as lwIP keeps it until it is acknowledged: in segments, each of which
@@ -31,7 +31,7 @@ export class Segments {
     const room = inTail && last >= 0 ? segmentBytes - sizes[last] : 0;
     const filled = Math.min(bytes, room);
     const fresh = Math.ceil((bytes - filled) / segmentBytes);
-    const heap = fresh * (segmentBytes + OVERHEAD_BYTES);
+    const heap = fresh * (segmentBytes + SEGMENT_OVERHEAD_BYTES);
     if (sizes.length + fresh > segmentsQueuedMax || !this.#stack.hasHeap(heap)) return false;
     this.#stack.hold(heap);
     if (filled > 0) sizes[last] += filled;
@@ -57,6 +57,6 @@ export class Segments {
   #free(count: number): void {
     if (count === 0) return;
     this.#sizes.splice(0, count);
-    this.#stack.hold(-count * (this.#stack.kind.segmentBytes + OVERHEAD_BYTES));
+    this.#stack.hold(-count * (this.#stack.kind.segmentBytes + SEGMENT_OVERHEAD_BYTES));
   }
 }

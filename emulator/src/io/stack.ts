@@ -16,10 +16,10 @@ export interface StackListener {
 }
 
 /** Heap of one control block (struct tcp_pcb with IPv6); about. */
-const BLOCK_BYTES = 200;
+export const BLOCK_BYTES = 200;
 
 /** Heap of a received segment beside its bytes: frame header, pbuf, tcp.c's record; about. */
-const RECEIVED_OVERHEAD_BYTES = 100;
+export const RECEIVED_OVERHEAD_BYTES = 100;
 
 export interface StackParts {
   readonly kind: BoardKind;

@@ -4,7 +4,7 @@ import { type AnswerStatus, answer, KEEPS_ALIVE } from "./answer.ts";
 const STATUSES: AnswerStatus[] = [400, 404, 405, 408, 413, 414, 431, 501, 502, 503, 504, 508];
 
 /** Bytes of a send buffer on the chip: an answer must fit at once. */
-const SEND_BUFFER_BYTES = 5744;
+const SEND_BUFFER_BYTES = 2872;
 
 function parts(bytes: Uint8Array): { head: string; body: string; fields: Map<string, string> } {
   const text = String.fromCharCode(...bytes);

@@ -1,9 +1,13 @@
 import { STRATEGIES } from "../../../firmware/src/balancer/strategy.ts";
+import { ourBoard } from "../lab.ts";
 import { Dice } from "./dice.ts";
 import { clients } from "./draw-clients.ts";
 import { FAULTS, OF_THE_BOARD, type Part, STORM_MS, type World } from "./plan.ts";
 
 const FAULTS_MAX = 8;
+
+/** Of our board; some have half of it. */
+const HEAP_BYTES = ourBoard().heapBytes;
 
 /** The world of a seed: the same one each time. */
 export function draw(seed: number): World {
@@ -36,7 +40,7 @@ function settings(dice: Dice): Part[] {
     if (value !== undefined) parts.push({ kind: "setting", key, value });
   };
   if (dice.chance(0.3)) {
-    const heapBytes = dice.oneOf([70, 70, 30]) * 1024;
+    const heapBytes = dice.oneOf([HEAP_BYTES, HEAP_BYTES, HEAP_BYTES / 2]);
     parts.push({ kind: "board", connectionsMax: dice.between(12, 31), heapBytes });
   }
   if (dice.chance(0.3)) set("sessionsMax", dice.between(1, 6));

@@ -1,0 +1,71 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { budget, REFUSALS_MAX } from "../../../firmware/src/budget.ts";
+import { MEMORY_RESERVE_BYTES } from "../../../firmware/src/memory.ts";
+import { esp32, queueLength, settingsOf } from "./esp32.ts";
+import {
+  connectionHeapBytes,
+  creationOf,
+  fixedLines,
+  ordinaryBytes,
+  planTable,
+  stuckSessionBytes,
+  stuckSessionsMax,
+  XS_AT_REST,
+  xsNeed,
+} from "./memory-plan.ts";
+
+const read = (file: string) =>
+  readFileSync(new URL(`../../../firmware/${file}`, import.meta.url), "utf8");
+
+const SDKCONFIG = read("sdkconfig/sdkconfig.defaults");
+const MANIFEST = JSON.parse(read("manifest.json"));
+const SET = settingsOf(SDKCONFIG);
+const XS = creationOf(MANIFEST.creation);
+const LINES = fixedLines(SET, XS, queueLength(MANIFEST));
+const HEAP_BYTES = connectionHeapBytes(LINES);
+
+const { connectionsMax } = MANIFEST.config;
+const { sessionsMax, queueMax } = budget(connectionsMax, { queueMax: 4, sessionsMax: undefined });
+const SHARING = {
+  connectionsMax,
+  served: sessionsMax,
+  waiting: queueMax + REFUSALS_MAX,
+  reserveBytes: MEMORY_RESERVE_BYTES,
+};
+
+test("the plan in the README is what the sums say", () => {
+  const readme = read("README.md");
+  const plan = readme.slice(readme.indexOf("## Memory plan"));
+  const table = plan.split("\n").filter(line => line.startsWith("|"));
+  expect(table.join("\n")).toBe(planTable(SET, LINES, SHARING));
+  const stuck = stuckSessionsMax(SET, HEAP_BYTES, SHARING);
+  const needed = Math.round((sessionsMax * stuckSessionBytes(SET)) / 1024);
+  expect(plan).toContain(`**${sessionsMax} sessions** whose peers read`);
+  expect(plan).toContain(`**${stuck} sessions** are carried when nobody reads`);
+  expect(plan).toContain(`${needed} KB, more than`);
+  expect(plan).toContain(`less than ${(MEMORY_RESERVE_BYTES / 1024).toFixed(0)} KB free`);
+});
+
+test("twelve sessions are carried when their peers read, with every other connection beside them", () => {
+  expect(sessionsMax).toBeGreaterThanOrEqual(12);
+  expect(ordinaryBytes(SET, SHARING)).toBeLessThan(HEAP_BYTES - MEMORY_RESERVE_BYTES);
+});
+
+test("twelve sessions whose peers do not read exceed what an XS without any would leave: hence the shedding", () => {
+  const atRest = fixedLines(SET, { ...XS, ...XS_AT_REST }, queueLength(MANIFEST));
+  const smallest = { ...SET, LWIP_TCP_WND_DEFAULT: 2440, LWIP_TCP_SND_BUF_DEFAULT: 2440 };
+  expect(12 * stuckSessionBytes(SET)).toBeGreaterThan(connectionHeapBytes(atRest));
+  expect(12 * stuckSessionBytes(smallest)).toBeGreaterThan(connectionHeapBytes(atRest));
+});
+
+test("XS carries every session that the board admits, by the measured bytes", () => {
+  const need = xsNeed(JSON.parse(read("budgets.json")), SHARING);
+  expect(need.slots).toBeLessThanOrEqual(XS.slots);
+  expect(need.chunkBytes).toBeLessThanOrEqual(XS.chunkBytes);
+});
+
+test("the emulated board has the heap of the plan", () => {
+  const kind = esp32({ sdkconfig: SDKCONFIG, manifest: read("manifest.json") });
+  expect(kind.heapBytes).toBe(HEAP_BYTES);
+});
