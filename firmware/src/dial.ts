@@ -75,33 +75,33 @@ export class Dial implements EndpointOwner, Asker, Waiter {
   /** How long it waited for a backend with room. */
   queuedMs = 0;
   sticky: Backend | undefined;
-  #context: DialContext;
-  #dialler: Dialler;
-  #group: Group;
-  #limits: DialLimits;
-  #deadlineMs = Number.POSITIVE_INFINITY;
-  #askedMs = 0;
-  #backend: Backend | undefined;
-  #endpoint: Endpoint | undefined;
-  #timeout: Cancel | undefined;
-  #retry: Cancel | undefined;
-  #queued: { reuse: boolean; why: DialFailure; sinceMs: number } | undefined;
+  private context: DialContext;
+  private dialler: Dialler;
+  private group: Group;
+  private limits: DialLimits;
+  private deadlineMs = Number.POSITIVE_INFINITY;
+  private askedMs = 0;
+  private backend: Backend | undefined;
+  private endpoint: Endpoint | undefined;
+  private timeout: Cancel | undefined;
+  private retry: Cancel | undefined;
+  private place: { reuse: boolean; why: DialFailure; sinceMs: number } | undefined;
 
   constructor(context: DialContext, dialler: Dialler, group: Group, limits: DialLimits) {
-    this.#context = context;
-    this.#dialler = dialler;
-    this.#group = group;
-    this.#limits = limits;
+    this.context = context;
+    this.dialler = dialler;
+    this.group = group;
+    this.limits = limits;
     this.sticky = context.stickTable?.get(dialler.clientHash);
   }
 
   get client(): number {
-    return this.#dialler.clientHash;
+    return this.dialler.clientHash;
   }
 
   /** It waits for a backend with room. */
   get queued(): boolean {
-    return this.#queued !== undefined;
+    return this.place !== undefined;
   }
 
   /**
@@ -109,34 +109,34 @@ export class Dial implements EndpointOwner, Asker, Waiter {
    * the backend does not count as tried, because a connection that waited may die without fault.
    */
   next(reuse = false, why: DialFailure = "no-backend"): void {
-    const { attemptsMax } = this.#limits;
-    const more = this.attempts < attemptsMax && this.#now() < this.#deadlineMs;
+    const { attemptsMax } = this.limits;
+    const more = this.attempts < attemptsMax && this.now() < this.deadlineMs;
     // Who waits already goes before who comes now.
-    const choice = more ? (this.#context.pool.waking ? "full" : this.#pick()) : undefined;
-    if (choice === undefined) this.#dialler.unreachable(why);
-    else if (choice === "full") this.#wait(reuse, why);
-    else this.#go(choice, reuse);
+    const choice = more ? (this.context.pool.waking ? "full" : this.pick()) : undefined;
+    if (choice === undefined) this.dialler.unreachable(why);
+    else if (choice === "full") this.wait(reuse, why);
+    else this.go(choice, reuse);
   }
 
   /** Forgets it all; the dialler hears nothing. */
   cancel(): void {
-    this.#clear();
-    this.#endpoint?.close();
-    this.#endpoint = undefined;
-    if (this.#backend) this.#context.pool.release(this.#backend);
-    this.#backend = undefined;
+    this.clear();
+    this.endpoint?.close();
+    this.endpoint = undefined;
+    if (this.backend) this.context.pool.release(this.backend);
+    this.backend = undefined;
   }
 
   /** The backend that was dialled has been asked now: what it takes from here on is its own. */
   asked(): void {
-    this.#askedMs = this.#now();
+    this.askedMs = this.now();
   }
 
   /** It began its answer. */
   answered(backend: Backend, status = 200): void {
-    const { checks, stickTable } = this.#context;
-    const nowMs = this.#now();
-    const ms = nowMs - this.#askedMs;
+    const { checks, stickTable } = this.context;
+    const nowMs = this.now();
+    const ms = nowMs - this.askedMs;
     stickTable?.set(this.client, backend);
     if (status >= 500) {
       // Nor is it a time to remember: a backend that fails quickly would look like the best.
@@ -144,141 +144,141 @@ export class Dial implements EndpointOwner, Asker, Waiter {
       return;
     }
     backend.latency.observe(ms, nowMs);
-    this.#group.strategy.answered?.(backend, ms);
+    this.group.strategy.answered?.(backend, ms);
     checks.requestAnswered(backend);
   }
 
   /** There may be a backend with room. */
   wake(): void {
-    const queued = this.#queued;
+    const queued = this.place;
     if (queued === undefined) return;
-    this.#guarded(() => {
-      const choice = this.#pick();
+    this.guarded(() => {
+      const choice = this.pick();
       if (choice === "full") return;
-      this.#clear();
-      if (choice === undefined) this.#dialler.unreachable(queued.why);
-      else this.#go(choice, queued.reuse);
+      this.clear();
+      if (choice === undefined) this.dialler.unreachable(queued.why);
+      else this.go(choice, queued.reuse);
     });
   }
 
   moved(endpoint: Endpoint): void {
-    if (endpoint.connected) this.#connected(endpoint, false);
+    if (endpoint.connected) this.connected(endpoint, false);
   }
 
   lost(): void {
-    this.#failed("refused");
+    this.missed("refused");
   }
 
   failed(error: unknown): void {
-    this.#dialler.failed(error);
+    this.dialler.failed(error);
   }
 
-  #now(): number {
-    return this.#context.platform.clock.now();
+  private now(): number {
+    return this.context.platform.clock.now();
   }
 
-  #pick(): Backend | "full" | undefined {
-    const { explain } = this.#context;
-    if (explain.left === 0) return this.#group.pick(this);
-    return explain.pick(this.#group, this, this.#dialler.id);
+  private pick(): Backend | "full" | undefined {
+    const { explain } = this.context;
+    if (explain.left === 0) return this.group.pick(this);
+    return explain.pick(this.group, this, this.dialler.id);
   }
 
-  #wait(reuse: boolean, why: DialFailure): void {
-    const { pool, config } = this.#context;
+  private wait(reuse: boolean, why: DialFailure): void {
+    const { pool, config } = this.context;
     if (pool.waiting >= config.queueMax) {
-      this.#dialler.unreachable("full");
+      this.dialler.unreachable("full");
       return;
     }
-    this.#queued = { reuse, why, sinceMs: this.#now() };
+    this.place = { reuse, why, sinceMs: this.now() };
     pool.wait(this);
-    this.#timeout = this.#after(config.queueTimeoutMs, () => this.#giveUp("queue-timeout"));
+    this.timeout = this.after(config.queueTimeoutMs, () => this.giveUp("queue-timeout"));
   }
 
-  #go(backend: Backend, reuse: boolean): void {
-    const { pool, idle, config, backendConnectionsMax } = this.#context;
-    this.#backend = backend;
+  private go(backend: Backend, reuse: boolean): void {
+    const { pool, idle, config, backendConnectionsMax } = this.context;
+    this.backend = backend;
     pool.acquire(backend);
     const kept = reuse ? idle.take(backend) : undefined;
     if (kept !== undefined) {
-      this.#connected(kept, true);
+      this.connected(kept, true);
       return;
     }
-    if (this.attempts === 0) this.#deadlineMs = this.#now() + (this.#limits.withinMs ?? Infinity);
+    if (this.attempts === 0) this.deadlineMs = this.now() + (this.limits.withinMs ?? Infinity);
     this.attempts++;
     this.tried |= 1 << backend.index;
     idle.shrink(backendConnectionsMax - pool.connections);
-    const leftMs = this.#deadlineMs - this.#now();
-    this.#timeout = this.#after(Math.min(config.connectTimeoutMs, leftMs), () => {
-      if (this.#endpoint) this.#failed("connect-timeout");
-      else this.#giveUp("no-socket");
+    const leftMs = this.deadlineMs - this.now();
+    this.timeout = this.after(Math.min(config.connectTimeoutMs, leftMs), () => {
+      if (this.endpoint) this.missed("connect-timeout");
+      else this.giveUp("no-socket");
     });
-    this.#open(backend);
+    this.open(backend);
   }
 
-  #open(backend: Backend): void {
+  private open(backend: Backend): void {
     try {
-      this.#endpoint = new Endpoint(this.#context.platform, backend, this);
+      this.endpoint = new Endpoint(this.context.platform, backend, this);
     } catch {
       // Not the backend's fault: newcomers hold the sockets for a moment, or the Wi-Fi is away. The
       // connect timeout bounds how often this is tried.
-      this.#retry = this.#after(SOCKET_RETRY_MS, () => this.#open(backend));
+      this.retry = this.after(SOCKET_RETRY_MS, () => this.open(backend));
     }
   }
 
-  #connected(endpoint: Endpoint, reused: boolean): void {
-    this.#clear();
-    const backend = this.#backend!;
-    this.#backend = undefined;
-    this.#endpoint = undefined;
+  private connected(endpoint: Endpoint, reused: boolean): void {
+    this.clear();
+    const backend = this.backend!;
+    this.backend = undefined;
+    this.endpoint = undefined;
     if (!reused && backend.proxyProtocol !== "none") {
-      const { address, port } = this.#dialler;
-      const ours = this.#context.platform.link.address;
+      const { address, port } = this.dialler;
+      const ours = this.context.platform.link.address;
       const destination = ours === undefined ? undefined : { address: ours, port };
       endpoint.write(proxyHeader(backend.proxyProtocol, address, destination));
     }
-    this.#dialler.connected(backend, endpoint, reused);
+    this.dialler.connected(backend, endpoint, reused);
   }
 
-  #failed(why: "refused" | "connect-timeout"): void {
-    const backend = this.#backend!;
+  private missed(why: "refused" | "connect-timeout"): void {
+    const backend = this.backend!;
     const refused = why === "refused";
-    this.#context.report({
+    this.context.report({
       level: "W",
       on: "backend",
       what: "connect",
       name: backend.name,
-      id: this.#dialler.id,
+      id: this.dialler.id,
       why: refused ? "refused" : "timeout",
     });
-    this.#context.checks.requestFailed(backend, refused ? "L4CON" : "L4TOUT");
+    this.context.checks.requestFailed(backend, refused ? "L4CON" : "L4TOUT");
     this.cancel();
     this.next(false, why);
   }
 
-  #giveUp(why: DialFailure): void {
+  private giveUp(why: DialFailure): void {
     this.cancel();
-    this.#dialler.unreachable(why);
+    this.dialler.unreachable(why);
   }
 
-  #clear(): void {
-    this.#timeout?.();
-    this.#retry?.();
-    this.#timeout = this.#retry = undefined;
-    if (this.#queued === undefined) return;
-    this.queuedMs += this.#now() - this.#queued.sinceMs;
-    this.#queued = undefined;
-    this.#context.pool.leave(this);
+  private clear(): void {
+    this.timeout?.();
+    this.retry?.();
+    this.timeout = this.retry = undefined;
+    if (this.place === undefined) return;
+    this.queuedMs += this.now() - this.place.sinceMs;
+    this.place = undefined;
+    this.context.pool.leave(this);
   }
 
-  #after(ms: number, task: () => void): Cancel {
-    return this.#context.platform.clock.after(ms, () => this.#guarded(task));
+  private after(ms: number, task: () => void): Cancel {
+    return this.context.platform.clock.after(ms, () => this.guarded(task));
   }
 
-  #guarded(task: () => void): void {
+  private guarded(task: () => void): void {
     try {
       task();
     } catch (error) {
-      this.#dialler.failed(error);
+      this.dialler.failed(error);
     }
   }
 }

@@ -133,7 +133,7 @@ export class Endpoint {
    * of what ends that: one hangs up, or a keyword is found.
    */
   join(peer: Endpoint, scratch: Uint8Array): void {
-    if (this.#putBack > 0 || peer.#putBack > 0) return;
+    if (this.putBack > 0 || peer.putBack > 0) return;
     this.peer = peer;
     peer.peer = this;
     this.scratch = peer.scratch = scratch;
@@ -141,20 +141,20 @@ export class Endpoint {
 
   /** Ends that, where it was so; the owner hears of it. */
   part(): void {
-    if (this.#separate()) this.#tell();
+    if (this.separate()) this.tell();
   }
 
   close(): void {
     if (this.closed) return;
     this.closed = true;
-    this.#separate();
+    this.separate();
     this.readable = 0;
     this.writable = 0;
     this.source = this.socket;
     this.socket.close();
   }
 
-  #separate(): boolean {
+  private separate(): boolean {
     const peer = this.peer;
     if (peer === undefined) return false;
     this.peer = peer.peer = undefined;
@@ -162,15 +162,15 @@ export class Endpoint {
   }
 
   /** Bytes of `readable` that are not in the socket. */
-  get #putBack(): number {
+  private get putBack(): number {
     return this.source instanceof PutBack ? this.source.length : 0;
   }
 
   /** For the callback below. */
   received(bytes: number): void {
     if (this.closed) return;
-    this.readable = this.source === this.socket ? bytes : bytes + this.#putBack;
-    this.#tell();
+    this.readable = this.source === this.socket ? bytes : bytes + this.putBack;
+    this.tell();
   }
 
   /** For the callback below. */
@@ -178,19 +178,19 @@ export class Endpoint {
     if (this.closed) return;
     if (bytes > this.capacity) this.capacity = bytes;
     if (!this.deaf) this.writable = bytes;
-    this.#tell();
+    this.tell();
   }
 
   /** For the callback below. The socket is read empty, but bytes that were put back still count. */
   hungUp(): void {
     if (this.closed) return;
-    this.#separate();
+    this.separate();
     this.deaf = true;
     this.writable = 0;
-    this.#tell(this.readable > 0);
+    this.tell(this.readable > 0);
   }
 
-  #tell(moved = true): void {
+  private tell(moved = true): void {
     const { owner } = this;
     try {
       if (moved) owner.moved(this);
@@ -238,28 +238,28 @@ interface Source {
 
 /** Bytes that were put back in front of an endpoint's others, until they are read again. */
 class PutBack implements Source {
-  #bytes: Uint8Array;
-  #endpoint: Endpoint;
-  #behind: Source;
+  private bytes: Uint8Array;
+  private endpoint: Endpoint;
+  private behind: Source;
 
   constructor(bytes: Uint8Array, endpoint: Endpoint) {
-    this.#bytes = bytes.slice();
-    this.#endpoint = endpoint;
-    this.#behind = endpoint.source;
+    this.bytes = bytes.slice();
+    this.endpoint = endpoint;
+    this.behind = endpoint.source;
   }
 
   get length(): number {
-    const behind = this.#behind instanceof PutBack ? this.#behind.length : 0;
-    return this.#bytes.byteLength + behind;
+    const behind = this.behind instanceof PutBack ? this.behind.length : 0;
+    return this.bytes.byteLength + behind;
   }
 
   read(view: Uint8Array): void {
-    const count = Math.min(this.#bytes.byteLength, view.byteLength);
-    view.set(this.#bytes.subarray(0, count));
-    this.#bytes = this.#bytes.subarray(count);
-    if (this.#bytes.byteLength > 0) return;
-    this.#endpoint.source = this.#behind;
-    if (count < view.byteLength) this.#behind.read(view.subarray(count));
+    const count = Math.min(this.bytes.byteLength, view.byteLength);
+    view.set(this.bytes.subarray(0, count));
+    this.bytes = this.bytes.subarray(count);
+    if (this.bytes.byteLength > 0) return;
+    this.endpoint.source = this.behind;
+    if (count < view.byteLength) this.behind.read(view.subarray(count));
   }
 }
 

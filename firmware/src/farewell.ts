@@ -24,11 +24,11 @@ export interface FarewellOptions {
  * chip send a reset, which would overtake what we want delivered.
  */
 export class Farewell implements EndpointOwner {
-  #leaver: Leaver;
-  #scratch: Uint8Array;
-  #lingers: boolean;
+  private leaver: Leaver;
+  private scratch: Uint8Array;
+  private lingers: boolean;
   /** What is owed to the client. */
-  #owed: BodyReader | undefined;
+  private owed: BodyReader | undefined;
 
   constructor(
     leaver: Leaver,
@@ -36,20 +36,20 @@ export class Farewell implements EndpointOwner {
     { owes = false, lingers = false }: FarewellOptions,
   ) {
     const { client, backendSide } = leaver;
-    this.#leaver = leaver;
-    this.#scratch = scratch;
-    this.#lingers = lingers;
+    this.leaver = leaver;
+    this.scratch = scratch;
+    this.lingers = lingers;
     client.owner = this;
     if (backendSide === undefined) return;
     backendSide.owner = this;
-    if (owes) this.#owed = new BodyReader({ kind: "length", length: backendSide.readable });
+    if (owes) this.owed = new BodyReader({ kind: "length", length: backendSide.readable });
   }
 
   /** Goes on as far as it goes. */
   moved(): void {
-    const { client, backendSide } = this.#leaver;
-    const scratch = this.#scratch;
-    const owed = this.#owed;
+    const { client, backendSide } = this.leaver;
+    const scratch = this.scratch;
+    const owed = this.owed;
     if (owed !== undefined && !owed.done && !client.deaf) {
       backendSide!.passed += relay(backendSide!, client, scratch, owed, false);
       if (!owed.done && !client.deaf) {
@@ -60,8 +60,8 @@ export class Farewell implements EndpointOwner {
     client.discard(scratch);
     backendSide?.discard(scratch);
     if (backendSide?.flushed) backendSide.close();
-    if (client.flushed && (!this.#lingers || client.deaf)) client.close();
-    if (client.closed && (backendSide === undefined || backendSide.closed)) this.#leaver.leave();
+    if (client.flushed && (!this.lingers || client.deaf)) client.close();
+    if (client.closed && (backendSide === undefined || backendSide.closed)) this.leaver.leave();
   }
 
   lost(): void {
@@ -69,6 +69,6 @@ export class Farewell implements EndpointOwner {
   }
 
   failed(error: unknown): void {
-    this.#leaver.failed(error);
+    this.leaver.failed(error);
   }
 }

@@ -10,6 +10,7 @@ import { type Budget, budget } from "./budget.ts";
 import { type Config, statusRanges } from "./config.ts";
 import type { Deadlines } from "./deadline.ts";
 import { hashText } from "./hash.ts";
+import { Heads } from "./http/heads.ts";
 import { REWRITE_BYTES } from "./http/rewrite.ts";
 import type { Route } from "./http/route.ts";
 import { StickyCookie } from "./http/sticky.ts";
@@ -76,6 +77,7 @@ export class Generation {
       deadlines,
       headBuffer: new Uint8Array(config.headBytesMax + REWRITE_BYTES),
       pseudonym,
+      heads: new Heads(config),
       signature: ascii(`${pseudonym}\r\n`),
       trusts: trustedBy(config.trustedProxies),
       hurried: () => this.#retired || base.crowded(),

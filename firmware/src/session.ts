@@ -122,49 +122,49 @@ export class Session implements EndpointOwner, Dialler, Leaver, Timed {
   backendSide: Endpoint | undefined;
   /** It holds one of the proxy's slots, or did until it ended. */
   admitted = false;
-  #context: SessionContext;
-  #door: Door;
+  private context: SessionContext;
+  private door: Door;
   /** Until the backend has said something. */
-  #dial: Dial | undefined;
-  #http: HttpConnection | undefined;
-  #backend: Backend | undefined;
-  #startMs: number;
+  private dial: Dial | undefined;
+  private http: HttpConnection | undefined;
+  private backend: Backend | undefined;
+  private startMs: number;
   /** Bytes that had passed when it was looked at last; `undefined` while nobody has spoken. */
-  #seen: number | undefined;
+  private seen: number | undefined;
   /** When more of them were seen. */
-  #movedMs = 0;
+  private movedMs = 0;
   /** Bytes of an answer of our own. */
-  #answered = 0;
-  #why: Ending = "stopped";
+  private answered = 0;
+  private why: Ending = "stopped";
 
   /** Throws what `new TCP({ from })` throws when the connection died before it was accepted. */
   constructor(id: number, context: SessionContext, door: Door, accepted: TCPSocket) {
     this.id = id;
-    this.#context = context;
-    this.#door = door;
+    this.context = context;
+    this.door = door;
     this.client = new Endpoint(context.platform, { from: accepted }, this);
     this.address = this.client.address();
     this.clientHash = hashText(this.address.address, 0);
-    this.#startMs = context.platform.clock.now();
+    this.startMs = context.platform.clock.now();
   }
 
   get port(): number {
-    return this.#door.port;
+    return this.door.port;
   }
 
   /** A slot is free: find out what the client speaks, and serve it. */
   admit(): void {
     this.admitted = true;
-    this.waitedMs = this.#now() - this.#startMs;
-    this.#guarded(() => {
-      if (this.#door.mode === "tcp") {
-        this.#stream();
-      } else if (this.#door.mode === "http") {
-        this.#serveHttp();
+    this.waitedMs = this.now() - this.startMs;
+    this.guarded(() => {
+      if (this.door.mode === "tcp") {
+        this.stream();
+      } else if (this.door.mode === "http") {
+        this.serveHttp();
       } else {
         this.state = "sniffing";
-        this.within(this.#context.config.idleTimeoutMs);
-        this.#sniff();
+        this.within(this.context.config.idleTimeoutMs);
+        this.sniff();
       }
     });
   }
@@ -174,18 +174,18 @@ export class Session implements EndpointOwner, Dialler, Leaver, Timed {
    * `undefined` while it is busy.
    */
   get idleSinceMs(): number | undefined {
-    if (this.state === "http") return this.#http!.idleSinceMs;
+    if (this.state === "http") return this.http!.idleSinceMs;
     if (this.state !== "sniffing" || this.client.readable > 0) return undefined;
-    return this.#now() - this.#startMs >= SILENCE_MS ? this.#startMs : undefined;
+    return this.now() - this.startMs >= SILENCE_MS ? this.startMs : undefined;
   }
 
   /** No slot: answer in the client's language and close. */
   refuse(why: "full" | "no-memory" | "queue-timeout"): void {
-    this.#guarded(() => {
+    this.guarded(() => {
       this.state = "answering";
-      this.#why = why;
+      this.why = why;
       this.within(LINGER_TIMEOUT_MS);
-      this.#tryAnswer();
+      this.tryAnswer();
     });
   }
 
@@ -196,20 +196,20 @@ export class Session implements EndpointOwner, Dialler, Leaver, Timed {
 
   /** Its memory is needed: ends at once. */
   shed(): void {
-    this.#http?.shed();
+    this.http?.shed();
     this.end("no-memory");
   }
 
   /** Ends at once, with the reason that it has. */
   leave(): void {
-    this.#end();
+    this.conclude();
   }
 
   /** Delivers what has arrived and ends; whoever is not yet served is let go. */
   stop(): void {
-    this.#guarded(() => {
-      if (this.state === "streaming") this.#finish("stopped", { owes: true });
-      else if (this.state === "http") this.#http!.stop();
+    this.guarded(() => {
+      if (this.state === "streaming") this.sayFarewell("stopped", { owes: true });
+      else if (this.state === "http") this.http!.stop();
       else if (this.state !== "finishing") this.end("stopped");
     });
   }
@@ -217,13 +217,13 @@ export class Session implements EndpointOwner, Dialler, Leaver, Timed {
   moved(endpoint: Endpoint): void {
     switch (this.state) {
       case "sniffing":
-        this.#sniff();
+        this.sniff();
         return;
       case "streaming":
-        this.#pump();
+        this.pumpBoth();
         return;
       case "answering":
-        this.#tryAnswer();
+        this.tryAnswer();
         return;
     }
     if (endpoint === this.client && this.client.deaf && this.client.readable === 0) {
@@ -233,162 +233,162 @@ export class Session implements EndpointOwner, Dialler, Leaver, Timed {
 
   lost(endpoint: Endpoint): void {
     if (this.state === "streaming") {
-      this.#finish(endpoint === this.client ? "client-closed" : "backend-closed");
+      this.sayFarewell(endpoint === this.client ? "client-closed" : "backend-closed");
       return;
     }
-    if (this.state !== "answering") this.#why = "client-closed";
-    this.#end();
+    if (this.state !== "answering") this.why = "client-closed";
+    this.conclude();
   }
 
   failed(error: unknown): void {
-    const { report } = this.#context;
+    const { report } = this.context;
     report({ level: "E", on: "session", what: "exception", id: this.id, error: String(error) });
-    this.#why = "error";
-    this.#end();
+    this.why = "error";
+    this.conclude();
   }
 
   // What the client speaks
 
-  #sniff(): void {
+  private sniff(): void {
     const { client } = this;
-    const { scratch } = this.#context;
+    const { scratch } = this.context;
     if (client.readable === 0) return;
     const first = scratch.subarray(0, Math.min(client.readable, scratch.byteLength));
     client.read(first);
     const spoken = sniff(first);
     if (spoken === "http") {
-      this.#serveHttp(first);
+      this.serveHttp(first);
       return;
     }
     client.unread(first);
-    if (spoken === "tcp" || client.deaf) this.#stream();
+    if (spoken === "tcp" || client.deaf) this.stream();
     else this.within(SNIFF_TIMEOUT_MS);
   }
 
-  #serveHttp(first?: Uint8Array): void {
+  private serveHttp(first?: Uint8Array): void {
     this.state = "http";
-    this.#http = new HttpConnection(this.#context, this);
-    this.#http.begin(first);
+    this.http = new HttpConnection(this.context, this);
+    this.http.begin(first);
   }
 
   /** For `HttpConnection`: all is said; what was written is delivered, then the client is let go. */
   finish({ lingers }: { lingers: boolean }): void {
-    this.#http = undefined;
-    this.#finish("done", { lingers });
+    this.http = undefined;
+    this.sayFarewell("done", { lingers });
   }
 
   /** For `HttpConnection`: nothing is left to say, the client is gone or let go. */
   end(why: Ending): void {
-    this.#why = why;
-    this.#end();
+    this.why = why;
+    this.conclude();
   }
 
   /** For `HttpConnection`: the two have agreed to speak something else from here on. */
   tunnel(backend: Backend, backendSide: Endpoint): void {
-    this.#http = undefined;
+    this.http = undefined;
     this.client.owner = this;
-    this.#watch();
-    this.#run(backend, backendSide);
+    this.watch();
+    this.run(backend, backendSide);
   }
 
   // Raw TCP
 
-  #stream(): void {
-    this.#context.deadlines.cancel(this);
+  private stream(): void {
+    this.context.deadlines.cancel(this);
     this.state = "dialling";
-    const { clientKeywords, group } = this.#context;
+    const { clientKeywords, group } = this.context;
     this.client.scan = clientKeywords?.scan();
-    this.#dial = new Dial(this.#context, this, group, { attemptsMax: group.backends.length });
-    this.#dial.next();
+    this.dial = new Dial(this.context, this, group, { attemptsMax: group.backends.length });
+    this.dial.next();
   }
 
   connected(backend: Backend, endpoint: Endpoint): void {
-    const { checks, backendKeywords, config } = this.#context;
+    const { checks, backendKeywords, config } = this.context;
     checks.requestAnswered(backend);
     endpoint.scan = backendKeywords?.scan();
-    this.#dial!.asked();
+    this.dial!.asked();
     this.within(config.idleTimeoutMs);
-    this.#run(backend, endpoint);
+    this.run(backend, endpoint);
   }
 
   unreachable(why: RawDialFailure): void {
-    this.#finish(why);
+    this.sayFarewell(why);
   }
 
-  #run(backend: Backend, backendSide: Endpoint): void {
-    this.#backend = backend;
+  private run(backend: Backend, backendSide: Endpoint): void {
+    this.backend = backend;
     this.backendSide = backendSide;
     backendSide.owner = this;
     this.state = "streaming";
-    this.#pump();
+    this.pumpBoth();
   }
 
   /** From here on the endpoints go on by themselves, until something ends that. */
-  #pump(): void {
-    const { scratch } = this.#context;
+  private pumpBoth(): void {
+    const { scratch } = this.context;
     const { client } = this;
     const backendSide = this.backendSide!;
     pump(client, backendSide, scratch);
     pump(backendSide, client, scratch);
     if (this.state !== "streaming") return; // a bug has ended it
-    if (client.scan?.found !== undefined) this.#finish("keyword", { owes: true });
-    else if (backendSide.scan?.found !== undefined) this.#finish("keyword");
-    else if (client.deaf && client.readable === 0) this.#finish("client-closed");
-    else if (backendSide.deaf && backendSide.readable === 0) this.#finish("backend-closed");
+    if (client.scan?.found !== undefined) this.sayFarewell("keyword", { owes: true });
+    else if (backendSide.scan?.found !== undefined) this.sayFarewell("keyword");
+    else if (client.deaf && client.readable === 0) this.sayFarewell("client-closed");
+    else if (backendSide.deaf && backendSide.readable === 0) this.sayFarewell("backend-closed");
     else if (!client.deaf && !backendSide.deaf) client.join(backendSide, scratch);
   }
 
   began(endpoint: Endpoint): void {
     if (endpoint === this.client) {
-      this.#dial?.asked();
+      this.dial?.asked();
     } else {
-      this.#dial?.answered(this.#backend!);
-      this.#dial = undefined;
+      this.dial?.answered(this.backend!);
+      this.dial = undefined;
     }
-    if (this.#seen === undefined) this.#watch();
+    if (this.seen === undefined) this.watch();
   }
 
   /** Somebody has spoken. */
-  #watch(): void {
-    this.#seen = 0;
-    this.#movedMs = this.#now();
-    this.#look();
+  private watch(): void {
+    this.seen = 0;
+    this.movedMs = this.now();
+    this.look();
   }
 
   /**
    * A stalled peer raises no event, and one that hung up goes unreported while its bytes wait unread:
    * without this such a session would hold its two sockets for ever.
    */
-  #look(): void {
-    const { tunnelTimeoutMs } = this.#context.config;
+  private look(): void {
+    const { tunnelTimeoutMs } = this.context.config;
     const passed = this.client.passed + (this.backendSide?.passed ?? 0);
-    const nowMs = this.#now();
-    if (passed !== this.#seen) {
-      this.#seen = passed;
-      this.#movedMs = nowMs;
+    const nowMs = this.now();
+    if (passed !== this.seen) {
+      this.seen = passed;
+      this.movedMs = nowMs;
     }
-    const leftMs = this.#movedMs + tunnelTimeoutMs - nowMs;
+    const leftMs = this.movedMs + tunnelTimeoutMs - nowMs;
     if (leftMs > 0) this.within(Math.min(leftMs, LOOK_MS, tunnelTimeoutMs / 8));
     else this.end("tunnel-timeout");
   }
 
   // Answering
 
-  #tryAnswer(): void {
-    const { scratch, config } = this.#context;
+  private tryAnswer(): void {
+    const { scratch, config } = this.context;
     const { client } = this;
     // The room to answer is told after the bytes, be it in the same turn.
     if (client.readable === 0 || !client.connected) return;
     const piece = scratch.subarray(0, Math.min(client.readable, scratch.byteLength));
     client.read(piece);
-    const { mode } = this.#door;
+    const { mode } = this.door;
     const spoken = mode === "auto" ? sniff(piece) : mode;
     if (spoken === undefined && !client.deaf) {
       client.unread(piece); // the beginning of a method and no more
       return;
     }
     if (spoken !== "http") {
-      this.#end();
+      this.conclude();
       return;
     }
     const head = new Head("request", config);
@@ -397,85 +397,85 @@ export class Session implements EndpointOwner, Dialler, Leaver, Timed {
     client.discard(scratch);
     if (reply.byteLength <= client.writable) {
       client.write(reply);
-      this.#answered = reply.byteLength;
+      this.answered = reply.byteLength;
     }
-    this.#takeLeave({ lingers: true });
+    this.takeLeave({ lingers: true });
   }
 
   // The way out
 
-  #finish(why: Ending, how: FarewellOptions = {}): void {
-    this.#why = why;
+  private sayFarewell(why: Ending, how: FarewellOptions = {}): void {
+    this.why = why;
     this.within(LINGER_TIMEOUT_MS);
-    this.#takeLeave(how);
+    this.takeLeave(how);
   }
 
-  #takeLeave(how: FarewellOptions): void {
+  private takeLeave(how: FarewellOptions): void {
     this.state = "finishing";
-    new Farewell(this, this.#context.scratch, how).moved();
+    new Farewell(this, this.context.scratch, how).moved();
   }
 
-  #end(): void {
+  private conclude(): void {
     if (this.state === "ended") return;
-    const spokeHttp = this.#http !== undefined || this.#why === "done";
+    const spokeHttp = this.http !== undefined || this.why === "done";
     this.state = "ended";
-    const { report, pool, deadlines } = this.#context;
+    const { report, pool, deadlines } = this.context;
     deadlines.cancel(this);
-    this.#dial?.cancel();
-    this.#http?.close();
+    this.dial?.cancel();
+    this.http?.close();
     this.backendSide?.close();
-    if (this.#backend) pool.release(this.#backend);
+    if (this.backend) pool.release(this.backend);
     this.client.close();
     // HTTP has a line for each request.
-    if (!spokeHttp || this.#why === "error") {
+    if (!spokeHttp || this.why === "error") {
       report({
-        level: this.#why === "error" ? "W" : "I",
+        level: this.why === "error" ? "W" : "I",
         on: "session",
         what: "end",
         id: this.id,
         client: `${this.address.address}:${this.address.port}`,
-        backend: this.#backend?.name,
-        status: this.#answered > 0 ? 503 : undefined,
+        backend: this.backend?.name,
+        status: this.answered > 0 ? 503 : undefined,
         in: this.client.passed,
-        out: (this.backendSide?.passed ?? 0) + this.#answered,
-        ms: Math.round(this.#now() - this.#startMs),
-        why: this.#why,
+        out: (this.backendSide?.passed ?? 0) + this.answered,
+        ms: Math.round(this.now() - this.startMs),
+        why: this.why,
       });
     }
-    this.#context.ended(this);
+    this.context.ended(this);
   }
 
   // Time
 
-  #now(): number {
-    return this.#context.platform.clock.now();
+  private now(): number {
+    return this.context.platform.clock.now();
   }
 
   /** The time that it has from now on. */
   within(ms: number): void {
-    this.#context.deadlines.within(this, ms);
+    this.context.deadlines.within(this, ms);
   }
 
   expired(): void {
     switch (this.state) {
       case "sniffing":
         if (this.client.readable > 0)
-          this.#stream(); // the beginning of a method, and no more of it
+          this.stream(); // the beginning of a method, and no more of it
         else this.end("idle");
         return;
       case "http":
-        this.#http!.expired();
+        this.http!.expired();
         return;
       case "streaming":
-        if (this.#seen === undefined) this.end("idle");
-        else this.#look();
+        if (this.seen === undefined) this.end("idle");
+        else this.look();
         return;
       default:
-        this.#end();
+        this.conclude();
     }
   }
 
-  #guarded(task: () => void): void {
+  private guarded(task: () => void): void {
     try {
       task();
     } catch (error) {

@@ -94,11 +94,13 @@ export class Backend {
 
   /** Brings `effectiveWeight` up to date. */
   warm(nowMs: number): void {
-    this.effectiveWeight = this.weight * this.health.warmth(nowMs);
+    const weight = this.weight;
+    const health = this.health;
+    this.effectiveWeight = health.rules.slowStartMs === 0 ? weight : weight * health.warmth(nowMs);
   }
 
   standing(nowMs: number): Standing {
-    const { health } = this;
+    const health = this.health;
     if (this.state === "maint") return "maint";
     if (!health.up) return "down";
     if (this.state === "drain" || this.weight === 0 || health.wantsDrain) return "drain";

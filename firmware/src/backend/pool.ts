@@ -77,22 +77,25 @@ export class Group {
 
   #choose(asker: Asker, nowMs: number, ejectedToo: boolean): Backend | "full" | undefined {
     const candidates = this.#candidates;
-    candidates.length = 0;
+    const tried = asker.tried;
+    const backends = this.backends;
+    let count = 0;
     let full = false;
-    const { backends } = this;
-    for (let at = 0; at < backends.length; at++) {
+    for (let at = 0; at < backends.length; ++at) {
       const backend = backends[at];
+      if ((tried & (1 << backend.index)) !== 0 || (backend.backup && !ejectedToo)) continue;
       const standing = backend.standing(nowMs);
-      const stands = standing === "up" || (ejectedToo && standing === "ejected");
-      if (!stands || (backend.backup && !ejectedToo) || wasTried(asker, backend)) continue;
-      if (backend.full) {
+      if (standing !== "up" && !(ejectedToo && standing === "ejected")) continue;
+      if (backend.load.sessions >= backend.maxSessions) {
         full = true;
         continue;
       }
       backend.warm(nowMs);
-      candidates.push(backend);
+      candidates[count] = backend;
+      ++count;
     }
-    if (candidates.length === 0) return full ? "full" : undefined;
+    candidates.length = count;
+    if (count === 0) return full ? "full" : undefined;
     return this.strategy.pick(candidates, asker.client);
   }
 

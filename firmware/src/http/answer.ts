@@ -40,10 +40,15 @@ export interface AnswerOptions {
 /** A whole reply to the request whose head this is, as far as it was read and was good. */
 export function answerTo(head: Head, status: AnswerStatus, keepAlive = false): Uint8Array {
   return answer(status, {
-    html: head.all("accept").some(field => head.value(field).includes("text/html")),
+    html: wantsHtml(head),
     headOnly: head.done && head.text(head.start, head.methodEnd) === "HEAD",
     keepAlive,
   });
+}
+
+/** Whoever asks would rather read HTML. */
+export function wantsHtml(head: Head): boolean {
+  return head.all("accept").some(field => head.value(field).includes("text/html"));
 }
 
 /** A whole reply, small enough for any send buffer. */

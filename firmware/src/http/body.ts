@@ -100,26 +100,26 @@ export class BodyReader {
   tooLarge = false;
   /** Bytes that may be read at once without reading into the next message, as far as is known. */
   wanted: number;
-  #kind: Framing["kind"];
+  private kind: Framing["kind"];
   /** Bytes until the end of the chunk. */
-  #left = 0;
-  #at = SIZE;
+  private left = 0;
+  private at = SIZE;
   /** Bytes that further chunks may hold. */
-  #allowed: number;
+  private allowed: number;
   /** Bytes of the line that is being read. */
-  #line = 0;
+  private line = 0;
 
   /** Chunks that would make the body longer than `lengthMax` are not read. */
   constructor(framing: Framing, lengthMax = Number.MAX_SAFE_INTEGER) {
-    this.#allowed = lengthMax;
-    this.#kind = framing.kind;
+    this.allowed = lengthMax;
+    this.kind = framing.kind;
     this.wanted = framing.kind === "length" ? framing.length : Number.MAX_SAFE_INTEGER;
     this.done = framing.kind === "none" || (framing.kind === "length" && framing.length === 0);
   }
 
   /** The sender has closed: the end of a body that lasts until then, and of no other. */
   closed(): void {
-    if (this.#kind === "close") this.done = true;
+    if (this.kind === "close") this.done = true;
   }
 
   /** Bytes of the piece that were read; those behind belong to the next message. */
@@ -132,34 +132,34 @@ export class BodyReader {
   decode(piece: Uint8Array): number {
     const count = piece.byteLength;
     this.used = count;
-    if (this.#kind === "close") return count;
-    if (this.#kind === "length") {
+    if (this.kind === "close") return count;
+    if (this.kind === "length") {
       this.wanted -= count;
       if (this.wanted === 0) this.done = true;
       return count;
     }
-    return this.#dechunk(piece);
+    return this.dechunk(piece);
   }
 
-  #dechunk(piece: Uint8Array): number {
+  private dechunk(piece: Uint8Array): number {
     const count = piece.byteLength;
-    if (this.#at === DATA && this.#left > count) {
-      this.#left -= count;
+    if (this.at === DATA && this.left > count) {
+      this.left -= count;
       return count;
     }
     let out = 0;
     let i = 0;
     while (i < count) {
-      if (this.#at === DATA) {
-        const data = Math.min(this.#left, count - i);
+      if (this.at === DATA) {
+        const data = Math.min(this.left, count - i);
         if (out !== i) piece.copyWithin(out, i, i + data);
         out += data;
         i += data;
-        this.#left -= data;
-        if (this.#left === 0) this.#at = DATA_CR;
+        this.left -= data;
+        if (this.left === 0) this.at = DATA_CR;
         continue;
       }
-      if (!this.#delimiter(piece[i])) {
+      if (!this.delimiter(piece[i])) {
         this.broken = true;
         this.used = i;
         return out;
@@ -174,52 +174,52 @@ export class BodyReader {
   }
 
   /** One byte outside the data; false when it must not stand there. */
-  #delimiter(byte: number): boolean {
-    switch (this.#at) {
+  private delimiter(byte: number): boolean {
+    switch (this.at) {
       case SIZE: {
         const digit = hexadecimal(byte);
         if (digit >= 0) {
-          if (++this.#line > SIZE_DIGITS_MAX) return false;
-          this.#left = this.#left * 16 + digit;
+          if (++this.line > SIZE_DIGITS_MAX) return false;
+          this.left = this.left * 16 + digit;
           return true;
         }
-        if (this.#line === 0) return false;
-        this.#line = 0;
-        if (byte === CR) this.#at = SIZE_LF;
-        else if (byte === SEMICOLON) this.#at = EXTENSION;
+        if (this.line === 0) return false;
+        this.line = 0;
+        if (byte === CR) this.at = SIZE_LF;
+        else if (byte === SEMICOLON) this.at = EXTENSION;
         else return false;
         return true;
       }
       case EXTENSION:
         if (byte === CR) {
-          this.#line = 0;
-          this.#at = SIZE_LF;
+          this.line = 0;
+          this.at = SIZE_LF;
           return true;
         }
         // A quoted string could hide a line's end from another reader: no extension needs one here.
-        return ++this.#line <= EXTENSION_BYTES_MAX && byte >= 32 && byte !== 127 && byte !== 34;
+        return ++this.line <= EXTENSION_BYTES_MAX && byte >= 32 && byte !== 127 && byte !== 34;
       case SIZE_LF:
-        this.#at = this.#left > 0 ? DATA : TRAILER_START;
-        this.#allowed -= this.#left;
-        this.tooLarge = this.#allowed < 0;
+        this.at = this.left > 0 ? DATA : TRAILER_START;
+        this.allowed -= this.left;
+        this.tooLarge = this.allowed < 0;
         return byte === LF && !this.tooLarge;
       case DATA_CR:
-        this.#at = DATA_LF;
+        this.at = DATA_LF;
         return byte === CR;
       case DATA_LF:
-        this.#at = SIZE;
-        this.#left = 0;
-        this.#line = 0;
+        this.at = SIZE;
+        this.left = 0;
+        this.line = 0;
         return byte === LF;
       case TRAILER_START:
-        if (byte === CR) this.#at = END_LF;
-        else this.#at = TRAILER;
-        return byte !== LF && ++this.#line <= TRAILER_BYTES_MAX;
+        if (byte === CR) this.at = END_LF;
+        else this.at = TRAILER;
+        return byte !== LF && ++this.line <= TRAILER_BYTES_MAX;
       case TRAILER:
-        if (byte === CR) this.#at = TRAILER_LF;
-        return byte !== LF && ++this.#line <= TRAILER_BYTES_MAX;
+        if (byte === CR) this.at = TRAILER_LF;
+        return byte !== LF && ++this.line <= TRAILER_BYTES_MAX;
       case TRAILER_LF:
-        this.#at = TRAILER_START;
+        this.at = TRAILER_START;
         return byte === LF;
       default:
         this.done = byte === LF;

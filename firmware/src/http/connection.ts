@@ -4,7 +4,8 @@ import type { DialContext } from "../dial.ts";
 import type { Endpoint, EndpointOwner } from "../endpoint.ts";
 import type { AnswerStatus } from "./answer.ts";
 import { Exchange, type ExchangeOwner } from "./exchange.ts";
-import { Head } from "./head.ts";
+import type { Head } from "./head.ts";
+import type { Heads } from "./heads.ts";
 import { understand } from "./request.ts";
 import type { Route } from "./route.ts";
 import type { StickyCookie } from "./sticky.ts";
@@ -15,6 +16,8 @@ export interface HttpContext extends DialContext {
   readonly scratch: Uint8Array;
   /** One rewritten head on its way: `headBytesMax` and `REWRITE_BYTES` long. */
   readonly headBuffer: Uint8Array;
+  /** For requests and answers that are read. */
+  readonly heads: Heads;
   readonly routes: readonly Route[];
   /** Keeps browsers with their backends; `undefined` when nothing does. */
   readonly stickyCookie: StickyCookie | undefined;
@@ -69,60 +72,64 @@ const LOGGED_MAX = 128;
  * `headBytesMax` each (and what rewriting adds), and two pieces that were read too far; never a body.
  */
 export class HttpConnection implements EndpointOwner, ExchangeOwner {
-  readonly id: number;
   readonly client: Endpoint;
-  readonly address: Address;
-  readonly port: number;
-  readonly clientHash: number;
   readonly trusted: boolean;
-  readonly request: Head;
-  readonly response: Head;
-  #context: HttpContext;
-  #session: HttpSession;
-  #phase: "idle" | "head" | "exchange" | "over" = "idle";
-  #exchange: Exchange | undefined;
-  #requests = 0;
-  #stopping = false;
-  #advancing = false;
-  #idleSinceMs = 0;
-  /** When the current request's first byte came, and when its head was complete. */
-  #beganMs = 0;
-  #headMs = 0;
+  private context: HttpContext;
+  private session: HttpSession;
+  private phase: "idle" | "head" | "exchange" | "over" = "idle";
+  /** While one is read. */
+  private head: Head | undefined;
+  private exchange: Exchange | undefined;
+  private requests = 0;
+  private stopping = false;
+  private advancing = false;
+  /** Since when it is idle; while it is not, when the current request's first byte came. */
+  private sinceMs = 0;
 
   constructor(context: HttpContext, session: HttpSession) {
-    this.id = session.id;
     this.client = session.client;
     this.client.owner = this;
-    this.address = session.address;
-    this.port = session.port;
-    this.clientHash = session.clientHash;
-    this.trusted = context.trusts(this.address.address);
-    this.request = new Head("request", context.config);
-    this.response = new Head("response", context.config);
-    this.#context = context;
-    this.#session = session;
+    this.trusted = context.trusts(session.address.address);
+    this.context = context;
+    this.session = session;
+  }
+
+  get id(): number {
+    return this.session.id;
+  }
+
+  get address(): Address {
+    return this.session.address;
+  }
+
+  get port(): number {
+    return this.session.port;
+  }
+
+  get clientHash(): number {
+    return this.session.clientHash;
   }
 
   /** Since when it waits for another request; `undefined` while it is busy or before the first. */
   get idleSinceMs(): number | undefined {
-    return this.#phase === "idle" && this.#requests > 0 ? this.#idleSinceMs : undefined;
+    return this.phase === "idle" && this.requests > 0 ? this.sinceMs : undefined;
   }
 
   /** `first` was read already: the bytes by which HTTP was known. */
   begin(first?: Uint8Array): void {
-    this.#idle(this.#context.config.headTimeoutMs);
+    this.idle(this.context.config.headTimeoutMs);
     if (first !== undefined) {
-      this.#beginHead();
-      this.#feed(first);
+      this.beginHead();
+      this.feed(first);
     }
     this.advance();
   }
 
   /** No new request; the current one may end, if it does so soon. */
   stop(): void {
-    this.#stopping = true;
-    if (this.#exchange === undefined) this.#finish(false);
-    else this.#exchange.stop(STOP_TIMEOUT_MS);
+    this.stopping = true;
+    if (this.exchange === undefined) this.finish(false);
+    else this.exchange.stop(STOP_TIMEOUT_MS);
   }
 
   /** The session ends for want of memory: the log says so of the request that this cuts. */
@@ -136,9 +143,10 @@ export class HttpConnection implements EndpointOwner, ExchangeOwner {
 
   /** The session has ended: lets go of what is held. */
   close(): void {
-    this.#over();
-    this.#exchange?.release();
-    this.#exchange = undefined;
+    this.over();
+    this.dropHead();
+    this.exchange?.release();
+    this.exchange = undefined;
   }
 
   moved(): void {
@@ -150,155 +158,160 @@ export class HttpConnection implements EndpointOwner, ExchangeOwner {
   }
 
   failed(error: unknown): void {
-    this.#session.failed(error);
+    this.session.failed(error);
   }
 
   /** Goes on as far as it goes. What it calls may call it again: the loop will see to it. */
   advance(): void {
-    if (this.#advancing) return;
-    this.#advancing = true;
+    if (this.advancing) return;
+    this.advancing = true;
     try {
-      while (this.#step());
+      while (this.step());
     } finally {
-      this.#advancing = false;
+      this.advancing = false;
     }
   }
 
   /** True when there may be more to do. */
-  #step(): boolean {
+  private step(): boolean {
     const { client } = this;
-    if (this.#phase === "over") return false;
-    if (this.#phase === "exchange") return this.#exchanged(this.#exchange!);
+    if (this.phase === "over") return false;
+    if (this.phase === "exchange") return this.exchanged(this.exchange!);
     if (client.readable === 0) {
-      if (client.deaf) this.#clientLost();
+      if (client.deaf) this.clientLost();
       return false;
     }
-    if (this.#phase === "idle") this.#beginHead();
-    const { scratch } = this.#context;
+    if (this.phase === "idle") this.beginHead();
+    const { scratch } = this.context;
     const piece = scratch.subarray(0, Math.min(client.readable, scratch.byteLength));
     client.read(piece);
-    this.#feed(piece);
+    this.feed(piece);
     return true;
   }
 
   // The request's head
 
-  #beginHead(): void {
-    this.#phase = "head";
-    this.#beganMs = this.#now();
-    this.within(this.#context.config.headTimeoutMs);
+  private beginHead(): void {
+    this.phase = "head";
+    this.head = this.context.heads.take("request");
+    this.sinceMs = this.now();
+    this.within(this.context.config.headTimeoutMs);
   }
 
-  #feed(piece: Uint8Array): void {
-    const head = this.request;
+  private feed(piece: Uint8Array): void {
+    const head = this.head!;
     const used = head.feed(piece);
     if (used < piece.byteLength) this.client.unread(piece.subarray(used));
     head.keep(); // `piece` lies in the scratch buffer
     if (!head.done && head.error === undefined) return;
-    const request = head.error ?? understand(head, this.#context);
-    if (typeof request === "number") this.#refuse(request, "PR");
-    else this.#beginExchange().begin(request);
+    const request = head.error ?? understand(head, this.context);
+    if (typeof request === "number") this.refuse(request, "PR");
+    else this.beginExchange().begin(request);
   }
 
-  #beginExchange(): Exchange {
-    this.#headMs = this.#now();
-    this.#requests++;
-    this.#phase = "exchange";
-    this.#exchange = new Exchange(this.#context, this);
-    return this.#exchange;
+  private beginExchange(): Exchange {
+    this.requests++;
+    this.phase = "exchange";
+    this.exchange = new Exchange(this.context, this, this.head!);
+    this.head = undefined;
+    return this.exchange;
+  }
+
+  private dropHead(): void {
+    if (this.head !== undefined) this.context.heads.give(this.head);
+    this.head = undefined;
   }
 
   /** Answers a request that goes nowhere. */
-  #refuse(status: AnswerStatus, state: string): void {
-    this.#beginExchange().answer(status, state);
+  private refuse(status: AnswerStatus, state: string): void {
+    this.beginExchange().answer(status, state);
   }
 
   // The exchange
 
   /** True when there may be more to do. */
-  #exchanged(exchange: Exchange): boolean {
+  private exchanged(exchange: Exchange): boolean {
     const outcome = exchange.run();
     if (outcome === "waiting" || this.client.deaf) {
-      if (this.client.deaf) this.#clientLost();
+      if (this.client.deaf) this.clientLost();
       return false;
     }
-    this.#report(exchange);
-    this.#exchange = undefined;
+    this.report(exchange);
+    this.exchange = undefined;
     if (outcome === "tunnel") {
-      this.#over();
+      this.over();
       const { backend, backendSide } = exchange.handOver();
-      this.#session.tunnel(backend, backendSide);
+      this.session.tunnel(backend, backendSide);
       return false;
     }
     exchange.release();
-    if (outcome === "cut" || !exchange.keepAlive || !exchange.uploaded || this.#stopping) {
-      this.#finish(!exchange.uploaded);
+    if (outcome === "cut" || !exchange.keepAlive || !exchange.uploaded || this.stopping) {
+      this.finish(!exchange.uploaded);
       return false;
     }
-    this.request.reset();
-    this.#idle(this.#context.config.keepAliveTimeoutMs);
+    this.idle(this.context.config.keepAliveTimeoutMs);
     return true;
   }
 
   /** It hung up. On this chip that ends the answer too: nothing can be written any more. */
-  #clientLost(): void {
-    const amidHead = this.#phase === "head";
-    const exchange = amidHead ? this.#beginExchange() : this.#exchange;
-    this.#over();
+  private clientLost(): void {
+    const amidHead = this.phase === "head";
+    const exchange = amidHead ? this.beginExchange() : this.exchange;
+    this.over();
     if (exchange !== undefined) {
       if (exchange.state === "--") exchange.state = amidHead ? "CR" : `C${exchange.stage}`;
       if (exchange.status === 0) exchange.status = CLIENT_CLOSED_REQUEST;
-      this.#report(exchange);
+      this.report(exchange);
       exchange.release();
-      this.#exchange = undefined;
+      this.exchange = undefined;
     }
-    this.#session.end(exchange === undefined ? "client-closed" : "done");
+    this.session.end(exchange === undefined ? "client-closed" : "done");
   }
 
-  #finish(lingers: boolean): void {
-    this.#over();
-    this.#session.finish({ lingers });
+  private finish(lingers: boolean): void {
+    this.over();
+    this.session.finish({ lingers });
   }
 
-  #over(): void {
-    this.#phase = "over";
+  private over(): void {
+    this.phase = "over";
   }
 
   // Time
 
-  #now(): number {
-    return this.#context.platform.clock.now();
+  private now(): number {
+    return this.context.platform.clock.now();
   }
 
-  #idle(withinMs: number): void {
-    this.#phase = "idle";
-    this.#idleSinceMs = this.#now();
+  private idle(withinMs: number): void {
+    this.phase = "idle";
+    this.sinceMs = this.now();
     this.within(withinMs);
   }
 
   within(ms: number): void {
-    this.#session.within(ms);
+    this.session.within(ms);
   }
 
   /** The time is up that was set last. */
   expired(): void {
-    if (this.#phase === "idle") {
-      this.#over();
-      this.#session.end("idle");
+    if (this.phase === "idle") {
+      this.over();
+      this.session.end("idle");
       return;
     }
-    if (this.#phase === "head") this.#refuse(408, "cR");
-    else this.#exchange!.expired();
+    if (this.phase === "head") this.refuse(408, "cR");
+    else this.exchange!.expired();
     this.advance();
   }
 
   // The log
 
-  #report(exchange: Exchange): void {
-    const { connectedMs, answeredMs, queuedMs } = exchange;
-    const headMs = this.#headMs;
-    const slotMs = this.#requests > 1 ? 0 : this.#session.waitedMs;
-    this.#context.report({
+  private report(exchange: Exchange): void {
+    const { headMs, connectedMs, answeredMs, queuedMs } = exchange;
+    const beganMs = this.sinceMs;
+    const slotMs = this.requests > 1 ? 0 : this.session.waitedMs;
+    this.context.report({
       level: "I",
       on: "http",
       what: "request",
@@ -312,11 +325,11 @@ export class HttpConnection implements EndpointOwner, ExchangeOwner {
       in: exchange.in,
       out: exchange.out,
       retries: exchange.retries,
-      TR: Math.round(headMs - this.#beganMs),
+      TR: Math.round(headMs - beganMs),
       Tw: Math.round(slotMs + queuedMs),
       Tc: connectedMs === undefined ? -1 : Math.round(connectedMs - headMs - queuedMs),
       Tr: answeredMs === undefined ? -1 : Math.round(answeredMs - (connectedMs ?? headMs)),
-      Ta: Math.round(this.#now() - this.#beganMs),
+      Ta: Math.round(this.now() - beganMs),
       state: exchange.state,
     });
   }

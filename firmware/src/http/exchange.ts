@@ -3,7 +3,7 @@ import type { CheckCode } from "../backend/health.ts";
 import type { Address } from "../backend/proxy-protocol.ts";
 import { Dial, type DialFailure, type Dialler } from "../dial.ts";
 import type { Endpoint, EndpointOwner } from "../endpoint.ts";
-import { type AnswerStatus, answerTo, KEEPS_ALIVE } from "./answer.ts";
+import { type AnswerStatus, answer, KEEPS_ALIVE, wantsHtml } from "./answer.ts";
 import { BodyReader, type Framing, LAST_CHUNK, requestFraming, responseFraming } from "./body.ts";
 import type { HttpContext } from "./connection.ts";
 import type { Field, Head } from "./head.ts";
@@ -19,9 +19,6 @@ export interface ExchangeOwner {
   readonly port: number;
   readonly clientHash: number;
   readonly trusted: boolean;
-  /** The request's head, and one for the answer's. */
-  readonly request: Head;
-  readonly response: Head;
   /** The time that it has from now on; `expired` is called then. */
   within(ms: number): void;
   /** Something has moved: call `run` again. */
@@ -53,10 +50,6 @@ const UNKNOWN: Framing = { kind: "close" };
 
 /** One request and its answer, from the request's head on. */
 export class Exchange implements EndpointOwner, Dialler {
-  readonly id: number;
-  readonly address: Address;
-  readonly port: number;
-  readonly clientHash: number;
   method = "-";
   path = "-";
   requestId: string | undefined;
@@ -70,219 +63,263 @@ export class Exchange implements EndpointOwner, Dialler {
   state = "--";
   /** Of the last backend, also when it is gone. */
   backendName: string | undefined;
+  /** When the request's head was complete. */
+  readonly headMs: number;
   connectedMs: number | undefined;
   answeredMs: number | undefined;
 
-  #context: HttpContext;
-  #owner: ExchangeOwner;
-  #client: Endpoint;
-  #framing: Framing = UNKNOWN;
-  #upload: BodyReader;
-  #target: string | undefined;
-  #upgrade: Field | undefined;
+  private context: HttpContext;
+  private owner: ExchangeOwner;
+  /** The request's head, while it may have to be sent. */
+  private request: Head | undefined;
+  private html: boolean;
+  /** It speaks HTTP/1.0. */
+  private oldClient: boolean;
+  /** The answer's, while it is read. */
+  private response: Head | undefined;
+  private client: Endpoint;
+  private framing: Framing = UNKNOWN;
+  private upload: BodyReader;
+  private target: string | undefined;
+  private upgrade: Field | undefined;
   /** The request came with an X-Request-Id. */
-  #identified = false;
-  #stopping = false;
+  private identified = false;
+  private stopping = false;
 
-  #dial: Dial | undefined;
-  #backend: Backend | undefined;
-  #backendSide: Endpoint | undefined;
+  private dial: Dial | undefined;
+  private backend: Backend | undefined;
+  private backendSide: Endpoint | undefined;
   /** The backend has said something; from here on there is no other backend. */
-  #heard = false;
+  private heard = false;
   /** The answer's body, once its head has been passed on. */
-  #download: BodyReader | undefined;
-  #chunkedDown = false;
+  private download: BodyReader | undefined;
+  private chunkedDown = false;
   /** The backend's connection may serve another request after this one. */
-  #reusable = false;
-  #cut = false;
-  #reused = false;
+  private reusable = false;
+  private cut = false;
+  private reused = false;
   /** Heads and answers that wait for room. */
-  #pendingUp: Uint8Array | undefined;
-  #pendingDown: Uint8Array | undefined;
+  private pendingUp: Uint8Array | undefined;
+  private pendingDown: Uint8Array | undefined;
 
-  constructor(context: HttpContext, owner: ExchangeOwner) {
-    const { request: head } = owner;
-    this.id = owner.id;
-    this.address = owner.address;
-    this.port = owner.port;
-    this.clientHash = owner.clientHash;
+  /** Gives `head` back to `context.heads` when it is done with it. */
+  constructor(context: HttpContext, owner: ExchangeOwner, head: Head) {
+    this.request = head;
+    this.headMs = context.platform.clock.now();
     this.in = head.length;
-    this.#context = context;
-    this.#owner = owner;
-    this.#client = owner.client;
+    this.html = wantsHtml(head);
+    this.oldClient = head.minor === 0;
+    this.context = context;
+    this.owner = owner;
+    this.client = owner.client;
     if (head.done && head.error === undefined) {
       this.method = head.text(head.start, head.methodEnd);
       this.path = head.text(head.targetStart, head.targetEnd).split("?", 1)[0];
       const framing = requestFraming(head, this.method);
-      if (typeof framing !== "number") this.#framing = framing;
+      if (typeof framing !== "number") this.framing = framing;
       this.keepAlive = persists(head);
     }
-    this.#upload = new BodyReader(this.#framing, context.config.bodyBytesMax);
+    this.upload = new BodyReader(this.framing, context.config.bodyBytesMax);
+  }
+
+  get id(): number {
+    return this.owner.id;
+  }
+
+  get address(): Address {
+    return this.owner.address;
+  }
+
+  get port(): number {
+    return this.owner.port;
+  }
+
+  get clientHash(): number {
+    return this.owner.clientHash;
   }
 
   /** Looks for a backend that takes the request. */
   begin({ path, route, target, upgrade }: Request): void {
-    const { config, stickyCookie } = this.#context;
-    const head = this.#owner.request;
+    const { config, stickyCookie } = this.context;
+    const head = this.request!;
     const theirId = head.only("x-request-id");
     this.path = path;
     const theirs = theirId === undefined ? "" : head.value(theirId);
-    this.#identified = theirs !== "";
-    this.requestId = theirs || this.#context.requestId();
-    this.#target = target;
-    this.#upgrade = upgrade;
-    this.#dial = new Dial(this.#context, this, route.group, {
+    this.identified = theirs !== "";
+    this.requestId = theirs || this.context.requestId();
+    this.target = target;
+    this.upgrade = upgrade;
+    this.dial = new Dial(this.context, this, route.group, {
       attemptsMax: config.retries + 1,
       withinMs: RETRY_DEADLINE_MS,
     });
-    if (stickyCookie !== undefined) this.#dial.sticky = stickyCookie.read(head);
-    this.#owner.within(config.queueTimeoutMs + RETRY_DEADLINE_MS + config.connectTimeoutMs);
+    if (stickyCookie !== undefined) this.dial.sticky = stickyCookie.read(head);
+    this.owner.within(config.queueTimeoutMs + RETRY_DEADLINE_MS + config.connectTimeoutMs);
     // A connection that waited may be closing: only what may be sent twice goes there.
-    this.#dial.next(this.#repeatable);
+    this.dial.next(this.repeatable);
   }
 
   /** Times that the request was sent to another backend, or to one again. */
   get retries(): number {
-    return Math.max(0, (this.#dial?.attempts ?? 0) - 1);
+    return Math.max(0, (this.dial?.attempts ?? 0) - 1);
   }
 
   /** How long it waited for a backend with room. */
   get queuedMs(): number {
-    return this.#dial?.queuedMs ?? 0;
+    return this.dial?.queuedMs ?? 0;
   }
 
   /** The whole request has come; if not, the client may still be sending. */
   get uploaded(): boolean {
-    return this.#upload.done;
+    return this.upload.done;
   }
 
   /** HAProxy's letter for how far it has come. */
   get stage(): "Q" | "C" | "H" | "D" {
-    if (this.#download !== undefined) return "D";
-    if (this.#dial?.queued) return "Q";
-    return this.#backend === undefined ? "C" : "H";
+    if (this.download !== undefined) return "D";
+    if (this.dial?.queued) return "Q";
+    return this.backend === undefined ? "C" : "H";
   }
 
   /** An answer of our own instead of a backend's. */
   answer(status: AnswerStatus, state: string): void {
-    const { request: head } = this.#owner;
-    this.#leaveBackend();
+    this.leaveBackend();
     this.status = status;
     this.state = state;
-    if (this.#pendingDown !== undefined) {
-      this.#cut = true; // part of an interim answer is out: ours would stand inside it
+    if (this.pendingDown !== undefined) {
+      this.cut = true; // part of an interim answer is out: ours would stand inside it
       return;
     }
-    if (!this.#upload.done || !KEEPS_ALIVE.includes(status)) this.keepAlive = false;
-    const reply = answerTo(head, status, this.keepAlive);
+    if (!this.upload.done || !KEEPS_ALIVE.includes(status)) this.keepAlive = false;
+    this.dropHeads();
+    const reply = answer(status, {
+      html: this.html,
+      headOnly: this.method === "HEAD",
+      keepAlive: this.keepAlive,
+    });
     this.out += reply.byteLength;
-    this.#download = new BodyReader(NONE);
-    this.#pendingDown = send(this.#client, reply);
-    this.#owner.within(this.#context.config.idleTimeoutMs);
+    this.download = new BodyReader(NONE);
+    this.pendingDown = send(this.client, reply);
+    this.owner.within(this.context.config.idleTimeoutMs);
   }
 
   /** The proxy stops: what does not end soon is cut. */
   stop(withinMs: number): void {
-    this.#stopping = true;
+    this.stopping = true;
     this.keepAlive = false;
-    this.#owner.within(withinMs);
+    this.owner.within(withinMs);
   }
 
   /** Lets go of the backend; its connection waits for another request if it may. */
   release(): void {
-    const backend = this.#backend;
-    const endpoint = this.#backendSide;
-    if (backend !== undefined && endpoint !== undefined && !this.#cut && !this.#stopping) {
-      const clean = this.#upload.done && !endpoint.deaf && endpoint.readable === 0;
+    const backend = this.backend;
+    const endpoint = this.backendSide;
+    if (backend !== undefined && endpoint !== undefined && !this.cut && !this.stopping) {
+      const clean = this.upload.done && !endpoint.deaf && endpoint.readable === 0;
       const ours = backend.proxyProtocol === "none"; // else it is this client's for ever
-      if (this.#reusable && this.#download?.done && clean && ours) {
-        this.#backendSide = undefined;
-        this.#context.idle.put(backend, endpoint);
+      if (this.reusable && this.download?.done && clean && ours) {
+        this.backendSide = undefined;
+        this.context.idle.put(backend, endpoint);
       }
     }
-    this.#leaveBackend();
+    this.leaveBackend();
+    this.dropHeads();
+  }
+
+  private dropHeads(): void {
+    this.dropRequest();
+    this.dropResponse();
+  }
+
+  private dropRequest(): void {
+    if (this.request !== undefined) this.context.heads.give(this.request);
+    this.request = undefined;
+  }
+
+  private dropResponse(): void {
+    if (this.response !== undefined) this.context.heads.give(this.response);
+    this.response = undefined;
   }
 
   moved(): void {
-    this.#owner.advance();
+    this.owner.advance();
   }
 
   lost(): void {
-    this.#owner.advance();
+    this.owner.advance();
   }
 
   failed(error: unknown): void {
-    this.#owner.failed(error);
+    this.owner.failed(error);
   }
 
   // The backend
 
-  get #repeatable(): boolean {
+  private get repeatable(): boolean {
     return (
-      this.#framing.kind === "none" &&
-      this.#upgrade === undefined &&
-      IDEMPOTENT.includes(this.method)
+      this.framing.kind === "none" && this.upgrade === undefined && IDEMPOTENT.includes(this.method)
     );
   }
 
   connected(backend: Backend, endpoint: Endpoint, reused: boolean): void {
-    const { headBuffer, signature, config, platform, stickyCookie } = this.#context;
-    const { request: head, response, address, trusted } = this.#owner;
-    this.#backend = backend;
-    this.#backendSide = endpoint;
+    const { headBuffer, signature, config, platform, stickyCookie } = this.context;
+    const { address, trusted } = this.owner;
+    this.backend = backend;
+    this.backendSide = endpoint;
     this.backendName = backend.name;
     this.connectedMs = platform.clock.now();
-    this.#dial!.asked();
-    this.#reused = reused;
+    this.dial!.asked();
+    this.reused = reused;
     endpoint.owner = this;
     const length = rewriteRequest(headBuffer, {
-      head,
-      framing: this.#framing,
-      target: this.#target,
+      head: this.request!,
+      framing: this.framing,
+      target: this.target,
       clientAddress: address.address,
       trusted,
       signature,
-      requestId: this.#identified ? undefined : this.requestId,
-      upgrade: this.#upgrade,
+      requestId: this.identified ? undefined : this.requestId,
+      upgrade: this.upgrade,
       sticky: stickyCookie !== undefined,
     });
-    this.#pendingUp = send(endpoint, headBuffer.subarray(0, length));
-    response.reset();
-    if (!this.#stopping) this.#owner.within(config.responseTimeoutMs);
-    this.#owner.advance();
+    this.pendingUp = send(endpoint, headBuffer.subarray(0, length));
+    if (!this.repeatable) this.dropRequest();
+    if (!this.stopping) this.owner.within(config.responseTimeoutMs);
+    this.owner.advance();
   }
 
   unreachable(why: DialFailure): void {
     this.answer(...UNREACHABLE[why]);
-    this.#owner.advance();
+    this.owner.advance();
   }
 
   /** The backend hung up where an answer was due. */
-  #unanswered(): void {
+  private unanswered(): void {
     // A connection that waited may have been closing when it was taken.
-    if (!this.#reused) this.#blame("L7RSP");
-    if (!this.#retry()) this.answer(502, "SH");
+    if (!this.reused) this.blame("L7RSP");
+    if (!this.retry()) this.answer(502, "SH");
   }
 
-  #blame(code: CheckCode): void {
-    if (this.#backend) this.#context.checks.requestFailed(this.#backend, code);
+  private blame(code: CheckCode): void {
+    if (this.backend) this.context.checks.requestFailed(this.backend, code);
   }
 
   /** The backend left before it said a word: another one, where that does no harm. */
-  #retry(): boolean {
-    if (this.#heard || !this.#repeatable || this.#stopping) return false;
-    this.#leaveBackend();
-    this.#dial!.next(false, "unanswered");
+  private retry(): boolean {
+    if (this.heard || !this.repeatable || this.stopping) return false;
+    this.leaveBackend();
+    this.dial!.next(false, "unanswered");
     return true;
   }
 
-  #leaveBackend(): void {
-    this.#dial?.cancel();
-    this.#backendSide?.close();
-    this.#backendSide = undefined;
-    if (this.#backend) this.#context.pool.release(this.#backend);
-    this.#backend = undefined;
-    this.#pendingUp = undefined;
+  private leaveBackend(): void {
+    this.dial?.cancel();
+    this.backendSide?.close();
+    this.backendSide = undefined;
+    if (this.backend) this.context.pool.release(this.backend);
+    this.backend = undefined;
+    this.pendingUp = undefined;
+    this.dropResponse();
   }
 
   // What moves
@@ -293,180 +330,182 @@ export class Exchange implements EndpointOwner, Dialler {
    */
   run(): "waiting" | "complete" | "cut" | "tunnel" {
     const before = this.in + this.out;
-    if (this.#pendingDown !== undefined) this.#pendingDown = send(this.#client, this.#pendingDown);
-    if (this.#backendSide !== undefined) {
-      if (!this.#cut) this.#moveUp(this.#backendSide);
-      if (this.#backendSide !== undefined) this.#moveDown(this.#backendSide);
-      if (this.status === 101 && this.#pendingDown === undefined) return "tunnel";
+    if (this.pendingDown !== undefined) this.pendingDown = send(this.client, this.pendingDown);
+    if (this.backendSide !== undefined) {
+      if (!this.cut) this.moveUp(this.backendSide);
+      if (this.backendSide !== undefined) this.moveDown(this.backendSide);
+      if (this.status === 101 && this.pendingDown === undefined) return "tunnel";
     }
-    if (this.#cut) return "cut";
-    if (this.#download?.done && this.#pendingDown === undefined) return "complete";
-    if (this.in + this.out > before && !this.#stopping) {
-      const { responseTimeoutMs, idleTimeoutMs } = this.#context.config;
-      const asked = this.#upload.done && this.#download === undefined;
-      this.#owner.within(asked ? responseTimeoutMs : idleTimeoutMs);
+    if (this.cut) return "cut";
+    if (this.download?.done && this.pendingDown === undefined) return "complete";
+    if (this.in + this.out > before && !this.stopping) {
+      const { responseTimeoutMs, idleTimeoutMs } = this.context.config;
+      const asked = this.upload.done && this.download === undefined;
+      this.owner.within(asked ? responseTimeoutMs : idleTimeoutMs);
     }
     return "waiting";
   }
 
-  #moveUp(backendSide: Endpoint): void {
-    if (this.#pendingUp !== undefined) this.#pendingUp = send(backendSide, this.#pendingUp);
-    if (this.#pendingUp !== undefined || this.#upload.done) return;
-    const { scratch } = this.#context;
-    const upload = this.#upload;
-    this.in += relay(this.#client, backendSide, scratch, upload, this.#framing.kind === "chunked");
-    if (upload.done) this.#dial!.asked();
-    if (upload.broken) this.#break(upload.tooLarge ? 413 : 400, "PD");
+  private moveUp(backendSide: Endpoint): void {
+    if (this.pendingUp !== undefined) this.pendingUp = send(backendSide, this.pendingUp);
+    if (this.pendingUp !== undefined || this.upload.done) return;
+    const { scratch } = this.context;
+    const upload = this.upload;
+    this.in += relay(this.client, backendSide, scratch, upload, this.framing.kind === "chunked");
+    if (upload.done) this.dial!.asked();
+    if (upload.broken) this.breakOff(upload.tooLarge ? 413 : 400, "PD");
   }
 
-  #moveDown(backendSide: Endpoint): void {
-    while (this.#download === undefined) {
-      if (this.#pendingDown !== undefined || this.status === 101) return;
+  private moveDown(backendSide: Endpoint): void {
+    while (this.download === undefined) {
+      if (this.pendingDown !== undefined || this.status === 101) return;
       if (backendSide.readable === 0) {
-        if (backendSide.deaf) this.#unanswered();
+        if (backendSide.deaf) this.unanswered();
         return;
       }
-      this.#readHead(backendSide);
-      if (this.#backendSide !== backendSide) return;
+      this.readHead(backendSide);
+      if (this.backendSide !== backendSide) return;
     }
-    const download = this.#download;
-    if (this.#pendingDown !== undefined || download.done) return;
-    const { scratch } = this.#context;
-    this.out += relay(backendSide, this.#client, scratch, download, this.#chunkedDown);
-    if (download.broken) this.#break(502, "PD");
+    const download = this.download;
+    if (this.pendingDown !== undefined || download.done) return;
+    const { scratch } = this.context;
+    this.out += relay(backendSide, this.client, scratch, download, this.chunkedDown);
+    if (download.broken) this.breakOff(502, "PD");
     if (download.done || !backendSide.deaf || backendSide.readable > 0) return;
     download.closed();
-    if (!download.done) this.#break(502, "SD");
-    else if (this.#chunkedDown) this.#pendingDown = send(this.#client, LAST_CHUNK);
+    if (!download.done) this.breakOff(502, "SD");
+    else if (this.chunkedDown) this.pendingDown = send(this.client, LAST_CHUNK);
   }
 
   /** It cannot go on: the client is told, or finds its answer cut. */
-  #break(status: AnswerStatus, state: string): void {
-    if (this.#download === undefined) {
+  private breakOff(status: AnswerStatus, state: string): void {
+    if (this.download === undefined) {
       this.answer(status, state);
       return;
     }
     this.state = state;
-    this.#cut = true;
-    this.#leaveBackend();
+    this.cut = true;
+    this.leaveBackend();
   }
 
   // The answer's head
 
-  #readHead(backendSide: Endpoint): void {
-    const { scratch } = this.#context;
-    const head = this.#owner.response;
+  private readHead(backendSide: Endpoint): void {
+    const { scratch } = this.context;
+    this.response ??= this.context.heads.take("response");
+    const head = this.response;
     const piece = scratch.subarray(0, Math.min(backendSide.readable, scratch.byteLength));
     backendSide.read(piece);
-    this.#heard = true;
+    this.heard = true;
     const rest = piece.subarray(head.feed(piece));
     const final = head.done && head.status >= 200;
     if (!final) {
       backendSide.unread(rest);
       head.keep(); // `piece` lies in the scratch buffer
     }
-    if (head.error !== undefined || (head.done && !this.#answered(head))) {
-      this.#blame("L7RSP");
+    if (head.error !== undefined || (head.done && !this.answered(head))) {
+      this.blame("L7RSP");
       this.answer(502, "PH");
     } else if (final) {
-      this.#passRest(backendSide, rest);
+      this.passRest(backendSide, rest);
     }
   }
 
   /** The backend's head is there; false when it makes no sense. */
-  #answered(head: Head): boolean {
-    const oldClient = this.#owner.request.minor === 0;
+  private answered(head: Head): boolean {
+    const oldClient = this.oldClient;
     const framing = responseFraming(head, this.method);
     if (framing === undefined) return false;
     if (head.status === 101) {
       const protocol = head.only("upgrade");
-      if (this.#upgrade === undefined || protocol === undefined) return false;
-      this.#pass(head, NONE, undefined, protocol);
+      if (this.upgrade === undefined || protocol === undefined) return false;
+      this.pass(head, NONE, undefined, protocol);
     } else if (head.status < 200) {
-      if (!oldClient) this.#pass(head, NONE, undefined);
+      if (!oldClient) this.pass(head, NONE, undefined);
       head.reset();
       return true;
     }
     this.status = head.status;
-    this.answeredMs = this.#context.platform.clock.now();
-    this.#dial!.answered(this.#backend!, head.status);
+    this.answeredMs = this.context.platform.clock.now();
+    this.dial!.answered(this.backend!, head.status);
     if (head.status === 101) return true;
     const endless = framing.kind === "close" || framing.kind === "chunked";
     // After a refused upgrade the client may be speaking the other protocol already.
-    if ((endless && oldClient) || this.#upgrade !== undefined || this.#context.hurried()) {
+    if ((endless && oldClient) || this.upgrade !== undefined || this.context.hurried()) {
       this.keepAlive = false;
     }
-    this.#chunkedDown = endless && !oldClient;
-    this.#reusable =
+    this.chunkedDown = endless && !oldClient;
+    this.reusable =
       framing.kind !== "close" && head.minor === 1 && !head.lists("connection", "close");
     const down: Framing = endless ? { kind: oldClient ? "close" : "chunked" } : framing;
     const kept = oldClient ? "keep-alive" : undefined;
-    this.#pass(head, down, this.keepAlive ? kept : "close");
-    this.#download = new BodyReader(framing);
+    this.pass(head, down, this.keepAlive ? kept : "close");
+    this.download = new BodyReader(framing);
+    this.dropHeads();
     return true;
   }
 
-  #pass(
+  private pass(
     head: Head,
     framing: Framing,
     connection: "close" | "keep-alive" | undefined,
     upgrade?: Field,
   ): void {
-    const { headBuffer } = this.#context;
-    const setCookie = this.#setCookie(head.status);
+    const { headBuffer } = this.context;
+    const setCookie = this.setCookie(head.status);
     const length = rewriteResponse(headBuffer, { head, framing, connection, upgrade, setCookie });
     this.out += length;
-    this.#pendingDown = send(this.#client, headBuffer.subarray(0, length));
+    this.pendingDown = send(this.client, headBuffer.subarray(0, length));
   }
 
   /** For a client that did not come with this backend's cookie. */
-  #setCookie(status: number): string | undefined {
-    const { stickyCookie } = this.#context;
-    const backend = this.#backend!;
+  private setCookie(status: number): string | undefined {
+    const { stickyCookie } = this.context;
+    const backend = this.backend!;
     const interim = status < 200 && status !== 101;
-    if (interim || this.#dial!.sticky === backend) return undefined;
+    if (interim || this.dial!.sticky === backend) return undefined;
     return stickyCookie?.setCookie(backend);
   }
 
   /** What came with the head goes on at once where it can: a small answer is one piece. */
-  #passRest(backendSide: Endpoint, rest: Uint8Array): void {
-    const download = this.#download!;
+  private passRest(backendSide: Endpoint, rest: Uint8Array): void {
+    const download = this.download!;
     const count = rest.byteLength;
-    const client = this.#client;
+    const client = this.client;
     const fits = count <= client.writable && !client.crowded && count <= download.wanted;
-    if (this.#chunkedDown || this.#pendingDown !== undefined || !fits || download.done) {
+    if (this.chunkedDown || this.pendingDown !== undefined || !fits || download.done) {
       backendSide.unread(rest);
       return;
     }
     const length = download.decode(rest);
-    this.#client.write(rest.subarray(0, length));
+    this.client.write(rest.subarray(0, length));
     this.out += length;
   }
 
   /** Hands the two ends over: they speak something else from here on. */
   handOver(): { backend: Backend; backendSide: Endpoint } {
-    const parts = { backend: this.#backend!, backendSide: this.#backendSide! };
-    this.#backend = undefined;
-    this.#backendSide = undefined;
+    const parts = { backend: this.backend!, backendSide: this.backendSide! };
+    this.backend = undefined;
+    this.backendSide = undefined;
     return parts;
   }
 
   /** The deadline has passed. */
   expired(): void {
-    if (this.#backend === undefined && this.#download === undefined) {
-      this.answer(503, this.#stopping ? "LC" : "sC");
+    if (this.backend === undefined && this.download === undefined) {
+      this.answer(503, this.stopping ? "LC" : "sC");
       return;
     }
     const awaitsClient =
-      this.#download === undefined
-        ? !this.#upload.done && this.#backendSide!.writable > 0
-        : this.#client.writable === 0 || this.#pendingDown !== undefined;
-    const who = this.#stopping ? "L" : awaitsClient ? "c" : "s";
-    if (this.#download !== undefined) this.#break(502, `${who}D`);
-    else if (this.#stopping) this.answer(503, "LH");
+      this.download === undefined
+        ? !this.upload.done && this.backendSide!.writable > 0
+        : this.client.writable === 0 || this.pendingDown !== undefined;
+    const who = this.stopping ? "L" : awaitsClient ? "c" : "s";
+    if (this.download !== undefined) this.breakOff(502, `${who}D`);
+    else if (this.stopping) this.answer(503, "LH");
     else if (awaitsClient) this.answer(408, "cD");
     else {
-      this.#blame("L7TOUT");
+      this.blame("L7TOUT");
       this.answer(504, "sH");
     }
   }

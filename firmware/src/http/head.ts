@@ -73,28 +73,29 @@ export class Head {
   /** A response's status. */
   status = 0;
 
-  #own: Uint8Array = NOTHING;
-  #request: boolean;
-  #limits: HeadLimits;
-  #lines = 0;
-  #lineStart = 0;
+  private own: Uint8Array = NOTHING;
+  private request: boolean;
+  private limits: HeadLimits;
+  private lines = 0;
+  private lineStart = 0;
 
   constructor(kind: "request" | "response", limits: HeadLimits) {
-    this.#request = kind === "request";
-    this.#limits = limits;
+    this.request = kind === "request";
+    this.limits = limits;
   }
 
-  /** Ready for the next message. */
-  reset(): void {
+  /** Ready for the next message, of the same kind where none is given. */
+  reset(kind?: "request" | "response"): void {
+    if (kind !== undefined) this.request = kind === "request";
     this.length = 0;
     this.done = false;
     this.error = undefined;
     this.fields = [];
     this.known = [];
     this.start = 0;
-    this.#lines = 0;
-    this.#lineStart = 0;
-    if (this.#own.byteLength > BUFFER_BYTES) this.#own = NOTHING;
+    this.lines = 0;
+    this.lineStart = 0;
+    if (this.own.byteLength > BUFFER_BYTES) this.own = NOTHING;
   }
 
   /**
@@ -103,38 +104,38 @@ export class Head {
    */
   feed(piece: Uint8Array): number {
     const before = this.length;
-    const { headBytesMax } = this.#limits;
+    const { headBytesMax } = this.limits;
     const count = Math.min(piece.byteLength, headBytesMax - before);
     if (before === 0) {
       this.bytes = piece;
     } else {
       this.keep();
-      this.#reserve(before + count);
+      this.reserve(before + count);
       this.bytes.set(piece.subarray(0, count), before);
     }
     const { bytes } = this;
     const end = before + count;
     this.length = end;
     for (let at = bytes.indexOf(LF, before); at >= 0 && at < end; at = bytes.indexOf(LF, at + 1)) {
-      this.#line(at);
+      this.line(at);
       if (this.error !== undefined || this.done) {
         this.length = at + 1;
         return at + 1 - before;
       }
     }
-    if (end === headBytesMax) this.error = this.#lines === 0 && this.#request ? 414 : 431;
+    if (end === headBytesMax) this.error = this.lines === 0 && this.request ? 414 : 431;
     return count;
   }
 
   /** Copies what has come so far, if that was not done before. */
   keep(): void {
     const { length } = this;
-    if (this.bytes === this.#own) return;
-    if (this.#own.byteLength < length) {
-      this.#own = new Uint8Array(Math.max(length, BUFFER_BYTES));
+    if (this.bytes === this.own) return;
+    if (this.own.byteLength < length) {
+      this.own = new Uint8Array(Math.max(length, BUFFER_BYTES));
     }
-    this.#own.set(this.bytes.subarray(0, length));
-    this.bytes = this.#own;
+    this.own.set(this.bytes.subarray(0, length));
+    this.bytes = this.own;
   }
 
   /** The fields of one name. */
@@ -184,39 +185,39 @@ export class Head {
     );
   }
 
-  #reserve(length: number): void {
+  private reserve(length: number): void {
     if (length <= this.bytes.byteLength) return;
-    const { headBytesMax } = this.#limits;
+    const { headBytesMax } = this.limits;
     const larger = new Uint8Array(Math.min(headBytesMax, Math.max(length, 2 * this.bytes.length)));
     larger.set(this.bytes.subarray(0, this.length));
-    this.bytes = this.#own = larger;
+    this.bytes = this.own = larger;
   }
 
   /** A line ends with the LF at `at`. */
-  #line(at: number): void {
-    const start = this.#lineStart;
+  private line(at: number): void {
+    const start = this.lineStart;
     const end = at - 1;
-    this.#lineStart = at + 1;
+    this.lineStart = at + 1;
     if (end < start || this.bytes[end] !== CR) {
       this.error = 400; // LF alone
     } else if (end === start) {
-      if (this.#lines > 0) this.done = true;
-      else if (this.#request && start === 0) this.start = at + 1;
+      if (this.lines > 0) this.done = true;
+      else if (this.request && start === 0) this.start = at + 1;
       else this.error = 400;
-    } else if (++this.#lines > this.#limits.headLinesMax) {
+    } else if (++this.lines > this.limits.headLinesMax) {
       this.error = 431;
     } else {
       const good =
-        this.#lines > 1
-          ? this.#field(start, end)
-          : this.#request
-            ? this.#requestLine(start, end)
-            : this.#statusLine(start, end);
+        this.lines > 1
+          ? this.field(start, end)
+          : this.request
+            ? this.requestLine(start, end)
+            : this.statusLine(start, end);
       if (!good) this.error = 400;
     }
   }
 
-  #requestLine(start: number, end: number): boolean {
+  private requestLine(start: number, end: number): boolean {
     this.methodEnd = span(this.bytes, start, TOKEN);
     this.targetStart = this.methodEnd + 1;
     this.targetEnd = span(this.bytes, this.targetStart, TARGET);
@@ -226,14 +227,14 @@ export class Head {
       this.targetEnd > this.targetStart &&
       this.bytes[this.targetEnd] === SPACE &&
       end === this.targetEnd + 9 &&
-      this.#version(this.targetEnd + 1)
+      this.version(this.targetEnd + 1)
     );
   }
 
   /** `HTTP/1.1 200 OK`; the words may be missing, and their blank with them. */
-  #statusLine(start: number, end: number): boolean {
-    if (end < start + 12 || !this.#version(start) || this.bytes[start + 8] !== SPACE) return false;
-    this.status = this.#digits(start + 9, start + 12);
+  private statusLine(start: number, end: number): boolean {
+    if (end < start + 12 || !this.version(start) || this.bytes[start + 8] !== SPACE) return false;
+    this.status = this.digits(start + 9, start + 12);
     return (
       this.status >= 100 &&
       (end === start + 12 || this.bytes[start + 12] === SPACE) &&
@@ -241,7 +242,7 @@ export class Head {
     );
   }
 
-  #version(start: number): boolean {
+  private version(start: number): boolean {
     const { bytes } = this;
     const minor = bytes[start + 7] - 48;
     this.minor = minor;
@@ -251,7 +252,7 @@ export class Head {
     return minor === 0 || minor === 1;
   }
 
-  #field(start: number, end: number): boolean {
+  private field(start: number, end: number): boolean {
     const { bytes } = this;
     const nameEnd = span(this.bytes, start, TOKEN);
     if (nameEnd === start || bytes[nameEnd] !== COLON) return false;
@@ -268,7 +269,7 @@ export class Head {
     return true;
   }
 
-  #digits(start: number, end: number): number {
+  private digits(start: number, end: number): number {
     let number = 0;
     for (let at = start; at < end; at++) {
       const digit = this.bytes[at] - 48;
@@ -281,7 +282,7 @@ export class Head {
   /** A value that is nothing but 1 to 15 digits, as a number; -1 for any other. */
   number({ valueStart, valueEnd }: Field): number {
     const count = valueEnd - valueStart;
-    return count >= 1 && count <= 15 ? this.#digits(valueStart, valueEnd) : -1;
+    return count >= 1 && count <= 15 ? this.digits(valueStart, valueEnd) : -1;
   }
 
   /** May the value be an authority: a name or address, and perhaps a port? */

@@ -127,12 +127,12 @@ export class Keywords {
 export class Scan {
   /** Index of the keyword that was found; looking ends with it. */
   found: number | undefined;
-  #keywords: Keywords;
-  #state: number;
+  private keywords: Keywords;
+  private state: number;
 
   constructor(keywords: Keywords) {
-    this.#keywords = keywords;
-    this.#state = keywords.start;
+    this.keywords = keywords;
+    this.state = keywords.start;
   }
 
   /**
@@ -141,8 +141,8 @@ export class Scan {
    * is none.
    */
   next(piece: Uint8Array): number {
-    const { columns, next, found, find } = this.#keywords;
-    let state = this.#state;
+    const { columns, next, found, find } = this.keywords;
+    let state = this.state;
     if (state >= found) return 0;
     let at = 0;
     if (find !== undefined) {
@@ -168,7 +168,7 @@ export class Scan {
       }
     }
     if (state >= found) this.found = state - found;
-    this.#state = state;
+    this.state = state;
     return at;
   }
 }

@@ -42,8 +42,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "skip the idle alarm",
     file: "session.ts",
-    find: "    this.within(config.idleTimeoutMs);\n    this.#run(",
-    replace: "    this.#run(",
+    find: "    this.within(config.idleTimeoutMs);\n    this.run(",
+    replace: "    this.run(",
   },
   {
     name: "do not set an alarm anew that rang too early",
@@ -66,13 +66,13 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "retry although a body went out",
     file: "http/exchange.ts",
-    find: "if (this.#heard || !this.#repeatable || this.#stopping) return false;",
-    replace: "if (this.#heard || this.#stopping) return false;",
+    find: "if (this.heard || !this.repeatable || this.stopping) return false;",
+    replace: "if (this.heard || this.stopping) return false;",
   },
   {
     name: "do not close the backend's side",
     file: "http/exchange.ts",
-    find: "    this.#backendSide?.close();\n",
+    find: "    this.backendSide?.close();\n",
     replace: "",
   },
   {
@@ -96,7 +96,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "forget to cancel the connect timeout",
     file: "dial.ts",
-    find: "    this.#timeout?.();\n",
+    find: "    this.timeout?.();\n",
     replace: "",
   },
   {
