@@ -13,8 +13,9 @@ test.each(["1f09c2ab", undefined])("the first line and the status name the build
   const lines: string[] = [];
   const outcome = readConfig({ backends: [{ address: "10.0.0.2", port: 80 }] }) as Configuration;
   let app: App | undefined;
+  const kind = esp32();
   const board = new Board({
-    kind: esp32(),
+    kind,
     clock,
     wire: new Network({ clock }).host("board"),
     onLine: line => lines.push(line),
@@ -25,7 +26,8 @@ test.each(["1f09c2ab", undefined])("the first line and the status name the build
   });
 
   const named = build === undefined ? "" : ` build=${build}`;
-  expect(lines[0]).toBe(`I (0) boot: version=${VERSION}${named} reset=power-on heap=71680`);
+  const heap = kind.heapBytes;
+  expect(lines[0]).toBe(`I (0) boot: version=${VERSION}${named} reset=power-on heap=${heap}`);
   expect(statusOf(app!.operator).build).toBe(build ?? null);
   app!.stop();
   board.unplug();

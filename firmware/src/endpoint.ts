@@ -74,7 +74,7 @@ export class Endpoint {
 
   /** Received and not read, or written and not acknowledged. */
   get heldBytes(): number {
-    return this.readable + (this.deaf ? 0 : this.#capacity - this.writable);
+    return this.readable + (this.deaf ? 0 : this.capacity - this.writable);
   }
 
   /** So many small pieces are on their way that only large ones may follow. */

@@ -134,11 +134,11 @@ export class HttpConnection implements EndpointOwner, ExchangeOwner {
 
   /** The session ends for want of memory: the log says so of the request that this cuts. */
   shed(): void {
-    const exchange = this.#exchange;
+    const exchange = this.exchange;
     if (exchange === undefined) return;
     if (exchange.state === "--") exchange.state = `R${exchange.stage}`;
     if (exchange.status === 0) exchange.status = 503;
-    this.#report(exchange);
+    this.report(exchange);
   }
 
   /** The session has ended: lets go of what is held. */
