@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { VirtualClock } from "../../emulator/src/clock.ts";
 import type { Event } from "./admin/event.ts";
-import { MEMORY_RESERVE_BYTES, Memory } from "./memory.ts";
+import { MEMORY_RESERVE_BYTES, Memory, SESSION_BYTES_MAX } from "./memory.ts";
 import type { Platform } from "./platform.ts";
 
 /** A machine with so much free memory, and sessions that hold 5 KB each. */
@@ -33,14 +33,30 @@ function bench(free: number | undefined, sessions = 3) {
   return { clock, events, state, memory };
 }
 
-test("with enough memory nobody is bothered, and the looks are the rarer the more there is", async () => {
-  const { clock, events, state, memory } = bench(MEMORY_RESERVE_BYTES + 60_000);
+test.each([
+  ["the looks are the rarer the more there is", 30_000, 100],
+  [
+    "there is a look each second while it is enough for all, whatever else may take it",
+    60_000,
+    1000,
+  ],
+])("with enough memory nobody is bothered: %s", async (_, spare, lookMs) => {
+  const { clock, events, state, memory } = bench(MEMORY_RESERVE_BYTES + spare);
   state.free = 0;
-  await clock.run({ ms: 190 });
+  await clock.run({ ms: lookMs - 10 });
   expect(memory.low).toBe(false);
   await clock.run({ ms: 20 });
   expect(memory.low).toBe(true);
   expect(events).toMatchObject([{ level: "W", what: "memory-low", free: 0 }]);
+});
+
+test("a newcomer for whom it may not be enough brings the next look nearer", async () => {
+  const { clock, state, memory } = bench(MEMORY_RESERVE_BYTES + 3 * SESSION_BYTES_MAX);
+  state.sessions = 4;
+  memory.watch();
+  state.free = 0;
+  await clock.run({ ms: 150 });
+  expect(memory.low).toBe(true);
 });
 
 test("below the reserve what nobody would miss goes; below half of it sessions, no more than it takes", async () => {

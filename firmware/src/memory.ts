@@ -7,12 +7,18 @@ const BYTES_PER_MS = 300;
 /** The shortest time between two looks. */
 const LOOK_MIN_MS = 20;
 
+/** And the longest, for what else may take memory. */
+const LOOK_MAX_MS = 1000;
+
 /**
  * Memory that is kept free of clients: below it newcomers are refused, below half of it somebody has to
  * go. A board that runs out drops what the radio brings, and breaks whoever writes next. Twice what
  * comes between two looks.
  */
 export const MEMORY_RESERVE_BYTES = 2 * LOOK_MIN_MS * BYTES_PER_MS;
+
+/** What a session can hold at most: its sockets' buffers both ways (memory plan in `README.md`). */
+export const SESSION_BYTES_MAX = 12_768;
 
 /** Who can give memory back. */
 export interface Tenants {
@@ -38,6 +44,8 @@ export class Memory {
   #tenants: Tenants;
   #low = false;
   #alarm: Cancel | undefined;
+  /** When it rings. */
+  #lookMs = Number.POSITIVE_INFINITY;
 
   constructor(platform: Platform, report: Report, tenants: Tenants) {
     this.#platform = platform;
@@ -50,18 +58,16 @@ export class Memory {
     return this.#low;
   }
 
-  /** Looks again and again, the sooner the less is left. */
+  /** Looks again and again, the sooner the less is left; seldom while it is enough for all. */
   watch(): void {
     const free = this.#free;
-    if (free === undefined || this.#alarm !== undefined) return;
-    const leftMs = Math.round((free - MEMORY_RESERVE_BYTES) / BYTES_PER_MS);
-    this.#alarm = this.#platform.clock.after(Math.max(LOOK_MIN_MS, leftMs), this.#ring);
+    if (free !== undefined) this.#lookWithin(this.#pauseMs(free));
   }
 
   /** Nobody is left whom it could concern. */
   rest(): void {
     this.#alarm?.();
-    this.#alarm = undefined;
+    this.#lookMs = Number.POSITIVE_INFINITY;
     this.#judge();
   }
 
@@ -70,18 +76,31 @@ export class Memory {
     return this.#platform.vitals.freeHeapBytes;
   }
 
+  /** How long nothing can go wrong. */
+  #pauseMs(free: number): number {
+    const spare = free - MEMORY_RESERVE_BYTES;
+    if (spare >= this.#tenants.sessions * SESSION_BYTES_MAX) return LOOK_MAX_MS;
+    return Math.max(LOOK_MIN_MS, Math.round(spare / BYTES_PER_MS));
+  }
+
+  #lookWithin(ms: number): void {
+    const { clock } = this.#platform;
+    const atMs = clock.now() + ms;
+    if (atMs >= this.#lookMs) return;
+    this.#alarm?.();
+    this.#lookMs = atMs;
+    this.#alarm = clock.after(ms, this.#ring);
+  }
+
   #ring = () => {
-    this.#alarm = undefined;
-    this.#look();
+    this.#lookMs = Number.POSITIVE_INFINITY;
+    this.#judge();
+    if (this.#low) {
+      this.#tenants.spare();
+      while (this.#free! < MEMORY_RESERVE_BYTES / 2 && this.#tenants.shed()) this.shed++;
+    }
     if (this.#tenants.sessions > 0) this.watch();
   };
-
-  #look(): void {
-    this.#judge();
-    if (!this.#low) return;
-    this.#tenants.spare();
-    while (this.#free! < MEMORY_RESERVE_BYTES / 2 && this.#tenants.shed()) this.shed++;
-  }
 
   #judge(): void {
     const free = this.#free;

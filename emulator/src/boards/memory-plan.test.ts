@@ -1,16 +1,17 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { budget, REFUSALS_MAX } from "../../../firmware/src/budget.ts";
-import { MEMORY_RESERVE_BYTES } from "../../../firmware/src/memory.ts";
+import { MEMORY_RESERVE_BYTES, SESSION_BYTES_MAX } from "../../../firmware/src/memory.ts";
 import { esp32, queueLength, settingsOf } from "./esp32.ts";
 import {
   connectionHeapBytes,
   creationOf,
   fixedLines,
+  oneWaySessionBytes,
   ordinaryBytes,
   planTable,
+  sessionsCarried,
   stuckSessionBytes,
-  stuckSessionsMax,
   XS_AT_REST,
   xsNeed,
 } from "./memory-plan.ts";
@@ -39,9 +40,11 @@ test("the plan in the README is what the sums say", () => {
   const plan = readme.slice(readme.indexOf("## Memory plan"));
   const table = plan.split("\n").filter(line => line.startsWith("|"));
   expect(table.join("\n")).toBe(planTable(SET, LINES, SHARING));
-  const stuck = stuckSessionsMax(SET, HEAP_BYTES, SHARING);
+  const stuck = sessionsCarried(stuckSessionBytes(SET), HEAP_BYTES, SHARING);
+  const oneWay = sessionsCarried(oneWaySessionBytes(SET), HEAP_BYTES, SHARING);
   const needed = Math.round((sessionsMax * stuckSessionBytes(SET)) / 1024);
   expect(plan).toContain(`**${sessionsMax} sessions** whose peers read`);
+  expect(plan).toContain(`**${oneWay} sessions** are carried when all of them download`);
   expect(plan).toContain(`**${stuck} sessions** are carried when nobody reads`);
   expect(plan).toContain(`${needed} KB, more than`);
   expect(plan).toContain(`less than ${(MEMORY_RESERVE_BYTES / 1024).toFixed(0)} KB free`);
@@ -57,6 +60,10 @@ test("twelve sessions whose peers do not read exceed what an XS without any woul
   const smallest = { ...SET, LWIP_TCP_WND_DEFAULT: 2440, LWIP_TCP_SND_BUF_DEFAULT: 2440 };
   expect(12 * stuckSessionBytes(SET)).toBeGreaterThan(connectionHeapBytes(atRest));
   expect(12 * stuckSessionBytes(smallest)).toBeGreaterThan(connectionHeapBytes(atRest));
+});
+
+test("the proxy knows what a session can hold", () => {
+  expect(SESSION_BYTES_MAX).toBe(stuckSessionBytes(SET));
 });
 
 test("XS carries every session that the board admits, by the measured bytes", () => {

@@ -120,6 +120,12 @@ export function stuckSessionBytes(set: Settings): number {
   return 2 * (BLOCK_BYTES + receivedBytes(set, received) + sentBytes(set, sent));
 }
 
+/** Heap of one session that moves bytes one way, faster than they are taken: the two buffers on that way are full. */
+export function oneWaySessionBytes(set: Settings): number {
+  const { LWIP_TCP_WND_DEFAULT: received, LWIP_TCP_SND_BUF_DEFAULT: sent } = set;
+  return 2 * BLOCK_BYTES + receivedBytes(set, received) + sentBytes(set, sent);
+}
+
 /** Heap of all connections when peers read: as many segments are under way as Wi-Fi has buffers. */
 export function ordinaryBytes(set: Settings, { connectionsMax }: Sharing): number {
   const mss = set.LWIP_TCP_MSS;
@@ -130,11 +136,11 @@ export function ordinaryBytes(set: Settings, { connectionsMax }: Sharing): numbe
   );
 }
 
-/** Sessions that the heap carries when no peer reads; the others' connections are idle. */
-export function stuckSessionsMax(set: Settings, heapBytes: number, sharing: Sharing): number {
+/** Sessions of so many bytes each that the heap carries; the others' connections are idle. */
+export function sessionsCarried(sessionBytes: number, heapBytes: number, sharing: Sharing): number {
   const { connectionsMax, served, reserveBytes } = sharing;
   const others = (connectionsMax - 2 * served) * BLOCK_BYTES;
-  return Math.floor((heapBytes - reserveBytes - others) / stuckSessionBytes(set));
+  return Math.floor((heapBytes - reserveBytes - others) / sessionBytes);
 }
 
 function receivedBytes(set: Settings, bytes: number): number {
@@ -162,7 +168,6 @@ export function xsNeed(budgets: Budgets, { served, waiting }: Sharing) {
 export function planTable(set: Settings, lines: readonly Line[], sharing: Sharing): string {
   const heap = connectionHeapBytes(lines);
   const { connectionsMax, reserveBytes } = sharing;
-  const stuck = stuckSessionBytes(set);
   const rows: Line[] = [
     ...lines,
     { what: "**for connections**", bytes: heap, source: "the sum" },
@@ -172,7 +177,16 @@ export function planTable(set: Settings, lines: readonly Line[], sharing: Sharin
       bytes: -ordinaryBytes(set, sharing),
       source: "lwIP's sizes; estimate",
     },
-    { what: "or each session whose peers do not", bytes: -stuck, source: "lwIP's sizes" },
+    {
+      what: "or each session with a slow reader",
+      bytes: -oneWaySessionBytes(set),
+      source: "lwIP's sizes",
+    },
+    {
+      what: "or each session whose peers do not read",
+      bytes: -stuckSessionBytes(set),
+      source: "lwIP's sizes",
+    },
   ];
   const cells = rows.map(({ what, bytes, source }) => [what, (bytes / KB).toFixed(1), source]);
   const all = [["what", "KB", "source"], ...cells];

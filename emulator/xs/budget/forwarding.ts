@@ -12,6 +12,9 @@ const KIB = 1024;
 const WARM_KIB = 64;
 const MEASURED_KIB = 512;
 
+/** A chunk is so many windows with all that frames it: whole segments, too, and 5.6 KB. */
+const CHUNK_WINDOWS = 2;
+
 /** Time for the last acknowledgements: every window is whole again. */
 const SETTLE_MS = 1000;
 
@@ -88,7 +91,8 @@ async function body(kind: "length" | "chunked", heap?: HeapSize): Promise<Stream
   await bench.pass(SETTLE_MS);
   const size = (bytes: number) => bytes.toString(16);
   const { windowBytes } = bench;
-  const inChunk = windowBytes - size(windowBytes).length - 4; // the size and two ends of line
+  const wholeChunk = CHUNK_WINDOWS * windowBytes;
+  const inChunk = wholeChunk - size(wholeChunk).length - 4; // the size and two ends of line
   const chunk = Buffer.from(`${size(inChunk)}\r\n${traffic(inChunk)}\r\n`);
   const piece = kind === "length" ? traffic(windowBytes) : chunk;
   return stream(bench, backend!, piece, () => arrived);
