@@ -16,20 +16,25 @@ async function listening(server: net.Server): Promise<number> {
   return (server.address() as net.AddressInfo).port;
 }
 
+async function freePort(): Promise<number> {
+  const server = net.createServer();
+  const port = await listening(server);
+  await new Promise(resolve => server.close(resolve));
+  return port;
+}
+
 /** `npm run emulate -- --engine xs` before backends on these ports, once it serves. */
 async function emulated(
   ...backends: number[]
 ): Promise<{ port: number; stop(): Promise<number | undefined> }> {
-  const free = net.createServer();
-  const port = await listening(free);
-  await new Promise(resolve => free.close(resolve));
+  const [port, adminPort] = [await freePort(), await freePort()];
 
   const child = execa(
     process.execPath,
     [
       ...["--import", "tsx", "emulator/src/cli.ts", "--engine", "xs", "--json"],
       ...backends.flatMap(backend => ["--backend", `127.0.0.1:${backend}`]),
-      ...["--publish", `80:${port}`],
+      ...["--publish", `80:${port}`, "--admin", String(adminPort)],
     ],
     { reject: false },
   );
