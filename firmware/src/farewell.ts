@@ -1,5 +1,5 @@
 import type { Endpoint, EndpointOwner } from "./endpoint.ts";
-import { BodyReader } from "./http/body.ts";
+import { type BodyReader, bodyReader } from "./http/body.ts";
 import { relay } from "./http/relay.ts";
 
 /** Who takes leave. */
@@ -42,7 +42,7 @@ export class Farewell implements EndpointOwner {
     client.owner = this;
     if (backendSide === undefined) return;
     backendSide.owner = this;
-    if (owes) this.owed = new BodyReader({ kind: "length", length: backendSide.readable });
+    if (owes) this.owed = bodyReader({ kind: "length", length: backendSide.readable });
   }
 
   /** Goes on as far as it goes. */

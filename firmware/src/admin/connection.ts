@@ -1,7 +1,7 @@
 import { ascii } from "../ascii.ts";
 import type { Deadlines, Timed } from "../deadline.ts";
 import { Endpoint, type EndpointOwner } from "../endpoint.ts";
-import { BodyReader, requestFraming } from "../http/body.ts";
+import { type BodyReader, bodyReader, requestFraming } from "../http/body.ts";
 import { Head } from "../http/head.ts";
 import type { Platform, TCPSocket } from "../platform.ts";
 import { type AdminAnswer, respond } from "./api.ts";
@@ -120,7 +120,7 @@ export class AdminConnection implements EndpointOwner, Timed {
     } else if (framing.kind === "length" && framing.length > BODY_BYTES_MAX) {
       this.#answer(plain(413));
     } else {
-      this.#reader = new BodyReader(framing, BODY_BYTES_MAX);
+      this.#reader = bodyReader(framing, BODY_BYTES_MAX);
       this.#readBody(rest);
     }
   }
@@ -132,7 +132,7 @@ export class AdminConnection implements EndpointOwner, Timed {
       const part = rest.subarray(0, Math.min(rest.byteLength, reader.wanted));
       const length = reader.decode(part);
       for (let i = 0; i < length; i++) this.#body += String.fromCharCode(part[i]);
-      rest = rest.subarray(reader.used);
+      rest = rest.subarray(part.byteLength - reader.behind);
     }
     if (reader.broken) this.#answer(plain(reader.tooLarge ? 413 : 400));
     else if (reader.done) this.#respond();

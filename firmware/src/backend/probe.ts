@@ -1,7 +1,7 @@
 import type { Report } from "../admin/event.ts";
 import { ascii } from "../ascii.ts";
 import { Endpoint, type EndpointOwner } from "../endpoint.ts";
-import { BodyReader, responseFraming } from "../http/body.ts";
+import { type BodyReader, bodyReader, responseFraming } from "../http/body.ts";
 import { Head, type HeadLimits } from "../http/head.ts";
 import type { Keywords, Scan } from "../inspect/keywords.ts";
 import type { Cancel, Platform } from "../platform.ts";
@@ -159,7 +159,7 @@ export class Probe implements EndpointOwner {
     } else if (body === undefined) {
       this.#finish(`L7OK/${head.status}`);
     } else {
-      this.#body = new BodyReader(framing);
+      this.#body = bodyReader(framing);
       this.#scan = body.scan();
       this.#readBody(rest);
     }
@@ -173,7 +173,7 @@ export class Probe implements EndpointOwner {
       const length = body.decode(part);
       this.#searched += length;
       this.#scan!.next(part.subarray(0, length));
-      rest = rest.subarray(body.used);
+      rest = rest.subarray(part.byteLength - body.behind);
     }
     if (body.broken) this.#finish("L7RSP");
     else if (body.done || this.#scan!.found || this.#searched >= BODY_SEARCH_MAX) this.#judgeBody();

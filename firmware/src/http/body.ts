@@ -92,15 +92,86 @@ const TRAILER = 7;
 const TRAILER_LF = 8;
 const END_LF = 9;
 
-/** Takes the delimiters off a body, piece by piece. */
-export class BodyReader {
-  done: boolean;
+/** Takes a body out of its pieces. */
+export interface BodyReader {
+  readonly done: boolean;
   /** The delimiters are not what they must be, or the body is too large. */
+  readonly broken: boolean;
+  readonly tooLarge: boolean;
+  /** Bytes that may be read at once, as far as is known; 0 from the end of the body on. */
+  readonly wanted: number;
+  /** Bytes of the last piece that belong to the next message, or to none. */
+  readonly behind: number;
+  /**
+   * Brings the body's bytes to the front of `piece`, over the delimiters, and returns their count. The
+   * piece must be no longer than `wanted`.
+   */
+  decode(piece: Uint8Array): number;
+  /** The sender has closed: the end of a body that lasts until then, and of no other. */
+  closed(): void;
+}
+
+/** Chunks that would make the body longer than `lengthMax` are not read. */
+export function bodyReader(framing: Framing, lengthMax = Number.MAX_SAFE_INTEGER): BodyReader {
+  switch (framing.kind) {
+    case "none":
+      return NO_BODY;
+    case "length":
+      return new PlainBody(framing.length);
+    case "close":
+      return new PlainBody(ENDLESS);
+    default:
+      return new ChunkedBody(lengthMax);
+  }
+}
+
+/** More than any length that a head can declare. */
+const ENDLESS = Number.MAX_SAFE_INTEGER;
+
+/** So many bytes as they are, or all until the sender closes. */
+class PlainBody implements BodyReader {
+  done: boolean;
+  wanted: number;
+
+  constructor(length: number) {
+    this.wanted = length;
+    this.done = length === 0;
+  }
+
+  get broken(): boolean {
+    return false;
+  }
+
+  get tooLarge(): boolean {
+    return false;
+  }
+
+  get behind(): number {
+    return 0;
+  }
+
+  decode({ byteLength }: Uint8Array): number {
+    if (this.wanted === ENDLESS) return byteLength;
+    this.wanted -= byteLength;
+    if (this.wanted === 0) this.done = true;
+    return byteLength;
+  }
+
+  closed(): void {
+    if (this.wanted !== ENDLESS) return;
+    this.wanted = 0;
+    this.done = true;
+  }
+}
+
+const NO_BODY = new PlainBody(0);
+
+class ChunkedBody implements BodyReader {
+  done = false;
   broken = false;
   tooLarge = false;
-  /** Bytes that may be read at once without reading into the next message, as far as is known. */
-  wanted: number;
-  private kind: Framing["kind"];
+  wanted = ENDLESS;
+  behind = 0;
   /** Bytes until the end of the chunk. */
   private left = 0;
   private at = SIZE;
@@ -109,39 +180,13 @@ export class BodyReader {
   /** Bytes of the line that is being read. */
   private line = 0;
 
-  /** Chunks that would make the body longer than `lengthMax` are not read. */
-  constructor(framing: Framing, lengthMax = Number.MAX_SAFE_INTEGER) {
+  constructor(lengthMax: number) {
     this.allowed = lengthMax;
-    this.kind = framing.kind;
-    this.wanted = framing.kind === "length" ? framing.length : Number.MAX_SAFE_INTEGER;
-    this.done = framing.kind === "none" || (framing.kind === "length" && framing.length === 0);
   }
 
-  /** The sender has closed: the end of a body that lasts until then, and of no other. */
-  closed(): void {
-    if (this.kind === "close") this.done = true;
-  }
+  closed(): void {}
 
-  /** Bytes of the piece that were read; those behind belong to the next message. */
-  used = 0;
-
-  /**
-   * Brings the body's bytes to the front of `piece`, over the delimiters, and returns their count;
-   * `used` says how much of the piece that took.
-   */
   decode(piece: Uint8Array): number {
-    const count = piece.byteLength;
-    this.used = count;
-    if (this.kind === "close") return count;
-    if (this.kind === "length") {
-      this.wanted -= count;
-      if (this.wanted === 0) this.done = true;
-      return count;
-    }
-    return this.dechunk(piece);
-  }
-
-  private dechunk(piece: Uint8Array): number {
     const count = piece.byteLength;
     if (this.at === DATA && this.left > count) {
       this.left -= count;
@@ -161,12 +206,14 @@ export class BodyReader {
       }
       if (!this.delimiter(piece[i])) {
         this.broken = true;
-        this.used = i;
+        this.wanted = 0;
+        this.behind = count - i;
         return out;
       }
       i++;
       if (this.done) {
-        this.used = i;
+        this.wanted = 0;
+        this.behind = count - i;
         return out;
       }
     }

@@ -4,7 +4,14 @@ import type { Address } from "../backend/proxy-protocol.ts";
 import { Dial, type DialFailure, type Dialler } from "../dial.ts";
 import type { Endpoint, EndpointOwner } from "../endpoint.ts";
 import { type AnswerStatus, answer, KEEPS_ALIVE, wantsHtml } from "./answer.ts";
-import { BodyReader, type Framing, LAST_CHUNK, requestFraming, responseFraming } from "./body.ts";
+import {
+  type BodyReader,
+  bodyReader,
+  type Framing,
+  LAST_CHUNK,
+  requestFraming,
+  responseFraming,
+} from "./body.ts";
 import type { HttpContext } from "./connection.ts";
 import type { Field, Head } from "./head.ts";
 import { relay, send } from "./relay.ts";
@@ -119,7 +126,7 @@ export class Exchange implements EndpointOwner, Dialler {
       if (typeof framing !== "number") this.framing = framing;
       this.keepAlive = persists(head);
     }
-    this.upload = new BodyReader(this.framing, context.config.bodyBytesMax);
+    this.upload = bodyReader(this.framing, context.config.bodyBytesMax);
   }
 
   get id(): number {
@@ -198,7 +205,7 @@ export class Exchange implements EndpointOwner, Dialler {
       keepAlive: this.keepAlive,
     });
     this.out += reply.byteLength;
-    this.download = new BodyReader(NONE);
+    this.download = bodyReader(NONE);
     this.pendingDown = send(this.client, reply);
     this.owner.within(this.context.config.idleTimeoutMs);
   }
@@ -440,7 +447,7 @@ export class Exchange implements EndpointOwner, Dialler {
     const down: Framing = endless ? { kind: oldClient ? "close" : "chunked" } : framing;
     const kept = oldClient ? "keep-alive" : undefined;
     this.pass(head, down, this.keepAlive ? kept : "close");
-    this.download = new BodyReader(framing);
+    this.download = bodyReader(framing);
     this.dropHeads();
     return true;
   }

@@ -18,7 +18,7 @@ export function relay(
   const countMax = scratch.byteLength - around;
   const start = chunked ? CHUNK_BEFORE : 0;
   let moved = 0;
-  while (!body.done && !body.broken) {
+  while (body.wanted > 0) {
     let count = from.readable;
     const room = to.writable - around;
     if (count > room) count = room;
@@ -28,7 +28,7 @@ export function relay(
     const piece = count === scratch.byteLength ? scratch : scratch.subarray(start, start + count);
     from.read(piece);
     const length = body.decode(piece);
-    if (body.used < count) from.unread(piece.subarray(body.used));
+    if (length < count && body.behind > 0) from.unread(piece.subarray(count - body.behind));
     if (length > 0) {
       if (chunked) to.write(scratch.subarray(frame(scratch, start, length), start + length + 2));
       else to.write(length === count ? piece : piece.subarray(0, length));
