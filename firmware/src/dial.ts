@@ -78,20 +78,27 @@ export class Dial implements EndpointOwner, Asker, Waiter {
   private context: DialContext;
   private dialler: Dialler;
   private group: Group;
-  private limits: DialLimits;
+  private attemptsMax: number;
+  private withinMs: number;
   private deadlineMs = Number.POSITIVE_INFINITY;
   private askedMs = 0;
   private backend: Backend | undefined;
   private endpoint: Endpoint | undefined;
   private timeout: Cancel | undefined;
-  private retry: Cancel | undefined;
-  private place: { reuse: boolean; why: DialFailure; sinceMs: number } | undefined;
+  declare private retry: Cancel | undefined;
+  declare private place: { reuse: boolean; why: DialFailure; sinceMs: number } | undefined;
 
-  constructor(context: DialContext, dialler: Dialler, group: Group, limits: DialLimits) {
+  constructor(
+    context: DialContext,
+    dialler: Dialler,
+    group: Group,
+    { attemptsMax, withinMs = Number.POSITIVE_INFINITY }: DialLimits,
+  ) {
     this.context = context;
     this.dialler = dialler;
     this.group = group;
-    this.limits = limits;
+    this.attemptsMax = attemptsMax;
+    this.withinMs = withinMs;
     this.sticky = context.stickTable?.get(dialler.clientHash);
   }
 
@@ -109,8 +116,7 @@ export class Dial implements EndpointOwner, Asker, Waiter {
    * the backend does not count as tried, because a connection that waited may die without fault.
    */
   next(reuse = false, why: DialFailure = "no-backend"): void {
-    const { attemptsMax } = this.limits;
-    const more = this.attempts < attemptsMax && this.now() < this.deadlineMs;
+    const more = this.attempts < this.attemptsMax && this.now() < this.deadlineMs;
     // Who waits already goes before who comes now.
     const choice = more ? (this.context.pool.waking ? "full" : this.pick()) : undefined;
     if (choice === undefined) this.dialler.unreachable(why);
@@ -203,7 +209,7 @@ export class Dial implements EndpointOwner, Asker, Waiter {
       this.connected(kept, true);
       return;
     }
-    if (this.attempts === 0) this.deadlineMs = this.now() + (this.limits.withinMs ?? Infinity);
+    if (this.attempts === 0) this.deadlineMs = this.now() + this.withinMs;
     this.attempts++;
     this.tried |= 1 << backend.index;
     idle.shrink(backendConnectionsMax - pool.connections);
@@ -262,8 +268,11 @@ export class Dial implements EndpointOwner, Asker, Waiter {
 
   private clear(): void {
     this.timeout?.();
-    this.retry?.();
-    this.timeout = this.retry = undefined;
+    this.timeout = undefined;
+    if (this.retry !== undefined) {
+      this.retry();
+      this.retry = undefined;
+    }
     if (this.place === undefined) return;
     this.queuedMs += this.now() - this.place.sinceMs;
     this.place = undefined;

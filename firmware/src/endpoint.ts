@@ -45,7 +45,7 @@ export class Endpoint {
   capacity = 0;
   /** Joined with this one: bytes pass between the two without a word to the owner. */
   peer: Endpoint | undefined;
-  scratch: Uint8Array | undefined;
+  declare scratch: Uint8Array | undefined;
 
   /** Throws what the socket's constructor throws: "no network", "no socket", "invalid from", … */
   constructor(

@@ -130,11 +130,11 @@ export class Session implements EndpointOwner, Dialler, Leaver, Timed {
   private backend: Backend | undefined;
   private startMs: number;
   /** Bytes that had passed when it was looked at last; `undefined` while nobody has spoken. */
-  private seen: number | undefined;
+  declare private seen: number | undefined;
   /** When more of them were seen. */
-  private movedMs = 0;
+  declare private movedMs: number;
   /** Bytes of an answer of our own. */
-  private answered = 0;
+  declare private answered: number | undefined;
   private why: Ending = "stopped";
 
   /** Throws what `new TCP({ from })` throws when the connection died before it was accepted. */
@@ -428,6 +428,7 @@ export class Session implements EndpointOwner, Dialler, Leaver, Timed {
     this.client.close();
     // HTTP has a line for each request.
     if (!spokeHttp || this.why === "error") {
+      const { answered } = this;
       report({
         level: this.why === "error" ? "W" : "I",
         on: "session",
@@ -435,9 +436,9 @@ export class Session implements EndpointOwner, Dialler, Leaver, Timed {
         id: this.id,
         client: `${this.address.address}:${this.address.port}`,
         backend: this.backend?.name,
-        status: this.answered > 0 ? 503 : undefined,
+        status: answered === undefined ? undefined : 503,
         in: this.client.passed,
-        out: (this.backendSide?.passed ?? 0) + this.answered,
+        out: (this.backendSide?.passed ?? 0) + (answered ?? 0),
         ms: Math.round(this.now() - this.startMs),
         why: this.why,
       });

@@ -81,7 +81,7 @@ export class HttpConnection implements EndpointOwner, ExchangeOwner {
   private head: Head | undefined;
   private exchange: Exchange | undefined;
   private requests = 0;
-  private stopping = false;
+  declare private stopping: boolean | undefined;
   private advancing = false;
   /** Since when it is idle; while it is not, when the current request's first byte came. */
   private sinceMs = 0;

@@ -73,7 +73,7 @@ export class Exchange implements EndpointOwner, Dialler {
   /** When the request's head was complete. */
   readonly headMs: number;
   connectedMs: number | undefined;
-  answeredMs: number | undefined;
+  declare answeredMs: number | undefined;
 
   private context: HttpContext;
   private owner: ExchangeOwner;
@@ -83,12 +83,12 @@ export class Exchange implements EndpointOwner, Dialler {
   /** It speaks HTTP/1.0. */
   private oldClient: boolean;
   /** The answer's, while it is read. */
-  private response: Head | undefined;
+  declare private response: Head | undefined;
   private client: Endpoint;
   private framing: Framing = UNKNOWN;
   private upload: BodyReader;
-  private target: string | undefined;
-  private upgrade: Field | undefined;
+  declare private target: string | undefined;
+  declare private upgrade: Field | undefined;
   /** The request came with an X-Request-Id. */
   private identified = false;
   private stopping = false;
@@ -97,12 +97,12 @@ export class Exchange implements EndpointOwner, Dialler {
   private backend: Backend | undefined;
   private backendSide: Endpoint | undefined;
   /** The backend has said something; from here on there is no other backend. */
-  private heard = false;
+  declare private heard: boolean | undefined;
   /** The answer's body, once its head has been passed on. */
   private download: BodyReader | undefined;
-  private chunkedDown = false;
+  declare private chunkedDown: boolean | undefined;
   /** The backend's connection may serve another request after this one. */
-  private reusable = false;
+  declare private reusable: boolean | undefined;
   private cut = false;
   private reused = false;
   /** Heads and answers that wait for room. */
@@ -154,8 +154,8 @@ export class Exchange implements EndpointOwner, Dialler {
     const theirs = theirId === undefined ? "" : head.value(theirId);
     this.identified = theirs !== "";
     this.requestId = theirs || this.context.requestId();
-    this.target = target;
-    this.upgrade = upgrade;
+    if (target !== undefined) this.target = target;
+    if (upgrade !== undefined) this.upgrade = upgrade;
     this.dial = new Dial(this.context, this, route.group, {
       attemptsMax: config.retries + 1,
       withinMs: RETRY_DEADLINE_MS,
@@ -239,12 +239,14 @@ export class Exchange implements EndpointOwner, Dialler {
   }
 
   private dropRequest(): void {
-    if (this.request !== undefined) this.context.heads.give(this.request);
+    if (this.request === undefined) return;
+    this.context.heads.give(this.request);
     this.request = undefined;
   }
 
   private dropResponse(): void {
-    if (this.response !== undefined) this.context.heads.give(this.response);
+    if (this.response === undefined) return;
+    this.context.heads.give(this.response);
     this.response = undefined;
   }
 
@@ -376,7 +378,7 @@ export class Exchange implements EndpointOwner, Dialler {
     const download = this.download;
     if (this.pendingDown !== undefined || download.done) return;
     const { scratch } = this.context;
-    this.out += relay(backendSide, this.client, scratch, download, this.chunkedDown);
+    this.out += relay(backendSide, this.client, scratch, download, this.chunkedDown === true);
     if (download.broken) this.breakOff(502, "PD");
     if (download.done || !backendSide.deaf || backendSide.readable > 0) return;
     download.closed();
