@@ -1,9 +1,9 @@
 const OCTET = "(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";
 
-export const IPV4 = new RegExp(`^${OCTET}(\\.${OCTET}){3}$`);
+export const ipv4 = () => new RegExp(`^${OCTET}(\\.${OCTET}){3}$`);
 
 /** `192.168.1.0/24`, or one address. */
-export const NETWORK = new RegExp(`^${OCTET}(\\.${OCTET}){3}(/(3[0-2]|[12]?\\d))?$`);
+export const network = () => new RegExp(`^${OCTET}(\\.${OCTET}){3}(/(3[0-2]|[12]?\\d))?$`);
 
 /** Tells whether an IPv4 address belongs to one of the networks. */
 export function trustedBy(networks: readonly string[]): (address: string) => boolean {

@@ -1,4 +1,4 @@
-import { IPV4, NETWORK } from "./address.ts";
+import { ipv4, network } from "./address.ts";
 import { ADMIN_STATES, type BackendSettings } from "./backend/backend.ts";
 import type { Observe } from "./backend/checks.ts";
 import { BACKENDS_MAX } from "./backend/pool.ts";
@@ -152,10 +152,10 @@ export function readConfig(document: unknown): Configuration | { complaints: str
             check.text(
               k,
               backendName(backend.index),
-              /^[a-z0-9][a-z0-9._-]{0,31}$/i,
+              () => /^[a-z0-9][a-z0-9._-]{0,31}$/i,
               "1 to 32 letters, digits, dots, dashes",
             ),
-          address: k => check.text(k, undefined, IPV4, "an IPv4 address such as 192.168.1.10"),
+          address: k => check.text(k, undefined, ipv4, "an IPv4 address such as 192.168.1.10"),
           port: k => check.integer(k, undefined, 1, 65535),
           weight: k => check.integer(k, 1, 0, WEIGHT_MAX),
           backup: k => check.flag(k, false),
@@ -169,14 +169,19 @@ export function readConfig(document: unknown): Configuration | { complaints: str
     sticky: key => check.word(key, "none", ["none", "cookie", "source"]),
     stickyKey: key =>
       check.optional(key, () =>
-        check.text(key, undefined, /^[!-~]{8,64}$/, "8 to 64 printable characters without blanks"),
+        check.text(
+          key,
+          undefined,
+          () => /^[!-~]{8,64}$/,
+          "8 to 64 printable characters without blanks",
+        ),
       ),
     explain: key => check.integer(key, 0, 0, EXPLAIN_MAX),
     inspect: key =>
       check.list(key, [DEFAULT_RULE], 0, KEYWORDS_MAX, rule =>
         check.object<InspectRule>(rule.key, rule.value, {
           keyword: k =>
-            check.text(k, undefined, /^[ -~]{1,64}$/, "1 to 64 printable ASCII characters"),
+            check.text(k, undefined, () => /^[ -~]{1,64}$/, "1 to 64 printable ASCII characters"),
           from: k => check.word(k, "client", ["client", "backend", "both"]),
           match: k => check.word(k, "anywhere", ["anywhere", "line"]),
           action: k => check.word(k, "close", ["close"]),
@@ -187,15 +192,15 @@ export function readConfig(document: unknown): Configuration | { complaints: str
         check.object<RouteRule>(rule.key, rule.value, {
           host: k =>
             check.optional(k, () =>
-              check.text(k, undefined, HOST, "a name such as api.home, or *.home"),
+              check.text(k, undefined, host, "a name such as api.home, or *.home"),
             ),
           path: k =>
-            check.text(k, "/", PATH, "a path such as /api, whose parts begin without a dot"),
+            check.text(k, "/", path, "a path such as /api, whose parts begin without a dot"),
           strip: k => check.flag(k, false),
           backends: k =>
             check.optional(k, () =>
               check.list(k, undefined, 1, BACKENDS_MAX, name =>
-                check.text({ path: name.key, value: name.value }, undefined, /^/, "a name"),
+                check.text({ path: name.key, value: name.value }, undefined, () => /^/, "a name"),
               ),
             ),
         }),
@@ -205,7 +210,7 @@ export function readConfig(document: unknown): Configuration | { complaints: str
         check.text(
           { path: proxy.key, value: proxy.value },
           undefined,
-          NETWORK,
+          network,
           "an address or a network, such as 192.168.1.2 or 192.168.1.0/24",
         ),
       ),
@@ -233,13 +238,13 @@ function readHealth(check: DocumentReader, { path, value }: Key): HealthSettings
   const given = value === undefined ? {} : value;
   const health = check.object<HealthSettings>(path, given, {
     check: k => check.word(k, "tcp", ["tcp", "http", "none"]),
-    path: k => check.text(k, "/", /^\/[!-~]{0,127}$/, "a path such as /health"),
+    path: k => check.text(k, "/", () => /^\/[!-~]{0,127}$/, "a path such as /health"),
     host: k =>
-      check.optional(k, () => check.text(k, undefined, HOST_NAME, "a name such as api.home")),
-    status: k => check.text(k, "200-399", STATUSES, "statuses such as 200-399 or 200,204"),
+      check.optional(k, () => check.text(k, undefined, hostName, "a name such as api.home")),
+    status: k => check.text(k, "200-399", statuses, "statuses such as 200-399 or 200,204"),
     body: k =>
       check.optional(k, () =>
-        check.text(k, undefined, /^[ -~]{1,64}$/, "1 to 64 printable ASCII characters"),
+        check.text(k, undefined, () => /^[ -~]{1,64}$/, "1 to 64 printable ASCII characters"),
       ),
     intervalMs: k => check.integer(k, 5_000, 100, TIMEOUT_MAX_MS),
     timeoutMs: k => check.integer(k, 2_000, 100, TIMEOUT_MAX_MS),
@@ -319,8 +324,8 @@ function unique(
   if (twice !== undefined) complain(`${path}: ${twice} is there twice; each one once would do`);
 }
 
-const HOST_NAME = /^[a-z0-9]([a-z0-9.:-]{0,251}[a-z0-9])?$/i;
-const STATUSES = /^[1-5]\d\d(-[1-5]\d\d)?(,[1-5]\d\d(-[1-5]\d\d)?)*$/;
+const hostName = () => /^[a-z0-9]([a-z0-9.:-]{0,251}[a-z0-9])?$/i;
+const statuses = () => /^[1-5]\d\d(-[1-5]\d\d)?(,[1-5]\d\d(-[1-5]\d\d)?)*$/;
 
 /** `200-399,404` as ranges, both ends included. */
 export function statusRanges(text: string): (readonly [number, number])[] {
@@ -330,8 +335,8 @@ export function statusRanges(text: string): (readonly [number, number])[] {
   });
 }
 
-const HOST = /^(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i;
-const PATH = /^(?!.*\/\.)\/[a-z0-9._~!$&'()*+,;=:@/-]{0,127}$/i;
+const host = () => /^(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i;
+const path = () => /^(?!.*\/\.)\/[a-z0-9._~!$&'()*+,;=:@/-]{0,127}$/i;
 
 /** a, b, … z, then b27 and so on: what a backend without a name is called. */
 function backendName(index: number): string {

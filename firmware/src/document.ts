@@ -63,9 +63,15 @@ export class DocumentReader {
     return min;
   }
 
-  text({ path, value }: Key, fallback: string | undefined, form: RegExp, wanted: string): string {
+  /** `form` is made when there is something to test: what a module makes itself does not work on the chip. */
+  text(
+    { path, value }: Key,
+    fallback: string | undefined,
+    form: () => RegExp,
+    wanted: string,
+  ): string {
     if (value === undefined && fallback !== undefined) return fallback;
-    if (typeof value === "string" && form.test(value)) return value;
+    if (typeof value === "string" && form().test(value)) return value;
     this.#complain(path, value, wanted);
     return "";
   }

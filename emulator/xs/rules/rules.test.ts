@@ -52,9 +52,18 @@ const SAMPLES: Record<string, { refused: string[]; taken: string[] }> = {
       "export function f() { let i = 0; for (let j = 0; j < 1; j++) i++; }",
     ],
   },
-  "module-regexp-state": {
-    refused: ["const WORD = /a/g;", "class A { static readonly WORD = /a/y; }"],
-    taken: ["const WORD = /a/i;", "const f = t => t.replace(/a/g, 'b');"],
+  "module-regexp": {
+    refused: [
+      "const WORD = /a/;",
+      "class A { static readonly WORD = /a/y; }",
+      "const WORD = new RegExp('a');",
+      "const WORDS = { a: RegExp('a') };",
+    ],
+    taken: [
+      "const word = () => /a/i;",
+      "const f = t => t.replace(/a/g, 'b');",
+      "class A { word = /a/; f() { return new RegExp('a'); } }",
+    ],
   },
   "missing-built-in": {
     refused: [
@@ -77,8 +86,8 @@ const SAMPLES: Record<string, { refused: string[]; taken: string[] }> = {
     taken: ["normalize(name);"],
   },
   "unicode-property": {
-    refused: ["const LETTER = /\\p{L}/u;", "const NONE = /[^\\P{L}]/u;"],
-    taken: ["const LETTER = /[a-z]/i;"],
+    refused: ["const letter = () => /\\p{L}/u;", "const none = () => /[^\\P{L}]/u;"],
+    taken: ["const letter = () => /[a-z]/i;"],
   },
   "no-parser": {
     refused: ["eval('1');", "const f = new Function('1');"],

@@ -135,7 +135,7 @@ export function parseLine(line: string): LogLine | undefined {
   const values: Record<string, string> = {};
   for (const [, key, text] of line
     .slice(head[0].length)
-    .matchAll(/ ([\w-]+)=("(?:[^"\\]|\\.)*"|\S*)/g)) {
+    .matchAll(/ ([\w-]+)=("(?:[^"\\]|\\.)*"|[^ ]*)/g)) {
     values[key] = text.startsWith('"') ? JSON.parse(text) : text;
   }
   return { level: head[1] as Level, ms: Number(head[2]), on: head[3], what: head[4], values };
@@ -143,5 +143,7 @@ export function parseLine(line: string): LogLine | undefined {
 
 /** Values with blanks or quotes stand in JSON's quotes. */
 function quoted(value: string): string {
-  return /^[^\s"]+$/.test(value) ? value : JSON.stringify(value);
+  const json = JSON.stringify(value);
+  const plain = value !== "" && json.length === value.length + 2 && !value.includes(" ");
+  return plain ? value : json;
 }

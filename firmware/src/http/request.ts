@@ -19,9 +19,6 @@ export interface Request {
 /** Characters of Host: names have 253 at most, and a port may follow (RFC 1035). */
 const HOST_BYTES_MAX = 260;
 
-/** A name or an IPv4 address, or an IPv6 address in brackets, and perhaps a port. */
-const HOST_AND_PORT = /^([^:[\]]*|\[[0-9a-f:.]+\])(:\d{0,5})?$/i;
-
 /** Reads a complete head; gives the request, or the status that refuses it. */
 export function understand(
   head: Head,
@@ -72,7 +69,21 @@ function hostOf(head: Head): string | undefined {
   const fits = host.valueEnd - host.valueStart <= HOST_BYTES_MAX;
   if (hosts.length > 1 || !fits || !head.isHost(host)) return undefined;
   const value = head.value(host);
-  return HOST_AND_PORT.test(value) ? value : undefined;
+  return isHostAndPort(value) ? value : undefined;
+}
+
+/** A name or an IPv4 address, or an IPv6 address in brackets, and perhaps a port. */
+function isHostAndPort(text: string): boolean {
+  let end: number;
+  if (text.startsWith("[")) {
+    end = text.indexOf("]") + 1;
+    if (!/^[0-9a-f:.]+$/i.test(text.slice(1, end - 1))) return false;
+  } else {
+    if (text.includes("[") || text.includes("]")) return false;
+    end = text.indexOf(":");
+    if (end < 0) return true;
+  }
+  return end === text.length || /^:\d{0,5}$/.test(text.slice(end));
 }
 
 /**

@@ -66,7 +66,7 @@ export function strip({ path }: Route, target: string): string {
  * decoded its slashes? Then another route's backends, or none, should have had it.
  */
 export function escapes({ path: prefix }: Route, path: string): boolean {
-  if (prefix === "/") return false;
+  if (prefix === "/" || !(path.includes(".") || path.includes("%"))) return false;
   let depth = 0;
   const decoded = path
     .slice(prefix.length)
