@@ -30,6 +30,8 @@ export interface Figures {
   readonly collections: number;
   readonly slotsMax: number;
   readonly chunkBytesMax: number;
+  /** The deepest that the JavaScript stack was used since `markStack`. */
+  readonly stackSlots: number;
 }
 
 export interface FunctionCount {
@@ -104,12 +106,15 @@ export class Machine {
     this.#do("G");
   }
 
+  /** From now on it is seen how deep the JavaScript stack is used. */
+  markStack(): void {
+    this.#do("D");
+  }
+
   figures(): Figures {
-    const [computrons, slots, chunkBytes, collections, slotsMax, chunkBytesMax] = this.#do("F")
-      .toString()
-      .split(" ")
-      .map(Number);
-    return { computrons, slots, chunkBytes, collections, slotsMax, chunkBytesMax };
+    const [computrons, slots, chunkBytes, collections, slotsMax, chunkBytesMax, stackSlots] =
+      this.#do("F").toString().split(" ").map(Number);
+    return { computrons, slots, chunkBytes, collections, slotsMax, chunkBytesMax, stackSlots };
   }
 
   /** Counts computrons by function while `task` runs, the dearest first. */

@@ -70,6 +70,7 @@ test("XS carries every session that the board admits, by the measured bytes", ()
   const need = xsNeed(JSON.parse(read("budgets.json")), SHARING);
   expect(need.slots).toBeLessThanOrEqual(XS.slots);
   expect(need.chunkBytes).toBeLessThanOrEqual(XS.chunkBytes);
+  expect(need.stackSlots).toBeLessThanOrEqual(XS.stackSlots);
 });
 
 test("the emulated board has the heap of the plan", () => {

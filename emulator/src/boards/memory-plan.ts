@@ -152,6 +152,9 @@ function sentBytes(set: Settings, bytes: number): number {
   return Math.ceil(bytes / mss) * (mss + SEGMENT_OVERHEAD_BYTES);
 }
 
+/** XS's own slots, the host's frames below the first call, and paths that nobody measured. */
+const STACK_MARGIN_SLOTS = 128;
+
 const KINDS = ["tcp.idle", "tcp.streaming", "http.idle", "http.streaming"];
 
 /** What XS needs when every place is taken. A client that waits has one of a session's two sockets. */
@@ -161,7 +164,11 @@ export function xsNeed(budgets: Budgets, { served, waiting }: Sharing) {
     const sessions = served * dearest + (waiting * budgets[`tcp.idle.${figure}`]) / 2;
     return Math.ceil(XS_AT_REST[figure] + XS_CHIP[figure] + XS_GARBAGE[figure] + sessions);
   };
-  return { slots: all("slots"), chunkBytes: all("chunkBytes") };
+  const depths = Object.entries(budgets).flatMap(([name, slots]) =>
+    name.startsWith("stack.") ? slots : [],
+  );
+  const stackSlots = Math.max(...depths) + STACK_MARGIN_SLOTS;
+  return { slots: all("slots"), chunkBytes: all("chunkBytes"), stackSlots };
 }
 
 /** The plan as the table in `firmware/README.md`. */

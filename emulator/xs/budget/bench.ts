@@ -111,9 +111,9 @@ export class Bench {
     return this;
   }
 
-  connect(): MockSocket {
+  connect(port = 80): MockSocket {
     const client = this.#network.host("client");
-    return client.connect({ host: "board", port: 80, allowHalfOpen: false });
+    return client.connect({ host: "board", port, allowHalfOpen: false });
   }
 
   /** Lets time pass until it holds. */

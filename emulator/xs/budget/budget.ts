@@ -5,6 +5,7 @@ import type { Figure, Measure } from "./figures.ts";
 import { bodies, collecting, forwarding, scanning } from "./forwarding.ts";
 import { picks } from "./picks.ts";
 import { heap, leftovers, requests, sessions } from "./sessions.ts";
+import { stack } from "./stack.ts";
 
 /** What is measured, in the order of the table. */
 const MEASURES: readonly Measure[] = [
@@ -17,6 +18,7 @@ const MEASURES: readonly Measure[] = [
   picks,
   heap,
   leftovers,
+  stack,
   code,
   modules,
 ];

@@ -11,6 +11,43 @@ Figures figuresOf(void* machine)
 	return figures;
 }
 
+/* How deep it goes */
+
+enum {
+	PAINT = 0xa7,	/* no slot is full of it */
+	UNUSED_SLOTS = 64	/* more than any call leaves out; at the far end XS keeps other things */
+};
+
+static txSlot* painted;
+
+void paintStack(void* machine)
+{
+	txMachine* the = machine;
+	painted = the->stack;
+	c_memset(the->stackBottom, PAINT, (char*)painted - (char*)the->stackBottom);
+}
+
+static int isPainted(const txSlot* slot)
+{
+	const txU1* byte = (const txU1*)slot;
+	const txU1* end = (const txU1*)(slot + 1);
+	while (byte < end && *byte == PAINT) byte++;
+	return byte == end;
+}
+
+int stackSlots(void* machine)
+{
+	txMachine* the = machine;
+	txSlot* deepest = painted;
+	txSlot* slot = painted;
+	if (!painted) return 0;
+	while (slot > the->stackBottom && deepest - slot < UNUSED_SLOTS) {
+		slot--;
+		if (!isPainted(slot)) deepest = slot;
+	}
+	return (int)(painted - deepest);
+}
+
 /* Where the computrons go */
 
 enum { FUNCTIONS_MAX = 4096 };	/* more than a program has; a power of two */

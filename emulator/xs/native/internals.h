@@ -18,6 +18,12 @@ extern void runScript(void* machine, char* text, size_t length);
 
 extern Figures figuresOf(void* machine);
 
+/** Marks the JavaScript stack below here, so that it can be seen later how far it was used. */
+extern void paintStack(void* machine);
+
+/** Slots of the JavaScript stack that were used since then, at most; 0 when it was never marked. */
+extern int stackSlots(void* machine);
+
 /** What happens to a program that is linked into the chip: intrinsics, functions, classes,
  * prototypes, buffers, maps, sets, dates and regular expressions that exist now are read-only. */
 extern void freezeEverything(void* machine);

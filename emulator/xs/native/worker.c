@@ -18,7 +18,9 @@
  *   C <handle> <event> <count>   calls a socket's callback
  *   T                   the alarm rings
  *   G                   collects the garbage
- *   F                   figures: computrons, slots, chunk bytes, collections, most slots, most chunk bytes
+ *   D                   marks the stack, to see how deep it is used from now on
+ *   F                   figures: computrons, slots, chunk bytes, collections, most slots, most chunk bytes,
+ *                       stack slots
  *   P <0 or 1>          counts by function from now on, or no longer
  *   Q                   those counts: lines of computrons and function
  *   B <folder>          makes a copy of this process and its machine, with pipes in that folder
@@ -93,6 +95,7 @@ static void run(xsMachine* the, const char kind, char* bytes, size_t length)
 	case 'C': deliverEvent(the, bytes); break;
 	case 'T': ringAlarm(the); break;
 	case 'G': xsCollectGarbage(); break;
+	case 'D': paintStack(the); break;
 	case 'F': case 'Q': break;
 	case 'P': profile(the, bytes[0] == '1'); break;
 	default: xsUnknownError("xs: no such command: %c", kind);
@@ -120,8 +123,9 @@ void serve(xsMachine* machine, const char kind, char* bytes, size_t length)
 			if (kind == 'F') {
 				char text[128];
 				Figures figures = figuresOf(the);
-				int count = snprintf(text, sizeof(text), "%u %d %d %d %d %d", figures.computrons, figures.slots,
-					figures.chunkBytes, collections, figures.slotsMax, figures.chunkBytesMax);
+				int count = snprintf(text, sizeof(text), "%u %d %d %d %d %d %d", figures.computrons, figures.slots,
+					figures.chunkBytes, collections, figures.slotsMax, figures.chunkBytesMax,
+					stackSlots(the));
 				sendFrame('.', NULL, 0, text, (size_t)count);
 			}
 			else if (kind == 'Q') {
