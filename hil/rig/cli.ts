@@ -4,6 +4,7 @@ import { execa } from "execa";
 import { ADMIN_PORT } from "../../emulator/workbench/admin-client.ts";
 import { UsageError as SdkError } from "../../firmware/tools/moddable.ts";
 import { loadScenarios } from "../src/scenario.ts";
+import { Unopened } from "./attach.ts";
 import { RigBoard } from "./board.ts";
 import { bringUp } from "./bring-up.ts";
 import { CredentialsError, terminalAsk, wifiCredentials } from "./credentials.ts";
@@ -27,7 +28,13 @@ import { KnownBoards } from "./known-boards.ts";
 import { LoaderError } from "./loader.ts";
 import { Locked } from "./lock.ts";
 import { MISCHIEF } from "./mischief.ts";
-import { type CommandOptions, chosen, readOptions, UsageError } from "./options.ts";
+import {
+  type CommandOptions,
+  chosen,
+  readDoctorOptions,
+  readOptions,
+  UsageError,
+} from "./options.ts";
 import { Progress } from "./progress.ts";
 import { writeReports } from "./report/write.ts";
 import { Rig, type RigOptions } from "./rig.ts";
@@ -79,6 +86,8 @@ It ends with 0: passed, 1: the firmware failed, 2: this command was misunderstoo
 4: a fault of the rig (power, cable, Wi-Fi), 5: the board was lost.
 `;
 
+const DOCTOR_HELPS = "npm run hil -- doctor looks at port, board, Wi-Fi and computer step by step.";
+
 /** There is no board; all that can be said about it. */
 class NoBoard extends Error {}
 
@@ -88,8 +97,9 @@ try {
 } catch (error) {
   if (error instanceof UsageError) process.exit(say(error.message, EXIT.usage));
   if (error instanceof NoBoard) process.exit(say(error.message, EXIT.noBoard));
-  if (error instanceof Stuck || error instanceof LoaderError)
-    process.exit(say(error.message, EXIT.rig));
+  if (error instanceof Unopened) process.exit(say(error.message, error.exitCode));
+  if (error instanceof Stuck) process.exit(say(`${error.message}\n${DOCTOR_HELPS}`, EXIT.rig));
+  if (error instanceof LoaderError) process.exit(say(error.message, EXIT.rig));
   if (error instanceof SdkError || error instanceof CredentialsError)
     process.exit(say(error.message, EXIT.usage));
   if (error instanceof Locked) process.exit(say(error.message, EXIT.rig));
@@ -102,13 +112,13 @@ function say(message: string, exitCode: number): number {
 }
 
 async function main(args: readonly string[]): Promise<number> {
-  if (args.includes("--help")) {
+  if (args.includes("--help") || args.includes("-h") || args[0] === "help") {
     process.stdout.write(HELP);
     return EXIT.passed;
   }
   const [command, ...rest] = args;
   if (command === "diff") return runDiff(rest, process.stdout);
-  if (command === "doctor") return diagnose(readOptions(rest, ADMIN_PORT));
+  if (command === "doctor") return diagnose(readDoctorOptions(rest));
   return playOn(readOptions(args, ADMIN_PORT));
 }
 
@@ -127,8 +137,9 @@ async function playOn(options: CommandOptions): Promise<number> {
   const stop = new AbortController();
   process.once("SIGINT", () => stop.abort("stopped by Ctrl-C"));
   const runs = await Promise.all(
-    desks.map(({ name, setUp, bringUp }) => {
+    desks.map(({ label, setUp, bringUp }) => {
       const alone = desks.length === 1;
+      const name = label.replace(/[^\w.-]+/g, "_");
       const folder = alone ? options.report : join(options.report, name);
       const rigOptions: RigOptions = {
         ...options,
@@ -138,8 +149,9 @@ async function playOn(options: CommandOptions): Promise<number> {
         bringUp,
         signal: stop.signal,
       };
-      const progress = new Progress(alone ? process.stdout : prefixed(name), options);
-      progress.plan(playing.length * options.repeat);
+      const progress = new Progress(alone ? process.stdout : prefixed(label), options);
+      const { soakMs, repeat } = options;
+      progress.plan(playing.length * (soakMs === undefined ? repeat : 1), label, soakMs);
       return new Rig(setUp, rigOptions, {
         begin: title => progress.begin(title),
         line: text => progress.line(text),
@@ -158,19 +170,19 @@ async function playOn(options: CommandOptions): Promise<number> {
 }
 
 /** Several boards share the terminal: each of their lines says whose it is. */
-function prefixed(name: string) {
+function prefixed(label: string) {
   return new Writable({
     decodeStrings: false,
     write(text: string, _encoding, written) {
-      process.stdout.write(`${name}: ${text}`);
+      process.stdout.write(`${label}: ${text}`);
       written();
     },
   });
 }
 
 interface SetUp {
-  /** Of its folder, where there are several. */
-  readonly name: string;
+  /** What a person calls the board. */
+  readonly label: string;
   readonly setUp: (surroundings: Surroundings) => Desk;
   readonly bringUp?: RigOptions["bringUp"];
 }
@@ -179,15 +191,15 @@ function setUps(options: CommandOptions, found: readonly Found[]): SetUp[] {
   const { emulated, address, token, inject } = options;
   if (emulated) {
     const { board = () => new EmulatedBoard() } = inject === undefined ? {} : MISCHIEF[inject];
-    return [{ name: EMULATED_PATH, setUp: line => emulatedDesk(board(), line) }];
+    return [{ label: "the emulated board", setUp: line => emulatedDesk(board(), line) }];
   }
   if (address !== undefined) {
-    return [{ name: address.host, setUp: line => addressDesk({ ...address, token }, line) }];
+    return [{ label: address.host, setUp: line => addressDesk({ ...address, token }, line) }];
   }
   const known = new KnownBoards();
   const firmware = firmwareOf(options);
   return chosenPorts(options, found).map(board => ({
-    name: board.path.replace(/[^\w.-]+/g, "_"),
+    label: board.path,
     setUp: line => serialDesk(computersPorts(), board, line),
     bringUp: rigBoard =>
       bringUp(rigBoard, {
@@ -224,7 +236,10 @@ function chosenPorts({ ports }: CommandOptions, found: readonly Found[]): readon
   throw new UsageError(`there are several boards; name one or more with --port:\n${lines}`);
 }
 
-async function diagnose({ ports, emulated }: CommandOptions): Promise<number> {
+async function diagnose({
+  ports,
+  emulated,
+}: Pick<CommandOptions, "ports" | "emulated">): Promise<number> {
   const board = emulated ? new EmulatedBoard() : undefined;
   const binding = board?.binding ?? computersPorts();
   let open: { rigBoard: RigBoard; path: string } | undefined;

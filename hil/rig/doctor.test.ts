@@ -129,7 +129,7 @@ describe("each thing that can be wrong is named, with what would help", () => {
     [
       "a port that went away",
       fails("No such file or directory"),
-      4,
+      3,
       "No such file",
       ["Pull the cable"],
     ],

@@ -56,6 +56,22 @@ const KNOWN = {
   inject: { type: "string" },
 } as const;
 
+/** What `doctor` looks at. */
+export function readDoctorOptions(
+  args: readonly string[],
+): Pick<CommandOptions, "ports" | "emulated"> {
+  for (const word of args) {
+    const name = /^--([^=]*)/.exec(word)?.[1];
+    if (name === undefined || !Object.hasOwn(KNOWN, name) || name === "port" || name === "board") {
+      continue;
+    }
+    throw new UsageError(`${word} is not for doctor, which takes --port or --board`);
+  }
+  const options = readOptions(args, 0);
+  if (options.ports.length > 1) throw new UsageError("--port: doctor looks at one board at a time");
+  return options;
+}
+
 /** Reads the command line; throws a `UsageError` that names the option and what would do. */
 export function readOptions(args: readonly string[], adminPort: number): CommandOptions {
   const { values, tokens } = parseArgs({
@@ -101,6 +117,14 @@ export function readOptions(args: readonly string[], adminPort: number): Command
       const hint = near ? `did you mean ${near}?` : `known are ${Object.keys(MISCHIEF).join(", ")}`;
       throw new UsageError(`--inject "${inject}": ${hint}`);
     }
+  }
+  if (values.repeat !== undefined && values.soak !== undefined) {
+    throw new UsageError("--repeat and --soak: one of them would do");
+  }
+  if (values.token !== undefined && values.address === undefined) {
+    throw new UsageError(
+      "--token is for --address; over its serial line the rig lends a board one",
+    );
   }
   const token = text("token") ?? process.env.HOT_POTATO_TOKEN;
   if (token !== undefined && !isToken(token)) {

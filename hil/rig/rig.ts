@@ -2,6 +2,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseLine } from "../../firmware/src/admin/event.ts";
 import type { Scenario } from "../src/scenario.ts";
+import { attach } from "./attach.ts";
 import type { RigBoard } from "./board.ts";
 import { measurements } from "./budgets.ts";
 import type { Desk, Surroundings } from "./desk.ts";
@@ -115,7 +116,7 @@ export class Rig {
     signal.addEventListener("abort", stop);
     try {
       const { board } = this.#desk;
-      await board?.attach();
+      if (board !== undefined) await attach(board);
       if (board !== undefined) await this.#options.bringUp?.(board);
       await this.#runner.run(() => this.#next());
     } finally {

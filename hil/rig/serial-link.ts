@@ -40,6 +40,10 @@ export class SerialLink {
     this.#options = options;
   }
 
+  get path(): string {
+    return this.#options.path;
+  }
+
   get open(): boolean {
     return this.#port?.isOpen === true;
   }
