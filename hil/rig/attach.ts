@@ -8,7 +8,11 @@ export class Unopened extends Error {
   readonly exitCode: number;
 
   constructor(path: string, cause: Error) {
-    const { bad, help, noBoard } = refused(path, cause.message, process.platform);
+    const { bad, help, noBoard } = refused(
+      path,
+      cause.message.replace(/^Error:? /, ""),
+      process.platform,
+    );
     super([bad, ...help].join("\n"), { cause });
     this.exitCode = noBoard ? EXIT.noBoard : EXIT.rig;
   }

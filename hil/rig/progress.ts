@@ -92,6 +92,7 @@ export class Progress {
     const { title, verdict, ms } = result;
     this.#counts[verdict]++;
     this.#running = undefined;
+    if (verdict === "not-reached") return; // all for one reason, which the verdict tells
     // In a soak of hours only news is worth a line.
     const news = !this.#toldOf.has(title) || (verdict !== "passed" && verdict !== "skipped");
     if (this.#soak !== undefined && !news) return;
@@ -99,7 +100,7 @@ export class Progress {
     const mark = this.#styled(COLOURS[verdict], VERDICTS[verdict].mark);
     const cause = causeOf(result);
     const words = [
-      ...(verdict === "skipped" || verdict === "not-reached" ? [] : [duration(ms)]),
+      ...(verdict === "skipped" ? [] : [duration(ms)]),
       ...(cause === undefined ? [] : [`(${visible(cause)})`]),
     ];
     this.#say(`${mark} ${visible(title)}  ${this.#styled("dim", words.join("  "))}`);

@@ -63,19 +63,15 @@ const NAMED_MAX = 3;
 export function inWords(run: Run): VerdictInWords {
   const titles = (verdict: Verdict) =>
     run.results.filter(result => result.verdict === verdict).map(({ title }) => title);
-  const [failed, rigErrors, unreached] = [
-    titles("failed"),
-    titles("rig-error"),
-    titles("not-reached"),
-  ];
+  const [failed, rigErrors] = [titles("failed"), titles("rig-error")];
   const broken = run.measurements.filter(measurement => !within(measurement));
   const reasons = [
     ...some(failed, "failed because of the firmware"),
     ...broken.map(measurement => `${limitsInWords(measurement)}.`),
     ...some(rigErrors, "got no answer because of the rig: board, cable or power"),
-    ...some(unreached, "not reached: the run was over before"),
+    ...byReason(run, "not-reached", "not reached"),
     ...some(titles("flaky"), "passed only after a fault of the rig made it begin again"),
-    ...skipped(run),
+    ...byReason(run, "skipped", "skipped"),
   ];
   const kinds = new Set(run.results.flatMap(({ incidents }) => incidents.map(({ kind }) => kind)));
   const advice = [...kinds].map(kind => `${kind}: ${REMEDIES[kind]}`);
@@ -126,13 +122,13 @@ function some(titles: readonly string[], what: string): string[] {
   return [`${scenarios(titles.length)} ${what}: ${[...named, ...more].join(", ")}.`];
 }
 
-/** `13 scenarios skipped: the emulated board has no serial line.`; few things keep many from being played. */
-function skipped({ results }: Run): string[] {
+/** `13 scenarios skipped: the emulated board has no serial line.`; one thing keeps many from being played. */
+function byReason({ results }: Run, wanted: Verdict, what: string): string[] {
   const counts = new Map<string, number>();
   for (const { verdict, why = "no reason given" } of results) {
-    if (verdict === "skipped") counts.set(why, (counts.get(why) ?? 0) + 1);
+    if (verdict === wanted) counts.set(why, (counts.get(why) ?? 0) + 1);
   }
-  return [...counts].map(([why, count]) => `${scenarios(count)} skipped: ${why}.`);
+  return [...counts].map(([why, count]) => `${scenarios(count)} ${what}: ${why}.`);
 }
 
 /** The option by which the same board is found again. */
