@@ -19,7 +19,7 @@ import {
   listBoards,
   noBoard,
 } from "./discovery.ts";
-import { BACKEND_PORTS, doctorParts, openBoard } from "./doctor/parts.ts";
+import { doctorParts, openBoard } from "./doctor/parts.ts";
 import { runDoctor } from "./doctor.ts";
 import { EmulatedBoard } from "./emulated-board.ts";
 import { EMULATED_PATH } from "./emulated-port.ts";
@@ -257,7 +257,7 @@ async function diagnose({
         played: { kind: "serial", identity: open!.path },
         door: board && (port => board.door(port)),
       });
-      return dialBack(device, BACKEND_PORTS);
+      return dialBack(device);
     },
   });
   return runDoctor(parts, line => process.stdout.write(`${line}\n`));

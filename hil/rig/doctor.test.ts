@@ -178,8 +178,8 @@ describe("each thing that can be wrong is named, with what would help", () => {
       "got no answer",
       [
         'Set-NetConnectionProfile -InterfaceAlias "Wi-Fi" -NetworkCategory Private',
-        'New-NetFirewallRule -DisplayName "Hot Potato" -Direction Inbound -Protocol TCP -LocalPort 8080,8081 -Action Allow',
-        "dir=in action=allow protocol=TCP localport=8080,8081",
+        'New-NetFirewallRule -DisplayName "Hot Potato" -Direction Inbound -Protocol TCP -RemoteAddress 192.168.1.50 -Action Allow',
+        "dir=in action=allow protocol=TCP remoteip=192.168.1.50",
       ],
     ],
     ["a firewall on macOS", refused("darwin"), 4, "got no answer", ["socketfilterfw --unblockapp"]],
@@ -189,9 +189,9 @@ describe("each thing that can be wrong is named, with what would help", () => {
       4,
       "got no answer",
       [
-        "sudo ufw allow 8080,8081/tcp",
-        "--add-port=8080/tcp --add-port=8081/tcp",
-        "dport { 8080,8081 }",
+        "sudo ufw allow proto tcp from 192.168.1.50",
+        "rule family=ipv4 source address=192.168.1.50 accept",
+        "ip saddr 192.168.1.50 tcp",
       ],
     ],
     [

@@ -163,6 +163,6 @@ async function wayBack(parts: DoctorParts, { address }: Seen): Promise<Finding> 
       outcome === "refused"
         ? "the board was refused: a firewall rejects it, or another computer has the address"
         : "the board's call got no answer",
-    help: near ? blocked(parts) : farAway(address, parts.addresses),
+    help: near ? blocked(address, parts) : farAway(address, parts.addresses),
   };
 }

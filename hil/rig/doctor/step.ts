@@ -55,7 +55,7 @@ export interface DoctorParts {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** IPv4 addresses that others could reach. */
   readonly addresses: readonly LocalAddress[];
-  /** Ports that the backends of the rig want. */
+  /** Ports that `npm run backends` wants. */
   readonly backendPorts: readonly number[];
   /** The serial port that the person has named. */
   readonly wanted?: string | undefined;
