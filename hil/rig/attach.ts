@@ -1,20 +1,14 @@
 import type { RigBoard } from "./board.ts";
 import { refused } from "./doctor/refused.ts";
 import { EXIT } from "./run.ts";
-import { Stuck } from "./stuck.ts";
 
-/** The board's port cannot be opened; why, and what would help. */
+/** The board's port cannot be opened, or not played through; why, and what would help. */
 export class Unopened extends Error {
   readonly exitCode: number;
 
-  constructor(path: string, cause: Error) {
-    const { bad, help, noBoard } = refused(
-      path,
-      cause.message.replace(/^Error:? /, ""),
-      process.platform,
-    );
-    super([bad, ...help].join("\n"), { cause });
-    this.exitCode = noBoard ? EXIT.noBoard : EXIT.rig;
+  constructor(message: string, exitCode: number, options?: ErrorOptions) {
+    super(message, options);
+    this.exitCode = exitCode;
   }
 }
 
@@ -23,12 +17,12 @@ export async function attach(board: RigBoard): Promise<void> {
   const { path } = board.link;
   try {
     await board.attach();
-  } catch (error) {
-    throw new Unopened(path, error as Error);
+  } catch (cause) {
+    const said = (cause as Error).message.replace(/^Error:? /, "");
+    const { bad, help, noBoard } = refused(path, said, process.platform);
+    throw new Unopened([bad, ...help].join("\n"), noBoard ? EXIT.noBoard : EXIT.rig, { cause });
   }
   if (board.link.hasLines) return;
-  throw new Stuck(
-    "rig",
-    `${path} has no lines to reset a board by: a pseudo-terminal? --board emulated plays on the emulated board`,
-  );
+  const why = `${path} has no lines to reset a board by: a pseudo-terminal?`;
+  throw new Unopened(`${why} --board emulated plays on the emulated board`, EXIT.rig);
 }

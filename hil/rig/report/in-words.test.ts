@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { EXIT, type Run } from "../run.ts";
+import { AFTERWARDS, EXIT, type Run } from "../run.ts";
 import { duration, figure, inWords } from "./in-words.ts";
 import { aResult, aRun } from "./testing.ts";
 
@@ -91,6 +91,19 @@ describe("the verdict in words", () => {
     ]);
     expect(advice({ kind: "serial", identity: "usb 1-2" })).toEqual([
       'Play it alone: npm run hil -- --scenario "a" --verbose',
+    ]);
+  });
+
+  test("what came behind the last story cannot be played alone", () => {
+    const results = [aResult({ theme: AFTERWARDS, verdict: "failed" })];
+    expect(inWords(aRun({ exitCode: EXIT.firmware, results })).advice).toEqual([]);
+  });
+
+  test("a board in the network that does not answer: doctor wants a cable, a browser does not", () => {
+    const board = { kind: "address", identity: "192.168.1.50:8404" } as const;
+    const results = [aResult({ verdict: "rig-error" })];
+    expect(inWords(aRun({ exitCode: EXIT.rig, board, results })).advice).toEqual([
+      expect.stringContaining("http://192.168.1.50:8404"),
     ]);
   });
 

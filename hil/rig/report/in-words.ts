@@ -1,5 +1,6 @@
 import type { IncidentKind } from "../incidents.ts";
 import {
+  AFTERWARDS,
   EXIT,
   type Measurement,
   type Run,
@@ -75,11 +76,18 @@ export function inWords(run: Run): VerdictInWords {
   ];
   const kinds = new Set(run.results.flatMap(({ incidents }) => incidents.map(({ kind }) => kind)));
   const advice = [...kinds].map(kind => `${kind}: ${REMEDIES[kind]}`);
-  if (failed.length > 0) {
-    const options = `${wayTo(run)}--scenario "${plainWords(failed[0])}" --verbose`;
+  const story = run.results.find(
+    ({ theme, verdict }) => verdict === "failed" && theme !== AFTERWARDS,
+  );
+  if (story !== undefined) {
+    const options = `${wayTo(run)}--scenario "${plainWords(story.title)}" --verbose`;
     advice.push(`Play it alone: npm run hil -- ${options}`);
-  } else if (run.exitCode !== EXIT.passed && broken.length === 0) {
-    advice.push("npm run hil -- doctor looks at port, board, Wi-Fi and computer step by step.");
+  } else if (failed.length === 0 && run.exitCode !== EXIT.passed && broken.length === 0) {
+    advice.push(
+      run.board.kind === "address"
+        ? `Look whether the board has its power, and this address: http://${run.board.identity}`
+        : "npm run hil -- doctor looks at port, board, Wi-Fi and computer step by step.",
+    );
   }
   return {
     // All of nothing is not a success.
