@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { Writable } from "node:stream";
 import { execa } from "execa";
 import { ADMIN_PORT } from "../../emulator/workbench/admin-client.ts";
-import { UsageError as SdkError } from "../../firmware/tools/moddable.ts";
+import { requireSdk, UsageError as SdkError } from "../../firmware/tools/moddable.ts";
 import { loadScenarios } from "../src/scenario.ts";
 import { Unopened } from "./attach.ts";
 import { RigBoard } from "./board.ts";
@@ -215,7 +215,10 @@ function setUps(options: CommandOptions, found: readonly Found[]): SetUp[] {
 function firmwareOf({ image }: CommandOptions) {
   if (image === undefined) {
     const ask = process.stdin.isTTY ? terminalAsk() : undefined;
-    return new SourceFirmware([], () => wifiCredentials(process.env, ask));
+    return new SourceFirmware([], async () => {
+      requireSdk("esp32"); // nobody types a password for nothing
+      return wifiCredentials(process.env, ask);
+    });
   }
   try {
     return new ImageFirmware(image);
