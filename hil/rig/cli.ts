@@ -4,7 +4,6 @@ import { execa } from "execa";
 import { ADMIN_PORT } from "../../emulator/workbench/admin-client.ts";
 import { requireSdk, UsageError as SdkError } from "../../firmware/tools/moddable.ts";
 import { loadScenarios } from "../src/scenario.ts";
-import { Unopened } from "./attach.ts";
 import { RigBoard } from "./board.ts";
 import { bringUp } from "./bring-up.ts";
 import { CredentialsError, terminalAsk, wifiCredentials } from "./credentials.ts";
@@ -43,8 +42,6 @@ import { EXIT, type Run } from "./run.ts";
 import { SerialDevice } from "./serial-device.ts";
 import { Stuck } from "./stuck.ts";
 
-const DOCTOR_HELPS = "npm run hil -- doctor looks at port, board, Wi-Fi and computer step by step.";
-
 /** There is no board; all that can be said about it. */
 class NoBoard extends Error {}
 
@@ -54,9 +51,8 @@ try {
 } catch (error) {
   if (error instanceof UsageError) process.exit(say(error.message, EXIT.usage));
   if (error instanceof NoBoard) process.exit(say(error.message, EXIT.noBoard));
-  if (error instanceof Unopened) process.exit(say(error.message, error.exitCode));
-  if (error instanceof Stuck) process.exit(say(`${error.message}\n${DOCTOR_HELPS}`, EXIT.rig));
-  if (error instanceof LoaderError) process.exit(say(error.message, EXIT.rig));
+  if (error instanceof Stuck || error instanceof LoaderError)
+    process.exit(say(error.message, EXIT.rig));
   if (error instanceof SdkError || error instanceof CredentialsError)
     process.exit(say(error.message, EXIT.usage));
   if (error instanceof Locked) process.exit(say(error.message, EXIT.rig));

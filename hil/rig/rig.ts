@@ -2,7 +2,6 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseLine } from "../../firmware/src/admin/event.ts";
 import type { Scenario } from "../src/scenario.ts";
-import { attach } from "./attach.ts";
 import type { RigBoard } from "./board.ts";
 import { measurements } from "./budgets.ts";
 import type { Desk, Surroundings } from "./desk.ts";
@@ -116,7 +115,7 @@ export class Rig {
     signal.addEventListener("abort", stop);
     try {
       const { board } = this.#desk;
-      if (board !== undefined) await attach(board);
+      await board?.attach();
       if (board !== undefined) await this.#options.bringUp?.(board);
       await this.#runner.run(() => this.#next());
     } finally {

@@ -20,9 +20,6 @@ export interface RunnerOptions {
   onResult(result: ScenarioResult): void;
 }
 
-/** A board that does not get ready so many times in a row will not: each time takes up to a minute. */
-const UNREADY_MAX = 2;
-
 /** What the board has shown ends the attempt, whatever its story waits for. */
 class Interrupted extends Error {
   readonly incident: Incident;
@@ -39,8 +36,7 @@ class Ended extends Error {}
 /**
  * Plays scenarios on one board, one after the other. What the board gives away on its serial line counts
  * at once: a fault of the firmware fails the running scenario; a fault of the rig is recovered from once,
- * and the scenario begins again. A board that stays lost, that starts again and
- * again, or that does not get ready twice in a row ends the run.
+ * and the scenario begins again. A board that stays lost, or that starts again and again, ends the run.
  */
 export class Runner {
   #options: RunnerOptions;
@@ -51,8 +47,6 @@ export class Runner {
   #seen: Incident[] = [];
   /** A failure may have left the board in any state. */
   #unclean = false;
-  /** Times in a row that it did not get as far as serving. */
-  #unready = 0;
   #ended: string | undefined;
 
   constructor(options: RunnerOptions) {
@@ -171,7 +165,6 @@ export class Runner {
     if (pending !== undefined) this.#interrupt(new Interrupted(pending));
     try {
       await unlessAborted(this.#ready(), signal);
-      this.#unready = 0;
       return await play(scenario, target, {
         onNote: text => recorder.moment("tcp", text),
         signal,
@@ -196,14 +189,7 @@ export class Runner {
   async #ready(): Promise<void> {
     if (this.#unclean) await this.#options.board?.reset();
     this.#unclean = false;
-    try {
-      await this.#options.target.ready();
-    } catch (error) {
-      if (error instanceof Stuck && ++this.#unready === UNREADY_MAX) {
-        this.#ended ??= `the board does not get ready: ${error.message.split("\n", 1)[0]}`;
-      }
-      throw error;
-    }
+    await this.#options.target.ready();
   }
 
   /** A story that fails without a word may have a board that stands still. */

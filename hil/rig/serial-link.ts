@@ -40,10 +40,6 @@ export class SerialLink {
     this.#options = options;
   }
 
-  get path(): string {
-    return this.#options.path;
-  }
-
   get open(): boolean {
     return this.#port?.isOpen === true;
   }
