@@ -98,6 +98,7 @@ export class Runner {
 
   /** What the board shows when the last story is over belongs to no story, and counts all the same. */
   async #late(): Promise<ScenarioResult | undefined> {
+    if (this.#ended !== undefined) return undefined; // by something that has been told
     const { board, recorder } = this.#options;
     const atMs = recorder.now();
     await board?.settled();

@@ -112,7 +112,7 @@ test("a fault in the log fails the story, unless it was to be expected; then its
 test("a target that lacks what a story needs skips it with a word", async () => {
   const calm: Target = { ...memory, name: "calm", offers: ["reset"] };
   const stormy = told(echo, { needs: ["weather"] });
-  expect(await play(stormy, calm)).toEqual({ skipped: "calm has no simulated network" });
+  expect(await play(stormy, calm)).toEqual({ skipped: "calm has no weather" });
 
   const fixed = memoryWith(stage => {
     stage.boot = async () => {

@@ -1,5 +1,5 @@
 import { Journal } from "./journal.ts";
-import type { Need, Scenario } from "./scenario.ts";
+import type { Scenario } from "./scenario.ts";
 import { StoryLab } from "./story-lab.ts";
 import { type Rest, type Stage, type Target, Unsuited } from "./target.ts";
 
@@ -15,15 +15,6 @@ export interface PlayOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What a target lacks, for people who have not read `Need`. */
-const NEEDS_IN_WORDS: Readonly<Record<Need, string>> = {
-  weather: "simulated network",
-  reset: "way to be reset",
-  status: "admin port",
-  serial: "serial line",
-  budgets: "budgets",
-};
-
 /** For a session to see that its client has left; less than `idleTimeoutMs` and `tunnelTimeoutMs`. */
 const PARTING_MS = 20_000;
 
@@ -38,10 +29,7 @@ export async function play(
   { onNote, signal }: PlayOptions = {},
 ): Promise<Played> {
   const lacking = scenario.needs.filter(need => !target.offers.includes(need));
-  if (lacking.length > 0) {
-    const what = lacking.map(need => NEEDS_IN_WORDS[need]).join(" and no ");
-    return { skipped: `${target.name} has no ${what}` };
-  }
+  if (lacking.length > 0) return { skipped: `${target.name} has no ${lacking.join(" and no ")}` };
 
   let journal: Journal | undefined;
   const stage = target.stage(line => journal?.line(line));
