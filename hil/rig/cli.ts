@@ -84,6 +84,9 @@ async function playOn(options: CommandOptions): Promise<number> {
     process.stdout.write(`Boards\n\n${boards}\n\nStories\n\n${titles.join("\n")}\n`);
     return EXIT.passed;
   }
+  if (options.soakMs !== undefined && options.repeat > 1) {
+    throw new UsageError("--repeat and --soak: one of them would do");
+  }
   const playing = chosen(scenarios, options.wanted);
   const desks = setUps(options, found);
   const commit = await commitOf();

@@ -118,18 +118,15 @@ export function readOptions(args: readonly string[], adminPort: number): Command
       throw new UsageError(`--inject "${inject}": ${hint}`);
     }
   }
-  if (values.repeat !== undefined && values.soak !== undefined) {
-    throw new UsageError("--repeat and --soak: one of them would do");
+  const token = text("token") ?? process.env.HOT_POTATO_TOKEN;
+  if (token !== undefined && !isToken(token)) {
+    const wanted = `${TOKEN_MIN} to ${TOKEN_MAX} printable characters without blanks`;
+    throw new UsageError(`--token: wanted ${wanted}`);
   }
   if (values.token !== undefined && values.address === undefined) {
     throw new UsageError(
       "--token is for --address; over its serial line the rig lends a board one",
     );
-  }
-  const token = text("token") ?? process.env.HOT_POTATO_TOKEN;
-  if (token !== undefined && !isToken(token)) {
-    const wanted = `${TOKEN_MIN} to ${TOKEN_MAX} printable characters without blanks`;
-    throw new UsageError(`--token: wanted ${wanted}`);
   }
   const address = readAddress(text("address"), adminPort);
   if (address !== undefined && token === undefined) {
