@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { DoctorBoard, DoctorParts } from "./doctor/step.ts";
 import { runDoctor } from "./doctor.ts";
+import { readDoctorOptions } from "./options.ts";
 
 const CP2102 = {
   path: "/dev/ttyUSB0",
@@ -256,4 +257,11 @@ test("the port is given back, also when the diagnosis itself fails", async () =>
   const dialsBack = () => Promise.reject(new Error("a bug"));
   await expect(diagnose({ open: async () => torn, dialsBack })).rejects.toThrow("a bug");
   expect([calm.released, torn.released]).toEqual([true, true]);
+});
+
+test.each([
+  [["--list"], "--list is not for doctor, which takes --port or --board"],
+  [["--port", "a", "--port", "b"], "--port: doctor looks at one board at a time"],
+])("an option that doctor would not heed is refused: %j", (args, complaint) => {
+  expect(() => readDoctorOptions(args)).toThrow(complaint);
 });
