@@ -28,7 +28,7 @@ export function toolsOf(sdk: string): string {
 }
 
 /** The SDK that the person has installed, or a sentence on how to get it. */
-function requireSdk(platform: FirmwarePlatform): { sdk: string; tools: string } {
+export function requireSdk(platform: FirmwarePlatform): { sdk: string; tools: string } {
   const sdk = process.env.MODDABLE;
   if (!sdk) {
     throw new UsageError(

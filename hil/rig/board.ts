@@ -205,7 +205,7 @@ export class RigBoard {
     this.#replugging = this.link.reconnect(this.#options.replugMs ?? REPLUG_MS).then(back => {
       this.lost = !back;
     });
-    this.incidents.note("port-lost", this.#options.path);
+    this.incidents.note("port-lost", `${this.#options.path} is gone`);
   }
 }
 

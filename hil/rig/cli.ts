@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { Writable } from "node:stream";
 import { execa } from "execa";
 import { ADMIN_PORT } from "../../emulator/workbench/admin-client.ts";
-import { UsageError as SdkError } from "../../firmware/tools/moddable.ts";
+import { requireSdk, UsageError as SdkError } from "../../firmware/tools/moddable.ts";
 import { loadScenarios } from "../src/scenario.ts";
 import { RigBoard } from "./board.ts";
 import { bringUp } from "./bring-up.ts";
@@ -18,66 +18,29 @@ import {
   listBoards,
   noBoard,
 } from "./discovery.ts";
-import { BACKEND_PORTS, doctorParts, openBoard } from "./doctor/parts.ts";
+import { doctorParts, openBoard } from "./doctor/parts.ts";
 import { runDoctor } from "./doctor.ts";
 import { EmulatedBoard } from "./emulated-board.ts";
 import { EMULATED_PATH } from "./emulated-port.ts";
 import { ImageFirmware, SourceFirmware } from "./flash.ts";
+import { HELP } from "./help.ts";
 import { KnownBoards } from "./known-boards.ts";
 import { LoaderError } from "./loader.ts";
 import { Locked } from "./lock.ts";
 import { MISCHIEF } from "./mischief.ts";
-import { type CommandOptions, chosen, readOptions, UsageError } from "./options.ts";
+import {
+  type CommandOptions,
+  chosen,
+  readDoctorOptions,
+  readOptions,
+  UsageError,
+} from "./options.ts";
 import { Progress } from "./progress.ts";
 import { writeReports } from "./report/write.ts";
 import { Rig, type RigOptions } from "./rig.ts";
 import { EXIT, type Run } from "./run.ts";
 import { SerialDevice } from "./serial-device.ts";
 import { Stuck } from "./stuck.ts";
-
-const HELP = `npm run hil -- [options]
-npm run hil -- doctor [--port PATH | --board emulated]
-npm run hil -- diff A B
-
-Plays the stories of hil/scenarios on a board, over its serial port and real TCP: an ESP32 that is
-plugged in, or an emulated one. One verdict, and reports. doctor says in plain words what keeps board
-and computer apart; diff compares two recorded runs.
-
-  --list                 boards that are there, and the stories
-  --port PATH            this serial port (repeatable: several boards at once)
-  --board emulated       a board without hardware, by the same code
-  --address IP[:PORT]    a board without a serial line, through its admin port (default ${ADMIN_PORT})
-  --token TOKEN          what its admin port wants for changes; or HOT_POTATO_TOKEN
-  --flash POLICY         changed (default): when the board has another build than the sources;
-                         always, never
-  --image FILE           flash this image (esptool merge-bin) with esptool-js; else your Moddable
-                         SDK builds and writes the firmware. Wi-Fi: HOT_POTATO_SSID,
-                         HOT_POTATO_PASSWORD, or you are asked
-  --scenario WORDS       only stories with these words in theme or title (repeatable)
-  --repeat N             each story so often
-  --soak 8h              again and again for so long
-  --patience 60s         how long a story may take
-  --report DIR           where the log and the reports go (default hil-report)
-  --inject NAME          something goes wrong with the emulated board; see below
-  --verbose              the board's lines as they come
-  --help                 this text
-
-Examples
-
-  npm run hil                                          the board that is plugged in
-  npm run hil -- --board emulated --scenario keyword   one theme, no hardware
-  npm run hil -- --port /dev/ttyUSB0 --soak 8h         through the night
-  npm run hil -- --board emulated --inject panic       what a failure looks like
-
-What can go wrong (--inject)
-
-${Object.entries(MISCHIEF)
-  .map(([name, { help }]) => `  ${name.padEnd(13)} ${help}`)
-  .join("\n")}
-
-It ends with 0: passed, 1: the firmware failed, 2: this command was misunderstood, 3: no board,
-4: a fault of the rig (power, cable, Wi-Fi), 5: the board was lost.
-`;
 
 /** There is no board; all that can be said about it. */
 class NoBoard extends Error {}
@@ -102,13 +65,13 @@ function say(message: string, exitCode: number): number {
 }
 
 async function main(args: readonly string[]): Promise<number> {
-  if (args.includes("--help")) {
+  if (args.includes("--help") || args.includes("-h") || args[0] === "help") {
     process.stdout.write(HELP);
     return EXIT.passed;
   }
   const [command, ...rest] = args;
   if (command === "diff") return runDiff(rest, process.stdout);
-  if (command === "doctor") return diagnose(readOptions(rest, ADMIN_PORT));
+  if (command === "doctor") return diagnose(readDoctorOptions(rest));
   return playOn(readOptions(args, ADMIN_PORT));
 }
 
@@ -121,14 +84,18 @@ async function playOn(options: CommandOptions): Promise<number> {
     process.stdout.write(`Boards\n\n${boards}\n\nStories\n\n${titles.join("\n")}\n`);
     return EXIT.passed;
   }
+  if (options.soakMs !== undefined && options.repeat > 1) {
+    throw new UsageError("--repeat and --soak: one of them would do");
+  }
   const playing = chosen(scenarios, options.wanted);
   const desks = setUps(options, found);
   const commit = await commitOf();
   const stop = new AbortController();
   process.once("SIGINT", () => stop.abort("stopped by Ctrl-C"));
   const runs = await Promise.all(
-    desks.map(({ name, setUp, bringUp }) => {
+    desks.map(({ label, setUp, bringUp }) => {
       const alone = desks.length === 1;
+      const name = label.replace(/[^\w.-]+/g, "_");
       const folder = alone ? options.report : join(options.report, name);
       const rigOptions: RigOptions = {
         ...options,
@@ -138,8 +105,9 @@ async function playOn(options: CommandOptions): Promise<number> {
         bringUp,
         signal: stop.signal,
       };
-      const progress = new Progress(alone ? process.stdout : prefixed(name), options);
-      progress.plan(playing.length * options.repeat);
+      const progress = new Progress(alone ? process.stdout : prefixed(label), options);
+      const { soakMs, repeat } = options;
+      progress.plan(playing.length * (soakMs === undefined ? repeat : 1), label, soakMs);
       return new Rig(setUp, rigOptions, {
         begin: title => progress.begin(title),
         line: text => progress.line(text),
@@ -158,19 +126,19 @@ async function playOn(options: CommandOptions): Promise<number> {
 }
 
 /** Several boards share the terminal: each of their lines says whose it is. */
-function prefixed(name: string) {
+function prefixed(label: string) {
   return new Writable({
     decodeStrings: false,
     write(text: string, _encoding, written) {
-      process.stdout.write(`${name}: ${text}`);
+      process.stdout.write(`${label}: ${text}`);
       written();
     },
   });
 }
 
 interface SetUp {
-  /** Of its folder, where there are several. */
-  readonly name: string;
+  /** What a person calls the board. */
+  readonly label: string;
   readonly setUp: (surroundings: Surroundings) => Desk;
   readonly bringUp?: RigOptions["bringUp"];
 }
@@ -179,15 +147,15 @@ function setUps(options: CommandOptions, found: readonly Found[]): SetUp[] {
   const { emulated, address, token, inject } = options;
   if (emulated) {
     const { board = () => new EmulatedBoard() } = inject === undefined ? {} : MISCHIEF[inject];
-    return [{ name: EMULATED_PATH, setUp: line => emulatedDesk(board(), line) }];
+    return [{ label: "the emulated board", setUp: line => emulatedDesk(board(), line) }];
   }
   if (address !== undefined) {
-    return [{ name: address.host, setUp: line => addressDesk({ ...address, token }, line) }];
+    return [{ label: address.host, setUp: line => addressDesk({ ...address, token }, line) }];
   }
   const known = new KnownBoards();
   const firmware = firmwareOf(options);
   return chosenPorts(options, found).map(board => ({
-    name: board.path.replace(/[^\w.-]+/g, "_"),
+    label: board.path,
     setUp: line => serialDesk(computersPorts(), board, line),
     bringUp: rigBoard =>
       bringUp(rigBoard, {
@@ -203,7 +171,10 @@ function setUps(options: CommandOptions, found: readonly Found[]): SetUp[] {
 function firmwareOf({ image }: CommandOptions) {
   if (image === undefined) {
     const ask = process.stdin.isTTY ? terminalAsk() : undefined;
-    return new SourceFirmware([], () => wifiCredentials(process.env, ask));
+    return new SourceFirmware([], async () => {
+      requireSdk("esp32"); // nobody types a password for nothing
+      return wifiCredentials(process.env, ask);
+    });
   }
   try {
     return new ImageFirmware(image);
@@ -224,7 +195,10 @@ function chosenPorts({ ports }: CommandOptions, found: readonly Found[]): readon
   throw new UsageError(`there are several boards; name one or more with --port:\n${lines}`);
 }
 
-async function diagnose({ ports, emulated }: CommandOptions): Promise<number> {
+async function diagnose({
+  ports,
+  emulated,
+}: Pick<CommandOptions, "ports" | "emulated">): Promise<number> {
   const board = emulated ? new EmulatedBoard() : undefined;
   const binding = board?.binding ?? computersPorts();
   let open: { rigBoard: RigBoard; path: string } | undefined;
@@ -242,7 +216,7 @@ async function diagnose({ ports, emulated }: CommandOptions): Promise<number> {
         played: { kind: "serial", identity: open!.path },
         door: board && (port => board.door(port)),
       });
-      return dialBack(device, BACKEND_PORTS);
+      return dialBack(device);
     },
   });
   return runDoctor(parts, line => process.stdout.write(`${line}\n`));

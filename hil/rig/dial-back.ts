@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import http from "node:http";
 import net from "node:net";
 import { ADMIN_PORT } from "../../emulator/workbench/admin-client.ts";
@@ -13,8 +14,11 @@ const DIAL_MS = 3_000;
 /** And we wait a little longer for that answer. */
 const ANSWER_MS = 2 * DIAL_MS;
 
-/** Has the board dial this computer at the first of these ports that is free, and restarts it. */
-export async function dialBack(device: Device, ports: readonly number[]): Promise<DialledBack> {
+/**
+ * Has the board dial this computer at any free port, as backends of stories have them, and restarts it:
+ * a firewall that lets in some ports only would still keep the stories from their backends.
+ */
+export async function dialBack(device: Device): Promise<DialledBack> {
   await device.ready();
   const address = await addressTowards(device.door(ADMIN_PORT));
   let reached = false;
@@ -29,7 +33,7 @@ export async function dialBack(device: Device, ports: readonly number[]): Promis
     if (event?.on === "backend" && event.values.why === "refused") refused = true;
   };
   try {
-    const port = await listen(server, address, ports);
+    const port = await listen(server, address);
     const document = {
       health: { check: "none" },
       connectTimeoutMs: DIAL_MS,
@@ -46,22 +50,10 @@ export async function dialBack(device: Device, ports: readonly number[]): Promis
   }
 }
 
-/** Other ports may be blocked where these are not: what counts is the ports of the backends. */
-async function listen(
-  server: net.Server,
-  host: string,
-  [port = 0, ...others]: readonly number[],
-): Promise<number> {
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen({ port, host }, resolve);
-    });
-    return (server.address() as net.AddressInfo).port;
-  } catch (error) {
-    if (port === 0) throw error;
-    return listen(server, host, others);
-  }
+async function listen(server: net.Server, host: string): Promise<number> {
+  server.listen({ port: 0, host });
+  await once(server, "listening");
+  return (server.address() as net.AddressInfo).port;
 }
 
 /** Whatever it answers, it has dialled before. */

@@ -148,11 +148,13 @@ describe("two runs differ", () => {
     expect(text).toContain("≠ ✓ ✗  sharing: each backend has its turn");
   });
 
-  test("in a scenario that one of them did not play", () => {
-    const a = aRun({ results: [aResult(), aResult({ title: "another" })] });
-    const { code, text } = compare(a, aRun());
+  test("in a scenario that one of them did not play: counted, behind those that both did", () => {
+    const a = aRun({ results: [aResult({ title: "another" }), aResult()] });
+    const { code, text } = compare(a, aRun({ results: [aResult({ verdict: "failed" })] }));
     expect(code).toBe(1);
-    expect(text).toContain("First difference: sharing: another\n  only A played it");
+    expect(text).toContain("First difference: sharing: each backend has its turn");
+    expect(text).toContain("Only A played 1 scenario.\n");
+    expect(compare(a, aRun()).code).toBe(1);
   });
 
   test("in a figure that is within its limits in one of them alone", () => {

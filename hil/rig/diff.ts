@@ -10,8 +10,15 @@ import {
   pairs,
   type ThreadDifference,
 } from "./differences.ts";
-import { ENDINGS, figure, firstLine, VERDICTS, visible } from "./report/in-words.ts";
-import { EXIT, type Measurement, type Run, type Verdict, within } from "./run.ts";
+import { ENDINGS, figure, firstLine, scenarios, VERDICTS, visible } from "./report/in-words.ts";
+import {
+  EXIT,
+  type Measurement,
+  type Run,
+  type ScenarioResult,
+  type Verdict,
+  within,
+} from "./run.ts";
 
 export { firstDifference } from "./differences.ts";
 
@@ -69,12 +76,19 @@ export function diffRuns(a: Run, b: Run, columns = COLUMNS): string {
   const unlike = differences(a, b);
   const lines = [`A  ${told(a)}`, `B  ${told(b)}`, ""];
   if (!all.some(comparablePair)) lines.push("There is no scenario that both played.");
-  else if (unlike.length === 0) lines.push("Every scenario that both played went the same way.");
-  unlike.slice(0, SHOWN_MAX).forEach((difference, i) => {
+  else if (!unlike.some(playedByBoth))
+    lines.push("Every scenario that both played went the same way.");
+  const ofBoth = unlike.filter(playedByBoth);
+  ofBoth.slice(0, SHOWN_MAX).forEach((difference, i) => {
     lines.push(...shown(difference, i === 0 ? "First difference" : "Then", columns), "");
   });
-  if (unlike.length > SHOWN_MAX) lines.push(`And ${unlike.length - SHOWN_MAX} more.`, "");
-  lines.push("", `Scenarios (${legend(all)})`, ...all.map(pair => verdictLine(pair, unlike)));
+  if (ofBoth.length > SHOWN_MAX) lines.push(`And ${ofBoth.length - SHOWN_MAX} more.`, "");
+  lines.push(
+    ...playedAlone(unlike),
+    "",
+    `Scenarios (${legend(all)})`,
+    ...all.map(pair => verdictLine(pair, unlike)),
+  );
   const figures = measured(a, b);
   if (figures.length > 0) lines.push("", "Measurements", ...table(figures));
   return `${lines.map(line => visible(line).trimEnd()).join("\n")}\n`;
@@ -94,15 +108,30 @@ function readRun(path: string): { readonly run: Run } | { readonly complaint: st
 
 function told({ board, startedAt, exitCode, results }: Run): string {
   const firmware = board.firmware === undefined ? "" : `, firmware ${board.firmware}`;
-  return `${board.kind} ${board.identity}${firmware}, ${startedAt}, ${results.length} scenarios: ${ENDINGS[exitCode] ?? exitCode}`;
+  // An emulated board is called so already.
+  const name = board.kind === "emulated" ? board.identity : `${board.kind} ${board.identity}`;
+  const ending = ENDINGS[exitCode] ?? exitCode;
+  return `${name}${firmware}, ${startedAt}, ${scenarios(results.length)}: ${ending}`;
 }
 
-function shown({ a, b, threads }: Difference, heading: string, columns: number): string[] {
-  const { theme, title } = (a ?? b)!;
-  const lines = [`${heading}: ${theme}: ${title}`];
-  if (a === undefined || b === undefined) {
-    return [...lines, `  only ${a === undefined ? "B" : "A"} played it`];
-  }
+type OfBoth = Difference & { readonly a: ScenarioResult; readonly b: ScenarioResult };
+
+function playedByBoth(difference: Difference): difference is OfBoth {
+  return difference.a !== undefined && difference.b !== undefined;
+}
+
+/** `Only A played 12 scenarios.`; they are marked in the list. */
+function playedAlone(unlike: readonly Difference[]): string[] {
+  const onlyA = unlike.filter(({ b }) => b === undefined).length;
+  const onlyB = unlike.filter(({ a }) => a === undefined).length;
+  return [
+    ...(onlyA === 0 ? [] : [`Only A played ${scenarios(onlyA)}.`]),
+    ...(onlyB === 0 ? [] : [`Only B played ${scenarios(onlyB)}.`]),
+  ];
+}
+
+function shown({ a, b, threads }: OfBoth, heading: string, columns: number): string[] {
+  const lines = [`${heading}: ${a.theme}: ${a.title}`];
   const why = (text: string | undefined) => (text === undefined ? "" : ` (${firstLine(text)})`);
   if (a.verdict !== b.verdict) {
     lines.push(`  A: ${VERDICTS[a.verdict].name}${why(a.why)}`);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { DoctorBoard, DoctorParts } from "./doctor/step.ts";
 import { runDoctor } from "./doctor.ts";
+import { readDoctorOptions } from "./options.ts";
 
 const CP2102 = {
   path: "/dev/ttyUSB0",
@@ -129,7 +130,7 @@ describe("each thing that can be wrong is named, with what would help", () => {
     [
       "a port that went away",
       fails("No such file or directory"),
-      4,
+      3,
       "No such file",
       ["Pull the cable"],
     ],
@@ -178,8 +179,8 @@ describe("each thing that can be wrong is named, with what would help", () => {
       "got no answer",
       [
         'Set-NetConnectionProfile -InterfaceAlias "Wi-Fi" -NetworkCategory Private',
-        'New-NetFirewallRule -DisplayName "Hot Potato" -Direction Inbound -Protocol TCP -LocalPort 8080,8081 -Action Allow',
-        "dir=in action=allow protocol=TCP localport=8080,8081",
+        'New-NetFirewallRule -DisplayName "Hot Potato" -Direction Inbound -Protocol TCP -RemoteAddress 192.168.1.50 -Action Allow',
+        "dir=in action=allow protocol=TCP remoteip=192.168.1.50",
       ],
     ],
     ["a firewall on macOS", refused("darwin"), 4, "got no answer", ["socketfilterfw --unblockapp"]],
@@ -189,9 +190,9 @@ describe("each thing that can be wrong is named, with what would help", () => {
       4,
       "got no answer",
       [
-        "sudo ufw allow 8080,8081/tcp",
-        "--add-port=8080/tcp --add-port=8081/tcp",
-        "dport { 8080,8081 }",
+        "sudo ufw allow proto tcp from 192.168.1.50",
+        "rule family=ipv4 source address=192.168.1.50 accept",
+        "ip saddr 192.168.1.50 tcp",
       ],
     ],
     [
@@ -256,4 +257,11 @@ test("the port is given back, also when the diagnosis itself fails", async () =>
   const dialsBack = () => Promise.reject(new Error("a bug"));
   await expect(diagnose({ open: async () => torn, dialsBack })).rejects.toThrow("a bug");
   expect([calm.released, torn.released]).toEqual([true, true]);
+});
+
+test.each([
+  [["--list"], "--list is not for doctor, which takes --port or --board"],
+  [["--port", "a", "--port", "b"], "--port: doctor looks at one board at a time"],
+])("an option that doctor would not heed is refused: %j", (args, complaint) => {
+  expect(() => readDoctorOptions(args)).toThrow(complaint);
 });

@@ -56,6 +56,22 @@ const KNOWN = {
   inject: { type: "string" },
 } as const;
 
+/** What `doctor` looks at. */
+export function readDoctorOptions(
+  args: readonly string[],
+): Pick<CommandOptions, "ports" | "emulated"> {
+  for (const word of args) {
+    const name = /^--([^=]*)/.exec(word)?.[1];
+    if (name === undefined || !Object.hasOwn(KNOWN, name) || name === "port" || name === "board") {
+      continue;
+    }
+    throw new UsageError(`${word} is not for doctor, which takes --port or --board`);
+  }
+  const options = readOptions(args, 0);
+  if (options.ports.length > 1) throw new UsageError("--port: doctor looks at one board at a time");
+  return options;
+}
+
 /** Reads the command line; throws a `UsageError` that names the option and what would do. */
 export function readOptions(args: readonly string[], adminPort: number): CommandOptions {
   const { values, tokens } = parseArgs({
@@ -106,6 +122,11 @@ export function readOptions(args: readonly string[], adminPort: number): Command
   if (token !== undefined && !isToken(token)) {
     const wanted = `${TOKEN_MIN} to ${TOKEN_MAX} printable characters without blanks`;
     throw new UsageError(`--token: wanted ${wanted}`);
+  }
+  if (values.token !== undefined && values.address === undefined) {
+    throw new UsageError(
+      "--token is for --address; over its serial line the rig lends a board one",
+    );
   }
   const address = readAddress(text("address"), adminPort);
   if (address !== undefined && token === undefined) {

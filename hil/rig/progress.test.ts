@@ -41,14 +41,14 @@ describe("without a terminal", () => {
   test("a plain line for each scenario, with the first line of why, and nothing else", () => {
     const { out, written } = place();
     const progress = new Progress(out);
-    progress.plan(2);
+    progress.plan(2, "emulated");
     progress.begin("each backend has its turn");
     progress.line("I (1) boot: version=1");
     vi.advanceTimersByTime(60_000);
     progress.result(aResult());
     progress.result(FAILED);
     expect(written()).toBe(
-      "✓ each backend has its turn  1.0 s\n✗ one of two  20 ms  (no answer)\n",
+      "2 scenarios on emulated\n✓ each backend has its turn  1.0 s\n✗ one of two  20 ms  (no answer)\n",
     );
   });
 
@@ -62,20 +62,46 @@ describe("without a terminal", () => {
   });
 });
 
+test("in a soak a scenario that passes again is no news, and one that fails is", () => {
+  const { out, written } = place();
+  const progress = new Progress(out);
+  progress.plan(1, "emulated", 28_800_000);
+  progress.result(aResult());
+  progress.soak(1, 28_800_000, "all well");
+  written();
+  progress.result(aResult());
+  expect(written()).toBe("");
+  progress.result({ ...FAILED, title: aResult().title });
+  expect(written()).toBe("✗ each backend has its turn  20 ms  (no answer)\n");
+});
+
+test("a scenario that was not played took no time", () => {
+  const { out, written } = place();
+  new Progress(out).result(aResult({ verdict: "skipped", ms: 1, why: "no weather" }));
+  expect(written()).toBe("- each backend has its turn  (no weather)\n");
+});
+
+test("what the board has shown comes before what the story made of it", () => {
+  const { out, written } = place();
+  const noise = { kind: "noise", blame: "rig", text: "x", lines: [], ms: 1 } as const;
+  new Progress(out).result(
+    aResult({ verdict: "flaky", why: "Error: it did not end\n at", incidents: [noise] }),
+  );
+  expect(written()).toBe("~ each backend has its turn  1.0 s  (noise: it did not end)\n");
+});
+
 describe("on a terminal", () => {
   test("the last line is alive: counts, time, what is played; results stand above it", () => {
     const { out, written } = place({ isTTY: true, columns: 80 });
     const progress = new Progress(out);
-    progress.plan(3);
+    progress.plan(3, "emulated");
     progress.begin("one of two");
     progress.result(FAILED);
     progress.begin("each backend has its turn");
     vi.advanceTimersByTime(3400);
     const shown = screen(written());
-    expect(shown[0]).toContain("one of two");
-    expect(shown[1]).toBe(
-      "▸ 1/3 · 0 passed · 1 failed · 0 rig errors · 3.3 s · each backend has its turn",
-    );
+    expect(shown[1]).toContain("one of two");
+    expect(shown[2]).toBe("▸ 1/3 · 0 passed · 1 failed · 3.3 s · each backend has its turn");
   });
 
   test("it never wraps, because a line that has wrapped cannot be wiped", () => {
@@ -134,7 +160,7 @@ test("the end: verdict, broken limits, what to do, exit code, and where the repo
   1 scenario failed because of the firmware: “one of two”.
   heap floor: not measured, at least 40,000 B.
   What to do:
-  - Play it alone: npm run hil -- --scenario "one of two" --verbose
+  - Play it alone: npm run hil -- --board emulated --scenario "one of two" --verbose
   Exit code 1: the firmware failed.
   Report: reports/report.html (beside it junit.xml, run.json, serial.log)
 `);

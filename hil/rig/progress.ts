@@ -1,7 +1,15 @@
 import { join } from "node:path";
 import { styleText } from "node:util";
 import progressBars from "cli-progress";
-import { duration, ENDINGS, firstLine, inWords, VERDICTS, visible } from "./report/in-words.ts";
+import {
+  duration,
+  ENDINGS,
+  firstLine,
+  inWords,
+  scenarios,
+  VERDICTS,
+  visible,
+} from "./report/in-words.ts";
 import type { Run, ScenarioResult, Verdict } from "./run.ts";
 
 /** Between two drawings of the live line: a clock that one reads, and little to send over ssh. */
@@ -49,6 +57,8 @@ export class Progress {
     "not-reached": 0,
   };
   #running: { readonly title: string; readonly sinceMs: number } | undefined;
+  /** Those that a soak has told of. */
+  #toldOf = new Set<string>();
   #soak: { readonly share: number; readonly text: string } | undefined;
   #redraw: NodeJS.Timeout | undefined;
   #drawn = false;
@@ -58,9 +68,11 @@ export class Progress {
     this.#verbose = verbose;
   }
 
-  /** So many scenarios are to be played. */
-  plan(total: number): void {
-    this.#total = total;
+  /** So many scenarios are to be played on `board`, again and again where there is a `soakMs`. */
+  plan(total: number, board: string, soakMs?: number): void {
+    if (soakMs === undefined) this.#total = total;
+    const often = soakMs === undefined ? "" : `, again and again for ${duration(soakMs)}`;
+    this.#say(`${scenarios(total)} on ${board}${often}`);
   }
 
   /** A scenario begins. */
@@ -77,12 +89,21 @@ export class Progress {
 
   /** A scenario is over. */
   result(result: ScenarioResult): void {
-    const { title, verdict, ms, why } = result;
+    const { title, verdict, ms } = result;
     this.#counts[verdict]++;
     this.#running = undefined;
+    if (verdict === "not-reached") return; // all for one reason, which the verdict tells
+    // In a soak of hours only news is worth a line.
+    const news = !this.#toldOf.has(title) || (verdict !== "passed" && verdict !== "skipped");
+    if (this.#soak !== undefined && !news) return;
+    this.#toldOf.add(title);
     const mark = this.#styled(COLOURS[verdict], VERDICTS[verdict].mark);
-    const cause = why === undefined ? "" : `  (${visible(firstLine(why))})`;
-    this.#say(`${mark} ${visible(title)}  ${this.#styled("dim", `${duration(ms)}${cause}`)}`);
+    const cause = causeOf(result);
+    const words = [
+      ...(verdict === "skipped" ? [] : [duration(ms)]),
+      ...(cause === undefined ? [] : [`(${visible(cause)})`]),
+    ];
+    this.#say(`${mark} ${visible(title)}  ${this.#styled("dim", words.join("  "))}`);
   }
 
   /** How far a soak is; `text` is the news that it has. */
@@ -143,8 +164,9 @@ export class Progress {
     const counts = [
       this.#total === 0 ? `${played}` : `${played}/${this.#total}`,
       `${passed + flaky} passed`,
-      `${failed} failed`,
-      `${rigErrors} rig errors`,
+      // What has not happened would only take the title's place.
+      ...(failed === 0 ? [] : [`${failed} failed`]),
+      ...(rigErrors === 0 ? [] : [`${rigErrors} rig errors`]),
     ].join(" · ");
     if (this.#soak !== undefined) {
       const bar = progressBars.Format.BarFormat(this.#soak.share, {
@@ -169,4 +191,13 @@ export class Progress {
   #styled(format: Style, text: string): string {
     return styleText(format, text, { stream: this.#out });
   }
+}
+
+/** Why it came out so: what the board has shown comes before what the story made of it. */
+function causeOf({ why, incidents: [incident] }: ScenarioResult): string | undefined {
+  if (why === undefined) return undefined;
+  const first = firstLine(why);
+  return incident === undefined || first.startsWith(incident.kind)
+    ? first
+    : `${incident.kind}: ${first}`;
 }

@@ -5,7 +5,7 @@ import type { Device } from "./device.ts";
 import { type Incident, PASSING } from "./incidents.ts";
 import type { Recorder } from "./recorder.ts";
 import type { RigTarget } from "./rig-target.ts";
-import type { ScenarioResult } from "./run.ts";
+import { AFTERWARDS, type ScenarioResult } from "./run.ts";
 import { Stuck } from "./stuck.ts";
 
 export interface RunnerOptions {
@@ -90,6 +90,28 @@ export class Runner {
       recorder.results.push(result);
       onResult(result);
     }
+    const late = await this.#late();
+    if (late === undefined) return;
+    recorder.results.push(late);
+    onResult(late);
+  }
+
+  /** What the board shows when the last story is over belongs to no story, and counts all the same. */
+  async #late(): Promise<ScenarioResult | undefined> {
+    if (this.#ended !== undefined) return undefined; // by something that has been told
+    const { board, recorder } = this.#options;
+    const atMs = recorder.now();
+    await board?.settled();
+    const incident = this.#pending;
+    if (incident === undefined) return undefined;
+    const recovered = await this.#recovered();
+    const verdict =
+      incident.blame === "firmware" ? "failed" : recovered ? "flaky" : ("rig-error" as const);
+    return {
+      ...{ theme: AFTERWARDS, title: "the board stays well when the stories are over", verdict },
+      ...{ atMs, ms: recorder.now() - atMs, incidents: [incident], sessions: {} },
+      why: textOf(new Interrupted(incident)),
+    };
   }
 
   #unreached({ theme, title }: Scenario): ScenarioResult {

@@ -1,24 +1,58 @@
 import { expect } from "expect";
 import { patterned } from "../src/behaviour.ts";
+import type { Client } from "../src/client.ts";
 import { scenario } from "../src/scenario.ts";
 
 const measures = (...names: string[]) =>
   ({ needs: ["status", "budgets"], measures: names }) as const;
 
 scenario(
-  "a board that is reset serves again soon",
+  "a board that is reset amid its work serves again soon",
   { needs: ["reset", "budgets"], measures: ["boot to serving"] },
   async lab => {
     lab.backend("red");
+    const clients = lab.clients(6);
     await lab.proxy();
 
-    await lab.get("/before");
+    const askOn = async (client: Client) => {
+      let served = 0;
+      while ((await client.get("/")).status === 200) served++;
+      return served;
+    };
+    const busy = clients.map(askOn);
+    for (let i = 0; i < 60; i++) await lab.until({ on: "http" });
     const sinceMs = lab.nowMs;
     await lab.board.reset();
     const after = await lab.get("/after");
+    lab.measure("boot to serving", lab.nowMs - sinceMs);
 
     expect(after.status).toBe(200);
-    lab.measure("boot to serving", lab.nowMs - sinceMs);
+    for (const served of await Promise.all(busy)) expect(served).toBeGreaterThan(0);
+  },
+);
+
+scenario(
+  "a board that leaves its Wi-Fi and joins again loses no byte and blames no backend",
+  { needs: ["serial", "budgets"], measures: ["Wi-Fi lost to serving"] },
+  async lab => {
+    lab.backend("red");
+    lab.backend("blue");
+    const clients = lab.clients(4);
+    await lab.proxy({ inspect: [], health: { check: "tcp", intervalMs: 500 } });
+
+    for (const client of clients) client.send("before ");
+    await Promise.all(clients.map(client => client.receive("before ")));
+    const sinceMs = lab.nowMs;
+    await lab.type("wifi");
+    for (const client of clients) client.send("after");
+    await lab.until(({ on, values }) => on === "net" && values.ip !== undefined);
+    const next = await lab.get("/");
+    lab.measure("Wi-Fi lost to serving", lab.nowMs - sinceMs);
+    const heard = await Promise.all(clients.map(client => client.receive("after")));
+
+    expect(next.status).toBe(200);
+    expect(heard).toEqual(Array(4).fill("after"));
+    expect(lab.said({ on: "backend", what: "down" })).toEqual([]);
   },
 );
 

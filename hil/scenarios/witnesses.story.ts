@@ -16,7 +16,7 @@ async function visit(lab: StoryLab, word: string): Promise<Visit> {
 }
 
 scenario(
-  "one hundred connections go round exactly, and clients, backends, log and counters agree",
+  "round robin is exact over a hundred connections, and clients, backends, log and counters agree",
   COUNTERS,
   async lab => {
     const round = ["red", "green", "blue", "white"];

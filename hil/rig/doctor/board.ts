@@ -1,5 +1,6 @@
 import { describeFound, noBoard } from "../discovery.ts";
 import { blocked, farAway, sameNetwork } from "./network.ts";
+import { refused } from "./refused.ts";
 import type { DoctorParts, Finding, Seen, Step } from "./step.ts";
 
 /** The ROM writes at once; three seconds are generous. */
@@ -63,32 +64,6 @@ async function permission({ open, platform }: DoctorParts, seen: Seen): Promise<
   } catch (error) {
     return refused(path, (error as Error).message, platform);
   }
-}
-
-function refused(path: string, said: string, platform: NodeJS.Platform): Finding {
-  // Windows says "Access denied" of a port that another program has open.
-  if (/lock port|busy|in use by process/i.test(said) || /access (is )?denied/i.test(said)) {
-    const asks = platform === "win32" ? [] : ["Which one it is:", `  lsof ${path}`];
-    return {
-      bad: `another program has it open (${said})`,
-      help: [
-        "Close screen, minicom, idf-monitor, the Arduino IDE, or another run of the rig.",
-        ...asks,
-      ],
-    };
-  }
-  if (/EACCES|permission denied/i.test(said)) {
-    return {
-      bad: `you may not use it (${said})`,
-      help: [
-        "Ports belong to a group: dialout on Debian, Ubuntu and Fedora, uucp on Arch.",
-        `  ls -l ${path}`,
-        "  sudo usermod -aG dialout $USER",
-        "Then log in again: a session that is open does not notice.",
-      ],
-    };
-  }
-  return { bad: said, help: ["Pull the cable, put it in again, and try another USB port."] };
 }
 
 async function answers(_parts: DoctorParts, seen: Seen): Promise<Finding> {
@@ -188,6 +163,6 @@ async function wayBack(parts: DoctorParts, { address }: Seen): Promise<Finding> 
       outcome === "refused"
         ? "the board was refused: a firewall rejects it, or another computer has the address"
         : "the board's call got no answer",
-    help: near ? blocked(parts) : farAway(address, parts.addresses),
+    help: near ? blocked(address, parts) : farAway(address, parts.addresses),
   };
 }

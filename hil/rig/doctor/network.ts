@@ -21,21 +21,24 @@ export function farAway(board: string, addresses: readonly LocalAddress[]): stri
   ];
 }
 
-/** Same network, and yet no way: the computer's firewall. The commands for each system. */
-export function blocked({ platform, backendPorts }: DoctorParts): string[] {
-  const ports = backendPorts.join(",");
+/**
+ * Same network, and yet no way: the computer's firewall. The commands for each system let in what the
+ * board at this address dials, at whatever port: each backend of a story has one of its own.
+ */
+export function blocked(board: string, { platform, backendPorts }: DoctorParts): string[] {
+  const ports = backendPorts.join(" and ");
   const router = "If it is none: some routers keep Wi-Fi clients apart (client isolation).";
   switch (platform) {
     case "win32":
       return [
-        `Windows blocks ports ${ports} while the network's profile is Public. In a PowerShell of an`,
-        "administrator, look at the profile, and make it private:",
+        `While the network's profile is Public, Windows blocks what comes in: ${ports}, and all others.`,
+        "In a PowerShell of an administrator, look at the profile, and make it private:",
         "  Get-NetConnectionProfile",
         '  Set-NetConnectionProfile -InterfaceAlias "Wi-Fi" -NetworkCategory Private',
-        "or allow the ports whatever the profile:",
-        `  New-NetFirewallRule -DisplayName "Hot Potato" -Direction Inbound -Protocol TCP -LocalPort ${ports} -Action Allow`,
+        "or let the board in whatever the profile:",
+        `  New-NetFirewallRule -DisplayName "Hot Potato" -Direction Inbound -Protocol TCP -RemoteAddress ${board} -Action Allow`,
         "The same without PowerShell:",
-        `  netsh advfirewall firewall add rule name="Hot Potato" dir=in action=allow protocol=TCP localport=${ports}`,
+        `  netsh advfirewall firewall add rule name="Hot Potato" dir=in action=allow protocol=TCP remoteip=${board}`,
         router,
       ];
     case "darwin":
@@ -48,11 +51,11 @@ export function blocked({ platform, backendPorts }: DoctorParts): string[] {
       ];
     default:
       return [
-        "A firewall of this computer, whichever it has:",
-        `  sudo ufw allow ${ports}/tcp`,
-        `  sudo firewall-cmd ${backendPorts.map(port => `--add-port=${port}/tcp`).join(" ")}`,
+        "A firewall of this computer, whichever it has; each of these lets the board in:",
+        `  sudo ufw allow proto tcp from ${board}`,
+        `  sudo firewall-cmd --add-rich-rule='rule family=ipv4 source address=${board} accept'`,
         `  sudo nft list ruleset          (look for "drop"; the rule to insert before it:)`,
-        `  sudo nft insert rule inet filter input tcp dport { ${ports} } accept`,
+        `  sudo nft insert rule inet filter input ip saddr ${board} tcp dport 1-65535 accept`,
         router,
       ];
   }

@@ -5,8 +5,8 @@ import type { RigBoard } from "../board.ts";
 import { Unmet } from "../transcript.ts";
 import type { DoctorBoard, DoctorParts, LocalAddress } from "./step.ts";
 
-/** Where `npm run backends` and the rig's own backends listen. */
-export const BACKEND_PORTS = [8080, 8081];
+/** Where `npm run backends` listens in all that is told of it; those of stories take any free port. */
+const BACKEND_PORTS = [8080, 8081];
 
 /** What only the rig can give. */
 export type RigParts = Pick<DoctorParts, "ports" | "open" | "dialsBack" | "wanted">;

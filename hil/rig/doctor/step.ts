@@ -1,16 +1,15 @@
 import type { Found } from "../discovery.ts";
 
 /** How one step came out. */
-export type Finding =
-  | { readonly ok: string }
-  | {
-      readonly bad: string;
-      /** What would help: sentences, and commands on lines of their own. */
-      readonly help: readonly string[];
-      /** There is no board at all. */
-      readonly noBoard?: true;
-    }
-  | { readonly skipped: string };
+export type Finding = { readonly ok: string } | Trouble | { readonly skipped: string };
+
+export interface Trouble {
+  readonly bad: string;
+  /** What would help: sentences, and commands on lines of their own. */
+  readonly help: readonly string[];
+  /** There is no board at all. */
+  readonly noBoard?: true;
+}
 
 /** One question to the computer or the board. */
 export interface Step {
@@ -56,7 +55,7 @@ export interface DoctorParts {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** IPv4 addresses that others could reach. */
   readonly addresses: readonly LocalAddress[];
-  /** Ports that the backends of the rig want. */
+  /** Ports that `npm run backends` wants. */
   readonly backendPorts: readonly number[];
   /** The serial port that the person has named. */
   readonly wanted?: string | undefined;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { EXIT } from "../run.ts";
+import { AFTERWARDS, EXIT, type Run } from "../run.ts";
 import { duration, figure, inWords } from "./in-words.ts";
 import { aResult, aRun } from "./testing.ts";
 
@@ -12,7 +12,7 @@ describe("the verdict in words", () => {
     expect(inWords(run)).toEqual({
       passed: true,
       headline: "The one scenario passed, and every measurement is within its limits",
-      reasons: ["1 scenario skipped: “rain”."],
+      reasons: ["1 scenario skipped: no weather."],
       advice: [],
     });
   });
@@ -35,7 +35,7 @@ describe("the verdict in words", () => {
       reasons: ["1 scenario failed because of the firmware: “one of two”."],
       advice: [
         expect.stringMatching(/^panic: .*dump/),
-        'Play it alone: npm run hil -- --scenario "one of two" --verbose',
+        'Play it alone: npm run hil -- --board emulated --scenario "one of two" --verbose',
       ],
     });
   });
@@ -78,7 +78,42 @@ describe("the verdict in words", () => {
     const title = 'END ends it, also cut as "a `rm`" or $HOME';
     const run = aRun({ exitCode: EXIT.firmware, results: [aResult({ title, verdict: "failed" })] });
     expect(inWords(run).advice).toEqual([
-      'Play it alone: npm run hil -- --scenario "END ends it, also cut as" --verbose',
+      'Play it alone: npm run hil -- --board emulated --scenario "END ends it, also cut as" --verbose',
+    ]);
+  });
+
+  test("the command that plays it again finds the same board", () => {
+    const results = [aResult({ title: "a", verdict: "failed" })];
+    const advice = (board: Run["board"]) =>
+      inWords(aRun({ exitCode: EXIT.firmware, board, results })).advice;
+    expect(advice({ kind: "address", identity: "192.168.1.50:8404" })).toEqual([
+      'Play it alone: npm run hil -- --address 192.168.1.50:8404 --scenario "a" --verbose',
+    ]);
+    expect(advice({ kind: "serial", identity: "usb 1-2" })).toEqual([
+      'Play it alone: npm run hil -- --scenario "a" --verbose',
+    ]);
+  });
+
+  test("what came behind the last story cannot be played alone", () => {
+    const results = [aResult({ theme: AFTERWARDS, verdict: "failed" })];
+    expect(inWords(aRun({ exitCode: EXIT.firmware, results })).advice).toEqual([]);
+  });
+
+  test("a board in the network that does not answer: doctor wants a cable, a browser does not", () => {
+    const board = { kind: "address", identity: "192.168.1.50:8404" } as const;
+    const results = [aResult({ verdict: "rig-error" })];
+    expect(inWords(aRun({ exitCode: EXIT.rig, board, results })).advice).toEqual([
+      expect.stringContaining("http://192.168.1.50:8404"),
+    ]);
+  });
+
+  test("what was skipped is told by its reasons: they are few, and the titles many", () => {
+    const results = ["no weather", "no weather", "no serial line"].map((why, i) =>
+      aResult({ title: `${i}`, verdict: "skipped", why }),
+    );
+    expect(inWords(aRun({ results: [aResult(), ...results] })).reasons).toEqual([
+      "2 scenarios skipped: no weather.",
+      "1 scenario skipped: no serial line.",
     ]);
   });
 

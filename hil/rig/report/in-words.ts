@@ -1,5 +1,6 @@
 import type { IncidentKind } from "../incidents.ts";
 import {
+  AFTERWARDS,
   EXIT,
   type Measurement,
   type Run,
@@ -63,26 +64,30 @@ const NAMED_MAX = 3;
 export function inWords(run: Run): VerdictInWords {
   const titles = (verdict: Verdict) =>
     run.results.filter(result => result.verdict === verdict).map(({ title }) => title);
-  const [failed, rigErrors, unreached] = [
-    titles("failed"),
-    titles("rig-error"),
-    titles("not-reached"),
-  ];
+  const [failed, rigErrors] = [titles("failed"), titles("rig-error")];
   const broken = run.measurements.filter(measurement => !within(measurement));
   const reasons = [
     ...some(failed, "failed because of the firmware"),
     ...broken.map(measurement => `${limitsInWords(measurement)}.`),
     ...some(rigErrors, "got no answer because of the rig: board, cable or power"),
-    ...some(unreached, "not reached: the run was over before"),
+    ...byReason(run, "not-reached", "not reached"),
     ...some(titles("flaky"), "passed only after a fault of the rig made it begin again"),
-    ...some(titles("skipped"), "skipped"),
+    ...byReason(run, "skipped", "skipped"),
   ];
   const kinds = new Set(run.results.flatMap(({ incidents }) => incidents.map(({ kind }) => kind)));
   const advice = [...kinds].map(kind => `${kind}: ${REMEDIES[kind]}`);
-  if (failed.length > 0) {
-    advice.push(`Play it alone: npm run hil -- --scenario "${plainWords(failed[0])}" --verbose`);
-  } else if (run.exitCode !== EXIT.passed && broken.length === 0) {
-    advice.push("npm run hil -- doctor looks at port, board, Wi-Fi and computer step by step.");
+  const story = run.results.find(
+    ({ theme, verdict }) => verdict === "failed" && theme !== AFTERWARDS,
+  );
+  if (story !== undefined) {
+    const options = `${wayTo(run)}--scenario "${plainWords(story.title)}" --verbose`;
+    advice.push(`Play it alone: npm run hil -- ${options}`);
+  } else if (failed.length === 0 && run.exitCode !== EXIT.passed && broken.length === 0) {
+    advice.push(
+      run.board.kind === "address"
+        ? `Look whether the board has its power, and this address: http://${run.board.identity}`
+        : "npm run hil -- doctor looks at port, board, Wi-Fi and computer step by step.",
+    );
   }
   return {
     // All of nothing is not a success.
@@ -112,7 +117,8 @@ function headline(run: Run): string {
   return `${ending[0].toUpperCase()}${ending.slice(1)}: ${count}`;
 }
 
-function scenarios(count: number): string {
+/** `1 scenario`, `12 scenarios`. */
+export function scenarios(count: number): string {
   return `${count} scenario${count === 1 ? "" : "s"}`;
 }
 
@@ -122,6 +128,21 @@ function some(titles: readonly string[], what: string): string[] {
   const named = titles.slice(0, NAMED_MAX).map(title => `“${title}”`);
   const more = titles.length > NAMED_MAX ? [`${titles.length - NAMED_MAX} more`] : [];
   return [`${scenarios(titles.length)} ${what}: ${[...named, ...more].join(", ")}.`];
+}
+
+/** `13 scenarios skipped: the emulated board has no serial line.`; one thing keeps many from being played. */
+function byReason({ results }: Run, wanted: Verdict, what: string): string[] {
+  const counts = new Map<string, number>();
+  for (const { verdict, why = "no reason given" } of results) {
+    if (verdict === wanted) counts.set(why, (counts.get(why) ?? 0) + 1);
+  }
+  return [...counts].map(([why, count]) => `${scenarios(count)} ${what}: ${why}.`);
+}
+
+/** The option by which the same board is found again. */
+function wayTo({ board: { kind, identity } }: Run): string {
+  if (kind === "emulated") return "--board emulated ";
+  return kind === "address" ? `--address ${identity} ` : "";
 }
 
 /** The longest part of a title that every shell takes as it is; `--scenario` is content with a part. */
@@ -163,9 +184,9 @@ export function duration(ms: number): string {
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
 
-/** The first line of a text. */
+/** The first line of a text, without the names of errors that say no more than that. */
 export function firstLine(text: string): string {
-  return text.split("\n", 1)[0];
+  return text.split("\n", 1)[0].replace(/^(Error|JestAssertionError): /, "");
 }
 
 /**

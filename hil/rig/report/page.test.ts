@@ -63,6 +63,25 @@ describe("the page of a run", () => {
     expect(said(html)).toContain(evil.replace("'", "&#39;"));
   });
 
+  test("a dump is told once, and what was skipped is folded away with its reasons", () => {
+    const panic = { kind: "panic", blame: "firmware", text: "Core 0", ms: 1 } as const;
+    const html = page(
+      aRun({
+        results: [
+          aResult({
+            verdict: "failed",
+            why: "panic: Core 0\nBacktrace: 0x1",
+            incidents: [{ ...panic, lines: ["Backtrace: 0x1"] }],
+          }),
+          aResult({ title: "rain", verdict: "skipped", ms: 1, why: "no weather" }),
+        ],
+      }),
+    );
+    const scenarios = html.slice(html.indexOf('id="scenarios-title"'));
+    expect(scenarios.split("</section>")[0].match(/<pre>/g)).toHaveLength(1);
+    expect(said(html)).toMatch(/1 skipped.*rain.*no weather.*–/s);
+  });
+
   test("nothing in it is fetched, and only its own scripts run", () => {
     const html = page(aRun());
     expect(html).not.toMatch(/(?:src|href)="(?!#|data:)/);

@@ -69,9 +69,11 @@ const KINDS = {
 };
 
 function facts({ board, startedAt, ms, node, platform, commit, exitCode, results }: Run): Markup {
+  const isEmulated = board.kind === "emulated";
+  const port = [board.path, board.adapter].filter(text => text !== undefined).join(", ");
   const told: Record<string, string | undefined> = {
-    board: `${board.identity} (${KINDS[board.kind]})`,
-    port: [board.path, board.adapter].filter(text => text !== undefined).join(", ") || undefined,
+    board: isEmulated ? KINDS.emulated : `${board.identity} (${KINDS[board.kind]})`,
+    port: isEmulated || port === "" ? undefined : port,
     address: board.address,
     firmware: board.firmware,
     started: startedAt.replace("T", " ").replace(/\.\d+Z$/, " UTC"),

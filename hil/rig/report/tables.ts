@@ -5,10 +5,11 @@ import { duration, figure, firstLine, limits, VERDICTS } from "./in-words.ts";
 import { type Markup, markup } from "./markup.ts";
 import { anchor } from "./timeline.ts";
 
-/** A row for each scenario, those that did not pass first; what went wrong unfolds. */
+/** A row for each scenario, those that did not pass first and the skipped last; what went wrong unfolds. */
 export function scenarioTable(run: Run): Markup {
   const incidents = incidentsExcerpt(run.results);
   const passed: Markup[] = [];
+  const skipped: Markup[] = [];
   const others: Markup[] = [];
   let leftOut = 0;
   for (const result of resultsExcerpt(run.results)) {
@@ -16,7 +17,8 @@ export function scenarioTable(run: Run): Markup {
       leftOut += result.leftOut.length;
     } else {
       const row = markup`${scenarioRow(result, anchor(run, result), incidents)}\n`;
-      (result.verdict === "passed" ? passed : others).push(row);
+      const { verdict } = result;
+      (verdict === "passed" ? passed : verdict === "skipped" ? skipped : others).push(row);
     }
   }
   const more =
@@ -31,6 +33,12 @@ ${
     ? undefined
     : markup`<details open><summary>${passed.length} passed</summary>
 <div class="scroll" tabindex="0" role="group" aria-label="those that passed">${rowTable("those that passed", passed)}</div></details>`
+}
+${
+  skipped.length === 0
+    ? undefined
+    : markup`<details><summary>${skipped.length} skipped</summary>
+${rowTable("those that were skipped", skipped)}</details>`
 }
 ${more}
 </section>`;
@@ -56,15 +64,19 @@ function scenarioRow(
         : undefined;
     return markup`<p><strong>${kind}</strong>, fault of the ${blame}: ${text}</p>${dump}`;
   });
+  // An attempt that an incident has ended has no other why than its text and its dump.
+  const trace =
+    why?.includes("\n") && !incidents.some(({ kind, text }) => why.startsWith(`${kind}: ${text}`))
+      ? markup`<pre>${shortened(why)}</pre>`
+      : undefined;
   const more =
-    why === undefined && dumps.length === 0
-      ? undefined
+    trace === undefined && dumps.length === 0
+      ? why && markup`<p class="quiet">${firstLine(shortened(why))}</p>`
       : markup`<details${verdict === "failed" || verdict === "rig-error" ? markup` open` : undefined}><summary>${
           why === undefined ? "what happened" : firstLine(shortened(why))
-        }</summary>${
-          why?.includes("\n") ? markup`<pre>${shortened(why)}</pre>` : undefined
-        }${dumps}</details>`;
-  return markup`<tr class="${verdict}"><td class="mark"><span aria-hidden="true">${mark}</span> ${name}</td><td><span class="quiet">${theme}:</span> <a href="#${id}">${title}</a>${more}</td><td class="number">${duration(ms)}</td></tr>`;
+        }</summary>${trace}${dumps}</details>`;
+  const took = verdict === "skipped" || verdict === "not-reached" ? "–" : duration(ms);
+  return markup`<tr class="${verdict}"><td class="mark"><span aria-hidden="true">${mark}</span> ${name}</td><td><span class="quiet">${theme}:</span> <a href="#${id}">${title}</a>${more}</td><td class="number">${took}</td></tr>`;
 }
 
 /** What was measured, what it may be, and whether it is. */
@@ -102,7 +114,7 @@ export function distribution({ results }: Run): Markup | undefined {
   const names = [...total.keys()].sort((a, b) => total.get(b)! - total.get(a)! || (a < b ? -1 : 1));
   const all = [...total.values()].reduce((sum, count) => sum + count, 0);
   const most = Math.max(1, ...total.values());
-  const bars = names.map(name => {
+  const rows = names.map(name => {
     const count = total.get(name)!;
     return markup`<tr><th scope="row">${name}</th><td class="bar">${bar([{ name, share: count / most }], names)}</td><td class="number">${count}</td><td class="number">${percent(count, all)}</td></tr>
 `;
@@ -121,14 +133,23 @@ export function distribution({ results }: Run): Markup | undefined {
   });
   return markup`<section aria-labelledby="distribution-title">
 <h2 id="distribution-title">What each backend served</h2>
-<table class="bars"><thead><tr><th scope="col">backend</th><th scope="col"><span class="unseen">bar</span></th><th scope="col" class="number">served</th><th scope="col" class="number">share</th></tr></thead>
-<tbody>
-${bars}</tbody></table>
+${barTable(rows.slice(0, COLOURS))}
+${
+  rows.length <= COLOURS
+    ? undefined
+    : markup`<details><summary>${rows.length - COLOURS} more, who served least</summary>${barTable(rows.slice(COLOURS))}</details>`
+}
 <details><summary>by scenario</summary>
 <table class="bars"><thead><tr><th scope="col">scenario</th><th scope="col"><span class="unseen">bar</span></th><th scope="col">served</th></tr></thead>
 <tbody>
 ${each}</tbody></table></details>
 </section>`;
+}
+
+function barTable(rows: readonly Markup[]): Markup {
+  return markup`<table class="bars"><thead><tr><th scope="col">backend</th><th scope="col"><span class="unseen">bar</span></th><th scope="col" class="number">served</th><th scope="col" class="number">share</th></tr></thead>
+<tbody>
+${rows}</tbody></table>`;
 }
 
 /** Colours of the style sheet. */

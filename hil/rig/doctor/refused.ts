@@ -1,0 +1,38 @@
+import type { Trouble } from "./step.ts";
+
+/** A port that does not open: why, and what would help. `said` is what the system gave as its reason. */
+export function refused(path: string, said: string, platform: NodeJS.Platform): Trouble {
+  if (/no such file|file not found|ENOENT/i.test(said)) {
+    return {
+      bad: `there is no serial port ${path} (${said})`,
+      help: [
+        "npm run hil -- --list shows the boards that are there.",
+        "Pull the cable, put it in again, and try another USB port if it was there before.",
+      ],
+      noBoard: true,
+    };
+  }
+  // Windows says "Access denied" of a port that another program has open.
+  if (/lock port|busy|in use by process/i.test(said) || /access (is )?denied/i.test(said)) {
+    const asks = platform === "win32" ? [] : ["Which one it is:", `  lsof ${path}`];
+    return {
+      bad: `another program has it open (${said})`,
+      help: [
+        "Close screen, minicom, idf-monitor, the Arduino IDE, or another run of the rig.",
+        ...asks,
+      ],
+    };
+  }
+  if (/EACCES|permission denied/i.test(said)) {
+    return {
+      bad: `you may not use it (${said})`,
+      help: [
+        "Ports belong to a group: dialout on Debian, Ubuntu and Fedora, uucp on Arch.",
+        `  ls -l ${path}`,
+        "  sudo usermod -aG dialout $USER",
+        "Then log in again: a session that is open does not notice.",
+      ],
+    };
+  }
+  return { bad: said, help: ["Pull the cable, put it in again, and try another USB port."] };
+}
