@@ -133,6 +133,14 @@ export class StoryLab {
     }
   }
 
+  /** Waits until the board has seen that everybody has left. */
+  async empty(): Promise<void> {
+    const { clock, lookMs } = this.#stage;
+    while ((await this.#stage.rest()).sessions > 0) {
+      await new Promise<void>(resolve => clock.after(lookMs, resolve));
+    }
+  }
+
   /** Waits for the next such event of the log, behind the one that was awaited last. */
   until(wanted: Wanted): Promise<LogLine> {
     return this.#journal.until(wanted);
