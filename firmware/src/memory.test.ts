@@ -59,12 +59,14 @@ test("a newcomer for whom it may not be enough brings the next look nearer", asy
   expect(memory.low).toBe(true);
 });
 
-test("below the reserve what nobody would miss goes; below half of it sessions, no more than it takes", async () => {
+test("below the reserve what nobody would miss goes; below half of it sessions, one by one, no more than it takes", async () => {
   const { clock, state, memory } = bench(MEMORY_RESERVE_BYTES - 1);
   await clock.run({ ms: 25 });
   expect([memory.low, memory.shed, state.spared, state.sessions]).toEqual([true, 0, 1, 3]);
   state.free = 0;
   await clock.run({ ms: 20 });
+  expect([memory.shed, state.sessions, state.free]).toEqual([1, 2, 5_000]);
+  await clock.run({ ms: 200 });
   expect([memory.shed, state.sessions, state.free]).toEqual([2, 1, 10_000]);
 });
 

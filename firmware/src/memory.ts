@@ -97,7 +97,8 @@ export class Memory {
     this.#judge();
     if (this.#low) {
       this.#tenants.spare();
-      while (this.#free! < MEMORY_RESERVE_BYTES / 2 && this.#tenants.shed()) this.shed++;
+      // One at a look: what it held comes back when its last bytes are sent or forgotten.
+      if (this.#free! < MEMORY_RESERVE_BYTES / 2 && this.#tenants.shed()) this.shed++;
     }
     if (this.#tenants.sessions > 0) this.watch();
   };

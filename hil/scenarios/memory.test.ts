@@ -53,9 +53,9 @@ test("twelve sessions full in both directions: the board stands, never runs out,
   expect(new Set(ended)).toEqual(new Set(["no-memory"]));
   expect(proxy.memory.shed + proxy.memory.refused).toBe(ended.length);
   expect(proxy.memory.shed).toBeGreaterThan(0);
-  // Whoever was not ended is still there, and so is the memory of all others.
+  // Whoever was not ended is still there, and so is the memory of all others. The plan carries five.
   expect(proxy.sessions).toBe(CLIENTS - ended.length);
-  expect(proxy.sessions).toBeGreaterThan(0);
+  expect(proxy.sessions).toBeGreaterThanOrEqual(4);
 });
 
 test("while memory is low newcomers get their 503, who is served goes on, and the operator sees why", async () => {
