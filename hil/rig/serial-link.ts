@@ -1,4 +1,4 @@
-import type { BindingInterface } from "@serialport/bindings-interface";
+import type { BindingInterface } from "@serialport/bindings-cpp";
 import { SerialPortStream } from "@serialport/stream";
 
 /** What the firmware and the ROM write at. */
