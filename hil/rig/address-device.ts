@@ -1,4 +1,8 @@
-import { ADMIN_PORT, type AdminAddress, AdminClient } from "../../emulator/workbench/admin-client.ts";
+import {
+  ADMIN_PORT,
+  type AdminAddress,
+  AdminClient,
+} from "../../emulator/workbench/admin-client.ts";
 import type { Need } from "../src/scenario.ts";
 import type { GatewayDocument } from "../src/target.ts";
 import type { Device } from "./device.ts";
