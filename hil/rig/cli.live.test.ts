@@ -267,7 +267,7 @@ describe.concurrent("npm run hil", { timeout: LONGEST_MS }, () => {
       await printed(child, /✓ a backend that drains/);
       child.kill("SIGINT");
       const { exitCode, stdout } = await child;
-      expect([exitCode, stdout]).toEqual([EXIT.rig, expect.stringContaining("stopped by Ctrl-C")]);
+      expect([exitCode, stdout]).toEqual([EXIT.rig, expect.stringContaining("It was ended early")]);
       const { results } = runOf("stopped");
       expect(results.slice(0, 2).map(({ verdict }) => verdict)).toEqual(["passed", "passed"]);
       expect(results).toHaveLength(200);
