@@ -1,4 +1,8 @@
-import { type AdminAddress, AdminClient } from "../../emulator/workbench/admin-client.ts";
+import {
+  ADMIN_PORT,
+  type AdminAddress,
+  AdminClient,
+} from "../../emulator/workbench/admin-client.ts";
 import type { Need } from "../src/scenario.ts";
 import type { GatewayDocument } from "../src/target.ts";
 import type { Device } from "./device.ts";
@@ -35,7 +39,8 @@ export class AddressDevice implements Device {
   }
 
   door(boardPort: number): { host: string; port: number } {
-    return { host: this.#address.host, port: boardPort };
+    const { host, port } = this.#address;
+    return { host, port: boardPort === ADMIN_PORT ? port : boardPort };
   }
 
   async ready(): Promise<void> {

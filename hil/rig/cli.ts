@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { execa } from "execa";
@@ -186,7 +187,7 @@ function firmwareOf({ image }: CommandOptions) {
 /** The boards that are meant: those that were named, or the only one that there is. */
 function chosenPorts({ ports }: CommandOptions, found: readonly Found[]): readonly Found[] {
   if (ports.length > 0) {
-    return ports.map(path => found.find(board => board.path === path) ?? unlisted(path));
+    return ports.map(path => found.find(board => board.path === path) ?? unlisted(path, found));
   }
   const boards = found.filter(({ adapter }) => adapter !== undefined);
   if (boards.length === 0) throw new NoBoard(noBoard(found));
@@ -222,8 +223,12 @@ async function diagnose({
   return runDoctor(parts, line => process.stdout.write(`${line}\n`));
 }
 
-/** A port that nobody lists, such as a pseudo-terminal. */
-function unlisted(path: string): Found {
+/** A port that nobody lists, such as a pseudo-terminal; Windows lists all that it has. */
+function unlisted(path: string, found: readonly Found[]): Found {
+  if (process.platform === "win32" || !existsSync(path)) {
+    const there = found.map(board => describeFound(board)).join("; ") || "none at all";
+    throw new NoBoard(`--port "${path}": there is no such serial port; there are: ${there}`);
+  }
   return { path, adapter: undefined, usb: undefined, serialNumber: undefined };
 }
 

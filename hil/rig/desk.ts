@@ -1,4 +1,4 @@
-import type { BindingInterface } from "@serialport/bindings-interface";
+import type { BindingInterface } from "@serialport/bindings-cpp";
 import type { AdminAddress } from "../../emulator/workbench/admin-client.ts";
 import { AddressDevice } from "./address-device.ts";
 import { RigBoard } from "./board.ts";

@@ -10,7 +10,7 @@ import {
   pairs,
   type ThreadDifference,
 } from "./differences.ts";
-import { ENDINGS, figure, firstLine, scenarios, VERDICTS, visible } from "./report/in-words.ts";
+import { endingOf, figure, firstLine, scenarios, VERDICTS, visible } from "./report/in-words.ts";
 import {
   EXIT,
   type Measurement,
@@ -106,12 +106,12 @@ function readRun(path: string): { readonly run: Run } | { readonly complaint: st
   }
 }
 
-function told({ board, startedAt, exitCode, results }: Run): string {
+function told(run: Run): string {
+  const { board, startedAt, results } = run;
   const firmware = board.firmware === undefined ? "" : `, firmware ${board.firmware}`;
   // An emulated board is called so already.
   const name = board.kind === "emulated" ? board.identity : `${board.kind} ${board.identity}`;
-  const ending = ENDINGS[exitCode] ?? exitCode;
-  return `${name}${firmware}, ${startedAt}, ${scenarios(results.length)}: ${ending}`;
+  return `${name}${firmware}, ${startedAt}, ${scenarios(results.length)}: ${endingOf(run)}`;
 }
 
 type OfBoth = Difference & { readonly a: ScenarioResult; readonly b: ScenarioResult };

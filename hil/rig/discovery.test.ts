@@ -9,7 +9,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { PortInfo } from "@serialport/bindings-interface";
+import type { PortInfo } from "@serialport/bindings-cpp";
 import { afterEach, describe, expect, test } from "vitest";
 import { discover, type Found, listBoards, noBoard, placeOf, sysfsPorts } from "./discovery.ts";
 import { KnownBoards } from "./known-boards.ts";

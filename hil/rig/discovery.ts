@@ -1,7 +1,6 @@
 import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { autoDetect } from "@serialport/bindings-cpp";
-import type { BindingInterface, PortInfo } from "@serialport/bindings-interface";
+import { autoDetect, type BindingInterface, type PortInfo } from "@serialport/bindings-cpp";
 import { EMULATED_PATH } from "./emulated-port.ts";
 import type { KnownBoards } from "./known-boards.ts";
 import type { ChipIdentity } from "./loader.ts";

@@ -4,7 +4,7 @@ import type {
   OpenOptions,
   PortInfo,
   SetOptions,
-} from "@serialport/bindings-interface";
+} from "@serialport/bindings-cpp";
 
 /** What the rig needs of an emulated board's USB adapter. */
 export interface EmulatedAdapter {

@@ -140,9 +140,9 @@ export class Incidents {
   }
 
   /** Something that no line tells. */
-  note(kind: "silence" | "port-lost" | "lost-reply", text: string): void {
+  note(kind: "silence" | "boot-loop" | "port-lost" | "lost-reply", text: string): void {
     this.#close();
-    const blame = kind === "silence" ? "firmware" : "rig";
+    const blame = kind === "silence" || kind === "boot-loop" ? "firmware" : "rig";
     this.#tell({ kind, blame, text, lines: [], ms: this.#now() });
   }
 

@@ -3,7 +3,7 @@ import { styleText } from "node:util";
 import progressBars from "cli-progress";
 import {
   duration,
-  ENDINGS,
+  endingOf,
   firstLine,
   inWords,
   scenarios,
@@ -130,7 +130,7 @@ export class Progress {
     for (const reason of reasons) this.#say(`  ${visible(reason)}`);
     if (advice.length > 0) this.#say("  What to do:");
     for (const line of advice) this.#say(`  - ${visible(line)}`);
-    this.#say(`  Exit code ${run.exitCode}: ${ENDINGS[run.exitCode] ?? "unknown"}.`);
+    this.#say(`  Exit code ${run.exitCode}: ${endingOf(run)}.`);
     if (folder !== undefined) {
       const others = run.board.kind === "address" ? "" : ", serial.log";
       this.#say(

@@ -11,6 +11,7 @@ import { Recorder } from "./recorder.ts";
 import { RigTarget } from "./rig-target.ts";
 import { exitCode, type Run, type ScenarioResult } from "./run.ts";
 import { Runner } from "./runner.ts";
+import { Stuck } from "./stuck.ts";
 
 /** In a soak, reports are written this often: a run of eight hours may be cut off at any moment. */
 const CHECKPOINT_MS = 300_000;
@@ -115,8 +116,10 @@ export class Rig {
     signal.addEventListener("abort", stop);
     try {
       const { board } = this.#desk;
-      await board?.attach();
-      if (board !== undefined) await this.#options.bringUp?.(board);
+      if (board !== undefined) {
+        await this.#attach(board);
+        await this.#options.bringUp?.(board);
+      }
       await this.#runner.run(() => this.#next());
     } finally {
       signal.removeEventListener("abort", stop);
@@ -128,6 +131,17 @@ export class Rig {
     const run = this.#soFar();
     this.#audience.keep(run);
     return run;
+  }
+
+  async #attach(board: RigBoard): Promise<void> {
+    try {
+      await board.attach();
+    } catch (error) {
+      const { path } = this.#desk.device.played();
+      const why = `${path} does not open: ${(error as Error).message}`;
+      const help = `npm run hil -- doctor --port ${path} says what would help`;
+      throw new Stuck("rig", `${why}\n${help}`, { cause: error });
+    }
   }
 
   #next(): Scenario | undefined {

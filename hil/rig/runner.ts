@@ -8,6 +8,11 @@ import type { RigTarget } from "./rig-target.ts";
 import { AFTERWARDS, type ScenarioResult } from "./run.ts";
 import { Stuck } from "./stuck.ts";
 
+/** A board that did not come up for so many stories running would not for the next one either. */
+const UNREADY_MAX = 2;
+
+const SILENCE = "neither the story nor the console got an answer";
+
 export interface RunnerOptions {
   readonly target: Pick<RigTarget, "ready" | "name" | "offers" | "patienceMs" | "stage">;
   /** On its serial line, where it has one. */
@@ -36,7 +41,8 @@ class Ended extends Error {}
 /**
  * Plays scenarios on one board, one after the other. What the board gives away on its serial line counts
  * at once: a fault of the firmware fails the running scenario; a fault of the rig is recovered from once,
- * and the scenario begins again. A board that stays lost, or that starts again and again, ends the run.
+ * and the scenario begins again. A board that stays lost, that starts again and again, or that does not
+ * come up any more, ends the run.
  */
 export class Runner {
   #options: RunnerOptions;
@@ -47,6 +53,9 @@ export class Runner {
   #seen: Incident[] = [];
   /** A failure may have left the board in any state. */
   #unclean = false;
+  /** It came to where stories begin, in the last attempt; and for how many stories it did not. */
+  #isUp = false;
+  #unready = 0;
   #ended: string | undefined;
 
   constructor(options: RunnerOptions) {
@@ -130,9 +139,20 @@ export class Runner {
     recorder.takeServed();
     this.#seen = this.#pending === undefined ? [] : [this.#pending];
     const outcome = await this.#attempts(scenario);
+    this.#countUnready(outcome.verdict);
     const ms = recorder.now() - atMs;
     const sessions = recorder.takeServed();
     return { theme, title, atMs, ms, incidents: [...this.#seen], sessions, ...outcome };
+  }
+
+  #countUnready(verdict: ScenarioResult["verdict"]): void {
+    this.#unready = this.#isUp || verdict === "not-reached" ? 0 : this.#unready + 1;
+    if (this.#unready < UNREADY_MAX) return;
+    const stories = `for ${UNREADY_MAX} stories running`;
+    if (this.#seen.some(({ blame }) => blame === "firmware")) {
+      this.#options.board?.incidents.note("boot-loop", `no start came to serving, ${stories}`);
+    }
+    this.#ended ??= `the board did not come up, ${stories}`;
   }
 
   async #attempts(scenario: Scenario): Promise<Pick<ScenarioResult, "verdict" | "why">> {
@@ -147,12 +167,10 @@ export class Runner {
       this.#unclean = true;
       if (error instanceof Ended) return { verdict: "not-reached", why: error.message };
       const ofRig = this.#isOfRig(error);
-      await this.#listen(error);
-      if (!ofRig) return { verdict: "failed", why: textOf(error) };
-      if (fault !== undefined || !(await this.#recovered())) {
-        return { verdict: "rig-error", why: textOf(error) };
-      }
-      fault = textOf(error);
+      const why = (await this.#isSilent(error)) ? `${SILENCE}\n${textOf(error)}` : textOf(error);
+      if (!ofRig) return { verdict: "failed", why };
+      if (fault !== undefined || !(await this.#recovered())) return { verdict: "rig-error", why };
+      fault = why;
     }
   }
 
@@ -163,9 +181,11 @@ export class Runner {
     this.#interrupt = error => controller.abort(error);
     const pending = this.#pending;
     this.#pending = undefined;
+    this.#isUp = false;
     if (pending !== undefined) this.#interrupt(new Interrupted(pending));
     try {
       await unlessAborted(this.#ready(), signal);
+      this.#isUp = true;
       return await play(scenario, target, {
         onNote: text => recorder.moment("tcp", text),
         signal,
@@ -194,11 +214,12 @@ export class Runner {
   }
 
   /** A story that fails without a word may have a board that stands still. */
-  async #listen(error: unknown): Promise<void> {
+  async #isSilent(error: unknown): Promise<boolean> {
     const { board, device } = this.#options;
-    if (error instanceof Interrupted || error instanceof Stuck || board === undefined) return;
-    if (await device.answers!()) return;
-    board.incidents.note("silence", "neither the story nor the console got an answer");
+    if (error instanceof Interrupted || error instanceof Stuck || board === undefined) return false;
+    if (await device.answers!()) return false;
+    board.incidents.note("silence", SILENCE);
+    return true;
   }
 
   /** The firmware is not to blame; nor for what follows from a disturbed line. */

@@ -1,4 +1,4 @@
-import type { BindingInterface } from "@serialport/bindings-interface";
+import type { BindingInterface } from "@serialport/bindings-cpp";
 import { SerialPortStream } from "@serialport/stream";
 
 /** What the firmware and the ROM write at. */
@@ -77,11 +77,13 @@ export class SerialLink {
     this.#port = undefined;
   }
 
-  /** Restarts the board by its lines. */
+  /** Restarts the board by its lines; where there are none, by a command of its console. */
   async reset(): Promise<void> {
-    await this.#lines(false, true);
+    if (this.hasLines) await this.#lines(false, true);
+    else await this.send("\rreboot\r");
     await pause(RESET_MS);
-    await this.#lines(false, false);
+    if (this.hasLines) await this.#lines(false, false);
+    else await this.send("\r"); // a chip may overlook the bytes that came last, until another one comes
   }
 
   /** Sends a text, slowly enough for a chip without flow control. */

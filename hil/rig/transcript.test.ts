@@ -81,3 +81,41 @@ describe("expect", () => {
     await expect(awaited).rejects.toThrow("/panic/ came, which must not");
   });
 });
+
+describe("settled", () => {
+  /** When it resolves, in ms; nothing while it does not. */
+  function settling({ clock, transcript }: Pick<ReturnType<typeof bench>, "clock" | "transcript">) {
+    const settled: { ms?: number } = {};
+    void transcript.settled(300, 3_000).then(() => {
+      settled.ms = clock.now();
+    });
+    return settled;
+  }
+
+  test("a board that says nothing has settled after the quiet", async () => {
+    const { clock, transcript } = bench();
+    const settled = settling({ clock, transcript });
+    await clock.run({ ms: 5_000 });
+    expect([settled.ms, clock.pending]).toEqual([300, 0]);
+  });
+
+  test("each line begins the quiet anew: a dump is heard to its end", async () => {
+    const { clock, transcript, says } = bench();
+    const settled = settling({ clock, transcript });
+    for (const ms of [200, 450, 700]) clock.after(ms, () => says(`line at ${ms}\n`));
+    await clock.run({ ms: 5_000 });
+    expect(settled.ms).toBe(1_000);
+  });
+
+  test("a board that never stops is not waited for", async () => {
+    const { clock, transcript, says } = bench();
+    const settled = settling({ clock, transcript });
+    const chatter = () => {
+      says("and another thing\n");
+      if (clock.now() < 4_000) clock.after(100, chatter);
+    };
+    clock.after(100, chatter);
+    await clock.run({ ms: 5_000 });
+    expect([settled.ms, clock.pending]).toEqual([3_000, 0]);
+  });
+});

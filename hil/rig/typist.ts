@@ -1,20 +1,29 @@
 import { parseLine } from "../../firmware/src/admin/event.ts";
 import type { RigBoard } from "./board.ts";
 import { Stuck } from "./stuck.ts";
-import { Unmet } from "./transcript.ts";
+import { type Expected, type Mark, Unmet } from "./transcript.ts";
+
+/** How an answer ends. */
+const ANSWER = /^(ok|error)\b/;
 
 /** An answer has come by then: the longest, of `help`, is some thirty lines with 20 ms between them. */
 const ANSWER_MS = 3_000;
+
+/**
+ * The chip may overlook the bytes that came last, until another one comes (serial.c clears its interrupt
+ * when it has read): a return, which means nothing on an empty line. Most answers have come by then.
+ */
+const NUDGE_MS = 500;
 
 /** A reply that is lost is asked for once more. */
 const ATTEMPTS = 2;
 
 /** What a person at the serial console would do: types commands, reads answers. */
 export class Typist {
-  #board: RigBoard;
+  #board: Pick<RigBoard, "transcript" | "link" | "incidents">;
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(board: RigBoard) {
+  constructor(board: Pick<RigBoard, "transcript" | "link" | "incidents">) {
     this.#board = board;
   }
 
@@ -26,14 +35,12 @@ export class Typist {
   }
 
   async #ask(command: string): Promise<readonly string[]> {
-    const { transcript, link, incidents } = this.#board;
+    const { transcript, incidents } = this.#board;
     let unmet: Unmet | undefined;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const since = transcript.mark();
-      // The first return ends whatever noise has typed.
-      await link.send(`\r${command}\r`);
       try {
-        const { mark } = await transcript.expect(/^(ok|error)\b/, { withinMs: ANSWER_MS, since });
+        const { mark } = await this.#answer(command, since);
         const from = transcript.lines.findLastIndex(({ text, end }) => end > since && isEcho(text));
         return transcript.lines
           .slice(from + 1)
@@ -46,6 +53,19 @@ export class Typist {
       }
     }
     throw new Stuck("firmware", `the console does not answer\n${unmet!.message}`);
+  }
+
+  async #answer(command: string, since: Mark): Promise<Expected> {
+    const { transcript, link } = this.#board;
+    // The first return ends whatever noise has typed.
+    await link.send(`\r${command}\r`);
+    try {
+      return await transcript.expect(ANSWER, { withinMs: NUDGE_MS, since });
+    } catch (error) {
+      if (!(error instanceof Unmet)) throw error;
+      await link.send("\r");
+      return await transcript.expect(ANSWER, { withinMs: ANSWER_MS - NUDGE_MS, since });
+    }
   }
 }
 

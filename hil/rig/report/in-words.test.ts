@@ -61,6 +61,16 @@ describe("the verdict in words", () => {
     ]);
   });
 
+  test("a run that somebody ended is no fault of the rig, and no doctor is sent for", () => {
+    const left = aResult({ title: "b", verdict: "not-reached", why: "stopped by Ctrl-C" });
+    const words = inWords(aRun({ exitCode: EXIT.rig, results: [aResult(), left] }));
+    expect(words).toMatchObject({
+      headline: "It was ended early, so no verdict about the firmware: 1 of 2 scenarios passed",
+      reasons: ["1 scenario not reached: stopped by Ctrl-C."],
+      advice: [],
+    });
+  });
+
   test("a limit that is broken is told with the figure and the limit", () => {
     const run = aRun({
       exitCode: EXIT.firmware,

@@ -20,7 +20,7 @@ export const VERDICTS: Record<Verdict, { readonly mark: string; readonly name: s
 };
 
 /** What each exit code means. */
-export const ENDINGS: Record<number, string> = {
+const ENDINGS: Record<number, string> = {
   [EXIT.passed]: "passed",
   [EXIT.firmware]: "the firmware failed",
   [EXIT.usage]: "the command was not understood",
@@ -28,6 +28,14 @@ export const ENDINGS: Record<number, string> = {
   [EXIT.rig]: "a fault of the rig, so no verdict about the firmware",
   [EXIT.boardLost]: "the board was lost",
 };
+
+/** What a run came to. Who has had enough and ends it is no fault of the rig. */
+export function endingOf({ exitCode, results }: Pick<Run, "exitCode" | "results">): string {
+  if (exitCode === EXIT.rig && results.every(({ verdict }) => verdict !== "rig-error")) {
+    return "it was ended early, so no verdict about the firmware";
+  }
+  return ENDINGS[exitCode] ?? "unknown";
+}
 
 /** What would help. */
 const REMEDIES: Record<IncidentKind, string> = {
@@ -82,7 +90,7 @@ export function inWords(run: Run): VerdictInWords {
   if (story !== undefined) {
     const options = `${wayTo(run)}--scenario "${plainWords(story.title)}" --verbose`;
     advice.push(`Play it alone: npm run hil -- ${options}`);
-  } else if (failed.length === 0 && run.exitCode !== EXIT.passed && broken.length === 0) {
+  } else if (failed.length === 0 && rigErrors.length > 0) {
     advice.push(
       run.board.kind === "address"
         ? `Look whether the board has its power, and this address: http://${run.board.identity}`
@@ -113,7 +121,7 @@ function headline(run: Run): string {
     const limits = measurements.length === 0 ? "" : ", and every measurement is within its limits";
     return `${all} passed${limits}`;
   }
-  const ending = ENDINGS[exitCode] ?? `exit code ${exitCode}`;
+  const ending = endingOf(run);
   return `${ending[0].toUpperCase()}${ending.slice(1)}: ${count}`;
 }
 

@@ -1,36 +1,7 @@
-import { SaxesParser } from "saxes";
 import { describe, expect, test } from "vitest";
 import { EXIT } from "../run.ts";
 import { junit } from "./junit.ts";
-import { aResult, aRun } from "./testing.ts";
-
-interface Element {
-  readonly name: string;
-  readonly attributes: Readonly<Record<string, string>>;
-  text: string;
-}
-
-/** Its elements; throws where it is not well-formed. */
-function parsed(xml: string): Element[] {
-  const elements: Element[] = [];
-  const open: Element[] = [];
-  const parser = new SaxesParser();
-  parser.on("error", error => {
-    throw error;
-  });
-  parser.on("opentag", ({ name, attributes }) => {
-    const element = { name, attributes: attributes as Record<string, string>, text: "" };
-    elements.push(element);
-    open.push(element);
-  });
-  parser.on("text", text => {
-    const element = open.at(-1);
-    if (element !== undefined) element.text += text;
-  });
-  parser.on("closetag", () => open.pop());
-  parser.write(xml).close();
-  return elements;
-}
+import { aResult, aRun, parsed } from "./testing.ts";
 
 const NOISE = `\u0000\u001b[31m\u007f\u009f\ud800 \ufffe ]]> </failure> & <b> "it's" é 🥔`;
 

@@ -1,5 +1,5 @@
 import { EXIT, type Run, type ScenarioResult, within } from "../run.ts";
-import { ENDINGS, firstLine, inWords, limitsInWords } from "./in-words.ts";
+import { endingOf, firstLine, inWords, limitsInWords } from "./in-words.ts";
 import { type Markup, markup } from "./markup.ts";
 
 /** One test as JUnit counts it. */
@@ -105,7 +105,8 @@ function counts(cases: readonly Case[]): Markup {
   return markup`tests="${cases.length}" failures="${of("failure")}" errors="${of("error")}"`;
 }
 
-function facts({ board, node, platform, commit, exitCode }: Run): Markup[] {
+function facts(run: Run): Markup[] {
+  const { board, node, platform, commit, exitCode } = run;
   const told: Record<string, string | undefined> = {
     board: board.identity,
     kind: board.kind,
@@ -114,7 +115,7 @@ function facts({ board, node, platform, commit, exitCode }: Run): Markup[] {
     node,
     platform,
     commit,
-    ended: `${exitCode} (${ENDINGS[exitCode] ?? "unknown"})`,
+    ended: `${exitCode} (${endingOf(run)})`,
   };
   return Object.entries(told).flatMap(([name, value]) =>
     value === undefined

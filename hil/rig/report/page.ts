@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { Run } from "../run.ts";
 import { incidentsExcerpt, thinned } from "./excerpt.ts";
-import { duration, ENDINGS, figure, inWords } from "./in-words.ts";
+import { duration, endingOf, figure, inWords } from "./in-words.ts";
 import { Markup, markup, scriptData } from "./markup.ts";
 import { distribution, measurementTable, scenarioTable } from "./tables.ts";
 import { timeline } from "./timeline.ts";
@@ -68,7 +68,8 @@ const KINDS = {
   address: "board at an address, without its serial line",
 };
 
-function facts({ board, startedAt, ms, node, platform, commit, exitCode, results }: Run): Markup {
+function facts(run: Run): Markup {
+  const { board, startedAt, ms, node, platform, commit, exitCode, results } = run;
   const isEmulated = board.kind === "emulated";
   const port = [board.path, board.adapter].filter(text => text !== undefined).join(", ");
   const told: Record<string, string | undefined> = {
@@ -81,7 +82,7 @@ function facts({ board, startedAt, ms, node, platform, commit, exitCode, results
     scenarios: String(results.length),
     computer: `${platform}, Node ${node}`,
     commit,
-    "exit code": `${exitCode}: ${ENDINGS[exitCode] ?? "unknown"}`,
+    "exit code": `${exitCode}: ${endingOf(run)}`,
   };
   const items = Object.entries(told).flatMap(([name, value]) =>
     value === undefined ? [] : markup`<div><dt>${name}</dt><dd>${value}</dd></div>`,

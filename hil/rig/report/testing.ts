@@ -1,3 +1,4 @@
+import { SaxesParser } from "saxes";
 import type { Run, ScenarioResult } from "../run.ts";
 
 /** A scenario that passed, but for what is said. */
@@ -30,4 +31,32 @@ export function aRun(changes: Partial<Run> = {}): Run {
     moments: [],
     ...changes,
   };
+}
+
+interface Element {
+  readonly name: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  text: string;
+}
+
+/** The elements of a document of XML; throws where it is not well-formed. */
+export function parsed(xml: string): Element[] {
+  const elements: Element[] = [];
+  const open: Element[] = [];
+  const parser = new SaxesParser();
+  parser.on("error", error => {
+    throw error;
+  });
+  parser.on("opentag", ({ name, attributes }) => {
+    const element = { name, attributes: attributes as Record<string, string>, text: "" };
+    elements.push(element);
+    open.push(element);
+  });
+  parser.on("text", text => {
+    const element = open.at(-1);
+    if (element !== undefined) element.text += text;
+  });
+  parser.on("closetag", () => open.pop());
+  parser.write(xml).close();
+  return elements;
 }

@@ -1,0 +1,277 @@
+import { readFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { execa, type Options } from "execa";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { cannotOpenPty } from "../../emulator/src/pty.ts";
+import { ADMIN_PORT } from "../../emulator/workbench/admin-client.ts";
+import { loadScenarios } from "../src/scenario.ts";
+import { BUDGETS } from "./budgets.ts";
+import { computersPorts, discover } from "./discovery.ts";
+import { MISCHIEF } from "./mischief.ts";
+import { FEW, OUTCOMES } from "./outcomes.ts";
+import { parsed } from "./report/testing.ts";
+import { EXIT, type Run } from "./run.ts";
+
+// The command as a person runs it. All of it waits much more than it works, so it runs side by side.
+
+/** Commands at once, beside the one that plays all stories: a computer may have two cores. */
+const AT_ONCE = 4;
+
+/** The longest plays all stories, and two thousand requests at 115200 baud take half a minute. */
+const LONGEST_MS = 200_000;
+
+const TOKEN = "a-token-for-this-test";
+
+let folder = "";
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "hot-potato-"));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+let running = 0;
+const waiting: (() => void)[] = [];
+async function inTurn<T>(task: () => Promise<T>): Promise<T> {
+  while (running >= AT_ONCE) await new Promise<void>(resolve => waiting.push(resolve));
+  running++;
+  try {
+    return await task();
+  } finally {
+    running--;
+    waiting.shift()?.();
+  }
+}
+
+function program(file: string, args: readonly string[], options: Options = {}) {
+  const all = ["--import", "tsx", file, ...args];
+  return execa(process.execPath, all, { reject: false, timeout: LONGEST_MS, ...options });
+}
+
+const hil = (...args: string[]) => program("hil/rig/cli.ts", args);
+
+/** A run that is to be over soon; its report lies in `folder/name`. */
+function rig(name: string, ...args: string[]) {
+  return hil("--patience", "8s", "--report", join(folder, name), ...args);
+}
+
+const scenarios = (...titles: string[]) => titles.flatMap(title => ["--scenario", title]);
+
+const runOf = (name: string): Run => JSON.parse(report(name, "run.json"));
+const report = (name: string, file: string) => readFileSync(join(folder, name, file), "utf8");
+const verdictsOf = (run: Run) => run.results.map(({ verdict }) => verdict);
+const kindsOf = (run: Run) => [
+  ...new Set(run.results.flatMap(({ incidents }) => incidents.map(({ kind }) => kind))),
+];
+
+async function freePort(wanted = 0): Promise<number | undefined> {
+  const server = net.createServer();
+  return await new Promise(resolve => {
+    server.once("error", () => resolve(undefined));
+    server.listen(wanted, "127.0.0.1", () => {
+      const { port } = server.address() as net.AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** A board of `npm run emulate` that serves until `use` is over. */
+async function emulating<T>(args: string[], use: (pty: string | undefined) => Promise<T>) {
+  const demo = ["--json", "--backend", "127.0.0.1:9", "--token", TOKEN];
+  const child = program("emulator/src/cli.ts", [...demo, ...args]);
+  try {
+    let pty: string | undefined;
+    await new Promise<void>((resolve, reject) => {
+      createInterface(child.stdout!).on("line", line => {
+        const { on, what, path } = JSON.parse(line);
+        if (on === "pty") pty = path;
+        if (what === "ready") resolve();
+      });
+      void child.then(({ stderr }) => reject(new Error(String(stderr))));
+    });
+    return await use(pty);
+  } finally {
+    child.kill("SIGKILL");
+    await child;
+  }
+}
+
+/** Waits until a command has printed something like it. */
+function printed(child: ReturnType<typeof hil>, wanted: RegExp): Promise<void> {
+  let text = "";
+  return new Promise((resolve, reject) => {
+    child.stdout!.on("data", piece => {
+      text += piece;
+      if (wanted.test(text)) resolve();
+    });
+    void child.then(({ stderr }) => reject(new Error(`${text}\n${stderr}`)));
+  });
+}
+
+const plugged = (await discover(computersPorts())).some(({ adapter }) => adapter !== undefined);
+
+/** Stories find a board by its own ports; the first of them may be root's alone. */
+const ptyPlayable =
+  cannotOpenPty() === undefined && (await freePort(80)) && (await freePort(ADMIN_PORT));
+
+describe.concurrent("npm run hil", { timeout: LONGEST_MS }, () => {
+  test("plays all stories on the emulated board by its serial line, measures every figure, and reports", async () => {
+    const told = await loadScenarios();
+    const { exitCode, stdout } = await hil("--board", "emulated", "--report", join(folder, "all"));
+    expect(stdout).toMatch(/every measurement is within its limits/);
+    expect(exitCode).toBe(EXIT.passed);
+
+    const run = runOf("all");
+    expect(run.results.map(({ title }) => title)).toEqual(told.map(({ title }) => title));
+    const bad = run.results.filter(({ verdict }) => verdict !== "passed" && verdict !== "skipped");
+    expect(bad).toEqual([]);
+    for (const { verdict, why, incidents } of run.results) {
+      if (verdict === "skipped") expect(why).toMatch(/ has no weather$/);
+      expect(incidents).toEqual([]);
+    }
+    expect(run.measurements.map(({ name }) => name).sort()).toEqual(
+      Object.keys(BUDGETS.emulated).sort(),
+    );
+    expect(run.measurements.filter(({ value }) => value === null)).toEqual([]);
+    const elements = parsed(report("all", "junit.xml"));
+    const cases = elements.filter(({ name }) => name === "testcase");
+    expect(cases.length).toBeGreaterThanOrEqual(told.length);
+    expect(elements.filter(({ name }) => name === "failure" || name === "error")).toEqual([]);
+    expect(report("all", "report.html")).toContain(told[0].title);
+    expect(report("all", "serial.log")).toMatch(/rst:0x1 [\s\S]*proxy: ready/);
+  });
+
+  test.each(Object.keys(MISCHIEF))("--inject %s gets the verdict that it should", async name => {
+    const { exitCode, verdicts, kinds, says } = OUTCOMES[name];
+    const patience = name === "no-wifi" ? "3s" : "8s"; // that is how long it is waited for
+    const args = ["--board", "emulated", "--inject", name, "--patience", patience];
+    const ended = await inTurn(() => rig(name, ...args, ...scenarios(...FEW)));
+    const run = runOf(name);
+    expect(ended.stdout).toMatch(says);
+    if ("each" in verdicts) expect(verdicts.each).toEqual(expect.arrayContaining(verdictsOf(run)));
+    else expect(verdictsOf(run)).toEqual(verdicts);
+    expect(kindsOf(run)).toEqual(expect.arrayContaining([...kinds]));
+    expect([ended.exitCode, run.exitCode]).toEqual([exitCode, exitCode]);
+    const blamed = parsed(report(name, "junit.xml")).filter(({ name }) => name === "failure");
+    expect(blamed.length > 0).toBe(exitCode === EXIT.firmware);
+  });
+
+  test("--list names boards and stories, the emulated board among them; --help shows examples", async () => {
+    const list = await inTurn(() => hil("--list"));
+    expect(list.stdout).toMatch(/^emulated +no hardware, always there/m);
+    expect(list.stdout).toMatch(/^sharing: ten clients, two backends, exactly five each$/m);
+    const help = await inTurn(async () => execa("npm", ["run", "-s", "hil", "--", "--help"]));
+    expect(help.stdout).toMatch(/^Examples$[\s\S]*--soak 8h/m);
+    expect([list.exitCode, help.exitCode]).toEqual([EXIT.passed, EXIT.passed]);
+  });
+
+  test.each([
+    [["--bord", "emulated"], "--bord is no option; did you mean --board?"],
+    [["--board", "esp32"], '--board "esp32": wanted emulated; a real board is named by --port'],
+    [["--board", "emulated", "--soak", "8"], '--soak "8": wanted a duration such as 30s'],
+    [
+      ["--board", "emulated", "--scenario", "nonesuch"],
+      '--scenario "nonesuch": in no title; themes',
+    ],
+    [["--board", "emulated", "--inject", "panik"], '--inject "panik": did you mean panic?'],
+  ])("%j is not understood: 2, with what would do", async (args, sentence) => {
+    const { exitCode, stderr } = await inTurn(() => hil(...args));
+    expect([exitCode, stderr]).toEqual([EXIT.usage, expect.stringContaining(`hil: ${sentence}`)]);
+  });
+
+  test("a port that is not there is no board, one that does not open is a fault of the rig", async () => {
+    const gone = await inTurn(() => rig("gone", "--port", join(folder, "ttyUSB7")));
+    expect(gone.stderr).toMatch(/ttyUSB7": there is no such serial port; there are: /);
+    const file = join(folder, "no-terminal");
+    await writeFile(file, "");
+    const closed = await inTurn(() => rig("closed", "--port", file, "--flash", "never"));
+    expect(closed.stderr).toMatch(/does not open: [\s\S]*hil -- doctor --port .*no-terminal/);
+    expect([gone.exitCode, closed.exitCode]).toEqual([EXIT.noBoard, EXIT.rig]);
+  });
+
+  // With one plugged in the command would play on it.
+  test.skipIf(plugged)(
+    "without a board it says what it looked for and what would help",
+    async () => {
+      const { exitCode, stderr } = await inTurn(() => hil());
+      expect(exitCode).toBe(EXIT.noBoard);
+      expect(stderr).toMatch(/10c4:ea60 +CP2102[\s\S]*dialout[\s\S]*driver[\s\S]*--board emulated/);
+    },
+  );
+
+  test("a board is one run's alone, until that has ended, however that was", async () => {
+    const [door, admin] = [await freePort(), await freePort()];
+    const config = join(folder, "gateway.json");
+    const backends = [{ address: "127.0.0.1", port: 9 }];
+    await writeFile(config, JSON.stringify({ listeners: [{ port: door }], backends }));
+    const there = ["--address", `127.0.0.1:${admin}`, "--token", TOKEN];
+    const play = (name: string, ...args: string[]) =>
+      rig(name, ...there, ...scenarios(FEW[0]), ...args);
+    await inTurn(() =>
+      emulating(
+        ["--config", config, "--publish", `${door}:${door}`, "--admin", String(admin)],
+        async () => {
+          const first = play("first", "--soak", "10m");
+          await printed(first, /✓ ten clients/);
+          const second = await play("second");
+          expect(second.exitCode).toBe(EXIT.rig);
+          expect(second.stderr).toContain(`127.0.0.1:${admin} is in use by process ${first.pid} (`);
+          first.kill("SIGKILL");
+          await first;
+          const third = await play("third");
+          expect([third.exitCode, verdictsOf(runOf("third"))]).toEqual([EXIT.passed, ["passed"]]);
+        },
+      ),
+    );
+  });
+
+  test.skipIf(!ptyPlayable)(
+    "a pseudo-terminal is a board like another: its console resets it",
+    async () => {
+      await inTurn(() =>
+        emulating(["--pty", "--publish", "80:80", "--admin", String(ADMIN_PORT)], async pty => {
+          const words = scenarios(FEW[0], "a board that is reset under load");
+          const { exitCode, stdout } = await rig(
+            "pty",
+            "--port",
+            pty!,
+            "--flash",
+            "never",
+            ...words,
+          );
+          expect(stdout).toMatch(/All 2 scenarios passed/);
+          expect([exitCode, kindsOf(runOf("pty"))]).toEqual([EXIT.passed, []]);
+        }),
+      );
+    },
+  );
+
+  test("--repeat plays each so often, --soak again and again for so long", async () => {
+    const words = ["--board", "emulated", ...scenarios(FEW[0], FEW[3])];
+    const twice = await inTurn(() => rig("twice", ...words, "--repeat", "2"));
+    expect([twice.exitCode, verdictsOf(runOf("twice"))]).toEqual([0, Array(4).fill("passed")]);
+
+    const { exitCode } = await inTurn(() => rig("soak", ...words, "--soak", "4s"));
+    const soak = runOf("soak");
+    expect([exitCode, soak.results.length > 4]).toEqual([0, true]);
+    expect(soak.results.every(({ atMs }) => atMs < 4_000)).toBe(true);
+    expect(soak.ms).toBeGreaterThanOrEqual(4_000);
+  });
+
+  test("Ctrl-C ends a run in order: with a report of what was reached", async () => {
+    await inTurn(async () => {
+      const words = scenarios(FEW[0], FEW[3]);
+      const child = rig("stopped", "--board", "emulated", ...words, "--repeat", "100");
+      await printed(child, /✓ a backend that drains/);
+      child.kill("SIGINT");
+      const { exitCode, stdout } = await child;
+      expect([exitCode, stdout]).toEqual([EXIT.rig, expect.stringContaining("It was ended early")]);
+      const { results } = runOf("stopped");
+      expect(results.slice(0, 2).map(({ verdict }) => verdict)).toEqual(["passed", "passed"]);
+      expect(results).toHaveLength(200);
+      expect(results.at(-1)).toMatchObject({ verdict: "not-reached", why: "stopped by Ctrl-C" });
+    });
+  });
+});

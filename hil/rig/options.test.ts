@@ -1,0 +1,119 @@
+import { describe, expect, test } from "vitest";
+import type { Scenario } from "../src/scenario.ts";
+import { chosen, readOptions, UsageError } from "./options.ts";
+
+const ADMIN_PORT = 8404;
+const read = (...args: string[]) => readOptions(args, ADMIN_PORT);
+const TOKEN = ["--token", "open-sesame"];
+
+test("without options it is the board that is plugged in, once, and flashed when it has changed", () => {
+  expect(read()).toEqual({
+    ...{ list: false, flash: "changed", image: undefined, ports: [], emulated: false },
+    ...{ address: undefined, token: process.env.HOT_POTATO_TOKEN, wanted: [], repeat: 1 },
+    ...{ soakMs: undefined, patienceMs: 60_000, report: "hil-report", verbose: false },
+    inject: undefined,
+  });
+});
+
+test("options are read with their units; what may be there several times is kept in order", () => {
+  const options = read(
+    ...["--port", "/dev/ttyUSB1", "--port=/dev/ttyUSB0", "--flash", "never", "--repeat", "3"],
+    ...["--scenario", "wifi", "--scenario", "keyword", "--soak", "8h", "--patience", "90s"],
+    ...["--report", "out", "--image", "hot.bin", "--verbose"],
+  );
+  expect(options).toMatchObject({
+    ...{ ports: ["/dev/ttyUSB1", "/dev/ttyUSB0"], flash: "never", repeat: 3 },
+    ...{ wanted: ["wifi", "keyword"], soakMs: 8 * 3_600_000, patienceMs: 90_000 },
+    ...{ report: "out", image: "hot.bin", verbose: true, list: false },
+  });
+  expect(read("--soak", "10m").soakMs).toBe(600_000);
+  expect(read("--board", "emulated", "--inject", "panic")).toMatchObject({
+    ...{ emulated: true, inject: "panic" },
+  });
+});
+
+test("an address has the admin port that everybody has, or its own", () => {
+  const at = (text: string) => read("--address", text, ...TOKEN).address;
+  expect(at("192.168.1.50")).toEqual({ host: "192.168.1.50", port: ADMIN_PORT });
+  expect(at("potato.local:9000")).toEqual({ host: "potato.local", port: 9000 });
+});
+
+describe("what is misunderstood is named, with its value and what would do", () => {
+  const EMULATED = ["--board", "emulated"];
+
+  test.each<[string[], string]>([
+    [["--prot", "COM3"], "--prot is no option; did you mean --port?"],
+    [["--zzz"], "--zzz is no option; --help lists them"],
+    [["/dev/ttyUSB0"], '"/dev/ttyUSB0" is no option; --help lists them'],
+    [["--port"], "--port needs a value; --help shows how it looks"],
+    [["--port="], "--port needs a value"],
+    [["--list=yes"], '--list takes no value, and "yes" was given'],
+    [["--board", "esp32"], '--board "esp32": wanted emulated; a real board is named by --port'],
+    [["--port", "COM3", ...EMULATED], "--port and --board: one of them would do"],
+    [[...EMULATED, "--address", "10.0.0.1", ...TOKEN], "--board and --address: one of them would"],
+    [["--flash", "maybe"], '--flash "maybe": wanted '],
+    [[...EMULATED, "--flash", "always"], "--flash is for boards on a serial line"],
+    [["--address", "10.0.0.1", ...TOKEN, "--image", "x"], "--image is for boards on a serial line"],
+    [["--inject", "panic"], "--inject is for --board emulated alone"],
+    [[...EMULATED, "--inject", "panik"], '--inject "panik": did you mean panic?'],
+    [[...EMULATED, "--inject", "qqqqqqqqq"], '--inject "qqqqqqqqq": known are panic, exception, '],
+    [
+      ["--address", "10.0.0.1:99999", ...TOKEN],
+      '--address "10.0.0.1:99999": wanted an address such',
+    ],
+    [["--address", "http://x", ...TOKEN], '--address "http://x": wanted an address such as 192'],
+    [["--repeat", "0"], '--repeat "0": wanted a whole number from 1 on, such as 10'],
+    [["--repeat", "1e3"], '--repeat "1e3": wanted a whole number'],
+    [["--soak", "8"], '--soak "8": wanted a duration such as 30s, 10m or 8h'],
+    [["--patience", "0s"], '--patience "0s": wanted a duration'],
+  ])("%j", (args, sentence) => {
+    expect(() => read(...args)).toThrow(UsageError);
+    expect(() => read(...args)).toThrow(sentence);
+  });
+
+  test("but a token is not repeated where others read it", () => {
+    const secret = "so secret a token";
+    let message = "";
+    try {
+      read("--token", secret);
+    } catch (error) {
+      message = (error as Error).message;
+    }
+    expect(message).toBe("--token: wanted 8 to 64 printable characters without blanks");
+  });
+
+  test("stories change the board, so that an address wants a token", () => {
+    const kept = process.env.HOT_POTATO_TOKEN;
+    delete process.env.HOT_POTATO_TOKEN;
+    try {
+      expect(() => read("--address", "10.0.0.1")).toThrow("--address wants the board's --token");
+      process.env.HOT_POTATO_TOKEN = "open-sesame";
+      expect(read("--address", "10.0.0.1").token).toBe("open-sesame");
+    } finally {
+      if (kept === undefined) delete process.env.HOT_POTATO_TOKEN;
+      else process.env.HOT_POTATO_TOKEN = kept;
+    }
+  });
+});
+
+describe("the stories that are meant", () => {
+  const stories = ["wifi: it comes back", "keywords: END ends", "http: the END of a body"].map(
+    whole => {
+      const [theme, title] = whole.split(": ");
+      return { theme, title } as Scenario;
+    },
+  );
+  const titles = (...wanted: string[]) => chosen(stories, wanted).map(({ title }) => title);
+
+  test("are all, or those with the words in theme or title, each once and in their order", () => {
+    expect(titles()).toHaveLength(3);
+    expect(titles("end")).toEqual(["END ends", "the END of a body"]);
+    expect(titles("http", "keywords: END", "ends")).toEqual(["END ends", "the END of a body"]);
+  });
+
+  test("words that no title has are not passed over because others have", () => {
+    expect(() => titles("wifi", "nonesuch")).toThrow(
+      '--scenario "nonesuch": in no title; themes are wifi, keywords, http; --list shows all titles',
+    );
+  });
+});

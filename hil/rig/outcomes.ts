@@ -1,0 +1,74 @@
+import type { IncidentKind } from "./incidents.ts";
+import { EXIT, type Verdict } from "./run.ts";
+
+/** A few stories that do not take long, in the order in which they are played. */
+export const FEW = [
+  "ten clients",
+  "clients one after the other",
+  "a backup serves",
+  "drains gets nobody",
+];
+
+export interface Outcome {
+  readonly exitCode: number;
+  /** One for each of `FEW`; where chance decides which of them is struck, what each may be. */
+  readonly verdicts: readonly Verdict[] | { readonly each: readonly Verdict[] };
+  readonly kinds: readonly IncidentKind[];
+  /** What a person reads. */
+  readonly says: RegExp;
+}
+
+const THREE_PASSED = ["passed", "passed", "passed"] as const;
+const FAILED = { exitCode: EXIT.firmware, verdicts: ["failed", ...THREE_PASSED] } as const;
+const AGAIN = { exitCode: EXIT.passed, verdicts: ["flaky", ...THREE_PASSED] } as const;
+
+/** What each mischief of `MISCHIEF` must come to when `FEW` are played. */
+export const OUTCOMES: Readonly<Record<string, Outcome>> = {
+  panic: { ...FAILED, kinds: ["panic"], says: /LoadProhibited[\s\S]*panic: Look at the dump/ },
+  exception: { ...FAILED, kinds: ["xs-abort"], says: /unhandled exception mischief/ },
+  watchdog: { ...FAILED, kinds: ["watchdog"], says: /Task watchdog got triggered/ },
+  hang: {
+    ...FAILED,
+    kinds: ["lost-reply", "silence"],
+    says: /neither the story nor the console got an answer/,
+  },
+  "boot-loop": {
+    exitCode: EXIT.firmware,
+    verdicts: ["failed", "failed", "failed", "not-reached"],
+    kinds: ["panic", "xs-abort", "boot-loop"],
+    says: /the board starts again and again/,
+  },
+  brownout: { ...AGAIN, kinds: ["brownout"], says: /The board lacks power/ },
+  brownouts: {
+    exitCode: EXIT.rig,
+    verdicts: ["rig-error", "rig-error", "not-reached", "not-reached"],
+    kinds: ["brownout"],
+    says: /because of the rig: board, cable or power[\s\S]*no verdict about the firmware/,
+  },
+  unplug: {
+    exitCode: EXIT.boardLost,
+    verdicts: ["rig-error", "not-reached", "not-reached", "not-reached"],
+    kinds: ["port-lost"],
+    says: /the board is lost[\s\S]*Look at the cable/,
+  },
+  replug: { ...AGAIN, kinds: ["port-lost"], says: /Look at the cable and the plug/ },
+  noise: {
+    exitCode: EXIT.passed,
+    verdicts: { each: ["passed", "flaky"] },
+    kinds: ["noise"],
+    says: /The serial line is disturbed/,
+  },
+  "lost-reply": {
+    exitCode: EXIT.passed,
+    verdicts: ["passed", ...THREE_PASSED],
+    kinds: ["lost-reply"],
+    says: /An answer on the serial line was lost/,
+  },
+  download: { ...AGAIN, kinds: ["download-mode"], says: /Release the BOOT button/ },
+  "no-wifi": {
+    exitCode: EXIT.rig,
+    verdicts: ["rig-error", "rig-error", "not-reached", "not-reached"],
+    kinds: [],
+    says: /the board gets no address: is the Wi-Fi there[\s\S]*the board did not come up/,
+  },
+};

@@ -1,0 +1,46 @@
+import { expect, test } from "vitest";
+import { Recorder } from "./recorder.ts";
+
+const request = (backend: string) =>
+  `I (9) http: request id=1 request=r client=c backend=${backend} method=GET path=/ status=200 in=1 out=1 retries=0 TR=0 Tw=0 Tc=1 Tr=1 Ta=7 state=--`;
+const raw = (backend: string) =>
+  `I (9) session: end id=1 client=c backend=${backend} in=1 out=1 ms=1 why=client-closed`;
+
+test("each backend is told what it served since one asked last: requests, and sessions of raw TCP", () => {
+  const recorder = new Recorder();
+  for (const line of [request("red"), request("red"), raw("blue")]) recorder.moment("serial", line);
+  recorder.moment(
+    "serial",
+    "I (9) session: end id=2 client=c backend=red status=200 in=1 out=1 ms=1 why=done",
+  );
+  recorder.moment("tcp", raw("red")); // a client's words are not the board's
+  recorder.moment("serial", "Guru Meditation Error");
+  expect(recorder.takeServed()).toEqual({ red: 2, blue: 1 });
+  expect(recorder.takeServed()).toEqual({});
+});
+
+test("each request is a point of the chart of answers, with what the board measured", () => {
+  const recorder = new Recorder();
+  recorder.moment("serial", request("red"));
+  const [series] = recorder.series;
+  expect([series.name, series.unit, series.points.map(([, value]) => value)]).toEqual([
+    ...["answer", "ms", [7]],
+  ]);
+});
+
+test("moments of a long run are bounded; the oldest go", () => {
+  const recorder = new Recorder();
+  for (let i = 0; i < 250_000; i++) recorder.moment("tcp", String(i));
+  expect(recorder.moments.length).toBeLessThanOrEqual(200_000);
+  const texts = recorder.moments.map(({ text }) => Number(text));
+  expect([texts[0], texts.at(-1)]).toEqual([250_000 - texts.length, 249_999]);
+});
+
+test("a chart of a long run is bounded, and still begins where the run began", () => {
+  const recorder = new Recorder();
+  for (let i = 0; i < 50_000; i++) recorder.point("heap", "bytes", i);
+  const [{ points }] = recorder.series;
+  expect(points.length).toBeLessThanOrEqual(20_000);
+  expect(points[0][1]).toBeLessThan(10);
+  expect(points.at(-1)![1]).toBe(49_999);
+});

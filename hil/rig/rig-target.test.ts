@@ -1,0 +1,115 @@
+import { describe, expect, test } from "vitest";
+import type { Status } from "../../firmware/src/admin/status.ts";
+import type { GatewayDocument } from "../src/target.ts";
+import type { Device } from "./device.ts";
+import { RigTarget } from "./rig-target.ts";
+
+const REST = {
+  ...{ heap: 41_000, sessions: 0, queued: 0 },
+  ...{ sockets: { used: 0, max: 24 }, backends: [{ sessions: 0 }] },
+};
+const DOCUMENT: GatewayDocument = { backends: [{ name: "red", address: "10.0.0.2", port: 80 }] };
+const READY = "I (9) proxy: ready ports=80 backends=1 sessionsMax=12 queueMax=4";
+
+function bench({ canReset = true, status = REST as unknown as Status } = {}) {
+  const asked: string[] = [];
+  const figures: [string, number][] = [];
+  const heaps: (number | null)[] = [];
+  const device: Device = {
+    offers: ["status"],
+    onEvent: () => {},
+    admin: { status: async () => status } as Device["admin"],
+    played: () => ({ kind: "serial", identity: "usb 1-2" }),
+    door: port => ({ host: "10.0.0.7", port }),
+    async ready() {},
+    async lend(document) {
+      asked.push("lend");
+      return document;
+    },
+    async release() {},
+  };
+  if (canReset) {
+    device.reset = async () => {
+      asked.push("reset");
+    };
+  }
+  const target = new RigTarget(device, {
+    patienceMs: 1_000,
+    onFigure: (name, value) => figures.push([name, value]),
+    onStatus: ({ heap }) => heaps.push(heap),
+  });
+  return { device, target, asked, figures, heaps };
+}
+
+describe("a story hears the board", () => {
+  test("from where it serves the story's document: what the story before left to say is not its own", async () => {
+    const { device, target } = bench();
+    const heard: string[] = [];
+    const stage = target.stage(line => heard.push(line));
+    device.onEvent(READY); // of the story before
+    await stage.boot(DOCUMENT);
+    device.onEvent("I (8) session: end id=1 backend=old");
+    device.onEvent(READY);
+    device.onEvent("I (10) session: end id=2 backend=red");
+    expect(heard).toEqual([READY, "I (10) session: end id=2 backend=red"]);
+  });
+
+  test("until it is over; one that was cut short and closes late does not deafen the next", async () => {
+    const { device, target } = bench();
+    const heard: string[] = [];
+    const late = target.stage(() => heard.push("late"));
+    const next = target.stage(line => heard.push(line));
+    await next.boot(DOCUMENT);
+    late.close();
+    device.onEvent(READY);
+    next.close();
+    device.onEvent("I (10) session: end id=2 backend=red");
+    expect(heard).toEqual([READY]);
+  });
+});
+
+test("clients find the listener of the story's document, or the one that the firmware has by default", async () => {
+  const { target } = bench();
+  const stage = target.stage(() => {});
+  await stage.boot(DOCUMENT);
+  expect(stage.door).toEqual({ host: "10.0.0.7", port: 80 });
+  await stage.boot({ ...DOCUMENT, listeners: [{ port: 8080 }, { port: 81 }] });
+  expect(stage.door).toEqual({ host: "10.0.0.7", port: 8080 });
+});
+
+test("a reset takes away what was lent, so the story's document is lent again", async () => {
+  const { target, asked } = bench();
+  const stage = target.stage(() => {});
+  await stage.boot(DOCUMENT);
+  await stage.reset!();
+  expect(asked).toEqual(["lend", "reset", "lend"]);
+  expect(bench({ canReset: false }).target.stage(() => {}).reset).toBeUndefined();
+});
+
+test("at rest nothing is left; else each thing is named, with how many there are", async () => {
+  const { target, heaps } = bench();
+  expect(await target.stage(() => {}).rest()).toEqual({ sessions: 0, left: [] });
+  expect(heaps).toEqual([41_000]); // whoever looks sees the heap, too
+  const status = {
+    ...REST,
+    ...{ sessions: 2, queued: 1, sockets: { used: 3, max: 24 } },
+    backends: [{ sessions: 1 }, { sessions: 1 }],
+  } as unknown as Status;
+  expect(
+    await bench({ status })
+      .target.stage(() => {})
+      .rest(),
+  ).toEqual({
+    sessions: 2,
+    left: [
+      ...["2 sessions", "1 waiting for a slot or a backend", "3 connections"],
+      "2 sessions of backends",
+    ],
+  });
+});
+
+test("a figure of a story is the run's", () => {
+  const { target, figures } = bench();
+  target.stage(() => {}).measure!("requests", 42);
+  expect(figures).toEqual([["requests", 42]]);
+});

@@ -1,0 +1,33 @@
+import { expect, test } from "vitest";
+import { aResult } from "./report/testing.ts";
+import { EXIT, exitCode, type Measurement, type Verdict, within } from "./run.ts";
+
+const GOOD: Measurement = { name: "requests", unit: "1/s", value: 30, min: 20 };
+const SLOW: Measurement = { ...GOOD, value: 19.9 };
+const UNMEASURED: Measurement = { ...GOOD, value: null };
+
+test.each<[Verdict[], Measurement[], boolean, number]>([
+  [["passed", "skipped"], [GOOD], false, EXIT.passed],
+  [["passed", "flaky"], [], false, EXIT.passed],
+  [["passed", "failed"], [GOOD], false, EXIT.firmware],
+  [["passed"], [GOOD, SLOW], false, EXIT.firmware],
+  [["passed"], [UNMEASURED], false, EXIT.firmware],
+  [["passed", "rig-error"], [GOOD], false, EXIT.rig],
+  [["passed", "not-reached"], [GOOD], false, EXIT.rig],
+  // Without all stories, figures say little.
+  [["rig-error"], [UNMEASURED], false, EXIT.rig],
+  [["rig-error", "not-reached"], [], true, EXIT.boardLost],
+  // What the firmware did counts before what the rig did.
+  [["failed", "rig-error", "not-reached"], [], false, EXIT.firmware],
+  [["failed", "rig-error", "not-reached"], [], true, EXIT.firmware],
+])("%j with %j, board lost: %j, ends with %i", (verdicts, measurements, boardLost, code) => {
+  const results = verdicts.map(verdict => aResult({ verdict }));
+  expect(exitCode(results, measurements, { boardLost })).toBe(code);
+});
+
+test("limits belong to what is within them, and what was not measured is not", () => {
+  const [min, max] = [20, 40];
+  const inside = (value: number | null) => within({ name: "x", unit: "ms", value, min, max });
+  expect([19.9, 20, 40, 40.1, null].map(inside)).toEqual([false, true, true, false, false]);
+  expect(within({ name: "x", unit: "ms", value: 0 })).toBe(true);
+});

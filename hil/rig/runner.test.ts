@@ -1,0 +1,277 @@
+import { describe, expect, test } from "vitest";
+import { VirtualClock } from "../../emulator/src/clock.ts";
+import type { Scenario } from "../src/scenario.ts";
+import type { Stage } from "../src/target.ts";
+import type { Incident, IncidentKind } from "./incidents.ts";
+import { Recorder } from "./recorder.ts";
+import type { ScenarioResult } from "./run.ts";
+import { Runner } from "./runner.ts";
+import { Stuck } from "./stuck.ts";
+
+const incident = (kind: IncidentKind, blame: Incident["blame"], ...lines: string[]): Incident => ({
+  ...{ kind, blame, text: `a ${kind}`, lines, ms: 1 },
+});
+const PANIC = incident("panic", "firmware", "Guru Meditation Error: Core 0", "Backtrace: 0x400d");
+const BROWNOUT = incident("brownout", "rig");
+const NOISE = incident("noise", "rig");
+
+const story = (title: string, told: () => Promise<void>, needs: Scenario["needs"] = []) => ({
+  ...{ title, theme: "bench", needs, faults: [], measures: [], story: told },
+});
+const good = (title: string) => story(title, async () => {});
+const forEver = () => new Promise<void>(() => {});
+
+/** A runner on a board that does as it is told; its test tells what the board shows, and when. */
+function bench() {
+  const asked: string[] = [];
+  const told: ScenarioResult[] = [];
+  const board = {
+    lost: false,
+    /** What happens while the rig waits. */
+    whileReplugged() {},
+    whileSettling() {},
+    async reset() {
+      asked.push("reset");
+    },
+    async replugged() {
+      board.whileReplugged();
+    },
+    async settled() {
+      board.whileSettling();
+    },
+    incidents: {
+      note: (kind: IncidentKind, text: string) =>
+        runner.incident({ kind, text, blame: "firmware", lines: [], ms: 1 }),
+    },
+  };
+  const bench = {
+    board,
+    asked,
+    told,
+    /** The board comes to where stories begin. */
+    ready: async () => {},
+    /** Its console answers. */
+    answers: true,
+    play: async (...stories: Scenario[]) => {
+      await runner.run(() => stories.shift());
+      return told;
+    },
+    verdicts: () => told.map(({ verdict }) => verdict),
+    get runner() {
+      return runner;
+    },
+  };
+  const stage = {
+    clock: new VirtualClock(),
+    lookMs: 1,
+    drive: (played: Promise<unknown>) => played.then(() => true),
+    rest: () => ({ sessions: 0, left: [] }),
+    packets: () => [],
+    close() {},
+  } as unknown as Stage;
+  const runner: Runner = new Runner({
+    target: {
+      name: "the bench",
+      offers: [],
+      patienceMs: 1,
+      stage: () => stage,
+      async ready() {
+        asked.push("ready");
+        await bench.ready();
+      },
+    },
+    board: board as never,
+    device: { answers: async () => bench.answers },
+    recorder: new Recorder(),
+    onBegin() {},
+    onResult: result => told.push(result),
+  });
+  return bench;
+}
+
+test("what holds passes, what does not fails with its reason, what cannot be played is skipped with one", async () => {
+  const { play, verdicts } = bench();
+  const results = await play(
+    good("good"),
+    story("bad", () => Promise.reject(new Error("five, not six"))),
+    story("stormy", async () => {}, ["weather"]),
+  );
+  expect(verdicts()).toEqual(["passed", "failed", "skipped"]);
+  expect(results[1].why).toContain("five, not six");
+  expect(results[2].why).toBe("the bench has no weather");
+});
+
+test("a story after a failure finds a board that was reset, one after a success does not", async () => {
+  const { play, asked } = bench();
+  await play(
+    good("first"),
+    story("bad", () => Promise.reject(new Error("bad"))),
+    good("last"),
+  );
+  expect(asked).toEqual(["ready", "ready", "reset", "ready"]);
+});
+
+describe("what the board gives away", () => {
+  test("a fault of the firmware fails the story at once, whatever it waits for, with its dump", async () => {
+    const { play, runner, verdicts } = bench();
+    const [result] = await play(
+      story("waits for ever", () => {
+        runner.incident(PANIC);
+        return forEver();
+      }),
+      good("next"),
+    );
+    expect(verdicts()).toEqual(["failed", "passed"]);
+    expect(result.incidents).toEqual([PANIC]);
+    expect(result.why).toContain("Backtrace: 0x400d");
+  });
+
+  test("a fault of the rig is recovered from once, and the story begins again: never a failure", async () => {
+    const { play, runner, asked } = bench();
+    let plays = 0;
+    const [result] = await play(
+      story("unlucky", async () => {
+        if (++plays > 1) return;
+        runner.incident(BROWNOUT);
+        await forEver();
+      }),
+    );
+    expect([result.verdict, plays, result.why]).toEqual(["flaky", 2, "brownout: a brownout"]);
+    expect(asked).toEqual(["ready", "reset", "ready"]);
+  });
+
+  test("a rig that fails again is a fault of the rig, and its story is not begun a third time", async () => {
+    const { play, runner, verdicts } = bench();
+    let plays = 0;
+    await play(
+      story("dark", async () => {
+        if (++plays > 2) return;
+        runner.incident(BROWNOUT);
+        await forEver();
+      }),
+      good("next"),
+    );
+    expect([verdicts(), plays]).toEqual([["rig-error", "passed"], 2]);
+  });
+
+  test("noise breaks nothing by itself; what fails beside it is played again", async () => {
+    const { play, runner, verdicts } = bench();
+    let plays = 0;
+    await play(
+      story("heard all the same", async () => runner.incident(NOISE)),
+      story("spoilt", async () => {
+        if (++plays > 1) return;
+        runner.incident(NOISE);
+        throw new Error("a line was missing");
+      }),
+      story("wrong without any noise", () => Promise.reject(new Error("wrong"))),
+    );
+    expect(verdicts()).toEqual(["passed", "flaky", "failed"]);
+  });
+
+  test("what it shows between two stories belongs to the next one", async () => {
+    const { play, runner, verdicts } = bench();
+    runner.incident(PANIC);
+    const [result] = await play(good("unsuspecting"), good("next"));
+    expect(verdicts()).toEqual(["failed", "passed"]);
+    expect(result.incidents).toEqual([PANIC]);
+  });
+
+  test("a story that sees its board gone before the board says why is told the board's reason", async () => {
+    const { play, runner, board } = bench();
+    let plays = 0;
+    board.whileSettling = () => runner.incident(BROWNOUT);
+    const [result] = await play(
+      story("cut off", async () => {
+        if (++plays === 1) throw new Error("ECONNRESET");
+      }),
+    );
+    expect([result.verdict, result.why]).toEqual(["flaky", "brownout: a brownout"]);
+  });
+
+  test("a board that stands still is called silent, and the firmware's", async () => {
+    const stuck = bench();
+    stuck.answers = false;
+    const [result] = await stuck.play(
+      story("unanswered", () => Promise.reject(new Error("nothing for 3 s"))),
+    );
+    expect(result.verdict).toBe("failed");
+    expect(result.why).toMatch(/^neither the story nor the console got an answer\n.*nothing for 3/);
+    expect(result.incidents.map(({ kind }) => kind)).toEqual(["silence"]);
+  });
+});
+
+describe("the end of a run", () => {
+  test("a board that stays lost ends it, and the rest is not reached", async () => {
+    const { play, runner, board, verdicts } = bench();
+    board.whileReplugged = () => {
+      board.lost = true;
+    };
+    const results = await play(
+      story("pulled", () => {
+        runner.incident(incident("port-lost", "rig"));
+        return forEver();
+      }),
+      good("next"),
+    );
+    expect(verdicts()).toEqual(["rig-error", "not-reached"]);
+    expect([results[1].why, runner.lost]).toEqual(["the board is lost", true]);
+  });
+
+  test("a boot loop ends it", async () => {
+    const { play, runner, verdicts } = bench();
+    const results = await play(
+      story("looping", () => {
+        runner.incident(incident("boot-loop", "firmware"));
+        return forEver();
+      }),
+      good("next"),
+    );
+    expect(verdicts()).toEqual(["failed", "not-reached"]);
+    expect(results[1].why).toBe("the board starts again and again");
+  });
+
+  test("a board that crashes on its way up in two stories running starts again and again", async () => {
+    const crashing = bench();
+    crashing.ready = () => {
+      crashing.runner.incident(PANIC);
+      return forEver();
+    };
+    const results = await crashing.play(good("one"), good("two"), good("three"));
+    expect(crashing.verdicts()).toEqual(["failed", "failed", "not-reached"]);
+    expect(results[1].incidents.map(({ kind }) => kind)).toEqual(["panic", "boot-loop"]);
+    expect(results[2].why).toBe("the board starts again and again");
+  });
+
+  test("a board that gets no Wi-Fi for two stories running is not waited for a third time", async () => {
+    const offline = bench();
+    offline.ready = () => Promise.reject(new Stuck("rig", "the board gets no address"));
+    const results = await offline.play(good("one"), good("two"), good("three"));
+    expect(offline.verdicts()).toEqual(["rig-error", "rig-error", "not-reached"]);
+    expect(results[2].why).toBe("the board did not come up, for 2 stories running");
+  });
+
+  test("one that comes up in between is played on", async () => {
+    const moody = bench();
+    let stories = 0;
+    moody.ready = async () => {
+      if (++stories % 2 === 1) throw new Stuck("firmware", "the board does not serve");
+    };
+    await moody.play(good("one"), good("two"), good("three"), good("four"));
+    expect(moody.verdicts()).toEqual(["failed", "passed", "failed", "passed"]);
+  });
+
+  test("somebody who has had enough ends the running story, too", async () => {
+    const { play, runner, verdicts } = bench();
+    const results = await play(
+      good("done"),
+      story("under way", () => {
+        runner.end("stopped by Ctrl-C");
+        return forEver();
+      }),
+      good("next"),
+    );
+    expect(verdicts()).toEqual(["passed", "not-reached", "not-reached"]);
+    expect(results.slice(1).map(({ why }) => why)).toEqual(Array(2).fill("stopped by Ctrl-C"));
+  });
+});

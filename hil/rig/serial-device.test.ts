@@ -1,0 +1,124 @@
+import { describe, expect, test } from "vitest";
+import { VirtualClock } from "../../emulator/src/clock.ts";
+import type { AdminClient } from "../../emulator/workbench/admin-client.ts";
+import type { RigBoard } from "./board.ts";
+import { SerialDevice, type SerialDeviceOptions } from "./serial-device.ts";
+import { Stuck } from "./stuck.ts";
+import { Transcript } from "./transcript.ts";
+
+/** A board that serves, and whose console answers as the test wants. */
+function bench(door?: SerialDeviceOptions["door"]) {
+  const clock = new VirtualClock();
+  const transcript = new Transcript(clock);
+  const typed: string[] = [];
+  const asked: string[] = [];
+  const board = {
+    transcript,
+    incidents: { note() {} },
+    boots: 1,
+    address: "10.0.0.7",
+    version: "0.1.0",
+    build: "1f09c2ab",
+    /** What its console says to whatever is typed. */
+    answer: "ok" as string | undefined,
+    link: {
+      open: true,
+      async send(text: string) {
+        if (text.trim() !== "") typed.push(text.trim());
+        if (board.answer !== undefined) transcript.add(Buffer.from(`> x\r\n${board.answer}\r\n`));
+      },
+    },
+    async to(state: string) {
+      asked.push(state);
+    },
+    async reset() {
+      asked.push("reset");
+      board.boots++;
+    },
+    async release() {
+      asked.push("release");
+    },
+  };
+  const device = new SerialDevice({
+    board: board as unknown as RigBoard,
+    played: { kind: "serial", identity: "usb 1-2", path: "/dev/ttyUSB0" },
+    door,
+  });
+  return { clock, board, device, typed, asked };
+}
+
+test("it says which firmware was played on, and where", () => {
+  const { device, board } = bench();
+  expect(device.played()).toEqual({
+    ...{ kind: "serial", identity: "usb 1-2", path: "/dev/ttyUSB0" },
+    ...{ address: "10.0.0.7", firmware: "0.1.0 build 1f09c2ab" },
+  });
+  board.build = undefined as never; // somebody else's build does not name one
+  expect(device.played().firmware).toBe("0.1.0");
+});
+
+test("its ports are found at the address that it said last, or where somebody else knows", () => {
+  const { device, board } = bench();
+  expect(device.door(80)).toEqual({ host: "10.0.0.7", port: 80 });
+  board.address = "10.0.0.9";
+  expect(device.door(80)).toEqual({ host: "10.0.0.9", port: 80 });
+  const mapped = bench(port => ({ host: "127.0.0.1", port: port + 8000 }));
+  expect(mapped.device.door(80)).toEqual({ host: "127.0.0.1", port: 8080 });
+});
+
+describe("the token that opens it", () => {
+  test("is lent once for each boot, and is another one for each run", async () => {
+    const { device, typed } = bench();
+    await device.ready();
+    await device.ready();
+    expect(typed).toEqual([expect.stringMatching(/^lend [\w-]{24}$/)]);
+    await device.reset();
+    expect(typed).toEqual([typed[0], typed[0]]);
+    const other = bench();
+    await other.device.ready();
+    expect(other.typed).not.toEqual([typed[0]]);
+  });
+
+  test("is lent again when lending has failed", async () => {
+    const { device, board, typed } = bench();
+    board.answer = "error the token is too short";
+    await expect(device.ready()).rejects.toThrow("at the console: error the token is too short");
+    board.answer = "ok";
+    await device.ready();
+    expect(typed).toHaveLength(2);
+  });
+});
+
+test("a document that the board refuses is the firmware's fault, with all its complaints", async () => {
+  const { device } = bench();
+  const refusing = { change: async () => ({ complaints: ["backends: none", "port: 0"] }) };
+  Object.defineProperty(device, "admin", { value: refusing as unknown as AdminClient });
+  const lent = device.lend({ backends: [] });
+  await expect(lent).rejects.toThrow("the board refuses a document: backends: none; port: 0");
+  await expect(lent).rejects.toMatchObject({ blame: "firmware" });
+});
+
+test("an error at the console rejects, a mute console does not answer, a lost port is neither", async () => {
+  const { clock, device, board } = bench();
+  board.answer = "error no backend is called x";
+  await expect(device.type("drain x")).rejects.toThrow(Stuck);
+  expect(await device.answers()).toBe(true); // an error is an answer
+
+  board.answer = undefined;
+  const mute = device.answers();
+  await clock.run({ ms: 10_000 });
+  expect(await mute).toBe(false);
+
+  board.link.send = () => Promise.reject(new Error("the serial port is gone"));
+  await expect(device.answers()).rejects.toThrow("the serial port is gone");
+});
+
+test("it is left with a reset, which takes away what was lent, unless its port is gone", async () => {
+  const { device, asked } = bench();
+  await device.release();
+  expect(asked).toEqual(["reset", "release"]);
+  const pulled = bench();
+  pulled.board.link.open = false;
+  await pulled.device.release();
+  expect(pulled.asked).toEqual(["release"]);
+});
