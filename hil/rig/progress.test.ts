@@ -6,18 +6,19 @@ import { aResult, aRun } from "./report/testing.ts";
 
 beforeEach(() => {
   vi.useFakeTimers();
-  vi.stubEnv("NO_COLOR", undefined);
   vi.stubEnv("FORCE_COLOR", undefined);
-  vi.stubEnv("TERM", "xterm-256color");
 });
 afterEach(() => {
   vi.useRealTimers();
   vi.unstubAllEnvs();
 });
 
+/** A terminal with colours, wherever the tests run. */
+const TERMINAL = { TERM: "xterm-256color" };
+
 /** A place to write to, and all that was written. */
-function place({ isTTY = false, columns = 60 } = {}) {
-  const { getColorDepth } = WriteStream.prototype;
+function place({ isTTY = false, columns = 60, env = TERMINAL as object } = {}) {
+  const getColorDepth = () => WriteStream.prototype.getColorDepth(env);
   const out = Object.assign(new PassThrough(), isTTY ? { isTTY, columns, getColorDepth } : {});
   const written = () => out.read()?.toString() ?? "";
   return { out, written };
@@ -130,12 +131,12 @@ describe("on a terminal", () => {
   });
 
   test("there are colours, unless NO_COLOR says no", () => {
-    const { out, written } = place({ isTTY: true });
-    new Progress(out).result(FAILED);
-    expect(written()).toContain("\x1b[31m✗");
-    vi.stubEnv("NO_COLOR", "1");
-    new Progress(out).result(FAILED);
-    expect(written()).toBe("✗ one of two  20 ms  (no answer)\n");
+    const coloured = place({ isTTY: true });
+    new Progress(coloured.out).result(FAILED);
+    expect(coloured.written()).toContain("\x1b[31m✗");
+    const plain = place({ isTTY: true, env: { ...TERMINAL, NO_COLOR: "1" } });
+    new Progress(plain.out).result(FAILED);
+    expect(plain.written()).toBe("✗ one of two  20 ms  (no answer)\n");
   });
 });
 
