@@ -30,8 +30,8 @@ export interface Figures {
   readonly collections: number;
   readonly slotsMax: number;
   readonly chunkBytesMax: number;
-  /** The deepest that the JavaScript stack was used since `markStack`. */
-  readonly stackSlots: number;
+  /** The deepest that the stack was since `freeze` or `forgetStack`; a call takes two more than on the chip. */
+  readonly stackSlotsMax: number;
 }
 
 export interface FunctionCount {
@@ -41,6 +41,9 @@ export interface FunctionCount {
 
 /** Enough for every program of ours, and never collected by itself for long. */
 const ROOMY: HeapSize = { slots: 65_536, chunkBytes: 4 * 1024 * 1024 };
+
+/** Of the native side (native/worker.c): what a program has until it is frozen. */
+const STACK_SLOTS_MAX = 4096;
 
 /** Callbacks of a socket, by their number on the pipe. */
 export const EVENTS = ["onReadable", "onWritable", "onError"] as const;
@@ -84,9 +87,12 @@ export class Machine {
     this.#do("E", script);
   }
 
-  /** From now on what exists is as read-only as on the chip. */
-  freeze(): void {
-    this.#do("Z");
+  /**
+   * From now on what exists is as read-only as on the chip, and the stack is as long as there with
+   * `stackSlots` (`creation` of a manifest).
+   */
+  freeze(stackSlots = STACK_SLOTS_MAX): void {
+    this.#do("Z", String(stackSlots));
   }
 
   /** Calls the program's `command(text)`. */
@@ -106,15 +112,15 @@ export class Machine {
     this.#do("G");
   }
 
-  /** From now on it is seen how deep the JavaScript stack is used. */
-  markStack(): void {
-    this.#do("D");
+  figures(): Figures {
+    const [computrons, slots, chunkBytes, collections, slotsMax, chunkBytesMax, stackSlotsMax] =
+      this.#do("F").toString().split(" ").map(Number);
+    return { computrons, slots, chunkBytes, collections, slotsMax, chunkBytesMax, stackSlotsMax };
   }
 
-  figures(): Figures {
-    const [computrons, slots, chunkBytes, collections, slotsMax, chunkBytesMax, stackSlots] =
-      this.#do("F").toString().split(" ").map(Number);
-    return { computrons, slots, chunkBytes, collections, slotsMax, chunkBytesMax, stackSlots };
+  /** `stackSlotsMax` counts from here on. */
+  forgetStack(): void {
+    this.#do("D");
   }
 
   /** Counts computrons by function while `task` runs, the dearest first. */

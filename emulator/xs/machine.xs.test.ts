@@ -3,10 +3,13 @@ import { bundle } from "./bundle.ts";
 import { Machine } from "./machine.ts";
 
 /** A machine that has run `script`, and whose `command` is the function that it ends with. */
-function machine(script: string, { answer = () => "" } = {}): Machine {
+function machine(
+  script: string,
+  { answer = () => "", stackSlots }: { answer?: () => string; stackSlots?: number } = {},
+): Machine {
   const made = new Machine({ now: () => 0, answer });
   made.evaluate(`globalThis.command = (() => { ${script} })();`);
-  made.freeze();
+  made.freeze(stackSlots);
   return made;
 }
 
@@ -105,6 +108,34 @@ test("a program that fills the memory, or the stack, ends its machine and not th
   expect(() => fill.command("")).toThrow("XS abort: memory full");
   const deep = machine("const f = () => f() + 1; return () => f();");
   expect(() => deep.command("")).toThrow("XS abort: JavaScript stack overflow");
+});
+
+test("the stack is as long as it is said to be, and it is seen how much of it was used", () => {
+  const nested =
+    "const f = n => (n === 0 ? 0 : f(n - 1) + 1); return text => String(f(Number(text)));";
+  const deepest = (depth: string) => {
+    const program = machine(nested);
+    program.command(depth);
+    return program.figures().stackSlotsMax;
+  };
+  const perCall = deepest("11") - deepest("10");
+  expect(perCall).toBeGreaterThan(4);
+  expect(deepest("50")).toBe(deepest("10") + 40 * perCall);
+
+  const stackSlots = deepest("50");
+  expect(machine(nested, { stackSlots: stackSlots + 8 }).command("50")).toBe("50");
+  expect(() => machine(nested, { stackSlots: stackSlots - 8 }).command("50")).toThrow(
+    "XS abort: JavaScript stack overflow",
+  );
+});
+
+test("what is forgotten of the stack does not count", () => {
+  const program = machine("const f = n => n && f(n - 1); return text => String(f(Number(text)));");
+  program.command("50");
+  const before = program.figures().stackSlotsMax;
+  program.forgetStack();
+  program.command("10");
+  expect(program.figures().stackSlotsMax).toBeLessThan(before / 2);
 });
 
 test("what the board throws, the program catches: kind and message", () => {

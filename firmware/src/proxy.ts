@@ -28,6 +28,7 @@ export class ReverseProxy implements Tenants {
   #admitted = 0;
   /** Those of `#sessions` that wait for one, the longest waiting first. */
   #queue: { session: Session; cancel: () => void }[] = [];
+  #lettingIn = false;
   readonly memory: Memory;
   #lastId = 0;
   #lastRequest = 0;
@@ -244,10 +245,21 @@ export class ReverseProxy implements Tenants {
     if (this.#sessions.size === 0) this.memory.rest();
     if (this.#leaveQueue(session) || !session.admitted) return;
     this.#admitted--;
-    const next = this.#queue.shift();
-    if (next === undefined) return;
-    next.cancel();
-    this.#admit(next.session);
+    if (!this.#lettingIn) this.#letIn();
+  }
+
+  /**
+   * Free slots go to those who wait. One that ends as soon as it is let in frees its slot in here, and
+   * the loop goes on: if it let the next one in by itself, the whole queue would stand on the stack.
+   */
+  #letIn(): void {
+    this.#lettingIn = true;
+    while (this.#queue.length > 0 && this.#admitted < this.budget.sessionsMax) {
+      const { session, cancel } = this.#queue.shift()!;
+      cancel();
+      this.#admit(session);
+    }
+    this.#lettingIn = false;
   }
 
   #admit(session: Session): void {

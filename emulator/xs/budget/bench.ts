@@ -7,6 +7,7 @@ import { profileOf } from "../../src/boards/profile.ts";
 import { VirtualClock } from "../../src/clock.ts";
 import { type XsProgram, xsProgram } from "../firmware.ts";
 import type { HeapSize } from "../machine.ts";
+import type { Path } from "../remote.ts";
 
 /** What a stretch of work took. */
 export interface Spent {
@@ -18,8 +19,10 @@ export interface Spent {
 
 export interface BenchOptions {
   program?: "proxy" | "bare";
-  /** Settings of the proxy; its backends are the bench's. */
+  /** Settings of the proxy; its backend is the bench's. */
   settings?: object;
+  /** What the admin port wants for changes. */
+  token?: string;
   /** Segments and windows are whole pieces of the proxy's buffer, instead of the board's own sizes. */
   wholePieces?: boolean;
   heap?: HeapSize;
@@ -52,6 +55,7 @@ export class Bench {
     {
       program = "proxy",
       settings = {},
+      token,
       wholePieces = false,
       heap = ROOMY,
       sender = "client",
@@ -88,7 +92,7 @@ export class Bench {
       program,
       program === "bare"
         ? { backend: at }
-        : { document: { backends: [at], health: { check: "none" }, ...settings } },
+        : { document: { backends: [at], health: { check: "none" }, ...settings }, token },
       heap,
     );
   }
@@ -100,7 +104,12 @@ export class Bench {
 
   /** Sessions that the proxy has. */
   get sessions(): number {
-    return JSON.parse(this.program.tell("look", { path: ["proxy", "sessions"] })).value;
+    return this.look(["proxy", "sessions"]) as number;
+  }
+
+  /** What stands there in the running app, or, with arguments, what it returns. */
+  look(path: Path, args?: readonly unknown[]): unknown {
+    return JSON.parse(this.program.tell("look", { path, args })).value;
   }
 
   /** Boots, and lets the board join its network. */

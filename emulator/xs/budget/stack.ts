@@ -2,105 +2,170 @@ import type { MockSocket } from "net-mock-socket";
 import { Bench } from "./bench.ts";
 import { type Figure, figure, type Measure } from "./figures.ts";
 
-/** How deep the JavaScript stack goes: past the end of the chip's (`creation.stack`) the board is dead. */
+/**
+ * How deep the stack of JavaScript gets. One slot too many ends the chip's program, so each kind of
+ * work is measured at its most.
+ */
 
-/** Longer than anything in here takes. */
-const SETTLE_MS = 20_000;
-
-const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
-
-const PIPELINED = 16;
-
-/** More than the board admits and lets wait. */
-const CROWD = 40;
-
-/** As many as a document may have. */
+/** As many as a pool may have (backend/pool.ts). */
 const BACKENDS = 32;
 
-/** Ports on which nobody listens. */
-const REFUSING = Array.from({ length: BACKENDS }, (_, i) => ({
-  address: "10.0.0.2",
-  port: 9000 + i,
-}));
+/** As many as a configuration may have (config.ts). */
+const ROUTES = 16;
+
+/** Nobody listens on this port and those behind it. */
+const DEAD_PORT = 9000;
 
 const ADMIN_PORT = 8404;
-const TOKEN = "a-token-of-tests";
+const TOKEN = "the-token-of-a-bench";
 
-interface Case {
-  readonly settings?: object;
-  /** Each client says so, as soon as it is connected. */
-  readonly says: string;
-  readonly clients?: number;
-  readonly port?: number;
-  readonly serves?: (socket: MockSocket) => void;
-}
+/** One session; every other connection of the board is for clients that wait. */
+const QUEUE = 24;
 
-function answers(socket: MockSocket): void {
-  socket.on("data", () => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
+const GET = "GET /some/path HTTP/1.1\r\nHost: x\r\nCookie: a=b\r\n\r\n";
+const POST =
+  "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+const ANSWER = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
+
+/** Requests that are sent without waiting for an answer. */
+const PIPELINED = 20;
+
+/** Answers as many requests as come; anything else comes back. */
+function serves(socket: MockSocket): void {
+  socket.on("data", (bytes: Buffer) => {
+    const requests = bytes.toString("latin1").split(" HTTP/1.1\r\n").length - 1;
+    socket.write(requests > 0 ? ANSWER.repeat(requests) : bytes);
+  });
   socket.on("end", () => socket.end());
 }
 
-const echoes = (socket: MockSocket) => void socket.pipe(socket);
-
-const hangsUp = (socket: MockSocket) => void socket.destroy();
-
-function admin(request: string, body = ""): Case {
-  const length = `Content-Length: ${body.length}`;
-  const says = `${request} HTTP/1.1\r\nHost: board\r\nAuthorization: Bearer ${TOKEN}\r\n${length}\r\n\r\n${body}`;
-  return { says, port: ADMIN_PORT };
+function open(bench: Bench, port?: number): MockSocket {
+  const client = bench.connect(port);
+  client.on("data", () => {});
+  client.on("error", () => {});
+  return client;
 }
 
-const DOCUMENT = JSON.stringify({
-  backends: REFUSING,
-  health: { check: "none" },
-});
+/** A client that says `text`, until its connection is closed. */
+async function says(bench: Bench, text: string, port?: number): Promise<void> {
+  const client = open(bench, port);
+  client.write(text);
+  await bench.until(() => client.closed);
+}
 
-const CASES: Readonly<Record<string, readonly Case[]>> = {
-  tcp: [{ says: "hello END", serves: echoes }],
-  http: [
-    { says: GET.repeat(PIPELINED), serves: answers },
-    { says: GET, serves: hangsUp },
-  ],
-  crowd: [
-    { says: "", clients: CROWD },
-    { says: "hello", clients: CROWD, serves: hangsUp },
-    { says: GET, clients: CROWD, serves: hangsUp },
-  ],
-  refused: [
-    { says: "hello", clients: CROWD, settings: { backends: REFUSING } },
-    { says: GET, clients: CROWD, settings: { backends: REFUSING } },
-    { says: GET, clients: CROWD, settings: { backends: REFUSING, health: { fall: 1 } } },
-  ],
-  admin: [
-    admin("GET /api/status"),
-    admin("GET /metrics"),
-    admin("GET /"),
-    admin("PUT /api/config", DOCUMENT),
-  ],
+/** Clients that all say `text`, and leave when they have heard something or been let go. */
+async function crowd(bench: Bench, count: number, text: string): Promise<void> {
+  const clients = Array.from({ length: count }, () => open(bench));
+  for (const client of clients) {
+    client.write(text);
+    client.on("data", () => client.end());
+  }
+  await bench.until(() => clients.every(client => client.closed));
+}
+
+/** All who wait are let in when there is no backend any more: each one ends as soon as it begins. */
+async function letIn(bench: Bench, text: string): Promise<void> {
+  const first = open(bench);
+  first.write("first");
+  await bench.until(() => first.bytesRead > 0);
+  const others = Array.from({ length: QUEUE }, () => open(bench));
+  for (const other of others) other.write(text);
+  await bench.until(() => bench.look(["proxy", "queued"]) === QUEUE);
+  bench.look(["operator", "setState"], ["a", "maint"]);
+  first.end();
+  await bench.until(() => others.every(other => other.closed));
+}
+
+function asked(method: string, path: string, document: object = {}): string {
+  const body = JSON.stringify(document);
+  const fields = [
+    "Host: board",
+    `Authorization: Bearer ${TOKEN}`,
+    "Content-Type: application/json",
+    `Content-Length: ${body.length}`,
+  ];
+  return `${method} ${path} HTTP/1.1\r\n${fields.join("\r\n")}\r\n\r\n${body}`;
+}
+
+async function operate(bench: Bench): Promise<void> {
+  for (const path of ["/", "/metrics", "/api/status", "/api/events", "/api/config"]) {
+    await says(bench, asked("GET", path), ADMIN_PORT);
+  }
+  await says(bench, asked("PUT", "/api/config", LARGE), ADMIN_PORT);
+  await says(bench, asked("PUT", "/api/config", WRONG), ADMIN_PORT);
+  await says(bench, asked("PUT", "/api/backends/a", { state: "drain", weight: 2 }), ADMIN_PORT);
+  await says(bench, asked("PUT", "/api/explain", { picks: 2 }), ADMIN_PORT);
+  for (const text of ["raw END", GET]) await crowd(bench, 1, text);
+}
+
+const DEAD = Array.from({ length: BACKENDS }, (_, i) => ({
+  address: "10.0.0.1",
+  port: DEAD_PORT + i,
+}));
+
+/** As much of everything as a configuration may have. */
+const LARGE = {
+  backends: DEAD,
+  balance: "weighted-round-robin",
+  health: { check: "http", host: "api.home", body: "fine", status: "200-299,301" },
+  sticky: "cookie",
+  stickyKey: "a-key-of-a-bench",
+  routes: Array.from({ length: ROUTES }, (_, i) => ({ path: `/${i}`, backends: ["a", "b"] })),
+  trustedProxies: ["10.0.0.0/8"],
 };
 
-async function deepest({ settings, says, clients = 1, port, serves = echoes }: Case) {
-  const bench = await new Bench(serves, { settings }).start();
-  const { machine } = bench.program;
-  machine.markStack();
-  for (let i = 0; i < clients; i++) {
-    const client = bench.connect(port);
-    client.on("error", () => {});
-    client.on("data", () => {});
-    client.write(says);
+const WRONG = { ...LARGE, balanc: 1, routes: LARGE.routes.map(() => ({ pathh: "x" })) };
+
+const TCP = [{ port: 80, mode: "tcp" }];
+
+interface Case {
+  readonly settings?: object;
+  /** Without it only the start counts. */
+  readonly play?: (bench: Bench) => Promise<void>;
+}
+
+const CASES: Record<string, Case> = {
+  start: { settings: LARGE },
+  "tcp.session": { play: bench => says(bench, "hello END") },
+  "http.pipelined": {
+    settings: { sticky: "cookie" },
+    play: bench => crowd(bench, 1, (GET + POST).repeat(PIPELINED)),
+  },
+  // As many as are served and may wait: all are, one after the other.
+  "http.crowd": { play: bench => crowd(bench, 16, GET) },
+  "queue.tcp": {
+    settings: { listeners: TCP, sessionsMax: 1, queueMax: QUEUE },
+    play: bench => letIn(bench, "hello"),
+  },
+  "queue.http": {
+    settings: { sessionsMax: 1, queueMax: QUEUE },
+    play: bench => letIn(bench, GET),
+  },
+  "refused.tcp": {
+    settings: { backends: DEAD },
+    play: bench => says(bench, "hello"),
+  },
+  "refused.http": {
+    settings: { backends: DEAD, retries: BACKENDS },
+    play: bench => crowd(bench, 1, GET),
+  },
+  operator: { settings: LARGE, play: operate },
+};
+
+/** The deepest that a case gets. */
+async function deepest(name: string, { settings, play }: Case): Promise<Figure> {
+  const bench = await new Bench(serves, { settings, token: TOKEN }).start();
+  if (play !== undefined) {
+    bench.program.machine.forgetStack();
+    await play(bench);
   }
-  await bench.pass(SETTLE_MS);
-  const { stackSlots } = machine.figures();
+  const { stackSlotsMax } = bench.program.machine.figures();
   bench.end();
-  return stackSlots;
+  return figure(`stack.${name}`, stackSlotsMax, "slots");
 }
 
 export const stack: Measure = async () => {
   const figures: Figure[] = [];
-  for (const [name, cases] of Object.entries(CASES)) {
-    const depths: number[] = [];
-    for (const each of cases) depths.push(await deepest(each));
-    figures.push(figure(`stack.${name}`, Math.max(...depths), "slots"));
-  }
+  for (const [name, each] of Object.entries(CASES)) figures.push(await deepest(name, each));
   return figures;
 };

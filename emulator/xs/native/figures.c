@@ -1,51 +1,62 @@
 #include "xsAll.h"
 #include "internals.h"
 
+/* How deep the stack was: what lies below it is painted, and whatever it reached has lost its paint. */
+
+enum {
+	CHIP_REST = 13,	/* slots of XS's own there (mxGlobalStackIndex to mxInstanceInspectorsStackIndex in xsAll.h) */
+	PAINT = 0xA5,
+	/* So many painted slots in a row were never reached. XS borrows the other end for regular expressions. */
+	UNTOUCHED = 8,
+};
+
+static txSlot* rest;
+
+void restHere(void* machine)
+{
+	txMachine* the = machine;
+	rest = the->stack;
+}
+
+void forgetStack(void* machine)
+{
+	txMachine* the = machine;
+	c_memset(the->stackBottom, PAINT, (the->stack - the->stackBottom) * sizeof(txSlot));
+}
+
+void giveStack(void* machine, int slots)
+{
+	txMachine* the = machine;
+	txSlot* bottom = rest - (slots - CHIP_REST);
+	if (bottom > the->stackBottom) the->stackBottom = bottom;
+	forgetStack(the);
+}
+
+static txBoolean painted(txSlot* slot)
+{
+	txU1* byte = (txU1*)slot;
+	txU1* end = (txU1*)(slot + 1);
+	while (byte < end) if (*byte++ != PAINT) return 0;
+	return 1;
+}
+
+static int deepestStack(txMachine* the)
+{
+	txSlot* lowest = rest;
+	txSlot* slot;
+	for (slot = rest - 1; slot >= the->stackBottom && slot >= lowest - UNTOUCHED; slot--)
+		if (!painted(slot)) lowest = slot;
+	return CHIP_REST + (int)(rest - lowest);
+}
+
 Figures figuresOf(void* machine)
 {
 	txMachine* the = machine;
 	Figures figures = {
 		the->meterIndex, the->currentHeapCount, the->currentChunksSize,
-		the->maximumHeapCount, the->maximumChunksSize,
+		the->maximumHeapCount, the->maximumChunksSize, deepestStack(the),
 	};
 	return figures;
-}
-
-/* How deep it goes */
-
-enum {
-	PAINT = 0xa7,	/* no slot is full of it */
-	UNUSED_SLOTS = 64	/* more than any call leaves out; at the far end XS keeps other things */
-};
-
-static txSlot* painted;
-
-void paintStack(void* machine)
-{
-	txMachine* the = machine;
-	painted = the->stack;
-	c_memset(the->stackBottom, PAINT, (char*)painted - (char*)the->stackBottom);
-}
-
-static int isPainted(const txSlot* slot)
-{
-	const txU1* byte = (const txU1*)slot;
-	const txU1* end = (const txU1*)(slot + 1);
-	while (byte < end && *byte == PAINT) byte++;
-	return byte == end;
-}
-
-int stackSlots(void* machine)
-{
-	txMachine* the = machine;
-	txSlot* deepest = painted;
-	txSlot* slot = painted;
-	if (!painted) return 0;
-	while (slot > the->stackBottom && deepest - slot < UNUSED_SLOTS) {
-		slot--;
-		if (!isPainted(slot)) deepest = slot;
-	}
-	return (int)(painted - deepest);
 }
 
 /* Where the computrons go */

@@ -11,6 +11,7 @@ typedef struct {
 	int chunkBytes;	/* in use, garbage and headers included */
 	int slotsMax;
 	int chunkBytesMax;
+	int stackSlotsMax;	/* since `giveStack` or `forgetStack` */
 } Figures;
 
 /** Runs a script. As on the chip its byte code stays outside of the heap, for ever. */
@@ -18,11 +19,12 @@ extern void runScript(void* machine, char* text, size_t length);
 
 extern Figures figuresOf(void* machine);
 
-/** Marks the JavaScript stack below here, so that it can be seen later how far it was used. */
-extern void paintStack(void* machine);
-
-/** Slots of the JavaScript stack that were used since then, at most; 0 when it was never marked. */
-extern int stackSlots(void* machine);
+/** To be called once while nothing runs: what stands on the stack now is XS's own. */
+extern void restHere(void* machine);
+/** From now on the stack has as many slots as it would have on a chip with `slots`. */
+extern void giveStack(void* machine, int slots);
+/** Forgets how deep it was. */
+extern void forgetStack(void* machine);
 
 /** What happens to a program that is linked into the chip: intrinsics, functions, classes,
  * prototypes, buffers, maps, sets, dates and regular expressions that exist now are read-only. */

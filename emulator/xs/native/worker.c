@@ -13,14 +13,15 @@
  * done, and while it works it asks the board (handles.h).
  *
  *   E <script>          runs it
- *   Z                   freezes all that there is: intrinsics, and what the scripts made
+ *   Z <slots>           freezes all that there is: intrinsics, and what the scripts made; from now on the
+ *                       stack has as many slots as on the chip
  *   J <json>            calls the program's `command(json)`; the answer is what it returns
  *   C <handle> <event> <count>   calls a socket's callback
  *   T                   the alarm rings
  *   G                   collects the garbage
- *   D                   marks the stack, to see how deep it is used from now on
  *   F                   figures: computrons, slots, chunk bytes, collections, most slots, most chunk bytes,
- *                       stack slots
+ *                       most slots of the stack
+ *   D                   forgets how deep the stack was
  *   P <0 or 1>          counts by function from now on, or no longer
  *   Q                   those counts: lines of computrons and function
  *   B <folder>          makes a copy of this process and its machine, with pipes in that folder
@@ -35,7 +36,7 @@ static const xsCreation SIZES = {
 	16 * KILOBYTE,	/* chunk bytes by which it grows */
 	0,	/* slots at the start: argument */
 	512,	/* slots by which it grows */
-	4096,	/* stack slots: the chip's is shorter, but it does not parse there */
+	4096,	/* stack slots, until `Z`: the chip does not parse */
 	8000, 4000,	/* keys, and by how many they grow */
 	1993, 127,	/* name and symbol tables */
 	2048 * KILOBYTE, 1993,	/* the parser's */
@@ -86,7 +87,11 @@ static void run(xsMachine* the, const char kind, char* bytes, size_t length)
 {
 	switch (kind) {
 	case 'E': runScript(the, bytes, length); break;
-	case 'Z': freezeEverything(the); break;
+	case 'Z':
+		freezeEverything(the);
+		giveStack(the, atoi(bytes));
+		break;
+	case 'D': forgetStack(the); break;
 	case 'J':
 		xsVar(0) = xsStringBuffer(bytes, (xsIntegerValue)length);
 		xsResult = xsCall1(xsGlobal, xsID("command"), xsVar(0));
@@ -95,7 +100,6 @@ static void run(xsMachine* the, const char kind, char* bytes, size_t length)
 	case 'C': deliverEvent(the, bytes); break;
 	case 'T': ringAlarm(the); break;
 	case 'G': xsCollectGarbage(); break;
-	case 'D': paintStack(the); break;
 	case 'F': case 'Q': break;
 	case 'P': profile(the, bytes[0] == '1'); break;
 	default: xsUnknownError("xs: no such command: %c", kind);
@@ -124,8 +128,7 @@ void serve(xsMachine* machine, const char kind, char* bytes, size_t length)
 				char text[128];
 				Figures figures = figuresOf(the);
 				int count = snprintf(text, sizeof(text), "%u %d %d %d %d %d %d", figures.computrons, figures.slots,
-					figures.chunkBytes, collections, figures.slotsMax, figures.chunkBytesMax,
-					stackSlots(the));
+					figures.chunkBytes, collections, figures.slotsMax, figures.chunkBytesMax, figures.stackSlotsMax);
 				sendFrame('.', NULL, 0, text, (size_t)count);
 			}
 			else if (kind == 'Q') {
@@ -204,6 +207,7 @@ int main(int argc, char* argv[])
 		xsSetHostHooks(canary, &CANARY);
 		fxRemember(the, &canary);
 		xsEndHost(machine);
+		restHere(machine);
 		for (;;) {
 			Frame frame = receiveFrame();
 			if (frame.kind == 'B') copy(frame.bytes);
