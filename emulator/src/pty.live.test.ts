@@ -1,7 +1,6 @@
 import { createInterface } from "node:readline";
-import { autoDetect } from "@serialport/bindings-cpp";
-import { SerialPortStream } from "@serialport/stream";
 import { execa } from "execa";
+import { SerialPort } from "serialport";
 import { afterEach, expect, test } from "vitest";
 import { cannotOpenPty } from "./pty.ts";
 
@@ -38,12 +37,7 @@ async function emulated() {
 
 /** A terminal program on that path. */
 async function terminal(path: string) {
-  const port = new SerialPortStream({
-    binding: autoDetect(),
-    path,
-    baudRate: 115_200,
-    autoOpen: false,
-  });
+  const port = new SerialPort({ path, baudRate: 115_200, autoOpen: false });
   stops.push(() => port.isOpen && new Promise(resolve => port.close(resolve)));
   await new Promise<void>((resolve, reject) => {
     port.open(error => (error ? reject(error) : resolve()));

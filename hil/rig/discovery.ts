@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { autoDetect, type BindingInterface, type PortInfo } from "@serialport/bindings-cpp";
+import type { BindingInterface, PortInfo } from "@serialport/bindings-cpp";
+import { SerialPort } from "serialport";
 import { EMULATED_PATH } from "./emulated-port.ts";
 import type { KnownBoards } from "./known-boards.ts";
 import type { ChipIdentity } from "./loader.ts";
@@ -35,7 +36,7 @@ export const ADAPTERS: Readonly<Record<string, string>> = {
 
 /** The computer's own serial ports. */
 export function computersPorts(): BindingInterface {
-  return autoDetect() as unknown as BindingInterface;
+  return SerialPort.binding as unknown as BindingInterface;
 }
 
 /** Every serial port, those with a known adapter first. */
