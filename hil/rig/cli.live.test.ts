@@ -232,17 +232,20 @@ describe.concurrent("npm run hil", { timeout: LONGEST_MS }, () => {
     async () => {
       await inTurn(() =>
         emulating(["--pty", "--publish", "80:80", "--admin", String(ADMIN_PORT)], async pty => {
+          const here = ["--flash", "never", "--port", pty!];
           const words = scenarios(FEW[0], "a board that is reset under load");
-          const { exitCode, stdout } = await rig(
-            "pty",
-            "--port",
-            pty!,
-            "--flash",
-            "never",
-            ...words,
-          );
+          const { exitCode, stdout } = await rig("pty", ...here, ...words);
           expect(stdout).toMatch(/All 2 scenarios passed/);
           expect([exitCode, kindsOf(runOf("pty"))]).toEqual([EXIT.passed, []]);
+
+          // One of two boards that cannot be played on does not keep the other from it.
+          const both = await rig("both", ...here, "--port", "/dev/null", ...scenarios(FEW[0]));
+          expect([both.exitCode, both.stderr]).toEqual([
+            EXIT.rig,
+            expect.stringMatching(/^hil: \/dev\/null: \/dev\/null does not open: /m),
+          ]);
+          const name = join("both", pty!.replaceAll("/", "_"));
+          expect(verdictsOf(runOf(name))).toEqual(["passed"]);
         }),
       );
     },

@@ -39,30 +39,30 @@ import {
 import { Progress } from "./progress.ts";
 import { writeReports } from "./report/write.ts";
 import { Rig, type RigOptions } from "./rig.ts";
-import { EXIT, type Run } from "./run.ts";
+import { EXIT } from "./run.ts";
 import { SerialDevice } from "./serial-device.ts";
 import { Stuck } from "./stuck.ts";
 
 /** There is no board; all that can be said about it. */
 class NoBoard extends Error {}
 
-try {
-  // A story that was cut short may still have something open.
-  process.exit(await main(process.argv.slice(2)));
-} catch (error) {
-  if (error instanceof UsageError) process.exit(say(error.message, EXIT.usage));
-  if (error instanceof NoBoard) process.exit(say(error.message, EXIT.noBoard));
-  if (error instanceof Stuck || error instanceof LoaderError)
-    process.exit(say(error.message, EXIT.rig));
-  if (error instanceof SdkError || error instanceof CredentialsError)
-    process.exit(say(error.message, EXIT.usage));
-  if (error instanceof Locked) process.exit(say(error.message, EXIT.rig));
-  throw error;
+// A story that was cut short may still have something open.
+process.exit(await main(process.argv.slice(2)).catch(error => told(error, "hil")));
+
+/** What keeps us from playing is said in a sentence; everything else is a mistake of the rig's own. */
+function told(error: unknown, whose: string): number {
+  const code = codeOf(error);
+  if (code === undefined) throw error;
+  process.stderr.write(`${whose}: ${(error as Error).message}\n`);
+  return code;
 }
 
-function say(message: string, exitCode: number): number {
-  process.stderr.write(`hil: ${message}\n`);
-  return exitCode;
+function codeOf(error: unknown): number | undefined {
+  if (error instanceof UsageError || error instanceof SdkError) return EXIT.usage;
+  if (error instanceof CredentialsError) return EXIT.usage;
+  if (error instanceof NoBoard) return EXIT.noBoard;
+  if (error instanceof Stuck || error instanceof LoaderError) return EXIT.rig;
+  return error instanceof Locked ? EXIT.rig : undefined;
 }
 
 async function main(args: readonly string[]): Promise<number> {
@@ -93,8 +93,8 @@ async function playOn(options: CommandOptions): Promise<number> {
   const commit = await commitOf();
   const stop = new AbortController();
   process.once("SIGINT", () => stop.abort("stopped by Ctrl-C"));
-  const runs = await Promise.all(
-    desks.map(({ label, setUp, bringUp }) => {
+  const codes = await Promise.all(
+    desks.map(async ({ label, setUp, bringUp }) => {
       const alone = desks.length === 1;
       const name = label.replace(/[^\w.-]+/g, "_");
       const folder = alone ? options.report : join(options.report, name);
@@ -109,21 +109,23 @@ async function playOn(options: CommandOptions): Promise<number> {
       const progress = new Progress(alone ? process.stdout : prefixed(label), options);
       const { soakMs, repeat } = options;
       progress.plan(playing.length * (soakMs === undefined ? repeat : 1), label, soakMs);
-      return new Rig(setUp, rigOptions, {
+      const rig = new Rig(setUp, rigOptions, {
         begin: title => progress.begin(title),
         line: text => progress.line(text),
         result: result => progress.result(result),
         soak: (elapsedMs, totalMs, text) => progress.soak(elapsedMs, totalMs, text),
         keep: run => writeReports(folder, run),
-      })
-        .run()
-        .then(run => {
-          progress.end(run, folder);
-          return run;
-        });
+      });
+      try {
+        const run = await rig.run();
+        progress.end(run, folder);
+        return run.exitCode;
+      } catch (error) {
+        return told(error, alone ? "hil" : `hil: ${label}`); // the others play on
+      }
     }),
   );
-  return worst(runs);
+  return worst(codes);
 }
 
 /** Several boards share the terminal: each of their lines says whose it is. */
@@ -242,7 +244,7 @@ async function commitOf(): Promise<string | undefined> {
 }
 
 /** What the firmware did counts before what the rig did. */
-function worst(runs: readonly Run[]): number {
-  const order: number[] = [EXIT.firmware, EXIT.boardLost, EXIT.rig];
-  return order.find(code => runs.some(({ exitCode }) => exitCode === code)) ?? EXIT.passed;
+function worst(codes: readonly number[]): number {
+  const order = [EXIT.firmware, EXIT.boardLost, EXIT.rig, EXIT.usage];
+  return order.find(code => codes.includes(code)) ?? EXIT.passed;
 }

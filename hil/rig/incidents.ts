@@ -84,7 +84,6 @@ const WITH_DUMP: readonly IncidentKind[] = ["panic", "abort", "stack-overflow", 
  * has lost every connection.
  */
 export class Incidents {
-  readonly all: Incident[] = [];
   #now: () => number;
   #told: (incident: Incident) => void;
   #open:
@@ -98,7 +97,7 @@ export class Incidents {
   #boots: number[] = [];
 
   /** `now` is the time that lines are stamped with, in ms. */
-  constructor(now: () => number, told: (incident: Incident) => void = () => {}) {
+  constructor(now: () => number, told: (incident: Incident) => void) {
     this.#now = now;
     this.#told = told;
   }
@@ -180,7 +179,6 @@ export class Incidents {
   }
 
   #tell(incident: Incident): void {
-    this.all.push(incident);
     if (ENDINGS.includes(incident.kind)) this.#cause = incident;
     this.#told(incident);
   }

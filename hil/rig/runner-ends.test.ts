@@ -27,7 +27,10 @@ test.each([
         // It has a word left to say.
         settled: async () =>
           runner.incident({ kind, blame, text: "late", lines: ["a dump"], ms: 1 }),
-        incidents: new Incidents(() => 0),
+        incidents: new Incidents(
+          () => 0,
+          () => {},
+        ),
       },
       device: { answers: async () => true },
       recorder,
