@@ -1,9 +1,12 @@
 import {
   buildFirmware,
+  FIRMWARE,
   type FirmwarePlatform,
   PLATFORMS,
   readSettings,
   runTool,
+  simulatorCommand,
+  simulatorProgram,
   UsageError,
 } from "./moddable.ts";
 
@@ -22,4 +25,8 @@ await runTool("firmware:build", async () => {
     throw new UsageError(`platform "${platform ?? ""}": wanted ${PLATFORMS.join(" or ")}`);
   }
   await buildFirmware(platform as FirmwarePlatform, readSettings(settings));
+  if (platform === "lin") {
+    const start = [...simulatorCommand(), simulatorProgram(FIRMWARE)].join(" ");
+    process.stdout.write(`start it, where there is a display: ${start}\n`);
+  }
 });

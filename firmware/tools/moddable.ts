@@ -11,7 +11,8 @@ export type FirmwarePlatform = (typeof PLATFORMS)[number];
 /** What the person asked for cannot be done; said in one sentence. */
 export class UsageError extends Error {}
 
-const FIRMWARE = fileURLToPath(new URL("..", import.meta.url));
+/** Its folder, with its manifest. */
+export const FIRMWARE = fileURLToPath(new URL("..", import.meta.url));
 const OUTPUT = fileURLToPath(new URL("../../build", import.meta.url));
 /** mcconfig calls plain `tsc`; ours is the version that it needs. */
 const BINARIES = fileURLToPath(new URL("../../node_modules/.bin", import.meta.url));
