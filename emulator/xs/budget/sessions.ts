@@ -1,4 +1,5 @@
 import type { MockSocket } from "net-mock-socket";
+import { RECENT_MAX } from "../../../firmware/src/admin/recent.ts";
 import { Bench } from "./bench.ts";
 import { esp32Bytes, type Figure, figure, type Measure } from "./figures.ts";
 import type { Work } from "./profiles.ts";
@@ -229,9 +230,9 @@ export const heap: Measure = async () => {
   ];
 };
 
-/** What a thousand sessions leave behind, once all their time is up. */
+/** What a thousand sessions leave behind, once all their time is up; the log's last lines were there before. */
 async function left(bench: Bench, name: string, session: () => Promise<void>): Promise<Figure[]> {
-  await times(WARM, session);
+  await times(RECENT_MAX, session);
   await bench.pass(QUIET_MS);
   const before = bench.live();
   await times(CLOSED, session);
