@@ -11,7 +11,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { PortInfo } from "@serialport/bindings-cpp";
 import { afterEach, describe, expect, test } from "vitest";
-import { discover, type Found, listBoards, noBoard, placeOf, sysfsPorts } from "./discovery.ts";
+import {
+  discover,
+  type Found,
+  listBoards,
+  noBoard,
+  pathNow,
+  placeOf,
+  sysfsPorts,
+} from "./discovery.ts";
 import { KnownBoards } from "./known-boards.ts";
 import { Locked, lock } from "./lock.ts";
 
@@ -90,6 +98,25 @@ describe("which ports there are", () => {
     );
     const places = ["usb 1-2", "usb 1-3.1", "usb Port_#0001.Hub_#0002", "/dev/ttyS0"];
     expect(found.map(placeOf)).toEqual(places);
+  });
+
+  test("a board that has got another name is the one in the same USB port", async () => {
+    const now = (...ports: [string, string][]) =>
+      pathNow(
+        {
+          path: "/dev/ttyUSB0",
+          usbPath: "1-2",
+          usb: undefined,
+          adapter: undefined,
+          serialNumber: "",
+        },
+        binding(ports.map(([path, locationId]) => ({ path, locationId }))),
+      );
+    expect(await now(["/dev/ttyUSB0", "1-3"], ["/dev/ttyUSB1", "1-2"])).toBe("/dev/ttyUSB1");
+    expect(await now(["/dev/ttyUSB0", "1-3"])).toBeUndefined();
+    // Both ports of an adapter that has two are at one place.
+    expect(await now(["/dev/ttyUSB1", "1-2"], ["/dev/ttyUSB0", "1-2"])).toBe("/dev/ttyUSB0");
+    expect(await now(["/dev/ttyUSB1", "1-2"], ["/dev/ttyUSB2", "1-2"])).toBeUndefined();
   });
 
   test("another failure of the list is told, not hidden", async () => {

@@ -54,6 +54,21 @@ export async function discover(
   return found.sort((x, y) => Number(y.adapter !== undefined) - Number(x.adapter !== undefined));
 }
 
+/** What the port of this board is called now, where that can be told: boards stay in their USB port. */
+export async function pathNow(
+  { path, usbPath }: Found,
+  binding: BindingInterface,
+  kernelsPorts?: string,
+): Promise<string | undefined> {
+  if (usbPath === undefined) return undefined;
+  const there = (await discover(binding, kernelsPorts)).filter(port => port.usbPath === usbPath);
+  // Adapters with two ports have both at one place.
+  if (there.length === 1 || there.some(port => port.path === path)) {
+    return (there.find(port => port.path === path) ?? there[0]).path;
+  }
+  return undefined;
+}
+
 /** serialport asks `udevadm` on Linux, which containers lack; then the kernel's own folder tells. */
 async function listed(binding: BindingInterface, kernelsPorts: string): Promise<PortInfo[]> {
   try {
