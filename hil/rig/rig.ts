@@ -9,7 +9,7 @@ import { lock } from "./lock.ts";
 import { MISCHIEF } from "./mischief.ts";
 import { Recorder } from "./recorder.ts";
 import { RigTarget } from "./rig-target.ts";
-import { exitCode, type Run, type ScenarioResult } from "./run.ts";
+import { AFTERWARDS, exitCode, type Run, type ScenarioResult } from "./run.ts";
 import { Runner } from "./runner.ts";
 import { Stuck } from "./stuck.ts";
 
@@ -124,13 +124,29 @@ export class Rig {
     } finally {
       signal.removeEventListener("abort", stop);
       this.#stopMischief();
-      await this.#desk.device.release();
+      await this.#release();
       this.#desk.emulated?.unplug();
       unlock();
     }
     const run = this.#soFar();
     this.#audience.keep(run);
     return run;
+  }
+
+  /** A board that is gone by now cannot be left as it was found; what was played counts all the same. */
+  async #release(): Promise<void> {
+    const atMs = this.#recorder.now();
+    try {
+      await this.#desk.device.release();
+    } catch (error) {
+      const result: ScenarioResult = {
+        ...{ theme: AFTERWARDS, title: "the board is left as it was found", verdict: "rig-error" },
+        ...{ atMs, ms: this.#recorder.now() - atMs, incidents: [], sessions: {} },
+        why: (error as Error).message,
+      };
+      this.#recorder.results.push(result);
+      this.#audience.result(result);
+    }
   }
 
   async #attach(board: RigBoard): Promise<void> {
@@ -148,7 +164,14 @@ export class Rig {
     const { soakMs, scenarios, signal } = this.#options;
     if (soakMs === undefined) return this.#left.shift();
     if (this.#recorder.now() >= soakMs || signal.aborted || this.#runner.ended) return undefined;
-    if (this.#left.length === 0) this.#left = [...scenarios];
+    if (this.#left.length === 0) {
+      // What cannot be played here takes no time: it would be skipped some hundred times a second.
+      const { results } = this.#recorder;
+      const skipped = new Set(
+        results.flatMap(({ verdict, title }) => (verdict === "skipped" ? title : [])),
+      );
+      this.#left = scenarios.filter(({ title }) => !skipped.has(title));
+    }
     return this.#left.shift();
   }
 
