@@ -47,10 +47,13 @@ async function port({ ports, wanted }: DoctorParts, seen: Seen): Promise<Finding
     const [bad, ...help] = noBoard(all).split("\n");
     return { bad, help, noBoard: true };
   }
-  const there = all.length === 0 ? "there is none at all" : all.map(({ path }) => path).join(", ");
+  const there =
+    all.length === 0
+      ? "There is no serial port at all."
+      : `There: ${all.map(({ path }) => path).join(", ")}`;
   return {
     bad: `there is no serial port ${wanted}`,
-    help: [`There: ${there}`, "Without --port the first one with a known adapter is taken."],
+    help: [there, "Without --port the first one with a known adapter is taken."],
     noBoard: true,
   };
 }
