@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { execa } from "execa";
@@ -18,6 +17,7 @@ import {
   type Found,
   listBoards,
   noBoard,
+  portNamed,
 } from "./discovery.ts";
 import { doctorParts, openBoard } from "./doctor/parts.ts";
 import { runDoctor } from "./doctor.ts";
@@ -175,7 +175,7 @@ function firmwareOf({ image }: CommandOptions) {
   if (image === undefined) {
     const ask = process.stdin.isTTY ? terminalAsk() : undefined;
     return new SourceFirmware([], async () => {
-      requireSdk("esp32"); // nobody types a password for nothing
+      requireFlashing(); // nobody types a password for nothing
       return wifiCredentials(process.env, ask);
     });
   }
@@ -186,10 +186,20 @@ function firmwareOf({ image }: CommandOptions) {
   }
 }
 
+function requireFlashing(): void {
+  try {
+    requireSdk("esp32");
+  } catch (error) {
+    if (!(error instanceof SdkError)) throw error;
+    const others = "or play on what the board has, --flash never, or flash a prebuilt --image";
+    throw new UsageError(`${error.message}; ${others}`);
+  }
+}
+
 /** The boards that are meant: those that were named, or the only one that there is. */
 function chosenPorts({ ports }: CommandOptions, found: readonly Found[]): readonly Found[] {
   if (ports.length > 0) {
-    return ports.map(path => found.find(board => board.path === path) ?? unlisted(path, found));
+    return ports.map(path => portNamed(path, found) ?? notThere(path, found));
   }
   const boards = found.filter(({ adapter }) => adapter !== undefined);
   if (boards.length === 0) throw new NoBoard(noBoard(found));
@@ -225,13 +235,9 @@ async function diagnose({
   return runDoctor(parts, line => process.stdout.write(`${line}\n`));
 }
 
-/** A port that nobody lists, such as a pseudo-terminal; Windows lists all that it has. */
-function unlisted(path: string, found: readonly Found[]): Found {
-  if (process.platform === "win32" || !existsSync(path)) {
-    const there = found.map(board => describeFound(board)).join("; ") || "none at all";
-    throw new NoBoard(`--port "${path}": there is no such serial port; there are: ${there}`);
-  }
-  return { path, adapter: undefined, usb: undefined, serialNumber: undefined };
+function notThere(path: string, found: readonly Found[]): never {
+  const there = found.map(board => describeFound(board)).join("; ") || "none at all";
+  throw new NoBoard(`--port "${path}": there is no such serial port; there are: ${there}`);
 }
 
 /** Which state of the sources it is, where git knows. */
