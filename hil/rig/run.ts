@@ -110,6 +110,8 @@ export function exitCode(
   const some = (verdict: Verdict) => results.some(result => result.verdict === verdict);
   if (some("failed")) return EXIT.firmware;
   if (boardLost) return EXIT.boardLost;
-  if (some("rig-error") || some("not-reached")) return EXIT.rig;
+  if (some("rig-error") || some("not-reached") || results.length === 0) return EXIT.rig;
+  // All of nothing is not a success.
+  if (results.every(({ verdict }) => verdict === "skipped")) return EXIT.usage;
   return measurements.every(within) ? EXIT.passed : EXIT.firmware;
 }

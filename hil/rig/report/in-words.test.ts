@@ -80,7 +80,8 @@ describe("the verdict in words", () => {
   });
 
   test("a run in which nothing was played has not passed", () => {
-    const run = aRun({ results: [aResult({ verdict: "skipped", why: "no weather" })] });
+    const results = [aResult({ verdict: "skipped", why: "no weather" })];
+    const run = aRun({ exitCode: EXIT.usage, results });
     expect(inWords(run)).toMatchObject({ passed: false, headline: "Nothing was played" });
   });
 

@@ -23,7 +23,7 @@ export const VERDICTS: Record<Verdict, { readonly mark: string; readonly name: s
 const ENDINGS: Record<number, string> = {
   [EXIT.passed]: "passed",
   [EXIT.firmware]: "the firmware failed",
-  [EXIT.usage]: "the command was not understood",
+  [EXIT.usage]: "nothing that was asked for can be played on this board",
   [EXIT.noBoard]: "there was no board",
   [EXIT.rig]: "a fault of the rig, so no verdict about the firmware",
   [EXIT.boardLost]: "the board was lost",
@@ -98,8 +98,7 @@ export function inWords(run: Run): VerdictInWords {
     );
   }
   return {
-    // All of nothing is not a success.
-    passed: run.exitCode === EXIT.passed && played(run).length > 0,
+    passed: run.exitCode === EXIT.passed,
     headline: headline(run),
     reasons,
     advice,
@@ -116,11 +115,11 @@ function headline(run: Run): string {
   const passed = results.filter(({ verdict }) => verdict === "passed" || verdict === "flaky");
   const count = `${passed.length} of ${scenarios(results.length)} passed`;
   if (exitCode === EXIT.passed) {
-    if (results.length === 0) return "Nothing was played";
     const all = results.length === 1 ? "The one scenario" : `All ${scenarios(results.length)}`;
     const limits = measurements.length === 0 ? "" : ", and every measurement is within its limits";
     return `${all} passed${limits}`;
   }
+  if (exitCode === EXIT.usage) return "Nothing was played";
   const ending = endingOf(run);
   return `${ending[0].toUpperCase()}${ending.slice(1)}: ${count}`;
 }
