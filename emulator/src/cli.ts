@@ -81,7 +81,7 @@ const ENGINES: Record<string, Engine> = {
     if (why !== undefined) throw new UsageError(`--engine xs: ${why}`);
     await buildEngine(line => process.stderr.write(`${line}\n`));
     const { xsFirmware } = await import("../xs/firmware.ts");
-    const firmware = xsFirmware(configuration.document, { token });
+    const firmware = xsFirmware(configuration.document, { token, build: BUILD });
     return {
       boot: platform => {
         announce(platform, { build: BUILD });
