@@ -57,7 +57,8 @@ export class Rig {
   #runner: Runner;
   #recorder = new Recorder();
   #startedAt = new Date().toISOString();
-  #left: Scenario[];
+  #left: Scenario[] = [];
+  #rounds = 0;
   #keptMs = 0;
   /** Mischief that is still to be done, and then how to stop it. */
   #strike: (() => void) | undefined;
@@ -68,10 +69,9 @@ export class Rig {
     options: RigOptions,
     audience: Audience,
   ) {
-    const { folder, patienceMs, scenarios, repeat, inject } = options;
+    const { folder, patienceMs, inject } = options;
     this.#options = options;
     this.#audience = audience;
-    this.#left = Array(repeat).fill(scenarios).flat();
     mkdirSync(folder, { recursive: true });
     const log = join(folder, "serial.log");
     rmSync(log, { force: true }); // of the run before
@@ -144,7 +144,7 @@ export class Rig {
         ...{ atMs, ms: this.#recorder.now() - atMs, incidents: [], sessions: {} },
         why: (error as Error).message,
       };
-      this.#recorder.results.push(result);
+      this.#recorder.result(result);
       this.#audience.result(result);
     }
   }
@@ -161,8 +161,11 @@ export class Rig {
   }
 
   #next(): Scenario | undefined {
-    const { soakMs, scenarios, signal } = this.#options;
-    if (soakMs === undefined) return this.#left.shift();
+    const { soakMs, scenarios, repeat, signal } = this.#options;
+    if (soakMs === undefined) {
+      if (this.#left.length === 0 && this.#rounds++ < repeat) this.#left = [...scenarios];
+      return this.#left.shift();
+    }
     if (this.#recorder.now() >= soakMs || signal.aborted || this.#runner.ended) return undefined;
     if (this.#left.length === 0) {
       // What cannot be played here takes no time: it would be skipped some hundred times a second.
@@ -199,7 +202,7 @@ export class Rig {
 
   #soFar(): Run {
     const { scenarios, commit } = this.#options;
-    const { results, figures, moments, series } = this.#recorder;
+    const { results, more, figures, moments, series } = this.#recorder;
     const board = this.#desk.device.played();
     const played = new Set(
       results
@@ -220,6 +223,7 @@ export class Rig {
       commit,
       exitCode: exitCode(results, taken, { boardLost: this.#runner.lost }),
       results: [...results],
+      more: { ...more },
       measurements: taken,
       series: [...series],
       moments: [...moments],

@@ -89,6 +89,8 @@ export interface Run {
   /** The command's exit code, one of `EXIT`. */
   readonly exitCode: number;
   readonly results: readonly ScenarioResult[];
+  /** Of a long run: how many more came out as the same scenario had often enough before. */
+  readonly more?: Readonly<Partial<Record<Verdict, number>>>;
   readonly measurements: readonly Measurement[];
   readonly series: readonly Series[];
   /** The oldest first. */

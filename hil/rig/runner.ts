@@ -100,12 +100,12 @@ export class Runner {
       const result =
         this.#ended === undefined ? await this.#play(scenario) : this.#unreached(scenario);
       recorder.moment("rig", `${result.verdict}: "${scenario.title}"`);
-      recorder.results.push(result);
+      recorder.result(result);
       onResult(result);
     }
     const late = await this.#late();
     if (late === undefined) return;
-    recorder.results.push(late);
+    recorder.result(late);
     onResult(late);
   }
 
