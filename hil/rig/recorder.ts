@@ -9,7 +9,7 @@ const MOMENTS_MAX = 200_000;
 const POINTS_MAX = 20_000;
 
 /** Results of one scenario with one verdict that a run keeps: a soak of hours has thousands, all alike. */
-const ALIKE_MAX = 50;
+const ALIKE_MAX = 200;
 
 /** Gathers what was seen while scenarios were played, with the time of the run. */
 export class Recorder {
