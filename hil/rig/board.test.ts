@@ -134,6 +134,16 @@ describe("states", () => {
   });
 });
 
+test("a dump after which the board stands still is told when it has said its last", async () => {
+  const { adapter, board, kinds } = bench();
+  await board.attach();
+  await board.to("serving");
+  adapter.says("Guru Meditation Error: Core  0 panic'ed (LoadProhibited)", "Backtrace: 0x400d4a2b");
+  await board.settled();
+  expect(kinds()).toEqual(["panic"]);
+  await board.release();
+});
+
 test("an event that comes in two goes is heard once, whole", async () => {
   const { adapter, board } = bench();
   await board.attach();

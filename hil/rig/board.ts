@@ -144,8 +144,9 @@ export class RigBoard {
   }
 
   /** Waits until it has said what it is about to say: a dump takes a while at this speed. */
-  settled(): Promise<void> {
-    return this.transcript.settled(QUIET_MS, DUMP_MS);
+  async settled(): Promise<void> {
+    await this.transcript.settled(QUIET_MS, DUMP_MS);
+    this.incidents.flush(); // not every dump ends with a start
   }
 
   /** Waits until a pulled cable is back, or has been out for too long. */
