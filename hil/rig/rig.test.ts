@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Scenario } from "../src/scenario.ts";
 import type { Desk } from "./desk.ts";
 import type { Device } from "./device.ts";
+import { lock } from "./lock.ts";
 import { Rig, type RigOptions } from "./rig.ts";
 import { EXIT, type Run } from "./run.ts";
 
@@ -61,4 +62,15 @@ test("a board that is gone when all is over leaves a report, which says so", asy
   const { results, exitCode } = await run({}, gone);
   expect(results.at(-1)).toMatchObject({ verdict: "rig-error", why: "nobody answers" });
   expect(exitCode).toBe(EXIT.rig);
+});
+
+test("whoever is refused because the board is in use leaves the log of the other run alone", async () => {
+  const unlock = lock(folder);
+  const log = join(folder, "serial.log");
+  writeFileSync(log, "of the run that has the board");
+  await expect(run({})).rejects.toThrow("is in use by process");
+  expect(readFileSync(log, "utf8")).toBe("of the run that has the board");
+  unlock();
+  await run({});
+  expect(existsSync(log)).toBe(false);
 });

@@ -52,6 +52,7 @@ export interface Audience {
 /** Plays scenarios on one board, from its first byte to the verdict. */
 export class Rig {
   #options: RigOptions;
+  #log: string;
   #audience: Audience;
   #desk: Desk;
   #runner: Runner;
@@ -72,11 +73,9 @@ export class Rig {
     const { folder, patienceMs, inject } = options;
     this.#options = options;
     this.#audience = audience;
-    mkdirSync(folder, { recursive: true });
-    const log = join(folder, "serial.log");
-    rmSync(log, { force: true }); // of the run before
+    this.#log = join(folder, "serial.log");
     this.#desk = setUp({
-      log,
+      log: this.#log,
       onlineMs: Math.min(patienceMs, ONLINE_MS),
       onLine: line => this.#heard(line),
       onIncident: incident => {
@@ -110,8 +109,10 @@ export class Rig {
 
   /** Rejects when the board is somebody else's, or its port cannot be opened. */
   async run(): Promise<Run> {
-    const { signal } = this.#options;
+    const { signal, folder } = this.#options;
     const unlock = lock(this.#desk.identity);
+    mkdirSync(folder, { recursive: true });
+    rmSync(this.#log, { force: true }); // of the run before
     const stop = () => this.#runner.end(String(signal.reason));
     signal.addEventListener("abort", stop);
     try {
