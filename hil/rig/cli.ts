@@ -1,3 +1,4 @@
+import { accessSync, constants, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { execa } from "execa";
@@ -52,9 +53,10 @@ process.exit(await main(process.argv.slice(2)).catch(error => told(error, "hil")
 /** What keeps us from playing is said in a sentence; everything else is a mistake of the rig's own. */
 function told(error: unknown, whose: string): number {
   const code = codeOf(error);
-  if (code === undefined) throw error;
-  process.stderr.write(`${whose}: ${(error as Error).message}\n`);
-  return code;
+  const { message, stack } = error as Error;
+  const text = code === undefined ? `a mistake of the rig's own: ${stack}` : message;
+  process.stderr.write(`${whose}: ${text}\n`);
+  return code ?? EXIT.rig; // Node's own 1 would blame the firmware
 }
 
 function codeOf(error: unknown): number | undefined {
@@ -90,6 +92,7 @@ async function playOn(options: CommandOptions): Promise<number> {
   }
   const playing = chosen(scenarios, options.wanted);
   const desks = setUps(options, found);
+  prepare(options.report);
   const commit = await commitOf();
   const stop = new AbortController();
   process.once("SIGINT", () => stop.abort("stopped by Ctrl-C"));
@@ -126,6 +129,16 @@ async function playOn(options: CommandOptions): Promise<number> {
     }),
   );
   return worst(codes);
+}
+
+/** Nobody plays for hours to hear then that there is no place for the report. */
+function prepare(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK);
+  } catch (error) {
+    throw new UsageError(`--report "${folder}": ${(error as Error).message}`);
+  }
 }
 
 /** Several boards share the terminal: each of their lines says whose it is. */
