@@ -8,6 +8,7 @@ import { isToken, TOKEN_MAX, TOKEN_MIN } from "../../firmware/src/admin/token.ts
 import { type App, announce, start } from "../../firmware/src/app.ts";
 import { type Config, type Configuration, readConfig } from "../../firmware/src/config.ts";
 import { nearest } from "../../firmware/src/document.ts";
+import { buildId } from "../../firmware/tools/build-id.ts";
 import type { AdminAddress } from "../workbench/admin-client.ts";
 import { EmulatedBoard } from "../workbench/emulated.ts";
 import { RemoteBoard, readRemote } from "../workbench/remote.ts";
@@ -56,6 +57,9 @@ const BOARDS: Record<string, () => BoardKind> = {
   unlimited,
 };
 
+/** It runs the sources as they are. */
+const BUILD = buildId([]);
+
 /** A firmware to boot, and what runs once it is booted. */
 type Engine = (options: Options) => Promise<{ boot: Firmware; running: () => App | undefined }>;
 
@@ -64,8 +68,8 @@ const ENGINES: Record<string, Engine> = {
     let app: App | undefined;
     return {
       boot: platform => {
-        announce(platform);
-        app = start(platform, configuration, { token });
+        announce(platform, { build: BUILD });
+        app = start(platform, configuration, { token, build: BUILD });
       },
       running: () => app,
     };
@@ -77,10 +81,10 @@ const ENGINES: Record<string, Engine> = {
     if (why !== undefined) throw new UsageError(`--engine xs: ${why}`);
     await buildEngine(line => process.stderr.write(`${line}\n`));
     const { xsFirmware } = await import("../xs/firmware.ts");
-    const firmware = xsFirmware(configuration.document, { token });
+    const firmware = xsFirmware(configuration.document, { token, build: BUILD });
     return {
       boot: platform => {
-        announce(platform);
+        announce(platform, { build: BUILD });
         firmware.boot(platform);
       },
       running: () => firmware.app as App,

@@ -79,9 +79,9 @@ export interface XsFirmware extends XsProgram {
 /** Our firmware with a configuration document, on the real XS engine. */
 export function xsFirmware(
   document: object,
-  { token, heap }: { token?: string; heap?: HeapSize } = {},
+  { token, build, heap }: { token?: string; build?: string; heap?: HeapSize } = {},
 ): XsFirmware {
-  const program = xsProgram("proxy", { document, token }, heap);
+  const program = xsProgram("proxy", { document, options: { token, build } }, heap);
   const app = remote((path, args) => JSON.parse(program.tell("look", { path, args })));
   return {
     app,

@@ -1,3 +1,4 @@
+import type { BindingInterface } from "@serialport/bindings-cpp";
 import { describe, expect, test } from "vitest";
 import { banner, lastWords } from "../../emulator/src/reset.ts";
 import { RigBoard } from "./board.ts";
@@ -47,7 +48,7 @@ function bench() {
     path: EMULATED_PATH,
     onIncident: incident => seen.push(incident),
   });
-  return { adapter, binding, board, kinds: () => seen.map(({ kind }) => kind) };
+  return { adapter, binding, board, seen, kinds: () => seen.map(({ kind }) => kind) };
 }
 
 describe("the lines", () => {
@@ -132,6 +133,81 @@ describe("states", () => {
     await board.release();
   });
 });
+
+test("a dump after which the board stands still is told when it has said its last", async () => {
+  const { adapter, board, kinds } = bench();
+  await board.attach();
+  await board.to("serving");
+  adapter.says("Guru Meditation Error: Core  0 panic'ed (LoadProhibited)", "Backtrace: 0x400d4a2b");
+  await board.settled();
+  expect(kinds()).toEqual(["panic"]);
+  await board.release();
+});
+
+test("an event that comes in two goes is heard once, whole", async () => {
+  const { adapter, board } = bench();
+  await board.attach();
+  await board.to("serving");
+  const heard: string[] = [];
+  board.onEvent = event => heard.push(event);
+  const since = board.transcript.mark();
+  adapter.onBytes?.(Buffer.from("I (9) session: end id=1 client=10.0.0.1:4"));
+  await board.transcript.expect(/id=1/, { withinMs: 1000, since }); // the silence makes it a line
+  adapter.says("2 why=idle");
+  await expect.poll(() => heard).toEqual(["I (9) session: end id=1 client=10.0.0.1:42 why=idle"]);
+  await board.release();
+});
+
+test("the bootloader of ESP-IDF, which calls itself boot, too, is not our firmware", async () => {
+  const { adapter, board } = bench();
+  adapter.boots = ["I (29) boot: ESP-IDF v5.4 2nd stage bootloader", ...BOOT];
+  await board.attach();
+  await board.to("serving");
+  expect([board.boots, board.version]).toEqual([1, "0.1.0"]);
+  await board.release();
+});
+
+test("a port whose lines cannot be set is not kept open", async () => {
+  const { adapter, board } = bench();
+  const { set } = adapter;
+  adapter.set = lines => {
+    set.call(adapter, lines);
+    if (!lines.dtr) throw new Error("EIO");
+  };
+  await expect(board.attach()).rejects.toThrow("EIO");
+  adapter.set = set;
+  await board.attach();
+  await board.to("serving");
+  await board.release();
+});
+
+test("a board that comes back under another name is found where it is plugged in", async () => {
+  const { binding, kinds, seen } = bench();
+  let path = "/dev/ttyUSB0";
+  const named: BindingInterface = {
+    list: () => Promise.reject(new Error("not asked")),
+    open: options =>
+      options.path === path
+        ? binding.open({ ...options, path: EMULATED_PATH })
+        : Promise.reject(new Error(`No such file or directory, cannot open ${options.path}`)),
+  };
+  const board = new RigBoard({
+    binding: named,
+    path,
+    whereNow: async () => path,
+    onIncident: incident => seen.push(incident),
+  });
+  await board.attach();
+  await board.to("serving");
+  binding.unplug();
+  await expect.poll(() => board.link.open).toBe(false);
+  path = "/dev/ttyUSB1";
+  binding.plug();
+  await expect.poll(() => board.link.open, { timeout: 4000 }).toBe(true);
+  expect([board.link.path, kinds()]).toEqual(["/dev/ttyUSB1", ["port-lost"]]);
+  await board.to("serving");
+  await board.release();
+}, 5000);
 
 test("a pulled cable is the rig's, and the board is there again when it is back", async () => {
   const { binding, board, kinds } = bench();

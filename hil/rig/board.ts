@@ -15,7 +15,7 @@ type Goal = Exclude<BoardState, "off" | "download">;
 /** The states on the way to serving: how each is known, for how long it is waited for, whose fault it is. */
 const WAY: Readonly<Record<Goal, { sign: RegExp; withinMs: number; blame: Blame; why: string }>> = {
   booted: {
-    sign: /^I \(\d+\) boot: /,
+    sign: /^I \(\d+\) boot: version=/, // the bootloader of ESP-IDF calls itself boot, too
     withinMs: 10_000,
     blame: "firmware",
     why: "the board was reset, and our firmware does not come up",
@@ -35,7 +35,7 @@ const WAY: Readonly<Record<Goal, { sign: RegExp; withinMs: number; blame: Blame;
   },
 };
 
-const BANNER = /^rst:0x/;
+const BANNER = /rst:0x[0-9a-f]+ \(/;
 const DOWNLOAD = /waiting for download/;
 const NO_SSID = /net: no-ssid/;
 
@@ -49,7 +49,7 @@ const REPLUG_MS = 30_000;
 /** Where an event begins in a line: what somebody types is echoed in front of it. */
 const EVENT = /[IWE] \(\d+\) [a-z]+:.*$/;
 
-export interface BoardOptions extends Pick<SerialLinkOptions, "binding" | "path"> {
+export interface BoardOptions extends Pick<SerialLinkOptions, "binding" | "path" | "whereNow"> {
   /** Where all that it writes is kept. */
   readonly log?: string;
   /** How long a pulled cable may stay out. */
@@ -93,7 +93,8 @@ export class RigBoard {
     this.#options = options;
     this.transcript.file = options.log;
     this.incidents = new Incidents(() => this.transcript.nowMs, options.onIncident);
-    this.transcript.watch(({ text, ms }) => {
+    this.transcript.watch(({ text, ms, whole }) => {
+      if (!whole) return; // half an event would count twice
       options.onLine?.(text);
       this.#read(text, ms);
     });
@@ -143,8 +144,9 @@ export class RigBoard {
   }
 
   /** Waits until it has said what it is about to say: a dump takes a while at this speed. */
-  settled(): Promise<void> {
-    return this.transcript.settled(QUIET_MS, DUMP_MS);
+  async settled(): Promise<void> {
+    await this.transcript.settled(QUIET_MS, DUMP_MS);
+    this.incidents.flush(); // not every dump ends with a start
   }
 
   /** Waits until a pulled cable is back, or has been out for too long. */
@@ -157,7 +159,8 @@ export class RigBoard {
     const withinMs = (goal === "online" ? this.#options.onlineMs : undefined) ?? way.withinMs;
     const since = this.#since;
     try {
-      await this.transcript.expect(sign, { withinMs, since, never: [DOWNLOAD, NO_SSID] });
+      const never = [DOWNLOAD, NO_SSID];
+      await this.transcript.expect(sign, { withinMs, since, whole: true, never });
     } catch (error) {
       if (!(error instanceof Unmet)) throw error;
       const options = { cause: error };
@@ -205,7 +208,7 @@ export class RigBoard {
     this.#replugging = this.link.reconnect(this.#options.replugMs ?? REPLUG_MS).then(back => {
       this.lost = !back;
     });
-    this.incidents.note("port-lost", `${this.#options.path} is gone`);
+    this.incidents.note("port-lost", `${this.link.path} is gone`);
   }
 }
 

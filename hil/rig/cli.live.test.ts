@@ -176,6 +176,7 @@ describe.concurrent("npm run hil", { timeout: LONGEST_MS }, () => {
       '--scenario "nonesuch": in no title; themes',
     ],
     [["--board", "emulated", "--inject", "panik"], '--inject "panik": did you mean panic?'],
+    [["--board", "emulated", "--report", "/dev/null/x"], '--report "/dev/null/x": ENOTDIR'],
   ])("%j is not understood: 2, with what would do", async (args, sentence) => {
     const { exitCode, stderr } = await inTurn(() => hil(...args));
     expect([exitCode, stderr]).toEqual([EXIT.usage, expect.stringContaining(`hil: ${sentence}`)]);

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { accessSync, constants, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { execa } from "execa";
@@ -18,6 +18,7 @@ import {
   type Found,
   listBoards,
   noBoard,
+  portNamed,
 } from "./discovery.ts";
 import { doctorParts, openBoard } from "./doctor/parts.ts";
 import { runDoctor } from "./doctor.ts";
@@ -52,9 +53,10 @@ process.exit(await main(process.argv.slice(2)).catch(error => told(error, "hil")
 /** What keeps us from playing is said in a sentence; everything else is a mistake of the rig's own. */
 function told(error: unknown, whose: string): number {
   const code = codeOf(error);
-  if (code === undefined) throw error;
-  process.stderr.write(`${whose}: ${(error as Error).message}\n`);
-  return code;
+  const { message, stack } = error as Error;
+  const text = code === undefined ? `a mistake of the rig's own: ${stack}` : message;
+  process.stderr.write(`${whose}: ${text}\n`);
+  return code ?? EXIT.rig; // Node's own 1 would blame the firmware
 }
 
 function codeOf(error: unknown): number | undefined {
@@ -90,6 +92,7 @@ async function playOn(options: CommandOptions): Promise<number> {
   }
   const playing = chosen(scenarios, options.wanted);
   const desks = setUps(options, found);
+  prepare(options.report);
   const commit = await commitOf();
   const stop = new AbortController();
   process.once("SIGINT", () => stop.abort("stopped by Ctrl-C"));
@@ -126,6 +129,16 @@ async function playOn(options: CommandOptions): Promise<number> {
     }),
   );
   return worst(codes);
+}
+
+/** Nobody plays for hours to hear then that there is no place for the report. */
+function prepare(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK);
+  } catch (error) {
+    throw new UsageError(`--report "${folder}": ${(error as Error).message}`);
+  }
 }
 
 /** Several boards share the terminal: each of their lines says whose it is. */
@@ -175,7 +188,7 @@ function firmwareOf({ image }: CommandOptions) {
   if (image === undefined) {
     const ask = process.stdin.isTTY ? terminalAsk() : undefined;
     return new SourceFirmware([], async () => {
-      requireSdk("esp32"); // nobody types a password for nothing
+      requireFlashing(); // nobody types a password for nothing
       return wifiCredentials(process.env, ask);
     });
   }
@@ -186,10 +199,20 @@ function firmwareOf({ image }: CommandOptions) {
   }
 }
 
+function requireFlashing(): void {
+  try {
+    requireSdk("esp32");
+  } catch (error) {
+    if (!(error instanceof SdkError)) throw error;
+    const others = "or play on what the board has, --flash never, or flash a prebuilt --image";
+    throw new UsageError(`${error.message}; ${others}`);
+  }
+}
+
 /** The boards that are meant: those that were named, or the only one that there is. */
 function chosenPorts({ ports }: CommandOptions, found: readonly Found[]): readonly Found[] {
   if (ports.length > 0) {
-    return ports.map(path => found.find(board => board.path === path) ?? unlisted(path, found));
+    return ports.map(path => portNamed(path, found) ?? notThere(path, found));
   }
   const boards = found.filter(({ adapter }) => adapter !== undefined);
   if (boards.length === 0) throw new NoBoard(noBoard(found));
@@ -225,13 +248,9 @@ async function diagnose({
   return runDoctor(parts, line => process.stdout.write(`${line}\n`));
 }
 
-/** A port that nobody lists, such as a pseudo-terminal; Windows lists all that it has. */
-function unlisted(path: string, found: readonly Found[]): Found {
-  if (process.platform === "win32" || !existsSync(path)) {
-    const there = found.map(board => describeFound(board)).join("; ") || "none at all";
-    throw new NoBoard(`--port "${path}": there is no such serial port; there are: ${there}`);
-  }
-  return { path, adapter: undefined, usb: undefined, serialNumber: undefined };
+function notThere(path: string, found: readonly Found[]): never {
+  const there = found.map(board => describeFound(board)).join("; ") || "none at all";
+  throw new NoBoard(`--port "${path}": there is no such serial port; there are: ${there}`);
 }
 
 /** Which state of the sources it is, where git knows. */

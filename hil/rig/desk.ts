@@ -3,7 +3,7 @@ import type { AdminAddress } from "../../emulator/workbench/admin-client.ts";
 import { AddressDevice } from "./address-device.ts";
 import { RigBoard } from "./board.ts";
 import type { Device } from "./device.ts";
-import { type Found, placeOf } from "./discovery.ts";
+import { type Found, pathNow, placeOf } from "./discovery.ts";
 import type { EmulatedBoard } from "./emulated-board.ts";
 import { EMULATED_PATH } from "./emulated-port.ts";
 import type { Incident } from "./incidents.ts";
@@ -37,7 +37,8 @@ export function serialDesk(
 ): Desk {
   const { path, adapter } = found;
   const identity = placeOf(found);
-  const board = new RigBoard({ binding, path, ...surroundings });
+  const whereNow = () => pathNow(found, binding);
+  const board = new RigBoard({ binding, path, whereNow, ...surroundings });
   const device = new SerialDevice({ board, played: { kind: "serial", identity, path, adapter } });
   return { identity, device, board, emulated: undefined };
 }

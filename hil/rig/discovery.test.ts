@@ -3,6 +3,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -11,7 +12,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { PortInfo } from "@serialport/bindings-cpp";
 import { afterEach, describe, expect, test } from "vitest";
-import { discover, type Found, listBoards, noBoard, placeOf, sysfsPorts } from "./discovery.ts";
+import {
+  discover,
+  type Found,
+  listBoards,
+  noBoard,
+  pathNow,
+  placeOf,
+  portNamed,
+  sysfsPorts,
+} from "./discovery.ts";
 import { KnownBoards } from "./known-boards.ts";
 import { Locked, lock } from "./lock.ts";
 
@@ -90,6 +100,43 @@ describe("which ports there are", () => {
     );
     const places = ["usb 1-2", "usb 1-3.1", "usb Port_#0001.Hub_#0002", "/dev/ttyS0"];
     expect(found.map(placeOf)).toEqual(places);
+  });
+
+  test("a port is known by its name, a link to it, and what macOS and Windows call it, too", () => {
+    const root = realpathSync(folder());
+    const port = (path: string): Found => ({
+      ...{ path, usb: "10c4:ea60", adapter: "CP2102", serialNumber: "0001", usbPath: "1-2" },
+    });
+    const tty = join(root, "ttyUSB0");
+    writeFileSync(tty, "");
+    symlinkSync(tty, join(root, "by-id"));
+    const listed = port(tty);
+    expect(portNamed(tty, [listed])).toBe(listed);
+    expect(portNamed(join(root, "by-id"), [listed], "linux")).toBe(listed);
+    expect(portNamed(join(root, "by-id"), [], "linux")).toMatchObject({ path: tty });
+    expect(portNamed(join(root, "none"), [listed], "linux")).toBeUndefined();
+    expect(portNamed("com3", [port("COM3")], "win32")).toMatchObject({ path: "COM3" });
+    const mac = portNamed("/dev/cu.usbserial-1", [port("/dev/tty.usbserial-1")], "darwin");
+    expect(mac).toEqual(port("/dev/cu.usbserial-1"));
+  });
+
+  test("a board that has got another name is the one in the same USB port", async () => {
+    const now = (...ports: [string, string][]) =>
+      pathNow(
+        {
+          path: "/dev/ttyUSB0",
+          usbPath: "1-2",
+          usb: undefined,
+          adapter: undefined,
+          serialNumber: "",
+        },
+        binding(ports.map(([path, locationId]) => ({ path, locationId }))),
+      );
+    expect(await now(["/dev/ttyUSB0", "1-3"], ["/dev/ttyUSB1", "1-2"])).toBe("/dev/ttyUSB1");
+    expect(await now(["/dev/ttyUSB0", "1-3"])).toBeUndefined();
+    // Both ports of an adapter that has two are at one place.
+    expect(await now(["/dev/ttyUSB1", "1-2"], ["/dev/ttyUSB0", "1-2"])).toBe("/dev/ttyUSB0");
+    expect(await now(["/dev/ttyUSB1", "1-2"], ["/dev/ttyUSB2", "1-2"])).toBeUndefined();
   });
 
   test("another failure of the list is told, not hidden", async () => {

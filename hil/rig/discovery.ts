@@ -54,6 +54,45 @@ export async function discover(
   return found.sort((x, y) => Number(y.adapter !== undefined) - Number(x.adapter !== undefined));
 }
 
+/**
+ * The port that a person calls so: as it is listed, by a link to it (`/dev/serial/by-id/…`), or one that
+ * nobody lists, such as a pseudo-terminal; Windows lists all that it has.
+ */
+export function portNamed(
+  path: string,
+  found: readonly Found[],
+  platform = process.platform,
+): Found | undefined {
+  const exists = platform !== "win32" && existsSync(path);
+  const real = exists ? realpathSync(path) : path;
+  const same = (port: Found) =>
+    platform === "win32"
+      ? port.path.toUpperCase() === path.toUpperCase()
+      : port.path === path || port.path === real;
+  const listed = found.find(same);
+  if (listed !== undefined) return listed;
+  // macOS has two names for each port, and lists one.
+  const twin = found.find(port => port.path === path.replace("/dev/cu.", "/dev/tty."));
+  if (twin !== undefined) return { ...twin, path };
+  if (!exists) return undefined;
+  return { path: real, adapter: undefined, usb: undefined, serialNumber: undefined };
+}
+
+/** What the port of this board is called now, where that can be told: boards stay in their USB port. */
+export async function pathNow(
+  { path, usbPath }: Found,
+  binding: BindingInterface,
+  kernelsPorts?: string,
+): Promise<string | undefined> {
+  if (usbPath === undefined) return undefined;
+  const there = (await discover(binding, kernelsPorts)).filter(port => port.usbPath === usbPath);
+  // Adapters with two ports have both at one place.
+  if (there.length === 1 || there.some(port => port.path === path)) {
+    return (there.find(port => port.path === path) ?? there[0]).path;
+  }
+  return undefined;
+}
+
 /** serialport asks `udevadm` on Linux, which containers lack; then the kernel's own folder tells. */
 async function listed(binding: BindingInterface, kernelsPorts: string): Promise<PortInfo[]> {
   try {

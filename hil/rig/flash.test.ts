@@ -74,6 +74,26 @@ describe("by the SDK", () => {
     expect((await deployed(undefined)).given).toEqual([false, "/dev/ttyUSB0", "port=81"]);
   });
 
+  test("several boards are flashed one after the other, and the person is asked once", async () => {
+    const link = { close: async () => {}, connect: async () => {} } as SerialLink;
+    const did: string[] = [];
+    const ask = async () => {
+      did.push("asked");
+      return { ssid: "home", password: "" };
+    };
+    const deploy = async (port: string) => {
+      did.push(`${port} begins`);
+      await new Promise(resolve => setTimeout(resolve, 10));
+      did.push(`${port} ends`);
+      if (port === "a") throw new Error("mcconfig ended with 2");
+    };
+    const firmware = new SourceFirmware([], ask, deploy);
+    const boards = ["a", "b"].map(path => firmware.flash({ link, path, progress() {} }));
+    const ended = await Promise.allSettled(boards);
+    expect(ended.map(({ status }) => status)).toEqual(["rejected", "fulfilled"]);
+    expect(did).toEqual(["asked", "a begins", "a ends", "b begins", "b ends"]);
+  });
+
   test("tools that fail are told of, and the rig has the port back all the same", async () => {
     const { error, open } = await deployed(undefined, true);
     expect([error, open]).toEqual(["mcconfig ended with 2", true]);

@@ -55,8 +55,14 @@ export class SourceFirmware implements Flashable {
   #settings: readonly string[];
   #credentials: () => Promise<Credentials | undefined>;
   #deploy: typeof deployFirmware;
+  /** What the person has answered; and the board that is being flashed: all are built in one folder. */
+  #asked: Promise<Credentials | undefined> | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
 
-  /** `credentials` are asked for only when it is really flashed; without any, the board keeps its own. */
+  /**
+   * `credentials` are asked for once, and only when a board is really flashed; without any, the board
+   * keeps its own.
+   */
   constructor(
     settings: readonly string[],
     credentials: () => Promise<Credentials | undefined>,
@@ -73,9 +79,17 @@ export class SourceFirmware implements Flashable {
     return reported === this.#build;
   }
 
+  /** Several boards wait for each other. */
+  flash(bench: FlashBench): Promise<undefined> {
+    const flashed = this.#turn.then(() => this.#flash(bench));
+    this.#turn = flashed.catch(() => {}); // whoever asked for it is told
+    return flashed;
+  }
+
   /** The SDK's tools want the port for themselves. */
-  async flash({ link, path }: FlashBench): Promise<undefined> {
-    const credentials = await this.#credentials();
+  async #flash({ link, path }: FlashBench): Promise<undefined> {
+    this.#asked ??= this.#credentials();
+    const credentials = await this.#asked;
     const wifi =
       credentials === undefined
         ? []

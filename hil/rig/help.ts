@@ -42,6 +42,7 @@ ${Object.entries(MISCHIEF)
   .map(([name, { help }]) => `  ${name.padEnd(13)} ${help}`)
   .join("\n")}
 
-It ends with 0: passed, 1: the firmware failed, 2: this command was misunderstood, 3: no board,
-4: a fault of the rig (power, cable, Wi-Fi), 5: the board was lost.
+It ends with 0: passed, 1: the firmware failed, 2: this command was misunderstood, or nothing that it
+asks for can be played on this board, 3: no board, 4: a fault of the rig (power, cable, Wi-Fi),
+5: the board was lost.
 `;

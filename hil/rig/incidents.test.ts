@@ -90,6 +90,15 @@ describe("last words", () => {
     expect(told([line])[0]).toBe(kind);
   });
 
+  test.each([
+    ["Guru Meditation Error: Core  1 panic'ed (LoadProhibited)", "panic (firmware)"],
+    ["abort() was called at PC 0x400e16d3 on core 0", "abort (firmware)"],
+    ["XS abort: memory full", "xs-abort (firmware)"],
+  ])("amid a line that the program had begun: %s", (words, incident) => {
+    const begun = "I (5362) session: end id=3 cl";
+    expect(told([`${begun}${words}`, ...banner("panic", "flash")])).toEqual([incident]);
+  });
+
   test("a dump that never ends is told when the board starts anew", () => {
     const all = read([
       "Guru Meditation Error: Core  0 panic'ed (x)",

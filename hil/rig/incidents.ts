@@ -50,11 +50,11 @@ const RST_WATCHDOGS = [0x7, 0x8, 0x9, 0xb, 0xd];
 const SIGNS: readonly (readonly [RegExp, IncidentKind, Blame])[] = [
   [/Brownout detector was triggered/, "brownout", "rig"],
   [/waiting for download/, "download-mode", "rig"],
-  [/^Guru Meditation Error: (.*)/, "panic", "firmware"],
+  [/Guru Meditation Error: (.*)/, "panic", "firmware"],
   [/A stack overflow in task (.*)/, "stack-overflow", "firmware"],
   [/Task watchdog got triggered/, "watchdog", "firmware"],
-  [/^(abort\(\) was called at .*|assert failed: .*)/, "abort", "firmware"],
-  [/^XS abort: (.*)/, "xs-abort", "firmware"],
+  [/(abort\(\) was called at .*|assert failed: .*)/, "abort", "firmware"],
+  [/XS abort: (.*)/, "xs-abort", "firmware"],
 ];
 
 /** Bytes that no program of ours writes: the line is disturbed, or the speed is another. */

@@ -53,6 +53,15 @@ describe("without a terminal", () => {
     );
   });
 
+  test("what broke a story is told before what only passed by", () => {
+    const { out, written } = place();
+    const incidents = (["lost-reply", "silence"] as const).map(kind => ({
+      ...{ kind, blame: "firmware" as const, text: kind, lines: [], ms: 1 },
+    }));
+    new Progress(out).result({ ...FAILED, incidents });
+    expect(written()).toBe("✗ one of two  20 ms  (silence: no answer)\n");
+  });
+
   test("a soak of hours tells twenty times how far it is", () => {
     const { out, written } = place();
     const progress = new Progress(out);

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { styleText } from "node:util";
 import progressBars from "cli-progress";
+import { PASSING } from "./incidents.ts";
 import {
   duration,
   endingOf,
@@ -194,8 +195,9 @@ export class Progress {
 }
 
 /** Why it came out so: what the board has shown comes before what the story made of it. */
-function causeOf({ why, incidents: [incident] }: ScenarioResult): string | undefined {
+function causeOf({ why, incidents }: ScenarioResult): string | undefined {
   if (why === undefined) return undefined;
+  const incident = incidents.find(({ kind }) => !PASSING.includes(kind)) ?? incidents[0];
   const first = firstLine(why);
   return incident === undefined || first.startsWith(incident.kind)
     ? first

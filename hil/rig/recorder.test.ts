@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { Recorder } from "./recorder.ts";
+import { aResult } from "./report/testing.ts";
 
 const request = (backend: string) =>
   `I (9) http: request id=1 request=r client=c backend=${backend} method=GET path=/ status=200 in=1 out=1 retries=0 TR=0 Tw=0 Tc=1 Tr=1 Ta=7 state=--`;
@@ -34,6 +35,15 @@ test("moments of a long run are bounded; the oldest go", () => {
   expect(recorder.moments.length).toBeLessThanOrEqual(200_000);
   const texts = recorder.moments.map(({ text }) => Number(text));
   expect([texts[0], texts.at(-1)]).toEqual([250_000 - texts.length, 249_999]);
+});
+
+test("results of a long run are bounded: what came out as before is counted", () => {
+  const recorder = new Recorder();
+  for (let i = 0; i < 1000; i++) recorder.result(aResult({ atMs: i }));
+  recorder.result(aResult({ verdict: "failed", atMs: 1000 }));
+  expect(recorder.results.length).toBeLessThanOrEqual(300);
+  expect(recorder.results.at(-1)).toMatchObject({ verdict: "failed", atMs: 1000 });
+  expect(recorder.results.length + recorder.more.passed!).toBe(1001);
 });
 
 test("a chart of a long run is bounded, and still begins where the run began", () => {

@@ -1,6 +1,6 @@
 import { performance } from "node:perf_hooks";
 import { parseLine } from "../../firmware/src/admin/event.ts";
-import type { Moment, ScenarioResult, Series, Source } from "./run.ts";
+import type { Moment, ScenarioResult, Series, Source, Verdict } from "./run.ts";
 
 /** Moments that a run keeps: some ten for each request of all stories, a hundred times over. */
 const MOMENTS_MAX = 200_000;
@@ -8,9 +8,15 @@ const MOMENTS_MAX = 200_000;
 /** Points of a chart: more than a screen has dots. */
 const POINTS_MAX = 20_000;
 
+/** Results of one scenario with one verdict that a run keeps: a soak of hours has thousands, all alike. */
+const ALIKE_MAX = 200;
+
 /** Gathers what was seen while scenarios were played, with the time of the run. */
 export class Recorder {
   readonly results: ScenarioResult[] = [];
+  /** Results that are only counted. */
+  readonly more: Partial<Record<Verdict, number>> = {};
+  #alike = new Map<string, number>();
   /** By the names of `BUDGETS`; a figure that is measured again counts as it was last. */
   readonly figures = new Map<string, number>();
   #startMs = performance.now();
@@ -38,6 +44,15 @@ export class Recorder {
     this.#moments.push({ ms: this.now(), source, text });
     if (this.#moments.length > MOMENTS_MAX) this.#moments.splice(0, MOMENTS_MAX / 2);
     if (source === "serial") this.#event(text);
+  }
+
+  result(result: ScenarioResult): void {
+    const { verdict, theme, title } = result;
+    const kind = `${verdict} ${theme}: ${title}`;
+    const count = (this.#alike.get(kind) ?? 0) + 1;
+    this.#alike.set(kind, count);
+    if (count <= ALIKE_MAX) this.results.push(result);
+    else this.more[verdict] = (this.more[verdict] ?? 0) + 1;
   }
 
   point(name: string, unit: string, value: number): void {

@@ -9,7 +9,7 @@ import { lock } from "./lock.ts";
 import { MISCHIEF } from "./mischief.ts";
 import { Recorder } from "./recorder.ts";
 import { RigTarget } from "./rig-target.ts";
-import { exitCode, type Run, type ScenarioResult } from "./run.ts";
+import { AFTERWARDS, exitCode, type Run, type ScenarioResult } from "./run.ts";
 import { Runner } from "./runner.ts";
 import { Stuck } from "./stuck.ts";
 
@@ -52,12 +52,14 @@ export interface Audience {
 /** Plays scenarios on one board, from its first byte to the verdict. */
 export class Rig {
   #options: RigOptions;
+  #log: string;
   #audience: Audience;
   #desk: Desk;
   #runner: Runner;
   #recorder = new Recorder();
   #startedAt = new Date().toISOString();
-  #left: Scenario[];
+  #left: Scenario[] = [];
+  #rounds = 0;
   #keptMs = 0;
   /** Mischief that is still to be done, and then how to stop it. */
   #strike: (() => void) | undefined;
@@ -68,15 +70,12 @@ export class Rig {
     options: RigOptions,
     audience: Audience,
   ) {
-    const { folder, patienceMs, scenarios, repeat, inject } = options;
+    const { folder, patienceMs, inject } = options;
     this.#options = options;
     this.#audience = audience;
-    this.#left = Array(repeat).fill(scenarios).flat();
-    mkdirSync(folder, { recursive: true });
-    const log = join(folder, "serial.log");
-    rmSync(log, { force: true }); // of the run before
+    this.#log = join(folder, "serial.log");
     this.#desk = setUp({
-      log,
+      log: this.#log,
       onlineMs: Math.min(patienceMs, ONLINE_MS),
       onLine: line => this.#heard(line),
       onIncident: incident => {
@@ -110,8 +109,10 @@ export class Rig {
 
   /** Rejects when the board is somebody else's, or its port cannot be opened. */
   async run(): Promise<Run> {
-    const { signal } = this.#options;
+    const { signal, folder } = this.#options;
     const unlock = lock(this.#desk.identity);
+    mkdirSync(folder, { recursive: true });
+    rmSync(this.#log, { force: true }); // of the run before
     const stop = () => this.#runner.end(String(signal.reason));
     signal.addEventListener("abort", stop);
     try {
@@ -124,13 +125,29 @@ export class Rig {
     } finally {
       signal.removeEventListener("abort", stop);
       this.#stopMischief();
-      await this.#desk.device.release();
+      await this.#release();
       this.#desk.emulated?.unplug();
       unlock();
     }
     const run = this.#soFar();
     this.#audience.keep(run);
     return run;
+  }
+
+  /** A board that is gone by now cannot be left as it was found; what was played counts all the same. */
+  async #release(): Promise<void> {
+    const atMs = this.#recorder.now();
+    try {
+      await this.#desk.device.release();
+    } catch (error) {
+      const result: ScenarioResult = {
+        ...{ theme: AFTERWARDS, title: "the board is left as it was found", verdict: "rig-error" },
+        ...{ atMs, ms: this.#recorder.now() - atMs, incidents: [], sessions: {} },
+        why: (error as Error).message,
+      };
+      this.#recorder.result(result);
+      this.#audience.result(result);
+    }
   }
 
   async #attach(board: RigBoard): Promise<void> {
@@ -145,10 +162,20 @@ export class Rig {
   }
 
   #next(): Scenario | undefined {
-    const { soakMs, scenarios, signal } = this.#options;
-    if (soakMs === undefined) return this.#left.shift();
+    const { soakMs, scenarios, repeat, signal } = this.#options;
+    if (soakMs === undefined) {
+      if (this.#left.length === 0 && this.#rounds++ < repeat) this.#left = [...scenarios];
+      return this.#left.shift();
+    }
     if (this.#recorder.now() >= soakMs || signal.aborted || this.#runner.ended) return undefined;
-    if (this.#left.length === 0) this.#left = [...scenarios];
+    if (this.#left.length === 0) {
+      // What cannot be played here takes no time: it would be skipped some hundred times a second.
+      const { results } = this.#recorder;
+      const skipped = new Set(
+        results.flatMap(({ verdict, title }) => (verdict === "skipped" ? title : [])),
+      );
+      this.#left = scenarios.filter(({ title }) => !skipped.has(title));
+    }
     return this.#left.shift();
   }
 
@@ -176,7 +203,7 @@ export class Rig {
 
   #soFar(): Run {
     const { scenarios, commit } = this.#options;
-    const { results, figures, moments, series } = this.#recorder;
+    const { results, more, figures, moments, series } = this.#recorder;
     const board = this.#desk.device.played();
     const played = new Set(
       results
@@ -197,6 +224,7 @@ export class Rig {
       commit,
       exitCode: exitCode(results, taken, { boardLost: this.#runner.lost }),
       results: [...results],
+      more: { ...more },
       measurements: taken,
       series: [...series],
       moments: [...moments],

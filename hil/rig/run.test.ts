@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { aResult } from "./report/testing.ts";
 import { EXIT, exitCode, type Measurement, type Verdict, within } from "./run.ts";
 
-const GOOD: Measurement = { name: "requests", unit: "1/s", value: 30, min: 20 };
+const GOOD: Measurement = { name: "requests", unit: "/s", value: 30, min: 20 };
 const SLOW: Measurement = { ...GOOD, value: 19.9 };
 const UNMEASURED: Measurement = { ...GOOD, value: null };
 
@@ -16,6 +16,9 @@ test.each<[Verdict[], Measurement[], boolean, number]>([
   [["passed", "not-reached"], [GOOD], false, EXIT.rig],
   // Without all stories, figures say little.
   [["rig-error"], [UNMEASURED], false, EXIT.rig],
+  // Nobody asks for stories so that none is played.
+  [["skipped", "skipped"], [], false, EXIT.usage],
+  [[], [], false, EXIT.rig],
   [["rig-error", "not-reached"], [], true, EXIT.boardLost],
   // What the firmware did counts before what the rig did.
   [["failed", "rig-error", "not-reached"], [], false, EXIT.firmware],

@@ -89,6 +89,8 @@ export interface Run {
   /** The command's exit code, one of `EXIT`. */
   readonly exitCode: number;
   readonly results: readonly ScenarioResult[];
+  /** Of a long run: how many more came out as the same scenario had often enough before. */
+  readonly more?: Readonly<Partial<Record<Verdict, number>>>;
   readonly measurements: readonly Measurement[];
   readonly series: readonly Series[];
   /** The oldest first. */
@@ -110,6 +112,8 @@ export function exitCode(
   const some = (verdict: Verdict) => results.some(result => result.verdict === verdict);
   if (some("failed")) return EXIT.firmware;
   if (boardLost) return EXIT.boardLost;
-  if (some("rig-error") || some("not-reached")) return EXIT.rig;
+  if (some("rig-error") || some("not-reached") || results.length === 0) return EXIT.rig;
+  // All of nothing is not a success.
+  if (results.every(({ verdict }) => verdict === "skipped")) return EXIT.usage;
   return measurements.every(within) ? EXIT.passed : EXIT.firmware;
 }

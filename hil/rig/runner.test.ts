@@ -101,6 +101,20 @@ test("what holds passes, what does not fails with its reason, what cannot be pla
   expect(results[2].why).toBe("the bench has no weather");
 });
 
+test("of a line that is disturbed all the time a story keeps some noise, and what really happened", async () => {
+  const { play, runner, told } = bench();
+  await play(
+    story("noisy", () => {
+      for (let i = 0; i < 10_000; i++) runner.incident(NOISE);
+      runner.incident(PANIC);
+      return forEver();
+    }),
+  );
+  const kinds = told[0].incidents.map(({ kind }) => kind);
+  expect(kinds.length).toBeLessThan(100);
+  expect(kinds.at(-1)).toBe("panic");
+});
+
 test("a story after a failure finds a board that was reset, one after a success does not", async () => {
   const { play, asked } = bench();
   await play(

@@ -19,6 +19,8 @@ const pause = (ms: number) => new Promise(resolve => setTimeout(resolve, ms));
 export interface SerialLinkOptions {
   readonly binding: BindingInterface;
   readonly path: string;
+  /** What the port is called after its cable was out: the system may have given it another name. */
+  readonly whereNow?: () => Promise<string | undefined>;
   /** Bytes that the board wrote. */
   onBytes(bytes: Uint8Array): void;
   /** The port is gone: the cable was pulled, or the computer took it away. */
@@ -32,12 +34,19 @@ export interface SerialLinkOptions {
 export class SerialLink {
   #options: SerialLinkOptions;
   #port: SerialPortStream | undefined;
+  #path: string;
   #closing = false;
   /** A pseudo-terminal has no control lines. */
   hasLines = true;
 
   constructor(options: SerialLinkOptions) {
     this.#options = options;
+    this.#path = options.path;
+  }
+
+  /** What it is called now. */
+  get path(): string {
+    return this.#path;
   }
 
   get open(): boolean {
@@ -46,7 +55,8 @@ export class SerialLink {
 
   /** Opens the port, and sets both lines so that the board runs. */
   async connect(): Promise<void> {
-    const { binding, path, onBytes } = this.#options;
+    const { binding, onBytes } = this.#options;
+    const path = this.#path;
     this.#closing = false;
     const port = new SerialPortStream({
       binding,
@@ -66,7 +76,12 @@ export class SerialLink {
       port.open(error => (error ? reject(error) : resolve()));
     });
     this.#port = port;
-    await this.#lines(false, false);
+    try {
+      await this.#lines(false, false);
+    } catch (error) {
+      await this.close(); // or nobody could open it again
+      throw error;
+    }
   }
 
   async close(): Promise<void> {
@@ -123,6 +138,7 @@ export class SerialLink {
     for (let waited = 0; waited < withinMs; waited += REOPEN_MS) {
       await pause(REOPEN_MS);
       try {
+        this.#path = (await this.#options.whereNow?.()) ?? this.#path;
         await this.connect();
         return true;
       } catch {

@@ -37,6 +37,32 @@ describe("lines", () => {
     says("next\n");
     expect(texts()).toEqual(["password: ", "next"]);
   });
+
+  test("a line that comes in two goes is told whole once, and before that as a part", async () => {
+    const { clock, says, transcript } = bench();
+    const told: [string, boolean][] = [];
+    transcript.watch(({ text, whole }) => told.push([text, whole]));
+    says("I (4) a: id=1");
+    await clock.run({ ms: 200 });
+    says("23\n> ");
+    await clock.run({ ms: 200 });
+    says("\n");
+    expect(told).toEqual([
+      ["I (4) a: id=1", false],
+      ["I (4) a: id=123", true],
+      ["> ", false],
+      ["> ", true],
+    ]);
+  });
+
+  test("a board that never ends its line is cut into lines", () => {
+    const { says, texts } = bench();
+    for (let i = 0; i < 100; i++) says("x".repeat(1000));
+    expect(texts().length).toBeGreaterThan(5);
+    expect(Math.max(...texts().map(text => text.length))).toBeLessThanOrEqual(17_384);
+    says("\n");
+    expect(texts().join("")).toBe("x".repeat(100_000));
+  });
 });
 
 describe("expect", () => {

@@ -1,8 +1,11 @@
 /** An unfinished line counts as one after so long a silence: a prompt has no end (idf-monitor's value). */
 const PARTIAL_LINE_MS = 100;
 
-/** Characters that are kept; older ones are forgotten here, never in the log file. A day at 1 kB/s. */
+/** Characters that are kept; older ones are forgotten here, never in the log file. 24 min at 115200 baud. */
 const KEPT_MAX = 16 * 1024 * 1024;
+
+/** A line that is longer is cut: the log's longest has some hundred characters, the console's a document. */
+const LINE_MAX = 16_384;
 
 /** Lines that a failure shows. */
 const LAST_LINES = 20;
@@ -17,6 +20,8 @@ export interface Line {
   readonly ms: number;
   /** Where it ends in the transcript. */
   readonly end: number;
+  /** It has its end; a part of a line is told when nothing has followed for a while, and again as a whole. */
+  readonly whole: boolean;
 }
 
 /** Where a reader stands in the transcript. */
@@ -43,6 +48,8 @@ export interface ExpectOptions {
   readonly withinMs: number;
   /** From where on to look; everything when not given. */
   readonly since?: Mark;
+  /** Parts of lines do not count: what is read from them would be cut. */
+  readonly whole?: boolean;
   /** A line like one of these ends the waiting at once. */
   readonly never?: readonly RegExp[];
 }
@@ -88,10 +95,14 @@ export class Transcript {
     const pieces = (this.#partial + this.#decoder.decode(bytes, { stream: true })).split("\n");
     this.#partial = pieces.pop()!;
     for (const piece of pieces) this.#line(piece);
+    while (this.#partial.length > LINE_MAX) {
+      this.#line(this.#partial.slice(0, LINE_MAX));
+      this.#partial = this.#partial.slice(LINE_MAX);
+    }
     if (this.#partial !== "" && !this.#counted) {
       this.#silence = this.#clock.after(PARTIAL_LINE_MS, () => {
         this.#counted = true;
-        this.#tell(this.#partial);
+        this.#tell(this.#partial, false);
       });
     }
   }
@@ -103,11 +114,14 @@ export class Transcript {
   }
 
   /** Resolves with the first line since the mark that matches; rejects with `Unmet`, which says all. */
-  expect(wanted: RegExp, { withinMs, since = 0, never = [] }: ExpectOptions): Promise<Expected> {
+  expect(
+    wanted: RegExp,
+    { withinMs, since = 0, whole = false, never = [] }: ExpectOptions,
+  ): Promise<Expected> {
     return new Promise((resolve, reject) => {
       let done = false;
       const look = (line: Line) => {
-        if (done || line.end <= since) return;
+        if (done || line.end <= since || (whole && !line.whole)) return;
         const forbidden = never.find(pattern => pattern.test(line.text));
         const match = wanted.exec(line.text);
         if (forbidden === undefined && match === null) return;
@@ -161,18 +175,21 @@ export class Transcript {
   #line(piece: string): void {
     const counted = this.#counted;
     this.#counted = false;
-    // A line that counted as it stood is told again when it turns out to be longer.
-    if (counted && this.lines.at(-1)?.text === clean(piece)) {
-      this.#length++;
-      return;
+    const part = this.lines.at(-1);
+    if (counted && part?.text === clean(piece)) {
+      this.lines.pop(); // nothing followed but its end
+      this.#add({ ...part, whole: true });
+    } else {
+      this.#tell(piece, true);
     }
-    this.#tell(piece);
   }
 
-  #tell(piece: string): void {
-    const text = clean(piece);
+  #tell(piece: string, whole: boolean): void {
     this.#length += piece.length + 1;
-    const line = { text, ms: this.nowMs, end: this.#length };
+    this.#add({ text: clean(piece), ms: this.nowMs, end: this.#length, whole });
+  }
+
+  #add(line: Line): void {
     this.lines.push(line);
     while (this.lines.length > 0 && this.lines[0].end < this.#length - KEPT_MAX) this.lines.shift();
     for (const watcher of [...this.#watchers]) watcher(line);

@@ -60,11 +60,12 @@ export class Typist {
     // The first return ends whatever noise has typed.
     await link.send(`\r${command}\r`);
     try {
-      return await transcript.expect(ANSWER, { withinMs: NUDGE_MS, since });
+      return await transcript.expect(ANSWER, { withinMs: NUDGE_MS, since, whole: true });
     } catch (error) {
       if (!(error instanceof Unmet)) throw error;
       await link.send("\r");
-      return await transcript.expect(ANSWER, { withinMs: ANSWER_MS - NUDGE_MS, since });
+      const withinMs = ANSWER_MS - NUDGE_MS;
+      return await transcript.expect(ANSWER, { withinMs, since, whole: true });
     }
   }
 }

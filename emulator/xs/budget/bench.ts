@@ -92,7 +92,10 @@ export class Bench {
       program,
       program === "bare"
         ? { backend: at }
-        : { document: { backends: [at], health: { check: "none" }, ...settings }, token },
+        : {
+            document: { backends: [at], health: { check: "none" }, ...settings },
+            options: { token },
+          },
       heap,
     );
   }

@@ -56,6 +56,7 @@ function report(
   for (const line of saved) say(styleText("green", line));
   if (saved.length > 0) say("less than the budget: commit it with `npm run budget -- --write`");
   for (const line of broken) say(styleText("red", line));
+  if (broken.length + saved.length === 0) say("every figure is within its budget");
   if (broken.length === 0) return;
   say("more than the budget: spend less, or say in the commit why it is worth it, with --write");
   process.exitCode = 1;

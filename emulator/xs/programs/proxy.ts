@@ -1,4 +1,4 @@
-import { type App, start } from "../../../firmware/src/app.ts";
+import { type App, type StartOptions, start } from "../../../firmware/src/app.ts";
 import { ChipClock } from "../../../firmware/src/chip/clock.ts";
 import { readConfig } from "../../../firmware/src/config.ts";
 import type {
@@ -19,14 +19,14 @@ interface Network {
 const COMMANDS: Record<string, (value: never) => unknown> = {
   start: (value: {
     document: unknown;
-    token: string | undefined;
+    options: StartOptions;
     network: Network;
     connectionsMax: number;
   }) => {
     const outcome = readConfig(value.document);
     if ("complaints" in outcome) throw new Error(outcome.complaints.join("\n"));
     network = value.network;
-    app = start(platform(value.connectionsMax), outcome, { token: value.token });
+    app = start(platform(value.connectionsMax), outcome, value.options);
   },
   network: (value: Network) => {
     network = value;

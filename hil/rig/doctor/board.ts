@@ -1,4 +1,4 @@
-import { describeFound, noBoard } from "../discovery.ts";
+import { describeFound, noBoard, portNamed } from "../discovery.ts";
 import { blocked, farAway, sameNetwork } from "./network.ts";
 import { refused } from "./refused.ts";
 import type { DoctorParts, Finding, Seen, Step } from "./step.ts";
@@ -34,11 +34,12 @@ const BROWNOUT: Finding = {
   ],
 };
 
-async function port({ ports, wanted }: DoctorParts, seen: Seen): Promise<Finding> {
+async function port({ ports, wanted, platform }: DoctorParts, seen: Seen): Promise<Finding> {
   const all = await ports();
-  const found = all.find(({ path, adapter }) =>
-    wanted === undefined ? adapter !== undefined : path === wanted,
-  );
+  const found =
+    wanted === undefined
+      ? all.find(({ adapter }) => adapter !== undefined)
+      : portNamed(wanted, all, platform);
   if (found !== undefined) {
     seen.port = found;
     return { ok: describeFound(found) };
@@ -47,10 +48,13 @@ async function port({ ports, wanted }: DoctorParts, seen: Seen): Promise<Finding
     const [bad, ...help] = noBoard(all).split("\n");
     return { bad, help, noBoard: true };
   }
-  const there = all.length === 0 ? "there is none at all" : all.map(({ path }) => path).join(", ");
+  const there =
+    all.length === 0
+      ? "There is no serial port at all."
+      : `There: ${all.map(({ path }) => path).join(", ")}`;
   return {
     bad: `there is no serial port ${wanted}`,
-    help: [`There: ${there}`, "Without --port the first one with a known adapter is taken."],
+    help: [there, "Without --port the first one with a known adapter is taken."],
     noBoard: true,
   };
 }

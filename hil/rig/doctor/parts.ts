@@ -36,7 +36,11 @@ export async function openBoard(board: RigBoard): Promise<DoctorBoard> {
     },
     async line(pattern, withinMs) {
       try {
-        const { line, mark } = await board.transcript.expect(pattern, { withinMs, since });
+        const { line, mark } = await board.transcript.expect(pattern, {
+          withinMs,
+          since,
+          whole: true,
+        });
         since = mark;
         return line.text;
       } catch (error) {

@@ -79,8 +79,17 @@ describe("the verdict in words", () => {
     expect(inWords(run).reasons).toEqual(["connect p95: 38.2 ms, at most 25 ms."]);
   });
 
+  test("what a long run has only counted counts, and is told of", () => {
+    const { headline, reasons } = inWords(aRun({ more: { passed: 1200, skipped: 3 } }));
+    expect(headline).toBe("All 1201 scenarios passed");
+    expect(reasons.at(-1)).toMatch(
+      /^1203 scenarios more .* only counted: 1200 passed, 3 skipped\.$/,
+    );
+  });
+
   test("a run in which nothing was played has not passed", () => {
-    const run = aRun({ results: [aResult({ verdict: "skipped", why: "no weather" })] });
+    const results = [aResult({ verdict: "skipped", why: "no weather" })];
+    const run = aRun({ exitCode: EXIT.usage, results });
     expect(inWords(run)).toMatchObject({ passed: false, headline: "Nothing was played" });
   });
 

@@ -23,7 +23,7 @@ export const VERDICTS: Record<Verdict, { readonly mark: string; readonly name: s
 const ENDINGS: Record<number, string> = {
   [EXIT.passed]: "passed",
   [EXIT.firmware]: "the firmware failed",
-  [EXIT.usage]: "the command was not understood",
+  [EXIT.usage]: "nothing that was asked for can be played on this board",
   [EXIT.noBoard]: "there was no board",
   [EXIT.rig]: "a fault of the rig, so no verdict about the firmware",
   [EXIT.boardLost]: "the board was lost",
@@ -81,6 +81,7 @@ export function inWords(run: Run): VerdictInWords {
     ...byReason(run, "not-reached", "not reached"),
     ...some(titles("flaky"), "passed only after a fault of the rig made it begin again"),
     ...byReason(run, "skipped", "skipped"),
+    ...onlyCounted(run),
   ];
   const kinds = new Set(run.results.flatMap(({ incidents }) => incidents.map(({ kind }) => kind)));
   const advice = [...kinds].map(kind => `${kind}: ${REMEDIES[kind]}`);
@@ -98,8 +99,7 @@ export function inWords(run: Run): VerdictInWords {
     );
   }
   return {
-    // All of nothing is not a success.
-    passed: run.exitCode === EXIT.passed && played(run).length > 0,
+    passed: run.exitCode === EXIT.passed,
     headline: headline(run),
     reasons,
     advice,
@@ -111,16 +111,18 @@ function played({ results }: Run): ScenarioResult[] {
 }
 
 function headline(run: Run): string {
-  const { exitCode, measurements } = run;
+  const { exitCode, measurements, more = {} } = run;
   const results = played(run);
   const passed = results.filter(({ verdict }) => verdict === "passed" || verdict === "flaky");
-  const count = `${passed.length} of ${scenarios(results.length)} passed`;
+  const { skipped: _, ...morePlayed } = more;
+  const total = results.length + sum(Object.values(morePlayed));
+  const count = `${passed.length + sum([more.passed, more.flaky])} of ${scenarios(total)} passed`;
   if (exitCode === EXIT.passed) {
-    if (results.length === 0) return "Nothing was played";
-    const all = results.length === 1 ? "The one scenario" : `All ${scenarios(results.length)}`;
+    const all = total === 1 ? "The one scenario" : `All ${scenarios(total)}`;
     const limits = measurements.length === 0 ? "" : ", and every measurement is within its limits";
     return `${all} passed${limits}`;
   }
+  if (exitCode === EXIT.usage) return "Nothing was played";
   const ending = endingOf(run);
   return `${ending[0].toUpperCase()}${ending.slice(1)}: ${count}`;
 }
@@ -145,6 +147,19 @@ function byReason({ results }: Run, wanted: Verdict, what: string): string[] {
     if (verdict === wanted) counts.set(why, (counts.get(why) ?? 0) + 1);
   }
   return [...counts].map(([why, count]) => `${scenarios(count)} ${what}: ${why}.`);
+}
+
+/** `400 scenarios more are only counted: 390 passed, 10 failed.` */
+function onlyCounted({ more = {} }: Run): string[] {
+  const counts = Object.entries(more) as [Verdict, number][];
+  if (counts.length === 0) return [];
+  const told = counts.map(([verdict, count]) => `${count} ${VERDICTS[verdict].name}`).join(", ");
+  const total = scenarios(sum(counts.map(([, count]) => count)));
+  return [`${total} more came out as they had often before, and are only counted: ${told}.`];
+}
+
+function sum(counts: readonly (number | undefined)[]): number {
+  return counts.reduce<number>((total, count = 0) => total + count, 0);
 }
 
 /** The option by which the same board is found again. */

@@ -1,0 +1,76 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Scenario } from "../src/scenario.ts";
+import type { Desk } from "./desk.ts";
+import type { Device } from "./device.ts";
+import { lock } from "./lock.ts";
+import { Rig, type RigOptions } from "./rig.ts";
+import { EXIT, type Run } from "./run.ts";
+
+let folder: string;
+let door: net.Server;
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "hot-potato-test-"));
+  door = net.createServer(socket => socket.destroy()).listen(0, "127.0.0.1");
+  await new Promise(resolve => door.once("listening", resolve));
+});
+afterEach(() => {
+  door.close();
+  rmSync(folder, { recursive: true });
+});
+
+const STORMY: Scenario = {
+  ...{ title: "stormy", theme: "bench", needs: ["weather"], faults: [], measures: [] },
+  story: async () => {},
+};
+
+/** A run on a board that offers nothing; what of it was kept. */
+async function run(options: Partial<RigOptions>, release: Device["release"] = async () => {}) {
+  const kept: Run[] = [];
+  const device: Partial<Device> = {
+    offers: [],
+    played: () => ({ kind: "address", identity: folder }),
+    door: () => ({ host: "127.0.0.1", port: (door.address() as net.AddressInfo).port }),
+    ready: async () => {},
+    release,
+  };
+  const desk = { identity: folder, device, board: undefined, emulated: undefined };
+  const rig = new Rig(
+    () => desk as Desk,
+    {
+      ...{ scenarios: [STORMY], repeat: 1, soakMs: undefined, patienceMs: 1000, folder },
+      ...{ inject: undefined, commit: undefined, signal: new AbortController().signal },
+      ...options,
+    },
+    { begin() {}, line() {}, result() {}, soak() {}, keep: run => kept.push(run) },
+  );
+  await rig.run();
+  return kept.at(-1)!;
+}
+
+test("what cannot be played on a board is not skipped all through a soak", async () => {
+  const { results, ms } = await run({ soakMs: 2000 });
+  expect(results.map(({ verdict }) => verdict)).toEqual(["skipped"]);
+  expect(ms).toBeLessThan(1500);
+});
+
+test("a board that is gone when all is over leaves a report, which says so", async () => {
+  const gone = () => Promise.reject(new Error("nobody answers"));
+  const { results, exitCode } = await run({}, gone);
+  expect(results.at(-1)).toMatchObject({ verdict: "rig-error", why: "nobody answers" });
+  expect(exitCode).toBe(EXIT.rig);
+});
+
+test("whoever is refused because the board is in use leaves the log of the other run alone", async () => {
+  const unlock = lock(folder);
+  const log = join(folder, "serial.log");
+  writeFileSync(log, "of the run that has the board");
+  await expect(run({})).rejects.toThrow("is in use by process");
+  expect(readFileSync(log, "utf8")).toBe("of the run that has the board");
+  unlock();
+  await run({});
+  expect(existsSync(log)).toBe(false);
+});
