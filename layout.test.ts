@@ -132,7 +132,7 @@ const TABLE: readonly Row[] = [
       kind === "emulator" ||
       kind === "emulator/net-mock-socket" ||
       kind === "node" ||
-      ["esbuild", "typescript"].includes(target),
+      ["esbuild", "typescript", "firmware/src/admin/recent.ts"].includes(target),
     types: () => false,
   },
   {
