@@ -69,7 +69,9 @@ export class AddressDevice implements Device {
   async release(): Promise<void> {
     this.#released = true;
     clearTimeout(this.#asking);
-    if (this.#own !== undefined) await this.admin.change("/api/config/lent", this.#own);
+    if (this.#own === undefined) return;
+    const outcome = await this.admin.change("/api/config/lent", this.#own);
+    if ("complaints" in outcome) throw new Stuck("rig", outcome.complaints.join("; "));
   }
 
   async #ask(): Promise<void> {

@@ -1,0 +1,18 @@
+import { expect, test } from "vitest";
+import type { AdminClient } from "../../emulator/workbench/admin-client.ts";
+import { AddressDevice } from "./address-device.ts";
+
+test("a board that does not take back its own document is not left in silence", async () => {
+  const device = new AddressDevice({ host: "10.0.0.7", port: 8404, token: "token" }, () => {});
+  const outcomes = [{ complaints: ["connect ECONNREFUSED 10.0.0.7:8404"] }];
+  const admin = {
+    status: async () => ({ version: "0.1.0" }),
+    document: async () => ({ listeners: [], backends: [] }),
+    newEvents: async () => [],
+    change: async () => outcomes.shift() ?? { done: "kept" },
+  };
+  Object.defineProperty(device, "admin", { value: admin as unknown as AdminClient });
+  await device.ready();
+  await expect(device.release()).rejects.toThrow("connect ECONNREFUSED 10.0.0.7:8404");
+  await device.release();
+});
