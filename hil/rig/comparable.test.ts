@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { type Event, formatLine, parseLine } from "../../firmware/src/admin/event.ts";
 import { comparable, logOf, type Thread } from "./comparable.ts";
 import { aResult } from "./report/testing.ts";
-import type { Moment } from "./run.ts";
+import type { Moment, ScenarioResult } from "./run.ts";
 
 const ENDED = {
   level: "I",
@@ -141,6 +141,25 @@ describe("threads", () => {
     const moments = [{ ...said(ENDED)[0], ms: 1010 }];
     const next = aResult({ atMs: 1005 });
     expect([logOf(moments)(WHOLE).length, logOf(moments)(next).length]).toEqual([1, 0]);
+  });
+
+  test("what a scenario has left to say belongs to it, though the next has begun", () => {
+    const ready = { level: "I", on: "proxy", what: "ready", ports: "80", backends: 2 } as const;
+    const says = (ms: number, boardMs: number, event: object): Moment => ({
+      ...{ ms, source: "serial", text: formatLine(boardMs, event as Event) },
+    });
+    const moments = [
+      says(10, 1_000, { ...ready, sessionsMax: 12, queueMax: 4 }),
+      says(60, 1_040, { ...ASKED, id: 1 }),
+      says(130, 1_060, { ...ASKED, id: 2 }), // the serial line had other things to say
+      says(140, 1_100, { ...ready, sessionsMax: 12, queueMax: 4 }),
+      says(150, 1_120, { ...ASKED, id: 3 }),
+      says(160, 1_130, { ...ENDED, id: 4, ms: 80 }), // it began in the first
+    ];
+    const names = (result: ScenarioResult) =>
+      logOf(moments)(result).flatMap(({ kind, name }) => (kind === "session" ? name : []));
+    expect(names(aResult({ atMs: 0, ms: 100 }))).toEqual(["1", "4", "2"]);
+    expect(names(aResult({ atMs: 101, ms: 100 }))).toEqual(["3"]);
   });
 
   test("what came before or after a scenario is none of it", () => {

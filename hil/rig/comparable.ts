@@ -32,6 +32,8 @@ interface OpenThread extends Thread {
   readonly lines: string[];
   readonly ms: number[];
   beganMs: number;
+  /** When the line came that told of the configuration in which it began, where one did. */
+  configuredMs?: number;
 }
 
 interface Told {
@@ -44,11 +46,19 @@ export function logOf(moments: readonly Moment[]): (result: ScenarioResult) => T
   const sessions: OpenThread[] = [];
   const running = new Map<string, OpenThread>();
   const rest: Told[] = [];
+  /** A scenario gives the board a configuration: when each was told of, and at which time of the board. */
+  const configured: { readonly ms: number; readonly boardMs: number; readonly boot: number }[] = [];
+  let boot = 0;
   for (const { source, text, ms } of moments) {
     const line = source === "serial" ? parseLine(text) : undefined;
     if (line === undefined) continue;
-    if (line.on === "boot") running.clear(); // a board that starts anew counts its sessions anew
-    const { id, ms: lastedMs } = line.values;
+    if (line.on === "boot") {
+      running.clear(); // a board that starts anew counts its sessions anew
+      boot++;
+    }
+    if (line.on === "proxy" && line.what === "ready")
+      configured.push({ ms, boardMs: line.ms, boot });
+    const { id, ms: lastedMs, Ta = lastedMs } = line.values;
     if (id === undefined) {
       rest.push({ ms, line });
       continue;
@@ -57,12 +67,23 @@ export function logOf(moments: readonly Moment[]): (result: ScenarioResult) => T
     if (!running.has(id)) sessions.push(thread);
     running.set(id, thread);
     add(thread, { ms, line });
+    const beganAt = line.ms - Number(Ta ?? 0);
+    const within = configured.findLast(told => told.boot === boot && told.boardMs <= beganAt);
+    thread.configuredMs = Math.min(within?.ms ?? Infinity, thread.configuredMs ?? Infinity);
     if (line.on !== "session" || line.what !== "end") continue;
     thread.beganMs = Math.min(thread.beganMs, ms - Number(lastedMs));
     running.delete(id);
   }
   return ({ atMs, ms }) => {
     const during = (thenMs: number) => thenMs >= atMs && thenMs <= atMs + ms;
+    const configuredFrom = (fromMs: number) =>
+      configured.find(told => told.ms >= fromMs)?.ms ?? Infinity;
+    const [firstMs, nextMs] = [configuredFrom(atMs), configuredFrom(atMs + ms)];
+    // A serial line is slow: what a scenario has left to say comes when the next has begun.
+    const isOfIt = ({ beganMs, configuredMs = Infinity }: OpenThread) =>
+      configuredMs === Infinity
+        ? during(beganMs)
+        : configuredMs >= firstMs && configuredMs < nextMs;
     const others = new Map<string, OpenThread>();
     for (const told of rest) {
       if (!during(told.ms)) continue;
@@ -72,9 +93,7 @@ export function logOf(moments: readonly Moment[]): (result: ScenarioResult) => T
       add(thread, told);
     }
     // A session belongs to the scenario in which it began, even if its end is told later.
-    return [...sessions.filter(({ beganMs }) => during(beganMs)), ...others.values()].sort(
-      (a, b) => a.beganMs - b.beganMs,
-    );
+    return [...sessions.filter(isOfIt), ...others.values()].sort((a, b) => a.beganMs - b.beganMs);
   };
 }
 
