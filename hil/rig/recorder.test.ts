@@ -46,6 +46,12 @@ test("results of a long run are bounded: what came out as before is counted", ()
   expect(recorder.results.length + recorder.more.passed!).toBe(1001);
 });
 
+test("a line of garbage is kept in part, and how much there was", () => {
+  const recorder = new Recorder();
+  recorder.moment("serial", "x".repeat(4_096));
+  expect(recorder.moments[0].text).toBe(`${"x".repeat(1_000)}… and 3096 characters`);
+});
+
 test("a chart of a long run is bounded, and still begins where the run began", () => {
   const recorder = new Recorder();
   for (let i = 0; i < 50_000; i++) recorder.point("heap", "bytes", i);

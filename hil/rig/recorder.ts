@@ -5,6 +5,9 @@ import type { Moment, ScenarioResult, Series, Source, Verdict } from "./run.ts";
 /** Moments that a run keeps: some ten for each request of all stories, a hundred times over. */
 const MOMENTS_MAX = 200_000;
 
+/** Characters of a moment; an event of the log has 240 at most, and garbage has no end. */
+const TEXT_MAX = 1_000;
+
 /** Points of a chart: more than a screen has dots. */
 const POINTS_MAX = 20_000;
 
@@ -41,7 +44,9 @@ export class Recorder {
 
   /** Records what was seen; lines of the board are counted by backend, too. */
   moment(source: Source, text: string): void {
-    this.#moments.push({ ms: this.now(), source, text });
+    const more = text.length - TEXT_MAX;
+    const kept = more > 0 ? `${text.slice(0, TEXT_MAX)}… and ${more} characters` : text;
+    this.#moments.push({ ms: this.now(), source, text: kept });
     if (this.#moments.length > MOMENTS_MAX) this.#moments.splice(0, MOMENTS_MAX / 2);
     if (source === "serial") this.#event(text);
   }

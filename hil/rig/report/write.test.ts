@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { linkSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -16,4 +16,18 @@ test("a run lies in its folder as page, as JUnit, and whole as JSON", () => {
   expect(page).toMatch(/^<!doctype html>/);
   expect(junit).toMatch(/^<\?xml/);
   expect(JSON.parse(json)).toEqual(run);
+});
+
+test("a soak that is cut off amid its report leaves the one of before: no file is written in place", () => {
+  const folder = mkdtempSync(join(tmpdir(), "hot-potato-report-"));
+  const files = ["junit.xml", "report.html", "run.json"];
+  writeReports(folder, aRun({ ms: 1 }));
+  const before = files.map(name => readFileSync(join(folder, name), "utf8"));
+  for (const name of files) linkSync(join(folder, name), join(folder, `${name}.linked`));
+  writeReports(folder, aRun({ ms: 300_000 }));
+  const linked = files.map(name => readFileSync(join(folder, `${name}.linked`), "utf8"));
+  const left = readdirSync(folder).filter(name => !name.endsWith(".linked"));
+  rmSync(folder, { recursive: true });
+  expect(linked).toEqual(before);
+  expect(left.sort()).toEqual(files);
 });
