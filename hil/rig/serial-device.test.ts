@@ -66,6 +66,15 @@ test("its ports are found at the address that it said last, or where somebody el
   expect(mapped.device.door(80)).toEqual({ host: "127.0.0.1", port: 8080 });
 });
 
+test("its admin port is asked at the address that it has now, though it was not reset", async () => {
+  const { device, board } = bench(() => ({ host: board.address, port: 1 }));
+  const asked = async () => String(await device.admin.status().catch((error: Error) => error));
+  board.address = "127.0.0.2"; // where nobody answers
+  expect(await asked()).toContain("127.0.0.2");
+  board.address = "127.0.0.3";
+  expect(await asked()).toContain("127.0.0.3");
+});
+
 describe("the token that opens it", () => {
   test("is lent once for each boot, and is another one for each run", async () => {
     const { device, typed } = bench();

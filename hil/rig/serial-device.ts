@@ -26,7 +26,6 @@ export class SerialDevice implements Device {
   #options: SerialDeviceOptions;
   #typist: Typist;
   #token = randomBytes(TOKEN_BYTES).toString("base64url");
-  #admin: AdminClient | undefined;
   /** The boot in which the token was lent. */
   #lentIn = 0;
 
@@ -37,8 +36,8 @@ export class SerialDevice implements Device {
   }
 
   get admin(): AdminClient {
-    this.#admin ??= new AdminClient({ ...this.door(ADMIN_PORT), token: this.#token });
-    return this.#admin;
+    // Its address may be another one when it has joined its Wi-Fi anew.
+    return new AdminClient({ ...this.door(ADMIN_PORT), token: this.#token });
   }
 
   get onEvent(): (line: string) => void {
@@ -63,7 +62,6 @@ export class SerialDevice implements Device {
   async ready(): Promise<void> {
     await this.board.to("serving");
     if (this.#lentIn === this.board.boots) return;
-    this.#admin = undefined; // the address may be another one
     await this.type(`lend ${this.#token}`);
     this.#lentIn = this.board.boots;
   }
