@@ -10,7 +10,7 @@ const CP2102 = {
   serialNumber: "0001",
 };
 const STARTS = "rst:0x1 (POWERON_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)";
-const OURS = "I (3) boot: version=0.1.0 build=1f09c2ab reset=power-on heap=71680";
+const OURS = "I (3) boot: version=0.1.0 build=1f09c2ab reset=power-on heap=84620";
 const JOINED = "I (812) net: ip=192.168.1.50 rssi=-54";
 const BROWNOUT = "Brownout detector was triggered";
 
