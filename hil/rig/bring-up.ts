@@ -14,15 +14,18 @@ export interface BringUpOptions {
   say(text: string): void;
 }
 
-/** Gives a board on its open line the firmware that it is to be tested with, where it has another. */
+/**
+ * Gives a board on its open line the firmware that it is to be tested with, where it has another. True:
+ * what the board has shown until now was another firmware's.
+ */
 export async function bringUp(
   board: Pick<RigBoard, "to" | "reset" | "build" | "link">,
   { policy, firmware, found, known, say }: BringUpOptions,
-): Promise<void> {
+): Promise<boolean> {
   const reported = policy === "changed" ? await buildOf(board) : undefined;
   const { flash, why } = mustFlash(policy, firmware, reported);
   say(flash ? `flashing ${found.path}: ${why}` : `not flashing ${found.path}: ${why}`);
-  if (!flash) return;
+  if (!flash) return false;
   let told = 0;
   const chip = await firmware.flash({
     link: board.link,
@@ -35,6 +38,7 @@ export async function bringUp(
   });
   if (chip !== undefined) known.remember(found, chip);
   await board.reset();
+  return true;
 }
 
 /** What its first line names; nothing when another program is on it. */

@@ -60,7 +60,10 @@ test("what cannot be played on a board is not skipped all through a soak", async
 test("a board that is gone when all is over leaves a report, which says so", async () => {
   const gone = () => Promise.reject(new Error("nobody answers"));
   const { results, exitCode } = await run({}, gone);
-  expect(results.at(-1)).toMatchObject({ verdict: "rig-error", why: "nobody answers" });
+  expect(results.at(-1)).toMatchObject({
+    verdict: "rig-error",
+    why: expect.stringContaining("nobody answers"),
+  });
   expect(exitCode).toBe(EXIT.rig);
 });
 

@@ -32,8 +32,8 @@ export interface RigOptions {
   /** A name of `MISCHIEF`. */
   readonly inject: string | undefined;
   readonly commit: string | undefined;
-  /** Gives the board its firmware, before anything is played. */
-  readonly bringUp?: (board: RigBoard) => Promise<void>;
+  /** Gives the board its firmware, before anything is played; true where it had another one. */
+  readonly bringUp?: (board: RigBoard) => Promise<boolean>;
   /** Ends the run; what was not reached is said to be so. */
   readonly signal: AbortSignal;
 }
@@ -119,7 +119,8 @@ export class Rig {
       const { board } = this.#desk;
       if (board !== undefined) {
         await this.#attach(board);
-        await this.#options.bringUp?.(board);
+        if (await this.#options.bringUp?.(board)) this.#runner.forget();
+        if (signal.aborted) stop();
       }
       await this.#runner.run(() => this.#next());
     } finally {
@@ -143,7 +144,7 @@ export class Rig {
       const result: ScenarioResult = {
         ...{ theme: AFTERWARDS, title: "the board is left as it was found", verdict: "rig-error" },
         ...{ atMs, ms: this.#recorder.now() - atMs, incidents: [], sessions: {} },
-        why: (error as Error).message,
+        why: `the board keeps what the last story gave it until it is reset: ${(error as Error).message}`,
       };
       this.#recorder.result(result);
       this.#audience.result(result);

@@ -90,6 +90,13 @@ export class Runner {
     else this.#interrupt(new Interrupted(incident));
   }
 
+  /** What the board has shown so far does not count: it has another firmware now. */
+  forget(): void {
+    this.#pending = undefined;
+    this.#seen = [];
+    this.#ended = undefined;
+  }
+
   /** Plays what `next` gives, until there is no more. */
   async run(next: () => Scenario | undefined): Promise<void> {
     const { recorder, onBegin, onResult } = this.#options;

@@ -1,0 +1,61 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Scenario } from "../src/scenario.ts";
+import { type Desk, emulatedDesk, type Surroundings } from "./desk.ts";
+import { EmulatedBoard } from "./emulated-board.ts";
+import { Rig, type RigOptions } from "./rig.ts";
+import type { Run, ScenarioResult } from "./run.ts";
+
+let folder = "";
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "hot-potato-"));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const EASY: Scenario = {
+  ...{ theme: "bench", title: "nothing happens", needs: [], faults: [], measures: [] },
+  story: async lab => {
+    lab.backend("red");
+    await lab.proxy();
+  },
+};
+
+/** Plays one easy story on a desk. */
+async function played(
+  setUp: (surroundings: Surroundings) => Desk,
+  bringUp?: RigOptions["bringUp"],
+): Promise<Run> {
+  const options: RigOptions = {
+    ...{ scenarios: [EASY], repeat: 1, soakMs: undefined, patienceMs: 8_000, folder },
+    ...{ inject: undefined, commit: undefined, bringUp, signal: new AbortController().signal },
+  };
+  const audience = { begin() {}, line() {}, result() {}, soak() {}, keep() {} };
+  return await new Rig(setUp, options, audience).run();
+}
+
+const verdicts = ({ results }: Run) =>
+  results.map(({ title, verdict, why }: ScenarioResult) => ({ title, verdict, why }));
+
+test("what a board did before it got our firmware is not held against ours: a new one starts in circles", async () => {
+  const emulated = new EmulatedBoard();
+  const ours = emulated.firmware;
+  emulated.firmware = () => {
+    throw new Error("nothing was ever flashed");
+  };
+  const run = await played(
+    surroundings => emulatedDesk(emulated, surroundings),
+    async board => {
+      await board.reset();
+      const starts = () => board.transcript.lines.filter(({ text }) => /^rst:/.test(text)).length;
+      await expect.poll(starts, { timeout: 8_000 }).toBeGreaterThan(4);
+      emulated.firmware = ours;
+      await board.reset();
+      return true;
+    },
+  );
+  expect(verdicts(run)).toEqual([{ title: EASY.title, verdict: "passed" }]);
+  expect(run.results[0].incidents).toEqual([]);
+  expect(run.exitCode).toBe(0);
+}, 20_000);
