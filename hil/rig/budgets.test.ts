@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { loadScenarios } from "../src/scenario.ts";
-import { BUDGETS, measurements } from "./budgets.ts";
+import { BUDGETS, measurements, worse } from "./budgets.ts";
 import { aResult } from "./report/testing.ts";
 import { EXIT, exitCode } from "./run.ts";
 
@@ -35,4 +35,9 @@ test("a figure without limits is a mistake of the story's", () => {
   expect(() => measurements("serial", ["smell"], new Map())).toThrow(
     'no budget is called "smell": hil/rig/budgets.ts',
   );
+});
+
+test("of a figure that is measured again the worse counts, whichever its limit is", () => {
+  expect(worse("serial", "boot to serving", 900, 16_000)).toBe(16_000);
+  expect(worse("serial", "heap floor", 12_000, 40_000)).toBe(12_000);
 });

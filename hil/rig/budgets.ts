@@ -44,6 +44,11 @@ export const BUDGETS: Readonly<Record<PlayedBoard["kind"], Readonly<Record<strin
   address: REAL,
 };
 
+/** Which of two measurements of the same figure counts: in a long run one bad round is enough. */
+export function worse(kind: PlayedBoard["kind"], name: string, one: number, other: number): number {
+  return BUDGETS[kind][name]?.min === undefined ? Math.max(one, other) : Math.min(one, other);
+}
+
 /** The figures that were to be taken, with what they may be; `null` where one was not. */
 export function measurements(
   kind: PlayedBoard["kind"],

@@ -20,7 +20,7 @@ export class Recorder {
   /** Results that are only counted. */
   readonly more: Partial<Record<Verdict, number>> = {};
   #alike = new Map<string, number>();
-  /** By the names of `BUDGETS`; a figure that is measured again counts as it was last. */
+  /** By the names of `BUDGETS`. */
   readonly figures = new Map<string, number>();
   #startMs = performance.now();
   #moments: Moment[] = [];

@@ -22,13 +22,15 @@ const EASY: Scenario = {
   },
 };
 
-/** Plays one easy story on a desk. */
+/** Plays one easy story on a desk, or others. */
 async function played(
   setUp: (surroundings: Surroundings) => Desk,
   bringUp?: RigOptions["bringUp"],
+  scenarios: readonly Scenario[] = [EASY],
+  repeat = 1,
 ): Promise<Run> {
   const options: RigOptions = {
-    ...{ scenarios: [EASY], repeat: 1, soakMs: undefined, patienceMs: 8_000, folder },
+    ...{ scenarios, repeat, soakMs: undefined, patienceMs: 8_000, folder },
     ...{ inject: undefined, commit: undefined, bringUp, signal: new AbortController().signal },
   };
   const audience = { begin() {}, line() {}, result() {}, soak() {}, keep() {} };
@@ -58,4 +60,23 @@ test("what a board did before it got our firmware is not held against ours: a ne
   expect(verdicts(run)).toEqual([{ title: EASY.title, verdict: "passed" }]);
   expect(run.results[0].incidents).toEqual([]);
   expect(run.exitCode).toBe(0);
+}, 20_000);
+
+test("one bad round of many fails the run, whatever the last one measured", async () => {
+  const heaps = [40_000, 9_000, 40_000];
+  const measuring: Scenario = {
+    ...{ ...EASY, needs: ["budgets"], measures: ["heap floor"] },
+    story: async lab => {
+      await EASY.story(lab);
+      lab.measure("heap floor", heaps.shift()!);
+    },
+  };
+  const run = await played(
+    surroundings => emulatedDesk(new EmulatedBoard(), surroundings),
+    undefined,
+    [measuring],
+    heaps.length,
+  );
+  expect(run.measurements).toMatchObject([{ name: "heap floor", value: 9_000 }]);
+  expect(run.exitCode).toBe(1);
 }, 20_000);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { parseLine } from "../../firmware/src/admin/event.ts";
 import type { Scenario } from "../src/scenario.ts";
 import type { RigBoard } from "./board.ts";
-import { measurements } from "./budgets.ts";
+import { measurements, worse } from "./budgets.ts";
 import type { Desk, Surroundings } from "./desk.ts";
 import { lock } from "./lock.ts";
 import { MISCHIEF } from "./mischief.ts";
@@ -61,6 +61,8 @@ export class Rig {
   #left: Scenario[] = [];
   #rounds = 0;
   #keptMs = 0;
+  /** Figures of the running story. */
+  #taken = new Map<string, number>();
   /** Mischief that is still to be done, and then how to stop it. */
   #strike: (() => void) | undefined;
   #stopMischief = () => {};
@@ -92,7 +94,7 @@ export class Rig {
     }
     const target = new RigTarget(device, {
       patienceMs,
-      onFigure: (name, value) => this.#recorder.figures.set(name, value),
+      onFigure: (name, value) => this.#taken.set(name, value),
       onStatus: ({ heap }) => {
         if (heap !== null) this.#recorder.point("heap", "bytes", heap);
       },
@@ -193,6 +195,7 @@ export class Rig {
 
   #came(result: ScenarioResult): void {
     const { soakMs } = this.#options;
+    this.#count(result);
     this.#audience.result(result);
     if (soakMs === undefined) return;
     const nowMs = this.#recorder.now();
@@ -200,6 +203,17 @@ export class Rig {
     if (nowMs - this.#keptMs < CHECKPOINT_MS) return;
     this.#keptMs = nowMs;
     this.#audience.keep(this.#soFar());
+  }
+
+  /** A figure that is measured again and again counts as it was worst, but not on a broken cable. */
+  #count({ verdict }: ScenarioResult): void {
+    const { figures } = this.#recorder;
+    const { kind } = this.#desk.device.played();
+    for (const [name, value] of this.#taken) {
+      if (verdict === "rig-error") continue;
+      figures.set(name, worse(kind, name, figures.get(name) ?? value, value));
+    }
+    this.#taken.clear();
   }
 
   #soFar(): Run {

@@ -108,8 +108,23 @@ describe("the verdict in words", () => {
     expect(advice({ kind: "address", identity: "192.168.1.50:8404" })).toEqual([
       'Play it alone: npm run hil -- --address 192.168.1.50:8404 --scenario "a" --verbose',
     ]);
-    expect(advice({ kind: "serial", identity: "usb 1-2" })).toEqual([
-      'Play it alone: npm run hil -- --scenario "a" --verbose',
+    const path = "/dev/ttyUSB0"; // there may be several boards, or one that nobody lists
+    expect(advice({ kind: "serial", identity: "usb 1-2", path })).toEqual([
+      'Play it alone: npm run hil -- --port /dev/ttyUSB0 --scenario "a" --verbose',
+    ]);
+  });
+
+  test("a board that hangs sends nobody to his cables, though it has lost answers", () => {
+    const incidents = (["lost-reply", "silence"] as const).map(kind => ({
+      ...{ kind, blame: "firmware" as const, text: "no answer", lines: [], ms: 1 },
+    }));
+    const run = aRun({
+      exitCode: EXIT.firmware,
+      results: [aResult({ title: "a", verdict: "failed", incidents })],
+    });
+    expect(inWords(run).advice).toEqual([
+      expect.stringMatching(/^silence: /),
+      expect.stringMatching(/^Play it alone/),
     ]);
   });
 

@@ -83,7 +83,7 @@ export function inWords(run: Run): VerdictInWords {
     ...byReason(run, "skipped", "skipped"),
     ...onlyCounted(run),
   ];
-  const kinds = new Set(run.results.flatMap(({ incidents }) => incidents.map(({ kind }) => kind)));
+  const kinds = new Set(run.results.flatMap(kindsOf));
   const advice = [...kinds].map(kind => `${kind}: ${REMEDIES[kind]}`);
   const story = run.results.find(
     ({ theme, verdict }) => verdict === "failed" && theme !== AFTERWARDS,
@@ -104,6 +104,12 @@ export function inWords(run: Run): VerdictInWords {
     reasons,
     advice,
   };
+}
+
+/** Who is silent loses answers, too: that says nothing of the cable. */
+function kindsOf({ incidents }: ScenarioResult): IncidentKind[] {
+  const kinds = incidents.map(({ kind }) => kind);
+  return kinds.includes("silence") ? kinds.filter(kind => kind !== "lost-reply") : kinds;
 }
 
 function played({ results }: Run): ScenarioResult[] {
@@ -163,9 +169,10 @@ function sum(counts: readonly (number | undefined)[]): number {
 }
 
 /** The option by which the same board is found again. */
-function wayTo({ board: { kind, identity } }: Run): string {
+function wayTo({ board: { kind, identity, path } }: Run): string {
   if (kind === "emulated") return "--board emulated ";
-  return kind === "address" ? `--address ${identity} ` : "";
+  if (kind === "address") return `--address ${identity} `;
+  return path === undefined ? "" : `--port ${path} `;
 }
 
 /** The longest part of a title that every shell takes as it is; `--scenario` is content with a part. */
