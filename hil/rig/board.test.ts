@@ -209,6 +209,20 @@ test("a board that comes back under another name is found where it is plugged in
   await board.release();
 }, 5000);
 
+test("a dump without an end is told of all the same, soon, with all that came of it", async () => {
+  const { adapter, board, kinds } = bench();
+  await board.attach();
+  await board.to("serving");
+  const [last, ...more] = lastWords("panic", 5000).filter(line => /^(Guru|Backtrace)/.test(line));
+  adapter.says(last, ...more);
+  expect(kinds()).toEqual([]);
+  await expect.poll(kinds, { timeout: 2_000 }).toEqual(["panic"]);
+  adapter.says("I (9) session: end id=1 why=idle"); // and it goes on
+  adapter.says(...lastWords("panic", 9000), ...banner("panic", "flash"));
+  await expect.poll(kinds).toEqual(["panic", "panic"]);
+  await board.release();
+});
+
 test("a pulled cable is the rig's, and the board is there again when it is back", async () => {
   const { binding, board, kinds } = bench();
   await board.attach();

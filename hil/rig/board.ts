@@ -43,6 +43,12 @@ const NO_SSID = /net: no-ssid/;
 const QUIET_MS = 300;
 const DUMP_MS = 3_000;
 
+/**
+ * A dump without an end is told of after so long: its board halts, has crashed amid it, or goes on, as
+ * after a task watchdog that only warns.
+ */
+const ENDLESS_DUMP_MS = 1_000;
+
 /** How long a pulled cable may stay out. */
 const REPLUG_MS = 30_000;
 
@@ -88,6 +94,7 @@ export class RigBoard {
   #since: Mark = 0;
   #state: BoardState = "off";
   #replugging: Promise<void> = Promise.resolve();
+  #endlessDump: (() => void) | undefined;
 
   constructor(options: BoardOptions) {
     this.#options = options;
@@ -177,6 +184,7 @@ export class RigBoard {
 
   #read(text: string, ms: number): void {
     this.incidents.line(text, ms);
+    this.#watchDump();
     if (BANNER.test(text)) {
       this.#state = "off";
       this.#since = this.transcript.mark();
@@ -201,6 +209,17 @@ export class RigBoard {
       }
     }
     this.onEvent(event);
+  }
+
+  #watchDump(): void {
+    if (!this.incidents.gathering) {
+      this.#endlessDump?.();
+      this.#endlessDump = undefined;
+    } else
+      this.#endlessDump ??= realClock.after(ENDLESS_DUMP_MS, () => {
+        this.#endlessDump = undefined;
+        this.incidents.flush();
+      });
   }
 
   #lost(): void {

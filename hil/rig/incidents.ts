@@ -145,6 +145,11 @@ export class Incidents {
     this.#tell({ kind, blame, text, lines: [], ms: this.#now() });
   }
 
+  /** A dump is being gathered that has not come to its end. */
+  get gathering(): boolean {
+    return this.#open !== undefined;
+  }
+
   /** What is still being gathered is as complete as it will be. */
   flush(): void {
     this.#close();
