@@ -1662,6 +1662,19 @@ describe("time", () => {
 });
 
 describe("a small board", () => {
+  test.each([
+    ["options", get("/", `Connection: ${"a,".repeat(1900)}`), 431],
+    ["options that are empty", get("/", `Connection: ${",".repeat(3900)}`), 431],
+    ["cookies", get("/", `Cookie: ${"a;".repeat(1900)}`), 200],
+    ["segments", get(`/${"/".repeat(3800)}`), 200],
+    ["a host and a path", `GET http://x/${"a".repeat(3800)} HTTP/1.1\r\nHost: x\r\n\r\n`, 200],
+  ])("a head that is nothing but %s does not end it", async (_, text, status) => {
+    const { lab } = labWith("a");
+    await lab.serve({ sticky: "cookie", routes: [{ path: "/", strip: true }] });
+    expect(Number((await new Client(lab).ask(text)).line.slice(9, 12))).toBe(status);
+    expect(bodies([await new Client(lab).ask(GET)])).toEqual(["a"]);
+  });
+
   test("clients that only keep their connection give their slot to newcomers, the longest idle first", async () => {
     const { lab } = labWith("a");
     await lab.serve();
