@@ -1661,6 +1661,46 @@ describe("time", () => {
   });
 });
 
+describe("a backend's connection is not used again", () => {
+  test("with half a request's head on it", async () => {
+    const lab = new Lab();
+    const heard: string[] = [];
+    lab.backend("a", socket => {
+      const mine = heard.push("") - 1;
+      socket.on("data", (bytes: Buffer) => {
+        heard[mine] += bytes.toString("latin1");
+        if (heard[mine].startsWith("GET /long ") && bytes.includes("/long ")) {
+          // It has seen enough, and reads on only later.
+          socket.write("HTTP/1.1 431 Too long\r\nContent-Length: 0\r\n\r\n");
+          socket.pause();
+          lab.clock.after(50, () => socket.resume());
+        } else if (heard[mine].endsWith("\r\n\r\n")) {
+          socket.write(reply("a"));
+        }
+      });
+    });
+    await lab.serve();
+    const client = new Client(lab);
+    client.send(get("/long", `A: ${"b".repeat(3900)}`) + get("/next"), "GET", "GET");
+    await lab.clock.run({ ms: 1000 });
+    expect(client.statuses).toEqual([431, 200]);
+    expect(heard.map(text => text.split(" ", 2)[1])).toEqual(["/long", "/next"]);
+  });
+
+  test("on which more came than the answer, also where that came all at once", async () => {
+    const lab = new Lab();
+    const chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
+    const a = lab.backend("a", socket => {
+      socket.on("data", () => socket.write(chunked + reply("nobody asked")));
+    });
+    await lab.serve();
+    for (let i = 0; i < 2; i++) {
+      expect(await lab.ask("GET / HTTP/1.0\r\nHost: x\r\n\r\n")).toMatch(/\r\n\r\nok$/);
+    }
+    expect(a.connections.length).toBe(2);
+  });
+});
+
 describe("a small board", () => {
   test.each([
     ["options", get("/", `Connection: ${"a,".repeat(1900)}`), 431],
