@@ -75,6 +75,7 @@ export class Generation {
       backendConnectionsMax: this.budget.sessionsMax,
       scratch,
       deadlines,
+      crowded: base.crowded,
       headBuffer: new Uint8Array(config.headBytesMax + REWRITE_BYTES),
       pseudonym,
       heads: new Heads(config),

@@ -1715,6 +1715,35 @@ describe("a small board", () => {
     expect(bodies([await new Client(lab).ask(GET)])).toEqual(["a"]);
   });
 
+  test("a kept connection that ends its answer while others wait makes room for them", async () => {
+    const lab = labOf(
+      httpBackend((_request, socket) => {
+        socket.write("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nso ");
+        lab.clock.after(500, () => socket.write("!"));
+        return undefined;
+      }),
+    );
+    await lab.serve({ sessionsMax: 1 });
+    const first = new Client(lab);
+    first.send(GET, "GET");
+    await lab.clock.run({ ms: 100 }); // its head is out, and promised to keep the connection
+    const start = lab.clock.now();
+    expect(bodies([await new Client(lab).ask(GET)])).toEqual(["so !"]);
+    expect(lab.clock.now() - start).toBeLessThan(1000);
+    expect(bodies(first.replies)).toEqual(["so !"]);
+  });
+
+  test("who waits is let in as soon as somebody has said nothing for a second", async () => {
+    const { lab } = labWith("a");
+    await lab.serve({ sessionsMax: 1 });
+    const silent = new Client(lab);
+    await lab.clock.run({ ms: 500 });
+    const start = lab.clock.now();
+    expect(bodies([await new Client(lab).ask(GET)])).toEqual(["a"]);
+    expect(lab.clock.now() - start).toBeLessThan(600);
+    expect(silent.socket.closed).toBe(true);
+  });
+
   test("clients that only keep their connection give their slot to newcomers, the longest idle first", async () => {
     const { lab } = labWith("a");
     await lab.serve();
