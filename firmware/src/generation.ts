@@ -94,7 +94,7 @@ export class Generation {
   retire(): void {
     this.#retired = true;
     this.checks.freeze();
-    this.context.idle.shrink(0);
+    this.context.idle.retire();
   }
 
   #keywords(side: "client" | "backend"): Keywords | undefined {

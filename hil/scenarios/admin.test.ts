@@ -1,8 +1,8 @@
 import { seeded } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
 import { Flash } from "../../emulator/src/flash.ts";
-import { httpBackend, named } from "../src/http-backend.ts";
-import { collect, Lab, mendedBoard } from "../src/lab.ts";
+import { httpBackend, named, reply } from "../src/http-backend.ts";
+import { collect, echoes, Lab, mendedBoard } from "../src/lab.ts";
 
 const TOKEN = "correct-horse";
 const GET_ONCE = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
@@ -276,6 +276,56 @@ describe("a new configuration", () => {
     expect(balanceOf(lab)).toBe("ewma");
     expect(upgraded.text).toMatch(/\r\n\r\nbefore after later$/);
     expect(heard.map(({ text }) => text)).toEqual(Array(11).fill("before after later"));
+  });
+
+  test("with more slots lets in who waits", async () => {
+    const lab = new Lab();
+    lab.backend("a", echoes);
+    await lab.serve({ sessionsMax: 1, inspect: [] });
+    lab.connect().write("first");
+    await lab.clock.run({ ms: 100 });
+    const second = lab.connect();
+    const heard = collect(second);
+    second.write("second");
+    await lab.clock.run({ ms: 100 });
+    expect(heard.text).toBe("");
+    lab.app!.operator.setToken(TOKEN);
+    await put(lab, "/api/config", { ...(await documentOf(lab)), sessionsMax: 2 });
+    await lab.clock.run({ ms: 100 });
+    expect(heard.text).toBe("second");
+  });
+
+  test("under load opens no more connections to backends than there are slots", async () => {
+    const lab = new Lab();
+    lab.backend(
+      "a",
+      httpBackend((_request, socket) => {
+        lab.clock.after(500, () => socket.write(reply("a")));
+        return undefined;
+      }).serve,
+    );
+    await lab.serve();
+    lab.app!.operator.setToken(TOKEN);
+    const document = await documentOf(lab);
+    const { sessionsMax } = lab.app!.proxy.budget;
+    const crowd = () =>
+      Array.from({ length: sessionsMax }, () => {
+        const socket = lab.connect();
+        const heard = collect(socket);
+        socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+        return heard;
+      });
+    const before = crowd();
+    await lab.clock.run({ ms: 200 });
+    expect((await put(lab, "/api/config", { ...document, retries: 2 })).status).toBe(200);
+    await lab.clock.run({ until: () => before.every(({ text }) => text !== "") });
+    await lab.clock.run({ ms: 100 });
+    const after = crowd();
+    await lab.clock.run({ until: () => after.every(({ text }) => text !== "") });
+    const open = lab.network
+      .netstat()
+      .filter(({ host, state }) => host === "a" && state === "open");
+    expect(open.length).toBeLessThanOrEqual(sessionsMax);
   });
 
   test("a bad one is refused with every complaint, and changes nothing", async () => {
