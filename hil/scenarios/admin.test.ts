@@ -339,6 +339,18 @@ describe("a new configuration", () => {
     expect(lab.app!.proxy.pool.backends).toHaveLength(2);
   });
 
+  test("that is nothing but brackets is refused, and the board goes on", async () => {
+    const lab = await labOf();
+    for (const [open, close] of [
+      ["[", "]"],
+      ['{"a":', "}"],
+    ]) {
+      const text = `{"backends":${open.repeat(600)}1${close.repeat(600)}}`;
+      expect((await put(lab, "/api/config", text)).status).toBe(400);
+    }
+    expect((await get(lab, "/healthz")).status).toBe(200);
+  });
+
   test("with which no backend is left, it is taken back by itself", async () => {
     const lab = await labOf({ health: { check: "tcp" } });
     await lab.clock.run({ ms: 2000 });

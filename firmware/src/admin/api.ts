@@ -1,3 +1,4 @@
+import { parseFlat } from "../document.ts";
 import { metrics } from "./metrics.ts";
 import type { Operator, Outcome } from "./operator.ts";
 import { PAGE } from "./page.ts";
@@ -155,7 +156,7 @@ function isPick(line: string): boolean {
 
 function objectOf(text: string): object | undefined {
   try {
-    const value = JSON.parse(text);
+    const value = parseFlat(text);
     return typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined;
   } catch {
     return undefined;

@@ -37,7 +37,7 @@ const COMMA = 44;
 const COLON = 58;
 
 /** Bytes made into text at once: they pass over the engine's stack, which is small on the chip. */
-const TEXT_PIECE = 32;
+export const TEXT_PIECE = 32;
 
 /**
  * Members of all of a head's lists of options and protocols; browsers send two. A head full of them
