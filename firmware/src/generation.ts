@@ -75,6 +75,7 @@ export class Generation {
       backendConnectionsMax: this.budget.sessionsMax,
       scratch,
       deadlines,
+      crowded: base.crowded,
       headBuffer: new Uint8Array(config.headBytesMax + REWRITE_BYTES),
       pseudonym,
       heads: new Heads(config),
@@ -93,7 +94,7 @@ export class Generation {
   retire(): void {
     this.#retired = true;
     this.checks.freeze();
-    this.context.idle.shrink(0);
+    this.context.idle.retire();
   }
 
   #keywords(side: "client" | "backend"): Keywords | undefined {

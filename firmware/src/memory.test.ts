@@ -83,6 +83,18 @@ test("each change is told once, and who ends last takes the alarm along", async 
   expect([memory.low, clock.pending]).toEqual([false, 0]);
 });
 
+test("who comes after a quiet time is not judged by what was left before it", async () => {
+  const { clock, state, memory } = bench(0, 1);
+  await clock.run({ ms: 200 });
+  state.sessions = 0;
+  memory.rest(); // the last one's bytes are still on their way
+  expect(memory.low).toBe(true);
+  await clock.run({ ms: 60_000 });
+  state.free = MEMORY_RESERVE_BYTES;
+  memory.watch();
+  expect(memory.low).toBe(false);
+});
+
 test("where memory has no limit nobody looks", () => {
   const { clock, memory } = bench(undefined);
   expect([memory.low, clock.pending]).toEqual([false, 0]);

@@ -60,6 +60,8 @@ export class Memory {
 
   /** Looks again and again, the sooner the less is left; seldom while it is enough for all. */
   watch(): void {
+    // Nobody has looked since the last session ended, and what that held has come back later.
+    if (this.#low && this.#lookMs === Number.POSITIVE_INFINITY) this.#judge();
     const free = this.#free;
     if (free !== undefined) this.#lookWithin(this.#pauseMs(free));
   }

@@ -100,6 +100,7 @@ export class ReverseProxy implements Tenants {
     before.retire();
     this.online = this.#online;
     if (this.#listeners.size > 0) this.listen();
+    this.#letIn(); // there may be more slots
   }
 
   /** Our own network is there, or gone: then nothing is held against a backend. */

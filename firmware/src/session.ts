@@ -67,6 +67,8 @@ export interface SessionContext extends HttpContext {
   readonly clientKeywords: Keywords | undefined;
   readonly backendKeywords: Keywords | undefined;
   readonly deadlines: Deadlines;
+  /** Clients wait for a slot. */
+  crowded(): boolean;
   /** The one door out: the session's sockets are closed and its slot is free. */
   ended(session: Session): void;
 }
@@ -163,7 +165,7 @@ export class Session implements EndpointOwner, Dialler, Leaver, Timed {
         this.serveHttp();
       } else {
         this.state = "sniffing";
-        this.within(this.context.config.idleTimeoutMs);
+        this.within(Math.min(SILENCE_MS, this.context.config.idleTimeoutMs));
         this.sniff();
       }
     });
@@ -462,7 +464,7 @@ export class Session implements EndpointOwner, Dialler, Leaver, Timed {
       case "sniffing":
         if (this.client.readable > 0)
           this.stream(); // the beginning of a method, and no more of it
-        else this.end("idle");
+        else this.silent();
         return;
       case "http":
         this.http!.expired();
@@ -474,6 +476,14 @@ export class Session implements EndpointOwner, Dialler, Leaver, Timed {
       default:
         this.conclude();
     }
+  }
+
+  /** Who came to wait before the silence was long has evicted nobody: that is made up for here. */
+  private silent(): void {
+    const { config, crowded } = this.context;
+    const leftMs = this.startMs + this.waitedMs + config.idleTimeoutMs - this.now();
+    if (leftMs <= 0 || crowded()) this.end("idle");
+    else this.within(leftMs);
   }
 
   private guarded(task: () => void): void {

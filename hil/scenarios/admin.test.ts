@@ -1,8 +1,8 @@
 import { seeded } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
 import { Flash } from "../../emulator/src/flash.ts";
-import { httpBackend, named } from "../src/http-backend.ts";
-import { collect, Lab, mendedBoard } from "../src/lab.ts";
+import { httpBackend, named, reply } from "../src/http-backend.ts";
+import { collect, echoes, Lab, mendedBoard } from "../src/lab.ts";
 
 const TOKEN = "correct-horse";
 const GET_ONCE = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
@@ -278,6 +278,56 @@ describe("a new configuration", () => {
     expect(heard.map(({ text }) => text)).toEqual(Array(11).fill("before after later"));
   });
 
+  test("with more slots lets in who waits", async () => {
+    const lab = new Lab();
+    lab.backend("a", echoes);
+    await lab.serve({ sessionsMax: 1, inspect: [] });
+    lab.connect().write("first");
+    await lab.clock.run({ ms: 100 });
+    const second = lab.connect();
+    const heard = collect(second);
+    second.write("second");
+    await lab.clock.run({ ms: 100 });
+    expect(heard.text).toBe("");
+    lab.app!.operator.setToken(TOKEN);
+    await put(lab, "/api/config", { ...(await documentOf(lab)), sessionsMax: 2 });
+    await lab.clock.run({ ms: 100 });
+    expect(heard.text).toBe("second");
+  });
+
+  test("under load opens no more connections to backends than there are slots", async () => {
+    const lab = new Lab();
+    lab.backend(
+      "a",
+      httpBackend((_request, socket) => {
+        lab.clock.after(500, () => socket.write(reply("a")));
+        return undefined;
+      }).serve,
+    );
+    await lab.serve();
+    lab.app!.operator.setToken(TOKEN);
+    const document = await documentOf(lab);
+    const { sessionsMax } = lab.app!.proxy.budget;
+    const crowd = () =>
+      Array.from({ length: sessionsMax }, () => {
+        const socket = lab.connect();
+        const heard = collect(socket);
+        socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+        return heard;
+      });
+    const before = crowd();
+    await lab.clock.run({ ms: 200 });
+    expect((await put(lab, "/api/config", { ...document, retries: 2 })).status).toBe(200);
+    await lab.clock.run({ until: () => before.every(({ text }) => text !== "") });
+    await lab.clock.run({ ms: 100 });
+    const after = crowd();
+    await lab.clock.run({ until: () => after.every(({ text }) => text !== "") });
+    const open = lab.network
+      .netstat()
+      .filter(({ host, state }) => host === "a" && state === "open");
+    expect(open.length).toBeLessThanOrEqual(sessionsMax);
+  });
+
   test("a bad one is refused with every complaint, and changes nothing", async () => {
     const lab = await labOf();
     const refused = await put(lab, "/api/config", {
@@ -287,6 +337,18 @@ describe("a new configuration", () => {
     expect(refused.status).toBe(400);
     expect(JSON.parse(refused.body).complaints).toHaveLength(3);
     expect(lab.app!.proxy.pool.backends).toHaveLength(2);
+  });
+
+  test("that is nothing but brackets is refused, and the board goes on", async () => {
+    const lab = await labOf();
+    for (const [open, close] of [
+      ["[", "]"],
+      ['{"a":', "}"],
+    ]) {
+      const text = `{"backends":${open.repeat(600)}1${close.repeat(600)}}`;
+      expect((await put(lab, "/api/config", text)).status).toBe(400);
+    }
+    expect((await get(lab, "/healthz")).status).toBe(200);
   });
 
   test("with which no backend is left, it is taken back by itself", async () => {

@@ -79,6 +79,13 @@ describe("checks", () => {
     expect(changes(lab)).toEqual([`a down ${code}`]);
   });
 
+  test("an answer may stand behind any number of interim ones", async () => {
+    const { lab } = labOf(() => `${"HTTP/1.1 100\r\n\r\n".repeat(85)}${reply("fine")}`);
+    await lab.serve({ health: { check: "http", path: "/health", start: "down" } });
+    await lab.clock.run({ ms: 1500 });
+    expect(changes(lab)).toEqual(["a up L7OK/200"]);
+  });
+
   test("over HTTP, statuses and a text in the body say what is good", async () => {
     const answers = [
       reply("all is well", { status: "200 OK" }),

@@ -1661,7 +1661,89 @@ describe("time", () => {
   });
 });
 
+describe("a backend's connection is not used again", () => {
+  test("with half a request's head on it", async () => {
+    const lab = new Lab();
+    const heard: string[] = [];
+    lab.backend("a", socket => {
+      const mine = heard.push("") - 1;
+      socket.on("data", (bytes: Buffer) => {
+        heard[mine] += bytes.toString("latin1");
+        if (heard[mine].startsWith("GET /long ") && bytes.includes("/long ")) {
+          // It has seen enough, and reads on only later.
+          socket.write("HTTP/1.1 431 Too long\r\nContent-Length: 0\r\n\r\n");
+          socket.pause();
+          lab.clock.after(50, () => socket.resume());
+        } else if (heard[mine].endsWith("\r\n\r\n")) {
+          socket.write(reply("a"));
+        }
+      });
+    });
+    await lab.serve();
+    const client = new Client(lab);
+    client.send(get("/long", `A: ${"b".repeat(3900)}`) + get("/next"), "GET", "GET");
+    await lab.clock.run({ ms: 1000 });
+    expect(client.statuses).toEqual([431, 200]);
+    expect(heard.map(text => text.split(" ", 2)[1])).toEqual(["/long", "/next"]);
+  });
+
+  test("on which more came than the answer, also where that came all at once", async () => {
+    const lab = new Lab();
+    const chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
+    const a = lab.backend("a", socket => {
+      socket.on("data", () => socket.write(chunked + reply("nobody asked")));
+    });
+    await lab.serve();
+    for (let i = 0; i < 2; i++) {
+      expect(await lab.ask("GET / HTTP/1.0\r\nHost: x\r\n\r\n")).toMatch(/\r\n\r\nok$/);
+    }
+    expect(a.connections.length).toBe(2);
+  });
+});
+
 describe("a small board", () => {
+  test.each([
+    ["options", get("/", `Connection: ${"a,".repeat(1900)}`), 431],
+    ["options that are empty", get("/", `Connection: ${",".repeat(3900)}`), 431],
+    ["cookies", get("/", `Cookie: ${"a;".repeat(1900)}`), 200],
+    ["segments", get(`/${"/".repeat(3800)}`), 200],
+    ["a host and a path", `GET http://x/${"a".repeat(3800)} HTTP/1.1\r\nHost: x\r\n\r\n`, 200],
+  ])("a head that is nothing but %s does not end it", async (_, text, status) => {
+    const { lab } = labWith("a");
+    await lab.serve({ sticky: "cookie", routes: [{ path: "/", strip: true }] });
+    expect(Number((await new Client(lab).ask(text)).line.slice(9, 12))).toBe(status);
+    expect(bodies([await new Client(lab).ask(GET)])).toEqual(["a"]);
+  });
+
+  test("a kept connection that ends its answer while others wait makes room for them", async () => {
+    const lab = labOf(
+      httpBackend((_request, socket) => {
+        socket.write("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nso ");
+        lab.clock.after(500, () => socket.write("!"));
+        return undefined;
+      }),
+    );
+    await lab.serve({ sessionsMax: 1 });
+    const first = new Client(lab);
+    first.send(GET, "GET");
+    await lab.clock.run({ ms: 100 }); // its head is out, and promised to keep the connection
+    const start = lab.clock.now();
+    expect(bodies([await new Client(lab).ask(GET)])).toEqual(["so !"]);
+    expect(lab.clock.now() - start).toBeLessThan(1000);
+    expect(bodies(first.replies)).toEqual(["so !"]);
+  });
+
+  test("who waits is let in as soon as somebody has said nothing for a second", async () => {
+    const { lab } = labWith("a");
+    await lab.serve({ sessionsMax: 1 });
+    const silent = new Client(lab);
+    await lab.clock.run({ ms: 500 });
+    const start = lab.clock.now();
+    expect(bodies([await new Client(lab).ask(GET)])).toEqual(["a"]);
+    expect(lab.clock.now() - start).toBeLessThan(600);
+    expect(silent.socket.closed).toBe(true);
+  });
+
   test("clients that only keep their connection give their slot to newcomers, the longest idle first", async () => {
     const { lab } = labWith("a");
     await lab.serve();

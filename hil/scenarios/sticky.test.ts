@@ -91,6 +91,29 @@ describe("by cookie", () => {
     expect(new Set(cookies).size).toBe(3);
   });
 
+  test("a backend sees all cookies but the board's own, wherever that stands", async () => {
+    const { lab, backends } = labOf("a");
+    await lab.serve({ sticky: "cookie" });
+    const given = [
+      "lb=1",
+      "lb=1; x=1",
+      "x=1; lb=1",
+      "x=1; lb=1;y=2; lb=2 ; z=3",
+      "xlb=1; lb",
+      "x=1;",
+    ];
+    for (const cookie of given) await ask(lab, cookie);
+    const seen = backends[0].requests.map(request => request.all("cookie"));
+    const asList = (text: string) => text.split(";").map(pair => pair.trim());
+    expect(seen.flat().map(asList)).toEqual([
+      ["x=1"],
+      ["x=1"],
+      ["x=1", "y=2", "z=3"],
+      ["xlb=1", "lb"],
+      ["x=1"],
+    ]);
+  });
+
   test("without it nothing is set, and cookies pass untouched", async () => {
     const { lab, backends } = labOf("a");
     await lab.serve();

@@ -27,6 +27,15 @@ const POST =
   "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
 const ANSWER = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
 
+/** Heads as long as they may be, and nothing but one thing. */
+const LONG_HEADS = [
+  `GET http://x/${"a".repeat(3900)} HTTP/1.1\r\nHost: x\r\n\r\n`,
+  `GET /${"/".repeat(3900)} HTTP/1.1\r\nHost: x\r\n\r\n`,
+  `GET / HTTP/1.1\r\nHost: x\r\nConnection: ${"a,".repeat(31)}a\r\n\r\n`,
+  `GET / HTTP/1.1\r\nHost: x\r\nConnection: ${"a,".repeat(1900)}\r\n\r\n`,
+  `GET / HTTP/1.1\r\nHost: x\r\nCookie: ${"a;".repeat(1900)}\r\n\r\n`,
+];
+
 /** Requests that are sent without waiting for an answer. */
 const PIPELINED = 20;
 
@@ -130,6 +139,12 @@ const CASES: Record<string, Case> = {
   "http.pipelined": {
     settings: { sticky: "cookie" },
     play: bench => crowd(bench, 1, (GET + POST).repeat(PIPELINED)),
+  },
+  "http.longHeads": {
+    settings: { sticky: "cookie", routes: [{ path: "/", strip: true }] },
+    play: async bench => {
+      for (const head of LONG_HEADS) await crowd(bench, 1, head);
+    },
   },
   // As many as are served and may wait: all are, one after the other.
   "http.crowd": { play: bench => crowd(bench, 16, GET) },

@@ -1,3 +1,4 @@
+import { parseFlat } from "../document.ts";
 import { metrics } from "./metrics.ts";
 import type { Operator, Outcome } from "./operator.ts";
 import { PAGE } from "./page.ts";
@@ -29,6 +30,12 @@ const PAGE_FIELDS = [
   "Content-Security-Policy: default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:; frame-ancestors 'none'",
   "Referrer-Policy: no-referrer",
 ];
+
+/** What paths of single backends begin with. */
+const BACKENDS = "/api/backends/";
+
+/** How a token is given, in any case. */
+const BEARER = "bearer ";
 
 type Handler = (operator: Operator, request: AdminRequest, name: string) => AdminAnswer;
 
@@ -89,8 +96,8 @@ export function respond(operator: Operator, request: AdminRequest): AdminAnswer 
 }
 
 function match(path: string): [pattern: string, name: string] {
-  const [, name] = /^\/api\/backends\/([^/]+)$/.exec(path) ?? [];
-  if (name !== undefined) return ["/api/backends/*", name];
+  const name = path.startsWith(BACKENDS) ? path.slice(BACKENDS.length) : "";
+  if (name !== "" && !name.includes("/")) return [`${BACKENDS}*`, name];
   return [Object.hasOwn(ROUTES, path) && !path.includes("*") ? path : "", ""];
 }
 
@@ -100,8 +107,9 @@ function refused({ token }: Operator, { field }: AdminRequest): AdminAnswer | un
   if (token === undefined) {
     return error(403, "no token is set, so nothing can be changed; set one on the serial console");
   }
-  const given = /^Bearer (\S+)$/i.exec(field("authorization") ?? "")?.[1] ?? "";
-  if (!equalInConstantTime(given, token)) {
+  const given = field("authorization") ?? "";
+  const isBearer = given.slice(0, BEARER.length).toLowerCase() === BEARER;
+  if (!equalInConstantTime(isBearer ? given.slice(BEARER.length) : "", token)) {
     return { ...error(401, "wrong token, or none"), fields: ["WWW-Authenticate: Bearer"] };
   }
   // Other sites' forms cannot send this type without asking first.
@@ -148,7 +156,7 @@ function isPick(line: string): boolean {
 
 function objectOf(text: string): object | undefined {
   try {
-    const value = JSON.parse(text);
+    const value = parseFlat(text);
     return typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined;
   } catch {
     return undefined;

@@ -1,4 +1,4 @@
-import { nearest } from "../document.ts";
+import { nearest, parseFlat } from "../document.ts";
 import type { Operator, Outcome } from "./operator.ts";
 import { SECRET } from "./operator.ts";
 import { type BackendStatus, statusOf } from "./status.ts";
@@ -201,7 +201,7 @@ function withKey(document: object, path: string, text: string): object {
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseFlat(text);
   } catch {
     return text; // a word such as ewma
   }

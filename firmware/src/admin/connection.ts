@@ -2,7 +2,7 @@ import { ascii } from "../ascii.ts";
 import type { Deadlines, Timed } from "../deadline.ts";
 import { Endpoint, type EndpointOwner } from "../endpoint.ts";
 import { type BodyReader, bodyReader, requestFraming } from "../http/body.ts";
-import { Head } from "../http/head.ts";
+import { Head, TEXT_PIECE } from "../http/head.ts";
 import type { Platform, TCPSocket } from "../platform.ts";
 import { type AdminAnswer, respond } from "./api.ts";
 import type { Report } from "./event.ts";
@@ -131,7 +131,10 @@ export class AdminConnection implements EndpointOwner, Timed {
     while (rest.byteLength > 0 && !reader.done && !reader.broken) {
       const part = rest.subarray(0, Math.min(rest.byteLength, reader.wanted));
       const length = reader.decode(part);
-      for (let i = 0; i < length; i++) this.#body += String.fromCharCode(part[i]);
+      for (let at = 0; at < length; at += TEXT_PIECE) {
+        const bytes = part.subarray(at, Math.min(length, at + TEXT_PIECE));
+        this.#body += String.fromCharCode.apply(null, bytes as unknown as number[]);
+      }
       rest = rest.subarray(part.byteLength - reader.behind);
     }
     if (reader.broken) this.#answer(plain(reader.tooLarge ? 413 : 400));

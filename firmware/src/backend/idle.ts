@@ -21,6 +21,7 @@ export class IdleConnections implements EndpointOwner {
   #report: Report;
   #kept: Kept[] = [];
   #alarm: Cancel | undefined;
+  #retired = false;
 
   constructor(clock: Clock, report: Report) {
     this.#clock = clock;
@@ -32,6 +33,10 @@ export class IdleConnections implements EndpointOwner {
   }
 
   put(backend: Backend, endpoint: Endpoint): void {
+    if (this.#retired) {
+      endpoint.close();
+      return;
+    }
     endpoint.owner = this;
     this.#kept.push({ backend, endpoint, sinceMs: this.#clock.now() });
     this.#watch();
@@ -52,6 +57,12 @@ export class IdleConnections implements EndpointOwner {
   shrink(countMax: number): void {
     while (this.#kept.length > Math.max(0, countMax)) this.#kept.shift()!.endpoint.close();
     this.#rest();
+  }
+
+  /** Closes all, and what is put here from now on: there are others who count connections now. */
+  retire(): void {
+    this.#retired = true;
+    this.shrink(0);
   }
 
   /** Nobody asked: what a backend says between two answers belongs to no request. */

@@ -142,7 +142,7 @@ export class Probe implements EndpointOwner {
       head.keep(); // `piece` lies in the scratch buffer
     } else if (head.status < 200) {
       head.reset();
-      if (rest.byteLength > 0) this.#readHead(head, rest.slice());
+      this.#endpoint!.unread(rest); // the loop goes on with it: many of them would fill the stack
     } else {
       this.#judgeHead(head, rest);
     }

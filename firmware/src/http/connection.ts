@@ -245,7 +245,9 @@ export class HttpConnection implements EndpointOwner, ExchangeOwner {
       return false;
     }
     exchange.release();
-    if (outcome === "cut" || !exchange.keepAlive || !exchange.uploaded || this.stopping) {
+    const last = outcome === "cut" || !exchange.keepAlive || !exchange.uploaded || this.stopping;
+    // Who came to wait amid the answer does not wait for a request that may never come.
+    if (last || (this.client.readable === 0 && this.context.hurried())) {
       this.finish(!exchange.uploaded);
       return false;
     }

@@ -222,7 +222,8 @@ export class Exchange implements EndpointOwner, Dialler {
     const backend = this.backend;
     const endpoint = this.backendSide;
     if (backend !== undefined && endpoint !== undefined && !this.cut && !this.stopping) {
-      const clean = this.upload.done && !endpoint.deaf && endpoint.readable === 0;
+      const sent = this.upload.done && this.pendingUp === undefined;
+      const clean = sent && !endpoint.deaf && endpoint.readable === 0;
       const ours = backend.proxyProtocol === "none"; // else it is this client's for ever
       if (this.reusable && this.download?.done && clean && ours) {
         this.backendSide = undefined;
@@ -487,6 +488,7 @@ export class Exchange implements EndpointOwner, Dialler {
       return;
     }
     const length = download.decode(rest);
+    if (download.behind > 0) backendSide.unread(rest.subarray(count - download.behind));
     this.client.write(rest.subarray(0, length));
     this.out += length;
   }

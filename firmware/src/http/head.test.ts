@@ -164,6 +164,11 @@ describe("a request's head", () => {
     ["a target without end", `GET /${"a".repeat(2000)}`, 414],
     ["a method without end", "G".repeat(2000), 414],
     ["fields without end", `GET / HTTP/1.1\r\n${"A: b\r\n".repeat(10)}C: ${"d".repeat(2000)}`, 431],
+    [
+      "more options than anybody has",
+      `GET / HTTP/1.1\r\nConnection: ${",".repeat(16)}\r\nUpgrade: ${"a,".repeat(16)}\r\n`,
+      431,
+    ],
     ["one line too many", `GET / HTTP/1.1\r\n${"A: b\r\n".repeat(12)}\r\n`, 431],
     ["as many lines as may be", `GET / HTTP/1.1\r\n${"A: b\r\n".repeat(11)}\r\n`, undefined],
     ["as many bytes as may be", `GET / HTTP/1.1\r\nA: ${"b".repeat(1024 - 23)}\r\n\r\n`, undefined],

@@ -33,10 +33,17 @@ const TAB = 9;
 const LF = 10;
 const CR = 13;
 const SPACE = 32;
+const COMMA = 44;
 const COLON = 58;
 
 /** Bytes made into text at once: they pass over the engine's stack, which is small on the chip. */
-const TEXT_PIECE = 32;
+export const TEXT_PIECE = 32;
+
+/**
+ * Members of all of a head's lists of options and protocols; browsers send two. A head full of them
+ * would take more memory than the chip has.
+ */
+const LIST_MEMBERS_MAX = 32;
 
 /** Bytes that a head's own buffer holds at first, and keeps for the next head. */
 const BUFFER_BYTES = 512;
@@ -77,6 +84,8 @@ export class Head {
   private request: boolean;
   private limits: HeadLimits;
   private lines = 0;
+  /** Of all lists so far. */
+  private members = 0;
   private lineStart = 0;
 
   constructor(kind: "request" | "response", limits: HeadLimits) {
@@ -94,6 +103,7 @@ export class Head {
     this.known = [];
     this.start = 0;
     this.lines = 0;
+    this.members = 0;
     this.lineStart = 0;
     if (this.own.byteLength > BUFFER_BYTES) this.own = NOTHING;
   }
@@ -177,12 +187,14 @@ export class Head {
   tokens(name: Name): readonly string[] {
     const fields = this.all(name);
     if (fields.length === 0) return NO_TOKENS;
-    return fields.flatMap(field =>
-      this.value(field)
-        .split(",")
-        .map(token => token.trim().toLowerCase())
-        .filter(token => token !== ""),
-    );
+    const tokens: string[] = [];
+    for (const field of fields) {
+      for (const part of this.value(field).split(",")) {
+        const token = part.trim().toLowerCase();
+        if (token !== "") tokens.push(token);
+      }
+    }
+    return tokens;
   }
 
   private reserve(length: number): void {
@@ -265,8 +277,20 @@ export class Head {
     const twin = name !== "" && isTwin(name, bytes, start);
     const field = { name, twin, nameStart: start, nameEnd, valueStart, valueEnd };
     this.fields.push(field);
-    if (name !== "" && !twin) this.known.push(field);
+    if (name === "" || twin) return true;
+    this.known.push(field);
+    if (name === "connection" || name === "upgrade") this.list(valueStart, valueEnd);
     return true;
+  }
+
+  /** A value that is a list, and will be taken apart. */
+  private list(start: number, end: number): void {
+    const { bytes } = this;
+    let comma = start - 1;
+    do {
+      if (++this.members > LIST_MEMBERS_MAX) this.error = 431;
+      comma = bytes.indexOf(COMMA, comma + 1);
+    } while (comma >= 0 && comma < end);
   }
 
   private digits(start: number, end: number): number {

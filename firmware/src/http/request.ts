@@ -16,6 +16,9 @@ export interface Request {
   readonly upgrade: Field | undefined;
 }
 
+/** What a target begins with that is a whole URL. */
+const SCHEME = "http://";
+
 /** Characters of Host: names have 253 at most, and a port may follow (RFC 1035). */
 const HOST_BYTES_MAX = 260;
 
@@ -93,10 +96,15 @@ function isHostAndPort(text: string): boolean {
 function originForm(target: string, method: string, host: string): string | undefined {
   if (target.startsWith("/")) return target;
   if (target === "*") return method === "OPTIONS" ? target : undefined;
-  const [, authority, rest] = /^http:\/\/([^/?]+)(.*)$/i.exec(target) ?? [];
-  if (authority === undefined || authority.toLowerCase() !== host.toLowerCase()) return undefined;
-  if (rest === "" && method === "OPTIONS") return "*"; // RFC 9112 section 3.2.4
-  return rest.startsWith("/") ? rest : `/${rest}`;
+  // No pattern: XS takes 50 bytes of the board's memory for each character that one repeats.
+  const end = SCHEME.length + host.length;
+  if (host === "" || target.slice(0, end).toLowerCase() !== SCHEME + host.toLowerCase()) {
+    return undefined;
+  }
+  const rest = target.slice(end);
+  if (rest === "") return method === "OPTIONS" ? "*" : "/"; // RFC 9112 section 3.2.4
+  if (rest.startsWith("/")) return rest;
+  return rest.startsWith("?") ? `/${rest}` : undefined;
 }
 
 /** HTTP/2 in the clear is no upgrade: we could not look through it. */

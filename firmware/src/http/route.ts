@@ -56,9 +56,10 @@ function holds(prefix: string, path: string): boolean {
 
 /** The target without the route's path. */
 export function strip({ path }: Route, target: string): string {
-  const rest = target.slice(path.endsWith("/") ? path.length - 1 : path.length);
+  let start = path.endsWith("/") ? path.length - 1 : path.length;
   // Two slashes at the beginning would be the beginning of a host to some.
-  return `/${rest.replace(/^\/+/, "")}`;
+  while (target[start] === "/") start++;
+  return `/${target.slice(start)}`;
 }
 
 /**
@@ -72,7 +73,11 @@ export function escapes({ path: prefix }: Route, path: string): boolean {
     .slice(prefix.length)
     .replace(/%2e/gi, ".")
     .replace(/%2f|%5c|\\/gi, "/");
-  for (const segment of decoded.split("/")) {
+  // One by one: an array of them all could be more than the chip's memory.
+  for (let start = 0, end = 0; start <= decoded.length; start = end + 1) {
+    end = decoded.indexOf("/", start);
+    if (end < 0) end = decoded.length;
+    const segment = decoded.slice(start, end);
     if (segment === ".." || segment.startsWith("..;"))
       depth--; // parameters hide nothing
     else if (segment !== "" && segment !== ".") depth++;
