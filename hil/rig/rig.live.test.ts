@@ -7,6 +7,7 @@ import { type Desk, emulatedDesk, type Surroundings } from "./desk.ts";
 import { EmulatedBoard } from "./emulated-board.ts";
 import { Rig, type RigOptions } from "./rig.ts";
 import type { Run, ScenarioResult } from "./run.ts";
+import { Stuck } from "./stuck.ts";
 
 let folder = "";
 beforeAll(async () => {
@@ -60,6 +61,20 @@ test("what a board did before it got our firmware is not held against ours: a ne
   expect(verdicts(run)).toEqual([{ title: EASY.title, verdict: "passed" }]);
   expect(run.results[0].incidents).toEqual([]);
   expect(run.exitCode).toBe(0);
+}, 20_000);
+
+test("a cable that is pulled amid flashing is a fault of the rig, said in a sentence", async () => {
+  const emulated = new EmulatedBoard();
+  const run = played(
+    surroundings => emulatedDesk(emulated, surroundings),
+    async board => {
+      emulated.unplug();
+      await expect.poll(() => board.link.open).toBe(false);
+      throw new TypeError("Cannot read properties of undefined"); // a tool that lost its port
+    },
+  );
+  await expect(run).rejects.toThrow(Stuck);
+  await expect(run).rejects.toThrow("emulated was gone before the board had its firmware");
 }, 20_000);
 
 test("one bad round of many fails the run, whatever the last one measured", async () => {

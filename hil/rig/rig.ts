@@ -121,7 +121,7 @@ export class Rig {
       const { board } = this.#desk;
       if (board !== undefined) {
         await this.#attach(board);
-        if (await this.#options.bringUp?.(board)) this.#runner.forget();
+        if (await this.#bringUp(board)) this.#runner.forget();
         if (signal.aborted) stop();
       }
       await this.#runner.run(() => this.#next());
@@ -150,6 +150,16 @@ export class Rig {
       };
       this.#recorder.result(result);
       this.#audience.result(result);
+    }
+  }
+
+  async #bringUp(board: RigBoard): Promise<boolean> {
+    try {
+      return (await this.#options.bringUp?.(board)) === true;
+    } catch (error) {
+      if (board.link.open || error instanceof Stuck) throw error;
+      const why = `${board.link.path} was gone before the board had its firmware`;
+      throw new Stuck("rig", `${why}: ${(error as Error).message}`, { cause: error });
     }
   }
 

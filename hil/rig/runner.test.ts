@@ -51,7 +51,7 @@ function bench() {
     /** The board comes to where stories begin. */
     ready: async () => {},
     /** Its console answers. */
-    answers: true,
+    answers: async () => true,
     play: async (...stories: Scenario[]) => {
       await runner.run(() => stories.shift());
       return told;
@@ -81,7 +81,7 @@ function bench() {
       },
     },
     board: board as never,
-    device: { answers: async () => bench.answers },
+    device: { answers: () => bench.answers() },
     recorder: new Recorder(),
     onBegin() {},
     onResult: result => told.push(result),
@@ -205,7 +205,7 @@ describe("what the board gives away", () => {
 
   test("a board that stands still is called silent, and the firmware's", async () => {
     const stuck = bench();
-    stuck.answers = false;
+    stuck.answers = async () => false;
     const [result] = await stuck.play(
       story("unanswered", () => Promise.reject(new Error("nothing for 3 s"))),
     );
@@ -213,6 +213,23 @@ describe("what the board gives away", () => {
     expect(result.why).toMatch(/^neither the story nor the console got an answer\n.*nothing for 3/);
     expect(result.incidents.map(({ kind }) => kind)).toEqual(["silence"]);
   });
+});
+
+test("a cable that is pulled while the board is asked whether it hangs is the rig's, not the firmware's", async () => {
+  const pulled = bench();
+  let plays = 0;
+  pulled.answers = async () => {
+    pulled.runner.incident(incident("port-lost", "rig"));
+    throw new Error("the serial port is gone");
+  };
+  const [result] = await pulled.play(
+    story("cut off", async () => {
+      if (++plays === 1) throw new Error("ECONNRESET");
+    }),
+    good("next"),
+  );
+  expect(pulled.verdicts()).toEqual(["flaky", "passed"]);
+  expect(result.why).toBe("port-lost: a port-lost");
 });
 
 describe("the end of a run", () => {

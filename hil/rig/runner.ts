@@ -174,11 +174,15 @@ export class Runner {
         if (outcome.skipped !== undefined) return { verdict: "skipped", why: outcome.skipped };
         return fault === undefined ? { verdict: "passed" } : { verdict: "flaky", why: fault };
       }
-      const { error } = outcome;
       this.#unclean = true;
-      if (error instanceof Ended) return { verdict: "not-reached", why: error.message };
-      const ofRig = this.#isOfRig(error);
-      const why = (await this.#isSilent(error)) ? `${SILENCE}\n${textOf(error)}` : textOf(error);
+      if (outcome.error instanceof Ended) {
+        return { verdict: "not-reached", why: outcome.error.message };
+      }
+      let ofRig = this.#isOfRig(outcome.error); // before it is asked, and perhaps loses an answer
+      const silent = await this.#isSilent(outcome.error);
+      const error = this.#meanwhile(outcome.error);
+      if (error !== outcome.error) ofRig = this.#isOfRig(error);
+      const why = silent ? `${SILENCE}\n${textOf(error)}` : textOf(error);
       if (!ofRig) return { verdict: "failed", why };
       if (fault !== undefined || !(await this.#recovered())) return { verdict: "rig-error", why };
       fault = why;
@@ -213,6 +217,11 @@ export class Runner {
   async #cause(error: unknown): Promise<unknown> {
     if (error instanceof Interrupted || error instanceof Ended) return error;
     await this.#options.board?.settled();
+    return this.#meanwhile(error);
+  }
+
+  /** What the board has shown by now explains more than the error that came of it. */
+  #meanwhile(error: unknown): unknown {
     const cause = this.#pending;
     this.#pending = undefined;
     return cause === undefined ? error : new Interrupted(cause);
@@ -228,7 +237,12 @@ export class Runner {
   async #isSilent(error: unknown): Promise<boolean> {
     const { board, device } = this.#options;
     if (error instanceof Interrupted || error instanceof Stuck || board === undefined) return false;
-    if (await device.answers!()) return false;
+    try {
+      if (await device.answers!()) return false;
+    } catch (failure) {
+      if (this.#pending === undefined) throw failure;
+      return false; // its port has gone while it was asked
+    }
     board.incidents.note("silence", SILENCE);
     return true;
   }
