@@ -481,6 +481,7 @@ export class Exchange implements EndpointOwner, Dialler {
   private passRest(backendSide: Endpoint, rest: Uint8Array): void {
     const download = this.download!;
     const count = rest.byteLength;
+    if (count === 0) return; // an empty write would count as a small one
     const client = this.client;
     const fits = count <= client.writable && !client.crowded && count <= download.wanted;
     if (this.chunkedDown || this.pendingDown !== undefined || !fits || download.done) {
