@@ -264,6 +264,15 @@ describe.concurrent("npm run hil", { timeout: LONGEST_MS }, () => {
     expect(soak.ms).toBeGreaterThanOrEqual(4_000);
   });
 
+  test("who reads only the first line of it ends no run, and its report is written", async () => {
+    await inTurn(async () => {
+      const child = rig("unread", "--board", "emulated", ...scenarios(FEW[0]));
+      child.stdout!.once("data", () => child.stdout!.destroy());
+      expect((await child).exitCode).toBe(EXIT.passed);
+      expect(verdictsOf(runOf("unread"))).toEqual(["passed"]);
+    });
+  });
+
   test("Ctrl-C ends a run in order: with a report of what was reached", async () => {
     await inTurn(async () => {
       const words = scenarios(FEW[0], FEW[3]);

@@ -47,6 +47,11 @@ import { Stuck } from "./stuck.ts";
 /** There is no board; all that can be said about it. */
 class NoBoard extends Error {}
 
+// Who reads no further, as `head`, ends no run: its reports are still to be written.
+process.stdout.on("error", error => {
+  if ((error as NodeJS.ErrnoException).code !== "EPIPE") throw error;
+});
+
 // A story that was cut short may still have something open.
 process.exit(await main(process.argv.slice(2)).catch(error => told(error, "hil")));
 
