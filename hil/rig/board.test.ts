@@ -1,5 +1,5 @@
 import type { BindingInterface } from "@serialport/bindings-cpp";
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { banner, lastWords } from "../../emulator/src/reset.ts";
 import { RigBoard } from "./board.ts";
 import { EMULATED_PATH, type EmulatedAdapter, EmulatedBinding } from "./emulated-port.ts";
@@ -9,6 +9,10 @@ import { Stuck } from "./stuck.ts";
 
 const BOOT = ["I (1) boot: version=0.1.0", "I (2) net: ip=10.0.0.7", "I (3) proxy: ready ports=80"];
 
+afterEach(() => {
+  vi.useRealTimers();
+});
+
 /** An adapter whose board says what the test wants when it is reset. */
 class ScriptedAdapter implements EmulatedAdapter {
   plugged = true;
@@ -16,6 +20,8 @@ class ScriptedAdapter implements EmulatedAdapter {
   readonly lines: string[] = [];
   readonly sent: Buffer[] = [];
   boots: readonly string[] = BOOT;
+  /** It has the transistor by which DTR pulls IO0 low. */
+  autoReset = true;
 
   says(...lines: readonly string[]): void {
     this.onBytes?.(Buffer.from(lines.map(line => `${line}\r\n`).join("")));
@@ -31,7 +37,9 @@ class ScriptedAdapter implements EmulatedAdapter {
     const now = `${dtr ? "D" : "-"}${rts ? "R" : "-"}`;
     if (before === now) return;
     this.lines.push(now);
-    if (before === "-R" && now === "--") this.says(...banner("power-on", "flash"), ...this.boots);
+    if (before !== "-R") return;
+    if (now === "D-" && this.autoReset) this.says(...banner("power-on", "download"));
+    else this.says(...banner("power-on", "flash"), ...this.boots);
   }
 
   unplug(): void {
@@ -109,6 +117,56 @@ describe("states", () => {
     await board.to("online");
     await board.to("serving");
     expect(adapter.lines.length).toBe(before);
+    await board.release();
+  });
+
+  test("off: the reset line holds it, once, until it is wanted or let go", async () => {
+    const { adapter, board, kinds } = bench();
+    await board.attach();
+    await board.to("serving");
+    await board.to("off");
+    await board.to("off");
+    expect([board.state, board.address]).toEqual(["off", undefined]);
+    expect(adapter.lines.slice(-2)).toEqual(["--", "-R"]);
+    await board.to("serving");
+    expect(board.boots).toBe(2);
+    await board.to("off");
+    await board.release();
+    expect([adapter.lines.at(-1), board.boots, kinds()]).toEqual(["--", 3, []]);
+  });
+
+  test("download: IO0 is low when EN rises, once; from there it starts again", async () => {
+    const { adapter, board, kinds } = bench();
+    await board.attach();
+    await board.to("download");
+    await board.to("download");
+    expect([board.state, kinds()]).toEqual(["download", []]);
+    expect(adapter.lines.slice(2)).toEqual(["-R", "D-", "--"]);
+    await board.to("serving");
+    expect([board.state, kinds()]).toEqual(["serving", []]);
+    await board.release();
+  });
+
+  test("a board without the circuit starts its program instead, which is said", async () => {
+    const { adapter, board } = bench();
+    adapter.autoReset = false;
+    vi.useFakeTimers();
+    await board.attach();
+    const failed = expect(board.to("download")).rejects.toThrow("hold its button BOOT");
+    await vi.runAllTimersAsync();
+    await failed;
+    expect(board.state).toBe("serving");
+    await board.release();
+  });
+
+  test("where there are no lines nothing is held, and it runs on", async () => {
+    const { board } = bench();
+    await board.attach();
+    await board.to("serving");
+    board.link.hasLines = false;
+    await expect(board.to("off")).rejects.toThrow("has no control lines");
+    await expect(board.to("download")).rejects.toThrow("has no control lines");
+    expect(board.state).toBe("serving");
     await board.release();
   });
 

@@ -6,7 +6,10 @@ import { SerialLink, type SerialLinkOptions } from "./serial-link.ts";
 import { Stuck } from "./stuck.ts";
 import { type Mark, Transcript, type TranscriptClock, Unmet } from "./transcript.ts";
 
-/** How far a board has come, each state with those before it. `download` is beside the way. */
+/**
+ * How far a board has come, each state with those before it. `off`: held by its reset line, or not heard of
+ * since it was reset; `download` is beside the way.
+ */
 export const STATES = ["off", "download", "booted", "online", "serving"] as const;
 export type BoardState = (typeof STATES)[number];
 
@@ -34,6 +37,9 @@ const WAY: Readonly<Record<Goal, { sign: RegExp; withinMs: number; blame: Blame;
     why: "the board has an address and does not serve",
   },
 };
+
+/** From the reset to the word of the ROM's loader: it speaks at once. */
+const LOADER_MS = 3_000;
 
 const BANNER = /rst:0x[0-9a-f]+ \(/;
 const DOWNLOAD = /waiting for download/;
@@ -92,6 +98,7 @@ export class RigBoard {
   onEvent: (line: string) => void = () => {};
   #options: BoardOptions;
   #since: Mark = 0;
+  #held = false;
   #state: BoardState = "off";
   #replugging: Promise<void> = Promise.resolve();
   #endlessDump: (() => void) | undefined;
@@ -124,16 +131,15 @@ export class RigBoard {
     await this.link.connect();
   }
 
+  /** Closes the line. A board that is held runs again. */
   async release(): Promise<void> {
+    if (this.#held) await this.reset();
     await this.link.close();
   }
 
   /** Restarts it, on purpose. */
   async reset(): Promise<void> {
-    this.incidents.announceReset();
-    this.#since = this.transcript.mark();
-    this.#state = "off";
-    this.address = undefined;
+    this.#ends("program");
     await this.link.reset();
   }
 
@@ -141,7 +147,9 @@ export class RigBoard {
    * Brings it to `wanted`, and leaves it alone when it is there. Rejects with `Stuck`, which says whose
    * fault it is, and all that the board said.
    */
-  async to(wanted: Goal): Promise<void> {
+  async to(wanted: BoardState): Promise<void> {
+    if (wanted === "off") return this.#hold();
+    if (wanted === "download") return this.#download();
     const goals = Object.keys(WAY) as Goal[];
     if (reached(this.#state, wanted)) return;
     if (!reached(this.#state, "booted")) await this.reset();
@@ -159,6 +167,47 @@ export class RigBoard {
   /** Waits until a pulled cable is back, or has been out for too long. */
   async replugged(): Promise<void> {
     await this.#replugging;
+  }
+
+  /** What runs on it is over, on purpose. */
+  #ends(next: "program" | "loader"): void {
+    this.incidents.announceReset(next);
+    this.#since = this.transcript.mark();
+    this.#held = false;
+    this.#state = "off";
+    this.address = undefined;
+  }
+
+  async #hold(): Promise<void> {
+    if (this.#held) return;
+    this.#needLines();
+    this.#ends("program");
+    await this.link.hold();
+    this.#held = true;
+  }
+
+  async #download(): Promise<void> {
+    if (this.#state === "download") return;
+    this.#needLines();
+    this.#ends("loader");
+    const since = this.#since;
+    await this.link.download();
+    try {
+      await this.transcript.expect(DOWNLOAD, { withinMs: LOADER_MS, since, whole: true });
+    } catch (error) {
+      if (!(error instanceof Unmet)) throw error;
+      const why = "the board's lines do not bring it into download mode: hold its button BOOT";
+      throw new Stuck("rig", `${why}\n${error.message}`, { cause: error });
+    }
+  }
+
+  #needLines(): void {
+    if (!this.link.hasLines) {
+      throw new Stuck(
+        "rig",
+        `${this.link.path} has no control lines: the board's buttons are left`,
+      );
+    }
   }
 
   async #await(goal: Goal): Promise<void> {
@@ -224,6 +273,7 @@ export class RigBoard {
 
   #lost(): void {
     this.#state = "off";
+    this.#held = false;
     this.#replugging = this.link.reconnect(this.#options.replugMs ?? REPLUG_MS).then(back => {
       this.lost = !back;
     });

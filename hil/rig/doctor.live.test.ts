@@ -62,6 +62,7 @@ test("a board with our firmware is found, reset, read and well; a port in use is
 
   const text = lines.join("\n");
   expect(text).toMatch(/^ok +the board answers/m);
+  expect(text).toMatch(/^ok +its way to be flashed +its lines bring it into download mode$/m);
   expect(text).toMatch(/^ok +its firmware +version \S+, build 1f09c2ab$/m);
   expect(text).toMatch(/^ok +its Wi-Fi +joined, its address is 127\.0\.0\.1$/m);
   expect(text).toContain(`port ${port} is not free: EADDRINUSE`);

@@ -22,6 +22,7 @@ function board(...lines: string[]): DoctorBoard & { released: boolean } {
     async reset() {
       at = 0;
     },
+    loads: async () => true,
     async line(pattern) {
       const found = lines.findIndex((line, i) => i >= at && pattern.test(line));
       if (found === -1) return undefined;
@@ -72,6 +73,7 @@ test("all is well: every step says what it found, and the exit code is 0", async
     "ok       serial port               /dev/ttyUSB0  10c4:ea60  CP2102 (Silicon Labs)  serial 0001",
     "ok       permission to use it      it opens",
     "ok       the board answers         it starts when it is reset",
+    "ok       its way to be flashed     its lines bring it into download mode",
     "ok       its firmware              version 0.1.0, build 1f09c2ab",
     "ok       its Wi-Fi                 joined, its address is 192.168.1.50",
     "ok       its way to this computer  the board has dialled it",
@@ -148,6 +150,13 @@ describe("each thing that can be wrong is named, with what would help", () => {
       says("rst:0x1 (POWERON_RESET),boot:0x3 (DOWNLOAD_BOOT(UART0))"),
       4,
       "download mode",
+      ["button BOOT", "GPIO0"],
+    ],
+    [
+      "lines that reset and do not bring it into its loader",
+      { open: async () => ({ ...board(STARTS, OURS, JOINED), loads: async () => false }) },
+      4,
+      "its way to be flashed: its lines do not",
       ["button BOOT", "GPIO0"],
     ],
     [
@@ -228,11 +237,12 @@ test("what needs an earlier step is skipped, and says so instead of failing too"
   const { text } = await diagnose(says());
   expect(text.match(/^(skipped|not ok) .*/gm)).toEqual([
     expect.stringMatching(/^not ok +the board answers/),
+    expect.stringMatching(/^skipped +its way to be flashed +the board does not start$/),
     expect.stringMatching(/^skipped +its firmware +the board does not start$/),
     expect.stringMatching(/^skipped +its Wi-Fi +not our firmware$/),
     expect.stringMatching(/^skipped +its way to this computer +the board has no address$/),
   ]);
-  expect(text).toMatch(/1 of 10 wants a hand\.$/);
+  expect(text).toMatch(/1 of 11 wants a hand\.$/);
 });
 
 test("a first attempt to join may fail", async () => {

@@ -91,6 +91,8 @@ export class Incidents {
     | undefined;
   /** Starts until then are on purpose. */
   #announcedUntilMs = Number.NEGATIVE_INFINITY;
+  /** Such a start is to end in the ROM's loader. */
+  #toLoader = false;
   /** What ends a program brings the next start with it. */
   #cause: Incident | undefined;
   /** When boots came that nobody had asked for. */
@@ -102,9 +104,10 @@ export class Incidents {
     this.#told = told;
   }
 
-  /** The board is about to be reset on purpose. */
-  announceReset(): void {
+  /** The board is about to be reset on purpose, into its program or into the ROM's loader. */
+  announceReset(into: "program" | "loader" = "program"): void {
     this.#announcedUntilMs = this.#now() + ANNOUNCED_MS;
+    this.#toLoader = into === "loader";
     this.#cause = undefined;
     this.#boots = [];
   }
@@ -133,6 +136,7 @@ export class Incidents {
       return;
     }
     const [pattern, kind, blame] = sign;
+    if (kind === "download-mode" && this.#toLoader && ms <= this.#announcedUntilMs) return;
     const [whole, detail = whole] = pattern.exec(text)!;
     if (WITH_DUMP.includes(kind)) this.#open = { kind, blame, text: detail, lines: [text], ms };
     else this.#tell({ kind, blame, text: detail, lines: [text], ms });

@@ -7,6 +7,9 @@ export const BAUD = 115_200;
 /** EN is held low so long; esptool's value for a hard reset. */
 const RESET_MS = 100;
 
+/** IO0 is held low so long after EN was let go; esptool's value. */
+const STRAP_MS = 50;
+
 /** Between two looks for a port that went away; USB takes about a second to come back. */
 const REOPEN_MS = 500;
 
@@ -94,11 +97,28 @@ export class SerialLink {
 
   /** Restarts the board by its lines; where there are none, by a command of its console. */
   async reset(): Promise<void> {
-    if (this.hasLines) await this.#lines(false, true);
-    else await this.send("\rreboot\r");
+    if (this.hasLines) {
+      await this.hold();
+      await this.#lines(false, false);
+      return;
+    }
+    await this.send("\rreboot\r");
     await pause(RESET_MS);
-    if (this.hasLines) await this.#lines(false, false);
-    else await this.send("\r"); // a chip may overlook the bytes that came last, until another one comes
+    await this.send("\r"); // a chip may overlook the bytes that came last, until another one comes
+  }
+
+  /** Stops the chip by EN, until it is started by `reset` or `download`. */
+  async hold(): Promise<void> {
+    await this.#lines(false, true);
+    await pause(RESET_MS);
+  }
+
+  /** Starts the ROM's loader instead of the program in the flash: IO0 is low when EN rises. */
+  async download(): Promise<void> {
+    await this.hold();
+    await this.#lines(true, false);
+    await pause(STRAP_MS);
+    await this.#lines(false, false);
   }
 
   /** Sends a text, slowly enough for a chip without flow control. */

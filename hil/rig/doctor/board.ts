@@ -20,6 +20,7 @@ export const BOARD_STEPS: readonly Step[] = [
   { name: "serial port", look: port },
   { name: "permission to use it", look: permission },
   { name: "the board answers", look: answers },
+  { name: "its way to be flashed", look: loader },
   { name: "its firmware", look: firmware },
   { name: "its Wi-Fi", look: wifi },
   { name: "its way to this computer", look: wayBack },
@@ -97,6 +98,21 @@ async function answers(_parts: DoctorParts, seen: Seen): Promise<Finding> {
   }
   seen.starts = true;
   return { ok: "it starts when it is reset" };
+}
+
+async function loader(_parts: DoctorParts, { board, starts }: Seen): Promise<Finding> {
+  if (board === undefined || !starts) return { skipped: "the board does not start" };
+  const loads = await board.loads();
+  if (loads === undefined) return { skipped: "its port has no control lines" };
+  await board.reset(); // or it would wait there for ever
+  if (loads) return { ok: "its lines bring it into download mode" };
+  return {
+    bad: "its lines do not bring it into download mode, which only flashing needs",
+    help: [
+      "Hold the button BOOT while it is flashed, or wire DTR to IO0 by the board's circuit for resets.",
+      "What is wired to GPIO0 may hold it high: unplug it.",
+    ],
+  };
 }
 
 async function firmware(_parts: DoctorParts, seen: Seen): Promise<Finding> {

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import net from "node:net";
 import { networkInterfaces } from "node:os";
 import type { RigBoard } from "../board.ts";
+import { Stuck } from "../stuck.ts";
 import { Unmet } from "../transcript.ts";
 import type { DoctorBoard, DoctorParts, LocalAddress } from "./step.ts";
 
@@ -33,6 +34,16 @@ export async function openBoard(board: RigBoard): Promise<DoctorBoard> {
     async reset() {
       since = board.transcript.mark();
       await board.reset();
+    },
+    async loads() {
+      if (!board.link.hasLines) return undefined;
+      try {
+        await board.to("download");
+        return true;
+      } catch (error) {
+        if (error instanceof Stuck) return false;
+        throw error;
+      }
     },
     async line(pattern, withinMs) {
       try {

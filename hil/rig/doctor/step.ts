@@ -33,6 +33,8 @@ export interface Seen {
 export interface DoctorBoard {
   /** Restarts it; lines from before do not count any more. */
   reset(): Promise<void>;
+  /** Its lines bring it into the ROM's loader; `undefined`: the port has no lines. */
+  loads(): Promise<boolean | undefined>;
   /** The first line that fits and was not told yet, or `undefined` when none comes in time. */
   line(pattern: RegExp, withinMs: number): Promise<string | undefined>;
   release(): Promise<void>;
