@@ -38,16 +38,18 @@ async function backend(name: string, port = 0): Promise<Server> {
 
 /** The command with backends a and b, once it serves. */
 async function running() {
-  const [a, b, port] = [await backend("a"), await backend("b"), await freePort()];
+  const [a, b] = [await backend("a"), await backend("b")];
+  const [port, admin] = [await freePort(), await freePort()]; // somebody may be at work with the usual ones
   const child = emulate(
     ...["--backend", `127.0.0.1:${a.port}`, "--backend", `localhost:${b.port}`],
-    ...["--publish", `80:${port}`, "--json"],
+    ...["--publish", `80:${port}`, "--admin", String(admin), "--json"],
   );
-  await new Promise<void>(resolve => {
+  await new Promise<void>((resolve, reject) => {
     const lines = createInterface(child.stdout);
     lines.on("line", line => {
       if (JSON.parse(line).what === "ready") resolve();
     });
+    child.once("exit", () => reject(new Error("it ended before it served")));
   });
   return { a, b, child, url: `http://127.0.0.1:${port}`, port };
 }
