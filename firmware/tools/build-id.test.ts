@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { buildId, hashOf } from "./build-id.ts";
+import { buildId, hashOf, sources } from "./build-id.ts";
 
 const files = (...entries: [string, string][]) =>
   new Map(entries.map(([name, text]) => [name, Buffer.from(text)]));
@@ -23,4 +23,12 @@ test("settings make another build, the Wi-Fi's credentials and the token do not"
   expect(before).toMatch(/^[0-9a-f]{8}$/);
   expect(buildId(["port=81"])).not.toBe(before);
   expect(buildId(["ssid=home", "password=secret", "token=also-secret"])).toBe(before);
+});
+
+test("all that the chip gets counts: the C and ESP-IDF's settings, too, and no test", () => {
+  const names = [...sources().keys()];
+  expect(names).toEqual(
+    expect.arrayContaining(["native/keywords.c", "sdkconfig/sdkconfig.defaults", "src/main.ts"]),
+  );
+  expect(names.filter(name => /test/.test(name))).toEqual([]);
 });

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 const FIRMWARE = fileURLToPath(new URL("..", import.meta.url));
 
 /** All that the build reads of ours: what ships, and what it is configured with. */
-const INPUTS = ["manifest.json", "gateway.json", "sdkconfig", "src"];
+const INPUTS = ["manifest.json", "gateway.json", "native", "sdkconfig", "src"];
 
 /** Tests and their helpers do not ship. */
 const NOT_SHIPPED = /(\.test|\/testing)\.ts$/;
@@ -42,7 +42,8 @@ export function hashOf(
   return hash.digest("hex").slice(0, DIGITS);
 }
 
-function sources(): Map<string, Uint8Array> {
+/** What ships, by its name in this folder. */
+export function sources(): Map<string, Uint8Array> {
   const files = INPUTS.flatMap(input => {
     if (input.endsWith(".json")) return [input];
     const below = readdirSync(join(FIRMWARE, input), { recursive: true, withFileTypes: true });
