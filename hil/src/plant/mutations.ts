@@ -18,8 +18,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "forget to close a kept connection that is lost",
     file: "backend/idle.ts",
-    find: "    endpoint.close();\n    this.#kept = this.#kept.filter(",
-    replace: "    this.#kept = this.#kept.filter(",
+    find: "    this.#rest();\n    endpoint.close();\n",
+    replace: "    this.#rest();\n",
   },
   {
     name: "read more than was announced",
@@ -102,8 +102,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "forget whoever waits for a slot",
     file: "proxy.ts",
-    find: "    next.cancel();\n    this.#admit(next.session);\n",
-    replace: "    next.cancel();\n",
+    find: "      cancel();\n      this.#admit(session);\n",
+    replace: "      cancel();\n",
   },
   {
     name: "lose the bytes that were sniffed",
@@ -120,7 +120,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "lose a request behind a chunked body",
     file: "http/relay.ts",
-    find: "    if (body.used < count) from.unread(piece.subarray(body.used));\n",
+    find: "    if (length < count && body.behind > 0) from.unread(piece.subarray(count - body.behind));\n",
     replace: "",
   },
 ];
