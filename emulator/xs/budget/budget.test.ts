@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { compare } from "./budget.ts";
+import { compare, readBudgets } from "./budget.ts";
 import { esp32Bytes, figure } from "./figures.ts";
 
 const measured = (value: number) => [figure("tcp.up", value, "computrons/KiB")];
@@ -28,11 +28,25 @@ test("a figure without a budget, and a budget without a figure, break it", () =>
   expect(compare([], { "tcp.up": 1 }).broken).toEqual(["tcp.up: has a budget and is not measured"]);
 });
 
-test("modules are only held to their budget where an SDK compiles them", () => {
-  const budgets = { "module.pump": 530, "modules.bytes": 530 };
-  expect(compare([], budgets).broken).toEqual([]);
-  const grown = [figure("module.pump", 600, "bytes"), figure("modules.bytes", 600, "bytes")];
-  expect(compare(grown, budgets).broken).toHaveLength(2);
+test("modules are told where an SDK compiles them, and break no budget", () => {
+  const modules = [figure("module.pump", 600, "bytes"), figure("modules.bytes", 600, "bytes")];
+  expect(compare(modules, {})).toEqual({ broken: [], saved: [] });
+});
+
+test("what was not measured is no figure", () => {
+  expect(() => figure("tcp.up", Number.NaN, "computrons/KiB")).toThrow(
+    "tcp.up: NaN computrons/KiB",
+  );
+});
+
+test.each([
+  ['{ "tcp.up": "160" }', '"tcp.up" is "160"; wanted a number'],
+  ['{ "tcp.up": null }', '"tcp.up" is null; wanted a number'],
+  ['{ "tcp.up": NaN }', "is not JSON: "],
+  ['{ "tcp.up": 16', "is not JSON: "],
+  ["[]", 'is []; wanted { "figure": number, … }'],
+])("a damaged file of budgets is named, and holds nothing: %s", (text, complaint) => {
+  expect(() => readBudgets(text)).toThrow(`firmware/budgets.json: ${complaint}`);
 });
 
 test("a heap is told in the ESP32's bytes: 16 for a slot, and the chunks", () => {

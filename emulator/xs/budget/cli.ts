@@ -1,6 +1,6 @@
 import { parseArgs, styleText } from "node:util";
 import { buildEngine, cannotBuild, engineBuilt } from "../engine.ts";
-import { commit, committed, compare, measure } from "./budget.ts";
+import { type Budgets, commit, committed, compare, DamagedBudgets, measure } from "./budget.ts";
 import type { Figure } from "./figures.ts";
 import { profiles } from "./profiles.ts";
 
@@ -11,7 +11,7 @@ Compares with firmware/budgets.json, and ends with code 1 where a figure has gro
 
   --write      puts the figures into firmware/budgets.json, to be committed
   --json       the figures as JSON, instead of a table
-  --profile    where the instructions go: the dearest functions of each kind of work
+  --profile    instead: where the instructions go, the dearest functions of each kind of work
   --help       this text
 `;
 
@@ -22,10 +22,13 @@ const OPTIONS = {
   help: { type: "boolean" },
 } as const;
 
+/** What the person asked for cannot be done; said in one sentence. */
+class UsageError extends Error {}
+
 const say = (line: string) => void process.stderr.write(`${line}\n`);
 
 try {
-  const { values } = parseArgs({ args: process.argv.slice(2), options: OPTIONS });
+  const values = readOptions();
   const why = engineBuilt() ? undefined : cannotBuild();
   if (values.help) {
     process.stdout.write(HELP);
@@ -38,21 +41,33 @@ try {
     else report(await measure(), values);
   }
 } catch (error) {
-  if (!(error as { code?: string }).code?.startsWith("ERR_PARSE_ARGS")) throw error;
-  say(`budget: ${(error as Error).message}`);
+  if (!(error instanceof UsageError || error instanceof DamagedBudgets)) throw error;
+  say(`budget: ${error.message}`);
   process.exitCode = 2;
+}
+
+function readOptions() {
+  const parse = () => parseArgs({ options: OPTIONS }).values;
+  let values: ReturnType<typeof parse>;
+  try {
+    values = parse();
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message}; --help lists the options`);
+  }
+  const idle = (["write", "json"] as const).find(name => values[name]);
+  if (values.profile && idle) throw new UsageError(`--${idle} does nothing with --profile`);
+  return values;
 }
 
 function report(
   figures: readonly Figure[],
   { write, json }: { write?: boolean; json?: boolean },
 ): void {
-  const { broken, saved } = compare(figures, committed());
-  process.stdout.write(json ? `${JSON.stringify(figures, null, 2)}\n` : table(figures));
-  if (write) {
-    commit(figures);
-    return;
-  }
+  if (write) commit(figures);
+  const budgets = committed();
+  process.stdout.write(json ? `${JSON.stringify(figures, null, 2)}\n` : table(figures, budgets));
+  if (write) return;
+  const { broken, saved } = compare(figures, budgets);
   for (const line of saved) say(styleText("green", line));
   if (saved.length > 0) say("less than the budget: commit it with `npm run budget -- --write`");
   for (const line of broken) say(styleText("red", line));
@@ -62,8 +77,7 @@ function report(
   process.exitCode = 1;
 }
 
-function table(figures: readonly Figure[]): string {
-  const budgets = committed();
+function table(figures: readonly Figure[], budgets: Budgets): string {
   const width = Math.max(...figures.map(({ name }) => name.length));
   const number = (value: number | undefined) => (value?.toString() ?? "").padStart(12);
   const row = (name: string, value: string, budget: string, unit: string) =>

@@ -13,6 +13,7 @@ export type Measure = () => Promise<Figure[]>;
 const DIGITS = 3;
 
 export function figure(name: string, value: number, unit: string): Figure {
+  if (!Number.isFinite(value)) throw new Error(`budget: ${name}: ${value} ${unit} is no figure`);
   return { name, value: Number(value.toFixed(DIGITS)), unit };
 }
 
