@@ -1,5 +1,5 @@
 import { machineWith } from "../nursery.ts";
-import { type Figure, figure, type Measure } from "./figures.ts";
+import { esp32Bytes, type Figure, figure, type Measure } from "./figures.ts";
 
 /**
  * What a pick costs, for every strategy of the table in `balancer/strategy.ts`: a new one is measured
@@ -25,9 +25,12 @@ export const picks: Measure = async () => {
         const before = machine.figures();
         tell("pick", count);
         const after = machine.figures();
+        if (after.collections > before.collections) {
+          throw new Error(`budget: ${strategy}: garbage was collected, and not counted`);
+        }
         return {
           computrons: after.computrons - before.computrons,
-          slots: after.slots - before.slots,
+          bytes: esp32Bytes(after) - esp32Bytes(before),
         };
       };
       // What the command itself takes falls out of the difference.
@@ -35,7 +38,7 @@ export const picks: Measure = async () => {
       const name = `pick.${strategy}.${backends}`;
       figures.push(
         figure(name, (many.computrons - none.computrons) / MEASURED, "computrons/pick"),
-        figure(`${name}.slots`, (many.slots - none.slots) / MEASURED, "slots/pick"),
+        figure(`${name}.esp32Bytes`, (many.bytes - none.bytes) / MEASURED, "bytes/pick"),
       );
     }
   }
