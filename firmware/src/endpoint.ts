@@ -269,7 +269,7 @@ class PutBack implements Source {
  * connection is dead. What comes meanwhile gathers until it makes a large piece, or all is acknowledged.
  * Of large ones the send buffer has room for two (2872 bytes, sdkconfig).
  */
-const SMALL_WRITES_MAX = 4;
+export const SMALL_WRITES_MAX = 4;
 
 /** Without it every small piece would wait for the peer's delayed acknowledgement. */
 const NODELAY = true;

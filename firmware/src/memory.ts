@@ -5,20 +5,25 @@ import type { Cancel, Platform } from "./platform.ts";
 const BYTES_PER_MS = 300;
 
 /** The shortest time between two looks. */
-const LOOK_MIN_MS = 20;
+const LOOK_MIN_MS = 10;
 
 /** And the longest, for what else may take memory. */
 const LOOK_MAX_MS = 1000;
 
-/**
- * Memory that is kept free of clients: below it newcomers are refused, below half of it somebody has to
- * go. A board that runs out drops what the radio brings, and breaks whoever writes next. Twice what
- * comes between two looks.
- */
-export const MEMORY_RESERVE_BYTES = 2 * LOOK_MIN_MS * BYTES_PER_MS;
+/** What comes between two looks. */
+const LOOK_BYTES = LOOK_MIN_MS * BYTES_PER_MS;
 
-/** What a session can hold at most: its sockets' buffers both ways (memory plan in `README.md`). */
-export const SESSION_BYTES_MAX = 12_768;
+/**
+ * With less somebody has to go: a board that runs out drops what the radio brings, and breaks whoever writes
+ * next. So much comes until the next look, until what was held is back, and with lwIP's headers.
+ */
+export const MEMORY_SHED_BYTES = 2 * LOOK_BYTES + 2_000;
+
+/** Memory that is kept free of clients: with less newcomers are refused, which takes a segment for each. */
+export const MEMORY_RESERVE_BYTES = MEMORY_SHED_BYTES + 4_000;
+
+/** What a session can hold at most: its sockets' buffers both ways, full of small pieces (`README.md`). */
+export const SESSION_BYTES_MAX = 22_104;
 
 /** Who can give memory back. */
 export interface Tenants {
@@ -100,7 +105,7 @@ export class Memory {
     if (this.#low) {
       this.#tenants.spare();
       // One at a look: what it held comes back when its last bytes are sent or forgotten.
-      if (this.#free! < MEMORY_RESERVE_BYTES / 2 && this.#tenants.shed()) this.shed++;
+      if (this.#free! < MEMORY_SHED_BYTES && this.#tenants.shed()) this.shed++;
     }
     if (this.#tenants.sessions > 0) this.watch();
   };

@@ -1,7 +1,12 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { budget, REFUSALS_MAX } from "../../../firmware/src/budget.ts";
-import { MEMORY_RESERVE_BYTES, SESSION_BYTES_MAX } from "../../../firmware/src/memory.ts";
+import { SMALL_WRITES_MAX } from "../../../firmware/src/endpoint.ts";
+import {
+  MEMORY_RESERVE_BYTES,
+  MEMORY_SHED_BYTES,
+  SESSION_BYTES_MAX,
+} from "../../../firmware/src/memory.ts";
 import { esp32, queueLength, settingsOf } from "./esp32.ts";
 import {
   connectionHeapBytes,
@@ -10,6 +15,7 @@ import {
   oneWaySessionBytes,
   ordinaryBytes,
   planTable,
+  SLOT_BYTES,
   sessionsCarried,
   stuckSessionBytes,
   XS_AT_REST,
@@ -21,6 +27,7 @@ const read = (file: string) =>
 
 const SDKCONFIG = read("sdkconfig/sdkconfig.defaults");
 const MANIFEST = JSON.parse(read("manifest.json"));
+const BUDGETS = JSON.parse(read("budgets.json"));
 const SET = settingsOf(SDKCONFIG);
 const XS = creationOf(MANIFEST.creation);
 const LINES = fixedLines(SET, XS, queueLength(MANIFEST));
@@ -47,7 +54,11 @@ test("the plan in the README is what the sums say", () => {
   expect(plan).toContain(`**${oneWay} sessions** are carried when all of them download`);
   expect(plan).toContain(`**${stuck} sessions** are carried when nobody reads`);
   expect(plan).toContain(`${needed} KB, more than`);
+  const backendKB = (BUDGETS["backend.slots"] * SLOT_BYTES + BUDGETS["backend.chunkBytes"]) / 1024;
+  expect(plan).toContain(`backend takes ${backendKB.toFixed(1)} KB`);
+  expect(plan).toContain(`32 of them ${((32 - 2) * backendKB).toFixed(1)} KB`);
   expect(plan).toContain(`less than ${(MEMORY_RESERVE_BYTES / 1024).toFixed(0)} KB free`);
+  expect(plan).toContain(`less than ${(MEMORY_SHED_BYTES / 1024).toFixed(0)} KB\n`);
 });
 
 test("twelve sessions are carried when their peers read, with every other connection beside them", () => {
@@ -62,12 +73,12 @@ test("twelve sessions whose peers do not read exceed what an XS without any woul
   expect(12 * stuckSessionBytes(smallest)).toBeGreaterThan(connectionHeapBytes(atRest));
 });
 
-test("the proxy knows what a session can hold", () => {
-  expect(SESSION_BYTES_MAX).toBe(stuckSessionBytes(SET));
+test("the proxy knows what a session can hold: small pieces, and one as large as leaves them room", () => {
+  expect(SESSION_BYTES_MAX).toBe(stuckSessionBytes(SET, SMALL_WRITES_MAX + 1));
 });
 
 test("XS carries every session that the board admits, by the measured bytes", () => {
-  const need = xsNeed(JSON.parse(read("budgets.json")), SHARING);
+  const need = xsNeed(BUDGETS, SHARING);
   expect(need.slots).toBeLessThanOrEqual(XS.slots);
   expect(need.chunkBytes).toBeLessThanOrEqual(XS.chunkBytes);
   expect(need.stackSlots).toBeLessThanOrEqual(XS.stackSlots);

@@ -35,7 +35,7 @@ export interface Line {
 const KB = 1024;
 
 /** A slot of XS where pointers have 32 bits (xs/includes/xs.h). */
-const SLOT_BYTES = 16;
+export const SLOT_BYTES = 16;
 
 /**
  * What ESP-IDF leaves a program with Wi-Fi when all of these buffers are in use: rank "memory saving" in
@@ -53,7 +53,7 @@ const EVENT_BYTES = 16;
 /** Serial port, flash storage, timers, XS's own tables; about, to be measured. */
 const REST_BYTES = 6 * KB;
 
-/** XS when the program waits for its first client: the SDK's own build for lin, after a collection. */
+/** XS with two backends that waits for its first client: the SDK's own build for lin, after a collection. */
 export const XS_AT_REST = { slots: 1_248, chunkBytes: 11_600 };
 
 /** What only the chip's modules make: Wi-Fi, storage, serial port; about. */
@@ -114,25 +114,27 @@ export interface Sharing {
   readonly reserveBytes: number;
 }
 
-/** Heap of one session whose peers do not read: all four buffers of its two connections are full. */
-export function stuckSessionBytes(set: Settings): number {
-  const { LWIP_TCP_WND_DEFAULT: received, LWIP_TCP_SND_BUF_DEFAULT: sent } = set;
-  return 2 * (BLOCK_BYTES + receivedBytes(set, received) + sentBytes(set, sent));
+/**
+ * Heap of one session whose peers do not read: all four buffers of its two connections are full. Small
+ * pieces make more segments of the same bytes, each of which takes a whole one of the heap.
+ */
+export function stuckSessionBytes(set: Settings, segments = segmentsSent(set)): number {
+  const received = receivedBytes(set, set.LWIP_TCP_WND_DEFAULT);
+  return 2 * (BLOCK_BYTES + received + segments * segmentBytes(set));
 }
 
 /** Heap of one session that moves bytes one way, faster than they are taken: the two buffers on that way are full. */
 export function oneWaySessionBytes(set: Settings): number {
-  const { LWIP_TCP_WND_DEFAULT: received, LWIP_TCP_SND_BUF_DEFAULT: sent } = set;
-  return 2 * BLOCK_BYTES + receivedBytes(set, received) + sentBytes(set, sent);
+  const received = receivedBytes(set, set.LWIP_TCP_WND_DEFAULT);
+  return 2 * BLOCK_BYTES + received + segmentsSent(set) * segmentBytes(set);
 }
 
 /** Heap of all connections when peers read: as many segments are under way as Wi-Fi has buffers. */
 export function ordinaryBytes(set: Settings, { connectionsMax }: Sharing): number {
-  const mss = set.LWIP_TCP_MSS;
   return (
     connectionsMax * BLOCK_BYTES +
-    set.ESP_WIFI_DYNAMIC_RX_BUFFER_NUM * receivedBytes(set, mss) +
-    set.ESP_WIFI_DYNAMIC_TX_BUFFER_NUM * sentBytes(set, mss)
+    set.ESP_WIFI_DYNAMIC_RX_BUFFER_NUM * receivedBytes(set, set.LWIP_TCP_MSS) +
+    set.ESP_WIFI_DYNAMIC_TX_BUFFER_NUM * segmentBytes(set)
   );
 }
 
@@ -147,9 +149,13 @@ function receivedBytes(set: Settings, bytes: number): number {
   return bytes + Math.ceil(bytes / set.LWIP_TCP_MSS) * RECEIVED_OVERHEAD_BYTES;
 }
 
-function sentBytes(set: Settings, bytes: number): number {
-  const mss = set.LWIP_TCP_MSS;
-  return Math.ceil(bytes / mss) * (mss + SEGMENT_OVERHEAD_BYTES);
+/** Segments of a full send buffer: the whole ones, and one that left before it was full. */
+function segmentsSent(set: Settings): number {
+  return Math.ceil(set.LWIP_TCP_SND_BUF_DEFAULT / set.LWIP_TCP_MSS) + 1;
+}
+
+function segmentBytes(set: Settings): number {
+  return set.LWIP_TCP_MSS + SEGMENT_OVERHEAD_BYTES;
 }
 
 /** For paths that nobody measured: about a quarter of the deepest that was. */
@@ -162,7 +168,8 @@ export function xsNeed(budgets: Budgets, { served, waiting }: Sharing) {
   const all = (figure: "slots" | "chunkBytes") => {
     const dearest = Math.max(...KINDS.map(kind => budgets[`${kind}.${figure}`]));
     const sessions = served * dearest + (waiting * budgets[`tcp.idle.${figure}`]) / 2;
-    return Math.ceil(XS_AT_REST[figure] + XS_CHIP[figure] + XS_GARBAGE[figure] + sessions);
+    const standing = XS_AT_REST[figure] + XS_CHIP[figure] + budgets[`served.${figure}`];
+    return Math.ceil(standing + XS_GARBAGE[figure] + sessions);
   };
   const depths = Object.entries(budgets).flatMap(([name, slots]) =>
     name.startsWith("stack.") ? slots : [],

@@ -4,7 +4,7 @@ import { code, modules } from "./code.ts";
 import type { Figure, Measure } from "./figures.ts";
 import { bodies, collecting, forwarding, scanning } from "./forwarding.ts";
 import { picks } from "./picks.ts";
-import { heap, leftovers, requests, sessions } from "./sessions.ts";
+import { heap, leftovers, requests, sessions, standing } from "./sessions.ts";
 import { stack } from "./stack.ts";
 
 /** What is measured, in the order of the table. */
@@ -17,6 +17,7 @@ const MEASURES: readonly Measure[] = [
   requests,
   picks,
   heap,
+  standing,
   leftovers,
   stack,
   code,

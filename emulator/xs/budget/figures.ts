@@ -1,3 +1,5 @@
+import { SLOT_BYTES } from "../../src/boards/memory-plan.ts";
+
 /** One figure of the budget; less is better. */
 export interface Figure {
   /** Its key in `firmware/budgets.json`. */
@@ -17,10 +19,7 @@ export function figure(name: string, value: number, unit: string): Figure {
   return { name, value: Number(value.toFixed(DIGITS)), unit };
 }
 
-/** Bytes of a slot on the ESP32 (32 bits); here it takes twice as many. */
-const SLOT_BYTES = 16;
-
-/** What slots and chunks take on the ESP32; chunks have a header of 8 bytes there and of 16 here. */
+/** What slots and chunks take on the ESP32; slots have twice as many here, chunks a header of 16 and not 8. */
 export function esp32Bytes({ slots, chunkBytes }: { slots: number; chunkBytes: number }): number {
   return slots * SLOT_BYTES + chunkBytes;
 }

@@ -70,9 +70,9 @@ async function rawSession(bench: Bench): Promise<void> {
   await bench.until(() => client.closed);
 }
 
-async function httpSession(bench: Bench): Promise<void> {
+async function httpSession(bench: Bench, request = GET): Promise<void> {
   const client = open(bench);
-  await ask(bench, client, GET);
+  await ask(bench, client, request);
   client.end();
   await bench.until(() => client.closed);
 }
@@ -149,9 +149,6 @@ export async function asking(headBytes?: number): Promise<Work> {
   return { bench, run: () => times(WARM, () => ask(bench, client, request)), count: WARM };
 }
 
-/** As many as the firmware remembers (admin/recent.ts). */
-const RECENT_EVENTS = 64;
-
 /** Bytes that are on their way through each session while it is looked at. */
 const UNDER_WAY_BYTES = 64 * 1024;
 
@@ -170,7 +167,7 @@ async function held(
 ): Promise<Figure[]> {
   // One more, which stays: what is made once, and the list of the last events, belong to no session.
   const first = open(bench);
-  await times(RECENT_EVENTS, () => exchange(first));
+  await times(RECENT_MAX, () => exchange(first));
   const without = bench.live();
   const clients = Array.from({ length: HELD }, () => open(bench));
   for (const client of clients) await exchange(client);
@@ -229,6 +226,38 @@ export const heap: Measure = async () => {
     )),
   ];
 };
+
+/** Makes each line of the log longer than what is remembered of it. */
+const LONG_PATH = `GET /${"p".repeat(240)} HTTP/1.1\r\nHost: x\r\n\r\n`;
+
+/** Backends of a small board, and of the largest. */
+const [FEW, MOST] = [2, 32];
+
+/** What a board holds without a session that it did not at its start, and what it holds of a backend. */
+export const standing: Measure = async () => {
+  const bench = await http();
+  const fresh = bench.live();
+  await times(RECENT_MAX, () => httpSession(bench, LONG_PATH));
+  await bench.pass(QUIET_MS);
+  const served = bench.live();
+  bench.end();
+  const [few, most] = [await withBackends(FEW), await withBackends(MOST)];
+  const ofBackend = (of: "slots" | "chunkBytes") => (most[of] - few[of]) / (MOST - FEW);
+  return [
+    figure("served.slots", served.slots - fresh.slots, "slots"),
+    figure("served.chunkBytes", served.chunkBytes - fresh.chunkBytes, "bytes"),
+    figure("backend.slots", ofBackend("slots"), "slots/backend"),
+    figure("backend.chunkBytes", ofBackend("chunkBytes"), "bytes/backend"),
+  ];
+};
+
+async function withBackends(count: number): Promise<Live> {
+  const backends = Array.from({ length: count }, (_, i) => ({ address: "10.0.0.1", port: 1 + i }));
+  const bench = await new Bench(answers, { settings: { backends } }).start();
+  const live = bench.live();
+  bench.end();
+  return live;
+}
 
 /** What a thousand sessions leave behind, once all their time is up; the log's last lines were there before. */
 async function left(bench: Bench, name: string, session: () => Promise<void>): Promise<Figure[]> {
