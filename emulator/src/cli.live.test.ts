@@ -112,6 +112,10 @@ test.each([
     'emulate: --publish "81:8000": the board does not listen on 81, only on 80\n',
   ],
   [
+    ["--backend", "127.0.0.1:1", "--publish", "80:8000", "--publish", "80:8001"],
+    "emulate: --publish: the board's port 80 was given twice; wanted once\n",
+  ],
+  [
     ["--config", "no-such-file.json"],
     `emulate: --config "no-such-file.json": cannot be read: ENOENT: no such file or directory, open 'no-such-file.json'\n`,
   ],
@@ -132,6 +136,16 @@ test.each([
   const { exitCode, all } = await emulate(...args);
   expect(`${all}\n`).toMatch(sentence);
   expect(exitCode).toBe(2);
+});
+
+test("each address of the board is told as it is found: the admin page on this computer alone", async () => {
+  const [port, admin] = [await freePort(), await freePort()];
+  const child = emulate(
+    ...["--backend", "127.0.0.1:1", "--publish", `80:127.0.0.2:${port}`, "--admin", `${admin}`],
+  );
+  const banner = await new Promise(resolve => child.stdout.once("data", resolve));
+  expect(`${banner}`).toContain(`http://127.0.0.2:${port}  (its port 80)`);
+  expect(`${banner}`).toContain(`http://localhost:${admin}  (its admin page)`);
 });
 
 test("a busy port is named, with the way out", async () => {

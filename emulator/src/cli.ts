@@ -335,7 +335,8 @@ function readDocument(
   } catch (error) {
     throw new UsageError(`--config "${file}": is not JSON: ${(error as Error).message}`);
   }
-  if (backends.length > 0 && typeof document === "object") document = { ...document, backends };
+  const isObject = typeof document === "object" && document !== null && !Array.isArray(document);
+  if (backends.length > 0 && isObject) document = { ...(document as object), backends };
   const outcome = readConfig(document);
   if ("config" in outcome) return outcome;
   throw new UsageError(`--config "${file}" is refused:\n  ${outcome.complaints.join("\n  ")}`);
@@ -357,7 +358,7 @@ async function readBackend(text: string): Promise<{ address: string; port: numbe
 function readPublished(texts: string[] | undefined, config: Config): Published[] {
   const ports = config.listeners.map(({ port }) => port);
   if (texts === undefined) return [{ boardPort: ports[0], host: DEFAULT_HOST, port: DEFAULT_PORT }];
-  return texts.map(text => {
+  const published = texts.map(text => {
     const [, boardPort, host, port] = /^(\d+):(?:(.+):)?(\d+)$/.exec(text) ?? [];
     if (boardPort === undefined || !isPort(Number(boardPort)) || !isPort(Number(port))) {
       throw new UsageError(`--publish "${text}": wanted BOARD_PORT:PORT, such as 80:8000`);
@@ -369,6 +370,15 @@ function readPublished(texts: string[] | undefined, config: Config): Published[]
     }
     return { boardPort: Number(boardPort), host: host ?? DEFAULT_HOST, port: Number(port) };
   });
+  const twice = published.find(({ boardPort }, i) =>
+    published.slice(0, i).some(before => before.boardPort === boardPort),
+  );
+  if (twice !== undefined) {
+    throw new UsageError(
+      `--publish: the board's port ${twice.boardPort} was given twice; wanted once`,
+    );
+  }
+  return published;
 }
 
 function readAdmin(text: string | undefined, { adminPort }: Config): Published[] {
@@ -437,22 +447,23 @@ function banner(
   { configuration: { config }, published, kind, demo }: Options,
   { workbench, pty }: { workbench?: Workbench; pty?: Pty },
 ): string {
-  const [{ host, port }] = published;
+  const [door] = published;
   const what = ({ boardPort }: Published) =>
     boardPort === config.adminPort ? "its admin page" : `its port ${boardPort}`;
-  const address = host === DEFAULT_HOST || host === "0.0.0.0" ? "localhost" : host;
+  const address = ({ host, port }: Published) =>
+    `${host === DEFAULT_HOST || host === "0.0.0.0" ? "localhost" : host}:${port}`;
   const lines = [
     `Hot Potato on an emulated ${kind.name}`,
     "",
-    ...published.map(p => `  board      http://${address}:${p.port}  (${what(p)})`),
+    ...published.map(p => `  board      http://${address(p)}  (${what(p)})`),
     ...config.backends.map(
       b => `  backend ${b.name}  ${b.address}:${b.port}${demo ? "  (demo)" : ""}`,
     ),
     ...(workbench ? [`  workbench  ${workbench.url}`] : []),
     ...(pty ? [`  serial     ${pty.path}  (screen ${pty.path} 115200)`] : []),
     "",
-    `  try  curl ${address}:${port}    again and again: the backends take turns`,
-    `       nc ${address} ${port}      type a line, then END`,
+    `  try  curl ${address(door)}    again and again: the backends take turns`,
+    `       nc ${address(door).replace(":", " ")}      type a line, then END`,
     "       help    here: the board's console",
     "  end  Ctrl-C",
     "",
