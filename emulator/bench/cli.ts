@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import { parseArgs } from "node:util";
+import { outliveReader } from "../src/reader.ts";
 import {
   BARE,
   type Contestant,
@@ -212,6 +213,7 @@ function count(name: string, text: string): number {
   throw new UsageError(`--${name} "${text}": wanted a whole number from 1 to 999999`);
 }
 
+outliveReader();
 try {
   await main(process.argv.slice(2));
 } catch (error) {

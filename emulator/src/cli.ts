@@ -21,6 +21,7 @@ import { unlimited } from "./boards/unlimited.ts";
 import { RealClock } from "./clock.ts";
 import { Flash } from "./flash.ts";
 import { cannotOpenPty, Pty } from "./pty.ts";
+import { outliveReader } from "./reader.ts";
 import { readCommands } from "./typing.ts";
 
 const HELP = `npm run emulate -- [options]
@@ -125,6 +126,7 @@ interface Options {
   remote: AdminAddress | undefined;
 }
 
+outliveReader();
 try {
   const options = await readOptions(process.argv.slice(2));
   if (options === "help") process.stdout.write(HELP);

@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { SingleBar } from "cli-progress";
+import { outliveReader } from "../../emulator/src/reader.ts";
 import { nearest } from "../../firmware/src/document.ts";
 import { type Outcome, page } from "./page.ts";
 import { type Play, play, STRATEGY_NAMES } from "./play.ts";
@@ -45,6 +46,7 @@ function read() {
   }
 }
 
+outliveReader();
 const { values, positionals } = read();
 if (values.help) {
   process.stdout.write(HELP);

@@ -36,6 +36,16 @@ test("--replay prints the same world each time: its plan, log, packets and verdi
   expect(one.out).toMatch(/\nseed 3, .*: every invariant holds$/);
 });
 
+test("a reader that leaves ends no run: the exit code is that of the worlds", async () => {
+  const child = execa(
+    process.execPath,
+    ["--import", "tsx", "hil/src/sim.ts", "--seed", "3", "--replay"],
+    { reject: false, buffer: { stdout: false } },
+  );
+  child.stdout.destroy();
+  expect(await child).toMatchObject({ exitCode: 0, stderr: "" });
+});
+
 test.each([
   [["--runs", "0"], '--runs is "0"; wanted a whole number from 1'],
   [["--seed", "x"], '--seed is "x"; wanted a whole number from 1'],

@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { SingleBar } from "cli-progress";
+import { outliveReader } from "../../emulator/src/reader.ts";
 import { campaign } from "./campaign/crew.ts";
 import { draw } from "./campaign/draw.ts";
 import { NOT_REPEATABLE } from "./campaign/judge.ts";
@@ -66,6 +67,7 @@ function count(name: string, text: string, max: number): number {
   return complain(`--${name} is "${text}"; wanted a whole number from 1 to ${max}`);
 }
 
+outliveReader();
 const values = read();
 if (values.help) {
   process.stdout.write(HELP);

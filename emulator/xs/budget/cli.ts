@@ -1,4 +1,5 @@
 import { parseArgs, styleText } from "node:util";
+import { outliveReader } from "../../src/reader.ts";
 import { buildEngine, cannotBuild, engineBuilt } from "../engine.ts";
 import { type Budgets, commit, committed, compare, DamagedBudgets, measure } from "./budget.ts";
 import type { Figure } from "./figures.ts";
@@ -27,6 +28,7 @@ class UsageError extends Error {}
 
 const say = (line: string) => void process.stderr.write(`${line}\n`);
 
+outliveReader();
 try {
   const values = readOptions();
   const why = engineBuilt() ? undefined : cannotBuild();

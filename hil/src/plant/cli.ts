@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { execa } from "execa";
+import { outliveReader } from "../../../emulator/src/reader.ts";
 import { Copy, planted } from "./copy.ts";
 import { MUTATIONS, type Mutation } from "./mutations.ts";
 
@@ -82,6 +83,7 @@ async function byTests(folder: string): Promise<string | undefined> {
   return tests.find(({ status }) => status === "failed")?.fullName ?? `code ${exitCode}`;
 }
 
+outliveReader();
 const { values, positionals } = read();
 if (values.help) {
   process.stdout.write(HELP);
