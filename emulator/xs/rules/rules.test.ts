@@ -11,12 +11,20 @@ const SAMPLES: Record<string, { refused: string[]; taken: string[] }> = {
       "Array.prototype.last = f;",
       "Uint8Array.prototype.text = f;",
       "Object.groupBy ??= f;",
+      "Array.prototype['last'] = f;",
+      "Object.defineProperty(Array.prototype, 'last', {});",
+      "Object.assign(Map.prototype, { first: f });",
+      "session['toString'] = f;",
+      "Iterator.prototype.last = f;",
       "session.toString = f;",
       "F.prototype.constructor = F;",
       "delete Math.random;",
       "class Lost extends Error { constructor() { super(); this.name = 'Lost'; } }",
+      "class Lost extends Error {} class Late extends Lost { f() { this.message = 'Late'; } }",
     ],
     taken: [
+      "Object.assign(target, Array.prototype);",
+      "class Lost extends Error { override name = ''; } class Late extends Lost { f() { this.name = 'a'; } }",
       "class Lost extends Error { override name = 'Lost'; }",
       "class Peer { name = ''; rename() { this.name = 'a'; } }",
       "globalThis.abort = f;",
@@ -28,8 +36,14 @@ const SAMPLES: Record<string, { refused: string[]; taken: string[] }> = {
       "class A { static count = 0; }",
       "class A { static #last: A | undefined; }",
       "class A { static readonly all = new Map(); }",
+      "class A { static readonly all = [new Map()]; }",
+      "class A { f() { A.count = 1; } }",
     ],
-    taken: ["class A { static readonly MAX = 3; }", "class A { count = 0; }"],
+    taken: [
+      "class A {} A.ready = true;",
+      "class A { static readonly MAX = 3; }",
+      "class A { count = 0; }",
+    ],
   },
   "module-state": {
     refused: [
@@ -37,6 +51,10 @@ const SAMPLES: Record<string, { refused: string[]; taken: string[] }> = {
       "const seen = new Set(); export const f = () => seen.add(1);",
       "const scratch = new Uint8Array(8); export function f(s) { s.read(scratch); }",
       "export const table = Uint8Array.of(1); table[0] = 2;",
+      "const began = new Date(); export const f = () => began.setTime(1);",
+      "const view = new DataView(bytes); export const f = () => view.setUint8(0, 1);",
+      "const known = { a: new Map() }; export const f = () => known.a.set(1, 2);",
+      "const known = new Map() as Known; export const f = () => known['set'](1, 2);",
     ],
     taken: [
       "const NAMES = new Set(['a']); export const f = n => NAMES.has(n);",
@@ -49,6 +67,7 @@ const SAMPLES: Record<string, { refused: string[]; taken: string[] }> = {
     refused: ["let count = 0;", "export let last: string | undefined;", "var old = 1;"],
     taken: [
       "const LIMIT = 1;",
+      "declare let build: string;",
       "export function f() { let i = 0; for (let j = 0; j < 1; j++) i++; }",
     ],
   },
@@ -57,6 +76,7 @@ const SAMPLES: Record<string, { refused: string[]; taken: string[] }> = {
       "const WORD = /a/;",
       "class A { static readonly WORD = /a/y; }",
       "const WORD = new RegExp('a');",
+      "const WORD = globalThis.RegExp('a');",
       "const WORDS = { a: RegExp('a') };",
     ],
     taken: [
@@ -72,6 +92,8 @@ const SAMPLES: Record<string, { refused: string[]; taken: string[] }> = {
       "const text = new TextDecoder().decode(bytes);",
       "f(Buffer.from('a'));",
       "const now = () => performance.now();",
+      "globalThis.setTimeout(f, 1);",
+      "class Peer extends EventTarget {}",
     ],
     taken: [
       "platform.fetch(1);",
@@ -79,6 +101,13 @@ const SAMPLES: Record<string, { refused: string[]; taken: string[] }> = {
       "import { URL } from './url.ts'; new URL();",
       "interface A { process: string }",
       "const o = { process: 1 };",
+      "class Peer implements EventTarget {}",
+      "interface Peer extends EventTarget {}",
+      "import * as crypto from './crypto.ts'; crypto.hash();",
+      "export { a as process };",
+      "enum Step { fetch }",
+      "process: for (;;) break process;",
+      "function f<Event>(event: Event) {}",
     ],
   },
   "missing-method": {
@@ -86,11 +115,15 @@ const SAMPLES: Record<string, { refused: string[]; taken: string[] }> = {
     taken: ["normalize(name);"],
   },
   "unicode-property": {
-    refused: ["const letter = () => /\\p{L}/u;", "const none = () => /[^\\P{L}]/u;"],
+    refused: [
+      "const letter = () => /\\p{L}/u;",
+      "const none = () => /[^\\P{L}]/u;",
+      "const word = () => new RegExp('\\\\p{L}', 'u');",
+    ],
     taken: ["const letter = () => /[a-z]/i;"],
   },
   "no-parser": {
-    refused: ["eval('1');", "const f = new Function('1');"],
+    refused: ["eval('1');", "const f = new Function('1');", "globalThis.eval('1');"],
     taken: ["evaluate('1');"],
   },
   "native-call": {

@@ -19,11 +19,11 @@ const CONTENT_FREEZES = new Set(
   ),
 );
 
-/** Methods of those that write. */
-const WRITES = new Set("add clear copyWithin delete fill reverse set sort".split(" "));
+/** Methods of those that write; a date and a view have many that begin with `set`. */
+const WRITES = /^(add|clear|copyWithin|delete|fill|reverse|set.*|sort)$/;
 
 const INTRINSICS = new Set(
-  "Array Boolean Error Function JSON Math Number Object Promise Proxy RangeError ReferenceError Reflect RegExp String Symbol SyntaxError TypeError BigInt globalThis".split(
+  "AggregateError Array Atomics BigInt Boolean Error FinalizationRegistry Function Iterator JSON Math Number Object Promise Proxy RangeError ReferenceError Reflect RegExp String Symbol SyntaxError TypeError WeakRef globalThis".split(
     " ",
   ),
 );
@@ -47,23 +47,20 @@ export const RULES: readonly Rule[] = [
     name: "frozen-intrinsic",
     why: "built-ins are read-only: TypeError, not writable. Write a function, or a class field",
     breaks(node) {
-      const target = written(node);
-      if (target === undefined || !ts.isPropertyAccessExpression(target)) return false;
-      const { expression: owner, name } = target;
-      if (INHERITED.has(name.text)) return true;
-      if (isErrorField(target)) return true;
-      const root = ts.isPropertyAccessExpression(owner) ? owner.expression : owner;
-      const isOwn = ts.isIdentifier(owner) && owner.text === "globalThis";
-      return ts.isIdentifier(root) && (INTRINSICS.has(root.text) || CONTENT_FREEZES.has(root.text))
-        ? !isOwn
-        : false;
+      const owner = changed(node);
+      if (owner !== undefined) return isIntrinsic(owner);
+      const target = memberOf(written(node));
+      if (target === undefined) return false;
+      if (INHERITED.has(target.name) || isErrorField(target)) return true;
+      const isGlobal = ts.isIdentifier(target.owner) && target.owner.text === "globalThis";
+      return !isGlobal && isIntrinsic(target.owner);
     },
   },
   {
     name: "static-state",
     why: "static fields are read-only once linked into the chip: keep state in an instance",
-    breaks(node) {
-      if (!ts.isPropertyDeclaration(node)) return false;
+    breaks(node, source) {
+      if (!ts.isPropertyDeclaration(node)) return isFieldOfClass(memberOf(written(node)), source);
       if (!has(node, ts.SyntaxKind.StaticKeyword)) return false;
       return !has(node, ts.SyntaxKind.ReadonlyKeyword) || freezes(node.initializer);
     },
@@ -84,6 +81,7 @@ export const RULES: readonly Rule[] = [
       ts.isVariableDeclarationList(node) &&
       (node.flags & ts.NodeFlags.Const) === 0 &&
       ts.isVariableStatement(node.parent) &&
+      !has(node.parent, ts.SyntaxKind.DeclareKeyword) &&
       ts.isSourceFile(node.parent.parent),
   },
   {
@@ -111,15 +109,15 @@ export const RULES: readonly Rule[] = [
   {
     name: "unicode-property",
     why: "the chip's regular expressions have no \\p{…}: list the characters",
-    breaks: node => ts.isRegularExpressionLiteral(node) && /\\p\{/i.test(node.text),
+    breaks: node =>
+      (ts.isRegularExpressionLiteral(node) || makesRegExp(node)) && /\\p\{/i.test(node.getText()),
   },
   {
     name: "no-parser",
     why: "there is no parser on the chip: eval and new Function do not run",
     breaks: node =>
       (ts.isCallExpression(node) || ts.isNewExpression(node)) &&
-      ts.isIdentifier(node.expression) &&
-      ["eval", "Function"].includes(node.expression.text),
+      ["eval", "Function"].includes(globalOf(node.expression) ?? ""),
   },
   {
     name: "native-call",
@@ -146,36 +144,94 @@ function written(node: ts.Node): ts.Expression | undefined {
   return ts.isDeleteExpression(node) ? node.expression : undefined;
 }
 
-/** `this.name` or `this.message` in a class of errors, where no field of its own stands for it. */
-function isErrorField({ expression, name }: ts.PropertyAccessExpression): boolean {
-  if (expression.kind !== ts.SyntaxKind.ThisKeyword) return false;
-  if (!["name", "message"].includes(name.text)) return false;
-  const owner = ts.findAncestor(expression, ts.isClassLike);
-  const base = owner?.heritageClauses?.[0]?.types[0]?.expression;
-  if (base === undefined || !ts.isIdentifier(base) || !/Error$/.test(base.text)) return false;
-  return !owner!.members.some(
-    member => ts.isPropertyDeclaration(member) && member.name.getText() === name.text,
-  );
+/** `owner.name`, or `owner["name"]`. */
+interface Member {
+  readonly owner: ts.Expression;
+  readonly name: string;
 }
 
-function has(node: ts.PropertyDeclaration, kind: ts.SyntaxKind): boolean {
+function memberOf(node: ts.Node | undefined): Member | undefined {
+  if (node === undefined) return undefined;
+  if (ts.isPropertyAccessExpression(node)) return { owner: node.expression, name: node.name.text };
+  if (!ts.isElementAccessExpression(node)) return undefined;
+  const { expression: owner, argumentExpression: key } = node;
+  return ts.isStringLiteralLike(key) ? { owner, name: key.text } : undefined;
+}
+
+/** What `Object.assign(…)`, `Object.defineProperty(…)` and their like write to. */
+function changed(node: ts.Node): ts.Expression | undefined {
+  if (!ts.isCallExpression(node)) return undefined;
+  const callee = memberOf(node.expression);
+  if (callee === undefined || !/^(Object|Reflect)$/.test(callee.owner.getText())) return undefined;
+  const writes = ["assign", "defineProperty", "defineProperties", "set", "setPrototypeOf"];
+  return writes.includes(callee.name) ? node.arguments[0] : undefined;
+}
+
+/** `Array`, or `Array.prototype`. */
+function isIntrinsic(node: ts.Expression): boolean {
+  const root = memberOf(node)?.owner ?? node;
+  return ts.isIdentifier(root) && (INTRINSICS.has(root.text) || CONTENT_FREEZES.has(root.text));
+}
+
+/** `eval`, or `globalThis.eval`. */
+function globalOf(node: ts.Expression): string | undefined {
+  if (ts.isIdentifier(node)) return node.text;
+  const member = memberOf(node);
+  return member?.owner.getText() === "globalThis" ? member.name : undefined;
+}
+
+/** `Session.count` in a function, where `Session` is a class of this source: it has been linked by then. */
+function isFieldOfClass(target: Member | undefined, source: ts.SourceFile): boolean {
+  if (target === undefined || !ts.isIdentifier(target.owner)) return false;
+  const inFunction = ts.findAncestor(target.owner, ts.isFunctionLike) !== undefined;
+  return inFunction && classOf(target.owner.text, source) !== undefined;
+}
+
+function classOf(name: string, source: ts.SourceFile): ts.ClassDeclaration | undefined {
+  const is = (node: ts.Node) => ts.isClassDeclaration(node) && node.name?.text === name;
+  return source.statements.find(is) as ts.ClassDeclaration | undefined;
+}
+
+/** `this.name` or `this.message` in a class of errors, where no field of its own stands for it. */
+function isErrorField({ owner: self, name }: Member): boolean {
+  if (self.kind !== ts.SyntaxKind.ThisKeyword) return false;
+  if (!["name", "message"].includes(name)) return false;
+  const owner = ts.findAncestor(self, ts.isClassLike);
+  return owner !== undefined && isErrorWithout(name, owner);
+}
+
+/** Of `Error`, also by way of classes of this source, and none of them has a field of this name. */
+function isErrorWithout(name: string, owner: ts.ClassLikeDeclaration): boolean {
+  const declares = (member: ts.ClassElement) =>
+    ts.isPropertyDeclaration(member) && member.name.getText() === name;
+  if (owner.members.some(declares)) return false;
+  const base = owner.heritageClauses?.[0]?.types[0]?.expression;
+  if (base === undefined || !ts.isIdentifier(base)) return false;
+  const parent = classOf(base.text, base.getSourceFile());
+  return parent === undefined ? /Error$/.test(base.text) : isErrorWithout(name, parent);
+}
+
+function has(node: ts.PropertyDeclaration | ts.VariableStatement, kind: ts.SyntaxKind): boolean {
   return node.modifiers?.some(modifier => modifier.kind === kind) ?? false;
 }
 
-/** `new Map()`, `Uint8Array.of(1)`; an empty buffer has nothing to write to. */
+/** `new Map()`, `Uint8Array.of(1)`, also in a list or an object; an empty buffer has nothing to write to. */
 function freezes(value: ts.Expression | undefined): boolean {
   if (value === undefined) return false;
+  if (ts.isAsExpression(value) || ts.isSatisfiesExpression(value)) return freezes(value.expression);
+  if (ts.isArrayLiteralExpression(value)) return value.elements.some(freezes);
+  if (ts.isObjectLiteralExpression(value)) {
+    return value.properties.some(
+      field => ts.isPropertyAssignment(field) && freezes(field.initializer),
+    );
+  }
   if (ts.isNewExpression(value)) {
     const [first] = value.arguments ?? [];
     if (first !== undefined && ts.isNumericLiteral(first) && first.text === "0") return false;
     return ts.isIdentifier(value.expression) && CONTENT_FREEZES.has(value.expression.text);
   }
-  return (
-    ts.isCallExpression(value) &&
-    ts.isPropertyAccessExpression(value.expression) &&
-    ts.isIdentifier(value.expression.expression) &&
-    CONTENT_FREEZES.has(value.expression.expression.text)
-  );
+  const owner = ts.isCallExpression(value) ? memberOf(value.expression)?.owner : undefined;
+  return owner !== undefined && ts.isIdentifier(owner) && CONTENT_FREEZES.has(owner.text);
 }
 
 /** Declared at the top of a module, not in a function. */
@@ -192,24 +248,34 @@ function isInstanceField(node: ts.Node): boolean {
   return field !== undefined && !has(field, ts.SyntaxKind.StaticKeyword);
 }
 
-/** `name.set(…)`, `name[0] = …`, `x.read(name)`: handed on, somebody else may write. */
+/** `name.set(…)`, `name[0] = …`, `name.of.set(…)`, `x.read(name)`: handed on, somebody else may write. */
 function isWritten(name: string, source: ts.SourceFile): boolean {
-  const is = (node: ts.Node) => ts.isIdentifier(node) && node.text === name;
+  const is = (node: ts.Expression): boolean => {
+    if (ts.isPropertyAccessExpression(node) || ts.isElementAccessExpression(node))
+      return is(node.expression);
+    return ts.isIdentifier(node) && node.text === name;
+  };
   return some(source, node => {
-    if (ts.isPropertyAccessExpression(node) && is(node.expression)) {
-      return ts.isCallExpression(node.parent) && WRITES.has(node.name.text);
-    }
     const target = written(node);
     if (target !== undefined && ts.isElementAccessExpression(target)) return is(target.expression);
-    if (!ts.isCallExpression(node) || !ts.isPropertyAccessExpression(node.expression)) return false;
-    return node.expression.name.text === "read" && node.arguments.some(is);
+    if (!ts.isCallExpression(node)) return false;
+    const called = memberOf(node.expression);
+    if (called === undefined) return false;
+    return called.name === "read"
+      ? node.arguments.some(is)
+      : WRITES.test(called.name) && is(called.owner);
   });
 }
 
 /** A use of a name, not a key, a member, a declaration or a type. */
 function isReference(node: ts.Identifier): boolean {
   const { parent } = node;
-  if (ts.isPropertyAccessExpression(parent)) return parent.expression === node;
+  if (ts.isPropertyAccessExpression(parent))
+    return parent.expression === node || globalOf(parent) === node.text;
+  if (ts.isExpressionWithTypeArguments(parent) && ts.isHeritageClause(parent.parent)) {
+    const { token, parent: owner } = parent.parent;
+    return token === ts.SyntaxKind.ExtendsKeyword && ts.isClassLike(owner);
+  }
   if (ts.isPropertyAssignment(parent)) return parent.initializer === node;
   if (ts.isBindingElement(parent)) return parent.initializer === node;
   if (ts.isVariableDeclaration(parent) || ts.isParameter(parent))
@@ -218,6 +284,12 @@ function isReference(node: ts.Identifier): boolean {
     ts.isTypeNode(parent) ||
     ts.isImportSpecifier(parent) ||
     ts.isImportClause(parent) ||
+    ts.isNamespaceImport(parent) ||
+    ts.isExportSpecifier(parent) ||
+    ts.isLabeledStatement(parent) ||
+    ts.isBreakOrContinueStatement(parent) ||
+    ts.isEnumMember(parent) ||
+    ts.isTypeParameterDeclaration(parent) ||
     ts.isClassElement(parent) ||
     ts.isTypeElement(parent) ||
     ts.isFunctionDeclaration(parent) ||
@@ -227,18 +299,19 @@ function isReference(node: ts.Identifier): boolean {
   );
 }
 
-/** The source has something of its own by this name. */
 function makesRegExp(node: ts.Node): boolean {
   const makes = ts.isNewExpression(node) || ts.isCallExpression(node);
-  return makes && ts.isIdentifier(node.expression) && node.expression.text === "RegExp";
+  return makes && globalOf(node.expression) === "RegExp";
 }
 
+/** The source has something of its own by this name. */
 function declares(source: ts.SourceFile, name: string): boolean {
   return some(
     source,
     node =>
       (ts.isImportSpecifier(node) ||
         ts.isImportClause(node) ||
+        ts.isNamespaceImport(node) ||
         ts.isVariableDeclaration(node) ||
         ts.isParameter(node) ||
         ts.isBindingElement(node) ||
