@@ -5,7 +5,7 @@ import type { Status } from "../../firmware/src/admin/status.ts";
 /** Longest wait for an answer. */
 const ANSWER_TIMEOUT_MS = 3_000;
 
-/** An answer is never longer: 64 events of 240 characters, or a document of 4 KB. */
+/** An answer is never longer: 32 events of 240 characters, or a document of 4 KB. */
 const ANSWER_BYTES_MAX = 64 * 1024;
 
 /** The admin server's, as the firmware has it by default. */
@@ -41,7 +41,7 @@ export class AdminClient {
     return this.#read("/api/config");
   }
 
-  /** Log lines that came since the last call; the last 64 at most. */
+  /** Log lines that came since the last call; the last 32 at most. */
   async newEvents(): Promise<readonly string[]> {
     const { events } = await this.#read<{ events: string[] }>("/api/events");
     const known = this.#lastLine === undefined ? -1 : events.lastIndexOf(this.#lastLine);

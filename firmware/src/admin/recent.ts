@@ -1,5 +1,5 @@
-/** Events that are remembered. */
-export const RECENT_MAX = 64;
+/** Events that are remembered: at their longest they take 8 KB, which connections do not have. */
+export const RECENT_MAX = 32;
 
 /** Characters of a line that is remembered. */
 const LINE_MAX = 240;
