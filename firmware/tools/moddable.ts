@@ -1,7 +1,10 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { basename, delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
+import { isToken, TOKEN_MAX, TOKEN_MIN } from "../src/admin/token.ts";
+import { readConfig } from "../src/config.ts";
+import { overlay } from "../src/settings.ts";
 import { buildId } from "./build-id.ts";
 
 /** Platforms that the manifest has a section for. */
@@ -79,12 +82,32 @@ export async function mcconfig(options: {
     throw new UsageError(`mcconfig ended with ${exitCode ?? "a signal"}; its output says why`);
 }
 
+/** What the board would refuse when it boots, without a word on its network: better said before it is built. */
+export function refuseWrong(settings: readonly string[]): void {
+  const given = Object.fromEntries(
+    settings.map(text => {
+      const [name] = text.split("=", 1);
+      return [name, text.slice(name.length + 1)];
+    }),
+  );
+  const document = JSON.parse(readFileSync(join(FIRMWARE, "gateway.json"), "utf8"));
+  const { backends = "", port = "", token = "" } = given;
+  const outcome = readConfig(overlay(document, { backends, port }));
+  if ("complaints" in outcome) throw new UsageError(outcome.complaints.join("; "));
+  if (token !== "" && !isToken(token)) {
+    throw new UsageError(
+      `token: wanted ${TOKEN_MIN} to ${TOKEN_MAX} printable characters without blanks`,
+    );
+  }
+}
+
 /** Builds the firmware. What it prints when it boots says which build it is. */
 export async function buildFirmware(
   platform: FirmwarePlatform,
   settings: readonly string[],
   environment?: Record<string, string>,
 ): Promise<void> {
+  refuseWrong(settings);
   await mcconfig({ platform, target: "build", settings: withBuild(settings), environment });
 }
 

@@ -1,0 +1,27 @@
+import { expect, test } from "vitest";
+import { refuseWrong } from "./moddable.ts";
+
+test.each([
+  [["backends=server:8080"], 'backends[0].address: is "server"; wanted an IPv4 address'],
+  [["backends=10.0.0.1"], "backends[0].address"],
+  [["backends=10.0.0.1:80,"], "backends[1].address"],
+  [["port=99999"], "listeners[0].port: is 99999; wanted"],
+  [["port=http"], "listeners[0].port"],
+  [["token=abc"], "token: wanted 8 to 64 printable characters"],
+])(
+  "what the board would refuse when it boots is refused before it is built: %s",
+  (settings, complaint) => {
+    expect(() => refuseWrong(settings)).toThrow(complaint);
+  },
+);
+
+test("what it takes is taken, and nothing given is its gateway.json", () => {
+  refuseWrong([]);
+  refuseWrong([
+    "ssid=home",
+    "password=a=b",
+    "backends=10.0.0.1:80,10.0.0.2:81",
+    "port=81",
+    "token=",
+  ]);
+});
