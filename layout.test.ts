@@ -132,7 +132,8 @@ const TABLE: readonly Row[] = [
       kind === "emulator" ||
       kind === "emulator/net-mock-socket" ||
       kind === "node" ||
-      ["esbuild", "typescript", "firmware/src/admin/recent.ts"].includes(target),
+      ["esbuild", "typescript"].includes(target) ||
+      /^firmware\/src\/(admin\/recent|backend\/pool|config|pump)\.ts$/.test(target),
     types: () => false,
   },
   {

@@ -109,7 +109,7 @@ const TIMEOUT_MAX_MS = 86_400_000;
 const LISTENERS_MAX = 3;
 
 /** Routes of a configuration, each a handful of objects on the chip. */
-const ROUTES_MAX = 16;
+export const ROUTES_MAX = 16;
 
 const TRUSTED_MAX = 8;
 

@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { BACKENDS_MAX } from "../../../firmware/src/backend/pool.ts";
 import { budget, REFUSALS_MAX } from "../../../firmware/src/budget.ts";
+import { readConfig } from "../../../firmware/src/config.ts";
 import { SMALL_WRITES_MAX } from "../../../firmware/src/endpoint.ts";
 import {
   MEMORY_RESERVE_BYTES,
@@ -33,14 +35,24 @@ const XS = creationOf(MANIFEST.creation);
 const LINES = fixedLines(SET, XS, queueLength(MANIFEST));
 const HEAP_BYTES = connectionHeapBytes(LINES);
 
+function configuration() {
+  const outcome = readConfig(JSON.parse(read("gateway.json")));
+  if ("complaints" in outcome) throw new Error(outcome.complaints.join("\n"));
+  return outcome;
+}
+
 const { connectionsMax } = MANIFEST.config;
-const { sessionsMax, queueMax } = budget(connectionsMax, { queueMax: 4, sessionsMax: undefined });
+const { sessionsMax, queueMax } = budget(connectionsMax, configuration().config);
 const SHARING = {
   connectionsMax,
   served: sessionsMax,
   waiting: queueMax + REFUSALS_MAX,
   reserveBytes: MEMORY_RESERVE_BYTES,
 };
+
+test("the firmware shares out as many connections as lwIP has", () => {
+  expect(connectionsMax).toBe(SET.LWIP_MAX_ACTIVE_TCP);
+});
 
 test("the plan in the README is what the sums say", () => {
   const readme = read("README.md");
@@ -56,7 +68,9 @@ test("the plan in the README is what the sums say", () => {
   expect(plan).toContain(`${needed} KB, more than`);
   const backendKB = (BUDGETS["backend.slots"] * SLOT_BYTES + BUDGETS["backend.chunkBytes"]) / 1024;
   expect(plan).toContain(`backend takes ${backendKB.toFixed(1)} KB`);
-  expect(plan).toContain(`32 of them ${((32 - 2) * backendKB).toFixed(1)} KB`);
+  expect(plan).toContain(
+    `${BACKENDS_MAX} of them ${((BACKENDS_MAX - 2) * backendKB).toFixed(1)} KB`,
+  );
   expect(plan).toContain(`less than ${(MEMORY_RESERVE_BYTES / 1024).toFixed(0)} KB free`);
   expect(plan).toContain(`less than ${(MEMORY_SHED_BYTES / 1024).toFixed(0)} KB\n`);
 });

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { type MockSocket, Network, seeded } from "net-mock-socket";
+import { SCRATCH_BYTES } from "../../../firmware/src/pump.ts";
 import { Board } from "../../src/board.ts";
 import { esp32 } from "../../src/boards/esp32.ts";
 import type { BoardKind } from "../../src/boards/kind.ts";
@@ -32,9 +33,6 @@ export interface BenchOptions {
 
 const BACKEND_PORT = 8080;
 
-/** Bytes of the proxy's scratch buffer (pump.ts), and of the bare forwarder's. */
-const PIECE_BYTES = 1436;
-
 /** Nothing is collected while one figure is measured. */
 const ROOMY: HeapSize = { slots: 512 * 1024, chunkBytes: 16 * 1024 * 1024 };
 
@@ -63,12 +61,12 @@ export class Bench {
   ) {
     const ours = { ...ourBoard(), socketsMended: true };
     const whole = {
-      segmentBytes: PIECE_BYTES,
-      receiveWindowBytes: 5 * PIECE_BYTES,
-      sendBufferBytes: 5 * PIECE_BYTES,
+      segmentBytes: SCRATCH_BYTES,
+      receiveWindowBytes: 5 * SCRATCH_BYTES,
+      sendBufferBytes: 5 * SCRATCH_BYTES,
     };
     this.#kind = wholePieces ? { ...ours, ...whole } : ours;
-    const profile = wholePieces ? { mss: PIECE_BYTES } : {};
+    const profile = wholePieces ? { mss: SCRATCH_BYTES } : {};
     const random = seeded(1);
     this.#network = new Network({ clock: this.clock, latencyMs: 0, random });
     const host = this.#network.host("board", profileOf(this.#kind));

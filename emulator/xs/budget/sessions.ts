@@ -1,5 +1,6 @@
 import type { MockSocket } from "net-mock-socket";
 import { RECENT_MAX } from "../../../firmware/src/admin/recent.ts";
+import { BACKENDS_MAX } from "../../../firmware/src/backend/pool.ts";
 import { Bench } from "./bench.ts";
 import { esp32Bytes, type Figure, figure, type Measure } from "./figures.ts";
 import type { Work } from "./profiles.ts";
@@ -231,7 +232,7 @@ export const heap: Measure = async () => {
 const LONG_PATH = `GET /${"p".repeat(240)} HTTP/1.1\r\nHost: x\r\n\r\n`;
 
 /** Backends of a small board, and of the largest. */
-const [FEW, MOST] = [2, 32];
+const [FEW, MOST] = [2, BACKENDS_MAX];
 
 /** What a board holds without a session that it did not at its start, and what it holds of a backend. */
 export const standing: Measure = async () => {

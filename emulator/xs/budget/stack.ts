@@ -1,4 +1,6 @@
 import type { MockSocket } from "net-mock-socket";
+import { BACKENDS_MAX } from "../../../firmware/src/backend/pool.ts";
+import { ROUTES_MAX } from "../../../firmware/src/config.ts";
 import { Bench } from "./bench.ts";
 import { type Figure, figure, type Measure } from "./figures.ts";
 
@@ -6,12 +8,6 @@ import { type Figure, figure, type Measure } from "./figures.ts";
  * How deep the stack of JavaScript gets. One slot too many ends the chip's program, so each kind of
  * work is measured at its most.
  */
-
-/** As many as a pool may have (backend/pool.ts). */
-const BACKENDS = 32;
-
-/** As many as a configuration may have (config.ts). */
-const ROUTES = 16;
 
 /** Nobody listens on this port and those behind it. */
 const DEAD_PORT = 9000;
@@ -107,7 +103,7 @@ async function operate(bench: Bench): Promise<void> {
   for (const text of ["raw END", GET]) await crowd(bench, 1, text);
 }
 
-const DEAD = Array.from({ length: BACKENDS }, (_, i) => ({
+const DEAD = Array.from({ length: BACKENDS_MAX }, (_, i) => ({
   address: "10.0.0.1",
   port: DEAD_PORT + i,
 }));
@@ -119,7 +115,7 @@ const LARGE = {
   health: { check: "http", host: "api.home", body: "fine", status: "200-299,301" },
   sticky: "cookie",
   stickyKey: "a-key-of-a-bench",
-  routes: Array.from({ length: ROUTES }, (_, i) => ({ path: `/${i}`, backends: ["a", "b"] })),
+  routes: Array.from({ length: ROUTES_MAX }, (_, i) => ({ path: `/${i}`, backends: ["a", "b"] })),
   trustedProxies: ["10.0.0.0/8"],
 };
 
@@ -161,7 +157,7 @@ const CASES: Record<string, Case> = {
     play: bench => says(bench, "hello"),
   },
   "refused.http": {
-    settings: { backends: DEAD, retries: BACKENDS },
+    settings: { backends: DEAD, retries: BACKENDS_MAX },
     play: bench => crowd(bench, 1, GET),
   },
   operator: { settings: LARGE, play: operate },

@@ -1,3 +1,4 @@
+import { SCRATCH_BYTES } from "../../../firmware/src/pump.ts";
 import type { TCP } from "../../src/io/tcp.ts";
 import { host } from "./host.ts";
 
@@ -6,8 +7,6 @@ import { host } from "./host.ts";
  * room, in pieces of a buffer as large as the proxy's. Nothing else: no timeouts, no endings, no
  * log. The measure for what the proxy's care costs.
  */
-
-const PIECE_BYTES = 1436;
 
 /** One of the two connections of a session, as `target` of its socket. */
 interface Side {
@@ -28,9 +27,9 @@ let listen = () => {};
 
 function forward(from: Side, to: Side): void {
   for (;;) {
-    const count = Math.min(from.readable, to.writable, PIECE_BYTES);
+    const count = Math.min(from.readable, to.writable, SCRATCH_BYTES);
     if (count === 0) return;
-    const piece = count === PIECE_BYTES ? scratch : scratch.subarray(0, count);
+    const piece = count === SCRATCH_BYTES ? scratch : scratch.subarray(0, count);
     from.socket.read(piece);
     from.readable -= count;
     to.socket.write(piece);
@@ -60,7 +59,7 @@ function serve(accepted: TCP | undefined, backend: Start["backend"]): void {
 
 const COMMANDS: Record<string, (value: never) => unknown> = {
   start: ({ backend, network }: Start) => {
-    scratch = new Uint8Array(PIECE_BYTES);
+    scratch = new Uint8Array(SCRATCH_BYTES);
     listen = () => {
       const listener = new host.Listener({
         port: 80,
