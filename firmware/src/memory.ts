@@ -25,6 +25,11 @@ export const MEMORY_RESERVE_BYTES = MEMORY_SHED_BYTES + 4_000;
 /** What a session can hold at most: its sockets' buffers both ways, full of small pieces (`README.md`). */
 export const SESSION_BYTES_MAX = 22_104;
 
+/** Too little is left just now: what breaks may have broken for want of it. */
+export function isShort({ vitals }: Platform): boolean {
+  return (vitals.freeHeapBytes ?? Number.POSITIVE_INFINITY) < MEMORY_RESERVE_BYTES;
+}
+
 /** Who can give memory back. */
 export interface Tenants {
   readonly sessions: number;

@@ -17,7 +17,7 @@ const CLIENTS = 12;
 const SET = settingsOf(readFileSync("firmware/sdkconfig/sdkconfig.defaults", "utf8"));
 
 /** Sessions whose peers do not read that the memory plan carries (firmware/README.md). */
-const CARRIED = 3;
+const CARRIED = 4;
 
 const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
@@ -163,4 +163,24 @@ test("a request that memory ends is in the log as the board's own want: R", asyn
   await lab.clock.run({ ms: 1_000 });
   expect(lab.events("http", "request").map(({ values }) => values.state)).toEqual(["RD"]);
   give();
+});
+
+test("no backend is blamed for what breaks for want of memory", async () => {
+  const lab = new Lab(ourBoard());
+  for (const name of ["a", "b"]) lab.backend(name, socket => socket.on("error", () => {}));
+  await lab.serve({ health: { check: "none" } });
+  lab.network.link("board", { latencyMs: 5 });
+  for (let i = 0; i < 10; i++) {
+    const client = lab.connect();
+    client.on("error", () => {});
+    client.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx");
+    await lab.clock.run({ ms: 25 }); // the board is dialling now
+    const give = lab.board.stack.exhaustHeap(); // and cannot write when it has been answered
+    await lab.clock.run({ ms: 10 });
+    give();
+    await lab.clock.run({ ms: 1_000 });
+  }
+  const states = lab.events("http", "request").map(({ values }) => values.state);
+  expect(states).toEqual(Array(10).fill("RH"));
+  expect(lab.events("backend", "ejected")).toEqual([]);
 });

@@ -3,6 +3,7 @@ import type { CheckCode } from "../backend/health.ts";
 import type { Address } from "../backend/proxy-protocol.ts";
 import { Dial, type DialFailure, type Dialler } from "../dial.ts";
 import type { Endpoint, EndpointOwner } from "../endpoint.ts";
+import { isShort } from "../memory.ts";
 import { type AnswerStatus, answer, KEEPS_ALIVE, wantsHtml } from "./answer.ts";
 import {
   type BodyReader,
@@ -303,11 +304,14 @@ export class Exchange implements EndpointOwner, Dialler {
     this.owner.advance();
   }
 
-  /** The backend hung up where an answer was due. */
+  /** The backend hung up where an answer was due, or writing to it has failed. */
   private unanswered(): void {
+    const short = isShort(this.context.platform); // the chip cannot tell which of the two it was
     // A connection that waited may have been closing when it was taken.
-    if (!this.reused) this.blame("L7RSP");
-    if (!this.retry()) this.answer(502, "SH");
+    if (!this.reused && !short) this.blame("L7RSP");
+    if (this.retry()) return;
+    if (short) this.answer(503, "RH");
+    else this.answer(502, "SH");
   }
 
   private blame(code: CheckCode): void {
