@@ -1,4 +1,4 @@
-/** Who reads no further, as `head`, ends no run: its exit code is still to be right. */
+/** Who reads no further, as `head`, ends no run: reports are still to be written, and its exit code to be right. */
 export function outliveReader(): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") throw error;

@@ -2,6 +2,7 @@ import { accessSync, constants, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { execa } from "execa";
+import { outliveReader } from "../../emulator/src/reader.ts";
 import { ADMIN_PORT } from "../../emulator/workbench/admin-client.ts";
 import { requireSdk, UsageError as SdkError } from "../../firmware/tools/moddable.ts";
 import { loadScenarios } from "../src/scenario.ts";
@@ -47,10 +48,7 @@ import { Stuck } from "./stuck.ts";
 /** There is no board; all that can be said about it. */
 class NoBoard extends Error {}
 
-// Who reads no further, as `head`, ends no run: its reports are still to be written.
-process.stdout.on("error", error => {
-  if ((error as NodeJS.ErrnoException).code !== "EPIPE") throw error;
-});
+outliveReader();
 
 // A story that was cut short may still have something open.
 process.exit(await main(process.argv.slice(2)).catch(error => told(error, "hil")));
