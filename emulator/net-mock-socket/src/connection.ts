@@ -40,6 +40,9 @@ export class Connection {
   #sending: Sending;
   #receiving: Receiving;
   #retransmission: Retransmission;
+  #iss: number;
+  /** The peer's `iss`, once a SYN of it has come. */
+  #irs: number | undefined;
   /** Its socket is closed: nobody reads here any more. */
   #orphaned = false;
   #finWanted = false;
@@ -48,11 +51,14 @@ export class Connection {
   #cancelFarewell: (() => void) | undefined;
   #bornMs: number;
 
-  constructor(state: "calling" | "answering", ends: Ends, owner: ConnectionOwner) {
+  /** With the `iss` of the SYN that it answers, or without one it calls. */
+  constructor(ends: Ends, owner: ConnectionOwner, irs?: number) {
     const { from, to } = ends;
     const { clock } = from.network;
     const mss = Math.min(from.profile.mss, to.profile.mss);
-    this.state = state;
+    this.state = irs === undefined ? "calling" : "answering";
+    this.#iss = from.network.initialSequenceNumber();
+    this.#irs = irs;
     this.ends = ends;
     this.#host = from;
     this.#clock = clock;
@@ -77,7 +83,7 @@ export class Connection {
       acknowledge: () => this.#acknowledge(),
     });
     from.opened(this);
-    this.#send(state === "calling" ? "SYN" : "SYN-ACK");
+    this.#send(irs === undefined ? "SYN" : "SYN-ACK");
     this.#retransmission.set();
   }
 
@@ -158,17 +164,35 @@ export class Connection {
     if (this.#stalled && !this.#host.network.calm) this.#retransmission.set();
   }
 
+  /** Does this SYN come from a later connection of the same port pair, not late from this one? */
+  isNewer(syn: Packet): boolean {
+    return syn.iss > this.#irs!;
+  }
+
   receive(got: Packet): void {
+    const handshaking = this.state === "calling" || this.state === "answering";
     if (got.kind === "RST") {
+      if (got.irs !== undefined && got.irs !== this.#iss) return; // another connection's
       this.#failed(this.state === "calling" ? "ECONNREFUSED" : "ECONNRESET");
     } else if (got.kind === "SYN") {
       if (this.state === "answering") this.#send("SYN-ACK");
+      else if (!handshaking) this.#acknowledge();
+    } else if (handshaking && got.irs !== this.#iss) {
+      // It answers an earlier SYN, which came late (RFC 9293, 3.10.7.3 and 3.10.7.4).
+      this.#host.network.send(packet("RST", this.ends, { irs: got.iss }));
     } else if (got.kind === "SYN-ACK") {
       const first = this.state === "calling";
-      if (first) this.#established();
+      if (first) {
+        this.#irs = got.iss;
+        this.#established();
+      }
       this.#acknowledge(); // once more if the first one got lost
       if (first) this.#owner.connected();
     } else if (this.state !== "calling") {
+      if (got.iss !== this.#irs) {
+        this.#acknowledge();
+        return;
+      }
       if (this.state === "answering") {
         this.#established();
         this.#owner.connected();
@@ -271,6 +295,7 @@ export class Connection {
   }
 
   #send(kind: PacketKind, details?: PacketDetails): void {
-    this.#host.network.send(packet(kind, this.ends, details));
+    const numbers = { iss: this.#iss, irs: this.#irs };
+    this.#host.network.send(packet(kind, this.ends, { ...details, ...numbers }));
   }
 }

@@ -341,6 +341,35 @@ test.each(["client", "server"])(
   },
 );
 
+test.each([
+  ["still open at both ends", []],
+  ["forgotten by the server", ["client", "server"]],
+  ["in TIME_WAIT at the server", ["server", "client"]],
+])("a SYN that arrives late opens no second connection: the first is %s", async (_, closers) => {
+  const { clock, network, client, accepted } = world();
+  let syns = 0;
+  network.rule(({ kind }) => {
+    if (kind !== "SYN") return "pass";
+    return { delayMs: ++syns === 1 ? 1_500 : 5_000 }; // the first opens the connection
+  });
+  const near = client.connect({ host: "server", port: 80, allowHalfOpen: true });
+  await clock.run(2_000);
+  const [far] = accepted;
+  const seen = { near: watch(near), far: watch(far) };
+  for (const closer of closers) {
+    (closer === "client" ? near : far).end();
+    await clock.run(100);
+  }
+  await clock.run(100_000);
+  expect([syns, accepted.length]).toEqual([2, 1]);
+  const events = closers.length > 0 ? ["end", "close"] : [];
+  expect([seen.near.events, seen.far.events]).toEqual([events, events]);
+  const rows = network.netstat().map(({ state }) => state);
+  expect(rows.filter(state => state !== "listen")).toEqual(
+    closers.length > 0 ? [] : ["open", "open"],
+  );
+});
+
 test("a rule sees each packet, delays, drops and resets, and removes itself", async () => {
   const { clock, network, connected } = world({ profiles: { client: { mss: 3 } } });
   const { near, far, nearSeen, farSeen } = await connected();

@@ -140,7 +140,7 @@ export class Host {
       return;
     }
     const connection = this.#connections.get(keyOf(got.toPort, got.from, got.fromPort));
-    const reborn = got.kind === "SYN" && connection?.state === "waiting";
+    const reborn = got.kind === "SYN" && connection?.state === "waiting" && connection.isNewer(got);
     if (reborn) connection.forget();
     else if (connection !== undefined) {
       connection.receive(got);
@@ -152,7 +152,7 @@ export class Host {
       if (server !== undefined && !this.makeRoom()) return; // the SYN will be sent again
       if (server !== undefined && server.syn(got) !== "refused") return;
     }
-    this.network.send(packet("RST", back(got)));
+    this.network.send(packet("RST", back(got), { irs: got.iss }));
   }
 
   /** Power off: it remembers nothing and says nothing. What still runs on it hears `close`. */

@@ -88,6 +88,7 @@ export class Network {
   #holds = new Map<string, Undo[]>();
   #lossy = false;
   #lossesPossible = false;
+  #sequenceNumbers = 0;
   #faults = new Faults(
     () => this.#doubt(),
     () => this.#letGo(),
@@ -157,6 +158,11 @@ export class Network {
   /** A packet may have been lost at some time: TIME_WAIT makes a difference. */
   get lossesPossible(): boolean {
     return this.#lossesPossible;
+  }
+
+  /** A number that no connection had before: for `Packet.iss`. */
+  initialSequenceNumber(): number {
+    return ++this.#sequenceNumbers;
   }
 
   /** Asks `rule` about every packet that leaves for another host. */

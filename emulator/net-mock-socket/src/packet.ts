@@ -22,11 +22,18 @@ export interface Packet {
   readonly acked: number;
   /** And up to here the receiver has room. */
   readonly edge: number;
+  /** Initial send sequence number (RFC 9293, 3.3.1): which connection of this port pair it belongs to. */
+  readonly iss: number;
+  /**
+   * Initial receive sequence number: the `iss` of the peer that it answers. None in a SYN, and in a RST
+   * from a device on the path, which fits any connection of its port pair.
+   */
+  readonly irs: number | undefined;
 }
 
 /** What belongs to some kinds of packets only. */
 export type PacketDetails = Partial<
-  Pick<Packet, "bytes" | "position" | "payload" | "acked" | "edge">
+  Pick<Packet, "bytes" | "position" | "payload" | "acked" | "edge" | "iss" | "irs">
 >;
 
 /** One end of a conversation as its other end's packets name it. */
@@ -49,6 +56,8 @@ export function packet(kind: PacketKind, ends: Ends, details: PacketDetails = {}
     payload: details.payload,
     acked: details.acked ?? 0,
     edge: details.edge ?? 0,
+    iss: details.iss ?? 0,
+    irs: details.irs,
   };
 }
 

@@ -154,7 +154,7 @@ export class MockSocket extends Duplex {
     this.localPort = this.#host.ephemeralPort(target, port);
     this.localAddress = itself ? "127.0.0.1" : this.#host.address;
     const ends = { from: this.#host, fromPort: this.localPort, to: target, toPort: port };
-    this.#connection = new Connection("calling", ends, {
+    this.#connection = new Connection(ends, {
       ...this.#owner(),
       connected: () => {
         this.remoteAddress = itself ? "127.0.0.1" : target.address;
@@ -183,7 +183,7 @@ export class MockSocket extends Duplex {
     this.remoteFamily = "IPv4";
     this.pending = false;
     let seen = false;
-    this.#connection = new Connection("answering", back(syn), {
+    const owner: ConnectionOwner = {
       ...this.#owner(),
       connected: () => {
         seen = true;
@@ -197,7 +197,8 @@ export class MockSocket extends Duplex {
         handshake.abandoned();
         this.destroy();
       },
-    });
+    };
+    this.#connection = new Connection(back(syn), owner, syn.iss);
   }
 
   override read(count?: number): Buffer | null {
