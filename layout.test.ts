@@ -249,6 +249,17 @@ test.each([
   },
 );
 
+test("tests leave nothing to chance but by the seed of the run", () => {
+  const tests = FILES.filter(file => IS_TEST.test(file) && file !== "layout.test.ts");
+  const unseeded = tests.filter(file => {
+    if (importsOf(file).some(({ target }) => target === "fast-check")) return true;
+    const source = readFileSync(file, "utf8");
+    return /^[^"'`]*\b(Math\.random|randomBytes|randomInt|randomUUID)\b/m.test(source);
+  });
+  expect(unseeded).toEqual([]); // they take testing/properties.ts, or `seeded`
+  expect(tests.length).toBeGreaterThan(100);
+});
+
 test("the cases on the chip are all that there are", () => {
   const files = readdirSync("emulator/conformance/cases").map(name => name.replace(/\.ts$/, ""));
   const named = [...modules(CASES, "lin").keys()].filter(name => name.startsWith("cases/"));

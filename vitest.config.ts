@@ -1,4 +1,9 @@
 import { defineConfig } from "vitest/config";
+import { readSeed } from "./testing/seed.ts";
+
+// One seed for all workers. A new one is printed: it plays the same run again.
+const SEED = String(readSeed(process.env.SEED));
+if (process.env.SEED === "random") console.log(`SEED=${SEED}`);
 
 export default defineConfig({
   test: {
@@ -11,6 +16,7 @@ export default defineConfig({
         // Pure logic and the in-memory network: no sockets of the computer, milliseconds.
         test: {
           name: "unit",
+          env: { SEED },
           include: ["**/*.test.ts"],
           exclude: ["**/node_modules/**", "**/*.live.test.ts", "**/*.xs.test.ts"],
         },
@@ -19,6 +25,7 @@ export default defineConfig({
         // The same programs on loopback sockets, as a person runs them.
         test: {
           name: "live",
+          env: { SEED },
           include: ["**/*.live.test.ts"],
           exclude: ["**/node_modules/**"],
           fileParallelism: false,
@@ -32,7 +39,7 @@ export default defineConfig({
           name: "xs",
           include: ["**/*.xs.test.ts", "hil/scenarios/*.test.ts"],
           exclude: ["**/node_modules/**", "**/*.live.test.ts"],
-          env: { ENGINE: "xs" },
+          env: { SEED, ENGINE: "xs" },
           globalSetup: "emulator/xs/set-up.ts",
           setupFiles: "emulator/xs/each-test.ts",
           testTimeout: 180_000, // an engine behind a pipe, maybe on a busy computer

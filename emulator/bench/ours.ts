@@ -18,6 +18,7 @@ const board = new Board({
   kind: unlimited(),
   clock: new RealClock(),
   wire: net,
+  random: Math.random,
   publish: () => ({ port: 0, host: "127.0.0.1" }),
   onListening: (_, { port }) => process.send!({ port }),
 });

@@ -1,3 +1,4 @@
+import { seeded } from "net-mock-socket";
 import { Board, type BoardOptions, type BoardPlatform } from "../src/board.ts";
 import type { BoardKind } from "../src/boards/kind.ts";
 import type { Clock } from "../src/clock.ts";
@@ -26,6 +27,7 @@ export abstract class EmulatedTarget implements Target {
     this.numbers = parts.kind;
     this.board = new Board({
       ...parts,
+      random: seeded(1),
       onLine: line => this.lines.push(line),
     });
   }

@@ -28,8 +28,8 @@ export interface BoardOptions {
   publish?: Publish;
   /** A port that was published is open, and where. */
   onListening?: (boardPort: number, at: { port: number; host: string }) => void;
-  /** The board's source of chance, from 0 to less than 1; a test gives one that repeats. */
-  random?: () => number;
+  /** The board's source of random numbers, from 0 to less than 1; tests give a seeded one. */
+  random: () => number;
   /** The Wi-Fi is lost or joined: a simulated network loses packets meanwhile. */
   onRadio?: (online: boolean) => void;
   /** Each line that the program writes to its console, and the board's last words, at once. */
@@ -126,7 +126,7 @@ export class Board {
     const { kind, clock, wire } = options;
     this.kind = kind;
     this.clock = clock;
-    this.#random = options.random ?? Math.random;
+    this.#random = options.random;
     this.#reboots = options.reboots === true;
     this.#uart = new Uart(clock);
     this.adapter = new Adapter(clock, this.#uart, {

@@ -149,6 +149,7 @@ async function emulate(options: Options): Promise<void> {
     kind,
     clock: new RealClock(),
     wire: { ...net, createSocket: dgram.createSocket },
+    random: Math.random,
     publish: port => published.find(({ boardPort }) => boardPort === port),
     onLine: line => {
       setImmediate(print, line); // Node opens a port a tick late: "ready" must be true

@@ -15,6 +15,7 @@ export function onBench(options: Partial<BoardOptions> = {}) {
     clock,
     wire,
     address: wire.address,
+    random: seeded(1),
     onLine: line => lines.push(line),
     ...options,
   });

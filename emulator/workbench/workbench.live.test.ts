@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import http from "node:http";
 import net from "node:net";
 import { delimiter, join } from "node:path";
+import { seeded } from "net-mock-socket";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type App, start } from "../../firmware/src/app.ts";
@@ -61,6 +62,7 @@ async function bench() {
     kind: { ...esp32(), joinMs: 10, connectionsMax: 32 },
     clock: new RealClock(),
     wire: { ...net, createSocket: dgram.createSocket },
+    random: seeded(1),
     publish: port => ({ host: "127.0.0.1", port: ports.get(port)! }),
     onLine: line => workbench?.log(line),
   });

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type Keyword, Keywords } from "../../firmware/src/inspect/keywords.ts";
+import fc from "../../testing/properties.ts";
 import { machineWith } from "./nursery.ts";
 
 test("keywords are found by the chip's C exactly where the plain search finds them", () => {

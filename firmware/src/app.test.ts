@@ -1,4 +1,4 @@
-import { Network } from "net-mock-socket";
+import { Network, seeded } from "net-mock-socket";
 import { expect, test } from "vitest";
 import { Board } from "../../emulator/src/board.ts";
 import { esp32 } from "../../emulator/src/boards/esp32.ts";
@@ -18,6 +18,7 @@ test.each(["1f09c2ab", undefined])("the first line and the status name the build
     kind,
     clock,
     wire: new Network({ clock }).host("board"),
+    random: seeded(1),
     onLine: line => lines.push(line),
   });
   board.boot(platform => {

@@ -1,4 +1,5 @@
 import net from "node:net";
+import { seeded } from "net-mock-socket";
 import { afterEach, expect, test } from "vitest";
 import { Board } from "../../emulator/src/board.ts";
 import { esp32 } from "../../emulator/src/boards/esp32.ts";
@@ -27,6 +28,7 @@ function plugged(): EmulatedBinding {
     kind: esp32(),
     clock: new RealClock(),
     wire: net,
+    random: seeded(1),
     publish: () => ({ host: "127.0.0.1", port: 0 }),
     pacedConsole: true,
   });

@@ -1,5 +1,6 @@
 import dgram from "node:dgram";
 import net from "node:net";
+import { seeded } from "net-mock-socket";
 import { Board, type BoardPlatform, type Firmware } from "../../emulator/src/board.ts";
 import type { BoardKind } from "../../emulator/src/boards/kind.ts";
 import { RealClock } from "../../emulator/src/clock.ts";
@@ -42,6 +43,7 @@ export class EmulatedBoard {
       kind,
       clock: new RealClock(),
       wire: { ...net, createSocket: dgram.createSocket },
+      random: seeded(1),
       publish: port => ({ port: this.#ports.get(port) ?? 0, host: HOST }),
       onListening: (boardPort, { port }) => this.#ports.set(boardPort, port),
       pacedConsole: true,

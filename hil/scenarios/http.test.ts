@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
-import fc from "fast-check";
 import type { Host, MockSocket } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
 import { esp32 } from "../../emulator/src/boards/esp32.ts";
 import type { LogLine } from "../../firmware/src/admin/event.ts";
+import fc from "../../testing/properties.ts";
 import {
   type HttpBackend,
   httpBackend,

@@ -1,4 +1,5 @@
 import net from "node:net";
+import { seeded } from "net-mock-socket";
 import { Board } from "../../emulator/src/board.ts";
 import { RealClock } from "../../emulator/src/clock.ts";
 import { type LogLine, parseLine } from "../../firmware/src/admin/event.ts";
@@ -64,6 +65,7 @@ export async function startBoard(
     kind: { ...mendedBoard(), joinMs: 0 },
     clock: new RealClock(),
     wire: net,
+    random: seeded(1),
     publish: boardPort => ({ port: ports.get(boardPort) ?? 0, host: "127.0.0.1" }),
     onListening: (boardPort, { port }) => {
       ports.set(boardPort, port);

@@ -36,6 +36,15 @@ test("--replay prints the same world each time: its plan, log, packets and verdi
   expect(one.out).toMatch(/\nseed 3, .*: every invariant holds$/);
 });
 
+test("--seed random names the seeds that it plays, and each of them can be played again", async () => {
+  const { code, out } = await sim("--runs", "2", "--seed", "random");
+  expect(code).toBe(0);
+  const [, first, last] = /^seeds (\d+) to (\d+)$/m.exec(out)!.map(Number);
+  expect(last - first).toBe(1);
+  const again = await sim("--seed", String(last), "--replay");
+  expect(again.out).toMatch(new RegExp(`\nseed ${last}, .*: every invariant holds$`));
+});
+
 test("a reader that leaves ends no run: the exit code is that of the worlds", async () => {
   const child = execa(
     process.execPath,

@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { SingleBar } from "cli-progress";
@@ -16,7 +17,8 @@ What must hold holds in each of them, each goes the same way twice, and every ra
 some; if not, it says which, makes the first world that failed small, and ends with code 1.
 
   --runs N    worlds (default 200; that many take every rare branch)
-  --seed N    the first world's seed (default 1); the others follow
+  --seed N    the first world's seed (default 1); the others follow. "random" takes a new one, and
+              says which
   --jobs N    processes that play at once (default: one for each core, here ${availableParallelism()})
   --bail      stops at the first world that fails, and leaves it as large as it is
   --branches  says how often each rare branch was taken
@@ -24,7 +26,7 @@ some; if not, it says which, makes the first world that failed small, and ends w
   --help      this text
 
   npm run sim                                     what CI plays
-  npm run sim -- --runs 5000 --seed 100000        other worlds, for a few minutes
+  npm run sim -- --runs 5000 --seed random        other worlds, for a few minutes
   npm run sim -- --seed 17 --replay               one world, packet by packet
 `;
 
@@ -67,6 +69,13 @@ function count(name: string, text: string, max: number): number {
   return complain(`--${name} is "${text}"; wanted a whole number from 1 to ${max}`);
 }
 
+/** The first seed of worlds that were hardly ever played. */
+function newSeed(): number {
+  const first = randomInt(RUNS_FOR_BRANCHES, Math.max(COUNT_MAX - runs, RUNS_FOR_BRANCHES + 1));
+  process.stdout.write(`seeds ${first} to ${first + runs - 1}\n`);
+  return first;
+}
+
 outliveReader();
 const values = read();
 if (values.help) {
@@ -74,7 +83,7 @@ if (values.help) {
   process.exit(0);
 }
 const runs = count("runs", values.runs, COUNT_MAX);
-const seed = count("seed", values.seed, COUNT_MAX);
+const seed = values.seed === "random" ? newSeed() : count("seed", values.seed, COUNT_MAX);
 const jobs = count("jobs", values.jobs, 256);
 
 if (values.replay) {

@@ -1,4 +1,5 @@
 import net from "node:net";
+import { seeded } from "net-mock-socket";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Board, type BoardPlatform } from "../../src/board.ts";
 import { esp32 } from "../../src/boards/esp32.ts";
@@ -35,6 +36,7 @@ beforeEach(async () => {
     kind: KIND,
     clock: new RealClock(),
     wire: net,
+    random: seeded(1),
     publish: port => ({ host: HOST, port }),
     onLine: line => lines.push(line),
   });

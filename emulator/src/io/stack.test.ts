@@ -1,4 +1,4 @@
-import { Network } from "net-mock-socket";
+import { Network, seeded } from "net-mock-socket";
 import { expect, test } from "vitest";
 import { Board, type BoardPlatform } from "../board.ts";
 import { esp32 } from "../boards/esp32.ts";
@@ -20,7 +20,7 @@ async function bench(kind = esp32()) {
     socket.on("error", () => {});
   });
   server.listen(7);
-  const board = new Board({ kind, clock, wire });
+  const board = new Board({ kind, clock, wire, random: seeded(1) });
   let platform: BoardPlatform | undefined;
   board.boot(given => {
     platform = given;

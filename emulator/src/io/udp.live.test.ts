@@ -1,5 +1,6 @@
 import dgram from "node:dgram";
 import net from "node:net";
+import { seeded } from "net-mock-socket";
 import { expect, test } from "vitest";
 import { Board, type BoardPlatform } from "../board.ts";
 import { esp32 } from "../boards/esp32.ts";
@@ -14,6 +15,7 @@ test("UDP of the board reaches programs of this computer, and they reach its pub
     kind: { ...esp32(), joinMs: 0 },
     clock: new RealClock(),
     wire: { ...net, createSocket: dgram.createSocket },
+    random: seeded(1),
     publish: () => ({ port: 0, host: "127.0.0.1" }),
   });
   try {

@@ -1,5 +1,5 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
+import fc from "../../../testing/properties.ts";
 import { sniff } from "./sniff.ts";
 
 function bytes(text: string): Uint8Array {
