@@ -1,9 +1,21 @@
 import { defineConfig } from "vitest/config";
+import { limitsOf, measureSlowness } from "./testing/patience.ts";
 import { readSeed } from "./testing/seed.ts";
 
 // One seed for all workers. A new one is printed: it plays the same run again.
 const SEED = String(readSeed(process.env.SEED));
 if (process.env.SEED === "random") console.log(`SEED=${SEED}`);
+
+// Time limits are for what hangs: no test in virtual time comes near them, however slow the computer.
+const slowness = measureSlowness();
+const { patienceMs, testMs } = limitsOf(slowness);
+
+const env = { SEED, SLOWNESS: String(slowness) };
+const limits = {
+  testTimeout: testMs,
+  hookTimeout: testMs,
+  expect: { poll: { timeout: patienceMs } },
+};
 
 export default defineConfig({
   test: {
@@ -16,7 +28,8 @@ export default defineConfig({
         // Pure logic and the in-memory network: no sockets of the computer, milliseconds.
         test: {
           name: "unit",
-          env: { SEED },
+          env,
+          ...limits,
           include: ["**/*.test.ts"],
           exclude: ["**/node_modules/**", "**/*.live.test.ts", "**/*.xs.test.ts"],
         },
@@ -25,12 +38,12 @@ export default defineConfig({
         // The same programs on loopback sockets, as a person runs them.
         test: {
           name: "live",
-          env: { SEED },
+          env,
+          ...limits,
           include: ["**/*.live.test.ts"],
           exclude: ["**/node_modules/**"],
           fileParallelism: false,
           maxConcurrency: 16, // for the stories, which wait more than they work
-          testTimeout: 30_000,
         },
       },
       {
@@ -39,10 +52,10 @@ export default defineConfig({
           name: "xs",
           include: ["**/*.xs.test.ts", "hil/scenarios/*.test.ts"],
           exclude: ["**/node_modules/**", "**/*.live.test.ts"],
-          env: { SEED, ENGINE: "xs" },
+          env: { ...env, ENGINE: "xs" },
+          ...limits,
           globalSetup: "emulator/xs/set-up.ts",
           setupFiles: "emulator/xs/each-test.ts",
-          testTimeout: 180_000, // an engine behind a pipe, maybe on a busy computer
         },
       },
     ],

@@ -8,6 +8,7 @@ import { execa, type Options } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { cannotOpenPty } from "../../emulator/src/pty.ts";
 import { ADMIN_PORT } from "../../emulator/workbench/admin-client.ts";
+import { onThisComputer } from "../../testing/patience.ts";
 import { loadScenarios } from "../src/scenario.ts";
 import { BUDGETS } from "./budgets.ts";
 import { computersPorts, discover } from "./discovery.ts";
@@ -22,7 +23,7 @@ import { EXIT, type Run } from "./run.ts";
 const AT_ONCE = 4;
 
 /** The longest plays all stories, and two thousand requests at 115200 baud take half a minute. */
-const LONGEST_MS = 200_000;
+const LONGEST_MS = onThisComputer(200_000);
 
 const TOKEN = "a-token-for-this-test";
 
@@ -116,7 +117,7 @@ const plugged = (await discover(computersPorts())).some(({ adapter }) => adapter
 const ptyPlayable =
   cannotOpenPty() === undefined && (await freePort(80)) && (await freePort(ADMIN_PORT));
 
-describe.concurrent("npm run hil", { timeout: LONGEST_MS }, () => {
+describe.concurrent("npm run hil", () => {
   test("plays all stories on the emulated board by its serial line, measures every figure, and reports", async () => {
     const told = await loadScenarios();
     const { exitCode, stdout } = await hil("--board", "emulated", "--report", join(folder, "all"));

@@ -12,7 +12,7 @@ test(`in ${WORLDS} random worlds every invariant holds, each goes the same way t
   const broken = verdicts.filter(verdict => verdict.broken.length > 0);
   expect(broken.map(({ seed, broken }) => `${again(seed)}: ${broken.join("; ")}`)).toEqual([]);
   expect(missing(verdicts)).toEqual([]);
-}, 180_000);
+});
 
 test("clients that a full board closes without a word leave, also those that could go on sending", async () => {
   const client = (id: number): RawClient => ({

@@ -1973,7 +1973,7 @@ describe("memory", () => {
     // 600 MiB went by between the two; the difference is what happens to be under way just then.
     // On XS the firmware's heap is not this one: there the budget counts it.
     if (ENGINE === "node") expect(late! - early!).toBeLessThan(12 * 4 * 2 * room);
-  }, 60_000);
+  });
 });
 
 describe("the log", () => {
@@ -2238,7 +2238,7 @@ describe("whatever comes", () => {
     expect(new Set(lines(lab).map(({ state }) => state)).size).toBeGreaterThan(6);
     for (const backend of backends) expect(backend.sound).toBe(true);
     expectNothingLeft(lab);
-  }, 30_000);
+  });
 
   const fragment = fc.oneof(
     {
@@ -2309,7 +2309,7 @@ describe("whatever comes", () => {
       ),
       { numRuns: 300 },
     );
-  }, 30_000);
+  });
 
   test("no bytes of a backend end the board, hang, or reach another client", async () => {
     const piece = fc.oneof(
@@ -2361,5 +2361,5 @@ describe("whatever comes", () => {
       ),
       { numRuns: 150 },
     );
-  }, 30_000);
+  });
 });

@@ -139,7 +139,7 @@ test("whatever the weather, what arrives is what was sent, from its first byte o
     }),
     { numRuns: 150 },
   );
-}, 60_000);
+});
 
 /** A SYN that was held until its connection had been closed opened a second one. */
 const LATE_SYN: Plan = {
@@ -172,7 +172,7 @@ test("after weather that ends and kills nobody, every byte has arrived and nothi
     }),
     { numRuns: 150, examples: [[LATE_SYN]] },
   );
-}, 60_000);
+});
 
 test("the same seed goes the same way to the last packet", async () => {
   await fc.assert(
@@ -184,4 +184,4 @@ test("the same seed goes the same way to the last packet", async () => {
     }),
     { numRuns: 40 },
   );
-}, 60_000);
+});
