@@ -167,8 +167,12 @@ export class Dial implements EndpointOwner, Asker, Waiter {
     });
   }
 
+  /**
+   * Bytes of the peer tell, too, that the connection stands: where its end arrives in the same turn, the
+   * chip never says that it could be written to.
+   */
   moved(endpoint: Endpoint): void {
-    if (endpoint.connected) this.connected(endpoint, false);
+    if (endpoint.connected || endpoint.readable > 0) this.connected(endpoint, false);
   }
 
   lost(): void {

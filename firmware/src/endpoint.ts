@@ -31,8 +31,10 @@ export class Endpoint {
   passed = 0;
   /** Looks for keywords in them. */
   scan: Scan | undefined;
-  /** Writing has failed: the peer hung up, though bytes from it may still wait here. */
+  /** Nothing can be written any more. Bytes of the peer may still wait here, or be on their way to us. */
   deaf = false;
+  /** The socket has reported its end (`onError`): no more bytes arrive. */
+  declare readClosed: true | undefined;
   closed = false;
   /** Small writes since the peer had acknowledged everything. */
   smallWrites = 0;
@@ -70,6 +72,14 @@ export class Endpoint {
   /** Everything written has been acknowledged, or nobody is left to acknowledge it. */
   get flushed(): boolean {
     return this.deaf || this.writable >= this.capacity;
+  }
+
+  /**
+   * The peer has closed or reset, and every byte that it sent has been read. A failed write alone is no
+   * end: the chip announces what was received before a reset, and then the reset.
+   */
+  get ended(): boolean {
+    return this.readClosed === true && this.readable === 0;
   }
 
   /** Received and not read, or written and not acknowledged. */
@@ -186,6 +196,7 @@ export class Endpoint {
     if (this.closed) return;
     this.separate();
     this.deaf = true;
+    this.readClosed = true;
     this.writable = 0;
     this.tell(this.readable > 0);
   }

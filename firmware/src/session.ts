@@ -228,7 +228,7 @@ export class Session implements EndpointOwner, Dialler, Leaver, Timed {
         this.tryAnswer();
         return;
     }
-    if (endpoint === this.client && this.client.deaf && this.client.readable === 0) {
+    if (endpoint === this.client && this.client.ended) {
       this.lost(endpoint);
     }
   }
@@ -335,8 +335,8 @@ export class Session implements EndpointOwner, Dialler, Leaver, Timed {
     if (this.state !== "streaming") return; // a bug has ended it
     if (client.scan?.found !== undefined) this.sayFarewell("keyword", { owes: true });
     else if (backendSide.scan?.found !== undefined) this.sayFarewell("keyword");
-    else if (client.deaf && client.readable === 0) this.sayFarewell("client-closed");
-    else if (backendSide.deaf && backendSide.readable === 0) this.sayFarewell("backend-closed");
+    else if (client.deaf && client.ended) this.sayFarewell("client-closed");
+    else if (backendSide.deaf && backendSide.ended) this.sayFarewell("backend-closed");
     else if (!client.deaf && !backendSide.deaf) client.join(backendSide, scratch);
   }
 

@@ -432,6 +432,41 @@ describe("bodies", () => {
     expect(lines(lab).length).toBe(1);
   });
 
+  test.each([
+    ["a length", "Content-Length: 10", "hello", "world"],
+    ["chunks", "Transfer-Encoding: chunked", "5\r\nhello\r\n", "5\r\nworld\r\n0\r\n\r\n"],
+  ])(
+    "a final answer before the end of a request with %s announces the close; one behind it does not",
+    async (_, field, begins, ends) => {
+      const seen = httpBackend(
+        () => reply("whole"),
+        ({ line }) => (line.includes("/early") ? reply("early") : undefined),
+      );
+      const lab = labOf(seen);
+      await lab.serve();
+      const start = (path: string) =>
+        `POST ${path} HTTP/1.1\r\nHost: x\r\n${field}\r\n\r\n${begins}`;
+
+      const early = new Client(lab);
+      const answer = await early.ask(start("/early"));
+      expect(answer.body.toString()).toBe("early");
+      expect(answer.all("connection")).toEqual(["close"]);
+      early.send(`${ends}${GET}`); // on its way already when the answer came
+      await early.closed();
+      expect(early.heard.error).toBeUndefined();
+      expect(early.replies.length).toBe(1);
+      expect(seen.requests).toEqual([]);
+
+      const late = new Client(lab);
+      late.send(start("/whole"), "POST");
+      await lab.clock.run({ ms: 100 });
+      late.send(`${ends}${GET}`, "GET");
+      await lab.clock.run({ until: () => late.replies.length === 2 });
+      expect(bodies(late.replies)).toEqual(["whole", "whole"]);
+      expect(late.replies.map(reply => reply.all("connection"))).toEqual([[], []]);
+    },
+  );
+
   test("other 1xx pass before the answer; to a client of HTTP/1.0 they do not", async () => {
     const hints = "HTTP/1.1 103 Early Hints\r\nLink: </s.css>\r\n\r\n";
     const seen = httpBackend(() => `${hints}HTTP/1.1 102 Processing\r\n\r\n${reply("done")}`);

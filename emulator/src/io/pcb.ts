@@ -209,7 +209,10 @@ export class Pcb {
     socket.on("close", (hadError: boolean) => this.#onClose(hadError));
     socket.on("end", () => this.#onEnd());
     socket.on("data", (segment: Buffer) => this.#onData(segment));
-    if (!this.#simulated) return;
+    if (!this.#simulated) {
+      forgetWriteErrors(socket);
+      return;
+    }
     socket.admits = segment => this.#admits(segment);
     socket.on("sent", (bytes: number) => this.#onAcked(bytes));
     socket.on("parted", (orderly: boolean) => {
@@ -331,6 +334,18 @@ export class Pcb {
     this.#owner = undefined;
     if (!this.#told) owner?.failed();
   }
+}
+
+/**
+ * A write that meets a reset destroys a socket of Node, and what had come before the reset with it. LwIP
+ * delivers those bytes first, so here the write is lost and reading goes on: it finds the end by itself.
+ */
+function forgetWriteErrors(socket: WireSocket): void {
+  const { _write, _writev } = socket;
+  socket._write = (chunk, encoding, callback) =>
+    _write.call(socket, chunk, encoding, () => callback());
+  if (_writev === undefined) return;
+  socket._writev = (chunks, callback) => _writev.call(socket, chunks, () => callback());
 }
 
 /** Node writes IPv4 peers of a dual-stack server as `::ffff:127.0.0.1`. */

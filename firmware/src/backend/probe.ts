@@ -71,7 +71,7 @@ export class Probe implements EndpointOwner {
       return;
     }
     this.#timeout = clock.after(rules.timeoutMs, () =>
-      this.#finish(this.#endpoint?.connected ? "L7TOUT" : "L4TOUT"),
+      this.#finish(this.#head === undefined ? "L4TOUT" : "L7TOUT"),
     );
   }
 
@@ -82,15 +82,16 @@ export class Probe implements EndpointOwner {
     this.#endpoint = undefined;
   }
 
+  /** Bytes of the peer tell, too, that the connection stands; see `Dial.moved`. */
   moved(endpoint: Endpoint): void {
-    if (!endpoint.connected) return;
+    if (!endpoint.connected && endpoint.readable === 0) return;
     if (this.#head === undefined && !this.#asked(endpoint)) return;
     while (this.#endpoint !== undefined && endpoint.readable > 0) this.#read(endpoint);
-    if (this.#endpoint !== undefined && endpoint.deaf) this.lost();
+    if (this.#endpoint !== undefined && endpoint.ended) this.lost();
   }
 
   lost(): void {
-    if (!this.#endpoint?.connected) {
+    if (this.#head === undefined) {
       this.#finish("L4CON");
       return;
     }

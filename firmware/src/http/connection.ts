@@ -178,7 +178,7 @@ export class HttpConnection implements EndpointOwner, ExchangeOwner {
     if (this.phase === "over") return false;
     if (this.phase === "exchange") return this.exchanged(this.exchange!);
     if (client.readable === 0) {
-      if (client.deaf) this.clientLost();
+      if (client.ended) this.clientLost();
       return false;
     }
     if (this.phase === "idle") this.beginHead();
@@ -232,10 +232,12 @@ export class HttpConnection implements EndpointOwner, ExchangeOwner {
   /** True when there may be more to do. */
   private exchanged(exchange: Exchange): boolean {
     const outcome = exchange.run();
-    if (outcome === "waiting" || this.client.deaf) {
-      if (this.client.deaf) this.clientLost();
+    if (this.client.deaf) {
+      // No answer reaches it any more, but what it sent before it left is delivered.
+      if (outcome !== "waiting" || exchange.uploaded || this.client.ended) this.clientLost();
       return false;
     }
+    if (outcome === "waiting") return false;
     this.report(exchange);
     this.exchange = undefined;
     if (outcome === "tunnel") {

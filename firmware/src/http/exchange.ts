@@ -294,6 +294,8 @@ export class Exchange implements EndpointOwner, Dialler {
       sticky: stickyCookie !== undefined,
     });
     this.pendingUp = send(endpoint, headBuffer.subarray(0, length));
+    // Bytes that still come on a kept connection that was dead already answer no request of ours.
+    if (endpoint.deaf && reused && this.retry()) return;
     if (!this.repeatable) this.dropRequest();
     if (!this.stopping) this.owner.within(config.responseTimeoutMs);
     this.owner.advance();
@@ -304,7 +306,7 @@ export class Exchange implements EndpointOwner, Dialler {
     this.owner.advance();
   }
 
-  /** The backend hung up where an answer was due, or writing to it has failed. */
+  /** The backend has closed or reset where an answer was due. */
   private unanswered(): void {
     const short = isShort(this.context.platform); // the chip cannot tell which of the two it was
     // A connection that waited may have been closing when it was taken.
@@ -374,7 +376,7 @@ export class Exchange implements EndpointOwner, Dialler {
     while (this.download === undefined) {
       if (this.pendingDown !== undefined || this.status === 101) return;
       if (backendSide.readable === 0) {
-        if (backendSide.deaf) this.unanswered();
+        if (backendSide.ended) this.unanswered();
         return;
       }
       this.readHead(backendSide);
@@ -385,7 +387,7 @@ export class Exchange implements EndpointOwner, Dialler {
     const { scratch } = this.context;
     this.out += relay(backendSide, this.client, scratch, download, this.chunkedDown === true);
     if (download.broken) this.breakOff(502, "PD");
-    if (download.done || !backendSide.deaf || backendSide.readable > 0) return;
+    if (download.done || !backendSide.deaf || !backendSide.ended) return;
     download.closed();
     if (!download.done) this.breakOff(502, "SD");
     else if (this.chunkedDown) this.pendingDown = send(this.client, LAST_CHUNK);
@@ -444,8 +446,14 @@ export class Exchange implements EndpointOwner, Dialler {
     this.dial!.answered(this.backend!, head.status);
     if (head.status === 101) return true;
     const endless = framing.kind === "close" || framing.kind === "chunked";
-    // After a refused upgrade the client may be speaking the other protocol already.
-    if ((endless && oldClient) || this.upgrade !== undefined || this.context.hurried()) {
+    // After a refused upgrade the client may be speaking the other protocol already. What is left of a
+    // request that is answered early is not read, and another request behind it would not be either.
+    if (
+      (endless && oldClient) ||
+      this.upgrade !== undefined ||
+      !this.upload.done ||
+      this.context.hurried()
+    ) {
       this.keepAlive = false;
     }
     this.chunkedDown = endless && !oldClient;
