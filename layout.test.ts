@@ -136,7 +136,7 @@ const TABLE: readonly Row[] = [
       kind === "node" ||
       ["esbuild", "typescript"].includes(target) ||
       /^firmware\/src\/(admin\/recent|backend\/pool|config|pump)\.ts$/.test(target),
-    types: () => false,
+    types: target => target === "vitest/node", // of its own set-up
   },
   {
     place: "the emulator",

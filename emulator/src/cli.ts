@@ -77,8 +77,8 @@ const ENGINES: Record<string, Engine> = {
   },
   async xs({ configuration, token }) {
     // Only whoever asks for it waits for its tools.
-    const { buildEngine, cannotBuild, engineBuilt } = await import("../xs/engine.ts");
-    const why = engineBuilt() ? undefined : cannotBuild();
+    const { buildEngine, cannotBuild } = await import("../xs/engine.ts");
+    const why = cannotBuild();
     if (why !== undefined) throw new UsageError(`--engine xs: ${why}`);
     await buildEngine(line => process.stderr.write(`${line}\n`));
     const { xsFirmware } = await import("../xs/firmware.ts");

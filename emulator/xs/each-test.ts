@@ -1,11 +1,12 @@
-import { afterEach, beforeEach } from "vitest";
-import { engineBuilt } from "./engine.ts";
+import { afterEach, beforeEach, inject } from "vitest";
+import { useEngine } from "./engine.ts";
 import { endMachines } from "./machine.ts";
 
-const built = engineBuilt();
+const engine = inject("engine");
+if (engine !== undefined) useEngine(engine);
 
 beforeEach(({ skip }) => {
-  if (!built) skip("the XS engine is not built");
+  if (engine === undefined) skip("the XS engine is not built");
 });
 
 // Boards of tests are not always switched off, and their engines are processes.

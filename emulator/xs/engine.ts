@@ -1,6 +1,7 @@
-import { execFile, execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -13,9 +14,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-
-/** The C compiler, as make would find it. */
-const COMPILER = process.env.CC ?? "cc";
+import { type Bits, findToolchain, noCompiler, only64Bits, type Toolchain } from "./toolchain.ts";
 
 const FOLDER = fileURLToPath(new URL(".", import.meta.url));
 const OURS = path.join(FOLDER, "native");
@@ -51,62 +50,80 @@ const LIBRARIES = ["-ldl", "-lm", "-lpthread"];
 
 const run = promisify(execFile);
 
-/** The engine's program. Its name changes with what it is built from, so an old one is never used. */
-export function enginePath(): string {
-  const hash = createHash("sha256").update(JSON.stringify(OPTIONS));
+/** The engine of this computer. */
+export interface Engine {
+  readonly program: string;
+  readonly bits: Bits;
+}
+
+let toolchain: Toolchain | undefined;
+let engine: Engine | undefined;
+
+/** Throws where there is no C compiler. */
+function ourToolchain(): Toolchain {
+  toolchain ??= findToolchain();
+  if (toolchain === undefined) throw new Error(noCompiler());
+  return toolchain;
+}
+
+/** What this process runs, built or not: looking for the compiler takes a tenth of a second. */
+export function ourEngine(): Engine {
+  engine ??= { program: pathFor(ourToolchain()), bits: ourToolchain().bits };
+  return engine;
+}
+
+/** Another process has looked already. */
+export function useEngine(found: Engine): void {
+  engine = found;
+}
+
+/** The engine's program. Its name changes with what it is built from and by, so an old one is never used. */
+function pathFor({ bits, identity }: Toolchain): string {
+  const hash = createHash("sha256").update(JSON.stringify([OPTIONS, LIBRARIES, identity]));
   hash.update(readFileSync(path.join(FOLDER, "package.json")));
   for (const folder of [OURS, FIRMWARE]) {
     for (const file of readdirSync(folder).sort())
       hash.update(readFileSync(path.join(folder, file)));
   }
-  return path.join(FOLDER, "build", `xs-${hash.digest("hex").slice(0, 16)}`);
-}
-
-export function engineBuilt(): boolean {
-  return existsSync(enginePath());
+  return path.join(FOLDER, "build", `xs${bits}-${hash.digest("hex").slice(0, 16)}`);
 }
 
 /** Why the engine cannot be built here; `undefined` when it can. */
 export function cannotBuild(): string | undefined {
-  try {
-    execFileSync(COMPILER, ["-fsyntax-only", "-x", "c", "-"], {
-      input: "#include <stdlib.h>\n",
-      stdio: ["pipe", "ignore", "ignore"],
-    });
-    return undefined;
-  } catch {
-    return `no C compiler: "${COMPILER}" compiles nothing (Debian: apt install gcc libc6-dev)`;
-  }
+  toolchain ??= findToolchain();
+  return toolchain === undefined ? noCompiler() : undefined;
 }
 
-/** Builds the engine if it is not there. `say` hears what takes so long. */
-export async function buildEngine(say: (line: string) => void): Promise<void> {
-  if (engineBuilt()) return;
-  const why = cannotBuild();
-  if (why !== undefined) throw new Error(why);
+/** Builds the engine if it is not there. `say` hears what takes so long, and that it has 64 bits. */
+export async function buildEngine(say: (line: string) => void): Promise<Engine> {
+  const { bits, program } = ourEngine();
+  if (bits === 64) say(only64Bits(ourToolchain()));
+  if (existsSync(program)) return ourEngine();
   const began = performance.now();
   say("building the XS engine: once, up to a minute");
   const work = mkdtempSync(path.join(tmpdir(), "hot-potato-xs-"));
   try {
-    const program = path.join(work, "xs");
-    await link(await compile(await fetchSource(work), work), program);
-    mkdirSync(path.dirname(enginePath()), { recursive: true });
-    const beside = `${enginePath()}.${process.pid}`;
-    execFileSync("cp", [program, beside]);
-    renameSync(beside, enginePath()); // whole, or not there
+    const built = path.join(work, "xs");
+    await link(await compile(await fetchSource(work), work), built);
+    mkdirSync(path.dirname(program), { recursive: true });
+    const beside = `${program}.${process.pid}`;
+    copyFileSync(built, beside);
+    renameSync(beside, program); // whole, or not there
     forgetOthers();
   } finally {
     rmSync(work, { recursive: true });
   }
   say(`built in ${Math.round((performance.now() - began) / 1000)} s`);
+  return ourEngine();
 }
 
-/** Engines of other sources: nobody starts them again. */
+/** Engines of other sources are not started again. One with other pointers is kept, for comparisons. */
 function forgetOthers(): void {
-  const folder = path.dirname(enginePath());
+  const { program, bits } = ourEngine();
+  const folder = path.dirname(program);
   for (const name of readdirSync(folder)) {
-    const other = path.join(folder, name);
-    if (other !== enginePath()) rmSync(other);
+    const kept = name === path.basename(program) || name.startsWith(bits === 32 ? "xs64" : "xs32");
+    if (!kept) rmSync(path.join(folder, name));
   }
 }
 
@@ -139,11 +156,12 @@ async function compile(source: string, work: string): Promise<string[]> {
   ];
   const includes = [...XS, PLATFORM].map(folder => `-I${path.join(source, folder)}`);
   const objects = files.map((_, i) => path.join(work, `${i}.o`));
+  const { compiler, flags } = ourToolchain();
   let next = 0;
   const worker = async () => {
     while (next < files.length) {
       const i = next++;
-      await run(COMPILER, [...OPTIONS, ...includes, "-c", files[i], "-o", objects[i]]);
+      await run(compiler, [...flags, ...OPTIONS, ...includes, "-c", files[i], "-o", objects[i]]);
     }
   };
   await Promise.all(Array.from({ length: availableParallelism() }, worker));
@@ -151,5 +169,6 @@ async function compile(source: string, work: string): Promise<string[]> {
 }
 
 async function link(objects: string[], program: string): Promise<void> {
-  await run(COMPILER, [...objects, ...LIBRARIES, "-o", program]);
+  const { compiler, flags } = ourToolchain();
+  await run(compiler, [...flags, ...objects, ...LIBRARIES, "-o", program]);
 }

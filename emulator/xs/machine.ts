@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { enginePath } from "./engine.ts";
+import { ourEngine } from "./engine.ts";
 import { FramePipe, openPipes } from "./pipe.ts";
 
 /** What a machine needs of its surroundings. */
@@ -205,7 +205,7 @@ export class Machine {
 /** Our end of the pipes to a new process. */
 function startEngine({ slots, chunkBytes }: HeapSize): FramePipe {
   const { near, far } = openPipes();
-  const child = spawn(enginePath(), [String(slots), String(chunkBytes)], {
+  const child = spawn(ourEngine().program, [String(slots), String(chunkBytes)], {
     stdio: ["ignore", "inherit", "inherit", ...far],
   });
   child.on("error", () => {}); // then nobody holds the other ends, and the first call says so

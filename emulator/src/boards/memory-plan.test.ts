@@ -20,7 +20,7 @@ import {
   SLOT_BYTES,
   sessionsCarried,
   stuckSessionBytes,
-  XS_AT_REST,
+  xsAtRest,
   xsNeed,
 } from "./memory-plan.ts";
 
@@ -81,7 +81,7 @@ test("twelve sessions are carried when their peers read, with every other connec
 });
 
 test("twelve sessions whose peers do not read exceed what an XS without any would leave: hence the shedding", () => {
-  const atRest = fixedLines(SET, { ...XS, ...XS_AT_REST }, queueLength(MANIFEST));
+  const atRest = fixedLines(SET, { ...XS, ...xsAtRest(BUDGETS) }, queueLength(MANIFEST));
   const smallest = { ...SET, LWIP_TCP_WND_DEFAULT: 2440, LWIP_TCP_SND_BUF_DEFAULT: 2440 };
   expect(12 * stuckSessionBytes(SET)).toBeGreaterThan(connectionHeapBytes(atRest));
   expect(12 * stuckSessionBytes(smallest)).toBeGreaterThan(connectionHeapBytes(atRest));

@@ -1,36 +1,63 @@
 import { expect, test } from "vitest";
-import { compare, readBudgets } from "./budget.ts";
+import { compare, merged, readBudgets } from "./budget.ts";
 import { esp32Bytes, figure } from "./figures.ts";
 
 const measured = (value: number) => [figure("tcp.up", value, "computrons/KiB")];
 
 test("a figure may grow by 1 %, and not by more", () => {
-  expect(compare(measured(1010), { "tcp.up": 1000 })).toEqual({ broken: [], saved: [] });
-  expect(compare(measured(1011), { "tcp.up": 1000 }).broken).toEqual([
+  expect(compare(measured(1010), { "tcp.up": 1000 }, 32)).toEqual({ broken: [], saved: [] });
+  expect(compare(measured(1011), { "tcp.up": 1000 }, 32).broken).toEqual([
     "tcp.up: 1011 computrons/KiB, the budget is 1000 (+1.1 %)",
   ]);
 });
 
 test("zero stays zero", () => {
-  expect(compare(measured(0), { "tcp.up": 0 })).toEqual({ broken: [], saved: [] });
-  expect(compare(measured(0.001), { "tcp.up": 0 }).broken).toHaveLength(1);
+  expect(compare(measured(0), { "tcp.up": 0 }, 32)).toEqual({ broken: [], saved: [] });
+  expect(compare(measured(0.001), { "tcp.up": 0 }, 32).broken).toHaveLength(1);
 });
 
 test("whoever spends less is asked to commit it, so that it stays", () => {
-  expect(compare(measured(500), { "tcp.up": 1000 })).toEqual({
+  expect(compare(measured(500), { "tcp.up": 1000 }, 32)).toEqual({
     broken: [],
     saved: ["tcp.up: 500 computrons/KiB, the budget is 1000 (-50.0 %)"],
   });
 });
 
 test("a figure without a budget, and a budget without a figure, break it", () => {
-  expect(compare(measured(1), {}).broken).toEqual(["tcp.up: 1 computrons/KiB has no budget yet"]);
-  expect(compare([], { "tcp.up": 1 }).broken).toEqual(["tcp.up: has a budget and is not measured"]);
+  expect(compare(measured(1), {}, 32).broken).toEqual([
+    "tcp.up: 1 computrons/KiB has no budget yet",
+  ]);
+  expect(compare([], { "tcp.up": 1 }, 32).broken).toEqual([
+    "tcp.up: has a budget and is not measured",
+  ]);
 });
 
 test("modules are told where an SDK compiles them, and break no budget", () => {
   const modules = [figure("module.pump", 600, "bytes"), figure("modules.bytes", 600, "bytes")];
-  expect(compare(modules, {})).toEqual({ broken: [], saved: [] });
+  expect(compare(modules, {}, 32)).toEqual({ broken: [], saved: [] });
+});
+
+const heap = [
+  figure("tcp.idle.slots", 58, "slots/session"),
+  figure("tcp.idle.chunkBytes", 78, "bytes/session"),
+  figure("bundle.bytes", 144_708, "bytes"),
+];
+const HEAP = { "tcp.idle.slots": 57, "tcp.idle.chunkBytes": 43, "bundle.bytes": 144_708 };
+
+test("bytes of a heap with pointers of 64 bits break no budget; slots and code do", () => {
+  const slots = "tcp.idle.slots: 58 slots/session, the budget is 57 (+1.8 %)";
+  const bytes = "tcp.idle.chunkBytes: 78 bytes/session, the budget is 43 (+81.4 %)";
+  expect(compare(heap, HEAP, 64).broken).toEqual([slots]);
+  expect(compare(heap, HEAP, 32).broken).toEqual([slots, bytes]);
+});
+
+test("an engine of 64 bits writes what it can tell, and leaves the bytes as they were", () => {
+  expect(merged(heap, HEAP, 64)).toEqual({ ...HEAP, "tcp.idle.slots": 58 });
+  expect(merged(heap, HEAP, 32)).toEqual({
+    "tcp.idle.slots": 58,
+    "tcp.idle.chunkBytes": 78,
+    "bundle.bytes": 144_708,
+  });
 });
 
 test("what was not measured is no figure", () => {
@@ -49,6 +76,6 @@ test.each([
   expect(() => readBudgets(text)).toThrow(`firmware/budgets.json: ${complaint}`);
 });
 
-test("a heap is told in the ESP32's bytes: 16 for a slot, and the chunks", () => {
+test("a heap in bytes: 16 for a slot, and the chunks", () => {
   expect(esp32Bytes({ slots: 100, chunkBytes: 24 })).toBe(1624);
 });

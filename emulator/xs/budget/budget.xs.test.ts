@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
+import { ourEngine } from "../engine.ts";
 import { committed, compare, measure } from "./budget.ts";
 import { requests, sessions } from "./sessions.ts";
 
 test("the firmware keeps its budget; `npm run budget` tells more", async () => {
-  const { broken, saved } = compare(await measure(), committed());
+  const { broken, saved } = compare(await measure(), committed(), ourEngine().bits);
   if (saved.length > 0) {
     process.stderr.write(`${saved.join("\n")}\ncommit it with: npm run budget -- --write\n`);
   }

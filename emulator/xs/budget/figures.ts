@@ -19,7 +19,7 @@ export function figure(name: string, value: number, unit: string): Figure {
   return { name, value: Number(value.toFixed(DIGITS)), unit };
 }
 
-/** What slots and chunks take on the ESP32; slots have twice as many here, chunks a header of 16 and not 8. */
+/** What slots and chunks take together, on the ESP32 and in an engine of 32 bits. */
 export function esp32Bytes({ slots, chunkBytes }: { slots: number; chunkBytes: number }): number {
   return slots * SLOT_BYTES + chunkBytes;
 }

@@ -9,12 +9,16 @@ import { esp32Bytes, type Figure, figure, type Measure } from "./figures.ts";
 /** Small, usual, and the most that a pool may hold. */
 const SIZES = [2, 8, 32];
 
+/** Every command has as many letters, so that its text takes as much of the heap. */
+const COMMAND_LENGTH = 64;
+
 const WARM = 100;
 const MEASURED = 1000;
 
 export const picks: Measure = async () => {
   const machine = machineWith("picks", { now: () => 0, answer: () => "" });
-  const tell = (name: string, value?: unknown) => machine.command(JSON.stringify([name, value]));
+  const tell = (name: string, value?: unknown) =>
+    machine.command(JSON.stringify([name, value]).padEnd(COMMAND_LENGTH));
   const figures: Figure[] = [];
   for (const strategy of JSON.parse(tell("strategies"))) {
     for (const backends of SIZES) {

@@ -1,6 +1,7 @@
 import type { MockSocket } from "net-mock-socket";
 import { RECENT_MAX } from "../../../firmware/src/admin/recent.ts";
 import { BACKENDS_MAX } from "../../../firmware/src/backend/pool.ts";
+import { machineWith } from "../nursery.ts";
 import { Bench } from "./bench.ts";
 import { esp32Bytes, type Figure, figure, type Measure } from "./figures.ts";
 import type { Work } from "./profiles.ts";
@@ -234,7 +235,16 @@ const LONG_PATH = `GET /${"p".repeat(240)} HTTP/1.1\r\nHost: x\r\n\r\n`;
 /** Backends of a small board, and of the largest. */
 const [FEW, MOST] = [2, BACKENDS_MAX];
 
-/** What a board holds without a session that it did not at its start, and what it holds of a backend. */
+/** What is alive when the program is loaded and has not started: on the chip it is in flash. */
+function linked(): Live {
+  const machine = machineWith("proxy", { now: () => 0, answer: () => "" });
+  machine.collectGarbage();
+  const live = machine.figures();
+  machine.end();
+  return live;
+}
+
+/** What a board holds without a session: at its start, later, and for a backend. */
 export const standing: Measure = async () => {
   const bench = await http();
   const fresh = bench.live();
@@ -243,8 +253,11 @@ export const standing: Measure = async () => {
   const served = bench.live();
   bench.end();
   const [few, most] = [await withBackends(FEW), await withBackends(MOST)];
+  const flash = linked();
   const ofBackend = (of: "slots" | "chunkBytes") => (most[of] - few[of]) / (MOST - FEW);
   return [
+    figure("rest.slots", few.slots - flash.slots, "slots"),
+    figure("rest.chunkBytes", few.chunkBytes - flash.chunkBytes, "bytes"),
     figure("served.slots", served.slots - fresh.slots, "slots"),
     figure("served.chunkBytes", served.chunkBytes - fresh.chunkBytes, "bytes"),
     figure("backend.slots", ofBackend("slots"), "slots/backend"),
