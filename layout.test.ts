@@ -93,7 +93,7 @@ const TABLE: readonly Row[] = [
     types: () => false,
   },
   {
-    place: "main.ts and chip/ of the conformance cases",
+    place: "main.ts of the conformance cases",
     holds: file => file.startsWith("emulator/") && kindOf(file) === "chip",
     runtime: (target, kind) => played(target) || kind === "chip" || kind === "package",
     types: (_target, kind) => kind === "emulator",

@@ -1,3 +1,4 @@
+import "chip/abort"; // before all that may throw
 import Listener from "embedded:io/socket/listener";
 import TCP from "embedded:io/socket/tcp";
 import { ChipClock } from "chip/clock";
@@ -15,11 +16,7 @@ export default function main(): void {
     ssid: string;
     password: string;
   };
-  const log = (line: string) => trace(`${line}\n`);
-  // Called by XS before it gives up.
-  (globalThis as { abort?: unknown }).abort = (reason: string, exception: unknown) => {
-    log(`XS abort: ${reason} ${exception ?? ""}`);
-  };
+  const log = (line: string) => trace(line, "\n");
 
   const clock = new ChipClock(error => log(`# exception out of an alarm: ${error}`));
   const [address, port] = desk.split(":");
@@ -30,6 +27,6 @@ export default function main(): void {
     link: openLink(clock, event => log(`# ${JSON.stringify(event)}`), { ssid, password }),
     desk: { address, port: Number(port) },
     log,
-    restart,
+    restart: () => restart?.(),
   });
 }

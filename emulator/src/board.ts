@@ -34,6 +34,8 @@ export interface BoardOptions {
   onRadio?: (online: boolean) => void;
   /** Each line that the program writes to its console, and the board's last words, at once. */
   onLine?: (line: string) => void;
+  /** The exception that ends the program: it may know its files and lines, which the chip does not. */
+  onException?: (exception: unknown) => void;
   /**
    * The console leaves by the adapter too, at the speed of the serial line: a program that logs
    * faster stands still meanwhile, and booting takes its time, with the ROM's banner. Without it,
@@ -63,6 +65,11 @@ export interface BoardPlatform {
   log(line: string): void;
   /** Ends the program and boots again (System.restart); it does not return. */
   restart(): never;
+  /**
+   * Calls `hook` when an exception ends the program: `globalThis.abort` of a chip that is built with
+   * `xs.abortHook`. Without one the board prints the line of an instrumented build.
+   */
+  onAbort(hook: AbortHook): void;
   /** Calls `task` when the program ends, however that comes. For one with an engine of its own. */
   onEnd(task: () => void): void;
 }
@@ -85,6 +92,9 @@ export interface Link {
   /** Leaves the Wi-Fi and joins it again. */
   rejoin?(): void;
 }
+
+/** `reason` is XS's, such as "unhandled exception". */
+export type AbortHook = (reason: string, exception: unknown) => void;
 
 /** A program for a board. */
 export type Firmware = (platform: BoardPlatform) => void;
@@ -121,6 +131,9 @@ export class Board {
   #startMs = 0;
   #alarms: Alarms;
   #onEnd = () => {};
+  #onException: (exception: unknown) => void;
+  /** What the program does with the exception that ends it. */
+  #abortHook: AbortHook | undefined;
 
   constructor(options: BoardOptions) {
     const { kind, clock, wire } = options;
@@ -128,6 +141,7 @@ export class Board {
     this.clock = clock;
     this.#random = options.random;
     this.#reboots = options.reboots === true;
+    this.#onException = options.onException ?? (() => {});
     this.#uart = new Uart(clock);
     this.adapter = new Adapter(clock, this.#uart, {
       hold: () => this.#hold(),
@@ -221,6 +235,7 @@ export class Board {
     this.#udp?.abort();
     this.#uart.serve(undefined);
     this.heap.reset();
+    this.#abortHook = undefined;
     const ended = this.#onEnd;
     this.#onEnd = () => {};
     ended();
@@ -271,9 +286,14 @@ export class Board {
       random: this.#random,
       log: line => this.#console.say(line),
       restart: () => {
-        this.#halt();
-        this.#start("software", this.kind.bootMs);
+        if (this.fatal === undefined) {
+          this.#halt();
+          this.#start("software", this.kind.bootMs);
+        }
         throw new Error("restarted"); // on the chip nothing comes after it, here as little as can be
+      },
+      onAbort: hook => {
+        this.#abortHook = hook;
       },
       onEnd: task => {
         this.#onEnd = task;
@@ -321,12 +341,26 @@ export class Board {
     }
   }
 
+  #abort(reason: string, exception: unknown): void {
+    this.#onException(exception);
+    if (this.#abortHook === undefined) {
+      this.#console.abort(reason, exception);
+      return;
+    }
+    try {
+      this.#abortHook(reason, exception);
+    } catch {
+      // It has called `restart`, or has a bug itself: the board restarts either way.
+    }
+  }
+
   /** An exception, which restarts the chip at once, or a hang, which only the watchdog ends. */
   #die(reason: string, error?: unknown): void {
     if (!this.#running) return; // it fell over because it was dead already
     this.fatal = reason;
     const hung = reason !== "unhandled exception";
-    this.#console.abort(reason, hung ? undefined : { cause: error });
+    if (hung) this.#console.hang(reason);
+    else this.#abort(reason, error);
     this.#halt();
     if (!this.#reboots) return;
     if (!hung) this.#start("software", this.kind.bootMs);

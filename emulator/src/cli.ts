@@ -155,6 +155,8 @@ async function emulate(options: Options): Promise<void> {
       setImmediate(print, line); // Node opens a port a tick late: "ready" must be true
       workbench?.log(line);
     },
+    // The board's own line names functions only, as the chip's does.
+    onException: exception => console.error(exception),
     onWireError: error => fail(error, published),
     pacedConsole: options.pty,
     reboots: true,

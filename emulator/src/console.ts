@@ -43,16 +43,14 @@ export class Console {
     for (const line of lastWords(crash, uptimeMs)) this.say(line);
   }
 
-  /**
-   * XS gives up. The chip names the exception, here the watcher gets its stack as well; a hung chip
-   * (`error` is left out) says nothing.
-   */
-  abort(reason: string, error?: { cause: unknown }): void {
-    const { cause } = error ?? {};
-    const detail = cause instanceof Error ? ` ${cause.stack}` : "";
-    this.#onLine(`XS abort: ${reason}${detail}`);
-    const message = cause instanceof Error ? cause.message : "";
-    if (error !== undefined) this.#print(`XS abort: ${reason} ${message}`);
+  /** What an instrumented build prints (xsPlatform.c: fxAbort): the message, not the kind of the error. */
+  abort(reason: string, exception: unknown): void {
+    this.say(`XS abort: ${reason} ${exception instanceof Error ? exception.message : ""}`);
+  }
+
+  /** A chip that hangs prints nothing: only those who watch the board read why. */
+  hang(reason: string): void {
+    this.#onLine(`the chip hangs: ${reason}`);
   }
 
   #print(line: string): void {

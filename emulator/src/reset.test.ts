@@ -49,7 +49,36 @@ test("an exception reboots the board by itself, as software; C and the watchdog 
   await boots(2);
   expect(reasons()).toEqual(["power-on", "software"]);
   expect(out.text).toContain("XS abort: unhandled exception a bug\r\nets Jul 29 2019 12:21:46\r\n");
+  expect(out.text.match(/XS abort/g)).toHaveLength(1);
   expect(out.text).toContain("\r\nrst:0xc (SW_CPU_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)\r\n");
+});
+
+test("a program's hook writes the last line, and may restart the board itself; it restarts once", async () => {
+  const { boot, boots, reasons, out, given } = lifelike();
+  boot(({ clock, log, onAbort, restart }) => {
+    onAbort((reason, exception) => {
+      log(`gone: ${reason}, ${exception}`);
+      restart();
+    });
+    if (given.length > 1) return;
+    clock.after(5, () => {
+      throw new Error("a bug");
+    });
+  });
+  await boots(2);
+  expect(reasons()).toEqual(["power-on", "software"]);
+  expect(out.text).toContain("gone: unhandled exception, Error: a bug\r\nets Jul 29 2019");
+  expect(out.text).not.toContain("XS abort");
+});
+
+test("who runs the board is given the exception itself, with its files and lines", () => {
+  const seen: unknown[] = [];
+  const bench = onBench({ onException: exception => seen.push(exception) });
+  const bug = new Error("a bug");
+  bench.boot(() => {
+    throw bug;
+  });
+  expect([seen, bench.lines]).toEqual([[bug], ["XS abort: unhandled exception a bug"]]);
 });
 
 test("without `reboots` it stands still until somebody boots it", async () => {
@@ -83,6 +112,7 @@ test("a full event queue hangs the board until the watchdog ends it; without one
     1,
     "event queue full",
   ]);
+  expect(unwatched.lines.at(-1)).toMatch(/^the chip hangs: event queue full/);
 });
 
 test.each([

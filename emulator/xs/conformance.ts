@@ -2,6 +2,7 @@ import { MemoryTarget } from "../conformance/memory.ts";
 import type { Peer, PeerPort } from "../conformance/target.ts";
 import type { BoardPlatform } from "../src/board.ts";
 import { BoardSide } from "./board-side.ts";
+import { onAbort } from "./firmware.ts";
 import type { Machine } from "./machine.ts";
 import { machineWith } from "./nursery.ts";
 
@@ -39,6 +40,7 @@ export class XsTarget extends MemoryTarget {
   override boot(): void {
     super.boot(platform => {
       this.#platform = platform;
+      onAbort(platform, this.#machine);
       this.#tell("program");
     });
   }

@@ -1,6 +1,6 @@
 import type { BoardPlatform, Firmware } from "../src/board.ts";
 import { BoardSide } from "./board-side.ts";
-import type { HeapSize, Machine, Surroundings } from "./machine.ts";
+import { type HeapSize, type Machine, type Surroundings, XsAborted } from "./machine.ts";
 import { machineWith } from "./nursery.ts";
 import { remote } from "./remote.ts";
 
@@ -35,6 +35,7 @@ export function xsProgram(name: string, settings: object, heap?: HeapSize): XsPr
       });
       const answer: Surroundings["answer"] = (words, body) => side.answer(words, body);
       machine = machineWith(name, { now: clock.now, answer }, heap);
+      onAbort(platform, machine);
       platform.onEnd(() => machine!.end());
       const start: Start = { network: network(), connectionsMax };
       tell("start", { ...settings, ...start });
@@ -45,6 +46,14 @@ export function xsProgram(name: string, settings: object, heap?: HeapSize): XsPr
     },
     tell,
   };
+}
+
+/** The program says why it ends, unless XS has ended first: that says so itself. */
+export function onAbort(platform: BoardPlatform, machine: Machine): void {
+  platform.onAbort((reason, exception) => {
+    if (exception instanceof XsAborted) platform.log(exception.message);
+    else machine.abort(reason);
+  });
 }
 
 /** What a program asks of its board beside sockets and time: a word and its arguments, in JSON. */

@@ -53,6 +53,9 @@ export class XsError extends Error {
   override name = "XsError";
 }
 
+/** XS has given up without asking the program's hook: its memory or its stack is full. */
+export class XsAborted extends XsError {}
+
 const running = new Set<Machine>();
 
 /** Ends all machines of this process: a test leaves none behind. */
@@ -98,6 +101,11 @@ export class Machine {
   /** Calls the program's `command(text)`. */
   command(text: string): string {
     return this.#do("J", text).toString();
+  }
+
+  /** Calls the program's hook `abort(reason, exception)` with what it has thrown last. */
+  abort(reason: string): void {
+    this.#do("A", reason);
   }
 
   event(handle: number, event: number, count: number): void {
@@ -172,6 +180,10 @@ export class Machine {
       }
       if (frame.kind === ".") return frame.bytes;
       if (frame.kind === "!") throw new XsError(frame.bytes.toString());
+      if (frame.kind === "X") {
+        this.end();
+        throw new XsAborted(frame.bytes.toString());
+      }
       this.#answer(frame.bytes);
       if (this.#ended) throw new XsError("XS has ended: its board lost power amid a call");
     }

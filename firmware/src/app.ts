@@ -5,6 +5,7 @@ import { Recent } from "./admin/recent.ts";
 import { Revisions } from "./admin/revisions.ts";
 import { AdminServer } from "./admin/server.ts";
 import { type Configuration, readConfig } from "./config.ts";
+import { abortLine } from "./exception.ts";
 import type { Platform } from "./platform.ts";
 import { ReverseProxy } from "./proxy.ts";
 import { VERSION } from "./version.ts";
@@ -47,6 +48,7 @@ export function start(
   { token, build }: StartOptions = {},
 ): App {
   const { clock, link } = platform;
+  platform.onAbort?.((reason, exception) => platform.log(abortLine(reason, exception)));
   const recent = new Recent();
   let operator: Operator | undefined;
   const report: Report = event => {

@@ -1,8 +1,10 @@
 /// <reference path="./chip/gateway.d.ts" />
+import "./chip/abort.ts"; // before all that may throw
 import Listener from "embedded:io/socket/listener";
 import TCP from "embedded:io/socket/tcp";
 import { openLink } from "chip/link";
 import { machine } from "chip/machine";
+import { restart } from "chip/restart";
 import gateway from "gateway" with { type: "json" };
 import config from "mc/config";
 import { formatLine, type Report } from "./admin/event.ts";
@@ -10,20 +12,17 @@ import { announce, start } from "./app.ts";
 import { ChipClock } from "./chip/clock.ts";
 import { nativeCode } from "./chip/native.ts";
 import { readConfig } from "./config.ts";
+import { exceptionText } from "./exception.ts";
 import type { ListenerConstructor, TCPConstructor } from "./platform.ts";
 import { overlay, type Settings } from "./settings.ts";
 
 /** The chip: real sockets, clock, Wi-Fi and console, handed to the proxy. */
 export default function main(): void {
   const settings = config as unknown as Settings;
-  const log = (line: string) => trace(`${line}\n`);
-  // Called by XS before it gives up, so that a reboot is never silent.
-  (globalThis as { abort?: unknown }).abort = (reason: string, exception: unknown) => {
-    log(`XS abort: ${reason} ${exception ?? ""}`);
-  };
+  const log = (line: string) => trace(line, "\n");
 
   const clock = new ChipClock(error =>
-    report({ level: "E", on: "proxy", what: "exception", error: String(error) }),
+    report({ level: "E", on: "proxy", what: "exception", error: exceptionText(error) }),
   );
   const report: Report = event => log(formatLine(clock.now(), event));
 
@@ -43,6 +42,7 @@ export default function main(): void {
       Listener: Listener as unknown as ListenerConstructor,
       clock,
       findKeyword: nativeCode.findKeyword,
+      restart,
       link: openLink(clock, report, { ssid: settings.ssid, password: settings.password }),
       connectionsMax: Number(settings.connectionsMax),
       random: Math.random,

@@ -129,6 +129,11 @@ export interface Platform {
   readonly Serial?: SerialConstructor;
   /** Absent where there is no machine code of ours. */
   readonly findKeyword?: FindKeyword;
+  /**
+   * Calls `hook` when the program cannot go on, with XS's reason and what was thrown, and restarts then.
+   * Absent on the chip, where `chip/abort` has set `globalThis.abort` before anything could throw.
+   */
+  onAbort?(hook: (reason: string, exception: unknown) => void): void;
   /** Starts again; does not return. Absent where that is not ours to do. */
   restart?(): never;
   /** TCP connections that this machine carries at once (lwIP: `LWIP_MAX_ACTIVE_TCP`). */

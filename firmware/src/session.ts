@@ -4,6 +4,7 @@ import type { Address } from "./backend/proxy-protocol.ts";
 import type { Deadlines, Timed } from "./deadline.ts";
 import { Dial, type DialFailure, type Dialler } from "./dial.ts";
 import { Endpoint, type EndpointOwner } from "./endpoint.ts";
+import { exceptionText } from "./exception.ts";
 import { Farewell, type FarewellOptions, type Leaver } from "./farewell.ts";
 import { hashText } from "./hash.ts";
 import { answerTo } from "./http/answer.ts";
@@ -244,7 +245,13 @@ export class Session implements EndpointOwner, Dialler, Leaver, Timed {
 
   failed(error: unknown): void {
     const { report } = this.context;
-    report({ level: "E", on: "session", what: "exception", id: this.id, error: String(error) });
+    report({
+      level: "E",
+      on: "session",
+      what: "exception",
+      id: this.id,
+      error: exceptionText(error),
+    });
     this.why = "error";
     this.conclude();
   }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { banner, type Crash, lastWords } from "../../emulator/src/reset.ts";
+import { abortLine } from "../../firmware/src/exception.ts";
 import { type Incident, Incidents } from "./incidents.ts";
 
 /** What comes of a board that writes these lines, a millisecond apart. */
@@ -74,11 +75,12 @@ describe("last words", () => {
   });
 
   test("XS gives its reason", () => {
-    const [incident] = read(["XS abort: unhandled exception Error: no"]);
-    expect(incident).toMatchObject({
-      kind: "xs-abort",
-      text: "unhandled exception Error: no",
-    });
+    const bug = new Error("no");
+    bug.stack = "Error: no\n at moved ()\n at onReadable ()";
+    const line = abortLine("unhandled exception", bug);
+    expect(read([line, ...banner("software", "flash")])).toMatchObject([
+      { kind: "xs-abort", text: "unhandled exception Error: no at moved < onReadable" },
+    ]);
   });
 
   test.each([

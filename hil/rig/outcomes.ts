@@ -25,7 +25,11 @@ const AGAIN = { exitCode: EXIT.passed, verdicts: ["flaky", ...THREE_PASSED] } as
 /** What each mischief of `MISCHIEF` must come to when `FEW` are played. */
 export const OUTCOMES: Readonly<Record<string, Outcome>> = {
   panic: { ...FAILED, kinds: ["panic"], says: /LoadProhibited[\s\S]*panic: Look at the dump/ },
-  exception: { ...FAILED, kinds: ["xs-abort"], says: /unhandled exception mischief/ },
+  exception: {
+    ...FAILED,
+    kinds: ["xs-abort"],
+    says: /XS abort: unhandled exception Error: mischief/,
+  },
   watchdog: { ...FAILED, kinds: ["watchdog"], says: /Task watchdog got triggered/ },
   hang: {
     ...FAILED,

@@ -130,6 +130,7 @@ export class Lab {
         this.lines.push(line);
         options.onLine?.(line);
       },
+      onException: exception => options.onLine?.(stackOf(exception)),
       flash: options.flash,
       reboots: options.reboots,
     });
@@ -245,6 +246,11 @@ export class Lab {
   async settle(): Promise<void> {
     await this.clock.run({ ms: 60_000 });
   }
+}
+
+/** With its files and lines, which the board's own line lacks. */
+function stackOf(exception: unknown): string {
+  return String((exception instanceof Error && exception.stack) || exception);
 }
 
 /** What a socket brings: all its bytes as text, and how it ended. */

@@ -132,7 +132,9 @@ export const board: Case[] = [
     async run(target) {
       await flooded(target, target.numbers.eventQueueLength / 2 + 1);
       same(target.fatal?.startsWith("event queue full"), true, "fatal");
-      const lines = target.lines.filter(line => line.startsWith("XS abort: event queue full"));
+      const lines = target.lines.filter(line =>
+        line.startsWith("the chip hangs: event queue full"),
+      );
       same(lines.length, 1, "lines");
       same(target.connections, 0, "connections");
     },

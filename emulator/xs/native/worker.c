@@ -15,6 +15,7 @@
  *   E <script>          runs it
  *   Z <slots>           freezes all that there is: intrinsics, and what the scripts made; from now on the
  *                       stack has as many slots as on the chip
+ *   A <reason>          calls the program's hook `abort(reason, exception)` with what was thrown last
  *   J <json>            calls the program's `command(json)`; the answer is what it returns
  *   C <handle> <event> <count>   calls a socket's callback
  *   T                   the alarm rings
@@ -41,6 +42,9 @@ static const xsCreation SIZES = {
 	1993, 127,	/* name and symbol tables */
 	2048 * KILOBYTE, 1993,	/* the parser's */
 };
+
+/** What was thrown last: it is still there when the board has decided that the program is over. */
+static xsSlot thrown;
 
 static int collections;
 static int depth;
@@ -92,6 +96,11 @@ static void run(xsMachine* the, const char kind, char* bytes, size_t length)
 		giveStack(the, atoi(bytes));
 		break;
 	case 'D': forgetStack(the); break;
+	case 'A':
+		xsVar(0) = xsStringBuffer(bytes, (xsIntegerValue)length);
+		xsCall2(xsGlobal, xsID("abort"), xsVar(0), thrown);
+		xsVar(0) = xsUndefined;
+		break;
 	case 'J':
 		xsVar(0) = xsStringBuffer(bytes, (xsIntegerValue)length);
 		xsResult = xsCall1(xsGlobal, xsID("command"), xsVar(0));
@@ -118,6 +127,7 @@ void serve(xsMachine* machine, const char kind, char* bytes, size_t length)
 		}
 		xsCatch {
 			threw = 1;
+			thrown = xsException;
 			sendException(the, &xsException);
 			xsException = xsUndefined;
 		}
@@ -166,7 +176,7 @@ static int aborted(int status)
 		status == xsNoMoreKeysExit ? "not enough keys" :
 		status == xsUnhandledExceptionExit ? "unhandled exception" :
 		"fatal");
-	sendFrame('!', NULL, 0, text, (size_t)length);
+	sendFrame('X', NULL, 0, text, (size_t)length);
 	return 1;
 }
 
@@ -202,6 +212,8 @@ int main(int argc, char* argv[])
 	{
 		xsBeginHost(machine);
 		installBoard(the);
+		thrown = xsUndefined;
+		fxRemember(the, &thrown);
 		canary = xsNewHostObject(NULL);
 		xsSetHostData(canary, &canary);
 		xsSetHostHooks(canary, &CANARY);

@@ -1,3 +1,4 @@
+import { abortLine } from "../../../firmware/src/exception.ts";
 import type { FindKeyword } from "../../../firmware/src/inspect/keywords.ts";
 import type { ListenerClass } from "../../src/io/listener.ts";
 import type { TCPClass } from "../../src/io/tcp.ts";
@@ -21,6 +22,11 @@ export interface Host {
   };
   readonly findKeyword: FindKeyword;
   command: (text: string) => string | undefined;
+  /** Called when the program cannot go on, as by XS on the chip. */
+  abort: (reason: string, exception: unknown) => void;
 }
 
 export const host = globalThis as unknown as Host;
+
+// As `chip/abort` of the firmware; the board restarts by itself.
+host.abort = (reason, exception) => host.board.log(abortLine(reason, exception));

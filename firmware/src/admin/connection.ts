@@ -1,6 +1,7 @@
 import { ascii } from "../ascii.ts";
 import type { Deadlines, Timed } from "../deadline.ts";
 import { Endpoint, type EndpointOwner } from "../endpoint.ts";
+import { exceptionText } from "../exception.ts";
 import { type BodyReader, bodyReader, requestFraming } from "../http/body.ts";
 import { Head, TEXT_PIECE } from "../http/head.ts";
 import type { Platform, TCPSocket } from "../platform.ts";
@@ -85,7 +86,12 @@ export class AdminConnection implements EndpointOwner, Timed {
   }
 
   failed(error: unknown): void {
-    this.#context.report({ level: "E", on: "admin", what: "exception", error: String(error) });
+    this.#context.report({
+      level: "E",
+      on: "admin",
+      what: "exception",
+      error: exceptionText(error),
+    });
     this.end();
   }
 

@@ -1,5 +1,6 @@
 import type { Report } from "../admin/event.ts";
 import type { Endpoint, EndpointOwner } from "../endpoint.ts";
+import { exceptionText } from "../exception.ts";
 import type { Cancel, Clock } from "../platform.ts";
 import type { Backend } from "./backend.ts";
 
@@ -75,7 +76,7 @@ export class IdleConnections implements EndpointOwner {
   }
 
   failed(error: unknown): void {
-    this.#report({ level: "E", on: "proxy", what: "exception", error: String(error) });
+    this.#report({ level: "E", on: "proxy", what: "exception", error: exceptionText(error) });
   }
 
   #drop(endpoint: Endpoint): void {

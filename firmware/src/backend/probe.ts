@@ -1,6 +1,7 @@
 import type { Report } from "../admin/event.ts";
 import { ascii } from "../ascii.ts";
 import { Endpoint, type EndpointOwner } from "../endpoint.ts";
+import { exceptionText } from "../exception.ts";
 import { type BodyReader, bodyReader, responseFraming } from "../http/body.ts";
 import { Head, type HeadLimits } from "../http/head.ts";
 import type { Keywords, Scan } from "../inspect/keywords.ts";
@@ -102,7 +103,7 @@ export class Probe implements EndpointOwner {
 
   failed(error: unknown): void {
     const { report } = this.#context;
-    report({ level: "E", on: "proxy", what: "exception", error: String(error) });
+    report({ level: "E", on: "proxy", what: "exception", error: exceptionText(error) });
     this.#finish(undefined);
   }
 

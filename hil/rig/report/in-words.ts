@@ -44,7 +44,8 @@ const REMEDIES: Record<IncidentKind, string> = {
   abort: "Look at the dump; its first line says what was asserted.",
   "stack-overflow": "Give the named task more stack, or make it use less.",
   watchdog: "Look for what keeps the named task busy without a pause.",
-  "xs-abort": "The reason says which of the engine's limits was met: heap, stack, or an exception.",
+  "xs-abort":
+    "The reason says which of the engine's limits was met: heap, stack, or an exception, with the functions that ran, the innermost first.",
   brownout: "The board lacks power: try another USB cable, another port, or a hub with power.",
   "boot-loop": "Look at the first lines after a start: each start ends in the same place.",
   "download-mode": "Release the BOOT button and take whatever pulls GPIO 0 down away, then reset.",

@@ -21,9 +21,6 @@ const RESET_REASONS = [
 /** WIFI_PS_NONE of ESP-IDF's wifi_ps_type_t. */
 const POWER_SAVE_NONE = 0;
 
-/** The SDK's module `system` has no export: it leaves this global behind. */
-declare const System: { restart(): never };
-
 export const machine: Machine = {
   vitals: {
     get resetReason() {
@@ -36,7 +33,6 @@ export const machine: Machine = {
   },
   storage,
   Serial,
-  restart: () => System.restart(),
 };
 
 /**

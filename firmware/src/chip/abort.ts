@@ -1,0 +1,17 @@
+import { restart } from "chip/restart";
+import { abortLine } from "../exception.ts";
+
+/**
+ * XS calls this when the program cannot go on (`xs.abortHook` in manifest.json; not for a stack overflow,
+ * which it reports itself). It restarts here: back in fxAbort (xsPlatform.c), XS would read the message of
+ * the exception that it has cleared, throw, and come in again some 300 times, a line each.
+ *
+ * `main.ts` imports it before all others, because each of them may throw while it is loaded.
+ */
+(globalThis as { abort?: unknown }).abort = (reason: string, exception: unknown) => {
+  try {
+    trace(abortLine(reason, exception), "\n");
+  } finally {
+    restart?.();
+  }
+};
