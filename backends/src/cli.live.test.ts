@@ -2,6 +2,7 @@ import net from "node:net";
 import { createInterface } from "node:readline";
 import { execa } from "execa";
 import { afterEach, expect, test } from "vitest";
+import { reservePort } from "../../emulator/src/reserved-port.ts";
 
 const stops: (() => unknown)[] = [];
 afterEach(async () => {
@@ -19,18 +20,15 @@ function backends(...args: string[]) {
   return child;
 }
 
-/** Ports of this computer that nobody has: all are held at once, so that they differ. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => net.createServer().listen(0, "127.0.0.1"));
-  await Promise.all(servers.map(server => new Promise(resolve => server.on("listening", resolve))));
-  const ports = servers.map(server => (server.address() as net.AddressInfo).port);
-  await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))));
-  return ports;
+async function reserve(count: number): Promise<number[]> {
+  const ports = await Promise.all(Array.from({ length: count }, () => reservePort()));
+  stops.push(...ports.map(({ release }) => release));
+  return ports.map(({ port }) => port);
 }
 
 /** The command with these behaviours, once it has said that all of them serve. */
 async function running(...behaviours: string[]) {
-  const ports = await freePorts(behaviours.length);
+  const ports = await reserve(behaviours.length);
   const wanted = ports.map((port, index) => `${port}${behaviours[index]}`);
   const child = backends("--host", "127.0.0.1", ...wanted);
   const lines: string[] = [];
@@ -133,7 +131,7 @@ test("several bad arguments are all told", async () => {
 });
 
 test("a taken port is named, and no server is announced", async () => {
-  const [free] = await freePorts(1);
+  const [free] = await reserve(1);
   const busy = net.createServer().listen(0, "127.0.0.1");
   stops.push(() => new Promise(resolve => busy.close(resolve)));
   await new Promise(resolve => busy.on("listening", resolve));

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { reservePort } from "../src/reserved-port.ts";
 
 /** A proxy that runs in a process of its own. */
 export interface Running {
@@ -32,7 +33,7 @@ export async function startSystemServer(
   configure: (port: number, folder: string) => string,
 ): Promise<Running> {
   const folder = mkdtempSync(join(tmpdir(), "hot-potato-server-"));
-  const port = await freePort();
+  const { port, release } = await reservePort();
   const file = join(folder, "config");
   writeFileSync(file, configure(port, folder));
   const child = spawn(name, ARGUMENTS[name](file, folder), { stdio: ["ignore", "ignore", "pipe"] });
@@ -42,6 +43,7 @@ export async function startSystemServer(
   });
   const stop = async () => {
     await ended(child);
+    release();
     rmSync(folder, { recursive: true, force: true });
   };
   while (!(await answers(port))) {
@@ -57,15 +59,6 @@ export async function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   child.kill("SIGTERM");
   await once(child, "exit");
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as net.AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 /** Does somebody listen on the port? Takes a moment when nobody does. */

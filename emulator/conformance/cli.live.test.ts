@@ -1,5 +1,6 @@
 import { execa } from "execa";
 import { expect, test } from "vitest";
+import { reservePort } from "../src/reserved-port.ts";
 
 async function conformance(args: string[], env: Record<string, string> = {}) {
   const command = ["--import", "tsx", "emulator/conformance/cli.ts", ...args];
@@ -29,10 +30,12 @@ test.each([
 });
 
 test("a simulator that cannot be started ends the command at once", async () => {
+  const { port, release } = await reservePort();
   const { exitCode, stderr } = await conformance([
-    ...["lin", "--built", "--desk", "127.0.0.1:4191"],
+    ...["lin", "--built", "--desk", `127.0.0.1:${port}`],
     ...["--simulator", "/no/such/simulator"],
   ]);
+  release();
   expect(exitCode).toBe(2);
   expect(stderr).toContain("spawn /no/such/simulator ENOENT");
 });

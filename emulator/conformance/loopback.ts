@@ -1,6 +1,7 @@
 import net from "node:net";
 import { esp32 } from "../src/boards/esp32.ts";
 import { RealClock } from "../src/clock.ts";
+import { type ReservedPort, reservePort } from "../src/reserved-port.ts";
 import { EmulatedTarget } from "./emulated.ts";
 import type { Peer, PeerPort } from "./target.ts";
 
@@ -14,6 +15,7 @@ export class LoopbackTarget extends EmulatedTarget {
   /** The computer's port that stands for each port of the board. */
   readonly #found: Map<number, number>;
   #servers: net.Server[] = [];
+  #deaf: ReservedPort | undefined;
   #marker: { near: net.Socket; far: net.Socket } | undefined;
 
   constructor() {
@@ -48,10 +50,8 @@ export class LoopbackTarget extends EmulatedTarget {
   }
 
   async deaf(): Promise<{ address: string; port: number }> {
-    const server = await this.#serve(() => {});
-    const { port } = server.address() as net.AddressInfo;
-    await new Promise(resolve => server.close(resolve));
-    return { address: HOST, port };
+    this.#deaf ??= await reservePort(HOST);
+    return { address: HOST, port: this.#deaf.port };
   }
 
   connect(port: number): Peer {
@@ -85,6 +85,7 @@ export class LoopbackTarget extends EmulatedTarget {
     this.unplug();
     this.#marker?.near.destroy();
     this.#marker?.far.destroy();
+    this.#deaf?.release();
     for (const peer of this.peers) peer.destroy();
     for (const server of this.#servers) server.close();
     await this.until("every port closed", () => this.#servers.every(server => !server.listening));

@@ -4,17 +4,16 @@ import { execa } from "execa";
 import { afterEach, expect, test } from "vitest";
 import { type Server, serve } from "../../backends/src/serve.ts";
 import { steady } from "../../backends/src/steady.ts";
+import { reservePort } from "./reserved-port.ts";
 
 const stops: (() => unknown)[] = [];
 afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop();
 });
 
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>(resolve => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise(resolve => server.close(resolve));
+async function reserve(): Promise<number> {
+  const { port, release } = await reservePort();
+  stops.push(release);
   return port;
 }
 
@@ -30,7 +29,7 @@ function emulate(...args: string[]) {
   return child;
 }
 
-async function backend(name: string, port = 0): Promise<Server> {
+async function backend(name: string, port: number): Promise<Server> {
   const server = await serve({ name, port, host: "127.0.0.1", behaviour: steady() });
   stops.push(() => server.stop());
   return server;
@@ -38,8 +37,8 @@ async function backend(name: string, port = 0): Promise<Server> {
 
 /** The command with backends a and b, once it serves. */
 async function running() {
-  const [a, b] = [await backend("a"), await backend("b")];
-  const [port, admin] = [await freePort(), await freePort()]; // somebody may be at work with the usual ones
+  const [a, b] = [await backend("a", await reserve()), await backend("b", await reserve())];
+  const [port, admin] = [await reserve(), await reserve()]; // somebody may be at work with the usual ones
   const child = emulate(
     ...["--backend", `127.0.0.1:${a.port}`, "--backend", `localhost:${b.port}`],
     ...["--publish", `80:${port}`, "--admin", String(admin), "--json"],
@@ -139,7 +138,7 @@ test.each([
 });
 
 test("each address of the board is told as it is found: the admin page on this computer alone", async () => {
-  const [port, admin] = [await freePort(), await freePort()];
+  const [port, admin] = [await reserve(), await reserve()];
   const child = emulate(
     ...["--backend", "127.0.0.1:1", "--publish", `80:127.0.0.2:${port}`, "--admin", `${admin}`],
   );
@@ -149,7 +148,7 @@ test("each address of the board is told as it is found: the admin page on this c
 });
 
 test("a busy port is named, with the way out", async () => {
-  const busy = await backend("busy");
+  const busy = await backend("busy", 0);
   const { exitCode, all } = await emulate(
     "--backend",
     "127.0.0.1:1",

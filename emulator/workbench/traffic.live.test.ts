@@ -1,6 +1,5 @@
-import { once } from "node:events";
-import net from "node:net";
 import { afterEach, expect, test, vi } from "vitest";
+import { reservePort } from "../src/reserved-port.ts";
 import { DemoBackend, type Fault } from "./servers.ts";
 import { Generator, LIMITS, type TrafficWish } from "./traffic.ts";
 
@@ -13,11 +12,8 @@ afterEach(async () => {
 });
 
 async function backend() {
-  const server = net.createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as net.AddressInfo;
-  server.close();
-  await once(server, "close");
+  const { port, release } = await reservePort();
+  stops.push(release);
   const backend = new DemoBackend({ name: "a", address: "127.0.0.1", port });
   await backend.start();
   stops.push(() => backend.stop());

@@ -12,6 +12,7 @@ import { readConfig } from "../../firmware/src/config.ts";
 import { Board } from "../src/board.ts";
 import { esp32 } from "../src/boards/esp32.ts";
 import { RealClock } from "../src/clock.ts";
+import { reservePort } from "../src/reserved-port.ts";
 import { EmulatedBoard } from "./emulated.ts";
 import { RemoteBoard, readRemote } from "./remote.ts";
 import { DemoBackend } from "./servers.ts";
@@ -28,12 +29,9 @@ afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop();
 });
 
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as net.AddressInfo;
-  server.close();
-  await once(server, "close");
+async function reserve(): Promise<number> {
+  const { port, release } = await reservePort();
+  stops.push(release);
   return port;
 }
 
@@ -41,7 +39,7 @@ async function freePort(): Promise<number> {
 async function bench() {
   const demo: DemoBackend[] = [];
   for (const name of ["a", "b"]) {
-    const backend = new DemoBackend({ name, address: "127.0.0.1", port: await freePort() });
+    const backend = new DemoBackend({ name, address: "127.0.0.1", port: await reserve() });
     await backend.start();
     stops.push(() => backend.stop());
     demo.push(backend);
@@ -53,8 +51,8 @@ async function bench() {
   const outcome = readConfig(document);
   if ("complaints" in outcome) throw new Error(outcome.complaints.join("\n"));
   const ports = new Map([
-    [80, await freePort()],
-    [8404, await freePort()],
+    [80, await reserve()],
+    [8404, await reserve()],
   ]);
   let app: App | undefined;
   let workbench: Workbench | undefined;

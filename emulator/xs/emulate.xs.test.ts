@@ -4,6 +4,7 @@ import { execa } from "execa";
 import { afterEach, expect, test } from "vitest";
 import { serve } from "../../backends/src/serve.ts";
 import { steady } from "../../backends/src/steady.ts";
+import { reservePort } from "../src/reserved-port.ts";
 
 const stops: (() => unknown)[] = [];
 afterEach(async () => {
@@ -16,10 +17,9 @@ async function listening(server: net.Server): Promise<number> {
   return (server.address() as net.AddressInfo).port;
 }
 
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  const port = await listening(server);
-  await new Promise(resolve => server.close(resolve));
+async function reserve(): Promise<number> {
+  const { port, release } = await reservePort();
+  stops.push(release);
   return port;
 }
 
@@ -27,7 +27,7 @@ async function freePort(): Promise<number> {
 async function emulated(
   ...backends: number[]
 ): Promise<{ port: number; stop(): Promise<number | undefined> }> {
-  const [port, adminPort] = [await freePort(), await freePort()];
+  const [port, adminPort] = [await reserve(), await reserve()];
 
   const child = execa(
     process.execPath,

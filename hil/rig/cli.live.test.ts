@@ -7,6 +7,7 @@ import { createInterface } from "node:readline";
 import { execa, type Options } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { cannotOpenPty } from "../../emulator/src/pty.ts";
+import { reservePort } from "../../emulator/src/reserved-port.ts";
 import { ADMIN_PORT } from "../../emulator/workbench/admin-client.ts";
 import { onThisComputer } from "../../testing/patience.ts";
 import { loadScenarios } from "../src/scenario.ts";
@@ -67,14 +68,12 @@ const kindsOf = (run: Run) => [
   ...new Set(run.results.flatMap(({ incidents }) => incidents.map(({ kind }) => kind))),
 ];
 
-async function freePort(wanted = 0): Promise<number | undefined> {
+/** May this test listen on the port? */
+function isFree(port: number): Promise<boolean> {
   const server = net.createServer();
-  return await new Promise(resolve => {
-    server.once("error", () => resolve(undefined));
-    server.listen(wanted, "127.0.0.1", () => {
-      const { port } = server.address() as net.AddressInfo;
-      server.close(() => resolve(port));
-    });
+  return new Promise(resolve => {
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
   });
 }
 
@@ -115,7 +114,7 @@ const plugged = (await discover(computersPorts())).some(({ adapter }) => adapter
 
 /** Stories find a board by its own ports; the first of them may be root's alone. */
 const ptyPlayable =
-  cannotOpenPty() === undefined && (await freePort(80)) && (await freePort(ADMIN_PORT));
+  cannotOpenPty() === undefined && (await isFree(80)) && (await isFree(ADMIN_PORT));
 
 describe.concurrent("npm run hil", () => {
   test("plays all stories on the emulated board by its serial line, measures every figure, and reports", async () => {
@@ -204,7 +203,8 @@ describe.concurrent("npm run hil", () => {
   );
 
   test("a board is one run's alone, until that has ended, however that was", async () => {
-    const [door, admin] = [await freePort(), await freePort()];
+    const reserved = [await reservePort(), await reservePort()];
+    const [door, admin] = reserved.map(({ port }) => port);
     const config = join(folder, "gateway.json");
     const backends = [{ address: "127.0.0.1", port: 9 }];
     await writeFile(config, JSON.stringify({ listeners: [{ port: door }], backends }));
@@ -227,6 +227,7 @@ describe.concurrent("npm run hil", () => {
         },
       ),
     );
+    for (const { release } of reserved) release();
   });
 
   test.skipIf(!ptyPlayable)(

@@ -35,7 +35,7 @@ export class EmulatedBoard {
     start(platform, this.#configuration, { build: BUILD });
   };
   #configuration = configurationOf(DOCUMENT);
-  /** Where the board's ports are found, by their own numbers. */
+  /** Where the board's ports are found, by their own numbers: any free ones, at each boot anew. */
   #ports = new Map<number, number>();
 
   constructor(kind: BoardKind = mendedBoard()) {
@@ -44,7 +44,7 @@ export class EmulatedBoard {
       clock: new RealClock(),
       wire: { ...net, createSocket: dgram.createSocket },
       random: seeded(1),
-      publish: port => ({ port: this.#ports.get(port) ?? 0, host: HOST }),
+      publish: () => ({ port: 0, host: HOST }),
       onListening: (boardPort, { port }) => this.#ports.set(boardPort, port),
       pacedConsole: true,
       reboots: true,

@@ -1,5 +1,6 @@
 import net from "node:net";
 import { RealClock } from "../../emulator/src/clock.ts";
+import { reservePort } from "../../emulator/src/reserved-port.ts";
 import { ADMIN_PORT } from "../../emulator/workbench/admin-client.ts";
 import type { Status } from "../../firmware/src/admin/status.ts";
 import { mendedBoard } from "../src/lab.ts";
@@ -102,7 +103,8 @@ class RigStage implements Stage {
   }
 
   computer(): Computer {
-    return { net, address: this.#ownAddress, port: 0 };
+    const address = this.#ownAddress;
+    return { net, address, reservePort: () => reservePort(address) };
   }
 
   async boot(document: GatewayDocument): Promise<void> {

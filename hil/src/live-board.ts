@@ -2,6 +2,7 @@ import net from "node:net";
 import { seeded } from "net-mock-socket";
 import { Board } from "../../emulator/src/board.ts";
 import { RealClock } from "../../emulator/src/clock.ts";
+import { reservePort } from "../../emulator/src/reserved-port.ts";
 import { type LogLine, parseLine } from "../../firmware/src/admin/event.ts";
 import { type App, start } from "../../firmware/src/app.ts";
 import { readConfig } from "../../firmware/src/config.ts";
@@ -29,6 +30,8 @@ export interface LiveBoard {
   stop(): void;
 }
 
+const HOST = "127.0.0.1";
+
 /** What a line is that the firmware did not write. */
 const NO_EVENT: LogLine = { level: "I", ms: 0, on: "", values: {} };
 
@@ -42,7 +45,7 @@ export async function startBoard(
   onLine: (line: string) => void = () => {},
 ): Promise<LiveBoard> {
   const outcome = readConfig({
-    backends: backends.map(port => ({ address: "127.0.0.1", port })),
+    backends: backends.map(port => ({ address: HOST, port })),
     health: { check: "none" },
     ...settings,
   });
@@ -51,9 +54,14 @@ export async function startBoard(
   const lines: string[] = [];
   const watchers = new Set<() => void>();
   let app: App | undefined;
-  /** By the board's ports: any free one, then always the same. */
-  const ports = new Map<number, number>();
   const [{ port: mainPort }] = outcome.config.listeners;
+  const { adminPort } = outcome.config;
+  /** By the board's ports: those of this computer, which it has again after a reset. */
+  const reserved = new Map([
+    [mainPort, await reservePort(HOST)],
+    [adminPort, await reservePort(HOST)],
+  ]);
+  const open = new Set<number>();
   let listening = () => {};
   let failed = (_: Error) => {};
   const serving = () =>
@@ -66,10 +74,10 @@ export async function startBoard(
     clock: new RealClock(),
     wire: net,
     random: seeded(1),
-    publish: boardPort => ({ port: ports.get(boardPort) ?? 0, host: "127.0.0.1" }),
-    onListening: (boardPort, { port }) => {
-      ports.set(boardPort, port);
-      if (ports.has(mainPort) && ports.has(outcome.config.adminPort)) listening();
+    publish: boardPort => ({ port: reserved.get(boardPort)?.port ?? 0, host: HOST }),
+    onListening: boardPort => {
+      open.add(boardPort);
+      if (open.has(mainPort) && open.has(adminPort)) listening();
     },
     onLine: line => {
       lines.push(line);
@@ -84,8 +92,8 @@ export async function startBoard(
   });
   await first;
   return {
-    port: ports.get(mainPort)!,
-    adminPort: ports.get(outcome.config.adminPort)!,
+    port: reserved.get(mainPort)!.port,
+    adminPort: reserved.get(adminPort)!.port,
     board,
     get app() {
       return app!;
@@ -108,10 +116,14 @@ export async function startBoard(
         look();
       }),
     reset() {
+      open.clear();
       const again = serving();
       board.reset();
       return again;
     },
-    stop: () => board.unplug(),
+    stop() {
+      board.unplug();
+      for (const { release } of reserved.values()) release();
+    },
   };
 }

@@ -1,5 +1,6 @@
 import net from "node:net";
 import { RealClock } from "../../emulator/src/clock.ts";
+import { reservePort } from "../../emulator/src/reserved-port.ts";
 import { type Status, statusOf } from "../../firmware/src/admin/status.ts";
 import { mendedBoard } from "./lab.ts";
 import { left } from "./left.ts";
@@ -47,7 +48,7 @@ class LoopbackStage implements Stage {
   }
 
   computer(): Computer {
-    return { net, address: HOST, port: 0 };
+    return { net, address: HOST, reservePort: () => reservePort(HOST) };
   }
 
   async boot(document: GatewayDocument): Promise<void> {

@@ -54,7 +54,8 @@ class MemoryStage implements Stage {
 
   computer(name: string): Computer {
     const host = this.#bench.network.host(name);
-    return { net: host, address: host.address, port: BACKEND_PORT };
+    const reservePort = async () => ({ port: BACKEND_PORT, release() {} });
+    return { net: host, address: host.address, reservePort };
   }
 
   boot(document: GatewayDocument): Promise<void> {

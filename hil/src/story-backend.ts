@@ -1,7 +1,7 @@
 import { once } from "node:events";
-import type { AddressInfo } from "node:net";
 import type { Clock } from "../../emulator/src/clock.ts";
 import type { WireServer, WireSocket } from "../../emulator/src/io/wire.ts";
+import type { ReservedPort } from "../../emulator/src/reserved-port.ts";
 import { type Behaviour, bodyOf, pieces, renderAnswer } from "./behaviour.ts";
 import { type Message, MessageReader } from "./http-backend.ts";
 import type { Journal } from "./journal.ts";
@@ -23,7 +23,6 @@ const DRIP_MS = 20;
 export class StoryBackend {
   readonly name: string;
   readonly address: string;
-  port: number;
   /** Connections that it ever took. */
   connections = 0;
   /** Whole requests, in the order of their last bytes. */
@@ -34,6 +33,7 @@ export class StoryBackend {
   broken: string | undefined;
   #behaviour: Behaviour;
   #parts: StoryBackendParts;
+  #reserved: ReservedPort | undefined;
   #server: WireServer | undefined;
   #open = new Set<WireSocket>();
   /** Who waits for a request. */
@@ -42,9 +42,15 @@ export class StoryBackend {
   constructor(name: string, behaviour: Behaviour, parts: StoryBackendParts) {
     this.name = name;
     this.address = parts.computer.address;
-    this.port = parts.computer.port;
     this.#behaviour = behaviour;
     this.#parts = parts;
+  }
+
+  /** Where it listens, from its entrance on. */
+  get port(): number {
+    if (this.#reserved === undefined)
+      throw new Error(`${this.name} has no port before lab.proxy()`);
+    return this.#reserved.port;
   }
 
   /** Connections that it has now. */
@@ -80,7 +86,6 @@ export class StoryBackend {
     server.on("connection", (socket: WireSocket) => this.#serve(socket));
     server.listen({ port: this.port, host: this.address });
     await once(server, "listening");
-    this.port = (server.address() as AddressInfo).port;
     this.#server = server;
     this.#note("listens");
   }
@@ -101,8 +106,14 @@ export class StoryBackend {
 
   /** For the cast's first entrance: a port of its own, and somebody behind it unless it refuses. */
   async enter(): Promise<void> {
-    await this.start();
-    if (this.#behaviour.refuses) this.stop();
+    this.#reserved = await this.#parts.computer.reservePort();
+    if (!this.#behaviour.refuses) await this.start();
+  }
+
+  /** The story is over. */
+  leave(): void {
+    this.stop();
+    this.#reserved?.release();
   }
 
   #serve(socket: WireSocket): void {

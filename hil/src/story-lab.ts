@@ -217,7 +217,7 @@ export class StoryLab {
   /** And the backends, too. */
   clear(): void {
     this.part();
-    for (const { backend } of this.#backends) backend.stop();
+    for (const { backend } of this.#backends) backend.leave();
   }
 
   #note(what: string): void {

@@ -1,6 +1,7 @@
 import type { Network } from "net-mock-socket";
 import type { Clock } from "../../emulator/src/clock.ts";
 import type { WireServer, WireSocket } from "../../emulator/src/io/wire.ts";
+import type { ReservedPort } from "../../emulator/src/reserved-port.ts";
 import type { Status } from "../../firmware/src/admin/status.ts";
 import type { Need } from "./scenario.ts";
 
@@ -39,8 +40,8 @@ export interface Computer {
   };
   /** Its IPv4 address, as the board sees it. */
   readonly address: string;
-  /** The port that a backend of it listens on; 0 for any free one. */
-  readonly port: number;
+  /** The port of a backend on it: connections to it are refused while the backend does not listen. */
+  reservePort(): Promise<ReservedPort>;
 }
 
 /** Links and faults, by the names of hosts: `board`, and those of the cast. */

@@ -1,4 +1,5 @@
 import net from "node:net";
+import { type ReservedPort, reservePort } from "../../src/reserved-port.ts";
 import { SocketPeer } from "../peer.ts";
 import type { ToBoard, ToDesk } from "../remote/messages.ts";
 
@@ -11,6 +12,8 @@ export class Company {
   #tell: (message: ToBoard, text?: string) => void;
   #peers = new Map<number, SocketPeer>();
   #servers: net.Server[] = [];
+  /** Ports of this computer that refuse connections. */
+  #reserved: ReservedPort[] = [];
   #arrivals = 0;
   #left = false;
 
@@ -29,7 +32,7 @@ export class Company {
         this.#listen(request.ask);
         break;
       case "deaf":
-        this.#deaf(request.ask);
+        void this.#deaf(request.ask);
         break;
       case "mark":
         this.#tell({ say: "answer", ask: request.ask, port: 0 });
@@ -52,6 +55,7 @@ export class Company {
   leave(): void {
     this.#left = true;
     for (const server of this.#servers) server.close();
+    for (const { release } of this.#reserved) release();
     for (const peer of this.#peers.values()) peer.destroy();
   }
 
@@ -69,12 +73,11 @@ export class Company {
     });
   }
 
-  #deaf(ask: number): void {
-    const server = net.createServer();
-    server.listen(0, this.#own, () => {
-      const { port } = server.address() as net.AddressInfo;
-      server.close(() => this.#tell({ say: "answer", ask, port }));
-    });
+  async #deaf(ask: number): Promise<void> {
+    const reserved = await reservePort(this.#own);
+    if (this.#left) reserved.release();
+    else this.#reserved.push(reserved);
+    this.#tell({ say: "answer", ask, port: reserved.port });
   }
 
   #connect(peer: number, port: number): void {

@@ -10,7 +10,11 @@ import { Desk } from "./desk.ts";
 
 // The program of the chip on an emulated board, with the desk on the other end of real sockets.
 
-const HOST = "127.0.0.1";
+/** The cases listen on fixed ports: on Linux at an address of 127/8 that no other process listens on. */
+const HOST =
+  process.platform === "linux"
+    ? `127.${64 + (process.pid >> 16)}.${(process.pid >> 8) & 255}.${process.pid & 255}`
+    : "127.0.0.1";
 const KIND = { ...esp32(), joinMs: 0 };
 
 let desk: Desk;
@@ -35,7 +39,7 @@ beforeEach(async () => {
   board = new Board({
     kind: KIND,
     clock: new RealClock(),
-    wire: net,
+    wire: { ...net, connect: options => net.connect({ ...options, localAddress: HOST }) },
     random: seeded(1),
     publish: port => ({ host: HOST, port }),
     onLine: line => lines.push(line),

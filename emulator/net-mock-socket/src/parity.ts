@@ -180,12 +180,13 @@ export const SCRIPTS: Record<string, (stage: Stage) => Promise<string[]>> = {
     const events: string[] = [];
     const { client: other, listener } = await pair(stage);
     const { port } = listener.address() as { port: number };
-    other.destroy();
     listener.close();
     await stage.settle();
+    // The old connection lives, so the kernel gives its port to no other program.
     const client = stage.net.connect({ port, host: "127.0.0.1" });
     watch("C", client, events);
     await stage.settle();
+    other.destroy();
     return events;
   },
 
