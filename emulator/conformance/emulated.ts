@@ -1,11 +1,10 @@
 import { seeded } from "net-mock-socket";
-import { Board, type BoardOptions, type BoardPlatform } from "../src/board.ts";
+import { Board, type BoardOptions } from "../src/board.ts";
 import type { BoardKind } from "../src/boards/kind.ts";
 import type { Clock } from "../src/clock.ts";
-import type { ListenerClass } from "../src/io/listener.ts";
 import type { Publish } from "../src/io/stack.ts";
-import type { TCPClass } from "../src/io/tcp.ts";
 import type { Wire } from "../src/io/wire.ts";
+import type { BoardPlatform, ListenerClass, TCPClass } from "../src/platform.ts";
 import { SocketPeer } from "./peer.ts";
 import type { Peer, PeerPort, Target } from "./target.ts";
 

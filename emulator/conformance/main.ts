@@ -5,8 +5,7 @@ import { ChipClock } from "chip/clock";
 import { openLink } from "chip/link";
 import { restart } from "chip/restart";
 import config from "mc/config";
-import type { ListenerClass } from "../src/io/listener.ts";
-import type { TCPClass } from "../src/io/tcp.ts";
+import type { ListenerClass, TCPClass } from "../src/platform.ts";
 import { play } from "./remote/play.ts";
 
 /** The conformance cases as a program of the chip: its real sockets, examined by the desk. */

@@ -1,6 +1,4 @@
-import type { BoardPlatform } from "../src/board.ts";
-import type { Listener } from "../src/io/listener.ts";
-import type { TCP } from "../src/io/tcp.ts";
+import type { BoardPlatform, Listener, TCP } from "../src/platform.ts";
 import type { Peer, Target } from "./target.ts";
 
 /**

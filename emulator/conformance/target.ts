@@ -1,7 +1,5 @@
-import type { BoardPlatform } from "../src/board.ts";
 import type { BoardKind } from "../src/boards/kind.ts";
-import type { ListenerClass } from "../src/io/listener.ts";
-import type { TCPClass } from "../src/io/tcp.ts";
+import type { BoardPlatform, ListenerClass, TCPClass } from "../src/platform.ts";
 
 /** Somebody on the other end of one of the board's connections. Text is one byte per character. */
 export interface Peer {

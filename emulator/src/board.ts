@@ -5,14 +5,15 @@ import { Console } from "./console.ts";
 import { Flash } from "./flash.ts";
 import { Heap } from "./heap.ts";
 import { Adapter } from "./io/adapter.ts";
-import { defineListener, type ListenerClass } from "./io/listener.ts";
-import { defineSerial, type SerialClass } from "./io/serial.ts";
+import { defineListener } from "./io/listener.ts";
+import { defineSerial } from "./io/serial.ts";
 import { type Publish, Stack } from "./io/stack.ts";
-import { defineKeyValue, type KeyValue } from "./io/storage.ts";
-import { defineTCP, type TCPClass, type TCPFamily } from "./io/tcp.ts";
+import { defineKeyValue } from "./io/storage.ts";
+import { defineTCP, type TCPFamily } from "./io/tcp.ts";
 import { Uart } from "./io/uart.ts";
-import { defineUDP, type UDPClass, type UDPFamily } from "./io/udp.ts";
+import { defineUDP, type UDPFamily } from "./io/udp.ts";
 import type { Wire } from "./io/wire.ts";
+import type { AbortHook, BoardPlatform, Link, Vitals } from "./platform.ts";
 import { Radio } from "./radio.ts";
 import type { BootMode, Crash, ResetReason } from "./reset.ts";
 import { Tasks } from "./tasks.ts";
@@ -49,52 +50,6 @@ export interface BoardOptions {
   /** The computer cannot give what the board needs: a published port is taken. */
   onWireError?: (error: Error) => void;
 }
-
-/** What a firmware finds on its board. */
-export interface BoardPlatform {
-  readonly TCP: TCPClass;
-  readonly Listener: ListenerClass;
-  readonly UDP: UDPClass;
-  readonly Serial: SerialClass;
-  readonly storage: KeyValue;
-  readonly clock: Clock;
-  readonly link: Link;
-  readonly connectionsMax: number;
-  readonly vitals: Vitals;
-  random(): number;
-  log(line: string): void;
-  /** Ends the program and boots again (System.restart); it does not return. */
-  restart(): never;
-  /**
-   * Calls `hook` when an exception ends the program: `globalThis.abort` of a chip that is built with
-   * `xs.abortHook`. Without one the board prints the line of an instrumented build.
-   */
-  onAbort(hook: AbortHook): void;
-  /** Calls `task` when the program ends, however that comes. For one with an engine of its own. */
-  onEnd(task: () => void): void;
-}
-
-/** What the chip knows of its own state. */
-export interface Vitals {
-  readonly resetReason: ResetReason;
-  readonly uptimeMs: number;
-  /** An estimate, from what connections and datagrams hold. */
-  readonly freeHeapBytes: number;
-  /** The least of it since the reset. */
-  readonly heapFloorBytes: number;
-}
-
-/** The network as the program sees it. */
-export interface Link {
-  readonly address: string | undefined;
-  readonly rssi: number;
-  watch(changed: () => void): void;
-  /** Leaves the Wi-Fi and joins it again. */
-  rejoin?(): void;
-}
-
-/** `reason` is XS's, such as "unhandled exception". */
-export type AbortHook = (reason: string, exception: unknown) => void;
 
 /** A program for a board. */
 export type Firmware = (platform: BoardPlatform) => void;

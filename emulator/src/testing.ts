@@ -1,7 +1,8 @@
 import { Network, seeded } from "net-mock-socket";
-import { Board, type BoardOptions, type BoardPlatform } from "./board.ts";
+import { Board, type BoardOptions } from "./board.ts";
 import { esp32 } from "./boards/esp32.ts";
 import { VirtualClock } from "./clock.ts";
+import type { BoardPlatform } from "./platform.ts";
 
 /** An emulated ESP32 on a network in memory, and what its present program was given. */
 export function onBench(options: Partial<BoardOptions> = {}) {

@@ -1,7 +1,5 @@
-import type { BoardPlatform } from "../src/board.ts";
 import type { Cancel } from "../src/clock.ts";
-import type { Listener } from "../src/io/listener.ts";
-import type { TCP } from "../src/io/tcp.ts";
+import type { BoardPlatform, Listener, TCP } from "../src/platform.ts";
 import { EVENTS, type Machine } from "./machine.ts";
 
 /**

@@ -1,6 +1,6 @@
 import { MemoryTarget } from "../conformance/memory.ts";
 import type { Peer, PeerPort } from "../conformance/target.ts";
-import type { BoardPlatform } from "../src/board.ts";
+import type { BoardPlatform } from "../src/platform.ts";
 import { BoardSide } from "./board-side.ts";
 import { onAbort } from "./firmware.ts";
 import type { Machine } from "./machine.ts";

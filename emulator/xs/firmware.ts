@@ -1,4 +1,5 @@
-import type { BoardPlatform, Firmware } from "../src/board.ts";
+import type { Firmware } from "../src/board.ts";
+import type { BoardPlatform } from "../src/platform.ts";
 import { BoardSide } from "./board-side.ts";
 import { type HeapSize, type Machine, type Surroundings, XsAborted } from "./machine.ts";
 import { machineWith } from "./nursery.ts";

@@ -1,9 +1,10 @@
 import dgram from "node:dgram";
 import net from "node:net";
 import { seeded } from "net-mock-socket";
-import { Board, type BoardPlatform, type Firmware } from "../../emulator/src/board.ts";
+import { Board, type Firmware } from "../../emulator/src/board.ts";
 import type { BoardKind } from "../../emulator/src/boards/kind.ts";
 import { RealClock } from "../../emulator/src/clock.ts";
+import type { BoardPlatform } from "../../emulator/src/platform.ts";
 import { announce, start } from "../../firmware/src/app.ts";
 import { readConfig } from "../../firmware/src/config.ts";
 import { buildId } from "../../firmware/tools/build-id.ts";

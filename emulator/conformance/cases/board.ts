@@ -1,4 +1,4 @@
-import type { BoardPlatform } from "../../src/board.ts";
+import type { BoardPlatform } from "../../src/platform.ts";
 import { accepted, booted, bytes, dialled, Ears, listening, PORT, same, throws } from "../stage.ts";
 import type { Case, Target } from "../target.ts";
 

@@ -1,5 +1,4 @@
-import type { Listener } from "../../src/io/listener.ts";
-import type { TCP } from "../../src/io/tcp.ts";
+import type { Listener, TCP } from "../../src/platform.ts";
 import { accepted, bytes, filled, listening, PORT, same, throws } from "../stage.ts";
 import type { Case, Target } from "../target.ts";
 

@@ -1,9 +1,10 @@
 import net from "node:net";
 import { seeded } from "net-mock-socket";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { Board, type BoardPlatform } from "../../src/board.ts";
+import { Board } from "../../src/board.ts";
 import { esp32 } from "../../src/boards/esp32.ts";
 import { RealClock } from "../../src/clock.ts";
+import type { BoardPlatform } from "../../src/platform.ts";
 import { CASES } from "../cases.ts";
 import { play } from "../remote/play.ts";
 import { Desk } from "./desk.ts";

@@ -1,4 +1,4 @@
-import type { TCP, TCPClass } from "../../src/io/tcp.ts";
+import type { TCP, TCPClass } from "../../src/platform.ts";
 import { encode, Inbox, type ToBoard, type ToDesk } from "./messages.ts";
 
 export interface ControlEvents {

@@ -1,4 +1,4 @@
-import type { BoardPlatform } from "../../src/board.ts";
+import type { BoardPlatform } from "../../src/platform.ts";
 import { CASES } from "../cases.ts";
 import type { Case } from "../target.ts";
 import { Control } from "./control.ts";

@@ -1,7 +1,5 @@
 import type { BoardKind } from "../../src/boards/kind.ts";
-import type { Clock } from "../../src/clock.ts";
-import type { ListenerClass } from "../../src/io/listener.ts";
-import type { TCPClass } from "../../src/io/tcp.ts";
+import type { BoardPlatform, ListenerClass, TCPClass } from "../../src/platform.ts";
 import type { Peer, PeerPort, Target } from "../target.ts";
 import type { Control } from "./control.ts";
 import type { ToBoard } from "./messages.ts";
@@ -36,7 +34,7 @@ export class RemoteTarget implements Target {
   /** As long as somebody is there to ask, nothing has ended the board. */
   readonly fatal = undefined;
   readonly #address: string;
-  readonly #clock: Clock;
+  readonly #clock: BoardPlatform["clock"];
   readonly #control: Pick<Control, "send">;
   readonly #answers = new Map<number, (port: number) => void>();
   readonly #arrivals = new Map<number, Peer[]>();
@@ -47,7 +45,7 @@ export class RemoteTarget implements Target {
   constructor(parts: {
     TCP: TCPClass;
     Listener: ListenerClass;
-    clock: Clock;
+    clock: BoardPlatform["clock"];
     numbers: BoardKind;
     /** Of the desk, as the board sees it. */
     address: string;

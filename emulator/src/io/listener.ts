@@ -1,25 +1,9 @@
+import type { Listener, ListenerClass, ListenerOptions, TCP } from "../platform.ts";
 import type { Message } from "../tasks.ts";
 import { Pcb } from "./pcb.ts";
 import type { Stack, StackListener } from "./stack.ts";
-import { callback, portOf, type TCP, type TCPFamily } from "./tcp.ts";
+import { callback, portOf, type TCPFamily } from "./tcp.ts";
 import type { WireServer, WireSocket } from "./wire.ts";
-
-export interface ListenerOptions {
-  port?: number;
-  target?: unknown;
-  format?: string;
-  onReadable?: (connections: number) => void;
-}
-
-export type ListenerClass = new (options: ListenerOptions) => Listener;
-
-export interface Listener {
-  target: unknown;
-  readonly port: number;
-  format: string;
-  read(): TCP | undefined;
-  close(): void;
-}
 
 /** What a listener reads: nothing else. */
 const FORMAT = "socket/tcp";

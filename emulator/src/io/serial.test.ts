@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { esp32 } from "../boards/esp32.ts";
+import type { Serial, SerialOptions } from "../platform.ts";
 import { bytes, onBench, text } from "../testing.ts";
-import type { Serial, SerialOptions } from "./serial.ts";
 
 // Read from modules/io/serial/esp32/serial.c @ 48ee02d; the function is named with each test.
 

@@ -1,28 +1,7 @@
+import type { Serial, SerialClass, SerialOptions } from "../platform.ts";
 import type { Message, Tasks } from "../tasks.ts";
 import { callback, viewOf } from "./tcp.ts";
 import { BAUD, type Uart, type UartInterrupts } from "./uart.ts";
-
-export interface SerialOptions {
-  transmit?: number;
-  receive?: number;
-  port?: number;
-  baud: number;
-  format?: string;
-  target?: unknown;
-  onReadable?: (bytes: number) => void;
-  onWritable?: (bytes: number) => void;
-}
-
-export interface Serial {
-  target: unknown;
-  format: string;
-  read(into: ArrayBuffer | Uint8Array): number | undefined;
-  read(count?: number): ArrayBuffer | number | undefined;
-  write(bytes: ArrayBuffer | Uint8Array | number): void;
-  close(): void;
-}
-
-export type SerialClass = new (options: SerialOptions) => Serial;
 
 /** UART_NUM_MAX of the ESP32. */
 const PORTS = 3;

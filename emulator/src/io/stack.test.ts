@@ -1,10 +1,10 @@
 import { Network, seeded } from "net-mock-socket";
 import { expect, test } from "vitest";
-import { Board, type BoardPlatform } from "../board.ts";
+import { Board } from "../board.ts";
 import { esp32 } from "../boards/esp32.ts";
 import { profileOf } from "../boards/profile.ts";
 import { VirtualClock } from "../clock.ts";
-import type { TCP } from "./tcp.ts";
+import type { BoardPlatform, TCP } from "../platform.ts";
 
 // What needs faults of the network or of the board, and so cannot be a case of `conformance`.
 

@@ -1,31 +1,7 @@
 import type { Flash } from "../flash.ts";
 import type { Nvs } from "../nvs.ts";
+import type { KeyValue, Storage, StorageOptions } from "../platform.ts";
 import { viewOf } from "./tcp.ts";
-
-export interface StorageOptions {
-  path: string;
-  mode?: "r" | "r+";
-  format?: "buffer" | "string";
-}
-
-/** A namespace of the store. Keys have 15 characters at most. */
-export interface Storage extends Iterable<string> {
-  format: string;
-  read(key: string): ArrayBuffer | string | undefined;
-  write(key: string, value: ArrayBuffer | Uint8Array | string): void;
-  delete(key: string): void;
-  close(): void;
-}
-
-/** One that was opened for text. */
-export interface TextStorage extends Storage {
-  read(key: string): string | undefined;
-}
-
-export interface KeyValue {
-  open(options: StorageOptions & { format: "string" }): TextStorage;
-  open(options: StorageOptions): Storage;
-}
 
 /** NVS_KEY_NAME_MAX_SIZE less the end mark; the same for namespaces. */
 const NAME_LENGTH_MAX = 15;
@@ -81,12 +57,7 @@ export function defineKeyValue(flash: Flash, stall: (ms: number) => void): KeyVa
     write(key: string, value: ArrayBuffer | Uint8Array | string): void {
       const space = this.#writable();
       checkName(key);
-      const kind = this.#format === "string" ? "string" : "blob";
-      const known = flash.nvs.find(space, key);
-      if (known !== undefined && known.kind !== kind) {
-        throw new Error(`not emulated: "${key}" changes from ${known.kind} to ${kind}`);
-      }
-      if (kind === "string") {
+      if (this.#format === "string") {
         const bytes = new TextEncoder().encode(String(value));
         change(nvs => nvs.writeString(space, key, bytes));
       } else {

@@ -1,32 +1,8 @@
 import { isIPv4, isIPv6 } from "node:net";
+import type { TCP, TCPClass, TCPOptions } from "../platform.ts";
 import type { Message } from "../tasks.ts";
 import { Pcb, type PcbOwner } from "./pcb.ts";
 import type { Stack } from "./stack.ts";
-
-export interface TCPOptions {
-  address?: string;
-  port?: number;
-  from?: unknown;
-  nodelay?: boolean;
-  format?: string;
-  target?: unknown;
-  onReadable?: (bytes: number) => void;
-  onWritable?: (bytes: number) => void;
-  onError?: () => void;
-}
-
-export type TCPClass = new (options?: TCPOptions) => TCP;
-
-export interface TCP {
-  target: unknown;
-  readonly remoteAddress: string;
-  readonly remotePort: number;
-  format: string;
-  read(into: ArrayBuffer | Uint8Array): number | undefined;
-  read(count?: number): ArrayBuffer | undefined;
-  write(bytes: ArrayBuffer | Uint8Array): number | undefined;
-  close(): void;
-}
 
 const READABLE = 1;
 const WRITABLE = 2;

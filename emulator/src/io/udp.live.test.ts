@@ -2,11 +2,11 @@ import dgram from "node:dgram";
 import net from "node:net";
 import { seeded } from "net-mock-socket";
 import { expect, test } from "vitest";
-import { Board, type BoardPlatform } from "../board.ts";
+import { Board } from "../board.ts";
 import { esp32 } from "../boards/esp32.ts";
 import { RealClock } from "../clock.ts";
+import type { BoardPlatform, UDP } from "../platform.ts";
 import { bytes, text } from "../testing.ts";
-import type { UDP } from "./udp.ts";
 
 test("UDP of the board reaches programs of this computer, and they reach its published port", async () => {
   const peer = dgram.createSocket("udp4");

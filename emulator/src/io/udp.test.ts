@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { esp32 } from "../boards/esp32.ts";
+import type { UDP } from "../platform.ts";
 import { bytes, onBench, text } from "../testing.ts";
-import type { UDP } from "./udp.ts";
 
 // Read from modules/io/socket/lwip/udp.c @ 48ee02d; the function is named with each test.
 

@@ -1,32 +1,10 @@
 import { isIPv4, isIPv6 } from "node:net";
 import type { Heap } from "../heap.ts";
+import type { Datagram, UDP, UDPClass, UDPOptions } from "../platform.ts";
 import type { Message } from "../tasks.ts";
 import type { Stack } from "./stack.ts";
 import { callback, viewOf } from "./tcp.ts";
 import type { WireDatagrams } from "./wire.ts";
-
-export interface UDPOptions {
-  port?: number;
-  timeToLive?: number;
-  format?: string;
-  target?: unknown;
-  onReadable?: (datagrams: number) => void;
-}
-
-/** What `read` returns: the payload, and who sent it. */
-export type Datagram = ArrayBuffer & { readonly address: string; readonly port: number };
-
-export interface UDP {
-  target: unknown;
-  format: string;
-  read(): Datagram | undefined;
-  write(bytes: ArrayBuffer | Uint8Array, address: string, port: number): void;
-  add(address: string): void;
-  remove(address: string): void;
-  close(): void;
-}
-
-export type UDPClass = new (options: UDPOptions) => UDP;
 
 /** The class of one board, and the sockets that its program has open. */
 export interface UDPFamily {

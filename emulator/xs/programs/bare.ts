@@ -1,5 +1,5 @@
 import { SCRATCH_BYTES } from "../../../firmware/src/pump.ts";
-import type { TCP } from "../../src/io/tcp.ts";
+import type { TCP } from "../../src/platform.ts";
 import { host } from "./host.ts";
 
 /**

@@ -1,7 +1,7 @@
 import { CASES } from "../../conformance/cases.ts";
 import type { Peer, PeerPort, Target } from "../../conformance/target.ts";
-import type { BoardPlatform } from "../../src/board.ts";
 import type { Clock } from "../../src/clock.ts";
+import type { BoardPlatform } from "../../src/platform.ts";
 import { host } from "./host.ts";
 
 /** The cases of conformance on XS. The board's wire and the peers are in Node, and are asked for. */

@@ -1,7 +1,6 @@
 import { abortLine } from "../../../firmware/src/exception.ts";
 import type { FindKeyword } from "../../../firmware/src/inspect/keywords.ts";
-import type { ListenerClass } from "../../src/io/listener.ts";
-import type { TCPClass } from "../../src/io/tcp.ts";
+import type { ListenerClass, TCPClass } from "../../src/platform.ts";
 
 /**
  * What a program finds on the engine beside the language itself (native/handles.h). A program defines

@@ -1,0 +1,165 @@
+/**
+ * What a program finds on its board: the classes of ECMA-419 as the ESP32 port has them, and the machine's
+ * own state. Types only, and none of Node's: the conformance cases are checked with the SDK's alone.
+ */
+
+import type { Clock } from "../../firmware/src/platform.ts";
+import type { ResetReason } from "./reset.ts";
+
+/** What a firmware finds on its board. */
+export interface BoardPlatform {
+  readonly TCP: TCPClass;
+  readonly Listener: ListenerClass;
+  readonly UDP: UDPClass;
+  readonly Serial: SerialClass;
+  readonly storage: KeyValue;
+  readonly clock: Clock;
+  readonly link: Link;
+  readonly connectionsMax: number;
+  readonly vitals: Vitals;
+  random(): number;
+  log(line: string): void;
+  /** Ends the program and boots again (System.restart); it does not return. */
+  restart(): never;
+  /**
+   * Calls `hook` when an exception ends the program: `globalThis.abort` of a chip that is built with
+   * `xs.abortHook`. Without one the board prints the line of an instrumented build.
+   */
+  onAbort(hook: AbortHook): void;
+  /** Calls `task` when the program ends, however that comes. For one with an engine of its own. */
+  onEnd(task: () => void): void;
+}
+
+/** What the chip knows of its own state. */
+export interface Vitals {
+  readonly resetReason: ResetReason;
+  readonly uptimeMs: number;
+  /** An estimate, from what connections and datagrams hold. */
+  readonly freeHeapBytes: number;
+  /** The least of it since the reset. */
+  readonly heapFloorBytes: number;
+}
+
+/** The network as the program sees it. */
+export interface Link {
+  readonly address: string | undefined;
+  readonly rssi: number;
+  watch(changed: () => void): void;
+  /** Leaves the Wi-Fi and joins it again. */
+  rejoin?(): void;
+}
+
+/** `reason` is XS's, such as "unhandled exception". */
+export type AbortHook = (reason: string, exception: unknown) => void;
+
+export interface TCPOptions {
+  address?: string;
+  port?: number;
+  from?: unknown;
+  nodelay?: boolean;
+  format?: string;
+  target?: unknown;
+  onReadable?: (bytes: number) => void;
+  onWritable?: (bytes: number) => void;
+  onError?: () => void;
+}
+
+export type TCPClass = new (options?: TCPOptions) => TCP;
+
+export interface TCP {
+  target: unknown;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  format: string;
+  read(into: ArrayBuffer | Uint8Array): number | undefined;
+  read(count?: number): ArrayBuffer | undefined;
+  write(bytes: ArrayBuffer | Uint8Array): number | undefined;
+  close(): void;
+}
+
+export interface ListenerOptions {
+  port?: number;
+  target?: unknown;
+  format?: string;
+  onReadable?: (connections: number) => void;
+}
+
+export type ListenerClass = new (options: ListenerOptions) => Listener;
+
+export interface Listener {
+  target: unknown;
+  readonly port: number;
+  format: string;
+  read(): TCP | undefined;
+  close(): void;
+}
+
+export interface UDPOptions {
+  port?: number;
+  timeToLive?: number;
+  format?: string;
+  target?: unknown;
+  onReadable?: (datagrams: number) => void;
+}
+
+/** What `read` returns: the payload, and who sent it. */
+export type Datagram = ArrayBuffer & { readonly address: string; readonly port: number };
+
+export interface UDP {
+  target: unknown;
+  format: string;
+  read(): Datagram | undefined;
+  write(bytes: ArrayBuffer | Uint8Array, address: string, port: number): void;
+  add(address: string): void;
+  remove(address: string): void;
+  close(): void;
+}
+
+export type UDPClass = new (options: UDPOptions) => UDP;
+
+export interface SerialOptions {
+  transmit?: number;
+  receive?: number;
+  port?: number;
+  baud: number;
+  format?: string;
+  target?: unknown;
+  onReadable?: (bytes: number) => void;
+  onWritable?: (bytes: number) => void;
+}
+
+export interface Serial {
+  target: unknown;
+  format: string;
+  read(into: ArrayBuffer | Uint8Array): number | undefined;
+  read(count?: number): ArrayBuffer | number | undefined;
+  write(bytes: ArrayBuffer | Uint8Array | number): void;
+  close(): void;
+}
+
+export type SerialClass = new (options: SerialOptions) => Serial;
+
+export interface StorageOptions {
+  path: string;
+  mode?: "r" | "r+";
+  format?: "buffer" | "string";
+}
+
+/** A namespace of the store. Keys have 15 characters at most. */
+export interface Storage extends Iterable<string> {
+  format: string;
+  read(key: string): ArrayBuffer | string | undefined;
+  write(key: string, value: ArrayBuffer | Uint8Array | string): void;
+  delete(key: string): void;
+  close(): void;
+}
+
+/** One that was opened for text. */
+export interface TextStorage extends Storage {
+  read(key: string): string | undefined;
+}
+
+export interface KeyValue {
+  open(options: StorageOptions & { format: "string" }): TextStorage;
+  open(options: StorageOptions): Storage;
+}
