@@ -77,10 +77,11 @@ export class Nvs {
     this.#append({ ...none, kind: "namespace", key: space, span: 1 });
   }
 
+  /** A value of another kind is replaced, as IDF does from v5.2 on (Storage::writeItem). */
   writeString(space: string, key: string, bytes: Uint8Array): void {
     if (bytes.byteLength + 1 > STRING_BYTES_MAX) throw new Error("ESP_ERR_NVS_VALUE_TOO_LONG");
     const old = this.#live(space, key);
-    if (old.some(item => same(item.bytes, bytes))) return; // an equal value is not written
+    if (old.some(item => item.kind === "string" && same(item.bytes, bytes))) return; // an equal value is not written
     const span = 1 + Math.ceil((bytes.byteLength + 1) / ENTRY_BYTES);
     const version = old[0]?.version === 0 ? 1 : 0;
     this.#append({ kind: "string", space, key, span, bytes, version, number: 0 });
@@ -89,7 +90,7 @@ export class Nvs {
 
   writeBlob(space: string, key: string, bytes: Uint8Array): void {
     const known = this.find(space, key);
-    if (known !== undefined && same(known.bytes, bytes)) return; // an equal value is not written
+    if (known?.kind === "blob" && same(known.bytes, bytes)) return; // an equal value is not written
     const old = this.#live(space, key);
     const version = old.find(({ kind }) => kind === "index")?.version === 0 ? 1 : 0;
     const written: Item[] = [];

@@ -58,7 +58,7 @@ export function start(
     if ("what" in event && event.what === "exception") operator?.fault();
   };
   const storage = platform.storage?.open({ path: STORAGE_PATH, mode: "r+", format: "string" });
-  const revisions = storage === undefined ? undefined : new Revisions(storage);
+  const revisions = storage === undefined ? undefined : new Revisions(storage, report);
   const { config, document } = keptConfiguration(revisions, report) ?? given;
 
   const proxy = new ReverseProxy(platform, config, report);

@@ -81,8 +81,11 @@ export interface Link {
 
 /** A namespace of what is kept without power, opened for text (ECMA-419 key-value storage). */
 export interface Storage {
-  /** Keys have 15 characters at most, values 3999 bytes (NVS). */
-  read(key: string): string | undefined;
+  /**
+   * Keys have 15 characters at most, values 3999 bytes (NVS). `undefined`: no such entry. An entry of
+   * another type is given as what it is, or throws a TypeError; `readText` in `storage.ts` checks it.
+   */
+  read(key: string): unknown;
   write(key: string, value: string): void;
   delete(key: string): void;
 }

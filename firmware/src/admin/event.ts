@@ -14,6 +14,7 @@ export type Event =
   | { level: "I"; on: "config"; what: "trial"; ms: number }
   | { level: "I"; on: "config"; what: "kept" }
   | { level: "W"; on: "config"; what: "rolled-back"; why: string }
+  | { level: "W"; on: "storage"; what: "ignored"; key: string; error: string }
   | { level: "W"; on: "admin"; what: "refused"; client: string; request: string; status: number }
   | {
       level: "I";

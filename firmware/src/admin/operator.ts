@@ -4,6 +4,7 @@ import { type Config, EXPLAIN_MAX, readConfig, WEIGHT_MAX } from "../config.ts";
 import { nearest } from "../document.ts";
 import type { Cancel, Platform, Storage } from "../platform.ts";
 import type { ReverseProxy } from "../proxy.ts";
+import { readText, reportIgnored } from "../storage.ts";
 import type { Report } from "./event.ts";
 import { RECENT_MAX, type Recent } from "./recent.ts";
 import { DOCUMENT_BYTES_MAX, type Revisions } from "./revisions.ts";
@@ -66,6 +67,8 @@ export class Operator {
   #isLent = false;
   #trial: Trial | undefined;
   #lasting: Cancel | undefined;
+  /** The token that flash keeps. */
+  #token: string | undefined;
   /** A token that a reset takes away. */
   #lent: string | undefined;
   /** Bugs that were logged since the trial began. */
@@ -74,7 +77,8 @@ export class Operator {
   constructor(parts: OperatorParts) {
     this.parts = parts;
     this.#document = parts.document;
-    const { platform, revisions } = parts;
+    const { platform, storage, revisions, report } = parts;
+    this.#token = storage && storedToken(storage, report);
     if (revisions === undefined) return;
     this.#lasting = platform.clock.after(LASTED_MS, () => revisions.lasted());
   }
@@ -101,7 +105,7 @@ export class Operator {
   }
 
   get token(): string | undefined {
-    return this.#lent ?? this.parts.storage?.read(TOKEN_KEY) ?? this.parts.token;
+    return this.#lent ?? this.#token ?? this.parts.token;
   }
 
   /** In place of the board's own token until the next reset; flash is not touched. */
@@ -116,6 +120,7 @@ export class Operator {
     if (storage === undefined) return { complaints: ["token: this machine keeps nothing"] };
     if (!isToken(token)) return NO_TOKEN;
     storage.write(TOKEN_KEY, token);
+    this.#token = token;
     this.#lent = undefined;
     return { done: "the token is set" };
   }
@@ -298,4 +303,12 @@ export class Operator {
       ? `no backend "${name}"; there are ${known.join(", ")}`
       : `no backend "${name}"; did you mean "${near}"?`;
   }
+}
+
+/** The token that flash keeps, if it is one. */
+function storedToken(storage: Storage, report: Report): string | undefined {
+  const token = readText(storage, TOKEN_KEY, report);
+  if (token === undefined || isToken(token)) return token;
+  reportIgnored(report, TOKEN_KEY, "is not a token"); // not echoed: it may nearly be one
+  return undefined;
 }

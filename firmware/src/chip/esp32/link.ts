@@ -1,6 +1,7 @@
 import WiFi from "embedded:network/interface/wifi";
 import storage from "embedded:storage/key-value";
 import { disablePowerSave } from "chip/machine";
+import { readText } from "storage";
 import type { Report } from "../../admin/event.ts";
 import type { Cancel, Clock, Link } from "../../platform.ts";
 import type { Credentials, OpenLink } from "../open-link.ts";
@@ -90,7 +91,7 @@ class WifiLink implements Link {
       this.#fallback = undefined;
       if (address === this.#address) return;
       disablePowerSave();
-      remember(this.#credentials);
+      remember(this.#credentials, this.#report);
       this.#address = address;
       this.#changed?.();
     } else if (connection <= CONNECTION_NONE) {
@@ -163,7 +164,7 @@ class NamelessLink implements Link {
 
 /** The way to the network. Credentials come from the build, else from the last build that had any. */
 export const openLink: OpenLink = (clock, report, given) => {
-  const credentials = given.ssid === "" ? remembered() : given;
+  const credentials = given.ssid === "" ? remembered(report) : given;
   if (credentials !== undefined) return new WifiLink(clock, report, credentials);
   report({
     level: "E",
@@ -175,14 +176,16 @@ export const openLink: OpenLink = (clock, report, given) => {
   return new NamelessLink(named => new WifiLink(clock, report, named));
 };
 
-function remembered(): Credentials | undefined {
-  const ssid = kept.read("ssid");
-  return ssid === undefined ? undefined : { ssid, password: kept.read("password") ?? "" };
+function remembered(report: Report): Credentials | undefined {
+  const ssid = readText(kept, "ssid", report);
+  return ssid === undefined
+    ? undefined
+    : { ssid, password: readText(kept, "password", report) ?? "" };
 }
 
 /** Flash wears: it is written only when something is new. */
-function remember(credentials: Credentials): void {
-  const known = remembered();
+function remember(credentials: Credentials, report: Report): void {
+  const known = remembered(report);
   if (known?.ssid === credentials.ssid && known.password === credentials.password) return;
   kept.write("ssid", credentials.ssid);
   kept.write("password", credentials.password);

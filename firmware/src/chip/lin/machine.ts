@@ -7,7 +7,7 @@ export const machine: Machine = {
   // The SDK has no key-value storage for it, but keeps preferences in a file.
   storage: {
     open: ({ path }) => ({
-      read: key => Preference.get(path, key) as string | undefined,
+      read: key => Preference.get(path, key),
       write: (key, value) => Preference.set(path, key, value),
       delete: key => Preference.delete(path, key),
     }),
