@@ -2,6 +2,7 @@
  * How a message's body is delimited, and the bytes of a body without what delimits them.
  */
 
+import { VALUE } from "./grammar.ts";
 import type { Head } from "./head.ts";
 
 export type Framing =
@@ -67,30 +68,41 @@ function declared(head: Head): Framing | undefined | 400 | 501 {
   return framing;
 }
 
-/** Hexadecimal digits of a chunk's size: 4 GiB at most. */
-const SIZE_DIGITS_MAX = 8;
+/** Bytes of one chunk: less than 32 bits can count, so that no reader's sum overflows. */
+const CHUNK_BYTES_MAX = 0xffff_ffff;
 
-/** Bytes of a chunk's extensions, which are dropped. */
-const EXTENSION_BYTES_MAX = 64;
+/**
+ * Bytes that are read and dropped: chunk extensions, zeros before a size, trailers. Each byte of the body
+ * gives one back. Node's limit (kMaxChunkExtensionsSize in src/node_http_parser.cc).
+ */
+const DROPPED_BYTES_MAX = 16_384;
 
-/** Bytes of a trailer section, which is dropped: nobody behind us was promised one. */
-const TRAILER_BYTES_MAX = 1024;
-
+const TAB = 9;
 const LF = 10;
 const CR = 13;
+const SPACE = 32;
+const QUOTE = 34;
 const SEMICOLON = 59;
+const EQUALS = 61;
+const BACKSLASH = 92;
 
-// Where a chunked body stands: in which line, or between which bytes.
-const SIZE = 0;
-const EXTENSION = 1;
-const SIZE_LF = 2;
-const DATA = 3;
-const DATA_CR = 4;
-const DATA_LF = 5;
-const TRAILER_START = 6;
-const TRAILER = 7;
-const TRAILER_LF = 8;
-const END_LF = 9;
+// Where a chunked body stands: in which line, or between which bytes (RFC 9112 section 7.1).
+const SIZE_START = 0;
+const SIZE = 1;
+const SIZE_BLANK = 2;
+const EXTENSION = 3;
+const EXTENSION_VALUE = 4;
+const QUOTED = 5;
+const QUOTED_PAIR = 6;
+const QUOTED_END = 7;
+const SIZE_LF = 8;
+const DATA = 9;
+const DATA_CR = 10;
+const DATA_LF = 11;
+const TRAILER_START = 12;
+const TRAILER = 13;
+const TRAILER_LF = 14;
+const END_LF = 15;
 
 /** Takes a body out of its pieces. */
 export interface BodyReader {
@@ -117,7 +129,7 @@ export function bodyReader(framing: Framing, lengthMax = Number.MAX_SAFE_INTEGER
     case "none":
       return NO_BODY;
     case "length":
-      return new PlainBody(framing.length);
+      return framing.length === 0 ? NO_BODY : new PlainBody(framing.length);
     case "close":
       return new PlainBody(ENDLESS);
     default:
@@ -164,7 +176,8 @@ class PlainBody implements BodyReader {
   }
 }
 
-const NO_BODY = new PlainBody(0);
+/** A message without a body, or with one of no bytes. All such messages share it: it never changes. */
+export const NO_BODY: BodyReader = new PlainBody(0);
 
 class ChunkedBody implements BodyReader {
   done = false;
@@ -174,11 +187,11 @@ class ChunkedBody implements BodyReader {
   behind = 0;
   /** Bytes until the end of the chunk. */
   private left = 0;
-  private at = SIZE;
+  private at = SIZE_START;
   /** Bytes that further chunks may hold. */
   private allowed: number;
-  /** Bytes of the line that is being read. */
-  private line = 0;
+  /** Bytes that may still be dropped. */
+  private droppable = DROPPED_BYTES_MAX;
 
   constructor(lengthMax: number) {
     this.allowed = lengthMax;
@@ -196,7 +209,8 @@ class ChunkedBody implements BodyReader {
     let i = 0;
     while (i < count) {
       if (this.at === DATA) {
-        const data = Math.min(this.left, count - i);
+        let data = count - i;
+        if (data > this.left) data = this.left;
         if (out !== i) piece.copyWithin(out, i, i + data);
         out += data;
         i += data;
@@ -220,51 +234,78 @@ class ChunkedBody implements BodyReader {
     return out;
   }
 
-  /** One byte outside the data; false when it must not stand there. */
+  /**
+   * One byte outside the data; false when it must not stand there. Extensions are dropped, so what they
+   * are made of does not matter, but a quoted string must be closed where the line ends: to a reader that
+   * knows them, what follows would still be part of it.
+   */
   private delimiter(byte: number): boolean {
+    // The commonest first: the engine compares one after the other.
     switch (this.at) {
+      case SIZE_START:
       case SIZE: {
         const digit = hexadecimal(byte);
         if (digit >= 0) {
-          if (++this.line > SIZE_DIGITS_MAX) return false;
+          // A zero before the size, but for the first: that may be all of it.
+          if (digit === 0 && this.left === 0 && this.at === SIZE && !this.drop()) return false;
+          this.at = SIZE;
           this.left = this.left * 16 + digit;
-          return true;
+          return this.left <= CHUNK_BYTES_MAX;
         }
-        if (this.line === 0) return false;
-        this.line = 0;
+        if (this.at === SIZE_START) return false;
         if (byte === CR) this.at = SIZE_LF;
         else if (byte === SEMICOLON) this.at = EXTENSION;
+        else if (isBlank(byte)) this.at = SIZE_BLANK;
         else return false;
         return true;
       }
-      case EXTENSION:
-        if (byte === CR) {
-          this.line = 0;
-          this.at = SIZE_LF;
-          return true;
-        }
-        // A quoted string could hide a line's end from another reader: no extension needs one here.
-        return ++this.line <= EXTENSION_BYTES_MAX && byte >= 32 && byte !== 127 && byte !== 34;
       case SIZE_LF:
         this.at = this.left > 0 ? DATA : TRAILER_START;
         this.allowed -= this.left;
         this.tooLarge = this.allowed < 0;
+        if (this.droppable < DROPPED_BYTES_MAX) {
+          this.droppable = Math.min(this.droppable + this.left, DROPPED_BYTES_MAX);
+        }
         return byte === LF && !this.tooLarge;
       case DATA_CR:
         this.at = DATA_LF;
         return byte === CR;
       case DATA_LF:
-        this.at = SIZE;
-        this.left = 0;
-        this.line = 0;
+        this.at = SIZE_START;
         return byte === LF;
+      case SIZE_BLANK:
+        if (byte === SEMICOLON) this.at = EXTENSION;
+        else if (!isBlank(byte)) return false;
+        return this.drop();
+      case EXTENSION:
+        if (byte === CR) this.at = SIZE_LF;
+        else if (byte === EQUALS) this.at = EXTENSION_VALUE;
+        else if (byte === QUOTE) return false;
+        return byte === CR || this.dropText(byte);
+      case EXTENSION_VALUE:
+        if (byte === CR) this.at = SIZE_LF;
+        else if (byte === QUOTE) this.at = QUOTED;
+        else if (!isBlank(byte)) this.at = EXTENSION;
+        return byte === CR || this.dropText(byte);
+      case QUOTED:
+        if (byte === QUOTE) this.at = QUOTED_END;
+        else if (byte === BACKSLASH) this.at = QUOTED_PAIR;
+        return this.dropText(byte);
+      case QUOTED_PAIR:
+        this.at = QUOTED;
+        return this.dropText(byte);
+      case QUOTED_END:
+        if (byte === CR) this.at = SIZE_LF;
+        else if (byte === SEMICOLON) this.at = EXTENSION;
+        else if (!isBlank(byte)) return false;
+        return byte === CR || this.drop();
       case TRAILER_START:
         if (byte === CR) this.at = END_LF;
         else this.at = TRAILER;
-        return byte !== LF && ++this.line <= TRAILER_BYTES_MAX;
+        return byte !== LF && this.drop();
       case TRAILER:
         if (byte === CR) this.at = TRAILER_LF;
-        return byte !== LF && ++this.line <= TRAILER_BYTES_MAX;
+        return byte !== LF && this.drop();
       case TRAILER_LF:
         this.at = TRAILER_START;
         return byte === LF;
@@ -273,6 +314,20 @@ class ChunkedBody implements BodyReader {
         return this.done;
     }
   }
+
+  /** Drops a byte; false when too many were dropped. */
+  private drop(): boolean {
+    return --this.droppable >= 0;
+  }
+
+  /** Drops a byte where only text and blanks may stand. */
+  private dropText(byte: number): boolean {
+    return VALUE[byte] === 1 && this.drop();
+  }
+}
+
+function isBlank(byte: number): boolean {
+  return byte === SPACE || byte === TAB;
 }
 
 function hexadecimal(byte: number): number {

@@ -10,6 +10,7 @@ import {
   bodyReader,
   type Framing,
   LAST_CHUNK,
+  NO_BODY,
   requestFraming,
   responseFraming,
 } from "./body.ts";
@@ -206,7 +207,7 @@ export class Exchange implements EndpointOwner, Dialler {
       keepAlive: this.keepAlive,
     });
     this.out += reply.byteLength;
-    this.download = bodyReader(NONE);
+    this.download = NO_BODY;
     this.pendingDown = send(this.client, reply);
     this.owner.within(this.context.config.idleTimeoutMs);
   }
@@ -268,7 +269,7 @@ export class Exchange implements EndpointOwner, Dialler {
 
   private get repeatable(): boolean {
     return (
-      this.framing.kind === "none" && this.upgrade === undefined && IDEMPOTENT.includes(this.method)
+      this.upload === NO_BODY && this.upgrade === undefined && IDEMPOTENT.includes(this.method)
     );
   }
 
