@@ -144,6 +144,26 @@ const VALID: readonly Input[] = [
   ]),
   input("a whole URL of the same host", message("GET http://a.test/a?b HTTP/1.1"), ["GET /a?b"]),
   input(
+    "a whole URL of the same host with the default port",
+    message("GET http://a.test:80/a HTTP/1.1"),
+    ["GET /a"],
+    undefined,
+    "a.test:80",
+  ),
+  input(
+    "a whole URL of the same host, whose default port Host names",
+    "GET http://a.test/a HTTP/1.1\r\nHost: a.test:80\r\n\r\n",
+    ["GET /a"],
+  ),
+  input(
+    "a whole URL of the same host in capitals",
+    message("GET http://A.TEST/a HTTP/1.1"),
+    ["GET /a"],
+    undefined,
+    "A.TEST",
+  ),
+  input("a whole URL without Host on HTTP/1.0", "GET http://a.test/a HTTP/1.0\r\n\r\n", ["GET /a"]),
+  input(
     "a host with a port",
     "GET /a HTTP/1.1\r\nHost: a.test:8080\r\n\r\n",
     ["GET /a"],

@@ -638,6 +638,18 @@ describe("what two servers could read differently is refused", () => {
     ["HTTP/1.10", "GET / HTTP/1.10\r\nHost: x\r\n\r\n", 400],
     ["http/1.1", "GET / http/1.1\r\nHost: x\r\n\r\n", 400],
     ["a fragment", "GET /#a HTTP/1.1\r\nHost: x\r\n\r\n", 400],
+    ["another port in the target", "GET http://x:81/ HTTP/1.1\r\nHost: x\r\n\r\n", 400],
+    ["a port in Host alone", "GET http://x/ HTTP/1.1\r\nHost: x:8080\r\n\r\n", 400],
+    ["a target without a host", "GET http:///a HTTP/1.1\r\nHost:\r\n\r\n", 400],
+    ["an empty Host beside one in the target", "GET http://x/ HTTP/1.1\r\nHost:\r\n\r\n", 400],
+    [
+      "an empty Host beside one in the target of HTTP/1.0",
+      "GET http://x/ HTTP/1.0\r\nHost:\r\n\r\n",
+      400,
+    ],
+    ["a whole URL and no Host", "GET http://x/ HTTP/1.1\r\n\r\n", 400],
+    ["a back slash in the target's host", "GET http://x\\y/ HTTP/1.1\r\nHost: x\r\n\r\n", 400],
+    ["two ports in the target", "GET http://x:80:80/ HTTP/1.1\r\nHost: x\r\n\r\n", 400],
     ["a target that is no path", "GET x HTTP/1.1\r\nHost: x\r\n\r\n", 400],
     ["* with GET", "GET * HTTP/1.1\r\nHost: x\r\n\r\n", 400],
     ["another scheme", "GET ftp://x/ HTTP/1.1\r\nHost: x\r\n\r\n", 400],
@@ -780,18 +792,52 @@ describe("what two servers could read differently is refused", () => {
     expect(seen.requests.length).toBe(12);
   });
 
-  test("the whole URL of this host is as good as its path", async () => {
+  test.each([
+    // target, Host of the request, path and Host for the backend
+    ["http://x/p?q", "x", "/p?q", "x"],
+    ["http://x?q", "x", "/?q", "x"],
+    ["http://x", "x", "/", "x"],
+    ["HTTP://X:8080/p", "x:8080", "/p", "X:8080"],
+    ["http://x:80/p", "x", "/p", "x:80"],
+    ["http://x/p", "x:80", "/p", "x"],
+    ["http://x:/p", "x:80", "/p", "x:"],
+    ["http://[::1]:80/p", "[::1]", "/p", "[::1]:80"],
+    ["http://x/a//b/http://y/", "x", "/a//b/http://y/", "x"],
+  ])("%s with Host %s is %s of host %s", async (target, host, path, authority) => {
     const { lab, backends } = labWith("a");
     await lab.serve();
     const client = new Client(lab);
-    await client.ask("GET http://X:80/p?q HTTP/1.1\r\nHost: x:80\r\n\r\n");
-    await client.ask("GET http://x?q HTTP/1.1\r\nHost: x\r\n\r\n");
-    await client.ask("GET http://x HTTP/1.1\r\nHost: x\r\n\r\n");
-    expect(backends[0].requests.map(({ line }) => line)).toEqual([
-      "GET /p?q HTTP/1.1",
-      "GET /?q HTTP/1.1",
-      "GET / HTTP/1.1",
-    ]);
+    for (const method of ["GET", "PUT"]) {
+      await client.ask(`${method} ${target} HTTP/1.1\r\nA: b\r\nHost: ${host}\r\nC: d\r\n\r\n`);
+    }
+    await client.ask(GET); // nothing of it is left for the next request
+    const [, , next] = backends[0].requests;
+    for (const [i, request] of backends[0].requests.slice(0, 2).entries()) {
+      expect(request.line).toBe(`${["GET", "PUT"][i]} ${path} HTTP/1.1`);
+      expect(request.all("host")).toEqual([authority]);
+      expect(request.all("x-forwarded-host")).toEqual([authority]);
+      expect([...request.all("a"), ...request.all("c")]).toEqual(["b", "d"]);
+    }
+    expect(next.all("host")).toEqual(["x"]);
+    expect(lines(lab)[0].path).toBe(path.split("?", 1)[0]);
+  });
+
+  test("of HTTP/1.0 a whole URL needs no Host, and names it for the backend", async () => {
+    const { lab, backends } = labWith("a");
+    await lab.serve();
+    await lab.ask("GET http://x:80/p HTTP/1.0\r\n\r\n");
+    const [request] = backends[0].requests;
+    expect(request.line).toBe("GET /p HTTP/1.1");
+    expect(request.all("host")).toEqual(["x:80"]);
+    expect(request.all("x-forwarded-host")).toEqual(["x:80"]);
+  });
+
+  test("a whole URL finds the route of its host", async () => {
+    const { lab, backends } = labWith("a", "b");
+    await lab.serve({ routes: [{ host: "b.home", backends: ["b"] }, { backends: ["a"] }] });
+    await lab.ask("GET http://B.home:80/p HTTP/1.1\r\nHost: b.home\r\nConnection: close\r\n\r\n");
+    await lab.ask("GET http://b.home/p HTTP/1.0\r\n\r\n");
+    expect(backends.map(({ requests }) => requests.length)).toEqual([0, 2]);
   });
 
   test("a target that is too long, a head that is too long, a head of too many lines", async () => {

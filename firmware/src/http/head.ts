@@ -75,6 +75,8 @@ export class Head {
   methodEnd = 0;
   targetStart = 0;
   targetEnd = 0;
+  /** The host that the target names, where Host does not say the same in the same letters; `understand` sets it. */
+  authority: string | undefined;
   /** Where the first line begins: one empty line may stand before a request. */
   start = 0;
   /** A response's status. */
@@ -101,6 +103,7 @@ export class Head {
     this.error = undefined;
     this.fields = [];
     this.known = [];
+    this.authority = undefined;
     this.start = 0;
     this.lines = 0;
     this.members = 0;
@@ -309,9 +312,9 @@ export class Head {
     return count >= 1 && count <= 15 ? this.digits(valueStart, valueEnd) : -1;
   }
 
-  /** May the value be an authority: a name or address, and perhaps a port? */
-  isHost({ valueStart, valueEnd }: Field): boolean {
-    return span(this.bytes, valueStart, HOST) === valueEnd;
+  /** May these bytes be an authority: a name or address, and perhaps a port? */
+  isHost(start: number, end: number): boolean {
+    return span(this.bytes, start, HOST) >= end;
   }
 }
 

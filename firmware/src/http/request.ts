@@ -19,10 +19,13 @@ export interface Request {
 /** What a target begins with that is a whole URL. */
 const SCHEME = "http://";
 
+/** Its port where it names none, with and without a number (RFC 9110 section 4.2.1). */
+const DEFAULT_PORTS = [":80", ":"];
+
 /** Characters of Host: names have 253 at most, and a port may follow (RFC 1035). */
 const HOST_BYTES_MAX = 260;
 
-/** Reads a complete head; gives the request, or the status that refuses it. */
+/** Reads a complete head; gives the request, or the status that refuses it. Sets `head.authority`. */
 export function understand(
   head: Head,
   rules: {
@@ -34,12 +37,23 @@ export function understand(
   const method = head.text(head.start, head.methodEnd);
   const framing = requestFraming(head, method);
   if (typeof framing === "number") return framing;
-  const host = hostOf(head);
+  let host = hostOf(head);
   if (host === undefined) return 400;
   if (method === "CONNECT" || method === "TRACE") return 405;
   const came = head.text(head.targetStart, head.targetEnd);
-  const target = originForm(came, method, host);
-  if (target === undefined) return 400;
+  let target = came;
+  if (!came.startsWith("/")) {
+    const named = authorityOf(head, came);
+    if (named === undefined) {
+      if (came !== "*" || method !== "OPTIONS") return 400;
+    } else {
+      // Stricter than RFC 9112, which has the target's host win over any other.
+      if (!isSameHost(named, host) && !(host === "" && head.all("host").length === 0)) return 400;
+      target = originForm(came.slice(SCHEME.length + named.length), method);
+      if (named !== host) head.authority = named;
+      host = named;
+    }
+  }
   if (framing.kind === "length" && framing.length > rules.config.bodyBytesMax) return 413;
   if (head.all("via").some(via => head.value(via).includes(rules.pseudonym))) return 508;
   const query = target.indexOf("?");
@@ -70,7 +84,7 @@ function hostOf(head: Head): string | undefined {
   if (hosts.length === 0) return head.minor === 0 ? "" : undefined;
   const [host] = hosts;
   const fits = host.valueEnd - host.valueStart <= HOST_BYTES_MAX;
-  if (hosts.length > 1 || !fits || !head.isHost(host)) return undefined;
+  if (hosts.length > 1 || !fits || !head.isHost(host.valueStart, host.valueEnd)) return undefined;
   const value = head.value(host);
   return isHostAndPort(value) ? value : undefined;
 }
@@ -89,22 +103,35 @@ function isHostAndPort(text: string): boolean {
   return end === text.length || /^:\d{0,5}$/.test(text.slice(end));
 }
 
-/**
- * The target as servers expect it, a path with its query or `*`; `undefined` when it is neither that
- * nor a whole URL whose host is the one that Host names.
- */
-function originForm(target: string, method: string, host: string): string | undefined {
-  if (target.startsWith("/")) return target;
-  if (target === "*") return method === "OPTIONS" ? target : undefined;
+/** The host, and perhaps port, of a target that is a whole URL; `undefined` when it is none. */
+function authorityOf(head: Head, target: string): string | undefined {
+  if (target.slice(0, SCHEME.length).toLowerCase() !== SCHEME) return undefined;
+  const start = SCHEME.length;
   // No pattern: XS takes 50 bytes of the board's memory for each character that one repeats.
-  const end = SCHEME.length + host.length;
-  if (host === "" || target.slice(0, end).toLowerCase() !== SCHEME + host.toLowerCase()) {
-    return undefined;
-  }
-  const rest = target.slice(end);
+  let end = target.indexOf("/", start);
+  if (end < 0) end = target.length;
+  const query = target.indexOf("?", start);
+  if (query >= 0 && query < end) end = query;
+  const authority = target.slice(start, end);
+  const at = head.targetStart;
+  const isHost = end - start <= HOST_BYTES_MAX && head.isHost(at + start, at + end);
+  return authority !== "" && isHost && isHostAndPort(authority) ? authority : undefined;
+}
+
+/** In any case, with or without the default port. */
+function isSameHost(one: string, other: string): boolean {
+  return withoutDefaultPort(one) === withoutDefaultPort(other);
+}
+
+function withoutDefaultPort(host: string): string {
+  const port = DEFAULT_PORTS.find(end => host.endsWith(end));
+  return (port === undefined ? host : host.slice(0, -port.length)).toLowerCase();
+}
+
+/** What stands behind a whole URL's host, as servers expect it. */
+function originForm(rest: string, method: string): string {
   if (rest === "") return method === "OPTIONS" ? "*" : "/"; // RFC 9112 section 3.2.4
-  if (rest.startsWith("/")) return rest;
-  return rest.startsWith("?") ? `/${rest}` : undefined;
+  return rest.startsWith("?") ? `/${rest}` : rest;
 }
 
 /** HTTP/2 in the clear is no upgrade: we could not look through it. */

@@ -149,9 +149,11 @@ export function rewriteRequest(buffer: Uint8Array, request: RequestRewrite): num
     if (FORWARDING.includes(name)) return trusted && name === "forwarded";
     if (name === "expect") return head.minor === 1;
     if (name === "cookie") return !request.sticky;
+    if (name === "host") return head.authority === undefined;
     return name !== "via";
   });
-  if (host === undefined) out.bytes(NO_HOST); // HTTP/1.0 knows none, HTTP/1.1 demands one
+  if (head.authority !== undefined) out.text(`Host: ${head.authority}\r\n`);
+  else if (host === undefined) out.bytes(NO_HOST); // HTTP/1.0 knows none, HTTP/1.1 demands one
   if (request.sticky) cookies(out, head);
   forwarded(out, request, host);
   out.bytes(VIA);
@@ -193,7 +195,12 @@ function forwarded(out: Writer, request: RequestRewrite, host: Field | undefined
   if (proto === undefined) out.bytes(HTTP);
   else out.value(head, proto);
   out.bytes(LINE_END);
-  const forwardedHost = (trusted ? head.only("x-forwarded-host") : undefined) ?? host;
+  const told = trusted ? head.only("x-forwarded-host") : undefined;
+  if (told === undefined && head.authority !== undefined) {
+    out.text(`X-Forwarded-Host: ${head.authority}\r\n`);
+    return;
+  }
+  const forwardedHost = told ?? host;
   if (forwardedHost === undefined) return;
   out.bytes(FORWARDED_HOST);
   out.value(head, forwardedHost);
