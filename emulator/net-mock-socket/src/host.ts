@@ -92,12 +92,12 @@ export class Host {
     return this.network.find(name);
   }
 
-  /** A port that no listener has, and no connection to that port of `remote`. */
+  /** A port that no listener has, and no connection to that port of `remote`, nor that port itself. */
   ephemeralPort(remote: Host = this, remotePort = 0): number {
     for (let tries = EPHEMERAL_PORT_FIRST; tries <= PORT_LAST; tries++) {
       const port = this.#nextPort;
       this.#nextPort = port === PORT_LAST ? EPHEMERAL_PORT_FIRST : port + 1;
-      if (this.servers.has(port)) continue;
+      if (this.servers.has(port) || (remote === this && port === remotePort)) continue;
       if (!this.#connections.has(keyOf(port, remote, remotePort))) return port;
     }
     throw new Error(`${this.name}: every port is in use`);

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { type HostProfile, type MockSocket, Network } from "./network.ts";
-import { pattern, StillClock } from "./testing.ts";
+import { pattern, StillClock, watch } from "./testing.ts";
 
 function world(profile: { client?: Partial<HostProfile>; server?: Partial<HostProfile> } = {}) {
   const clock = new StillClock();
@@ -135,4 +135,16 @@ test("a thousand conversations leave no socket and no alarm, and go the same way
   const first = await play();
   expect(first).toHaveLength(2000);
   expect(await play()).toEqual(first);
+});
+
+test("a host that connects to a port of its own where nobody listens is refused, also at the port that is its next one to give", async () => {
+  const { clock, client } = world();
+  const server = client.createServer();
+  server.listen(0);
+  const next = server.address()!.port + 1;
+  server.close();
+  const socket = client.connect({ host: "127.0.0.1", port: next });
+  const { events } = watch(socket);
+  await clock.run(0);
+  expect(events).toEqual(["connect ECONNREFUSED", "close"]);
 });
