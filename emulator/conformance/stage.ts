@@ -102,8 +102,10 @@ export function bytes(text: string): Uint8Array {
   return Uint8Array.from(text, character => character.charCodeAt(0));
 }
 
-export function text(bytes: ArrayBuffer | Uint8Array | undefined): string | undefined {
+/** A character for each byte of what was read; one for a byte that is a number. */
+export function text(bytes: ArrayBuffer | Uint8Array | number | undefined): string | undefined {
   if (bytes === undefined) return undefined;
+  if (typeof bytes === "number") return String.fromCharCode(bytes);
   const view = new Uint8Array(bytes);
   let text = "";
   // The chip's stack is small: its calls take no hundreds of arguments.

@@ -72,8 +72,9 @@ export interface TCP {
   readonly remotePort: number;
   format: string;
   read(into: ArrayBuffer | Uint8Array): number | undefined;
-  read(count?: number): ArrayBuffer | undefined;
-  write(bytes: ArrayBuffer | Uint8Array): number | undefined;
+  /** One byte as a number in format `number`. */
+  read(count?: number): ArrayBuffer | number | undefined;
+  write(bytes: ArrayBuffer | Uint8Array | number): number | undefined;
   close(): void;
 }
 

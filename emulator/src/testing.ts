@@ -47,6 +47,8 @@ export function bytes(text: string): Uint8Array {
   return Uint8Array.from(text, character => character.charCodeAt(0));
 }
 
-export function text(bytes: ArrayBuffer | Uint8Array | undefined): string | undefined {
-  return bytes && Buffer.from(new Uint8Array(bytes)).toString("latin1");
+export function text(bytes: ArrayBuffer | Uint8Array | number | undefined): string | undefined {
+  if (bytes === undefined) return undefined;
+  const view = typeof bytes === "number" ? [bytes] : new Uint8Array(bytes);
+  return Buffer.from(view).toString("latin1");
 }

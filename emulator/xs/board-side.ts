@@ -31,9 +31,12 @@ export class BoardSide {
       case "read":
         return this.#read(this.#socket(rest[0]), rest[1]);
       case "write":
-        return numberOr(this.#socket(rest[0]).write(body));
+        return this.#write(this.#socket(rest[0]), body);
       case "new":
         return this.#connect(Number(rest[0]), rest.slice(1));
+      case "bare":
+        this.#tcp.set(Number(rest[0]), new this.#board.TCP());
+        return "";
       case "listen":
         this.#listeners.set(
           Number(rest[0]),
@@ -79,11 +82,16 @@ export class BoardSide {
     const bytes = Number(count);
     if (count === "all" || !(bytes > 0)) {
       const read = count === "all" ? tcp.read() : tcp.read(bytes);
+      if (typeof read === "number") return Uint8Array.of(read);
       return read === undefined ? new Uint8Array() : new Uint8Array(read);
     }
     if (bytes > this.#scratch.byteLength) this.#scratch = Buffer.alloc(bytes);
     const view = this.#scratch.subarray(0, bytes);
     return tcp.read(view) === undefined ? view.subarray(0, 0) : view;
+  }
+
+  #write(tcp: TCP, body: Buffer): string {
+    return numberOr(tcp.write(tcp.format === "number" ? body[0] : body));
   }
 
   #connect(handle: number, options: string[]): string {

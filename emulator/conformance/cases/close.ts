@@ -1,3 +1,4 @@
+import type { TCP } from "../../src/platform.ts";
 import {
   bytes,
   type Connection,
@@ -30,6 +31,28 @@ export const close: Case[] = [
       throws(() => tcp.remotePort, "SyntaxError", "");
       throws(() => tcp.format, "SyntaxError", "");
       throws(() => (tcp.format = "buffer"), "SyntaxError", "");
+    },
+  },
+  {
+    name: "members of TCP called on anything but a TCP throw SyntaxError",
+    source: "xs/sources/xsAPI.c: fxGetHostDataValidate",
+    async run(target) {
+      const { tcp, peer } = await dialled(target);
+      const { prototype } = target.TCP;
+      const members = [
+        (receiver: TCP) => prototype.read.call(receiver, 1),
+        (receiver: TCP) => prototype.write.call(receiver, bytes("x")),
+        (receiver: TCP) => prototype.close.call(receiver),
+        ...["remoteAddress", "remotePort", "format"].map(
+          name => (receiver: TCP) => Reflect.get(prototype, name, receiver),
+        ),
+        (receiver: TCP) => Reflect.set(prototype, "format", "buffer", receiver),
+      ];
+      const listener = new target.Listener({ port: PORT });
+      for (const receiver of [{}, [], "a string", undefined, listener, peer]) {
+        for (const member of members) throws(() => member(receiver as TCP), "SyntaxError", "");
+      }
+      same([listener.port, tcp.format], [PORT, "buffer"], "port, format");
     },
   },
   {
@@ -229,6 +252,29 @@ export const close: Case[] = [
       new target.TCP({ address, port });
       new target.TCP({ address, port });
       await target.until("two connections", () => peers.length === 2);
+    },
+  },
+  {
+    name: "a reset between close and the event that was under way ends the board",
+    source: DESTRUCTOR,
+    not: {
+      loopback: "the reset comes later",
+      chip: "tcp.c points to freed memory: anything may happen",
+    },
+    async run(target) {
+      // The board plays its own peer, so that the reset is there in the same instant.
+      const { listener, announced } = listening(target);
+      const ears = new Ears();
+      const tcp = new target.TCP({ address: "127.0.0.1", port: PORT, ...ears.callbacks });
+      await target.until("a client", () => announced.length > 0 && ears.writable.length > 0);
+      const other = listener.read()!;
+      tcp.write(bytes("unread"));
+      await target.quiet();
+      other.close();
+      tcp.write(bytes("x")); // its flush waits
+      tcp.close();
+      await target.until("the end", () => target.fatal !== undefined);
+      same(target.fatal?.startsWith("freed memory"), true, "fatal");
     },
   },
   {

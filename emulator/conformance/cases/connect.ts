@@ -105,4 +105,30 @@ export const connect: Case[] = [
       same([target.connections, target.objects], [0, 0], "connections, objects");
     },
   },
+  {
+    name: "connecting to a closed port of the board itself is refused at once",
+    source: "src/core/tcp_in.c: tcp_input",
+    not: { loopback: "a port of the board is another one of this computer" },
+    async run(target) {
+      const listener = new target.Listener({}); // a port of those that connections get, too
+      const { port } = listener;
+      listener.close();
+      const ears = new Ears();
+      new target.TCP({ address: "127.0.0.1", port, ...ears.callbacks });
+      await target.quiet();
+      same(ears.events, ["error"], "events");
+    },
+  },
+  {
+    name: "a TCP made without options has no connection: nothing to read, never ready to write",
+    source: `${TCP_C}: xs_tcp_constructor`,
+    run(target) {
+      const bare = new target.TCP();
+      same([bare.read() ?? "none", bare.format], ["none", "buffer"], "read, format");
+      throws(() => bare.write(bytes("x")), "Error", "not ready");
+      throws(() => new target.TCP({ from: bare }), "Error", "invalid from");
+      bare.close();
+      same([target.connections, target.objects], [0, 0], "connections, objects");
+    },
+  },
 ];

@@ -279,4 +279,15 @@ export const from: Case[] = [
       same([text(taken.read()), ears.readable], ["hello", []], "read, told to the first hand");
     },
   },
+  {
+    name: "from resets the format unless it is given one",
+    source: CONSTRUCTOR,
+    async run(target) {
+      const { tcp } = await dialled(target);
+      tcp.format = "number";
+      const second = new target.TCP({ from: tcp });
+      same(second.format, "buffer", "format");
+      same(new target.TCP({ from: second, format: "number" }).format, "number", "format");
+    },
+  },
 ];

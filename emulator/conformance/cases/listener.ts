@@ -159,6 +159,36 @@ export const listener: Case[] = [
     },
   },
   {
+    name: "members of Listener called on anything but a Listener throw SyntaxError, except format",
+    source: "xs/sources/xsAPI.c: fxGetHostDataValidate",
+    async run(target) {
+      const { listener } = listening(target);
+      const { prototype } = target.Listener;
+      const bare = new target.TCP();
+      for (const foreign of [{}, [], "a string", undefined, bare]) {
+        throws(() => prototype.read.call(foreign as Listener), "SyntaxError", "");
+        throws(() => prototype.close.call(foreign as Listener), "SyntaxError", "");
+        throws(() => Reflect.get(prototype, "port", foreign as Listener), "SyntaxError", "");
+        same(Reflect.get(prototype, "format", foreign as Listener), "socket/tcp", "format");
+      }
+      same([listener.port, bare.format], [PORT, "buffer"], "port, format");
+    },
+  },
+  {
+    name: "closing a listener over a waiting client that has reset ends the board",
+    source: `${TCP_C}: xs_listener_destructor_`,
+    not: { chip: "the reset frees what the listener still points to: anything may happen" },
+    async run(target) {
+      const { listener, announced } = listening(target);
+      const client = target.connect(PORT);
+      await target.until("a client", () => announced.length > 0);
+      client.reset();
+      await target.until("the control block gone", () => target.connections === 0);
+      throws(() => listener.close(), "Error", "");
+      same(target.fatal?.startsWith("freed memory"), true, "fatal");
+    },
+  },
+  {
     name: "accepting a client that reset while it waited ends the board",
     source: `${TCP_C}: listenerAccept`,
     not: { chip: "the reset frees what the listener still points to: anything may happen" },

@@ -2,6 +2,7 @@ import { Ears, PORT, same, throws } from "../stage.ts";
 import type { Case } from "../target.ts";
 
 const CONSTRUCTOR = "modules/io/socket/lwip/tcp.c: xs_tcp_constructor";
+const ADDRESS = "src/core/ipv4/ip4_addr.c: ip4addr_aton";
 const COMMON = "modules/io/common/builtinCommon.c";
 
 /** What `new TCP(options)` takes and refuses. */
@@ -15,6 +16,43 @@ export const options: Case[] = [
       }
       const long = "a-name-that-does-not-fit-the-buffer.local";
       throws(() => new TCP({ address: long, port: 80 }), "RangeError", "cannot buffer string");
+    },
+  },
+  {
+    name: "an address is one to four numbers in decimal, octal or hexadecimal, and reads back as four decimal ones",
+    source: ADDRESS,
+    async run(target) {
+      const { address, port } = await target.listen();
+      const [a, b, c, d] = address.split(".").map(Number);
+      const whole = ((a * 256 + b) * 256 + c) * 256 + d;
+      for (const written of [
+        `${a}.${(b * 256 + c) * 256 + d}`,
+        `${a}.${b}.${c * 256 + d}`,
+        `0x${a.toString(16)}.${b}.0${c.toString(8)}.0X${d.toString(16)}`,
+        `0x${whole.toString(16)}`,
+        `${whole}`,
+        whole as unknown as string,
+        `${address} and more`,
+      ]) {
+        const ears = new Ears();
+        const tcp = new target.TCP({ address: written, port, ...ears.callbacks });
+        await target.until(`a connection to ${written}`, () => ears.writable.length > 0);
+        same([tcp.remoteAddress, tcp.remotePort], [address, port], `address, port of ${written}`);
+        tcp.close();
+      }
+    },
+  },
+  {
+    name: "an address with too many numbers, a number out of range or other characters is refused",
+    source: ADDRESS,
+    run({ TCP }) {
+      const wrong = ["127.0.0.0.1", "127.0.0.256", "256.1", "127.16777216", "127.0.65536"];
+      wrong.push("127.", "127..1", " 127.0.0.1", "127.0.0.1x", "0x7g", "127.0.0.08", "-1");
+      for (const address of wrong) {
+        throws(() => new TCP({ address, port: 80 }), "Error", "invalid address");
+      }
+      const symbol = Symbol("address") as unknown as string;
+      throws(() => new TCP({ address: symbol, port: 80 }), "TypeError", "");
     },
   },
   {
@@ -70,18 +108,25 @@ export const options: Case[] = [
     source: `${COMMON}: builtinInitializeFormat`,
     async run(target) {
       const to = await target.deaf();
-      throws(() => new target.TCP({ ...to, format: "string" }), "RangeError", "unimplemented");
+      for (const format of ["string", "socket/tcp", "no such"]) {
+        throws(() => new target.TCP({ ...to, format }), "RangeError", "unimplemented");
+      }
       throws(() => new target.Listener({ format: "buffer" }), "RangeError", "unimplemented");
       same(new target.TCP({ ...to, format: "" }).format, "buffer", "format");
+      same(new target.TCP({ ...to, format: "number" }).format, "number", "format");
       new target.Listener({ format: "socket/tcp" });
     },
   },
   {
-    name: "a format is set to one that is known, or not at all",
+    name: "a format is set to number or buffer, or not at all",
     source: "modules/io/socket/lwip/tcp.c: xs_tcp_set_format",
     async run(target) {
       const tcp = new target.TCP(await target.deaf());
+      throws(() => (tcp.format = "no such"), "RangeError", "unknown");
       throws(() => (tcp.format = "string"), "RangeError", "unimplemented");
+      same(tcp.format, "buffer", "format");
+      tcp.format = "number";
+      same(tcp.format, "number", "format");
       tcp.format = "buffer";
       same(tcp.format, "buffer", "format");
       const listener = new target.Listener({});

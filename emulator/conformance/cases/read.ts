@@ -101,13 +101,14 @@ export const read: Case[] = [
     },
   },
   {
-    name: "a view of anything but bytes is refused",
+    name: "a function, or a view of anything but bytes, is refused",
     source: READ,
     async run(target) {
       const { tcp, peer, ears } = await dialled(target);
       peer.send("abcd");
       await target.until("bytes", () => ears.readable.includes(4));
       throws(() => tcp.read(new Uint16Array(2) as never), "TypeError", "");
+      throws(() => tcp.read((() => 2) as never), "TypeError", "");
       throws(() => tcp.write(new Float32Array(1) as never), "TypeError", "");
       throws(() => tcp.write("text" as never), "TypeError", "");
     },
@@ -164,6 +165,24 @@ export const read: Case[] = [
       await target.until("bytes", () => ears.readable.includes(2));
       const signed = new Int8Array(2);
       same([tcp.read(signed as never), [...signed]], [2, [...bytes("ab")]], "read");
+    },
+  },
+  {
+    name: "in format number, read returns one byte as a number and ignores its arguments",
+    source: READ,
+    async run(target) {
+      const { tcp, peer, ears } = await dialled(target);
+      tcp.format = "number";
+      same(tcp.read() ?? "none", "none", "read of nothing");
+      peer.send("a\xffcdef");
+      await target.until("bytes", () => ears.readable.includes(6));
+      const view = new Uint8Array(2);
+      same([tcp.read(), tcp.read(3), tcp.read(view)], [97, 255, 99], "read");
+      same([...view], [0, 0], "the view");
+      tcp.format = "buffer";
+      same(text(tcp.read(2)), "de", "read(2)");
+      tcp.format = "number";
+      same([tcp.read(), tcp.read() ?? "none"], [102, "none"], "read to the end");
     },
   },
 ];

@@ -182,4 +182,21 @@ export const write: Case[] = [
       same(bare.read(new Uint8Array(3)), 3, "read");
     },
   },
+  {
+    name: "in format number, write sends the low eight bits of a number",
+    source: "modules/io/socket/lwip/tcp.c: xs_tcp_write",
+    async run(target) {
+      const { tcp, peer } = await dialled(target);
+      throws(() => tcp.write(65), "TypeError", "");
+      tcp.format = "number";
+      const room = tcp.write(65)!;
+      same(tcp.write(0x142), room - 1, "room");
+      tcp.write("67.9" as never);
+      throws(() => tcp.write(Symbol("68") as never), "TypeError", "");
+      tcp.format = "buffer";
+      tcp.write(bytes("D"));
+      await target.until("the bytes", () => peer.heard.length >= 4);
+      same(peer.heard, "ABCD", "heard");
+    },
+  },
 ];

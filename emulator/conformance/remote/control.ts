@@ -25,7 +25,7 @@ export class Control {
     this.#tcp = new TCP({
       ...desk,
       nodelay: true,
-      onReadable: count => this.#inbox.push(new Uint8Array(this.#tcp.read(count)!)),
+      onReadable: count => this.#inbox.push(new Uint8Array(this.#tcp.read(count) as ArrayBuffer)),
       onWritable: room => {
         this.#room = room;
         this.#flush();

@@ -12,8 +12,8 @@ export interface ConnectionOwner extends Reader {
   /** The handshake is complete. */
   connected(): void;
   acknowledged(bytes: number): void;
-  /** It is forgotten, or in TIME_WAIT; orderly: both ends have closed it. */
-  parted(orderly: boolean): void;
+  /** It is forgotten, or in TIME_WAIT; orderly: both ends have closed it. `error` is what broke it. */
+  parted(orderly: boolean, error?: SystemErrorCode): void;
   /** Is there memory for a new segment? Without it is lost. */
   admits(segment: Uint8Array): boolean;
   /** Refused, reset or given up: the connection is gone. */
@@ -138,13 +138,13 @@ export class Connection {
   }
 
   /** Nothing is said: this end does not exist any more. */
-  forget(orderly = false): void {
+  forget(orderly = false, error?: SystemErrorCode): void {
     const parted = this.#over || this.state === "waiting";
     this.state = "over";
     this.#retransmission.stop();
     this.#cancelFarewell?.();
     this.#host.forgotten(this);
-    if (!parted) this.#owner.parted(orderly);
+    if (!parted) this.#owner.parted(orderly, error);
   }
 
   /** Power off. */
@@ -270,7 +270,7 @@ export class Connection {
 
   #failed(code: SystemErrorCode): void {
     const told = !this.#orphaned && this.state !== "waiting";
-    this.forget();
+    this.forget(false, code);
     if (told) this.#owner.failed(code);
   }
 

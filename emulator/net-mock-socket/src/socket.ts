@@ -26,7 +26,8 @@ export interface Handshake {
  *
  * Beyond `node:net` it shows what a TCP/IP stack sees, to a program that plays one: the events `sent`
  * (with the bytes that were acknowledged) and `parted` (the connection is forgotten or in TIME_WAIT;
- * true: both ends have closed it), and the members from `admits` to `abandon`.
+ * true: both ends have closed it; else the code of the error that broke it), and the members from
+ * `admits` to `abandon`.
  */
 export class MockSocket extends Duplex {
   connecting = false;
@@ -250,7 +251,7 @@ export class MockSocket extends Duplex {
   #owner(): Omit<ConnectionOwner, "connected" | "failed"> {
     return {
       acknowledged: bytes => this.emit("sent", bytes),
-      parted: orderly => this.emit("parted", orderly),
+      parted: (orderly, error) => this.emit("parted", orderly, error),
       admits: segment => this.admits?.(segment) ?? true,
       received: bytes => this.#received(bytes),
       finished: () => this.#finished(),

@@ -45,7 +45,7 @@ test("a segment for which there is no memory is lost, and comes again", async ()
   expect(farSeen.bytes.toString()).toBe("hello");
 });
 
-test("who plays a TCP/IP stack hears when a connection is over, and whether both ends had closed it", async () => {
+test("who plays a TCP/IP stack hears when a connection is over, and whether both ends had closed it or what broke it", async () => {
   const { clock, connected } = world({ profiles: { client: { connectionsMax: 8 } } });
   const heard: unknown[] = [];
   const one = await connected();
@@ -55,13 +55,13 @@ test("who plays a TCP/IP stack hears when a connection is over, and whether both
   one.far.resume().end();
   await clock.run();
   const two = await connected();
-  two.far.on("parted", orderly => heard.push("reset", orderly));
+  two.far.on("parted", (orderly, error) => heard.push(orderly, error));
   two.far.on("error", () => {});
   two.near.resetAndDestroy();
   await clock.run();
   expect(heard).toEqual([
     ...["first", true, true, "second", true, true], // the first one goes on in TIME_WAIT
-    ...["reset", false],
+    ...[false, "ECONNRESET"],
   ]);
 });
 

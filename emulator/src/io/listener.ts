@@ -1,8 +1,10 @@
 import type { Listener, ListenerClass, ListenerOptions, TCP } from "../platform.ts";
 import type { Message } from "../tasks.ts";
+import { callback, checkPort, initialFormat, signedInteger } from "./arguments.ts";
+import { HostObject } from "./host-object.ts";
 import { Pcb } from "./pcb.ts";
 import type { Stack, StackListener } from "./stack.ts";
-import { callback, portOf, type TCPFamily } from "./tcp.ts";
+import type { TCPFamily } from "./tcp.ts";
 import type { WireServer, WireSocket } from "./wire.ts";
 
 /** What a listener reads: nothing else. */
@@ -20,7 +22,7 @@ const BACKLOG = 255;
  *
  * - `onReadable` is posted with each arrival and counts all that wait; those left are not announced
  *   again until the next one arrives;
- * - `read` makes its TCP object before it looks: reading past the end leaks one;
+ * - `read` makes its TCP object before it looks: reading past the end, or after `close`, leaks one;
  * - a SYN for which there is no control block stays without an answer, and puts a dud among those
  *   that wait: it reads as a TCP, but nothing is below it;
  * - one that broke while it waited leaves a pointer to freed memory, and so does `close` with an
@@ -29,7 +31,7 @@ const BACKLOG = 255;
 export function defineListener(stack: Stack, family: TCPFamily): ListenerClass {
   const ports = new Map<number, EmulatedListener>();
 
-  class EmulatedListener implements Listener, Message, StackListener {
+  class EmulatedListener extends HostObject implements Listener, Message, StackListener {
     target: unknown;
     next: Message | undefined;
     #port: number;
@@ -43,10 +45,11 @@ export function defineListener(stack: Stack, family: TCPFamily): ListenerClass {
     #closed = false;
 
     constructor(options: ListenerOptions) {
+      super(EmulatedListener);
       if (!stack.online) throw new Error("no network");
       this.#port = freePort(options);
       this.#onReadable = callback(options.onReadable);
-      if (options.format && options.format !== FORMAT) throw new RangeError("unimplemented");
+      if (initialFormat(options, FORMAT) !== FORMAT) throw new RangeError("unimplemented");
       this.target = options.target;
       if (!stack.available()) throw new Error("no socket");
       if (ports.size >= stack.kind.listenersMax || ports.has(this.#port)) {
@@ -90,7 +93,7 @@ export function defineListener(stack: Stack, family: TCPFamily): ListenerClass {
     }
 
     get port(): number {
-      this.#open();
+      checkOpen(this);
       return this.#port;
     }
 
@@ -103,26 +106,31 @@ export function defineListener(stack: Stack, family: TCPFamily): ListenerClass {
     }
 
     read(): TCP | undefined {
-      this.#open();
-      if (this.#accepted.length === 0) {
-        family.accepted(undefined);
-        return undefined;
-      }
+      const tcp = new family.TCP();
+      checkOpen(this);
+      if (this.#accepted.length === 0) return undefined;
       const pcb = this.#accepted.shift();
-      if (!pcb?.gone) return family.accepted(pcb);
-      stack.freedPointer("accepting a connection that broke while it waited");
-      return family.accepted(undefined);
+      if (pcb?.gone) stack.freedPointer("accepting a connection that broke while it waited");
+      family.adopt(tcp, pcb?.gone ? undefined : pcb);
+      return tcp;
     }
 
     close(): void {
-      if (this.#closed) return;
-      this.#closed = true;
+      if (!HostObject.release(this, EmulatedListener) || this.#closed) return;
+      this.abort();
       ports.delete(this.#port);
       stack.unlistening(this);
+      for (const pcb of this.#accepted) {
+        if (pcb?.gone) stack.freedPointer("closing a listener whose client broke while it waited");
+        else pcb?.close();
+      }
+      if (this.#posted) stack.freedPointer("a listener closed before its announcement came");
+    }
+
+    abort(): void {
+      this.#closed = true;
       this.#server?.close();
       for (const socket of this.#knocking) socket.resetAndDestroy();
-      for (const pcb of this.#accepted) pcb?.close();
-      if (this.#posted) stack.freedPointer("a listener closed before its announcement came");
     }
 
     deliver(): void {
@@ -146,14 +154,14 @@ export function defineListener(stack: Stack, family: TCPFamily): ListenerClass {
       this.#posted = true;
       stack.parts.tasks.post(this);
     }
+  }
 
-    #open(): void {
-      if (this.#closed) throw new SyntaxError("C: xsGetHostData: no host data");
-    }
+  function checkOpen(receiver: unknown): asserts receiver is EmulatedListener {
+    HostObject.validate(receiver, EmulatedListener);
   }
 
   function freePort(options: ListenerOptions): number {
-    let port = "port" in options ? portOf(options.port) : 0;
+    let port = "port" in options ? checkPort(signedInteger(options.port)) : 0;
     if (port === 0) {
       port = EPHEMERAL_PORT_FIRST;
       while (ports.has(port)) port++;

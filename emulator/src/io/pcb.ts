@@ -48,7 +48,8 @@ export class Pcb {
   #refused: Buffer[] = [];
   #paused = false;
   #connecting: Cancel | undefined;
-  #connectError: string | undefined;
+  /** What the wire says of how it broke. */
+  #error: string | undefined;
   #fastTimer: Cancel | undefined;
   #finWait: Cancel | undefined;
   /** By `close`, or by lwIP itself. */
@@ -84,7 +85,7 @@ export class Pcb {
     }
   }
 
-  /** Nobody owns it from here on, and `close` will follow. */
+  /** Nobody owns it from here on, and `close` will follow; a FIN closes it before. */
   letGo(): void {
     this.#owner = undefined;
   }
@@ -193,8 +194,13 @@ export class Pcb {
 
   #connect(): void {
     const { clock, kind } = this.#stack;
-    this.#connecting = clock.after(kind.connectTimeoutMs, () => this.#over(false));
-    this.#socket.on("connect", () => {
+    const socket = this.#socket;
+    this.#connecting = clock.after(kind.connectTimeoutMs, () => this.#over(false, true));
+    socket.on("connect", () => {
+      if (socket.localPort === socket.remotePort && socket.localAddress === socket.remoteAddress) {
+        this.#over(false); // the kernel has connected it to itself, because nobody listens there
+        return;
+      }
       this.#connecting?.();
       this.#connecting = undefined;
       this.#owner?.connected();
@@ -204,7 +210,7 @@ export class Pcb {
   #listen(): void {
     const socket = this.#socket;
     socket.on("error", (error: NodeJS.ErrnoException) => {
-      this.#connectError = error.code; // `close` always follows
+      this.#error = error.code; // `close` always follows
     });
     socket.on("close", (hadError: boolean) => this.#onClose(hadError));
     socket.on("end", () => this.#onEnd());
@@ -215,8 +221,8 @@ export class Pcb {
     }
     socket.admits = segment => this.#admits(segment);
     socket.on("sent", (bytes: number) => this.#onAcked(bytes));
-    socket.on("parted", (orderly: boolean) => {
-      if (this.#connecting === undefined) this.#over(orderly);
+    socket.on("parted", (orderly: boolean, error?: string) => {
+      if (this.#connecting === undefined) this.#over(orderly, error === "ETIMEDOUT");
     });
   }
 
@@ -281,7 +287,9 @@ export class Pcb {
     this.output(); // lwIP sends what waits with every segment that comes (tcp_input)
     if (this.#owner !== undefined) {
       this.#catchUp();
-    } else if (!this.#owned && this.#refused.length === 0) {
+    } else if (this.#owned) {
+      this.close(); // let go: lwIP closes it (tcp_recv_null)
+    } else if (this.#refused.length === 0) {
       this.#fastTimer = this.#stack.atFastTimer(() => {
         this.#fastTimer = undefined;
         if (!this.#closing && !this.#gone) this.#sendFin();
@@ -312,14 +320,15 @@ export class Pcb {
 
   #onClose(hadError: boolean): void {
     if (this.#connecting === undefined) {
-      if (!this.#simulated) this.#over(this.#finished && !hadError);
-    } else if (REFUSALS.includes(this.#connectError ?? "")) {
+      if (!this.#simulated) this.#over(this.#finished && !hadError, this.#error === "ETIMEDOUT");
+    } else if (REFUSALS.includes(this.#error ?? "")) {
       this.#over(false);
     }
     // Else nobody has answered, and lwIP goes on asking until its patience ends.
   }
 
-  #over(orderly: boolean): void {
+  /** `givenUp`: by lwIP, because the peer did not answer. */
+  #over(orderly: boolean, givenUp = false): void {
     if (this.#gone) return;
     this.#gone = true;
     this.#connecting?.();
@@ -332,7 +341,9 @@ export class Pcb {
     this.#stack.closed(this, orderly && this.#closesFirst);
     const owner = this.#owner;
     this.#owner = undefined;
-    if (!this.#told) owner?.failed();
+    if (this.#told || owner === undefined) return;
+    if (givenUp) this.#stack.freedWrite();
+    owner.failed();
   }
 }
 

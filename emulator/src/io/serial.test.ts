@@ -141,6 +141,20 @@ test("read fills a view as far as it goes, takes a count, and one byte in the fo
   expect(serial.read(new Uint8Array(9))).toBe(undefined);
 });
 
+test("read and write refuse what is neither bytes nor a number (xs_serial_read, xs_serial_write)", async () => {
+  const { clock, serial, send } = wired();
+  send("ab");
+  await clock.run({ ms: 100 });
+  for (const into of [() => 1, new Uint16Array(1), Symbol("no")]) {
+    expect(() => serial.read(into as never)).toThrow(TypeError);
+  }
+  expect(() => serial.write("text" as never)).toThrow(TypeError);
+  serial.format = "number";
+  expect(() => serial.write(Symbol("no") as never)).toThrow(TypeError);
+  expect(() => (serial.write as () => void)()).toThrow(SyntaxError);
+  expect([serial.read(), serial.read()]).toEqual([97, 98]);
+});
+
 test("readable comes before writable in one turn (serialDeliver)", async () => {
   const events: string[] = [];
   const { clock, board, serial, send } = wired({
@@ -195,6 +209,11 @@ test("pins and port belong to one object until it is closed (xs_serial_construct
   for (const call of [() => serial.read(), () => serial.write(bytes("x")), () => serial.format]) {
     expect(call).toThrow(SyntaxError);
   }
+  const open = new Serial(WIRED);
+  for (const member of [open.read, open.write, open.close]) {
+    expect(() => member.call({} as Serial, 1)).toThrow(SyntaxError);
+  }
+  open.close();
   new Serial(WIRED).close();
 });
 

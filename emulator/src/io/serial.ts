@@ -1,6 +1,16 @@
 import type { Serial, SerialClass, SerialOptions } from "../platform.ts";
 import type { Message, Tasks } from "../tasks.ts";
-import { callback, viewOf } from "./tcp.ts";
+import {
+  argument,
+  callback,
+  initialFormat,
+  integer,
+  isReference,
+  newFormat,
+  signedInteger,
+  viewOf,
+} from "./arguments.ts";
+import { HostObject } from "./host-object.ts";
 import { BAUD, type Uart, type UartInterrupts } from "./uart.ts";
 
 /** UART_NUM_MAX of the ESP32. */
@@ -18,11 +28,6 @@ const isPin = (pin: number) => pin < 40 && pin !== 24 && !(pin >= 28 && pin <= 3
 /** `onWritable` comes when fewer than so many are left to send (kTransmitTreshold). */
 const TX_EMPTY_BYTES = 10;
 
-const FORMATS = [
-  ...["number", "buffer", "string", "socket/tcp", "uint8", "int8", "uint16", "int16", "uint32"],
-  ...["int32", "uint64", "int64", "buffer/disposable"],
-];
-
 /**
  * `embedded:io/serial` as the ESP32 port behaves, on UART0 of a release build, where no driver owns it.
  * Read from modules/io/serial/esp32/serial.c @ 48ee02d:
@@ -37,7 +42,7 @@ const FORMATS = [
 export function defineSerial(uart: Uart, tasks: Tasks): SerialClass {
   const pins = new Set<number>();
 
-  return class EmulatedSerial implements Serial, Message, UartInterrupts {
+  class EmulatedSerial extends HostObject implements Serial, Message, UartInterrupts {
     target: unknown;
     next: Message | undefined;
     #pins: number[] = [];
@@ -50,17 +55,18 @@ export function defineSerial(uart: Uart, tasks: Tasks): SerialClass {
     #closed = false;
 
     constructor(options: SerialOptions) {
+      super(EmulatedSerial);
       const transmit = pin(options, "transmit");
       const receive = pin(options, "receive");
       if (transmit === undefined && receive === undefined) throw new Error("invalid");
-      const port = "port" in options ? integer(options.port) : 0;
+      const port = "port" in options ? signedInteger(options.port) : 0;
       if (port < 0 || port >= PORTS) throw new RangeError("invalid port");
-      const baud = Math.trunc(Number(options.baud)) || 0;
+      const baud = integer(options.baud);
       if (baud <= 0 || baud > BAUD_MAX) throw new RangeError("invalid baud");
       const onReadable = callback(options.onReadable);
       const onWritable = callback(options.onWritable);
       this.target = options.target;
-      this.#format = options.format || "buffer";
+      this.#format = initialFormat(options, "buffer");
       if (!isFormat(this.#format)) throw new RangeError("invalid format");
 
       if (port !== 0)
@@ -81,37 +87,55 @@ export function defineSerial(uart: Uart, tasks: Tasks): SerialClass {
     }
 
     get format(): string {
-      this.#open();
+      checkOpen(this);
       return this.#format;
     }
 
-    set format(format: string) {
-      this.#open();
-      if (!FORMATS.includes(format)) throw new RangeError("unknown");
+    set format(given: string) {
+      checkOpen(this);
+      const format = newFormat(given);
       if (!isFormat(format)) throw new RangeError("unimplemented");
       this.#format = format;
     }
 
     read(into: ArrayBuffer | Uint8Array): number | undefined;
     read(count?: number): ArrayBuffer | number | undefined;
-    read(into?: number | ArrayBuffer | Uint8Array): ArrayBuffer | number | undefined {
-      this.#open();
+    read(...given: [into?: number | ArrayBuffer | Uint8Array]): ArrayBuffer | number | undefined {
+      checkOpen(this);
       const available = uart.rxCount;
       if (available === 0) return undefined;
-      return this.#format === "number" ? uart.read(1)[0] : this.#take(into, available);
+      if (this.#format === "number") return uart.read(1)[0];
+      const [into] = given;
+      if (isReference(into)) {
+        const view = viewOf(into);
+        const count = Math.min(view.byteLength, available);
+        if (count <= 0) throw new Error("invalid");
+        view.set(uart.read(count));
+        return count;
+      }
+      const count = given.length === 0 ? available : integer(into);
+      if (count <= 0) throw new Error("invalid");
+      if (count > available) {
+        throw new Error(
+          `not emulated: read(${count}) of ${available} bytes; the chip adds garbage`,
+        );
+      }
+      return uart.read(count).buffer as ArrayBuffer;
     }
 
-    write(bytes: ArrayBuffer | Uint8Array | number): void {
-      this.#open();
-      const view =
-        this.#format === "number" ? Uint8Array.of(Math.trunc(Number(bytes))) : viewOf(bytes);
-      if (view.byteLength > uart.txFree) throw new Error("output full");
+    write(...given: [bytes: ArrayBuffer | Uint8Array | number]): void {
+      checkOpen(this);
+      const room = uart.txFree;
+      if (this.#format === "number" && room === 0) throw new Error("output full");
+      const bytes = argument(given, 0);
+      const view = this.#format === "number" ? Uint8Array.of(integer(bytes)) : viewOf(bytes);
+      if (view.byteLength > room) throw new Error("output full");
       uart.write(view);
       if (this.#onWritable && !this.#txArmed) this.#armTransmit();
     }
 
     close(): void {
-      if (this.#closed) return;
+      if (!HostObject.release(this, EmulatedSerial)) return;
       this.#closed = true;
       for (const used of this.#pins) pins.delete(used);
       uart.serve(undefined);
@@ -147,48 +171,27 @@ export function defineSerial(uart: Uart, tasks: Tasks): SerialClass {
       }
     }
 
-    #take(into: number | ArrayBuffer | Uint8Array | undefined, available: number) {
-      if (into !== undefined && typeof into !== "number") {
-        const view = viewOf(into);
-        const count = Math.min(view.byteLength, available);
-        if (count <= 0) throw new Error("invalid");
-        view.set(uart.read(count));
-        return count;
-      }
-      const count = into === undefined ? available : Math.trunc(into);
-      if (count <= 0) throw new Error("invalid");
-      if (count > available) {
-        throw new Error(
-          `not emulated: read(${count}) of ${available} bytes; the chip adds garbage`,
-        );
-      }
-      return uart.read(count).buffer as ArrayBuffer;
-    }
-
     #armTransmit(): void {
       this.#txArmed = true;
       uart.armTransmit(TX_EMPTY_BYTES);
     }
+  }
 
-    #open(): void {
-      if (this.#closed) throw new SyntaxError("C: xsGetHostData: no host data");
-    }
-  };
+  function checkOpen(receiver: unknown): asserts receiver is EmulatedSerial {
+    HostObject.validate(receiver, EmulatedSerial);
+  }
 
   function pin(options: SerialOptions, name: "transmit" | "receive"): number | undefined {
     if (!(name in options)) return undefined;
-    const wanted = integer(options[name]);
+    const wanted = signedInteger(options[name]);
     if (wanted < 0) throw new RangeError("negative");
     if (!isPin(wanted) || pins.has(wanted)) throw new Error("in use");
     return wanted;
   }
+
+  return EmulatedSerial;
 }
 
 function isFormat(format: string): boolean {
   return format === "buffer" || format === "number";
-}
-
-function integer(value: unknown): number {
-  if (value === undefined) throw new Error("invalid");
-  return Math.trunc(Number(value)) || 0;
 }

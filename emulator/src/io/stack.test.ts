@@ -5,6 +5,7 @@ import { esp32 } from "../boards/esp32.ts";
 import { profileOf } from "../boards/profile.ts";
 import { VirtualClock } from "../clock.ts";
 import type { BoardPlatform, TCP } from "../platform.ts";
+import { text } from "../testing.ts";
 
 // What needs faults of the network or of the board, and so cannot be a case of `conformance`.
 
@@ -142,6 +143,59 @@ test("a peer that is gone is missed when it was sent something twelve times agai
   expect(events).toEqual(["writable", "error"]);
 });
 
+test("a connection that lwIP gives up makes tcp.c write to freed memory: counted, and the board goes on", async () => {
+  const { clock, network, board, peer, platform, events, dial } = await bench();
+  dial();
+  await clock.run({ until: () => events.length === 1 });
+  for (const socket of peer.sockets) socket.resetAndDestroy();
+  await clock.run({ until: () => events.includes("error") });
+  expect(board.stack.freedPointers).toBe(0); // the block is freed after a reset was told
+
+  const established = dial();
+  await clock.run({ until: () => events.filter(event => event === "writable").length === 2 });
+  network.vanish("peer");
+  dial(); // nobody answers its SYN
+  await clock.run({ until: () => events.filter(event => event === "error").length === 2 });
+  expect([board.stack.freedPointers, board.fatal]).toEqual([1, undefined]);
+  established.write(ONE);
+  await clock.run({ until: () => events.filter(event => event === "error").length === 3 });
+  expect([board.stack.freedPointers, board.fatal]).toEqual([2, undefined]);
+  const silent = new platform.TCP({ address: peer.address, port: 7 });
+  silent.close(); // it is freed by close, and nobody is told
+  await clock.run({ ms: 60_000 });
+  expect(board.stack.freedPointers).toBe(2);
+});
+
+test("a power cut does no harm with an announcement under way and a waiting client that has reset", async () => {
+  const { clock, board, platform, peer } = await bench();
+  const listener = new platform.Listener({ port: 80, onReadable: () => {} });
+  board.tasks.stall(1_000);
+  const client = peer.connect({ host: "board", port: 80 });
+  await clock.run({ ms: 100 });
+  client.resetAndDestroy();
+  await clock.run({ ms: 100 });
+  board.unplug();
+  listener.close();
+  expect([board.fatal, board.stack.freedPointers]).toEqual([undefined, 0]);
+});
+
+test("a FIN between close and the event that was under way makes lwIP close by itself; once that is acknowledged, the second close ends the board", async () => {
+  const closedTwice = async (stallMs: number) => {
+    const { clock, board, peer, events, dial } = await bench();
+    const tcp = dial();
+    await clock.run({ until: () => events.length === 1 });
+    board.tasks.stall(stallMs);
+    tcp.write(ONE); // its flush waits
+    tcp.close();
+    for (const socket of peer.sockets) socket.end();
+    await clock.run({ ms: 1_000 });
+    return [board.fatal?.startsWith("freed memory"), board.stack.connections];
+  };
+  const finAndAnswerMs = 3; // FIN there, FIN back, ACK
+  expect(await closedTwice(finAndAnswerMs - 1)).toEqual([undefined, 0]);
+  expect(await closedTwice(finAndAnswerMs + 1)).toEqual([true, 0]);
+});
+
 test("nobody asks whether a silent peer is still there: its connection stays for ever", async () => {
   const { clock, network, board, events, dial } = await bench();
   dial();
@@ -181,7 +235,7 @@ test("mended sockets survive what ends a board with the SDK's, and count it", as
   await clock.run({ ms: 100 });
   network.resetConnections("peer");
   await clock.run({ ms: 100 });
-  expect(new TextDecoder().decode(tcp.read())).toBe("last words");
+  expect(text(tcp.read())).toBe("last words");
   await clock.run({ ms: 100 });
   expect(events.at(-1)).toBe("error");
   tcp.close();

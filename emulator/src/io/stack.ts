@@ -12,7 +12,8 @@ export type Publish = (port: number) => { port: number; host?: string } | undefi
 export interface StackListener {
   /** A control block is free again; true when it was used. */
   accept(): boolean;
-  close(): void;
+  /** Power off: its port is closed, nobody is told. */
+  abort(): void;
 }
 
 /** Heap of one control block (struct tcp_pcb with IPv6); about. */
@@ -51,7 +52,7 @@ export class Stack {
   online = false;
   /** TCP objects that the program made and did not close: what is left at the end has leaked. */
   objects = 0;
-  /** Times that the SDK's own sockets would have followed a pointer to freed memory. */
+  /** Times that the SDK's own sockets would have read or written freed memory. */
   freedPointers = 0;
   /** Counts power offs: what was made before the last one is in no account any more. */
   life = 0;
@@ -212,6 +213,15 @@ export class Stack {
     if (!this.kind.socketsMended) this.die(`freed memory: ${what}`);
   }
 
+  /**
+   * lwIP frees a block that it gives up before it tells tcp.c, which then clears its callbacks in it
+   * (tcpError). The block was freed an instant before, by the same task, so a chip nearly always goes
+   * on: it is counted, and no more.
+   */
+  freedWrite(): void {
+    this.freedPointers++;
+  }
+
   /** The board falls over inside a call of the program, whatever that catches. */
   die(reason: string): never {
     this.parts.onFatal(reason);
@@ -226,7 +236,7 @@ export class Stack {
     const listeners = [...this.#listeners];
     this.#listeners.clear(); // nobody accepts what comes free now
     for (const pcb of this.#pcbs) pcb.abort();
-    for (const listener of listeners) listener.close();
+    for (const listener of listeners) listener.abort();
     this.#pcbs.clear();
     this.#closing.clear();
     this.#lost = 0;

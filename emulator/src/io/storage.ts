@@ -1,7 +1,7 @@
 import type { Flash } from "../flash.ts";
 import type { Nvs } from "../nvs.ts";
 import type { KeyValue, Storage, StorageOptions } from "../platform.ts";
-import { viewOf } from "./tcp.ts";
+import { viewOf } from "./arguments.ts";
 
 /** NVS_KEY_NAME_MAX_SIZE less the end mark; the same for namespaces. */
 const NAME_LENGTH_MAX = 15;

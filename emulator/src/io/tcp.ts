@@ -1,18 +1,35 @@
-import { isIPv4, isIPv6 } from "node:net";
 import type { TCP, TCPClass, TCPOptions } from "../platform.ts";
 import type { Message } from "../tasks.ts";
+import { dottedAddress } from "./address.ts";
+import {
+  argument,
+  callback,
+  checkPort,
+  initialFormat,
+  integer,
+  isReference,
+  newFormat,
+  signedInteger,
+  text,
+  viewOf,
+} from "./arguments.ts";
+import { HostObject } from "./host-object.ts";
 import { Pcb, type PcbOwner } from "./pcb.ts";
 import type { Stack } from "./stack.ts";
+
+/** The constructor's buffer for the address, its end mark included. */
+const ADDRESS_BUFFER_BYTES = 32;
 
 const READABLE = 1;
 const WRITABLE = 2;
 const ERROR = 4;
 const OUTPUT = 8;
 
-/** The classes of one board, and the way from an accepted control block to its bare TCP object. */
+/** The class of one board, and what Listener.read() does to an object that was made without options. */
 export interface TCPFamily {
   TCP: TCPClass;
-  accepted(pcb: Pcb | undefined): TCP;
+  /** Without a control block it becomes a dud. */
+  adopt(tcp: TCP, pcb: Pcb | undefined): void;
 }
 
 /**
@@ -28,10 +45,9 @@ export interface TCPFamily {
  * - where tcp.c follows a pointer to a control block that lwIP has freed, the board ends.
  */
 export function defineTCP(stack: Stack): TCPFamily {
-  let adopted: Pcb | undefined;
   const { life } = stack;
 
-  class EmulatedTCP implements TCP, PcbOwner, Message {
+  class EmulatedTCP extends HostObject implements TCP, PcbOwner, Message {
     target: unknown;
     next: Message | undefined;
     #pcb: Pcb | undefined;
@@ -42,6 +58,7 @@ export function defineTCP(stack: Stack): TCPFamily {
     #triggered = 0;
     /** It waits in the event queue. */
     #posted = false;
+    #format = "buffer";
     #ready = false;
     #error = false;
     #closed = false;
@@ -50,18 +67,14 @@ export function defineTCP(stack: Stack): TCPFamily {
     #onError: TCPOptions["onError"];
 
     constructor(...given: [options?: TCPOptions]) {
+      super(EmulatedTCP);
       if (given.length === 0) {
-        // What Listener.read() makes: no callbacks, but it reads and writes.
-        this.#pcb = adopted;
-        this.#ready = true; // even over nothing: a dud
-        adopted?.own(this);
         stack.objects++;
         return;
       }
       if (!stack.online) throw new Error("no network");
       const options = given[0]!;
-      if (options.format === "number") throw new Error('not emulated: format "number"');
-      if (options.format && options.format !== "buffer") throw new RangeError("unimplemented");
+      this.#format = checkFormat(initialFormat(options, "buffer"));
       this.#onReadable = callback(options.onReadable);
       this.#onWritable = callback(options.onWritable);
       this.#onError = callback(options.onError);
@@ -72,12 +85,14 @@ export function defineTCP(stack: Stack): TCPFamily {
       stack.objects++;
     }
 
-    #connect({ address, port: given }: TCPOptions): void {
-      if (typeof address !== "string") throw new Error("invalid address");
-      if (address.length >= 32) throw new RangeError("cannot buffer string");
-      if (isIPv6(address)) throw new Error("not emulated: IPv6");
-      if (!isIPv4(address)) throw new Error("invalid address");
-      const port = portOf(given);
+    #connect(options: TCPOptions): void {
+      const given = text(options.address);
+      if (Buffer.byteLength(given) >= ADDRESS_BUFFER_BYTES) {
+        throw new RangeError("cannot buffer string");
+      }
+      const address = dottedAddress(given);
+      if (address === undefined) throw new Error("invalid address");
+      const port = checkPort(signedInteger(options.port));
       if (!stack.available()) throw new RangeError("no socket");
       const socket = stack.parts.wire.connect({
         host: address,
@@ -88,9 +103,15 @@ export function defineTCP(stack: Stack): TCPFamily {
       this.#pcb.own(this);
     }
 
+    static adopt(tcp: TCP, pcb: Pcb | undefined): void {
+      checkOpen(tcp);
+      tcp.#pcb = pcb;
+      tcp.#ready = true; // even over nothing: a dud
+      pcb?.own(tcp);
+    }
+
     #take(from: unknown): void {
-      if (!(from instanceof EmulatedTCP)) throw new SyntaxError("from: not a TCP");
-      from.#open();
+      checkOpen(from);
       if (from.#pcb === undefined || from.#dangles("from")) throw new Error("invalid from");
       this.#pcb = from.#pcb;
       this.#segments = from.#segments;
@@ -111,48 +132,53 @@ export function defineTCP(stack: Stack): TCPFamily {
     }
 
     get remoteAddress(): string {
+      checkOpen(this);
       return this.#native().remoteAddress;
     }
 
     get remotePort(): number {
+      checkOpen(this);
       return this.#native().remotePort;
     }
 
     get format(): string {
-      this.#open();
-      return "buffer";
+      checkOpen(this);
+      return this.#format;
     }
 
     set format(format: string) {
-      this.#open();
-      if (format === "number") throw new Error('not emulated: format "number"');
-      if (format !== "buffer") throw new RangeError("unimplemented");
+      checkOpen(this);
+      this.#format = checkFormat(newFormat(format));
     }
 
     read(into: ArrayBuffer | Uint8Array): number | undefined;
-    read(count?: number): ArrayBuffer | undefined;
+    read(count?: number): ArrayBuffer | number | undefined;
     read(...given: [into?: number | ArrayBuffer | Uint8Array]): ArrayBuffer | number | undefined {
-      this.#open();
+      checkOpen(this);
       if (this.#unread === 0) return undefined;
-      const [into] = given;
-      if (into === null || typeof into !== "object") {
-        const bytes = new Uint8Array(
-          this.#count(given.length === 0 ? this.#unread : integer(into)),
-        );
-        this.#fill(bytes);
-        return bytes.buffer;
+      if (this.#format === "number") {
+        const byte = new Uint8Array(1);
+        this.#fill(byte);
+        return byte[0];
       }
-      const view = viewOf(into);
-      this.#fill(view.subarray(0, this.#count(view.byteLength)));
-      return view.byteLength;
+      const [into] = given;
+      if (isReference(into)) {
+        const view = viewOf(into);
+        this.#fill(view.subarray(0, this.#count(view.byteLength)));
+        return view.byteLength;
+      }
+      const bytes = new Uint8Array(this.#count(given.length === 0 ? this.#unread : integer(into)));
+      this.#fill(bytes);
+      return bytes.buffer;
     }
 
-    write(bytes: ArrayBuffer | Uint8Array): number | undefined {
-      this.#open();
+    write(...given: [bytes: ArrayBuffer | Uint8Array | number]): number | undefined {
+      checkOpen(this);
       if (!this.#ready) throw new Error("not ready");
       const pcb = this.#pcb;
       if (this.#error || pcb === undefined || this.#dangles("write")) return undefined;
-      const view = viewOf(bytes);
+      const bytes = argument(given, 0);
+      const view = this.#format === "number" ? Uint8Array.of(integer(bytes)) : viewOf(bytes);
       if (view.byteLength > pcb.sendSpace) throw new Error("would block");
       if (!pcb.write(view)) {
         this.#trigger(ERROR);
@@ -163,9 +189,9 @@ export function defineTCP(stack: Stack): TCPFamily {
     }
 
     close(): void {
-      if (this.#closed) return;
-      this.#dangles("close");
+      if (!HostObject.release(this, EmulatedTCP)) return;
       this.#closed = true;
+      this.#dangles("close");
       this.#ready = false;
       this.#triggered = 0;
       for (const segment of this.#segments) hold(segment, -1);
@@ -180,12 +206,11 @@ export function defineTCP(stack: Stack): TCPFamily {
       this.#pcb = undefined;
     }
 
-    /** tcp.c points to a block that lwIP has freed without telling: after FIN nobody listens. */
-    #dangles(call: string): boolean {
+    /** tcp.c points to a block that lwIP has freed without telling: after FIN or `close` it has no tcp_err. */
+    #dangles(call: string, since = "after its peer's FIN"): boolean {
       if (!this.#pcb?.gone) return false;
       this.#pcb = undefined;
-      if (stack.life === life)
-        stack.freedPointer(`${call} of a connection that broke after its peer's FIN`);
+      if (stack.life === life) stack.freedPointer(`${call} of a connection that broke ${since}`);
       return true;
     }
 
@@ -227,7 +252,7 @@ export function defineTCP(stack: Stack): TCPFamily {
       this.#triggered = 0;
       this.#posted = false;
       if (this.#closed) {
-        this.#letClose();
+        if (!this.#dangles("close", "after close, before its event was served")) this.#letClose();
         return;
       }
       if (triggered & ERROR) {
@@ -269,16 +294,15 @@ export function defineTCP(stack: Stack): TCPFamily {
       if (this.#unread === 0 && this.#error) this.#trigger(ERROR);
     }
 
-    #open(): void {
-      if (this.#closed) throw new SyntaxError("C: xsGetHostData: no host data");
-    }
-
     #native(): Pcb {
-      this.#open();
       this.#dangles("remote address");
       if (this.#pcb === undefined) stack.die("remote address of a connection that is gone");
       return this.#pcb;
     }
+  }
+
+  function checkOpen(receiver: unknown): asserts receiver is EmulatedTCP {
+    HostObject.validate(receiver, EmulatedTCP);
   }
 
   /** The account of heap that a received segment takes, or gives back. */
@@ -286,46 +310,11 @@ export function defineTCP(stack: Stack): TCPFamily {
     if (stack.life === life) stack.hold(sign * stack.receivedBytes(segment));
   }
 
-  return {
-    TCP: EmulatedTCP,
-    accepted(pcb) {
-      adopted = pcb;
-      try {
-        return new EmulatedTCP();
-      } finally {
-        adopted = undefined;
-      }
-    },
-  };
+  return { TCP: EmulatedTCP, adopt: EmulatedTCP.adopt };
 }
 
-/** A callback among the options: a function or nothing. */
-export function callback<T>(value: T | null | undefined): T | undefined {
-  if (value === undefined || value === null) return undefined;
-  if (typeof value !== "function") throw new Error("not a function");
-  return value;
-}
-
-/** What XS makes of a value where it wants an integer: 32 bits of it. */
-function integer(value: unknown): number {
-  return (value as number) | 0;
-}
-
-/** A port among the options: anything but `undefined`, made an integer. */
-export function portOf(value: unknown): number {
-  if (value === undefined) throw new Error("invalid");
-  const port = integer(value);
-  if (port < 0 || port > 65535) throw new RangeError("invalid port");
-  return port;
-}
-
-/** The bytes that a program gave to be read or filled. */
-export function viewOf(bytes: unknown): Uint8Array {
-  if (bytes instanceof Uint8Array) return bytes;
-  if (bytes instanceof ArrayBuffer) return new Uint8Array(bytes);
-  if (ArrayBuffer.isView(bytes)) {
-    const elementBytes = "BYTES_PER_ELEMENT" in bytes ? bytes.BYTES_PER_ELEMENT : 1; // a DataView
-    if (elementBytes === 1) return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  }
-  throw new TypeError("not a buffer of bytes");
+/** TCP has two formats. */
+function checkFormat(format: string): string {
+  if (format !== "buffer" && format !== "number") throw new RangeError("unimplemented");
+  return format;
 }

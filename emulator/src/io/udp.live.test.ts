@@ -8,7 +8,8 @@ import { RealClock } from "../clock.ts";
 import type { BoardPlatform, UDP } from "../platform.ts";
 import { bytes, text } from "../testing.ts";
 
-test("UDP of the board reaches programs of this computer, and they reach its published port", async () => {
+/** A board on this computer's sockets, and a program of this computer. */
+async function bench() {
   const peer = dgram.createSocket("udp4");
   await new Promise<void>(resolve => peer.bind(0, "127.0.0.1", resolve));
   const board = new Board({
@@ -18,10 +19,22 @@ test("UDP of the board reaches programs of this computer, and they reach its pub
     random: seeded(1),
     publish: () => ({ port: 0, host: "127.0.0.1" }),
   });
+  const platform = await new Promise<BoardPlatform>(resolve =>
+    board.boot(given => given.link.watch(() => resolve(given))),
+  );
+  return {
+    peer,
+    platform,
+    stop() {
+      board.unplug();
+      peer.close();
+    },
+  };
+}
+
+test("UDP of the board reaches programs of this computer, and they reach its published port", async () => {
+  const { peer, platform, stop } = await bench();
   try {
-    const platform = await new Promise<BoardPlatform>(resolve =>
-      board.boot(given => given.link.watch(() => resolve(given))),
-    );
     const answer = new Promise<string | undefined>(resolve => {
       const udp: UDP = new platform.UDP({
         port: 9000,
@@ -35,7 +48,27 @@ test("UDP of the board reaches programs of this computer, and they reach its pub
     });
     expect(await answer).toBe("ping! from 127.0.0.1");
   } finally {
-    board.unplug();
-    peer.close();
+    stop();
+  }
+});
+
+test("a datagram that was written just before close has left, and the port is free again", async () => {
+  const { peer, platform, stop } = await bench();
+  try {
+    const heard: string[] = [];
+    const both = new Promise<void>(resolve =>
+      peer.on("message", message => {
+        if (heard.push(String(message)) === 2) resolve();
+      }),
+    );
+    for (const word of ["first", "second"]) {
+      const udp = new platform.UDP({ port: 9000 });
+      udp.write(bytes(word), "127.0.0.1", peer.address().port);
+      udp.close();
+    }
+    await both;
+    expect(heard.sort()).toEqual(["first", "second"]);
+  } finally {
+    stop();
   }
 });

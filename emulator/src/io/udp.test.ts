@@ -115,6 +115,42 @@ test("options are refused in the port's order and words (xs_udp_constructor)", a
   expect(() => new UDP({})).toThrow(new RangeError("no socket"));
 });
 
+test("what a write is given is read in the port's order: address, port, bytes (xs_udp_write)", async () => {
+  const { clock, udp, heard, peer } = await talking();
+  const symbol = Symbol("no") as never;
+  const write = udp.write as (...given: unknown[]) => void;
+  for (const given of [
+    [symbol, "10.0.0.2", 1],
+    [bytes("x"), symbol, 1],
+    [bytes("x"), "1.1", symbol],
+  ]) {
+    expect(() => write.apply(udp, given)).toThrow(TypeError);
+  }
+  expect(() => write.call(udp, symbol, "no", 1)).toThrow(new RangeError("invalid IP address"));
+  for (const given of [[], [bytes("x")], [bytes("x"), "10.0.0.2"]]) {
+    expect(() => write.apply(udp, given)).toThrow(SyntaxError);
+  }
+  const [a, b, c, d] = peer.address.split(".").map(Number);
+  write.call(udp, bytes("short"), `${a}.${(b * 256 + c) * 256 + d}`, "7000.5");
+  write.call(udp, bytes("wrapped"), peer.address, 65_536 + 7000);
+  await clock.run();
+  expect(heard.map(line => line.split(" ")[0])).toEqual(["short", "wrapped"]);
+});
+
+test("its members take no other receiver (xsmcGetHostDataValidate)", async () => {
+  const { udp, platform } = await talking();
+  const { prototype } = platform.UDP;
+  const foreign: unknown[] = [{}, [], "a string", undefined, platform.TCP, new platform.TCP()];
+  for (const receiver of foreign) {
+    for (const member of ["read", "write", "add", "remove", "close"] as const) {
+      const call = prototype[member] as (...given: unknown[]) => unknown;
+      expect(() => call.call(receiver, bytes("x"), "10.0.0.2", 1), member).toThrow(SyntaxError);
+    }
+    expect(Reflect.get(prototype, "format", receiver as object)).toBe("buffer"); // JavaScript in udp.js
+  }
+  expect(udp.read()).toBe(undefined);
+});
+
 test("where to send is checked in each write, and a lost network throws (resolveIP, xs_udp_write)", async () => {
   const { udp, board, peer } = await talking();
   for (const address of ["backend.local", "300.1.1.1", ""]) {

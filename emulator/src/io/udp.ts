@@ -1,10 +1,19 @@
-import { isIPv4, isIPv6 } from "node:net";
 import type { Heap } from "../heap.ts";
 import type { Datagram, UDP, UDPClass, UDPOptions } from "../platform.ts";
 import type { Message } from "../tasks.ts";
+import { dottedAddress } from "./address.ts";
+import {
+  argument,
+  callback,
+  checkPort,
+  initialFormat,
+  integer,
+  text,
+  viewOf,
+} from "./arguments.ts";
+import { HostObject } from "./host-object.ts";
 import type { Stack } from "./stack.ts";
-import { callback, viewOf } from "./tcp.ts";
-import type { WireDatagrams } from "./wire.ts";
+import type { WireDatagrams, WireLookup } from "./wire.ts";
 
 /** The class of one board, and the sockets that its program has open. */
 export interface UDPFamily {
@@ -41,7 +50,7 @@ export function defineUDP(stack: Stack, heap: Heap): UDPFamily {
   const sockets = new Set<EmulatedUDP>();
   const ports = new Set<number>();
 
-  class EmulatedUDP implements UDP, Message {
+  class EmulatedUDP extends HostObject implements UDP, Message {
     target: unknown;
     next: Message | undefined;
     #wire: WireDatagrams;
@@ -52,24 +61,24 @@ export function defineUDP(stack: Stack, heap: Heap): UDPFamily {
     #closed = false;
 
     constructor(options: UDPOptions) {
+      super(EmulatedUDP);
       this.#onReadable = callback(options.onReadable);
       if (!stack.online) throw new Error("no network");
-      const port = Math.trunc(Number(options.port ?? 0)) || 0;
-      if (port < 0 || port > 65_535) throw new RangeError("invalid port");
+      const port = checkPort(integer(options.port));
       if ("timeToLive" in options) {
-        const timeToLive = Math.trunc(Number(options.timeToLive)) || 0;
+        const timeToLive = integer(options.timeToLive);
         if (timeToLive <= 0 || timeToLive > 255) throw new RangeError("invalid timeToLive");
         throw new Error("not emulated: timeToLive");
       }
       this.target = options.target;
-      if (options.format && options.format !== "buffer") throw new RangeError("invalid format");
+      if (initialFormat(options, "buffer") !== "buffer") throw new RangeError("invalid format");
       if (sockets.size >= SOCKETS_MAX) throw new RangeError("no socket");
       if (ports.has(port)) throw new Error("bind failed");
       if (stack.parts.wire.createSocket === undefined)
         throw new Error("not emulated: UDP on this wire");
 
       this.#port = port;
-      this.#wire = stack.parts.wire.createSocket("udp4");
+      this.#wire = stack.parts.wire.createSocket({ type: "udp4", lookup: numeric });
       this.#wire.on("error", error => stack.parts.onServerError(error));
       this.#wire.on("message", (payload: Buffer, from: { address: string; port: number }) =>
         this.#receive(payload, from),
@@ -92,42 +101,42 @@ export function defineUDP(stack: Stack, heap: Heap): UDPFamily {
     }
 
     read(): Datagram | undefined {
-      this.#open();
+      checkOpen(this);
       const datagram = this.#datagrams.shift();
       if (datagram !== undefined) heap.give(datagram.byteLength + DATAGRAM_OVERHEAD_BYTES);
       return datagram;
     }
 
-    write(bytes: ArrayBuffer | Uint8Array, address: string, port: number): void {
-      this.#open();
-      checkAddress(String(address));
-      const view = viewOf(bytes);
-      const to = Math.trunc(Number(port)) & 0xffff; // the port's variable has 16 bits
-      if (to === 0) throw new Error("not emulated: a datagram to port 0");
+    write(...given: [bytes: ArrayBuffer | Uint8Array, address: string, port: number]): void {
+      checkOpen(this);
+      const address = readAddress(argument(given, 1));
+      const port = integer(argument(given, 2)) & 0xffff; // the port's variable has 16 bits
+      const view = viewOf(given[0]);
+      if (port === 0) throw new Error("not emulated: a datagram to port 0");
       if (isGroup(address))
         throw new Error(`not emulated: a datagram to ${address}, to many at once`);
       if (view.byteLength > LEAVING_BYTES_MAX) {
         throw new Error(`not emulated: a datagram of ${view.byteLength} bytes`);
       }
       if (!stack.online) throw new Error("UDP send failed"); // no route (ERR_RTE)
-      this.#wire.send(Uint8Array.from(view), to, address);
+      this.#wire.send(Uint8Array.from(view), port, address);
     }
 
-    add(address: string): void {
-      this.#open();
-      checkAddress(String(address));
+    add(...given: [address: string]): void {
+      checkOpen(this);
+      const address = readAddress(argument(given, 0));
       if (address === "255.255.255.255") throw new Error("broadcast is not multicast");
       throw new Error("not emulated: multicast");
     }
 
-    remove(address: string): void {
-      this.#open();
-      checkAddress(String(address));
+    remove(...given: [address: string]): void {
+      checkOpen(this);
+      readAddress(argument(given, 0));
       throw new Error("not emulated: multicast");
     }
 
     close(): void {
-      if (this.#closed) return;
+      if (!HostObject.release(this, EmulatedUDP)) return;
       this.#closed = true;
       sockets.delete(this);
       ports.delete(this.#port);
@@ -150,10 +159,10 @@ export function defineUDP(stack: Stack, heap: Heap): UDPFamily {
       this.#posted = true;
       stack.parts.tasks.post(this);
     }
+  }
 
-    #open(): void {
-      if (this.#closed) throw new SyntaxError("C: xsGetHostData: no host data");
-    }
+  function checkOpen(receiver: unknown): asserts receiver is EmulatedUDP {
+    HostObject.validate(receiver, EmulatedUDP);
   }
 
   return {
@@ -167,10 +176,18 @@ export function defineUDP(stack: Stack, heap: Heap): UDPFamily {
   };
 }
 
-function checkAddress(address: string): void {
-  if (isIPv6(address)) throw new Error("not emulated: IPv6");
-  if (!isIPv4(address)) throw new RangeError("invalid IP address");
+/** Where a datagram goes, as the program gave it (resolveIP). */
+function readAddress(given: unknown): string {
+  const address = dottedAddress(text(given));
+  if (address === undefined) throw new RangeError("invalid IP address");
+  return address;
 }
+
+/**
+ * The wire's addresses are numbers, and need no search. Without one, Node binds and sends at once, as
+ * the chip does: what was written just before `close` has left.
+ */
+const numeric: WireLookup = (address, _options, found) => found(null, address, 4);
 
 /** Multicast, or broadcast to all; a subnet's own broadcast address cannot be told from a host's. */
 function isGroup(address: string): boolean {

@@ -18,8 +18,15 @@ export interface Wire {
     admit(): (() => void) | undefined;
   }): WireServer;
   /** Where it is missing, there is no UDP. */
-  createSocket?(type: "udp4"): WireDatagrams;
+  createSocket?(options: { type: "udp4"; lookup: WireLookup }): WireDatagrams;
 }
+
+/** Finds the address of a host, for those of `node:dgram`. */
+export type WireLookup = (
+  host: string,
+  options: unknown,
+  found: (error: null, address: string, family: number) => void,
+) => void;
 
 /** A socket for datagrams, shaped like `dgram.Socket`. */
 export interface WireDatagrams extends EventEmitter {
@@ -35,6 +42,7 @@ export interface WireDatagrams extends EventEmitter {
 export interface WireSocket extends Duplex {
   readonly remoteAddress?: string | undefined;
   readonly remotePort?: number | undefined;
+  readonly localAddress?: string | undefined;
   readonly localPort?: number | undefined;
   readonly connecting: boolean;
   resetAndDestroy(): unknown;
@@ -42,7 +50,8 @@ export interface WireSocket extends Duplex {
   /**
    * Opens the receive window by `bytes`, as lwIP's tcp_recved does. A network that has it also has
    * the rest, and two events: `sent`, lwIP's tcp_sent, and `parted`: the connection is forgotten or in
-   * TIME_WAIT, and whether both ends had closed it. On the computer's, reading is paused instead.
+   * TIME_WAIT, whether both ends had closed it, and else the code of the error that broke it. On the
+   * computer's, reading is paused instead.
    */
   recved?(bytes: number): void;
   /** Asked for each new segment: false, and it is lost for want of memory. */

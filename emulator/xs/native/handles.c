@@ -18,7 +18,7 @@ static void markNative(xsMachine* the, void* data, xsMarkRoot markRoot)
 
 static const xsHostHooks HOOKS = { NULL, markNative, NULL };
 
-Native* newNative(xsMachine* the)
+Native* newNative(xsMachine* the, Kind kind)
 {
 	int handle = 0, i;
 	Native* native;
@@ -27,6 +27,7 @@ Native* newNative(xsMachine* the)
 	native = calloc(1, sizeof(Native));
 	if (!native) xsUnknownError("xs: no memory for a socket");
 	native->handle = handle;
+	native->kind = kind;
 	for (i = 0; i < CALLBACKS; i++) native->callbacks[i] = xsUndefined;
 	natives[handle] = native;
 	return native;
@@ -58,10 +59,10 @@ Native* nativeAt(int handle)
 	return handle >= 0 && handle < HANDLES_MAX ? natives[handle] : NULL;
 }
 
-Native* nativeOf(xsMachine* the)
+Native* nativeOf(xsMachine* the, Kind kind)
 {
 	Native* native = xsGetHostData(xsThis);
-	if (!native) xsSyntaxError("C: xsGetHostData: no host data");
+	if (!native || native->kind != kind) xsSyntaxError("C: xsGetHostData: invalid host data");
 	return native;
 }
 

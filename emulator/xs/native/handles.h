@@ -10,6 +10,7 @@
  * Questions are words with NULs between:
  *
  *   new <handle> <option>…     connect or take over; an option is its name, "=", a letter, its value
+ *   bare <handle>              a TCP without options
  *   listen <handle> <option>…  a listener
  *   accept <handle> <new one>  the next connection of a listener
  *   read <handle> <count>      -1 is everything
@@ -25,8 +26,12 @@
 enum { READABLE, WRITABLE, ERROR, CALLBACKS };
 enum { HEAD_MAX = 2048 };
 
+typedef enum { TCP, LISTENER } Kind;
+
 typedef struct {
 	int handle;
+	Kind kind;
+	xsBooleanValue numbers;	/* a TCP whose format is `number` */
 	xsSlot self;
 	xsSlot callbacks[CALLBACKS];
 } Native;
@@ -34,14 +39,14 @@ typedef struct {
 extern const char* const CALLBACK_NAMES[CALLBACKS];
 
 /** A number that nobody has; `adopt` or `releaseNative` follows. */
-extern Native* newNative(xsMachine* the);
+extern Native* newNative(xsMachine* the, Kind kind);
 extern void releaseNative(Native* native);
 /** From now on `self` is the socket, and stays alive until it is closed. */
 extern void adopt(xsMachine* the, Native* native, xsSlot* self);
 /** It is closed, or somebody else's. */
 extern void dropNative(xsMachine* the, Native* native);
-/** That of `this`; throws when it is closed. */
-extern Native* nativeOf(xsMachine* the);
+/** That of `this`; throws a SyntaxError when it is closed, or something else than this kind. */
+extern Native* nativeOf(xsMachine* the, Kind kind);
 extern Native* nativeAt(int handle);
 
 /** Writes a question's word and number; returns the bytes, with a NUL behind each. */

@@ -49,17 +49,38 @@ static size_t writeOption(xsMachine* the, char* to, size_t room, const char* nam
 	return (size_t)length + 1;
 }
 
+static xsBooleanValue isNumber(const char* format)
+{
+	return !strcmp(format, "number");
+}
+
+/** Makes a TCP without a connection, as `new TCP` does. */
+static void bare(xsMachine* the)
+{
+	char question[HEAD_MAX];
+	Native* native = newNative(the, TCP);
+	Frame answer = ask(the, question, head(question, "bare", native->handle) - 1, NULL, 0);
+	freeFrame(&answer);
+	xsResult = xsNewHostInstance(tcpPrototype);
+	adopt(the, native, &xsResult);
+}
+
 /** Makes the object of `new` with the board's consent; what the board refuses leaves nothing behind. */
-static void construct(xsMachine* the, const char* word)
+static void construct(xsMachine* the, const char* word, Kind kind)
 {
 	char question[HEAD_MAX];
 	Native* native;
 	Native* from = NULL;
+	xsBooleanValue numbers = 0;
 	size_t length;
 	int i;
 	xsVars(2);
+	if (kind == TCP && xsToInteger(xsArgc) == 0) {
+		bare(the);
+		return;
+	}
 	if (xsToInteger(xsArgc) < 1 || xsTypeOf(xsArg(0)) != xsReferenceType) xsTypeError("no options");
-	native = newNative(the);
+	native = newNative(the, kind);
 	xsTry {
 		Frame answer;
 		length = head(question, word, native->handle);
@@ -70,6 +91,7 @@ static void construct(xsMachine* the, const char* word)
 			length += writeOption(the, question + length, HEAD_MAX - length, OPTION_NAMES[i], &xsVar(0));
 			if (!strcmp(OPTION_NAMES[i], "from") && xsTypeOf(xsVar(0)) == xsReferenceType && xsIsInstanceOf(xsVar(0), tcpPrototype))
 				from = xsGetHostData(xsVar(0));
+			if (!strcmp(OPTION_NAMES[i], "format") && xsTest(xsVar(0))) numbers = isNumber(xsToString(xsVar(0)));
 		}
 		answer = ask(the, question, length - 1, NULL, 0);
 		freeFrame(&answer);
@@ -78,6 +100,7 @@ static void construct(xsMachine* the, const char* word)
 		releaseNative(native);
 		xsThrow(xsException);
 	}
+	native->numbers = numbers;
 	if (from) dropNative(the, from);
 	xsVar(1) = xsGet(xsTarget, xsID("prototype"));
 	xsResult = xsNewHostInstance(xsVar(1));
@@ -96,27 +119,29 @@ static void construct(xsMachine* the, const char* word)
 
 static void tcp(xsMachine* the)
 {
-	construct(the, "new");
+	construct(the, "new", TCP);
 }
 
 static void tcpRead(xsMachine* the)
 {
-	Native* native = nativeOf(the);
+	Native* native = nativeOf(the, TCP);
 	char question[HEAD_MAX];
 	size_t length = head(question, "read", native->handle);
 	Frame answer;
-	xsBooleanValue into = xsToInteger(xsArgc) > 0 && xsTypeOf(xsArg(0)) == xsReferenceType;
+	xsBooleanValue given = !native->numbers && xsToInteger(xsArgc) > 0;
+	xsBooleanValue into = given && xsTypeOf(xsArg(0)) == xsReferenceType;
 	void* to;
 	xsUnsignedValue count;
 	if (into) {
 		_xsmcGetBuffer(the, &xsArg(0), &to, &count, TO_WRITE);
 		length += (size_t)sprintf(question + length, "%u", count);
 	}
-	else if (xsToInteger(xsArgc) > 0)
+	else if (given)
 		length += (size_t)sprintf(question + length, "%d", xsToInteger(xsArg(0)));
 	else length += (size_t)sprintf(question + length, "all");
 	answer = ask(the, question, length, NULL, 0);
 	if (answer.length == 0) xsResult = xsUndefined;	/* nothing waits; zero bytes are never read */
+	else if (native->numbers) xsResult = xsInteger((unsigned char)answer.bytes[0]);
 	else if (into) {
 		_xsmcGetBuffer(the, &xsArg(0), &to, &count, TO_WRITE);	/* asking may have moved it */
 		memcpy(to, answer.bytes, answer.length);
@@ -128,20 +153,22 @@ static void tcpRead(xsMachine* the)
 
 static void tcpWrite(xsMachine* the)
 {
-	Native* native = nativeOf(the);
+	Native* native = nativeOf(the, TCP);
 	char question[HEAD_MAX];
 	size_t length = head(question, "write", native->handle);
-	void* from;
-	xsUnsignedValue count;
+	unsigned char byte;
+	void* from = &byte;
+	xsUnsignedValue count = 1;
 	Frame answer;
-	_xsmcGetBuffer(the, &xsArg(0), &from, &count, TO_READ);
+	if (native->numbers) byte = (unsigned char)xsToInteger(xsArg(0));
+	else _xsmcGetBuffer(the, &xsArg(0), &from, &count, TO_READ);
 	answer = ask(the, question, length, from, count);
 	numberResult(the, &answer);
 }
 
-static void get(xsMachine* the, const char* name)
+static void get(xsMachine* the, const char* name, Kind kind)
 {
-	Native* native = nativeOf(the);
+	Native* native = nativeOf(the, kind);
 	char question[HEAD_MAX];
 	size_t length = head(question, "get", native->handle);
 	Frame answer;
@@ -155,44 +182,63 @@ static void get(xsMachine* the, const char* name)
 	freeFrame(&answer);
 }
 
-static void tcpAddress(xsMachine* the) { get(the, "remoteAddress"); }
-static void tcpPort(xsMachine* the) { get(the, "remotePort"); }
-static void getFormat(xsMachine* the) { get(the, "format"); }
-static void listenerPort(xsMachine* the) { get(the, "port"); }
+static void tcpAddress(xsMachine* the) { get(the, "remoteAddress", TCP); }
+static void tcpPort(xsMachine* the) { get(the, "remotePort", TCP); }
+static void tcpFormat(xsMachine* the) { get(the, "format", TCP); }
+static void listenerPort(xsMachine* the) { get(the, "port", LISTENER); }
 
-static void setFormat(xsMachine* the)
+static void setTcpFormat(xsMachine* the)
 {
-	Native* native = nativeOf(the);
+	Native* native = nativeOf(the, TCP);
 	char question[HEAD_MAX];
 	size_t length = head(question, "format", native->handle);
 	Frame answer;
 	length += (size_t)snprintf(question + length, HEAD_MAX - length, "%s", xsToString(xsArg(0)));
 	answer = ask(the, question, length, NULL, 0);
+	native->numbers = isNumber(xsToString(xsArg(0)));
 	freeFrame(&answer);
 }
 
-static void closeNative(xsMachine* the)
+static void closeNative(xsMachine* the, Kind kind)
 {
-	Native* native = xsGetHostData(xsThis);
 	char question[HEAD_MAX];
 	Frame answer;
-	if (!native) return;
+	Native* native;
+	if (!xsGetHostData(xsThis)) return;
+	native = nativeOf(the, kind);
 	answer = ask(the, question, head(question, "close", native->handle) - 1, NULL, 0);
 	freeFrame(&answer);
 	dropNative(the, native);
 }
 
+static void tcpClose(xsMachine* the) { closeNative(the, TCP); }
+
 /* Listener */
+
+static const char LISTENER_FORMAT[] = "socket/tcp";
+
+static void listenerClose(xsMachine* the) { closeNative(the, LISTENER); }
+
+/** The SDK's is JavaScript, which asks nothing of its receiver (listener.js). */
+static void listenerFormat(xsMachine* the)
+{
+	xsResult = xsString(LISTENER_FORMAT);
+}
+
+static void setListenerFormat(xsMachine* the)
+{
+	if (xsTypeOf(xsArg(0)) != xsStringType || strcmp(xsToString(xsArg(0)), LISTENER_FORMAT)) xsRangeError("");
+}
 
 static void listener(xsMachine* the)
 {
-	construct(the, "listen");
+	construct(the, "listen", LISTENER);
 }
 
 static void listenerRead(xsMachine* the)
 {
-	Native* native = nativeOf(the);
-	Native* accepted = newNative(the);
+	Native* native = nativeOf(the, LISTENER);
+	Native* accepted = newNative(the, TCP);
 	char question[HEAD_MAX];
 	size_t length = head(question, "accept", native->handle);
 	Frame answer;
@@ -249,18 +295,18 @@ void installSockets(xsMachine* the)
 	fxRemember(the, &tcpPrototype);
 	method(the, &xsVar(0), "read", tcpRead, 1);
 	method(the, &xsVar(0), "write", tcpWrite, 1);
-	method(the, &xsVar(0), "close", closeNative, 0);
+	method(the, &xsVar(0), "close", tcpClose, 0);
 	getter(the, &xsVar(0), "remoteAddress", tcpAddress);
 	getter(the, &xsVar(0), "remotePort", tcpPort);
-	getter(the, &xsVar(0), "format", getFormat);
-	setter(the, &xsVar(0), "format", setFormat);
+	getter(the, &xsVar(0), "format", tcpFormat);
+	setter(the, &xsVar(0), "format", setTcpFormat);
 
 	xsVar(0) = xsNewHostObject(NULL);
 	xsVar(1) = xsNewHostConstructor(listener, 1, xsVar(0));
 	xsDefine(xsGlobal, xsID("Listener"), xsVar(1), xsDontEnum);
 	method(the, &xsVar(0), "read", listenerRead, 0);
-	method(the, &xsVar(0), "close", closeNative, 0);
+	method(the, &xsVar(0), "close", listenerClose, 0);
 	getter(the, &xsVar(0), "port", listenerPort);
-	getter(the, &xsVar(0), "format", getFormat);
-	setter(the, &xsVar(0), "format", setFormat);
+	getter(the, &xsVar(0), "format", listenerFormat);
+	setter(the, &xsVar(0), "format", setListenerFormat);
 }
