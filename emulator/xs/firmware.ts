@@ -1,5 +1,5 @@
 import type { Firmware } from "../src/board.ts";
-import type { BoardPlatform } from "../src/platform.ts";
+import type { BoardPlatform, Serial } from "../src/platform.ts";
 import { BoardSide } from "./board-side.ts";
 import { type HeapSize, type Machine, type Surroundings, XsAborted } from "./machine.ts";
 import { machineWith } from "./nursery.ts";
@@ -32,10 +32,11 @@ export function xsProgram(name: string, settings: object, heap?: HeapSize): XsPr
       const side = new BoardSide({
         platform: () => platform,
         machine: () => machine!,
-        asked: question => answerTo(platform, question),
+        asked: question => answer(question),
       });
-      const answer: Surroundings["answer"] = (words, body) => side.answer(words, body);
-      machine = machineWith(name, { now: clock.now, answer }, heap);
+      const answer = answers(platform, bytes => tell("serial", bytes));
+      const asked: Surroundings["answer"] = (words, body) => side.answer(words, body);
+      machine = machineWith(name, { now: clock.now, answer: asked }, heap);
       onAbort(platform, machine);
       platform.onEnd(() => machine!.end());
       const start: Start = { network: network(), connectionsMax };
@@ -57,28 +58,47 @@ export function onAbort(platform: BoardPlatform, machine: Machine): void {
   });
 }
 
-/** What a program asks of its board beside sockets and time: a word and its arguments, in JSON. */
-function answerTo(platform: BoardPlatform, question: string): string {
-  const [what, ...args] = JSON.parse(question) as [string, ...string[]];
-  const open = () => platform.storage.open({ path: args[0], mode: "r+", format: "string" });
-  switch (what) {
-    case "random":
-      return String(platform.random());
-    case "reset-reason":
-      return platform.vitals.resetReason;
-    case "free-heap":
-      return String(platform.vitals.freeHeapBytes);
-    case "read":
-      return JSON.stringify(open().read(args[1]) ?? null);
-    case "write":
-      open().write(args[1], args[2]);
-      return "";
-    case "delete":
-      open().delete(args[1]);
-      return "";
-    default:
-      throw new Error(`not emulated: "${what}" of a program on XS`);
-  }
+/**
+ * Answers what a program asks of its board beside sockets and time: a word and its arguments, in JSON.
+ * `onReadable` is called with the bytes that have come to the serial port.
+ */
+function answers(platform: BoardPlatform, onReadable: (bytes: number) => void) {
+  const open = (path: string) => platform.storage.open({ path, mode: "r+", format: "string" });
+  let serial: Serial;
+  return (question: string): string => {
+    const [what, ...args] = JSON.parse(question) as [string, ...string[]];
+    switch (what) {
+      case "random":
+        return String(platform.random());
+      case "reset-reason":
+        return platform.vitals.resetReason;
+      case "free-heap":
+        return String(platform.vitals.freeHeapBytes);
+      case "rejoin":
+        platform.link.rejoin?.();
+        return "";
+      case "read":
+        return JSON.stringify(open(args[0]).read(args[1]) ?? null);
+      case "write":
+        open(args[0]).write(args[1], args[2]);
+        return "";
+      case "delete":
+        open(args[0]).delete(args[1]);
+        return "";
+      case "serial-open":
+        serial = new platform.Serial({ ...JSON.parse(args[0]), onReadable });
+        return "";
+      case "serial-read": {
+        const into = Buffer.alloc(Number(args[0]));
+        return into.toString("latin1", 0, serial.read(into) ?? 0);
+      }
+      case "serial-write":
+        serial.write(Buffer.from(args[0], "latin1"));
+        return "";
+      default:
+        throw new Error(`not emulated: "${what}" of a program on XS`);
+    }
+  };
 }
 
 export interface XsFirmware extends XsProgram {

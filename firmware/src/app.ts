@@ -74,7 +74,7 @@ export function start(
     build,
   });
   const server = new AdminServer(platform, operator, report);
-  const console = new Console(platform, operator);
+  const console = new Console(platform, operator, report);
 
   let listening = false;
   const changed = () => {

@@ -103,7 +103,7 @@ export class DocumentReader {
 }
 
 /** A document has four levels; each one takes of the engine's stack, which is small on the chip. */
-const DEPTH_MAX = 16;
+export const LEVELS_MAX = 16;
 
 /** As `JSON.parse`; throws also where brackets stand deeper in each other than in any document. */
 export function parseFlat(text: string): unknown {
@@ -116,13 +116,13 @@ export function parseFlat(text: string): unknown {
     else if (quoted) continue;
     else if (character === "[" || character === "{") depth++;
     else if (character === "]" || character === "}") depth--;
-    if (depth > DEPTH_MAX) throw new SyntaxError("too deep");
+    if (depth > LEVELS_MAX) throw new SyntaxError("too deep");
   }
   return JSON.parse(text);
 }
 
 /** A value as a complaint echoes it: whole when short. */
-function brief(value: unknown): string {
+export function brief(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value);
   return text.length <= 60 ? text : `${text.slice(0, 57)}…`;
 }

@@ -439,8 +439,7 @@ test("a click on drain moves the traffic", async () => {
   for (let i = 0; i < 4; i++) expect(await lab.ask(GET_ONCE)).toMatch(/\r\n\r\nb$/);
 });
 
-// The engine behind a pipe has no serial port.
-describe.skipIf(process.env.ENGINE === "xs")("the console", () => {
+describe("the console", () => {
   /** Types a line at the board's serial port; what the board writes then. */
   async function type(lab: Lab, line: string): Promise<string[]> {
     const from = lab.lines.length;
@@ -478,6 +477,33 @@ describe.skipIf(process.env.ENGINE === "xs")("the console", () => {
     expect((await type(lab, "drain aa")).at(-1)).toMatch(/^error no backend "aa"/);
     expect((await type(lab, "balance emwa")).at(-1)).toMatch(/did you mean "ewma"\?$/);
     expect((await type(lab, "weight a many")).at(-1)).toMatch(/^error weight/);
+  });
+
+  test("a key of the configuration is told by its path, and a wrong path says what is wrong with it", async () => {
+    const { lab } = await console();
+    const last = async (line: string) => (await type(lab, line)).at(-1);
+    expect(await last("config health.intervalMs 4000")).toMatch(/^ok in force/);
+    expect(lab.app!.proxy.config.health.intervalMs).toBe(4000);
+    expect(await last("config backends.a.weight 2")).toMatch(
+      /^error config: "backends.a.weight": backends is \[.*, which has no keys$/,
+    );
+    expect(await last("config health..intervalMs 1")).toMatch(/: a key is empty; wanted one such/);
+    expect(await last("config complaints.x 1")).toMatch(/^error complaints: no such key/);
+    expect(await last("config __proto__.x 1")).toMatch(/^error __proto__: no such key/);
+  });
+
+  test.each([3, 20, 240])("a path of %i dots is an error, and the board serves on", async dots => {
+    const { lab } = await console();
+    const path = Array(dots + 1)
+      .fill("a")
+      .join(".");
+    const [answer] = (await type(lab, `config ${path} 1`)).slice(-1);
+    expect(answer).toMatch(
+      dots < 16
+        ? /^error a: no such key/
+        : /^error config: "a\.a.*: \d+ keys inside each other; 16/,
+    );
+    expect(await lab.ask(GET_ONCE)).toMatch(/^HTTP\/1.1 200 /);
   });
 
   test("a secret is set and never shown", async () => {

@@ -4,6 +4,7 @@ import { readConfig } from "../../../firmware/src/config.ts";
 import type {
   ListenerConstructor,
   Platform,
+  SerialPort,
   TCPConstructor,
 } from "../../../firmware/src/platform.ts";
 import type { Path, Seen } from "../remote.ts";
@@ -32,6 +33,8 @@ const COMMANDS: Record<string, (value: never) => unknown> = {
     network = value;
     changed();
   },
+  /** So many bytes have come to the serial port. */
+  serial: (bytes: number) => readable(bytes),
   /** What somebody outside asks of the running app: see remote.ts. */
   look: ({ path, args }: { path: Path; args?: unknown[] }): Seen => {
     let owner: unknown;
@@ -50,6 +53,25 @@ const FREE_HEAP = '["free-heap"]';
 let app: App | undefined;
 let network: Network = { address: undefined, rssi: 0 };
 let changed = () => {};
+let readable = (_bytes: number) => {};
+
+/** The board's serial port; its bytes cross as the characters of a text. */
+class Serial implements SerialPort {
+  constructor(options: { onReadable(this: SerialPort, bytes: number): void }) {
+    readable = bytes => options.onReadable.call(this, bytes);
+    ask("serial-open", JSON.stringify(options));
+  }
+
+  read(into: Uint8Array): number | undefined {
+    const text = ask("serial-read", String(into.byteLength));
+    for (let i = 0; i < text.length; i++) into[i] = text.charCodeAt(i);
+    return text === "" ? undefined : text.length;
+  }
+
+  write(bytes: Uint8Array): void {
+    ask("serial-write", String.fromCharCode(...bytes));
+  }
+}
 
 function seen(value: unknown): Seen {
   if (typeof value === "function") return { kind: "function" };
@@ -74,6 +96,7 @@ function platform(connectionsMax: number): Platform {
       watch(task) {
         changed = task;
       },
+      rejoin: () => void ask("rejoin"),
     },
     connectionsMax,
     vitals: {
@@ -92,6 +115,7 @@ function platform(connectionsMax: number): Platform {
         delete: key => void ask("delete", path, key),
       }),
     },
+    Serial,
     findKeyword: host.findKeyword,
     random: () => Number(ask("random")),
     log: line => host.board.log(line),

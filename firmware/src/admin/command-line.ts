@@ -1,4 +1,4 @@
-import { nearest, parseFlat } from "../document.ts";
+import { brief, LEVELS_MAX, nearest, parseFlat } from "../document.ts";
 import type { Operator, Outcome } from "./operator.ts";
 import { SECRET } from "./operator.ts";
 import { type BackendStatus, statusOf } from "./status.ts";
@@ -85,7 +85,8 @@ const COMMANDS: Record<string, Command> = {
     run: (operator, [key, ...value]) => {
       if (key === undefined) return folded(JSON.stringify(operator.document));
       if (value.length === 0) return { complaints: [`config: what shall "${key}" be?`] };
-      return operator.amend(withKey(operator.document, key, value.join(" ")));
+      const change = withKey(operator.document, key, value.join(" "));
+      return "complaints" in change ? change : operator.amend(change.document);
     },
   },
   wifi: {
@@ -190,13 +191,35 @@ function folded(text: string): string[] {
   return text.match(new RegExp(`.{1,${LINE_MAX}}`, "g")) ?? [];
 }
 
-/** A copy of the document in which `path`, such as `health.intervalMs`, has another value. */
-function withKey(document: object, path: string, text: string): object {
-  const value = parsed(text);
-  const [key, ...rest] = path.split(".");
-  if (rest.length === 0) return { ...document, [key]: value };
-  const inner = (document as Record<string, unknown>)[key] ?? {};
-  return { ...document, [key]: withKey(inner as object, rest.join("."), text) };
+/**
+ * A copy of the document in which `path`, such as `health.intervalMs`, has another value, or what is wrong
+ * with the path. It calls itself for no key: each call takes of the engine's stack, which is small on the chip.
+ */
+function withKey(document: object, path: string, text: string): Change {
+  const keys = path.split(".");
+  if (keys.includes(""))
+    return complaint(path, "a key is empty; wanted one such as health.intervalMs");
+  if (keys.length > LEVELS_MAX) {
+    return complaint(path, `${keys.length} keys inside each other; ${LEVELS_MAX} at most`);
+  }
+  const levels: object[] = [document];
+  for (const key of keys.slice(0, -1)) {
+    const inner = levels.at(-1) as Record<string, unknown>;
+    const value = Object.hasOwn(inner, key) ? inner[key] : {};
+    if (typeof value !== "object" || value === null || Array.isArray(value)) {
+      return complaint(path, `${key} is ${brief(value)}, which has no keys`);
+    }
+    levels.push(value);
+  }
+  let value = parsed(text);
+  for (const key of keys.reverse()) value = { ...levels.pop(), [key]: value };
+  return { document: value as object };
+}
+
+type Change = { readonly document: object } | { readonly complaints: readonly string[] };
+
+function complaint(path: string, why: string): Change {
+  return { complaints: [`config: ${brief(path)}: ${why}`] };
 }
 
 function parsed(text: string): unknown {

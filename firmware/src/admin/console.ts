@@ -1,5 +1,7 @@
+import { exceptionText } from "../exception.ts";
 import type { Cancel, Platform, SerialPort } from "../platform.ts";
 import { covered, runCommand } from "./command-line.ts";
+import type { Report } from "./event.ts";
 import type { Operator } from "./operator.ts";
 
 /** UART0, to which the USB adapter of the board is wired. */
@@ -32,6 +34,7 @@ const DELETE = 127;
 export class Console {
   #platform: Platform;
   #operator: Operator;
+  #report: Report;
   #serial: SerialPort | undefined;
   #line = "";
   #tooLong = false;
@@ -39,9 +42,10 @@ export class Console {
   #answers: string[] = [];
   #alarm: Cancel | undefined;
 
-  constructor(platform: Platform, operator: Operator) {
+  constructor(platform: Platform, operator: Operator, report: Report) {
     this.#platform = platform;
     this.#operator = operator;
+    this.#report = report;
     if (platform.Serial !== undefined)
       this.#alarm = platform.clock.after(OPEN_MS, () => this.#open());
   }
@@ -55,18 +59,32 @@ export class Console {
     this.#alarm = undefined;
     const input = new Uint8Array(FIFO_BYTES);
     const receive = (serial: SerialPort) => {
-      const count = serial.read(input) ?? 0;
-      for (let i = 0; i < count; i++) this.#type(input[i]);
+      // Leaving the port's callback, an exception would reboot the chip.
+      try {
+        const count = serial.read(input) ?? 0;
+        for (let i = 0; i < count; i++) this.#type(input[i]);
+      } catch (error) {
+        this.#failed(error);
+      }
     };
-    this.#serial = new this.#platform.Serial!({
-      port: PORT,
-      transmit: TRANSMIT_PIN,
-      receive: RECEIVE_PIN,
-      baud: BAUD,
-      onReadable() {
-        receive(this);
-      },
-    });
+    try {
+      this.#serial = new this.#platform.Serial!({
+        port: PORT,
+        transmit: TRANSMIT_PIN,
+        receive: RECEIVE_PIN,
+        baud: BAUD,
+        onReadable() {
+          receive(this);
+        },
+      });
+    } catch (error) {
+      // Another driver has the port, as in debug builds: "port in use".
+      this.#report({ level: "W", on: "console", what: "no-port", error: String(error) });
+    }
+  }
+
+  #failed(error: unknown): void {
+    this.#report({ level: "E", on: "console", what: "exception", error: exceptionText(error) });
   }
 
   #type(byte: number): void {
@@ -98,7 +116,8 @@ export class Console {
     try {
       for (const answer of runCommand(this.#operator, line)) this.#say(answer);
     } catch (error) {
-      this.#say(`error ${error}`);
+      this.#failed(error);
+      this.#say("error this command has a bug: see the log");
     }
   }
 

@@ -28,7 +28,14 @@ export type Event =
   | { level: "I"; on: "proxy"; what: "stopped" }
   | { level: "W"; on: "proxy"; what: "dud"; error: string }
   | { level: "I" | "W"; on: "proxy"; what: "memory-low" | "memory-enough"; free: number }
-  | { level: "E"; on: "proxy" | "session" | "admin"; what: "exception"; id?: number; error: string }
+  | { level: "W"; on: "console"; what: "no-port"; error: string }
+  | {
+      level: "E";
+      on: "proxy" | "session" | "admin" | "console" | "net";
+      what: "exception";
+      id?: number;
+      error: string;
+    }
   | {
       level: "W";
       on: "backend";
