@@ -79,6 +79,8 @@ export class Board {
   #firmware: Firmware | undefined;
   /** A program runs; what the past one still does is no concern of anybody. */
   #running = false;
+  /** Programs that were started. */
+  #runs = 0;
   #starting: Cancel | undefined;
   #console: Console;
   #reboots: boolean;
@@ -225,6 +227,7 @@ export class Board {
 
   #platform(family: TCPFamily, { UDP }: UDPFamily): BoardPlatform {
     const { tasks } = this;
+    const run = ++this.#runs;
     return {
       TCP: family.TCP,
       Listener: defineListener(this.stack, family),
@@ -239,7 +242,10 @@ export class Board {
       connectionsMax: this.kind.connectionsMax,
       vitals: this.#vitals(),
       random: this.#random,
-      log: line => this.#console.say(line),
+      log: line => {
+        // What a program does after its end (in its catch blocks) does not happen on the chip.
+        if (this.#running && run === this.#runs) this.#console.say(line);
+      },
       restart: () => {
         if (this.fatal === undefined) {
           this.#halt();

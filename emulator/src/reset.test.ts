@@ -71,6 +71,23 @@ test("a program's hook writes the last line, and may restart the board itself; i
   expect(out.text).not.toContain("XS abort");
 });
 
+test("a program that catches what ends it is not heard any more", async () => {
+  const { boot, boots, lines, given } = lifelike();
+  boot(({ clock, log, restart }) => {
+    log(`program ${given.length}`);
+    if (given.length > 1) return;
+    clock.after(5, () => {
+      try {
+        restart();
+      } catch {
+        log("still there");
+      }
+    });
+  });
+  await boots(2);
+  expect(lines).toEqual(["program 1", "program 2"]);
+});
+
 test("who runs the board is given the exception itself, with its files and lines", () => {
   const seen: unknown[] = [];
   const bench = onBench({ onException: exception => seen.push(exception) });
