@@ -74,17 +74,28 @@ export async function accepted(
   return { bare: bare!, peer, listener };
 }
 
-/** Connects until the board has no control block left. */
+/** Connects until the board has no control block left; its listeners may take some, too. */
 export async function filled(target: Target): Promise<Connection[]> {
   const { address, port, peers } = await target.listen();
   const all: Omit<Connection, "peer">[] = [];
   while (all.length < target.numbers.connectionsMax) {
     const ears = new Ears();
-    all.push({ tcp: new target.TCP({ address, port, ...ears.callbacks }), ears });
+    const tcp = unlessFull(() => new target.TCP({ address, port, ...ears.callbacks }));
+    if (tcp === undefined) break;
+    all.push({ tcp, ears });
     await target.until("a connection", () => peers.length === all.length);
   }
   await target.quiet();
   return all.map((connection, i) => ({ ...connection, peer: peers[i] }));
+}
+
+function unlessFull<T>(make: () => T): T | undefined {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof RangeError && error.message.startsWith("no socket")) return undefined;
+    throw error;
+  }
 }
 
 /** Boots a program anew that gives away all that it finds, and waits for the network. */

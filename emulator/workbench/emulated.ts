@@ -49,7 +49,7 @@ export class EmulatedBoard implements Watched {
     return {
       state: fatal !== undefined ? `fell over: ${fatal}` : this.#running ? "running" : "starting",
       status: app && statusOf(app.operator),
-      sockets: { used: stack.connections, max: kind.connectionsMax },
+      sockets: { used: stack.controlBlocks, max: kind.connectionsMax },
       heap: {
         freeBytes: heap.freeBytes,
         floorBytes: heap.floorBytes,

@@ -1981,7 +1981,8 @@ describe("a small board", () => {
   });
 
   test("a board without a socket for a backend says so", async () => {
-    const lab = new Lab(esp32({ sdkconfig: "CONFIG_LWIP_MAX_ACTIVE_TCP=1" }));
+    // One for the client, one for each of two listening sockets.
+    const lab = new Lab(esp32({ sdkconfig: "CONFIG_LWIP_MAX_ACTIVE_TCP=3" }));
     lab.backend("a", named("a").serve);
     await lab.serve();
     const client = new Client(lab);

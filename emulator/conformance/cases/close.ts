@@ -14,7 +14,6 @@ import type { Case, Target } from "../target.ts";
 
 const CLOSE = "modules/io/socket/lwip/tcp.c: doClose";
 const DESTRUCTOR = "modules/io/socket/lwip/tcp.c: xs_tcp_destructor";
-const CONSTRUCTOR = "modules/io/socket/lwip/tcp.c: xs_tcp_constructor";
 
 /** `close`, and what lwIP makes of it. */
 export const close: Case[] = [
@@ -229,10 +228,10 @@ export const close: Case[] = [
       const { address, port, peers } = await target.listen();
       new target.TCP({ address, port });
       await target.until("the new connection", () => peers.length === 1);
-      same(target.connections, target.numbers.connectionsMax, "connections");
+      same(target.connections, all.length, "connections");
       all[0].peer.send("more"); // which ends it, if it still is there
       await target.quiet();
-      same(target.connections, target.numbers.connectionsMax - 1, "connections after these bytes");
+      same(target.connections, all.length - 1, "connections after these bytes");
     },
   },
   {
@@ -290,55 +289,61 @@ export const close: Case[] = [
     },
   },
   {
-    name: "a full board gives up the connection that has been closing longest, to connect",
-    source: CONSTRUCTOR,
+    name: "a full board gives up the closing connection that heard nothing for longest, to connect",
+    source: "src/core/tcp.c: tcp_kill_state",
     async run(target) {
-      const { older, younger } = await closingTwo(target);
+      const closing = await closingTwo(target);
       const { address, port, peers } = await target.listen();
       new target.TCP({ address, port });
       await target.until("the new connection", () => peers.length === 1);
-      await onlyOlderGone(target, older, younger);
+      await onlySilentGone(target, closing);
     },
   },
   {
-    name: "a full board gives up the connection that has been closing longest, for a newcomer",
-    source: CONSTRUCTOR,
+    name: "a full board gives up the closing connection that heard nothing for longest, for a newcomer",
+    source: "src/core/tcp.c: tcp_kill_state",
     async run(target) {
       const { announced } = listening(target);
-      const { older, younger } = await closingTwo(target);
+      const closing = await closingTwo(target);
       target.connect(PORT);
       await target.until("the newcomer", () => announced.length > 0);
-      await onlyOlderGone(target, older, younger);
+      await onlySilentGone(target, closing);
       same(announced, [1], "announced");
     },
   },
 ];
 
-/** A full board, of which two connections close, the fourth first. Their peers do not answer yet. */
-async function closingTwo(target: Target): Promise<{ older: Connection; younger: Connection }> {
-  const all = await filled(target);
-  const [older, younger] = [all[3], all[1]];
-  older.tcp.close();
-  younger.tcp.close();
-  await target.until("FIN", () => younger.peer.ending === "finished");
-  await target.quiet();
-  same(target.connections, target.numbers.connectionsMax, "connections, two of them closing");
-  return { older, younger };
+interface ClosingTwo {
+  silent: Connection;
+  heard: Connection;
+  /** Connections of the full board. */
+  full: number;
 }
 
-/** The new connection has the place of the older one; the younger one closes in peace. */
-async function onlyOlderGone(
-  target: Target,
-  older: Connection,
-  younger: Connection,
-): Promise<void> {
-  const full = target.numbers.connectionsMax;
+/**
+ * A full board, of which two connections close: first the one whose peer was heard last. Both peers
+ * have acknowledged the FIN and do not close.
+ */
+async function closingTwo(target: Target): Promise<ClosingTwo> {
+  const all = await filled(target);
+  const [silent, heard] = [all[1], all[3]];
+  heard.tcp.close();
+  await target.until("FIN", () => heard.peer.ending === "finished");
+  silent.tcp.close();
+  await target.until("FIN", () => silent.peer.ending === "finished");
+  await target.quiet();
+  same(target.connections, all.length, "connections, two of them closing");
+  return { silent, heard, full: all.length };
+}
+
+/** The new connection has the place of the silent one; the other one closes in peace. */
+async function onlySilentGone(target: Target, { silent, heard, full }: ClosingTwo): Promise<void> {
   await target.quiet();
   same(target.connections, full, "connections");
-  older.peer.send("more"); // which would end it, if it still were there
+  silent.peer.send("more"); // which would end it, if it still were there
   await target.quiet();
-  same(target.connections, full, "connections after bytes for the older one");
-  younger.peer.send("more");
+  same(target.connections, full, "connections after bytes for the silent one");
+  heard.peer.send("more");
   await target.quiet();
-  same(target.connections, full - 1, "connections after bytes for the younger one");
+  same(target.connections, full - 1, "connections after bytes for the other one");
 }

@@ -85,6 +85,7 @@ export const connect: Case[] = [
     source: `${TCP_C}: xs_tcp_constructor`,
     async run(target) {
       const all = await filled(target);
+      same(all.length, target.numbers.connectionsMax, "connections");
       const to = await target.deaf();
       throws(() => new target.TCP(to), "RangeError", "no socket");
 

@@ -12,6 +12,8 @@ export interface ConnectionOwner extends Reader {
   /** The handshake is complete. */
   connected(): void;
   acknowledged(bytes: number): void;
+  /** The other end knows that no byte follows. */
+  finAcknowledged(): void;
   /** It is forgotten, or in TIME_WAIT; orderly: both ends have closed it. `error` is what broke it. */
   parted(orderly: boolean, error?: SystemErrorCode): void;
   /** Is there memory for a new segment? Without it is lost. */
@@ -70,8 +72,9 @@ export class Connection {
       mss,
       sendBuffer: from.profile.sendBuffer,
       window: to.profile.receiveWindow,
-      transmit: (position, payload) => {
+      transmit: (position, payload, again) => {
         const bytes = payload?.byteLength;
+        this.#retransmission.sent(position + (bytes ?? 1), again);
         this.#send(bytes === undefined ? "FIN" : "DATA", { position, payload, bytes });
         this.#retransmission.set();
       },
@@ -83,7 +86,7 @@ export class Connection {
       acknowledge: () => this.#acknowledge(),
     });
     from.opened(this);
-    this.#send(irs === undefined ? "SYN" : "SYN-ACK");
+    this.#shake(false);
     this.#retransmission.set();
   }
 
@@ -175,7 +178,7 @@ export class Connection {
       if (got.irs !== undefined && got.irs !== this.#iss) return; // another connection's
       this.#failed(this.state === "calling" ? "ECONNREFUSED" : "ECONNRESET");
     } else if (got.kind === "SYN") {
-      if (this.state === "answering") this.#send("SYN-ACK");
+      if (this.state === "answering") this.#shake(true);
       else if (!handshaking) this.#acknowledge();
     } else if (handshaking && got.irs !== this.#iss) {
       // It answers an earlier SYN, which came late (RFC 9293, 3.10.7.3 and 3.10.7.4).
@@ -214,7 +217,16 @@ export class Connection {
     return this.#sending.outstanding || (this.#stalled && !this.#host.network.calm);
   }
 
+  /** The SYN of this end; it ends before the first byte, at position 0. */
+  #shake(again: boolean): void {
+    this.#retransmission.sent(0, again);
+    this.#send(this.state === "calling" ? "SYN" : "SYN-ACK");
+  }
+
   #established(): void {
+    // lwIP takes no measure when its own SYN is answered: that of the first segment after it includes
+    // all the time since then (tcp_process, SYN_SENT).
+    if (this.state === "answering") this.#retransmission.acknowledged(0);
     this.state = "open";
     if (this.#retransmission.tries === 0) {
       this.#retransmission.measured(this.#clock.now() - this.#bornMs);
@@ -224,6 +236,7 @@ export class Connection {
   }
 
   #arrived(got: Packet): void {
+    this.#retransmission.acknowledged(got.kind === "ACK" ? got.acked : this.#sending.acked);
     if (got.kind === "PROBE") {
       this.#acknowledge();
     } else if (got.kind === "ACK") {
@@ -242,10 +255,12 @@ export class Connection {
 
   #acknowledged(position: number, edge: number): void {
     const probing = !this.#sending.outstanding;
+    const { finAcked } = this.#sending;
     const { progress, bytes, roundTripMs } = this.#sending.acknowledged(position, edge);
     if (roundTripMs !== undefined) this.#retransmission.measured(roundTripMs);
     if (progress || probing) this.#retransmission.answered(this.#due);
     if (bytes > 0) this.#owner.acknowledged(bytes);
+    if (!finAcked && this.#sending.finAcked) this.#owner.finAcknowledged();
     this.#part();
   }
 
@@ -260,8 +275,7 @@ export class Connection {
       this.#failed("ETIMEDOUT");
       return;
     }
-    if (this.state === "calling") this.#send("SYN");
-    else if (this.state === "answering") this.#send("SYN-ACK");
+    if (this.state === "calling" || this.state === "answering") this.#shake(true);
     else if (this.#sending.outstanding) this.#sending.retransmit();
     else if (this.#stalled) this.#send("PROBE");
     else return;

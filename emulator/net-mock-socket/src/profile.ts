@@ -45,12 +45,10 @@ export const LINUX: HostProfile = {
 };
 
 /** How patient lwIP is, as ESP-IDF builds it (components/lwip/Kconfig, v6.0; lwIP's tcp.c). */
-export const LWIP_PATIENCE: RetransmissionTimes = {
+export const LWIP_PATIENCE: Partial<RetransmissionTimes> = {
   rtoInitialMs: 1_500, // LWIP_TCP_RTO_TIME
-  rtoMinMs: 500, // one turn of the slow timer: TCP_SLOW_INTERVAL
-  rtoMaxMs: 192_000, // 1500 ms << 7, the last step of tcp_backoff
   retransmissionsMax: 12, // LWIP_TCP_MAXRTX
   synRetransmissionsMax: 6, // LWIP_TCP_SYNMAXRTX
   synBackoff: false, // tcp_slowtmr: not in SYN_SENT
-  giveUpMs: 500, // tcp_slowtmr counts at its next turn
+  slowTimerMs: 500, // TCP_SLOW_INTERVAL: two turns of LWIP_TCP_TMR_INTERVAL
 };

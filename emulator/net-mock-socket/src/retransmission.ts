@@ -4,6 +4,7 @@ import type { Clock } from "./clock.ts";
 export interface RetransmissionTimes {
   /** Before a round trip was measured. */
   readonly rtoInitialMs: number;
+  /** The shortest and the longest timeout of RFC 6298; lwIP's follow from `slowTimerMs`. */
   readonly rtoMinMs: number;
   readonly rtoMaxMs: number;
   /** Times that a segment is sent again before the connection is given up: ETIMEDOUT. */
@@ -12,25 +13,67 @@ export interface RetransmissionTimes {
   readonly synRetransmissionsMax: number;
   /** Does the time between two SYNs double as that between segments does? */
   readonly synBackoff: boolean;
-  /** From the last time that it is sent to giving up; like any other time when it is not given. */
-  readonly giveUpMs?: number | undefined;
+  /**
+   * Given: this host measures and waits as lwIP does, in turns of its slow timer, and gives up at the
+   * first turn after the last retransmission. Otherwise RFC 6298.
+   */
+  readonly slowTimerMs?: number | undefined;
 }
 
 /** Weights of the newest measurement in the mean and in its deviation: RFC 6298, 2.3. */
 const ALPHA = 1 / 8;
 const BETA = 1 / 4;
 
+/** How often lwIP's timeout doubles at most: the last entry of tcp_backoff in tcp.c. */
+const LWIP_DOUBLINGS_MAX = 7;
+
+/**
+ * lwIP's estimate of the round trip (tcp_receive in tcp_in.c, tcp_output_segment in tcp_out.c). One
+ * segment at a time is timed, in whole turns of the slow timer; a retransmission is timed anew. The
+ * deviation loses a quarter of itself, rounded down, with each quick answer, and so stops at 3 turns.
+ */
+class SlowTimerEstimate {
+  /** Eight times the mean, four times its deviation, in turns. */
+  #mean = 0;
+  #deviation: number;
+  #timed: { end: number; turn: number } | undefined;
+
+  constructor(initialTurns: number) {
+    this.#deviation = initialTurns;
+  }
+
+  get turns(): number {
+    return (this.#mean >> 3) + this.#deviation;
+  }
+
+  sent(end: number, again: boolean, turn: number): void {
+    if (again || this.#timed === undefined) this.#timed = { end, turn };
+  }
+
+  /** False: nothing was timed that this acknowledges. */
+  acknowledged(position: number, turn: number): boolean {
+    if (this.#timed === undefined || position < this.#timed.end) return false;
+    const error = turn - this.#timed.turn - (this.#mean >> 3);
+    this.#mean += error;
+    this.#deviation += Math.abs(error) - (this.#deviation >> 2);
+    this.#timed = undefined;
+    return true;
+  }
+}
+
 /**
  * The one timer of a connection: rings when an answer is overdue, later each time, and gives up in
- * the end (RFC 6298). It is set only while an answer is due.
+ * the end (RFC 6298, or as lwIP does). It is set only while an answer is due.
  */
 export class Retransmission {
   #clock: Clock;
   #times: RetransmissionTimes;
   #overdue: () => void;
+  #estimate: SlowTimerEstimate | undefined;
   #smoothedMs: number | undefined;
   #deviationMs = 0;
   #cancel: (() => void) | undefined;
+  #startMs = 0;
   #deadlineMs = 0;
   #alarmMs = 0;
   /** Times that it has rung since the last answer. */
@@ -42,6 +85,9 @@ export class Retransmission {
     this.#clock = clock;
     this.#times = times;
     this.#overdue = overdue;
+    const { rtoInitialMs, slowTimerMs } = times;
+    if (slowTimerMs === undefined) return;
+    this.#estimate = new SlowTimerEstimate(Math.floor(rtoInitialMs / slowTimerMs));
   }
 
   get exhausted(): boolean {
@@ -53,6 +99,22 @@ export class Retransmission {
     return this.connecting ? synRetransmissionsMax : retransmissionsMax;
   }
 
+  /** A segment that ends at `end` has left; `again`: not for the first time. Only lwIP looks at it. */
+  sent(end: number, again: boolean): void {
+    this.#estimate?.sent(end, again, this.#turn);
+  }
+
+  /** A segment has come that acknowledges all before `position`. Only lwIP looks at it. */
+  acknowledged(position: number): void {
+    const measured = this.#estimate?.acknowledged(position, this.#turn) ?? false;
+    if (!measured || this.#cancel === undefined) return;
+    // The new timeout holds for what is under way, too, however often it was sent.
+    this.stop();
+    this.#deadlineMs = this.#afterTurns(this.#estimate!.turns);
+    this.#wait();
+  }
+
+  /** A round trip by RFC 6298. */
   measured(roundTripMs: number): void {
     if (this.#smoothedMs === undefined) {
       this.#smoothedMs = roundTripMs;
@@ -67,14 +129,14 @@ export class Retransmission {
   /** Rings unless an answer comes in time. Does nothing while it is set. */
   set(): void {
     if (this.#cancel !== undefined) return;
-    this.#deadlineMs = this.#clock.now() + this.#waitMs();
+    this.#start();
     this.#wait();
   }
 
   /** An answer has come; another one is due or not. */
   answered(stillDue: boolean): void {
     this.tries = 0;
-    this.#deadlineMs = this.#clock.now() + this.#waitMs();
+    this.#start();
     // An alarm that rings too early looks at the deadline: cheaper than a new one each time. One that
     // was set when the wait had doubled would ring too late.
     if (!stillDue || this.#deadlineMs < this.#alarmMs) this.stop();
@@ -88,7 +150,7 @@ export class Retransmission {
 
   #wait(): void {
     this.#alarmMs = this.#deadlineMs;
-    this.#cancel = this.#clock.after(this.#deadlineMs - this.#clock.now(), () => {
+    this.#cancel = this.#clock.after(Math.max(0, this.#deadlineMs - this.#clock.now()), () => {
       this.#cancel = undefined;
       if (this.#deadlineMs > this.#clock.now()) {
         this.#wait();
@@ -99,14 +161,40 @@ export class Retransmission {
     });
   }
 
+  /** Turns of lwIP's slow timer so far. */
+  get #turn(): number {
+    return Math.floor(this.#clock.now() / this.#times.slowTimerMs!);
+  }
+
+  #start(): void {
+    this.#startMs = this.#clock.now();
+    this.#deadlineMs =
+      this.#estimate === undefined
+        ? this.#startMs + this.#waitMs()
+        : this.#afterTurns(this.#waitTurns(this.#estimate));
+  }
+
+  /** When the slow timer turns for so many times since the start. */
+  #afterTurns(turns: number): number {
+    const slowTimerMs = this.#times.slowTimerMs!;
+    return (Math.floor(this.#startMs / slowTimerMs) + turns) * slowTimerMs;
+  }
+
+  get #doublings(): number {
+    return this.connecting && !this.#times.synBackoff ? 0 : this.tries;
+  }
+
+  #waitTurns({ turns }: SlowTimerEstimate): number {
+    if (this.tries === this.#triesMax) return 1;
+    return turns * 2 ** Math.min(this.#doublings, LWIP_DOUBLINGS_MAX);
+  }
+
   #waitMs(): number {
-    const { rtoInitialMs, rtoMinMs, rtoMaxMs, synBackoff, giveUpMs } = this.#times;
-    if (giveUpMs !== undefined && this.tries === this.#triesMax) return giveUpMs;
+    const { rtoInitialMs, rtoMinMs, rtoMaxMs } = this.#times;
     const baseMs =
       this.#smoothedMs === undefined
         ? rtoInitialMs
         : Math.max(rtoMinMs, this.#smoothedMs + 4 * this.#deviationMs);
-    const doublings = this.connecting && !synBackoff ? 0 : this.tries;
-    return Math.min(rtoMaxMs, baseMs * 2 ** doublings);
+    return Math.min(rtoMaxMs, baseMs * 2 ** this.#doublings);
   }
 }

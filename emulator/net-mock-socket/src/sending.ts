@@ -8,6 +8,9 @@ interface Segment {
   again: boolean;
 }
 
+/** Sends what begins at `position`: bytes, or without any the FIN; `again`: it was sent before. */
+type Transmit = (position: number, bytes: Buffer | undefined, again: boolean) => void;
+
 interface Write {
   /** Position behind its last byte. */
   readonly end: number;
@@ -30,7 +33,7 @@ export class Sending {
   #now: () => number;
   #mss: number;
   #sendBuffer: number;
-  #transmit: (position: number, bytes: Buffer | undefined) => void;
+  #transmit: Transmit;
   /** Written and not yet sent; the first may be sent in part. */
   #pending: Buffer[] = [];
   /** Sent and not yet acknowledged. */
@@ -53,7 +56,7 @@ export class Sending {
     sendBuffer: number;
     /** The receiver's window. */
     window: number;
-    transmit: (position: number, bytes: Buffer | undefined) => void;
+    transmit: Transmit;
   }) {
     this.#now = parts.now;
     this.#mss = parts.mss;
@@ -79,6 +82,11 @@ export class Sending {
   /** Bytes wait for a window that is closed, and nothing is under way that would bring an answer. */
   get stalled(): boolean {
     return this.#inFlight.length === 0 && this.#pending.length > 0;
+  }
+
+  /** All before this position has come to the receiver. */
+  get acked(): number {
+    return this.#acked;
   }
 
   get finAcked(): boolean {
@@ -142,7 +150,7 @@ export class Sending {
     const first = this.#inFlight[0];
     if (first === undefined) return;
     first.again = true;
-    this.#transmit(first.position, first.bytes);
+    this.#transmit(first.position, first.bytes, true);
   }
 
   #push(): void {
@@ -164,7 +172,7 @@ export class Sending {
     const position = this.#sent;
     this.#sent += length;
     this.#inFlight.push({ position, end: this.#sent, bytes, sentMs: this.#now(), again: false });
-    this.#transmit(position, bytes);
+    this.#transmit(position, bytes, false);
   }
 
   #take(): void {

@@ -25,9 +25,9 @@ export interface Handshake {
  * `net.Socket` on a simulated host.
  *
  * Beyond `node:net` it shows what a TCP/IP stack sees, to a program that plays one: the events `sent`
- * (with the bytes that were acknowledged) and `parted` (the connection is forgotten or in TIME_WAIT;
- * true: both ends have closed it; else the code of the error that broke it), and the members from
- * `admits` to `abandon`.
+ * (with the bytes that were acknowledged), `finSent` (the FIN was acknowledged) and `parted` (the
+ * connection is forgotten or in TIME_WAIT; true: both ends have closed it; else the code of the error
+ * that broke it), and the members from `admits` to `forget`.
  */
 export class MockSocket extends Duplex {
   connecting = false;
@@ -125,6 +125,12 @@ export class MockSocket extends Duplex {
   /** Ends the connection with a reset, also what is still on its way after `destroy`. */
   abandon(): void {
     if (!this.connecting) this.#connection?.reset();
+    this.destroy();
+  }
+
+  /** Forgets the connection, and tells the other end nothing. */
+  forget(): void {
+    this.#connection?.forget();
     this.destroy();
   }
 
@@ -251,6 +257,7 @@ export class MockSocket extends Duplex {
   #owner(): Omit<ConnectionOwner, "connected" | "failed"> {
     return {
       acknowledged: bytes => this.emit("sent", bytes),
+      finAcknowledged: () => this.emit("finSent"),
       parted: (orderly, error) => this.emit("parted", orderly, error),
       admits: segment => this.admits?.(segment) ?? true,
       received: bytes => this.#received(bytes),

@@ -12,6 +12,7 @@ test("without settings a board has Moddable's numbers", () => {
     connectTimeoutMs: 9_500,
     timerMs: 250,
     timeWaitMs: 120_000,
+    lastAckTimeoutMs: 120_000,
     finWaitTimeoutMs: 20_000,
     eventQueueLength: 10,
   });
@@ -44,6 +45,7 @@ test("what follows from a setting changes with it", () => {
     sendBufferBytes: 5744,
     segmentsQueuedMax: 16,
     timeWaitMs: 4_000,
+    lastAckTimeoutMs: 4_000,
     timerMs: 50,
     connectTimeoutMs: 9_100,
   });

@@ -56,6 +56,7 @@ export function esp32({ sdkconfig = "", manifest = "{}" }: FirmwareSettings = {}
     connectTimeoutMs: set.LWIP_TCP_SYNMAXRTX * set.LWIP_TCP_RTO_TIME + 2 * timerMs,
     timerMs,
     timeWaitMs: 2 * set.LWIP_TCP_MSL,
+    lastAckTimeoutMs: 2 * set.LWIP_TCP_MSL,
     finWaitTimeoutMs: set.LWIP_TCP_FIN_WAIT_TIMEOUT,
     eventQueueLength,
     joinMs: 800, // about what a DevKit takes from reset to an address by DHCP; to be measured

@@ -1,7 +1,7 @@
 /** The numbers that make one board different from another. */
 export interface BoardKind {
   readonly name: string;
-  /** Connections at once, closing ones included (LWIP_MAX_ACTIVE_TCP). */
+  /** TCP control blocks: connections at once, closing ones and listeners included (LWIP_MAX_ACTIVE_TCP). */
   readonly connectionsMax: number;
   /** Listeners at once (LWIP_MAX_LISTENING_TCP). */
   readonly listenersMax: number;
@@ -17,9 +17,11 @@ export interface BoardKind {
   readonly connectTimeoutMs: number;
   /** How often lwIP's fast timer rings; its slow one takes two turns (LWIP_TCP_TMR_INTERVAL). */
   readonly timerMs: number;
-  /** How long a connection that we closed first is remembered (2 x LWIP_TCP_MSL). */
+  /** How long a connection that we closed first is remembered: 2 x LWIP_TCP_MSL; 0: not at all (TIME_WAIT). */
   readonly timeWaitMs: number;
-  /** Time that a peer has to answer our FIN (LWIP_TCP_FIN_WAIT_TIMEOUT). */
+  /** How long the last bytes and our FIN are sent again when the peer closed first: 2 x LWIP_TCP_MSL (LAST_ACK). */
+  readonly lastAckTimeoutMs: number;
+  /** Time that a peer has to close once it has acknowledged our FIN: LWIP_TCP_FIN_WAIT_TIMEOUT (FIN_WAIT_2). */
   readonly finWaitTimeoutMs: number;
   /** Events that may wait for the JavaScript task (manifest: defines.task.queueLength). */
   readonly eventQueueLength: number;

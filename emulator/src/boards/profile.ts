@@ -3,11 +3,9 @@ import type { BoardKind } from "./kind.ts";
 
 /** The profile of the host that this board is on a simulated network. */
 export function profileOf(kind: BoardKind): Partial<HostProfile> {
-  const slowTimerMs = 2 * kind.timerMs;
   return {
     ...LWIP_PATIENCE,
-    rtoMinMs: slowTimerMs,
-    giveUpMs: slowTimerMs,
+    slowTimerMs: 2 * kind.timerMs,
     mss: kind.segmentBytes,
     receiveWindow: kind.receiveWindowBytes,
     sendBuffer: Number.POSITIVE_INFINITY, // the board keeps its own account

@@ -13,6 +13,7 @@ export function unlimited(): BoardKind {
     connectTimeoutMs: 10_000,
     timerMs: 250,
     timeWaitMs: 0,
+    lastAckTimeoutMs: 60_000,
     finWaitTimeoutMs: 5_000,
     eventQueueLength: 65_536,
     joinMs: 0,

@@ -17,10 +17,16 @@ export interface PcbOwner {
 /** An answer to a SYN that lwIP understands; all others it does not hear of, or ignores. */
 const REFUSALS = ["ECONNREFUSED", "ECONNRESET"];
 
+/** How far a connection has come that our end closes, by lwIP's names. */
+export type ClosingState = "LAST_ACK" | "CLOSING" | "FIN_WAIT_2" | "FIN_WAIT_1";
+
 /**
  * One connection below the JavaScript: lwIP's protocol control block on a wire. It knows the send
  * buffer, the receive window, and how a connection closes. Read from src/core of esp-lwip 2.1.3.
  *
+ * - The times of closing count from the last segment that came before our end closed: `tmr` of the
+ *   block stands still from tcp_close on (TF_RXCLOSED). A connection that was silent for long is given
+ *   up as soon as it is in FIN_WAIT_2.
  * - Bytes written wait here until `output()`, which the port calls at its next turn.
  * - What comes while nobody owns the block is refused: one segment is kept and offered again with the
  *   next one, or when the fast timer rings; the others are lost and come again.
@@ -51,7 +57,10 @@ export class Pcb {
   /** What the wire says of how it broke. */
   #error: string | undefined;
   #fastTimer: Cancel | undefined;
-  #finWait: Cancel | undefined;
+  /** Ends FIN_WAIT_2 and LAST_ACK. */
+  #limit: Cancel | undefined;
+  /** When the last segment came before our end closed. */
+  #heardMs: number;
   /** By `close`, or by lwIP itself. */
   #closing = false;
   /** The peer's FIN has come. */
@@ -60,6 +69,8 @@ export class Pcb {
   #told = false;
   /** We have closed before the peer. */
   #closesFirst = false;
+  /** The peer has acknowledged our FIN. */
+  #finAcked = false;
   #gone = false;
 
   constructor(stack: Stack, socket: WireSocket, peer?: { address: string; port: number }) {
@@ -67,6 +78,7 @@ export class Pcb {
     this.#socket = socket;
     this.#segments = new Segments(stack);
     this.#bornMs = stack.clock.now();
+    this.#heardMs = this.#bornMs;
     this.remoteAddress = peer?.address ?? ipv4(socket.remoteAddress);
     this.remotePort = peer?.port ?? socket.remotePort ?? 0;
     stack.opened(this);
@@ -93,6 +105,19 @@ export class Pcb {
   /** lwIP has forgotten it. */
   get gone(): boolean {
     return this.#gone;
+  }
+
+  /** Nothing before our end closes. */
+  get closingState(): ClosingState | undefined {
+    if (!this.#closing) return undefined;
+    if (!this.#closesFirst) return "LAST_ACK";
+    if (this.#finished) return "CLOSING";
+    return this.#finAcked ? "FIN_WAIT_2" : "FIN_WAIT_1";
+  }
+
+  /** When the peer's last segment came before our end closed (`tmr` of the block). */
+  get heardMs(): number {
+    return this.#heardMs;
   }
 
   /** Room in the send buffer (tcp_sndbuf). */
@@ -175,6 +200,15 @@ export class Pcb {
     this.#over(false);
   }
 
+  /** lwIP forgets the connection; neither the peer nor an owner is told (tcp_slowtmr, tcp_kill_state). */
+  forget(): void {
+    this.#owner = undefined;
+    if (this.#gone) return;
+    if (this.#socket.forget !== undefined) this.#socket.forget();
+    else this.#socket.resetAndDestroy(); // the computer's network knows no other way
+    this.#over(false);
+  }
+
   get #simulated(): boolean {
     return this.#socket.recved !== undefined;
   }
@@ -203,6 +237,7 @@ export class Pcb {
       }
       this.#connecting?.();
       this.#connecting = undefined;
+      this.#hear();
       this.#owner?.connected();
     });
   }
@@ -221,12 +256,22 @@ export class Pcb {
     }
     socket.admits = segment => this.#admits(segment);
     socket.on("sent", (bytes: number) => this.#onAcked(bytes));
+    socket.on("finSent", () => {
+      this.#finAcked = true;
+      this.#awaitFin();
+    });
     socket.on("parted", (orderly: boolean, error?: string) => {
       if (this.#connecting === undefined) this.#over(orderly, error === "ETIMEDOUT");
     });
   }
 
+  /** A segment has come. */
+  #hear(): void {
+    if (!this.#closing) this.#heardMs = this.#stack.clock.now();
+  }
+
   #onData(segment: Buffer): void {
+    this.#hear();
     if (this.#closing) {
       this.abort();
       return;
@@ -268,10 +313,11 @@ export class Pcb {
   }
 
   #onAcked(bytes: number): void {
+    this.#hear();
     this.#unackedBytes -= bytes;
     this.#segments.acked(bytes);
     if (!this.#told) this.#owner?.sent(); // the port lets go of its callbacks at FIN
-    this.#awaitFin();
+    if (!this.#simulated) this.#guessFinAcked();
   }
 
   /** The kernel has taken a write, or part of what waits: as good as an acknowledgement. */
@@ -282,6 +328,7 @@ export class Pcb {
   };
 
   #onEnd(): void {
+    this.#hear();
     this.#finished = true;
     if (this.#closing) return;
     this.output(); // lwIP sends what waits with every segment that comes (tcp_input)
@@ -306,16 +353,29 @@ export class Pcb {
     this.#closesFirst = !this.#finished;
     this.output();
     this.#closing = true;
-    this.#stack.closing(this);
     this.#socket.end();
+    if (!this.#closesFirst) this.#limitTo(this.#stack.kind.lastAckTimeoutMs);
+    else if (!this.#simulated) this.#guessFinAcked();
+  }
+
+  /** The kernel does not tell what its peer has acknowledged: that it has taken everything must do. */
+  #guessFinAcked(): void {
+    if (!this.#closing || this.#unackedBytes > 0) return;
+    this.#finAcked = true;
     this.#awaitFin();
   }
 
-  /** The peer has all that we sent: it has a while to close, too (FIN_WAIT_2). */
+  /** The peer has all that we sent: it has a while to close, too. */
   #awaitFin(): void {
-    if (!this.#closing || this.#finished || this.#unackedBytes > 0 || this.#gone) return;
-    const { clock, kind } = this.#stack;
-    this.#finWait ??= clock.after(kind.finWaitTimeoutMs, () => this.abort());
+    if (this.closingState === "FIN_WAIT_2") this.#limitTo(this.#stack.kind.finWaitTimeoutMs);
+  }
+
+  /** Gives the connection up when its peer has been silent for so long. */
+  #limitTo(ms: number): void {
+    if (this.#gone) return;
+    // The kernel may have heard the peer long after us.
+    const sinceMs = this.#simulated ? this.#heardMs : this.#stack.clock.now();
+    this.#limit ??= this.#stack.atSlowTimer(sinceMs + ms, () => this.forget());
   }
 
   #onClose(hadError: boolean): void {
@@ -333,7 +393,7 @@ export class Pcb {
     this.#gone = true;
     this.#connecting?.();
     this.#fastTimer?.();
-    this.#finWait?.();
+    this.#limit?.();
     if (this.#connecting !== undefined) this.#socket.destroy();
     this.#segments.clear();
     for (const segment of this.#refused) this.#stack.hold(-this.#stack.receivedBytes(segment));

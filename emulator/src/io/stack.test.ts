@@ -1,4 +1,4 @@
-import { Network, seeded } from "net-mock-socket";
+import { type MockSocket, Network, seeded } from "net-mock-socket";
 import { expect, test } from "vitest";
 import { Board } from "../board.ts";
 import { esp32 } from "../boards/esp32.ts";
@@ -6,6 +6,7 @@ import { profileOf } from "../boards/profile.ts";
 import { VirtualClock } from "../clock.ts";
 import type { BoardPlatform, TCP } from "../platform.ts";
 import { text } from "../testing.ts";
+import type { ClosingState } from "./pcb.ts";
 
 // What needs faults of the network or of the board, and so cannot be a case of `conformance`.
 
@@ -16,7 +17,10 @@ async function bench(kind = esp32()) {
   const wire = network.host("board", profileOf(kind));
   const peer = network.host("peer");
   const heard: string[] = [];
+  /** The peer's ends, in the order in which the board has connected. */
+  const peers: MockSocket[] = [];
   const server = peer.createServer({ allowHalfOpen: true }, socket => {
+    peers.push(socket);
     socket.on("data", (bytes: Buffer) => heard.push(bytes.toString("latin1")));
     socket.on("error", () => {});
   });
@@ -37,7 +41,7 @@ async function bench(kind = esp32()) {
       onWritable: () => events.push("writable"),
       onError: () => events.push("error"),
     });
-  return { clock, network, board, platform: platform!, peer, heard, events, dial };
+  return { clock, network, board, platform: platform!, peer, peers, heard, events, dial };
 }
 
 const ONE = new Uint8Array(1);
@@ -205,20 +209,163 @@ test("nobody asks whether a silent peer is still there: its connection stays for
   expect([events, board.stack.connections]).toEqual([["writable"], 1]);
 });
 
-test("a connection that closes while its peer is slow is not given up, but by a peer that stays silent", async () => {
-  const { clock, network, board, events, dial } = await bench();
+test("the timeout of retransmissions comes down to three turns of the slow timer, and no further", async () => {
+  const turnMs = 100;
+  /** Turns until a byte that was lost is sent again, after so many that were answered at once. */
+  const turns = async (answered: number): Promise<number> => {
+    const kind = esp32({ sdkconfig: "CONFIG_LWIP_TCP_TMR_INTERVAL=50" });
+    const { clock, network, events, dial } = await bench(kind);
+    const tcp = dial();
+    for (let count = 0; count < answered; count++) {
+      await clock.run({ until: () => events.length > count });
+      tcp.write(ONE);
+    }
+    await clock.run({ until: () => events.length > answered });
+    const sentMs: number[] = [];
+    network.rule(({ kind }) => {
+      if (kind !== "DATA") return "pass";
+      return sentMs.push(clock.now()) === 1 ? "drop" : "pass";
+    });
+    tcp.write(ONE);
+    await clock.run({ until: () => sentMs.length === 2 });
+    return Math.ceil((sentMs[1] - sentMs[0]) / turnMs);
+  };
+  const all = await Promise.all(Array.from({ length: 10 }, (_, answered) => turns(answered)));
+  expect(all).toEqual([15, 12, 9, 7, 6, 5, 4, 3, 3, 3]);
+});
+
+/** Brings a new connection into a state of closing, and keeps it there. Returns the peer's end. */
+async function closing(
+  { clock, network, peers, dial }: Awaited<ReturnType<typeof bench>>,
+  state: ClosingState,
+): Promise<MockSocket> {
+  const before = peers.length;
   const tcp = dial();
-  await clock.run({ until: () => events.length === 1 });
-  const release = network.hold("board", "peer");
-  tcp.write(new Uint8Array(5_000));
+  await clock.run({ until: () => peers.length > before });
+  const peer = peers[before];
+  if (state !== "FIN_WAIT_2") {
+    network.rule(({ kind, fromPort }) =>
+      kind === "FIN" && fromPort === peer.remotePort ? "drop" : "pass",
+    );
+  }
+  if (state === "LAST_ACK") peer.end();
+  await clock.run({ ms: 10 });
   tcp.close();
-  await clock.run({ ms: 2 * board.kind.finWaitTimeoutMs });
+  await clock.run({ ms: 10 });
+  if (state === "CLOSING") peer.end();
+  await clock.run({ ms: 10 });
+  return peer;
+}
+
+test("a full board gives up by state: LAST_ACK, CLOSING, FIN_WAIT_2, FIN_WAIT_1; what is open stays, and nobody is told", async () => {
+  const states: ClosingState[] = ["FIN_WAIT_1", "FIN_WAIT_2", "CLOSING", "LAST_ACK"];
+  const set = await bench({ ...esp32(), connectionsMax: 1 + states.length });
+  const { clock, network, dial, peers } = set;
+  const resets: string[] = [];
+  network.rule(({ kind, from }) => {
+    if (kind === "RST") resets.push(from.name);
+    return "pass";
+  });
+  dial();
+  await clock.run({ until: () => peers.length === 1 });
+  const ports = new Map<number, ClosingState>();
+  for (const state of states) ports.set((await closing(set, state)).remotePort!, state);
+  const left = () =>
+    network.netstat("board").flatMap(({ local }) => ports.get(Number(local.split(":")[1])) ?? []);
+  expect(left()).toEqual(states);
+  for (let count = states.length - 1; count >= 0; count--) {
+    dial();
+    await clock.run({ ms: 10 });
+    expect(left()).toEqual(states.slice(0, count));
+  }
+  expect(dial).toThrow(new RangeError("no socket"));
+  expect(peers.filter(({ destroyed }) => destroyed)).toEqual([]);
+  expect(resets).toEqual([]);
+});
+
+test("of several in one state the one goes first that heard nothing for longest, whichever was opened first", async () => {
+  const { clock, network, board, peers, dial } = await bench({ ...esp32(), connectionsMax: 2 });
+  const sockets = [dial(), dial()];
+  await clock.run({ until: () => peers.length === 2 });
+  await clock.run({ ms: 4 * board.kind.timerMs });
+  peers[0].write("x");
+  await clock.run({ ms: 10 });
+  sockets[0].read();
+  for (const tcp of sockets) tcp.close();
+  await clock.run({ ms: 10 });
+  dial();
+  await clock.run({ ms: 10 });
+  const local = network.netstat("board").map(row => Number(row.local.split(":")[1]));
+  expect(local).toContain(peers[0].remotePort);
+  expect(local).not.toContain(peers[1].remotePort);
+});
+
+test("in LAST_ACK what was lost is sent again until 2 x MSL have passed, then the board forgets it without a word", async () => {
+  const settings = ["CONFIG_LWIP_TCP_MSL=30000", "CONFIG_LWIP_TCP_TMR_INTERVAL=50"];
+  const { clock, network, board, peers, events, dial } = await bench(
+    esp32({ sdkconfig: settings.join("\n") }),
+  );
+  const tcp = dial();
+  await clock.run({ until: () => peers.length === 1 });
+  const sentMs: number[] = [];
+  let resets = 0;
+  network.rule(({ kind, from }) => {
+    if (from.name !== "board") return "pass";
+    if (kind === "DATA") sentMs.push(clock.now());
+    if (kind === "RST") resets++;
+    return "drop";
+  });
+  tcp.write(ONE);
+  await clock.run({ ms: 10 });
+  peers[0].end();
+  await clock.run({ until: () => events.includes("error") });
+  const heardMs = clock.now();
+  tcp.close();
+  await clock.run({ ms: 59_900 });
+  const turns = sentMs.map(ms => Math.round((ms - sentMs[0]) / 100));
+  expect(turns).toEqual([0, 12, 12 + 24, 84, 180, 372]); // the next one would be after 75.6 s
   expect(board.stack.connections).toBe(1);
+  await clock.run({ until: () => board.stack.connections === 0 });
+  expect(clock.now() - heardMs).toBeLessThanOrEqual(60_000 + 100);
+  expect(resets).toBe(0);
+  expect(board.stack.heldBytes).toBe(0);
+});
+
+test("a connection that closes while its peer is slow is not given up, but by a peer that stays silent", async () => {
+  const { clock, network, board, peers, dial } = await bench();
+  const { finWaitTimeoutMs, timerMs } = board.kind;
+  const [silent, slow] = [dial(), dial()];
+  await clock.run({ until: () => peers.length === 2 });
+  silent.close();
+  await clock.run({ ms: finWaitTimeoutMs - 2 * timerMs });
+  expect(board.stack.connections).toBe(2);
+  await clock.run({ ms: 4 * timerMs });
+  expect(board.stack.connections).toBe(1);
+
+  const release = network.hold("board", "peer");
+  slow.write(new Uint8Array(5_000));
+  slow.close();
+  await clock.run({ ms: 2 * finWaitTimeoutMs });
+  expect(board.stack.connections).toBe(1); // in FIN_WAIT_1, as long as it is sent again
   release();
-  await clock.run({ ms: board.kind.finWaitTimeoutMs - 100 });
-  expect(board.stack.connections).toBe(1);
-  await clock.run({ ms: 1_000 });
-  expect(board.stack.connections).toBe(0);
+  await clock.run({ ms: 10 });
+  expect(peers[1].bytesRead).toBe(5_000);
+  await clock.run({ ms: 2 * timerMs });
+  expect(board.stack.connections).toBe(0); // the peer had been silent for long when it closed
+});
+
+test("the times of closing count from the last segment that came before it", async () => {
+  const { clock, board, peers, dial } = await bench();
+  const { timeWaitMs, timerMs } = board.kind;
+  const tcp = dial();
+  await clock.run({ until: () => peers.length === 1 });
+  await clock.run({ ms: timeWaitMs - 1_000 });
+  peers[0].on("end", () => peers[0].end());
+  tcp.close();
+  await clock.run({ ms: 10 });
+  expect(board.stack.remembered).toBe(1);
+  await clock.run({ ms: 1_000 + 2 * timerMs });
+  expect(board.stack.remembered).toBe(0);
 });
 
 test("mended sockets survive what ends a board with the SDK's, and count it", async () => {

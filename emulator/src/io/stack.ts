@@ -1,7 +1,7 @@
 import type { BoardKind } from "../boards/kind.ts";
 import type { Cancel, Clock } from "../clock.ts";
 import type { Tasks } from "../tasks.ts";
-import type { Pcb } from "./pcb.ts";
+import type { ClosingState, Pcb } from "./pcb.ts";
 import { Slab } from "./slab.ts";
 import type { Wire } from "./wire.ts";
 
@@ -37,12 +37,18 @@ export interface StackParts {
   readonly freeHeapBytes: () => number;
 }
 
+/** States of which tcp_alloc gives a connection up when no block is left, in this order. */
+const GIVEN_UP: readonly ClosingState[] = ["LAST_ACK", "CLOSING", "FIN_WAIT_2", "FIN_WAIT_1"];
+
 /**
  * The TCP/IP stack of one board: its control blocks, their limit, and the heap that connections hold.
  *
- * Blocks count until their close is complete, TIME_WAIT included. When none is left, the oldest one in
- * TIME_WAIT goes, else the one that has been closing longest (tcp_alloc in esp-lwip 2.1.2). Esp-lwip
- * 2.1.3 has lost that limit and knows only the heap's; here both hold, and the narrower one is felt.
+ * Blocks count until their close is complete, TIME_WAIT included. When none is left, one that only is
+ * in TIME_WAIT goes, else one that closes, by its state; of several the one that heard nothing for
+ * longest (tcp_alloc in tcp.c). Versions of esp-lwip differ in what they count: 2.1.2 every block,
+ * 2.2.0 (which ESP-IDF 6.0 has) all but those of listeners, 2.1.3 none, so that the heap alone limits it.
+ * Here every block counts and so does the heap: the narrower limit is felt, and a chip may have a few
+ * blocks more.
  */
 export class Stack {
   readonly parts: StackParts;
@@ -59,8 +65,6 @@ export class Stack {
   /** Heap that connections hold beside their control blocks. */
   #waitingBytes = 0;
   #pcbs = new Set<Pcb>();
-  /** Those of `#pcbs` that close, the first to close first. */
-  #closing = new Set<Pcb>();
   /** When each connection in TIME_WAIT is forgotten, the first one first. */
   #timeWait: number[] = [];
   #forgetting: Cancel | undefined;
@@ -79,9 +83,14 @@ export class Stack {
     return this.parts.clock;
   }
 
-  /** Control blocks in use, those that still close or are remembered included. */
+  /** Control blocks of connections, those that still close or are remembered included. */
   get connections(): number {
     return this.#pcbs.size + this.#halfOpen + this.#timeWait.length + this.#lost;
+  }
+
+  /** All control blocks in use: a listener takes one, too. */
+  get controlBlocks(): number {
+    return this.connections + this.#listeners.size;
   }
 
   /** Those of them that are over, and only remembered: in TIME_WAIT. They make room for others. */
@@ -127,17 +136,31 @@ export class Stack {
   available(): boolean {
     if (this.#roomForBlock) return true;
     if (this.#timeWait.shift() !== undefined && this.#roomForBlock) return true;
-    const [oldest] = this.#closing;
-    if (oldest === undefined) return false;
-    // First off the list: the block is for whoever asks here, not for a newcomer at a listener.
-    this.#closing.delete(oldest);
-    this.#pcbs.delete(oldest);
-    oldest.abort();
-    return this.#roomForBlock;
+    for (const state of GIVEN_UP) {
+      const pcb = this.#longestSilent(state);
+      if (pcb === undefined) continue;
+      // First off the list: the block is for whoever asks here, not for a newcomer at a listener.
+      this.#pcbs.delete(pcb);
+      pcb.forget();
+      if (this.#roomForBlock) return true;
+    }
+    return false;
   }
 
   get #roomForBlock(): boolean {
-    return this.connections < this.kind.connectionsMax && this.hasHeap(BLOCK_BYTES);
+    return this.controlBlocks < this.kind.connectionsMax && this.hasHeap(BLOCK_BYTES);
+  }
+
+  /** Of the connections in this state the one that heard nothing for most turns, the first one opened. */
+  #longestSilent(state: ClosingState): Pcb | undefined {
+    let longest: Pcb | undefined;
+    for (const pcb of this.#pcbs) {
+      if (pcb.closingState !== state) continue;
+      if (longest === undefined || this.#turnOf(pcb.heardMs) < this.#turnOf(longest.heardMs)) {
+        longest = pcb;
+      }
+    }
+    return longest;
   }
 
   /** A block for a handshake, as long as that lasts. */
@@ -158,26 +181,25 @@ export class Stack {
     this.#pcbs.add(pcb);
   }
 
-  closing(pcb: Pcb): void {
-    this.#closing.add(pcb);
-  }
-
   /** A connection is over; `remembered`: it stays in TIME_WAIT. */
   closed(pcb: Pcb, remembered: boolean): void {
-    this.#closing.delete(pcb);
     if (!this.#pcbs.delete(pcb)) return;
     if (remembered && this.kind.timeWaitMs > 0) {
-      this.#timeWait.push(this.clock.now() + this.kind.timeWaitMs);
+      const untilMs = this.#turnAfter(pcb.heardMs + this.kind.timeWaitMs);
+      const later = this.#timeWait.findIndex(ms => ms > untilMs);
+      this.#timeWait.splice(later < 0 ? this.#timeWait.length : later, 0, untilMs);
       this.#forget();
     } else {
       this.#blockFree();
     }
   }
 
+  /** Forgets the connections in TIME_WAIT when their time has come. */
   #forget(): void {
+    this.#forgetting?.();
+    this.#forgetting = undefined;
     if (this.#timeWait.length === 0) return;
-    this.#forgetting ??= this.clock.after(this.#timeWait[0] - this.clock.now(), () => {
-      this.#forgetting = undefined;
+    this.#forgetting = this.clock.after(this.#timeWait[0] - this.clock.now(), () => {
       while (this.#timeWait[0] <= this.clock.now()) {
         this.#timeWait.shift();
         this.#blockFree();
@@ -196,12 +218,27 @@ export class Stack {
     return this.clock.after(timerMs - (this.clock.now() % timerMs), task);
   }
 
+  /** `task` runs at the first turn of lwIP's slow timer after `ms`, which may be over. */
+  atSlowTimer(ms: number, task: () => void): Cancel {
+    return this.clock.after(this.#turnAfter(ms) - this.clock.now(), task);
+  }
+
+  /** Turns of the slow timer until `ms`: it takes two of the fast one. */
+  #turnOf(ms: number): number {
+    return Math.floor(ms / (2 * this.kind.timerMs));
+  }
+
+  /** When the slow timer has turned since `ms`, and not before the next time that it does. */
+  #turnAfter(ms: number): number {
+    return (this.#turnOf(Math.max(ms, this.clock.now())) + 1) * 2 * this.kind.timerMs;
+  }
+
   listening(listener: StackListener): void {
     this.#listeners.add(listener);
   }
 
   unlistening(listener: StackListener): void {
-    this.#listeners.delete(listener);
+    if (this.#listeners.delete(listener)) this.#blockFree();
   }
 
   /**
@@ -238,7 +275,6 @@ export class Stack {
     for (const pcb of this.#pcbs) pcb.abort();
     for (const listener of listeners) listener.abort();
     this.#pcbs.clear();
-    this.#closing.clear();
     this.#lost = 0;
     this.#waitingBytes = 0;
     this.objects = 0;

@@ -49,9 +49,9 @@ export interface WireSocket extends Duplex {
   setNoDelay(noDelay: boolean): unknown;
   /**
    * Opens the receive window by `bytes`, as lwIP's tcp_recved does. A network that has it also has
-   * the rest, and two events: `sent`, lwIP's tcp_sent, and `parted`: the connection is forgotten or in
-   * TIME_WAIT, whether both ends had closed it, and else the code of the error that broke it. On the
-   * computer's, reading is paused instead.
+   * the rest, and three events: `sent`, lwIP's tcp_sent; `finSent`: our FIN was acknowledged; `parted`:
+   * the connection is forgotten or in TIME_WAIT, whether both ends had closed it, and else the code of
+   * the error that broke it. On the computer's, reading is paused instead.
    */
   recved?(bytes: number): void;
   /** Asked for each new segment: false, and it is lost for want of memory. */
@@ -60,6 +60,8 @@ export interface WireSocket extends Duplex {
   readonly unsentBytes?: number;
   /** A reset, also for what is still on its way after `end` (tcp_abort). */
   abandon?(): void;
+  /** Ends the connection without a word to the peer (tcp_abandon without a reset). */
+  forget?(): void;
 }
 
 export interface WireServer extends EventEmitter {

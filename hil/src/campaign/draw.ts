@@ -41,7 +41,7 @@ function settings(dice: Dice): Part[] {
   };
   if (dice.chance(0.3)) {
     const heapBytes = dice.oneOf([HEAP_BYTES, HEAP_BYTES, HEAP_BYTES / 2]);
-    parts.push({ kind: "board", connectionsMax: dice.between(12, 31), heapBytes });
+    parts.push({ kind: "board", connectionsMax: dice.between(16, 35), heapBytes });
   }
   if (dice.chance(0.3)) set("sessionsMax", dice.between(1, 6));
   if (dice.chance(0.3)) set("queueMax", dice.between(0, 6));

@@ -22,7 +22,7 @@ export function checkAlways(book: Book): void {
   book.sessionsPeak = Math.max(book.sessionsPeak, sessions);
   book.heapFloorBytes = Math.min(book.heapFloorBytes, board.heap.floorBytes);
   book.expect(board.fatal === undefined, `the board has died: ${board.fatal}`);
-  book.expect(stack.connections <= kind.connectionsMax, "more connections than the board has");
+  book.expect(stack.controlBlocks <= kind.connectionsMax, "more connections than the board has");
   book.expect(
     stack.objects <= 2 * sessionsMax + queueMax + REFUSALS_MAX + checks,
     "more sockets than the proxy's budget",
