@@ -1,8 +1,7 @@
-import type { Config } from "./config.ts";
-
 /**
- * How a machine's connections are shared out, so that a running session never lacks one:
- * `2 × sessions + queue + refusals + spare ≤ connections`.
+ * How the TCP control blocks of a machine are shared out, so that a running session never lacks one. Each
+ * connection takes one, and so does each listening socket (`platform.connectionsMax`):
+ * `2 × sessions + queue + refusals + admin + probe + closing + listeners ≤ connectionsMax`.
  */
 export interface Budget {
   /** Sessions at once; each holds a connection to its client and one to its backend. */
@@ -17,16 +16,33 @@ export const REFUSALS_MAX = 2;
 /** Clients of the admin port at once, for whom a place is kept however full the board is. */
 export const ADMIN_CONNECTIONS_MAX = 2;
 
-/** Connections kept free beside those for the admin port: one for a health probe. */
-const SPARE_CONNECTIONS = 1;
+/** Health probes at once. */
+export const PROBES_MAX = 1;
+
+/**
+ * Connections that have ended and still close. There may be more of them: a full board gives up the one
+ * that is nearest to its end.
+ */
+export const CLOSING_CONNECTIONS = 1;
+
+/** Listeners of a configuration; with the admin port's as many as lwIP gives (`LWIP_MAX_LISTENING_TCP`). */
+export const LISTENERS_MAX = 3;
+
+/**
+ * All listening sockets. A configuration with fewer listeners has no more sessions for it: a port that was
+ * once listened on stays open, so that the next configuration may need the others.
+ */
+export const LISTENING_SOCKETS_MAX = LISTENERS_MAX + 1;
+
+const KEPT =
+  LISTENING_SOCKETS_MAX + REFUSALS_MAX + ADMIN_CONNECTIONS_MAX + PROBES_MAX + CLOSING_CONNECTIONS;
 
 /** The most sessions that fit beside the rest; at least one, however small the machine. */
 export function budget(
   connectionsMax: number,
-  config: Pick<Config, "queueMax" | "sessionsMax">,
+  wanted: { readonly queueMax: number; readonly sessionsMax: number | undefined },
 ): Budget {
-  const { queueMax } = config;
-  const kept = REFUSALS_MAX + ADMIN_CONNECTIONS_MAX + SPARE_CONNECTIONS;
-  const fitting = Math.max(1, Math.floor((connectionsMax - kept - queueMax) / 2));
-  return { sessionsMax: Math.min(config.sessionsMax ?? fitting, fitting), queueMax };
+  const { queueMax } = wanted;
+  const fitting = Math.max(1, Math.floor((connectionsMax - KEPT - queueMax) / 2));
+  return { sessionsMax: Math.min(wanted.sessionsMax ?? fitting, fitting), queueMax };
 }

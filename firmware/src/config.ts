@@ -3,6 +3,7 @@ import { ADMIN_STATES, type BackendSettings } from "./backend/backend.ts";
 import type { Observe } from "./backend/checks.ts";
 import { BACKENDS_MAX } from "./backend/pool.ts";
 import { STRATEGIES, type StrategyName, WEIGHTLESS } from "./balancer/strategy.ts";
+import { LISTENERS_MAX } from "./budget.ts";
 import { DocumentReader, type Key } from "./document.ts";
 import { KEYWORD_BYTES_MAX, KEYWORDS_MAX, type Keyword } from "./inspect/keywords.ts";
 import type { Mode } from "./session.ts";
@@ -104,9 +105,6 @@ export interface Configuration {
 
 /** Longest time that a timeout may be: a day. */
 const TIMEOUT_MAX_MS = 86_400_000;
-
-/** Listeners that lwIP gives us (`LWIP_MAX_LISTENING_TCP` is 4), less one for the admin page. */
-const LISTENERS_MAX = 3;
 
 /** Routes of a configuration, each a handful of objects on the chip. */
 export const ROUTES_MAX = 16;

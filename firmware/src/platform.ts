@@ -139,7 +139,7 @@ export interface Platform {
   onAbort?(hook: (reason: string, exception: unknown) => void): void;
   /** Starts again; does not return. Absent where that is not ours to do. */
   restart?(): never;
-  /** TCP connections that this machine carries at once (lwIP: `LWIP_MAX_ACTIVE_TCP`). */
+  /** TCP connections that this machine carries at once, listening sockets included (lwIP: `LWIP_MAX_ACTIVE_TCP`). */
   readonly connectionsMax: number;
   /** A number from 0 to less than 1, hard to guess where the machine can. */
   random(): number;

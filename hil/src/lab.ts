@@ -242,9 +242,9 @@ export class Lab {
       .filter(e => e.on === on && e.what === what);
   }
 
-  /** Lets everything end that ends by itself. */
+  /** Lets everything end that ends by itself, and lwIP forget it. */
   async settle(): Promise<void> {
-    await this.clock.run({ ms: 60_000 });
+    await this.clock.run({ ms: 60_000 + this.board.kind.timeWaitMs });
   }
 }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { BACKENDS_MAX } from "../../../firmware/src/backend/pool.ts";
-import { budget, REFUSALS_MAX } from "../../../firmware/src/budget.ts";
+import { budget, LISTENING_SOCKETS_MAX, REFUSALS_MAX } from "../../../firmware/src/budget.ts";
 import { readConfig } from "../../../firmware/src/config.ts";
 import { SMALL_WRITES_MAX } from "../../../firmware/src/endpoint.ts";
 import {
@@ -44,14 +44,14 @@ function configuration() {
 const { connectionsMax } = MANIFEST.config;
 const { sessionsMax, queueMax } = budget(connectionsMax, configuration().config);
 const SHARING = {
-  connectionsMax,
+  connectionsMax: connectionsMax - LISTENING_SOCKETS_MAX,
   served: sessionsMax,
   waiting: queueMax + REFUSALS_MAX,
   reserveBytes: MEMORY_RESERVE_BYTES,
 };
 
-test("the firmware shares out as many connections as lwIP has", () => {
-  expect(connectionsMax).toBe(SET.LWIP_MAX_ACTIVE_TCP);
+test("there are as many listening sockets as lwIP has", () => {
+  expect(LISTENING_SOCKETS_MAX).toBe(SET.LWIP_MAX_LISTENING_TCP);
 });
 
 test("the plan in the README is what the sums say", () => {

@@ -50,7 +50,7 @@ const TASK_STACK_BYTES = 11 * KB;
 /** An event that waits for JavaScript (xs/platforms/esp/xsHost.c). */
 const EVENT_BYTES = 16;
 
-/** Serial port, flash storage, timers, XS's own tables; about, to be measured. */
+/** Serial port, flash storage, timers, listening sockets (80 bytes each), XS's own tables; about, to be measured. */
 const REST_BYTES = 6 * KB;
 
 /**
@@ -108,6 +108,7 @@ export function connectionHeapBytes(lines: readonly Line[]): number {
 
 /** How the connections of a board are shared out, and what it keeps free of them. */
 export interface Sharing {
+  /** Connections at once, listening sockets not included. */
   readonly connectionsMax: number;
   /** Sessions that are served at once, and clients that wait or are being refused. */
   readonly served: number;

@@ -25,7 +25,7 @@ const PATIENCE = { idleTimeoutMs: 8_000, tunnelTimeoutMs: 12_000, responseTimeou
  */
 const STALL_MS = 60_000;
 
-/** Time for the last sockets to close when the proxy is told to stop. */
+/** Time for the last sockets to close when the proxy is told to stop, before lwIP begins to forget them. */
 const STOP_MS = 10_000;
 
 /** How often what must always hold is looked at. */
@@ -99,7 +99,7 @@ export async function play(world: World, { traceLines = 0 }: PlayOptions = {}): 
   if (await pass(book, QUIET_MS)) {
     checkFinally(book);
     lab.app!.stop();
-    if (await pass(book, STOP_MS)) checkNothingLeft(book);
+    if (await pass(book, STOP_MS + kind.timeWaitMs)) checkNothingLeft(book);
   }
   return {
     world,
