@@ -154,7 +154,7 @@ export class BoardSide {
         return Symbol(name);
       case "t": {
         const socket = this.#tcp.get(Number(text));
-        if (socket === undefined) throw new SyntaxError("C: xsGetHostData: no host data");
+        if (socket === undefined) throw new SyntaxError("C: xsGetHostData: invalid host data");
         return socket;
       }
       case "f": {

@@ -33,6 +33,10 @@ const ENDED = "the board ended";
 export const DIFFERENCES: Readonly<Record<string, Difference>> = {
   "the first onWritable says connected, and gives the whole room": { trait: "buffer", seen: ROOM },
   "nothing can be written before the connection is there": { trait: "early", seen: BLOCKED },
+  "a TCP made without options has no connection: nothing to read, never ready to write": {
+    trait: "early",
+    seen: BLOCKED,
+  },
   "a refusal gives one onError and no onWritable": { trait: "late", seen: STILL_WRITES },
   "a connection more than the board carries is no socket": {
     trait: "unlimited",

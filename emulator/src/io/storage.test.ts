@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { Storage } from "../platform.ts";
 import { bytes, onBench, text } from "../testing.ts";
 
 // Read from modules/io/storage/esp32/storage-esp32.c @ 48ee02d; the function is named with each test.
@@ -83,11 +84,15 @@ test("options are refused in the port's words, and what is not modelled says so"
   expect(() => storage.open({ path: "a", format: "uint8" as never })).toThrow(/^not emulated: /);
   const space = storage.open({ path: "a" });
   expect(() => space.read("")).toThrow(/^not emulated: /);
+  const { read, write, delete: remove, close, [Symbol.iterator]: iterate } = space;
   space.close();
   space.close();
-  for (const call of [() => space.read("key"), () => space.delete("key"), () => [...space]]) {
-    expect(call).toThrow(SyntaxError);
+  for (const receiver of [space, {} as Storage, undefined as never]) {
+    for (const member of [read, write, remove, iterate]) {
+      expect(() => (member as typeof write).call(receiver, "key", "value")).toThrow(SyntaxError);
+    }
   }
+  expect(() => close.call({} as Storage)).toThrow(SyntaxError);
 });
 
 test("nothing runs on the chip while the flash is written", async () => {

@@ -2,6 +2,7 @@ import type { Flash } from "../flash.ts";
 import type { Nvs } from "../nvs.ts";
 import type { KeyValue, Storage, StorageOptions } from "../platform.ts";
 import { viewOf } from "./arguments.ts";
+import { HostObject } from "./host-object.ts";
 
 /** NVS_KEY_NAME_MAX_SIZE less the end mark; the same for namespaces. */
 const NAME_LENGTH_MAX = 15;
@@ -24,29 +25,31 @@ const INTEGERS = /^u?int(8|16|32|64)$/;
 export function defineKeyValue(flash: Flash, stall: (ms: number) => void): KeyValue {
   const change = (work: (nvs: Nvs) => void) => stall(flash.change(work));
 
-  class EmulatedStorage implements Storage {
-    #space: string | undefined;
+  class EmulatedStorage extends HostObject implements Storage {
+    #space: string;
     #readOnly: boolean;
     #format: string;
 
     constructor(space: string, readOnly: boolean, format: string) {
+      super(EmulatedStorage);
       this.#space = space;
       this.#readOnly = readOnly;
       this.#format = format;
     }
 
     get format(): string {
-      this.#open();
+      checkOpen(this);
       return this.#format;
     }
 
     set format(format: string) {
-      this.#open();
+      checkOpen(this);
       this.#format = checkFormat(format);
     }
 
     read(key: string): ArrayBuffer | string | undefined {
-      const found = flash.nvs.find(this.#open(), checkName(key));
+      checkOpen(this);
+      const found = flash.nvs.find(this.#space, checkName(key));
       if (found === undefined) return undefined;
       if ((found.kind === "string") !== (this.#format === "string"))
         throw new TypeError("mismatch");
@@ -55,6 +58,7 @@ export function defineKeyValue(flash: Flash, stall: (ms: number) => void): KeyVa
     }
 
     write(key: string, value: ArrayBuffer | Uint8Array | string): void {
+      checkOpen(this);
       const space = this.#writable();
       checkName(key);
       if (this.#format === "string") {
@@ -67,29 +71,29 @@ export function defineKeyValue(flash: Flash, stall: (ms: number) => void): KeyVa
     }
 
     delete(key: string): void {
+      checkOpen(this);
       const space = this.#writable();
       checkName(key);
       change(nvs => nvs.erase(space, key));
     }
 
     close(): void {
-      this.#space = undefined;
+      HostObject.release(this, EmulatedStorage);
     }
 
     [Symbol.iterator](): Iterator<string> {
-      return flash.nvs.keys(this.#open())[Symbol.iterator]();
+      checkOpen(this);
+      return flash.nvs.keys(this.#space)[Symbol.iterator]();
     }
 
     #writable(): string {
-      const space = this.#open();
       if (this.#readOnly) throw new Error("read-only");
-      return space;
-    }
-
-    #open(): string {
-      if (this.#space === undefined) throw new SyntaxError("C: xsGetHostData: no host data");
       return this.#space;
     }
+  }
+
+  function checkOpen(receiver: unknown): asserts receiver is EmulatedStorage {
+    HostObject.validate(receiver, EmulatedStorage);
   }
 
   return Object.freeze({
