@@ -8,6 +8,7 @@ import { type Configuration, readConfig } from "./config.ts";
 import { abortLine } from "./exception.ts";
 import type { Platform } from "./platform.ts";
 import { ReverseProxy } from "./proxy.ts";
+import { TextStore } from "./storage.ts";
 import { VERSION } from "./version.ts";
 
 /** The running firmware. */
@@ -57,8 +58,8 @@ export function start(
     recent.add(line);
     if ("what" in event && event.what === "exception") operator?.fault();
   };
-  const storage = platform.storage?.open({ path: STORAGE_PATH, mode: "r+", format: "string" });
-  const revisions = storage === undefined ? undefined : new Revisions(storage, report);
+  const store = TextStore.open(platform.storage, STORAGE_PATH, report);
+  const revisions = store && new Revisions(store);
   const { config, document } = keptConfiguration(revisions, report) ?? given;
 
   const proxy = new ReverseProxy(platform, config, report);
@@ -66,7 +67,7 @@ export function start(
     platform,
     proxy,
     recent,
-    storage,
+    store,
     revisions,
     report,
     document,

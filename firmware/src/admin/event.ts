@@ -13,8 +13,9 @@ export type Event =
   | { level: "E"; on: "config"; what: "refused"; error: string }
   | { level: "I"; on: "config"; what: "trial"; ms: number }
   | { level: "I"; on: "config"; what: "kept" }
+  | { level: "W"; on: "config"; what: "not-kept"; error: string }
   | { level: "W"; on: "config"; what: "rolled-back"; why: string }
-  | { level: "W"; on: "storage"; what: "ignored"; key: string; error: string }
+  | { level: "W"; on: "storage"; what: "ignored" | "failed"; key: string; error: string }
   | { level: "W"; on: "admin"; what: "refused"; client: string; request: string; status: number }
   | {
       level: "I";

@@ -2,9 +2,9 @@ import { ADMIN_STATES, type AdminState } from "../backend/backend.ts";
 import { STRATEGIES, type StrategyName } from "../balancer/strategy.ts";
 import { type Config, EXPLAIN_MAX, readConfig, WEIGHT_MAX } from "../config.ts";
 import { nearest } from "../document.ts";
-import type { Cancel, Platform, Storage } from "../platform.ts";
+import type { Cancel, Platform } from "../platform.ts";
 import type { ReverseProxy } from "../proxy.ts";
-import { readText, reportIgnored } from "../storage.ts";
+import type { TextStore } from "../storage.ts";
 import type { Report } from "./event.ts";
 import { RECENT_MAX, type Recent } from "./recent.ts";
 import { DOCUMENT_BYTES_MAX, type Revisions } from "./revisions.ts";
@@ -37,7 +37,7 @@ export interface OperatorParts {
   readonly proxy: ReverseProxy;
   readonly recent: Recent;
   /** What is kept without power, where anything is. */
-  readonly storage: Storage | undefined;
+  readonly store: TextStore | undefined;
   readonly revisions: Revisions | undefined;
   readonly report: Report;
   /** The document in force, as it was written. */
@@ -77,8 +77,8 @@ export class Operator {
   constructor(parts: OperatorParts) {
     this.parts = parts;
     this.#document = parts.document;
-    const { platform, storage, revisions, report } = parts;
-    this.#token = storage && storedToken(storage, report);
+    const { platform, store, revisions } = parts;
+    this.#token = store && storedToken(store);
     if (revisions === undefined) return;
     this.#lasting = platform.clock.after(LASTED_MS, () => revisions.lasted());
   }
@@ -116,10 +116,11 @@ export class Operator {
   }
 
   setToken(token: string): Outcome {
-    const { storage } = this.parts;
-    if (storage === undefined) return { complaints: ["token: this machine keeps nothing"] };
+    const { store } = this.parts;
+    if (store === undefined) return { complaints: ["token: this machine keeps nothing"] };
     if (!isToken(token)) return NO_TOKEN;
-    storage.write(TOKEN_KEY, token);
+    const why = store.write(TOKEN_KEY, token);
+    if (why !== undefined) return { complaints: [`token: flash does not take it: ${why}`] };
     this.#token = token;
     this.#lent = undefined;
     return { done: "the token is set" };
@@ -267,8 +268,9 @@ export class Operator {
     this.#trial = undefined;
     const why = this.#whyNot(served, platform.link.address !== undefined);
     if (why === undefined) {
-      revisions?.keep(this.#document);
-      report({ level: "I", on: "config", what: "kept" });
+      const error = revisions?.keep(this.#document);
+      if (error === undefined) report({ level: "I", on: "config", what: "kept" });
+      else report({ level: "W", on: "config", what: "not-kept", error });
       return;
     }
     const outcome = readConfig(before);
@@ -306,9 +308,9 @@ export class Operator {
 }
 
 /** The token that flash keeps, if it is one. */
-function storedToken(storage: Storage, report: Report): string | undefined {
-  const token = readText(storage, TOKEN_KEY, report);
+function storedToken(store: TextStore): string | undefined {
+  const token = store.read(TOKEN_KEY);
   if (token === undefined || isToken(token)) return token;
-  reportIgnored(report, TOKEN_KEY, "is not a token"); // not echoed: it may nearly be one
+  store.ignore(TOKEN_KEY, "is not a token"); // not echoed: it may nearly be one
   return undefined;
 }

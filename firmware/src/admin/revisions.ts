@@ -1,7 +1,5 @@
 import { parseFlat } from "../document.ts";
-import type { Storage } from "../platform.ts";
-import { readText, reportIgnored } from "../storage.ts";
-import type { Report } from "./event.ts";
+import type { TextStore } from "../storage.ts";
 
 /** Bytes of a document that flash keeps: NVS takes 4000 of a value, its ending zero included. */
 export const DOCUMENT_BYTES_MAX = 3999;
@@ -17,12 +15,10 @@ type Slot = "a" | "b";
  * meanwhile, a whole document is there.
  */
 export class Revisions {
-  #storage: Storage;
-  #report: Report;
+  #store: TextStore;
 
-  constructor(storage: Storage, report: Report) {
-    this.#storage = storage;
-    this.#report = report;
+  constructor(store: TextStore) {
+    this.#store = store;
   }
 
   /**
@@ -33,53 +29,51 @@ export class Revisions {
     const starts = this.#starts + 1;
     const fellBack = starts > STARTS_MAX && this.#slot !== undefined;
     if (fellBack) this.#fallBack();
-    this.#storage.write("starts", String(fellBack ? 1 : starts));
+    this.#store.write("starts", String(fellBack ? 1 : starts));
     return { document: this.#read(this.#slot), fellBack };
   }
 
   /** It has lasted: the next start is a first one. */
   lasted(): void {
-    if (this.#starts !== 0) this.#storage.write("starts", "0");
+    if (this.#starts !== 0) this.#store.write("starts", "0");
   }
 
-  /** Keeps `document`, which has proved itself. */
-  keep(document: object): void {
+  /** Keeps `document`, which has proved itself. Returns why flash has not taken it; `undefined`: it has. */
+  keep(document: object): string | undefined {
     const next: Slot = this.#slot === "a" ? "b" : "a";
-    this.#storage.write(`config-${next}`, JSON.stringify(document));
-    this.#storage.write("slot", next);
+    return (
+      this.#store.write(`config-${next}`, JSON.stringify(document)) ??
+      this.#store.write("slot", next)
+    );
   }
 
   /** Starts that have not lasted, in a row. */
   get #starts(): number {
-    const text = this.#text("starts") ?? "0";
+    const text = this.#store.read("starts") ?? "0";
     if (/^\d{1,9}$/.test(text)) return Number(text);
-    reportIgnored(this.#report, "starts", "is not a number");
+    this.#store.ignore("starts", "is not a number");
     return 0;
   }
 
   get #slot(): Slot | undefined {
-    const slot = this.#text("slot");
+    const slot = this.#store.read("slot");
     if (slot === undefined || slot === "a" || slot === "b") return slot;
-    reportIgnored(this.#report, "slot", "is neither a nor b");
+    this.#store.ignore("slot", "is neither a nor b");
     return undefined;
-  }
-
-  #text(key: string): string | undefined {
-    return readText(this.#storage, key, this.#report);
   }
 
   /** To the one before, and from there to the one that was built in. */
   #fallBack(): void {
     const bad = this.#slot!;
     const before: Slot = bad === "a" ? "b" : "a";
-    this.#storage.delete(`config-${bad}`);
-    if (this.#text(`config-${before}`) === undefined) this.#storage.delete("slot");
-    else this.#storage.write("slot", before);
+    this.#store.delete(`config-${bad}`);
+    if (this.#store.read(`config-${before}`) === undefined) this.#store.delete("slot");
+    else this.#store.write("slot", before);
   }
 
   #read(slot: Slot | undefined): object | undefined {
     const key = `config-${slot}`;
-    const text = slot === undefined ? undefined : this.#text(key);
+    const text = slot === undefined ? undefined : this.#store.read(key);
     if (text === undefined) return undefined;
     try {
       const document = parseFlat(text);
@@ -87,7 +81,7 @@ export class Revisions {
     } catch {
       // no JSON: reported below
     }
-    reportIgnored(this.#report, key, "is not a JSON document");
+    this.#store.ignore(key, "is not a JSON document");
     return undefined;
   }
 }

@@ -1,10 +1,6 @@
 import type { Report } from "../admin/event.ts";
 import type { Clock, Link } from "../platform.ts";
-
-export interface Credentials {
-  readonly ssid: string;
-  readonly password: string;
-}
+import type { Credentials } from "../wifi-link.ts";
 
 /** What each platform's `chip/link` gives: the way to its network. */
 export type OpenLink = (clock: Clock, report: Report, given: Credentials) => Link;

@@ -1,0 +1,202 @@
+import { expect, test } from "vitest";
+import { VirtualClock } from "../../emulator/src/clock.ts";
+import type { Event } from "./admin/event.ts";
+import type { Storage } from "./platform.ts";
+import { TextStore } from "./storage.ts";
+import {
+  ADDRESS_CHECK_MS,
+  JOIN_TIMEOUT_MS,
+  openWifi,
+  RETRY_MS_MAX,
+  type WiFiDriver,
+} from "./wifi-link.ts";
+
+const HOME = { ssid: "home", password: "password-1" };
+const LINK_LOCAL = "fe80::1";
+
+/** The driver as wifi-esp32.c: `onChanged` comes when `connection` changes, and never for an address alone. */
+class Driver implements WiFiDriver {
+  connection = 200;
+  address: string | undefined;
+  RSSI = -50;
+  /** The networks that it was told to join. */
+  readonly connects: object[] = [];
+  onChanged!: (property: string) => void;
+
+  connect(options: object): void {
+    if (this.connection === 300) throw new Error("already connecting");
+    this.connects.push(options);
+    this.connection = 300;
+  }
+
+  disconnect(): void {
+    this.connection = 200;
+    this.address = undefined;
+  }
+
+  /** The access point and the DHCP server have answered. */
+  joins(address: string): void {
+    this.connection = 500;
+    this.address = address;
+    this.onChanged("connection");
+  }
+
+  /** The access point is gone, or has refused. */
+  drops(): void {
+    this.disconnect();
+    this.onChanged("connection");
+  }
+}
+
+const MEMORY = () => {
+  const entries = new Map<string, string>();
+  return {
+    entries,
+    storage: {
+      read: (key: string): unknown => entries.get(key),
+      write: (key: string, value: string) => void entries.set(key, value),
+      delete: (key: string) => void entries.delete(key),
+    } satisfies Storage,
+  };
+};
+
+function link(given = HOME, storage: Storage = MEMORY().storage) {
+  const clock = new VirtualClock();
+  const events: Event[] = [];
+  const driver = new Driver();
+  const changes: (string | undefined)[] = [];
+  const report = (event: Event) => events.push(event);
+  let awake = 0;
+  const opened = openWifi(
+    {
+      WiFi: class {
+        constructor({ onChanged }: { onChanged(property: string): void }) {
+          driver.onChanged = onChanged;
+          // biome-ignore lint/correctness/noConstructorReturn: there is one driver, which the test moves.
+          return driver;
+        }
+      } as never,
+      clock,
+      report,
+      store: new TextStore(storage, report),
+      stayAwake: () => awake++,
+    },
+    given,
+  );
+  opened.watch(() => changes.push(opened.address));
+  const said = () =>
+    events.map(event => ("what" in event ? `${event.on} ${event.what}` : event.on));
+  return { clock, events, driver, link: opened, changes, said, awake: () => awake };
+}
+
+test("it joins, keeps the radio awake, tells the address, and remembers the network", () => {
+  const { entries, storage } = MEMORY();
+  const { driver, link: wifi, changes, awake } = link(HOME, storage);
+  expect([driver.connects, wifi.address]).toEqual([
+    [{ SSID: "home", password: "password-1" }],
+    undefined,
+  ]);
+  driver.joins("10.0.0.7");
+  expect([changes, wifi.rssi, awake()]).toEqual([["10.0.0.7"], -50, 1]);
+  expect([...entries].sort()).toEqual([
+    ["password", "password-1"],
+    ["ssid", "home"],
+  ]);
+  expect(link({ ssid: "", password: "" }, storage).driver.connects).toHaveLength(1);
+});
+
+test("an address that DHCP has changed is told within the time of a check, once", async () => {
+  const { clock, driver, changes } = link();
+  driver.joins("10.0.0.7");
+  await clock.run({ ms: 3 * ADDRESS_CHECK_MS });
+  driver.address = "10.0.0.8"; // the driver says nothing
+  await clock.run({ ms: ADDRESS_CHECK_MS });
+  expect(changes).toEqual(["10.0.0.7", "10.0.0.8"]);
+  await clock.run({ ms: 10 * ADDRESS_CHECK_MS });
+  expect(changes).toHaveLength(2);
+});
+
+test("an address that DHCP has taken away is a lost network, and it is joined again", async () => {
+  const { clock, driver, changes, said } = link();
+  driver.joins("10.0.0.7");
+  driver.address = LINK_LOCAL; // what the driver has instead
+  await clock.run({ ms: ADDRESS_CHECK_MS });
+  expect([changes, said().at(-1)]).toEqual([["10.0.0.7", undefined], "net lost"]);
+  await clock.run({ ms: 2_000 });
+  expect(driver.connects).toHaveLength(2);
+  driver.joins("10.0.0.9");
+  expect(changes.at(-1)).toBe("10.0.0.9");
+});
+
+test("a network that is away is tried for ever, less and less often", async () => {
+  const { clock, driver, changes, events } = link();
+  driver.joins("10.0.0.7");
+  driver.drops();
+  expect(changes).toEqual(["10.0.0.7", undefined]);
+  await clock.run({ ms: 20 * (JOIN_TIMEOUT_MS + RETRY_MS_MAX) });
+  const pauses = events.flatMap(event => ("retryMs" in event ? [event.retryMs] : []));
+  expect(pauses.slice(0, 7)).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
+  driver.joins("10.0.0.7");
+  driver.drops();
+  expect(events.at(-1)).toMatchObject({ what: "lost", retryMs: 1_000 });
+});
+
+test("an exception of the program does not leave the driver's callback: it is reported, and the link goes on", async () => {
+  const { clock, driver, link: wifi, said, events } = link();
+  wifi.watch(() => {
+    throw new Error("no listener");
+  });
+  expect(() => driver.joins("10.0.0.7")).not.toThrow();
+  expect(said()).toEqual(["net joining", "net exception"]);
+  expect(events.at(-1)).toMatchObject({ error: expect.stringMatching(/^Error: no listener at /) });
+  const changes: (string | undefined)[] = [];
+  wifi.watch(() => changes.push(wifi.address));
+  driver.address = "10.0.0.8";
+  await clock.run({ ms: ADDRESS_CHECK_MS });
+  expect(changes).toEqual(["10.0.0.8"]);
+});
+
+const fails = () => {
+  throw new Error("ESP_ERR_NVS_NOT_ENOUGH_SPACE");
+};
+
+test.each<[string, Partial<Storage>]>([
+  ["is full", { write: fails }],
+  ["cannot be read", { read: fails }],
+  ["gives a number", { read: () => 7 }],
+  ["gives bytes", { read: () => new ArrayBuffer(4) }],
+])("a flash that %s is a line of the log at a join, and the link is up", (_what, broken) => {
+  const { driver, changes, said } = link(HOME, { ...MEMORY().storage, ...broken });
+  driver.joins("10.0.0.7");
+  expect(changes).toEqual(["10.0.0.7"]);
+  expect(said()).toContain("write" in broken ? "storage failed" : "storage ignored");
+  expect(said()).not.toContain("net exception");
+});
+
+test("a name is not kept with another network's password", () => {
+  const { entries, storage } = MEMORY();
+  entries.set("ssid", "home").set("password", "password-1");
+  const write = (key: string, value: string) =>
+    key === "ssid" ? fails() : storage.write(key, value);
+  const { driver } = link({ ssid: "office", password: "password-2" }, { ...storage, write });
+  driver.joins("10.0.0.7");
+  expect([...entries.values()]).toEqual(["home", "password-1"]);
+});
+
+test("without a network, or with one that cannot be read, it waits until one is named", () => {
+  const broken: Storage = { ...MEMORY().storage, read: fails };
+  const { driver, link: wifi, said, changes } = link({ ssid: "", password: "" }, broken);
+  expect([said().at(-1), driver.connects]).toEqual(["net no-ssid", []]);
+  wifi.join?.("home", "password-1");
+  driver.joins("10.0.0.7");
+  expect(changes).toEqual(["10.0.0.7"]);
+});
+
+test("a network that was asked for and does not answer gives way to the one before", async () => {
+  const { clock, driver, link: wifi } = link();
+  driver.joins("10.0.0.7");
+  wifi.join?.("office", "password-2");
+  await clock.run({ ms: 120_000 });
+  expect(driver.connects[1]).toEqual({ SSID: "office", password: "password-2" });
+  expect(driver.connects.at(-1)).toEqual({ SSID: "home", password: "password-1" });
+});

@@ -1,0 +1,243 @@
+import type { Report } from "./admin/event.ts";
+import { exceptionText } from "./exception.ts";
+import type { Cancel, Clock, Link } from "./platform.ts";
+import type { TextStore } from "./storage.ts";
+
+/** Pauses between attempts to join: doubled each time, up to the longest, for ever. */
+export const RETRY_MS_MIN = 1_000;
+export const RETRY_MS_MAX = 30_000;
+
+/** An attempt that has no address by then is given up: a DHCP server may never answer. */
+export const JOIN_TIMEOUT_MS = 20_000;
+
+/**
+ * How often the address is compared. A DHCP server may give another one when the lease is renewed, or none;
+ * the driver does not call `onChanged` for that (wifi-esp32.c: doIPEvent, wifiConnectDeliver).
+ */
+export const ADDRESS_CHECK_MS = 10_000;
+
+/** States of the driver's `connection`: associated and addressed, and not associated. */
+const CONNECTION_READY = 500;
+const CONNECTION_NONE = 200;
+
+/** A network that was asked for has so long to give an address; then it is the one before again. */
+const FALLBACK_MS = 60_000;
+
+export interface Credentials {
+  readonly ssid: string;
+  readonly password: string;
+}
+
+/** What of the SDK's `embedded:network/interface/wifi` the link uses. */
+export interface WiFiDriver {
+  connect(options: { SSID: string; password?: string }): void;
+  disconnect(): void;
+  readonly connection: number;
+  /** Without an IPv4 address it is an IPv6 one. */
+  readonly address: string | undefined;
+  readonly RSSI: number | undefined;
+}
+
+export interface WiFiParts {
+  readonly WiFi: new (options: { onChanged(property: string): void }) => WiFiDriver;
+  readonly clock: Clock;
+  readonly report: Report;
+  /** Where credentials are kept; absent where flash cannot be opened. */
+  readonly store: TextStore | undefined;
+  /** Keeps the radio awake between beacons. */
+  stayAwake(): void;
+}
+
+/** The way to the network. Credentials come from the build, else from the last build that had any. */
+export function openWifi(parts: WiFiParts, given: Credentials): Link {
+  const credentials = given.ssid === "" ? remembered(parts.store) : given;
+  if (credentials !== undefined) return new WifiLink(parts, credentials);
+  parts.report({
+    level: "E",
+    on: "net",
+    what: "no-ssid",
+    error:
+      "no Wi-Fi is known; deploy with ssid=NAME password=PASSWORD, or type: wifi NAME PASSWORD",
+  });
+  return new NamelessLink(named => new WifiLink(parts, named));
+}
+
+/**
+ * The Wi-Fi as a station: joins, and joins again for ever, without ever blocking. The SDK does
+ * neither by itself, and tells no reason: a wrong password looks like any other disconnect.
+ */
+class WifiLink implements Link {
+  #parts: WiFiParts;
+  #credentials: Credentials;
+  #wifi: WiFiDriver;
+  #address: string | undefined;
+  #retryMs = RETRY_MS_MIN;
+  #alarm: Cancel | undefined;
+  #changed: (() => void) | undefined;
+  /** What to go back to, and when, while another network is tried. */
+  #fallback: { credentials: Credentials; atMs: number } | undefined;
+
+  constructor(parts: WiFiParts, credentials: Credentials) {
+    this.#parts = parts;
+    this.#credentials = credentials;
+    this.#wifi = new parts.WiFi({
+      onChanged: () => {
+        // Leaving the driver's callback, an exception would reboot the chip, and again at each join.
+        try {
+          this.#update();
+        } catch (error) {
+          parts.report({ level: "E", on: "net", what: "exception", error: exceptionText(error) });
+        }
+      },
+    });
+    this.#join();
+  }
+
+  get address(): string | undefined {
+    return this.#address;
+  }
+
+  get rssi(): number | undefined {
+    return this.#wifi.RSSI;
+  }
+
+  watch(changed: () => void): void {
+    this.#changed = changed;
+  }
+
+  join(ssid: string, password: string): void {
+    const credentials = this.#fallback?.credentials ?? this.#credentials;
+    this.#fallback = { credentials, atMs: this.#parts.clock.now() + FALLBACK_MS };
+    this.#credentials = { ssid, password };
+    this.#retryMs = RETRY_MS_MIN;
+    this.#failed();
+  }
+
+  rejoin(): void {
+    this.#retryMs = RETRY_MS_MIN;
+    this.#failed();
+  }
+
+  #join(): void {
+    const { ssid, password } = this.#credentials;
+    this.#parts.report({ level: "I", on: "net", what: "joining", ssid });
+    try {
+      this.#wifi.connect(password === "" ? { SSID: ssid } : { SSID: ssid, password });
+      this.#after(JOIN_TIMEOUT_MS, () => this.#failed());
+    } catch {
+      this.#failed(); // the driver says no more than "connect failed"
+    }
+  }
+
+  #update(): void {
+    const { connection } = this.#wifi;
+    const address = this.#given;
+    if (connection >= CONNECTION_READY && address !== undefined) {
+      this.#retryMs = RETRY_MS_MIN;
+      this.#fallback = undefined;
+      this.#use(address);
+    } else if (connection <= CONNECTION_NONE) {
+      this.#failed();
+    }
+  }
+
+  /** The IPv4 address that the driver has. */
+  get #given(): string | undefined {
+    const { address } = this.#wifi;
+    return address?.includes(":") ? undefined : address;
+  }
+
+  #use(address: string): void {
+    this.#after(ADDRESS_CHECK_MS, () => this.#check());
+    if (address === this.#address) return;
+    const joined = this.#address === undefined;
+    this.#address = address;
+    if (joined) {
+      this.#parts.stayAwake();
+      remember(this.#parts.store, this.#credentials);
+    }
+    this.#changed?.();
+  }
+
+  #check(): void {
+    const address = this.#given;
+    if (address === undefined) this.#failed();
+    else this.#use(address);
+  }
+
+  #failed(): void {
+    const lost = this.#address !== undefined;
+    this.#address = undefined;
+    if (this.#fallback !== undefined && this.#parts.clock.now() >= this.#fallback.atMs) {
+      this.#credentials = this.#fallback.credentials;
+      this.#fallback = undefined;
+    }
+    const retryMs = this.#retryMs;
+    this.#retryMs = Math.min(2 * retryMs, RETRY_MS_MAX);
+    this.#parts.report({ level: "W", on: "net", what: lost ? "lost" : "failed", retryMs });
+    this.#after(retryMs, () => {
+      // An attempt that hangs must be ended first; its own disconnect is not another failure.
+      this.#wifi.disconnect();
+      this.#after(RETRY_MS_MIN, () => this.#join());
+    });
+    if (lost) this.#changed?.();
+  }
+
+  #after(ms: number, task: () => void): void {
+    this.#alarm?.();
+    this.#alarm = this.#parts.clock.after(ms, task);
+  }
+}
+
+/**
+ * No network is known, as after a whole flash image was written: then NVS is empty. Waits until
+ * somebody names one at the console.
+ */
+class NamelessLink implements Link {
+  #open: (credentials: Credentials) => Link;
+  #link: Link | undefined;
+  #changed: () => void = () => {};
+
+  constructor(open: (credentials: Credentials) => Link) {
+    this.#open = open;
+  }
+
+  get address(): string | undefined {
+    return this.#link?.address;
+  }
+
+  get rssi(): number | undefined {
+    return this.#link?.rssi;
+  }
+
+  watch(changed: () => void): void {
+    this.#changed = changed;
+  }
+
+  join(ssid: string, password: string): void {
+    if (this.#link === undefined) {
+      this.#link = this.#open({ ssid, password });
+      this.#link.watch(this.#changed);
+    } else {
+      this.#link.join?.(ssid, password);
+    }
+  }
+
+  rejoin(): void {
+    this.#link?.rejoin?.();
+  }
+}
+
+function remembered(store: TextStore | undefined): Credentials | undefined {
+  const ssid = store?.read("ssid");
+  return ssid === undefined ? undefined : { ssid, password: store?.read("password") ?? "" };
+}
+
+/** Both or neither: a name with another network's password would never join. */
+function remember(store: TextStore | undefined, { ssid, password }: Credentials): void {
+  const before = remembered(store);
+  if (store === undefined || (before?.ssid === ssid && before.password === password)) return;
+  if (store.write("password", password) !== undefined) return;
+  if (store.write("ssid", ssid) === undefined || before === undefined) return;
+  store.write("password", before.password);
+}
