@@ -12,7 +12,7 @@ test("without the SDK it says how to get one", async () => {
   const { exitCode, stderr } = await conformance(["lin"], { MODDABLE: "" });
   expect(exitCode).toBe(2);
   expect(stderr).toMatch(
-    /^conformance: MODDABLE is not set: .* install it with `npx xs-dev setup`/,
+    /^conformance: MODDABLE is not set: .* install it with `npx xs-dev setup --release 8.2.3`/,
   );
 });
 

@@ -5,7 +5,7 @@ import { parseArgs } from "node:util";
 import {
   type FirmwarePlatform,
   mcconfig,
-  PLATFORMS,
+  readPlatform,
   readSettings,
   runTool,
   simulatorCommand,
@@ -126,9 +126,7 @@ interface Options {
 function readOptions(words: string[]): Options | "help" {
   const { values, positionals } = parsed(words);
   if (values.help) return "help";
-  const platform = positionals[0] as FirmwarePlatform;
-  if (!PLATFORMS.includes(platform))
-    throw new UsageError(`platform "${platform ?? ""}": wanted ${PLATFORMS.join(" or ")}`);
+  const platform = readPlatform(positionals[0]);
   const built = values.built === true;
   if (platform === "esp32" && !values.desk)
     throw new UsageError("--desk is missing: this computer's IP:PORT as the board sees it");

@@ -1,13 +1,11 @@
 import {
   buildFirmware,
   FIRMWARE,
-  type FirmwarePlatform,
-  PLATFORMS,
+  readPlatform,
   readSettings,
   runTool,
   simulatorCommand,
   simulatorProgram,
-  UsageError,
 } from "./moddable.ts";
 
 const HELP = `npm run firmware:build -- esp32|lin [ssid=… password=… backends=IP:PORT,… port=… token=…]
@@ -16,15 +14,13 @@ Builds the firmware with your Moddable SDK, for the board or for the SDK's Linux
 `;
 
 await runTool("firmware:build", async () => {
-  const [platform, ...settings] = process.argv.slice(2);
-  if (platform === "--help") {
+  const [word, ...settings] = process.argv.slice(2);
+  if (word === "--help") {
     process.stdout.write(HELP);
     return;
   }
-  if (!PLATFORMS.includes(platform as FirmwarePlatform)) {
-    throw new UsageError(`platform "${platform ?? ""}": wanted ${PLATFORMS.join(" or ")}`);
-  }
-  await buildFirmware(platform as FirmwarePlatform, readSettings(settings));
+  const platform = readPlatform(word);
+  await buildFirmware(platform, readSettings(settings));
   if (platform === "lin") {
     const start = [...simulatorCommand(), simulatorProgram(FIRMWARE)].join(" ");
     process.stdout.write(`start it, where there is a display: ${start}\n`);

@@ -1,5 +1,6 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { refuseWrong } from "./moddable.ts";
+import { IDF_CHECKED, refuseWrong, SDK_INSTALL } from "./moddable.ts";
 
 test.each([
   [["backends=server:8080"], 'backends[0].address: is "server"; wanted an IPv4 address'],
@@ -24,4 +25,10 @@ test("what it takes is taken, and nothing given is its gateway.json", () => {
     "port=81",
     "token=",
   ]);
+});
+
+test.each(["README.md", "firmware/README.md"])("%s names the versions that were checked", file => {
+  const text = readFileSync(file, "utf8");
+  expect(text).toContain(SDK_INSTALL);
+  expect(text).toContain(`ESP-IDF ${IDF_CHECKED}`);
 });

@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
 import { basename, delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
@@ -8,7 +17,7 @@ import { overlay } from "../src/settings.ts";
 import { buildId } from "./build-id.ts";
 
 /** Platforms that the manifest has a section for. */
-export const PLATFORMS = ["esp32", "lin"] as const;
+const PLATFORMS = ["esp32", "lin"] as const;
 export type FirmwarePlatform = (typeof PLATFORMS)[number];
 
 /** What the person asked for cannot be done; said in one sentence. */
@@ -16,9 +25,10 @@ export class UsageError extends Error {}
 
 /** Its folder, with its manifest. */
 export const FIRMWARE = fileURLToPath(new URL("..", import.meta.url));
-const OUTPUT = fileURLToPath(new URL("../../build", import.meta.url));
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const OUTPUT = join(ROOT, "build");
 /** mcconfig calls plain `tsc`; ours is the version that it needs. */
-const BINARIES = fileURLToPath(new URL("../../node_modules/.bin", import.meta.url));
+const BINARIES = join(ROOT, "node_modules", ".bin");
 
 const HOST_FOLDERS: Partial<Record<NodeJS.Platform, string>> = {
   linux: "lin",
@@ -26,34 +36,72 @@ const HOST_FOLDERS: Partial<Record<NodeJS.Platform, string>> = {
   win32: "win",
 };
 
+/** The platform that a command line names. */
+export function readPlatform(word = ""): FirmwarePlatform {
+  const platform = PLATFORMS.find(name => name === word);
+  if (platform === undefined)
+    throw new UsageError(`platform "${word}": wanted ${PLATFORMS.join(" or ")}`);
+  return platform;
+}
+
 /** Where an SDK that has been built has its tools for this computer. */
 export function toolsOf(sdk: string): string {
   return join(sdk, "build", "bin", HOST_FOLDERS[process.platform] ?? "lin", "release");
 }
 
-/** The SDK that the person has installed, or a sentence on how to get it. */
-export function requireSdk(platform: FirmwarePlatform): { sdk: string; tools: string } {
+/** The versions that this firmware was checked with: the SDK's, and ESP-IDF's, which that SDK demands. */
+export const SDK_CHECKED = "8.2.3";
+export const IDF_CHECKED = "v6.0";
+
+/** How to install them. */
+export const SDK_INSTALL = `npx xs-dev setup --release ${SDK_CHECKED}`;
+export const IDF_INSTALL = "npx xs-dev setup --device esp32";
+
+/**
+ * The SDK that the person has installed, or a sentence on how to get it. Building for `esp32` wants ESP-IDF,
+ * too.
+ */
+export function requireSdk(platform?: FirmwarePlatform): { sdk: string; tools: string } {
   const sdk = process.env.MODDABLE;
   if (!sdk) {
     throw new UsageError(
-      "MODDABLE is not set: the Moddable SDK is missing; install it with `npx xs-dev setup` and open a new terminal",
+      `MODDABLE is not set: the Moddable SDK is missing; install it with \`${SDK_INSTALL}\` and open a new terminal`,
     );
   }
   const tools = toolsOf(sdk);
   if (!existsSync(tools)) {
     throw new UsageError(
-      `MODDABLE="${sdk}": no built SDK is there (no ${tools}); \`npx xs-dev setup\` builds one`,
+      `MODDABLE="${sdk}": no built SDK is there (no ${tools}); \`${SDK_INSTALL}\` installs one`,
     );
   }
   if (platform === "esp32" && !process.env.IDF_PATH) {
     throw new UsageError(
-      "IDF_PATH is not set: the ESP32 tools are missing; install them with `npx xs-dev setup --device esp32` and open a new terminal",
+      `IDF_PATH is not set: the ESP32 tools are missing; install them with \`${IDF_INSTALL}\` and open a new terminal`,
     );
   }
   return { sdk, tools };
 }
 
-/** Runs the SDK's mcconfig on a manifest; its output goes where ours goes. */
+/** The version of an SDK. */
+export function versionOf(sdk: string): string {
+  try {
+    return readFileSync(join(sdk, "tools", "VERSION"), "utf8").trim();
+  } catch {
+    return "of an unknown version"; // an old one has no such file
+  }
+}
+
+/** Says so where the SDK is not the one that the firmware was checked with. */
+export function noteVersion(): void {
+  const version = versionOf(requireSdk().sdk);
+  if (version === SDK_CHECKED) return;
+  process.stderr.write(
+    `note: the SDK in MODDABLE is ${version}; this firmware was checked with ${SDK_CHECKED}. ` +
+      "firmware/README.md says how to install that one.\n",
+  );
+}
+
+/** Makes the firmware, or another program for the chip, with the SDK's mcconfig. */
 export async function mcconfig(options: {
   /** Where the manifest is: the firmware, or another program for the chip. */
   folder?: string;
@@ -62,24 +110,59 @@ export async function mcconfig(options: {
   settings: readonly string[];
   environment?: Record<string, string>;
 }): Promise<void> {
-  const { sdk, tools } = requireSdk(options.platform);
+  const { folder = FIRMWARE, platform, target, settings, environment } = options;
+  requireSdk(platform);
   mkdirSync(OUTPUT, { recursive: true }); // mcconfig wants it to be there
-  const { exitCode } = await execa(
-    "mcconfig",
-    ["-m", "-p", options.platform, "-t", options.target, "-o", OUTPUT, ...options.settings],
-    {
-      cwd: options.folder ?? FIRMWARE,
-      stdio: "inherit",
-      reject: false,
-      env: {
-        ...options.environment,
-        MODDABLE: sdk,
-        PATH: [BINARIES, tools, process.env.PATH].join(delimiter),
-      },
-    },
-  );
+  const words = ["-m", "-p", platform, "-t", target, "-o", OUTPUT, ...settings];
+  const { exitCode } = await run("mcconfig", words, folder, environment);
   if (exitCode !== 0)
     throw new UsageError(`mcconfig ended with ${exitCode ?? "a signal"}; its output says why`);
+}
+
+/**
+ * Type-checks every module of a program with the SDK's typings, in one run of the compiler, as its build
+ * would one by one. mcconfig itself resolves the manifest and writes the compiler's settings, for which it
+ * does not need ESP-IDF. Gives the number of modules, or `undefined` if the compiler complains.
+ */
+export async function checkTypes(
+  folder: string,
+  platform: FirmwarePlatform,
+): Promise<number | undefined> {
+  const output = mkdtempSync(join(tmpdir(), "firmware-check-"));
+  try {
+    const { exitCode } = await run("mcconfig", ["-p", platform, "-o", output], folder);
+    if (exitCode !== 0) throw new UsageError("mcconfig cannot read the manifest; see above");
+    const { project, modules } = joinProjects(output);
+    const { exitCode: complaints } = await run("tsc", ["-p", project], ROOT);
+    return complaints === 0 ? modules : undefined;
+  } finally {
+    rmSync(output, { recursive: true });
+  }
+}
+
+/** The settings that mcconfig has written for the compiler, one file for each module, as one project. */
+function joinProjects(output: string): { project: string; modules: number } {
+  const names = readdirSync(output, { recursive: true, encoding: "utf8" });
+  const projects = names.filter(name => name.endsWith("-tsconfig.json"));
+  if (projects.length === 0)
+    throw new UsageError("mcconfig has written no *-tsconfig.json: this SDK builds in another way");
+  const each = projects.map(name => JSON.parse(readFileSync(join(output, name), "utf8")));
+  const project = join(output, "tsconfig.json");
+  writeFileSync(project, JSON.stringify({ ...each[0], files: each.flatMap(({ files }) => files) }));
+  return { project, modules: each.length };
+}
+
+/** Runs a tool of the SDK, or ours where the SDK calls it; its output goes where ours goes. */
+function run(
+  tool: string,
+  words: readonly string[],
+  cwd: string,
+  environment?: Record<string, string>,
+) {
+  const { sdk, tools } = requireSdk();
+  const PATH = [BINARIES, tools, process.env.PATH].join(delimiter);
+  const env = { ...environment, MODDABLE: sdk, PATH };
+  return execa(tool, words, { cwd, stdio: "inherit", reject: false, env });
 }
 
 /** What the board would refuse when it boots, without a word on its network: better said before it is built. */
@@ -108,6 +191,7 @@ export async function buildFirmware(
   environment?: Record<string, string>,
 ): Promise<void> {
   refuseWrong(settings);
+  noteVersion();
   await mcconfig({ platform, target: "build", settings: withBuild(settings), environment });
 }
 
@@ -134,7 +218,7 @@ export function simulatorProgram(folder: string): string {
 
 /** The SDK's own simulator, as a command that takes a program. */
 export function simulatorCommand(): string[] {
-  const { sdk, tools } = requireSdk("lin");
+  const { sdk, tools } = requireSdk();
   return [join(tools, "mcsim"), join(sdk, "build", "simulators")];
 }
 

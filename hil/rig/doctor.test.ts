@@ -223,7 +223,7 @@ describe("each thing that can be wrong is named, with what would help", () => {
       { exists: path => !path.startsWith("/sdk") },
       4,
       'MODDABLE="/sdk", and there is no /sdk/build/bin',
-      ["npx xs-dev setup"],
+      ["npx xs-dev setup --release 8.2.3"],
     ],
   ])("%s", async (_what, parts, code, bad, help) => {
     const found = await diagnose(parts);
@@ -254,7 +254,9 @@ test("the SDK is missed only where the board has not our firmware already", asyn
   const environment = {};
   expect(await diagnose({ environment })).toMatchObject({ code: 0 });
   const { text } = await diagnose({ environment, ...says(STARTS) });
-  expect(text).toMatch(/^not ok +Moddable SDK +MODDABLE is not set\n +npx xs-dev setup$/m);
+  expect(text).toMatch(
+    /^not ok +Moddable SDK +MODDABLE is not set\n +npx xs-dev setup --release 8\.2\.3$/m,
+  );
   expect(text).toMatch(
     /^not ok +ESP-IDF +IDF_PATH is not set\n +npx xs-dev setup --device esp32$/m,
   );

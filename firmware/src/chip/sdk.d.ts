@@ -1,9 +1,9 @@
 // Modules that the SDK's build makes, or that the published typings lack. Only for checking without
-// an SDK; its own build brings its own.
+// an SDK; its own build brings its own. None of them may be narrower than the SDK's.
 
 declare module "embedded:storage/key-value" {
   interface Storage {
-    read(key: string): string | undefined;
+    read(key: string): ArrayBuffer | string | number | bigint | undefined;
     write(key: string, value: string): void;
     delete(key: string): void;
   }

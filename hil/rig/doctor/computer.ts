@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { toolsOf } from "../../../firmware/tools/moddable.ts";
+import { IDF_INSTALL, SDK_INSTALL, toolsOf } from "../../../firmware/tools/moddable.ts";
 import type { DoctorParts, Finding, Step } from "./step.ts";
 
 /** `engines` of package.json. */
@@ -20,7 +20,7 @@ export const SDK_STEPS: readonly Step[] = [
         variable: "MODDABLE",
         folder: environment.MODDABLE,
         proof: toolsOf,
-        install: "npx xs-dev setup",
+        install: SDK_INSTALL,
         needed: ours !== true,
         exists,
       }),
@@ -32,7 +32,7 @@ export const SDK_STEPS: readonly Step[] = [
         variable: "IDF_PATH",
         folder: environment.IDF_PATH,
         proof: folder => join(folder, "tools", "idf.py"),
-        install: "npx xs-dev setup --device esp32",
+        install: IDF_INSTALL,
         needed: ours !== true,
         exists,
       }),
