@@ -28,12 +28,25 @@ export const connect: Case[] = [
     },
   },
   {
+    name: "the peer's address and port are read-only",
+    source: "modules/io/socket/lwip/tcp.js: remoteAddress",
+    async run(target) {
+      const { tcp } = await dialled(target);
+      const before = [tcp.remoteAddress, tcp.remotePort];
+      const writable = tcp as { remoteAddress: string; remotePort: number };
+      throws(() => (writable.remoteAddress = "127.0.0.2"), "TypeError", "");
+      throws(() => (writable.remotePort = 1), "TypeError", "");
+      same([tcp.remoteAddress, tcp.remotePort], before, "address, port");
+    },
+  },
+  {
     name: "nothing can be written before the connection is there",
     source: `${TCP_C}: xs_tcp_write`,
     async run(target) {
       const { address, port } = await target.listen();
       const tcp = new target.TCP({ address, port });
       throws(() => tcp.write(bytes("early")), "Error", "not ready");
+      same(tcp.read() ?? "none", "none", "read");
     },
   },
   {

@@ -51,6 +51,21 @@ export const listener: Case[] = [
     },
   },
   {
+    name: "without onReadable, read returns the clients that have connected",
+    source: `${TCP_C}: listenerAccept`,
+    async run(target) {
+      const listener = new target.Listener({ port: PORT });
+      const peer = target.connect(PORT);
+      let client: TCP | undefined;
+      await target.until("a client", () => {
+        client = listener.read();
+        return client !== undefined;
+      });
+      await target.quiet();
+      same([client!.remotePort, client!.format], [peer.port, "buffer"], "port, format");
+    },
+  },
+  {
     name: "reading past the end gives undefined, and leaks an object",
     source: `${LISTENER_JS}: read`,
     async run(target) {
