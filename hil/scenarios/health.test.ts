@@ -79,6 +79,24 @@ describe("checks", () => {
     expect(changes(lab)).toEqual([`a down ${code}`]);
   });
 
+  test("an answer whose head is longer than the board reads is judged by its status", async () => {
+    for (const fields of [`A: ${"b".repeat(5000)}\r\n`, "A: b\r\n".repeat(60)]) {
+      for (const [status, change] of [
+        ["200 OK", "a up L7OK/200"],
+        ["404 Gone", "a up L7OKC/404"],
+        ["503 Busy", undefined],
+      ]) {
+        const { lab } = labOf(() => `HTTP/1.1 ${status}\r\n${fields}Content-Length: 0\r\n\r\n`);
+        await lab.serve({
+          headLinesMax: 48,
+          health: { check: "http", path: "/health", start: "down" },
+        });
+        await lab.clock.run({ ms: 1500 });
+        expect(changes(lab)).toEqual(change === undefined ? [] : [change]);
+      }
+    }
+  });
+
   test("an answer may stand behind any number of interim ones", async () => {
     const { lab } = labOf(() => `${"HTTP/1.1 100\r\n\r\n".repeat(85)}${reply("fine")}`);
     await lab.serve({ health: { check: "http", path: "/health", start: "down" } });

@@ -386,6 +386,69 @@ describe("bodies", () => {
     },
   );
 
+  test.each([
+    ["200", "HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok", "HTTP/1.1 200 "],
+    ["200 and a blank", "HTTP/1.1 200 \r\nContent-Length: 2\r\n\r\nok", "HTTP/1.1 200 "],
+    ["204 alone", "HTTP/1.1 204\r\n\r\n", "HTTP/1.1 204 "],
+    ["HTTP/1.2", "HTTP/1.2 200 OK\r\nContent-Length: 2\r\n\r\nok", "HTTP/1.1 200 OK"],
+  ])(
+    "a backend's first line of %s is one of HTTP/1.1, its blank included",
+    async (_, answer, line) => {
+      const seen = httpBackend(() => answer);
+      const lab = labOf(seen);
+      await lab.serve();
+      const client = new Client(lab);
+      for (let i = 0; i < 2; i++) expect((await client.ask(GET)).line).toBe(line);
+      expect(seen.received.length).toBe(1);
+    },
+  );
+
+  test("a request of HTTP/1.2 is one of HTTP/1.1", async () => {
+    const { lab, backends } = labWith("a");
+    await lab.serve();
+    const client = new Client(lab);
+    for (let i = 0; i < 2; i++) {
+      expect((await client.ask(GET.replace("1.1", "1.2"))).line).toBe("HTTP/1.1 200 OK");
+    }
+    expect(backends[0].requests.map(({ line }) => line)).toEqual(Array(2).fill("GET / HTTP/1.1"));
+    expect(backends[0].requests[0].all("via")[0]).toMatch(/^1\.1 /);
+  });
+
+  test.each([
+    ["more bytes than it may", `A: ${"b".repeat(5000)}`, "headBytesMax"],
+    ["more lines than it may", Array(60).fill("A: b").join("\r\n"), "headLinesMax"],
+    ["two lengths", "Content-Length: 2\r\nContent-Length: 3", "invalid-answer"],
+    ["a coding that is not known", "Transfer-Encoding: gzip, chunked", "invalid-answer"],
+    ["33 options", `Connection: ${Array(33).fill("a").join()}`, "invalid-answer"],
+  ])(
+    "an answer with %s: log and client are told so, and the backend is not blamed",
+    async (_, fields, why) => {
+      const lab = new Lab();
+      const seen = httpBackend(() => `HTTP/1.1 200 OK\r\n${fields}\r\n\r\nok`);
+      lab.backend("a", seen.serve);
+      lab.backend("b", named("b").serve);
+      await lab.serve({ headLinesMax: 48 });
+      const client = new Client(lab);
+      for (let i = 0; i < 10; i++) await client.ask(GET);
+
+      const page = await lab.ask(get("/", "Accept: text/html", "Connection: close"));
+      const refused = client.replies.filter(({ line }) => line === "HTTP/1.1 502 Bad Gateway");
+      expect(refused.length).toBe(5); // every second one, to the end
+      for (const text of [...bodies(refused), page]) {
+        expect(text).toContain("The backend's answer");
+        expect(text).not.toContain("running");
+        if (why.startsWith("head")) expect(text).toContain(why);
+      }
+      const told = lines(lab).filter(({ backend }) => backend === "a");
+      expect(told.map(line => [line.status, line.state, line.why])).toEqual(
+        Array(6).fill(["502", "PH", why]),
+      );
+      expect(lines(lab).find(({ backend }) => backend === "b")?.why).toBeUndefined();
+      const [a] = lab.app!.proxy.pool.backends;
+      expect([a.health.failures, a.load.failures, a.health.ejectedUntilMs]).toEqual([0, 0, 0]);
+    },
+  );
+
   test("100-continue: the client is asked for its body by the backend, and by nobody else", async () => {
     const seen = httpBackend(
       ({ body }) => reply(`got ${body}`),
@@ -633,8 +696,9 @@ describe("what two servers could read differently is refused", () => {
     ["a blank at the end", "GET / HTTP/1.1 \r\nHost: x\r\n\r\n", 400],
     ["a blank at the beginning", " GET / HTTP/1.1\r\nHost: x\r\n\r\n", 400],
     ["no version", "GET /\r\nHost: x\r\n\r\n", 400],
-    ["HTTP/1.2", "GET / HTTP/1.2\r\nHost: x\r\n\r\n", 400],
-    ["HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400],
+    ["the preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505],
+    ["HTTP/2.0", "GET / HTTP/2.0\r\nHost: x\r\n\r\n", 505],
+    ["HTTP/0.9", "GET / HTTP/0.9\r\nHost: x\r\n\r\n", 400],
     ["HTTP/1.10", "GET / HTTP/1.10\r\nHost: x\r\n\r\n", 400],
     ["http/1.1", "GET / http/1.1\r\nHost: x\r\n\r\n", 400],
     ["a fragment", "GET /#a HTTP/1.1\r\nHost: x\r\n\r\n", 400],
@@ -1239,6 +1303,17 @@ describe("headers", () => {
     expect(request.all("x-forwarded-proto")).toEqual(["https"]);
     expect(request.all("x-forwarded-host")).toEqual(["shop.example"]);
     expect(request.all("forwarded")).toEqual(["for=1.2.3.4"]);
+  });
+
+  test("a trusted proxy that says https twice has said https; one that contradicts itself, nothing", async () => {
+    const { lab, backends } = labWith("a");
+    await lab.serve({ trustedProxies: ["10.0.0.0/8"] });
+    const said = (...protos: string[]) => get("/", ...protos.map(p => `X-Forwarded-Proto: ${p}`));
+    const client = new Client(lab);
+    await client.ask(said("https", "https"));
+    await client.ask(said("https", "http"));
+    const protos = backends[0].requests.map(request => request.all("x-forwarded-proto"));
+    expect(protos).toEqual([["https"], ["http"]]);
   });
 
   test("names with _ for - are dropped where a backend could take them for the real ones", async () => {
@@ -1996,7 +2071,8 @@ describe("memory", () => {
   const size = mass(64 * 1024 * 1024);
   test(`twelve sessions streaming ${size / 2 ** 20} MiB both ways hold what TCP's buffers hold and a constant, and no more`, async () => {
     const answer = `HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n`;
-    const whole = size + answer.length;
+    // It comes before the end of the request, so the board adds that it closes.
+    const whole = size + answer.length + "Connection: close\r\n".length;
     // A session's own: heads and pieces that were read too far, as `HttpConnection` states them.
     const ownBytes = 2 * 4096 + 4096 + 512 + 2 * 1024;
     // Larger buffers than the chip's let a minute's traffic pass in seconds; the firmware's are its own.
@@ -2259,6 +2335,18 @@ describe("the log", () => {
     await other.serve({ backends: [hole(other, "hole")] });
     await new Client(other).ask(GET);
     expect(lines(other)).toMatchObject([{ state: "sC", status: "504" }]);
+  });
+
+  test("no control character of a client reaches the log, those above ASCII included", async () => {
+    const { lab, backends } = labWith("a");
+    await lab.serve();
+    const client = new Client(lab);
+    await client.ask(get("/\x9b31m\x85\xe9", "X-Request-Id: \x9d0;title\x9c"));
+    expect(lines(lab)).toMatchObject([
+      { path: "/\x9b31m\x85\xe9", request: "\x9d0;title\x9c", status: "200" },
+    ]);
+    for (const line of lab.lines) expect(line).not.toMatch(/\p{Cc}/u);
+    expect(backends[0].requests[0].line).toBe("GET /\x9b31m\x85\xe9 HTTP/1.1");
   });
 
   test("what a client writes cannot forge a line", async () => {

@@ -36,6 +36,29 @@ test.each<Event>([
   });
 });
 
+test("no value brings a control character into a line, and each is read back as it was", () => {
+  for (let code = 0; code < 0xff; code++) {
+    const error = `a${String.fromCharCode(code)}b`;
+    const line = formatLine(1, { level: "W", on: "proxy", what: "dud", error });
+    expect(line).not.toMatch(/\p{Cc}/u);
+    expect(parseLine(line)?.values).toEqual({ error });
+  }
+});
+
+test("values stand as they are where that can be read back, else in quotes", () => {
+  const written = (error: string) =>
+    formatLine(1, { level: "W", on: "proxy", what: "dud", error }).slice(
+      "W (1) proxy: dud ".length,
+    );
+  expect(written("/a?b=%20&c|d")).toBe("error=/a?b=%20&c|d");
+  expect(written("/caf\xe9")).toBe("error=/caf\xe9");
+  expect(written("")).toBe('error=""');
+  expect(written("a b")).toBe('error="a b"');
+  expect(written('a"b')).toBe('error="a\\"b"');
+  expect(written("\x9b31m")).toBe('error="\\u009b31m"');
+  expect(written("\ud800")).toBe('error="\\ud800"');
+});
+
 test.each(["", "rst:0x1 (POWERON_RESET),boot:0x13", "hello (3) world: a=1"])(
   "%j is not one of our lines",
   line => {

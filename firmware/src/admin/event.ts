@@ -3,6 +3,9 @@ import type { Ending } from "../session.ts";
 /** I: worth knowing, W: worth a look, E: a bug or a dead end. ESP-IDF's letters. */
 export type Level = "I" | "W" | "E";
 
+/** Why a backend's answer was not passed on: it is invalid, or exceeds this limit of the configuration. */
+export type AnswerRefusal = "invalid-answer" | "headBytesMax" | "headLinesMax";
+
 /** Everything worth reporting. The first word of a line is `on`, the second `what`. */
 export type Event =
   | { level: "I"; on: "boot"; version: string; build?: string; reset?: string; heap?: number }
@@ -97,6 +100,7 @@ export type Event =
       Ta: number;
       /** HAProxy's termination state. */
       state: string;
+      why?: AnswerRefusal;
     }
   | {
       level: "I" | "W";
@@ -150,9 +154,32 @@ export function parseLine(line: string): LogLine | undefined {
   return { level: head[1] as Level, ms: Number(head[2]), on: head[3], what: head[4], values };
 }
 
-/** Values with blanks or quotes stand in JSON's quotes. */
+/** Values with blanks, quotes or control characters stand in JSON's quotes. */
 function quoted(value: string): string {
-  const json = JSON.stringify(value);
+  if (value !== "" && isPlain(value)) return value;
+  const json = withoutControls(JSON.stringify(value));
   const plain = value !== "" && json.length === value.length + 2 && !value.includes(" ");
   return plain ? value : json;
+}
+
+/** May stand in a URI as it is: true of most values, and told by one call of the engine. */
+function isPlain(value: string): boolean {
+  try {
+    return encodeURI(value) === value;
+  } catch {
+    return false; // half a surrogate pair
+  }
+}
+
+/** JSON leaves DEL and U+0080 to U+009F as they are, and terminals obey them: as escapes they are text. */
+function withoutControls(json: string): string {
+  let text = "";
+  let from = 0;
+  for (let at = 0; at < json.length; at++) {
+    const code = json.charCodeAt(at);
+    if (code < 0x7f || code > 0x9f) continue;
+    text += `${json.slice(from, at)}\\u00${code.toString(16)}`;
+    from = at + 1;
+  }
+  return text + json.slice(from);
 }

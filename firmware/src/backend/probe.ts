@@ -138,7 +138,9 @@ export class Probe implements EndpointOwner {
 
   #readHead(head: Head, piece: Uint8Array): void {
     const rest = piece.subarray(head.feed(piece));
-    if (head.error !== undefined) {
+    if (head.error === 431 && head.status > 0 && this.#rules.body === undefined) {
+      this.#judgeStatus(head.status); // its head is longer than we read, which is our limit
+    } else if (head.error !== undefined) {
       this.#finish("L7RSP");
     } else if (!head.done) {
       head.keep(); // `piece` lies in the scratch buffer
@@ -151,20 +153,26 @@ export class Probe implements EndpointOwner {
   }
 
   #judgeHead(head: Head, rest: Uint8Array): void {
-    const { status, body } = this.#rules;
+    const { body } = this.#rules;
     const framing = responseFraming(head, "GET");
-    const good = status.some(([from, to]) => head.status >= from && head.status <= to);
     if (framing === undefined) {
       this.#finish("L7RSP");
-    } else if (!good) {
-      this.#finish(head.status === DRAIN_STATUS ? "L7OKC/404" : `L7STS/${head.status}`);
-    } else if (body === undefined) {
-      this.#finish(`L7OK/${head.status}`);
+    } else if (body === undefined || !this.#isGood(head.status)) {
+      this.#judgeStatus(head.status);
     } else {
       this.#body = bodyReader(framing);
       this.#scan = body.scan();
       this.#readBody(rest);
     }
+  }
+
+  #isGood(status: number): boolean {
+    return this.#rules.status.some(([from, to]) => status >= from && status <= to);
+  }
+
+  #judgeStatus(status: number): void {
+    if (this.#isGood(status)) this.#finish(`L7OK/${status}`);
+    else this.#finish(status === DRAIN_STATUS ? "L7OKC/404" : `L7STS/${status}`);
   }
 
   #readBody(piece: Uint8Array): void {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type AnswerStatus, answer, KEEPS_ALIVE } from "./answer.ts";
 
-const STATUSES: AnswerStatus[] = [400, 404, 405, 408, 413, 414, 431, 501, 502, 503, 504, 508];
+const STATUSES: AnswerStatus[] = [400, 404, 405, 408, 413, 414, 431, 501, 502, 503, 504, 505, 508];
 
 /** Bytes of a send buffer on the chip: an answer must fit at once. */
 const SEND_BUFFER_BYTES = 2872;
@@ -52,6 +52,6 @@ test("a full proxy says when to come back, a method that is not taken which ones
 });
 
 test("after a request whose end is not known the connection never goes on", () => {
-  for (const status of [400, 408, 413, 414, 431, 501] as const)
+  for (const status of [400, 408, 413, 414, 431, 501, 505] as const)
     expect(KEEPS_ALIVE.includes(status)).toBe(false);
 });

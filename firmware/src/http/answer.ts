@@ -17,6 +17,7 @@ const ANSWERS = {
     "Every slot is taken, or no backend is available. Try again in a moment.",
   ],
   504: ["Gateway Timeout", "The backend did not answer in time."],
+  505: ["HTTP Version Not Supported", "This proxy speaks HTTP/1.0 and HTTP/1.1."],
   508: ["Loop Detected", "The request has been here before: a backend leads back to this proxy."],
 } as const;
 
@@ -29,6 +30,8 @@ export const KEEPS_ALIVE: readonly AnswerStatus[] = [404, 502, 503, 504, 508];
 const RETRY_AFTER_S = 1;
 
 export interface AnswerOptions {
+  /** What a person can do about it, where more is known than the status says. */
+  readonly advice?: string;
   /** Whoever asks would rather read HTML. */
   readonly html?: boolean;
   /** Without the body, as HEAD wants it. */
@@ -54,12 +57,13 @@ export function wantsHtml(head: Head): boolean {
 /** A whole reply, small enough for any send buffer. */
 export function answer(
   status: AnswerStatus,
-  { html = false, headOnly = false, keepAlive = false }: AnswerOptions = {},
+  { advice, html = false, headOnly = false, keepAlive = false }: AnswerOptions = {},
 ): Uint8Array {
-  const [reason, advice] = ANSWERS[status];
+  const [reason, usual] = ANSWERS[status];
+  const text = advice ?? usual;
   const body = html
-    ? `<!doctype html><title>${status} ${reason}</title><h1>${status} ${reason}</h1><p>${advice}</p>\n`
-    : `${status} ${reason}\n${advice}\n`;
+    ? `<!doctype html><title>${status} ${reason}</title><h1>${status} ${reason}</h1><p>${text}</p>\n`
+    : `${status} ${reason}\n${text}\n`;
   const head = [
     `HTTP/1.1 ${status} ${reason}`,
     `Content-Type: text/${html ? "html" : "plain"}`,

@@ -335,6 +335,7 @@ export class HttpConnection implements EndpointOwner, ExchangeOwner {
       Tr: answeredMs === undefined ? -1 : Math.round(answeredMs - (connectedMs ?? headMs)),
       Ta: Math.round(this.now() - beganMs),
       state: exchange.state,
+      why: exchange.refusal,
     });
   }
 }

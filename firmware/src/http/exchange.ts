@@ -1,3 +1,4 @@
+import type { AnswerRefusal } from "../admin/event.ts";
 import type { Backend } from "../backend/backend.ts";
 import type { CheckCode } from "../backend/health.ts";
 import type { Address } from "../backend/proxy-protocol.ts";
@@ -52,6 +53,16 @@ const UNREACHABLE: Record<DialFailure, [AnswerStatus, string]> = {
   "queue-timeout": [503, "sQ"],
 };
 
+const NO_ANSWER = "The backend closed the connection instead of answering.";
+
+/** What the client is told of an answer that is not passed on. */
+const REFUSED_ANSWER: Record<AnswerRefusal, string> = {
+  "invalid-answer":
+    "The backend's answer is not HTTP/1.1 as this proxy accepts it, so it was not passed on.",
+  headBytesMax: "The backend's answer has a longer head than this proxy's headBytesMax allows.",
+  headLinesMax: "The backend's answer has more header lines than this proxy's headLinesMax allows.",
+};
+
 const NONE: Framing = { kind: "none" };
 
 /** The framing of a request that was not understood: nobody knows where it ends. */
@@ -70,6 +81,8 @@ export class Exchange implements EndpointOwner, Dialler {
   status = 0;
   /** HAProxy's termination state: who ended it, and when in its life; `--` when nobody did. */
   state = "--";
+  /** Why the backend's answer was not passed on. */
+  declare refusal: AnswerRefusal | undefined;
   /** Of the last backend, also when it is gone. */
   backendName: string | undefined;
   /** When the request's head was complete. */
@@ -190,8 +203,8 @@ export class Exchange implements EndpointOwner, Dialler {
     return this.backend === undefined ? "C" : "H";
   }
 
-  /** An answer of our own instead of a backend's. */
-  answer(status: AnswerStatus, state: string): void {
+  /** An answer of our own instead of a backend's; `advice` where more is known than the status says. */
+  answer(status: AnswerStatus, state: string, advice?: string): void {
     this.leaveBackend();
     this.status = status;
     this.state = state;
@@ -202,6 +215,7 @@ export class Exchange implements EndpointOwner, Dialler {
     if (!this.upload.done || !KEEPS_ALIVE.includes(status)) this.keepAlive = false;
     this.dropHeads();
     const reply = answer(status, {
+      advice,
       html: this.html,
       headOnly: this.method === "HEAD",
       keepAlive: this.keepAlive,
@@ -314,7 +328,21 @@ export class Exchange implements EndpointOwner, Dialler {
     if (!this.reused && !short) this.blame("L7RSP");
     if (this.retry()) return;
     if (short) this.answer(503, "RH");
-    else this.answer(502, "SH");
+    else this.answer(502, "SH", NO_ANSWER);
+  }
+
+  /**
+   * The backend's answer is not passed on. That says nothing against the backend: it may be this proxy that
+   * is too strict or too small.
+   */
+  private refuseAnswer(head: Head): void {
+    const { headBytesMax, headLinesMax } = this.context.config;
+    this.refusal = "invalid-answer";
+    if (head.error === 431) {
+      if (head.length >= headBytesMax) this.refusal = "headBytesMax";
+      else if (head.fields.length + 1 >= headLinesMax) this.refusal = "headLinesMax";
+    }
+    this.answer(502, "PH", REFUSED_ANSWER[this.refusal]);
   }
 
   private blame(code: CheckCode): void {
@@ -421,8 +449,7 @@ export class Exchange implements EndpointOwner, Dialler {
       head.keep(); // `piece` lies in the scratch buffer
     }
     if (head.error !== undefined || (head.done && !this.answered(head))) {
-      this.blame("L7RSP");
-      this.answer(502, "PH");
+      this.refuseAnswer(head);
     } else if (final) {
       this.passRest(backendSide, rest);
     }
@@ -434,7 +461,7 @@ export class Exchange implements EndpointOwner, Dialler {
     const framing = responseFraming(head, this.method);
     if (framing === undefined) return false;
     if (head.status === 101) {
-      const protocol = head.only("upgrade");
+      const protocol = head.agreed("upgrade");
       if (this.upgrade === undefined || protocol === undefined) return false;
       this.pass(head, NONE, undefined, protocol);
     } else if (head.status < 200) {

@@ -127,8 +127,9 @@ describe("a request's head", () => {
     "GET /\r\n\r\n",
     "GET / \r\n\r\n",
     "GET\r\n\r\n",
-    "GET / HTTP/1.2\r\n\r\n",
-    "GET / HTTP/2.0\r\n\r\n",
+    "GET / HTTP/1.x\r\n\r\n",
+    "GET / HTTP/x.1\r\n\r\n",
+    "GET / HTTP/1.10\r\n\r\n",
     "GET / HTTP/0.9\r\n\r\n",
     "GET / HTTP/1.\r\n\r\n",
     "GET / HTTP/11\r\n\r\n",
@@ -255,6 +256,7 @@ describe("a response's head", () => {
     ["HTTP/1.0 404 Not  Found\r\n\r\n", [0, 404]],
     ["HTTP/1.1 200 \r\n\r\n", [1, 200]],
     ["HTTP/1.1 200\r\n\r\n", [1, 200]],
+    ["HTTP/1.3 200 OK\r\n\r\n", [1, 200]],
     ["HTTP/1.1 599 \xe9\xff\t!\r\n\r\n", [1, 599]],
   ])("%j is read", (text, line) => {
     expect(readAllWays("response", text)).toMatchObject({ done: true, line, used: text.length });
@@ -272,7 +274,6 @@ describe("a response's head", () => {
     "HTTP/1.1 200 OK\rX\r\n\r\n",
     "HTTP/1.1 200 OK\n\r\n",
     "HTTP/2 200 OK\r\n\r\n",
-    "HTTP/1.3 200 OK\r\n\r\n",
     "ICY 200 OK\r\n\r\n",
     "200 OK\r\n\r\n",
     "HTTP/1.1\r\n\r\n",
@@ -280,6 +281,10 @@ describe("a response's head", () => {
     "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n",
   ])("%j is refused", text => {
     expect(readAllWays("response", text)).toMatchObject({ error: 400, done: false });
+  });
+
+  test.each(["HTTP/2.0 200 OK\r\n\r\n", "HTTP/3.1 200 OK\r\n\r\n"])("%j is unknown", text => {
+    expect(readAllWays("response", text)).toMatchObject({ error: 505, done: false });
   });
 
   test("one that is too long is refused", () => {

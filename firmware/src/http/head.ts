@@ -4,7 +4,6 @@
  * message than we did.
  */
 
-import { ascii } from "../ascii.ts";
 import { HOST, span, TARGET, TOKEN, VALUE } from "./grammar.ts";
 import { isTwin, type Name, nameAt } from "./names.ts";
 
@@ -27,13 +26,15 @@ export interface HeadLimits {
 }
 
 /** Statuses with which a request's head is refused. For a response each of them means 502. */
-export type HeadError = 400 | 414 | 431;
+export type HeadError = 400 | 414 | 431 | 505;
 
 const TAB = 9;
 const LF = 10;
 const CR = 13;
 const SPACE = 32;
 const COMMA = 44;
+const DOT = 46;
+const SLASH = 47;
 const COLON = 58;
 
 /** Bytes made into text at once: they pass over the engine's stack, which is small on the chip. */
@@ -47,8 +48,6 @@ const LIST_MEMBERS_MAX = 32;
 
 /** Bytes that a head's own buffer holds at first, and keeps for the next head. */
 const BUFFER_BYTES = 512;
-
-const HTTP_1 = ascii("HTTP/1.");
 
 const NOTHING = new Uint8Array(0);
 const NO_FIELDS: readonly Field[] = [];
@@ -69,7 +68,7 @@ export class Head {
   /** Those of them whose names mean something, twins left out. */
   known: Field[] = [];
 
-  /** Minor version: HTTP/1.`minor`. */
+  /** Minor version: HTTP/1.`minor`, 0 or 1. */
   minor = 1;
   /** A request's method and target, as they stand in the first line. */
   methodEnd = 0;
@@ -163,8 +162,26 @@ export class Head {
 
   /** The only field of a name; `undefined` where there is none, or more than one. */
   only(name: Name): Field | undefined {
-    const fields = this.all(name);
-    return fields.length === 1 ? fields[0] : undefined;
+    const { known } = this;
+    let found: Field | undefined;
+    for (let i = 0; i < known.length; i++) {
+      if (known[i].name !== name) continue;
+      if (found !== undefined) return undefined;
+      found = known[i];
+    }
+    return found;
+  }
+
+  /** The first field of a name where all of them say the same; `undefined` where there is none. */
+  agreed(name: Name): Field | undefined {
+    const { known } = this;
+    let found: Field | undefined;
+    for (let i = 0; i < known.length; i++) {
+      if (known[i].name !== name) continue;
+      if (found === undefined) found = known[i];
+      else if (this.value(known[i]) !== this.value(found)) return undefined;
+    }
+    return found;
   }
 
   /** Bytes as text, one character each. */
@@ -257,14 +274,28 @@ export class Head {
     );
   }
 
+  /**
+   * `HTTP/` and two digits. Minor versions above 1 are read as 1 (RFC 9110 section 2.5); of other major
+   * versions nothing is known, so the rest of the head is not read.
+   */
   private version(start: number): boolean {
     const { bytes } = this;
-    const minor = bytes[start + 7] - 48;
-    this.minor = minor;
-    for (let i = 0; i < HTTP_1.byteLength; i++) {
-      if (bytes[start + i] !== HTTP_1[i]) return false;
+    if (
+      bytes[start] !== 72 ||
+      bytes[start + 1] !== 84 ||
+      bytes[start + 2] !== 84 ||
+      bytes[start + 3] !== 80 ||
+      bytes[start + 4] !== SLASH ||
+      bytes[start + 6] !== DOT
+    ) {
+      return false;
     }
-    return minor === 0 || minor === 1;
+    const minor = bytes[start + 7] - 48;
+    this.minor = minor === 0 ? 0 : 1;
+    if (minor < 0 || minor > 9) return false;
+    const major = bytes[start + 5] - 48;
+    if (major > 1 && major <= 9) this.error = 505;
+    return major > 0 && major <= 9;
   }
 
   private field(start: number, end: number): boolean {

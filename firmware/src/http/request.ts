@@ -136,7 +136,7 @@ function originForm(rest: string, method: string): string {
 
 /** HTTP/2 in the clear is no upgrade: we could not look through it. */
 function upgradeOf(head: Head): Field | undefined {
-  const field = head.only("upgrade");
+  const field = head.agreed("upgrade");
   if (field === undefined || head.minor === 0 || !head.lists("connection", "upgrade")) {
     return undefined;
   }

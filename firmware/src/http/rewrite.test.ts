@@ -153,7 +153,16 @@ describe("a request", () => {
     expect(text.match(/x-forwarded-for/gi)?.length).toBe(1);
   });
 
-  test("of a trusted peer that says it twice, or nothing, is told by us", () => {
+  test("of a trusted peer that says the same twice is believed once", () => {
+    const twice = "X-Forwarded-Proto: https\r\nX-Forwarded-Host: shop\r\n".repeat(2);
+    const text = request(`GET / HTTP/1.1\r\nHost: x\r\n${twice}\r\n`, { trusted: true });
+    expect(text.match(/^x-forwarded-(proto|host).*(?=\r$)/gim)).toEqual([
+      "X-Forwarded-Proto: https",
+      "X-Forwarded-Host: shop",
+    ]);
+  });
+
+  test("of a trusted peer that contradicts itself, or says nothing, is told by us", () => {
     const twice = "X-Forwarded-Proto: https\r\nX-Forwarded-Proto: http\r\n";
     for (const said of ["", twice]) {
       const text = request(`GET / HTTP/1.1\r\nHost: x\r\n${said}\r\n`, { trusted: true });
@@ -185,7 +194,7 @@ describe("an answer", () => {
 
   test.each([
     ["HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n"],
-    ["HTTP/1.1 200\r\n\r\n", "HTTP/1.1 200\r\n\r\n"],
+    ["HTTP/1.1 200\r\n\r\n", "HTTP/1.1 200 \r\n\r\n"],
     ["HTTP/1.1 200 \r\nA: b\r\n\r\n", "HTTP/1.1 200 \r\nA: b\r\n\r\n"],
     [
       "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n",
@@ -195,6 +204,9 @@ describe("an answer", () => {
       "HTTP/1.1 304 No\r\nContent-Length: 9\r\n\r\n",
       "HTTP/1.1 304 No\r\nContent-Length: 9\r\n\r\n",
     ],
+    ["HTTP/1.1 204\r\n\r\n", "HTTP/1.1 204 \r\n\r\n"],
+    ["HTTP/1.1 304 \r\nA: b\r\n\r\n", "HTTP/1.1 304 \r\nA: b\r\n\r\n"],
+    ["HTTP/1.0 304\r\nA: b\r\n\r\n", "HTTP/1.1 304 \r\nA: b\r\n\r\n"],
     ["HTTP/1.1 204 No\r\nContent-Length: 9\r\n\r\n", "HTTP/1.1 204 No\r\n\r\n"],
     ["HTTP/1.1 100 Go\r\nContent-Length: 9\r\n\r\n", "HTTP/1.1 100 Go\r\n\r\n"],
     ["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n"],

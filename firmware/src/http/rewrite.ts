@@ -54,6 +54,13 @@ const CONTENT_LENGTH = ascii("Content-Length: ");
 const CHUNKED = ascii("Transfer-Encoding: chunked\r\n");
 const COMMA = ascii(", ");
 const LINE_END = ascii("\r\n");
+const NO_REASON = ascii(" \r\n");
+
+/** Where a response's status stands in its first line. */
+const STATUS_START = 9;
+const STATUS_END = 12;
+
+const SPACE = 32;
 
 /** Text, bytes, and pieces of another head, one after the other, in a buffer that is given. */
 class Writer {
@@ -190,12 +197,12 @@ function forwarded(out: Writer, request: RequestRewrite, host: Field | undefined
     }
   }
   out.text(`${clientAddress}\r\n`);
-  const proto = trusted ? head.only("x-forwarded-proto") : undefined;
+  const proto = trusted ? head.agreed("x-forwarded-proto") : undefined;
   out.bytes(FORWARDED_PROTO);
   if (proto === undefined) out.bytes(HTTP);
   else out.value(head, proto);
   out.bytes(LINE_END);
-  const told = trusted ? head.only("x-forwarded-host") : undefined;
+  const told = trusted ? head.agreed("x-forwarded-host") : undefined;
   if (told === undefined && head.authority !== undefined) {
     out.text(`X-Forwarded-Host: ${head.authority}\r\n`);
     return;
@@ -226,8 +233,15 @@ export function rewriteResponse(buffer: Uint8Array, response: ResponseRewrite): 
   const out = new Writer(buffer);
   const [first] = head.fields;
   out.bytes(HTTP_1_1);
-  // The status, the words and the line's end: after "HTTP/1.1 " of the line that came.
-  out.piece(head.bytes, 9, first === undefined ? head.length - 2 : first.nameStart);
+  // The status, the reason and the line's end: after "HTTP/1.1 " of the line that came. The blank before
+  // the reason stands there also where the reason is empty (RFC 9112 section 4).
+  const fieldsStart = first === undefined ? head.length - LINE_END.byteLength : first.nameStart;
+  if (head.bytes[STATUS_END] === SPACE) {
+    out.piece(head.bytes, STATUS_START, fieldsStart);
+  } else {
+    out.piece(head.bytes, STATUS_START, STATUS_END);
+    out.bytes(NO_REASON);
+  }
   const named = connectionNames(head);
   out.fields(head, field => {
     if (named?.includes(nameOf(head, field))) return false;

@@ -15,14 +15,19 @@ export interface Route {
  * The route for a request: an exact host before the longest matching end of one before any; among
  * those the longest path. `undefined` where none matches.
  *
- * `host` is the value of Host with or without a port, `path` a target without its query.
+ * `host` is the value of Host with or without a port and a dot at the name's end, `path` a target without
+ * its query.
  */
 export function route(routes: readonly Route[], host: string, path: string): Route | undefined {
-  const name = withoutPort(host).toLowerCase();
+  let name: string | undefined;
   let best: Route | undefined;
   let bestRank = -1;
   for (const candidate of routes) {
-    const hostRank = rankOfHost(candidate.host, name);
+    let hostRank = 0;
+    if (candidate.host !== undefined) {
+      name ??= nameOf(host);
+      hostRank = rankOfHost(candidate.host, name);
+    }
     if (hostRank < 0 || !holds(candidate.path, path)) continue;
     const rank = hostRank * PATH_RANKS + candidate.path.length;
     if (rank <= bestRank) continue;
@@ -38,15 +43,17 @@ const PATH_RANKS = 4096;
 /** More than the longest name. */
 const EXACT = 256;
 
-function rankOfHost(pattern: string | undefined, name: string): number {
-  if (pattern === undefined) return 0;
+function rankOfHost(pattern: string, name: string): number {
   if (!pattern.startsWith("*.")) return pattern === name ? EXACT : -1;
   return name.length > pattern.length - 1 && name.endsWith(pattern.slice(1)) ? pattern.length : -1;
 }
 
-function withoutPort(host: string): string {
-  const end = host.startsWith("[") ? host.indexOf("]") + 1 : host.indexOf(":");
-  return end > 0 ? host.slice(0, end) : host;
+/** In lower case, without the port, and without the dot that ends a full name (RFC 3986 section 3.2.2). */
+function nameOf(host: string): string {
+  let end = host.startsWith("[") ? host.indexOf("]") + 1 : host.indexOf(":");
+  if (end <= 0) end = host.length;
+  if (end > 1 && host[end - 1] === ".") end--;
+  return host.slice(0, end).toLowerCase();
 }
 
 function holds(prefix: string, path: string): boolean {
