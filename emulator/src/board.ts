@@ -137,6 +137,7 @@ export class Board {
         this.stack.online = online;
       },
       onAir: options.onRadio,
+      onReaddressed: () => this.stack.readdress(),
     });
   }
 

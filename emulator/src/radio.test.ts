@@ -12,6 +12,7 @@ function station() {
     joinMs: 800,
     onAir: online => told.push(`air ${online} at ${clock.now()}`),
     onChanged: online => told.push(`stack ${online} at ${clock.now()}`),
+    onReaddressed: () => told.push(`stack readdressed at ${clock.now()}`),
   });
   radio.watch(() => told.push(`program ${radio.address} at ${clock.now()}`));
   return { clock, radio, told };
@@ -113,4 +114,26 @@ test("a program that falls over the news switches the board off: nothing joins b
   radio.drop(1000);
   await clock.run();
   expect([radio.address, clock.pending]).toEqual([undefined, 0]);
+});
+
+test("an address that DHCP renews is another one: first the stack hears, then the program; it stays after a drop", async () => {
+  const { clock, radio, told } = station();
+  radio.join();
+  await clock.run();
+  told.length = 0;
+  radio.renew("10.0.0.7");
+  expect(told).toEqual([]);
+  radio.renew("10.0.0.8");
+  expect(told).toEqual(["stack readdressed at 800", "program 10.0.0.8 at 800"]);
+  radio.drop(100);
+  await clock.run();
+  expect(radio.address).toBe("10.0.0.8");
+});
+
+test("renewed before it has joined, the other address is the one that it joins with", async () => {
+  const { clock, radio, told } = station();
+  radio.renew("10.0.0.8");
+  radio.join();
+  await clock.run();
+  expect([radio.address, told.at(-1)]).toEqual(["10.0.0.8", "program 10.0.0.8 at 800"]);
 });

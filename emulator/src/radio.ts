@@ -12,6 +12,7 @@ export class Radio {
   #watcher: (() => void) | undefined;
   #onChanged: (online: boolean) => void;
   #onAir: (online: boolean) => void;
+  #onReaddressed: () => void;
 
   constructor(parts: {
     clock: Clock;
@@ -22,6 +23,8 @@ export class Radio {
     onChanged: (online: boolean) => void;
     /** Told before all others: what the board is plugged into. */
     onAir?: (online: boolean) => void;
+    /** Told when one address takes the place of another. */
+    onReaddressed?: () => void;
   }) {
     this.rssi = parts.rssi;
     this.#clock = parts.clock;
@@ -29,6 +32,7 @@ export class Radio {
     this.#joinMs = parts.joinMs;
     this.#onChanged = parts.onChanged;
     this.#onAir = parts.onAir ?? (() => {});
+    this.#onReaddressed = parts.onReaddressed ?? (() => {});
   }
 
   get address(): string | undefined {
@@ -58,6 +62,19 @@ export class Radio {
     if (!online) return;
     this.#onAir(false);
     this.#set(undefined); // whoever hears of it may switch the board off
+  }
+
+  /**
+   * The DHCP server gives another address when the lease is renewed; the Wi-Fi stays. The program is told at
+   * once, by the firmware's link on the chip within 10 s.
+   */
+  renew(address: string): void {
+    const before = this.#address;
+    this.#ownAddress = address;
+    if (before === undefined || before === address) return;
+    this.#address = address;
+    this.#onReaddressed();
+    this.#watcher?.();
   }
 
   /** Power off: the stack below resets its connections, so the way out stays open for it. */

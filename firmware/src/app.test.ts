@@ -33,3 +33,51 @@ test.each(["1f09c2ab", undefined])("the first line and the status name the build
   app!.stop();
   board.unplug();
 });
+
+test.each([80, 8404])(
+  "an exception while port %i accepts a client is reported, and the board serves the next",
+  async port => {
+    const clock = new VirtualClock();
+    const network = new Network({ clock });
+    const lines: string[] = [];
+    const outcome = readConfig({ backends: [{ address: "10.0.0.9", port: 80 }] }) as Configuration;
+    const board = new Board({
+      kind: esp32(),
+      clock,
+      wire: network.host("board"),
+      random: seeded(1),
+      onLine: line => lines.push(line),
+    });
+    let failures = 1;
+    board.boot(platform => {
+      class Listener extends platform.Listener {
+        override read() {
+          const accepted = super.read();
+          if (this.port !== port || failures-- <= 0) return accepted;
+          accepted?.close();
+          throw new Error("no memory");
+        }
+      }
+      start({ ...platform, Listener }, outcome);
+    });
+    await clock.run({ until: () => lines.some(line => line.includes("proxy: ready")) });
+
+    const answers: string[] = [];
+    for (let i = 0; i < 2; i++) {
+      const socket = network.host("client").connect({ host: "board", port });
+      let heard = "";
+      socket.on("error", () => {});
+      socket.on("data", (bytes: Buffer) => {
+        heard += bytes;
+      });
+      socket.write("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+      await clock.run({ until: () => socket.closed || heard !== "", ms: 30_000 });
+      answers.push(heard.slice(0, 8));
+    }
+    expect(answers).toEqual(["", "HTTP/1.1"]);
+    expect(
+      lines.filter(line => / exception error="Error: no memory at read/.test(line)),
+    ).toHaveLength(1);
+    expect(board.fatal).toBe(undefined);
+  },
+);

@@ -5,6 +5,7 @@ import type { Pool } from "./backend/pool.ts";
 import { type Budget, REFUSALS_MAX } from "./budget.ts";
 import type { Config } from "./config.ts";
 import { Deadlines } from "./deadline.ts";
+import { exceptionText } from "./exception.ts";
 import { type Base, Generation, hexadecimal } from "./generation.ts";
 import { Memory, type Tenants } from "./memory.ts";
 import type { ListenerSocket, Platform, TCPSocket } from "./platform.ts";
@@ -165,7 +166,15 @@ export class ReverseProxy implements Tenants {
       port,
       onReadable: connections => {
         // Exactly as often as announced: one read more would leak a socket.
-        for (let i = 0; i < connections; i++) this.#accept(port, listener.read());
+        for (let i = 0; i < connections; i++) {
+          try {
+            this.#accept(port, listener.read());
+          } catch (error) {
+            // Leaving the listener's callback, it would reboot the chip.
+            const text = exceptionText(error);
+            this.#report({ level: "E", on: "proxy", what: "exception", error: text });
+          }
+        }
       },
     });
     this.#listeners.set(port, listener);

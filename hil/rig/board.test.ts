@@ -192,6 +192,18 @@ describe("states", () => {
   });
 });
 
+test("a board to which DHCP gives another address is found there, and goes on serving", async () => {
+  const { adapter, board, kinds } = bench();
+  await board.attach();
+  await board.to("serving");
+  expect(board.address).toBe("10.0.0.7");
+  const since = board.transcript.mark();
+  adapter.says("I (90000) net: ip=10.0.0.8 rssi=-54");
+  await board.transcript.expect(/10\.0\.0\.8/, { withinMs: 1000, since });
+  expect([board.address, board.state, kinds()]).toEqual(["10.0.0.8", "serving", []]);
+  await board.release();
+});
+
 test("a dump after which the board stands still is told when it has said its last", async () => {
   const { adapter, board, kinds } = bench();
   await board.attach();

@@ -211,6 +211,11 @@ export class Lab {
     this.board.radio.drop(ms);
   }
 
+  /** The DHCP server gives the board another address. */
+  renewAddress(address: string): void {
+    this.board.radio.renew(address);
+  }
+
   /** The board loses its power, without a word to anybody; the returned function gives it back. */
   powerLoss(): Undo {
     const silent = this.network.vanish("board");

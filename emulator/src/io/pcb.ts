@@ -200,6 +200,14 @@ export class Pcb {
     this.#over(false);
   }
 
+  /** Sends a reset, and tells the owner that the block is gone (tcp_abandon). */
+  abandon(): void {
+    if (this.#gone) return;
+    if (this.#socket.abandon !== undefined) this.#socket.abandon();
+    else this.#socket.resetAndDestroy();
+    this.#over(false, true);
+  }
+
   /** lwIP forgets the connection; neither the peer nor an owner is told (tcp_slowtmr, tcp_kill_state). */
   forget(): void {
     this.#owner = undefined;

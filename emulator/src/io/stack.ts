@@ -265,6 +265,11 @@ export class Stack {
     throw new Error(`fatal: ${reason}`);
   }
 
+  /** The board has another address: what was connected from the one before is reset (tcp_netif_ip_addr_changed). */
+  readdress(): void {
+    for (const pcb of [...this.#pcbs]) pcb.abandon();
+  }
+
   /** Power off: every connection is reset, no port listens, nobody is told. */
   abort(): void {
     this.#forgetting?.();

@@ -1,5 +1,6 @@
 import { ADMIN_CONNECTIONS_MAX } from "../budget.ts";
 import { Deadlines } from "../deadline.ts";
+import { exceptionText } from "../exception.ts";
 import type { ListenerSocket, Platform, TCPSocket } from "../platform.ts";
 import { AdminConnection, type AdminContext } from "./connection.ts";
 import type { Report } from "./event.ts";
@@ -41,7 +42,15 @@ export class AdminServer {
       port,
       onReadable: connections => {
         // Exactly as often as announced: one read more would leak a socket.
-        for (let i = 0; i < connections; i++) this.#accept(listener.read());
+        for (let i = 0; i < connections; i++) {
+          try {
+            this.#accept(listener.read());
+          } catch (error) {
+            // Leaving the listener's callback, it would reboot the chip.
+            const text = exceptionText(error);
+            this.#report({ level: "E", on: "admin", what: "exception", error: text });
+          }
+        }
       },
     });
     this.#listener = listener;
