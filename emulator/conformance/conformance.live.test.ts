@@ -1,11 +1,12 @@
 import { test } from "vitest";
+import { PATIENCE_MS } from "../../testing/patience.ts";
 import { CASES } from "./cases.ts";
 import { LoopbackTarget } from "./loopback.ts";
 
 for (const { name, not, run } of CASES) {
   test(`${name} (on loopback)`, async ({ skip }) => {
     if (not?.loopback) skip(not.loopback);
-    const target = new LoopbackTarget();
+    const target = new LoopbackTarget(PATIENCE_MS);
     try {
       await target.start();
       await run(target);

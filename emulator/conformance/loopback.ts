@@ -7,9 +7,6 @@ import type { Peer, PeerPort } from "./target.ts";
 
 const HOST = "127.0.0.1";
 
-/** When something has not come by then, it never will. */
-const PATIENCE_MS = 5_000;
-
 /** The emulated ESP32 with Moddable's own settings, on this computer's sockets, in real time. */
 export class LoopbackTarget extends EmulatedTarget {
   /** The computer's port that stands for each port of the board. */
@@ -18,7 +15,10 @@ export class LoopbackTarget extends EmulatedTarget {
   #deaf: ReservedPort | undefined;
   #marker: { near: net.Socket; far: net.Socket } | undefined;
 
-  constructor() {
+  readonly #patienceMs: number;
+
+  /** What has not come after `patienceMs` never will. */
+  constructor(patienceMs: number) {
     const found = new Map<number, number>();
     super({
       kind: { ...esp32(), joinMs: 0 },
@@ -31,6 +31,7 @@ export class LoopbackTarget extends EmulatedTarget {
       onListening: (port, at) => found.set(port, at.port),
     });
     this.#found = found;
+    this.#patienceMs = patienceMs;
   }
 
   override async start(): Promise<void> {
@@ -74,7 +75,7 @@ export class LoopbackTarget extends EmulatedTarget {
   }
 
   async until(what: string, holds: () => boolean): Promise<void> {
-    const deadline = performance.now() + PATIENCE_MS;
+    const deadline = performance.now() + this.#patienceMs;
     while (!holds()) {
       if (performance.now() > deadline) throw new Error(`never came: ${what}`);
       await new Promise(resolve => setImmediate(resolve));

@@ -46,8 +46,7 @@ async function terminal(path: string) {
   port.on("data", bytes => {
     heard.text += bytes;
   });
-  const hears = (pattern: RegExp) =>
-    expect.poll(() => heard.text, { timeout: 10_000 }).toMatch(pattern);
+  const hears = (pattern: RegExp) => expect.poll(() => heard.text).toMatch(pattern);
   return { port, hears, heard };
 }
 
@@ -56,7 +55,7 @@ test.skipIf(cannotOpenPty())(
   async () => {
     const { child, path, lines } = await emulated();
     const ready = () => lines.some(({ what }) => what === "ready");
-    await expect.poll(ready, { timeout: 10_000 }).toBe(true); // with nobody listening
+    await expect.poll(ready).toBe(true); // with nobody listening
 
     const { port, hears, heard } = await terminal(path); // throws away what came before
     port.write("reboot\r");

@@ -9,6 +9,7 @@ import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type App, start } from "../../firmware/src/app.ts";
 import { readConfig } from "../../firmware/src/config.ts";
+import { PATIENCE_MS } from "../../testing/patience.ts";
 import { Board } from "../src/board.ts";
 import { esp32 } from "../src/boards/esp32.ts";
 import { RealClock } from "../src/clock.ts";
@@ -20,9 +21,6 @@ import type { Watched } from "./watched.ts";
 import { Workbench } from "./workbench.ts";
 
 const TOKEN = "a-token-of-this-test";
-
-/** Longest wait for a thing, on a busy computer. */
-const PATIENCE = { timeout: 15_000 };
 
 const stops: (() => unknown)[] = [];
 afterEach(async () => {
@@ -102,6 +100,7 @@ describe.skipIf(absence)(`the page in Chromium${absence}`, () => {
   async function visit(url: string): Promise<void> {
     errors = [];
     page = await browser.newPage();
+    page.setDefaultTimeout(PATIENCE_MS);
     stops.push(() => page.close());
     page.on("pageerror", ({ message }) => errors.push(message));
     await page.goto(url);
@@ -120,7 +119,7 @@ describe.skipIf(absence)(`the page in Chromium${absence}`, () => {
             Object.fromEntries([...values].map(([, name, value]) => [name, Number(value)])),
           );
         },
-        { ...PATIENCE, message: chart },
+        { message: chart },
       )
       .toBe(true);
   }
@@ -194,7 +193,7 @@ test("traffic ends when the last page is closed", async () => {
         response.on("error", () => {}); // it is we who close it
         resolve({
           close: () => request.destroy(),
-          told: text => expect.poll(() => heard, PATIENCE).toMatch(text) as Promise<void>,
+          told: text => expect.poll(() => heard).toMatch(text) as Promise<void>,
         });
       });
       request.once("error", reject);

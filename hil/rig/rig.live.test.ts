@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { PATIENCE_MS } from "../../testing/patience.ts";
 import type { Scenario } from "../src/scenario.ts";
 import { type Desk, emulatedDesk, type Surroundings } from "./desk.ts";
 import { EmulatedBoard } from "./emulated-board.ts";
@@ -31,7 +32,7 @@ async function played(
   repeat = 1,
 ): Promise<Run> {
   const options: RigOptions = {
-    ...{ scenarios, repeat, soakMs: undefined, patienceMs: 8_000, folder },
+    ...{ scenarios, repeat, soakMs: undefined, patienceMs: PATIENCE_MS, folder },
     ...{ inject: undefined, commit: undefined, bringUp, signal: new AbortController().signal },
   };
   const audience = { begin() {}, line() {}, result() {}, soak() {}, keep() {} };
@@ -52,7 +53,7 @@ test("what a board did before it got our firmware is not held against ours: a ne
     async board => {
       await board.reset();
       const starts = () => board.transcript.lines.filter(({ text }) => /^rst:/.test(text)).length;
-      await expect.poll(starts, { timeout: 8_000 }).toBeGreaterThan(4);
+      await expect.poll(starts).toBeGreaterThan(4);
       emulated.firmware = ours;
       await board.reset();
       return true;
@@ -61,7 +62,7 @@ test("what a board did before it got our firmware is not held against ours: a ne
   expect(verdicts(run)).toEqual([{ title: EASY.title, verdict: "passed" }]);
   expect(run.results[0].incidents).toEqual([]);
   expect(run.exitCode).toBe(0);
-}, 20_000);
+});
 
 test("a cable that is pulled amid flashing is a fault of the rig, said in a sentence", async () => {
   const emulated = new EmulatedBoard();
@@ -75,7 +76,7 @@ test("a cable that is pulled amid flashing is a fault of the rig, said in a sent
   );
   await expect(run).rejects.toThrow(Stuck);
   await expect(run).rejects.toThrow("emulated was gone before the board had its firmware");
-}, 20_000);
+});
 
 test("one bad round of many fails the run, whatever the last one measured", async () => {
   const heaps = [40_000, 9_000, 40_000];
@@ -94,4 +95,4 @@ test("one bad round of many fails the run, whatever the last one measured", asyn
   );
   expect(run.measurements).toMatchObject([{ name: "heap floor", value: 9_000 }]);
   expect(run.exitCode).toBe(1);
-}, 20_000);
+});

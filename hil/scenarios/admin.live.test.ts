@@ -4,6 +4,7 @@ import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { serve } from "../../backends/src/serve.ts";
 import { steady } from "../../backends/src/steady.ts";
+import { PATIENCE_MS } from "../../testing/patience.ts";
 import { type LiveBoard, startBoard } from "../src/live-board.ts";
 
 const TOKEN = "correct-horse";
@@ -32,6 +33,7 @@ describe.skipIf(absence)(`the board's page in Chromium${absence}`, () => {
       args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
     });
     page = await browser.newPage();
+    page.setDefaultTimeout(PATIENCE_MS);
     page.on("pageerror", ({ message }) => errors.push(message));
     await page.goto(`http://127.0.0.1:${board.adminPort}/`);
     stops.push(

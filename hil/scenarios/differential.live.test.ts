@@ -1,5 +1,6 @@
 import net from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { onThisComputer, PATIENCE_MS } from "../../testing/patience.ts";
 import { MessageReader } from "../src/http-backend.ts";
 import { type LiveBoard, startBoard } from "../src/live-board.ts";
 import { missing, PEERS, type PeerName, startPeer } from "../src/peers.ts";
@@ -585,10 +586,10 @@ interface Outcome {
   readonly faults: readonly string[];
 }
 
-const PATIENCE = { requestMs: 800, keepAliveMs: 100 };
+const PATIENCE = { requestMs: onThisComputer(800), keepAliveMs: 100 };
 
 /** Longer than every patience, and than the two seconds that our board waits for a refused client. */
-const HUNG_MS = 5_000;
+const HUNG_MS = PATIENCE_MS;
 
 /** A proxy under test and its backend. Inputs go through it one after the other. */
 class Subject {

@@ -15,21 +15,20 @@ import {
   Unsuited,
 } from "./target.ts";
 
-/** Each story has time-outs of its own, far below it. */
-const PATIENCE_MS = 20_000;
-
 /** Between two looks at whether the board has come to rest. */
 const LOOK_MS = 20;
 
 const HOST = "127.0.0.1";
 
 /** An emulated board among the computer's own sockets, in real time. */
-export const loopbackTarget: Target = {
-  name: "loopback",
-  offers: ["reset", "status"],
-  patienceMs: PATIENCE_MS,
-  stage: onLine => new LoopbackStage(onLine),
-};
+export function loopbackTarget(patienceMs: number): Target {
+  return {
+    name: "loopback",
+    offers: ["reset", "status"],
+    patienceMs,
+    stage: onLine => new LoopbackStage(onLine),
+  };
+}
 
 class LoopbackStage implements Stage {
   readonly clock = new RealClock();

@@ -1,13 +1,10 @@
 import dgram from "node:dgram";
 import { expect, test } from "vitest";
 import { Network } from "./network.ts";
-import { StillClock } from "./testing.ts";
+import { StillClock, settled } from "./testing.ts";
 
 type DgramLike = Pick<typeof dgram, "createSocket">;
 type Settle = () => Promise<void>;
-
-/** Long enough for loopback to say all that it has to say; what is compared is order, not time. */
-const SETTLE_MS = 40;
 
 const SCRIPTS: Record<string, (net: DgramLike, settle: Settle, note: Note) => Promise<void>> = {
   async "bind, send, answer, close"(net, settle, note) {
@@ -63,8 +60,7 @@ test.each(Object.entries(SCRIPTS))(
   "%s: the same events on node:dgram and on the mock",
   async (_, script) => {
     const real: string[] = [];
-    const wait = () => new Promise<void>(resolve => setTimeout(resolve, SETTLE_MS));
-    await script(dgram, wait, event => real.push(event));
+    await script(dgram, settled, event => real.push(event));
     const mock: string[] = [];
     const clock = new StillClock();
     const host = new Network({ clock }).host("here") as unknown as DgramLike;

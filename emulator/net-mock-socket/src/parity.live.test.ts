@@ -2,7 +2,7 @@ import net from "node:net";
 import { expect, test } from "vitest";
 import { Network } from "./network.ts";
 import { type NetLike, SCRIPTS } from "./parity.ts";
-import { StillClock } from "./testing.ts";
+import { StillClock, settled } from "./testing.ts";
 
 /**
  * The events of each side, in order. How two sides of one computer interleave is left to its kernel,
@@ -17,16 +17,12 @@ function bySide(events: string[]): Record<string, string[]> {
   return sides;
 }
 
-/** Long enough for loopback to say all that it has to say; what is compared is order, not time. */
-const SETTLE_MS = 40;
-
 test.each(Object.entries(SCRIPTS))(
   "%s: the same events on node:net and on the mock",
   async (_, script) => {
     const clock = new StillClock();
     const host = new Network({ clock }).host("here");
     const mock = await script({ net: host as unknown as NetLike, settle: () => clock.run() });
-    const settle = () => new Promise<void>(resolve => setTimeout(resolve, SETTLE_MS));
-    expect(bySide(mock)).toEqual(bySide(await script({ net, settle })));
+    expect(bySide(mock)).toEqual(bySide(await script({ net, settle: settled })));
   },
 );

@@ -114,6 +114,18 @@ export function world(
   return { clock, network, client, server, listener, accepted, connect, connected };
 }
 
+/** Long enough for loopback to say all that it has to say; what is compared is order, not time. */
+const SETTLE_MS = 40;
+
+/** Turns of the event loop in which a program that was held up meanwhile catches up. */
+const SETTLE_TURNS = 20;
+
+/** Waits until all that is under way on the computer's loopback network has arrived. */
+export async function settled(): Promise<void> {
+  await new Promise(resolve => setTimeout(resolve, SETTLE_MS));
+  for (let turn = 0; turn < SETTLE_TURNS; turn++) await drained();
+}
+
 function drained(): Promise<void> {
   return new Promise(resolve => setImmediate(resolve));
 }

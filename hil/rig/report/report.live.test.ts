@@ -4,6 +4,7 @@ import { delimiter, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { PATIENCE_MS } from "../../../testing/patience.ts";
 import type { Moment } from "../run.ts";
 import { aResult, aRun } from "./testing.ts";
 import { writeReports } from "./write.ts";
@@ -69,6 +70,7 @@ describe.skipIf(absence)(`the report in Chromium${absence}`, () => {
     errors = [];
     requests = [];
     page = await browser.newPage({ viewport: { width: 1200, height: 800 } });
+    page.setDefaultTimeout(PATIENCE_MS);
     page.on("pageerror", ({ message }) => errors.push(message));
     page.on("console", message => errors.push(message.text()));
     page.on("request", request => requests.push(request.url()));
