@@ -28,7 +28,7 @@ export const OUTCOMES: Readonly<Record<string, Outcome>> = {
   exception: {
     ...FAILED,
     kinds: ["xs-abort"],
-    says: /XS abort: unhandled exception Error: mischief/,
+    says: /xs-abort: unhandled exception Error: mischief/,
   },
   watchdog: { ...FAILED, kinds: ["watchdog"], says: /Task watchdog got triggered/ },
   hang: {
