@@ -5,10 +5,11 @@ import { machineWith } from "./nursery.ts";
 
 test("keywords are found by the chip's C exactly where the plain search finds them", () => {
   const machine = machineWith("keywords", { now: () => 0, answer: () => "" });
-  const letters = fc.constantFrom("E", "N", "D", "\n", "\r");
+  const letters = fc.constantFrom("E", "N", "D", "\n", "\r", "\0", "\x7f");
   const keyword = fc.record<Keyword>({
     keyword: fc.string({ unit: fc.constantFrom("E", "N", "D"), minLength: 1, maxLength: 6 }),
     match: fc.constantFrom("anywhere", "line"),
+    in: fc.constantFrom("text", "any"),
   });
   const piece = fc.string({ unit: letters, maxLength: 12 });
   fc.assert(
@@ -32,6 +33,7 @@ test("eight keywords of all the bytes that there may be fill the table, and each
   const keywords = Array.from({ length: 8 }, (_, i) => ({
     keyword: String.fromCharCode(...Array.from({ length: 16 }, (_, j) => 1 + 16 * i + j)),
     match: "line" as const,
+    in: "any" as const,
   }));
   for (const [found, { keyword }] of keywords.entries()) {
     const bytes = [...Buffer.from(`no\n${keyword}\r\nmore`, "latin1")];

@@ -54,7 +54,9 @@ describe("configuration", () => {
         explain: 0,
         routes: [],
         trustedProxies: [],
-        inspect: [{ keyword: "END", from: "client", match: "anywhere", action: "close" }],
+        inspect: [
+          { keyword: "END", from: "client", match: "anywhere", in: "text", action: "close" },
+        ],
         connectTimeoutMs: 3000,
         idleTimeoutMs: 30_000,
         tunnelTimeoutMs: 600_000,
@@ -123,6 +125,10 @@ describe("configuration", () => {
     [
       { backends, trustedProxies: ["10.0.0.0/33"] },
       'trustedProxies[0]: is "10.0.0.0/33"; wanted an address or a network, such as 192.168.1.2 or 192.168.1.0/24',
+    ],
+    [
+      { backends, inspect: [{ keyword: "END", in: "binary" }] },
+      'inspect[0].in: is "binary"; wanted "text", "any"',
     ],
     [
       {

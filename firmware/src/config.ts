@@ -124,6 +124,7 @@ const DEFAULT_RULE: InspectRule = {
   keyword: "END",
   from: "client",
   match: "anywhere",
+  in: "text",
   action: "close",
 };
 
@@ -182,6 +183,7 @@ export function readConfig(document: unknown): Configuration | { complaints: str
             check.text(k, undefined, () => /^[ -~]{1,64}$/, "1 to 64 printable ASCII characters"),
           from: k => check.word(k, "client", ["client", "backend", "both"]),
           match: k => check.word(k, "anywhere", ["anywhere", "line"]),
+          in: k => check.word(k, "text", ["text", "any"]),
           action: k => check.word(k, "close", ["close"]),
         }),
       ),

@@ -11,6 +11,8 @@ export interface EndpointOwner {
   lost(endpoint: Endpoint): void;
   /** The first bytes from there are about to be passed on. Only who joins endpoints need hear it. */
   began?(endpoint: Endpoint): void;
+  /** The bytes from there are no text: keywords are no longer looked for in them. */
+  binary?(endpoint: Endpoint): void;
   /** A bug threw inside one of those above. */
   failed(error: unknown): void;
 }

@@ -129,7 +129,7 @@ export class Generation {
         body:
           body === undefined
             ? undefined
-            : new Keywords([{ keyword: body, match: "anywhere" }], platform.findKeyword),
+            : new Keywords([{ keyword: body, match: "anywhere", in: "any" }], platform.findKeyword),
       },
     );
   }

@@ -13,7 +13,8 @@ export const SCRATCH_BYTES = 1436;
  * There is no queue. What `to` cannot take stays in the receive buffer of `from`, TCP closes that
  * window, and the sender slows down: this is all the backpressure we need.
  *
- * Where `from.scan` finds a keyword, its last byte is the last one written: look at `scan.found`.
+ * Where `from.scan` finds a keyword, its last byte is the last one written: look at `scan.found`. Where it
+ * finds that the stream is no text, it is dropped.
  *
  * Each instruction here counts, because it is executed for each segment. Two things that look like
  * calls are written out for that, and there is one `try` for all.
@@ -39,10 +40,14 @@ export function pump(from: Endpoint, to: Endpoint, scratch: Uint8Array): void {
       if (scan !== undefined) {
         count = scan.next(piece);
         if (scan.found !== undefined) {
-          from.passed += count;
-          to.write(piece.subarray(0, count));
-          from.part();
-          return;
+          if (scan.found !== "binary") {
+            from.passed += count;
+            to.write(piece.subarray(0, count));
+            from.part();
+            return;
+          }
+          from.scan = undefined;
+          from.owner.binary?.(from);
         }
       }
       from.passed += count;

@@ -347,6 +347,16 @@ export class Session implements EndpointOwner, Dialler, Leaver, Timed {
     else if (!client.deaf && !backendSide.deaf) client.join(backendSide, scratch);
   }
 
+  binary(endpoint: Endpoint): void {
+    this.context.report({
+      level: "I",
+      on: "session",
+      what: "binary",
+      id: this.id,
+      from: endpoint === this.client ? "client" : "backend",
+    });
+  }
+
   began(endpoint: Endpoint): void {
     if (endpoint === this.client) {
       this.dial?.asked();

@@ -114,7 +114,9 @@ export type Event =
       out: number;
       ms: number;
       why: Ending;
-    };
+    }
+  /** A control byte came: keywords are no longer looked for in the bytes from there. */
+  | { level: "I"; on: "session"; what: "binary"; id: number; from: "client" | "backend" };
 
 /** Takes an event to wherever events go. */
 export type Report = (event: Event) => void;

@@ -186,7 +186,9 @@ export class Probe implements EndpointOwner {
       rest = rest.subarray(part.byteLength - body.behind);
     }
     if (body.broken) this.#finish("L7RSP");
-    else if (body.done || this.#scan!.found || this.#searched >= BODY_SEARCH_MAX) this.#judgeBody();
+    else if (body.done || this.#scan!.found !== undefined || this.#searched >= BODY_SEARCH_MAX) {
+      this.#judgeBody();
+    }
   }
 
   #judgeBody(): void {

@@ -2,8 +2,14 @@ import { describe, expect, test } from "vitest";
 import fc from "../../../testing/properties.ts";
 import { type Keyword, Keywords } from "./keywords.ts";
 
-const anywhere = (keyword: string): Keyword => ({ keyword, match: "anywhere" });
-const line = (keyword: string): Keyword => ({ keyword, match: "line" });
+const anywhere = (keyword: string): Keyword => ({ keyword, match: "anywhere", in: "text" });
+const line = (keyword: string): Keyword => ({ keyword, match: "line", in: "text" });
+const inAny = (keyword: Keyword): Keyword => ({ ...keyword, in: "any" });
+
+/** Every byte that ends the search in text: ASCII's control characters without TAB, LF and CR. */
+const CONTROL = [...Array.from({ length: 32 }, (_, byte) => byte), 127].filter(
+  byte => ![9, 10, 13].includes(byte),
+);
 
 /** Feeds `text` in pieces of the given lengths; how many bytes go through, and what was found. */
 function feed(keywords: readonly Keyword[], text: string, lengths: readonly number[]) {
@@ -77,6 +83,59 @@ describe("keywords", () => {
           expect(found !== undefined).toBe(first !== undefined);
         },
       ),
+    );
+  });
+
+  test.each(CONTROL)("byte %i ends the search in text for good, and not before it", byte => {
+    const control = String.fromCharCode(byte);
+    for (const rule of [anywhere("END"), line("END")]) {
+      for (const text of [`\nEND\n${control}`, `x\nEND\n${control}\nEND\n`]) {
+        for (const lengths of [[], [text.length - 1], Array(text.length).fill(1)])
+          expect(feed([rule], text, lengths).found).toBe(0);
+      }
+      const late = `x${control}\nEND\nEND`;
+      expect(feed([rule], late, [])).toEqual({ passed: late.length, found: "binary" });
+      expect(feed([rule], `EN${control}D END\nEND\n`, []).found).toBe("binary");
+    }
+  });
+
+  test("every other byte is text, those from 0x80 on included", () => {
+    for (let byte = 0; byte < 256; byte++) {
+      if (CONTROL.includes(byte)) continue;
+      const text = `${String.fromCharCode(byte)} END`;
+      expect(feed([anywhere("END")], text, [])).toEqual({ passed: text.length, found: 0 });
+    }
+  });
+
+  test("a keyword in any stream is found behind control bytes, beside one in text that is not", () => {
+    const keywords = [anywhere("END"), inAny(anywhere("STOP")), inAny(line("quit"))];
+    expect(feed([inAny(anywhere("END"))], "\0END", [])).toEqual({ passed: 4, found: 0 });
+    expect(feed(keywords, "\0 END STOP", [])).toEqual({ passed: 10, found: 1 });
+    expect(feed(keywords, "\0quit\n", []).found).toBeUndefined();
+    expect(feed(keywords, "\0\nquit\n", [])).toEqual({ passed: 7, found: 2 });
+    expect(feed(keywords, "ST\0OP", []).found).toBeUndefined();
+  });
+
+  test("what is found does not depend on where the pieces are cut, in text and in any stream", () => {
+    const unit = fc.constantFrom("E", "N", "D", "\n", "\0", "\x1b");
+    const rule = fc.record<Keyword>({
+      keyword: fc.constantFrom("E", "END", "ND", "DE"),
+      match: fc.constantFrom("anywhere", "line"),
+      in: fc.constantFrom("text", "any"),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(rule, { minLength: 1, maxLength: 4 }),
+        fc.string({ unit, maxLength: 40 }),
+        fc.array(fc.integer({ min: 1, max: 7 }), { maxLength: 40 }),
+        (keywords, text, lengths) => {
+          const whole = feed(keywords, text, []);
+          const cut = feed(keywords, text, lengths);
+          expect(cut.found).toBe(whole.found);
+          if (typeof whole.found === "number") expect(cut.passed).toBe(whole.passed);
+        },
+      ),
+      { numRuns: 500 },
     );
   });
 });

@@ -3,10 +3,15 @@
  *
  * - `anywhere`: wherever the bytes occur, inside words too (`WEEKEND` has `END` in it).
  * - `line`: only where the keyword is a whole line, ended by LF or CR LF.
+ *
+ * - `text`: only in a stream that is text so far. The first control byte ends the search for good: TLS,
+ *   SSH and databases send one among their first bytes, and random bytes spell any short keyword in time.
+ * - `any`: in every stream.
  */
 export interface Keyword {
   readonly keyword: string;
   readonly match: "anywhere" | "line";
+  readonly in: "text" | "any";
 }
 
 /**
@@ -16,8 +21,10 @@ export interface Keyword {
 export const KEYWORD_BYTES_MAX = 128;
 export const KEYWORDS_MAX = 8;
 
+const TAB = 9;
 const LF = 10;
 const CR = 13;
+const DEL = 127;
 
 /**
  * The loop of `Scan.next` as machine code (native/keywords.c). It takes buffers, because that is what
@@ -40,58 +47,121 @@ export type FindKeyword = (
  *
  * The table is the automaton of Aho and Corasick (1975): a state is the longest beginning of any
  * keyword that the last bytes spell, so `EEND` and `ENEND` need no second look. Bytes that occur in
- * no keyword share one column. A state is the place of its row in the table; one that ends a keyword,
- * and with it the search, is a number behind all rows.
+ * no keyword share one column. A state is the place of its row in the table; one that ends the search is
+ * a number behind all rows: a keyword's, or the one that all control bytes lead to.
  */
 export class Keywords {
   /** Column of each byte value; 0 for bytes that occur in no keyword. */
   readonly columns: Uint8Array<ArrayBuffer>;
   /** `next[state + column]`. */
   readonly next: Uint16Array<ArrayBuffer>;
-  /** From here on states are ends of keywords: so much more than this as the keyword's index says. */
+  /**
+   * From here on states end the search: so much more than this as the keyword's index says, or as many as
+   * there are keywords for a control byte.
+   */
   readonly found: number;
+  /** The number of keywords. */
+  readonly count: number;
+  /** The keywords that a control byte leaves to be looked for; `undefined` where it leaves none. */
+  readonly inAny: Keywords | undefined;
   /** The state of a stream's beginning, which counts as the beginning of a line. */
   readonly start: number;
   readonly find: FindKeyword | undefined;
 
-  constructor(keywords: readonly Keyword[], find?: FindKeyword) {
+  /** With `binary` the table is for a stream that is no text: it has the keywords in `any` alone. */
+  constructor(keywords: readonly Keyword[], find?: FindKeyword, binary = false) {
     this.find = find;
-    const patterns = keywords.flatMap(({ keyword, match }, index) => {
-      const bytes = bytesOf(keyword);
-      if (match === "anywhere") return [{ bytes, index }];
-      return [
-        { bytes: [LF, ...bytes, LF], index },
-        { bytes: [LF, ...bytes, CR, LF], index },
-      ];
-    });
+    this.count = keywords.length;
+    const inText = !binary && keywords.some(keyword => keyword.in === "text");
+    const inAny = inText && keywords.some(keyword => keyword.in === "any");
+    this.inAny = inAny ? new Keywords(keywords, find, true) : undefined;
+    const patterns = patternsOf(keywords, binary);
+    this.columns = columnsOf(patterns, inText);
+    const table = new Table(patterns, this.columns);
+    this.found = table.offsets();
+    if (inText) table.fill(this.columns[0], this.found + this.count);
+    this.next = table.next;
+    this.start = table.next[this.columns[LF]];
+  }
 
-    this.columns = new Uint8Array(256);
-    let columnCount = 1;
-    for (const { bytes } of patterns) {
-      for (const byte of bytes) {
-        if (this.columns[byte] === 0) this.columns[byte] = columnCount++;
-      }
+  scan(): Scan {
+    return new Scan(this);
+  }
+}
+
+/** The bytes of a keyword as they stand in the stream, and which keyword it is. */
+interface Pattern {
+  readonly bytes: readonly number[];
+  readonly index: number;
+}
+
+/** A keyword that is a line is found by the ends of lines around it. */
+function patternsOf(keywords: readonly Keyword[], binary: boolean): Pattern[] {
+  const patterns: Pattern[] = [];
+  for (const [index, { keyword, match, in: where }] of keywords.entries()) {
+    if (binary && where === "text") continue;
+    const bytes = bytesOf(keyword);
+    if (match === "anywhere") {
+      patterns.push({ bytes, index });
+    } else {
+      patterns.push({ bytes: [LF, ...bytes, LF], index });
+      patterns.push({ bytes: [LF, ...bytes, CR, LF], index });
     }
+  }
+  return patterns;
+}
 
+/** A column for each byte of the patterns and, in text, one for all control bytes together. */
+function columnsOf(patterns: readonly Pattern[], inText: boolean): Uint8Array<ArrayBuffer> {
+  const columns = new Uint8Array(256);
+  let count = 1;
+  for (const { bytes } of patterns) {
+    for (const byte of bytes) {
+      if (columns[byte] === 0) columns[byte] = count++;
+    }
+  }
+  if (!inText) return columns;
+  for (let byte = 0; byte < columns.length; byte++) {
+    if (isControl(byte)) columns[byte] = count;
+  }
+  return columns;
+}
+
+/** The automaton while it is made: a row for each state. */
+class Table {
+  readonly next: Uint16Array<ArrayBuffer>;
+  /** Per state: index of the keyword that ends here, plus one; 0 for none. */
+  #ends: Uint8Array;
+  #columnCount: number;
+  #states = 1;
+
+  constructor(patterns: readonly Pattern[], columns: Uint8Array) {
+    this.#columnCount = columns.reduce((most, column) => Math.max(most, column), 0) + 1;
     const statesMax = patterns.reduce((sum, { bytes }) => sum + bytes.length, 1);
-    const next = new Uint16Array(statesMax * columnCount);
-    /** Per state: index of the keyword that ends here, plus one; 0 for none. */
-    const ends = new Uint8Array(statesMax);
+    this.next = new Uint16Array(statesMax * this.#columnCount);
+    this.#ends = new Uint8Array(statesMax);
+    for (const pattern of patterns) this.#add(pattern, columns);
+    this.#addFallbacks();
+  }
 
-    // The tree of all beginnings; 0 is the root and, so far, also "no such child".
-    let states = 1;
-    for (const { bytes, index } of patterns) {
-      let state = 0;
-      for (const byte of bytes) {
-        const cell = state * columnCount + this.columns[byte];
-        if (next[cell] === 0) next[cell] = states++;
-        state = next[cell];
-      }
-      if (ends[state] === 0) ends[state] = index + 1;
+  /** The tree of all beginnings; 0 is the root and, so far, also "no such child". */
+  #add({ bytes, index }: Pattern, columns: Uint8Array): void {
+    const { next } = this;
+    let state = 0;
+    for (const byte of bytes) {
+      const cell = state * this.#columnCount + columns[byte];
+      if (next[cell] === 0) next[cell] = this.#states++;
+      state = next[cell];
     }
+    if (this.#ends[state] === 0) this.#ends[state] = index + 1;
+  }
 
-    // Breadth first: a missing child is where the longest proper ending of this state would go.
-    const fallback = new Uint16Array(states);
+  /** Breadth first: a missing child is where the longest proper ending of this state would go. */
+  #addFallbacks(): void {
+    const { next } = this;
+    const ends = this.#ends;
+    const columnCount = this.#columnCount;
+    const fallback = new Uint16Array(this.#states);
     const order = [0];
     for (const state of order) {
       for (let column = 1; column < columnCount; column++) {
@@ -107,26 +177,34 @@ export class Keywords {
         order.push(child);
       }
     }
-
-    // So far by their number, from here on by what saves the loop work.
-    this.found = states * columnCount;
-    for (let cell = 0; cell < this.found; cell++) {
-      const state = next[cell];
-      next[cell] = ends[state] === 0 ? state * columnCount : this.found + ends[state] - 1;
-    }
-    this.next = next;
-    this.start = next[this.columns[LF]];
   }
 
-  scan(): Scan {
-    return new Scan(this);
+  /** States by the place of their row instead of their number. Returns the end of all rows. */
+  offsets(): number {
+    const { next } = this;
+    const found = this.#states * this.#columnCount;
+    for (let cell = 0; cell < found; cell++) {
+      const state = next[cell];
+      const end = this.#ends[state];
+      next[cell] = end === 0 ? state * this.#columnCount : found + end - 1;
+    }
+    return found;
+  }
+
+  /** The same state behind every byte of a column. */
+  fill(column: number, state: number): void {
+    const end = this.#states * this.#columnCount;
+    for (let cell = column; cell < end; cell += this.#columnCount) this.next[cell] = state;
   }
 }
 
 /** Where one stream stands: one number, however long the stream. */
 export class Scan {
-  /** Index of the keyword that was found; looking ends with it. */
-  found: number | undefined;
+  /**
+   * What ended the search: a keyword, whose index this is, or a control byte, behind which no keyword is
+   * looked for.
+   */
+  found: number | "binary" | undefined;
   private keywords: Keywords;
   private state: number;
 
@@ -143,7 +221,7 @@ export class Scan {
   next(piece: Uint8Array): number {
     const { columns, next, found, find } = this.keywords;
     let state = this.state;
-    if (state >= found) return 0;
+    if (state >= found) return this.found === "binary" ? piece.byteLength : 0;
     let at = 0;
     if (find !== undefined) {
       const start = piece.byteOffset;
@@ -167,10 +245,31 @@ export class Scan {
         if (state >= found) break;
       }
     }
-    if (state >= found) this.found = state - found;
     this.state = state;
-    return at;
+    return state < found ? at : this.ended(piece, at);
   }
+
+  /** The search has ended behind the piece's byte `at`: by a keyword or a control byte. */
+  private ended(piece: Uint8Array, at: number): number {
+    const { found, count, inAny } = this.keywords;
+    const index = this.state - found;
+    if (index < count) {
+      this.found = index;
+      return at;
+    }
+    if (inAny === undefined) {
+      this.found = "binary";
+      return piece.byteLength;
+    }
+    this.keywords = inAny;
+    this.state = 0; // no keyword has a control byte, so none has begun
+    return at + this.next(piece.subarray(at));
+  }
+}
+
+/** The bytes that no text has: ASCII's control characters but TAB, LF and CR. */
+function isControl(byte: number): boolean {
+  return byte === DEL || (byte < 32 && byte !== TAB && byte !== LF && byte !== CR);
 }
 
 /** The bytes of a keyword, which configuration keeps to ASCII. */
