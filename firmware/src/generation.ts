@@ -12,7 +12,7 @@ import type { Deadlines } from "./deadline.ts";
 import { hashText } from "./hash.ts";
 import { Heads } from "./http/heads.ts";
 import { REWRITE_BYTES } from "./http/rewrite.ts";
-import type { Route } from "./http/route.ts";
+import { type Route, route } from "./http/route.ts";
 import { StickyCookie } from "./http/sticky.ts";
 import { Keywords } from "./inspect/keywords.ts";
 import type { Platform } from "./platform.ts";
@@ -60,13 +60,16 @@ export class Generation {
     this.explain = new Explain(report);
     this.explain.left = config.explain;
     const group = this.pool.group(config.balance);
+    const routes = this.#routes(group);
+    const rawGroup = route(routes, "", "/")?.group;
     const pseudonym = `hot-potato-${hexadecimal(base.boot)}`;
     this.context = {
       platform,
       config,
       pool: this.pool,
       group,
-      routes: this.#routes(group),
+      rawGroup,
+      routes,
       checks: this.checks,
       idle: new IdleConnections(platform.clock, report),
       stickTable: config.sticky === "source" ? new StickTable(platform.clock) : undefined,

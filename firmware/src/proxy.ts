@@ -183,14 +183,14 @@ export class ReverseProxy implements Tenants {
   #accept(port: number, accepted: TCPSocket | undefined): void {
     if (accepted === undefined) return;
     const { config, context } = this.#current;
-    const door = config.listeners.find(listener => listener.port === port);
-    if (door === undefined) {
+    const listener = config.listeners.find(known => known.port === port);
+    if (listener === undefined) {
       accepted.close(); // an earlier configuration listened there
       return;
     }
     let session: Session;
     try {
-      session = new Session(++this.#lastId, context, door, accepted);
+      session = new Session(++this.#lastId, context, listener, accepted);
     } catch (error) {
       // It died, or never lived, while it waited to be accepted.
       accepted.close();
@@ -232,14 +232,14 @@ export class ReverseProxy implements Tenants {
       if (idleSinceMs === undefined) continue;
       if (oldest === undefined || idleSinceMs < oldest.idleSinceMs!) oldest = session;
     }
-    oldest?.end("idle");
+    oldest?.evict();
   }
 
   /** More refusals at once than `REFUSALS_MAX` are a crowd, and a crowd is sent away unheard. */
   #refuse(session: Session, why: "full" | "no-memory" | "queue-timeout"): void {
     const refusals = this.#sessions.size - this.#admitted - this.#queue.length;
     session.refuse(why);
-    if (refusals > REFUSALS_MAX) session.leave();
+    if (refusals > REFUSALS_MAX) session.close();
   }
 
   #leaveQueue(session: Session): boolean {

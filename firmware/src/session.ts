@@ -5,13 +5,13 @@ import type { Deadlines, Timed } from "./deadline.ts";
 import { Dial, type DialFailure, type Dialler } from "./dial.ts";
 import { Endpoint, type EndpointOwner } from "./endpoint.ts";
 import { exceptionText } from "./exception.ts";
-import { Farewell, type FarewellOptions, type Leaver } from "./farewell.ts";
 import { hashText } from "./hash.ts";
 import { answerTo } from "./http/answer.ts";
 import { HttpConnection, type HttpContext } from "./http/connection.ts";
 import { Head } from "./http/head.ts";
 import type { Keywords } from "./inspect/keywords.ts";
 import { sniff } from "./inspect/sniff.ts";
+import { type CloseOptions, type ClosingSession, LingeringClose } from "./lingering-close.ts";
 import type { TCPSocket } from "./platform.ts";
 import { pump } from "./pump.ts";
 
@@ -23,11 +23,12 @@ import { pump } from "./pump.ts";
  * | `done`           | the answers to its HTTP requests, then a close               |
  * | `client-closed`  | nothing: it has left                                         |
  * | `backend-closed` | all that the backend sent, then a close                      |
- * | `keyword`        | all that had arrived for it, then a close                    |
+ * | `keyword`        | what the backend answers to it, then a close                 |
  * | `refused`        | a close (HTTP: 502): no backend took it                      |
  * | `connect-timeout`| the same: the last backend tried did not answer in time      |
  * | `no-socket`      | a close (HTTP: 503): the board had no socket                 |
  * | `no-backend`     | the same: every backend is down or taken out                 |
+ * | `no-route`       | a close: raw TCP, and only routes for some hosts or paths    |
  * | `idle`           | a close: not one byte came, or no further request            |
  * | `tunnel-timeout` | a close: no byte moved for long                              |
  * | `full`           | 503 if it spoke HTTP, else a close: the queue was full       |
@@ -42,6 +43,7 @@ export type Ending =
   | "backend-closed"
   | "keyword"
   | RawDialFailure
+  | "no-route"
   | "no-memory"
   | "idle"
   | "tunnel-timeout"
@@ -54,31 +56,46 @@ type RawDialFailure = Exclude<DialFailure, "unanswered">;
 /** What a listener's clients are taken to speak. */
 export type Mode = "auto" | "http" | "tcp";
 
-/** Where a client came in. */
-export interface Door {
+/** The listener that a client came to. */
+export interface ListenerConfig {
   readonly port: number;
   readonly mode: Mode;
 }
 
 /** What all sessions of a proxy share. */
 export interface SessionContext extends HttpContext {
-  /** Every backend: raw TCP knows no routes. */
+  /** Every backend: those for a listener in mode `tcp`. */
   readonly group: Group;
+  /**
+   * The backends that raw TCP gets where the first bytes tell: those of a request for an unknown host and
+   * the path `/`. `undefined` where no route leads there. Whatever else a client might smuggle past the
+   * sniffer, it reaches no other backend.
+   */
+  readonly rawGroup: Group | undefined;
   /** Keywords by the side that they are expected from; `undefined` where there are none. */
   readonly clientKeywords: Keywords | undefined;
   readonly backendKeywords: Keywords | undefined;
   readonly deadlines: Deadlines;
   /** Clients wait for a slot. */
   crowded(): boolean;
-  /** The one door out: the session's sockets are closed and its slot is free. */
+  /** Called exactly once, when all sockets of the session are closed and its slot is free. */
   ended(session: Session): void;
 }
 
 /** A client that has said nothing for so long gives its slot to one who may have something to say. */
 const SILENCE_MS = 1000;
 
-/** How long a client's first bytes may be the beginning of a method and no more. */
+/**
+ * How long the first bytes of a client may leave open what it speaks, from the first one on. Longer than a
+ * retransmission, short enough for a raw client whose only word is the beginning of a method.
+ */
 const SNIFF_TIMEOUT_MS = 500;
+
+/** A backend that sends nothing for so long has answered the client whose keyword ended the session. */
+const ANSWER_SILENCE_MS = 300;
+
+/** How long that answer may take in all: a backend that never falls silent ends, too. */
+const ANSWER_TIMEOUT_MS = 2000;
 
 /**
  * How long the end of a session may take: bytes on their way to be acknowledged, an answered client
@@ -97,15 +114,16 @@ const LOOK_MS = 1000;
  * `HttpConnection`, until a protocol upgrade gives the streams back.
  *
  * - `waiting`: has a socket, waits for a slot
- * - `sniffing`: has a slot, waits for the bytes that tell HTTP from raw TCP
+ * - `sniffing`: has a slot, waits for the client's first bytes, and for those that tell what it speaks
  * - `dialling`: waits for a backend to take the connection
  * - `http`: an `HttpConnection` owns the client's socket
  * - `streaming`: bytes move both ways
+ * - `last-answer`: a keyword of the client has been forwarded; waits for what the backend answers to it
  * - `answering`: no backend; waits for the client's first bytes to answer in its language
  * - `finishing`: nothing new is read, what was written is being acknowledged
  * - `ended`: no socket is left
  */
-export class Session implements EndpointOwner, Dialler, Leaver, Timed {
+export class Session implements EndpointOwner, Dialler, ClosingSession, Timed {
   readonly id: number;
   readonly client: Endpoint;
   readonly address: Address;
@@ -119,6 +137,7 @@ export class Session implements EndpointOwner, Dialler, Leaver, Timed {
     | "dialling"
     | "http"
     | "streaming"
+    | "last-answer"
     | "answering"
     | "finishing"
     | "ended" = "waiting";
@@ -126,7 +145,7 @@ export class Session implements EndpointOwner, Dialler, Leaver, Timed {
   /** It holds one of the proxy's slots, or did until it ended. */
   admitted = false;
   private context: SessionContext;
-  private door: Door;
+  private listener: ListenerConfig;
   /** Until the backend has said something. */
   private dial: Dial | undefined;
   private http: HttpConnection | undefined;
@@ -136,15 +155,21 @@ export class Session implements EndpointOwner, Dialler, Leaver, Timed {
   declare private seen: number | undefined;
   /** When more of them were seen. */
   declare private movedMs: number;
+  /** When the sniffer saw the first byte; set where that byte did not tell. */
+  declare firstByteMs: number | undefined;
+  /** When the client's keyword had been forwarded. */
+  declare private keywordMs: number | undefined;
+  /** It was HTTP until the two agreed to speak something else. */
+  declare private upgraded: true | undefined;
   /** Bytes of an answer of our own. */
   declare private answered: number | undefined;
   private why: Ending = "stopped";
 
   /** Throws what `new TCP({ from })` throws when the connection died before it was accepted. */
-  constructor(id: number, context: SessionContext, door: Door, accepted: TCPSocket) {
+  constructor(id: number, context: SessionContext, listener: ListenerConfig, accepted: TCPSocket) {
     this.id = id;
     this.context = context;
-    this.door = door;
+    this.listener = listener;
     this.client = new Endpoint(context.platform, { from: accepted }, this);
     this.address = this.client.address();
     this.clientHash = hashText(this.address.address, 0);
@@ -152,7 +177,7 @@ export class Session implements EndpointOwner, Dialler, Leaver, Timed {
   }
 
   get port(): number {
-    return this.door.port;
+    return this.listener.port;
   }
 
   /** A slot is free: find out what the client speaks, and serve it. */
@@ -160,24 +185,23 @@ export class Session implements EndpointOwner, Dialler, Leaver, Timed {
     this.admitted = true;
     this.waitedMs = this.now() - this.startMs;
     this.guarded(() => {
-      if (this.door.mode === "tcp") {
-        this.stream();
-      } else if (this.door.mode === "http") {
-        this.serveHttp();
-      } else {
-        this.state = "sniffing";
-        this.within(Math.min(SILENCE_MS, this.context.config.idleTimeoutMs));
-        this.sniff();
+      if (this.listener.mode === "tcp") {
+        this.stream(this.context.group); // the server may speak first
+        return;
       }
+      this.state = "sniffing";
+      this.within(Math.min(SILENCE_MS, this.context.config.idleTimeoutMs));
+      this.sniff();
     });
   }
 
   /**
-   * Since when it does not need its slot: every request is served, or nothing was said for long.
-   * `undefined` while it is busy.
+   * Since when it does not need its slot: every request is served, the client has sent nothing for long, or
+   * its keyword has ended the session. `undefined` while it is busy.
    */
   get idleSinceMs(): number | undefined {
     if (this.state === "http") return this.http!.idleSinceMs;
+    if (this.state === "last-answer") return this.keywordMs;
     if (this.state !== "sniffing" || this.client.readable > 0) return undefined;
     return this.now() - this.startMs >= SILENCE_MS ? this.startMs : undefined;
   }
@@ -203,15 +227,22 @@ export class Session implements EndpointOwner, Dialler, Leaver, Timed {
     this.end("no-memory");
   }
 
+  /** Its slot is needed, and it is idle: ends at once. */
+  evict(): void {
+    this.client.discard(this.context.scratch); // or a reset would destroy what was written last
+    this.end(this.state === "last-answer" ? "keyword" : "idle");
+  }
+
   /** Ends at once, with the reason that it has. */
-  leave(): void {
+  close(): void {
     this.conclude();
   }
 
   /** Delivers what has arrived and ends; whoever is not yet served is let go. */
   stop(): void {
     this.guarded(() => {
-      if (this.state === "streaming") this.sayFarewell("stopped", { owes: true });
+      const passes = this.state === "streaming" || this.state === "last-answer";
+      if (passes) this.closeAfter("stopped", { flushBackend: true });
       else if (this.state === "http") this.http!.stop();
       else if (this.state !== "finishing") this.end("stopped");
     });
@@ -225,6 +256,9 @@ export class Session implements EndpointOwner, Dialler, Leaver, Timed {
       case "streaming":
         this.pumpBoth();
         return;
+      case "last-answer":
+        this.pumpAnswer();
+        return;
       case "answering":
         this.tryAnswer();
         return;
@@ -236,7 +270,11 @@ export class Session implements EndpointOwner, Dialler, Leaver, Timed {
 
   lost(endpoint: Endpoint): void {
     if (this.state === "streaming") {
-      this.sayFarewell(endpoint === this.client ? "client-closed" : "backend-closed");
+      this.closeAfter(endpoint === this.client ? "client-closed" : "backend-closed");
+      return;
+    }
+    if (this.state === "last-answer") {
+      this.closeAfter("keyword");
       return;
     }
     if (this.state !== "answering") this.why = "client-closed";
@@ -260,21 +298,38 @@ export class Session implements EndpointOwner, Dialler, Leaver, Timed {
 
   private sniff(): void {
     const { client } = this;
-    const { scratch } = this.context;
     if (client.readable === 0) return;
+    const { scratch } = this.context;
     const first = scratch.subarray(0, Math.min(client.readable, scratch.byteLength));
     client.read(first);
-    const spoken = sniff(first);
+    const spoken = this.spoken(first);
     if (spoken === "http") {
       this.serveHttp(first);
       return;
     }
     client.unread(first);
-    if (spoken === "tcp" || client.deaf) this.stream();
-    else this.within(SNIFF_TIMEOUT_MS);
+    if (spoken === "tcp") {
+      this.stream(this.context.rawGroup);
+    } else if (this.firstByteMs === undefined) {
+      this.firstByteMs = this.now();
+      this.within(this.sniffTimeoutMs);
+    }
   }
 
-  private serveHttp(first?: Uint8Array): void {
+  /** What the client speaks, as far as its first bytes tell, and the time that it has to say so. */
+  private spoken(first: Uint8Array): "http" | "tcp" | undefined {
+    const { mode } = this.listener;
+    if (mode !== "auto") return mode;
+    const { firstByteMs } = this;
+    const late = firstByteMs !== undefined && this.now() - firstByteMs >= this.sniffTimeoutMs;
+    return sniff(first, late || this.client.readClosed === true);
+  }
+
+  private get sniffTimeoutMs(): number {
+    return Math.min(SNIFF_TIMEOUT_MS, this.context.config.headTimeoutMs);
+  }
+
+  private serveHttp(first: Uint8Array): void {
     this.state = "http";
     this.http = new HttpConnection(this.context, this);
     this.http.begin(first);
@@ -283,7 +338,7 @@ export class Session implements EndpointOwner, Dialler, Leaver, Timed {
   /** For `HttpConnection`: all is said; what was written is delivered, then the client is let go. */
   finish({ lingers }: { lingers: boolean }): void {
     this.http = undefined;
-    this.sayFarewell("done", { lingers });
+    this.closeAfter("done", { waitForClientFin: lingers });
   }
 
   /** For `HttpConnection`: nothing is left to say, the client is gone or let go. */
@@ -295,6 +350,7 @@ export class Session implements EndpointOwner, Dialler, Leaver, Timed {
   /** For `HttpConnection`: the two have agreed to speak something else from here on. */
   tunnel(backend: Backend, backendSide: Endpoint): void {
     this.http = undefined;
+    this.upgraded = true;
     this.client.owner = this;
     this.watch();
     this.run(backend, backendSide);
@@ -302,10 +358,15 @@ export class Session implements EndpointOwner, Dialler, Leaver, Timed {
 
   // Raw TCP
 
-  private stream(): void {
+  /** To one of `group`, where there is any that raw TCP may get. */
+  private stream(group: Group | undefined): void {
+    if (group === undefined) {
+      this.closeAfter("no-route");
+      return;
+    }
     this.context.deadlines.cancel(this);
     this.state = "dialling";
-    const { clientKeywords, group } = this.context;
+    const { clientKeywords } = this.context;
     this.client.scan = clientKeywords?.scan();
     this.dial = new Dial(this.context, this, group, { attemptsMax: group.backends.length });
     this.dial.next();
@@ -321,7 +382,7 @@ export class Session implements EndpointOwner, Dialler, Leaver, Timed {
   }
 
   unreachable(why: RawDialFailure): void {
-    this.sayFarewell(why);
+    this.closeAfter(why);
   }
 
   private run(backend: Backend, backendSide: Endpoint): void {
@@ -340,11 +401,39 @@ export class Session implements EndpointOwner, Dialler, Leaver, Timed {
     pump(client, backendSide, scratch);
     pump(backendSide, client, scratch);
     if (this.state !== "streaming") return; // a bug has ended it
-    if (client.scan?.found !== undefined) this.sayFarewell("keyword", { owes: true });
-    else if (backendSide.scan?.found !== undefined) this.sayFarewell("keyword");
-    else if (client.deaf && client.ended) this.sayFarewell("client-closed");
-    else if (backendSide.deaf && backendSide.ended) this.sayFarewell("backend-closed");
+    if (client.scan?.found !== undefined) this.awaitAnswer();
+    else if (backendSide.scan?.found !== undefined) this.closeAfter("keyword");
+    else if (client.deaf && client.ended) this.closeAfter("client-closed");
+    else if (backendSide.deaf && backendSide.ended) this.closeAfter("backend-closed");
     else if (!client.deaf && !backendSide.deaf) client.join(backendSide, scratch);
+  }
+
+  /** A keyword of the client has been forwarded: what the backend answers to it is still delivered. */
+  private awaitAnswer(): void {
+    this.state = "last-answer";
+    this.keywordMs = this.now();
+    this.within(ANSWER_SILENCE_MS);
+    this.pumpAnswer();
+  }
+
+  private pumpAnswer(): void {
+    const { scratch } = this.context;
+    const { client } = this;
+    const backendSide = this.backendSide!;
+    client.discard(scratch); // closing over unread bytes would reset the connection
+    const before = backendSide.passed;
+    pump(backendSide, client, scratch);
+    if (this.state !== "last-answer") return; // a bug has ended it
+    const over = client.deaf || backendSide.scan?.found !== undefined;
+    if (over || backendSide.ended) this.closeAfter("keyword");
+    else if (backendSide.passed > before) this.withinAnswer();
+  }
+
+  /** The backend has sent something, or its bytes wait for the client: that is no silence. */
+  private withinAnswer(): void {
+    const leftMs = this.keywordMs! + ANSWER_TIMEOUT_MS - this.now();
+    if (leftMs > 0) this.within(Math.min(ANSWER_SILENCE_MS, leftMs));
+    else this.closeAfter("keyword", { flushBackend: true });
   }
 
   binary(endpoint: Endpoint): void {
@@ -396,14 +485,13 @@ export class Session implements EndpointOwner, Dialler, Leaver, Timed {
   private tryAnswer(): void {
     const { scratch, config } = this.context;
     const { client } = this;
-    // The room to answer is told after the bytes, be it in the same turn.
+    // `onWritable` is delivered after `onReadable`, possibly in the same turn.
     if (client.readable === 0 || !client.connected) return;
     const piece = scratch.subarray(0, Math.min(client.readable, scratch.byteLength));
     client.read(piece);
-    const { mode } = this.door;
-    const spoken = mode === "auto" ? sniff(piece) : mode;
-    if (spoken === undefined && !client.deaf) {
-      client.unread(piece); // the beginning of a method and no more
+    const spoken = this.spoken(piece);
+    if (spoken === undefined) {
+      client.unread(piece);
       return;
     }
     if (spoken !== "http") {
@@ -418,20 +506,21 @@ export class Session implements EndpointOwner, Dialler, Leaver, Timed {
       client.write(reply);
       this.answered = reply.byteLength;
     }
-    this.takeLeave({ lingers: true });
+    this.closeSockets({ waitForClientFin: true });
   }
 
   // The way out
 
-  private sayFarewell(why: Ending, how: FarewellOptions = {}): void {
+  /** Closes both sockets as soon as everything written has been acknowledged. */
+  private closeAfter(why: Ending, how: CloseOptions = {}): void {
     this.why = why;
     this.within(LINGER_TIMEOUT_MS);
-    this.takeLeave(how);
+    this.closeSockets(how);
   }
 
-  private takeLeave(how: FarewellOptions): void {
+  private closeSockets(how: CloseOptions): void {
     this.state = "finishing";
-    new Farewell(this, this.context.scratch, how).moved();
+    new LingeringClose(this, this.context.scratch, how).moved();
   }
 
   private conclude(): void {
@@ -454,6 +543,7 @@ export class Session implements EndpointOwner, Dialler, Leaver, Timed {
         what: "end",
         id: this.id,
         client: `${this.address.address}:${this.address.port}`,
+        protocol: this.protocol,
         backend: this.backend?.name,
         status: answered === undefined ? undefined : 503,
         in: this.client.passed,
@@ -463,6 +553,12 @@ export class Session implements EndpointOwner, Dialler, Leaver, Timed {
       });
     }
     this.context.ended(this);
+  }
+
+  /** What the session passed on; `undefined` where it came to nothing. */
+  private get protocol(): "raw" | "upgraded" | undefined {
+    if (this.upgraded) return "upgraded";
+    return this.backend || this.dial || this.why === "no-route" ? "raw" : undefined;
   }
 
   // Time
@@ -479,8 +575,7 @@ export class Session implements EndpointOwner, Dialler, Leaver, Timed {
   expired(): void {
     switch (this.state) {
       case "sniffing":
-        if (this.client.readable > 0)
-          this.stream(); // the beginning of a method, and no more of it
+        if (this.client.readable > 0) this.sniff();
         else this.silent();
         return;
       case "http":
@@ -490,12 +585,16 @@ export class Session implements EndpointOwner, Dialler, Leaver, Timed {
         if (this.seen === undefined) this.end("idle");
         else this.look();
         return;
+      case "last-answer":
+        if (this.backendSide!.readable > 0) this.withinAnswer();
+        else this.closeAfter("keyword");
+        return;
       default:
         this.conclude();
     }
   }
 
-  /** Who came to wait before the silence was long has evicted nobody: that is made up for here. */
+  /** A client that queued before this one had been silent for `SILENCE_MS` could not evict it. */
   private silent(): void {
     const { config, crowded } = this.context;
     const leftMs = this.startMs + this.waitedMs + config.idleTimeoutMs - this.now();

@@ -63,3 +63,30 @@ scenario("a keyword of the backend ends the connection when the client has it", 
 
   expect(heard).toBe("so long BYE");
 });
+
+scenario("the answer to a keyword is delivered before the connection is closed", async lab => {
+  lab.backend("red");
+  const client = lab.client();
+  await lab.proxy();
+
+  client.send("hello\nEND\n");
+  const { heard, error } = await client.closed();
+  await lab.until({ on: "session", what: "end", why: "keyword" });
+
+  expect(heard).toBe("hello\nEND");
+  expect(error).toBeUndefined();
+});
+
+scenario("a binary stream is not searched for keywords, and the log says so", async lab => {
+  const red = lab.backend("red");
+  const client = lab.client();
+  await lab.proxy();
+
+  client.send("\x16\x03\x01 THE END of a TLS hello");
+  await client.receive("hello");
+  await lab.until({ on: "session", what: "binary", from: "client" });
+  client.send("\nEND\n and more");
+  await client.receive("and more");
+
+  expect(red.heard).toBe("\x16\x03\x01 THE END of a TLS hello\nEND\n and more");
+});

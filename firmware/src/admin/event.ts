@@ -108,6 +108,8 @@ export type Event =
       what: "end";
       id: number;
       client: string;
+      /** Raw TCP, or what an HTTP connection was upgraded to; not there where nothing was passed on. */
+      protocol?: "raw" | "upgraded";
       backend?: string;
       status?: number;
       in: number;

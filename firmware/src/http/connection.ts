@@ -43,6 +43,8 @@ export interface HttpSession {
   readonly clientHash: number;
   /** How long the client waited for a slot. */
   readonly waitedMs: number;
+  /** When the first byte of its first request came, where that did not tell HTTP from raw TCP. */
+  readonly firstByteMs: number | undefined;
   /** The time that it has from now on; the connection hears of its end. */
   within(ms: number): void;
   finish(how: { lingers: boolean }): void;
@@ -115,13 +117,11 @@ export class HttpConnection implements EndpointOwner, ExchangeOwner {
     return this.phase === "idle" && this.requests > 0 ? this.sinceMs : undefined;
   }
 
-  /** `first` was read already: the bytes by which HTTP was known. */
-  begin(first?: Uint8Array): void {
-    this.idle(this.context.config.headTimeoutMs);
-    if (first !== undefined) {
-      this.beginHead();
-      this.feed(first);
-    }
+  /** `first`: the bytes of the first request that have been read. */
+  begin(first: Uint8Array): void {
+    this.beginHead();
+    this.countFrom(this.session.firstByteMs);
+    this.feed(first);
     this.advance();
   }
 
@@ -196,6 +196,13 @@ export class HttpConnection implements EndpointOwner, ExchangeOwner {
     this.head = this.context.heads.take("request");
     this.sinceMs = this.now();
     this.within(this.context.config.headTimeoutMs);
+  }
+
+  /** The first byte of the head came earlier. */
+  private countFrom(firstByteMs: number | undefined): void {
+    if (firstByteMs === undefined) return;
+    this.within(this.context.config.headTimeoutMs - (this.sinceMs - firstByteMs));
+    this.sinceMs = firstByteMs;
   }
 
   private feed(piece: Uint8Array): void {

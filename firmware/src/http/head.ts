@@ -4,6 +4,7 @@
  * message than we did.
  */
 
+import { EMPTY_LINES_MAX } from "../inspect/sniff.ts";
 import { HOST, span, TARGET, TOKEN, VALUE } from "./grammar.ts";
 import { isTwin, type Name, nameAt } from "./names.ts";
 
@@ -76,7 +77,7 @@ export class Head {
   targetEnd = 0;
   /** The host that the target names, where Host does not say the same in the same letters; `understand` sets it. */
   authority: string | undefined;
-  /** Where the first line begins: one empty line may stand before a request. */
+  /** Where the first line begins: empty lines may stand before a request. */
   start = 0;
   /** A response's status. */
   status = 0;
@@ -230,11 +231,11 @@ export class Head {
     const start = this.lineStart;
     const end = at - 1;
     this.lineStart = at + 1;
+    if (end <= start && this.lines === 0 && this.request && this.emptyLine(at)) return;
     if (end < start || this.bytes[end] !== CR) {
       this.error = 400; // LF alone
     } else if (end === start) {
       if (this.lines > 0) this.done = true;
-      else if (this.request && start === 0) this.start = at + 1;
       else this.error = 400;
     } else if (++this.lines > this.limits.headLinesMax) {
       this.error = 431;
@@ -247,6 +248,22 @@ export class Head {
             : this.statusLine(start, end);
       if (!good) this.error = 400;
     }
+  }
+
+  /**
+   * Passes over an empty line before a request, which ends at `at`; false where it is none, or one too
+   * many. LF alone may end it, as with nginx and HAProxy: no backend ever sees it.
+   */
+  private emptyLine(at: number): boolean {
+    const { bytes } = this;
+    let lines = 0;
+    for (let i = 0; i <= at; i++) {
+      if (bytes[i] === LF) lines++;
+      else if (bytes[i] !== CR) return false;
+    }
+    if (lines > EMPTY_LINES_MAX) return false;
+    this.start = at + 1;
+    return true;
   }
 
   private requestLine(start: number, end: number): boolean {

@@ -53,13 +53,13 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "close the client before its bytes are flushed",
-    file: "farewell.ts",
+    file: "lingering-close.ts",
     find: "if (client.flushed && (",
     replace: "if ((",
   },
   {
     name: "close the backend before its bytes are flushed",
-    file: "farewell.ts",
+    file: "lingering-close.ts",
     find: "if (backendSide?.flushed) backendSide.close();",
     replace: "backendSide?.close();",
   },
