@@ -242,6 +242,7 @@ export class Board {
       link: this.#link(),
       connectionsMax: this.kind.connectionsMax,
       vitals: this.#vitals(),
+      takeHeap: bytes => this.heap.take(bytes),
       random: this.#random,
       log: line => {
         // What a program does after its end (in its catch blocks) does not happen on the chip.

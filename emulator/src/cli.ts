@@ -40,8 +40,8 @@ Runs the firmware on an emulated ESP32, with two demo backends behind it.
                          serial line at 115200 baud (Linux and macOS)
   --flash FILE           what the board keeps without power, kept in FILE between runs
   --board NAME           esp32 (default), or unlimited: without a chip's limits
-  --engine NAME          what runs the firmware: node (default), or xs, the chip's own engine,
-                         which is built at the first time; it needs a C compiler
+  --engine NAME          what runs the firmware: node (default), or xs, the chip's own engine
+                         with the chip's heap, which is built at the first time with a C compiler
   --quiet                only warnings and errors
   --json                 events as JSON, one a line
   --help                 this text

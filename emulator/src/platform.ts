@@ -17,6 +17,8 @@ export interface BoardPlatform {
   readonly link: Link;
   readonly connectionsMax: number;
   readonly vitals: Vitals;
+  /** Takes memory until the reset; false when there is not so much (malloc returns NULL). */
+  takeHeap(bytes: number): boolean;
   random(): number;
   log(line: string): void;
   /** Ends the program and boots again (System.restart); it does not return. */
@@ -34,7 +36,7 @@ export interface BoardPlatform {
 export interface Vitals {
   readonly resetReason: ResetReason;
   readonly uptimeMs: number;
-  /** An estimate, from what connections and datagrams hold. */
+  /** An estimate, from what connections, datagrams and the growth of the program's engine hold. */
   readonly freeHeapBytes: number;
   /** The least of it since the reset. */
   readonly heapFloorBytes: number;

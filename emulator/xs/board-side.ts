@@ -56,6 +56,8 @@ export class BoardSide {
       case "alarm":
         this.#setAlarm(Number(rest[0]));
         return "";
+      case "heap":
+        return this.#board.takeHeap(Number(rest[0])) ? "1" : "0";
       case "log":
         this.#board.log(body.toString());
         return "";

@@ -45,6 +45,9 @@ const DEFINES = [
   "mxStringNormalize=1",
 ];
 
+/** The platform's allocation under the names by which native/heap.c calls it, which has its place. */
+const PLATFORM_DEFINES = ["fxAllocateChunks=reserveChunks", "fxAllocateSlots=reserveSlots"];
+
 const OPTIONS = ["-O2", "-w", "-fno-common", ...DEFINES.map(define => `-D${define}`)];
 const LIBRARIES = ["-ldl", "-lm", "-lpthread"];
 
@@ -79,7 +82,9 @@ export function useEngine(found: Engine): void {
 
 /** The engine's program. Its name changes with what it is built from and by, so an old one is never used. */
 function pathFor({ bits, identity }: Toolchain): string {
-  const hash = createHash("sha256").update(JSON.stringify([OPTIONS, LIBRARIES, identity]));
+  const hash = createHash("sha256").update(
+    JSON.stringify([OPTIONS, PLATFORM_DEFINES, LIBRARIES, identity]),
+  );
   hash.update(readFileSync(path.join(FOLDER, "package.json")));
   for (const folder of [OURS, FIRMWARE]) {
     for (const file of readdirSync(folder).sort())
@@ -148,9 +153,10 @@ async function compile(source: string, work: string): Promise<string[]> {
     readdirSync(folder)
       .filter(file => file.endsWith(".c"))
       .map(file => path.join(folder, file));
+  const platform = path.join(source, PLATFORM, "xsnapPlatform.c");
   const files = [
     ...c(path.join(source, "moddable/xs/sources")),
-    path.join(source, PLATFORM, "xsnapPlatform.c"),
+    platform,
     ...c(OURS),
     ...c(FIRMWARE),
   ];
@@ -161,7 +167,9 @@ async function compile(source: string, work: string): Promise<string[]> {
   const worker = async () => {
     while (next < files.length) {
       const i = next++;
-      await run(compiler, [...flags, ...OPTIONS, ...includes, "-c", files[i], "-o", objects[i]]);
+      const own = files[i] === platform ? PLATFORM_DEFINES.map(define => `-D${define}`) : [];
+      const options = [...flags, ...OPTIONS, ...own, ...includes];
+      await run(compiler, [...options, "-c", files[i], "-o", objects[i]]);
     }
   };
   await Promise.all(Array.from({ length: availableParallelism() }, worker));

@@ -21,7 +21,7 @@ interface Start {
 }
 
 /** `settings` go to the program's command `start`, with what the board has to say. */
-export function xsProgram(name: string, settings: object, heap?: HeapSize): XsProgram {
+export function xsProgram(name: string, settings: object, heap?: HeapSize | "chip"): XsProgram {
   let machine: Machine | undefined;
   const tell = (command: string, value?: unknown) =>
     machine!.command(JSON.stringify([command, value]));
@@ -106,12 +106,12 @@ export interface XsFirmware extends XsProgram {
   readonly app: object;
 }
 
-/** Our firmware with a configuration document, on the real XS engine. */
+/** Our firmware with a configuration document, on the real XS engine with the chip's heap. */
 export function xsFirmware(
   document: object,
-  { token, build, heap }: { token?: string; build?: string; heap?: HeapSize } = {},
+  { token, build }: { token?: string; build?: string } = {},
 ): XsFirmware {
-  const program = xsProgram("proxy", { document, options: { token, build } }, heap);
+  const program = xsProgram("proxy", { document, options: { token, build } }, "chip");
   const app = remote((path, args) => JSON.parse(program.tell("look", { path, args })));
   return {
     app,

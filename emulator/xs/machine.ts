@@ -13,10 +13,19 @@ export interface Surroundings {
   answer(words: readonly string[], body: Buffer): Uint8Array | string;
 }
 
-/** The heap at the start. It grows in steps, as the chip's does. */
+/** The heap at the start. */
 export interface HeapSize {
   readonly slots: number;
   readonly chunkBytes: number;
+}
+
+/**
+ * What a frozen program may allocate: so much that is reserved for it, and more in steps, each of which
+ * takes memory of the board (the question `heap`). Without any left XS ends: "memory full".
+ */
+export interface HeapLimit extends HeapSize {
+  readonly slotsStep: number;
+  readonly chunkBytesStep: number;
 }
 
 /** Exact and repeatable: the same program and the same events give the same figures. */
@@ -91,11 +100,13 @@ export class Machine {
   }
 
   /**
-   * From now on what exists is as read-only as on the chip, and the stack is as long as there with
-   * `stackSlots` (`creation` of a manifest).
+   * From now on what exists is as read-only as on the chip, the stack is as long as there with
+   * `stackSlots` (`creation` of a manifest), and the heap has the room of `limit`; else it grows as it must.
    */
-  freeze(stackSlots = STACK_SLOTS_MAX): void {
-    this.#do("Z", String(stackSlots));
+  freeze(stackSlots = STACK_SLOTS_MAX, limit?: HeapLimit): void {
+    const { slots, chunkBytes, slotsStep, chunkBytesStep } = limit ?? {};
+    const heap = limit === undefined ? [] : [slots, chunkBytes, slotsStep, chunkBytesStep];
+    this.#do("Z", [stackSlots, ...heap].join(" "));
   }
 
   /** Calls the program's `command(text)`. */

@@ -1,15 +1,19 @@
 import { expect, test } from "vitest";
+import { SLOT_BYTES } from "../src/boards/memory-plan.ts";
 import { bundle } from "./bundle.ts";
-import { Machine } from "./machine.ts";
+import { type HeapLimit, Machine, type Surroundings } from "./machine.ts";
+
+interface Options {
+  answer?: Surroundings["answer"];
+  stackSlots?: number;
+  limit?: HeapLimit;
+}
 
 /** A machine that has run `script`, and whose `command` is the function that it ends with. */
-function machine(
-  script: string,
-  { answer = () => "", stackSlots }: { answer?: () => string; stackSlots?: number } = {},
-): Machine {
+function machine(script: string, { answer = () => "", stackSlots, limit }: Options = {}): Machine {
   const made = new Machine({ now: () => 0, answer });
   made.evaluate(`globalThis.command = (() => { ${script} })();`);
-  made.freeze(stackSlots);
+  made.freeze(stackSlots, limit);
   return made;
 }
 
@@ -108,6 +112,66 @@ test("a program that fills the memory, or the stack, ends its machine and not th
   expect(() => fill.command("")).toThrow("XS abort: memory full");
   const deep = machine("const f = () => f() + 1; return () => f();");
   expect(() => deep.command("")).toThrow("XS abort: JavaScript stack overflow");
+});
+
+const LIMIT = { slots: 200, chunkBytes: 4096, slotsStep: 64, chunkBytesStep: 1024 };
+
+/** A program with the heap of `LIMIT` on a board with so much memory; `taken` is what it took of that. */
+function limited(script: string, memoryBytes: number) {
+  const taken: number[] = [];
+  const answer: Surroundings["answer"] = ([word, text]) => {
+    const bytes = Number(text);
+    if (word !== "heap" || bytes > memoryBytes) return "0";
+    memoryBytes -= bytes;
+    taken.push(bytes);
+    return "1";
+  };
+  return { program: machine(script, { answer, limit: LIMIT }), taken };
+}
+
+test("a heap that is limited has so much room, and grows by steps of the board's memory", () => {
+  // An object of one property is two slots.
+  const { program, taken } = limited(
+    "let kept; return text => { for (let i = Number(text); i > 0; i--) kept = { kept }; };",
+    100_000,
+  );
+  program.command("60");
+  expect(taken).toEqual([]);
+  program.command("60");
+  expect(taken.length).toBeGreaterThan(0);
+  expect(new Set(taken)).toEqual(new Set([LIMIT.slotsStep * SLOT_BYTES]));
+});
+
+test("chunks have so much room, too, and what needs more than a step gets as many at once", () => {
+  const { program, taken } = limited(
+    "let kept; return text => { kept = new Uint8Array(Number(text)); };",
+    100_000,
+  );
+  program.command("3500");
+  expect(taken).toEqual([]);
+  program.command("9000");
+  expect(taken).toHaveLength(1);
+  expect(taken[0]).toBeGreaterThan(5000);
+  expect(taken[0]).toBeLessThan(11_000);
+});
+
+test("garbage takes no memory of the board, however much of it there is", () => {
+  const { program, taken } = limited(
+    "return () => { for (let i = 0; i < 5000; i++) new Uint8Array(20); };",
+    100_000,
+  );
+  program.command("");
+  expect(program.figures().collections).toBeGreaterThan(30);
+  expect(taken).toEqual([]);
+});
+
+test("a program that finds no more memory ends, in the chip's words", () => {
+  const { program, taken } = limited(
+    "const kept = []; return () => { for (;;) kept.push({ a: new Uint8Array(100) }); };",
+    10_000,
+  );
+  expect(() => program.command("")).toThrow("XS abort: memory full");
+  expect(taken.reduce((sum, bytes) => sum + bytes)).toBeGreaterThan(8_000);
 });
 
 test("the stack is as long as it is said to be, and it is seen how much of it was used", () => {

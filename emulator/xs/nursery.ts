@@ -1,27 +1,41 @@
 import { readFileSync } from "node:fs";
-import { creationOf } from "../src/boards/memory-plan.ts";
+import { creationOf, XS_SDK } from "../src/boards/memory-plan.ts";
 import { bundle } from "./bundle.ts";
-import { type HeapSize, Machine, type Surroundings } from "./machine.ts";
+import { type HeapLimit, type HeapSize, Machine, type Surroundings } from "./machine.ts";
 
 const MANIFEST = new URL("../../firmware/manifest.json", import.meta.url);
 
 /** What the chip gives. */
-const { stackSlots } = creationOf(JSON.parse(readFileSync(MANIFEST, "utf8")).creation);
+const CREATION = creationOf(JSON.parse(readFileSync(MANIFEST, "utf8")).creation);
+
+/** What of it is left to the firmware, and the steps in which it takes memory of the board. */
+const CHIP: HeapLimit = {
+  ...CREATION,
+  slots: CREATION.slots - XS_SDK.slots,
+  chunkBytes: CREATION.chunkBytes - XS_SDK.chunkBytes,
+};
+
+/** Enough to load the firmware. What is larger takes longer at each collection. */
+const LOADING: HeapSize = { slots: 20_000, chunkBytes: 512 * 1024 };
 
 /** Engines that have loaded a program and wait: a copy is there in a millisecond. */
 const loaded = new Map<string, Machine>();
 
 /**
  * A machine that has loaded a program of the folder `programs`, with all frozen and the stack as short as
- * on the chip.
+ * on the chip. With the heap of the "chip" it has as much as the manifest gives; any other grows as it must.
  */
-export function machineWith(program: string, surroundings: Surroundings, heap?: HeapSize): Machine {
+export function machineWith(
+  program: string,
+  surroundings: Surroundings,
+  heap?: HeapSize | "chip",
+): Machine {
   const key = JSON.stringify([program, heap]);
   let origin = loaded.get(key);
   if (origin === undefined) {
-    origin = new Machine(NOWHERE, heap).keep();
+    origin = new Machine(NOWHERE, heap === "chip" ? LOADING : heap).keep();
     origin.evaluate(bundle(program));
-    origin.freeze(stackSlots);
+    origin.freeze(CREATION.stackSlots, heap === "chip" ? CHIP : undefined);
     loaded.set(key, origin);
   }
   return new Machine(surroundings, origin);

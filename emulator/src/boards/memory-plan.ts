@@ -16,12 +16,15 @@ export type Budgets = Readonly<Record<string, number>>;
 export interface Creation {
   readonly slots: number;
   readonly chunkBytes: number;
+  /** By so many it grows: of what connections would have. */
+  readonly slotsStep: number;
+  readonly chunkBytesStep: number;
   readonly stackSlots: number;
 }
 
 interface ManifestCreation {
-  readonly heap?: { readonly initial?: number };
-  readonly chunk?: { readonly initial?: number };
+  readonly heap?: { readonly initial?: number; readonly incremental?: number };
+  readonly chunk?: { readonly initial?: number; readonly incremental?: number };
   readonly stack?: number;
 }
 
@@ -64,12 +67,20 @@ export const XS_SDK = { slots: 300 + 150, chunkBytes: 1_600 + 1 * KB };
 const XS_GARBAGE = { slots: 256, chunkBytes: 4 * KB };
 
 /** What mcconfig takes where the manifest says nothing (tools/mcconfig.js, filterCreation). */
-const CREATION = { slots: 2_048, chunkBytes: 32 * KB, stackSlots: 384 };
+const CREATION: Creation = {
+  slots: 2_048,
+  chunkBytes: 32 * KB,
+  slotsStep: 64,
+  chunkBytesStep: 1 * KB,
+  stackSlots: 384,
+};
 
 export function creationOf(creation: ManifestCreation = {}): Creation {
   return {
     slots: creation.heap?.initial ?? CREATION.slots,
     chunkBytes: creation.chunk?.initial ?? CREATION.chunkBytes,
+    slotsStep: creation.heap?.incremental ?? CREATION.slotsStep,
+    chunkBytesStep: creation.chunk?.incremental ?? CREATION.chunkBytesStep,
     stackSlots: creation.stack ?? CREATION.stackSlots,
   };
 }

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "handles.h"
+#include "internals.h"
 #include "sockets.h"
 
 static xsSlot alarmTask;
@@ -37,6 +38,16 @@ static void boardAsk(xsMachine* the)
 	Frame answer = ask(the, "ask", 4, text, strlen(text));
 	xsResult = xsStringBuffer(answer.bytes, (xsIntegerValue)answer.length);
 	freeFrame(&answer);
+}
+
+int takeMemory(void* machine, size_t bytes)
+{
+	char question[HEAD_MAX];
+	int length = sprintf(question, "heap%c%lu", 0, (unsigned long)bytes);
+	Frame answer = ask(machine, question, (size_t)length, NULL, 0);
+	int taken = answer.bytes[0] == '1';
+	freeFrame(&answer);
+	return taken;
 }
 
 void ringAlarm(xsMachine* the)

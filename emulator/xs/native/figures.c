@@ -53,7 +53,7 @@ Figures figuresOf(void* machine)
 {
 	txMachine* the = machine;
 	Figures figures = {
-		the->meterIndex, the->currentHeapCount, the->currentChunksSize,
+		the->meterIndex, (int)the->currentHeapCount - surplusSlots(), the->currentChunksSize,
 		the->maximumHeapCount, the->maximumChunksSize, deepestStack(the),
 	};
 	return figures;

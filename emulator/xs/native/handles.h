@@ -19,6 +19,7 @@
  *   format <handle> <text>     sets the format
  *   close <handle>
  *   alarm <ms>                 rings the program's one alarm then; -1 takes it back
+ *   heap <bytes>               takes memory until the reset: 1, or 0 when there is not so much
  *   log                        followed by the line
  *   ask                        followed by the text: whatever the program's host has to offer
  */

@@ -26,6 +26,20 @@ extern void giveStack(void* machine, int slots);
 /** Forgets how deep it was. */
 extern void forgetStack(void* machine);
 
+/** What a program may allocate once it is frozen. */
+typedef struct {
+	int slots;
+	int chunkBytes;
+	int slotsStep;	/* by so many it grows, if the board has memory */
+	int chunkBytesStep;
+} HeapGiven;
+
+extern void giveHeap(void* machine, HeapGiven heap);
+/** Slots that `giveHeap` took away: they count as used. */
+extern int surplusSlots(void);
+/** Asks the board for memory, until the reset; 0 when it has not so much. */
+extern int takeMemory(void* machine, size_t bytes);
+
 /** What happens to a program that is linked into the chip: intrinsics, functions, classes,
  * prototypes, buffers, maps, sets, dates and regular expressions that exist now are read-only. */
 extern void freezeEverything(void* machine);

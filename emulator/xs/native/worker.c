@@ -13,9 +13,16 @@
  * done, and while it works it asks the board (handles.h).
  *
  *   E <script>          runs it
+<<<<<<< HEAD
  *   Z <slots>           freezes all that there is: intrinsics, and what the scripts made; from now on the
  *                       stack has as many slots as on the chip
  *   A <reason>          calls the program's hook `abort(reason, exception)` with what was thrown last
+=======
+ *   Z <stack slots> [<slots> <chunk bytes> <slots of a step> <chunk bytes of a step>]
+ *                       freezes all that there is: intrinsics, and what the scripts made; from now on the
+ *                       stack has as many slots as on the chip, and the heap so much room, and so much more
+ *                       at a time as the board has
+>>>>>>> f1b8560 (emulator: XS has the chip's heap (wip))
  *   J <json>            calls the program's `command(json)`; the answer is what it returns
  *   C <handle> <event> <count>   calls a socket's callback
  *   T                   the alarm rings
@@ -27,7 +34,7 @@
  *   Q                   those counts: lines of computrons and function
  *   B <folder>          makes a copy of this process and its machine, with pipes in that folder
  *
- * Arguments: slots and chunk bytes of the heap at the start; it grows as it must.
+ * Arguments: slots and chunk bytes of the heap at the start; until `Z` limits it, it grows as it must.
  */
 
 enum { KILOBYTE = 1024 };
@@ -87,13 +94,23 @@ static void sendException(xsMachine* the, xsSlot* exception)
 	sendFrame('!', NULL, 0, text, strlen(text));
 }
 
+static void freeze(xsMachine* the, const char* sizes)
+{
+	HeapGiven heap;
+	int stackSlots;
+	int count = sscanf(sizes, "%d %d %d %d %d", &stackSlots, &heap.slots, &heap.chunkBytes, &heap.slotsStep, &heap.chunkBytesStep);
+	if (count != 1 && count != 5) xsUnknownError("xs: no sizes: %s", sizes);
+	freezeEverything(the);
+	if (count == 5) giveHeap(the, heap);
+	giveStack(the, stackSlots);
+}
+
 static void run(xsMachine* the, const char kind, char* bytes, size_t length)
 {
 	switch (kind) {
 	case 'E': runScript(the, bytes, length); break;
 	case 'Z':
-		freezeEverything(the);
-		giveStack(the, atoi(bytes));
+		freeze(the, bytes);
 		break;
 	case 'D': forgetStack(the); break;
 	case 'A':

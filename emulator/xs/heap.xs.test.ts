@@ -1,0 +1,69 @@
+import { readFileSync } from "node:fs";
+import { Network, seeded } from "net-mock-socket";
+import { expect, test } from "vitest";
+import { BACKENDS_MAX } from "../../firmware/src/backend/pool.ts";
+import { ROUTES_MAX } from "../../firmware/src/config.ts";
+import { Board } from "../src/board.ts";
+import { esp32 } from "../src/boards/esp32.ts";
+import type { BoardKind } from "../src/boards/kind.ts";
+import { profileOf } from "../src/boards/profile.ts";
+import { VirtualClock } from "../src/clock.ts";
+import { xsFirmware } from "./firmware.ts";
+
+const read = (name: string) =>
+  readFileSync(new URL(`../../firmware/${name}`, import.meta.url), "utf8");
+
+const KIND = esp32({
+  sdkconfig: read("sdkconfig/sdkconfig.defaults"),
+  manifest: read("manifest.json"),
+});
+
+/** As many backends as a configuration may have, each in as many groups. */
+const LARGE = {
+  backends: Array.from({ length: BACKENDS_MAX }, (_, i) => ({
+    name: `backend-${i}`,
+    address: "10.0.0.9",
+    port: 1 + i,
+  })),
+  routes: Array.from({ length: ROUTES_MAX }, (_, i) => ({
+    path: `/${i}`,
+    backends: Array.from({ length: BACKENDS_MAX }, (_, i) => `backend-${i}`),
+  })),
+};
+
+/** The firmware once it has booted and joined its network. */
+async function booted(settings: object = {}, kind: BoardKind = KIND) {
+  const clock = new VirtualClock();
+  const random = seeded(1);
+  const wire = new Network({ clock, random }).host("board", profileOf(kind));
+  const lines: string[] = [];
+  const onLine = (line: string) => lines.push(line);
+  const board = new Board({ kind, clock, wire, random, onLine });
+  const document = {
+    backends: LARGE.backends.slice(0, 2),
+    health: { check: "none" },
+    ...settings,
+  };
+  board.boot(xsFirmware(document).boot);
+  await clock.run({ ms: kind.joinMs + 100 });
+  return { board, lines, freeBytes: board.heap.freeBytes, ready: lines.join().includes("ready") };
+}
+
+test("the firmware boots within the heap that the manifest reserves, and takes nothing of the board's", async () => {
+  const { freeBytes, ready } = await booted();
+  expect({ freeBytes, ready }).toEqual({ freeBytes: KIND.heapBytes, ready: true });
+});
+
+test("what it takes beyond that is memory that connections do not have, until the reset", async () => {
+  const { board, freeBytes, ready } = await booted(LARGE);
+  expect(ready).toBe(true);
+  expect(KIND.heapBytes - freeBytes).toBeGreaterThan(20_000);
+  board.unplug();
+  expect(board.heap.freeBytes).toBe(KIND.heapBytes);
+});
+
+test("a board that has not so much ends with one line, as the chip does", async () => {
+  const { board, lines } = await booted(LARGE, { ...KIND, heapBytes: 20_000 });
+  expect(lines.at(-1)).toBe("XS abort: memory full");
+  expect(board.fatal).toBeDefined();
+});
