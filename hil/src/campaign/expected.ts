@@ -2,7 +2,14 @@ import type { Book, ClientStory } from "./book.ts";
 import type { Chronicle } from "./chronicle.ts";
 import { anybodyVanishes, outOfHeap } from "./invariants.ts";
 import { MALFORMED } from "./malformed.ts";
-import { type HttpClient, only, type PlannedRequest, type RawClient, setting } from "./plan.ts";
+import {
+  type HttpClient,
+  hasBody,
+  only,
+  type PlannedRequest,
+  type RawClient,
+  setting,
+} from "./plan.ts";
 
 /**
  * What must happen in a world without faults, losses or slow links, to each client that does not
@@ -112,7 +119,7 @@ function statuses(book: Book, request: PlannedRequest): number[] {
     case "garbage":
       return [502];
     case "dies-once":
-      return upFraming === "none" && method !== "POST" ? [200, 502] : [502];
+      return !hasBody(request) && method !== "POST" ? [200, 502] : [502];
     case "never":
       return [504];
     case "empty":

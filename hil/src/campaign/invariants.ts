@@ -1,7 +1,7 @@
 import type { Book } from "./book.ts";
 import { type Chronicle, chronicle } from "./chronicle.ts";
 import { checkCalm } from "./expected.ts";
-import { only, type PlannedRequest, setting } from "./plan.ts";
+import { hasBody, only, type PlannedRequest, setting } from "./plan.ts";
 
 /** Clients that may be told at once that the proxy is full (`REFUSALS_MAX` of the firmware). */
 const REFUSALS_MAX = 2;
@@ -117,8 +117,8 @@ function checkRequests(book: Book): void {
   book.expect(new Set(raw).size === raw.length, "a raw client reached two backends");
 }
 
-function isRepeatable({ method, upFraming }: PlannedRequest): boolean {
-  return upFraming === "none" && IDEMPOTENT.includes(method);
+function isRepeatable(request: PlannedRequest): boolean {
+  return !hasBody(request) && IDEMPOTENT.includes(request.method);
 }
 
 /** No byte lost, invented or out of order; none lost at all where a session ended well. */

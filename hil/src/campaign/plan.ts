@@ -181,6 +181,11 @@ export interface PlannedRequest {
   readonly pauseMs: number;
 }
 
+/** Without a body, or with one of no byte by its length, a request may be sent again. */
+export function hasBody({ upFraming, upBytes }: PlannedRequest): boolean {
+  return upFraming === "chunked" || (upFraming === "length" && upBytes > 0);
+}
+
 export interface HttpClient extends ClientBase {
   readonly does: "http";
   readonly requests: readonly PlannedRequest[];
