@@ -200,13 +200,17 @@ function manifestOf({ folder }: Program) {
   return JSON.parse(readFileSync(`${folder}/manifest.json`, "utf8"));
 }
 
+/** The manifest's key for files of included manifests that are left out. */
+const EXCLUDED = "~";
+
 /** The modules of the manifest for one platform: specifier and file. */
 function modules(program: Program, platform: "esp32" | "lin"): Map<string, string> {
   const manifest = manifestOf(program);
+  const named = Object.entries({ ...manifest.modules, ...manifest.platforms[platform].modules });
   return new Map(
-    Object.entries({ ...manifest.modules, ...manifest.platforms[platform].modules }).map(
-      ([specifier, file]) => [specifier, path.join(program.folder, String(file))],
-    ),
+    named
+      .filter(([specifier]) => specifier !== EXCLUDED)
+      .map(([specifier, file]) => [specifier, path.join(program.folder, String(file))]),
   );
 }
 
@@ -265,6 +269,15 @@ test("the cases on the chip are all that there are", () => {
   const named = [...modules(CASES, "lin").keys()].filter(name => name.startsWith("cases/"));
   expect(named.sort()).toEqual(files.map(name => `cases/${name}`).sort());
 });
+
+test.each([PROXY, CASES])(
+  "of $folder each module has one file: the SDK's is left out where ours takes its name",
+  program => {
+    const { modules } = manifestOf(program).platforms.esp32;
+    expect(modules["setup/network"]).toMatch(/setup-network$/);
+    expect(modules[EXCLUDED]).toBe("$(BUILD)/devices/$(PLATFORM)/setup/network");
+  },
+);
 
 test("no test and no test helper reaches the chip", () => {
   const shipped = [PROXY, CASES].flatMap(program => [

@@ -120,13 +120,13 @@ const SESSIONS_MAX = 512;
 /** Explained picks are for looking at, not for keeping. */
 export const EXPLAIN_MAX = 1000;
 
-const DEFAULT_RULE: InspectRule = {
+const DEFAULT_RULE: InspectRule = Object.freeze({
   keyword: "END",
   from: "client",
   match: "anywhere",
   in: "text",
   action: "close",
-};
+});
 
 /**
  * Checks a configuration document, the outcome of `JSON.parse`, as a whole. Gives either the

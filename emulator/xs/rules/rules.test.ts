@@ -53,7 +53,8 @@ const SAMPLES: Record<string, { refused: string[]; taken: string[] }> = {
       "export const table = Uint8Array.of(1); table[0] = 2;",
       "const began = new Date(); export const f = () => began.setTime(1);",
       "const view = new DataView(bytes); export const f = () => view.setUint8(0, 1);",
-      "const known = { a: new Map() }; export const f = () => known.a.set(1, 2);",
+      "const known = Object.freeze({ a: new Map() }); export const f = () => known.a.set(1, 2);",
+      "const known = deepFreeze([{ a: new Map() }]); export const f = () => known[0].a.set(1, 2);",
       "const known = new Map() as Known; export const f = () => known['set'](1, 2);",
     ],
     taken: [
@@ -61,6 +62,29 @@ const SAMPLES: Record<string, { refused: string[]; taken: string[] }> = {
       "const NOTHING = new Uint8Array(0);",
       "export function f() { const known = new Map(); known.set(1, 2); }",
       "class A { #known = new Map(); f() { this.#known.set(1, 2); } }",
+    ],
+  },
+  "module-unfrozen": {
+    refused: [
+      "const NAMES = ['a'];",
+      "export const LIMITS = { a: 1 } as const;",
+      "const NAMES = [] satisfies string[];",
+      "const NAMES = Object.keys(STRATEGIES);",
+      "const NAMES = text.split(' ');",
+      "const FIRST = Array.from(names);",
+      "const NONE = new Body(0);",
+      "const ANSWERS = Object.freeze({ 400: ['Bad Request'] });",
+      "const ANSWERS = Object.freeze([Object.freeze({ a: [1] })]);",
+    ],
+    taken: [
+      "const NAMES = Object.freeze(['a'] as const);",
+      "const ANSWERS = deepFreeze({ 400: ['Bad Request'] });",
+      "const ANSWERS = Object.freeze([Object.freeze({ a: 1 }), () => ({})]);",
+      "const NONE = Object.freeze(new Body(0));",
+      "const OPTIONS = Object.keys(STRATEGIES).join('');",
+      "const BYTES = Uint8Array.of(1);",
+      "const f = () => [1];",
+      "export function f() { const names = ['a']; }",
     ],
   },
   "module-let": {
@@ -77,7 +101,7 @@ const SAMPLES: Record<string, { refused: string[]; taken: string[] }> = {
       "class A { static readonly WORD = /a/y; }",
       "const WORD = new RegExp('a');",
       "const WORD = globalThis.RegExp('a');",
-      "const WORDS = { a: RegExp('a') };",
+      "const WORDS = Object.freeze({ a: RegExp('a') });",
     ],
     taken: [
       "const word = () => /a/i;",
@@ -100,7 +124,7 @@ const SAMPLES: Record<string, { refused: string[]; taken: string[] }> = {
       "const f = ({ console }) => console.log(1);",
       "import { URL } from './url.ts'; new URL();",
       "interface A { process: string }",
-      "const o = { process: 1 };",
+      "f({ process: 1 });",
       "class Peer implements EventTarget {}",
       "interface Peer extends EventTarget {}",
       "import * as crypto from './crypto.ts'; crypto.hash();",
@@ -146,6 +170,13 @@ test.each(samples("refused"))("%s refuses: %s", (rule, line) => {
 
 test.each(samples("taken"))("%s takes: %s", (_rule, line) => {
   expect(refusedByXs("sample.ts", line)).toEqual([]);
+});
+
+test("what is loaded when the chip starts is not linked, and need not be frozen", () => {
+  const constant = "const NAMES = ['a'];";
+  expect(refusedByXs("firmware/src/chip/esp32/machine.ts", constant)).toEqual([]);
+  expect(refusedByXs("firmware/src/main.ts", constant)).toEqual([]);
+  expect(refusedByXs("firmware/src/app.ts", constant)).toHaveLength(1);
 });
 
 test("nothing that ships on the chip is refused by its engine", () => {

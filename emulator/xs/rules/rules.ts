@@ -19,6 +19,15 @@ const CONTENT_FREEZES = new Set(
   ),
 );
 
+/** Modules that are not linked into the chip, but loaded when it starts. */
+const LOADED_AT_START = /(^|\/)(main\.ts|chip\/[\w/-]+\.ts)$/;
+
+const FREEZES = new Set(["Object.freeze", "deepFreeze"]);
+
+/** Calls whose outcome is a new list. */
+const GIVES_A_LIST =
+  /(^Array\.(from|of)|^Object\.(keys|values|entries)|\.(filter|map|flatMap|split|slice|concat))$/;
+
 /** Methods of those that write; a date and a view have many that begin with `set`. */
 const WRITES = /^(add|clear|copyWithin|delete|fill|reverse|set.*|sort)$/;
 
@@ -75,6 +84,16 @@ export const RULES: readonly Rule[] = [
     },
   },
   {
+    name: "module-unfrozen",
+    why: "the chip keeps a pointer in RAM for it, for ever, in case it is changed: Object.freeze, or deepFreeze where it holds others",
+    breaks: (node, source) =>
+      ts.isVariableDeclaration(node) &&
+      isOfModule(node) &&
+      !LOADED_AT_START.test(source.fileName) &&
+      node.initializer !== undefined &&
+      isUnfrozen(node.initializer),
+  },
+  {
     name: "module-let",
     why: "state of a module costs RAM for all boards and leaks between tests: keep it in an instance",
     breaks: node =>
@@ -128,6 +147,37 @@ export const RULES: readonly Rule[] = [
       node.expression.text === "native",
   },
 ];
+
+/** Objects, lists and instances of a class of ours that are made here and not frozen, themselves or within. */
+function isUnfrozen(expression: ts.Expression): boolean {
+  const made = bare(expression);
+  if (ts.isObjectLiteralExpression(made) || ts.isArrayLiteralExpression(made)) return true;
+  if (ts.isNewExpression(made)) {
+    const maker = globalOf(made.expression) ?? "";
+    return !CONTENT_FREEZES.has(maker) && !INTRINSICS.has(maker);
+  }
+  if (!ts.isCallExpression(made)) return false;
+  const call = made.expression.getText();
+  if (call !== "Object.freeze") return GIVES_A_LIST.test(call);
+  const [frozen] = made.arguments;
+  return frozen !== undefined && parts(bare(frozen)).some(isUnfrozen);
+}
+
+/** Without `as`, `satisfies` and brackets. */
+function bare(value: ts.Expression): ts.Expression {
+  return ts.isAsExpression(value) ||
+    ts.isSatisfiesExpression(value) ||
+    ts.isParenthesizedExpression(value)
+    ? bare(value.expression)
+    : value;
+}
+
+/** The values that stand in a literal. */
+function parts(made: ts.Expression): ts.Expression[] {
+  if (ts.isArrayLiteralExpression(made)) return [...made.elements];
+  if (!ts.isObjectLiteralExpression(made)) return [];
+  return made.properties.flatMap(each => (ts.isPropertyAssignment(each) ? [each.initializer] : []));
+}
 
 /** What an expression writes to. */
 function written(node: ts.Node): ts.Expression | undefined {
@@ -218,19 +268,16 @@ function has(node: ts.PropertyDeclaration | ts.VariableStatement, kind: ts.Synta
 /** `new Map()`, `Uint8Array.of(1)`, also in a list or an object; an empty buffer has nothing to write to. */
 function freezes(value: ts.Expression | undefined): boolean {
   if (value === undefined) return false;
-  if (ts.isAsExpression(value) || ts.isSatisfiesExpression(value)) return freezes(value.expression);
-  if (ts.isArrayLiteralExpression(value)) return value.elements.some(freezes);
-  if (ts.isObjectLiteralExpression(value)) {
-    return value.properties.some(
-      field => ts.isPropertyAssignment(field) && freezes(field.initializer),
-    );
-  }
-  if (ts.isNewExpression(value)) {
-    const [first] = value.arguments ?? [];
+  const made = bare(value);
+  if (parts(made).some(freezes)) return true;
+  if (ts.isNewExpression(made)) {
+    const [first] = made.arguments ?? [];
     if (first !== undefined && ts.isNumericLiteral(first) && first.text === "0") return false;
-    return ts.isIdentifier(value.expression) && CONTENT_FREEZES.has(value.expression.text);
+    return ts.isIdentifier(made.expression) && CONTENT_FREEZES.has(made.expression.text);
   }
-  const owner = ts.isCallExpression(value) ? memberOf(value.expression)?.owner : undefined;
+  if (!ts.isCallExpression(made)) return false;
+  if (FREEZES.has(made.expression.getText())) return made.arguments.some(freezes);
+  const owner = memberOf(made.expression)?.owner;
   return owner !== undefined && ts.isIdentifier(owner) && CONTENT_FREEZES.has(owner.text);
 }
 

@@ -1,3 +1,4 @@
+import { deepFreeze } from "../deep-freeze.ts";
 import { parseFlat } from "../document.ts";
 import { metrics } from "./metrics.ts";
 import type { Operator, Outcome } from "./operator.ts";
@@ -26,10 +27,10 @@ export interface AdminAnswer {
 const JSON_TYPE = "application/json";
 
 /** The page runs its own script and speaks to its own board, and nobody may put it into a frame. */
-const PAGE_FIELDS = [
+const PAGE_FIELDS = Object.freeze([
   "Content-Security-Policy: default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:; frame-ancestors 'none'",
   "Referrer-Policy: no-referrer",
-];
+]);
 
 /** What paths of single backends begin with. */
 const BACKENDS = "/api/backends/";
@@ -40,7 +41,7 @@ const BEARER = "bearer ";
 type Handler = (operator: Operator, request: AdminRequest, name: string) => AdminAnswer;
 
 /** What is there, by path and method; `*` stands for one more part of the path. */
-const ROUTES: Record<string, Record<string, Handler>> = {
+const ROUTES: Record<string, Record<string, Handler>> = deepFreeze({
   "/": { GET: () => ({ status: 200, type: "text/html", body: PAGE, fields: PAGE_FIELDS }) },
   "/healthz": { GET: healthz },
   "/metrics": {
@@ -79,7 +80,7 @@ const ROUTES: Record<string, Record<string, Handler>> = {
       return wish === undefined ? notAnObject(body) : told(operator.explain(Number(wish.picks)));
     },
   },
-};
+});
 
 /** Answers one request. Reading is free to all in the network; changing needs the token. */
 export function respond(operator: Operator, request: AdminRequest): AdminAnswer {

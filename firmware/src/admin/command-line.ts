@@ -1,3 +1,4 @@
+import { deepFreeze } from "../deep-freeze.ts";
 import { brief, LEVELS_MAX, nearest, parseFlat } from "../document.ts";
 import type { Operator, Outcome } from "./operator.ts";
 import { SECRET } from "./operator.ts";
@@ -20,7 +21,7 @@ const EVENTS = 10;
 /** Characters of an answer's line: a terminal's width, and less than the UART's FIFO. */
 const LINE_MAX = 96;
 
-const COMMANDS: Record<string, Command> = {
+const COMMANDS: Record<string, Command> = deepFreeze({
   help: {
     usage: "help",
     help: "this list",
@@ -135,9 +136,9 @@ const COMMANDS: Record<string, Command> = {
     words: [0, 0],
     run: operator => operator.reboot(),
   },
-};
+});
 
-export const COMMAND_NAMES = Object.keys(COMMANDS);
+export const COMMAND_NAMES = Object.freeze(Object.keys(COMMANDS));
 
 /**
  * Does what a line asks for. The answer's lines are for people and programs at once; the last one begins

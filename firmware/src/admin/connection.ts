@@ -11,13 +11,13 @@ import type { Operator } from "./operator.ts";
 import { DOCUMENT_BYTES_MAX } from "./revisions.ts";
 
 /** A request of an operator is small. */
-const HEAD_LIMITS = { headBytesMax: 2048, headLinesMax: 40 };
+const HEAD_LIMITS = Object.freeze({ headBytesMax: 2048, headLinesMax: 40 });
 const BODY_BYTES_MAX = DOCUMENT_BYTES_MAX;
 
 /** For a request, and for each further piece of its answer. */
 const TIMEOUT_MS = 5000;
 
-const REASONS: Record<number, string> = {
+const REASONS: Record<number, string> = Object.freeze({
   200: "OK",
   400: "Bad Request",
   401: "Unauthorized",
@@ -32,7 +32,7 @@ const REASONS: Record<number, string> = {
   501: "Not Implemented",
   503: "Service Unavailable",
   505: "HTTP Version Not Supported",
-};
+});
 
 export interface AdminContext {
   readonly platform: Platform;

@@ -1,3 +1,4 @@
+import { deepFreeze } from "../deep-freeze.ts";
 import type { BackendStatus, Status } from "./status.ts";
 
 /** One line of values for each backend. */
@@ -8,7 +9,7 @@ interface BackendMetric {
   value(backend: BackendStatus): number | null;
 }
 
-const BACKEND: readonly BackendMetric[] = [
+const BACKEND: readonly BackendMetric[] = deepFreeze([
   {
     name: "server_status",
     help: "1 when the backend may be chosen, else 0.",
@@ -57,22 +58,24 @@ const BACKEND: readonly BackendMetric[] = [
     type: "gauge",
     value: ({ sinceMs }) => sinceMs / 1000,
   },
-];
+]);
 
 /** One value for the board; a name that ends in `_total` is a counter. */
-const BOARD: readonly (readonly [string, string, (status: Status) => number | null])[] = [
-  ["uptime_seconds", "Since the start.", ({ uptimeMs }) => uptimeMs / 1000],
-  ["heap_free_bytes", "Memory that is free.", ({ heap }) => heap],
-  ["heap_reserve_bytes", "Below it clients are refused.", ({ memory }) => memory.reserve],
-  ["memory_refused_total", "Clients refused for want of memory.", ({ memory }) => memory.refused],
-  ["memory_shed_total", "Sessions ended for want of memory.", ({ memory }) => memory.shed],
-  ["wifi_signal_dbm", "Strength of the Wi-Fi's signal.", ({ rssi }) => rssi],
-  ["current_connections", "Connections that sessions hold.", ({ sockets }) => sockets.used],
-  ["limit_connections", "Connections that the board carries.", ({ sockets }) => sockets.max],
-  ["current_sessions", "Clients, waiting ones included.", ({ sessions }) => sessions],
-  ["limit_sessions", "Clients that are served at once.", ({ sessionsMax }) => sessionsMax],
-  ["current_queue", "Clients and requests that wait.", ({ queued }) => queued],
-];
+const BOARD: readonly (readonly [string, string, (status: Status) => number | null])[] = deepFreeze(
+  [
+    ["uptime_seconds", "Since the start.", ({ uptimeMs }) => uptimeMs / 1000],
+    ["heap_free_bytes", "Memory that is free.", ({ heap }) => heap],
+    ["heap_reserve_bytes", "Below it clients are refused.", ({ memory }) => memory.reserve],
+    ["memory_refused_total", "Clients refused for want of memory.", ({ memory }) => memory.refused],
+    ["memory_shed_total", "Sessions ended for want of memory.", ({ memory }) => memory.shed],
+    ["wifi_signal_dbm", "Strength of the Wi-Fi's signal.", ({ rssi }) => rssi],
+    ["current_connections", "Connections that sessions hold.", ({ sockets }) => sockets.used],
+    ["limit_connections", "Connections that the board carries.", ({ sockets }) => sockets.max],
+    ["current_sessions", "Clients, waiting ones included.", ({ sessions }) => sessions],
+    ["limit_sessions", "Clients that are served at once.", ({ sessionsMax }) => sessionsMax],
+    ["current_queue", "Clients and requests that wait.", ({ queued }) => queued],
+  ],
+);
 
 /** The status in Prometheus' text format 0.0.4, named after HAProxy's metrics. */
 export function metrics(status: Status): string {

@@ -1,6 +1,7 @@
 import { ADMIN_STATES, type AdminState } from "../backend/backend.ts";
 import { STRATEGIES, type StrategyName } from "../balancer/strategy.ts";
 import { type Config, EXPLAIN_MAX, readConfig, WEIGHT_MAX } from "../config.ts";
+import { deepFreeze } from "../deep-freeze.ts";
 import { nearest } from "../document.ts";
 import type { Cancel, Platform } from "../platform.ts";
 import type { ReverseProxy } from "../proxy.ts";
@@ -28,9 +29,9 @@ const SSID_MAX = 32;
 /** What stands where a secret would: it is never told, and given back it means "as before". */
 export const SECRET = "********";
 
-const NO_TOKEN: Outcome = {
+const NO_TOKEN: Outcome = deepFreeze({
   complaints: [`token: wanted ${TOKEN_MIN} to ${TOKEN_MAX} printable characters without blanks`],
-};
+});
 
 export interface OperatorParts {
   readonly platform: Platform;

@@ -4,7 +4,7 @@ import { Latency } from "./latency.ts";
 /** What the operator wants of a backend: HAProxy's words. */
 export type AdminState = "ready" | "drain" | "maint";
 
-export const ADMIN_STATES: readonly AdminState[] = ["ready", "drain", "maint"];
+export const ADMIN_STATES: readonly AdminState[] = Object.freeze(["ready", "drain", "maint"]);
 
 /** Which PROXY protocol a backend expects before a connection's first byte. */
 export type ProxyProtocol = "none" | "v1" | "v2";

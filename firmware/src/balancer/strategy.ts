@@ -32,7 +32,7 @@ export interface StrategyParts {
 }
 
 /** Every strategy by the name that the configuration gives it. */
-export const STRATEGIES = {
+export const STRATEGIES = Object.freeze({
   "round-robin": () => new RoundRobin(),
   "weighted-round-robin": () => new WeightedRoundRobin(),
   "least-connections": () => new LeastConnections(),
@@ -41,9 +41,13 @@ export const STRATEGIES = {
   "source-hash": () => new SourceHash(),
   first: () => new First(),
   "q-learning": parts => new QLearning(parts),
-} satisfies Record<string, (parts: StrategyParts) => Strategy>;
+} satisfies Record<string, (parts: StrategyParts) => Strategy>);
 
 export type StrategyName = keyof typeof STRATEGIES;
 
 /** Strategies that do not look at weights: a weight there would do nothing. */
-export const WEIGHTLESS: readonly StrategyName[] = ["round-robin", "first", "q-learning"];
+export const WEIGHTLESS: readonly StrategyName[] = Object.freeze([
+  "round-robin",
+  "first",
+  "q-learning",
+]);

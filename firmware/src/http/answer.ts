@@ -1,8 +1,9 @@
 import { ascii } from "../ascii.ts";
+import { deepFreeze } from "../deep-freeze.ts";
 import type { Head } from "./head.ts";
 
 /** Statuses that the proxy answers by itself, and what a person can do about each. */
-const ANSWERS = {
+const ANSWERS = deepFreeze({
   400: ["Bad Request", "The request is not valid HTTP."],
   404: ["Not Found", "No route leads there."],
   405: ["Method Not Allowed", "This proxy forwards neither CONNECT nor TRACE."],
@@ -19,12 +20,12 @@ const ANSWERS = {
   504: ["Gateway Timeout", "The backend did not answer in time."],
   505: ["HTTP Version Not Supported", "This proxy speaks HTTP/1.0 and HTTP/1.1."],
   508: ["Loop Detected", "The request has been here before: a backend leads back to this proxy."],
-} as const;
+} as const);
 
 export type AnswerStatus = keyof typeof ANSWERS;
 
 /** After these the connection is as good as before. */
-export const KEEPS_ALIVE: readonly AnswerStatus[] = [404, 502, 503, 504, 508];
+export const KEEPS_ALIVE: readonly AnswerStatus[] = Object.freeze([404, 502, 503, 504, 508]);
 
 /** Seconds after which a client that met a full proxy may try again. */
 const RETRY_AFTER_S = 1;

@@ -12,12 +12,12 @@ export type Framing =
   /** Until the sender closes. */
   | { readonly kind: "close" };
 
-const NONE: Framing = { kind: "none" };
-const CHUNKED: Framing = { kind: "chunked" };
-const CLOSE: Framing = { kind: "close" };
+const NONE: Framing = Object.freeze({ kind: "none" });
+const CHUNKED: Framing = Object.freeze({ kind: "chunked" });
+const CLOSE: Framing = Object.freeze({ kind: "close" });
 
 /** Methods whose body, if there is one, no HTTP/1.0 server expects. */
-const BODILESS_IN_1_0 = ["GET", "HEAD", "DELETE"];
+const BODILESS_IN_1_0 = Object.freeze(["GET", "HEAD", "DELETE"]);
 
 /**
  * A request's framing, or the status that refuses it: where two servers could disagree on where a
@@ -177,7 +177,7 @@ class PlainBody implements BodyReader {
 }
 
 /** A message without a body, or with one of no bytes. All such messages share it: it never changes. */
-export const NO_BODY: BodyReader = new PlainBody(0);
+export const NO_BODY: BodyReader = Object.freeze(new PlainBody(0));
 
 class ChunkedBody implements BodyReader {
   done = false;

@@ -2,6 +2,7 @@ import type { AnswerRefusal } from "../admin/event.ts";
 import type { Backend } from "../backend/backend.ts";
 import type { CheckCode } from "../backend/health.ts";
 import type { Address } from "../backend/proxy-protocol.ts";
+import { deepFreeze } from "../deep-freeze.ts";
 import { Dial, type DialFailure, type Dialler } from "../dial.ts";
 import type { Endpoint, EndpointOwner } from "../endpoint.ts";
 import { isShort } from "../memory.ts";
@@ -40,10 +41,10 @@ export interface ExchangeOwner {
 const RETRY_DEADLINE_MS = 10_000;
 
 /** Methods that may be sent twice with the effect of once (RFC 9110 section 9.2.2). */
-const IDEMPOTENT = ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"];
+const IDEMPOTENT = Object.freeze(["GET", "HEAD", "PUT", "DELETE", "OPTIONS"]);
 
 /** What the client is told, and HAProxy's termination state. */
-const UNREACHABLE: Record<DialFailure, [AnswerStatus, string]> = {
+const UNREACHABLE: Record<DialFailure, [AnswerStatus, string]> = deepFreeze({
   refused: [502, "SC"],
   unanswered: [502, "SH"],
   "connect-timeout": [504, "sC"],
@@ -51,22 +52,22 @@ const UNREACHABLE: Record<DialFailure, [AnswerStatus, string]> = {
   "no-backend": [503, "SC"],
   full: [503, "SQ"],
   "queue-timeout": [503, "sQ"],
-};
+});
 
 const NO_ANSWER = "The backend closed the connection instead of answering.";
 
 /** What the client is told of an answer that is not passed on. */
-const REFUSED_ANSWER: Record<AnswerRefusal, string> = {
+const REFUSED_ANSWER: Record<AnswerRefusal, string> = Object.freeze({
   "invalid-answer":
     "The backend's answer is not HTTP/1.1 as this proxy accepts it, so it was not passed on.",
   headBytesMax: "The backend's answer has a longer head than this proxy's headBytesMax allows.",
   headLinesMax: "The backend's answer has more header lines than this proxy's headLinesMax allows.",
-};
+});
 
-const NONE: Framing = { kind: "none" };
+const NONE: Framing = Object.freeze({ kind: "none" });
 
 /** The framing of a request that was not understood: nobody knows where it ends. */
-const UNKNOWN: Framing = { kind: "close" };
+const UNKNOWN: Framing = Object.freeze({ kind: "close" });
 
 /** One request and its answer, from the request's head on. */
 export class Exchange implements EndpointOwner, Dialler {

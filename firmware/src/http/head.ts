@@ -51,8 +51,8 @@ const LIST_MEMBERS_MAX = 32;
 const BUFFER_BYTES = 512;
 
 const NOTHING = new Uint8Array(0);
-const NO_FIELDS: readonly Field[] = [];
-const NO_TOKENS: readonly string[] = [];
+const NO_FIELDS: readonly Field[] = Object.freeze([]);
+const NO_TOKENS: readonly string[] = Object.freeze([]);
 
 /**
  * One head, fed piece by piece. The outcome does not depend on where the pieces are cut: each line

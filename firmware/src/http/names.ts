@@ -1,5 +1,7 @@
+import { deepFreeze } from "../deep-freeze.ts";
+
 /** Field names that mean something to a proxy. */
-export const NAMES = [
+export const NAMES = Object.freeze([
   "", // any other
   "connection",
   "content-length",
@@ -22,18 +24,21 @@ export const NAMES = [
   "x-request-id",
   "accept",
   "cookie",
-] as const;
+] as const);
 
 export type Name = (typeof NAMES)[number];
 
-const NONE: readonly Name[] = [];
+const NONE: readonly Name[] = Object.freeze([]);
+
+const LENGTH_MAX = Math.max(...NAMES.map(({ length }) => length));
 
 /** The names by their length: most fields are told apart by that alone. */
-const NAMES_BY_LENGTH: (readonly Name[])[] = [];
-for (let length = 0; length <= 32; length++) {
-  const names = NAMES.filter(name => name !== "" && name.length === length);
-  NAMES_BY_LENGTH.push(names.length > 0 ? names : NONE);
-}
+const NAMES_BY_LENGTH = deepFreeze(
+  Array.from({ length: LENGTH_MAX + 1 }, (_, length) => {
+    const names = NAMES.filter(name => name !== "" && name.length === length);
+    return names.length > 0 ? names : NONE;
+  }),
+);
 
 /** The name of `length` bytes at `start`, in any case, and with `_` for `-`; `""` for any other. */
 export function nameAt(bytes: Uint8Array, start: number, length: number): Name {

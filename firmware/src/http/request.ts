@@ -20,7 +20,7 @@ export interface Request {
 const SCHEME = "http://";
 
 /** Its port where it names none, with and without a number (RFC 9110 section 4.2.1). */
-const DEFAULT_PORTS = [":80", ":"];
+const DEFAULT_PORTS = Object.freeze([":80", ":"]);
 
 /** Characters of Host: names have 253 at most, and a port may follow (RFC 1035). */
 const HOST_BYTES_MAX = 260;

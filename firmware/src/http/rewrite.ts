@@ -10,7 +10,7 @@ import type { Name } from "./names.ts";
 import { otherCookies } from "./sticky.ts";
 
 /** Concern one connection only (RFC 9110 section 7.6.1), or are written by us. */
-const OURS: readonly Name[] = [
+const OURS: readonly Name[] = Object.freeze([
   "connection",
   "content-length",
   "transfer-encoding",
@@ -22,18 +22,18 @@ const OURS: readonly Name[] = [
   "te",
   "trailer",
   "upgrade",
-];
+]);
 
 /** Say where a request came from: believed only from a proxy that we trust. */
-const FORWARDING: readonly Name[] = [
+const FORWARDING: readonly Name[] = Object.freeze([
   "forwarded",
   "x-forwarded-for",
   "x-forwarded-proto",
   "x-forwarded-host",
-];
+]);
 
 /** Tokens of Connection that name no field. */
-const OPTIONS = ["close", "keep-alive", "upgrade"];
+const OPTIONS = Object.freeze(["close", "keep-alive", "upgrade"]);
 
 /** Bytes that a rewritten head may be longer than the one that came, long values aside. */
 export const REWRITE_BYTES = 512;

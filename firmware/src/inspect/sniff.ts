@@ -2,7 +2,7 @@
  * Methods of the IANA registry (of June 2026), `PRI` left out: it begins HTTP/2, which nothing here reads.
  * The usual ones stand first, because the list is searched from its beginning.
  */
-export const METHODS: readonly string[] = [
+export const METHODS: readonly string[] = Object.freeze([
   "GET",
   "POST",
   "PUT",
@@ -42,7 +42,7 @@ export const METHODS: readonly string[] = [
   "UPDATE",
   "UPDATEREDIRECTREF",
   "VERSION-CONTROL",
-];
+]);
 
 /** Bytes within which a first line must end to be looked at as a whole. */
 const FIRST_LINE_BYTES_MAX = 1024;
@@ -63,7 +63,7 @@ const ONE = 49;
 const BRACKET = 91;
 
 /** A target that begins like these is told by them; one with another scheme by its `://`. */
-const WEB_SCHEMES = ["http://", "https://"];
+const WEB_SCHEMES = Object.freeze(["http://", "https://"]);
 
 /**
  * Tells from a client's first bytes whether it speaks HTTP/1 or anything else; `undefined` while too few
