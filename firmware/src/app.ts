@@ -3,9 +3,11 @@ import { formatLine, type Report } from "./admin/event.ts";
 import { Operator } from "./admin/operator.ts";
 import { Recent } from "./admin/recent.ts";
 import { Revisions } from "./admin/revisions.ts";
+import { type Beginning, RunningConfig } from "./admin/running-config.ts";
 import { AdminServer } from "./admin/server.ts";
 import { type Configuration, readConfig } from "./config.ts";
 import { abortLine } from "./exception.ts";
+import { Listeners } from "./listeners.ts";
 import type { Platform } from "./platform.ts";
 import { ReverseProxy } from "./proxy.ts";
 import { TextStore } from "./storage.ts";
@@ -56,24 +58,21 @@ export function start(
     const line = formatLine(clock.now(), event);
     platform.log(line);
     recent.add(line);
-    if ("what" in event && event.what === "exception") operator?.fault();
+    if ("what" in event && event.what === "exception") operator?.running.fault();
   };
   const store = TextStore.open(platform.storage, STORAGE_PATH, report);
   const revisions = store && new Revisions(store);
-  const { config, document } = keptConfiguration(revisions, report) ?? given;
+  const beginning = begin(revisions, given, platform.vitals.resetReason, report);
+  report({ level: "I", on: "config", what: "in-force", source: beginning.source });
 
-  const proxy = new ReverseProxy(platform, config, report);
-  operator = new Operator({
-    platform,
-    proxy,
-    recent,
-    store,
-    revisions,
-    report,
-    document,
-    token,
-    build,
+  const proxy = new ReverseProxy(platform, beginning.config, report);
+  const listeners = new Listeners(platform, report, (port, connection) => {
+    if (running.isAdmin(port)) server.accept(port, connection);
+    else proxy.accept(port, connection);
   });
+  const parts = { platform, proxy, revisions, report };
+  const running = new RunningConfig({ ...parts, listeners, beginning });
+  operator = new Operator({ ...parts, recent, store, running, token, build });
   const server = new AdminServer(platform, operator, report);
   const console = new Console(platform, operator, report);
 
@@ -85,12 +84,13 @@ export function start(
     report({ level: "I", on: "net", ip: address, rssi });
     if (listening) return;
     listening = true;
-    proxy.listen();
-    server.listen(config.adminPort);
+    running.start();
   };
   link.watch(changed);
   changed();
   const stop = () => {
+    listeners.stop();
+    running.stop();
     proxy.stop();
     server.stop();
     operator.stop();
@@ -99,13 +99,38 @@ export function start(
   return { proxy, operator, stop };
 }
 
-/** What was kept last, if it still is a configuration. */
-function keptConfiguration(
+/** The configuration to start with, by what flash keeps. */
+function begin(
   revisions: Revisions | undefined,
+  given: Configuration,
+  reset: string | undefined,
   report: Report,
-): Configuration | undefined {
-  const { document, fellBack } = revisions?.start() ?? {};
-  if (fellBack) report({ level: "W", on: "config", what: "rolled-back", why: "restarts" });
+): Beginning {
+  const kept = revisions?.start();
+  let rolledBack: string | undefined;
+  if (kept?.fellBack) {
+    rolledBack = "restarts";
+    report({ level: "W", on: "config", what: "rolled-back", why: rolledBack });
+  }
+  if (kept?.dropped !== undefined) {
+    rolledBack = kept.dropped;
+    report({ level: "W", on: "config", what: "dropped", why: rolledBack, reset });
+  }
+  const flash = checked(kept?.document, report);
+  const standing: Beginning = {
+    ...(flash ?? given),
+    source: flash ? "flash" : "built-in",
+    rolledBack,
+  };
+  if (kept?.next === undefined) return standing;
+  revisions!.keepNext(undefined); // whatever comes of it, it is tried once
+  const next = checked(kept.next, report);
+  if (next === undefined) return standing;
+  return { ...next, source: "trial", before: standing, rolledBack };
+}
+
+/** A document from flash, if it still is a configuration. */
+function checked(document: object | undefined, report: Report): Configuration | undefined {
   if (document === undefined) return undefined;
   const outcome = readConfig(document);
   if ("config" in outcome) return outcome;

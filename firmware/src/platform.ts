@@ -123,6 +123,11 @@ export interface Vitals {
 export interface Platform {
   readonly TCP: TCPConstructor;
   readonly Listener: ListenerConstructor;
+  /**
+   * A listening socket can be closed while the program runs. Absent on the chip: the SDK's listener frees
+   * what an announcement under way still points to (modules/io/socket/lwip/tcp.c).
+   */
+  readonly closesListeners?: boolean;
   readonly clock: Clock;
   readonly link: Link;
   readonly vitals: Vitals;

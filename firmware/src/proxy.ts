@@ -5,10 +5,9 @@ import type { Pool } from "./backend/pool.ts";
 import { type Budget, REFUSALS_MAX } from "./budget.ts";
 import type { Config } from "./config.ts";
 import { Deadlines } from "./deadline.ts";
-import { exceptionText } from "./exception.ts";
 import { type Base, Generation, hexadecimal } from "./generation.ts";
 import { Memory, type Tenants } from "./memory.ts";
-import type { ListenerSocket, Platform, TCPSocket } from "./platform.ts";
+import type { Platform, TCPSocket } from "./platform.ts";
 import { SCRATCH_BYTES } from "./pump.ts";
 import { Session } from "./session.ts";
 
@@ -22,8 +21,8 @@ export class ReverseProxy implements Tenants {
   #base: Base;
   #current: Generation;
   #online = false;
-  /** One for each port that was ever listened on: the chip cannot close one safely. */
-  #listeners = new Map<number, ListenerSocket>();
+  /** Its ports are open. */
+  #ready = false;
   #sessions = new Set<Session>();
   /** Those of `#sessions` that hold a slot. */
   #admitted = 0;
@@ -78,9 +77,10 @@ export class ReverseProxy implements Tenants {
     return this.#queue.length;
   }
 
-  listen(): void {
+  /** The ports of its listeners are open: clients may come. */
+  ready(): void {
+    this.#ready = true;
     const { config, pool, budget } = this.#current;
-    for (const { port } of config.listeners) this.#open(port);
     this.#report({
       level: "I",
       on: "proxy",
@@ -92,15 +92,15 @@ export class ReverseProxy implements Tenants {
   }
 
   /**
-   * From now on by another configuration. Whoever is being served is served to his end by the one that
-   * he came under; connections that are kept for another request are let go after the current one.
+   * Switches to another configuration, whose ports are open already. Sessions in progress finish under the
+   * one that they started with; connections that are kept for another request are closed after the current one.
    */
   reconfigure(config: Config): void {
     const before = this.#current;
     this.#current = new Generation(this.#base, config, before);
     before.retire();
     this.online = this.#online;
-    if (this.#listeners.size > 0) this.listen();
+    if (this.#ready) this.ready();
     this.#letIn(); // there may be more slots
   }
 
@@ -109,6 +109,28 @@ export class ReverseProxy implements Tenants {
     this.#online = online;
     if (online) this.#current.checks.thaw();
     else this.#current.checks.freeze();
+  }
+
+  /** Takes a client's connection to `port`, or closes it when no listener of the configuration has that port. */
+  accept(port: number, accepted: TCPSocket): void {
+    const { config, context } = this.#current;
+    const listener = config.listeners.find(known => known.port === port);
+    if (listener === undefined) {
+      accepted.close(); // an earlier configuration listened there
+      return;
+    }
+    let session: Session;
+    try {
+      session = new Session(++this.#lastId, context, listener, accepted);
+    } catch (error) {
+      // It died, or never lived, while it waited to be accepted.
+      accepted.close();
+      this.#report({ level: "W", on: "proxy", what: "dud", error: String(error) });
+      return;
+    }
+    this.#sessions.add(session);
+    this.memory.watch();
+    this.#place(session);
   }
 
   /** The backend of this name. */
@@ -131,10 +153,8 @@ export class ReverseProxy implements Tenants {
     this.#changed();
   }
 
-  /** Ends every session and takes no new one. */
+  /** Ends every session. */
   stop(): void {
-    for (const listener of this.#listeners.values()) listener.close();
-    this.#listeners.clear();
     for (const session of [...this.#sessions]) session.stop();
     this.#current.retire();
     this.#report({ level: "I", on: "proxy", what: "stopped" });
@@ -158,48 +178,6 @@ export class ReverseProxy implements Tenants {
   #changed(): void {
     this.#current.checks.changed();
     this.pool.changed();
-  }
-
-  #open(port: number): void {
-    if (this.#listeners.has(port)) return;
-    const listener: ListenerSocket = new this.#platform.Listener({
-      port,
-      onReadable: connections => {
-        // Exactly as often as announced: one read more would leak a socket.
-        for (let i = 0; i < connections; i++) {
-          try {
-            this.#accept(port, listener.read());
-          } catch (error) {
-            // Leaving the listener's callback, it would reboot the chip.
-            const text = exceptionText(error);
-            this.#report({ level: "E", on: "proxy", what: "exception", error: text });
-          }
-        }
-      },
-    });
-    this.#listeners.set(port, listener);
-  }
-
-  #accept(port: number, accepted: TCPSocket | undefined): void {
-    if (accepted === undefined) return;
-    const { config, context } = this.#current;
-    const listener = config.listeners.find(known => known.port === port);
-    if (listener === undefined) {
-      accepted.close(); // an earlier configuration listened there
-      return;
-    }
-    let session: Session;
-    try {
-      session = new Session(++this.#lastId, context, listener, accepted);
-    } catch (error) {
-      // It died, or never lived, while it waited to be accepted.
-      accepted.close();
-      this.#report({ level: "W", on: "proxy", what: "dud", error: String(error) });
-      return;
-    }
-    this.#sessions.add(session);
-    this.memory.watch();
-    this.#place(session);
   }
 
   #place(session: Session): void {

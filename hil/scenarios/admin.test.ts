@@ -3,49 +3,9 @@ import { describe, expect, test } from "vitest";
 import { Flash } from "../../emulator/src/flash.ts";
 import { httpBackend, named, reply } from "../src/http-backend.ts";
 import { collect, echoes, Lab, mendedBoard } from "../src/lab.ts";
+import { get, put, send, TOKEN } from "../src/operator.ts";
 
-const TOKEN = "correct-horse";
 const GET_ONCE = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-
-interface Answer {
-  readonly status: number;
-  readonly head: string;
-  readonly body: string;
-}
-
-/** Sends bytes to the admin port; what came until the close. */
-async function send(lab: Lab, text: string): Promise<Answer> {
-  const socket = lab.network.host("operator").connect({ host: "board", port: 8404 });
-  const heard = collect(socket);
-  socket.write(text);
-  await lab.clock.run({ until: () => socket.closed, ms: 60_000 });
-  const [head, body = ""] = heard.text.split("\r\n\r\n");
-  return { status: Number(head.slice(9, 12)), head, body };
-}
-
-function get(lab: Lab, path: string): Promise<Answer> {
-  return send(lab, `GET ${path} HTTP/1.1\r\nHost: board:8404\r\n\r\n`);
-}
-
-function put(
-  lab: Lab,
-  path: string,
-  body: object | string,
-  fields: string[] = [],
-): Promise<Answer> {
-  const text = typeof body === "string" ? body : JSON.stringify(body);
-  const head = [
-    `PUT ${path} HTTP/1.1`,
-    "Host: board:8404",
-    "Content-Type: application/json",
-    `Content-Length: ${text.length}`,
-    ...(fields.some(field => /^authorization:/i.test(field))
-      ? []
-      : [`Authorization: Bearer ${TOKEN}`]),
-    ...fields,
-  ];
-  return send(lab, `${head.join("\r\n")}\r\n\r\n${text}`);
-}
 
 /** A lab with backends a and b, and a token. */
 async function labOf(settings: object = {}): Promise<Lab> {

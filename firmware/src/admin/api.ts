@@ -12,6 +12,8 @@ export interface AdminRequest {
   readonly method: string;
   /** Without the query. */
   readonly path: string;
+  /** The board's port that it came to. */
+  readonly port: number;
   /** Fields by name in lower case. */
   field(name: string): string | undefined;
   readonly body: string;
@@ -60,6 +62,12 @@ const ROUTES: Record<string, Record<string, Handler>> = deepFreeze({
       return document === undefined ? notAnObject(body) : told(operator.configure(document));
     },
   },
+  "/api/config/next": {
+    GET: ({ next }) =>
+      next === undefined
+        ? error(404, "the configuration in force counts from the next start on, too")
+        : json(200, next),
+  },
   "/api/config/lent": {
     PUT: (operator, { body }) => {
       const document = objectOf(body);
@@ -92,6 +100,7 @@ export function respond(operator: Operator, request: AdminRequest): AdminAnswer 
     const allowed = Object.keys(methods).join(", ");
     return { ...error(405, `${request.method} does nothing there`), fields: [`Allow: ${allowed}`] };
   }
+  if (hasToken(operator, request)) operator.running.confirm(request.port);
   const refusal = request.method === "PUT" ? refused(operator, request) : undefined;
   return refusal ?? handler(operator, request, name);
 }
@@ -103,14 +112,13 @@ function match(path: string): [pattern: string, name: string] {
 }
 
 /** Why a change is not even looked at. */
-function refused({ token }: Operator, { field }: AdminRequest): AdminAnswer | undefined {
+function refused(operator: Operator, request: AdminRequest): AdminAnswer | undefined {
+  const { field } = request;
   if (foreign(field)) return error(403, "a page of another site may not change anything here");
-  if (token === undefined) {
+  if (operator.token === undefined) {
     return error(403, "no token is set, so nothing can be changed; set one on the serial console");
   }
-  const given = field("authorization") ?? "";
-  const isBearer = given.slice(0, BEARER.length).toLowerCase() === BEARER;
-  if (!equalInConstantTime(isBearer ? given.slice(BEARER.length) : "", token)) {
+  if (!hasToken(operator, request)) {
     return { ...error(401, "wrong token, or none"), fields: ["WWW-Authenticate: Bearer"] };
   }
   // Other sites' forms cannot send this type without asking first.
@@ -118,6 +126,14 @@ function refused({ token }: Operator, { field }: AdminRequest): AdminAnswer | un
     return error(415, `wanted Content-Type: ${JSON_TYPE}`);
   }
   return undefined;
+}
+
+/** Has it the token? Where none is set, each request has. */
+function hasToken({ token }: Operator, { field }: AdminRequest): boolean {
+  if (token === undefined) return true;
+  const given = field("authorization") ?? "";
+  const isBearer = given.slice(0, BEARER.length).toLowerCase() === BEARER;
+  return equalInConstantTime(isBearer ? given.slice(BEARER.length) : "", token);
 }
 
 /** Does it come from a page of another site? Programs send neither field. */

@@ -2,7 +2,7 @@ import { deepFreeze } from "../deep-freeze.ts";
 import { brief, LEVELS_MAX, nearest, parseFlat } from "../document.ts";
 import type { Operator, Outcome } from "./operator.ts";
 import { SECRET } from "./operator.ts";
-import { type BackendStatus, statusOf } from "./status.ts";
+import { type BackendStatus, configurationText, statusOf } from "./status.ts";
 
 /** A command: what may follow it, what it does, and how it comes out. */
 interface Command {
@@ -37,6 +37,7 @@ const COMMANDS: Record<string, Command> = deepFreeze({
       const up = backends.filter(({ standing }) => standing === "up").length;
       const values = {
         ...rest,
+        configuration: configurationText(rest.configuration),
         sockets: `${sockets.used}/${sockets.max}`,
         up: `${up}/${backends.length}`,
       };
@@ -84,7 +85,12 @@ const COMMANDS: Record<string, Command> = deepFreeze({
     help: "the configuration, or a change of it",
     words: [0, Number.POSITIVE_INFINITY],
     run: (operator, [key, ...value]) => {
-      if (key === undefined) return folded(JSON.stringify(operator.document));
+      if (key === undefined) {
+        const { document, next } = operator;
+        const later =
+          next === undefined ? [] : ["from the next start on:", ...folded(JSON.stringify(next))];
+        return [...folded(JSON.stringify(document)), ...later];
+      }
       if (value.length === 0) return { complaints: [`config: what shall "${key}" be?`] };
       const change = withKey(operator.document, key, value.join(" "));
       return "complaints" in change ? change : operator.amend(change.document);

@@ -53,6 +53,8 @@ export class AdminConnection implements EndpointOwner, Timed {
   #context: AdminContext;
   #client: Endpoint;
   #address: string;
+  /** Where it came in: the admin port, or the one that is on trial. */
+  #port: number;
   #head = new Head("request", HEAD_LIMITS);
   #reader: BodyReader | undefined;
   #body = "";
@@ -61,8 +63,9 @@ export class AdminConnection implements EndpointOwner, Timed {
   #ended = false;
 
   /** Throws what `new TCP({ from })` throws when the connection died before it was accepted. */
-  constructor(context: AdminContext, accepted: TCPSocket) {
+  constructor(context: AdminContext, port: number, accepted: TCPSocket) {
     this.#context = context;
+    this.#port = port;
     this.#client = new Endpoint(context.platform, { from: accepted }, this);
     this.#address = this.#client.address().address;
     context.deadlines.within(this, TIMEOUT_MS);
@@ -164,7 +167,13 @@ export class AdminConnection implements EndpointOwner, Timed {
       );
       return found === undefined ? undefined : head.value(found);
     };
-    const answer = respond(operator, { method, path, field, body: this.#body });
+    const answer = respond(operator, {
+      method,
+      path,
+      port: this.#port,
+      field,
+      body: this.#body,
+    });
     const { status } = answer;
     if (status === 401 || status === 403) {
       const request = `${method} ${path.slice(0, 80)}`;

@@ -13,11 +13,19 @@ export type Event =
   | { level: "I"; on: "net"; what: "joining"; ssid: string }
   | { level: "W"; on: "net"; what: "lost" | "failed"; retryMs: number }
   | { level: "E"; on: "net"; what: "no-ssid"; error: string }
+  | { level: "E"; on: "listener"; what: "failed"; port: number; error: string }
   | { level: "E"; on: "config"; what: "refused"; error: string }
+  /** Which configuration runs, after each start. */
+  | { level: "I"; on: "config"; what: "in-force"; source: string }
+  | { level: "I"; on: "config"; what: "next-start" }
+  /** The build was given these keys anew: they are laid over the configuration from flash. */
+  | { level: "I"; on: "config"; what: "build-settings"; keys: string }
   | { level: "I"; on: "config"; what: "trial"; ms: number }
   | { level: "I"; on: "config"; what: "kept" }
   | { level: "W"; on: "config"; what: "not-kept"; error: string }
-  | { level: "W"; on: "config"; what: "rolled-back"; why: string }
+  | { level: "W"; on: "config"; what: "rolled-back"; why: string; error?: string }
+  /** The board was reset during the trial of a configuration, which is not in force any more. */
+  | { level: "W"; on: "config"; what: "dropped"; why: string; reset?: string }
   | { level: "W"; on: "storage"; what: "ignored" | "failed"; key: string; error: string }
   | { level: "W"; on: "admin"; what: "refused"; client: string; request: string; status: number }
   | {
@@ -35,9 +43,10 @@ export type Event =
   | { level: "W"; on: "console"; what: "no-port"; error: string }
   | {
       level: "E";
-      on: "proxy" | "session" | "admin" | "console" | "net";
+      on: "proxy" | "session" | "admin" | "console" | "net" | "listener";
       what: "exception";
       id?: number;
+      port?: number;
       error: string;
     }
   | {

@@ -1,6 +1,6 @@
 import { ADMIN_STATES, type AdminState } from "../backend/backend.ts";
 import { STRATEGIES, type StrategyName } from "../balancer/strategy.ts";
-import { type Config, EXPLAIN_MAX, readConfig, WEIGHT_MAX } from "../config.ts";
+import { EXPLAIN_MAX, readConfig, WEIGHT_MAX } from "../config.ts";
 import { deepFreeze } from "../deep-freeze.ts";
 import { nearest } from "../document.ts";
 import type { Cancel, Platform } from "../platform.ts";
@@ -9,13 +9,11 @@ import type { TextStore } from "../storage.ts";
 import type { Report } from "./event.ts";
 import { RECENT_MAX, type Recent } from "./recent.ts";
 import { DOCUMENT_BYTES_MAX, type Revisions } from "./revisions.ts";
+import type { RunningConfig } from "./running-config.ts";
 import { isToken, TOKEN_MAX, TOKEN_MIN } from "./token.ts";
 
 /** How a wish came out: what was done, or everything that is wrong with it. */
 export type Outcome = { readonly done: string } | { readonly complaints: readonly string[] };
-
-/** A document serves so long before it is kept in flash. */
-export const TRIAL_MS = 30_000;
 
 /** A start that lasted so long was a good one. */
 const LASTED_MS = 60_000;
@@ -41,20 +39,11 @@ export interface OperatorParts {
   readonly store: TextStore | undefined;
   readonly revisions: Revisions | undefined;
   readonly report: Report;
-  /** The document in force, as it was written. */
-  readonly document: object;
+  readonly running: RunningConfig;
   /** The token that was built in. */
   readonly token: string | undefined;
   /** Which build of the firmware runs. */
   readonly build: string | undefined;
-}
-
-interface Trial {
-  /** What is in force again if the trial fails. */
-  readonly before: object;
-  /** Some backend could be used when it began. */
-  readonly served: boolean;
-  readonly cancel: Cancel;
 }
 
 /**
@@ -63,21 +52,14 @@ interface Trial {
  */
 export class Operator {
   readonly parts: OperatorParts;
-  #document: object;
-  /** The next reset takes it away. */
-  #isLent = false;
-  #trial: Trial | undefined;
   #lasting: Cancel | undefined;
   /** The token that flash keeps. */
   #token: string | undefined;
   /** A token that a reset takes away. */
   #lent: string | undefined;
-  /** Bugs that were logged since the trial began. */
-  #faults = 0;
 
   constructor(parts: OperatorParts) {
     this.parts = parts;
-    this.#document = parts.document;
     const { platform, store, revisions } = parts;
     this.#token = store && storedToken(store);
     if (revisions === undefined) return;
@@ -87,22 +69,25 @@ export class Operator {
   /** Forgets what it was about to do. */
   stop(): void {
     this.#lasting?.();
-    this.#trial?.cancel();
   }
 
   get proxy(): ReverseProxy {
     return this.parts.proxy;
   }
 
-  /** The document in force, without its secrets. */
-  get document(): object {
-    const { stickyKey } = this.#document as { stickyKey?: string };
-    return stickyKey === undefined ? this.#document : { ...this.#document, stickyKey: SECRET };
+  get running(): RunningConfig {
+    return this.parts.running;
   }
 
-  /** It is in force, and not yet kept. */
-  get onTrial(): boolean {
-    return this.#trial !== undefined;
+  /** The document in force, without its secrets. */
+  get document(): object {
+    return withoutSecrets(this.running.document);
+  }
+
+  /** The document that counts from the next start on, when that is another one, without its secrets. */
+  get next(): object | undefined {
+    const { next } = this.running;
+    return next && withoutSecrets(next);
   }
 
   get token(): string | undefined {
@@ -157,7 +142,10 @@ export class Operator {
       const hint = near === undefined ? `wanted ${known.join(", ")}` : `did you mean "${near}"?`;
       return { complaints: [`balance: no strategy "${balance}"; ${hint}`] };
     }
-    const outcome = this.amend({ ...this.#document, balance: balance as StrategyName });
+    const outcome = this.amend({
+      ...this.running.document,
+      balance: balance as StrategyName,
+    });
     return "done" in outcome ? { done: `balance is ${balance}; ${outcome.done}` } : outcome;
   }
 
@@ -171,10 +159,7 @@ export class Operator {
     return { done: `the next ${picks} picks will be explained` };
   }
 
-  /**
-   * Puts a document in force. It is kept in flash after it has served for a while; when it serves worse
-   * than the one before, or the board restarts meanwhile, the one before is in force again.
-   */
+  /** See `RunningConfig.configure`. */
   configure(given: object): Outcome {
     const document = this.#withSecrets(given);
     const outcome = readConfig(document);
@@ -187,26 +172,18 @@ export class Operator {
         ],
       };
     }
-    this.#begin(document, outcome.config);
-    return { done: `in force; it is kept when it has served for ${TRIAL_MS / 1000} s` };
+    return this.running.configure(outcome);
   }
 
-  /** Puts a document in force until the next reset; flash is not touched, and nothing is judged. */
+  /** See `RunningConfig.lend`. */
   lend(given: object): Outcome {
-    const document = this.#withSecrets(given);
-    const outcome = readConfig(document);
-    if ("complaints" in outcome) return outcome;
-    this.#trial?.cancel();
-    this.#trial = undefined;
-    this.parts.proxy.reconfigure(outcome.config);
-    this.#document = document;
-    this.#isLent = true;
-    return { done: "in force until the next reset" };
+    const outcome = readConfig(this.#withSecrets(given));
+    return "complaints" in outcome ? outcome : this.running.lend(outcome);
   }
 
-  /** A change of the document in force: one that is lent stays so. */
+  /** A change of the document in force: one that counts until the next reset stays so. */
   amend(document: object): Outcome {
-    return this.#isLent ? this.lend(document) : this.configure(document);
+    return this.running.source === "until-reset" ? this.lend(document) : this.configure(document);
   }
 
   /** The last events as log lines. */
@@ -244,58 +221,10 @@ export class Operator {
     return restart();
   }
 
-  /** A bug was logged: counted against a document that is on trial. */
-  fault(): void {
-    this.#faults++;
-  }
-
-  #begin(document: object, config: Config): void {
-    const { platform, proxy, report } = this.parts;
-    this.#trial?.cancel();
-    const before = this.#trial?.before ?? this.#document;
-    const served = this.#trial?.served ?? this.#serves();
-    proxy.reconfigure(config);
-    this.#document = document;
-    this.#isLent = false;
-    this.#faults = 0;
-    report({ level: "I", on: "config", what: "trial", ms: TRIAL_MS });
-    const cancel = platform.clock.after(TRIAL_MS, () => this.#judge());
-    this.#trial = { before, served, cancel };
-  }
-
-  #judge(): void {
-    const { before, served } = this.#trial!;
-    const { platform, proxy, revisions, report } = this.parts;
-    this.#trial = undefined;
-    const why = this.#whyNot(served, platform.link.address !== undefined);
-    if (why === undefined) {
-      const error = revisions?.keep(this.#document);
-      if (error === undefined) report({ level: "I", on: "config", what: "kept" });
-      else report({ level: "W", on: "config", what: "not-kept", error });
-      return;
-    }
-    const outcome = readConfig(before);
-    if ("config" in outcome) proxy.reconfigure(outcome.config);
-    this.#document = before;
-    report({ level: "W", on: "config", what: "rolled-back", why });
-  }
-
-  #whyNot(served: boolean, online: boolean): string | undefined {
-    if (this.#faults > 0) return "exceptions";
-    if (!online) return "no-network";
-    return served && !this.#serves() ? "no-backend" : undefined;
-  }
-
-  /** Some backend could be used now. */
-  #serves(): boolean {
-    const nowMs = this.parts.platform.clock.now();
-    return this.proxy.pool.backends.some(backend => backend.standing(nowMs) === "up");
-  }
-
   #withSecrets(given: object): object {
     const { stickyKey } = given as { stickyKey?: unknown };
     if (stickyKey !== SECRET) return given;
-    const { stickyKey: kept } = this.#document as { stickyKey?: string };
+    const { stickyKey: kept } = this.running.document as { stickyKey?: string };
     return { ...given, stickyKey: kept };
   }
 
@@ -306,6 +235,10 @@ export class Operator {
       ? `no backend "${name}"; there are ${known.join(", ")}`
       : `no backend "${name}"; did you mean "${near}"?`;
   }
+}
+
+function withoutSecrets(document: object): object {
+  return "stickyKey" in document ? { ...document, stickyKey: SECRET } : document;
 }
 
 /** The token that flash keeps, if it is one. */

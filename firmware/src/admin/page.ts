@@ -39,8 +39,8 @@ $("token").oninput = () => { sessionStorage.token = $("token").value; };
 
 // One request after the other.
 function ask(method, path, body) {
-  const headers = method === "GET" ? {} :
-    { "Content-Type": "application/json", Authorization: "Bearer " + $("token").value };
+  const headers = $("token").value ? { Authorization: "Bearer " + $("token").value } : {};
+  if (method !== "GET") headers["Content-Type"] = "application/json";
   const next = chain.then(async () => {
     const reply = await fetch(path, { method, headers, body: body && JSON.stringify(body), signal: AbortSignal.timeout(8000) });
     const value = await reply.json();
@@ -93,7 +93,10 @@ function show(status) {
   });
   const all = rates.reduce((sum, rate) => sum + rate, 0);
   $("where").textContent = [status.ip, status.rssi && status.rssi + " dBm", "v" + status.version].filter(Boolean).join("  ");
-  $("trial").hidden = !status.onTrial;
+  const { source, trialLeftMs, rolledBack, changesAtNextStart } = status.configuration;
+  $("config").className = trialLeftMs !== null || rolledBack || changesAtNextStart ? "warn" : "";
+  $("config").textContent = "configuration: " + [source, trialLeftMs !== null && span(trialLeftMs) + " left",
+    rolledBack && "rolled back: " + rolledBack, changesAtNextStart && "another at the next start"].filter(Boolean).join(", ");
   const facts = { "requests/s": all.toFixed(1), sessions: status.sessions + " / " + status.sessionsMax,
     waiting: status.queued, connections: status.sockets.used + " / " + status.sockets.max,
     "free heap": status.heap === null ? "-" : Math.round(status.heap / 1024) + " KB",
@@ -160,7 +163,7 @@ export const PAGE = `<!doctype html>
 <title>Hot Potato</title><link rel="icon" href="data:,"><style>${STYLE}</style>
 <header><h1>Hot Potato</h1><small id="where"></small>
 <strong id="silent" class="bad" hidden>The board does not answer.</strong>
-<strong id="trial" class="warn" hidden>A new configuration is on trial.</strong></header>
+<small id="config"></small></header>
 <div id="facts" class="facts"></div>
 <div class="row"><label>balance <select id="balance">${OPTIONS}</select></label>
 <label>token <input id="token" type="password" autocomplete="off" placeholder="for changes"></label></div>

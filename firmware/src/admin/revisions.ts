@@ -9,6 +9,24 @@ export const STARTS_MAX = 3;
 
 type Slot = "a" | "b";
 
+/** The document that counts from the next start on. */
+const NEXT_KEY = "config-next";
+
+/** It is there while a document runs that is not kept yet. */
+const TRIAL_KEY = "trial";
+
+/** What flash says to a start. */
+export interface Kept {
+  /** The document that was kept last; `undefined`: the one that was built in counts. */
+  readonly document: object | undefined;
+  /** The one that was kept last has not lasted several times, and `document` is the one before it. */
+  readonly fellBack: boolean;
+  /** Why a document on trial is not in force any more: `reset`, or why it was taken back with a restart. */
+  readonly dropped: string | undefined;
+  /** The document that waits for this start. */
+  readonly next: object | undefined;
+}
+
 /**
  * The documents that flash keeps, in two slots: the one that is in force and the one before it. A new
  * document is written beside the one in force; then one word says which counts. Whatever the power does
@@ -21,16 +39,44 @@ export class Revisions {
     this.#store = store;
   }
 
-  /**
-   * The document to start with; `undefined`: the one that was built in. `fellBack`: the one in force
-   * has not lasted several times, and is in force no more.
-   */
-  start(): { document: object | undefined; fellBack: boolean } {
+  /** What flash says to a start. */
+  start(): Kept {
     const starts = this.#starts + 1;
     const fellBack = starts > STARTS_MAX && this.#slot !== undefined;
     if (fellBack) this.#fallBack();
     this.#store.write("starts", String(fellBack ? 1 : starts));
-    return { document: this.#read(this.#slot), fellBack };
+    const dropped = this.#store.read(TRIAL_KEY);
+    this.trialEnds();
+    const slot = this.#slot;
+    return {
+      document: slot && this.#read(`config-${slot}`),
+      fellBack,
+      dropped,
+      next: this.#read(NEXT_KEY),
+    };
+  }
+
+  /** A document that is not kept yet runs from now on. `why`: what a restart says to have ended it. */
+  trialBegins(why = "reset"): void {
+    this.#store.write(TRIAL_KEY, why);
+  }
+
+  trialEnds(): void {
+    if (this.#store.read(TRIAL_KEY) !== undefined) this.#store.delete(TRIAL_KEY);
+  }
+
+  /** Keeps `document` for the next start, or none. Returns why flash has not taken it; `undefined`: it has. */
+  keepNext(document: object | undefined): string | undefined {
+    if (document !== undefined) return this.#store.write(NEXT_KEY, JSON.stringify(document));
+    if (this.#store.read(NEXT_KEY) !== undefined) this.#store.delete(NEXT_KEY);
+    return undefined;
+  }
+
+  /** Forgets every document: the one that was built in counts. */
+  forget(): undefined {
+    for (const key of ["slot", "config-a", "config-b", NEXT_KEY, TRIAL_KEY, "starts"]) {
+      if (this.#store.read(key) !== undefined) this.#store.delete(key);
+    }
   }
 
   /** It has lasted: the next start is a first one. */
@@ -71,9 +117,8 @@ export class Revisions {
     else this.#store.write("slot", before);
   }
 
-  #read(slot: Slot | undefined): object | undefined {
-    const key = `config-${slot}`;
-    const text = slot === undefined ? undefined : this.#store.read(key);
+  #read(key: string): object | undefined {
+    const text = this.#store.read(key);
     if (text === undefined) return undefined;
     try {
       const document = parseFlat(text);

@@ -2,6 +2,7 @@ import type { Backend } from "../backend/backend.ts";
 import { MEMORY_RESERVE_BYTES } from "../memory.ts";
 import { VERSION } from "../version.ts";
 import type { Operator } from "./operator.ts";
+import type { Source } from "./running-config.ts";
 
 /** One backend as `/api/status` tells it. */
 export interface BackendStatus {
@@ -24,6 +25,17 @@ export interface BackendStatus {
   readonly checkSinceMs: number;
   /** For how long it has been up or down. */
   readonly sinceMs: number;
+}
+
+/** Which configuration runs, and which will. */
+export interface ConfigurationStatus {
+  readonly source: Source;
+  /** Until it is kept or taken back, while it is on trial; else `null`. */
+  readonly trialLeftMs: number | null;
+  /** Why the last one that failed is not in force; `null` when none has failed, or a later one was kept. */
+  readonly rolledBack: string | null;
+  /** Another one counts from the next start on. */
+  readonly changesAtNextStart: boolean;
 }
 
 export interface Status {
@@ -49,13 +61,12 @@ export interface Status {
   /** Clients that wait for a slot, and requests that wait for a backend. */
   readonly queued: number;
   readonly balance: string;
-  /** The configuration is in force and not yet kept. */
-  readonly onTrial: boolean;
+  readonly configuration: ConfigurationStatus;
   readonly backends: readonly BackendStatus[];
 }
 
 /** How the board is doing. */
-export function statusOf({ parts, proxy, onTrial }: Operator): Status {
+export function statusOf({ parts, proxy, running }: Operator): Status {
   const { platform } = parts;
   const { clock, link, vitals } = platform;
   const nowMs = clock.now();
@@ -77,9 +88,24 @@ export function statusOf({ parts, proxy, onTrial }: Operator): Status {
     sessionsMax: proxy.budget.sessionsMax,
     queued: proxy.queued + proxy.pool.waiting,
     balance: proxy.config.balance,
-    onTrial,
+    configuration: {
+      source: running.source,
+      trialLeftMs: running.trialLeftMs ?? null,
+      rolledBack: running.rolledBack ?? null,
+      changesAtNextStart: running.next !== undefined,
+    },
     backends: proxy.pool.backends.map(backend => backendStatus(backend, nowMs)),
   };
+}
+
+/** `flash`, `trial, 25 s left`, `built-in, rolled back: no-backend`, … */
+export function configurationText(status: ConfigurationStatus): string {
+  const { source, trialLeftMs, rolledBack, changesAtNextStart } = status;
+  const texts: string[] = [source];
+  if (trialLeftMs !== null) texts.push(`${Math.ceil(trialLeftMs / 1000)} s left`);
+  if (rolledBack !== null) texts.push(`rolled back: ${rolledBack}`);
+  if (changesAtNextStart) texts.push("another at the next start");
+  return texts.join(", ");
 }
 
 function backendStatus(backend: Backend, nowMs: number): BackendStatus {

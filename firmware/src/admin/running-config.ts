@@ -1,0 +1,314 @@
+import { LISTENING_SOCKETS_MAX } from "../budget.ts";
+import { type Config, type Configuration, readConfig } from "../config.ts";
+import type { Listeners } from "../listeners.ts";
+import type { Cancel, Platform } from "../platform.ts";
+import type { ReverseProxy } from "../proxy.ts";
+import type { Report } from "./event.ts";
+import type { Outcome } from "./operator.ts";
+import type { Revisions } from "./revisions.ts";
+
+/** A document serves so long before it is kept in flash. */
+export const TRIAL_MS = 30_000;
+
+/**
+ * Where a document comes from. `trial`: it is not kept yet; `until-reset`: it never will be; `not-kept`: it
+ * has served well, and flash has not taken it.
+ */
+export type Source = "built-in" | "flash" | "trial" | "until-reset" | "not-kept";
+
+/** A document in force, and where it comes from. */
+export interface Standing {
+  readonly document: object;
+  readonly source: Source;
+}
+
+/** The configuration that the board starts with. */
+export interface Beginning extends Configuration {
+  readonly source: Source;
+  /** On trial: what is in force again if the trial fails. */
+  readonly before?: Standing;
+  /** Why another document is not in force. */
+  readonly rolledBack: string | undefined;
+}
+
+export interface RunningConfigParts {
+  readonly platform: Platform;
+  readonly proxy: ReverseProxy;
+  readonly listeners: Listeners;
+  /** Absent where nothing is kept. */
+  readonly revisions: Revisions | undefined;
+  readonly report: Report;
+  readonly beginning: Beginning;
+}
+
+interface Trial {
+  /** What is in force again if the trial fails. */
+  readonly before: Standing;
+  readonly adminPortBefore: number;
+  /** Some backend could be used when it began. */
+  readonly served: boolean;
+  /** A request with the token has arrived at the admin port of the document on trial. */
+  confirmed: boolean;
+  /** When it is kept, `built-in` by forgetting what flash has. */
+  readonly keptAs: "flash" | "built-in";
+  endsMs: number;
+  cancel: Cancel;
+}
+
+/**
+ * The one owner of the document in force. A document is planned against the ports that can be had; then it
+ * is in force as a whole, refused as a whole, or accepted for the next start. One that is to be kept is on
+ * trial first, and gives way to the one before it when it serves worse.
+ */
+export class RunningConfig {
+  #parts: RunningConfigParts;
+  #standing: Standing;
+  #rolledBack: string | undefined;
+  #next: object | undefined;
+  #trial: Trial | undefined;
+  /** Bugs that were logged since the trial began. */
+  #faults = 0;
+
+  constructor(parts: RunningConfigParts) {
+    this.#parts = parts;
+    const { document, source, before, rolledBack } = parts.beginning;
+    this.#standing = { document, source };
+    this.#rolledBack = rolledBack;
+    if (before === undefined) return;
+    this.#trial = {
+      before,
+      adminPortBefore: adminPortOf(before.document),
+      served: true,
+      confirmed: false,
+      keptAs: "flash",
+      endsMs: Number.POSITIVE_INFINITY, // it begins to count with the network
+      cancel: () => {},
+    };
+    this.#announceTrial();
+  }
+
+  stop(): void {
+    this.#trial?.cancel();
+  }
+
+  get document(): object {
+    return this.#standing.document;
+  }
+
+  get source(): Source {
+    return this.#standing.source;
+  }
+
+  /** Milliseconds until the document on trial is kept or taken back. */
+  get trialLeftMs(): number | undefined {
+    if (this.#trial === undefined) return undefined;
+    return Math.min(TRIAL_MS, this.#trial.endsMs - this.#parts.platform.clock.now());
+  }
+
+  /** Why the last document did not stay in force; `undefined` when it did. */
+  get rolledBack(): string | undefined {
+    return this.#rolledBack;
+  }
+
+  /** The document that counts from the next start on, when that is another one. */
+  get next(): object | undefined {
+    return this.#next;
+  }
+
+  /** Are connections to `port` the operator's? During a trial the admin port before it answers, too. */
+  isAdmin(port: number): boolean {
+    const { adminPort, listeners } = this.#parts.proxy.config;
+    if (port === adminPort) return true;
+    return port === this.#trial?.adminPortBefore && !listeners.some(other => other.port === port);
+  }
+
+  /** The network is there for the first time: the ports are opened, and a trial begins to count. */
+  start(): void {
+    const { listeners, proxy } = this.#parts;
+    listeners.start(portsOf(proxy.config));
+    proxy.ready();
+    if (this.#trial !== undefined) this.#count(this.#trial);
+  }
+
+  /**
+   * Puts a document in force, on trial; where its ports cannot be had beside those that are open, keeps it
+   * for the next start.
+   */
+  configure({ document, config }: Configuration, keptAs: Trial["keptAs"] = "flash"): Outcome {
+    const { listeners, revisions, proxy } = this.#parts;
+    const ports = portsOf(config);
+    if (!listeners.fits(ports)) return this.#acceptForNextStart(document, ports);
+    const error = listeners.open(ports);
+    if (error !== undefined) return refusal(error);
+    const running = this.#trial;
+    const { adminPort } = proxy.config;
+    const trial: Trial = {
+      before: running?.before ?? this.#standing,
+      adminPortBefore: running?.adminPortBefore ?? adminPort,
+      served: running?.served ?? this.#serves(),
+      confirmed: running?.confirmed === true && adminPort === config.adminPort,
+      keptAs,
+      endsMs: 0,
+      cancel: () => {},
+    };
+    this.#use({ document, source: "trial" }, config);
+    running?.cancel();
+    this.#trial = trial;
+    this.#announceTrial();
+    this.#count(trial);
+    const superseded = this.#next === undefined ? "" : "; the one for the next start is dropped";
+    this.#next = undefined;
+    revisions?.keepNext(undefined);
+    const confirmation = this.#isConfirmed(trial)
+      ? ""
+      : ` and a request with the token has come to port ${config.adminPort}`;
+    return {
+      done: `in force; it is kept when it has served for ${TRIAL_MS / 1000} s${confirmation}${superseded}`,
+    };
+  }
+
+  /** Puts a document in force until the next reset; flash is not touched, and nothing is judged. */
+  lend({ document, config }: Configuration): Outcome {
+    const { listeners } = this.#parts;
+    const ports = portsOf(config);
+    const error = listeners.fits(ports) ? listeners.open(ports) : this.#lackOf(ports);
+    if (error !== undefined) return refusal(error);
+    this.#endTrial();
+    this.#use({ document, source: "until-reset" }, config);
+    listeners.closeAllBut(ports);
+    return { done: "in force until the next reset" };
+  }
+
+  /** A request with the token has arrived at `port`. */
+  confirm(port: number): void {
+    if (this.#trial !== undefined && port === this.#parts.proxy.config.adminPort) {
+      this.#trial.confirmed = true;
+    }
+  }
+
+  /** A bug was logged: counted against a document that is on trial. */
+  fault(): void {
+    this.#faults++;
+  }
+
+  #use(standing: Standing, config: Config): void {
+    this.#parts.proxy.reconfigure(config);
+    this.#standing = standing;
+  }
+
+  #acceptForNextStart(document: object, ports: readonly number[]): Outcome {
+    const { revisions, report } = this.#parts;
+    const lack = this.#lackOf(ports);
+    if (revisions === undefined) return refusal(`${lack}, and this machine keeps nothing`);
+    const error = revisions.keepNext(document);
+    if (error !== undefined) return refusal(`${lack}, and flash does not take it: ${error}`);
+    this.#next = document;
+    report({ level: "I", on: "config", what: "next-start" });
+    return { done: `accepted for the next start: ${lack}` };
+  }
+
+  /** Why `ports` have to wait for the next start. */
+  #lackOf(ports: readonly number[]): string {
+    const { ports: open } = this.#parts.listeners;
+    const closed = ports.filter(port => !open.includes(port));
+    return `no socket is left for port ${closed.join(", ")} beside ${open.join(", ")}; there are ${LISTENING_SOCKETS_MAX}, and one that is open stays so until a restart`;
+  }
+
+  /** The document in force is on trial from now on. */
+  #announceTrial(): void {
+    const { revisions, report } = this.#parts;
+    this.#faults = 0;
+    revisions?.trialBegins();
+    report({ level: "I", on: "config", what: "trial", ms: TRIAL_MS });
+  }
+
+  #count(trial: Trial): void {
+    const { clock } = this.#parts.platform;
+    trial.endsMs = clock.now() + TRIAL_MS;
+    trial.cancel = clock.after(TRIAL_MS, () => this.#judge(trial));
+  }
+
+  #endTrial(): void {
+    if (this.#trial === undefined) return;
+    this.#trial.cancel();
+    this.#trial = undefined;
+    this.#parts.revisions?.trialEnds();
+  }
+
+  #judge(trial: Trial): void {
+    const { listeners, proxy, revisions, report } = this.#parts;
+    const why = this.#whyNot(trial);
+    if (why !== undefined) {
+      this.#rollBack(trial, why);
+      return;
+    }
+    const { document } = this.#standing;
+    const error = trial.keptAs === "flash" ? revisions?.keep(document) : revisions?.forget();
+    const kept = revisions !== undefined && error === undefined;
+    this.#standing = { document, source: kept ? trial.keptAs : "not-kept" };
+    this.#rolledBack = undefined;
+    this.#endTrial();
+    if (error === undefined) report({ level: "I", on: "config", what: "kept" });
+    else report({ level: "W", on: "config", what: "not-kept", error });
+    listeners.closeAllBut(portsOf(proxy.config));
+  }
+
+  /**
+   * The document before is in force again; where its ports cannot be had, the board restarts with it. Only
+   * a document that waited for its start can need that.
+   */
+  #rollBack({ before }: Trial, why: string): void {
+    const { listeners, platform, proxy, revisions, report } = this.#parts;
+    this.#endTrial();
+    this.#rolledBack = why;
+    const outcome = readConfig(before.document);
+    if ("complaints" in outcome) throw new Error(outcome.complaints[0]); // it was in force
+    const ports = portsOf(outcome.config);
+    const error = listeners.fits(ports) ? listeners.open(ports) : this.#lackOf(ports);
+    if (error === undefined) {
+      this.#use(before, outcome.config);
+      report({ level: "W", on: "config", what: "rolled-back", why });
+      listeners.closeAllBut(portsOf(proxy.config));
+      return;
+    }
+    report({ level: "W", on: "config", what: "rolled-back", why, error });
+    this.#next = before.document;
+    revisions?.trialBegins(why); // the start tells it again
+    platform.restart?.();
+  }
+
+  #whyNot(trial: Trial): string | undefined {
+    if (this.#faults > 0) return "exceptions";
+    if (this.#parts.platform.link.address === undefined) return "no-network";
+    if (!this.#isConfirmed(trial)) return "unconfirmed";
+    return trial.served && !this.#serves() ? "no-backend" : undefined;
+  }
+
+  /** A new admin port is the way back to this board: a request has to have come that way. */
+  #isConfirmed({ adminPortBefore, confirmed }: Trial): boolean {
+    const { adminPort } = this.#parts.proxy.config;
+    return confirmed || adminPort === adminPortBefore || adminPort === 0;
+  }
+
+  /** Some backend could be used now. */
+  #serves(): boolean {
+    const { platform, proxy } = this.#parts;
+    const nowMs = platform.clock.now();
+    return proxy.pool.backends.some(backend => backend.standing(nowMs) === "up");
+  }
+}
+
+/** The ports that a configuration needs. */
+function portsOf({ listeners, adminPort }: Config): number[] {
+  const ports = listeners.map(({ port }) => port);
+  return adminPort === 0 ? ports : [...ports, adminPort];
+}
+
+function adminPortOf(document: object): number {
+  const outcome = readConfig(document);
+  return "config" in outcome ? outcome.config.adminPort : 0;
+}
+
+function refusal(error: string): Outcome {
+  return { complaints: [`listeners: ${error}; nothing was changed`] };
+}

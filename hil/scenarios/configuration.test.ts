@@ -1,0 +1,220 @@
+import { describe, expect, test } from "vitest";
+import { Flash } from "../../emulator/src/flash.ts";
+import { named } from "../src/http-backend.ts";
+import { collect, Lab, mendedBoard } from "../src/lab.ts";
+import { type Answer, get, put, TOKEN } from "../src/operator.ts";
+
+const GET_ONCE = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+
+/** A board with a flash of its own and a token, which boots again when it is told to. */
+async function labOf(settings: object = {}) {
+  const flash = new Flash();
+  const lab = new Lab(mendedBoard(), { flash, reboots: true });
+  for (const name of "ab") lab.backend(name, named(name).serve);
+  await lab.serve(settings);
+  lab.app!.operator.setToken(TOKEN);
+  return lab;
+}
+
+const json = ({ body }: Answer) => JSON.parse(body);
+const documentOf = async (lab: Lab, port = 8404) => json(await get(lab, "/api/config", { port }));
+const statusOf = async (lab: Lab, port = 8404) => json(await get(lab, "/api/status", { port }));
+const change = async (lab: Lab, settings: object, port?: number) =>
+  put(lab, "/api/config", { ...(await documentOf(lab, port)), ...settings }, [], port);
+const listeners = (...ports: number[]) => ports.map(port => ({ port }));
+
+/** What a client at `port` of the board gets. */
+async function ask(lab: Lab, port: number): Promise<string> {
+  const socket = lab.network.host("client").connect({ host: "board", port });
+  const heard = collect(socket);
+  socket.write(GET_ONCE);
+  await lab.clock.run({ until: () => socket.closed, ms: 60_000 });
+  return heard.text.slice(0, 12) || (heard.error ?? "closed");
+}
+
+/** Resets the board, and waits until it serves again. */
+async function restart(lab: Lab): Promise<void> {
+  const before = lab.events("proxy", "ready").length;
+  lab.board.reset();
+  await lab.clock.run({ until: () => lab.events("proxy", "ready").length > before, ms: 60_000 });
+}
+
+describe("the admin port", () => {
+  test("moves when a document says so, and the old one answers during the trial", async () => {
+    const lab = await labOf();
+    const answer = await change(lab, { adminPort: 9000 });
+    expect(json(answer).done).toMatch(
+      /^in force; .* a request with the token has come to port 9000/,
+    );
+    expect((await get(lab, "/healthz", { port: 8404 })).status).toBe(200);
+    expect((await get(lab, "/healthz", { port: 9000, token: TOKEN })).status).toBe(200);
+    await lab.clock.run({ ms: 31_000 });
+    expect(lab.events("config", "kept")).toHaveLength(1);
+    expect((await get(lab, "/healthz", { port: 9000 })).status).toBe(200);
+    expect((await get(lab, "/healthz", { port: 8404 })).status).toBeNaN();
+    await restart(lab);
+    expect((await get(lab, "/healthz", { port: 9000 })).status).toBe(200);
+  });
+
+  test.each([
+    ["none has come there", () => undefined],
+    [
+      "only requests without the token have come there",
+      (lab: Lab) => get(lab, "/", { port: 9000 }),
+    ],
+    [
+      "only requests with a wrong token have come there",
+      (lab: Lab) => get(lab, "/", { port: 9000, token: "correct-hose!" }),
+    ],
+    [
+      "requests with the token have come only to the old one",
+      (lab: Lab) => get(lab, "/", { token: TOKEN }),
+    ],
+  ])("moves back by itself when %s", async (_, meanwhile) => {
+    const lab = await labOf();
+    await change(lab, { adminPort: 9000 });
+    await meanwhile(lab);
+    await lab.clock.run({ ms: 31_000 });
+    expect(lab.events("config", "rolled-back").at(-1)!.values).toEqual({ why: "unconfirmed" });
+    expect((await get(lab, "/healthz", { port: 9000 })).status).toBeNaN();
+    const { configuration } = await statusOf(lab);
+    expect(configuration).toMatchObject({ source: "built-in", rolledBack: "unconfirmed" });
+    expect(lab.app!.proxy.config.adminPort).toBe(8404);
+  });
+
+  test("that no document wants any more needs nobody who confirms it", async () => {
+    const lab = await labOf();
+    await change(lab, { adminPort: 0 });
+    await lab.clock.run({ ms: 31_000 });
+    expect((await get(lab, "/healthz")).status).toBeNaN();
+    expect(await ask(lab, 80)).toBe("HTTP/1.1 200");
+  });
+
+  test("and a listener change places", async () => {
+    const lab = await labOf();
+    const answer = await change(lab, { listeners: listeners(8404), adminPort: 80 });
+    expect(answer.status).toBe(200);
+    expect((await get(lab, "/healthz", { port: 80, token: TOKEN })).body).toBe("ok\n");
+    expect(await ask(lab, 8404)).toBe("HTTP/1.1 200");
+    await lab.clock.run({ ms: 31_000 });
+    expect(await ask(lab, 8404)).toBe("HTTP/1.1 200");
+    expect((await get(lab, "/healthz", { port: 80 })).body).toBe("ok\n");
+  });
+});
+
+describe("a document whose ports cannot be had beside those that are open", () => {
+  test("is accepted for the next start, and both documents can be read until then", async () => {
+    const lab = await labOf();
+    const before = await documentOf(lab);
+    const wanted = { ...before, listeners: listeners(81, 82, 83), adminPort: 9000 };
+    const answer = await put(lab, "/api/config", wanted);
+    expect(json(answer).done).toMatch(
+      /^accepted for the next start: no socket is left for port 81, 82, 83, 9000 beside 80, 8404/,
+    );
+    expect(await documentOf(lab)).toEqual(before);
+    expect(json(await get(lab, "/api/config/next"))).toEqual(wanted);
+    expect((await statusOf(lab)).configuration).toMatchObject({
+      source: "built-in",
+      changesAtNextStart: true,
+    });
+    expect(await ask(lab, 80)).toBe("HTTP/1.1 200");
+
+    await restart(lab);
+    expect(await documentOf(lab, 9000)).toEqual(wanted);
+    expect((await get(lab, "/api/config/next", { port: 9000 })).status).toBe(404);
+    for (const port of [81, 82, 83]) expect(await ask(lab, port)).toBe("HTTP/1.1 200");
+    await get(lab, "/", { port: 9000, token: TOKEN });
+    await lab.clock.run({ ms: 31_000 });
+    expect(lab.events("config", "kept")).toHaveLength(1);
+    expect((await statusOf(lab, 9000)).configuration).toMatchObject({ source: "flash" });
+  });
+
+  test("is on trial after that start, and the board restarts with the one before when it fails", async () => {
+    const lab = await labOf();
+    const before = await documentOf(lab);
+    await change(lab, { listeners: listeners(81, 82, 83), adminPort: 9000 });
+    await restart(lab);
+    await lab.clock.run({ ms: 35_000 });
+    await lab.clock.run({ until: () => lab.events("proxy", "ready").length === 3, ms: 60_000 });
+    expect(lab.events("config", "dropped").at(-1)!.values).toMatchObject({ why: "unconfirmed" });
+    expect(await documentOf(lab)).toEqual(before);
+    expect(await ask(lab, 80)).toBe("HTTP/1.1 200");
+  });
+
+  test("gives way to a later one", async () => {
+    const lab = await labOf();
+    await change(lab, { listeners: listeners(81, 82, 83), adminPort: 9000 });
+    expect(json(await change(lab, { retries: 1 })).done).toMatch(/the next start is dropped$/);
+    await lab.clock.run({ ms: 31_000 });
+    await restart(lab);
+    expect(lab.app!.proxy.config.retries).toBe(1);
+    expect(await ask(lab, 80)).toBe("HTTP/1.1 200");
+  });
+
+  test("is refused when it is to count until the next reset only", async () => {
+    const lab = await labOf();
+    const before = await documentOf(lab);
+    const answer = await put(lab, "/api/config/lent", {
+      ...before,
+      listeners: listeners(81, 82, 83),
+    });
+    expect([answer.status, json(answer).error]).toEqual([
+      400,
+      expect.stringMatching(
+        /^listeners: no socket is left for port 81, 82, 83 .*nothing was changed$/,
+      ),
+    ]);
+    expect(await documentOf(lab)).toEqual(before);
+    expect(await ask(lab, 80)).toBe("HTTP/1.1 200");
+  });
+});
+
+test("a listener on the admin port is refused, and nothing changes", async () => {
+  const lab = await labOf();
+  const answer = await change(lab, { listeners: listeners(80, 8404) });
+  expect([answer.status, json(answer).error]).toEqual([400, expect.stringMatching(/^adminPort: /)]);
+  expect(await ask(lab, 80)).toBe("HTTP/1.1 200");
+});
+
+test("a port that cannot be opened now refuses the whole document", async () => {
+  const lab = await labOf();
+  lab.wifiDrop(60_000);
+  await lab.clock.run({ ms: 100 });
+  const { operator, proxy } = lab.app!;
+  const outcome = operator.configure({
+    ...operator.document,
+    listeners: listeners(81),
+    retries: 1,
+  });
+  expect(outcome).toEqual({
+    complaints: [expect.stringMatching(/^listeners: port 81 cannot be opened now: .*no network/)],
+  });
+  expect(proxy.config).toMatchObject({ retries: 2, listeners: [{ port: 80, mode: "auto" }] });
+});
+
+test("after any row of changes of ports, what the status says to run is what runs", async () => {
+  const lab = await labOf();
+  for (const ports of [[81], [82], [83], [80, 81], [84], [80]]) {
+    await change(lab, { listeners: listeners(...ports) });
+    const wanted = (await documentOf(lab)).listeners.map(({ port }: { port: number }) => port);
+    for (const port of [80, 81, 82, 83, 84]) {
+      const served = (await ask(lab, port)) === "HTTP/1.1 200";
+      expect([port, served]).toEqual([port, wanted.includes(port)]);
+    }
+  }
+});
+
+test("a reset during a trial is logged as what ended the new configuration", async () => {
+  const lab = await labOf();
+  await change(lab, { retries: 1 });
+  await lab.clock.run({ ms: 5000 });
+  lab.board.crash("panic");
+  await lab.clock.run({ until: () => lab.events("proxy", "ready").length === 3, ms: 60_000 });
+  expect(lab.events("config", "dropped").map(({ values }) => values)).toEqual([
+    { why: "reset", reset: "panic" },
+  ]);
+  expect((await statusOf(lab)).configuration).toMatchObject({ rolledBack: "reset" });
+  expect(lab.app!.proxy.config.retries).toBe(2);
+  await restart(lab); // and once only
+  expect(lab.events("config", "dropped")).toHaveLength(1);
+});

@@ -1,0 +1,53 @@
+import { collect, type Lab } from "./lab.ts";
+
+/** The token of the boards that tests operate. */
+export const TOKEN = "correct-horse";
+
+const ADMIN_PORT = 8404;
+
+export interface Answer {
+  /** `NaN` when nothing came. */
+  readonly status: number;
+  readonly head: string;
+  readonly body: string;
+}
+
+/** Sends bytes to the admin port; what came until the close. */
+export async function send(lab: Lab, text: string, port = ADMIN_PORT): Promise<Answer> {
+  const socket = lab.network.host("operator").connect({ host: "board", port });
+  const heard = collect(socket);
+  socket.write(text);
+  await lab.clock.run({ until: () => socket.closed, ms: 60_000 });
+  const [head, body = ""] = heard.text.split("\r\n\r\n");
+  return { status: head === "" ? Number.NaN : Number(head.slice(9, 12)), head, body };
+}
+
+export function get(
+  lab: Lab,
+  path: string,
+  { port = ADMIN_PORT, token }: { port?: number; token?: string } = {},
+): Promise<Answer> {
+  const field = token === undefined ? "" : `Authorization: Bearer ${token}\r\n`;
+  return send(lab, `GET ${path} HTTP/1.1\r\nHost: board:8404\r\n${field}\r\n`, port);
+}
+
+export function put(
+  lab: Lab,
+  path: string,
+  body: object | string,
+  fields: string[] = [],
+  port = ADMIN_PORT,
+): Promise<Answer> {
+  const text = typeof body === "string" ? body : JSON.stringify(body);
+  const head = [
+    `PUT ${path} HTTP/1.1`,
+    "Host: board:8404",
+    "Content-Type: application/json",
+    `Content-Length: ${text.length}`,
+    ...(fields.some(field => /^authorization:/i.test(field))
+      ? []
+      : [`Authorization: Bearer ${TOKEN}`]),
+    ...fields,
+  ];
+  return send(lab, `${head.join("\r\n")}\r\n\r\n${text}`, port);
+}
