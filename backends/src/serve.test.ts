@@ -25,6 +25,7 @@ test("the first bytes decide between HTTP and lines, in whatever pieces they com
   const { clock, connect } = await play(steady());
   const said = [
     { text: request("OPTIONS /x"), heard: /^HTTP\/1\.1 200 OK\r\n.*\r\na: OPTIONS \/x\n$/s },
+    { text: request("PROPFIND /x"), heard: /^HTTP\/1\.1 200 OK\r\n.*\r\na: PROPFIND \/x\n$/s },
     { text: "GETTING on\n", heard: /^a: GETTING on\n$/ },
     { text: "HELLO world\n", heard: /^a: HELLO world\n$/ },
     { text: "PO\n", heard: /^a: PO\n$/ },

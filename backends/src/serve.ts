@@ -1,3 +1,4 @@
+import { METHODS } from "node:http";
 import net, { type AddressInfo, type Socket } from "node:net";
 import type { Behaviour, Timing } from "./behaviour.ts";
 import { httpServer } from "./http.ts";
@@ -34,8 +35,8 @@ const REAL_TIME: Timing = {
   },
 };
 
-/** What begins a request (RFC 9110 section 9, RFC 5789); anything else is raw TCP. */
-const METHODS = "GET HEAD POST PUT DELETE OPTIONS PATCH CONNECT TRACE".split(" ");
+/** Bytes of the longest method that Node's parser takes, and of the blank behind it. */
+const METHOD_BYTES_MAX = Math.max(...METHODS.map(({ length }) => length)) + 1;
 
 /**
  * Plays a behaviour on a port. HTTP and raw TCP share the port: the first bytes of a connection
@@ -120,9 +121,12 @@ export async function serve(options: ServeOptions): Promise<Server> {
   };
 }
 
-/** Whether these first bytes begin a request; `undefined` while they are too few to tell. */
+/**
+ * Whether these first bytes begin a request with a method that Node's parser takes; `undefined` while they
+ * are too few to tell.
+ */
 function speaksHttp(head: Buffer): boolean | undefined {
-  const text = head.toString("latin1", 0, 8);
+  const text = head.toString("latin1", 0, METHOD_BYTES_MAX);
   for (const method of METHODS) {
     if (text.startsWith(`${method} `)) return true;
     if (method.startsWith(text)) return undefined;

@@ -131,37 +131,37 @@ function columnsOf(patterns: readonly Pattern[], inText: boolean): Uint8Array<Ar
 class Table {
   readonly next: Uint16Array<ArrayBuffer>;
   /** Per state: index of the keyword that ends here, plus one; 0 for none. */
-  #ends: Uint8Array;
-  #columnCount: number;
-  #states = 1;
+  private ends: Uint8Array;
+  private columnCount: number;
+  private states = 1;
 
   constructor(patterns: readonly Pattern[], columns: Uint8Array) {
-    this.#columnCount = columns.reduce((most, column) => Math.max(most, column), 0) + 1;
+    this.columnCount = columns.reduce((most, column) => Math.max(most, column), 0) + 1;
     const statesMax = patterns.reduce((sum, { bytes }) => sum + bytes.length, 1);
-    this.next = new Uint16Array(statesMax * this.#columnCount);
-    this.#ends = new Uint8Array(statesMax);
-    for (const pattern of patterns) this.#add(pattern, columns);
-    this.#addFallbacks();
+    this.next = new Uint16Array(statesMax * this.columnCount);
+    this.ends = new Uint8Array(statesMax);
+    for (const pattern of patterns) this.add(pattern, columns);
+    this.addFallbacks();
   }
 
   /** The tree of all beginnings; 0 is the root and, so far, also "no such child". */
-  #add({ bytes, index }: Pattern, columns: Uint8Array): void {
+  private add({ bytes, index }: Pattern, columns: Uint8Array): void {
     const { next } = this;
     let state = 0;
     for (const byte of bytes) {
-      const cell = state * this.#columnCount + columns[byte];
-      if (next[cell] === 0) next[cell] = this.#states++;
+      const cell = state * this.columnCount + columns[byte];
+      if (next[cell] === 0) next[cell] = this.states++;
       state = next[cell];
     }
-    if (this.#ends[state] === 0) this.#ends[state] = index + 1;
+    if (this.ends[state] === 0) this.ends[state] = index + 1;
   }
 
   /** Breadth first: a missing child is where the longest proper ending of this state would go. */
-  #addFallbacks(): void {
+  private addFallbacks(): void {
     const { next } = this;
-    const ends = this.#ends;
-    const columnCount = this.#columnCount;
-    const fallback = new Uint16Array(this.#states);
+    const ends = this.ends;
+    const columnCount = this.columnCount;
+    const fallback = new Uint16Array(this.states);
     const order = [0];
     for (const state of order) {
       for (let column = 1; column < columnCount; column++) {
@@ -182,19 +182,19 @@ class Table {
   /** States by the place of their row instead of their number. Returns the end of all rows. */
   offsets(): number {
     const { next } = this;
-    const found = this.#states * this.#columnCount;
+    const found = this.states * this.columnCount;
     for (let cell = 0; cell < found; cell++) {
       const state = next[cell];
-      const end = this.#ends[state];
-      next[cell] = end === 0 ? state * this.#columnCount : found + end - 1;
+      const end = this.ends[state];
+      next[cell] = end === 0 ? state * this.columnCount : found + end - 1;
     }
     return found;
   }
 
   /** The same state behind every byte of a column. */
   fill(column: number, state: number): void {
-    const end = this.#states * this.#columnCount;
-    for (let cell = column; cell < end; cell += this.#columnCount) this.next[cell] = state;
+    const end = this.states * this.columnCount;
+    for (let cell = column; cell < end; cell += this.columnCount) this.next[cell] = state;
   }
 }
 
