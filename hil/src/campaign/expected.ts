@@ -87,6 +87,9 @@ function checkRaw(book: Book, { endOf }: Chronicle, story: ClientStory, part: Ra
   if (DOWNLOADED.includes(ends) && !reset) {
     book.expect(story.heard!.complete, `a raw client missed bytes of its backend (${ends})`);
   }
+  if (ends === "keyword" && part.reading === "steady") {
+    book.expect(story.heard!.complete, "a raw client missed bytes of the answer to its keyword");
+  }
   if (ends === "keyword" && part.writing.gapMs === 0 && part.upBytes < SEGMENT_BYTES) {
     book.expect(story.error === undefined, "a keyword ended in a reset");
   }
