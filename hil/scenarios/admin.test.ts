@@ -420,7 +420,9 @@ describe("the console", () => {
     const { lab } = await console();
     expect(await type(lab, "drain a")).toContain("ok a is drain");
     expect(lab.app!.proxy.backend("a")!.state).toBe("drain");
-    expect(await type(lab, "weight b 5")).toContain("ok b has weight 5");
+    expect(await type(lab, "weight b 0")).toContain(
+      "ok b has weight 0 until the next configuration or restart",
+    );
     expect((await type(lab, "backends")).join("\n")).toMatch(
       /^a 10\.0\.0\.2:8080 drain state=drain/m,
     );

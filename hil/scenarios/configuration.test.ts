@@ -219,3 +219,39 @@ test("a reset during a trial is logged as what ended the new configuration", asy
   await restart(lab); // and once only
   expect(lab.events("config", "dropped")).toHaveLength(1);
 });
+
+describe("a weight that is set at run time", () => {
+  const weightOf = (lab: Lab) => lab.app!.proxy.backend("a")!.weight;
+
+  test("lasts until the next configuration, and the answer says so", async () => {
+    const lab = await labOf({ balance: "weighted-round-robin" });
+    const answer = await put(lab, "/api/backends/a", { weight: 5 });
+    expect(json(answer).done).toBe("a has weight 5 until the next configuration or restart");
+    expect(weightOf(lab)).toBe(5);
+    await change(lab, { retries: 1 });
+    expect(weightOf(lab)).toBe(1);
+  });
+
+  test("is refused where the strategy ignores it, and a state beside it is not changed either", async () => {
+    const lab = await labOf();
+    const answer = await put(lab, "/api/backends/a", { weight: 5, state: "drain" });
+    expect([answer.status, json(answer).error]).toEqual([
+      400,
+      "weight: is 5, but round-robin looks at no weights; weighted-round-robin would do",
+    ]);
+    expect(lab.app!.proxy.backend("a")!.state).toBe("ready");
+  });
+
+  test("is not changed beside a state that is none", async () => {
+    const lab = await labOf({ balance: "weighted-round-robin" });
+    expect((await put(lab, "/api/backends/a", { weight: 5, state: "asleep" })).status).toBe(400);
+    expect(weightOf(lab)).toBe(1);
+  });
+});
+
+test("a state that is set at run time outlasts a new configuration that leaves it as it was", async () => {
+  const lab = await labOf();
+  await put(lab, "/api/backends/a", { state: "drain" });
+  await change(lab, { retries: 1 });
+  expect(lab.app!.proxy.backend("a")!.state).toBe("drain");
+});

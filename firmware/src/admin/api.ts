@@ -158,13 +158,12 @@ function changeBackend(operator: Operator, { body }: AdminRequest, name: string)
   if (unknown.length > 0) return error(400, `${unknown[0]}: no such key; known are state, weight`);
   if (operator.proxy.backend(name) === undefined) return error(404, `no backend "${name}"`);
   const { state, weight } = wish as { state?: unknown; weight?: unknown };
-  const outcomes: Outcome[] = [];
-  if (weight !== undefined) outcomes.push(operator.setWeight(name, Number(weight)));
-  if (state !== undefined) outcomes.push(operator.setState(name, String(state)));
-  const refusal = outcomes.find(outcome => "complaints" in outcome);
-  if (refusal !== undefined) return told(refusal);
-  const done = outcomes.map(outcome => ("done" in outcome ? outcome.done : ""));
-  return told({ done: done.join(", ") || "nothing was to be changed" });
+  return told(
+    operator.changeBackend(name, {
+      ...(weight === undefined ? {} : { weight: Number(weight) }),
+      ...(state === undefined ? {} : { state: String(state) }),
+    }),
+  );
 }
 
 function isPick(line: string): boolean {

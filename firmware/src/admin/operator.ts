@@ -1,5 +1,5 @@
 import { ADMIN_STATES, type AdminState } from "../backend/backend.ts";
-import { STRATEGIES, type StrategyName } from "../balancer/strategy.ts";
+import { STRATEGIES, type StrategyName, WEIGHTLESS } from "../balancer/strategy.ts";
 import { EXPLAIN_MAX, readConfig, WEIGHT_MAX } from "../config.ts";
 import { deepFreeze } from "../deep-freeze.ts";
 import { nearest } from "../document.ts";
@@ -113,25 +113,34 @@ export class Operator {
   }
 
   setState(name: string, state: string): Outcome {
-    const backend = this.proxy.backend(name);
-    if (backend === undefined) return { complaints: [this.#unknown(name)] };
-    if (!ADMIN_STATES.includes(state as AdminState)) {
-      return { complaints: [`state: is "${state}"; wanted ${ADMIN_STATES.join(", ")}`] };
-    }
-    this.proxy.setState(backend, state as AdminState);
-    return { done: `${name} is ${state}` };
+    return this.changeBackend(name, { state });
   }
 
   setWeight(name: string, weight: number): Outcome {
-    const backend = this.proxy.backend(name);
+    return this.changeBackend(name, { weight });
+  }
+
+  /** Both are checked before one of them is changed. */
+  changeBackend(name: string, { state, weight }: { state?: string; weight?: number }): Outcome {
+    const { proxy } = this;
+    const backend = proxy.backend(name);
     if (backend === undefined) return { complaints: [this.#unknown(name)] };
-    if (!Number.isInteger(weight) || weight < 0 || weight > WEIGHT_MAX) {
-      return {
-        complaints: [`weight: is ${weight}; wanted a whole number from 0 to ${WEIGHT_MAX}`],
-      };
+    const complaints: string[] = [];
+    if (weight !== undefined) complaints.push(...weightComplaints(weight, proxy.config.balance));
+    if (state !== undefined && !ADMIN_STATES.includes(state as AdminState)) {
+      complaints.push(`state: is "${state}"; wanted ${ADMIN_STATES.join(", ")}`);
     }
-    this.proxy.setWeight(backend, weight);
-    return { done: `${name} has weight ${weight}` };
+    if (complaints.length > 0) return { complaints };
+    const done: string[] = [];
+    if (weight !== undefined) {
+      proxy.setWeight(backend, weight);
+      done.push(`${name} has weight ${weight} until the next configuration or restart`);
+    }
+    if (state !== undefined) {
+      proxy.setState(backend, state as AdminState);
+      done.push(`${name} is ${state}`);
+    }
+    return { done: done.join(", ") || "nothing was to be changed" };
   }
 
   /** A part of the document: it is on trial like any other change. */
@@ -235,6 +244,17 @@ export class Operator {
       ? `no backend "${name}"; there are ${known.join(", ")}`
       : `no backend "${name}"; did you mean "${near}"?`;
   }
+}
+
+/** What is wrong with a weight at run time; a document would be refused for the same. */
+function weightComplaints(weight: number, balance: StrategyName): string[] {
+  if (!Number.isInteger(weight) || weight < 0 || weight > WEIGHT_MAX) {
+    return [`weight: is ${weight}; wanted a whole number from 0 to ${WEIGHT_MAX}`];
+  }
+  if (weight <= 1 || !WEIGHTLESS.includes(balance)) return [];
+  return [
+    `weight: is ${weight}, but ${balance} looks at no weights; weighted-round-robin would do`,
+  ];
 }
 
 function withoutSecrets(document: object): object {

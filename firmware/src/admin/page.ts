@@ -78,7 +78,7 @@ function card({ name }) {
     return button;
   });
   const weight = row.appendChild(make("input"));
-  Object.assign(weight, { type: "number", min: 0, max: 256, title: "weight" });
+  Object.assign(weight, { type: "number", min: 0, max: 256, title: "weight, until the next configuration or restart" });
   weight.onchange = () => change("/api/backends/" + name, { weight: Number(weight.value) });
   $("backends").append(box);
   return { box, state: title.lastChild, where, numbers, line, buttons, weight, rates: [] };

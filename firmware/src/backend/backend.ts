@@ -69,10 +69,10 @@ export class Backend {
     this.maxSessions = settings.maxSessions ?? Number.POSITIVE_INFINITY;
     this.proxyProtocol = settings.proxyProtocol;
     this.#settings = settings;
-    // What an operator has set by hand stays, unless the configuration says something new.
+    // A state that was set at run time stays, unless the configuration says something new; a weight does not.
     const was = before === undefined ? undefined : before.#settings;
     this.state = was?.state === settings.state ? before!.state : settings.state;
-    this.weight = was?.weight === settings.weight ? before!.weight : settings.weight;
+    this.weight = settings.weight;
     this.effectiveWeight = this.weight;
     this.health = before?.health ?? new Health(rules);
     this.health.rules = rules;
