@@ -23,7 +23,18 @@ interface Import {
   readonly typesOnly: boolean;
 }
 
-function importsOf(file: string): Import[] {
+const importsByFile = new Map<string, readonly Import[]>();
+
+function importsOf(file: string): readonly Import[] {
+  let imports = importsByFile.get(file);
+  if (imports === undefined) {
+    imports = readImports(file);
+    importsByFile.set(file, imports);
+  }
+  return imports;
+}
+
+function readImports(file: string): Import[] {
   const source = ts.createSourceFile(file, readFileSync(file, "utf8"), ts.ScriptTarget.Latest);
   const imports: Import[] = [];
   const add = (specifier: ts.Expression | undefined, typesOnly: boolean) => {

@@ -1,15 +1,27 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
+/** Collections without a smaller heap after which all garbage is gone. */
+const IDLE_COLLECTIONS = 3;
+
+/** A heap is smaller when it differs by more than a measurement takes. */
+const NOISE_BYTES = 10_000;
+
+/** For the thread that gives buffers back, which a busy computer may hold up. */
+const PAUSE_MS = 5;
+
 /** Bytes that this process still uses when all garbage is gone; nothing of an engine on its own, as XS. */
 export async function heapBytes(): Promise<number> {
-  // Buffers are given back by another thread, a while after they were found.
-  for (let round = 0; round < 3; round++) {
+  let least = Number.POSITIVE_INFINITY;
+  for (let idle = 0; idle < IDLE_COLLECTIONS; ) {
     collectGarbage();
-    await new Promise(resolve => setImmediate(resolve));
+    await new Promise(resolve => setTimeout(resolve, PAUSE_MS));
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    const bytes = heapUsed + arrayBuffers;
+    idle = bytes < least - NOISE_BYTES ? 0 : idle + 1;
+    least = Math.min(least, bytes);
   }
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
+  return least;
 }
 
 export function collectGarbage(): void {
