@@ -255,3 +255,48 @@ test("a state that is set at run time outlasts a new configuration that leaves i
   await change(lab, { retries: 1 });
   expect(lab.app!.proxy.backend("a")!.state).toBe("drain");
 });
+
+describe("a state that is set at run time", () => {
+  const stateOf = (lab: Lab) => lab.app!.proxy.backend("a")!.state;
+
+  test.each(["drain", "maint"])(
+    "%s survives a restart, and is over when it is taken back",
+    async state => {
+      const lab = await labOf();
+      await put(lab, "/api/backends/a", { state });
+      await restart(lab);
+      expect(stateOf(lab)).toBe(state);
+      await put(lab, "/api/backends/a", { state: "ready" });
+      await restart(lab);
+      expect(stateOf(lab)).toBe("ready");
+    },
+  );
+
+  test("under a configuration that counts until the next reset ends with it", async () => {
+    const lab = await labOf();
+    await put(lab, "/api/config/lent", await documentOf(lab));
+    await put(lab, "/api/backends/a", { state: "drain" });
+    await restart(lab);
+    expect(stateOf(lab)).toBe("ready");
+  });
+
+  test.each(["{", "null", '{"a":["ready","asleep"]}', '{"a":"drain"}'])(
+    "is ignored where flash holds %s, and the board serves",
+    async text => {
+      const flash = new Flash();
+      const lab = new Lab(mendedBoard(), { flash, reboots: true });
+      lab.backend("a", named("a").serve);
+      lab.board.boot(platform => {
+        platform.storage
+          .open({ path: "hot-potato", mode: "r+", format: "string" })
+          .write("states", text);
+      });
+      await lab.clock.run({ ms: 100 });
+      lab.board.unplug();
+      await lab.serve();
+      expect(stateOf(lab)).toBe("ready");
+      expect(lab.events("storage", "ignored").at(-1)!.values).toMatchObject({ key: "states" });
+      expect(await ask(lab, 80)).toBe("HTTP/1.1 200");
+    },
+  );
+});

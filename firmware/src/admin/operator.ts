@@ -2,7 +2,7 @@ import { ADMIN_STATES, type AdminState } from "../backend/backend.ts";
 import { STRATEGIES, type StrategyName, WEIGHTLESS } from "../balancer/strategy.ts";
 import { EXPLAIN_MAX, readConfig, WEIGHT_MAX } from "../config.ts";
 import { deepFreeze } from "../deep-freeze.ts";
-import { nearest } from "../document.ts";
+import { nearest, parseFlat } from "../document.ts";
 import type { Cancel, Platform } from "../platform.ts";
 import type { ReverseProxy } from "../proxy.ts";
 import type { TextStore } from "../storage.ts";
@@ -20,6 +20,11 @@ const LASTED_MS = 60_000;
 
 /** Where the token is kept. */
 const TOKEN_KEY = "token";
+
+/** Where states are kept that were set at run time: by backend, what the document said then, and the state. */
+const STATES_KEY = "states";
+
+type States = Record<string, readonly [inDocument: AdminState, state: AdminState]>;
 
 /** Characters of a network's name (IEEE 802.11). */
 const SSID_MAX = 32;
@@ -62,6 +67,7 @@ export class Operator {
     this.parts = parts;
     const { platform, store, revisions } = parts;
     this.#token = store && storedToken(store);
+    if (store !== undefined) this.#restoreStates(store);
     if (revisions === undefined) return;
     this.#lasting = platform.clock.after(LASTED_MS, () => revisions.lasted());
   }
@@ -138,7 +144,10 @@ export class Operator {
     }
     if (state !== undefined) {
       proxy.setState(backend, state as AdminState);
-      done.push(`${name} is ${state}`);
+      const why = this.#keepStates();
+      done.push(
+        `${name} is ${state}${why === undefined ? "" : `, and flash does not take it: ${why}`}`,
+      );
     }
     return { done: done.join(", ") || "nothing was to be changed" };
   }
@@ -230,6 +239,27 @@ export class Operator {
     return restart();
   }
 
+  /** States that were set before the restart, where the document still says what it said then. */
+  #restoreStates(store: TextStore): void {
+    const { proxy } = this;
+    const states = storedStates(store);
+    for (const { name, state } of proxy.config.backends) {
+      const kept = Object.hasOwn(states, name) ? states[name] : undefined;
+      if (kept?.[0] === state) proxy.setState(proxy.backend(name)!, kept[1]);
+    }
+  }
+
+  /** Under a configuration that the next reset takes away, states go with it. */
+  #keepStates(): string | undefined {
+    const { parts, proxy } = this;
+    if (parts.store === undefined || this.running.source === "until-reset") return undefined;
+    const changed = proxy.config.backends.flatMap(({ name, state }) => {
+      const now = proxy.backend(name)!.state;
+      return now === state ? [] : [[name, [state, now]]];
+    });
+    return parts.store.write(STATES_KEY, JSON.stringify(Object.fromEntries(changed)));
+  }
+
   #withSecrets(given: object): object {
     const { stickyKey } = given as { stickyKey?: unknown };
     if (stickyKey !== SECRET) return given;
@@ -259,6 +289,23 @@ function weightComplaints(weight: number, balance: StrategyName): string[] {
 
 function withoutSecrets(document: object): object {
   return "stickyKey" in document ? { ...document, stickyKey: SECRET } : document;
+}
+
+/** The states that flash keeps. */
+function storedStates(store: TextStore): States {
+  const text = store.read(STATES_KEY);
+  if (text === undefined) return {};
+  try {
+    const states = parseFlat(text) as Record<string, unknown>;
+    const isState = (value: unknown) => ADMIN_STATES.includes(value as AdminState);
+    const valid = (pair: unknown) =>
+      Array.isArray(pair) && pair.length === 2 && pair.every(isState);
+    if (Object.values(states).every(valid)) return states as States;
+  } catch {
+    // no JSON: reported below
+  }
+  store.ignore(STATES_KEY, "is not a list of states");
+  return {};
 }
 
 /** The token that flash keeps, if it is one. */
