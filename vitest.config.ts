@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
-import { limitsOf, measureSlowness } from "./testing/patience.ts";
-import { readSeed } from "./testing/seed.ts";
+import { limitsOf, measureSlowness } from "./hil/testing/patience.ts";
+import { readSeed } from "./hil/testing/seed.ts";
 
 // One seed for all workers. A new one is printed: it plays the same run again.
 const SEED = String(readSeed(process.env.SEED));

@@ -3,7 +3,6 @@ import type { Host, MockSocket } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
 import { esp32 } from "../../emulator/src/boards/esp32.ts";
 import type { LogLine } from "../../firmware/src/admin/event.ts";
-import fc from "../../testing/properties.ts";
 import {
   type HttpBackend,
   httpBackend,
@@ -14,6 +13,7 @@ import {
 } from "../src/http-backend.ts";
 import { collect, ENGINE, Lab, mass, mendedBoard } from "../src/lab.ts";
 import { heapBytes } from "../src/memory.ts";
+import fc from "../testing/properties.ts";
 
 /** A client's connection, and what it understands of the answers. */
 class Client {

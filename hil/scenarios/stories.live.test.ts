@@ -1,8 +1,8 @@
 import { test } from "vitest";
-import { PATIENCE_MS } from "../../testing/patience.ts";
 import { loopbackTarget } from "../src/loopback-target.ts";
 import { play } from "../src/play.ts";
 import { loadScenarios } from "../src/scenario.ts";
+import { PATIENCE_MS } from "../testing/patience.ts";
 
 const target = loopbackTarget(PATIENCE_MS);
 

@@ -18,8 +18,6 @@ export type Event =
   /** Which configuration runs, after each start. */
   | { level: "I"; on: "config"; what: "in-force"; source: string }
   | { level: "I"; on: "config"; what: "next-start" }
-  /** The build was given these keys anew: they are laid over the configuration from flash. */
-  | { level: "I"; on: "config"; what: "build-settings"; keys: string }
   | { level: "I"; on: "config"; what: "trial"; ms: number }
   | { level: "I"; on: "config"; what: "kept" }
   | { level: "W"; on: "config"; what: "not-kept"; error: string }

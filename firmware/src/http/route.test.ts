@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import fc from "../../../testing/properties.ts";
+import fc from "../../../hil/testing/properties.ts";
 import { Group } from "../backend/pool.ts";
 import { escapes, type Route, route, strip } from "./route.ts";
 

@@ -15,7 +15,7 @@ test("every property draws the same values each time, by one seed", () => {
 test("a property that fails says how to play it again and what to pin", () => {
   const failing = () => fc.assert(fc.property(fc.record({ n: fc.nat() }), ({ n }) => n < 3));
   const { seed } = fc.readConfigureGlobal();
-  expect(failing).toThrow(`Again: SEED=${seed} npx vitest run testing/properties.test.ts\n`);
+  expect(failing).toThrow(`Again: SEED=${seed} npx vitest run hil/testing/properties.test.ts\n`);
   expect(failing).toThrow(/fc.assert the parameter examples: \[\[{"n":3}\]\]$/);
   // What was pinned is played first.
   const pinned: number[] = [];
