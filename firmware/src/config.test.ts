@@ -30,6 +30,8 @@ describe("configuration", () => {
             backup: false,
             maxSessions: undefined,
             state: "ready",
+            keepAlive: undefined,
+            settleMs: 0,
             proxyProtocol: "none",
           },
         ],
@@ -123,6 +125,30 @@ describe("configuration", () => {
       'routes[0].backends: no backend is called "c"; known are a',
     ],
     [
+      { backends: [{ ...backends[0], settleMs: 10_001 }] },
+      "backends[0].settleMs: is 10001; wanted a whole number from 0 to 10000",
+    ],
+    [
+      { backends: [{ ...backends[0], settleMs: 200 }] },
+      "backends[0].settleMs: is 200, which has a use only with maxSessions 1; 0 would do",
+    ],
+    [
+      { backends: [{ ...backends[0], settleMs: 200, maxSessions: 2 }] },
+      "backends[0].settleMs: is 200, which has a use only with maxSessions 1; 0 would do",
+    ],
+    [
+      { backends: [{ ...backends[0], keepAlive: "no" }] },
+      'backends[0].keepAlive: is "no"; wanted true or false',
+    ],
+    [
+      { backends: [{ ...backends[0], keepAlive: true, maxSessions: 1 }] },
+      "backends[0].keepAlive: is true, but with maxSessions 1 no connection is kept; false would do",
+    ],
+    [
+      { backends: [{ ...backends[0], keepAlive: true, proxyProtocol: "v2" }] },
+      "backends[0].keepAlive: is true, but with proxyProtocol no connection is kept; false would do",
+    ],
+    [
       { backends, trustedProxies: ["10.0.0.0/33"] },
       'trustedProxies[0]: is "10.0.0.0/33"; wanted an address or a network, such as 192.168.1.2 or 192.168.1.0/24',
     ],
@@ -139,5 +165,15 @@ describe("configuration", () => {
     ],
   ])("%j is refused", (document, complaint) => {
     expect(complaints(document)).toEqual([complaint]);
+  });
+
+  test.each([
+    { keepAlive: false },
+    { keepAlive: true, maxSessions: 2 },
+    { keepAlive: false, maxSessions: 1, settleMs: 10_000 },
+    { maxSessions: 1, settleMs: 200 },
+    { keepAlive: false, proxyProtocol: "v1" },
+  ])("a backend may have %j", settings => {
+    expect(complaints({ backends: [{ ...backends[0], ...settings }] })).toEqual([]);
   });
 });

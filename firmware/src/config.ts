@@ -114,6 +114,9 @@ const TRUSTED_MAX = 8;
 /** HAProxy's. */
 export const WEIGHT_MAX = 256;
 
+/** Longest pause between two connections to a backend: while it lasts, its clients are in the queue. */
+const SETTLE_MAX_MS = 10_000;
+
 /** More than any board has connections for. */
 const SESSIONS_MAX = 512;
 
@@ -159,6 +162,8 @@ export function readConfig(document: unknown): Configuration | { complaints: str
           weight: k => check.integer(k, 1, 0, WEIGHT_MAX),
           backup: k => check.flag(k, false),
           maxSessions: k => check.optional(k, () => check.integer(k, undefined, 1, SESSIONS_MAX)),
+          keepAlive: k => check.optional(k, () => check.flag(k, true)),
+          settleMs: k => check.integer(k, 0, 0, SETTLE_MAX_MS),
           state: k => check.word(k, "ready", ADMIN_STATES),
           proxyProtocol: k => check.word(k, "none", ["none", "v1", "v2"]),
         }),
@@ -293,6 +298,24 @@ function contradictions(config: Config): string[] {
     complain(
       `inspect: the keywords are ${bytes} characters long in all; ${KEYWORD_BYTES_MAX} at most would do`,
     );
+  }
+  for (const [index, { keepAlive, maxSessions, proxyProtocol, settleMs }] of backends.entries()) {
+    const key = `backends[${index}]`;
+    if (keepAlive === true && maxSessions === 1) {
+      complain(
+        `${key}.keepAlive: is true, but with maxSessions 1 no connection is kept; false would do`,
+      );
+    }
+    if (keepAlive === true && proxyProtocol !== "none") {
+      complain(
+        `${key}.keepAlive: is true, but with proxyProtocol no connection is kept; false would do`,
+      );
+    }
+    if (settleMs > 0 && maxSessions !== 1) {
+      complain(
+        `${key}.settleMs: is ${settleMs}, which has a use only with maxSessions 1; 0 would do`,
+      );
+    }
   }
   const weightless = WEIGHTLESS.includes(balance);
   for (const [index, { weight }] of backends.entries()) {

@@ -217,6 +217,10 @@ export class Dial implements EndpointOwner, Asker, Waiter {
     this.attempts++;
     this.tried |= 1 << backend.index;
     idle.shrink(backendConnectionsMax - pool.connections);
+    // Those that wait take places, too, of as many as it serves at once.
+    if (backend.maxSessions < Number.POSITIVE_INFINITY) {
+      idle.shrinkTo(backend, backend.maxSessions - backend.sessions);
+    }
     const leftMs = this.deadlineMs - this.now();
     this.timeout = this.after(Math.min(config.connectTimeoutMs, leftMs), () => {
       if (this.endpoint) this.missed("connect-timeout");

@@ -20,7 +20,7 @@ const RAW = { listeners: [{ port: 80, mode: "tcp" }] };
  */
 async function busyWhileConnecting(lab: Lab, connections: number): Promise<void> {
   const { stack, tasks } = lab.board;
-  await lab.clock.run({ until: () => stack.connections === connections });
+  await lab.clock.run({ until: () => stack.connections === connections, ms: 60_000 });
   tasks.stall(50);
 }
 
@@ -73,7 +73,10 @@ describe("a backend that answers early and resets while the upload comes", () =>
       const heard = collect(client);
       client.write(`POST / HTTP/1.1\r\nHost: x\r\n${framing.head}\r\n\r\n${framing.piece}`);
       const count = (text: string) => text.split("too much").length - 1;
-      await lab.clock.run({ until: () => count(heard.text) === count(answer) || client.closed });
+      await lab.clock.run({
+        until: () => count(heard.text) === count(answer) || client.closed,
+        ms: 60_000,
+      });
 
       expect(heard.text).toMatch(/^HTTP\/1\.1 413 /);
       expect(count(heard.text)).toBe(count(answer));
@@ -97,7 +100,7 @@ describe("a backend that answers early and resets while the upload comes", () =>
     const client = lab.connect();
     const heard = collect(client);
     client.write(`POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n`);
-    await lab.clock.run({ until: () => heard.text !== "" || client.closed });
+    await lab.clock.run({ until: () => heard.text !== "" || client.closed, ms: 60_000 });
 
     expect(heard.text).toMatch(/^HTTP\/1\.1 502 /);
     const { requests, blamed } = logged(lab);
@@ -114,7 +117,7 @@ test("a backend that answers before it is asked, and resets: the client gets tha
   const heard = collect(client);
   client.write(GET);
   await busyWhileConnecting(lab, 2);
-  await lab.clock.run({ until: () => heard.text.endsWith("busy") || client.closed });
+  await lab.clock.run({ until: () => heard.text.endsWith("busy") || client.closed, ms: 60_000 });
 
   expect(heard.text).toMatch(/^HTTP\/1\.1 503 Busy\r\n[\s\S]*busy$/);
   expect(logged(lab).blamed).toBe(0);
@@ -132,11 +135,14 @@ test("what comes on a kept connection that is dead answers nothing: the request 
   const client = lab.connect();
   const heard = collect(client);
   client.write(GET);
-  await lab.clock.run({ until: () => heard.text.endsWith("answer 1") });
+  await lab.clock.run({ until: () => heard.text.endsWith("answer 1"), ms: 60_000 });
 
   client.write(GET);
   dies(sockets[0], reply("too late", { status: "408 Request Timeout" }));
-  await lab.clock.run({ until: () => /answer 2$|too late$/.test(heard.text) || client.closed });
+  await lab.clock.run({
+    until: () => /answer 2$|too late$/.test(heard.text) || client.closed,
+    ms: 60_000,
+  });
 
   expect(heard.text).not.toContain("too late");
   expect(heard.text.endsWith("answer 2")).toBe(true);
@@ -216,7 +222,7 @@ test.each(["none", "v1", "v2"] as const)(
     const client = lab.connect();
     const heard = collect(client);
     await busyWhileConnecting(lab, 2);
-    await lab.clock.run({ until: () => client.closed });
+    await lab.clock.run({ until: () => client.closed, ms: 60_000 });
 
     expect(heard.text).toBe("220 closed today\r\n");
     expect(lab.clock.now()).toBeLessThan(2_000); // no connect timeout
@@ -232,7 +238,7 @@ test.each(["tcp", "http"] as const)(
     lab.boot({ health: { check, fall: 1 } });
     for (let i = 0; i < 3; i++) {
       await busyWhileConnecting(lab, 1);
-      await lab.clock.run({ until: () => lab.board.stack.connections === 0 });
+      await lab.clock.run({ until: () => lab.board.stack.connections === 0, ms: 60_000 });
     }
 
     const { code, up } = lab.app!.proxy.pool.backends[0].health;

@@ -12,6 +12,8 @@ const SETTINGS = {
   backup: false,
   maxSessions: undefined,
   state: "ready",
+  keepAlive: undefined,
+  settleMs: 0,
   proxyProtocol: "none",
 } as const;
 

@@ -20,6 +20,10 @@ export interface BackendSettings {
   readonly backup: boolean;
   /** Sessions or requests that it serves at once; no bound when not given. */
   readonly maxSessions: number | undefined;
+  /** Connections to it wait for the next request; when not given, they do where that is possible. */
+  readonly keepAlive: boolean | undefined;
+  /** With one session at most: the pause between two connections to it. */
+  readonly settleMs: number;
   readonly state: AdminState;
   readonly proxyProtocol: ProxyProtocol;
 }
@@ -44,11 +48,10 @@ export class Backend {
   /** Its place in the configuration; a session remembers those it tried as one bit each. */
   readonly index: number;
   readonly name: string;
-  readonly address: string;
-  readonly port: number;
   readonly backup: boolean;
   readonly maxSessions: number;
-  readonly proxyProtocol: ProxyProtocol;
+  /** Connections to it may wait for the next request. */
+  readonly keepsConnections: boolean;
   readonly health: Health;
   readonly latency: Latency;
   readonly load: Load;
@@ -63,11 +66,11 @@ export class Backend {
   constructor(index: number, settings: BackendSettings, rules: HealthRules, before?: Backend) {
     this.index = index;
     this.name = settings.name;
-    this.address = settings.address;
-    this.port = settings.port;
     this.backup = settings.backup;
     this.maxSessions = settings.maxSessions ?? Number.POSITIVE_INFINITY;
-    this.proxyProtocol = settings.proxyProtocol;
+    // One that waits would take the only place. With the PROXY protocol it is one client's for ever.
+    this.keepsConnections =
+      settings.keepAlive !== false && !this.servesOneAtATime && settings.proxyProtocol === "none";
     this.#settings = settings;
     // A state that was set at run time stays, unless the configuration says something new; a weight does not.
     const was = before === undefined ? undefined : before.#settings;
@@ -78,6 +81,27 @@ export class Backend {
     this.health.rules = rules;
     this.latency = before?.latency ?? new Latency();
     this.load = before?.load ?? { sessions: 0, sessionsTotal: 0, failures: 0, answers5xx: 0 };
+  }
+
+  get address(): string {
+    return this.#settings.address;
+  }
+
+  get port(): number {
+    return this.#settings.port;
+  }
+
+  get proxyProtocol(): ProxyProtocol {
+    return this.#settings.proxyProtocol;
+  }
+
+  get settleMs(): number {
+    return this.#settings.settleMs;
+  }
+
+  /** A second connection would have to wait until the first is closed: checks share the slot. */
+  get servesOneAtATime(): boolean {
+    return this.maxSessions === 1;
   }
 
   get sessions(): number {

@@ -42,6 +42,8 @@ export class HealthChecks {
   #rules: CheckRules;
   #due: Due[];
   #probe: Probe | undefined;
+  /** Whose slot the check has that is under way. */
+  #occupied: Backend | undefined;
   #alarm: Cancel | undefined;
   #frozen = true;
 
@@ -69,7 +71,7 @@ export class HealthChecks {
     this.#alarm?.();
     this.#alarm = undefined;
     this.#probe?.cancel();
-    this.#probe = undefined;
+    this.#over();
   }
 
   /** An operator has put a backend into maintenance, or taken it out. */
@@ -130,12 +132,29 @@ export class HealthChecks {
   #ask(backend: Backend): void {
     const { check, ...rules } = this.#rules;
     if (check === "none") return;
+    if (backend.servesOneAtATime) {
+      if (backend.full) {
+        // Whoever has the slot will tell how it is; nothing can be asked meanwhile.
+        this.#due[backend.index].atMs = this.#now() + FAST_INTERVAL_MS;
+        this.#schedule();
+        return;
+      }
+      this.#pool.occupy(backend);
+      this.#occupied = backend;
+    }
     this.#probe = new Probe(this.#context, backend, { ...rules, check }, code => {
-      this.#probe = undefined;
+      this.#over();
       if (code !== undefined) this.#judge(backend, code);
       this.#due[backend.index].atMs = this.#now() + this.#intervalMs(backend);
       this.#schedule();
     });
+  }
+
+  /** The check that was under way has closed its connection. */
+  #over(): void {
+    this.#probe = undefined;
+    if (this.#occupied !== undefined) this.#pool.vacate(this.#occupied);
+    this.#occupied = undefined;
   }
 
   #judge(backend: Backend, code: CheckCode): void {

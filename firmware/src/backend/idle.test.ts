@@ -171,3 +171,15 @@ test("when the last one is closed, for whatever reason, no alarm is left", () =>
     expect([idle.count, clock.pending]).toEqual([0, 0]);
   }
 });
+
+test("of one backend's connections the longest waiting ones are closed, and no other's", () => {
+  const { idle, a, b, put } = bench();
+  const wires = [put(a), put(b), put(a), put(a)].map(({ wire }) => wire);
+  idle.shrinkTo(a, 2);
+  expect(wires.map(({ closed }) => closed)).toEqual([true, false, false, false]);
+  idle.shrinkTo(a, -1);
+  expect(wires.map(({ closed }) => closed)).toEqual([true, false, true, true]);
+  idle.shrinkTo(a, 0);
+  expect(idle.count).toBe(1);
+  idle.shrink(0);
+});

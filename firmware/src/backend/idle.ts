@@ -54,6 +54,13 @@ export class IdleConnections implements EndpointOwner {
     return undefined;
   }
 
+  /** Closes the longest waiting ones to `backend` until no more than `countMax` of them are left. */
+  shrinkTo(backend: Backend, countMax: number): void {
+    const own = this.#kept.filter(kept => kept.backend === backend);
+    const surplus = own.slice(0, Math.max(0, own.length - Math.max(0, countMax)));
+    for (const { endpoint } of surplus) this.#drop(endpoint);
+  }
+
   /** Closes the longest waiting ones until no more than `countMax` are left. */
   shrink(countMax: number): void {
     while (this.#kept.length > Math.max(0, countMax)) this.#kept.shift()!.endpoint.close();

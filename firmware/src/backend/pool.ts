@@ -199,16 +199,36 @@ export class Pool {
 
   /** A session has picked `backend` and goes to connect to it. */
   acquire(backend: Backend): void {
-    backend.sessions++;
-    backend.load.sessionsTotal++;
+    const { load } = backend;
+    load.sessions++;
+    load.sessionsTotal++;
     this.#held.connections++;
   }
 
-  /** The session has left it. */
+  /** The session has left it: its connection is closed, or kept. */
   release(backend: Backend): void {
-    backend.sessions--;
     this.#held.connections--;
+    if (backend.maxSessions === 1) {
+      this.vacate(backend);
+      return;
+    }
+    backend.load.sessions--;
     this.changed();
+  }
+
+  /** A check takes the only slot of `backend`, as a session does; `vacate` gives it back. */
+  occupy(backend: Backend): void {
+    backend.load.sessions++;
+  }
+
+  /** The only slot of `backend` is free again, after the pause that it needs between two connections. */
+  vacate(backend: Backend): void {
+    const free = () => {
+      backend.load.sessions--;
+      this.changed();
+    };
+    if (backend.settleMs === 0) free();
+    else this.#parts.clock.after(backend.settleMs, free);
   }
 
   wait(waiter: Waiter): void {

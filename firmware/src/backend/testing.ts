@@ -20,6 +20,8 @@ export function settingsAt(index: number, given: Partial<BackendSettings> = {}):
     backup: false,
     maxSessions: undefined,
     state: "ready",
+    keepAlive: undefined,
+    settleMs: 0,
     proxyProtocol: "none",
     ...given,
   };

@@ -16,6 +16,8 @@ export function backendsOf(...weights: number[]): Backend[] {
       backup: false,
       maxSessions: undefined,
       state: "ready",
+      keepAlive: undefined,
+      settleMs: 0,
       proxyProtocol: "none",
     } as const;
     return new Backend(index, settings, RULES);

@@ -20,7 +20,7 @@ import type { HttpContext } from "./connection.ts";
 import type { Field, Head } from "./head.ts";
 import { relay, send } from "./relay.ts";
 import { persists, type Request } from "./request.ts";
-import { rewriteRequest, rewriteResponse } from "./rewrite.ts";
+import { addClose, rewriteRequest, rewriteResponse } from "./rewrite.ts";
 
 /** The connection that an exchange takes place on. */
 export interface ExchangeOwner {
@@ -241,8 +241,7 @@ export class Exchange implements EndpointOwner, Dialler {
     if (backend !== undefined && endpoint !== undefined && !this.cut && !this.stopping) {
       const sent = this.upload.done && this.pendingUp === undefined;
       const clean = sent && !endpoint.deaf && endpoint.readable === 0;
-      const ours = backend.proxyProtocol === "none"; // else it is this client's for ever
-      if (this.reusable && this.download?.done && clean && ours) {
+      if (this.reusable && this.download?.done && clean && backend.keepsConnections) {
         this.backendSide = undefined;
         this.context.idle.put(backend, endpoint);
       }
@@ -298,7 +297,7 @@ export class Exchange implements EndpointOwner, Dialler {
     this.dial!.asked();
     this.reused = reused;
     endpoint.owner = this;
-    const length = rewriteRequest(headBuffer, {
+    let length = rewriteRequest(headBuffer, {
       head: this.request!,
       framing: this.framing,
       target: this.target,
@@ -309,6 +308,9 @@ export class Exchange implements EndpointOwner, Dialler {
       upgrade: this.upgrade,
       sticky: stickyCookie !== undefined,
     });
+    if (!backend.keepsConnections && this.upgrade === undefined) {
+      length = addClose(headBuffer, length);
+    }
     this.pendingUp = send(endpoint, headBuffer.subarray(0, length));
     // Bytes that still come on a kept connection that was dead already answer no request of ours.
     if (endpoint.deaf && reused && this.retry()) return;

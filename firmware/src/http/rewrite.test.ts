@@ -4,6 +4,7 @@ import { ascii } from "../ascii.ts";
 import { type Framing, requestFraming } from "./body.ts";
 import { Head } from "./head.ts";
 import {
+  addClose,
   REWRITE_BYTES,
   type RequestRewrite,
   type ResponseRewrite,
@@ -237,6 +238,15 @@ describe("an answer", () => {
   });
 });
 
+test("the close of a connection is added to a head", () => {
+  const buffer = new Uint8Array(100);
+  buffer.set(ascii("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+  const length = addClose(buffer, 27);
+  expect(String.fromCharCode(...buffer.subarray(0, length))).toBe(
+    "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+  );
+});
+
 test("any request that is understood becomes one that is understood the same, and fits", () => {
   const field = fc.constantFrom(
     "Connection: close, a",
@@ -268,6 +278,8 @@ test("any request that is understood becomes one that is understood the same, an
         signature: ascii("hot-potato-01234567\r\n"),
         requestId: fields.includes("X-Request-Id: 7") ? undefined : "01234567-1000000",
       });
+      const close = "Connection: close\r\n".length; // which `addClose` may add
+      expect(outcome.length + close).toBeLessThanOrEqual(LIMITS.headBytesMax + REWRITE_BYTES);
       const head = new Head("request", { headBytesMax: 8192, headLinesMax: 96 });
       const all = Uint8Array.from(outcome, character => character.charCodeAt(0));
       expect(head.feed(all)).toBe(all.byteLength);

@@ -54,6 +54,7 @@ const CONTENT_LENGTH = ascii("Content-Length: ");
 const CHUNKED = ascii("Transfer-Encoding: chunked\r\n");
 const COMMA = ascii(", ");
 const LINE_END = ascii("\r\n");
+const CONNECTION_CLOSE = ascii("Connection: close\r\n\r\n");
 const NO_REASON = ascii(" \r\n");
 
 /** Where a response's status stands in its first line. */
@@ -178,6 +179,13 @@ export function rewriteRequest(buffer: Uint8Array, request: RequestRewrite): num
   upgrade(out, head, request.upgrade);
   out.bytes(LINE_END);
   return out.length;
+}
+
+/** Adds to a head of this length that no other request follows on its connection; returns its length then. */
+export function addClose(buffer: Uint8Array, length: number): number {
+  const start = length - LINE_END.byteLength;
+  buffer.set(CONNECTION_CLOSE, start);
+  return start + CONNECTION_CLOSE.byteLength;
 }
 
 function cookies(out: Writer, head: Head): void {
