@@ -114,6 +114,12 @@ const TRUSTED_MAX = 8;
 /** HAProxy's. */
 export const WEIGHT_MAX = 256;
 
+/** A request line of 8000 bytes, which RFC 9112 section 3 asks for, and a kilobyte of fields. */
+const HEAD_BYTES = 9_216;
+
+/** The first line, and 100 fields: HAProxy's default (tune.http.maxhdr). */
+const HEAD_LINES = 101;
+
 /** Longest pause between two connections to a backend: while it lasts, its clients are in the queue. */
 const SETTLE_MAX_MS = 10_000;
 
@@ -227,8 +233,8 @@ export function readConfig(document: unknown): Configuration | { complaints: str
     keepAliveTimeoutMs: key => check.integer(key, 5_000, 100, TIMEOUT_MAX_MS),
     responseTimeoutMs: key => check.integer(key, 30_000, 100, TIMEOUT_MAX_MS),
     retries: key => check.integer(key, 2, 0, BACKENDS_MAX),
-    headBytesMax: key => check.integer(key, 4096, 512, 16_384),
-    headLinesMax: key => check.integer(key, 48, 8, 256),
+    headBytesMax: key => check.integer(key, HEAD_BYTES, 512, 16_384),
+    headLinesMax: key => check.integer(key, HEAD_LINES, 8, 256),
     bodyBytesMax: key => check.integer(key, Number.MAX_SAFE_INTEGER, 0, Number.MAX_SAFE_INTEGER),
     queueMax: key => check.integer(key, 4, 0, 64),
     sessionsMax: key => check.optional(key, k => check.integer(k, undefined, 1, SESSIONS_MAX)),

@@ -18,6 +18,9 @@ import { Keywords } from "./inspect/keywords.ts";
 import type { Platform } from "./platform.ts";
 import type { Session, SessionContext } from "./session.ts";
 
+/** Heads up to here, which nearly all are, are rewritten in one buffer that is always there. */
+const ORDINARY_HEAD_BYTES = 4_096;
+
 /** What outlasts a change of the configuration. */
 export interface Base {
   readonly platform: Platform;
@@ -79,7 +82,9 @@ export class Generation {
       scratch,
       deadlines,
       crowded: base.crowded,
-      headBuffer: new Uint8Array(config.headBytesMax + REWRITE_BYTES),
+      headBuffer: new Uint8Array(
+        Math.min(config.headBytesMax, ORDINARY_HEAD_BYTES) + REWRITE_BYTES,
+      ),
       pseudonym,
       heads: new Heads(config),
       signature: ascii(`${pseudonym}\r\n`),

@@ -216,9 +216,9 @@ export class Session implements EndpointOwner, Dialler, ClosingSession, Timed {
     });
   }
 
-  /** Bytes that wait between the client and us: what its connection holds of the board's memory. */
+  /** Bytes that wait between the client and us, and heads: what it holds of the board's memory. */
   get heldBytes(): number {
-    return this.client.heldBytes;
+    return this.client.heldBytes + (this.http?.headBytes ?? 0);
   }
 
   /** Its memory is needed: ends at once. */

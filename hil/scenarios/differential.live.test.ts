@@ -486,8 +486,15 @@ const HEADS: readonly Input[] = [
     ["NUL before a name", "\0X: 1"],
   ].map(([what, field]) => input(what, get("/a", field), [], 400)),
   input("a folded first field", `GET /a HTTP/1.1\r\n X: y\r\nHost: ${HOST}\r\n\r\n`, [], 400),
-  input("a target of 5 kB", get(`/${"a".repeat(5000)}`), [], 414),
-  input("a field of 5 kB", get("/a", `X: ${"y".repeat(5000)}`), [], 431),
+  input("a request line of 8000 bytes", get(`/${"a".repeat(7985)}`), [`GET /${"a".repeat(7985)}`]),
+  input("a target of 10 kB", get(`/${"a".repeat(10_000)}`), [], 414),
+  input("a field of 5 kB", get("/a", `X: ${"y".repeat(5000)}`), ["GET /a"]),
+  input("a field of 10 kB", get("/a", `X: ${"y".repeat(10_000)}`), [], 431),
+  input(
+    "100 fields with Host",
+    get("/a", ...Array.from({ length: 99 }, (_, i) => `X-${i}: ${i}`)),
+    ["GET /a"],
+  ),
   input("100 fields", get("/a", ...Array.from({ length: 100 }, (_, i) => `X-${i}: ${i}`)), [], 431),
   input("a target of 40 kB", get(`/${"a".repeat(40_000)}`), [], 414),
 ];
@@ -566,8 +573,8 @@ const DIFFERENCES: readonly { kind: Difference; why: string; titles: readonly st
   },
   {
     kind: "refuses",
-    why: "A head has 4 KB at most: this is what a connection on the chip can hold.",
-    titles: ["a target of 5 kB", "a field of 5 kB"],
+    why: "A head has 9 KB at most: this is what a connection on the chip can hold.",
+    titles: ["a target of 10 kB", "a field of 10 kB"],
   },
 ];
 

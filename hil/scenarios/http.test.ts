@@ -362,7 +362,7 @@ describe("bodies", () => {
     ["no status", "HTTP/1.1 OK\r\nContent-Length: 2\r\n\r\nok"],
     ["no HTTP", "220 mail.example ESMTP\r\n"],
     ["HTTP/2", "HTTP/2.0 200 OK\r\nContent-Length: 2\r\n\r\nok"],
-    ["a head that is too long", `HTTP/1.1 200 OK\r\nA: ${"b".repeat(5000)}\r\n\r\n`],
+    ["a head that is too long", `HTTP/1.1 200 OK\r\nA: ${"b".repeat(10_000)}\r\n\r\n`],
     [
       "a 101 that nobody asked for",
       "HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
@@ -415,8 +415,8 @@ describe("bodies", () => {
   });
 
   test.each([
-    ["more bytes than it may", `A: ${"b".repeat(5000)}`, "headBytesMax"],
-    ["more lines than it may", Array(60).fill("A: b").join("\r\n"), "headLinesMax"],
+    ["more bytes than it may", `A: ${"b".repeat(10_000)}`, "headBytesMax"],
+    ["more lines than it may", Array(110).fill("A: b").join("\r\n"), "headLinesMax"],
     ["two lengths", "Content-Length: 2\r\nContent-Length: 3", "invalid-answer"],
     ["a coding that is not known", "Transfer-Encoding: gzip, chunked", "invalid-answer"],
     ["33 options", `Connection: ${Array(33).fill("a").join()}`, "invalid-answer"],
@@ -427,7 +427,7 @@ describe("bodies", () => {
       const seen = httpBackend(() => `HTTP/1.1 200 OK\r\n${fields}\r\n\r\nok`);
       lab.backend("a", seen.serve);
       lab.backend("b", named("b").serve);
-      await lab.serve({ headLinesMax: 48 });
+      await lab.serve();
       const client = new Client(lab);
       for (let i = 0; i < 10; i++) await client.ask(GET);
 
@@ -925,6 +925,41 @@ describe("what two servers could read differently is refused", () => {
       }
     }
     expect(backends[0].requests.length).toBe(6);
+  });
+
+  test("by default a request line may have 8000 bytes, and a head 100 fields, both ways", async () => {
+    const fields = Array.from({ length: 99 }, (_, i) => `X-${i}: ${i}`);
+    const target = `/${"a".repeat(8000 - "GET / HTTP/1.1".length)}`;
+    for (const request of [
+      get(target),
+      get("/", ...fields),
+      get(`${target}?`.slice(0, 7000), ...fields),
+    ]) {
+      const seen = httpBackend(({ line, fields }) =>
+        [
+          "HTTP/1.1 200 OK",
+          // With the two that follow, 100.
+          ...fields
+            .filter(([name]) => /^X-\d/.test(name))
+            .slice(1)
+            .map(field => field.join(": ")),
+          `Location: ${line.slice(4, -9)}`,
+          "Content-Length: 2\r\n\r\nok",
+        ].join("\r\n"),
+      );
+      const lab = labOf(seen);
+      await lab.serve();
+      const client = new Client(lab);
+      for (let i = 0; i < 2; i++) {
+        const answer = await client.ask(request);
+        expect(answer.line).toBe("HTTP/1.1 200 OK");
+        expect(`GET ${answer.all("location")} HTTP/1.1`).toBe(request.split("\r\n", 1)[0]);
+        const count = request.includes("X-98") ? 98 : 0;
+        expect(answer.fields.filter(([name]) => /^X-\d/.test(name)).length).toBe(count);
+      }
+      expect(seen.received.length).toBe(1);
+      expect(lines(lab)[0].path.length).toBeLessThanOrEqual(128);
+    }
   });
 
   test("a body that is too long is 413: by its length at once, in chunks when it is", async () => {
@@ -2075,7 +2110,7 @@ describe("memory", () => {
     // It comes before the end of the request, so the board adds that it closes.
     const whole = size + answer.length + "Connection: close\r\n".length;
     // A session's own: heads and pieces that were read too far, as `HttpConnection` states them.
-    const ownBytes = 2 * 4096 + 4096 + 512 + 2 * 1024;
+    const ownBytes = 2 * 9216 + 9216 + 512 + 2 * 1024;
     // Larger buffers than the chip's let a minute's traffic pass in seconds; the firmware's are its own.
     const room = 65_535;
     const kind = {

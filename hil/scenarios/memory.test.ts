@@ -84,6 +84,29 @@ test.each([58_000, 63_000, 70_000, 75_000, 83_000])(
   },
 );
 
+test("heads count among what a session holds: the one with the longest is ended first", async () => {
+  const lab = new Lab(ourBoard());
+  lab.backend("a", socket => socket.resume());
+  await lab.serve();
+  const sockets = [10, 8_000, 3_000, 4_000].map((bytes, index) => {
+    const socket = lab.connect();
+    collect(socket);
+    // Some are read still, the others wait for an answer.
+    socket.write(
+      `GET /${"a".repeat(bytes)} HTTP/1.1\r\nHost: x\r\n${index % 2 === 0 ? "\r\n" : ""}`,
+    );
+    return socket;
+  });
+  await lab.clock.run({ ms: 500 });
+  const ended: number[] = [];
+  for (let i = 0; i < 3; i++) {
+    lab.app!.proxy.shed();
+    await lab.clock.run({ ms: 100 });
+    ended.push(sockets.findIndex((socket, at) => socket.closed && !ended.includes(at)));
+  }
+  expect(ended).toEqual([1, 3, 2]);
+});
+
 test("while memory is low newcomers get their 503, who is served goes on, and the operator sees why", async () => {
   const lab = new Lab(ourBoard());
   lab.backend("a", socket => {

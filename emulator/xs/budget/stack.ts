@@ -25,11 +25,12 @@ const ANSWER = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n
 
 /** Heads as long as they may be, and nothing but one thing. */
 const LONG_HEADS = [
-  `GET http://x/${"a".repeat(3900)} HTTP/1.1\r\nHost: x\r\n\r\n`,
-  `GET /${"/".repeat(3900)} HTTP/1.1\r\nHost: x\r\n\r\n`,
+  `GET http://x/${"a".repeat(9000)} HTTP/1.1\r\nHost: x\r\n\r\n`,
+  `GET /${"/".repeat(9000)} HTTP/1.1\r\nHost: x\r\n\r\n`,
   `GET / HTTP/1.1\r\nHost: x\r\nConnection: ${"a,".repeat(31)}a\r\n\r\n`,
-  `GET / HTTP/1.1\r\nHost: x\r\nConnection: ${"a,".repeat(1900)}\r\n\r\n`,
-  `GET / HTTP/1.1\r\nHost: x\r\nCookie: ${"a;".repeat(1900)}\r\n\r\n`,
+  `GET / HTTP/1.1\r\nHost: x\r\nConnection: ${"a,".repeat(4500)}\r\n\r\n`,
+  `GET / HTTP/1.1\r\nHost: x\r\nCookie: ${"a;".repeat(4500)}\r\n\r\n`,
+  `GET / HTTP/1.1\r\nHost: x\r\n${"Cookie: a\r\n".repeat(31)}${"A: b\r\n".repeat(68)}\r\n`,
 ];
 
 /** Requests that are sent without waiting for an answer. */

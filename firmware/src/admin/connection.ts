@@ -161,12 +161,7 @@ export class AdminConnection implements EndpointOwner, Timed {
     const head = this.#head;
     const method = this.#method;
     const path = head.text(head.targetStart, head.targetEnd).split("?", 1)[0];
-    const field = (name: string) => {
-      const found = head.fields.find(
-        ({ nameStart, nameEnd }) => head.text(nameStart, nameEnd).toLowerCase() === name,
-      );
-      return found === undefined ? undefined : head.value(found);
-    };
+    const field = (name: string) => head.lookup(name);
     const answer = respond(operator, {
       method,
       path,

@@ -3,10 +3,10 @@ import type { Address } from "../backend/proxy-protocol.ts";
 import type { DialContext } from "../dial.ts";
 import type { Endpoint, EndpointOwner } from "../endpoint.ts";
 import type { AnswerStatus } from "./answer.ts";
-import { Exchange, type ExchangeOwner } from "./exchange.ts";
+import { Exchange, type ExchangeOwner, LOGGED_MAX } from "./exchange.ts";
 import type { Head } from "./head.ts";
 import type { Heads } from "./heads.ts";
-import { understand } from "./request.ts";
+import { type Request, understand } from "./request.ts";
 import type { Route } from "./route.ts";
 import type { StickyCookie } from "./sticky.ts";
 
@@ -14,7 +14,7 @@ import type { StickyCookie } from "./sticky.ts";
 export interface HttpContext extends DialContext {
   /** One piece of bytes on its way; see `SCRATCH_BYTES`. */
   readonly scratch: Uint8Array;
-  /** One rewritten head on its way: `headBytesMax` and `REWRITE_BYTES` long. */
+  /** One rewritten head on its way; a longer one gets a buffer of its own. */
   readonly headBuffer: Uint8Array;
   /** For requests and answers that are read. */
   readonly heads: Heads;
@@ -59,9 +59,6 @@ const STOP_TIMEOUT_MS = 2_000;
 /** nginx's status, for the log alone, of a client that left without an answer. */
 const CLIENT_CLOSED_REQUEST = 499;
 
-/** Characters of a path, and of a client's own X-Request-Id, that a log line holds. */
-const LOGGED_MAX = 128;
-
 /**
  * A client that speaks HTTP/1.x: request after request, each to a backend of its own.
  *
@@ -71,7 +68,8 @@ const LOGGED_MAX = 128;
  * - `over`: the session has it back
  *
  * Memory of a connection: each way one head that is read and one rewritten that waits for room, at most
- * `headBytesMax` each (and what rewriting adds), and two pieces that were read too far; never a body.
+ * `headBytesMax` each (and what rewriting adds), a target once more where a route changes it, and two pieces
+ * that were read too far; never a body.
  */
 export class HttpConnection implements EndpointOwner, ExchangeOwner {
   readonly client: Endpoint;
@@ -115,6 +113,11 @@ export class HttpConnection implements EndpointOwner, ExchangeOwner {
   /** Since when it waits for another request; `undefined` while it is busy or before the first. */
   get idleSinceMs(): number | undefined {
     return this.phase === "idle" && this.requests > 0 ? this.sinceMs : undefined;
+  }
+
+  /** Bytes of the heads that it holds. */
+  get headBytes(): number {
+    return this.exchange?.headBytes ?? this.head?.length ?? 0;
   }
 
   /** `first`: the bytes of the first request that have been read. */
@@ -213,13 +216,13 @@ export class HttpConnection implements EndpointOwner, ExchangeOwner {
     if (!head.done && head.error === undefined) return;
     const request = head.error ?? understand(head, this.context);
     if (typeof request === "number") this.refuse(request, "PR");
-    else this.beginExchange().begin(request);
+    else this.beginExchange(request).begin(request);
   }
 
-  private beginExchange(): Exchange {
+  private beginExchange(request?: Request): Exchange {
     this.requests++;
     this.phase = "exchange";
-    this.exchange = new Exchange(this.context, this, this.head!);
+    this.exchange = new Exchange(this.context, this, this.head!, request);
     this.head = undefined;
     return this.exchange;
   }
@@ -331,7 +334,7 @@ export class HttpConnection implements EndpointOwner, ExchangeOwner {
       client: `${this.address.address}:${this.address.port}`,
       backend: exchange.backendName,
       method: exchange.method,
-      path: exchange.path.slice(0, LOGGED_MAX),
+      path: exchange.path,
       status: exchange.status,
       in: exchange.in,
       out: exchange.out,

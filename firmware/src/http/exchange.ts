@@ -20,7 +20,7 @@ import type { HttpContext } from "./connection.ts";
 import type { Field, Head } from "./head.ts";
 import { relay, send } from "./relay.ts";
 import { persists, type Request } from "./request.ts";
-import { addClose, rewriteRequest, rewriteResponse } from "./rewrite.ts";
+import { addClose, REWRITE_BYTES, rewriteRequest, rewriteResponse } from "./rewrite.ts";
 
 /** The connection that an exchange takes place on. */
 export interface ExchangeOwner {
@@ -39,6 +39,9 @@ export interface ExchangeOwner {
 
 /** All retries of one request begin within it, whatever the connect timeout. */
 const RETRY_DEADLINE_MS = 10_000;
+
+/** Characters of a path, and of a client's own X-Request-Id, that a log line holds. */
+export const LOGGED_MAX = 128;
 
 /** Methods that may be sent twice with the effect of once (RFC 9110 section 9.2.2). */
 const IDEMPOTENT = Object.freeze(["GET", "HEAD", "PUT", "DELETE", "OPTIONS"]);
@@ -72,6 +75,7 @@ const UNKNOWN: Framing = Object.freeze({ kind: "close" });
 /** One request and its answer, from the request's head on. */
 export class Exchange implements EndpointOwner, Dialler {
   method = "-";
+  /** As much of it as the log holds. */
   path = "-";
   requestId: string | undefined;
   /** The client's connection may serve another request after this one. */
@@ -125,8 +129,11 @@ export class Exchange implements EndpointOwner, Dialler {
   private pendingUp: Uint8Array | undefined;
   private pendingDown: Uint8Array | undefined;
 
-  /** Gives `head` back to `context.heads` when it is done with it. */
-  constructor(context: HttpContext, owner: ExchangeOwner, head: Head) {
+  /**
+   * `request` is what `head` asks for, where that was understood. Gives the head back to `context.heads`
+   * when it is done with it.
+   */
+  constructor(context: HttpContext, owner: ExchangeOwner, head: Head, request?: Request) {
     this.request = head;
     this.headMs = context.platform.clock.now();
     this.in = head.length;
@@ -135,9 +142,14 @@ export class Exchange implements EndpointOwner, Dialler {
     this.context = context;
     this.owner = owner;
     this.client = owner.client;
-    if (head.done && head.error === undefined) {
+    if (request !== undefined) {
+      this.method = request.method;
+      this.path = brief(request.path);
+      this.framing = request.framing;
+      this.keepAlive = persists(head);
+    } else if (head.done && head.error === undefined) {
       this.method = head.text(head.start, head.methodEnd);
-      this.path = head.text(head.targetStart, head.targetEnd).split("?", 1)[0];
+      this.path = brief(head.text(head.targetStart, head.targetEnd).split("?", 1)[0]);
       const framing = requestFraming(head, this.method);
       if (typeof framing !== "number") this.framing = framing;
       this.keepAlive = persists(head);
@@ -162,11 +174,10 @@ export class Exchange implements EndpointOwner, Dialler {
   }
 
   /** Looks for a backend that takes the request. */
-  begin({ path, route, target, upgrade }: Request): void {
+  begin({ route, target, upgrade }: Request): void {
     const { config, stickyCookie } = this.context;
     const head = this.request!;
     const theirId = head.only("x-request-id");
-    this.path = path;
     const theirs = theirId === undefined ? "" : head.value(theirId);
     this.identified = theirs !== "";
     this.requestId = theirs || this.context.requestId();
@@ -190,6 +201,13 @@ export class Exchange implements EndpointOwner, Dialler {
   /** How long it waited for a backend with room. */
   get queuedMs(): number {
     return this.dial?.queuedMs ?? 0;
+  }
+
+  /** Bytes of the heads that it holds, those included that wait for room. */
+  get headBytes(): number {
+    const read = (this.request?.length ?? 0) + (this.response?.length ?? 0);
+    const written = (this.pendingUp?.byteLength ?? 0) + (this.pendingDown?.byteLength ?? 0);
+    return read + written;
   }
 
   /** The whole request has come; if not, the client may still be sending. */
@@ -288,7 +306,7 @@ export class Exchange implements EndpointOwner, Dialler {
   }
 
   connected(backend: Backend, endpoint: Endpoint, reused: boolean): void {
-    const { headBuffer, signature, config, platform, stickyCookie } = this.context;
+    const { signature, config, platform, stickyCookie } = this.context;
     const { address, trusted } = this.owner;
     this.backend = backend;
     this.backendSide = endpoint;
@@ -297,8 +315,10 @@ export class Exchange implements EndpointOwner, Dialler {
     this.dial!.asked();
     this.reused = reused;
     endpoint.owner = this;
-    let length = rewriteRequest(headBuffer, {
-      head: this.request!,
+    const head = this.request!;
+    const buffer = this.bufferFor(head);
+    let length = rewriteRequest(buffer, {
+      head,
       framing: this.framing,
       target: this.target,
       clientAddress: address.address,
@@ -309,9 +329,9 @@ export class Exchange implements EndpointOwner, Dialler {
       sticky: stickyCookie !== undefined,
     });
     if (!backend.keepsConnections && this.upgrade === undefined) {
-      length = addClose(headBuffer, length);
+      length = addClose(buffer, length);
     }
-    this.pendingUp = send(endpoint, headBuffer.subarray(0, length));
+    this.pendingUp = send(endpoint, buffer.subarray(0, length));
     // Bytes that still come on a kept connection that was dead already answer no request of ours.
     if (endpoint.deaf && reused && this.retry()) return;
     if (!this.repeatable) this.dropRequest();
@@ -343,7 +363,7 @@ export class Exchange implements EndpointOwner, Dialler {
     this.refusal = "invalid-answer";
     if (head.error === 431) {
       if (head.length >= headBytesMax) this.refusal = "headBytesMax";
-      else if (head.fields.length + 1 >= headLinesMax) this.refusal = "headLinesMax";
+      else if (head.lines > headLinesMax) this.refusal = "headLinesMax";
     }
     this.answer(502, "PH", REFUSED_ANSWER[this.refusal]);
   }
@@ -504,11 +524,18 @@ export class Exchange implements EndpointOwner, Dialler {
     connection: "close" | "keep-alive" | undefined,
     upgrade?: Field,
   ): void {
-    const { headBuffer } = this.context;
+    const buffer = this.bufferFor(head);
     const setCookie = this.setCookie(head.status);
-    const length = rewriteResponse(headBuffer, { head, framing, connection, upgrade, setCookie });
+    const length = rewriteResponse(buffer, { head, framing, connection, upgrade, setCookie });
     this.out += length;
-    this.pendingDown = send(this.client, headBuffer.subarray(0, length));
+    this.pendingDown = send(this.client, buffer.subarray(0, length));
+  }
+
+  /** Where a head is rewritten. */
+  private bufferFor(head: Head): Uint8Array {
+    const { headBuffer } = this.context;
+    const bytes = head.length + REWRITE_BYTES;
+    return bytes <= headBuffer.byteLength ? headBuffer : new Uint8Array(bytes);
   }
 
   /** For a client that did not come with this backend's cookie. */
@@ -564,4 +591,9 @@ export class Exchange implements EndpointOwner, Dialler {
       this.answer(504, "sH");
     }
   }
+}
+
+/** As much of a path as the log holds: all of it would be kept as long as the exchange. */
+function brief(path: string): string {
+  return path.length > LOGGED_MAX ? path.slice(0, LOGGED_MAX) : path;
 }

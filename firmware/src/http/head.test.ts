@@ -14,7 +14,7 @@ interface Outcome {
   /** Bytes that were taken. */
   readonly used: number;
   readonly line: unknown[];
-  readonly fields: (readonly [string, string, string, boolean])[];
+  readonly fields: readonly (readonly [string, string, string])[];
 }
 
 /** Feeds `text` in pieces of these sizes, again and again, from one buffer that is overwritten. */
@@ -55,15 +55,27 @@ function read(
             head.minor,
           ]
         : [head.minor, head.status],
-    fields: !known
-      ? []
-      : head.fields.map(field => [
-          field.name,
-          head.text(field.nameStart, field.nameEnd),
-          head.value(field),
-          field.twin,
-        ]),
+    fields: known ? fieldsOf(head) : [],
   };
+}
+
+/** Every field: the name that it is known by, `_` where it is spelled so, its own name, and its value. */
+function fieldsOf(head: Head): Outcome["fields"] {
+  const fields: (readonly [string, string, string])[] = [];
+  for (let start = head.fieldsStart, end = 0; start < head.length - 2; start = end) {
+    end = head.lineEnd(start);
+    const colon = head.bytes.indexOf(58, start);
+    const field = head.known.find(({ lineStart }) => lineStart === start);
+    const name = head.text(start, colon);
+    expect(head.nameAt(start)).toBe(name.toLowerCase());
+    const value = head.text(colon + 1, end - 2).replace(/^[ \t]+|[ \t]+$/g, "");
+    if (field !== undefined) expect([field.lineEnd, head.value(field)]).toEqual([end, value]);
+    const isFirst = fields.every(([, other]) => other.toLowerCase() !== name.toLowerCase());
+    if (isFirst) expect(head.lookup(name.toLowerCase())).toBe(value);
+    fields.push([field === undefined ? "" : field.name || "_", name, value]);
+  }
+  expect(fields.length).toBe(head.lines - 1);
+  return fields;
 }
 
 /** The outcome, which must be the same however the pieces are cut. */
@@ -84,11 +96,11 @@ describe("a request's head", () => {
       used: text.length - 4,
       line: ["GET", "/a?b", 1],
       fields: [
-        ["host", "Host", "x", false],
-        ["", "A", "b", false],
-        ["", "Empty", "", false],
-        ["", "B", "c d", false],
-        ["x-forwarded-for", "X_Forwarded-For", "e", true],
+        ["host", "Host", "x"],
+        ["", "A", "b"],
+        ["", "Empty", ""],
+        ["", "B", "c d"],
+        ["_", "X_Forwarded-For", "e"],
       ],
     });
   });
@@ -194,7 +206,6 @@ describe("a request's head", () => {
     expect(head.all("host").map(field => head.value(field))).toEqual(["a", "b"]);
     expect(head.only("host")).toBeUndefined();
     expect(head.value(head.only("content-length")!)).toBe("1");
-    expect(head.fields[3]).toMatchObject({ name: "content-length", twin: true });
   });
 
   test("lists of tokens are read over all fields of a name", () => {
@@ -232,8 +243,19 @@ describe("a request's head", () => {
   ])("the number %j is %d", (text, number) => {
     const head = new Head("request", LIMITS);
     const latin1 = Buffer.from(text).toString("latin1");
-    read("request", `GET / HTTP/1.1\r\nA: ${latin1}\r\n\r\n`, undefined, LIMITS, head);
-    expect(head.number(head.fields[0])).toBe(number);
+    read("request", `GET / HTTP/1.1\r\nHost: ${latin1}\r\n\r\n`, undefined, LIMITS, head);
+    expect(head.number(head.known[0])).toBe(number);
+  });
+
+  test("there may be many lines, but no more than 32 whose names mean something", () => {
+    const limits = { headBytesMax: 4096, headLinesMax: 101 };
+    const head = (lines: string) => read("request", `GET / HTTP/1.1\r\n${lines}\r\n`, [9], limits);
+    expect(head("A: b\r\n".repeat(100))).toMatchObject({ done: true });
+    expect(head("A: b\r\n".repeat(101))).toMatchObject({ error: 431 });
+    expect(head("Cookie: b\r\nA: b\r\n".repeat(32))).toMatchObject({ done: true });
+    expect(head("Via: b\r\nX_Request_Id: b\r\n".repeat(16))).toMatchObject({ done: true });
+    expect(head("Cookie: b\r\n".repeat(33))).toMatchObject({ error: 431 });
+    expect(head(`${"X_Request_Id: b\r\n".repeat(32)}Host: x\r\n`)).toMatchObject({ error: 431 });
   });
 
   test("after a reset nothing of the last head is left", () => {
@@ -242,7 +264,7 @@ describe("a request's head", () => {
     head.reset();
     const second = read("request", "PUT /b HTTP/1.1\r\nHost: x\r\n\r\n", [3], LIMITS, head);
     expect(second.line).toEqual(["PUT", "/b", 1]);
-    expect(second.fields).toEqual([["host", "Host", "x", false]]);
+    expect(second.fields).toEqual([["host", "Host", "x"]]);
     expect(head.bytes.byteLength).toBeLessThanOrEqual(512);
     head.reset();
     expect(read("request", "GET / HTTP/1.1\nA", undefined, LIMITS, head).error).toBe(400);

@@ -10,11 +10,11 @@ import { isTwin, type Name, nameAt } from "./names.ts";
 
 /** Where a field stands in `Head.bytes`; the ends are exclusive, the value is without blanks around. */
 export interface Field {
+  /** Empty where it is spelled with `_` for a `-`: to some backends the same name, to others not. */
   readonly name: Name;
-  /** Spelled with `_` where the name has `-`: to some backends the same, to others not. */
-  readonly twin: boolean;
-  readonly nameStart: number;
-  readonly nameEnd: number;
+  /** Where its line begins, and the next one. */
+  readonly lineStart: number;
+  readonly lineEnd: number;
   readonly valueStart: number;
   readonly valueEnd: number;
 }
@@ -32,6 +32,8 @@ export type HeadError = 400 | 414 | 431 | 505;
 const TAB = 9;
 const LF = 10;
 const CR = 13;
+/** CR and LF. */
+const LINE_END_BYTES = 2;
 const SPACE = 32;
 const COMMA = 44;
 const DOT = 46;
@@ -41,11 +43,20 @@ const COLON = 58;
 /** Bytes made into text at once: they pass over the engine's stack, which is small on the chip. */
 export const TEXT_PIECE = 32;
 
+/** Text that such pieces are put together to, before it is added to more: each sum is a copy of all. */
+const TEXT_BLOCK = 512;
+
 /**
  * Members of all of a head's lists of options and protocols; browsers send two. A head full of them
  * would take more memory than the chip has.
  */
 const LIST_MEMBERS_MAX = 32;
+
+/**
+ * Fields whose names mean something to a proxy; there are 21 such names. Each takes 96 bytes on the chip
+ * while the head is held, other fields take none beside their own bytes.
+ */
+const KNOWN_FIELDS_MAX = 32;
 
 /** Bytes that a head's own buffer holds at first, and keeps for the next head. */
 const BUFFER_BYTES = 512;
@@ -65,9 +76,12 @@ export class Head {
   length = 0;
   done = false;
   error: HeadError | undefined;
-  fields: Field[] = [];
-  /** Those of them whose names mean something, twins left out. */
+  /** The fields whose names mean something to a proxy, in their order. */
   known: Field[] = [];
+  /** Lines so far, the first one included, the empty one not. */
+  lines = 0;
+  /** Where the line behind the first one begins. */
+  fieldsStart = 0;
 
   /** Minor version: HTTP/1.`minor`, 0 or 1. */
   minor = 1;
@@ -85,7 +99,6 @@ export class Head {
   private own: Uint8Array = NOTHING;
   private request: boolean;
   private limits: HeadLimits;
-  private lines = 0;
   /** Of all lists so far. */
   private members = 0;
   private lineStart = 0;
@@ -101,7 +114,6 @@ export class Head {
     this.length = 0;
     this.done = false;
     this.error = undefined;
-    this.fields = [];
     this.known = [];
     this.authority = undefined;
     this.start = 0;
@@ -185,9 +197,44 @@ export class Head {
     return found;
   }
 
+  /**
+   * Where the line ends that begins at `start`. Only of known fields is it remembered where they stand: with
+   * `fieldsStart` this finds all the others.
+   */
+  lineEnd(start: number): number {
+    return this.bytes.indexOf(LF, start) + 1;
+  }
+
+  /** The name of the field whose line begins at `start`, in lower case. */
+  nameAt(start: number): string {
+    return this.text(start, this.bytes.indexOf(COLON, start)).toLowerCase();
+  }
+
+  /** The value of the first field of this name (in lower case), whatever it is. */
+  lookup(name: string): string | undefined {
+    const { bytes } = this;
+    const fieldsEnd = this.length - LINE_END_BYTES;
+    for (let start = this.fieldsStart, end = 0; start < fieldsEnd; start = end) {
+      end = this.lineEnd(start);
+      if (this.nameAt(start) !== name) continue;
+      let valueStart = bytes.indexOf(COLON, start) + 1;
+      let valueEnd = end - LINE_END_BYTES;
+      while (valueStart < valueEnd && blank(bytes[valueStart])) valueStart++;
+      while (valueEnd > valueStart && blank(bytes[valueEnd - 1])) valueEnd--;
+      return this.text(valueStart, valueEnd);
+    }
+    return undefined;
+  }
+
   /** Bytes as text, one character each. */
   text(start: number, end: number): string {
     let text = "";
+    if (end - start > TEXT_BLOCK) {
+      for (let at = start; at < end; at += TEXT_BLOCK) {
+        text += this.text(at, Math.min(end, at + TEXT_BLOCK));
+      }
+      return text;
+    }
     for (let at = start; at < end; at += TEXT_PIECE) {
       const piece = this.bytes.subarray(at, Math.min(end, at + TEXT_PIECE));
       text += String.fromCharCode.apply(null, piece as unknown as number[]);
@@ -240,12 +287,7 @@ export class Head {
     } else if (++this.lines > this.limits.headLinesMax) {
       this.error = 431;
     } else {
-      const good =
-        this.lines > 1
-          ? this.field(start, end)
-          : this.request
-            ? this.requestLine(start, end)
-            : this.statusLine(start, end);
+      const good = this.lines > 1 ? this.field(start, end) : this.firstLine(start, end);
       if (!good) this.error = 400;
     }
   }
@@ -264,6 +306,11 @@ export class Head {
     if (lines > EMPTY_LINES_MAX) return false;
     this.start = at + 1;
     return true;
+  }
+
+  private firstLine(start: number, end: number): boolean {
+    this.fieldsStart = end + LINE_END_BYTES;
+    return this.request ? this.requestLine(start, end) : this.statusLine(start, end);
   }
 
   private requestLine(start: number, end: number): boolean {
@@ -325,12 +372,17 @@ export class Head {
     while (valueStart < valueEnd && blank(bytes[valueStart])) valueStart++;
     while (valueEnd > valueStart && blank(bytes[valueEnd - 1])) valueEnd--;
     const name = nameAt(bytes, start, nameEnd - start);
-    const twin = name !== "" && isTwin(name, bytes, start);
-    const field = { name, twin, nameStart: start, nameEnd, valueStart, valueEnd };
-    this.fields.push(field);
-    if (name === "" || twin) return true;
-    this.known.push(field);
-    if (name === "connection" || name === "upgrade") this.list(valueStart, valueEnd);
+    if (name === "") return true;
+    const isKnown = !isTwin(name, bytes, start);
+    this.known.push({
+      name: isKnown ? name : "",
+      lineStart: start,
+      lineEnd: end + LINE_END_BYTES,
+      valueStart,
+      valueEnd,
+    });
+    if (this.known.length > KNOWN_FIELDS_MAX) this.error = 431;
+    if (isKnown && (name === "connection" || name === "upgrade")) this.list(valueStart, valueEnd);
     return true;
   }
 

@@ -92,20 +92,33 @@ class Writer {
     this.piece(head.bytes, valueStart, valueEnd);
   }
 
-  /** Fields that follow each other in `head`, in one piece. */
-  fields(head: Head, kept: (field: Field) => boolean): void {
-    const { fields, bytes } = head;
-    let start = -1;
-    for (let i = 0; i < fields.length; i++) {
-      const field = fields[i];
-      if (kept(field)) {
-        if (start < 0) start = field.nameStart;
-      } else if (start >= 0) {
-        this.piece(bytes, start, field.nameStart);
-        start = -1;
+  /**
+   * The fields of `head`, but for known ones that are not `kept` and for those of the names in `named`: never
+   * Host. What follows each other is one piece where nothing is named, which is nearly always.
+   */
+  fields(head: Head, named: readonly string[] | undefined, kept: (field: Field) => boolean): void {
+    const { known, bytes } = head;
+    const fieldsEnd = head.length - LINE_END.byteLength;
+    let start = head.fieldsStart;
+    let next = 0;
+    if (named === undefined) {
+      for (; next < known.length; next++) {
+        const field = known[next];
+        if (kept(field)) continue;
+        if (field.lineStart > start) this.piece(bytes, start, field.lineStart);
+        start = field.lineEnd;
+      }
+      if (fieldsEnd > start) this.piece(bytes, start, fieldsEnd);
+      return;
+    }
+    for (let end = 0; start < fieldsEnd; start = end) {
+      end = head.lineEnd(start);
+      const field = known[next]?.lineStart === start ? known[next++] : undefined;
+      if (field !== undefined && !kept(field)) continue;
+      if (field?.name === "host" || !named.includes(head.nameAt(start))) {
+        this.piece(bytes, start, end);
       }
     }
-    if (start >= 0) this.piece(bytes, start, head.length - LINE_END.byteLength);
   }
 
   framing(framing: Framing): void {
@@ -146,13 +159,9 @@ export function rewriteRequest(buffer: Uint8Array, request: RequestRewrite): num
   if (request.target === undefined) out.piece(bytes, head.targetStart, head.targetEnd);
   else out.text(request.target);
   out.bytes(SPACE_HTTP_1_1);
-  const named = connectionNames(head);
   const host = head.only("host");
-  out.fields(head, field => {
-    const { name } = field;
-    if (named !== undefined && name !== "host" && named.includes(nameOf(head, field))) return false;
-    if (name === "") return true;
-    if (field.twin || OURS.includes(name)) return false;
+  out.fields(head, connectionNames(head), ({ name }) => {
+    if (name === "" || OURS.includes(name)) return false;
     if (name === "x-request-id") return request.requestId === undefined;
     if (FORWARDING.includes(name)) return trusted && name === "forwarded";
     if (name === "expect") return head.minor === 1;
@@ -239,22 +248,17 @@ export interface ResponseRewrite {
 export function rewriteResponse(buffer: Uint8Array, response: ResponseRewrite): number {
   const { head, framing } = response;
   const out = new Writer(buffer);
-  const [first] = head.fields;
   out.bytes(HTTP_1_1);
   // The status, the reason and the line's end: after "HTTP/1.1 " of the line that came. The blank before
   // the reason stands there also where the reason is empty (RFC 9112 section 4).
-  const fieldsStart = first === undefined ? head.length - LINE_END.byteLength : first.nameStart;
   if (head.bytes[STATUS_END] === SPACE) {
-    out.piece(head.bytes, STATUS_START, fieldsStart);
+    out.piece(head.bytes, STATUS_START, head.fieldsStart);
   } else {
     out.piece(head.bytes, STATUS_START, STATUS_END);
     out.bytes(NO_REASON);
   }
-  const named = connectionNames(head);
-  out.fields(head, field => {
-    if (named?.includes(nameOf(head, field))) return false;
-    return field.twin || !OURS.includes(field.name);
-  });
+  // A name with _ for - is none of ours: clients do not take the two for the same.
+  out.fields(head, connectionNames(head), ({ name }) => name === "" || !OURS.includes(name));
   const length = framing.kind === "none" ? head.only("content-length") : undefined;
   if (length !== undefined && head.status >= 200 && head.status !== 204) {
     out.bytes(CONTENT_LENGTH);
@@ -284,8 +288,4 @@ function connectionNames(head: Head): string[] | undefined {
   if (tokens.length === 0) return undefined;
   const names = tokens.filter(token => !OPTIONS.includes(token));
   return names.length > 0 ? names : undefined;
-}
-
-function nameOf(head: Head, { nameStart, nameEnd }: Field): string {
-  return head.text(nameStart, nameEnd).toLowerCase();
 }

@@ -8,7 +8,7 @@ const get = (lines: string) => `GET /odd HTTP/1.1\r\n${lines}\r\n`;
 const post = (lines: string, body = "") => `POST /odd HTTP/1.1\r\nHost: x\r\n${lines}\r\n${body}`;
 
 /** Longer than `headBytesMax` by default. */
-const TOO_LONG = 5_000;
+const TOO_LONG = 10_000;
 
 export const MALFORMED: readonly Malformed[] = [
   { status: 400, bytes: get("") },
