@@ -45,7 +45,6 @@ export default defineConfig({
           name: "live",
           env,
           ...limits,
-          ...shared,
           include: ["**/*.live.test.ts"],
           exclude: ["**/node_modules/**"],
           fileParallelism: false,
