@@ -94,17 +94,23 @@ export const MISCHIEF: Readonly<Record<string, Mischief>> = {
     help: "the first answer of the console is lost: a fault of the rig, and the rig asks again",
     board: () => {
       const emulated = new EmulatedBoard();
+      /** The end of what came; all of an answer that is still coming. */
       let text = "";
       let lost = false;
       emulated.binding.disturbance = bytes => {
-        text = (text + Buffer.from(bytes).toString("latin1")).slice(-REMEMBERED);
-        // From the answer's first letter on, to the end of its line.
-        const answering = /\nok[^\n]*$/.test(text);
-        if (lost || !answering) {
-          lost ||= /\nok[^\n]*\n/.test(text);
+        if (lost) return bytes;
+        const before = text.length;
+        text += Buffer.from(bytes).toString("latin1");
+        const answer = /\nok[^\n]*(\n?)/.exec(text);
+        if (answer === null) {
+          text = text.slice(-REMEMBERED);
           return bytes;
         }
-        return new Uint8Array();
+        // From the answer's first letter on, to the end of its line, in however many pieces they come.
+        lost = answer[1] !== "";
+        const from = Math.max(0, answer.index + 1 - before);
+        const to = answer.index + answer[0].length - before;
+        return Buffer.concat([bytes.subarray(0, from), bytes.subarray(to)]);
       };
       return emulated;
     },
