@@ -82,7 +82,7 @@ describe.skipIf(absence)(`the board's page in Chromium${absence}`, () => {
     await page.selectOption("#balance", "ewma");
     await expect.poll(() => said().textContent()).toMatch(/^in force/);
     expect(board.app.proxy.config.balance).toBe("ewma");
-    await expect.poll(() => page.locator("#trial").isVisible()).toBe(true);
+    await expect.poll(() => page.locator("#config").textContent()).toMatch(/left/);
     expect(errors).toEqual([]);
   });
 });
