@@ -60,7 +60,6 @@ export default defineConfig({
           exclude: ["**/node_modules/**", "**/*.live.test.ts", "hil/scenarios/campaign.test.ts"],
           env: { ...env, ENGINE: "xs" },
           ...limits,
-          ...shared,
           globalSetup: "emulator/xs/set-up.ts",
           setupFiles: "emulator/xs/each-test.ts",
         },
