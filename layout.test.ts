@@ -167,7 +167,7 @@ const TABLE: readonly Row[] = [
     holds: file => file.startsWith("hil/"),
     runtime: (target, kind) =>
       kind === "firmware"
-        ? /^firmware\/(src\/(app|config|document|admin\/(event|status|token)|balancer\/strategy)|tools\/[\w-]+)\.ts$/.test(
+        ? /^firmware\/(src\/(app|budget|config|document|admin\/(event|status|token)|balancer\/strategy)|tools\/[\w-]+)\.ts$/.test(
             target,
           )
         : kind !== "chip",

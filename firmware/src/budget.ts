@@ -10,8 +10,11 @@ export interface Budget {
   readonly queueMax: number;
 }
 
-/** Clients that are being told that the proxy is full, one connection each. */
-export const REFUSALS_MAX = 2;
+/**
+ * Clients that are being refused, one connection each. As many as the memory plan carries without one session
+ * less whose peers do not read; when there are more, the longest answered one is closed for the newcomer.
+ */
+export const REFUSALS_MAX = 4;
 
 /** Clients of the admin port at once, for whom a place is kept however full the board is. */
 export const ADMIN_CONNECTIONS_MAX = 2;

@@ -10,6 +10,18 @@ import type { Config } from "./config.ts";
 import { Endpoint, type EndpointOwner } from "./endpoint.ts";
 import type { Cancel, Platform } from "./platform.ts";
 
+/** Clients and requests that were refused since the start, by the reason. */
+export interface Refusals {
+  /** The queue for a slot, or that for a backend with room, was full. */
+  full: number;
+  /** They waited too long for a slot, or for a backend with room. */
+  queueTimeout: number;
+  /** Memory was low. */
+  noMemory: number;
+  /** Of the clients refused for want of a slot or memory: closed without an answer. */
+  unanswered: number;
+}
+
 /** What dialling needs of a proxy. */
 export interface DialContext {
   readonly platform: Platform;
@@ -23,6 +35,7 @@ export interface DialContext {
   /** Connections to backends at once, idle ones included. */
   readonly backendConnectionsMax: number;
   readonly report: Report;
+  readonly refusals: Refusals;
 }
 
 /**
@@ -194,14 +207,18 @@ export class Dial implements EndpointOwner, Asker, Waiter {
   }
 
   private wait(reuse: boolean, why: DialFailure): void {
-    const { pool, config } = this.context;
+    const { pool, config, refusals } = this.context;
     if (pool.waiting >= config.queueMax) {
+      refusals.full++;
       this.dialler.unreachable("full");
       return;
     }
     this.place = { reuse, why, sinceMs: this.now() };
     pool.wait(this);
-    this.timeout = this.after(config.queueTimeoutMs, () => this.giveUp("queue-timeout"));
+    this.timeout = this.after(config.queueTimeoutMs, () => {
+      refusals.queueTimeout++;
+      this.giveUp("queue-timeout");
+    });
   }
 
   private go(backend: Backend, reuse: boolean): void {

@@ -9,6 +9,7 @@ import { StickTable } from "./backend/stick-table.ts";
 import { type Budget, budget } from "./budget.ts";
 import { type Config, statusRanges } from "./config.ts";
 import type { Deadlines } from "./deadline.ts";
+import type { Refusals } from "./dial.ts";
 import { hashText } from "./hash.ts";
 import { Heads } from "./http/heads.ts";
 import { REWRITE_BYTES } from "./http/rewrite.ts";
@@ -30,6 +31,7 @@ export interface Base {
   readonly deadlines: Deadlines;
   /** 32 bits, different at each start. */
   readonly boot: number;
+  readonly refusals: Refusals;
   /** Clients wait for a slot. */
   crowded(): boolean;
   requestId(): string;
@@ -94,6 +96,7 @@ export class Generation {
       clientKeywords: this.#keywords("client"),
       backendKeywords: this.#keywords("backend"),
       report,
+      refusals: base.refusals,
       ended: base.ended,
     };
   }

@@ -45,8 +45,6 @@ export interface Tenants {
  * many it carries then.
  */
 export class Memory {
-  /** Clients that were refused for it. */
-  refused = 0;
   /** Sessions that were ended for it. */
   shed = 0;
   #platform: Platform;

@@ -5,11 +5,19 @@ import type { Pool } from "./backend/pool.ts";
 import { type Budget, REFUSALS_MAX } from "./budget.ts";
 import type { Config } from "./config.ts";
 import { Deadlines } from "./deadline.ts";
+import type { Refusals } from "./dial.ts";
 import { type Base, Generation, hexadecimal } from "./generation.ts";
 import { Memory, type Tenants } from "./memory.ts";
 import type { Platform, TCPSocket } from "./platform.ts";
 import { SCRATCH_BYTES } from "./pump.ts";
 import { Session } from "./session.ts";
+
+/** Counters of refusals by the ending that a session has then. */
+const REFUSAL = Object.freeze({
+  full: "full",
+  "no-memory": "noMemory",
+  "queue-timeout": "queueTimeout",
+} as const);
 
 /**
  * Accepts clients, admits them, lets them wait or refuses them, and owns the set of sessions. It
@@ -30,6 +38,7 @@ export class ReverseProxy implements Tenants {
   #queue: { session: Session; cancel: () => void }[] = [];
   #lettingIn = false;
   readonly memory: Memory;
+  readonly refusals: Refusals = { full: 0, queueTimeout: 0, noMemory: 0, unanswered: 0 };
   #lastId = 0;
   #lastRequest = 0;
 
@@ -44,6 +53,7 @@ export class ReverseProxy implements Tenants {
       scratch: new Uint8Array(SCRATCH_BYTES),
       deadlines: new Deadlines(platform.clock),
       boot,
+      refusals: this.refusals,
       crowded: () => this.#queue.length > 0,
       requestId: () => `${hexadecimal(boot)}-${++this.#lastRequest}`,
       ended: session => this.#ended(session),
@@ -182,7 +192,6 @@ export class ReverseProxy implements Tenants {
 
   #place(session: Session): void {
     if (this.memory.low) {
-      this.memory.refused++;
       this.#refuse(session, "no-memory");
       return;
     }
@@ -213,11 +222,20 @@ export class ReverseProxy implements Tenants {
     oldest?.evict();
   }
 
-  /** More refusals at once than `REFUSALS_MAX` are a crowd, and a crowd is sent away unheard. */
-  #refuse(session: Session, why: "full" | "no-memory" | "queue-timeout"): void {
-    const refusals = this.#sessions.size - this.#admitted - this.#queue.length;
+  /**
+   * Tells a client that it is refused. Where more than `REFUSALS_MAX` are being told, the longest answered
+   * one is closed without waiting for its FIN; where none is answered, the newcomer without an answer.
+   */
+  #refuse(session: Session, why: keyof typeof REFUSAL): void {
+    this.refusals[REFUSAL[why]]++;
     session.refuse(why);
-    if (refusals > REFUSALS_MAX) session.close();
+    const refusals = this.#sessions.size - this.#admitted - this.#queue.length;
+    if (refusals > REFUSALS_MAX) (this.#longestAnswered() ?? session).close();
+  }
+
+  #longestAnswered(): Session | undefined {
+    for (const session of this.#sessions) if (session.isAnswered) return session;
+    return undefined;
   }
 
   #leaveQueue(session: Session): boolean {
@@ -231,7 +249,11 @@ export class ReverseProxy implements Tenants {
   #ended(session: Session): void {
     this.#sessions.delete(session);
     if (this.#sessions.size === 0) this.memory.rest();
-    if (this.#leaveQueue(session) || !session.admitted) return;
+    if (this.#leaveQueue(session)) return;
+    if (!session.admitted) {
+      if (!session.isAnswered) this.refusals.unanswered++;
+      return;
+    }
     this.#admitted--;
     if (!this.#lettingIn) this.#letIn();
   }

@@ -233,8 +233,14 @@ export class Session implements EndpointOwner, Dialler, ClosingSession, Timed {
     this.end(this.state === "last-answer" ? "keyword" : "idle");
   }
 
+  /** It was refused, and its answer is written. */
+  get isAnswered(): boolean {
+    return this.answered !== undefined;
+  }
+
   /** Ends at once, with the reason that it has. */
   close(): void {
+    this.client.discard(this.context.scratch); // or a reset would destroy the answer
     this.conclude();
   }
 

@@ -59,7 +59,7 @@ test("twelve sessions full in both directions: the board stands, never runs out,
   expect(board.heap.freeBytes).toBeGreaterThan(MEMORY_SHED_BYTES);
   const ended = lab.events("session", "end").map(({ values }) => values.why);
   expect(new Set(ended)).toEqual(new Set(["no-memory"]));
-  expect(proxy.memory.shed + proxy.memory.refused).toBe(ended.length);
+  expect(proxy.memory.shed + proxy.refusals.noMemory).toBe(ended.length);
   expect(proxy.memory.shed).toBeGreaterThan(0);
   // Whoever was not ended is still there, and so is the memory of all others.
   expect(proxy.sessions).toBe(CLIENTS - ended.length);

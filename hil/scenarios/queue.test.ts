@@ -1,7 +1,9 @@
 import type { MockSocket } from "net-mock-socket";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { REFUSALS_MAX } from "../../firmware/src/budget.ts";
 import { httpBackend, reply } from "../src/http-backend.ts";
 import { collect, Lab } from "../src/lab.ts";
+import { get } from "../src/operator.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
@@ -150,4 +152,69 @@ test("a board that is full tells browsers so in HTML, others in plain text", asy
     `GET / HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n${cookies}\r\n\r\n`,
   );
   expect(long).toMatch(/^HTTP\/1.1 503 .*\r\nContent-Type: text\/html\r\n/s);
+});
+
+describe("clients of a full board", () => {
+  async function fullBoard(settings: object = {}) {
+    const lab = new Lab();
+    lab.backend("a", httpBackend(() => undefined).serve);
+    await lab.serve({ sessionsMax: 1, queueMax: 0, ...settings });
+    lab.connect().write(GET);
+    await lab.clock.run({ ms: 50 });
+    const come = (text: string) => {
+      const socket = lab.connect({ allowHalfOpen: true });
+      const heard = collect(socket);
+      if (text !== "") socket.write(text);
+      return heard;
+    };
+    return { lab, come };
+  }
+
+  test("get their 503 when as many come at once as the board has places for", async () => {
+    const { lab, come } = await fullBoard();
+    const clients = Array.from({ length: REFUSALS_MAX }, () => come(GET));
+    await lab.clock.run({ ms: 100 });
+    for (const { text } of clients) expect(text).toMatch(/^HTTP\/1.1 503 /);
+    expect(lab.app!.proxy.refusals).toMatchObject({ full: REFUSALS_MAX, unanswered: 0 });
+  });
+
+  test("get it also while those who were answered do not close their connections", async () => {
+    const { lab, come } = await fullBoard();
+    const clients: ReturnType<typeof come>[] = [];
+    for (let i = 0; i < 3 * REFUSALS_MAX; i++) {
+      clients.push(come(GET));
+      await lab.clock.run({ ms: 20 });
+    }
+    for (const { text } of clients) expect(text).toMatch(/^HTTP\/1.1 503 .*\n$/s);
+    expect(lab.board.stack.objects).toBeLessThanOrEqual(2 + REFUSALS_MAX);
+  });
+
+  test("are closed without an answer when more come at once, and all of it is counted", async () => {
+    const { lab, come } = await fullBoard({ queueMax: 1, queueTimeoutMs: 500 });
+    const waits = come(GET);
+    await lab.clock.run({ ms: 20 });
+    const clients = Array.from({ length: REFUSALS_MAX + 3 }, () => come(GET));
+    await lab.clock.run({ ms: 100 });
+    const answered = clients.filter(({ text }) => text !== "");
+    expect(answered).toHaveLength(REFUSALS_MAX);
+    await lab.clock.run({ ms: 1_000 });
+    expect(waits.text).toMatch(/^HTTP\/1.1 503 /);
+    const refusals = { full: REFUSALS_MAX + 3, queueTimeout: 1, noMemory: 0, unanswered: 3 };
+    expect(JSON.parse((await get(lab, "/api/status")).body).refusals).toEqual(refusals);
+    const metrics = (await get(lab, "/metrics")).body;
+    expect(metrics).toContain(`hot_potato_refused_full_total ${REFUSALS_MAX + 3}\n`);
+    expect(metrics).toContain("hot_potato_refused_queue_timeout_total 1\n");
+    expect(metrics).toContain("hot_potato_refused_unanswered_total 3\n");
+  });
+});
+
+test("requests that no backend has room for are counted among the refusals", async () => {
+  const { lab, ask } = labOf(1);
+  await lab.serve({ queueMax: 1, queueTimeoutMs: 500 });
+  for (const path of ["/1", "/2", "/3"]) {
+    ask(path);
+    await lab.clock.run({ ms: 20 });
+  }
+  await lab.clock.run({ ms: 1_000 });
+  expect(lab.app!.proxy.refusals).toMatchObject({ full: 1, queueTimeout: 1 });
 });

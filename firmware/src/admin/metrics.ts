@@ -73,6 +73,9 @@ const BOARD: readonly (readonly [string, string, (status: Status) => number | nu
     ["limit_connections", "Connections that the board carries.", ({ sockets }) => sockets.max],
     ["current_sessions", "Clients, waiting ones included.", ({ sessions }) => sessions],
     ["limit_sessions", "Clients that are served at once.", ({ sessionsMax }) => sessionsMax],
+    ["refused_full_total", "Refused, the queue was full.", ({ refusals }) => refusals.full],
+    ["refused_queue_timeout_total", "Waited too long.", ({ refusals }) => refusals.queueTimeout],
+    ["refused_unanswered_total", "Closed unanswered.", ({ refusals }) => refusals.unanswered],
     ["current_queue", "Clients and requests that wait.", ({ queued }) => queued],
   ],
 );

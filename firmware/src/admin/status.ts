@@ -1,4 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
+import type { Refusals } from "../dial.ts";
 import { MEMORY_RESERVE_BYTES } from "../memory.ts";
 import { VERSION } from "../version.ts";
 import type { Operator } from "./operator.ts";
@@ -52,6 +53,8 @@ export interface Status {
     readonly refused: number;
     readonly shed: number;
   };
+  /** Clients and requests that were refused since the start. */
+  readonly refusals: Readonly<Refusals>;
   readonly ip: string | null;
   readonly rssi: number | null;
   /** Connections that sessions hold, and that the board carries. */
@@ -78,9 +81,10 @@ export function statusOf({ parts, proxy, running }: Operator): Status {
     heap: vitals.freeHeapBytes ?? null,
     memory: {
       reserve: MEMORY_RESERVE_BYTES,
-      refused: proxy.memory.refused,
+      refused: proxy.refusals.noMemory,
       shed: proxy.memory.shed,
     },
+    refusals: proxy.refusals,
     ip: link.address ?? null,
     rssi: link.rssi ?? null,
     sockets: { used: proxy.sessions + proxy.pool.connections, max: platform.connectionsMax },

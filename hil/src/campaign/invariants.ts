@@ -1,10 +1,8 @@
+import { REFUSALS_MAX } from "../../../firmware/src/budget.ts";
 import type { Book } from "./book.ts";
 import { type Chronicle, chronicle } from "./chronicle.ts";
 import { checkCalm } from "./expected.ts";
 import { hasBody, only, type PlannedRequest, setting } from "./plan.ts";
-
-/** Clients that may be told at once that the proxy is full (`REFUSALS_MAX` of the firmware). */
-const REFUSALS_MAX = 2;
 
 /** Checks of backends at once, where there are any. */
 const CHECKS_MAX = 1;
