@@ -1,11 +1,12 @@
 import http from "node:http";
+import { parseLine } from "../../firmware/src/admin/event.ts";
 import type { Outcome } from "../../firmware/src/admin/operator.ts";
 import type { Status } from "../../firmware/src/admin/status.ts";
 
 /** Longest wait for an answer. */
 const ANSWER_TIMEOUT_MS = 3_000;
 
-/** An answer is never longer: 32 events of 240 characters, or a document of 4 KB. */
+/** An answer is never longer: 9 KB of events, or a document of 4 KB. */
 const ANSWER_BYTES_MAX = 64 * 1024;
 
 /** The admin server's, as the firmware has it by default. */
@@ -27,7 +28,8 @@ export interface Document {
 /** A board's admin port, from outside. All but `change` reject when the board does not answer. */
 export class AdminClient {
   #address: AdminAddress;
-  #lastLine: string | undefined;
+  /** The lines that the board told last. */
+  #known: readonly string[] = [];
 
   constructor(address: AdminAddress) {
     this.#address = address;
@@ -41,12 +43,13 @@ export class AdminClient {
     return this.#read("/api/config");
   }
 
-  /** Log lines that came since the last call; the last 32 at most. */
+  /** Log lines that came since the last call, as far as the board remembers them. */
   async newEvents(): Promise<readonly string[]> {
     const { events } = await this.#read<{ events: string[] }>("/api/events");
-    const known = this.#lastLine === undefined ? -1 : events.lastIndexOf(this.#lastLine);
-    this.#lastLine = events.at(-1);
-    return events.slice(known + 1);
+    const hasRestarted = msOf(events) < msOf(this.#known);
+    const known = new Set(hasRestarted ? [] : this.#known);
+    this.#known = events;
+    return events.filter(line => !known.has(line));
   }
 
   /** PUTs a wish; what came of it, also when nothing did. */
@@ -96,4 +99,9 @@ export class AdminClient {
       request.end(body);
     });
   }
+}
+
+/** The time of the last one, in milliseconds since the board's start. */
+function msOf(lines: readonly string[]): number {
+  return parseLine(lines.at(-1) ?? "")?.ms ?? 0;
 }

@@ -57,7 +57,7 @@ export function start(
   const report: Report = event => {
     const line = formatLine(clock.now(), event);
     platform.log(line);
-    recent.add(line);
+    recent.add(event, line);
     if ("what" in event && event.what === "exception") operator?.running.fault();
   };
   const store = TextStore.open(platform.storage, STORAGE_PATH, report);

@@ -9,7 +9,7 @@ import type { Device } from "./device.ts";
 import type { PlayedBoard } from "./run.ts";
 import { Stuck } from "./stuck.ts";
 
-/** Between two looks at the board's last events: it remembers 32, and a story makes less in that time. */
+/** Between two looks at the board's last events: it remembers more than a story makes in that time. */
 const EVENTS_MS = 100;
 
 /** A board in the network without a serial line: its log is asked for, and nobody can reset it. */

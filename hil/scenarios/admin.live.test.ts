@@ -78,6 +78,17 @@ describe.skipIf(absence)(`the board's page in Chromium${absence}`, () => {
     expect(new Set(await answers(4))).toEqual(new Set(["a", "b"]));
   });
 
+  test("requests and the board's events are told apart, raw on demand", async () => {
+    const requests = page.locator("#requests tr");
+    await expect
+      .poll(() => requests.first().innerText())
+      .toMatch(/^\d\d:\d\d:\d\d\t[ab]\tGET\t\/\t200\t/);
+    expect(await page.locator("#board").innerText()).toMatch(/\ta\tdrain\t/);
+    expect(await page.locator("#board").innerText()).not.toContain("GET");
+    await page.check("#raw");
+    expect(await requests.first().innerText()).toMatch(/^I \(\d+\) http: request id=/);
+  });
+
   test("another strategy is chosen by its name", async () => {
     await page.selectOption("#balance", "ewma");
     await expect.poll(() => said().textContent()).toMatch(/^in force/);

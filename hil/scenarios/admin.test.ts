@@ -37,6 +37,34 @@ describe("what an operator can see", () => {
     expect(page.body).not.toMatch(/(src|href)="(?!data:)|innerHTML/);
   });
 
+  test("that a backend went down, after a hundred requests: events apart from requests", async () => {
+    const lab = await labOf();
+    lab.setState("b", "maint");
+    for (let i = 0; i < 100; i++) await lab.ask(GET_ONCE);
+    const told = async (query = "") =>
+      JSON.parse((await get(lab, `/api/events${query}`)).body).events as string[];
+    const board = await told("?kind=board");
+    expect(board.join("\n")).toMatch(/backend: maint name=b$/);
+    expect(board.join("\n")).not.toContain("http: request");
+    const requests = await told("?kind=requests");
+    expect(requests.length).toBeGreaterThan(20);
+    expect(requests.every(line => line.includes(" http: request "))).toBe(true);
+    expect(await told("?kind=requests&last=2")).toEqual(requests.slice(-2));
+    expect(await told()).toEqual([...board, ...requests]);
+  });
+
+  test.each([
+    ["?kind=bord", /^kind: is "bord"; wanted board or requests$/],
+    ["?last=0", /^last: is "0"; wanted a whole number from 1 on$/],
+    ["?last=x", /^last: is "x"/],
+    ["?lst=3", /^"lst": no such parameter; known are kind, last$/],
+  ])("of events, not %s, which says what would do", async (query, error) => {
+    const lab = await labOf();
+    const answer = await get(lab, `/api/events${query}`);
+    expect(answer.status).toBe(400);
+    expect(JSON.parse(answer.body).error).toMatch(error);
+  });
+
   test("it is healthy while somebody can be served", async () => {
     const lab = await labOf();
     expect(await get(lab, "/healthz")).toMatchObject({ status: 200, body: "ok\n" });
@@ -466,6 +494,25 @@ describe("the console", () => {
         : /^error config: "a\.a.*: \d+ keys inside each other; 16/,
     );
     expect(await lab.ask(GET_ONCE)).toMatch(/^HTTP\/1.1 200 /);
+  });
+
+  test("events of a kind, as many as are asked for", async () => {
+    const { lab } = await console();
+    lab.setState("a", "drain");
+    await lab.ask(GET_ONCE);
+    expect(await type(lab, "events board 1")).toEqual([
+      "> events board 1",
+      expect.stringMatching(/backend: drain name=a$/),
+      "ok",
+    ]);
+    expect((await type(lab, "events requests")).slice(1)).toEqual([
+      expect.stringMatching(/http: request /),
+      "ok",
+    ]);
+    for (const wrong of ["events x", "events 0", "events board 1 2", "events requests x"]) {
+      const answer = (await type(lab, wrong)).at(-1);
+      expect(answer).toMatch(/^error (events: is ".*"; wanted board or requests, and|usage: )/);
+    }
   });
 
   test("a secret is set and never shown", async () => {

@@ -1,5 +1,5 @@
 import type { MockSocket } from "net-mock-socket";
-import { RECENT_MAX } from "../../../firmware/src/admin/recent.ts";
+import { REQUESTS_BYTES } from "../../../firmware/src/admin/recent.ts";
 import { BACKENDS_MAX } from "../../../firmware/src/backend/pool.ts";
 import { machineWith } from "../nursery.ts";
 import { Bench } from "./bench.ts";
@@ -151,6 +151,9 @@ export async function asking(headBytes?: number): Promise<Work> {
   return { bench, run: () => times(WARM, () => ask(bench, client, request)), count: WARM };
 }
 
+/** Requests that fill the list of the last ones: each has a line of more than 100 bytes. */
+const LIST_FULL = Math.ceil(REQUESTS_BYTES / 100);
+
 /** Bytes that are on their way through each session while it is looked at. */
 const UNDER_WAY_BYTES = 64 * 1024;
 
@@ -169,7 +172,7 @@ async function held(
 ): Promise<Figure[]> {
   // One more, which stays: what is made once, and the list of the last events, belong to no session.
   const first = open(bench);
-  await times(RECENT_MAX, () => exchange(first));
+  await times(LIST_FULL, () => exchange(first));
   const without = bench.live();
   const clients = Array.from({ length: HELD }, () => open(bench));
   for (const client of clients) await exchange(client);
@@ -248,7 +251,7 @@ function linked(): Live {
 export const standing: Measure = async () => {
   const bench = await http();
   const fresh = bench.live();
-  await times(RECENT_MAX, () => httpSession(bench, LONG_PATH));
+  await times(LIST_FULL, () => httpSession(bench, LONG_PATH));
   await bench.pass(QUIET_MS);
   const served = bench.live();
   bench.end();
@@ -275,7 +278,7 @@ async function withBackends(count: number): Promise<Live> {
 
 /** What a thousand sessions leave behind, once all their time is up; the log's last lines were there before. */
 async function left(bench: Bench, name: string, session: () => Promise<void>): Promise<Figure[]> {
-  await times(RECENT_MAX, session);
+  await times(LIST_FULL, session);
   await bench.pass(QUIET_MS);
   const before = bench.live();
   await times(CLOSED, session);

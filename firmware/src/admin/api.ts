@@ -1,9 +1,9 @@
 import { deepFreeze } from "../deep-freeze.ts";
-import { parseFlat } from "../document.ts";
+import { brief, parseFlat } from "../document.ts";
 import { metrics } from "./metrics.ts";
 import type { Operator, Outcome } from "./operator.ts";
 import { PAGE } from "./page.ts";
-import { RECENT_MAX } from "./recent.ts";
+import { EVENT_KINDS } from "./recent.ts";
 import { statusOf } from "./status.ts";
 import { equalInConstantTime } from "./token.ts";
 
@@ -12,6 +12,8 @@ export interface AdminRequest {
   readonly method: string;
   /** Without the query. */
   readonly path: string;
+  /** What stands behind the `?`; empty where there is none. */
+  readonly query: string;
   /** The board's port that it came to. */
   readonly port: number;
   /** Fields by name in lower case. */
@@ -54,7 +56,7 @@ const ROUTES: Record<string, Record<string, Handler>> = deepFreeze({
     }),
   },
   "/api/status": { GET: operator => json(200, statusOf(operator)) },
-  "/api/events": { GET: operator => json(200, { events: operator.parts.recent.last(RECENT_MAX) }) },
+  "/api/events": { GET: events },
   "/api/config": {
     GET: operator => json(200, operator.document),
     PUT: (operator, { body }) => {
@@ -82,7 +84,10 @@ const ROUTES: Record<string, Record<string, Handler>> = deepFreeze({
     PUT: changeBackend,
   },
   "/api/explain": {
-    GET: operator => json(200, { picks: operator.parts.recent.last(RECENT_MAX).filter(isPick) }),
+    GET: operator => {
+      const requests = operator.parts.recent.last(Number.POSITIVE_INFINITY, "requests");
+      return json(200, { picks: [...requests].filter(isPick) });
+    },
     PUT: (operator, { body }) => {
       const wish = objectOf(body) as { picks?: unknown } | undefined;
       return wish === undefined ? notAnObject(body) : told(operator.explain(Number(wish.picks)));
@@ -164,6 +169,38 @@ function changeBackend(operator: Operator, { body }: AdminRequest, name: string)
       ...(state === undefined ? {} : { state: String(state) }),
     }),
   );
+}
+
+/** The last events of both kinds or of one, all of them or as many as are asked for. */
+function events({ parts }: Operator, { query }: AdminRequest): AdminAnswer {
+  const asked = parametersOf(query, ["kind", "last"]);
+  if ("complaint" in asked) return error(400, asked.complaint);
+  const { kind, last } = asked.values;
+  const known = EVENT_KINDS.find(name => name === kind);
+  if (kind !== undefined && known === undefined) {
+    return error(400, `kind: is ${brief(kind)}; wanted ${EVENT_KINDS.join(" or ")}`);
+  }
+  const count = last === undefined ? Number.POSITIVE_INFINITY : Number(last);
+  if (last !== undefined && !(Number.isInteger(count) && count >= 1)) {
+    return error(400, `last: is ${brief(last)}; wanted a whole number from 1 on`);
+  }
+  return json(200, { events: [...parts.recent.last(count, known)] });
+}
+
+type Parameters = { readonly values: Record<string, string> } | { readonly complaint: string };
+
+/** The parameters of a query. None of `known` takes values that would have to be escaped. */
+function parametersOf(query: string, known: readonly string[]): Parameters {
+  const values: Record<string, string> = {};
+  for (const part of query.split("&")) {
+    if (part === "") continue;
+    const [name, value = ""] = part.split("=", 2);
+    if (!known.includes(name)) {
+      return { complaint: `${brief(name)}: no such parameter; known are ${known.join(", ")}` };
+    }
+    values[name] = value;
+  }
+  return { values };
 }
 
 function isPick(line: string): boolean {

@@ -2,6 +2,7 @@ import { deepFreeze } from "../deep-freeze.ts";
 import { brief, LEVELS_MAX, nearest, parseFlat } from "../document.ts";
 import type { Operator, Outcome } from "./operator.ts";
 import { SECRET } from "./operator.ts";
+import { EVENT_KINDS } from "./recent.ts";
 import { type BackendStatus, configurationText, statusOf } from "./status.ts";
 
 /** A command: what may follow it, what it does, and how it comes out. */
@@ -119,10 +120,20 @@ const COMMANDS: Record<string, Command> = deepFreeze({
     run: (operator, [token]) => operator.lendToken(token),
   },
   events: {
-    usage: "events [N]",
-    help: `the last N events (${EVENTS})`,
-    words: [0, 1],
-    run: (operator, [count]) => operator.events(count === undefined ? EVENTS : number(count)),
+    usage: "events [KIND] [N]",
+    help: `the last N events (${EVENTS}) of a kind: ${EVENT_KINDS.join(", ")}`,
+    words: [0, 2],
+    run: ({ parts }, words) => {
+      const kind = EVENT_KINDS.find(known => known === words[0]);
+      const [text, more] = kind === undefined ? words : words.slice(1);
+      const count = text === undefined ? EVENTS : number(text);
+      if (count >= 1 && more === undefined) return [...parts.recent.last(count, kind)];
+      return {
+        complaints: [
+          `events: is ${brief(words.join(" "))}; wanted ${EVENT_KINDS.join(" or ")}, and a whole number from 1 on`,
+        ],
+      };
+    },
   },
   explain: {
     usage: "explain N",

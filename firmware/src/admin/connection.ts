@@ -160,11 +160,12 @@ export class AdminConnection implements EndpointOwner, Timed {
     const { operator, report } = this.#context;
     const head = this.#head;
     const method = this.#method;
-    const path = head.text(head.targetStart, head.targetEnd).split("?", 1)[0];
+    const [path, query = ""] = head.text(head.targetStart, head.targetEnd).split("?", 2);
     const field = (name: string) => head.lookup(name);
     const answer = respond(operator, {
       method,
       path,
+      query,
       port: this.#port,
       field,
       body: this.#body,

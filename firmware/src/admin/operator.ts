@@ -7,7 +7,7 @@ import type { Cancel, Platform } from "../platform.ts";
 import type { ReverseProxy } from "../proxy.ts";
 import type { TextStore } from "../storage.ts";
 import type { Report } from "./event.ts";
-import { RECENT_MAX, type Recent } from "./recent.ts";
+import type { Recent } from "./recent.ts";
 import { DOCUMENT_BYTES_MAX, type Revisions } from "./revisions.ts";
 import type { RunningConfig } from "./running-config.ts";
 import { isToken, TOKEN_MAX, TOKEN_MIN } from "./token.ts";
@@ -202,12 +202,6 @@ export class Operator {
   /** A change of the document in force: one that counts until the next reset stays so. */
   amend(document: object): Outcome {
     return this.running.source === "until-reset" ? this.lend(document) : this.configure(document);
-  }
-
-  /** The last events as log lines. */
-  events(count: number): readonly string[] | Outcome {
-    if (count >= 1 && count <= RECENT_MAX) return this.parts.recent.last(count);
-    return { complaints: [`events: is ${count}; wanted a whole number from 1 to ${RECENT_MAX}`] };
   }
 
   joinWifi(ssid: string, password: string): Outcome {

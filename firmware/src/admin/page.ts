@@ -19,7 +19,9 @@ svg{width:100%;height:34px;display:block}polyline{fill:none;stroke:#3b82f6;strok
 button,input,select{font:inherit;padding:.25rem .6rem;border:1px solid var(--line);border-radius:6px;background:var(--card);color:inherit}
 button[aria-pressed=true]{background:#3b82f6;color:#fff}input[type=number]{width:4.5rem}
 .row{display:flex;gap:.4rem;flex-wrap:wrap;align-items:center}
-#events{font:12px/1.5 ui-monospace,monospace;overflow:auto;max-height:18rem;white-space:pre;margin:0}
+.log{overflow:auto;max-height:18rem;font-size:.85rem;font-variant-numeric:tabular-nums}
+td{padding:.1rem .8rem .1rem 0;white-space:nowrap}td:last-child{white-space:normal;overflow-wrap:anywhere;opacity:.75}
+.raw td{font:12px/1.5 ui-monospace,monospace;opacity:1}
 `;
 
 /** Reads every two seconds, one request at a time: the board has two places for its operators. */
@@ -33,7 +35,7 @@ const make = (tag, text, className) => {
   return node;
 };
 const cards = new Map();
-let chain = Promise.resolve(), before;
+let chain = Promise.resolve(), before, lines = [];
 $("token").value = sessionStorage.token ?? "";
 $("token").oninput = () => { sessionStorage.token = $("token").value; };
 
@@ -134,12 +136,42 @@ function show(status) {
     if (document.activeElement !== weight) weight.value = backend.weight;
   });
 }
+// A line of the log: level (ms) part: what key=value, values with blanks in quotes.
+function parse(line) {
+  const [head, level, ms, on, what = ""] = /^([IWE]) \\((\\d+)\\) ([a-z]+):(?: ([a-z-]+)(?![^ ]))?/.exec(line) ?? ["", "", "0", line];
+  const facts = {};
+  for (const [, key, text] of line.slice(head.length).matchAll(/ ([\\w-]+)=("(?:[^"\\\\]|\\\\.)*"|[^ ]*)/g)) {
+    try { facts[key] = text[0] === '"' ? JSON.parse(text) : text; } catch { facts[key] = text; } // cut at its end
+  }
+  return { level, ms: Number(ms), on, what, facts };
+}
+function showEvents(events) {
+  lines = events;
+  const board = [], requests = [];
+  const startMs = Date.now() - before.uptimeMs;
+  const raw = $("raw").checked;
+  for (const line of events) {
+    const { level, ms, on, what, facts } = parse(line);
+    const isRequest = level !== "E" && ("id" in facts || "client" in facts || what === "dud");
+    const { name, backend = name, method, path, status, why, ...rest } = facts;
+    const text = Object.entries(rest).map(([key, value]) => key + "=" + value).join(" ");
+    const time = new Date(startMs + ms).toLocaleTimeString("en-GB");
+    const cells = raw ? [line] : isRequest ? [time, backend ?? "-", method ?? on + " " + what, path ?? "", status ?? why ?? "", text]
+      : [time, backend ?? on, what || on, why ?? "", text];
+    const row = make("tr", undefined, level === "I" && !(status >= 500) ? "" : level === "E" ? "bad" : "warn");
+    row.append(...cells.map(cell => make("td", cell)));
+    (isRequest ? requests : board).unshift(row);
+  }
+  for (const [id, rows] of [["board", board], ["requests", requests]]) {
+    $(id).replaceChildren(...rows);
+    $(id).className = raw ? "raw" : "";
+  }
+}
 async function poll() {
   if (document.hidden) return;
   try {
     show(await ask("GET", "/api/status"));
-    const { events } = await ask("GET", "/api/events");
-    $("events").textContent = events.slice(-24).reverse().join("\\n");
+    showEvents((await ask("GET", "/api/events")).events);
     $("silent").hidden = true;
   } catch { $("silent").hidden = false; }
 }
@@ -149,6 +181,7 @@ $("balance").onchange = async () => {
   try { await change("/api/config", { ...await ask("GET", "/api/config"), balance }); }
   catch { say("the board does not answer", "bad"); }
 };
+$("raw").onchange = () => showEvents(lines);
 (async () => { for (;;) { await poll(); await new Promise(go => setTimeout(go, POLL_MS)); } })();
 document.onvisibilitychange = poll;
 `;
@@ -169,6 +202,8 @@ export const PAGE = `<!doctype html>
 <label>token <input id="token" type="password" autocomplete="off" placeholder="for changes"></label></div>
 <p id="said" role="status"></p>
 <section id="backends" class="backends"></section>
-<h2>Events, the last one first</h2><pre id="events"></pre>
+<h2>Events, the last one first</h2><div class="log"><table><tbody id="board"></tbody></table></div>
+<h2>Requests</h2><div class="log"><table><tbody id="requests"></tbody></table></div>
+<label><input id="raw" type="checkbox"> lines of the log</label>
 <script>${SCRIPT}</script></html>
 `;

@@ -1,19 +1,110 @@
-/** Events that are remembered: at their longest they take 8 KB, which connections do not have. */
-export const RECENT_MAX = 32;
+import type { Event } from "./event.ts";
+
+/** Which events: what happened to the board, or what clients asked for. */
+export type EventKind = "board" | "requests";
+
+export const EVENT_KINDS: readonly EventKind[] = Object.freeze(["board", "requests"]);
+
+/** Memory for the lines of each kind, in bytes; together they hold 32 lines of `LINE_MAX` characters. */
+export const BOARD_BYTES = 3 * 1024;
+export const REQUESTS_BYTES = 5.5 * 1024;
 
 /** Characters of a line that is remembered. */
 const LINE_MAX = 240;
 
-/** The last events, as their log lines, the oldest first. */
-export class Recent {
+/**
+ * What XS takes for a line beside its characters: an element of the array (16 bytes), the head of a chunk (8),
+ * a zero at the end, and up to 3 bytes for alignment (xs/sources/xsAll.h).
+ */
+const LINE_OVERHEAD_BYTES = 28;
+
+/** And what it takes for a number in an array. */
+const NUMBER_BYTES = 16;
+
+/** Lines in the order in which they came, as many of the last ones as so many bytes hold. */
+class Lines {
+  /** Those that ever came. */
+  count = 0;
   #lines: string[] = [];
+  #bytes = 0;
+  #bytesMax: number;
+  #overheadBytes: number;
+
+  constructor(bytesMax: number, overheadBytes: number) {
+    this.#bytesMax = bytesMax;
+    this.#overheadBytes = overheadBytes;
+  }
+
+  /** The number of the oldest that is still there, counted from 0. */
+  get first(): number {
+    return this.count - this.#lines.length;
+  }
+
+  at(number: number): string {
+    return this.#lines[number - this.first];
+  }
 
   add(line: string): void {
-    if (this.#lines.length === RECENT_MAX) this.#lines.shift();
-    this.#lines.push(line.slice(0, LINE_MAX));
+    const lines = this.#lines;
+    lines.push(line);
+    this.count++;
+    let bytes = this.#bytes + line.length + this.#overheadBytes;
+    while (bytes > this.#bytesMax) bytes -= lines.shift()!.length + this.#overheadBytes;
+    this.#bytes = bytes;
+  }
+}
+
+/**
+ * The last events, as their log lines. What happened to the board is kept apart from requests: at 50 requests
+ * in a second it would be forgotten within one.
+ */
+export class Recent {
+  #board = new Lines(BOARD_BYTES, LINE_OVERHEAD_BYTES + NUMBER_BYTES);
+  #requests = new Lines(REQUESTS_BYTES, LINE_OVERHEAD_BYTES);
+  /** For each line of `#board`, how many requests had come before it. */
+  #requestsBefore: number[] = [];
+
+  /** `line` is ASCII, as all lines of the log are: a character is a byte. */
+  add(event: Event, line: string): void {
+    const text = line.length > LINE_MAX ? line.slice(0, LINE_MAX) : line;
+    if (kindOf(event) === "requests") {
+      this.#requests.add(text);
+      return;
+    }
+    const board = this.#board;
+    const before = this.#requestsBefore;
+    board.add(text);
+    before.push(this.#requests.count);
+    before.splice(0, before.length - (board.count - board.first));
   }
 
-  last(count: number): readonly string[] {
-    return this.#lines.slice(-count);
+  /**
+   * The last `count` lines of a kind, or of both, the oldest first. Lines that come while they are taken do
+   * not count, and those that are dropped meanwhile are left out.
+   */
+  *last(count: number, kind?: EventKind): Generator<string, void> {
+    const board = this.#board;
+    const requests = this.#requests;
+    const [boardEnd, requestsEnd] = [board.count, requests.count];
+    let b = kind === "requests" ? boardEnd : board.first;
+    let r = kind === "board" ? requestsEnd : requests.first;
+    let left = boardEnd - b + requestsEnd - r;
+    for (;;) {
+      b = Math.max(b, board.first);
+      r = Math.max(r, requests.first);
+      const isBoard =
+        b < boardEnd && (r >= requestsEnd || this.#requestsBefore[b - board.first] <= r);
+      if (!isBoard && r >= requestsEnd) return;
+      const line = isBoard ? board.at(b++) : requests.at(r++);
+      if (left-- <= count) yield line;
+    }
   }
+}
+
+/** What concerns one client or request comes as often as these do; a bug is for the board's operator. */
+function kindOf(event: Event): EventKind {
+  if (event.level === "E") return "board";
+  return "id" in event || "client" in event || ("what" in event && event.what === "dud")
+    ? "requests"
+    : "board";
 }
