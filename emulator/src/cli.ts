@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto";
 import dgram from "node:dgram";
 import { lookup } from "node:dns/promises";
 import { readFileSync } from "node:fs";
@@ -149,7 +150,7 @@ async function emulate(options: Options): Promise<void> {
     kind,
     clock: new RealClock(),
     wire: { ...net, createSocket: dgram.createSocket },
-    random: Math.random,
+    random: () => randomInt(2 ** 32) / 2 ** 32, // hard to guess, as the chip's
     publish: port => published.find(({ boardPort }) => boardPort === port),
     onLine: line => {
       setImmediate(print, line); // Node opens a port a tick late: "ready" must be true

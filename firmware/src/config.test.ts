@@ -177,3 +177,13 @@ describe("configuration", () => {
     expect(complaints({ backends: [{ ...backends[0], ...settings }] })).toEqual([]);
   });
 });
+
+test("no complaint about the key of cookies shows it", () => {
+  const outcome = readConfig({
+    backends: [{ address: "10.0.0.1", port: 80 }],
+    sticky: "cookie",
+    stickyKey: "hush hush",
+  });
+  expect(outcome).toEqual({ complaints: [expect.stringMatching(/^stickyKey: .*8 to 64/)] });
+  expect(JSON.stringify(outcome)).not.toContain("hush");
+});

@@ -179,12 +179,7 @@ export function readConfig(document: unknown): Configuration | { complaints: str
     sticky: key => check.word(key, "none", ["none", "cookie", "source"]),
     stickyKey: key =>
       check.optional(key, () =>
-        check.text(
-          key,
-          undefined,
-          () => /^[!-~]{8,64}$/,
-          "8 to 64 printable characters without blanks",
-        ),
+        check.secret(key, () => /^[!-~]{8,64}$/, "8 to 64 printable characters without blanks"),
       ),
     explain: key => check.integer(key, 0, 0, EXPLAIN_MAX),
     inspect: key =>

@@ -112,7 +112,7 @@ export class Dial implements EndpointOwner, Asker, Waiter {
     this.group = group;
     this.attemptsMax = attemptsMax;
     this.withinMs = withinMs;
-    this.sticky = context.stickTable?.get(dialler.clientHash);
+    this.sticky = context.stickTable?.get(dialler.clientHash, group);
   }
 
   get client(): number {
@@ -156,7 +156,7 @@ export class Dial implements EndpointOwner, Asker, Waiter {
     const { checks, stickTable } = this.context;
     const nowMs = this.now();
     const ms = nowMs - this.askedMs;
-    stickTable?.set(this.client, backend);
+    stickTable?.set(this.client, this.group, backend);
     if (status >= 500) {
       // Nor is it a time to remember: a backend that fails quickly would look like the best.
       checks.requestFailed(backend, `L7STS/${status}`);

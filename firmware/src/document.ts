@@ -76,6 +76,13 @@ export class DocumentReader {
     return "";
   }
 
+  /** As `text`, but no complaint echoes the value. */
+  secret({ path, value }: Key, form: () => RegExp, wanted: string): string {
+    if (typeof value === "string" && form().test(value)) return value;
+    this.complaints.push(`${path}: is not what is wanted, ${wanted}`);
+    return "";
+  }
+
   word<T extends string>({ path, value }: Key, fallback: T, words: readonly T[]): T {
     if (value === undefined) return fallback;
     if (words.includes(value as T)) return value as T;

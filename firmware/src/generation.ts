@@ -10,7 +10,6 @@ import { type Budget, budget } from "./budget.ts";
 import { type Config, statusRanges } from "./config.ts";
 import type { Deadlines } from "./deadline.ts";
 import type { Refusals } from "./dial.ts";
-import { hashText } from "./hash.ts";
 import { Heads } from "./http/heads.ts";
 import { REWRITE_BYTES } from "./http/rewrite.ts";
 import { type Route, route } from "./http/route.ts";
@@ -18,6 +17,7 @@ import { StickyCookie } from "./http/sticky.ts";
 import { Keywords } from "./inspect/keywords.ts";
 import type { Platform } from "./platform.ts";
 import type { Session, SessionContext } from "./session.ts";
+import { type SipKey, sipKeyOf } from "./sip-hash.ts";
 
 /** Heads up to here, which nearly all are, are rewritten in one buffer that is always there. */
 const ORDINARY_HEAD_BYTES = 4_096;
@@ -29,9 +29,11 @@ export interface Base {
   /** One piece of bytes on its way; see `SCRATCH_BYTES`. */
   readonly scratch: Uint8Array;
   readonly deadlines: Deadlines;
-  /** 32 bits, different at each start. */
+  /** 32 bits, different at each start. It is told to everybody, in Via and in X-Request-Id. */
   readonly boot: number;
   readonly refusals: Refusals;
+  /** What cookies are hashed with where the configuration has no key: different at each start, told to nobody. */
+  readonly stickyKey: () => SipKey;
   /** Clients wait for a slot. */
   crowded(): boolean;
   requestId(): string;
@@ -123,7 +125,10 @@ export class Generation {
       host: host?.toLowerCase(),
       path,
       strip,
-      group: backends === undefined ? everything : this.pool.group(balance, backends),
+      group:
+        backends === undefined
+          ? everything
+          : this.pool.group(balance, backends, `${host?.toLowerCase() ?? ""}${path}`),
     }));
   }
 
@@ -148,8 +153,8 @@ export class Generation {
   #stickyCookie(): StickyCookie | undefined {
     const { sticky, stickyKey } = this.config;
     if (sticky !== "cookie") return undefined;
-    const key = stickyKey === undefined ? this.#base.boot : hashText(stickyKey, 0);
-    return new StickyCookie(this.pool.backends, key);
+    if (stickyKey === undefined) return new StickyCookie(this.#base.stickyKey);
+    return new StickyCookie(() => sipKeyOf(stickyKey));
   }
 }
 

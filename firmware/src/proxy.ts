@@ -11,6 +11,7 @@ import { Memory, type Tenants } from "./memory.ts";
 import type { Platform, TCPSocket } from "./platform.ts";
 import { SCRATCH_BYTES } from "./pump.ts";
 import { Session } from "./session.ts";
+import { randomSipKey, type SipKey } from "./sip-hash.ts";
 
 /** Counters of refusals by the ending that a session has then. */
 const REFUSAL = Object.freeze({
@@ -47,6 +48,7 @@ export class ReverseProxy implements Tenants {
     this.#report = report;
     this.memory = new Memory(platform, report, this);
     const boot = Math.floor(platform.random() * 2 ** 32);
+    let stickyKey: SipKey | undefined;
     this.#base = {
       platform,
       report,
@@ -54,6 +56,11 @@ export class ReverseProxy implements Tenants {
       deadlines: new Deadlines(platform.clock),
       boot,
       refusals: this.refusals,
+      // Drawn when the first client needs it: the chip's random numbers are only good while its radio is on.
+      stickyKey: () => {
+        stickyKey ??= randomSipKey(() => platform.random());
+        return stickyKey;
+      },
       crowded: () => this.#queue.length > 0,
       requestId: () => `${hexadecimal(boot)}-${++this.#lastRequest}`,
       ended: session => this.#ended(session),

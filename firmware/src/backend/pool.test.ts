@@ -114,6 +114,18 @@ describe("sticky", () => {
     b.health.failed("L4CON", 0);
     expect(pick({ sticky: b })).toBe("a");
   });
+
+  test("a backend of another group is never picked, whoever asks for it", () => {
+    const { pool, a, b } = bench([{}, {}]);
+    const only = pool.group("round-robin", ["a"], "/admin");
+    for (const state of ["ready", "drain", "maint"] as const) {
+      b.state = state;
+      expect(only.pick({ tried: 0, client: 0, sticky: b })).toBe(a);
+    }
+    a.state = "maint";
+    b.state = "ready";
+    expect(only.pick({ tried: 0, client: 0, sticky: b })).toBeUndefined();
+  });
 });
 
 test("slow start: a backend that was down gets less at first", () => {

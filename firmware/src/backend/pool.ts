@@ -26,6 +26,10 @@ export type LeftOut = Exclude<Standing, "up"> | "tried" | "full" | "backup";
 
 /** Backends that serve the same, and who of them is next. */
 export class Group {
+  /** Its place among the groups of its pool. */
+  readonly index: number;
+  /** Tells it from the others of its pool, in the next configuration as in this one. */
+  readonly name: string;
   readonly backends: readonly Backend[];
   readonly balance: StrategyName;
   readonly strategy: Strategy;
@@ -33,7 +37,14 @@ export class Group {
   /** Filled anew by each pick, so that a pick allocates nothing. */
   #candidates: Backend[] = [];
 
-  constructor(backends: readonly Backend[], balance: StrategyName, parts: StrategyParts) {
+  constructor(
+    backends: readonly Backend[],
+    balance: StrategyName,
+    parts: StrategyParts,
+    { index = 0, name = "" } = {},
+  ) {
+    this.index = index;
+    this.name = name;
     this.backends = backends;
     this.balance = balance;
     this.strategy = STRATEGIES[balance](parts);
@@ -44,13 +55,17 @@ export class Group {
    * The next backend. `"full"`: there are some, and all of them serve as many as they may; `undefined`
    * when there is none.
    *
+   * The backend that served the client before comes first, where it is one of the group.
+   *
    * A backup comes in when no other backend is available, and only the first of them. One that was
    * ejected comes in before nobody does.
    */
   pick(asker: Asker): Backend | "full" | undefined {
     const nowMs = this.#clock.now();
     const { sticky } = asker;
-    if (sticky !== undefined && keeps(sticky, asker, nowMs)) return sticky.full ? "full" : sticky;
+    if (sticky !== undefined && this.backends.includes(sticky) && keeps(sticky, asker, nowMs)) {
+      return sticky.full ? "full" : sticky;
+    }
     return (
       this.#choose(asker, nowMs, false) ??
       this.#firstBackup(asker, nowMs) ??
@@ -169,10 +184,10 @@ export class Pool {
     this.#parts = parts;
   }
 
-  /** The backends of these names, or all, with a strategy of their own. */
-  group(balance: StrategyName, names?: readonly string[]): Group {
+  /** The backends of these names, or all, with a strategy of their own. `name` is the group's. */
+  group(balance: StrategyName, names?: readonly string[], name = ""): Group {
     const backends = this.backends.filter(({ name }) => names?.includes(name) ?? true);
-    const group = new Group(backends, balance, this.#parts);
+    const group = new Group(backends, balance, this.#parts, { index: this.groups.length, name });
     this.groups.push(group);
     return group;
   }

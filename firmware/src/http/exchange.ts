@@ -21,6 +21,7 @@ import type { Field, Head } from "./head.ts";
 import { relay, send } from "./relay.ts";
 import { persists, type Request } from "./request.ts";
 import { addClose, REWRITE_BYTES, rewriteRequest, rewriteResponse } from "./rewrite.ts";
+import type { Route } from "./route.ts";
 
 /** The connection that an exchange takes place on. */
 export interface ExchangeOwner {
@@ -108,6 +109,8 @@ export class Exchange implements EndpointOwner, Dialler {
   private framing: Framing = UNKNOWN;
   private upload: BodyReader;
   declare private target: string | undefined;
+  /** Where cookies keep a browser with its backend. */
+  declare private route: Route | undefined;
   declare private upgrade: Field | undefined;
   /** The request came with an X-Request-Id. */
   private identified = false;
@@ -187,7 +190,10 @@ export class Exchange implements EndpointOwner, Dialler {
       attemptsMax: config.retries + 1,
       withinMs: RETRY_DEADLINE_MS,
     });
-    if (stickyCookie !== undefined) this.dial.sticky = stickyCookie.read(head);
+    if (stickyCookie !== undefined) {
+      this.route = route;
+      this.dial.sticky = stickyCookie.read(head, route.group);
+    }
     this.owner.within(config.queueTimeoutMs + RETRY_DEADLINE_MS + config.connectTimeoutMs);
     // A connection that waited may be closing: only what may be sent twice goes there.
     this.dial.next(this.repeatable);
@@ -544,7 +550,7 @@ export class Exchange implements EndpointOwner, Dialler {
     const backend = this.backend!;
     const interim = status < 200 && status !== 101;
     if (interim || this.dial!.sticky === backend) return undefined;
-    return stickyCookie?.setCookie(backend);
+    return stickyCookie?.setCookie(this.route!, backend);
   }
 
   /** What came with the head goes on at once where it can: a small answer is one piece. */

@@ -7,7 +7,7 @@ import { ascii } from "../ascii.ts";
 import type { Framing } from "./body.ts";
 import type { Field, Head } from "./head.ts";
 import type { Name } from "./names.ts";
-import { otherCookies } from "./sticky.ts";
+import { hasOurs, otherCookies } from "./sticky.ts";
 
 /** Concern one connection only (RFC 9110 section 7.6.1), or are written by us. */
 const OURS: readonly Name[] = Object.freeze([
@@ -52,6 +52,7 @@ const VIA_1_1 = ascii("1.1 ");
 const REQUEST_ID = ascii("X-Request-Id: ");
 const CONTENT_LENGTH = ascii("Content-Length: ");
 const CHUNKED = ascii("Transfer-Encoding: chunked\r\n");
+const COOKIE = ascii("Cookie: ");
 const COMMA = ascii(", ");
 const LINE_END = ascii("\r\n");
 const CONNECTION_CLOSE = ascii("Connection: close\r\n\r\n");
@@ -160,12 +161,13 @@ export function rewriteRequest(buffer: Uint8Array, request: RequestRewrite): num
   else out.text(request.target);
   out.bytes(SPACE_HTTP_1_1);
   const host = head.only("host");
-  out.fields(head, connectionNames(head), ({ name }) => {
+  out.fields(head, connectionNames(head), field => {
+    const { name } = field;
     if (name === "" || OURS.includes(name)) return false;
     if (name === "x-request-id") return request.requestId === undefined;
     if (FORWARDING.includes(name)) return trusted && name === "forwarded";
     if (name === "expect") return head.minor === 1;
-    if (name === "cookie") return !request.sticky;
+    if (name === "cookie") return !request.sticky || !hasOurs(head, field);
     if (name === "host") return head.authority === undefined;
     return name !== "via";
   });
@@ -199,8 +201,13 @@ export function addClose(buffer: Uint8Array, length: number): number {
 
 function cookies(out: Writer, head: Head): void {
   for (const field of head.all("cookie")) {
-    const others = otherCookies(head, field);
-    if (others !== "") out.text(`Cookie: ${others}\r\n`);
+    if (!hasOurs(head, field)) continue; // it was written as it came
+    const before = out.length;
+    otherCookies(head, field, (start, end) => {
+      if (out.length === before) out.bytes(COOKIE);
+      out.piece(head.bytes, start, end);
+    });
+    if (out.length > before) out.bytes(LINE_END);
   }
 }
 
