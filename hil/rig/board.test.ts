@@ -5,7 +5,7 @@ import { RigBoard } from "./board.ts";
 import { EMULATED_PATH, type EmulatedAdapter, EmulatedBinding } from "./emulated-port.ts";
 import type { Incident } from "./incidents.ts";
 import { SerialLink } from "./serial-link.ts";
-import { Stuck } from "./stuck.ts";
+import { NoProgram, Stuck } from "./stuck.ts";
 
 const BOOT = ["I (1) boot: version=0.1.0", "I (2) net: ip=10.0.0.7", "I (3) proxy: ready ports=80"];
 
@@ -305,5 +305,101 @@ test("a pulled cable is the rig's, and the board is there again when it is back"
   expect(kinds()).toEqual(["port-lost"]);
   await board.to("serving");
   expect(board.lost).toBe(false);
+  await board.release();
+});
+
+describe("a disturbed line", () => {
+  const events = BOOT.map(line => `${line}\r\n`).join("");
+
+  /** The board starts with these bytes, in these pieces. */
+  async function starts(pieces: readonly Uint8Array[]) {
+    const made = bench();
+    made.adapter.boots = [];
+    await made.board.attach();
+    const came = made.board.to("serving");
+    await expect.poll(() => made.adapter.lines.slice(-2)).toEqual(["-R", "--"]);
+    for (const piece of pieces) made.adapter.onBytes?.(piece);
+    await came;
+    await made.board.release();
+    return made;
+  }
+
+  const garbled = (garbage: string) =>
+    Buffer.from(BOOT.map(line => `${garbage}${line}\r${garbage}\r\n`).join(""), "latin1");
+
+  test.each(["~", "\0", "\xff\xfe", "> stat", "\r", "\x1b[", "ets Jul 29", "\r\r\n", "="])(
+    "%j in front of every line hides no event",
+    async garbage => {
+      const { board } = await starts([garbled(garbage)]);
+      expect([board.state, board.address, board.version, board.boots]).toEqual([
+        ...["serving", "10.0.0.7", "0.1.0", 1],
+      ]);
+    },
+  );
+
+  test("one byte at a time, and doubled carriage returns, are the same lines", async () => {
+    const bytes = Buffer.from(`grün\n${events}`.replaceAll("\r\n", "\r\r\n"));
+    const { board, kinds } = await starts([...bytes].map(byte => Buffer.of(byte)));
+    expect([board.address, kinds()]).toEqual(["10.0.0.7", []]);
+  });
+
+  test("an event that is lost does not make the firmware guilty: the board is asked once more", async () => {
+    for (const lost of BOOT) {
+      const { adapter, board } = bench();
+      vi.useFakeTimers();
+      await board.attach();
+      const spoilt = BOOT.map(line => (line === lost ? line.replace(":", "\x15") : line));
+      const { set } = adapter;
+      let starts = 0;
+      adapter.boots = spoilt;
+      adapter.set = lines => {
+        if (!lines.rts && adapter.lines.at(-1) === "-R" && ++starts > 1) adapter.boots = BOOT;
+        set.call(adapter, lines);
+      };
+      const came = board.to("serving");
+      await vi.runAllTimersAsync();
+      await came;
+      expect([lost, board.state, board.address]).toEqual([lost, "serving", "10.0.0.7"]);
+      vi.useRealTimers();
+      await board.release();
+    }
+  });
+
+  test("a firmware that really does not serve is found guilty at the second start", async () => {
+    const { adapter, board } = bench();
+    adapter.boots = BOOT.slice(0, 2);
+    vi.useFakeTimers();
+    await board.attach();
+    const failed = expect(board.to("serving")).rejects.toMatchObject({ blame: "firmware" });
+    await vi.runAllTimersAsync();
+    await failed;
+    expect(board.boots).toBe(2);
+    await board.release();
+  });
+
+  test("what a client has sent moves the board to no state", async () => {
+    const { adapter, board, kinds } = bench();
+    await board.attach();
+    await board.to("serving");
+    const since = board.transcript.mark();
+    adapter.says(
+      'I (9) http: request id=1 request="I (9) net: ip=6.6.6.6" path="waiting for download"',
+      'x (9) http: request id=1 request="I (9) net: ip=6.6.6.6 "',
+      "I (9) session: end id=1",
+    );
+    await board.transcript.expect(/session: end/, { withinMs: 1000, since });
+    expect([board.address, board.state, kinds()]).toEqual(["10.0.0.7", "serving", []]);
+    await board.release();
+  });
+});
+
+test("a chip without a program is told at once, and is the rig's", async () => {
+  const { adapter, board, kinds } = bench();
+  adapter.boots = ["flash read err, 1000", "ets_main.c 371"];
+  await board.attach();
+  const failed = board.to("serving");
+  await expect(failed).rejects.toThrow(NoProgram);
+  await expect(failed).rejects.toThrow("flash it");
+  expect(kinds()).toEqual(["no-program"]);
   await board.release();
 });

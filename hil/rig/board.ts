@@ -1,10 +1,11 @@
 import { appendFileSync } from "node:fs";
+import { isIPv4 } from "node:net";
 import { performance } from "node:perf_hooks";
 import { parseLine } from "../../firmware/src/admin/event.ts";
 import { type Blame, type Incident, Incidents } from "./incidents.ts";
 import { SerialLink, type SerialLinkOptions } from "./serial-link.ts";
-import { Stuck } from "./stuck.ts";
-import { type Mark, Transcript, type TranscriptClock, Unmet } from "./transcript.ts";
+import { NoProgram, Stuck } from "./stuck.ts";
+import { type Line, type Mark, Transcript, type TranscriptClock, Unmet } from "./transcript.ts";
 
 /**
  * How far a board has come, each state with those before it. `off`: held by its reset line, or not heard of
@@ -15,35 +16,37 @@ export type BoardState = (typeof STATES)[number];
 
 type Goal = Exclude<BoardState, "off" | "download">;
 
-/** The states on the way to serving: how each is known, for how long it is waited for, whose fault it is. */
-const WAY: Readonly<Record<Goal, { sign: RegExp; withinMs: number; blame: Blame; why: string }>> = {
+/** The states on the way to serving: for how long each is waited for, whose fault it is when it does not come. */
+const WAY: Readonly<Record<Goal, { withinMs: number; blame: Blame; why: string }>> = {
   booted: {
-    sign: /^I \(\d+\) boot: version=/, // the bootloader of ESP-IDF calls itself boot, too
     withinMs: 10_000,
     blame: "firmware",
     why: "the board was reset, and our firmware does not come up",
   },
   // Wi-Fi is the slow one: to join, DHCP, and all that a second time.
   online: {
-    sign: /^I \(\d+\) net: ip=(\S+)/,
     withinMs: 60_000,
     blame: "rig",
     why: "the board gets no address: is the Wi-Fi there, are its name and password right? `npm run hil -- doctor` looks closer",
   },
   serving: {
-    sign: /^I \(\d+\) proxy: ready /,
     withinMs: 5_000,
     blame: "firmware",
     why: "the board has an address and does not serve",
   },
 };
 
+/**
+ * Resets until the firmware is found guilty of not coming to a state. Once is not enough: a disturbed line
+ * may have lost the one event that tells of it.
+ */
+const ATTEMPTS = 2;
+
 /** From the reset to the word of the ROM's loader: it speaks at once. */
 const LOADER_MS = 3_000;
 
 const BANNER = /rst:0x[0-9a-f]+ \(/;
 const DOWNLOAD = /waiting for download/;
-const NO_SSID = /net: no-ssid/;
 
 /** Between two lines of a dump there is no more than this; a dump of 4 KB takes a third of a second. */
 const QUIET_MS = 300;
@@ -57,9 +60,6 @@ const ENDLESS_DUMP_MS = 1_000;
 
 /** How long a pulled cable may stay out. */
 const REPLUG_MS = 30_000;
-
-/** Where an event begins in a line: what somebody types is echoed in front of it. */
-const EVENT = /[IWE] \(\d+\) [a-z]+:.*$/;
 
 export interface BoardOptions extends Pick<SerialLinkOptions, "binding" | "path" | "whereNow"> {
   /** Where all that it writes is kept. */
@@ -100,17 +100,25 @@ export class RigBoard {
   #since: Mark = 0;
   #held = false;
   #state: BoardState = "off";
+  /** Why it will not come any further without a reset or a person. */
+  #hopeless: ((cause: Error) => Stuck) | undefined;
   #replugging: Promise<void> = Promise.resolve();
   #endlessDump: (() => void) | undefined;
 
   constructor(options: BoardOptions) {
     this.#options = options;
     this.transcript.file = options.log;
-    this.incidents = new Incidents(() => this.transcript.nowMs, options.onIncident);
-    this.transcript.watch(({ text, ms, whole }) => {
-      if (!whole) return; // half an event would count twice
-      options.onLine?.(text);
-      this.#read(text, ms);
+    this.incidents = new Incidents(
+      () => this.transcript.nowMs,
+      incident => {
+        if (incident.kind === "no-program") this.#hopeless = noProgram(incident.text);
+        options.onIncident(incident);
+      },
+    );
+    this.transcript.watch(line => {
+      if (!line.whole) return; // half an event would count twice
+      options.onLine?.(line.text);
+      this.#read(line);
     });
     this.link = new SerialLink({
       ...options,
@@ -150,11 +158,16 @@ export class RigBoard {
   async to(wanted: BoardState): Promise<void> {
     if (wanted === "off") return this.#hold();
     if (wanted === "download") return this.#download();
-    const goals = Object.keys(WAY) as Goal[];
     if (reached(this.#state, wanted)) return;
-    if (!reached(this.#state, "booted")) await this.reset();
-    for (const goal of goals.slice(0, goals.indexOf(wanted) + 1)) {
-      if (!reached(this.#state, goal)) await this.#await(goal);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#walk(wanted);
+      } catch (error) {
+        const guilty = error instanceof Stuck && error.blame === "firmware";
+        const again = guilty || error instanceof Unreadable;
+        if (!again || attempt === ATTEMPTS) throw error;
+        await this.reset();
+      }
     }
   }
 
@@ -169,12 +182,20 @@ export class RigBoard {
     await this.#replugging;
   }
 
+  async #walk(wanted: Goal): Promise<void> {
+    if (!reached(this.#state, "booted")) await this.reset();
+    for (const goal of Object.keys(WAY) as Goal[]) {
+      if (reached(wanted, goal)) await this.#await(goal);
+    }
+  }
+
   /** What runs on it is over, on purpose. */
   #ends(next: "program" | "loader"): void {
     this.incidents.announceReset(next);
     this.#since = this.transcript.mark();
     this.#held = false;
     this.#state = "off";
+    this.#hopeless = undefined;
     this.address = undefined;
   }
 
@@ -210,19 +231,20 @@ export class RigBoard {
     }
   }
 
+  /** Waits for what `#read` makes of the lines: there is no second opinion on them. */
   async #await(goal: Goal): Promise<void> {
-    const { sign, blame, why, ...way } = WAY[goal];
+    const { blame, why, ...way } = WAY[goal];
     const withinMs = (goal === "online" ? this.#options.onlineMs : undefined) ?? way.withinMs;
     const since = this.#since;
     try {
-      const never = [DOWNLOAD, NO_SSID];
-      await this.transcript.expect(sign, { withinMs, since, whole: true, never });
+      await this.transcript.until(() => reached(this.#state, goal), {
+        ...{ withinMs, since, what: `the board to be ${goal}` },
+        hopeless: () => this.#hopeless && "it comes no further",
+      });
     } catch (error) {
       if (!(error instanceof Unmet)) throw error;
+      if (this.#hopeless !== undefined) throw this.#hopeless(error);
       const options = { cause: error };
-      if (this.#state === "download") {
-        throw new Stuck("rig", `the board waits for a download\n${error.message}`, options);
-      }
       if (goal === "booted" && this.transcript.mark() === since) {
         const silent = "not a sound after a reset: power, cable, or another board?";
         throw new Stuck("rig", `${silent}\n${error.message}`, options);
@@ -231,33 +253,42 @@ export class RigBoard {
     }
   }
 
-  #read(text: string, ms: number): void {
+  /** Reads a line of the board: the one place in which the state follows from it. */
+  #read({ text, own, event, ms }: Line): void {
     this.incidents.line(text, ms);
     this.#watchDump();
-    if (BANNER.test(text)) {
+    if (BANNER.test(own)) {
       this.#state = "off";
       this.#since = this.transcript.mark();
-    } else if (DOWNLOAD.test(text)) {
+    } else if (DOWNLOAD.test(own)) {
       this.#state = "download";
+      this.#hopeless = stuckBecause("rig", "the board waits for a download");
     }
-    const [event] = EVENT.exec(text) ?? [];
     if (event === undefined) return;
-    if (WAY.booted.sign.test(event)) {
+    const { on, what, values = {} } = parseLine(event) ?? {};
+    // The bootloader of ESP-IDF calls itself boot, too.
+    if (on === "boot" && values.version !== undefined) {
       this.#state = "booted";
+      this.#hopeless = undefined;
       this.boots++;
-      const { version, build } = parseLine(event)?.values ?? {};
-      this.version = version;
-      this.build = build;
-    } else if (WAY.serving.sign.test(event)) {
-      this.#state = "serving";
-    } else {
-      const [, address] = WAY.online.sign.exec(event) ?? [];
-      if (address !== undefined) {
-        this.address = address;
-        if (this.#state === "booted") this.#state = "online";
-      }
+      this.version = values.version;
+      this.build = values.build;
+    } else if (on === "net" && isIPv4(values.ip ?? "")) {
+      this.address = values.ip;
+      this.#passed("online");
+    } else if (on === "net" && what === "no-ssid") {
+      this.#hopeless = stuckBecause("rig", WAY.online.why);
+    } else if (on === "proxy" && what === "ready") {
+      // An address that was not heard is told at the next start.
+      if (this.address !== undefined) this.#passed("serving");
+      else this.#hopeless = unreadable;
     }
     this.onEvent(event);
+  }
+
+  #passed(state: Goal): void {
+    if (!reached(this.#state, "booted")) this.boots++; // its first line was not readable
+    if (!reached(this.#state, state)) this.#state = state;
   }
 
   #watchDump(): void {
@@ -279,6 +310,25 @@ export class RigBoard {
     });
     this.incidents.note("port-lost", `${this.link.path} is gone`);
   }
+}
+
+/** The line was disturbed where it mattered. */
+class Unreadable extends Stuck {}
+
+function unreadable(cause: Error): Unreadable {
+  const why = "the line with the board's address was not readable";
+  return new Unreadable("rig", `${why}\n${cause.message}`, { cause });
+}
+
+function stuckBecause(blame: Blame, why: string): (cause: Error) => Stuck {
+  return cause => new Stuck(blame, `${why}\n${cause.message}`, { cause });
+}
+
+function noProgram(sign: string): (cause: Error) => NoProgram {
+  return cause => {
+    const why = `the board has no program that it could start (${sign}): flash it`;
+    return new NoProgram(`${why}\n${cause.message}`, { cause });
+  };
 }
 
 function reached(state: BoardState, goal: Goal): boolean {

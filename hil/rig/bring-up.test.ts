@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { RigBoard } from "./board.ts";
 import { bringUp } from "./bring-up.ts";
 import type { Flashable, FlashPolicy } from "./flash.ts";
-import { Stuck } from "./stuck.ts";
+import { NoProgram, Stuck } from "./stuck.ts";
 
 const FOUND = {
   path: "/dev/ttyUSB0",
@@ -55,6 +55,10 @@ test("a board that has the build already is left alone", async () => {
 test("one with another build, or another program, is flashed, remembered and reset", async () => {
   expect((await done("changed", "bbbb")).deeds).toEqual(["to booted", ...FLASHED]);
   expect((await done("changed", new Stuck("firmware", "no boot"))).deeds).toEqual([
+    "to booted",
+    ...FLASHED,
+  ]);
+  expect((await done("changed", new NoProgram("invalid header"))).deeds).toEqual([
     "to booted",
     ...FLASHED,
   ]);

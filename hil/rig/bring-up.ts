@@ -2,7 +2,7 @@ import type { RigBoard } from "./board.ts";
 import type { Found } from "./discovery.ts";
 import { type Flashable, type FlashPolicy, mustFlash } from "./flash.ts";
 import type { KnownBoards } from "./known-boards.ts";
-import { Stuck } from "./stuck.ts";
+import { NoProgram, Stuck } from "./stuck.ts";
 
 export interface BringUpOptions {
   readonly policy: FlashPolicy;
@@ -41,12 +41,13 @@ export async function bringUp(
   return true;
 }
 
-/** What its first line names; nothing when another program is on it. */
+/** What its first line names; nothing when another program is on it, or none. */
 async function buildOf(board: Pick<RigBoard, "to" | "build">): Promise<string | undefined> {
   try {
     await board.to("booted");
     return board.build;
   } catch (error) {
+    if (error instanceof NoProgram) return undefined;
     if (error instanceof Stuck && error.blame === "firmware") return undefined;
     throw error;
   }

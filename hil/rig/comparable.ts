@@ -1,4 +1,5 @@
-import { type LogLine, parseLine } from "../../firmware/src/admin/event.ts";
+import type { LogLine } from "../../firmware/src/admin/event.ts";
+import { parseEvent } from "./line.ts";
 import type { Moment, ScenarioResult } from "./run.ts";
 
 /** What is another value in each run, or on each board: times, ids, addresses, what chance decided. */
@@ -50,7 +51,7 @@ export function logOf(moments: readonly Moment[]): (result: ScenarioResult) => T
   const configured: { readonly ms: number; readonly boardMs: number; readonly boot: number }[] = [];
   let boot = 0;
   for (const { source, text, ms } of moments) {
-    const line = source === "serial" ? parseLine(text) : undefined;
+    const line = source === "serial" ? parseEvent(text) : undefined;
     if (line === undefined) continue;
     if (line.on === "boot") {
       running.clear(); // a board that starts anew counts its sessions anew

@@ -160,6 +160,13 @@ describe("each thing that can be wrong is named, with what would help", () => {
       ["button BOOT", "GPIO0"],
     ],
     [
+      "an erased flash",
+      says(STARTS, "invalid header: 0xffffffff"),
+      4,
+      "nothing in its flash that it could start",
+      ["firmware:deploy", "GPIO6"],
+    ],
+    [
       "another program",
       says(STARTS, "hello world"),
       4,

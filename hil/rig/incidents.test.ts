@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { banner, type Crash, lastWords } from "../../emulator/src/reset.ts";
+import { type Event, formatLine } from "../../firmware/src/admin/event.ts";
 import { abortLine } from "../../firmware/src/exception.ts";
 import { type Incident, Incidents } from "./incidents.ts";
 
@@ -21,9 +22,13 @@ const told = (lines: readonly string[], announced = false) =>
 
 describe("a start", () => {
   test("that was asked for is none of it; one that was not is the firmware's", () => {
-    const boot = banner("power-on", "flash");
+    const boot = banner("software", "flash");
     expect(told(boot, true)).toEqual([]);
     expect(told(boot)).toEqual(["reset (firmware)"]);
+  });
+
+  test("after a power-on or the button EN is the rig's: no program can cause it", () => {
+    expect(told(banner("power-on", "flash"))).toEqual(["reset (rig)"]);
   });
 
   test("is on purpose for a moment only", () => {
@@ -88,6 +93,12 @@ describe("last words", () => {
     ["***ERROR*** A stack overflow in task main has been detected.", "stack-overflow (firmware)"],
     ["rst:0xf (RTCWDT_BROWN_OUT_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)", "brownout (rig)"],
     ["rst:0x8 (TG1WDT_SYS_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)", "watchdog (firmware)"],
+    ["rst:0x4 (OWDT_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)", "watchdog (firmware)"],
+    ["rst:0x10 (RTCWDT_RTC_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)", "watchdog (firmware)"],
+    ["invalid header: 0xffffffff", "no-program (rig)"],
+    ["flash read err, 1000", "no-program (rig)"],
+    ["csum err:0x99!=0x39", "no-program (rig)"],
+    ["E (85) boot: No bootable app partitions in the partition table", "no-program (rig)"],
   ])("%s", (line, kind) => {
     expect(told([line])[0]).toBe(kind);
   });
@@ -118,4 +129,63 @@ test("noise on the line is the rig's, and never taken for last words; ordinary l
   expect(told(["I (12) net: ip=10.0.0.1", "W (13) backend: down name=a"])).toEqual([]);
   expect([...new Set(told(noise))]).toEqual(["noise (rig)"]);
   expect(told(noise.slice(0, 1), true)).toEqual([]);
+});
+
+describe("a chip whose flash holds no program", () => {
+  const start = (reset: string) => [
+    "ets Jul 29 2019 12:21:46",
+    "",
+    `rst:${reset},boot:0x13 (SPI_FAST_FLASH_BOOT)`,
+    ...Array.from({ length: 8 }, () => "invalid header: 0xffffffff"),
+    "ets_main.c 371 ",
+  ];
+  const WATCHDOG = "0x10 (RTCWDT_RTC_RESET)";
+
+  test("is no failure of the firmware, however often the ROM's watchdog starts it", () => {
+    const starts = [
+      ...start("0x1 (POWERON_RESET)"),
+      ...Array.from({ length: 3 }, () => start(WATCHDOG)),
+    ];
+    expect(told(starts.flat(), true)).toEqual(["no-program (rig)"]);
+    expect(new Set(read(starts.flat(), true, 2_000).map(({ blame }) => blame))).toEqual(
+      new Set(["rig"]),
+    );
+  });
+
+  test("nor where it is first heard amid its starts", () => {
+    expect(told(start(WATCHDOG))).toEqual(["no-program (rig)"]);
+  });
+
+  test("a watchdog that bites a program counts, also after such a start", () => {
+    const program = banner("power-on", "flash").slice(-1);
+    const bitten = [`rst:${WATCHDOG},boot:0x13 (SPI_FAST_FLASH_BOOT)`, "configsip: 0"];
+    const kinds = told([...start("0x1 (POWERON_RESET)"), ...program, ...bitten], true);
+    expect(kinds).toEqual(["no-program (rig)", "watchdog (firmware)"]);
+  });
+});
+
+describe("what a client has sent is no sign", () => {
+  const words = [
+    "Guru Meditation Error: x",
+    "abort() was called at PC 0x1",
+    "XS abort: x",
+    "waiting for download",
+    "rst:0x1 (POWERON_RESET),boot:0x3 (DOWNLOAD_BOOT(UART0))",
+    'a \\"Brownout detector was triggered',
+    "invalid header: 0xffffffff",
+  ];
+
+  test.each(words)("%s", value => {
+    const event: Event = {
+      ...{ level: "I", on: "http", what: "request", id: 1, client: "c", request: value },
+      ...{ method: "GET", path: value, status: 200, in: 1, out: 1, retries: 0, state: "----" },
+      ...{ TR: 0, Tw: 0, Tc: 0, Tr: 0, Ta: 0 },
+    };
+    expect(told([formatLine(1, event)])).toEqual([]);
+  });
+
+  test("a panic amid such a value is one", () => {
+    const line = "I (5) http: request request=\"a bGuru Meditation Error: Core  1 panic'ed (x)";
+    expect(told([line, ...banner("panic", "flash")])).toEqual(["panic (firmware)"]);
+  });
 });

@@ -1,3 +1,5 @@
+import { withoutValues } from "./line.ts";
+
 /** Who has to mend it: our firmware, or whoever looks after board, cable and power. */
 export type Blame = "firmware" | "rig";
 
@@ -11,6 +13,7 @@ export type IncidentKind =
   | "xs-abort"
   | "brownout"
   | "boot-loop"
+  | "no-program"
   | "download-mode"
   | "silence"
   | "port-lost"
@@ -43,13 +46,25 @@ const DUMP_END = /^(Rebooting\.\.\.|ELF file SHA256)/;
 /** ROM's first line of news: why it starts, and from where. */
 const BANNER = /rst:0x([0-9a-f]+) \(([A-Z0-9_]+)\),boot:0x[0-9a-f]+ \(([^)]*)/;
 
+/** Reset reasons of the ESP32 (ESP-IDF, esp_rom/include/esp32/rom/rtc.h). */
 const RST_BROWNOUT = 0xf;
-const RST_WATCHDOGS = [0x7, 0x8, 0x9, 0xb, 0xd];
+const RST_WATCHDOGS = [0x4, 0x7, 0x8, 0x9, 0xb, 0xd, 0x10];
+/** The supply came back, or somebody pressed EN: no program can cause it. */
+const RST_POWER_ON = 0x1;
+
+/** ROM's last line: it has found something to run. */
+const PROGRAM = /entry 0x[0-9a-f]+$/;
 
 /** One line of text, and what it means (strings of ESP-IDF and of Moddable's XS). */
 const SIGNS: readonly (readonly [RegExp, IncidentKind, Blame])[] = [
   [/Brownout detector was triggered/, "brownout", "rig"],
   [/waiting for download/, "download-mode", "rig"],
+  // The ROM and the second-stage bootloader where the flash is erased, unreadable or half written.
+  [
+    /(invalid header: 0x[0-9a-f]+|flash read err, \w+|csum err:\S+|No bootable app partitions.*|Failed to verify partition table|Factory app partition is not bootable)/,
+    "no-program",
+    "rig",
+  ],
   [/Guru Meditation Error: (.*)/, "panic", "firmware"],
   [/A stack overflow in task (.*)/, "stack-overflow", "firmware"],
   [/Task watchdog got triggered/, "watchdog", "firmware"],
@@ -69,6 +84,7 @@ const ENDINGS: readonly IncidentKind[] = [
   "watchdog",
   "xs-abort",
   "brownout",
+  "no-program",
   "port-lost",
 ];
 
@@ -93,6 +109,8 @@ export class Incidents {
   #announcedUntilMs = Number.NEGATIVE_INFINITY;
   /** Such a start is to end in the ROM's loader. */
   #toLoader = false;
+  /** A watchdog has reset the chip; the next line tells whether it was that of a program. */
+  #bitten: Incident | undefined;
   /** What ends a program brings the next start with it. */
   #cause: Incident | undefined;
   /** When boots came that nobody had asked for. */
@@ -114,18 +132,22 @@ export class Incidents {
 
   /** A line of the board. */
   line(text: string, ms: number): void {
-    const banner = BANNER.exec(text);
+    const own = withoutValues(text);
+    const banner = BANNER.exec(own);
     if (banner !== null) {
       this.#close();
       this.#started(banner, text, ms);
       return;
     }
-    const sign = SIGNS.find(([pattern]) => pattern.test(text));
+    const sign = SIGNS.find(([pattern]) => pattern.test(own));
+    // The ROM's own watchdog bites while it looks for a program in vain.
+    if (text.trim() !== "") this.#bite(sign?.[1] !== "no-program");
+    if (PROGRAM.test(own) && this.#cause?.kind === "no-program") this.#cause = undefined;
     const open = this.#open;
     if (open !== undefined) {
       // A watchdog aborts, and an abort dumps: that is one incident.
       open.lines.push(text);
-      if (DUMP_END.test(text) || open.lines.length >= DUMP_LINES_MAX) this.#close();
+      if (DUMP_END.test(own) || open.lines.length >= DUMP_LINES_MAX) this.#close();
       return;
     }
     if (sign === undefined) {
@@ -137,7 +159,8 @@ export class Incidents {
     }
     const [pattern, kind, blame] = sign;
     if (kind === "download-mode" && this.#toLoader && ms <= this.#announcedUntilMs) return;
-    const [whole, detail = whole] = pattern.exec(text)!;
+    if (kind === "no-program" && this.#cause?.kind === kind) return; // the ROM repeats it some hundred times
+    const [whole, detail = whole] = pattern.exec(text.slice(pattern.exec(own)!.index))!;
     if (WITH_DUMP.includes(kind)) this.#open = { kind, blame, text: detail, lines: [text], ms };
     else this.#tell({ kind, blame, text: detail, lines: [text], ms });
   }
@@ -151,7 +174,7 @@ export class Incidents {
 
   /** A dump is being gathered that has not come to its end. */
   get gathering(): boolean {
-    return this.#open !== undefined;
+    return this.#open !== undefined || this.#bitten !== undefined;
   }
 
   /** What is still being gathered is as complete as it will be. */
@@ -162,26 +185,39 @@ export class Incidents {
   #started([, rst, name, mode]: RegExpExecArray, text: string, ms: number): void {
     const code = Number.parseInt(rst, 16);
     if (mode.startsWith("DOWNLOAD")) return; // the next line says that it waits
-    if (code === RST_BROWNOUT) {
-      this.#tell({ kind: "brownout", blame: "rig", text: name, lines: [text], ms });
-    } else if (RST_WATCHDOGS.includes(code)) {
-      this.#tell({ kind: "watchdog", blame: "firmware", text: name, lines: [text], ms });
-    }
     const cause = this.#cause;
     this.#cause = undefined;
+    const bitten = RST_WATCHDOGS.includes(code) && cause?.kind !== "no-program";
+    if (code === RST_BROWNOUT) {
+      this.#tell({ kind: "brownout", blame: "rig", text: name, lines: [text], ms });
+    } else if (bitten) {
+      this.#bitten = { kind: "watchdog", blame: "firmware", text: name, lines: [text], ms };
+    }
+    const told = this.#cause ?? this.#bitten ?? cause;
+    this.#cause = undefined;
+    // A chip without a program is reset by the ROM's watchdog, again and again: one cause for all.
+    if (cause?.kind === "no-program") this.#cause = cause;
     if (ms <= this.#announcedUntilMs) return;
     this.#boots = [...this.#boots.filter(bootMs => ms - bootMs < LOOP_MS), ms];
+    const blame = code === RST_POWER_ON ? "rig" : "firmware";
     if (this.#boots.length >= LOOP_BOOTS) {
       this.#boots = [];
       const loop = `${LOOP_BOOTS} starts within ${LOOP_MS / 1000} s`;
-      const blame = cause?.blame ?? "firmware";
-      this.#tell({ kind: "boot-loop", blame, text: loop, lines: [text], ms });
-    } else if (cause === undefined) {
-      this.#tell({ kind: "reset", blame: "firmware", text: name, lines: [text], ms });
+      this.#tell({ kind: "boot-loop", blame: told?.blame ?? blame, text: loop, lines: [text], ms });
+    } else if (told === undefined) {
+      this.#tell({ kind: "reset", blame, text: name, lines: [text], ms });
     }
   }
 
+  /** Tells of the watchdog that has reset the chip, where it was that of a program. */
+  #bite(ofProgram: boolean): void {
+    const bitten = this.#bitten;
+    this.#bitten = undefined;
+    if (bitten !== undefined && ofProgram) this.#told(bitten); // its start has come already
+  }
+
   #close(): void {
+    this.#bite(true);
     const open = this.#open;
     this.#open = undefined;
     if (open !== undefined) this.#tell(open);

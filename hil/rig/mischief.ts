@@ -13,6 +13,10 @@ const DISTURBED_BYTES = 300;
 /** Characters in which the beginning of an answer is found. */
 const REMEMBERED = 200;
 
+/** What a loose plug adds: any byte that is no control character. */
+const STRAY = "~".charCodeAt(0);
+const LF = 10;
+
 /** Longer than any timer: never. */
 const NEVER_MS = 2 ** 31 - 1;
 
@@ -90,6 +94,22 @@ export const MISCHIEF: Readonly<Record<string, Mischief>> = {
       };
     }),
   },
+  "stray-byte": {
+    help: "a stray byte comes in front of every line: nothing fails by it",
+    board: () => {
+      const emulated = new EmulatedBoard();
+      let atStart = true;
+      emulated.binding.disturbance = bytes => {
+        const line = [...bytes].flatMap(byte => {
+          const stray = atStart && byte !== LF ? [STRAY, byte] : [byte];
+          atStart = byte === LF;
+          return stray;
+        });
+        return Uint8Array.from(line);
+      };
+      return emulated;
+    },
+  },
   "lost-reply": {
     help: "the first answer of the console is lost: a fault of the rig, and the rig asks again",
     board: () => {
@@ -122,6 +142,14 @@ export const MISCHIEF: Readonly<Record<string, Mischief>> = {
       adapter.set({ dtr: true, rts: false });
       clock.after(AGAIN_MS, () => adapter.set({ dtr: false, rts: false }));
     }),
+  },
+  erased: {
+    help: "the flash of the chip is not readable: a fault of the rig",
+    board: () => {
+      const emulated = new EmulatedBoard();
+      emulated.firmware = ({ log }) => log("flash read err, 1000");
+      return emulated;
+    },
   },
   "no-wifi": {
     help: "the board never gets an address: a fault of the rig",

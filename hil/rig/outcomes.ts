@@ -62,6 +62,12 @@ export const OUTCOMES: Readonly<Record<string, Outcome>> = {
     kinds: ["noise"],
     says: /The serial line is disturbed/,
   },
+  "stray-byte": {
+    exitCode: EXIT.passed,
+    verdicts: ["passed", ...THREE_PASSED],
+    kinds: [],
+    says: /All 4 scenarios passed/,
+  },
   "lost-reply": {
     exitCode: EXIT.passed,
     verdicts: ["passed", ...THREE_PASSED],
@@ -69,6 +75,12 @@ export const OUTCOMES: Readonly<Record<string, Outcome>> = {
     says: /An answer on the serial line was lost/,
   },
   download: { ...AGAIN, kinds: ["download-mode"], says: /Release the BOOT button/ },
+  erased: {
+    exitCode: EXIT.rig,
+    verdicts: ["rig-error", "rig-error", "not-reached", "not-reached"],
+    kinds: ["no-program"],
+    says: /The flash is erased, half written or unreadable[\s\S]*no verdict about the firmware/,
+  },
   "no-wifi": {
     exitCode: EXIT.rig,
     verdicts: ["rig-error", "rig-error", "not-reached", "not-reached"],

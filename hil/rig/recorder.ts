@@ -1,5 +1,5 @@
 import { performance } from "node:perf_hooks";
-import { parseLine } from "../../firmware/src/admin/event.ts";
+import { parseEvent } from "./line.ts";
 import type { Moment, ScenarioResult, Series, Source, Verdict } from "./run.ts";
 
 /** Moments that a run keeps: some ten for each request of all stories, a hundred times over. */
@@ -76,7 +76,7 @@ export class Recorder {
   }
 
   #event(line: string): void {
-    const event = parseLine(line);
+    const event = parseEvent(line);
     if (event === undefined) return;
     const { on, what, values } = event;
     const request = on === "http" && what === "request";

@@ -17,7 +17,7 @@ const LOOK_MS = 100;
 export const DOOR_PORT = 80;
 
 /** What the board says when it serves by another document. */
-const READY = / proxy: ready /;
+const READY = /^I \(\d+\) proxy: ready /;
 
 export interface RigTargetOptions {
   /** How long a story may take. */

@@ -1,10 +1,10 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { parseLine } from "../../firmware/src/admin/event.ts";
 import type { Scenario } from "../src/scenario.ts";
 import type { RigBoard } from "./board.ts";
 import { measurements, worse } from "./budgets.ts";
 import type { Desk, Surroundings } from "./desk.ts";
+import { parseEvent } from "./line.ts";
 import { lock } from "./lock.ts";
 import { MISCHIEF } from "./mischief.ts";
 import { Recorder } from "./recorder.ts";
@@ -195,7 +195,7 @@ export class Rig {
   #heard(line: string): void {
     this.#recorder.moment("serial", line);
     this.#audience.line(line);
-    const event = parseLine(line);
+    const event = parseEvent(line);
     if (event?.on !== "session" && event?.on !== "http") return;
     // A story is well under way.
     const strike = this.#strike;

@@ -9,3 +9,10 @@ export class Stuck extends Error {
     this.blame = blame;
   }
 }
+
+/** The chip finds nothing in its flash that it could start: erased, half written, or unreadable. */
+export class NoProgram extends Stuck {
+  constructor(why: string, options?: ErrorOptions) {
+    super("rig", why, options);
+  }
+}

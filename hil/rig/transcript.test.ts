@@ -99,12 +99,43 @@ describe("expect", () => {
     expect(message).toContain("the whole log: hil-out/serial.log");
   });
 
-  test("what must not come ends the waiting at once", async () => {
-    const { says, transcript } = bench();
-    const awaited = transcript.expect(/ready/, { withinMs: 60_000, never: [/panic/] });
-    says("a panic\n");
-    await expect(awaited).rejects.toThrow(Unmet);
-    await expect(awaited).rejects.toThrow("/panic/ came, which must not");
+  test("a value from outside is no line of the chip", async () => {
+    const { clock, says, transcript } = bench();
+    const awaited = transcript.expect(/ready/, { withinMs: 10 });
+    const failed = expect(awaited).rejects.toThrow(Unmet);
+    says('I (1) http: request request="be ready"\n');
+    await clock.run({ ms: 11 });
+    await failed;
+  });
+});
+
+describe("until", () => {
+  const options = { withinMs: 60_000, since: 0, what: "serving", hopeless: () => undefined };
+
+  test("a watcher that came before has read the line when the question is asked", async () => {
+    const { clock, says, transcript } = bench();
+    let serving = false;
+    transcript.watch(({ text }) => {
+      serving = text === "ready";
+    });
+    const awaited = transcript.until(() => serving, options);
+    says("ready\n");
+    await awaited;
+    expect(clock.pending).toBe(0);
+  });
+
+  test("what can no longer come is not waited for, and what does not come is told", async () => {
+    const { clock, says, transcript } = bench();
+    let hopeless: string | undefined;
+    const given = transcript.until(() => false, { ...options, hopeless: () => hopeless });
+    hopeless = "no Wi-Fi";
+    says("line\n");
+    await expect(given).rejects.toThrow("awaited serving since the beginning: no Wi-Fi");
+    const late = transcript.until(() => false, { ...options, withinMs: 10 });
+    const failed = expect(late).rejects.toThrow(Unmet);
+    await clock.run({ ms: 11 });
+    await failed;
+    expect(clock.pending).toBe(0);
   });
 });
 

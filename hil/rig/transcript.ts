@@ -1,3 +1,5 @@
+import { eventIn, withoutValues } from "./line.ts";
+
 /** An unfinished line counts as one after so long a silence: a prompt has no end (idf-monitor's value). */
 const PARTIAL_LINE_MS = 100;
 
@@ -11,11 +13,15 @@ const LINE_MAX = 16_384;
 const LAST_LINES = 20;
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences begin with one.
-const ANSI = /\x1b\[[0-9;?]*[ -/]*[@-~]/g;
+const ANSI = /\x1b\[[0-9;]*[mK]/g; // colours and erasing; noise may look like any other
 
 /** One line as the board wrote it, without colours. */
 export interface Line {
   readonly text: string;
+  /** The same without quoted values: what the chip itself says. */
+  readonly own: string;
+  /** The event of the firmware's log in it. */
+  readonly event: string | undefined;
   /** When its last byte came, in ms since the transcript began. */
   readonly ms: number;
   /** Where it ends in the transcript. */
@@ -50,8 +56,16 @@ export interface ExpectOptions {
   readonly since?: Mark;
   /** Parts of lines do not count: what is read from them would be cut. */
   readonly whole?: boolean;
-  /** A line like one of these ends the waiting at once. */
-  readonly never?: readonly RegExp[];
+}
+
+export interface UntilOptions {
+  readonly withinMs: number;
+  /** From where on lines are evidence, for the message. */
+  readonly since: Mark;
+  /** What is awaited, for the message. */
+  readonly what: string;
+  /** Why it can no longer come, which ends the waiting at once. */
+  hopeless(): string | undefined;
 }
 
 /**
@@ -113,24 +127,19 @@ export class Transcript {
     return () => this.#watchers.delete(watcher);
   }
 
-  /** Resolves with the first line since the mark that matches; rejects with `Unmet`, which says all. */
-  expect(
-    wanted: RegExp,
-    { withinMs, since = 0, whole = false, never = [] }: ExpectOptions,
-  ): Promise<Expected> {
+  /**
+   * Resolves with the first line since the mark that matches outside of quoted values; rejects with
+   * `Unmet`, which quotes the last lines.
+   */
+  expect(wanted: RegExp, { withinMs, since = 0, whole = false }: ExpectOptions): Promise<Expected> {
     return new Promise((resolve, reject) => {
       let done = false;
       const look = (line: Line) => {
         if (done || line.end <= since || (whole && !line.whole)) return;
-        const forbidden = never.find(pattern => pattern.test(line.text));
-        const match = wanted.exec(line.text);
-        if (forbidden === undefined && match === null) return;
+        const match = wanted.exec(line.own);
+        if (match === null) return;
         finish();
-        if (forbidden !== undefined) {
-          reject(this.#unmet(`${forbidden} came, which must not`, wanted, since));
-        } else {
-          resolve({ match: match!, line, mark: line.end });
-        }
+        resolve({ match, line, mark: line.end });
       };
       const finish = () => {
         done = true;
@@ -140,9 +149,35 @@ export class Transcript {
       const stop = this.watch(look);
       const cancel = this.#clock.after(withinMs, () => {
         finish();
-        reject(this.#unmet(`nothing like it within ${withinMs} ms`, wanted, since));
+        reject(this.#unmet(`nothing like it within ${withinMs} ms`, `${wanted}`, since));
       });
       for (const line of this.lines) look(line);
+    });
+  }
+
+  /**
+   * Resolves when `met` is true, which is asked now and after each line, when the watchers before have read
+   * it; rejects with `Unmet`.
+   */
+  until(met: () => boolean, { withinMs, since, what, hopeless }: UntilOptions): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const finish = () => {
+        stop();
+        cancel();
+      };
+      const look = () => {
+        const why = met() ? undefined : hopeless();
+        if (why === undefined && !met()) return;
+        finish();
+        if (why === undefined) resolve();
+        else reject(this.#unmet(why, what, since));
+      };
+      const stop = this.watch(look);
+      const cancel = this.#clock.after(withinMs, () => {
+        finish();
+        reject(this.#unmet(`it did not come within ${withinMs} ms`, what, since));
+      });
+      look();
     });
   }
 
@@ -186,7 +221,9 @@ export class Transcript {
 
   #tell(piece: string, whole: boolean): void {
     this.#length += piece.length + 1;
-    this.#add({ text: clean(piece), ms: this.nowMs, end: this.#length, whole });
+    const text = clean(piece);
+    const [own, event] = [withoutValues(text), eventIn(text)];
+    this.#add({ text, own, event, ms: this.nowMs, end: this.#length, whole });
   }
 
   #add(line: Line): void {
@@ -195,7 +232,7 @@ export class Transcript {
     for (const watcher of [...this.#watchers]) watcher(line);
   }
 
-  #unmet(why: string, wanted: RegExp, since: Mark): Unmet {
+  #unmet(why: string, wanted: string, since: Mark): Unmet {
     const file = this.file === undefined ? "" : `\nthe whole log: ${this.file}`;
     const from = since === 0 ? "the beginning" : `mark ${since}`;
     const last = this.lines.length === 0 ? "  (not one line came)" : this.tail();

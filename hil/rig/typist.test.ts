@@ -45,6 +45,21 @@ test("an answer that says what is wrong is an answer", async () => {
   expect(noted).toEqual([]);
 });
 
+test("stray bytes in front of its lines do not hide an answer, and nothing from before belongs to it", async () => {
+  const { typist, noted, says } = bench((_typed, says) =>
+    says("~heap", "\0> heap", "heap=41000", "\xff~I (5) net: ip=10.0.0.1 rssi=-50", "~ok kept"),
+  );
+  says("an older line");
+  expect(await typist.type("heap")).toEqual(["heap=41000", "ok kept"]);
+  expect(noted).toEqual([]);
+});
+
+test("an answer whose echo was lost has the lines since the question", async () => {
+  const { typist, says } = bench((_typed, says) => says("heap=41000", "ok"));
+  says("an older line");
+  expect(await typist.type("heap")).toEqual(["heap=41000", "ok"]);
+});
+
 test("commands go one at a time: the second waits for the first one's answer", async () => {
   const { clock, typist, typed, says } = bench(() => {});
   const first = typist.type("heap");

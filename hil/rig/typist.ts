@@ -1,10 +1,15 @@
-import { parseLine } from "../../firmware/src/admin/event.ts";
 import type { RigBoard } from "./board.ts";
 import { Stuck } from "./stuck.ts";
 import { type Expected, type Mark, Unmet } from "./transcript.ts";
 
+/** Characters of noise in front of a line of the console that do not hide it. */
+const NOISE = "[^\\w ]{0,8}";
+
 /** How an answer ends. */
-const ANSWER = /^(ok|error)\b/;
+const ANSWER = new RegExp(`^${NOISE}((?:ok|error)\\b.*)`);
+
+/** The command as the board repeats it before its answer. */
+const ECHO = new RegExp(`^${NOISE}> `);
 
 /** An answer has come by then: the longest, of `help`, is some thirty lines with 20 ms between them. */
 const ANSWER_MS = 3_000;
@@ -40,12 +45,11 @@ export class Typist {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const since = transcript.mark();
       try {
-        const { mark } = await this.#answer(command, since);
-        const from = transcript.lines.findLastIndex(({ text, end }) => end > since && isEcho(text));
-        return transcript.lines
-          .slice(from + 1)
-          .filter(({ text, end }) => end <= mark && parseLine(text) === undefined)
-          .map(({ text }) => text);
+        const { match, line } = await this.#answer(command, since);
+        const come = transcript.lines.filter(({ end }) => end > since && end < line.end);
+        const echo = come.findLastIndex(({ text }) => ECHO.test(text));
+        const lines = come.slice(echo + 1).filter(({ event }) => event === undefined);
+        return [...lines.map(({ text }) => text), line.text.slice(-match[1].length)];
       } catch (error) {
         if (!(error instanceof Unmet)) throw error;
         unmet = error;
@@ -68,9 +72,4 @@ export class Typist {
       return await transcript.expect(ANSWER, { withinMs, since, whole: true });
     }
   }
-}
-
-/** The command as the board repeats it before its answer. */
-function isEcho(text: string): boolean {
-  return text.startsWith("> ");
 }

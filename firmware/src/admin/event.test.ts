@@ -65,3 +65,8 @@ test.each(["", "rst:0x1 (POWERON_RESET),boot:0x13", "hello (3) world: a=1"])(
     expect(parseLine(line)).toBeUndefined();
   },
 );
+
+test("a value whose quoting a disturbed line has broken is read as it stands", () => {
+  const line = 'E (5) net: no-ssid error="a\0b" ip=1';
+  expect(parseLine(line)?.values).toEqual({ error: '"a\0b"', ip: "1" });
+});

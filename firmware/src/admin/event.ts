@@ -160,9 +160,18 @@ export function parseLine(line: string): LogLine | undefined {
   for (const [, key, text] of line
     .slice(head[0].length)
     .matchAll(/ ([\w-]+)=("(?:[^"\\]|\\.)*"|[^ ]*)/g)) {
-    values[key] = text.startsWith('"') ? JSON.parse(text) : text;
+    values[key] = text.startsWith('"') ? unquoted(text) : text;
   }
   return { level: head[1] as Level, ms: Number(head[2]), on: head[3], what: head[4], values };
+}
+
+/** A disturbed line may have broken the quoting: then the text counts as it stands. */
+function unquoted(text: string): string {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
 }
 
 /** Values with blanks, quotes or control characters stand in JSON's quotes. */

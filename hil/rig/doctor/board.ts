@@ -117,8 +117,21 @@ async function loader(_parts: DoctorParts, { board, starts }: Seen): Promise<Fin
 
 async function firmware(_parts: DoctorParts, seen: Seen): Promise<Finding> {
   if (seen.board === undefined || !seen.starts) return { skipped: "the board does not start" };
-  const said = await seen.board.line(/ boot: version=|Brownout detector/, FIRMWARE_MS);
+  const said = await seen.board.line(
+    / boot: version=|Brownout detector|invalid header: 0x|flash read err|csum err|No bootable app/,
+    FIRMWARE_MS,
+  );
   if (said?.includes("Brownout")) return BROWNOUT;
+  if (said !== undefined && !said.includes("version=")) {
+    return {
+      bad: `there is nothing in its flash that it could start: ${said}`,
+      help: [
+        "It is erased or half written; flash it:",
+        `  npm run firmware:deploy -- --port ${seen.port?.path} ssid=NAME password=PASSWORD`,
+        "If that does not help, its flash is unreadable: unplug what is wired to GPIO6 to GPIO12.",
+      ],
+    };
+  }
   const [, version] = /version=(\S+)/.exec(said ?? "") ?? [];
   const [, build] = /build=(\S+)/.exec(said ?? "") ?? [];
   if (version !== undefined) {

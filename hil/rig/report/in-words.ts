@@ -48,6 +48,8 @@ const REMEDIES: Record<IncidentKind, string> = {
     "The reason says which of the engine's limits was met: heap, stack, or an exception, with the functions that ran, the innermost first.",
   brownout: "The board lacks power: try another USB cable, another port, or a hub with power.",
   "boot-loop": "Look at the first lines after a start: each start ends in the same place.",
+  "no-program":
+    "The flash is erased, half written or unreadable: npm run hil -- --flash always writes the firmware.",
   "download-mode": "Release the BOOT button and take whatever pulls GPIO 0 down away, then reset.",
   silence: "The board hangs, or its serial line does: reset it and look at its last lines.",
   noise: "The serial line is disturbed: try another cable, and keep it away from motors and mains.",
