@@ -1,4 +1,4 @@
-import { randomInt } from "node:crypto";
+import { createHash, randomInt } from "node:crypto";
 import dgram from "node:dgram";
 import { lookup } from "node:dns/promises";
 import { readFileSync } from "node:fs";
@@ -9,6 +9,7 @@ import { isToken, TOKEN_MAX, TOKEN_MIN } from "../../firmware/src/admin/token.ts
 import { type App, announce, start } from "../../firmware/src/app.ts";
 import { type Config, type Configuration, readConfig } from "../../firmware/src/config.ts";
 import { nearest } from "../../firmware/src/document.ts";
+import type { GivenSettings } from "../../firmware/src/settings.ts";
 import { buildId } from "../../firmware/tools/build-id.ts";
 import type { AdminAddress } from "../workbench/admin-client.ts";
 import { EmulatedBoard } from "../workbench/emulated.ts";
@@ -66,24 +67,24 @@ const BUILD = buildId([]);
 type Engine = (options: Options) => Promise<{ boot: Firmware; running: () => App | undefined }>;
 
 const ENGINES: Record<string, Engine> = {
-  async node({ configuration, token }) {
+  async node({ configuration, given }) {
     let app: App | undefined;
     return {
       boot: platform => {
         announce(platform, { build: BUILD });
-        app = start(platform, configuration, { token, build: BUILD });
+        app = start(platform, configuration, { ...given, build: BUILD });
       },
       running: () => app,
     };
   },
-  async xs({ configuration, token }) {
+  async xs({ configuration, given }) {
     // Only whoever asks for it waits for its tools.
     const { buildEngine, cannotBuild } = await import("../xs/engine.ts");
     const why = cannotBuild();
     if (why !== undefined) throw new UsageError(`--engine xs: ${why}`);
     await buildEngine(line => process.stderr.write(`${line}\n`));
     const { xsFirmware } = await import("../xs/firmware.ts");
-    const firmware = xsFirmware(configuration.document, { token, build: BUILD });
+    const firmware = xsFirmware(configuration.document, { ...given, build: BUILD });
     return {
       boot: platform => {
         announce(platform, { build: BUILD });
@@ -112,7 +113,7 @@ interface Published {
 
 interface Options {
   configuration: Configuration;
-  token: string | undefined;
+  given: GivenSettings;
   flash: Flash | undefined;
   pty: boolean;
   published: Published[];
@@ -170,9 +171,16 @@ async function emulate(options: Options): Promise<void> {
     const watched = new EmulatedBoard(board, running, door);
     workbench = await openPage(options.ui, { watched, demo: servers });
   }
-  if (!options.json) process.stdout.write(banner(options, { workbench, pty }));
-  else if (pty) process.stdout.write(`${JSON.stringify({ on: "pty", path: pty.path })}\n`);
-  board.boot(boot);
+  if (options.json && pty)
+    process.stdout.write(`${JSON.stringify({ on: "pty", path: pty.path })}\n`);
+  let welcomed = options.json;
+  board.boot(platform => {
+    boot(platform);
+    if (welcomed) return;
+    welcomed = true;
+    // Flash may have brought another configuration; the board's lines are printed a tick later.
+    process.stdout.write(banner(options, running()!.proxy.config, { workbench, pty, servers }));
+  });
   const stopTyping = readCommands(board.adapter, () => void stop());
 
   let stopping = false;
@@ -308,7 +316,11 @@ async function readOptions(given: string[]): Promise<Options | "help"> {
   const { config } = configuration;
   return {
     configuration,
-    token: readToken(values.token as string | undefined),
+    given: {
+      document: values.config === undefined ? undefined : nameOf(configuration.document),
+      backends: backends.map(({ address, port }) => `${address}:${port}`).join(),
+      token: readToken(values.token as string | undefined),
+    },
     flash: openFlash(values.flash as string | undefined),
     pty: values.pty === true,
     published: [
@@ -346,6 +358,11 @@ function readDocument(
   const outcome = readConfig(document);
   if ("config" in outcome) return outcome;
   throw new UsageError(`--config "${file}" is refused:\n  ${outcome.complaints.join("\n  ")}`);
+}
+
+/** Another name for another document. */
+function nameOf(document: object): string {
+  return createHash("sha256").update(JSON.stringify(document)).digest("hex").slice(0, 16);
 }
 
 async function readBackend(text: string): Promise<{ address: string; port: number }> {
@@ -449,13 +466,17 @@ async function startDemo(config: Config): Promise<DemoBackend[]> {
 
 // What the person sees
 
+/** `config` is in force. */
 function banner(
-  { configuration: { config }, published, kind, demo }: Options,
-  { workbench, pty }: { workbench?: Workbench; pty?: Pty },
+  { published, kind }: Options,
+  config: Config,
+  { workbench, pty, servers }: { workbench?: Workbench; pty?: Pty; servers: DemoBackend[] },
 ): string {
   const [door] = published;
   const what = ({ boardPort }: Published) =>
     boardPort === config.adminPort ? "its admin page" : `its port ${boardPort}`;
+  const isDemo = ({ address, port }: { address: string; port: number }) =>
+    address === DEFAULT_HOST && servers.some(server => server.port === port);
   const address = ({ host, port }: Published) =>
     `${host === DEFAULT_HOST || host === "0.0.0.0" ? "localhost" : host}:${port}`;
   const lines = [
@@ -463,7 +484,7 @@ function banner(
     "",
     ...published.map(p => `  board      http://${address(p)}  (${what(p)})`),
     ...config.backends.map(
-      b => `  backend ${b.name}  ${b.address}:${b.port}${demo ? "  (demo)" : ""}`,
+      b => `  backend ${b.name}  ${b.address}:${b.port}${isDemo(b) ? "  (demo)" : ""}`,
     ),
     ...(workbench ? [`  workbench  ${workbench.url}`] : []),
     ...(pty ? [`  serial     ${pty.path}  (screen ${pty.path} 115200)`] : []),

@@ -107,11 +107,8 @@ export interface XsFirmware extends XsProgram {
 }
 
 /** Our firmware with a configuration document, on the real XS engine with the chip's heap. */
-export function xsFirmware(
-  document: object,
-  { token, build }: { token?: string; build?: string } = {},
-): XsFirmware {
-  const program = xsProgram("proxy", { document, options: { token, build } }, "chip");
+export function xsFirmware(document: object, options: object = {}): XsFirmware {
+  const program = xsProgram("proxy", { document, options }, "chip");
   const app = remote((path, args) => JSON.parse(program.tell("look", { path, args })));
   return {
     app,

@@ -28,6 +28,7 @@ export default function main(): void {
 
   const build = settings.build || undefined;
   announce({ ...machine, clock, log }, { build });
+  const { backends, port, token } = settings;
   const outcome = readConfig(overlay(gateway, settings));
   if ("complaints" in outcome) {
     for (const error of outcome.complaints)
@@ -49,6 +50,6 @@ export default function main(): void {
       log,
     },
     outcome,
-    { token: settings.token || undefined, build },
+    { backends, port, token, build },
   );
 }

@@ -12,15 +12,18 @@ export interface Settings {
   readonly connectionsMax: number;
 }
 
+/** What was given of the configuration, as text; what is empty or missing was not given. */
+export interface GivenSettings extends Partial<Pick<Settings, "backends" | "port" | "token">> {
+  /** Names the document that was given in place of `gateway.json`: the emulator's `--config`. */
+  readonly document?: string;
+}
+
 /**
  * Lays what was given on the build's command line over a configuration document:
  * `backends=192.168.1.10:8080,192.168.1.10:8081` and `port=80`. Values arrive as text; what is
  * wrong in them is left for `readConfig` to complain about.
  */
-export function overlay(
-  document: object,
-  { backends, port }: Pick<Settings, "backends" | "port">,
-): object {
+export function overlay(document: object, { backends, port }: GivenSettings): object {
   return {
     ...document,
     ...(backends ? { backends: backends.split(",").map(addressAndPort) } : {}),

@@ -64,7 +64,8 @@ test.each([
   ["slot", "c", "is neither a nor b"],
   ["token", "short", "is not a token"],
 ])("text that cannot be what %s is counts as absent: %s", (key, value, error) => {
-  const { app, lines, board } = started({ [key]: value });
+  const given = '{"token":"built-in-token"}'; // nothing new
+  const { app, lines, board } = started({ given, [key]: value });
   expect(lines).toContain(`W (0) storage: ignored key=${key} error="${error}"`);
   expect(app.operator.token).toBe("built-in-token");
   expect(board.fatal).toBe(undefined);

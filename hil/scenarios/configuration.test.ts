@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Flash } from "../../emulator/src/flash.ts";
+import type { StartOptions } from "../../firmware/src/app.ts";
 import { named } from "../src/http-backend.ts";
 import { collect, ENGINE, Lab, mendedBoard } from "../src/lab.ts";
 import { type Answer, get, put, TOKEN } from "../src/operator.ts";
@@ -299,4 +300,150 @@ describe("a state that is set at run time", () => {
       expect(await ask(lab, 80)).toBe("HTTP/1.1 200");
     },
   );
+});
+
+describe("what a build is given", () => {
+  /** A board with this flash that gets another build: its document, and what it was given. */
+  async function built(flash: Flash, settings: object, given: StartOptions = {}) {
+    const lab = new Lab(mendedBoard(), { flash, reboots: true });
+    for (const name of "abc") lab.backend(name, named(name).serve);
+    await lab.serve(settings, given);
+    return lab;
+  }
+
+  const only = (address: string) => [{ name: "x", address, port: 8080 }];
+  const backendsOf = (lab: Lab) => lab.app!.proxy.config.backends.map(({ address }) => address);
+  const sourceOf = (lab: Lab) => lab.events("config", "in-force").at(-1)!.values;
+  const givenIn = (lab: Lab) => lab.events("config", "given").map(({ values }) => values.keys);
+
+  /** A flash with the addresses of three backends; the first build had `given`, and then a document was put. */
+  async function kept(given: StartOptions, change: object) {
+    const flash = new Flash();
+    const lab = await built(flash, {}, given);
+    const [a, b, c] = ["a", "b", "c"].map(name => lab.network.host(name).address);
+    if (lab.app!.operator.token !== TOKEN) lab.app!.operator.setToken(TOKEN);
+    await put(lab, "/api/config", { ...(await documentOf(lab)), ...change });
+    await lab.clock.run({ ms: 65_000 });
+    expect(lab.events("config", "kept")).toHaveLength(1);
+    lab.board.unplug();
+    return { flash, a, b, c };
+  }
+
+  test.each([
+    ["the same", { backends: "10.0.0.7:1" }],
+    ["nothing", {}],
+    ["empty settings", { backends: "", port: "", token: "" }],
+  ])("%s: the document in flash counts", async (_, given) => {
+    const { flash } = await kept({ backends: "10.0.0.7:1" }, { retries: 1 });
+    const lab = await built(flash, { retries: 0 }, given);
+    expect(sourceOf(lab)).toEqual({ source: "flash" });
+    expect(lab.app!.proxy.config.retries).toBe(1);
+    expect(givenIn(lab)).toEqual([]);
+  });
+
+  test("other backends= are laid over the document in flash once, and a later PUT counts again", async () => {
+    const { flash, a, b, c } = await kept({ backends: "10.0.0.7:1" }, { retries: 1 });
+    const given = { backends: `${a}:8080,${b}:8080` };
+    const lab = await built(flash, { retries: 0 }, given);
+    expect([backendsOf(lab), lab.app!.proxy.config.retries]).toEqual([[a, b], 1]);
+    expect([givenIn(lab), sourceOf(lab)]).toEqual([["backends"], { source: "flash" }]);
+    await change(lab, { backends: only(c) });
+    await lab.clock.run({ ms: 65_000 });
+    lab.board.unplug();
+
+    const again = await built(flash, {}, given);
+    expect([backendsOf(again), again.app!.proxy.config.retries]).toEqual([[c], 1]);
+    expect(givenIn(again)).toEqual([]);
+    again.board.unplug();
+    // A build in between that was given nothing makes them nothing new.
+    const without = await built(flash, {});
+    without.board.unplug();
+    expect(backendsOf(await built(flash, {}, given))).toEqual([c]);
+  });
+
+  test("another port= and token= count once, too", async () => {
+    const { flash } = await kept({ port: "80" }, { retries: 1 });
+    const given = { port: "81", token: "battery-staple" };
+    const lab = await built(flash, {}, given);
+    expect([await ask(lab, 81), await ask(lab, 80)]).toEqual(["HTTP/1.1 200", "ECONNREFUSED"]);
+    expect(lab.app!.operator.token).toBe("battery-staple");
+    expect(givenIn(lab)).toEqual(["port,token"]);
+    lab.app!.operator.setToken(TOKEN);
+    await get(lab, "/", { token: TOKEN });
+    await lab.clock.run({ ms: 65_000 });
+    lab.board.unplug();
+    const again = await built(flash, {}, given);
+    expect(again.app!.operator.token).toBe(TOKEN);
+    expect(await ask(again, 81)).toBe("HTTP/1.1 200");
+  });
+
+  test("another document counts whole, and is named before the backends", async () => {
+    const { flash, a, b } = await kept({}, { retries: 1 });
+    const lab = await built(
+      flash,
+      { retries: 0, backends: only(b) },
+      { document: "b", backends: a },
+    );
+    expect([backendsOf(lab), lab.app!.proxy.config.retries]).toEqual([[b], 0]);
+    expect(givenIn(lab)).toEqual(["document,backends"]);
+  });
+
+  test("does not fit the document in flash: what is built in counts, and the document is the one before", async () => {
+    const { flash, a } = await kept({}, { retries: 1, routes: [{ host: "x", backends: ["c"] }] });
+    const lab = await built(flash, { retries: 0 }, { backends: `${a}:8080` });
+    expect(lab.events("config", "refused").map(({ values }) => values.error)).toEqual([
+      'routes[0].backends: no backend is called "c"; known are a',
+    ]);
+    expect(lab.app!.proxy.config.retries).toBe(0);
+    expect((await statusOf(lab)).configuration).toMatchObject({ rolledBack: "given" });
+    const seen: number[] = [];
+    for (let i = 0; i < 4; i++) {
+      await restart(lab);
+      seen.push(lab.app!.proxy.config.retries);
+    }
+    expect(seen).toEqual([0, 0, 1, 1]);
+  });
+
+  test.each(["{", "null", "[1]", '"x"'])("is known anew where flash holds %s", async text => {
+    const { flash, a } = await kept({ backends: "10.0.0.7:1" }, { retries: 1 });
+    const writer = new Lab(mendedBoard(), { flash });
+    writer.board.boot(({ storage }) => {
+      storage.open({ path: "hot-potato", mode: "r+", format: "string" }).write("given", text);
+    });
+    await writer.clock.run({ ms: 100 });
+    writer.board.unplug();
+    const lab = await built(flash, {}, { backends: `${a}:8080` });
+    expect([backendsOf(lab), lab.app!.proxy.config.retries]).toEqual([[a], 1]);
+  });
+});
+
+test("a document in flash that is no configuration any more: what is built in counts, and the status says why", async () => {
+  const flash = new Flash();
+  const writer = new Lab(mendedBoard(), { flash });
+  writer.board.boot(({ storage }) => {
+    const store = storage.open({ path: "hot-potato", mode: "r+", format: "string" });
+    store.write("config-a", '{"backends":[],"color":"red"}');
+    store.write("slot", "a");
+  });
+  await writer.clock.run({ ms: 100 });
+  writer.board.unplug();
+  const lab = new Lab(mendedBoard(), { flash, reboots: true });
+  lab.backend("a", named("a").serve);
+  await lab.serve();
+  expect((await statusOf(lab)).configuration).toMatchObject({
+    source: "built-in",
+    rolledBack: "invalid",
+  });
+  expect(lab.events("config", "refused")).toHaveLength(2);
+});
+
+test("starts that an operator ended do not count as failures, however short they were", async () => {
+  const lab = await labOf();
+  await change(lab, { retries: 1 });
+  await lab.clock.run({ ms: 65_000 });
+  for (let i = 0; i < 6; i++) {
+    lab.app!.stop();
+    await restart(lab);
+  }
+  expect(lab.app!.proxy.config.retries).toBe(1);
 });

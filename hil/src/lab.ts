@@ -15,7 +15,7 @@ import { VirtualClock } from "../../emulator/src/clock.ts";
 import type { Flash } from "../../emulator/src/flash.ts";
 import { xsFirmware } from "../../emulator/xs/firmware.ts";
 import { type LogLine, parseLine } from "../../firmware/src/admin/event.ts";
-import { type App, start } from "../../firmware/src/app.ts";
+import { type App, type StartOptions, start } from "../../firmware/src/app.ts";
 import { type Config, readConfig } from "../../firmware/src/config.ts";
 
 /** Time from one host to another: a good Wi-Fi. */
@@ -171,13 +171,13 @@ export class Lab {
   }
 
   /** Boots the firmware with the lab's backends, and lets it come up. */
-  async serve(settings: object = {}): Promise<void> {
-    this.boot(settings);
+  async serve(settings: object = {}, options: StartOptions = {}): Promise<void> {
+    this.boot(settings, options);
     await this.clock.run({ until: () => this.events("proxy", "ready").length > 0 });
   }
 
   /** Boots the firmware with the lab's backends, unless the settings name others. */
-  boot(settings: object): void {
+  boot(settings: object, options: StartOptions = {}): void {
     const backends = this.#backends.map(({ backend: { name, host }, settings }) => ({
       name,
       address: host.address,
@@ -189,13 +189,13 @@ export class Lab {
     const outcome = readConfig(document);
     if ("complaints" in outcome) throw new Error(outcome.complaints.join("\n"));
     if (this.#engine === "xs") {
-      const firmware = xsFirmware(document);
+      const firmware = xsFirmware(document, options);
       this.app = firmware.app as App;
       this.#powerOn = () => this.board.boot(firmware.boot);
     } else {
       this.#powerOn = () =>
         this.board.boot(platform => {
-          this.app = start(platform, outcome);
+          this.app = start(platform, outcome, options);
         });
     }
     this.#powerOn();

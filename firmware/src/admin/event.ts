@@ -16,7 +16,9 @@ export type Event =
   | { level: "E"; on: "listener"; what: "failed"; port: number; error: string }
   | { level: "E"; on: "config"; what: "refused"; error: string }
   /** Which configuration runs, after each start. */
-  | { level: "I"; on: "config"; what: "in-force"; source: string }
+  | { level: "I"; on: "config"; what: "in-force"; source: string; rolledBack?: string }
+  /** These settings are new with this build: they are laid over what flash keeps. */
+  | { level: "I"; on: "config"; what: "given"; keys: string }
   | { level: "I"; on: "config"; what: "next-start" }
   | { level: "I"; on: "config"; what: "trial"; ms: number }
   | { level: "I"; on: "config"; what: "kept" }

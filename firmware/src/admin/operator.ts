@@ -10,16 +10,13 @@ import type { Report } from "./event.ts";
 import type { Recent } from "./recent.ts";
 import { DOCUMENT_BYTES_MAX, type Revisions } from "./revisions.ts";
 import type { RunningConfig } from "./running-config.ts";
-import { isToken, TOKEN_MAX, TOKEN_MIN } from "./token.ts";
+import { isToken, TOKEN_KEY, TOKEN_MAX, TOKEN_MIN } from "./token.ts";
 
 /** How a wish came out: what was done, or everything that is wrong with it. */
 export type Outcome = { readonly done: string } | { readonly complaints: readonly string[] };
 
 /** A start that lasted so long was a good one. */
 const LASTED_MS = 60_000;
-
-/** Where the token is kept. */
-const TOKEN_KEY = "token";
 
 /** Where states are kept that were set at run time: by backend, what the document said then, and the state. */
 const STATES_KEY = "states";
@@ -72,9 +69,10 @@ export class Operator {
     this.#lasting = platform.clock.after(LASTED_MS, () => revisions.lasted());
   }
 
-  /** Forgets what it was about to do. */
+  /** Forgets what it was about to do. A start that is stopped in order has not failed, however short it was. */
   stop(): void {
     this.#lasting?.();
+    this.parts.revisions?.lasted();
   }
 
   get proxy(): ReverseProxy {
@@ -97,7 +95,7 @@ export class Operator {
   }
 
   get token(): string | undefined {
-    return this.#lent ?? this.#token ?? this.parts.token;
+    return this.#lent ?? this.#token ?? (this.parts.token || undefined);
   }
 
   /** In place of the board's own token until the next reset; flash is not touched. */
@@ -228,8 +226,10 @@ export class Operator {
 
   /** Does not return where it can be done. */
   reboot(): Outcome {
-    const { restart } = this.parts.platform;
+    const { platform, revisions } = this.parts;
+    const { restart } = platform;
     if (restart === undefined) return { complaints: ["reboot: this machine cannot"] };
+    revisions?.lasted(); // it is no failure that it ends
     return restart();
   }
 

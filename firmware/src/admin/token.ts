@@ -1,3 +1,6 @@
+/** Where flash keeps the token that was set at run time. */
+export const TOKEN_KEY = "token";
+
 /** Shorter ones are guessed. */
 export const TOKEN_MIN = 8;
 export const TOKEN_MAX = 64;
