@@ -73,7 +73,7 @@ export function start(
     if (running.isAdmin(port)) server.accept(port, connection);
     else proxy.accept(port, connection);
   });
-  const parts = { platform, proxy, revisions, report };
+  const parts = { platform, proxy, revisions, report, builtIn: builtIn.document };
   const running = new RunningConfig({ ...parts, listeners, beginning });
   operator = new Operator({ ...parts, recent, store, running, build, token: given.token });
   const server = new AdminServer(platform, operator, report);

@@ -75,6 +75,8 @@ export interface Link {
    * network is not ours to choose.
    */
   join?(ssid: string, password: string): void;
+  /** Forgets the networks that were named at run time. Absent where none is kept. */
+  forget?(): void;
   /** Leaves the network and joins it again. Absent where nobody can leave it. */
   rejoin?(): void;
 }

@@ -54,11 +54,13 @@ export class TextStore {
     }
   }
 
-  delete(key: string): void {
+  /** Why flash has not deleted it; `undefined`: it is not there any more. */
+  delete(key: string): string | undefined {
     try {
       this.#storage.delete(key);
+      return undefined;
     } catch (error) {
-      failed(this.#report, key, error);
+      return failed(this.#report, key, error);
     }
   }
 

@@ -200,3 +200,12 @@ test("a network that was asked for and does not answer gives way to the one befo
   expect(driver.connects[1]).toEqual({ SSID: "office", password: "password-2" });
   expect(driver.connects.at(-1)).toEqual({ SSID: "home", password: "password-1" });
 });
+
+test("a network that was named at run time can be forgotten", () => {
+  const { entries, storage } = MEMORY();
+  const { link: opened, driver } = link(HOME, storage);
+  driver.joins("10.0.0.7");
+  expect(entries.size).toBe(2);
+  opened.forget!();
+  expect(entries.size).toBe(0);
+});

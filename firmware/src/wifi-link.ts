@@ -118,6 +118,10 @@ class WifiLink implements Link {
     this.#failed();
   }
 
+  forget(): void {
+    forget(this.#parts.store);
+  }
+
   #join(): void {
     const { ssid, password } = this.#credentials;
     this.#parts.report({ level: "I", on: "net", what: "joining", ssid });
@@ -226,11 +230,20 @@ class NamelessLink implements Link {
   rejoin(): void {
     this.#link?.rejoin?.();
   }
+
+  forget(): void {
+    this.#link?.forget?.();
+  }
 }
 
 function remembered(store: TextStore | undefined): Credentials | undefined {
   const ssid = store?.read("ssid");
   return ssid === undefined ? undefined : { ssid, password: store?.read("password") ?? "" };
+}
+
+function forget(store: TextStore | undefined): void {
+  store?.delete("ssid"); // without it the password counts no more
+  store?.delete("password");
 }
 
 /** Both or neither: a name with another network's password would never join. */

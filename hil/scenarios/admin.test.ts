@@ -515,6 +515,17 @@ describe("the console", () => {
     }
   });
 
+  test("goes back to the configuration that was built in", async () => {
+    const { lab } = await console();
+    await type(lab, "config retries 1");
+    expect((await type(lab, "config default")).at(-1)).toMatch(/^ok in force/);
+    expect(lab.app!.proxy.config.retries).toBe(2);
+    expect((await type(lab, "factory-reset")).slice(1, 3)).toEqual([
+      expect.stringMatching(/^ok in 1 s the configuration, /),
+      expect.stringMatching(/^W .* config: factory-reset$/),
+    ]);
+  });
+
   test("a secret is set and never shown", async () => {
     const { lab, echoed } = await console();
     expect(await type(lab, "token new-secret-1")).toEqual([

@@ -447,3 +447,97 @@ test("starts that an operator ended do not count as failures, however short they
   }
   expect(lab.app!.proxy.config.retries).toBe(1);
 });
+
+describe("the configuration that was built in", () => {
+  test("is in force again when it is asked for, and flash keeps no other when it has served", async () => {
+    const lab = await labOf({ retries: 3 });
+    const builtIn = await documentOf(lab);
+    await change(lab, { retries: 1 });
+    await lab.clock.run({ ms: 65_000 });
+    expect(json(await get(lab, "/api/config/default"))).toEqual(builtIn);
+    expect(json(await put(lab, "/api/config/default", {})).done).toMatch(/^in force; it is kept /);
+    expect((await statusOf(lab)).configuration).toMatchObject({ source: "trial" });
+    await lab.clock.run({ ms: 31_000 });
+    expect((await statusOf(lab)).configuration).toMatchObject({ source: "built-in" });
+    await restart(lab);
+    expect(await documentOf(lab)).toEqual(builtIn);
+    expect(lab.events("config", "in-force").at(-1)!.values).toEqual({ source: "built-in" });
+    expect(lab.app!.operator.token).toBe(TOKEN);
+  });
+
+  test("with which no backend can be used is taken back, too", async () => {
+    const lab = await labOf({ backends: [{ address: "10.0.0.250", port: 9 }] });
+    const { host } = lab.backend("c", named("c").serve);
+    const backends = [{ address: host.address, port: 8080 }];
+    await change(lab, { backends, health: { check: "tcp" }, retries: 1 });
+    await lab.clock.run({ ms: 35_000 });
+    await lab.clock.run({ until: () => lab.events("config", "kept").length === 1, ms: 60_000 });
+    await put(lab, "/api/config/default", {});
+    lab.app!.proxy.setState(lab.app!.proxy.backend("a")!, "maint"); // nothing checks it
+    await lab.clock.run({ ms: 31_000 });
+    expect(lab.app!.proxy.config.retries).toBe(1);
+    expect((await statusOf(lab)).configuration).toMatchObject({
+      source: "flash",
+      rolledBack: "no-backend",
+    });
+  });
+
+  test("whose ports cannot be had now waits for the next start, and flash keeps no other then", async () => {
+    const lab = await labOf({ listeners: listeners(81, 82, 83) });
+    await change(lab, { listeners: listeners(90, 91, 92) });
+    await restart(lab);
+    await lab.clock.run({ ms: 65_000 });
+    expect(json(await put(lab, "/api/config/default", {})).done).toMatch(/^accepted for the next/);
+    await restart(lab);
+    await lab.clock.run({ ms: 31_000 });
+    expect((await statusOf(lab)).configuration).toMatchObject({ source: "built-in" });
+    expect(lab.app!.proxy.config.listeners.map(({ port }) => port)).toEqual([81, 82, 83]);
+  });
+});
+
+describe("a factory reset", () => {
+  test("needs the token", async () => {
+    const lab = await labOf();
+    const wrong = ["Authorization: Bearer wrong-token-1"];
+    expect((await put(lab, "/api/factory-reset", {}, wrong)).status).toBe(401);
+    await lab.clock.run({ ms: 5000 });
+    expect(lab.events("config", "factory-reset")).toHaveLength(0);
+  });
+
+  // The program on XS cannot restart its board.
+  test.skipIf(ENGINE === "xs")(
+    "is answered; then nothing is kept any more, and the board restarts as it was built",
+    async () => {
+      const flash = new Flash();
+      const lab = new Lab(mendedBoard(), { flash, reboots: true });
+      for (const name of "ab") lab.backend(name, named(name).serve);
+      await lab.serve({ retries: 3 }, { token: "built-in-token" });
+      lab.app!.operator.setToken(TOKEN);
+      await get(lab, "/", { token: TOKEN });
+      await lab.clock.run({ ms: 31_000 });
+      await change(lab, { retries: 1 });
+      await put(lab, "/api/backends/a", { state: "drain" });
+      await lab.clock.run({ ms: 65_000 });
+      await change(lab, { retries: 0 }); // and one on trial
+
+      const before = lab.events("proxy", "ready").length;
+      const answer = await put(lab, "/api/factory-reset", {});
+      expect([answer.status, json(answer).done]).toEqual([
+        200,
+        expect.stringMatching(/^in 1 s the configuration, the token, .*; the board restarts$/),
+      ]);
+      await lab.clock.run({
+        until: () => lab.events("proxy", "ready").length > before,
+        ms: 60_000,
+      });
+      const { operator, proxy } = lab.app!;
+      expect([proxy.config.retries, proxy.backend("a")!.state]).toEqual([3, "ready"]);
+      expect(operator.token).toBe("built-in-token");
+      const { source, rolledBack } = (await statusOf(lab)).configuration;
+      expect([source, rolledBack]).toEqual(["built-in", null]);
+      await lab.clock.run({ ms: 65_000 });
+      await restart(lab);
+      expect(lab.app!.proxy.config.retries).toBe(3);
+    },
+  );
+});

@@ -64,6 +64,10 @@ const ROUTES: Record<string, Record<string, Handler>> = deepFreeze({
       return document === undefined ? notAnObject(body) : told(operator.configure(document));
     },
   },
+  "/api/config/default": {
+    GET: operator => json(200, operator.builtIn),
+    PUT: operator => told(operator.configureBuiltIn()),
+  },
   "/api/config/next": {
     GET: ({ next }) =>
       next === undefined
@@ -76,6 +80,7 @@ const ROUTES: Record<string, Record<string, Handler>> = deepFreeze({
       return document === undefined ? notAnObject(body) : told(operator.lend(document));
     },
   },
+  "/api/factory-reset": { PUT: operator => told(operator.factoryReset()) },
   "/api/backends/*": {
     GET: (operator, _, name) => {
       const backend = statusOf(operator).backends.find(known => known.name === name);

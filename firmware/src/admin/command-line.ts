@@ -83,7 +83,7 @@ const COMMANDS: Record<string, Command> = deepFreeze({
   },
   config: {
     usage: "config [KEY VALUE]",
-    help: "the configuration, or a change of it",
+    help: "the configuration, or a change of it; config default: the one that is built in",
     words: [0, Number.POSITIVE_INFINITY],
     run: (operator, [key, ...value]) => {
       if (key === undefined) {
@@ -92,6 +92,7 @@ const COMMANDS: Record<string, Command> = deepFreeze({
           next === undefined ? [] : ["from the next start on:", ...folded(JSON.stringify(next))];
         return [...folded(JSON.stringify(document)), ...later];
       }
+      if (key === "default" && value.length === 0) return operator.configureBuiltIn();
       if (value.length === 0) return { complaints: [`config: what shall "${key}" be?`] };
       const change = withKey(operator.document, key, value.join(" "));
       return "complaints" in change ? change : operator.amend(change.document);
@@ -146,6 +147,12 @@ const COMMANDS: Record<string, Command> = deepFreeze({
     help: "free memory in bytes",
     words: [0, 0],
     run: operator => [`heap=${statusOf(operator).heap}`],
+  },
+  "factory-reset": {
+    usage: "factory-reset",
+    help: "forgets configuration, token, states and Wi-Fi, and restarts",
+    words: [0, 0],
+    run: operator => operator.factoryReset(),
   },
   reboot: {
     usage: "reboot",

@@ -20,6 +20,8 @@ export type Event =
   /** These settings are new with this build: they are laid over what flash keeps. */
   | { level: "I"; on: "config"; what: "given"; keys: string }
   | { level: "I"; on: "config"; what: "next-start" }
+  /** All that was kept is forgotten now. */
+  | { level: "W"; on: "config"; what: "factory-reset" }
   | { level: "I"; on: "config"; what: "trial"; ms: number }
   | { level: "I"; on: "config"; what: "kept" }
   | { level: "W"; on: "config"; what: "not-kept"; error: string }

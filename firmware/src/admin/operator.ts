@@ -6,6 +6,7 @@ import { nearest, parseFlat } from "../document.ts";
 import type { Cancel, Platform } from "../platform.ts";
 import type { ReverseProxy } from "../proxy.ts";
 import type { TextStore } from "../storage.ts";
+import { GIVEN_KEY } from "./beginning.ts";
 import type { Report } from "./event.ts";
 import type { Recent } from "./recent.ts";
 import { DOCUMENT_BYTES_MAX, type Revisions } from "./revisions.ts";
@@ -17,6 +18,9 @@ export type Outcome = { readonly done: string } | { readonly complaints: readonl
 
 /** A start that lasted so long was a good one. */
 const LASTED_MS = 60_000;
+
+/** From the answer to a factory reset until it happens: the answer has to arrive. */
+const FACTORY_RESET_MS = 1000;
 
 /** Where states are kept that were set at run time: by backend, what the document said then, and the state. */
 const STATES_KEY = "states";
@@ -42,6 +46,8 @@ export interface OperatorParts {
   readonly revisions: Revisions | undefined;
   readonly report: Report;
   readonly running: RunningConfig;
+  /** The document that was built in. */
+  readonly builtIn: object;
   /** The token that was built in. */
   readonly token: string | undefined;
   /** Which build of the firmware runs. */
@@ -222,6 +228,39 @@ export class Operator {
     }
     link.rejoin();
     return { done: "leaving, and joining again" };
+  }
+
+  /** See `RunningConfig.configureBuiltIn`. */
+  configureBuiltIn(): Outcome {
+    return this.running.configureBuiltIn();
+  }
+
+  /** The document that was built in, without its secrets. */
+  get builtIn(): object {
+    return withoutSecrets(this.parts.builtIn);
+  }
+
+  /** Forgets all that was kept since the board was flashed, and restarts. */
+  factoryReset(): Outcome {
+    const { platform, store } = this.parts;
+    if (store === undefined) return { complaints: ["factory-reset: this machine keeps nothing"] };
+    platform.clock.after(FACTORY_RESET_MS, () => this.#forgetAll(store));
+    const then =
+      platform.restart === undefined ? "it counts from the next start on" : "the board restarts";
+    return {
+      done: `in ${FACTORY_RESET_MS / 1000} s the configuration, the token, states and the Wi-Fi are what the build was given; ${then}`,
+    };
+  }
+
+  #forgetAll(store: TextStore): void {
+    const { platform, report, revisions } = this.parts;
+    report({ level: "W", on: "config", what: "factory-reset" });
+    this.#lasting?.();
+    this.running.stop();
+    revisions?.forget();
+    for (const key of [TOKEN_KEY, STATES_KEY, GIVEN_KEY]) store.delete(key);
+    platform.link.forget?.();
+    platform.restart?.();
   }
 
   /** Does not return where it can be done. */

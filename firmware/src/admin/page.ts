@@ -175,6 +175,13 @@ async function poll() {
     $("silent").hidden = true;
   } catch { $("silent").hidden = false; }
 }
+$("default").onclick = () => {
+  if (confirm("Back to the configuration that is built in?")) change("/api/config/default", {});
+};
+$("factory").onclick = () => {
+  if (confirm("Forget configuration, token and Wi-Fi, and restart? The board may then be reachable over its serial port only."))
+    change("/api/factory-reset", {});
+};
 $("balance").onchange = async () => {
   const balance = $("balance").value;
   $("balance").blur();
@@ -205,5 +212,7 @@ export const PAGE = `<!doctype html>
 <h2>Events, the last one first</h2><div class="log"><table><tbody id="board"></tbody></table></div>
 <h2>Requests</h2><div class="log"><table><tbody id="requests"></tbody></table></div>
 <label><input id="raw" type="checkbox"> lines of the log</label>
+<h2>Reset</h2><div class="row"><button id="default">default configuration</button>
+<button id="factory">factory reset</button></div>
 <script>${SCRIPT}</script></html>
 `;

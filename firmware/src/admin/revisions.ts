@@ -72,11 +72,14 @@ export class Revisions {
     return undefined;
   }
 
-  /** Forgets every document: the one that was built in counts. */
-  forget(): undefined {
-    for (const key of ["slot", "config-a", "config-b", NEXT_KEY, TRIAL_KEY, "starts"]) {
-      if (this.#store.read(key) !== undefined) this.#store.delete(key);
+  /** Forgets every document: the one that was built in counts. Returns why it does not; `undefined`: it does. */
+  forget(): string | undefined {
+    const error = this.#store.delete("slot");
+    if (error !== undefined) return error;
+    for (const key of ["config-a", "config-b", NEXT_KEY, TRIAL_KEY, "starts"]) {
+      this.#store.delete(key);
     }
+    return undefined;
   }
 
   /** It has lasted: the next start is a first one. */

@@ -39,6 +39,8 @@ export interface RunningConfigParts {
   readonly revisions: Revisions | undefined;
   readonly report: Report;
   readonly beginning: Beginning;
+  /** The document that was built in. */
+  readonly builtIn: object;
 }
 
 interface Trial {
@@ -80,7 +82,7 @@ export class RunningConfig {
       adminPortBefore: adminPortOf(before.document),
       served: true,
       confirmed: false,
-      keptAs: "flash",
+      keptAs: JSON.stringify(document) === JSON.stringify(parts.builtIn) ? "built-in" : "flash",
       endsMs: Number.POSITIVE_INFINITY, // it begins to count with the network
       cancel: () => {},
     };
@@ -165,6 +167,12 @@ export class RunningConfig {
     return {
       done: `in force; it is kept when it has served for ${TRIAL_MS / 1000} s${confirmation}${superseded}`,
     };
+  }
+
+  /** Puts the document in force that was built in, on trial; it is kept by forgetting all others. */
+  configureBuiltIn(): Outcome {
+    const outcome = readConfig(this.#parts.builtIn);
+    return "complaints" in outcome ? outcome : this.configure(outcome, "built-in");
   }
 
   /** Puts a document in force until the next reset; flash is not touched, and nothing is judged. */
