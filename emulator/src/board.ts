@@ -164,6 +164,11 @@ export class Board {
     if (this.#reboots) this.#start(crash, this.kind.bootMs);
   }
 
+  /** A program runs on it. */
+  get isRunning(): boolean {
+    return this.#running;
+  }
+
   /** Alarms that the program has set and that have not rung. */
   get alarms(): number {
     return this.#alarms.size;

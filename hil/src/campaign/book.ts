@@ -1,5 +1,6 @@
 import type { Lab } from "../lab.ts";
 import { Listening } from "./bytes.ts";
+import type { Effect } from "./changes.ts";
 import {
   type ClientPart,
   only,
@@ -78,8 +79,11 @@ export class Book {
   readonly raw: RawArrival[] = [];
   readonly requests = new Map<string, Arrival[]>();
   readonly outages: Outage[] = [];
-  /** Index of the first log line of each life of the board. */
-  readonly boots: number[] = [0];
+  /** What came of the changes, by the part's id. */
+  readonly effects = new Map<number, Effect>();
+  /** The most places that any configuration had. */
+  sessionsMax = 0;
+  queueMax = 0;
   /** The least heap that the board had, in any of its lives. */
   heapFloorBytes = Number.POSITIVE_INFINITY;
   /** From here on nobody does harm any more. */

@@ -27,10 +27,14 @@ export interface Chronicle {
 
 export function chronicle(book: Book): Chronicle {
   const { lines: texts, app } = book.lab;
-  const lives = book.boots.map((from, life) =>
-    texts.slice(from, book.boots[life + 1]).flatMap(text => parseLine(text) ?? []),
-  );
-  const lines = lives.flat();
+  const lines = texts.flatMap(text => parseLine(text) ?? []);
+  const lives: LogLine[][] = [[]];
+  for (const line of lines) {
+    // Each start says which configuration it has.
+    if (line.on === "config" && line.what === "in-force") lives.push([]);
+    lives.at(-1)!.push(line);
+  }
+  if (lives.length > 1) lives.splice(0, 2, [...lives[0], ...lives[1]]);
   const of = (on: string, what: string) => lines.filter(e => e.on === on && e.what === what);
   const ends = of("session", "end");
   const requests = of("http", "request");

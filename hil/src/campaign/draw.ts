@@ -2,7 +2,7 @@ import { STRATEGIES } from "../../../firmware/src/balancer/strategy.ts";
 import { ourBoard } from "../lab.ts";
 import { Dice } from "./dice.ts";
 import { clients } from "./draw-clients.ts";
-import { FAULTS, OF_THE_BOARD, type Part, STORM_MS, type World } from "./plan.ts";
+import { FAULTS, MODES_OF_PORTS, OF_THE_BOARD, type Part, STORM_MS, type World } from "./plan.ts";
 
 const FAULTS_MAX = 8;
 
@@ -30,6 +30,7 @@ export function draw(seed: number): World {
       ...weather(dice, names),
       ...faults(dice, names),
       ...clients(dice),
+      ...changes(dice),
     ],
   };
 }
@@ -72,6 +73,76 @@ function settings(dice: Dice): Part[] {
   ];
   set("inspect", dice.chance(0.5) ? keywords : []);
   return parts;
+}
+
+const CHANGES_MAX = 6;
+
+/** What an operator does meanwhile: about every third world has one. */
+function changes(dice: Dice): Part[] {
+  if (!dice.chance(0.35)) return [];
+  const kinds = dice.someOf(CHANGES, 0.4);
+  return Array.from({ length: dice.between(1, CHANGES_MAX) }, (_, id): Part => {
+    const kind = dice.oneOf(kinds);
+    const does = kind === "state" || kind === "reboot" ? kind : "document";
+    return {
+      kind: "change",
+      id,
+      atMs: dice.upTo(STORM_MS),
+      does: does === "document" && dice.chance(0.2) ? "lend" : does,
+      settings: changedSettings(dice, kind),
+      leavesOut: kind === "backend",
+      confirms: dice.chance(0.6),
+      backend: dice.upTo(6),
+      state: dice.oneOf(["ready", "drain", "maint"]),
+    };
+  });
+}
+
+const CHANGES = [
+  "harmless",
+  "places",
+  "ports",
+  "other ports",
+  "admin port",
+  "balance",
+  "backend",
+  "nonsense",
+  "state",
+  "reboot",
+] as const;
+
+function changedSettings(dice: Dice, kind: (typeof CHANGES)[number]): Record<string, unknown> {
+  const listeners = (...ports: number[]) =>
+    ports.map(port => ({ port, mode: MODES_OF_PORTS.get(port) }));
+  switch (kind) {
+    case "harmless":
+      return { retries: dice.between(0, 4), queueTimeoutMs: dice.oneOf([500, 3_000]) };
+    case "places":
+      return { sessionsMax: dice.between(1, 12), queueMax: dice.between(0, 6) };
+    case "ports":
+      return {
+        listeners: listeners(...dice.oneOf([[80], [82, 80], [80, 81, 82], [81, 82, 90]])),
+      };
+    case "other ports":
+      return {
+        listeners: listeners(...dice.oneOf([[90], [90, 91, 80], [90, 91, 82]])),
+        ...(dice.chance(0.5) ? { adminPort: 9000 } : {}),
+      };
+    case "admin port":
+      return { adminPort: dice.oneOf([0, 8404, 9000, 9000]) };
+    case "balance":
+      return { balance: dice.oneOf(Object.keys(STRATEGIES)) };
+    case "nonsense":
+      return dice.oneOf([
+        { adminPort: 80, listeners: listeners(80) },
+        { sessionsMax: 0 },
+        { ports: [80] },
+        { listeners: listeners(80, 81, 82, 90) },
+        { listeners: listeners(80, 80) },
+      ]);
+    default:
+      return {};
+  }
 }
 
 function weather(dice: Dice, names: readonly string[]): Part[] {

@@ -109,13 +109,9 @@ export class Faults {
       deaf: () => network.blackHole("board"),
       power: () => {
         const back = lab.powerLoss();
-        return () => {
-          this.#book.boots.push(lab.lines.length);
-          back();
-        };
+        return back;
       },
       button: () => {
-        this.#book.boots.push(lab.lines.length);
         lab.board.reset();
         return undefined;
       },

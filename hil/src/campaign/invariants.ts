@@ -1,5 +1,6 @@
 import { REFUSALS_MAX } from "../../../firmware/src/budget.ts";
 import type { Book } from "./book.ts";
+import { changed, checkInForce, noteBudget } from "./changes.ts";
 import { type Chronicle, chronicle } from "./chronicle.ts";
 import { checkCalm } from "./expected.ts";
 import { hasBody, only, type PlannedRequest, setting } from "./plan.ts";
@@ -14,7 +15,8 @@ const IDEMPOTENT = ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"];
 export function checkAlways(book: Book): void {
   const { board, app } = book.lab;
   const { stack, kind } = board;
-  const { sessionsMax, queueMax } = app!.proxy.budget;
+  noteBudget(book);
+  const { sessionsMax, queueMax } = book;
   const { sessions } = app!.proxy;
   const checks = setting(book.world, "health") === undefined ? 0 : CHECKS_MAX;
   book.sessionsPeak = Math.max(book.sessionsPeak, sessions);
@@ -29,6 +31,7 @@ export function checkAlways(book: Book): void {
     sessions <= sessionsMax + queueMax + REFUSALS_MAX,
     "more sessions than the proxy's budget",
   );
+  checkInForce(book);
 }
 
 /** What holds when all is over. */
@@ -155,9 +158,9 @@ export function anybodyVanishes(book: Book): boolean {
 }
 
 /** Round robin is exact where every backend took what it was given. */
-function checkBalance(book: Book, { failures, requests, healthy }: Chronicle): void {
+function checkBalance(book: Book, { failures, lives, requests, healthy }: Chronicle): void {
   const retried = requests.some(({ values }) => values.retries !== "0");
-  if (failures.length > 0 || retried || !healthy || book.boots.length > 1) return;
+  if (failures.length > 0 || retried || !healthy || lives.length > 1 || changed(book)) return;
   const inTurn = setting(book.world, "balance") ?? "round-robin";
   const limited = only(book.world, "backend").some(({ maxSessions }) => maxSessions !== undefined);
   if (inTurn !== "round-robin" || limited || setting(book.world, "sticky") !== undefined) return;

@@ -16,15 +16,29 @@ export interface Verdict {
 
 export const NOT_REPEATABLE = "the same seed played another world";
 
-/** Plays the world of a seed twice, which must go the same way to the packet and to the log line. */
+export const REFUSAL_SEEN = "a change that was refused has changed something";
+
+/** What only a second play shows. */
+export const BY_COMPARISON: readonly string[] = [NOT_REPEATABLE, REFUSAL_SEEN];
+
+/**
+ * Plays the world of a seed twice, the second time without the changes that were refused: both must go the
+ * same way to the packet and to the log line.
+ */
 export async function judge(seed: number): Promise<Verdict> {
-  const world = draw(seed);
   const start = performance.now();
-  const one = await play(world);
-  const two = await play(draw(seed));
+  const one = await play(draw(seed));
+  const again = draw(seed);
+  const two = await play({
+    seed,
+    parts: again.parts.map(part =>
+      part.kind === "change" && one.refused.includes(part.id) ? { ...part, does: "nothing" } : part,
+    ),
+  });
+  const why = one.refused.length > 0 ? REFUSAL_SEEN : NOT_REPEATABLE;
   return {
     seed,
-    broken: two.hash === one.hash ? one.broken : [...one.broken, NOT_REPEATABLE],
+    broken: two.hash === one.hash ? one.broken : [...one.broken, why],
     happened: one.happened,
     ms: one.ms + two.ms,
     realMs: performance.now() - start,

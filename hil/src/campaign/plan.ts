@@ -6,7 +6,14 @@ export interface World {
   readonly parts: readonly Part[];
 }
 
-export type Part = SettingPart | BoardPart | BackendPart | WeatherPart | FaultPart | ClientPart;
+export type Part =
+  | SettingPart
+  | BoardPart
+  | BackendPart
+  | WeatherPart
+  | FaultPart
+  | ChangePart
+  | ClientPart;
 
 /** A key of the configuration that has not its default. */
 export interface SettingPart {
@@ -103,6 +110,36 @@ export interface FaultPart {
   readonly host: string;
   readonly atMs: number;
   readonly lastsMs: number;
+}
+
+/** Ports that documents of the campaign listen on, and what each speaks. */
+export const MODES_OF_PORTS: ReadonlyMap<number, "auto" | "http" | "tcp"> = new Map([
+  [PORTS.auto, "auto"],
+  [PORTS.http, "http"],
+  [PORTS.tcp, "tcp"],
+  [90, "auto"],
+  [91, "http"],
+]);
+
+/** An operator changes something under traffic. */
+export interface ChangePart {
+  readonly kind: "change";
+  readonly id: number;
+  readonly atMs: number;
+  /**
+   * A new document, one that counts until the next reset, a backend's state, or a restart; `nothing` is a change
+   * that would be refused, left out.
+   */
+  readonly does: "document" | "lend" | "state" | "reboot" | "nothing";
+  /** Keys that the document has instead of those in force. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** The document has one backend less. */
+  readonly leavesOut: boolean;
+  /** A request with the token comes over the new way. */
+  readonly confirms: boolean;
+  /** Of `state`: which backend, and what it is to be. */
+  readonly backend: number;
+  readonly state: "ready" | "drain" | "maint";
 }
 
 /** How a client leaves before it is served, and when after its connect. */

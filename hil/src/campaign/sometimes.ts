@@ -20,6 +20,11 @@ const end =
 
 const why = (why: string) => end(values => values.why === why);
 
+const config =
+  (what: string): Happened =>
+  ({ lines }) =>
+    lines.some(line => line.on === "config" && line.what === what);
+
 /**
  * Rare branches, and how one sees that they were taken. A campaign in which one of them never is
  * proves nothing about it, and fails.
@@ -79,6 +84,13 @@ const SOMETIMES: Readonly<Record<string, Happened>> = {
     [...book.clients.values()].some(
       ({ part, answers }) => part.does === "http" && part.pipelined > 1 && answers.length > 1,
     ),
+  "a change was in force at once": (_log, { effects }) => [...effects.values()].includes("done"),
+  "a change was refused": (_log, { effects }) => [...effects.values()].includes("refused"),
+  "a document waited for the next start": (_log, { effects }) =>
+    [...effects.values()].includes("next-start"),
+  "a document was kept": config("kept"),
+  "a document was taken back": config("rolled-back"),
+  "a reset dropped a document on trial": config("dropped"),
   "a dud connection": ({ lines }) => lines.some(({ on, what }) => on === "proxy" && what === "dud"),
   "went on after a loss of Wi-Fi": (_log, book) =>
     book.outages.some(({ fromMs, toMs }) =>

@@ -2,6 +2,7 @@ import type { MockSocket } from "net-mock-socket";
 import { Lab, mendedBoard } from "../lab.ts";
 import { serve } from "./backends.ts";
 import { Book, type ClientStory, hostOf } from "./book.ts";
+import { change, checkPromises } from "./changes.ts";
 import { Faults } from "./faults.ts";
 import { playHttp } from "./http-client.ts";
 import { checkAlways, checkFinally, checkNothingLeft } from "./invariants.ts";
@@ -41,6 +42,8 @@ export interface Outcome {
   readonly broken: readonly string[];
   /** When the first of them was seen. */
   readonly brokenMs: number | undefined;
+  /** Changes that were refused, by their ids. */
+  readonly refused: readonly number[];
   /** Rare things that happened, by the names in `sometimes.ts`. */
   readonly happened: readonly string[];
   /** One number over every packet and one over every log line. */
@@ -88,6 +91,7 @@ export async function play(world: World, { traceLines = 0 }: PlayOptions = {}): 
   }
   const faults = new Faults(book, backends);
   for (const fault of only(world, "fault")) faults.plan(fault);
+  for (const part of only(world, "change")) clock.after(part.atMs, () => change(book, part));
   for (const part of only(world, "client")) {
     clock.after(part.atMs, () => enter(book, book.clients.get(part.id)!));
   }
@@ -98,6 +102,7 @@ export async function play(world: World, { traceLines = 0 }: PlayOptions = {}): 
   faults.endAll();
   if (await pass(book, QUIET_MS)) {
     checkFinally(book);
+    await checkPromises(book);
     lab.app!.stop();
     if (await pass(book, STOP_MS + kind.timeWaitMs)) checkNothingLeft(book);
   }
@@ -105,6 +110,7 @@ export async function play(world: World, { traceLines = 0 }: PlayOptions = {}): 
     world,
     broken: [...book.broken.keys()].sort(),
     brokenMs: book.broken.values().next().value,
+    refused: [...book.effects].flatMap(([id, effect]) => (effect === "refused" ? id : [])),
     happened: happened(book),
     hash: `${network.trace.hash}-${hashOf(lab.lines)}`,
     stormMs: STORM_MS,
