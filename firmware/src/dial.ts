@@ -18,6 +18,12 @@ export interface Refusals {
   queueTimeout: number;
   /** Memory was low. */
   noMemory: number;
+  /** No backend was available. */
+  noBackend: number;
+  /** The board had no socket for a connection to a backend. */
+  noSocket: number;
+  /** No route led anywhere. */
+  noRoute: number;
   /** Of the clients refused for want of a slot or memory: closed without an answer. */
   unanswered: number;
 }
@@ -51,6 +57,14 @@ export type DialFailure =
   | "no-backend"
   | "full"
   | "queue-timeout";
+
+/** What counts as a refusal; the others are failures of a backend. */
+const REFUSAL: Partial<Record<DialFailure, keyof Refusals>> = Object.freeze({
+  full: "full",
+  "queue-timeout": "queueTimeout",
+  "no-socket": "noSocket",
+  "no-backend": "noBackend",
+});
 
 /** Who dials, and hears how it ended. Exactly one of `connected` and `unreachable` is called, once. */
 export interface Dialler {
@@ -132,7 +146,7 @@ export class Dial implements EndpointOwner, Asker, Waiter {
     const more = this.attempts < this.attemptsMax && this.now() < this.deadlineMs;
     // Who waits already goes before who comes now.
     const choice = more ? (this.context.pool.waking ? "full" : this.pick()) : undefined;
-    if (choice === undefined) this.dialler.unreachable(why);
+    if (choice === undefined) this.fail(why);
     else if (choice === "full") this.wait(reuse, why);
     else this.go(choice, reuse);
   }
@@ -175,7 +189,7 @@ export class Dial implements EndpointOwner, Asker, Waiter {
       const choice = this.pick();
       if (choice === "full") return;
       this.clear();
-      if (choice === undefined) this.dialler.unreachable(queued.why);
+      if (choice === undefined) this.fail(queued.why);
       else this.go(choice, queued.reuse);
     });
   }
@@ -207,18 +221,14 @@ export class Dial implements EndpointOwner, Asker, Waiter {
   }
 
   private wait(reuse: boolean, why: DialFailure): void {
-    const { pool, config, refusals } = this.context;
+    const { pool, config } = this.context;
     if (pool.waiting >= config.queueMax) {
-      refusals.full++;
-      this.dialler.unreachable("full");
+      this.fail("full");
       return;
     }
     this.place = { reuse, why, sinceMs: this.now() };
     pool.wait(this);
-    this.timeout = this.after(config.queueTimeoutMs, () => {
-      refusals.queueTimeout++;
-      this.giveUp("queue-timeout");
-    });
+    this.timeout = this.after(config.queueTimeoutMs, () => this.giveUp("queue-timeout"));
   }
 
   private go(backend: Backend, reuse: boolean): void {
@@ -288,6 +298,12 @@ export class Dial implements EndpointOwner, Asker, Waiter {
 
   private giveUp(why: DialFailure): void {
     this.cancel();
+    this.fail(why);
+  }
+
+  private fail(why: DialFailure): void {
+    const refusal = REFUSAL[why];
+    if (refusal !== undefined) this.context.refusals[refusal]++;
     this.dialler.unreachable(why);
   }
 

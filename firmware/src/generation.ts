@@ -18,6 +18,7 @@ import { Keywords } from "./inspect/keywords.ts";
 import type { Platform } from "./platform.ts";
 import type { Session, SessionContext } from "./session.ts";
 import { type SipKey, sipKeyOf } from "./sip-hash.ts";
+import type { Traffic } from "./traffic.ts";
 
 /** Heads up to here, which nearly all are, are rewritten in one buffer that is always there. */
 const ORDINARY_HEAD_BYTES = 4_096;
@@ -34,6 +35,7 @@ export interface Base {
   readonly refusals: Refusals;
   /** What cookies are hashed with where the configuration has no key: different at each start, told to nobody. */
   readonly stickyKey: () => SipKey;
+  readonly traffic: Traffic;
   /** Clients wait for a slot. */
   crowded(): boolean;
   requestId(): string;
@@ -99,6 +101,7 @@ export class Generation {
       backendKeywords: this.#keywords("backend"),
       report,
       refusals: base.refusals,
+      traffic: base.traffic,
       ended: base.ended,
     };
   }

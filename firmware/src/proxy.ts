@@ -12,6 +12,7 @@ import type { Platform, TCPSocket } from "./platform.ts";
 import { SCRATCH_BYTES } from "./pump.ts";
 import { Session } from "./session.ts";
 import { randomSipKey, type SipKey } from "./sip-hash.ts";
+import { noTraffic } from "./traffic.ts";
 
 /** Counters of refusals by the ending that a session has then. */
 const REFUSAL = Object.freeze({
@@ -39,7 +40,16 @@ export class ReverseProxy implements Tenants {
   #queue: { session: Session; cancel: () => void }[] = [];
   #lettingIn = false;
   readonly memory: Memory;
-  readonly refusals: Refusals = { full: 0, queueTimeout: 0, noMemory: 0, unanswered: 0 };
+  readonly refusals: Refusals = {
+    full: 0,
+    queueTimeout: 0,
+    noMemory: 0,
+    noBackend: 0,
+    noSocket: 0,
+    noRoute: 0,
+    unanswered: 0,
+  };
+  readonly traffic = noTraffic();
   #lastId = 0;
   #lastRequest = 0;
 
@@ -61,6 +71,7 @@ export class ReverseProxy implements Tenants {
         stickyKey ??= randomSipKey(() => platform.random());
         return stickyKey;
       },
+      traffic: this.traffic,
       crowded: () => this.#queue.length > 0,
       requestId: () => `${hexadecimal(boot)}-${++this.#lastRequest}`,
       ended: session => this.#ended(session),
@@ -87,6 +98,11 @@ export class ReverseProxy implements Tenants {
   /** Sessions, waiting and refused clients included. */
   get sessions(): number {
     return this.#sessions.size;
+  }
+
+  /** Clients that ever came. */
+  get clientsTotal(): number {
+    return this.#lastId;
   }
 
   /** Clients that wait for a slot. */

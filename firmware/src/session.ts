@@ -367,6 +367,7 @@ export class Session implements EndpointOwner, Dialler, ClosingSession, Timed {
   /** To one of `group`, where there is any that raw TCP may get. */
   private stream(group: Group | undefined): void {
     if (group === undefined) {
+      this.context.refusals.noRoute++;
       this.closeAfter("no-route");
       return;
     }
@@ -533,7 +534,7 @@ export class Session implements EndpointOwner, Dialler, ClosingSession, Timed {
     if (this.state === "ended") return;
     const spokeHttp = this.http !== undefined || this.why === "done";
     this.state = "ended";
-    const { report, pool, deadlines } = this.context;
+    const { report, pool, deadlines, traffic } = this.context;
     deadlines.cancel(this);
     this.dial?.cancel();
     this.http?.close();
@@ -543,6 +544,10 @@ export class Session implements EndpointOwner, Dialler, ClosingSession, Timed {
     // HTTP has a line for each request.
     if (!spokeHttp || this.why === "error") {
       const { answered } = this;
+      const bytesIn = this.client.passed;
+      const bytesOut = (this.backendSide?.passed ?? 0) + (answered ?? 0);
+      traffic.bytesIn += bytesIn;
+      traffic.bytesOut += bytesOut;
       report({
         level: this.why === "error" ? "W" : "I",
         on: "session",
@@ -552,8 +557,8 @@ export class Session implements EndpointOwner, Dialler, ClosingSession, Timed {
         protocol: this.protocol,
         backend: this.backend?.name,
         status: answered === undefined ? undefined : 503,
-        in: this.client.passed,
-        out: (this.backendSide?.passed ?? 0) + (answered ?? 0),
+        in: bytesIn,
+        out: bytesOut,
         ms: Math.round(this.now() - this.startMs),
         why: this.why,
       });

@@ -5,6 +5,7 @@ import { settingsOf } from "../../emulator/src/boards/esp32.ts";
 import { stuckSessionBytes } from "../../emulator/src/boards/memory-plan.ts";
 import { MEMORY_RESERVE_BYTES, MEMORY_SHED_BYTES } from "../../firmware/src/memory.ts";
 import { collect, Lab, ourBoard } from "../src/lab.ts";
+import { get } from "../src/operator.ts";
 
 /** A segment and what lwIP keeps with it: with less, a write breaks its connection. */
 const SEGMENT_BYTES = 1_600;
@@ -20,15 +21,6 @@ const SET = settingsOf(readFileSync("firmware/sdkconfig/sdkconfig.defaults", "ut
 const CARRIED = 4;
 
 const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
-
-/** What the admin port answers. */
-async function admin(lab: Lab, path: string): Promise<string> {
-  const socket = lab.network.host("operator").connect({ host: "board", port: 8404 });
-  const heard = collect(socket);
-  socket.write(`GET ${path} HTTP/1.1\r\nHost: board:8404\r\n\r\n`);
-  await lab.clock.run({ until: () => socket.closed, ms: 60_000 });
-  return heard.text;
-}
 
 /** Every session full in both directions: clients and backends send, and read nothing. */
 async function everybodyStuck({ clients = CLIENTS, board = ourBoard() } = {}) {
@@ -130,11 +122,11 @@ test("while memory is low newcomers get their 503, who is served goes on, and th
   served.write("two");
   await lab.clock.run({ until: () => heard.text === "one two" });
   expect(lab.events("proxy", "memory-low")).toHaveLength(1);
-  const metrics = await admin(lab, "/metrics");
-  expect(metrics).toContain("# TYPE hot_potato_memory_refused_total counter");
-  expect(metrics).toContain("hot_potato_memory_refused_total 1\n");
+  const metrics = (await get(lab, "/metrics")).body;
+  expect(metrics).toContain("# TYPE hot_potato_refusals_total counter");
+  expect(metrics).toContain('hot_potato_refusals_total{reason="no-memory"} 1\n');
   expect(metrics).toContain("hot_potato_memory_shed_total 0\n");
-  const status = JSON.parse((await admin(lab, "/api/status")).split("\r\n\r\n")[1]);
+  const status = JSON.parse((await get(lab, "/api/status")).body);
   expect(status.memory).toEqual({ reserve: MEMORY_RESERVE_BYTES, refused: 1, shed: 0 });
   expect(status.heap).toBeLessThan(MEMORY_RESERVE_BYTES);
 

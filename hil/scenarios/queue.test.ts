@@ -200,11 +200,11 @@ describe("clients of a full board", () => {
     await lab.clock.run({ ms: 1_000 });
     expect(waits.text).toMatch(/^HTTP\/1.1 503 /);
     const refusals = { full: REFUSALS_MAX + 3, queueTimeout: 1, noMemory: 0, unanswered: 3 };
-    expect(JSON.parse((await get(lab, "/api/status")).body).refusals).toEqual(refusals);
+    expect(JSON.parse((await get(lab, "/api/status")).body).refusals).toMatchObject(refusals);
     const metrics = (await get(lab, "/metrics")).body;
-    expect(metrics).toContain(`hot_potato_refused_full_total ${REFUSALS_MAX + 3}\n`);
-    expect(metrics).toContain("hot_potato_refused_queue_timeout_total 1\n");
-    expect(metrics).toContain("hot_potato_refused_unanswered_total 3\n");
+    expect(metrics).toContain(`hot_potato_refusals_total{reason="full"} ${REFUSALS_MAX + 3}\n`);
+    expect(metrics).toContain('hot_potato_refusals_total{reason="queue-timeout"} 1\n');
+    expect(metrics).toContain("hot_potato_refusals_unanswered_total 3\n");
   });
 });
 

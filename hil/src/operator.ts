@@ -18,8 +18,26 @@ export async function send(lab: Lab, text: string, port = ADMIN_PORT): Promise<A
   const heard = collect(socket);
   socket.write(text);
   await lab.clock.run({ until: () => socket.closed, ms: 60_000 });
-  const [head, body = ""] = heard.text.split("\r\n\r\n");
+  const end = heard.text.indexOf("\r\n\r\n");
+  const head = end < 0 ? heard.text : heard.text.slice(0, end);
+  const sent = end < 0 ? "" : heard.text.slice(end + 4);
+  const body = /\r\nTransfer-Encoding: chunked/.test(head) && sent !== "" ? dechunked(sent) : sent;
   return { status: head === "" ? Number.NaN : Number(head.slice(9, 12)), head, body };
+}
+
+/** Throws when it is cut. */
+function dechunked(text: string): string {
+  let body = "";
+  for (let at = 0; ; ) {
+    const [size] = /^[0-9a-f]+(?=\r\n)/.exec(text.slice(at)) ?? [];
+    if (size === undefined) throw new Error(`no chunk: ${JSON.stringify(text.slice(at, at + 40))}`);
+    const from = at + size.length + 2;
+    const length = Number.parseInt(size, 16);
+    if (text.slice(from + length, from + length + 2) !== "\r\n") throw new Error("a chunk is cut");
+    if (length === 0) return body;
+    body += text.slice(from, from + length);
+    at = from + length + 2;
+  }
 }
 
 export function get(

@@ -1,10 +1,11 @@
 import { deepFreeze } from "../deep-freeze.ts";
 import { brief, parseFlat } from "../document.ts";
+import { escaped, listed, pieces } from "./json.ts";
 import { metrics } from "./metrics.ts";
 import type { Operator, Outcome } from "./operator.ts";
 import { PAGE } from "./page.ts";
 import { EVENT_KINDS } from "./recent.ts";
-import { statusOf } from "./status.ts";
+import { backendStatus, backendStatuses, boardStatus } from "./status.ts";
 import { equalInConstantTime } from "./token.ts";
 
 /** A request to the admin port, as far as it matters. */
@@ -24,8 +25,14 @@ export interface AdminRequest {
 export interface AdminAnswer {
   readonly status: number;
   readonly type: string;
-  readonly body: string;
+  /** ASCII, as a whole or in pieces of at most some hundred characters, which are made as they are sent. */
+  readonly body: string | Pieces;
   readonly fields?: readonly string[];
+}
+
+/** Not a string, whose pieces would be its characters. */
+export interface Pieces {
+  readonly pieces: Iterable<string>;
 }
 
 const JSON_TYPE = "application/json";
@@ -52,13 +59,13 @@ const ROUTES: Record<string, Record<string, Handler>> = deepFreeze({
     GET: operator => ({
       status: 200,
       type: "text/plain; version=0.0.4",
-      body: metrics(statusOf(operator)),
+      body: { pieces: metrics(operator) },
     }),
   },
-  "/api/status": { GET: operator => json(200, statusOf(operator)) },
+  "/api/status": { GET: status },
   "/api/events": { GET: events },
   "/api/config": {
-    GET: operator => json(200, operator.document),
+    GET: operator => inPieces(pieces(operator.document)),
     PUT: (operator, { body }) => {
       const document = objectOf(body);
       return document === undefined ? notAnObject(body) : told(operator.configure(document));
@@ -72,7 +79,7 @@ const ROUTES: Record<string, Record<string, Handler>> = deepFreeze({
     GET: ({ next }) =>
       next === undefined
         ? error(404, "the configuration in force counts from the next start on, too")
-        : json(200, next),
+        : inPieces(pieces(next)),
   },
   "/api/config/lent": {
     PUT: (operator, { body }) => {
@@ -82,16 +89,17 @@ const ROUTES: Record<string, Record<string, Handler>> = deepFreeze({
   },
   "/api/factory-reset": { PUT: operator => told(operator.factoryReset()) },
   "/api/backends/*": {
-    GET: (operator, _, name) => {
-      const backend = statusOf(operator).backends.find(known => known.name === name);
-      return backend === undefined ? error(404, `no backend "${name}"`) : json(200, backend);
+    GET: ({ proxy, parts }, _, name) => {
+      const backend = proxy.backend(name);
+      if (backend === undefined) return error(404, `no backend "${name}"`);
+      return json(200, backendStatus(backend, parts.platform.clock.now()));
     },
     PUT: changeBackend,
   },
   "/api/explain": {
     GET: operator => {
       const requests = operator.parts.recent.last(Number.POSITIVE_INFINITY, "requests");
-      return json(200, { picks: [...requests].filter(isPick) });
+      return inPieces(listed('{"picks":[', picksOf(requests)));
     },
     PUT: (operator, { body }) => {
       const wish = objectOf(body) as { picks?: unknown } | undefined;
@@ -155,7 +163,8 @@ function foreign(field: AdminRequest["field"]): boolean {
 }
 
 function healthz(operator: Operator): AdminAnswer {
-  const up = statusOf(operator).backends.some(({ standing }) => standing === "up");
+  const nowMs = operator.parts.platform.clock.now();
+  const up = operator.proxy.pool.backends.some(backend => backend.standing(nowMs) === "up");
   return up
     ? { status: 200, type: "text/plain", body: "ok\n" }
     : { status: 503, type: "text/plain", body: "no backend is available\n" };
@@ -189,7 +198,7 @@ function events({ parts }: Operator, { query }: AdminRequest): AdminAnswer {
   if (last !== undefined && !(Number.isInteger(count) && count >= 1)) {
     return error(400, `last: is ${brief(last)}; wanted a whole number from 1 on`);
   }
-  return json(200, { events: [...parts.recent.last(count, known)] });
+  return inPieces(listed('{"events":[', parts.recent.last(count, known)));
 }
 
 type Parameters = { readonly values: Record<string, string> } | { readonly complaint: string };
@@ -208,8 +217,13 @@ function parametersOf(query: string, known: readonly string[]): Parameters {
   return { values };
 }
 
-function isPick(line: string): boolean {
-  return line.includes(" backend: pick ");
+function* picksOf(lines: Iterable<string>): Generator<string, void> {
+  for (const line of lines) if (line.includes(" backend: pick ")) yield line;
+}
+
+function status(operator: Operator): AdminAnswer {
+  const board = escaped(JSON.stringify(boardStatus(operator)));
+  return inPieces(listed(`${board.slice(0, -1)},"backends":[`, backendStatuses(operator)));
 }
 
 function objectOf(text: string): object | undefined {
@@ -234,11 +248,10 @@ function error(status: number, text: string): AdminAnswer {
   return json(status, { error: text });
 }
 
-/** In ASCII, so that a character is a byte. */
 function json(status: number, value: object): AdminAnswer {
-  const text = JSON.stringify(value).replace(
-    /[\u007f-\uffff]/g,
-    character => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
-  return { status, type: JSON_TYPE, body: `${text}\n` };
+  return { status, type: JSON_TYPE, body: `${escaped(JSON.stringify(value))}\n` };
+}
+
+function inPieces(pieces: Iterable<string>): AdminAnswer {
+  return { status: 200, type: JSON_TYPE, body: { pieces } };
 }

@@ -14,6 +14,14 @@ import { DOCUMENT_BYTES_MAX } from "./revisions.ts";
 const HEAD_LIMITS = Object.freeze({ headBytesMax: 2048, headLinesMax: 40 });
 const BODY_BYTES_MAX = DOCUMENT_BYTES_MAX;
 
+/** Pieces of an answer are gathered until they are so long: less would be a segment that is not worth it. */
+const GATHERED_BYTES = 512;
+
+/** An answer's bytes on their way at once. */
+const WRITE_BYTES_MAX = 512;
+
+const LAST_CHUNK = "0\r\n\r\n";
+
 /** For a request, and for each further piece of its answer. */
 const TIMEOUT_MS = 5000;
 
@@ -58,8 +66,13 @@ export class AdminConnection implements EndpointOwner, Timed {
   #head = new Head("request", HEAD_LIMITS);
   #reader: BodyReader | undefined;
   #body = "";
-  /** What is still to be sent; `undefined` while the request comes. */
-  #rest: string | undefined;
+  /** What is being sent, and how much of it is sent; `undefined` while the request comes. */
+  #text: string | undefined;
+  #sent = 0;
+  /** What comes behind it. */
+  #pieces: Iterator<string> | undefined;
+  /** Pieces are sent as chunks. */
+  #chunked = false;
   #ended = false;
 
   /** Throws what `new TCP({ from })` throws when the connection died before it was accepted. */
@@ -81,8 +94,8 @@ export class AdminConnection implements EndpointOwner, Timed {
 
   moved(): void {
     if (this.#ended) return;
-    if (this.#rest === undefined) this.#read();
-    if (this.#rest !== undefined) this.#send();
+    if (this.#text === undefined) this.#read();
+    if (this.#text !== undefined) this.#send();
   }
 
   lost(): void {
@@ -100,7 +113,7 @@ export class AdminConnection implements EndpointOwner, Timed {
   }
 
   expired(): void {
-    if (this.#rest === undefined && this.#head.length > 0) this.#answer(plain(408));
+    if (this.#text === undefined && this.#head.length > 0) this.#answer(plain(408));
     else this.end();
   }
 
@@ -109,7 +122,7 @@ export class AdminConnection implements EndpointOwner, Timed {
   #read(): void {
     const { scratch } = this.#context;
     const client = this.#client;
-    while (client.readable > 0 && this.#rest === undefined) {
+    while (client.readable > 0 && this.#text === undefined) {
       const piece = scratch.subarray(0, Math.min(client.readable, scratch.byteLength));
       client.read(piece);
       if (this.#reader === undefined) this.#readHead(piece);
@@ -181,17 +194,24 @@ export class AdminConnection implements EndpointOwner, Timed {
   // The answer
 
   #answer({ status, type, body, fields = [] }: AdminAnswer): void {
+    const whole = typeof body === "string";
+    this.#chunked = !whole && this.#head.minor > 0;
     const head = [
       `HTTP/1.1 ${status} ${REASONS[status]}`,
       `Content-Type: ${type}`,
-      `Content-Length: ${body.length}`,
+      ...(whole ? [`Content-Length: ${body.length}`] : []),
+      ...(this.#chunked ? ["Transfer-Encoding: chunked"] : []),
       "Cache-Control: no-store",
       "X-Content-Type-Options: nosniff",
       ...fields,
       "Connection: close",
     ];
     this.#body = "";
-    this.#rest = `${head.join("\r\n")}\r\n\r\n${this.#method === "HEAD" ? "" : body}`;
+    this.#text = `${head.join("\r\n")}\r\n\r\n`;
+    if (this.#method !== "HEAD") {
+      if (whole) this.#text += body;
+      else this.#pieces = body.pieces[Symbol.iterator]();
+    }
     this.#context.deadlines.within(this, TIMEOUT_MS);
     this.#send();
   }
@@ -199,15 +219,42 @@ export class AdminConnection implements EndpointOwner, Timed {
   /** Sends as much as there is room for; with all of it delivered, closes. */
   #send(): void {
     const client = this.#client;
-    const { scratch } = this.#context;
-    client.discard(scratch); // closing over unread bytes would reset the connection
-    while (this.#rest !== "" && client.writable > 0) {
-      const count = Math.min(client.writable, scratch.byteLength, this.#rest!.length);
-      client.write(ascii(this.#rest!.slice(0, count)));
-      this.#rest = this.#rest!.slice(count);
+    client.discard(this.#context.scratch); // closing over unread bytes would reset the connection
+    let more = this.#hasMore();
+    while (more && client.writable > 0 && !client.crowded) {
+      const count = Math.min(client.writable, WRITE_BYTES_MAX);
+      const part = this.#text!.slice(this.#sent, this.#sent + count);
+      client.write(ascii(part));
+      this.#sent += part.length;
       this.#context.deadlines.within(this, TIMEOUT_MS);
+      more = this.#hasMore();
     }
-    if (client.deaf || (this.#rest === "" && client.flushed)) this.end();
+    if (client.deaf || (!more && client.flushed)) this.end();
+  }
+
+  /** There is something to send: the rest of `#text`, or the next pieces. */
+  #hasMore(): boolean {
+    if (this.#sent < this.#text!.length) return true;
+    if (this.#pieces === undefined) return false;
+    this.#text = this.#nextPieces(this.#pieces);
+    this.#sent = 0;
+    return this.#text !== "";
+  }
+
+  /** As many pieces as are worth a write; behind the last one, what ends the body. */
+  #nextPieces(pieces: Iterator<string>): string {
+    let text = "";
+    while (text.length < GATHERED_BYTES) {
+      const { value, done } = pieces.next();
+      if (done) {
+        this.#pieces = undefined;
+        break;
+      }
+      text += value;
+    }
+    if (!this.#chunked) return text;
+    const chunk = text === "" ? "" : `${text.length.toString(16)}\r\n${text}\r\n`;
+    return this.#pieces === undefined ? `${chunk}${LAST_CHUNK}` : chunk;
   }
 }
 

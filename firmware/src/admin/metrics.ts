@@ -1,105 +1,159 @@
+import type { Backend } from "../backend/backend.ts";
 import { deepFreeze } from "../deep-freeze.ts";
-import type { BackendStatus, Status } from "./status.ts";
+import type { Refusals } from "../dial.ts";
+import type { Answers } from "../traffic.ts";
+import type { Operator } from "./operator.ts";
+import { type BoardStatus, boardStatus } from "./status.ts";
 
-/** One line of values for each backend. */
-interface BackendMetric {
-  readonly name: string;
-  readonly help: string;
-  readonly type: "gauge" | "counter";
-  value(backend: BackendStatus): number | null;
-}
+/** The name of a metric without what all begin with; one that ends in `_total` is a counter. */
+type Name = string;
 
-const BACKEND: readonly BackendMetric[] = deepFreeze([
-  {
-    name: "server_status",
-    help: "1 when the backend may be chosen, else 0.",
-    type: "gauge",
-    value: ({ standing }) => (standing === "up" ? 1 : 0),
-  },
-  {
-    name: "server_weight",
-    help: "Share of the traffic against the others'.",
-    type: "gauge",
-    value: ({ weight }) => weight,
-  },
-  {
-    name: "server_current_sessions",
-    help: "Sessions or requests that it serves now.",
-    type: "gauge",
-    value: ({ sessions }) => sessions,
-  },
-  {
-    name: "server_sessions_total",
-    help: "Sessions or requests that it was picked for.",
-    type: "counter",
-    value: ({ sessionsTotal }) => sessionsTotal,
-  },
-  {
-    name: "server_connection_errors_total",
-    help: "Requests that it did not take or answer.",
-    type: "counter",
-    value: ({ failures }) => failures,
-  },
-  {
-    name: "server_http_responses_5xx_total",
-    help: "Answers of 500 and above.",
-    type: "counter",
-    value: ({ answers5xx }) => answers5xx,
-  },
-  {
-    name: "server_response_time_seconds",
-    help: "Time to the first byte of the last answers.",
-    type: "gauge",
-    value: ({ latencyMs }) => (latencyMs === null ? null : latencyMs / 1000),
-  },
-  {
-    name: "server_check_last_change_seconds",
-    help: "For how long it has been up or down.",
-    type: "gauge",
-    value: ({ sinceMs }) => sinceMs / 1000,
-  },
+/** One value for the board. */
+type BoardMetric = readonly [
+  name: Name,
+  help: string,
+  value: (status: BoardStatus) => number | null,
+];
+
+/** One value for each backend. */
+type BackendMetric = readonly [
+  name: Name,
+  help: string,
+  value: (backend: Backend, nowMs: number) => number | undefined,
+];
+
+const PREFIX = "hot_potato_";
+
+const BOARD: readonly BoardMetric[] = deepFreeze<BoardMetric[]>([
+  ["uptime_seconds", "Since the start.", ({ uptimeMs }) => uptimeMs / 1000],
+  ["heap_free_bytes", "Memory that is free.", ({ heap }) => heap],
+  ["heap_reserve_bytes", "Below it clients are refused.", ({ memory }) => memory.reserve],
+  ["memory_shed_total", "Sessions ended for want of memory.", ({ memory }) => memory.shed],
+  ["wifi_signal_dbm", "Strength of the Wi-Fi's signal.", ({ rssi }) => rssi],
+  ["current_connections", "Connections that sessions hold.", ({ sockets }) => sockets.used],
+  ["limit_connections", "Connections that the board carries.", ({ sockets }) => sockets.max],
+  ["current_sessions", "Clients, waiting ones included.", ({ sessions }) => sessions],
+  ["limit_sessions", "Clients that are served at once.", ({ sessionsMax }) => sessionsMax],
+  ["current_queue", "Clients and requests that wait.", ({ queued }) => queued],
+  ["clients_total", "Clients that have connected.", ({ clientsTotal }) => clientsTotal],
+  [
+    "bytes_in_total",
+    "Bytes from clients, over HTTP and raw TCP.",
+    ({ traffic }) => traffic.bytesIn,
+  ],
+  [
+    "bytes_out_total",
+    "Bytes to clients, over HTTP and raw TCP.",
+    ({ traffic }) => traffic.bytesOut,
+  ],
+  [
+    "retries_total",
+    "Requests sent to another backend, or again.",
+    ({ traffic }) => traffic.retries,
+  ],
+  [
+    "refusals_unanswered_total",
+    "Of the refused clients, those closed without an answer.",
+    ({ refusals }) => refusals.unanswered,
+  ],
 ]);
 
-/** One value for the board; a name that ends in `_total` is a counter. */
-const BOARD: readonly (readonly [string, string, (status: Status) => number | null])[] = deepFreeze(
+const BACKEND: readonly BackendMetric[] = deepFreeze<BackendMetric[]>([
   [
-    ["uptime_seconds", "Since the start.", ({ uptimeMs }) => uptimeMs / 1000],
-    ["heap_free_bytes", "Memory that is free.", ({ heap }) => heap],
-    ["heap_reserve_bytes", "Below it clients are refused.", ({ memory }) => memory.reserve],
-    ["memory_refused_total", "Clients refused for want of memory.", ({ memory }) => memory.refused],
-    ["memory_shed_total", "Sessions ended for want of memory.", ({ memory }) => memory.shed],
-    ["wifi_signal_dbm", "Strength of the Wi-Fi's signal.", ({ rssi }) => rssi],
-    ["current_connections", "Connections that sessions hold.", ({ sockets }) => sockets.used],
-    ["limit_connections", "Connections that the board carries.", ({ sockets }) => sockets.max],
-    ["current_sessions", "Clients, waiting ones included.", ({ sessions }) => sessions],
-    ["limit_sessions", "Clients that are served at once.", ({ sessionsMax }) => sessionsMax],
-    ["refused_full_total", "Refused, the queue was full.", ({ refusals }) => refusals.full],
-    ["refused_queue_timeout_total", "Waited too long.", ({ refusals }) => refusals.queueTimeout],
-    ["refused_unanswered_total", "Closed unanswered.", ({ refusals }) => refusals.unanswered],
-    ["current_queue", "Clients and requests that wait.", ({ queued }) => queued],
+    "server_status",
+    "1 when the backend may be chosen, else 0.",
+    (backend, nowMs) => (backend.standing(nowMs) === "up" ? 1 : 0),
   ],
-);
+  ["server_weight", "Share of the traffic against the others'.", ({ weight }) => weight],
+  [
+    "server_current_sessions",
+    "Sessions or requests that it serves now.",
+    ({ sessions }) => sessions,
+  ],
+  [
+    "server_sessions_total",
+    "Sessions or requests that it was picked for.",
+    ({ load }) => load.sessionsTotal,
+  ],
+  [
+    "server_connection_errors_total",
+    "Requests that it did not take or answer.",
+    ({ load }) => load.failures,
+  ],
+  ["server_ejections_total", "Times that requests ejected it.", ({ load }) => load.ejections],
+  [
+    "server_response_time_seconds",
+    "Time to the first byte of the last answers.",
+    ({ latency }) => (latency.lastMs === undefined ? undefined : latency.lastMs / 1000),
+  ],
+  [
+    "server_check_last_change_seconds",
+    "For how long it has been up or down.",
+    ({ health }, nowMs) => (nowMs - health.sinceMs) / 1000,
+  ],
+]);
 
-/** The status in Prometheus' text format 0.0.4, named after HAProxy's metrics. */
-export function metrics(status: Status): string {
-  const lines = [
-    "# HELP hot_potato_info The firmware's version, and why the board started.",
-    "# TYPE hot_potato_info gauge",
-    `hot_potato_info{version="${status.version}",reset="${status.reset ?? ""}"} 1`,
-  ];
+/** Classes of statuses, as HAProxy's label `code` has them. */
+const CLASSES: readonly (readonly [code: string, key: keyof Answers])[] = deepFreeze([
+  ["1xx", "answers1xx"],
+  ["2xx", "answers2xx"],
+  ["3xx", "answers3xx"],
+  ["4xx", "answers4xx"],
+  ["5xx", "answers5xx"],
+]);
+
+/** Why a client or a request was refused: as the lines of the log say it. */
+const REASONS: readonly (readonly [reason: string, key: keyof Refusals])[] = deepFreeze([
+  ["full", "full"],
+  ["queue-timeout", "queueTimeout"],
+  ["no-memory", "noMemory"],
+  ["no-backend", "noBackend"],
+  ["no-socket", "noSocket"],
+  ["no-route", "noRoute"],
+]);
+
+/** All metrics in Prometheus' text format 0.0.4, some lines at a time, named after HAProxy's. */
+export function* metrics(operator: Operator): Generator<string, void> {
+  const { parts, proxy } = operator;
+  const { clock } = parts.platform;
+  const status = boardStatus(operator);
+  const { version, build, reset, traffic, refusals } = status;
+  yield head("build_info", "The firmware's version, and which build of it.");
+  yield sample("build_info", { version, build: build ?? "" }, 1);
+  yield head("reset_info", "Why the board started.");
+  yield sample("reset_info", { reason: reset ?? "" }, 1);
   for (const [name, help, value] of BOARD) {
     const now = value(status);
-    if (now === null) continue;
-    const type = name.endsWith("_total") ? "counter" : "gauge";
-    lines.push(`# HELP hot_potato_${name} ${help}`, `# TYPE hot_potato_${name} ${type}`);
-    lines.push(`hot_potato_${name} ${now}`);
+    if (now !== null) yield head(name, help) + sample(name, {}, now);
   }
-  for (const { name, help, type, value } of BACKEND) {
-    lines.push(`# HELP hot_potato_${name} ${help}`, `# TYPE hot_potato_${name} ${type}`);
-    for (const backend of status.backends) {
-      const now = value(backend);
-      if (now !== null) lines.push(`hot_potato_${name}{server="${backend.name}"} ${now}`);
+  yield head("refusals_total", "Clients and requests that were refused.");
+  for (const [reason, key] of REASONS) yield sample("refusals_total", { reason }, refusals[key]);
+  yield head("http_responses_total", "Requests by the class of their status.");
+  for (const [code, key] of CLASSES) yield sample("http_responses_total", { code }, traffic[key]);
+  const { backends } = proxy.pool;
+  for (const [name, help, value] of BACKEND) {
+    yield head(name, help);
+    for (const backend of backends) {
+      const now = value(backend, clock.now());
+      if (now !== undefined) yield sample(name, { server: backend.name }, now);
     }
   }
-  return `${lines.join("\n")}\n`;
+  yield head("server_http_responses_total", "Answers of the backend by the class of their status.");
+  for (const { name: server, load } of backends) {
+    for (const [code, key] of CLASSES) {
+      yield sample("server_http_responses_total", { server, code }, load[key]);
+    }
+  }
+}
+
+function head(name: Name, help: string): string {
+  const type = name.endsWith("_total") ? "counter" : "gauge";
+  return `# HELP ${PREFIX}${name} ${help}\n# TYPE ${PREFIX}${name} ${type}\n`;
+}
+
+/** No label needs escapes: names of backends, versions and reasons have neither quotes nor backslashes. */
+function sample(name: Name, labels: Readonly<Record<string, string>>, value: number): string {
+  const text = Object.entries(labels).map(([key, label]) => `${key}="${label}"`);
+  const suffix = text.length === 0 ? "" : `{${text.join()}}`;
+  return `${PREFIX}${name}${suffix} ${Math.round(value * 1000) / 1000}\n`;
 }

@@ -1,6 +1,7 @@
 import type { Backend } from "../backend/backend.ts";
 import type { Refusals } from "../dial.ts";
 import { MEMORY_RESERVE_BYTES } from "../memory.ts";
+import type { Traffic } from "../traffic.ts";
 import { VERSION } from "../version.ts";
 import type { Operator } from "./operator.ts";
 import type { Source } from "./running-config.ts";
@@ -18,6 +19,12 @@ export interface BackendStatus {
   readonly sessions: number;
   readonly sessionsTotal: number;
   readonly failures: number;
+  readonly ejections: number;
+  /** Its final answers by the class of their status. */
+  readonly answers1xx: number;
+  readonly answers2xx: number;
+  readonly answers3xx: number;
+  readonly answers4xx: number;
   readonly answers5xx: number;
   /** Time to the first byte of an answer, in ms; `null` before the first. */
   readonly latencyMs: number | null;
@@ -39,7 +46,8 @@ export interface ConfigurationStatus {
   readonly changesAtNextStart: boolean;
 }
 
-export interface Status {
+/** How the board is doing, without its backends. */
+export interface BoardStatus {
   readonly version: string;
   /** Which build of it, where whoever built it has said so. */
   readonly build: string | null;
@@ -55,6 +63,9 @@ export interface Status {
   };
   /** Clients and requests that were refused since the start. */
   readonly refusals: Readonly<Refusals>;
+  /** Clients that came since the start, and what they asked for and got. */
+  readonly clientsTotal: number;
+  readonly traffic: Readonly<Traffic>;
   readonly ip: string | null;
   readonly rssi: number | null;
   /** Connections that sessions hold, and that the board carries. */
@@ -65,18 +76,30 @@ export interface Status {
   readonly queued: number;
   readonly balance: string;
   readonly configuration: ConfigurationStatus;
+}
+
+export interface Status extends BoardStatus {
   readonly backends: readonly BackendStatus[];
 }
 
 /** How the board is doing. */
-export function statusOf({ parts, proxy, running }: Operator): Status {
+export function statusOf(operator: Operator): Status {
+  return { ...boardStatus(operator), backends: [...backendStatuses(operator)] };
+}
+
+/** One after the other, for an answer that is sent in pieces. */
+export function* backendStatuses({ parts, proxy }: Operator): Generator<BackendStatus, void> {
+  const { clock } = parts.platform;
+  for (const backend of proxy.pool.backends) yield backendStatus(backend, clock.now());
+}
+
+export function boardStatus({ parts, proxy, running }: Operator): BoardStatus {
   const { platform } = parts;
   const { clock, link, vitals } = platform;
-  const nowMs = clock.now();
   return {
     version: VERSION,
     build: parts.build ?? null,
-    uptimeMs: Math.round(nowMs),
+    uptimeMs: Math.round(clock.now()),
     reset: vitals.resetReason ?? null,
     heap: vitals.freeHeapBytes ?? null,
     memory: {
@@ -85,6 +108,8 @@ export function statusOf({ parts, proxy, running }: Operator): Status {
       shed: proxy.memory.shed,
     },
     refusals: proxy.refusals,
+    clientsTotal: proxy.clientsTotal,
+    traffic: proxy.traffic,
     ip: link.address ?? null,
     rssi: link.rssi ?? null,
     sockets: { used: proxy.sessions + proxy.pool.connections, max: platform.connectionsMax },
@@ -98,7 +123,6 @@ export function statusOf({ parts, proxy, running }: Operator): Status {
       rolledBack: running.rolledBack ?? null,
       changesAtNextStart: running.next !== undefined,
     },
-    backends: proxy.pool.backends.map(backend => backendStatus(backend, nowMs)),
   };
 }
 
@@ -112,7 +136,7 @@ export function configurationText(status: ConfigurationStatus): string {
   return texts.join(", ");
 }
 
-function backendStatus(backend: Backend, nowMs: number): BackendStatus {
+export function backendStatus(backend: Backend, nowMs: number): BackendStatus {
   const { health, load } = backend;
   const latencyMs = backend.latency.lastMs;
   return {

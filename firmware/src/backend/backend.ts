@@ -1,3 +1,4 @@
+import { type Answers, noAnswers } from "../traffic.ts";
 import { Health, type HealthRules } from "./health.ts";
 import { Latency } from "./latency.ts";
 
@@ -29,15 +30,15 @@ export interface BackendSettings {
 }
 
 /** What a backend has, and had since the start. */
-export interface Load {
+export interface Load extends Answers {
   /** Sessions that it has now, those still dialling included. */
   sessions: number;
   /** Sessions that it was ever picked for. */
   sessionsTotal: number;
   /** Requests that it should have answered and did not. */
   failures: number;
-  /** Answers of 500 and above. */
-  answers5xx: number;
+  /** Times that requests ejected it. */
+  ejections: number;
 }
 
 /** May a backend be picked, and if not, why not. */
@@ -80,7 +81,13 @@ export class Backend {
     this.health = before?.health ?? new Health(rules);
     this.health.rules = rules;
     this.latency = before?.latency ?? new Latency();
-    this.load = before?.load ?? { sessions: 0, sessionsTotal: 0, failures: 0, answers5xx: 0 };
+    this.load = before?.load ?? {
+      ...noAnswers(),
+      sessions: 0,
+      sessionsTotal: 0,
+      failures: 0,
+      ejections: 0,
+    };
   }
 
   get address(): string {

@@ -82,8 +82,7 @@ export class HealthChecks {
   /** A request met something that a sound backend does not do. */
   requestFailed(backend: Backend, code: CheckCode): void {
     const { observe } = this.#rules;
-    if (code.startsWith("L7STS")) backend.load.answers5xx++;
-    else backend.load.failures++;
+    if (!code.startsWith("L7STS")) backend.load.failures++;
     if (this.#frozen || observe === "none") return;
     if (code.startsWith("L7STS") && observe !== "layer7") return;
     const nowMs = this.#now();
@@ -186,6 +185,7 @@ export class HealthChecks {
     if (change === undefined) return;
     const { health, name } = backend;
     const { code, ejectedUntilMs } = health;
+    if (change === "ejected") backend.load.ejections++;
     const level = change === "up" || change === "undrain" ? "I" : "W";
     const forMs = change === "ejected" ? Math.round(ejectedUntilMs - this.#now()) : undefined;
     this.#context.report({ level, on: "backend", what: change, name, check: code, forMs });

@@ -2,6 +2,7 @@ import type { Backend } from "../backend/backend.ts";
 import type { Address } from "../backend/proxy-protocol.ts";
 import type { DialContext } from "../dial.ts";
 import type { Endpoint, EndpointOwner } from "../endpoint.ts";
+import { countAnswer, type Traffic } from "../traffic.ts";
 import type { AnswerStatus } from "./answer.ts";
 import { Exchange, type ExchangeOwner, LOGGED_MAX } from "./exchange.ts";
 import type { Head } from "./head.ts";
@@ -29,6 +30,7 @@ export interface HttpContext extends DialContext {
   trusts(address: string): boolean;
   /** Who is answered shall not keep his connection: others wait for it, or the configuration is old. */
   hurried(): boolean;
+  readonly traffic: Traffic;
   /** A new X-Request-Id. */
   requestId(): string;
 }
@@ -215,6 +217,7 @@ export class HttpConnection implements EndpointOwner, ExchangeOwner {
     head.keep(); // `piece` lies in the scratch buffer
     if (!head.done && head.error === undefined) return;
     const request = head.error ?? understand(head, this.context);
+    if (request === 404) this.context.refusals.noRoute++;
     if (typeof request === "number") this.refuse(request, "PR");
     else this.beginExchange(request).begin(request);
   }
@@ -322,6 +325,11 @@ export class HttpConnection implements EndpointOwner, ExchangeOwner {
   // The log
 
   private report(exchange: Exchange): void {
+    const { traffic } = this.context;
+    countAnswer(traffic, exchange.status);
+    traffic.bytesIn += exchange.in;
+    traffic.bytesOut += exchange.out;
+    traffic.retries += exchange.retries;
     const { headMs, connectedMs, answeredMs, queuedMs } = exchange;
     const beganMs = this.sinceMs;
     const slotMs = this.requests > 1 ? 0 : this.session.waitedMs;

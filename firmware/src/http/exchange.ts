@@ -6,6 +6,7 @@ import { deepFreeze } from "../deep-freeze.ts";
 import { Dial, type DialFailure, type Dialler } from "../dial.ts";
 import type { Endpoint, EndpointOwner } from "../endpoint.ts";
 import { isShort } from "../memory.ts";
+import { countAnswer } from "../traffic.ts";
 import { type AnswerStatus, answer, KEEPS_ALIVE, wantsHtml } from "./answer.ts";
 import {
   type BodyReader,
@@ -500,6 +501,7 @@ export class Exchange implements EndpointOwner, Dialler {
     }
     this.status = head.status;
     this.answeredMs = this.context.platform.clock.now();
+    countAnswer(this.backend!.load, head.status);
     this.dial!.answered(this.backend!, head.status);
     if (head.status === 101) return true;
     const endless = framing.kind === "close" || framing.kind === "chunked";
