@@ -93,16 +93,17 @@ describe.each(Object.keys(SERVERS))("a server that answers 413 %s", path => {
     expect(board.lines.filter(line => line.includes("backend:"))).toEqual([]); // nobody is blamed
   });
 
-  test.skipIf(absent.length > 0).each(PEERS)(
+  // Behind a server that closes, the peers lose some of these answers: they write into its reset before they
+  // have read it (on a busy computer four of eight). There, only the board is held to the answer.
+  const peers = SERVERS[path as keyof typeof SERVERS].closes ? [] : PEERS;
+  test.skipIf(absent.length > 0).each(peers)(
     "%s gives it too, and swallows no further request either",
     async name => {
-      const outcomes: string[][] = [];
-      for (let i = 0; i < TIMES; i++) outcomes.push(await upload(ports[name]!, path));
-      // A peer that writes into the reset loses the answer: up to four of eight on a busy computer.
-      const answered = outcomes.filter(outcome => outcome.length > 0);
-      for (const outcome of answered)
+      for (let i = 0; i < TIMES; i++) {
+        const outcome = await upload(ports[name]!, path);
+        expect(outcome[0]).toMatch(/^413/);
         expect(outcome).toContain(outcome.length === 1 ? "413 close" : "200");
-      expect(answered.map(([first]) => first.slice(0, 3))).toContain("413");
+      }
     },
   );
 });

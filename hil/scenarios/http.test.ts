@@ -547,9 +547,9 @@ describe("bodies", () => {
   });
 
   test.each(["length", "chunked"] as const)(
-    "2 MiB up and 2 MiB down by %s: every byte equal",
+    "8 MiB up and 8 MiB down by %s: every byte equal",
     async framing => {
-      const size = 2 * 1024 * 1024;
+      const size = 8 * 1024 * 1024;
       const bytes = Buffer.alloc(size);
       for (let i = 0; i + 4 <= size; i += 4) bytes.writeUInt32BE((i * 2654435761) >>> 0, i);
       const sum = (buffer: Buffer) => createHash("sha1").update(buffer).digest("hex");
@@ -583,6 +583,7 @@ describe("bodies", () => {
       expect(lines(lab)[0]).toMatchObject({ status: "200", state: "--" });
       expect(Number(lines(lab)[0].in)).toBeGreaterThanOrEqual(size);
     },
+    30_000,
   );
 });
 
@@ -2104,7 +2105,7 @@ describe("a small board", () => {
 });
 
 describe("memory", () => {
-  const size = mass(16 * 1024 * 1024);
+  const size = mass(64 * 1024 * 1024);
   test(`twelve sessions streaming ${size / 2 ** 20} MiB both ways hold what TCP's buffers hold and a constant, and no more`, async () => {
     const answer = `HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n`;
     // It comes before the end of the request, so the board adds that it closes.
@@ -2164,7 +2165,7 @@ describe("memory", () => {
       client.on("data", (bytes: Buffer) => {
         down[index] += bytes.byteLength;
         pieces++;
-        if (index % 3 !== 0 || pieces % mass(75) !== 0) return;
+        if (index % 3 !== 0 || pieces % mass(300) !== 0) return;
         client.pause(); // every third one reads by fits and starts
         lab.clock.after(1500, () => client.resume());
       });
@@ -2192,7 +2193,7 @@ describe("memory", () => {
     let early: number | undefined;
     let late: number | undefined;
     while (down.some((count, index) => count < whole && !clients[index].closed)) {
-      await lab.clock.run({ ms: mass(250) });
+      await lab.clock.run({ ms: mass(1000) });
       if (down.some(count => count === whole)) continue; // who is done has closed
       for (const index of clients.keys()) most = Math.max(most, ...inBoard(index));
       if (share() > 0.1) early ??= await heapBytes();
@@ -2202,10 +2203,9 @@ describe("memory", () => {
     expect(up).toEqual(up.map(() => size));
     expect(most).toBeGreaterThan(room); // a stalled reader did fill the buffers
     expect(most).toBeLessThanOrEqual(2 * room + ownBytes);
-    // 150 MiB went by between the two. What is under way differs by what all buffers hold at most, and so
-    // much again is for the garbage that the engine has not found.
+    // 600 MiB went by between the two; the difference is what happens to be under way just then.
     // On XS the firmware's heap is not this one: there the budget counts it.
-    if (ENGINE === "node") expect(late! - early!).toBeLessThan(2 * 12 * 4 * 2 * room);
+    if (ENGINE === "node") expect(late! - early!).toBeLessThan(12 * 4 * 2 * room);
   });
 });
 
@@ -2405,7 +2405,7 @@ describe("the log", () => {
 });
 
 describe("whatever comes", () => {
-  test("six hundred requests of every kind leave nothing behind", async () => {
+  test("two thousand requests of every kind leave nothing behind", async () => {
     const lab = new Lab();
     const SWITCH = "HTTP/1.1 101 Go\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n";
     const answers: ((socket: MockSocket) => string | undefined)[] = [
@@ -2467,7 +2467,7 @@ describe("whatever comes", () => {
       () => {}, // the board will
     ];
     let sent = 0;
-    for (let i = 0; i < 600; i++) {
+    for (let i = 0; i < 2_000; i++) {
       lab.clock.after(i * 50, () => {
         const socket = lab.connect();
         socket.on("error", () => {});
@@ -2478,8 +2478,8 @@ describe("whatever comes", () => {
       });
     }
     await lab.clock.run();
-    expect(sent).toBe(600);
-    expect(lines(lab).length).toBeGreaterThan(450);
+    expect(sent).toBe(2_000);
+    expect(lines(lab).length).toBeGreaterThan(1_500);
     expect(new Set(lines(lab).map(({ state }) => state)).size).toBeGreaterThan(6);
     for (const backend of backends) expect(backend.sound).toBe(true);
     expectNothingLeft(lab);

@@ -2,14 +2,14 @@ import { expect, test } from "vitest";
 import { collect, ENGINE, echoes, Lab, says } from "../src/lab.ts";
 import { heapBytes } from "../src/memory.ts";
 
-/** What a session may leave on average: less than the smallest session object; chance makes up to 100. */
-const LEFT_BYTES = 200;
+/** What a session may leave on average; by chance alone the heap differs by up to 30. */
+const LEFT_BYTES = 100;
 
-test("2 MiB both ways in pieces of any size, with a reader that stalls: every byte equal", async () => {
+test("8 MiB both ways in pieces of any size, with a reader that stalls: every byte equal", async () => {
   const lab = new Lab();
   lab.backend("a", echoes);
   await lab.serve({ inspect: [] });
-  const size = 2 * 1024 * 1024;
+  const size = 8 * 1024 * 1024;
   const bytes = Buffer.alloc(size);
   for (let i = 0; i + 4 <= size; i += 4) bytes.writeUInt32BE((i * 2654435761) >>> 0, i);
 
@@ -81,7 +81,7 @@ test("silence ends a session: 30 s before the first byte, 10 minutes after it", 
   ]);
 });
 
-test("three thousand connections leave no socket, no timer, no session and no memory behind", async () => {
+test("ten thousand connections leave no socket, no timer, no session and no memory behind", async () => {
   const lab = new Lab();
   const backends = [lab.backend("a", says("a")), lab.backend("b", says("b"))];
   await lab.serve();
@@ -102,11 +102,11 @@ test("three thousand connections leave no socket, no timer, no session and no me
     for (const { connections } of backends) connections.length = 0;
     return { answered, bytes: await heapBytes() };
   };
-  const warm = await play(1_000);
-  const { answered, bytes } = await play(3_000);
-  expect(answered).toBe(2_700);
+  const warm = await play(2_000);
+  const { answered, bytes } = await play(10_000);
+  expect(answered).toBe(9_000);
   // On XS the firmware's heap is not this one: there the budget counts it.
-  if (ENGINE === "node") expect(bytes - warm.bytes).toBeLessThan(3_000 * LEFT_BYTES);
+  if (ENGINE === "node") expect(bytes - warm.bytes).toBeLessThan(10_000 * LEFT_BYTES);
   expect(lab.app!.proxy.sessions).toBe(0);
   expect(lab.app!.proxy.pool.backends.map(({ sessions }) => sessions)).toEqual([0, 0]);
   expect(lab.board.stack.objects).toBe(0);
