@@ -114,7 +114,7 @@ describe("configuration", () => {
     ],
     [
       { backends, routes: [{ path: "/a/../b" }] },
-      'routes[0].path: is "/a/../b"; wanted a path such as /api, whose parts begin without a dot',
+      'routes[0].path: is "/a/../b"; wanted a path such as /api, without empty parts, dots alone, ; or %',
     ],
     [
       { backends, routes: [{ host: "a.*.home", backends: ["c"] }] },

@@ -201,7 +201,12 @@ export function readConfig(document: unknown): Configuration | { complaints: str
               check.text(k, undefined, host, "a name such as api.home, or *.home"),
             ),
           path: k =>
-            check.text(k, "/", path, "a path such as /api, whose parts begin without a dot"),
+            check.text(
+              k,
+              "/",
+              path,
+              "a path such as /api, without empty parts, dots alone, ; or %",
+            ),
           strip: k => check.flag(k, false),
           backends: k =>
             check.optional(k, () =>
@@ -360,7 +365,8 @@ export function statusRanges(text: string): (readonly [number, number])[] {
 }
 
 const host = () => /^(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i;
-const path = () => /^(?!.*\/\.)\/[a-z0-9._~!$&'()*+,;=:@/-]{0,127}$/i;
+/** `ROUTE_PATH_MAX` characters at most, in the normal form that requests are compared in. */
+const path = () => /^(?=.{1,128}$)(\/|(\/(?!\.{1,2}(\/|$))[a-z0-9._~!$&'()*+,=:@-]+)+\/?)$/i;
 
 /** a, b, … z, then b27 and so on: what a backend without a name is called. */
 function backendName(index: number): string {

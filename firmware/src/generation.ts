@@ -12,7 +12,7 @@ import type { Deadlines } from "./deadline.ts";
 import type { Refusals } from "./dial.ts";
 import { Heads } from "./http/heads.ts";
 import { REWRITE_BYTES } from "./http/rewrite.ts";
-import { type Route, route } from "./http/route.ts";
+import { type Route, route, routesOf } from "./http/route.ts";
 import { StickyCookie } from "./http/sticky.ts";
 import { Keywords } from "./inspect/keywords.ts";
 import type { Platform } from "./platform.ts";
@@ -69,7 +69,7 @@ export class Generation {
     this.explain = new Explain(report);
     this.explain.left = config.explain;
     const group = this.pool.group(config.balance);
-    const routes = this.#routes(group);
+    const routes = routesOf(this.#routes(group));
     const rawGroup = route(routes, "", "/")?.group;
     const pseudonym = `hot-potato-${hexadecimal(base.boot)}`;
     this.context = {

@@ -1539,28 +1539,63 @@ describe("routes", () => {
     ).toEqual(["a /", "a /?q=/api", "a /", "a /v1%2F?q", "b /", "b /c", "a /v1"]);
   });
 
-  test("a path that leads out of its route is refused, however it is written", async () => {
+  test("a path that servers read differently is refused, however it is written", async () => {
     const routes = [{ path: "/" }, { path: "/api", backends: ["b"] }];
     const out = [
-      "/api/..",
-      "/api/../admin",
-      "/api/a/../../admin",
-      "/api/%2e%2e/admin",
-      "/api/.%2E/admin",
+      "/..",
+      "/api/../../admin",
+      "/api/%2e%2e/%2E./admin",
+      "/api/..;/admin",
       "/api/..%2fadmin",
       "/api/..%5Cadmin",
       "/api/..\\admin",
       "/api/a%2f..%2f..%2fadmin",
-      "/api/./../admin",
-      "/api//../../admin",
+      "/api//../admin",
+      "/admin%2f..%2fapi",
+      "/api%3bx",
+      "/;x/api",
       "/api/x%00y",
+      "/api/%zz",
     ];
-    const inside = ["/api/a/../b", "/api/..a", "/api/a/..%2fb", "/api/a?../..", "/api/a%2Fb%5C"];
+    const inside = ["/api/..a", "/api/a/..%2fb", "/api/a?../..", "/api/a%2Fb%5C", "/api;v=1/x"];
     const asked = [...out, ...inside].map(target => ["x", target] as [string, string]);
     expect(await taken(routes, asked)).toEqual([
       ...out.map(() => "400"),
       ...inside.map(target => `b ${target}`),
     ]);
+  });
+
+  test("all spellings of a path have one route, and its backends get the normal one", async () => {
+    const routes = [
+      { path: "/", backends: ["a"] },
+      { path: "/admin", backends: ["b"] },
+      { path: "/app", strip: true, backends: ["c"] },
+    ];
+    const spellings = [
+      ["/x/../admin", "b /admin"],
+      ["//admin", "b /admin"],
+      ["/%61dmin?q=%61", "b /admin?q=%61"],
+      ["/./admin/", "b /admin/"],
+      ["/admin;x", "b /admin;x"],
+      ["/admin/../", "a /"],
+      ["/app/../admin", "b /admin"],
+      ["/app/.;/../admin", "c /admin"],
+      ["/app/%2e;/%2e%2e/admin", "c /admin"],
+      ["/app;v=1//y;w?//", "c /y;w?//"],
+      ["http://x//admin", "b /admin"],
+      ["http://x?q", "a /?q"],
+    ];
+    const asked = spellings.map(([target]) => ["x", target] as [string, string]);
+    expect(await taken(routes, asked)).toEqual(spellings.map(([, heard]) => heard));
+  });
+
+  test("without routes for paths a target goes on as it came", async () => {
+    const targets = ["//a/../b", "/%61;x/./", "/100%", "/a\\..\\b"];
+    const asked = targets.map(target => ["x.home.", target] as [string, string]);
+    const routes = [{ host: "x.home", backends: ["a"] }];
+    expect(await taken(routes, asked)).toEqual(targets.map(target => `a ${target}`));
+    expect(await taken([], asked.slice(0, 1))).toEqual(["a //a/../b"]);
+    expect(await taken([], [["x", "/%00"]])).toEqual(["400"]);
   });
 
   test("OPTIONS * asks the host's backends", async () => {

@@ -8,7 +8,7 @@ import { Exchange, type ExchangeOwner, LOGGED_MAX } from "./exchange.ts";
 import type { Head } from "./head.ts";
 import type { Heads } from "./heads.ts";
 import { type Request, understand } from "./request.ts";
-import type { Route } from "./route.ts";
+import type { Routes } from "./route.ts";
 import type { StickyCookie } from "./sticky.ts";
 
 /** What all HTTP connections of a proxy share. */
@@ -19,7 +19,7 @@ export interface HttpContext extends DialContext {
   readonly headBuffer: Uint8Array;
   /** For requests and answers that are read. */
   readonly heads: Heads;
-  readonly routes: readonly Route[];
+  readonly routes: Routes;
   /** Keeps browsers with their backends; `undefined` when nothing does. */
   readonly stickyCookie: StickyCookie | undefined;
   /** Our name in Via, different for each board, by which a request is known that comes again. */

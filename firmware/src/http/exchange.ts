@@ -109,7 +109,7 @@ export class Exchange implements EndpointOwner, Dialler {
   private client: Endpoint;
   private framing: Framing = UNKNOWN;
   private upload: BodyReader;
-  declare private target: string | undefined;
+  declare private target: Uint8Array | undefined;
   /** Where cookies keep a browser with its backend. */
   declare private route: Route | undefined;
   declare private upgrade: Field | undefined;
@@ -153,7 +153,8 @@ export class Exchange implements EndpointOwner, Dialler {
       this.keepAlive = persists(head);
     } else if (head.done && head.error === undefined) {
       this.method = head.text(head.start, head.methodEnd);
-      this.path = brief(head.text(head.targetStart, head.targetEnd).split("?", 1)[0]);
+      const logged = Math.min(head.targetEnd, head.targetStart + LOGGED_MAX);
+      this.path = head.text(head.targetStart, logged).split("?", 1)[0];
       const framing = requestFraming(head, this.method);
       if (typeof framing !== "number") this.framing = framing;
       this.keepAlive = persists(head);

@@ -12,8 +12,17 @@ export const VALUE = visible("", "\t ");
 /** A request's target; a fragment (#) is never sent. */
 export const TARGET = visible("#", "");
 
-/** The authority of a target, and Host. */
-export const HOST = these(`${LETTERS}-._~%!$&'()*+,;=:[]`);
+/** The authority of a target, and Host. No name has anything that needs a %, and some would decode it. */
+export const HOST = these(`${LETTERS}-._~!$&'()*+,;=:[]`);
+
+/** Characters that mean the same encoded and not (RFC 3986 section 2.3). */
+export const UNRESERVED = these(`${LETTERS}-._~`);
+
+/** A path's bytes but those that may be read in several ways: its query begins behind them. */
+export const PLAIN_PATH = visible("#?%;\\", "");
+
+/** Those of one segment. */
+export const PLAIN_SEGMENT = visible("#?%;\\/", "");
 
 function these(text: string): ByteClass {
   const table = new Uint8Array(256);

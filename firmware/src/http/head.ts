@@ -228,18 +228,7 @@ export class Head {
 
   /** Bytes as text, one character each. */
   text(start: number, end: number): string {
-    let text = "";
-    if (end - start > TEXT_BLOCK) {
-      for (let at = start; at < end; at += TEXT_BLOCK) {
-        text += this.text(at, Math.min(end, at + TEXT_BLOCK));
-      }
-      return text;
-    }
-    for (let at = start; at < end; at += TEXT_PIECE) {
-      const piece = this.bytes.subarray(at, Math.min(end, at + TEXT_PIECE));
-      text += String.fromCharCode.apply(null, piece as unknown as number[]);
-    }
-    return text;
+    return textOf(this.bytes, start, end);
   }
 
   value({ valueStart, valueEnd }: Field): string {
@@ -416,6 +405,22 @@ export class Head {
   isHost(start: number, end: number): boolean {
     return span(this.bytes, start, HOST) >= end;
   }
+}
+
+/** Bytes as text, one character each. */
+export function textOf(bytes: Uint8Array, start: number, end: number): string {
+  let text = "";
+  if (end - start > TEXT_BLOCK) {
+    for (let at = start; at < end; at += TEXT_BLOCK) {
+      text += textOf(bytes, at, Math.min(end, at + TEXT_BLOCK));
+    }
+    return text;
+  }
+  for (let at = start; at < end; at += TEXT_PIECE) {
+    const piece = bytes.subarray(at, Math.min(end, at + TEXT_PIECE));
+    text += String.fromCharCode.apply(null, piece as unknown as number[]);
+  }
+  return text;
 }
 
 function blank(byte: number): boolean {

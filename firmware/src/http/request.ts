@@ -1,17 +1,20 @@
+import { ascii } from "../ascii.ts";
 import type { AnswerStatus } from "./answer.ts";
 import { type Framing, requestFraming } from "./body.ts";
+import { PLAIN_PATH, span } from "./grammar.ts";
 import type { Field, Head } from "./head.ts";
-import { escapes, type Route, route, strip } from "./route.ts";
+import { comparedPath, hasNul, isNormal, normalPath, ROUTE_PATH_MAX } from "./path.ts";
+import { type Route, type Routes, route, strippedStart, withoutDot } from "./route.ts";
 
 /** What a request asks for. */
 export interface Request {
   readonly method: string;
-  /** The target without its query. */
+  /** The beginning of the target that came, without its query: more than the log holds. */
   readonly path: string;
   readonly framing: Framing;
   readonly route: Route;
   /** The target for the backend, when it is not the one that came. */
-  readonly target: string | undefined;
+  readonly target: Uint8Array | undefined;
   /** The protocol that the client would rather speak. */
   readonly upgrade: Field | undefined;
 }
@@ -25,51 +28,106 @@ const DEFAULT_PORTS = Object.freeze([":80", ":"]);
 /** Characters of Host: names have 253 at most, and a port may follow (RFC 1035). */
 const HOST_BYTES_MAX = 260;
 
+const PORT_DIGITS_MAX = 5;
+const DIGITS = "0123456789";
+const IPV6 = "0123456789abcdefABCDEF:.";
+
+const SLASH = 47;
+const QUESTION_MARK = 63;
+const ASTERISK = 42;
+
+/** The target that is no path, but the server itself. */
+const SERVER = ascii("*");
+
 /** Reads a complete head; gives the request, or the status that refuses it. Sets `head.authority`. */
 export function understand(
   head: Head,
   rules: {
-    readonly routes: readonly Route[];
+    readonly routes: Routes;
     readonly pseudonym: string;
     readonly config: { readonly bodyBytesMax: number };
   },
 ): Request | AnswerStatus {
+  const { bytes, targetStart, targetEnd } = head;
+  const { routes } = rules;
   const method = head.text(head.start, head.methodEnd);
   const framing = requestFraming(head, method);
   if (typeof framing === "number") return framing;
   let host = hostOf(head);
   if (host === undefined) return 400;
   if (method === "CONNECT" || method === "TRACE") return 405;
-  const came = head.text(head.targetStart, head.targetEnd);
-  let target = came;
-  if (!came.startsWith("/")) {
-    const named = authorityOf(head, came);
-    if (named === undefined) {
-      if (came !== "*" || method !== "OPTIONS") return 400;
-    } else {
-      // Stricter than RFC 9112, which has the target's host win over any other.
-      if (!isSameHost(named, host) && !(host === "" && head.all("host").length === 0)) return 400;
-      target = originForm(came.slice(SCHEME.length + named.length), method);
-      if (named !== host) head.authority = named;
-      host = named;
-    }
+  /** Where the path begins, and its query; nothing between them is `/`, or the server itself. */
+  let start = targetStart;
+  let server = method === "OPTIONS";
+  if (bytes[start] === SLASH) {
+    server = false;
+  } else if (bytes[start] === ASTERISK && targetEnd === start + 1) {
+    if (!server) return 400;
+  } else {
+    start = authorityEnd(head);
+    if (start < 0) return 400;
+    const named = head.text(targetStart + SCHEME.length, start);
+    // Stricter than RFC 9112, which has the target's host win over any other.
+    if (!isSameHost(named, host) && !(host === "" && head.all("host").length === 0)) return 400;
+    if (named !== host) head.authority = named;
+    host = named;
+    if (start < targetEnd) server = false; // RFC 9112 section 3.2.4
   }
   if (framing.kind === "length" && framing.length > rules.config.bodyBytesMax) return 413;
   if (head.all("via").some(via => head.value(via).includes(rules.pseudonym))) return 508;
-  const query = target.indexOf("?");
-  const path = query < 0 ? target : target.slice(0, query);
-  const chosen = route(rules.routes, host, path === "*" ? "/" : path);
+  if (routes.compareHosts && host.includes(".")) {
+    const undotted = withoutDot(host);
+    if (undotted !== host) head.authority = host = undotted;
+  }
+  if (server) {
+    const chosen = route(routes, host, "/");
+    if (chosen === undefined) return 404;
+    const target = start === targetStart ? undefined : SERVER;
+    return { method, path: "*", framing, route: chosen, target, upgrade: upgradeOf(head) };
+  }
+
+  let end = span(bytes, start, PLAIN_PATH);
+  const plain = end === targetEnd || bytes[end] === QUESTION_MARK;
+  if (!plain) {
+    end = bytes.indexOf(QUESTION_MARK, end);
+    if (end < 0 || end > targetEnd) end = targetEnd;
+    if (hasNul(bytes, start, end)) return 400;
+  }
+  const path = start === end ? "/" : head.text(start, Math.min(end, start + ROUTE_PATH_MAX + 1));
+  let chosen: Route | undefined;
+  let normal: Uint8Array | undefined;
+  if (!routes.comparePaths || start === end || (plain && isNormal(bytes, start, end))) {
+    chosen = route(routes, host, path);
+  } else {
+    normal = normalPath(bytes, start, end);
+    if (normal === undefined) return 400;
+    chosen = route(routes, host, comparedPath(normal));
+    if (!plain) {
+      const loose = normalPath(normal, 0, normal.byteLength, true);
+      if (loose === undefined || route(routes, host, comparedPath(loose)) !== chosen) return 400;
+    }
+    if (normal.byteLength === end - start) normal = undefined; // it would be shorter
+  }
   if (chosen === undefined) return 404;
-  if (path.includes("%00") || escapes(chosen, path)) return 400;
-  const rewritten = chosen.strip && path !== "*" ? strip(chosen, target) : target;
-  return {
-    method,
-    path,
-    framing,
-    route: chosen,
-    target: rewritten === came ? undefined : rewritten,
-    upgrade: upgradeOf(head),
-  };
+  let target: Uint8Array | undefined;
+  if (chosen.strip || normal !== undefined || start > targetStart) {
+    const from = normal ?? bytes;
+    const pathStart = normal === undefined ? start : 0;
+    const pathEnd = normal === undefined ? end : normal.byteLength;
+    const kept = chosen.strip ? strippedStart(chosen, from, pathStart, pathEnd) : pathStart;
+    target = joined(from.subarray(kept, pathEnd), bytes.subarray(end, targetEnd));
+  }
+  return { method, path, framing, route: chosen, target, upgrade: upgradeOf(head) };
+}
+
+/** A path, `/` where it is empty, and the query behind it. */
+function joined(path: Uint8Array, query: Uint8Array): Uint8Array {
+  const pathBytes = Math.max(1, path.byteLength);
+  const target = new Uint8Array(pathBytes + query.byteLength);
+  target[0] = SLASH;
+  target.set(path);
+  target.set(query, pathBytes);
+  return target;
 }
 
 /** Does the client want the connection kept after this request? */
@@ -91,31 +149,32 @@ function hostOf(head: Head): string | undefined {
 
 /** A name or an IPv4 address, or an IPv6 address in brackets, and perhaps a port. */
 function isHostAndPort(text: string): boolean {
+  if (text.includes("..")) return false; // a part of a name is never empty
   let end: number;
   if (text.startsWith("[")) {
     end = text.indexOf("]") + 1;
-    if (!/^[0-9a-f:.]+$/i.test(text.slice(1, end - 1))) return false;
+    if (end < 3) return false;
+    for (let i = 1; i < end - 1; i++) if (!IPV6.includes(text[i])) return false;
   } else {
     if (text.includes("[") || text.includes("]")) return false;
     end = text.indexOf(":");
     if (end < 0) return true;
   }
-  return end === text.length || /^:\d{0,5}$/.test(text.slice(end));
+  if (end === text.length) return true;
+  if (text[end] !== ":" || text.length - end - 1 > PORT_DIGITS_MAX) return false;
+  for (let i = end + 1; i < text.length; i++) if (!DIGITS.includes(text[i])) return false;
+  return true;
 }
 
-/** The host, and perhaps port, of a target that is a whole URL; `undefined` when it is none. */
-function authorityOf(head: Head, target: string): string | undefined {
-  if (target.slice(0, SCHEME.length).toLowerCase() !== SCHEME) return undefined;
-  const start = SCHEME.length;
-  // No pattern: XS takes 50 bytes of the board's memory for each character that one repeats.
-  let end = target.indexOf("/", start);
-  if (end < 0) end = target.length;
-  const query = target.indexOf("?", start);
-  if (query >= 0 && query < end) end = query;
-  const authority = target.slice(start, end);
-  const at = head.targetStart;
-  const isHost = end - start <= HOST_BYTES_MAX && head.isHost(at + start, at + end);
-  return authority !== "" && isHost && isHostAndPort(authority) ? authority : undefined;
+/** Where the host, and perhaps port, ends of a target that is a whole URL; -1 when it is none. */
+function authorityEnd(head: Head): number {
+  const { bytes, targetStart, targetEnd } = head;
+  const start = targetStart + SCHEME.length;
+  if (start >= targetEnd || head.text(targetStart, start).toLowerCase() !== SCHEME) return -1;
+  let end = start;
+  while (end < targetEnd && bytes[end] !== SLASH && bytes[end] !== QUESTION_MARK) end++;
+  if (end === start || end - start > HOST_BYTES_MAX || !head.isHost(start, end)) return -1;
+  return isHostAndPort(head.text(start, end)) ? end : -1;
 }
 
 /** In any case, with or without the default port. */
@@ -126,12 +185,6 @@ function isSameHost(one: string, other: string): boolean {
 function withoutDefaultPort(host: string): string {
   const port = DEFAULT_PORTS.find(end => host.endsWith(end));
   return (port === undefined ? host : host.slice(0, -port.length)).toLowerCase();
-}
-
-/** What stands behind a whole URL's host, as servers expect it. */
-function originForm(rest: string, method: string): string {
-  if (rest === "") return method === "OPTIONS" ? "*" : "/"; // RFC 9112 section 3.2.4
-  return rest.startsWith("?") ? `/${rest}` : rest;
 }
 
 /** HTTP/2 in the clear is no upgrade: we could not look through it. */

@@ -175,7 +175,7 @@ describe("a request", () => {
     const text =
       "GET /api/chat HTTP/1.1\r\nHost: x\r\nConnection: upgrade, X-A\r\nX-A: 1\r\nUpgrade: websocket\r\n\r\n";
     const upgrade = headOf("request", text).only("upgrade");
-    const outcome = request(text, { target: "/chat", upgrade });
+    const outcome = request(text, { target: ascii("/chat"), upgrade });
     expect(outcome).toMatch(/^GET \/chat HTTP\/1\.1\r\n/);
     expect(outcome).toMatch(/\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n$/);
     expect(outcome).not.toContain("X-A");

@@ -137,7 +137,7 @@ export interface RequestRewrite {
   readonly head: Head;
   readonly framing: Framing;
   /** The target as the backend shall see it, when it is not the one that came. */
-  readonly target: string | undefined;
+  readonly target: Uint8Array | undefined;
   /** The peer, and whether what it says about others is believed. */
   readonly clientAddress: string;
   readonly trusted: boolean;
@@ -158,7 +158,7 @@ export function rewriteRequest(buffer: Uint8Array, request: RequestRewrite): num
   const out = new Writer(buffer);
   out.piece(bytes, head.start, head.targetStart);
   if (request.target === undefined) out.piece(bytes, head.targetStart, head.targetEnd);
-  else out.text(request.target);
+  else out.bytes(request.target);
   out.bytes(SPACE_HTTP_1_1);
   const host = head.only("host");
   out.fields(head, connectionNames(head), field => {

@@ -11,18 +11,34 @@ export interface Route {
   readonly group: Group;
 }
 
+/** The routes of a configuration, and what of a request they compare. */
+export interface Routes {
+  readonly all: readonly Route[];
+  readonly comparePaths: boolean;
+  readonly compareHosts: boolean;
+}
+
+export function routesOf(all: readonly Route[]): Routes {
+  return {
+    all,
+    comparePaths: all.some(({ path }) => path !== "/"),
+    compareHosts: all.some(({ host }) => host !== undefined),
+  };
+}
+
 /**
  * The route for a request: an exact host before the longest matching end of one before any; among
  * those the longest path. `undefined` where none matches.
  *
- * `host` is the value of Host with or without a port and a dot at the name's end, `path` a target without
- * its query.
+ * `host` is the value of Host with or without a port and a dot at the name's end, `path` a normal path without
+ * its query, or what `comparedPath` leaves of it.
  */
-export function route(routes: readonly Route[], host: string, path: string): Route | undefined {
+export function route({ all }: Routes, host: string, path: string): Route | undefined {
   let name: string | undefined;
   let best: Route | undefined;
   let bestRank = -1;
-  for (const candidate of routes) {
+  for (let i = 0; i < all.length; i++) {
+    const candidate = all[i];
     let hostRank = 0;
     if (candidate.host !== undefined) {
       name ??= nameOf(host);
@@ -50,10 +66,23 @@ function rankOfHost(pattern: string, name: string): number {
 
 /** In lower case, without the port, and without the dot that ends a full name (RFC 3986 section 3.2.2). */
 function nameOf(host: string): string {
-  let end = host.startsWith("[") ? host.indexOf("]") + 1 : host.indexOf(":");
-  if (end <= 0) end = host.length;
-  if (end > 1 && host[end - 1] === ".") end--;
-  return host.slice(0, end).toLowerCase();
+  const end = nameEnd(host);
+  return host.slice(0, endsInDot(host, end) ? end - 1 : end).toLowerCase();
+}
+
+/** A Host without the dot that ends a full name. */
+export function withoutDot(host: string): string {
+  const end = nameEnd(host);
+  return endsInDot(host, end) ? host.slice(0, end - 1) + host.slice(end) : host;
+}
+
+function nameEnd(host: string): number {
+  const end = host.startsWith("[") ? host.indexOf("]") + 1 : host.indexOf(":");
+  return end <= 0 ? host.length : end;
+}
+
+function endsInDot(host: string, end: number): boolean {
+  return end > 1 && host[end - 1] === ".";
 }
 
 function holds(prefix: string, path: string): boolean {
@@ -61,34 +90,20 @@ function holds(prefix: string, path: string): boolean {
   return prefix.endsWith("/") || path.length === prefix.length || path[prefix.length] === "/";
 }
 
-/** The target without the route's path. */
-export function strip({ path }: Route, target: string): string {
-  let start = path.endsWith("/") ? path.length - 1 : path.length;
-  // Two slashes at the beginning would be the beginning of a host to some.
-  while (target[start] === "/") start++;
-  return `/${target.slice(start)}`;
-}
+const SLASH = 47;
 
-/**
- * Would the path leave the route's part of the server, once a backend has resolved its dots and
- * decoded its slashes? Then another route's backends, or none, should have had it.
- */
-export function escapes({ path: prefix }: Route, path: string): boolean {
-  if (prefix === "/" || !(path.includes(".") || path.includes("%"))) return false;
-  let depth = 0;
-  const decoded = path
-    .slice(prefix.length)
-    .replace(/%2e/gi, ".")
-    .replace(/%2f|%5c|\\/gi, "/");
-  // One by one: an array of them all could be more than the chip's memory.
-  for (let start = 0, end = 0; start <= decoded.length; start = end + 1) {
-    end = decoded.indexOf("/", start);
-    if (end < 0) end = decoded.length;
-    const segment = decoded.slice(start, end);
-    if (segment === ".." || segment.startsWith("..;"))
-      depth--; // parameters hide nothing
-    else if (segment !== "" && segment !== ".") depth++;
-    if (depth < 0) return true;
+/** Where a normal path begins that is left without the route's: at a slash, or at the end where nothing is left. */
+export function strippedStart(
+  { path: prefix }: Route,
+  path: Uint8Array,
+  start: number,
+  end: number,
+): number {
+  let at = start;
+  for (let i = 0; i >= 0; i = prefix.indexOf("/", i + 1)) {
+    if (i + 1 === prefix.length) break; // a slash at the end begins no segment
+    at = path.indexOf(SLASH, at + 1);
+    if (at < 0 || at >= end) return end;
   }
-  return false;
+  return at;
 }

@@ -1,0 +1,132 @@
+import { PLAIN_SEGMENT, span, UNRESERVED } from "./grammar.ts";
+import { textOf } from "./head.ts";
+
+/** Bytes of a path that a route may have: so much of a request's path decides, and the byte behind it. */
+export const ROUTE_PATH_MAX = 128;
+
+const PERCENT = 37;
+const DOT = 46;
+const SLASH = 47;
+const SEMICOLON = 59;
+const BACKSLASH = 92;
+
+/** Are there neither empty segments nor dots at the beginning of one? Then bytes of `PLAIN_PATH` are a normal path. */
+export function isNormal(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at >= 0 && at < end; at = bytes.indexOf(SLASH, at + 1)) {
+    const next = bytes[at + 1];
+    if (next === SLASH || next === DOT) return false;
+  }
+  return true;
+}
+
+/** Is there an encoded NUL? No name has one, and some servers read no further. */
+export function hasNul(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let at = bytes.indexOf(PERCENT, start); at >= 0 && at < end; ) {
+    if (bytes[at + 1] === 48 && bytes[at + 2] === 48) return true;
+    at = bytes.indexOf(PERCENT, at + 1);
+  }
+  return false;
+}
+
+/**
+ * A path in its normal form (RFC 3986 section 6.2.2): what needs no encoding is decoded, dot segments are resolved,
+ * and empty segments are left out, as nginx does. `undefined` where servers disagree about what it means: it
+ * leaves the root, its dots follow an empty segment, or a % is not followed by two hexadecimal digits.
+ *
+ * With `loose` it is read as by servers that take \ and encoded slashes for slashes, and leave out the
+ * parameters of segments (`;x`). `undefined` also where such a slash stands among parameters.
+ */
+export function normalPath(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  loose = false,
+): Uint8Array | undefined {
+  const into = new Uint8Array(end - start);
+  into[0] = SLASH;
+  let length = 1;
+  let segment = 1; // where it begins in `into`
+  let parameters = -1; // where its parameters begin there
+  let hadEmpty = false;
+  for (let at = start + 1; ; ) {
+    const run = span(bytes, at, PLAIN_SEGMENT);
+    if (run > at) {
+      into.set(bytes.subarray(at, run), length);
+      length += run - at;
+      at = run;
+    }
+    let byte = at < end ? bytes[at] : SLASH;
+    let width = 1;
+    if (byte === PERCENT) {
+      const decoded =
+        at + 2 < end ? hexadecimal(bytes[at + 1]) * 16 + hexadecimal(bytes[at + 2]) : -1;
+      if (decoded < 0) return undefined;
+      if (UNRESERVED[decoded] || (loose && LOOSE.includes(decoded))) {
+        byte = decoded;
+        width = 3;
+      }
+    }
+    if (byte === SLASH || (loose && byte === BACKSLASH)) {
+      if (loose && parameters >= 0) {
+        if (at < end && bytes[at] !== SLASH) return undefined; // only some would end the parameters there
+        length = parameters;
+      }
+      const size = length - segment;
+      const dots = size <= 2 && into[segment] === DOT && (size === 1 || into[segment + 1] === DOT);
+      if (size === 0) {
+        hadEmpty = true;
+      } else if (!dots) {
+        if (at >= end) return into.subarray(0, length);
+        into[length++] = SLASH;
+        segment = length;
+      } else {
+        if (size === 2) {
+          if (hadEmpty || segment === 1) return undefined;
+          segment = into.lastIndexOf(SLASH, segment - 2) + 1;
+        }
+        length = segment;
+      }
+      parameters = -1;
+      if (at >= end) return into.subarray(0, length);
+    } else {
+      if (byte === SEMICOLON && parameters < 0) parameters = length;
+      into[length++] = byte;
+    }
+    at += width;
+  }
+}
+
+/** The value of a hexadecimal digit; far below 0 for any other byte. */
+function hexadecimal(byte: number): number {
+  if (byte >= 48 && byte <= 57) return byte - 48;
+  const letter = byte | 32;
+  return letter >= 97 && letter <= 102 ? letter - 87 : -256;
+}
+
+/** Other signs that are slashes, or begin parameters, to some servers once they are decoded. */
+const LOOSE: readonly number[] = Object.freeze([SLASH, BACKSLASH, SEMICOLON]);
+
+/**
+ * The beginning of a normal path as routes compare it, `ROUTE_PATH_MAX` characters and one more: without
+ * parameters (RFC 3986 section 3.3). Where nothing or dots stand before them they stay, because the
+ * segment would be another one without.
+ */
+export function comparedPath(path: Uint8Array): string {
+  const kept = new Uint8Array(ROUTE_PATH_MAX + 1);
+  let count = 0;
+  let segment = 0; // where it begins in `kept`
+  for (let at = 0; at < path.byteLength && count <= ROUTE_PATH_MAX; at++) {
+    const byte = path[at];
+    if (byte === SEMICOLON) {
+      const size = count - segment;
+      const dots = size <= 2 && kept[segment] === DOT && (size === 1 || kept[segment + 1] === DOT);
+      if (size === 0 || dots) kept[count++] = SEMICOLON;
+      at = path.indexOf(SLASH, at) - 1;
+      if (at < 0) break;
+      continue;
+    }
+    kept[count++] = byte;
+    if (byte === SLASH) segment = count;
+  }
+  return textOf(kept, 0, count);
+}
