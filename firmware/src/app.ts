@@ -73,9 +73,9 @@ export function start(
     if (running.isAdmin(port)) server.accept(port, connection);
     else proxy.accept(port, connection);
   });
-  const parts = { platform, proxy, revisions, report, builtIn: builtIn.document };
+  const parts = { platform, proxy, store, revisions, report, builtIn: builtIn.document };
   const running = new RunningConfig({ ...parts, listeners, beginning });
-  operator = new Operator({ ...parts, recent, store, running, build, token: given.token });
+  operator = new Operator({ ...parts, recent, running, build, token: given.token });
   const server = new AdminServer(platform, operator, report);
   const console = new Console(platform, operator, report);
 

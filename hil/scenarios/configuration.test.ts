@@ -541,3 +541,86 @@ describe("a factory reset", () => {
     },
   );
 });
+
+describe("a drained backend", () => {
+  /** A board with backends at `addresses`, the first of which is drained. */
+  async function drained(...names: (string | undefined)[]) {
+    const lab = await labOf();
+    const at = (host: string) => ({ address: lab.network.host(host).address, port: 8080 });
+    await change(lab, { backends: names.map((name, i) => ({ name, ...at(["a", "b"][i]) })) });
+    await lab.clock.run({ ms: 31_000 });
+    await put(lab, `/api/backends/${names[0] ?? "a"}`, { state: "drain" });
+    return { lab, at };
+  }
+
+  const statesOf = (lab: Lab) =>
+    lab.app!.proxy.pool.backends.map(({ name, state }) => `${name} ${state}`);
+
+  /** Which they are under the new document, after its trial, and after a restart. */
+  async function statesUnder(lab: Lab, backends: object[]) {
+    await change(lab, { backends });
+    const first = statesOf(lab);
+    await lab.clock.run({ ms: 31_000 });
+    await restart(lab);
+    expect(statesOf(lab)).toEqual(first);
+    return first;
+  }
+
+  test("whose address changes stays drained, over a restart, too", async () => {
+    const { lab, at } = await drained("one", "two");
+    const backends = [
+      { name: "one", address: "10.0.0.99", port: 8080 },
+      { name: "two", ...at("b") },
+    ];
+    expect(await statesUnder(lab, backends)).toEqual(["one drain", "two ready"]);
+  });
+
+  test("that gets another name stays drained, and the one that gets its name is not", async () => {
+    const { lab, at } = await drained(undefined, undefined);
+    const backends = [{ address: "10.0.0.99", port: 8080 }, at("a"), at("b")];
+    expect(await statesUnder(lab, backends)).toEqual(["a ready", "b drain", "c ready"]);
+  });
+
+  test("that is left out leaves nothing to the one that gets its name", async () => {
+    const { lab, at } = await drained(undefined, undefined);
+    expect(await statesUnder(lab, [at("b")])).toEqual(["a ready"]);
+  });
+
+  test("is drained again when a document without it is taken back", async () => {
+    const { lab, at } = await drained("one", "two");
+    await change(lab, { backends: [{ name: "two", ...at("b"), state: "maint" }] });
+    await lab.clock.run({ ms: 31_000 });
+    expect(lab.events("config", "rolled-back")).toHaveLength(1);
+    expect(statesOf(lab)).toEqual(["one drain", "two ready"]);
+  });
+
+  test("gets the state of a document that says something new, over a restart, too", async () => {
+    const { lab, at } = await drained("one", "two");
+    const backends = [
+      { name: "one", ...at("a"), state: "maint" },
+      { name: "two", ...at("b") },
+    ];
+    expect(await statesUnder(lab, backends)).toEqual(["one maint", "two ready"]);
+    await put(lab, "/api/backends/one", { state: "ready" });
+    await restart(lab);
+    expect(statesOf(lab)).toEqual(["one ready", "two ready"]);
+  });
+});
+
+test("what runs otherwise than the document says is told with it, and putting that back changes nothing", async () => {
+  const lab = await labOf({ balance: "weighted-round-robin" });
+  expect(await documentOf(lab)).not.toHaveProperty("setAtRunTime");
+  await put(lab, "/api/backends/a", { state: "drain" });
+  await put(lab, "/api/backends/b", { weight: 5 });
+  const changes = [
+    { backend: "a", key: "state", document: "ready", now: "drain" },
+    { backend: "b", key: "weight", document: 1, now: 5 },
+  ];
+  expect((await documentOf(lab)).setAtRunTime).toEqual(changes);
+  expect((await statusOf(lab)).configuration.setAtRunTime).toEqual(changes);
+  const answer = await put(lab, "/api/config", await documentOf(lab));
+  expect(answer.status).toBe(200);
+  expect((await documentOf(lab)).setAtRunTime).toEqual([changes[0]]);
+  await put(lab, "/api/backends/a", { state: "ready" });
+  expect(await documentOf(lab)).not.toHaveProperty("setAtRunTime");
+});

@@ -65,14 +65,14 @@ const ROUTES: Record<string, Record<string, Handler>> = deepFreeze({
   "/api/status": { GET: status },
   "/api/events": { GET: events },
   "/api/config": {
-    GET: operator => inPieces(pieces(operator.document)),
+    GET: operator => inPieces(pieces(operator.documentAndChanges)),
     PUT: (operator, { body }) => {
       const document = objectOf(body);
       return document === undefined ? notAnObject(body) : told(operator.configure(document));
     },
   },
   "/api/config/default": {
-    GET: operator => json(200, operator.builtIn),
+    GET: operator => inPieces(pieces(operator.builtIn)),
     PUT: operator => told(operator.configureBuiltIn()),
   },
   "/api/config/next": {

@@ -90,7 +90,12 @@ const COMMANDS: Record<string, Command> = deepFreeze({
         const { document, next } = operator;
         const later =
           next === undefined ? [] : ["from the next start on:", ...folded(JSON.stringify(next))];
-        return [...folded(JSON.stringify(document)), ...later];
+        const { setAtRunTime } = statusOf(operator).configuration;
+        const changes = setAtRunTime.map(
+          ({ backend, key, document, now }) =>
+            `set at run time: ${backend} has ${key} ${now} instead of ${document}`,
+        );
+        return [...folded(JSON.stringify(document)), ...changes, ...later];
       }
       if (key === "default" && value.length === 0) return operator.configureBuiltIn();
       if (value.length === 0) return { complaints: [`config: what shall "${key}" be?`] };

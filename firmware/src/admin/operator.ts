@@ -2,7 +2,7 @@ import { ADMIN_STATES, type AdminState } from "../backend/backend.ts";
 import { STRATEGIES, type StrategyName, WEIGHTLESS } from "../balancer/strategy.ts";
 import { EXPLAIN_MAX, readConfig, WEIGHT_MAX } from "../config.ts";
 import { deepFreeze } from "../deep-freeze.ts";
-import { nearest, parseFlat } from "../document.ts";
+import { nearest } from "../document.ts";
 import type { Cancel, Platform } from "../platform.ts";
 import type { ReverseProxy } from "../proxy.ts";
 import type { TextStore } from "../storage.ts";
@@ -11,6 +11,7 @@ import type { Report } from "./event.ts";
 import type { Recent } from "./recent.ts";
 import { DOCUMENT_BYTES_MAX, type Revisions } from "./revisions.ts";
 import type { RunningConfig } from "./running-config.ts";
+import { restoreStates, runTimeChanges, STATES_KEY } from "./states.ts";
 import { isToken, TOKEN_KEY, TOKEN_MAX, TOKEN_MIN } from "./token.ts";
 
 /** How a wish came out: what was done, or everything that is wrong with it. */
@@ -21,11 +22,6 @@ const LASTED_MS = 60_000;
 
 /** From the answer to a factory reset until it happens: the answer has to arrive. */
 const FACTORY_RESET_MS = 1000;
-
-/** Where states are kept that were set at run time: by backend, what the document said then, and the state. */
-const STATES_KEY = "states";
-
-type States = Record<string, readonly [inDocument: AdminState, state: AdminState]>;
 
 /** Characters of a network's name (IEEE 802.11). */
 const SSID_MAX = 32;
@@ -70,7 +66,7 @@ export class Operator {
     this.parts = parts;
     const { platform, store, revisions } = parts;
     this.#token = store && storedToken(store);
-    if (store !== undefined) this.#restoreStates(store);
+    if (store !== undefined) restoreStates(parts.proxy, store);
     if (revisions === undefined) return;
     this.#lasting = platform.clock.after(LASTED_MS, () => revisions.lasted());
   }
@@ -92,6 +88,12 @@ export class Operator {
   /** The document in force, without its secrets. */
   get document(): object {
     return withoutSecrets(this.running.document);
+  }
+
+  /** The document in force, with what runs otherwise; to put it back changes nothing. */
+  get documentAndChanges(): object {
+    const setAtRunTime = runTimeChanges(this.proxy);
+    return setAtRunTime.length === 0 ? this.document : { ...this.document, setAtRunTime };
   }
 
   /** The document that counts from the next start on, when that is another one, without its secrets. */
@@ -148,7 +150,7 @@ export class Operator {
     }
     if (state !== undefined) {
       proxy.setState(backend, state as AdminState);
-      const why = this.#keepStates();
+      const why = this.running.keepStates();
       done.push(
         `${name} is ${state}${why === undefined ? "" : `, and flash does not take it: ${why}`}`,
       );
@@ -183,7 +185,7 @@ export class Operator {
 
   /** See `RunningConfig.configure`. */
   configure(given: object): Outcome {
-    const document = this.#withSecrets(given);
+    const document = this.#completed(given);
     const outcome = readConfig(document);
     if ("complaints" in outcome) return outcome;
     const bytes = JSON.stringify(document).length;
@@ -199,7 +201,7 @@ export class Operator {
 
   /** See `RunningConfig.lend`. */
   lend(given: object): Outcome {
-    const outcome = readConfig(this.#withSecrets(given));
+    const outcome = readConfig(this.#completed(given));
     return "complaints" in outcome ? outcome : this.running.lend(outcome);
   }
 
@@ -272,32 +274,12 @@ export class Operator {
     return restart();
   }
 
-  /** States that were set before the restart, where the document still says what it said then. */
-  #restoreStates(store: TextStore): void {
-    const { proxy } = this;
-    const states = storedStates(store);
-    for (const { name, state } of proxy.config.backends) {
-      const kept = Object.hasOwn(states, name) ? states[name] : undefined;
-      if (kept?.[0] === state) proxy.setState(proxy.backend(name)!, kept[1]);
-    }
-  }
-
-  /** Under a configuration that the next reset takes away, states go with it. */
-  #keepStates(): string | undefined {
-    const { parts, proxy } = this;
-    if (parts.store === undefined || this.running.source === "until-reset") return undefined;
-    const changed = proxy.config.backends.flatMap(({ name, state }) => {
-      const now = proxy.backend(name)!.state;
-      return now === state ? [] : [[name, [state, now]]];
-    });
-    return parts.store.write(STATES_KEY, JSON.stringify(Object.fromEntries(changed)));
-  }
-
-  #withSecrets(given: object): object {
-    const { stickyKey } = given as { stickyKey?: unknown };
-    if (stickyKey !== SECRET) return given;
-    const { stickyKey: kept } = this.running.document as { stickyKey?: string };
-    return { ...given, stickyKey: kept };
+  /** A document as it was read from here: secrets are put in, and what only reading adds is left out. */
+  #completed(given: object): object {
+    const { setAtRunTime, ...document } = given as { setAtRunTime?: unknown; stickyKey?: unknown };
+    if (document.stickyKey !== SECRET) return document;
+    const { stickyKey } = this.running.document as { stickyKey?: string };
+    return { ...document, stickyKey };
   }
 
   #unknown(name: string): string {
@@ -322,23 +304,6 @@ function weightComplaints(weight: number, balance: StrategyName): string[] {
 
 function withoutSecrets(document: object): object {
   return "stickyKey" in document ? { ...document, stickyKey: SECRET } : document;
-}
-
-/** The states that flash keeps. */
-function storedStates(store: TextStore): States {
-  const text = store.read(STATES_KEY);
-  if (text === undefined) return {};
-  try {
-    const states = parseFlat(text) as Record<string, unknown>;
-    const isState = (value: unknown) => ADMIN_STATES.includes(value as AdminState);
-    const valid = (pair: unknown) =>
-      Array.isArray(pair) && pair.length === 2 && pair.every(isState);
-    if (Object.values(states).every(valid)) return states as States;
-  } catch {
-    // no JSON: reported below
-  }
-  store.ignore(STATES_KEY, "is not a list of states");
-  return {};
 }
 
 /** The token that flash keeps, if it is one. */

@@ -95,10 +95,12 @@ function show(status) {
   });
   const all = rates.reduce((sum, rate) => sum + rate, 0);
   $("where").textContent = [status.ip, status.rssi && status.rssi + " dBm", "v" + status.version].filter(Boolean).join("  ");
-  const { source, trialLeftMs, rolledBack, changesAtNextStart } = status.configuration;
+  const { source, trialLeftMs, rolledBack, changesAtNextStart, setAtRunTime } = status.configuration;
   $("config").className = trialLeftMs !== null || rolledBack || changesAtNextStart ? "warn" : "";
   $("config").textContent = "configuration: " + [source, trialLeftMs !== null && span(trialLeftMs) + " left",
-    rolledBack && "rolled back: " + rolledBack, changesAtNextStart && "another at the next start"].filter(Boolean).join(", ");
+    rolledBack && "rolled back: " + rolledBack, ...setAtRunTime.map(({ backend, key, document, now }) => backend + " has " + key + " " + now + " instead of " + document),
+    changesAtNextStart && "at the next start "].filter(Boolean).join(", ");
+  if (changesAtNextStart) $("config").append(Object.assign(make("a", "another one"), { href: "/api/config/next" }));
   const facts = { "requests/s": all.toFixed(1), sessions: status.sessions + " / " + status.sessionsMax,
     waiting: status.queued, connections: status.sockets.used + " / " + status.sockets.max,
     "free heap": status.heap === null ? "-" : Math.round(status.heap / 1024) + " KB",

@@ -3,9 +3,11 @@ import { type Config, type Configuration, readConfig } from "../config.ts";
 import type { Listeners } from "../listeners.ts";
 import type { Cancel, Platform } from "../platform.ts";
 import type { ReverseProxy } from "../proxy.ts";
+import type { TextStore } from "../storage.ts";
 import type { Report } from "./event.ts";
 import type { Outcome } from "./operator.ts";
 import type { Revisions } from "./revisions.ts";
+import { keepStates, restoreStates } from "./states.ts";
 
 /** A document serves so long before it is kept in flash. */
 export const TRIAL_MS = 30_000;
@@ -36,6 +38,7 @@ export interface RunningConfigParts {
   readonly proxy: ReverseProxy;
   readonly listeners: Listeners;
   /** Absent where nothing is kept. */
+  readonly store: TextStore | undefined;
   readonly revisions: Revisions | undefined;
   readonly report: Report;
   readonly beginning: Beginning;
@@ -194,6 +197,16 @@ export class RunningConfig {
     }
   }
 
+  /**
+   * Keeps the states that were set at run time; under a document that the next reset takes away, they go
+   * with it. Returns why flash has not taken them; `undefined`: it has.
+   */
+  keepStates(): string | undefined {
+    const { proxy, store } = this.#parts;
+    if (store === undefined || this.source === "until-reset") return undefined;
+    return keepStates(proxy, store);
+  }
+
   /** A bug was logged: counted against a document that is on trial. */
   fault(): void {
     this.#faults++;
@@ -258,6 +271,7 @@ export class RunningConfig {
     this.#endTrial();
     if (error === undefined) report({ level: "I", on: "config", what: "kept" });
     else report({ level: "W", on: "config", what: "not-kept", error });
+    this.keepStates(); // backends may have other names now
     listeners.closeAllBut(portsOf(proxy.config));
   }
 
@@ -266,7 +280,7 @@ export class RunningConfig {
    * a document that waited for its start can need that.
    */
   #rollBack({ before }: Trial, why: string): void {
-    const { listeners, platform, proxy, revisions, report } = this.#parts;
+    const { listeners, platform, proxy, revisions, report, store } = this.#parts;
     this.#endTrial();
     this.#rolledBack = why;
     const outcome = readConfig(before.document);
@@ -275,6 +289,7 @@ export class RunningConfig {
     const error = listeners.fits(ports) ? listeners.open(ports) : this.#lackOf(ports);
     if (error === undefined) {
       this.#use(before, outcome.config);
+      if (store !== undefined) restoreStates(proxy, store); // of backends that were not in the other document
       report({ level: "W", on: "config", what: "rolled-back", why });
       listeners.closeAllBut(portsOf(proxy.config));
       return;

@@ -5,6 +5,7 @@ import type { Traffic } from "../traffic.ts";
 import { VERSION } from "../version.ts";
 import type { Operator } from "./operator.ts";
 import type { Source } from "./running-config.ts";
+import { type RunTimeChange, runTimeChanges } from "./states.ts";
 
 /** One backend as `/api/status` tells it. */
 export interface BackendStatus {
@@ -44,6 +45,8 @@ export interface ConfigurationStatus {
   readonly rolledBack: string | null;
   /** Another one counts from the next start on. */
   readonly changesAtNextStart: boolean;
+  /** What runs otherwise than the document says. */
+  readonly setAtRunTime: readonly RunTimeChange[];
 }
 
 /** How the board is doing, without its backends. */
@@ -122,17 +125,21 @@ export function boardStatus({ parts, proxy, running }: Operator): BoardStatus {
       trialLeftMs: running.trialLeftMs ?? null,
       rolledBack: running.rolledBack ?? null,
       changesAtNextStart: running.next !== undefined,
+      setAtRunTime: runTimeChanges(proxy),
     },
   };
 }
 
 /** `flash`, `trial, 25 s left`, `built-in, rolled back: no-backend`, … */
 export function configurationText(status: ConfigurationStatus): string {
-  const { source, trialLeftMs, rolledBack, changesAtNextStart } = status;
+  const { source, trialLeftMs, rolledBack, changesAtNextStart, setAtRunTime } = status;
   const texts: string[] = [source];
   if (trialLeftMs !== null) texts.push(`${Math.ceil(trialLeftMs / 1000)} s left`);
   if (rolledBack !== null) texts.push(`rolled back: ${rolledBack}`);
   if (changesAtNextStart) texts.push("another at the next start");
+  for (const { backend, key, document, now } of setAtRunTime) {
+    texts.push(`${backend} has ${key} ${now} instead of ${document}`);
+  }
   return texts.join(", ");
 }
 

@@ -63,8 +63,17 @@ export class Backend {
   /** The weight as of the current pick: less than `weight` while it starts slowly. */
   effectiveWeight: number;
 
-  /** `before`: the same backend under an earlier configuration, whose sessions it still has. */
-  constructor(index: number, settings: BackendSettings, rules: HealthRules, before?: Backend) {
+  /**
+   * `before`: the same backend under an earlier configuration, whose sessions it still has. `moved`: what the
+   * earlier configuration had in its place, at another address or by another name.
+   */
+  constructor(
+    index: number,
+    settings: BackendSettings,
+    rules: HealthRules,
+    before?: Backend,
+    moved = before,
+  ) {
     this.index = index;
     this.name = settings.name;
     this.backup = settings.backup;
@@ -74,8 +83,8 @@ export class Backend {
       settings.keepAlive !== false && !this.servesOneAtATime && settings.proxyProtocol === "none";
     this.#settings = settings;
     // A state that was set at run time stays, unless the configuration says something new; a weight does not.
-    const was = before === undefined ? undefined : before.#settings;
-    this.state = was?.state === settings.state ? before!.state : settings.state;
+    const was = moved === undefined ? undefined : moved.#settings;
+    this.state = was?.state === settings.state ? moved!.state : settings.state;
     this.weight = settings.weight;
     this.effectiveWeight = this.weight;
     this.health = before?.health ?? new Health(rules);

@@ -146,6 +146,28 @@ function isSame(backend: Backend, { name, address, port }: BackendSettings): boo
   return backend.name === name && backend.address === address && backend.port === port;
 }
 
+/**
+ * What `settings`, which are among `all`, had been `before`: the same server by another name, or else the same
+ * name at another address, where the new configuration does not have that elsewhere.
+ */
+function movedFrom(
+  before: readonly Backend[],
+  settings: BackendSettings,
+  all: readonly BackendSettings[],
+): Backend | undefined {
+  const isAt = (backend: Backend, { address, port }: BackendSettings) =>
+    backend.address === address && backend.port === port;
+  const renamed = before.find(
+    backend => isAt(backend, settings) && !all.some(other => isSame(backend, other)),
+  );
+  return (
+    renamed ??
+    before.find(
+      backend => backend.name === settings.name && !all.some(other => isAt(backend, other)),
+    )
+  );
+}
+
 /** Who waits for a backend with room. */
 export interface Waiter {
   /** There may be room. */
@@ -177,7 +199,8 @@ export class Pool {
   ) {
     this.backends = settings.map((backend, index) => {
       const same = before?.backends.find(other => isSame(other, backend));
-      return new Backend(index, backend, rules, same);
+      const moved = same ?? (before && movedFrom(before.backends, backend, settings));
+      return new Backend(index, backend, rules, same, moved);
     });
     this.#held =
       before === undefined ? { connections: 0, waiting: [], waking: false } : before.#held;
