@@ -81,3 +81,28 @@ test.each([80, 8404])(
     expect(board.fatal).toBe(undefined);
   },
 );
+
+test.each([
+  ["a request with the token has come over it", 8404, "right-token-1", 1],
+  ["one with a wrong token has", 8404, "wrong-token-1", 0],
+  ["no request can come", 0, undefined, 1],
+])("the network is confirmed when %s", async (_, adminPort, token, confirmed) => {
+  const clock = new VirtualClock();
+  const network = new Network({ clock });
+  const backends = [{ address: "10.0.0.9", port: 80 }];
+  const outcome = readConfig({ backends, adminPort }) as Configuration;
+  const kind = esp32();
+  const board = new Board({ kind, clock, wire: network.host("board"), random: seeded(1) });
+  let confirmations = 0;
+  board.boot(platform => {
+    const link = Object.create(platform.link, { confirm: { value: () => confirmations++ } });
+    start({ ...platform, link }, outcome, { token: "right-token-1" });
+  });
+  await clock.run({ ms: 2000 });
+  if (token !== undefined) {
+    const socket = network.host("operator").connect({ host: "board", port: adminPort });
+    socket.write(`GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n\r\n`);
+    await clock.run({ ms: 5000 });
+  }
+  expect(confirmations).toBe(confirmed);
+});

@@ -85,6 +85,7 @@ export function start(
     proxy.online = address !== undefined;
     if (address === undefined) return;
     report({ level: "I", on: "net", ip: address, rssi });
+    if (proxy.config.adminPort === 0) link.confirm?.(); // no request can
     if (listening) return;
     listening = true;
     running.start();

@@ -68,13 +68,19 @@ export interface Link {
   readonly address: string | undefined;
   /** Strength of the signal in dBm, where there is a radio. */
   readonly rssi: number | undefined;
+  /** The network's name, where it has one. */
+  readonly ssid?: string | undefined;
+  /** Another network is tried: without `confirm`, it is the one before again. */
+  readonly onTrial?: boolean;
   /** Calls `changed` whenever the address comes, goes or changes. One watcher. */
   watch(changed: () => void): void;
   /**
-   * Joins another network from now on; where that fails for long, the one before. Absent where the
-   * network is not ours to choose.
+   * Joins another network from now on; where that fails for long, or is not confirmed, the one before. Absent
+   * where the network is not ours to choose.
    */
   join?(ssid: string, password: string): void;
+  /** An operator has come over the network that is tried: it is kept. */
+  confirm?(): void;
   /** Forgets the networks that were named at run time. Absent where none is kept. */
   forget?(): void;
   /** Leaves the network and joins it again. Absent where nobody can leave it. */

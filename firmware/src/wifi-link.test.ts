@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { VirtualClock } from "../../emulator/src/clock.ts";
 import type { Event } from "./admin/event.ts";
 import type { Storage } from "./platform.ts";
@@ -6,6 +6,7 @@ import { TextStore } from "./storage.ts";
 import {
   ADDRESS_CHECK_MS,
   JOIN_TIMEOUT_MS,
+  NETWORK_TRIAL_MS,
   openWifi,
   RETRY_MS_MAX,
   type WiFiDriver,
@@ -98,10 +99,8 @@ test("it joins, keeps the radio awake, tells the address, and remembers the netw
   ]);
   driver.joins("10.0.0.7");
   expect([changes, wifi.rssi, awake()]).toEqual([["10.0.0.7"], -50, 1]);
-  expect([...entries].sort()).toEqual([
-    ["password", "password-1"],
-    ["ssid", "home"],
-  ]);
+  expect(entries.get("ssid")).toBe("home");
+  expect(entries.get("password")).toBe("password-1");
   expect(link({ ssid: "", password: "" }, storage).driver.connects).toHaveLength(1);
 });
 
@@ -180,7 +179,7 @@ test("a name is not kept with another network's password", () => {
     key === "ssid" ? fails() : storage.write(key, value);
   const { driver } = link({ ssid: "office", password: "password-2" }, { ...storage, write });
   driver.joins("10.0.0.7");
-  expect([...entries.values()]).toEqual(["home", "password-1"]);
+  expect([entries.get("ssid"), entries.get("password")]).toEqual(["home", "password-1"]);
 });
 
 test("without a network, or with one that cannot be read, it waits until one is named", () => {
@@ -205,7 +204,94 @@ test("a network that was named at run time can be forgotten", () => {
   const { entries, storage } = MEMORY();
   const { link: opened, driver } = link(HOME, storage);
   driver.joins("10.0.0.7");
-  expect(entries.size).toBe(2);
+  expect(entries.get("ssid")).toBe("home");
   opened.forget!();
   expect(entries.size).toBe(0);
+});
+
+describe("another network that has given an address", () => {
+  /** The link on another network, whose trial has begun. */
+  async function tried() {
+    const { entries, storage } = MEMORY();
+    const linked = link(HOME, storage);
+    const { clock, driver, link: wifi } = linked;
+    driver.joins("10.0.0.7");
+    wifi.join!("office", "password-2");
+    await clock.run({ ms: 5000 });
+    driver.joins("10.1.0.7");
+    expect([wifi.address, wifi.ssid, wifi.onTrial]).toEqual(["10.1.0.7", "office", true]);
+    expect(entries.get("ssid")).toBe("home");
+    return { ...linked, entries, storage };
+  }
+
+  test("is kept when it is confirmed, and joined after a restart though the build was given another", async () => {
+    const { clock, driver, link: wifi, said, entries, storage } = await tried();
+    await clock.run({ ms: NETWORK_TRIAL_MS - 1000 });
+    wifi.confirm!();
+    await clock.run({ ms: 2 * NETWORK_TRIAL_MS });
+    expect([wifi.address, wifi.onTrial, said().at(-1)]).toEqual(["10.1.0.7", false, "net kept"]);
+    expect([entries.get("ssid"), entries.get("password")]).toEqual(["office", "password-2"]);
+    expect(driver.connects).toHaveLength(2);
+    const again = link(HOME, storage).driver.connects;
+    expect(again).toEqual([{ SSID: "office", password: "password-2" }]);
+    const rebuilt = link({ ssid: "lab", password: "password-3" }, storage).driver.connects;
+    expect(rebuilt).toEqual([{ SSID: "lab", password: "password-3" }]);
+  });
+
+  test("is left for the one before when it is not", async () => {
+    const { clock, driver, link: wifi, events, entries } = await tried();
+    await clock.run({ ms: NETWORK_TRIAL_MS + 5000 });
+    expect(events).toContainEqual({
+      level: "W",
+      on: "net",
+      what: "rolled-back",
+      ssid: "office",
+      why: "unconfirmed",
+    });
+    expect(driver.connects.at(-1)).toEqual({ SSID: "home", password: "password-1" });
+    driver.joins("10.0.0.7");
+    expect([wifi.address, wifi.onTrial]).toEqual(["10.0.0.7", false]);
+    expect(entries.get("ssid")).toBe("home");
+  });
+
+  test("may go and come meanwhile, and a confirmation while it is away is none", async () => {
+    const { clock, driver, link: wifi, said } = await tried();
+    driver.drops();
+    wifi.confirm!();
+    expect(wifi.onTrial).toBe(true);
+    await clock.run({ ms: 5000 });
+    driver.joins("10.1.0.7");
+    expect(said().filter(text => text === "net trial")).toHaveLength(1);
+    await clock.run({ ms: NETWORK_TRIAL_MS });
+    expect(driver.connects.at(-1)).toEqual({ SSID: "home", password: "password-1" });
+  });
+
+  test("and then a third one: back to the first", async () => {
+    const { clock, driver, link: wifi } = await tried();
+    wifi.join!("lab", "password-3");
+    await clock.run({ ms: 5000 });
+    driver.joins("10.2.0.7");
+    await clock.run({ ms: NETWORK_TRIAL_MS + 5000 });
+    expect(driver.connects.slice(2)).toEqual([
+      { SSID: "lab", password: "password-3" },
+      { SSID: "home", password: "password-1" },
+    ]);
+  });
+});
+
+test("the network that the board is on needs no trial when it is asked for again", async () => {
+  const { clock, driver, link: wifi } = link();
+  driver.joins("10.0.0.7");
+  wifi.join!("home", "password-1");
+  await clock.run({ ms: 5000 });
+  driver.joins("10.0.0.7");
+  expect(wifi.onTrial).toBe(false);
+});
+
+test("the first network that a board is named needs no trial", () => {
+  const { entries, storage } = MEMORY();
+  const { driver, link: wifi } = link({ ssid: "", password: "" }, storage);
+  wifi.join!("home", "password-1");
+  driver.joins("10.0.0.7");
+  expect([wifi.onTrial, entries.get("ssid")]).toEqual([false, "home"]);
 });

@@ -23,6 +23,12 @@ const CONNECTION_NONE = 200;
 /** A network that was asked for has so long to give an address; then it is the one before again. */
 const FALLBACK_MS = 60_000;
 
+/**
+ * A network that has given an address is kept when it is confirmed in this time. An operator has to change
+ * networks, too, and to find the new address.
+ */
+export const NETWORK_TRIAL_MS = 120_000;
+
 export interface Credentials {
   readonly ssid: string;
   readonly password: string;
@@ -48,9 +54,16 @@ export interface WiFiParts {
   stayAwake(): void;
 }
 
-/** The way to the network. Credentials come from the build, else from the last build that had any. */
+/**
+ * The way to the network. What a build is given counts before the network that was joined last, once; so a
+ * network that was named at run time later counts again after a restart.
+ */
 export function openWifi(parts: WiFiParts, given: Credentials): Link {
-  const credentials = given.ssid === "" ? remembered(parts.store) : given;
+  const { store } = parts;
+  const last = remembered(store, LAST);
+  const isNew = given.ssid !== "" && !isSame(given, remembered(store, GIVEN));
+  const credentials = isNew ? given : (last ?? (given.ssid === "" ? undefined : given));
+  if (isNew) remember(store, GIVEN, given);
   if (credentials !== undefined) return new WifiLink(parts, credentials);
   parts.report({
     level: "E",
@@ -76,6 +89,8 @@ class WifiLink implements Link {
   #changed: (() => void) | undefined;
   /** What to go back to, and when, while another network is tried. */
   #fallback: { credentials: Credentials; atMs: number } | undefined;
+  /** The end of the other network's trial, once it has given an address. */
+  #trial: Cancel | undefined;
 
   constructor(parts: WiFiParts, credentials: Credentials) {
     this.#parts = parts;
@@ -101,16 +116,35 @@ class WifiLink implements Link {
     return this.#wifi.RSSI;
   }
 
+  get ssid(): string {
+    return this.#credentials.ssid;
+  }
+
+  get onTrial(): boolean {
+    return this.#fallback !== undefined;
+  }
+
   watch(changed: () => void): void {
     this.#changed = changed;
   }
 
   join(ssid: string, password: string): void {
-    const credentials = this.#fallback?.credentials ?? this.#credentials;
-    this.#fallback = { credentials, atMs: this.#parts.clock.now() + FALLBACK_MS };
-    this.#credentials = { ssid, password };
-    this.#retryMs = RETRY_MS_MIN;
-    this.#failed();
+    const before = this.#fallback?.credentials ?? this.#credentials;
+    const wanted = { ssid, password };
+    this.#endTrial();
+    if (!isSame(wanted, before)) {
+      const atMs = this.#parts.clock.now() + FALLBACK_MS;
+      this.#fallback = { credentials: before, atMs };
+    }
+    this.#credentials = wanted;
+    this.rejoin();
+  }
+
+  confirm(): void {
+    if (this.#fallback === undefined || this.#address === undefined) return;
+    this.#endTrial();
+    remember(this.#parts.store, LAST, this.#credentials);
+    this.#parts.report({ level: "I", on: "net", what: "kept", ssid: this.ssid });
   }
 
   rejoin(): void {
@@ -138,7 +172,6 @@ class WifiLink implements Link {
     const address = this.#given;
     if (connection >= CONNECTION_READY && address !== undefined) {
       this.#retryMs = RETRY_MS_MIN;
-      this.#fallback = undefined;
       this.#use(address);
     } else if (connection <= CONNECTION_NONE) {
       this.#failed();
@@ -158,9 +191,34 @@ class WifiLink implements Link {
     this.#address = address;
     if (joined) {
       this.#parts.stayAwake();
-      remember(this.#parts.store, this.#credentials);
+      if (this.#fallback === undefined) remember(this.#parts.store, LAST, this.#credentials);
+      else this.#beginTrial();
     }
     this.#changed?.();
+  }
+
+  /** The network is kept if it is confirmed in time; it may go and come meanwhile. */
+  #beginTrial(): void {
+    if (this.#trial !== undefined) return;
+    const { clock, report } = this.#parts;
+    report({ level: "I", on: "net", what: "trial", ssid: this.ssid, ms: NETWORK_TRIAL_MS });
+    this.#trial = clock.after(NETWORK_TRIAL_MS, () => {
+      this.#takeBack("unconfirmed");
+      this.rejoin();
+    });
+  }
+
+  #endTrial(): void {
+    this.#trial?.();
+    this.#trial = undefined;
+    this.#fallback = undefined;
+  }
+
+  /** The network before is the one to join again. */
+  #takeBack(why: string): void {
+    this.#parts.report({ level: "W", on: "net", what: "rolled-back", ssid: this.ssid, why });
+    this.#credentials = this.#fallback!.credentials;
+    this.#endTrial();
   }
 
   #check(): void {
@@ -172,10 +230,9 @@ class WifiLink implements Link {
   #failed(): void {
     const lost = this.#address !== undefined;
     this.#address = undefined;
-    if (this.#fallback !== undefined && this.#parts.clock.now() >= this.#fallback.atMs) {
-      this.#credentials = this.#fallback.credentials;
-      this.#fallback = undefined;
-    }
+    const { clock } = this.#parts;
+    const isLate = this.#fallback !== undefined && clock.now() >= this.#fallback.atMs;
+    if (isLate && this.#trial === undefined) this.#takeBack("no-address");
     const retryMs = this.#retryMs;
     this.#retryMs = Math.min(2 * retryMs, RETRY_MS_MAX);
     this.#parts.report({ level: "W", on: "net", what: lost ? "lost" : "failed", retryMs });
@@ -214,8 +271,20 @@ class NamelessLink implements Link {
     return this.#link?.rssi;
   }
 
+  get ssid(): string | undefined {
+    return this.#link?.ssid;
+  }
+
+  get onTrial(): boolean {
+    return this.#link?.onTrial === true;
+  }
+
   watch(changed: () => void): void {
     this.#changed = changed;
+  }
+
+  confirm(): void {
+    this.#link?.confirm?.();
   }
 
   join(ssid: string, password: string): void {
@@ -236,21 +305,39 @@ class NamelessLink implements Link {
   }
 }
 
-function remembered(store: TextStore | undefined): Credentials | undefined {
-  const ssid = store?.read("ssid");
-  return ssid === undefined ? undefined : { ssid, password: store?.read("password") ?? "" };
+/** The keys of a network in the store. */
+interface Keys {
+  readonly ssid: string;
+  readonly password: string;
+}
+
+/** The network that was joined last. */
+const LAST: Keys = Object.freeze({ ssid: "ssid", password: "password" });
+
+/** The network that a build was given last. */
+const GIVEN: Keys = Object.freeze({ ssid: "given-ssid", password: "given-password" });
+
+function isSame({ ssid, password }: Credentials, other: Credentials | undefined): boolean {
+  return other !== undefined && ssid === other.ssid && password === other.password;
+}
+
+function remembered(store: TextStore | undefined, keys: Keys): Credentials | undefined {
+  const ssid = store?.read(keys.ssid);
+  return ssid === undefined ? undefined : { ssid, password: store?.read(keys.password) ?? "" };
 }
 
 function forget(store: TextStore | undefined): void {
-  store?.delete("ssid"); // without it the password counts no more
-  store?.delete("password");
+  for (const keys of [LAST, GIVEN]) {
+    store?.delete(keys.ssid); // without it the password counts no more
+    store?.delete(keys.password);
+  }
 }
 
 /** Both or neither: a name with another network's password would never join. */
-function remember(store: TextStore | undefined, { ssid, password }: Credentials): void {
-  const before = remembered(store);
-  if (store === undefined || (before?.ssid === ssid && before.password === password)) return;
-  if (store.write("password", password) !== undefined) return;
-  if (store.write("ssid", ssid) === undefined || before === undefined) return;
-  store.write("password", before.password);
+function remember(store: TextStore | undefined, keys: Keys, credentials: Credentials): void {
+  const before = remembered(store, keys);
+  if (store === undefined || isSame(credentials, before)) return;
+  if (store.write(keys.password, credentials.password) !== undefined) return;
+  if (store.write(keys.ssid, credentials.ssid) === undefined || before === undefined) return;
+  store.write(keys.password, before.password);
 }

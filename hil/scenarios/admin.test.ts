@@ -530,7 +530,8 @@ describe("the console", () => {
     const { lab, echoed } = await console();
     expect(await type(lab, "token new-secret-1")).toEqual([
       "> token ********",
-      "ok the token is set",
+      expect.stringMatching(/admin: token-trial ms=30000$/),
+      "ok the token counts; it is kept if a request with it comes within 30 s, else taken back",
     ]);
     await type(lab, "wifi home secret-password");
     expect(lab.app!.operator.token).toBe("new-secret-1");
@@ -542,6 +543,7 @@ describe("the console", () => {
   test("a token that is lent counts until the reset; then the board's own does again", async () => {
     const { lab } = await console();
     await type(lab, "token the-boards-own");
+    await get(lab, "/", { token: "the-boards-own" });
     expect((await type(lab, "lend for-a-while")).at(-1)).toMatch(/^ok /);
     expect(lab.app!.operator.token).toBe("for-a-while");
     expect((await type(lab, "lend short")).at(-1)).toMatch(/^error token: wanted 8 /);

@@ -118,7 +118,7 @@ export function respond(operator: Operator, request: AdminRequest): AdminAnswer 
     const allowed = Object.keys(methods).join(", ");
     return { ...error(405, `${request.method} does nothing there`), fields: [`Allow: ${allowed}`] };
   }
-  if (hasToken(operator, request)) operator.running.confirm(request.port);
+  if (hasToken(operator, request)) operator.confirm(request.port);
   const refusal = request.method === "PUT" ? refused(operator, request) : undefined;
   return refusal ?? handler(operator, request, name);
 }

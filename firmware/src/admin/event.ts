@@ -12,6 +12,14 @@ export type Event =
   | { level: "I"; on: "net"; ip: string; rssi?: number }
   | { level: "I"; on: "net"; what: "joining"; ssid: string }
   | { level: "W"; on: "net"; what: "lost" | "failed"; retryMs: number }
+  /** Another network has given an address; it is kept when a request with the token comes. */
+  | { level: "I"; on: "net"; what: "trial"; ssid: string; ms: number }
+  | { level: "I"; on: "net"; what: "kept"; ssid: string }
+  | { level: "W"; on: "net"; what: "rolled-back"; ssid: string; why: string }
+  /** Another token is tried. */
+  | { level: "I"; on: "admin"; what: "token-trial"; ms: number }
+  | { level: "I"; on: "admin"; what: "token-kept" }
+  | { level: "W"; on: "admin"; what: "token-rolled-back"; why: string }
   | { level: "E"; on: "net"; what: "no-ssid"; error: string }
   | { level: "E"; on: "listener"; what: "failed"; port: number; error: string }
   | { level: "E"; on: "config"; what: "refused"; error: string }

@@ -10,7 +10,7 @@ import { GIVEN_KEY } from "./beginning.ts";
 import type { Report } from "./event.ts";
 import type { Recent } from "./recent.ts";
 import { DOCUMENT_BYTES_MAX, type Revisions } from "./revisions.ts";
-import type { RunningConfig } from "./running-config.ts";
+import { type RunningConfig, TRIAL_MS } from "./running-config.ts";
 import { restoreStates, runTimeChanges, STATES_KEY } from "./states.ts";
 import { isToken, TOKEN_KEY, TOKEN_MAX, TOKEN_MIN } from "./token.ts";
 
@@ -61,6 +61,8 @@ export class Operator {
   #token: string | undefined;
   /** A token that a reset takes away. */
   #lent: string | undefined;
+  /** A token that counts, and is kept when a request has brought it. */
+  #tried: { readonly token: string; readonly cancel: Cancel } | undefined;
 
   constructor(parts: OperatorParts) {
     this.parts = parts;
@@ -74,6 +76,7 @@ export class Operator {
   /** Forgets what it was about to do. A start that is stopped in order has not failed, however short it was. */
   stop(): void {
     this.#lasting?.();
+    this.#endTokenTrial();
     this.parts.revisions?.lasted();
   }
 
@@ -103,12 +106,13 @@ export class Operator {
   }
 
   get token(): string | undefined {
-    return this.#lent ?? this.#token ?? (this.parts.token || undefined);
+    return this.#tried?.token ?? this.#lent ?? this.#token ?? (this.parts.token || undefined);
   }
 
   /** In place of the board's own token until the next reset; flash is not touched. */
   lendToken(token: string): Outcome {
     if (!isToken(token)) return NO_TOKEN;
+    this.#endTokenTrial();
     this.#lent = token;
     return { done: "the token counts until the next reset" };
   }
@@ -117,11 +121,51 @@ export class Operator {
     const { store } = this.parts;
     if (store === undefined) return { complaints: ["token: this machine keeps nothing"] };
     if (!isToken(token)) return NO_TOKEN;
+    if (token === this.token && this.#tried !== undefined) return { done: "it is on trial" };
+    if (token === this.token || this.token === undefined || this.proxy.config.adminPort === 0) {
+      const why = this.#keepToken(store, token);
+      return why === undefined
+        ? { done: "the token is set" }
+        : { complaints: [`token: flash does not take it: ${why}`] };
+    }
+    const { clock } = this.parts.platform;
+    this.#endTokenTrial();
+    const cancel = clock.after(TRIAL_MS, () => {
+      this.#tried = undefined;
+      const why = "unconfirmed";
+      this.parts.report({ level: "W", on: "admin", what: "token-rolled-back", why });
+    });
+    this.#tried = { token, cancel };
+    this.parts.report({ level: "I", on: "admin", what: "token-trial", ms: TRIAL_MS });
+    return {
+      done: `the token counts; it is kept if a request with it comes within ${TRIAL_MS / 1000} s, else taken back`,
+    };
+  }
+
+  /** A request with the token has come to `port`: the way to this board that is on trial, if one is, is good. */
+  confirm(port: number): void {
+    this.running.confirm(port);
+    this.parts.platform.link.confirm?.();
+    const { report, store } = this.parts;
+    if (this.#tried === undefined) return;
+    const why = this.#keepToken(store!, this.#tried.token);
+    if (why === undefined) report({ level: "I", on: "admin", what: "token-kept" });
+    else report({ level: "W", on: "admin", what: "token-rolled-back", why });
+  }
+
+  /** Ends the trial of any. Returns why flash has not taken it; `undefined`: it has. */
+  #keepToken(store: TextStore, token: string): string | undefined {
+    this.#endTokenTrial();
     const why = store.write(TOKEN_KEY, token);
-    if (why !== undefined) return { complaints: [`token: flash does not take it: ${why}`] };
+    if (why !== undefined) return why;
     this.#token = token;
     this.#lent = undefined;
-    return { done: "the token is set" };
+    return undefined;
+  }
+
+  #endTokenTrial(): void {
+    this.#tried?.cancel();
+    this.#tried = undefined;
   }
 
   setState(name: string, state: string): Outcome {
@@ -220,7 +264,9 @@ export class Operator {
       };
     }
     link.join(ssid, password);
-    return { done: "joining; back to the network before if that fails" };
+    return {
+      done: "joining; it is kept if a request with the token comes over it, else the one before is joined",
+    };
   }
 
   rejoinWifi(): Outcome {
