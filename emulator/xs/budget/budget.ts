@@ -4,6 +4,7 @@ import type { Bits } from "../toolchain.ts";
 import { code, modules } from "./code.ts";
 import type { Figure, Measure } from "./figures.ts";
 import { bodies, collecting, forwarding, scanning } from "./forwarding.ts";
+import { hostile } from "./hostile.ts";
 import { picks } from "./picks.ts";
 import { heap, leftovers, requests, sessions, standing } from "./sessions.ts";
 import { stack } from "./stack.ts";
@@ -16,6 +17,7 @@ const MEASURES: readonly Measure[] = [
   collecting,
   sessions,
   requests,
+  hostile,
   picks,
   heap,
   standing,

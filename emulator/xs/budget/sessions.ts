@@ -24,7 +24,7 @@ const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 const ANSWER = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 /** Answers each request but PUT, whose body it takes without a word. */
-function answers(socket: MockSocket): void {
+export function answers(socket: MockSocket): void {
   let head = "";
   socket.on("data", (bytes: Buffer) => {
     if (head.startsWith("PUT")) return;
@@ -57,7 +57,7 @@ async function exchange(
   await bench.until(() => client.bytesRead >= before + length);
 }
 
-function open(bench: Bench): MockSocket {
+export function open(bench: Bench): MockSocket {
   const client = bench.connect();
   client.on("data", () => {});
   client.on("error", () => {});
@@ -80,7 +80,7 @@ async function httpSession(bench: Bench, request = GET): Promise<void> {
 }
 
 /** One request, and its answer to the last byte. */
-async function ask(bench: Bench, client: MockSocket, request: string): Promise<void> {
+export async function ask(bench: Bench, client: MockSocket, request: string): Promise<void> {
   let heard = "";
   const listen = (bytes: Buffer) => {
     heard += bytes.toString("latin1");
@@ -117,7 +117,7 @@ export const sessions: Measure = async () => {
 };
 
 /** A GET with a head of so many bytes. */
-function withHead(bytes: number): string {
+export function withHead(bytes: number): string {
   const line = (i: number) => `X-Field-${String(i).padStart(2, "0")}: ${"v".repeat(48)}\r\n`;
   let head = "GET /index.html HTTP/1.1\r\nHost: example.org\r\n";
   for (let i = 0; head.length + line(i).length + 4 + 10 <= bytes; i++) head += line(i);

@@ -21,9 +21,6 @@ export const UNRESERVED = these(`${LETTERS}-._~`);
 /** A path's bytes but those that may be read in several ways: its query begins behind them. */
 export const PLAIN_PATH = visible("#?%;\\", "");
 
-/** Those of one segment. */
-export const PLAIN_SEGMENT = visible("#?%;\\/", "");
-
 function these(text: string): ByteClass {
   const table = new Uint8Array(256);
   for (let i = 0; i < text.length; i++) table[text.charCodeAt(i)] = 1;

@@ -1,4 +1,4 @@
-import { PLAIN_SEGMENT, span, UNRESERVED } from "./grammar.ts";
+import { UNRESERVED } from "./grammar.ts";
 import { textOf } from "./head.ts";
 
 /** Bytes of a path that a route may have: so much of a request's path decides, and the byte behind it. */
@@ -49,49 +49,60 @@ export function normalPath(
   let parameters = -1; // where its parameters begin there
   let hadEmpty = false;
   for (let at = start + 1; ; ) {
-    const run = span(bytes, at, PLAIN_SEGMENT);
-    if (run > at) {
-      into.set(bytes.subarray(at, run), length);
-      length += run - at;
-      at = run;
-    }
-    let byte = at < end ? bytes[at] : SLASH;
-    let width = 1;
-    if (byte === PERCENT) {
-      const decoded =
-        at + 2 < end ? hexadecimal(bytes[at + 1]) * 16 + hexadecimal(bytes[at + 2]) : -1;
-      if (decoded < 0) return undefined;
-      if (UNRESERVED[decoded] || (loose && LOOSE.includes(decoded))) {
-        byte = decoded;
-        width = 3;
-      }
-    }
-    if (byte === SLASH || (loose && byte === BACKSLASH)) {
-      if (loose && parameters >= 0) {
-        if (at < end && bytes[at] !== SLASH) return undefined; // only some would end the parameters there
-        length = parameters;
-      }
-      const size = length - segment;
-      const dots = size <= 2 && into[segment] === DOT && (size === 1 || into[segment + 1] === DOT);
-      if (size === 0) {
-        hadEmpty = true;
-      } else if (!dots) {
-        if (at >= end) return into.subarray(0, length);
-        into[length++] = SLASH;
-        segment = length;
-      } else {
-        if (size === 2) {
-          if (hadEmpty || segment === 1) return undefined;
-          segment = into.lastIndexOf(SLASH, segment - 2) + 1;
-        }
-        length = segment;
-      }
-      parameters = -1;
-      if (at >= end) return into.subarray(0, length);
-    } else {
-      if (byte === SEMICOLON && parameters < 0) parameters = length;
+    const byte = bytes[at];
+    let sign = at < end ? SIGNS[byte] : SLASH;
+    if (sign === 0) {
       into[length++] = byte;
+      at++;
+      continue;
     }
+    let width = 1;
+    if (sign === PERCENT) {
+      if (at + 2 >= end) return undefined;
+      const decoded = hexadecimal(bytes[at + 1]) * 16 + hexadecimal(bytes[at + 2]);
+      if (decoded <= 0) return undefined;
+      width = 3;
+      sign = loose ? SIGNS[decoded] : 0;
+      if (UNRESERVED[decoded]) {
+        into[length++] = decoded;
+        at += width;
+        continue;
+      }
+      if (sign === 0 || sign === PERCENT) {
+        into[length] = byte;
+        into[length + 1] = bytes[at + 1];
+        into[length + 2] = bytes[at + 2];
+        length += width;
+        at += width;
+        continue;
+      }
+    }
+    if (sign === SEMICOLON || (sign === BACKSLASH && !loose)) {
+      if (sign === SEMICOLON && parameters < 0) parameters = length;
+      into[length++] = sign;
+      at += width;
+      continue;
+    }
+    // A slash, or the end: the segment is complete.
+    if (loose && parameters >= 0) {
+      if (at < end && byte !== SLASH) return undefined; // only some would end the parameters there
+      length = parameters;
+    }
+    parameters = -1;
+    const size = length - segment;
+    if (size === 0) {
+      hadEmpty = true;
+    } else if (isDots(into, segment, size)) {
+      if (size === 2) {
+        if (hadEmpty || segment === 1) return undefined;
+        segment = into.lastIndexOf(SLASH, segment - 2) + 1;
+      }
+      length = segment;
+    } else if (at < end) {
+      into[length++] = SLASH;
+      segment = length;
+    }
+    if (at >= end) return into.subarray(0, length);
     at += width;
   }
 }
@@ -103,8 +114,14 @@ function hexadecimal(byte: number): number {
   return letter >= 97 && letter <= 102 ? letter - 87 : -256;
 }
 
-/** Other signs that are slashes, or begin parameters, to some servers once they are decoded. */
-const LOOSE: readonly number[] = Object.freeze([SLASH, BACKSLASH, SEMICOLON]);
+/** Are these `size` bytes `.` or `..`? */
+function isDots(bytes: Uint8Array, start: number, size: number): boolean {
+  return size <= 2 && bytes[start] === DOT && (size === 1 || bytes[start + 1] === DOT);
+}
+
+/** The signs that `normalPath` looks at; 0 for all other bytes. */
+const SIGNS = new Uint8Array(256);
+for (const sign of [PERCENT, SLASH, SEMICOLON, BACKSLASH]) SIGNS[sign] = sign;
 
 /**
  * The beginning of a normal path as routes compare it, `ROUTE_PATH_MAX` characters and one more: without
@@ -119,8 +136,7 @@ export function comparedPath(path: Uint8Array): string {
     const byte = path[at];
     if (byte === SEMICOLON) {
       const size = count - segment;
-      const dots = size <= 2 && kept[segment] === DOT && (size === 1 || kept[segment + 1] === DOT);
-      if (size === 0 || dots) kept[count++] = SEMICOLON;
+      if (size === 0 || isDots(kept, segment, size)) kept[count++] = SEMICOLON;
       at = path.indexOf(SLASH, at) - 1;
       if (at < 0) break;
       continue;

@@ -91,7 +91,7 @@ export function understand(
   if (!plain) {
     end = bytes.indexOf(QUESTION_MARK, end);
     if (end < 0 || end > targetEnd) end = targetEnd;
-    if (hasNul(bytes, start, end)) return 400;
+    if (!routes.comparePaths && hasNul(bytes, start, end)) return 400;
   }
   const path = start === end ? "/" : head.text(start, Math.min(end, start + ROUTE_PATH_MAX + 1));
   let chosen: Route | undefined;

@@ -203,9 +203,9 @@ function cookies(out: Writer, head: Head): void {
   for (const field of head.all("cookie")) {
     if (!hasOurs(head, field)) continue; // it was written as it came
     const before = out.length;
-    otherCookies(head, field, (start, end) => {
+    otherCookies(head, field, piece => {
       if (out.length === before) out.bytes(COOKIE);
-      out.piece(head.bytes, start, end);
+      out.bytes(piece);
     });
     if (out.length > before) out.bytes(LINE_END);
   }

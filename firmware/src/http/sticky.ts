@@ -37,15 +37,13 @@ export class StickyCookie {
 
   /** The backend of `group` that the request's cookies name. */
   read(head: Head, group: Group): Backend | undefined {
-    const { known, bytes } = head;
+    const { known } = head;
     for (let i = 0; i < known.length; i++) {
-      const field = known[i];
-      if (field.name !== "cookie") continue;
-      const { valueStart, valueEnd } = field;
-      for (let at = ours(bytes, valueStart, valueEnd, valueStart); at >= 0; ) {
-        const backend = this.#named(bytes, at + OURS_BYTES, valueEnd, group);
+      if (known[i].name !== "cookie") continue;
+      const cookies = bytesOf(head, known[i]);
+      for (let at = ours(cookies, 0); at >= 0; at = ours(cookies, at + OURS_BYTES)) {
+        const backend = this.#named(cookies, at + OURS_BYTES, group);
         if (backend !== undefined) return backend;
-        at = ours(bytes, at + OURS_BYTES, valueEnd, valueStart);
       }
     }
     return undefined;
@@ -64,11 +62,12 @@ export class StickyCookie {
   }
 
   /** The backend whose hash begins at `start`. */
-  #named(bytes: Uint8Array, start: number, end: number, group: Group): Backend | undefined {
-    const at = start + 2 * WORD_DIGITS;
-    if (at > end || (at < end && !ends(bytes[at]))) return undefined;
-    const first = word(bytes, start);
-    const second = word(bytes, start + WORD_DIGITS);
+  #named(cookies: Uint8Array, start: number, group: Group): Backend | undefined {
+    const end = start + 2 * WORD_DIGITS;
+    const { byteLength } = cookies;
+    if (end > byteLength || (end < byteLength && !ends(cookies[end]))) return undefined;
+    const first = word(cookies, start);
+    const second = word(cookies, start + WORD_DIGITS);
     if (first < 0 || second < 0) return undefined;
     const hashes = this.#hashesOf(group);
     const { backends } = group;
@@ -93,54 +92,56 @@ export class StickyCookie {
 }
 
 /** Is there a cookie of ours in a field? */
-export function hasOurs({ bytes }: Head, { valueStart, valueEnd }: Field): boolean {
-  return ours(bytes, valueStart, valueEnd, valueStart) >= 0;
+export function hasOurs(head: Head, field: Field): boolean {
+  return ours(bytesOf(head, field), 0) >= 0;
 }
 
 /**
- * A field's cookies but ours, which is none of the backend's business: calls `piece` with where each stretch of
- * them begins and ends.
+ * A field's cookies but ours, which is none of the backend's business: calls `piece` with each stretch of them.
  */
-export function otherCookies(
-  { bytes }: Head,
-  { valueStart, valueEnd }: Field,
-  piece: (start: number, end: number) => void,
-): void {
-  let from = valueStart;
+export function otherCookies(head: Head, field: Field, piece: (bytes: Uint8Array) => void): void {
+  const cookies = bytesOf(head, field);
+  const { byteLength } = cookies;
+  let from = 0;
   let any = false;
-  for (let at = ours(bytes, from, valueEnd, from); at >= 0; ) {
-    let end = bytes.indexOf(SEMICOLON, at);
-    if (end < 0 || end > valueEnd) end = valueEnd;
+  for (let at = ours(cookies, 0); at >= 0; at = ours(cookies, from)) {
+    let end = cookies.indexOf(SEMICOLON, at);
+    if (end < 0) end = byteLength;
     // With the semicolon before it, or, where it is the first, with the one behind.
     let start = at;
-    while (start > from && bytes[start] !== SEMICOLON) start--;
+    while (start > from && cookies[start] !== SEMICOLON) start--;
     if (start > from) {
-      piece(from, start);
+      piece(cookies.subarray(from, start));
       any = true;
     } else if (!any) {
-      end = skipBlanks(bytes, end + 1, valueEnd);
+      end = skipBlanks(cookies, end + 1);
     }
     from = end;
-    at = from < valueEnd ? ours(bytes, from, valueEnd, valueStart) : -1;
   }
-  if (from < valueEnd) piece(from, valueEnd);
+  if (from < byteLength) piece(cookies.subarray(from));
 }
 
-/** Where the next cookie of ours begins in a value, from `from` on; -1 where there is none. */
-function ours(bytes: Uint8Array, from: number, end: number, valueStart: number): number {
-  for (let at = bytes.indexOf(L, from); at >= 0 && at < end; at = bytes.indexOf(L, at + 1)) {
-    if (bytes[at + 1] !== B || bytes[at + 2] !== EQUALS) continue;
-    let before = at - 1;
-    while (before >= valueStart && blank(bytes[before])) before--;
-    if (before < valueStart || bytes[before] === SEMICOLON) return at;
+/** A field's value alone: a search in all of the head would go on far behind it. */
+function bytesOf({ bytes }: Head, { valueStart, valueEnd }: Field): Uint8Array {
+  return bytes.subarray(valueStart, valueEnd);
+}
+
+/** Where the next cookie of ours begins, from `from` on; -1 where there is none. */
+function ours(cookies: Uint8Array, from: number): number {
+  for (let at = cookies.indexOf(L, from); at >= 0; at = cookies.indexOf(L, at + 1)) {
+    if (cookies[at + 1] !== B || cookies[at + 2] !== EQUALS) continue;
+    let before = at;
+    let byte = SPACE;
+    while (before > 0 && (byte === SPACE || byte === TAB)) byte = cookies[--before];
+    if (byte === SEMICOLON || (before === 0 && (byte === SPACE || byte === TAB))) return at;
   }
   return -1;
 }
 
-function skipBlanks(bytes: Uint8Array, start: number, end: number): number {
+function skipBlanks(bytes: Uint8Array, start: number): number {
   let at = start;
-  while (at < end && blank(bytes[at])) at++;
-  return Math.min(at, end);
+  while (at < bytes.byteLength && blank(bytes[at])) at++;
+  return Math.min(at, bytes.byteLength);
 }
 
 function blank(byte: number): boolean {

@@ -1,0 +1,64 @@
+import { Bench } from "./bench.ts";
+import { type Figure, figure, type Measure } from "./figures.ts";
+import { answers, ask, open, withHead } from "./sessions.ts";
+
+/**
+ * What the worst heads cost that are accepted, against a plain GET of as many bytes: a stranger may send them as
+ * fast as he can.
+ */
+
+/** Of the part of a head that is hostile: as long as what a plain head of 100 fields may hold. */
+const HOSTILE_BYTES = 3_900;
+
+/** No head may cost more, in plain GETs of its length. */
+export const HOSTILE_TIMES_MAX = 6;
+
+/** All that looks into a target or a cookie. */
+const SETTINGS = {
+  inspect: [],
+  sticky: "cookie",
+  stickyKey: "a-key-of-a-bench",
+  routes: [{}, { path: "/api", strip: true }, { host: "*.home", path: "/api/v2" }],
+};
+
+const filled = (piece: string) => piece.repeat(Math.floor(HOSTILE_BYTES / piece.length));
+const target = (text: string) => `GET ${text} HTTP/1.1\r\nHost: x\r\n\r\n`;
+const fields = (...lines: string[]) => `GET / HTTP/1.1\r\nHost: x\r\n${lines.join("\r\n")}\r\n\r\n`;
+const numbered = (count: number, line: (i: number) => string) =>
+  Array.from({ length: count }, (_, i) => line(i));
+
+/** Those that cost most of some eighty that were tried, one of each kind, and what they do. */
+const HEADS: Record<string, string> = {
+  "path.letters": target(`/${filled("a")}`),
+  "path.slashes": target(filled("/")),
+  "path.dots": target(`/${filled("a/../")}`),
+  "path.encoded": target(`/${filled("%2f")}`),
+  "path.backslashes": target(`/${filled("\\")}`),
+  "path.parameters": target(filled("/;")),
+  "path.stripped": target(`/api${filled("/%61")}`),
+  "path.absolute": target(`http://x${filled("/")}`),
+  "cookie.semicolons": fields(`Cookie: a${filled(";")}`),
+  "cookie.blanks": fields(`Cookie: a;${" ".repeat(HOSTILE_BYTES)}lb=`),
+  "cookie.forged": fields(`Cookie: a${filled(";lb=")}`),
+  "connection.named": fields(
+    `Connection: ${numbered(31, i => `f${i}`).join()}`,
+    ...numbered(90, i => `G${i}: b`),
+  ),
+  "connection.many": fields(...numbered(31, i => `Connection: f${i}`)),
+};
+
+export const hostile: Measure = async () => {
+  const bench = await new Bench(answers, { settings: SETTINGS }).start();
+  const client = open(bench);
+  const cost = async (request: string) => {
+    await ask(bench, client, request);
+    return (await bench.spent(() => ask(bench, client, request))).computrons;
+  };
+  const figures: Figure[] = [];
+  for (const [name, head] of Object.entries(HEADS)) {
+    const times = (await cost(head)) / (await cost(withHead(head.length)));
+    figures.push(figure(`hostile.${name}.timesPlain`, times, "×"));
+  }
+  bench.end();
+  return figures;
+};
