@@ -1,6 +1,7 @@
 import net from "node:net";
 import type { Behaviour } from "../../backends/src/behaviour.ts";
 import { type Server, serve } from "../../backends/src/serve.ts";
+import { resetSocket } from "../src/io/reset-socket.ts";
 
 /**
  * What may be wrong with a demo backend. `refuse`: newcomers are refused, connections that it has go
@@ -84,7 +85,7 @@ export class DemoBackend {
     if (fault === before) return;
     this.#fault = fault;
     if (fault === "refuse") this.#listener?.close();
-    if (fault === "reset") for (const socket of this.#sockets) socket.resetAndDestroy();
+    if (fault === "reset") for (const socket of this.#sockets) resetSocket(socket);
     if (before === "refuse" && this.#server !== undefined) {
       await this.stop(); // a listener cannot be opened again
       await this.start();
@@ -117,7 +118,7 @@ const ANSWERS: Partial<Record<Fault, Behaviour["answer"]>> = {
     response.writeHead(500, { "Content-Length": 0 });
     response.end();
   },
-  reset: request => request.socket.resetAndDestroy(),
+  reset: request => resetSocket(request.socket),
   silent: () => {}, // whoever asked gives up
 };
 

@@ -1,4 +1,5 @@
 import type { Clock } from "../../emulator/src/clock.ts";
+import { resetSocket } from "../../emulator/src/io/reset-socket.ts";
 import type { WireSocket } from "../../emulator/src/io/wire.ts";
 import type { Journal } from "./journal.ts";
 import type { Computer } from "./target.ts";
@@ -75,7 +76,7 @@ export class RawClient {
   /** Leaves with a reset. */
   reset(): void {
     this.note("resets");
-    this.open().resetAndDestroy();
+    resetSocket(this.open());
   }
 
   /** Leaves, whatever is still to come. */

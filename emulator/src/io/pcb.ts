@@ -1,4 +1,5 @@
 import type { Cancel } from "../clock.ts";
+import { resetSocket } from "./reset-socket.ts";
 import { Segments } from "./segments.ts";
 import type { Stack } from "./stack.ts";
 import type { WireSocket } from "./wire.ts";
@@ -196,7 +197,7 @@ export class Pcb {
     this.#owner = undefined;
     if (this.#gone) return;
     if (this.#socket.abandon !== undefined) this.#socket.abandon();
-    else this.#socket.resetAndDestroy();
+    else resetSocket(this.#socket);
     this.#over(false);
   }
 
@@ -204,7 +205,7 @@ export class Pcb {
   abandon(): void {
     if (this.#gone) return;
     if (this.#socket.abandon !== undefined) this.#socket.abandon();
-    else this.#socket.resetAndDestroy();
+    else resetSocket(this.#socket);
     this.#over(false, true);
   }
 
@@ -213,7 +214,7 @@ export class Pcb {
     this.#owner = undefined;
     if (this.#gone) return;
     if (this.#socket.forget !== undefined) this.#socket.forget();
-    else this.#socket.resetAndDestroy(); // the computer's network knows no other way
+    else resetSocket(this.#socket); // the computer's network knows no other way
     this.#over(false);
   }
 
