@@ -87,6 +87,17 @@ const SAMPLES: Record<string, { refused: string[]; taken: string[] }> = {
       "export function f() { const names = ['a']; }",
     ],
   },
+  "generator-unfrozen": {
+    refused: [
+      "export function* f() { yield 1; }",
+      "class A { *f() { yield 1; } } Object.freeze(f.prototype);",
+    ],
+    taken: [
+      "export function* f() { yield 1; } Object.freeze(f.prototype);",
+      "export class A { *f() { yield 1; } } Object.freeze(A.prototype.f.prototype);",
+      "function f() {}",
+    ],
+  },
   "module-let": {
     refused: ["let count = 0;", "export let last: string | undefined;", "var old = 1;"],
     taken: [

@@ -94,6 +94,15 @@ export const RULES: readonly Rule[] = [
       isUnfrozen(node.initializer),
   },
   {
+    name: "generator-unfrozen",
+    why: "the object that its generators inherit from is one more pointer in RAM for ever: Object.freeze(name.prototype) behind it",
+    breaks: (node, source) =>
+      (ts.isFunctionDeclaration(node) || ts.isMethodDeclaration(node)) &&
+      node.asteriskToken !== undefined &&
+      !LOADED_AT_START.test(source.fileName) &&
+      !freezesPrototype(node, source),
+  },
+  {
     name: "module-let",
     why: "state of a module costs RAM for all boards and leaks between tests: keep it in an instance",
     breaks: node =>
@@ -149,6 +158,20 @@ export const RULES: readonly Rule[] = [
 ];
 
 /** Objects, lists and instances of a class of ours that are made here and not frozen, themselves or within. */
+/** Whether a statement of the module freezes the `prototype` of a generator function or method. */
+function freezesPrototype(
+  node: ts.FunctionDeclaration | ts.MethodDeclaration,
+  source: ts.SourceFile,
+): boolean {
+  const name = node.name?.getText(source);
+  const owner = ts.isClassLike(node.parent) ? `${node.parent.name?.text}.prototype.` : "";
+  return source.statements.some(
+    statement =>
+      ts.isExpressionStatement(statement) &&
+      statement.expression.getText(source) === `Object.freeze(${owner}${name}.prototype)`,
+  );
+}
+
 function isUnfrozen(expression: ts.Expression): boolean {
   const made = bare(expression);
   if (ts.isObjectLiteralExpression(made) || ts.isArrayLiteralExpression(made)) return true;

@@ -221,6 +221,8 @@ function* picksOf(lines: Iterable<string>): Generator<string, void> {
   for (const line of lines) if (line.includes(" backend: pick ")) yield line;
 }
 
+Object.freeze(picksOf.prototype);
+
 function status(operator: Operator): AdminAnswer {
   const board = escaped(JSON.stringify(boardStatus(operator)));
   return inPieces(listed(`${board.slice(0, -1)},"backends":[`, backendStatuses(operator)));

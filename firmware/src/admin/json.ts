@@ -11,12 +11,16 @@ export function* listed(opening: string, values: Iterable<unknown>): Generator<s
   yield before === "," ? "]}\n" : `${before}]}\n`;
 }
 
+Object.freeze(listed.prototype);
+
 /** A value of any size as JSON, some characters at a time. */
 export function* pieces(value: object): Generator<string, void> {
   const text = JSON.stringify(value);
   for (let at = 0; at < text.length; at += PIECE) yield escaped(text.slice(at, at + PIECE));
   yield "\n";
 }
+
+Object.freeze(pieces.prototype);
 
 /** JSON in ASCII, so that a character is a byte. */
 export function escaped(json: string): string {

@@ -146,6 +146,8 @@ export function* metrics(operator: Operator): Generator<string, void> {
   }
 }
 
+Object.freeze(metrics.prototype);
+
 function head(name: Name, help: string): string {
   const type = name.endsWith("_total") ? "counter" : "gauge";
   return `# HELP ${PREFIX}${name} ${help}\n# TYPE ${PREFIX}${name} ${type}\n`;

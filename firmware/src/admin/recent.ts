@@ -101,6 +101,8 @@ export class Recent {
   }
 }
 
+Object.freeze(Recent.prototype.last.prototype);
+
 /** What concerns one client or request comes as often as these do; a bug is for the board's operator. */
 function kindOf(event: Event): EventKind {
   if (event.level === "E") return "board";

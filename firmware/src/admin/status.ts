@@ -96,6 +96,8 @@ export function* backendStatuses({ parts, proxy }: Operator): Generator<BackendS
   for (const backend of proxy.pool.backends) yield backendStatus(backend, clock.now());
 }
 
+Object.freeze(backendStatuses.prototype);
+
 export function boardStatus({ parts, proxy, running }: Operator): BoardStatus {
   const { platform } = parts;
   const { clock, link, vitals } = platform;
