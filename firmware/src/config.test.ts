@@ -98,6 +98,28 @@ describe("configuration", () => {
     ]);
   });
 
+  test("of many complaints the first eight come, and that there are more", () => {
+    const unknown = Object.fromEntries(Array.from({ length: 120 }, (_, i) => [`key${i}`, i]));
+    const told = complaints({ backends, ...unknown, retries: -1 });
+    expect(told).toHaveLength(9);
+    expect(told[7]).toMatch(/^key7: no such key/);
+    expect(told[8]).toBe("and more");
+    expect(complaints({ backends, [`key${"\n".repeat(3_900)}`]: 1 })[0].length).toBeLessThan(1_000);
+  });
+
+  test("a long word is not compared with each that is known, letter by letter", () => {
+    const word = `connectTimeoutMs${"x".repeat(17)}`;
+    expect(complaints({ backends, [word.slice(0, 20)]: 1 })[0]).toMatch(/did you mean/);
+    expect(complaints({ backends, [word]: 1 })[0]).toMatch(/; known are listeners, /);
+  });
+
+  test("a text longer than any that is wanted is refused before its form is looked at", () => {
+    const status = `200${",200".repeat(64)}`;
+    expect(complaints({ backends, health: { check: "http", status } })[0]).toMatch(
+      /^health.status: is "200,200,.*\.\.\."; wanted statuses/,
+    );
+  });
+
   test.each([
     [[], "configuration: is []; wanted an object, { … }"],
     [null, "configuration: is null; wanted an object, { … }"],

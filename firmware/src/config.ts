@@ -139,7 +139,7 @@ const DEFAULT_RULE: InspectRule = Object.freeze({
 
 /**
  * Checks a configuration document, the outcome of `JSON.parse`, as a whole. Gives either the
- * configuration, defaults filled in, or every complaint: each names the key, echoes the value, and
+ * configuration, defaults filled in, or complaints: each names the key, echoes the value, and
  * says what would do.
  */
 export function readConfig(document: unknown): Configuration | { complaints: string[] } {
@@ -239,7 +239,7 @@ export function readConfig(document: unknown): Configuration | { complaints: str
     queueMax: key => check.integer(key, 4, 0, 64),
     sessionsMax: key => check.optional(key, k => check.integer(k, undefined, 1, SESSIONS_MAX)),
   });
-  if (check.complaints.length === 0) check.complaints.push(...contradictions(config));
+  if (check.complaints.length === 0) contradictions(config, complaint => check.complain(complaint));
   return check.complaints.length > 0
     ? { complaints: check.complaints }
     : { config, document: document as object };
@@ -268,19 +268,15 @@ function readHealth(check: DocumentReader, { path, value }: Key): HealthSettings
   });
   for (const key of ["path", "host", "status", "body"]) {
     if (health.check === "http" || !(key in Object(given))) continue;
-    check.complaints.push(
-      `${path}.${key}: has a use only with check "http", which is "${health.check}"`,
-    );
+    check.complain(`${path}.${key}: has a use only with check "http", which is "${health.check}"`);
   }
   return health;
 }
 
 /** What each key allows by itself and the whole does not: above all, options that would do nothing. */
-function contradictions(config: Config): string[] {
+function contradictions(config: Config, complain: (complaint: string) => void): void {
   const { adminPort, backends, balance, health, inspect, listeners, routes, sticky, stickyKey } =
     config;
-  const complaints: string[] = [];
-  const complain = (complaint: string) => complaints.push(complaint);
   const names = backends.map(({ name }) => name);
   unique(
     "listeners",
@@ -341,7 +337,6 @@ function contradictions(config: Config): string[] {
   if (sticky !== "cookie" && stickyKey !== undefined) {
     complain(`stickyKey: has a use only with sticky "cookie", which is "${sticky}"`);
   }
-  return complaints;
 }
 
 function unique(

@@ -1,3 +1,5 @@
+import { printable } from "./text.ts";
+
 /** Where a value stands: `path` as people write it, and the value. */
 export interface Key {
   readonly path: string;
@@ -10,6 +12,13 @@ export interface Key {
  */
 export class DocumentReader {
   readonly complaints: string[] = [];
+
+  /** Beyond `COMPLAINTS_MAX` it is only said that there are more: a document may have thousands of faults. */
+  complain(complaint: string): void {
+    const { complaints } = this;
+    if (complaints.length < COMPLAINTS_MAX) complaints.push(complaint);
+    else if (complaints.length === COMPLAINTS_MAX) complaints.push(MORE);
+  }
 
   object<T extends object>(
     path: string,
@@ -25,10 +34,10 @@ export class DocumentReader {
     const known = Object.keys(keys);
     for (const name of Object.keys(value)) {
       if (known.includes(name)) continue;
+      if (this.complaints.length > COMPLAINTS_MAX) break;
       const near = nearest(name, known);
-      this.complaints.push(
-        `${prefix}${name}: no such key; ${near ? `did you mean "${near}"?` : `known are ${known.join(", ")}`}`,
-      );
+      const hint = near ? `did you mean "${near}"?` : `known are ${known.join(", ")}`;
+      this.complain(`${prefix}${printable(name, ECHO_MAX)}: no such key; ${hint}`);
     }
     for (const name of known as (keyof T & string)[]) {
       result[name] = keys[name]({
@@ -71,15 +80,15 @@ export class DocumentReader {
     wanted: string,
   ): string {
     if (value === undefined && fallback !== undefined) return fallback;
-    if (typeof value === "string" && form().test(value)) return value;
+    if (typeof value === "string" && value.length <= TEXT_MAX && form().test(value)) return value;
     this.#complain(path, value, wanted);
     return "";
   }
 
   /** As `text`, but no complaint echoes the value. */
   secret({ path, value }: Key, form: () => RegExp, wanted: string): string {
-    if (typeof value === "string" && form().test(value)) return value;
-    this.complaints.push(`${path}: is not what is wanted, ${wanted}`);
+    if (typeof value === "string" && value.length <= TEXT_MAX && form().test(value)) return value;
+    this.complain(`${path}: is not what is wanted, ${wanted}`);
     return "";
   }
 
@@ -105,7 +114,7 @@ export class DocumentReader {
 
   #complain(path: string, value: unknown, wanted: string): void {
     const got = value === undefined ? "missing" : `is ${brief(value)}`;
-    this.complaints.push(`${path}: ${got}; wanted ${wanted}`);
+    this.complain(`${path}: ${got}; wanted ${wanted}`);
   }
 }
 
@@ -128,14 +137,30 @@ export function parseFlat(text: string): unknown {
   return JSON.parse(text);
 }
 
+/** Complaints about one document. */
+export const COMPLAINTS_MAX = 8;
+
+/** The last one where there are more. */
+const MORE = "and more";
+
+/** Characters of what a complaint echoes. */
+const ECHO_MAX = 60;
+
+/** Characters of a text in a document: a name of the DNS has 253. */
+const TEXT_MAX = 256;
+
+/** A longer word is like none that is known: the search would take a step for each pair of letters. */
+const WORD_MAX = 32;
+
 /** A value as a complaint echoes it: whole when short. */
 export function brief(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length <= 60 ? text : `${text.slice(0, 57)}…`;
+  if (typeof value !== "string") return printable(JSON.stringify(value) ?? String(value), ECHO_MAX);
+  return `"${printable(value, ECHO_MAX)}"`;
 }
 
 /** The word most like `word`, if one is like it: at most a third of the letters differ. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
+  if (word.length > WORD_MAX) return undefined;
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
   for (const candidate of known) {

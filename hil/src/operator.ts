@@ -12,11 +12,11 @@ export interface Answer {
   readonly body: string;
 }
 
-/** Sends bytes to the admin port; what came until the close. */
+/** Sends text, a byte for each character, to the admin port; what came until the close. */
 export async function send(lab: Lab, text: string, port = ADMIN_PORT): Promise<Answer> {
   const socket = lab.network.host("operator").connect({ host: "board", port });
   const heard = collect(socket);
-  socket.write(text);
+  socket.write(Buffer.from(text, "latin1"));
   await lab.clock.run({ until: () => socket.closed, ms: 60_000 });
   const end = heard.text.indexOf("\r\n\r\n");
   const head = end < 0 ? heard.text : heard.text.slice(0, end);

@@ -1,5 +1,6 @@
 import { deepFreeze } from "../deep-freeze.ts";
 import { brief, parseFlat } from "../document.ts";
+import { printable } from "../text.ts";
 import { escaped, listed, pieces } from "./json.ts";
 import { metrics } from "./metrics.ts";
 import type { Operator, Outcome } from "./operator.ts";
@@ -34,6 +35,9 @@ export interface AdminAnswer {
 export interface Pieces {
   readonly pieces: Iterable<string>;
 }
+
+/** Characters of a request that an answer repeats. */
+const ECHO_MAX = 60;
 
 const JSON_TYPE = "application/json";
 
@@ -91,7 +95,7 @@ const ROUTES: Record<string, Record<string, Handler>> = deepFreeze({
   "/api/backends/*": {
     GET: ({ proxy, parts }, _, name) => {
       const backend = proxy.backend(name);
-      if (backend === undefined) return error(404, `no backend "${name}"`);
+      if (backend === undefined) return error(404, `no backend ${brief(name)}`);
       return json(200, backendStatus(backend, parts.platform.clock.now()));
     },
     PUT: changeBackend,
@@ -112,11 +116,15 @@ const ROUTES: Record<string, Record<string, Handler>> = deepFreeze({
 export function respond(operator: Operator, request: AdminRequest): AdminAnswer {
   const [pattern, name] = match(request.path);
   const methods = ROUTES[pattern];
-  if (methods === undefined) return error(404, `nothing is at ${request.path.slice(0, 80)}`);
+  if (methods === undefined)
+    return error(404, `nothing is at ${printable(request.path, ECHO_MAX)}`);
   const handler = methods[request.method === "HEAD" ? "GET" : request.method];
   if (handler === undefined) {
     const allowed = Object.keys(methods).join(", ");
-    return { ...error(405, `${request.method} does nothing there`), fields: [`Allow: ${allowed}`] };
+    return {
+      ...error(405, `${printable(request.method, ECHO_MAX)} does nothing there`),
+      fields: [`Allow: ${allowed}`],
+    };
   }
   if (hasToken(operator, request)) operator.confirm(request.port);
   const refusal = request.method === "PUT" ? refused(operator, request) : undefined;
@@ -140,7 +148,9 @@ function refused(operator: Operator, request: AdminRequest): AdminAnswer | undef
     return { ...error(401, "wrong token, or none"), fields: ["WWW-Authenticate: Bearer"] };
   }
   // Other sites' forms cannot send this type without asking first.
-  if (field("content-type")?.split(";")[0].trim() !== JSON_TYPE) {
+  const type = field("content-type") ?? "";
+  const end = type.indexOf(";");
+  if ((end < 0 ? type : type.slice(0, end)).trim() !== JSON_TYPE) {
     return error(415, `wanted Content-Type: ${JSON_TYPE}`);
   }
   return undefined;
@@ -174,8 +184,9 @@ function changeBackend(operator: Operator, { body }: AdminRequest, name: string)
   const wish = objectOf(body);
   if (wish === undefined) return notAnObject(body);
   const unknown = Object.keys(wish).filter(key => key !== "state" && key !== "weight");
-  if (unknown.length > 0) return error(400, `${unknown[0]}: no such key; known are state, weight`);
-  if (operator.proxy.backend(name) === undefined) return error(404, `no backend "${name}"`);
+  if (unknown.length > 0)
+    return error(400, `${printable(unknown[0], ECHO_MAX)}: no such key; known are state, weight`);
+  if (operator.proxy.backend(name) === undefined) return error(404, `no backend ${brief(name)}`);
   const { state, weight } = wish as { state?: unknown; weight?: unknown };
   return told(
     operator.changeBackend(name, {
@@ -206,9 +217,15 @@ type Parameters = { readonly values: Record<string, string> } | { readonly compl
 /** The parameters of a query. None of `known` takes values that would have to be escaped. */
 function parametersOf(query: string, known: readonly string[]): Parameters {
   const values: Record<string, string> = {};
-  for (const part of query.split("&")) {
-    if (part === "") continue;
-    const [name, value = ""] = part.split("=", 2);
+  // One by one: an array of them all could be more than the chip's memory.
+  for (let start = 0, end = 0; start < query.length; start = end + 1) {
+    end = query.indexOf("&", start);
+    if (end < 0) end = query.length;
+    if (end === start) continue;
+    const part = query.slice(start, end);
+    const equals = part.indexOf("=");
+    const name = equals < 0 ? part : part.slice(0, equals);
+    const value = equals < 0 ? "" : part.slice(equals + 1);
     if (!known.includes(name)) {
       return { complaint: `${brief(name)}: no such parameter; known are ${known.join(", ")}` };
     }
@@ -238,7 +255,7 @@ function objectOf(text: string): object | undefined {
 }
 
 function notAnObject(body: string): AdminAnswer {
-  return error(400, `wanted a JSON object, not ${JSON.stringify(body.slice(0, 40))}`);
+  return error(400, `wanted a JSON object, not ${brief(body)}`);
 }
 
 function told(outcome: Outcome): AdminAnswer {

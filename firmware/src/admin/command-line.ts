@@ -98,7 +98,7 @@ const COMMANDS: Record<string, Command> = deepFreeze({
         return [...folded(JSON.stringify(document)), ...changes, ...later];
       }
       if (key === "default" && value.length === 0) return operator.configureBuiltIn();
-      if (value.length === 0) return { complaints: [`config: what shall "${key}" be?`] };
+      if (value.length === 0) return { complaints: [`config: what shall ${brief(key)} be?`] };
       const change = withKey(operator.document, key, value.join(" "));
       return "complaints" in change ? change : operator.amend(change.document);
     },
@@ -179,9 +179,7 @@ export function runCommand(operator: Operator, line: string): string[] {
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (command === undefined) {
     const near = nearest(name, COMMAND_NAMES);
-    return [
-      `error no command "${name.slice(0, 20)}"; ${near ? `did you mean "${near}"?` : "try help"}`,
-    ];
+    return [`error no command ${brief(name)}; ${near ? `did you mean "${near}"?` : "try help"}`];
   }
   const [min, max] = command.words;
   if (words.length < min || words.length > max) return [`error usage: ${command.usage}`];
@@ -209,16 +207,38 @@ function backendLine(backend: BackendStatus): string {
 
 /** Words, or texts in double quotes. */
 function split(line: string): string[] {
-  return [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, word]) => quoted ?? word);
+  const words: string[] = [];
+  for (let at = 0; at < line.length; ) {
+    const quote = line[at] === '"' ? line.indexOf('"', at + 1) : -1;
+    if (quote >= 0) {
+      words.push(line.slice(at + 1, quote));
+      at = quote + 1;
+    } else if (line[at] === " ") {
+      at++;
+    } else {
+      let end = line.indexOf(" ", at);
+      if (end < 0) end = line.length;
+      words.push(line.slice(at, end));
+      at = end;
+    }
+  }
+  return words;
 }
+
+/** Digits of a number that a command takes. */
+const DIGITS_MAX = 9;
 
 /** `NaN` for what is no number, which every check refuses. */
 function number(text: string): number {
-  return /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  if (text === "" || text.length > DIGITS_MAX) return Number.NaN;
+  for (const digit of text) if (digit < "0" || digit > "9") return Number.NaN;
+  return Number(text);
 }
 
 function folded(text: string): string[] {
-  return text.match(new RegExp(`.{1,${LINE_MAX}}`, "g")) ?? [];
+  const lines: string[] = [];
+  for (let at = 0; at < text.length; at += LINE_MAX) lines.push(text.slice(at, at + LINE_MAX));
+  return lines;
 }
 
 /**

@@ -173,7 +173,10 @@ export class AdminConnection implements EndpointOwner, Timed {
     const { operator, report } = this.#context;
     const head = this.#head;
     const method = this.#method;
-    const [path, query = ""] = head.text(head.targetStart, head.targetEnd).split("?", 2);
+    const target = head.text(head.targetStart, head.targetEnd);
+    const mark = target.indexOf("?");
+    const path = mark < 0 ? target : target.slice(0, mark);
+    const query = mark < 0 ? "" : target.slice(mark + 1);
     const field = (name: string) => head.lookup(name);
     const answer = respond(operator, {
       method,

@@ -51,7 +51,7 @@ test("values stand as they are where that can be read back, else in quotes", () 
       "W (1) proxy: dud ".length,
     );
   expect(written("/a?b=%20&c|d")).toBe("error=/a?b=%20&c|d");
-  expect(written("/caf\xe9")).toBe("error=/caf\xe9");
+  expect(written("/caf\xe9")).toBe('error="/caf\\u00e9"');
   expect(written("")).toBe('error=""');
   expect(written("a b")).toBe('error="a b"');
   expect(written('a"b')).toBe('error="a\\"b"');

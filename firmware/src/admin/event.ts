@@ -1,4 +1,5 @@
 import type { Ending } from "../session.ts";
+import { quoted } from "../text.ts";
 
 /** I: worth knowing, W: worth a look, E: a bug or a dead end. ESP-IDF's letters. */
 export type Level = "I" | "W" | "E";
@@ -152,6 +153,20 @@ export interface LogLine {
   values: Record<string, string>;
 }
 
+/**
+ * Characters of a value as it is written: 160 of them take 14 ms at 115200 baud, in which nothing else runs.
+ * Strangers choose some values; these two are the board's own words.
+ */
+const CHARS_MAX = 160;
+const ERROR_CHARS_MAX = 400;
+/** 32 backends with names of 32 characters. */
+const SCORES_CHARS_MAX = 1_400;
+
+function charsMax(key: string): number {
+  if (key === "error") return ERROR_CHARS_MAX;
+  return key === "scores" ? SCORES_CHARS_MAX : CHARS_MAX;
+}
+
 /** `I (12345) session: end id=17 why=keyword`: for people, and for `parseLine`. */
 export function formatLine(ms: number, event: Event): string {
   let line = `${event.level} (${Math.floor(ms)}) ${event.on}:`;
@@ -159,7 +174,8 @@ export function formatLine(ms: number, event: Event): string {
   for (const key in event) {
     if (key === "level" || key === "on" || key === "what") continue;
     const value = event[key as keyof Event] as string | number | undefined;
-    if (value !== undefined) line += ` ${key}=${typeof value === "number" ? value : quoted(value)}`;
+    if (value !== undefined)
+      line += ` ${key}=${typeof value === "number" ? value : quoted(value, charsMax(key))}`;
   }
   return line;
 }
@@ -184,34 +200,4 @@ function unquoted(text: string): string {
   } catch {
     return text;
   }
-}
-
-/** Values with blanks, quotes or control characters stand in JSON's quotes. */
-function quoted(value: string): string {
-  if (value !== "" && isPlain(value)) return value;
-  const json = withoutControls(JSON.stringify(value));
-  const plain = value !== "" && json.length === value.length + 2 && !value.includes(" ");
-  return plain ? value : json;
-}
-
-/** May stand in a URI as it is: true of most values, and told by one call of the engine. */
-function isPlain(value: string): boolean {
-  try {
-    return encodeURI(value) === value;
-  } catch {
-    return false; // half a surrogate pair
-  }
-}
-
-/** JSON leaves DEL and U+0080 to U+009F as they are, and terminals obey them: as escapes they are text. */
-function withoutControls(json: string): string {
-  let text = "";
-  let from = 0;
-  for (let at = 0; at < json.length; at++) {
-    const code = json.charCodeAt(at);
-    if (code < 0x7f || code > 0x9f) continue;
-    text += `${json.slice(from, at)}\\u00${code.toString(16)}`;
-    from = at + 1;
-  }
-  return text + json.slice(from);
 }

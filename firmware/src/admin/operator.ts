@@ -2,7 +2,7 @@ import { ADMIN_STATES, type AdminState } from "../backend/backend.ts";
 import { STRATEGIES, type StrategyName, WEIGHTLESS } from "../balancer/strategy.ts";
 import { EXPLAIN_MAX, readConfig, WEIGHT_MAX } from "../config.ts";
 import { deepFreeze } from "../deep-freeze.ts";
-import { nearest } from "../document.ts";
+import { brief, nearest } from "../document.ts";
 import type { Cancel, Platform } from "../platform.ts";
 import type { ReverseProxy } from "../proxy.ts";
 import type { TextStore } from "../storage.ts";
@@ -184,7 +184,7 @@ export class Operator {
     const complaints: string[] = [];
     if (weight !== undefined) complaints.push(...weightComplaints(weight, proxy.config.balance));
     if (state !== undefined && !ADMIN_STATES.includes(state as AdminState)) {
-      complaints.push(`state: is "${state}"; wanted ${ADMIN_STATES.join(", ")}`);
+      complaints.push(`state: is ${brief(state)}; wanted ${ADMIN_STATES.join(", ")}`);
     }
     if (complaints.length > 0) return { complaints };
     const done: string[] = [];
@@ -208,7 +208,7 @@ export class Operator {
       const known = Object.keys(STRATEGIES);
       const near = nearest(balance, known);
       const hint = near === undefined ? `wanted ${known.join(", ")}` : `did you mean "${near}"?`;
-      return { complaints: [`balance: no strategy "${balance}"; ${hint}`] };
+      return { complaints: [`balance: no strategy ${brief(balance)}; ${hint}`] };
     }
     const outcome = this.amend({
       ...this.running.document,
@@ -332,8 +332,8 @@ export class Operator {
     const known = this.proxy.pool.backends.map(backend => backend.name);
     const near = nearest(name, known);
     return near === undefined
-      ? `no backend "${name}"; there are ${known.join(", ")}`
-      : `no backend "${name}"; did you mean "${near}"?`;
+      ? `no backend ${brief(name)}; there are ${known.join(", ")}`
+      : `no backend ${brief(name)}; did you mean "${near}"?`;
   }
 }
 
