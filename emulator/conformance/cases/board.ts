@@ -75,7 +75,7 @@ export const board: Case[] = [
   {
     name: "an exception out of a callback ends the board, and resets its connections",
     source: ABORT,
-    not: { chip: "nobody is left on the board to report it" },
+    not: { chip: "no program is left on the board to report it" },
     async run(target) {
       const { peer: bystander } = await dialled(target);
       new target.Listener({

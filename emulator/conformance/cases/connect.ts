@@ -63,7 +63,7 @@ export const connect: Case[] = [
     },
   },
   {
-    name: "an address where nobody answers is given up after about nine seconds",
+    name: "an address that does not answer is given up after about nine seconds",
     source: "src/core/tcp.c: tcp_slowtmr",
     not: {
       loopback: "it would leave this computer",
@@ -82,7 +82,7 @@ export const connect: Case[] = [
     },
   },
   {
-    name: "closed while nobody answers, it is free at once",
+    name: "closed before the peer has answered, it is free at once",
     source: "src/core/tcp.c: tcp_close_shutdown",
     not: {
       loopback: "it would leave this computer",

@@ -145,7 +145,7 @@ export const from: Case[] = [
     },
   },
   {
-    name: "nobody accepts one that said FIN: lwIP closes it, and accepting it later ends the board",
+    name: "lwIP closes a waiting connection that has sent FIN, and accepting it later ends the board",
     source: "src/core/tcp.c: tcp_fasttmr",
     not: { chip: "the listener then points to freed memory: anything may happen" },
     async run(target) {

@@ -88,7 +88,7 @@ export const hangup: Case[] = [
     },
   },
   {
-    name: "a reset after FIN is told to nobody, and closing then ends the board",
+    name: "a reset after FIN calls no callback, and closing then ends the board",
     source: `${TCP_C}: removeTCPCallbacks`,
     not: {
       loopback: "the kernel does not tell of it before something is written",
@@ -126,7 +126,7 @@ export const hangup: Case[] = [
   {
     name: "asking for the peer of a connection that was reset ends the board, whatever the program catches",
     source: `${TCP_C}: xs_tcp_get_remotePort`,
-    not: { chip: "nobody is left on the board to report it" },
+    not: { chip: "no program is left on the board to report it" },
     async run(target) {
       const { tcp, peer, ears } = await dialled(target);
       peer.reset();

@@ -115,7 +115,7 @@ export const listener: Case[] = [
   {
     name: "asking a dud for its peer ends the board, whatever the program catches",
     source: `${TCP_C}: xs_tcp_get_remoteAddress`,
-    not: { chip: "nobody is left on the board to report it" },
+    not: { chip: "no program is left on the board to report it" },
     async run(target) {
       const dud = await someDud(target);
       try {

@@ -137,7 +137,7 @@ test("a thousand conversations leave no socket and no alarm, and go the same way
   expect(await play()).toEqual(first);
 });
 
-test("a host that connects to a port of its own where nobody listens is refused, also at the port that is its next one to give", async () => {
+test("a host that connects to a closed port of its own is refused, also at its next ephemeral port", async () => {
   const { clock, client } = world();
   const server = client.createServer();
   server.listen(0);

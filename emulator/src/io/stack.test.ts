@@ -200,7 +200,7 @@ test("a FIN between close and the event that was under way makes lwIP close by i
   expect(await closedTwice(finAndAnswerMs + 1)).toEqual([true, 0]);
 });
 
-test("nobody asks whether a silent peer is still there: its connection stays for ever", async () => {
+test("no keepalive is sent: the connection to a silent peer stays open", async () => {
   const { clock, network, board, events, dial } = await bench();
   dial();
   await clock.run({ until: () => events.length === 1 });
@@ -257,7 +257,7 @@ async function closing(
   return peer;
 }
 
-test("a full board gives up by state: LAST_ACK, CLOSING, FIN_WAIT_2, FIN_WAIT_1; what is open stays, and nobody is told", async () => {
+test("a full board gives up by state: LAST_ACK, CLOSING, FIN_WAIT_2, FIN_WAIT_1; established connections stay, and no callback is called", async () => {
   const states: ClosingState[] = ["FIN_WAIT_1", "FIN_WAIT_2", "CLOSING", "LAST_ACK"];
   const set = await bench({ ...esp32(), connectionsMax: 1 + states.length });
   const { clock, network, dial, peers } = set;
