@@ -5,6 +5,16 @@ import type { Case, Target } from "../target.ts";
 const TCP_C = "modules/io/socket/lwip/tcp.c";
 const LISTENER_JS = "modules/io/socket/lwip/listener.js";
 
+/** A listener with one waiting client, which has reset the connection. */
+async function resetWhileWaiting(target: Target): Promise<Listener> {
+  const { listener, announced } = listening(target);
+  const client = target.connect(PORT);
+  await target.until("a client", () => announced.length > 0);
+  client.reset();
+  await target.until("the control block gone", () => target.connections === 0);
+  return listener;
+}
+
 /** `Listener`: announcing, accepting, running out. */
 export const listener: Case[] = [
   {
@@ -206,11 +216,7 @@ export const listener: Case[] = [
     source: `${TCP_C}: xs_listener_destructor_`,
     not: { chip: "the reset frees what the listener still points to: anything may happen" },
     async run(target) {
-      const { listener, announced } = listening(target);
-      const client = target.connect(PORT);
-      await target.until("a client", () => announced.length > 0);
-      client.reset();
-      await target.until("the control block gone", () => target.connections === 0);
+      const listener = await resetWhileWaiting(target);
       throws(() => listener.close(), "Error", "");
       same(target.fatal?.startsWith("freed memory"), true, "fatal");
     },
@@ -220,11 +226,7 @@ export const listener: Case[] = [
     source: `${TCP_C}: listenerAccept`,
     not: { chip: "the reset frees what the listener still points to: anything may happen" },
     async run(target) {
-      const { listener, announced } = listening(target);
-      const client = target.connect(PORT);
-      await target.until("a client", () => announced.length > 0);
-      client.reset();
-      await target.until("the control block gone", () => target.connections === 0);
+      const listener = await resetWhileWaiting(target);
       throws(() => listener.read(), "Error", "");
       same(target.fatal?.startsWith("freed memory"), true, "fatal");
     },
