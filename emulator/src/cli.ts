@@ -154,7 +154,7 @@ async function emulate(options: Options): Promise<void> {
     random: () => randomInt(2 ** 32) / 2 ** 32, // hard to guess, as the chip's
     publish: port => published.find(({ boardPort }) => boardPort === port),
     onLine: line => {
-      setImmediate(print, line); // Node opens a port a tick late: "ready" must be true
+      setImmediate(() => typing.above(() => print(line))); // Node opens a port a tick late: "ready" must be true
       workbench?.log(line);
     },
     // The board's own line names functions only, as the chip's does.
@@ -171,6 +171,7 @@ async function emulate(options: Options): Promise<void> {
     const watched = new EmulatedBoard(board, running, door);
     workbench = await openPage(options.ui, { watched, demo: servers });
   }
+  const typing = readCommands(board.adapter, () => void stop());
   if (options.json && pty)
     process.stdout.write(`${JSON.stringify({ on: "pty", path: pty.path })}\n`);
   let welcomed = options.json;
@@ -181,13 +182,11 @@ async function emulate(options: Options): Promise<void> {
     // Flash may have brought another configuration; the board's lines are printed a tick later.
     process.stdout.write(banner(options, running()!.proxy.config, { workbench, pty, servers }));
   });
-  const stopTyping = readCommands(board.adapter, () => void stop());
-
   let stopping = false;
   const stop = async () => {
     if (stopping) process.exit(0); // asked twice
     stopping = true;
-    stopTyping();
+    typing.stop();
     const app = board.fatal ? undefined : running();
     app?.stop();
     while (app && !board.fatal && app.proxy.sessions > 0) {

@@ -1,18 +1,24 @@
-import { createInterface } from "node:readline";
+import { clearLine, createInterface, cursorTo } from "node:readline";
 import { COMMAND_NAMES } from "../../firmware/src/admin/command-line.ts";
 import type { Adapter } from "./io/adapter.ts";
 
 /** Bytes that the chip's UART takes at once. */
 const FIFO_BYTES = 128;
 
+export interface Typing {
+  stop(): void;
+  /** Runs `print`, which writes whole lines to standard output; what is being typed is shown behind them. */
+  above(print: () => void): void;
+}
+
 /** Lines that a terminal remembers. */
 const HISTORY = 100;
 
 /**
  * Sends lines from standard input to the board's serial port, as a terminal program would: with history
- * and completion where a person types, plain where a program does. Returns how to stop that.
+ * and completion where a person types, plain where a program does.
  */
-export function readCommands(adapter: Pick<Adapter, "send">, interrupted: () => void): () => void {
+export function readCommands(adapter: Pick<Adapter, "send">, interrupted: () => void): Typing {
   const person = process.stdin.isTTY === true;
   const lines = createInterface({
     input: process.stdin,
@@ -29,7 +35,19 @@ export function readCommands(adapter: Pick<Adapter, "send">, interrupted: () => 
     sent = sent.then(() => send(adapter, `${line}\n`));
   });
   lines.on("SIGINT", interrupted); // in a terminal, readline sees Ctrl-C first
-  return () => lines.close();
+  return {
+    stop: () => lines.close(),
+    above(print) {
+      if (!person || lines.line === "") {
+        print();
+        return;
+      }
+      cursorTo(process.stdout, 0);
+      clearLine(process.stdout, 0);
+      print();
+      lines.prompt(true);
+    },
+  };
 }
 
 /** In pieces, each when the one before has arrived: the chip has no more room than its FIFO. */

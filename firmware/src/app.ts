@@ -19,6 +19,8 @@ import { VERSION } from "./version.ts";
 export interface App {
   readonly proxy: ReverseProxy;
   readonly operator: Operator;
+  /** For what the machine has to report: to the log, and to the events that are remembered. */
+  readonly report: Report;
   /** Ends all sessions and closes the listeners. For emulators and tests: a chip is switched off. */
   stop(): void;
 }
@@ -55,9 +57,11 @@ export function start(
   platform.onAbort?.((reason, exception) => platform.log(abortLine(reason, exception)));
   const recent = new Recent();
   let operator: Operator | undefined;
+  let console: Console | undefined;
   const report: Report = event => {
     const line = formatLine(clock.now(), event);
-    platform.log(line);
+    if (console === undefined) platform.log(line);
+    else console.log(line);
     recent.add(event, line);
     if ("what" in event && event.what === "exception") operator?.running.fault();
   };
@@ -77,7 +81,7 @@ export function start(
   const running = new RunningConfig({ ...parts, listeners, beginning });
   operator = new Operator({ ...parts, recent, running, build, token: given.token });
   const server = new AdminServer(platform, operator, report);
-  const console = new Console(platform, operator, report);
+  console = new Console(platform, operator, report);
 
   let listening = false;
   const changed = () => {
@@ -98,7 +102,7 @@ export function start(
     proxy.stop();
     server.stop();
     operator.stop();
-    console.stop();
+    console?.stop();
   };
-  return { proxy, operator, stop };
+  return { proxy, operator, report, stop };
 }

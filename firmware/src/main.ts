@@ -8,7 +8,7 @@ import { restart } from "chip/restart";
 import gateway from "gateway" with { type: "json" };
 import config from "mc/config";
 import { formatLine, type Report } from "./admin/event.ts";
-import { announce, start } from "./app.ts";
+import { type App, announce, start } from "./app.ts";
 import { ChipClock } from "./chip/clock.ts";
 import { nativeCode } from "./chip/native.ts";
 import { readConfig } from "./config.ts";
@@ -24,7 +24,11 @@ export default function main(): void {
   const clock = new ChipClock(error =>
     report({ level: "E", on: "proxy", what: "exception", error: exceptionText(error) }),
   );
-  const report: Report = event => log(formatLine(clock.now(), event));
+  let app: App | undefined;
+  const report: Report = event => {
+    if (app === undefined) log(formatLine(clock.now(), event));
+    else app.report(event);
+  };
 
   const build = settings.build || undefined;
   announce({ ...machine, clock, log }, { build });
@@ -35,7 +39,7 @@ export default function main(): void {
       report({ level: "E", on: "config", what: "refused", error });
     return;
   }
-  start(
+  app = start(
     {
       ...machine,
       // The published typings say that read and write return nothing; they return numbers.

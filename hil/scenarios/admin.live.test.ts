@@ -71,10 +71,10 @@ describe.skipIf(absence)(`the board's page in Chromium${absence}`, () => {
   test("a click on drain moves the traffic, one on ready brings it back", async () => {
     await page.fill("#token", TOKEN);
     await card("a").getByRole("button", { name: "drain" }).click();
-    await expect.poll(() => said().textContent()).toBe("a is drain");
+    await expect.poll(() => said().textContent()).toBe("a is drain instead of ready");
     expect(await answers(4)).toBe("bbbb");
     await card("a").getByRole("button", { name: "ready" }).click();
-    await expect.poll(() => said().textContent()).toBe("a is ready");
+    await expect.poll(() => said().textContent()).toBe("a is ready instead of drain");
     expect(new Set(await answers(4))).toEqual(new Set(["a", "b"]));
   });
 

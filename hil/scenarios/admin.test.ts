@@ -446,15 +446,17 @@ describe("the console", () => {
 
   test("knows what the API knows", async () => {
     const { lab } = await console();
-    expect(await type(lab, "drain a")).toContain("ok a is drain");
+    expect(await type(lab, "drain a")).toContain("ok a is drain instead of ready");
     expect(lab.app!.proxy.backend("a")!.state).toBe("drain");
     expect(await type(lab, "weight b 0")).toContain(
-      "ok b has weight 0 until the next configuration or restart",
+      "ok b has weight 0 instead of 1 until the next configuration or restart",
     );
     expect((await type(lab, "backends")).join("\n")).toMatch(
       /^a 10\.0\.0\.2:8080 drain state=drain/m,
     );
-    expect((await type(lab, "config retries 1")).at(-1)).toMatch(/^ok in force/);
+    expect((await type(lab, "config retries 1")).at(-1)).toMatch(
+      /^ok retries is 1 instead of 2 \(the default\); in force/,
+    );
     expect(lab.app!.proxy.config.retries).toBe(1);
     expect((await type(lab, "help")).length).toBeGreaterThan(12);
     expect(await type(lab, "explain 3")).toContain("ok the next 3 picks will be explained");
@@ -466,16 +468,20 @@ describe("the console", () => {
     expect(await type(lab, "drain")).toContain("error usage: drain NAME");
     expect((await type(lab, "drain aa")).at(-1)).toMatch(/^error no backend "aa"/);
     expect((await type(lab, "balance emwa")).at(-1)).toMatch(/did you mean "ewma"\?$/);
-    expect((await type(lab, "weight a many")).at(-1)).toMatch(/^error weight/);
+    expect((await type(lab, "weight a many")).at(-1)).toMatch(/^error weight: is "many"; wanted /);
+    expect((await type(lab, "weight a -1")).at(-1)).toMatch(/^error weight: is -1; wanted /);
+    expect((await type(lab, "explain x")).at(-1)).toMatch(/^error explain: is "x"; wanted /);
   });
 
   test("a key of the configuration is told by its path, and a wrong path says what is wrong with it", async () => {
     const { lab } = await console();
     const last = async (line: string) => (await type(lab, line)).at(-1);
-    expect(await last("config health.intervalMs 4000")).toMatch(/^ok in force/);
+    expect(await last("config health.intervalMs 4000")).toMatch(
+      /^ok health.intervalMs is 4000 instead of 5000 \(the default\); in force/,
+    );
     expect(lab.app!.proxy.config.health.intervalMs).toBe(4000);
     expect(await last("config backends.a.weight 2")).toMatch(
-      /^error config: "backends.a.weight": backends is \[.*, which has no keys$/,
+      /^error config: "backends.a.weight": "a" is no place of a list of 2; /,
     );
     expect(await last("config health..intervalMs 1")).toMatch(/: a key is empty; wanted one such/);
     expect(await last("config complaints.x 1")).toMatch(/^error complaints: no such key/);
@@ -552,9 +558,43 @@ describe("the console", () => {
     expect(lab.app!.operator.token).toBe("the-boards-own");
   });
 
+  test("tells a key of the configuration, and changes one in a list", async () => {
+    const { lab } = await console();
+    const answer = async (line: string) => (await type(lab, line)).slice(1);
+    expect(await answer("config health.intervalMs")).toEqual([
+      "health.intervalMs=5000 (the default)",
+      "ok",
+    ]);
+    expect(await answer("config health.check")).toEqual(['health.check="none"', "ok"]);
+    expect(await answer("config backends[1].name")).toEqual(['backends[1].name="b"', "ok"]);
+    expect(await answer("config sessionsMax")).toEqual(["sessionsMax=nothing", "ok"]);
+    expect(await answer("config helth.check")).toEqual([
+      'error config: "helth.check": there is no "helth"; did you mean "health"?',
+    ]);
+    expect((await answer("config backends[1].maxSessions 3")).at(-1)).toMatch(
+      /^ok backends\[1\].maxSessions is 3 instead of nothing/,
+    );
+    expect(lab.app!.proxy.backend("b")!.maxSessions).toBe(3);
+    expect(await answer("config backends[7].maxSessions 3")).toEqual([
+      expect.stringMatching(/: "7" is no place of a list of 2; the first one is \[0\]/),
+    ]);
+  });
+
+  test("has a word or a number for each value of the status", async () => {
+    const { lab } = await console();
+    const answer = await type(lab, "status");
+    expect(answer.filter(line => line.includes("[object") || line.includes("NaN"))).toEqual([]);
+    expect(answer).toContain("memory.shed=0");
+  });
+
+  test("tells the network", async () => {
+    const { lab } = await console();
+    expect((await type(lab, "wifi")).slice(1)).toEqual(["ip=10.0.0.1", "rssi=-54", "ok"]);
+  });
+
   test("leaves the Wi-Fi on demand, and is back by itself", async () => {
     const { lab } = await console();
-    expect(await type(lab, "wifi")).toContain("ok leaving, and joining again");
+    expect(await type(lab, "wifi-rejoin")).toContain("ok leaving, and joining again");
     await lab.clock.run({ ms: 5000 });
     expect(lab.events("net").map(({ values }) => values.ip)).toEqual(["10.0.0.1", "10.0.0.1"]);
     expect(await lab.ask(GET_ONCE)).toMatch(/^HTTP\/1.1 200 /);

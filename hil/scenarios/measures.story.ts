@@ -46,7 +46,7 @@ scenario(
     for (const client of clients) client.send("before ");
     await Promise.all(clients.map(client => client.receive("before ")));
     const sinceMs = lab.nowMs;
-    await lab.type("wifi");
+    await lab.type("wifi-rejoin");
     for (const client of clients) client.send("after");
     await lab.until(({ on, values }) => on === "net" && values.ip !== undefined);
     const next = await lab.get("/");

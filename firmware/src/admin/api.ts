@@ -107,7 +107,7 @@ const ROUTES: Record<string, Record<string, Handler>> = deepFreeze({
     },
     PUT: (operator, { body }) => {
       const wish = objectOf(body) as { picks?: unknown } | undefined;
-      return wish === undefined ? notAnObject(body) : told(operator.explain(Number(wish.picks)));
+      return wish === undefined ? notAnObject(body) : told(operator.explain(wish.picks));
     },
   },
 });
@@ -188,12 +188,7 @@ function changeBackend(operator: Operator, { body }: AdminRequest, name: string)
     return error(400, `${printable(unknown[0], ECHO_MAX)}: no such key; known are state, weight`);
   if (operator.proxy.backend(name) === undefined) return error(404, `no backend ${brief(name)}`);
   const { state, weight } = wish as { state?: unknown; weight?: unknown };
-  return told(
-    operator.changeBackend(name, {
-      ...(weight === undefined ? {} : { weight: Number(weight) }),
-      ...(state === undefined ? {} : { state: String(state) }),
-    }),
-  );
+  return told(operator.changeBackend(name, { state, weight }));
 }
 
 /** The last events of both kinds or of one, all of them or as many as are asked for. */

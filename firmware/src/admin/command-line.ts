@@ -1,5 +1,6 @@
 import { deepFreeze } from "../deep-freeze.ts";
-import { brief, LEVELS_MAX, nearest, parseFlat } from "../document.ts";
+import { brief, nearest, parseFlat } from "../document.ts";
+import { digits, type KeyValue, valueAt, withValueAt } from "./keys.ts";
 import type { Operator, Outcome } from "./operator.ts";
 import { SECRET } from "./operator.ts";
 import { EVENT_KINDS } from "./recent.ts";
@@ -42,7 +43,7 @@ const COMMANDS: Record<string, Command> = deepFreeze({
         sockets: `${sockets.used}/${sockets.max}`,
         up: `${up}/${backends.length}`,
       };
-      return Object.entries(values).map(([key, value]) => `${key}=${value}`);
+      return Object.entries(values).flatMap(([key, value]) => statusLines(key, value));
     },
   },
   backends: {
@@ -83,7 +84,7 @@ const COMMANDS: Record<string, Command> = deepFreeze({
   },
   config: {
     usage: "config [KEY VALUE]",
-    help: "the configuration, or a change of it; config default: the one that is built in",
+    help: "all of it, a key, or a change; config default: as built in",
     words: [0, Number.POSITIVE_INFINITY],
     run: (operator, [key, ...value]) => {
       if (key === undefined) {
@@ -98,18 +99,22 @@ const COMMANDS: Record<string, Command> = deepFreeze({
         return [...folded(JSON.stringify(document)), ...changes, ...later];
       }
       if (key === "default" && value.length === 0) return operator.configureBuiltIn();
-      if (value.length === 0) return { complaints: [`config: what shall ${brief(key)} be?`] };
-      const change = withKey(operator.document, key, value.join(" "));
-      return "complaints" in change ? change : operator.amend(change.document);
+      return value.length === 0 ? told(operator, key) : changed(operator, key, value.join(" "));
     },
   },
   wifi: {
     usage: "wifi [SSID PASSWORD]",
-    help: "joins another network, or back to this one if that fails; alone: joins this one anew",
+    help: "the network; or joins another, and this one again if that fails",
     words: [0, 2],
     secretFrom: 1,
     run: (operator, [ssid, password = ""]) =>
-      ssid === undefined ? operator.rejoinWifi() : operator.joinWifi(ssid, password),
+      ssid === undefined ? wifiLines(operator) : operator.joinWifi(ssid, password),
+  },
+  "wifi-rejoin": {
+    usage: "wifi-rejoin",
+    help: "leaves the network, and joins it again",
+    words: [0, 0],
+    run: operator => operator.rejoinWifi(),
   },
   token: {
     usage: "token TOKEN",
@@ -133,7 +138,8 @@ const COMMANDS: Record<string, Command> = deepFreeze({
       const kind = EVENT_KINDS.find(known => known === words[0]);
       const [text, more] = kind === undefined ? words : words.slice(1);
       const count = text === undefined ? EVENTS : number(text);
-      if (count >= 1 && more === undefined) return [...parts.recent.last(count, kind)];
+      if (typeof count === "number" && count >= 1 && more === undefined)
+        return [...parts.recent.last(count, kind)];
       return {
         complaints: [
           `events: is ${brief(words.join(" "))}; wanted ${EVENT_KINDS.join(" or ")}, and a whole number from 1 on`,
@@ -199,6 +205,25 @@ export function covered(line: string): string {
   );
 }
 
+/** A value of the status, or a line for each that is in it. */
+function statusLines(key: string, value: unknown): string[] {
+  if (typeof value !== "object" || value === null) return [`${key}=${value}`];
+  return Object.entries(value).map(
+    ([name, inner]) =>
+      `${key}.${name}=${typeof inner === "object" ? JSON.stringify(inner) : inner}`,
+  );
+}
+
+function wifiLines({ parts }: Operator): string[] {
+  const { ssid, address, rssi, onTrial } = parts.platform.link;
+  return [
+    ...(ssid === undefined ? [] : [`ssid=${ssid}`]),
+    `ip=${address ?? "none"}`,
+    ...(address === undefined || rssi === undefined ? [] : [`rssi=${rssi}`]),
+    ...(onTrial ? ["on trial: kept if a request with the token comes over it"] : []),
+  ];
+}
+
 function backendLine(backend: BackendStatus): string {
   const { name, address, state, standing, weight, sessions, sessionsTotal, latencyMs, check } =
     backend;
@@ -225,14 +250,12 @@ function split(line: string): string[] {
   return words;
 }
 
-/** Digits of a number that a command takes. */
-const DIGITS_MAX = 9;
-
-/** `NaN` for what is no number, which every check refuses. */
-function number(text: string): number {
-  if (text === "" || text.length > DIGITS_MAX) return Number.NaN;
-  for (const digit of text) if (digit < "0" || digit > "9") return Number.NaN;
-  return Number(text);
+/** What is no whole number stays the text that it is, for a complaint to echo. */
+function number(text: string): number | string {
+  const isNegative = text[0] === "-";
+  const value = digits(isNegative ? text.slice(1) : text);
+  if (value === undefined) return text;
+  return isNegative ? -value : value;
 }
 
 function folded(text: string): string[] {
@@ -241,35 +264,28 @@ function folded(text: string): string[] {
   return lines;
 }
 
-/**
- * A copy of the document in which `path`, such as `health.intervalMs`, has another value, or what is wrong
- * with the path. It calls itself for no key: each call takes of the engine's stack, which is small on the chip.
- */
-function withKey(document: object, path: string, text: string): Change {
-  const keys = path.split(".");
-  if (keys.includes(""))
-    return complaint(path, "a key is empty; wanted one such as health.intervalMs");
-  if (keys.length > LEVELS_MAX) {
-    return complaint(path, `${keys.length} keys inside each other; ${LEVELS_MAX} at most`);
-  }
-  const levels: object[] = [document];
-  for (const key of keys.slice(0, -1)) {
-    const inner = levels.at(-1) as Record<string, unknown>;
-    const value = Object.hasOwn(inner, key) ? inner[key] : {};
-    if (typeof value !== "object" || value === null || Array.isArray(value)) {
-      return complaint(path, `${key} is ${brief(value)}, which has no keys`);
-    }
-    levels.push(value);
-  }
-  let value = parsed(text);
-  for (const key of keys.reverse()) value = { ...levels.pop(), [key]: value };
-  return { document: value as object };
+/** A key of the configuration. */
+function told(operator: Operator, key: string): readonly string[] | Outcome {
+  const found = valueAt(operator.document, operator.proxy.config, key);
+  return "complaints" in found ? found : folded(`${key}=${shown(found, JSON.stringify)}`);
 }
 
-type Change = { readonly document: object } | { readonly complaints: readonly string[] };
+/** Another value for a key of the configuration: from what to what, and what came of it. */
+function changed(operator: Operator, key: string, text: string): Outcome {
+  const { document, proxy } = operator;
+  const value = parsed(text);
+  const change = withValueAt(document, key, value);
+  if ("complaints" in change) return change;
+  const before = valueAt(document, proxy.config, key);
+  const outcome = operator.amend(change.document);
+  if ("complaints" in outcome || "complaints" in before) return outcome;
+  const what = `${key} is ${key === "stickyKey" ? SECRET : brief(value)} instead of ${shown(before)}`;
+  return { done: `${what}; ${outcome.done}` };
+}
 
-function complaint(path: string, why: string): Change {
-  return { complaints: [`config: ${brief(path)}: ${why}`] };
+function shown({ value, isDefault }: KeyValue, text: (value: unknown) => string = brief): string {
+  if (value === undefined) return "nothing";
+  return `${text(value)}${isDefault ? " (the default)" : ""}`;
 }
 
 function parsed(text: string): unknown {

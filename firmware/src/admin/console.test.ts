@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { VirtualClock } from "../../../emulator/src/clock.ts";
 import type { Platform, SerialConstructor, SerialPort } from "../platform.ts";
 import { Console } from "./console.ts";
@@ -47,4 +47,99 @@ test("an exception does not leave the port's callback: it is reported", async ()
       error: expect.stringMatching(/^Error: broken at read < /),
     },
   ]);
+});
+
+/** What stands on a terminal that gets these bytes: carriage return, line feed, backspace and EL are obeyed. */
+function screen(text: string): string[] {
+  const rows = [""];
+  let column = 0;
+  const put = (row: string) => {
+    rows[rows.length - 1] = row;
+  };
+  for (const piece of text.replaceAll("\x1b[K", "\0")) {
+    const row = rows.at(-1)!;
+    if (piece === "\0") put(row.slice(0, column));
+    else if (piece === "\r") column = 0;
+    else if (piece === "\n") rows.push("");
+    else if (piece === "\b") column--;
+    else put(`${row.slice(0, column)}${piece}${row.slice(++column)}`);
+    if (piece === "\n") column = 0;
+  }
+  return rows.map(row => row.trimEnd());
+}
+
+describe("what is being typed", () => {
+  /** A console whose port and log are one terminal; the port takes `room` bytes, then none for 12 ms. */
+  async function terminal() {
+    const clock = new VirtualClock();
+    let shown = "";
+    let typed = "";
+    let fullUntilMs = 0;
+    let onReadable: () => void;
+    class Serial implements SerialPort {
+      constructor(options: ConstructorParameters<SerialConstructor>[0]) {
+        onReadable = () => options.onReadable.call(this, typed.length);
+      }
+      read(into: Uint8Array): number {
+        for (let i = 0; i < typed.length; i++) into[i] = typed.charCodeAt(i);
+        return typed.length;
+      }
+      write(bytes: Uint8Array): void {
+        if (clock.now() < fullUntilMs) throw new Error("output full");
+        shown += String.fromCharCode(...bytes);
+      }
+    }
+    const log = (line: string) => {
+      shown += `${line}\r\n`;
+      fullUntilMs = clock.now() + line.length / 11.5; // bytes per ms at 115200 baud
+    };
+    const platform = { clock, Serial, log } as unknown as Platform;
+    const console = new Console(platform, {} as Operator, () => {});
+    await clock.run({ ms: 1_000 });
+    const type = (text: string) => {
+      typed = text;
+      onReadable();
+    };
+    return { clock, console, type, shown: () => screen(shown) };
+  }
+
+  test("stands behind a line of the log again, whole, and goes on", async () => {
+    const { clock, console, type, shown } = await terminal();
+    type("drain");
+    console.log("I (5) net: ip=10.0.0.7");
+    await clock.run({ ms: 50 });
+    type(" a");
+    expect(shown()).toEqual(["I (5) net: ip=10.0.0.7", "drain a"]);
+    type("\x7f\x7f");
+    expect(shown().at(-1)).toBe("drain");
+  });
+
+  test("and what comes between the two is shown with it, behind long lines, too", async () => {
+    const { clock, console, type, shown } = await terminal();
+    type("dra");
+    const lines = Array.from({ length: 5 }, (_, i) => `I (${i}) http: request ${"x".repeat(400)}`);
+    for (const line of lines) {
+      console.log(line);
+      type("i");
+      await clock.run({ ms: 10 });
+    }
+    type("\b");
+    await clock.run({ ms: 500 });
+    expect(shown()).toEqual([...lines, "draiiii"]);
+  });
+
+  test("a secret stays covered", async () => {
+    const { clock, console, type, shown } = await terminal();
+    type("token correct-horse");
+    console.log("I (5) net: ip=10.0.0.7");
+    await clock.run({ ms: 50 });
+    expect(shown().at(-1)).toBe(`token ${"*".repeat(8)}`);
+  });
+
+  test("nothing is typed: the log is as it is", async () => {
+    const { console, shown, type } = await terminal();
+    type("\r");
+    console.log("I (5) net: ip=10.0.0.7");
+    expect(shown()).toEqual(["I (5) net: ip=10.0.0.7", ""]);
+  });
 });

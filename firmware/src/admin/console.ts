@@ -25,6 +25,15 @@ const LINE_PAUSE_MS = 20;
  */
 const OPEN_MS = 20;
 
+/** To the first column, and erases the line from there (ECMA-48: EL). */
+const ERASE_LINE = "\r\x1b[K";
+
+/** From a line of the log until what was being typed is shown behind it: the FIFO has to have room for it. */
+const REDRAW_MS = 20;
+
+/** Its last characters that are shown again. */
+const REDRAWN_MAX = 96;
+
 const BACKSPACE = 8;
 const LF = 10;
 const CR = 13;
@@ -41,6 +50,8 @@ export class Console {
   /** Lines of answers that wait for their turn. */
   #answers: string[] = [];
   #alarm: Cancel | undefined;
+  /** What is being typed was erased for the log, and will be shown again. */
+  #redraw: Cancel | undefined;
 
   constructor(platform: Platform, operator: Operator, report: Report) {
     this.#platform = platform;
@@ -50,8 +61,22 @@ export class Console {
       this.#alarm = platform.clock.after(OPEN_MS, () => this.#open());
   }
 
+  /** Writes a line of the log, or of an answer; what is being typed is shown behind it. */
+  log(line: string): void {
+    if (this.#line !== "" && this.#redraw === undefined) this.#echo(ERASE_LINE);
+    this.#platform.log(line);
+    if (this.#line !== "")
+      this.#redraw ??= this.#platform.clock.after(REDRAW_MS, () => this.#show());
+  }
+
+  #show(): void {
+    const shown = this.#echo(covered(this.#line).slice(-REDRAWN_MAX));
+    this.#redraw = shown ? undefined : this.#platform.clock.after(REDRAW_MS, () => this.#show());
+  }
+
   stop(): void {
     this.#alarm?.();
+    this.#redraw?.();
     this.#answers = [];
   }
 
@@ -91,11 +116,12 @@ export class Console {
     if (byte === CR || byte === LF) {
       this.#enter();
     } else if (byte === BACKSPACE || byte === DELETE) {
-      if (this.#line !== "") this.#echo("\b \b");
+      if (this.#line !== "" && this.#redraw === undefined) this.#echo("\b \b");
       this.#line = this.#line.slice(0, -1);
     } else if (byte >= 32 && byte < 127) {
       if (this.#line.length === LINE_MAX) this.#tooLong = true;
       else this.#line += String.fromCharCode(byte);
+      if (this.#redraw !== undefined) return; // it is shown with the rest
       // Behind a word that asks for a secret nothing is shown as it is.
       this.#echo(covered(`${this.#line}`) === this.#line ? String.fromCharCode(byte) : "*");
     }
@@ -106,8 +132,11 @@ export class Console {
     const tooLong = this.#tooLong;
     this.#line = "";
     this.#tooLong = false;
+    const isShown = this.#redraw === undefined;
+    this.#redraw?.();
+    this.#redraw = undefined;
     if (line === "") return;
-    this.#echo("\r\n");
+    if (isShown) this.#echo("\r\n");
     this.#say(`> ${covered(line).slice(0, FIFO_BYTES)}`);
     if (tooLong) {
       this.#say(`error a command has ${LINE_MAX} characters at most`);
@@ -122,11 +151,12 @@ export class Console {
   }
 
   /** A busy log fills the FIFO; then what is typed is not shown, and counts all the same. */
-  #echo(text: string): void {
+  #echo(text: string): boolean {
     try {
       this.#serial!.write(Uint8Array.from(text, character => character.charCodeAt(0)));
+      return true;
     } catch {
-      // Output full: see above.
+      return false; // output full: see above
     }
   }
 
@@ -139,7 +169,7 @@ export class Console {
     const line = this.#answers.shift();
     this.#alarm = undefined;
     if (line === undefined) return;
-    this.#platform.log(line);
+    this.log(line);
     this.#alarm = this.#platform.clock.after(LINE_PAUSE_MS, () => this.#next());
   }
 }

@@ -172,12 +172,12 @@ export class Operator {
     return this.changeBackend(name, { state });
   }
 
-  setWeight(name: string, weight: number): Outcome {
+  setWeight(name: string, weight: unknown): Outcome {
     return this.changeBackend(name, { weight });
   }
 
   /** Both are checked before one of them is changed. */
-  changeBackend(name: string, { state, weight }: { state?: string; weight?: number }): Outcome {
+  changeBackend(name: string, { state, weight }: { state?: unknown; weight?: unknown }): Outcome {
     const { proxy } = this;
     const backend = proxy.backend(name);
     if (backend === undefined) return { complaints: [this.#unknown(name)] };
@@ -189,14 +189,18 @@ export class Operator {
     if (complaints.length > 0) return { complaints };
     const done: string[] = [];
     if (weight !== undefined) {
-      proxy.setWeight(backend, weight);
-      done.push(`${name} has weight ${weight} until the next configuration or restart`);
+      const before = backend.weight;
+      proxy.setWeight(backend, weight as number);
+      done.push(
+        `${name} has weight ${weight} instead of ${before} until the next configuration or restart`,
+      );
     }
     if (state !== undefined) {
+      const before = backend.state;
       proxy.setState(backend, state as AdminState);
       const why = this.running.keepStates();
       done.push(
-        `${name} is ${state}${why === undefined ? "" : `, and flash does not take it: ${why}`}`,
+        `${name} is ${state} ${before === state ? "already" : `instead of ${before}`}${why === undefined ? "" : `, and flash does not take it: ${why}`}`,
       );
     }
     return { done: done.join(", ") || "nothing was to be changed" };
@@ -210,17 +214,20 @@ export class Operator {
       const hint = near === undefined ? `wanted ${known.join(", ")}` : `did you mean "${near}"?`;
       return { complaints: [`balance: no strategy ${brief(balance)}; ${hint}`] };
     }
+    const before = this.proxy.config.balance;
     const outcome = this.amend({
       ...this.running.document,
       balance: balance as StrategyName,
     });
-    return "done" in outcome ? { done: `balance is ${balance}; ${outcome.done}` } : outcome;
+    return "done" in outcome
+      ? { done: `balance is ${balance} instead of ${before}; ${outcome.done}` }
+      : outcome;
   }
 
-  explain(picks: number): Outcome {
-    if (!Number.isInteger(picks) || picks < 1 || picks > EXPLAIN_MAX) {
+  explain(picks: unknown): Outcome {
+    if (!isWholeNumber(picks, 1, EXPLAIN_MAX)) {
       return {
-        complaints: [`explain: is ${picks}; wanted a whole number from 1 to ${EXPLAIN_MAX}`],
+        complaints: [`explain: is ${brief(picks)}; wanted a whole number from 1 to ${EXPLAIN_MAX}`],
       };
     }
     this.proxy.explain.left = picks;
@@ -263,9 +270,10 @@ export class Operator {
         complaints: ["wifi: wanted a name of 1 to 32 and a password of 8 to 63 characters"],
       };
     }
+    const before = link.ssid === undefined ? "" : ` instead of ${link.ssid}`;
     link.join(ssid, password);
     return {
-      done: "joining; it is kept if a request with the token comes over it, else the one before is joined",
+      done: `joining ${ssid}${before}; it is kept if a request with the token comes over it, else the one before is joined`,
     };
   }
 
@@ -338,14 +346,18 @@ export class Operator {
 }
 
 /** What is wrong with a weight at run time; a document would be refused for the same. */
-function weightComplaints(weight: number, balance: StrategyName): string[] {
-  if (!Number.isInteger(weight) || weight < 0 || weight > WEIGHT_MAX) {
-    return [`weight: is ${weight}; wanted a whole number from 0 to ${WEIGHT_MAX}`];
+function weightComplaints(weight: unknown, balance: StrategyName): string[] {
+  if (!isWholeNumber(weight, 0, WEIGHT_MAX)) {
+    return [`weight: is ${brief(weight)}; wanted a whole number from 0 to ${WEIGHT_MAX}`];
   }
   if (weight <= 1 || !WEIGHTLESS.includes(balance)) return [];
   return [
     `weight: is ${weight}, but ${balance} looks at no weights; weighted-round-robin would do`,
   ];
+}
+
+function isWholeNumber(value: unknown, min: number, max: number): value is number {
+  return Number.isInteger(value) && (value as number) >= min && (value as number) <= max;
 }
 
 function withoutSecrets(document: object): object {
