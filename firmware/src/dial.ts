@@ -22,6 +22,8 @@ export interface Refusals {
   noBackend: number;
   /** The board had no socket for a connection to a backend. */
   noSocket: number;
+  /** The board has fallen back to a configuration without routes. */
+  suspended: number;
   /** No route led anywhere. */
   noRoute: number;
   /** Of the clients refused for want of a slot or memory: closed without an answer. */

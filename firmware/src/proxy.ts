@@ -17,6 +17,7 @@ import { noTraffic } from "./traffic.ts";
 /** Counters of refusals by the ending that a session has then. */
 const REFUSAL = Object.freeze({
   full: "full",
+  suspended: "suspended",
   "no-memory": "noMemory",
   "queue-timeout": "queueTimeout",
 } as const);
@@ -39,10 +40,13 @@ export class ReverseProxy implements Tenants {
   /** Those of `#sessions` that wait for one, the longest waiting first. */
   #queue: { session: Session; cancel: () => void }[] = [];
   #lettingIn = false;
+  /** Every client is refused. */
+  suspended = false;
   readonly memory: Memory;
   readonly refusals: Refusals = {
     full: 0,
     queueTimeout: 0,
+    suspended: 0,
     noMemory: 0,
     noBackend: 0,
     noSocket: 0,
@@ -214,6 +218,10 @@ export class ReverseProxy implements Tenants {
   }
 
   #place(session: Session): void {
+    if (this.suspended) {
+      this.#refuse(session, "suspended");
+      return;
+    }
     if (this.memory.low) {
       this.#refuse(session, "no-memory");
       return;

@@ -33,6 +33,7 @@ import { pump } from "./pump.ts";
  * | `tunnel-timeout` | a close: no byte moved for long                              |
  * | `full`           | 503 if it spoke HTTP, else a close: the queue was full       |
  * | `no-memory`      | the same; who was being served: a close, it held the most    |
+ * | `suspended`      | the same: no configuration with routes is in force any more  |
  * | `queue-timeout`  | the same: it waited too long for a slot or a backend         |
  * | `stopped`        | a close: the proxy was told to stop                          |
  * | `error`          | a close: a bug, and the log says where                       |
@@ -45,6 +46,7 @@ export type Ending =
   | RawDialFailure
   | "no-route"
   | "no-memory"
+  | "suspended"
   | "idle"
   | "tunnel-timeout"
   | "stopped"
@@ -207,7 +209,7 @@ export class Session implements EndpointOwner, Dialler, ClosingSession, Timed {
   }
 
   /** No slot: answer in the client's language and close. */
-  refuse(why: "full" | "no-memory" | "queue-timeout"): void {
+  refuse(why: "full" | "no-memory" | "queue-timeout" | "suspended"): void {
     this.guarded(() => {
       this.state = "answering";
       this.why = why;

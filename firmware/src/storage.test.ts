@@ -12,8 +12,8 @@ import { TextStore } from "./storage.ts";
 
 const DOCUMENT = { backends: [{ address: "10.0.0.2", port: 80 }] };
 
-/** A board whose flash keeps `text` entries and `blobs`, once it has started the firmware `starts` times. */
-function started(text: Record<string, string>, blobs: string[] = [], starts = 1) {
+/** A board whose flash keeps `text` entries and `blobs`, once it has started the firmware. */
+function started(text: Record<string, string>, blobs: string[] = []) {
   const clock = new VirtualClock();
   const lines: string[] = [];
   let app: App | undefined;
@@ -23,6 +23,7 @@ function started(text: Record<string, string>, blobs: string[] = [], starts = 1)
     clock,
     wire: new Network({ clock }).host("board"),
     onLine: line => lines.push(line),
+    reboots: true,
   });
   const boot = (): App => {
     board.boot(platform => {
@@ -36,8 +37,8 @@ function started(text: Record<string, string>, blobs: string[] = [], starts = 1)
     space.format = "buffer";
     for (const key of blobs) space.write(key, Uint8Array.of(1, 2, 3));
   });
-  for (let i = 0; i < starts; i++) boot();
-  return { app: app!, board, lines, boot };
+  boot();
+  return { app: app!, board, clock, lines, boot };
 }
 
 test("entries of flash that are not text count as absent, and each is a line of the log", () => {
@@ -51,7 +52,8 @@ test("entries of flash that are not text count as absent, and each is a line of 
 
 test("what is written over such an entry is read back", () => {
   const { app, boot, lines, board } = started({}, ["token"]);
-  expect(app.operator.setToken("another-token")).toEqual({ done: "the token is set" });
+  app.operator.setToken("another-token");
+  app.operator.confirm(8404); // a request with it has come
   lines.length = 0;
   expect(boot().operator.token).toBe("another-token");
   expect(lines.filter(line => line.includes("storage:"))).toEqual([]);
@@ -81,9 +83,14 @@ test.each(["{", "7", "null", "[".repeat(500)])(
   },
 );
 
-test("a count of starts that was no number counts from there on: four starts fall back", () => {
+test("a count of starts that was no number counts from there on: four starts fall back", async () => {
   const kept = { ...DOCUMENT, balance: "first" };
-  const { lines } = started({ starts: "NaN", slot: "a", "config-a": JSON.stringify(kept) }, [], 4);
+  const flash = { starts: "NaN", slot: "a", "config-a": JSON.stringify(kept) };
+  const { board, clock, lines } = started(flash);
+  for (let i = 0; i < 4; i++) {
+    board.crash("panic");
+    await clock.run({ ms: board.kind.bootMs + 1 });
+  }
   expect(lines.filter(line => line.includes("rolled-back"))).toHaveLength(1);
 });
 

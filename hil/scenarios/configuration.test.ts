@@ -390,20 +390,21 @@ describe("what a build is given", () => {
     expect(givenIn(lab)).toEqual(["document,backends"]);
   });
 
-  test("does not fit the document in flash: what is built in counts, and the document is the one before", async () => {
+  test("does not fit the document in flash: what is built in counts, suspended where it has no routes, and the document is kept", async () => {
     const { flash, a } = await kept({}, { retries: 1, routes: [{ host: "x", backends: ["c"] }] });
     const lab = await built(flash, { retries: 0 }, { backends: `${a}:8080` });
     expect(lab.events("config", "refused").map(({ values }) => values.error)).toEqual([
       'routes[0].backends: no backend is called "c"; known are a',
     ]);
     expect(lab.app!.proxy.config.retries).toBe(0);
-    expect((await statusOf(lab)).configuration).toMatchObject({ rolledBack: "given" });
-    const seen: number[] = [];
-    for (let i = 0; i < 4; i++) {
+    for (let i = 0; i < 2; i++) {
+      expect((await statusOf(lab)).configuration).toMatchObject({
+        rolledBack: "given",
+        suspended: true,
+      });
+      expect(json(await get(lab, "/api/config/fallen"))).toMatchObject({ retries: 1 });
       await restart(lab);
-      seen.push(lab.app!.proxy.config.retries);
     }
-    expect(seen).toEqual([0, 0, 1, 1]);
   });
 
   test.each(["{", "null", "[1]", '"x"'])("is known anew where flash holds %s", async text => {
@@ -677,5 +678,132 @@ describe("another token", () => {
     lab.app!.operator.setToken(OTHER);
     await lab.clock.run({ ms: 31_000 });
     expect(tokenOf(lab)).toBe(OTHER);
+  });
+});
+
+describe("resets alone take no document away", () => {
+  const ROUTES = [{ host: "a.home", backends: ["a"] }];
+  const ready = (lab: Lab) => lab.events("proxy", "ready").length;
+
+  /** A board that keeps a document with routes; the one that was built in has none. */
+  async function routed(servedMs = 0) {
+    const lab = await labOf();
+    await change(lab, { routes: ROUTES });
+    await lab.clock.run({ ms: 31_000 + servedMs });
+    expect((await statusOf(lab)).configuration).toMatchObject({ source: "flash" });
+    return lab;
+  }
+
+  async function crash(lab: Lab): Promise<void> {
+    const before = ready(lab);
+    lab.board.crash("panic");
+    await lab.clock.run({ until: () => ready(lab) > before, ms: 60_000 });
+  }
+
+  test("however many power cuts come within a minute of each other", async () => {
+    const lab = await routed();
+    for (let i = 0; i < 8; i++) await restart(lab);
+    expect((await documentOf(lab)).routes).toEqual(ROUTES);
+    expect((await statusOf(lab)).configuration).toMatchObject({
+      source: "flash",
+      rolledBack: null,
+    });
+  });
+
+  test("however often the board crashes when it has served for a minute once", async () => {
+    const lab = await routed(61_000);
+    for (let i = 0; i < 8; i++) await crash(lab);
+    expect((await documentOf(lab)).routes).toEqual(ROUTES);
+    expect((await statusOf(lab)).configuration).toMatchObject({
+      source: "flash",
+      rolledBack: null,
+    });
+  });
+
+  test("but one with which the board crashes before its ports are open gives way, also when it had served", async () => {
+    const lab = await routed(61_000);
+    for (let i = 0; i < 4; i++) {
+      lab.board.crash("panic");
+      await lab.clock.run({ ms: lab.board.kind.bootMs + 10 });
+    }
+    await lab.clock.run({ ms: 5_000 });
+    expect((await statusOf(lab)).configuration).toMatchObject({ rolledBack: "restarts" });
+  });
+
+  describe("and where one that has routes gives way to one that has none", () => {
+    async function fallen() {
+      const lab = await routed();
+      for (let i = 0; i < 4; i++) await crash(lab);
+      return lab;
+    }
+
+    test("clients get 503 until an operator has decided, also after a restart, and it can be read", async () => {
+      const lab = await fallen();
+      for (let i = 0; i < 2; i++) {
+        expect(lab.events("config", "suspended").length).toBeGreaterThan(i);
+        expect(await ask(lab, 80)).toBe("HTTP/1.1 503");
+        const { configuration, refusals } = await statusOf(lab);
+        expect(configuration).toMatchObject({
+          source: "built-in",
+          rolledBack: "restarts",
+          suspended: true,
+        });
+        expect(refusals.suspended).toBe(1);
+        expect((await get(lab, "/healthz")).status).toBe(503);
+        expect(json(await get(lab, "/api/config/fallen")).routes).toEqual(ROUTES);
+        await restart(lab);
+      }
+    });
+
+    test("it comes back when an operator says so", async () => {
+      const lab = await fallen();
+      expect((await put(lab, "/api/config/fallen", {})).status).toBe(200);
+      expect(lab.events("config", "resumed")).toHaveLength(1);
+      await lab.clock.run({ ms: 31_000 });
+      expect(await documentOf(lab)).toMatchObject({ routes: ROUTES });
+      expect((await statusOf(lab)).configuration).toMatchObject({
+        source: "flash",
+        rolledBack: null,
+        suspended: false,
+      });
+      expect((await get(lab, "/api/config/fallen")).status).toBe(404);
+      await restart(lab);
+      expect((await documentOf(lab)).routes).toEqual(ROUTES);
+    });
+
+    test("any other decision counts, too, and one that is taken back does not", async () => {
+      const lab = await fallen();
+      expect((await change(lab, { retries: 1 })).status).toBe(200);
+      expect(await ask(lab, 80)).toBe("HTTP/1.1 200");
+      await restart(lab);
+      expect(await ask(lab, 80)).toBe("HTTP/1.1 503");
+      await put(lab, "/api/config/default", {});
+      await lab.clock.run({ ms: 31_000 });
+      await restart(lab);
+      expect(await ask(lab, 80)).toBe("HTTP/1.1 200");
+      expect((await statusOf(lab)).configuration).toMatchObject({ rolledBack: null });
+    });
+  });
+
+  test("a document with routes that this firmware does not take suspends the one without, too", async () => {
+    const flash = new Flash();
+    const lab = new Lab(mendedBoard(), { flash, reboots: true });
+    lab.backend("a", named("a").serve);
+    lab.board.boot(({ storage }) => {
+      const store = storage.open({ path: "hot-potato", mode: "r+", format: "string" });
+      store.write("slot", "a");
+      store.write("config-a", JSON.stringify({ routes: ROUTES, ofAnotherFirmware: 1 }));
+    });
+    await lab.clock.run({ ms: 100 });
+    lab.board.unplug();
+    await lab.serve();
+    expect(await ask(lab, 80)).toBe("HTTP/1.1 503");
+    expect((await statusOf(lab)).configuration).toMatchObject({
+      rolledBack: "invalid",
+      suspended: true,
+    });
+    lab.app!.operator.setToken(TOKEN);
+    await change(lab, {});
+    expect(await ask(lab, 80)).toBe("HTTP/1.1 200");
   });
 });

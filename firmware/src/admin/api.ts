@@ -36,6 +36,8 @@ export interface Pieces {
   readonly pieces: Iterable<string>;
 }
 
+const NOT_FALLEN = "the board has not fallen back from a configuration";
+
 /** Characters of a request that an answer repeats. */
 const ECHO_MAX = 60;
 
@@ -78,6 +80,10 @@ const ROUTES: Record<string, Record<string, Handler>> = deepFreeze({
   "/api/config/default": {
     GET: operator => inPieces(pieces(operator.builtIn)),
     PUT: operator => told(operator.configureBuiltIn()),
+  },
+  "/api/config/fallen": {
+    GET: ({ fallen }) => (fallen === undefined ? error(404, NOT_FALLEN) : inPieces(pieces(fallen))),
+    PUT: operator => told(operator.configureFallen()),
   },
   "/api/config/next": {
     GET: ({ next }) =>
@@ -173,6 +179,13 @@ function foreign(field: AdminRequest["field"]): boolean {
 }
 
 function healthz(operator: Operator): AdminAnswer {
+  if (operator.running.suspended) {
+    return {
+      status: 503,
+      type: "text/plain",
+      body: "clients get 503 until another is configured\n",
+    };
+  }
   const nowMs = operator.parts.platform.clock.now();
   const up = operator.proxy.pool.backends.some(backend => backend.standing(nowMs) === "up");
   return up

@@ -30,7 +30,7 @@ export interface BeginningParts {
  */
 export function beginningOf(parts: BeginningParts): Beginning {
   const { revisions, report, reset } = parts;
-  const kept = revisions?.start();
+  const kept = revisions?.start(reset);
   let rolledBack: string | undefined;
   if (kept?.fellBack) {
     rolledBack = "restarts";
@@ -40,7 +40,12 @@ export function beginningOf(parts: BeginningParts): Beginning {
     rolledBack = kept.dropped;
     report({ level: "W", on: "config", what: "dropped", why: rolledBack, reset });
   }
-  const before = { document: kept?.document, next: kept?.next, rolledBack };
+  const before = {
+    document: kept?.document,
+    next: kept?.next,
+    fallen: kept?.fallen,
+    rolledBack: rolledBack ?? kept?.fallenWhy,
+  };
   const changes = changesOf(parts);
   if (changes === undefined) return chosen(parts, before, {});
   if (before.document !== undefined || (changes.token && parts.store?.read(TOKEN_KEY))) {
@@ -55,6 +60,8 @@ interface Kept {
   readonly document: object | undefined;
   /** Waits for this start. */
   readonly next: object | undefined;
+  /** The board has fallen back from it. */
+  readonly fallen: object | undefined;
   readonly rolledBack: string | undefined;
 }
 
@@ -72,25 +79,42 @@ function chosen(parts: BeginningParts, kept: Kept, changes: GivenSettings): Begi
 /** The configuration that counts but for one that waits for this start. */
 function standingOf(
   { builtIn, revisions, report }: BeginningParts,
-  { document, rolledBack }: Kept,
+  { document, fallen, rolledBack }: Kept,
   changes: GivenSettings,
 ): Beginning {
-  if (document === undefined) return { ...builtIn, source: "built-in", rolledBack };
+  if (document === undefined) {
+    if (changes.document !== undefined && fallen !== undefined) {
+      revisions!.forget(); // whoever builds has decided
+      return { ...builtIn, source: "built-in", rolledBack: undefined };
+    }
+    const suspended = fallen !== undefined && opens(fallen, builtIn);
+    return { ...builtIn, source: "built-in", rolledBack, fallen, suspended };
+  }
   const { token, ...laidOver } = changes;
   if (Object.keys(laidOver).length === 0) {
     const flash = checked(document, report);
-    if (flash !== undefined) return { ...flash, source: "flash", rolledBack };
-    return { ...builtIn, source: "built-in", rolledBack: "invalid" };
+    if (flash !== undefined) {
+      const suspended = fallen !== undefined && opens(fallen, flash);
+      return { ...flash, source: "flash", rolledBack, fallen, suspended };
+    }
+    const suspended = opens(document, builtIn);
+    return { ...builtIn, source: "built-in", rolledBack: "invalid", fallen: document, suspended };
   }
   const mixed =
     laidOver.document === undefined ? checked(overlay(document, laidOver), report) : builtIn;
   const counts = mixed ?? builtIn;
   const error = revisions!.keep(counts.document);
-  return {
-    ...counts,
-    source: error === undefined ? "flash" : "not-kept",
-    rolledBack: mixed === undefined ? "given" : rolledBack,
-  };
+  const source = error === undefined ? "flash" : "not-kept";
+  if (mixed !== undefined) return { ...counts, source, rolledBack };
+  const suspended = opens(document, counts);
+  if (suspended) revisions!.fall("given");
+  return { ...counts, source, rolledBack: "given", fallen: document, suspended };
+}
+
+/** Would clients reach with `other` what the routes of `document` keep from them? */
+function opens(document: object, { config }: Configuration): boolean {
+  const { routes } = document as { routes?: unknown };
+  return Array.isArray(routes) && routes.length > 0 && config.routes.length === 0;
 }
 
 /** A document from flash, if it is a configuration: another firmware may have written it. */

@@ -33,6 +33,8 @@ export type Event =
   | { level: "W"; on: "config"; what: "factory-reset" }
   | { level: "I"; on: "config"; what: "trial"; ms: number }
   | { level: "I"; on: "config"; what: "kept" }
+  /** Clients get 503 until an operator has decided on a document, or do not any more. */
+  | { level: "I" | "W"; on: "config"; what: "suspended" | "resumed" }
   | { level: "W"; on: "config"; what: "not-kept"; error: string }
   | { level: "W"; on: "config"; what: "rolled-back"; why: string; error?: string }
   /** The board was reset during the trial of a configuration, which is not in force any more. */

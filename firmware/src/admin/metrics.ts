@@ -107,6 +107,7 @@ const REASONS: readonly (readonly [reason: string, key: keyof Refusals])[] = dee
   ["full", "full"],
   ["queue-timeout", "queueTimeout"],
   ["no-memory", "noMemory"],
+  ["suspended", "suspended"],
   ["no-backend", "noBackend"],
   ["no-socket", "noSocket"],
   ["no-route", "noRoute"],

@@ -296,6 +296,20 @@ export class Operator {
     return withoutSecrets(this.parts.builtIn);
   }
 
+  /** The document that the board has fallen back from, without its secrets. */
+  get fallen(): object | undefined {
+    const { fallen } = this.running;
+    return fallen && withoutSecrets(fallen);
+  }
+
+  /** Puts that one in force again, on trial like any other. */
+  configureFallen(): Outcome {
+    const { fallen } = this.running;
+    return fallen === undefined
+      ? { complaints: ["the board has not fallen back from a configuration"] }
+      : this.configure(fallen);
+  }
+
   /** Forgets all that was kept since the board was flashed, and restarts. */
   factoryReset(): Outcome {
     const { platform, store } = this.parts;

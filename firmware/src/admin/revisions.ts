@@ -4,8 +4,16 @@ import type { TextStore } from "../storage.ts";
 /** Bytes of a document that flash keeps: NVS takes 4000 of a value, its ending zero included. */
 export const DOCUMENT_BYTES_MAX = 3999;
 
-/** After so many starts that did not last, a document is not trusted any more. */
+/** After so many starts that a crash ended soon, a document is not trusted any more. */
 export const STARTS_MAX = 3;
+
+/** Resets that no document can have caused (esp_reset_reason_t). */
+const BLAMELESS_RESETS: readonly string[] = Object.freeze([
+  "power-on",
+  "external",
+  "deep-sleep",
+  "brownout",
+]);
 
 type Slot = "a" | "b";
 
@@ -15,12 +23,22 @@ const NEXT_KEY = "config-next";
 /** It is there while a document runs that is not kept yet. */
 const TRIAL_KEY = "trial";
 
+/** The slot whose document has served for long: no stranger who crashes the board takes it away. */
+const PROVED_KEY = "proved";
+
+/** The slot whose document is not in force any more because the board crashed with it. */
+const FALLEN_KEY = "fallen";
+const FALLEN_WHY_KEY = "fallen-why";
+
 /** What flash says to a start. */
 export interface Kept {
   /** The document that was kept last; `undefined`: the one that was built in counts. */
   readonly document: object | undefined;
-  /** The one that was kept last has not lasted several times, and `document` is the one before it. */
+  /** The board has crashed with the one that was kept last several times, and `document` is the one before it. */
   readonly fellBack: boolean;
+  /** The one that the board fell back from, until another is kept, and why it did. */
+  readonly fallen: object | undefined;
+  readonly fallenWhy: string | undefined;
   /** Why a document on trial is not in force any more: `reset`, or why it was taken back with a restart. */
   readonly dropped: string | undefined;
   /** The document that waits for this start. */
@@ -39,18 +57,22 @@ export class Revisions {
     this.#store = store;
   }
 
-  /** What flash says to a start. */
-  start(): Kept {
-    const starts = this.#starts + 1;
+  /** What flash says to a start; `reset` is why the board starts. */
+  start(reset: string | undefined): Kept {
+    const blameless = reset !== undefined && BLAMELESS_RESETS.includes(reset);
+    const starts = blameless ? Math.max(1, this.#starts) : this.#starts + 1;
     const fellBack = starts > STARTS_MAX && this.#slot !== undefined;
     if (fellBack) this.#fallBack();
     this.#store.write("starts", String(fellBack ? 1 : starts));
     const dropped = this.#store.read(TRIAL_KEY);
     this.trialEnds();
     const slot = this.#slot;
+    const fallen = this.#slotAt(FALLEN_KEY);
     return {
       document: slot && this.#read(`config-${slot}`),
       fellBack,
+      fallen: fallen && this.#read(`config-${fallen}`),
+      fallenWhy: fallen && this.#store.read(FALLEN_WHY_KEY),
       dropped,
       next: this.#read(NEXT_KEY),
     };
@@ -76,8 +98,17 @@ export class Revisions {
   forget(): string | undefined {
     const error = this.#store.delete("slot");
     if (error !== undefined) return error;
-    for (const key of ["config-a", "config-b", NEXT_KEY, TRIAL_KEY, "starts"]) {
-      this.#store.delete(key);
+    for (const key of [
+      "config-a",
+      "config-b",
+      NEXT_KEY,
+      TRIAL_KEY,
+      PROVED_KEY,
+      FALLEN_KEY,
+      FALLEN_WHY_KEY,
+      "starts",
+    ]) {
+      if (this.#store.read(key) !== undefined) this.#store.delete(key);
     }
     return undefined;
   }
@@ -87,13 +118,43 @@ export class Revisions {
     if (this.#starts !== 0) this.#store.write("starts", "0");
   }
 
-  /** Keeps `document`, which has proved itself. Returns why flash has not taken it; `undefined`: it has. */
+  /** The document that was kept before the one in force is the one that the board has fallen back from. */
+  fall(why: string): void {
+    this.#store.write(FALLEN_KEY, this.#slot === "a" ? "b" : "a");
+    this.#store.write(FALLEN_WHY_KEY, why);
+  }
+
+  /** The document in force from flash has served for long. */
+  get isProved(): boolean {
+    const slot = this.#slot;
+    return slot !== undefined && this.#slotAt(PROVED_KEY) === slot;
+  }
+
+  prove(): void {
+    if (this.#slot !== undefined && !this.isProved) this.#store.write(PROVED_KEY, this.#slot);
+  }
+
+  /**
+   * The ports are open: from here on strangers may have a hand in what crashes the board. A document that
+   * is proved is suspected only of what happens before.
+   */
+  opened(): void {
+    if (this.isProved) this.lasted();
+  }
+
+  /** Keeps `document`, which has served its trial. Returns why flash has not taken it; `undefined`: it has. */
   keep(document: object): string | undefined {
     const next: Slot = this.#slot === "a" ? "b" : "a";
-    return (
+    if (this.#slotAt(PROVED_KEY) === next) this.#store.delete(PROVED_KEY);
+    const error =
       this.#store.write(`config-${next}`, JSON.stringify(document)) ??
-      this.#store.write("slot", next)
-    );
+      this.#store.write("slot", next);
+    const fallen = this.#slotAt(FALLEN_KEY);
+    if (error !== undefined || fallen === undefined) return error;
+    this.#store.delete(FALLEN_WHY_KEY);
+    this.#store.delete(FALLEN_KEY); // whoever configures has decided
+    if (fallen !== next) this.#store.delete(`config-${fallen}`);
+    return undefined;
   }
 
   /** Starts that have not lasted, in a row. */
@@ -105,19 +166,33 @@ export class Revisions {
   }
 
   get #slot(): Slot | undefined {
-    const slot = this.#store.read("slot");
+    return this.#slotAt("slot");
+  }
+
+  #slotAt(key: string): Slot | undefined {
+    const slot = this.#store.read(key);
     if (slot === undefined || slot === "a" || slot === "b") return slot;
-    this.#store.ignore("slot", "is neither a nor b");
+    this.#store.ignore(key, "is neither a nor b");
     return undefined;
   }
 
-  /** To the one before, and from there to the one that was built in. */
+  /**
+   * To the one before, and from there to the one that was built in. The document stays in flash: of two, the one
+   * that was kept last.
+   */
   #fallBack(): void {
     const bad = this.#slot!;
     const before: Slot = bad === "a" ? "b" : "a";
-    this.#store.delete(`config-${bad}`);
-    if (this.#store.read(`config-${before}`) === undefined) this.#store.delete("slot");
-    else this.#store.write("slot", before);
+    const fallen = this.#slotAt(FALLEN_KEY);
+    if (fallen === undefined) {
+      this.#store.write(FALLEN_KEY, bad);
+      this.#store.write(FALLEN_WHY_KEY, "restarts");
+    }
+    if (fallen === before || this.#store.read(`config-${before}`) === undefined) {
+      this.#store.delete("slot");
+    } else {
+      this.#store.write("slot", before);
+    }
   }
 
   #read(key: string): object | undefined {

@@ -12,6 +12,9 @@ import { keepStates, restoreStates } from "./states.ts";
 /** A document serves so long before it is kept in flash. */
 export const TRIAL_MS = 30_000;
 
+/** A document from flash that has served so long is no cause of crashes that come later. */
+const PROOF_MS = 60_000;
+
 /**
  * Where a document comes from. `trial`: it is not kept yet; `until-reset`: it never will be; `not-kept`: it
  * has served well, and flash has not taken it.
@@ -22,6 +25,11 @@ export type Source = "built-in" | "flash" | "trial" | "until-reset" | "not-kept"
 export interface Standing {
   readonly document: object;
   readonly source: Source;
+  /**
+   * Clients get 503: it has no routes, and the document has that the board has fallen back from. An operator
+   * ends that by any other document.
+   */
+  readonly suspended?: boolean;
 }
 
 /** The configuration that the board starts with. */
@@ -31,6 +39,10 @@ export interface Beginning extends Configuration {
   readonly before?: Standing;
   /** Why another document is not in force. */
   readonly rolledBack: string | undefined;
+  /** The document that the board has fallen back from. */
+  readonly fallen?: object | undefined;
+  /** See `Standing`. */
+  readonly suspended?: boolean;
 }
 
 export interface RunningConfigParts {
@@ -70,15 +82,19 @@ export class RunningConfig {
   #standing: Standing;
   #rolledBack: string | undefined;
   #next: object | undefined;
+  #fallen: object | undefined;
+  #proving: Cancel | undefined;
   #trial: Trial | undefined;
   /** Bugs that were logged since the trial began. */
   #faults = 0;
 
   constructor(parts: RunningConfigParts) {
     this.#parts = parts;
-    const { document, source, before, rolledBack } = parts.beginning;
-    this.#standing = { document, source };
+    const { document, source, suspended, before, rolledBack, fallen } = parts.beginning;
+    this.#standing = { document, source, suspended: suspended === true };
     this.#rolledBack = rolledBack;
+    this.#fallen = fallen;
+    this.#suspend();
     if (before === undefined) return;
     this.#trial = {
       before,
@@ -94,6 +110,17 @@ export class RunningConfig {
 
   stop(): void {
     this.#trial?.cancel();
+    this.#proving?.();
+  }
+
+  /** The document that the board has fallen back from, until another is kept. */
+  get fallen(): object | undefined {
+    return this.#fallen;
+  }
+
+  /** Clients get 503 until an operator has decided on a document. */
+  get suspended(): boolean {
+    return this.#standing.suspended === true;
   }
 
   get document(): object {
@@ -132,7 +159,9 @@ export class RunningConfig {
     const { listeners, proxy } = this.#parts;
     listeners.start(portsOf(proxy.config));
     proxy.ready();
+    this.#parts.revisions?.opened();
     if (this.#trial !== undefined) this.#count(this.#trial);
+    else this.#prove();
   }
 
   /**
@@ -215,6 +244,29 @@ export class RunningConfig {
   #use(standing: Standing, config: Config): void {
     this.#parts.proxy.reconfigure(config);
     this.#standing = standing;
+    this.#suspend();
+    this.#prove();
+  }
+
+  #suspend(): void {
+    const { proxy, report } = this.#parts;
+    const { suspended } = this;
+    if (proxy.suspended === suspended) return;
+    proxy.suspended = suspended;
+    report({
+      level: suspended ? "W" : "I",
+      on: "config",
+      what: suspended ? "suspended" : "resumed",
+    });
+  }
+
+  /** A document from flash that serves for long from now on is proved. */
+  #prove(): void {
+    const { platform, revisions } = this.#parts;
+    this.#proving?.();
+    this.#proving = undefined;
+    if (this.source !== "flash" || revisions === undefined || revisions.isProved) return;
+    this.#proving = platform.clock.after(PROOF_MS, () => revisions.prove());
   }
 
   #acceptForNextStart(document: object, ports: readonly number[]): Outcome {
@@ -268,6 +320,8 @@ export class RunningConfig {
     const kept = revisions !== undefined && error === undefined;
     this.#standing = { document, source: kept ? trial.keptAs : "not-kept" };
     this.#rolledBack = undefined;
+    if (kept) this.#fallen = undefined;
+    this.#prove();
     this.#endTrial();
     if (error === undefined) report({ level: "I", on: "config", what: "kept" });
     else report({ level: "W", on: "config", what: "not-kept", error });

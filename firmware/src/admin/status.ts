@@ -45,6 +45,8 @@ export interface ConfigurationStatus {
   readonly rolledBack: string | null;
   /** Another one counts from the next start on. */
   readonly changesAtNextStart: boolean;
+  /** Clients get 503 until an operator has decided on a document. */
+  readonly suspended: boolean;
   /** What runs otherwise than the document says. */
   readonly setAtRunTime: readonly RunTimeChange[];
 }
@@ -127,6 +129,7 @@ export function boardStatus({ parts, proxy, running }: Operator): BoardStatus {
       trialLeftMs: running.trialLeftMs ?? null,
       rolledBack: running.rolledBack ?? null,
       changesAtNextStart: running.next !== undefined,
+      suspended: running.suspended,
       setAtRunTime: runTimeChanges(proxy),
     },
   };
@@ -134,10 +137,11 @@ export function boardStatus({ parts, proxy, running }: Operator): BoardStatus {
 
 /** `flash`, `trial, 25 s left`, `built-in, rolled back: no-backend`, … */
 export function configurationText(status: ConfigurationStatus): string {
-  const { source, trialLeftMs, rolledBack, changesAtNextStart, setAtRunTime } = status;
+  const { source, trialLeftMs, rolledBack, changesAtNextStart, suspended, setAtRunTime } = status;
   const texts: string[] = [source];
   if (trialLeftMs !== null) texts.push(`${Math.ceil(trialLeftMs / 1000)} s left`);
   if (rolledBack !== null) texts.push(`rolled back: ${rolledBack}`);
+  if (suspended) texts.push("clients get 503 until another is configured");
   if (changesAtNextStart) texts.push("another at the next start");
   for (const { backend, key, document, now } of setAtRunTime) {
     texts.push(`${backend} has ${key} ${now} instead of ${document}`);
