@@ -341,3 +341,28 @@ test("the chip's heap holds no code: every module of the core is linked into the
       .sort(),
   );
 });
+
+/**
+ * Packages whose scripts run when they are installed, in the versions that were looked at. `allowScripts` of package.json
+ * has only their names: npm takes a version there only where the lock file has the address of each package, which
+ * ours leaves out, because it is not the same everywhere.
+ */
+const SCRIPTS = ["@serialport/bindings-cpp@13.0.0", "esbuild@0.28.2"];
+
+test("what runs at the installation is what was looked at, version for version", () => {
+  const { packages } = JSON.parse(readFileSync("package-lock.json", "utf8")) as {
+    packages: Record<string, { version: string; hasInstallScript?: boolean; integrity?: string }>;
+  };
+  const { allowScripts } = JSON.parse(readFileSync("package.json", "utf8"));
+  const running = Object.entries(packages).filter(([, { hasInstallScript }]) => hasInstallScript);
+  const named = running.map(([where, { version }]) => {
+    return `${where.slice(where.lastIndexOf("node_modules/") + "node_modules/".length)}@${version}`;
+  });
+  expect(named.sort()).toEqual(SCRIPTS);
+  expect(running.map(([, { integrity }]) => integrity?.slice(0, 7))).toEqual(
+    running.map(() => "sha512-"),
+  );
+  expect(allowScripts).toEqual(
+    Object.fromEntries(SCRIPTS.map(name => [name.slice(0, name.lastIndexOf("@")), true])),
+  );
+});

@@ -6,7 +6,7 @@ import type { Outcome } from "../../firmware/src/admin/operator.ts";
 /** Only this computer's own browsers. */
 const HOST = "127.0.0.1";
 
-/** Pages that watch at once, and what one may leave unread before it is dropped. */
+/** Pages that watch at once, the last ones that came; and what one may leave unread before it is dropped. */
 const WATCHERS_MAX = 8;
 const UNREAD_BYTES_MAX = 2 * 1024 * 1024;
 
@@ -18,6 +18,8 @@ const BODY_BYTES_MAX = 4 * 1024;
  * says yes.
  */
 const OWN_FIELD = "x-workbench";
+
+const OTHER_SITE = "another site's page";
 
 const HEADERS = {
   "Content-Security-Policy":
@@ -111,27 +113,35 @@ export class PageServer {
   }
 
   /** Why a request is not even looked at: it comes from another site, or to a name that is not ours. */
-  #refusal({ method, headers }: http.IncomingMessage): string | undefined {
+  #refusal({ method, headers, url }: http.IncomingMessage): string | undefined {
     const { port } = this.#server.address() as AddressInfo;
     const own = [`${HOST}:${port}`, `localhost:${port}`];
     // A foreign name that points here would make this page a part of a foreign site.
     if (!own.includes(headers.host ?? "")) return `Host: wanted ${own.join(" or ")}`;
     const { origin } = headers;
-    if (origin !== undefined && origin !== `http://${headers.host}`) return "another site's page";
+    if (origin !== undefined && origin !== `http://${headers.host}`) return OTHER_SITE;
+    // Whatever a foreign page loads without Origin (an image, a script) says at least this. A link that is followed
+    // may come from anywhere: it opens the page, and nothing else.
+    const site = headers["sec-fetch-site"];
+    const followed = headers["sec-fetch-mode"] === "navigate" && url === "/";
+    if (site !== undefined && site !== "same-origin" && site !== "none" && !followed)
+      return OTHER_SITE;
     if (method === "POST" && headers[OWN_FIELD] === undefined) return `${OWN_FIELD}: is missing`;
     return undefined;
   }
 
   #watch(response: http.ServerResponse): void {
-    if (this.#watchers.size >= WATCHERS_MAX) {
-      answer(response, 503, { complaints: [`${WATCHERS_MAX} pages are open already`] });
-      return;
+    // The page that was opened last is the one that somebody looks at.
+    for (const first of this.#watchers) {
+      if (this.#watchers.size < WATCHERS_MAX) break;
+      this.#watchers.delete(first);
+      send(first, "replaced", { pages: WATCHERS_MAX });
+      first.end();
     }
     response.setHeader("Content-Type", "text/event-stream");
     this.#watchers.add(response);
     response.once("close", () => {
-      this.#watchers.delete(response);
-      if (this.#watchers.size === 0) this.#parts.onAlone();
+      if (this.#watchers.delete(response) && this.#watchers.size === 0) this.#parts.onAlone();
     });
     send(response, "hello", this.#parts.hello());
   }
@@ -148,7 +158,9 @@ export class PageServer {
     }
     const wish = await readWish(request);
     if (wish === undefined) {
-      answer(response, 400, { complaints: ["wanted a short JSON object"] });
+      answer(response, 400, {
+        complaints: ["wanted a short JSON object of texts, numbers and flags"],
+      });
       return;
     }
     const outcome = await this.#parts.actions[name](wish);
@@ -168,7 +180,7 @@ function answer(response: http.ServerResponse, status: number, value: object): v
   response.end(`${JSON.stringify(value)}\n`);
 }
 
-/** `undefined`: too long, no JSON object, or its sender has left. */
+/** `undefined`: too long, no JSON object, one that holds others, or its sender has left. */
 async function readWish(request: http.IncomingMessage): Promise<Wish | undefined> {
   let text = "";
   try {
@@ -177,7 +189,8 @@ async function readWish(request: http.IncomingMessage): Promise<Wish | undefined
       if (text.length > BODY_BYTES_MAX) return undefined;
     }
     const value = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined;
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+    return Object.values(value).some(member => typeof member === "object") ? undefined : value;
   } catch {
     return undefined;
   }

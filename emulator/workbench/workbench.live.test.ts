@@ -217,6 +217,8 @@ test.each([
   ["another port of this computer", { Origin: "http://127.0.0.1:1" }, 403],
   ["a foreign name that points here", { Host: "evil.example" }, 403],
   ["a request without the page's own field", { "X-Workbench": "" }, 403],
+  ["what a page of another site loads", { "Sec-Fetch-Site": "cross-site" }, 403],
+  ["what a page of another port of this computer loads", { "Sec-Fetch-Site": "same-site" }, 403],
 ])("%s: %j is answered %i", async (_who, fields: Record<string, string>, status) => {
   const { url, demo } = await bench();
   const headers = { "X-Workbench": "page", "Content-Type": "application/json", ...fields };
@@ -227,4 +229,67 @@ test.each([
   response.resume();
   expect(response.statusCode).toBe(status);
   expect(demo[0].state.running).toBe(status !== 200);
+});
+
+/** A page's stream of events: its status, and what it has heard. */
+async function watch(url: string, headers: Record<string, string> = {}) {
+  const request = http.get(`${url}/events`, { headers });
+  stops.push(() => request.destroy());
+  const [response] = (await once(request, "response")) as [http.IncomingMessage];
+  const heard = { status: response.statusCode, text: "", ended: false };
+  response.on("data", piece => {
+    heard.text += piece;
+  });
+  response.on("error", () => {});
+  response.on("close", () => {
+    heard.ended = true;
+  });
+  return heard;
+}
+
+test("a page of another site cannot watch, and takes no place; a link to the page may be followed", async () => {
+  const { url } = await bench();
+  for (const site of ["cross-site", "same-site"]) {
+    const { status } = await watch(url, { "Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors" });
+    expect(status).toBe(403);
+  }
+  expect((await watch(url, { "Sec-Fetch-Site": "same-origin" })).status).toBe(200);
+  const followed = { "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate" };
+  expect((await watch(url, followed)).status).toBe(403);
+  const page = http.get(url, { headers: followed });
+  const [{ statusCode }] = await once(page, "response");
+  page.destroy();
+  expect(statusCode).toBe(200);
+});
+
+test("the page that is opened last is served, however many are open: the oldest is told to end", async () => {
+  const { url } = await bench();
+  const pages: Awaited<ReturnType<typeof watch>>[] = [];
+  for (let i = 0; i < 9; i++) pages.push(await watch(url));
+  await expect.poll(() => pages[0].ended).toBe(true);
+  expect(pages[0].text).toContain("event: replaced");
+  await expect.poll(() => pages[8].text).toContain("event: hello");
+  expect(pages.slice(1).map(({ status, ended }) => [status, ended])).toEqual(
+    pages.slice(1).map(() => [200, false]),
+  );
+});
+
+test.each([
+  '{"name": {"toString": 1}, "weight": 1}',
+  '{"name": "a", "latencyMs": {"valueOf": 1}}',
+  '{"name": "a", "latencyMs": [1]}',
+  '{"id": null}',
+  '{"__proto__": {"name": "a"}}',
+  "[]",
+  "null",
+  "7",
+  "{",
+  "[".repeat(4000),
+])("%j is no wish: 400", async body => {
+  const { url } = await bench();
+  for (const name of ["server", "backend", "traffic", "traffic-end", "board", "balance"]) {
+    const headers = { "X-Workbench": "page" };
+    const { status } = await fetch(`${url}/do/${name}`, { method: "POST", headers, body });
+    expect([name, status]).toEqual([name, expect.toSatisfy(code => code === 400)]);
+  }
 });

@@ -24,6 +24,7 @@ export default function main(): void {
   const clock = new ChipClock(error =>
     report({ level: "E", on: "proxy", what: "exception", error: exceptionText(error) }),
   );
+  clock.keepCounting();
   let app: App | undefined;
   const report: Report = event => {
     if (app === undefined) log(formatLine(clock.now(), event));

@@ -1330,6 +1330,60 @@ describe("headers", () => {
     expect(request.all("forwarded")).toEqual([]);
   });
 
+  const SAID = [
+    "X-Forwarded-Port: 443",
+    "X-Forwarded-Prefix: /admin",
+    "X-Forwarded-Ssl: on",
+    "X-Forwarded-User: root",
+    "X-Forwarded-Scheme: https",
+    "X-Forwarded-Server: shop",
+    "x-forwarded-anything_else: 1",
+    "X-Real-IP: 1.2.3.4",
+    "X-Client-IP: 1.2.3.4",
+    "X-Cluster-Client-IP: 1.2.3.4",
+    "True-Client-IP: 1.2.3.4",
+    "CF-Connecting-IP: 1.2.3.4",
+    "X-Original-URL: /admin",
+    "X-Rewrite-URL: /admin",
+    "Remote-User: root",
+    "X-Remote-User: root",
+  ];
+
+  test("what only a proxy may say is dropped when a stranger says it, and kept from a trusted proxy", async () => {
+    const others = ["X-Forwarder: 1", "X-Forwarded: 1", "Remote-User-Agent: 1", "X-Real-IPs: 1"];
+    const names = (message: Message) => message.fields.map(([name]) => name);
+    const nameOf = (field: string) => field.slice(0, field.indexOf(":"));
+    const stranger = await forwarded([...SAID, ...others]);
+    const ours = [
+      "X-Forwarded-For",
+      "X-Forwarded-Proto",
+      "X-Forwarded-Host",
+      "Via",
+      "X-Request-Id",
+    ];
+    expect(names(stranger)).toEqual(["Host", ...others.map(nameOf), ...ours]);
+    const trusted = await forwarded([...SAID, ...others], { trustedProxies: ["10.0.0.0/8"] });
+    expect(names(trusted)).toEqual(["Host", ...SAID.map(nameOf), ...others.map(nameOf), ...ours]);
+  });
+
+  test("the same with _ for - is never passed on, whoever says it", async () => {
+    const twins = SAID.map(field => field.replace("-", "_"));
+    for (const trustedProxies of [[], ["10.0.0.0/8"]]) {
+      const { fields } = await forwarded(twins, { trustedProxies });
+      expect(fields.map(([name]) => name).filter(name => name.includes("_"))).toEqual([]);
+    }
+  });
+
+  test("Connection cannot take a client's own X-Request-Id away: the backend hears the id that the log has", async () => {
+    const request = await forwarded([
+      "X-Request-Id: theirs",
+      "Connection: X-Request-Id, X-Gone",
+      "X-Gone: 1",
+    ]);
+    expect(request.all("x-request-id")).toEqual(["theirs"]);
+    expect(request.all("x-gone")).toEqual([]);
+  });
+
   test("a trusted proxy's word is kept and added to", async () => {
     const request = await forwarded(CLAIMS, { trustedProxies: ["10.0.0.0/24"] });
     expect(request.all("x-forwarded-for")).toEqual([
@@ -1730,6 +1784,24 @@ describe("upgrades", () => {
     expect(backends[0].requests.length).toBe(1);
   });
 
+  test.each([
+    ["websocket", "websocket", 101],
+    ["websocket", "WebSocket", 101],
+    ["a, websocket/13", "websocket/13", 101],
+    ["websocket", "h2c", 502],
+    ["websocket", "websocket, tls", 502],
+    ["websocket", "", 502],
+  ])("a client that offers %j and hears 101 with %j gets %i", async (offer, chosen, status) => {
+    const lab = labOf(
+      httpBackend(() => `HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: ${chosen}\r\n\r\n`),
+    );
+    await lab.serve();
+    const client = new Client(lab);
+    client.send(UPGRADE.replace("Upgrade: websocket", `Upgrade: ${offer}`), "GET");
+    await lab.clock.run({ ms: 1000 });
+    expect(client.heard.text).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+  });
+
   test("HTTP/2 in the clear is not agreed to, nor an upgrade that Connection does not name", async () => {
     const { lab, backends } = labWith("a");
     await lab.serve();
@@ -1856,6 +1928,34 @@ describe("time", () => {
     expect(lab.clock.now() - start).toBeLessThan(30_100);
     expect(client.socket.closed).toBe(false);
     expect(lines(lab)).toMatchObject([{ status: "504", state: "sH", backend: "a", Tr: "-1" }]);
+  });
+
+  test("interim answers do not give a backend more time, nor may there be any number of them", async () => {
+    const interims = async (count: number, everyMs: number) => {
+      const lab = new Lab();
+      lab.backend("a", socket => {
+        socket.on("data", () => {});
+        socket.on("end", () => socket.end());
+        let sent = 0;
+        const next = () => {
+          if (socket.destroyed || sent++ === count) return;
+          socket.write("HTTP/1.1 102 Processing\r\n\r\n");
+          lab.clock.after(everyMs, next);
+        };
+        socket.once("data", next);
+      });
+      await lab.serve();
+      const client = new Client(lab);
+      const start = lab.clock.now();
+      const { line } = await client.ask(GET);
+      return { line, ms: lab.clock.now() - start, heard: client.statuses.length - 1 };
+    };
+    const slow = await interims(10, 20_000);
+    expect(slow.line).toMatch(/^HTTP\/1.1 504 /);
+    expect(slow.ms).toBeLessThan(31_000);
+    const many = await interims(1000, 10);
+    expect(many.line).toMatch(/^HTTP\/1.1 502 /);
+    expect(many.heard).toBe(10);
   });
 
   test("a body that stops coming for 30 s: 408 for a client, a cut answer for a backend", async () => {

@@ -41,6 +41,10 @@ events.addEventListener("sample", ({ data }) => {
   draw(sample);
 });
 events.addEventListener("lines", ({ data }) => log.add(JSON.parse(data)));
+events.addEventListener("replaced", ({ data }) => {
+  events.close(); // it would come back, and replace another one
+  setState(`closed: ${JSON.parse(data).pages} newer pages are open; reload to watch here`, "bad");
+});
 events.addEventListener("error", () => setState("the workbench has ended", "bad"));
 
 function draw(sample) {

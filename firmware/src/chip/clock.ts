@@ -5,6 +5,9 @@ import type { Cancel, Clock } from "../platform.ts";
 /** Interval given to the SDK's timer while no alarm is set: it is suspended at once. */
 const NEVER_MS = 60_000;
 
+/** The SDK's ticks are 32 bits wide and come round after 24.8 days. */
+const DAY_MS = 86_400_000;
+
 interface Alarm {
   at: number;
   task: (() => void) | undefined;
@@ -29,8 +32,13 @@ export class ChipClock implements Clock {
     Timer.schedule(this.#timer);
   }
 
+  /** From now on `now` is right however long nobody asks: the clock looks at the ticks itself, once a day. */
+  keepCounting(): void {
+    this.after(DAY_MS, () => this.keepCounting());
+  }
+
   now(): number {
-    // The SDK's ticks are 32 bits wide and come round after 24 days; what has passed is added up.
+    // What has passed is added up, before the ticks come round.
     const ticks = Time.ticks;
     this.#earlierMs += Time.delta(this.#startTicks, ticks);
     this.#startTicks = ticks;

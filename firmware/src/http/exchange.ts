@@ -45,6 +45,9 @@ const RETRY_DEADLINE_MS = 10_000;
 /** Characters of a path, and of a client's own X-Request-Id, that a log line holds. */
 export const LOGGED_MAX = 128;
 
+/** Interim answers (1xx) to one request; Go's client takes five, and a 102 may come each 20 s (RFC 2518). */
+const INTERIM_ANSWERS_MAX = 10;
+
 /** Methods that may be sent twice with the effect of once (RFC 9110 section 9.2.2). */
 const IDEMPOTENT = Object.freeze(["GET", "HEAD", "PUT", "DELETE", "OPTIONS"]);
 
@@ -113,6 +116,10 @@ export class Exchange implements EndpointOwner, Dialler {
   /** Where cookies keep a browser with its backend. */
   declare private route: Route | undefined;
   declare private upgrade: Field | undefined;
+  /** Protocols that the client offered. */
+  declare private offer: readonly string[] | undefined;
+  /** Interim answers so far. */
+  declare private interims: number | undefined;
   /** The request came with an X-Request-Id. */
   private identified = false;
   private stopping = false;
@@ -187,7 +194,10 @@ export class Exchange implements EndpointOwner, Dialler {
     this.identified = theirs !== "";
     this.requestId = theirs || this.context.requestId();
     if (target !== undefined) this.target = target;
-    if (upgrade !== undefined) this.upgrade = upgrade;
+    if (upgrade !== undefined) {
+      this.upgrade = upgrade;
+      this.offer = listOf(head.value(upgrade)); // the head may be gone when the answer comes
+    }
     this.dial = new Dial(this.context, this, route.group, {
       attemptsMax: config.retries + 1,
       withinMs: RETRY_DEADLINE_MS,
@@ -405,7 +415,8 @@ export class Exchange implements EndpointOwner, Dialler {
    * `tunnel`: the two speak something else from here on.
    */
   run(): "waiting" | "complete" | "cut" | "tunnel" {
-    const before = this.in + this.out;
+    const inBefore = this.in;
+    const outBefore = this.out;
     if (this.pendingDown !== undefined) this.pendingDown = send(this.client, this.pendingDown);
     if (this.backendSide !== undefined) {
       if (!this.cut) this.moveUp(this.backendSide);
@@ -414,7 +425,9 @@ export class Exchange implements EndpointOwner, Dialler {
     }
     if (this.cut) return "cut";
     if (this.download?.done && this.pendingDown === undefined) return "complete";
-    if (this.in + this.out > before && !this.stopping) {
+    // Interim answers are no progress: with them a backend could keep a client waiting for ever.
+    const moved = this.in > inBefore || (this.download !== undefined && this.out > outBefore);
+    if (moved && !this.stopping) {
       const { responseTimeoutMs, idleTimeoutMs } = this.context.config;
       const asked = this.upload.done && this.download === undefined;
       this.owner.within(asked ? responseTimeoutMs : idleTimeoutMs);
@@ -493,9 +506,11 @@ export class Exchange implements EndpointOwner, Dialler {
     if (framing === undefined) return false;
     if (head.status === 101) {
       const protocol = head.agreed("upgrade");
-      if (this.upgrade === undefined || protocol === undefined) return false;
+      if (protocol === undefined || !this.offered(head.value(protocol))) return false;
       this.pass(head, NONE, undefined, protocol);
     } else if (head.status < 200) {
+      this.interims = (this.interims ?? 0) + 1;
+      if (this.interims > INTERIM_ANSWERS_MAX) return false;
       if (!oldClient) this.pass(head, NONE, undefined);
       head.reset();
       return true;
@@ -525,6 +540,13 @@ export class Exchange implements EndpointOwner, Dialler {
     this.download = bodyReader(framing);
     this.dropHeads();
     return true;
+  }
+
+  /** Is this what a 101 may change to: the protocols that the client offered, or some of them? */
+  private offered(protocols: string): boolean {
+    const { offer } = this;
+    if (offer === undefined) return false;
+    return listOf(protocols).every(protocol => offer.includes(protocol));
   }
 
   private pass(
@@ -600,6 +622,14 @@ export class Exchange implements EndpointOwner, Dialler {
       this.answer(504, "sH");
     }
   }
+}
+
+/** Members of a list, in lower case. */
+function listOf(value: string): string[] {
+  return value
+    .toLowerCase()
+    .split(",")
+    .map(member => member.trim());
 }
 
 /** As much of a path as the log holds: all of it would be kept as long as the exchange. */

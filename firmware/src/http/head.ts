@@ -10,7 +10,7 @@ import { isTwin, type Name, nameAt } from "./names.ts";
 
 /** Where a field stands in `Head.bytes`; the ends are exclusive, the value is without blanks around. */
 export interface Field {
-  /** Empty where it is spelled with `_` for a `-`: to some backends the same name, to others not. */
+  /** One of `NAMES`. Empty where it is spelled with `_` for a `-`: to some backends the same name, to others not. */
   readonly name: Name;
   /** Where its line begins, and the next one. */
   readonly lineStart: number;
@@ -53,7 +53,7 @@ const TEXT_BLOCK = 512;
 const LIST_MEMBERS_MAX = 32;
 
 /**
- * Fields whose names mean something to a proxy; there are 21 such names. Each takes 96 bytes on the chip
+ * Fields whose names mean something to a proxy; requests of browsers have about five. Each takes 96 bytes on the chip
  * while the head is held, other fields take none beside their own bytes.
  */
 const KNOWN_FIELDS_MAX = 32;

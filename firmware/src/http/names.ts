@@ -22,8 +22,18 @@ export const NAMES = Object.freeze([
   "x-forwarded-proto",
   "x-forwarded-host",
   "x-request-id",
+  "x-real-ip",
+  "x-client-ip",
+  "x-cluster-client-ip",
+  "true-client-ip",
+  "cf-connecting-ip",
+  "x-original-url",
+  "x-rewrite-url",
+  "remote-user",
+  "x-remote-user",
   "accept",
   "cookie",
+  "x-forwarded-", // and anything behind it
 ] as const);
 
 export type Name = (typeof NAMES)[number];
@@ -40,16 +50,22 @@ const NAMES_BY_LENGTH = deepFreeze(
   }),
 );
 
-/** The name of `length` bytes at `start`, in any case, and with `_` for `-`; `""` for any other. */
+/** Names that begin with this one say where a request came from, and there is no end of them. */
+const FORWARDED: Name = "x-forwarded-";
+
+/**
+ * The name of `length` bytes at `start`, in any case, and with `_` for `-`; `x-forwarded-` for all that begin so and
+ * are not known otherwise, `""` for any other.
+ */
 export function nameAt(bytes: Uint8Array, start: number, length: number): Name {
   const names = NAMES_BY_LENGTH[length] ?? NONE;
   for (let i = 0; i < names.length; i++) {
     if (spells(names[i], bytes, start)) return names[i];
   }
-  return "";
+  return length > FORWARDED.length && spells(FORWARDED, bytes, start) ? FORWARDED : "";
 }
 
-/** Is the name of these bytes, which spell `name`, written with a `_` for a `-`? */
+/** Is the name of these bytes, which begin with `name`, written with a `_` for a `-`? */
 export function isTwin(name: Name, bytes: Uint8Array, start: number): boolean {
   for (let at = name.indexOf("-"); at >= 0; at = name.indexOf("-", at + 1)) {
     if (bytes[start + at] === UNDERSCORE) return true;

@@ -24,13 +24,33 @@ const OURS: readonly Name[] = Object.freeze([
   "upgrade",
 ]);
 
-/** Say where a request came from: believed only from a proxy that we trust. */
-const FORWARDING: readonly Name[] = Object.freeze([
-  "forwarded",
+/** Say where a request came from, and are written by us; what a proxy says that we trust is part of it. */
+const REWRITTEN: readonly Name[] = Object.freeze([
   "x-forwarded-for",
   "x-forwarded-proto",
   "x-forwarded-host",
 ]);
+
+/**
+ * What backends believe because a proxy stands before them: where a request came from, who sent it, and what it asks for.
+ * Passed on only from a proxy that we trust; firmware/ROUTING.md has the reasons.
+ */
+const CLAIMS: readonly Name[] = Object.freeze([
+  "forwarded",
+  "x-forwarded-",
+  "x-real-ip",
+  "x-client-ip",
+  "x-cluster-client-ip",
+  "true-client-ip",
+  "cf-connecting-ip",
+  "x-original-url",
+  "x-rewrite-url",
+  "remote-user",
+  "x-remote-user",
+]);
+
+/** What Connection does not take away from a request: it says whose the request is, and the log says the same. */
+const KEPT: readonly Name[] = Object.freeze(["host", "x-request-id"]);
 
 /** Tokens of Connection that name no field. */
 const OPTIONS = Object.freeze(["close", "keep-alive", "upgrade"]);
@@ -94,8 +114,8 @@ class Writer {
   }
 
   /**
-   * The fields of `head`, but for known ones that are not `kept` and for those of the names in `named`: never
-   * Host. What follows each other is one piece where nothing is named, which is nearly always.
+   * The fields of `head`, but for known ones that are not `kept` and for those of the names in `named`, unless
+   * they are in `KEPT`. What follows each other is one piece where nothing is named, which is nearly always.
    */
   fields(head: Head, named: readonly string[] | undefined, kept: (field: Field) => boolean): void {
     const { known, bytes } = head;
@@ -116,7 +136,10 @@ class Writer {
       end = head.lineEnd(start);
       const field = known[next]?.lineStart === start ? known[next++] : undefined;
       if (field !== undefined && !kept(field)) continue;
-      if (field?.name === "host" || !named.includes(head.nameAt(start))) {
+      if (
+        (field !== undefined && KEPT.includes(field.name)) ||
+        !named.includes(head.nameAt(start))
+      ) {
         this.piece(bytes, start, end);
       }
     }
@@ -165,7 +188,8 @@ export function rewriteRequest(buffer: Uint8Array, request: RequestRewrite): num
     const { name } = field;
     if (name === "" || OURS.includes(name)) return false;
     if (name === "x-request-id") return request.requestId === undefined;
-    if (FORWARDING.includes(name)) return trusted && name === "forwarded";
+    if (REWRITTEN.includes(name)) return false;
+    if (CLAIMS.includes(name)) return trusted;
     if (name === "expect") return head.minor === 1;
     if (name === "cookie") return !request.sticky || !hasOurs(head, field);
     if (name === "host") return head.authority === undefined;
