@@ -109,6 +109,47 @@ describe("who may change anything", () => {
     expect(lab.events("admin", "refused").at(-1)!.values).toMatchObject({ status: `${status}` });
   });
 
+  test("a wrong token waits for two seconds for its answer, on one connection; a right one never waits", async () => {
+    const lab = await labOf();
+    const guess = ["Authorization: Bearer guess-guess"];
+    const timed = async (answer: () => ReturnType<typeof put>) => {
+      const fromMs = lab.clock.now();
+      const { status, head } = await answer();
+      return { status, head, ms: lab.clock.now() - fromMs };
+    };
+    const wrong = () => timed(() => put(lab, "/api/backends/a", { state: "drain" }, guess));
+    const right = () => timed(() => put(lab, "/api/backends/a", { state: "drain" }));
+    const first = wrong();
+    await lab.clock.run({ ms: 100 });
+    const second = await wrong();
+    expect(second.head).toMatch(/^HTTP\/1.1 429 .*\r\nRetry-After: 2\r\n/s);
+    for (const { ms } of [second, await right(), await right()]) expect(ms).toBeLessThan(100);
+    const { status, ms } = await first;
+    expect(status).toBe(401);
+    expect(ms).toBeGreaterThanOrEqual(2000);
+    expect(ms).toBeLessThan(2100);
+    expect((await wrong()).status).toBe(401); // the place is free again
+    const text = "PUT /api/backends/a HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n";
+    const none = await timed(() => send(lab, text));
+    expect(none.status).toBe(401);
+    expect(none.ms).toBeLessThan(100);
+  });
+
+  test("a client that leaves while its wrong token waits leaves its place", async () => {
+    const lab = await labOf();
+    const socket = lab.network.host("operator").connect({ host: "board", port: 8404 });
+    socket.on("error", () => {});
+    socket.write(
+      `PUT /api/config HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer guess-guess\r\nContent-Length: 0\r\n\r\n`,
+    );
+    await lab.clock.run({ ms: 100 });
+    socket.destroy();
+    await lab.clock.run({ ms: 100 });
+    expect(lab.board.stack.objects).toBe(0);
+    const again = await put(lab, "/api/backends/a", {}, ["Authorization: Bearer guess-guess"]);
+    expect(again.status).toBe(401);
+  });
+
   test("not as a form, which other sites can send without asking", async () => {
     const lab = await labOf();
     const body = '{"state":"drain"}';

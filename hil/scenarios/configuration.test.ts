@@ -103,6 +103,28 @@ describe("the admin port", () => {
   });
 });
 
+test("a document on trial is undone at once, and what is undone is the one before the trial", async () => {
+  const lab = await labOf();
+  const before = await documentOf(lab);
+  expect((await get(lab, "/api/config/before")).status).toBe(404);
+  await change(lab, { retries: 1 });
+  await change(lab, { adminPort: 9000, retries: 2 });
+  expect(json(await get(lab, "/api/config/before"))).toEqual(before);
+  const undone = await put(lab, "/api/config/before", {});
+  expect(json(undone)).toEqual({ done: "the configuration before is in force again" });
+  expect(await documentOf(lab)).toEqual(before);
+  expect((await statusOf(lab)).configuration).toMatchObject({
+    source: "built-in",
+    trialLeftMs: null,
+    rolledBack: "undone",
+  });
+  expect(lab.events("config", "rolled-back").at(-1)!.values).toEqual({ why: "undone" });
+  const again = await put(lab, "/api/config/before", {});
+  expect([again.status, json(again).error]).toEqual([400, "undo: no configuration is on trial"]);
+  await lab.clock.run({ ms: 31_000 });
+  expect(lab.events("config", "kept")).toEqual([]);
+});
+
 describe("a document whose ports cannot be had beside those that are open", () => {
   test("is accepted for the next start, and both documents can be read until then", async () => {
     const lab = await labOf();
@@ -141,6 +163,22 @@ describe("a document whose ports cannot be had beside those that are open", () =
       await lab.clock.run({ ms: 35_000 });
       await lab.clock.run({ until: () => lab.events("proxy", "ready").length === 3, ms: 60_000 });
       expect(lab.events("config", "dropped").at(-1)!.values).toMatchObject({ why: "unconfirmed" });
+      expect(await documentOf(lab)).toEqual(before);
+      expect(await ask(lab, 80)).toBe("HTTP/1.1 200");
+    },
+  );
+
+  // The program on XS cannot restart its board.
+  test.skipIf(ENGINE === "xs")(
+    "is undone after that start by a restart, which is said",
+    async () => {
+      const lab = await labOf();
+      const before = await documentOf(lab);
+      await change(lab, { listeners: listeners(81, 82, 83), adminPort: 9000 });
+      await restart(lab);
+      const undone = await put(lab, "/api/config/before", {}, [], 9000);
+      expect(json(undone).done).toBe("the board restarts with the configuration before");
+      await lab.clock.run({ until: () => lab.events("proxy", "ready").length === 3, ms: 10_000 });
       expect(await documentOf(lab)).toEqual(before);
       expect(await ask(lab, 80)).toBe("HTTP/1.1 200");
     },

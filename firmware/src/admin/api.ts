@@ -4,7 +4,7 @@ import { printable } from "../text.ts";
 import { escaped, listed, pieces } from "./json.ts";
 import { metrics } from "./metrics.ts";
 import type { Operator, Outcome } from "./operator.ts";
-import { PAGE } from "./page.ts";
+import { PAGE_BYTES, PAGE_PIECES } from "./page.ts";
 import { EVENT_KINDS } from "./recent.ts";
 import { backendStatus, backendStatuses, boardStatus } from "./status.ts";
 import { equalInConstantTime } from "./token.ts";
@@ -34,6 +34,8 @@ export interface AdminAnswer {
 /** Not a string, whose pieces would be its characters. */
 export interface Pieces {
   readonly pieces: Iterable<string>;
+  /** Of all pieces, where that is known beforehand. */
+  readonly bytes?: number;
 }
 
 const NOT_FALLEN = "the board has not fallen back from a configuration";
@@ -48,6 +50,8 @@ const PAGE_FIELDS = Object.freeze([
   "Content-Security-Policy: default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:; frame-ancestors 'none'",
   "Referrer-Policy: no-referrer",
 ]);
+
+const PAGE: Pieces = deepFreeze({ pieces: PAGE_PIECES, bytes: PAGE_BYTES });
 
 /** What paths of single backends begin with. */
 const BACKENDS = "/api/backends/";
@@ -84,6 +88,11 @@ const ROUTES: Record<string, Record<string, Handler>> = deepFreeze({
   "/api/config/fallen": {
     GET: ({ fallen }) => (fallen === undefined ? error(404, NOT_FALLEN) : inPieces(pieces(fallen))),
     PUT: operator => told(operator.configureFallen()),
+  },
+  "/api/config/before": {
+    GET: ({ before }) =>
+      before === undefined ? error(404, "no configuration is on trial") : inPieces(pieces(before)),
+    PUT: operator => told(operator.running.undo()),
   },
   "/api/config/next": {
     GET: ({ next }) =>

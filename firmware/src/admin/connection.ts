@@ -25,6 +25,9 @@ const LAST_CHUNK = "0\r\n\r\n";
 /** For a request, and for each further piece of its answer. */
 const TIMEOUT_MS = 5000;
 
+/** How long the answer to a wrong token waits. */
+const WRONG_TOKEN_MS = 2000;
+
 const REASONS: Record<number, string> = Object.freeze({
   200: "OK",
   400: "Bad Request",
@@ -36,6 +39,7 @@ const REASONS: Record<number, string> = Object.freeze({
   413: "Content Too Large",
   414: "URI Too Long",
   415: "Unsupported Media Type",
+  429: "Too Many Requests",
   431: "Request Header Fields Too Large",
   501: "Not Implemented",
   503: "Service Unavailable",
@@ -48,6 +52,8 @@ export interface AdminContext {
   readonly report: Report;
   readonly deadlines: Deadlines;
   readonly scratch: Uint8Array;
+  /** The one connection whose answer waits because its token was wrong. */
+  delayed: AdminConnection | undefined;
   ended(connection: AdminConnection): void;
 }
 
@@ -71,6 +77,8 @@ export class AdminConnection implements EndpointOwner, Timed {
   #sent = 0;
   /** What comes behind it. */
   #pieces: Iterator<string> | undefined;
+  /** The answer to a wrong token, while it waits. */
+  #late: AdminAnswer | undefined;
   /** Pieces are sent as chunks. */
   #chunked = false;
   #ended = false;
@@ -88,12 +96,18 @@ export class AdminConnection implements EndpointOwner, Timed {
     if (this.#ended) return;
     this.#ended = true;
     this.#context.deadlines.cancel(this);
+    if (this.#context.delayed === this) this.#context.delayed = undefined;
     this.#client.close();
     this.#context.ended(this);
   }
 
   moved(): void {
     if (this.#ended) return;
+    if (this.#late !== undefined) {
+      this.#client.discard(this.#context.scratch);
+      if (this.#client.deaf) this.end();
+      return;
+    }
     if (this.#text === undefined) this.#read();
     if (this.#text !== undefined) this.#send();
   }
@@ -113,6 +127,13 @@ export class AdminConnection implements EndpointOwner, Timed {
   }
 
   expired(): void {
+    const late = this.#late;
+    if (late !== undefined) {
+      this.#late = undefined;
+      this.#context.delayed = undefined;
+      this.#answer(late);
+      return;
+    }
     if (this.#text === undefined && this.#head.length > 0) this.#answer(plain(408));
     else this.end();
   }
@@ -191,18 +212,33 @@ export class AdminConnection implements EndpointOwner, Timed {
       const request = `${method} ${path.slice(0, 80)}`;
       report({ level: "W", on: "admin", what: "refused", client: this.#address, request, status });
     }
-    this.#answer(answer);
+    if (status === 401 && field("authorization") !== undefined) this.#delay(answer);
+    else this.#answer(answer);
   }
 
   // The answer
 
+  /** Whoever guesses tokens waits, on one connection of those that there are; a right token never does. */
+  #delay(answer: AdminAnswer): void {
+    const { deadlines, delayed } = this.#context;
+    if (delayed !== undefined) {
+      const fields = [`Retry-After: ${WRONG_TOKEN_MS / 1000}`];
+      this.#answer({ ...plain(429, "another wrong token is being answered; try again"), fields });
+      return;
+    }
+    this.#context.delayed = this;
+    this.#late = answer;
+    deadlines.within(this, WRONG_TOKEN_MS);
+  }
+
   #answer({ status, type, body, fields = [] }: AdminAnswer): void {
     const whole = typeof body === "string";
-    this.#chunked = !whole && this.#head.minor > 0;
+    const bytes = whole ? body.length : body.bytes;
+    this.#chunked = bytes === undefined && this.#head.minor > 0;
     const head = [
       `HTTP/1.1 ${status} ${REASONS[status]}`,
       `Content-Type: ${type}`,
-      ...(whole ? [`Content-Length: ${body.length}`] : []),
+      ...(bytes === undefined ? [] : [`Content-Length: ${bytes}`]),
       ...(this.#chunked ? ["Transfer-Encoding: chunked"] : []),
       "Cache-Control: no-store",
       "X-Content-Type-Options: nosniff",
@@ -262,6 +298,6 @@ export class AdminConnection implements EndpointOwner, Timed {
 }
 
 /** An answer to what was not understood. */
-function plain(status: number): AdminAnswer {
-  return { status, type: "application/json", body: `{"error":"${REASONS[status]}"}\n` };
+function plain(status: number, error = REASONS[status]): AdminAnswer {
+  return { status, type: "application/json", body: `{"error":"${error}"}\n` };
 }

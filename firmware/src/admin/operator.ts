@@ -99,6 +99,12 @@ export class Operator {
     return setAtRunTime.length === 0 ? this.document : { ...this.document, setAtRunTime };
   }
 
+  /** The document that is in force again when the trial fails, without its secrets. */
+  get before(): object | undefined {
+    const { before } = this.running;
+    return before && withoutSecrets(before);
+  }
+
   /** The document that counts from the next start on, when that is another one, without its secrets. */
   get next(): object | undefined {
     const { next } = this.running;

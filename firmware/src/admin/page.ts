@@ -1,32 +1,49 @@
 import { STRATEGIES } from "../balancer/strategy.ts";
+import { TOKEN_MIN } from "./token.ts";
 
 const STYLE = `
-:root{color-scheme:light dark;--line:#8884;--card:#8881;--up:#16a34a;--bad:#dc2626;--warn:#d97706}
+:root{color-scheme:light dark;--line:#8886;--card:#8881;--up:#15803d;--bad:#dc2626;--warn:#b45309;--on:#2563eb}
+@media(prefers-color-scheme:dark){:root{--up:#4ade80;--bad:#f87171;--warn:#fbbf24}}
 *{box-sizing:border-box}
-body{font:15px/1.45 system-ui,sans-serif;max-width:64rem;margin:0 auto;padding:1rem}
-h1{font-size:1.3rem;margin:0}h2{font-size:1rem;margin:1.5rem 0 .5rem}
-header{display:flex;gap:.3rem 1rem;align-items:baseline;flex-wrap:wrap}
-#said{min-height:1.4em;font-weight:600}.bad{color:var(--bad)}.warn{color:var(--warn)}.up{color:var(--up)}
-.facts{display:grid;grid-template-columns:repeat(auto-fill,minmax(7.5rem,1fr));gap:.5rem;margin:.7rem 0}
-.facts div{background:var(--card);border-radius:6px;padding:.4rem .6rem}
-.facts b{display:block;font-size:1.1rem;font-variant-numeric:tabular-nums}
-.facts span,small{font-size:.8rem;opacity:.75}
-.backends{display:grid;grid-template-columns:repeat(auto-fill,minmax(19rem,1fr));gap:.7rem}
-.backend{border:1px solid var(--line);border-left-width:5px;border-radius:8px;padding:.6rem .8rem}
-.backend h3{margin:0;font-size:1.05rem;display:flex;justify-content:space-between}
-.numbers{display:flex;flex-wrap:wrap;gap:0 .9rem;margin:.3rem 0;font-variant-numeric:tabular-nums;white-space:nowrap}
-svg{width:100%;height:34px;display:block}polyline{fill:none;stroke:#3b82f6;stroke-width:1.5;vector-effect:non-scaling-stroke}
-button,input,select{font:inherit;padding:.25rem .6rem;border:1px solid var(--line);border-radius:6px;background:var(--card);color:inherit}
-button[aria-pressed=true]{background:#3b82f6;color:#fff}input[type=number]{width:4.5rem}
-.row{display:flex;gap:.4rem;flex-wrap:wrap;align-items:center}
-.log{overflow:auto;max-height:18rem;font-size:.85rem;font-variant-numeric:tabular-nums}
-td{padding:.1rem .8rem .1rem 0;white-space:nowrap}td:last-child{white-space:normal;overflow-wrap:anywhere;opacity:.75}
-.raw td{font:12px/1.5 ui-monospace,monospace;opacity:1}
+body{font:15px/1.45 system-ui,sans-serif;font-variant-numeric:tabular-nums;max-width:64rem;margin:0 auto;padding:1rem}
+h1{font-size:1.3rem;margin:0}h2{font-size:1rem;margin:1.3rem 0 .4rem}
+header{display:flex;gap:.2rem 1rem;align-items:baseline;flex-wrap:wrap}
+.bad{color:var(--bad)}.warn{color:var(--warn)}.up{color:var(--up)}small,.facts span{font-size:.8rem;opacity:.8}
+#said{min-height:1.4em;margin:.5rem 0;font-weight:600}
+#trial{margin:.6rem 0;padding:.4rem .6rem;border:1px solid var(--warn);border-radius:6px}
+.facts{display:grid;grid-template-columns:repeat(auto-fill,minmax(7rem,1fr));gap:.4rem;margin:.6rem 0}
+.facts div{background:var(--card);border-radius:6px;padding:.3rem .6rem}
+.facts b{display:block}
+#backends{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(20rem,100%),1fr));gap:.6rem;align-items:start}
+.backend{border:1px solid var(--line);border-left-width:5px;border-radius:8px;padding:.5rem .7rem}
+summary{cursor:pointer}
+.backend summary{display:grid;grid-template-columns:1fr auto auto;gap:.8rem}
+.backend summary b{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
+abbr{cursor:help}
+.numbers{display:flex;flex-wrap:wrap;gap:0 .9rem;white-space:nowrap}
+svg{width:100%;height:32px;display:block;margin:.2rem 0}
+polyline{fill:none;stroke:var(--on);stroke-width:1.5;vector-effect:non-scaling-stroke}
+fieldset{border:0;margin:0;padding:0;min-width:0}
+.row{display:flex;gap:.4rem .8rem;flex-wrap:wrap;align-items:center}
+.states{display:flex}.states button{border-radius:0;margin-left:-1px}
+button,input,select{font:inherit;height:2.1rem;padding:0 .6rem;border:1px solid var(--line);border-radius:6px;background:var(--card);color:inherit}
+button:enabled{cursor:pointer}button:disabled,select:disabled,input:disabled{opacity:.5}
+button[aria-pressed=true]{background:var(--on);color:#fff}
+input[type=number]{width:4.5rem}input[type=checkbox]{height:auto}
+.split{display:grid;grid-template-columns:3fr 2fr;gap:.6rem;margin:.5rem 0}
+textarea{width:100%;min-height:18rem;font:13px/1.45 ui-monospace,monospace;tab-size:2;padding:.5rem;border:1px solid var(--line);border-radius:6px;background:var(--card);color:inherit}
+ul{margin:0;padding-left:1.1rem;overflow-wrap:anywhere}
+.log{overflow:auto;max-height:16rem;font-size:.85rem}
+td{padding:.1rem .7rem .1rem 0;white-space:nowrap;max-width:16rem;overflow:hidden;text-overflow:ellipsis}
+td:nth-child(n+5):last-child{opacity:.8;max-width:none}
+.raw td{font:12px/1.5 ui-monospace,monospace;max-width:none}
+@media(max-width:40rem){body{padding:.6rem}.split{grid-template-columns:1fr}#backends{gap:.25rem}
+.backend{padding:.25rem .6rem}td{max-width:8rem}td:nth-child(6){display:none}}
 `;
 
 /** Reads every two seconds, one request at a time: the board has two places for its operators. */
 const SCRIPT = `
-const POLL_MS = 2000, KEPT = 60;
+const POLL_MS = 2000, KEPT = 60, TOKEN_MIN = ${TOKEN_MIN}, SILENT = "the board does not answer";
 const $ = id => document.getElementById(id);
 const make = (tag, text, className) => {
   const node = document.createElement(tag);
@@ -34,56 +51,84 @@ const make = (tag, text, className) => {
   if (className) node.className = className;
   return node;
 };
+const drawn = (inside, tag) => inside.appendChild(document.createElementNS("http://www.w3.org/2000/svg", tag));
+const wide = matchMedia("(min-width:40rem)").matches;
 const cards = new Map();
-let chain = Promise.resolve(), before, lines = [];
-$("token").value = sessionStorage.token ?? "";
-$("token").oninput = () => { sessionStorage.token = $("token").value; };
+let chain = Promise.resolve(), before, events = [], trialEndsMs;
 
 // One request after the other.
 function ask(method, path, body) {
-  const headers = $("token").value ? { Authorization: "Bearer " + $("token").value } : {};
+  const headers = token.value ? { Authorization: "Bearer " + token.value } : {};
   if (method !== "GET") headers["Content-Type"] = "application/json";
   const next = chain.then(async () => {
-    const reply = await fetch(path, { method, headers, body: body && JSON.stringify(body), signal: AbortSignal.timeout(8000) });
+    const reply = await fetch(path, { method, headers, body, signal: AbortSignal.timeout(8000) });
     const value = await reply.json();
-    if (!reply.ok) throw Object.assign(new Error((value.complaints ?? [value.error]).join("; ")), { told: true });
+    if (!reply.ok) throw Object.assign(new Error(), { complaints: value.complaints ?? [value.error] });
     return value;
   });
   chain = next.catch(() => {});
   return next;
 }
-function say(text, className) { $("said").textContent = text; $("said").className = className ?? ""; }
-async function change(path, body) {
+function say(text, className = "") { $("said").textContent = text; $("said").className = className; }
+// What the board said against it; undefined when it is done.
+async function change(path, wish) {
   try {
-    const { done } = await ask("PUT", path, body);
+    const { done } = await ask("PUT", path, typeof wish === "string" ? wish : JSON.stringify(wish));
     say(done, "up");
     await poll();
-  } catch (error) { say(error.told ? error.message : "the board does not answer", "bad"); }
+  } catch ({ complaints = [SILENT] }) {
+    say(complaints[0] + (complaints[1] ? ", and more" : ""), "bad");
+    return complaints;
+  }
 }
 const span = ms => ms < 60000 ? Math.round(ms / 1000) + " s" : ms < 3600000 ? Math.round(ms / 60000) + " min" :
   ms < 172800000 ? Math.round(ms / 3600000) + " h" : Math.round(ms / 86400000) + " d";
 
-function card({ name }) {
-  const box = make("article", undefined, "backend");
-  const title = box.appendChild(make("h3"));
-  title.append(make("span", name), make("span"));
+const token = $("token");
+token.value = sessionStorage.token ?? "";
+token.oninput = () => { sessionStorage.token = token.value; lock(); };
+$("access").onsubmit = event => event.preventDefault();
+function lock() {
+  const locked = token.value.length < TOKEN_MIN;
+  for (const set of document.querySelectorAll("fieldset")) set.disabled = locked;
+  $("document").readOnly = locked;
+  $("hint").textContent = before?.tokenSet === false ? "no token is set: set one on the serial console" :
+    locked ? "changes want the board's token" : "";
+}
+
+// HAProxy's codes of checks in words.
+const CODES = { L4OK: "accepts connections", L4CON: "refuses connections", L4TOUT: "no connection in time",
+  L7OK: "check passed", L7OKC: "asks for no new sessions", L7RSP: "no valid answer", L7TOUT: "no answer in time", L7STS: "check failed" };
+const STANDINGS = { down: "takes no sessions until its checks pass",
+  ejected: "failed requests: takes none for a while", drain: "takes no new sessions", maint: "takes no sessions, is not checked" };
+
+function card(name) {
+  const box = make("details", undefined, "backend");
+  box.open = wide;
+  const title = box.appendChild(make("summary"));
+  const rate = make("span"), state = make("span");
+  title.append(make("b", name), rate, state);
   const where = box.appendChild(make("small"));
+  const code = make("abbr");
   const numbers = box.appendChild(make("div", undefined, "numbers"));
-  const svg = box.appendChild(document.createElementNS("http://www.w3.org/2000/svg", "svg"));
+  const svg = drawn(box, "svg");
   svg.setAttribute("viewBox", "0 0 " + (KEPT - 1) + " 30");
   svg.setAttribute("preserveAspectRatio", "none");
-  const line = svg.appendChild(document.createElementNS("http://www.w3.org/2000/svg", "polyline"));
-  const row = box.appendChild(make("div", undefined, "row"));
+  const line = drawn(svg, "polyline");
+  const row = box.appendChild(make("fieldset")).appendChild(make("div", undefined, "row"));
+  row.append(make("span", "wanted"));
+  const states = row.appendChild(make("span", undefined, "states"));
   const buttons = ["ready", "drain", "maint"].map(state => {
-    const button = row.appendChild(make("button", state));
+    const button = states.appendChild(make("button", state));
     button.onclick = () => change("/api/backends/" + name, { state });
     return button;
   });
-  const weight = row.appendChild(make("input"));
-  Object.assign(weight, { type: "number", min: 0, max: 256, title: "weight, until the next configuration or restart" });
+  const label = row.appendChild(make("label", "weight "));
+  const weight = label.appendChild(make("input"));
+  Object.assign(weight, { type: "number", name: "weight", min: 0, max: 256, title: "until the next configuration or restart" });
   weight.onchange = () => change("/api/backends/" + name, { weight: Number(weight.value) });
   $("backends").append(box);
-  return { box, state: title.lastChild, where, numbers, line, buttons, weight, rates: [] };
+  return { box, rate, state, where, code, numbers, line, buttons, weight, rates: [] };
 }
 function show(status) {
   const was = before;
@@ -95,14 +140,18 @@ function show(status) {
   });
   const all = rates.reduce((sum, rate) => sum + rate, 0);
   $("where").textContent = [status.ip, status.rssi && status.rssi + " dBm", "v" + status.version].filter(Boolean).join("  ");
-  const { source, trialLeftMs, rolledBack, changesAtNextStart, setAtRunTime } = status.configuration;
-  $("config").className = trialLeftMs !== null || rolledBack || changesAtNextStart ? "warn" : "";
-  $("config").textContent = "configuration: " + [source, trialLeftMs !== null && span(trialLeftMs) + " left",
-    rolledBack && "rolled back: " + rolledBack, ...setAtRunTime.map(({ backend, key, document, now }) => backend + " has " + key + " " + now + " instead of " + document),
-    changesAtNextStart && "at the next start "].filter(Boolean).join(", ");
+  const { source, trialLeftMs, rolledBack, changesAtNextStart, setAtRunTime, suspended } = status.configuration;
+  $("config").className = rolledBack || changesAtNextStart || suspended ? "warn" : "";
+  $("config").replaceChildren([source, rolledBack && "rolled back: " + rolledBack, suspended && "clients get 503 until one is chosen",
+    ...setAtRunTime.map(({ backend, key, document, now }) => backend + " has " + key + " " + now + " instead of " + document),
+    changesAtNextStart && "at the next start "].filter(Boolean).join(", "));
   if (changesAtNextStart) $("config").append(Object.assign(make("a", "another one"), { href: "/api/config/next" }));
+  $("fallen").hidden = !suspended;
+  trialEndsMs = trialLeftMs === null ? undefined : Date.now() + trialLeftMs;
+  countDown();
+  const refused = Object.entries(status.refusals).reduce((sum, [reason, n]) => sum + (reason === "unanswered" ? 0 : n), 0);
   const facts = { "requests/s": all.toFixed(1), sessions: status.sessions + " / " + status.sessionsMax,
-    waiting: status.queued, connections: status.sockets.used + " / " + status.sockets.max,
+    waiting: status.queued, refused, connections: status.sockets.used + " / " + status.sockets.max,
     "free heap": status.heap === null ? "-" : Math.round(status.heap / 1024) + " KB",
     up: span(status.uptimeMs), "started by": status.reset ?? "-" };
   $("facts").replaceChildren(...Object.entries(facts).map(([name, value]) => {
@@ -117,38 +166,50 @@ function show(status) {
     cards.delete(name);
   }
   status.backends.forEach((backend, i) => {
-    if (!cards.has(backend.name)) cards.set(backend.name, card(backend));
-    const { box, state, where, numbers, line, buttons, weight, rates: kept } = cards.get(backend.name);
-    const { standing } = backend;
+    const { name, standing, check } = backend;
+    if (!cards.has(name)) cards.set(name, card(name));
+    const { box, rate, state, where, code, numbers, line, buttons, weight, rates: kept } = cards.get(name);
     const kind = standing === "up" ? "up" : standing === "down" || standing === "ejected" ? "bad" : "warn";
     box.style.borderLeftColor = "var(--" + kind + ")";
+    rate.textContent = rates[i].toFixed(1) + "/s";
     state.className = kind;
     state.textContent = standing + (backend.backup ? ", backup" : "");
-    where.textContent = backend.address + "  " + (backend.check ? backend.check + " for " + span(backend.checkSinceMs) : "not checked yet");
+    const [word, detail] = (check ?? "").split("/");
+    code.textContent = check ? (CODES[word] ?? word) + (detail ? " (" + detail + ")" : "") : "not checked yet";
+    code.title = check ?? "";
+    where.replaceChildren(backend.address + ", ", code, check ? " for " + span(backend.checkSinceMs) : "",
+      standing === "up" ? "" : ", " + STANDINGS[standing]);
     kept.push(rates[i]);
     if (kept.length > KEPT) kept.shift();
     const top = Math.max(1, ...kept);
     line.setAttribute("points", kept.map((rate, x) => (KEPT - kept.length + x) + "," + (29 - 28 * rate / top)).join(" "));
-    numbers.replaceChildren(make("span", rates[i].toFixed(1) + "/s"),
-      make("span", all > 0 ? Math.round(100 * rates[i] / all) + " %" : "- %"),
+    numbers.replaceChildren(make("span", all > 0 ? Math.round(100 * rates[i] / all) + " %" : "- %"),
       make("span", backend.latencyMs === null ? "- ms" : backend.latencyMs + " ms"),
       make("span", backend.sessions + " open"),
       make("span", (backend.failures + backend.answers5xx) + " failed"));
     for (const button of buttons) button.setAttribute("aria-pressed", button.textContent === backend.state);
     if (document.activeElement !== weight) weight.value = backend.weight;
   });
+  lock();
 }
+function countDown() {
+  $("trial").hidden = trialEndsMs === undefined;
+  if (trialEndsMs === undefined) return;
+  const left = Math.max(0, Math.ceil((trialEndsMs - Date.now()) / 1000));
+  $("left").textContent = "A configuration is on trial: it is kept in " + left + " s if it serves.";
+}
+
 // A line of the log: level (ms) part: what key=value, values with blanks in quotes.
 function parse(line) {
   const [head, level, ms, on, what = ""] = /^([IWE]) \\((\\d+)\\) ([a-z]+):(?: ([a-z-]+)(?![^ ]))?/.exec(line) ?? ["", "", "0", line];
   const facts = {};
   for (const [, key, text] of line.slice(head.length).matchAll(/ ([\\w-]+)=("(?:[^"\\\\]|\\\\.)*"|[^ ]*)/g)) {
-    try { facts[key] = text[0] === '"' ? JSON.parse(text) : text; } catch { facts[key] = text; } // cut at its end
+    // A long line is cut at its end.
+    try { facts[key] = text[0] === '"' ? JSON.parse(text) : text; } catch { facts[key] = text; }
   }
   return { level, ms: Number(ms), on, what, facts };
 }
-function showEvents(events) {
-  lines = events;
+function showEvents() {
   const board = [], requests = [];
   const startMs = Date.now() - before.uptimeMs;
   const raw = $("raw").checked;
@@ -159,7 +220,7 @@ function showEvents(events) {
     const text = Object.entries(rest).map(([key, value]) => key + "=" + value).join(" ");
     const time = new Date(startMs + ms).toLocaleTimeString("en-GB");
     const cells = raw ? [line] : isRequest ? [time, backend ?? "-", method ?? on + " " + what, path ?? "", status ?? why ?? "", text]
-      : [time, backend ?? on, what || on, why ?? "", text];
+      : [time, backend ?? on, what, why ?? "", text];
     const row = make("tr", undefined, level === "I" && !(status >= 500) ? "" : level === "E" ? "bad" : "warn");
     row.append(...cells.map(cell => make("td", cell)));
     (isRequest ? requests : board).unshift(row);
@@ -173,24 +234,47 @@ async function poll() {
   if (document.hidden) return;
   try {
     show(await ask("GET", "/api/status"));
-    showEvents((await ask("GET", "/api/events")).events);
+    ({ events } = await ask("GET", "/api/events"));
+    showEvents();
     $("silent").hidden = true;
   } catch { $("silent").hidden = false; }
 }
+
+async function read() {
+  try { $("document").value = JSON.stringify(await ask("GET", "/api/config"), null, 2); }
+  catch { say(SILENT, "bad"); }
+  $("complaints").replaceChildren();
+}
+$("editor").ontoggle = () => { if ($("editor").open) read(); };
+$("reload").onclick = read;
+// Without its blanks, of which the board has no use; what is no JSON is for the board to complain about.
+$("apply").onclick = async () => {
+  let text = $("document").value;
+  try { text = JSON.stringify(JSON.parse(text)); } catch {}
+  const complaints = await change("/api/config", text);
+  $("complaints").replaceChildren(...(complaints ?? []).map(complaint => make("li", complaint, "bad")));
+};
+$("undo").onclick = async () => {
+  await change("/api/config/before", {});
+  if ($("editor").open) await read();
+};
+$("fallen").onclick = () => change("/api/config/fallen", {});
 $("default").onclick = () => {
   if (confirm("Back to the configuration that is built in?")) change("/api/config/default", {});
 };
 $("factory").onclick = () => {
-  if (confirm("Forget configuration, token and Wi-Fi, and restart? The board may then be reachable over its serial port only."))
+  if (confirm("Forget configuration, token and Wi-Fi, and restart? Then the serial port may be the only way to the board."))
     change("/api/factory-reset", {});
 };
 $("balance").onchange = async () => {
   const balance = $("balance").value;
   $("balance").blur();
   try { await change("/api/config", { ...await ask("GET", "/api/config"), balance }); }
-  catch { say("the board does not answer", "bad"); }
+  catch { say(SILENT, "bad"); }
 };
-$("raw").onchange = () => showEvents(lines);
+$("raw").onchange = showEvents;
+lock();
+setInterval(countDown, 1000);
 (async () => { for (;;) { await poll(); await new Promise(go => setTimeout(go, POLL_MS)); } })();
 document.onvisibilitychange = poll;
 `;
@@ -199,22 +283,46 @@ const OPTIONS = Object.keys(STRATEGIES)
   .map(name => `<option>${name}</option>`)
   .join("");
 
-/** The board's page: one file that asks for nothing but the API beside it. ASCII: a character is a byte. */
-export const PAGE = `<!doctype html>
+/** One file that asks for nothing but the API beside it. */
+const PAGE = `<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Hot Potato</title><link rel="icon" href="data:,"><style>${STYLE}</style>
+<title>Hot Potato</title><link rel="icon" href="data:,"><style>${brief(STYLE)}</style>
 <header><h1>Hot Potato</h1><small id="where"></small>
-<strong id="silent" class="bad" hidden>The board does not answer.</strong>
-<small id="config"></small></header>
+<strong id="silent" class="bad" hidden>The board does not answer.</strong></header>
+<fieldset id="trial" class="warn" hidden><div class="row"><span id="left"></span><button id="undo">undo</button></div></fieldset>
 <div id="facts" class="facts"></div>
-<div class="row"><label>balance <select id="balance">${OPTIONS}</select></label>
-<label>token <input id="token" type="password" autocomplete="off" placeholder="for changes"></label></div>
+<div class="row"><fieldset><label>balance <select id="balance">${OPTIONS}</select></label></fieldset>
+<form id="access"><input name="user" autocomplete="username" value="operator" hidden>
+<label>token <input id="token" type="password" autocomplete="current-password"></label></form><small id="hint"></small></div>
 <p id="said" role="status"></p>
-<section id="backends" class="backends"></section>
-<h2>Events, the last one first</h2><div class="log"><table><tbody id="board"></tbody></table></div>
+<section id="backends"></section>
+<h2>Events of the board</h2><div class="log"><table><tbody id="board"></tbody></table></div>
 <h2>Requests</h2><div class="log"><table><tbody id="requests"></tbody></table></div>
-<label><input id="raw" type="checkbox"> lines of the log</label>
-<h2>Reset</h2><div class="row"><button id="default">default configuration</button>
-<button id="factory">factory reset</button></div>
-<script>${SCRIPT}</script></html>
+<label><input id="raw" name="raw" type="checkbox"> lines of the log</label>
+<details id="editor"><summary><h2 style="display:inline-block">Configuration</h2> <small id="config"></small></summary>
+<div class="split"><textarea id="document" aria-label="configuration" spellcheck="false"></textarea><ul id="complaints"></ul></div>
+<div class="row"><fieldset><button id="apply">apply</button></fieldset><button id="reload">read again</button>
+<fieldset class="row"><button id="fallen" hidden>the one before</button><button id="default">built-in configuration</button><button id="factory">factory reset</button></fieldset></div>
+</details>
+<script>${brief(SCRIPT)}</script></html>
 `;
+
+/** Characters of a piece of the page. */
+const PIECE = 512;
+
+/** Without indents and lines of comments. */
+function brief(text: string): string {
+  const lines = text.split("\n").map(line => line.trim());
+  return lines.filter(line => line !== "" && !line.startsWith("//")).join("\n");
+}
+
+function cut(text: string): readonly string[] {
+  const pieces: string[] = [];
+  for (let at = 0; at < text.length; at += PIECE) pieces.push(text.slice(at, at + PIECE));
+  return Object.freeze(pieces);
+}
+
+/** The board's page in pieces, so that none has to be cut out of it in RAM. ASCII: a character is a byte. */
+export const PAGE_PIECES = cut(PAGE);
+
+export const PAGE_BYTES = PAGE.length;

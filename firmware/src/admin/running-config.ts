@@ -15,6 +15,9 @@ export const TRIAL_MS = 30_000;
 /** A document from flash that has served so long is no cause of crashes that come later. */
 const PROOF_MS = 60_000;
 
+/** From the answer to a wish until a restart that it needs: the answer has to arrive. */
+const RESTART_MS = 1000;
+
 /**
  * Where a document comes from. `trial`: it is not kept yet; `until-reset`: it never will be; `not-kept`: it
  * has served well, and flash has not taken it.
@@ -137,6 +140,11 @@ export class RunningConfig {
     return Math.min(TRIAL_MS, this.#trial.endsMs - this.#parts.platform.clock.now());
   }
 
+  /** What is in force again when the trial fails. */
+  get before(): object | undefined {
+    return this.#trial?.before.document;
+  }
+
   /** Why the last document did not stay in force; `undefined` when it did. */
   get rolledBack(): string | undefined {
     return this.#rolledBack;
@@ -199,6 +207,25 @@ export class RunningConfig {
     return {
       done: `in force; it is kept when it has served for ${TRIAL_MS / 1000} s${confirmation}${superseded}`,
     };
+  }
+
+  /** Takes the document on trial back, at once or, where its ports need that, with a restart. */
+  undo(): Outcome {
+    const trial = this.#trial;
+    if (trial === undefined) return { complaints: ["undo: no configuration is on trial"] };
+    if (this.#needsRestart(trial.before)) {
+      trial.cancel();
+      const { clock } = this.#parts.platform;
+      trial.cancel = clock.after(RESTART_MS, () => this.#rollBack(trial, "undone"));
+      return { done: "the board restarts with the configuration before" };
+    }
+    this.#rollBack(trial, "undone");
+    return { done: "the configuration before is in force again" };
+  }
+
+  #needsRestart({ document }: Standing): boolean {
+    const outcome = readConfig(document);
+    return "config" in outcome && !this.#parts.listeners.fits(portsOf(outcome.config));
   }
 
   /** Puts the document in force that was built in, on trial; it is kept by forgetting all others. */

@@ -10,7 +10,8 @@ const SCRATCH_BYTES = 512;
 
 /**
  * The admin port. It has places of its own in the board's budget of connections, so that it answers
- * when everybody else is sent away; who comes when they are taken, takes that of the oldest.
+ * when everybody else is sent away. Whoever comes when they are taken gets that of a client whose token was
+ * wrong, or else that of the oldest.
  */
 export class AdminServer {
   #report: Report;
@@ -26,6 +27,7 @@ export class AdminServer {
       operator,
       report,
       scratch: new Uint8Array(SCRATCH_BYTES),
+      delayed: undefined,
       ended: connection => {
         this.#connections = this.#connections.filter(other => other !== connection);
       },
@@ -34,7 +36,9 @@ export class AdminServer {
 
   /** Takes a connection to the admin port, which is `port`. */
   accept(port: number, accepted: TCPSocket): void {
-    if (this.#connections.length >= ADMIN_CONNECTIONS_MAX) this.#connections[0].end();
+    if (this.#connections.length >= ADMIN_CONNECTIONS_MAX) {
+      (this.#context.delayed ?? this.#connections[0]).end();
+    }
     try {
       this.#connections.push(new AdminConnection(this.#context, port, accepted));
     } catch (error) {

@@ -81,6 +81,8 @@ export interface BoardStatus {
   readonly queued: number;
   readonly balance: string;
   readonly configuration: ConfigurationStatus;
+  /** Without a token nothing can be changed. */
+  readonly tokenSet: boolean;
 }
 
 export interface Status extends BoardStatus {
@@ -100,7 +102,7 @@ export function* backendStatuses({ parts, proxy }: Operator): Generator<BackendS
 
 Object.freeze(backendStatuses.prototype);
 
-export function boardStatus({ parts, proxy, running }: Operator): BoardStatus {
+export function boardStatus({ parts, proxy, running, token }: Operator): BoardStatus {
   const { platform } = parts;
   const { clock, link, vitals } = platform;
   return {
@@ -132,6 +134,7 @@ export function boardStatus({ parts, proxy, running }: Operator): BoardStatus {
       suspended: running.suspended,
       setAtRunTime: runTimeChanges(proxy),
     },
+    tokenSet: token !== undefined,
   };
 }
 
