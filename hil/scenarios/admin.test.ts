@@ -79,7 +79,86 @@ describe("what an operator can see", () => {
     expect((await get(lab, "/nothing")).status).toBe(404);
     expect((await get(lab, "/api/backends/nobody")).status).toBe(404);
     const wrong = await send(lab, "DELETE /api/config HTTP/1.1\r\nHost: x\r\n\r\n");
-    expect(wrong.head).toMatch(/^HTTP\/1.1 405 .*\r\nAllow: GET, PUT\r\n/s);
+    expect(wrong.head).toMatch(/^HTTP\/1.1 405 .*\r\nAllow: GET, HEAD, PUT, OPTIONS\r\n/s);
+  });
+});
+
+describe("manners", () => {
+  test("all backends are one list, each is what its own path says", async () => {
+    const lab = await labOf();
+    const { backends } = JSON.parse((await get(lab, "/api/backends")).body);
+    expect(backends.map(({ name }: { name: string }) => name)).toEqual(["a", "b"]);
+    const one = JSON.parse((await get(lab, "/api/backends/b")).body);
+    expect(Object.keys(one)).toEqual(Object.keys(backends[1]));
+    expect((await put(lab, "/api/backends", {})).head).toMatch(/\r\nAllow: GET, HEAD, OPTIONS\r\n/);
+  });
+
+  test("a client that waits for 100 Continue has it at once, and one that does not wait has none", async () => {
+    const lab = await labOf();
+    const body = '{"state":"drain"}';
+    const head = (fields: string) =>
+      `PUT /api/backends/a HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer ${TOKEN}\r\n${fields}Content-Length: ${body.length}\r\n\r\n`;
+    const socket = lab.network.host("operator").connect({ host: "board", port: 8404 });
+    const heard = collect(socket);
+    const fromMs = lab.clock.now();
+    socket.write(head("Expect: 100-Continue\r\n"));
+    await lab.clock.run({ until: () => heard.text !== "", ms: 1000 });
+    expect(heard.text).toBe("HTTP/1.1 100 Continue\r\n\r\n");
+    expect(lab.clock.now() - fromMs).toBeLessThan(100);
+    socket.write(body);
+    await lab.clock.run({ until: () => socket.closed, ms: 1000 });
+    expect(heard.text).toMatch(/^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 200 OK\r\n/);
+    const atOnce = await send(lab, `${head("Expect: 100-continue\r\n")}${body}`);
+    expect(atOnce.head).toMatch(/^HTTP\/1.1 200 OK\r\n/);
+    const wrong = await send(
+      lab,
+      "PUT /api/config HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 99999\r\n\r\n",
+    );
+    expect(wrong.status).toBe(413);
+  });
+
+  test("a media type is one in any case, with parameters", async () => {
+    const lab = await labOf();
+    const body = '{"state":"drain"}';
+    const answer = await send(
+      lab,
+      `PUT /api/backends/a HTTP/1.1\r\nHost: x\r\nContent-Type: Application/JSON; Charset=UTF-8\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    );
+    expect(answer.status).toBe(200);
+  });
+
+  test.each([
+    ["http://board:8404/healthz", "board:8404", 200],
+    ["HTTP://Board/healthz?x", "board:80", 200],
+    ["http://board/", "board", 200],
+    ["http://board?x", "board", 200],
+    ["http://other/healthz", "board", 400],
+    ["ftp://board/healthz", "board", 400],
+    ["healthz", "board", 400],
+    ["*", "board", 400],
+  ])("the target %s with Host %s is answered with %i", async (target, host, status) => {
+    const lab = await labOf();
+    expect((await send(lab, `GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)).status).toBe(
+      status,
+    );
+  });
+
+  test("OPTIONS says what may be done, changes nothing, and lets no other site in", async () => {
+    const lab = await labOf();
+    const options = (path: string, fields = "") =>
+      send(lab, `OPTIONS ${path} HTTP/1.1\r\nHost: x\r\n${fields}\r\n`);
+    const preflight =
+      "Origin: http://evil.example\r\nAccess-Control-Request-Method: PUT\r\nAccess-Control-Request-Headers: authorization, content-type\r\n";
+    const answer = await options("/api/config", preflight);
+    expect(answer).toMatchObject({ status: 200, body: "" });
+    expect(answer.head).toMatch(/\r\nAllow: GET, HEAD, PUT, OPTIONS\r\n/);
+    expect(answer.head).not.toMatch(/access-control/i);
+    expect((await options("*")).status).toBe(200);
+    expect((await options("/nothing")).status).toBe(404);
+    // As HAProxy checks: a board that can serve nobody does not look healthy.
+    expect((await options("/healthz")).status).toBe(200);
+    for (const name of "ab") lab.setState(name, "maint");
+    expect((await options("/healthz")).status).toBe(503);
   });
 });
 

@@ -53,6 +53,11 @@ const PAGE_FIELDS = Object.freeze([
 
 const PAGE: Pieces = deepFreeze({ pieces: PAGE_PIECES, bytes: PAGE_BYTES });
 
+const HEALTH = "/healthz";
+
+/** The target of OPTIONS that is no path, but the server itself (RFC 9112 section 3.2.4). */
+const SERVER = "*";
+
 /** What paths of single backends begin with. */
 const BACKENDS = "/api/backends/";
 
@@ -64,7 +69,7 @@ type Handler = (operator: Operator, request: AdminRequest, name: string) => Admi
 /** What is there, by path and method; `*` stands for one more part of the path. */
 const ROUTES: Record<string, Record<string, Handler>> = deepFreeze({
   "/": { GET: () => ({ status: 200, type: "text/html", body: PAGE, fields: PAGE_FIELDS }) },
-  "/healthz": { GET: healthz },
+  [HEALTH]: { GET: healthz },
   "/metrics": {
     GET: operator => ({
       status: 200,
@@ -107,6 +112,9 @@ const ROUTES: Record<string, Record<string, Handler>> = deepFreeze({
     },
   },
   "/api/factory-reset": { PUT: operator => told(operator.factoryReset()) },
+  "/api/backends": {
+    GET: operator => inPieces(listed('{"backends":[', backendStatuses(operator))),
+  },
   "/api/backends/*": {
     GET: ({ proxy, parts }, _, name) => {
       const backend = proxy.backend(name);
@@ -133,20 +141,33 @@ export function respond(operator: Operator, request: AdminRequest): AdminAnswer 
   const methods = ROUTES[pattern];
   if (methods === undefined)
     return error(404, `nothing is at ${printable(request.path, ECHO_MAX)}`);
-  const handler = methods[request.method === "HEAD" ? "GET" : request.method];
+  const { method } = request;
+  const allow = allowed(methods);
+  if (method === "OPTIONS") return { ...options(operator, request.path), fields: [allow] };
+  const handler = methods[method === "HEAD" ? "GET" : method];
   if (handler === undefined) {
-    const allowed = Object.keys(methods).join(", ");
-    return {
-      ...error(405, `${printable(request.method, ECHO_MAX)} does nothing there`),
-      fields: [`Allow: ${allowed}`],
-    };
+    const why = `${printable(method, ECHO_MAX)} does nothing there`;
+    return { ...error(405, why), fields: [allow] };
   }
   if (hasToken(operator, request)) operator.confirm(request.port);
   const refusal = request.method === "PUT" ? refused(operator, request) : undefined;
   return refusal ?? handler(operator, request, name);
 }
 
+/** What may be done there. */
+function allowed(methods: Record<string, Handler>): string {
+  const names = Object.keys(methods).map(method => (method === "GET" ? "GET, HEAD" : method));
+  return `Allow: ${names.join(", ")}, OPTIONS`;
+}
+
+/** Changes nothing, and allows no other site anything. HAProxy checks with it, so `/healthz` tells its status. */
+function options(operator: Operator, path: string): AdminAnswer {
+  const { status } = path === HEALTH ? healthz(operator) : { status: 200 };
+  return { status, type: "text/plain", body: "" };
+}
+
 function match(path: string): [pattern: string, name: string] {
+  if (path === SERVER) return ["/", ""];
   const name = path.startsWith(BACKENDS) ? path.slice(BACKENDS.length) : "";
   if (name !== "" && !name.includes("/")) return [`${BACKENDS}*`, name];
   return [Object.hasOwn(ROUTES, path) && !path.includes("*") ? path : "", ""];
@@ -165,7 +186,7 @@ function refused(operator: Operator, request: AdminRequest): AdminAnswer | undef
   // Other sites' forms cannot send this type without asking first.
   const type = field("content-type") ?? "";
   const end = type.indexOf(";");
-  if ((end < 0 ? type : type.slice(0, end)).trim() !== JSON_TYPE) {
+  if ((end < 0 ? type : type.slice(0, end)).trim().toLowerCase() !== JSON_TYPE) {
     return error(415, `wanted Content-Type: ${JSON_TYPE}`);
   }
   return undefined;

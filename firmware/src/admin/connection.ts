@@ -4,6 +4,7 @@ import { Endpoint, type EndpointOwner } from "../endpoint.ts";
 import { exceptionText } from "../exception.ts";
 import { type BodyReader, bodyReader, requestFraming } from "../http/body.ts";
 import { Head, TEXT_PIECE } from "../http/head.ts";
+import { authorityEnd, namesHost } from "../http/request.ts";
 import type { Platform, TCPSocket } from "../platform.ts";
 import { type AdminAnswer, respond } from "./api.ts";
 import type { Report } from "./event.ts";
@@ -20,10 +21,14 @@ const GATHERED_BYTES = 512;
 /** An answer's bytes on their way at once. */
 const WRITE_BYTES_MAX = 512;
 
+const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
+
 const LAST_CHUNK = "0\r\n\r\n";
 
 /** For a request, and for each further piece of its answer. */
 const TIMEOUT_MS = 5000;
+
+const SLASH = 47;
 
 /** How long the answer to a wrong token waits. */
 const WRONG_TOKEN_MS = 2000;
@@ -71,6 +76,8 @@ export class AdminConnection implements EndpointOwner, Timed {
   #port: number;
   #head = new Head("request", HEAD_LIMITS);
   #reader: BodyReader | undefined;
+  /** The client waits for `CONTINUE` before it sends its body. */
+  #continues = false;
   #body = "";
   /** What is being sent, and how much of it is sent; `undefined` while the request comes. */
   #text: string | undefined;
@@ -110,6 +117,7 @@ export class AdminConnection implements EndpointOwner, Timed {
     }
     if (this.#text === undefined) this.#read();
     if (this.#text !== undefined) this.#send();
+    else if (!this.#ended) this.#sendContinue();
   }
 
   lost(): void {
@@ -165,12 +173,23 @@ export class AdminConnection implements EndpointOwner, Timed {
       this.#answer(plain(413));
     } else {
       this.#reader = bodyReader(framing, BODY_BYTES_MAX);
+      const expects = head.minor > 0 && head.lookup("expect")?.toLowerCase() === "100-continue";
+      this.#continues = expects && !this.#reader.done && rest.byteLength === 0;
       this.#readBody(rest);
     }
   }
 
+  /** The client waits to be told that its body is wanted. */
+  #sendContinue(): void {
+    const client = this.#client;
+    if (!this.#continues || client.writable < CONTINUE.length) return;
+    this.#continues = false;
+    client.write(ascii(CONTINUE));
+  }
+
   #readBody(piece: Uint8Array): void {
     const reader = this.#reader!;
+    if (piece.byteLength > 0) this.#continues = false;
     let rest = piece;
     while (rest.byteLength > 0 && !reader.done && !reader.broken) {
       const part = rest.subarray(0, Math.min(rest.byteLength, reader.wanted));
@@ -190,11 +209,28 @@ export class AdminConnection implements EndpointOwner, Timed {
     return head.text(head.start, head.methodEnd);
   }
 
+  /** Where the path begins in the target, which may be a whole URL; -1 where it does not name this board's host. */
+  get #pathStart(): number {
+    const head = this.#head;
+    const { bytes, targetStart, targetEnd } = head;
+    if (bytes[targetStart] === SLASH) return targetStart;
+    if (this.#method === "OPTIONS" && head.text(targetStart, targetEnd) === "*") return targetStart;
+    const start = authorityEnd(head);
+    const host = head.lookup("host");
+    return start >= 0 && (host === undefined || namesHost(head, start, host)) ? start : -1;
+  }
+
   #respond(): void {
     const { operator, report } = this.#context;
     const head = this.#head;
     const method = this.#method;
-    const target = head.text(head.targetStart, head.targetEnd);
+    const start = this.#pathStart;
+    if (start < 0) {
+      this.#answer(plain(400));
+      return;
+    }
+    const text = head.text(start, head.targetEnd);
+    const target = text === "" || text[0] === "?" ? `/${text}` : text;
     const mark = target.indexOf("?");
     const path = mark < 0 ? target : target.slice(0, mark);
     const query = mark < 0 ? "" : target.slice(mark + 1);

@@ -167,7 +167,7 @@ function isHostAndPort(text: string): boolean {
 }
 
 /** Where the host, and perhaps port, ends of a target that is a whole URL; -1 when it is none. */
-function authorityEnd(head: Head): number {
+export function authorityEnd(head: Head): number {
   const { bytes, targetStart, targetEnd } = head;
   const start = targetStart + SCHEME.length;
   if (start >= targetEnd || head.text(targetStart, start).toLowerCase() !== SCHEME) return -1;
@@ -175,6 +175,11 @@ function authorityEnd(head: Head): number {
   while (end < targetEnd && bytes[end] !== SLASH && bytes[end] !== QUESTION_MARK) end++;
   if (end === start || end - start > HOST_BYTES_MAX || !head.isHost(start, end)) return -1;
   return isHostAndPort(head.text(start, end)) ? end : -1;
+}
+
+/** Does a target whose authority ends at `end` name `host`? */
+export function namesHost(head: Head, end: number, host: string): boolean {
+  return isSameHost(head.text(head.targetStart + SCHEME.length, end), host);
 }
 
 /** In any case, with or without the default port. */
