@@ -130,11 +130,23 @@ test.each([
     ["--board-address", "127.0.0.1", "--config", "LICENSE"],
     "emulate: --config is for the emulated board, and --board-address watches another\n",
   ],
-  [["--config", "LICENSE"], /^emulate: --config "LICENSE": is not JSON: .*\n$/],
+  [
+    ["--config", "LICENSE"],
+    'emulate: --config "LICENSE": is not JSON: line 1, column 1: "MIT" is no value; a text needs double quotes\n',
+  ],
 ])("%j: one clear sentence and exit code 2", async (args, sentence) => {
   const { exitCode, all } = await emulate(...args);
   expect(`${all}\n`).toMatch(sentence);
   expect(exitCode).toBe(2);
+});
+
+test("--check says what a configuration comes to, and runs nothing", async () => {
+  const { exitCode, stdout } = await emulate("--check");
+  expect(exitCode).toBe(0);
+  expect(stdout).toMatch(
+    /^firmware\/gateway.json is good.\n {2}ports {6}80 \(auto\); admin port 8404\n/,
+  );
+  expect(stdout).toContain("12 at once; 4 more are queued");
 });
 
 test("each address of the board is told as it is found: the admin page on this computer alone", async () => {

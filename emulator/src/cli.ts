@@ -5,12 +5,16 @@ import { readFileSync } from "node:fs";
 import net from "node:net";
 import { parseArgs, styleText } from "node:util";
 import { parseLine } from "../../firmware/src/admin/event.ts";
+import { DOCUMENT_BYTES_MAX } from "../../firmware/src/admin/revisions.ts";
 import { isToken, TOKEN_MAX, TOKEN_MIN } from "../../firmware/src/admin/token.ts";
 import { type App, announce, start } from "../../firmware/src/app.ts";
+import { budget } from "../../firmware/src/budget.ts";
 import { type Config, type Configuration, readConfig } from "../../firmware/src/config.ts";
 import { nearest } from "../../firmware/src/document.ts";
+import type { Parsed } from "../../firmware/src/json.ts";
 import type { GivenSettings } from "../../firmware/src/settings.ts";
 import { buildId } from "../../firmware/tools/build-id.ts";
+import { readDocumentFile } from "../../firmware/tools/document-file.ts";
 import type { AdminAddress } from "../workbench/admin-client.ts";
 import { EmulatedBoard } from "../workbench/emulated.ts";
 import { RemoteBoard, readRemote } from "../workbench/remote.ts";
@@ -34,6 +38,7 @@ Runs the firmware on an emulated ESP32, with two demo backends behind it.
                          80:0.0.0.0:8000 for all its addresses, not only 127.0.0.1
   --backend HOST:PORT    a server of yours (repeatable); then no demo backends start
   --config FILE          the configuration, instead of firmware/gateway.json
+  --check                only checks the configuration, and says what it is, or all that is wrong
   --admin PORT           where the board's admin port is found (default 8404)
   --token TOKEN          what the admin port wants for changes
   --ui [PORT]            a page to watch and change all of it: charts, traffic, faults, Wi-Fi
@@ -132,6 +137,7 @@ outliveReader();
 try {
   const options = await readOptions(process.argv.slice(2));
   if (options === "help") process.stdout.write(HELP);
+  else if ("check" in options) process.stdout.write(`${options.check}\n`);
   else if (options.remote) await watch(options.remote, options);
   else await emulate(options);
 } catch (error) {
@@ -229,7 +235,7 @@ async function openPage(port: number, parts: Omit<WorkbenchParts, "port">): Prom
 
 // The command line
 
-async function readOptions(given: string[]): Promise<Options | "help"> {
+async function readOptions(given: string[]): Promise<Options | { check: string } | "help"> {
   const args = given.map((word, i) =>
     word === "--ui" && !/^\d+$/.test(given[i + 1] ?? "") ? "--ui=0" : word,
   );
@@ -238,6 +244,7 @@ async function readOptions(given: string[]): Promise<Options | "help"> {
     backend: { type: "string", multiple: true },
     config: { type: "string" },
     admin: { type: "string" },
+    check: { type: "boolean" },
     token: { type: "string" },
     flash: { type: "string" },
     pty: { type: "boolean" },
@@ -313,6 +320,8 @@ async function readOptions(given: string[]): Promise<Options | "help"> {
     demo ? demoBackends(values.ui === undefined ? DEMO_PORTS : WORKBENCH_DEMO_PORTS) : backends,
   );
   const { config } = configuration;
+  if (values.check === true)
+    return { check: checked(values.config, configuration, BOARDS[name]()) };
   return {
     configuration,
     given: {
@@ -340,23 +349,39 @@ function readDocument(
   file: string | undefined,
   backends: { address: string; port: number }[],
 ): Configuration {
-  let text: string;
+  const name = file === undefined ? "firmware/gateway.json" : `--config "${file}"`;
+  let read: Parsed;
   try {
-    text = file === undefined ? firmwareFile("gateway.json") : readFileSync(file, "utf8");
+    read = readDocumentFile(file ?? new URL("../../firmware/gateway.json", import.meta.url));
   } catch (error) {
-    throw new UsageError(`--config "${file}": cannot be read: ${(error as Error).message}`);
+    throw new UsageError(`${name}: cannot be read: ${(error as Error).message}`);
   }
-  let document: unknown;
-  try {
-    document = JSON.parse(text);
-  } catch (error) {
-    throw new UsageError(`--config "${file}": is not JSON: ${(error as Error).message}`);
-  }
+  if ("complaint" in read) throw new UsageError(`${name}: is not JSON: ${read.complaint}`);
+  let document = read.value;
   const isObject = typeof document === "object" && document !== null && !Array.isArray(document);
   if (backends.length > 0 && isObject) document = { ...(document as object), backends };
   const outcome = readConfig(document);
   if ("config" in outcome) return outcome;
-  throw new UsageError(`--config "${file}" is refused:\n  ${outcome.complaints.join("\n  ")}`);
+  throw new UsageError(`${name} is refused:\n  ${outcome.complaints.join("\n  ")}`);
+}
+
+/** What a configuration that is good comes to on a board. */
+function checked(
+  file: unknown,
+  { config, document }: Configuration,
+  { connectionsMax }: BoardKind,
+): string {
+  const { sessionsMax } = budget(connectionsMax, config);
+  const bytes = JSON.stringify(document).length;
+  const ports = config.listeners.map(({ port, mode }) => `${port} (${mode})`).join(", ");
+  const lines = [
+    `${file ?? "firmware/gateway.json"} is good.`,
+    `  ports      ${ports}; admin port ${config.adminPort === 0 ? "none" : config.adminPort}`,
+    `  backends   ${config.backends.map(b => `${b.name} ${b.address}:${b.port}`).join(", ")}`,
+    `  sessions   ${sessionsMax} at once${(config.sessionsMax ?? 0) > sessionsMax ? `, not the ${config.sessionsMax} of sessionsMax` : ""}; ${config.queueMax} more are queued`,
+    `  size       ${bytes} bytes; flash takes ${DOCUMENT_BYTES_MAX}${bytes > DOCUMENT_BYTES_MAX ? ", so that it can be built in, and not be put later" : ""}`,
+  ];
+  return lines.join("\n");
 }
 
 /** Another name for another document. */

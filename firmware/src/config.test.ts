@@ -209,3 +209,62 @@ test("no complaint about the key of cookies shows it", () => {
   expect(outcome).toEqual({ complaints: [expect.stringMatching(/^stickyKey: .*8 to 64/)] });
   expect(JSON.stringify(outcome)).not.toContain("hush");
 });
+
+test("the README's table has the range of each number", () => {
+  const rows = readFileSync("README.md", "utf8").split("\n");
+  /** The row of a key; some rows have two: `health.rise`, `.fall`. */
+  const rowOf = (key: string) => {
+    const last = key.slice(key.lastIndexOf("."));
+    const group = key.slice(0, key.lastIndexOf(".") + 1);
+    return rows.find(
+      row =>
+        row.startsWith(`| \`${key}\``) ||
+        (row.startsWith(`| \`${group}`) && row.includes(`, \`${last}\``)),
+    );
+  };
+  const wrong = {
+    adminPort: -1,
+    explain: -1,
+    listeners: [{ port: -1 }],
+    backends: [{ address: "10.0.0.1", port: -1, weight: -1, maxSessions: -1, settleMs: -1 }],
+  };
+  const health = {
+    intervalMs: -1,
+    timeoutMs: -1,
+    rise: -1,
+    fall: -1,
+    ejectAfter: -1,
+    slowStartMs: -1,
+  };
+  const times = ["connect", "idle", "tunnel", "queue", "head", "keepAlive", "response"];
+  const limits = [
+    "retries",
+    "headBytesMax",
+    "headLinesMax",
+    "bodyBytesMax",
+    "queueMax",
+    "sessionsMax",
+  ];
+  const good = { backends: [{ address: "10.0.0.1", port: 80 }] };
+  const documents = [
+    ...Object.entries(wrong).map(([key, value]) => ({ ...good, [key]: value })),
+    ...Object.entries(health).map(([key, value]) => ({ ...good, health: { [key]: value } })),
+    ...[...times.map(name => `${name}TimeoutMs`), ...limits].map(key => ({ ...good, [key]: -1 })),
+  ];
+  let ranges = 0;
+  for (const document of documents) {
+    const outcome = readConfig(document);
+    for (const complaint of "complaints" in outcome ? outcome.complaints : []) {
+      const [, key, min, max] = /^(.+): is -1; wanted a whole number from (\d+) to (\d+)$/.exec(
+        complaint,
+      )!;
+      const row = rowOf(key.replace("[0]", "[]")) ?? `no row of ${key}`;
+      if (!(key.endsWith("Ms") && `${min} to ${max}` === "100 to 86400000")) {
+        expect(row).toContain(`${min} to ${max}`);
+      }
+      expect(row).toMatch(/^\| `/);
+      ranges++;
+    }
+  }
+  expect(ranges).toBe(26);
+});

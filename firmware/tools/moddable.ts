@@ -13,8 +13,10 @@ import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { isToken, TOKEN_MAX, TOKEN_MIN } from "../src/admin/token.ts";
 import { readConfig } from "../src/config.ts";
+import { BYTE_ORDER_MARKS } from "../src/json.ts";
 import { overlay } from "../src/settings.ts";
 import { buildId } from "./build-id.ts";
+import { readDocumentFile } from "./document-file.ts";
 
 /** Platforms that the manifest has a section for. */
 const PLATFORMS = ["esp32", "lin"] as const;
@@ -165,6 +167,19 @@ function run(
   return execa(tool, words, { cwd, stdio: "inherit", reject: false, env });
 }
 
+/** The document that is built in. */
+function readGateway(): object {
+  const file = join(FIRMWARE, "gateway.json");
+  const read = readDocumentFile(file);
+  if ("complaint" in read) throw new UsageError(`gateway.json is not JSON: ${read.complaint}`);
+  if (BYTE_ORDER_MARKS.some(mark => readFileSync(file, "utf8").startsWith(mark))) {
+    throw new UsageError(
+      "gateway.json begins with a byte-order mark, which the SDK does not take; save it as UTF-8 without",
+    );
+  }
+  return read.value as object;
+}
+
 /** What the board would refuse when it boots, without a word on its network: better said before it is built. */
 export function refuseWrong(settings: readonly string[]): void {
   const given = Object.fromEntries(
@@ -173,7 +188,7 @@ export function refuseWrong(settings: readonly string[]): void {
       return [name, text.slice(name.length + 1)];
     }),
   );
-  const document = JSON.parse(readFileSync(join(FIRMWARE, "gateway.json"), "utf8"));
+  const document = readGateway();
   const { backends = "", port = "", token = "" } = given;
   const outcome = readConfig(overlay(document, { backends, port }));
   if ("complaints" in outcome) throw new UsageError(outcome.complaints.join("; "));

@@ -286,7 +286,14 @@ describe("requests that are none", () => {
   });
 
   test.each([
-    ["no JSON", "{", "wanted a JSON object"],
+    [
+      "no JSON",
+      "{",
+      "wanted a JSON object, and this is not JSON: line 1, column 2: the text ends; ",
+    ],
+    ["a comma too many", '{"state": "drain",\n}', "line 1, column 18: a comma before }"],
+    ["a comment", '{"state": "drain"} // now', "line 1, column 20: a comment, which JSON does not"],
+    ["UTF-16", Buffer.from("\ufeff{}", "utf16le").toString("latin1"), "it is UTF-16; wanted UTF-8"],
     ["no object", "[1]", "wanted a JSON object"],
     ["another key", { state: "drain", sate: 1 }, "sate: no such key"],
     ["another state", { state: "asleep" }, "wanted ready, drain, maint"],
@@ -296,6 +303,30 @@ describe("requests that are none", () => {
     const answer = await put(lab, "/api/backends/a", body);
     expect(answer.status).toBe(400);
     expect(JSON.parse(answer.body).error).toContain(error);
+  });
+
+  test("a change behind a byte-order mark is made", async () => {
+    const lab = await labOf();
+    expect((await put(lab, "/api/backends/a", '\xef\xbb\xbf{"state": "drain"}')).status).toBe(200);
+    expect(lab.app!.proxy.backend("a")!.state).toBe("drain");
+  });
+
+  test("a configuration that is too long is told the limit", async () => {
+    const lab = await labOf();
+    const answer = await put(lab, "/api/config", `{${" ".repeat(4000)}}`);
+    expect([answer.status, JSON.parse(answer.body).error]).toEqual([
+      413,
+      expect.stringContaining("more than 3999 bytes"),
+    ]);
+  });
+
+  test("more sessions than the board carries: the answer says how many are in force", async () => {
+    const lab = await labOf();
+    const document = await documentOf(lab);
+    const answer = await put(lab, "/api/config", { ...document, sessionsMax: 500 });
+    expect(JSON.parse(answer.body).done).toMatch(/; sessionsMax is 500, and the board carries 12$/);
+    const fewer = await put(lab, "/api/config", { ...document, sessionsMax: 5 });
+    expect(JSON.parse(fewer.body).done).not.toMatch(/sessionsMax/);
   });
 
   test("who opens connections and says nothing keeps nobody out", async () => {
@@ -687,7 +718,10 @@ describe("the console", () => {
     ]);
     expect(await answer("config health.check")).toEqual(['health.check="none"', "ok"]);
     expect(await answer("config backends[1].name")).toEqual(['backends[1].name="b"', "ok"]);
-    expect(await answer("config sessionsMax")).toEqual(["sessionsMax=nothing", "ok"]);
+    expect(await answer("config sessionsMax")).toEqual([
+      "sessionsMax=nothing; 12 are in force",
+      "ok",
+    ]);
     expect(await answer("config helth.check")).toEqual([
       'error config: "helth.check": there is no "helth"; did you mean "health"?',
     ]);

@@ -1,5 +1,6 @@
 import { deepFreeze } from "../deep-freeze.ts";
-import { brief, parseFlat } from "../document.ts";
+import { brief } from "../document.ts";
+import { readJson } from "../json.ts";
 import { printable } from "../text.ts";
 import { escaped, listed, pieces } from "./json.ts";
 import { metrics } from "./metrics.ts";
@@ -81,10 +82,7 @@ const ROUTES: Record<string, Record<string, Handler>> = deepFreeze({
   "/api/events": { GET: events },
   "/api/config": {
     GET: operator => inPieces(pieces(operator.documentAndChanges)),
-    PUT: (operator, { body }) => {
-      const document = objectOf(body);
-      return document === undefined ? notAnObject(body) : told(operator.configure(document));
-    },
+    PUT: (operator, { body }) => withObject(body, document => operator.configure(document)),
   },
   "/api/config/default": {
     GET: operator => inPieces(pieces(operator.builtIn)),
@@ -106,10 +104,7 @@ const ROUTES: Record<string, Record<string, Handler>> = deepFreeze({
         : inPieces(pieces(next)),
   },
   "/api/config/lent": {
-    PUT: (operator, { body }) => {
-      const document = objectOf(body);
-      return document === undefined ? notAnObject(body) : told(operator.lend(document));
-    },
+    PUT: (operator, { body }) => withObject(body, document => operator.lend(document)),
   },
   "/api/factory-reset": { PUT: operator => told(operator.factoryReset()) },
   "/api/backends": {
@@ -128,10 +123,8 @@ const ROUTES: Record<string, Record<string, Handler>> = deepFreeze({
       const requests = operator.parts.recent.last(Number.POSITIVE_INFINITY, "requests");
       return inPieces(listed('{"picks":[', picksOf(requests)));
     },
-    PUT: (operator, { body }) => {
-      const wish = objectOf(body) as { picks?: unknown } | undefined;
-      return wish === undefined ? notAnObject(body) : told(operator.explain(wish.picks));
-    },
+    PUT: (operator, { body }) =>
+      withObject(body, wish => operator.explain((wish as { picks?: unknown }).picks)),
   },
 });
 
@@ -225,12 +218,12 @@ function healthz(operator: Operator): AdminAnswer {
 
 function changeBackend(operator: Operator, { body }: AdminRequest, name: string): AdminAnswer {
   const wish = objectOf(body);
-  if (wish === undefined) return notAnObject(body);
-  const unknown = Object.keys(wish).filter(key => key !== "state" && key !== "weight");
+  if ("complaint" in wish) return error(400, wish.complaint);
+  const unknown = Object.keys(wish.object).filter(key => key !== "state" && key !== "weight");
   if (unknown.length > 0)
     return error(400, `${printable(unknown[0], ECHO_MAX)}: no such key; known are state, weight`);
   if (operator.proxy.backend(name) === undefined) return error(404, `no backend ${brief(name)}`);
-  const { state, weight } = wish as { state?: unknown; weight?: unknown };
+  const { state, weight } = wish.object as { state?: unknown; weight?: unknown };
   return told(operator.changeBackend(name, { state, weight }));
 }
 
@@ -283,17 +276,20 @@ function status(operator: Operator): AdminAnswer {
   return inPieces(listed(`${board.slice(0, -1)},"backends":[`, backendStatuses(operator)));
 }
 
-function objectOf(text: string): object | undefined {
-  try {
-    const value = parseFlat(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
+function withObject(body: string, use: (object: object) => Outcome): AdminAnswer {
+  const wish = objectOf(body);
+  return "complaint" in wish ? error(400, wish.complaint) : told(use(wish.object));
 }
 
-function notAnObject(body: string): AdminAnswer {
-  return error(400, `wanted a JSON object, not ${brief(body)}`);
+function objectOf(text: string): { readonly object: object } | { readonly complaint: string } {
+  const parsed = readJson(text);
+  if ("complaint" in parsed) {
+    return { complaint: `wanted a JSON object, and this is not JSON: ${parsed.complaint}` };
+  }
+  const { value } = parsed;
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? { object: value }
+    : { complaint: `wanted a JSON object, not ${brief(text)}` };
 }
 
 function told(outcome: Outcome): AdminAnswer {

@@ -267,7 +267,10 @@ function folded(text: string): string[] {
 /** A key of the configuration. */
 function told(operator: Operator, key: string): readonly string[] | Outcome {
   const found = valueAt(operator.document, operator.proxy.config, key);
-  return "complaints" in found ? found : folded(`${key}=${shown(found, JSON.stringify)}`);
+  if ("complaints" in found) return found;
+  const inForce =
+    key === "sessionsMax" ? `; ${operator.proxy.budget.sessionsMax} are in force` : "";
+  return folded(`${key}=${shown(found, JSON.stringify)}${inForce}`);
 }
 
 /** Another value for a key of the configuration: from what to what, and what came of it. */

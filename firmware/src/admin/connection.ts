@@ -14,6 +14,7 @@ import { DOCUMENT_BYTES_MAX } from "./revisions.ts";
 /** A request of an operator is small. */
 const HEAD_LIMITS = Object.freeze({ headBytesMax: 2048, headLinesMax: 40 });
 const BODY_BYTES_MAX = DOCUMENT_BYTES_MAX;
+const TOO_LARGE = `the body has more than ${BODY_BYTES_MAX} bytes, which is what flash takes of a configuration; blanks count`;
 
 /** Pieces of an answer are gathered until they are so long: less would be a segment that is not worth it. */
 const GATHERED_BYTES = 512;
@@ -170,7 +171,7 @@ export class AdminConnection implements EndpointOwner, Timed {
     if (typeof framing === "number") {
       this.#answer(plain(framing));
     } else if (framing.kind === "length" && framing.length > BODY_BYTES_MAX) {
-      this.#answer(plain(413));
+      this.#answer(plain(413, TOO_LARGE));
     } else {
       this.#reader = bodyReader(framing, BODY_BYTES_MAX);
       const expects = head.minor > 0 && head.lookup("expect")?.toLowerCase() === "100-continue";
@@ -200,7 +201,7 @@ export class AdminConnection implements EndpointOwner, Timed {
       }
       rest = rest.subarray(part.byteLength - reader.behind);
     }
-    if (reader.broken) this.#answer(plain(reader.tooLarge ? 413 : 400));
+    if (reader.broken) this.#answer(reader.tooLarge ? plain(413, TOO_LARGE) : plain(400));
     else if (reader.done) this.#respond();
   }
 

@@ -1,6 +1,7 @@
 import { ADMIN_STATES, type AdminState } from "../backend/backend.ts";
 import { STRATEGIES, type StrategyName, WEIGHTLESS } from "../balancer/strategy.ts";
-import { EXPLAIN_MAX, readConfig, WEIGHT_MAX } from "../config.ts";
+import { budget } from "../budget.ts";
+import { type Config, EXPLAIN_MAX, readConfig, WEIGHT_MAX } from "../config.ts";
 import { deepFreeze } from "../deep-freeze.ts";
 import { brief, nearest } from "../document.ts";
 import type { Cancel, Platform } from "../platform.ts";
@@ -253,13 +254,24 @@ export class Operator {
         ],
       };
     }
-    return this.running.configure(outcome);
+    return this.#noted(this.running.configure(outcome), outcome.config);
   }
 
   /** See `RunningConfig.lend`. */
   lend(given: object): Outcome {
     const outcome = readConfig(this.#completed(given));
-    return "complaints" in outcome ? outcome : this.running.lend(outcome);
+    if ("complaints" in outcome) return outcome;
+    return this.#noted(this.running.lend(outcome), outcome.config);
+  }
+
+  /** Says what of an accepted configuration this board cannot do as it is wanted. */
+  #noted(outcome: Outcome, config: Config): Outcome {
+    const { connectionsMax } = this.parts.platform;
+    const { sessionsMax } = budget(connectionsMax, config);
+    if (!("done" in outcome) || (config.sessionsMax ?? 0) <= sessionsMax) return outcome;
+    return {
+      done: `${outcome.done}; sessionsMax is ${config.sessionsMax}, and the board carries ${sessionsMax}`,
+    };
   }
 
   /** A change of the document in force: one that counts until the next reset stays so. */
