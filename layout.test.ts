@@ -146,7 +146,9 @@ const TABLE: readonly Row[] = [
       kind === "emulator/net-mock-socket" ||
       kind === "node" ||
       ["esbuild", "typescript"].includes(target) ||
-      /^firmware\/src\/(admin\/recent|backend\/pool|config|pump)\.ts$/.test(target),
+      /^firmware\/(src\/(admin\/recent|backend\/pool|config|pump)|tools\/command-line)\.ts$/.test(
+        target,
+      ),
     types: target => target === "vitest/node", // of its own set-up
   },
   {

@@ -96,7 +96,7 @@ function refusal(host: string, port: number, { code, message }: NodeJS.ErrnoExce
 function readOptions(args: string[]): { host: string; wanted: Wanted[] } | "help" {
   const { values, positionals, tokens } = parseArgs({
     args,
-    options: { host: { type: "string" }, help: { type: "boolean" } },
+    options: { host: { type: "string" }, help: { type: "boolean", short: "h" } },
     strict: false,
     tokens: true,
   });

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import os from "node:os";
-import { parseArgs } from "node:util";
+import { CommandLineError, readCommandLine } from "../../firmware/tools/command-line.ts";
 import { outliveReader } from "../src/reader.ts";
 import {
   BARE,
@@ -190,22 +190,17 @@ function line({ contestant, median, unit, ratio, cpuUs }: Row): string {
 }
 
 function readOptions(args: string[]) {
-  try {
-    const { values } = parseArgs({
-      args,
-      options: {
-        rounds: { type: "string", default: "5" },
-        ms: { type: "string", default: "1000" },
-        only: { type: "string", default: "" },
-        json: { type: "string", default: "bench.json" },
-        help: { type: "boolean", default: false },
-      },
-    });
-    return { ...values, rounds: count("rounds", values.rounds), ms: count("ms", values.ms) };
-  } catch (error) {
-    if (error instanceof UsageError) throw error;
-    throw new UsageError(`${(error as Error).message}; --help lists the options`);
-  }
+  const { values } = readCommandLine({
+    args,
+    options: {
+      rounds: { type: "string", default: "5" },
+      ms: { type: "string", default: "1000" },
+      only: { type: "string", default: "" },
+      json: { type: "string", default: "bench.json" },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
+  return { ...values, rounds: count("rounds", values.rounds), ms: count("ms", values.ms) };
 }
 
 function count(name: string, text: string): number {
@@ -217,7 +212,7 @@ outliveReader();
 try {
   await main(process.argv.slice(2));
 } catch (error) {
-  if (!(error instanceof UsageError)) throw error;
+  if (!(error instanceof UsageError || error instanceof CommandLineError)) throw error;
   process.stderr.write(`bench: ${error.message}\n`);
   process.exit(2);
 }

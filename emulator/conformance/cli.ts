@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { isIPv4 } from "node:net";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { readCommandLine } from "../../firmware/tools/command-line.ts";
 import {
   type FirmwarePlatform,
   mcconfig,
@@ -148,22 +148,18 @@ function readOptions(words: string[]): Options | "help" {
 }
 
 function parsed(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        desk: { type: "string" },
-        port: { type: "string" },
-        simulator: { type: "string" },
-        only: { type: "string" },
-        built: { type: "boolean" },
-        help: { type: "boolean" },
-      },
-    });
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
+  return readCommandLine({
+    args,
+    allowPositionals: true,
+    options: {
+      desk: { type: "string" },
+      port: { type: "string" },
+      simulator: { type: "string" },
+      only: { type: "string" },
+      built: { type: "boolean" },
+      help: { type: "boolean", short: "h" },
+    },
+  });
 }
 
 function readDesk(text: string): Options["desk"] {

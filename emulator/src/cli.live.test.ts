@@ -1,4 +1,8 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import net from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { execa } from "execa";
 import { afterEach, expect, test } from "vitest";
@@ -134,6 +138,35 @@ test.each([
     ["--config", "LICENSE"],
     'emulate: --config "LICENSE": is not JSON: line 1, column 1: "MIT" is no value; a text needs double quotes\n',
   ],
+  [
+    ["--flash", "no-such-folder/flash.json"],
+    'emulate: --flash "no-such-folder/flash.json": there is no folder no-such-folder\n',
+  ],
+  [["--flash", "emulator"], 'emulate: --flash "emulator": emulator is not a regular file\n'],
+  [
+    ["--publish", "80:[::1]:8000"],
+    /^emulate: --publish "80:\[::1\]:8000": wanted an IPv4 address .*\n$/,
+  ],
+  [
+    ["--admin", "8000"],
+    "emulate: --publish 80:8000 and --admin 8000: port 8000 of this computer can be only one of them\n",
+  ],
+  [
+    ["--publish", "80:0.0.0.0:8404"],
+    "emulate: --publish 80:0.0.0.0:8404 and --admin 8404: port 8404 of this computer can be only one of them\n",
+  ],
+  [
+    ["--publish", "80:8500", "--ui", "8500"],
+    "emulate: --publish 80:8500 and --ui 8500: port 8500 of this computer can be only one of them\n",
+  ],
+  [
+    ["--board-address", "no-such-board.invalid"],
+    'emulate: --board-address: no IPv4 address is known for "no-such-board.invalid"\n',
+  ],
+  [
+    ["--board-address", "127.0.0.1:99999"],
+    'emulate: --board-address "127.0.0.1:99999": wanted an address such as 192.168.1.50\n',
+  ],
 ])("%j: one clear sentence and exit code 2", async (args, sentence) => {
   const { exitCode, all } = await emulate(...args);
   expect(`${all}\n`).toMatch(sentence);
@@ -159,16 +192,57 @@ test("each address of the board is told as it is found: the admin page on this c
   expect(`${banner}`).toContain(`http://localhost:${admin}  (its admin page)`);
 });
 
-test("a busy port is named, with the way out", async () => {
-  const busy = await backend("busy", 0);
+test("all busy ports are named at once, with the way out, and nothing else is printed", async () => {
+  const [one, two] = [await backend("one", 0), await backend("two", 0)];
   const { exitCode, all } = await emulate(
-    "--backend",
-    "127.0.0.1:1",
-    "--publish",
-    `80:${busy.port}`,
+    ...["--backend", "127.0.0.1:1", "--publish", `80:${one.port}`, "--admin", `${two.port}`],
   );
-  expect(all).toContain(
-    `port ${busy.port} of this computer is taken; publish the board's on another: --publish 80:${busy.port + 1}`,
+  const next = Math.max(one.port, two.port) + 1;
+  expect(all).toBe(
+    `emulate: port ${one.port} is taken, port ${two.port} is taken on this computer; is another emulate running? ` +
+      `Others would do: --publish 80:${next} --admin ${next + 1}`,
   );
   expect(exitCode).toBe(2);
+});
+
+test("demo backends take other ports where theirs are taken, and a listener without a port is told", async () => {
+  const config = {
+    listeners: [{ port: 80 }, { port: 81 }],
+    backends: [{ address: "127.0.0.1", port: 1 }],
+  };
+  const file = join(await mkdtemp(join(tmpdir(), "hot-potato-")), "config.json");
+  stops.push(() => rm(dirname(file), { recursive: true }));
+  await writeFile(file, JSON.stringify(config));
+  const [port, admin] = [await reserve(), await reserve()];
+  const published = ["--publish", `80:${port}`, "--admin", `${admin}`];
+  const configured = emulate("--config", file, ...published);
+  const told = await new Promise(resolve => configured.stdout.once("data", resolve));
+  expect(`${told}`).toContain(`its port 81 is not published: --publish 81:${port + 1}`);
+
+  // Somebody may be at work with them anyway.
+  await backend("busy", 8080).catch(() => {});
+  await backend("busy, too", 8081).catch(() => {});
+  const ports = [await reserve(), await reserve()];
+  const demo = emulate("--publish", `80:${ports[0]}`, "--admin", `${ports[1]}`, "--json");
+  await new Promise<void>((resolve, reject) => {
+    createInterface(demo.stdout).on("line", line => {
+      if (JSON.parse(line).what === "ready") resolve();
+    });
+    demo.once("exit", () => reject(new Error("it ended before it served")));
+  });
+  expect((await get(`http://127.0.0.1:${ports[0]}`)).status).toBe(200);
+});
+
+test("-h and --version answer, and an output that takes nothing is told in one sentence", async () => {
+  expect((await emulate("-h")).stdout).toContain("npm run emulate -- [options]");
+  expect((await emulate("--version")).stdout).toMatch(/^version=\d+\.\d+\.\d+ build=[0-9a-f]{8}$/);
+  if (!existsSync("/dev/full")) return; // Linux has it
+  const full = await execa({
+    shell: true,
+    reject: false,
+  })`${process.execPath} --import tsx emulator/src/cli.ts --help > /dev/full`;
+  expect([full.stderr, full.exitCode]).toEqual([
+    "standard output cannot be written: ENOSPC: no space left on device, write",
+    1,
+  ]);
 });

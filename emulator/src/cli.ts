@@ -2,18 +2,19 @@ import { createHash, randomInt } from "node:crypto";
 import dgram from "node:dgram";
 import { lookup } from "node:dns/promises";
 import { readFileSync } from "node:fs";
-import net from "node:net";
-import { parseArgs, styleText } from "node:util";
+import net, { isIPv4 } from "node:net";
+import { styleText } from "node:util";
 import { parseLine } from "../../firmware/src/admin/event.ts";
 import { DOCUMENT_BYTES_MAX } from "../../firmware/src/admin/revisions.ts";
 import { isToken, TOKEN_MAX, TOKEN_MIN } from "../../firmware/src/admin/token.ts";
 import { type App, announce, start } from "../../firmware/src/app.ts";
 import { budget } from "../../firmware/src/budget.ts";
 import { type Config, type Configuration, readConfig } from "../../firmware/src/config.ts";
-import { nearest } from "../../firmware/src/document.ts";
 import type { Parsed } from "../../firmware/src/json.ts";
 import type { GivenSettings } from "../../firmware/src/settings.ts";
+import { VERSION } from "../../firmware/src/version.ts";
 import { buildId } from "../../firmware/tools/build-id.ts";
+import { CommandLineError, readCommandLine } from "../../firmware/tools/command-line.ts";
 import { readDocumentFile } from "../../firmware/tools/document-file.ts";
 import type { AdminAddress } from "../workbench/admin-client.ts";
 import { EmulatedBoard } from "../workbench/emulated.ts";
@@ -51,7 +52,8 @@ Runs the firmware on an emulated ESP32, with two demo backends behind it.
                          with the chip's heap, which is built at the first time with a C compiler
   --quiet                only warnings and errors
   --json                 events as JSON, one a line
-  --help                 this text
+  --version              the version of the firmware, and its build
+  -h, --help             this text
 
 Commands of the board's console are read from standard input: try help.
 `;
@@ -110,10 +112,12 @@ const DEFAULT_ADMIN_PORT = 8404;
 /** What the person asked for cannot be done; said in one sentence. */
 class UsageError extends Error {}
 
+/** A port of this computer that stands for one of the board, and the option that says so. */
 interface Published {
   boardPort: number;
   host: string;
   port: number;
+  option: string;
 }
 
 interface Options {
@@ -136,12 +140,11 @@ interface Options {
 outliveReader();
 try {
   const options = await readOptions(process.argv.slice(2));
-  if (options === "help") process.stdout.write(HELP);
-  else if ("check" in options) process.stdout.write(`${options.check}\n`);
+  if (typeof options === "string") process.stdout.write(options);
   else if (options.remote) await watch(options.remote, options);
   else await emulate(options);
 } catch (error) {
-  if (!(error instanceof UsageError)) throw error;
+  if (!(error instanceof UsageError || error instanceof CommandLineError)) throw error;
   process.stderr.write(`emulate: ${error.message}\n`);
   process.exit(2);
 }
@@ -169,6 +172,10 @@ async function emulate(options: Options): Promise<void> {
     pacedConsole: options.pty,
     reboots: true,
     flash: options.flash,
+  });
+  board.flash.onSaveFailed = tellOnce(error => {
+    const then = "what the board keeps is lost at the end, unless a later change can be written";
+    process.stderr.write(`emulate: --flash: ${error.message}; ${then}\n`);
   });
   board.adapter.plugged = true;
   const pty = options.pty ? openPty(board) : undefined;
@@ -225,6 +232,15 @@ async function watch(remote: AdminAddress, options: Options): Promise<void> {
   for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(0));
 }
 
+/** The same trouble comes with each change. */
+function tellOnce(tell: (error: Error) => void): (error: Error) => void {
+  let told = false;
+  return error => {
+    if (!told) tell(error);
+    told = true;
+  };
+}
+
 async function openPage(port: number, parts: Omit<WorkbenchParts, "port">): Promise<Workbench> {
   try {
     return await Workbench.open({ port, ...parts });
@@ -235,7 +251,8 @@ async function openPage(port: number, parts: Omit<WorkbenchParts, "port">): Prom
 
 // The command line
 
-async function readOptions(given: string[]): Promise<Options | { check: string } | "help"> {
+/** What is wanted, or the text that answers it. */
+async function readOptions(given: string[]): Promise<Options | string> {
   const args = given.map((word, i) =>
     word === "--ui" && !/^\d+$/.test(given[i + 1] ?? "") ? "--ui=0" : word,
   );
@@ -254,40 +271,21 @@ async function readOptions(given: string[]): Promise<Options | { check: string }
     json: { type: "boolean" },
     ui: { type: "string" },
     "board-address": { type: "string" },
-    help: { type: "boolean" },
+    version: { type: "boolean" },
+    help: { type: "boolean", short: "h" },
   } as const;
-  const { values, tokens } = parseArgs({ args, options: known, strict: false, tokens: true });
-  for (const token of tokens) {
-    if (token.kind === "positional") {
-      throw new UsageError(`"${token.value}" is not an option; --help lists them`);
-    }
-    if (token.kind !== "option") continue;
-    const option = known[token.name as keyof typeof known];
-    if (option === undefined) {
-      const near = nearest(token.name, Object.keys(known));
-      throw new UsageError(
-        `${token.rawName} is no option; ${near ? `did you mean --${near}?` : "--help lists them"}`,
-      );
-    }
-    if (option.type === "string" && !token.value) {
-      throw new UsageError(`${token.rawName} needs a value; --help shows how it looks`);
-    }
-    if (option.type === "boolean" && token.value !== undefined) {
-      throw new UsageError(`${token.rawName} takes no value, and "${token.value}" was given`);
-    }
-  }
-  if (values.help) return "help";
+  const { values } = readCommandLine({ args, options: known });
+  if (values.help) return HELP;
+  if (values.version) return `version=${VERSION} build=${BUILD}\n`;
 
   if (values.ui !== undefined && values.ui !== "0" && !isPort(Number(values.ui))) {
     throw new UsageError(
       `--ui "${values.ui}": wanted a port, such as 8500, or nothing for a free one`,
     );
   }
-  const remote = readRemote(
-    values["board-address"] as string | undefined,
-    values.token as string | undefined,
-  );
+  const remote = readRemote(values["board-address"], values.token);
   if (remote !== undefined && "complaint" in remote) throw new UsageError(remote.complaint);
+  if (remote !== undefined) await requireAddress("--board-address", remote.host);
   const idle = ["publish", "backend", "config", "board", "pty"].find(name => name in values);
   if (remote !== undefined && idle !== undefined) {
     throw new UsageError(
@@ -313,34 +311,35 @@ async function readOptions(given: string[]): Promise<Options | { check: string }
   if (values.ui !== undefined && engine !== "node") {
     throw new UsageError(`--ui looks into the firmware, which --engine ${engine} does not allow`);
   }
-  const backends = await Promise.all(((values.backend ?? []) as string[]).map(readBackend));
+  const backends = await Promise.all((values.backend ?? []).map(readBackend));
   const demo = backends.length === 0 && values.config === undefined;
-  const configuration = readDocument(
-    values.config as string | undefined,
-    demo ? demoBackends(values.ui === undefined ? DEMO_PORTS : WORKBENCH_DEMO_PORTS) : backends,
-  );
-  const { config } = configuration;
-  if (values.check === true)
-    return { check: checked(values.config, configuration, BOARDS[name]()) };
+  const base = readDocument(values.config, backends);
+  if (values.check === true) return `${checked(values.config, base, BOARDS[name]())}\n`;
+  const published = [
+    ...readPublished(values.publish, base.config),
+    ...readAdmin(values.admin, base.config),
+  ];
+  const ui = values.ui === undefined ? undefined : Number(values.ui);
+  if (remote === undefined) await requirePorts(published, ui);
+  const demoPorts = ui === undefined ? DEMO_PORTS : WORKBENCH_DEMO_PORTS;
+  const used = [...published.map(({ port }) => port), ui];
+  const configuration = demo ? readDocument(undefined, await demoBackends(demoPorts, used)) : base;
   return {
     configuration,
     given: {
       document: values.config === undefined ? undefined : nameOf(configuration.document),
       backends: backends.map(({ address, port }) => `${address}:${port}`).join(),
-      token: readToken(values.token as string | undefined),
+      token: readToken(values.token),
     },
-    flash: openFlash(values.flash as string | undefined),
+    flash: openFlash(values.flash),
     pty: values.pty === true,
-    published: [
-      ...readPublished(values.publish as string[] | undefined, config),
-      ...readAdmin(values.admin as string | undefined, config),
-    ],
+    published,
     kind: BOARDS[name](),
     engine: ENGINES[engine],
     demo,
     quiet: values.quiet === true,
     json: values.json === true,
-    ui: values.ui === undefined ? undefined : Number(values.ui),
+    ui,
     remote,
   };
 }
@@ -394,19 +393,26 @@ async function readBackend(text: string): Promise<{ address: string; port: numbe
   if (host === undefined || !isPort(Number(port))) {
     throw new UsageError(`--backend "${text}": wanted HOST:PORT, such as 127.0.0.1:3000`);
   }
+  return { address: await requireAddress(`--backend "${text}"`, host), port: Number(port) };
+}
+
+/** The chip dials IPv4 addresses. */
+async function requireAddress(option: string, host: string): Promise<string> {
   try {
-    const { address } = await lookup(host, { family: 4 }); // the chip dials IPv4 addresses
-    return { address, port: Number(port) };
+    return (await lookup(host, { family: 4 })).address;
   } catch {
-    throw new UsageError(`--backend "${text}": no IPv4 address is known for "${host}"`);
+    throw new UsageError(`${option}: no IPv4 address is known for "${host}"`);
   }
 }
 
 function readPublished(texts: string[] | undefined, config: Config): Published[] {
   const ports = config.listeners.map(({ port }) => port);
-  if (texts === undefined) return [{ boardPort: ports[0], host: DEFAULT_HOST, port: DEFAULT_PORT }];
+  if (texts === undefined) {
+    const option = `--publish ${ports[0]}:${DEFAULT_PORT}`;
+    return [{ boardPort: ports[0], host: DEFAULT_HOST, port: DEFAULT_PORT, option }];
+  }
   const published = texts.map(text => {
-    const [, boardPort, host, port] = /^(\d+):(?:(.+):)?(\d+)$/.exec(text) ?? [];
+    const [, boardPort, host = DEFAULT_HOST, port] = /^(\d+):(?:(.+):)?(\d+)$/.exec(text) ?? [];
     if (boardPort === undefined || !isPort(Number(boardPort)) || !isPort(Number(port))) {
       throw new UsageError(`--publish "${text}": wanted BOARD_PORT:PORT, such as 80:8000`);
     }
@@ -415,7 +421,13 @@ function readPublished(texts: string[] | undefined, config: Config): Published[]
         `--publish "${text}": the board does not listen on ${boardPort}, only on ${ports.join(", ")}`,
       );
     }
-    return { boardPort: Number(boardPort), host: host ?? DEFAULT_HOST, port: Number(port) };
+    if (!isIPv4(host)) {
+      throw new UsageError(
+        `--publish "${text}": wanted an IPv4 address of this computer in the middle, such as 0.0.0.0, not "${host}"`,
+      );
+    }
+    const option = `--publish ${text}`;
+    return { boardPort: Number(boardPort), host, port: Number(port), option };
   });
   const twice = published.find(({ boardPort }, i) =>
     published.slice(0, i).some(before => before.boardPort === boardPort),
@@ -429,9 +441,13 @@ function readPublished(texts: string[] | undefined, config: Config): Published[]
 }
 
 function readAdmin(text: string | undefined, { adminPort }: Config): Published[] {
-  if (adminPort === 0) return [];
+  if (adminPort === 0) {
+    if (text === undefined) return [];
+    throw new UsageError(`--admin "${text}": the configuration has no admin port (adminPort: 0)`);
+  }
   const port = text === undefined ? DEFAULT_ADMIN_PORT : Number(text);
-  if (isPort(port)) return [{ boardPort: adminPort, host: DEFAULT_HOST, port }];
+  const option = `--admin ${port}`;
+  if (isPort(port)) return [{ boardPort: adminPort, host: DEFAULT_HOST, port, option }];
   throw new UsageError(`--admin "${text}": wanted a port, such as ${DEFAULT_ADMIN_PORT}`);
 }
 
@@ -466,10 +482,87 @@ function firmwareFile(name: string): string {
   return readFileSync(new URL(`../../firmware/${name}`, import.meta.url), "utf8");
 }
 
+// Ports of this computer
+
+/** Nothing starts before all ports are known to be free; all that are not are named at once. */
+async function requirePorts(published: readonly Published[], ui: number | undefined) {
+  const wanted = [
+    ...published,
+    ...(ui ? [{ host: DEFAULT_HOST, port: ui, option: `--ui ${ui}` }] : []),
+  ];
+  for (const [i, one] of wanted.entries()) {
+    const other = wanted.slice(0, i).find(({ host, port }) => {
+      const meet = host === one.host || [host, one.host].includes("0.0.0.0");
+      return port === one.port && meet;
+    });
+    if (other === undefined) continue;
+    throw new UsageError(
+      `${other.option} and ${one.option}: port ${one.port} of this computer can be only one of them`,
+    );
+  }
+  const busy: { what: string; option: string; taken: boolean }[] = [];
+  for (const { host, port, option } of wanted) {
+    const why = await cannotListen(host, port);
+    if (why === undefined) continue;
+    const taken = why.code === "EADDRINUSE";
+    busy.push({
+      what: `port ${port} ${taken ? "is taken" : `cannot be had (${why.message})`}`,
+      option,
+      taken,
+    });
+  }
+  if (busy.length === 0) return;
+  const another = busy.some(({ taken }) => taken) ? "; is another emulate running?" : ";";
+  const used = new Set(wanted.map(({ port }) => port));
+  const others = busy.map(({ option }) => withPort(option, nextPort(used)));
+  throw new UsageError(
+    `${busy.map(({ what }) => what).join(", ")} on this computer${another} Others would do: ${others.join(" ")}`,
+  );
+}
+
+/** The option with another port at its end. */
+function withPort(option: string, port: number): string {
+  return option.replace(/\d+$/, String(port));
+}
+
+/** One behind all that are used, which is then used, too. */
+function nextPort(used: Set<number>): number {
+  const last = Math.max(...used);
+  const port = last < 65_535 ? last + 1 : Math.min(...used) - 1;
+  used.add(port);
+  return port;
+}
+
+/** Why nobody can listen there; `undefined`: one can. */
+function cannotListen(host: string, port: number): Promise<NodeJS.ErrnoException | undefined> {
+  return new Promise(resolve => {
+    const server = net.createServer();
+    server.once("error", resolve);
+    server.listen({ host, port }, () => server.close(() => resolve(undefined)));
+  });
+}
+
+function anyPort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer();
+    server.once("error", reject);
+    server.listen(0, DEFAULT_HOST, () => {
+      const { port } = server.address() as net.AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
 // What runs beside the board
 
-function demoBackends(ports: readonly number[]) {
-  return ports.map(port => ({ address: DEFAULT_HOST, port }));
+/** On the usual ports; on any free one where a usual one is `used` or taken. */
+function demoBackends(ports: readonly number[], used: readonly (number | undefined)[]) {
+  return Promise.all(
+    ports.map(async usual => {
+      const busy = used.includes(usual) || (await cannotListen(DEFAULT_HOST, usual)) !== undefined;
+      return { address: DEFAULT_HOST, port: busy ? await anyPort() : usual };
+    }),
+  );
 }
 
 async function startDemo(config: Config): Promise<DemoBackend[]> {
@@ -503,10 +596,17 @@ function banner(
     address === DEFAULT_HOST && servers.some(server => server.port === port);
   const address = ({ host, port }: Published) =>
     `${host === DEFAULT_HOST || host === "0.0.0.0" ? "localhost" : host}:${port}`;
+  const hidden = config.listeners
+    .map(({ port }) => port)
+    .filter(port => published.every(({ boardPort }) => boardPort !== port));
+  const free = door.port + 1;
   const lines = [
     `Hot Potato on an emulated ${kind.name}`,
     "",
     ...published.map(p => `  board      http://${address(p)}  (${what(p)})`),
+    ...hidden.map(
+      (port, i) => `             its port ${port} is not published: --publish ${port}:${free + i}`,
+    ),
     ...config.backends.map(
       b => `  backend ${b.name}  ${b.address}:${b.port}${isDemo(b) ? "  (demo)" : ""}`,
     ),
@@ -554,10 +654,7 @@ function numbers(values: Record<string, string>): Record<string, string | number
 function fail(error: Error & { code?: string; port?: number }, published: Published[]): never {
   const taken = published.find(({ port }) => port === error.port) ?? published[0];
   const why = error.code === "EADDRINUSE" ? "is taken" : `cannot be had (${error.message})`;
-  const other =
-    taken === published.at(-1) && published.length > 1
-      ? `--admin ${taken.port + 1}`
-      : `--publish ${taken.boardPort}:${taken.port + 1}`;
+  const other = withPort(taken.option, taken.port + 1);
   process.stderr.write(
     `emulate: port ${taken.port} of this computer ${why}; publish the board's on another: ${other}\n`,
   );

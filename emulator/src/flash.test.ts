@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -174,4 +174,21 @@ test("a file that is no flash is refused, not overwritten", () => {
     expect(() => new Flash(file)).toThrow(`${file} is no flash of an emulated board`);
     expect(readFileSync(file, "utf8")).toBe(content);
   }
+});
+
+test("a place where nothing can be kept is refused before a program runs, and not told to one that does", () => {
+  expect(() => new Flash("/no-such-folder/flash.json")).toThrow(
+    "there is no folder /no-such-folder",
+  );
+  expect(() => new Flash(tmpdir())).toThrow("is not a regular file");
+  const file = scratch();
+  const flash = new Flash(file);
+  const told: string[] = [];
+  flash.onSaveFailed = error => told.push(error.message);
+  mkdirSync(`${file}.new`); // nothing can be written there
+  write(flash, "a", "1");
+  expect([read(flash, "a"), told.length]).toEqual(["1", 1]);
+  rmdirSync(`${file}.new`);
+  write(flash, "b", "2");
+  expect([read(new Flash(file), "a"), told.length]).toEqual(["1", 1]);
 });

@@ -1,4 +1,5 @@
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { accessSync, constants, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { emptyPage, type Item, Nvs, type Page } from "./nvs.ts";
 
 /** Pages of 4 KB in the partition `nvs`: 24 KB (xsProj-esp32/partitions.csv). */
@@ -20,11 +21,16 @@ export class Flash {
   costMs = 0;
   /** Told when the power fails in the middle of a write. */
   onPowerLost: () => void = () => {};
+  /** Told when the file cannot be replaced; what was written is kept in memory, and saved with the next change. */
+  onSaveFailed: (error: Error) => void = error => {
+    throw error;
+  };
   #file: string | undefined;
   #stepsToCut = Number.POSITIVE_INFINITY;
 
-  /** Throws when `file` is there and is not a flash. */
+  /** Throws when `file` is there and is not a flash, or could not be replaced. */
   constructor(file?: string) {
+    if (file !== undefined) requirePlace(file);
     this.#file = file;
     this.nvs = new Nvs(file === undefined ? emptyFlash() : load(file), ms => this.#step(ms));
   }
@@ -61,9 +67,24 @@ export class Flash {
   /** First beside it, then in its place: the file is an old or a new one, too. */
   #save(file: string): void {
     const beside = `${file}.new`;
-    writeFileSync(beside, `${JSON.stringify({ nvs: this.nvs.pages.map(toText) })}\n`);
-    renameSync(beside, file);
+    try {
+      writeFileSync(beside, `${JSON.stringify({ nvs: this.nvs.pages.map(toText) })}\n`);
+      renameSync(beside, file);
+    } catch (error) {
+      this.onSaveFailed(error as Error);
+    }
   }
+}
+
+/** A program that runs cannot be told that its flash has no place. */
+function requirePlace(file: string): void {
+  const folder = dirname(file);
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new Error(`there is no folder ${folder}`);
+  }
+  const there = statSync(file, { throwIfNoEntry: false });
+  if (there !== undefined && !there.isFile()) throw new Error(`${file} is not a regular file`);
+  accessSync(folder, constants.W_OK); // it is replaced by another file, written beside it
 }
 
 function emptyFlash(): Page[] {

@@ -1,6 +1,15 @@
-/** Who reads no further, as `head`, ends no run: reports are still to be written, and its exit code to be right. */
+/** What a stream says when it is closed, or was ended by an error before. */
+const CLOSED = ["EPIPE", "ERR_STREAM_DESTROYED"];
+
+/**
+ * Lets a command go on when standard output is closed early (`… | head`): reports are still to be written, and
+ * its exit code to be right. An output that takes nothing (a full disk) is told of once, and the exit code is
+ * 1 where the command has none of its own.
+ */
 export function outliveReader(): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
+    if (CLOSED.includes(error.code ?? "")) return;
+    process.stderr.write(`standard output cannot be written: ${error.message}\n`);
+    process.exitCode ??= 1;
   });
 }

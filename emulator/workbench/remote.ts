@@ -21,8 +21,9 @@ export function readRemote(
 ): AdminAddress | { complaint: string } | undefined {
   if (address === undefined) return undefined;
   const [, host, port = `${ADMIN_PORT}`] = /^([\w.-]+)(?::(\d{1,5}))?$/.exec(address) ?? [];
-  if (host === undefined) {
-    return { complaint: `--board-address "${address}": wanted an address such as 192.168.1.50` };
+  if (host === undefined || Number(port) < 1 || Number(port) > 65535) {
+    const wanted = "wanted an address such as 192.168.1.50";
+    return { complaint: `--board-address "${address}": ${wanted}` };
   }
   return { host, port: Number(port), token };
 }

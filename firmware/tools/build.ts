@@ -1,3 +1,4 @@
+import { readCommandLine } from "./command-line.ts";
 import {
   buildFirmware,
   FIRMWARE,
@@ -14,8 +15,12 @@ Builds the firmware with your Moddable SDK, for the board or for the SDK's Linux
 `;
 
 await runTool("firmware:build", async () => {
-  const [word, ...settings] = process.argv.slice(2);
-  if (word === "--help") {
+  const { values, positionals } = readCommandLine({
+    options: { help: { type: "boolean", short: "h" } },
+    allowPositionals: true,
+  });
+  const [word, ...settings] = positionals;
+  if (values.help) {
     process.stdout.write(HELP);
     return;
   }

@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { readCommandLine } from "./command-line.ts";
 import {
   checkTypes,
   FIRMWARE,
@@ -26,8 +27,11 @@ const PROGRAMS = [
 ];
 
 await runTool("firmware:check", async () => {
-  const words = process.argv.slice(2);
-  if (words.includes("--help")) {
+  const { values, positionals: words } = readCommandLine({
+    options: { help: { type: "boolean", short: "h" } },
+    allowPositionals: true,
+  });
+  if (values.help) {
     process.stdout.write(HELP);
     return;
   }

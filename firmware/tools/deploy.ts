@@ -1,4 +1,4 @@
-import { parseArgs } from "node:util";
+import { readCommandLine } from "./command-line.ts";
 import { deployFirmware, readSettings, runTool, UsageError } from "./moddable.ts";
 
 const HELP = `npm run firmware:deploy -- --port PATH [ssid=… password=… backends=IP:PORT,… port=… token=…]
@@ -8,7 +8,10 @@ such as /dev/ttyUSB0, /dev/cu.usbserial-0001 or COM3.
 `;
 
 await runTool("firmware:deploy", async () => {
-  const { values, positionals } = readArguments();
+  const { values, positionals } = readCommandLine({
+    options: { port: { type: "string" }, help: { type: "boolean", short: "h" } },
+    allowPositionals: true,
+  });
   if (values.help) {
     process.stdout.write(HELP);
     return;
@@ -17,14 +20,3 @@ await runTool("firmware:deploy", async () => {
     throw new UsageError("--port is missing: the board's serial port, such as /dev/ttyUSB0");
   await deployFirmware(values.port, readSettings(positionals));
 });
-
-function readArguments() {
-  try {
-    return parseArgs({
-      options: { port: { type: "string" }, help: { type: "boolean" } },
-      allowPositionals: true,
-    });
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
-}

@@ -16,6 +16,7 @@ import { readConfig } from "../src/config.ts";
 import { BYTE_ORDER_MARKS } from "../src/json.ts";
 import { overlay } from "../src/settings.ts";
 import { buildId } from "./build-id.ts";
+import { CommandLineError } from "./command-line.ts";
 import { readDocumentFile } from "./document-file.ts";
 
 /** Platforms that the manifest has a section for. */
@@ -256,7 +257,7 @@ export async function runTool(name: string, main: () => Promise<void>): Promise<
   try {
     await main();
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
+    if (!(error instanceof UsageError || error instanceof CommandLineError)) throw error;
     process.stderr.write(`${name}: ${error.message}\n`);
     process.exitCode = 2;
   }

@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
-import { parseArgs } from "node:util";
 import { SingleBar } from "cli-progress";
 import { outliveReader } from "../../emulator/src/reader.ts";
 import { nearest } from "../../firmware/src/document.ts";
+import { CommandLineError, readCommandLine } from "../../firmware/tools/command-line.ts";
 import { type Outcome, page } from "./page.ts";
 import { type Play, play, STRATEGY_NAMES } from "./play.ts";
 import { summarize, table, verdict } from "./summary.ts";
@@ -33,16 +33,17 @@ function complain(sentence: string): never {
 
 function read() {
   try {
-    return parseArgs({
+    return readCommandLine({
       allowPositionals: true,
       options: {
         seed: { type: "string", default: "1" },
         out: { type: "string", default: "policy-lab.html" },
-        help: { type: "boolean", default: false },
+        help: { type: "boolean", short: "h", default: false },
       },
     });
   } catch (error) {
-    complain(`${(error as Error).message.split(". ")[0]}; --help lists the options`);
+    if (error instanceof CommandLineError) complain(error.message);
+    throw error;
   }
 }
 

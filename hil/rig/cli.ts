@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdirSync } from "node:fs";
+import { accessSync, constants, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { execa } from "execa";
@@ -51,7 +51,9 @@ class NoBoard extends Error {}
 outliveReader();
 
 // A story that was cut short may still have something open.
-process.exit(await main(process.argv.slice(2)).catch(error => told(error, "hil")));
+const code = await main(process.argv.slice(2)).catch(error => told(error, "hil"));
+await new Promise(resolve => setImmediate(resolve)); // what became of the output is known by then
+process.exit(code === EXIT.passed && process.exitCode !== undefined ? EXIT.rig : code);
 
 /** What keeps us from playing is said in a sentence; everything else is a mistake of the rig's own. */
 function told(error: unknown, whose: string): number {
@@ -137,6 +139,9 @@ async function playOn(options: CommandOptions): Promise<number> {
 /** Nobody plays for hours to hear then that there is no place for the report. */
 function prepare(folder: string): void {
   try {
+    const there = statSync(folder, { throwIfNoEntry: false });
+    // Node would try for ever to make a folder where a FIFO is.
+    if (there !== undefined && !there.isDirectory()) throw new Error("it is no folder");
     mkdirSync(folder, { recursive: true });
     accessSync(folder, constants.W_OK);
   } catch (error) {

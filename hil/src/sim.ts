@@ -1,8 +1,8 @@
 import { randomInt } from "node:crypto";
 import { availableParallelism } from "node:os";
-import { parseArgs } from "node:util";
 import { SingleBar } from "cli-progress";
 import { outliveReader } from "../../emulator/src/reader.ts";
+import { CommandLineError, readCommandLine } from "../../firmware/tools/command-line.ts";
 import { campaign } from "./campaign/crew.ts";
 import { draw } from "./campaign/draw.ts";
 import { BY_COMPARISON } from "./campaign/judge.ts";
@@ -46,27 +46,29 @@ const options = {
   bail: { type: "boolean", default: false },
   branches: { type: "boolean", default: false },
   replay: { type: "boolean", default: false },
-  help: { type: "boolean", default: false },
+  help: { type: "boolean", short: "h", default: false },
 } as const;
 
 function complain(text: string): never {
-  process.stderr.write(`sim: ${text}; --help lists the options\n`);
+  process.stderr.write(`sim: ${text}\n`);
   process.exit(2);
 }
 
 function read() {
   try {
-    return parseArgs({ options }).values;
+    return readCommandLine({ options }).values;
   } catch (error) {
-    const [first] = (error as Error).message.split(/[.;\n]/);
-    return complain(first);
+    if (error instanceof CommandLineError) return complain(error.message);
+    throw error;
   }
 }
 
 function count(name: string, text: string, max: number): number {
   const value = Number(text);
   if (/^[1-9]\d*$/.test(text) && value <= max) return value;
-  return complain(`--${name} is "${text}"; wanted a whole number from 1 to ${max}`);
+  return complain(
+    `--${name} is "${text}"; wanted a whole number from 1 to ${max}; --help lists the options`,
+  );
 }
 
 /** The first seed of worlds that were hardly ever played. */

@@ -1,4 +1,5 @@
-import { parseArgs, styleText } from "node:util";
+import { styleText } from "node:util";
+import { CommandLineError, readCommandLine } from "../../../firmware/tools/command-line.ts";
 import { outliveReader } from "../../src/reader.ts";
 import { buildEngine, cannotBuild } from "../engine.ts";
 import type { Bits } from "../toolchain.ts";
@@ -30,7 +31,7 @@ const OPTIONS = {
   write: { type: "boolean" },
   json: { type: "boolean" },
   profile: { type: "boolean" },
-  help: { type: "boolean" },
+  help: { type: "boolean", short: "h" },
 } as const;
 
 /** What the person asked for cannot be done; said in one sentence. */
@@ -51,19 +52,20 @@ try {
     else report(await measure(), bits, values);
   }
 } catch (error) {
-  if (!(error instanceof UsageError || error instanceof DamagedBudgets)) throw error;
+  if (
+    !(
+      error instanceof UsageError ||
+      error instanceof CommandLineError ||
+      error instanceof DamagedBudgets
+    )
+  )
+    throw error;
   say(`budget: ${error.message}`);
   process.exitCode = 2;
 }
 
 function readOptions() {
-  const parse = () => parseArgs({ options: OPTIONS }).values;
-  let values: ReturnType<typeof parse>;
-  try {
-    values = parse();
-  } catch (error) {
-    throw new UsageError(`${(error as Error).message}; --help lists the options`);
-  }
+  const { values } = readCommandLine({ options: OPTIONS });
   const idle = (["write", "json"] as const).find(name => values[name]);
   if (values.profile && idle) throw new UsageError(`--${idle} does nothing with --profile`);
   return values;

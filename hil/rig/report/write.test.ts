@@ -1,6 +1,7 @@
 import { linkSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { execa } from "execa";
 import { expect, test } from "vitest";
 import { aRun } from "./testing.ts";
 import { writeReports } from "./write.ts";
@@ -30,4 +31,13 @@ test("a soak that is cut off amid its report leaves the one of before: no file i
   rmSync(folder, { recursive: true });
   expect(linked).toEqual(before);
   expect(left.sort()).toEqual(files);
+});
+
+test("a FIFO that waits for a reader in the place of a report keeps nobody waiting", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "hot-potato-report-"));
+  for (const name of ["run.json.new", "junit.xml"]) await execa("mkfifo", [join(folder, name)]);
+  writeReports(folder, aRun());
+  const json = readFileSync(join(folder, "run.json"), "utf8");
+  rmSync(folder, { recursive: true });
+  expect(JSON.parse(json)).toEqual(aRun());
 });

@@ -1,4 +1,4 @@
-import { renameSync, writeFileSync } from "node:fs";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Run } from "../run.ts";
 import { junit } from "./junit.ts";
@@ -15,6 +15,7 @@ export function writeReports(folder: string, run: Run): void {
 }
 
 function write(file: string, text: string): void {
-  writeFileSync(`${file}.new`, text);
+  rmSync(`${file}.new`, { force: true }); // a FIFO of this name would keep us for ever
+  writeFileSync(`${file}.new`, text, { flag: "wx" });
   renameSync(`${file}.new`, file);
 }

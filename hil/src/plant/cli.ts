@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { execa } from "execa";
 import { outliveReader } from "../../../emulator/src/reader.ts";
+import { CommandLineError, readCommandLine } from "../../../firmware/tools/command-line.ts";
 import { Copy, planted } from "./copy.ts";
 import { MUTATIONS, type Mutation } from "./mutations.ts";
 
@@ -34,18 +34,19 @@ function complain(text: string): never {
 
 function read() {
   try {
-    return parseArgs({
+    return readCommandLine({
       allowPositionals: true,
       allowNegative: true,
       options: {
         runs: { type: "string", default: "200" },
         tests: { type: "boolean", default: true },
         list: { type: "boolean", default: false },
-        help: { type: "boolean", default: false },
+        help: { type: "boolean", short: "h", default: false },
       },
     });
   } catch (error) {
-    return complain(`${(error as Error).message.split(/[.;\n]/)[0]}; --help lists the options`);
+    if (error instanceof CommandLineError) return complain(error.message);
+    throw error;
   }
 }
 
