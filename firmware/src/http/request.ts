@@ -159,6 +159,7 @@ function isHostAndPort(text: string): boolean {
     if (text.includes("[") || text.includes("]")) return false;
     end = text.indexOf(":");
     if (end < 0) return true;
+    if (end === 0) return false;
   }
   if (end === text.length) return true;
   if (text[end] !== ":" || text.length - end - 1 > PORT_DIGITS_MAX) return false;
