@@ -67,3 +67,28 @@ test("a board that has not so much ends with one line, as the chip does", async 
   expect(lines.at(-1)).toBe("XS abort: memory full");
   expect(board.fatal).toBeDefined();
 });
+
+test.each([
+  ["/", 15_000],
+  ["/metrics", 20_000],
+  ["/api/status", 9_000],
+])("%s of 32 backends is sent in pieces: %i bytes take no more than 4 KB", async (path, bytes) => {
+  const clock = new VirtualClock();
+  const random = seeded(1);
+  const network = new Network({ clock, random });
+  const wire = network.host("board", profileOf(KIND));
+  const board = new Board({ kind: KIND, clock, wire, random });
+  board.boot(xsFirmware({ backends: LARGE.backends, health: { check: "none" } }).boot);
+  await clock.run({ ms: KIND.joinMs + 100 });
+  const { freeBytes } = board.heap;
+  const socket = network.host("operator").connect({ host: "board", port: 8404 });
+  let heard = 0;
+  socket.on("data", (piece: Buffer) => {
+    heard += piece.length;
+  });
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: board\r\n\r\n`);
+  await clock.run({ until: () => socket.closed, ms: 60_000 });
+  expect(heard).toBeGreaterThan(bytes);
+  expect(freeBytes - board.heap.freeBytes).toBeLessThan(4_096); // XS keeps what it took
+  board.unplug();
+});
