@@ -17,6 +17,10 @@ const ended = (id: number, backend = "a"): Event => ({
   why: "done",
 });
 
+/** What XS takes for them at least: 16 bytes for an element of an array, 8 for the head of a chunk, the text. */
+const bytesOf = (recent: Recent, kind: EventKind) =>
+  [...recent.last(1000, kind)].reduce((sum, { length }) => sum + 24 + length, 0);
+
 const textOf = (recent: Recent, kind?: EventKind) => [...recent.last(1000, kind)].join("\n");
 
 test("what happened to the board outlasts any number of requests", () => {
@@ -69,8 +73,8 @@ test("both kinds together are in the order in which they came, and within their 
       });
       const numbers = [...recent.last(1000)].map(line => Number.parseInt(line, 10));
       expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
-      expect(textOf(recent, "board").length).toBeLessThanOrEqual(BOARD_BYTES);
-      expect(textOf(recent, "requests").length).toBeLessThanOrEqual(REQUESTS_BYTES);
+      expect(bytesOf(recent, "board")).toBeLessThanOrEqual(BOARD_BYTES);
+      expect(bytesOf(recent, "requests")).toBeLessThanOrEqual(REQUESTS_BYTES);
       expect(numbers.at(-1)).toBe(adds.length === 0 ? undefined : adds.length - 1);
       const last = [...recent.last(count)];
       expect(last).toEqual([...recent.last(1000)].slice(-count));
@@ -87,4 +91,18 @@ test("lines that are dropped while they are taken are left out, and new ones wai
     if (taken.length === 2) for (let id = 6; id < 1000; id++) recent.add(ended(id), `${id}`);
   }
   expect(taken).toEqual(["1", "2"]);
+});
+
+test("a line is ASCII, whatever a client sends, so that a character is a byte", () => {
+  const text = fc.string({ unit: "binary", maxLength: 40 });
+  fc.assert(
+    fc.property(text, text, (path, request) => {
+      const line = formatLine(1, {
+        ...{ level: "I", on: "http", what: "request", id: 1, client: "10.0.0.7:50000" },
+        ...{ method: "GET", status: 200, in: 1, out: 1, retries: 0, state: "--" },
+        ...{ TR: 0, Tw: 0, Tc: 0, Tr: 0, Ta: 0, path, request },
+      });
+      expect(line).toMatch(/^[ -~]*$/);
+    }),
+  );
 });

@@ -12,45 +12,76 @@ export const REQUESTS_BYTES = 5.5 * 1024;
 /** Characters of a line that is remembered. */
 const LINE_MAX = 240;
 
+/** What XS takes for a line beside its characters: the head of its chunk, its end and alignment (xs/sources/xsAll.h). */
+const LINE_OVERHEAD_BYTES = 12;
+
+/** What XS takes for an element of an array. */
+const ELEMENT_BYTES = 16;
+
+/** Places that are made at once when all are taken. */
+const PLACES = 8;
+
 /**
- * What XS takes for a line beside its characters: an element of the array (16 bytes), the head of a chunk (8),
- * a zero at the end, and up to 3 bytes for alignment (xs/sources/xsAll.h).
+ * Lines in the order in which they came, as many of the last ones as so many bytes hold. A ring: to move up
+ * all lines for each new one costs more than all the rest.
  */
-const LINE_OVERHEAD_BYTES = 28;
-
-/** And what it takes for a number in an array. */
-const NUMBER_BYTES = 16;
-
-/** Lines in the order in which they came, as many of the last ones as so many bytes hold. */
 class Lines {
   /** Those that ever came. */
   count = 0;
+  /** Places, of which `#length` are taken from `#start` on, and from 0 on behind the last. */
   #lines: string[] = [];
+  #start = 0;
+  #length = 0;
   #bytes = 0;
   #bytesMax: number;
-  #overheadBytes: number;
+  #placeBytes: number;
 
-  constructor(bytesMax: number, overheadBytes: number) {
+  constructor(bytesMax: number, placeBytes: number) {
     this.#bytesMax = bytesMax;
-    this.#overheadBytes = overheadBytes;
+    this.#placeBytes = placeBytes;
   }
 
   /** The number of the oldest that is still there, counted from 0. */
   get first(): number {
-    return this.count - this.#lines.length;
+    return this.count - this.#length;
   }
 
   at(number: number): string {
-    return this.#lines[number - this.first];
+    return this.#lines[this.#place(number - this.first)];
   }
 
   add(line: string): void {
+    let bytes = this.#bytes + line.length + LINE_OVERHEAD_BYTES;
+    if (this.#length === this.#lines.length) {
+      bytes += PLACES * this.#placeBytes;
+      this.#addPlaces();
+    }
     const lines = this.#lines;
-    lines.push(line);
-    this.count++;
-    let bytes = this.#bytes + line.length + this.#overheadBytes;
-    while (bytes > this.#bytesMax) bytes -= lines.shift()!.length + this.#overheadBytes;
+    while (bytes > this.#bytesMax) {
+      const place = this.#start;
+      bytes -= lines[place].length + LINE_OVERHEAD_BYTES;
+      lines[place] = "";
+      this.#start = this.#place(1);
+      this.#length--;
+    }
+    lines[this.#place(this.#length)] = line;
+    this.#length++;
     this.#bytes = bytes;
+    this.count++;
+  }
+
+  /** Of the one after so many. */
+  #place(after: number): number {
+    const place = this.#start + after;
+    return place < this.#lines.length ? place : place - this.#lines.length;
+  }
+
+  #addPlaces(): void {
+    const lines = this.#lines;
+    const moved = [...lines.slice(this.#start), ...lines.slice(0, this.#start)];
+    for (let i = 0; i < PLACES; i++) moved.push("");
+    this.#lines = moved;
+    this.#start = 0;
   }
 }
 
@@ -59,8 +90,8 @@ class Lines {
  * in a second it would be forgotten within one.
  */
 export class Recent {
-  #board = new Lines(BOARD_BYTES, LINE_OVERHEAD_BYTES + NUMBER_BYTES);
-  #requests = new Lines(REQUESTS_BYTES, LINE_OVERHEAD_BYTES);
+  #board = new Lines(BOARD_BYTES, 2 * ELEMENT_BYTES);
+  #requests = new Lines(REQUESTS_BYTES, ELEMENT_BYTES);
   /** For each line of `#board`, how many requests had come before it. */
   #requestsBefore: number[] = [];
 
