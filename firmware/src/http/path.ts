@@ -120,8 +120,13 @@ function isDots(bytes: Uint8Array, start: number, size: number): boolean {
 }
 
 /** The signs that `normalPath` looks at; 0 for all other bytes. */
-const SIGNS = new Uint8Array(256);
-for (const sign of [PERCENT, SLASH, SEMICOLON, BACKSLASH]) SIGNS[sign] = sign;
+const SIGNS = signs();
+
+function signs(): Uint8Array {
+  const table = new Uint8Array(256);
+  for (const sign of [PERCENT, SLASH, SEMICOLON, BACKSLASH]) table[sign] = sign;
+  return table;
+}
 
 /**
  * The beginning of a normal path as routes compare it, `ROUTE_PATH_MAX` characters and one more: without
