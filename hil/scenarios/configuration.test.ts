@@ -514,7 +514,7 @@ describe("the configuration that was built in", () => {
     await lab.clock.run({ ms: 35_000 });
     await lab.clock.run({ until: () => lab.events("config", "kept").length === 1, ms: 60_000 });
     await put(lab, "/api/config/default", {});
-    lab.app!.proxy.setState(lab.app!.proxy.backend("a")!, "maint"); // nothing checks it
+    lab.setState("a", "maint"); // nothing checks it
     await lab.clock.run({ ms: 31_000 });
     expect(lab.app!.proxy.config.retries).toBe(1);
     expect((await statusOf(lab)).configuration).toMatchObject({
