@@ -117,6 +117,45 @@ describe("manners", () => {
     expect(wrong.status).toBe(413);
   });
 
+  test("an answer in pieces ends with its last chunk, or with the close for HTTP/1.0", async () => {
+    const lab = await labOf();
+    for (const path of ["/metrics", "/api/status", "/api/events", "/api/config", "/api/backends"]) {
+      const chunked = await send(lab, `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+      expect(chunked.head).toMatch(/\r\nTransfer-Encoding: chunked\r\n/);
+      const old = await send(lab, `GET ${path} HTTP/1.0\r\n\r\n`);
+      expect(old.head).not.toMatch(/Transfer-Encoding|Content-Length/);
+      expect(old.body.slice(0, 20)).toBe(chunked.body.slice(0, 20));
+      expect(old.body).toMatch(path === "/metrics" ? /\n$/ : /\}\n$/);
+      const head = await send(lab, `HEAD ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+      expect(head).toMatchObject({ status: 200, body: "" });
+    }
+  });
+
+  test("a client that reads slowly gets the whole page, and one that stops reading is let go", async () => {
+    const lab = await labOf();
+    const whole = (await get(lab, "/")).body;
+    const ask = () => {
+      const socket = lab.network.host("operator").connect({ host: "board", port: 8404 });
+      socket.on("error", () => {});
+      const heard = collect(socket);
+      socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+      return { socket, heard };
+    };
+    const slow = ask();
+    for (let i = 0; i < 200 && !slow.socket.closed; i++) {
+      slow.socket.pause();
+      await lab.clock.run({ ms: 500 });
+      slow.socket.resume();
+      await lab.clock.run({ ms: 5 });
+    }
+    expect(slow.heard.text.endsWith(whole)).toBe(true);
+    const stuck = ask();
+    stuck.socket.pause();
+    await lab.clock.run({ ms: 200 });
+    await lab.clock.run({ ms: 60_000 + lab.board.kind.timeWaitMs });
+    expect(lab.board.stack.objects).toBe(0);
+  });
+
   test("a media type is one in any case, with parameters", async () => {
     const lab = await labOf();
     const body = '{"state":"drain"}';
