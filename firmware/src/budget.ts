@@ -49,3 +49,8 @@ export function budget(
   const fitting = Math.max(1, Math.floor((connectionsMax - KEPT - queueMax) / 2));
   return { sessionsMax: Math.min(wanted.sessionsMax ?? fitting, fitting), queueMax };
 }
+
+/** Of so many places, those that one client address may have: two thirds, so never the last of several. */
+export function shareOf(places: number): number {
+  return Math.max(1, Math.floor((2 * places) / 3));
+}

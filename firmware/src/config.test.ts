@@ -72,6 +72,8 @@ describe("configuration", () => {
         queueTimeoutMs: 3000,
         queueMax: 4,
         sessionsMax: undefined,
+        clientSessionsMax: undefined,
+        bytesPerSecondMin: 500,
       },
     });
   });

@@ -95,6 +95,10 @@ export interface Config {
   readonly queueMax: number;
   /** Sessions at once; as many as the board's connections carry when not given. */
   readonly sessionsMax: number | undefined;
+  /** Sessions at once of one client address; two thirds of all when not given. */
+  readonly clientSessionsMax: number | undefined;
+  /** Bytes per second that a body or raw stream has to move while clients wait for a slot; 0: none. */
+  readonly bytesPerSecondMin: number;
 }
 
 /** A configuration with the document that it was read from. */
@@ -238,6 +242,9 @@ export function readConfig(document: unknown): Configuration | { complaints: str
     bodyBytesMax: key => check.integer(key, Number.MAX_SAFE_INTEGER, 0, Number.MAX_SAFE_INTEGER),
     queueMax: key => check.integer(key, 4, 0, 64),
     sessionsMax: key => check.optional(key, k => check.integer(k, undefined, 1, SESSIONS_MAX)),
+    clientSessionsMax: key =>
+      check.optional(key, k => check.integer(k, undefined, 1, SESSIONS_MAX)),
+    bytesPerSecondMin: key => check.integer(key, 500, 0, 1_000_000),
   });
   if (check.complaints.length === 0) contradictions(config, complaint => check.complain(complaint));
   return check.complaints.length > 0

@@ -14,6 +14,8 @@ import type { Cancel, Platform } from "./platform.ts";
 export interface Refusals {
   /** The queue for a slot, or that for a backend with room, was full. */
   full: number;
+  /** Their address had as many sessions, and places in the queue, as one client may. */
+  clientFull: number;
   /** They waited too long for a slot, or for a backend with room. */
   queueTimeout: number;
   /** Memory was low. */

@@ -2,21 +2,26 @@ import type { Report } from "./admin/event.ts";
 import type { AdminState, Backend } from "./backend/backend.ts";
 import type { Explain } from "./backend/explain.ts";
 import type { Pool } from "./backend/pool.ts";
-import { type Budget, REFUSALS_MAX } from "./budget.ts";
+import { type Budget, REFUSALS_MAX, shareOf } from "./budget.ts";
 import type { Config } from "./config.ts";
 import { Deadlines } from "./deadline.ts";
 import type { Refusals } from "./dial.ts";
 import { type Base, Generation, hexadecimal } from "./generation.ts";
 import { Memory, type Tenants } from "./memory.ts";
-import type { Platform, TCPSocket } from "./platform.ts";
+import type { Cancel, Platform, TCPSocket } from "./platform.ts";
 import { SCRATCH_BYTES } from "./pump.ts";
 import { Session } from "./session.ts";
 import { randomSipKey, type SipKey } from "./sip-hash.ts";
 import { noTraffic } from "./traffic.ts";
 
+/** How often it is looked how fast sessions are while clients wait, and the time that a rate is taken of. */
+const RATE_PAUSE_MS = 500;
+const RATE_WINDOW_MS = 2_000;
+
 /** Counters of refusals by the ending that a session has then. */
 const REFUSAL = Object.freeze({
   full: "full",
+  "client-full": "clientFull",
   suspended: "suspended",
   "no-memory": "noMemory",
   "queue-timeout": "queueTimeout",
@@ -40,11 +45,16 @@ export class ReverseProxy implements Tenants {
   /** Those of `#sessions` that wait for one, the longest waiting first. */
   #queue: { session: Session; cancel: () => void }[] = [];
   #lettingIn = false;
+  /** The next look at how fast sessions are. */
+  #rating: Cancel | undefined;
+  /** Sessions that were ended for their slowness. */
+  slowEnded = 0;
   /** Every client is refused. */
   suspended = false;
   readonly memory: Memory;
   readonly refusals: Refusals = {
     full: 0,
+    clientFull: 0,
     queueTimeout: 0,
     suspended: 0,
     noMemory: 0,
@@ -226,28 +236,91 @@ export class ReverseProxy implements Tenants {
       this.#refuse(session, "no-memory");
       return;
     }
-    if (this.#admitted >= this.budget.sessionsMax) this.#evictIdle();
-    if (this.#admitted < this.budget.sessionsMax) {
+    const { address } = session.address;
+    const { sessionsMax, queueMax } = this.budget;
+    if (this.#admitted >= sessionsMax) this.#evictIdle();
+    else if (!this.#mayHaveSlot(address)) this.#evictIdle(address);
+    if (this.#admitted < sessionsMax && this.#mayHaveSlot(address)) {
       this.#admit(session);
       return;
     }
-    if (this.#queue.length < this.budget.queueMax) {
-      const cancel = this.#platform.clock.after(this.config.queueTimeoutMs, () => {
-        this.#leaveQueue(session);
-        this.#refuse(session, "queue-timeout");
-      });
-      this.#queue.push({ session, cancel });
+    if (this.#queue.length >= queueMax) {
+      this.#refuse(session, "full");
       return;
     }
-    this.#refuse(session, "full");
+    const waiting = this.#queue.filter(other => other.session.address.address === address).length;
+    if (waiting >= this.#share(queueMax, address)) {
+      this.#refuse(session, "client-full");
+      return;
+    }
+    const cancel = this.#platform.clock.after(this.config.queueTimeoutMs, () => {
+      this.#leaveQueue(session);
+      this.#refuse(session, "queue-timeout");
+    });
+    this.#queue.push({ session, cancel });
+    if (this.#rating === undefined) this.#rate();
   }
 
-  /** A client that only keeps its connection for later gives its slot to one that has a request. */
-  #evictIdle(): void {
+  /** Is this address below its share of the slots? */
+  #mayHaveSlot(address: string): boolean {
+    const share = this.#share(this.budget.sessionsMax, address);
+    let sessions = 0;
+    for (const session of this.#sessions) {
+      if (session.admitted && session.address.address === address) sessions++;
+    }
+    return sessions < share;
+  }
+
+  /** Of so many places, those that this address may have. Behind a trusted proxy are many clients. */
+  #share(places: number, address: string): number {
+    const { clientSessionsMax } = this.config;
+    const { sessionsMax } = this.budget;
+    if (this.#current.context.trusts(address)) return places;
+    if (clientSessionsMax === undefined) return shareOf(places);
+    if (clientSessionsMax >= sessionsMax) return places;
+    return places === sessionsMax ? clientSessionsMax : shareOf(places);
+  }
+
+  /**
+   * While clients wait for a slot, the slowest body or raw stream gives its own to each, if it moves fewer bytes
+   * than it has to. A client that waits because of its own address's share gets only a slot of that.
+   */
+  #rate = (): void => {
+    this.#rating = undefined;
+    const { bytesPerSecondMin } = this.config;
+    if (bytesPerSecondMin === 0 || this.#queue.length === 0) return;
+    this.#rating = this.#platform.clock.after(RATE_PAUSE_MS, this.#rate);
+    const slow: { session: Session; rate: number }[] = [];
+    for (const session of this.#sessions) {
+      const rate = session.admitted ? session.rate(RATE_WINDOW_MS) : undefined;
+      if (rate === undefined || rate >= bytesPerSecondMin) continue;
+      slow.push({ session, rate: Math.round(rate) });
+    }
+    const sessionsOf = ({ session }: { session: Session }) =>
+      slow.filter(other => other.session.address.address === session.address.address).length;
+    // Of two that are equally slow, the one whose address has more of them.
+    slow.sort((one, other) => one.rate - other.rate || sessionsOf(other) - sessionsOf(one));
+    for (const waiting of [...this.#queue]) {
+      const { address } = waiting.session.address;
+      const any = this.#mayHaveSlot(address);
+      const index = slow.findIndex(({ session }) => any || session.address.address === address);
+      if (index < 0) continue;
+      const [{ session }] = slow.splice(index, 1);
+      this.slowEnded++;
+      session.shed("slow");
+    }
+  };
+
+  /**
+   * A client that only keeps its connection for later gives its slot to one that has a request; only one of
+   * `address`, where that is given.
+   */
+  #evictIdle(address?: string): void {
     let oldest: Session | undefined;
     for (const session of this.#sessions) {
       const { idleSinceMs } = session;
       if (idleSinceMs === undefined) continue;
+      if (address !== undefined && session.address.address !== address) continue;
       if (oldest === undefined || idleSinceMs < oldest.idleSinceMs!) oldest = session;
     }
     oldest?.evict();
@@ -274,6 +347,10 @@ export class ReverseProxy implements Tenants {
     if (place < 0) return false;
     this.#queue[place].cancel();
     this.#queue.splice(place, 1);
+    if (this.#queue.length === 0) {
+      this.#rating?.();
+      this.#rating = undefined;
+    }
     return true;
   }
 
@@ -295,10 +372,11 @@ export class ReverseProxy implements Tenants {
    */
   #letIn(): void {
     this.#lettingIn = true;
-    while (this.#queue.length > 0 && this.#admitted < this.budget.sessionsMax) {
-      const { session, cancel } = this.#queue.shift()!;
-      cancel();
-      this.#admit(session);
+    while (this.#admitted < this.budget.sessionsMax) {
+      const next = this.#queue.find(({ session }) => this.#mayHaveSlot(session.address.address));
+      if (next === undefined) break;
+      this.#leaveQueue(next.session);
+      this.#admit(next.session);
     }
     this.#lettingIn = false;
   }

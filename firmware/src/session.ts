@@ -33,6 +33,8 @@ import { pump } from "./pump.ts";
  * | `tunnel-timeout` | a close: no byte moved for long                              |
  * | `full`           | 503 if it spoke HTTP, else a close: the queue was full       |
  * | `no-memory`      | the same; who was being served: a close, it held the most    |
+ * | `client-full`    | the same: its address had as many places as one client may   |
+ * | `slow`           | a close: others waited, and it moved the fewest bytes        |
  * | `suspended`      | the same: no configuration with routes is in force any more  |
  * | `queue-timeout`  | the same: it waited too long for a slot or a backend         |
  * | `stopped`        | a close: the proxy was told to stop                          |
@@ -45,6 +47,8 @@ export type Ending =
   | "keyword"
   | RawDialFailure
   | "no-route"
+  | "client-full"
+  | "slow"
   | "no-memory"
   | "suspended"
   | "idle"
@@ -159,6 +163,9 @@ export class Session implements EndpointOwner, Dialler, ClosingSession, Timed {
   declare private movedMs: number;
   /** When the sniffer saw the first byte; set where that byte did not tell. */
   declare firstByteMs: number | undefined;
+  /** When its bytes were counted last, and how many had moved by then. */
+  declare private ratedMs: number | undefined;
+  declare private ratedBytes: number;
   /** When the client's keyword had been forwarded. */
   declare private keywordMs: number | undefined;
   /** It was HTTP until the two agreed to speak something else. */
@@ -209,7 +216,7 @@ export class Session implements EndpointOwner, Dialler, ClosingSession, Timed {
   }
 
   /** No slot: answer in the client's language and close. */
-  refuse(why: "full" | "no-memory" | "queue-timeout" | "suspended"): void {
+  refuse(why: "full" | "client-full" | "no-memory" | "queue-timeout" | "suspended"): void {
     this.guarded(() => {
       this.state = "answering";
       this.why = why;
@@ -223,10 +230,36 @@ export class Session implements EndpointOwner, Dialler, ClosingSession, Timed {
     return this.client.heldBytes + (this.http?.headBytes ?? 0);
   }
 
-  /** Its memory is needed: ends at once. */
-  shed(): void {
-    this.http?.shed();
-    this.end("no-memory");
+  /** Its memory is needed, or others need its slot more: ends at once. */
+  shed(why: "no-memory" | "slow" = "no-memory"): void {
+    this.http?.shed(why);
+    this.end(why);
+  }
+
+  /**
+   * Bytes per second that its body or raw stream has moved since it was asked last, at least `windowMs` ago.
+   * `undefined` while no such bytes are to move, or it was not asked long enough ago.
+   */
+  rate(windowMs: number): number | undefined {
+    const bytes = this.streamedBytes;
+    const nowMs = this.now();
+    const ms = nowMs - (this.ratedMs ?? 0);
+    if (bytes === undefined) this.ratedMs = undefined;
+    if (bytes !== undefined && this.ratedMs !== undefined && ms < windowMs) return undefined;
+    // What it did when nobody asked is no measure of what it does now.
+    const known = bytes !== undefined && this.ratedMs !== undefined && ms <= 4 * windowMs;
+    const rate = known ? ((bytes - this.ratedBytes) * 1_000) / ms : undefined;
+    if (bytes !== undefined) {
+      this.ratedMs = nowMs;
+      this.ratedBytes = bytes;
+    }
+    return rate;
+  }
+
+  private get streamedBytes(): number | undefined {
+    if (this.state === "http") return this.http!.streamedBytes;
+    if (this.state !== "streaming") return undefined;
+    return this.client.passed + this.backendSide!.passed;
   }
 
   /** Its slot is needed, and it is idle: ends at once. */

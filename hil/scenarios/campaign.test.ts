@@ -33,7 +33,7 @@ test("clients that a full board closes without a word leave, also those that cou
   const full = { kind: "setting", key: "sessionsMax", value: 1 } as const;
   // Their first bytes come when the board has said its FIN: the reset after it is told to nobody.
   const weather = { kind: "weather", host: "clients", settings: { jitterMs: 15 } } as const;
-  const parts = [full, weather, ...Array.from({ length: 12 }, (_, id) => client(id))];
+  const parts = [full, weather, ...Array.from({ length: 24 }, (_, id) => client(id))];
   const { broken, happened } = await play({ seed: 1, parts });
   expect(happened).toContain("a close for a raw client, full");
   expect(broken).toEqual([]);

@@ -46,7 +46,7 @@ scenario("who waits is served as soon as a slot is free, the longest waiting fir
 
 scenario("a crowd ten times the size of the board harms nobody who runs", async lab => {
   lab.backend("red");
-  await lab.proxy({ queueTimeoutMs: 200 });
+  await lab.proxy({ queueTimeoutMs: 200, bytesPerSecondMin: 0 }); // those who run say nothing meanwhile
   const { sessionsMax } = lab.board;
   const running = lab.clients(sessionsMax);
 

@@ -144,7 +144,8 @@ scenario(
   async lab => {
     lab.backend("red");
     const ghost = lab.client("laptop");
-    await lab.proxy({ sessionsMax: 1, tunnelTimeoutMs: 5_000, queueTimeoutMs: 60_000 });
+    const patient = { queueTimeoutMs: 60_000, bytesPerSecondMin: 0 };
+    await lab.proxy({ sessionsMax: 1, tunnelTimeoutMs: 5_000, ...patient });
 
     ghost.send("hello");
     await ghost.receive("hello");

@@ -18,6 +18,9 @@ import { type LogLine, parseLine } from "../../firmware/src/admin/event.ts";
 import { type App, type StartOptions, start } from "../../firmware/src/app.ts";
 import { type Config, readConfig } from "../../firmware/src/config.ts";
 
+/** For clients that all have the address of one computer: as many sessions as there are. */
+export const CLIENT_SESSIONS_MAX = 512;
+
 /** Time from one host to another: a good Wi-Fi. */
 const LATENCY_MS = 2;
 
@@ -184,8 +187,13 @@ export class Lab {
       port: 8080,
       ...settings,
     }));
-    // Nothing moves by itself: whoever wants checks says so.
-    const document = { backends, health: { check: "none" }, ...settings };
+    // Nothing moves by itself: whoever wants checks says so. And all clients of `connect` have one address.
+    const document = {
+      backends,
+      health: { check: "none" },
+      clientSessionsMax: CLIENT_SESSIONS_MAX,
+      ...settings,
+    };
     const outcome = readConfig(document);
     if ("complaints" in outcome) throw new Error(outcome.complaints.join("\n"));
     if (this.#engine === "xs") {

@@ -6,7 +6,7 @@ import { reservePort } from "../../emulator/src/reserved-port.ts";
 import { type LogLine, parseLine } from "../../firmware/src/admin/event.ts";
 import { type App, start } from "../../firmware/src/app.ts";
 import { readConfig } from "../../firmware/src/config.ts";
-import { mendedBoard } from "./lab.ts";
+import { CLIENT_SESSIONS_MAX, mendedBoard } from "./lab.ts";
 
 /** An emulated board on this computer's loopback network, with its chip's limits. */
 export interface LiveBoard {
@@ -47,6 +47,7 @@ export async function startBoard(
   const outcome = readConfig({
     backends: backends.map(port => ({ address: HOST, port })),
     health: { check: "none" },
+    clientSessionsMax: CLIENT_SESSIONS_MAX, // all clients are on this computer
     ...settings,
   });
   if ("complaints" in outcome) throw new Error(outcome.complaints.join("\n"));

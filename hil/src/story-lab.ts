@@ -4,6 +4,7 @@ import type { Config } from "../../firmware/src/config.ts";
 import type { Behaviour } from "./behaviour.ts";
 import { Client, type Reply, type RequestOptions } from "./client.ts";
 import type { Journal, Wanted } from "./journal.ts";
+import { CLIENT_SESSIONS_MAX } from "./lab.ts";
 import type { Need, Scenario } from "./scenario.ts";
 import { StoryBackend } from "./story-backend.ts";
 import type { Stage, Weather } from "./target.ts";
@@ -97,7 +98,13 @@ export class StoryLab {
       port,
       ...settings,
     }));
-    const document = { health: { check: "none" }, ...settings, backends };
+    // All clients may be on one computer.
+    const document = {
+      health: { check: "none" },
+      clientSessionsMax: CLIENT_SESSIONS_MAX,
+      ...settings,
+      backends,
+    };
     await this.#stage.boot(document);
     await this.until({ on: "proxy", what: "ready" });
   }

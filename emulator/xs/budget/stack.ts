@@ -146,11 +146,11 @@ const CASES: Record<string, Case> = {
   // As many as are served and may wait: all are, one after the other.
   "http.crowd": { play: bench => crowd(bench, 16, GET) },
   "queue.tcp": {
-    settings: { listeners: TCP, sessionsMax: 1, queueMax: QUEUE },
+    settings: { listeners: TCP, sessionsMax: 1, clientSessionsMax: 1, queueMax: QUEUE },
     play: bench => letIn(bench, "hello"),
   },
   "queue.http": {
-    settings: { sessionsMax: 1, queueMax: QUEUE },
+    settings: { sessionsMax: 1, clientSessionsMax: 1, queueMax: QUEUE },
     play: bench => letIn(bench, GET),
   },
   "refused.tcp": {

@@ -122,7 +122,7 @@ export type Event =
       Ta: number;
       /** HAProxy's termination state. */
       state: string;
-      why?: AnswerRefusal;
+      why?: AnswerRefusal | "slow";
     }
   | {
       level: "I" | "W";

@@ -29,6 +29,7 @@ const BOARD: readonly BoardMetric[] = deepFreeze<BoardMetric[]>([
   ["heap_free_bytes", "Memory that is free.", ({ heap }) => heap],
   ["heap_reserve_bytes", "Below it clients are refused.", ({ memory }) => memory.reserve],
   ["memory_shed_total", "Sessions ended for want of memory.", ({ memory }) => memory.shed],
+  ["slow_sessions_ended_total", "Sessions ended for slow bodies.", ({ slowEnded }) => slowEnded],
   ["wifi_signal_dbm", "Strength of the Wi-Fi's signal.", ({ rssi }) => rssi],
   ["current_connections", "Connections that sessions hold.", ({ sockets }) => sockets.used],
   ["limit_connections", "Connections that the board carries.", ({ sockets }) => sockets.max],
@@ -105,6 +106,7 @@ const CLASSES: readonly (readonly [code: string, key: keyof Answers])[] = deepFr
 /** Why a client or a request was refused: as the lines of the log say it. */
 const REASONS: readonly (readonly [reason: string, key: keyof Refusals])[] = deepFreeze([
   ["full", "full"],
+  ["client-full", "clientFull"],
   ["queue-timeout", "queueTimeout"],
   ["no-memory", "noMemory"],
   ["suspended", "suspended"],

@@ -68,6 +68,8 @@ export interface BoardStatus {
   };
   /** Clients and requests that were refused since the start. */
   readonly refusals: Readonly<Refusals>;
+  /** Sessions that were ended because others waited and they moved the fewest bytes. */
+  readonly slowEnded: number;
   /** Clients that came since the start, and what they asked for and got. */
   readonly clientsTotal: number;
   readonly traffic: Readonly<Traffic>;
@@ -117,6 +119,7 @@ export function boardStatus({ parts, proxy, running, token }: Operator): BoardSt
       shed: proxy.memory.shed,
     },
     refusals: proxy.refusals,
+    slowEnded: proxy.slowEnded,
     clientsTotal: proxy.clientsTotal,
     traffic: proxy.traffic,
     ip: link.address ?? null,

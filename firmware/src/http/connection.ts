@@ -137,10 +137,16 @@ export class HttpConnection implements EndpointOwner, ExchangeOwner {
     else this.exchange.stop(STOP_TIMEOUT_MS);
   }
 
-  /** The session ends for want of memory: the log says so of the request that this cuts. */
-  shed(): void {
+  /** Bytes that request and answer have moved; `undefined` while no body is to move. */
+  get streamedBytes(): number | undefined {
+    return this.exchange?.streamedBytes;
+  }
+
+  /** The session ends for want of memory or slots: the log says so of the request that this cuts. */
+  shed(why: "no-memory" | "slow"): void {
     const exchange = this.exchange;
     if (exchange === undefined) return;
+    if (why === "slow") exchange.refusal = why;
     if (exchange.state === "--") exchange.state = `R${exchange.stage}`;
     if (exchange.status === 0) exchange.status = 503;
     this.report(exchange);

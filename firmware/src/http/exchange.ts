@@ -92,7 +92,7 @@ export class Exchange implements EndpointOwner, Dialler {
   /** HAProxy's termination state: who ended it, and when in its life; `--` when nobody did. */
   state = "--";
   /** Why the backend's answer was not passed on. */
-  declare refusal: AnswerRefusal | undefined;
+  declare refusal: AnswerRefusal | "slow" | undefined;
   /** Of the last backend, also when it is gone. */
   backendName: string | undefined;
   /** When the request's head was complete. */
@@ -226,6 +226,13 @@ export class Exchange implements EndpointOwner, Dialler {
     const read = (this.request?.length ?? 0) + (this.response?.length ?? 0);
     const written = (this.pendingUp?.byteLength ?? 0) + (this.pendingDown?.byteLength ?? 0);
     return read + written;
+  }
+
+  /** Bytes of both bodies so far; `undefined` where no more of them are to come now. */
+  get streamedBytes(): number | undefined {
+    const up = this.backendSide !== undefined && !this.upload.done;
+    const down = this.download !== undefined && !this.download.done;
+    return up || down ? this.in + this.out : undefined;
   }
 
   /** The whole request has come; if not, the client may still be sending. */

@@ -44,6 +44,8 @@ const SOMETIMES: Readonly<Record<string, Happened>> = {
   "503, full": end(v => v.why === "full" && v.status === "503"),
   "refused, memory was low": end(v => v.why === "no-memory" && v.backend === undefined),
   "ended, memory was low": end(v => v.why === "no-memory" && v.backend !== undefined),
+  "a slow body or stream gave its slot to another": (log, book) =>
+    why("slow")(log, book) || request(v => v.why === "slow")(log, book),
   "503, waited too long": end(v => v.why === "queue-timeout" && v.status === "503"),
   "a close for a raw client, full": end(v => v.why === "full" && v.status === undefined),
   "waited for a slot and was served": request(v => Number(v.Tw) > 0 && v.status === "200"),

@@ -90,8 +90,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "admit one session too many",
     file: "proxy.ts",
-    find: "    if (this.#admitted < this.budget.sessionsMax) {\n      this.#admit(session);",
-    replace: "    if (this.#admitted <= this.budget.sessionsMax) {\n      this.#admit(session);",
+    find: "    if (this.#admitted < sessionsMax && this.#mayHaveSlot(address)) {",
+    replace: "    if (this.#admitted <= sessionsMax && this.#mayHaveSlot(address)) {",
   },
   {
     name: "forget to cancel the connect timeout",
@@ -102,8 +102,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "forget whoever waits for a slot",
     file: "proxy.ts",
-    find: "      cancel();\n      this.#admit(session);\n",
-    replace: "      cancel();\n",
+    find: "      this.#leaveQueue(next.session);\n      this.#admit(next.session);\n",
+    replace: "      this.#leaveQueue(next.session);\n",
   },
   {
     name: "lose the bytes that were sniffed",
