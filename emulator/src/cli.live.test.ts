@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import net from "node:net";
 import { tmpdir } from "node:os";
@@ -8,6 +8,8 @@ import { execa } from "execa";
 import { afterEach, expect, test } from "vitest";
 import { type Server, serve } from "../../backends/src/serve.ts";
 import { steady } from "../../backends/src/steady.ts";
+import { Flash } from "./flash.ts";
+import { defineKeyValue } from "./io/storage.ts";
 import { reservePort } from "./reserved-port.ts";
 
 const stops: (() => unknown)[] = [];
@@ -180,6 +182,32 @@ test("--check says what a configuration comes to, and runs nothing", async () =>
     /^firmware\/gateway.json is good.\n {2}ports {6}80 \(auto\); admin port 8404\n/,
   );
   expect(stdout).toContain("12 at once; 4 more are queued");
+});
+
+test("with a flash, the welcome and the published ports are those of the configuration in it", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "emulate-"));
+  stops.push(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, "flash.json");
+  const kept = { backends: [{ address: "127.0.0.9", port: 9 }], listeners: [{ port: 81 }] };
+  const storage = defineKeyValue(new Flash(file), () => {});
+  const space = storage.open({ path: "hot-potato", format: "string" });
+  space.write("config-a", JSON.stringify({ ...kept, adminPort: 9000 }));
+  space.write("slot", "a");
+
+  const [port, admin] = [await reserve(), await reserve()];
+  const child = emulate("--flash", file, "--publish", `81:${port}`, "--admin", `${admin}`);
+  const banner = String(await new Promise(resolve => child.stdout.once("data", resolve)));
+  expect(banner).toContain(`http://localhost:${port}  (its port 81)`);
+  expect(banner).toContain(`http://localhost:${admin}  (its admin page)`);
+  expect(banner).toContain("backend a  127.0.0.9:9\n");
+  await expect
+    .poll(() =>
+      get(`http://127.0.0.1:${admin}/api/config`).then(
+        ({ status }) => status,
+        () => 0,
+      ),
+    )
+    .toBe(200);
 });
 
 test("each address of the board is told as it is found: the admin page on this computer alone", async () => {

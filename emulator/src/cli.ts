@@ -4,14 +4,16 @@ import { lookup } from "node:dns/promises";
 import { readFileSync } from "node:fs";
 import net, { isIPv4 } from "node:net";
 import { styleText } from "node:util";
+import { beginningOf } from "../../firmware/src/admin/beginning.ts";
 import { parseLine } from "../../firmware/src/admin/event.ts";
-import { DOCUMENT_BYTES_MAX } from "../../firmware/src/admin/revisions.ts";
+import { DOCUMENT_BYTES_MAX, Revisions } from "../../firmware/src/admin/revisions.ts";
 import { isToken, TOKEN_MAX, TOKEN_MIN } from "../../firmware/src/admin/token.ts";
-import { type App, announce, start } from "../../firmware/src/app.ts";
+import { type App, announce, STORAGE_PATH, start } from "../../firmware/src/app.ts";
 import { budget } from "../../firmware/src/budget.ts";
 import { type Config, type Configuration, readConfig } from "../../firmware/src/config.ts";
 import type { Parsed } from "../../firmware/src/json.ts";
 import type { GivenSettings } from "../../firmware/src/settings.ts";
+import { TextStore } from "../../firmware/src/storage.ts";
 import { VERSION } from "../../firmware/src/version.ts";
 import { buildId } from "../../firmware/tools/build-id.ts";
 import { CommandLineError, readCommandLine } from "../../firmware/tools/command-line.ts";
@@ -27,6 +29,7 @@ import type { BoardKind } from "./boards/kind.ts";
 import { unlimited } from "./boards/unlimited.ts";
 import { RealClock } from "./clock.ts";
 import { Flash } from "./flash.ts";
+import { defineKeyValue } from "./io/storage.ts";
 import { cannotOpenPty, Pty } from "./pty.ts";
 import { outliveReader } from "./reader.ts";
 import { readCommands } from "./typing.ts";
@@ -252,9 +255,9 @@ async function openPage(port: number, parts: Omit<WorkbenchParts, "port">): Prom
 // The command line
 
 /** What is wanted, or the text that answers it. */
-async function readOptions(given: string[]): Promise<Options | string> {
-  const args = given.map((word, i) =>
-    word === "--ui" && !/^\d+$/.test(given[i + 1] ?? "") ? "--ui=0" : word,
+async function readOptions(words: string[]): Promise<Options | string> {
+  const args = words.map((word, i) =>
+    word === "--ui" && !/^\d+$/.test(words[i + 1] ?? "") ? "--ui=0" : word,
   );
   const known = {
     publish: { type: "string", multiple: true },
@@ -315,9 +318,16 @@ async function readOptions(given: string[]): Promise<Options | string> {
   const demo = backends.length === 0 && values.config === undefined;
   const base = readDocument(values.config, backends);
   if (values.check === true) return `${checked(values.config, base, BOARDS[name]())}\n`;
+  const given = {
+    document: values.config === undefined ? undefined : nameOf(base.document),
+    backends: backends.map(({ address, port }) => `${address}:${port}`).join(),
+    token: readToken(values.token),
+  };
+  const flash = openFlash(values.flash);
+  const inForce = values.flash === undefined ? base.config : configIn(values.flash, base, given);
   const published = [
-    ...readPublished(values.publish, base.config),
-    ...readAdmin(values.admin, base.config),
+    ...readPublished(values.publish, inForce),
+    ...readAdmin(values.admin, inForce),
   ];
   const ui = values.ui === undefined ? undefined : Number(values.ui);
   if (remote === undefined) await requirePorts(published, ui);
@@ -326,12 +336,8 @@ async function readOptions(given: string[]): Promise<Options | string> {
   const configuration = demo ? readDocument(undefined, await demoBackends(demoPorts, used)) : base;
   return {
     configuration,
-    given: {
-      document: values.config === undefined ? undefined : nameOf(configuration.document),
-      backends: backends.map(({ address, port }) => `${address}:${port}`).join(),
-      token: readToken(values.token),
-    },
-    flash: openFlash(values.flash),
+    given,
+    flash,
     pty: values.pty === true,
     published,
     kind: BOARDS[name](),
@@ -464,6 +470,15 @@ function openFlash(file: string | undefined): Flash | undefined {
   } catch (error) {
     throw new UsageError(`--flash "${file}": ${(error as Error).message}`);
   }
+}
+
+/** What the firmware will have in force with this flash: found out with a copy, because a start changes it. */
+function configIn(file: string, builtIn: Configuration, given: GivenSettings): Config {
+  const report = () => {};
+  const storage = defineKeyValue(Flash.copyOf(file), () => {});
+  const store = TextStore.open(storage, STORAGE_PATH, report)!;
+  const revisions = new Revisions(store);
+  return beginningOf({ store, revisions, builtIn, given, reset: "power-on", report }).config;
 }
 
 function openPty({ adapter }: Board): Pty {

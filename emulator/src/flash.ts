@@ -35,6 +35,13 @@ export class Flash {
     this.nvs = new Nvs(file === undefined ? emptyFlash() : load(file), ms => this.#step(ms));
   }
 
+  /** What `file` holds now, in memory: what is written there changes no file. */
+  static copyOf(file: string): Flash {
+    const copy = new Flash(file);
+    copy.#file = undefined;
+    return copy;
+  }
+
   /** How often the page that has suffered most was erased; `ERASES_MAX` wear it out. */
   get erases(): number {
     return Math.max(...this.nvs.pages.map(({ erases }) => erases));

@@ -26,7 +26,7 @@ export interface App {
 }
 
 /** Where the firmware keeps things; a namespace of NVS. */
-const STORAGE_PATH = "hot-potato";
+export const STORAGE_PATH = "hot-potato";
 
 /** What the build was given, which is laid over the configuration already. A token that was set later counts instead. */
 export interface StartOptions extends GivenSettings {
