@@ -60,3 +60,12 @@ test("a chart of a long run is bounded, and still begins where the run began", (
   expect(points[0][1]).toBeLessThan(10);
   expect(points.at(-1)![1]).toBe(49_999);
 });
+
+test("the lowest value is kept, however many points a run has", () => {
+  const recorder = new Recorder();
+  for (let i = 0; i < 100_000; i++) recorder.point("heap", "bytes", i === 5_000 ? 17 : 40_000);
+  const [{ points }] = recorder.series;
+  expect(Math.min(...points.map(([, value]) => value))).toBe(17);
+  expect(recorder.lowest("heap")).toBe(17);
+  expect(recorder.lowest("rssi")).toBeUndefined();
+});

@@ -1,5 +1,6 @@
 import { performance } from "node:perf_hooks";
 import { parseEvent } from "./line.ts";
+import { extremes } from "./report/excerpt.ts";
 import type { Moment, ScenarioResult, Series, Source, Verdict } from "./run.ts";
 
 /** Moments that a run keeps: some ten for each request of all stories, a hundred times over. */
@@ -64,8 +65,14 @@ export class Recorder {
     const series = this.#series.get(name) ?? { unit, points: [] };
     this.#series.set(name, series);
     series.points.push([this.now(), value]);
-    // Every second one goes, so that the chart still begins where the run began.
-    if (series.points.length > POINTS_MAX) series.points = series.points.filter((_, i) => i % 2);
+    // Every second one goes, and the chart still begins where the run began.
+    if (series.points.length > POINTS_MAX) series.points = extremes(series.points, POINTS_MAX / 2);
+  }
+
+  /** The lowest value of a series; `undefined` where it has none. */
+  lowest(name: string): number | undefined {
+    const values = this.#series.get(name)?.points.map(([, value]) => value) ?? [];
+    return values.length === 0 ? undefined : values.reduce((low, value) => Math.min(low, value));
   }
 
   /** What each backend served since this was asked last. */

@@ -19,6 +19,10 @@ const CHECKPOINT_MS = 300_000;
 /** An address that has not come by then will not come: joining, DHCP, and all that a second time. */
 const ONLINE_MS = 60_000;
 
+/** The series of free heap, and the figure of its lowest value. */
+const HEAP = "heap";
+const HEAP_FLOOR = "heap floor";
+
 export interface RigOptions {
   readonly scenarios: readonly Scenario[];
   /** Each so often. */
@@ -80,7 +84,11 @@ export class Rig {
       log: this.#log,
       onlineMs: Math.min(patienceMs, ONLINE_MS),
       onLine: line => this.#heard(line),
-      onIncident: incident => {
+      onIncident: seen => {
+        // A board has stamped it by the time of its line.
+        const { board } = this.#desk;
+        const laterMs = board === undefined ? 0 : this.#recorder.now() - board.transcript.nowMs;
+        const incident = { ...seen, ms: seen.ms + laterMs };
         this.#recorder.moment("rig", `${incident.kind}: ${incident.text}`);
         this.#runner.incident(incident);
       },
@@ -96,7 +104,7 @@ export class Rig {
       patienceMs,
       onFigure: (name, value) => this.#taken.set(name, value),
       onStatus: ({ heap }) => {
-        if (heap !== null) this.#recorder.point("heap", "bytes", heap);
+        if (heap !== null) this.#recorder.point(HEAP, "bytes", heap);
       },
     });
     this.#runner = new Runner({
@@ -238,7 +246,7 @@ export class Rig {
     const expected = scenarios
       .filter(({ title }) => played.has(title))
       .flatMap(({ measures }) => measures);
-    const taken = measurements(board.kind, expected, figures);
+    const taken = measurements(board.kind, expected, withHeapFloor(figures, this.#recorder));
     return {
       format: 1,
       board,
@@ -255,4 +263,15 @@ export class Rig {
       moments: [...moments],
     };
   }
+}
+
+/** The lowest heap of a run is that of all its stories, as its chart has it, and not only of the one that measures. */
+function withHeapFloor(
+  figures: ReadonlyMap<string, number>,
+  recorder: Recorder,
+): ReadonlyMap<string, number> {
+  const measured = figures.get(HEAP_FLOOR);
+  if (measured === undefined) return figures;
+  const seen = recorder.lowest(HEAP) ?? measured;
+  return new Map([...figures, [HEAP_FLOOR, Math.min(measured, seen)]]);
 }

@@ -73,10 +73,15 @@ export function momentsExcerpt({ moments, results }: Run): Excerpt<Moment> {
   return nearest(moments, far, MOMENTS_MAX);
 }
 
-/** The lowest and the highest value of each stretch, so that no peak is lost. */
 export function thinned({ points }: Series): Series["points"] {
-  if (points.length <= POINTS_MAX) return points;
-  const stretches = POINTS_MAX / 2;
+  return points.length <= POINTS_MAX ? points : extremes(points, POINTS_MAX);
+}
+
+type Point = readonly [ms: number, value: number];
+
+/** `count` of many points: the lowest and the highest value of each stretch, so that no peak is lost. */
+export function extremes<P extends Point>(points: readonly P[], count: number): P[] {
+  const stretches = count / 2;
   return Array.from({ length: stretches }, (_, i) => {
     const stretch = points.slice(
       Math.floor((i * points.length) / stretches),

@@ -79,12 +79,25 @@ describe("the verdict in words", () => {
     expect(inWords(run).reasons).toEqual(["connect p95: 38.2 ms, at most 25 ms."]);
   });
 
+  test("a soak counts plays, and says of how many scenarios", () => {
+    const bad = aResult({ title: "bad", verdict: "failed" });
+    const rain = aResult({ title: "rain", verdict: "skipped", why: "no weather" });
+    const plays = Array.from({ length: 1_000 }, () => aResult());
+    expect(inWords(aRun({ results: plays })).headline).toBe("All 1,000 plays of 1 scenario passed");
+    const { headline, reasons } = inWords(
+      aRun({ exitCode: EXIT.firmware, results: [...plays, bad, bad, rain, rain] }),
+    );
+    expect(headline).toBe("The firmware failed: 1000 of 1,002 plays of 2 scenarios passed");
+    expect(reasons).toEqual([
+      "1 scenario failed because of the firmware: “bad” (2 times).",
+      "1 scenario skipped: no weather.",
+    ]);
+  });
+
   test("what a long run has only counted counts, and is told of", () => {
     const { headline, reasons } = inWords(aRun({ more: { passed: 1200, skipped: 3 } }));
-    expect(headline).toBe("All 1201 scenarios passed");
-    expect(reasons.at(-1)).toMatch(
-      /^1203 scenarios more .* only counted: 1200 passed, 3 skipped\.$/,
-    );
+    expect(headline).toBe("All 1,201 plays of 1 scenario passed");
+    expect(reasons.at(-1)).toMatch(/^1,203 plays more .* only counted: 1200 passed, 3 skipped\.$/);
   });
 
   test("a run in which nothing was played has not passed", () => {

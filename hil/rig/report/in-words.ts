@@ -125,15 +125,27 @@ function headline(run: Run): string {
   const passed = results.filter(({ verdict }) => verdict === "passed" || verdict === "flaky");
   const { skipped: _, ...morePlayed } = more;
   const total = results.length + sum(Object.values(morePlayed));
-  const count = `${passed.length + sum([more.passed, more.flaky])} of ${scenarios(total)} passed`;
+  const plays = playsOf(total, results);
+  const count = `${passed.length + sum([more.passed, more.flaky])} of ${plays} passed`;
   if (exitCode === EXIT.passed) {
-    const all = total === 1 ? "The one scenario" : `All ${scenarios(total)}`;
+    const all = total === 1 ? "The one scenario" : `All ${plays}`;
     const limits = measurements.length === 0 ? "" : ", and every measurement is within its limits";
     return `${all} passed${limits}`;
   }
   if (exitCode === EXIT.usage) return "Nothing was played";
   const ending = endingOf(run);
   return `${ending[0].toUpperCase()}${ending.slice(1)}: ${count}`;
+}
+
+/** `12 scenarios`, or `340 plays of 12 scenarios` where some were played again. */
+export function playsOf(
+  plays: number,
+  results: readonly Pick<ScenarioResult, "theme" | "title">[],
+): string {
+  const different = new Set(results.map(({ theme, title }) => `${theme}: ${title}`)).size;
+  return plays === different
+    ? scenarios(plays)
+    : `${plays.toLocaleString("en")} plays of ${scenarios(different)}`;
 }
 
 /** `1 scenario`, `12 scenarios`. */
@@ -144,27 +156,34 @@ export function scenarios(count: number): string {
 /** `2 scenarios skipped: "one", "two".`, or nothing where there are none. */
 function some(titles: readonly string[], what: string): string[] {
   if (titles.length === 0) return [];
-  const named = titles.slice(0, NAMED_MAX).map(title => `“${title}”`);
-  const more = titles.length > NAMED_MAX ? [`${titles.length - NAMED_MAX} more`] : [];
-  return [`${scenarios(titles.length)} ${what}: ${[...named, ...more].join(", ")}.`];
+  const different = [...new Set(titles)];
+  const named = different.slice(0, NAMED_MAX).map(title => {
+    const often = titles.filter(other => other === title).length;
+    return often === 1 ? `“${title}”` : `“${title}” (${often} times)`;
+  });
+  const more = different.length > NAMED_MAX ? [`${different.length - NAMED_MAX} more`] : [];
+  return [`${scenarios(different.length)} ${what}: ${[...named, ...more].join(", ")}.`];
 }
 
 /** `13 scenarios skipped: the emulated board has no serial line.`; one thing keeps many from being played. */
 function byReason({ results }: Run, wanted: Verdict, what: string): string[] {
-  const counts = new Map<string, number>();
-  for (const { verdict, why = "no reason given" } of results) {
-    if (verdict === wanted) counts.set(why, (counts.get(why) ?? 0) + 1);
+  const titles = new Map<string, Set<string>>();
+  for (const { theme, title, verdict, why = "no reason given" } of results) {
+    if (verdict !== wanted) continue;
+    titles.set(why, (titles.get(why) ?? new Set()).add(`${theme}: ${title}`));
   }
-  return [...counts].map(([why, count]) => `${scenarios(count)} ${what}: ${why}.`);
+  return [...titles].map(([why, { size }]) => `${scenarios(size)} ${what}: ${why}.`);
 }
 
-/** `400 scenarios more are only counted: 390 passed, 10 failed.` */
+/** `400 plays more came out as they had often before, and are only counted: 390 passed, 10 failed.` */
 function onlyCounted({ more = {} }: Run): string[] {
   const counts = Object.entries(more) as [Verdict, number][];
   if (counts.length === 0) return [];
   const told = counts.map(([verdict, count]) => `${count} ${VERDICTS[verdict].name}`).join(", ");
-  const total = scenarios(sum(counts.map(([, count]) => count)));
-  return [`${total} more came out as they had often before, and are only counted: ${told}.`];
+  const total = sum(counts.map(([, count]) => count));
+  return [
+    `${total.toLocaleString("en")} plays more came out as they had often before, and are only counted: ${told}.`,
+  ];
 }
 
 function sum(counts: readonly (number | undefined)[]): number {

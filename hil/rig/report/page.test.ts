@@ -138,14 +138,28 @@ describe("the page of a run", () => {
     ]);
   });
 
-  test("every backend has its bar, its sessions and its share", () => {
+  test("what backends served stands beside the scenario that gave it to them", () => {
+    const text = said(
+      page(aRun({ results: [aResult({ title: "turns", sessions: { b: 49, a: 51 } })] })),
+    );
+    expect(text).toContain("sharing: turns a 51, b 49");
+    expect(text).not.toContain("What each backend served");
+  });
+
+  test("a scenario that failed leads to its panic, one that passed to its beginning", () => {
+    const panic = { kind: "panic", blame: "firmware", text: "Core 0", ms: 30, lines: [] } as const;
     const html = page(
       aRun({
-        results: [aResult({ sessions: { a: 50, b: 50 } }), aResult({ sessions: { b: 100 } })],
+        results: [
+          aResult({ title: "good" }),
+          aResult({ title: "bad", verdict: "failed", incidents: [panic] }),
+        ],
       }),
     );
-    expect(html).toMatch(/<th scope="row">a<\/th>.*width="33.33%".*>50<.*>25.0 %</);
-    expect(html).toMatch(/<th scope="row">b<\/th>.*width="100%".*>150<.*>75.0 %</);
+    expect(html).toMatch(/<a href="#i0">bad<\/a>/);
+    expect(html).toMatch(/<strong><a href="#i0">panic<\/a>/);
+    expect(html).toMatch(/<li class="incident" data-source="incident" id="i0"/);
+    expect(html).toMatch(/<a href="#s0">good<\/a>/);
   });
 });
 

@@ -3,9 +3,9 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { Run } from "../run.ts";
 import { incidentsExcerpt, thinned } from "./excerpt.ts";
-import { duration, endingOf, figure, inWords } from "./in-words.ts";
+import { duration, endingOf, figure, inWords, playsOf } from "./in-words.ts";
 import { Markup, markup, scriptData } from "./markup.ts";
-import { distribution, measurementTable, scenarioTable } from "./tables.ts";
+import { measurementTable, scenarioTable } from "./tables.ts";
 import { timeline } from "./timeline.ts";
 
 /** The report of a run as one page that needs nothing but itself; it is readable without its scripts. */
@@ -36,7 +36,6 @@ ${verdict(run)}
 ${facts(run)}
 ${scenarioTable(run)}
 ${measurementTable(run)}
-${distribution(run)}
 ${charts(run)}
 ${timeline(run)}
 </main>
@@ -79,7 +78,7 @@ function facts(run: Run): Markup {
     firmware: board.firmware,
     started: startedAt.replace("T", " ").replace(/\.\d+Z$/, " UTC"),
     took: duration(ms),
-    scenarios: String(results.length),
+    scenarios: playsOf(results.length + count(run.more), results),
     computer: `${platform}, Node ${node}`,
     commit,
     "exit code": `${exitCode}: ${endingOf(run)}`,
@@ -91,6 +90,10 @@ function facts(run: Run): Markup {
 <h2 id="facts-title">The run</h2>
 <dl>${items}</dl>
 </section>`;
+}
+
+function count(more: Run["more"] = {}): number {
+  return Object.values(more).reduce((sum, some) => sum + some, 0);
 }
 
 /** What a chart shows is told in words, too: not everybody sees lines. */

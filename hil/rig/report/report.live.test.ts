@@ -115,14 +115,37 @@ describe.skipIf(absence)(`the report in Chromium${absence}`, () => {
   test("a click on a scenario shows its stretch, filters or not", async () => {
     await page.getByRole("searchbox", { name: "find" }).fill("nothing like it");
     expect(await rows("serial").count()).toBe(0);
-    await page.getByRole("link", { name: "the second" }).click();
+    await page.getByRole("link", { name: "the first" }).click();
     expect(await rows("serial").count()).toBe(146);
-    const seen = await page.locator("#s1").evaluate(row => {
+    const seen = await page.locator("#s0").evaluate(row => {
       const { top, bottom } = row.getBoundingClientRect();
       const list = row.parentElement!.getBoundingClientRect();
       return top >= list.top && bottom <= list.bottom && row.matches(":focus");
     });
     expect(seen).toBe(true);
+  });
+
+  test("a click on a failure shows its panic", async () => {
+    await page.getByRole("checkbox", { name: "incident" }).uncheck();
+    await page.getByRole("link", { name: "the second" }).click();
+    const seen = await page.locator("#i0").evaluate(row => {
+      const { top, bottom } = row.getBoundingClientRect();
+      const list = row.parentElement!.getBoundingClientRect();
+      return top >= list.top && bottom <= list.bottom && row.matches(":focus");
+    });
+    expect(seen).toBe(true);
+    expect(await page.locator("#i0").textContent()).toContain("LoadProhibited");
+  });
+
+  test("no row of a table is cut by a box of its own", async () => {
+    const cut = await page.locator(".scenarios").evaluateAll(
+      tables =>
+        tables.filter(table => {
+          const box = table.parentElement!;
+          return box.scrollHeight > box.clientHeight + 1;
+        }).length,
+    );
+    expect(cut).toBe(0);
   });
 
   test.each([360, 1200])(

@@ -9,6 +9,11 @@ export function anchor(run: Run, result: ScenarioResult): string {
   return `s${run.results.indexOf(result)}`;
 }
 
+/** The page's name of an incident. */
+export function incidentAnchor(run: Run, incident: Incident): string {
+  return `i${run.results.flatMap(({ incidents }) => incidents).indexOf(incident)}`;
+}
+
 /** Everything that was seen, in one list by time. */
 export function timeline(run: Run): Markup {
   const rows: { readonly ms: number; readonly row: Markup }[] = [];
@@ -32,7 +37,8 @@ export function timeline(run: Run): Markup {
   }
   const incidents = run.results.flatMap(result => result.incidents);
   const shown = incidentsExcerpt(run.results);
-  for (const incident of shown) rows.push({ ms: incident.ms, row: mishap(incident) });
+  for (const incident of shown)
+    rows.push({ ms: incident.ms, row: mishap(incident, incidentAnchor(run, incident)) });
   const unseen = incidents.slice(shown.size);
   if (unseen.length > 0) {
     const { ms } = unseen[0];
@@ -65,12 +71,12 @@ function beginning({ theme, title, verdict, atMs }: ScenarioResult, id: string):
   return markup`<li class="begin ${verdict}" id="${id}" tabindex="-1">${time(atMs)} <span class="mark"><span aria-hidden="true">${mark}</span> ${name}</span> <strong>${theme}: ${title}</strong></li>`;
 }
 
-function mishap({ ms, kind, blame, text, lines }: Incident): Markup {
+function mishap({ ms, kind, blame, text, lines }: Incident, id: string): Markup {
   const dump =
     lines.length < 2
       ? undefined
       : markup`<details><summary>${lines.length} lines</summary><pre>${shortened(lines.join("\n"))}</pre></details>`;
-  return markup`<li class="incident" data-source="incident">${time(ms)} <b>${kind}</b> <span>${text} <i>${blame === "rig" ? "fault of the rig" : "fault of the firmware"}</i></span>${dump}</li>`;
+  return markup`<li class="incident" data-source="incident" id="${id}" tabindex="-1">${time(ms)} <b>${kind}</b> <span>${text} <i>${blame === "rig" ? "fault of the rig" : "fault of the firmware"}</i></span>${dump}</li>`;
 }
 
 function gap(fromMs: number, toMs: number, count: number): Markup {

@@ -9,7 +9,7 @@
   const rows = [...list.children].map(row => ({
     row,
     source: row.dataset.source,
-    text: row.textContent.toLowerCase(),
+    text: undefined, // read when something is looked for: ten thousand texts take a while
   }));
   const moments = rows.filter(({ source }) => source !== undefined).length;
 
@@ -19,8 +19,10 @@
     const wanted = search.value.trim().toLowerCase();
     let beginning;
     let shown = 0;
-    for (const { row, source, text } of rows) {
-      const found = wanted === "" || text.includes(wanted);
+    for (const one of rows) {
+      const { row, source } = one;
+      if (wanted !== "") one.text ??= row.textContent.toLowerCase();
+      const found = wanted === "" || one.text.includes(wanted);
       if (source === undefined) {
         row.hidden = wanted !== "" && !found;
         if (row.classList.contains("begin")) beginning = row;
