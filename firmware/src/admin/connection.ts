@@ -117,7 +117,9 @@ export class AdminConnection implements EndpointOwner, Timed {
       return;
     }
     if (this.#text === undefined) this.#read();
-    if (this.#text !== undefined) this.#send();
+    // From here, and not from where the last byte was read: what answers needs the stack.
+    if (this.#text === undefined && this.#complete) this.#respond();
+    else if (this.#text !== undefined) this.#send();
     else if (!this.#ended) this.#sendContinue();
   }
 
@@ -152,13 +154,17 @@ export class AdminConnection implements EndpointOwner, Timed {
   #read(): void {
     const { scratch } = this.#context;
     const client = this.#client;
-    while (client.readable > 0 && this.#text === undefined) {
+    while (client.readable > 0 && this.#text === undefined && !this.#complete) {
       const piece = scratch.subarray(0, Math.min(client.readable, scratch.byteLength));
       client.read(piece);
       if (this.#reader === undefined) this.#readHead(piece);
       else this.#readBody(piece);
     }
-    if (client.deaf) this.end();
+    if (client.deaf && !this.#complete) this.end();
+  }
+
+  get #complete(): boolean {
+    return this.#reader?.done === true;
   }
 
   #readHead(piece: Uint8Array): void {
@@ -202,7 +208,6 @@ export class AdminConnection implements EndpointOwner, Timed {
       rest = rest.subarray(part.byteLength - reader.behind);
     }
     if (reader.broken) this.#answer(reader.tooLarge ? plain(413, TOO_LARGE) : plain(400));
-    else if (reader.done) this.#respond();
   }
 
   get #method(): string {
