@@ -368,6 +368,66 @@ describe("requests that are none", () => {
     expect(JSON.parse(fewer.body).done).not.toMatch(/sessionsMax/);
   });
 
+  describe("connections that say nothing, 95 in a second,", () => {
+    /** From `hosts` in turn; `said` is what each says. */
+    function flood(lab: Lab, hosts: readonly string[], said = ""): () => void {
+      let count = 0;
+      let over = false;
+      const next = () => {
+        if (over) return;
+        const host = lab.network.host(hosts[count++ % hosts.length]);
+        const socket = host.connect({ host: "board", port: 8404 });
+        socket.on("error", () => {});
+        if (said !== "") socket.write(said);
+        lab.clock.after(1_000 / 95, next);
+      };
+      next();
+      return () => {
+        over = true;
+      };
+    }
+
+    /** Of so many requests, those that were answered; each client thinks for `thinkMs` once it has connected. */
+    async function answered(lab: Lab, { thinkMs = 30, path = "/healthz" } = {}): Promise<number> {
+      const statuses: string[] = [];
+      for (let i = 0; i < 20; i++) {
+        const socket = lab.network.host("owner").connect({ host: "board", port: 8404 });
+        const heard = collect(socket);
+        socket.on("connect", () => {
+          lab.clock.after(thinkMs, () =>
+            socket.write(`GET ${path} HTTP/1.1\r\nHost: board\r\n\r\n`),
+          );
+        });
+        await lab.clock.run({ until: () => socket.closed, ms: 10_000 });
+        statuses.push(heard.text.slice(9, 12));
+        await lab.clock.run({ ms: 137 });
+      }
+      return statuses.filter(status => status === "200").length;
+    }
+
+    test.each([
+      ["one address", ["a"], ""],
+      ["one address, with the beginning of a request", ["a"], "GET / HTTP/1.1\r\n"],
+      ["one address, with requests", ["a"], "GET / HTTP/1.1\r\nHost: board\r\n\r\n"],
+      ["three addresses", ["a", "b", "c"], ""],
+    ])("from %s keep no owner out who asks 30 ms after connecting", async (_, hosts, said) => {
+      const lab = await labOf();
+      const stop = flood(lab, hosts, said);
+      await lab.clock.run({ ms: 2_000 });
+      expect(await answered(lab)).toBe(20);
+      expect(await answered(lab, { path: "/" })).toBe(20);
+      stop();
+      await lab.clock.run({ ms: 10_000 });
+      expect(lab.board.stack.objects).toBe(0);
+    });
+
+    test("take a connection's place when it has not asked for 300 ms, and not before", async () => {
+      const lab = await labOf();
+      flood(lab, ["a"]);
+      expect(await answered(lab, { thinkMs: 250 })).toBe(20);
+    });
+  });
+
   test("who opens connections and says nothing keeps nobody out", async () => {
     const lab = await labOf();
     const idle = Array.from({ length: 6 }, () =>

@@ -60,6 +60,8 @@ export interface AdminContext {
   readonly scratch: Uint8Array;
   /** The one connection whose answer waits because its token was wrong. */
   delayed: AdminConnection | undefined;
+  /** A whole request has come. */
+  asked(connection: AdminConnection): void;
   ended(connection: AdminConnection): void;
 }
 
@@ -72,7 +74,8 @@ export class AdminConnection implements EndpointOwner, Timed {
   deadlineMs = Number.POSITIVE_INFINITY;
   #context: AdminContext;
   #client: Endpoint;
-  #address: string;
+  readonly address: string;
+  readonly #sinceMs: number;
   /** Where it came in: the admin port, or the one that is on trial. */
   #port: number;
   #head = new Head("request", HEAD_LIMITS);
@@ -96,8 +99,18 @@ export class AdminConnection implements EndpointOwner, Timed {
     this.#context = context;
     this.#port = port;
     this.#client = new Endpoint(context.platform, { from: accepted }, this);
-    this.#address = this.#client.address().address;
+    this.address = this.#client.address().address;
+    this.#sinceMs = context.platform.clock.now();
     context.deadlines.within(this, TIMEOUT_MS);
+  }
+
+  /** The head of its request has not come whole. */
+  get isSilent(): boolean {
+    return !this.#head.done && this.#text === undefined && this.#client.readable === 0;
+  }
+
+  get ageMs(): number {
+    return this.#context.platform.clock.now() - this.#sinceMs;
   }
 
   end(): void {
@@ -227,6 +240,7 @@ export class AdminConnection implements EndpointOwner, Timed {
   }
 
   #respond(): void {
+    this.#context.asked(this);
     const { operator, report } = this.#context;
     const head = this.#head;
     const method = this.#method;
@@ -252,7 +266,7 @@ export class AdminConnection implements EndpointOwner, Timed {
     const { status } = answer;
     if (status === 401 || status === 403) {
       const request = `${method} ${path.slice(0, 80)}`;
-      report({ level: "W", on: "admin", what: "refused", client: this.#address, request, status });
+      report({ level: "W", on: "admin", what: "refused", client: this.address, request, status });
     }
     if (status === 401 && field("authorization") !== undefined) this.#delay(answer);
     else this.#answer(answer);

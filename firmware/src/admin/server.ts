@@ -5,19 +5,27 @@ import { AdminConnection, type AdminContext } from "./connection.ts";
 import type { Report } from "./event.ts";
 import type { Operator } from "./operator.ts";
 
+/** How long a connection that has not asked yet keeps its place: a few round trips on Wi-Fi. */
+const GRACE_MS = 300;
+
+/** Each takes a text of 15 characters and a slot. */
+const SILENT_ADDRESSES_MAX = 8;
+
 /** Bytes on their way at once. */
 const SCRATCH_BYTES = 512;
 
 /**
  * The admin port. It has places of its own in the board's budget of connections, so that it answers
- * when everybody else is sent away. Whoever comes when they are taken gets that of a client whose token was
- * wrong, or else that of the oldest.
+ * when everybody else is sent away. Whoever comes when they are taken gets that of a client that has not asked yet,
+ * of one with the same address, or of one whose token was wrong; see `#victim`.
  */
 export class AdminServer {
   #report: Report;
   #context: AdminContext;
   /** The oldest first. */
   #connections: AdminConnection[] = [];
+  /** Addresses of connections that had not asked when they were closed for others, the last ones. */
+  #silent: string[] = [];
 
   constructor(platform: Platform, operator: Operator, report: Report) {
     this.#report = report;
@@ -28,6 +36,9 @@ export class AdminServer {
       report,
       scratch: new Uint8Array(SCRATCH_BYTES),
       delayed: undefined,
+      asked: ({ address }) => {
+        this.#silent = this.#silent.filter(other => other !== address);
+      },
       ended: connection => {
         this.#connections = this.#connections.filter(other => other !== connection);
       },
@@ -36,15 +47,48 @@ export class AdminServer {
 
   /** Takes a connection to the admin port, which is `port`. */
   accept(port: number, accepted: TCPSocket): void {
-    if (this.#connections.length >= ADMIN_CONNECTIONS_MAX) {
-      (this.#context.delayed ?? this.#connections[0]).end();
-    }
+    let connection: AdminConnection;
     try {
-      this.#connections.push(new AdminConnection(this.#context, port, accepted));
+      connection = new AdminConnection(this.#context, port, accepted);
     } catch (error) {
       accepted.close(); // it died while it waited to be accepted
       this.#report({ level: "W", on: "proxy", what: "dud", error: String(error) });
+      return;
     }
+    const full = this.#connections.length >= ADMIN_CONNECTIONS_MAX;
+    const victim = full ? this.#victim(connection.address) : undefined;
+    this.#connections.push(connection);
+    if (!full) return;
+    const { isSilent, address } = victim ?? connection;
+    if (isSilent) this.#remember(address);
+    (victim ?? connection).end();
+  }
+
+  /**
+   * Which connection gives its place to one that comes from `address`; `undefined`: the newcomer is closed. One
+   * that has just come may still be about to ask. Addresses of which connections were closed before they had asked
+   * end none of other addresses that have.
+   */
+  #victim(address: string): AdminConnection | undefined {
+    const all = this.#connections;
+    const [oldest] = all;
+    const silent = all.filter(other => other.isSilent);
+    const isKnown = this.#silent.includes(address);
+    const isSoleOther = oldest.address !== address && all.every(c => c.address === oldest.address);
+    return (
+      this.#context.delayed ??
+      silent.find(other => other.address === address) ??
+      silent.find(other => other.ageMs >= GRACE_MS) ??
+      (isKnown ? undefined : silent.find(other => this.#silent.includes(other.address))) ??
+      (isSoleOther ? (silent[0] ?? oldest) : undefined) ??
+      all.find(other => other.address === address) ??
+      (isKnown ? undefined : all.find(other => !other.isSilent))
+    );
+  }
+
+  #remember(address: string): void {
+    const others = this.#silent.filter(other => other !== address);
+    this.#silent = [...others, address].slice(-SILENT_ADDRESSES_MAX);
   }
 
   stop(): void {
