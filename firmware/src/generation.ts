@@ -124,15 +124,16 @@ export class Generation {
     if (routes.length === 0) {
       return [{ host: undefined, path: "/", strip: false, group: everything }];
     }
-    return routes.map(({ host, path, strip, backends }) => ({
-      host: host?.toLowerCase(),
-      path,
-      strip,
-      group:
-        backends === undefined
-          ? everything
-          : this.pool.group(balance, backends, `${host?.toLowerCase() ?? ""}${path}`),
-    }));
+    const made: Route[] = [];
+    // No `map`: it and its function would stand on the stack below all that makes a group.
+    for (const { host: name, path, strip, backends } of routes) {
+      const host = name?.toLowerCase();
+      let group = everything;
+      if (backends !== undefined)
+        group = this.pool.group(balance, backends, `${host ?? ""}${path}`);
+      made.push({ host, path, strip, group });
+    }
+    return made;
   }
 
   #healthChecks(): HealthChecks {

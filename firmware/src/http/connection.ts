@@ -126,7 +126,13 @@ export class HttpConnection implements EndpointOwner, ExchangeOwner {
   begin(first: Uint8Array): void {
     this.beginHead();
     this.countFrom(this.session.firstByteMs);
-    this.feed(first);
+    // What the request sets off at once goes on below, not on top of all that has led here: the stack is short.
+    this.advancing = true;
+    try {
+      this.feed(first);
+    } finally {
+      this.advancing = false;
+    }
     this.advance();
   }
 

@@ -216,8 +216,8 @@ export class Head {
     const fieldsEnd = this.length - LINE_END_BYTES;
     for (let start = this.fieldsStart, end = 0; start < fieldsEnd; start = end) {
       end = this.lineEnd(start);
-      if (this.nameAt(start) !== name) continue;
       let valueStart = bytes.indexOf(COLON, start) + 1;
+      if (valueStart - 1 - start !== name.length || this.nameAt(start) !== name) continue;
       let valueEnd = end - LINE_END_BYTES;
       while (valueStart < valueEnd && blank(bytes[valueStart])) valueStart++;
       while (valueEnd > valueStart && blank(bytes[valueEnd - 1])) valueEnd--;
