@@ -143,7 +143,7 @@ describe.skipIf(absence)(`the board's page in Chromium${absence}`, () => {
     await text.fill(JSON.stringify({ ...document, retries: 1 }));
     await page.click("#apply");
     await expect.poll(() => said().textContent()).toMatch(/^in force/);
-    expect(await page.locator("#complaints li").count()).toBe(0);
+    await expect.poll(() => page.locator("#complaints li").count()).toBe(0);
     expect(board.app.proxy.config.retries).toBe(1);
   });
 
