@@ -175,7 +175,8 @@ describe("clients of a full board", () => {
     const clients = Array.from({ length: REFUSALS_MAX }, () => come(GET));
     await lab.clock.run({ ms: 100 });
     for (const { text } of clients) expect(text).toMatch(/^HTTP\/1.1 503 /);
-    expect(lab.app!.proxy.refusals).toMatchObject({ full: REFUSALS_MAX, unanswered: 0 });
+    const { refusals } = lab.app!.proxy;
+    expect([refusals.full, refusals.unanswered]).toEqual([REFUSALS_MAX, 0]);
   });
 
   test("get it also while those who were answered do not close their connections", async () => {
@@ -216,5 +217,6 @@ test("requests that no backend has room for are counted among the refusals", asy
     await lab.clock.run({ ms: 20 });
   }
   await lab.clock.run({ ms: 1_000 });
-  expect(lab.app!.proxy.refusals).toMatchObject({ full: 1, queueTimeout: 1 });
+  const { refusals } = lab.app!.proxy;
+  expect([refusals.full, refusals.queueTimeout]).toEqual([1, 1]);
 });

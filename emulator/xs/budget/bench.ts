@@ -91,7 +91,12 @@ export class Bench {
       program === "bare"
         ? { backend: at }
         : {
-            document: { backends: [at], health: { check: "none" }, ...settings },
+            document: {
+              backends: [at],
+              health: { check: "none" },
+              clientSessionsMax: 12,
+              ...settings,
+            },
             options: { token },
           },
       heap,
