@@ -140,6 +140,8 @@ test.each([
     ["--config", "LICENSE"],
     'emulate: --config "LICENSE": is not JSON: line 1, column 1: "MIT" is no value; a text needs double quotes\n',
   ],
+  [["--log", "pretty"], 'emulate: --log "pretty": wanted compact or raw\n'],
+  [["--log", "raw", "--json"], "emulate: --log and --json: one of them would do\n"],
   [
     ["--flash", "no-such-folder/flash.json"],
     'emulate: --flash "no-such-folder/flash.json": there is no folder no-such-folder\n',
@@ -259,6 +261,21 @@ test("demo backends take other ports where theirs are taken, and a listener with
     demo.once("exit", () => reject(new Error("it ended before it served")));
   });
   expect((await get(`http://127.0.0.1:${ports[0]}`)).status).toBe(200);
+});
+
+test("what a program reads are the board's own lines; columns are there for the asking", async () => {
+  const lines = async (...args: string[]) => {
+    const [port, admin] = [await reserve(), await reserve()];
+    const ports = ["--publish", `80:${port}`, "--admin", `${admin}`];
+    const child = emulate("--backend", "127.0.0.1:1", ...ports, ...args);
+    return new Promise<string>(resolve => {
+      createInterface(child.stdout).on("line", line => {
+        if (/\bready\b/.test(line)) resolve(line);
+      });
+    });
+  };
+  expect(await lines()).toMatch(/^I \(\d+\) proxy: ready ports=80 /);
+  expect(await lines("--log", "compact")).toMatch(/^ +\d+\.\d{3} proxy {4}ready ports=80 /);
 });
 
 test("-h and --version answer, and an output that takes nothing is told in one sentence", async () => {

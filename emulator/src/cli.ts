@@ -19,6 +19,7 @@ import { buildId } from "../../firmware/tools/build-id.ts";
 import { CommandLineError, readCommandLine } from "../../firmware/tools/command-line.ts";
 import { readDocumentFile } from "../../firmware/tools/document-file.ts";
 import type { AdminAddress } from "../workbench/admin-client.ts";
+import { compactLine, type Paint } from "../workbench/compact-log.ts";
 import { EmulatedBoard } from "../workbench/emulated.ts";
 import { RemoteBoard, readRemote } from "../workbench/remote.ts";
 import { DemoBackend } from "../workbench/servers.ts";
@@ -54,6 +55,8 @@ Runs the firmware on an emulated ESP32, with two demo backends behind it.
   --engine NAME          what runs the firmware: node (default), or xs, the chip's own engine
                          with the chip's heap, which is built at the first time with a C compiler
   --quiet                only warnings and errors
+  --log compact|raw      lines in columns with colours, or as the board writes them (default: compact
+                         on a terminal, raw where it is read by a program)
   --json                 events as JSON, one a line
   --version              the version of the firmware, and its build
   -h, --help             this text
@@ -115,6 +118,9 @@ const DEFAULT_ADMIN_PORT = 8404;
 /** What the person asked for cannot be done; said in one sentence. */
 class UsageError extends Error {}
 
+const LOG_FORMS = ["compact", "raw"] as const;
+type LogForm = (typeof LOG_FORMS)[number];
+
 /** A port of this computer that stands for one of the board, and the option that says so. */
 interface Published {
   boardPort: number;
@@ -134,6 +140,7 @@ interface Options {
   demo: boolean;
   quiet: boolean;
   json: boolean;
+  log: LogForm;
   /** Port of the workbench's page; 0 for any free one. */
   ui: number | undefined;
   /** A board to watch instead of emulating one. */
@@ -272,6 +279,7 @@ async function readOptions(words: string[]): Promise<Options | string> {
     engine: { type: "string" },
     quiet: { type: "boolean" },
     json: { type: "boolean" },
+    log: { type: "string" },
     ui: { type: "string" },
     "board-address": { type: "string" },
     version: { type: "boolean" },
@@ -345,6 +353,7 @@ async function readOptions(words: string[]): Promise<Options | string> {
     demo,
     quiet: values.quiet === true,
     json: values.json === true,
+    log: readLog(values.log, values.json === true),
     ui,
     remote,
   };
@@ -455,6 +464,14 @@ function readAdmin(text: string | undefined, { adminPort }: Config): Published[]
   const option = `--admin ${port}`;
   if (isPort(port)) return [{ boardPort: adminPort, host: DEFAULT_HOST, port, option }];
   throw new UsageError(`--admin "${text}": wanted a port, such as ${DEFAULT_ADMIN_PORT}`);
+}
+
+function readLog(text: string | undefined, json: boolean): LogForm {
+  if (text === undefined) return process.stdout.isTTY ? "compact" : "raw";
+  if (json) throw new UsageError("--log and --json: one of them would do");
+  const form = LOG_FORMS.find(name => name === text);
+  if (form === undefined) throw new UsageError(`--log "${text}": wanted ${LOG_FORMS.join(" or ")}`);
+  return form;
 }
 
 function readToken(text: string | undefined): string | undefined {
@@ -638,7 +655,22 @@ function banner(
   return lines.join("\n");
 }
 
-function printer({ quiet, json }: Options): (line: string) => void {
+const COLOURS = {
+  plain: "reset",
+  dim: "dim",
+  good: "green",
+  note: "cyan",
+  warn: "yellow",
+  bad: "red",
+} as const;
+
+/** `NO_COLOR` counts, and so does where it goes. */
+const paint: Paint = (look, text) =>
+  look !== "plain" && process.stdout.isTTY && process.stdout.hasColors()
+    ? styleText(COLOURS[look], text)
+    : text;
+
+function printer({ quiet, json, log }: Options): (line: string) => void {
   return line => {
     const parsed = parseLine(line);
     if (quiet && parsed?.level === "I") return;
@@ -647,13 +679,7 @@ function printer({ quiet, json }: Options): (line: string) => void {
       process.stdout.write(`${JSON.stringify({ ...head, ...numbers(values) })}\n`);
       return;
     }
-    const colour =
-      parsed === undefined || parsed.level === "E"
-        ? "red"
-        : parsed.level === "W"
-          ? "yellow"
-          : "green";
-    process.stdout.write(`${process.stdout.isTTY ? styleText(colour, line) : line}\n`);
+    process.stdout.write(`${log === "compact" ? compactLine(line, paint) : line}\n`);
   };
 }
 

@@ -109,7 +109,7 @@ export async function buildEngine(say: (line: string) => void): Promise<Engine> 
   const work = mkdtempSync(path.join(tmpdir(), "hot-potato-xs-"));
   try {
     const built = path.join(work, "xs");
-    await link(await compile(await fetchSource(work), work), built);
+    await link(await compile(await fetchSource(work), work, tellFifths(say)), built);
     mkdirSync(path.dirname(program), { recursive: true });
     const beside = `${program}.${process.pid}`;
     copyFileSync(built, beside);
@@ -148,7 +148,22 @@ async function fetchSource(work: string): Promise<string> {
   return path.join(work, "package");
 }
 
-async function compile(source: string, work: string): Promise<string[]> {
+/** Tells of a share from 0 to 1 at each fifth of the way. */
+function tellFifths(say: (line: string) => void): (share: number) => void {
+  let told = 0;
+  return share => {
+    const fifth = Math.floor(share * 5) / 5;
+    if (fifth <= told || fifth === 1) return; // its end is told otherwise
+    told = fifth;
+    say(`building the XS engine: ${Math.round(fifth * 100)} %`);
+  };
+}
+
+async function compile(
+  source: string,
+  work: string,
+  progress: (share: number) => void,
+): Promise<string[]> {
   const c = (folder: string) =>
     readdirSync(folder)
       .filter(file => file.endsWith(".c"))
@@ -164,12 +179,14 @@ async function compile(source: string, work: string): Promise<string[]> {
   const objects = files.map((_, i) => path.join(work, `${i}.o`));
   const { compiler, flags } = ourToolchain();
   let next = 0;
+  let compiled = 0;
   const worker = async () => {
     while (next < files.length) {
       const i = next++;
       const own = files[i] === platform ? PLATFORM_DEFINES.map(define => `-D${define}`) : [];
       const options = [...flags, ...OPTIONS, ...own, ...includes];
       await run(compiler, [...options, "-c", files[i], "-o", objects[i]]);
+      progress(++compiled / files.length);
     }
   };
   await Promise.all(Array.from({ length: availableParallelism() }, worker));

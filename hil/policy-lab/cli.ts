@@ -74,11 +74,15 @@ const bar = new SingleBar({
 const shown = process.stderr.isTTY;
 if (shown) bar.start(names.length * STRATEGY_NAMES.length, 0, { what: "" });
 const outcomes: Outcome[] = [];
-for (const name of names) {
+for (const [i, name] of names.entries()) {
+  if (!shown) process.stderr.write(`lab: world ${i + 1} of ${names.length}: ${name}\n`);
   const world = WORLDS[name];
   const plays: Play[] = [];
   for (const strategy of STRATEGY_NAMES) {
-    if (shown) bar.update({ what: `${name} ${strategy}` });
+    if (shown) {
+      bar.update({ what: `${name} ${strategy}` });
+      bar.render(); // a play leaves its timer no time
+    }
     plays.push(await play(world, strategy, seed));
     if (shown) bar.increment();
   }

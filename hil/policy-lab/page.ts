@@ -60,10 +60,10 @@ function section(outcome: Outcome, index: number): string {
   return `<section>
 <h2>${world.question}</h2>
 <p class="verdict">${verdict(summaries)}</p>
-<table><thead><tr><th>strategy</th><th>p50 ms</th><th>p99 ms</th><th>mean ms</th><th>errors</th>${names}</tr></thead>
+<div class="table"><table><thead><tr><th>strategy</th><th>p50 ms</th><th>p99 ms</th><th>mean ms</th><th>errors</th>${names}</tr></thead>
 <tbody>${ranked(summaries)
     .map(summary => `<tr><th>${summary.strategy}</th>${cells(summary)}</tr>`)
-    .join("\n")}</tbody></table>
+    .join("\n")}</tbody></table></div>
 <p class="small">World <code>${name}</code>, seed ${seed}: ${traffic(world)}; ${world.backends
     .map(backend => `${backend.name} ${backend.serviceMs} ms × ${backend.workers}`)
     .join(", ")}.</p>
@@ -111,11 +111,15 @@ const STYLE = `
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.8rem; } h2 { font-size: 1.2rem; margin-top: 3rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+.table { overflow-x: auto; }
 th, td { padding: .2rem .8rem; text-align: right; border-bottom: 1px solid var(--line); }
+td { white-space: nowrap; }
 th:first-child { text-align: left; font-weight: 600; }
 .verdict { font-weight: 600; } .small { font-size: .85rem; opacity: .75; }
-.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)); gap: 1rem; }
+.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(20rem, 100%), 1fr)); gap: 1rem; }
 .chart { border: 1px solid var(--line); border-radius: 6px; padding: .5rem; }
+.chart { min-width: 0; }
+@media (max-width: 40rem) { body { margin: 1rem auto; } th, td { padding: .2rem .4rem; } }
 .chart h3 { font-size: .95rem; margin: 0 0 .3rem; }
 .u-legend { font-size: .75rem; }
 `;
@@ -134,7 +138,7 @@ for (const place of document.querySelectorAll(".charts")) {
     const box = place.appendChild(document.createElement("div"));
     box.className = "chart";
     box.appendChild(document.createElement("h3")).textContent = play.strategy;
-    const width = Math.max(240, box.clientWidth - 20);
+    const width = Math.max(200, box.clientWidth - 20);
     const common = { width, cursor: { drag: { x: false, y: false } }, legend: { show: true, live: false } };
     new uPlot({ ...common, height: 120,
       scales: { x: { time: false }, y: { range: [0, top] } },
