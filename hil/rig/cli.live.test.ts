@@ -187,6 +187,13 @@ describe.concurrent("npm run hil", () => {
     expect([exitCode, stderr]).toEqual([EXIT.usage, expect.stringContaining(`hil: ${sentence}`)]);
   });
 
+  test("a FIFO is no place for a report, and keeps nobody waiting", async () => {
+    const fifo = join(folder, "fifo");
+    await execa("mkfifo", [fifo]);
+    const { exitCode, stderr } = await inTurn(() => hil("--board", "emulated", "--report", fifo));
+    expect([exitCode, stderr]).toEqual([EXIT.usage, `hil: --report "${fifo}": it is no folder`]);
+  });
+
   test("a port that is not there is no board, one that does not open is a fault of the rig", async () => {
     const gone = await inTurn(() => rig("gone", "--port", join(folder, "ttyUSB7")));
     expect(gone.stderr).toMatch(/ttyUSB7": there is no such serial port; there are: /);
