@@ -238,9 +238,12 @@ export class ReverseProxy implements Tenants {
     }
     const { address } = session.address;
     const { sessionsMax, queueMax } = this.budget;
-    if (this.#admitted >= sessionsMax) this.#evictIdle();
-    else if (!this.#mayHaveSlot(address)) this.#evictIdle(address);
-    if (this.#admitted < sessionsMax && this.#mayHaveSlot(address)) {
+    let fits = this.#mayHaveSlot(address);
+    if (!fits || this.#admitted >= sessionsMax) {
+      this.#evictIdle(this.#admitted >= sessionsMax ? undefined : address);
+      fits = this.#admitted < sessionsMax && this.#mayHaveSlot(address);
+    }
+    if (fits) {
       this.#admit(session);
       return;
     }
@@ -263,7 +266,11 @@ export class ReverseProxy implements Tenants {
 
   /** Is this address below its share of the slots? */
   #mayHaveSlot(address: string): boolean {
-    const share = this.#share(this.budget.sessionsMax, address);
+    const { sessionsMax } = this.budget;
+    const { clientSessionsMax } = this.config;
+    // Most often there are fewer sessions than any share, and none has to be counted.
+    if (this.#admitted < (clientSessionsMax ?? shareOf(sessionsMax))) return true;
+    const share = this.#share(sessionsMax, address);
     let sessions = 0;
     for (const session of this.#sessions) {
       if (session.admitted && session.address.address === address) sessions++;
@@ -372,7 +379,7 @@ export class ReverseProxy implements Tenants {
    */
   #letIn(): void {
     this.#lettingIn = true;
-    while (this.#admitted < this.budget.sessionsMax) {
+    while (this.#queue.length > 0 && this.#admitted < this.budget.sessionsMax) {
       const next = this.#queue.find(({ session }) => this.#mayHaveSlot(session.address.address));
       if (next === undefined) break;
       this.#leaveQueue(next.session);

@@ -164,9 +164,11 @@ const ERROR_CHARS_MAX = 400;
 /** 32 backends with names of 32 characters. */
 const SCORES_CHARS_MAX = 1_400;
 
-function charsMax(key: string): number {
-  if (key === "error") return ERROR_CHARS_MAX;
-  return key === "scores" ? SCORES_CHARS_MAX : CHARS_MAX;
+function written(key: string, value: string): string {
+  if (value.length <= CHARS_MAX || (key !== "error" && key !== "scores")) {
+    return quoted(value, CHARS_MAX);
+  }
+  return quoted(value, key === "error" ? ERROR_CHARS_MAX : SCORES_CHARS_MAX);
 }
 
 /** `I (12345) session: end id=17 why=keyword`: for people, and for `parseLine`. */
@@ -176,8 +178,8 @@ export function formatLine(ms: number, event: Event): string {
   for (const key in event) {
     if (key === "level" || key === "on" || key === "what") continue;
     const value = event[key as keyof Event] as string | number | undefined;
-    if (value !== undefined)
-      line += ` ${key}=${typeof value === "number" ? value : quoted(value, charsMax(key))}`;
+    if (value === undefined) continue;
+    line += ` ${key}=${typeof value === "number" ? value : written(key, value)}`;
   }
   return line;
 }

@@ -90,8 +90,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "admit one session too many",
     file: "proxy.ts",
-    find: "    if (this.#admitted < sessionsMax && this.#mayHaveSlot(address)) {",
-    replace: "    if (this.#admitted <= sessionsMax && this.#mayHaveSlot(address)) {",
+    find: "      fits = this.#admitted < sessionsMax && this.#mayHaveSlot(address);",
+    replace: "      fits = this.#admitted <= sessionsMax && this.#mayHaveSlot(address);",
   },
   {
     name: "forget to cancel the connect timeout",
