@@ -20,6 +20,7 @@ describe("configuration", () => {
       document: { backends },
       config: {
         adminPort: 8404,
+        adminHosts: [],
         listeners: [{ port: 80, mode: "auto" }],
         backends: [
           {

@@ -58,6 +58,8 @@ export interface Config {
   readonly listeners: readonly { readonly port: number; readonly mode: Mode }[];
   /** The page, the API and the metrics for operators; 0 for none. */
   readonly adminPort: number;
+  /** Names of the board, beside its addresses, under which the admin port answers. */
+  readonly adminHosts: readonly string[];
   readonly backends: readonly BackendSettings[];
   readonly balance: StrategyName;
   readonly health: HealthSettings;
@@ -131,6 +133,7 @@ const SETTLE_MAX_MS = 10_000;
 const SESSIONS_MAX = 512;
 
 /** Explained picks are for looking at, not for keeping. */
+export const ADMIN_HOSTS_MAX = 4;
 export const EXPLAIN_MAX = 1000;
 
 const DEFAULT_RULE: InspectRule = Object.freeze({
@@ -157,6 +160,15 @@ export function readConfig(document: unknown): Configuration | { complaints: str
         }),
       ),
     adminPort: key => check.integer(key, 8404, 0, 65535),
+    adminHosts: key =>
+      check.list(key, [], 0, ADMIN_HOSTS_MAX, name =>
+        check.text(
+          { path: name.key, value: name.value },
+          undefined,
+          dnsName,
+          "a name such as potato.home",
+        ),
+      ),
     backends: key =>
       check.list(key, undefined, 1, BACKENDS_MAX, backend =>
         check.object<BackendSettings>(backend.key, backend.value, {
@@ -366,6 +378,7 @@ export function statusRanges(text: string): (readonly [number, number])[] {
   });
 }
 
+const dnsName = () => /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i;
 const host = () => /^(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i;
 /** `ROUTE_PATH_MAX` characters at most, in the normal form that requests are compared in. */
 const path = () => /^(?=.{1,128}$)(\/|(\/(?!\.{1,2}(\/|$))[a-z0-9._~!$&'()*+,=:@-]+)+\/?)$/i;

@@ -188,16 +188,61 @@ describe("manners", () => {
       send(lab, `OPTIONS ${path} HTTP/1.1\r\nHost: x\r\n${fields}\r\n`);
     const preflight =
       "Origin: http://evil.example\r\nAccess-Control-Request-Method: PUT\r\nAccess-Control-Request-Headers: authorization, content-type\r\n";
-    const answer = await options("/api/config", preflight);
+    const answer = await options("/api/config");
     expect(answer).toMatchObject({ status: 200, body: "" });
     expect(answer.head).toMatch(/\r\nAllow: GET, HEAD, PUT, OPTIONS\r\n/);
-    expect(answer.head).not.toMatch(/access-control/i);
+    const foreign = await options("/api/config", preflight);
+    expect(foreign.status).toBe(403);
+    for (const { head } of [answer, foreign]) expect(head).not.toMatch(/access-control/i);
     expect((await options("*")).status).toBe(200);
     expect((await options("/nothing")).status).toBe(404);
     // As HAProxy checks: a board that can serve nobody does not look healthy.
     expect((await options("/healthz")).status).toBe(200);
     for (const name of "ab") lab.setState(name, "maint");
     expect((await options("/healthz")).status).toBe(503);
+  });
+});
+
+describe("who may read", () => {
+  const ask = (lab: Lab, host: string, fields: string[] = [], path = "/api/status") =>
+    send(lab, `${[`GET ${path} HTTP/1.1`, `Host: ${host}`, ...fields].join("\r\n")}\r\n\r\n`);
+
+  test("whoever asks for the board's address or name, and no page that was given a name of its own", async () => {
+    const lab = await labOf({ adminHosts: ["potato.home"] });
+    for (const host of ["10.0.0.1:8404", "board", "localhost:8404", "Potato.home:8404"]) {
+      expect((await ask(lab, host)).status).toBe(200);
+    }
+    for (const path of ["/", "/metrics", "/healthz", "/api/config", "/api/events"]) {
+      const answer = await ask(lab, "rebound.example:8404", [], path);
+      expect(answer.status).toBe(403);
+      expect(JSON.parse(answer.body).error).toBe(
+        "rebound.example:8404 is no name of this board; ask for its address, or add it to adminHosts",
+      );
+    }
+    const token = [`Authorization: Bearer ${TOKEN}`];
+    expect((await ask(lab, "rebound.example", token)).status).toBe(403);
+    expect((await send(lab, "GET /healthz HTTP/1.0\r\n\r\n")).status).toBe(200);
+  });
+
+  test.each([
+    ["another site's script", ["Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: no-cors"], 403],
+    ["a page of the same site, such as a backend's", ["Sec-Fetch-Site: same-site"], 403],
+    ["another origin", ["Origin: http://10.0.0.1"], 403],
+    [
+      "another site's frame",
+      ["Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: iframe"],
+      403,
+    ],
+    [
+      "a link that was followed",
+      ["Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document"],
+      200,
+    ],
+    ["an address that was typed", ["Sec-Fetch-Site: none", "Sec-Fetch-Mode: navigate"], 200],
+    ["the board's own page", ["Sec-Fetch-Site: same-origin", "Sec-Fetch-Mode: cors"], 200],
+  ])("%s", async (_, fields, status) => {
+    const lab = await labOf();
+    expect((await ask(lab, "10.0.0.1:8404", fields)).status).toBe(status);
   });
 });
 
@@ -218,6 +263,16 @@ describe("who may change anything", () => {
     ["another scheme", [`Authorization: Basic ${TOKEN}`], 401],
     ["another site's page", ["Origin: http://evil.example"], 403],
     ["a cross-site request", ["Sec-Fetch-Site: cross-site"], 403],
+    [
+      "a form that another site has sent",
+      [
+        "Sec-Fetch-Site: cross-site",
+        "Origin: null",
+        "Sec-Fetch-Mode: navigate",
+        "Sec-Fetch-Dest: document",
+      ],
+      403,
+    ],
     ["a sandboxed page", ["Origin: null"], 403],
   ])("not with %s", async (_, fields, status) => {
     const lab = await labOf();

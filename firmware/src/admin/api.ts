@@ -2,6 +2,7 @@ import { deepFreeze } from "../deep-freeze.ts";
 import { brief } from "../document.ts";
 import { readJson } from "../json.ts";
 import { printable } from "../text.ts";
+import { isBoardHost } from "./host.ts";
 import { escaped, listed, pieces } from "./json.ts";
 import { metrics } from "./metrics.ts";
 import type { Operator, Outcome } from "./operator.ts";
@@ -130,6 +131,8 @@ const ROUTES: Record<string, Record<string, Handler>> = deepFreeze({
 
 /** Answers one request. Reading is free to all in the network; changing needs the token. */
 export function respond(operator: Operator, request: AdminRequest): AdminAnswer {
+  const stranger = strange(operator, request);
+  if (stranger !== undefined) return stranger;
   const [pattern, name] = match(request.path);
   const methods = ROUTES[pattern];
   if (methods === undefined)
@@ -166,10 +169,23 @@ function match(path: string): [pattern: string, name: string] {
   return [Object.hasOwn(ROUTES, path) && !path.includes("*") ? path : "", ""];
 }
 
-/** Why a change is not even looked at. */
+/** Why a request is not even looked at: it comes from a page that is not the board's. */
+function strange({ proxy }: Operator, request: AdminRequest): AdminAnswer | undefined {
+  const { field } = request;
+  const host = field("host");
+  if (host !== undefined && !isBoardHost(host, proxy.config.adminHosts)) {
+    const name = printable(host, ECHO_MAX);
+    return error(
+      403,
+      `${name} is no name of this board; ask for its address, or add it to adminHosts`,
+    );
+  }
+  return foreign(request) ? error(403, "a page of another site has no business here") : undefined;
+}
+
+/** Why a change is not made. */
 function refused(operator: Operator, request: AdminRequest): AdminAnswer | undefined {
   const { field } = request;
-  if (foreign(field)) return error(403, "a page of another site may not change anything here");
   if (operator.token === undefined) {
     return error(403, "no token is set, so nothing can be changed; set one on the serial console");
   }
@@ -193,9 +209,13 @@ function hasToken({ token }: Operator, { field }: AdminRequest): boolean {
   return equalInConstantTime(isBearer ? given.slice(BEARER.length) : "", token);
 }
 
-/** Does it come from a page of another site? Programs send neither field. */
-function foreign(field: AdminRequest["field"]): boolean {
-  const site = field("sec-fetch-site");
+/** Does it come from a page of another site, but for a link that was followed? Programs send none of these fields. */
+function foreign({ method, field }: AdminRequest): boolean {
+  const followed =
+    method === "GET" &&
+    field("sec-fetch-mode") === "navigate" &&
+    field("sec-fetch-dest") === "document";
+  const site = followed && field("origin") === undefined ? undefined : field("sec-fetch-site");
   if (site !== undefined && site !== "same-origin" && site !== "none") return true;
   const origin = field("origin");
   return origin !== undefined && origin !== `http://${field("host")}`;
