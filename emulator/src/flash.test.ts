@@ -1,4 +1,13 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -192,3 +201,17 @@ test("a place where nothing can be kept is refused before a program runs, and no
   write(flash, "b", "2");
   expect([read(new Flash(file), "a"), told.length]).toEqual(["1", 1]);
 });
+
+test.skipIf(process.platform === "win32")(
+  "the file is for its owner alone: a token may be in it",
+  () => {
+    const file = scratch();
+    writeFileSync(`${file}.new`, "left behind");
+    chmodSync(`${file}.new`, 0o644);
+    write(new Flash(file), "token", "secret");
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    chmodSync(file, 0o644);
+    write(new Flash(file), "token", "another");
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+  },
+);

@@ -1,4 +1,12 @@
-import { accessSync, constants, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { emptyPage, type Item, Nvs, type Page } from "./nvs.ts";
 
@@ -7,6 +15,9 @@ const PAGES = 6;
 
 /** How a page is to be erased at most, over the years (data sheet of W25Q32: 100,000). */
 export const ERASES_MAX = 100_000;
+
+/** A token and a Wi-Fi password may be in it. */
+const OWNER_ONLY = 0o600;
 
 /** The power has failed in the middle of a step. What called does not go on. */
 export class PowerLost extends Error {}
@@ -75,7 +86,9 @@ export class Flash {
   #save(file: string): void {
     const beside = `${file}.new`;
     try {
-      writeFileSync(beside, `${JSON.stringify({ nvs: this.nvs.pages.map(toText) })}\n`);
+      rmSync(beside, { force: true }); // one that was left has the rights that it had
+      const text = `${JSON.stringify({ nvs: this.nvs.pages.map(toText) })}\n`;
+      writeFileSync(beside, text, { mode: OWNER_ONLY, flag: "wx" });
       renameSync(beside, file);
     } catch (error) {
       this.onSaveFailed(error as Error);

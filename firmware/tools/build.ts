@@ -7,11 +7,13 @@ import {
   runTool,
   simulatorCommand,
   simulatorProgram,
+  withSecrets,
 } from "./moddable.ts";
 
 const HELP = `npm run firmware:build -- esp32|lin [ssid=… password=… backends=IP:PORT,… port=… token=…]
 
 Builds the firmware with your Moddable SDK, for the board or for the SDK's Linux simulator.
+HOT_POTATO_SSID, HOT_POTATO_PASSWORD and HOT_POTATO_TOKEN are read from the environment.
 `;
 
 await runTool("firmware:build", async () => {
@@ -25,7 +27,7 @@ await runTool("firmware:build", async () => {
     return;
   }
   const platform = readPlatform(word);
-  await buildFirmware(platform, readSettings(settings));
+  await buildFirmware(platform, withSecrets(readSettings(settings)));
   if (platform === "lin") {
     const start = [...simulatorCommand(), simulatorProgram(FIRMWARE)].join(" ");
     process.stdout.write(`start it, where there is a display: ${start}\n`);

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { IDF_CHECKED, refuseWrong, SDK_INSTALL } from "./moddable.ts";
+import { IDF_CHECKED, refuseWrong, SDK_INSTALL, withSecrets } from "./moddable.ts";
 
 test.each([
   [["backends=server:8080"], 'backends[0].address: is "server"; wanted an IPv4 address'],
@@ -31,4 +31,25 @@ test.each(["README.md", "firmware/README.md"])("%s names the versions that were 
   const text = readFileSync(file, "utf8");
   expect(text).toContain(SDK_INSTALL);
   expect(text).toContain(`ESP-IDF ${IDF_CHECKED}`);
+});
+
+test("secrets come from the environment where they are not given, and a given one is warned of", () => {
+  const environment = {
+    HOT_POTATO_SSID: "home",
+    HOT_POTATO_PASSWORD: "pass-1",
+    HOT_POTATO_TOKEN: "",
+  };
+  const notes: string[] = [];
+  const warn = (line: string) => notes.push(line);
+  expect(withSecrets(["port=80"], environment, warn)).toEqual([
+    "port=80",
+    "ssid=home",
+    "password=pass-1",
+  ]);
+  expect(notes).toEqual([]);
+  const given = ["ssid=lab", "password=pass-2", "token=token-12"];
+  expect(withSecrets(given, environment, warn)).toEqual(given);
+  expect(notes).toHaveLength(2);
+  expect(notes.join()).toContain("HOT_POTATO_PASSWORD");
+  expect(notes.join()).not.toContain("pass-2");
 });

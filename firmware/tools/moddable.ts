@@ -252,6 +252,34 @@ export function readSettings(words: readonly string[], known = SETTINGS): string
   return [...words];
 }
 
+/** Where secrets may come from, so that they stand in no history of commands; the rig reads the first two, too. */
+const SECRETS: Readonly<Record<string, string>> = {
+  ssid: "HOT_POTATO_SSID",
+  password: "HOT_POTATO_PASSWORD",
+  token: "HOT_POTATO_TOKEN",
+};
+
+/** `settings`, and secrets of the environment that they do not give. Says so where they give one. */
+export function withSecrets(
+  settings: readonly string[],
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+  warn: (line: string) => void = line => process.stderr.write(`${line}\n`),
+): string[] {
+  const isGiven = (name: string) => settings.some(text => text.startsWith(`${name}=`));
+  for (const name of ["password", "token"]) {
+    if (isGiven(name)) {
+      warn(
+        `note: ${name}=… stays in your shell's history; the environment's ${SECRETS[name]} is read instead`,
+      );
+    }
+  }
+  const more = Object.entries(SECRETS).flatMap(([name, variable]) => {
+    const value = environment[variable];
+    return value && !isGiven(name) ? [`${name}=${value}`] : [];
+  });
+  return [...settings, ...more];
+}
+
 /** Runs a command line tool: a usage error is one sentence and exit code 2. */
 export async function runTool(name: string, main: () => Promise<void>): Promise<void> {
   try {

@@ -851,6 +851,21 @@ describe("the console", () => {
     expect(echoed.join("")).toContain("token ");
   });
 
+  test.each([
+    ['  token "new-secret-1"', "> token ********"],
+    ['"token" new-secret-1', '> "token" ********'],
+    ['"token"new-secret-1', '> "token"********'],
+    ["token  new-secret-1 new-secret-2", "> token  ******** ********"],
+    ["tokn new-secret-1", "> tokn ********"],
+    ["config stickyKey new-secret-1", "> config stickyKey ********"],
+    ['config "stickyKey" "new-secret-1', '> config "stickyKey" ********'],
+    ["wifi home new-secret-1", "> wifi home ********"],
+  ])("a secret is covered however it is typed: %s", async (line, shown) => {
+    const { lab, echoed } = await console();
+    expect((await type(lab, line))[0]).toBe(shown);
+    expect([...echoed, ...lab.lines].join("")).not.toContain("new-secret");
+  });
+
   test("a token that is lent counts until the reset; then the board's own does again", async () => {
     const { lab } = await console();
     await type(lab, "token the-boards-own");

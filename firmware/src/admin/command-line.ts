@@ -195,14 +195,25 @@ export function runCommand(operator: Operator, line: string): string[] {
   return [...outcome, "ok"];
 }
 
-/** The line as it may be shown: what is secret in it is covered. */
+/** The line as it may be shown: what is secret in the command that it gives, or nearly gives, is covered. */
 export function covered(line: string): string {
-  const [name, ...words] = line.split(" ");
-  const from = Object.hasOwn(COMMANDS, name) ? COMMANDS[name].secretFrom : undefined;
+  const [command, ...words] = wordsOf(line);
+  const from = command && secretFrom(command.text, words[0]?.text);
   if (from === undefined) return line;
-  return [name, ...words.map((word, index) => (index < from || word === "" ? word : SECRET))].join(
-    " ",
-  );
+  let shown = "";
+  let at = 0;
+  for (const word of words.slice(from)) {
+    shown += line.slice(at, word.from) + SECRET;
+    at = word.to;
+  }
+  return shown + line.slice(at);
+}
+
+/** The word behind the command from which on all are secret. */
+function secretFrom(command: string, first = ""): number | undefined {
+  const name = Object.hasOwn(COMMANDS, command) ? command : nearest(command, COMMAND_NAMES);
+  if (name === "config" && first.includes("stickyKey")) return 1;
+  return name === undefined ? undefined : COMMANDS[name].secretFrom;
 }
 
 /** A value of the status, or a line for each that is in it. */
@@ -230,21 +241,32 @@ function backendLine(backend: BackendStatus): string {
   return `${name} ${address} ${standing} state=${state} weight=${weight} sessions=${sessions} total=${sessionsTotal} ms=${latencyMs ?? "-"} check=${check ?? "-"}`;
 }
 
-/** Words, or texts in double quotes. */
+/** A word of a line: its text, and where it stands with its quotes. */
+interface Word {
+  readonly text: string;
+  readonly from: number;
+  readonly to: number;
+}
+
 function split(line: string): string[] {
-  const words: string[] = [];
+  return wordsOf(line).map(({ text }) => text);
+}
+
+/** Words, or texts in double quotes. */
+function wordsOf(line: string): Word[] {
+  const words: Word[] = [];
   for (let at = 0; at < line.length; ) {
+    const from = at;
     const quote = line[at] === '"' ? line.indexOf('"', at + 1) : -1;
     if (quote >= 0) {
-      words.push(line.slice(at + 1, quote));
       at = quote + 1;
+      words.push({ text: line.slice(from + 1, quote), from, to: at });
     } else if (line[at] === " ") {
       at++;
     } else {
-      let end = line.indexOf(" ", at);
-      if (end < 0) end = line.length;
-      words.push(line.slice(at, end));
-      at = end;
+      at = line.indexOf(" ", from);
+      if (at < 0) at = line.length;
+      words.push({ text: line.slice(from, at), from, to: at });
     }
   }
   return words;
