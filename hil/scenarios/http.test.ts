@@ -1643,6 +1643,18 @@ describe("routes", () => {
     expect(await taken(routes, asked)).toEqual(spellings.map(([, heard]) => heard));
   });
 
+  test("a path that has to be normalised may have 2048 bytes; a plain one as many as a head", async () => {
+    const routes = [{ path: "/api", strip: true, backends: ["a"] }];
+    const plain = `/api/${"x".repeat(5000)}`;
+    const odd = (bytes: number) => `/api/%61/${"x".repeat(bytes - "/api/%61/".length)}`;
+    const [first, second, third] = await taken(routes, [
+      ["x", plain],
+      ["x", odd(2048)],
+      ["x", odd(2049)],
+    ]);
+    expect([first.length, second.length, third]).toEqual([plain.length - 2, 2048 - 2 - 2, "414"]);
+  });
+
   test("without routes for paths a target goes on as it came", async () => {
     const targets = ["//a/../b", "/%61;x/./", "/100%", "/a\\..\\b"];
     const asked = targets.map(target => ["x.home.", target] as [string, string]);

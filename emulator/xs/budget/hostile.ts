@@ -10,6 +10,9 @@ import { answers, ask, open, withHead } from "./sessions.ts";
 /** Of the part of a head that is hostile: as long as what a plain head of 100 fields may hold. */
 const HOSTILE_BYTES = 3_900;
 
+/** Of a path that is not plainly normal: longer ones are refused. */
+const ODD_PATH_BYTES = 2_000;
+
 /** No head may cost more, in plain GETs of its length. */
 export const HOSTILE_TIMES_MAX = 6;
 
@@ -21,7 +24,9 @@ const SETTINGS = {
   routes: [{}, { path: "/api", strip: true }, { host: "*.home", path: "/api/v2" }],
 };
 
-const filled = (piece: string) => piece.repeat(Math.floor(HOSTILE_BYTES / piece.length));
+const filled = (piece: string, bytes = HOSTILE_BYTES) =>
+  piece.repeat(Math.floor(bytes / piece.length));
+const odd = (piece: string) => filled(piece, ODD_PATH_BYTES);
 const target = (text: string) => `GET ${text} HTTP/1.1\r\nHost: x\r\n\r\n`;
 const fields = (...lines: string[]) => `GET / HTTP/1.1\r\nHost: x\r\n${lines.join("\r\n")}\r\n\r\n`;
 const numbered = (count: number, line: (i: number) => string) =>
@@ -30,13 +35,13 @@ const numbered = (count: number, line: (i: number) => string) =>
 /** Those that cost most of some eighty that were tried, one of each kind, and what they do. */
 const HEADS: Record<string, string> = {
   "path.letters": target(`/${filled("a")}`),
-  "path.slashes": target(filled("/")),
-  "path.dots": target(`/${filled("a/../")}`),
-  "path.encoded": target(`/${filled("%2f")}`),
-  "path.backslashes": target(`/${filled("\\")}`),
-  "path.parameters": target(filled("/;")),
-  "path.stripped": target(`/api${filled("/%61")}`),
-  "path.absolute": target(`http://x${filled("/")}`),
+  "path.slashes": target(odd("/")),
+  "path.dots": target(`/${odd("a/../")}`),
+  "path.encoded": target(`/${odd("%2f")}`),
+  "path.backslashes": target(`/${odd("\\")}`),
+  "path.parameters": target(odd("/;")),
+  "path.stripped": target(`/api${odd("/%61")}`),
+  "path.absolute": target(`http://x${odd("/")}`),
   "cookie.semicolons": fields(`Cookie: a${filled(";")}`),
   "cookie.blanks": fields(`Cookie: a;${" ".repeat(HOSTILE_BYTES)}lb=`),
   "cookie.forged": fields(`Cookie: a${filled(";lb=")}`),

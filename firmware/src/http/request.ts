@@ -28,6 +28,12 @@ const DEFAULT_PORTS = Object.freeze([":80", ":"]);
 /** Characters of Host: names have 253 at most, and a port may follow (RFC 1035). */
 const HOST_BYTES_MAX = 260;
 
+/**
+ * Bytes of a path that has to be put into its normal form: it takes its length three times for a moment, which with the
+ * longest heads would be more than a full board has. Browsers' own limit for a whole URL was 2083 characters for long.
+ */
+const ODD_PATH_BYTES_MAX = 2_048;
+
 const PORT_DIGITS_MAX = 5;
 const DIGITS = "0123456789";
 const IPV6 = "0123456789abcdefABCDEF:.";
@@ -99,6 +105,7 @@ export function understand(
   if (!routes.comparePaths || start === end || (plain && isNormal(bytes, start, end))) {
     chosen = route(routes, host, path);
   } else {
+    if (end - start > ODD_PATH_BYTES_MAX) return 414;
     normal = normalPath(bytes, start, end);
     if (normal === undefined) return 400;
     chosen = route(routes, host, comparedPath(normal));
