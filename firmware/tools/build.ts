@@ -3,22 +3,22 @@ import {
   buildFirmware,
   FIRMWARE,
   readPlatform,
-  readSettings,
   runTool,
+  settingsOf,
   simulatorCommand,
   simulatorProgram,
-  withSecrets,
 } from "./moddable.ts";
 
 const HELP = `npm run firmware:build -- esp32|lin [ssid=… password=… backends=IP:PORT,… port=… token=…]
 
 Builds the firmware with your Moddable SDK, for the board or for the SDK's Linux simulator.
-HOT_POTATO_SSID, HOT_POTATO_PASSWORD and HOT_POTATO_TOKEN are read from the environment.
+HOT_POTATO_SSID, HOT_POTATO_PASSWORD and HOT_POTATO_TOKEN are read from the environment, and with
+--secrets FILE the lines ssid=…, password=…, token=… of a file that only you may read.
 `;
 
 await runTool("firmware:build", async () => {
   const { values, positionals } = readCommandLine({
-    options: { help: { type: "boolean", short: "h" } },
+    options: { secrets: { type: "string" }, help: { type: "boolean", short: "h" } },
     allowPositionals: true,
   });
   const [word, ...settings] = positionals;
@@ -27,7 +27,7 @@ await runTool("firmware:build", async () => {
     return;
   }
   const platform = readPlatform(word);
-  await buildFirmware(platform, withSecrets(readSettings(settings)));
+  await buildFirmware(platform, settingsOf(settings, values.secrets));
   if (platform === "lin") {
     const start = [...simulatorCommand(), simulatorProgram(FIRMWARE)].join(" ");
     process.stdout.write(`start it, where there is a display: ${start}\n`);

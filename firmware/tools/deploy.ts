@@ -1,16 +1,21 @@
 import { readCommandLine } from "./command-line.ts";
-import { deployFirmware, readSettings, runTool, UsageError, withSecrets } from "./moddable.ts";
+import { deployFirmware, runTool, settingsOf, UsageError } from "./moddable.ts";
 
 const HELP = `npm run firmware:deploy -- --port PATH [ssid=… password=… backends=IP:PORT,… port=… token=…]
 
 Builds the firmware for the ESP32 with your Moddable SDK and flashes it over the serial port PATH,
 such as /dev/ttyUSB0, /dev/cu.usbserial-0001 or COM3. HOT_POTATO_SSID, HOT_POTATO_PASSWORD and
-HOT_POTATO_TOKEN are read from the environment.
+HOT_POTATO_TOKEN are read from the environment, and with --secrets FILE the lines ssid=…, password=…,
+token=… of a file that only you may read.
 `;
 
 await runTool("firmware:deploy", async () => {
   const { values, positionals } = readCommandLine({
-    options: { port: { type: "string" }, help: { type: "boolean", short: "h" } },
+    options: {
+      port: { type: "string" },
+      secrets: { type: "string" },
+      help: { type: "boolean", short: "h" },
+    },
     allowPositionals: true,
   });
   if (values.help) {
@@ -19,5 +24,5 @@ await runTool("firmware:deploy", async () => {
   }
   if (!values.port)
     throw new UsageError("--port is missing: the board's serial port, such as /dev/ttyUSB0");
-  await deployFirmware(values.port, withSecrets(readSettings(positionals)));
+  await deployFirmware(values.port, settingsOf(positionals, values.secrets));
 });

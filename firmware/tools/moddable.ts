@@ -5,6 +5,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -259,25 +260,55 @@ const SECRETS: Readonly<Record<string, string>> = {
   token: "HOT_POTATO_TOKEN",
 };
 
-/** `settings`, and secrets of the environment that they do not give. Says so where they give one. */
+/** The lines `ssid=…`, `password=…` and `token=…` of a file that nobody but its owner may read. */
+export function readSecretsFile(file: string): string[] {
+  let lines: string[];
+  try {
+    const { mode } = statSync(file);
+    if (process.platform !== "win32" && (mode & 0o077) !== 0) {
+      throw new UsageError(`--secrets "${file}": others may read it; \`chmod 600\` would do`);
+    }
+    lines = readFileSync(file, "utf8").split(/\r?\n/);
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw new UsageError(`--secrets "${file}": cannot be read: ${(error as Error).message}`);
+  }
+  const settings = lines.filter(line => line !== "");
+  for (const [at, line] of settings.entries()) {
+    if (Object.hasOwn(SECRETS, line.split("=", 1)[0]) && line.includes("=")) continue;
+    const wanted = Object.keys(SECRETS).map(name => `${name}=…`);
+    throw new UsageError(`--secrets "${file}": line ${at + 1}: wanted ${wanted.join(", ")}`);
+  }
+  return settings;
+}
+
+/** Settings of the build that `words` give, and secrets of the file `secrets`, or else of the environment. */
+export function settingsOf(words: readonly string[], secrets: string | undefined): string[] {
+  return withSecrets(readSettings(words), secrets === undefined ? [] : readSecretsFile(secrets));
+}
+
+/** `given`, and the secrets that it lacks, of the lines `kept` or else of the environment. Warns of secrets in `given`. */
 export function withSecrets(
-  settings: readonly string[],
+  given: readonly string[],
+  kept: readonly string[] = [],
   environment: Readonly<Record<string, string | undefined>> = process.env,
   warn: (line: string) => void = line => process.stderr.write(`${line}\n`),
 ): string[] {
-  const isGiven = (name: string) => settings.some(text => text.startsWith(`${name}=`));
+  const has = (settings: readonly string[], name: string) =>
+    settings.some(text => text.startsWith(`${name}=`));
   for (const name of ["password", "token"]) {
-    if (isGiven(name)) {
+    if (has(given, name)) {
       warn(
-        `note: ${name}=… stays in your shell's history; the environment's ${SECRETS[name]} is read instead`,
+        `note: ${name}=… stays in your shell's history; the environment's ${SECRETS[name]}, or --secrets FILE, does not`,
       );
     }
   }
-  const more = Object.entries(SECRETS).flatMap(([name, variable]) => {
+  const settings = [...given, ...kept.filter(line => !has(given, line.split("=", 1)[0]))];
+  for (const [name, variable] of Object.entries(SECRETS)) {
     const value = environment[variable];
-    return value && !isGiven(name) ? [`${name}=${value}`] : [];
-  });
-  return [...settings, ...more];
+    if (value && !has(settings, name)) settings.push(`${name}=${value}`);
+  }
+  return settings;
 }
 
 /** Runs a command line tool: a usage error is one sentence and exit code 2. */
