@@ -1,5 +1,8 @@
 import { readFileSync } from "node:fs";
+import { isIPv4 } from "node:net";
 import { describe, expect, test } from "vitest";
+import { documents } from "../../hil/testing/documents.ts";
+import fc from "../../hil/testing/properties.ts";
 import { readConfig } from "./config.ts";
 
 const backends = [{ address: "192.168.1.10", port: 8080 }];
@@ -270,4 +273,150 @@ test("the README's table has the range of each number", () => {
     }
   }
   expect(ranges).toBe(26);
+});
+
+describe("whatever a document says", () => {
+  type Rule = (value: unknown) => boolean;
+  const whole =
+    (min: number, max: number): Rule =>
+    value =>
+      Number.isInteger(value) && (value as number) >= min && (value as number) <= max;
+  const text =
+    (form: RegExp): Rule =>
+    value =>
+      typeof value === "string" && form.test(value);
+  const flag: Rule = value => typeof value === "boolean";
+  const maybe =
+    (rule: Rule): Rule =>
+    value =>
+      value === undefined || rule(value);
+  const ms = whole(100, 86_400_000);
+  const port = whole(1, 65_535);
+  const dnsName = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i;
+  const isAddress: Rule = value => typeof value === "string" && isIPv4(value);
+  const isNetwork: Rule = value => {
+    const [address, bits = "32", more] = String(value).split("/");
+    return isIPv4(address) && /^\d+$/.test(bits) && Number(bits) <= 32 && more === undefined;
+  };
+
+  /** What each field may be, as the tables of README have it; [] stands for any place of a list. */
+  const RULES: Record<string, Rule> = {
+    "listeners[].port": port,
+    "listeners[].mode": text(/^(auto|http|tcp)$/),
+    adminPort: whole(0, 65_535),
+    "adminHosts[]": text(dnsName),
+    "backends[].name": text(/^[a-z0-9][a-z0-9._-]{0,31}$/i),
+    "backends[].address": isAddress,
+    "backends[].port": port,
+    "backends[].weight": whole(0, 256),
+    "backends[].backup": flag,
+    "backends[].maxSessions": maybe(whole(1, 512)),
+    "backends[].state": text(/^(ready|drain|maint)$/),
+    "backends[].keepAlive": maybe(flag),
+    "backends[].settleMs": whole(0, 10_000),
+    "backends[].proxyProtocol": text(/^(none|v1|v2)$/),
+    balance: text(
+      /^(round-robin|weighted-round-robin|least-connections|two-choices|ewma|source-hash|first|q-learning)$/,
+    ),
+    "health.check": text(/^(tcp|http|none)$/),
+    "health.path": text(/^\/[!-~]{0,127}$/),
+    "health.host": maybe(text(/^[a-z0-9.:-]{1,253}$/i)),
+    "health.status": text(/^[1-5]\d\d[-,\d]*$/),
+    "health.body": maybe(text(/^[ -~]{1,64}$/)),
+    "health.intervalMs": ms,
+    "health.timeoutMs": ms,
+    "health.rise": whole(1, 100),
+    "health.fall": whole(1, 100),
+    "health.start": text(/^(up|down)$/),
+    "health.observe": text(/^(none|layer4|layer7)$/),
+    "health.ejectAfter": whole(0, 100),
+    "health.slowStartMs": whole(0, 86_400_000),
+    sticky: text(/^(none|cookie|source)$/),
+    stickyKey: maybe(text(/^[!-~]{8,64}$/)),
+    explain: whole(0, 1000),
+    "routes[].host": maybe(text(/^(\*\.)?[a-z0-9.-]{1,253}$/i)),
+    "routes[].path": text(/^\/[!-~]{0,127}$/),
+    "routes[].strip": flag,
+    "routes[].backends": value => value === undefined,
+    "routes[].backends[]": text(/^[a-z0-9][a-z0-9._-]{0,31}$/i),
+    "trustedProxies[]": isNetwork,
+    "inspect[].keyword": text(/^[ -~]{1,64}$/),
+    "inspect[].from": text(/^(client|backend|both)$/),
+    "inspect[].match": text(/^(anywhere|line)$/),
+    "inspect[].in": text(/^(text|any)$/),
+    "inspect[].action": text(/^close$/),
+    connectTimeoutMs: ms,
+    idleTimeoutMs: ms,
+    tunnelTimeoutMs: ms,
+    queueTimeoutMs: ms,
+    headTimeoutMs: ms,
+    keepAliveTimeoutMs: ms,
+    responseTimeoutMs: ms,
+    retries: whole(0, 32),
+    headBytesMax: whole(512, 16_384),
+    headLinesMax: whole(8, 256),
+    bodyBytesMax: whole(0, Number.MAX_SAFE_INTEGER),
+    queueMax: whole(0, 64),
+    sessionsMax: maybe(whole(1, 512)),
+    clientSessionsMax: maybe(whole(1, 512)),
+    bytesPerSecondMin: whole(0, 1_000_000),
+  };
+
+  /** Fields that are no object and no list, by their names in `RULES`. */
+  function* fieldsOf(value: unknown, path = ""): Generator<[path: string, value: unknown]> {
+    if (Array.isArray(value)) {
+      for (const item of value) yield* fieldsOf(item, `${path}[]`);
+    } else if (typeof value === "object" && value !== null) {
+      for (const [key, inner] of Object.entries(value)) {
+        yield* fieldsOf(inner, path === "" ? key : `${path}.${key}`);
+      }
+    } else yield [path, value];
+  }
+
+  /** Eight that echo 60 characters, or the names of 32 backends. */
+  const COMPLAINTS_MAX = 9;
+  const COMPLAINT_CHARS_MAX = 1_400;
+
+  test("each field of its configuration is in range, or complaints name the keys, bounded and printable", () => {
+    let good = 0;
+    let bad = 0;
+    fc.assert(
+      fc.property(documents, document => {
+        const outcome = readConfig(document);
+        if ("config" in outcome) {
+          good++;
+          const wrong = [...fieldsOf(outcome.config)].filter(
+            ([path, value]) => !Object.hasOwn(RULES, path) || !RULES[path](value),
+          );
+          expect(wrong).toEqual([]);
+          return;
+        }
+        bad++;
+        const { complaints } = outcome;
+        expect(complaints.length).toBeGreaterThan(0);
+        expect(complaints.length).toBeLessThanOrEqual(COMPLAINTS_MAX);
+        for (const complaint of complaints) {
+          expect(complaint).not.toMatch(/[\p{Cc}\p{Cs}\u2028\u202e]/u);
+          expect(complaint.length).toBeLessThanOrEqual(COMPLAINT_CHARS_MAX);
+          if (complaint !== "and more") expect(complaint).toMatch(/^.*: [^ ]/);
+        }
+      }),
+      { numRuns: 500 },
+    );
+    expect(Math.min(good, bad)).toBeGreaterThan(50);
+  });
+
+  test("its prototype is nothing to its keys", () => {
+    const text = `{"backends": ${JSON.stringify(backends)}, "__proto__": {"retries": 7}}`;
+    expect(complaints(JSON.parse(text))[0]).toMatch(/^__proto__: no such key; /);
+    expect(readConfig({ backends })).toMatchObject({ config: { retries: 2 } });
+  });
+
+  test("a route's backend that is none is echoed shortly, without its control characters", () => {
+    const name = `\x1b[31m\n${"x".repeat(200)}`;
+    const [complaint] = complaints({ backends, routes: [{ backends: [name] }] });
+    expect(complaint).toMatch(
+      /^routes\[0\]\.backends: no backend is called "\\u001b\[31m\\nx{40,60}\.\.\."; known are a$/,
+    );
+  });
 });

@@ -4,7 +4,7 @@ import type { Observe } from "./backend/checks.ts";
 import { BACKENDS_MAX } from "./backend/pool.ts";
 import { STRATEGIES, type StrategyName, WEIGHTLESS } from "./balancer/strategy.ts";
 import { LISTENERS_MAX } from "./budget.ts";
-import { DocumentReader, type Key } from "./document.ts";
+import { brief, DocumentReader, type Key } from "./document.ts";
 import { KEYWORD_BYTES_MAX, KEYWORDS_MAX, type Keyword } from "./inspect/keywords.ts";
 import type { Mode } from "./session.ts";
 
@@ -310,7 +310,7 @@ function contradictions(config: Config, complain: (complaint: string) => void): 
     for (const name of wanted) {
       if (names.includes(name)) continue;
       complain(
-        `routes[${index}].backends: no backend is called "${name}"; known are ${names.join(", ")}`,
+        `routes[${index}].backends: no backend is called ${brief(name)}; known are ${names.join(", ")}`,
       );
     }
   }

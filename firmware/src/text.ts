@@ -27,7 +27,7 @@ export function quoted(text: string, charsMax: number): string {
   return `"${inner}"`;
 }
 
-/** For people: control characters as JSON writes them, and `...` behind the first `charsMax` characters. */
+/** For people: what has no look of its own as JSON writes it, and `...` behind the first `charsMax` characters. */
 export function printable(text: string, charsMax: number): string {
   return text.length <= charsMax && isPlain(text) ? text : escaped(text, charsMax, false);
 }
@@ -53,7 +53,7 @@ function escaped(text: string, charsMax: number, quotes: boolean): string {
   for (; at < count; at++) {
     const code = text.charCodeAt(at);
     const mark = quotes && (code === QUOTE || code === BACKSLASH);
-    const stays = (code >= 0x20 && code < 0x7f && !mark) || (code > 0x9f && !quotes);
+    const stays = (code >= 0x20 && code < 0x7f && !mark) || (!quotes && isVisible(code));
     if (stays) {
       if (length === charsMax) break;
       codes[length++] = code;
@@ -69,6 +69,11 @@ function escaped(text: string, charsMax: number, quotes: boolean): string {
     result += String.fromCharCode.apply(null, piece as unknown as number[]);
   }
   return at < text.length ? result + CUT : result;
+}
+
+/** Beyond ASCII; what ends lines or turns their direction is among U+2000 to U+206F, and half a pair is no character. */
+function isVisible(code: number): boolean {
+  return (code > 0x9f && code < 0x2000) || (code > 0x206f && code < 0xd800) || code > 0xdfff;
 }
 
 function escapeOf(code: number): string {

@@ -773,6 +773,9 @@ describe("the console", () => {
     expect(await type(lab, "drain")).toContain("error usage: drain NAME");
     expect((await type(lab, "drain aa")).at(-1)).toMatch(/^error no backend "aa"/);
     expect((await type(lab, "balance emwa")).at(-1)).toMatch(/did you mean "ewma"\?$/);
+    expect((await type(lab, "balance toString")).at(-1)).toMatch(
+      /^error balance: no strategy "toString"; wanted /,
+    );
     expect((await type(lab, "weight a many")).at(-1)).toMatch(/^error weight: is "many"; wanted /);
     expect((await type(lab, "weight a -1")).at(-1)).toMatch(/^error weight: is -1; wanted /);
     expect((await type(lab, "explain x")).at(-1)).toMatch(/^error explain: is "x"; wanted /);

@@ -2,8 +2,10 @@ import { describe, expect, test } from "vitest";
 import { Flash } from "../../emulator/src/flash.ts";
 import type { StartOptions } from "../../firmware/src/app.ts";
 import { named } from "../src/http-backend.ts";
-import { collect, ENGINE, Lab, mendedBoard } from "../src/lab.ts";
+import { collect, ENGINE, Lab, mass, mendedBoard } from "../src/lab.ts";
 import { type Answer, get, put, TOKEN } from "../src/operator.ts";
+import { documents } from "../testing/documents.ts";
+import fc from "../testing/properties.ts";
 
 const GET_ONCE = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
@@ -845,3 +847,38 @@ describe("resets alone take no document away", () => {
     expect(await ask(lab, 80)).toBe("HTTP/1.1 200");
   });
 });
+
+test("whatever document is sent, the board lives, and a refused one changes nothing", async () => {
+  let refused = 0;
+  let accepted = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.array(documents, { minLength: 1, maxLength: 4 }), async all => {
+      const lab = await labOf();
+      for (const document of all) {
+        const before = await documentOf(lab);
+        const answer = await put(lab, "/api/config", bytesOf(document));
+        expect(answer.body).toMatch(/^[\n -~]*$/);
+        if (answer.status !== 200) {
+          refused++;
+          expect(answer.status).toBe(400);
+          expect(json(answer).error).toMatch(/./);
+          expect(answer.body.length).toBeLessThan(6_000);
+          expect(await documentOf(lab)).toEqual(before);
+          expect(await ask(lab, 80)).toBe("HTTP/1.1 200");
+          continue;
+        }
+        accepted++;
+        break; // its backends are none of the lab's
+      }
+      expect(lab.board.fatal).toBeUndefined();
+      for (const line of lab.lines) expect(line).toMatch(/^(?!E )[ -~]+$/);
+    }),
+    { numRuns: mass(25) },
+  );
+  expect(Math.min(refused, accepted)).toBeGreaterThan(0);
+});
+
+/** JSON in UTF-8, a byte for each character. */
+function bytesOf(document: unknown): string {
+  return Buffer.from(JSON.stringify(document)).toString("latin1");
+}

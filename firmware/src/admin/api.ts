@@ -140,7 +140,8 @@ export function respond(operator: Operator, request: AdminRequest): AdminAnswer 
   const { method } = request;
   const allow = allowed(methods);
   if (method === "OPTIONS") return { ...options(operator, request.path), fields: [allow] };
-  const handler = methods[method === "HEAD" ? "GET" : method];
+  const served = method === "HEAD" ? "GET" : method;
+  const handler = Object.hasOwn(methods, served) ? methods[served] : undefined;
   if (handler === undefined) {
     const why = `${printable(method, ECHO_MAX)} does nothing there`;
     return { ...error(405, why), fields: [allow] };

@@ -215,7 +215,7 @@ export class Operator {
 
   /** A part of the document: it is on trial like any other change. */
   setBalance(balance: string): Outcome {
-    if (!(balance in STRATEGIES)) {
+    if (!Object.hasOwn(STRATEGIES, balance)) {
       const known = Object.keys(STRATEGIES);
       const near = nearest(balance, known);
       const hint = near === undefined ? `wanted ${known.join(", ")}` : `did you mean "${near}"?`;

@@ -1,0 +1,187 @@
+import fc from "./properties.ts";
+
+// Documents near the grammar of the configuration: each begins as one that is valid, and a few of its values are
+// replaced, added, left out or listed twice.
+
+type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+type Document = { [key: string]: Json };
+
+/** Names that mean something to the engine, to a terminal or to a page. */
+const oddText = fc.oneof(
+  fc.constantFrom(
+    ...["__proto__", "constructor", "toString", "length", "prototype", "", " ", "0", "-1", "NaN"],
+    ...["\x1b[31m", "\x9b", "\n", "\0", '"', "\\", "<script>", "\u202e", "\ud800", "\xe9"],
+    ...["x".repeat(33), "x".repeat(300), "200,".repeat(80), "a.".repeat(120), "/a".repeat(70)],
+    ...["backend", "listener", "conectTimeoutMs", "round-robbin", "192.168.1.256", "1.2.3.4/33"],
+  ),
+  fc.string({ unit: "binary", maxLength: 300 }),
+);
+
+const name = fc.constantFrom("api.home", "home", "192.168.1.9");
+const host = fc.oneof(name, fc.constant("*.home"));
+const ms = fc.integer({ min: 100, max: 86_400_000 });
+const port = fc.integer({ min: 1, max: 65_535 });
+
+/** Only together: alone, some of them have no use. */
+const serving = fc.constantFrom<Document>(
+  {},
+  { keepAlive: true, maxSessions: 7 },
+  { maxSessions: 1, settleMs: 200 },
+  { proxyProtocol: "v2", keepAlive: false },
+);
+
+const backend = fc
+  .tuple(
+    fc.record<Document>(
+      {
+        address: fc.ipV4(),
+        port,
+        weight: fc.nat(1),
+        backup: fc.boolean(),
+        state: fc.constantFrom("ready", "drain", "maint"),
+      },
+      { requiredKeys: ["address", "port"] },
+    ),
+    serving,
+  )
+  .map(([backend, serving]) => ({ ...backend, ...serving }));
+
+const watch = { intervalMs: ms, timeoutMs: ms, rise: fc.integer({ min: 1, max: 100 }) };
+const health: fc.Arbitrary<Document> = fc.oneof(
+  fc.record({ check: fc.constantFrom("tcp", "none"), ...watch }),
+  fc.record(
+    {
+      check: fc.constant("http"),
+      path: fc.constantFrom("/", "/health"),
+      host: name,
+      status: fc.constantFrom("200-399", "200,204"),
+      body: fc.constantFrom("ok", "{}"),
+      start: fc.constantFrom("up", "down"),
+      ...watch,
+    },
+    { requiredKeys: ["check"] },
+  ),
+);
+
+/** For two backends at least, a and b; some name one that is not there. */
+const routes: fc.Arbitrary<Document[]> = fc.array(
+  fc.record<Document>(
+    {
+      host,
+      path: fc.constantFrom("/", "/api", "/api/.well-known"),
+      strip: fc.boolean(),
+      backends: fc.oneof(
+        { arbitrary: fc.constantFrom<Json>(["a"], ["b", "a"]), weight: 6 },
+        { arbitrary: fc.tuple(oddText), weight: 1 },
+      ),
+    },
+    { requiredKeys: [] },
+  ),
+  { maxLength: 3 },
+);
+
+const valid = fc
+  .tuple(
+    fc.record<Document>(
+      {
+        backends: fc.array(backend, { minLength: 2, maxLength: 4 }),
+        listeners: fc.constantFrom<Json>([{ port: 80 }], [{ port: 80 }, { port: 81, mode: "tcp" }]),
+        adminHosts: fc.array(name, { maxLength: 4 }),
+        balance: fc.constantFrom("weighted-round-robin", "round-robin", "ewma", "first"),
+        health,
+        routes,
+        inspect: fc.constantFrom<Json>([], [{ keyword: "QUIT", from: "both", match: "line" }]),
+        trustedProxies: fc.array(fc.constantFrom("192.168.1.2", "10.0.0.0/8"), { maxLength: 8 }),
+        connectTimeoutMs: ms,
+        retries: fc.nat(32),
+        bodyBytesMax: fc.nat(),
+        queueMax: fc.nat(64),
+      },
+      { requiredKeys: ["backends"] },
+    ),
+    fc.constantFrom<Document>(
+      {},
+      { sticky: "source" },
+      { sticky: "cookie", stickyKey: "secret-8" },
+    ),
+  )
+  .map(([document, sticky]) => ({ ...document, ...sticky }));
+
+const oddNumber = fc.oneof(
+  fc.constantFrom(-1, -0, 0, 0.5, 65_536, 2 ** 31, 2 ** 53, 1e21, 5e-324, Number.MAX_VALUE),
+  fc.double({ noNaN: true, noDefaultInfinity: true }),
+);
+
+const odd: fc.Arbitrary<Json> = fc.oneof(
+  oddText,
+  oddNumber,
+  fc.constantFrom<Json>(null, true, false, [], {}, [[]], [null], [{}], Array(33).fill("a")),
+  fc.jsonValue({ maxDepth: 4 }) as fc.Arbitrary<Json>,
+  fc.nat(40).map(levels => Array.from({ length: levels }).reduce<Json>(inner => [inner], {})),
+);
+
+/** What is done to one place of a document: `at` chooses it among all that there are. */
+const change = fc.record({
+  at: fc.nat(1_000),
+  how: fc.constantFrom("replace", "remove", "add", "double"),
+  key: oddText,
+  /** The new value is of the old one's type, where that is a text or a number. */
+  alike: fc.boolean(),
+  text: oddText,
+  number: oddNumber,
+  value: odd,
+});
+
+type Change = typeof change extends fc.Arbitrary<infer T> ? T : never;
+
+/** Every key or index below `json`, with the object or list that it is in. */
+function placesOf(json: Json): [object: object, key: string][] {
+  if (typeof json !== "object" || json === null) return [];
+  return Object.entries(json).flatMap(([key, inner]) => [[json, key], ...placesOf(inner)]) as [
+    object,
+    string,
+  ][];
+}
+
+function changed(document: Json, changes: readonly Change[]): Json {
+  const copy = structuredClone(document);
+  for (const { at, how, key, alike, text, number, value: any } of changes) {
+    const places = placesOf(copy);
+    if (places.length === 0) break;
+    const [inside, name] = places[at % places.length];
+    const old = (inside as Record<string, Json>)[name];
+    const like = typeof old === "string" ? text : typeof old === "number" ? number : any;
+    const value = alike ? like : any;
+    const set = (key: string, value: Json) =>
+      // Also for `__proto__`, as JSON.parse does it.
+      Object.defineProperty(inside, key, {
+        ...{ value: structuredClone(value), enumerable: true, configurable: true, writable: true },
+      });
+    if (Array.isArray(inside)) {
+      const index = Number(name);
+      if (how === "remove") inside.splice(index, 1);
+      else if (how === "double") inside.push(structuredClone(inside[index]));
+      else if (how === "add") inside.push(structuredClone(value));
+      else inside[index] = structuredClone(value);
+    } else if (how === "remove") {
+      delete (inside as Record<string, Json>)[name];
+    } else if (how === "replace") {
+      set(name, value);
+    } else {
+      set(key, value);
+    }
+  }
+  return copy;
+}
+
+/** Documents of which about a third are valid: what `JSON.parse` may give, whatever its text. */
+export const documents: fc.Arbitrary<unknown> = fc.oneof(
+  {
+    arbitrary: fc
+      .tuple(valid, fc.array(change, { maxLength: 3 }))
+      .map(([document, changes]) => changed(document, changes)),
+    weight: 20,
+  },
+  { arbitrary: odd, weight: 1 },
+);
