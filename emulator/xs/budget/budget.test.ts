@@ -16,6 +16,13 @@ test("zero stays zero", () => {
   expect(compare(measured(0.001), { "tcp.up": 0 }, 32).broken).toHaveLength(1);
 });
 
+test("a figure below zero, where more was freed than taken, keeps its budget too", () => {
+  expect(compare(measured(-76), { "tcp.up": -76 }, 32)).toEqual({ broken: [], saved: [] });
+  expect(compare(measured(-70), { "tcp.up": -76 }, 32).broken).toEqual([
+    "tcp.up: -70 computrons/KiB, the budget is -76 (+7.9 %)",
+  ]);
+});
+
 test("whoever spends less is asked to commit it, so that it stays", () => {
   expect(compare(measured(500), { "tcp.up": 1000 }, 32)).toEqual({
     broken: [],

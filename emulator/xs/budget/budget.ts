@@ -107,7 +107,7 @@ export function compare(figures: readonly Figure[], budgets: Budgets, bits: Bits
     const budget = budgets[name];
     if (budget === undefined) {
       broken.push(`${name}: ${value} ${unit} has no budget yet`);
-    } else if (value > budget * (1 + TOLERANCE)) {
+    } else if (value > budget + Math.abs(budget) * TOLERANCE) {
       broken.push(`${name}: ${value} ${unit}, the budget is ${budget}${percent(value, budget)}`);
     } else if (value < budget) {
       saved.push(`${name}: ${value} ${unit}, the budget is ${budget}${percent(value, budget)}`);
@@ -130,6 +130,6 @@ export function isHeld(name: string, bits: Bits): boolean {
 
 function percent(value: number, budget: number): string {
   if (budget === 0) return "";
-  const change = (value / budget - 1) * 100;
+  const change = ((value - budget) / Math.abs(budget)) * 100;
   return ` (${change > 0 ? "+" : ""}${change.toFixed(1)} %)`;
 }
