@@ -10,7 +10,7 @@ import { type Budget, budget } from "./budget.ts";
 import { type Config, statusRanges } from "./config.ts";
 import type { Deadlines } from "./deadline.ts";
 import type { Refusals } from "./dial.ts";
-import { Heads } from "./http/heads.ts";
+import { type HeadRoom, Heads } from "./http/heads.ts";
 import { REWRITE_BYTES } from "./http/rewrite.ts";
 import { type Route, route, routesOf } from "./http/route.ts";
 import { StickyCookie } from "./http/sticky.ts";
@@ -36,6 +36,8 @@ export interface Base {
   /** What cookies are hashed with where the configuration has no key: different at each start, told to nobody. */
   readonly stickyKey: () => SipKey;
   readonly traffic: Traffic;
+  /** What long heads hold. */
+  readonly headRoom: HeadRoom;
   /** Clients wait for a slot. */
   crowded(): boolean;
   requestId(): string;
@@ -65,7 +67,8 @@ export class Generation {
     this.config = config;
     this.budget = budget(platform.connectionsMax, config);
     this.pool = new Pool(config.backends, config.health, platform, before?.pool);
-    this.checks = this.#healthChecks();
+    const heads = new Heads(config, base.headRoom);
+    this.checks = this.#healthChecks(heads);
     this.explain = new Explain(report);
     this.explain.left = config.explain;
     const group = this.pool.group(config.balance);
@@ -92,7 +95,7 @@ export class Generation {
         Math.min(config.headBytesMax, ORDINARY_HEAD_BYTES) + REWRITE_BYTES,
       ),
       pseudonym,
-      heads: new Heads(config),
+      heads,
       signature: ascii(`${pseudonym}\r\n`),
       trusts: trustedBy(config.trustedProxies),
       hurried: () => this.#retired || base.crowded(),
@@ -136,22 +139,18 @@ export class Generation {
     return made;
   }
 
-  #healthChecks(): HealthChecks {
-    const { health, headBytesMax, headLinesMax } = this.config;
+  #healthChecks(heads: Heads): HealthChecks {
+    const { health } = this.config;
     const { platform, scratch, report } = this.#base;
     const { body } = health;
-    return new HealthChecks(
-      { platform, scratch, head: { headBytesMax, headLinesMax }, report },
-      this.pool,
-      {
-        ...health,
-        status: statusRanges(health.status),
-        body:
-          body === undefined
-            ? undefined
-            : new Keywords([{ keyword: body, match: "anywhere", in: "any" }], platform.findKeyword),
-      },
-    );
+    return new HealthChecks({ platform, scratch, heads, report }, this.pool, {
+      ...health,
+      status: statusRanges(health.status),
+      body:
+        body === undefined
+          ? undefined
+          : new Keywords([{ keyword: body, match: "anywhere", in: "any" }], platform.findKeyword),
+    });
   }
 
   #stickyCookie(): StickyCookie | undefined {

@@ -25,9 +25,15 @@ export const MEMORY_RESERVE_BYTES = MEMORY_SHED_BYTES + 4_000;
 /** What a session can hold at most: its sockets' buffers both ways, full of small pieces (`README.md`). */
 export const SESSION_BYTES_MAX = 22_104;
 
+/** So many more bytes leave the reserve as it is; always true where memory has no limit that means anything. */
+export function hasRoom({ vitals }: Platform, bytes: number): boolean {
+  const { freeHeapBytes } = vitals;
+  return freeHeapBytes === undefined || freeHeapBytes >= MEMORY_RESERVE_BYTES + bytes;
+}
+
 /** Too little is left just now: what breaks may have broken for want of it. */
-export function isShort({ vitals }: Platform): boolean {
-  return (vitals.freeHeapBytes ?? Number.POSITIVE_INFINITY) < MEMORY_RESERVE_BYTES;
+export function isShort(platform: Platform): boolean {
+  return !hasRoom(platform, 0);
 }
 
 /** Who can give memory back. */

@@ -7,6 +7,7 @@ import type { Config } from "./config.ts";
 import { Deadlines } from "./deadline.ts";
 import type { Refusals } from "./dial.ts";
 import { type Base, Generation, hexadecimal } from "./generation.ts";
+import { HeadRoom } from "./http/heads.ts";
 import { Memory, type Tenants } from "./memory.ts";
 import type { Cancel, Platform, TCPSocket } from "./platform.ts";
 import { SCRATCH_BYTES } from "./pump.ts";
@@ -52,6 +53,7 @@ export class ReverseProxy implements Tenants {
   /** Every client is refused. */
   suspended = false;
   readonly memory: Memory;
+  readonly headRoom: HeadRoom;
   readonly refusals: Refusals = {
     full: 0,
     clientFull: 0,
@@ -71,6 +73,7 @@ export class ReverseProxy implements Tenants {
     this.#platform = platform;
     this.#report = report;
     this.memory = new Memory(platform, report, this);
+    this.headRoom = new HeadRoom(platform);
     const boot = Math.floor(platform.random() * 2 ** 32);
     let stickyKey: SipKey | undefined;
     this.#base = {
@@ -86,6 +89,7 @@ export class ReverseProxy implements Tenants {
         return stickyKey;
       },
       traffic: this.traffic,
+      headRoom: this.headRoom,
       crowded: () => this.#queue.length > 0,
       requestId: () => `${hexadecimal(boot)}-${++this.#lastRequest}`,
       ended: session => this.#ended(session),

@@ -5,7 +5,7 @@ import { quoted } from "../text.ts";
 export type Level = "I" | "W" | "E";
 
 /** Why a backend's answer was not passed on: it is invalid, or exceeds this limit of the configuration. */
-export type AnswerRefusal = "invalid-answer" | "headBytesMax" | "headLinesMax";
+export type AnswerRefusal = "invalid-answer" | "headBytesMax" | "headLinesMax" | "no-memory";
 
 /** Everything worth reporting. The first word of a line is `on`, the second `what`. */
 export type Event =

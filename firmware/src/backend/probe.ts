@@ -3,7 +3,8 @@ import { ascii } from "../ascii.ts";
 import { Endpoint, type EndpointOwner } from "../endpoint.ts";
 import { exceptionText } from "../exception.ts";
 import { type BodyReader, bodyReader, responseFraming } from "../http/body.ts";
-import { Head, type HeadLimits } from "../http/head.ts";
+import type { Head } from "../http/head.ts";
+import type { Heads } from "../http/heads.ts";
 import type { Keywords, Scan } from "../inspect/keywords.ts";
 import type { Cancel, Platform } from "../platform.ts";
 import type { Backend } from "./backend.ts";
@@ -26,7 +27,7 @@ export interface ProbeRules {
 export interface ProbeContext {
   readonly platform: Platform;
   readonly scratch: Uint8Array;
-  readonly head: HeadLimits;
+  readonly heads: Heads;
   readonly report: Report;
 }
 
@@ -38,7 +39,7 @@ const DRAIN_STATUS = 404;
 
 /**
  * Asks one backend once how it is, on a connection of its own, and tells what came of it: `undefined`
- * when the board itself had no socket, which says nothing about the backend.
+ * when the board itself had no socket or no room, which says nothing about the backend.
  */
 export class Probe implements EndpointOwner {
   #context: ProbeContext;
@@ -81,6 +82,8 @@ export class Probe implements EndpointOwner {
     this.#timeout?.();
     this.#endpoint?.close();
     this.#endpoint = undefined;
+    if (this.#head !== undefined) this.#context.heads.give(this.#head);
+    this.#head = undefined;
   }
 
   /** Bytes of the peer tell, too, that the connection stands; see `Dial.moved`. */
@@ -124,7 +127,7 @@ export class Probe implements EndpointOwner {
       "Connection: close",
     ];
     endpoint.write(ascii(`${request.join("\r\n")}\r\n\r\n`));
-    this.#head = new Head("response", this.#context.head);
+    this.#head = this.#context.heads.take("response");
     return true;
   }
 
@@ -138,12 +141,16 @@ export class Probe implements EndpointOwner {
 
   #readHead(head: Head, piece: Uint8Array): void {
     const rest = piece.subarray(head.feed(piece));
-    if (head.error === 431 && head.status > 0 && this.#rules.body === undefined) {
-      this.#judgeStatus(head.status); // its head is longer than we read, which is our limit
+    if (!head.done && head.error === undefined) head.keep(); // `piece` lies in the scratch buffer
+    const isOurLimit = head.error === 431 || head.error === 503;
+    if (isOurLimit && head.status > 0 && this.#rules.body === undefined) {
+      this.#judgeStatus(head.status); // its head is longer than we read, or than there is room for
+    } else if (head.error === 503) {
+      this.#finish(undefined);
     } else if (head.error !== undefined) {
       this.#finish("L7RSP");
     } else if (!head.done) {
-      head.keep(); // `piece` lies in the scratch buffer
+      return;
     } else if (head.status < 200) {
       head.reset();
       this.#endpoint!.unread(rest); // the loop goes on with it: many of them would fill the stack
@@ -161,6 +168,7 @@ export class Probe implements EndpointOwner {
       this.#judgeStatus(head.status);
     } else {
       this.#body = bodyReader(framing);
+      head.release();
       this.#scan = body.scan();
       this.#readBody(rest);
     }

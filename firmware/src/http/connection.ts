@@ -230,7 +230,8 @@ export class HttpConnection implements EndpointOwner, ExchangeOwner {
     if (!head.done && head.error === undefined) return;
     const request = head.error ?? understand(head, this.context);
     if (request === 404) this.context.refusals.noRoute++;
-    if (typeof request === "number") this.refuse(request, "PR");
+    if (request === 503) this.beginExchange().answerWithoutRoom("RR");
+    else if (typeof request === "number") this.refuse(request, "PR");
     else this.beginExchange(request).begin(request);
   }
 

@@ -70,7 +70,10 @@ const REFUSED_ANSWER: Record<AnswerRefusal, string> = Object.freeze({
     "The backend's answer is not HTTP/1.1 as this proxy accepts it, so it was not passed on.",
   headBytesMax: "The backend's answer has a longer head than this proxy's headBytesMax allows.",
   headLinesMax: "The backend's answer has more header lines than this proxy's headLinesMax allows.",
+  "no-memory": "This proxy has no room just now for the long head of the backend's answer.",
 });
+
+const NO_ROOM = "This proxy has no room for so long a head just now. Try again in a moment.";
 
 const NONE: Framing = Object.freeze({ kind: "none" });
 
@@ -116,8 +119,6 @@ export class Exchange implements EndpointOwner, Dialler {
   /** Where cookies keep a browser with its backend. */
   declare private route: Route | undefined;
   declare private upgrade: Field | undefined;
-  /** Protocols that the client offered. */
-  declare private offer: readonly string[] | undefined;
   /** Interim answers so far. */
   declare private interims: number | undefined;
   /** The request came with an X-Request-Id. */
@@ -139,6 +140,10 @@ export class Exchange implements EndpointOwner, Dialler {
   /** Heads and answers that wait for room. */
   private pendingUp: Uint8Array | undefined;
   private pendingDown: Uint8Array | undefined;
+  /** Bytes that `target` and heads which are rewritten or wait have claimed of `heads`. */
+  declare private targetBytes: number | undefined;
+  declare private upBytes: number | undefined;
+  declare private downBytes: number | undefined;
 
   /**
    * `request` is what `head` asks for, where that was understood. Gives the head back to `context.heads`
@@ -190,14 +195,18 @@ export class Exchange implements EndpointOwner, Dialler {
     const { config, stickyCookie } = this.context;
     const head = this.request!;
     const theirId = head.only("x-request-id");
-    const theirs = theirId === undefined ? "" : head.value(theirId);
+    const theirs = theirId === undefined ? "" : beginningOf(head, theirId);
     this.identified = theirs !== "";
     this.requestId = theirs || this.context.requestId();
-    if (target !== undefined) this.target = target;
-    if (upgrade !== undefined) {
-      this.upgrade = upgrade;
-      this.offer = listOf(head.value(upgrade)); // the head may be gone when the answer comes
+    if (target !== undefined) {
+      if (!this.context.heads.claim(target.byteLength)) {
+        this.answerWithoutRoom("RR");
+        return;
+      }
+      this.target = target;
+      this.targetBytes = target.byteLength;
     }
+    if (upgrade !== undefined) this.upgrade = upgrade;
     this.dial = new Dial(this.context, this, route.group, {
       attemptsMax: config.retries + 1,
       withinMs: RETRY_DEADLINE_MS,
@@ -252,8 +261,8 @@ export class Exchange implements EndpointOwner, Dialler {
     this.leaveBackend();
     this.status = status;
     this.state = state;
-    if (this.pendingDown !== undefined) {
-      this.cut = true; // part of an interim answer is out: ours would stand inside it
+    if (this.pendingDown !== undefined || this.cut) {
+      this.cut = true; // part of another head is out: ours would stand inside it
       return;
     }
     if (!this.upload.done || !KEEPS_ALIVE.includes(status)) this.keepAlive = false;
@@ -268,6 +277,17 @@ export class Exchange implements EndpointOwner, Dialler {
     this.download = NO_BODY;
     this.pendingDown = send(this.client, reply);
     this.owner.within(this.context.config.idleTimeoutMs);
+  }
+
+  /** The board has no room for the request's head. */
+  answerWithoutRoom(state: string): void {
+    this.refuseForRoom();
+    this.answer(503, state, NO_ROOM);
+  }
+
+  private refuseForRoom(): void {
+    this.refusal = "no-memory";
+    this.context.refusals.noMemory++;
   }
 
   /** The proxy stops: what does not end soon is cut. */
@@ -291,6 +311,7 @@ export class Exchange implements EndpointOwner, Dialler {
     }
     this.leaveBackend();
     this.dropHeads();
+    if (this.downBytes !== undefined) this.unclaimDown();
   }
 
   private dropHeads(): void {
@@ -302,6 +323,21 @@ export class Exchange implements EndpointOwner, Dialler {
     if (this.request === undefined) return;
     this.context.heads.give(this.request);
     this.request = undefined;
+    if (this.targetBytes === undefined) return;
+    this.context.heads.unclaim(this.targetBytes);
+    this.target = this.targetBytes = undefined;
+  }
+
+  private unclaimUp(): void {
+    if (this.upBytes === undefined) return;
+    this.context.heads.unclaim(this.upBytes);
+    this.upBytes = undefined;
+  }
+
+  private unclaimDown(): void {
+    if (this.downBytes === undefined) return;
+    this.context.heads.unclaim(this.downBytes);
+    this.downBytes = undefined;
   }
 
   private dropResponse(): void {
@@ -331,7 +367,7 @@ export class Exchange implements EndpointOwner, Dialler {
   }
 
   connected(backend: Backend, endpoint: Endpoint, reused: boolean): void {
-    const { signature, config, platform, stickyCookie } = this.context;
+    const { signature, config, platform, stickyCookie, headBuffer } = this.context;
     const { address, trusted } = this.owner;
     this.backend = backend;
     this.backendSide = endpoint;
@@ -341,7 +377,12 @@ export class Exchange implements EndpointOwner, Dialler {
     this.reused = reused;
     endpoint.owner = this;
     const head = this.request!;
-    const buffer = this.bufferFor(head);
+    let buffer = headBuffer;
+    const bytes = head.length + REWRITE_BYTES;
+    if (bytes > headBuffer.byteLength) {
+      if (!this.claimUp(bytes)) return;
+      buffer = new Uint8Array(bytes);
+    }
     let length = rewriteRequest(buffer, {
       head,
       framing: this.framing,
@@ -356,12 +397,31 @@ export class Exchange implements EndpointOwner, Dialler {
     if (!backend.keepsConnections && this.upgrade === undefined) {
       length = addClose(buffer, length);
     }
-    this.pendingUp = send(endpoint, buffer.subarray(0, length));
+    const rest = send(endpoint, buffer.subarray(0, length));
+    if (buffer !== headBuffer) {
+      this.pendingUp = rest;
+      if (rest === undefined) this.unclaimUp();
+    } else if (rest !== undefined) {
+      if (!this.claimUp(rest.byteLength)) return;
+      this.pendingUp = rest.slice(); // it lies in the buffer that all share
+    }
     // Bytes that still come on a kept connection that was dead already answer no request of ours.
     if (endpoint.deaf && reused && this.retry()) return;
-    if (!this.repeatable) this.dropRequest();
+    // Of an upgrade it tells later what the client offered.
+    if (!this.repeatable && this.upgrade === undefined) this.dropRequest();
     if (!this.stopping) this.owner.within(config.responseTimeoutMs);
     this.owner.advance();
+  }
+
+  /** Claims what the request's head takes; where there is no room for it, that is the answer. */
+  private claimUp(bytes: number): boolean {
+    if (this.context.heads.claim(bytes)) {
+      this.upBytes = bytes;
+      return true;
+    }
+    this.answerWithoutRoom("RH");
+    this.owner.advance();
+    return false;
   }
 
   unreachable(why: DialFailure): void {
@@ -385,6 +445,11 @@ export class Exchange implements EndpointOwner, Dialler {
    */
   private refuseAnswer(head: Head): void {
     const { headBytesMax, headLinesMax } = this.context.config;
+    if (head.error === 503) {
+      this.refuseForRoom();
+      this.answer(502, "RH", REFUSED_ANSWER["no-memory"]);
+      return;
+    }
     this.refusal = "invalid-answer";
     if (head.error === 431) {
       if (head.length >= headBytesMax) this.refusal = "headBytesMax";
@@ -412,6 +477,7 @@ export class Exchange implements EndpointOwner, Dialler {
     if (this.backend) this.context.pool.release(this.backend);
     this.backend = undefined;
     this.pendingUp = undefined;
+    if (this.upBytes !== undefined) this.unclaimUp();
     this.dropResponse();
   }
 
@@ -424,7 +490,10 @@ export class Exchange implements EndpointOwner, Dialler {
   run(): "waiting" | "complete" | "cut" | "tunnel" {
     const inBefore = this.in;
     const outBefore = this.out;
-    if (this.pendingDown !== undefined) this.pendingDown = send(this.client, this.pendingDown);
+    if (this.pendingDown !== undefined) {
+      this.pendingDown = send(this.client, this.pendingDown);
+      if (this.pendingDown === undefined) this.unclaimDown();
+    }
     if (this.backendSide !== undefined) {
       if (!this.cut) this.moveUp(this.backendSide);
       if (this.backendSide !== undefined) this.moveDown(this.backendSide);
@@ -443,7 +512,10 @@ export class Exchange implements EndpointOwner, Dialler {
   }
 
   private moveUp(backendSide: Endpoint): void {
-    if (this.pendingUp !== undefined) this.pendingUp = send(backendSide, this.pendingUp);
+    if (this.pendingUp !== undefined) {
+      this.pendingUp = send(backendSide, this.pendingUp);
+      if (this.pendingUp === undefined) this.unclaimUp();
+    }
     if (this.pendingUp !== undefined || this.upload.done) return;
     const { scratch } = this.context;
     const upload = this.upload;
@@ -496,6 +568,7 @@ export class Exchange implements EndpointOwner, Dialler {
     const rest = piece.subarray(head.feed(piece));
     const final = head.done && head.status >= 200;
     if (!final) {
+      if (this.upgrade === undefined) this.dropRequest(); // it is not sent to another backend any more
       backendSide.unread(rest);
       head.keep(); // `piece` lies in the scratch buffer
     }
@@ -506,7 +579,7 @@ export class Exchange implements EndpointOwner, Dialler {
     }
   }
 
-  /** The backend's head is there; false when it makes no sense. */
+  /** The backend's head is there; false when it makes no sense, or when there is no room for it. */
   private answered(head: Head): boolean {
     const oldClient = this.oldClient;
     const framing = responseFraming(head, this.method);
@@ -514,11 +587,11 @@ export class Exchange implements EndpointOwner, Dialler {
     if (head.status === 101) {
       const protocol = head.agreed("upgrade");
       if (protocol === undefined || !this.offered(head.value(protocol))) return false;
-      this.pass(head, NONE, undefined, protocol);
+      if (!this.pass(head, NONE, undefined, protocol)) return false;
     } else if (head.status < 200) {
       this.interims = (this.interims ?? 0) + 1;
       if (this.interims > INTERIM_ANSWERS_MAX) return false;
-      if (!oldClient) this.pass(head, NONE, undefined);
+      if (!oldClient && !this.pass(head, NONE, undefined)) return false;
       head.reset();
       return true;
     }
@@ -543,7 +616,7 @@ export class Exchange implements EndpointOwner, Dialler {
       framing.kind !== "close" && head.minor === 1 && !head.lists("connection", "close");
     const down: Framing = endless ? { kind: oldClient ? "close" : "chunked" } : framing;
     const kept = oldClient ? "keep-alive" : undefined;
-    this.pass(head, down, this.keepAlive ? kept : "close");
+    if (!this.pass(head, down, this.keepAlive ? kept : "close")) return false;
     this.download = bodyReader(framing);
     this.dropHeads();
     return true;
@@ -551,29 +624,47 @@ export class Exchange implements EndpointOwner, Dialler {
 
   /** Is this what a 101 may change to: the protocols that the client offered, or some of them? */
   private offered(protocols: string): boolean {
-    const { offer } = this;
-    if (offer === undefined) return false;
+    const { request, upgrade } = this;
+    if (request === undefined || upgrade === undefined) return false;
+    const offer = listOf(request.value(upgrade));
     return listOf(protocols).every(protocol => offer.includes(protocol));
   }
 
+  /** Passes a head on; false where there is no room for that, which is its `error` then. */
   private pass(
     head: Head,
     framing: Framing,
     connection: "close" | "keep-alive" | undefined,
     upgrade?: Field,
-  ): void {
-    const buffer = this.bufferFor(head);
+  ): boolean {
+    const { headBuffer } = this.context;
+    let buffer = headBuffer;
+    const bytes = head.length + REWRITE_BYTES;
+    if (bytes > headBuffer.byteLength) {
+      if (!this.claimDown(head, bytes)) return false;
+      buffer = new Uint8Array(bytes);
+    }
     const setCookie = this.setCookie(head.status);
     const length = rewriteResponse(buffer, { head, framing, connection, upgrade, setCookie });
     this.out += length;
-    this.pendingDown = send(this.client, buffer.subarray(0, length));
+    const rest = send(this.client, buffer.subarray(0, length));
+    if (buffer !== headBuffer) {
+      this.pendingDown = rest;
+      if (rest === undefined) this.unclaimDown();
+    } else if (rest !== undefined) {
+      if (!this.claimDown(head, rest.byteLength)) {
+        this.cut = rest.byteLength < length;
+        return false;
+      }
+      this.pendingDown = rest.slice(); // it lies in the buffer that all share
+    }
+    return true;
   }
 
-  /** Where a head is rewritten. */
-  private bufferFor(head: Head): Uint8Array {
-    const { headBuffer } = this.context;
-    const bytes = head.length + REWRITE_BYTES;
-    return bytes <= headBuffer.byteLength ? headBuffer : new Uint8Array(bytes);
+  private claimDown(head: Head, bytes: number): boolean {
+    if (this.context.heads.claim(bytes)) this.downBytes = bytes;
+    else head.error = 503;
+    return head.error === undefined;
   }
 
   /** For a client that did not come with this backend's cookie. */
@@ -605,6 +696,8 @@ export class Exchange implements EndpointOwner, Dialler {
   /** Hands the two ends over: they speak something else from here on. */
   handOver(): { backend: Backend; backendSide: Endpoint } {
     const parts = { backend: this.backend!, backendSide: this.backendSide! };
+    this.dropHeads();
+    this.unclaimUp();
     this.backend = undefined;
     this.backendSide = undefined;
     return parts;
@@ -629,6 +722,11 @@ export class Exchange implements EndpointOwner, Dialler {
       this.answer(504, "sH");
     }
   }
+}
+
+/** As much of a value as the log holds. */
+function beginningOf(head: Head, { valueStart, valueEnd }: Field): string {
+  return head.text(valueStart, Math.min(valueEnd, valueStart + LOGGED_MAX));
 }
 
 /** Members of a list, in lower case. */

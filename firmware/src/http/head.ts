@@ -26,8 +26,19 @@ export interface HeadLimits {
   readonly headLinesMax: number;
 }
 
-/** Statuses with which a request's head is refused. For a response each of them means 502. */
-export type HeadError = 400 | 414 | 431 | 505;
+/**
+ * Statuses with which a request's head is refused; 503 where the board has no room for it. For a response each of
+ * them means 502.
+ */
+export type HeadError = 400 | 414 | 431 | 503 | 505;
+
+/** Who answers for the memory of long heads. */
+export interface HeadBuffers {
+  /** Asks for a buffer of so many bytes before it is made; false where there is no room. */
+  claim(bytes: number): boolean;
+  /** A buffer that was asked for is gone. */
+  unclaim(bytes: number): void;
+}
 
 const TAB = 9;
 const LF = 10;
@@ -59,7 +70,7 @@ const LIST_MEMBERS_MAX = 32;
 const KNOWN_FIELDS_MAX = 32;
 
 /** Bytes that a head's own buffer holds at first, and keeps for the next head. */
-const BUFFER_BYTES = 512;
+export const BUFFER_BYTES = 512;
 
 const NOTHING = new Uint8Array(0);
 const NO_FIELDS: readonly Field[] = Object.freeze([]);
@@ -96,21 +107,25 @@ export class Head {
   /** A response's status. */
   status = 0;
 
+  /** It is a request's head, not a response's. */
+  isRequest: boolean;
+
   private own: Uint8Array = NOTHING;
-  private request: boolean;
   private limits: HeadLimits;
+  /** `undefined` where `limits` alone bound the memory. */
+  private buffers: HeadBuffers | undefined;
   /** Of all lists so far. */
   private members = 0;
   private lineStart = 0;
 
-  constructor(kind: "request" | "response", limits: HeadLimits) {
-    this.request = kind === "request";
+  constructor(kind: "request" | "response", limits: HeadLimits, buffers?: HeadBuffers) {
+    this.isRequest = kind === "request";
     this.limits = limits;
+    this.buffers = buffers;
   }
 
-  /** Ready for the next message, of the same kind where none is given. */
-  reset(kind?: "request" | "response"): void {
-    if (kind !== undefined) this.request = kind === "request";
+  /** Ready for the next message; it is not looked into any more. */
+  reset(): void {
     this.length = 0;
     this.done = false;
     this.error = undefined;
@@ -120,7 +135,15 @@ export class Head {
     this.lines = 0;
     this.members = 0;
     this.lineStart = 0;
-    if (this.own.byteLength > BUFFER_BYTES) this.own = NOTHING;
+    if (this.own.byteLength > BUFFER_BYTES) this.release();
+  }
+
+  /** Lets go of a long buffer: the head is not looked into any more. */
+  release(): void {
+    const { byteLength } = this.own;
+    if (byteLength <= BUFFER_BYTES) return;
+    this.own = this.bytes = NOTHING;
+    this.buffers?.unclaim(byteLength);
   }
 
   /**
@@ -136,6 +159,7 @@ export class Head {
     } else {
       this.keep();
       this.reserve(before + count);
+      if (this.error !== undefined) return 0;
       this.bytes.set(piece.subarray(0, count), before);
     }
     const { bytes } = this;
@@ -148,16 +172,18 @@ export class Head {
         return at + 1 - before;
       }
     }
-    if (end === headBytesMax) this.error = this.lines === 0 && this.request ? 414 : 431;
+    if (end === headBytesMax) this.error = this.lines === 0 && this.isRequest ? 414 : 431;
     return count;
   }
 
-  /** Copies what has come so far, if that was not done before. */
+  /** Copies what has come so far, if that was not done before. Where there is no room for it, that is its `error`. */
   keep(): void {
     const { length } = this;
     if (this.bytes === this.own) return;
     if (this.own.byteLength < length) {
-      this.own = new Uint8Array(Math.max(length, BUFFER_BYTES));
+      const larger = this.larger(Math.max(length, BUFFER_BYTES));
+      if (larger === undefined) return;
+      this.own = larger;
     }
     this.own.set(this.bytes.subarray(0, length));
     this.bytes = this.own;
@@ -257,9 +283,23 @@ export class Head {
   private reserve(length: number): void {
     if (length <= this.bytes.byteLength) return;
     const { headBytesMax } = this.limits;
-    const larger = new Uint8Array(Math.min(headBytesMax, Math.max(length, 2 * this.bytes.length)));
+    const larger = this.larger(Math.min(headBytesMax, Math.max(length, 2 * this.bytes.length)));
+    if (larger === undefined) return;
     larger.set(this.bytes.subarray(0, this.length));
     this.bytes = this.own = larger;
+  }
+
+  /** A buffer to put in the place of its own. */
+  private larger(bytes: number): Uint8Array | undefined {
+    const { buffers } = this;
+    if (buffers !== undefined) {
+      if (!buffers.claim(bytes)) {
+        this.error ??= 503;
+        return undefined;
+      }
+      buffers.unclaim(this.own.byteLength);
+    }
+    return new Uint8Array(bytes);
   }
 
   /** A line ends with the LF at `at`. */
@@ -267,7 +307,7 @@ export class Head {
     const start = this.lineStart;
     const end = at - 1;
     this.lineStart = at + 1;
-    if (end <= start && this.lines === 0 && this.request && this.emptyLine(at)) return;
+    if (end <= start && this.lines === 0 && this.isRequest && this.emptyLine(at)) return;
     if (end < start || this.bytes[end] !== CR) {
       this.error = 400; // LF alone
     } else if (end === start) {
@@ -299,7 +339,7 @@ export class Head {
 
   private firstLine(start: number, end: number): boolean {
     this.fieldsStart = end + LINE_END_BYTES;
-    return this.request ? this.requestLine(start, end) : this.statusLine(start, end);
+    return this.isRequest ? this.requestLine(start, end) : this.statusLine(start, end);
   }
 
   private requestLine(start: number, end: number): boolean {

@@ -39,7 +39,7 @@ export function relay(
   return moved;
 }
 
-/** Writes what there is room for; returns a copy of the rest. */
+/** Writes what there is room for; returns the rest. */
 export function send(to: Endpoint, bytes: Uint8Array): Uint8Array | undefined {
   if (to.deaf) return undefined;
   const count = to.crowded ? 0 : Math.min(bytes.byteLength, to.writable);
@@ -48,5 +48,5 @@ export function send(to: Endpoint, bytes: Uint8Array): Uint8Array | undefined {
     return undefined;
   }
   if (count > 0) to.write(bytes.subarray(0, count));
-  return bytes.slice(count);
+  return bytes.subarray(count);
 }
