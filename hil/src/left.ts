@@ -10,7 +10,8 @@ export function left(board: Board, { proxy }: App, alarmsMax: number): string[] 
     "sessions of backends": proxy.pool.backends.reduce((sum, { sessions }) => sum + sessions, 0),
     "waiting for a backend": proxy.pool.waiting,
     "socket objects": stack.objects,
-    connections: stack.connections,
+    // In TIME_WAIT nothing is held but the block, which makes room for others, and for longer than a story lasts.
+    connections: stack.connections - stack.remembered,
     [`alarms, and it booted with ${alarmsMax}`]: board.alarms > alarmsMax ? board.alarms : 0,
   };
   return Object.entries(counts).flatMap(([what, count]) => (count > 0 ? `${count} ${what}` : []));
