@@ -68,14 +68,14 @@ async function main(options: Options): Promise<void> {
 }
 
 async function build({ platform, desk, settings, serialPort }: Options): Promise<void> {
-  const what = {
+  await mcconfig({
     folder: FOLDER,
     platform,
     settings: [`desk=${desk.address}:${desk.port}`, ...settings],
-  };
-  await mcconfig({ ...what, target: "build" });
-  if (serialPort === undefined) return;
-  await mcconfig({ ...what, target: "deploy", environment: { UPLOAD_PORT: serialPort } });
+    ...(serialPort === undefined
+      ? { targets: ["build"] }
+      : { targets: ["build", "deploy"], environment: { UPLOAD_PORT: serialPort } }),
+  });
 }
 
 /** A simulator for each case: what one leaves behind, the next does not find. */

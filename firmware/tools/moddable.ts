@@ -1,11 +1,11 @@
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -110,17 +110,67 @@ export async function mcconfig(options: {
   /** Where the manifest is: the firmware, or another program for the chip. */
   folder?: string;
   platform: FirmwarePlatform;
-  target: "build" | "deploy";
+  /** What is to be made, one after the other. */
+  targets: readonly ("build" | "deploy")[];
+  /** `name=value`, over the manifest's own. */
   settings: readonly string[];
   environment?: Record<string, string>;
 }): Promise<void> {
-  const { folder = FIRMWARE, platform, target, settings, environment } = options;
+  const { folder = FIRMWARE, platform, targets, settings, environment } = options;
   requireSdk(platform);
   mkdirSync(OUTPUT, { recursive: true }); // mcconfig wants it to be there
-  const words = ["-m", "-p", platform, "-t", target, "-o", OUTPUT, ...settings];
-  const { exitCode } = await run("mcconfig", words, folder, environment);
-  if (exitCode !== 0)
-    throw new UsageError(`mcconfig ended with ${exitCode ?? "a signal"}; its output says why`);
+  chmodSync(OUTPUT, 0o700); // it writes the settings there, the secret ones, too
+  await withManifest(folder, settings, async manifest => {
+    for (const target of targets) {
+      const words = ["-m", "-p", platform, "-t", target, "-o", OUTPUT, manifest];
+      const { exitCode } = await run("mcconfig", words, folder, environment);
+      if (exitCode !== 0)
+        throw new UsageError(`mcconfig ended with ${exitCode ?? "a signal"}; its output says why`);
+    }
+  });
+}
+
+/** Signals that end a program at once. */
+const ENDING_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/**
+ * Gives `work` a manifest with the program's own in `folder` and these settings, which would be in the list of
+ * processes if they were arguments. Only its owner may read it, and it is gone afterwards, also when a signal ends
+ * this program.
+ */
+async function withManifest(
+  folder: string,
+  settings: readonly string[],
+  work: (manifest: string) => Promise<void>,
+): Promise<void> {
+  const temporary = mkdtempSync(join(tmpdir(), "firmware-build-")); // 0700
+  const remove = () => rmSync(temporary, { recursive: true, force: true });
+  const end = (signal: NodeJS.Signals) => {
+    remove();
+    if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+  };
+  for (const signal of ENDING_SIGNALS) process.once(signal, end);
+  try {
+    const named = join(temporary, basename(folder)); // mcconfig calls the program by the folder of its manifest
+    mkdirSync(named);
+    const manifest = join(named, "manifest.json");
+    const content = { include: [join(folder, "manifest.json")], config: toObject(settings) };
+    writeFileSync(manifest, JSON.stringify(content), { mode: 0o600 });
+    await work(manifest);
+  } finally {
+    for (const signal of ENDING_SIGNALS) process.off(signal, end);
+    remove();
+  }
+}
+
+/** The values of `name=value`, by their names. */
+function toObject(settings: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    settings.map(text => {
+      const [name] = text.split("=", 1);
+      return [name, text.slice(name.length + 1)];
+    }),
+  );
 }
 
 /**
@@ -184,14 +234,8 @@ function readGateway(): object {
 
 /** What the board would refuse when it boots, without a word on its network: better said before it is built. */
 export function refuseWrong(settings: readonly string[]): void {
-  const given = Object.fromEntries(
-    settings.map(text => {
-      const [name] = text.split("=", 1);
-      return [name, text.slice(name.length + 1)];
-    }),
-  );
   const document = readGateway();
-  const { backends = "", port = "", token = "" } = given;
+  const { backends = "", port = "", token = "" } = toObject(settings);
   const outcome = readConfig(overlay(document, { backends, port }));
   if ("complaints" in outcome) throw new UsageError(outcome.complaints.join("; "));
   if (token !== "" && !isToken(token)) {
@@ -205,27 +249,23 @@ export function refuseWrong(settings: readonly string[]): void {
 export async function buildFirmware(
   platform: FirmwarePlatform,
   settings: readonly string[],
-  environment?: Record<string, string>,
 ): Promise<void> {
-  refuseWrong(settings);
-  noteVersion();
-  await mcconfig({ platform, target: "build", settings: withBuild(settings), environment });
+  await make({ platform, targets: ["build"] }, settings);
 }
 
 /** Builds the firmware for the ESP32 and flashes the board on this serial port. */
 export async function deployFirmware(port: string, settings: readonly string[]): Promise<void> {
   const environment = { UPLOAD_PORT: port };
-  await buildFirmware("esp32", settings, environment);
-  await mcconfig({
-    platform: "esp32",
-    target: "deploy",
-    settings: withBuild(settings),
-    environment,
-  });
+  await make({ platform: "esp32", targets: ["build", "deploy"], environment }, settings);
 }
 
-function withBuild(settings: readonly string[]): string[] {
-  return [...settings, `build=${buildId(settings)}`];
+async function make(
+  what: Omit<Parameters<typeof mcconfig>[0], "settings">,
+  settings: readonly string[],
+): Promise<void> {
+  refuseWrong(settings);
+  noteVersion();
+  await mcconfig({ ...what, settings: [...settings, `build=${buildId(settings)}`] });
 }
 
 /** What the SDK's simulator runs, once `mcconfig` has built the program of this folder for it. */
@@ -251,64 +291,6 @@ export function readSettings(words: readonly string[], known = SETTINGS): string
     }
   }
   return [...words];
-}
-
-/** Where secrets may come from, so that they stand in no history of commands; the rig reads the first two, too. */
-const SECRETS: Readonly<Record<string, string>> = {
-  ssid: "HOT_POTATO_SSID",
-  password: "HOT_POTATO_PASSWORD",
-  token: "HOT_POTATO_TOKEN",
-};
-
-/** The lines `ssid=…`, `password=…` and `token=…` of a file that nobody but its owner may read. */
-export function readSecretsFile(file: string): string[] {
-  let lines: string[];
-  try {
-    const { mode } = statSync(file);
-    if (process.platform !== "win32" && (mode & 0o077) !== 0) {
-      throw new UsageError(`--secrets "${file}": others may read it; \`chmod 600\` would do`);
-    }
-    lines = readFileSync(file, "utf8").split(/\r?\n/);
-  } catch (error) {
-    if (error instanceof UsageError) throw error;
-    throw new UsageError(`--secrets "${file}": cannot be read: ${(error as Error).message}`);
-  }
-  const settings = lines.filter(line => line !== "");
-  for (const [at, line] of settings.entries()) {
-    if (Object.hasOwn(SECRETS, line.split("=", 1)[0]) && line.includes("=")) continue;
-    const wanted = Object.keys(SECRETS).map(name => `${name}=…`);
-    throw new UsageError(`--secrets "${file}": line ${at + 1}: wanted ${wanted.join(", ")}`);
-  }
-  return settings;
-}
-
-/** Settings of the build that `words` give, and secrets of the file `secrets`, or else of the environment. */
-export function settingsOf(words: readonly string[], secrets: string | undefined): string[] {
-  return withSecrets(readSettings(words), secrets === undefined ? [] : readSecretsFile(secrets));
-}
-
-/** `given`, and the secrets that it lacks, of the lines `kept` or else of the environment. Warns of secrets in `given`. */
-export function withSecrets(
-  given: readonly string[],
-  kept: readonly string[] = [],
-  environment: Readonly<Record<string, string | undefined>> = process.env,
-  warn: (line: string) => void = line => process.stderr.write(`${line}\n`),
-): string[] {
-  const has = (settings: readonly string[], name: string) =>
-    settings.some(text => text.startsWith(`${name}=`));
-  for (const name of ["password", "token"]) {
-    if (has(given, name)) {
-      warn(
-        `note: ${name}=… stays in your shell's history; the environment's ${SECRETS[name]}, or --secrets FILE, does not`,
-      );
-    }
-  }
-  const settings = [...given, ...kept.filter(line => !has(given, line.split("=", 1)[0]))];
-  for (const [name, variable] of Object.entries(SECRETS)) {
-    const value = environment[variable];
-    if (value && !has(settings, name)) settings.push(`${name}=${value}`);
-  }
-  return settings;
 }
 
 /** Runs a command line tool: a usage error is one sentence and exit code 2. */

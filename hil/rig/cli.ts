@@ -5,10 +5,11 @@ import { execa } from "execa";
 import { outliveReader } from "../../emulator/src/reader.ts";
 import { ADMIN_PORT } from "../../emulator/workbench/admin-client.ts";
 import { requireSdk, UsageError as SdkError } from "../../firmware/tools/moddable.ts";
+import { personAsk } from "../../firmware/tools/secrets.ts";
 import { loadScenarios } from "../src/scenario.ts";
 import { RigBoard } from "./board.ts";
 import { bringUp } from "./bring-up.ts";
-import { CredentialsError, terminalAsk, wifiCredentials } from "./credentials.ts";
+import { CredentialsError, wifiCredentials } from "./credentials.ts";
 import { addressDesk, type Desk, emulatedDesk, type Surroundings, serialDesk } from "./desk.ts";
 import { dialBack } from "./dial-back.ts";
 import { runDiff } from "./diff.ts";
@@ -194,7 +195,7 @@ function setUps(options: CommandOptions, found: readonly Found[]): SetUp[] {
 
 function firmwareOf({ image }: CommandOptions) {
   if (image === undefined) {
-    const ask = process.stdin.isTTY ? terminalAsk() : undefined;
+    const ask = personAsk();
     return new SourceFirmware([], async () => {
       requireFlashing(); // nobody types a password for nothing
       return wifiCredentials(process.env, ask);

@@ -1,6 +1,6 @@
-import { PassThrough } from "node:stream";
 import { expect, test } from "vitest";
-import { type Ask, terminalAsk, wifiCredentials } from "./credentials.ts";
+import type { Ask } from "../../firmware/tools/secrets.ts";
+import { wifiCredentials } from "./credentials.ts";
 
 /** A person who answers so, and what was asked. */
 function person(...answers: string[]): { ask: Ask; questions: unknown[] } {
@@ -38,28 +38,4 @@ test("nothing given means what the board knows; with nobody there, nobody is ask
 test("a password without a network is a mistake, and is named without telling it", async () => {
   const given = wifiCredentials({ HOT_POTATO_PASSWORD: "secret" }, undefined);
   await expect(given).rejects.toThrow("HOT_POTATO_PASSWORD is set, and HOT_POTATO_SSID is not");
-});
-
-test("a terminal shows the name while it is typed, and nothing of the password", async () => {
-  const [input, output] = [new PassThrough(), new PassThrough()];
-  const shown: string[] = [];
-  output.on("data", text => shown.push(String(text)));
-  const ask = terminalAsk(input, output);
-  const name = ask("Name: ", { hidden: false });
-  input.write("home\r");
-  expect(await name).toBe("home");
-  const password = ask("Password: ", { hidden: true });
-  input.write("sec");
-  input.write("ret\r");
-  expect(await password).toBe("secret");
-  const text = shown.join("");
-  expect(text).toContain("home");
-  expect(text).not.toMatch(/s.?e.?c|ret/);
-});
-
-test("Ctrl-C while asked is no password", async () => {
-  const [input, output] = [new PassThrough(), new PassThrough()];
-  const password = terminalAsk(input, output)("Password: ", { hidden: true });
-  input.write("\x03");
-  await expect(password).rejects.toThrow("nothing was typed");
 });
