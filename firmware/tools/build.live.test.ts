@@ -1,0 +1,102 @@
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { execa } from "execa";
+import { afterAll, describe, expect, onTestFinished, test } from "vitest";
+import { FIRMWARE, SDK_CHECKED, toolsOf } from "./moddable.ts";
+
+// The SDK's mcconfig is a program of this test, which tells how it was called.
+describe.skipIf(process.platform === "win32")("npm run firmware:build", () => {
+  const folder = mkdtempSync(join(tmpdir(), "sdk-"));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  interface Call {
+    readonly args: string[];
+    readonly manifest: { readonly include: string[]; readonly config: object };
+    readonly mode: string;
+    readonly folderMode: string;
+  }
+
+  /** Builds with an mcconfig that goes on with the JavaScript `then` after it has told of its call. */
+  function build(name: string, then = "") {
+    const sdk = join(folder, name);
+    const told = join(sdk, "call.json");
+    mkdirSync(toolsOf(sdk), { recursive: true });
+    mkdirSync(join(sdk, "tools"));
+    writeFileSync(join(sdk, "tools", "VERSION"), `${SDK_CHECKED}\n`);
+    const mcconfig = join(toolsOf(sdk), "mcconfig");
+    writeFileSync(
+      mcconfig,
+      `#!/usr/bin/env node
+      const { readFileSync, renameSync, statSync, writeFileSync } = require("node:fs");
+      const { dirname } = require("node:path");
+      const args = process.argv.slice(2);
+      const file = args.at(-1);
+      const modeOf = path => (statSync(path).mode & 0o777).toString(8);
+      const call = { args, manifest: JSON.parse(readFileSync(file, "utf8")), mode: modeOf(file), folderMode: modeOf(dirname(dirname(file))) };
+      writeFileSync(${JSON.stringify(`${told}.new`)}, JSON.stringify(call));
+      renameSync(${JSON.stringify(`${told}.new`)}, ${JSON.stringify(told)});
+      ${then}`,
+    );
+    chmodSync(mcconfig, 0o755);
+    const words = ["--import", "tsx", "firmware/tools/build.ts", "lin", "ssid=home", "port=81"];
+    const child = execa(process.execPath, words, {
+      reject: false,
+      stdin: "ignore",
+      env: {
+        ...{ MODDABLE: sdk, HOT_POTATO_PASSWORD: 'pass "1"=ü', HOT_POTATO_TOKEN: "token-12" },
+      },
+    });
+    const call = (): Call => JSON.parse(readFileSync(told, "utf8"));
+    return { child, called: () => existsSync(told), call };
+  }
+
+  test("settings reach mcconfig in a manifest that only its owner may read, and in no argument", async () => {
+    const { child, call } = build("good");
+    const { exitCode, stdout } = await child;
+    expect(exitCode).toBe(0);
+    const { args, manifest, mode, folderMode } = call();
+    const file = args.at(-1)!;
+    expect(args.slice(0, -2)).toEqual(["-m", "-p", "lin", "-t", "build", "-o"]);
+    expect(manifest.include).toEqual([join(FIRMWARE, "manifest.json")]);
+    expect(manifest.config).toEqual({
+      ...{ ssid: "home", port: "81", password: 'pass "1"=ü', token: "token-12" },
+      build: expect.stringMatching(/^[0-9a-f]{8}$/),
+    });
+    expect({ mode, folderMode }).toEqual({ mode: "600", folderMode: "700" });
+    // The SDK calls the program by this folder; the simulator is told the same name.
+    expect(basename(dirname(file))).toBe("firmware");
+    expect(stdout).toContain("/firmware/mc.so");
+    expect(existsSync(dirname(dirname(file)))).toBe(false);
+  });
+
+  test("the manifest is gone when mcconfig fails", async () => {
+    const { child, call } = build("bad", "process.exit(3);");
+    const { exitCode, stderr } = await child;
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain("mcconfig ended with 3");
+    expect(existsSync(dirname(dirname(call().args.at(-1)!)))).toBe(false);
+  });
+
+  test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
+    "the manifest is gone when %s ends the build",
+    async signal => {
+      const { child, called, call } = build(signal, "setInterval(() => {}, 1000);");
+      onTestFinished(() => void child.kill());
+      await expect.poll(called).toBe(true);
+      const temporary = dirname(dirname(call().args.at(-1)!));
+      expect(existsSync(temporary)).toBe(true);
+      child.kill(signal);
+      expect(await child).toMatchObject({ signal });
+      expect(existsSync(temporary)).toBe(false);
+    },
+  );
+});
