@@ -49,6 +49,28 @@ test("an exception does not leave the port's callback: it is reported", async ()
   ]);
 });
 
+test("what comes while bytes are handled is read at the same event", async () => {
+  const pieces = ["sta", "tus"];
+  let echoed = "";
+  let onReadable: () => void;
+  class Serial implements SerialPort {
+    constructor(options: ConstructorParameters<SerialConstructor>[0]) {
+      onReadable = () => options.onReadable.call(this, 3);
+    }
+    read(into: Uint8Array): number | undefined {
+      const piece = pieces.shift();
+      for (let i = 0; i < (piece?.length ?? 0); i++) into[i] = piece!.charCodeAt(i);
+      return piece?.length;
+    }
+    write(bytes: Uint8Array): void {
+      echoed += String.fromCharCode(...bytes);
+    }
+  }
+  await opened(Serial);
+  onReadable!();
+  expect(echoed).toBe("status");
+});
+
 /** What stands on a terminal that gets these bytes: carriage return, line feed, backspace and EL are obeyed. */
 function screen(text: string): string[] {
   const rows = [""];
@@ -81,8 +103,10 @@ describe("what is being typed", () => {
         onReadable = () => options.onReadable.call(this, typed.length);
       }
       read(into: Uint8Array): number {
-        for (let i = 0; i < typed.length; i++) into[i] = typed.charCodeAt(i);
-        return typed.length;
+        const count = typed.length;
+        for (let i = 0; i < count; i++) into[i] = typed.charCodeAt(i);
+        typed = "";
+        return count;
       }
       write(bytes: Uint8Array): void {
         if (clock.now() < fullUntilMs) throw new Error("output full");

@@ -13,6 +13,9 @@ const BAUD = 115_200;
 /** Bytes of the UART's FIFO: no more can have come at once. */
 const FIFO_BYTES = 128;
 
+/** Reads at one event: of two commands at their longest. */
+const READS_MAX = 8;
+
 /** Characters of a command; what is longer is no command. */
 const LINE_MAX = 512;
 
@@ -86,8 +89,13 @@ export class Console {
     const receive = (serial: SerialPort) => {
       // Leaving the port's callback, an exception would reboot the chip.
       try {
-        const count = serial.read(input) ?? 0;
-        for (let i = 0; i < count; i++) this.#type(input[i]);
+        // What comes while bytes are handled has no event of its own once its line is silent: the driver clears
+        // the interrupt behind this callback (serial.c of the SDK). So the FIFO is read until it is empty.
+        for (let reads = 0; reads < READS_MAX; reads++) {
+          const count = serial.read(input) ?? 0;
+          if (count === 0) return;
+          for (let i = 0; i < count; i++) this.#type(input[i]);
+        }
       } catch (error) {
         this.#failed(error);
       }
