@@ -423,6 +423,28 @@ describe("requests that are none", () => {
     expect(JSON.parse(fewer.body).done).not.toMatch(/sessionsMax/);
   });
 
+  test("a connection whose answer is written gives its place before one that has just come", async () => {
+    const lab = await labOf();
+    const owner = lab.network.host("owner");
+    lab.network.link("owner", { latencyMs: 50 });
+    const ask = "GET /healthz HTTP/1.1\r\nHost: board\r\n\r\n";
+    const connect = () => {
+      const socket = owner.connect({ host: "board", port: 8404 });
+      return { socket, heard: collect(socket) };
+    };
+    const first = connect();
+    first.socket.write(ask);
+    const second = connect();
+    await lab.clock.run({ ms: 50 });
+    const third = connect(); // accepted when the first answer is written, and its ACK has not come
+    third.socket.write(ask);
+    await lab.clock.run({ ms: 180 });
+    second.socket.write(ask);
+    await lab.clock.run({ ms: 5_000 });
+    for (const { heard } of [first, second, third])
+      expect(heard.text.slice(0, 12)).toBe("HTTP/1.1 200");
+  });
+
   describe("connections that say nothing, 95 in a second,", () => {
     /** From `hosts` in turn; `said` is what each says. */
     function flood(lab: Lab, hosts: readonly string[], said = ""): () => void {

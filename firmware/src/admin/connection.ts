@@ -109,6 +109,13 @@ export class AdminConnection implements EndpointOwner, Timed {
     return !this.#head.done && this.#text === undefined && this.#client.readable === 0;
   }
 
+  /** All of its answer was written: closing it now takes nothing from its client. */
+  get isAnswered(): boolean {
+    return (
+      this.#pieces === undefined && this.#text !== undefined && this.#sent === this.#text.length
+    );
+  }
+
   get ageMs(): number {
     return this.#context.platform.clock.now() - this.#sinceMs;
   }

@@ -16,8 +16,8 @@ const SCRATCH_BYTES = 512;
 
 /**
  * The admin port. It has places of its own in the board's budget of connections, so that it answers
- * when everybody else is sent away. Whoever comes when they are taken gets that of a client that has not asked yet,
- * of one with the same address, or of one whose token was wrong; see `#victim`.
+ * when everybody else is sent away. Whoever comes when they are taken gets that of a client whose answer
+ * is written, of one that has not asked yet, of one with the same address, or of one whose token was wrong; see `#victim`.
  */
 export class AdminServer {
   #report: Report;
@@ -76,6 +76,7 @@ export class AdminServer {
     const isKnown = this.#silent.includes(address);
     const isSoleOther = oldest.address !== address && all.every(c => c.address === oldest.address);
     return (
+      all.find(other => other.isAnswered) ??
       this.#context.delayed ??
       silent.find(other => other.address === address) ??
       silent.find(other => other.ageMs >= GRACE_MS) ??
