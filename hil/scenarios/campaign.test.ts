@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { campaign } from "../src/campaign/crew.ts";
-import type { RawClient } from "../src/campaign/plan.ts";
+import type { Part, RawClient } from "../src/campaign/plan.ts";
 import { again, missing } from "../src/campaign/report.ts";
 import { play } from "../src/campaign/world.ts";
 
@@ -36,5 +36,24 @@ test("clients that a full board closes without a word leave, also those that cou
   const parts = [full, weather, ...Array.from({ length: 24 }, (_, id) => client(id))];
   const { broken, happened } = await play({ seed: 1, parts });
   expect(happened).toContain("a close for a raw client, full");
+  expect(broken).toEqual([]);
+});
+
+test("a check that occupies the only slot of a backend is no session left", async () => {
+  const health = { check: "tcp", intervalMs: 2000, timeoutMs: 1000, rise: 2, fall: 1 } as const;
+  const parts: Part[] = [
+    { kind: "setting", key: "health", value: { ...health, observe: "layer4" } },
+    {
+      kind: "backend",
+      name: "c",
+      keepMs: 60_000,
+      restMs: 0,
+      receiveWindow: 8192,
+      maxSessions: 1,
+    },
+    { kind: "weather", host: "board", settings: { loss: 0.08 } },
+  ];
+  // In this world a SYN of a check is lost just before the campaign counts.
+  const { broken } = await play({ seed: 715, parts });
   expect(broken).toEqual([]);
 });
