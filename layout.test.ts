@@ -299,7 +299,7 @@ test("tests leave nothing to chance but by the seed of the run", () => {
     const source = readFileSync(file, "utf8");
     return /^[^"'`]*\b(Math\.random|randomBytes|randomInt|randomUUID)\b/m.test(source);
   });
-  expect(unseeded).toEqual([]); // they take hil/testing/properties.ts, or `seeded`
+  expect(unseeded).toEqual([]); // they take hil/kit/properties.ts, or `seeded`
   expect(tests.length).toBeGreaterThan(100);
 });
 

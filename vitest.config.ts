@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
-import { limitsOf, measureSlowness } from "./hil/testing/patience.ts";
-import { readSeed } from "./hil/testing/seed.ts";
+import { limitsOf, measureSlowness } from "./hil/kit/patience.ts";
+import { readSeed } from "./hil/kit/seed.ts";
 
 // One seed for all workers. A new one is printed: it plays the same run again.
 const SEED = String(readSeed(process.env.SEED));
@@ -56,8 +56,7 @@ export default defineConfig({
         test: {
           name: "xs",
           include: ["**/*.xs.test.ts", "hil/scenarios/*.test.ts"],
-          // The worlds of the campaign are played on Node's engine, whatever ENGINE says.
-          exclude: ["**/node_modules/**", "**/*.live.test.ts", "hil/scenarios/campaign.test.ts"],
+          exclude: ["**/node_modules/**", "**/*.live.test.ts"],
           env: { ...env, ENGINE: "xs" },
           ...limits,
           globalSetup: "emulator/xs/set-up.ts",

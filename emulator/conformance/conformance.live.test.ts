@@ -1,5 +1,5 @@
 import { test } from "vitest";
-import { PATIENCE_MS } from "../../hil/testing/patience.ts";
+import { PATIENCE_MS } from "../../hil/kit/patience.ts";
 import { CASES } from "./cases.ts";
 import { LoopbackTarget } from "./loopback.ts";
 

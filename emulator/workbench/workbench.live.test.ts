@@ -9,7 +9,7 @@ import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type App, start } from "../../firmware/src/app.ts";
 import { readConfig } from "../../firmware/src/config.ts";
-import { PATIENCE_MS } from "../../hil/testing/patience.ts";
+import { PATIENCE_MS } from "../../hil/kit/patience.ts";
 import { Board } from "../src/board.ts";
 import { esp32 } from "../src/boards/esp32.ts";
 import { RealClock } from "../src/clock.ts";

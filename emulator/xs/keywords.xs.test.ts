@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { type Keyword, Keywords } from "../../firmware/src/inspect/keywords.ts";
-import fc from "../../hil/testing/properties.ts";
+import fc from "../../hil/kit/properties.ts";
 import { machineWith } from "./nursery.ts";
 
 test("keywords are found by the chip's C exactly where the plain search finds them", () => {

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { isIPv4 } from "node:net";
 import { describe, expect, test } from "vitest";
-import { documents } from "../../hil/testing/documents.ts";
-import fc from "../../hil/testing/properties.ts";
+import fc from "../../hil/kit/properties.ts";
+import { documents } from "../../hil/kit/random-documents.ts";
 import { readConfig } from "./config.ts";
 
 const backends = [{ address: "192.168.1.10", port: 8080 }];

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import fc from "../../hil/testing/properties.ts";
+import fc from "../../hil/kit/properties.ts";
 import { readJson } from "./json.ts";
 
 const bytes = (text: string, encoding: BufferEncoding) =>

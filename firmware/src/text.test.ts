@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import fc from "../../hil/testing/properties.ts";
+import fc from "../../hil/kit/properties.ts";
 import { printable, quoted } from "./text.ts";
 
 const CHARS = 40;

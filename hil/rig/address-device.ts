@@ -3,11 +3,11 @@ import {
   type AdminAddress,
   AdminClient,
 } from "../../emulator/workbench/admin-client.ts";
-import type { Need } from "../src/scenario.ts";
-import type { GatewayDocument } from "../src/target.ts";
+import type { Need } from "../kit/scenario.ts";
+import type { GatewayDocument } from "../kit/target.ts";
+import { Stuck } from "./board-error.ts";
 import type { Device } from "./device.ts";
 import type { PlayedBoard } from "./run.ts";
-import { Stuck } from "./stuck.ts";
 
 /** Between two looks at the board's last events: it remembers more than a story makes in that time. */
 const EVENTS_MS = 100;

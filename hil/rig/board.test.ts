@@ -2,10 +2,10 @@ import type { BindingInterface } from "@serialport/bindings-cpp";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { banner, lastWords } from "../../emulator/src/reset.ts";
 import { RigBoard } from "./board.ts";
+import { NoProgram, Stuck } from "./board-error.ts";
 import { EMULATED_PATH, type EmulatedAdapter, EmulatedBinding } from "./emulated-port.ts";
 import type { Incident } from "./incidents.ts";
 import { SerialLink } from "./serial-link.ts";
-import { NoProgram, Stuck } from "./stuck.ts";
 
 const BOOT = ["I (1) boot: version=0.1.0", "I (2) net: ip=10.0.0.7", "I (3) proxy: ready ports=80"];
 

@@ -2,9 +2,9 @@ import { appendFileSync } from "node:fs";
 import { isIPv4 } from "node:net";
 import { performance } from "node:perf_hooks";
 import { parseLine } from "../../firmware/src/admin/event.ts";
+import { NoProgram, Stuck } from "./board-error.ts";
 import { type Blame, type Incident, Incidents } from "./incidents.ts";
 import { SerialLink, type SerialLinkOptions } from "./serial-link.ts";
-import { NoProgram, Stuck } from "./stuck.ts";
 import { type Line, type Mark, Transcript, type TranscriptClock, Unmet } from "./transcript.ts";
 
 /**

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import type { RigBoard } from "./board.ts";
+import { NoProgram, Stuck } from "./board-error.ts";
 import { bringUp } from "./bring-up.ts";
 import type { Flashable, FlashPolicy } from "./flash.ts";
-import { NoProgram, Stuck } from "./stuck.ts";
 
 const FOUND = {
   path: "/dev/ttyUSB0",

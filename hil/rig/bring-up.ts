@@ -1,8 +1,8 @@
 import type { RigBoard } from "./board.ts";
+import { NoProgram, Stuck } from "./board-error.ts";
 import type { Found } from "./discovery.ts";
 import { type Flashable, type FlashPolicy, mustFlash } from "./flash.ts";
 import type { KnownBoards } from "./known-boards.ts";
-import { NoProgram, Stuck } from "./stuck.ts";
 
 export interface BringUpOptions {
   readonly policy: FlashPolicy;

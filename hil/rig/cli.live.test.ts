@@ -9,12 +9,12 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { cannotOpenPty } from "../../emulator/src/pty.ts";
 import { reservePort } from "../../emulator/src/reserved-port.ts";
 import { ADMIN_PORT } from "../../emulator/workbench/admin-client.ts";
-import { loadScenarios } from "../src/scenario.ts";
-import { onThisComputer } from "../testing/patience.ts";
-import { BUDGETS } from "./budgets.ts";
+import { onThisComputer } from "../kit/patience.ts";
+import { loadScenarios } from "../kit/scenario.ts";
 import { computersPorts, discover } from "./discovery.ts";
-import { MISCHIEF } from "./mischief.ts";
-import { FEW, OUTCOMES } from "./outcomes.ts";
+import { FEW, OUTCOMES } from "./inject.expected.ts";
+import { MISCHIEF } from "./inject.ts";
+import { BUDGETS } from "./limits.ts";
 import { parsed } from "./report/testing.ts";
 import { EXIT, type Run } from "./run.ts";
 

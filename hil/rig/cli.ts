@@ -6,11 +6,18 @@ import { outliveReader } from "../../emulator/src/reader.ts";
 import { ADMIN_PORT } from "../../emulator/workbench/admin-client.ts";
 import { requireSdk, UsageError as SdkError } from "../../firmware/tools/moddable.ts";
 import { personAsk } from "../../firmware/tools/secrets.ts";
-import { loadScenarios } from "../src/scenario.ts";
+import { loadScenarios } from "../kit/scenario.ts";
+import {
+  addressDesk,
+  type Desk,
+  emulatedDesk,
+  type Surroundings,
+  serialDesk,
+} from "./attachment.ts";
 import { RigBoard } from "./board.ts";
+import { Stuck } from "./board-error.ts";
 import { bringUp } from "./bring-up.ts";
 import { CredentialsError, wifiCredentials } from "./credentials.ts";
-import { addressDesk, type Desk, emulatedDesk, type Surroundings, serialDesk } from "./desk.ts";
 import { dialBack } from "./dial-back.ts";
 import { runDiff } from "./diff.ts";
 import {
@@ -28,10 +35,10 @@ import { EmulatedBoard } from "./emulated-board.ts";
 import { EMULATED_PATH } from "./emulated-port.ts";
 import { ImageFirmware, SourceFirmware } from "./flash.ts";
 import { HELP } from "./help.ts";
+import { MISCHIEF } from "./inject.ts";
 import { KnownBoards } from "./known-boards.ts";
 import { LoaderError } from "./loader.ts";
 import { Locked } from "./lock.ts";
-import { MISCHIEF } from "./mischief.ts";
 import {
   type CommandOptions,
   chosen,
@@ -44,7 +51,6 @@ import { writeReports } from "./report/write.ts";
 import { Rig, type RigOptions } from "./rig.ts";
 import { EXIT } from "./run.ts";
 import { SerialDevice } from "./serial-device.ts";
-import { Stuck } from "./stuck.ts";
 
 /** There is no board; all that can be said about it. */
 class NoBoard extends Error {}

@@ -1,6 +1,5 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import type { Thread } from "./comparable.ts";
 import {
   comparablePair,
   type Difference,
@@ -9,8 +8,9 @@ import {
   type Pair,
   pairs,
   type ThreadDifference,
-} from "./differences.ts";
-import { endingOf, figure, firstLine, scenarios, VERDICTS, visible } from "./report/in-words.ts";
+} from "./compare.ts";
+import type { Thread } from "./log-threads.ts";
+import { endingOf, figure, firstLine, scenarios, VERDICTS, visible } from "./report/summary.ts";
 import {
   EXIT,
   type Measurement,
@@ -20,7 +20,7 @@ import {
   within,
 } from "./run.ts";
 
-export { firstDifference } from "./differences.ts";
+export { firstDifference } from "./compare.ts";
 
 /** Lines around the one that differs. */
 const CONTEXT_LINES = 3;

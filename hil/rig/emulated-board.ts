@@ -8,7 +8,7 @@ import type { BoardPlatform } from "../../emulator/src/platform.ts";
 import { announce, start } from "../../firmware/src/app.ts";
 import { readConfig } from "../../firmware/src/config.ts";
 import { buildId } from "../../firmware/tools/build-id.ts";
-import { mendedBoard } from "../src/lab.ts";
+import { mendedBoard } from "../kit/emulated-lab.ts";
 import { EmulatedBinding } from "./emulated-port.ts";
 
 /** It runs the sources as they are. */

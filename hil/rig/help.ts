@@ -1,5 +1,5 @@
 import { ADMIN_PORT } from "../../emulator/workbench/admin-client.ts";
-import { MISCHIEF } from "./mischief.ts";
+import { MISCHIEF } from "./inject.ts";
 
 /** What `npm run hil -- --help` prints. */
 export const HELP = `npm run hil -- [options]

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Scenario } from "../src/scenario.ts";
+import type { Scenario } from "../kit/scenario.ts";
 import { chosen, readOptions, UsageError } from "./options.ts";
 
 const ADMIN_PORT = 8404;

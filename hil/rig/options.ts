@@ -1,10 +1,10 @@
 import { parseArgs } from "node:util";
 import { isToken, TOKEN_MAX, TOKEN_MIN } from "../../firmware/src/admin/token.ts";
 import { nearest } from "../../firmware/src/document.ts";
-import type { Scenario } from "../src/scenario.ts";
+import type { Scenario } from "../kit/scenario.ts";
 import { EMULATED_PATH } from "./emulated-port.ts";
 import { FLASH_POLICIES, type FlashPolicy } from "./flash.ts";
-import { MISCHIEF } from "./mischief.ts";
+import { MISCHIEF } from "./inject.ts";
 
 /** What the person asked for cannot be done; said in one sentence. */
 export class UsageError extends Error {}

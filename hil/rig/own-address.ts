@@ -1,5 +1,5 @@
 import net from "node:net";
-import { Stuck } from "./stuck.ts";
+import { Stuck } from "./board-error.ts";
 
 /** A connection in a home network stands within a second, or never. */
 const CONNECT_MS = 5_000;

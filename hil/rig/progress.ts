@@ -10,7 +10,7 @@ import {
   scenarios,
   VERDICTS,
   visible,
-} from "./report/in-words.ts";
+} from "./report/summary.ts";
 import type { Run, ScenarioResult, Verdict } from "./run.ts";
 
 /** Between two drawings of the live line: a clock that one reads, and little to send over ssh. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Status } from "../../firmware/src/admin/status.ts";
-import type { GatewayDocument } from "../src/target.ts";
+import type { GatewayDocument } from "../kit/target.ts";
 import type { Device } from "./device.ts";
 import { RigTarget } from "./rig-target.ts";
 

@@ -3,10 +3,10 @@ import { RealClock } from "../../emulator/src/clock.ts";
 import { reservePort } from "../../emulator/src/reserved-port.ts";
 import { ADMIN_PORT } from "../../emulator/workbench/admin-client.ts";
 import type { Status } from "../../firmware/src/admin/status.ts";
-import { mendedBoard } from "../src/lab.ts";
-import { driveInRealTime } from "../src/real-time.ts";
-import type { Need } from "../src/scenario.ts";
-import type { Computer, GatewayDocument, Rest, Stage, Target } from "../src/target.ts";
+import { mendedBoard } from "../kit/emulated-lab.ts";
+import { driveInRealTime } from "../kit/real-time.ts";
+import type { Need } from "../kit/scenario.ts";
+import type { Computer, GatewayDocument, Rest, Stage, Target } from "../kit/target.ts";
 import type { Device } from "./device.ts";
 import { addressTowards } from "./own-address.ts";
 

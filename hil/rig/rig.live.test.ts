@@ -2,13 +2,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Scenario } from "../src/scenario.ts";
-import { PATIENCE_MS } from "../testing/patience.ts";
-import { type Desk, emulatedDesk, type Surroundings } from "./desk.ts";
+import { PATIENCE_MS } from "../kit/patience.ts";
+import type { Scenario } from "../kit/scenario.ts";
+import { type Desk, emulatedDesk, type Surroundings } from "./attachment.ts";
+import { Stuck } from "./board-error.ts";
 import { EmulatedBoard } from "./emulated-board.ts";
 import { Rig, type RigOptions } from "./rig.ts";
 import type { Run, ScenarioResult } from "./run.ts";
-import { Stuck } from "./stuck.ts";
 
 let folder = "";
 beforeAll(async () => {

@@ -1,17 +1,17 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { Scenario } from "../src/scenario.ts";
+import type { Scenario } from "../kit/scenario.ts";
+import type { Desk, Surroundings } from "./attachment.ts";
 import type { RigBoard } from "./board.ts";
-import { measurements, worse } from "./budgets.ts";
-import type { Desk, Surroundings } from "./desk.ts";
+import { Stuck } from "./board-error.ts";
+import { MISCHIEF } from "./inject.ts";
+import { measurements, worse } from "./limits.ts";
 import { parseEvent } from "./line.ts";
 import { lock } from "./lock.ts";
-import { MISCHIEF } from "./mischief.ts";
 import { Recorder } from "./recorder.ts";
 import { RigTarget } from "./rig-target.ts";
 import { AFTERWARDS, exitCode, type Run, type ScenarioResult } from "./run.ts";
 import { Runner } from "./runner.ts";
-import { Stuck } from "./stuck.ts";
 
 /** In a soak, reports are written this often: a run of eight hours may be cut off at any moment. */
 const CHECKPOINT_MS = 300_000;

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { VirtualClock } from "../../emulator/src/clock.ts";
-import type { Scenario } from "../src/scenario.ts";
-import type { Stage } from "../src/target.ts";
+import type { Scenario } from "../kit/scenario.ts";
+import type { Stage } from "../kit/target.ts";
+import { Stuck } from "./board-error.ts";
 import type { Incident, IncidentKind } from "./incidents.ts";
 import { Recorder } from "./recorder.ts";
 import type { ScenarioResult } from "./run.ts";
 import { Runner } from "./runner.ts";
-import { Stuck } from "./stuck.ts";
 
 const incident = (kind: IncidentKind, blame: Incident["blame"], ...lines: string[]): Incident => ({
   ...{ kind, blame, text: `a ${kind}`, lines, ms: 1 },

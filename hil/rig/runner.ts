@@ -1,12 +1,12 @@
-import { play, unlessAborted } from "../src/play.ts";
-import type { Scenario } from "../src/scenario.ts";
+import { play, unlessAborted } from "../kit/play.ts";
+import type { Scenario } from "../kit/scenario.ts";
 import type { RigBoard } from "./board.ts";
+import { Stuck } from "./board-error.ts";
 import type { Device } from "./device.ts";
 import { type Incident, PASSING } from "./incidents.ts";
 import type { Recorder } from "./recorder.ts";
 import type { RigTarget } from "./rig-target.ts";
 import { AFTERWARDS, type ScenarioResult } from "./run.ts";
-import { Stuck } from "./stuck.ts";
 
 /** A board that did not come up for so many stories running would not for the next one either. */
 const UNREADY_MAX = 2;

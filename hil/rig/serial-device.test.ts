@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import { VirtualClock } from "../../emulator/src/clock.ts";
 import type { AdminClient } from "../../emulator/workbench/admin-client.ts";
 import type { RigBoard } from "./board.ts";
+import { Stuck } from "./board-error.ts";
 import { SerialDevice, type SerialDeviceOptions } from "./serial-device.ts";
-import { Stuck } from "./stuck.ts";
 import { Transcript } from "./transcript.ts";
 
 /** A board that serves, and whose console answers as the test wants. */

@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { ADMIN_PORT, AdminClient } from "../../emulator/workbench/admin-client.ts";
-import type { Need } from "../src/scenario.ts";
-import type { GatewayDocument } from "../src/target.ts";
+import type { Need } from "../kit/scenario.ts";
+import type { GatewayDocument } from "../kit/target.ts";
 import type { RigBoard } from "./board.ts";
+import { Stuck } from "./board-error.ts";
 import type { Device } from "./device.ts";
 import type { PlayedBoard } from "./run.ts";
-import { Stuck } from "./stuck.ts";
-import { Typist } from "./typist.ts";
+import { Typist } from "./serial-console.ts";
 
 /** A token that nobody guesses: it opens the board to changes until its next reset. */
 const TOKEN_BYTES = 18;

@@ -4,8 +4,8 @@ import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { serve } from "../../backends/src/serve.ts";
 import { steady } from "../../backends/src/steady.ts";
-import { type LiveBoard, startBoard } from "../src/live-board.ts";
-import { PATIENCE_MS } from "../testing/patience.ts";
+import { type LiveBoard, startBoard } from "../kit/live-board.ts";
+import { PATIENCE_MS } from "../kit/patience.ts";
 
 const TOKEN = "correct-horse";
 

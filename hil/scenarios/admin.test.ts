@@ -1,9 +1,9 @@
 import { seeded } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
 import { Flash } from "../../emulator/src/flash.ts";
-import { httpBackend, named, reply } from "../src/http-backend.ts";
-import { collect, echoes, Lab, mendedBoard } from "../src/lab.ts";
-import { get, put, send, TOKEN } from "../src/operator.ts";
+import { get, put, send, TOKEN } from "../kit/admin-port.ts";
+import { collect, echoes, Lab, mendedBoard } from "../kit/emulated-lab.ts";
+import { httpBackend, named, reply } from "../kit/http-backend.ts";
 
 const GET_ONCE = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 

@@ -1,7 +1,7 @@
 import type { MockSocket } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
-import { httpBackend, named } from "../src/http-backend.ts";
-import { collect, echoes, Lab } from "../src/lab.ts";
+import { collect, echoes, Lab } from "../kit/emulated-lab.ts";
+import { httpBackend, named } from "../kit/http-backend.ts";
 
 /** More than one way through the lab, less than any time-out. */
 const AT_ONCE_MS = 50;

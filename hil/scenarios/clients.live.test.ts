@@ -10,9 +10,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { serve } from "../../backends/src/serve.ts";
 import { steady } from "../../backends/src/steady.ts";
-import { type LiveBoard, startBoard } from "../src/live-board.ts";
-import { missing } from "../src/peers.ts";
-import { type Digest, FILE, PAGE_UPLOAD_BYTES, PARTS, Site, sha256 } from "../src/site.ts";
+import { type LiveBoard, startBoard } from "../kit/live-board.ts";
+import { missing } from "../kit/reference-proxies.ts";
+import { type Digest, FILE, PAGE_UPLOAD_BYTES, PARTS, Site, sha256 } from "../kit/test-site.ts";
 
 // Programs that people use, through the board. Backends a and b are the demo's; what is below
 // /site goes to a web site with more to offer.

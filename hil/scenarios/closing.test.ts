@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { collect, Lab, mendedBoard } from "../src/lab.ts";
+import { collect, Lab, mendedBoard } from "../kit/emulated-lab.ts";
 
 /** What a backend answers: more than one segment of the board. */
 const ANSWER = "x".repeat(1_488);

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { Flash } from "../../emulator/src/flash.ts";
 import type { StartOptions } from "../../firmware/src/app.ts";
-import { named } from "../src/http-backend.ts";
-import { collect, ENGINE, Lab, mass, mendedBoard } from "../src/lab.ts";
-import { type Answer, get, put, TOKEN } from "../src/operator.ts";
-import { documents } from "../testing/documents.ts";
-import fc from "../testing/properties.ts";
+import { type Answer, get, put, TOKEN } from "../kit/admin-port.ts";
+import { collect, ENGINE, Lab, mass, mendedBoard } from "../kit/emulated-lab.ts";
+import { named } from "../kit/http-backend.ts";
+import fc from "../kit/properties.ts";
+import { documents } from "../kit/random-documents.ts";
 
 const GET_ONCE = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 

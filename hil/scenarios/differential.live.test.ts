@@ -1,10 +1,10 @@
 import net from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { MessageReader } from "../src/http-backend.ts";
-import { type LiveBoard, startBoard } from "../src/live-board.ts";
-import { missing, PEERS, type PeerName, startPeer } from "../src/peers.ts";
-import { brief, Recorder, type Seen } from "../src/recorder.ts";
-import { onThisComputer, PATIENCE_MS } from "../testing/patience.ts";
+import { MessageReader } from "../kit/http-backend.ts";
+import { type LiveBoard, startBoard } from "../kit/live-board.ts";
+import { onThisComputer, PATIENCE_MS } from "../kit/patience.ts";
+import { brief, Recorder, type Seen } from "../kit/recording-backend.ts";
+import { missing, PEERS, type PeerName, startPeer } from "../kit/reference-proxies.ts";
 
 // The same bytes go through our board, nginx and HAProxy, each with a backend of its own that
 // records what it was sent. What a backend sees through us must be what a strict reader makes of

@@ -2,9 +2,9 @@ import { once } from "node:events";
 import http from "node:http";
 import net from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { MessageReader } from "../src/http-backend.ts";
-import { type LiveBoard, startBoard } from "../src/live-board.ts";
-import { missing, PEERS, startPeer } from "../src/peers.ts";
+import { MessageReader } from "../kit/http-backend.ts";
+import { type LiveBoard, startBoard } from "../kit/live-board.ts";
+import { missing, PEERS, startPeer } from "../kit/reference-proxies.ts";
 
 // A Node server answers an upload before it has all of it: with a close, which is a reset because bytes
 // wait unread, or it goes on reading. The client gets that answer, and no request behind it is swallowed.

@@ -1,9 +1,9 @@
 import type { MockSocket } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
 import { shareOf } from "../../firmware/src/budget.ts";
-import { httpBackend, named, reply } from "../src/http-backend.ts";
-import { collect, Lab } from "../src/lab.ts";
-import { get } from "../src/operator.ts";
+import { get } from "../kit/admin-port.ts";
+import { collect, Lab } from "../kit/emulated-lab.ts";
+import { httpBackend, named, reply } from "../kit/http-backend.ts";
 
 const SESSIONS = 12;
 const SHARE = shareOf(SESSIONS);

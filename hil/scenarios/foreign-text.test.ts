@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { parseLine } from "../../firmware/src/admin/event.ts";
-import { httpBackend, reply } from "../src/http-backend.ts";
-import { collect, Lab, mass, ourBoard } from "../src/lab.ts";
-import { type Answer, get, put, send, TOKEN } from "../src/operator.ts";
-import fc from "../testing/properties.ts";
+import { type Answer, get, put, send, TOKEN } from "../kit/admin-port.ts";
+import { collect, Lab, mass, ourBoard } from "../kit/emulated-lab.ts";
+import { httpBackend, reply } from "../kit/http-backend.ts";
+import fc from "../kit/properties.ts";
 
 /** A board with our board's memory, on XS all of it counted, and one route beside the default. */
 async function labOf(settings: object = {}) {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { httpBackend, reply } from "../src/http-backend.ts";
-import { Lab } from "../src/lab.ts";
+import { Lab } from "../kit/emulated-lab.ts";
+import { httpBackend, reply } from "../kit/http-backend.ts";
 
 /** Bytes of a request's line that fit into a head of the default length, with its fields. */
 const LONG = 8_900;

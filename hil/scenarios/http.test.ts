@@ -3,6 +3,8 @@ import type { Host, MockSocket } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
 import { esp32 } from "../../emulator/src/boards/esp32.ts";
 import type { LogLine } from "../../firmware/src/admin/event.ts";
+import { collect, ENGINE, Lab, mass, mendedBoard } from "../kit/emulated-lab.ts";
+import { heapBytes } from "../kit/heap.ts";
 import {
   type HttpBackend,
   httpBackend,
@@ -10,10 +12,8 @@ import {
   MessageReader,
   named,
   reply,
-} from "../src/http-backend.ts";
-import { collect, ENGINE, Lab, mass, mendedBoard } from "../src/lab.ts";
-import { heapBytes } from "../src/memory.ts";
-import fc from "../testing/properties.ts";
+} from "../kit/http-backend.ts";
+import fc from "../kit/properties.ts";
 
 /** A client's connection, and what it understands of the answers. */
 class Client {

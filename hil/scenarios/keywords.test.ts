@@ -1,7 +1,7 @@
 import type { MockSocket } from "net-mock-socket";
 import { seeded } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
-import { collect, echoes, Lab, mass } from "../src/lab.ts";
+import { collect, echoes, Lab, mass } from "../kit/emulated-lab.ts";
 
 /** What TLS, SSH and databases look like. */
 function noise(length: number, seed: number): Buffer {

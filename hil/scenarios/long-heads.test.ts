@@ -1,8 +1,8 @@
 import type { MockSocket } from "net-mock-socket";
 import { expect, test } from "vitest";
-import { httpBackend, reply } from "../src/http-backend.ts";
-import { collect, Lab } from "../src/lab.ts";
-import { get } from "../src/operator.ts";
+import { get } from "../kit/admin-port.ts";
+import { collect, Lab } from "../kit/emulated-lab.ts";
+import { httpBackend, reply } from "../kit/http-backend.ts";
 
 /** Bytes of a target with which a head is nearly as long as the default lets it be. */
 const LONG = 8_900;

@@ -4,8 +4,8 @@ import { expect, test } from "vitest";
 import { settingsOf } from "../../emulator/src/boards/esp32.ts";
 import { stuckSessionBytes } from "../../emulator/src/boards/memory-plan.ts";
 import { MEMORY_RESERVE_BYTES, MEMORY_SHED_BYTES } from "../../firmware/src/memory.ts";
-import { collect, Lab, ourBoard } from "../src/lab.ts";
-import { get } from "../src/operator.ts";
+import { get } from "../kit/admin-port.ts";
+import { collect, Lab, ourBoard } from "../kit/emulated-lab.ts";
 
 /** A segment and what lwIP keeps with it: with less, a write breaks its connection. */
 const SEGMENT_BYTES = 1_600;

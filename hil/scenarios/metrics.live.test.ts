@@ -1,8 +1,8 @@
 import { execa } from "execa";
 import { describe, expect, test } from "vitest";
-import { named } from "../src/http-backend.ts";
-import { Lab } from "../src/lab.ts";
-import { get } from "../src/operator.ts";
+import { get } from "../kit/admin-port.ts";
+import { Lab } from "../kit/emulated-lab.ts";
+import { named } from "../kit/http-backend.ts";
 
 const { failed } = await execa("promtool", ["--version"], { reject: false });
 const absence = failed

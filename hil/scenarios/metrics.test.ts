@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { httpBackend, named, reply } from "../src/http-backend.ts";
-import { Lab } from "../src/lab.ts";
-import { get, put, TOKEN } from "../src/operator.ts";
+import { get, put, TOKEN } from "../kit/admin-port.ts";
+import { Lab } from "../kit/emulated-lab.ts";
+import { httpBackend, named, reply } from "../kit/http-backend.ts";
 
 const GET_ONCE = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 

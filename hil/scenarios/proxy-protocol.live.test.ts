@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import net from "node:net";
 import { describe, expect, test } from "vitest";
-import { startBoard } from "../src/live-board.ts";
-import { missing, PEERS, startProxyReader } from "../src/peers.ts";
+import { startBoard } from "../kit/live-board.ts";
+import { missing, PEERS, startProxyReader } from "../kit/reference-proxies.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 

@@ -1,9 +1,9 @@
 import type { MockSocket } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
 import { REFUSALS_MAX } from "../../firmware/src/budget.ts";
-import { httpBackend, reply } from "../src/http-backend.ts";
-import { collect, Lab } from "../src/lab.ts";
-import { get } from "../src/operator.ts";
+import { get } from "../kit/admin-port.ts";
+import { collect, Lab } from "../kit/emulated-lab.ts";
+import { httpBackend, reply } from "../kit/http-backend.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 

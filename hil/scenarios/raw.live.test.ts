@@ -3,8 +3,8 @@ import http2 from "node:http2";
 import type { AddressInfo } from "node:net";
 import { seeded } from "net-mock-socket";
 import { afterAll, expect, test } from "vitest";
-import { startBoard } from "../src/live-board.ts";
-import { sha256 } from "../src/site.ts";
+import { startBoard } from "../kit/live-board.ts";
+import { sha256 } from "../kit/test-site.ts";
 
 // Protocols that the board passes on unread, by programs that speak them.
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { MessageReader, named } from "../src/http-backend.ts";
-import { collect, echoes, Lab } from "../src/lab.ts";
+import { collect, echoes, Lab } from "../kit/emulated-lab.ts";
+import { MessageReader, named } from "../kit/http-backend.ts";
 
 // lwIP queues 23 segments at most on a connection, however small they are; a write that would be the
 // 24th fails, and the connection is dead.

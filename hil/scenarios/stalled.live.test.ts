@@ -2,8 +2,8 @@ import { once } from "node:events";
 import net, { type AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { BLOCK_BYTES } from "../../emulator/src/io/stack.ts";
-import { startBoard } from "../src/live-board.ts";
-import { onThisComputer } from "../testing/patience.ts";
+import { startBoard } from "../kit/live-board.ts";
+import { onThisComputer } from "../kit/patience.ts";
 
 // Streams that nobody reads, over the kernel's sockets: what each end does must free what they hold.
 

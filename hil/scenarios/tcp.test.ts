@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { collect, ENGINE, echoes, Lab, says } from "../src/lab.ts";
-import { heapBytes } from "../src/memory.ts";
+import { collect, ENGINE, echoes, Lab, says } from "../kit/emulated-lab.ts";
+import { heapBytes } from "../kit/heap.ts";
 
 /** What a session may leave on average; by chance alone the heap differs by up to 30. */
 const LEFT_BYTES = 100;

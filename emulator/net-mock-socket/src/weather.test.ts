@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import fc from "../../../hil/testing/properties.ts";
+import fc from "../../../hil/kit/properties.ts";
 import { type HostProfile, type MockSocket, Network, seeded } from "./network.ts";
 import { pattern, StillClock, watch } from "./testing.ts";
 

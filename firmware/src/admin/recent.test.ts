@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import fc from "../../../hil/testing/properties.ts";
+import fc from "../../../hil/kit/properties.ts";
 import { type Event, formatLine } from "./event.ts";
 import { BOARD_BYTES, type EventKind, REQUESTS_BYTES, Recent } from "./recent.ts";
 

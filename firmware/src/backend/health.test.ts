@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import fc from "../../../hil/testing/properties.ts";
+import fc from "../../../hil/kit/properties.ts";
 import { EJECTION_MAX_MS, EJECTION_MS, Health, type HealthRules } from "./health.ts";
 import { RULES } from "./testing.ts";
 

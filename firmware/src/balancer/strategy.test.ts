@@ -1,6 +1,6 @@
 import { seeded } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
-import { collectGarbage } from "../../../hil/src/memory.ts";
+import { collectGarbage } from "../../../hil/kit/heap.ts";
 import type { Backend } from "../backend/backend.ts";
 import { STRATEGIES, type StrategyName, WEIGHTLESS } from "./strategy.ts";
 import { countsOf, namesOf, Trial, times } from "./testing.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import fc from "../../../hil/testing/properties.ts";
+import fc from "../../../hil/kit/properties.ts";
 import { Head, type HeadLimits } from "./head.ts";
 
 const LIMITS: HeadLimits = { headBytesMax: 1024, headLinesMax: 12 };

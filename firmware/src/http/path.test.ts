@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import fc from "../../../hil/testing/properties.ts";
+import fc from "../../../hil/kit/properties.ts";
 import { ascii } from "../ascii.ts";
 import { Group } from "../backend/pool.ts";
 import { Head, textOf } from "./head.ts";

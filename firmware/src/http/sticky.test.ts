@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import fc from "../../../hil/testing/properties.ts";
+import fc from "../../../hil/kit/properties.ts";
 import { Group } from "../backend/pool.ts";
 import { backendAt } from "../backend/testing.ts";
 import { sipKeyOf } from "../sip-hash.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import fc from "../../../hil/testing/properties.ts";
+import fc from "../../../hil/kit/properties.ts";
 import { type Keyword, Keywords } from "./keywords.ts";
 
 const anywhere = (keyword: string): Keyword => ({ keyword, match: "anywhere", in: "text" });

@@ -1,6 +1,6 @@
 import { describeFound, noBoard, portNamed } from "../discovery.ts";
 import { blocked, farAway, sameNetwork } from "./network.ts";
-import { refused } from "./refused.ts";
+import { refused } from "./open-error.ts";
 import type { DoctorParts, Finding, Seen, Step } from "./step.ts";
 
 /** The ROM writes at once; three seconds are generous. */

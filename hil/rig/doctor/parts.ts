@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import net from "node:net";
 import { networkInterfaces } from "node:os";
 import type { RigBoard } from "../board.ts";
-import { Stuck } from "../stuck.ts";
+import { Stuck } from "../board-error.ts";
 import { Unmet } from "../transcript.ts";
 import type { DoctorBoard, DoctorParts, LocalAddress } from "./step.ts";
 

@@ -1,6 +1,6 @@
 import { EXIT, type Run, type ScenarioResult, within } from "../run.ts";
-import { endingOf, firstLine, inWords, limitsInWords } from "./in-words.ts";
 import { type Markup, markup } from "./markup.ts";
+import { endingOf, firstLine, inWords, limitsInWords } from "./summary.ts";
 
 /** One test as JUnit counts it. */
 interface Case {

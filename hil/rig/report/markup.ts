@@ -1,4 +1,4 @@
-import { visible } from "./in-words.ts";
+import { visible } from "./summary.ts";
 
 /** Text that may stand in a page as it is. */
 export class Markup {

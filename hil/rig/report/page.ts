@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { Run } from "../run.ts";
 import { incidentsExcerpt, thinned } from "./excerpt.ts";
-import { duration, endingOf, figure, inWords, playsOf } from "./in-words.ts";
 import { Markup, markup, scriptData } from "./markup.ts";
+import { duration, endingOf, figure, inWords, playsOf } from "./summary.ts";
 import { measurementTable, scenarioTable } from "./tables.ts";
 import { timeline } from "./timeline.ts";
 

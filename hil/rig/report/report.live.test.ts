@@ -4,7 +4,7 @@ import { delimiter, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { PATIENCE_MS } from "../../testing/patience.ts";
+import { PATIENCE_MS } from "../../kit/patience.ts";
 import type { Moment } from "../run.ts";
 import { aResult, aRun } from "./testing.ts";
 import { writeReports } from "./write.ts";

@@ -1,8 +1,8 @@
 import type { Incident } from "../incidents.ts";
 import { type Measurement, type Run, type ScenarioResult, within } from "../run.ts";
 import { incidentsExcerpt, resultsExcerpt, shortened } from "./excerpt.ts";
-import { duration, figure, firstLine, limits, VERDICTS } from "./in-words.ts";
 import { type Markup, markup } from "./markup.ts";
+import { duration, figure, firstLine, limits, VERDICTS } from "./summary.ts";
 import { anchor, incidentAnchor } from "./timeline.ts";
 
 /** Rows of what passed that are unfolded: about what one run has. A soak has hundreds. */

@@ -1,8 +1,8 @@
 import type { Incident } from "../incidents.ts";
 import type { Run, ScenarioResult } from "../run.ts";
 import { incidentsExcerpt, momentsExcerpt, resultsExcerpt, shortened } from "./excerpt.ts";
-import { VERDICTS } from "./in-words.ts";
 import { type Markup, markup } from "./markup.ts";
+import { VERDICTS } from "./summary.ts";
 
 /** The page's name of a scenario: one may be played more than once. */
 export function anchor(run: Run, result: ScenarioResult): string {

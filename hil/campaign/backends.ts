@@ -1,0 +1,55 @@
+import type { MockSocket } from "net-mock-socket";
+import { HttpService } from "./http-service.ts";
+import type { Book, RawArrival } from "./observations.ts";
+import type { BackendPart } from "./plan.ts";
+import { serveRaw } from "./raw-service.ts";
+
+/** Bytes by which HTTP and the raw protocol are told apart. */
+const TELLING_BYTES = 4;
+
+/** A backend that reads slowly rests when it has read so much. */
+const REST_BYTES = 512;
+
+/** A backend that speaks HTTP and the raw protocol on one port, and checks all that it hears. */
+export function serve(book: Book, part: BackendPart, socket: MockSocket): void {
+  const { clock } = book.lab;
+  let first: Buffer = Buffer.alloc(0);
+  let read = 0;
+  let hear: ((bytes: Buffer) => void) | undefined;
+  socket.on("data", (bytes: Buffer) => {
+    if (hear === undefined) {
+      first = Buffer.concat([first, bytes]);
+      if (first.byteLength < TELLING_BYTES) return;
+      const raw = first.subarray(0, TELLING_BYTES).toString("latin1") === "POT ";
+      hear = raw ? rawHeader(book, part, socket) : new HttpService(book, part, socket).hear;
+      hear(first);
+    } else {
+      hear(bytes);
+    }
+    read += bytes.byteLength;
+    if (part.restMs === 0 || read < REST_BYTES) return;
+    read = 0;
+    socket.pause();
+    clock.after(part.restMs, () => socket.resume());
+  });
+  socket.on("end", () => {
+    if (socket.writable) socket.end();
+  });
+}
+
+/** Reads the line that says which client this is. */
+function rawHeader(book: Book, part: BackendPart, socket: MockSocket): (bytes: Buffer) => void {
+  let header = "";
+  let arrival: RawArrival | undefined;
+  return bytes => {
+    if (arrival !== undefined) {
+      arrival.heard.feed(bytes);
+      return;
+    }
+    header += bytes.toString("latin1");
+    const end = header.indexOf("\n");
+    if (end < 0) return;
+    arrival = serveRaw(book, part, socket, Number(header.slice(TELLING_BYTES, end)));
+    arrival?.heard.feed(Buffer.from(header.slice(end + 1), "latin1"));
+  };
+}

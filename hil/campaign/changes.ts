@@ -1,0 +1,181 @@
+import { isDeepStrictEqual } from "node:util";
+import { type Config, readConfig } from "../../firmware/src/config.ts";
+import { collect } from "../kit/emulated-lab.ts";
+import type { Book } from "./observations.ts";
+import { type ChangePart, MODES_OF_PORTS, only } from "./plan.ts";
+
+/** What came of a change: `idle`, the board was off. */
+export type Effect = "done" | "next-start" | "refused" | "idle";
+
+/** When the operator asks the new admin port, after a change that it confirms. */
+const CONFIRM_MS = 500;
+
+/** How long an answer may take when the storm is over. */
+const ANSWER_MS = 30_000;
+
+/** A request that the board answers itself: 400, a head without Host. */
+const PROBE = "GET / HTTP/1.1\r\n\r\n";
+
+/** Keys that move no client: neither ports, nor backends, nor places. */
+const HARMLESS = ["retries", "queueTimeoutMs"];
+
+/** An operator does what the part says, and the book keeps what came of it. */
+export function change(book: Book, part: ChangePart): void {
+  book.effects.set(part.id, effect(book, part));
+  noteBudget(book);
+}
+
+function effect(book: Book, part: ChangePart): Effect {
+  const { lab } = book;
+  if (!lab.board.isRunning || part.does === "nothing") return "idle";
+  const { operator, proxy } = lab.app!;
+  if (part.does === "reboot") {
+    try {
+      operator.reboot();
+    } catch {
+      // It does not return: nothing of the program goes on.
+    }
+    return "done";
+  }
+  if (part.does === "state") {
+    const { backends } = proxy.config;
+    const { name } = backends[part.backend % backends.length];
+    return "done" in operator.setState(name, part.state) ? "done" : "refused";
+  }
+  const { document } = operator.running;
+  const wanted = { ...document, ...part.settings, ...backendsOf(document, part) };
+  const outcome = part.does === "lend" ? operator.lend(wanted) : operator.configure(wanted);
+  if (!("done" in outcome)) {
+    // Nothing else could have run in between: what was in force still is.
+    book.expect(operator.running.document === document, "a refused document is in force");
+    return "refused";
+  }
+  if (part.confirms) confirm(book);
+  return operator.running.next === undefined ? "done" : "next-start";
+}
+
+/** Without the last backend, where the part says so and another is left. */
+function backendsOf(document: object, { leavesOut }: ChangePart): object {
+  const { backends } = document as Pick<Config, "backends">;
+  return leavesOut && backends.length > 1 ? { backends: backends.slice(0, -1) } : {};
+}
+
+/** A request with the token over the way that is new; no token is set, so each request has it. */
+function confirm({ lab }: Book): void {
+  lab.clock.after(CONFIRM_MS, () => {
+    const { adminPort } = lab.app!.proxy.config;
+    if (adminPort === 0) return;
+    const socket = lab.network.host("operator").connect({ host: "board", port: adminPort });
+    collect(socket);
+    socket.write("GET /healthz HTTP/1.1\r\nHost: board\r\n\r\n");
+  });
+}
+
+/** Sessions that began under a larger budget go on under a smaller one. */
+export function noteBudget(book: Book): void {
+  const { sessionsMax, queueMax } = book.lab.app!.proxy.budget;
+  book.sessionsMax = Math.max(book.sessionsMax, sessionsMax);
+  book.queueMax = Math.max(book.queueMax, queueMax);
+}
+
+/** Some change has had an effect. */
+export function changed(book: Book): boolean {
+  return [...book.effects.values()].some(effect => effect !== "refused" && effect !== "idle");
+}
+
+/** One of them may have moved a client: raw streams at least are never touched by the others. */
+export function changedMuch(book: Book): boolean {
+  return only(book.world, "change").some(({ id, does, settings, leavesOut }) => {
+    const effect = book.effects.get(id);
+    if (effect === "refused" || effect === "idle" || effect === undefined) return false;
+    const keys = Object.keys(settings);
+    return (
+      !["document", "lend"].includes(does) || leavesOut || keys.some(k => !HARMLESS.includes(k))
+    );
+  });
+}
+
+/** Documents by the configuration that serves by them, once it was seen that it does. */
+const seen = new WeakMap<Config, object>();
+
+/** The document that the board shows is the one by which it serves. */
+export function checkInForce(book: Book): void {
+  const { board, app } = book.lab;
+  if (!board.isRunning || app === undefined) return;
+  const { proxy, running } = app.operator;
+  const { document, source, trialLeftMs } = running;
+  if (seen.get(proxy.config) !== document) {
+    const outcome = readConfig(document);
+    const same = "config" in outcome && isDeepStrictEqual(outcome.config, proxy.config);
+    book.expect(same, "another configuration serves than the one that is shown");
+    if (same) seen.set(proxy.config, document);
+  }
+  book.expect(
+    (source === "trial") === (trialLeftMs !== undefined),
+    "a trial without an end, or an end without a trial",
+  );
+}
+
+/**
+ * When all is over: each port serves what the document shown there says, and no other port serves anything;
+ * after one more reset the document is in force that the status had promised.
+ */
+export async function checkPromises(book: Book): Promise<void> {
+  const { lab } = book;
+  if (only(book.world, "change").length === 0 || !lab.board.isRunning) return;
+  await checkPorts(book);
+  const { running } = lab.app!.operator;
+  const { source, next, document } = running;
+  const before = lab.events("proxy", "ready").length;
+  lab.board.reset();
+  const ready = () => lab.events("proxy", "ready").length > before;
+  book.expect(await lab.clock.run({ until: ready, ms: 60_000 }), "the board did not start again");
+  if (!ready()) return;
+  const after = lab.app!.operator.running;
+  if (next !== undefined) {
+    book.expect(isDeepStrictEqual(after.document, next), "the next start has another document");
+  } else if (source === "flash" || source === "built-in") {
+    book.expect(isDeepStrictEqual(after.document, document), "a kept document was lost");
+    book.expect(after.source === source, `a document from ${source} is from ${after.source}`);
+  } else if (source === "until-reset") {
+    book.expect(after.source !== "until-reset", "a reset has not ended a lent document");
+  }
+  checkInForce(book);
+  await checkPorts(book);
+}
+
+async function checkPorts(book: Book): Promise<void> {
+  const { operator } = book.lab.app!;
+  const { listeners, adminPort } = operator.running.document as Config;
+  for (const port of [...MODES_OF_PORTS.keys(), ...ADMIN_PORTS]) {
+    const listener = (listeners ?? DEFAULT_LISTENERS).find(other => other.port === port);
+    if (listener?.mode === "tcp") continue; // says nothing by itself
+    const isAdmin = port === (adminPort ?? ADMIN_PORTS[0]);
+    const text = await answerAt(book, port, isAdmin ? STATUS : PROBE);
+    if (isAdmin) {
+      const shown = text.slice(text.indexOf("\r\n\r\n"));
+      const wanted = `"source":"${operator.running.source}"`;
+      book.expect(shown.includes(wanted), `the admin port ${port} does not show what runs`);
+    } else if (listener !== undefined) {
+      book.expect(text.startsWith("HTTP/1.1 400"), `port ${port} does not serve`);
+    } else if (!operator.running.isAdmin(port)) {
+      book.expect(text === "", `port ${port} serves, and no document says so`);
+    }
+  }
+}
+
+const STATUS = "GET /api/status HTTP/1.1\r\nHost: board\r\n\r\n";
+
+/** Ports that documents of the campaign have for the operator; the first is the default. */
+export const ADMIN_PORTS: readonly number[] = [8404, 9000];
+
+const DEFAULT_LISTENERS: readonly { port: number; mode: string }[] = [{ port: 80, mode: "auto" }];
+
+async function answerAt({ lab }: Book, port: number, text: string): Promise<string> {
+  const socket = lab.network.host("operator").connect({ host: "board", port });
+  const heard = collect(socket);
+  socket.write(text);
+  await lab.clock.run({ until: () => socket.closed, ms: ANSWER_MS });
+  socket.destroy();
+  return heard.text;
+}

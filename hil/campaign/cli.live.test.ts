@@ -1,0 +1,68 @@
+import { execa } from "execa";
+import { expect, test } from "vitest";
+import { campaign } from "./worker-pool.ts";
+
+async function sim(...args: string[]) {
+  const child = await execa(process.execPath, ["--import", "tsx", "hil/campaign/cli.ts", ...args], {
+    reject: false,
+  });
+  return { code: child.exitCode, out: child.stdout, err: child.stderr };
+}
+
+test("a campaign comes to the same, whether one process plays it or three", async () => {
+  const keep = async (jobs: number) => {
+    const verdicts = await campaign({ seed: 1, runs: 6, jobs });
+    return verdicts.map(({ seed, broken, happened }) => ({ seed, broken, happened }));
+  };
+  expect(await keep(3)).toEqual(await keep(1));
+});
+
+test("npm run sim says how many worlds held, and how fast they were", async () => {
+  const { code, out } = await sim("--runs", "3", "--jobs", "2");
+  expect(code).toBe(0);
+  expect(out).toMatch(/^3 worlds, each played twice, in [\d.]+ s; 0 failed$/m);
+  expect(out).toMatch(/: \d+ in the storm, \d+ in all$/m);
+});
+
+test("--replay prints the same world each time: its plan, log, packets and verdict", async () => {
+  const [one, two] = await Promise.all([
+    sim("--seed", "3", "--replay"),
+    sim("--seed", "3", "--replay"),
+  ]);
+  expect(one.out).toBe(two.out);
+  for (const line of [/^backend name="a"/m, /proxy: ready/, / SYN 0 sent$/m, / listen /]) {
+    expect(one.out).toMatch(line);
+  }
+  expect(one.out).toMatch(/\nseed 3, .*: every invariant holds$/);
+});
+
+test("--seed random names the seeds that it plays, and each of them can be played again", async () => {
+  const { code, out } = await sim("--runs", "2", "--seed", "random");
+  expect(code).toBe(0);
+  const [, first, last] = /^seeds (\d+) to (\d+)$/m.exec(out)!.map(Number);
+  expect(last - first).toBe(1);
+  const again = await sim("--seed", String(last), "--replay");
+  expect(again.out).toMatch(new RegExp(`\nseed ${last}, .*: every invariant holds$`));
+});
+
+test("a reader that leaves ends no run: the exit code is that of the worlds", async () => {
+  const child = execa(
+    process.execPath,
+    ["--import", "tsx", "hil/campaign/cli.ts", "--seed", "3", "--replay"],
+    { reject: false, buffer: { stdout: false } },
+  );
+  child.stdout.destroy();
+  expect(await child).toMatchObject({ exitCode: 0, stderr: "" });
+});
+
+test.each([
+  [["--runs", "0"], "--help lists the options"],
+  [["--runs", "0"], '--runs is "0"; wanted a whole number from 1'],
+  [["--seed", "x"], '--seed is "x"; wanted a whole number from 1'],
+  [["--job", "2"], "--job is no option; did you mean --jobs?"],
+])("%j is refused in one sentence", async (args, sentence) => {
+  const { code, out, err } = await sim(...args);
+  expect({ code, out }).toEqual({ code: 2, out: "" });
+  expect(err).toContain(sentence);
+  expect(err.split("\n")).toHaveLength(1);
+});

@@ -1,0 +1,117 @@
+import type { LogLine } from "../../firmware/src/admin/event.ts";
+import { outOfHeap } from "./invariants.ts";
+import { type Chronicle, chronicle } from "./log-index.ts";
+import type { Book } from "./observations.ts";
+
+type Happened = (log: Chronicle, book: Book) => boolean;
+
+const request =
+  (wanted: (values: LogLine["values"]) => boolean): Happened =>
+  ({ requests }) =>
+    requests.some(({ values }) => wanted(values));
+
+const state = (state: string, status: number) =>
+  request(values => values.state === state && values.status === String(status));
+
+const end =
+  (wanted: (values: LogLine["values"]) => boolean): Happened =>
+  ({ ends }) =>
+    ends.some(({ values }) => wanted(values));
+
+const why = (why: string) => end(values => values.why === why);
+
+const config =
+  (what: string): Happened =>
+  ({ lines }) =>
+    lines.some(line => line.on === "config" && line.what === what);
+
+/**
+ * Rare branches, and how one sees that they were taken. A campaign in which one of them never is
+ * proves nothing about it, and fails.
+ */
+const SOMETIMES: Readonly<Record<string, Happened>> = {
+  "a retry that helped": request(v => Number(v.retries) > 0 && v.status === "200"),
+  "two retries": request(v => Number(v.retries) > 1),
+  "a kept connection died under a request, and another one served": (_log, book) =>
+    [...book.requests.values()].some(
+      arrivals => arrivals.length > 1 && arrivals.some(({ fresh }) => !fresh),
+    ),
+  "a backend's connection served a second request": (_log, book) =>
+    [...book.requests.values()].some(arrivals => arrivals.some(({ fresh }) => !fresh)),
+  "502, every backend refused": state("SC", 502),
+  "502, the backend left before its answer": state("SH", 502),
+  "502, the answer made no sense": state("PH", 502),
+  "503, full": end(v => v.why === "full" && v.status === "503"),
+  "refused, memory was low": end(v => v.why === "no-memory" && v.backend === undefined),
+  "ended, memory was low": end(v => v.why === "no-memory" && v.backend !== undefined),
+  "a slow body or stream gave its slot to another": (log, book) =>
+    why("slow")(log, book) || request(v => v.why === "slow")(log, book),
+  "503, waited too long": end(v => v.why === "queue-timeout" && v.status === "503"),
+  "a close for a raw client, full": end(v => v.why === "full" && v.status === undefined),
+  "waited for a slot and was served": request(v => Number(v.Tw) > 0 && v.status === "200"),
+  "504, no backend took the connection in time": state("sC", 504),
+  "504, no answer in time": state("sH", 504),
+  "408, a slow-loris": state("cR", 408),
+  "400, a malformed head": state("PR", 400),
+  "400, a malformed body": state("PD", 400),
+  "413, too large": request(v => v.status === "413"),
+  "431, too long": state("PR", 431),
+  "an answer cut by its backend": state("SD", 200),
+  "an answer cut because its client stopped reading": state("cD", 200),
+  "an answer cut because its backend stopped sending": state("sD", 200),
+  "a client left before its answer": state("CH", 499),
+  "a client left while a backend was dialled": state("CC", 499),
+  "a client left amid its answer": state("CD", 200),
+  "a client left amid its head": state("CR", 499),
+  "a backend was down, and came back": ({ lines }) =>
+    ["down", "up"].every(what => lines.some(e => e.on === "backend" && e.what === what)),
+  "a backend was ejected": ({ lines }) =>
+    lines.some(({ on, what }) => on === "backend" && what === "ejected"),
+  "503, no backend had room": request(v => v.state === "sQ" || v.state === "SQ"),
+  "the board had no heap left": (_log, book) => outOfHeap(book),
+  "a keyword": why("keyword"),
+  "an upgrade": request(v => v.status === "101"),
+  "a half-open session was reaped": why("tunnel-timeout"),
+  "a silent client was let go": why("idle"),
+  "a raw client found no backend": why("refused"),
+  "a raw client's backends did not answer": why("connect-timeout"),
+  "a raw client's backend closed": why("backend-closed"),
+  "a raw client closed": why("client-closed"),
+  "another backend took a raw client": ({ failures, ends }) =>
+    ends.some(
+      ({ values }) =>
+        values.backend !== undefined && failures.some(({ values: v }) => v.id === values.id),
+    ),
+  "a second request in one segment was answered": (_log, book) =>
+    [...book.clients.values()].some(
+      ({ part, answers }) => part.does === "http" && part.pipelined > 1 && answers.length > 1,
+    ),
+  "a change was in force at once": (_log, { effects }) => [...effects.values()].includes("done"),
+  "a change was refused": (_log, { effects }) => [...effects.values()].includes("refused"),
+  "a document waited for the next start": (_log, { effects }) =>
+    [...effects.values()].includes("next-start"),
+  "a document was kept": config("kept"),
+  "a document was taken back": config("rolled-back"),
+  "a reset dropped a document on trial": config("dropped"),
+  "a dud connection": ({ lines }) => lines.some(({ on, what }) => on === "proxy" && what === "dud"),
+  "went on after a loss of Wi-Fi": (_log, book) =>
+    book.outages.some(({ fromMs, toMs }) =>
+      [...book.clients.values()].some(
+        ({ served, openMs, closedMs, error }) =>
+          served && error === undefined && openMs! < fromMs && closedMs! > toMs,
+      ),
+    ),
+  "served again after a reboot": ({ lives }) =>
+    lives
+      .slice(1)
+      .some(life => life.some(({ on, values }) => on === "http" && values.status === "200")),
+};
+
+/** Names of everything that sometimes happens. */
+export const SOMETIMES_NAMES: readonly string[] = Object.keys(SOMETIMES);
+
+/** What of it has happened in a world that is over. */
+export function happened(book: Book): string[] {
+  const log = chronicle(book);
+  return SOMETIMES_NAMES.filter(name => SOMETIMES[name](log, book));
+}

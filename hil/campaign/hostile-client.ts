@@ -1,0 +1,36 @@
+import type { MockSocket } from "net-mock-socket";
+import { MessageReader } from "../kit/http-backend.ts";
+import { MALFORMED } from "./malformed.ts";
+import type { Book, ClientStory } from "./observations.ts";
+import type { OddClient } from "./plan.ts";
+
+/** A slow-loris sends a byte of its head so often, and never the last one. */
+const LORIS_MS = 250;
+
+/** A client that is a nuisance: it says nothing, never comes to an end, or speaks broken HTTP. */
+export function playOdd(book: Book, story: ClientStory, part: OddClient, socket: MockSocket): void {
+  const { clock } = book.lab;
+  const reader = new MessageReader(
+    "response",
+    () => {},
+    ({ line }) => {
+      const status = Number(line.slice(9, 12));
+      story.answers.push({ index: 0, status, complete: true, byBackend: false });
+    },
+  );
+  reader.expects("GET");
+  socket.on("data", (bytes: Buffer) => reader.feed(bytes));
+  if (part.does === "silent") return;
+  story.asked = 1;
+  if (part.does === "malformed") {
+    socket.write(MALFORMED[part.which].bytes);
+    return;
+  }
+  socket.write("GET /slow HTTP/1.1\r\nHost: x\r\nX-Slow: ");
+  const next = () => {
+    if (!socket.writable) return;
+    socket.write("s");
+    clock.after(LORIS_MS, next);
+  };
+  next();
+}

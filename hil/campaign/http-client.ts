@@ -1,0 +1,114 @@
+import type { MockSocket } from "net-mock-socket";
+import { type Message, MessageReader } from "../kit/http-backend.ts";
+import { bytesOf, Listening } from "./bytes.ts";
+import { type Answer, type Book, type ClientStory, pathOf, streamsOf } from "./observations.ts";
+import { read, write } from "./paced-stream.ts";
+import type { HttpClient, PlannedRequest } from "./plan.ts";
+
+/** Sends its requests, some ahead of their answers, and checks that each answer is that of its request. */
+export function playHttp(
+  book: Book,
+  story: ClientStory,
+  part: HttpClient,
+  socket: MockSocket,
+): void {
+  const { lab } = book;
+  let answered = 0;
+  let sending = false;
+  let open: { message: Message; answer: Answer } | undefined;
+
+  const reader = new MessageReader(
+    "response",
+    message => {
+      if (statusOf(message) < 200) return;
+      open!.answer.complete = true;
+      checkBody(true);
+      open = undefined;
+      answered++;
+      if (answered < part.requests.length) {
+        goOn();
+      } else {
+        story.served = true;
+        if (!part.stays) socket.end();
+      }
+    },
+    message => {
+      const status = statusOf(message);
+      if (status < 200) return;
+      const by = message.all("x-answer");
+      const answer = { index: answered, status, complete: false, byBackend: by.length > 0 };
+      open = { message, answer };
+      story.answers.push(answer);
+      book.expect(answered < story.asked, "a client got an answer that it did not ask for");
+      const right = by.length === 0 || by.join() === pathOf(part.id, answered);
+      book.expect(right, "a client got the answer to another request");
+    },
+  );
+
+  /** What came of a body is the beginning of the right one, or all of it. */
+  const checkBody = (whole: boolean) => {
+    if (open === undefined || !open.answer.byBackend) return;
+    const { index } = open.answer;
+    const { method, downBytes, mode } = part.requests[index];
+    const length = method === "HEAD" || mode === "empty" ? 0 : downBytes;
+    const heard = new Listening(streamsOf(pathOf(part.id, index)).down, length);
+    heard.feed(open.message.body);
+    book.expect(heard.sound, "a client read a body that nobody sent");
+    // A body that lasts until the close can be cut unseen: the chip takes a reset for a close.
+    const endless = open.message.framing === "close" || mode === "close";
+    const cut = whole && !endless && !heard.complete;
+    book.expect(!cut, "a cut answer looked whole");
+    if (!heard.complete) open.answer.complete = false;
+  };
+
+  const goOn = () => {
+    if (sending || story.asked >= part.requests.length) return;
+    if (story.asked - answered >= part.pipelined) return;
+    sending = true;
+    const index = story.asked;
+    const request = part.requests[index];
+    lab.clock.after(request.pauseMs, () => {
+      if (!socket.writable) return;
+      story.asked++;
+      reader.expects(request.method);
+      write(lab, socket, bytesOfRequest(part, index, request), part.writing, () => {
+        sending = false;
+        goOn();
+      });
+    });
+  };
+
+  read(lab, socket, part.reading, bytes => {
+    reader.feed(bytes);
+    book.expect(reader.broken === undefined, "a client read what is no answer");
+  });
+  socket.on("end", () => {
+    reader.end();
+    checkBody(false);
+  });
+  socket.on("error", () => checkBody(false));
+  goOn();
+}
+
+function statusOf({ line }: Message): number {
+  return Number(line.slice(9, 12));
+}
+
+function bytesOfRequest({ id }: HttpClient, index: number, request: PlannedRequest): Buffer {
+  const path = pathOf(id, index);
+  const body = bytesOf(streamsOf(path).up, 0, request.upBytes);
+  const framing = {
+    none: "",
+    length: `Content-Length: ${body.byteLength}\r\n`,
+    chunked: "Transfer-Encoding: chunked\r\n",
+  }[request.upFraming];
+  const line = `${request.method} ${path} HTTP/1.${request.minor}`;
+  const head = Buffer.from(`${line}\r\nHost: x\r\n${framing}\r\n`, "latin1");
+  if (request.upFraming !== "chunked") return Buffer.concat([head, body]);
+  const pieces: Buffer[] = [head];
+  for (let at = 0, size = 11; at < body.byteLength; at += size, size = (size * 17) % 2_011) {
+    const data = body.subarray(at, at + size);
+    pieces.push(Buffer.from(`${data.byteLength.toString(16)}\r\n`), data, Buffer.from("\r\n"));
+  }
+  return Buffer.concat([...pieces, Buffer.from("0\r\n\r\n")]);
+}

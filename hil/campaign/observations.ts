@@ -1,0 +1,169 @@
+import type { Lab } from "../kit/emulated-lab.ts";
+import { Listening } from "./bytes.ts";
+import type { Effect } from "./changes.ts";
+import {
+  type ClientPart,
+  only,
+  type PlannedRequest,
+  type RawClient,
+  setting,
+  type World,
+} from "./plan.ts";
+
+/** What a client was told in answer to a request. */
+export interface Answer {
+  /** Which of its requests, from 0. */
+  readonly index: number;
+  readonly status: number;
+  /** Its end came. */
+  complete: boolean;
+  /** A backend's answer, not one of the proxy's own. */
+  readonly byBackend: boolean;
+}
+
+/** What happened to one client, as it saw it. */
+export interface ClientStory {
+  readonly part: ClientPart;
+  readonly address: string;
+  openMs: number | undefined;
+  closedMs: number | undefined;
+  /** Code of the error that ended its connection. */
+  error: string | undefined;
+  /** The other end has closed. */
+  ended: boolean;
+  /** It left, as planned, before it was served. */
+  left: boolean;
+  /** It has got all that it wanted. */
+  served: boolean;
+  /** Requests that it began to send. */
+  asked: number;
+  readonly answers: Answer[];
+  /** Of raw clients: what the backend has sent. */
+  readonly heard: Listening | undefined;
+}
+
+/** A raw client as a backend saw it. */
+export interface RawArrival {
+  readonly backend: string;
+  readonly id: number;
+  readonly heard: Listening;
+  /** The other end has closed. */
+  ended: boolean;
+  error: string | undefined;
+}
+
+/** The head of a request at a backend. */
+export interface Arrival {
+  readonly backend: string;
+  /** It was the first one on its connection. */
+  readonly fresh: boolean;
+  complete: boolean;
+}
+
+/** A time in which the board had lost its Wi-Fi. */
+export interface Outage {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/**
+ * What was seen by those around the board while a world was played, and which invariants did not
+ * hold on the way.
+ */
+export class Book {
+  readonly world: World;
+  readonly lab: Lab;
+  /** Invariants that did not hold, and when that was first seen. */
+  readonly broken = new Map<string, number>();
+  readonly clients = new Map<number, ClientStory>();
+  readonly raw: RawArrival[] = [];
+  readonly requests = new Map<string, Arrival[]>();
+  readonly outages: Outage[] = [];
+  /** What came of the changes, by the part's id. */
+  readonly effects = new Map<number, Effect>();
+  /** The most places that any configuration had. */
+  sessionsMax = 0;
+  queueMax = 0;
+  /** The least heap that the board had, in any of its lives. */
+  heapFloorBytes = Number.POSITIVE_INFINITY;
+  /** From here on nobody does harm any more. */
+  stormEndMs = 0;
+  /** The most sessions that the proxy had at once. */
+  sessionsPeak = 0;
+  readonly inspects: boolean;
+
+  constructor(world: World, lab: Lab) {
+    this.world = world;
+    this.lab = lab;
+    const inspect = setting(world, "inspect");
+    this.inspects = Array.isArray(inspect) && inspect.length > 0;
+    for (const part of only(world, "client")) {
+      this.clients.set(part.id, {
+        part,
+        address: lab.network.host(hostOf(part), { receiveWindow: part.receiveWindow }).address,
+        openMs: undefined,
+        closedMs: undefined,
+        error: undefined,
+        ended: false,
+        left: false,
+        served: false,
+        asked: 0,
+        answers: [],
+        heard: part.does === "raw" ? this.answerTo(part) : undefined,
+      });
+    }
+  }
+
+  /** Writes down that an invariant does not hold. */
+  expect(holds: boolean, invariant: string): void {
+    if (!holds && !this.broken.has(invariant)) this.broken.set(invariant, this.lab.clock.now());
+  }
+
+  /** How the session of this client ends. Keywords end nothing where nobody looks for them. */
+  endsOf({ ends, upgrade }: RawClient): RawClient["ends"] {
+    const byKeyword = ends === "keyword" || ends === "answer-keyword";
+    return byKeyword && (upgrade || !this.inspects) ? "nobody" : ends;
+  }
+
+  /** What the backend should hear of a raw client, and no byte more. */
+  upload(part: RawClient): Listening {
+    return new Listening(part.id * 32, part.upBytes, this.endsOf(part) === "keyword" ? "END" : "");
+  }
+
+  /** What a raw client should hear of its backend. */
+  answerTo(part: RawClient): Listening {
+    const tail = this.endsOf(part) === "answer-keyword" ? "STOP" : "";
+    return new Listening(part.id * 32 + 1, part.downBytes, tail);
+  }
+
+  arrived(path: string, backend: string, fresh: boolean): Arrival {
+    const arrival = { backend, fresh, complete: false };
+    const arrivals = this.requests.get(path) ?? [];
+    this.requests.set(path, [...arrivals, arrival]);
+    return arrival;
+  }
+
+  /** The request of this path and the client that sent it, if a client of this world has sent it. */
+  planned(path: string): { client: ClientStory; request: PlannedRequest } | undefined {
+    const [, id, index] = path.split("/");
+    const client = this.clients.get(Number(id));
+    if (client?.part.does !== "http") return undefined;
+    const request = client.part.requests[Number(index)];
+    return request === undefined ? undefined : { client, request };
+  }
+}
+
+export function hostOf({ id }: ClientPart): string {
+  return `client-${id}`;
+}
+
+export function pathOf(id: number, index: number): string {
+  return `/${id}/${index}`;
+}
+
+/** Numbers of the streams that a request's body and its answer's body are. */
+export function streamsOf(path: string): { up: number; down: number } {
+  const [, id, index] = path.split("/").map(Number);
+  const first = id * 32 + 2 + index * 2;
+  return { up: first, down: first + 1 };
+}

@@ -1,0 +1,41 @@
+import type { MockSocket } from "net-mock-socket";
+import type { Lab } from "../kit/emulated-lab.ts";
+import type { Reading, Writing } from "./plan.ts";
+
+/** How long a slow reader rests after each piece. */
+const REST_MS = 15;
+
+/** Writes `bytes` piece by piece, then calls `done`; stops when the socket can be written no more. */
+export function write(
+  { clock }: Pick<Lab, "clock">,
+  socket: MockSocket,
+  bytes: Buffer,
+  { pieceBytes, gapMs }: Writing,
+  done: () => void,
+): void {
+  let at = 0;
+  const next = () => {
+    if (!socket.writable) return;
+    if (at < bytes.byteLength) socket.write(bytes.subarray(at, at + pieceBytes));
+    at += pieceBytes;
+    if (at >= bytes.byteLength) done();
+    else if (gapMs === 0) next();
+    else clock.after(gapMs, next);
+  };
+  next();
+}
+
+/** Hands what comes to `heard`, at the reader's pace. */
+export function read(
+  { clock }: Pick<Lab, "clock">,
+  socket: MockSocket,
+  reading: Reading,
+  heard: (bytes: Buffer) => void,
+): void {
+  socket.on("data", (bytes: Buffer) => {
+    heard(bytes);
+    if (reading === "steady") return;
+    socket.pause();
+    if (reading === "slow") clock.after(REST_MS, () => socket.resume());
+  });
+}

@@ -1,0 +1,83 @@
+import type { MockSocket } from "net-mock-socket";
+import { bytesOf } from "./bytes.ts";
+import type { Book, ClientStory } from "./observations.ts";
+import { read, write } from "./paced-stream.ts";
+import type { RawClient } from "./plan.ts";
+import { BEHIND_KEYWORD } from "./raw-service.ts";
+
+/** Pause in the middle of the first word, which looks like a method until there: `PO`. */
+const HESITATION_MS = 120;
+
+/** Sends one stream, checks the other one, and closes when it is its turn. */
+export function playRaw(book: Book, story: ClientStory, part: RawClient, socket: MockSocket): void {
+  const { lab } = book;
+  const heard = story.heard!;
+  const ends = book.endsOf(part);
+  let sent = false;
+  const look = () => {
+    if (heard.complete && sent) story.served = true;
+    const leaves = ends === "hasty" ? sent : ends === "client" && story.served;
+    if (leaves && socket.writable) socket.end();
+  };
+  const upload = () => {
+    const stream = bytesOf(part.id * 32, 0, part.upBytes);
+    const tail = ends === "keyword" ? Buffer.from(`END${BEHIND_KEYWORD}`) : Buffer.alloc(0);
+    write(lab, socket, Buffer.concat([stream, tail]), part.writing, () => {
+      sent = true;
+      look();
+    });
+  };
+  const hear = (bytes: Buffer) => {
+    heard.feed(bytes);
+    book.expect(heard.sound, "a raw client read what nobody sent");
+    look();
+  };
+
+  if (part.upgrade) {
+    let head: Buffer | undefined = Buffer.alloc(0);
+    read(lab, socket, part.reading, bytes => {
+      if (head === undefined) {
+        hear(bytes);
+        return;
+      }
+      head = Buffer.concat([head, bytes]);
+      const end = head.indexOf("\r\n\r\n");
+      if (end < 0) return;
+      const rest = head.subarray(end + 4);
+      const status = Number(head.subarray(9, 12).toString("latin1"));
+      story.answers.push({ index: 0, status, complete: true, byBackend: status === 101 });
+      head = undefined;
+      if (status === 101) {
+        if (rest.byteLength > 0) hear(rest);
+        upload();
+      } else {
+        socket.removeAllListeners("data");
+        socket.resume();
+        socket.end();
+      }
+    });
+    // Closed without a word, as by a full board: there is nothing to upload, so nothing would find out.
+    socket.on("end", () => {
+      if (head !== undefined) socket.end();
+    });
+    story.asked = 1;
+    socket.write(
+      `GET /${part.id} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: potato\r\n\r\n`,
+    );
+    return;
+  }
+
+  read(lab, socket, part.reading, hear);
+  const header = `POT ${part.id}\n`;
+  if (part.id % 5 > 0) {
+    socket.write(header);
+    upload();
+    return;
+  }
+  socket.write(header.slice(0, 2));
+  lab.clock.after(HESITATION_MS, () => {
+    if (!socket.writable) return;
+    socket.write(header.slice(2));
+    upload();
+  });
+}

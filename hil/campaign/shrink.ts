@@ -1,0 +1,57 @@
+import fc from "fast-check";
+import type { Part, World } from "./plan.ts";
+import type { Outcome } from "./run.ts";
+
+/** Worlds that are played at most to make one smaller. */
+const PLAYS_MAX = 400;
+
+/** A list that gets smaller by leaving out a half, a quarter, … and in the end single ones. */
+class PartsLeft extends fc.Arbitrary<readonly Part[]> {
+  #all: readonly Part[];
+
+  constructor(all: readonly Part[]) {
+    super();
+    this.#all = all;
+  }
+
+  override generate(): fc.Value<readonly Part[]> {
+    return new fc.Value(this.#all, undefined);
+  }
+
+  override canShrinkWithoutContext(_value: unknown): _value is readonly Part[] {
+    return true;
+  }
+
+  override shrink(parts: readonly Part[]): fc.Stream<fc.Value<readonly Part[]>> {
+    return fc.stream(smaller(parts));
+  }
+}
+
+function* smaller(parts: readonly Part[]): Generator<fc.Value<readonly Part[]>> {
+  for (let count = Math.ceil(parts.length / 2); count >= 1; count = Math.floor(count / 2)) {
+    for (let at = 0; at < parts.length; at += count) {
+      yield new fc.Value([...parts.slice(0, at), ...parts.slice(at + count)], undefined);
+    }
+  }
+}
+
+/**
+ * The smallest world that is found in which one of the invariants that are broken in this one is
+ * broken too. The same each time: it counts plays, not seconds.
+ */
+export async function shrink<O extends Pick<Outcome, "broken">>(
+  world: World,
+  broken: readonly string[],
+  play: (world: World) => Promise<O>,
+): Promise<O> {
+  let plays = 0;
+  const holds = async (parts: readonly Part[]) => {
+    if (plays++ >= PLAYS_MAX) return true;
+    const outcome = await play({ ...world, parts });
+    return !outcome.broken.some(invariant => broken.includes(invariant));
+  };
+  const property = fc.asyncProperty(new PartsLeft(world.parts), holds);
+  const { counterexample } = await fc.check(property, { numRuns: 1, seed: world.seed });
+  const parts = counterexample?.[0] ?? world.parts;
+  return play({ ...world, parts });
+}

@@ -1,0 +1,71 @@
+import { collect, type Lab } from "./emulated-lab.ts";
+
+/** The token of the boards that tests operate. */
+export const TOKEN = "correct-horse";
+
+const ADMIN_PORT = 8404;
+
+export interface Answer {
+  /** `NaN` when nothing came. */
+  readonly status: number;
+  readonly head: string;
+  readonly body: string;
+}
+
+/** Sends text, a byte for each character, to the admin port; what came until the close. */
+export async function send(lab: Lab, text: string, port = ADMIN_PORT): Promise<Answer> {
+  const socket = lab.network.host("operator").connect({ host: "board", port });
+  const heard = collect(socket);
+  socket.write(Buffer.from(text, "latin1"));
+  await lab.clock.run({ until: () => socket.closed, ms: 60_000 });
+  const end = heard.text.indexOf("\r\n\r\n");
+  const head = end < 0 ? heard.text : heard.text.slice(0, end);
+  const sent = end < 0 ? "" : heard.text.slice(end + 4);
+  const body = /\r\nTransfer-Encoding: chunked/.test(head) && sent !== "" ? dechunked(sent) : sent;
+  return { status: head === "" ? Number.NaN : Number(head.slice(9, 12)), head, body };
+}
+
+/** Throws when it is cut. */
+function dechunked(text: string): string {
+  let body = "";
+  for (let at = 0; ; ) {
+    const [size] = /^[0-9a-f]+(?=\r\n)/.exec(text.slice(at)) ?? [];
+    if (size === undefined) throw new Error(`no chunk: ${JSON.stringify(text.slice(at, at + 40))}`);
+    const from = at + size.length + 2;
+    const length = Number.parseInt(size, 16);
+    if (text.slice(from + length, from + length + 2) !== "\r\n") throw new Error("a chunk is cut");
+    if (length === 0) return body;
+    body += text.slice(from, from + length);
+    at = from + length + 2;
+  }
+}
+
+export function get(
+  lab: Lab,
+  path: string,
+  { port = ADMIN_PORT, token }: { port?: number; token?: string } = {},
+): Promise<Answer> {
+  const field = token === undefined ? "" : `Authorization: Bearer ${token}\r\n`;
+  return send(lab, `GET ${path} HTTP/1.1\r\nHost: board:8404\r\n${field}\r\n`, port);
+}
+
+export function put(
+  lab: Lab,
+  path: string,
+  body: object | string,
+  fields: string[] = [],
+  port = ADMIN_PORT,
+): Promise<Answer> {
+  const text = typeof body === "string" ? body : JSON.stringify(body);
+  const head = [
+    `PUT ${path} HTTP/1.1`,
+    "Host: board:8404",
+    "Content-Type: application/json",
+    `Content-Length: ${text.length}`,
+    ...(fields.some(field => /^authorization:/i.test(field))
+      ? []
+      : [`Authorization: Bearer ${TOKEN}`]),
+    ...fields,
+  ];
+  return send(lab, `${head.join("\r\n")}\r\n\r\n${text}`, port);
+}

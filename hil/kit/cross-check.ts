@@ -1,0 +1,54 @@
+import type { LogLine } from "../../firmware/src/admin/event.ts";
+import type { Status } from "../../firmware/src/admin/status.ts";
+import type { StoryBackend } from "./scripted-backend.ts";
+
+/** What one client did and saw: it said a word that nobody else says, and was answered with a name. */
+export interface Visit {
+  readonly endpoint: string | undefined;
+  readonly word: string;
+  readonly heard: string;
+}
+
+export interface Evidence {
+  readonly visits: readonly Visit[];
+  readonly backends: readonly Pick<StoryBackend, "name" | "heard" | "connections">[];
+  /** Ends of sessions, as the board logged them. */
+  readonly log: readonly LogLine[];
+  /** The board's counters before the first visit and after the last. */
+  readonly before: Status;
+  readonly after: Status;
+}
+
+/**
+ * For each connection there are four witnesses: what its client saw, which backend heard it, what the
+ * board logged, and what the board counted. Returns a sentence for each of them that says otherwise
+ * than the client; none is missing when it is empty.
+ */
+export function disagreements({ visits, backends, log, before, after }: Evidence): string[] {
+  const found: string[] = [];
+  for (const { endpoint, word, heard } of visits) {
+    const who = `${endpoint} ("${word}")`;
+    const hearers = backends.filter(backend => backend.heard.includes(word));
+    const heardBy = hearers.map(({ name }) => name).join(" and ") || "nobody";
+    if (heardBy !== heard) found.push(`${who} was answered by ${heard}, and heard by ${heardBy}`);
+    const logged = log.filter(({ values }) => values.client === endpoint);
+    const names = logged.map(({ values }) => values.backend ?? "nobody").join(" and ");
+    if (names !== heard) {
+      found.push(`${who} was answered by ${heard}, and the log says ${names || "nothing"}`);
+    }
+  }
+  for (const { name } of backends) {
+    const served = visits.filter(({ heard }) => heard === name).length;
+    const counted = completed(after, name) - completed(before, name);
+    if (counted !== served) {
+      found.push(`${name} answered ${served} clients, and the board counted ${counted}`);
+    }
+  }
+  return found;
+}
+
+/** Sessions of a backend that came to something: one that it did not take is counted as a failure, too. */
+function completed({ backends }: Status, name: string): number {
+  const { sessionsTotal = 0, failures = 0 } = backends.find(known => known.name === name) ?? {};
+  return sessionsTotal - failures;
+}

@@ -1,0 +1,130 @@
+import net from "node:net";
+import { seeded } from "net-mock-socket";
+import { Board } from "../../emulator/src/board.ts";
+import { RealClock } from "../../emulator/src/clock.ts";
+import { reservePort } from "../../emulator/src/reserved-port.ts";
+import { type LogLine, parseLine } from "../../firmware/src/admin/event.ts";
+import { type App, start } from "../../firmware/src/app.ts";
+import { readConfig } from "../../firmware/src/config.ts";
+import { CLIENT_SESSIONS_MAX, mendedBoard } from "./emulated-lab.ts";
+
+/** An emulated board on this computer's loopback network, with its chip's limits. */
+export interface LiveBoard {
+  /** Where its port 80 is found, also after a reset. */
+  readonly port: number;
+  /** Where its admin port is found. */
+  readonly adminPort: number;
+  readonly board: Board;
+  readonly app: App;
+  /** What it wrote to its console. */
+  readonly lines: readonly string[];
+  /** Requests that it logged. */
+  readonly requests: LogLine[];
+  /** Lines that tell of an error of its own, or of its end. */
+  readonly faults: string[];
+  /** Waits for a line of its log. */
+  until(is: (line: LogLine) => boolean): Promise<void>;
+  /** Presses its button; it serves again when the promise resolves. */
+  reset(): Promise<void>;
+  /** Pulls its plug. */
+  stop(): void;
+}
+
+const HOST = "127.0.0.1";
+
+/** What a line is that the firmware did not write. */
+const NO_EVENT: LogLine = { level: "I", ms: 0, on: "", values: {} };
+
+/**
+ * Boots our firmware in front of backends on these ports; ready when it is returned. `onLine` hears
+ * each line of its console.
+ */
+export async function startBoard(
+  backends: readonly number[],
+  settings: object = {},
+  onLine: (line: string) => void = () => {},
+): Promise<LiveBoard> {
+  const outcome = readConfig({
+    backends: backends.map(port => ({ address: HOST, port })),
+    health: { check: "none" },
+    clientSessionsMax: CLIENT_SESSIONS_MAX, // all clients are on this computer
+    ...settings,
+  });
+  if ("complaints" in outcome) throw new Error(outcome.complaints.join("\n"));
+
+  const lines: string[] = [];
+  const watchers = new Set<() => void>();
+  let app: App | undefined;
+  const [{ port: mainPort }] = outcome.config.listeners;
+  const { adminPort } = outcome.config;
+  /** By the board's ports: those of this computer, which it has again after a reset. */
+  const reserved = new Map([
+    [mainPort, await reservePort(HOST)],
+    [adminPort, await reservePort(HOST)],
+  ]);
+  const open = new Set<number>();
+  let listening = () => {};
+  let failed = (_: Error) => {};
+  const serving = () =>
+    new Promise<void>((resolve, reject) => {
+      listening = resolve;
+      failed = reject;
+    });
+  const board = new Board({
+    kind: { ...mendedBoard(), joinMs: 0 },
+    clock: new RealClock(),
+    wire: net,
+    random: seeded(1),
+    publish: boardPort => ({ port: reserved.get(boardPort)?.port ?? 0, host: HOST }),
+    onListening: boardPort => {
+      open.add(boardPort);
+      if (open.has(mainPort) && open.has(adminPort)) listening();
+    },
+    onLine: line => {
+      lines.push(line);
+      for (const look of watchers) look();
+      onLine(line);
+    },
+    onWireError: error => failed(error),
+  });
+  const first = serving();
+  board.boot(platform => {
+    app = start(platform, outcome);
+  });
+  await first;
+  return {
+    port: reserved.get(mainPort)!.port,
+    adminPort: reserved.get(adminPort)!.port,
+    board,
+    get app() {
+      return app!;
+    },
+    lines,
+    get requests() {
+      return lines.flatMap(line => parseLine(line) ?? []).filter(({ on }) => on === "http");
+    },
+    get faults() {
+      return lines.filter(line => parseLine(line)?.level === "E" || !parseLine(line));
+    },
+    until: is =>
+      new Promise(resolve => {
+        const look = () => {
+          if (!lines.some(line => is(parseLine(line) ?? NO_EVENT))) return;
+          watchers.delete(look);
+          resolve();
+        };
+        watchers.add(look);
+        look();
+      }),
+    reset() {
+      open.clear();
+      const again = serving();
+      board.reset();
+      return again;
+    },
+    stop() {
+      board.unplug();
+      for (const { release } of reserved.values()) release();
+    },
+  };
+}

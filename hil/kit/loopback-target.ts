@@ -1,0 +1,86 @@
+import net from "node:net";
+import { RealClock } from "../../emulator/src/clock.ts";
+import { reservePort } from "../../emulator/src/reserved-port.ts";
+import { type Status, statusOf } from "../../firmware/src/admin/status.ts";
+import { mendedBoard } from "./emulated-lab.ts";
+import { left } from "./leaks.ts";
+import { type LiveBoard, startBoard } from "./live-board.ts";
+import { driveInRealTime } from "./real-time.ts";
+import {
+  type Computer,
+  type GatewayDocument,
+  type Rest,
+  type Stage,
+  type Target,
+  Unsuited,
+} from "./target.ts";
+
+/** Between two looks at whether the board has come to rest. */
+const LOOK_MS = 20;
+
+const HOST = "127.0.0.1";
+
+/** An emulated board among the computer's own sockets, in real time. */
+export function loopbackTarget(patienceMs: number): Target {
+  return {
+    name: "loopback",
+    offers: ["reset", "status"],
+    patienceMs,
+    stage: onLine => new LoopbackStage(onLine),
+  };
+}
+
+class LoopbackStage implements Stage {
+  readonly clock = new RealClock();
+  readonly limits = mendedBoard();
+  readonly lookMs = LOOK_MS;
+  #onLine: (line: string) => void;
+  #board: LiveBoard | undefined;
+  #alarms = 0;
+
+  constructor(onLine: (line: string) => void) {
+    this.#onLine = onLine;
+  }
+
+  get door(): { host: string; port: number } {
+    return { host: HOST, port: this.#board!.port };
+  }
+
+  computer(): Computer {
+    return { net, address: HOST, reservePort: () => reservePort(HOST) };
+  }
+
+  async boot(document: GatewayDocument): Promise<void> {
+    const length = document.listeners?.length ?? 1;
+    if (length > 1) throw new Unsuited(`loopback has one listener, and the story wants ${length}`);
+    this.#board = await startBoard([], document, this.#onLine);
+    this.#alarms = this.#board.board.alarms;
+  }
+
+  async reset(): Promise<void> {
+    await this.#board!.reset();
+    this.#alarms = this.#board!.board.alarms;
+  }
+
+  drive(story: Promise<unknown>, patienceMs: number): Promise<boolean> {
+    return driveInRealTime(story, patienceMs);
+  }
+
+  async status(): Promise<Status> {
+    return statusOf(this.#board!.app.operator);
+  }
+
+  rest(): Rest {
+    if (this.#board === undefined) return { sessions: 0, left: [] };
+    const { board, app } = this.#board;
+    return { sessions: app.proxy.sessions, left: left(board, app, this.#alarms) };
+  }
+
+  packets(): readonly string[] {
+    return []; // they are the kernel's
+  }
+
+  close(): void {
+    this.#board?.stop();
+  }
+}

@@ -1,0 +1,107 @@
+import { type Status, statusOf } from "../../firmware/src/admin/status.ts";
+import { ENGINE, Lab, mendedBoard } from "./emulated-lab.ts";
+import { left } from "./leaks.ts";
+import type { Computer, GatewayDocument, Rest, Stage, Target } from "./target.ts";
+
+/** Longer than any of the proxy's time-outs: such time passes as fast as the computer can. */
+const PATIENCE_MS = 900_000;
+
+/** Between two looks at whether the board has come to rest. */
+const LOOK_MS = 20;
+
+/** Each backend has a host of its own. */
+const BACKEND_PORT = 8080;
+
+/** An emulated board on a simulated network, in virtual time. The same seed plays the same. */
+export function memoryTarget({ seed = 1 } = {}): Target {
+  return {
+    name: "memory",
+    // An engine behind a pipe shows nothing of the program's insides.
+    offers: ENGINE === "xs" ? ["weather", "reset"] : ["weather", "reset", "status"],
+    patienceMs: PATIENCE_MS,
+    stage: onLine => new MemoryStage(seed, onLine),
+  };
+}
+
+class MemoryStage implements Stage {
+  readonly door = { host: "board", port: 80 };
+  readonly lookMs = LOOK_MS;
+  #bench: Lab;
+  #ready = () => {};
+  #alarms = 0;
+
+  constructor(seed: number, onLine: (line: string) => void) {
+    this.#bench = new Lab(mendedBoard(), {
+      seed,
+      onLine: line => {
+        onLine(line);
+        if (line.includes(" proxy: ready ")) this.#ready();
+      },
+    });
+  }
+
+  get clock() {
+    return this.#bench.clock;
+  }
+
+  get limits() {
+    return this.#bench.board.kind;
+  }
+
+  get weather() {
+    return this.#bench.network;
+  }
+
+  computer(name: string): Computer {
+    const host = this.#bench.network.host(name);
+    const reservePort = async () => ({ port: BACKEND_PORT, release() {} });
+    return { net: host, address: host.address, reservePort };
+  }
+
+  boot(document: GatewayDocument): Promise<void> {
+    this.door.port = document.listeners?.[0]?.port ?? this.door.port;
+    return this.#serving(() => this.#bench.boot(document));
+  }
+
+  reset(): Promise<void> {
+    return this.#serving(() => this.#bench.board.reset());
+  }
+
+  wifiDrop(ms: number): void {
+    this.#bench.wifiDrop(ms);
+  }
+
+  /** Rings alarm after alarm; between two of them all that can go on in Node goes on. */
+  drive(story: Promise<unknown>, patienceMs: number): Promise<boolean> {
+    let ended = false;
+    const end = () => {
+      ended = true;
+    };
+    story.then(end, end);
+    return this.clock.run({ until: () => ended, ms: patienceMs });
+  }
+
+  async status(): Promise<Status> {
+    return statusOf(this.#bench.app!.operator);
+  }
+
+  rest(): Rest {
+    const { board, app } = this.#bench;
+    if (app === undefined) return { sessions: 0, left: [] };
+    return { sessions: app.proxy.sessions, left: left(board, app, this.#alarms) };
+  }
+
+  packets(): readonly string[] {
+    return this.#bench.network.trace.lines;
+  }
+
+  close(): void {} // nobody moves its clock any more
+
+  async #serving(start: () => void): Promise<void> {
+    await new Promise<void>(resolve => {
+      this.#ready = resolve;
+      start();
+    });
+    this.#alarms = this.#bench.board.alarms;
+  }
+}

@@ -1,0 +1,138 @@
+import { Journal } from "./journal.ts";
+import type { Scenario } from "./scenario.ts";
+import { StoryLab } from "./scenario-lab.ts";
+import { type Rest, type Stage, type Target, Unsuited } from "./target.ts";
+
+/** How a story went that did not fail: nothing, or why it was not played. */
+export interface Played {
+  readonly skipped?: string;
+}
+
+export interface PlayOptions {
+  /** Hears what clients and backends do. */
+  readonly onNote?: (text: string) => void;
+  /** Ends the story at once; its reason is what `play` rejects with. */
+  readonly signal?: AbortSignal;
+}
+
+/** For a session to see that its client has left; less than `idleTimeoutMs` and `tunnelTimeoutMs`. */
+const PARTING_MS = 20_000;
+
+/**
+ * Plays a story on a target. It must end in time, and then the board must be as it was before: no
+ * session, socket or alarm is left, it lives, and its log tells of no fault. Throws what failed, with
+ * the last of what happened.
+ */
+export async function play(
+  scenario: Scenario,
+  target: Target,
+  { onNote, signal }: PlayOptions = {},
+): Promise<Played> {
+  const lacking = scenario.needs.filter(need => !target.offers.includes(need));
+  if (lacking.length > 0) return { skipped: `${target.name} has no ${lacking.join(" and no ")}` };
+
+  let journal: Journal | undefined;
+  const stage = target.stage(line => journal?.line(line));
+  journal = new Journal(stage.clock, onNote);
+  const lab = new StoryLab(stage, journal, scenario);
+  try {
+    await unlessAborted(playWhole(scenario, stage, lab, journal, target.patienceMs), signal);
+    return {};
+  } catch (error) {
+    if (error instanceof Unsuited) return { skipped: error.message };
+    if (signal?.aborted) throw signal.reason;
+    throw withTrace(error, journal.trace(stage.packets()));
+  } finally {
+    lab.clear();
+    stage.close();
+  }
+}
+
+async function playWhole(
+  scenario: Scenario,
+  stage: Stage,
+  lab: StoryLab,
+  journal: Journal,
+  patienceMs: number,
+): Promise<void> {
+  const story = scenario.story(lab);
+  if (!(await stage.drive(story, patienceMs))) {
+    throw new Error(`the story did not end within ${patienceMs} ms; ${waitsFor(journal)}`);
+  }
+  await story;
+  lab.part();
+  await partedFromAll(stage);
+  lab.clear();
+  await comeToRest(stage, patienceMs);
+  checkFaults(journal, scenario.faults);
+  const unmeasured = scenario.measures.filter(name => !lab.measured.has(name));
+  if (unmeasured.length > 0) throw new Error(`not measured: ${unmeasured.join(", ")}`);
+  if (lab.broken.length > 0) throw new Error(lab.broken.join("\n"));
+}
+
+/** As `task`, but rejects with the signal's reason as soon as there is one. */
+export function unlessAborted<T>(task: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return task;
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    task.then(resolve, reject);
+  });
+}
+
+function waitsFor({ waits }: Journal): string {
+  if (waits.size === 0) return "it waits for something that the lab does not know";
+  return `it waits for ${[...waits].join(", for ")}`;
+}
+
+/**
+ * Sessions must end because their clients have left: with the backends gone, or some minutes later, a
+ * forgotten one would be over, too.
+ */
+async function partedFromAll(stage: Stage): Promise<void> {
+  const { sessions } = await restUntil(stage, PARTING_MS, rest => rest.sessions === 0);
+  if (sessions === 0) return;
+  throw new Error(`when its clients had left, the board still had ${sessions} sessions`);
+}
+
+async function comeToRest(stage: Stage, patienceMs: number): Promise<void> {
+  const { left } = await restUntil(stage, patienceMs, rest => rest.left.length === 0);
+  if (left.length === 0) return;
+  throw new Error(`when all had left, the board still had ${left.join(", ")}`);
+}
+
+/** Looks again and again until `holds`, or for `patienceMs`; what was there at the last look. */
+async function restUntil(
+  stage: Stage,
+  patienceMs: number,
+  holds: (rest: Rest) => boolean,
+): Promise<Rest> {
+  let rest: Rest = { sessions: 0, left: ["nothing to say within that time"] };
+  let over = false;
+  const held = new Promise<void>((resolve, reject) => {
+    const look = async () => {
+      rest = await stage.rest();
+      if (holds(rest)) resolve();
+      else if (!over) stage.clock.after(stage.lookMs, () => void look().catch(reject));
+    };
+    look().catch(reject);
+  });
+  if (await stage.drive(held, patienceMs)) await held;
+  over = true;
+  return rest;
+}
+
+function checkFaults(journal: Journal, expected: readonly RegExp[]): void {
+  const unexpected = journal.faults.filter(line => !expected.some(fault => fault.test(line)));
+  if (unexpected.length > 0) throw new Error(`the log tells of a fault: ${unexpected.join("\n")}`);
+  const missing = expected.filter(fault => !journal.faults.some(line => fault.test(line)));
+  if (missing.length > 0) throw new Error(`the log does not tell of ${missing.join(", ")}`);
+}
+
+/** The same error, so that it still points to its line of the story. */
+function withTrace(thrown: unknown, trace: string): Error {
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  error.message += `\n\nWhat happened, in milliseconds of the target's time:\n${trace}`;
+  return error;
+}

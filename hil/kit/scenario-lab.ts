@@ -1,0 +1,239 @@
+import type { LogLine } from "../../firmware/src/admin/event.ts";
+import type { Status } from "../../firmware/src/admin/status.ts";
+import type { Config } from "../../firmware/src/config.ts";
+import type { Behaviour } from "./behaviour.ts";
+import { Client, type Reply, type RequestOptions } from "./client.ts";
+import { disagreements, type Visit } from "./cross-check.ts";
+import { CLIENT_SESSIONS_MAX } from "./emulated-lab.ts";
+import type { Journal, Wanted } from "./journal.ts";
+import type { Need, Scenario } from "./scenario.ts";
+import { StoryBackend } from "./scripted-backend.ts";
+import type { Stage, Weather } from "./target.ts";
+
+/** What the configuration may say of a backend beyond its name and address. */
+export type BackendSettings = Partial<
+  Omit<Config["backends"][number], "name" | "address" | "port">
+>;
+
+/** Settings as in gateway.json, each as far as it is given; the backends are the lab's. */
+export type ProxySettings = Given<Omit<Config, "backends">>;
+
+type Given<T> = T extends readonly (infer Item)[]
+  ? readonly Given<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]?: Given<T[Key]> }
+    : T;
+
+/** The board, as far as a story may know it. */
+export interface StoryBoard {
+  /** Sessions at once, and clients that may wait for one, as the board says when it is ready. */
+  readonly sessionsMax: number;
+  readonly queueMax: number;
+  /** Bytes that it holds of one connection, at most, in each direction. */
+  readonly sendBufferBytes: number;
+  readonly receiveWindowBytes: number;
+  /** Presses its button; it serves again when the promise resolves. Needs "reset". */
+  reset(): Promise<void>;
+}
+
+/**
+ * What a story is played with: first the cast (`backend`, `client`), then the set-up (`proxy`), then
+ * whatever happens.
+ */
+export class StoryLab {
+  readonly wifi = {
+    /** The board loses its Wi-Fi now and has it again `ms` later. Needs "weather". */
+    drop: (ms: number): void => {
+      this.#use("weather");
+      this.#note(`the Wi-Fi drops for ${ms} ms`);
+      this.#stage.wifiDrop!(ms);
+    },
+  };
+  /** Figures that were taken. */
+  readonly measured = new Set<string>();
+  #stage: Stage;
+  #journal: Journal;
+  #told: Pick<Scenario, "needs" | "measures">;
+  #backends: { backend: StoryBackend; settings: BackendSettings }[] = [];
+  #clients: Client[] = [];
+
+  constructor(stage: Stage, journal: Journal, told: Pick<Scenario, "needs" | "measures">) {
+    this.#stage = stage;
+    this.#journal = journal;
+    this.#told = told;
+  }
+
+  /** A backend; `settings` is what the configuration says of it beyond its address. */
+  backend(name: string, behaviour: Behaviour = {}, settings: BackendSettings = {}): StoryBackend {
+    const { clock } = this.#stage;
+    const parts = { computer: this.#stage.computer(name), clock, journal: this.#journal };
+    const backend = new StoryBackend(name, behaviour, parts);
+    this.#backends.push({ backend, settings });
+    return backend;
+  }
+
+  /** A client with a connection of its own; where the target has several computers, on this one. */
+  client(host = "client"): Client {
+    const client = new Client({
+      name: `${host} ${this.#clients.length + 1}`,
+      computer: this.#stage.computer(host),
+      clock: this.#stage.clock,
+      journal: this.#journal,
+      door: () => this.#stage.door,
+    });
+    this.#clients.push(client);
+    return client;
+  }
+
+  clients(count: number): Client[] {
+    return Array.from({ length: count }, () => this.client());
+  }
+
+  /** Starts the board in front of the backends. Health checks are off unless the settings ask for them. */
+  async proxy(settings: ProxySettings = {}): Promise<void> {
+    for (const { backend } of this.#backends) await backend.enter();
+    const backends = this.#backends.map(({ backend: { name, address, port }, settings }) => ({
+      name,
+      address,
+      port,
+      ...settings,
+    }));
+    // All clients may be on one computer.
+    const document = {
+      health: { check: "none" },
+      clientSessionsMax: CLIENT_SESSIONS_MAX,
+      ...settings,
+      backends,
+    };
+    await this.#stage.boot(document);
+    await this.until({ on: "proxy", what: "ready" });
+  }
+
+  get board(): StoryBoard {
+    const ready = this.said({ on: "proxy", what: "ready" }).at(-1);
+    if (ready === undefined) throw new Error("lab.board: there is none before lab.proxy()");
+    const { sendBufferBytes, receiveWindowBytes } = this.#stage.limits;
+    return {
+      sessionsMax: Number(ready.values.sessionsMax),
+      queueMax: Number(ready.values.queueMax),
+      sendBufferBytes,
+      receiveWindowBytes,
+      reset: async () => {
+        this.#use("reset");
+        this.#note("the board is reset");
+        await this.#stage.reset!();
+        await this.until({ on: "proxy", what: "ready" });
+      },
+    };
+  }
+
+  /** A request of a client that comes and goes. */
+  async get(path: string, { headers = {}, ...options }: RequestOptions = {}): Promise<Reply> {
+    const client = this.client();
+    try {
+      return await client.request(path, {
+        ...options,
+        headers: { Connection: "close", ...headers },
+      });
+    } finally {
+      client.leave();
+    }
+  }
+
+  /** Waits until the board has seen that everybody has left. */
+  async empty(): Promise<void> {
+    const { clock, lookMs } = this.#stage;
+    while ((await this.#stage.rest()).sessions > 0) {
+      await new Promise<void>(resolve => clock.after(lookMs, resolve));
+    }
+  }
+
+  /** Waits for the next such event of the log, behind the one that was awaited last. */
+  until(wanted: Wanted): Promise<LogLine> {
+    return this.#journal.until(wanted);
+  }
+
+  /** Such events of the log so far. */
+  said(wanted: Wanted): LogLine[] {
+    return this.#journal.all(wanted);
+  }
+
+  /** The target's time. */
+  get nowMs(): number {
+    return this.#stage.clock.now();
+  }
+
+  /** Arranges what happens later: `lab.later(10_000, lab.weather.cut("board", "red"))` mends it then. */
+  later(ms: number, task: () => void): void {
+    this.#stage.clock.after(ms, task);
+  }
+
+  /** The board's counters. Needs "status". */
+  status(): Promise<Status> {
+    this.#use("status");
+    return this.#stage.status!();
+  }
+
+  /** Types a command at the board's console; the lines of its answer. Needs "serial". */
+  type(command: string): Promise<readonly string[]> {
+    this.#use("serial");
+    return this.#stage.type!(command);
+  }
+
+  /** Records a figure that the story said it would take. Needs "budgets". */
+  measure(name: string, value: number): void {
+    this.#use("budgets");
+    if (!this.#told.measures.includes(name)) {
+      throw new Error(`this story measures "${name}": { measures: ["${name}"] } would do`);
+    }
+    this.measured.add(name);
+    this.#stage.measure!(name, value);
+  }
+
+  /** What every witness of these visits tells of them, where two disagree. Needs "status". */
+  async disagreements(visits: readonly Visit[], before: Status): Promise<string[]> {
+    await this.#journal.untilAll(visits.length, { on: "session", what: "end" });
+    return disagreements({
+      visits,
+      backends: this.#backends.map(({ backend }) => backend),
+      log: this.said({ on: "session", what: "end" }),
+      before,
+      after: await this.status(),
+    });
+  }
+
+  /** Links and faults. Needs "weather". */
+  get weather(): Weather {
+    this.#use("weather");
+    return this.#stage.weather!;
+  }
+
+  /** What backends were sent that is no request. */
+  get broken(): string[] {
+    return this.#backends.flatMap(({ backend: { name, broken } }) =>
+      broken === undefined ? [] : [`${name} was sent what is no request: ${broken}`],
+    );
+  }
+
+  /** The story is over: the sun shines, and the clients leave. */
+  part(): void {
+    this.#stage.weather?.heal();
+    for (const client of this.#clients) client.leave();
+  }
+
+  /** And the backends, too. */
+  clear(): void {
+    this.part();
+    for (const { backend } of this.#backends) backend.leave();
+  }
+
+  #note(what: string): void {
+    this.#journal.note(what);
+  }
+
+  /** Whoever forgot to say so would fail on the targets that lack it. */
+  #use(need: Need): void {
+    if (this.#told.needs.includes(need)) return;
+    throw new Error(`this story uses ${need}: scenario(title, { needs: ["${need}"] }, …) would do`);
+  }
+}

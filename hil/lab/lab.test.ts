@@ -1,0 +1,66 @@
+import { expect, test } from "vitest";
+import { WORLDS, type World } from "./experiments.ts";
+import { page } from "./page.ts";
+import { play, STRATEGY_NAMES } from "./play.ts";
+import { percentile, type Summary, summarize, table, verdict } from "./summary.ts";
+
+const short = (name: string): World => ({ ...WORLDS[name], durationMs: 15_000 });
+
+async function summary(world: World, strategy: (typeof STRATEGY_NAMES)[number]): Promise<Summary> {
+  return summarize(world, await play(world, strategy, 1));
+}
+
+test("one slow backend: ewma and two choices are clearly ahead of round robin", async () => {
+  const world = short("one-slow");
+  const usual = await summary(world, "round-robin");
+  const ewma = await summary(world, "ewma");
+  const choices = await summary(world, "two-choices");
+  expect(usual.shares.map(share => Math.round(share * 100))).toEqual([33, 33, 33]);
+  expect(usual.p99 / ewma.p99).toBeGreaterThan(3);
+  expect(usual.p99 / choices.p99).toBeGreaterThan(1.2);
+  expect(ewma.shares[0]).toBeLessThan(0.05);
+  expect([usual, ewma, choices].map(({ errors }) => errors)).toEqual([0, 0, 0]);
+});
+
+test("a backend that dies costs nobody an answer, whatever the strategy", async () => {
+  const world: World = {
+    ...WORLDS["one-dies"],
+    durationMs: 12_000,
+    events: [{ atMs: 4000, backend: "c", what: "dies" }],
+  };
+  for (const strategy of STRATEGY_NAMES) {
+    const { samples } = await play(world, strategy, 2);
+    expect(samples.filter(({ status }) => status !== 200)).toEqual([]);
+    const late = samples.filter(({ sentMs }) => sentMs > 4000).map(({ backend }) => backend);
+    expect(late).not.toContain("c");
+  }
+});
+
+test("the same seed plays the same, another one something else", async () => {
+  const world: World = { ...WORLDS.bursts, durationMs: 3000 };
+  const [once, again, other] = [
+    await play(world, "two-choices", 7),
+    await play(world, "two-choices", 7),
+    await play(world, "two-choices", 8),
+  ];
+  expect(again).toEqual(once);
+  expect(other).not.toEqual(once);
+});
+
+test("the 99th percentile is the smallest that 99 of 100 do not exceed", () => {
+  const hundred = Array.from({ length: 100 }, (_, i) => i + 1);
+  expect([percentile(hundred, 0.5), percentile(hundred, 0.99)]).toEqual([50, 99]);
+  expect(percentile([7], 0.99)).toBe(7);
+  expect(percentile([], 0.5)).toBeNaN();
+});
+
+test("table, verdict and page tell of every strategy, and the page needs nothing from outside", async () => {
+  const world: World = { ...WORLDS.bursts, durationMs: 2000 };
+  const plays = [await play(world, "round-robin", 1), await play(world, "ewma", 1)];
+  const summaries = plays.map(one => summarize(world, one));
+  expect(table(world, summaries).split("\n").length).toBe(3);
+  expect(verdict(summaries)).toMatch(/[.]$/);
+  const text = page([{ name: "bursts", world, seed: 1, plays, summaries }]);
+  expect(text).toContain("<th>ewma</th>");
+  expect(text).not.toMatch(/(src|href)=|@import|url\(http/);
+});

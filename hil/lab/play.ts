@@ -1,0 +1,230 @@
+import { type Host, type MockSocket, seeded } from "net-mock-socket";
+import { STRATEGIES, type StrategyName, WEIGHTLESS } from "../../firmware/src/balancer/strategy.ts";
+import { type BackendSettings, Lab } from "../kit/emulated-lab.ts";
+import { httpBackend, MessageReader, reply } from "../kit/http-backend.ts";
+import type { World, WorldBackend } from "./experiments.ts";
+
+export const STRATEGY_NAMES = Object.keys(STRATEGIES) as StrategyName[];
+
+/** One request as its client saw it. */
+export interface Sample {
+  readonly sentMs: number;
+  /** Until the whole answer was there. */
+  readonly ms: number;
+  /** 0 when the connection was closed without an answer. */
+  readonly status: number;
+  /** Who served it, when somebody did. */
+  readonly backend: string | undefined;
+}
+
+/** One strategy in one world. */
+export interface Play {
+  readonly strategy: StrategyName;
+  readonly samples: readonly Sample[];
+}
+
+/** Time for the first health checks before the first request. */
+const WARM_UP_MS = 1000;
+
+/** Addresses that requests come from; more than the board serves at once, as at home. */
+const CLIENTS = 16;
+
+/** Virtual time that the last requests are given to end. */
+const AFTERMATH_MS = 40_000;
+
+/** Plays `world` with `strategy` through the whole emulated board; the same seed plays the same. */
+export async function play(world: World, strategy: StrategyName, seed: number): Promise<Play> {
+  const lab = new Lab(undefined, { seed });
+  const weighted = !WEIGHTLESS.includes(strategy);
+  const machines = new Map<string, Machine>();
+  for (const [index, settings] of world.backends.entries()) {
+    const machine = new Machine(lab, settings, seeded(seed * 1000 + index));
+    machines.set(settings.name, machine);
+    machine.start({
+      weight: weighted ? (settings.weight ?? 1) : 1,
+      // It packs the first backends as far as they may be packed: without a bound, all into one.
+      maxSessions: strategy === "first" ? settings.workers : undefined,
+    });
+  }
+  await lab.serve({
+    balance: strategy,
+    inspect: [],
+    health: { check: "tcp", intervalMs: 2000, timeoutMs: 1000 },
+    queueMax: 8,
+  });
+  await lab.clock.run({ ms: WARM_UP_MS });
+
+  const beginMs = lab.clock.now();
+  for (const { atMs, backend, what } of world.events) {
+    lab.clock.after(atMs, () => machines.get(backend)!.suffer(what));
+  }
+  const visitors = new Visitors(lab, beginMs, seeded(seed + 1));
+  arrivals(lab, world, seeded(seed), () => visitors.visit());
+  await lab.clock.run({ ms: world.durationMs + AFTERMATH_MS });
+  visitors.leave();
+  await lab.settle();
+  if (lab.board.fatal !== undefined) throw new Error(`the board died: ${lab.board.fatal}`);
+  return { strategy, samples: visitors.samples };
+}
+
+/** Calls `visit` for each request of the world's traffic, at its time. */
+function arrivals(lab: Lab, world: World, random: () => number, visit: () => void): void {
+  const { perSecond, burst } = world.traffic;
+  let atMs = 0;
+  for (;;) {
+    atMs += exponential(1000 / perSecond, random);
+    if (atMs >= world.durationMs) break;
+    lab.clock.after(atMs, visit);
+  }
+  if (burst === undefined) return;
+  for (let ms = burst.everyMs; ms < world.durationMs; ms += burst.everyMs) {
+    for (let i = 0; i < burst.requests; i++) lab.clock.after(ms, visit);
+  }
+}
+
+function exponential(mean: number, random: () => number): number {
+  return -mean * Math.log(1 - random());
+}
+
+/** A server with a few workers and a line in front of them. */
+class Machine {
+  #lab: Lab;
+  #settings: WorldBackend;
+  #random: () => number;
+  #slower = 1;
+  #busy = 0;
+  #line: (() => void)[] = [];
+  #server: { stop(): void; start(): void } | undefined;
+
+  constructor(lab: Lab, settings: WorldBackend, random: () => number) {
+    this.#lab = lab;
+    this.#settings = settings;
+    this.#random = random;
+  }
+
+  start(configured: BackendSettings): void {
+    const { name } = this.#settings;
+    const backend = httpBackend((_, socket) => {
+      this.#line.push(() => {
+        if (!socket.destroyed) socket.write(Buffer.from(reply(name)));
+      });
+      this.#work();
+      return undefined;
+    });
+    this.#server = this.#lab.backend(name, backend.serve, configured);
+  }
+
+  suffer(what: World["events"][number]["what"]): void {
+    if (what === "dies") {
+      this.#server!.stop();
+      this.#line = [];
+    } else if (what === "returns") {
+      this.#server!.start();
+    } else {
+      this.#slower = what.slower;
+    }
+  }
+
+  #work(): void {
+    if (this.#busy >= this.#settings.workers) return;
+    const done = this.#line.shift();
+    if (done === undefined) return;
+    this.#busy++;
+    const ms = exponential(this.#settings.serviceMs * this.#slower, this.#random);
+    this.#lab.clock.after(ms, () => {
+      this.#busy--;
+      done();
+      this.#work();
+    });
+  }
+}
+
+const GET = Buffer.from("GET / HTTP/1.1\r\nHost: lab\r\n\r\n");
+
+/** Clients that keep their connections for the next one who comes. */
+class Visitors {
+  readonly samples: Sample[] = [];
+  #lab: Lab;
+  #beginMs: number;
+  #random: () => number;
+  #hosts: Host[];
+  #idle: Visitor[] = [];
+
+  constructor(lab: Lab, beginMs: number, random: () => number) {
+    this.#lab = lab;
+    this.#beginMs = beginMs;
+    this.#random = random;
+    this.#hosts = Array.from({ length: CLIENTS }, (_, i) => lab.network.host(`client${i}`));
+  }
+
+  /** Somebody, by chance, sends a request, on the connection that he has or on a new one. */
+  visit(): void {
+    const host = this.#hosts[Math.floor(this.#random() * CLIENTS)];
+    const place = this.#idle.findIndex(visitor => visitor.host === host);
+    const visitor = place < 0 ? this.#arrive(host) : this.#idle.splice(place, 1)[0];
+    this.#ask(visitor, this.#lab.clock.now());
+  }
+
+  #ask(visitor: Visitor, sentAtMs: number): void {
+    visitor.ask((status, backend) => {
+      if (status === 0 && visitor.asked > 1) {
+        // The board closed a kept connection as this came: browsers ask again, and so do we.
+        this.#ask(this.#arrive(visitor.host), sentAtMs);
+        return;
+      }
+      const ms = this.#lab.clock.now() - sentAtMs;
+      this.samples.push({ sentMs: sentAtMs - this.#beginMs, ms, status, backend });
+      if (visitor.open) this.#idle.push(visitor);
+    });
+  }
+
+  leave(): void {
+    for (const { socket } of this.#idle) socket.destroy();
+  }
+
+  #arrive(host: Host): Visitor {
+    const visitor = new Visitor(host, this.#lab.connect({ host }));
+    visitor.socket.once("close", () => {
+      this.#idle = this.#idle.filter(other => other !== visitor);
+    });
+    return visitor;
+  }
+}
+
+/** One connection of a client. */
+class Visitor {
+  readonly host: Host;
+  readonly socket: MockSocket;
+  /** Requests that were sent on it. */
+  asked = 0;
+  #answered: ((status: number, backend: string | undefined) => void) | undefined;
+
+  constructor(host: Host, socket: MockSocket) {
+    this.host = host;
+    this.socket = socket;
+    const reader = new MessageReader("response", ({ line, body }) => {
+      const status = Number(line.slice(9, 12));
+      this.#tell(status, status === 200 ? body.toString("latin1") : undefined);
+    });
+    reader.expects("GET");
+    socket.on("data", (bytes: Buffer) => reader.feed(bytes));
+    socket.on("error", () => {}); // `close` follows
+    socket.on("close", () => this.#tell(0, undefined));
+  }
+
+  get open(): boolean {
+    return !this.socket.destroyed && !this.socket.readableEnded;
+  }
+
+  ask(answered: (status: number, backend: string | undefined) => void): void {
+    this.asked++;
+    this.#answered = answered;
+    this.socket.write(GET);
+  }
+
+  #tell(status: number, backend: string | undefined): void {
+    const answered = this.#answered;
+    this.#answered = undefined;
+    answered?.(status, backend);
+  }
+}

@@ -1,0 +1,192 @@
+import { describe, expect, test } from "vitest";
+import { AFTERWARDS, EXIT, type Run } from "../run.ts";
+import { duration, figure, inWords } from "./summary.ts";
+import { aResult, aRun } from "./testing.ts";
+
+describe("the verdict in words", () => {
+  test("a run that passed says so, and what was skipped", () => {
+    const run = aRun({
+      results: [aResult(), aResult({ title: "rain", verdict: "skipped", why: "no weather" })],
+      measurements: [{ name: "boot", unit: "ms", value: 412, max: 500 }],
+    });
+    expect(inWords(run)).toEqual({
+      passed: true,
+      headline: "The one scenario passed, and every measurement is within its limits",
+      reasons: ["1 scenario skipped: no weather."],
+      advice: [],
+    });
+  });
+
+  test("a panic: what failed, that it is the firmware's, and what to do", () => {
+    const run = aRun({
+      exitCode: EXIT.firmware,
+      results: [
+        aResult(),
+        aResult({
+          title: "one of two",
+          verdict: "failed",
+          incidents: [{ kind: "panic", blame: "firmware", text: "x", lines: [], ms: 1 }],
+        }),
+      ],
+    });
+    expect(inWords(run)).toEqual({
+      passed: false,
+      headline: "The firmware failed: 1 of 2 scenarios passed",
+      reasons: ["1 scenario failed because of the firmware: “one of two”."],
+      advice: [
+        expect.stringMatching(/^panic: .*dump/),
+        'Play it alone: npm run hil -- --board emulated --scenario "one of two" --verbose',
+      ],
+    });
+  });
+
+  test("a brownout is no word against the firmware", () => {
+    const run = aRun({
+      exitCode: EXIT.rig,
+      results: [
+        aResult({
+          verdict: "rig-error",
+          incidents: [{ kind: "brownout", blame: "rig", text: "x", lines: [], ms: 1 }],
+        }),
+      ],
+    });
+    const { headline, reasons, advice } = inWords(run);
+    expect(headline).toBe(
+      "A fault of the rig, so no verdict about the firmware: 0 of 1 scenario passed",
+    );
+    expect(reasons).toEqual([expect.stringContaining("because of the rig")]);
+    expect(advice).toEqual([
+      expect.stringMatching(/^brownout: .*cable/),
+      expect.stringContaining("doctor"),
+    ]);
+  });
+
+  test("a run that somebody ended is no fault of the rig, and no doctor is sent for", () => {
+    const left = aResult({ title: "b", verdict: "not-reached", why: "stopped by Ctrl-C" });
+    const words = inWords(aRun({ exitCode: EXIT.rig, results: [aResult(), left] }));
+    expect(words).toMatchObject({
+      headline: "It was ended early, so no verdict about the firmware: 1 of 2 scenarios passed",
+      reasons: ["1 scenario not reached: stopped by Ctrl-C."],
+      advice: [],
+    });
+  });
+
+  test("a limit that is broken is told with the figure and the limit", () => {
+    const run = aRun({
+      exitCode: EXIT.firmware,
+      measurements: [{ name: "connect p95", unit: "ms", value: 38.21, max: 25 }],
+    });
+    expect(inWords(run).reasons).toEqual(["connect p95: 38.2 ms, at most 25 ms."]);
+  });
+
+  test("a soak counts plays, and says of how many scenarios", () => {
+    const bad = aResult({ title: "bad", verdict: "failed" });
+    const rain = aResult({ title: "rain", verdict: "skipped", why: "no weather" });
+    const plays = Array.from({ length: 1_000 }, () => aResult());
+    expect(inWords(aRun({ results: plays })).headline).toBe("All 1,000 plays of 1 scenario passed");
+    const { headline, reasons } = inWords(
+      aRun({ exitCode: EXIT.firmware, results: [...plays, bad, bad, rain, rain] }),
+    );
+    expect(headline).toBe("The firmware failed: 1000 of 1,002 plays of 2 scenarios passed");
+    expect(reasons).toEqual([
+      "1 scenario failed because of the firmware: “bad” (2 times).",
+      "1 scenario skipped: no weather.",
+    ]);
+  });
+
+  test("what a long run has only counted counts, and is told of", () => {
+    const { headline, reasons } = inWords(aRun({ more: { passed: 1200, skipped: 3 } }));
+    expect(headline).toBe("All 1,201 plays of 1 scenario passed");
+    expect(reasons.at(-1)).toMatch(/^1,203 plays more .* only counted: 1200 passed, 3 skipped\.$/);
+  });
+
+  test("a run in which nothing was played has not passed", () => {
+    const results = [aResult({ verdict: "skipped", why: "no weather" })];
+    const run = aRun({ exitCode: EXIT.usage, results });
+    expect(inWords(run)).toMatchObject({ passed: false, headline: "Nothing was played" });
+  });
+
+  test("the command that plays it again survives every shell", () => {
+    const title = 'END ends it, also cut as "a `rm`" or $HOME';
+    const run = aRun({ exitCode: EXIT.firmware, results: [aResult({ title, verdict: "failed" })] });
+    expect(inWords(run).advice).toEqual([
+      'Play it alone: npm run hil -- --board emulated --scenario "END ends it, also cut as" --verbose',
+    ]);
+  });
+
+  test("the command that plays it again finds the same board", () => {
+    const results = [aResult({ title: "a", verdict: "failed" })];
+    const advice = (board: Run["board"]) =>
+      inWords(aRun({ exitCode: EXIT.firmware, board, results })).advice;
+    expect(advice({ kind: "address", identity: "192.168.1.50:8404" })).toEqual([
+      'Play it alone: npm run hil -- --address 192.168.1.50:8404 --scenario "a" --verbose',
+    ]);
+    const path = "/dev/ttyUSB0"; // there may be several boards, or one that nobody lists
+    expect(advice({ kind: "serial", identity: "usb 1-2", path })).toEqual([
+      'Play it alone: npm run hil -- --port /dev/ttyUSB0 --scenario "a" --verbose',
+    ]);
+  });
+
+  test("a board that hangs sends nobody to his cables, though it has lost answers", () => {
+    const incidents = (["lost-reply", "silence"] as const).map(kind => ({
+      ...{ kind, blame: "firmware" as const, text: "no answer", lines: [], ms: 1 },
+    }));
+    const run = aRun({
+      exitCode: EXIT.firmware,
+      results: [aResult({ title: "a", verdict: "failed", incidents })],
+    });
+    expect(inWords(run).advice).toEqual([
+      expect.stringMatching(/^silence: /),
+      expect.stringMatching(/^Play it alone/),
+    ]);
+  });
+
+  test("what came behind the last story cannot be played alone", () => {
+    const results = [aResult({ theme: AFTERWARDS, verdict: "failed" })];
+    expect(inWords(aRun({ exitCode: EXIT.firmware, results })).advice).toEqual([]);
+  });
+
+  test("a board in the network that does not answer: doctor wants a cable, a browser does not", () => {
+    const board = { kind: "address", identity: "192.168.1.50:8404" } as const;
+    const results = [aResult({ verdict: "rig-error" })];
+    expect(inWords(aRun({ exitCode: EXIT.rig, board, results })).advice).toEqual([
+      expect.stringContaining("http://192.168.1.50:8404"),
+    ]);
+  });
+
+  test("what was skipped is told by its reasons: they are few, and the titles many", () => {
+    const results = ["no weather", "no weather", "no serial line"].map((why, i) =>
+      aResult({ title: `${i}`, verdict: "skipped", why }),
+    );
+    expect(inWords(aRun({ results: [aResult(), ...results] })).reasons).toEqual([
+      "2 scenarios skipped: no weather.",
+      "1 scenario skipped: no serial line.",
+    ]);
+  });
+
+  test("many names are cut to three and a number", () => {
+    const results = ["a", "b", "c", "d", "e"].map(title => aResult({ title, verdict: "failed" }));
+    const run = aRun({ exitCode: EXIT.firmware, results });
+    expect(inWords(run).reasons).toEqual([
+      "5 scenarios failed because of the firmware: “a”, “b”, “c”, 2 more.",
+    ]);
+  });
+});
+
+test.each([
+  [12.4, "12 ms"],
+  [3400, "3.4 s"],
+  [125_000, "2 min 5 s"],
+  [28_800_000, "8 h 0 min"],
+])("%i ms reads %s", (ms, text) => {
+  expect(duration(ms)).toBe(text);
+});
+
+test.each([
+  [38.214, "ms", "38.2 ms"],
+  [61_320, "B", "61,320 B"],
+  [61.3, "/s", "61.3/s"],
+  [7, "", "7"],
+])("%f in %s reads %s", (value, unit, text) => {
+  expect(figure(value, { unit })).toBe(text);
+});

@@ -1,0 +1,195 @@
+import { expect } from "expect";
+import { scenario } from "../kit/scenario.ts";
+
+scenario(
+  "the board is full: newcomers get their 503 in time and nobody running is touched",
+  async lab => {
+    lab.backend("red");
+    await lab.proxy({ queueTimeoutMs: 1_000 });
+    const { sessionsMax, queueMax } = lab.board;
+    const running = lab.clients(sessionsMax);
+
+    for (const client of running) client.send("one");
+    await Promise.all(running.map(client => client.receive("one")));
+    const waiting = Array.from({ length: queueMax }, () => lab.get("/waiting"));
+    const refused = await lab.get("/refused");
+    const late = await Promise.all(waiting);
+    for (const client of running) client.send("two");
+    const after = await Promise.all(running.map(client => client.receive("two")));
+
+    expect(refused.status).toBe(503);
+    expect(refused.headers["retry-after"]).toBe("1");
+    expect(refused.ms).toBeLessThan(1_000);
+    expect(late.map(({ status }) => status)).toEqual(Array(queueMax).fill(503));
+    expect(after).toEqual(Array(sessionsMax).fill("two"));
+  },
+);
+
+scenario("who waits is served as soon as a slot is free, the longest waiting first", async lab => {
+  lab.backend("red");
+  await lab.proxy();
+  const running = lab.clients(lab.board.sessionsMax);
+  const [first, second] = lab.clients(2);
+
+  for (const client of running) client.send("one");
+  await Promise.all(running.map(client => client.receive("one")));
+  await first.connect();
+  first.send("first");
+  await second.connect();
+  second.send("second");
+  running[0].end();
+  const heard = await first.receive("first");
+
+  expect(heard).toBe("first");
+  expect(second.heard).toBe("");
+});
+
+scenario("a crowd ten times the size of the board harms nobody who runs", async lab => {
+  lab.backend("red");
+  await lab.proxy({ queueTimeoutMs: 200, bytesPerSecondMin: 0 }); // those who run say nothing meanwhile
+  const { sessionsMax } = lab.board;
+  const running = lab.clients(sessionsMax);
+
+  for (const client of running) client.send("one");
+  await Promise.all(running.map(client => client.receive("one")));
+  const crowd = await Promise.all(Array.from({ length: 10 * sessionsMax }, () => lab.get("/")));
+  for (const client of running) client.send("two");
+  const after = await Promise.all(running.map(client => client.receive("two")));
+
+  expect(after).toEqual(Array(sessionsMax).fill("two"));
+  expect(crowd.filter(({ status }) => status === 200)).toEqual([]);
+});
+
+scenario("clients that only keep their connection give their slot to newcomers", async lab => {
+  lab.backend("red");
+  await lab.proxy();
+  const idle = lab.clients(lab.board.sessionsMax);
+
+  for (const client of idle) await client.get("/");
+  const newcomer = await lab.get("/newcomer");
+  await idle[0].closed();
+
+  expect(newcomer.status).toBe(200);
+});
+
+scenario("a backend never serves more at once than it may; who is over waits for it", async lab => {
+  const red = lab.backend("red", { latencyMs: 50 }, { maxSessions: 1 });
+  await lab.proxy();
+
+  const replies = await Promise.all([lab.get("/1"), lab.get("/2"), lab.get("/3")]);
+
+  expect(replies.map(({ status }) => status)).toEqual([200, 200, 200]);
+  const times = replies.map(({ ms }) => ms).sort((a, b) => a - b);
+  for (const [i, ms] of times.entries()) expect(ms).toBeGreaterThanOrEqual((i + 1) * 49);
+  expect(red.requests).toHaveLength(3);
+});
+
+scenario("a head has its time from the first byte on, however busily it drips: 408", async lab => {
+  const red = lab.backend("red");
+  const loris = lab.client();
+  const other = lab.client();
+  await lab.proxy({ headTimeoutMs: 300 });
+
+  loris.send("GET / HTTP/1.1\r\nX-Slow: ");
+  const startMs = lab.nowMs;
+  let over = false;
+  const closed = loris.closed().finally(() => {
+    over = true;
+  });
+  let drops = 0;
+  while (!over && drops < 1000) {
+    loris.send("x");
+    drops++;
+    expect((await other.get("/")).status).toBe(200);
+  }
+  const { heard } = await closed;
+
+  expect(heard).toMatch(/^HTTP\/1\.1 408 /);
+  expect(lab.nowMs - startMs).toBeGreaterThanOrEqual(299);
+  expect(red.requests).toHaveLength(drops);
+});
+
+scenario("a head that is too large is 431, and its client hears so", async lab => {
+  const red = lab.backend("red");
+  await lab.proxy({ headBytesMax: 1024 });
+
+  const reply = await lab.get("/", { headers: { Cookie: "x".repeat(2000) } });
+
+  expect(reply.status).toBe(431);
+  expect(red.connections).toBe(0);
+});
+
+scenario(
+  "a body that is too large is 413, by its length at once, in chunks when it is",
+  async lab => {
+    lab.backend("red");
+    await lab.proxy({ bodyBytesMax: 1000 });
+
+    const replies = [
+      await lab.get("/", { method: "POST", body: "x".repeat(1000) }),
+      await lab.get("/", { method: "POST", body: "x".repeat(1001) }),
+      await lab.get("/", { method: "POST", body: ["x".repeat(600), "x".repeat(600)] }),
+    ];
+
+    expect(replies.map(({ status }) => status)).toEqual([200, 413, 413]);
+  },
+);
+
+scenario(
+  "a backend that never answers is 504 after the response timeout, and the client may go on",
+  async lab => {
+    lab.backend("silent", { silent: true });
+    lab.backend("red");
+    const client = lab.client();
+    await lab.proxy({ responseTimeoutMs: 500 });
+
+    const late = await client.get("/1");
+    const next = await client.get("/2");
+
+    expect(late.status).toBe(504);
+    expect(late.ms).toBeGreaterThanOrEqual(499);
+    expect(next).toMatchObject({ status: 200, by: "red" });
+  },
+);
+
+scenario("a reply that comes slowly but steadily is not cut", async lab => {
+  lab.backend("red", { bodyBytes: 3_000, bytesPerSecond: 2_000 });
+  await lab.proxy({ responseTimeoutMs: 1_000, idleTimeoutMs: 1_000 });
+
+  const reply = await lab.get("/film");
+
+  expect(reply).toMatchObject({ status: 200, cutShort: false });
+  expect(reply.body).toHaveLength(3_000);
+  expect(reply.ms).toBeGreaterThan(1_000);
+});
+
+scenario("silence ends a session: soon before the first byte, later after it", async lab => {
+  lab.backend("red");
+  const silent = lab.client();
+  const spoke = lab.client();
+  await lab.proxy({ idleTimeoutMs: 500, tunnelTimeoutMs: 1_500 });
+
+  await silent.connect();
+  spoke.send("hello");
+  await spoke.receive("hello");
+  await silent.closed();
+  const idle = await lab.until({ on: "session", what: "end", why: "idle" });
+  await spoke.closed();
+  const tunnel = await lab.until({ on: "session", what: "end", why: "tunnel-timeout" });
+
+  expect(Number(idle.values.ms)).toBeGreaterThanOrEqual(499);
+  expect(Number(tunnel.values.ms)).toBeGreaterThanOrEqual(1_499);
+});
+
+scenario("a kept connection is let go silently when no further request comes", async lab => {
+  lab.backend("red");
+  const client = lab.client();
+  await lab.proxy({ keepAliveTimeoutMs: 200 });
+
+  const reply = await client.get("/");
+  const whole = client.heard;
+  const { heard, error } = await client.closed();
+
+  expect(reply.status).toBe(200);
+  expect([heard, error]).toEqual([whole, undefined]);
+});

@@ -1,0 +1,202 @@
+import { expect } from "expect";
+import { patterned } from "../kit/behaviour.ts";
+import type { Client } from "../kit/client.ts";
+import { scenario } from "../kit/scenario.ts";
+
+const WEATHER = { needs: ["weather"] } as const;
+
+const RAIN = { latencyMs: 2, jitterMs: 10, bytesPerSecond: 500_000, loss: 0.02 };
+
+scenario("Wi-Fi drops for 20 s under load: every byte arrives, late", WEATHER, async lab => {
+  lab.backend("red");
+  const clients = lab.clients(8);
+  const messages = Array.from({ length: 20 }, (_, i) => `${i} ${patterned(2_000)}`);
+  await lab.proxy({ inspect: [] });
+  lab.weather.link("board", RAIN);
+
+  const chat = async (client: Client, message: string) => {
+    client.send(message);
+    await client.receive(message.length);
+  };
+  await Promise.all(clients.map(client => chat(client, messages[0])));
+  const chats = clients.map(async client => {
+    for (const message of messages.slice(1)) await chat(client, message);
+    return client.heard;
+  });
+  lab.wifi.drop(20_000);
+  const away = lab.nowMs;
+  const heard = await Promise.all(chats);
+
+  expect(heard.map(text => text === messages.join(""))).toEqual(Array(8).fill(true));
+  expect(lab.nowMs - away).toBeGreaterThan(20_000);
+  expect(lab.said({ on: "net" })).toHaveLength(2);
+});
+
+scenario(
+  "what finds no memory while the Wi-Fi is away breaks visibly, and the board serves on",
+  WEATHER,
+  async lab => {
+    lab.backend("red");
+    const clients = lab.clients(8);
+    const sent = patterned(150_000);
+    await lab.proxy({ inspect: [] });
+    lab.weather.link("board", RAIN);
+
+    for (const client of clients) client.send(sent);
+    await Promise.allSettled(clients.map(client => client.receive(1)));
+    lab.wifi.drop(20_000);
+    const whole = clients.map(client => client.receive(sent.length - 1));
+    const outcomes = await Promise.allSettled(whole);
+    const next = await lab.get("/");
+
+    for (const { heard } of clients) expect(sent.startsWith(heard)).toBe(true);
+    expect(outcomes.map(({ status }) => status)).toContain("fulfilled");
+    expect(next.status).toBe(200);
+  },
+);
+
+scenario("who knocks while the Wi-Fi is away is served when it is back", WEATHER, async lab => {
+  lab.backend("red");
+  await lab.proxy();
+
+  lab.wifi.drop(2_000);
+  const reply = await lab.get("/");
+
+  expect(reply).toMatchObject({ status: 200, by: "red" });
+  expect(reply.ms).toBeGreaterThan(2_000);
+});
+
+scenario("while the Wi-Fi is away nothing is held against a backend", WEATHER, async lab => {
+  lab.backend("red");
+  lab.backend("blue");
+  await lab.proxy({ health: { check: "tcp", intervalMs: 500, timeoutMs: 200, fall: 1 } });
+
+  lab.wifi.drop(30_000);
+  await lab.until({ on: "net" });
+  const replies = [await lab.get("/1"), await lab.get("/2")];
+
+  expect(replies.map(({ by }) => by).sort()).toEqual(["blue", "red"]);
+  expect(lab.said({ on: "backend" })).toEqual([]);
+});
+
+scenario(
+  "on a link that loses every tenth packet requests come late, and none is lost",
+  WEATHER,
+  async lab => {
+    lab.backend("red", { bodyBytes: 5_000 });
+    lab.backend("blue", { bodyBytes: 5_000 });
+    await lab.proxy();
+    lab.weather.link("board", { latencyMs: 5, jitterMs: 40, loss: 0.1 });
+
+    const replies = await Promise.all(Array.from({ length: 12 }, (_, i) => lab.get(`/${i}`)));
+
+    for (const { status, body, cutShort } of replies) {
+      expect([status, cutShort]).toEqual([200, false]);
+      expect(body === patterned(5_000)).toBe(true);
+    }
+  },
+);
+
+scenario(
+  "a cable that is out for 10 s delays a download, and changes no byte of it",
+  WEATHER,
+  async lab => {
+    const body = patterned(60_000);
+    lab.backend("red", { body, bytesPerSecond: 30_000 });
+    const client = lab.client();
+    await lab.proxy();
+
+    const download = client.get("/film");
+    await client.receive("\r\n\r\n");
+    lab.later(10_000, lab.weather.cut("board", "red"));
+    const reply = await download;
+
+    expect(reply.cutShort).toBe(false);
+    expect(reply.body === body).toBe(true);
+    expect(reply.ms).toBeGreaterThan(10_000);
+  },
+);
+
+scenario(
+  "a backend that vanishes amid its work costs 504, and the next request goes elsewhere",
+  WEATHER,
+  async lab => {
+    const red = lab.backend("red", { latencyMs: 500 });
+    lab.backend("blue");
+    await lab.proxy({ responseTimeoutMs: 2_000, connectTimeoutMs: 500 });
+
+    const lost = lab.get("/1");
+    const served = await lab.get("/2");
+    lab.weather.vanish("red");
+    const late = await lost;
+    const next = await lab.get("/3");
+
+    expect(red.connections).toBe(1);
+    expect(served.by).toBe("blue");
+    expect(late.status).toBe(504);
+    expect(next).toMatchObject({ status: 200, by: "blue" });
+  },
+);
+
+scenario(
+  "a client that vanishes without a word does not keep its slot for ever",
+  WEATHER,
+  async lab => {
+    lab.backend("red");
+    const ghost = lab.client("laptop");
+    const patient = { queueTimeoutMs: 60_000, bytesPerSecondMin: 0 };
+    await lab.proxy({ sessionsMax: 1, tunnelTimeoutMs: 5_000, ...patient });
+
+    ghost.send("hello");
+    await ghost.receive("hello");
+    lab.weather.vanish("laptop");
+    const next = await lab.get("/");
+
+    expect(next.status).toBe(200);
+    expect(next.ms).toBeGreaterThan(4_000);
+  },
+);
+
+scenario(
+  "a backend that loses its power mid-reply cuts that reply, and is asked again when it is back",
+  WEATHER,
+  async lab => {
+    const red = lab.backend("red", { bodyBytes: 50_000, bytesPerSecond: 10_000 });
+    const client = lab.client();
+    await lab.proxy({ idleTimeoutMs: 3_000, connectTimeoutMs: 500 });
+
+    const film = client.get("/film");
+    await client.receive("\r\n\r\n");
+    const powerOn = lab.weather.crash("red");
+    const cut = await film;
+    const away = await lab.get("/");
+    powerOn();
+    await red.start();
+    const back = lab.client();
+    const again = back.get("/");
+    await back.receive("\r\n\r\n");
+
+    expect(cut).toMatchObject({ status: 200, cutShort: true });
+    expect(away.status).toBe(504);
+    expect((await again).by).toBe("red");
+  },
+);
+
+scenario(
+  "while one backend's network is jammed the others are served as ever",
+  WEATHER,
+  async lab => {
+    lab.backend("jammed");
+    lab.backend("free");
+    await lab.proxy();
+
+    const jam = lab.weather.clog("jammed");
+    const stuck = lab.get("/stuck");
+    const quick = await Promise.all([lab.get("/1"), lab.get("/2").then(() => lab.get("/3"))]);
+    jam();
+
+    expect(quick[0]).toMatchObject({ status: 200, by: "free" });
+    expect(quick[0].ms).toBeLessThan(50);
+    expect((await stuck).status).toBe(200);
+  },
+);

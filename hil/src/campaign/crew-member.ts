@@ -1,7 +1,0 @@
-import { judge } from "./judge.ts";
-
-// A process of a campaign: gets a seed, gives its verdict, until it is ended.
-process.on("disconnect", () => process.exit());
-process.on("message", async (seed: number) => {
-  process.send!(await judge(seed));
-});
