@@ -146,7 +146,7 @@ const TABLE: readonly Row[] = [
       kind === "emulator/net-mock-socket" ||
       kind === "node" ||
       ["esbuild", "typescript"].includes(target) ||
-      /^firmware\/(src\/(admin\/recent|backend\/pool|config|pump)|tools\/command-line)\.ts$/.test(
+      /^firmware\/(src\/(log\/recent-events|pool\/pool|config\/config|net\/pump)|tools\/command-line)\.ts$/.test(
         target,
       ),
     types: target => target === "vitest/node", // of its own set-up
@@ -169,7 +169,7 @@ const TABLE: readonly Row[] = [
     holds: file => file.startsWith("hil/"),
     runtime: (target, kind) =>
       kind === "firmware"
-        ? /^firmware\/(src\/(app|budget|config|document|admin\/(event|status|token)|balancer\/strategy)|tools\/[\w-]+)\.ts$/.test(
+        ? /^firmware\/(src\/(app|net\/connection-budget|config\/(config|reader)|log\/event|admin\/(status|token)|balancer\/strategy)|tools\/[\w-]+)\.ts$/.test(
             target,
           )
         : kind !== "chip",
@@ -271,10 +271,10 @@ test.each([
  * the board's memory for each character that one repeats.
  */
 const PATTERNS: Record<string, string> = {
-  "firmware/src/config.ts": "forms of texts, tried by document.ts up to 256 characters",
-  "firmware/src/admin/event.ts": "reads lines of the log on a computer",
+  "firmware/src/config/config.ts": "forms of texts, tried by document.ts up to 256 characters",
+  "firmware/src/log/event.ts": "reads lines of the log on a computer",
   "firmware/src/admin/token.ts": "up to 64 characters",
-  "firmware/src/admin/revisions.ts": "what the board has written to flash",
+  "firmware/src/config/config-store.ts": "what the board has written to flash",
   "firmware/src/admin/operator.ts": "words of a console line of 512 characters",
 };
 

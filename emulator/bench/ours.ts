@@ -1,6 +1,6 @@
 import net from "node:net";
 import { start } from "../../firmware/src/app.ts";
-import { readConfig } from "../../firmware/src/config.ts";
+import { readConfig } from "../../firmware/src/config/config.ts";
 import { Board } from "../src/board.ts";
 import { unlimited } from "../src/boards/unlimited.ts";
 import { RealClock } from "../src/clock.ts";

@@ -8,7 +8,7 @@ import { seeded } from "net-mock-socket";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type App, start } from "../../firmware/src/app.ts";
-import { readConfig } from "../../firmware/src/config.ts";
+import { readConfig } from "../../firmware/src/config/config.ts";
 import { PATIENCE_MS } from "../../hil/kit/patience.ts";
 import { Board } from "../src/board.ts";
 import { esp32 } from "../src/boards/esp32.ts";

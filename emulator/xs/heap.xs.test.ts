@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { Network, seeded } from "net-mock-socket";
 import { expect, test } from "vitest";
-import { BACKENDS_MAX } from "../../firmware/src/backend/pool.ts";
-import { ROUTES_MAX } from "../../firmware/src/config.ts";
+import { ROUTES_MAX } from "../../firmware/src/config/config.ts";
+import { BACKENDS_MAX } from "../../firmware/src/pool/pool.ts";
 import { Board } from "../src/board.ts";
 import { esp32 } from "../src/boards/esp32.ts";
 import type { BoardKind } from "../src/boards/kind.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Keyword, Keywords } from "../../firmware/src/inspect/keywords.ts";
+import { type Keyword, Keywords } from "../../firmware/src/net/keywords.ts";
 import fc from "../../hil/kit/properties.ts";
 import { machineWith } from "./nursery.ts";
 

@@ -5,7 +5,7 @@ import { esp32 } from "../../emulator/src/boards/esp32.ts";
 import { VirtualClock } from "../../emulator/src/clock.ts";
 import { statusOf } from "./admin/status.ts";
 import { type App, announce, start } from "./app.ts";
-import { type Configuration, readConfig } from "./config.ts";
+import { type Configuration, readConfig } from "./config/config.ts";
 import { VERSION } from "./version.ts";
 
 test.each(["1f09c2ab", undefined])("the first line and the status name the build: %s", build => {

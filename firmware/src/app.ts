@@ -1,18 +1,18 @@
 import { beginningOf } from "./admin/beginning.ts";
 import { Console } from "./admin/console.ts";
-import { formatLine, type Report } from "./admin/event.ts";
 import { Operator } from "./admin/operator.ts";
-import { Recent } from "./admin/recent.ts";
-import { Revisions } from "./admin/revisions.ts";
 import { RunningConfig } from "./admin/running-config.ts";
 import { AdminServer } from "./admin/server.ts";
-import type { Configuration } from "./config.ts";
-import { abortLine } from "./exception.ts";
-import { Listeners } from "./listeners.ts";
+import type { GivenSettings } from "./config/build-settings.ts";
+import type { Configuration } from "./config/config.ts";
+import { Revisions } from "./config/config-store.ts";
+import { TextStore } from "./config/storage.ts";
+import { formatLine, type Report } from "./log/event.ts";
+import { Recent } from "./log/recent-events.ts";
+import { Listeners } from "./net/listeners.ts";
 import type { Platform } from "./platform.ts";
-import { ReverseProxy } from "./proxy.ts";
-import type { GivenSettings } from "./settings.ts";
-import { TextStore } from "./storage.ts";
+import { ReverseProxy } from "./proxy/reverse-proxy.ts";
+import { abortLine } from "./text/exception.ts";
 import { VERSION } from "./version.ts";
 
 /** The running firmware. */

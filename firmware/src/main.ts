@@ -7,14 +7,14 @@ import { machine } from "chip/machine";
 import { restart } from "chip/restart";
 import gateway from "gateway" with { type: "json" };
 import config from "mc/config";
-import { formatLine, type Report } from "./admin/event.ts";
 import { type App, announce, start } from "./app.ts";
 import { ChipClock } from "./chip/clock.ts";
 import { nativeCode } from "./chip/native.ts";
-import { readConfig } from "./config.ts";
-import { exceptionText } from "./exception.ts";
+import { overlay, type Settings } from "./config/build-settings.ts";
+import { readConfig } from "./config/config.ts";
+import { formatLine, type Report } from "./log/event.ts";
 import type { ListenerConstructor, TCPConstructor } from "./platform.ts";
-import { overlay, type Settings } from "./settings.ts";
+import { exceptionText } from "./text/exception.ts";
 
 /** The chip: real sockets, clock, Wi-Fi and console, handed to the proxy. */
 export default function main(): void {

@@ -7,7 +7,7 @@
  * left, `read` returns the count, a listener can be closed.
  */
 
-import type { FindKeyword } from "./inspect/keywords.ts";
+import type { FindKeyword } from "./net/keywords.ts";
 
 /** A socket that somebody may read, write and close. */
 export interface TCPSocket {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { VirtualClock } from "../../emulator/src/clock.ts";
-import type { Event } from "./admin/event.ts";
+import { TextStore } from "./config/storage.ts";
+import type { Event } from "./log/event.ts";
 import type { Storage } from "./platform.ts";
-import { TextStore } from "./storage.ts";
 import {
   ADDRESS_CHECK_MS,
   JOIN_TIMEOUT_MS,

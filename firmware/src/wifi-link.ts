@@ -1,7 +1,7 @@
-import type { Report } from "./admin/event.ts";
-import { exceptionText } from "./exception.ts";
+import type { TextStore } from "./config/storage.ts";
+import type { Report } from "./log/event.ts";
 import type { Cancel, Clock, Link } from "./platform.ts";
-import type { TextStore } from "./storage.ts";
+import { exceptionText } from "./text/exception.ts";
 
 /** Pauses between attempts to join: doubled each time, up to the longest, for ever. */
 export const RETRY_MS_MIN = 1_000;

@@ -1,5 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
-import { nearest } from "../src/document.ts";
+import { nearest } from "../src/config/reader.ts";
 
 type Options = NonNullable<ParseArgsConfig["options"]>;
 

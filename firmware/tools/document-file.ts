@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { type Parsed, readJson } from "../src/json.ts";
+import { type Parsed, readJson } from "../src/config/json.ts";
 
 /** The JSON document in `file`, or why it is none; throws where the file cannot be read. */
 export function readDocumentFile(file: string | URL): Parsed {

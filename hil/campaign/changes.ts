@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { type Config, readConfig } from "../../firmware/src/config.ts";
+import { type Config, readConfig } from "../../firmware/src/config/config.ts";
 import { collect } from "../kit/emulated-lab.ts";
 import type { Book } from "./observations.ts";
 import { type ChangePart, MODES_OF_PORTS, only } from "./plan.ts";

@@ -1,4 +1,4 @@
-import type { LogLine } from "../../firmware/src/admin/event.ts";
+import type { LogLine } from "../../firmware/src/log/event.ts";
 import { outOfHeap } from "./invariants.ts";
 import { type Chronicle, chronicle } from "./log-index.ts";
 import type { Book } from "./observations.ts";

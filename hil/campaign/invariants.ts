@@ -1,4 +1,4 @@
-import { REFUSALS_MAX } from "../../firmware/src/budget.ts";
+import { REFUSALS_MAX } from "../../firmware/src/net/connection-budget.ts";
 import { changed, checkInForce, noteBudget } from "./changes.ts";
 import { checkCalm } from "./expected.ts";
 import { type Chronicle, chronicle } from "./log-index.ts";

@@ -1,4 +1,4 @@
-import { type LogLine, parseLine } from "../../firmware/src/admin/event.ts";
+import { type LogLine, parseLine } from "../../firmware/src/log/event.ts";
 import type { Book, ClientStory } from "./observations.ts";
 
 /** What the log says of a backend that changes its standing. */

@@ -1,5 +1,5 @@
-import type { LogLine } from "../../firmware/src/admin/event.ts";
 import type { Status } from "../../firmware/src/admin/status.ts";
+import type { LogLine } from "../../firmware/src/log/event.ts";
 import type { StoryBackend } from "./scripted-backend.ts";
 
 /** What one client did and saw: it said a word that nobody else says, and was answered with a name. */

@@ -14,9 +14,9 @@ import { profileOf } from "../../emulator/src/boards/profile.ts";
 import { VirtualClock } from "../../emulator/src/clock.ts";
 import type { Flash } from "../../emulator/src/flash.ts";
 import { xsFirmware } from "../../emulator/xs/firmware.ts";
-import { type LogLine, parseLine } from "../../firmware/src/admin/event.ts";
 import { type App, type StartOptions, start } from "../../firmware/src/app.ts";
-import { type Config, readConfig } from "../../firmware/src/config.ts";
+import { type Config, readConfig } from "../../firmware/src/config/config.ts";
+import { type LogLine, parseLine } from "../../firmware/src/log/event.ts";
 
 /** For clients that all have the address of one computer: as many sessions as there are. */
 export const CLIENT_SESSIONS_MAX = 512;

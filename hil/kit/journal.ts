@@ -1,5 +1,5 @@
 import type { Clock } from "../../emulator/src/clock.ts";
-import { type Event, type LogLine, parseLine } from "../../firmware/src/admin/event.ts";
+import { type Event, type LogLine, parseLine } from "../../firmware/src/log/event.ts";
 
 /** Lines that a failure prints. */
 const PRINTED_LINES = 40;

@@ -3,9 +3,9 @@ import { seeded } from "net-mock-socket";
 import { Board } from "../../emulator/src/board.ts";
 import { RealClock } from "../../emulator/src/clock.ts";
 import { reservePort } from "../../emulator/src/reserved-port.ts";
-import { type LogLine, parseLine } from "../../firmware/src/admin/event.ts";
 import { type App, start } from "../../firmware/src/app.ts";
-import { readConfig } from "../../firmware/src/config.ts";
+import { readConfig } from "../../firmware/src/config/config.ts";
+import { type LogLine, parseLine } from "../../firmware/src/log/event.ts";
 import { CLIENT_SESSIONS_MAX, mendedBoard } from "./emulated-lab.ts";
 
 /** An emulated board on this computer's loopback network, with its chip's limits. */

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { SingleBar } from "cli-progress";
 import { outliveReader } from "../../emulator/src/reader.ts";
-import { nearest } from "../../firmware/src/document.ts";
+import { nearest } from "../../firmware/src/config/reader.ts";
 import { CommandLineError, readCommandLine } from "../../firmware/tools/command-line.ts";
 import { WORLDS } from "./experiments.ts";
 import { type Outcome, page } from "./page.ts";

@@ -5,7 +5,7 @@ import { Board } from "../../emulator/src/board.ts";
 import { esp32 } from "../../emulator/src/boards/esp32.ts";
 import { RealClock } from "../../emulator/src/clock.ts";
 import { announce, start } from "../../firmware/src/app.ts";
-import { type Configuration, readConfig } from "../../firmware/src/config.ts";
+import { type Configuration, readConfig } from "../../firmware/src/config/config.ts";
 import { RigBoard } from "./board.ts";
 import { discover } from "./discovery.ts";
 import { doctorParts, openBoard } from "./doctor/parts.ts";

@@ -6,7 +6,7 @@ import type { BoardKind } from "../../emulator/src/boards/kind.ts";
 import { RealClock } from "../../emulator/src/clock.ts";
 import type { BoardPlatform } from "../../emulator/src/platform.ts";
 import { announce, start } from "../../firmware/src/app.ts";
-import { readConfig } from "../../firmware/src/config.ts";
+import { readConfig } from "../../firmware/src/config/config.ts";
 import { buildId } from "../../firmware/tools/build-id.ts";
 import { mendedBoard } from "../kit/emulated-lab.ts";
 import { EmulatedBinding } from "./emulated-port.ts";

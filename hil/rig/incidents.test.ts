@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { banner, type Crash, lastWords } from "../../emulator/src/reset.ts";
-import { type Event, formatLine } from "../../firmware/src/admin/event.ts";
-import { abortLine } from "../../firmware/src/exception.ts";
+import { type Event, formatLine } from "../../firmware/src/log/event.ts";
+import { abortLine } from "../../firmware/src/text/exception.ts";
 import { type Incident, Incidents } from "./incidents.ts";
 
 /** What comes of a board that writes these lines, a millisecond apart. */

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { isToken, TOKEN_MAX, TOKEN_MIN } from "../../firmware/src/admin/token.ts";
-import { nearest } from "../../firmware/src/document.ts";
+import { nearest } from "../../firmware/src/config/reader.ts";
 import type { Scenario } from "../kit/scenario.ts";
 import { EMULATED_PATH } from "./emulated-port.ts";
 import { FLASH_POLICIES, type FlashPolicy } from "./flash.ts";

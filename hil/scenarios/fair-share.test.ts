@@ -1,6 +1,6 @@
 import type { MockSocket } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
-import { shareOf } from "../../firmware/src/budget.ts";
+import { shareOf } from "../../firmware/src/net/connection-budget.ts";
 import { get } from "../kit/admin-port.ts";
 import { collect, Lab } from "../kit/emulated-lab.ts";
 import { httpBackend, named, reply } from "../kit/http-backend.ts";

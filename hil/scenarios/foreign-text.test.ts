@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parseLine } from "../../firmware/src/admin/event.ts";
+import { parseLine } from "../../firmware/src/log/event.ts";
 import { type Answer, get, put, send, TOKEN } from "../kit/admin-port.ts";
 import { collect, Lab, mass, ourBoard } from "../kit/emulated-lab.ts";
 import { httpBackend, reply } from "../kit/http-backend.ts";

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Host, MockSocket } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
 import { esp32 } from "../../emulator/src/boards/esp32.ts";
-import type { LogLine } from "../../firmware/src/admin/event.ts";
+import type { LogLine } from "../../firmware/src/log/event.ts";
 import { collect, ENGINE, Lab, mass, mendedBoard } from "../kit/emulated-lab.ts";
 import { heapBytes } from "../kit/heap.ts";
 import {

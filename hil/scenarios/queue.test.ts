@@ -1,6 +1,6 @@
 import type { MockSocket } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
-import { REFUSALS_MAX } from "../../firmware/src/budget.ts";
+import { REFUSALS_MAX } from "../../firmware/src/net/connection-budget.ts";
 import { get } from "../kit/admin-port.ts";
 import { collect, Lab } from "../kit/emulated-lab.ts";
 import { httpBackend, reply } from "../kit/http-backend.ts";

@@ -1,6 +1,6 @@
 import type { MockSocket } from "net-mock-socket";
-import { BACKENDS_MAX } from "../../../firmware/src/backend/pool.ts";
-import { ROUTES_MAX } from "../../../firmware/src/config.ts";
+import { ROUTES_MAX } from "../../../firmware/src/config/config.ts";
+import { BACKENDS_MAX } from "../../../firmware/src/pool/pool.ts";
 import { Bench } from "./bench.ts";
 import { type Figure, figure, type Measure } from "./figures.ts";
 

@@ -1,5 +1,5 @@
-import { abortLine } from "../../../firmware/src/exception.ts";
-import type { FindKeyword } from "../../../firmware/src/inspect/keywords.ts";
+import type { FindKeyword } from "../../../firmware/src/net/keywords.ts";
+import { abortLine } from "../../../firmware/src/text/exception.ts";
 import type { ListenerClass, TCPClass } from "../../src/platform.ts";
 
 /**

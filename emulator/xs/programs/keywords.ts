@@ -1,4 +1,4 @@
-import { type Keyword, Keywords } from "../../../firmware/src/inspect/keywords.ts";
+import { type Keyword, Keywords } from "../../../firmware/src/net/keywords.ts";
 import { host } from "./host.ts";
 
 /** The search for keywords with the firmware's C, as the chip has it. */

@@ -1,6 +1,6 @@
 import { Backend } from "../../../firmware/src/backend/backend.ts";
-import { Group } from "../../../firmware/src/backend/pool.ts";
 import { STRATEGIES, type StrategyName } from "../../../firmware/src/balancer/strategy.ts";
+import { Group } from "../../../firmware/src/pool/pool.ts";
 import { host } from "./host.ts";
 
 /** Picks of every strategy that there is, for the budget. */

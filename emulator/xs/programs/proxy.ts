@@ -1,6 +1,6 @@
 import { type App, type StartOptions, start } from "../../../firmware/src/app.ts";
 import { ChipClock } from "../../../firmware/src/chip/clock.ts";
-import { readConfig } from "../../../firmware/src/config.ts";
+import { readConfig } from "../../../firmware/src/config/config.ts";
 import type {
   ListenerConstructor,
   Platform,

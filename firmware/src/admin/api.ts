@@ -1,13 +1,13 @@
+import { readJson } from "../config/json.ts";
+import { brief } from "../config/reader.ts";
 import { deepFreeze } from "../deep-freeze.ts";
-import { brief } from "../document.ts";
-import { readJson } from "../json.ts";
-import { printable } from "../text.ts";
+import { EVENT_KINDS } from "../log/recent-events.ts";
+import { printable } from "../text/quoting.ts";
 import { isBoardHost } from "./host.ts";
 import { escaped, listed, pieces } from "./json.ts";
 import { metrics } from "./metrics.ts";
 import type { Operator, Outcome } from "./operator.ts";
 import { PAGE_BYTES, PAGE_PIECES } from "./page.ts";
-import { EVENT_KINDS } from "./recent.ts";
 import { backendStatus, backendStatuses, boardStatus } from "./status.ts";
 import { equalInConstantTime } from "./token.ts";
 

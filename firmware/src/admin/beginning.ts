@@ -1,9 +1,9 @@
-import { type Configuration, readConfig } from "../config.ts";
-import { parseFlat } from "../document.ts";
-import { type GivenSettings, overlay } from "../settings.ts";
-import type { TextStore } from "../storage.ts";
-import type { Report } from "./event.ts";
-import type { Revisions } from "./revisions.ts";
+import { type GivenSettings, overlay } from "../config/build-settings.ts";
+import { type Configuration, readConfig } from "../config/config.ts";
+import type { Revisions } from "../config/config-store.ts";
+import { parseFlat } from "../config/reader.ts";
+import type { TextStore } from "../config/storage.ts";
+import type { Report } from "../log/event.ts";
 import type { Beginning } from "./running-config.ts";
 import { TOKEN_KEY } from "./token.ts";
 

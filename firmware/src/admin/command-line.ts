@@ -1,9 +1,9 @@
+import { digits, type KeyValue, valueAt, withValueAt } from "../config/key-path.ts";
+import { brief, nearest, parseFlat } from "../config/reader.ts";
 import { deepFreeze } from "../deep-freeze.ts";
-import { brief, nearest, parseFlat } from "../document.ts";
-import { digits, type KeyValue, valueAt, withValueAt } from "./keys.ts";
+import { EVENT_KINDS } from "../log/recent-events.ts";
 import type { Operator, Outcome } from "./operator.ts";
 import { SECRET } from "./operator.ts";
-import { EVENT_KINDS } from "./recent.ts";
 import { type BackendStatus, configurationText, statusOf } from "./status.ts";
 
 /** A command: what may follow it, what it does, and how it comes out. */

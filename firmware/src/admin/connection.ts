@@ -1,15 +1,15 @@
-import { ascii } from "../ascii.ts";
-import type { Deadlines, Timed } from "../deadline.ts";
-import { Endpoint, type EndpointOwner } from "../endpoint.ts";
-import { exceptionText } from "../exception.ts";
-import { type BodyReader, bodyReader, requestFraming } from "../http/body.ts";
-import { Head, TEXT_PIECE } from "../http/head.ts";
-import { authorityEnd, namesHost } from "../http/request.ts";
+import { DOCUMENT_BYTES_MAX } from "../config/config-store.ts";
+import { type BodyReader, bodyReader, requestFraming } from "../http1/body.ts";
+import { Head, TEXT_PIECE } from "../http1/head.ts";
+import { authorityEnd, namesHost } from "../http1/request.ts";
+import type { Report } from "../log/event.ts";
+import type { Deadlines, Timed } from "../net/deadline.ts";
+import { Endpoint, type EndpointOwner } from "../net/endpoint.ts";
 import type { Platform, TCPSocket } from "../platform.ts";
+import { ascii } from "../text/ascii.ts";
+import { exceptionText } from "../text/exception.ts";
 import { type AdminAnswer, respond } from "./api.ts";
-import type { Report } from "./event.ts";
 import type { Operator } from "./operator.ts";
-import { DOCUMENT_BYTES_MAX } from "./revisions.ts";
 
 /** A request of an operator is small. */
 const HEAD_LIMITS = Object.freeze({ headBytesMax: 2048, headLinesMax: 40 });

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { VirtualClock } from "../../../emulator/src/clock.ts";
+import type { Event } from "../log/event.ts";
 import type { Platform, SerialConstructor, SerialPort } from "../platform.ts";
 import { Console } from "./console.ts";
-import type { Event } from "./event.ts";
 import type { Operator } from "./operator.ts";
 
 /** A console on `Serial`, once it has opened its port, and what it reported. */

@@ -1,7 +1,7 @@
-import { exceptionText } from "../exception.ts";
+import type { Report } from "../log/event.ts";
 import type { Cancel, Platform, SerialPort } from "../platform.ts";
+import { exceptionText } from "../text/exception.ts";
 import { covered, runCommand } from "./command-line.ts";
-import type { Report } from "./event.ts";
 import type { Operator } from "./operator.ts";
 
 /** UART0, to which the USB adapter of the board is wired. */

@@ -1,7 +1,7 @@
 import type { Backend } from "../backend/backend.ts";
 import { deepFreeze } from "../deep-freeze.ts";
-import type { Refusals } from "../dial.ts";
-import type { Answers } from "../traffic.ts";
+import type { Answers } from "../log/traffic.ts";
+import type { Refusals } from "../proxy/connector.ts";
 import type { Operator } from "./operator.ts";
 import { type BoardStatus, boardStatus } from "./status.ts";
 

@@ -1,8 +1,8 @@
-import { ADMIN_CONNECTIONS_MAX } from "../budget.ts";
-import { Deadlines } from "../deadline.ts";
+import type { Report } from "../log/event.ts";
+import { ADMIN_CONNECTIONS_MAX } from "../net/connection-budget.ts";
+import { Deadlines } from "../net/deadline.ts";
 import type { Platform, TCPSocket } from "../platform.ts";
 import { AdminConnection, type AdminContext } from "./connection.ts";
-import type { Report } from "./event.ts";
 import type { Operator } from "./operator.ts";
 
 /** How long a connection that has not asked yet keeps its place: a few round trips on Wi-Fi. */

@@ -1,7 +1,7 @@
 import { ADMIN_STATES, type AdminState } from "../backend/backend.ts";
-import { parseFlat } from "../document.ts";
-import type { ReverseProxy } from "../proxy.ts";
-import type { TextStore } from "../storage.ts";
+import { parseFlat } from "../config/reader.ts";
+import type { TextStore } from "../config/storage.ts";
+import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
 
 /** Where flash keeps the states that were set at run time. */
 export const STATES_KEY = "states";

@@ -1,4 +1,4 @@
-import { type Answers, noAnswers } from "../traffic.ts";
+import { type Answers, noAnswers } from "../log/traffic.ts";
 import { Health, type HealthRules } from "./health.ts";
 import { Latency } from "./latency.ts";
 

@@ -1,7 +1,7 @@
 import type { Backend } from "../backend/backend.ts";
-import { load } from "./load.ts";
+import { load } from "./load-factor.ts";
+import { Turns } from "./smooth-weighted.ts";
 import type { Strategy } from "./strategy.ts";
-import { Turns } from "./turns.ts";
 
 /**
  * The backend with the fewest sessions for its weight. Those with equally few take turns by weight, as

@@ -1,6 +1,6 @@
 import type { Backend } from "../backend/backend.ts";
-import { BACKENDS_MAX } from "../backend/pool.ts";
-import { OpenPicks } from "./open-picks.ts";
+import { BACKENDS_MAX } from "../pool/pool.ts";
+import { OpenPicks } from "./picks-in-flight.ts";
 import type { Strategy, StrategyParts } from "./strategy.ts";
 import { TwoChoices } from "./two-choices.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { hashText, mix } from "../hash.ts";
+import { hashText, mix } from "../net/hash.ts";
 import { SourceHash } from "./source-hash.ts";
 import { backendsOf, countsOf, spread, times } from "./testing.ts";
 

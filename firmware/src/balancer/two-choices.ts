@@ -1,7 +1,7 @@
 import type { Backend } from "../backend/backend.ts";
-import { draw } from "./draw.ts";
-import { load } from "./load.ts";
+import { load } from "./load-factor.ts";
 import type { Strategy, StrategyParts } from "./strategy.ts";
+import { draw } from "./weighted-random.ts";
 
 /**
  * Draws two candidates by weight and takes the one with fewer sessions for its weight, the first drawn

@@ -1,6 +1,6 @@
 import type { Backend } from "../backend/backend.ts";
+import { Turns } from "./smooth-weighted.ts";
 import type { Strategy } from "./strategy.ts";
-import { Turns } from "./turns.ts";
 
 /**
  * Each backend in turn, as often as its weight says, and evenly spread. While the candidates stay the

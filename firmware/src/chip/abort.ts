@@ -1,5 +1,5 @@
 import { restart } from "chip/restart";
-import { abortLine } from "../exception.ts";
+import { abortLine } from "../text/exception.ts";
 
 /**
  * XS calls this when the program cannot go on (`xs.abortHook` in manifest.json; not for a stack overflow,

@@ -1,4 +1,4 @@
-import type { Report } from "../admin/event.ts";
+import type { Report } from "../log/event.ts";
 import type { Clock, Link } from "../platform.ts";
 import type { Credentials } from "../wifi-link.ts";
 

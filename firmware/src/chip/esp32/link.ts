@@ -1,7 +1,7 @@
 import WiFi from "embedded:network/interface/wifi";
 import storage from "embedded:storage/key-value";
 import { disablePowerSave } from "chip/machine";
-import { TextStore } from "storage";
+import { TextStore } from "config/storage";
 import { openWifi } from "wifi-link";
 import type { OpenLink } from "../open-link.ts";
 

@@ -1,0 +1,212 @@
+import type { Backend } from "../backend/backend.ts";
+import type { CheckCode } from "../backend/health.ts";
+import { type BodyReader, bodyReader, responseFraming } from "../http1/body.ts";
+import type { Head } from "../http1/head.ts";
+import type { Heads } from "../http1/head-pool.ts";
+import type { Report } from "../log/event.ts";
+import { Endpoint, type EndpointOwner } from "../net/endpoint.ts";
+import type { Keywords, Scan } from "../net/keywords.ts";
+import { proxyHeader } from "../net/proxy-protocol.ts";
+import type { Cancel, Platform } from "../platform.ts";
+import { ascii } from "../text/ascii.ts";
+import { exceptionText } from "../text/exception.ts";
+
+/** How backends are asked. */
+export interface ProbeRules {
+  readonly check: "tcp" | "http";
+  /** What is asked for over HTTP, and under which name. */
+  readonly path: string;
+  readonly host: string | undefined;
+  /** Statuses that are good, as ranges, both ends included. */
+  readonly status: readonly (readonly [number, number])[];
+  /** What a good answer has in its body. */
+  readonly body: Keywords | undefined;
+  readonly timeoutMs: number;
+}
+
+export interface ProbeContext {
+  readonly platform: Platform;
+  readonly scratch: Uint8Array;
+  readonly heads: Heads;
+  readonly report: Report;
+}
+
+/** Of a body, so much is searched for the text that shall be there. */
+const BODY_SEARCH_MAX = 16_384;
+
+/** Status by which a backend asks for no more sessions (HAProxy's disable-on-404). */
+const DRAIN_STATUS = 404;
+
+/**
+ * Asks one backend once how it is, on a connection of its own, and tells what came of it: `undefined`
+ * when the board itself had no socket or no room, which says nothing about the backend.
+ */
+export class Probe implements EndpointOwner {
+  #context: ProbeContext;
+  #backend: Backend;
+  #rules: ProbeRules;
+  #done: (code: CheckCode | undefined) => void;
+  #endpoint: Endpoint | undefined;
+  #timeout: Cancel | undefined;
+  #head: Head | undefined;
+  #body: BodyReader | undefined;
+  #scan: Scan | undefined;
+  #searched = 0;
+
+  /** `done` is called once, and never from in here. */
+  constructor(
+    context: ProbeContext,
+    backend: Backend,
+    rules: ProbeRules,
+    done: (code: CheckCode | undefined) => void,
+  ) {
+    this.#context = context;
+    this.#backend = backend;
+    this.#rules = rules;
+    this.#done = done;
+    const { clock } = context.platform;
+    try {
+      this.#endpoint = new Endpoint(context.platform, backend, this);
+    } catch {
+      // Sessions hold the board's sockets, or the network is away.
+      this.#timeout = clock.after(0, () => this.#finish(undefined));
+      return;
+    }
+    this.#timeout = clock.after(rules.timeoutMs, () =>
+      this.#finish(this.#head === undefined ? "L4TOUT" : "L7TOUT"),
+    );
+  }
+
+  /** Forgets it; `done` is not called. */
+  cancel(): void {
+    this.#timeout?.();
+    this.#endpoint?.close();
+    this.#endpoint = undefined;
+    if (this.#head !== undefined) this.#context.heads.give(this.#head);
+    this.#head = undefined;
+  }
+
+  /** Bytes of the peer tell, too, that the connection stands; see `Dial.moved`. */
+  moved(endpoint: Endpoint): void {
+    if (!endpoint.connected && endpoint.readable === 0) return;
+    if (this.#head === undefined && !this.#asked(endpoint)) return;
+    while (this.#endpoint !== undefined && endpoint.readable > 0) this.#read(endpoint);
+    if (this.#endpoint !== undefined && endpoint.ended) this.lost();
+  }
+
+  lost(): void {
+    if (this.#head === undefined) {
+      this.#finish("L4CON");
+      return;
+    }
+    this.#body?.closed();
+    if (this.#body?.done) this.#judgeBody();
+    else this.#finish("L7RSP");
+  }
+
+  failed(error: unknown): void {
+    const { report } = this.#context;
+    report({ level: "E", on: "proxy", what: "exception", error: exceptionText(error) });
+    this.#finish(undefined);
+  }
+
+  /** The connection stands: that was it, or the question is put. True when an answer is awaited. */
+  #asked(endpoint: Endpoint): boolean {
+    const { check, path, host } = this.#rules;
+    const { address, port, proxyProtocol } = this.#backend;
+    if (proxyProtocol !== "none") endpoint.write(proxyHeader(proxyProtocol));
+    if (check === "tcp") {
+      this.#finish("L4OK");
+      return false;
+    }
+    const request = [
+      `GET ${path} HTTP/1.1`,
+      `Host: ${host ?? `${address}:${port}`}`,
+      "User-Agent: hot-potato",
+      "Accept: */*",
+      "Connection: close",
+    ];
+    endpoint.write(ascii(`${request.join("\r\n")}\r\n\r\n`));
+    this.#head = this.#context.heads.take("response");
+    return true;
+  }
+
+  #read(endpoint: Endpoint): void {
+    const { scratch } = this.#context;
+    const piece = scratch.subarray(0, Math.min(endpoint.readable, scratch.byteLength));
+    endpoint.read(piece);
+    if (this.#body === undefined) this.#readHead(this.#head!, piece);
+    else this.#readBody(piece);
+  }
+
+  #readHead(head: Head, piece: Uint8Array): void {
+    const rest = piece.subarray(head.feed(piece));
+    if (!head.done && head.error === undefined) head.keep(); // `piece` lies in the scratch buffer
+    const isOurLimit = head.error === 431 || head.error === 503;
+    if (isOurLimit && head.status > 0 && this.#rules.body === undefined) {
+      this.#judgeStatus(head.status); // its head is longer than we read, or than there is room for
+    } else if (head.error === 503) {
+      this.#finish(undefined);
+    } else if (head.error !== undefined) {
+      this.#finish("L7RSP");
+    } else if (!head.done) {
+      return;
+    } else if (head.status < 200) {
+      head.reset();
+      this.#endpoint!.unread(rest); // the loop goes on with it: many of them would fill the stack
+    } else {
+      this.#judgeHead(head, rest);
+    }
+  }
+
+  #judgeHead(head: Head, rest: Uint8Array): void {
+    const { body } = this.#rules;
+    const framing = responseFraming(head, "GET");
+    if (framing === undefined) {
+      this.#finish("L7RSP");
+    } else if (body === undefined || !this.#isGood(head.status)) {
+      this.#judgeStatus(head.status);
+    } else {
+      this.#body = bodyReader(framing);
+      head.release();
+      this.#scan = body.scan();
+      this.#readBody(rest);
+    }
+  }
+
+  #isGood(status: number): boolean {
+    return this.#rules.status.some(([from, to]) => status >= from && status <= to);
+  }
+
+  #judgeStatus(status: number): void {
+    if (this.#isGood(status)) this.#finish(`L7OK/${status}`);
+    else this.#finish(status === DRAIN_STATUS ? "L7OKC/404" : `L7STS/${status}`);
+  }
+
+  #readBody(piece: Uint8Array): void {
+    const body = this.#body!;
+    let rest = piece;
+    while (rest.byteLength > 0 && !body.done && !body.broken) {
+      const part = rest.subarray(0, Math.min(rest.byteLength, body.wanted));
+      const length = body.decode(part);
+      this.#searched += length;
+      this.#scan!.next(part.subarray(0, length));
+      rest = rest.subarray(part.byteLength - body.behind);
+    }
+    if (body.broken) this.#finish("L7RSP");
+    else if (body.done || this.#scan!.found !== undefined || this.#searched >= BODY_SEARCH_MAX) {
+      this.#judgeBody();
+    }
+  }
+
+  #judgeBody(): void {
+    const { status } = this.#head!;
+    this.#finish(this.#scan!.found === undefined ? `L7STS/${status}` : `L7OK/${status}`);
+  }
+
+  #finish(code: CheckCode | undefined): void {
+    this.#endpoint?.discard(this.#context.scratch);
+    this.cancel();
+    this.#done(code);
+  }
+}

@@ -1,0 +1,422 @@
+import { readFileSync } from "node:fs";
+import { isIPv4 } from "node:net";
+import { describe, expect, test } from "vitest";
+import fc from "../../../hil/kit/properties.ts";
+import { documents } from "../../../hil/kit/random-documents.ts";
+import { readConfig } from "./config.ts";
+
+const backends = [{ address: "192.168.1.10", port: 8080 }];
+
+function complaints(document: unknown): string[] {
+  const outcome = readConfig(document);
+  return "complaints" in outcome ? outcome.complaints : [];
+}
+
+describe("configuration", () => {
+  test("the one that ships is good", () => {
+    const shipped = readFileSync(new URL("../../gateway.json", import.meta.url), "utf8");
+    expect(complaints(JSON.parse(shipped))).toEqual([]);
+  });
+
+  test("what is not given has its default", () => {
+    expect(readConfig({ backends })).toEqual({
+      document: { backends },
+      config: {
+        adminPort: 8404,
+        adminHosts: [],
+        listeners: [{ port: 80, mode: "auto" }],
+        backends: [
+          {
+            name: "a",
+            address: "192.168.1.10",
+            port: 8080,
+            weight: 1,
+            backup: false,
+            maxSessions: undefined,
+            state: "ready",
+            keepAlive: undefined,
+            settleMs: 0,
+            proxyProtocol: "none",
+          },
+        ],
+        balance: "round-robin",
+        health: {
+          check: "tcp",
+          path: "/",
+          host: undefined,
+          status: "200-399",
+          body: undefined,
+          intervalMs: 5000,
+          timeoutMs: 2000,
+          rise: 2,
+          fall: 3,
+          start: "up",
+          observe: "layer4",
+          ejectAfter: 3,
+          slowStartMs: 0,
+        },
+        sticky: "none",
+        stickyKey: undefined,
+        explain: 0,
+        routes: [],
+        trustedProxies: [],
+        inspect: [
+          { keyword: "END", from: "client", match: "anywhere", in: "text", action: "close" },
+        ],
+        connectTimeoutMs: 3000,
+        idleTimeoutMs: 30_000,
+        tunnelTimeoutMs: 600_000,
+        headTimeoutMs: 5000,
+        keepAliveTimeoutMs: 5000,
+        responseTimeoutMs: 30_000,
+        retries: 2,
+        headBytesMax: 9216,
+        headLinesMax: 101,
+        bodyBytesMax: Number.MAX_SAFE_INTEGER,
+        queueTimeoutMs: 3000,
+        queueMax: 4,
+        sessionsMax: undefined,
+        clientSessionsMax: undefined,
+        bytesPerSecondMin: 500,
+      },
+    });
+  });
+
+  test("all complaints come at once, each with the key, the value and what would do", () => {
+    const document = {
+      backends: [
+        { address: "192.168.1.300", port: 8080 },
+        { address: "10.0.0.1", port: "8081" },
+      ],
+      balance: "round-robbin",
+      conectTimeoutMs: 5000,
+      idleTimeoutMs: 7,
+      inspect: [{ keyword: "Größe", from: "clients" }],
+    };
+    expect(complaints(document)).toEqual([
+      'conectTimeoutMs: no such key; did you mean "connectTimeoutMs"?',
+      'backends[0].address: is "192.168.1.300"; wanted an IPv4 address such as 192.168.1.10',
+      'backends[1].port: is "8081"; wanted a whole number from 1 to 65535',
+      'balance: is "round-robbin"; wanted "round-robin", "weighted-round-robin", "least-connections", "two-choices", "ewma", "source-hash", "first", "q-learning"; did you mean "round-robin"?',
+      'inspect[0].keyword: is "Größe"; wanted 1 to 64 printable ASCII characters',
+      'inspect[0].from: is "clients"; wanted "client", "backend", "both"; did you mean "client"?',
+      "idleTimeoutMs: is 7; wanted a whole number from 100 to 86400000",
+    ]);
+  });
+
+  test("of many complaints the first eight come, and that there are more", () => {
+    const unknown = Object.fromEntries(Array.from({ length: 120 }, (_, i) => [`key${i}`, i]));
+    const told = complaints({ backends, ...unknown, retries: -1 });
+    expect(told).toHaveLength(9);
+    expect(told[7]).toMatch(/^key7: no such key/);
+    expect(told[8]).toBe("and more");
+    expect(complaints({ backends, [`key${"\n".repeat(3_900)}`]: 1 })[0].length).toBeLessThan(1_000);
+  });
+
+  test("a long word is not compared with each that is known, letter by letter", () => {
+    const word = `connectTimeoutMs${"x".repeat(17)}`;
+    expect(complaints({ backends, [word.slice(0, 20)]: 1 })[0]).toMatch(/did you mean/);
+    expect(complaints({ backends, [word]: 1 })[0]).toMatch(/; known are listeners, /);
+  });
+
+  test("a text longer than any that is wanted is refused before its form is looked at", () => {
+    const status = `200${",200".repeat(64)}`;
+    expect(complaints({ backends, health: { check: "http", status } })[0]).toMatch(
+      /^health.status: is "200,200,.*\.\.\."; wanted statuses/,
+    );
+  });
+
+  test.each([
+    [[], "configuration: is []; wanted an object, { … }"],
+    [null, "configuration: is null; wanted an object, { … }"],
+    [{}, "backends: missing; wanted a list of 1 to 32"],
+    [{ backends: [] }, "backends: is []; wanted a list of 1 to 32"],
+    [{ backends: [3] }, "backends[0]: is 3; wanted an object, { … }"],
+    [
+      { backends: [...backends, { ...backends[0], name: "a" }] },
+      "backends: a is there twice; each one once would do",
+    ],
+    [
+      { backends, listeners: [{ port: 80, mode: "htp" }] },
+      'listeners[0].mode: is "htp"; wanted "auto", "http", "tcp"; did you mean "http"?',
+    ],
+    [
+      { backends, routes: [{ path: "/a/../b" }] },
+      'routes[0].path: is "/a/../b"; wanted a path such as /api, without empty parts, dots alone, ; or %',
+    ],
+    [
+      { backends, routes: [{ host: "a.*.home", backends: ["c"] }] },
+      'routes[0].host: is "a.*.home"; wanted a name such as api.home, or *.home',
+    ],
+    [
+      { backends, routes: [{ backends: ["a", "c"] }] },
+      'routes[0].backends: no backend is called "c"; known are a',
+    ],
+    [
+      { backends: [{ ...backends[0], settleMs: 10_001 }] },
+      "backends[0].settleMs: is 10001; wanted a whole number from 0 to 10000",
+    ],
+    [
+      { backends: [{ ...backends[0], settleMs: 200 }] },
+      "backends[0].settleMs: is 200, which has a use only with maxSessions 1; 0 would do",
+    ],
+    [
+      { backends: [{ ...backends[0], settleMs: 200, maxSessions: 2 }] },
+      "backends[0].settleMs: is 200, which has a use only with maxSessions 1; 0 would do",
+    ],
+    [
+      { backends: [{ ...backends[0], keepAlive: "no" }] },
+      'backends[0].keepAlive: is "no"; wanted true or false',
+    ],
+    [
+      { backends: [{ ...backends[0], keepAlive: true, maxSessions: 1 }] },
+      "backends[0].keepAlive: is true, but with maxSessions 1 no connection is kept; false would do",
+    ],
+    [
+      { backends: [{ ...backends[0], keepAlive: true, proxyProtocol: "v2" }] },
+      "backends[0].keepAlive: is true, but with proxyProtocol no connection is kept; false would do",
+    ],
+    [
+      { backends, trustedProxies: ["10.0.0.0/33"] },
+      'trustedProxies[0]: is "10.0.0.0/33"; wanted an address or a network, such as 192.168.1.2 or 192.168.1.0/24',
+    ],
+    [
+      { backends, inspect: [{ keyword: "END", in: "binary" }] },
+      'inspect[0].in: is "binary"; wanted "text", "any"',
+    ],
+    [
+      {
+        backends,
+        inspect: [{ keyword: "a".repeat(64) }, { keyword: "b".repeat(64) }, { keyword: "c" }],
+      },
+      "inspect: the keywords are 129 characters long in all; 128 at most would do",
+    ],
+  ])("%j is refused", (document, complaint) => {
+    expect(complaints(document)).toEqual([complaint]);
+  });
+
+  test.each([
+    { keepAlive: false },
+    { keepAlive: true, maxSessions: 2 },
+    { keepAlive: false, maxSessions: 1, settleMs: 10_000 },
+    { maxSessions: 1, settleMs: 200 },
+    { keepAlive: false, proxyProtocol: "v1" },
+  ])("a backend may have %j", settings => {
+    expect(complaints({ backends: [{ ...backends[0], ...settings }] })).toEqual([]);
+  });
+});
+
+test("no complaint about the key of cookies shows it", () => {
+  const outcome = readConfig({
+    backends: [{ address: "10.0.0.1", port: 80 }],
+    sticky: "cookie",
+    stickyKey: "hush hush",
+  });
+  expect(outcome).toEqual({ complaints: [expect.stringMatching(/^stickyKey: .*8 to 64/)] });
+  expect(JSON.stringify(outcome)).not.toContain("hush");
+});
+
+test("the README's table has the range of each number", () => {
+  const rows = readFileSync("README.md", "utf8").split("\n");
+  /** The row of a key; some rows have two: `health.rise`, `.fall`. */
+  const rowOf = (key: string) => {
+    const last = key.slice(key.lastIndexOf("."));
+    const group = key.slice(0, key.lastIndexOf(".") + 1);
+    return rows.find(
+      row =>
+        row.startsWith(`| \`${key}\``) ||
+        (row.startsWith(`| \`${group}`) && row.includes(`, \`${last}\``)),
+    );
+  };
+  const wrong = {
+    adminPort: -1,
+    explain: -1,
+    listeners: [{ port: -1 }],
+    backends: [{ address: "10.0.0.1", port: -1, weight: -1, maxSessions: -1, settleMs: -1 }],
+  };
+  const health = {
+    intervalMs: -1,
+    timeoutMs: -1,
+    rise: -1,
+    fall: -1,
+    ejectAfter: -1,
+    slowStartMs: -1,
+  };
+  const times = ["connect", "idle", "tunnel", "queue", "head", "keepAlive", "response"];
+  const limits = [
+    "retries",
+    "headBytesMax",
+    "headLinesMax",
+    "bodyBytesMax",
+    "queueMax",
+    "sessionsMax",
+  ];
+  const good = { backends: [{ address: "10.0.0.1", port: 80 }] };
+  const documents = [
+    ...Object.entries(wrong).map(([key, value]) => ({ ...good, [key]: value })),
+    ...Object.entries(health).map(([key, value]) => ({ ...good, health: { [key]: value } })),
+    ...[...times.map(name => `${name}TimeoutMs`), ...limits].map(key => ({ ...good, [key]: -1 })),
+  ];
+  let ranges = 0;
+  for (const document of documents) {
+    const outcome = readConfig(document);
+    for (const complaint of "complaints" in outcome ? outcome.complaints : []) {
+      const [, key, min, max] = /^(.+): is -1; wanted a whole number from (\d+) to (\d+)$/.exec(
+        complaint,
+      )!;
+      const row = rowOf(key.replace("[0]", "[]")) ?? `no row of ${key}`;
+      if (!(key.endsWith("Ms") && `${min} to ${max}` === "100 to 86400000")) {
+        expect(row).toContain(`${min} to ${max}`);
+      }
+      expect(row).toMatch(/^\| `/);
+      ranges++;
+    }
+  }
+  expect(ranges).toBe(26);
+});
+
+describe("whatever a document says", () => {
+  type Rule = (value: unknown) => boolean;
+  const whole =
+    (min: number, max: number): Rule =>
+    value =>
+      Number.isInteger(value) && (value as number) >= min && (value as number) <= max;
+  const text =
+    (form: RegExp): Rule =>
+    value =>
+      typeof value === "string" && form.test(value);
+  const flag: Rule = value => typeof value === "boolean";
+  const maybe =
+    (rule: Rule): Rule =>
+    value =>
+      value === undefined || rule(value);
+  const ms = whole(100, 86_400_000);
+  const port = whole(1, 65_535);
+  const dnsName = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i;
+  const isAddress: Rule = value => typeof value === "string" && isIPv4(value);
+  const isNetwork: Rule = value => {
+    const [address, bits = "32", more] = String(value).split("/");
+    return isIPv4(address) && /^\d+$/.test(bits) && Number(bits) <= 32 && more === undefined;
+  };
+
+  /** What each field may be, as the tables of README have it; [] stands for any place of a list. */
+  const RULES: Record<string, Rule> = {
+    "listeners[].port": port,
+    "listeners[].mode": text(/^(auto|http|tcp)$/),
+    adminPort: whole(0, 65_535),
+    "adminHosts[]": text(dnsName),
+    "backends[].name": text(/^[a-z0-9][a-z0-9._-]{0,31}$/i),
+    "backends[].address": isAddress,
+    "backends[].port": port,
+    "backends[].weight": whole(0, 256),
+    "backends[].backup": flag,
+    "backends[].maxSessions": maybe(whole(1, 512)),
+    "backends[].state": text(/^(ready|drain|maint)$/),
+    "backends[].keepAlive": maybe(flag),
+    "backends[].settleMs": whole(0, 10_000),
+    "backends[].proxyProtocol": text(/^(none|v1|v2)$/),
+    balance: text(
+      /^(round-robin|weighted-round-robin|least-connections|two-choices|ewma|source-hash|first|q-learning)$/,
+    ),
+    "health.check": text(/^(tcp|http|none)$/),
+    "health.path": text(/^\/[!-~]{0,127}$/),
+    "health.host": maybe(text(/^[a-z0-9.:-]{1,253}$/i)),
+    "health.status": text(/^[1-5]\d\d[-,\d]*$/),
+    "health.body": maybe(text(/^[ -~]{1,64}$/)),
+    "health.intervalMs": ms,
+    "health.timeoutMs": ms,
+    "health.rise": whole(1, 100),
+    "health.fall": whole(1, 100),
+    "health.start": text(/^(up|down)$/),
+    "health.observe": text(/^(none|layer4|layer7)$/),
+    "health.ejectAfter": whole(0, 100),
+    "health.slowStartMs": whole(0, 86_400_000),
+    sticky: text(/^(none|cookie|source)$/),
+    stickyKey: maybe(text(/^[!-~]{8,64}$/)),
+    explain: whole(0, 1000),
+    "routes[].host": maybe(text(/^(\*\.)?[a-z0-9.-]{1,253}$/i)),
+    "routes[].path": text(/^\/[!-~]{0,127}$/),
+    "routes[].strip": flag,
+    "routes[].backends": value => value === undefined,
+    "routes[].backends[]": text(/^[a-z0-9][a-z0-9._-]{0,31}$/i),
+    "trustedProxies[]": isNetwork,
+    "inspect[].keyword": text(/^[ -~]{1,64}$/),
+    "inspect[].from": text(/^(client|backend|both)$/),
+    "inspect[].match": text(/^(anywhere|line)$/),
+    "inspect[].in": text(/^(text|any)$/),
+    "inspect[].action": text(/^close$/),
+    connectTimeoutMs: ms,
+    idleTimeoutMs: ms,
+    tunnelTimeoutMs: ms,
+    queueTimeoutMs: ms,
+    headTimeoutMs: ms,
+    keepAliveTimeoutMs: ms,
+    responseTimeoutMs: ms,
+    retries: whole(0, 32),
+    headBytesMax: whole(512, 16_384),
+    headLinesMax: whole(8, 256),
+    bodyBytesMax: whole(0, Number.MAX_SAFE_INTEGER),
+    queueMax: whole(0, 64),
+    sessionsMax: maybe(whole(1, 512)),
+    clientSessionsMax: maybe(whole(1, 512)),
+    bytesPerSecondMin: whole(0, 1_000_000),
+  };
+
+  /** Fields that are no object and no list, by their names in `RULES`. */
+  function* fieldsOf(value: unknown, path = ""): Generator<[path: string, value: unknown]> {
+    if (Array.isArray(value)) {
+      for (const item of value) yield* fieldsOf(item, `${path}[]`);
+    } else if (typeof value === "object" && value !== null) {
+      for (const [key, inner] of Object.entries(value)) {
+        yield* fieldsOf(inner, path === "" ? key : `${path}.${key}`);
+      }
+    } else yield [path, value];
+  }
+
+  /** Eight that echo 60 characters, or the names of 32 backends. */
+  const COMPLAINTS_MAX = 9;
+  const COMPLAINT_CHARS_MAX = 1_400;
+
+  test("each field of its configuration is in range, or complaints name the keys, bounded and printable", () => {
+    let good = 0;
+    let bad = 0;
+    fc.assert(
+      fc.property(documents, document => {
+        const outcome = readConfig(document);
+        if ("config" in outcome) {
+          good++;
+          const wrong = [...fieldsOf(outcome.config)].filter(
+            ([path, value]) => !Object.hasOwn(RULES, path) || !RULES[path](value),
+          );
+          expect(wrong).toEqual([]);
+          return;
+        }
+        bad++;
+        const { complaints } = outcome;
+        expect(complaints.length).toBeGreaterThan(0);
+        expect(complaints.length).toBeLessThanOrEqual(COMPLAINTS_MAX);
+        for (const complaint of complaints) {
+          expect(complaint).not.toMatch(/[\p{Cc}\p{Cs}\u2028\u202e]/u);
+          expect(complaint.length).toBeLessThanOrEqual(COMPLAINT_CHARS_MAX);
+          if (complaint !== "and more") expect(complaint).toMatch(/^.*: [^ ]/);
+        }
+      }),
+      { numRuns: 500 },
+    );
+    expect(Math.min(good, bad)).toBeGreaterThan(50);
+  });
+
+  test("its prototype is nothing to its keys", () => {
+    const text = `{"backends": ${JSON.stringify(backends)}, "__proto__": {"retries": 7}}`;
+    expect(complaints(JSON.parse(text))[0]).toMatch(/^__proto__: no such key; /);
+    expect(readConfig({ backends })).toMatchObject({ config: { retries: 2 } });
+  });
+
+  test("a route's backend that is none is echoed shortly, without its control characters", () => {
+    const name = `\x1b[31m\n${"x".repeat(200)}`;
+    const [complaint] = complaints({ backends, routes: [{ backends: [name] }] });
+    expect(complaint).toMatch(
+      /^routes\[0\]\.backends: no backend is called "\\u001b\[31m\\nx{40,60}\.\.\."; known are a$/,
+    );
+  });
+});

@@ -1,0 +1,389 @@
+import { ADMIN_STATES, type BackendSettings } from "../backend/backend.ts";
+import { STRATEGIES, type StrategyName, WEIGHTLESS } from "../balancer/strategy.ts";
+import type { Observe } from "../checks/health-checks.ts";
+import { ipv4, network } from "../net/address.ts";
+import { LISTENERS_MAX } from "../net/connection-budget.ts";
+import { KEYWORD_BYTES_MAX, KEYWORDS_MAX, type Keyword } from "../net/keywords.ts";
+import { BACKENDS_MAX } from "../pool/pool.ts";
+import type { Mode } from "../proxy/session.ts";
+import { brief, DocumentReader, type Key } from "./reader.ts";
+
+/** What ends a connection by its content. */
+export interface InspectRule extends Keyword {
+  readonly from: "client" | "backend" | "both";
+  readonly action: "close";
+}
+
+/** Sends the requests for a host and the paths below one to some of the backends. */
+export interface RouteRule {
+  readonly host: string | undefined;
+  readonly path: string;
+  readonly strip: boolean;
+  /** Names of backends; all of them when not given. */
+  readonly backends: readonly string[] | undefined;
+}
+
+/** How the health of backends is watched. */
+export interface HealthSettings {
+  /** `tcp`: it takes a connection; `http`: it answers as it should; `none`: nobody is asked. */
+  readonly check: "tcp" | "http" | "none";
+  /** What is asked for over HTTP; the rest up to `body` says what a good answer is. */
+  readonly path: string;
+  /** The name in Host; the backend's address when not given. */
+  readonly host: string | undefined;
+  /** Statuses and ranges of them: `200-399` or `200,204`. */
+  readonly status: string;
+  /** Text in the answer's body. */
+  readonly body: string | undefined;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  /** Checks in a row that bring a backend back, and that take it out. */
+  readonly rise: number;
+  readonly fall: number;
+  /** What a backend is before its first check. */
+  readonly start: "up" | "down";
+  /** Which requests speak against a backend: those it did not take or answer, or 5xx, too. */
+  readonly observe: Observe;
+  /** So many in a row eject it for a while; 0 ejects nobody. */
+  readonly ejectAfter: number;
+  /** How long the share of a backend grows back that was down. */
+  readonly slowStartMs: number;
+}
+
+/** Keeps a client with the backend that served it first. */
+export type Sticky = "none" | "cookie" | "source";
+
+/** A checked configuration: every key is there and holds what it may hold. */
+export interface Config {
+  readonly listeners: readonly { readonly port: number; readonly mode: Mode }[];
+  /** The page, the API and the metrics for operators; 0 for none. */
+  readonly adminPort: number;
+  /** Names of the board, beside its addresses, under which the admin port answers. */
+  readonly adminHosts: readonly string[];
+  readonly backends: readonly BackendSettings[];
+  readonly balance: StrategyName;
+  readonly health: HealthSettings;
+  readonly sticky: Sticky;
+  /** What the sticky cookie is hashed with: the same key, the same cookies after a restart. */
+  readonly stickyKey: string | undefined;
+  /** Picks after the start whose reasons are logged. */
+  readonly explain: number;
+  /** Which requests go to which backends; without any, all to all. */
+  readonly routes: readonly RouteRule[];
+  /** Addresses and networks of proxies in front of us, whose X-Forwarded-… is believed. */
+  readonly trustedProxies: readonly string[];
+  readonly inspect: readonly InspectRule[];
+  /** How long a backend may take to accept a connection. */
+  readonly connectTimeoutMs: number;
+  /** How long a connected session may last without one byte. */
+  readonly idleTimeoutMs: number;
+  /** How long a session may last without another byte, once bytes have moved. */
+  readonly tunnelTimeoutMs: number;
+  /** How long each of them may wait. */
+  readonly queueTimeoutMs: number;
+  /** How long a request's head may take from its first byte on. */
+  readonly headTimeoutMs: number;
+  /** How long a client may keep its connection without a further request. */
+  readonly keepAliveTimeoutMs: number;
+  /** How long a backend may take to begin its answer. */
+  readonly responseTimeoutMs: number;
+  /** Other backends that a request may be sent to when one fails. */
+  readonly retries: number;
+  readonly headBytesMax: number;
+  readonly headLinesMax: number;
+  /** Bytes of a request's body. */
+  readonly bodyBytesMax: number;
+  /** Clients that may wait for a slot, and requests that may wait for a backend with room. */
+  readonly queueMax: number;
+  /** Sessions at once; as many as the board's connections carry when not given. */
+  readonly sessionsMax: number | undefined;
+  /** Sessions at once of one client address; two thirds of all when not given. */
+  readonly clientSessionsMax: number | undefined;
+  /** Bytes per second that a body or raw stream has to move while clients wait for a slot; 0: none. */
+  readonly bytesPerSecondMin: number;
+}
+
+/** A configuration with the document that it was read from. */
+export interface Configuration {
+  readonly config: Config;
+  readonly document: object;
+}
+
+/** Longest time that a timeout may be: a day. */
+const TIMEOUT_MAX_MS = 86_400_000;
+
+/** Routes of a configuration, each a handful of objects on the chip. */
+export const ROUTES_MAX = 16;
+
+const TRUSTED_MAX = 8;
+
+/** HAProxy's. */
+export const WEIGHT_MAX = 256;
+
+/** A request line of 8000 bytes, which RFC 9112 section 3 asks for, and a kilobyte of fields. */
+const HEAD_BYTES = 9_216;
+
+/** The first line, and 100 fields: HAProxy's default (tune.http.maxhdr). */
+const HEAD_LINES = 101;
+
+/** Longest pause between two connections to a backend: while it lasts, its clients are in the queue. */
+const SETTLE_MAX_MS = 10_000;
+
+/** More than any board has connections for. */
+const SESSIONS_MAX = 512;
+
+/** Explained picks are for looking at, not for keeping. */
+export const ADMIN_HOSTS_MAX = 4;
+export const EXPLAIN_MAX = 1000;
+
+const DEFAULT_RULE: InspectRule = Object.freeze({
+  keyword: "END",
+  from: "client",
+  match: "anywhere",
+  in: "text",
+  action: "close",
+});
+
+/**
+ * Checks a configuration document, the outcome of `JSON.parse`, as a whole. Gives either the
+ * configuration, defaults filled in, or complaints: each names the key, echoes the value, and
+ * says what would do.
+ */
+export function readConfig(document: unknown): Configuration | { complaints: string[] } {
+  const check = new DocumentReader();
+  const config = check.object<Config>("", document, {
+    listeners: key =>
+      check.list(key, [{ port: 80, mode: "auto" }], 1, LISTENERS_MAX, listener =>
+        check.object<Config["listeners"][number]>(listener.key, listener.value, {
+          port: k => check.integer(k, undefined, 1, 65535),
+          mode: k => check.word(k, "auto", ["auto", "http", "tcp"]),
+        }),
+      ),
+    adminPort: key => check.integer(key, 8404, 0, 65535),
+    adminHosts: key =>
+      check.list(key, [], 0, ADMIN_HOSTS_MAX, name =>
+        check.text(
+          { path: name.key, value: name.value },
+          undefined,
+          dnsName,
+          "a name such as potato.home",
+        ),
+      ),
+    backends: key =>
+      check.list(key, undefined, 1, BACKENDS_MAX, backend =>
+        check.object<BackendSettings>(backend.key, backend.value, {
+          name: k =>
+            check.text(
+              k,
+              backendName(backend.index),
+              () => /^[a-z0-9][a-z0-9._-]{0,31}$/i,
+              "1 to 32 letters, digits, dots, dashes",
+            ),
+          address: k => check.text(k, undefined, ipv4, "an IPv4 address such as 192.168.1.10"),
+          port: k => check.integer(k, undefined, 1, 65535),
+          weight: k => check.integer(k, 1, 0, WEIGHT_MAX),
+          backup: k => check.flag(k, false),
+          maxSessions: k => check.optional(k, () => check.integer(k, undefined, 1, SESSIONS_MAX)),
+          keepAlive: k => check.optional(k, () => check.flag(k, true)),
+          settleMs: k => check.integer(k, 0, 0, SETTLE_MAX_MS),
+          state: k => check.word(k, "ready", ADMIN_STATES),
+          proxyProtocol: k => check.word(k, "none", ["none", "v1", "v2"]),
+        }),
+      ),
+    balance: key => check.word(key, "round-robin", Object.keys(STRATEGIES) as StrategyName[]),
+    health: key => readHealth(check, key),
+    sticky: key => check.word(key, "none", ["none", "cookie", "source"]),
+    stickyKey: key =>
+      check.optional(key, () =>
+        check.secret(key, () => /^[!-~]{8,64}$/, "8 to 64 printable characters without blanks"),
+      ),
+    explain: key => check.integer(key, 0, 0, EXPLAIN_MAX),
+    inspect: key =>
+      check.list(key, [DEFAULT_RULE], 0, KEYWORDS_MAX, rule =>
+        check.object<InspectRule>(rule.key, rule.value, {
+          keyword: k =>
+            check.text(k, undefined, () => /^[ -~]{1,64}$/, "1 to 64 printable ASCII characters"),
+          from: k => check.word(k, "client", ["client", "backend", "both"]),
+          match: k => check.word(k, "anywhere", ["anywhere", "line"]),
+          in: k => check.word(k, "text", ["text", "any"]),
+          action: k => check.word(k, "close", ["close"]),
+        }),
+      ),
+    routes: key =>
+      check.list(key, [], 0, ROUTES_MAX, rule =>
+        check.object<RouteRule>(rule.key, rule.value, {
+          host: k =>
+            check.optional(k, () =>
+              check.text(k, undefined, host, "a name such as api.home, or *.home"),
+            ),
+          path: k =>
+            check.text(
+              k,
+              "/",
+              path,
+              "a path such as /api, without empty parts, dots alone, ; or %",
+            ),
+          strip: k => check.flag(k, false),
+          backends: k =>
+            check.optional(k, () =>
+              check.list(k, undefined, 1, BACKENDS_MAX, name =>
+                check.text({ path: name.key, value: name.value }, undefined, () => /^/, "a name"),
+              ),
+            ),
+        }),
+      ),
+    trustedProxies: key =>
+      check.list(key, [], 0, TRUSTED_MAX, proxy =>
+        check.text(
+          { path: proxy.key, value: proxy.value },
+          undefined,
+          network,
+          "an address or a network, such as 192.168.1.2 or 192.168.1.0/24",
+        ),
+      ),
+    connectTimeoutMs: key => check.integer(key, 3_000, 100, TIMEOUT_MAX_MS),
+    idleTimeoutMs: key => check.integer(key, 30_000, 100, TIMEOUT_MAX_MS),
+    tunnelTimeoutMs: key => check.integer(key, 600_000, 100, TIMEOUT_MAX_MS),
+    queueTimeoutMs: key => check.integer(key, 3_000, 100, TIMEOUT_MAX_MS),
+    headTimeoutMs: key => check.integer(key, 5_000, 100, TIMEOUT_MAX_MS),
+    keepAliveTimeoutMs: key => check.integer(key, 5_000, 100, TIMEOUT_MAX_MS),
+    responseTimeoutMs: key => check.integer(key, 30_000, 100, TIMEOUT_MAX_MS),
+    retries: key => check.integer(key, 2, 0, BACKENDS_MAX),
+    headBytesMax: key => check.integer(key, HEAD_BYTES, 512, 16_384),
+    headLinesMax: key => check.integer(key, HEAD_LINES, 8, 256),
+    bodyBytesMax: key => check.integer(key, Number.MAX_SAFE_INTEGER, 0, Number.MAX_SAFE_INTEGER),
+    queueMax: key => check.integer(key, 4, 0, 64),
+    sessionsMax: key => check.optional(key, k => check.integer(k, undefined, 1, SESSIONS_MAX)),
+    clientSessionsMax: key =>
+      check.optional(key, k => check.integer(k, undefined, 1, SESSIONS_MAX)),
+    bytesPerSecondMin: key => check.integer(key, 500, 0, 1_000_000),
+  });
+  if (check.complaints.length === 0) contradictions(config, complaint => check.complain(complaint));
+  return check.complaints.length > 0
+    ? { complaints: check.complaints }
+    : { config, document: document as object };
+}
+
+function readHealth(check: DocumentReader, { path, value }: Key): HealthSettings {
+  const given = value === undefined ? {} : value;
+  const health = check.object<HealthSettings>(path, given, {
+    check: k => check.word(k, "tcp", ["tcp", "http", "none"]),
+    path: k => check.text(k, "/", () => /^\/[!-~]{0,127}$/, "a path such as /health"),
+    host: k =>
+      check.optional(k, () => check.text(k, undefined, hostName, "a name such as api.home")),
+    status: k => check.text(k, "200-399", statuses, "statuses such as 200-399 or 200,204"),
+    body: k =>
+      check.optional(k, () =>
+        check.text(k, undefined, () => /^[ -~]{1,64}$/, "1 to 64 printable ASCII characters"),
+      ),
+    intervalMs: k => check.integer(k, 5_000, 100, TIMEOUT_MAX_MS),
+    timeoutMs: k => check.integer(k, 2_000, 100, TIMEOUT_MAX_MS),
+    rise: k => check.integer(k, 2, 1, 100),
+    fall: k => check.integer(k, 3, 1, 100),
+    start: k => check.word(k, "up", ["up", "down"]),
+    observe: k => check.word(k, "layer4", ["none", "layer4", "layer7"]),
+    ejectAfter: k => check.integer(k, 3, 0, 100),
+    slowStartMs: k => check.integer(k, 0, 0, TIMEOUT_MAX_MS),
+  });
+  for (const key of ["path", "host", "status", "body"]) {
+    if (health.check === "http" || !(key in Object(given))) continue;
+    check.complain(`${path}.${key}: has a use only with check "http", which is "${health.check}"`);
+  }
+  return health;
+}
+
+/** What each key allows by itself and the whole does not: above all, options that would do nothing. */
+function contradictions(config: Config, complain: (complaint: string) => void): void {
+  const { adminPort, backends, balance, health, inspect, listeners, routes, sticky, stickyKey } =
+    config;
+  const names = backends.map(({ name }) => name);
+  unique(
+    "listeners",
+    listeners.map(({ port }) => port),
+    complain,
+  );
+  if (listeners.some(({ port }) => port === adminPort)) {
+    complain(`adminPort: is ${adminPort}, which is a listener's; 8404 would do`);
+  }
+  unique("backends", names, complain);
+  for (const [index, { backends: wanted = [] }] of routes.entries()) {
+    for (const name of wanted) {
+      if (names.includes(name)) continue;
+      complain(
+        `routes[${index}].backends: no backend is called ${brief(name)}; known are ${names.join(", ")}`,
+      );
+    }
+  }
+  const bytes = inspect.reduce((sum, { keyword }) => sum + keyword.length, 0);
+  if (bytes > KEYWORD_BYTES_MAX) {
+    complain(
+      `inspect: the keywords are ${bytes} characters long in all; ${KEYWORD_BYTES_MAX} at most would do`,
+    );
+  }
+  for (const [index, { keepAlive, maxSessions, proxyProtocol, settleMs }] of backends.entries()) {
+    const key = `backends[${index}]`;
+    if (keepAlive === true && maxSessions === 1) {
+      complain(
+        `${key}.keepAlive: is true, but with maxSessions 1 no connection is kept; false would do`,
+      );
+    }
+    if (keepAlive === true && proxyProtocol !== "none") {
+      complain(
+        `${key}.keepAlive: is true, but with proxyProtocol no connection is kept; false would do`,
+      );
+    }
+    if (settleMs > 0 && maxSessions !== 1) {
+      complain(
+        `${key}.settleMs: is ${settleMs}, which has a use only with maxSessions 1; 0 would do`,
+      );
+    }
+  }
+  const weightless = WEIGHTLESS.includes(balance);
+  for (const [index, { weight }] of backends.entries()) {
+    if (!weightless || weight <= 1) continue;
+    complain(
+      `backends[${index}].weight: is ${weight}, but ${balance} looks at no weights; weighted-round-robin would do`,
+    );
+  }
+  if (weightless && health.slowStartMs > 0) {
+    complain(
+      `health.slowStartMs: is ${health.slowStartMs}, but ${balance} looks at no weights; weighted-round-robin would do`,
+    );
+  }
+  if (health.check === "none" && health.start === "down") {
+    complain('health.start: is "down", and without checks nobody would ever be up; "up" would do');
+  }
+  if (sticky !== "cookie" && stickyKey !== undefined) {
+    complain(`stickyKey: has a use only with sticky "cookie", which is "${sticky}"`);
+  }
+}
+
+function unique(
+  path: string,
+  values: readonly (string | number)[],
+  complain: (complaint: string) => void,
+): void {
+  const twice = values.find((value, index) => values.indexOf(value) !== index);
+  if (twice !== undefined) complain(`${path}: ${twice} is there twice; each one once would do`);
+}
+
+const hostName = () => /^[a-z0-9]([a-z0-9.:-]{0,251}[a-z0-9])?$/i;
+const statuses = () => /^[1-5]\d\d(-[1-5]\d\d)?(,[1-5]\d\d(-[1-5]\d\d)?)*$/;
+
+/** `200-399,404` as ranges, both ends included. */
+export function statusRanges(text: string): (readonly [number, number])[] {
+  return text.split(",").map(range => {
+    const [from, to = from] = range.split("-").map(Number);
+    return [from, to] as const;
+  });
+}
+
+const dnsName = () => /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i;
+const host = () => /^(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i;
+/** `ROUTE_PATH_MAX` characters at most, in the normal form that requests are compared in. */
+const path = () => /^(?=.{1,128}$)(\/|(\/(?!\.{1,2}(\/|$))[a-z0-9._~!$&'()*+,=:@-]+)+\/?)$/i;
+
+/** a, b, … z, then b27 and so on: what a backend without a name is called. */
+function backendName(index: number): string {
+  return index < 26 ? String.fromCharCode(97 + index) : `b${index + 1}`;
+}

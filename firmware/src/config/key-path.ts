@@ -1,0 +1,113 @@
+import { brief, LEVELS_MAX, nearest } from "./reader.ts";
+
+/** A value of the configuration: as the document gives it, or the default. */
+export interface KeyValue {
+  readonly value: unknown;
+  readonly isDefault: boolean;
+}
+
+export type Complaints = { readonly complaints: readonly string[] };
+
+/** What `path`, such as `health.intervalMs` or `backends[0].weight`, is, or what is wrong with the path. */
+export function valueAt(document: object, config: object, path: string): KeyValue | Complaints {
+  const keys = keysOf(path);
+  if ("complaints" in keys) return keys;
+  const given = lookUp(document, keys);
+  if (given.value !== undefined) return { value: given.value, isDefault: false };
+  const { value, missing, among } = lookUp(config, keys);
+  if (missing === undefined) return { value, isDefault: true };
+  const known = among === undefined ? [] : Object.keys(among);
+  const near = nearest(missing, known);
+  const hint =
+    near !== undefined
+      ? `; did you mean "${near}"?`
+      : known.length > 0
+        ? `; known are ${known.join(", ")}`
+        : "";
+  return complaint(path, `there is no ${brief(missing)}${hint}`);
+}
+
+/**
+ * A copy of the document in which `path` has another value, or what is wrong with the path. It calls itself
+ * for no key: each call takes of the engine's stack, which is small on the chip.
+ */
+export function withValueAt(
+  document: object,
+  path: string,
+  value: unknown,
+): { readonly document: object } | Complaints {
+  const keys = keysOf(path);
+  if ("complaints" in keys) return keys;
+  const levels: object[] = [document];
+  for (const key of keys.slice(0, -1)) {
+    const inner = levels.at(-1)!;
+    if (isOutside(inner, key)) return outside(path, inner, key);
+    const next = Object.hasOwn(inner, key) ? (inner as Record<string, unknown>)[key] : {};
+    if (typeof next !== "object" || next === null) {
+      return complaint(path, `${brief(key)} is ${brief(next)}, which has no keys`);
+    }
+    levels.push(next);
+  }
+  let copy = value;
+  for (const key of keys.reverse()) {
+    const level = levels.pop()!;
+    if (isOutside(level, key)) return outside(path, level, key);
+    copy = Array.isArray(level)
+      ? level.map((item, index) => (index === Number(key) ? copy : item))
+      : { ...level, [key]: copy };
+  }
+  return { document: copy as object };
+}
+
+/** The keys of a path, the outermost first. */
+function keysOf(path: string): string[] | Complaints {
+  const keys = path.replaceAll("[", ".").replaceAll("]", "").split(".");
+  if (keys.includes("")) {
+    return complaint(path, "a key is empty; wanted one such as health.intervalMs");
+  }
+  if (keys.length > LEVELS_MAX) {
+    return complaint(path, `${keys.length} keys inside each other; ${LEVELS_MAX} at most`);
+  }
+  return keys;
+}
+
+/** The value behind `keys`, or the first key that is `missing`, and the object that lacks it. */
+function lookUp(
+  from: object,
+  keys: readonly string[],
+): { value?: unknown; missing?: string; among?: object } {
+  let value: unknown = from;
+  for (const key of keys) {
+    if (typeof value !== "object" || value === null) return { missing: key };
+    if (!Object.hasOwn(value, key)) return { missing: key, among: value };
+    value = (value as Record<string, unknown>)[key];
+  }
+  return { value };
+}
+
+/** Is `key` no place of `level`, which is a list? */
+function isOutside(level: object, key: string): boolean {
+  return Array.isArray(level) && !((digits(key) ?? level.length) < level.length);
+}
+
+/** Digits of a number that is typed. */
+const DIGITS_MAX = 9;
+
+/** The number that `text` is, if it is digits and nothing else. */
+export function digits(text: string): number | undefined {
+  if (text === "" || text.length > DIGITS_MAX) return undefined;
+  for (const digit of text) if (digit < "0" || digit > "9") return undefined;
+  return Number(text);
+}
+
+function outside(path: string, level: object, key: string): Complaints {
+  const { length } = level as unknown[];
+  return complaint(
+    path,
+    `${brief(key)} is no place of a list of ${length}; the first one is [0]: backends[0].weight`,
+  );
+}
+
+function complaint(path: string, why: string): Complaints {
+  return { complaints: [`config: ${brief(path)}: ${why}`] };
+}

@@ -1,0 +1,192 @@
+import { printable } from "../text/quoting.ts";
+
+/** Where a value stands: `path` as people write it, and the value. */
+export interface Key {
+  readonly path: string;
+  readonly value: unknown;
+}
+
+/**
+ * Takes a document apart, the outcome of `JSON.parse`, and gathers complaints: each names the key,
+ * echoes the value, and says what would do. What it returns is only good without any.
+ */
+export class DocumentReader {
+  readonly complaints: string[] = [];
+
+  /** Beyond `COMPLAINTS_MAX` it is only said that there are more: a document may have thousands of faults. */
+  complain(complaint: string): void {
+    const { complaints } = this;
+    if (complaints.length < COMPLAINTS_MAX) complaints.push(complaint);
+    else if (complaints.length === COMPLAINTS_MAX) complaints.push(MORE);
+  }
+
+  object<T extends object>(
+    path: string,
+    value: unknown,
+    keys: { [K in keyof T]-?: (key: Key) => T[K] },
+  ): T {
+    const result: Partial<T> = {};
+    if (typeof value !== "object" || value === null || Array.isArray(value)) {
+      this.#complain(path || "configuration", value, "an object, { … }");
+      return result as T;
+    }
+    const prefix = path && `${path}.`;
+    const known = Object.keys(keys);
+    for (const name of Object.keys(value)) {
+      if (known.includes(name)) continue;
+      if (this.complaints.length > COMPLAINTS_MAX) break;
+      const near = nearest(name, known);
+      const hint = near ? `did you mean "${near}"?` : `known are ${known.join(", ")}`;
+      this.complain(`${prefix}${printable(name, ECHO_MAX)}: no such key; ${hint}`);
+    }
+    for (const name of known as (keyof T & string)[]) {
+      result[name] = keys[name]({
+        path: `${prefix}${name}`,
+        value: (value as Record<string, unknown>)[name],
+      });
+    }
+    return result as T;
+  }
+
+  list<T>(
+    { path, value }: Key,
+    fallback: readonly T[] | undefined,
+    countMin: number,
+    countMax: number,
+    item: (item: { key: string; value: unknown; index: number }) => T,
+  ): readonly T[] {
+    if (value === undefined && fallback) return fallback;
+    if (!Array.isArray(value) || value.length < countMin || value.length > countMax) {
+      this.#complain(path, value, `a list of ${countMin} to ${countMax}`);
+      return [];
+    }
+    return value.map((entry, index) => item({ key: `${path}[${index}]`, value: entry, index }));
+  }
+
+  integer({ path, value }: Key, fallback: number | undefined, min: number, max: number): number {
+    if (value === undefined && fallback !== undefined) return fallback;
+    if (typeof value === "number" && Number.isInteger(value) && value >= min && value <= max) {
+      return value;
+    }
+    this.#complain(path, value, `a whole number from ${min} to ${max}`);
+    return min;
+  }
+
+  /** `form` is made when there is something to test: what a module makes itself does not work on the chip. */
+  text(
+    { path, value }: Key,
+    fallback: string | undefined,
+    form: () => RegExp,
+    wanted: string,
+  ): string {
+    if (value === undefined && fallback !== undefined) return fallback;
+    if (typeof value === "string" && value.length <= TEXT_MAX && form().test(value)) return value;
+    this.#complain(path, value, wanted);
+    return "";
+  }
+
+  /** As `text`, but no complaint echoes the value. */
+  secret({ path, value }: Key, form: () => RegExp, wanted: string): string {
+    if (typeof value === "string" && value.length <= TEXT_MAX && form().test(value)) return value;
+    this.complain(`${path}: is not what is wanted, ${wanted}`);
+    return "";
+  }
+
+  word<T extends string>({ path, value }: Key, fallback: T, words: readonly T[]): T {
+    if (value === undefined) return fallback;
+    if (words.includes(value as T)) return value as T;
+    const near = typeof value === "string" ? nearest(value, words) : undefined;
+    const wanted = words.map(word => `"${word}"`).join(", ");
+    this.#complain(path, value, near ? `${wanted}; did you mean "${near}"?` : wanted);
+    return fallback;
+  }
+
+  flag({ path, value }: Key, fallback: boolean): boolean {
+    if (value === undefined) return fallback;
+    if (typeof value === "boolean") return value;
+    this.#complain(path, value, "true or false");
+    return fallback;
+  }
+
+  optional<T>(key: Key, read: (key: Key) => T): T | undefined {
+    return key.value === undefined ? undefined : read(key);
+  }
+
+  #complain(path: string, value: unknown, wanted: string): void {
+    const got = value === undefined ? "missing" : `is ${brief(value)}`;
+    this.complain(`${path}: ${got}; wanted ${wanted}`);
+  }
+}
+
+/** A document has four levels; each one takes of the engine's stack, which is small on the chip. */
+export const LEVELS_MAX = 16;
+
+/** As `JSON.parse`; throws also where brackets stand deeper in each other than in any document. */
+export function parseFlat(text: string): unknown {
+  let depth = 0;
+  let quoted = false;
+  for (let i = 0; i < text.length; i++) {
+    const character = text[i];
+    if (character === "\\") i++;
+    else if (character === '"') quoted = !quoted;
+    else if (quoted) continue;
+    else if (character === "[" || character === "{") depth++;
+    else if (character === "]" || character === "}") depth--;
+    if (depth > LEVELS_MAX) throw new SyntaxError("too deep");
+  }
+  return JSON.parse(text);
+}
+
+/** Complaints about one document. */
+export const COMPLAINTS_MAX = 8;
+
+/** The last one where there are more. */
+const MORE = "and more";
+
+/** Characters of what a complaint echoes. */
+const ECHO_MAX = 60;
+
+/** Characters of a text in a document: a name of the DNS has 253. */
+const TEXT_MAX = 256;
+
+/** A longer word is like none that is known: the search would take a step for each pair of letters. */
+const WORD_MAX = 32;
+
+/** A value as a complaint echoes it: whole when short. */
+export function brief(value: unknown): string {
+  if (typeof value !== "string") return printable(JSON.stringify(value) ?? String(value), ECHO_MAX);
+  return `"${printable(value, ECHO_MAX)}"`;
+}
+
+/** The word most like `word`, if one is like it: at most a third of the letters differ. */
+export function nearest(word: string, known: readonly string[]): string | undefined {
+  if (word.length > WORD_MAX) return undefined;
+  let best: string | undefined;
+  let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
+  for (const candidate of known) {
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
+    if (distance < bestDistance) {
+      best = candidate;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+/** Letters to insert, remove, change or swap with the next to get from `a` to `b` (Damerau). */
+function editDistance(a: string, b: string): number {
+  let before: number[] = [];
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const change = row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(row[j] + 1, next[j - 1] + 1, change));
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      if (swapped) next[j] = Math.min(next[j], before[j - 2] + 1);
+    }
+    before = row;
+    row = next;
+  }
+  return row[b.length];
+}

@@ -1,0 +1,210 @@
+import { ascii } from "../text/ascii.ts";
+import type { AnswerStatus } from "./answer.ts";
+import { type Framing, requestFraming } from "./body.ts";
+import { PLAIN_PATH, span } from "./grammar.ts";
+import type { Field, Head } from "./head.ts";
+import { comparedPath, hasNul, isNormal, normalPath, ROUTE_PATH_MAX } from "./path.ts";
+import { type Route, type Routes, route, strippedStart, withoutDot } from "./route.ts";
+
+/** What a request asks for. */
+export interface Request {
+  readonly method: string;
+  /** The beginning of the target that came, without its query: more than the log holds. */
+  readonly path: string;
+  readonly framing: Framing;
+  readonly route: Route;
+  /** The target for the backend, when it is not the one that came. */
+  readonly target: Uint8Array | undefined;
+  /** The protocol that the client would rather speak. */
+  readonly upgrade: Field | undefined;
+}
+
+/** What a target begins with that is a whole URL. */
+const SCHEME = "http://";
+
+/** Its port where it names none, with and without a number (RFC 9110 section 4.2.1). */
+const DEFAULT_PORTS = Object.freeze([":80", ":"]);
+
+/** Characters of Host: names have 253 at most, and a port may follow (RFC 1035). */
+const HOST_BYTES_MAX = 260;
+
+/**
+ * Bytes of a path that has to be put into its normal form: it takes its length three times for a moment, which with the
+ * longest heads would be more than a full board has. Browsers' own limit for a whole URL was 2083 characters for long.
+ */
+const ODD_PATH_BYTES_MAX = 2_048;
+
+const PORT_DIGITS_MAX = 5;
+const DIGITS = "0123456789";
+const IPV6 = "0123456789abcdefABCDEF:.";
+
+const SLASH = 47;
+const QUESTION_MARK = 63;
+const ASTERISK = 42;
+
+/** The target that is no path, but the server itself. */
+const SERVER = ascii("*");
+
+/** Reads a complete head; gives the request, or the status that refuses it. Sets `head.authority`. */
+export function understand(
+  head: Head,
+  rules: {
+    readonly routes: Routes;
+    readonly pseudonym: string;
+    readonly config: { readonly bodyBytesMax: number };
+  },
+): Request | AnswerStatus {
+  const { bytes, targetStart, targetEnd } = head;
+  const { routes } = rules;
+  const method = head.text(head.start, head.methodEnd);
+  const framing = requestFraming(head, method);
+  if (typeof framing === "number") return framing;
+  let host = hostOf(head);
+  if (host === undefined) return 400;
+  if (method === "CONNECT" || method === "TRACE") return 405;
+  /** Where the path begins, and its query; nothing between them is `/`, or the server itself. */
+  let start = targetStart;
+  let server = method === "OPTIONS";
+  if (bytes[start] === SLASH) {
+    server = false;
+  } else if (bytes[start] === ASTERISK && targetEnd === start + 1) {
+    if (!server) return 400;
+  } else {
+    start = authorityEnd(head);
+    if (start < 0) return 400;
+    const named = head.text(targetStart + SCHEME.length, start);
+    // Stricter than RFC 9112, which has the target's host win over any other.
+    if (!isSameHost(named, host) && !(host === "" && head.all("host").length === 0)) return 400;
+    if (named !== host) head.authority = named;
+    host = named;
+    if (start < targetEnd) server = false; // RFC 9112 section 3.2.4
+  }
+  if (framing.kind === "length" && framing.length > rules.config.bodyBytesMax) return 413;
+  if (head.all("via").some(via => head.value(via).includes(rules.pseudonym))) return 508;
+  if (routes.compareHosts && host.includes(".")) {
+    const undotted = withoutDot(host);
+    if (undotted !== host) head.authority = host = undotted;
+  }
+  if (server) {
+    const chosen = route(routes, host, "/");
+    if (chosen === undefined) return 404;
+    const target = start === targetStart ? undefined : SERVER;
+    return { method, path: "*", framing, route: chosen, target, upgrade: upgradeOf(head) };
+  }
+
+  let end = span(bytes, start, PLAIN_PATH);
+  const plain = end === targetEnd || bytes[end] === QUESTION_MARK;
+  if (!plain) {
+    end = bytes.indexOf(QUESTION_MARK, end);
+    if (end < 0 || end > targetEnd) end = targetEnd;
+    if (!routes.comparePaths && hasNul(bytes, start, end)) return 400;
+  }
+  const path = start === end ? "/" : head.text(start, Math.min(end, start + ROUTE_PATH_MAX + 1));
+  let chosen: Route | undefined;
+  let normal: Uint8Array | undefined;
+  if (!routes.comparePaths || start === end || (plain && isNormal(bytes, start, end))) {
+    chosen = route(routes, host, path);
+  } else {
+    if (end - start > ODD_PATH_BYTES_MAX) return 414;
+    normal = normalPath(bytes, start, end);
+    if (normal === undefined) return 400;
+    chosen = route(routes, host, comparedPath(normal));
+    if (!plain) {
+      const loose = normalPath(normal, 0, normal.byteLength, true);
+      if (loose === undefined || route(routes, host, comparedPath(loose)) !== chosen) return 400;
+    }
+    if (normal.byteLength === end - start) normal = undefined; // it would be shorter
+  }
+  if (chosen === undefined) return 404;
+  let target: Uint8Array | undefined;
+  if (chosen.strip || normal !== undefined || start > targetStart) {
+    const from = normal ?? bytes;
+    const pathStart = normal === undefined ? start : 0;
+    const pathEnd = normal === undefined ? end : normal.byteLength;
+    const kept = chosen.strip ? strippedStart(chosen, from, pathStart, pathEnd) : pathStart;
+    target = joined(from.subarray(kept, pathEnd), bytes.subarray(end, targetEnd));
+  }
+  return { method, path, framing, route: chosen, target, upgrade: upgradeOf(head) };
+}
+
+/** A path, `/` where it is empty, and the query behind it. */
+function joined(path: Uint8Array, query: Uint8Array): Uint8Array {
+  const pathBytes = Math.max(1, path.byteLength);
+  const target = new Uint8Array(pathBytes + query.byteLength);
+  target[0] = SLASH;
+  target.set(path);
+  target.set(query, pathBytes);
+  return target;
+}
+
+/** Does the client want the connection kept after this request? */
+export function persists(head: Head): boolean {
+  if (head.minor === 0) return head.lists("connection", "keep-alive");
+  return !head.lists("connection", "close");
+}
+
+/** The value of Host, empty where HTTP/1.0 has none; `undefined` when it is missing or wrong. */
+function hostOf(head: Head): string | undefined {
+  const hosts = head.all("host");
+  if (hosts.length === 0) return head.minor === 0 ? "" : undefined;
+  const [host] = hosts;
+  const fits = host.valueEnd - host.valueStart <= HOST_BYTES_MAX;
+  if (hosts.length > 1 || !fits || !head.isHost(host.valueStart, host.valueEnd)) return undefined;
+  const value = head.value(host);
+  return isHostAndPort(value) ? value : undefined;
+}
+
+/** A name or an IPv4 address, or an IPv6 address in brackets, and perhaps a port. */
+function isHostAndPort(text: string): boolean {
+  if (text.includes("..")) return false; // a part of a name is never empty
+  let end: number;
+  if (text.startsWith("[")) {
+    end = text.indexOf("]") + 1;
+    if (end < 3) return false;
+    for (let i = 1; i < end - 1; i++) if (!IPV6.includes(text[i])) return false;
+  } else {
+    if (text.includes("[") || text.includes("]")) return false;
+    end = text.indexOf(":");
+    if (end < 0) return true;
+    if (end === 0) return false;
+  }
+  if (end === text.length) return true;
+  if (text[end] !== ":" || text.length - end - 1 > PORT_DIGITS_MAX) return false;
+  for (let i = end + 1; i < text.length; i++) if (!DIGITS.includes(text[i])) return false;
+  return true;
+}
+
+/** Where the host, and perhaps port, ends of a target that is a whole URL; -1 when it is none. */
+export function authorityEnd(head: Head): number {
+  const { bytes, targetStart, targetEnd } = head;
+  const start = targetStart + SCHEME.length;
+  if (start >= targetEnd || head.text(targetStart, start).toLowerCase() !== SCHEME) return -1;
+  let end = start;
+  while (end < targetEnd && bytes[end] !== SLASH && bytes[end] !== QUESTION_MARK) end++;
+  if (end === start || end - start > HOST_BYTES_MAX || !head.isHost(start, end)) return -1;
+  return isHostAndPort(head.text(start, end)) ? end : -1;
+}
+
+/** Does a target whose authority ends at `end` name `host`? */
+export function namesHost(head: Head, end: number, host: string): boolean {
+  return isSameHost(head.text(head.targetStart + SCHEME.length, end), host);
+}
+
+/** In any case, with or without the default port. */
+function isSameHost(one: string, other: string): boolean {
+  return withoutDefaultPort(one) === withoutDefaultPort(other);
+}
+
+function withoutDefaultPort(host: string): string {
+  const port = DEFAULT_PORTS.find(end => host.endsWith(end));
+  return (port === undefined ? host : host.slice(0, -port.length)).toLowerCase();
+}
+
+/** HTTP/2 in the clear is no upgrade: we could not look through it. */
+function upgradeOf(head: Head): Field | undefined {
+  const field = head.agreed("upgrade");
+  if (field === undefined || head.minor === 0 || !head.lists("connection", "upgrade")) {
+    return undefined;
+  }
+  return head.lists("upgrade", "h2c") ? undefined : field;
+}

@@ -1,0 +1,300 @@
+import { describe, expect, test } from "vitest";
+import fc from "../../../hil/kit/properties.ts";
+import { ascii } from "../text/ascii.ts";
+import { type Framing, requestFraming } from "./body.ts";
+import { Head } from "./head.ts";
+import {
+  addClose,
+  REWRITE_BYTES,
+  type RequestRewrite,
+  type ResponseRewrite,
+  rewriteRequest,
+  rewriteResponse,
+} from "./rewrite.ts";
+
+const LIMITS = { headBytesMax: 4096, headLinesMax: 48 };
+
+function headOf(kind: "request" | "response", text: string, pieceBytes = text.length): Head {
+  const head = new Head(kind, LIMITS);
+  const all = Uint8Array.from(text, character => character.charCodeAt(0));
+  for (let at = 0; at < all.byteLength && !head.done; at += pieceBytes) {
+    head.feed(all.slice(at, at + pieceBytes));
+    head.keep();
+  }
+  expect(head.done).toBe(true);
+  return head;
+}
+
+const PLAIN: Omit<RequestRewrite, "head"> = {
+  framing: { kind: "none" },
+  target: undefined,
+  clientAddress: "10.0.0.9",
+  trusted: false,
+  signature: ascii("us\r\n"),
+  requestId: "id-1",
+  upgrade: undefined,
+  sticky: false,
+};
+
+/** A request as the backend gets it, the same however its pieces were cut. */
+function request(text: string, options: Partial<RequestRewrite> = {}): string {
+  const outcomes = [text.length, 1, 13].map(pieceBytes => {
+    const head = headOf("request", text, pieceBytes);
+    const buffer = new Uint8Array(LIMITS.headBytesMax + REWRITE_BYTES);
+    const length = rewriteRequest(buffer, { head, ...PLAIN, ...options });
+    return String.fromCharCode(...buffer.subarray(0, length));
+  });
+  expect(new Set(outcomes).size).toBe(1);
+  return outcomes[0];
+}
+
+function response(text: string, options: Partial<ResponseRewrite> = {}): string {
+  const head = headOf("response", text);
+  const buffer = new Uint8Array(LIMITS.headBytesMax + REWRITE_BYTES);
+  const length = rewriteResponse(buffer, {
+    head,
+    framing: { kind: "none" },
+    connection: undefined,
+    upgrade: undefined,
+    setCookie: undefined,
+    ...options,
+  });
+  return String.fromCharCode(...buffer.subarray(0, length));
+}
+
+describe("a request", () => {
+  test("is written anew: what stays first, then what is ours", () => {
+    expect(request("GET /a?b HTTP/1.0\r\nHost: x:80\r\nCookie:  c \r\n\r\n")).toBe(
+      [
+        "GET /a?b HTTP/1.1",
+        "Host: x:80",
+        "Cookie:  c ",
+        "X-Forwarded-For: 10.0.0.9",
+        "X-Forwarded-Proto: http",
+        "X-Forwarded-Host: x:80",
+        "Via: 1.0 us",
+        "X-Request-Id: id-1",
+        "",
+        "",
+      ].join("\r\n"),
+    );
+  });
+
+  test("of HTTP/1.0 without Host gets an empty one", () => {
+    const text = request("GET / HTTP/1.0\r\n\r\n");
+    expect(text).toContain("\r\nHost:\r\n");
+    expect(text).not.toContain("X-Forwarded-Host");
+  });
+
+  test("leaves out the empty line that came before it", () => {
+    expect(request("\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n")).toMatch(
+      /^GET \/ HTTP\/1\.1\r\nHost: x\r\n/,
+    );
+  });
+
+  test.each<[Framing, string, string[]]>([
+    [{ kind: "none" }, "", []],
+    [{ kind: "length", length: 7 }, "Content-Length: 007\r\n", ["Content-Length: 7"]],
+    [{ kind: "length", length: 0 }, "Content-Length: 0\r\n", ["Content-Length: 0"]],
+    [{ kind: "chunked" }, "transfer-encoding: CHUNKED\r\n", ["Transfer-Encoding: chunked"]],
+  ])("is framed by us: %j", (framing, field, expected) => {
+    const text = request(`PUT / HTTP/1.1\r\nHost: x\r\n${field}\r\n`, { framing });
+    expect(text.match(/^(content-length|transfer-encoding).*(?=\r$)/gim) ?? []).toEqual(expected);
+  });
+
+  test.each([
+    "Connection: x",
+    "Keep-Alive: 5",
+    "Proxy-Connection: x",
+    "Proxy-Authenticate: x",
+    "Proxy-Authorization: x",
+    "HTTP2-Settings: x",
+    "TE: trailers",
+    "Trailer: x",
+    "Upgrade: x",
+    "Content_Length: 1",
+    "transfer_encoding: chunked",
+    "X_Forwarded_For: 1.1.1.1",
+    "X-Forwarded_Proto: https",
+    "x_request_id: 1",
+    "Forwarded: for=1.1.1.1",
+    "X-Forwarded-For: 1.1.1.1",
+    "X-Forwarded-Proto: https",
+    "X-Forwarded-Host: y",
+  ])("loses %s, and nothing around it", field => {
+    const text = request(`GET / HTTP/1.1\r\nHost: x\r\nA: 1\r\n${field}\r\nB: 2\r\n\r\n`);
+    expect(text).toMatch(/^GET \/ HTTP\/1\.1\r\nHost: x\r\nA: 1\r\nB: 2\r\nX-Forwarded-For: 10/);
+    expect(text).not.toContain(field);
+  });
+
+  test("loses what Connection names, in any case, over several fields of it", () => {
+    const text = request(
+      "GET / HTTP/1.1\r\nHost: x\r\nConnection: close, X-A ,x-b\r\nX-a: 1\r\nX-C: 3\r\nX-B: 2\r\nconnection: X-D\r\nX-D: 4\r\n\r\n",
+    );
+    expect(text).toMatch(/\r\nHost: x\r\nX-C: 3\r\nX-Forwarded-For/);
+    expect(text).not.toMatch(/X-[abd]:/i);
+  });
+
+  test("keeps Expect from a client that knows what it means", () => {
+    const fields = "Host: x\r\nExpect: 100-continue\r\n\r\n";
+    expect(request(`PUT / HTTP/1.1\r\n${fields}`)).toContain("\r\nExpect: 100-continue\r\n");
+    expect(request(`PUT / HTTP/1.0\r\n${fields}`)).not.toContain("Expect");
+  });
+
+  test("of a trusted peer adds to what was said, and keeps the rest of it", () => {
+    const text = request(
+      "GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 1.1.1.1\r\nx-forwarded-for: 2.2.2.2\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: shop\r\nForwarded: by=z\r\nVia: 1.0 a\r\nVia: 1.1 b\r\n\r\n",
+      { trusted: true },
+    );
+    expect(text).toMatch(/\r\nX-Forwarded-For: 1\.1\.1\.1, 2\.2\.2\.2, 10\.0\.0\.9\r\n/);
+    expect(text).toMatch(/\r\nX-Forwarded-Proto: https\r\n/);
+    expect(text).toMatch(/\r\nX-Forwarded-Host: shop\r\n/);
+    expect(text).toMatch(/\r\nForwarded: by=z\r\n/);
+    expect(text).toMatch(/\r\nVia: 1\.0 a, 1\.1 b, 1\.1 us\r\n/);
+    expect(text.match(/x-forwarded-for/gi)?.length).toBe(1);
+  });
+
+  test("of a trusted peer that says the same twice is believed once", () => {
+    const twice = "X-Forwarded-Proto: https\r\nX-Forwarded-Host: shop\r\n".repeat(2);
+    const text = request(`GET / HTTP/1.1\r\nHost: x\r\n${twice}\r\n`, { trusted: true });
+    expect(text.match(/^x-forwarded-(proto|host).*(?=\r$)/gim)).toEqual([
+      "X-Forwarded-Proto: https",
+      "X-Forwarded-Host: shop",
+    ]);
+  });
+
+  test("of a trusted peer that contradicts itself, or says nothing, is told by us", () => {
+    const twice = "X-Forwarded-Proto: https\r\nX-Forwarded-Proto: http\r\n";
+    for (const said of ["", twice]) {
+      const text = request(`GET / HTTP/1.1\r\nHost: x\r\n${said}\r\n`, { trusted: true });
+      expect(text.match(/^x-forwarded-proto.*(?=\r$)/gim)).toEqual(["X-Forwarded-Proto: http"]);
+    }
+  });
+
+  test("takes another target, and an upgrade where one is agreed to", () => {
+    const text =
+      "GET /api/chat HTTP/1.1\r\nHost: x\r\nConnection: upgrade, X-A\r\nX-A: 1\r\nUpgrade: websocket\r\n\r\n";
+    const upgrade = headOf("request", text).only("upgrade");
+    const outcome = request(text, { target: ascii("/chat"), upgrade });
+    expect(outcome).toMatch(/^GET \/chat HTTP\/1\.1\r\n/);
+    expect(outcome).toMatch(/\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n$/);
+    expect(outcome).not.toContain("X-A");
+  });
+});
+
+describe("an answer", () => {
+  test("keeps its words and its fields, and is framed by us", () => {
+    const text = response(
+      "HTTP/1.0 404 N\xf6t  found\r\nSet-Cookie: a\r\nContent-Length: 5\r\nset-cookie: b\r\nConnection: close, X-A\r\nX-A: 1\r\nKeep-Alive: 5\r\n\r\n",
+      { framing: { kind: "length", length: 5 }, connection: "keep-alive" },
+    );
+    expect(text).toBe(
+      "HTTP/1.1 404 N\xf6t  found\r\nSet-Cookie: a\r\nset-cookie: b\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\n",
+    );
+  });
+
+  test.each([
+    ["HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n"],
+    ["HTTP/1.1 200\r\n\r\n", "HTTP/1.1 200 \r\n\r\n"],
+    ["HTTP/1.1 200 \r\nA: b\r\n\r\n", "HTTP/1.1 200 \r\nA: b\r\n\r\n"],
+    [
+      "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n",
+      "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n",
+    ],
+    [
+      "HTTP/1.1 304 No\r\nContent-Length: 9\r\n\r\n",
+      "HTTP/1.1 304 No\r\nContent-Length: 9\r\n\r\n",
+    ],
+    ["HTTP/1.1 204\r\n\r\n", "HTTP/1.1 204 \r\n\r\n"],
+    ["HTTP/1.1 304 \r\nA: b\r\n\r\n", "HTTP/1.1 304 \r\nA: b\r\n\r\n"],
+    ["HTTP/1.0 304\r\nA: b\r\n\r\n", "HTTP/1.1 304 \r\nA: b\r\n\r\n"],
+    ["HTTP/1.1 204 No\r\nContent-Length: 9\r\n\r\n", "HTTP/1.1 204 No\r\n\r\n"],
+    ["HTTP/1.1 100 Go\r\nContent-Length: 9\r\n\r\n", "HTTP/1.1 100 Go\r\n\r\n"],
+    ["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n"],
+    [
+      "HTTP/1.1 200 OK\r\nProxy-Authenticate: x\r\nUpgrade: h2c\r\nTE: x\r\n\r\n",
+      "HTTP/1.1 200 OK\r\n\r\n",
+    ],
+  ])("without a body: %j", (text, expected) => {
+    expect(response(text)).toBe(expected);
+  });
+
+  test("in chunks says so, whatever it said itself", () => {
+    for (const field of ["", "Transfer-Encoding: chunked\r\n"])
+      expect(response(`HTTP/1.1 200 OK\r\n${field}\r\n`, { framing: { kind: "chunked" } })).toBe(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+      );
+    expect(
+      response("HTTP/1.1 200 OK\r\n\r\n", { framing: { kind: "close" }, connection: "close" }),
+    ).toBe("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
+  });
+
+  test("that switches protocols says to which", () => {
+    const text = "HTTP/1.1 101 Go\r\nUpgrade: websocket\r\nConnection: upgrade\r\nA: b\r\n\r\n";
+    const upgrade = headOf("response", text).only("upgrade");
+    expect(response(text, { upgrade })).toBe(
+      "HTTP/1.1 101 Go\r\nA: b\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+    );
+  });
+});
+
+test("the close of a connection is added to a head", () => {
+  const buffer = new Uint8Array(100);
+  buffer.set(ascii("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+  const length = addClose(buffer, 27);
+  expect(String.fromCharCode(...buffer.subarray(0, length))).toBe(
+    "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+  );
+});
+
+test("any request that is understood becomes one that is understood the same, and fits", () => {
+  const field = fc.constantFrom(
+    "Connection: close, a",
+    "Connection: upgrade",
+    "Content-Length: 5",
+    "Content_Length: 6",
+    "Transfer-Encoding: chunked",
+    "X-Forwarded-For: 1.2.3.4",
+    "X-Forwarded-Host: y",
+    "X-Forwarded-Proto: https",
+    "Via: 1.1 a",
+    "Upgrade: x",
+    "X-Request-Id: 7",
+    "A: b",
+    "Cookie: \xff",
+    `Long: ${"x".repeat(900)}`,
+  );
+  const host = fc.constantFrom("x", "x:80", "x".repeat(260));
+  fc.assert(
+    fc.property(fc.array(field, { maxLength: 10 }), host, fc.boolean(), (fields, name, trusted) => {
+      const text = `PUT /a HTTP/1.1\r\n${[`Host: ${name}`, ...fields].join("\r\n")}\r\n\r\n`;
+      fc.pre(text.length <= LIMITS.headBytesMax);
+      const framing = requestFraming(headOf("request", text), "PUT");
+      fc.pre(typeof framing !== "number");
+      const outcome = request(text, {
+        framing: framing as Framing,
+        trusted,
+        clientAddress: "255.255.255.255",
+        signature: ascii("hot-potato-01234567\r\n"),
+        requestId: fields.includes("X-Request-Id: 7") ? undefined : "01234567-1000000",
+      });
+      const close = "Connection: close\r\n".length; // which `addClose` may add
+      expect(outcome.length + close).toBeLessThanOrEqual(LIMITS.headBytesMax + REWRITE_BYTES);
+      const head = new Head("request", { headBytesMax: 8192, headLinesMax: 96 });
+      const all = Uint8Array.from(outcome, character => character.charCodeAt(0));
+      expect(head.feed(all)).toBe(all.byteLength);
+      expect([head.done, head.error]).toEqual([true, undefined]);
+      expect(requestFraming(head, "PUT")).toEqual(framing);
+      expect(head.value(head.only("host")!)).toBe(name);
+      expect([head.all("connection"), head.all("upgrade")]).toEqual([[], []]);
+      for (const once of [
+        "via",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-proto",
+      ] as const)
+        expect(head.only(once)).toBeDefined();
+    }),
+    { numRuns: 300 },
+  );
+});

@@ -1,0 +1,322 @@
+/**
+ * Writes heads anew from what was understood: nothing is copied through that concerns one
+ * connection only, and framing is always our own.
+ */
+
+import { hasOurs, otherCookies } from "../pool/sticky-cookie.ts";
+import { ascii } from "../text/ascii.ts";
+import type { Framing } from "./body.ts";
+import type { Name } from "./field-names.ts";
+import type { Field, Head } from "./head.ts";
+
+/** Concern one connection only (RFC 9110 section 7.6.1), or are written by us. */
+const OURS: readonly Name[] = Object.freeze([
+  "connection",
+  "content-length",
+  "transfer-encoding",
+  "keep-alive",
+  "proxy-connection",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "http2-settings",
+  "te",
+  "trailer",
+  "upgrade",
+]);
+
+/** Say where a request came from, and are written by us; what a proxy says that we trust is part of it. */
+const REWRITTEN: readonly Name[] = Object.freeze([
+  "x-forwarded-for",
+  "x-forwarded-proto",
+  "x-forwarded-host",
+]);
+
+/**
+ * What backends believe because a proxy stands before them: where a request came from, who sent it, and what it asks for.
+ * Passed on only from a proxy that we trust; firmware/ROUTING.md has the reasons.
+ */
+const CLAIMS: readonly Name[] = Object.freeze([
+  "forwarded",
+  "x-forwarded-",
+  "x-real-ip",
+  "x-client-ip",
+  "x-cluster-client-ip",
+  "true-client-ip",
+  "cf-connecting-ip",
+  "x-original-url",
+  "x-rewrite-url",
+  "remote-user",
+  "x-remote-user",
+]);
+
+/** What Connection does not take away from a request: it says whose the request is, and the log says the same. */
+const KEPT: readonly Name[] = Object.freeze(["host", "x-request-id"]);
+
+/** Tokens of Connection that name no field. */
+const OPTIONS = Object.freeze(["close", "keep-alive", "upgrade"]);
+
+/** Bytes that a rewritten head may be longer than the one that came, long values aside. */
+export const REWRITE_BYTES = 512;
+
+// Written to every head, so not made of text each time.
+const SPACE_HTTP_1_1 = ascii(" HTTP/1.1\r\n");
+const HTTP_1_1 = ascii("HTTP/1.1 ");
+const NO_HOST = ascii("Host:\r\n");
+const FORWARDED_FOR = ascii("X-Forwarded-For: ");
+const FORWARDED_PROTO = ascii("X-Forwarded-Proto: ");
+const HTTP = ascii("http");
+const FORWARDED_HOST = ascii("X-Forwarded-Host: ");
+const VIA = ascii("Via: ");
+const VIA_1_0 = ascii("1.0 ");
+const VIA_1_1 = ascii("1.1 ");
+const REQUEST_ID = ascii("X-Request-Id: ");
+const CONTENT_LENGTH = ascii("Content-Length: ");
+const CHUNKED = ascii("Transfer-Encoding: chunked\r\n");
+const COOKIE = ascii("Cookie: ");
+const COMMA = ascii(", ");
+const LINE_END = ascii("\r\n");
+const CONNECTION_CLOSE = ascii("Connection: close\r\n\r\n");
+const NO_REASON = ascii(" \r\n");
+
+/** Where a response's status stands in its first line. */
+const STATUS_START = 9;
+const STATUS_END = 12;
+
+const SPACE = 32;
+
+/** Text, bytes, and pieces of another head, one after the other, in a buffer that is given. */
+class Writer {
+  length = 0;
+  #buffer: Uint8Array;
+
+  constructor(buffer: Uint8Array) {
+    this.#buffer = buffer;
+  }
+
+  text(text: string): void {
+    const buffer = this.#buffer;
+    let { length } = this;
+    for (let i = 0; i < text.length; i++) buffer[length++] = text.charCodeAt(i);
+    this.length = length;
+  }
+
+  bytes(bytes: Uint8Array): void {
+    this.#buffer.set(bytes, this.length);
+    this.length += bytes.byteLength;
+  }
+
+  piece(bytes: Uint8Array, start: number, end: number): void {
+    this.bytes(bytes.subarray(start, end));
+  }
+
+  value(head: Head, { valueStart, valueEnd }: Field): void {
+    this.piece(head.bytes, valueStart, valueEnd);
+  }
+
+  /**
+   * The fields of `head`, but for known ones that are not `kept` and for those of the names in `named`, unless
+   * they are in `KEPT`. What follows each other is one piece where nothing is named, which is nearly always.
+   */
+  fields(head: Head, named: readonly string[] | undefined, kept: (field: Field) => boolean): void {
+    const { known, bytes } = head;
+    const fieldsEnd = head.length - LINE_END.byteLength;
+    let start = head.fieldsStart;
+    let next = 0;
+    if (named === undefined) {
+      for (; next < known.length; next++) {
+        const field = known[next];
+        if (kept(field)) continue;
+        if (field.lineStart > start) this.piece(bytes, start, field.lineStart);
+        start = field.lineEnd;
+      }
+      if (fieldsEnd > start) this.piece(bytes, start, fieldsEnd);
+      return;
+    }
+    for (let end = 0; start < fieldsEnd; start = end) {
+      end = head.lineEnd(start);
+      const field = known[next]?.lineStart === start ? known[next++] : undefined;
+      if (field !== undefined && !kept(field)) continue;
+      if (
+        (field !== undefined && KEPT.includes(field.name)) ||
+        !named.includes(head.nameAt(start))
+      ) {
+        this.piece(bytes, start, end);
+      }
+    }
+  }
+
+  framing(framing: Framing): void {
+    if (framing.kind === "length") {
+      this.bytes(CONTENT_LENGTH);
+      this.text(`${framing.length}\r\n`);
+    } else if (framing.kind === "chunked") {
+      this.bytes(CHUNKED);
+    }
+  }
+}
+
+/** What a request's new head is made from. */
+export interface RequestRewrite {
+  readonly head: Head;
+  readonly framing: Framing;
+  /** The target as the backend shall see it, when it is not the one that came. */
+  readonly target: Uint8Array | undefined;
+  /** The peer, and whether what it says about others is believed. */
+  readonly clientAddress: string;
+  readonly trusted: boolean;
+  /** Our name in Via, as bytes, with the line's end. */
+  readonly signature: Uint8Array;
+  /** Made by us; `undefined` when the request has one. */
+  readonly requestId: string | undefined;
+  /** The connection shall become something else, and may. */
+  readonly upgrade: Field | undefined;
+  /** Our own cookie may be among the others: it is not passed on. */
+  readonly sticky: boolean;
+}
+
+/** Writes the head for a backend into `buffer`; returns its length. */
+export function rewriteRequest(buffer: Uint8Array, request: RequestRewrite): number {
+  const { head, trusted } = request;
+  const { bytes } = head;
+  const out = new Writer(buffer);
+  out.piece(bytes, head.start, head.targetStart);
+  if (request.target === undefined) out.piece(bytes, head.targetStart, head.targetEnd);
+  else out.bytes(request.target);
+  out.bytes(SPACE_HTTP_1_1);
+  const host = head.only("host");
+  out.fields(head, connectionNames(head), field => {
+    const { name } = field;
+    if (name === "" || OURS.includes(name)) return false;
+    if (name === "x-request-id") return request.requestId === undefined;
+    if (REWRITTEN.includes(name)) return false;
+    if (CLAIMS.includes(name)) return trusted;
+    if (name === "expect") return head.minor === 1;
+    if (name === "cookie") return !request.sticky || !hasOurs(head, field);
+    if (name === "host") return head.authority === undefined;
+    return name !== "via";
+  });
+  if (head.authority !== undefined) out.text(`Host: ${head.authority}\r\n`);
+  else if (host === undefined) out.bytes(NO_HOST); // HTTP/1.0 knows none, HTTP/1.1 demands one
+  if (request.sticky) cookies(out, head);
+  forwarded(out, request, host);
+  out.bytes(VIA);
+  for (const field of head.all("via")) {
+    out.value(head, field);
+    out.bytes(COMMA);
+  }
+  out.bytes(head.minor === 0 ? VIA_1_0 : VIA_1_1);
+  out.bytes(request.signature);
+  if (request.requestId !== undefined) {
+    out.bytes(REQUEST_ID);
+    out.text(`${request.requestId}\r\n`);
+  }
+  out.framing(request.framing);
+  upgrade(out, head, request.upgrade);
+  out.bytes(LINE_END);
+  return out.length;
+}
+
+/** Adds to a head of this length that no other request follows on its connection; returns its length then. */
+export function addClose(buffer: Uint8Array, length: number): number {
+  const start = length - LINE_END.byteLength;
+  buffer.set(CONNECTION_CLOSE, start);
+  return start + CONNECTION_CLOSE.byteLength;
+}
+
+function cookies(out: Writer, head: Head): void {
+  for (const field of head.all("cookie")) {
+    if (!hasOurs(head, field)) continue; // it was written as it came
+    const before = out.length;
+    otherCookies(head, field, piece => {
+      if (out.length === before) out.bytes(COOKIE);
+      out.bytes(piece);
+    });
+    if (out.length > before) out.bytes(LINE_END);
+  }
+}
+
+function forwarded(out: Writer, request: RequestRewrite, host: Field | undefined): void {
+  const { head, trusted, clientAddress } = request;
+  out.bytes(FORWARDED_FOR);
+  if (trusted) {
+    for (const field of head.all("x-forwarded-for")) {
+      out.value(head, field);
+      out.bytes(COMMA);
+    }
+  }
+  out.text(`${clientAddress}\r\n`);
+  const proto = trusted ? head.agreed("x-forwarded-proto") : undefined;
+  out.bytes(FORWARDED_PROTO);
+  if (proto === undefined) out.bytes(HTTP);
+  else out.value(head, proto);
+  out.bytes(LINE_END);
+  const told = trusted ? head.agreed("x-forwarded-host") : undefined;
+  if (told === undefined && head.authority !== undefined) {
+    out.text(`X-Forwarded-Host: ${head.authority}\r\n`);
+    return;
+  }
+  const forwardedHost = told ?? host;
+  if (forwardedHost === undefined) return;
+  out.bytes(FORWARDED_HOST);
+  out.value(head, forwardedHost);
+  out.bytes(LINE_END);
+}
+
+/** What a response's new head is made from. */
+export interface ResponseRewrite {
+  readonly head: Head;
+  /** How we delimit the body; `none` keeps a Content-Length that tells of a body not sent. */
+  readonly framing: Framing;
+  /** What the client is told about the connection; `undefined` where nothing need be said. */
+  readonly connection: "close" | "keep-alive" | undefined;
+  /** The protocol that a 101 changes to. */
+  readonly upgrade: Field | undefined;
+  /** A cookie for the client, for nobody else to keep. */
+  readonly setCookie: string | undefined;
+}
+
+/** Writes the head for a client into `buffer`; returns its length. */
+export function rewriteResponse(buffer: Uint8Array, response: ResponseRewrite): number {
+  const { head, framing } = response;
+  const out = new Writer(buffer);
+  out.bytes(HTTP_1_1);
+  // The status, the reason and the line's end: after "HTTP/1.1 " of the line that came. The blank before
+  // the reason stands there also where the reason is empty (RFC 9112 section 4).
+  if (head.bytes[STATUS_END] === SPACE) {
+    out.piece(head.bytes, STATUS_START, head.fieldsStart);
+  } else {
+    out.piece(head.bytes, STATUS_START, STATUS_END);
+    out.bytes(NO_REASON);
+  }
+  // A name with _ for - is none of ours: clients do not take the two for the same.
+  out.fields(head, connectionNames(head), ({ name }) => name === "" || !OURS.includes(name));
+  const length = framing.kind === "none" ? head.only("content-length") : undefined;
+  if (length !== undefined && head.status >= 200 && head.status !== 204) {
+    out.bytes(CONTENT_LENGTH);
+    out.value(head, length);
+    out.bytes(LINE_END);
+  }
+  out.framing(framing);
+  if (response.connection !== undefined) out.text(`Connection: ${response.connection}\r\n`);
+  if (response.setCookie !== undefined) {
+    out.text(`Set-Cookie: ${response.setCookie}\r\nCache-Control: private\r\n`);
+  }
+  upgrade(out, head, response.upgrade);
+  out.bytes(LINE_END);
+  return out.length;
+}
+
+function upgrade(out: Writer, head: Head, field: Field | undefined): void {
+  if (field === undefined) return;
+  out.text("Connection: Upgrade\r\nUpgrade: ");
+  out.value(head, field);
+  out.bytes(LINE_END);
+}
+
+/** Fields that Connection names, in lower case; `undefined` where it names none. */
+function connectionNames(head: Head): string[] | undefined {
+  const tokens = head.tokens("connection");
+  if (tokens.length === 0) return undefined;
+  const names = tokens.filter(token => !OPTIONS.includes(token));
+  return names.length > 0 ? names : undefined;
+}

@@ -1,0 +1,109 @@
+import type { Group } from "../pool/pool.ts";
+
+/** Which requests a group of backends gets. */
+export interface Route {
+  /** In lower case: a name, `*.` and the end of names, or `undefined` for every host. */
+  readonly host: string | undefined;
+  /** The beginning of paths, whole segments only. */
+  readonly path: string;
+  /** The backend shall not see `path`. */
+  readonly strip: boolean;
+  readonly group: Group;
+}
+
+/** The routes of a configuration, and what of a request they compare. */
+export interface Routes {
+  readonly all: readonly Route[];
+  readonly comparePaths: boolean;
+  readonly compareHosts: boolean;
+}
+
+export function routesOf(all: readonly Route[]): Routes {
+  return {
+    all,
+    comparePaths: all.some(({ path }) => path !== "/"),
+    compareHosts: all.some(({ host }) => host !== undefined),
+  };
+}
+
+/**
+ * The route for a request: an exact host before the longest matching end of one before any; among
+ * those the longest path. `undefined` where none matches.
+ *
+ * `host` is the value of Host with or without a port and a dot at the name's end, `path` a normal path without
+ * its query, or what `comparedPath` leaves of it.
+ */
+export function route({ all }: Routes, host: string, path: string): Route | undefined {
+  let name: string | undefined;
+  let best: Route | undefined;
+  let bestRank = -1;
+  for (let i = 0; i < all.length; i++) {
+    const candidate = all[i];
+    let hostRank = 0;
+    if (candidate.host !== undefined) {
+      name ??= nameOf(host);
+      hostRank = rankOfHost(candidate.host, name);
+    }
+    if (hostRank < 0 || !holds(candidate.path, path)) continue;
+    const rank = hostRank * PATH_RANKS + candidate.path.length;
+    if (rank <= bestRank) continue;
+    best = candidate;
+    bestRank = rank;
+  }
+  return best;
+}
+
+/** More than the longest path of a route. */
+const PATH_RANKS = 4096;
+
+/** More than the longest name. */
+const EXACT = 256;
+
+function rankOfHost(pattern: string, name: string): number {
+  if (!pattern.startsWith("*.")) return pattern === name ? EXACT : -1;
+  return name.length > pattern.length - 1 && name.endsWith(pattern.slice(1)) ? pattern.length : -1;
+}
+
+/** In lower case, without the port, and without the dot that ends a full name (RFC 3986 section 3.2.2). */
+function nameOf(host: string): string {
+  const end = nameEnd(host);
+  return host.slice(0, endsInDot(host, end) ? end - 1 : end).toLowerCase();
+}
+
+/** A Host without the dot that ends a full name. */
+export function withoutDot(host: string): string {
+  const end = nameEnd(host);
+  return endsInDot(host, end) ? host.slice(0, end - 1) + host.slice(end) : host;
+}
+
+function nameEnd(host: string): number {
+  const end = host.startsWith("[") ? host.indexOf("]") + 1 : host.indexOf(":");
+  return end <= 0 ? host.length : end;
+}
+
+function endsInDot(host: string, end: number): boolean {
+  return end > 1 && host[end - 1] === ".";
+}
+
+function holds(prefix: string, path: string): boolean {
+  if (!path.startsWith(prefix)) return prefix === `${path}/`;
+  return prefix.endsWith("/") || path.length === prefix.length || path[prefix.length] === "/";
+}
+
+const SLASH = 47;
+
+/** Where a normal path begins that is left without the route's: at a slash, or at the end where nothing is left. */
+export function strippedStart(
+  { path: prefix }: Route,
+  path: Uint8Array,
+  start: number,
+  end: number,
+): number {
+  let at = start;
+  for (let i = 0; i >= 0; i = prefix.indexOf("/", i + 1)) {
+    if (i + 1 === prefix.length) break; // a slash at the end begins no segment
+    at = path.indexOf(SLASH, at + 1);
+    if (at < 0 || at >= end) return end;
+  }
+  return at;
+}

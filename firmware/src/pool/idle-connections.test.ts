@@ -1,0 +1,185 @@
+import { expect, test } from "vitest";
+import { VirtualClock } from "../../../emulator/src/clock.ts";
+import type { Backend } from "../backend/backend.ts";
+import { backendAt } from "../backend/testing.ts";
+import type { Event, Report } from "../log/event.ts";
+import { Endpoint } from "../net/endpoint.ts";
+import type { TCPCallbacks, TCPConstructor, TCPSocket } from "../platform.ts";
+import { IdleConnections } from "./idle-connections.ts";
+
+/** A socket that remembers that it was closed, and hears what a test says to it. */
+class Wire implements TCPSocket {
+  closed = false;
+  target: unknown;
+  #options: TCPCallbacks;
+
+  constructor(options: TCPCallbacks) {
+    this.target = options.target;
+    this.#options = options;
+  }
+
+  read(view: Uint8Array): number {
+    return view.byteLength;
+  }
+
+  write(): number {
+    return 1000;
+  }
+
+  close(): void {
+    expect(this.closed).toBe(false);
+    this.closed = true;
+  }
+
+  says(count: number): void {
+    this.#options.onReadable.call(this, count);
+  }
+
+  acknowledges(): void {
+    this.#options.onWritable.call(this, 1000);
+  }
+
+  hangsUp(): void {
+    this.#options.onError.call(this);
+  }
+}
+
+const noBug: Report = event => {
+  throw new Error(JSON.stringify(event));
+};
+
+function bench(report = noBug) {
+  const clock = new VirtualClock();
+  const idle = new IdleConnections(clock, report);
+  const a = backendAt(0);
+  const b = backendAt(1);
+  const put = (backend: Backend) => {
+    let wire: Wire | undefined;
+    class TCP extends Wire {
+      constructor(options: TCPCallbacks) {
+        super(options);
+        wire = this;
+      }
+    }
+    const endpoint = new Endpoint({ TCP: TCP as unknown as TCPConstructor }, backend, idle);
+    idle.put(backend, endpoint);
+    return { endpoint, wire: wire! };
+  };
+  return { clock, idle, a, b, put };
+}
+
+test("a backend's connection is taken again, the one used last first, and never another backend's", () => {
+  const { idle, a, b, put } = bench();
+  const first = put(a);
+  const second = put(a);
+  expect(idle.take(b)).toBeUndefined();
+  expect(idle.take(a)).toBe(second.endpoint);
+  expect(idle.take(a)).toBe(first.endpoint);
+  expect(idle.take(a)).toBeUndefined();
+  expect([first.wire.closed, second.wire.closed, idle.count]).toEqual([false, false, 0]);
+});
+
+test("each is closed four seconds after it was put, not sooner, and no alarm is left", async () => {
+  const { clock, idle, a, b, put } = bench();
+  const first = put(a);
+  await clock.run({ ms: 1000 });
+  const second = put(b);
+  await clock.run({ ms: 2900 });
+  expect(first.wire.closed).toBe(false);
+  await clock.run({ ms: 200 });
+  expect([first.wire.closed, second.wire.closed]).toEqual([true, false]);
+  await clock.run({ ms: 1000 });
+  expect(second.wire.closed).toBe(true);
+  expect([idle.count, clock.pending]).toEqual([0, 0]);
+});
+
+test("one that was taken and put again waits its whole time again", async () => {
+  const { clock, idle, a, put } = bench();
+  const { endpoint, wire } = put(a);
+  await clock.run({ ms: 3000 });
+  expect(idle.take(a)).toBe(endpoint);
+  await clock.run({ ms: 3000 });
+  expect(wire.closed).toBe(false);
+  idle.put(a, endpoint);
+  await clock.run({ ms: 3900 });
+  expect(wire.closed).toBe(false);
+  await clock.run({ ms: 200 });
+  expect(wire.closed).toBe(true);
+  await clock.run({ ms: 10_000 });
+  expect(clock.pending).toBe(0);
+});
+
+test("too many: the longest waiting go first", () => {
+  const { idle, a, b, put } = bench();
+  const all = [put(a), put(b), put(a), put(b)];
+  idle.shrink(2);
+  expect(all.map(({ wire }) => wire.closed)).toEqual([true, true, false, false]);
+  idle.shrink(2);
+  expect(idle.count).toBe(2);
+  idle.shrink(-3);
+  expect(all.map(({ wire }) => wire.closed)).toEqual([true, true, true, true]);
+  expect(idle.count).toBe(0);
+});
+
+test("one whose backend hangs up, or speaks unasked, is never used again", () => {
+  const { idle, a, put } = bench();
+  const left = put(a);
+  const talks = put(a);
+  const good = put(a);
+  left.wire.hangsUp();
+  talks.wire.says(5);
+  good.wire.acknowledges(); // a late acknowledgement is nothing to worry about
+  expect([left.wire.closed, talks.wire.closed, good.wire.closed]).toEqual([true, true, false]);
+  expect(idle.take(a)).toBe(good.endpoint);
+  expect(idle.take(a)).toBeUndefined();
+});
+
+test("a bug met while one waits is reported, leaves the socket's callback unharmed, and the connection is not used", () => {
+  const events: Event[] = [];
+  const { idle, a, put } = bench(event => events.push(event));
+  const { wire } = put(a);
+  wire.close = () => {
+    throw new Error("no such socket");
+  };
+  wire.says(5);
+  expect(events).toEqual([
+    {
+      level: "E",
+      on: "proxy",
+      what: "exception",
+      error: expect.stringMatching(/^Error: no such socket at close < /),
+    },
+  ]);
+  expect(idle.take(a)).toBeUndefined();
+});
+
+test("when the last one is closed, for whatever reason, no alarm is left", () => {
+  const { clock, idle, a, put } = bench();
+  const ways: ((put: { wire: Wire }) => void)[] = [
+    () => idle.shrink(0),
+    () => {
+      idle.take(a);
+      idle.shrink(0);
+    },
+    ({ wire }) => wire.hangsUp(),
+    ({ wire }) => wire.says(5),
+  ];
+  for (const goes of ways) {
+    const last = put(a);
+    expect(clock.pending).toBe(1);
+    goes(last);
+    expect([idle.count, clock.pending]).toEqual([0, 0]);
+  }
+});
+
+test("of one backend's connections the longest waiting ones are closed, and no other's", () => {
+  const { idle, a, b, put } = bench();
+  const wires = [put(a), put(b), put(a), put(a)].map(({ wire }) => wire);
+  idle.shrinkTo(a, 2);
+  expect(wires.map(({ closed }) => closed)).toEqual([true, false, false, false]);
+  idle.shrinkTo(a, -1);
+  expect(wires.map(({ closed }) => closed)).toEqual([true, false, true, true]);
+  idle.shrinkTo(a, 0);
+  expect(idle.count).toBe(1);
+  idle.shrink(0);
+});

@@ -1,0 +1,114 @@
+import type { Backend } from "../backend/backend.ts";
+import type { Report } from "../log/event.ts";
+import type { Endpoint, EndpointOwner } from "../net/endpoint.ts";
+import type { Cancel, Clock } from "../platform.ts";
+import { exceptionText } from "../text/exception.ts";
+
+/**
+ * How long a connection to a backend is kept without a request. Shorter than the 5 s after which a
+ * Node server closes it, so that we do not send into a close that is on its way.
+ */
+const IDLE_TIMEOUT_MS = 4000;
+
+interface Kept {
+  readonly backend: Backend;
+  readonly endpoint: Endpoint;
+  readonly sinceMs: number;
+}
+
+/** Connections to backends that wait for the next request, the longest waiting first. */
+export class IdleConnections implements EndpointOwner {
+  #clock: Clock;
+  #report: Report;
+  #kept: Kept[] = [];
+  #alarm: Cancel | undefined;
+  #retired = false;
+
+  constructor(clock: Clock, report: Report) {
+    this.#clock = clock;
+    this.#report = report;
+  }
+
+  get count(): number {
+    return this.#kept.length;
+  }
+
+  put(backend: Backend, endpoint: Endpoint): void {
+    if (this.#retired) {
+      endpoint.close();
+      return;
+    }
+    endpoint.owner = this;
+    this.#kept.push({ backend, endpoint, sinceMs: this.#clock.now() });
+    this.#watch();
+  }
+
+  /** The connection to `backend` that was used last. */
+  take(backend: Backend): Endpoint | undefined {
+    for (let i = this.#kept.length - 1; i >= 0; i--) {
+      if (this.#kept[i].backend !== backend) continue;
+      const [{ endpoint }] = this.#kept.splice(i, 1);
+      // The alarm stays: most come back within it, and a new one for each request costs 2 % of it.
+      return endpoint;
+    }
+    return undefined;
+  }
+
+  /** Closes the longest waiting ones to `backend` until no more than `countMax` of them are left. */
+  shrinkTo(backend: Backend, countMax: number): void {
+    const own = this.#kept.filter(kept => kept.backend === backend);
+    const surplus = own.slice(0, Math.max(0, own.length - Math.max(0, countMax)));
+    for (const { endpoint } of surplus) this.#drop(endpoint);
+  }
+
+  /** Closes the longest waiting ones until no more than `countMax` are left. */
+  shrink(countMax: number): void {
+    while (this.#kept.length > Math.max(0, countMax)) this.#kept.shift()!.endpoint.close();
+    this.#rest();
+  }
+
+  /** Closes all, and what is put here from now on: there are others who count connections now. */
+  retire(): void {
+    this.#retired = true;
+    this.shrink(0);
+  }
+
+  /** Nobody asked: what a backend says between two answers belongs to no request. */
+  moved(endpoint: Endpoint): void {
+    if (endpoint.readable > 0) this.#drop(endpoint);
+  }
+
+  lost(endpoint: Endpoint): void {
+    this.#drop(endpoint);
+  }
+
+  failed(error: unknown): void {
+    this.#report({ level: "E", on: "proxy", what: "exception", error: exceptionText(error) });
+  }
+
+  #drop(endpoint: Endpoint): void {
+    this.#kept = this.#kept.filter(kept => kept.endpoint !== endpoint);
+    this.#rest();
+    endpoint.close();
+  }
+
+  /** The last one was closed: nobody has to be watched. */
+  #rest(): void {
+    if (this.#kept.length > 0) return;
+    this.#alarm?.();
+    this.#alarm = undefined;
+  }
+
+  /** One alarm for all: their time is up in the order in which they came. */
+  #watch(): void {
+    if (this.#alarm !== undefined || this.#kept.length === 0) return;
+    const leftMs = this.#kept[0].sinceMs + IDLE_TIMEOUT_MS - this.#clock.now();
+    this.#alarm = this.#clock.after(Math.max(0, leftMs), () => {
+      this.#alarm = undefined;
+      const now = this.#clock.now();
+      const old = this.#kept.filter(({ sinceMs }) => sinceMs + IDLE_TIMEOUT_MS <= now).length;
+      this.shrink(this.#kept.length - old);
+      this.#watch();
+    });
+  }
+}

@@ -1,0 +1,174 @@
+import { describe, expect, test } from "vitest";
+import { VirtualClock } from "../../../emulator/src/clock.ts";
+import type { BackendSettings } from "../backend/backend.ts";
+import { RULES, settingsAt } from "../backend/testing.ts";
+import type { StrategyName } from "../balancer/strategy.ts";
+import { type Asker, Pool } from "./pool.ts";
+
+function bench(given: Partial<BackendSettings>[], balance: StrategyName = "round-robin") {
+  const clock = new VirtualClock();
+  const pool = new Pool(
+    given.map((settings, index) => settingsAt(index, settings)),
+    { ...RULES, fall: 1, rise: 1 },
+    { clock, random: () => 0.5 },
+  );
+  const group = pool.group(balance);
+  const pick = (asker: Partial<Asker> = {}) => {
+    const choice = group.pick({ tried: 0, client: 0, sticky: undefined, ...asker });
+    return typeof choice === "object" ? choice.name : choice;
+  };
+  const [a, b, c] = pool.backends;
+  return { clock, pool, group, pick, a, b, c };
+}
+
+const picks = (pick: () => string | undefined, count: number) =>
+  Array.from({ length: count }, () => pick()).join(" ");
+
+describe("candidates", () => {
+  test.each([
+    ["in maintenance", { state: "maint" }],
+    ["draining", { state: "drain" }],
+    ["of weight 0", { weight: 0 }],
+  ] as const)("one %s gets nothing new", (_, settings) => {
+    const { pick } = bench([{}, settings, {}]);
+    expect(picks(pick, 4)).toBe("a c a c");
+  });
+
+  test("one that is down gets nothing, and when all are, there is nobody", () => {
+    const { pick, a, b } = bench([{}, {}]);
+    a.health.failed("L4CON", 0);
+    expect(picks(pick, 3)).toBe("b b b");
+    b.health.failed("L4CON", 0);
+    expect(pick()).toBeUndefined();
+  });
+
+  test("one that was tried is not tried again, by the bits of 32", () => {
+    const { pick } = bench(Array.from({ length: 32 }, () => ({})));
+    const all = Array.from({ length: 32 }, (_, index) => 2 ** index).reduce((x, y) => x | y);
+    expect(pick({ tried: all })).toBeUndefined();
+    expect(pick({ tried: all & ~(1 << 31) })).toBe("b32");
+  });
+
+  test("one that is full is passed over; when all are, that is said", () => {
+    const { pool, pick, a, b } = bench([{ maxSessions: 1 }, { maxSessions: 2 }]);
+    pool.acquire(a);
+    expect(picks(pick, 2)).toBe("b b");
+    pool.acquire(b);
+    pool.acquire(b);
+    expect(pick()).toBe("full");
+    pool.release(a);
+    expect(pick()).toBe("a");
+  });
+
+  test("a backup comes in when no other is available, and only the first of them", () => {
+    const { pick, pool, a, b } = bench([{ maxSessions: 1 }, { backup: true }, { backup: true }]);
+    pool.acquire(a);
+    expect(pick()).toBe("full"); // busy is not gone
+    a.health.failed("L4CON", 0);
+    expect(picks(pick, 3)).toBe("b b b");
+    b.health.failed("L4CON", 0);
+    expect(pick()).toBe("c");
+  });
+
+  test("one that was ejected comes in before nobody does", async () => {
+    const { clock, pick, a, b } = bench([{}, {}]);
+    for (let i = 0; i < 3; i++) a.health.requestFailed("L4CON", clock.now(), false);
+    expect(picks(pick, 2)).toBe("b b");
+    b.health.failed("L4CON", 0);
+    expect(pick()).toBe("a");
+  });
+
+  test("one that drains gets nothing new, ejected or not", () => {
+    const { clock, pick, a, b } = bench([{}, { state: "maint" }]);
+    for (let i = 0; i < 3; i++) a.health.requestFailed("L4CON", clock.now(), false);
+    expect(pick()).toBe("a");
+    a.state = "drain";
+    expect([pick(), b.standing(0)]).toEqual([undefined, "maint"]);
+  });
+
+  test("the last one somewhere is known as such", () => {
+    const { pool, clock, a, b } = bench([{}, {}, { state: "maint" }]);
+    const only = pool.group("round-robin", ["b"]);
+    expect(only.backends).toEqual([b]);
+    expect(pool.last(a, clock.now())).toBe(false);
+    expect(pool.last(b, clock.now())).toBe(true); // of its own group
+  });
+});
+
+describe("sticky", () => {
+  test("a client stays while its backend may serve at all, also when that drains or is full", () => {
+    const { pool, pick, b } = bench([{}, { maxSessions: 1 }]);
+    expect(pick({ sticky: b })).toBe("b");
+    b.state = "drain";
+    expect(pick({ sticky: b })).toBe("b");
+    pool.acquire(b);
+    expect(pick({ sticky: b })).toBe("full");
+  });
+
+  test("it goes elsewhere when that is down, in maintenance, or was tried", () => {
+    const { pick, b } = bench([{}, {}]);
+    expect(pick({ sticky: b, tried: 2 })).toBe("a");
+    b.state = "maint";
+    expect(pick({ sticky: b })).toBe("a");
+    b.state = "ready";
+    b.health.failed("L4CON", 0);
+    expect(pick({ sticky: b })).toBe("a");
+  });
+
+  test("a backend of another group is never picked, whoever asks for it", () => {
+    const { pool, a, b } = bench([{}, {}]);
+    const only = pool.group("round-robin", ["a"], "/admin");
+    for (const state of ["ready", "drain", "maint"] as const) {
+      b.state = state;
+      expect(only.pick({ tried: 0, client: 0, sticky: b })).toBe(a);
+    }
+    a.state = "maint";
+    b.state = "ready";
+    expect(only.pick({ tried: 0, client: 0, sticky: b })).toBeUndefined();
+  });
+});
+
+test("slow start: a backend that was down gets less at first", () => {
+  const clock = new VirtualClock();
+  const rules = { ...RULES, fall: 1, rise: 1, slowStartMs: 10_000 };
+  const pool = new Pool([settingsAt(0), settingsAt(1)], rules, { clock, random: () => 0 });
+  const group = pool.group("weighted-round-robin");
+  const [a] = pool.backends;
+  a.health.passed("L4OK", 0);
+  a.health.failed("L4CON", 0);
+  a.health.passed("L4OK", 0);
+  const shares = { a: 0, b: 0 };
+  for (let i = 0; i < 110; i++) {
+    const choice = group.pick({ tried: 0, client: 0, sticky: undefined });
+    shares[(choice as { name: "a" | "b" }).name]++;
+  }
+  expect(shares).toEqual({ a: 10, b: 100 });
+});
+
+test("who waits is woken when there is room, the longest waiting first, and not in the middle of it", async () => {
+  const { clock, pool, a } = bench([{ maxSessions: 1 }]);
+  pool.acquire(a);
+  const woken: string[] = [];
+  const waiters = ["first", "second"].map(name => ({ wake: () => void woken.push(name) }));
+  for (const waiter of waiters) pool.wait(waiter);
+  pool.release(a);
+  expect([woken, pool.waking]).toEqual([[], true]);
+  await clock.run({ ms: 1 });
+  expect([woken, pool.waking]).toEqual([["first", "second"], false]);
+  pool.leave(waiters[0]);
+  expect(pool.waiting).toBe(1);
+});
+
+test("each backend's score, or why it is left out, can be explained", () => {
+  const { group, pool, a, b, c } = bench([{}, {}, { maxSessions: 1 }], "least-connections");
+  pool.acquire(a);
+  pool.acquire(c);
+  b.health.failed("L7STS/503", 0);
+  const asker = { tried: 0, client: 0, sticky: undefined };
+  expect([a, b, c].map(backend => group.explain(backend, asker))).toEqual([
+    "1",
+    "down/L7STS/503",
+    "full",
+  ]);
+  expect(group.explain(a, { ...asker, tried: 1 })).toBe("tried");
+});

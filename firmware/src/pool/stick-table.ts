@@ -1,0 +1,50 @@
+import type { Backend } from "../backend/backend.ts";
+import { mix } from "../net/hash.ts";
+import type { Clock } from "../platform.ts";
+import type { Group } from "./pool.ts";
+
+/** Clients that are remembered, each once for each group that it asks: a home network's worth. */
+export const CLIENTS_MAX = 128;
+
+/** After so long without a request a client is as good as new: HAProxy's usual `expire 30m`. */
+export const CLIENT_EXPIRES_MS = 1_800_000;
+
+interface Entry {
+  readonly backend: Backend;
+  readonly seenMs: number;
+}
+
+/** Which backend of a group served which client last, by a hash of the client's address. */
+export class StickTable {
+  /** Who was seen longest ago comes first. */
+  #entries = new Map<number, Entry>();
+  #clock: Pick<Clock, "now">;
+
+  constructor(clock: Pick<Clock, "now">) {
+    this.#clock = clock;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  get(client: number, { index }: Pick<Group, "index">): Backend | undefined {
+    const key = mix(client, index);
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return undefined;
+    if (this.#clock.now() - entry.seenMs < CLIENT_EXPIRES_MS) return entry.backend;
+    this.#entries.delete(key);
+    return undefined;
+  }
+
+  set(client: number, { index }: Pick<Group, "index">, backend: Backend): void {
+    const key = mix(client, index);
+    this.#entries.delete(key); // it goes to the end
+    this.#entries.set(key, { backend, seenMs: this.#clock.now() });
+    if (this.#entries.size <= CLIENTS_MAX) return;
+    for (const oldest of this.#entries.keys()) {
+      this.#entries.delete(oldest);
+      return;
+    }
+  }
+}

@@ -1,0 +1,372 @@
+import type { Backend } from "../backend/backend.ts";
+import type { AnswerStatus } from "../http1/answer.ts";
+import type { Head } from "../http1/head.ts";
+import type { Heads } from "../http1/head-pool.ts";
+import { type Request, understand } from "../http1/request.ts";
+import type { Routes } from "../http1/route.ts";
+import { countAnswer, type Traffic } from "../log/traffic.ts";
+import type { Endpoint, EndpointOwner } from "../net/endpoint.ts";
+import type { Address } from "../net/proxy-protocol.ts";
+import type { StickyCookie } from "../pool/sticky-cookie.ts";
+import type { DialContext } from "./connector.ts";
+import { Exchange, type ExchangeOwner, LOGGED_MAX } from "./exchange.ts";
+
+/** What all HTTP connections of a proxy share. */
+export interface HttpContext extends DialContext {
+  /** One piece of bytes on its way; see `SCRATCH_BYTES`. */
+  readonly scratch: Uint8Array;
+  /** One rewritten head on its way; a longer one gets a buffer of its own. */
+  readonly headBuffer: Uint8Array;
+  /** For requests and answers that are read. */
+  readonly heads: Heads;
+  readonly routes: Routes;
+  /** Keeps browsers with their backends; `undefined` when nothing does. */
+  readonly stickyCookie: StickyCookie | undefined;
+  /** Our name in Via, different for each board, by which a request is known that comes again. */
+  readonly pseudonym: string;
+  /** The same as bytes, with the end of Via's line. */
+  readonly signature: Uint8Array;
+  /** Is the client at this address a proxy whose word counts? */
+  trusts(address: string): boolean;
+  /** Who is answered shall not keep his connection: others wait for it, or the configuration is old. */
+  hurried(): boolean;
+  readonly traffic: Traffic;
+  /** A new X-Request-Id. */
+  requestId(): string;
+}
+
+/** The session that an HTTP connection serves. */
+export interface HttpSession {
+  readonly id: number;
+  readonly client: Endpoint;
+  readonly address: Address;
+  /** The port that the client came to. */
+  readonly port: number;
+  readonly clientHash: number;
+  /** How long the client waited for a slot. */
+  readonly waitedMs: number;
+  /** When the first byte of its first request came, where that did not tell HTTP from raw TCP. */
+  readonly firstByteMs: number | undefined;
+  /** The time that it has from now on; the connection hears of its end. */
+  within(ms: number): void;
+  finish(how: { lingers: boolean }): void;
+  end(why: "idle" | "client-closed" | "done"): void;
+  tunnel(backend: Backend, backendSide: Endpoint): void;
+  failed(error: unknown): void;
+}
+
+/** How long a request that is being served may go on when the proxy is told to stop. */
+const STOP_TIMEOUT_MS = 2_000;
+
+/** nginx's status, for the log alone, of a client that left without an answer. */
+const CLIENT_CLOSED_REQUEST = 499;
+
+/**
+ * A client that speaks HTTP/1.x: request after request, each to a backend of its own.
+ *
+ * - `idle`: waits for a request
+ * - `head`: reads its head
+ * - `exchange`: request and answer move
+ * - `over`: the session has it back
+ *
+ * Memory of a connection: each way one head that is read and one rewritten that waits for room, at most
+ * `headBytesMax` each (and what rewriting adds), a target once more where a route changes it, and two pieces
+ * that were read too far; never a body.
+ */
+export class HttpConnection implements EndpointOwner, ExchangeOwner {
+  readonly client: Endpoint;
+  readonly trusted: boolean;
+  private context: HttpContext;
+  private session: HttpSession;
+  private phase: "idle" | "head" | "exchange" | "over" = "idle";
+  /** While one is read. */
+  private head: Head | undefined;
+  private exchange: Exchange | undefined;
+  private requests = 0;
+  declare private stopping: boolean | undefined;
+  private advancing = false;
+  /** Since when it is idle; while it is not, when the current request's first byte came. */
+  private sinceMs = 0;
+
+  constructor(context: HttpContext, session: HttpSession) {
+    this.client = session.client;
+    this.client.owner = this;
+    this.trusted = context.trusts(session.address.address);
+    this.context = context;
+    this.session = session;
+  }
+
+  get id(): number {
+    return this.session.id;
+  }
+
+  get address(): Address {
+    return this.session.address;
+  }
+
+  get port(): number {
+    return this.session.port;
+  }
+
+  get clientHash(): number {
+    return this.session.clientHash;
+  }
+
+  /** Since when it waits for another request; `undefined` while it is busy or before the first. */
+  get idleSinceMs(): number | undefined {
+    return this.phase === "idle" && this.requests > 0 ? this.sinceMs : undefined;
+  }
+
+  /** Bytes of the heads that it holds. */
+  get headBytes(): number {
+    return this.exchange?.headBytes ?? this.head?.length ?? 0;
+  }
+
+  /** `first`: the bytes of the first request that have been read. */
+  begin(first: Uint8Array): void {
+    this.beginHead();
+    this.countFrom(this.session.firstByteMs);
+    // What the request sets off at once goes on below, not on top of all that has led here: the stack is short.
+    this.advancing = true;
+    try {
+      this.feed(first);
+    } finally {
+      this.advancing = false;
+    }
+    this.advance();
+  }
+
+  /** No new request; the current one may end, if it does so soon. */
+  stop(): void {
+    this.stopping = true;
+    if (this.exchange === undefined) this.finish(false);
+    else this.exchange.stop(STOP_TIMEOUT_MS);
+  }
+
+  /** Bytes that request and answer have moved; `undefined` while no body is to move. */
+  get streamedBytes(): number | undefined {
+    return this.exchange?.streamedBytes;
+  }
+
+  /** The session ends for want of memory or slots: the log says so of the request that this cuts. */
+  shed(why: "no-memory" | "slow"): void {
+    const exchange = this.exchange;
+    if (exchange === undefined) return;
+    if (why === "slow") exchange.refusal = why;
+    if (exchange.state === "--") exchange.state = `R${exchange.stage}`;
+    if (exchange.status === 0) exchange.status = 503;
+    this.report(exchange);
+  }
+
+  /** The session has ended: lets go of what is held. */
+  close(): void {
+    this.over();
+    this.dropHead();
+    this.exchange?.release();
+    this.exchange = undefined;
+  }
+
+  moved(): void {
+    this.advance();
+  }
+
+  lost(): void {
+    this.advance();
+  }
+
+  failed(error: unknown): void {
+    this.session.failed(error);
+  }
+
+  /** Goes on as far as it goes. What it calls may call it again: the loop will see to it. */
+  advance(): void {
+    if (this.advancing) return;
+    this.advancing = true;
+    try {
+      while (this.step());
+    } finally {
+      this.advancing = false;
+    }
+  }
+
+  /** True when there may be more to do. */
+  private step(): boolean {
+    const { client } = this;
+    if (this.phase === "over") return false;
+    if (this.phase === "exchange") return this.exchanged(this.exchange!);
+    if (client.readable === 0) {
+      if (client.ended) this.clientLost();
+      return false;
+    }
+    if (this.phase === "idle") this.beginHead();
+    const { scratch } = this.context;
+    const piece = scratch.subarray(0, Math.min(client.readable, scratch.byteLength));
+    client.read(piece);
+    this.feed(piece);
+    return true;
+  }
+
+  // The request's head
+
+  private beginHead(): void {
+    this.phase = "head";
+    this.head = this.context.heads.take("request");
+    this.sinceMs = this.now();
+    this.within(this.context.config.headTimeoutMs);
+  }
+
+  /** The first byte of the head came earlier. */
+  private countFrom(firstByteMs: number | undefined): void {
+    if (firstByteMs === undefined) return;
+    this.within(this.context.config.headTimeoutMs - (this.sinceMs - firstByteMs));
+    this.sinceMs = firstByteMs;
+  }
+
+  private feed(piece: Uint8Array): void {
+    const head = this.head!;
+    const used = head.feed(piece);
+    if (used < piece.byteLength) this.client.unread(piece.subarray(used));
+    head.keep(); // `piece` lies in the scratch buffer
+    if (!head.done && head.error === undefined) return;
+    const request = head.error ?? understand(head, this.context);
+    if (request === 404) this.context.refusals.noRoute++;
+    if (request === 503) this.beginExchange().answerWithoutRoom("RR");
+    else if (typeof request === "number") this.refuse(request, "PR");
+    else this.beginExchange(request).begin(request);
+  }
+
+  private beginExchange(request?: Request): Exchange {
+    this.requests++;
+    this.phase = "exchange";
+    this.exchange = new Exchange(this.context, this, this.head!, request);
+    this.head = undefined;
+    return this.exchange;
+  }
+
+  private dropHead(): void {
+    if (this.head !== undefined) this.context.heads.give(this.head);
+    this.head = undefined;
+  }
+
+  /** Answers a request that goes nowhere. */
+  private refuse(status: AnswerStatus, state: string): void {
+    this.beginExchange().answer(status, state);
+  }
+
+  // The exchange
+
+  /** True when there may be more to do. */
+  private exchanged(exchange: Exchange): boolean {
+    const outcome = exchange.run();
+    if (this.client.deaf) {
+      // No answer reaches it any more, but what it sent before it left is delivered.
+      if (outcome !== "waiting" || exchange.uploaded || this.client.ended) this.clientLost();
+      return false;
+    }
+    if (outcome === "waiting") return false;
+    this.report(exchange);
+    this.exchange = undefined;
+    if (outcome === "tunnel") {
+      this.over();
+      const { backend, backendSide } = exchange.handOver();
+      this.session.tunnel(backend, backendSide);
+      return false;
+    }
+    exchange.release();
+    const last = outcome === "cut" || !exchange.keepAlive || !exchange.uploaded || this.stopping;
+    // Who came to wait amid the answer does not wait for a request that may never come.
+    if (last || (this.client.readable === 0 && this.context.hurried())) {
+      this.finish(!exchange.uploaded);
+      return false;
+    }
+    this.idle(this.context.config.keepAliveTimeoutMs);
+    return true;
+  }
+
+  /** It hung up. On this chip that ends the answer too: nothing can be written any more. */
+  private clientLost(): void {
+    const amidHead = this.phase === "head";
+    const exchange = amidHead ? this.beginExchange() : this.exchange;
+    this.over();
+    if (exchange !== undefined) {
+      if (exchange.state === "--") exchange.state = amidHead ? "CR" : `C${exchange.stage}`;
+      if (exchange.status === 0) exchange.status = CLIENT_CLOSED_REQUEST;
+      this.report(exchange);
+      exchange.release();
+      this.exchange = undefined;
+    }
+    this.session.end(exchange === undefined ? "client-closed" : "done");
+  }
+
+  private finish(lingers: boolean): void {
+    this.over();
+    this.session.finish({ lingers });
+  }
+
+  private over(): void {
+    this.phase = "over";
+  }
+
+  // Time
+
+  private now(): number {
+    return this.context.platform.clock.now();
+  }
+
+  private idle(withinMs: number): void {
+    this.phase = "idle";
+    this.sinceMs = this.now();
+    this.within(withinMs);
+  }
+
+  within(ms: number): void {
+    this.session.within(ms);
+  }
+
+  /** The time is up that was set last. */
+  expired(): void {
+    if (this.phase === "idle") {
+      this.over();
+      this.session.end("idle");
+      return;
+    }
+    if (this.phase === "head") this.refuse(408, "cR");
+    else this.exchange!.expired();
+    this.advance();
+  }
+
+  // The log
+
+  private report(exchange: Exchange): void {
+    const { traffic } = this.context;
+    countAnswer(traffic, exchange.status);
+    traffic.bytesIn += exchange.in;
+    traffic.bytesOut += exchange.out;
+    traffic.retries += exchange.retries;
+    const { headMs, connectedMs, answeredMs, queuedMs } = exchange;
+    const beganMs = this.sinceMs;
+    const slotMs = this.requests > 1 ? 0 : this.session.waitedMs;
+    this.context.report({
+      level: "I",
+      on: "http",
+      what: "request",
+      id: this.id,
+      request: exchange.requestId?.slice(0, LOGGED_MAX),
+      client: `${this.address.address}:${this.address.port}`,
+      backend: exchange.backendName,
+      method: exchange.method,
+      path: exchange.path,
+      status: exchange.status,
+      in: exchange.in,
+      out: exchange.out,
+      retries: exchange.retries,
+      TR: Math.round(headMs - beganMs),
+      Tw: Math.round(slotMs + queuedMs),
+      Tc: connectedMs === undefined ? -1 : Math.round(connectedMs - headMs - queuedMs),
+      Tr: answeredMs === undefined ? -1 : Math.round(answeredMs - (connectedMs ?? headMs)),
+      Ta: Math.round(this.now() - beganMs),
+      state: exchange.state,
+      why: exchange.refusal,
+    });
+  }
+}

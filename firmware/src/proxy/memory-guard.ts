@@ -1,0 +1,131 @@
+import type { Report } from "../log/event.ts";
+import type { Cancel, Platform } from "../platform.ts";
+
+/** How fast clients fill memory: about what this engine forwards on the chip; to be measured. */
+const BYTES_PER_MS = 300;
+
+/** The shortest time between two looks. */
+const LOOK_MIN_MS = 10;
+
+/** And the longest, for what else may take memory. */
+const LOOK_MAX_MS = 1000;
+
+/** What comes between two looks. */
+const LOOK_BYTES = LOOK_MIN_MS * BYTES_PER_MS;
+
+/**
+ * With less somebody has to go: a board that runs out drops what the radio brings, and breaks whoever writes
+ * next. So much comes until the next look, until what was held is back, and with lwIP's headers.
+ */
+export const MEMORY_SHED_BYTES = 2 * LOOK_BYTES + 2_000;
+
+/** Memory that is kept free of clients: with less newcomers are refused, which takes a segment for each. */
+export const MEMORY_RESERVE_BYTES = MEMORY_SHED_BYTES + 4_000;
+
+/** What a session can hold at most: its sockets' buffers both ways, full of small pieces (`README.md`). */
+export const SESSION_BYTES_MAX = 22_104;
+
+/** So many more bytes leave the reserve as it is; always true where memory has no limit that means anything. */
+export function hasRoom({ vitals }: Platform, bytes: number): boolean {
+  const { freeHeapBytes } = vitals;
+  return freeHeapBytes === undefined || freeHeapBytes >= MEMORY_RESERVE_BYTES + bytes;
+}
+
+/** Too little is left just now: what breaks may have broken for want of it. */
+export function isShort(platform: Platform): boolean {
+  return !hasRoom(platform, 0);
+}
+
+/** Who can give memory back. */
+export interface Tenants {
+  readonly sessions: number;
+  /** Lets go of what nobody would miss. */
+  spare(): void;
+  /** Ends the session that holds most; false when there is none. */
+  shed(): boolean;
+}
+
+/**
+ * Keeps the machine from running out of memory. Each session may fill its sockets' buffers both ways when
+ * its peers stop reading, and they hold more together than the chip has: the plan in `README.md` says how
+ * many it carries then.
+ */
+export class Memory {
+  /** Sessions that were ended for it. */
+  shed = 0;
+  #platform: Platform;
+  #report: Report;
+  #tenants: Tenants;
+  #low = false;
+  #alarm: Cancel | undefined;
+  /** When it rings. */
+  #lookMs = Number.POSITIVE_INFINITY;
+
+  constructor(platform: Platform, report: Report, tenants: Tenants) {
+    this.#platform = platform;
+    this.#report = report;
+    this.#tenants = tenants;
+  }
+
+  /** Too little was left when it was looked last: a burst that is served at once does no harm. */
+  get low(): boolean {
+    return this.#low;
+  }
+
+  /** Looks again and again, the sooner the less is left; seldom while it is enough for all. */
+  watch(): void {
+    // Nobody has looked since the last session ended, and what that held has come back later.
+    if (this.#low && this.#lookMs === Number.POSITIVE_INFINITY) this.#judge();
+    const free = this.#free;
+    if (free !== undefined) this.#lookWithin(this.#pauseMs(free));
+  }
+
+  /** Nobody is left whom it could concern. */
+  rest(): void {
+    this.#alarm?.();
+    this.#lookMs = Number.POSITIVE_INFINITY;
+    this.#judge();
+  }
+
+  /** `undefined` where memory has no limit that means anything. */
+  get #free(): number | undefined {
+    return this.#platform.vitals.freeHeapBytes;
+  }
+
+  /** How long nothing can go wrong. */
+  #pauseMs(free: number): number {
+    const spare = free - MEMORY_RESERVE_BYTES;
+    if (spare >= this.#tenants.sessions * SESSION_BYTES_MAX) return LOOK_MAX_MS;
+    return Math.max(LOOK_MIN_MS, Math.round(spare / BYTES_PER_MS));
+  }
+
+  #lookWithin(ms: number): void {
+    const { clock } = this.#platform;
+    const atMs = clock.now() + ms;
+    if (atMs >= this.#lookMs) return;
+    this.#alarm?.();
+    this.#lookMs = atMs;
+    this.#alarm = clock.after(ms, this.#ring);
+  }
+
+  #ring = () => {
+    this.#lookMs = Number.POSITIVE_INFINITY;
+    this.#judge();
+    if (this.#low) {
+      this.#tenants.spare();
+      // One at a look: what it held comes back when its last bytes are sent or forgotten.
+      if (this.#free! < MEMORY_SHED_BYTES && this.#tenants.shed()) this.shed++;
+    }
+    if (this.#tenants.sessions > 0) this.watch();
+  };
+
+  #judge(): void {
+    const free = this.#free;
+    if (free === undefined) return;
+    const low = free < MEMORY_RESERVE_BYTES;
+    if (low === this.#low) return;
+    this.#low = low;
+    const level = low ? "W" : "I";
+    this.#report({ level, on: "proxy", what: low ? "memory-low" : "memory-enough", free });
+  }
+}
