@@ -123,9 +123,8 @@ const TABLE: readonly Row[] = [
     types: target => target === "node:net",
   },
   {
-    place: "the commands emulate, conformance and bench, and the workbench",
-    holds: file =>
-      /^emulator\/(src\/(cli|typing)|conformance\/cli|(bench|workbench)\/[\w-]+)\.ts$/.test(file),
+    place: "the emulated board with the proxy on it, and the command conformance",
+    holds: file => /^emulator\/(proxy\/|conformance\/cli\.ts$)/.test(file),
     runtime: (_target, kind) => kind !== "chip" && kind !== "hil",
     types: () => false,
   },

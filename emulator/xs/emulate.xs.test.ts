@@ -32,7 +32,7 @@ async function emulated(
   const child = execa(
     process.execPath,
     [
-      ...["--import", "tsx", "emulator/src/cli.ts", "--engine", "xs", "--json"],
+      ...["--import", "tsx", "emulator/proxy/cli.ts", "--engine", "xs", "--json"],
       ...backends.flatMap(backend => ["--backend", `127.0.0.1:${backend}`]),
       ...["--publish", `80:${port}`, "--admin", String(adminPort)],
     ],

@@ -4,7 +4,7 @@ import {
   type Running,
   type SystemServer,
   startSystemServer,
-} from "../../emulator/bench/system-server.ts";
+} from "../../emulator/proxy/bench/system-server.ts";
 
 /** How long the peers wait for what a client owes them, so that no test waits long for the end. */
 export interface Patience {

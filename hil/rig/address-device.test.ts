@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { AdminClient } from "../../emulator/workbench/admin-client.ts";
+import type { AdminClient } from "../../emulator/proxy/workbench/admin-client.ts";
 import { AddressDevice } from "./address-device.ts";
 
 test("a board that does not take back its own document is not left in silence", async () => {

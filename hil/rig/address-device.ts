@@ -2,7 +2,7 @@ import {
   ADMIN_PORT,
   type AdminAddress,
   AdminClient,
-} from "../../emulator/workbench/admin-client.ts";
+} from "../../emulator/proxy/workbench/admin-client.ts";
 import type { Need } from "../kit/scenario.ts";
 import type { GatewayDocument } from "../kit/target.ts";
 import { Stuck } from "./board-error.ts";

@@ -1,5 +1,5 @@
 import type { BindingInterface } from "@serialport/bindings-cpp";
-import type { AdminAddress } from "../../emulator/workbench/admin-client.ts";
+import type { AdminAddress } from "../../emulator/proxy/workbench/admin-client.ts";
 import { AddressDevice } from "./address-device.ts";
 import { RigBoard } from "./board.ts";
 import type { Device } from "./device.ts";

@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { execa, type Options } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ADMIN_PORT } from "../../emulator/proxy/workbench/admin-client.ts";
 import { cannotOpenPty } from "../../emulator/src/pty.ts";
 import { reservePort } from "../../emulator/src/reserved-port.ts";
-import { ADMIN_PORT } from "../../emulator/workbench/admin-client.ts";
 import { onThisComputer } from "../kit/patience.ts";
 import { loadScenarios } from "../kit/scenario.ts";
 import { computersPorts, discover } from "./discovery.ts";
@@ -85,7 +85,7 @@ function isFree(port: number): Promise<boolean> {
 /** A board of `npm run emulate` that serves until `use` is over. */
 async function emulating<T>(args: string[], use: (pty: string | undefined) => Promise<T>) {
   const demo = ["--json", "--backend", "127.0.0.1:9", "--token", TOKEN];
-  const child = program("emulator/src/cli.ts", [...demo, ...args]);
+  const child = program("emulator/proxy/cli.ts", [...demo, ...args]);
   try {
     let pty: string | undefined;
     await new Promise<void>((resolve, reject) => {

@@ -1,4 +1,4 @@
-import type { AdminClient } from "../../emulator/workbench/admin-client.ts";
+import type { AdminClient } from "../../emulator/proxy/workbench/admin-client.ts";
 import type { Need } from "../kit/scenario.ts";
 import type { GatewayDocument } from "../kit/target.ts";
 import type { PlayedBoard } from "./run.ts";

@@ -1,4 +1,4 @@
-import { ADMIN_PORT } from "../../emulator/workbench/admin-client.ts";
+import { ADMIN_PORT } from "../../emulator/proxy/workbench/admin-client.ts";
 import { MISCHIEF } from "./inject.ts";
 
 /** What `npm run hil -- --help` prints. */

@@ -1,7 +1,7 @@
 import net from "node:net";
+import { ADMIN_PORT } from "../../emulator/proxy/workbench/admin-client.ts";
 import { RealClock } from "../../emulator/src/clock.ts";
 import { reservePort } from "../../emulator/src/reserved-port.ts";
-import { ADMIN_PORT } from "../../emulator/workbench/admin-client.ts";
 import type { Status } from "../../firmware/src/admin/status.ts";
 import { mendedBoard } from "../kit/emulated-lab.ts";
 import { driveInRealTime } from "../kit/real-time.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import type { AdminClient } from "../../emulator/proxy/workbench/admin-client.ts";
 import { VirtualClock } from "../../emulator/src/clock.ts";
-import type { AdminClient } from "../../emulator/workbench/admin-client.ts";
 import type { RigBoard } from "./board.ts";
 import { Stuck } from "./board-error.ts";
 import { SerialDevice, type SerialDeviceOptions } from "./serial-device.ts";

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { ADMIN_PORT, AdminClient } from "../../emulator/workbench/admin-client.ts";
+import { ADMIN_PORT, AdminClient } from "../../emulator/proxy/workbench/admin-client.ts";
 import type { Need } from "../kit/scenario.ts";
 import type { GatewayDocument } from "../kit/target.ts";
 import type { RigBoard } from "./board.ts";

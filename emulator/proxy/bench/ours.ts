@@ -1,9 +1,9 @@
 import net from "node:net";
-import { start } from "../../firmware/src/app.ts";
-import { readConfig } from "../../firmware/src/config/config.ts";
-import { Board } from "../src/board.ts";
-import { unlimited } from "../src/boards/unlimited.ts";
-import { RealClock } from "../src/clock.ts";
+import { start } from "../../../firmware/src/app.ts";
+import { readConfig } from "../../../firmware/src/config/config.ts";
+import { Board } from "../../src/board.ts";
+import { unlimited } from "../../src/boards/unlimited.ts";
+import { RealClock } from "../../src/clock.ts";
 
 /** Our firmware with its default settings on an emulated board without a chip's limits. */
 

@@ -1,7 +1,7 @@
 import net from "node:net";
-import type { Behaviour } from "../../backends/src/behaviour.ts";
-import { type Server, serve } from "../../backends/src/serve.ts";
-import { resetSocket } from "../src/io/reset-socket.ts";
+import type { Behaviour } from "../../../backends/src/behaviour.ts";
+import { type Server, serve } from "../../../backends/src/serve.ts";
+import { resetSocket } from "../../src/io/reset-socket.ts";
 
 /**
  * What may be wrong with a demo backend. `refuse`: newcomers are refused, connections that it has go

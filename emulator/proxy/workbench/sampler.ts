@@ -1,4 +1,4 @@
-import type { BackendStatus, Status } from "../../firmware/src/admin/status.ts";
+import type { BackendStatus, Status } from "../../../firmware/src/admin/status.ts";
 import type { Look, Watched } from "./watched.ts";
 
 /** What the charts show. */

@@ -8,9 +8,9 @@ import { execa } from "execa";
 import { afterEach, expect, test } from "vitest";
 import { type Server, serve } from "../../backends/src/serve.ts";
 import { steady } from "../../backends/src/steady.ts";
-import { Flash } from "./flash.ts";
-import { defineKeyValue } from "./io/storage.ts";
-import { reservePort } from "./reserved-port.ts";
+import { Flash } from "../src/flash.ts";
+import { defineKeyValue } from "../src/io/storage.ts";
+import { reservePort } from "../src/reserved-port.ts";
 
 const stops: (() => unknown)[] = [];
 afterEach(async () => {
@@ -24,7 +24,7 @@ async function reserve(): Promise<number> {
 }
 
 function emulate(...args: string[]) {
-  const child = execa(process.execPath, ["--import", "tsx", "emulator/src/cli.ts", ...args], {
+  const child = execa(process.execPath, ["--import", "tsx", "emulator/proxy/cli.ts", ...args], {
     reject: false,
     all: true,
   });
@@ -285,7 +285,7 @@ test("-h and --version answer, and an output that takes nothing is told in one s
   const full = await execa({
     shell: true,
     reject: false,
-  })`${process.execPath} --import tsx emulator/src/cli.ts --help > /dev/full`;
+  })`${process.execPath} --import tsx emulator/proxy/cli.ts --help > /dev/full`;
   expect([full.stderr, full.exitCode]).toEqual([
     "standard output cannot be written: ENOSPC: no space left on device, write",
     1,

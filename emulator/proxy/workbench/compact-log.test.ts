@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Event, formatLine } from "../../firmware/src/log/event.ts";
+import { type Event, formatLine } from "../../../firmware/src/log/event.ts";
 import { COLUMNS_MAX, compactLine, type Look } from "./compact-log.ts";
 
 const REQUEST = {

@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from "vitest";
-import { reservePort } from "../src/reserved-port.ts";
+import { reservePort } from "../../src/reserved-port.ts";
 import { DemoBackend, type Fault } from "./servers.ts";
 import { Generator, LIMITS, type TrafficWish } from "./traffic.ts";
 

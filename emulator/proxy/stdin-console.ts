@@ -1,6 +1,6 @@
 import { clearLine, createInterface, cursorTo } from "node:readline";
 import { COMMAND_NAMES } from "../../firmware/src/admin/command-line.ts";
-import type { Adapter } from "./io/adapter.ts";
+import type { Adapter } from "../src/io/adapter.ts";
 
 /** Bytes that the chip's UART takes at once. */
 const FIFO_BYTES = 128;

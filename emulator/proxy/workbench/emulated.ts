@@ -1,7 +1,7 @@
-import type { Outcome } from "../../firmware/src/admin/operator.ts";
-import { statusOf } from "../../firmware/src/admin/status.ts";
-import type { App } from "../../firmware/src/app.ts";
-import type { Board } from "../src/board.ts";
+import type { Outcome } from "../../../firmware/src/admin/operator.ts";
+import { statusOf } from "../../../firmware/src/admin/status.ts";
+import type { App } from "../../../firmware/src/app.ts";
+import type { Board } from "../../src/board.ts";
 import type { Look, Switches, Watched } from "./watched.ts";
 
 /** Smooth for an eye, and little work. */

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { reservePort } from "../src/reserved-port.ts";
+import { reservePort } from "../../src/reserved-port.ts";
 
 /** A proxy that runs in a process of its own. */
 export interface Running {

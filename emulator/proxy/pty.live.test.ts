@@ -2,7 +2,7 @@ import { createInterface } from "node:readline";
 import { execa } from "execa";
 import { SerialPort } from "serialport";
 import { afterEach, expect, test } from "vitest";
-import { cannotOpenPty } from "./pty.ts";
+import { cannotOpenPty } from "../src/pty.ts";
 
 const stops: (() => unknown)[] = [];
 afterEach(async () => {
@@ -14,7 +14,7 @@ async function emulated() {
   const child = execa(
     process.execPath,
     [
-      ...["--import", "tsx", "emulator/src/cli.ts", "--pty", "--json"],
+      ...["--import", "tsx", "emulator/proxy/cli.ts", "--pty", "--json"],
       ...["--backend", "127.0.0.1:9", "--publish", "80:18470", "--admin", "18471"],
     ],
     { reject: false },

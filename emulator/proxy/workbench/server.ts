@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Outcome } from "../../firmware/src/admin/operator.ts";
+import type { Outcome } from "../../../firmware/src/admin/operator.ts";
 
 /** Only this computer's own browsers. */
 const HOST = "127.0.0.1";
@@ -31,7 +31,7 @@ const HEADERS = {
 };
 
 const HERE = new URL(".", import.meta.url);
-const UPLOT = new URL("../../node_modules/uplot/dist/", import.meta.url);
+const UPLOT = new URL("../../../node_modules/uplot/dist/", import.meta.url);
 
 /** All files that there are. */
 const FILES: Record<string, { url: URL; type: string }> = {

@@ -18,22 +18,22 @@ import { VERSION } from "../../firmware/src/version.ts";
 import { buildId } from "../../firmware/tools/build-id.ts";
 import { CommandLineError, readCommandLine } from "../../firmware/tools/command-line.ts";
 import { readDocumentFile } from "../../firmware/tools/document-file.ts";
-import type { AdminAddress } from "../workbench/admin-client.ts";
-import { compactLine, type Paint } from "../workbench/compact-log.ts";
-import { EmulatedBoard } from "../workbench/emulated.ts";
-import { RemoteBoard, readRemote } from "../workbench/remote.ts";
-import { DemoBackend } from "../workbench/servers.ts";
-import { Workbench, type WorkbenchParts } from "../workbench/workbench.ts";
-import { Board, type Firmware } from "./board.ts";
-import { esp32 } from "./boards/esp32.ts";
-import type { BoardKind } from "./boards/kind.ts";
-import { unlimited } from "./boards/unlimited.ts";
-import { RealClock } from "./clock.ts";
-import { Flash } from "./flash.ts";
-import { defineKeyValue } from "./io/storage.ts";
-import { cannotOpenPty, Pty } from "./pty.ts";
-import { outliveReader } from "./reader.ts";
-import { readCommands } from "./typing.ts";
+import { Board, type Firmware } from "../src/board.ts";
+import { esp32 } from "../src/boards/esp32.ts";
+import type { BoardKind } from "../src/boards/kind.ts";
+import { unlimited } from "../src/boards/unlimited.ts";
+import { RealClock } from "../src/clock.ts";
+import { Flash } from "../src/flash.ts";
+import { defineKeyValue } from "../src/io/storage.ts";
+import { cannotOpenPty, Pty } from "../src/pty.ts";
+import { outliveReader } from "../src/reader.ts";
+import { readCommands } from "./stdin-console.ts";
+import type { AdminAddress } from "./workbench/admin-client.ts";
+import { compactLine, type Paint } from "./workbench/compact-log.ts";
+import { EmulatedBoard } from "./workbench/emulated.ts";
+import { RemoteBoard, readRemote } from "./workbench/remote.ts";
+import { DemoBackend } from "./workbench/servers.ts";
+import { Workbench, type WorkbenchParts } from "./workbench/workbench.ts";
 
 const HELP = `npm run emulate -- [options]
 

@@ -1,5 +1,5 @@
-import type { Outcome } from "../../firmware/src/admin/operator.ts";
-import type { Status } from "../../firmware/src/admin/status.ts";
+import type { Outcome } from "../../../firmware/src/admin/operator.ts";
+import type { Status } from "../../../firmware/src/admin/status.ts";
 
 /** What can be known of a board at one moment. */
 export interface Look {

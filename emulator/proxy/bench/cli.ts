@@ -2,8 +2,8 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import os from "node:os";
-import { CommandLineError, readCommandLine } from "../../firmware/tools/command-line.ts";
-import { outliveReader } from "../src/reader.ts";
+import { CommandLineError, readCommandLine } from "../../../firmware/tools/command-line.ts";
+import { outliveReader } from "../../src/reader.ts";
 import {
   BARE,
   type Contestant,
