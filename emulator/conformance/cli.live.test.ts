@@ -18,11 +18,11 @@ test("without the SDK it says how to get one", async () => {
 
 test.each([
   { args: ["mac"], says: 'platform "mac": wanted esp32 or lin' },
-  { args: ["lin", "--desk", "home:1"], says: '--desk "home:1": wanted IP:PORT' },
+  { args: ["lin", "--host", "home:1"], says: '--host "home:1": wanted IP:PORT' },
   { args: ["lin", "--only", "xyzzy"], says: '--only "xyzzy": no case has this' },
   { args: ["lin", "backends=1"], says: '"backends=1": wanted ssid=…, password=…' },
-  { args: ["esp32", "--port", "/dev/null"], says: "--desk is missing: this computer's IP:PORT" },
-  { args: ["esp32", "--desk", "127.0.0.1:4190"], says: "--port is missing: the board's serial" },
+  { args: ["esp32", "--port", "/dev/null"], says: "--host is missing: this computer's IP:PORT" },
+  { args: ["esp32", "--host", "127.0.0.1:4190"], says: "--port is missing: the board's serial" },
 ])("$args is refused with a sentence", async ({ args, says }) => {
   const { exitCode, stderr } = await conformance(args);
   expect(exitCode).toBe(2);
@@ -32,7 +32,7 @@ test.each([
 test("a simulator that cannot be started ends the command at once", async () => {
   const { port, release } = await reservePort();
   const { exitCode, stderr } = await conformance([
-    ...["lin", "--built", "--desk", `127.0.0.1:${port}`],
+    ...["lin", "--built", "--host", `127.0.0.1:${port}`],
     ...["--simulator", "/no/such/simulator"],
   ]);
   release();

@@ -14,10 +14,10 @@ import {
 } from "../../firmware/tools/moddable.ts";
 import { esp32 } from "../src/boards/esp32.ts";
 import { CASES } from "./cases.ts";
-import { Desk, NoBoard } from "./desk/desk.ts";
-import { DIFFERENCES } from "./desk/differences.ts";
-import { Simulator } from "./desk/simulator.ts";
-import { alarming, judge, table, type Verdict } from "./desk/verdict.ts";
+import { DIFFERENCES } from "./host/differences.ts";
+import { NoBoard, TestHost } from "./host/host.ts";
+import { Simulator } from "./host/simulator.ts";
+import { alarming, judge, table, type Verdict } from "./host/verdict.ts";
 import type { Case } from "./target.ts";
 
 const HELP = `npm run conformance -- lin|esp32 [options] [ssid=… password=…]
@@ -25,7 +25,7 @@ const HELP = `npm run conformance -- lin|esp32 [options] [ssid=… password=…]
 Builds the conformance cases with your Moddable SDK, plays them on its Linux simulator or on a board,
 and prints the table of README.md. Ends with 1 where a board differs and nobody knows why.
 
-  --desk IP:PORT       this computer as the board sees it; 127.0.0.1:4190 on lin
+  --host IP:PORT       this computer as the board sees it; 127.0.0.1:4190 on lin
   --port PATH          esp32: the serial port to flash over, such as /dev/ttyUSB0
   --simulator COMMAND  lin: runs the built program, whose path is added; else the SDK's mcsim
   --only TEXT          only the cases that have this in their name
@@ -33,7 +33,7 @@ and prints the table of README.md. Ends with 1 where a board differs and nobody 
   --help               this text
 `;
 
-const DESK = "127.0.0.1:4190";
+const DEFAULT_HOST = "127.0.0.1:4190";
 const FOLDER = fileURLToPath(new URL(".", import.meta.url)).replace(/\/$/, "");
 
 /** What the program's own settings make of the chip. */
@@ -50,28 +50,28 @@ await runTool("conformance", async () => {
 
 async function main(options: Options): Promise<void> {
   if (!options.built) await build(options);
-  const { address, port } = options.desk;
-  const desk = await Desk.open(address, port).catch((error: Error) => {
-    throw new UsageError(`--desk ${address}:${port}: ${error.message}`);
+  const { address, port } = options.host;
+  const host = await TestHost.open(address, port).catch((error: Error) => {
+    throw new UsageError(`--host ${address}:${port}: ${error.message}`);
   });
   try {
     const verdicts =
-      options.platform === "lin" ? await onSimulator(desk, options) : await onBoard(desk, options);
+      options.platform === "lin" ? await onSimulator(host, options) : await onBoard(host, options);
     process.stdout.write(`\n${table(options.platform, verdicts)}`);
     if (verdicts.some(alarming)) process.exitCode = 1;
   } catch (error) {
     if (error instanceof NoBoard) throw new UsageError(error.message);
     throw error;
   } finally {
-    desk.close();
+    host.close();
   }
 }
 
-async function build({ platform, desk, settings, serialPort }: Options): Promise<void> {
+async function build({ platform, host, settings, serialPort }: Options): Promise<void> {
   await mcconfig({
     folder: FOLDER,
     platform,
-    settings: [`desk=${desk.address}:${desk.port}`, ...settings],
+    settings: [`host=${host.address}:${host.port}`, ...settings],
     ...(serialPort === undefined
       ? { targets: ["build"] }
       : { targets: ["build", "deploy"], environment: { UPLOAD_PORT: serialPort } }),
@@ -79,14 +79,14 @@ async function build({ platform, desk, settings, serialPort }: Options): Promise
 }
 
 /** A simulator for each case: what one leaves behind, the next does not find. */
-async function onSimulator(desk: Desk, options: Options): Promise<Verdict[]> {
+async function onSimulator(host: TestHost, options: Options): Promise<Verdict[]> {
   const command = [...(options.simulator ?? simulatorCommand()), simulatorProgram(FOLDER)];
-  const simulator = new Simulator(command, why => desk.absent(why));
+  const simulator = new Simulator(command, why => host.absent(why));
   const verdicts: Verdict[] = [];
   for (const { each, place } of options.cases) {
     simulator.start();
     try {
-      const outcome = await desk.play(each.name, place, NUMBERS);
+      const outcome = await host.play(each.name, place, NUMBERS);
       verdicts.push(told(place, judge(each, outcome, DIFFERENCES[each.name])));
     } finally {
       await simulator.stop();
@@ -96,13 +96,13 @@ async function onSimulator(desk: Desk, options: Options): Promise<Verdict[]> {
 }
 
 /** The board starts anew by itself after each case. */
-async function onBoard(desk: Desk, options: Options): Promise<Verdict[]> {
+async function onBoard(host: TestHost, options: Options): Promise<Verdict[]> {
   const verdicts: Verdict[] = [];
   for (const { each, place } of options.cases) {
-    const outcome = await desk.play(each.name, place, NUMBERS);
+    const outcome = await host.play(each.name, place, NUMBERS);
     verdicts.push(told(place, judge(each, outcome, undefined)));
   }
-  await desk.end(CASES.length);
+  await host.end(CASES.length);
   return verdicts;
 }
 
@@ -114,7 +114,7 @@ function told(place: number, verdict: Verdict): Verdict {
 
 interface Options {
   platform: FirmwarePlatform;
-  desk: { address: string; port: number };
+  host: { address: string; port: number };
   settings: string[];
   simulator: string[] | undefined;
   serialPort: string | undefined;
@@ -128,8 +128,8 @@ function readOptions(words: string[]): Options | "help" {
   if (values.help) return "help";
   const platform = readPlatform(positionals[0]);
   const built = values.built === true;
-  if (platform === "esp32" && !values.desk)
-    throw new UsageError("--desk is missing: this computer's IP:PORT as the board sees it");
+  if (platform === "esp32" && !values.host)
+    throw new UsageError("--host is missing: this computer's IP:PORT as the board sees it");
   if (platform === "esp32" && !values.port && !built)
     throw new UsageError("--port is missing: the board's serial port, such as /dev/ttyUSB0");
   const cases = CASES.map((each, i) => ({ each, place: i + 1 })).filter(({ each }) =>
@@ -138,7 +138,7 @@ function readOptions(words: string[]): Options | "help" {
   if (cases.length === 0) throw new UsageError(`--only "${values.only}": no case has this`);
   return {
     platform,
-    desk: readDesk(values.desk ?? DESK),
+    host: readHost(values.host ?? DEFAULT_HOST),
     settings: readSettings(positionals.slice(1), ["ssid", "password"]),
     simulator: values.simulator?.split(" "),
     serialPort: values.port,
@@ -152,7 +152,7 @@ function parsed(args: string[]) {
     args,
     allowPositionals: true,
     options: {
-      desk: { type: "string" },
+      host: { type: "string" },
       port: { type: "string" },
       simulator: { type: "string" },
       only: { type: "string" },
@@ -162,10 +162,10 @@ function parsed(args: string[]) {
   });
 }
 
-function readDesk(text: string): Options["desk"] {
+function readHost(text: string): Options["host"] {
   const [address, digits] = text.split(":");
   const port = Number(digits);
   if (!isIPv4(address) || !/^\d{1,5}$/.test(digits ?? "") || port < 1 || port > 65535)
-    throw new UsageError(`--desk "${text}": wanted IP:PORT, such as 192.168.1.10:4190`);
+    throw new UsageError(`--host "${text}": wanted IP:PORT, such as 192.168.1.10:4190`);
   return { address, port };
 }

@@ -8,23 +8,23 @@ import config from "mc/config";
 import type { ListenerClass, TCPClass } from "../src/platform.ts";
 import { play } from "./remote/play.ts";
 
-/** The conformance cases as a program of the chip: its real sockets, examined by the desk. */
+/** The conformance cases as a program of the chip: its real sockets, examined by the host. */
 export default function main(): void {
-  const { desk, ssid, password } = config as unknown as {
-    desk: string;
+  const { host, ssid, password } = config as unknown as {
+    host: string;
     ssid: string;
     password: string;
   };
   const log = (line: string) => trace(line, "\n");
 
   const clock = new ChipClock(error => log(`# exception out of an alarm: ${error}`));
-  const [address, port] = desk.split(":");
+  const [address, port] = host.split(":");
   play({
     TCP: TCP as unknown as TCPClass,
     Listener: Listener as unknown as ListenerClass,
     clock,
     link: openLink(clock, event => log(`# ${JSON.stringify(event)}`), { ssid, password }),
-    desk: { address, port: Number(port) },
+    host: { address, port: Number(port) },
     log,
     restart: () => restart?.(),
   });

@@ -22,11 +22,11 @@ import { Board, type Firmware } from "../src/board.ts";
 import { esp32 } from "../src/boards/esp32.ts";
 import type { BoardKind } from "../src/boards/kind.ts";
 import { unlimited } from "../src/boards/unlimited.ts";
+import { ignoreBrokenPipe } from "../src/broken-pipe.ts";
 import { RealClock } from "../src/clock.ts";
 import { Flash } from "../src/flash.ts";
 import { defineKeyValue } from "../src/io/storage.ts";
 import { cannotOpenPty, Pty } from "../src/pty.ts";
-import { outliveReader } from "../src/reader.ts";
 import { readCommands } from "./stdin-console.ts";
 import type { AdminAddress } from "./workbench/admin-client.ts";
 import { compactLine, type Paint } from "./workbench/compact-log.ts";
@@ -147,7 +147,7 @@ interface Options {
   remote: AdminAddress | undefined;
 }
 
-outliveReader();
+ignoreBrokenPipe();
 try {
   const options = await readOptions(process.argv.slice(2));
   if (typeof options === "string") process.stdout.write(options);

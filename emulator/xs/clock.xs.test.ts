@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { machineWith } from "./nursery.ts";
+import { machineWith } from "./engine-snapshots.ts";
 
 const DAY_MS = 86_400_000;
 

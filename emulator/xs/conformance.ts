@@ -2,9 +2,9 @@ import { MemoryTarget } from "../conformance/memory.ts";
 import type { Peer, PeerPort } from "../conformance/target.ts";
 import type { BoardPlatform } from "../src/platform.ts";
 import { BoardSide } from "./board-side.ts";
+import { machineWith } from "./engine-snapshots.ts";
 import { onAbort } from "./firmware.ts";
 import type { Machine } from "./machine.ts";
-import { machineWith } from "./nursery.ts";
 
 /** The emulated board in memory, with the program, and the case itself, on XS. */
 export class XsTarget extends MemoryTarget {

@@ -1,8 +1,8 @@
 import type { Firmware } from "../src/board.ts";
 import type { BoardPlatform, Serial } from "../src/platform.ts";
 import { BoardSide } from "./board-side.ts";
+import { machineWith } from "./engine-snapshots.ts";
 import { type HeapSize, type Machine, type Surroundings, XsAborted } from "./machine.ts";
-import { machineWith } from "./nursery.ts";
 import { remote } from "./remote.ts";
 
 /** A program of the folder `programs`, ready to be booted by a board: each boot is a new machine. */

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { type Keyword, Keywords } from "../../firmware/src/net/keywords.ts";
 import fc from "../../hil/kit/properties.ts";
-import { machineWith } from "./nursery.ts";
+import { machineWith } from "./engine-snapshots.ts";
 
 test("keywords are found by the chip's C exactly where the plain search finds them", () => {
   const machine = machineWith("keywords", { now: () => 0, answer: () => "" });

@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { SingleBar } from "cli-progress";
-import { outliveReader } from "../../emulator/src/reader.ts";
+import { ignoreBrokenPipe } from "../../emulator/src/broken-pipe.ts";
 import { CommandLineError, readCommandLine } from "../../firmware/tools/command-line.ts";
 import { BY_COMPARISON } from "./check.ts";
 import { draw } from "./generate.ts";
@@ -78,7 +78,7 @@ function newSeed(): number {
   return first;
 }
 
-outliveReader();
+ignoreBrokenPipe();
 const values = read();
 if (values.help) {
   process.stdout.write(HELP);

@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { SingleBar } from "cli-progress";
-import { outliveReader } from "../../emulator/src/reader.ts";
+import { ignoreBrokenPipe } from "../../emulator/src/broken-pipe.ts";
 import { nearest } from "../../firmware/src/config/reader.ts";
 import { CommandLineError, readCommandLine } from "../../firmware/tools/command-line.ts";
 import { WORLDS } from "./experiments.ts";
@@ -47,7 +47,7 @@ function read() {
   }
 }
 
-outliveReader();
+ignoreBrokenPipe();
 const { values, positionals } = read();
 if (values.help) {
   process.stdout.write(HELP);

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
-import { outliveReader } from "../../emulator/src/reader.ts";
+import { ignoreBrokenPipe } from "../../emulator/src/broken-pipe.ts";
 import { CommandLineError, readCommandLine } from "../../firmware/tools/command-line.ts";
 import { Copy, planted } from "./copy.ts";
 import { MUTATIONS, type Mutation } from "./mutations.ts";
@@ -84,7 +84,7 @@ async function byTests(folder: string): Promise<string | undefined> {
   return tests.find(({ status }) => status === "failed")?.fullName ?? `code ${exitCode}`;
 }
 
-outliveReader();
+ignoreBrokenPipe();
 const { values, positionals } = read();
 if (values.help) {
   process.stdout.write(HELP);

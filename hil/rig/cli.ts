@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Writable } from "node:stream";
 import { execa } from "execa";
 import { ADMIN_PORT } from "../../emulator/proxy/workbench/admin-client.ts";
-import { outliveReader } from "../../emulator/src/reader.ts";
+import { ignoreBrokenPipe } from "../../emulator/src/broken-pipe.ts";
 import { requireSdk, UsageError as SdkError } from "../../firmware/tools/moddable.ts";
 import { personAsk } from "../../firmware/tools/secrets.ts";
 import { loadScenarios } from "../kit/scenario.ts";
@@ -55,7 +55,7 @@ import { SerialDevice } from "./serial-device.ts";
 /** There is no board; all that can be said about it. */
 class NoBoard extends Error {}
 
-outliveReader();
+ignoreBrokenPipe();
 
 // A story that was cut short may still have something open.
 const code = await main(process.argv.slice(2)).catch(error => told(error, "hil"));

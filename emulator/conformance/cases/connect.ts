@@ -67,7 +67,7 @@ export const connect: Case[] = [
     source: "src/core/tcp.c: tcp_slowtmr",
     not: {
       loopback: "it would leave this computer",
-      chip: "it would leave the network of the desk",
+      chip: "it would leave the network of the host",
     },
     async run(target) {
       const { clock } = await booted(target);
@@ -86,7 +86,7 @@ export const connect: Case[] = [
     source: "src/core/tcp.c: tcp_close_shutdown",
     not: {
       loopback: "it would leave this computer",
-      chip: "it would leave the network of the desk",
+      chip: "it would leave the network of the host",
     },
     run(target) {
       new target.TCP(NOBODY).close();

@@ -1,9 +1,9 @@
 import type { TCP, TCPClass } from "../../src/platform.ts";
-import { encode, Inbox, type ToBoard, type ToDesk } from "./messages.ts";
+import { encode, Inbox, type ToBoard, type ToHost } from "./messages.ts";
 
 export interface ControlEvents {
   onMessage(message: ToBoard, text: string): void;
-  /** The desk has hung up, or was not to be reached. */
+  /** The host has hung up, or was not to be reached. */
   onLost(): void;
 }
 
@@ -19,11 +19,11 @@ export class Control {
   #room = 0;
   #lost = false;
 
-  constructor(TCP: TCPClass, desk: { address: string; port: number }, events: ControlEvents) {
+  constructor(TCP: TCPClass, host: { address: string; port: number }, events: ControlEvents) {
     this.#events = events;
     this.#inbox = new Inbox(events.onMessage);
     this.#tcp = new TCP({
-      ...desk,
+      ...host,
       nodelay: true,
       onReadable: count => this.#inbox.push(new Uint8Array(this.#tcp.read(count) as ArrayBuffer)),
       onWritable: room => {
@@ -34,7 +34,7 @@ export class Control {
     });
   }
 
-  send(message: ToDesk, text?: string): void {
+  send(message: ToHost, text?: string): void {
     this.#outbox.push(encode(message, text));
     this.#flush();
   }
@@ -49,7 +49,7 @@ export class Control {
       try {
         this.#tcp.write(piece);
       } catch {
-        this.#end(); // there was room, so the desk has hung up
+        this.#end(); // there was room, so the host has hung up
       }
     }
   }

@@ -2,7 +2,7 @@ import type { BoardKind } from "../../src/boards/kind.ts";
 import type { Peer } from "../target.ts";
 
 /**
- * What the board and the desk, the program on the computer that plays the peers, tell each other
+ * What the board and the host, the program on the computer that plays the peers, tell each other
  * over the control connection. A message is a line of JSON; where it has `bytes`, so many raw bytes
  * follow it: one per character of its text.
  */
@@ -16,14 +16,14 @@ export type Outcome =
   | { result: "skip"; seen: string };
 
 /** From the board, which asks for a case by connecting. `ask` numbers a question, `peer` is the number of a peer. */
-export type ToDesk =
+export type ToHost =
   | { say: "listen" | "deaf" | "mark"; ask: number }
   | { say: "connect"; peer: number; port: number }
   | { say: "send"; peer: number; bytes: number }
   | { say: "finish" | "reset"; peer: number }
   | ({ say: "outcome"; name: string } & Outcome);
 
-/** From the desk. */
+/** From the host. */
 export type ToBoard =
   | { say: "play"; name: string; place: number; numbers: BoardKind }
   | { say: "end"; cases: number }
@@ -42,14 +42,14 @@ const LINE_BYTES_MAX = 4096;
 /** More than any case sends or hears as one piece. */
 const TEXT_BYTES_MAX = 256 * 1024;
 
-export function encode(message: ToDesk | ToBoard, text = ""): Uint8Array {
+export function encode(message: ToHost | ToBoard, text = ""): Uint8Array {
   return Uint8Array.from(`${JSON.stringify(message)}\n${text}`, character =>
     character.charCodeAt(0),
   );
 }
 
 /** Puts messages together again, however the bytes come in pieces. */
-export class Inbox<Message extends ToDesk | ToBoard> {
+export class Inbox<Message extends ToHost | ToBoard> {
   #onMessage: (message: Message, text: string) => void;
   #line = "";
   #message: Message | undefined;

@@ -5,10 +5,10 @@ import { Control } from "./control.ts";
 import type { Outcome, ToBoard } from "./messages.ts";
 import { OutOfReach, RemoteTarget } from "./target.ts";
 
-/** Without a case to play by then, the desk is not there, or has gone: start over. */
+/** Without a case to play by then, the host is not there, or has gone: start over. */
 const IDLE_MS = 10_000;
 
-/** Between two attempts to reach the desk. */
+/** Between two attempts to reach the host. */
 const RETRY_MS = 1_000;
 
 /** Characters of what was seen; enough for every comparison of a case. */
@@ -16,14 +16,14 @@ const SEEN_MAX = 500;
 
 export interface Stage extends Pick<BoardPlatform, "TCP" | "Listener" | "clock" | "log"> {
   readonly link: { readonly address: string | undefined; watch(changed: () => void): void };
-  /** The computer's address as the board sees it, and the port of its desk. */
-  readonly desk: { readonly address: string; readonly port: number };
+  /** The computer's address as the board sees it, and the port of its host. */
+  readonly host: { readonly address: string; readonly port: number };
   /** Ends this program and starts it anew, as after power on. */
   restart(): void;
 }
 
 /**
- * The program on the board: gets a case from the desk, plays it, writes its line, reports it, and
+ * The program on the board: gets a case from the host, plays it, writes its line, reports it, and
  * starts the board anew, because most cases leave something behind. Lines are those of the Test
  * Anything Protocol; the last one is the plan, `1..80`.
  */
@@ -39,11 +39,11 @@ export function play(stage: Stage): void {
   });
 }
 
-function once({ TCP, Listener, clock, log, desk, restart }: Stage): void {
+function once({ TCP, Listener, clock, log, host, restart }: Stage): void {
   let target: RemoteTarget | undefined;
   let ended = false;
   const idle = clock.after(IDLE_MS, restart);
-  const control = new Control(TCP, desk, {
+  const control = new Control(TCP, host, {
     onMessage(message: ToBoard, text: string) {
       if (message.say === "end") {
         idle();
@@ -57,7 +57,7 @@ function once({ TCP, Listener, clock, log, desk, restart }: Stage): void {
           Listener,
           clock,
           numbers,
-          address: desk.address,
+          address: host.address,
           control,
         });
         outcomeOf(name, target).then(outcome => {

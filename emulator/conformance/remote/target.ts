@@ -26,7 +26,7 @@ export class OutOfReach extends Error {
   }
 }
 
-/** The board that this very program runs on. Its peers are played by the desk. */
+/** The board that this very program runs on. Its peers are played by the host. */
 export class RemoteTarget implements Target {
   readonly TCP: TCPClass;
   readonly Listener: ListenerClass;
@@ -47,7 +47,7 @@ export class RemoteTarget implements Target {
     Listener: ListenerClass;
     clock: BoardPlatform["clock"];
     numbers: BoardKind;
-    /** Of the desk, as the board sees it. */
+    /** Of the host, as the board sees it. */
     address: string;
     control: Pick<Control, "send">;
   }) {
@@ -116,7 +116,7 @@ export class RemoteTarget implements Target {
     }
   }
 
-  /** News from the desk. */
+  /** News from the host. */
   told(message: ToBoard, text: string): void {
     switch (message.say) {
       case "answer":
@@ -150,7 +150,7 @@ export class RemoteTarget implements Target {
       answer = port;
     });
     this.#control.send({ say, ask });
-    await this.until(`the desk's answer to "${say}"`, () => answer !== undefined);
+    await this.until(`the host's answer to "${say}"`, () => answer !== undefined);
     return answer!;
   }
 
@@ -159,12 +159,12 @@ export class RemoteTarget implements Target {
   }
 }
 
-/** What the desk has told of a peer, and the way to tell it something. */
+/** What the host has told of a peer, and the way to tell it something. */
 class RemotePeer implements Peer {
   heard = "";
   readonly pieces: string[] = [];
   ending: Peer["ending"] = "none";
-  /** 0 until the desk has told it. */
+  /** 0 until the host has told it. */
   port = 0;
   readonly #number: number;
   readonly #control: Pick<Control, "send">;

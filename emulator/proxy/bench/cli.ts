@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import { CommandLineError, readCommandLine } from "../../../firmware/tools/command-line.ts";
-import { outliveReader } from "../../src/reader.ts";
+import { ignoreBrokenPipe } from "../../src/broken-pipe.ts";
 import {
   BARE,
   type Contestant,
@@ -208,7 +208,7 @@ function count(name: string, text: string): number {
   throw new UsageError(`--${name} "${text}": wanted a whole number from 1 to 999999`);
 }
 
-outliveReader();
+ignoreBrokenPipe();
 try {
   await main(process.argv.slice(2));
 } catch (error) {

@@ -1,6 +1,6 @@
 import { styleText } from "node:util";
 import { CommandLineError, readCommandLine } from "../../../firmware/tools/command-line.ts";
-import { outliveReader } from "../../src/reader.ts";
+import { ignoreBrokenPipe } from "../../src/broken-pipe.ts";
 import { buildEngine, cannotBuild } from "../engine.ts";
 import type { Bits } from "../toolchain.ts";
 import {
@@ -39,7 +39,7 @@ class UsageError extends Error {}
 
 const say = (line: string) => void process.stderr.write(`${line}\n`);
 
-outliveReader();
+ignoreBrokenPipe();
 try {
   const values = readOptions();
   if (values.help) {

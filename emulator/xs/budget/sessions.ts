@@ -1,7 +1,7 @@
 import type { MockSocket } from "net-mock-socket";
 import { REQUESTS_BYTES } from "../../../firmware/src/log/recent-events.ts";
 import { BACKENDS_MAX } from "../../../firmware/src/pool/pool.ts";
-import { machineWith } from "../nursery.ts";
+import { machineWith } from "../engine-snapshots.ts";
 import { Bench } from "./bench.ts";
 import { esp32Bytes, type Figure, figure, type Measure } from "./figures.ts";
 import type { Work } from "./profiles.ts";

@@ -6,7 +6,7 @@ const CLOSED = ["EPIPE", "ERR_STREAM_DESTROYED"];
  * its exit code to be right. An output that takes nothing (a full disk) is told of once, and the exit code is
  * 1 where the command has none of its own.
  */
-export function outliveReader(): void {
+export function ignoreBrokenPipe(): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (CLOSED.includes(error.code ?? "")) return;
     process.stderr.write(`standard output cannot be written: ${error.message}\n`);

@@ -7,9 +7,9 @@ import { RealClock } from "../../src/clock.ts";
 import type { BoardPlatform } from "../../src/platform.ts";
 import { CASES } from "../cases.ts";
 import { play } from "../remote/play.ts";
-import { Desk } from "./desk.ts";
+import { TestHost } from "./host.ts";
 
-// The program of the chip on an emulated board, with the desk on the other end of real sockets.
+// The program of the chip on an emulated board, with the host on the other end of real sockets.
 
 /** The cases listen on fixed ports: on Linux at an address of 127/8 that no other process listens on. */
 const HOST =
@@ -18,7 +18,7 @@ const HOST =
     : "127.0.0.1";
 const KIND = { ...esp32(), joinMs: 0 };
 
-let desk: Desk;
+let host: TestHost;
 let board: Board;
 let lines: string[];
 let boots: number;
@@ -30,11 +30,11 @@ function program(platform: BoardPlatform): void {
       board.unplug();
       board.boot(program);
     });
-  play({ ...platform, desk: { address: HOST, port: desk.port }, restart });
+  play({ ...platform, host: { address: HOST, port: host.port }, restart });
 }
 
 beforeEach(async () => {
-  desk = await Desk.open(HOST, 0);
+  host = await TestHost.open(HOST, 0);
   lines = [];
   boots = 0;
   board = new Board({
@@ -50,29 +50,29 @@ beforeEach(async () => {
 
 afterEach(() => {
   board.unplug();
-  desk.close();
+  host.close();
 });
 
 test.each([
-  "a connection knows whom it is with", // the desk listens
-  "a refusal gives one onError and no onWritable", // the desk has a deaf port
-  "clients are accepted in the order in which they came", // the desk connects
+  "a connection knows whom it is with", // the host listens
+  "a refusal gives one onError and no onWritable", // the host has a deaf port
+  "clients are accepted in the order in which they came", // the host connects
   "bytes keep their order over many segments and odd reads", // it sends
   "bytes and FIN that came before it was accepted are told afterwards", // it finishes
   "after a reset, what came before it can be read, then onError", // it resets
   "closing flushes what was written, then says FIN", // it hears
-])("%s (played with the desk)", async name => {
-  const outcome = await desk.play(name, 7, KIND);
+])("%s (played with the host)", async name => {
+  const outcome = await host.play(name, 7, KIND);
   expect(["ok", "part"]).toContain(outcome.result);
   expect(lines[0]).toMatch(`ok 7 - ${name}`);
 });
 
 test("a case that fails says what it has seen; the next one finds a board that started anew", async () => {
   const name = "a write returns the room that is left";
-  const failed = await desk.play(name, 1, { ...KIND, sendBufferBytes: 2000 });
+  const failed = await host.play(name, 1, { ...KIND, sendBufferBytes: 2000 });
   expect(failed).toMatchObject({ result: "not ok", seen: "Error: room: is 7192, expected 1000" });
 
-  expect(await desk.play(name, 1, KIND)).toMatchObject({ result: "ok" });
+  expect(await host.play(name, 1, KIND)).toMatchObject({ result: "ok" });
   expect(boots).toBe(2);
   expect(lines).toEqual([
     `not ok 1 - ${name} # Error: room: is 7192, expected 1000`,
@@ -81,17 +81,17 @@ test("a case that fails says what it has seen; the next one finds a board that s
 });
 
 test("what a program cannot see or do of its board is skipped with a reason", async () => {
-  const powerless = await desk.play("an exception at boot ends the board as well", 2, KIND);
+  const powerless = await host.play("an exception at boot ends the board as well", 2, KIND);
   expect(powerless).toMatchObject({ result: "skip", seen: "a program cannot cut its own power" });
-  const blind = await desk.play("closing twice is harmless", 3, KIND);
+  const blind = await host.play("closing twice is harmless", 3, KIND);
   expect(blind).toMatchObject({ result: "part" });
   const harmful = CASES.find(({ not }) => not?.chip)!;
-  expect(await desk.play(harmful.name, 4, KIND)).toMatchObject({ seen: harmful.not!.chip });
+  expect(await host.play(harmful.name, 4, KIND)).toMatchObject({ seen: harmful.not!.chip });
   expect(lines[0]).toContain("# SKIP a program cannot cut its own power");
 });
 
 test("a board that ends amid a case has failed it", async () => {
-  const outcome = desk.play(
+  const outcome = host.play(
     "a sender is stopped by what is left unread, and only whole segments let it go on",
     1,
     KIND,
@@ -102,7 +102,7 @@ test("a board that ends amid a case has failed it", async () => {
 });
 
 test("after the last case the board writes how many there are, and rests", async () => {
-  await desk.end(80);
+  await host.end(80);
   while (lines.length === 0) await new Promise(resolve => setImmediate(resolve));
   expect(lines).toEqual(["1..80"]);
   expect(boots).toBe(1);
@@ -110,16 +110,16 @@ test("after the last case the board writes how many there are, and rests", async
 
 test("nobody waits for a board that is known to be gone", async () => {
   board.unplug();
-  const lost = desk.play("closing twice is harmless", 1, KIND);
-  desk.absent("no such file");
+  const lost = host.play("closing twice is harmless", 1, KIND);
+  host.absent("no such file");
   await expect(lost).rejects.toThrow("no such file");
 });
 
 test("who is no board fails a case and does no harm", async () => {
   board.unplug();
-  const stranger = net.connect(desk.port, HOST, () => stranger.write("GET / HTTP/1.1\r\n\r\n"));
+  const stranger = net.connect(host.port, HOST, () => stranger.write("GET / HTTP/1.1\r\n\r\n"));
   stranger.on("error", () => {});
-  const outcome = await desk.play("closing twice is harmless", 1, KIND);
+  const outcome = await host.play("closing twice is harmless", 1, KIND);
   expect(outcome).toMatchObject({
     result: "not ok",
     seen: expect.stringContaining("no board of ours"),

@@ -1,12 +1,12 @@
 import net from "node:net";
 import { type ReservedPort, reservePort } from "../../src/reserved-port.ts";
 import { SocketPeer } from "../peer.ts";
-import type { ToBoard, ToDesk } from "../remote/messages.ts";
+import type { ToBoard, ToHost } from "../remote/messages.ts";
 
-type Request = Exclude<ToDesk, { say: "outcome" }>;
+type Request = Exclude<ToHost, { say: "outcome" }>;
 
 /** The peers of one case: sockets of this computer that do what the board asks. */
-export class Company {
+export class CasePeers {
   #own: string;
   #board: string;
   #tell: (message: ToBoard, text?: string) => void;
@@ -15,18 +15,18 @@ export class Company {
   /** Ports of this computer that refuse connections. */
   #reserved: ReservedPort[] = [];
   #arrivals = 0;
-  #left = false;
+  #closed = false;
 
   /** Addresses: this computer's as the board sees it, and the board's. */
   constructor(own: string, board: string, tell: (message: ToBoard, text?: string) => void) {
     this.#own = own;
     this.#board = board;
     this.#tell = (message, text) => {
-      if (!this.#left) tell(message, text);
+      if (!this.#closed) tell(message, text);
     };
   }
 
-  asked(request: Request, text: string): void {
+  onRequest(request: Request, text: string): void {
     switch (request.say) {
       case "listen":
         this.#listen(request.ask);
@@ -52,8 +52,8 @@ export class Company {
     }
   }
 
-  leave(): void {
-    this.#left = true;
+  close(): void {
+    this.#closed = true;
     for (const server of this.#servers) server.close();
     for (const { release } of this.#reserved) release();
     for (const peer of this.#peers.values()) peer.destroy();
@@ -75,7 +75,7 @@ export class Company {
 
   async #deaf(ask: number): Promise<void> {
     const reserved = await reservePort(this.#own);
-    if (this.#left) reserved.release();
+    if (this.#closed) reserved.release();
     else this.#reserved.push(reserved);
     this.#tell({ say: "answer", ask, port: reserved.port });
   }

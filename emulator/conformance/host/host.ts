@@ -1,7 +1,7 @@
 import net from "node:net";
 import type { BoardKind } from "../../src/boards/kind.ts";
-import { encode, Inbox, type Outcome, type ToBoard, type ToDesk } from "../remote/messages.ts";
-import { Company } from "./company.ts";
+import { encode, Inbox, type Outcome, type ToBoard, type ToHost } from "../remote/messages.ts";
+import { CasePeers } from "./peers.ts";
 
 /** From its start, a board has this long to join its network and to connect. */
 const BOARD_MS = 60_000;
@@ -16,18 +16,18 @@ export class NoBoard extends Error {}
  * The other end of every board: tells it which case to play, plays the peers of that case, and
  * hears how it went.
  */
-export class Desk {
+export class TestHost {
   #server: net.Server;
   #waiting: net.Socket[] = [];
   #welcome: { resolve: () => void; reject: (error: Error) => void } | undefined;
 
-  static async open(host: string, port: number): Promise<Desk> {
+  static async open(address: string, port: number): Promise<TestHost> {
     const server = net.createServer({ noDelay: true });
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
-      server.listen(port, host, resolve);
+      server.listen(port, address, resolve);
     });
-    return new Desk(server);
+    return new TestHost(server);
   }
 
   private constructor(server: net.Server) {
@@ -89,7 +89,7 @@ export class Desk {
 
   async #talk(play: ToBoard & { say: "play" }): Promise<Outcome> {
     const board = await this.#board();
-    const company = new Company(board.localAddress!, board.remoteAddress!, (message, text) =>
+    const peers = new CasePeers(board.localAddress!, board.remoteAddress!, (message, text) =>
       board.write(encode(message, text)),
     );
     try {
@@ -100,9 +100,9 @@ export class Desk {
         };
         const failed = (seen: string) => done({ result: "not ok", seen });
         const alarm = setTimeout(failed, CASE_MS, `no outcome after ${CASE_MS} ms`);
-        const inbox = new Inbox<ToDesk>((message, text) => {
+        const inbox = new Inbox<ToHost>((message, text) => {
           if (message.say === "outcome") done(message);
-          else company.asked(message, text);
+          else peers.onRequest(message, text);
         });
         board.on("data", bytes => {
           try {
@@ -115,7 +115,7 @@ export class Desk {
         board.write(encode(play));
       });
     } finally {
-      company.leave();
+      peers.close();
       board.destroy();
     }
   }
