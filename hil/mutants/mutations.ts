@@ -42,7 +42,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "skip the idle alarm",
     file: "proxy/session.ts",
-    find: "    this.within(config.idleTimeoutMs);\n    this.run(",
+    find: "    this.setDeadline(config.idleTimeoutMs);\n    this.run(",
     replace: "    this.run(",
   },
   {

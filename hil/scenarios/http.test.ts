@@ -2257,7 +2257,7 @@ describe("memory", () => {
     const answer = `HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n`;
     // It comes before the end of the request, so the board adds that it closes.
     const whole = size + answer.length + "Connection: close\r\n".length;
-    // A session's own: heads and pieces that were read too far, as `HttpConnection` states them.
+    // A session's own: heads and pieces that were read too far, as `HttpSession` states them.
     const ownBytes = 2 * 9216 + 9216 + 512 + 2 * 1024;
     // Larger buffers than the chip's let a minute's traffic pass in seconds; the firmware's are its own.
     const room = 65_535;

@@ -101,7 +101,7 @@ export class AdminConnection implements EndpointOwner, Timed {
     this.#client = new Endpoint(context.platform, { from: accepted }, this);
     this.address = this.#client.address().address;
     this.#sinceMs = context.platform.clock.now();
-    context.deadlines.within(this, TIMEOUT_MS);
+    context.deadlines.setDeadline(this, TIMEOUT_MS);
   }
 
   /** The head of its request has not come whole. */
@@ -133,7 +133,7 @@ export class AdminConnection implements EndpointOwner, Timed {
     if (this.#ended) return;
     if (this.#late !== undefined) {
       this.#client.discard(this.#context.scratch);
-      if (this.#client.deaf) this.end();
+      if (this.#client.writeClosed) this.end();
       return;
     }
     if (this.#text === undefined) this.#read();
@@ -180,7 +180,7 @@ export class AdminConnection implements EndpointOwner, Timed {
       if (this.#reader === undefined) this.#readHead(piece);
       else this.#readBody(piece);
     }
-    if (client.deaf && !this.#complete) this.end();
+    if (client.writeClosed && !this.#complete) this.end();
   }
 
   get #complete(): boolean {
@@ -291,7 +291,7 @@ export class AdminConnection implements EndpointOwner, Timed {
     }
     this.#context.delayed = this;
     this.#late = answer;
-    deadlines.within(this, WRONG_TOKEN_MS);
+    deadlines.setDeadline(this, WRONG_TOKEN_MS);
   }
 
   #answer({ status, type, body, fields = [] }: AdminAnswer): void {
@@ -314,7 +314,7 @@ export class AdminConnection implements EndpointOwner, Timed {
       if (whole) this.#text += body;
       else this.#pieces = body.pieces[Symbol.iterator]();
     }
-    this.#context.deadlines.within(this, TIMEOUT_MS);
+    this.#context.deadlines.setDeadline(this, TIMEOUT_MS);
     this.#send();
   }
 
@@ -323,15 +323,15 @@ export class AdminConnection implements EndpointOwner, Timed {
     const client = this.#client;
     client.discard(this.#context.scratch); // closing over unread bytes would reset the connection
     let more = this.#hasMore();
-    while (more && client.writable > 0 && !client.crowded) {
+    while (more && client.writable > 0 && !client.sendQueueFull) {
       const count = Math.min(client.writable, WRITE_BYTES_MAX);
       const part = this.#text!.slice(this.#sent, this.#sent + count);
       client.write(ascii(part));
       this.#sent += part.length;
-      this.#context.deadlines.within(this, TIMEOUT_MS);
+      this.#context.deadlines.setDeadline(this, TIMEOUT_MS);
       more = this.#hasMore();
     }
-    if (client.deaf || (!more && client.flushed)) this.end();
+    if (client.writeClosed || (!more && client.flushed)) this.end();
   }
 
   /** There is something to send: the rest of `#text`, or the next pieces. */

@@ -86,7 +86,7 @@ export class Probe implements EndpointOwner {
     this.#head = undefined;
   }
 
-  /** Bytes of the peer tell, too, that the connection stands; see `Dial.moved`. */
+  /** Bytes of the peer tell, too, that the connection stands; see `Connector.moved`. */
   moved(endpoint: Endpoint): void {
     if (!endpoint.connected && endpoint.readable === 0) return;
     if (this.#head === undefined && !this.#asked(endpoint)) return;

@@ -24,7 +24,7 @@ export function relay(
     if (count > room) count = room;
     if (count > body.wanted) count = body.wanted;
     if (count >= countMax) count = countMax;
-    else if (count <= 0 || to.crowded) break;
+    else if (count <= 0 || to.sendQueueFull) break;
     const piece = count === scratch.byteLength ? scratch : scratch.subarray(start, start + count);
     from.read(piece);
     const length = body.decode(piece);
@@ -41,8 +41,8 @@ export function relay(
 
 /** Writes what there is room for; returns the rest. */
 export function send(to: Endpoint, bytes: Uint8Array): Uint8Array | undefined {
-  if (to.deaf) return undefined;
-  const count = to.crowded ? 0 : Math.min(bytes.byteLength, to.writable);
+  if (to.writeClosed) return undefined;
+  const count = to.sendQueueFull ? 0 : Math.min(bytes.byteLength, to.writable);
   if (count === bytes.byteLength) {
     to.write(bytes);
     return undefined;

@@ -26,7 +26,7 @@ export class Deadlines {
   }
 
   /** `ms` milliseconds from now, instead of what was said before. */
-  within(timed: Timed, ms: number): void {
+  setDeadline(timed: Timed, ms: number): void {
     if (timed.deadlineMs === Number.POSITIVE_INFINITY) this.#timed.push(timed);
     timed.deadlineMs = this.#clock.now() + ms;
     if (timed.deadlineMs < this.#alarmMs) this.#set(timed.deadlineMs, ms);

@@ -34,7 +34,7 @@ export class Endpoint {
   /** Looks for keywords in them. */
   scan: Scan | undefined;
   /** Nothing can be written any more. Bytes of the peer may still wait here, or be on their way to us. */
-  deaf = false;
+  writeClosed = false;
   /** The socket has reported its end (`onError`): no more bytes arrive. */
   declare readClosed: true | undefined;
   closed = false;
@@ -73,7 +73,7 @@ export class Endpoint {
 
   /** Everything written has been acknowledged, or nobody is left to acknowledge it. */
   get flushed(): boolean {
-    return this.deaf || this.writable >= this.capacity;
+    return this.writeClosed || this.writable >= this.capacity;
   }
 
   /**
@@ -86,11 +86,11 @@ export class Endpoint {
 
   /** Received and not read, or written and not acknowledged. */
   get heldBytes(): number {
-    return this.readable + (this.deaf ? 0 : this.capacity - this.writable);
+    return this.readable + (this.writeClosed ? 0 : this.capacity - this.writable);
   }
 
   /** So many small pieces are on their way that only large ones may follow. */
-  get crowded(): boolean {
+  get sendQueueFull(): boolean {
     return this.smallWrites >= SMALL_WRITES_MAX;
   }
 
@@ -128,7 +128,7 @@ export class Endpoint {
 
   /** A write has failed. */
   failing(): void {
-    this.deaf = true;
+    this.writeClosed = true;
     this.writable = 0;
     this.part();
   }
@@ -189,7 +189,7 @@ export class Endpoint {
   drained(bytes: number): void {
     if (this.closed) return;
     if (bytes > this.capacity) this.capacity = bytes;
-    if (!this.deaf) this.writable = bytes;
+    if (!this.writeClosed) this.writable = bytes;
     this.tell();
   }
 
@@ -197,7 +197,7 @@ export class Endpoint {
   hungUp(): void {
     if (this.closed) return;
     this.separate();
-    this.deaf = true;
+    this.writeClosed = true;
     this.readClosed = true;
     this.writable = 0;
     this.tell(this.readable > 0);

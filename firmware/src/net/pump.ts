@@ -29,7 +29,7 @@ export function pump(from: Endpoint, to: Endpoint, scratch: Uint8Array): void {
       if (count >= SCRATCH_BYTES) {
         count = SCRATCH_BYTES;
       } else {
-        if (count === 0 || to.crowded) return;
+        if (count === 0 || to.sendQueueFull) return;
         piece = scratch.subarray(0, count);
         to.smallWrites++;
       }

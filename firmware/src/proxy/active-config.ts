@@ -24,7 +24,7 @@ import type { Session, SessionContext } from "./session.ts";
 const ORDINARY_HEAD_BYTES = 4_096;
 
 /** What outlasts a change of the configuration. */
-export interface Base {
+export interface SharedState {
   readonly platform: Platform;
   readonly report: Report;
   /** One piece of bytes on its way; see `SCRATCH_BYTES`. */
@@ -39,7 +39,7 @@ export interface Base {
   /** What long heads hold. */
   readonly headRoom: HeadRoom;
   /** Clients wait for a slot. */
-  crowded(): boolean;
+  clientsQueued(): boolean;
   requestId(): string;
   ended(session: Session): void;
 }
@@ -51,30 +51,30 @@ export interface Base {
  * A backend that is in both, by name, address and port, stays what it is: its health, its latency and
  * the sessions that it has.
  */
-export class Generation {
+export class ActiveConfig {
   readonly config: Config;
   readonly budget: Budget;
   readonly pool: Pool;
   readonly checks: HealthChecks;
   readonly explain: Explain;
   readonly context: SessionContext;
-  #base: Base;
+  #shared: SharedState;
   #retired = false;
 
-  constructor(base: Base, config: Config, before?: Generation) {
-    const { platform, report, scratch, deadlines } = base;
-    this.#base = base;
+  constructor(shared: SharedState, config: Config, before?: ActiveConfig) {
+    const { platform, report, scratch, deadlines } = shared;
+    this.#shared = shared;
     this.config = config;
     this.budget = budget(platform.connectionsMax, config);
     this.pool = new Pool(config.backends, config.health, platform, before?.pool);
-    const heads = new Heads(config, base.headRoom);
+    const heads = new Heads(config, shared.headRoom);
     this.checks = this.#healthChecks(heads);
     this.explain = new Explain(report);
     this.explain.left = config.explain;
     const group = this.pool.group(config.balance);
     const routes = routesOf(this.#routes(group));
     const rawGroup = route(routes, "", "/")?.group;
-    const pseudonym = `hot-potato-${hexadecimal(base.boot)}`;
+    const pseudonym = `hot-potato-${hexadecimal(shared.boot)}`;
     this.context = {
       platform,
       config,
@@ -90,7 +90,7 @@ export class Generation {
       backendConnectionsMax: this.budget.sessionsMax,
       scratch,
       deadlines,
-      crowded: base.crowded,
+      clientsQueued: shared.clientsQueued,
       headBuffer: new Uint8Array(
         Math.min(config.headBytesMax, ORDINARY_HEAD_BYTES) + REWRITE_BYTES,
       ),
@@ -98,14 +98,14 @@ export class Generation {
       heads,
       signature: ascii(`${pseudonym}\r\n`),
       trusts: trustedBy(config.trustedProxies),
-      hurried: () => this.#retired || base.crowded(),
-      requestId: base.requestId,
+      shouldClose: () => this.#retired || shared.clientsQueued(),
+      requestId: shared.requestId,
       clientKeywords: this.#keywords("client"),
       backendKeywords: this.#keywords("backend"),
       report,
-      refusals: base.refusals,
-      traffic: base.traffic,
-      ended: base.ended,
+      refusals: shared.refusals,
+      traffic: shared.traffic,
+      ended: shared.ended,
     };
   }
 
@@ -119,7 +119,7 @@ export class Generation {
   #keywords(side: "client" | "backend"): Keywords | undefined {
     const { inspect } = this.config;
     const rules = inspect.filter(({ from }) => from === side || from === "both");
-    return rules.length > 0 ? new Keywords(rules, this.#base.platform.findKeyword) : undefined;
+    return rules.length > 0 ? new Keywords(rules, this.#shared.platform.findKeyword) : undefined;
   }
 
   #routes(everything: Group): Route[] {
@@ -141,7 +141,7 @@ export class Generation {
 
   #healthChecks(heads: Heads): HealthChecks {
     const { health } = this.config;
-    const { platform, scratch, report } = this.#base;
+    const { platform, scratch, report } = this.#shared;
     const { body } = health;
     return new HealthChecks({ platform, scratch, heads, report }, this.pool, {
       ...health,
@@ -156,7 +156,7 @@ export class Generation {
   #stickyCookie(): StickyCookie | undefined {
     const { sticky, stickyKey } = this.config;
     if (sticky !== "cookie") return undefined;
-    if (stickyKey === undefined) return new StickyCookie(this.#base.stickyKey);
+    if (stickyKey === undefined) return new StickyCookie(this.#shared.stickyKey);
     return new StickyCookie(() => sipKeyOf(stickyKey));
   }
 }

@@ -33,7 +33,7 @@ export interface Refusals {
 }
 
 /** What dialling needs of a proxy. */
-export interface DialContext {
+export interface ConnectorContext {
   readonly platform: Platform;
   readonly config: Config;
   readonly pool: Pool;
@@ -53,7 +53,7 @@ export interface DialContext {
  * (`unanswered`), or did not answer in time, the board had no socket, no backend is available, all that
  * are serve as many as they may and the queue is full, or it took too long.
  */
-export type DialFailure =
+export type ConnectFailure =
   | "refused"
   | "unanswered"
   | "connect-timeout"
@@ -63,7 +63,7 @@ export type DialFailure =
   | "queue-timeout";
 
 /** What counts as a refusal; the others are failures of a backend. */
-const REFUSAL: Partial<Record<DialFailure, keyof Refusals>> = Object.freeze({
+const REFUSAL: Partial<Record<ConnectFailure, keyof Refusals>> = Object.freeze({
   full: "full",
   "queue-timeout": "queueTimeout",
   "no-socket": "noSocket",
@@ -71,7 +71,7 @@ const REFUSAL: Partial<Record<DialFailure, keyof Refusals>> = Object.freeze({
 });
 
 /** Who dials, and hears how it ended. Exactly one of `connected` and `unreachable` is called, once. */
-export interface Dialler {
+export interface ConnectorOwner {
   readonly id: number;
   /** The client, and the port that it came to. */
   readonly address: Address;
@@ -80,7 +80,7 @@ export interface Dialler {
   readonly clientHash: number;
   /** `reused`: the connection had waited for a request. */
   connected(backend: Backend, endpoint: Endpoint, reused: boolean): void;
-  unreachable(why: DialFailure): void;
+  unreachable(why: ConnectFailure): void;
   failed(error: unknown): void;
 }
 
@@ -88,7 +88,7 @@ export interface Dialler {
 const SOCKET_RETRY_MS = 50;
 
 /** How far a dial may go. */
-export interface DialLimits {
+export interface ConnectLimits {
   readonly attemptsMax: number;
   /** No attempt begins or lasts longer after the first one began. */
   readonly withinMs?: number;
@@ -99,42 +99,42 @@ export interface DialLimits {
  * many as they may, it waits for one. Whoever dials holds the backend from the pick on, and gives it
  * back with `pool.release`.
  */
-export class Dial implements EndpointOwner, Asker, Waiter {
+export class Connector implements EndpointOwner, Asker, Waiter {
   tried = 0;
   /** Connections that were asked for; one that waited is no attempt. */
   attempts = 0;
   /** How long it waited for a backend with room. */
   queuedMs = 0;
   sticky: Backend | undefined;
-  private context: DialContext;
-  private dialler: Dialler;
+  private context: ConnectorContext;
+  private owner: ConnectorOwner;
   private group: Group;
   private attemptsMax: number;
   private withinMs: number;
   private deadlineMs = Number.POSITIVE_INFINITY;
-  private askedMs = 0;
+  private requestSentMs = 0;
   private backend: Backend | undefined;
   private endpoint: Endpoint | undefined;
   private timeout: Cancel | undefined;
   declare private retry: Cancel | undefined;
-  declare private place: { reuse: boolean; why: DialFailure; sinceMs: number } | undefined;
+  declare private place: { reuse: boolean; why: ConnectFailure; sinceMs: number } | undefined;
 
   constructor(
-    context: DialContext,
-    dialler: Dialler,
+    context: ConnectorContext,
+    owner: ConnectorOwner,
     group: Group,
-    { attemptsMax, withinMs = Number.POSITIVE_INFINITY }: DialLimits,
+    { attemptsMax, withinMs = Number.POSITIVE_INFINITY }: ConnectLimits,
   ) {
     this.context = context;
-    this.dialler = dialler;
+    this.owner = owner;
     this.group = group;
     this.attemptsMax = attemptsMax;
     this.withinMs = withinMs;
-    this.sticky = context.stickTable?.get(dialler.clientHash, group);
+    this.sticky = context.stickTable?.get(owner.clientHash, group);
   }
 
   get client(): number {
-    return this.dialler.clientHash;
+    return this.owner.clientHash;
   }
 
   /** It waits for a backend with room. */
@@ -146,7 +146,7 @@ export class Dial implements EndpointOwner, Asker, Waiter {
    * The next backend that was not tried. With `reuse`, an idle connection to it serves at once; then
    * the backend does not count as tried, because a connection that waited may die without fault.
    */
-  next(reuse = false, why: DialFailure = "no-backend"): void {
+  next(reuse = false, why: ConnectFailure = "no-backend"): void {
     const more = this.attempts < this.attemptsMax && this.now() < this.deadlineMs;
     // Who waits already goes before who comes now.
     const choice = more ? (this.context.pool.waking ? "full" : this.pick()) : undefined;
@@ -155,7 +155,7 @@ export class Dial implements EndpointOwner, Asker, Waiter {
     else this.go(choice, reuse);
   }
 
-  /** Forgets it all; the dialler hears nothing. */
+  /** Forgets it all; the owner hears nothing. */
   cancel(): void {
     this.clear();
     this.endpoint?.close();
@@ -165,15 +165,15 @@ export class Dial implements EndpointOwner, Asker, Waiter {
   }
 
   /** The backend that was dialled has been asked now: what it takes from here on is its own. */
-  asked(): void {
-    this.askedMs = this.now();
+  requestSent(): void {
+    this.requestSentMs = this.now();
   }
 
   /** It began its answer. */
   answered(backend: Backend, status = 200): void {
     const { checks, stickTable } = this.context;
     const nowMs = this.now();
-    const ms = nowMs - this.askedMs;
+    const ms = nowMs - this.requestSentMs;
     stickTable?.set(this.client, this.group, backend);
     if (status >= 500) {
       // Nor is it a time to remember: a backend that fails quickly would look like the best.
@@ -211,7 +211,7 @@ export class Dial implements EndpointOwner, Asker, Waiter {
   }
 
   failed(error: unknown): void {
-    this.dialler.failed(error);
+    this.owner.failed(error);
   }
 
   private now(): number {
@@ -221,10 +221,10 @@ export class Dial implements EndpointOwner, Asker, Waiter {
   private pick(): Backend | "full" | undefined {
     const { explain } = this.context;
     if (explain.left === 0) return this.group.pick(this);
-    return explain.pick(this.group, this, this.dialler.id);
+    return explain.pick(this.group, this, this.owner.id);
   }
 
-  private wait(reuse: boolean, why: DialFailure): void {
+  private wait(reuse: boolean, why: ConnectFailure): void {
     const { pool, config } = this.context;
     if (pool.waiting >= config.queueMax) {
       this.fail("full");
@@ -276,12 +276,12 @@ export class Dial implements EndpointOwner, Asker, Waiter {
     this.backend = undefined;
     this.endpoint = undefined;
     if (!reused && backend.proxyProtocol !== "none") {
-      const { address, port } = this.dialler;
+      const { address, port } = this.owner;
       const ours = this.context.platform.link.address;
       const destination = ours === undefined ? undefined : { address: ours, port };
       endpoint.write(proxyHeader(backend.proxyProtocol, address, destination));
     }
-    this.dialler.connected(backend, endpoint, reused);
+    this.owner.connected(backend, endpoint, reused);
   }
 
   private missed(why: "refused" | "connect-timeout"): void {
@@ -292,7 +292,7 @@ export class Dial implements EndpointOwner, Asker, Waiter {
       on: "backend",
       what: "connect",
       name: backend.name,
-      id: this.dialler.id,
+      id: this.owner.id,
       why: refused ? "refused" : "timeout",
     });
     this.context.checks.requestFailed(backend, refused ? "L4CON" : "L4TOUT");
@@ -300,15 +300,15 @@ export class Dial implements EndpointOwner, Asker, Waiter {
     this.next(false, why);
   }
 
-  private giveUp(why: DialFailure): void {
+  private giveUp(why: ConnectFailure): void {
     this.cancel();
     this.fail(why);
   }
 
-  private fail(why: DialFailure): void {
+  private fail(why: ConnectFailure): void {
     const refusal = REFUSAL[why];
     if (refusal !== undefined) this.context.refusals[refusal]++;
-    this.dialler.unreachable(why);
+    this.owner.unreachable(why);
   }
 
   private clear(): void {
@@ -332,7 +332,7 @@ export class Dial implements EndpointOwner, Asker, Waiter {
     try {
       task();
     } catch (error) {
-      this.dialler.failed(error);
+      this.owner.failed(error);
     }
   }
 }

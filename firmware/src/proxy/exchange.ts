@@ -20,7 +20,7 @@ import type { AnswerRefusal } from "../log/event.ts";
 import { countAnswer } from "../log/traffic.ts";
 import type { Endpoint, EndpointOwner } from "../net/endpoint.ts";
 import type { Address } from "../net/proxy-protocol.ts";
-import { Dial, type DialFailure, type Dialler } from "./connector.ts";
+import { type ConnectFailure, Connector, type ConnectorOwner } from "./connector.ts";
 import type { HttpContext } from "./http-session.ts";
 import { isShort } from "./memory-guard.ts";
 
@@ -33,7 +33,7 @@ export interface ExchangeOwner {
   readonly clientHash: number;
   readonly trusted: boolean;
   /** The time that it has from now on; `expired` is called then. */
-  within(ms: number): void;
+  setDeadline(ms: number): void;
   /** Something has moved: call `run` again. */
   advance(): void;
   failed(error: unknown): void;
@@ -52,7 +52,7 @@ const INTERIM_ANSWERS_MAX = 10;
 const IDEMPOTENT = Object.freeze(["GET", "HEAD", "PUT", "DELETE", "OPTIONS"]);
 
 /** What the client is told, and HAProxy's termination state. */
-const UNREACHABLE: Record<DialFailure, [AnswerStatus, string]> = deepFreeze({
+const UNREACHABLE: Record<ConnectFailure, [AnswerStatus, string]> = deepFreeze({
   refused: [502, "SC"],
   unanswered: [502, "SH"],
   "connect-timeout": [504, "sC"],
@@ -81,7 +81,7 @@ const NONE: Framing = Object.freeze({ kind: "none" });
 const UNKNOWN: Framing = Object.freeze({ kind: "close" });
 
 /** One request and its answer, from the request's head on. */
-export class Exchange implements EndpointOwner, Dialler {
+export class Exchange implements EndpointOwner, ConnectorOwner {
   method = "-";
   /** As much of it as the log holds. */
   path = "-";
@@ -125,7 +125,7 @@ export class Exchange implements EndpointOwner, Dialler {
   private identified = false;
   private stopping = false;
 
-  private dial: Dial | undefined;
+  private connector: Connector | undefined;
   private backend: Backend | undefined;
   private backendSide: Endpoint | undefined;
   /** The backend has said something; from here on there is no other backend. */
@@ -207,27 +207,27 @@ export class Exchange implements EndpointOwner, Dialler {
       this.targetBytes = target.byteLength;
     }
     if (upgrade !== undefined) this.upgrade = upgrade;
-    this.dial = new Dial(this.context, this, route.group, {
+    this.connector = new Connector(this.context, this, route.group, {
       attemptsMax: config.retries + 1,
       withinMs: RETRY_DEADLINE_MS,
     });
     if (stickyCookie !== undefined) {
       this.route = route;
-      this.dial.sticky = stickyCookie.read(head, route.group);
+      this.connector.sticky = stickyCookie.read(head, route.group);
     }
-    this.owner.within(config.queueTimeoutMs + RETRY_DEADLINE_MS + config.connectTimeoutMs);
+    this.owner.setDeadline(config.queueTimeoutMs + RETRY_DEADLINE_MS + config.connectTimeoutMs);
     // A connection that waited may be closing: only what may be sent twice goes there.
-    this.dial.next(this.repeatable);
+    this.connector.next(this.repeatable);
   }
 
   /** Times that the request was sent to another backend, or to one again. */
   get retries(): number {
-    return Math.max(0, (this.dial?.attempts ?? 0) - 1);
+    return Math.max(0, (this.connector?.attempts ?? 0) - 1);
   }
 
   /** How long it waited for a backend with room. */
   get queuedMs(): number {
-    return this.dial?.queuedMs ?? 0;
+    return this.connector?.queuedMs ?? 0;
   }
 
   /** Bytes of the heads that it holds, those included that wait for room. */
@@ -252,7 +252,7 @@ export class Exchange implements EndpointOwner, Dialler {
   /** HAProxy's letter for how far it has come. */
   get stage(): "Q" | "C" | "H" | "D" {
     if (this.download !== undefined) return "D";
-    if (this.dial?.queued) return "Q";
+    if (this.connector?.queued) return "Q";
     return this.backend === undefined ? "C" : "H";
   }
 
@@ -276,7 +276,7 @@ export class Exchange implements EndpointOwner, Dialler {
     this.out += reply.byteLength;
     this.download = NO_BODY;
     this.pendingDown = send(this.client, reply);
-    this.owner.within(this.context.config.idleTimeoutMs);
+    this.owner.setDeadline(this.context.config.idleTimeoutMs);
   }
 
   /** The board has no room for the request's head. */
@@ -294,7 +294,7 @@ export class Exchange implements EndpointOwner, Dialler {
   stop(withinMs: number): void {
     this.stopping = true;
     this.keepAlive = false;
-    this.owner.within(withinMs);
+    this.owner.setDeadline(withinMs);
   }
 
   /** Lets go of the backend; its connection waits for another request if it may. */
@@ -303,7 +303,7 @@ export class Exchange implements EndpointOwner, Dialler {
     const endpoint = this.backendSide;
     if (backend !== undefined && endpoint !== undefined && !this.cut && !this.stopping) {
       const sent = this.upload.done && this.pendingUp === undefined;
-      const clean = sent && !endpoint.deaf && endpoint.readable === 0;
+      const clean = sent && !endpoint.writeClosed && endpoint.readable === 0;
       if (this.reusable && this.download?.done && clean && backend.keepsConnections) {
         this.backendSide = undefined;
         this.context.idle.put(backend, endpoint);
@@ -373,7 +373,7 @@ export class Exchange implements EndpointOwner, Dialler {
     this.backendSide = endpoint;
     this.backendName = backend.name;
     this.connectedMs = platform.clock.now();
-    this.dial!.asked();
+    this.connector!.requestSent();
     this.reused = reused;
     endpoint.owner = this;
     const head = this.request!;
@@ -406,10 +406,10 @@ export class Exchange implements EndpointOwner, Dialler {
       this.pendingUp = rest.slice(); // it lies in the buffer that all share
     }
     // Bytes that still come on a kept connection that was dead already answer no request of ours.
-    if (endpoint.deaf && reused && this.retry()) return;
+    if (endpoint.writeClosed && reused && this.retry()) return;
     // Of an upgrade it tells later what the client offered.
     if (!this.repeatable && this.upgrade === undefined) this.dropRequest();
-    if (!this.stopping) this.owner.within(config.responseTimeoutMs);
+    if (!this.stopping) this.owner.setDeadline(config.responseTimeoutMs);
     this.owner.advance();
   }
 
@@ -424,7 +424,7 @@ export class Exchange implements EndpointOwner, Dialler {
     return false;
   }
 
-  unreachable(why: DialFailure): void {
+  unreachable(why: ConnectFailure): void {
     this.answer(...UNREACHABLE[why]);
     this.owner.advance();
   }
@@ -466,12 +466,12 @@ export class Exchange implements EndpointOwner, Dialler {
   private retry(): boolean {
     if (this.heard || !this.repeatable || this.stopping) return false;
     this.leaveBackend();
-    this.dial!.next(false, "unanswered");
+    this.connector!.next(false, "unanswered");
     return true;
   }
 
   private leaveBackend(): void {
-    this.dial?.cancel();
+    this.connector?.cancel();
     this.backendSide?.close();
     this.backendSide = undefined;
     if (this.backend) this.context.pool.release(this.backend);
@@ -506,7 +506,7 @@ export class Exchange implements EndpointOwner, Dialler {
     if (moved && !this.stopping) {
       const { responseTimeoutMs, idleTimeoutMs } = this.context.config;
       const asked = this.upload.done && this.download === undefined;
-      this.owner.within(asked ? responseTimeoutMs : idleTimeoutMs);
+      this.owner.setDeadline(asked ? responseTimeoutMs : idleTimeoutMs);
     }
     return "waiting";
   }
@@ -520,7 +520,7 @@ export class Exchange implements EndpointOwner, Dialler {
     const { scratch } = this.context;
     const upload = this.upload;
     this.in += relay(this.client, backendSide, scratch, upload, this.framing.kind === "chunked");
-    if (upload.done) this.dial!.asked();
+    if (upload.done) this.connector!.requestSent();
     if (upload.broken) this.breakOff(upload.tooLarge ? 413 : 400, "PD");
   }
 
@@ -539,7 +539,7 @@ export class Exchange implements EndpointOwner, Dialler {
     const { scratch } = this.context;
     this.out += relay(backendSide, this.client, scratch, download, this.chunkedDown === true);
     if (download.broken) this.breakOff(502, "PD");
-    if (download.done || !backendSide.deaf || !backendSide.ended) return;
+    if (download.done || !backendSide.writeClosed || !backendSide.ended) return;
     download.closed();
     if (!download.done) this.breakOff(502, "SD");
     else if (this.chunkedDown) this.pendingDown = send(this.client, LAST_CHUNK);
@@ -598,7 +598,7 @@ export class Exchange implements EndpointOwner, Dialler {
     this.status = head.status;
     this.answeredMs = this.context.platform.clock.now();
     countAnswer(this.backend!.load, head.status);
-    this.dial!.answered(this.backend!, head.status);
+    this.connector!.answered(this.backend!, head.status);
     if (head.status === 101) return true;
     const endless = framing.kind === "close" || framing.kind === "chunked";
     // After a refused upgrade the client may be speaking the other protocol already. What is left of a
@@ -607,7 +607,7 @@ export class Exchange implements EndpointOwner, Dialler {
       (endless && oldClient) ||
       this.upgrade !== undefined ||
       !this.upload.done ||
-      this.context.hurried()
+      this.context.shouldClose()
     ) {
       this.keepAlive = false;
     }
@@ -672,7 +672,7 @@ export class Exchange implements EndpointOwner, Dialler {
     const { stickyCookie } = this.context;
     const backend = this.backend!;
     const interim = status < 200 && status !== 101;
-    if (interim || this.dial!.sticky === backend) return undefined;
+    if (interim || this.connector!.sticky === backend) return undefined;
     return stickyCookie?.setCookie(this.route!, backend);
   }
 
@@ -682,7 +682,7 @@ export class Exchange implements EndpointOwner, Dialler {
     const count = rest.byteLength;
     if (count === 0) return; // an empty write would count as a small one
     const client = this.client;
-    const fits = count <= client.writable && !client.crowded && count <= download.wanted;
+    const fits = count <= client.writable && !client.sendQueueFull && count <= download.wanted;
     if (this.chunkedDown || this.pendingDown !== undefined || !fits || download.done) {
       backendSide.unread(rest);
       return;

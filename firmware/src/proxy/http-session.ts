@@ -8,11 +8,11 @@ import { countAnswer, type Traffic } from "../log/traffic.ts";
 import type { Endpoint, EndpointOwner } from "../net/endpoint.ts";
 import type { Address } from "../net/proxy-protocol.ts";
 import type { StickyCookie } from "../pool/sticky-cookie.ts";
-import type { DialContext } from "./connector.ts";
+import type { ConnectorContext } from "./connector.ts";
 import { Exchange, type ExchangeOwner, LOGGED_MAX } from "./exchange.ts";
 
 /** What all HTTP connections of a proxy share. */
-export interface HttpContext extends DialContext {
+export interface HttpContext extends ConnectorContext {
   /** One piece of bytes on its way; see `SCRATCH_BYTES`. */
   readonly scratch: Uint8Array;
   /** One rewritten head on its way; a longer one gets a buffer of its own. */
@@ -29,14 +29,14 @@ export interface HttpContext extends DialContext {
   /** Is the client at this address a proxy whose word counts? */
   trusts(address: string): boolean;
   /** Who is answered shall not keep his connection: others wait for it, or the configuration is old. */
-  hurried(): boolean;
+  shouldClose(): boolean;
   readonly traffic: Traffic;
   /** A new X-Request-Id. */
   requestId(): string;
 }
 
 /** The session that an HTTP connection serves. */
-export interface HttpSession {
+export interface HttpSessionOwner {
   readonly id: number;
   readonly client: Endpoint;
   readonly address: Address;
@@ -48,7 +48,7 @@ export interface HttpSession {
   /** When the first byte of its first request came, where that did not tell HTTP from raw TCP. */
   readonly firstByteMs: number | undefined;
   /** The time that it has from now on; the connection hears of its end. */
-  within(ms: number): void;
+  setDeadline(ms: number): void;
   finish(how: { lingers: boolean }): void;
   end(why: "idle" | "client-closed" | "done"): void;
   tunnel(backend: Backend, backendSide: Endpoint): void;
@@ -73,11 +73,11 @@ const CLIENT_CLOSED_REQUEST = 499;
  * `headBytesMax` each (and what rewriting adds), a target once more where a route changes it, and two pieces
  * that were read too far; never a body.
  */
-export class HttpConnection implements EndpointOwner, ExchangeOwner {
+export class HttpSession implements EndpointOwner, ExchangeOwner {
   readonly client: Endpoint;
   readonly trusted: boolean;
   private context: HttpContext;
-  private session: HttpSession;
+  private session: HttpSessionOwner;
   private phase: "idle" | "head" | "exchange" | "over" = "idle";
   /** While one is read. */
   private head: Head | undefined;
@@ -88,7 +88,7 @@ export class HttpConnection implements EndpointOwner, ExchangeOwner {
   /** Since when it is idle; while it is not, when the current request's first byte came. */
   private sinceMs = 0;
 
-  constructor(context: HttpContext, session: HttpSession) {
+  constructor(context: HttpContext, session: HttpSessionOwner) {
     this.client = session.client;
     this.client.owner = this;
     this.trusted = context.trusts(session.address.address);
@@ -212,13 +212,13 @@ export class HttpConnection implements EndpointOwner, ExchangeOwner {
     this.phase = "head";
     this.head = this.context.heads.take("request");
     this.sinceMs = this.now();
-    this.within(this.context.config.headTimeoutMs);
+    this.setDeadline(this.context.config.headTimeoutMs);
   }
 
   /** The first byte of the head came earlier. */
   private countFrom(firstByteMs: number | undefined): void {
     if (firstByteMs === undefined) return;
-    this.within(this.context.config.headTimeoutMs - (this.sinceMs - firstByteMs));
+    this.setDeadline(this.context.config.headTimeoutMs - (this.sinceMs - firstByteMs));
     this.sinceMs = firstByteMs;
   }
 
@@ -258,7 +258,7 @@ export class HttpConnection implements EndpointOwner, ExchangeOwner {
   /** True when there may be more to do. */
   private exchanged(exchange: Exchange): boolean {
     const outcome = exchange.run();
-    if (this.client.deaf) {
+    if (this.client.writeClosed) {
       // No answer reaches it any more, but what it sent before it left is delivered.
       if (outcome !== "waiting" || exchange.uploaded || this.client.ended) this.clientLost();
       return false;
@@ -275,7 +275,7 @@ export class HttpConnection implements EndpointOwner, ExchangeOwner {
     exchange.release();
     const last = outcome === "cut" || !exchange.keepAlive || !exchange.uploaded || this.stopping;
     // Who came to wait amid the answer does not wait for a request that may never come.
-    if (last || (this.client.readable === 0 && this.context.hurried())) {
+    if (last || (this.client.readable === 0 && this.context.shouldClose())) {
       this.finish(!exchange.uploaded);
       return false;
     }
@@ -316,11 +316,11 @@ export class HttpConnection implements EndpointOwner, ExchangeOwner {
   private idle(withinMs: number): void {
     this.phase = "idle";
     this.sinceMs = this.now();
-    this.within(withinMs);
+    this.setDeadline(withinMs);
   }
 
-  within(ms: number): void {
-    this.session.within(ms);
+  setDeadline(ms: number): void {
+    this.session.setDeadline(ms);
   }
 
   /** The time is up that was set last. */

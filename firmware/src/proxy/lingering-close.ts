@@ -50,9 +50,9 @@ export class LingeringClose implements EndpointOwner {
     const { client, backendSide } = this.session;
     const scratch = this.scratch;
     const owed = this.owed;
-    if (owed !== undefined && !owed.done && !client.deaf) {
+    if (owed !== undefined && !owed.done && !client.writeClosed) {
       backendSide!.passed += relay(backendSide!, client, scratch, owed, false);
-      if (!owed.done && !client.deaf) {
+      if (!owed.done && !client.writeClosed) {
         client.discard(scratch);
         return;
       }
@@ -60,7 +60,7 @@ export class LingeringClose implements EndpointOwner {
     client.discard(scratch);
     backendSide?.discard(scratch);
     if (backendSide?.flushed) backendSide.close();
-    if (client.flushed && (!this.waitForClientFin || client.deaf)) client.close();
+    if (client.flushed && (!this.waitForClientFin || client.writeClosed)) client.close();
     if (client.closed && (backendSide === undefined || backendSide.closed)) this.session.close();
   }
 

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { VirtualClock } from "../../../emulator/src/clock.ts";
 import type { Event } from "../log/event.ts";
 import type { Platform } from "../platform.ts";
-import { MEMORY_RESERVE_BYTES, Memory, SESSION_BYTES_MAX } from "./memory-guard.ts";
+import { MEMORY_RESERVE_BYTES, MemoryGuard, SESSION_BYTES_MAX } from "./memory-guard.ts";
 
 /** A machine with so much free memory, and sessions that hold 5 KB each. */
 function bench(free: number | undefined, sessions = 3) {
@@ -15,11 +15,11 @@ function bench(free: number | undefined, sessions = 3) {
       return state.free;
     },
   };
-  const memory = new Memory({ clock, vitals } as unknown as Platform, e => events.push(e), {
+  const memory = new MemoryGuard({ clock, vitals } as unknown as Platform, e => events.push(e), {
     get sessions() {
       return state.sessions;
     },
-    spare: () => {
+    closeIdle: () => {
       state.spared++;
     },
     shed: () => {
@@ -75,7 +75,7 @@ test("each change is told once, and who ends last takes the alarm along", async 
   state.sessions = 1;
   await clock.run({ ms: 200 });
   state.free = MEMORY_RESERVE_BYTES;
-  memory.rest();
+  memory.stopWatching();
   expect(events.map(event => "what" in event && event.what)).toEqual([
     "memory-low",
     "memory-enough",
@@ -87,7 +87,7 @@ test("who comes after a quiet time is not judged by what was left before it", as
   const { clock, state, memory } = bench(0, 1);
   await clock.run({ ms: 200 });
   state.sessions = 0;
-  memory.rest(); // the last one's bytes are still on their way
+  memory.stopWatching(); // the last one's bytes are still on their way
   expect(memory.low).toBe(true);
   await clock.run({ ms: 60_000 });
   state.free = MEMORY_RESERVE_BYTES;

@@ -37,10 +37,10 @@ export function isShort(platform: Platform): boolean {
 }
 
 /** Who can give memory back. */
-export interface Tenants {
+export interface MemoryUsers {
   readonly sessions: number;
   /** Lets go of what nobody would miss. */
-  spare(): void;
+  closeIdle(): void;
   /** Ends the session that holds most; false when there is none. */
   shed(): boolean;
 }
@@ -50,21 +50,21 @@ export interface Tenants {
  * its peers stop reading, and they hold more together than the chip has: the plan in `README.md` says how
  * many it carries then.
  */
-export class Memory {
+export class MemoryGuard {
   /** Sessions that were ended for it. */
   shed = 0;
   #platform: Platform;
   #report: Report;
-  #tenants: Tenants;
+  #users: MemoryUsers;
   #low = false;
   #alarm: Cancel | undefined;
   /** When it rings. */
   #lookMs = Number.POSITIVE_INFINITY;
 
-  constructor(platform: Platform, report: Report, tenants: Tenants) {
+  constructor(platform: Platform, report: Report, users: MemoryUsers) {
     this.#platform = platform;
     this.#report = report;
-    this.#tenants = tenants;
+    this.#users = users;
   }
 
   /** Too little was left when it was looked last: a burst that is served at once does no harm. */
@@ -81,7 +81,7 @@ export class Memory {
   }
 
   /** Nobody is left whom it could concern. */
-  rest(): void {
+  stopWatching(): void {
     this.#alarm?.();
     this.#lookMs = Number.POSITIVE_INFINITY;
     this.#judge();
@@ -95,7 +95,7 @@ export class Memory {
   /** How long nothing can go wrong. */
   #pauseMs(free: number): number {
     const spare = free - MEMORY_RESERVE_BYTES;
-    if (spare >= this.#tenants.sessions * SESSION_BYTES_MAX) return LOOK_MAX_MS;
+    if (spare >= this.#users.sessions * SESSION_BYTES_MAX) return LOOK_MAX_MS;
     return Math.max(LOOK_MIN_MS, Math.round(spare / BYTES_PER_MS));
   }
 
@@ -112,11 +112,11 @@ export class Memory {
     this.#lookMs = Number.POSITIVE_INFINITY;
     this.#judge();
     if (this.#low) {
-      this.#tenants.spare();
+      this.#users.closeIdle();
       // One at a look: what it held comes back when its last bytes are sent or forgotten.
-      if (this.#free! < MEMORY_SHED_BYTES && this.#tenants.shed()) this.shed++;
+      if (this.#free! < MEMORY_SHED_BYTES && this.#users.shed()) this.shed++;
     }
-    if (this.#tenants.sessions > 0) this.watch();
+    if (this.#users.sessions > 0) this.watch();
   };
 
   #judge(): void {

@@ -10,9 +10,9 @@ import { randomSipKey, type SipKey } from "../net/sip-hash.ts";
 import type { Cancel, Platform, TCPSocket } from "../platform.ts";
 import type { Explain } from "../pool/explain.ts";
 import type { Pool } from "../pool/pool.ts";
-import { type Base, Generation, hexadecimal } from "./active-config.ts";
+import { ActiveConfig, hexadecimal, type SharedState } from "./active-config.ts";
 import type { Refusals } from "./connector.ts";
-import { Memory, type Tenants } from "./memory-guard.ts";
+import { MemoryGuard, type MemoryUsers } from "./memory-guard.ts";
 import { Session } from "./session.ts";
 
 /** How often it is looked how fast sessions are while clients wait, and the time that a rate is taken of. */
@@ -32,11 +32,11 @@ const REFUSAL = Object.freeze({
  * Accepts clients, admits them, lets them wait or refuses them, and owns the set of sessions. It
  * never looks into the bytes.
  */
-export class ReverseProxy implements Tenants {
+export class ReverseProxy implements MemoryUsers {
   #platform: Platform;
   #report: Report;
-  #base: Base;
-  #current: Generation;
+  #shared: SharedState;
+  #current: ActiveConfig;
   #online = false;
   /** Its ports are open. */
   #ready = false;
@@ -52,7 +52,7 @@ export class ReverseProxy implements Tenants {
   slowEnded = 0;
   /** Every client is refused. */
   suspended = false;
-  readonly memory: Memory;
+  readonly memory: MemoryGuard;
   readonly headRoom: HeadRoom;
   readonly refusals: Refusals = {
     full: 0,
@@ -72,11 +72,11 @@ export class ReverseProxy implements Tenants {
   constructor(platform: Platform, config: Config, report: Report) {
     this.#platform = platform;
     this.#report = report;
-    this.memory = new Memory(platform, report, this);
+    this.memory = new MemoryGuard(platform, report, this);
     this.headRoom = new HeadRoom(platform);
     const boot = Math.floor(platform.random() * 2 ** 32);
     let stickyKey: SipKey | undefined;
-    this.#base = {
+    this.#shared = {
       platform,
       report,
       scratch: new Uint8Array(SCRATCH_BYTES),
@@ -90,11 +90,11 @@ export class ReverseProxy implements Tenants {
       },
       traffic: this.traffic,
       headRoom: this.headRoom,
-      crowded: () => this.#queue.length > 0,
+      clientsQueued: () => this.#queue.length > 0,
       requestId: () => `${hexadecimal(boot)}-${++this.#lastRequest}`,
       ended: session => this.#ended(session),
     };
-    this.#current = new Generation(this.#base, config);
+    this.#current = new ActiveConfig(this.#shared, config);
   }
 
   get config(): Config {
@@ -148,7 +148,7 @@ export class ReverseProxy implements Tenants {
    */
   reconfigure(config: Config): void {
     const before = this.#current;
-    this.#current = new Generation(this.#base, config, before);
+    this.#current = new ActiveConfig(this.#shared, config, before);
     before.retire();
     this.online = this.#online;
     if (this.#ready) this.ready();
@@ -212,7 +212,7 @@ export class ReverseProxy implements Tenants {
   }
 
   /** For `Memory`: connections that only wait for another request are let go. */
-  spare(): void {
+  closeIdle(): void {
     this.#current.context.idle.shrink(0);
   }
 
@@ -367,7 +367,7 @@ export class ReverseProxy implements Tenants {
 
   #ended(session: Session): void {
     this.#sessions.delete(session);
-    if (this.#sessions.size === 0) this.memory.rest();
+    if (this.#sessions.size === 0) this.memory.stopWatching();
     if (this.#leaveQueue(session)) return;
     if (!session.admitted) {
       if (!session.isAnswered) this.refusals.unanswered++;

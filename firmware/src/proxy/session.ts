@@ -11,8 +11,8 @@ import { sniff } from "../net/sniff.ts";
 import type { TCPSocket } from "../platform.ts";
 import type { Group } from "../pool/pool.ts";
 import { exceptionText } from "../text/exception.ts";
-import { Dial, type DialFailure, type Dialler } from "./connector.ts";
-import { HttpConnection, type HttpContext } from "./http-session.ts";
+import { type ConnectFailure, Connector, type ConnectorOwner } from "./connector.ts";
+import { type HttpContext, HttpSession } from "./http-session.ts";
 import { type CloseOptions, type ClosingSession, LingeringClose } from "./lingering-close.ts";
 
 /**
@@ -45,7 +45,7 @@ export type Ending =
   | "client-closed"
   | "backend-closed"
   | "keyword"
-  | RawDialFailure
+  | RawConnectFailure
   | "no-route"
   | "client-full"
   | "slow"
@@ -57,7 +57,7 @@ export type Ending =
   | "error";
 
 /** A raw stream is never sent again, so a backend that took it is the last one tried. */
-type RawDialFailure = Exclude<DialFailure, "unanswered">;
+type RawConnectFailure = Exclude<ConnectFailure, "unanswered">;
 
 /** What a listener's clients are taken to speak. */
 export type Mode = "auto" | "http" | "tcp";
@@ -83,7 +83,7 @@ export interface SessionContext extends HttpContext {
   readonly backendKeywords: Keywords | undefined;
   readonly deadlines: Deadlines;
   /** Clients wait for a slot. */
-  crowded(): boolean;
+  clientsQueued(): boolean;
   /** Called exactly once, when all sockets of the session are closed and its slot is free. */
   ended(session: Session): void;
 }
@@ -117,19 +117,19 @@ const LOOK_MS = 1000;
 
 /**
  * One client from its first byte to its ending. Raw TCP is streamed here; HTTP is served by an
- * `HttpConnection`, until a protocol upgrade gives the streams back.
+ * `HttpSession`, until a protocol upgrade gives the streams back.
  *
  * - `waiting`: has a socket, waits for a slot
  * - `sniffing`: has a slot, waits for the client's first bytes, and for those that tell what it speaks
- * - `dialling`: waits for a backend to take the connection
- * - `http`: an `HttpConnection` owns the client's socket
+ * - `connecting`: waits for a backend to take the connection
+ * - `http`: an `HttpSession` owns the client's socket
  * - `streaming`: bytes move both ways
  * - `last-answer`: a keyword of the client has been forwarded; waits for what the backend answers to it
  * - `answering`: no backend; waits for the client's first bytes to answer in its language
  * - `finishing`: nothing new is read, what was written is being acknowledged
  * - `ended`: no socket is left
  */
-export class Session implements EndpointOwner, Dialler, ClosingSession, Timed {
+export class Session implements EndpointOwner, ConnectorOwner, ClosingSession, Timed {
   readonly id: number;
   readonly client: Endpoint;
   readonly address: Address;
@@ -140,7 +140,7 @@ export class Session implements EndpointOwner, Dialler, ClosingSession, Timed {
   state:
     | "waiting"
     | "sniffing"
-    | "dialling"
+    | "connecting"
     | "http"
     | "streaming"
     | "last-answer"
@@ -153,8 +153,8 @@ export class Session implements EndpointOwner, Dialler, ClosingSession, Timed {
   private context: SessionContext;
   private listener: ListenerConfig;
   /** Until the backend has said something. */
-  private dial: Dial | undefined;
-  private http: HttpConnection | undefined;
+  private connector: Connector | undefined;
+  private http: HttpSession | undefined;
   private backend: Backend | undefined;
   private startMs: number;
   /** Bytes that had passed when it was looked at last; `undefined` while nobody has spoken. */
@@ -199,7 +199,7 @@ export class Session implements EndpointOwner, Dialler, ClosingSession, Timed {
         return;
       }
       this.state = "sniffing";
-      this.within(Math.min(SILENCE_MS, this.context.config.idleTimeoutMs));
+      this.setDeadline(Math.min(SILENCE_MS, this.context.config.idleTimeoutMs));
       this.sniff();
     });
   }
@@ -220,7 +220,7 @@ export class Session implements EndpointOwner, Dialler, ClosingSession, Timed {
     this.guarded(() => {
       this.state = "answering";
       this.why = why;
-      this.within(LINGER_TIMEOUT_MS);
+      this.setDeadline(LINGER_TIMEOUT_MS);
       this.tryAnswer();
     });
   }
@@ -353,7 +353,7 @@ export class Session implements EndpointOwner, Dialler, ClosingSession, Timed {
       this.stream(this.context.rawGroup);
     } else if (this.firstByteMs === undefined) {
       this.firstByteMs = this.now();
-      this.within(this.sniffTimeoutMs);
+      this.setDeadline(this.sniffTimeoutMs);
     }
   }
 
@@ -372,23 +372,23 @@ export class Session implements EndpointOwner, Dialler, ClosingSession, Timed {
 
   private serveHttp(first: Uint8Array): void {
     this.state = "http";
-    this.http = new HttpConnection(this.context, this);
+    this.http = new HttpSession(this.context, this);
     this.http.begin(first);
   }
 
-  /** For `HttpConnection`: all is said; what was written is delivered, then the client is let go. */
+  /** For `HttpSession`: all is said; what was written is delivered, then the client is let go. */
   finish({ lingers }: { lingers: boolean }): void {
     this.http = undefined;
     this.closeAfter("done", { waitForClientFin: lingers });
   }
 
-  /** For `HttpConnection`: nothing is left to say, the client is gone or let go. */
+  /** For `HttpSession`: nothing is left to say, the client is gone or let go. */
   end(why: Ending): void {
     this.why = why;
     this.conclude();
   }
 
-  /** For `HttpConnection`: the two have agreed to speak something else from here on. */
+  /** For `HttpSession`: the two have agreed to speak something else from here on. */
   tunnel(backend: Backend, backendSide: Endpoint): void {
     this.http = undefined;
     this.upgraded = true;
@@ -407,23 +407,25 @@ export class Session implements EndpointOwner, Dialler, ClosingSession, Timed {
       return;
     }
     this.context.deadlines.cancel(this);
-    this.state = "dialling";
+    this.state = "connecting";
     const { clientKeywords } = this.context;
     this.client.scan = clientKeywords?.scan();
-    this.dial = new Dial(this.context, this, group, { attemptsMax: group.backends.length });
-    this.dial.next();
+    this.connector = new Connector(this.context, this, group, {
+      attemptsMax: group.backends.length,
+    });
+    this.connector.next();
   }
 
   connected(backend: Backend, endpoint: Endpoint): void {
     const { checks, backendKeywords, config } = this.context;
     checks.requestAnswered(backend);
     endpoint.scan = backendKeywords?.scan();
-    this.dial!.asked();
-    this.within(config.idleTimeoutMs);
+    this.connector!.requestSent();
+    this.setDeadline(config.idleTimeoutMs);
     this.run(backend, endpoint);
   }
 
-  unreachable(why: RawDialFailure): void {
+  unreachable(why: RawConnectFailure): void {
     this.closeAfter(why);
   }
 
@@ -445,16 +447,16 @@ export class Session implements EndpointOwner, Dialler, ClosingSession, Timed {
     if (this.state !== "streaming") return; // a bug has ended it
     if (client.scan?.found !== undefined) this.awaitAnswer();
     else if (backendSide.scan?.found !== undefined) this.closeAfter("keyword");
-    else if (client.deaf && client.ended) this.closeAfter("client-closed");
-    else if (backendSide.deaf && backendSide.ended) this.closeAfter("backend-closed");
-    else if (!client.deaf && !backendSide.deaf) client.join(backendSide, scratch);
+    else if (client.writeClosed && client.ended) this.closeAfter("client-closed");
+    else if (backendSide.writeClosed && backendSide.ended) this.closeAfter("backend-closed");
+    else if (!client.writeClosed && !backendSide.writeClosed) client.join(backendSide, scratch);
   }
 
   /** A keyword of the client has been forwarded: what the backend answers to it is still delivered. */
   private awaitAnswer(): void {
     this.state = "last-answer";
     this.keywordMs = this.now();
-    this.within(ANSWER_SILENCE_MS);
+    this.setDeadline(ANSWER_SILENCE_MS);
     this.pumpAnswer();
   }
 
@@ -466,7 +468,7 @@ export class Session implements EndpointOwner, Dialler, ClosingSession, Timed {
     const before = backendSide.passed;
     pump(backendSide, client, scratch);
     if (this.state !== "last-answer") return; // a bug has ended it
-    const over = client.deaf || backendSide.scan?.found !== undefined;
+    const over = client.writeClosed || backendSide.scan?.found !== undefined;
     if (over || backendSide.ended) this.closeAfter("keyword");
     else if (backendSide.passed > before) this.withinAnswer();
   }
@@ -474,7 +476,7 @@ export class Session implements EndpointOwner, Dialler, ClosingSession, Timed {
   /** The backend has sent something, or its bytes wait for the client: that is no silence. */
   private withinAnswer(): void {
     const leftMs = this.keywordMs! + ANSWER_TIMEOUT_MS - this.now();
-    if (leftMs > 0) this.within(Math.min(ANSWER_SILENCE_MS, leftMs));
+    if (leftMs > 0) this.setDeadline(Math.min(ANSWER_SILENCE_MS, leftMs));
     else this.closeAfter("keyword", { flushBackend: true });
   }
 
@@ -490,10 +492,10 @@ export class Session implements EndpointOwner, Dialler, ClosingSession, Timed {
 
   began(endpoint: Endpoint): void {
     if (endpoint === this.client) {
-      this.dial?.asked();
+      this.connector?.requestSent();
     } else {
-      this.dial?.answered(this.backend!);
-      this.dial = undefined;
+      this.connector?.answered(this.backend!);
+      this.connector = undefined;
     }
     if (this.seen === undefined) this.watch();
   }
@@ -518,7 +520,7 @@ export class Session implements EndpointOwner, Dialler, ClosingSession, Timed {
       this.movedMs = nowMs;
     }
     const leftMs = this.movedMs + tunnelTimeoutMs - nowMs;
-    if (leftMs > 0) this.within(Math.min(leftMs, LOOK_MS, tunnelTimeoutMs / 8));
+    if (leftMs > 0) this.setDeadline(Math.min(leftMs, LOOK_MS, tunnelTimeoutMs / 8));
     else this.end("tunnel-timeout");
   }
 
@@ -556,7 +558,7 @@ export class Session implements EndpointOwner, Dialler, ClosingSession, Timed {
   /** Closes both sockets as soon as everything written has been acknowledged. */
   private closeAfter(why: Ending, how: CloseOptions = {}): void {
     this.why = why;
-    this.within(LINGER_TIMEOUT_MS);
+    this.setDeadline(LINGER_TIMEOUT_MS);
     this.closeSockets(how);
   }
 
@@ -571,7 +573,7 @@ export class Session implements EndpointOwner, Dialler, ClosingSession, Timed {
     this.state = "ended";
     const { report, pool, deadlines, traffic } = this.context;
     deadlines.cancel(this);
-    this.dial?.cancel();
+    this.connector?.cancel();
     this.http?.close();
     this.backendSide?.close();
     if (this.backend) pool.release(this.backend);
@@ -604,7 +606,7 @@ export class Session implements EndpointOwner, Dialler, ClosingSession, Timed {
   /** What the session passed on; `undefined` where it came to nothing. */
   private get protocol(): "raw" | "upgraded" | undefined {
     if (this.upgraded) return "upgraded";
-    return this.backend || this.dial || this.why === "no-route" ? "raw" : undefined;
+    return this.backend || this.connector || this.why === "no-route" ? "raw" : undefined;
   }
 
   // Time
@@ -614,8 +616,8 @@ export class Session implements EndpointOwner, Dialler, ClosingSession, Timed {
   }
 
   /** The time that it has from now on. */
-  within(ms: number): void {
-    this.context.deadlines.within(this, ms);
+  setDeadline(ms: number): void {
+    this.context.deadlines.setDeadline(this, ms);
   }
 
   expired(): void {
@@ -642,10 +644,10 @@ export class Session implements EndpointOwner, Dialler, ClosingSession, Timed {
 
   /** A client that queued before this one had been silent for `SILENCE_MS` could not evict it. */
   private silent(): void {
-    const { config, crowded } = this.context;
+    const { config, clientsQueued } = this.context;
     const leftMs = this.startMs + this.waitedMs + config.idleTimeoutMs - this.now();
-    if (leftMs <= 0 || crowded()) this.end("idle");
-    else this.within(leftMs);
+    if (leftMs <= 0 || clientsQueued()) this.end("idle");
+    else this.setDeadline(leftMs);
   }
 
   private guarded(task: () => void): void {
