@@ -1,6 +1,6 @@
 import type { MockSocket } from "net-mock-socket";
 import { HttpService } from "./http-service.ts";
-import type { Book, RawArrival } from "./observations.ts";
+import type { Observations, RawArrival } from "./observations.ts";
 import type { BackendPart } from "./plan.ts";
 import { serveRaw } from "./raw-service.ts";
 
@@ -11,20 +11,20 @@ const TELLING_BYTES = 4;
 const REST_BYTES = 512;
 
 /** A backend that speaks HTTP and the raw protocol on one port, and checks all that it hears. */
-export function serve(book: Book, part: BackendPart, socket: MockSocket): void {
-  const { clock } = book.lab;
+export function serve(seen: Observations, part: BackendPart, socket: MockSocket): void {
+  const { clock } = seen.lab;
   let first: Buffer = Buffer.alloc(0);
   let read = 0;
-  let hear: ((bytes: Buffer) => void) | undefined;
+  let receive: ((bytes: Buffer) => void) | undefined;
   socket.on("data", (bytes: Buffer) => {
-    if (hear === undefined) {
+    if (receive === undefined) {
       first = Buffer.concat([first, bytes]);
       if (first.byteLength < TELLING_BYTES) return;
       const raw = first.subarray(0, TELLING_BYTES).toString("latin1") === "POT ";
-      hear = raw ? rawHeader(book, part, socket) : new HttpService(book, part, socket).hear;
-      hear(first);
+      receive = raw ? rawHeader(seen, part, socket) : new HttpService(seen, part, socket).receive;
+      receive(first);
     } else {
-      hear(bytes);
+      receive(bytes);
     }
     read += bytes.byteLength;
     if (part.restMs === 0 || read < REST_BYTES) return;
@@ -38,18 +38,22 @@ export function serve(book: Book, part: BackendPart, socket: MockSocket): void {
 }
 
 /** Reads the line that says which client this is. */
-function rawHeader(book: Book, part: BackendPart, socket: MockSocket): (bytes: Buffer) => void {
+function rawHeader(
+  seen: Observations,
+  part: BackendPart,
+  socket: MockSocket,
+): (bytes: Buffer) => void {
   let header = "";
   let arrival: RawArrival | undefined;
   return bytes => {
     if (arrival !== undefined) {
-      arrival.heard.feed(bytes);
+      arrival.received.feed(bytes);
       return;
     }
     header += bytes.toString("latin1");
     const end = header.indexOf("\n");
     if (end < 0) return;
-    arrival = serveRaw(book, part, socket, Number(header.slice(TELLING_BYTES, end)));
-    arrival?.heard.feed(Buffer.from(header.slice(end + 1), "latin1"));
+    arrival = serveRaw(seen, part, socket, Number(header.slice(TELLING_BYTES, end)));
+    arrival?.received.feed(Buffer.from(header.slice(end + 1), "latin1"));
   };
 }

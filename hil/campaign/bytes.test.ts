@@ -1,22 +1,22 @@
 import { expect, test } from "vitest";
-import { bytesOf, Listening } from "./bytes.ts";
+import { bytesOf, StreamCheck } from "./bytes.ts";
 
 const hears = (...pieces: Buffer[]) => {
-  const listening = new Listening(7, 1_000, "END");
+  const listening = new StreamCheck(7, 1_000, "END");
   for (const piece of pieces) listening.feed(piece);
-  return { sound: listening.sound, complete: listening.complete };
+  return { correct: listening.correct, complete: listening.complete };
 };
 const END = Buffer.from("END");
 
 test("a stream is known wherever it is cut, and complete with its last byte", () => {
-  expect(hears(bytesOf(7, 0, 400))).toEqual({ sound: true, complete: false });
+  expect(hears(bytesOf(7, 0, 400))).toEqual({ correct: true, complete: false });
   expect(hears(bytesOf(7, 0, 400), bytesOf(7, 400, 600), END)).toEqual({
-    sound: true,
+    correct: true,
     complete: true,
   });
   const whole = Buffer.concat([bytesOf(7, 0, 1_000), END]);
   expect(hears(whole.subarray(0, 1_001), whole.subarray(1_001))).toEqual({
-    sound: true,
+    correct: true,
     complete: true,
   });
 });
@@ -28,6 +28,6 @@ test.each([
   ["it is another stream", [bytesOf(8, 0, 400)]],
   ["more comes than there is", [bytesOf(7, 0, 1_000), Buffer.from("ENDs")]],
   ["the tail is wrong", [bytesOf(7, 0, 1_000), Buffer.from("AND")]],
-])("a stream is not sound when %s", (_what, pieces) => {
-  expect(hears(...pieces)).toEqual({ sound: false, complete: false });
+])("a stream is not correct when %s", (_what, pieces) => {
+  expect(hears(...pieces)).toEqual({ correct: false, complete: false });
 });

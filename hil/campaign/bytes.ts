@@ -1,6 +1,6 @@
 import { seeded } from "net-mock-socket";
 
-/** A prime, and longer than any stream of a world: no stream is like another one, or itself shifted. */
+/** A prime, and longer than any stream of a plan: no stream is like another one, or itself shifted. */
 const PERIOD = 65_521;
 
 /** Longest stream that can be told from every other. */
@@ -11,18 +11,18 @@ const TEXT = Buffer.alloc(2 * PERIOD);
 const letter = seeded(1);
 for (let i = 0; i < PERIOD; i++) TEXT[i] = TEXT[i + PERIOD] = 97 + Math.floor(letter() * 26);
 
-/** Part of the stream with this number: the same wherever it is asked for. Not to be written to. */
+/** Part of the stream with this number: the same wherever it is requestsSent for. Not to be written to. */
 export function bytesOf(stream: number, from: number, count: number): Buffer {
   const start = (stream * 7919 + from) % PERIOD;
   return TEXT.subarray(start, start + count);
 }
 
 /** Compares what arrives with the stream that it should be, byte by byte, and keeps none of it. */
-export class Listening {
+export class StreamCheck {
   /** Bytes that came, right or wrong. */
   count = 0;
   /** Not one byte was lost, invented or out of its place so far. */
-  sound = true;
+  correct = true;
   #stream: number;
   /** How long the stream is before its tail. */
   readonly length: number;
@@ -36,7 +36,7 @@ export class Listening {
   }
 
   get complete(): boolean {
-    return this.sound && this.count === this.length + this.#tail.byteLength;
+    return this.correct && this.count === this.length + this.#tail.byteLength;
   }
 
   feed(bytes: Buffer): void {
@@ -45,7 +45,7 @@ export class Listening {
     const behind = this.count + body - this.length;
     const rest = bytes.subarray(body);
     const tail = this.#tail.subarray(behind, behind + rest.byteLength);
-    this.sound &&= right && (rest.byteLength === 0 || tail.equals(rest));
+    this.correct &&= right && (rest.byteLength === 0 || tail.equals(rest));
     this.count += bytes.byteLength;
   }
 }

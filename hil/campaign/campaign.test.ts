@@ -1,17 +1,17 @@
 import { expect, test } from "vitest";
 import type { Part, RawClient } from "./plan.ts";
 import { again, missing } from "./report.ts";
-import { play } from "./run.ts";
+import { simulate } from "./run.ts";
 import { campaign } from "./worker-pool.ts";
 
 /** Enough for each rare branch to be taken; `npm run sim` plays more. */
-const WORLDS = 200;
+const RUNS = 200;
 
-test(`in ${WORLDS} random worlds every invariant holds, each goes the same way twice, and every rare branch is taken`, async () => {
-  const verdicts = await campaign({ seed: 1, runs: WORLDS, jobs: 1 });
-  const broken = verdicts.filter(verdict => verdict.broken.length > 0);
+test(`in ${RUNS} random runs every invariant holds, each goes the same way twice, and every rare branch is taken`, async () => {
+  const results = await campaign({ seed: 1, runs: RUNS, jobs: 1 });
+  const broken = results.filter(result => result.broken.length > 0);
   expect(broken.map(({ seed, broken }) => `${again(seed)}: ${broken.join("; ")}`)).toEqual([]);
-  expect(missing(verdicts)).toEqual([]);
+  expect(missing(results)).toEqual([]);
 });
 
 test("clients that a full board closes without a word leave, also those that could go on sending", async () => {
@@ -20,7 +20,7 @@ test("clients that a full board closes without a word leave, also those that cou
     id,
     atMs: 100,
     receiveWindow: 65_535,
-    leaves: undefined,
+    leavesEarly: undefined,
     does: "raw",
     upgrade: true,
     port: 81,
@@ -32,10 +32,10 @@ test("clients that a full board closes without a word leave, also those that cou
   });
   const full = { kind: "setting", key: "sessionsMax", value: 1 } as const;
   // Their first bytes come when the board has said its FIN: the reset after it is told to nobody.
-  const weather = { kind: "weather", host: "clients", settings: { jitterMs: 15 } } as const;
+  const weather = { kind: "link", host: "clients", settings: { jitterMs: 15 } } as const;
   const parts = [full, weather, ...Array.from({ length: 24 }, (_, id) => client(id))];
-  const { broken, happened } = await play({ seed: 1, parts });
-  expect(happened).toContain("a close for a raw client, full");
+  const { broken, goalsReached } = await simulate({ seed: 1, parts });
+  expect(goalsReached).toContain("a close for a raw client, full");
   expect(broken).toEqual([]);
 });
 
@@ -51,9 +51,9 @@ test("a check that occupies the only slot of a backend is no session left", asyn
       receiveWindow: 8192,
       maxSessions: 1,
     },
-    { kind: "weather", host: "board", settings: { loss: 0.08 } },
+    { kind: "link", host: "board", settings: { loss: 0.08 } },
   ];
-  // In this world a SYN of a check is lost just before the campaign counts.
-  const { broken } = await play({ seed: 715, parts });
+  // In this plan a SYN of a check is lost just before the campaign counts.
+  const { broken } = await simulate({ seed: 715, parts });
   expect(broken).toEqual([]);
 });

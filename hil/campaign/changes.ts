@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { type Config, readConfig } from "../../firmware/src/config/config.ts";
 import { collect } from "../kit/emulated-lab.ts";
-import type { Book } from "./observations.ts";
+import type { Observations } from "./observations.ts";
 import { type ChangePart, MODES_OF_PORTS, only } from "./plan.ts";
 
 /** What came of a change: `idle`, the board was off. */
@@ -10,7 +10,7 @@ export type Effect = "done" | "next-start" | "refused" | "idle";
 /** When the operator asks the new admin port, after a change that it confirms. */
 const CONFIRM_MS = 500;
 
-/** How long an answer may take when the storm is over. */
+/** How long an answer may take when the active phase is over. */
 const ANSWER_MS = 30_000;
 
 /** A request that the board answers itself: 400, a head without Host. */
@@ -19,14 +19,14 @@ const PROBE = "GET / HTTP/1.1\r\n\r\n";
 /** Keys that move no client: neither ports, nor backends, nor places. */
 const HARMLESS = ["retries", "queueTimeoutMs"];
 
-/** An operator does what the part says, and the book keeps what came of it. */
-export function change(book: Book, part: ChangePart): void {
-  book.effects.set(part.id, effect(book, part));
-  noteBudget(book);
+/** An operator does what the part says, and the seen keeps what came of it. */
+export function change(seen: Observations, part: ChangePart): void {
+  seen.effects.set(part.id, effect(seen, part));
+  recordBudget(seen);
 }
 
-function effect(book: Book, part: ChangePart): Effect {
-  const { lab } = book;
+function effect(seen: Observations, part: ChangePart): Effect {
+  const { lab } = seen;
   if (!lab.board.isRunning || part.does === "nothing") return "idle";
   const { operator, proxy } = lab.app!;
   if (part.does === "reboot") {
@@ -47,10 +47,10 @@ function effect(book: Book, part: ChangePart): Effect {
   const outcome = part.does === "lend" ? operator.lend(wanted) : operator.configure(wanted);
   if (!("done" in outcome)) {
     // Nothing else could have run in between: what was in force still is.
-    book.expect(operator.running.document === document, "a refused document is in force");
+    seen.expect(operator.running.document === document, "a refused document is in force");
     return "refused";
   }
-  if (part.confirms) confirm(book);
+  if (part.confirms) confirm(seen);
   return operator.running.next === undefined ? "done" : "next-start";
 }
 
@@ -61,7 +61,7 @@ function backendsOf(document: object, { leavesOut }: ChangePart): object {
 }
 
 /** A request with the token over the way that is new; no token is set, so each request has it. */
-function confirm({ lab }: Book): void {
+function confirm({ lab }: Observations): void {
   lab.clock.after(CONFIRM_MS, () => {
     const { adminPort } = lab.app!.proxy.config;
     if (adminPort === 0) return;
@@ -72,21 +72,21 @@ function confirm({ lab }: Book): void {
 }
 
 /** Sessions that began under a larger budget go on under a smaller one. */
-export function noteBudget(book: Book): void {
-  const { sessionsMax, queueMax } = book.lab.app!.proxy.budget;
-  book.sessionsMax = Math.max(book.sessionsMax, sessionsMax);
-  book.queueMax = Math.max(book.queueMax, queueMax);
+export function recordBudget(seen: Observations): void {
+  const { sessionsMax, queueMax } = seen.lab.app!.proxy.budget;
+  seen.sessionsMax = Math.max(seen.sessionsMax, sessionsMax);
+  seen.queueMax = Math.max(seen.queueMax, queueMax);
 }
 
 /** Some change has had an effect. */
-export function changed(book: Book): boolean {
-  return [...book.effects.values()].some(effect => effect !== "refused" && effect !== "idle");
+export function changed(seen: Observations): boolean {
+  return [...seen.effects.values()].some(effect => effect !== "refused" && effect !== "idle");
 }
 
 /** One of them may have moved a client: raw streams at least are never touched by the others. */
-export function changedMuch(book: Book): boolean {
-  return only(book.world, "change").some(({ id, does, settings, leavesOut }) => {
-    const effect = book.effects.get(id);
+export function changedMuch(seen: Observations): boolean {
+  return only(seen.plan, "change").some(({ id, does, settings, leavesOut }) => {
+    const effect = seen.effects.get(id);
     if (effect === "refused" || effect === "idle" || effect === undefined) return false;
     const keys = Object.keys(settings);
     return (
@@ -95,22 +95,22 @@ export function changedMuch(book: Book): boolean {
   });
 }
 
-/** Documents by the configuration that serves by them, once it was seen that it does. */
-const seen = new WeakMap<Config, object>();
+/** Documents by the configuration that serves by them, once it was checked that it does. */
+const checked = new WeakMap<Config, object>();
 
 /** The document that the board shows is the one by which it serves. */
-export function checkInForce(book: Book): void {
-  const { board, app } = book.lab;
+export function checkInForce(seen: Observations): void {
+  const { board, app } = seen.lab;
   if (!board.isRunning || app === undefined) return;
   const { proxy, running } = app.operator;
   const { document, source, trialLeftMs } = running;
-  if (seen.get(proxy.config) !== document) {
+  if (checked.get(proxy.config) !== document) {
     const outcome = readConfig(document);
     const same = "config" in outcome && isDeepStrictEqual(outcome.config, proxy.config);
-    book.expect(same, "another configuration serves than the one that is shown");
-    if (same) seen.set(proxy.config, document);
+    seen.expect(same, "another configuration serves than the one that is shown");
+    if (same) checked.set(proxy.config, document);
   }
-  book.expect(
+  seen.expect(
     (source === "trial") === (trialLeftMs !== undefined),
     "a trial without an end, or an end without a trial",
   );
@@ -120,46 +120,46 @@ export function checkInForce(book: Book): void {
  * When all is over: each port serves what the document shown there says, and no other port serves anything;
  * after one more reset the document is in force that the status had promised.
  */
-export async function checkPromises(book: Book): Promise<void> {
-  const { lab } = book;
-  if (only(book.world, "change").length === 0 || !lab.board.isRunning) return;
-  await checkPorts(book);
+export async function checkPromises(seen: Observations): Promise<void> {
+  const { lab } = seen;
+  if (only(seen.plan, "change").length === 0 || !lab.board.isRunning) return;
+  await checkPorts(seen);
   const { running } = lab.app!.operator;
   const { source, next, document } = running;
   const before = lab.events("proxy", "ready").length;
   lab.board.reset();
   const ready = () => lab.events("proxy", "ready").length > before;
-  book.expect(await lab.clock.run({ until: ready, ms: 60_000 }), "the board did not start again");
+  seen.expect(await lab.clock.run({ until: ready, ms: 60_000 }), "the board did not start again");
   if (!ready()) return;
   const after = lab.app!.operator.running;
   if (next !== undefined) {
-    book.expect(isDeepStrictEqual(after.document, next), "the next start has another document");
+    seen.expect(isDeepStrictEqual(after.document, next), "the next start has another document");
   } else if (source === "flash" || source === "built-in") {
-    book.expect(isDeepStrictEqual(after.document, document), "a kept document was lost");
-    book.expect(after.source === source, `a document from ${source} is from ${after.source}`);
+    seen.expect(isDeepStrictEqual(after.document, document), "a kept document was lost");
+    seen.expect(after.source === source, `a document from ${source} is from ${after.source}`);
   } else if (source === "until-reset") {
-    book.expect(after.source !== "until-reset", "a reset has not ended a lent document");
+    seen.expect(after.source !== "until-reset", "a reset has not ended a lent document");
   }
-  checkInForce(book);
-  await checkPorts(book);
+  checkInForce(seen);
+  await checkPorts(seen);
 }
 
-async function checkPorts(book: Book): Promise<void> {
-  const { operator } = book.lab.app!;
+async function checkPorts(seen: Observations): Promise<void> {
+  const { operator } = seen.lab.app!;
   const { listeners, adminPort } = operator.running.document as Config;
   for (const port of [...MODES_OF_PORTS.keys(), ...ADMIN_PORTS]) {
     const listener = (listeners ?? DEFAULT_LISTENERS).find(other => other.port === port);
     if (listener?.mode === "tcp") continue; // says nothing by itself
     const isAdmin = port === (adminPort ?? ADMIN_PORTS[0]);
-    const text = await answerAt(book, port, isAdmin ? STATUS : PROBE);
+    const text = await answerAt(seen, port, isAdmin ? STATUS : PROBE);
     if (isAdmin) {
       const shown = text.slice(text.indexOf("\r\n\r\n"));
       const wanted = `"source":"${operator.running.source}"`;
-      book.expect(shown.includes(wanted), `the admin port ${port} does not show what runs`);
+      seen.expect(shown.includes(wanted), `the admin port ${port} does not show what runs`);
     } else if (listener !== undefined) {
-      book.expect(text.startsWith("HTTP/1.1 400"), `port ${port} does not serve`);
+      seen.expect(text.startsWith("HTTP/1.1 400"), `port ${port} does not serve`);
     } else if (!operator.running.isAdmin(port)) {
-      book.expect(text === "", `port ${port} serves, and no document says so`);
+      seen.expect(text === "", `port ${port} serves, and no document says so`);
     }
   }
 }
@@ -171,11 +171,11 @@ export const ADMIN_PORTS: readonly number[] = [8404, 9000];
 
 const DEFAULT_LISTENERS: readonly { port: number; mode: string }[] = [{ port: 80, mode: "auto" }];
 
-async function answerAt({ lab }: Book, port: number, text: string): Promise<string> {
+async function answerAt({ lab }: Observations, port: number, text: string): Promise<string> {
   const socket = lab.network.host("operator").connect({ host: "board", port });
-  const heard = collect(socket);
+  const received = collect(socket);
   socket.write(text);
   await lab.clock.run({ until: () => socket.closed, ms: ANSWER_MS });
   socket.destroy();
-  return heard.text;
+  return received.text;
 }

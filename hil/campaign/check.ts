@@ -1,20 +1,20 @@
-import { draw } from "./generate.ts";
-import { play } from "./run.ts";
+import { generate } from "./generate.ts";
+import { simulate } from "./run.ts";
 
-/** What a campaign keeps of a world. */
-export interface Verdict {
+/** What a campaign keeps of a plan. */
+export interface SeedResult {
   readonly seed: number;
   /** Invariants that did not hold. */
   readonly broken: readonly string[];
-  readonly happened: readonly string[];
+  readonly goalsReached: readonly string[];
   /** Virtual and real time of both plays, and of their storms alone, in milliseconds. */
   readonly ms: number;
   readonly realMs: number;
-  readonly stormMs: number;
-  readonly stormRealMs: number;
+  readonly activeMs: number;
+  readonly activeRealMs: number;
 }
 
-export const NOT_REPEATABLE = "the same seed played another world";
+export const NOT_REPEATABLE = "the same seed played another plan";
 
 export const REFUSAL_SEEN = "a change that was refused has changed something";
 
@@ -22,14 +22,14 @@ export const REFUSAL_SEEN = "a change that was refused has changed something";
 export const BY_COMPARISON: readonly string[] = [NOT_REPEATABLE, REFUSAL_SEEN];
 
 /**
- * Plays the world of a seed twice, the second time without the changes that were refused: both must go the
+ * Plays the plan of a seed twice, the second time without the changes that were refused: both must go the
  * same way to the packet and to the log line.
  */
-export async function judge(seed: number): Promise<Verdict> {
+export async function checkSeed(seed: number): Promise<SeedResult> {
   const start = performance.now();
-  const one = await play(draw(seed));
-  const again = draw(seed);
-  const two = await play({
+  const one = await simulate(generate(seed));
+  const again = generate(seed);
+  const two = await simulate({
     seed,
     parts: again.parts.map(part =>
       part.kind === "change" && one.refused.includes(part.id) ? { ...part, does: "nothing" } : part,
@@ -39,10 +39,10 @@ export async function judge(seed: number): Promise<Verdict> {
   return {
     seed,
     broken: two.hash === one.hash ? one.broken : [...one.broken, why],
-    happened: one.happened,
+    goalsReached: one.goalsReached,
     ms: one.ms + two.ms,
     realMs: performance.now() - start,
-    stormMs: one.stormMs + two.stormMs,
-    stormRealMs: one.stormRealMs + two.stormRealMs,
+    activeMs: one.activeMs + two.activeMs,
+    activeRealMs: one.activeRealMs + two.activeRealMs,
   };
 }

@@ -11,20 +11,20 @@ async function sim(...args: string[]) {
 
 test("a campaign comes to the same, whether one process plays it or three", async () => {
   const keep = async (jobs: number) => {
-    const verdicts = await campaign({ seed: 1, runs: 6, jobs });
-    return verdicts.map(({ seed, broken, happened }) => ({ seed, broken, happened }));
+    const results = await campaign({ seed: 1, runs: 6, jobs });
+    return results.map(({ seed, broken, goalsReached }) => ({ seed, broken, goalsReached }));
   };
   expect(await keep(3)).toEqual(await keep(1));
 });
 
-test("npm run sim says how many worlds held, and how fast they were", async () => {
+test("npm run sim says how many runs held, and how fast they were", async () => {
   const { code, out } = await sim("--runs", "3", "--jobs", "2");
   expect(code).toBe(0);
-  expect(out).toMatch(/^3 worlds, each played twice, in [\d.]+ s; 0 failed$/m);
-  expect(out).toMatch(/: \d+ in the storm, \d+ in all$/m);
+  expect(out).toMatch(/^3 runs, each played twice, in [\d.]+ s; 0 failed$/m);
+  expect(out).toMatch(/: \d+ in the active phase, \d+ in all$/m);
 });
 
-test("--replay prints the same world each time: its plan, log, packets and verdict", async () => {
+test("--replay prints the same plan each time: its plan, log, packets and result", async () => {
   const [one, two] = await Promise.all([
     sim("--seed", "3", "--replay"),
     sim("--seed", "3", "--replay"),
@@ -45,7 +45,7 @@ test("--seed random names the seeds that it plays, and each of them can be playe
   expect(again.out).toMatch(new RegExp(`\nseed ${last}, .*: every invariant holds$`));
 });
 
-test("a reader that leaves ends no run: the exit code is that of the worlds", async () => {
+test("a reader that leavesEarly ends no run: the exit code is that of the runs", async () => {
   const child = execa(
     process.execPath,
     ["--import", "tsx", "hil/campaign/cli.ts", "--seed", "3", "--replay"],

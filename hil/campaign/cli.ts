@@ -4,36 +4,36 @@ import { SingleBar } from "cli-progress";
 import { ignoreBrokenPipe } from "../../emulator/src/broken-pipe.ts";
 import { CommandLineError, readCommandLine } from "../../firmware/tools/command-line.ts";
 import { BY_COMPARISON } from "./check.ts";
-import { draw } from "./generate.ts";
+import { generate } from "./generate.ts";
 import { again, branches, failure, missing, replay, summary } from "./report.ts";
-import { play } from "./run.ts";
+import { simulate } from "./run.ts";
 import { shrink } from "./shrink.ts";
 import { campaign } from "./worker-pool.ts";
 
 const HELP = `npm run sim -- [options]
 
-Plays random worlds around the emulated board in virtual time: weather, faults, clients of all sorts.
+Plays random runs around the emulated board in virtual time: weather, faults, clients of all sorts.
 What must hold holds in each of them, each goes the same way twice, and every rare branch is taken in
-some; if not, it says which, makes the first world that failed small, and ends with code 1.
+some; if not, it says which, makes the first plan that failed small, and ends with code 1.
 
-  --runs N    worlds (default 200; that many take every rare branch)
-  --seed N    the first world's seed (default 1); the others follow. "random" takes a new one, and
+  --runs N    runs (default 200; that many take every rare branch)
+  --seed N    the first plan's seed (default 1); the others follow. "random" takes a new one, and
               says which
   --jobs N    processes that play at once (default: one for each core, here ${availableParallelism()})
-  --bail      stops at the first world that fails, and leaves it as large as it is
+  --bail      stops at the first plan that fails, and leavesEarly it as large as it is
   --branches  says how often each rare branch was taken
-  --replay    plays the one world of --seed, and prints all that happened in it
+  --replay    plays the one plan of --seed, and prints all that goalsReached in it
   --help      this text
 
   npm run sim                                     what CI plays
-  npm run sim -- --runs 5000 --seed random        other worlds, for a few minutes
-  npm run sim -- --seed 17 --replay               one world, packet by packet
+  npm run sim -- --runs 5000 --seed random        other runs, for a few minutes
+  npm run sim -- --seed 17 --replay               one plan, packet by packet
 `;
 
-/** Packets that are kept as text, for --replay and the report of a failure: those of any world. */
+/** Packets that are kept as text, for --replay and the report of a failure: those of any plan. */
 const traceLines = 1_000_000;
 
-/** Worlds in which every rare branch must have been taken. */
+/** Runs in which every rare branch must have been taken. */
 const RUNS_FOR_BRANCHES = 200;
 
 /** Seeds keep to 31 bits. */
@@ -71,7 +71,7 @@ function count(name: string, text: string, max: number): number {
   );
 }
 
-/** The first seed of worlds that were hardly ever played. */
+/** The first seed of runs that were hardly ever played. */
 function newSeed(): number {
   const first = randomInt(RUNS_FOR_BRANCHES, Math.max(COUNT_MAX - runs, RUNS_FOR_BRANCHES + 1));
   process.stdout.write(`seeds ${first} to ${first + runs - 1}\n`);
@@ -89,7 +89,7 @@ const seed = values.seed === "random" ? newSeed() : count("seed", values.seed, C
 const jobs = count("jobs", values.jobs, 256);
 
 if (values.replay) {
-  const outcome = await play(draw(seed), { traceLines });
+  const outcome = await simulate(generate(seed), { traceLines });
   process.stdout.write(replay(outcome));
   process.exitCode = outcome.broken.length > 0 ? 1 : 0;
 } else {
@@ -98,19 +98,19 @@ if (values.replay) {
 
 async function run(): Promise<boolean> {
   const bar = new SingleBar({
-    format: "{bar} {value}/{total} worlds, {failed} failed, {eta_formatted} left",
+    format: "{bar} {value}/{total} runs, {failed} failed, {eta_formatted} left",
     hideCursor: true,
   });
   const shown = process.stderr.isTTY === true;
   let failed = 0;
   if (shown) bar.start(runs, 0, { failed });
   const start = performance.now();
-  const verdicts = await campaign({
+  const results = await campaign({
     seed,
     runs,
     jobs,
     bail: values.bail,
-    onVerdict: ({ broken }) => {
+    onResult: ({ broken }) => {
       if (broken.length > 0) failed++;
       if (shown) bar.increment({ failed });
     },
@@ -118,7 +118,7 @@ async function run(): Promise<boolean> {
   if (shown) bar.stop();
   const realMs = performance.now() - start;
 
-  const failures = verdicts.filter(({ broken }) => broken.length > 0);
+  const failures = results.filter(({ broken }) => broken.length > 0);
   for (const { seed, broken } of failures) {
     process.stdout.write(`seed ${seed}: ${broken.join("; ")}\n`);
   }
@@ -126,16 +126,16 @@ async function run(): Promise<boolean> {
     broken.some(what => !BY_COMPARISON.includes(what)),
   );
   if (first !== undefined && !values.bail) {
-    const small = await shrink(draw(first.seed), first.broken, world =>
-      play(world, { traceLines }),
+    const small = await shrink(generate(first.seed), first.broken, plan =>
+      simulate(plan, { traceLines }),
     );
     process.stdout.write(failure(first.seed, small));
   } else if (failures.length > 0) {
     process.stdout.write(`again: ${again(failures[0].seed)}\n`);
   }
-  if (values.branches) process.stdout.write(branches(verdicts));
-  process.stdout.write(summary(verdicts, realMs));
-  const never = verdicts.length < RUNS_FOR_BRANCHES ? [] : missing(verdicts);
-  for (const name of never) process.stdout.write(`never happened: ${name}\n`);
+  if (values.branches) process.stdout.write(branches(results));
+  process.stdout.write(summary(results, realMs));
+  const never = results.length < RUNS_FOR_BRANCHES ? [] : missing(results);
+  for (const name of never) process.stdout.write(`never goalsReached: ${name}\n`);
   return failures.length === 0 && never.length === 0;
 }

@@ -1,12 +1,12 @@
 import type { LogLine } from "../../firmware/src/log/event.ts";
 import { outOfHeap } from "./invariants.ts";
-import { type Chronicle, chronicle } from "./log-index.ts";
-import type { Book } from "./observations.ts";
+import { indexLog, type LogIndex } from "./log-index.ts";
+import type { Observations } from "./observations.ts";
 
-type Happened = (log: Chronicle, book: Book) => boolean;
+type Goal = (log: LogIndex, seen: Observations) => boolean;
 
 const request =
-  (wanted: (values: LogLine["values"]) => boolean): Happened =>
+  (wanted: (values: LogLine["values"]) => boolean): Goal =>
   ({ requests }) =>
     requests.some(({ values }) => wanted(values));
 
@@ -14,14 +14,14 @@ const state = (state: string, status: number) =>
   request(values => values.state === state && values.status === String(status));
 
 const end =
-  (wanted: (values: LogLine["values"]) => boolean): Happened =>
+  (wanted: (values: LogLine["values"]) => boolean): Goal =>
   ({ ends }) =>
     ends.some(({ values }) => wanted(values));
 
 const why = (why: string) => end(values => values.why === why);
 
 const config =
-  (what: string): Happened =>
+  (what: string): Goal =>
   ({ lines }) =>
     lines.some(line => line.on === "config" && line.what === what);
 
@@ -29,23 +29,23 @@ const config =
  * Rare branches, and how one sees that they were taken. A campaign in which one of them never is
  * proves nothing about it, and fails.
  */
-const SOMETIMES: Readonly<Record<string, Happened>> = {
+const SOMETIMES: Readonly<Record<string, Goal>> = {
   "a retry that helped": request(v => Number(v.retries) > 0 && v.status === "200"),
   "two retries": request(v => Number(v.retries) > 1),
-  "a kept connection died under a request, and another one served": (_log, book) =>
-    [...book.requests.values()].some(
+  "a kept connection died under a request, and another one served": (_log, seen) =>
+    [...seen.requests.values()].some(
       arrivals => arrivals.length > 1 && arrivals.some(({ fresh }) => !fresh),
     ),
-  "a backend's connection served a second request": (_log, book) =>
-    [...book.requests.values()].some(arrivals => arrivals.some(({ fresh }) => !fresh)),
+  "a backend's connection served a second request": (_log, seen) =>
+    [...seen.requests.values()].some(arrivals => arrivals.some(({ fresh }) => !fresh)),
   "502, every backend refused": state("SC", 502),
   "502, the backend left before its answer": state("SH", 502),
   "502, the answer made no sense": state("PH", 502),
   "503, full": end(v => v.why === "full" && v.status === "503"),
   "refused, memory was low": end(v => v.why === "no-memory" && v.backend === undefined),
   "ended, memory was low": end(v => v.why === "no-memory" && v.backend !== undefined),
-  "a slow body or stream gave its slot to another": (log, book) =>
-    why("slow")(log, book) || request(v => v.why === "slow")(log, book),
+  "a slow body or stream gave its slot to another": (log, seen) =>
+    why("slow")(log, seen) || request(v => v.why === "slow")(log, seen),
   "503, waited too long": end(v => v.why === "queue-timeout" && v.status === "503"),
   "a close for a raw client, full": end(v => v.why === "full" && v.status === undefined),
   "waited for a slot and was served": request(v => Number(v.Tw) > 0 && v.status === "200"),
@@ -68,7 +68,7 @@ const SOMETIMES: Readonly<Record<string, Happened>> = {
   "a backend was ejected": ({ lines }) =>
     lines.some(({ on, what }) => on === "backend" && what === "ejected"),
   "503, no backend had room": request(v => v.state === "sQ" || v.state === "SQ"),
-  "the board had no heap left": (_log, book) => outOfHeap(book),
+  "the board had no heap left": (_log, seen) => outOfHeap(seen),
   "a keyword": why("keyword"),
   "an upgrade": request(v => v.status === "101"),
   "a half-open session was reaped": why("tunnel-timeout"),
@@ -82,8 +82,8 @@ const SOMETIMES: Readonly<Record<string, Happened>> = {
       ({ values }) =>
         values.backend !== undefined && failures.some(({ values: v }) => v.id === values.id),
     ),
-  "a second request in one segment was answered": (_log, book) =>
-    [...book.clients.values()].some(
+  "a second request in one segment was answered": (_log, seen) =>
+    [...seen.clients.values()].some(
       ({ part, answers }) => part.does === "http" && part.pipelined > 1 && answers.length > 1,
     ),
   "a change was in force at once": (_log, { effects }) => [...effects.values()].includes("done"),
@@ -94,24 +94,24 @@ const SOMETIMES: Readonly<Record<string, Happened>> = {
   "a document was taken back": config("rolled-back"),
   "a reset dropped a document on trial": config("dropped"),
   "a dud connection": ({ lines }) => lines.some(({ on, what }) => on === "proxy" && what === "dud"),
-  "went on after a loss of Wi-Fi": (_log, book) =>
-    book.outages.some(({ fromMs, toMs }) =>
-      [...book.clients.values()].some(
+  "went on after a loss of Wi-Fi": (_log, seen) =>
+    seen.outages.some(({ fromMs, toMs }) =>
+      [...seen.clients.values()].some(
         ({ served, openMs, closedMs, error }) =>
           served && error === undefined && openMs! < fromMs && closedMs! > toMs,
       ),
     ),
-  "served again after a reboot": ({ lives }) =>
-    lives
+  "served again after a reboot": ({ boots }) =>
+    boots
       .slice(1)
-      .some(life => life.some(({ on, values }) => on === "http" && values.status === "200")),
+      .some(boot => boot.some(({ on, values }) => on === "http" && values.status === "200")),
 };
 
 /** Names of everything that sometimes happens. */
-export const SOMETIMES_NAMES: readonly string[] = Object.keys(SOMETIMES);
+export const COVERAGE_GOALS: readonly string[] = Object.keys(SOMETIMES);
 
-/** What of it has happened in a world that is over. */
-export function happened(book: Book): string[] {
-  const log = chronicle(book);
-  return SOMETIMES_NAMES.filter(name => SOMETIMES[name](log, book));
+/** What of it has goalsReached in a plan that is over. */
+export function goalsReached(seen: Observations): string[] {
+  const log = indexLog(seen);
+  return COVERAGE_GOALS.filter(name => SOMETIMES[name](log, seen));
 }

@@ -1,8 +1,8 @@
 import { changed, changedMuch } from "./changes.ts";
 import { anybodyVanishes, outOfHeap } from "./invariants.ts";
-import type { Chronicle } from "./log-index.ts";
+import type { LogIndex } from "./log-index.ts";
 import { MALFORMED } from "./malformed.ts";
-import type { Book, ClientStory } from "./observations.ts";
+import type { ClientObservation, Observations } from "./observations.ts";
 import {
   type HttpClient,
   hasBody,
@@ -13,44 +13,47 @@ import {
 } from "./plan.ts";
 
 /**
- * What must happen in a world without faults, losses or slow links, to each client that does not
+ * What must happen in a plan without faults, losses or slow links, to each client that does not
  * leave: there is no excuse for anything else.
  */
-export function checkCalm(book: Book, log: Chronicle): void {
-  const { world, lab } = book;
-  const weather = only(world, "weather").map(({ settings }) => settings);
-  if (only(world, "fault").length > 0 || anybodyVanishes(book)) return;
+export function checkCalm(seen: Observations, log: LogIndex): void {
+  const { plan, lab } = seen;
+  const weather = only(plan, "link").map(({ settings }) => settings);
+  if (only(plan, "fault").length > 0 || anybodyVanishes(seen)) return;
   if (weather.some(({ loss, bytesPerSecond }) => loss || bytesPerSecond)) return;
-  if (outOfHeap(book)) return;
+  if (outOfHeap(seen)) return;
 
-  const stories = [...book.clients.values()];
-  for (const story of stories) {
-    book.expect(story.closedMs !== undefined || stalls(story), "a client's connection never ended");
+  const clients = [...seen.clients.values()];
+  for (const observed of clients) {
+    seen.expect(
+      observed.closedMs !== undefined || stalls(observed),
+      "a client's connection never ended",
+    );
   }
-  if (!stories.some(stalls) && setting(world, "health") === undefined) {
+  if (!clients.some(stalls) && setting(plan, "health") === undefined) {
     const rows = lab.network.netstat().filter(({ state }) => state !== "listen");
-    book.expect(rows.length === 0, "a host still has a connection");
+    seen.expect(rows.length === 0, "a host still has a connection");
   }
-  if (log.crowded || !log.healthy || changedMuch(book)) return;
-  for (const story of stories) {
-    if (story.left || stalls(story)) continue;
-    const { part } = story;
-    if (part.does === "raw") checkRaw(book, log, story, part);
-    else if (changed(book))
+  if (log.capacityReached || !log.healthy || changedMuch(seen)) return;
+  for (const observed of clients) {
+    if (observed.left || stalls(observed)) continue;
+    const { part } = observed;
+    if (part.does === "raw") checkRaw(seen, log, observed, part);
+    else if (changed(seen))
       continue; // kept connections end with a configuration
-    else if (part.does === "http") checkHttp(book, story, part);
+    else if (part.does === "http") checkHttp(seen, observed, part);
     else if (part.does === "malformed") {
       const { status } = MALFORMED[part.which];
-      book.expect(story.answers[0]?.status === status, `malformed ${part.which}: not ${status}`);
-      book.expect(story.error === undefined, "a malformed request ended in a reset");
+      seen.expect(observed.answers[0]?.status === status, `malformed ${part.which}: not ${status}`);
+      seen.expect(observed.error === undefined, "a malformed request ended in a reset");
     } else if (part.does === "slow-loris") {
-      book.expect(story.answers[0]?.status === 408, "a slow-loris did not get its 408");
+      seen.expect(observed.answers[0]?.status === 408, "a slow-loris did not get its 408");
     }
   }
 }
 
 /** It never reads to the end, so it never sees the end. */
-function stalls({ part }: ClientStory): boolean {
+function stalls({ part }: ClientObservation): boolean {
   return "reading" in part && part.reading === "stalled";
 }
 
@@ -67,57 +70,70 @@ const WHY: Record<RawClient["ends"], string> = {
   "answer-keyword": "keyword",
 };
 
-/** Endings after which the backend has heard everything, and those after which the client has. */
+/** Endings after which the backend has received everything, and those after which the client has. */
 const UPLOADED: readonly RawClient["ends"][] = ["client", "hasty", "nobody", "keyword"];
 const DOWNLOADED: readonly RawClient["ends"][] = ["client", "nobody", "backend", "answer-keyword"];
 
-function checkRaw(book: Book, { endOf }: Chronicle, story: ClientStory, part: RawClient): void {
-  const ends = book.endsOf(part);
-  const arrival = book.raw.find(({ id }) => id === part.id);
-  const values = endOf(story)?.values;
-  book.expect(arrival !== undefined, "a raw client reached no backend");
-  book.expect(
+function checkRaw(
+  seen: Observations,
+  { endOf }: LogIndex,
+  observed: ClientObservation,
+  part: RawClient,
+): void {
+  const ends = seen.endsOf(part);
+  const arrival = seen.raw.find(({ id }) => id === part.id);
+  const values = endOf(observed)?.values;
+  seen.expect(arrival !== undefined, "a raw client reached no backend");
+  seen.expect(
     values?.why === WHY[ends],
     `a raw client's session ended by ${values?.why}, not ${WHY[ends]}`,
   );
   if (arrival === undefined || values === undefined) return;
   if (UPLOADED.includes(ends)) {
-    book.expect(arrival.heard.complete, `a backend missed bytes of a client (${ends})`);
+    seen.expect(arrival.received.complete, `a backend missed bytes of a client (${ends})`);
   }
   // Whoever still sends when the backend has closed may be reset before it has read to the end: this
   // chip cannot close one direction alone.
-  const reset = ends === "backend" && part.reading === "slow" && story.error !== undefined;
+  const reset = ends === "backend" && part.reading === "slow" && observed.error !== undefined;
   if (DOWNLOADED.includes(ends) && !reset) {
-    book.expect(story.heard!.complete, `a raw client missed bytes of its backend (${ends})`);
+    seen.expect(observed.received!.complete, `a raw client missed bytes of its backend (${ends})`);
   }
   if (ends === "keyword" && part.reading === "steady") {
-    book.expect(story.heard!.complete, "a raw client missed bytes of the answer to its keyword");
+    seen.expect(
+      observed.received!.complete,
+      "a raw client missed bytes of the answer to its keyword",
+    );
   }
   if (ends === "keyword" && part.writing.gapMs === 0 && part.upBytes < SEGMENT_BYTES) {
-    book.expect(story.error === undefined, "a keyword ended in a reset");
+    seen.expect(observed.error === undefined, "a keyword ended in a reset");
   }
   if (ends !== "client" && ends !== "nobody") return;
   const header = part.upgrade ? 0 : `POT ${part.id}\n`.length;
   const right =
-    Number(values.in) === arrival.heard.count + header && Number(values.out) === story.heard!.count;
-  book.expect(right, "the log counts other bytes than were sent");
+    Number(values.in) === arrival.received.count + header &&
+    Number(values.out) === observed.received!.count;
+  seen.expect(right, "the log counts other bytes than were sent");
 }
 
-function checkHttp(book: Book, story: ClientStory, { requests }: HttpClient): void {
-  book.expect(!story.served || story.error === undefined, "a served client met a reset");
-  book.expect(story.answers.length > 0, "a request was not answered");
-  for (const { index, status, complete } of story.answers) {
+function checkHttp(
+  seen: Observations,
+  observed: ClientObservation,
+  { requests }: HttpClient,
+): void {
+  seen.expect(!observed.served || observed.error === undefined, "a served client met a reset");
+  seen.expect(observed.answers.length > 0, "a request was not answered");
+  for (const { index, status, complete } of observed.answers) {
     const request = requests[index];
-    const allowed = statuses(book, request);
-    book.expect(allowed.includes(status), `${request.mode}: ${status} instead of ${allowed}`);
+    const allowed = statuses(seen, request);
+    seen.expect(allowed.includes(status), `${request.mode}: ${status} instead of ${allowed}`);
     const cut = request.mode === "cut" || request.mode === "cut-chunked";
-    book.expect(complete || cut, `${request.mode}: an answer was cut`);
+    seen.expect(complete || cut, `${request.mode}: an answer was cut`);
   }
 }
 
-function statuses(book: Book, request: PlannedRequest): number[] {
+function statuses(seen: Observations, request: PlannedRequest): number[] {
   const { method, upFraming, upBytes, mode } = request;
-  const bytesMax = setting(book.world, "bodyBytesMax") ?? Number.POSITIVE_INFINITY;
+  const bytesMax = setting(seen.plan, "bodyBytesMax") ?? Number.POSITIVE_INFINITY;
   const tooLarge = upBytes > (bytesMax as number);
   if (tooLarge) return mode === "early" && upFraming === "chunked" ? [413, 200] : [413];
   switch (mode) {

@@ -1,6 +1,6 @@
 import type { Undo } from "net-mock-socket";
 import type { LabBackend } from "../kit/emulated-lab.ts";
-import type { Book } from "./observations.ts";
+import type { Observations } from "./observations.ts";
 import type { FaultName, FaultPart } from "./plan.ts";
 
 /** Answers to a SYN that `lost-answer` takes. */
@@ -9,24 +9,24 @@ const ANSWERS_LOST = 3;
 /** How late `late-packets` makes a packet. */
 const LATE_MS = 35;
 
-/** Begins faults and ends them, each at its time, and whatever is left when the storm is over. */
+/** Begins faults and ends them, each at its time, and whatever is left when the active phase is over. */
 export class Faults {
-  #book: Book;
+  #seen: Observations;
   #backends: ReadonlyMap<string, LabBackend>;
   /** What goes on, by fault and host: nothing is broken twice at once. */
   #going = new Map<string, Undo>();
 
-  constructor(book: Book, backends: ReadonlyMap<string, LabBackend>) {
-    this.#book = book;
+  constructor(seen: Observations, backends: ReadonlyMap<string, LabBackend>) {
+    this.#seen = seen;
     this.#backends = backends;
   }
 
-  plan(fault: FaultPart): void {
+  schedule(fault: FaultPart): void {
     if (fault.host !== "board" && !this.#backends.has(fault.host)) return;
-    const { clock } = this.#book.lab;
+    const { clock } = this.#seen.lab;
     clock.after(fault.atMs, () => {
       // A host that is switched off cannot be switched off, nor its program end.
-      const down = ["crash", "quit", "power", "button"].includes(fault.what);
+      const down = ["crash", "quit", "power", "reset-button"].includes(fault.what);
       const key = `${down ? "down" : fault.what} ${fault.host}`;
       if (this.#going.has(key)) return;
       const undo = this.#begin(fault);
@@ -38,7 +38,7 @@ export class Faults {
 
   endAll(): void {
     for (const key of [...this.#going.keys()]) this.#end(key);
-    this.#book.lab.network.heal();
+    this.#seen.lab.network.heal();
   }
 
   #end(key: string): void {
@@ -48,7 +48,7 @@ export class Faults {
   }
 
   #begin({ what, host, lastsMs }: FaultPart): Undo | undefined {
-    const { lab } = this.#book;
+    const { lab } = this.#seen;
     const { network } = lab;
     const begin: Record<FaultName, () => Undo | undefined> = {
       refuse: () => network.refuse(host),
@@ -102,20 +102,20 @@ export class Faults {
       "no-buffers": () => network.exhaustBuffers(host),
       wifi: () => {
         const fromMs = lab.clock.now();
-        this.#book.outages.push({ fromMs, toMs: fromMs + lastsMs });
+        this.#seen.outages.push({ fromMs, toMs: fromMs + lastsMs });
         lab.wifiDrop(lastsMs);
         return undefined;
       },
-      deaf: () => network.blackHole("board"),
+      "inbound-loss": () => network.blackHole("board"),
       power: () => {
         const back = lab.powerLoss();
         return back;
       },
-      button: () => {
+      "reset-button": () => {
         lab.board.reset();
         return undefined;
       },
-      "stand-still": () => {
+      "task-stall": () => {
         lab.board.tasks.stall(lastsMs);
         return undefined;
       },

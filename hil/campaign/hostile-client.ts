@@ -1,27 +1,32 @@
 import type { MockSocket } from "net-mock-socket";
 import { MessageReader } from "../kit/http-backend.ts";
 import { MALFORMED } from "./malformed.ts";
-import type { Book, ClientStory } from "./observations.ts";
-import type { OddClient } from "./plan.ts";
+import type { ClientObservation, Observations } from "./observations.ts";
+import type { HostileClient } from "./plan.ts";
 
 /** A slow-loris sends a byte of its head so often, and never the last one. */
 const LORIS_MS = 250;
 
 /** A client that is a nuisance: it says nothing, never comes to an end, or speaks broken HTTP. */
-export function playOdd(book: Book, story: ClientStory, part: OddClient, socket: MockSocket): void {
-  const { clock } = book.lab;
+export function playHostile(
+  seen: Observations,
+  observed: ClientObservation,
+  part: HostileClient,
+  socket: MockSocket,
+): void {
+  const { clock } = seen.lab;
   const reader = new MessageReader(
     "response",
     () => {},
     ({ line }) => {
       const status = Number(line.slice(9, 12));
-      story.answers.push({ index: 0, status, complete: true, byBackend: false });
+      observed.answers.push({ index: 0, status, complete: true, byBackend: false });
     },
   );
   reader.expects("GET");
   socket.on("data", (bytes: Buffer) => reader.feed(bytes));
   if (part.does === "silent") return;
-  story.asked = 1;
+  observed.requestsSent = 1;
   if (part.does === "malformed") {
     socket.write(MALFORMED[part.which].bytes);
     return;

@@ -1,18 +1,24 @@
 import type { MockSocket } from "net-mock-socket";
 import { type Message, MessageReader } from "../kit/http-backend.ts";
-import { bytesOf, Listening } from "./bytes.ts";
-import { type Answer, type Book, type ClientStory, pathOf, streamsOf } from "./observations.ts";
+import { bytesOf, StreamCheck } from "./bytes.ts";
+import {
+  type Answer,
+  type ClientObservation,
+  type Observations,
+  pathOf,
+  streamsOf,
+} from "./observations.ts";
 import { read, write } from "./paced-stream.ts";
 import type { HttpClient, PlannedRequest } from "./plan.ts";
 
 /** Sends its requests, some ahead of their answers, and checks that each answer is that of its request. */
 export function playHttp(
-  book: Book,
-  story: ClientStory,
+  seen: Observations,
+  observed: ClientObservation,
   part: HttpClient,
   socket: MockSocket,
 ): void {
-  const { lab } = book;
+  const { lab } = seen;
   let answered = 0;
   let sending = false;
   let open: { message: Message; answer: Answer } | undefined;
@@ -28,7 +34,7 @@ export function playHttp(
       if (answered < part.requests.length) {
         goOn();
       } else {
-        story.served = true;
+        observed.served = true;
         if (!part.stays) socket.end();
       }
     },
@@ -38,10 +44,13 @@ export function playHttp(
       const by = message.all("x-answer");
       const answer = { index: answered, status, complete: false, byBackend: by.length > 0 };
       open = { message, answer };
-      story.answers.push(answer);
-      book.expect(answered < story.asked, "a client got an answer that it did not ask for");
+      observed.answers.push(answer);
+      seen.expect(
+        answered < observed.requestsSent,
+        "a client got an answer that it did not ask for",
+      );
       const right = by.length === 0 || by.join() === pathOf(part.id, answered);
-      book.expect(right, "a client got the answer to another request");
+      seen.expect(right, "a client got the answer to another request");
     },
   );
 
@@ -51,25 +60,25 @@ export function playHttp(
     const { index } = open.answer;
     const { method, downBytes, mode } = part.requests[index];
     const length = method === "HEAD" || mode === "empty" ? 0 : downBytes;
-    const heard = new Listening(streamsOf(pathOf(part.id, index)).down, length);
-    heard.feed(open.message.body);
-    book.expect(heard.sound, "a client read a body that nobody sent");
+    const received = new StreamCheck(streamsOf(pathOf(part.id, index)).down, length);
+    received.feed(open.message.body);
+    seen.expect(received.correct, "a client read a body that nobody sent");
     // A body that lasts until the close can be cut unseen: the chip takes a reset for a close.
     const endless = open.message.framing === "close" || mode === "close";
-    const cut = whole && !endless && !heard.complete;
-    book.expect(!cut, "a cut answer looked whole");
-    if (!heard.complete) open.answer.complete = false;
+    const cut = whole && !endless && !received.complete;
+    seen.expect(!cut, "a cut answer looked whole");
+    if (!received.complete) open.answer.complete = false;
   };
 
   const goOn = () => {
-    if (sending || story.asked >= part.requests.length) return;
-    if (story.asked - answered >= part.pipelined) return;
+    if (sending || observed.requestsSent >= part.requests.length) return;
+    if (observed.requestsSent - answered >= part.pipelined) return;
     sending = true;
-    const index = story.asked;
+    const index = observed.requestsSent;
     const request = part.requests[index];
     lab.clock.after(request.pauseMs, () => {
       if (!socket.writable) return;
-      story.asked++;
+      observed.requestsSent++;
       reader.expects(request.method);
       write(lab, socket, bytesOfRequest(part, index, request), part.writing, () => {
         sending = false;
@@ -80,7 +89,7 @@ export function playHttp(
 
   read(lab, socket, part.reading, bytes => {
     reader.feed(bytes);
-    book.expect(reader.broken === undefined, "a client read what is no answer");
+    seen.expect(reader.broken === undefined, "a client read what is no answer");
   });
   socket.on("end", () => {
     reader.end();

@@ -1,7 +1,7 @@
 import type { MockSocket } from "net-mock-socket";
 import { type Message, MessageReader } from "../kit/http-backend.ts";
-import { bytesOf, Listening } from "./bytes.ts";
-import { type Book, type RawArrival, streamsOf } from "./observations.ts";
+import { bytesOf, StreamCheck } from "./bytes.ts";
+import { type Observations, type RawArrival, streamsOf } from "./observations.ts";
 import { write } from "./paced-stream.ts";
 import type { BackendPart, Mode, PlannedRequest } from "./plan.ts";
 import { serveRaw } from "./raw-service.ts";
@@ -13,9 +13,9 @@ const LATE_MS = 600;
 const DRIBBLE_PIECES = 5;
 const DRIBBLE_MS = 40;
 
-/** One connection of a backend that speaks HTTP: answers as planned, checks what it is asked. */
+/** One connection of a backend that speaks HTTP: answers as planned, checks what it is requestsSent. */
 export class HttpService {
-  #book: Book;
+  #seen: Observations;
   #part: BackendPart;
   #socket: MockSocket;
   #reader: MessageReader;
@@ -25,8 +25,8 @@ export class HttpService {
   /** The request whose body is under way. */
   #open: { path: string; message: Message } | undefined;
 
-  constructor(book: Book, part: BackendPart, socket: MockSocket) {
-    this.#book = book;
+  constructor(seen: Observations, part: BackendPart, socket: MockSocket) {
+    this.#seen = seen;
     this.#part = part;
     this.#socket = socket;
     this.#reader = new MessageReader(
@@ -41,38 +41,38 @@ export class HttpService {
     socket.on("close", () => this.#giveUp?.());
   }
 
-  hear = (bytes: Buffer): void => {
+  receive = (bytes: Buffer): void => {
     if (this.#raw !== undefined) {
-      this.#raw.heard.feed(bytes);
+      this.#raw.received.feed(bytes);
       return;
     }
     this.#reader.feed(bytes);
     const { broken } = this.#reader;
-    this.#book.expect(broken === undefined, "a backend read what is no request");
+    this.#seen.expect(broken === undefined, "a backend read what is no request");
   };
 
   #head(message: Message): void {
     this.#giveUp?.();
     const path = message.line.split(" ")[1];
-    const arrival = this.#book.arrived(path, this.#part.name, this.#requests++ === 0);
+    const arrival = this.#seen.arrived(path, this.#part.name, this.#requests++ === 0);
     this.#open = { path, message };
-    const planned = this.#book.planned(path);
+    const planned = this.#seen.planned(path);
     if (planned === undefined) return;
     arrival.complete = planned.request.upFraming === "none";
     const { client, request } = planned;
     const [from, ...others] = message.all("x-forwarded-for");
     const right = from === client.address && others.length === 0;
-    this.#book.expect(right, "a request came with another client's address");
+    this.#seen.expect(right, "a request came with another client's address");
     if (request.mode === "early") this.#say(request, path, "length");
   }
 
   /** What came of a body that was cut is the beginning of it. */
   #checkBeginning(): void {
-    const planned = this.#open && this.#book.planned(this.#open.path);
+    const planned = this.#open && this.#seen.planned(this.#open.path);
     if (planned === undefined || this.#open === undefined) return;
-    const heard = new Listening(streamsOf(this.#open.path).up, planned.request.upBytes);
-    heard.feed(this.#open.message.body);
-    this.#book.expect(heard.sound, "a backend read a body that nobody sent");
+    const received = new StreamCheck(streamsOf(this.#open.path).up, planned.request.upBytes);
+    received.feed(this.#open.message.body);
+    this.#seen.expect(received.correct, "a backend read a body that nobody sent");
   }
 
   #complete(message: Message): void {
@@ -82,20 +82,20 @@ export class HttpService {
       this.#upgrade(Number(path.slice(1)));
       return;
     }
-    const planned = this.#book.planned(path);
+    const planned = this.#seen.planned(path);
     if (planned === undefined) {
       // Somebody asks how we are.
       this.#socket.end("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
       return;
     }
     const { request } = planned;
-    this.#book.requests.get(path)!.at(-1)!.complete = true;
-    const heard = new Listening(streamsOf(path).up, request.upBytes);
-    heard.feed(message.body);
-    this.#book.expect(heard.complete, "a backend read a body that nobody sent");
+    this.#seen.requests.get(path)!.at(-1)!.complete = true;
+    const received = new StreamCheck(streamsOf(path).up, request.upBytes);
+    received.feed(message.body);
+    this.#seen.expect(received.complete, "a backend read a body that nobody sent");
     if (request.mode === "early") return; // has its answer
     if (request.mode === "late") {
-      this.#book.lab.clock.after(LATE_MS, () => this.#say(request, path, "length"));
+      this.#seen.lab.clock.after(LATE_MS, () => this.#say(request, path, "length"));
     } else {
       this.#say(request, path, request.mode);
     }
@@ -105,18 +105,18 @@ export class HttpService {
     this.#socket.write(
       "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: potato\r\n\r\n",
     );
-    this.#raw = serveRaw(this.#book, this.#part, this.#socket, id);
+    this.#raw = serveRaw(this.#seen, this.#part, this.#socket, id);
   }
 
   #dribble(answer: Buffer): void {
     const pieceBytes = Math.ceil(answer.byteLength / DRIBBLE_PIECES);
-    write(this.#book.lab, this.#socket, answer, { pieceBytes, gapMs: DRIBBLE_MS }, () => {});
+    write(this.#seen.lab, this.#socket, answer, { pieceBytes, gapMs: DRIBBLE_MS }, () => {});
   }
 
   #say(request: PlannedRequest, path: string, mode: Mode): void {
     const socket = this.#socket;
     if (!socket.writable) return;
-    const { clock } = this.#book.lab;
+    const { clock } = this.#seen.lab;
     const body = bytesOf(streamsOf(path).down, 0, request.downBytes);
     const bodiless = request.method === "HEAD";
     const fields = `X-Answer: ${path}\r\n`;
@@ -152,7 +152,7 @@ export class HttpService {
         hangUp();
         return;
       case "dies-once":
-        if (this.#book.requests.get(path)!.length === 1) {
+        if (this.#seen.requests.get(path)!.length === 1) {
           hangUp();
           return;
         }

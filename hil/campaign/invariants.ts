@@ -1,8 +1,8 @@
 import { REFUSALS_MAX } from "../../firmware/src/net/connection-budget.ts";
-import { changed, checkInForce, noteBudget } from "./changes.ts";
+import { changed, checkInForce, recordBudget } from "./changes.ts";
 import { checkCalm } from "./expected.ts";
-import { type Chronicle, chronicle } from "./log-index.ts";
-import type { Book } from "./observations.ts";
+import { indexLog, type LogIndex } from "./log-index.ts";
+import type { Observations } from "./observations.ts";
 import { hasBody, only, type PlannedRequest, setting } from "./plan.ts";
 
 /** Checks of backends at once, where there are any. */
@@ -12,116 +12,116 @@ const CHECKS_MAX = 1;
 const IDEMPOTENT = ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"];
 
 /** What holds at any moment, whatever the weather. */
-export function checkAlways(book: Book): void {
-  const { board, app } = book.lab;
+export function checkAlways(seen: Observations): void {
+  const { board, app } = seen.lab;
   const { stack, kind } = board;
-  noteBudget(book);
-  const { sessionsMax, queueMax } = book;
+  recordBudget(seen);
+  const { sessionsMax, queueMax } = seen;
   const { sessions } = app!.proxy;
-  const checks = setting(book.world, "health") === undefined ? 0 : CHECKS_MAX;
-  book.sessionsPeak = Math.max(book.sessionsPeak, sessions);
-  book.heapFloorBytes = Math.min(book.heapFloorBytes, board.heap.floorBytes);
-  book.expect(board.fatal === undefined, `the board has died: ${board.fatal}`);
-  book.expect(stack.controlBlocks <= kind.connectionsMax, "more connections than the board has");
-  book.expect(
+  const checks = setting(seen.plan, "health") === undefined ? 0 : CHECKS_MAX;
+  seen.sessionsPeak = Math.max(seen.sessionsPeak, sessions);
+  seen.heapFloorBytes = Math.min(seen.heapFloorBytes, board.heap.floorBytes);
+  seen.expect(board.fatal === undefined, `the board has died: ${board.fatal}`);
+  seen.expect(stack.controlBlocks <= kind.connectionsMax, "more connections than the board has");
+  seen.expect(
     stack.objects <= 2 * sessionsMax + queueMax + REFUSALS_MAX + checks,
     "more sockets than the proxy's budget",
   );
-  book.expect(
+  seen.expect(
     sessions <= sessionsMax + queueMax + REFUSALS_MAX,
     "more sessions than the proxy's budget",
   );
-  checkInForce(book);
+  checkInForce(seen);
 }
 
 /** What holds when all is over. */
-export function checkFinally(book: Book): void {
-  checkAlways(book);
-  checkSessions(book);
-  if (setting(book.world, "health") === undefined) checkNothingLeft(book);
-  const log = chronicle(book);
-  checkLog(book, log);
-  checkRequests(book);
-  checkStreams(book, log);
-  checkBalance(book, log);
-  checkCalm(book, log);
+export function checkFinally(seen: Observations): void {
+  checkAlways(seen);
+  checkSessions(seen);
+  if (setting(seen.plan, "health") === undefined) checkNothingLeft(seen);
+  const log = indexLog(seen);
+  checkLog(seen, log);
+  checkRequests(seen);
+  checkStreams(seen, log);
+  checkBalance(seen, log);
+  checkCalm(seen, log);
 }
 
-function checkSessions(book: Book): void {
-  const { proxy } = book.lab.app!;
-  book.expect(proxy.sessions === 0, "a session is left");
-  book.expect(proxy.pool.connections === 0, "a connection to a backend is still counted");
+function checkSessions(seen: Observations): void {
+  const { proxy } = seen.lab.app!;
+  seen.expect(proxy.sessions === 0, "a session is left");
+  seen.expect(proxy.pool.connections === 0, "a connection to a backend is still counted");
   // A check of a backend that serves one connection at a time occupies its slot.
-  const checked = setting(book.world, "health") !== undefined;
+  const checked = setting(seen.plan, "health") !== undefined;
   const held = proxy.pool.backends.some(
     ({ sessions, servesOneAtATime }) => sessions > (checked && servesOneAtATime ? 1 : 0),
   );
-  book.expect(!held, "a backend still counts a session");
+  seen.expect(!held, "a backend still counts a session");
 }
 
 /** What holds when the proxy was told to stop, and its checks of backends are over, too. */
-export function checkNothingLeft(book: Book): void {
-  const { board } = book.lab;
-  const held = book.lab.app!.proxy.pool.backends.some(({ sessions }) => sessions !== 0);
-  book.expect(!held, "a backend still counts a session");
-  book.expect(board.stack.objects === 0, "a socket object is left");
-  book.expect(board.stack.connections === 0, "a control block is left");
-  book.expect(board.alarms === 0, "an alarm is left");
-  book.expect(board.heap.freeBytes === board.kind.heapBytes, "heap is still taken");
+export function checkNothingLeft(seen: Observations): void {
+  const { board } = seen.lab;
+  const held = seen.lab.app!.proxy.pool.backends.some(({ sessions }) => sessions !== 0);
+  seen.expect(!held, "a backend still counts a session");
+  seen.expect(board.stack.objects === 0, "a socket object is left");
+  seen.expect(board.stack.connections === 0, "a control block is left");
+  seen.expect(board.alarms === 0, "an alarm is left");
+  seen.expect(board.heap.freeBytes === board.kind.heapBytes, "heap is still taken");
 }
 
 /** The log says each thing once, and what it says of an answer is what its client saw. */
-function checkLog(book: Book, { lives, lines, requests, endOf }: Chronicle): void {
+function checkLog(seen: Observations, { boots, lines, requests, endOf }: LogIndex): void {
   for (const { level, what, values } of lines) {
-    book.expect(level !== "E", `the log has an error: ${what} ${values.error}`);
+    seen.expect(level !== "E", `the log has an error: ${what} ${values.error}`);
   }
-  for (const life of lives) {
+  for (const boot of boots) {
     const ended = new Set<string>();
     const tried = new Set<string>();
-    for (const { on, what, values } of life) {
+    for (const { on, what, values } of boot) {
       const { id, name } = values;
       if (on === "backend" && what === "connect") {
-        book.expect(!tried.has(`${id} ${name}`), "a backend was tried twice for one request");
+        seen.expect(!tried.has(`${id} ${name}`), "a backend was tried twice for one request");
         tried.add(`${id} ${name}`);
       } else if (on === "http" && what === "request") {
         for (const key of [...tried]) if (key.startsWith(`${id} `)) tried.delete(key);
       } else if (on === "session" && what === "end") {
-        book.expect(!ended.has(id), "a session ended twice");
+        seen.expect(!ended.has(id), "a session ended twice");
         ended.add(id);
       }
     }
   }
   const ids = requests.flatMap(({ values }) => values.request ?? []);
-  book.expect(new Set(ids).size === ids.length, "two requests have one X-Request-Id");
+  seen.expect(new Set(ids).size === ids.length, "two requests have one X-Request-Id");
 
   const told = new Set(requests.map(({ values }) => `${values.path} ${values.status}`));
-  for (const story of book.clients.values()) {
-    if (story.part.does !== "http") continue;
-    for (const { index, status, complete } of story.answers) {
+  for (const observed of seen.clients.values()) {
+    if (observed.part.does !== "http") continue;
+    for (const { index, status, complete } of observed.answers) {
       // A session that is refused has its line when it is over: a reboot may come before.
-      const rebooted = lives.length > 1;
-      const refused = status === 503 && (rebooted || endOf(story)?.values.status === "503");
-      const logged = told.has(`/${story.part.id}/${index} ${status}`);
-      book.expect(!complete || logged || refused, "an answer is not in the log");
+      const rebooted = boots.length > 1;
+      const refused = status === 503 && (rebooted || endOf(observed)?.values.status === "503");
+      const logged = told.has(`/${observed.part.id}/${index} ${status}`);
+      seen.expect(!complete || logged || refused, "an answer is not in the log");
     }
   }
 }
 
 /** No request reaches more backends than it may. */
-function checkRequests(book: Book): void {
-  for (const [path, arrivals] of book.requests) {
-    const planned = book.planned(path);
+function checkRequests(seen: Observations): void {
+  for (const [path, arrivals] of seen.requests) {
+    const planned = seen.planned(path);
     if (planned === undefined) continue;
     const repeatable = isRepeatable(planned.request);
-    book.expect(arrivals.length <= 1 || repeatable, "a request was sent again that must not be");
+    seen.expect(arrivals.length <= 1 || repeatable, "a request was sent again that must not be");
     const complete = arrivals.filter(arrival => arrival.complete).length;
-    book.expect(complete <= 1 || repeatable, "a body reached two backends");
+    seen.expect(complete <= 1 || repeatable, "a body reached two backends");
     const fresh = arrivals.filter(arrival => arrival.fresh).map(({ backend }) => backend);
-    book.expect(new Set(fresh).size === fresh.length, "a request went to one backend twice");
-    book.expect(arrivals.length - fresh.length <= 1, "a request went over two kept connections");
+    seen.expect(new Set(fresh).size === fresh.length, "a request went to one backend twice");
+    seen.expect(arrivals.length - fresh.length <= 1, "a request went over two kept connections");
   }
-  const raw = book.raw.map(({ id }) => id);
-  book.expect(new Set(raw).size === raw.length, "a raw client reached two backends");
+  const raw = seen.raw.map(({ id }) => id);
+  seen.expect(new Set(raw).size === raw.length, "a raw client reached two backends");
 }
 
 function isRepeatable(request: PlannedRequest): boolean {
@@ -129,23 +129,23 @@ function isRepeatable(request: PlannedRequest): boolean {
 }
 
 /** No byte lost, invented or out of order; none lost at all where a session ended well. */
-function checkStreams(book: Book, { endOf }: Chronicle): void {
-  for (const { heard } of book.raw) {
-    book.expect(heard.sound, "a backend read what a raw client did not send");
+function checkStreams(seen: Observations, { endOf }: LogIndex): void {
+  for (const { received } of seen.raw) {
+    seen.expect(received.correct, "a backend read what a raw client did not send");
   }
-  if (outOfHeap(book)) return;
-  const faultless = only(book.world, "fault").length === 0;
-  for (const arrival of book.raw) {
-    const story = book.clients.get(arrival.id)!;
-    const { part, heard, left, error, ended, closedMs } = story;
-    if (part.does !== "raw" || heard === undefined) continue;
+  if (outOfHeap(seen)) return;
+  const faultless = only(seen.plan, "fault").length === 0;
+  for (const arrival of seen.raw) {
+    const observed = seen.clients.get(arrival.id)!;
+    const { part, received, left, error, ended, closedMs } = observed;
+    if (part.does !== "raw" || received === undefined) continue;
     if (left || error !== undefined || arrival.error !== undefined) continue;
-    const why = endOf(story)?.values.why;
+    const why = endOf(observed)?.values.why;
     if (why === "client-closed" && arrival.ended && closedMs !== undefined) {
-      book.expect(arrival.heard.complete, "the end of an upload was lost");
+      seen.expect(arrival.received.complete, "the end of an upload was lost");
     }
-    if (why === "backend-closed" && ended && faultless && !anybodyVanishes(book)) {
-      book.expect(heard.complete, "the end of a download was lost");
+    if (why === "backend-closed" && ended && faultless && !anybodyVanishes(seen)) {
+      seen.expect(received.complete, "the end of a download was lost");
     }
   }
 }
@@ -154,22 +154,22 @@ function checkStreams(book: Book, { endOf }: Chronicle): void {
 const SEGMENT_BYTES = 1_600;
 
 /** The board had no memory for what it should have sent: it ends sessions then, as if they were lost. */
-export function outOfHeap(book: Book): boolean {
-  return book.heapFloorBytes < SEGMENT_BYTES;
+export function outOfHeap(seen: Observations): boolean {
+  return seen.heapFloorBytes < SEGMENT_BYTES;
 }
 
 /** Does a client disappear, so that packets get lost? */
-export function anybodyVanishes(book: Book): boolean {
-  return only(book.world, "client").some(({ leaves }) => leaves?.how === "vanish");
+export function anybodyVanishes(seen: Observations): boolean {
+  return only(seen.plan, "client").some(({ leavesEarly }) => leavesEarly?.how === "vanish");
 }
 
 /** Round robin is exact where every backend took what it was given. */
-function checkBalance(book: Book, { failures, lives, requests, healthy }: Chronicle): void {
+function checkBalance(seen: Observations, { failures, boots, requests, healthy }: LogIndex): void {
   const retried = requests.some(({ values }) => values.retries !== "0");
-  if (failures.length > 0 || retried || !healthy || lives.length > 1 || changed(book)) return;
-  const inTurn = setting(book.world, "balance") ?? "round-robin";
-  const limited = only(book.world, "backend").some(({ maxSessions }) => maxSessions !== undefined);
-  if (inTurn !== "round-robin" || limited || setting(book.world, "sticky") !== undefined) return;
-  const picks = book.lab.app!.proxy.pool.backends.map(({ load }) => load.sessionsTotal);
-  book.expect(Math.max(...picks) - Math.min(...picks) <= 1, "the balance is not exact");
+  if (failures.length > 0 || retried || !healthy || boots.length > 1 || changed(seen)) return;
+  const inTurn = setting(seen.plan, "balance") ?? "round-robin";
+  const limited = only(seen.plan, "backend").some(({ maxSessions }) => maxSessions !== undefined);
+  if (inTurn !== "round-robin" || limited || setting(seen.plan, "sticky") !== undefined) return;
+  const picks = seen.lab.app!.proxy.pool.backends.map(({ load }) => load.sessionsTotal);
+  seen.expect(Math.max(...picks) - Math.min(...picks) <= 1, "the balance is not exact");
 }

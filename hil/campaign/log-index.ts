@@ -1,16 +1,16 @@
 import { type LogLine, parseLine } from "../../firmware/src/log/event.ts";
-import type { Book, ClientStory } from "./observations.ts";
+import type { ClientObservation, Observations } from "./observations.ts";
 
 /** What the log says of a backend that changes its standing. */
 const HEALTH = ["up", "down", "ejected", "drain", "undrain"];
 
 /** Termination states of requests for which there was no room: no socket, no backend with room. */
-const CROWDED = ["RC", "SQ", "sQ"];
+const CAPACITY_STATES = ["RC", "SQ", "sQ"];
 
-/** The board's log of a world, by what it tells about. */
-export interface Chronicle {
-  /** Every line, by the life of the board in which it was written. */
-  readonly lives: readonly (readonly LogLine[])[];
+/** The board's log of a plan, by what it tells about. */
+export interface LogIndex {
+  /** Every line, by the boot of the board in which it was written. */
+  readonly boots: readonly (readonly LogLine[])[];
   readonly lines: readonly LogLine[];
   /** `session: end`. */
   readonly ends: readonly LogLine[];
@@ -21,37 +21,39 @@ export interface Chronicle {
   /** No backend was taken out of the balance, or brought back. */
   readonly healthy: boolean;
   /** Some client had to wait for its slot, or was sent away, or memory was low. */
-  readonly crowded: boolean;
-  endOf(client: ClientStory): LogLine | undefined;
+  readonly capacityReached: boolean;
+  endOf(client: ClientObservation): LogLine | undefined;
 }
 
-export function chronicle(book: Book): Chronicle {
-  const { lines: texts, app } = book.lab;
+export function indexLog(seen: Observations): LogIndex {
+  const { lines: texts, app } = seen.lab;
   const lines = texts.flatMap(text => parseLine(text) ?? []);
-  const lives: LogLine[][] = [[]];
+  const boots: LogLine[][] = [[]];
   for (const line of lines) {
     // Each start says which configuration it has.
-    if (line.on === "config" && line.what === "in-force") lives.push([]);
-    lives.at(-1)!.push(line);
+    if (line.on === "config" && line.what === "in-force") boots.push([]);
+    boots.at(-1)!.push(line);
   }
-  if (lives.length > 1) lives.splice(0, 2, [...lives[0], ...lives[1]]);
+  if (boots.length > 1) boots.splice(0, 2, [...boots[0], ...boots[1]]);
   const of = (on: string, what: string) => lines.filter(e => e.on === on && e.what === what);
   const ends = of("session", "end");
   const requests = of("http", "request");
   const turnedAway = ["full", "queue-timeout", "no-socket"];
   const byAddress = new Map(ends.map(end => [end.values.client.split(":")[0], end]));
   return {
-    lives,
+    boots,
     lines,
     ends,
     requests,
     failures: of("backend", "connect"),
     healthy: !lines.some(({ on, what }) => on === "backend" && HEALTH.includes(what ?? "")),
-    crowded:
+    capacityReached:
       lines.some(({ on, what }) => on === "proxy" && what === "memory-low") ||
-      book.sessionsPeak >= app!.proxy.budget.sessionsMax ||
+      seen.sessionsPeak >= app!.proxy.budget.sessionsMax ||
       ends.some(({ values }) => turnedAway.includes(values.why)) ||
-      requests.some(({ values }) => CROWDED.includes(values.state) || Number(values.Tw) > 0),
+      requests.some(
+        ({ values }) => CAPACITY_STATES.includes(values.state) || Number(values.Tw) > 0,
+      ),
     endOf: ({ address }) => byAddress.get(address),
   };
 }

@@ -4,8 +4,9 @@ export interface Malformed {
   readonly status: number;
 }
 
-const get = (lines: string) => `GET /odd HTTP/1.1\r\n${lines}\r\n`;
-const post = (lines: string, body = "") => `POST /odd HTTP/1.1\r\nHost: x\r\n${lines}\r\n${body}`;
+const get = (lines: string) => `GET /hostile HTTP/1.1\r\n${lines}\r\n`;
+const post = (lines: string, body = "") =>
+  `POST /hostile HTTP/1.1\r\nHost: x\r\n${lines}\r\n${body}`;
 
 /** Longer than `headBytesMax` by default. */
 const TOO_LONG = 10_000;
@@ -13,7 +14,7 @@ const TOO_LONG = 10_000;
 export const MALFORMED: readonly Malformed[] = [
   { status: 400, bytes: get("") },
   { status: 400, bytes: get("Host: x\r\nHost: y\r\n") },
-  { status: 400, bytes: "GET  /odd HTTP/1.1\r\nHost: x\r\n\r\n" },
+  { status: 400, bytes: "GET  /hostile HTTP/1.1\r\nHost: x\r\n\r\n" },
   { status: 400, bytes: get("Host: x\r\nX-Field : blank before the colon\r\n") },
   {
     status: 400,

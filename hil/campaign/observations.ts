@@ -1,13 +1,13 @@
-import type { Lab } from "../kit/emulated-lab.ts";
-import { Listening } from "./bytes.ts";
+import type { EmulatedLab } from "../kit/emulated-lab.ts";
+import { StreamCheck } from "./bytes.ts";
 import type { Effect } from "./changes.ts";
 import {
   type ClientPart,
   only,
   type PlannedRequest,
   type RawClient,
+  type RunPlan,
   setting,
-  type World,
 } from "./plan.ts";
 
 /** What a client was told in answer to a request. */
@@ -21,8 +21,8 @@ export interface Answer {
   readonly byBackend: boolean;
 }
 
-/** What happened to one client, as it saw it. */
-export interface ClientStory {
+/** What goalsReached to one client, as it saw it. */
+export interface ClientObservation {
   readonly part: ClientPart;
   readonly address: string;
   openMs: number | undefined;
@@ -36,17 +36,17 @@ export interface ClientStory {
   /** It has got all that it wanted. */
   served: boolean;
   /** Requests that it began to send. */
-  asked: number;
+  requestsSent: number;
   readonly answers: Answer[];
   /** Of raw clients: what the backend has sent. */
-  readonly heard: Listening | undefined;
+  readonly received: StreamCheck | undefined;
 }
 
 /** A raw client as a backend saw it. */
 export interface RawArrival {
   readonly backend: string;
   readonly id: number;
-  readonly heard: Listening;
+  readonly received: StreamCheck;
   /** The other end has closed. */
   ended: boolean;
   error: string | undefined;
@@ -67,15 +67,15 @@ export interface Outage {
 }
 
 /**
- * What was seen by those around the board while a world was played, and which invariants did not
+ * What was seen by those around the board while a plan was played, and which invariants did not
  * hold on the way.
  */
-export class Book {
-  readonly world: World;
-  readonly lab: Lab;
+export class Observations {
+  readonly plan: RunPlan;
+  readonly lab: EmulatedLab;
   /** Invariants that did not hold, and when that was first seen. */
   readonly broken = new Map<string, number>();
-  readonly clients = new Map<number, ClientStory>();
+  readonly clients = new Map<number, ClientObservation>();
   readonly raw: RawArrival[] = [];
   readonly requests = new Map<string, Arrival[]>();
   readonly outages: Outage[] = [];
@@ -84,20 +84,20 @@ export class Book {
   /** The most places that any configuration had. */
   sessionsMax = 0;
   queueMax = 0;
-  /** The least heap that the board had, in any of its lives. */
+  /** The least heap that the board had, in any of its boots. */
   heapFloorBytes = Number.POSITIVE_INFINITY;
   /** From here on nobody does harm any more. */
-  stormEndMs = 0;
+  activeEndMs = 0;
   /** The most sessions that the proxy had at once. */
   sessionsPeak = 0;
   readonly inspects: boolean;
 
-  constructor(world: World, lab: Lab) {
-    this.world = world;
+  constructor(plan: RunPlan, lab: EmulatedLab) {
+    this.plan = plan;
     this.lab = lab;
-    const inspect = setting(world, "inspect");
+    const inspect = setting(plan, "inspect");
     this.inspects = Array.isArray(inspect) && inspect.length > 0;
-    for (const part of only(world, "client")) {
+    for (const part of only(plan, "client")) {
       this.clients.set(part.id, {
         part,
         address: lab.network.host(hostOf(part), { receiveWindow: part.receiveWindow }).address,
@@ -107,9 +107,9 @@ export class Book {
         ended: false,
         left: false,
         served: false,
-        asked: 0,
+        requestsSent: 0,
         answers: [],
-        heard: part.does === "raw" ? this.answerTo(part) : undefined,
+        received: part.does === "raw" ? this.answerTo(part) : undefined,
       });
     }
   }
@@ -125,15 +125,19 @@ export class Book {
     return byKeyword && (upgrade || !this.inspects) ? "nobody" : ends;
   }
 
-  /** What the backend should hear of a raw client, and no byte more. */
-  upload(part: RawClient): Listening {
-    return new Listening(part.id * 32, part.upBytes, this.endsOf(part) === "keyword" ? "END" : "");
+  /** What the backend should receive of a raw client, and no byte more. */
+  upload(part: RawClient): StreamCheck {
+    return new StreamCheck(
+      part.id * 32,
+      part.upBytes,
+      this.endsOf(part) === "keyword" ? "END" : "",
+    );
   }
 
-  /** What a raw client should hear of its backend. */
-  answerTo(part: RawClient): Listening {
+  /** What a raw client should receive of its backend. */
+  answerTo(part: RawClient): StreamCheck {
     const tail = this.endsOf(part) === "answer-keyword" ? "STOP" : "";
-    return new Listening(part.id * 32 + 1, part.downBytes, tail);
+    return new StreamCheck(part.id * 32 + 1, part.downBytes, tail);
   }
 
   arrived(path: string, backend: string, fresh: boolean): Arrival {
@@ -143,8 +147,8 @@ export class Book {
     return arrival;
   }
 
-  /** The request of this path and the client that sent it, if a client of this world has sent it. */
-  planned(path: string): { client: ClientStory; request: PlannedRequest } | undefined {
+  /** The request of this path and the client that sent it, if a client of this plan has sent it. */
+  planned(path: string): { client: ClientObservation; request: PlannedRequest } | undefined {
     const [, id, index] = path.split("/");
     const client = this.clients.get(Number(id));
     if (client?.part.does !== "http") return undefined;

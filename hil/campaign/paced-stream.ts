@@ -1,5 +1,5 @@
 import type { MockSocket } from "net-mock-socket";
-import type { Lab } from "../kit/emulated-lab.ts";
+import type { EmulatedLab } from "../kit/emulated-lab.ts";
 import type { Reading, Writing } from "./plan.ts";
 
 /** How long a slow reader rests after each piece. */
@@ -7,7 +7,7 @@ const REST_MS = 15;
 
 /** Writes `bytes` piece by piece, then calls `done`; stops when the socket can be written no more. */
 export function write(
-  { clock }: Pick<Lab, "clock">,
+  { clock }: Pick<EmulatedLab, "clock">,
   socket: MockSocket,
   bytes: Buffer,
   { pieceBytes, gapMs }: Writing,
@@ -25,15 +25,15 @@ export function write(
   next();
 }
 
-/** Hands what comes to `heard`, at the reader's pace. */
+/** Hands what comes to `received`, at the reader's pace. */
 export function read(
-  { clock }: Pick<Lab, "clock">,
+  { clock }: Pick<EmulatedLab, "clock">,
   socket: MockSocket,
   reading: Reading,
-  heard: (bytes: Buffer) => void,
+  received: (bytes: Buffer) => void,
 ): void {
   socket.on("data", (bytes: Buffer) => {
-    heard(bytes);
+    received(bytes);
     if (reading === "steady") return;
     socket.pause();
     if (reading === "slow") clock.after(REST_MS, () => socket.resume());

@@ -1,7 +1,7 @@
 import type { LinkSettings } from "net-mock-socket";
 
-/** A world is what its parts make it. Any part can be left out, and what is left is still a world. */
-export interface World {
+/** A plan is what its parts make it. Any part can be left out, and what is left is still a plan. */
+export interface RunPlan {
   readonly seed: number;
   readonly parts: readonly Part[];
 }
@@ -10,7 +10,7 @@ export type Part =
   | SettingPart
   | BoardPart
   | BackendPart
-  | WeatherPart
+  | LinkPart
   | FaultPart
   | ChangePart
   | ClientPart;
@@ -41,7 +41,7 @@ export interface BackendPart {
   readonly maxSessions: number | undefined;
 }
 
-/** The backend of a world that has no other. */
+/** The backend of a plan that has no other. */
 export const ONE_BACKEND: BackendPart = {
   kind: "backend",
   name: "a",
@@ -51,15 +51,15 @@ export const ONE_BACKEND: BackendPart = {
   maxSessions: undefined,
 };
 
-export interface WeatherPart {
-  readonly kind: "weather";
+export interface LinkPart {
+  readonly kind: "link";
   /** A backend, the board, or `clients` for each of them. */
   readonly host: string;
   readonly settings: Partial<LinkSettings>;
 }
 
 /** How long new clients and faults come. */
-export const STORM_MS = 20_000;
+export const ACTIVE_MS = 20_000;
 
 /** Ports of the three kinds of listener. */
 export const PORTS = { auto: 80, http: 81, tcp: 82 } as const;
@@ -84,10 +84,10 @@ export const FAULTS = [
   "no-heap", // something else on the board takes all memory
   "no-buffers", // the board loses what comes
   "wifi", // the board's Wi-Fi drops
-  "deaf", // the board hears nothing, but is heard
+  "inbound-loss", // the board hears nothing, but is received
   "power", // the board loses its power
-  "button", // somebody presses the board's reset
-  "stand-still", // the board's task is kept busy
+  "reset-button", // somebody presses the board's reset
+  "task-stall", // the board's task is kept busy
 ] as const;
 
 export type FaultName = (typeof FAULTS)[number];
@@ -97,10 +97,10 @@ export const OF_THE_BOARD: readonly FaultName[] = [
   "no-heap",
   "no-buffers",
   "wifi",
-  "deaf",
+  "inbound-loss",
   "power",
-  "button",
-  "stand-still",
+  "reset-button",
+  "task-stall",
 ];
 
 export interface FaultPart {
@@ -142,8 +142,8 @@ export interface ChangePart {
   readonly state: "ready" | "drain" | "maint";
 }
 
-/** How a client leaves before it is served, and when after its connect. */
-export interface Leaving {
+/** How a client leavesEarly before it is served, and when after its connect. */
+export interface EarlyLeave {
   readonly afterMs: number;
   readonly how: "end" | "destroy" | "reset" | "vanish";
 }
@@ -157,7 +157,7 @@ interface ClientBase {
   readonly port: number;
   /** Bytes that it lets come unread. */
   readonly receiveWindow: number;
-  readonly leaves: Leaving | undefined;
+  readonly leavesEarly: EarlyLeave | undefined;
 }
 
 /** How a client puts its bytes on the way. */
@@ -235,22 +235,22 @@ export interface HttpClient extends ClientBase {
 }
 
 /** A client that is a nuisance. */
-export interface OddClient extends ClientBase {
+export interface HostileClient extends ClientBase {
   readonly does: "silent" | "slow-loris" | "malformed";
   /** Of `malformed`: which head. */
   readonly which: number;
 }
 
-export type ClientPart = RawClient | HttpClient | OddClient;
+export type ClientPart = RawClient | HttpClient | HostileClient;
 
 /** The parts of one kind. */
-export function only<K extends Part["kind"]>(world: World, kind: K): Extract<Part, { kind: K }>[] {
-  return world.parts.filter((part): part is Extract<Part, { kind: K }> => part.kind === kind);
+export function only<K extends Part["kind"]>(plan: RunPlan, kind: K): Extract<Part, { kind: K }>[] {
+  return plan.parts.filter((part): part is Extract<Part, { kind: K }> => part.kind === kind);
 }
 
 /** The value of a key of the configuration; nothing where it has its default. */
-export function setting(world: World, key: string): unknown {
-  return only(world, "setting").find(part => part.key === key)?.value;
+export function setting(plan: RunPlan, key: string): unknown {
+  return only(plan, "setting").find(part => part.key === key)?.value;
 }
 
 /** One part in words, on one line. */

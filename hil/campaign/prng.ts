@@ -1,7 +1,7 @@
 import { seeded } from "net-mock-socket";
 
 /** What chance decides, in words. */
-export class Dice {
+export class Prng {
   #random: () => number;
 
   constructor(seed: number) {
@@ -24,7 +24,7 @@ export class Dice {
     return values[this.upTo(values.length)];
   }
 
-  /** A random part of `values`, never nothing: what this world has of them (swarm testing). */
+  /** A random part of `values`, never nothing: what this plan has of them (swarm testing). */
   someOf<T>(values: readonly T[], share = 0.5): T[] {
     const some = values.filter(() => this.chance(share));
     return some.length > 0 ? some : [this.oneOf(values)];

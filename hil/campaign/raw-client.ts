@@ -1,6 +1,6 @@
 import type { MockSocket } from "net-mock-socket";
 import { bytesOf } from "./bytes.ts";
-import type { Book, ClientStory } from "./observations.ts";
+import type { ClientObservation, Observations } from "./observations.ts";
 import { read, write } from "./paced-stream.ts";
 import type { RawClient } from "./plan.ts";
 import { BEHIND_KEYWORD } from "./raw-service.ts";
@@ -9,15 +9,20 @@ import { BEHIND_KEYWORD } from "./raw-service.ts";
 const HESITATION_MS = 120;
 
 /** Sends one stream, checks the other one, and closes when it is its turn. */
-export function playRaw(book: Book, story: ClientStory, part: RawClient, socket: MockSocket): void {
-  const { lab } = book;
-  const heard = story.heard!;
-  const ends = book.endsOf(part);
+export function playRaw(
+  seen: Observations,
+  observed: ClientObservation,
+  part: RawClient,
+  socket: MockSocket,
+): void {
+  const { lab } = seen;
+  const received = observed.received!;
+  const ends = seen.endsOf(part);
   let sent = false;
   const look = () => {
-    if (heard.complete && sent) story.served = true;
-    const leaves = ends === "hasty" ? sent : ends === "client" && story.served;
-    if (leaves && socket.writable) socket.end();
+    if (received.complete && sent) observed.served = true;
+    const leavesEarly = ends === "hasty" ? sent : ends === "client" && observed.served;
+    if (leavesEarly && socket.writable) socket.end();
   };
   const upload = () => {
     const stream = bytesOf(part.id * 32, 0, part.upBytes);
@@ -27,9 +32,9 @@ export function playRaw(book: Book, story: ClientStory, part: RawClient, socket:
       look();
     });
   };
-  const hear = (bytes: Buffer) => {
-    heard.feed(bytes);
-    book.expect(heard.sound, "a raw client read what nobody sent");
+  const receive = (bytes: Buffer) => {
+    received.feed(bytes);
+    seen.expect(received.correct, "a raw client read what nobody sent");
     look();
   };
 
@@ -37,7 +42,7 @@ export function playRaw(book: Book, story: ClientStory, part: RawClient, socket:
     let head: Buffer | undefined = Buffer.alloc(0);
     read(lab, socket, part.reading, bytes => {
       if (head === undefined) {
-        hear(bytes);
+        receive(bytes);
         return;
       }
       head = Buffer.concat([head, bytes]);
@@ -45,10 +50,10 @@ export function playRaw(book: Book, story: ClientStory, part: RawClient, socket:
       if (end < 0) return;
       const rest = head.subarray(end + 4);
       const status = Number(head.subarray(9, 12).toString("latin1"));
-      story.answers.push({ index: 0, status, complete: true, byBackend: status === 101 });
+      observed.answers.push({ index: 0, status, complete: true, byBackend: status === 101 });
       head = undefined;
       if (status === 101) {
-        if (rest.byteLength > 0) hear(rest);
+        if (rest.byteLength > 0) receive(rest);
         upload();
       } else {
         socket.removeAllListeners("data");
@@ -60,14 +65,14 @@ export function playRaw(book: Book, story: ClientStory, part: RawClient, socket:
     socket.on("end", () => {
       if (head !== undefined) socket.end();
     });
-    story.asked = 1;
+    observed.requestsSent = 1;
     socket.write(
       `GET /${part.id} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: potato\r\n\r\n`,
     );
     return;
   }
 
-  read(lab, socket, part.reading, hear);
+  read(lab, socket, part.reading, receive);
   const header = `POT ${part.id}\n`;
   if (part.id % 5 > 0) {
     socket.write(header);

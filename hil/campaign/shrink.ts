@@ -1,8 +1,8 @@
 import fc from "fast-check";
-import type { Part, World } from "./plan.ts";
-import type { Outcome } from "./run.ts";
+import type { Part, RunPlan } from "./plan.ts";
+import type { RunResult } from "./run.ts";
 
-/** Worlds that are played at most to make one smaller. */
+/** Runs that are played at most to make one smaller. */
 const PLAYS_MAX = 400;
 
 /** A list that gets smaller by leaving out a half, a quarter, … and in the end single ones. */
@@ -36,22 +36,22 @@ function* smaller(parts: readonly Part[]): Generator<fc.Value<readonly Part[]>> 
 }
 
 /**
- * The smallest world that is found in which one of the invariants that are broken in this one is
+ * The smallest plan that is found in which one of the invariants that are broken in this one is
  * broken too. The same each time: it counts plays, not seconds.
  */
-export async function shrink<O extends Pick<Outcome, "broken">>(
-  world: World,
+export async function shrink<O extends Pick<RunResult, "broken">>(
+  plan: RunPlan,
   broken: readonly string[],
-  play: (world: World) => Promise<O>,
+  simulate: (plan: RunPlan) => Promise<O>,
 ): Promise<O> {
   let plays = 0;
   const holds = async (parts: readonly Part[]) => {
     if (plays++ >= PLAYS_MAX) return true;
-    const outcome = await play({ ...world, parts });
+    const outcome = await simulate({ ...plan, parts });
     return !outcome.broken.some(invariant => broken.includes(invariant));
   };
-  const property = fc.asyncProperty(new PartsLeft(world.parts), holds);
-  const { counterexample } = await fc.check(property, { numRuns: 1, seed: world.seed });
-  const parts = counterexample?.[0] ?? world.parts;
-  return play({ ...world, parts });
+  const property = fc.asyncProperty(new PartsLeft(plan.parts), holds);
+  const { counterexample } = await fc.check(property, { numRuns: 1, seed: plan.seed });
+  const parts = counterexample?.[0] ?? plan.parts;
+  return simulate({ ...plan, parts });
 }

@@ -1,41 +1,41 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { judge, type Verdict } from "./check.ts";
+import { checkSeed, type SeedResult } from "./check.ts";
 
 export interface CampaignOptions {
-  /** The first world's seed; the others follow. */
+  /** The first plan's seed; the others follow. */
   readonly seed: number;
   readonly runs: number;
   /** Processes that play at once. What comes out does not depend on it. */
   readonly jobs: number;
-  /** Plays no world behind the first one that fails. */
+  /** Plays no plan behind the first one that fails. */
   readonly bail?: boolean;
-  readonly onVerdict?: (verdict: Verdict) => void;
+  readonly onResult?: (result: SeedResult) => void;
 }
 
-/** Judges the worlds of a campaign; gives the verdicts in the order of their seeds. */
-export async function campaign(options: CampaignOptions): Promise<Verdict[]> {
-  const { seed, runs, jobs, bail = false, onVerdict = () => {} } = options;
-  const verdicts: Verdict[] = [];
+/** Judges the runs of a campaign; gives the results in the order of their seeds. */
+export async function campaign(options: CampaignOptions): Promise<SeedResult[]> {
+  const { seed, runs, jobs, bail = false, onResult = () => {} } = options;
+  const results: SeedResult[] = [];
   let next = seed;
   let end = seed + runs;
-  const work = async (play: (seed: number) => Promise<Verdict>) => {
+  const work = async (check: (seed: number) => Promise<SeedResult>) => {
     while (next < end) {
-      const verdict = await play(next++);
-      verdicts.push(verdict);
+      const result = await check(next++);
+      results.push(result);
       // Those before it are under way and go on, so the first one that fails is always the same.
-      if (bail && verdict.broken.length > 0) end = Math.min(end, verdict.seed + 1);
-      onVerdict(verdict);
+      if (bail && result.broken.length > 0) end = Math.min(end, result.seed + 1);
+      onResult(result);
     }
   };
-  if (jobs === 1) await work(judge);
+  if (jobs === 1) await work(checkSeed);
   else await Promise.all(Array.from({ length: Math.min(jobs, runs) }, () => employ(work)));
-  return verdicts.filter(verdict => verdict.seed < end).sort((a, b) => a.seed - b.seed);
+  return results.filter(result => result.seed < end).sort((a, b) => a.seed - b.seed);
 }
 
-/** One more process that plays the worlds it is told. */
+/** One more process that plays the runs it is told. */
 async function employ(
-  work: (play: (seed: number) => Promise<Verdict>) => Promise<void>,
+  work: (play: (seed: number) => Promise<SeedResult>) => Promise<void>,
 ): Promise<void> {
   const child = fork(new URL("./worker.ts", import.meta.url), {
     execArgv: ["--import", "tsx"],
@@ -47,17 +47,17 @@ async function employ(
   }
 }
 
-async function ask(child: ChildProcess, seed: number): Promise<Verdict> {
+async function ask(child: ChildProcess, seed: number): Promise<SeedResult> {
   child.send(seed);
   const gone = new AbortController();
   try {
-    const [verdict] = await Promise.race([
+    const [result] = await Promise.race([
       once(child, "message", { signal: gone.signal }),
       once(child, "exit", { signal: gone.signal }).then(([code]) => {
         throw new Error(`seed ${seed}: the process that played it ended with code ${code}`);
       }),
     ]);
-    return verdict as Verdict;
+    return result as SeedResult;
   } finally {
     gone.abort();
   }

@@ -1,7 +1,7 @@
-import { judge } from "./check.ts";
+import { checkSeed } from "./check.ts";
 
-// A process of a campaign: gets a seed, gives its verdict, until it is ended.
+// A process of a campaign: gets a seed, gives its result, until it is ended.
 process.on("disconnect", () => process.exit());
 process.on("message", async (seed: number) => {
-  process.send!(await judge(seed));
+  process.send!(await checkSeed(seed));
 });

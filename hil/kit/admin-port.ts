@@ -1,4 +1,4 @@
-import { collect, type Lab } from "./emulated-lab.ts";
+import { collect, type EmulatedLab } from "./emulated-lab.ts";
 
 /** The token of the boards that tests operate. */
 export const TOKEN = "correct-horse";
@@ -13,14 +13,14 @@ export interface Answer {
 }
 
 /** Sends text, a byte for each character, to the admin port; what came until the close. */
-export async function send(lab: Lab, text: string, port = ADMIN_PORT): Promise<Answer> {
+export async function send(lab: EmulatedLab, text: string, port = ADMIN_PORT): Promise<Answer> {
   const socket = lab.network.host("operator").connect({ host: "board", port });
-  const heard = collect(socket);
+  const received = collect(socket);
   socket.write(Buffer.from(text, "latin1"));
   await lab.clock.run({ until: () => socket.closed, ms: 60_000 });
-  const end = heard.text.indexOf("\r\n\r\n");
-  const head = end < 0 ? heard.text : heard.text.slice(0, end);
-  const sent = end < 0 ? "" : heard.text.slice(end + 4);
+  const end = received.text.indexOf("\r\n\r\n");
+  const head = end < 0 ? received.text : received.text.slice(0, end);
+  const sent = end < 0 ? "" : received.text.slice(end + 4);
   const body = /\r\nTransfer-Encoding: chunked/.test(head) && sent !== "" ? dechunked(sent) : sent;
   return { status: head === "" ? Number.NaN : Number(head.slice(9, 12)), head, body };
 }
@@ -41,7 +41,7 @@ function dechunked(text: string): string {
 }
 
 export function get(
-  lab: Lab,
+  lab: EmulatedLab,
   path: string,
   { port = ADMIN_PORT, token }: { port?: number; token?: string } = {},
 ): Promise<Answer> {
@@ -50,7 +50,7 @@ export function get(
 }
 
 export function put(
-  lab: Lab,
+  lab: EmulatedLab,
   path: string,
   body: object | string,
   fields: string[] = [],

@@ -5,13 +5,13 @@ import { disagreements, type Visit } from "./cross-check.ts";
 import { memoryTarget } from "./memory-target.ts";
 import { play } from "./play.ts";
 import type { Scenario } from "./scenario.ts";
-import type { StoryLab } from "./scenario-lab.ts";
-import type { Stage } from "./target.ts";
+import type { ScenarioLab } from "./scenario-lab.ts";
+import type { TestBed } from "./target.ts";
 
 /** How each witness may be made to lie about the fourth of eight visits, which red had. */
 interface Lies {
   readonly client?: (visit: Visit) => Visit;
-  readonly backend?: (heard: string) => string;
+  readonly backend?: (received: string) => string;
   readonly log?: (line: string) => string;
   readonly counters?: (status: Status) => Status;
 }
@@ -19,15 +19,15 @@ interface Lies {
 /** Eight visits to two backends on the emulated board; what the witnesses say of each other. */
 async function played({
   client = visit => visit,
-  backend = heard => heard,
+  backend = received => received,
   log = line => line,
   counters = status => status,
 }: Lies): Promise<string[]> {
   const memory = memoryTarget();
   let found: string[] = [];
-  const story: Scenario = {
+  const scenario: Scenario = {
     ...{ title: "eight visits", theme: "", needs: ["status"], faults: [], measures: [] },
-    story: async (lab: StoryLab) => {
+    body: async (lab: ScenarioLab) => {
       const [red] = [lab.backend("red", { raw: "answer" }), lab.backend("blue", { raw: "answer" })];
       await lab.proxy();
       const before = await lab.status();
@@ -35,23 +35,23 @@ async function played({
       for (let i = 0; i < 8; i++) {
         const visitor = lab.client();
         visitor.send(`<${i}>`);
-        const { heard } = await visitor.closed();
-        const visit = { endpoint: visitor.endpoint, word: `<${i}>`, heard };
+        const { received } = await visitor.closed();
+        const visit = { endpoint: visitor.endpoint, word: `<${i}>`, received };
         visits.push(i === 2 ? client(visit) : visit);
       }
-      red.heard = backend(red.heard);
+      red.received = backend(red.received);
       found = await lab.disagreements(visits, before);
     },
   };
   let asked = 0;
-  await play(story, {
+  await play(scenario, {
     ...memory,
-    stage: onLine => {
-      const stage: Stage = memory.stage(line => onLine(log(line)));
-      const status = stage.status!.bind(stage);
+    setUp: onLine => {
+      const testBed: TestBed = memory.setUp(line => onLine(log(line)));
+      const status = testBed.status!.bind(testBed);
       // The first look is before the visits.
-      stage.status = async () => (++asked === 1 ? status() : counters(await status()));
-      return stage;
+      testBed.status = async () => (++asked === 1 ? status() : counters(await status()));
+      return testBed;
     },
   });
   return found;
@@ -63,9 +63,9 @@ describe("of four witnesses", () => {
   });
 
   test("a client that was answered by another is found out, by backend, log and counters", async () => {
-    const found = await played({ client: visit => ({ ...visit, heard: "blue" }) });
+    const found = await played({ client: visit => ({ ...visit, received: "blue" }) });
     expect(found).toEqual([
-      expect.stringMatching(/^[\d.:]+ \("<2>"\) was answered by blue, and heard by red$/),
+      expect.stringMatching(/^[\d.:]+ \("<2>"\) was answered by blue, and received by red$/),
       expect.stringMatching(/^[\d.:]+ \("<2>"\) was answered by blue, and the log says red$/),
       "red answered 3 clients, and the board counted 4",
       "blue answered 5 clients, and the board counted 4",
@@ -73,9 +73,9 @@ describe("of four witnesses", () => {
   });
 
   test("a backend that did not hear what its client says it answered is found out", async () => {
-    const found = await played({ backend: heard => heard.replace("<2>", "") });
+    const found = await played({ backend: received => received.replace("<2>", "") });
     expect(found).toEqual([
-      expect.stringMatching(/"<2>"\) was answered by red, and heard by nobody$/),
+      expect.stringMatching(/"<2>"\) was answered by red, and received by nobody$/),
     ]);
   });
 
@@ -106,10 +106,10 @@ describe("what the witnesses are asked", () => {
     ({ backends: [{ name: "red", sessionsTotal, failures }] }) as unknown as Status;
   const end = (client: string, backend: string): LogLine =>
     parseLine(`I (5) session: end id=1 client=${client} backend=${backend} in=1 out=1 ms=1 why=x`)!;
-  const visit: Visit = { endpoint: "10.0.0.2:5000", word: "<0>", heard: "red" };
-  const red = { name: "red", heard: "<0>", connections: 1 };
+  const visit: Visit = { endpoint: "10.0.0.2:5000", word: "<0>", received: "red" };
+  const red = { name: "red", received: "<0>", connections: 1 };
 
-  test("a word that two backends heard, and a connection that was logged twice, are disagreements", () => {
+  test("a word that two backends received, and a connection that was logged twice, are disagreements", () => {
     const found = disagreements({
       visits: [visit],
       backends: [red, { ...red, name: "blue" }],
@@ -118,7 +118,7 @@ describe("what the witnesses are asked", () => {
       after: status(8),
     });
     expect(found.slice(0, 2)).toEqual([
-      expect.stringContaining("heard by red and blue"),
+      expect.stringContaining("received by red and blue"),
       expect.stringContaining("the log says red and red"),
     ]);
   });

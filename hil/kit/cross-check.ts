@@ -1,17 +1,17 @@
 import type { Status } from "../../firmware/src/admin/status.ts";
 import type { LogLine } from "../../firmware/src/log/event.ts";
-import type { StoryBackend } from "./scripted-backend.ts";
+import type { ScriptedBackend } from "./scripted-backend.ts";
 
 /** What one client did and saw: it said a word that nobody else says, and was answered with a name. */
 export interface Visit {
   readonly endpoint: string | undefined;
   readonly word: string;
-  readonly heard: string;
+  readonly received: string;
 }
 
 export interface Evidence {
   readonly visits: readonly Visit[];
-  readonly backends: readonly Pick<StoryBackend, "name" | "heard" | "connections">[];
+  readonly backends: readonly Pick<ScriptedBackend, "name" | "received" | "connections">[];
   /** Ends of sessions, as the board logged them. */
   readonly log: readonly LogLine[];
   /** The board's counters before the first visit and after the last. */
@@ -20,25 +20,26 @@ export interface Evidence {
 }
 
 /**
- * For each connection there are four witnesses: what its client saw, which backend heard it, what the
+ * For each connection there are four witnesses: what its client saw, which backend received it, what the
  * board logged, and what the board counted. Returns a sentence for each of them that says otherwise
  * than the client; none is missing when it is empty.
  */
 export function disagreements({ visits, backends, log, before, after }: Evidence): string[] {
   const found: string[] = [];
-  for (const { endpoint, word, heard } of visits) {
+  for (const { endpoint, word, received } of visits) {
     const who = `${endpoint} ("${word}")`;
-    const hearers = backends.filter(backend => backend.heard.includes(word));
+    const hearers = backends.filter(backend => backend.received.includes(word));
     const heardBy = hearers.map(({ name }) => name).join(" and ") || "nobody";
-    if (heardBy !== heard) found.push(`${who} was answered by ${heard}, and heard by ${heardBy}`);
+    if (heardBy !== received)
+      found.push(`${who} was answered by ${received}, and received by ${heardBy}`);
     const logged = log.filter(({ values }) => values.client === endpoint);
     const names = logged.map(({ values }) => values.backend ?? "nobody").join(" and ");
-    if (names !== heard) {
-      found.push(`${who} was answered by ${heard}, and the log says ${names || "nothing"}`);
+    if (names !== received) {
+      found.push(`${who} was answered by ${received}, and the log says ${names || "nothing"}`);
     }
   }
   for (const { name } of backends) {
-    const served = visits.filter(({ heard }) => heard === name).length;
+    const served = visits.filter(({ received }) => received === name).length;
     const counted = completed(after, name) - completed(before, name);
     if (counted !== served) {
       found.push(`${name} answered ${served} clients, and the board counted ${counted}`);

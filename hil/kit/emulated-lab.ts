@@ -28,7 +28,7 @@ const LATENCY_MS = 2;
 const TRACE_LINES = 40;
 
 /** What a lab leaves to chance; the same seed plays the same. */
-export interface LabOptions {
+export interface EmulatedLabOptions {
   seed?: number;
   /** From 0 to less than 1, instead of the seed. */
   random?: () => number;
@@ -89,7 +89,7 @@ export interface LabBackend {
  * A bench in memory: an emulated board that runs our firmware, backends and clients around it, and a
  * clock that stands still until told.
  */
-export class Lab {
+export class EmulatedLab {
   readonly clock = new VirtualClock();
   readonly network: Network;
   readonly board: Board;
@@ -109,7 +109,7 @@ export class Lab {
       engine = ENGINE,
       traceLines = TRACE_LINES,
       ...options
-    }: LabOptions = {},
+    }: EmulatedLabOptions = {},
   ) {
     this.#engine = engine;
     this.network = new Network({
@@ -243,10 +243,10 @@ export class Lab {
   /** Sends `text` on a connection of its own; everything that came until the close. */
   async ask(text: string): Promise<string> {
     const socket = this.connect();
-    const heard = collect(socket);
+    const received = collect(socket);
     socket.write(text);
     await this.clock.run({ until: () => socket.closed });
-    return heard.text;
+    return received.text;
   }
 
   events(on: string, what?: string): LogLine[] {
@@ -268,14 +268,14 @@ function stackOf(exception: unknown): string {
 
 /** What a socket brings: all its bytes as text, and how it ended. */
 export function collect(socket: MockSocket): { text: string; error: string | undefined } {
-  const heard = { text: "", error: undefined as string | undefined };
+  const received = { text: "", error: undefined as string | undefined };
   socket.on("data", (bytes: Buffer) => {
-    heard.text += bytes.toString("latin1");
+    received.text += bytes.toString("latin1");
   });
   socket.on("error", (error: NodeJS.ErrnoException) => {
-    heard.error = error.code;
+    received.error = error.code;
   });
-  return heard;
+  return received;
 }
 
 /** A backend that says its name and what it was sent, and closes. */

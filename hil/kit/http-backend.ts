@@ -186,7 +186,7 @@ export type Answerer = (request: Message, socket: MockSocket) => string | Buffer
 
 /** An HTTP backend that remembers every byte it was sent. */
 export interface HttpBackend {
-  /** For `Lab.backend`. */
+  /** For `EmulatedLab.backend`. */
   readonly serve: (socket: MockSocket) => void;
   /** Bytes that came, by connection. */
   readonly received: string[];

@@ -22,13 +22,13 @@ interface Entry {
   readonly text: string;
 }
 
-/** What happened in a story, stamped with the target's time: the board's log, clients, backends. */
+/** What happened in a scenario, stamped with the target's time: the board's log, clients, backends. */
 export class Journal {
   /** The board's events, the oldest first. */
   readonly events: LogLine[] = [];
   /** Lines that tell of a bug or of the board's end. */
   readonly faults: string[] = [];
-  /** What the story is waiting for at present. */
+  /** What the scenario is waiting for at present. */
   readonly waits = new Set<string>();
   #clock: Pick<Clock, "now">;
   #onNote: (text: string) => void;
@@ -95,7 +95,7 @@ export class Journal {
     return this.events.filter(event => matches(event, wanted));
   }
 
-  /** A promise that a story which never ends can name. */
+  /** A promise that a scenario which never ends can name. */
   async waiting<T>(
     what: string,
     begin: (resolve: (value: T) => void, reject: (error: Error) => void) => void,

@@ -2,7 +2,7 @@ import type { Board } from "../../emulator/src/board.ts";
 import type { App } from "../../firmware/src/app.ts";
 
 /** What of its past traffic an emulated board still holds; it had `alarmsMax` alarms when it booted. */
-export function left(board: Board, { proxy }: App, alarmsMax: number): string[] {
+export function leaks(board: Board, { proxy }: App, alarmsMax: number): string[] {
   if (board.fatal !== undefined) return [`the board has died: ${board.fatal}`];
   const { stack } = board;
   const counts = {
@@ -10,7 +10,7 @@ export function left(board: Board, { proxy }: App, alarmsMax: number): string[] 
     "sessions of backends": proxy.pool.backends.reduce((sum, { sessions }) => sum + sessions, 0),
     "waiting for a backend": proxy.pool.waiting,
     "socket objects": stack.objects,
-    // In TIME_WAIT nothing is held but the block, which makes room for others, and for longer than a story lasts.
+    // In TIME_WAIT nothing is held but the block, which makes room for others, and for longer than a scenario lasts.
     connections: stack.connections - stack.remembered,
     [`alarms, and it booted with ${alarmsMax}`]: board.alarms > alarmsMax ? board.alarms : 0,
   };

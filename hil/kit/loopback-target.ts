@@ -3,20 +3,20 @@ import { RealClock } from "../../emulator/src/clock.ts";
 import { reservePort } from "../../emulator/src/reserved-port.ts";
 import { type Status, statusOf } from "../../firmware/src/admin/status.ts";
 import { mendedBoard } from "./emulated-lab.ts";
-import { left } from "./leaks.ts";
+import { leaks } from "./leaks.ts";
 import { type LiveBoard, startBoard } from "./live-board.ts";
 import { driveInRealTime } from "./real-time.ts";
 import {
   type Computer,
   type GatewayDocument,
-  type Rest,
-  type Stage,
+  type Leftovers,
+  NotSupported,
   type Target,
-  Unsuited,
+  type TestBed,
 } from "./target.ts";
 
 /** Between two looks at whether the board has come to rest. */
-const LOOK_MS = 20;
+const POLL_MS = 20;
 
 const HOST = "127.0.0.1";
 
@@ -26,14 +26,14 @@ export function loopbackTarget(patienceMs: number): Target {
     name: "loopback",
     offers: ["reset", "status"],
     patienceMs,
-    stage: onLine => new LoopbackStage(onLine),
+    setUp: onLine => new LoopbackTestBed(onLine),
   };
 }
 
-class LoopbackStage implements Stage {
+class LoopbackTestBed implements TestBed {
   readonly clock = new RealClock();
   readonly limits = mendedBoard();
-  readonly lookMs = LOOK_MS;
+  readonly pollMs = POLL_MS;
   #onLine: (line: string) => void;
   #board: LiveBoard | undefined;
   #alarms = 0;
@@ -42,7 +42,7 @@ class LoopbackStage implements Stage {
     this.#onLine = onLine;
   }
 
-  get door(): { host: string; port: number } {
+  get proxyAddress(): { host: string; port: number } {
     return { host: HOST, port: this.#board!.port };
   }
 
@@ -52,7 +52,8 @@ class LoopbackStage implements Stage {
 
   async boot(document: GatewayDocument): Promise<void> {
     const length = document.listeners?.length ?? 1;
-    if (length > 1) throw new Unsuited(`loopback has one listener, and the story wants ${length}`);
+    if (length > 1)
+      throw new NotSupported(`loopback has one listener, and the scenario wants ${length}`);
     this.#board = await startBoard([], document, this.#onLine);
     this.#alarms = this.#board.board.alarms;
   }
@@ -62,18 +63,18 @@ class LoopbackStage implements Stage {
     this.#alarms = this.#board!.board.alarms;
   }
 
-  drive(story: Promise<unknown>, patienceMs: number): Promise<boolean> {
-    return driveInRealTime(story, patienceMs);
+  drive(scenario: Promise<unknown>, patienceMs: number): Promise<boolean> {
+    return driveInRealTime(scenario, patienceMs);
   }
 
   async status(): Promise<Status> {
     return statusOf(this.#board!.app.operator);
   }
 
-  rest(): Rest {
-    if (this.#board === undefined) return { sessions: 0, left: [] };
+  leftovers(): Leftovers {
+    if (this.#board === undefined) return { sessions: 0, leaks: [] };
     const { board, app } = this.#board;
-    return { sessions: app.proxy.sessions, left: left(board, app, this.#alarms) };
+    return { sessions: app.proxy.sessions, leaks: leaks(board, app, this.#alarms) };
   }
 
   packets(): readonly string[] {

@@ -1,13 +1,13 @@
 import { type Status, statusOf } from "../../firmware/src/admin/status.ts";
-import { ENGINE, Lab, mendedBoard } from "./emulated-lab.ts";
-import { left } from "./leaks.ts";
-import type { Computer, GatewayDocument, Rest, Stage, Target } from "./target.ts";
+import { EmulatedLab, ENGINE, mendedBoard } from "./emulated-lab.ts";
+import { leaks } from "./leaks.ts";
+import type { Computer, GatewayDocument, Leftovers, Target, TestBed } from "./target.ts";
 
 /** Longer than any of the proxy's time-outs: such time passes as fast as the computer can. */
 const PATIENCE_MS = 900_000;
 
 /** Between two looks at whether the board has come to rest. */
-const LOOK_MS = 20;
+const POLL_MS = 20;
 
 /** Each backend has a host of its own. */
 const BACKEND_PORT = 8080;
@@ -17,21 +17,22 @@ export function memoryTarget({ seed = 1 } = {}): Target {
   return {
     name: "memory",
     // An engine behind a pipe shows nothing of the program's insides.
-    offers: ENGINE === "xs" ? ["weather", "reset"] : ["weather", "reset", "status"],
+    offers:
+      ENGINE === "xs" ? ["simulated-network", "reset"] : ["simulated-network", "reset", "status"],
     patienceMs: PATIENCE_MS,
-    stage: onLine => new MemoryStage(seed, onLine),
+    setUp: onLine => new MemoryTestBed(seed, onLine),
   };
 }
 
-class MemoryStage implements Stage {
-  readonly door = { host: "board", port: 80 };
-  readonly lookMs = LOOK_MS;
-  #bench: Lab;
+class MemoryTestBed implements TestBed {
+  readonly proxyAddress = { host: "board", port: 80 };
+  readonly pollMs = POLL_MS;
+  #bench: EmulatedLab;
   #ready = () => {};
   #alarms = 0;
 
   constructor(seed: number, onLine: (line: string) => void) {
-    this.#bench = new Lab(mendedBoard(), {
+    this.#bench = new EmulatedLab(mendedBoard(), {
       seed,
       onLine: line => {
         onLine(line);
@@ -48,7 +49,7 @@ class MemoryStage implements Stage {
     return this.#bench.board.kind;
   }
 
-  get weather() {
+  get network() {
     return this.#bench.network;
   }
 
@@ -59,7 +60,7 @@ class MemoryStage implements Stage {
   }
 
   boot(document: GatewayDocument): Promise<void> {
-    this.door.port = document.listeners?.[0]?.port ?? this.door.port;
+    this.proxyAddress.port = document.listeners?.[0]?.port ?? this.proxyAddress.port;
     return this.#serving(() => this.#bench.boot(document));
   }
 
@@ -72,12 +73,12 @@ class MemoryStage implements Stage {
   }
 
   /** Rings alarm after alarm; between two of them all that can go on in Node goes on. */
-  drive(story: Promise<unknown>, patienceMs: number): Promise<boolean> {
+  drive(scenario: Promise<unknown>, patienceMs: number): Promise<boolean> {
     let ended = false;
     const end = () => {
       ended = true;
     };
-    story.then(end, end);
+    scenario.then(end, end);
     return this.clock.run({ until: () => ended, ms: patienceMs });
   }
 
@@ -85,10 +86,10 @@ class MemoryStage implements Stage {
     return statusOf(this.#bench.app!.operator);
   }
 
-  rest(): Rest {
+  leftovers(): Leftovers {
     const { board, app } = this.#bench;
-    if (app === undefined) return { sessions: 0, left: [] };
-    return { sessions: app.proxy.sessions, left: left(board, app, this.#alarms) };
+    if (app === undefined) return { sessions: 0, leaks: [] };
+    return { sessions: app.proxy.sessions, leaks: leaks(board, app, this.#alarms) };
   }
 
   packets(): readonly string[] {

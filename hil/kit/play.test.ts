@@ -3,28 +3,39 @@ import type { Network } from "net-mock-socket";
 import { expect, test } from "vitest";
 import { memoryTarget } from "./memory-target.ts";
 import { play } from "./play.ts";
-import type { Need, Scenario, Story } from "./scenario.ts";
-import { type Stage, type Target, Unsuited } from "./target.ts";
+import type { Need, Scenario, ScenarioBody } from "./scenario.ts";
+import { NotSupported, type Target, type TestBed } from "./target.ts";
 
 const memory = memoryTarget();
 
-function told(story: Story, options: { needs?: Need[]; faults?: RegExp[] } = {}): Scenario {
-  return { title: "a story", theme: "", needs: [], faults: [], measures: [], story, ...options };
+function told(
+  scenario: ScenarioBody,
+  options: { needs?: Need[]; faults?: RegExp[] } = {},
+): Scenario {
+  return {
+    title: "a scenario",
+    theme: "",
+    needs: [],
+    faults: [],
+    measures: [],
+    body: scenario,
+    ...options,
+  };
 }
 
 /** The target in memory, and what is different about its stages. */
-function memoryWith(change: (stage: Stage, onLine: (line: string) => void) => void): Target {
+function memoryWith(change: (testBed: TestBed, onLine: (line: string) => void) => void): Target {
   return {
     ...memory,
-    stage: onLine => {
-      const stage = memory.stage(onLine);
-      change(stage, onLine);
-      return stage;
+    setUp: onLine => {
+      const testBed = memory.setUp(onLine);
+      change(testBed, onLine);
+      return testBed;
     },
   };
 }
 
-const echo: Story = async lab => {
+const echo: ScenarioBody = async lab => {
   lab.backend("red");
   const client = lab.client();
   await lab.proxy();
@@ -32,7 +43,7 @@ const echo: Story = async lab => {
   await client.receive("hello");
 };
 
-test("a story whose outcome is another one fails with its line and what happened, in the target's time", async () => {
+test("a scenario whose outcome is another one fails with its line and what happened, in the target's time", async () => {
   const failing = told(async lab => {
     await echo(lab);
     storyExpect(1).toBe(2);
@@ -58,7 +69,7 @@ test("fifty requests at once need no more than to be awaited", async () => {
   expect(statuses.filter(status => status === 200).length).toBeGreaterThanOrEqual(16);
 });
 
-test("a story that never ends fails, and says what it waits for", async () => {
+test("a scenario that never ends fails, and says what it waits for", async () => {
   const endless = told(async lab => {
     lab.backend("red");
     const client = lab.client();
@@ -80,24 +91,24 @@ test("who waits for bytes that cannot come any more is told what came", async ()
     await client.receive("blue");
   });
   await expect(play(cut, memory)).rejects.toThrow(
-    'client 1 waited to hear "blue", and the connection ended; it had heard "red"',
+    'client 1 waited to hear "blue", and the connection ended; it had received "red"',
   );
 });
 
-test("what is left on the board fails the story, though its outcome was right", async () => {
-  const leaking = memoryWith(stage => {
-    stage.rest = () => ({ sessions: 0, left: ["1 sessions"] });
+test("what is left on the board fails the scenario, though its outcome was right", async () => {
+  const leaking = memoryWith(testBed => {
+    testBed.leftovers = () => ({ sessions: 0, leaks: ["1 sessions"] });
   });
   await expect(play(told(echo), leaking)).rejects.toThrow("the board still had 1 sessions");
 });
 
-test("a fault in the log fails the story, unless it was to be expected; then its absence does", async () => {
+test("a fault in the log fails the scenario, unless it was to be expected; then its absence does", async () => {
   const line = "E (900) session: exception id=1 error=oh";
-  const faulty = memoryWith((stage, onLine) => stage.clock.after(900, () => onLine(line)));
-  const panicking = memoryWith((stage, onLine) =>
-    stage.clock.after(900, () => onLine("Guru Meditation Error")),
+  const faulty = memoryWith((testBed, onLine) => testBed.clock.after(900, () => onLine(line)));
+  const panicking = memoryWith((testBed, onLine) =>
+    testBed.clock.after(900, () => onLine("Guru Meditation Error")),
   );
-  const waiting: Story = async lab => {
+  const waiting: ScenarioBody = async lab => {
     await echo(lab);
     await new Promise<void>(resolve => lab.later(500, resolve));
   };
@@ -109,28 +120,28 @@ test("a fault in the log fails the story, unless it was to be expected; then its
   );
 });
 
-test("a target that lacks what a story needs skips it with a word", async () => {
+test("a target that lacks what a scenario needs skips it with a word", async () => {
   const calm: Target = { ...memory, name: "calm", offers: ["reset"] };
-  const stormy = told(echo, { needs: ["weather"] });
-  expect(await play(stormy, calm)).toEqual({ skipped: "calm has no weather" });
+  const faulty = told(echo, { needs: ["simulated-network"] });
+  expect(await play(faulty, calm)).toEqual({ skipped: "calm has no simulated-network" });
 
-  const fixed = memoryWith(stage => {
-    stage.boot = async () => {
-      throw new Unsuited("this board has two backends, and the story wants one");
+  const fixed = memoryWith(testBed => {
+    testBed.boot = async () => {
+      throw new NotSupported("this board has two backends, and the scenario wants one");
     };
   });
   expect(await play(told(echo), fixed)).toEqual({
-    skipped: "this board has two backends, and the story wants one",
+    skipped: "this board has two backends, and the scenario wants one",
   });
 });
 
-test("a story that forgot to say what it needs fails where it would have worked", async () => {
+test("a scenario that forgot to say what it needs fails where it would have worked", async () => {
   const careless = told(async lab => {
     await echo(lab);
     lab.wifi.drop(1000);
   });
   await expect(play(careless, memory)).rejects.toThrow(
-    'this story uses weather: scenario(title, { needs: ["weather"] }, …) would do',
+    'this scenario uses simulated-network: scenario(title, { needs: ["simulated-network"] }, …) would do',
   );
 });
 
@@ -140,22 +151,22 @@ test("the same seed plays the same storm to the packet, another seed another one
       lab.backend("red");
       const clients = lab.clients(4);
       await lab.proxy({ inspect: [] });
-      lab.weather.link("board", { jitterMs: 10, loss: 0.05 });
+      lab.network.link("board", { jitterMs: 10, loss: 0.05 });
       for (const client of clients) client.send("x".repeat(20_000));
       lab.wifi.drop(5_000);
       await Promise.all(clients.map(client => client.receive(20_000)));
     },
-    { needs: ["weather"] },
+    { needs: ["simulated-network"] },
   );
   const hash = async (seed: number) => {
     const target = memoryTarget({ seed });
     let network: Network | undefined;
     await play(storm, {
       ...target,
-      stage: onLine => {
-        const stage = target.stage(onLine);
-        network = stage.weather as Network;
-        return stage;
+      setUp: onLine => {
+        const testBed = target.setUp(onLine);
+        network = testBed.network as Network;
+        return testBed;
       },
     });
     return network!.trace.hash;
@@ -179,7 +190,7 @@ test("a session that only a time-out would end, or its backend's end, is found",
   );
 });
 
-test("a story in which a backend is sent what is no request has failed", async () => {
+test("a scenario in which a backend is sent what is no request has failed", async () => {
   const garbled = told(async lab => {
     lab.backend("red");
     const client = lab.client();

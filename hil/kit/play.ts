@@ -1,25 +1,25 @@
 import { Journal } from "./journal.ts";
 import type { Scenario } from "./scenario.ts";
-import { StoryLab } from "./scenario-lab.ts";
-import { type Rest, type Stage, type Target, Unsuited } from "./target.ts";
+import { ScenarioLab } from "./scenario-lab.ts";
+import { type Leftovers, NotSupported, type Target, type TestBed } from "./target.ts";
 
-/** How a story went that did not fail: nothing, or why it was not played. */
-export interface Played {
+/** How a scenario went that did not fail: nothing, or why it was not played. */
+export interface PlayResult {
   readonly skipped?: string;
 }
 
 export interface PlayOptions {
   /** Hears what clients and backends do. */
   readonly onNote?: (text: string) => void;
-  /** Ends the story at once; its reason is what `play` rejects with. */
+  /** Ends the scenario at once; its reason is what `play` rejects with. */
   readonly signal?: AbortSignal;
 }
 
 /** For a session to see that its client has left; less than `idleTimeoutMs` and `tunnelTimeoutMs`. */
-const PARTING_MS = 20_000;
+const SESSIONS_END_MS = 20_000;
 
 /**
- * Plays a story on a target. It must end in time, and then the board must be as it was before: no
+ * Plays a scenario on a target. It must end in time, and then the board must be as it was before: no
  * session, socket or alarm is left, it lives, and its log tells of no fault. Throws what failed, with
  * the last of what happened.
  */
@@ -27,43 +27,43 @@ export async function play(
   scenario: Scenario,
   target: Target,
   { onNote, signal }: PlayOptions = {},
-): Promise<Played> {
+): Promise<PlayResult> {
   const lacking = scenario.needs.filter(need => !target.offers.includes(need));
   if (lacking.length > 0) return { skipped: `${target.name} has no ${lacking.join(" and no ")}` };
 
   let journal: Journal | undefined;
-  const stage = target.stage(line => journal?.line(line));
-  journal = new Journal(stage.clock, onNote);
-  const lab = new StoryLab(stage, journal, scenario);
+  const testBed = target.setUp(line => journal?.line(line));
+  journal = new Journal(testBed.clock, onNote);
+  const lab = new ScenarioLab(testBed, journal, scenario);
   try {
-    await unlessAborted(playWhole(scenario, stage, lab, journal, target.patienceMs), signal);
+    await unlessAborted(playAndCheck(scenario, testBed, lab, journal, target.patienceMs), signal);
     return {};
   } catch (error) {
-    if (error instanceof Unsuited) return { skipped: error.message };
+    if (error instanceof NotSupported) return { skipped: error.message };
     if (signal?.aborted) throw signal.reason;
-    throw withTrace(error, journal.trace(stage.packets()));
+    throw withTrace(error, journal.trace(testBed.packets()));
   } finally {
-    lab.clear();
-    stage.close();
+    lab.tearDown();
+    testBed.close();
   }
 }
 
-async function playWhole(
+async function playAndCheck(
   scenario: Scenario,
-  stage: Stage,
-  lab: StoryLab,
+  testBed: TestBed,
+  lab: ScenarioLab,
   journal: Journal,
   patienceMs: number,
 ): Promise<void> {
-  const story = scenario.story(lab);
-  if (!(await stage.drive(story, patienceMs))) {
-    throw new Error(`the story did not end within ${patienceMs} ms; ${waitsFor(journal)}`);
+  const played = scenario.body(lab);
+  if (!(await testBed.drive(played, patienceMs))) {
+    throw new Error(`the scenario did not end within ${patienceMs} ms; ${waitsFor(journal)}`);
   }
-  await story;
-  lab.part();
-  await partedFromAll(stage);
-  lab.clear();
-  await comeToRest(stage, patienceMs);
+  await played;
+  lab.closeClients();
+  await waitUntilSessionsEnd(testBed);
+  lab.tearDown();
+  await waitUntilIdle(testBed, patienceMs);
   checkFaults(journal, scenario.faults);
   const unmeasured = scenario.measures.filter(name => !lab.measured.has(name));
   if (unmeasured.length > 0) throw new Error(`not measured: ${unmeasured.join(", ")}`);
@@ -90,37 +90,45 @@ function waitsFor({ waits }: Journal): string {
  * Sessions must end because their clients have left: with the backends gone, or some minutes later, a
  * forgotten one would be over, too.
  */
-async function partedFromAll(stage: Stage): Promise<void> {
-  const { sessions } = await restUntil(stage, PARTING_MS, rest => rest.sessions === 0);
+async function waitUntilSessionsEnd(testBed: TestBed): Promise<void> {
+  const { sessions } = await leftoversUntil(
+    testBed,
+    SESSIONS_END_MS,
+    leftovers => leftovers.sessions === 0,
+  );
   if (sessions === 0) return;
   throw new Error(`when its clients had left, the board still had ${sessions} sessions`);
 }
 
-async function comeToRest(stage: Stage, patienceMs: number): Promise<void> {
-  const { left } = await restUntil(stage, patienceMs, rest => rest.left.length === 0);
-  if (left.length === 0) return;
-  throw new Error(`when all had left, the board still had ${left.join(", ")}`);
+async function waitUntilIdle(testBed: TestBed, patienceMs: number): Promise<void> {
+  const { leaks } = await leftoversUntil(
+    testBed,
+    patienceMs,
+    leftovers => leftovers.leaks.length === 0,
+  );
+  if (leaks.length === 0) return;
+  throw new Error(`when all had left, the board still had ${leaks.join(", ")}`);
 }
 
 /** Looks again and again until `holds`, or for `patienceMs`; what was there at the last look. */
-async function restUntil(
-  stage: Stage,
+async function leftoversUntil(
+  testBed: TestBed,
   patienceMs: number,
-  holds: (rest: Rest) => boolean,
-): Promise<Rest> {
-  let rest: Rest = { sessions: 0, left: ["nothing to say within that time"] };
+  holds: (leftovers: Leftovers) => boolean,
+): Promise<Leftovers> {
+  let leftovers: Leftovers = { sessions: 0, leaks: ["nothing to say within that time"] };
   let over = false;
   const held = new Promise<void>((resolve, reject) => {
     const look = async () => {
-      rest = await stage.rest();
-      if (holds(rest)) resolve();
-      else if (!over) stage.clock.after(stage.lookMs, () => void look().catch(reject));
+      leftovers = await testBed.leftovers();
+      if (holds(leftovers)) resolve();
+      else if (!over) testBed.clock.after(testBed.pollMs, () => void look().catch(reject));
     };
     look().catch(reject);
   });
-  if (await stage.drive(held, patienceMs)) await held;
+  if (await testBed.drive(held, patienceMs)) await held;
   over = true;
-  return rest;
+  return leftovers;
 }
 
 function checkFaults(journal: Journal, expected: readonly RegExp[]): void {
@@ -130,7 +138,7 @@ function checkFaults(journal: Journal, expected: readonly RegExp[]): void {
   if (missing.length > 0) throw new Error(`the log does not tell of ${missing.join(", ")}`);
 }
 
-/** The same error, so that it still points to its line of the story. */
+/** The same error, so that it still points to its line of the scenario. */
 function withTrace(thrown: unknown, trace: string): Error {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
   error.message += `\n\nWhat happened, in milliseconds of the target's time:\n${trace}`;

@@ -6,7 +6,7 @@ import type { Computer } from "./target.ts";
 
 /** How a connection ended: cleanly, or with the code of an error. */
 export interface Ended {
-  readonly heard: string;
+  readonly received: string;
   readonly error: string | undefined;
 }
 
@@ -16,7 +16,7 @@ export interface ClientParts {
   readonly clock: Clock;
   readonly journal: Journal;
   /** Where the board is found. */
-  door(): { readonly host: string; readonly port: number };
+  proxyAddress(): { readonly host: string; readonly port: number };
 }
 
 /**
@@ -26,12 +26,12 @@ export interface ClientParts {
 export class RawClient {
   readonly name: string;
   /** All that came on the current connection; bytes are characters. */
-  heard = "";
+  received = "";
   protected readonly parts: ClientParts;
   /** Its end of the connection that it had last, as the board should see it: `10.0.0.9:49152`. */
   endpoint: string | undefined;
   #socket: WireSocket | undefined;
-  /** Characters of `heard` that a `receive` has returned. */
+  /** Characters of `received` that a `receive` has returned. */
   #taken = 0;
   #receiving = false;
   #connected = false;
@@ -101,13 +101,13 @@ export class RawClient {
   /** The current connection, or a new one. */
   protected open(): WireSocket {
     if (this.#socket !== undefined && this.#ended === undefined) return this.#socket;
-    const { computer, door } = this.parts;
-    const socket = computer.net.connect({ ...door(), allowHalfOpen: true, noDelay: true });
+    const { computer, proxyAddress } = this.parts;
+    const socket = computer.net.connect({ ...proxyAddress(), allowHalfOpen: true, noDelay: true });
     let error: string | undefined;
     this.#socket = socket;
     this.#connected = false;
     this.#ended = undefined;
-    this.heard = "";
+    this.received = "";
     this.#taken = 0;
     socket.on("connect", () => {
       this.#connected = true;
@@ -115,7 +115,7 @@ export class RawClient {
       this.#tell();
     });
     socket.on("data", (bytes: Buffer) => {
-      this.heard += bytes.toString("latin1");
+      this.received += bytes.toString("latin1");
       this.#tell();
     });
     socket.on("end", () => {
@@ -127,7 +127,7 @@ export class RawClient {
     });
     socket.on("close", () => {
       this.note(`is closed${error === undefined ? "" : ` by ${error}`}`);
-      this.#ended = { heard: this.heard, error };
+      this.#ended = { received: this.received, error };
       this.#tell();
     });
     return socket;
@@ -140,9 +140,9 @@ export class RawClient {
   async #receive(until: string | number): Promise<string> {
     const bytes = typeof until === "number";
     const end = () =>
-      bytes ? this.#taken + until : this.heard.indexOf(until, this.#taken) + until.length;
+      bytes ? this.#taken + until : this.received.indexOf(until, this.#taken) + until.length;
     const there = () =>
-      bytes ? this.heard.length >= end() : this.heard.indexOf(until, this.#taken) >= 0;
+      bytes ? this.received.length >= end() : this.received.indexOf(until, this.#taken) >= 0;
     if (this.#receiving) throw new Error(`${this.name} is receiving already: await that first`);
     this.#receiving = true;
     try {
@@ -152,16 +152,16 @@ export class RawClient {
     }
     const from = this.#taken;
     this.#taken = end();
-    return this.heard.slice(from, this.#taken);
+    return this.received.slice(from, this.#taken);
   }
 
   async #until(what: string, there: () => boolean): Promise<void> {
     const outcome = await this.#wait(what, () => (there() ? "there" : this.#ended));
     if (outcome === "there") return;
-    const { heard, error } = outcome;
+    const { received, error } = outcome;
     throw new Error(
       `${this.name} waited ${what}, and the connection ended${error ? ` by ${error}` : ""}; ` +
-        `it had heard ${brief(heard.slice(this.#taken))}`,
+        `it had received ${brief(received.slice(this.#taken))}`,
     );
   }
 
@@ -183,13 +183,13 @@ export class RawClient {
   }
 }
 
-/** A story that has failed elsewhere awaits it no more: that is no failure of its own. */
+/** A scenario that has failed elsewhere awaits it no more: that is no failure of its own. */
 export function unawaited<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => {});
   return promise;
 }
 
-/** Characters of what a client heard that an error echoes. */
+/** Characters of what a client received that an error echoes. */
 const ECHOED_MAX = 80;
 
 function brief(text: string): string {

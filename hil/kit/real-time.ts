@@ -1,13 +1,13 @@
-/** Waits until `story` has ended, or for `patienceMs`. True: it has ended. */
+/** Waits until `scenario` has ended, or for `patienceMs`. True: it has ended. */
 export async function driveInRealTime(
-  story: Promise<unknown>,
+  scenario: Promise<unknown>,
   patienceMs: number,
 ): Promise<boolean> {
   let timeout: NodeJS.Timeout | undefined;
   const patience = new Promise<boolean>(resolve => {
     timeout = setTimeout(resolve, patienceMs, false);
   });
-  const ended = story.then(
+  const ended = scenario.then(
     () => true,
     () => true,
   );

@@ -7,8 +7,8 @@ import { disagreements, type Visit } from "./cross-check.ts";
 import { CLIENT_SESSIONS_MAX } from "./emulated-lab.ts";
 import type { Journal, Wanted } from "./journal.ts";
 import type { Need, Scenario } from "./scenario.ts";
-import { StoryBackend } from "./scripted-backend.ts";
-import type { Stage, Weather } from "./target.ts";
+import { ScriptedBackend } from "./scripted-backend.ts";
+import type { NetworkFaults, TestBed } from "./target.ts";
 
 /** What the configuration may say of a backend beyond its name and address. */
 export type BackendSettings = Partial<
@@ -24,8 +24,8 @@ type Given<T> = T extends readonly (infer Item)[]
     ? { readonly [Key in keyof T]?: Given<T[Key]> }
     : T;
 
-/** The board, as far as a story may know it. */
-export interface StoryBoard {
+/** The board, as far as a scenario may know it. */
+export interface ScenarioBoard {
   /** Sessions at once, and clients that may wait for one, as the board says when it is ready. */
   readonly sessionsMax: number;
   readonly queueMax: number;
@@ -37,37 +37,41 @@ export interface StoryBoard {
 }
 
 /**
- * What a story is played with: first the cast (`backend`, `client`), then the set-up (`proxy`), then
+ * What a scenario is played with: first the cast (`backend`, `client`), then the set-up (`proxy`), then
  * whatever happens.
  */
-export class StoryLab {
+export class ScenarioLab {
   readonly wifi = {
-    /** The board loses its Wi-Fi now and has it again `ms` later. Needs "weather". */
+    /** The board loses its Wi-Fi now and has it again `ms` later. Needs "simulated-network". */
     drop: (ms: number): void => {
-      this.#use("weather");
+      this.#use("simulated-network");
       this.#note(`the Wi-Fi drops for ${ms} ms`);
-      this.#stage.wifiDrop!(ms);
+      this.#testBed.wifiDrop!(ms);
     },
   };
   /** Figures that were taken. */
   readonly measured = new Set<string>();
-  #stage: Stage;
+  #testBed: TestBed;
   #journal: Journal;
   #told: Pick<Scenario, "needs" | "measures">;
-  #backends: { backend: StoryBackend; settings: BackendSettings }[] = [];
+  #backends: { backend: ScriptedBackend; settings: BackendSettings }[] = [];
   #clients: Client[] = [];
 
-  constructor(stage: Stage, journal: Journal, told: Pick<Scenario, "needs" | "measures">) {
-    this.#stage = stage;
+  constructor(testBed: TestBed, journal: Journal, told: Pick<Scenario, "needs" | "measures">) {
+    this.#testBed = testBed;
     this.#journal = journal;
     this.#told = told;
   }
 
   /** A backend; `settings` is what the configuration says of it beyond its address. */
-  backend(name: string, behaviour: Behaviour = {}, settings: BackendSettings = {}): StoryBackend {
-    const { clock } = this.#stage;
-    const parts = { computer: this.#stage.computer(name), clock, journal: this.#journal };
-    const backend = new StoryBackend(name, behaviour, parts);
+  backend(
+    name: string,
+    behaviour: Behaviour = {},
+    settings: BackendSettings = {},
+  ): ScriptedBackend {
+    const { clock } = this.#testBed;
+    const parts = { computer: this.#testBed.computer(name), clock, journal: this.#journal };
+    const backend = new ScriptedBackend(name, behaviour, parts);
     this.#backends.push({ backend, settings });
     return backend;
   }
@@ -76,10 +80,10 @@ export class StoryLab {
   client(host = "client"): Client {
     const client = new Client({
       name: `${host} ${this.#clients.length + 1}`,
-      computer: this.#stage.computer(host),
-      clock: this.#stage.clock,
+      computer: this.#testBed.computer(host),
+      clock: this.#testBed.clock,
       journal: this.#journal,
-      door: () => this.#stage.door,
+      proxyAddress: () => this.#testBed.proxyAddress,
     });
     this.#clients.push(client);
     return client;
@@ -105,14 +109,14 @@ export class StoryLab {
       ...settings,
       backends,
     };
-    await this.#stage.boot(document);
+    await this.#testBed.boot(document);
     await this.until({ on: "proxy", what: "ready" });
   }
 
-  get board(): StoryBoard {
-    const ready = this.said({ on: "proxy", what: "ready" }).at(-1);
+  get board(): ScenarioBoard {
+    const ready = this.logged({ on: "proxy", what: "ready" }).at(-1);
     if (ready === undefined) throw new Error("lab.board: there is none before lab.proxy()");
-    const { sendBufferBytes, receiveWindowBytes } = this.#stage.limits;
+    const { sendBufferBytes, receiveWindowBytes } = this.#testBed.limits;
     return {
       sessionsMax: Number(ready.values.sessionsMax),
       queueMax: Number(ready.values.queueMax),
@@ -121,7 +125,7 @@ export class StoryLab {
       reset: async () => {
         this.#use("reset");
         this.#note("the board is reset");
-        await this.#stage.reset!();
+        await this.#testBed.reset!();
         await this.until({ on: "proxy", what: "ready" });
       },
     };
@@ -141,10 +145,10 @@ export class StoryLab {
   }
 
   /** Waits until the board has seen that everybody has left. */
-  async empty(): Promise<void> {
-    const { clock, lookMs } = this.#stage;
-    while ((await this.#stage.rest()).sessions > 0) {
-      await new Promise<void>(resolve => clock.after(lookMs, resolve));
+  async sessionsClosed(): Promise<void> {
+    const { clock, pollMs } = this.#testBed;
+    while ((await this.#testBed.leftovers()).sessions > 0) {
+      await new Promise<void>(resolve => clock.after(pollMs, resolve));
     }
   }
 
@@ -154,40 +158,40 @@ export class StoryLab {
   }
 
   /** Such events of the log so far. */
-  said(wanted: Wanted): LogLine[] {
+  logged(wanted: Wanted): LogLine[] {
     return this.#journal.all(wanted);
   }
 
   /** The target's time. */
   get nowMs(): number {
-    return this.#stage.clock.now();
+    return this.#testBed.clock.now();
   }
 
-  /** Arranges what happens later: `lab.later(10_000, lab.weather.cut("board", "red"))` mends it then. */
+  /** Arranges what happens later: `lab.later(10_000, lab.network.cut("board", "red"))` mends it then. */
   later(ms: number, task: () => void): void {
-    this.#stage.clock.after(ms, task);
+    this.#testBed.clock.after(ms, task);
   }
 
   /** The board's counters. Needs "status". */
   status(): Promise<Status> {
     this.#use("status");
-    return this.#stage.status!();
+    return this.#testBed.status!();
   }
 
   /** Types a command at the board's console; the lines of its answer. Needs "serial". */
   type(command: string): Promise<readonly string[]> {
     this.#use("serial");
-    return this.#stage.type!(command);
+    return this.#testBed.type!(command);
   }
 
-  /** Records a figure that the story said it would take. Needs "budgets". */
+  /** Records a figure that the scenario said it would take. Needs "budgets". */
   measure(name: string, value: number): void {
     this.#use("budgets");
     if (!this.#told.measures.includes(name)) {
-      throw new Error(`this story measures "${name}": { measures: ["${name}"] } would do`);
+      throw new Error(`this scenario measures "${name}": { measures: ["${name}"] } would do`);
     }
     this.measured.add(name);
-    this.#stage.measure!(name, value);
+    this.#testBed.measure!(name, value);
   }
 
   /** What every witness of these visits tells of them, where two disagree. Needs "status". */
@@ -196,16 +200,16 @@ export class StoryLab {
     return disagreements({
       visits,
       backends: this.#backends.map(({ backend }) => backend),
-      log: this.said({ on: "session", what: "end" }),
+      log: this.logged({ on: "session", what: "end" }),
       before,
       after: await this.status(),
     });
   }
 
-  /** Links and faults. Needs "weather". */
-  get weather(): Weather {
-    this.#use("weather");
-    return this.#stage.weather!;
+  /** Links and faults. Needs "simulated-network". */
+  get network(): NetworkFaults {
+    this.#use("simulated-network");
+    return this.#testBed.network!;
   }
 
   /** What backends were sent that is no request. */
@@ -215,15 +219,15 @@ export class StoryLab {
     );
   }
 
-  /** The story is over: the sun shines, and the clients leave. */
-  part(): void {
-    this.#stage.weather?.heal();
+  /** The scenario is over: the sun shines, and the clients leave. */
+  closeClients(): void {
+    this.#testBed.network?.heal();
     for (const client of this.#clients) client.leave();
   }
 
   /** And the backends, too. */
-  clear(): void {
-    this.part();
+  tearDown(): void {
+    this.closeClients();
     for (const { backend } of this.#backends) backend.leave();
   }
 
@@ -234,6 +238,8 @@ export class StoryLab {
   /** Whoever forgot to say so would fail on the targets that lack it. */
   #use(need: Need): void {
     if (this.#told.needs.includes(need)) return;
-    throw new Error(`this story uses ${need}: scenario(title, { needs: ["${need}"] }, …) would do`);
+    throw new Error(
+      `this scenario uses ${need}: scenario(title, { needs: ["${need}"] }, …) would do`,
+    );
   }
 }

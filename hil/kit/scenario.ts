@@ -1,16 +1,16 @@
 import { readdirSync } from "node:fs";
-import type { StoryLab } from "./scenario-lab.ts";
+import type { ScenarioLab } from "./scenario-lab.ts";
 
 /**
- * What a story may need beyond clients, backends and a board that can be configured.
+ * What a scenario may need beyond clients, backends and a board that can be configured.
  *
- * - `weather`: links and faults of a simulated network, and the board's Wi-Fi
+ * - `simulated-network`: links and faults of a simulated network, and the board's Wi-Fi
  * - `reset`: somebody who presses the board's button
  * - `status`: the board's counters
  * - `serial`: somebody who types at the board's console
  * - `budgets`: a place for figures, with limits of what they may be
  */
-export type Need = "weather" | "reset" | "status" | "serial" | "budgets";
+export type Need = "simulated-network" | "reset" | "status" | "serial" | "budgets";
 
 export interface Scenario {
   /** A claim that a user cares about. */
@@ -18,14 +18,14 @@ export interface Scenario {
   /** The file that it stands in, without its ending. */
   readonly theme: string;
   readonly needs: readonly Need[];
-  /** Lines of the log that would be faults in any other story. */
+  /** Lines of the log that would be faults in any other scenario. */
   readonly faults: readonly RegExp[];
   /** Figures that it must take, by their names in `hil/rig/limits.ts`. */
   readonly measures: readonly string[];
-  readonly story: Story;
+  readonly body: ScenarioBody;
 }
 
-export type Story = (lab: StoryLab) => Promise<void>;
+export type ScenarioBody = (lab: ScenarioLab) => Promise<void>;
 
 export interface ScenarioOptions {
   readonly needs?: readonly Need[];
@@ -38,24 +38,24 @@ const FOLDER = new URL("../scenarios/", import.meta.url);
 const scenarios: Scenario[] = [];
 let theme = "";
 
-/** Tells a story. It is an ordinary async function, and knows neither its target nor a test runner. */
-export function scenario(title: string, story: Story): void;
-export function scenario(title: string, options: ScenarioOptions, story: Story): void;
+/** Tells a scenario. It is an ordinary async function, and knows neither its target nor a test runner. */
+export function scenario(title: string, body: ScenarioBody): void;
+export function scenario(title: string, options: ScenarioOptions, body: ScenarioBody): void;
 export function scenario(
   title: string,
-  optionsOrStory: ScenarioOptions | Story,
-  toldStory?: Story,
+  optionsOrBody: ScenarioOptions | ScenarioBody,
+  givenBody?: ScenarioBody,
 ): void {
-  const [options, story] =
-    typeof optionsOrStory === "function" ? [{}, optionsOrStory] : [optionsOrStory, toldStory!];
+  const [options, body] =
+    typeof optionsOrBody === "function" ? [{}, optionsOrBody] : [optionsOrBody, givenBody!];
   if (scenarios.some(other => other.title === title)) {
     throw new Error(`scenario "${title}": is there twice; each title once would do`);
   }
   const { needs = [], faults = [], measures = [] } = options;
-  scenarios.push({ title, theme, needs, faults, measures, story });
+  scenarios.push({ title, theme, needs, faults, measures, body });
 }
 
-/** Every story of `hil/scenarios/*.scenario.ts`, theme by theme. */
+/** Every scenario of `hil/scenarios/*.scenario.ts`, theme by theme. */
 export async function loadScenarios(): Promise<readonly Scenario[]> {
   const files = readdirSync(FOLDER).filter(name => name.endsWith(".scenario.ts"));
   for (const file of files.sort()) {

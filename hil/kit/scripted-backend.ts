@@ -7,7 +7,7 @@ import { type Message, MessageReader } from "./http-backend.ts";
 import type { Journal } from "./journal.ts";
 import type { Computer } from "./target.ts";
 
-export interface StoryBackendParts {
+export interface ScriptedBackendParts {
   readonly computer: Computer;
   readonly clock: Clock;
   readonly journal: Journal;
@@ -20,7 +20,7 @@ const REQUEST = /^[A-Z]+ [^ ]+ HTTP\/1\.[01]\r\n/;
 const DRIP_MS = 20;
 
 /** A server behind the board that remembers what it saw. */
-export class StoryBackend {
+export class ScriptedBackend {
   readonly name: string;
   readonly address: string;
   /** Connections that it ever took. */
@@ -28,18 +28,18 @@ export class StoryBackend {
   /** Whole requests, in the order of their last bytes. */
   readonly requests: Message[] = [];
   /** Raw TCP of all connections; bytes are characters. */
-  heard = "";
+  received = "";
   /** Why what came was no request. */
   broken: string | undefined;
   #behaviour: Behaviour;
-  #parts: StoryBackendParts;
+  #parts: ScriptedBackendParts;
   #reserved: ReservedPort | undefined;
   #server: WireServer | undefined;
   #open = new Set<WireSocket>();
   /** Who waits for a request. */
   #watchers = new Set<() => void>();
 
-  constructor(name: string, behaviour: Behaviour, parts: StoryBackendParts) {
+  constructor(name: string, behaviour: Behaviour, parts: ScriptedBackendParts) {
     this.name = name;
     this.address = parts.computer.address;
     this.#behaviour = behaviour;
@@ -110,7 +110,7 @@ export class StoryBackend {
     if (!this.#behaviour.refuses) await this.start();
   }
 
-  /** The story is over. */
+  /** The scenario is over. */
   leave(): void {
     this.stop();
     this.#reserved?.release();
@@ -144,7 +144,7 @@ export class StoryBackend {
   #speakRaw(socket: WireSocket, first: Buffer): void {
     const { raw = "echo" } = this.#behaviour;
     const hear = (bytes: Buffer) => {
-      this.heard += bytes.toString("latin1");
+      this.received += bytes.toString("latin1");
     };
     hear(first);
     socket.on("data", hear);
@@ -181,7 +181,7 @@ export class StoryBackend {
       },
     );
     const feed = (bytes: Buffer) => {
-      if (tunnel) this.heard += bytes.toString("latin1");
+      if (tunnel) this.received += bytes.toString("latin1");
       else reader.feed(bytes);
       if (reader.broken === undefined) return;
       this.broken ??= reader.broken;

@@ -5,15 +5,15 @@ import type { ReservedPort } from "../../emulator/src/reserved-port.ts";
 import type { Status } from "../../firmware/src/admin/status.ts";
 import type { Need } from "./scenario.ts";
 
-/** Something that stories are played on: an emulated board in memory, a board on the desk. */
+/** Something that scenarios are played on: an emulated board in memory, a board on the desk. */
 export interface Target {
   readonly name: string;
-  /** What it can do of that which a story may need. */
+  /** What it can do of that which a scenario may need. */
   readonly offers: readonly Need[];
-  /** How long a story may take, in the target's time. */
+  /** How long a scenario may take, in the target's time. */
   readonly patienceMs: number;
-  /** A stage for one story. `onLine` hears each line that the board writes to its console. */
-  stage(onLine: (line: string) => void): Stage;
+  /** A testBed for one scenario. `onLine` hears each line that the board writes to its console. */
+  setUp(onLine: (line: string) => void): TestBed;
 }
 
 /** A configuration document, as far as a target has to understand it. */
@@ -45,7 +45,7 @@ export interface Computer {
 }
 
 /** Links and faults, by the names of hosts: `board`, and those of the cast. */
-export type Weather = Pick<
+export type NetworkFaults = Pick<
   Network,
   | "link"
   | "cut"
@@ -61,27 +61,27 @@ export type Weather = Pick<
 >;
 
 /** What of its past traffic a board still has. */
-export interface Rest {
+export interface Leftovers {
   readonly sessions: number;
   /** What it did not hold when it had booted, and why it died if it did; empty: it is at rest. */
-  readonly left: readonly string[];
+  readonly leaks: readonly string[];
 }
 
-/** The board, the computers around it, and their time, while one story is played. */
-export interface Stage {
+/** The board, the computers around it, and their time, while one scenario is played. */
+export interface TestBed {
   readonly clock: Clock;
   readonly limits: { readonly sendBufferBytes: number; readonly receiveWindowBytes: number };
   computer(name: string): Computer;
   /**
    * Starts the board with a configuration document. It serves when the promise resolves; rejects with
-   * `Unsuited` where the target cannot have such a board.
+   * `NotSupported` where the target cannot have such a board.
    */
   boot(document: GatewayDocument): Promise<void>;
   /** Where clients find the board's first listener. */
-  readonly door: { readonly host: string; readonly port: number };
+  readonly proxyAddress: { readonly host: string; readonly port: number };
   /** Presses the board's button; it serves again when the promise resolves. */
   reset?(): Promise<void>;
-  readonly weather?: Weather;
+  readonly network?: NetworkFaults;
   /** Takes the board's Wi-Fi away for so long. */
   wifiDrop?(ms: number): void;
   /** The board's counters, as its admin port tells them. */
@@ -90,15 +90,15 @@ export interface Stage {
   type?(command: string): Promise<readonly string[]>;
   /** Takes a figure; `name` is one of those that the target expects. */
   measure?(name: string, value: number): void;
-  /** Lets time pass until `story` has ended, or for `patienceMs`. True: it has ended. */
-  drive(story: Promise<unknown>, patienceMs: number): Promise<boolean>;
+  /** Lets time pass until `scenario` has ended, or for `patienceMs`. True: it has ended. */
+  drive(scenario: Promise<unknown>, patienceMs: number): Promise<boolean>;
   /** Between two looks at `rest`, in ms. */
-  readonly lookMs: number;
-  rest(): Rest | Promise<Rest>;
+  readonly pollMs: number;
+  leftovers(): Leftovers | Promise<Leftovers>;
   /** The last packets, each line with its time in front, where somebody saw them. */
   packets(): readonly string[];
   close(): void;
 }
 
-/** This target cannot play the story, and that is nobody's fault: the story is skipped. */
-export class Unsuited extends Error {}
+/** This target cannot play the scenario, and that is nobody's fault: the scenario is skipped. */
+export class NotSupported extends Error {}

@@ -1,6 +1,6 @@
 import { type Host, type MockSocket, seeded } from "net-mock-socket";
 import { STRATEGIES, type StrategyName, WEIGHTLESS } from "../../firmware/src/balancer/strategy.ts";
-import { type BackendSettings, Lab } from "../kit/emulated-lab.ts";
+import { type BackendSettings, EmulatedLab } from "../kit/emulated-lab.ts";
 import { httpBackend, MessageReader, reply } from "../kit/http-backend.ts";
 import type { World, WorldBackend } from "./experiments.ts";
 
@@ -34,7 +34,7 @@ const AFTERMATH_MS = 40_000;
 
 /** Plays `world` with `strategy` through the whole emulated board; the same seed plays the same. */
 export async function play(world: World, strategy: StrategyName, seed: number): Promise<Play> {
-  const lab = new Lab(undefined, { seed });
+  const lab = new EmulatedLab(undefined, { seed });
   const weighted = !WEIGHTLESS.includes(strategy);
   const machines = new Map<string, Machine>();
   for (const [index, settings] of world.backends.entries()) {
@@ -68,7 +68,7 @@ export async function play(world: World, strategy: StrategyName, seed: number): 
 }
 
 /** Calls `visit` for each request of the world's traffic, at its time. */
-function arrivals(lab: Lab, world: World, random: () => number, visit: () => void): void {
+function arrivals(lab: EmulatedLab, world: World, random: () => number, visit: () => void): void {
   const { perSecond, burst } = world.traffic;
   let atMs = 0;
   for (;;) {
@@ -88,7 +88,7 @@ function exponential(mean: number, random: () => number): number {
 
 /** A server with a few workers and a line in front of them. */
 class Machine {
-  #lab: Lab;
+  #lab: EmulatedLab;
   #settings: WorldBackend;
   #random: () => number;
   #slower = 1;
@@ -96,7 +96,7 @@ class Machine {
   #line: (() => void)[] = [];
   #server: { stop(): void; start(): void } | undefined;
 
-  constructor(lab: Lab, settings: WorldBackend, random: () => number) {
+  constructor(lab: EmulatedLab, settings: WorldBackend, random: () => number) {
     this.#lab = lab;
     this.#settings = settings;
     this.#random = random;
@@ -144,13 +144,13 @@ const GET = Buffer.from("GET / HTTP/1.1\r\nHost: lab\r\n\r\n");
 /** Clients that keep their connections for the next one who comes. */
 class Visitors {
   readonly samples: Sample[] = [];
-  #lab: Lab;
+  #lab: EmulatedLab;
   #beginMs: number;
   #random: () => number;
   #hosts: Host[];
   #idle: Visitor[] = [];
 
-  constructor(lab: Lab, beginMs: number, random: () => number) {
+  constructor(lab: EmulatedLab, beginMs: number, random: () => number) {
     this.#lab = lab;
     this.#beginMs = beginMs;
     this.#random = random;

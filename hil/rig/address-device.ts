@@ -5,11 +5,11 @@ import {
 } from "../../emulator/proxy/workbench/admin-client.ts";
 import type { Need } from "../kit/scenario.ts";
 import type { GatewayDocument } from "../kit/target.ts";
-import { Stuck } from "./board-error.ts";
+import { BoardError } from "./board-error.ts";
 import type { Device } from "./device.ts";
 import type { PlayedBoard } from "./run.ts";
 
-/** Between two looks at the board's last events: it remembers more than a story makes in that time. */
+/** Between two looks at the board's last events: it remembers more than a scenario makes in that time. */
 const EVENTS_MS = 100;
 
 /** A board in the network without a serial line: its log is asked for, and nobody can reset it. */
@@ -25,7 +25,7 @@ export class AddressDevice implements Device {
   #asking: NodeJS.Timeout | undefined;
   #released = false;
 
-  /** `onLine` hears its whole log, `onEvent` only what is for the story. */
+  /** `onLine` hears its whole log, `onEvent` only what is for the scenario. */
   constructor(address: AdminAddress, onLine: (line: string) => void) {
     this.#address = address;
     this.#onLine = onLine;
@@ -38,7 +38,7 @@ export class AddressDevice implements Device {
     return { kind: "address", identity, address: host, firmware: this.#version };
   }
 
-  door(boardPort: number): { host: string; port: number } {
+  addressOf(boardPort: number): { host: string; port: number } {
     const { host, port } = this.#address;
     return { host, port: boardPort === ADMIN_PORT ? port : boardPort };
   }
@@ -51,7 +51,7 @@ export class AddressDevice implements Device {
     } catch (error) {
       const { host, port } = this.#address;
       const why = `nobody answers at the admin port ${host}:${port}: ${(error as Error).message}`;
-      throw new Stuck("rig", why, { cause: error });
+      throw new BoardError("rig", why, { cause: error });
     }
   }
 
@@ -61,7 +61,7 @@ export class AddressDevice implements Device {
     const document = { listeners: this.#own!.listeners, ...given };
     const outcome = await this.admin.change("/api/config/lent", document);
     if ("complaints" in outcome) {
-      throw new Stuck("rig", `the board refuses a document: ${outcome.complaints.join("; ")}`);
+      throw new BoardError("rig", `the board refuses a document: ${outcome.complaints.join("; ")}`);
     }
     return document;
   }
@@ -71,7 +71,7 @@ export class AddressDevice implements Device {
     clearTimeout(this.#asking);
     if (this.#own === undefined) return;
     const outcome = await this.admin.change("/api/config/lent", this.#own);
-    if ("complaints" in outcome) throw new Stuck("rig", outcome.complaints.join("; "));
+    if ("complaints" in outcome) throw new BoardError("rig", outcome.complaints.join("; "));
   }
 
   async #ask(): Promise<void> {
@@ -84,7 +84,7 @@ export class AddressDevice implements Device {
 
   #askLater(): void {
     if (this.#released) return;
-    // One that does not answer in time is asked again; the story waits for its events meanwhile.
+    // One that does not answer in time is asked again; the scenario waits for its events meanwhile.
     this.#asking = setTimeout(() => void this.#ask().catch(() => this.#askLater()), EVENTS_MS);
   }
 }

@@ -9,8 +9,8 @@ import { EMULATED_PATH } from "./emulated-port.ts";
 import type { Incident } from "./incidents.ts";
 import { SerialDevice } from "./serial-device.ts";
 
-/** A board as it lies on the desk: what stories are played on, and its serial line where it has one. */
-export interface Desk {
+/** A board as it lies on the desk: what scenarios are played on, and its serial line where it has one. */
+export interface Attachment {
   /** What tells it from other boards; a lock and a folder are called so. */
   readonly identity: string;
   readonly device: Device;
@@ -20,7 +20,7 @@ export interface Desk {
 }
 
 /** What a desk is told, and what it tells. */
-export interface Surroundings {
+export interface AttachmentOptions {
   /** The file that keeps all that the board writes. */
   readonly log: string;
   /** How long it may take to get an address. */
@@ -30,11 +30,11 @@ export interface Surroundings {
   onIncident(incident: Incident): void;
 }
 
-export function serialDesk(
+export function attachSerial(
   binding: BindingInterface,
   found: Found,
-  surroundings: Surroundings,
-): Desk {
+  surroundings: AttachmentOptions,
+): Attachment {
   const { path, adapter } = found;
   const identity = placeOf(found);
   const whereNow = () => pathNow(found, binding);
@@ -43,19 +43,22 @@ export function serialDesk(
   return { identity, device, board, emulated: undefined };
 }
 
-export function emulatedDesk(emulated: EmulatedBoard, surroundings: Surroundings): Desk {
+export function attachEmulated(
+  emulated: EmulatedBoard,
+  surroundings: AttachmentOptions,
+): Attachment {
   const path = EMULATED_PATH;
   const board = new RigBoard({ binding: emulated.binding, path, ...surroundings });
   const device = new SerialDevice({
     board,
     // Every run has one of its own.
     played: { kind: "emulated", identity: `${EMULATED_PATH} ${process.pid}`, path },
-    door: port => emulated.door(port),
+    addressOf: port => emulated.addressOf(port),
   });
   return { identity: device.played().identity, device, board, emulated };
 }
 
-export function addressDesk(address: AdminAddress, { onLine }: Surroundings): Desk {
+export function attachByAddress(address: AdminAddress, { onLine }: AttachmentOptions): Attachment {
   const device = new AddressDevice(address, onLine);
   return { identity: device.played().identity, device, board: undefined, emulated: undefined };
 }

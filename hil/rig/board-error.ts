@@ -1,7 +1,7 @@
 import type { Blame } from "./incidents.ts";
 
 /** The board did not come to where it was to be brought, or did not do what it was asked. */
-export class Stuck extends Error {
+export class BoardError extends Error {
   readonly blame: Blame;
 
   constructor(blame: Blame, why: string, options?: ErrorOptions) {
@@ -11,7 +11,7 @@ export class Stuck extends Error {
 }
 
 /** The chip finds nothing in its flash that it could start: erased, half written, or unreadable. */
-export class NoProgram extends Stuck {
+export class NoProgram extends BoardError {
   constructor(why: string, options?: ErrorOptions) {
     super("rig", why, options);
   }

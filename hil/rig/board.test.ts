@@ -2,7 +2,7 @@ import type { BindingInterface } from "@serialport/bindings-cpp";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { banner, lastWords } from "../../emulator/src/reset.ts";
 import { RigBoard } from "./board.ts";
-import { NoProgram, Stuck } from "./board-error.ts";
+import { BoardError, NoProgram } from "./board-error.ts";
 import { EMULATED_PATH, type EmulatedAdapter, EmulatedBinding } from "./emulated-port.ts";
 import type { Incident } from "./incidents.ts";
 import { SerialLink } from "./serial-link.ts";
@@ -175,7 +175,7 @@ describe("states", () => {
     adapter.boots = [BOOT[0], 'E (2) net: no-ssid error="no Wi-Fi is known"'];
     await board.attach();
     const failed = board.to("online");
-    await expect(failed).rejects.toThrow(Stuck);
+    await expect(failed).rejects.toThrow(BoardError);
     await expect(failed).rejects.toThrow("no Wi-Fi is known");
     await board.release();
   });
@@ -214,17 +214,19 @@ test("a dump after which the board stands still is told when it has said its las
   await board.release();
 });
 
-test("an event that comes in two goes is heard once, whole", async () => {
+test("an event that comes in two goes is received once, whole", async () => {
   const { adapter, board } = bench();
   await board.attach();
   await board.to("serving");
-  const heard: string[] = [];
-  board.onEvent = event => heard.push(event);
+  const received: string[] = [];
+  board.onEvent = event => received.push(event);
   const since = board.transcript.mark();
   adapter.onBytes?.(Buffer.from("I (9) session: end id=1 client=10.0.0.1:4"));
   await board.transcript.expect(/id=1/, { withinMs: 1000, since }); // the silence makes it a line
   adapter.says("2 why=idle");
-  await expect.poll(() => heard).toEqual(["I (9) session: end id=1 client=10.0.0.1:42 why=idle"]);
+  await expect
+    .poll(() => received)
+    .toEqual(["I (9) session: end id=1 client=10.0.0.1:42 why=idle"]);
   await board.release();
 });
 

@@ -2,13 +2,13 @@ import { appendFileSync } from "node:fs";
 import { isIPv4 } from "node:net";
 import { performance } from "node:perf_hooks";
 import { parseLine } from "../../firmware/src/log/event.ts";
-import { NoProgram, Stuck } from "./board-error.ts";
+import { BoardError, NoProgram } from "./board-error.ts";
 import { type Blame, type Incident, Incidents } from "./incidents.ts";
 import { SerialLink, type SerialLinkOptions } from "./serial-link.ts";
 import { type Line, type Mark, Transcript, type TranscriptClock, Unmet } from "./transcript.ts";
 
 /**
- * How far a board has come, each state with those before it. `off`: held by its reset line, or not heard of
+ * How far a board has come, each state with those before it. `off`: held by its reset line, or not received of
  * since it was reset; `download` is beside the way.
  */
 export const STATES = ["off", "download", "booted", "online", "serving"] as const;
@@ -101,7 +101,7 @@ export class RigBoard {
   #held = false;
   #state: BoardState = "off";
   /** Why it will not come any further without a reset or a person. */
-  #hopeless: ((cause: Error) => Stuck) | undefined;
+  #hopeless: ((cause: Error) => BoardError) | undefined;
   #replugging: Promise<void> = Promise.resolve();
   #endlessDump: (() => void) | undefined;
 
@@ -152,7 +152,7 @@ export class RigBoard {
   }
 
   /**
-   * Brings it to `wanted`, and leaves it alone when it is there. Rejects with `Stuck`, which says whose
+   * Brings it to `wanted`, and leaves it alone when it is there. Rejects with `BoardError`, which says whose
    * fault it is, and all that the board said.
    */
   async to(wanted: BoardState): Promise<void> {
@@ -163,7 +163,7 @@ export class RigBoard {
       try {
         return await this.#walk(wanted);
       } catch (error) {
-        const guilty = error instanceof Stuck && error.blame === "firmware";
+        const guilty = error instanceof BoardError && error.blame === "firmware";
         const again = guilty || error instanceof Unreadable;
         if (!again || attempt === ATTEMPTS) throw error;
         await this.reset();
@@ -218,13 +218,13 @@ export class RigBoard {
     } catch (error) {
       if (!(error instanceof Unmet)) throw error;
       const why = "the board's lines do not bring it into download mode: hold its button BOOT";
-      throw new Stuck("rig", `${why}\n${error.message}`, { cause: error });
+      throw new BoardError("rig", `${why}\n${error.message}`, { cause: error });
     }
   }
 
   #needLines(): void {
     if (!this.link.hasLines) {
-      throw new Stuck(
+      throw new BoardError(
         "rig",
         `${this.link.path} has no control lines: the board's buttons are left`,
       );
@@ -247,9 +247,9 @@ export class RigBoard {
       const options = { cause: error };
       if (goal === "booted" && this.transcript.mark() === since) {
         const silent = "not a sound after a reset: power, cable, or another board?";
-        throw new Stuck("rig", `${silent}\n${error.message}`, options);
+        throw new BoardError("rig", `${silent}\n${error.message}`, options);
       }
-      throw new Stuck(blame, `${why}\n${error.message}`, options);
+      throw new BoardError(blame, `${why}\n${error.message}`, options);
     }
   }
 
@@ -279,7 +279,7 @@ export class RigBoard {
     } else if (on === "net" && what === "no-ssid") {
       this.#hopeless = stuckBecause("rig", WAY.online.why);
     } else if (on === "proxy" && what === "ready") {
-      // An address that was not heard is told at the next start.
+      // An address that was not received is told at the next start.
       if (this.address !== undefined) this.#passed("serving");
       else this.#hopeless = unreadable;
     }
@@ -313,15 +313,15 @@ export class RigBoard {
 }
 
 /** The line was disturbed where it mattered. */
-class Unreadable extends Stuck {}
+class Unreadable extends BoardError {}
 
 function unreadable(cause: Error): Unreadable {
   const why = "the line with the board's address was not readable";
   return new Unreadable("rig", `${why}\n${cause.message}`, { cause });
 }
 
-function stuckBecause(blame: Blame, why: string): (cause: Error) => Stuck {
-  return cause => new Stuck(blame, `${why}\n${cause.message}`, { cause });
+function stuckBecause(blame: Blame, why: string): (cause: Error) => BoardError {
+  return cause => new BoardError(blame, `${why}\n${cause.message}`, { cause });
 }
 
 function noProgram(sign: string): (cause: Error) => NoProgram {

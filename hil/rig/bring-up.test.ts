@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { RigBoard } from "./board.ts";
-import { NoProgram, Stuck } from "./board-error.ts";
+import { BoardError, NoProgram } from "./board-error.ts";
 import { bringUp } from "./bring-up.ts";
 import type { Flashable, FlashPolicy } from "./flash.ts";
 
@@ -13,14 +13,14 @@ const FOUND = {
 const CHIP = { chip: "ESP32", mac: "24:0a:c4:00:00:01" };
 
 /** What is done to a board that names `build` when it boots, or fails to. */
-async function done(policy: FlashPolicy, build: string | Stuck | undefined) {
+async function done(policy: FlashPolicy, build: string | BoardError | undefined) {
   const deeds: string[] = [];
   const board = {
     build: typeof build === "string" ? build : undefined,
     link: {} as RigBoard["link"],
     async to(state: string) {
       deeds.push(`to ${state}`);
-      if (build instanceof Stuck) throw build;
+      if (build instanceof BoardError) throw build;
     },
     async reset() {
       deeds.push("reset");
@@ -54,7 +54,7 @@ test("a board that has the build already is left alone", async () => {
 
 test("one with another build, or another program, is flashed, remembered and reset", async () => {
   expect((await done("changed", "bbbb")).deeds).toEqual(["to booted", ...FLASHED]);
-  expect((await done("changed", new Stuck("firmware", "no boot"))).deeds).toEqual([
+  expect((await done("changed", new BoardError("firmware", "no boot"))).deeds).toEqual([
     "to booted",
     ...FLASHED,
   ]);
@@ -70,7 +70,9 @@ test("one with another build, or another program, is flashed, remembered and res
 });
 
 test("a silent board is the rig's trouble, and not flashed in the dark", async () => {
-  await expect(done("changed", new Stuck("rig", "not a sound"))).rejects.toThrow("not a sound");
+  await expect(done("changed", new BoardError("rig", "not a sound"))).rejects.toThrow(
+    "not a sound",
+  );
 });
 
 test("never is never, and always asks nothing", async () => {

@@ -1,5 +1,5 @@
 import type { RigBoard } from "./board.ts";
-import { NoProgram, Stuck } from "./board-error.ts";
+import { BoardError, NoProgram } from "./board-error.ts";
 import type { Found } from "./discovery.ts";
 import { type Flashable, type FlashPolicy, mustFlash } from "./flash.ts";
 import type { KnownBoards } from "./known-boards.ts";
@@ -48,7 +48,7 @@ async function buildOf(board: Pick<RigBoard, "to" | "build">): Promise<string | 
     return board.build;
   } catch (error) {
     if (error instanceof NoProgram) return undefined;
-    if (error instanceof Stuck && error.blame === "firmware") return undefined;
+    if (error instanceof BoardError && error.blame === "firmware") return undefined;
     throw error;
   }
 }

@@ -12,18 +12,18 @@ import { reservePort } from "../../emulator/src/reserved-port.ts";
 import { onThisComputer } from "../kit/patience.ts";
 import { loadScenarios } from "../kit/scenario.ts";
 import { computersPorts, discover } from "./discovery.ts";
-import { FEW, OUTCOMES } from "./inject.expected.ts";
-import { MISCHIEF } from "./inject.ts";
+import { EXPECTED_OUTCOMES, SHORT_SCENARIOS } from "./inject.expected.ts";
+import { INJECTABLE_FAULTS } from "./inject.ts";
 import { BUDGETS } from "./limits.ts";
 import { parsed } from "./report/testing.ts";
 import { EXIT, type Run } from "./run.ts";
 
 // The command as a person runs it. All of it waits much more than it works, so it runs side by side.
 
-/** Commands at once, beside the one that plays all stories: a computer may have two cores. */
+/** Commands at once, beside the one that plays all scenarios: a computer may have two cores. */
 const AT_ONCE = 4;
 
-/** The longest plays all stories, and two thousand requests at 115200 baud take half a minute. */
+/** The longest plays all scenarios, and two thousand requests at 115200 baud take half a minute. */
 const LONGEST_MS = onThisComputer(200_000);
 
 const TOKEN = "a-token-for-this-test";
@@ -54,7 +54,7 @@ function program(file: string, args: readonly string[], options: Options = {}) {
 
 const hil = (...args: string[]) => program("hil/rig/cli.ts", args);
 
-/** How long the rig waits for a story of these, and for a board that never gets an address. */
+/** How long the rig waits for a scenario of these, and for a board that never gets an address. */
 const [STORY_MS, NO_WIFI_MS] = [onThisComputer(8_000), onThisComputer(3_000)];
 
 const patience = (ms: number) => ["--patience", `${Math.ceil(ms / 1000)}s`];
@@ -117,12 +117,12 @@ function printed(child: ReturnType<typeof hil>, wanted: RegExp): Promise<void> {
 
 const plugged = (await discover(computersPorts())).some(({ adapter }) => adapter !== undefined);
 
-/** Stories find a board by its own ports; the first of them may be root's alone. */
+/** Scenarios find a board by its own ports; the first of them may be root's alone. */
 const ptyPlayable =
   cannotOpenPty() === undefined && (await isFree(80)) && (await isFree(ADMIN_PORT));
 
 describe.concurrent("npm run hil", () => {
-  test("plays all stories on the emulated board by its serial line, measures every figure, and reports", async () => {
+  test("plays all scenarios on the emulated board by its serial line, measures every figure, and reports", async () => {
     const told = await loadScenarios();
     const { exitCode, stdout } = await hil("--board", "emulated", "--report", join(folder, "all"));
     expect(stdout).toMatch(/every measurement is within its limits/);
@@ -133,7 +133,7 @@ describe.concurrent("npm run hil", () => {
     const bad = run.results.filter(({ verdict }) => verdict !== "passed" && verdict !== "skipped");
     expect(bad).toEqual([]);
     for (const { verdict, why, incidents } of run.results) {
-      if (verdict === "skipped") expect(why).toMatch(/ has no weather$/);
+      if (verdict === "skipped") expect(why).toMatch(/ has no simulated-network$/);
       expect(incidents).toEqual([]);
     }
     expect(run.measurements.map(({ name }) => name).sort()).toEqual(
@@ -148,22 +148,26 @@ describe.concurrent("npm run hil", () => {
     expect(report("all", "serial.log")).toMatch(/rst:0x1 [\s\S]*proxy: ready/);
   });
 
-  test.each(Object.keys(MISCHIEF))("--inject %s gets the verdict that it should", async name => {
-    const { exitCode, verdicts, kinds, says } = OUTCOMES[name];
-    const args = ["--board", "emulated", "--inject", name];
-    if (name === "no-wifi") args.push(...patience(NO_WIFI_MS));
-    const ended = await inTurn(() => rig(name, ...args, ...scenarios(...FEW)));
-    const run = runOf(name);
-    expect(ended.stdout).toMatch(says);
-    if ("each" in verdicts) expect(verdicts.each).toEqual(expect.arrayContaining(verdictsOf(run)));
-    else expect(verdictsOf(run)).toEqual(verdicts);
-    expect(kindsOf(run)).toEqual(expect.arrayContaining([...kinds]));
-    expect([ended.exitCode, run.exitCode]).toEqual([exitCode, exitCode]);
-    const blamed = parsed(report(name, "junit.xml")).filter(({ name }) => name === "failure");
-    expect(blamed.length > 0).toBe(exitCode === EXIT.firmware);
-  });
+  test.each(Object.keys(INJECTABLE_FAULTS))(
+    "--inject %s gets the verdict that it should",
+    async name => {
+      const { exitCode, verdicts, kinds, says } = EXPECTED_OUTCOMES[name];
+      const args = ["--board", "emulated", "--inject", name];
+      if (name === "no-wifi") args.push(...patience(NO_WIFI_MS));
+      const ended = await inTurn(() => rig(name, ...args, ...scenarios(...SHORT_SCENARIOS)));
+      const run = runOf(name);
+      expect(ended.stdout).toMatch(says);
+      if ("each" in verdicts)
+        expect(verdicts.each).toEqual(expect.arrayContaining(verdictsOf(run)));
+      else expect(verdictsOf(run)).toEqual(verdicts);
+      expect(kindsOf(run)).toEqual(expect.arrayContaining([...kinds]));
+      expect([ended.exitCode, run.exitCode]).toEqual([exitCode, exitCode]);
+      const blamed = parsed(report(name, "junit.xml")).filter(({ name }) => name === "failure");
+      expect(blamed.length > 0).toBe(exitCode === EXIT.firmware);
+    },
+  );
 
-  test("--list names boards and stories, the emulated board among them; --help shows examples", async () => {
+  test("--list names boards and scenarios, the emulated board among them; --help shows examples", async () => {
     const list = await inTurn(() => hil("--list"));
     expect(list.stdout).toMatch(/^emulated +no hardware, always there/m);
     expect(list.stdout).toMatch(/^sharing: ten clients, two backends, exactly five each$/m);
@@ -222,7 +226,7 @@ describe.concurrent("npm run hil", () => {
     await writeFile(config, JSON.stringify({ listeners: [{ port: door }], backends }));
     const there = ["--address", `127.0.0.1:${admin}`, "--token", TOKEN];
     const play = (name: string, ...args: string[]) =>
-      rig(name, ...there, ...scenarios(FEW[0]), ...args);
+      rig(name, ...there, ...scenarios(SHORT_SCENARIOS[0]), ...args);
     await inTurn(() =>
       emulating(
         ["--config", config, "--publish", `${door}:${door}`, "--admin", String(admin)],
@@ -248,13 +252,19 @@ describe.concurrent("npm run hil", () => {
       await inTurn(() =>
         emulating(["--pty", "--publish", "80:80", "--admin", String(ADMIN_PORT)], async pty => {
           const here = ["--flash", "never", "--port", pty!];
-          const words = scenarios(FEW[0], "a board that is reset under load");
+          const words = scenarios(SHORT_SCENARIOS[0], "a board that is reset under load");
           const { exitCode, stdout } = await rig("pty", ...here, ...words);
           expect(stdout).toMatch(/All 2 scenarios passed/);
           expect([exitCode, kindsOf(runOf("pty"))]).toEqual([EXIT.passed, []]);
 
           // One of two boards that cannot be played on does not keep the other from it.
-          const both = await rig("both", ...here, "--port", "/dev/null", ...scenarios(FEW[0]));
+          const both = await rig(
+            "both",
+            ...here,
+            "--port",
+            "/dev/null",
+            ...scenarios(SHORT_SCENARIOS[0]),
+          );
           expect([both.exitCode, both.stderr]).toEqual([
             EXIT.rig,
             expect.stringMatching(/^hil: \/dev\/null: \/dev\/null does not open: /m),
@@ -267,7 +277,7 @@ describe.concurrent("npm run hil", () => {
   );
 
   test("--repeat plays each so often, --soak again and again for so long", async () => {
-    const words = ["--board", "emulated", ...scenarios(FEW[0], FEW[3])];
+    const words = ["--board", "emulated", ...scenarios(SHORT_SCENARIOS[0], SHORT_SCENARIOS[3])];
     const twice = await inTurn(() => rig("twice", ...words, "--repeat", "2"));
     expect([twice.exitCode, verdictsOf(runOf("twice"))]).toEqual([0, Array(4).fill("passed")]);
 
@@ -280,7 +290,7 @@ describe.concurrent("npm run hil", () => {
 
   test("who reads only the first line of it ends no run, and its report is written", async () => {
     await inTurn(async () => {
-      const child = rig("unread", "--board", "emulated", ...scenarios(FEW[0]));
+      const child = rig("unread", "--board", "emulated", ...scenarios(SHORT_SCENARIOS[0]));
       child.stdout!.once("data", () => child.stdout!.destroy());
       expect((await child).exitCode).toBe(EXIT.passed);
       expect(verdictsOf(runOf("unread"))).toEqual(["passed"]);
@@ -289,7 +299,7 @@ describe.concurrent("npm run hil", () => {
 
   test("Ctrl-C ends a run in order: with a report of what was reached", async () => {
     await inTurn(async () => {
-      const words = scenarios(FEW[0], FEW[3]);
+      const words = scenarios(SHORT_SCENARIOS[0], SHORT_SCENARIOS[3]);
       const child = rig("stopped", "--board", "emulated", ...words, "--repeat", "100");
       await printed(child, /✓ a backend that drains/);
       child.kill("SIGINT");

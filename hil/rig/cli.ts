@@ -8,14 +8,14 @@ import { requireSdk, UsageError as SdkError } from "../../firmware/tools/moddabl
 import { personAsk } from "../../firmware/tools/secrets.ts";
 import { loadScenarios } from "../kit/scenario.ts";
 import {
-  addressDesk,
-  type Desk,
-  emulatedDesk,
-  type Surroundings,
-  serialDesk,
+  type Attachment,
+  type AttachmentOptions,
+  attachByAddress,
+  attachEmulated,
+  attachSerial,
 } from "./attachment.ts";
 import { RigBoard } from "./board.ts";
-import { Stuck } from "./board-error.ts";
+import { BoardError } from "./board-error.ts";
 import { bringUp } from "./bring-up.ts";
 import { CredentialsError, wifiCredentials } from "./credentials.ts";
 import { dialBack } from "./dial-back.ts";
@@ -35,7 +35,7 @@ import { EmulatedBoard } from "./emulated-board.ts";
 import { EMULATED_PATH } from "./emulated-port.ts";
 import { ImageFirmware, SourceFirmware } from "./flash.ts";
 import { HELP } from "./help.ts";
-import { MISCHIEF } from "./inject.ts";
+import { INJECTABLE_FAULTS } from "./inject.ts";
 import { KnownBoards } from "./known-boards.ts";
 import { LoaderError } from "./loader.ts";
 import { Locked } from "./lock.ts";
@@ -57,7 +57,7 @@ class NoBoard extends Error {}
 
 ignoreBrokenPipe();
 
-// A story that was cut short may still have something open.
+// A scenario that was cut short may still have something open.
 const code = await main(process.argv.slice(2)).catch(error => told(error, "hil"));
 await new Promise(resolve => setImmediate(resolve)); // what became of the output is known by then
 process.exit(code === EXIT.passed && process.exitCode !== undefined ? EXIT.rig : code);
@@ -75,7 +75,7 @@ function codeOf(error: unknown): number | undefined {
   if (error instanceof UsageError || error instanceof SdkError) return EXIT.usage;
   if (error instanceof CredentialsError) return EXIT.usage;
   if (error instanceof NoBoard) return EXIT.noBoard;
-  if (error instanceof Stuck || error instanceof LoaderError) return EXIT.rig;
+  if (error instanceof BoardError || error instanceof LoaderError) return EXIT.rig;
   return error instanceof Locked ? EXIT.rig : undefined;
 }
 
@@ -170,24 +170,25 @@ function prefixed(label: string) {
 interface SetUp {
   /** What a person calls the board. */
   readonly label: string;
-  readonly setUp: (surroundings: Surroundings) => Desk;
+  readonly setUp: (surroundings: AttachmentOptions) => Attachment;
   readonly bringUp?: RigOptions["bringUp"];
 }
 
 function setUps(options: CommandOptions, found: readonly Found[]): SetUp[] {
   const { emulated, address, token, inject } = options;
   if (emulated) {
-    const { board = () => new EmulatedBoard() } = inject === undefined ? {} : MISCHIEF[inject];
-    return [{ label: "the emulated board", setUp: line => emulatedDesk(board(), line) }];
+    const { board = () => new EmulatedBoard() } =
+      inject === undefined ? {} : INJECTABLE_FAULTS[inject];
+    return [{ label: "the emulated board", setUp: line => attachEmulated(board(), line) }];
   }
   if (address !== undefined) {
-    return [{ label: address.host, setUp: line => addressDesk({ ...address, token }, line) }];
+    return [{ label: address.host, setUp: line => attachByAddress({ ...address, token }, line) }];
   }
   const known = new KnownBoards();
   const firmware = firmwareOf(options);
   return chosenPorts(options, found).map(board => ({
     label: board.path,
-    setUp: line => serialDesk(computersPorts(), board, line),
+    setUp: line => attachSerial(computersPorts(), board, line),
     bringUp: rigBoard =>
       bringUp(rigBoard, {
         policy: options.flash,
@@ -255,7 +256,7 @@ async function diagnose({
       const device = new SerialDevice({
         board: open!.rigBoard,
         played: { kind: "serial", identity: open!.path },
-        door: board && (port => board.door(port)),
+        addressOf: board && (port => board.addressOf(port)),
       });
       return dialBack(device);
     },

@@ -79,7 +79,7 @@ function byTurn({ results }: Run): Map<string, ScenarioResult> {
 /**
  * Sessions have other numbers in each run, so those that read the same are one way that a session can
  * go, and only ways that the other run does not know are told: whether one of a hundred clients was
- * queued or refused is left to time, and how many there must be is for the stories to say.
+ * queued or refused is left to time, and how many there must be is for the scenarios to say.
  */
 function unlikeThreads(a: readonly Thread[], b: readonly Thread[]): ThreadDifference[] {
   const restOfB = ways(b, a);

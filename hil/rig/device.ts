@@ -5,7 +5,7 @@ import type { PlayedBoard } from "./run.ts";
 
 /** A board as the rig has it, by whichever way: on a serial line, or only in the network. */
 export interface Device {
-  /** What it can do of that which a story may need. */
+  /** What it can do of that which a scenario may need. */
   readonly offers: readonly Need[];
   /** Hears each event of the board's log. */
   onEvent: (line: string) => void;
@@ -14,11 +14,11 @@ export interface Device {
   /** What it is, as far as that is known by now. */
   played(): PlayedBoard;
   /** Where a port of the board is found from here. */
-  door(boardPort: number): { readonly host: string; readonly port: number };
-  /** Brings it to where it serves; rejects with `Stuck`. */
+  addressOf(boardPort: number): { readonly host: string; readonly port: number };
+  /** Brings it to where it serves; rejects with `BoardError`. */
   ready(): Promise<void>;
   /**
-   * Puts a document in force until the next reset, and returns it as it then is; rejects with `Stuck`.
+   * Puts a document in force until the next reset, and returns it as it then is; rejects with `BoardError`.
    */
   lend(document: GatewayDocument): Promise<GatewayDocument>;
   /** Restarts it on purpose; it serves, with its own document, when the promise resolves. */

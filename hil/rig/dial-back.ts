@@ -6,7 +6,7 @@ import { parseLine } from "../../firmware/src/log/event.ts";
 import type { Device } from "./device.ts";
 import type { DialledBack } from "./doctor/step.ts";
 import { addressTowards } from "./own-address.ts";
-import { DOOR_PORT } from "./rig-target.ts";
+import { PROXY_PORT } from "./rig-target.ts";
 
 /** The board dials for so long; it answers 503 then. */
 const DIAL_MS = 3_000;
@@ -15,12 +15,12 @@ const DIAL_MS = 3_000;
 const ANSWER_MS = 2 * DIAL_MS;
 
 /**
- * Has the board dial this computer at any free port, as backends of stories have them, and restarts it:
- * a firewall that lets in some ports only would still keep the stories from their backends.
+ * Has the board dial this computer at any free port, as backends of scenarios have them, and restarts it:
+ * a firewall that lets in some ports only would still keep the scenarios from their backends.
  */
 export async function dialBack(device: Device): Promise<DialledBack> {
   await device.ready();
-  const address = await addressTowards(device.door(ADMIN_PORT));
+  const address = await addressTowards(device.addressOf(ADMIN_PORT));
   let reached = false;
   const server = net.createServer(socket => {
     reached = true;
@@ -40,7 +40,7 @@ export async function dialBack(device: Device): Promise<DialledBack> {
       backends: [{ name: "computer", address, port }],
     };
     const { listeners } = await device.lend(document);
-    await ask(device.door(listeners?.[0]?.port ?? DOOR_PORT));
+    await ask(device.addressOf(listeners?.[0]?.port ?? PROXY_PORT));
     if (reached) return "reached";
     return refused ? "refused" : "timeout";
   } finally {

@@ -152,7 +152,7 @@ describe("a chip whose flash holds no program", () => {
     );
   });
 
-  test("nor where it is first heard amid its starts", () => {
+  test("nor where it is first received amid its starts", () => {
     expect(told(start(WATCHDOG))).toEqual(["no-program (rig)"]);
   });
 

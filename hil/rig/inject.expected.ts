@@ -1,8 +1,8 @@
 import type { IncidentKind } from "./incidents.ts";
 import { EXIT, type Verdict } from "./run.ts";
 
-/** A few stories that do not take long, in the order in which they are played. */
-export const FEW = [
+/** A few scenarios that do not take long, in the order in which they are played. */
+export const SHORT_SCENARIOS = [
   "ten clients",
   "clients one after the other",
   "a backup serves",
@@ -11,7 +11,7 @@ export const FEW = [
 
 export interface Outcome {
   readonly exitCode: number;
-  /** One for each of `FEW`; where chance decides which of them is struck, what each may be. */
+  /** One for each of `SHORT_SCENARIOS`; where chance decides which of them is struck, what each may be. */
   readonly verdicts: readonly Verdict[] | { readonly each: readonly Verdict[] };
   readonly kinds: readonly IncidentKind[];
   /** What a person reads. */
@@ -22,8 +22,8 @@ const THREE_PASSED = ["passed", "passed", "passed"] as const;
 const FAILED = { exitCode: EXIT.firmware, verdicts: ["failed", ...THREE_PASSED] } as const;
 const AGAIN = { exitCode: EXIT.passed, verdicts: ["flaky", ...THREE_PASSED] } as const;
 
-/** What each mischief of `MISCHIEF` must come to when `FEW` are played. */
-export const OUTCOMES: Readonly<Record<string, Outcome>> = {
+/** What each mischief of `INJECTABLE_FAULTS` must come to when `SHORT_SCENARIOS` are played. */
+export const EXPECTED_OUTCOMES: Readonly<Record<string, Outcome>> = {
   panic: { ...FAILED, kinds: ["panic"], says: /LoadProhibited[\s\S]*panic: Look at the dump/ },
   exception: {
     ...FAILED,
@@ -34,7 +34,7 @@ export const OUTCOMES: Readonly<Record<string, Outcome>> = {
   hang: {
     ...FAILED,
     kinds: ["lost-reply", "silence"],
-    says: /neither the story nor the console got an answer/,
+    says: /neither the scenario nor the console got an answer/,
   },
   "boot-loop": {
     exitCode: EXIT.firmware,

@@ -20,24 +20,24 @@ const LF = 10;
 /** Longer than any timer: never. */
 const NEVER_MS = 2 ** 31 - 1;
 
-interface Mischief {
+interface InjectableFault {
   /** What it is, and what the verdict should be. */
   readonly help: string;
   /** A board that is not as others are. */
   board?(): EmulatedBoard;
-  /** In the midst of the first story; returns how to stop it where it goes on. */
-  strike?(emulated: EmulatedBoard): (() => void) | undefined;
+  /** In the midst of the first scenario; returns how to stop it where it goes on. */
+  inject?(emulated: EmulatedBoard): (() => void) | undefined;
 }
 
 /** What can go wrong with a board, done to the emulated one: to see what the rig makes of it. */
-export const MISCHIEF: Readonly<Record<string, Mischief>> = {
+export const INJECTABLE_FAULTS: Readonly<Record<string, InjectableFault>> = {
   panic: {
-    help: "the chip crashes in the first story: firmware failure",
-    strike: once(({ board }) => board.crash("panic")),
+    help: "the chip crashes in the first scenario: firmware failure",
+    inject: once(({ board }) => board.crash("panic")),
   },
   exception: {
     help: "an exception ends the program: firmware failure",
-    strike: once(({ platform }) => {
+    inject: once(({ platform }) => {
       platform!.clock.after(0, () => {
         throw new Error("mischief");
       });
@@ -45,15 +45,15 @@ export const MISCHIEF: Readonly<Record<string, Mischief>> = {
   },
   watchdog: {
     help: "the task watchdog bites: firmware failure",
-    strike: once(({ board }) => board.crash("task-watchdog")),
+    inject: once(({ board }) => board.crash("task-watchdog")),
   },
   hang: {
     help: "the program stands still and says nothing: firmware failure",
-    strike: once(({ board }) => board.tasks.stall(NEVER_MS)),
+    inject: once(({ board }) => board.tasks.stall(NEVER_MS)),
   },
   "boot-loop": {
     help: "the program crashes at every start: firmware failure, and nothing more is played",
-    strike: once(emulated => {
+    inject: once(emulated => {
       emulated.firmware = () => {
         throw new Error("mischief");
       };
@@ -61,12 +61,12 @@ export const MISCHIEF: Readonly<Record<string, Mischief>> = {
     }),
   },
   brownout: {
-    help: "the voltage drops once: a fault of the rig, and the story begins again",
-    strike: once(({ board }) => board.crash("brownout")),
+    help: "the voltage drops once: a fault of the rig, and the scenario begins again",
+    inject: once(({ board }) => board.crash("brownout")),
   },
   brownouts: {
     help: "the voltage drops again and again: a fault of the rig",
-    strike: ({ board }) => {
+    inject: ({ board }) => {
       const again = setInterval(() => board.crash("brownout"), AGAIN_MS);
       board.crash("brownout");
       return () => clearInterval(again);
@@ -74,11 +74,11 @@ export const MISCHIEF: Readonly<Record<string, Mischief>> = {
   },
   unplug: {
     help: "the cable is pulled for good: board lost",
-    strike: once(emulated => emulated.unplug()),
+    inject: once(emulated => emulated.unplug()),
   },
   replug: {
-    help: `the cable is out for ${OUT_MS / 1000} s: a fault of the rig, and the story begins again`,
-    strike: emulated => {
+    help: `the cable is out for ${OUT_MS / 1000} s: a fault of the rig, and the scenario begins again`,
+    inject: emulated => {
       emulated.unplug();
       const back = setTimeout(() => emulated.plug(), OUT_MS);
       return () => clearTimeout(back);
@@ -86,7 +86,7 @@ export const MISCHIEF: Readonly<Record<string, Mischief>> = {
   },
   noise: {
     help: "the serial line is disturbed: a fault of the rig, and what it has spoilt is played again",
-    strike: once(({ binding }) => {
+    inject: once(({ binding }) => {
       let left = DISTURBED_BYTES;
       binding.disturbance = bytes => {
         left -= bytes.byteLength;
@@ -136,8 +136,8 @@ export const MISCHIEF: Readonly<Record<string, Mischief>> = {
     },
   },
   download: {
-    help: "the board falls into download mode: a fault of the rig, and the story begins again",
-    strike: once(({ board: { adapter, clock } }) => {
+    help: "the board falls into download mode: a fault of the rig, and the scenario begins again",
+    inject: once(({ board: { adapter, clock } }) => {
       adapter.set({ dtr: false, rts: true });
       adapter.set({ dtr: true, rts: false });
       clock.after(AGAIN_MS, () => adapter.set({ dtr: false, rts: false }));
@@ -157,9 +157,9 @@ export const MISCHIEF: Readonly<Record<string, Mischief>> = {
   },
 };
 
-function once(strike: (emulated: EmulatedBoard) => void): NonNullable<Mischief["strike"]> {
+function once(inject: (emulated: EmulatedBoard) => void): NonNullable<InjectableFault["inject"]> {
   return emulated => {
-    strike(emulated);
+    inject(emulated);
     return undefined;
   };
 }

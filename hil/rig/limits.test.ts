@@ -6,7 +6,7 @@ import { EXIT, exitCode } from "./run.ts";
 
 const measured = (await loadScenarios()).flatMap(({ measures }) => measures);
 
-test("each figure that a story takes has limits on every kind of board, and no other has", () => {
+test("each figure that a scenario takes has limits on every kind of board, and no other has", () => {
   for (const kind of ["emulated", "serial", "address"] as const) {
     expect(Object.keys(BUDGETS[kind]).sort()).toEqual([...measured].sort());
     for (const { min, max } of Object.values(BUDGETS[kind])) expect(min ?? max).toBeDefined();
@@ -31,7 +31,7 @@ test("a real board has limits of its own", () => {
   expect(real.max).toBeGreaterThan(emulated.max!);
 });
 
-test("a figure without limits is a mistake of the story's", () => {
+test("a figure without limits is a mistake of the scenario's", () => {
   expect(() => measurements("serial", ["smell"], new Map())).toThrow(
     'no budget is called "smell": hil/rig/limits.ts',
   );

@@ -8,7 +8,7 @@ export interface Limits {
 }
 
 /**
- * Figures that stories take, and what they may be. The emulated board has the chip's limits and the
+ * Figures that scenarios take, and what they may be. The emulated board has the chip's limits and the
  * serial line's speed, but a computer's processor and no Wi-Fi; its limits are about twice what a busy
  * computer measures. Nobody has measured a real board yet: its limits are what users would bear.
  */

@@ -30,15 +30,15 @@ async function inTime<T>(promise: Promise<T>): Promise<T> {
 /** A board in whose ROM the loader can be talked to, and the link to it. */
 async function bench() {
   const board = new LoaderBoard();
-  const heard: string[] = [];
+  const received: string[] = [];
   const link = new SerialLink({
     binding: new EmulatedBinding(board),
     path: EMULATED_PATH,
-    onBytes: bytes => heard.push(String(bytes)),
+    onBytes: bytes => received.push(String(bytes)),
     onLost() {},
   });
   await link.connect();
-  return { board, link, heard };
+  return { board, link, received };
 }
 
 /** A flash image with a bootloader where it belongs, and bytes that want escaping. */
@@ -50,13 +50,13 @@ function image(): Uint8Array {
   return bytes;
 }
 
-test("a chip says what it is and its MAC address, silently, and is heard again afterwards", async () => {
-  const { link, heard } = await bench();
+test("a chip says what it is and its MAC address, silently, and is received again afterwards", async () => {
+  const { link, received } = await bench();
   const said = vi.spyOn(console, "log");
   expect(await inTime(askChip(link))).toEqual({ chip: "ESP32", mac: "24:0a:c4:12:34:56" });
-  expect([said.mock.calls, heard]).toEqual([[], []]);
+  expect([said.mock.calls, received]).toEqual([[], []]);
   await inTime(link.reset());
-  expect(heard.join("")).toContain("SPI_FAST_FLASH_BOOT");
+  expect(received.join("")).toContain("SPI_FAST_FLASH_BOOT");
   await inTime(link.close());
 });
 

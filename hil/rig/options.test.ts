@@ -82,7 +82,7 @@ describe("what is misunderstood is named, with its value and what would do", () 
     expect(message).toBe("--token: wanted 8 to 64 printable characters without blanks");
   });
 
-  test("stories change the board, so that an address wants a token", () => {
+  test("scenarios change the board, so that an address wants a token", () => {
     const kept = process.env.HOT_POTATO_TOKEN;
     delete process.env.HOT_POTATO_TOKEN;
     try {
@@ -96,14 +96,14 @@ describe("what is misunderstood is named, with its value and what would do", () 
   });
 });
 
-describe("the stories that are meant", () => {
-  const stories = ["wifi: it comes back", "keywords: END ends", "http: the END of a body"].map(
+describe("the scenarios that are meant", () => {
+  const scenarios = ["wifi: it comes back", "keywords: END ends", "http: the END of a body"].map(
     whole => {
       const [theme, title] = whole.split(": ");
       return { theme, title } as Scenario;
     },
   );
-  const titles = (...wanted: string[]) => chosen(stories, wanted).map(({ title }) => title);
+  const titles = (...wanted: string[]) => chosen(scenarios, wanted).map(({ title }) => title);
 
   test("are all, or those with the words in theme or title, each once and in their order", () => {
     expect(titles()).toHaveLength(3);

@@ -4,14 +4,14 @@ import { nearest } from "../../firmware/src/config/reader.ts";
 import type { Scenario } from "../kit/scenario.ts";
 import { EMULATED_PATH } from "./emulated-port.ts";
 import { FLASH_POLICIES, type FlashPolicy } from "./flash.ts";
-import { MISCHIEF } from "./inject.ts";
+import { INJECTABLE_FAULTS } from "./inject.ts";
 
 /** What the person asked for cannot be done; said in one sentence. */
 export class UsageError extends Error {}
 
 const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000 };
 
-/** Each story has time-outs of its own, far below it; Wi-Fi and a log of 11 KB/s take their time. */
+/** Each scenario has time-outs of its own, far below it; Wi-Fi and a log of 11 KB/s take their time. */
 const PATIENCE_MS = 60_000;
 
 const REPORT_FOLDER = "hil-report";
@@ -28,7 +28,7 @@ export interface CommandOptions {
   /** A board without a serial line. */
   readonly address: { readonly host: string; readonly port: number } | undefined;
   readonly token: string | undefined;
-  /** Parts of titles or themes; all stories when there are none. */
+  /** Parts of titles or themes; all scenarios when there are none. */
   readonly wanted: readonly string[];
   readonly repeat: number;
   /** Plays on for so long. */
@@ -112,9 +112,11 @@ export function readOptions(args: readonly string[], adminPort: number): Command
   const inject = text("inject");
   if (inject !== undefined) {
     if (!emulated) throw new UsageError(`--inject is for --board ${EMULATED_PATH} alone`);
-    if (!Object.hasOwn(MISCHIEF, inject)) {
-      const near = nearest(inject, Object.keys(MISCHIEF));
-      const hint = near ? `did you mean ${near}?` : `known are ${Object.keys(MISCHIEF).join(", ")}`;
+    if (!Object.hasOwn(INJECTABLE_FAULTS, inject)) {
+      const near = nearest(inject, Object.keys(INJECTABLE_FAULTS));
+      const hint = near
+        ? `did you mean ${near}?`
+        : `known are ${Object.keys(INJECTABLE_FAULTS).join(", ")}`;
       throw new UsageError(`--inject "${inject}": ${hint}`);
     }
   }
@@ -131,7 +133,7 @@ export function readOptions(args: readonly string[], adminPort: number): Command
   const address = readAddress(text("address"), adminPort);
   if (address !== undefined && token === undefined) {
     throw new UsageError(
-      "--address wants the board's --token (or HOT_POTATO_TOKEN): stories configure the board",
+      "--address wants the board's --token (or HOT_POTATO_TOKEN): scenarios configure the board",
     );
   }
   return {
@@ -153,7 +155,7 @@ export function readOptions(args: readonly string[], adminPort: number): Command
   };
 }
 
-/** The stories that were asked for. */
+/** The scenarios that were asked for. */
 export function chosen(scenarios: readonly Scenario[], wanted: readonly string[]): Scenario[] {
   const isMeant = (word: string) => (scenario: Scenario) =>
     `${scenario.theme}: ${scenario.title}`.toLowerCase().includes(word.toLowerCase());
@@ -165,7 +167,7 @@ export function chosen(scenarios: readonly Scenario[], wanted: readonly string[]
     );
   }
   return scenarios.filter(
-    story => wanted.length === 0 || wanted.some(word => isMeant(word)(story)),
+    scenario => wanted.length === 0 || wanted.some(word => isMeant(word)(scenario)),
   );
 }
 

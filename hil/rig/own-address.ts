@@ -1,10 +1,10 @@
 import net from "node:net";
-import { Stuck } from "./board-error.ts";
+import { BoardError } from "./board-error.ts";
 
 /** A connection in a home network stands within a second, or never. */
 const CONNECT_MS = 5_000;
 
-/** This computer's address in the network that leads there; rejects with `Stuck`. */
+/** This computer's address in the network that leads there; rejects with `BoardError`. */
 export function addressTowards(there: { host: string; port: number }): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = net.connect({ ...there, timeout: CONNECT_MS }, () => {
@@ -15,7 +15,7 @@ export function addressTowards(there: { host: string; port: number }): Promise<s
       socket.destroy();
       const where = `${there.host}:${there.port}`;
       reject(
-        new Stuck("rig", `the board serves, and ${where} cannot be reached from here: ${why}`),
+        new BoardError("rig", `the board serves, and ${where} cannot be reached from here: ${why}`),
       );
     };
     socket.on("timeout", () => stuck(`nothing for ${CONNECT_MS / 1000} s`));

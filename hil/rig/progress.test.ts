@@ -53,7 +53,7 @@ describe("without a terminal", () => {
     );
   });
 
-  test("what broke a story is told before what only passed by", () => {
+  test("what broke a scenario is told before what only passed by", () => {
     const { out, written } = place();
     const incidents = (["lost-reply", "silence"] as const).map(kind => ({
       ...{ kind, blame: "firmware" as const, text: kind, lines: [], ms: 1 },
@@ -91,7 +91,7 @@ test("a scenario that was not played took no time", () => {
   expect(written()).toBe("- each backend has its turn  (no weather)\n");
 });
 
-test("what the board has shown comes before what the story made of it", () => {
+test("what the board has shown comes before what the scenario made of it", () => {
   const { out, written } = place();
   const noise = { kind: "noise", blame: "rig", text: "x", lines: [], ms: 1 } as const;
   new Progress(out).result(

@@ -194,7 +194,7 @@ export class Progress {
   }
 }
 
-/** Why it came out so: what the board has shown comes before what the story made of it. */
+/** Why it came out so: what the board has shown comes before what the scenario made of it. */
 function causeOf({ why, incidents }: ScenarioResult): string | undefined {
   if (why === undefined) return undefined;
   const incident = incidents.find(({ kind }) => !PASSING.includes(kind)) ?? incidents[0];

@@ -3,7 +3,7 @@ import { parseEvent } from "./line.ts";
 import { extremes } from "./report/excerpt.ts";
 import type { Moment, ScenarioResult, Series, Source, Verdict } from "./run.ts";
 
-/** Moments that a run keeps: some ten for each request of all stories, a hundred times over. */
+/** Moments that a run keeps: some ten for each request of all scenarios, a hundred times over. */
 const MOMENTS_MAX = 200_000;
 
 /** Characters of a moment; an event of the log has 240 at most, and garbage has no end. */

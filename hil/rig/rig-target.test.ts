@@ -20,7 +20,7 @@ function bench({ canReset = true, status = REST as unknown as Status } = {}) {
     onEvent: () => {},
     admin: { status: async () => status } as Device["admin"],
     played: () => ({ kind: "serial", identity: "usb 1-2" }),
-    door: port => ({ host: "10.0.0.7", port }),
+    addressOf: port => ({ host: "10.0.0.7", port }),
     async ready() {},
     async lend(document) {
       asked.push("lend");
@@ -41,54 +41,54 @@ function bench({ canReset = true, status = REST as unknown as Status } = {}) {
   return { device, target, asked, figures, heaps };
 }
 
-describe("a story hears the board", () => {
-  test("from where it serves the story's document: what the story before left to say is not its own", async () => {
+describe("a scenario hears the board", () => {
+  test("from where it serves the scenario's document: what the scenario before left to say is not its own", async () => {
     const { device, target } = bench();
-    const heard: string[] = [];
-    const stage = target.stage(line => heard.push(line));
-    device.onEvent(READY); // of the story before
-    await stage.boot(DOCUMENT);
+    const received: string[] = [];
+    const testBed = target.setUp(line => received.push(line));
+    device.onEvent(READY); // of the scenario before
+    await testBed.boot(DOCUMENT);
     device.onEvent("I (8) session: end id=1 backend=old");
     device.onEvent(READY);
     device.onEvent("I (10) session: end id=2 backend=red");
-    expect(heard).toEqual([READY, "I (10) session: end id=2 backend=red"]);
+    expect(received).toEqual([READY, "I (10) session: end id=2 backend=red"]);
   });
 
   test("until it is over; one that was cut short and closes late does not deafen the next", async () => {
     const { device, target } = bench();
-    const heard: string[] = [];
-    const late = target.stage(() => heard.push("late"));
-    const next = target.stage(line => heard.push(line));
+    const received: string[] = [];
+    const late = target.setUp(() => received.push("late"));
+    const next = target.setUp(line => received.push(line));
     await next.boot(DOCUMENT);
     late.close();
     device.onEvent(READY);
     next.close();
     device.onEvent("I (10) session: end id=2 backend=red");
-    expect(heard).toEqual([READY]);
+    expect(received).toEqual([READY]);
   });
 });
 
-test("clients find the listener of the story's document, or the one that the firmware has by default", async () => {
+test("clients find the listener of the scenario's document, or the one that the firmware has by default", async () => {
   const { target } = bench();
-  const stage = target.stage(() => {});
-  await stage.boot(DOCUMENT);
-  expect(stage.door).toEqual({ host: "10.0.0.7", port: 80 });
-  await stage.boot({ ...DOCUMENT, listeners: [{ port: 8080 }, { port: 81 }] });
-  expect(stage.door).toEqual({ host: "10.0.0.7", port: 8080 });
+  const testBed = target.setUp(() => {});
+  await testBed.boot(DOCUMENT);
+  expect(testBed.proxyAddress).toEqual({ host: "10.0.0.7", port: 80 });
+  await testBed.boot({ ...DOCUMENT, listeners: [{ port: 8080 }, { port: 81 }] });
+  expect(testBed.proxyAddress).toEqual({ host: "10.0.0.7", port: 8080 });
 });
 
-test("a reset takes away what was lent, so the story's document is lent again", async () => {
+test("a reset takes away what was lent, so the scenario's document is lent again", async () => {
   const { target, asked } = bench();
-  const stage = target.stage(() => {});
-  await stage.boot(DOCUMENT);
-  await stage.reset!();
+  const testBed = target.setUp(() => {});
+  await testBed.boot(DOCUMENT);
+  await testBed.reset!();
   expect(asked).toEqual(["lend", "reset", "lend"]);
-  expect(bench({ canReset: false }).target.stage(() => {}).reset).toBeUndefined();
+  expect(bench({ canReset: false }).target.setUp(() => {}).reset).toBeUndefined();
 });
 
 test("at rest nothing is left; else each thing is named, with how many there are", async () => {
   const { target, heaps } = bench();
-  expect(await target.stage(() => {}).rest()).toEqual({ sessions: 0, left: [] });
+  expect(await target.setUp(() => {}).leftovers()).toEqual({ sessions: 0, leaks: [] });
   expect(heaps).toEqual([41_000]); // whoever looks sees the heap, too
   const status = {
     ...REST,
@@ -97,19 +97,19 @@ test("at rest nothing is left; else each thing is named, with how many there are
   } as unknown as Status;
   expect(
     await bench({ status })
-      .target.stage(() => {})
-      .rest(),
+      .target.setUp(() => {})
+      .leftovers(),
   ).toEqual({
     sessions: 2,
-    left: [
+    leaks: [
       ...["2 sessions", "1 waiting for a slot or a backend", "3 connections"],
       "2 sessions of backends",
     ],
   });
 });
 
-test("a figure of a story is the run's", () => {
+test("a figure of a scenario is the run's", () => {
   const { target, figures } = bench();
-  target.stage(() => {}).measure!("requests", 42);
+  target.setUp(() => {}).measure!("requests", 42);
   expect(figures).toEqual([["requests", 42]]);
 });

@@ -6,29 +6,29 @@ import type { Status } from "../../firmware/src/admin/status.ts";
 import { mendedBoard } from "../kit/emulated-lab.ts";
 import { driveInRealTime } from "../kit/real-time.ts";
 import type { Need } from "../kit/scenario.ts";
-import type { Computer, GatewayDocument, Rest, Stage, Target } from "../kit/target.ts";
+import type { Computer, GatewayDocument, Leftovers, Target, TestBed } from "../kit/target.ts";
 import type { Device } from "./device.ts";
 import { addressTowards } from "./own-address.ts";
 
 /** A look at the board is a connection for it, too. */
-const LOOK_MS = 100;
+const POLL_MS = 100;
 
 /** Where the firmware listens when its document does not say. */
-export const DOOR_PORT = 80;
+export const PROXY_PORT = 80;
 
 /** What the board says when it serves by another document. */
 const READY = /^I \(\d+\) proxy: ready /;
 
 export interface RigTargetOptions {
-  /** How long a story may take. */
+  /** How long a scenario may take. */
   readonly patienceMs: number;
-  /** Takes what a story measures. */
+  /** Takes what a scenario measures. */
   onFigure(name: string, value: number): void;
   /** Sees the board's counters whenever somebody asks for them. */
   onStatus(status: Status): void;
 }
 
-/** A board under test, whichever way it is reached: stories are played on it over real TCP. */
+/** A board under test, whichever way it is reached: scenarios are played on it over real TCP. */
 export class RigTarget implements Target {
   #device: Device;
   #options: RigTargetOptions;
@@ -52,25 +52,25 @@ export class RigTarget implements Target {
     return this.#device.offers;
   }
 
-  /** Brings the board to where stories begin. */
+  /** Brings the board to where scenarios begin. */
   async ready(): Promise<void> {
     await this.#device.ready();
-    this.#ownAddress = await addressTowards(this.#device.door(ADMIN_PORT));
+    this.#ownAddress = await addressTowards(this.#device.addressOf(ADMIN_PORT));
   }
 
   /** After `ready`. */
-  stage(onLine: (line: string) => void): Stage {
-    return new RigStage(this.#device, this.#ownAddress, onLine, this.#options);
+  setUp(onLine: (line: string) => void): TestBed {
+    return new RigTestBed(this.#device, this.#ownAddress, onLine, this.#options);
   }
 }
 
-class RigStage implements Stage {
+class RigTestBed implements TestBed {
   readonly clock = new RealClock();
   readonly limits = mendedBoard();
-  readonly lookMs = LOOK_MS;
-  readonly measure: Stage["measure"];
-  readonly reset: Stage["reset"];
-  readonly type: Stage["type"];
+  readonly pollMs = POLL_MS;
+  readonly measure: TestBed["measure"];
+  readonly reset: TestBed["reset"];
+  readonly type: TestBed["type"];
   #device: Device;
   #ownAddress: string;
   #onStatus: RigTargetOptions["onStatus"];
@@ -89,7 +89,7 @@ class RigStage implements Stage {
     this.#onStatus = onStatus;
     this.type = device.type?.bind(device);
     if (device.reset !== undefined) this.reset = () => this.#reset();
-    // A serial line is slow: what the story before has left to say comes when this one has begun.
+    // A serial line is slow: what the scenario before has left to say comes when this one has begun.
     let begun = false;
     this.#hear = line => {
       begun ||= this.#document !== undefined && READY.test(line);
@@ -98,8 +98,8 @@ class RigStage implements Stage {
     device.onEvent = this.#hear;
   }
 
-  get door(): { host: string; port: number } {
-    return this.#device.door(this.#document?.listeners?.[0]?.port ?? DOOR_PORT);
+  get proxyAddress(): { host: string; port: number } {
+    return this.#device.addressOf(this.#document?.listeners?.[0]?.port ?? PROXY_PORT);
   }
 
   computer(): Computer {
@@ -117,8 +117,8 @@ class RigStage implements Stage {
     await this.#device.lend(this.#document!);
   }
 
-  drive(story: Promise<unknown>, patienceMs: number): Promise<boolean> {
-    return driveInRealTime(story, patienceMs);
+  drive(scenario: Promise<unknown>, patienceMs: number): Promise<boolean> {
+    return driveInRealTime(scenario, patienceMs);
   }
 
   async status(): Promise<Status> {
@@ -127,7 +127,7 @@ class RigStage implements Stage {
     return status;
   }
 
-  async rest(): Promise<Rest> {
+  async leftovers(): Promise<Leftovers> {
     const { sessions, queued, sockets, backends } = await this.status();
     const counts = {
       sessions,
@@ -135,10 +135,10 @@ class RigStage implements Stage {
       connections: sockets.used,
       "sessions of backends": backends.reduce((sum, backend) => sum + backend.sessions, 0),
     };
-    const left = Object.entries(counts).flatMap(([what, count]) =>
+    const leaks = Object.entries(counts).flatMap(([what, count]) =>
       count > 0 ? `${count} ${what}` : [],
     );
-    return { sessions, left };
+    return { sessions, leaks };
   }
 
   packets(): readonly string[] {

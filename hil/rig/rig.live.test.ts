@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { PATIENCE_MS } from "../kit/patience.ts";
 import type { Scenario } from "../kit/scenario.ts";
-import { type Desk, emulatedDesk, type Surroundings } from "./attachment.ts";
-import { Stuck } from "./board-error.ts";
+import { type Attachment, type AttachmentOptions, attachEmulated } from "./attachment.ts";
+import { BoardError } from "./board-error.ts";
 import { EmulatedBoard } from "./emulated-board.ts";
 import { Rig, type RigOptions } from "./rig.ts";
 import type { Run, ScenarioResult } from "./run.ts";
@@ -18,15 +18,15 @@ afterAll(() => rm(folder, { recursive: true }));
 
 const EASY: Scenario = {
   ...{ theme: "bench", title: "nothing happens", needs: [], faults: [], measures: [] },
-  story: async lab => {
+  body: async lab => {
     lab.backend("red");
     await lab.proxy();
   },
 };
 
-/** Plays one easy story on a desk, or others. */
+/** Plays one easy scenario on a desk, or others. */
 async function played(
-  setUp: (surroundings: Surroundings) => Desk,
+  setUp: (surroundings: AttachmentOptions) => Attachment,
   bringUp?: RigOptions["bringUp"],
   scenarios: readonly Scenario[] = [EASY],
   repeat = 1,
@@ -49,7 +49,7 @@ test("what a board did before it got our firmware is not held against ours: a ne
     throw new Error("nothing was ever flashed");
   };
   const run = await played(
-    surroundings => emulatedDesk(emulated, surroundings),
+    surroundings => attachEmulated(emulated, surroundings),
     async board => {
       await board.reset();
       const starts = () => board.transcript.lines.filter(({ text }) => /^rst:/.test(text)).length;
@@ -67,14 +67,14 @@ test("what a board did before it got our firmware is not held against ours: a ne
 test("a cable that is pulled amid flashing is a fault of the rig, said in a sentence", async () => {
   const emulated = new EmulatedBoard();
   const run = played(
-    surroundings => emulatedDesk(emulated, surroundings),
+    surroundings => attachEmulated(emulated, surroundings),
     async board => {
       emulated.unplug();
       await expect.poll(() => board.link.open).toBe(false);
       throw new TypeError("Cannot read properties of undefined"); // a tool that lost its port
     },
   );
-  await expect(run).rejects.toThrow(Stuck);
+  await expect(run).rejects.toThrow(BoardError);
   await expect(run).rejects.toThrow("emulated was gone before the board had its firmware");
 });
 
@@ -82,13 +82,13 @@ test("one bad round of many fails the run, whatever the last one measured", asyn
   const heaps = [40_000, 9_000, 40_000];
   const measuring: Scenario = {
     ...{ ...EASY, needs: ["budgets"], measures: ["heap floor"] },
-    story: async lab => {
-      await EASY.story(lab);
+    body: async lab => {
+      await EASY.body(lab);
       lab.measure("heap floor", heaps.shift()!);
     },
   };
   const run = await played(
-    surroundings => emulatedDesk(new EmulatedBoard(), surroundings),
+    surroundings => attachEmulated(new EmulatedBoard(), surroundings),
     undefined,
     [measuring],
     heaps.length,

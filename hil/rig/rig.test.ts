@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Scenario } from "../kit/scenario.ts";
-import type { Desk } from "./attachment.ts";
+import type { Attachment } from "./attachment.ts";
 import type { Device } from "./device.ts";
 import { lock } from "./lock.ts";
 import { Rig, type RigOptions } from "./rig.ts";
@@ -23,8 +23,8 @@ afterEach(() => {
 });
 
 const STORMY: Scenario = {
-  ...{ title: "stormy", theme: "bench", needs: ["weather"], faults: [], measures: [] },
-  story: async () => {},
+  ...{ title: "stormy", theme: "bench", needs: ["simulated-network"], faults: [], measures: [] },
+  body: async () => {},
 };
 
 /** A run on a board that offers nothing; what of it was kept. */
@@ -33,13 +33,13 @@ async function run(options: Partial<RigOptions>, release: Device["release"] = as
   const device: Partial<Device> = {
     offers: [],
     played: () => ({ kind: "address", identity: folder }),
-    door: () => ({ host: "127.0.0.1", port: (door.address() as net.AddressInfo).port }),
+    addressOf: () => ({ host: "127.0.0.1", port: (door.address() as net.AddressInfo).port }),
     ready: async () => {},
     release,
   };
   const desk = { identity: folder, device, board: undefined, emulated: undefined };
   const rig = new Rig(
-    () => desk as Desk,
+    () => desk as Attachment,
     {
       ...{ scenarios: [STORMY], repeat: 1, soakMs: undefined, patienceMs: 1000, folder },
       ...{ inject: undefined, commit: undefined, signal: new AbortController().signal },

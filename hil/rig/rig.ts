@@ -1,10 +1,10 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Scenario } from "../kit/scenario.ts";
-import type { Desk, Surroundings } from "./attachment.ts";
+import type { Attachment, AttachmentOptions } from "./attachment.ts";
 import type { RigBoard } from "./board.ts";
-import { Stuck } from "./board-error.ts";
-import { MISCHIEF } from "./inject.ts";
+import { BoardError } from "./board-error.ts";
+import { INJECTABLE_FAULTS } from "./inject.ts";
 import { measurements, worse } from "./limits.ts";
 import { parseEvent } from "./line.ts";
 import { lock } from "./lock.ts";
@@ -29,11 +29,11 @@ export interface RigOptions {
   readonly repeat: number;
   /** Or again and again for so long. */
   readonly soakMs: number | undefined;
-  /** How long a story may take. */
+  /** How long a scenario may take. */
   readonly patienceMs: number;
   /** Where the log and the reports are kept. */
   readonly folder: string;
-  /** A name of `MISCHIEF`. */
+  /** A name of `INJECTABLE_FAULTS`. */
   readonly inject: string | undefined;
   readonly commit: string | undefined;
   /** Gives the board its firmware, before anything is played; true where it had another one. */
@@ -58,21 +58,21 @@ export class Rig {
   #options: RigOptions;
   #log: string;
   #audience: Audience;
-  #desk: Desk;
+  #desk: Attachment;
   #runner: Runner;
   #recorder = new Recorder();
   #startedAt = new Date().toISOString();
   #left: Scenario[] = [];
   #rounds = 0;
   #keptMs = 0;
-  /** Figures of the running story. */
+  /** Figures of the running scenario. */
   #taken = new Map<string, number>();
-  /** Mischief that is still to be done, and then how to stop it. */
-  #strike: (() => void) | undefined;
-  #stopMischief = () => {};
+  /** InjectableFault that is still to be done, and then how to stop it. */
+  #inject: (() => void) | undefined;
+  #stopFault = () => {};
 
   constructor(
-    setUp: (surroundings: Surroundings) => Desk,
+    setUp: (surroundings: AttachmentOptions) => Attachment,
     options: RigOptions,
     audience: Audience,
   ) {
@@ -83,7 +83,7 @@ export class Rig {
     this.#desk = setUp({
       log: this.#log,
       onlineMs: Math.min(patienceMs, ONLINE_MS),
-      onLine: line => this.#heard(line),
+      onLine: line => this.#received(line),
       onIncident: seen => {
         // A board has stamped it by the time of its line.
         const { board } = this.#desk;
@@ -94,10 +94,10 @@ export class Rig {
       },
     });
     const { device, board, emulated } = this.#desk;
-    const strike = inject === undefined ? undefined : MISCHIEF[inject].strike;
-    if (strike !== undefined) {
-      this.#strike = () => {
-        this.#stopMischief = strike(emulated!) ?? this.#stopMischief;
+    const injectFault = inject === undefined ? undefined : INJECTABLE_FAULTS[inject].inject;
+    if (injectFault !== undefined) {
+      this.#inject = () => {
+        this.#stopFault = injectFault(emulated!) ?? this.#stopFault;
       };
     }
     const target = new RigTarget(device, {
@@ -135,7 +135,7 @@ export class Rig {
       await this.#runner.run(() => this.#next());
     } finally {
       signal.removeEventListener("abort", stop);
-      this.#stopMischief();
+      this.#stopFault();
       await this.#release();
       this.#desk.emulated?.unplug();
       unlock();
@@ -154,7 +154,7 @@ export class Rig {
       const result: ScenarioResult = {
         ...{ theme: AFTERWARDS, title: "the board is left as it was found", verdict: "rig-error" },
         ...{ atMs, ms: this.#recorder.now() - atMs, incidents: [], sessions: {} },
-        why: `the board keeps what the last story gave it until it is reset: ${(error as Error).message}`,
+        why: `the board keeps what the last scenario gave it until it is reset: ${(error as Error).message}`,
       };
       this.#recorder.result(result);
       this.#audience.result(result);
@@ -165,9 +165,9 @@ export class Rig {
     try {
       return (await this.#options.bringUp?.(board)) === true;
     } catch (error) {
-      if (board.link.open || error instanceof Stuck) throw error;
+      if (board.link.open || error instanceof BoardError) throw error;
       const why = `${board.link.path} was gone before the board had its firmware`;
-      throw new Stuck("rig", `${why}: ${(error as Error).message}`, { cause: error });
+      throw new BoardError("rig", `${why}: ${(error as Error).message}`, { cause: error });
     }
   }
 
@@ -178,7 +178,7 @@ export class Rig {
       const { path } = this.#desk.device.played();
       const why = `${path} does not open: ${(error as Error).message}`;
       const help = `npm run hil -- doctor --port ${path} says what would help`;
-      throw new Stuck("rig", `${why}\n${help}`, { cause: error });
+      throw new BoardError("rig", `${why}\n${help}`, { cause: error });
     }
   }
 
@@ -200,15 +200,15 @@ export class Rig {
     return this.#left.shift();
   }
 
-  #heard(line: string): void {
+  #received(line: string): void {
     this.#recorder.moment("serial", line);
     this.#audience.line(line);
     const event = parseEvent(line);
     if (event?.on !== "session" && event?.on !== "http") return;
-    // A story is well under way.
-    const strike = this.#strike;
-    this.#strike = undefined;
-    strike?.();
+    // A scenario is well under way.
+    const inject = this.#inject;
+    this.#inject = undefined;
+    inject?.();
   }
 
   #came(result: ScenarioResult): void {
@@ -265,7 +265,7 @@ export class Rig {
   }
 }
 
-/** The lowest heap of a run is that of all its stories, as its chart has it, and not only of the one that measures. */
+/** The lowest heap of a run is that of all its scenarios, as its chart has it, and not only of the one that measures. */
 function withHeapFloor(
   figures: ReadonlyMap<string, number>,
   recorder: Recorder,

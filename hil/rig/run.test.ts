@@ -14,9 +14,9 @@ test.each<[Verdict[], Measurement[], boolean, number]>([
   [["passed"], [UNMEASURED], false, EXIT.firmware],
   [["passed", "rig-error"], [GOOD], false, EXIT.rig],
   [["passed", "not-reached"], [GOOD], false, EXIT.rig],
-  // Without all stories, figures say little.
+  // Without all scenarios, figures say little.
   [["rig-error"], [UNMEASURED], false, EXIT.rig],
-  // Nobody asks for stories so that none is played.
+  // Nobody asks for scenarios so that none is played.
   [["skipped", "skipped"], [], false, EXIT.usage],
   [[], [], false, EXIT.rig],
   [["rig-error", "not-reached"], [], true, EXIT.boardLost],

@@ -6,7 +6,7 @@ import type { Incident } from "./incidents.ts";
  */
 export type Verdict = "passed" | "flaky" | "failed" | "rig-error" | "skipped" | "not-reached";
 
-/** The theme of what came when the stories were over: nobody can play it again by name. */
+/** The theme of what came when the scenarios were over: nobody can play it again by name. */
 export const AFTERWARDS = "afterwards";
 
 /** What the command ends with. What the firmware did counts before what the rig did. */

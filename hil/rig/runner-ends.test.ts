@@ -7,7 +7,7 @@ test.each([
   ["firmware", "panic", "failed"],
   ["rig", "brownout", "flaky"],
 ] as const)(
-  "what the board shows behind the last story counts, too: a fault of the %s",
+  "what the board shows behind the last scenario counts, too: a fault of the %s",
   async (blame, kind, verdict) => {
     const recorder = new Recorder();
     const runner: Runner = new Runner({
@@ -16,7 +16,7 @@ test.each([
         offers: [],
         patienceMs: 1,
         ready: async () => {},
-        stage: () => {
+        setUp: () => {
           throw new Error("nothing is played");
         },
       },

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { VirtualClock } from "../../emulator/src/clock.ts";
 import type { Scenario } from "../kit/scenario.ts";
-import type { Stage } from "../kit/target.ts";
-import { Stuck } from "./board-error.ts";
+import type { TestBed } from "../kit/target.ts";
+import { BoardError } from "./board-error.ts";
 import type { Incident, IncidentKind } from "./incidents.ts";
 import { Recorder } from "./recorder.ts";
 import type { ScenarioResult } from "./run.ts";
@@ -15,10 +15,10 @@ const PANIC = incident("panic", "firmware", "Guru Meditation Error: Core 0", "Ba
 const BROWNOUT = incident("brownout", "rig");
 const NOISE = incident("noise", "rig");
 
-const story = (title: string, told: () => Promise<void>, needs: Scenario["needs"] = []) => ({
-  ...{ title, theme: "bench", needs, faults: [], measures: [], story: told },
+const scenario = (title: string, told: () => Promise<void>, needs: Scenario["needs"] = []) => ({
+  ...{ title, theme: "bench", needs, faults: [], measures: [], body: told },
 });
-const good = (title: string) => story(title, async () => {});
+const good = (title: string) => scenario(title, async () => {});
 const forEver = () => new Promise<void>(() => {});
 
 /** A runner on a board that does as it is told; its test tells what the board shows, and when. */
@@ -48,12 +48,12 @@ function bench() {
     board,
     asked,
     told,
-    /** The board comes to where stories begin. */
+    /** The board comes to where scenarios begin. */
     ready: async () => {},
     /** Its console answers. */
     answers: async () => true,
-    play: async (...stories: Scenario[]) => {
-      await runner.run(() => stories.shift());
+    play: async (...scenarios: Scenario[]) => {
+      await runner.run(() => scenarios.shift());
       return told;
     },
     verdicts: () => told.map(({ verdict }) => verdict),
@@ -61,20 +61,20 @@ function bench() {
       return runner;
     },
   };
-  const stage = {
+  const testBed = {
     clock: new VirtualClock(),
-    lookMs: 1,
+    pollMs: 1,
     drive: (played: Promise<unknown>) => played.then(() => true),
-    rest: () => ({ sessions: 0, left: [] }),
+    leftovers: () => ({ sessions: 0, leaks: [] }),
     packets: () => [],
     close() {},
-  } as unknown as Stage;
+  } as unknown as TestBed;
   const runner: Runner = new Runner({
     target: {
       name: "the bench",
       offers: [],
       patienceMs: 1,
-      stage: () => stage,
+      setUp: () => testBed,
       async ready() {
         asked.push("ready");
         await bench.ready();
@@ -93,18 +93,18 @@ test("what holds passes, what does not fails with its reason, what cannot be pla
   const { play, verdicts } = bench();
   const results = await play(
     good("good"),
-    story("bad", () => Promise.reject(new Error("five, not six"))),
-    story("stormy", async () => {}, ["weather"]),
+    scenario("bad", () => Promise.reject(new Error("five, not six"))),
+    scenario("stormy", async () => {}, ["simulated-network"]),
   );
   expect(verdicts()).toEqual(["passed", "failed", "skipped"]);
   expect(results[1].why).toContain("five, not six");
-  expect(results[2].why).toBe("the bench has no weather");
+  expect(results[2].why).toBe("the bench has no simulated-network");
 });
 
-test("of a line that is disturbed all the time a story keeps some noise, and what really happened", async () => {
+test("of a line that is disturbed all the time a scenario keeps some noise, and what really happened", async () => {
   const { play, runner, told } = bench();
   await play(
-    story("noisy", () => {
+    scenario("noisy", () => {
       for (let i = 0; i < 10_000; i++) runner.incident(NOISE);
       runner.incident(PANIC);
       return forEver();
@@ -115,21 +115,21 @@ test("of a line that is disturbed all the time a story keeps some noise, and wha
   expect(kinds.at(-1)).toBe("panic");
 });
 
-test("a story after a failure finds a board that was reset, one after a success does not", async () => {
+test("a scenario after a failure finds a board that was reset, one after a success does not", async () => {
   const { play, asked } = bench();
   await play(
     good("first"),
-    story("bad", () => Promise.reject(new Error("bad"))),
+    scenario("bad", () => Promise.reject(new Error("bad"))),
     good("last"),
   );
   expect(asked).toEqual(["ready", "ready", "reset", "ready"]);
 });
 
 describe("what the board gives away", () => {
-  test("a fault of the firmware fails the story at once, whatever it waits for, with its dump", async () => {
+  test("a fault of the firmware fails the scenario at once, whatever it waits for, with its dump", async () => {
     const { play, runner, verdicts } = bench();
     const [result] = await play(
-      story("waits for ever", () => {
+      scenario("waits for ever", () => {
         runner.incident(PANIC);
         return forEver();
       }),
@@ -140,11 +140,11 @@ describe("what the board gives away", () => {
     expect(result.why).toContain("Backtrace: 0x400d");
   });
 
-  test("a fault of the rig is recovered from once, and the story begins again: never a failure", async () => {
+  test("a fault of the rig is recovered from once, and the scenario begins again: never a failure", async () => {
     const { play, runner, asked } = bench();
     let plays = 0;
     const [result] = await play(
-      story("unlucky", async () => {
+      scenario("unlucky", async () => {
         if (++plays > 1) return;
         runner.incident(BROWNOUT);
         await forEver();
@@ -154,11 +154,11 @@ describe("what the board gives away", () => {
     expect(asked).toEqual(["ready", "reset", "ready"]);
   });
 
-  test("a rig that fails again is a fault of the rig, and its story is not begun a third time", async () => {
+  test("a rig that fails again is a fault of the rig, and its scenario is not begun a third time", async () => {
     const { play, runner, verdicts } = bench();
     let plays = 0;
     await play(
-      story("dark", async () => {
+      scenario("dark", async () => {
         if (++plays > 2) return;
         runner.incident(BROWNOUT);
         await forEver();
@@ -172,18 +172,18 @@ describe("what the board gives away", () => {
     const { play, runner, verdicts } = bench();
     let plays = 0;
     await play(
-      story("heard all the same", async () => runner.incident(NOISE)),
-      story("spoilt", async () => {
+      scenario("received all the same", async () => runner.incident(NOISE)),
+      scenario("spoilt", async () => {
         if (++plays > 1) return;
         runner.incident(NOISE);
         throw new Error("a line was missing");
       }),
-      story("wrong without any noise", () => Promise.reject(new Error("wrong"))),
+      scenario("wrong without any noise", () => Promise.reject(new Error("wrong"))),
     );
     expect(verdicts()).toEqual(["passed", "flaky", "failed"]);
   });
 
-  test("what it shows between two stories belongs to the next one", async () => {
+  test("what it shows between two scenarios belongs to the next one", async () => {
     const { play, runner, verdicts } = bench();
     runner.incident(PANIC);
     const [result] = await play(good("unsuspecting"), good("next"));
@@ -191,12 +191,12 @@ describe("what the board gives away", () => {
     expect(result.incidents).toEqual([PANIC]);
   });
 
-  test("a story that sees its board gone before the board says why is told the board's reason", async () => {
+  test("a scenario that sees its board gone before the board says why is told the board's reason", async () => {
     const { play, runner, board } = bench();
     let plays = 0;
     board.whileSettling = () => runner.incident(BROWNOUT);
     const [result] = await play(
-      story("cut off", async () => {
+      scenario("cut off", async () => {
         if (++plays === 1) throw new Error("ECONNRESET");
       }),
     );
@@ -207,10 +207,12 @@ describe("what the board gives away", () => {
     const stuck = bench();
     stuck.answers = async () => false;
     const [result] = await stuck.play(
-      story("unanswered", () => Promise.reject(new Error("nothing for 3 s"))),
+      scenario("unanswered", () => Promise.reject(new Error("nothing for 3 s"))),
     );
     expect(result.verdict).toBe("failed");
-    expect(result.why).toMatch(/^neither the story nor the console got an answer\n.*nothing for 3/);
+    expect(result.why).toMatch(
+      /^neither the scenario nor the console got an answer\n.*nothing for 3/,
+    );
     expect(result.incidents.map(({ kind }) => kind)).toEqual(["silence"]);
   });
 });
@@ -223,7 +225,7 @@ test("a cable that is pulled while the board is asked whether it hangs is the ri
     throw new Error("the serial port is gone");
   };
   const [result] = await pulled.play(
-    story("cut off", async () => {
+    scenario("cut off", async () => {
       if (++plays === 1) throw new Error("ECONNRESET");
     }),
     good("next"),
@@ -239,7 +241,7 @@ describe("the end of a run", () => {
       board.lost = true;
     };
     const results = await play(
-      story("pulled", () => {
+      scenario("pulled", () => {
         runner.incident(incident("port-lost", "rig"));
         return forEver();
       }),
@@ -252,7 +254,7 @@ describe("the end of a run", () => {
   test("a boot loop ends it", async () => {
     const { play, runner, verdicts } = bench();
     const results = await play(
-      story("looping", () => {
+      scenario("looping", () => {
         runner.incident(incident("boot-loop", "firmware"));
         return forEver();
       }),
@@ -262,7 +264,7 @@ describe("the end of a run", () => {
     expect(results[1].why).toBe("the board starts again and again");
   });
 
-  test("a board that crashes on its way up in two stories running starts again and again", async () => {
+  test("a board that crashes on its way up in two scenarios running starts again and again", async () => {
     const crashing = bench();
     crashing.ready = () => {
       crashing.runner.incident(PANIC);
@@ -274,29 +276,29 @@ describe("the end of a run", () => {
     expect(results[2].why).toBe("the board starts again and again");
   });
 
-  test("a board that gets no Wi-Fi for two stories running is not waited for a third time", async () => {
+  test("a board that gets no Wi-Fi for two scenarios running is not waited for a third time", async () => {
     const offline = bench();
-    offline.ready = () => Promise.reject(new Stuck("rig", "the board gets no address"));
+    offline.ready = () => Promise.reject(new BoardError("rig", "the board gets no address"));
     const results = await offline.play(good("one"), good("two"), good("three"));
     expect(offline.verdicts()).toEqual(["rig-error", "rig-error", "not-reached"]);
-    expect(results[2].why).toBe("the board did not come up, for 2 stories running");
+    expect(results[2].why).toBe("the board did not come up, for 2 scenarios running");
   });
 
   test("one that comes up in between is played on", async () => {
     const moody = bench();
-    let stories = 0;
+    let scenarios = 0;
     moody.ready = async () => {
-      if (++stories % 2 === 1) throw new Stuck("firmware", "the board does not serve");
+      if (++scenarios % 2 === 1) throw new BoardError("firmware", "the board does not serve");
     };
     await moody.play(good("one"), good("two"), good("three"), good("four"));
     expect(moody.verdicts()).toEqual(["failed", "passed", "failed", "passed"]);
   });
 
-  test("somebody who has had enough ends the running story, too", async () => {
+  test("somebody who has had enough ends the running scenario, too", async () => {
     const { play, runner, verdicts } = bench();
     const results = await play(
       good("done"),
-      story("under way", () => {
+      scenario("under way", () => {
         runner.end("stopped by Ctrl-C");
         return forEver();
       }),

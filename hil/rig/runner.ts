@@ -1,23 +1,23 @@
 import { play, unlessAborted } from "../kit/play.ts";
 import type { Scenario } from "../kit/scenario.ts";
 import type { RigBoard } from "./board.ts";
-import { Stuck } from "./board-error.ts";
+import { BoardError } from "./board-error.ts";
 import type { Device } from "./device.ts";
 import { type Incident, PASSING } from "./incidents.ts";
 import type { Recorder } from "./recorder.ts";
 import type { RigTarget } from "./rig-target.ts";
 import { AFTERWARDS, type ScenarioResult } from "./run.ts";
 
-/** A board that did not come up for so many stories running would not for the next one either. */
+/** A board that did not come up for so many scenarios running would not for the next one either. */
 const UNREADY_MAX = 2;
 
-/** Incidents that break nothing, and are kept with one story: a line without its ground makes some a second. */
+/** Incidents that break nothing, and are kept with one scenario: a line without its ground makes some a second. */
 const PASSING_MAX = 20;
 
-const SILENCE = "neither the story nor the console got an answer";
+const SILENCE = "neither the scenario nor the console got an answer";
 
 export interface RunnerOptions {
-  readonly target: Pick<RigTarget, "ready" | "name" | "offers" | "patienceMs" | "stage">;
+  readonly target: Pick<RigTarget, "ready" | "name" | "offers" | "patienceMs" | "setUp">;
   /** On its serial line, where it has one. */
   readonly board:
     | Pick<RigBoard, "lost" | "replugged" | "reset" | "settled" | "incidents">
@@ -28,7 +28,7 @@ export interface RunnerOptions {
   onResult(result: ScenarioResult): void;
 }
 
-/** What the board has shown ends the attempt, whatever its story waits for. */
+/** What the board has shown ends the attempt, whatever its scenario waits for. */
 class Interrupted extends Error {
   readonly incident: Incident;
 
@@ -56,7 +56,7 @@ export class Runner {
   #seen: Incident[] = [];
   /** A failure may have left the board in any state. */
   #unclean = false;
-  /** It came to where stories begin, in the last attempt; and for how many stories it did not. */
+  /** It came to where scenarios begin, in the last attempt; and for how many scenarios it did not. */
   #isUp = false;
   #unready = 0;
   #ended: string | undefined;
@@ -116,7 +116,7 @@ export class Runner {
     onResult(late);
   }
 
-  /** What the board shows when the last story is over belongs to no story, and counts all the same. */
+  /** What the board shows when the last scenario is over belongs to no scenario, and counts all the same. */
   async #late(): Promise<ScenarioResult | undefined> {
     if (this.#ended !== undefined) return undefined; // by something that has been told
     const { board, recorder } = this.#options;
@@ -128,7 +128,7 @@ export class Runner {
     const verdict =
       incident.blame === "firmware" ? "failed" : recovered ? "flaky" : ("rig-error" as const);
     return {
-      ...{ theme: AFTERWARDS, title: "the board stays well when the stories are over", verdict },
+      ...{ theme: AFTERWARDS, title: "the board stays well when the scenarios are over", verdict },
       ...{ atMs, ms: recorder.now() - atMs, incidents: [incident], sessions: {} },
       why: textOf(new Interrupted(incident)),
     };
@@ -159,11 +159,11 @@ export class Runner {
   #countUnready(verdict: ScenarioResult["verdict"]): void {
     this.#unready = this.#isUp || verdict === "not-reached" ? 0 : this.#unready + 1;
     if (this.#unready < UNREADY_MAX) return;
-    const stories = `for ${UNREADY_MAX} stories running`;
+    const scenarios = `for ${UNREADY_MAX} scenarios running`;
     if (this.#seen.some(({ blame }) => blame === "firmware")) {
-      this.#options.board?.incidents.note("boot-loop", `no start came to serving, ${stories}`);
+      this.#options.board?.incidents.note("boot-loop", `no start came to serving, ${scenarios}`);
     }
-    this.#ended ??= `the board did not come up, ${stories}`;
+    this.#ended ??= `the board did not come up, ${scenarios}`;
   }
 
   async #attempts(scenario: Scenario): Promise<Pick<ScenarioResult, "verdict" | "why">> {
@@ -213,7 +213,7 @@ export class Runner {
     }
   }
 
-  /** A story sees that its board is gone before the board has said why. */
+  /** A scenario sees that its board is gone before the board has said why. */
   async #cause(error: unknown): Promise<unknown> {
     if (error instanceof Interrupted || error instanceof Ended) return error;
     await this.#options.board?.settled();
@@ -233,10 +233,11 @@ export class Runner {
     await this.#options.target.ready();
   }
 
-  /** A story that fails without a word may have a board that stands still. */
+  /** A scenario that fails without a word may have a board that stands still. */
   async #isSilent(error: unknown): Promise<boolean> {
     const { board, device } = this.#options;
-    if (error instanceof Interrupted || error instanceof Stuck || board === undefined) return false;
+    if (error instanceof Interrupted || error instanceof BoardError || board === undefined)
+      return false;
     try {
       if (await device.answers!()) return false;
     } catch (failure) {
@@ -250,7 +251,7 @@ export class Runner {
   /** The firmware is not to blame; nor for what follows from a disturbed line. */
   #isOfRig(error: unknown): boolean {
     if (error instanceof Interrupted) return error.incident.blame === "rig";
-    if (error instanceof Stuck) return error.blame === "rig";
+    if (error instanceof BoardError) return error.blame === "rig";
     return this.#seen.some(({ kind }) => PASSING.includes(kind));
   }
 
@@ -262,6 +263,6 @@ export class Runner {
 }
 
 function textOf(error: unknown): string {
-  if (error instanceof Interrupted || error instanceof Stuck) return error.message;
+  if (error instanceof Interrupted || error instanceof BoardError) return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { VirtualClock } from "../../emulator/src/clock.ts";
 import type { RigBoard } from "./board.ts";
-import { Stuck } from "./board-error.ts";
-import { Typist } from "./serial-console.ts";
+import { BoardError } from "./board-error.ts";
+import { SerialConsole } from "./serial-console.ts";
 import { Transcript } from "./transcript.ts";
 
 /** A console that says what the test wants when something is typed. */
@@ -24,46 +24,46 @@ function bench(onTyped: (typed: string, says: (...lines: string[]) => void) => v
     },
     incidents: { note: (kind: string) => noted.push(kind) },
   };
-  const typist = new Typist(board as unknown as RigBoard);
-  return { clock, typist, typed, noted, says };
+  const serialConsole = new SerialConsole(board as unknown as RigBoard);
+  return { clock, serialConsole, typed, noted, says };
 }
 
 const HEAP = ["heap", "> heap", "heap=41000", "ok"];
 
 test("an answer is the lines behind the echo, without what the log says in between", async () => {
-  const { typist } = bench((_typed, says) =>
+  const { serialConsole } = bench((_typed, says) =>
     says("status", "> status", "version=0.1.0", "I (5) net: ip=10.0.0.1 rssi=-50", "up=1/2", "ok"),
   );
-  expect(await typist.type("status")).toEqual(["version=0.1.0", "up=1/2", "ok"]);
+  expect(await serialConsole.type("status")).toEqual(["version=0.1.0", "up=1/2", "ok"]);
 });
 
 test("an answer that says what is wrong is an answer", async () => {
-  const { typist, noted } = bench((_typed, says) =>
+  const { serialConsole, noted } = bench((_typed, says) =>
     says("> drain x", "error no backend is called x"),
   );
-  expect(await typist.type("drain x")).toEqual(["error no backend is called x"]);
+  expect(await serialConsole.type("drain x")).toEqual(["error no backend is called x"]);
   expect(noted).toEqual([]);
 });
 
 test("stray bytes in front of its lines do not hide an answer, and nothing from before belongs to it", async () => {
-  const { typist, noted, says } = bench((_typed, says) =>
+  const { serialConsole, noted, says } = bench((_typed, says) =>
     says("~heap", "\0> heap", "heap=41000", "\xff~I (5) net: ip=10.0.0.1 rssi=-50", "~ok kept"),
   );
   says("an older line");
-  expect(await typist.type("heap")).toEqual(["heap=41000", "ok kept"]);
+  expect(await serialConsole.type("heap")).toEqual(["heap=41000", "ok kept"]);
   expect(noted).toEqual([]);
 });
 
 test("an answer whose echo was lost has the lines since the question", async () => {
-  const { typist, says } = bench((_typed, says) => says("heap=41000", "ok"));
+  const { serialConsole, says } = bench((_typed, says) => says("heap=41000", "ok"));
   says("an older line");
-  expect(await typist.type("heap")).toEqual(["heap=41000", "ok"]);
+  expect(await serialConsole.type("heap")).toEqual(["heap=41000", "ok"]);
 });
 
 test("commands go one at a time: the second waits for the first one's answer", async () => {
-  const { clock, typist, typed, says } = bench(() => {});
-  const first = typist.type("heap");
-  const second = typist.type("status");
+  const { clock, serialConsole, typed, says } = bench(() => {});
+  const first = serialConsole.type("heap");
+  const second = serialConsole.type("status");
   await clock.run({ ms: 10 });
   expect(typed).toEqual(["\rheap\r"]);
   says(...HEAP);
@@ -76,8 +76,10 @@ test("commands go one at a time: the second waits for the first one's answer", a
 
 describe("an answer that does not come", () => {
   test("a chip that has overlooked the last byte is woken by a return, and nothing counts as lost", async () => {
-    const { clock, typist, typed, noted } = bench((text, says) => text === "\r" && says(...HEAP));
-    const answer = typist.type("heap");
+    const { clock, serialConsole, typed, noted } = bench(
+      (text, says) => text === "\r" && says(...HEAP),
+    );
+    const answer = serialConsole.type("heap");
     await clock.run({ ms: 600 });
     expect(await answer).toEqual(["heap=41000", "ok"]);
     expect([typed, noted]).toEqual([["\rheap\r", "\r"], []]);
@@ -85,22 +87,22 @@ describe("an answer that does not come", () => {
 
   test("a reply that was lost is asked for once more, and told", async () => {
     let asked = 0;
-    const { clock, typist, noted } = bench((text, says) => {
+    const { clock, serialConsole, noted } = bench((text, says) => {
       if (text === "\rheap\r" && ++asked === 2) says(...HEAP);
     });
-    const answer = typist.type("heap");
+    const answer = serialConsole.type("heap");
     await clock.run({ ms: 3_100 });
     expect(await answer).toEqual(["heap=41000", "ok"]);
     expect(noted).toEqual(["lost-reply"]);
   });
 
   test("a console that is mute twice is the firmware's fault, with the last lines", async () => {
-    const { clock, typist, noted, says } = bench(() => {});
+    const { clock, serialConsole, noted, says } = bench(() => {});
     says("I (7) proxy: ready ports=80");
-    const caught = typist.type("heap").catch((error: unknown) => error as Stuck);
+    const caught = serialConsole.type("heap").catch((error: unknown) => error as BoardError);
     await clock.run({ ms: 6_100 });
-    const error = (await caught) as Stuck;
-    expect(error).toBeInstanceOf(Stuck);
+    const error = (await caught) as BoardError;
+    expect(error).toBeInstanceOf(BoardError);
     expect(error.blame).toBe("firmware");
     expect(error.message).toMatch(/^the console does not answer\n[\s\S]*proxy: ready ports=80/);
     expect(noted).toEqual(["lost-reply", "lost-reply"]);
@@ -108,12 +110,12 @@ describe("an answer that does not come", () => {
 
   test("a line that is gone ends this command, and not the next one", async () => {
     let gone = true;
-    const { typist } = bench((_text, says) => {
+    const { serialConsole } = bench((_text, says) => {
       if (gone) throw new Error("the serial port is gone");
       says(...HEAP);
     });
-    await expect(typist.type("heap")).rejects.toThrow("the serial port is gone");
+    await expect(serialConsole.type("heap")).rejects.toThrow("the serial port is gone");
     gone = false;
-    expect(await typist.type("heap")).toEqual(["heap=41000", "ok"]);
+    expect(await serialConsole.type("heap")).toEqual(["heap=41000", "ok"]);
   });
 });

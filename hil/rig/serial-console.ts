@@ -1,5 +1,5 @@
 import type { RigBoard } from "./board.ts";
-import { Stuck } from "./board-error.ts";
+import { BoardError } from "./board-error.ts";
 import { type Expected, type Mark, Unmet } from "./transcript.ts";
 
 /** Characters of noise in front of a line of the console that do not hide it. */
@@ -24,7 +24,7 @@ const NUDGE_MS = 500;
 const ATTEMPTS = 2;
 
 /** What a person at the serial console would do: types commands, reads answers. */
-export class Typist {
+export class SerialConsole {
   #board: Pick<RigBoard, "transcript" | "link" | "incidents">;
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -56,7 +56,7 @@ export class Typist {
         incidents.note("lost-reply", `to a command at the console, attempt ${attempt + 1}`);
       }
     }
-    throw new Stuck("firmware", `the console does not answer\n${unmet!.message}`);
+    throw new BoardError("firmware", `the console does not answer\n${unmet!.message}`);
   }
 
   async #answer(command: string, since: Mark): Promise<Expected> {

@@ -2,12 +2,12 @@ import { describe, expect, test } from "vitest";
 import type { AdminClient } from "../../emulator/proxy/workbench/admin-client.ts";
 import { VirtualClock } from "../../emulator/src/clock.ts";
 import type { RigBoard } from "./board.ts";
-import { Stuck } from "./board-error.ts";
+import { BoardError } from "./board-error.ts";
 import { SerialDevice, type SerialDeviceOptions } from "./serial-device.ts";
 import { Transcript } from "./transcript.ts";
 
 /** A board that serves, and whose console answers as the test wants. */
-function bench(door?: SerialDeviceOptions["door"]) {
+function bench(addressOf?: SerialDeviceOptions["addressOf"]) {
   const clock = new VirtualClock();
   const transcript = new Transcript(clock);
   const typed: string[] = [];
@@ -42,7 +42,7 @@ function bench(door?: SerialDeviceOptions["door"]) {
   const device = new SerialDevice({
     board: board as unknown as RigBoard,
     played: { kind: "serial", identity: "usb 1-2", path: "/dev/ttyUSB0" },
-    door,
+    addressOf,
   });
   return { clock, board, device, typed, asked };
 }
@@ -59,11 +59,11 @@ test("it says which firmware was played on, and where", () => {
 
 test("its ports are found at the address that it said last, or where somebody else knows", () => {
   const { device, board } = bench();
-  expect(device.door(80)).toEqual({ host: "10.0.0.7", port: 80 });
+  expect(device.addressOf(80)).toEqual({ host: "10.0.0.7", port: 80 });
   board.address = "10.0.0.9";
-  expect(device.door(80)).toEqual({ host: "10.0.0.9", port: 80 });
+  expect(device.addressOf(80)).toEqual({ host: "10.0.0.9", port: 80 });
   const mapped = bench(port => ({ host: "127.0.0.1", port: port + 8000 }));
-  expect(mapped.device.door(80)).toEqual({ host: "127.0.0.1", port: 8080 });
+  expect(mapped.device.addressOf(80)).toEqual({ host: "127.0.0.1", port: 8080 });
 });
 
 test("its admin port is asked at the address that it has now, though it was not reset", async () => {
@@ -110,7 +110,7 @@ test("a document that the board refuses is the firmware's fault, with all its co
 test("an error at the console rejects, a mute console does not answer, a lost port is neither", async () => {
   const { clock, device, board } = bench();
   board.answer = "error no backend is called x";
-  await expect(device.type("drain x")).rejects.toThrow(Stuck);
+  await expect(device.type("drain x")).rejects.toThrow(BoardError);
   expect(await device.answers()).toBe(true); // an error is an answer
 
   board.answer = undefined;

@@ -3,10 +3,10 @@ import { ADMIN_PORT, AdminClient } from "../../emulator/proxy/workbench/admin-cl
 import type { Need } from "../kit/scenario.ts";
 import type { GatewayDocument } from "../kit/target.ts";
 import type { RigBoard } from "./board.ts";
-import { Stuck } from "./board-error.ts";
+import { BoardError } from "./board-error.ts";
 import type { Device } from "./device.ts";
 import type { PlayedBoard } from "./run.ts";
-import { Typist } from "./serial-console.ts";
+import { SerialConsole } from "./serial-console.ts";
 
 /** A token that nobody guesses: it opens the board to changes until its next reset. */
 const TOKEN_BYTES = 18;
@@ -16,7 +16,7 @@ export interface SerialDeviceOptions {
   /** What tells it from other boards, and how it is reached. */
   readonly played: PlayedBoard;
   /** Where a port of the board is found; at its own address when not given. */
-  readonly door?: (boardPort: number) => { readonly host: string; readonly port: number };
+  readonly addressOf?: (boardPort: number) => { readonly host: string; readonly port: number };
 }
 
 /** A board on a serial line, and in the network as soon as it says where. */
@@ -24,7 +24,7 @@ export class SerialDevice implements Device {
   readonly offers: readonly Need[] = ["reset", "status", "serial", "budgets"];
   readonly board: RigBoard;
   #options: SerialDeviceOptions;
-  #typist: Typist;
+  #serialConsole: SerialConsole;
   #token = randomBytes(TOKEN_BYTES).toString("base64url");
   /** The boot in which the token was lent. */
   #lentIn = 0;
@@ -32,12 +32,12 @@ export class SerialDevice implements Device {
   constructor(options: SerialDeviceOptions) {
     this.#options = options;
     this.board = options.board;
-    this.#typist = new Typist(options.board);
+    this.#serialConsole = new SerialConsole(options.board);
   }
 
   get admin(): AdminClient {
     // Its address may be another one when it has joined its Wi-Fi anew.
-    return new AdminClient({ ...this.door(ADMIN_PORT), token: this.#token });
+    return new AdminClient({ ...this.addressOf(ADMIN_PORT), token: this.#token });
   }
 
   get onEvent(): (line: string) => void {
@@ -54,9 +54,9 @@ export class SerialDevice implements Device {
     return { ...this.#options.played, address, firmware };
   }
 
-  door(boardPort: number): { host: string; port: number } {
-    const { door = port => ({ host: this.board.address!, port }) } = this.#options;
-    return door(boardPort);
+  addressOf(boardPort: number): { host: string; port: number } {
+    const { addressOf = port => ({ host: this.board.address!, port }) } = this.#options;
+    return addressOf(boardPort);
   }
 
   async ready(): Promise<void> {
@@ -70,7 +70,10 @@ export class SerialDevice implements Device {
     await this.ready();
     const outcome = await this.admin.change("/api/config/lent", document);
     if ("complaints" in outcome) {
-      throw new Stuck("firmware", `the board refuses a document: ${outcome.complaints.join("; ")}`);
+      throw new BoardError(
+        "firmware",
+        `the board refuses a document: ${outcome.complaints.join("; ")}`,
+      );
     }
     return document;
   }
@@ -82,18 +85,18 @@ export class SerialDevice implements Device {
 
   async answers(): Promise<boolean> {
     try {
-      await this.#typist.type("heap");
+      await this.#serialConsole.type("heap");
       return true;
     } catch (error) {
-      if (error instanceof Stuck) return false;
+      if (error instanceof BoardError) return false;
       throw error;
     }
   }
 
   async type(command: string): Promise<readonly string[]> {
-    const answer = await this.#typist.type(command);
+    const answer = await this.#serialConsole.type(command);
     const last = answer.at(-1) ?? "";
-    if (last.startsWith("error")) throw new Stuck("firmware", `at the console: ${last}`);
+    if (last.startsWith("error")) throw new BoardError("firmware", `at the console: ${last}`);
     return answer;
   }
 

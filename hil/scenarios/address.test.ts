@@ -1,19 +1,19 @@
 import { expect, test } from "vitest";
-import { collect, echoes, Lab, says } from "../kit/emulated-lab.ts";
+import { collect, EmulatedLab, echoes, says } from "../kit/emulated-lab.ts";
 
 test("DHCP gives another address: what was connected is reset, the log names it, and the board serves on", async () => {
-  const lab = new Lab();
+  const lab = new EmulatedLab();
   lab.backend("a", echoes);
   await lab.serve({ inspect: [] });
   const client = lab.connect();
-  const heard = collect(client);
+  const received = collect(client);
   client.write("hello");
-  await lab.clock.run({ until: () => heard.text === "hello" });
+  await lab.clock.run({ until: () => received.text === "hello" });
 
   lab.renewAddress("10.0.0.77");
   await lab.clock.run({ until: () => client.closed });
 
-  expect(heard.error).toBe("ECONNRESET");
+  expect(received.error).toBe("ECONNRESET");
   expect(lab.events("net").map(({ values }) => values.ip)).toEqual(["10.0.0.1", "10.0.0.77"]);
   const next = lab.connect();
   const again = collect(next);
@@ -23,7 +23,7 @@ test("DHCP gives another address: what was connected is reset, the log names it,
 });
 
 test("an address that comes back after a drop is logged as it is then", async () => {
-  const lab = new Lab();
+  const lab = new EmulatedLab();
   lab.backend("a", says("a"));
   await lab.serve();
   lab.wifiDrop(2_000);

@@ -2,22 +2,22 @@ import { seeded } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
 import { Flash } from "../../emulator/src/flash.ts";
 import { get, put, send, TOKEN } from "../kit/admin-port.ts";
-import { collect, echoes, Lab, mendedBoard } from "../kit/emulated-lab.ts";
+import { collect, EmulatedLab, echoes, mendedBoard } from "../kit/emulated-lab.ts";
 import { httpBackend, named, reply } from "../kit/http-backend.ts";
 
 const GET_ONCE = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
 /** A lab with backends a and b, and a token. */
-async function labOf(settings: object = {}): Promise<Lab> {
-  const lab = new Lab();
+async function labOf(settings: object = {}): Promise<EmulatedLab> {
+  const lab = new EmulatedLab();
   for (const name of "ab") lab.backend(name, named(name).serve);
   await lab.serve(settings);
   lab.app!.operator.setToken(TOKEN);
   return lab;
 }
 
-const documentOf = async (lab: Lab) => JSON.parse((await get(lab, "/api/config")).body);
-const balanceOf = (lab: Lab) => lab.app!.proxy.config.balance;
+const documentOf = async (lab: EmulatedLab) => JSON.parse((await get(lab, "/api/config")).body);
+const balanceOf = (lab: EmulatedLab) => lab.app!.proxy.config.balance;
 
 describe("what an operator can see", () => {
   test("status, metrics, events and the page", async () => {
@@ -99,15 +99,15 @@ describe("manners", () => {
     const head = (fields: string) =>
       `PUT /api/backends/a HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer ${TOKEN}\r\n${fields}Content-Length: ${body.length}\r\n\r\n`;
     const socket = lab.network.host("operator").connect({ host: "board", port: 8404 });
-    const heard = collect(socket);
+    const received = collect(socket);
     const fromMs = lab.clock.now();
     socket.write(head("Expect: 100-Continue\r\n"));
-    await lab.clock.run({ until: () => heard.text !== "", ms: 1000 });
-    expect(heard.text).toBe("HTTP/1.1 100 Continue\r\n\r\n");
+    await lab.clock.run({ until: () => received.text !== "", ms: 1000 });
+    expect(received.text).toBe("HTTP/1.1 100 Continue\r\n\r\n");
     expect(lab.clock.now() - fromMs).toBeLessThan(100);
     socket.write(body);
     await lab.clock.run({ until: () => socket.closed, ms: 1000 });
-    expect(heard.text).toMatch(/^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 200 OK\r\n/);
+    expect(received.text).toMatch(/^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 200 OK\r\n/);
     const atOnce = await send(lab, `${head("Expect: 100-continue\r\n")}${body}`);
     expect(atOnce.head).toMatch(/^HTTP\/1.1 200 OK\r\n/);
     const wrong = await send(
@@ -137,9 +137,9 @@ describe("manners", () => {
     const ask = () => {
       const socket = lab.network.host("operator").connect({ host: "board", port: 8404 });
       socket.on("error", () => {});
-      const heard = collect(socket);
+      const received = collect(socket);
       socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-      return { socket, heard };
+      return { socket, received };
     };
     const slow = ask();
     for (let i = 0; i < 200 && !slow.socket.closed; i++) {
@@ -148,7 +148,7 @@ describe("manners", () => {
       slow.socket.resume();
       await lab.clock.run({ ms: 5 });
     }
-    expect(slow.heard.text.endsWith(whole)).toBe(true);
+    expect(slow.received.text.endsWith(whole)).toBe(true);
     const stuck = ask();
     stuck.socket.pause();
     await lab.clock.run({ ms: 200 });
@@ -204,7 +204,7 @@ describe("manners", () => {
 });
 
 describe("who may read", () => {
-  const ask = (lab: Lab, host: string, fields: string[] = [], path = "/api/status") =>
+  const ask = (lab: EmulatedLab, host: string, fields: string[] = [], path = "/api/status") =>
     send(lab, `${[`GET ${path} HTTP/1.1`, `Host: ${host}`, ...fields].join("\r\n")}\r\n\r\n`);
 
   test("whoever asks for the board's address or name, and no page that was given a name of its own", async () => {
@@ -248,7 +248,7 @@ describe("who may read", () => {
 
 describe("who may change anything", () => {
   test("nobody while no token is set", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     lab.backend("a", named("a").serve);
     await lab.serve();
     const refused = await put(lab, "/api/backends/a", { state: "drain" });
@@ -430,7 +430,7 @@ describe("requests that are none", () => {
     const ask = "GET /healthz HTTP/1.1\r\nHost: board\r\n\r\n";
     const connect = () => {
       const socket = owner.connect({ host: "board", port: 8404 });
-      return { socket, heard: collect(socket) };
+      return { socket, received: collect(socket) };
     };
     const first = connect();
     first.socket.write(ask);
@@ -441,13 +441,13 @@ describe("requests that are none", () => {
     await lab.clock.run({ ms: 180 });
     second.socket.write(ask);
     await lab.clock.run({ ms: 5_000 });
-    for (const { heard } of [first, second, third])
-      expect(heard.text.slice(0, 12)).toBe("HTTP/1.1 200");
+    for (const { received } of [first, second, third])
+      expect(received.text.slice(0, 12)).toBe("HTTP/1.1 200");
   });
 
   describe("connections that say nothing, 95 in a second,", () => {
     /** From `hosts` in turn; `said` is what each says. */
-    function flood(lab: Lab, hosts: readonly string[], said = ""): () => void {
+    function flood(lab: EmulatedLab, hosts: readonly string[], said = ""): () => void {
       let count = 0;
       let over = false;
       const next = () => {
@@ -465,18 +465,21 @@ describe("requests that are none", () => {
     }
 
     /** Of so many requests, those that were answered; each client thinks for `thinkMs` once it has connected. */
-    async function answered(lab: Lab, { thinkMs = 30, path = "/healthz" } = {}): Promise<number> {
+    async function answered(
+      lab: EmulatedLab,
+      { thinkMs = 30, path = "/healthz" } = {},
+    ): Promise<number> {
       const statuses: string[] = [];
       for (let i = 0; i < 20; i++) {
         const socket = lab.network.host("owner").connect({ host: "board", port: 8404 });
-        const heard = collect(socket);
+        const received = collect(socket);
         socket.on("connect", () => {
           lab.clock.after(thinkMs, () =>
             socket.write(`GET ${path} HTTP/1.1\r\nHost: board\r\n\r\n`),
           );
         });
         await lab.clock.run({ until: () => socket.closed, ms: 10_000 });
-        statuses.push(heard.text.slice(9, 12));
+        statuses.push(received.text.slice(9, 12));
         await lab.clock.run({ ms: 137 });
       }
       return statuses.filter(status => status === "200").length;
@@ -519,7 +522,7 @@ describe("requests that are none", () => {
 });
 
 test("64 clients hammer a full board: the admin port answers within a second", async () => {
-  const lab = new Lab();
+  const lab = new EmulatedLab();
   lab.backend("a", httpBackend(() => undefined).serve); // never answers: slots stay taken
   await lab.serve();
   const random = seeded(5);
@@ -549,8 +552,8 @@ test("64 clients hammer a full board: the admin port answers within a second", a
 
 describe("a new configuration", () => {
   test("is swapped under busy sessions and an upgraded one, and cuts nothing", async () => {
-    const lab = new Lab();
-    const echo = (socket: Parameters<Parameters<Lab["backend"]>[1]>[0]) => {
+    const lab = new EmulatedLab();
+    const echo = (socket: Parameters<Parameters<EmulatedLab["backend"]>[1]>[0]) => {
       let upgraded = false;
       socket.on("data", (bytes: Buffer) => {
         if (!upgraded && /^GET \/socket /.test(bytes.toString("latin1"))) {
@@ -569,7 +572,7 @@ describe("a new configuration", () => {
       "GET /socket HTTP/1.1\r\nHost: x\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n",
     );
     const raw = Array.from({ length: 11 }, () => lab.connect());
-    const heard = raw.map(collect);
+    const received = raw.map(collect);
     const chat = async (word: string) => {
       for (const socket of [upgrade, ...raw]) socket.write(word);
       await lab.clock.run({ ms: 300 });
@@ -590,28 +593,28 @@ describe("a new configuration", () => {
     expect(swapped.status).toBe(200);
     expect(balanceOf(lab)).toBe("ewma");
     expect(upgraded.text).toMatch(/\r\n\r\nbefore after later$/);
-    expect(heard.map(({ text }) => text)).toEqual(Array(11).fill("before after later"));
+    expect(received.map(({ text }) => text)).toEqual(Array(11).fill("before after later"));
   });
 
   test("with more slots lets in who waits", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     lab.backend("a", echoes);
     await lab.serve({ sessionsMax: 1, inspect: [] });
     lab.connect().write("first");
     await lab.clock.run({ ms: 100 });
     const second = lab.connect();
-    const heard = collect(second);
+    const received = collect(second);
     second.write("second");
     await lab.clock.run({ ms: 100 });
-    expect(heard.text).toBe("");
+    expect(received.text).toBe("");
     lab.app!.operator.setToken(TOKEN);
     await put(lab, "/api/config", { ...(await documentOf(lab)), sessionsMax: 2 });
     await lab.clock.run({ ms: 100 });
-    expect(heard.text).toBe("second");
+    expect(received.text).toBe("second");
   });
 
   test("under load opens no more connections to backends than there are slots", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     lab.backend(
       "a",
       httpBackend((_request, socket) => {
@@ -626,9 +629,9 @@ describe("a new configuration", () => {
     const crowd = () =>
       Array.from({ length: sessionsMax }, () => {
         const socket = lab.connect();
-        const heard = collect(socket);
+        const received = collect(socket);
         socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-        return heard;
+        return received;
       });
     const before = crowd();
     await lab.clock.run({ ms: 200 });
@@ -683,7 +686,7 @@ describe("a new configuration", () => {
   /** A board with a flash of its own, which boots again after it fell over. */
   async function rebooting() {
     const flash = new Flash();
-    const lab = new Lab(mendedBoard(), { flash, reboots: true });
+    const lab = new EmulatedLab(mendedBoard(), { flash, reboots: true });
     for (const name of "ab") lab.backend(name, named(name).serve);
     await lab.serve();
     lab.app!.operator.setToken(TOKEN);
@@ -756,7 +759,7 @@ test("a click on drain moves the traffic", async () => {
 
 describe("the console", () => {
   /** Types a line at the board's serial port; what the board writes then. */
-  async function type(lab: Lab, line: string): Promise<string[]> {
+  async function type(lab: EmulatedLab, line: string): Promise<string[]> {
     const from = lab.lines.length;
     lab.board.adapter.send(Buffer.from(`${line}\r`));
     await lab.clock.run({ ms: 1500 });

@@ -1,6 +1,6 @@
 import type { MockSocket } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
-import { collect, echoes, Lab } from "../kit/emulated-lab.ts";
+import { collect, EmulatedLab, echoes } from "../kit/emulated-lab.ts";
 import { httpBackend, named } from "../kit/http-backend.ts";
 
 /** More than one way through the lab, less than any time-out. */
@@ -20,8 +20,8 @@ function recorder() {
 }
 
 /** A board with one backend that records and answers nothing. */
-async function stage() {
-  const lab = new Lab();
+async function testBed() {
+  const lab = new EmulatedLab();
   const { streams, serve } = recorder();
   lab.backend("a", serve);
   await lab.serve({ inspect: [], responseTimeoutMs: 1_000 });
@@ -30,7 +30,7 @@ async function stage() {
     streams.length = 0;
     lab.lines.length = 0;
     const client = lab.connect();
-    const heard = collect(client);
+    const received = collect(client);
     await lab.clock.run({ ms: 10 });
     for (const [index, piece] of pieces.entries()) {
       if (index > 0) await lab.clock.run({ ms: pauseMs });
@@ -44,7 +44,7 @@ async function stage() {
     client.destroy();
     await lab.clock.run({ ms: 100 });
     const raw = lab.events("session", "end").some(({ values }) => values.protocol === "raw");
-    return { early, late, heard, raw, requests: lab.events("http", "request").length };
+    return { early, late, received, raw, requests: lab.events("http", "request").length };
   };
   return send;
 }
@@ -81,11 +81,11 @@ describe("a request never reaches a backend unread, wherever its bytes are cut",
     "GET / nonsense\r\n",
     "GET / HTTP/2.0\r\n",
   ])("%j", async line => {
-    const send = await stage();
+    const send = await testBed();
     for (const pieces of cuts(line)) {
-      const { late, heard, raw, requests } = await send([...pieces, CLAIM]);
+      const { late, received, raw, requests } = await send([...pieces, CLAIM]);
       if (late === "") {
-        expect(heard.text).toMatch(/^HTTP\/1.1 (400|405|505) /);
+        expect(received.text).toMatch(/^HTTP\/1.1 (400|405|505) /);
       } else {
         expect(late).toMatch(/^[A-Z-]+ [^ ]+ HTTP\/1\.1\r\n/);
         expect(late).toContain("\r\nVia: 1.");
@@ -107,9 +107,9 @@ describe("a request never reaches a backend unread, wherever its bytes are cut",
     "GET\x0c/ HTTP/1.1 \r\n",
     "\n\n\n\n\n\n\nGET / HTTP/1.1\r\n",
   ])("in one piece %j", async line => {
-    const send = await stage();
-    const { late, heard, raw, requests } = await send([line + CLAIM]);
-    if (late === "") expect(heard.text).toMatch(/^HTTP\/1.1 400 /);
+    const send = await testBed();
+    const { late, received, raw, requests } = await send([line + CLAIM]);
+    if (late === "") expect(received.text).toMatch(/^HTTP\/1.1 400 /);
     else expect(late).not.toContain("10.9.9.9");
     expect([raw, requests]).toEqual([false, 1]);
   });
@@ -144,7 +144,7 @@ describe("what is not HTTP reaches the backend at once, every byte of it", () =>
     ["five empty lines", "\r\n\r\n\r\n\r\n\r\n"],
     ["a blank", " "],
   ])("%s", async (_, text) => {
-    const send = await stage();
+    const send = await testBed();
     for (const pieces of cuts(text)) {
       const { early, late, raw, requests } = await send(pieces);
       expect([early, late, raw, requests]).toEqual([text, text, true, 0]);
@@ -154,7 +154,7 @@ describe("what is not HTTP reaches the backend at once, every byte of it", () =>
 
 describe("the limit of time", () => {
   test("counts from the first byte, and no further byte renews it", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     const { streams, serve } = recorder();
     lab.backend("a", serve);
     await lab.serve();
@@ -172,7 +172,7 @@ describe("the limit of time", () => {
   });
 
   test("delivers empty lines, and the beginning of a method, that came to nothing", async () => {
-    const send = await stage();
+    const send = await testBed();
     for (const text of ["\n", "\r\n\r\n", "\r\n\r\n\r\n\r\n", "\r\nG", "OPTION"]) {
       const { early, late } = await send([text]);
       expect([early, late]).toEqual(["", text]);
@@ -180,26 +180,26 @@ describe("the limit of time", () => {
   });
 
   test("makes a bad request of a method and a blank, not raw TCP", async () => {
-    const send = await stage();
-    const { late, heard } = await send(["GET ", `/private HTTP/1.1\r\n${CLAIM}`], 600);
+    const send = await testBed();
+    const { late, received } = await send(["GET ", `/private HTTP/1.1\r\n${CLAIM}`], 600);
     expect(late).toContain("\r\nVia: 1.");
     expect(late).not.toContain("10.9.9.9");
-    expect(heard.text).toMatch(/^HTTP\/1.1 504 /);
+    expect(received.text).toMatch(/^HTTP\/1.1 504 /);
   });
 
   test("belongs to the head's, which counts from the first byte, too", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     lab.backend("a", echoes);
     await lab.serve({ headTimeoutMs: 2_000 });
     const client = lab.connect();
-    const heard = collect(client);
+    const received = collect(client);
     await lab.clock.run({ ms: 10 });
     const start = lab.clock.now();
     client.write("G");
     await lab.clock.run({ ms: 400 });
     client.write("ET / HT");
-    await lab.clock.run({ until: () => heard.text !== "" });
-    expect(heard.text).toMatch(/^HTTP\/1.1 408 /);
+    await lab.clock.run({ until: () => received.text !== "" });
+    expect(received.text).toMatch(/^HTTP\/1.1 408 /);
     expect(lab.clock.now() - start).toBeLessThan(2_100);
   });
 });
@@ -209,7 +209,7 @@ describe("raw TCP where the first bytes tell goes where an unknown host would", 
 
   /** Backends a and b, which say their name to whatever comes. */
   async function labWith(routes: object[], mode = "auto") {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     for (const name of ["a", "b"])
       lab.backend(name, socket => socket.once("data", () => socket.end(name)));
     await lab.serve({ routes, listeners: [{ port: 80, mode }] });
@@ -243,22 +243,22 @@ describe("raw TCP where the first bytes tell goes where an unknown host would", 
     const lab = await labWith([PRIVATE, { backends: ["a"] }]);
     for (let i = 0; i < 4; i++) {
       const client = lab.connect();
-      const heard = collect(client);
+      const received = collect(client);
       client.write("G");
       await lab.clock.run({ ms: 600 });
       client.write("ET /private HTTP/1.1\r\nHost: private.test\r\n\r\n");
       await lab.clock.run({ until: () => client.closed });
-      expect(heard.text).toBe("a");
+      expect(received.text).toBe("a");
     }
   });
 
   test("a refused one is closed and not reset, whatever it has sent", async () => {
     const lab = await labWith([PRIVATE]);
     const client = lab.connect();
-    const heard = collect(client);
+    const received = collect(client);
     client.write(`hello${"x".repeat(2_000)}`);
     await lab.clock.run({ until: () => client.closed });
-    expect(heard).toEqual({ text: "", error: undefined });
+    expect(received).toEqual({ text: "", error: undefined });
     expect(lab.app!.proxy.sessions).toBe(0);
   });
 
@@ -270,7 +270,7 @@ describe("raw TCP where the first bytes tell goes where an unknown host would", 
 });
 
 test("no body of an HTTP request is searched for keywords, whatever its method", async () => {
-  const lab = new Lab();
+  const lab = new EmulatedLab();
   const backend = named("a");
   lab.backend("a", backend.serve);
   await lab.serve();
@@ -283,10 +283,10 @@ test("no body of an HTTP request is searched for keywords, whatever its method",
   ];
   for (const text of bodies) {
     const client = lab.connect();
-    const heard = collect(client);
+    const received = collect(client);
     client.write(text);
     await lab.clock.run({ ms: 500 });
-    expect(heard.text).toMatch(/^HTTP\/1.1 200 /);
+    expect(received.text).toMatch(/^HTTP\/1.1 200 /);
     expect(client.closed).toBe(false);
     client.end();
   }
@@ -301,7 +301,7 @@ describe.each(["auto", "http"] as const)("clients that never send a byte, mode %
   const listeners = [{ port: 80, mode }];
 
   test("give their slots to one that does, although they come again and again", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     lab.backend("a", httpBackend(() => "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").serve);
     await lab.serve({ listeners });
     const { sessionsMax } = lab.app!.proxy.budget;
@@ -310,17 +310,17 @@ describe.each(["auto", "http"] as const)("clients that never send a byte, mode %
       await lab.clock.run({ ms: 300 });
       const start = lab.clock.now();
       const client = lab.connect();
-      const heard = collect(client);
+      const received = collect(client);
       client.write("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-      await lab.clock.run({ until: () => heard.text !== "" || client.closed });
-      expect(heard.text).toMatch(/^HTTP\/1.1 200 /);
+      await lab.clock.run({ until: () => received.text !== "" || client.closed });
+      expect(received.text).toMatch(/^HTTP\/1.1 200 /);
       expect(lab.clock.now() - start).toBeLessThan(1_200);
       await lab.clock.run({ ms: 5_000 });
     }
   });
 
   test("are closed after `idleTimeoutMs`", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     lab.backend("a", echoes);
     await lab.serve({ listeners, idleTimeoutMs: 2_000 });
     const client = lab.connect();
@@ -332,20 +332,20 @@ describe.each(["auto", "http"] as const)("clients that never send a byte, mode %
 });
 
 test("a silent client keeps its slot where the server may speak first", async () => {
-  const lab = new Lab();
+  const lab = new EmulatedLab();
   let greet = () => {};
   lab.backend("a", socket => {
     greet = () => socket.write("220 ready\r\n");
   });
   await lab.serve({ listeners: [{ port: 80, mode: "tcp" }], sessionsMax: 1, queueMax: 0 });
   const client = lab.connect();
-  const heard = collect(client);
+  const received = collect(client);
   await lab.clock.run({ ms: 5_000 });
   const late = lab.connect();
   late.on("error", () => {});
   await lab.clock.run({ ms: 5_000 });
   greet();
   await lab.clock.run({ ms: 100 });
-  expect(heard.text).toBe("220 ready\r\n");
+  expect(received.text).toBe("220 ready\r\n");
   expect(late.closed).toBe(true);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { collect, Lab, mendedBoard } from "../kit/emulated-lab.ts";
+import { collect, EmulatedLab, mendedBoard } from "../kit/emulated-lab.ts";
 
 /** What a backend answers: more than one segment of the board. */
 const ANSWER = "x".repeat(1_488);
@@ -9,7 +9,7 @@ const ANSWER = "x".repeat(1_488);
  * under way; what the board sends to it then is lost twice, the FIN included.
  */
 async function clientThatClosedFirst({ lastAckTimeoutMs = mendedBoard().lastAckTimeoutMs } = {}) {
-  const lab = new Lab({ ...mendedBoard(), lastAckTimeoutMs });
+  const lab = new EmulatedLab({ ...mendedBoard(), lastAckTimeoutMs });
   lab.backend("a", socket => {
     socket.on("data", () => socket.end(ANSWER));
   });
@@ -18,7 +18,7 @@ async function clientThatClosedFirst({ lastAckTimeoutMs = mendedBoard().lastAckT
   const host = network.host("client");
   network.link("client", { latencyMs: 150, loss: 0.05 });
   const client = lab.connect({ host, allowHalfOpen: true });
-  const heard = collect(client);
+  const received = collect(client);
   let ended = false;
   client.on("end", () => {
     ended = true;
@@ -36,7 +36,7 @@ async function clientThatClosedFirst({ lastAckTimeoutMs = mendedBoard().lastAckT
     return sent <= 2 ? "drop" : "pass";
   });
   await clock.run({ ms: 10 * 60_000 });
-  return { lab, text: heard.text, ended, times };
+  return { lab, text: received.text, ended, times };
 }
 
 test("a client that closed first gets every byte, though the last ones and the FIN are lost twice", async () => {
@@ -56,7 +56,7 @@ test("with the 4 s of an MSL of 2000 it would wait for ever", async () => {
 });
 
 test("connections that the board only remembers cost no newcomer its place", async () => {
-  const lab = new Lab();
+  const lab = new EmulatedLab();
   lab.backend("a", socket => {
     socket.on("data", () => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
     socket.on("end", () => socket.end());
@@ -71,11 +71,11 @@ test("connections that the board only remembers cost no newcomer its place", asy
     clock.after(i * 30, () => {
       rememberedPeak = Math.max(rememberedPeak, stack.remembered);
       const client = lab.connect();
-      const heard = collect(client);
+      const received = collect(client);
       // The board closes first, and remembers the connection.
       client.write("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
       client.on("close", () => {
-        if (heard.text.endsWith("ok")) answered++;
+        if (received.text.endsWith("ok")) answered++;
       });
     });
   }

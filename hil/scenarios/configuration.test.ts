@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { Flash } from "../../emulator/src/flash.ts";
 import type { StartOptions } from "../../firmware/src/app.ts";
 import { type Answer, get, put, TOKEN } from "../kit/admin-port.ts";
-import { collect, ENGINE, Lab, mass, mendedBoard } from "../kit/emulated-lab.ts";
+import { collect, EmulatedLab, ENGINE, mass, mendedBoard } from "../kit/emulated-lab.ts";
 import { named } from "../kit/http-backend.ts";
 import fc from "../kit/properties.ts";
 import { documents } from "../kit/random-documents.ts";
@@ -12,7 +12,7 @@ const GET_ONCE = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 /** A board with a flash of its own and a token, which boots again when it is told to. */
 async function labOf(settings: object = {}) {
   const flash = new Flash();
-  const lab = new Lab(mendedBoard(), { flash, reboots: true });
+  const lab = new EmulatedLab(mendedBoard(), { flash, reboots: true });
   for (const name of "ab") lab.backend(name, named(name).serve);
   await lab.serve(settings);
   lab.app!.operator.setToken(TOKEN);
@@ -20,23 +20,25 @@ async function labOf(settings: object = {}) {
 }
 
 const json = ({ body }: Answer) => JSON.parse(body);
-const documentOf = async (lab: Lab, port = 8404) => json(await get(lab, "/api/config", { port }));
-const statusOf = async (lab: Lab, port = 8404) => json(await get(lab, "/api/status", { port }));
-const change = async (lab: Lab, settings: object, port?: number) =>
+const documentOf = async (lab: EmulatedLab, port = 8404) =>
+  json(await get(lab, "/api/config", { port }));
+const statusOf = async (lab: EmulatedLab, port = 8404) =>
+  json(await get(lab, "/api/status", { port }));
+const change = async (lab: EmulatedLab, settings: object, port?: number) =>
   put(lab, "/api/config", { ...(await documentOf(lab, port)), ...settings }, [], port);
 const listeners = (...ports: number[]) => ports.map(port => ({ port }));
 
 /** What a client at `port` of the board gets. */
-async function ask(lab: Lab, port: number): Promise<string> {
+async function ask(lab: EmulatedLab, port: number): Promise<string> {
   const socket = lab.network.host("client").connect({ host: "board", port });
-  const heard = collect(socket);
+  const received = collect(socket);
   socket.write(GET_ONCE);
   await lab.clock.run({ until: () => socket.closed, ms: 60_000 });
-  return heard.text.slice(0, 12) || (heard.error ?? "closed");
+  return received.text.slice(0, 12) || (received.error ?? "closed");
 }
 
 /** Resets the board, and waits until it serves again. */
-async function restart(lab: Lab): Promise<void> {
+async function restart(lab: EmulatedLab): Promise<void> {
   const before = lab.events("proxy", "ready").length;
   lab.board.reset();
   await lab.clock.run({ until: () => lab.events("proxy", "ready").length > before, ms: 60_000 });
@@ -63,15 +65,15 @@ describe("the admin port", () => {
     ["none has come there", () => undefined],
     [
       "only requests without the token have come there",
-      (lab: Lab) => get(lab, "/", { port: 9000 }),
+      (lab: EmulatedLab) => get(lab, "/", { port: 9000 }),
     ],
     [
       "only requests with a wrong token have come there",
-      (lab: Lab) => get(lab, "/", { port: 9000, token: "correct-hose!" }),
+      (lab: EmulatedLab) => get(lab, "/", { port: 9000, token: "correct-hose!" }),
     ],
     [
       "requests with the token have come only to the old one",
-      (lab: Lab) => get(lab, "/", { token: TOKEN }),
+      (lab: EmulatedLab) => get(lab, "/", { token: TOKEN }),
     ],
   ])("moves back by itself when %s", async (_, meanwhile) => {
     const lab = await labOf();
@@ -262,7 +264,7 @@ test("a reset during a trial is logged as what ended the new configuration", asy
 });
 
 describe("a weight that is set at run time", () => {
-  const weightOf = (lab: Lab) => lab.app!.proxy.backend("a")!.weight;
+  const weightOf = (lab: EmulatedLab) => lab.app!.proxy.backend("a")!.weight;
 
   test("lasts until the next configuration, and the answer says so", async () => {
     const lab = await labOf({ balance: "weighted-round-robin" });
@@ -300,7 +302,7 @@ test("a state that is set at run time outlasts a new configuration that leaves i
 });
 
 describe("a state that is set at run time", () => {
-  const stateOf = (lab: Lab) => lab.app!.proxy.backend("a")!.state;
+  const stateOf = (lab: EmulatedLab) => lab.app!.proxy.backend("a")!.state;
 
   test.each(["drain", "maint"])(
     "%s survives a restart, and is over when it is taken back",
@@ -327,7 +329,7 @@ describe("a state that is set at run time", () => {
     "is ignored where flash holds %s, and the board serves",
     async text => {
       const flash = new Flash();
-      const lab = new Lab(mendedBoard(), { flash, reboots: true });
+      const lab = new EmulatedLab(mendedBoard(), { flash, reboots: true });
       lab.backend("a", named("a").serve);
       lab.board.boot(platform => {
         platform.storage
@@ -347,16 +349,18 @@ describe("a state that is set at run time", () => {
 describe("what a build is given", () => {
   /** A board with this flash that gets another build: its document, and what it was given. */
   async function built(flash: Flash, settings: object, given: StartOptions = {}) {
-    const lab = new Lab(mendedBoard(), { flash, reboots: true });
+    const lab = new EmulatedLab(mendedBoard(), { flash, reboots: true });
     for (const name of "abc") lab.backend(name, named(name).serve);
     await lab.serve(settings, given);
     return lab;
   }
 
   const only = (address: string) => [{ name: "x", address, port: 8080 }];
-  const backendsOf = (lab: Lab) => lab.app!.proxy.config.backends.map(({ address }) => address);
-  const sourceOf = (lab: Lab) => lab.events("config", "in-force").at(-1)!.values;
-  const givenIn = (lab: Lab) => lab.events("config", "given").map(({ values }) => values.keys);
+  const backendsOf = (lab: EmulatedLab) =>
+    lab.app!.proxy.config.backends.map(({ address }) => address);
+  const sourceOf = (lab: EmulatedLab) => lab.events("config", "in-force").at(-1)!.values;
+  const givenIn = (lab: EmulatedLab) =>
+    lab.events("config", "given").map(({ values }) => values.keys);
 
   /** A flash with the addresses of three backends; the first build had `given`, and then a document was put. */
   async function kept(given: StartOptions, change: object) {
@@ -449,7 +453,7 @@ describe("what a build is given", () => {
 
   test.each(["{", "null", "[1]", '"x"'])("is known anew where flash holds %s", async text => {
     const { flash, a } = await kept({ backends: "10.0.0.7:1" }, { retries: 1 });
-    const writer = new Lab(mendedBoard(), { flash });
+    const writer = new EmulatedLab(mendedBoard(), { flash });
     writer.board.boot(({ storage }) => {
       storage.open({ path: "hot-potato", mode: "r+", format: "string" }).write("given", text);
     });
@@ -462,7 +466,7 @@ describe("what a build is given", () => {
 
 test("a document in flash that is no configuration any more: what is built in counts, and the status says why", async () => {
   const flash = new Flash();
-  const writer = new Lab(mendedBoard(), { flash });
+  const writer = new EmulatedLab(mendedBoard(), { flash });
   writer.board.boot(({ storage }) => {
     const store = storage.open({ path: "hot-potato", mode: "r+", format: "string" });
     store.write("config-a", '{"backends":[],"color":"red"}');
@@ -470,7 +474,7 @@ test("a document in flash that is no configuration any more: what is built in co
   });
   await writer.clock.run({ ms: 100 });
   writer.board.unplug();
-  const lab = new Lab(mendedBoard(), { flash, reboots: true });
+  const lab = new EmulatedLab(mendedBoard(), { flash, reboots: true });
   lab.backend("a", named("a").serve);
   await lab.serve();
   expect((await statusOf(lab)).configuration).toMatchObject({
@@ -552,7 +556,7 @@ describe("a factory reset", () => {
     "is answered; then nothing is kept any more, and the board restarts as it was built",
     async () => {
       const flash = new Flash();
-      const lab = new Lab(mendedBoard(), { flash, reboots: true });
+      const lab = new EmulatedLab(mendedBoard(), { flash, reboots: true });
       for (const name of "ab") lab.backend(name, named(name).serve);
       await lab.serve({ retries: 3 }, { token: "built-in-token" });
       lab.app!.operator.setToken(TOKEN);
@@ -596,11 +600,11 @@ describe("a drained backend", () => {
     return { lab, at };
   }
 
-  const statesOf = (lab: Lab) =>
+  const statesOf = (lab: EmulatedLab) =>
     lab.app!.proxy.pool.backends.map(({ name, state }) => `${name} ${state}`);
 
   /** Which they are under the new document, after its trial, and after a restart. */
-  async function statesUnder(lab: Lab, backends: object[]) {
+  async function statesUnder(lab: EmulatedLab, backends: object[]) {
     await change(lab, { backends });
     const first = statesOf(lab);
     await lab.clock.run({ ms: 31_000 });
@@ -669,7 +673,7 @@ test("what runs otherwise than the document says is told with it, and putting th
 });
 
 describe("another token", () => {
-  const tokenOf = (lab: Lab) => lab.app!.operator.token;
+  const tokenOf = (lab: EmulatedLab) => lab.app!.operator.token;
   const OTHER = "battery-staple";
 
   test("counts at once, and is kept when a request with it has come", async () => {
@@ -723,7 +727,7 @@ describe("another token", () => {
 
 describe("resets alone take no document away", () => {
   const ROUTES = [{ host: "a.home", backends: ["a"] }];
-  const ready = (lab: Lab) => lab.events("proxy", "ready").length;
+  const ready = (lab: EmulatedLab) => lab.events("proxy", "ready").length;
 
   /** A board that keeps a document with routes; the one that was built in has none. */
   async function routed(servedMs = 0) {
@@ -734,7 +738,7 @@ describe("resets alone take no document away", () => {
     return lab;
   }
 
-  async function crash(lab: Lab): Promise<void> {
+  async function crash(lab: EmulatedLab): Promise<void> {
     const before = ready(lab);
     lab.board.crash("panic");
     await lab.clock.run({ until: () => ready(lab) > before, ms: 60_000 });
@@ -827,7 +831,7 @@ describe("resets alone take no document away", () => {
 
   test("a document with routes that this firmware does not take suspends the one without, too", async () => {
     const flash = new Flash();
-    const lab = new Lab(mendedBoard(), { flash, reboots: true });
+    const lab = new EmulatedLab(mendedBoard(), { flash, reboots: true });
     lab.backend("a", named("a").serve);
     lab.board.boot(({ storage }) => {
       const store = storage.open({ path: "hot-potato", mode: "r+", format: "string" });

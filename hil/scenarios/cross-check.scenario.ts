@@ -3,16 +3,16 @@ import { expect } from "expect";
 import { patterned } from "../kit/behaviour.ts";
 import type { Visit } from "../kit/cross-check.ts";
 import { scenario } from "../kit/scenario.ts";
-import type { StoryLab } from "../kit/scenario-lab.ts";
+import type { ScenarioLab } from "../kit/scenario-lab.ts";
 
 const COUNTERS = { needs: ["status"] } as const;
 
 /** A client that comes, says its word, hears who serves it, and goes. */
-async function visit(lab: StoryLab, word: string): Promise<Visit> {
+async function visit(lab: ScenarioLab, word: string): Promise<Visit> {
   const client = lab.client();
   client.send(word);
-  const { heard } = await client.closed();
-  return { endpoint: client.endpoint, word, heard };
+  const { received } = await client.closed();
+  return { endpoint: client.endpoint, word, received };
 }
 
 scenario(
@@ -27,7 +27,7 @@ scenario(
     const visits: Visit[] = [];
     for (let i = 0; i < 100; i++) visits.push(await visit(lab, `<${i}>`));
 
-    expect(visits.map(({ heard }) => heard)).toEqual(visits.map((_, i) => round[i % 4]));
+    expect(visits.map(({ received }) => received)).toEqual(visits.map((_, i) => round[i % 4]));
     expect(await lab.disagreements(visits, before)).toEqual([]);
   },
 );
@@ -50,7 +50,7 @@ scenario(
     await lab.until({ on: "backend", what: "up" });
     for (let i = 30; i < 40; i++) visits.push(await visit(lab, `<${i}>`));
 
-    const by = visits.map(({ heard }) => heard);
+    const by = visits.map(({ received }) => received);
     expect(by.slice(10, 30)).toEqual(Array(20).fill("blue"));
     expect(by.filter(name => name === "red")).toHaveLength(10);
     expect(await lab.disagreements(visits, before)).toEqual([]);
@@ -74,7 +74,7 @@ scenario(
       }
     }
 
-    const ends = lab.said({ on: "session", what: "end" });
+    const ends = lab.logged({ on: "session", what: "end" });
     expect(ends).toHaveLength(100);
     expect(ends.filter(({ values }) => values.why === "keyword")).toHaveLength(100);
   },
@@ -90,7 +90,7 @@ scenario("a mebibyte goes there and back, and not one bit is another", COUNTERS,
   client.send(sent);
   const back = await client.receive(bytes);
 
-  expect([digest(red.heard), digest(back)]).toEqual([digest(sent), digest(sent)]);
+  expect([digest(red.received), digest(back)]).toEqual([digest(sent), digest(sent)]);
 });
 
 function digest(text: string): string {

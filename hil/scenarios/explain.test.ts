@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
-import { Lab } from "../kit/emulated-lab.ts";
+import { EmulatedLab } from "../kit/emulated-lab.ts";
 import { named } from "../kit/http-backend.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
 test("the next picks are explained: every backend's score, or why it was left out", async () => {
-  const lab = new Lab();
+  const lab = new EmulatedLab();
   lab.backend("a", named("a").serve);
   lab.backend("b", named("b").serve, { weight: 2 });
   lab.backend("c", named("c").serve).stop();

@@ -1,6 +1,6 @@
 import type { MockSocket } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
-import { collect, Lab } from "../kit/emulated-lab.ts";
+import { collect, EmulatedLab } from "../kit/emulated-lab.ts";
 import { httpBackend, reply } from "../kit/http-backend.ts";
 
 // The chip tells of received bytes and of a reset one turn after they came. Who writes in between finds
@@ -18,7 +18,7 @@ const RAW = { listeners: [{ port: 80, mode: "tcp" }] };
  * Waits until the board connects to a backend and makes it busy: when it is back, the connection stands,
  * the backend has spoken and ended. Then the board hears of the bytes, and never that it could write.
  */
-async function busyWhileConnecting(lab: Lab, connections: number): Promise<void> {
+async function busyWhileConnecting(lab: EmulatedLab, connections: number): Promise<void> {
   const { stack, tasks } = lab.board;
   await lab.clock.run({ until: () => stack.connections === connections, ms: 60_000 });
   tasks.stall(50);
@@ -32,7 +32,7 @@ function dies(socket: MockSocket, lastWords: string): void {
 }
 
 /** What the board logged of requests, and of backends that were held responsible for something. */
-function logged(lab: Lab) {
+function logged(lab: EmulatedLab) {
   const requests = lab.events("http", "request").map(({ values }) => values);
   const [backend] = lab.app!.proxy.pool.backends;
   const { failures } = backend.load;
@@ -58,7 +58,7 @@ describe("a backend that answers early and resets while the upload comes", () =>
   test.each(cases)(
     "by $by: the client gets $what, and nobody is blamed",
     async ({ framing, answer }) => {
-      const lab = new Lab();
+      const lab = new EmulatedLab();
       lab.backend("a", socket => {
         let receivedBytes = 0;
         socket.on("data", (bytes: Buffer) => {
@@ -70,16 +70,16 @@ describe("a backend that answers early and resets while the upload comes", () =>
       });
       await lab.serve();
       const client = lab.connect();
-      const heard = collect(client);
+      const received = collect(client);
       client.write(`POST / HTTP/1.1\r\nHost: x\r\n${framing.head}\r\n\r\n${framing.piece}`);
       const count = (text: string) => text.split("too much").length - 1;
       await lab.clock.run({
-        until: () => count(heard.text) === count(answer) || client.closed,
+        until: () => count(received.text) === count(answer) || client.closed,
         ms: 60_000,
       });
 
-      expect(heard.text).toMatch(/^HTTP\/1\.1 413 /);
-      expect(count(heard.text)).toBe(count(answer));
+      expect(received.text).toMatch(/^HTTP\/1\.1 413 /);
+      expect(count(received.text)).toBe(count(answer));
       client.end();
       await lab.settle();
       const { requests, blamed } = logged(lab);
@@ -89,7 +89,7 @@ describe("a backend that answers early and resets while the upload comes", () =>
   );
 
   test("without an answer it is 502, and the backend's fault", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     lab.backend("a", socket => {
       socket.once("data", () => {
         client.write("x".repeat(1000));
@@ -98,11 +98,11 @@ describe("a backend that answers early and resets while the upload comes", () =>
     });
     await lab.serve();
     const client = lab.connect();
-    const heard = collect(client);
+    const received = collect(client);
     client.write(`POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n`);
-    await lab.clock.run({ until: () => heard.text !== "" || client.closed, ms: 60_000 });
+    await lab.clock.run({ until: () => received.text !== "" || client.closed, ms: 60_000 });
 
-    expect(heard.text).toMatch(/^HTTP\/1\.1 502 /);
+    expect(received.text).toMatch(/^HTTP\/1\.1 502 /);
     const { requests, blamed } = logged(lab);
     expect(requests).toMatchObject([{ status: "502", state: "SH" }]);
     expect(blamed).toBeGreaterThan(0);
@@ -110,21 +110,21 @@ describe("a backend that answers early and resets while the upload comes", () =>
 });
 
 test("a backend that answers before it is asked, and resets: the client gets that answer", async () => {
-  const lab = new Lab();
+  const lab = new EmulatedLab();
   lab.backend("a", socket => dies(socket, reply("busy", { status: "503 Busy" })));
   await lab.serve();
   const client = lab.connect();
-  const heard = collect(client);
+  const received = collect(client);
   client.write(GET);
   await busyWhileConnecting(lab, 2);
-  await lab.clock.run({ until: () => heard.text.endsWith("busy") || client.closed, ms: 60_000 });
+  await lab.clock.run({ until: () => received.text.endsWith("busy") || client.closed, ms: 60_000 });
 
-  expect(heard.text).toMatch(/^HTTP\/1\.1 503 Busy\r\n[\s\S]*busy$/);
+  expect(received.text).toMatch(/^HTTP\/1\.1 503 Busy\r\n[\s\S]*busy$/);
   expect(logged(lab).blamed).toBe(0);
 });
 
 test("what comes on a kept connection that is dead answers nothing: the request goes to another one", async () => {
-  const lab = new Lab();
+  const lab = new EmulatedLab();
   const sockets: MockSocket[] = [];
   const backend = httpBackend((_, socket) => {
     sockets.push(socket);
@@ -133,26 +133,26 @@ test("what comes on a kept connection that is dead answers nothing: the request 
   lab.backend("a", backend.serve);
   await lab.serve();
   const client = lab.connect();
-  const heard = collect(client);
+  const received = collect(client);
   client.write(GET);
-  await lab.clock.run({ until: () => heard.text.endsWith("answer 1"), ms: 60_000 });
+  await lab.clock.run({ until: () => received.text.endsWith("answer 1"), ms: 60_000 });
 
   client.write(GET);
   dies(sockets[0], reply("too late", { status: "408 Request Timeout" }));
   await lab.clock.run({
-    until: () => /answer 2$|too late$/.test(heard.text) || client.closed,
+    until: () => /answer 2$|too late$/.test(received.text) || client.closed,
     ms: 60_000,
   });
 
-  expect(heard.text).not.toContain("too late");
-  expect(heard.text.endsWith("answer 2")).toBe(true);
+  expect(received.text).not.toContain("too late");
+  expect(received.text.endsWith("answer 2")).toBe(true);
   expect(backend.received.length).toBe(2);
   expect(logged(lab).blamed).toBe(0);
 });
 
 test("a client that sends its body and resets as it is told to continue: the backend gets all of it", async () => {
   const head = "PUT / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1000\r\n\r\n";
-  const lab = new Lab();
+  const lab = new EmulatedLab();
   const backend = httpBackend(
     () => undefined,
     (_, socket) => {
@@ -182,7 +182,7 @@ describe.each([
   test.each(["the client", "the backend"])(
     "one resets while the other speaks: %s's last words arrive",
     async who => {
-      const lab = new Lab();
+      const lab = new EmulatedLab();
       const heardByBackend = { text: "" };
       lab.backend("a", socket => {
         socket.once("data", () => {
@@ -201,11 +201,11 @@ describe.each([
       });
       await lab.serve(settings);
       const client = lab.connect();
-      const heard = collect(client);
+      const received = collect(client);
       client.write(begins);
       await lab.settle();
 
-      const other = who === "the client" ? heardByBackend : heard;
+      const other = who === "the client" ? heardByBackend : received;
       expect(other.text.endsWith("last words")).toBe(true);
       expect(logged(lab).blamed).toBe(0);
       expect(lab.app!.proxy.sessions).toBe(0);
@@ -214,17 +214,17 @@ describe.each([
 });
 
 test.each(["none", "v1", "v2"] as const)(
-  "a server that greets and closes at once is heard, PROXY protocol %s",
+  "a server that greets and closes at once is received, PROXY protocol %s",
   async proxyProtocol => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     lab.backend("a", socket => socket.end("220 closed today\r\n"), { proxyProtocol });
     await lab.serve(RAW);
     const client = lab.connect();
-    const heard = collect(client);
+    const received = collect(client);
     await busyWhileConnecting(lab, 2);
     await lab.clock.run({ until: () => client.closed, ms: 60_000 });
 
-    expect(heard.text).toBe("220 closed today\r\n");
+    expect(received.text).toBe("220 closed today\r\n");
     expect(lab.clock.now()).toBeLessThan(2_000); // no connect timeout
     expect(logged(lab).blamed).toBe(0);
   },
@@ -233,7 +233,7 @@ test.each(["none", "v1", "v2"] as const)(
 test.each(["tcp", "http"] as const)(
   "a backend that answers and ends at once passes its %s checks",
   async check => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     lab.backend("a", socket => dies(socket, reply("x")));
     lab.boot({ health: { check, fall: 1 } });
     for (let i = 0; i < 3; i++) {

@@ -60,11 +60,11 @@ scenario(
     await lab.proxy();
 
     client.send("hello");
-    const { heard } = await client.closed();
+    const { received } = await client.closed();
     await lab.until({ on: "session", what: "end", why: "refused" });
 
-    expect(heard).toBe("");
-    const tried = lab.said({ on: "backend", what: "connect" }).map(({ values }) => values.name);
+    expect(received).toBe("");
+    const tried = lab.logged({ on: "backend", what: "connect" }).map(({ values }) => values.name);
     expect(tried.sort()).toEqual(["blue", "red"]);
   },
 );
@@ -148,7 +148,7 @@ scenario("a dead backend is found by its checks and not by clients, and found ag
   const after = [await lab.get("/3"), await lab.get("/4")];
 
   expect(meanwhile.map(({ by }) => by)).toEqual(["blue", "blue"]);
-  expect(lab.said({ on: "backend", what: "connect" })).toEqual([]);
+  expect(lab.logged({ on: "backend", what: "connect" })).toEqual([]);
   expect(after.map(({ by }) => by).sort()).toEqual(["blue", "red"]);
 });
 
@@ -181,17 +181,17 @@ scenario("a backend that fails request after request is left alone for a while",
 scenario(
   "a black hole costs its connect timeout once, and then 504 when nobody else is there",
   {
-    needs: ["weather"],
+    needs: ["simulated-network"],
   },
   async lab => {
     lab.backend("hole");
     const blue = lab.backend("blue");
     await lab.proxy({ connectTimeoutMs: 1000 });
 
-    lab.weather.blackHole("hole");
+    lab.network.blackHole("hole");
     const late = await lab.get("/");
     blue.stop();
-    lab.weather.blackHole("blue");
+    lab.network.blackHole("blue");
     const lost = await lab.get("/");
 
     expect(late).toMatchObject({ status: 200, by: "blue" });
@@ -203,19 +203,19 @@ scenario(
 
 scenario(
   "raw TCP does not wait longer for a black hole than the connect timeout",
-  { needs: ["weather"] },
+  { needs: ["simulated-network"] },
   async lab => {
     lab.backend("hole");
     lab.backend("blue");
     const client = lab.client();
     await lab.proxy({ connectTimeoutMs: 1000 });
 
-    lab.weather.blackHole("hole");
+    lab.network.blackHole("hole");
     client.send("hello");
-    const heard = await client.receive("hello");
+    const received = await client.receive("hello");
     const { values } = await lab.until({ on: "backend", what: "connect" });
 
-    expect(heard).toBe("hello");
+    expect(received).toBe("hello");
     expect(values).toMatchObject({ name: "hole", why: "timeout" });
   },
 );

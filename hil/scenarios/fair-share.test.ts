@@ -2,7 +2,7 @@ import type { MockSocket } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
 import { shareOf } from "../../firmware/src/net/connection-budget.ts";
 import { get } from "../kit/admin-port.ts";
-import { collect, Lab } from "../kit/emulated-lab.ts";
+import { collect, EmulatedLab } from "../kit/emulated-lab.ts";
 import { httpBackend, named, reply } from "../kit/http-backend.ts";
 
 const SESSIONS = 12;
@@ -12,7 +12,7 @@ const UPLOAD = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n";
 
 /** A board with the shares that it has where nobody says otherwise. */
 async function labOf(settings: object = {}) {
-  const lab = new Lab();
+  const lab = new EmulatedLab();
   lab.backend(
     "a",
     httpBackend(({ line }) => (line.startsWith("POST") ? undefined : reply("a"))).serve,
@@ -21,15 +21,15 @@ async function labOf(settings: object = {}) {
   return lab;
 }
 
-function come(lab: Lab, host: string, text: string) {
+function come(lab: EmulatedLab, host: string, text: string) {
   const socket = lab.connect({ host: lab.network.host(host) });
-  const heard = collect(socket);
+  const received = collect(socket);
   if (text !== "") socket.write(text);
-  return { socket, heard };
+  return { socket, received };
 }
 
 /** Writes a byte each `everyMs` until the socket is closed. */
-function drip(lab: Lab, socket: MockSocket, everyMs: number, bytes = 1): void {
+function drip(lab: EmulatedLab, socket: MockSocket, everyMs: number, bytes = 1): void {
   const next = () => {
     if (!socket.writable) return;
     socket.write("x".repeat(bytes));
@@ -48,9 +48,9 @@ describe("one address", () => {
     for (let i = 0; i < SESSIONS; i++) come(lab, "greedy", "x");
     await lab.clock.run({ ms: 200 });
     const nowMs = lab.clock.now();
-    const { heard } = come(lab, "other", GET);
-    await lab.clock.run({ until: () => heard.text !== "", ms: 10_000 });
-    expect(heard.text).toMatch(/^HTTP\/1.1 200 /);
+    const { received } = come(lab, "other", GET);
+    await lab.clock.run({ until: () => received.text !== "", ms: 10_000 });
+    expect(received.text).toMatch(/^HTTP\/1.1 200 /);
     expect(lab.clock.now() - nowMs).toBeLessThan(100);
   });
 
@@ -63,12 +63,12 @@ describe("one address", () => {
     come(lab, "busy", GET);
     const refused = come(lab, "busy", GET);
     await lab.clock.run({ ms: 200 });
-    expect([waits.heard.text, refused.heard.text.slice(0, 12)]).toEqual(["", "HTTP/1.1 503"]);
+    expect([waits.received.text, refused.received.text.slice(0, 12)]).toEqual(["", "HTTP/1.1 503"]);
     const { refusals } = lab.app!.proxy;
     expect([refusals.clientFull, refusals.full]).toEqual([1, 0]);
     clients[0].socket.destroy();
     await lab.clock.run({ ms: 200 });
-    expect(waits.heard.text).toMatch(/^HTTP\/1.1 200 /);
+    expect(waits.received.text).toMatch(/^HTTP\/1.1 200 /);
     await lab.clock.run({ ms: 2_000 });
     const ends = lab.events("session", "end").map(({ values }) => values.why);
     expect(ends).toContain("client-full");
@@ -78,13 +78,13 @@ describe("one address", () => {
     const lab = await labOf();
     for (let i = 0; i < SHARE; i++) come(lab, "browser", GET.replace("close", "keep-alive"));
     await lab.clock.run({ ms: 200 });
-    const { heard } = come(lab, "browser", GET);
+    const { received } = come(lab, "browser", GET);
     await lab.clock.run({ ms: 200 });
-    expect(heard.text).toMatch(/^HTTP\/1.1 200 /);
+    expect(received.text).toMatch(/^HTTP\/1.1 200 /);
   });
 
   test("of a trusted proxy, behind which are many clients, may have every slot", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     lab.backend("a", named("a").serve);
     const proxy = lab.network.host("proxy");
     await lab.serve({ clientSessionsMax: undefined, trustedProxies: [proxy.address] });
@@ -115,9 +115,9 @@ describe("while others wait for a slot", () => {
     ["uploads that say nothing more", UPLOAD],
   ])("%s give way within three seconds", async (_, text) => {
     const { lab } = await full(text);
-    const { heard } = come(lab, "other", GET);
+    const { received } = come(lab, "other", GET);
     await lab.clock.run({ ms: 3_000 });
-    expect(heard.text).toMatch(/^HTTP\/1.1 200 /);
+    expect(received.text).toMatch(/^HTTP\/1.1 200 /);
     expect(lab.app!.proxy.slowEnded).toBe(1);
   });
 
@@ -125,9 +125,9 @@ describe("while others wait for a slot", () => {
     const { lab, clients } = await full(UPLOAD);
     for (const { socket } of clients) drip(lab, socket, 4_000);
     for (let i = 0; i < 5; i++) {
-      const { heard } = come(lab, "other", GET);
-      await lab.clock.run({ until: () => heard.text !== "", ms: 10_000 });
-      expect(heard.text).toMatch(/^HTTP\/1.1 200 /);
+      const { received } = come(lab, "other", GET);
+      await lab.clock.run({ until: () => received.text !== "", ms: 10_000 });
+      expect(received.text).toMatch(/^HTTP\/1.1 200 /);
     }
     expect(
       lab.events("http", "request").find(({ values }) => values.why === "slow")!.values,
@@ -143,31 +143,31 @@ describe("while others wait for a slot", () => {
     const { lab, clients } = await full(UPLOAD);
     for (const [i, { socket }] of clients.entries()) drip(lab, socket, 100, i === 7 ? 10 : 100);
     await lab.clock.run({ ms: 1_000 });
-    const { heard } = come(lab, "other", GET);
+    const { received } = come(lab, "other", GET);
     await lab.clock.run({ ms: 3_000 });
-    expect(heard.text).toMatch(/^HTTP\/1.1 200 /);
+    expect(received.text).toMatch(/^HTTP\/1.1 200 /);
     expect(
       clients.map(({ socket }, i) => (socket.closed ? i : "open")).filter(Number.isInteger),
     ).toEqual([7]);
   });
 
   test("a request whose answer is awaited is none of the slow", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     lab.backend("a", httpBackend(() => undefined).serve);
     await lab.serve({ clientSessionsMax: undefined });
     const clients = Array.from({ length: SESSIONS }, (_, i) => come(lab, `client-${i}`, GET));
     await lab.clock.run({ ms: 5_000 });
-    const { heard } = come(lab, "other", GET);
+    const { received } = come(lab, "other", GET);
     await lab.clock.run({ ms: 4_000 });
-    expect(heard.text).toMatch(/^HTTP\/1.1 503 /);
+    expect(received.text).toMatch(/^HTTP\/1.1 503 /);
     expect(clients.every(({ socket }) => !socket.closed)).toBe(true);
   });
 
   test("nobody is slow where the configuration says 0, or where nobody waits", async () => {
     const { lab, clients } = await full("x", { bytesPerSecondMin: 0 });
-    const { heard } = come(lab, "other", GET);
+    const { received } = come(lab, "other", GET);
     await lab.clock.run({ ms: 5_000 });
-    expect(heard.text).toMatch(/^HTTP\/1.1 503 /);
+    expect(received.text).toMatch(/^HTTP\/1.1 503 /);
     expect(clients.every(({ socket }) => !socket.closed)).toBe(true);
     const { lab: other } = await full("x");
     await other.clock.run({ ms: 60_000 });

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { parseLine } from "../../firmware/src/log/event.ts";
 import { type Answer, get, put, send, TOKEN } from "../kit/admin-port.ts";
-import { collect, Lab, mass, ourBoard } from "../kit/emulated-lab.ts";
+import { collect, EmulatedLab, mass, ourBoard } from "../kit/emulated-lab.ts";
 import { httpBackend, reply } from "../kit/http-backend.ts";
 import fc from "../kit/properties.ts";
 
 /** A board with our board's memory, on XS all of it counted, and one route beside the default. */
 async function labOf(settings: object = {}) {
-  const lab = new Lab({ ...ourBoard(), socketsMended: true });
+  const lab = new EmulatedLab({ ...ourBoard(), socketsMended: true });
   lab.backend("a", httpBackend(() => reply("a")).serve);
   await lab.serve(settings);
   lab.app!.operator.setToken(TOKEN);
@@ -15,19 +15,19 @@ async function labOf(settings: object = {}) {
 }
 
 /** The board lives, and still answers. */
-async function expectAlive(lab: Lab): Promise<void> {
+async function expectAlive(lab: EmulatedLab): Promise<void> {
   expect(lab.board.fatal).toBeUndefined();
   expect((await get(lab, "/healthz")).status).toBe(200);
   expect(await ask(lab, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")).toMatch(/a$/);
 }
 
 /** Sends text, a byte for each character; what came until the close. */
-async function ask(lab: Lab, text: string): Promise<string> {
+async function ask(lab: EmulatedLab, text: string): Promise<string> {
   const socket = lab.connect();
-  const heard = collect(socket);
+  const received = collect(socket);
   socket.write(Buffer.from(text, "latin1"));
   await lab.clock.run({ until: () => socket.closed, ms: 60_000 });
-  return heard.text;
+  return received.text;
 }
 
 const isAscii = (text: string) => /^[\n -~]*$/.test(text);
@@ -58,7 +58,7 @@ test.each(Object.entries(COSTLY))(
 
 describe("the admin port answers shortly, and the board lives, when it is sent", () => {
   const long = 1_900;
-  test.each<[string, (lab: Lab) => Promise<Answer>, number]>([
+  test.each<[string, (lab: EmulatedLab) => Promise<Answer>, number]>([
     ["a long backend", lab => get(lab, `/api/backends/${"\xe9".repeat(long)}`), 404],
     ["a long path", lab => get(lab, `/${"\xe9".repeat(long)}`), 404],
     ["many parameters", lab => get(lab, `/api/events?${"&".repeat(long)}`), 200],
@@ -70,7 +70,7 @@ describe("the admin port answers shortly, and the board lives, when it is sent",
       405,
     ],
     ...["toString", "constructor", "__proto__"].map(
-      (name): [string, (lab: Lab) => Promise<Answer>, number] => [
+      (name): [string, (lab: EmulatedLab) => Promise<Answer>, number] => [
         `${name} as the method`,
         lab => send(lab, `${name} /healthz HTTP/1.1\r\nHost: x\r\n\r\n`),
         405,
@@ -104,7 +104,7 @@ describe("the admin port answers shortly, and the board lives, when it is sent",
     await expectAlive(lab);
   });
 
-  async function statuses(lab: Lab, status: string): Promise<Answer> {
+  async function statuses(lab: EmulatedLab, status: string): Promise<Answer> {
     const document = JSON.parse((await get(lab, "/api/config")).body);
     return put(lab, "/api/config", { ...document, health: { check: "http", status } });
   }
@@ -244,7 +244,7 @@ describe("whatever is sent", () => {
     expect(begin.length).toBeGreaterThanOrEqual(Math.floor(160 / 6));
   }
 
-  async function expectShown(lab: Lab): Promise<void> {
+  async function expectShown(lab: EmulatedLab): Promise<void> {
     for (const path of ["/api/events", "/api/status", "/api/backends", "/api/config"]) {
       const { status, body } = await get(lab, path);
       expect([path, status, isAscii(body)]).toEqual([path, 200, true]);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Lab } from "../kit/emulated-lab.ts";
+import { EmulatedLab } from "../kit/emulated-lab.ts";
 import { httpBackend, reply } from "../kit/http-backend.ts";
 
 /** Bytes of a request's line that fit into a head of the default length, with its fields. */
@@ -23,7 +23,7 @@ test.each([
 ])(
   "twelve clients at once, each with %s as long as a head may be, do not end the board",
   async (_, head) => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     lab.backend("a", httpBackend(() => reply("a")).serve);
     // As fast as the host sends: memory is asked for before it is taken, not looked after in time.
     lab.network.link("board", { latencyMs: 2 });
@@ -32,19 +32,20 @@ test.each([
     for (let round = 0; round < 3; round++) {
       const clients = Array.from({ length: CLIENTS }, (_, i) => {
         const client = lab.connect({ host: lab.network.host(`client-${i}`) });
-        const heard = { text: "" };
+        const received = { text: "" };
         client.on("data", (bytes: Buffer) => {
-          heard.text += bytes.toString("latin1");
+          received.text += bytes.toString("latin1");
           client.end();
         });
         client.on("error", () => {});
         client.write(head);
-        return { client, heard };
+        return { client, received };
       });
       await lab.clock.run({ until: () => clients.every(({ client }) => client.closed) });
       expect(lab.board.fatal).toBeUndefined();
       // Where memory is low some are refused or cut; nobody is forgotten.
-      for (const { heard } of clients) expect(heard.text).toMatch(/^(HTTP\/1\.1 (200|414|503) |$)/);
+      for (const { received } of clients)
+        expect(received.text).toMatch(/^(HTTP\/1\.1 (200|414|503) |$)/);
     }
   },
 );

@@ -1,6 +1,6 @@
 import type { MockSocket } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
-import { Lab, says } from "../kit/emulated-lab.ts";
+import { EmulatedLab, says } from "../kit/emulated-lab.ts";
 import { type HttpBackend, httpBackend, named, reply } from "../kit/http-backend.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -9,7 +9,7 @@ const CHECKED = { health: { check: "tcp" } };
 const OVER_HTTP = { health: { check: "http", path: "/health" } };
 
 /** What the log says about backends: `name what check`. */
-function changes(lab: Lab): string[] {
+function changes(lab: EmulatedLab): string[] {
   return ["up", "down", "ejected", "drain", "undrain"]
     .flatMap(what => lab.events("backend", what))
     .sort((x, y) => x.ms - y.ms)
@@ -18,7 +18,7 @@ function changes(lab: Lab): string[] {
 
 /** A lab whose backend answers its checks with what `answer` gives at the time. */
 function labOf(answer: () => string) {
-  const lab = new Lab();
+  const lab = new EmulatedLab();
   const backend = httpBackend(({ line }) =>
     line.startsWith("GET /health ") ? answer() : reply("served"),
   );
@@ -32,7 +32,7 @@ function checks({ requests }: HttpBackend): number {
 
 describe("checks", () => {
   test("a dead backend is found, and found again, without any request", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     const a = lab.backend("a", says("a"));
     lab.backend("b", says("b"));
     await lab.serve(CHECKED);
@@ -50,7 +50,7 @@ describe("checks", () => {
   });
 
   test("one that is dead from the beginning is found by its first check", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     lab.backend("a", says("a")).stop();
     await lab.serve(CHECKED);
     await lab.clock.run({ ms: 1000 });
@@ -60,7 +60,7 @@ describe("checks", () => {
   });
 
   test("with start down nobody is served before a check was passed, one is enough", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     lab.backend("a", says("a"));
     await lab.serve({ health: { check: "tcp", start: "down" } });
     await lab.clock.run({ ms: 500 });
@@ -123,7 +123,7 @@ describe("checks", () => {
   });
 
   test("a backend that is a hole is found by the timeout, and does not hold the others' checks up", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     lab.backend("hole", says("hole"));
     const b = lab.backend("b", says("b"));
     lab.network.vanish("hole");
@@ -135,7 +135,7 @@ describe("checks", () => {
   });
 
   test("never two at once, not all together, and in no fixed step", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     const askedMs: number[] = [];
     let open = 0;
     let most = 0;
@@ -203,7 +203,7 @@ describe("checks", () => {
 
 describe("what requests meet", () => {
   test("one of three dies under load: no request fails, and it gets no more than its checks", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     const backends = "abc".split("").map(name => lab.backend(name, named(name).serve));
     await lab.serve(CHECKED);
     await lab.clock.run({ ms: 6000 });
@@ -222,7 +222,7 @@ describe("what requests meet", () => {
   });
 
   test("without checks it is tried again after ten seconds, by one request, then after longer", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     const a = lab.backend("a", named("a").serve);
     lab.backend("b", named("b").serve);
     await lab.serve();
@@ -246,7 +246,7 @@ describe("what requests meet", () => {
   test("500s count only where that was asked for", async () => {
     const outcomes: string[][] = [];
     for (const observe of ["none", "layer4", "layer7"]) {
-      const lab = new Lab();
+      const lab = new EmulatedLab();
       lab.backend("a", httpBackend(() => reply("x", { status: "500 Oops" })).serve);
       lab.backend("b", named("b").serve);
       await lab.serve({ health: { check: "none", observe } });
@@ -257,7 +257,7 @@ describe("what requests meet", () => {
   });
 
   test("the last one is never ejected", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     lab.backend("a", httpBackend(() => reply("x", { status: "500 Oops" })).serve);
     await lab.serve({ health: { check: "none", observe: "layer7" } });
     for (let i = 0; i < 10; i++) expect(await lab.ask(GET_ONCE)).toMatch(/^HTTP\/1.1 500 /);
@@ -265,7 +265,7 @@ describe("what requests meet", () => {
   });
 
   test("a backend that answers too late, or hangs up instead, is ejected", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     lab.backend("mute", socket => socket.resume());
     lab.backend("rude", socket => socket.once("data", () => socket.resetAndDestroy()));
     lab.backend("b", named("b").serve);
@@ -275,7 +275,7 @@ describe("what requests meet", () => {
   });
 
   test("a kept connection that dies while it waits is not held against anybody", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     const backend = named("a");
     const a = lab.backend("a", backend.serve);
     lab.backend("b", named("b").serve);
@@ -291,7 +291,7 @@ describe("what requests meet", () => {
 
 describe("our own network", () => {
   test("while the Wi-Fi is away nothing is held against a backend, however long", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     for (const name of "ab") lab.backend(name, named(name).serve);
     await lab.serve(CHECKED);
     await lab.clock.run({ ms: 10_000 });
@@ -306,7 +306,7 @@ describe("our own network", () => {
 });
 
 test("all down and back: 503 meanwhile, and everything as before", async () => {
-  const lab = new Lab();
+  const lab = new EmulatedLab();
   const backends = "ab".split("").map(name => lab.backend(name, named(name).serve));
   await lab.serve(CHECKED);
   await lab.clock.run({ ms: 6000 });
@@ -325,7 +325,7 @@ test("all down and back: 503 meanwhile, and everything as before", async () => {
 const FLAPS = process.env.ENGINE === "xs" ? 100 : 1000;
 
 test("a backend that flaps a thousand times leaves state and memory as before", async () => {
-  const lab = new Lab();
+  const lab = new EmulatedLab();
   const a = lab.backend("a", named("a").serve);
   lab.backend("b", named("b").serve);
   await lab.serve({ health: { check: "tcp", intervalMs: 100, rise: 1, fall: 1 } });
@@ -348,7 +348,7 @@ test("a backend that flaps a thousand times leaves state and memory as before", 
 });
 
 test("a backend that fails quickly does not look like the fastest", async () => {
-  const lab = new Lab();
+  const lab = new EmulatedLab();
   lab.backend("broken", httpBackend(() => reply("x", { status: "500 Oops" })).serve);
   const slow = httpBackend((_, socket) => {
     lab.clock.after(50, () => socket.write(reply("slow")));
@@ -362,7 +362,7 @@ test("a backend that fails quickly does not look like the fastest", async () => 
 });
 
 test("draining under load loses nothing: who is being served is served to the end", async () => {
-  const lab = new Lab();
+  const lab = new EmulatedLab();
   for (const name of "ab") {
     const backend = httpBackend((_, socket) => {
       lab.clock.after(200, () => socket.write(reply(name)));

@@ -119,11 +119,11 @@ scenario("a client of HTTP/1.0 gets a close behind its answer, and no chunks", a
   await lab.proxy();
 
   client.send("GET / HTTP/1.0\r\n\r\n");
-  const { heard, error } = await client.closed();
+  const { received, error } = await client.closed();
 
   expect(error).toBeUndefined();
-  expect(heard).toMatch(/^HTTP\/1\.1 200 /);
-  expect(heard.endsWith(`\r\n\r\n${body}`)).toBe(true);
+  expect(received).toMatch(/^HTTP\/1\.1 200 /);
+  expect(received.endsWith(`\r\n\r\n${body}`)).toBe(true);
 });
 
 scenario("a client that leaves mid-request frees its backend at once", async lab => {
@@ -179,7 +179,7 @@ scenario("a request has one id, from the client over the log to the backend", as
   await lab.until({ on: "http", what: "request", path: "/unnamed" });
 
   const ids = red.requests.map(request => request.all("x-request-id").join());
-  const logged = lab.said({ on: "http", what: "request" }).map(({ values }) => values.request);
+  const logged = lab.logged({ on: "http", what: "request" }).map(({ values }) => values.request);
   expect(ids).toEqual(logged);
   expect(ids[0]).toBe("theirs-1");
   expect(ids[1]).not.toBe("");
@@ -194,9 +194,9 @@ scenario("a request that two servers could read differently reaches none", async
     "POST / HTTP/1.1\r\nHost: board\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n" +
       `${chunked([])}GET /admin HTTP/1.1\r\nHost: board\r\n\r\n`,
   );
-  const { heard } = await client.closed();
+  const { received } = await client.closed();
 
-  expect(heard).toMatch(/^HTTP\/1\.1 400 /);
+  expect(received).toMatch(/^HTTP\/1\.1 400 /);
   expect(red.requests).toEqual([]);
 });
 
@@ -220,7 +220,7 @@ scenario("a client that leaves between two requests is noticed at once", async l
   client.leave();
 
   expect(reply).toMatchObject({ status: 200, cutShort: false });
-  // Whether its session is over is looked at after each story; here no time-out helps.
+  // Whether its session is over is looked at after each scenario; here no time-out helps.
 });
 
 scenario("a client that leaves amid its upload leaves no whole request behind", async lab => {

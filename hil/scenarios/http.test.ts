@@ -3,7 +3,7 @@ import type { Host, MockSocket } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
 import { esp32 } from "../../emulator/src/boards/esp32.ts";
 import type { LogLine } from "../../firmware/src/log/event.ts";
-import { collect, ENGINE, Lab, mass, mendedBoard } from "../kit/emulated-lab.ts";
+import { collect, EmulatedLab, ENGINE, mass, mendedBoard } from "../kit/emulated-lab.ts";
 import { heapBytes } from "../kit/heap.ts";
 import {
   type HttpBackend,
@@ -18,14 +18,14 @@ import fc from "../kit/properties.ts";
 /** A client's connection, and what it understands of the answers. */
 class Client {
   readonly socket: MockSocket;
-  readonly heard: { text: string; error: string | undefined };
+  readonly received: { text: string; error: string | undefined };
   readonly reader = new MessageReader("response");
-  #lab: Lab;
+  #lab: EmulatedLab;
 
-  constructor(lab: Lab, host?: Host) {
+  constructor(lab: EmulatedLab, host?: Host) {
     this.#lab = lab;
     this.socket = lab.connect({ host });
-    this.heard = collect(this.socket);
+    this.received = collect(this.socket);
     this.socket.on("data", (bytes: Buffer) => this.reader.feed(bytes));
     this.socket.on("end", () => this.reader.end());
   }
@@ -53,7 +53,7 @@ class Client {
       until: () => this.replies.length > count || this.socket.closed,
     });
     const message = this.replies[count];
-    if (message === undefined) throw new Error(`no whole answer: ${JSON.stringify(this.heard)}`);
+    if (message === undefined) throw new Error(`no whole answer: ${JSON.stringify(this.received)}`);
     return message;
   }
 
@@ -75,16 +75,16 @@ function post(body: string, ...fields: string[]): string {
 }
 
 /** A lab with HTTP backends of these names, each answering with its name. */
-function labWith(...names: string[]): { lab: Lab; backends: HttpBackend[] } {
-  const lab = new Lab();
+function labWith(...names: string[]): { lab: EmulatedLab; backends: HttpBackend[] } {
+  const lab = new EmulatedLab();
   const backends = names.map(named);
   for (const [index, name] of names.entries()) lab.backend(name, backends[index].serve);
   return { lab, backends };
 }
 
 /** A lab with one backend. */
-function labOf(backend: HttpBackend): Lab {
-  const lab = new Lab();
+function labOf(backend: HttpBackend): EmulatedLab {
+  const lab = new EmulatedLab();
   lab.backend("a", backend.serve);
   return lab;
 }
@@ -92,7 +92,7 @@ function labOf(backend: HttpBackend): Lab {
 /** Every listener takes whatever comes for HTTP. */
 const HTTP_ONLY = { listeners: [{ port: 80, mode: "http" }] };
 
-function lines(lab: Lab): LogLine["values"][] {
+function lines(lab: EmulatedLab): LogLine["values"][] {
   return lab.events("http", "request").map(({ values }) => values);
 }
 
@@ -101,7 +101,7 @@ function bodies(messages: readonly Message[]): string[] {
 }
 
 /** Nothing of the lab's traffic is left anywhere. */
-function expectNothingLeft(lab: Lab): void {
+function expectNothingLeft(lab: EmulatedLab): void {
   expect(lab.board.fatal).toBeUndefined();
   expect(lab.events("session", "exception")).toEqual([]);
   expect(lab.app!.proxy.sessions).toBe(0);
@@ -144,7 +144,7 @@ describe("requests and connections", () => {
   });
 
   test("pipelined requests are answered in their order, whatever the backends take", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     for (const [name, delayMs] of [
       ["slow", 500],
       ["fast", 0],
@@ -300,7 +300,7 @@ describe("bodies", () => {
         expect(message.all("content-length")).toEqual(length === undefined ? [] : [length]);
         expect(message.all("transfer-encoding")).toEqual([]);
       }
-      expect(client.heard.text.split("\r\n\r\n").length).toBe(4);
+      expect(client.received.text.split("\r\n\r\n").length).toBe(4);
       expect(seen.received.length).toBe(1);
     },
   );
@@ -336,7 +336,7 @@ describe("bodies", () => {
     await lab.clock.run({ ms: 100 });
     expect(bodies(client.replies)).toEqual(["ok", "ok"]);
     expect(client.reader.broken).toBeUndefined();
-    expect(client.heard.text).not.toContain("evil");
+    expect(client.received.text).not.toContain("evil");
   });
 
   test("a backend of HTTP/1.0 is not asked twice on one connection, though it may leave it open", async () => {
@@ -423,7 +423,7 @@ describe("bodies", () => {
   ])(
     "an answer with %s: log and client are told so, and the backend is not blamed",
     async (_, fields, why) => {
-      const lab = new Lab();
+      const lab = new EmulatedLab();
       const seen = httpBackend(() => `HTTP/1.1 200 OK\r\n${fields}\r\n\r\nok`);
       lab.backend("a", seen.serve);
       lab.backend("b", named("b").serve);
@@ -516,7 +516,7 @@ describe("bodies", () => {
       expect(answer.all("connection")).toEqual(["close"]);
       early.send(`${ends}${GET}`); // on its way already when the answer came
       await early.closed();
-      expect(early.heard.error).toBeUndefined();
+      expect(early.received.error).toBeUndefined();
       expect(early.replies.length).toBe(1);
       expect(seen.requests).toEqual([]);
 
@@ -806,7 +806,7 @@ describe("what two servers could read differently is refused", () => {
     }
     expect(bodies(seen.requests)).toEqual(["hello, world", "hello, world"]);
     expect(client.reader.broken).toBeUndefined();
-    for (const text of [client.heard.text, ...seen.received]) {
+    for (const text of [client.received.text, ...seen.received]) {
       expect(text).not.toMatch(/ddd|jjj|"f/);
       expect(text).not.toMatch(/^(A|Content-Length):/im);
     }
@@ -1011,7 +1011,7 @@ function tires(name: string, count: number): HttpBackend {
 
 describe("retries", () => {
   test("a backend that refuses: the next one, none twice, at most `retries` more", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     const all = ["a", "b", "c", "d"].map(name => ({ name, backend: named(name) }));
     const hosts = all.map(({ name, backend }) => lab.backend(name, backend.serve));
     await lab.serve();
@@ -1039,7 +1039,7 @@ describe("retries", () => {
   });
 
   test("none is asked twice, though `retries` would allow it", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     const both = ["a", "b"].map(name => lab.backend(name, named(name).serve));
     await lab.serve({ retries: 5 });
     for (const backend of both) backend.stop();
@@ -1048,7 +1048,7 @@ describe("retries", () => {
   });
 
   test("a body that was not yet sent goes to the next backend too", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     const echo = httpBackend(({ body }) => reply(`<${body}>`));
     const a = lab.backend("a", named("a").serve);
     lab.backend("b", echo.serve);
@@ -1060,7 +1060,7 @@ describe("retries", () => {
   });
 
   test("a kept connection that dies before a byte costs nobody a request", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     lab.backend("a", tires("a", 1).serve);
     lab.backend("b", tires("b", 1).serve);
     await lab.serve();
@@ -1108,7 +1108,7 @@ describe("retries", () => {
       text.replace("\r\n\r\n", "\r\nContent-Length: 0\r\n\r\n"),
     );
     for (const request of [...requests, ...withLength]) {
-      const lab = new Lab();
+      const lab = new EmulatedLab();
       const a = tires("a", 0);
       lab.backend("a", a.serve);
       lab.backend("b", named("b").serve);
@@ -1122,7 +1122,7 @@ describe("retries", () => {
   });
 
   test("the log says what the last backend did: SH, it hung up unheard, SC, it refused", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     lab.backend("a", tires("a", 0).serve);
     const b = lab.backend("b", tires("b", 0).serve);
     await lab.serve();
@@ -1147,7 +1147,7 @@ describe("retries", () => {
     ],
     ["an upgrade", "GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"],
   ])("what was sent and may not be sent twice is not: %s", async (_, text) => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     const a = tires("a", 0);
     const b = named("b");
     lab.backend("a", a.serve);
@@ -1174,7 +1174,7 @@ describe("retries", () => {
     ["a whole 1xx", "HTTP/1.1 103 Early Hints\r\n\r\n"],
     ["half a head", "HTTP/1.1 200 OK\r\nContent-Le"],
   ])("after %s of an answer there is no other backend", async (_, begin) => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     const a = httpBackend((_request, socket) => {
       socket.end(begin);
       return undefined;
@@ -1201,7 +1201,7 @@ describe("retries", () => {
     ],
   ])("a reply that is cut stays visibly cut: %s", async (_, rest) => {
     for (const ending of ["end", "resetAndDestroy"] as const) {
-      const lab = new Lab();
+      const lab = new EmulatedLab();
       const a = httpBackend((_request, socket) => {
         socket.write(`HTTP/1.1 200 OK\r\n${rest}`);
         lab.clock.after(50, () => socket[ending]());
@@ -1212,7 +1212,7 @@ describe("retries", () => {
       const client = new Client(lab);
       client.send(GET + GET, "GET", "GET");
       await client.closed();
-      expect(client.heard.text).toContain("hello");
+      expect(client.received.text).toContain("hello");
       expect(client.replies).toEqual([]);
       expect(client.reader.broken).toBe("cut");
       expect(lines(lab).length).toBe(1);
@@ -1233,7 +1233,7 @@ describe("retries", () => {
   });
 
   test("all attempts together take no more than 10 s", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     const holes = ["hole1", "hole2", "hole3"].map(name => hole(lab, name));
     await lab.serve({ backends: holes, connectTimeoutMs: 6000 });
     const client = new Client(lab);
@@ -1245,7 +1245,7 @@ describe("retries", () => {
   });
 
   test("a backend that does not answer the call is passed over after the connect timeout", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     const hidden = hole(lab, "hole1");
     const { host } = lab.backend("b", named("b").serve);
     await lab.serve({ backends: [hidden, { name: "b", address: host.address, port: 8080 }] });
@@ -1257,7 +1257,7 @@ describe("retries", () => {
 });
 
 /** An address from which no answer ever comes: everything to and from there takes a day. */
-function hole(lab: Lab, name: string): { name: string; address: string; port: number } {
+function hole(lab: EmulatedLab, name: string): { name: string; address: string; port: number } {
   const { network } = lab;
   const { latencyMs } = network;
   network.latencyBetween = (from, to) =>
@@ -1449,7 +1449,7 @@ describe("headers", () => {
   });
 
   test("a board that is its own backend says so instead of calling itself for ever", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     const { address } = lab.network.host("board");
     await lab.serve({ backends: [{ address, port: 80 }] });
     const client = new Client(lab);
@@ -1480,7 +1480,7 @@ describe("headers", () => {
   });
 
   test("a browser reads HTML, others plain text; after our own answer the connection goes on", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     lab.backend("a", named("a").serve);
     await lab.serve({ routes: [{ path: "/here" }] });
     const client = new Client(lab);
@@ -1507,7 +1507,7 @@ describe("routes", () => {
     routes: object[],
     asked: [host: string, target: string][],
   ): Promise<string[]> {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     for (const name of ["a", "b", "c", "d"]) {
       const backend = httpBackend(({ line }) => reply(`${name} ${line.split(" ")[1]}`));
       lab.backend(name, backend.serve);
@@ -1640,7 +1640,7 @@ describe("routes", () => {
       ["http://x?q", "a /?q"],
     ];
     const asked = spellings.map(([target]) => ["x", target] as [string, string]);
-    expect(await taken(routes, asked)).toEqual(spellings.map(([, heard]) => heard));
+    expect(await taken(routes, asked)).toEqual(spellings.map(([, received]) => received));
   });
 
   test("a path that has to be normalised may have 2048 bytes; a plain one as many as a head", async () => {
@@ -1739,13 +1739,13 @@ describe("upgrades", () => {
 
   test("after the backend's 101 both sides speak what they like, END included", async () => {
     const server = socketServer("welcome ");
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     lab.backend("a", server.serve);
     await lab.serve();
     const client = new Client(lab);
-    const heard = collect(client.socket);
+    const received = collect(client.socket);
     client.send(UPGRADE);
-    await lab.clock.run({ until: () => heard.text.endsWith("welcome ") });
+    await lab.clock.run({ until: () => received.text.endsWith("welcome ") });
     expect(server.heads[0]).toMatch(
       /^GET \/chat HTTP\/1\.1\r\nHost: x\r\nSec-WebSocket-Key: dGhl\r\n([\s\S]+\r\n)?Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n$/,
     );
@@ -1757,10 +1757,10 @@ describe("upgrades", () => {
     ]);
 
     const bytes = Buffer.from(Array.from({ length: 20_000 }, (_, i) => i % 256)).toString("latin1");
-    const before = heard.text.length;
+    const before = received.text.length;
     client.send(`END ${bytes}`);
-    await lab.clock.run({ until: () => heard.text.length === before + 20_004 });
-    expect(heard.text.slice(before)).toBe(`END ${bytes}`);
+    await lab.clock.run({ until: () => received.text.length === before + 20_004 });
+    expect(received.text.slice(before)).toBe(`END ${bytes}`);
     expect(client.socket.closed).toBe(false);
     expect(lines(lab)).toMatchObject([{ status: "101", state: "--", backend: "a" }]);
 
@@ -1774,13 +1774,13 @@ describe("upgrades", () => {
 
   test("bytes behind the request wait for the 101, and are never read as a request", async () => {
     const server = socketServer();
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     lab.backend("a", server.serve);
     await lab.serve();
     const client = new Client(lab);
-    const heard = collect(client.socket);
+    const received = collect(client.socket);
     client.send(UPGRADE + GET);
-    await lab.clock.run({ until: () => heard.text.endsWith(GET) });
+    await lab.clock.run({ until: () => received.text.endsWith(GET) });
     expect(server.raw.join("")).toBe(GET);
     expect(lines(lab).length).toBe(1);
   });
@@ -1811,7 +1811,7 @@ describe("upgrades", () => {
     const client = new Client(lab);
     client.send(UPGRADE.replace("Upgrade: websocket", `Upgrade: ${offer}`), "GET");
     await lab.clock.run({ ms: 1000 });
-    expect(client.heard.text).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(client.received.text).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
   });
 
   test("HTTP/2 in the clear is not agreed to, nor an upgrade that Connection does not name", async () => {
@@ -1832,7 +1832,7 @@ describe("upgrades", () => {
   });
 
   test("a tunnel that once spoke may be silent for ten minutes", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     lab.backend("a", socketServer().serve);
     await lab.serve();
     const client = new Client(lab);
@@ -1847,7 +1847,7 @@ describe("upgrades", () => {
   });
 
   test("so may one that has not spoken yet: its timeout is the tunnel's from the 101 on", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     lab.backend("a", socketServer().serve);
     await lab.serve();
     const client = new Client(lab);
@@ -1907,7 +1907,7 @@ describe("time", () => {
     const client = new Client(lab);
     const start = lab.clock.now();
     await client.closed();
-    expect(client.heard).toEqual({ text: "", error: undefined });
+    expect(client.received).toEqual({ text: "", error: undefined });
     expect(lab.clock.now() - start).toBeGreaterThan(6_900);
     expect(lab.clock.now() - start).toBeLessThan(7_100);
     expect(lines(lab)).toEqual([]);
@@ -1926,7 +1926,7 @@ describe("time", () => {
     expect(lab.clock.now() - start).toBeGreaterThan(4_900);
     expect(lab.clock.now() - start).toBeLessThan(5_100);
     expect(client.statuses).toEqual([200, 200]);
-    expect(client.heard.error).toBeUndefined();
+    expect(client.received.error).toBeUndefined();
     expect(lines(lab).length).toBe(2);
   });
 
@@ -1944,7 +1944,7 @@ describe("time", () => {
 
   test("interim answers do not give a backend more time, nor may there be any number of them", async () => {
     const interims = async (count: number, everyMs: number) => {
-      const lab = new Lab();
+      const lab = new EmulatedLab();
       lab.backend("a", socket => {
         socket.on("data", () => {});
         socket.on("end", () => socket.end());
@@ -1960,14 +1960,14 @@ describe("time", () => {
       const client = new Client(lab);
       const start = lab.clock.now();
       const { line } = await client.ask(GET);
-      return { line, ms: lab.clock.now() - start, heard: client.statuses.length - 1 };
+      return { line, ms: lab.clock.now() - start, received: client.statuses.length - 1 };
     };
     const slow = await interims(10, 20_000);
     expect(slow.line).toMatch(/^HTTP\/1.1 504 /);
     expect(slow.ms).toBeLessThan(31_000);
     const many = await interims(1000, 10);
     expect(many.line).toMatch(/^HTTP\/1.1 502 /);
-    expect(many.heard).toBe(10);
+    expect(many.received).toBe(10);
   });
 
   test("a body that stops coming for 30 s: 408 for a client, a cut answer for a backend", async () => {
@@ -2035,24 +2035,24 @@ describe("time", () => {
     await lab.clock.run({ ms: 31_000 });
     client.socket.resume();
     await lab.settle();
-    expect(client.heard.text).not.toMatch(/bHTTP/);
+    expect(client.received.text).not.toMatch(/bHTTP/);
   });
 });
 
 describe("a backend's connection is not used again", () => {
   test("with half a request's head on it", async () => {
-    const lab = new Lab();
-    const heard: string[] = [];
+    const lab = new EmulatedLab();
+    const received: string[] = [];
     lab.backend("a", socket => {
-      const mine = heard.push("") - 1;
+      const mine = received.push("") - 1;
       socket.on("data", (bytes: Buffer) => {
-        heard[mine] += bytes.toString("latin1");
-        if (heard[mine].startsWith("GET /long ") && bytes.includes("/long ")) {
+        received[mine] += bytes.toString("latin1");
+        if (received[mine].startsWith("GET /long ") && bytes.includes("/long ")) {
           // It has seen enough, and reads on only later.
           socket.write("HTTP/1.1 431 Too long\r\nContent-Length: 0\r\n\r\n");
           socket.pause();
           lab.clock.after(50, () => socket.resume());
-        } else if (heard[mine].endsWith("\r\n\r\n")) {
+        } else if (received[mine].endsWith("\r\n\r\n")) {
           socket.write(reply("a"));
         }
       });
@@ -2062,11 +2062,11 @@ describe("a backend's connection is not used again", () => {
     client.send(get("/long", `A: ${"b".repeat(3900)}`) + get("/next"), "GET", "GET");
     await lab.clock.run({ ms: 1000 });
     expect(client.statuses).toEqual([431, 200]);
-    expect(heard.map(text => text.split(" ", 2)[1])).toEqual(["/long", "/next"]);
+    expect(received.map(text => text.split(" ", 2)[1])).toEqual(["/long", "/next"]);
   });
 
   test("on which more came than the answer, also where that came all at once", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     const chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
     const a = lab.backend("a", socket => {
       socket.on("data", () => socket.write(chunked + reply("nobody asked")));
@@ -2139,7 +2139,7 @@ describe("a small board", () => {
     expect(lab.clock.now() - start).toBeLessThan(100);
     await lab.clock.run({ ms: 10 });
     expect(kept.map(({ socket }) => socket.closed)).toEqual(kept.map((_, index) => index === 1));
-    expect(kept[1].heard.error).toBeUndefined();
+    expect(kept[1].received.error).toBeUndefined();
   });
 
   test("clients that have said nothing for a second give their slot to newcomers", async () => {
@@ -2187,7 +2187,7 @@ describe("a small board", () => {
   });
 
   test("idle connections to backends are given up where sockets are short, the longest idle first, and no live one", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     const live = httpBackend((_request, socket) => {
       socket.write("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n");
       for (let i = 1; i <= 100; i++) lab.clock.after(i * 10, () => socket.write("x"));
@@ -2224,7 +2224,7 @@ describe("a small board", () => {
   });
 
   test("idle connections to backends are let go after a while, and never used when the backend has spoken", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     const backend = named("a");
     const { connections } = lab.backend("a", backend.serve);
     await lab.serve({ keepAliveTimeoutMs: 60_000 });
@@ -2236,12 +2236,12 @@ describe("a small board", () => {
     await lab.clock.run({ ms: 5_000 });
     expect(connections.map(({ destroyed }) => destroyed)).toEqual([true, true]);
     expect(bodies([await client.ask(GET)])).toEqual(["a"]);
-    expect(client.heard.text).not.toContain("unasked");
+    expect(client.received.text).not.toContain("unasked");
   });
 
   test("a board without a socket for a backend says so", async () => {
     // One for the client, one for each of two listening sockets.
-    const lab = new Lab(esp32({ sdkconfig: "CONFIG_LWIP_MAX_ACTIVE_TCP=3" }));
+    const lab = new EmulatedLab(esp32({ sdkconfig: "CONFIG_LWIP_MAX_ACTIVE_TCP=3" }));
     lab.backend("a", named("a").serve);
     await lab.serve();
     const client = new Client(lab);
@@ -2268,7 +2268,7 @@ describe("memory", () => {
       sendBufferBytes: room,
       segmentBytes: room,
     };
-    const lab = new Lab(kind);
+    const lab = new EmulatedLab(kind);
     const wide = { mss: room };
     lab.network.host("a", wide);
     /** By session: bytes of body that came to the backend, those that came back, its connection. */
@@ -2360,16 +2360,16 @@ describe("memory", () => {
 describe("the log", () => {
   const SLOW = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello";
 
-  /** One session from `story`; its only line. */
+  /** One session from `scenario`; its only line. */
   async function lineOf(
     backend: HttpBackend,
-    story: (lab: Lab, client: Client) => Promise<void>,
+    scenario: (lab: EmulatedLab, client: Client) => Promise<void>,
     settings: object = {},
   ): Promise<LogLine["values"]> {
     const lab = labOf(backend);
     await lab.serve(settings);
     const client = new Client(lab);
-    await story(lab, client);
+    await scenario(lab, client);
     client.socket.destroy();
     await lab.settle();
     expect(lines(lab).length).toBe(1);
@@ -2378,7 +2378,7 @@ describe("the log", () => {
   }
 
   test("a request that went well: who, what, how much, HAProxy's timers and no complaint", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     const slow = httpBackend((_request, socket) => {
       lab.clock.after(100, () => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc"));
       lab.clock.after(300, () => socket.write("def"));
@@ -2399,7 +2399,7 @@ describe("the log", () => {
       path: "/p",
       status: "200",
       in: String(text.length + 5),
-      out: String(client.heard.text.length),
+      out: String(client.received.text.length),
       backend: "a",
       retries: "0",
       Tw: "0",
@@ -2435,7 +2435,7 @@ describe("the log", () => {
 
   const silent = () => httpBackend(() => undefined);
   const stalls = () => httpBackend(() => SLOW);
-  const wait = (ms: number) => (lab: Lab) => lab.clock.run({ ms }).then(() => {});
+  const wait = (ms: number) => (lab: EmulatedLab) => lab.clock.run({ ms }).then(() => {});
 
   test.each<
     [
@@ -2443,7 +2443,7 @@ describe("the log", () => {
       string,
       () => HttpBackend,
       string,
-      (lab: Lab, client: Client) => Promise<void>,
+      (lab: EmulatedLab, client: Client) => Promise<void>,
       object?,
     ]
   >([
@@ -2483,12 +2483,12 @@ describe("the log", () => {
       GET,
       wait(100),
     ],
-  ])("%s: %s", async (state, _, backend, text, story, settings) => {
+  ])("%s: %s", async (state, _, backend, text, scenario, settings) => {
     const line = await lineOf(
       backend(),
       async (lab, client) => {
         client.send(text, "GET");
-        await story(lab, client);
+        await scenario(lab, client);
       },
       settings,
     );
@@ -2496,7 +2496,7 @@ describe("the log", () => {
   });
 
   test("CC: the client leaves while a backend is being called", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     await lab.serve({ backends: [hole(lab, "hole")] });
     const client = new Client(lab);
     client.send(GET);
@@ -2509,14 +2509,14 @@ describe("the log", () => {
   });
 
   test("SC and sC: no backend takes the call", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     const a = lab.backend("a", named("a").serve);
     await lab.serve();
     a.stop();
     await new Client(lab).ask(GET);
     expect(lines(lab)).toMatchObject([{ state: "SC", status: "502" }]);
 
-    const other = new Lab();
+    const other = new EmulatedLab();
     await other.serve({ backends: [hole(other, "hole")] });
     await new Client(other).ask(GET);
     expect(lines(other)).toMatchObject([{ state: "sC", status: "504" }]);
@@ -2554,7 +2554,7 @@ describe("the log", () => {
 
 describe("whatever comes", () => {
   test("two thousand requests of every kind leave nothing behind", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     const SWITCH = "HTTP/1.1 101 Go\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n";
     const answers: ((socket: MockSocket) => string | undefined)[] = [
       () => reply("ok"),
@@ -2729,7 +2729,7 @@ describe("whatever comes", () => {
         fc.array(piece, { maxLength: 8 }),
         fc.constantFrom("stay", "end", "reset"),
         async (pieces, ending) => {
-          const lab = new Lab();
+          const lab = new EmulatedLab();
           const a = httpBackend(({ line }, socket) => {
             if (line.includes("/good")) return reply("good");
             for (const text of pieces) socket.write(Buffer.from(text, "latin1"));

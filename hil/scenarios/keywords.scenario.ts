@@ -20,7 +20,7 @@ for (const [first, second, forwarded] of [
       await lab.until({ on: "session", what: "end", why: "keyword" });
 
       expect(error).toBeUndefined();
-      expect(red.heard).toBe(forwarded);
+      expect(red.received).toBe(forwarded);
     },
   );
 }
@@ -58,10 +58,10 @@ scenario("a keyword of the backend ends the connection when the client has it", 
   await lab.proxy({ inspect: [{ keyword: "BYE", from: "backend" }] });
 
   client.send("hello");
-  const { heard } = await client.closed();
+  const { received } = await client.closed();
   await lab.until({ on: "session", what: "end", why: "keyword" });
 
-  expect(heard).toBe("so long BYE");
+  expect(received).toBe("so long BYE");
 });
 
 scenario("the answer to a keyword is delivered before the connection is closed", async lab => {
@@ -70,10 +70,10 @@ scenario("the answer to a keyword is delivered before the connection is closed",
   await lab.proxy();
 
   client.send("hello\nEND\n");
-  const { heard, error } = await client.closed();
+  const { received, error } = await client.closed();
   await lab.until({ on: "session", what: "end", why: "keyword" });
 
-  expect(heard).toBe("hello\nEND");
+  expect(received).toBe("hello\nEND");
   expect(error).toBeUndefined();
 });
 
@@ -88,5 +88,5 @@ scenario("a binary stream is not searched for keywords, and the log says so", as
   client.send("\nEND\n and more");
   await client.receive("and more");
 
-  expect(red.heard).toBe("\x16\x03\x01 THE END of a TLS hello\nEND\n and more");
+  expect(red.received).toBe("\x16\x03\x01 THE END of a TLS hello\nEND\n and more");
 });

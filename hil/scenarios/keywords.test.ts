@@ -1,7 +1,7 @@
 import type { MockSocket } from "net-mock-socket";
 import { seeded } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
-import { collect, echoes, Lab, mass } from "../kit/emulated-lab.ts";
+import { collect, EmulatedLab, echoes, mass } from "../kit/emulated-lab.ts";
 
 /** What TLS, SSH and databases look like. */
 function noise(length: number, seed: number): Buffer {
@@ -23,7 +23,7 @@ describe("a keyword is text", () => {
   ]);
 
   test("a binary stream that spells one passes whole, both ways, and the log says so once", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     lab.backend("a", echoes);
     await lab.serve({ inspect: [{ keyword: "END", from: "both" }] });
     const client = lab.connect();
@@ -41,7 +41,7 @@ describe("a keyword is text", () => {
   });
 
   test("a binary answer leaves a text client its keyword", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     lab.backend("a", socket => socket.on("data", () => socket.write("\0\x01END")));
     await lab.serve({ inspect: [{ keyword: "END", from: "both" }] });
     const client = lab.connect();
@@ -55,15 +55,15 @@ describe("a keyword is text", () => {
   });
 
   test("one in `any` stream ends a binary one, too", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     lab.backend("a", echoes);
     await lab.serve({ inspect: [{ keyword: "END", match: "line", in: "any" }] });
     const client = lab.connect();
-    const heard = collect(client);
+    const received = collect(client);
     client.write(stream);
     await lab.clock.run({ ms: 30_000 });
     expect(client.closed).toBe(true);
-    expect(heard.text).toBe(stream.subarray(0, stream.indexOf("END") + 5).toString("latin1"));
+    expect(received.text).toBe(stream.subarray(0, stream.indexOf("END") + 5).toString("latin1"));
     expect(lab.events("session", "binary")).toEqual([]);
   });
 
@@ -72,7 +72,7 @@ describe("a keyword is text", () => {
     ["byte by byte", [..."END\0tail"]],
     ["cut behind it", ["END", "\0tail"]],
   ])("one that was complete before the first control byte counts, %s", async (_, pieces) => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     let got = "";
     lab.backend("a", socket => socket.on("data", (bytes: Buffer) => (got += bytes)));
     await lab.serve();
@@ -89,12 +89,15 @@ describe("a keyword is text", () => {
 
 describe("after a client's keyword", () => {
   /** What a client sees that sends `text` to such a backend, and when its connection ends. */
-  async function played(serve: (socket: MockSocket, lab: Lab) => void, text = "hello\nEND\n") {
-    const lab = new Lab();
+  async function played(
+    serve: (socket: MockSocket, lab: EmulatedLab) => void,
+    text = "hello\nEND\n",
+  ) {
+    const lab = new EmulatedLab();
     lab.backend("a", socket => serve(socket, lab));
     await lab.serve();
     const client = lab.connect();
-    const heard = collect(client);
+    const received = collect(client);
     await lab.clock.run({ ms: 10 });
     client.write(text);
     const start = lab.clock.now();
@@ -104,10 +107,10 @@ describe("after a client's keyword", () => {
     expect(lab.app!.proxy.sessions).toBe(0);
     expect(lab.board.stack.connections).toBe(0);
     expect(lab.events("session", "end").map(({ values }) => values.why)).toEqual(["keyword"]);
-    return { ms, heard };
+    return { ms, received };
   }
 
-  const answers = (ms: number) => (socket: MockSocket, lab: Lab) => {
+  const answers = (ms: number) => (socket: MockSocket, lab: EmulatedLab) => {
     socket.on("data", (bytes: Buffer) => {
       lab.clock.after(ms, () => socket.write(bytes));
     });
@@ -117,37 +120,37 @@ describe("after a client's keyword", () => {
   test.each([0, 100, ANSWER_SILENCE_MS - 50])(
     "what a backend answers within %i ms is delivered",
     async ms => {
-      const { heard } = await played(answers(ms));
-      expect(heard).toEqual({ text: "hello\nEND", error: undefined });
+      const { received } = await played(answers(ms));
+      expect(received).toEqual({ text: "hello\nEND", error: undefined });
     },
   );
 
   test("silence of 300 ms ends it, whatever would come then", async () => {
-    const { ms, heard } = await played(answers(ANSWER_SILENCE_MS + 50));
-    expect(heard).toEqual({ text: "", error: undefined });
+    const { ms, received } = await played(answers(ANSWER_SILENCE_MS + 50));
+    expect(received).toEqual({ text: "", error: undefined });
     expect(ms).toBeGreaterThan(ANSWER_SILENCE_MS);
     expect(ms).toBeLessThan(ANSWER_SILENCE_MS + 50);
   });
 
   test("an answer that comes in pieces is delivered to its end", async () => {
-    const { ms, heard } = await played((socket, lab) => {
+    const { ms, received } = await played((socket, lab) => {
       socket.once("data", () => {
         for (let i = 1; i <= 5; i++) lab.clock.after(200 * i, () => socket.write(`${i} `));
       });
     });
-    expect(heard).toEqual({ text: "1 2 3 4 5 ", error: undefined });
+    expect(received).toEqual({ text: "1 2 3 4 5 ", error: undefined });
     expect(ms).toBeGreaterThan(1_000 + ANSWER_SILENCE_MS);
     expect(ms).toBeLessThan(1_000 + ANSWER_SILENCE_MS + 50);
   });
 
   test("a backend that closes ends it at once, with all that it said", async () => {
-    const { ms, heard } = await played(socket => socket.once("data", () => socket.end("bye")));
-    expect(heard).toEqual({ text: "bye", error: undefined });
+    const { ms, received } = await played(socket => socket.once("data", () => socket.end("bye")));
+    expect(received).toEqual({ text: "bye", error: undefined });
     expect(ms).toBeLessThan(100);
   });
 
   test("a backend that never falls silent is cut after two seconds", async () => {
-    const { ms, heard } = await played((socket, lab) => {
+    const { ms, received } = await played((socket, lab) => {
       const more = () => {
         if (!socket.writable) return;
         socket.write("more ");
@@ -157,25 +160,25 @@ describe("after a client's keyword", () => {
     });
     expect(ms).toBeGreaterThan(ANSWER_TIMEOUT_MS);
     expect(ms).toBeLessThan(ANSWER_TIMEOUT_MS + 100);
-    expect(heard.error).toBeUndefined();
-    expect(heard.text.length).toBeGreaterThan((ANSWER_TIMEOUT_MS / 50 - 3) * 5);
+    expect(received.error).toBeUndefined();
+    expect(received.text.length).toBeGreaterThan((ANSWER_TIMEOUT_MS / 50 - 3) * 5);
   });
 
   test("a large answer reaches a client that reads slowly", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     lab.backend("a", socket => socket.once("data", () => socket.end("x".repeat(40_000))));
     await lab.serve();
     lab.network.host("client");
     lab.network.link("client", { bytesPerSecond: 30_000 });
     const client = lab.connect();
-    const heard = collect(client);
+    const received = collect(client);
     client.write("END");
     await lab.clock.run({ until: () => client.closed, ms: 10_000 });
-    expect([heard.text.length, heard.error]).toEqual([40_000, undefined]);
+    expect([received.text.length, received.error]).toEqual([40_000, undefined]);
   });
 
   test("a client that stops reading is let go after its two seconds, and two for what was written", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     lab.backend("a", socket => socket.once("data", () => socket.write("x".repeat(100_000))));
     await lab.serve();
     const client = lab.connect();
@@ -190,7 +193,7 @@ describe("after a client's keyword", () => {
 
   test("nothing more of the client's is forwarded, and the answer survives it", async () => {
     let got = "";
-    const { heard } = await played(
+    const { received } = await played(
       (socket, lab) => {
         socket.on("data", (bytes: Buffer) => {
           if (got === "") lab.clock.after(200, () => socket.write("answer"));
@@ -200,18 +203,18 @@ describe("after a client's keyword", () => {
       `first END${"x".repeat(50_000)}`,
     );
     expect(got).toBe("first END");
-    expect(heard).toEqual({ text: "answer", error: undefined });
+    expect(received).toEqual({ text: "answer", error: undefined });
   });
 
   test("a keyword of the backend in the answer ends it there", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     lab.backend("a", socket => socket.once("data", () => socket.write("bye STOP and no more")));
     await lab.serve({ inspect: [{ keyword: "END" }, { keyword: "STOP", from: "backend" }] });
     expect(await lab.ask("END")).toBe("bye STOP");
   });
 
   test("the answer counts for its backend as any other: the client is sent there again", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     for (const name of ["a", "b"]) {
       lab.backend(name, socket => socket.on("data", () => socket.write(name)));
     }
@@ -220,34 +223,34 @@ describe("after a client's keyword", () => {
   });
 
   test("its slot goes to a client that waits for one", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     lab.backend("a", socket => socket.on("data", (bytes: Buffer) => socket.write(bytes)));
     await lab.serve({ sessionsMax: 1, queueMax: 0 });
     const first = lab.connect();
-    const heard = collect(first);
+    const received = collect(first);
     first.write("hello END");
     await lab.clock.run({ ms: 50 });
     const second = lab.connect();
     const next = collect(second);
     second.write("next");
     await lab.clock.run({ ms: 50 });
-    expect(heard).toEqual({ text: "hello END", error: undefined });
+    expect(received).toEqual({ text: "hello END", error: undefined });
     expect([first.closed, next.text]).toEqual([true, "next"]);
     const ends = lab.events("session", "end").map(({ values }) => values.why);
     expect(ends).toEqual(["keyword"]);
   });
 
   test("a board that stops delivers what has come", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     lab.backend("a", socket => socket.on("data", (bytes: Buffer) => socket.write(bytes)));
     await lab.serve();
     const client = lab.connect();
-    const heard = collect(client);
+    const received = collect(client);
     client.write("hello END");
     await lab.clock.run({ ms: 20 });
     lab.app!.proxy.stop();
     await lab.clock.run({ ms: 100 });
-    expect(heard).toEqual({ text: "hello END", error: undefined });
+    expect(received).toEqual({ text: "hello END", error: undefined });
     expect(client.closed).toBe(true);
   });
 });

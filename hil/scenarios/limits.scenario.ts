@@ -38,10 +38,10 @@ scenario("who waits is served as soon as a slot is free, the longest waiting fir
   await second.connect();
   second.send("second");
   running[0].end();
-  const heard = await first.receive("first");
+  const received = await first.receive("first");
 
-  expect(heard).toBe("first");
-  expect(second.heard).toBe("");
+  expect(received).toBe("first");
+  expect(second.received).toBe("");
 });
 
 scenario("a crowd ten times the size of the board harms nobody who runs", async lab => {
@@ -102,9 +102,9 @@ scenario("a head has its time from the first byte on, however busily it drips: 4
     drops++;
     expect((await other.get("/")).status).toBe(200);
   }
-  const { heard } = await closed;
+  const { received } = await closed;
 
-  expect(heard).toMatch(/^HTTP\/1\.1 408 /);
+  expect(received).toMatch(/^HTTP\/1\.1 408 /);
   expect(lab.nowMs - startMs).toBeGreaterThanOrEqual(299);
   expect(red.requests).toHaveLength(drops);
 });
@@ -187,9 +187,9 @@ scenario("a kept connection is let go silently when no further request comes", a
   await lab.proxy({ keepAliveTimeoutMs: 200 });
 
   const reply = await client.get("/");
-  const whole = client.heard;
-  const { heard, error } = await client.closed();
+  const whole = client.received;
+  const { received, error } = await client.closed();
 
   expect(reply.status).toBe(200);
-  expect([heard, error]).toEqual([whole, undefined]);
+  expect([received, error]).toEqual([whole, undefined]);
 });

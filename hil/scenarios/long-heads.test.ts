@@ -1,7 +1,7 @@
 import type { MockSocket } from "net-mock-socket";
 import { expect, test } from "vitest";
 import { get } from "../kit/admin-port.ts";
-import { collect, Lab } from "../kit/emulated-lab.ts";
+import { collect, EmulatedLab } from "../kit/emulated-lab.ts";
 import { httpBackend, reply } from "../kit/http-backend.ts";
 
 /** Bytes of a target with which a head is nearly as long as the default lets it be. */
@@ -12,10 +12,10 @@ const CLIENTS = 12;
 const head = (method = "GET", path = "/", more = "") =>
   `${method} ${path}${"a".repeat(LONG)} HTTP/1.1\r\nHost: x\r\n${more}\r\n`;
 
-const held = (lab: Lab) => lab.app!.proxy.headRoom.heldBytes;
+const held = (lab: EmulatedLab) => lab.app!.proxy.headRoom.heldBytes;
 
 async function labWith(backend: (socket: MockSocket) => void) {
-  const lab = new Lab();
+  const lab = new EmulatedLab();
   lab.backend("a", socket => {
     socket.on("error", () => {});
     backend(socket);
@@ -25,12 +25,12 @@ async function labWith(backend: (socket: MockSocket) => void) {
 }
 
 /** So many clients, each from an address of its own. */
-function clients(lab: Lab, text: string, count = CLIENTS) {
+function clients(lab: EmulatedLab, text: string, count = CLIENTS) {
   return Array.from({ length: count }, (_, i) => {
     const socket = lab.connect({ host: lab.network.host(`client-${i}`) });
-    const heard = collect(socket);
+    const received = collect(socket);
     socket.write(text);
-    return { socket, heard };
+    return { socket, received };
   });
 }
 
@@ -38,11 +38,11 @@ test("a head that there is no room for is 503 and counted, who has room is serve
   const lab = await labWith(socket => socket.resume());
   const all = clients(lab, head());
   await lab.clock.run({ ms: 1_000 });
-  const refused = all.filter(({ heard }) => heard.text !== "");
+  const refused = all.filter(({ received }) => received.text !== "");
   expect(refused.length).toBeGreaterThan(0);
   expect(refused.length).toBeLessThan(CLIENTS);
-  for (const { heard } of refused) {
-    expect(heard.text).toMatch(/^HTTP\/1.1 503 .*\r\nRetry-After: 1\r\n.*no room/s);
+  for (const { received } of refused) {
+    expect(received.text).toMatch(/^HTTP\/1.1 503 .*\r\nRetry-After: 1\r\n.*no room/s);
   }
   const requests = lab.events("http", "request").map(({ values }) => values);
   expect(requests).toHaveLength(refused.length);
@@ -57,7 +57,7 @@ test("a head that there is no room for is 503 and counted, who has room is serve
   expect(held(lab)).toBe(0);
   const [late] = clients(lab, head(), 1);
   await lab.clock.run({ ms: 1_000 });
-  expect(late.heard.text).toBe("");
+  expect(late.received.text).toBe("");
   expect(held(lab)).toBeGreaterThan(LONG);
 });
 
@@ -72,10 +72,10 @@ test("answers whose heads there is no room for are 502, and no backend is ejecte
   });
   const all = clients(lab, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
   await lab.clock.run({ ms: 1_000 });
-  const refused = all.filter(({ heard }) => heard.text !== "");
+  const refused = all.filter(({ received }) => received.text !== "");
   expect(refused.length).toBeGreaterThan(0);
   expect(refused.length).toBeLessThan(CLIENTS);
-  for (const { heard } of refused) expect(heard.text).toMatch(/^HTTP\/1.1 502 .*no room/s);
+  for (const { received } of refused) expect(received.text).toMatch(/^HTTP\/1.1 502 .*no room/s);
   expect(lab.events("http", "request")[0].values).toMatchObject({ why: "no-memory", state: "RH" });
   expect(lab.events("backend", "ejected")).toEqual([]);
   expect(lab.events("backend", "down")).toEqual([]);
@@ -85,7 +85,7 @@ test("answers whose heads there is no room for are 502, and no backend is ejecte
 });
 
 test("one client after the other has the longest heads both ways", async () => {
-  const lab = new Lab();
+  const lab = new EmulatedLab();
   const backend = httpBackend(() => reply("a", { fields: [`X-Long: ${"b".repeat(LONG)}`] }));
   lab.backend("a", backend.serve);
   await lab.serve({ routes: [{}, { path: "/api", strip: true }] });

@@ -51,11 +51,11 @@ scenario(
     await lab.until(({ on, values }) => on === "net" && values.ip !== undefined);
     const next = await lab.get("/");
     lab.measure("Wi-Fi lost to serving", lab.nowMs - sinceMs);
-    const heard = await Promise.all(clients.map(client => client.receive("after")));
+    const received = await Promise.all(clients.map(client => client.receive("after")));
 
     expect(next.status).toBe(200);
-    expect(heard).toEqual(Array(4).fill("after"));
-    expect(lab.said({ on: "backend", what: "down" })).toEqual([]);
+    expect(received).toEqual(Array(4).fill("after"));
+    expect(lab.logged({ on: "backend", what: "down" })).toEqual([]);
   },
 );
 

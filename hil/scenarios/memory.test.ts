@@ -5,7 +5,7 @@ import { settingsOf } from "../../emulator/src/boards/esp32.ts";
 import { stuckSessionBytes } from "../../emulator/src/boards/memory-plan.ts";
 import { MEMORY_RESERVE_BYTES, MEMORY_SHED_BYTES } from "../../firmware/src/proxy/memory-guard.ts";
 import { get } from "../kit/admin-port.ts";
-import { collect, Lab, ourBoard } from "../kit/emulated-lab.ts";
+import { collect, EmulatedLab, ourBoard } from "../kit/emulated-lab.ts";
 
 /** A segment and what lwIP keeps with it: with less, a write breaks its connection. */
 const SEGMENT_BYTES = 1_600;
@@ -24,7 +24,7 @@ const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
 /** Every session full in both directions: clients and backends send, and read nothing. */
 async function everybodyStuck({ clients = CLIENTS, board = ourBoard() } = {}) {
-  const lab = new Lab(board);
+  const lab = new EmulatedLab(board);
   const stuck: MockSocket[] = [];
   const pours = (socket: MockSocket) => {
     socket.pause();
@@ -77,7 +77,7 @@ test.each([58_000, 63_000, 70_000, 75_000, 83_000])(
 );
 
 test("heads count among what a session holds: the one with the longest is ended first", async () => {
-  const lab = new Lab(ourBoard());
+  const lab = new EmulatedLab(ourBoard());
   lab.backend("a", socket => socket.resume());
   await lab.serve();
   const sockets = [10, 8_000, 3_000, 4_000].map((bytes, index) => {
@@ -100,16 +100,16 @@ test("heads count among what a session holds: the one with the longest is ended 
 });
 
 test("while memory is low newcomers get their 503, who is served goes on, and the operator sees why", async () => {
-  const lab = new Lab(ourBoard());
+  const lab = new EmulatedLab(ourBoard());
   lab.backend("a", socket => {
     socket.on("error", () => {});
     socket.pipe(socket);
   });
   await lab.serve();
   const served = lab.connect();
-  const heard = collect(served);
+  const received = collect(served);
   served.write("one ");
-  await lab.clock.run({ until: () => heard.text === "one " });
+  await lab.clock.run({ until: () => received.text === "one " });
   await lab.clock.run({ ms: 100 }); // what it took is back
   // Something else takes a little of what is kept free.
   const { board } = lab;
@@ -120,7 +120,7 @@ test("while memory is low newcomers get their 503, who is served goes on, and th
   expect(await lab.ask(GET)).toMatch(/^HTTP\/1.1 503 .*\r\nRetry-After: 1\r\n/s);
   expect(lab.events("session", "end").at(-1)!.values).toMatchObject({ why: "no-memory" });
   served.write("two");
-  await lab.clock.run({ until: () => heard.text === "one two" });
+  await lab.clock.run({ until: () => received.text === "one two" });
   expect(lab.events("proxy", "memory-low")).toHaveLength(1);
   const metrics = (await get(lab, "/metrics")).body;
   expect(metrics).toContain("# TYPE hot_potato_refusals_total counter");
@@ -140,16 +140,16 @@ test("while memory is low newcomers get their 503, who is served goes on, and th
 
 test("when peers read again the board is as before, and each session that stayed has every byte", async () => {
   const { lab, stuck } = await everybodyStuck();
-  const heard = new Map<MockSocket, number>();
+  const received = new Map<MockSocket, number>();
   for (const socket of stuck) {
     socket.on("data", (bytes: Buffer) => {
-      heard.set(socket, (heard.get(socket) ?? 0) + bytes.byteLength);
+      received.set(socket, (received.get(socket) ?? 0) + bytes.byteLength);
     });
     socket.resume();
   }
   const stayed = lab.app!.proxy.sessions;
   await lab.clock.run({ ms: 60_000 });
-  const whole = [...heard.values()].filter(count => count === POUR.byteLength);
+  const whole = [...received.values()].filter(count => count === POUR.byteLength);
   expect(whole).toHaveLength(2 * stayed);
   expect(lab.app!.proxy.memory.low).toBe(false);
   expect(lab.events("proxy", "memory-enough").length).toBeGreaterThan(0);
@@ -160,7 +160,7 @@ test("when peers read again the board is as before, and each session that stayed
 });
 
 test("a request that memory ends is in the log as the board's own want: R", async () => {
-  const lab = new Lab(ourBoard());
+  const lab = new EmulatedLab(ourBoard());
   lab.backend("a", socket => {
     socket.pause();
     socket.on("error", () => {});
@@ -181,7 +181,7 @@ test("a request that memory ends is in the log as the board's own want: R", asyn
 });
 
 test("no backend is blamed for what breaks for want of memory", async () => {
-  const lab = new Lab(ourBoard());
+  const lab = new EmulatedLab(ourBoard());
   for (const name of ["a", "b"]) lab.backend(name, socket => socket.on("error", () => {}));
   await lab.serve({ health: { check: "none" } });
   lab.network.link("board", { latencyMs: 5 });

@@ -1,7 +1,7 @@
 import { execa } from "execa";
 import { describe, expect, test } from "vitest";
 import { get } from "../kit/admin-port.ts";
-import { Lab } from "../kit/emulated-lab.ts";
+import { EmulatedLab } from "../kit/emulated-lab.ts";
 import { named } from "../kit/http-backend.ts";
 
 const { failed } = await execa("promtool", ["--version"], { reject: false });
@@ -22,7 +22,7 @@ async function complaints(text: string): Promise<string> {
 
 describe.skipIf(absence)(`Prometheus${absence}`, () => {
   test("accepts the metrics of a board that has served, and its linter has no complaint", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     for (const name of "ab") lab.backend(name, named(name).serve);
     await lab.serve();
     for (let i = 0; i < 3; i++) await lab.ask(GET_ONCE);

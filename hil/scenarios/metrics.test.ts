@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { get, put, TOKEN } from "../kit/admin-port.ts";
-import { Lab } from "../kit/emulated-lab.ts";
+import { EmulatedLab } from "../kit/emulated-lab.ts";
 import { httpBackend, named, reply } from "../kit/http-backend.ts";
 
 const GET_ONCE = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
 /** The board's metrics by name and labels, as they stand in a line. */
-async function metricsOf(lab: Lab): Promise<Map<string, number>> {
+async function metricsOf(lab: EmulatedLab): Promise<Map<string, number>> {
   const { body } = await get(lab, "/metrics");
   const lines = body.split("\n").filter(line => line !== "" && !line.startsWith("#"));
   return new Map(
@@ -19,7 +19,7 @@ async function metricsOf(lab: Lab): Promise<Map<string, number>> {
 
 describe("metrics count", () => {
   test("answers by backend and class of status, and requests that no backend answered", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     lab.backend(
       "a",
       httpBackend(({ line }) => reply("", { status: `${line.slice(5, 8)} X` })).serve,
@@ -41,7 +41,7 @@ describe("metrics count", () => {
   });
 
   test("bytes both ways as the lines of the log have them, over HTTP and raw TCP", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     lab.backend("a", socket =>
       socket.once("data", (bytes: Buffer) => {
         const isHttp = bytes.toString("latin1").startsWith("GET ");
@@ -62,7 +62,7 @@ describe("metrics count", () => {
   });
 
   test("retries, ejections, and requests for which no backend was left", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     lab.backend("a", named("a").serve).stop();
     lab.backend("b", named("b").serve);
     await lab.serve({ balance: "first", health: { check: "none", ejectAfter: 1 } });
@@ -78,7 +78,7 @@ describe("metrics count", () => {
   });
 
   test("on under another configuration", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     lab.backend("a", named("a").serve);
     await lab.serve();
     lab.app!.operator.setToken(TOKEN);
@@ -93,7 +93,7 @@ describe("metrics count", () => {
 });
 
 test("values have three decimals at most, and what is unknown is left out", async () => {
-  const lab = new Lab();
+  const lab = new EmulatedLab();
   lab.backend("a", named("a").serve);
   lab.backend("b", named("b").serve);
   await lab.serve({ balance: "first" });
@@ -108,7 +108,7 @@ test("values have three decimals at most, and what is unknown is left out", asyn
 });
 
 test("of 32 backends they are sent in pieces, and never held as a whole", async () => {
-  const lab = new Lab();
+  const lab = new EmulatedLab();
   for (let i = 0; i < 32; i++) lab.backend(`backend-${i}`, named("x").serve);
   await lab.serve();
   const { head, body } = await get(lab, "/metrics");

@@ -1,6 +1,6 @@
 import type { MockSocket } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
-import { type BackendSettings, collect, Lab } from "../kit/emulated-lab.ts";
+import { type BackendSettings, collect, EmulatedLab } from "../kit/emulated-lab.ts";
 import { httpBackend, type Message, MessageReader, reply } from "../kit/http-backend.ts";
 
 // Servers that serve one connection at a time: an ESP8266, a camera, an inverter. The next connection
@@ -24,7 +24,7 @@ interface Server {
 }
 
 /** With `blindMs`, a connection that comes so soon after the end of the last one is reset. */
-function oneAtATime(lab: Lab, settings: BackendSettings, { blindMs = 0 } = {}): Server {
+function oneAtATime(lab: EmulatedLab, settings: BackendSettings, { blindMs = 0 } = {}): Server {
   const server: Server = { most: 0, requests: [], checks: 0, pausesMs: [] };
   const waiting: MockSocket[] = [];
   let current: MockSocket | undefined;
@@ -69,7 +69,7 @@ function oneAtATime(lab: Lab, settings: BackendSettings, { blindMs = 0 } = {}): 
 }
 
 /** A client that asks one thing after the other. */
-function client(lab: Lab) {
+function client(lab: EmulatedLab) {
   const socket = lab.connect();
   const replies: Message[] = [];
   const reader = new MessageReader("response", message => replies.push(message));
@@ -90,14 +90,14 @@ function client(lab: Lab) {
 
 const CHECKS = { check: "http", path: "/health", intervalMs: 1000 };
 
-function health(lab: Lab) {
+function health(lab: EmulatedLab) {
   const [{ health, load }] = lab.app!.proxy.pool.backends;
   return { up: health.up, code: health.code, failures: health.failures, sessions: load.sessions };
 }
 
 describe("keepAlive: false", () => {
   test("a POST behind a GET is served at once, each request on a connection of its own", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     const server = oneAtATime(lab, { keepAlive: false });
     await lab.serve();
     const ask = client(lab);
@@ -115,7 +115,7 @@ describe("keepAlive: false", () => {
   });
 
   test("without it the POST waits until the kept connection is given up", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     const server = oneAtATime(lab, {});
     await lab.serve();
     const ask = client(lab);
@@ -126,24 +126,24 @@ describe("keepAlive: false", () => {
   });
 
   test("an upgrade is still asked for", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     const server = oneAtATime(lab, { keepAlive: false });
     await lab.serve();
     const socket = lab.connect();
-    const heard = collect(socket);
+    const received = collect(socket);
     socket.write("GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n");
-    await lab.clock.run({ until: () => heard.text.includes("GET /"), ms: 60_000 });
+    await lab.clock.run({ until: () => received.text.includes("GET /"), ms: 60_000 });
     expect(server.requests[0].all("connection")).toEqual(["Upgrade"]);
   });
 
   test("the PROXY protocol closes, too: such a connection is one client's for ever", async () => {
-    const lab = new Lab();
-    const heard: string[] = [];
+    const lab = new EmulatedLab();
+    const received: string[] = [];
     lab.backend(
       "a",
       socket => {
         socket.once("data", (bytes: Buffer) => {
-          heard.push(bytes.toString("latin1"));
+          received.push(bytes.toString("latin1"));
           socket.write(reply("a"));
         });
       },
@@ -152,14 +152,14 @@ describe("keepAlive: false", () => {
     await lab.serve();
     const ask = client(lab);
     for (let i = 0; i < 3; i++) expect((await ask("GET")).status).toBe("200 OK");
-    expect(heard.length).toBe(3);
-    for (const text of heard)
+    expect(received.length).toBe(3);
+    for (const text of received)
       expect(text).toMatch(/^PROXY TCP4 [\s\S]*\r\nConnection: close\r\n\r\n$/);
   });
 });
 
 /** A client that asks `count` things, GET and POST in turn, with a pause between them; what it was answered. */
-function regular(lab: Lab, count: number, pauseMs: number): string[] {
+function regular(lab: EmulatedLab, count: number, pauseMs: number): string[] {
   const statuses: string[] = [];
   const socket = lab.connect();
   collect(socket);
@@ -185,7 +185,7 @@ function regular(lab: Lab, count: number, pauseMs: number): string[] {
 
 describe("maxSessions: 1", () => {
   test("good traffic and checks share the slot: 81 requests of three clients, and nobody gets 503", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     const server = oneAtATime(lab, { maxSessions: 1 });
     await lab.serve({ health: CHECKS });
     const clients = [100, 170, 230].map(pauseMs => regular(lab, 27, pauseMs));
@@ -200,7 +200,7 @@ describe("maxSessions: 1", () => {
   });
 
   test("a check that finds the slot busy is no failed check: it is made when the slot is free", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     const server = oneAtATime(lab, { maxSessions: 1 });
     await lab.serve({ health: { ...CHECKS, timeoutMs: 500, fall: 1 } });
     const ask = client(lab);
@@ -214,13 +214,13 @@ describe("maxSessions: 1", () => {
   });
 
   test("a raw session keeps checks away as well, and its end brings them back", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     const backend = lab.backend("a", socket => socket.pipe(socket), { maxSessions: 1 });
     await lab.serve({ health: { check: "tcp", intervalMs: 1000, timeoutMs: 500, fall: 1 } });
     const socket = lab.connect();
-    const heard = collect(socket);
+    const received = collect(socket);
     socket.write("hello");
-    await lab.clock.run({ until: () => heard.text === "hello", ms: 60_000 });
+    await lab.clock.run({ until: () => received.text === "hello", ms: 60_000 });
     const { length } = backend.connections;
     await lab.clock.run({ ms: 10_000 });
     expect(backend.connections.length).toBe(length);
@@ -231,7 +231,7 @@ describe("maxSessions: 1", () => {
   });
 
   test("a request that comes during a check waits for its end", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     const server = oneAtATime(lab, { maxSessions: 1 });
     await lab.serve({ health: { ...CHECKS, path: "/health/slow", timeoutMs: 2000 } });
     await lab.clock.run({ until: () => health(lab).sessions === 1, ms: 60_000 });
@@ -242,7 +242,7 @@ describe("maxSessions: 1", () => {
   });
 
   test("a check that is given up gives its slot back: without Wi-Fi, and with another configuration", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     oneAtATime(lab, { maxSessions: 1 });
     await lab.serve({ health: { ...CHECKS, path: "/health/slow" } });
     await lab.clock.run({ until: () => health(lab).sessions === 1, ms: 60_000 });
@@ -263,7 +263,7 @@ describe("settleMs", () => {
   test("a server that needs a pause between two connections loses nobody", async () => {
     const outcomes: number[] = [];
     for (const settleMs of [0, 150]) {
-      const lab = new Lab();
+      const lab = new EmulatedLab();
       const server = oneAtATime(lab, { maxSessions: 1, settleMs }, { blindMs: 100 });
       await lab.serve({ health: { ...CHECKS, fall: 100 }, queueTimeoutMs: 10_000 });
       const clients = [100, 170, 230].map(pauseMs => regular(lab, 27, pauseMs));
@@ -280,7 +280,7 @@ describe("settleMs", () => {
 });
 
 test("maxSessions counts kept connections, too: two of them, and no third", async () => {
-  const lab = new Lab();
+  const lab = new EmulatedLab();
   let open = 0;
   let most = 0;
   const { serve } = httpBackend(() => reply("a"));

@@ -2,14 +2,14 @@ import type { MockSocket } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
 import { REFUSALS_MAX } from "../../firmware/src/net/connection-budget.ts";
 import { get } from "../kit/admin-port.ts";
-import { collect, Lab } from "../kit/emulated-lab.ts";
+import { collect, EmulatedLab } from "../kit/emulated-lab.ts";
 import { httpBackend, reply } from "../kit/http-backend.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
 /** A lab whose backend serves so many at once, each when it is told to. */
 function labOf(maxSessions: number) {
-  const lab = new Lab();
+  const lab = new EmulatedLab();
   const held: MockSocket[] = [];
   const order: string[] = [];
   const backend = httpBackend(({ line }, socket) => {
@@ -21,14 +21,14 @@ function labOf(maxSessions: number) {
   const release = () => held.shift()!.write(reply("done"));
   const ask = (path: string) => {
     const socket = lab.connect();
-    const heard = collect(socket);
+    const received = collect(socket);
     socket.write(GET.replace("/", path));
-    return { socket, heard };
+    return { socket, received };
   };
   return { lab, a, held, order, release, ask };
 }
 
-function states(lab: Lab): string[] {
+function states(lab: EmulatedLab): string[] {
   return lab.events("http", "request").map(({ values }) => `${values.status} ${values.state}`);
 }
 
@@ -47,7 +47,7 @@ test("a backend never serves more at once than it may; who is over waits, first 
     await lab.clock.run({ ms: 50 });
   }
   expect(order).toEqual(["/1", "/2", "/3", "/4", "/5"]);
-  for (const { heard } of clients) expect(heard.text).toMatch(/^HTTP\/1.1 200 /);
+  for (const { received } of clients) expect(received.text).toMatch(/^HTTP\/1.1 200 /);
   const waited = lab.events("http", "request").map(({ values }) => Number(values.Tw));
   expect(waited[0]).toBe(0);
   expect(waited[4]).toBeGreaterThan(100);
@@ -58,11 +58,11 @@ test("who waits too long gets 503, and when to come again", async () => {
   await lab.serve({ queueTimeoutMs: 1000 });
   ask("/1");
   await lab.clock.run({ ms: 100 });
-  const { heard } = ask("/2");
+  const { received } = ask("/2");
   await lab.clock.run({ ms: 900 });
-  expect(heard.text).toBe("");
+  expect(received.text).toBe("");
   await lab.clock.run({ ms: 200 });
-  expect(heard.text).toMatch(/^HTTP\/1.1 503 .*\r\nRetry-After: 1\r\n/s);
+  expect(received.text).toMatch(/^HTTP\/1.1 503 .*\r\nRetry-After: 1\r\n/s);
   release();
   await lab.clock.run({ ms: 100 });
   expect(states(lab)).toEqual(["503 sQ", "200 --"]);
@@ -75,9 +75,9 @@ test("the queue has its bound: one more gets 503 at once", async () => {
     ask(path);
     await lab.clock.run({ ms: 100 });
   }
-  const { heard } = ask("/4");
+  const { received } = ask("/4");
   await lab.clock.run({ ms: 100 });
-  expect(heard.text).toMatch(/^HTTP\/1.1 503 /);
+  expect(received.text).toMatch(/^HTTP\/1.1 503 /);
   expect(states(lab)).toEqual(["503 SQ"]);
 });
 
@@ -97,26 +97,26 @@ test("a client that leaves is taken out of the queue, and the backend never hear
   await lab.clock.run({ ms: 50 });
   release();
   await lab.clock.run({ ms: 50 });
-  expect(stays.heard.text).toMatch(/^HTTP\/1.1 200 /);
+  expect(stays.received.text).toMatch(/^HTTP\/1.1 200 /);
   expect(order).toEqual(["/1", "/3"]);
   expect(states(lab)).toEqual(["499 CQ", "200 --", "200 --"]);
 });
 
 test("raw TCP waits in the same queue", async () => {
-  const lab = new Lab();
+  const lab = new EmulatedLab();
   lab.backend("a", socket => socket.pipe(socket), { maxSessions: 1 });
   await lab.serve({ inspect: [] });
   const first = lab.connect();
   first.write("first");
   await lab.clock.run({ ms: 50 });
   const second = lab.connect();
-  const heard = collect(second);
+  const received = collect(second);
   second.write("second");
   await lab.clock.run({ ms: 1000 });
-  expect(heard.text).toBe("");
+  expect(received.text).toBe("");
   first.end();
   await lab.clock.run({ ms: 200 });
-  expect(heard.text).toBe("second");
+  expect(received.text).toBe("second");
 });
 
 test("a backend that comes up takes who waits", async () => {
@@ -128,16 +128,16 @@ test("a backend that comes up takes who waits", async () => {
   await lab.clock.run({ ms: 1000 });
   ask("/1");
   await lab.clock.run({ ms: 100 });
-  const { heard } = ask("/2");
+  const { received } = ask("/2");
   await lab.clock.run({ ms: 100 });
-  expect(heard.text).toBe("");
+  expect(received.text).toBe("");
   late.start();
-  await lab.clock.run({ until: () => heard.text !== "", ms: 10_000 });
-  expect(heard.text).toMatch(/\r\n\r\nb$/);
+  await lab.clock.run({ until: () => received.text !== "", ms: 10_000 });
+  expect(received.text).toMatch(/\r\n\r\nb$/);
 });
 
 test("a board that is full tells browsers so in HTML, others in plain text", async () => {
-  const lab = new Lab();
+  const lab = new EmulatedLab();
   lab.backend("a", httpBackend(() => undefined).serve);
   await lab.serve({ sessionsMax: 1, queueMax: 0 });
   const first = lab.connect();
@@ -156,16 +156,16 @@ test("a board that is full tells browsers so in HTML, others in plain text", asy
 
 describe("clients of a full board", () => {
   async function fullBoard(settings: object = {}) {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     lab.backend("a", httpBackend(() => undefined).serve);
     await lab.serve({ sessionsMax: 1, queueMax: 0, ...settings });
     lab.connect().write(GET);
     await lab.clock.run({ ms: 50 });
     const come = (text: string) => {
       const socket = lab.connect({ allowHalfOpen: true });
-      const heard = collect(socket);
+      const received = collect(socket);
       if (text !== "") socket.write(text);
-      return heard;
+      return received;
     };
     return { lab, come };
   }

@@ -18,7 +18,7 @@ scenario(
     for (const client of clients) client.send("after");
     const after = await Promise.all(clients.map(client => client.receive("after")));
 
-    expect(ended.map(({ heard }) => heard)).toEqual(Array(6).fill("before"));
+    expect(ended.map(({ received }) => received)).toEqual(Array(6).fill("before"));
     expect(after).toEqual(Array(6).fill("after"));
   },
 );
@@ -43,7 +43,7 @@ scenario(
 scenario(
   "a board that loses its power says nothing; its clients learn of it when it is back",
   {
-    needs: ["reset", "weather"],
+    needs: ["reset", "simulated-network"],
   },
   async lab => {
     lab.backend("red");
@@ -52,7 +52,7 @@ scenario(
 
     client.send("before");
     await client.receive("before");
-    const silence = lab.weather.vanish("board");
+    const silence = lab.network.vanish("board");
     const serving = lab.board.reset();
     client.send("anybody there?");
     silence();

@@ -21,13 +21,13 @@ scenario("clients one after the other go round, and each is logged once", async 
   for (let i = 0; i < 30; i++) {
     const client = lab.client();
     client.send("hello");
-    answers.push((await client.closed()).heard);
+    answers.push((await client.closed()).received);
     await lab.until({ on: "session", what: "end" });
   }
 
   const round = ["red", "green", "blue"];
   expect(answers).toEqual(Array.from({ length: 30 }, (_, i) => round[i % 3]));
-  const ends = lab.said({ on: "session", what: "end" });
+  const ends = lab.logged({ on: "session", what: "end" });
   expect(ends.map(({ values }) => values.backend)).toEqual(answers);
   expect(ends[0].values).toMatchObject({ in: "5", out: "3", why: "backend-closed" });
   const [{ values: first }] = ends;
@@ -57,7 +57,7 @@ scenario("a crowd that just fits is served and shared out exactly, time after ti
     expect(replies.map(({ status }) => status)).toEqual(Array(crowd).fill(200));
     for (const [i, { by, body }] of replies.entries()) expect(body).toBe(`${by} GET /${i}`);
     expect([red.requests.length, blue.requests.length]).toEqual(Array(2).fill((time * crowd) / 2));
-    await lab.empty(); // else some of the next crowd would be too many
+    await lab.sessionsClosed(); // else some of the next crowd would be too many
   }
 });
 

@@ -1,18 +1,18 @@
 import { expect, test } from "vitest";
-import { collect, echoes, Lab } from "../kit/emulated-lab.ts";
+import { collect, EmulatedLab, echoes } from "../kit/emulated-lab.ts";
 import { MessageReader, named } from "../kit/http-backend.ts";
 
 // lwIP queues 23 segments at most on a connection, however small they are; a write that would be the
 // 24th fails, and the connection is dead.
 
 test("a hundred small messages within one round trip all arrive, both ways", async () => {
-  const lab = new Lab();
+  const lab = new EmulatedLab();
   lab.backend("a", echoes);
   await lab.serve({ inspect: [] });
   lab.network.link("a", { latencyMs: 150 });
   lab.network.link("board", { latencyMs: 150 });
   const client = lab.connect();
-  const heard = collect(client);
+  const received = collect(client);
   client.write("first ");
   await lab.clock.run({ ms: 3000 });
   let sent = "first ";
@@ -23,11 +23,11 @@ test("a hundred small messages within one round trip all arrive, both ways", asy
   }
   await lab.clock.run({ ms: 10_000 });
   expect(lab.events("session", "end")).toEqual([]);
-  expect(heard.text).toBe(sent);
+  expect(received.text).toBe(sent);
 });
 
 test("a stream over two slow links ends with its last byte, not before", async () => {
-  const lab = new Lab();
+  const lab = new EmulatedLab();
   const size = 400_000;
   lab.backend("a", socket => {
     socket.once("data", () => socket.end(Buffer.alloc(size, "x")));
@@ -37,14 +37,14 @@ test("a stream over two slow links ends with its last byte, not before", async (
     lab.network.link(host, { latencyMs: 20, bytesPerSecond: 60_000 });
   }
   const client = lab.connect();
-  const heard = collect(client);
+  const received = collect(client);
   client.write("go");
   await lab.clock.run({ until: () => client.closed, ms: 120_000 });
-  expect(heard.text.length).toBe(size);
+  expect(received.text.length).toBe(size);
 });
 
 test("forty pipelined requests with small answers are all answered", async () => {
-  const lab = new Lab();
+  const lab = new EmulatedLab();
   lab.backend("a", named("a").serve);
   await lab.serve();
   lab.network.link("board", { latencyMs: 100 });

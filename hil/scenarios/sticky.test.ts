@@ -1,20 +1,20 @@
 import { describe, expect, test } from "vitest";
-import { Lab } from "../kit/emulated-lab.ts";
+import { EmulatedLab } from "../kit/emulated-lab.ts";
 import { type HttpBackend, named } from "../kit/http-backend.ts";
 
 function get(path: string, ...fields: string[]): string {
   return [`GET ${path} HTTP/1.1`, "Host: x", "Connection: close", ...fields, "", ""].join("\r\n");
 }
 
-function labOf(...names: string[]): { lab: Lab; backends: HttpBackend[] } {
-  const lab = new Lab();
+function labOf(...names: string[]): { lab: EmulatedLab; backends: HttpBackend[] } {
+  const lab = new EmulatedLab();
   const backends = names.map(named);
   for (const [index, name] of names.entries()) lab.backend(name, backends[index].serve);
   return { lab, backends };
 }
 
 /** The backend's name, and the cookie that came with it. */
-async function ask(lab: Lab, cookie?: string, path = "/") {
+async function ask(lab: EmulatedLab, cookie?: string, path = "/") {
   const answer = await lab.ask(get(path, ...(cookie === undefined ? [] : [`Cookie: ${cookie}`])));
   const [, set] = /^Set-Cookie: (.*)\r$/m.exec(answer) ?? [];
   return { by: answer.slice(-1), set, cookie: set?.split(";")[0], answer };
@@ -55,7 +55,7 @@ describe("by cookie", () => {
   });
 
   test("when its backend dies a browser gets another one, and its cookie", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     const hosts = ["a", "b"].map(name => lab.backend(name, named(name).serve));
     await lab.serve({ sticky: "cookie" });
     const first = await ask(lab);
@@ -81,7 +81,7 @@ describe("by cookie", () => {
     const cookies: (string | undefined)[] = [];
     for (const settings of [{ stickyKey: "correct-horse" }, {}]) {
       for (const seed of [1, 2]) {
-        const lab = new Lab(undefined, { seed });
+        const lab = new EmulatedLab(undefined, { seed });
         lab.backend("a", named("a").serve);
         await lab.serve({ sticky: "cookie", ...settings });
         cookies.push((await ask(lab)).cookie);
@@ -186,7 +186,7 @@ describe("with routes", () => {
   test.each(["cookie", "source"] as const)(
     "by %s, where no backend of the group is left it is 502, not another group's",
     async sticky => {
-      const lab = new Lab();
+      const lab = new EmulatedLab();
       const hosts = ["p", "q", "x", "y"].map(name => lab.backend(name, named(name).serve));
       await lab.serve({ sticky, routes: ROUTES });
       const { cookie } = await ask(lab, undefined, "/");
@@ -199,7 +199,7 @@ describe("with routes", () => {
   test.each(["cookie", "source"] as const)(
     "by %s, a request that waited for a backend with room gets one of its group",
     async sticky => {
-      const lab = new Lab();
+      const lab = new EmulatedLab();
       const asked: string[] = [];
       for (const name of ["p", "q", "x", "y"]) {
         const slow = named(name);
@@ -255,7 +255,7 @@ describe("with routes", () => {
 
 describe("by source", () => {
   test("a client's address stays with the backend that served it, HTTP and raw TCP alike", async () => {
-    const lab = new Lab();
+    const lab = new EmulatedLab();
     for (const name of ["a", "b", "c"]) {
       lab.backend(name, socket => socket.once("data", () => socket.end(name)));
     }

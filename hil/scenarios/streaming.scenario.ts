@@ -9,9 +9,9 @@ scenario("a megabyte goes there and back, every byte equal", async lab => {
   await lab.proxy({ inspect: [] });
 
   client.send(sent);
-  const heard = await client.receive(sent.length);
+  const received = await client.receive(sent.length);
 
-  expect(heard === sent).toBe(true);
+  expect(received === sent).toBe(true);
 });
 
 scenario("a slow reader does not slow the others", async lab => {
@@ -25,11 +25,11 @@ scenario("a slow reader does not slow the others", async lab => {
   await slow.receive("X-Backend");
   slow.pause();
   quick.send(sent);
-  const heard = await quick.receive(sent.length);
-  const atThatTime = slow.heard.length;
+  const received = await quick.receive(sent.length);
+  const atThatTime = slow.received.length;
   slow.leave();
 
-  expect(heard === sent).toBe(true);
+  expect(received === sent).toBe(true);
   expect(atThatTime).toBeLessThan(20_000_000);
   expect((await stalled).cutShort).toBe(true);
 });
@@ -45,14 +45,14 @@ scenario("what a backend sent before it closed reaches a slow client whole", asy
   slow.pause();
   await lab.get("/meanwhile");
   slow.resume();
-  const { heard, error } = await slow.closed();
+  const { received, error } = await slow.closed();
 
   expect(error).toBeUndefined();
-  expect(heard === body).toBe(true);
+  expect(received === body).toBe(true);
 });
 
 scenario(
-  "a server that speaks first is heard first, where the listener is for raw TCP",
+  "a server that speaks first is received first, where the listener is for raw TCP",
   async lab => {
     lab.backend("mail", { greeting: "220 ready\r\n" });
     const client = lab.client();
@@ -80,7 +80,7 @@ scenario(
     await lab.until({ on: "session", what: "end", why: "client-closed" });
 
     expect(error).toBeUndefined();
-    expect(red.heard).toBe("my last word");
+    expect(red.received).toBe("my last word");
   },
 );
 
@@ -117,7 +117,7 @@ scenario("after a WebSocket's 101 both sides speak what they like, END included"
   expect(head).toMatch(/^HTTP\/1\.1 101 /);
   expect(head).toMatch(/\r\nupgrade: websocket\r\n/i);
   expect(frame).toBe("\x81\x03END");
-  expect(red.heard).toBe("\x81\x03END\x88\x00");
+  expect(red.received).toBe("\x81\x03END\x88\x00");
 });
 
 scenario("a hundred clients come and go, half of them rudely, and nothing stays", async lab => {
@@ -136,5 +136,5 @@ scenario("a hundred clients come and go, half of them rudely, and nothing stays"
   }
 
   expect(served).toBe(100);
-  expect(lab.said({ on: "session", what: "end" })).toHaveLength(100);
+  expect(lab.logged({ on: "session", what: "end" })).toHaveLength(100);
 });

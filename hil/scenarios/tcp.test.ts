@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
-import { collect, ENGINE, echoes, Lab, says } from "../kit/emulated-lab.ts";
+import { collect, EmulatedLab, ENGINE, echoes, says } from "../kit/emulated-lab.ts";
 import { heapBytes } from "../kit/heap.ts";
 
 /** What a session may leave on average; by chance alone the heap differs by up to 30. */
 const LEFT_BYTES = 100;
 
 test("8 MiB both ways in pieces of any size, with a reader that stalls: every byte equal", async () => {
-  const lab = new Lab();
+  const lab = new EmulatedLab();
   lab.backend("a", echoes);
   await lab.serve({ inspect: [] });
   const size = 8 * 1024 * 1024;
@@ -38,7 +38,7 @@ test("8 MiB both ways in pieces of any size, with a reader that stalls: every by
 });
 
 test("while a reader stalls, the board takes its receive window and its send buffer, and not a byte more", async () => {
-  const lab = new Lab();
+  const lab = new EmulatedLab();
   const a = lab.backend("a", socket => socket.pause());
   await lab.serve({ inspect: [] });
   const { receiveWindowBytes, sendBufferBytes } = lab.board.kind;
@@ -59,7 +59,7 @@ test("while a reader stalls, the board takes its receive window and its send buf
 });
 
 test("silence ends a session: 30 s before the first byte, 10 minutes after it", async () => {
-  const lab = new Lab();
+  const lab = new EmulatedLab();
   lab.backend("a", echoes);
   await lab.serve();
   const silent = lab.connect();
@@ -82,7 +82,7 @@ test("silence ends a session: 30 s before the first byte, 10 minutes after it", 
 });
 
 test("ten thousand connections leave no socket, no timer, no session and no memory behind", async () => {
-  const lab = new Lab();
+  const lab = new EmulatedLab();
   const backends = [lab.backend("a", says("a")), lab.backend("b", says("b"))];
   await lab.serve();
   /** Plays so many connections; gives the answers, and the bytes in use when all is over. */

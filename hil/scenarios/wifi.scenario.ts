@@ -3,7 +3,7 @@ import { patterned } from "../kit/behaviour.ts";
 import type { Client } from "../kit/client.ts";
 import { scenario } from "../kit/scenario.ts";
 
-const WEATHER = { needs: ["weather"] } as const;
+const WEATHER = { needs: ["simulated-network"] } as const;
 
 const RAIN = { latencyMs: 2, jitterMs: 10, bytesPerSecond: 500_000, loss: 0.02 };
 
@@ -12,7 +12,7 @@ scenario("Wi-Fi drops for 20 s under load: every byte arrives, late", WEATHER, a
   const clients = lab.clients(8);
   const messages = Array.from({ length: 20 }, (_, i) => `${i} ${patterned(2_000)}`);
   await lab.proxy({ inspect: [] });
-  lab.weather.link("board", RAIN);
+  lab.network.link("board", RAIN);
 
   const chat = async (client: Client, message: string) => {
     client.send(message);
@@ -21,15 +21,15 @@ scenario("Wi-Fi drops for 20 s under load: every byte arrives, late", WEATHER, a
   await Promise.all(clients.map(client => chat(client, messages[0])));
   const chats = clients.map(async client => {
     for (const message of messages.slice(1)) await chat(client, message);
-    return client.heard;
+    return client.received;
   });
   lab.wifi.drop(20_000);
   const away = lab.nowMs;
-  const heard = await Promise.all(chats);
+  const received = await Promise.all(chats);
 
-  expect(heard.map(text => text === messages.join(""))).toEqual(Array(8).fill(true));
+  expect(received.map(text => text === messages.join(""))).toEqual(Array(8).fill(true));
   expect(lab.nowMs - away).toBeGreaterThan(20_000);
-  expect(lab.said({ on: "net" })).toHaveLength(2);
+  expect(lab.logged({ on: "net" })).toHaveLength(2);
 });
 
 scenario(
@@ -40,7 +40,7 @@ scenario(
     const clients = lab.clients(8);
     const sent = patterned(150_000);
     await lab.proxy({ inspect: [] });
-    lab.weather.link("board", RAIN);
+    lab.network.link("board", RAIN);
 
     for (const client of clients) client.send(sent);
     await Promise.allSettled(clients.map(client => client.receive(1)));
@@ -49,7 +49,7 @@ scenario(
     const outcomes = await Promise.allSettled(whole);
     const next = await lab.get("/");
 
-    for (const { heard } of clients) expect(sent.startsWith(heard)).toBe(true);
+    for (const { received } of clients) expect(sent.startsWith(received)).toBe(true);
     expect(outcomes.map(({ status }) => status)).toContain("fulfilled");
     expect(next.status).toBe(200);
   },
@@ -76,7 +76,7 @@ scenario("while the Wi-Fi is away nothing is held against a backend", WEATHER, a
   const replies = [await lab.get("/1"), await lab.get("/2")];
 
   expect(replies.map(({ by }) => by).sort()).toEqual(["blue", "red"]);
-  expect(lab.said({ on: "backend" })).toEqual([]);
+  expect(lab.logged({ on: "backend" })).toEqual([]);
 });
 
 scenario(
@@ -86,7 +86,7 @@ scenario(
     lab.backend("red", { bodyBytes: 5_000 });
     lab.backend("blue", { bodyBytes: 5_000 });
     await lab.proxy();
-    lab.weather.link("board", { latencyMs: 5, jitterMs: 40, loss: 0.1 });
+    lab.network.link("board", { latencyMs: 5, jitterMs: 40, loss: 0.1 });
 
     const replies = await Promise.all(Array.from({ length: 12 }, (_, i) => lab.get(`/${i}`)));
 
@@ -108,7 +108,7 @@ scenario(
 
     const download = client.get("/film");
     await client.receive("\r\n\r\n");
-    lab.later(10_000, lab.weather.cut("board", "red"));
+    lab.later(10_000, lab.network.cut("board", "red"));
     const reply = await download;
 
     expect(reply.cutShort).toBe(false);
@@ -127,7 +127,7 @@ scenario(
 
     const lost = lab.get("/1");
     const served = await lab.get("/2");
-    lab.weather.vanish("red");
+    lab.network.vanish("red");
     const late = await lost;
     const next = await lab.get("/3");
 
@@ -149,7 +149,7 @@ scenario(
 
     ghost.send("hello");
     await ghost.receive("hello");
-    lab.weather.vanish("laptop");
+    lab.network.vanish("laptop");
     const next = await lab.get("/");
 
     expect(next.status).toBe(200);
@@ -167,7 +167,7 @@ scenario(
 
     const film = client.get("/film");
     await client.receive("\r\n\r\n");
-    const powerOn = lab.weather.crash("red");
+    const powerOn = lab.network.crash("red");
     const cut = await film;
     const away = await lab.get("/");
     powerOn();
@@ -190,7 +190,7 @@ scenario(
     lab.backend("free");
     await lab.proxy();
 
-    const jam = lab.weather.clog("jammed");
+    const jam = lab.network.clog("jammed");
     const stuck = lab.get("/stuck");
     const quick = await Promise.all([lab.get("/1"), lab.get("/2").then(() => lab.get("/3"))]);
     jam();

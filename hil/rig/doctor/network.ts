@@ -23,7 +23,7 @@ export function farAway(board: string, addresses: readonly LocalAddress[]): stri
 
 /**
  * Same network, and yet no way: the computer's firewall. The commands for each system let in what the
- * board at this address dials, at whatever port: each backend of a story has one of its own.
+ * board at this address dials, at whatever port: each backend of a scenario has one of its own.
  */
 export function blocked(board: string, { platform, backendPorts }: DoctorParts): string[] {
   const ports = backendPorts.join(" and ");

@@ -2,11 +2,11 @@ import { existsSync } from "node:fs";
 import net from "node:net";
 import { networkInterfaces } from "node:os";
 import type { RigBoard } from "../board.ts";
-import { Stuck } from "../board-error.ts";
+import { BoardError } from "../board-error.ts";
 import { Unmet } from "../transcript.ts";
 import type { DoctorBoard, DoctorParts, LocalAddress } from "./step.ts";
 
-/** Where `npm run backends` listens in all that is told of it; those of stories take any free port. */
+/** Where `npm run backends` listens in all that is told of it; those of scenarios take any free port. */
 const BACKEND_PORTS = [8080, 8081];
 
 /** What only the rig can give. */
@@ -41,7 +41,7 @@ export async function openBoard(board: RigBoard): Promise<DoctorBoard> {
         await board.to("download");
         return true;
       } catch (error) {
-        if (error instanceof Stuck) return false;
+        if (error instanceof BoardError) return false;
         throw error;
       }
     },

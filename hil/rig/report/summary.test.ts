@@ -141,7 +141,7 @@ describe("the verdict in words", () => {
     ]);
   });
 
-  test("what came behind the last story cannot be played alone", () => {
+  test("what came behind the last scenario cannot be played alone", () => {
     const results = [aResult({ theme: AFTERWARDS, verdict: "failed" })];
     expect(inWords(aRun({ exitCode: EXIT.firmware, results })).advice).toEqual([]);
   });

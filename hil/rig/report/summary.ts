@@ -88,11 +88,11 @@ export function inWords(run: Run): VerdictInWords {
   ];
   const kinds = new Set(run.results.flatMap(kindsOf));
   const advice = [...kinds].map(kind => `${kind}: ${REMEDIES[kind]}`);
-  const story = run.results.find(
+  const scenario = run.results.find(
     ({ theme, verdict }) => verdict === "failed" && theme !== AFTERWARDS,
   );
-  if (story !== undefined) {
-    const options = `${wayTo(run)}--scenario "${plainWords(story.title)}" --verbose`;
+  if (scenario !== undefined) {
+    const options = `${wayTo(run)}--scenario "${plainWords(scenario.title)}" --verbose`;
     advice.push(`Play it alone: npm run hil -- ${options}`);
   } else if (failed.length === 0 && rigErrors.length > 0) {
     advice.push(
