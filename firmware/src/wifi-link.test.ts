@@ -229,7 +229,7 @@ describe("another network that has given an address", () => {
     await clock.run({ ms: NETWORK_TRIAL_MS - 1000 });
     wifi.confirm!();
     await clock.run({ ms: 2 * NETWORK_TRIAL_MS });
-    expect([wifi.address, wifi.onTrial, said().at(-1)]).toEqual(["10.1.0.7", false, "net kept"]);
+    expect([wifi.address, wifi.onTrial, said().at(-1)]).toEqual(["10.1.0.7", false, "net saved"]);
     expect([entries.get("ssid"), entries.get("password")]).toEqual(["office", "password-2"]);
     expect(driver.connects).toHaveLength(2);
     const again = link(HOME, storage).driver.connects;

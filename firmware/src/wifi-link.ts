@@ -144,7 +144,7 @@ class WifiLink implements Link {
     if (this.#fallback === undefined || this.#address === undefined) return;
     this.#endTrial();
     remember(this.#parts.store, LAST, this.#credentials);
-    this.#parts.report({ level: "I", on: "net", what: "kept", ssid: this.ssid });
+    this.#parts.report({ level: "I", on: "net", what: "saved", ssid: this.ssid });
   }
 
   rejoin(): void {
@@ -235,7 +235,7 @@ class WifiLink implements Link {
     if (isLate && this.#trial === undefined) this.#takeBack("no-address");
     const retryMs = this.#retryMs;
     this.#retryMs = Math.min(2 * retryMs, RETRY_MS_MAX);
-    this.#parts.report({ level: "W", on: "net", what: lost ? "lost" : "failed", retryMs });
+    this.#parts.report({ level: "W", on: "net", what: lost ? "lost" : "join-failed", retryMs });
     this.#after(retryMs, () => {
       // An attempt that hangs must be ended first; its own disconnect is not another failure.
       this.#wifi.disconnect();

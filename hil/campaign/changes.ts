@@ -44,7 +44,8 @@ function effect(seen: Observations, part: ChangePart): Effect {
   }
   const { document } = operator.running;
   const wanted = { ...document, ...part.settings, ...backendsOf(document, part) };
-  const outcome = part.does === "lend" ? operator.lend(wanted) : operator.configure(wanted);
+  const outcome =
+    part.does === "lend" ? operator.configureUntilReset(wanted) : operator.configure(wanted);
   if (!("done" in outcome)) {
     // Nothing else could have run in between: what was in force still is.
     seen.expect(operator.running.document === document, "a refused document is in force");

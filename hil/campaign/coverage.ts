@@ -90,10 +90,11 @@ const SOMETIMES: Readonly<Record<string, Goal>> = {
   "a change was refused": (_log, { effects }) => [...effects.values()].includes("refused"),
   "a document waited for the next start": (_log, { effects }) =>
     [...effects.values()].includes("next-start"),
-  "a document was kept": config("kept"),
+  "a document was kept": config("saved"),
   "a document was taken back": config("rolled-back"),
   "a reset dropped a document on trial": config("dropped"),
-  "a dud connection": ({ lines }) => lines.some(({ on, what }) => on === "proxy" && what === "dud"),
+  "a connection that could not be accepted": ({ lines }) =>
+    lines.some(({ on, what }) => on === "proxy" && what === "accept-failed"),
   "went on after a loss of Wi-Fi": (_log, seen) =>
     seen.outages.some(({ fromMs, toMs }) =>
       [...seen.clients.values()].some(

@@ -80,7 +80,7 @@ function checkLog(seen: Observations, { boots, lines, requests, endOf }: LogInde
     const tried = new Set<string>();
     for (const { on, what, values } of boot) {
       const { id, name } = values;
-      if (on === "backend" && what === "connect") {
+      if (on === "backend" && what === "connect-failed") {
         seen.expect(!tried.has(`${id} ${name}`), "a backend was tried twice for one request");
         tried.add(`${id} ${name}`);
       } else if (on === "http" && what === "request") {

@@ -2,7 +2,7 @@ import { type LogLine, parseLine } from "../../firmware/src/log/event.ts";
 import type { ClientObservation, Observations } from "./observations.ts";
 
 /** What the log says of a backend that changes its standing. */
-const HEALTH = ["up", "down", "ejected", "drain", "undrain"];
+const HEALTH = ["up", "down", "ejected", "drain", "drain-end"];
 
 /** Termination states of requests for which there was no room: no socket, no backend with room. */
 const CAPACITY_STATES = ["RC", "SQ", "sQ"];
@@ -16,7 +16,7 @@ export interface LogIndex {
   readonly ends: readonly LogLine[];
   /** `http: request`. */
   readonly requests: readonly LogLine[];
-  /** `backend: connect`: a backend did not take a connection. */
+  /** `backend: connect-failed`: a backend did not take a connection. */
   readonly failures: readonly LogLine[];
   /** No backend was taken out of the balance, or brought back. */
   readonly healthy: boolean;
@@ -45,7 +45,7 @@ export function indexLog(seen: Observations): LogIndex {
     lines,
     ends,
     requests,
-    failures: of("backend", "connect"),
+    failures: of("backend", "connect-failed"),
     healthy: !lines.some(({ on, what }) => on === "backend" && HEALTH.includes(what ?? "")),
     capacityReached:
       lines.some(({ on, what }) => on === "proxy" && what === "memory-low") ||

@@ -59,7 +59,7 @@ export class AddressDevice implements Device {
     await this.ready();
     // Its ports may be all that this machine has to give.
     const document = { listeners: this.#own!.listeners, ...given };
-    const outcome = await this.admin.change("/api/config/lent", document);
+    const outcome = await this.admin.change("/api/config?persist=no", document);
     if ("complaints" in outcome) {
       throw new BoardError("rig", `the board refuses a document: ${outcome.complaints.join("; ")}`);
     }
@@ -70,7 +70,7 @@ export class AddressDevice implements Device {
     this.#released = true;
     clearTimeout(this.#asking);
     if (this.#own === undefined) return;
-    const outcome = await this.admin.change("/api/config/lent", this.#own);
+    const outcome = await this.admin.change("/api/config?persist=no", this.#own);
     if ("complaints" in outcome) throw new BoardError("rig", outcome.complaints.join("; "));
   }
 

@@ -182,7 +182,12 @@ describe("each thing that can be wrong is named, with what would help", () => {
     ],
     [
       "a Wi-Fi that does not let it in",
-      says(STARTS, OURS, "W (9) net: failed retryMs=1000", "W (99) net: failed retryMs=2000"),
+      says(
+        STARTS,
+        OURS,
+        "W (9) net: join-failed retryMs=1000",
+        "W (99) net: join-failed retryMs=2000",
+      ),
       4,
       "is not let in",
       ["password", "2.4 GHz", "wifi NAME PASSWORD"],
@@ -253,7 +258,7 @@ test("what needs an earlier step is skipped, and says so instead of failing too"
 });
 
 test("a first attempt to join may fail", async () => {
-  const found = await diagnose(says(STARTS, OURS, "W (9) net: failed retryMs=1000", JOINED));
+  const found = await diagnose(says(STARTS, OURS, "W (9) net: join-failed retryMs=1000", JOINED));
   expect([found.code, found.wrong]).toEqual([0, undefined]);
 });
 

@@ -66,8 +66,8 @@ describe("a line reads the same in each run", () => {
     ],
     [
       "an address in a text",
-      { level: "W", on: "proxy", what: "dud", error: "from 10.0.0.7:1" },
-      { level: "W", on: "proxy", what: "dud", error: "from 192.168.1.4:20" },
+      { level: "W", on: "proxy", what: "accept-failed", error: "from 10.0.0.7:1" },
+      { level: "W", on: "proxy", what: "accept-failed", error: "from 192.168.1.4:20" },
     ],
     [
       "another build",

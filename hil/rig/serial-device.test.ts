@@ -80,7 +80,7 @@ describe("the token that opens it", () => {
     const { device, typed } = bench();
     await device.ready();
     await device.ready();
-    expect(typed).toEqual([expect.stringMatching(/^lend [\w-]{24}$/)]);
+    expect(typed).toEqual([expect.stringMatching(/^temporary-token [\w-]{24}$/)]);
     await device.reset();
     expect(typed).toEqual([typed[0], typed[0]]);
     const other = bench();

@@ -62,13 +62,13 @@ export class SerialDevice implements Device {
   async ready(): Promise<void> {
     await this.board.to("serving");
     if (this.#lentIn === this.board.boots) return;
-    await this.type(`lend ${this.#token}`);
+    await this.type(`temporary-token ${this.#token}`);
     this.#lentIn = this.board.boots;
   }
 
   async lend(document: GatewayDocument): Promise<GatewayDocument> {
     await this.ready();
-    const outcome = await this.admin.change("/api/config/lent", document);
+    const outcome = await this.admin.change("/api/config?persist=no", document);
     if ("complaints" in outcome) {
       throw new BoardError(
         "firmware",

@@ -25,7 +25,11 @@ describe("what an operator can see", () => {
     await lab.ask(GET_ONCE);
     const status = JSON.parse((await get(lab, "/api/status")).body);
     expect(status).toMatchObject({ balance: "round-robin", sessionsMax: 12, ip: "10.0.0.1" });
-    expect(status.backends[0]).toMatchObject({ name: "a", standing: "up", sessionsTotal: 1 });
+    expect(status.backends[0]).toMatchObject({
+      name: "a",
+      operationalState: "up",
+      sessionsTotal: 1,
+    });
     expect((await get(lab, "/metrics")).body).toContain(
       'hot_potato_server_sessions_total{server="a"} 1\n',
     );
@@ -703,7 +707,7 @@ describe("a new configuration", () => {
     const { lab, crash } = await rebooting();
     await put(lab, "/api/config", { ...(await documentOf(lab)), balance: "ewma" });
     await lab.clock.run({ ms: 31_000 });
-    expect(lab.events("config", "kept")).toHaveLength(1);
+    expect(lab.events("config", "saved")).toHaveLength(1);
     await crash();
     expect(balanceOf(lab)).toBe("ewma");
     expect(lab.app!.operator.token).toBe(TOKEN);
@@ -732,21 +736,36 @@ describe("a new configuration", () => {
       seen.push(balanceOf(lab));
     }
     expect(seen).toEqual(["first", "first", "first", "ewma", "ewma"]);
-    expect(lab.events("config", "rolled-back")[0].values).toMatchObject({ why: "restarts" });
+    expect(lab.events("config", "rolled-back")[0].values).toMatchObject({ why: "boot-loop" });
   });
 });
 
-test("a configuration that is lent is gone with the reset, however long it served", async () => {
+test("a configuration that is not to be saved is gone with the reset, however long it served", async () => {
   const lab = await labOf();
   const before = await documentOf(lab);
-  const { status } = await put(lab, "/api/config/lent", { ...before, balance: "ewma" });
-  lab.app!.operator.setBalance("first"); // a change of what is lent is lent, too
+  const { status } = await put(lab, "/api/config?persist=no", { ...before, balance: "ewma" });
+  lab.app!.operator.setBalance("first"); // a change of it is not saved, either
   await lab.clock.run({ ms: 120_000 });
   expect([status, balanceOf(lab)]).toEqual([200, "first"]);
   lab.board.reset();
   await lab.clock.run({ ms: 3000 });
   expect(balanceOf(lab)).toBe("round-robin");
   expect(await documentOf(lab)).toEqual(before);
+});
+
+test("whether a configuration is saved is said with yes or no", async () => {
+  const lab = await labOf();
+  const document = await documentOf(lab);
+  const put400 = async (query: string) => {
+    const { status, body } = await put(lab, `/api/config?${query}`, { ...document, retries: 1 });
+    return [status, JSON.parse(body).error];
+  };
+  expect(await put400("persist=maybe")).toEqual([400, 'persist: is "maybe"; wanted yes or no']);
+  expect(await put400("persits=no")).toEqual([
+    400,
+    '"persits": no such parameter; known are persist',
+  ]);
+  expect(await documentOf(lab)).toEqual(document);
 });
 
 test("a click on drain moves the traffic", async () => {
@@ -894,13 +913,13 @@ describe("the console", () => {
     expect([...echoed, ...lab.lines].join("")).not.toContain("new-secret");
   });
 
-  test("a token that is lent counts until the reset; then the board's own does again", async () => {
+  test("a temporary token counts until the reset; then the saved one does again", async () => {
     const { lab } = await console();
     await type(lab, "token the-boards-own");
     await get(lab, "/", { token: "the-boards-own" });
-    expect((await type(lab, "lend for-a-while")).at(-1)).toMatch(/^ok /);
+    expect((await type(lab, "temporary-token for-a-while")).at(-1)).toMatch(/^ok /);
     expect(lab.app!.operator.token).toBe("for-a-while");
-    expect((await type(lab, "lend short")).at(-1)).toMatch(/^error token: wanted 8 /);
+    expect((await type(lab, "temporary-token short")).at(-1)).toMatch(/^error token: wanted 8 /);
     lab.board.reset();
     await lab.clock.run({ ms: 3000 });
     expect(lab.app!.operator.token).toBe("the-boards-own");

@@ -54,7 +54,7 @@ describe("the admin port", () => {
     expect((await get(lab, "/healthz", { port: 8404 })).status).toBe(200);
     expect((await get(lab, "/healthz", { port: 9000, token: TOKEN })).status).toBe(200);
     await lab.clock.run({ ms: 31_000 });
-    expect(lab.events("config", "kept")).toHaveLength(1);
+    expect(lab.events("config", "saved")).toHaveLength(1);
     expect((await get(lab, "/healthz", { port: 9000 })).status).toBe(200);
     expect((await get(lab, "/healthz", { port: 8404 })).status).toBeNaN();
     await restart(lab);
@@ -110,11 +110,11 @@ describe("the admin port", () => {
 test("a document on trial is undone at once, and what is undone is the one before the trial", async () => {
   const lab = await labOf();
   const before = await documentOf(lab);
-  expect((await get(lab, "/api/config/before")).status).toBe(404);
+  expect((await get(lab, "/api/config/previous")).status).toBe(404);
   await change(lab, { retries: 1 });
   await change(lab, { adminPort: 9000, retries: 2 });
-  expect(json(await get(lab, "/api/config/before"))).toEqual(before);
-  const undone = await put(lab, "/api/config/before", {});
+  expect(json(await get(lab, "/api/config/previous"))).toEqual(before);
+  const undone = await put(lab, "/api/config/previous", {});
   expect(json(undone)).toEqual({ done: "the configuration before is in force again" });
   expect(await documentOf(lab)).toEqual(before);
   expect((await statusOf(lab)).configuration).toMatchObject({
@@ -123,10 +123,10 @@ test("a document on trial is undone at once, and what is undone is the one befor
     rolledBack: "undone",
   });
   expect(lab.events("config", "rolled-back").at(-1)!.values).toEqual({ why: "undone" });
-  const again = await put(lab, "/api/config/before", {});
+  const again = await put(lab, "/api/config/previous", {});
   expect([again.status, json(again).error]).toEqual([400, "undo: no configuration is on trial"]);
   await lab.clock.run({ ms: 31_000 });
-  expect(lab.events("config", "kept")).toEqual([]);
+  expect(lab.events("config", "saved")).toEqual([]);
 });
 
 describe("a document whose ports cannot be had beside those that are open", () => {
@@ -152,7 +152,7 @@ describe("a document whose ports cannot be had beside those that are open", () =
     for (const port of [81, 82, 83]) expect(await ask(lab, port)).toBe("HTTP/1.1 200");
     await get(lab, "/", { port: 9000, token: TOKEN });
     await lab.clock.run({ ms: 31_000 });
-    expect(lab.events("config", "kept")).toHaveLength(1);
+    expect(lab.events("config", "saved")).toHaveLength(1);
     expect((await statusOf(lab, 9000)).configuration).toMatchObject({ source: "flash" });
   });
 
@@ -180,7 +180,7 @@ describe("a document whose ports cannot be had beside those that are open", () =
       const before = await documentOf(lab);
       await change(lab, { listeners: listeners(81, 82, 83), adminPort: 9000 });
       await restart(lab);
-      const undone = await put(lab, "/api/config/before", {}, [], 9000);
+      const undone = await put(lab, "/api/config/previous", {}, [], 9000);
       expect(json(undone).done).toBe("the board restarts with the configuration before");
       await lab.clock.run({ until: () => lab.events("proxy", "ready").length === 3, ms: 10_000 });
       expect(await documentOf(lab)).toEqual(before);
@@ -201,7 +201,7 @@ describe("a document whose ports cannot be had beside those that are open", () =
   test("is refused when it is to count until the next reset only", async () => {
     const lab = await labOf();
     const before = await documentOf(lab);
-    const answer = await put(lab, "/api/config/lent", {
+    const answer = await put(lab, "/api/config?persist=no", {
       ...before,
       listeners: listeners(81, 82, 83),
     });
@@ -319,7 +319,7 @@ describe("a state that is set at run time", () => {
 
   test("under a configuration that counts until the next reset ends with it", async () => {
     const lab = await labOf();
-    await put(lab, "/api/config/lent", await documentOf(lab));
+    await put(lab, "/api/config?persist=no", await documentOf(lab));
     await put(lab, "/api/backends/a", { state: "drain" });
     await restart(lab);
     expect(stateOf(lab)).toBe("ready");
@@ -360,7 +360,7 @@ describe("what a build is given", () => {
     lab.app!.proxy.config.backends.map(({ address }) => address);
   const sourceOf = (lab: EmulatedLab) => lab.events("config", "in-force").at(-1)!.values;
   const givenIn = (lab: EmulatedLab) =>
-    lab.events("config", "given").map(({ values }) => values.keys);
+    lab.events("config", "build-settings").map(({ values }) => values.keys);
 
   /** A flash with the addresses of three backends; the first build had `given`, and then a document was put. */
   async function kept(given: StartOptions, change: object) {
@@ -370,7 +370,7 @@ describe("what a build is given", () => {
     if (lab.app!.operator.token !== TOKEN) lab.app!.operator.setToken(TOKEN);
     await put(lab, "/api/config", { ...(await documentOf(lab)), ...change });
     await lab.clock.run({ ms: 65_000 });
-    expect(lab.events("config", "kept")).toHaveLength(1);
+    expect(lab.events("config", "saved")).toHaveLength(1);
     lab.board.unplug();
     return { flash, a, b, c };
   }
@@ -443,10 +443,10 @@ describe("what a build is given", () => {
     expect(lab.app!.proxy.config.retries).toBe(0);
     for (let i = 0; i < 2; i++) {
       expect((await statusOf(lab)).configuration).toMatchObject({
-        rolledBack: "given",
+        rolledBack: "build-settings",
         suspended: true,
       });
-      expect(json(await get(lab, "/api/config/fallen"))).toMatchObject({ retries: 1 });
+      expect(json(await get(lab, "/api/config/failed"))).toMatchObject({ retries: 1 });
       await restart(lab);
     }
   });
@@ -455,7 +455,9 @@ describe("what a build is given", () => {
     const { flash, a } = await kept({ backends: "10.0.0.7:1" }, { retries: 1 });
     const writer = new EmulatedLab(mendedBoard(), { flash });
     writer.board.boot(({ storage }) => {
-      storage.open({ path: "hot-potato", mode: "r+", format: "string" }).write("given", text);
+      storage
+        .open({ path: "hot-potato", mode: "r+", format: "string" })
+        .write("build-settings", text);
     });
     await writer.clock.run({ ms: 100 });
     writer.board.unplug();
@@ -518,7 +520,7 @@ describe("the configuration that was built in", () => {
     const backends = [{ address: host.address, port: 8080 }];
     await change(lab, { backends, health: { check: "tcp" }, retries: 1 });
     await lab.clock.run({ ms: 35_000 });
-    await lab.clock.run({ until: () => lab.events("config", "kept").length === 1, ms: 60_000 });
+    await lab.clock.run({ until: () => lab.events("config", "saved").length === 1, ms: 60_000 });
     await put(lab, "/api/config/default", {});
     lab.setState("a", "maint"); // nothing checks it
     await lab.clock.run({ ms: 31_000 });
@@ -681,7 +683,7 @@ describe("another token", () => {
     lab.app!.operator.setToken(OTHER);
     expect((await put(lab, "/api/backends/a", { state: "drain" })).status).toBe(401);
     await get(lab, "/api/status", { token: OTHER });
-    expect(lab.events("admin", "token-kept")).toHaveLength(1);
+    expect(lab.events("admin", "token-saved")).toHaveLength(1);
     await lab.clock.run({ ms: 31_000 });
     await restart(lab);
     expect(tokenOf(lab)).toBe(OTHER);
@@ -771,7 +773,7 @@ describe("resets alone take no document away", () => {
       await lab.clock.run({ ms: lab.board.kind.bootMs + 10 });
     }
     await lab.clock.run({ ms: 5_000 });
-    expect((await statusOf(lab)).configuration).toMatchObject({ rolledBack: "restarts" });
+    expect((await statusOf(lab)).configuration).toMatchObject({ rolledBack: "boot-loop" });
   });
 
   describe("and where one that has routes gives way to one that has none", () => {
@@ -789,19 +791,19 @@ describe("resets alone take no document away", () => {
         const { configuration, refusals } = await statusOf(lab);
         expect(configuration).toMatchObject({
           source: "built-in",
-          rolledBack: "restarts",
+          rolledBack: "boot-loop",
           suspended: true,
         });
         expect(refusals.suspended).toBe(1);
         expect((await get(lab, "/healthz")).status).toBe(503);
-        expect(json(await get(lab, "/api/config/fallen")).routes).toEqual(ROUTES);
+        expect(json(await get(lab, "/api/config/failed")).routes).toEqual(ROUTES);
         await restart(lab);
       }
     });
 
     test("it comes back when an operator says so", async () => {
       const lab = await fallen();
-      expect((await put(lab, "/api/config/fallen", {})).status).toBe(200);
+      expect((await put(lab, "/api/config/failed", {})).status).toBe(200);
       expect(lab.events("config", "resumed")).toHaveLength(1);
       await lab.clock.run({ ms: 31_000 });
       expect(await documentOf(lab)).toMatchObject({ routes: ROUTES });
@@ -810,7 +812,7 @@ describe("resets alone take no document away", () => {
         rolledBack: null,
         suspended: false,
       });
-      expect((await get(lab, "/api/config/fallen")).status).toBe(404);
+      expect((await get(lab, "/api/config/failed")).status).toBe(404);
       await restart(lab);
       expect((await documentOf(lab)).routes).toEqual(ROUTES);
     });

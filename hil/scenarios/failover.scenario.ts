@@ -64,7 +64,9 @@ scenario(
     await lab.until({ on: "session", what: "end", why: "refused" });
 
     expect(received).toBe("");
-    const tried = lab.logged({ on: "backend", what: "connect" }).map(({ values }) => values.name);
+    const tried = lab
+      .logged({ on: "backend", what: "connect-failed" })
+      .map(({ values }) => values.name);
     expect(tried.sort()).toEqual(["blue", "red"]);
   },
 );
@@ -148,7 +150,7 @@ scenario("a dead backend is found by its checks and not by clients, and found ag
   const after = [await lab.get("/3"), await lab.get("/4")];
 
   expect(meanwhile.map(({ by }) => by)).toEqual(["blue", "blue"]);
-  expect(lab.logged({ on: "backend", what: "connect" })).toEqual([]);
+  expect(lab.logged({ on: "backend", what: "connect-failed" })).toEqual([]);
   expect(after.map(({ by }) => by).sort()).toEqual(["blue", "red"]);
 });
 
@@ -213,7 +215,7 @@ scenario(
     lab.network.blackHole("hole");
     client.send("hello");
     const received = await client.receive("hello");
-    const { values } = await lab.until({ on: "backend", what: "connect" });
+    const { values } = await lab.until({ on: "backend", what: "connect-failed" });
 
     expect(received).toBe("hello");
     expect(values).toMatchObject({ name: "hole", why: "timeout" });

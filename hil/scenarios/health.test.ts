@@ -10,7 +10,7 @@ const OVER_HTTP = { health: { check: "http", path: "/health" } };
 
 /** What the log says about backends: `name what check`. */
 function changes(lab: EmulatedLab): string[] {
-  return ["up", "down", "ejected", "drain", "undrain"]
+  return ["up", "down", "ejected", "drain", "drain-end"]
     .flatMap(what => lab.events("backend", what))
     .sort((x, y) => x.ms - y.ms)
     .map(({ what, values }) => [values.name, what, values.check].filter(Boolean).join(" "));
@@ -42,7 +42,7 @@ describe("checks", () => {
     expect(changes(lab)).toEqual(["a down L4CON"]);
 
     for (let i = 0; i < 4; i++) expect(await lab.ask("hello")).toBe("b: hello");
-    expect(lab.events("backend", "connect")).toEqual([]);
+    expect(lab.events("backend", "connect-failed")).toEqual([]);
 
     a.start();
     await lab.clock.run({ ms: 35_000 });
@@ -183,7 +183,7 @@ describe("checks", () => {
 
     drains = false;
     await lab.clock.run({ ms: 6000 });
-    expect(changes(lab)).toEqual(["a drain L7OKC/404", "a undrain L7OK/200"]);
+    expect(changes(lab)).toEqual(["a drain L7OKC/404", "a drain-end L7OK/200"]);
   });
 
   test("in maintenance nobody asks, and with it over, it is asked at once", async () => {
@@ -217,7 +217,7 @@ describe("what requests meet", () => {
     }
     expect([served, before.name]).toEqual([300, "a"]);
     // Three requests find out, one after the other; then checks alone go there.
-    expect(lab.events("backend", "connect").length).toBe(3);
+    expect(lab.events("backend", "connect-failed").length).toBe(3);
     expect(changes(lab)).toEqual(["a ejected L4CON", "a down L4CON"]);
   });
 
@@ -234,7 +234,7 @@ describe("what requests meet", () => {
       await lab.clock.run({ ms: 1000 });
     }
     // Three at first, one after 10 s, one after 20 s more, one after 30 s more.
-    expect(lab.events("backend", "connect").length).toBe(6);
+    expect(lab.events("backend", "connect-failed").length).toBe(6);
     const times = lab.events("backend", "ejected").map(({ values }) => values.forMs);
     expect(times).toEqual(["10000", "20000", "30000", "40000"]);
     a.start();

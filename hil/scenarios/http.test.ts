@@ -1029,7 +1029,7 @@ describe("retries", () => {
       { status: "502", retries: "2", state: "SC", Tc: "-1", Tr: "-1" },
     ]);
     const tries = lab
-      .events("backend", "connect")
+      .events("backend", "connect-failed")
       .map(({ values }) => `${values.id} ${values.name} ${values.why}`);
     expect(tries).toEqual([
       "1 a refused",
@@ -1044,7 +1044,10 @@ describe("retries", () => {
     await lab.serve({ retries: 5 });
     for (const backend of both) backend.stop();
     expect((await new Client(lab).ask(GET)).line).toBe("HTTP/1.1 502 Bad Gateway");
-    expect(lab.events("backend", "connect").map(({ values }) => values.name)).toEqual(["a", "b"]);
+    expect(lab.events("backend", "connect-failed").map(({ values }) => values.name)).toEqual([
+      "a",
+      "b",
+    ]);
   });
 
   test("a body that was not yet sent goes to the next backend too", async () => {

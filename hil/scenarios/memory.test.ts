@@ -132,7 +132,7 @@ test("while memory is low newcomers get their 503, who is served goes on, and th
 
   board.stack.hold(-bytes);
   await lab.clock.run({ ms: 1_000 });
-  expect(lab.events("proxy", "memory-enough")).toHaveLength(1);
+  expect(lab.events("proxy", "memory-ok")).toHaveLength(1);
   served.destroy();
   await lab.clock.run({ ms: 100 });
   expect(await lab.ask("hello")).toBe("hello");
@@ -152,7 +152,7 @@ test("when peers read again the board is as before, and each session that stayed
   const whole = [...received.values()].filter(count => count === POUR.byteLength);
   expect(whole).toHaveLength(2 * stayed);
   expect(lab.app!.proxy.memory.low).toBe(false);
-  expect(lab.events("proxy", "memory-enough").length).toBeGreaterThan(0);
+  expect(lab.events("proxy", "memory-ok").length).toBeGreaterThan(0);
 
   for (const socket of stuck) socket.destroy();
   await lab.clock.run({ ms: 60_000 });

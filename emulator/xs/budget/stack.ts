@@ -101,7 +101,7 @@ async function operate(bench: Bench): Promise<void> {
   await says(bench, asked("PUT", "/api/config", WRONG), ADMIN_PORT);
   await says(bench, asked("PUT", "/api/backends/a", { state: "drain", weight: 2 }), ADMIN_PORT);
   await says(bench, asked("PUT", "/api/explain", { picks: 2 }), ADMIN_PORT);
-  await says(bench, asked("PUT", "/api/config/before"), ADMIN_PORT);
+  await says(bench, asked("PUT", "/api/config/previous"), ADMIN_PORT);
   for (const text of ["raw END", GET]) await crowd(bench, 1, text);
 }
 

@@ -83,17 +83,17 @@ const ROUTES: Record<string, Record<string, Handler>> = deepFreeze({
   "/api/events": { GET: events },
   "/api/config": {
     GET: operator => inPieces(pieces(operator.documentAndChanges)),
-    PUT: (operator, { body }) => withObject(body, document => operator.configure(document)),
+    PUT: configure,
   },
   "/api/config/default": {
     GET: operator => inPieces(pieces(operator.builtIn)),
     PUT: operator => told(operator.configureBuiltIn()),
   },
-  "/api/config/fallen": {
+  "/api/config/failed": {
     GET: ({ fallen }) => (fallen === undefined ? error(404, NOT_FALLEN) : inPieces(pieces(fallen))),
     PUT: operator => told(operator.configureFallen()),
   },
-  "/api/config/before": {
+  "/api/config/previous": {
     GET: ({ before }) =>
       before === undefined ? error(404, "no configuration is on trial") : inPieces(pieces(before)),
     PUT: operator => told(operator.running.undo()),
@@ -103,9 +103,6 @@ const ROUTES: Record<string, Record<string, Handler>> = deepFreeze({
       next === undefined
         ? error(404, "the configuration in force counts from the next start on, too")
         : inPieces(pieces(next)),
-  },
-  "/api/config/lent": {
-    PUT: (operator, { body }) => withObject(body, document => operator.lend(document)),
   },
   "/api/factory-reset": { PUT: operator => told(operator.factoryReset()) },
   "/api/backends": {
@@ -231,10 +228,23 @@ function healthz(operator: Operator): AdminAnswer {
     };
   }
   const nowMs = operator.parts.platform.clock.now();
-  const up = operator.proxy.pool.backends.some(backend => backend.standing(nowMs) === "up");
+  const up = operator.proxy.pool.backends.some(backend => backend.operationalState(nowMs) === "up");
   return up
     ? { status: 200, type: "text/plain", body: "ok\n" }
     : { status: 503, type: "text/plain", body: "no backend is available\n" };
+}
+
+/** Puts a configuration in force: on trial and then saved, or with `persist=no` until the next reset only. */
+function configure(operator: Operator, { query, body }: AdminRequest): AdminAnswer {
+  const asked = parametersOf(query, ["persist"]);
+  if ("complaint" in asked) return error(400, asked.complaint);
+  const { persist = "yes" } = asked.values;
+  if (persist !== "yes" && persist !== "no") {
+    return error(400, `persist: is ${brief(persist)}; wanted yes or no`);
+  }
+  return withObject(body, document =>
+    persist === "yes" ? operator.configure(document) : operator.configureUntilReset(document),
+  );
 }
 
 function changeBackend(operator: Operator, { body }: AdminRequest, name: string): AdminAnswer {

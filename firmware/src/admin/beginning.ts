@@ -8,7 +8,7 @@ import type { Beginning } from "./running-config.ts";
 import { TOKEN_KEY } from "./token.ts";
 
 /** What the builds before were given: of each setting, the last value that was not empty. */
-export const GIVEN_KEY = "given";
+export const GIVEN_KEY = "build-settings";
 
 const SETTINGS = Object.freeze(["document", "backends", "port", "token"] as const);
 
@@ -33,7 +33,7 @@ export function beginningOf(parts: BeginningParts): Beginning {
   const kept = revisions?.start(reset);
   let rolledBack: string | undefined;
   if (kept?.fellBack) {
-    rolledBack = "restarts";
+    rolledBack = "boot-loop";
     report({ level: "W", on: "config", what: "rolled-back", why: rolledBack });
   }
   if (kept?.dropped !== undefined) {
@@ -49,10 +49,10 @@ export function beginningOf(parts: BeginningParts): Beginning {
   const changes = changesOf(parts);
   if (changes === undefined) return chosen(parts, before, {});
   if (before.document !== undefined || (changes.token && parts.store?.read(TOKEN_KEY))) {
-    report({ level: "I", on: "config", what: "given", keys: Object.keys(changes).join() });
+    report({ level: "I", on: "config", what: "build-settings", keys: Object.keys(changes).join() });
   }
   const beginning = chosen(parts, before, changes);
-  if (beginning.source !== "not-kept") takeOver(parts, changes);
+  if (beginning.source !== "not-saved") takeOver(parts, changes);
   return beginning;
 }
 
@@ -104,11 +104,11 @@ function standingOf(
     laidOver.document === undefined ? checked(overlay(document, laidOver), report) : builtIn;
   const counts = mixed ?? builtIn;
   const error = revisions!.keep(counts.document);
-  const source = error === undefined ? "flash" : "not-kept";
+  const source = error === undefined ? "flash" : "not-saved";
   if (mixed !== undefined) return { ...counts, source, rolledBack };
   const suspended = opens(document, counts);
-  if (suspended) revisions!.fall("given");
-  return { ...counts, source, rolledBack: "given", fallen: document, suspended };
+  if (suspended) revisions!.fall("build-settings");
+  return { ...counts, source, rolledBack: "build-settings", fallen: document, suspended };
 }
 
 /** Would clients reach with `other` what the routes of `document` keep from them? */

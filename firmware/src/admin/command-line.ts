@@ -36,7 +36,7 @@ const COMMANDS: Record<string, Command> = deepFreeze({
     words: [0, 0],
     run: operator => {
       const { backends, sockets, ...rest } = statusOf(operator);
-      const up = backends.filter(({ standing }) => standing === "up").length;
+      const up = backends.filter(({ operationalState }) => operationalState === "up").length;
       const values = {
         ...rest,
         configuration: configurationText(rest.configuration),
@@ -123,12 +123,12 @@ const COMMANDS: Record<string, Command> = deepFreeze({
     secretFrom: 0,
     run: (operator, [token]) => operator.setToken(token),
   },
-  lend: {
-    usage: "lend TOKEN",
-    help: "a token until the next reset; the board's own is kept",
+  "temporary-token": {
+    usage: "temporary-token TOKEN",
+    help: "a token until the next reset; the saved one is kept",
     words: [1, 1],
     secretFrom: 0,
-    run: (operator, [token]) => operator.lendToken(token),
+    run: (operator, [token]) => operator.setTemporaryToken(token),
   },
   events: {
     usage: "events [KIND] [N]",
@@ -236,9 +236,18 @@ function wifiLines({ parts }: Operator): string[] {
 }
 
 function backendLine(backend: BackendStatus): string {
-  const { name, address, state, standing, weight, sessions, sessionsTotal, latencyMs, check } =
-    backend;
-  return `${name} ${address} ${standing} state=${state} weight=${weight} sessions=${sessions} total=${sessionsTotal} ms=${latencyMs ?? "-"} check=${check ?? "-"}`;
+  const {
+    name,
+    address,
+    state,
+    operationalState,
+    weight,
+    sessions,
+    sessionsTotal,
+    latencyMs,
+    check,
+  } = backend;
+  return `${name} ${address} ${operationalState} state=${state} weight=${weight} sessions=${sessions} total=${sessionsTotal} ms=${latencyMs ?? "-"} check=${check ?? "-"}`;
 }
 
 /** A word of a line: its text, and where it stands with its quotes. */

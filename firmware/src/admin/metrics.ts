@@ -63,7 +63,7 @@ const BACKEND: readonly BackendMetric[] = deepFreeze<BackendMetric[]>([
   [
     "server_status",
     "1 when the backend may be chosen, else 0.",
-    (backend, nowMs) => (backend.standing(nowMs) === "up" ? 1 : 0),
+    (backend, nowMs) => (backend.operationalState(nowMs) === "up" ? 1 : 0),
   ],
   ["server_weight", "Share of the traffic against the others'.", ({ weight }) => weight],
   [

@@ -61,7 +61,7 @@ export class Operator {
   /** The token that flash keeps. */
   #token: string | undefined;
   /** A token that a reset takes away. */
-  #lent: string | undefined;
+  #temporaryToken: string | undefined;
   /** A token that counts, and is kept when a request has brought it. */
   #tried: { readonly token: string; readonly cancel: Cancel } | undefined;
 
@@ -113,14 +113,16 @@ export class Operator {
   }
 
   get token(): string | undefined {
-    return this.#tried?.token ?? this.#lent ?? this.#token ?? (this.parts.token || undefined);
+    return (
+      this.#tried?.token ?? this.#temporaryToken ?? this.#token ?? (this.parts.token || undefined)
+    );
   }
 
   /** In place of the board's own token until the next reset; flash is not touched. */
-  lendToken(token: string): Outcome {
+  setTemporaryToken(token: string): Outcome {
     if (!isToken(token)) return NO_TOKEN;
     this.#endTokenTrial();
-    this.#lent = token;
+    this.#temporaryToken = token;
     return { done: "the token counts until the next reset" };
   }
 
@@ -156,7 +158,7 @@ export class Operator {
     const { report, store } = this.parts;
     if (this.#tried === undefined) return;
     const why = this.#keepToken(store!, this.#tried.token);
-    if (why === undefined) report({ level: "I", on: "admin", what: "token-kept" });
+    if (why === undefined) report({ level: "I", on: "admin", what: "token-saved" });
     else report({ level: "W", on: "admin", what: "token-rolled-back", why });
   }
 
@@ -166,7 +168,7 @@ export class Operator {
     const why = store.write(TOKEN_KEY, token);
     if (why !== undefined) return why;
     this.#token = token;
-    this.#lent = undefined;
+    this.#temporaryToken = undefined;
     return undefined;
   }
 
@@ -257,11 +259,11 @@ export class Operator {
     return this.#noted(this.running.configure(outcome), outcome.config);
   }
 
-  /** See `RunningConfig.lend`. */
-  lend(given: object): Outcome {
+  /** See `RunningConfig.configureUntilReset`. */
+  configureUntilReset(given: object): Outcome {
     const outcome = readConfig(this.#completed(given));
     if ("complaints" in outcome) return outcome;
-    return this.#noted(this.running.lend(outcome), outcome.config);
+    return this.#noted(this.running.configureUntilReset(outcome), outcome.config);
   }
 
   /** Says what of an accepted configuration this board cannot do as it is wanted. */
@@ -276,7 +278,9 @@ export class Operator {
 
   /** A change of the document in force: one that counts until the next reset stays so. */
   amend(document: object): Outcome {
-    return this.running.source === "until-reset" ? this.lend(document) : this.configure(document);
+    return this.running.source === "until-reset"
+      ? this.configureUntilReset(document)
+      : this.configure(document);
   }
 
   joinWifi(ssid: string, password: string): Outcome {

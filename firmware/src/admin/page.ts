@@ -99,7 +99,7 @@ function lock() {
 // HAProxy's codes of checks in words.
 const CODES = { L4OK: "accepts connections", L4CON: "refuses connections", L4TOUT: "no connection in time",
   L7OK: "check passed", L7OKC: "asks for no new sessions", L7RSP: "no valid answer", L7TOUT: "no answer in time", L7STS: "check failed" };
-const STANDINGS = { down: "takes no sessions until its checks pass",
+const STATES = { down: "takes no sessions until its checks pass",
   ejected: "failed requests: takes none for a while", drain: "takes no new sessions", maint: "takes no sessions, is not checked" };
 
 function card(name) {
@@ -166,19 +166,19 @@ function show(status) {
     cards.delete(name);
   }
   status.backends.forEach((backend, i) => {
-    const { name, standing, check } = backend;
+    const { name, operationalState: actual, check } = backend;
     if (!cards.has(name)) cards.set(name, card(name));
     const { box, rate, state, where, code, numbers, line, buttons, weight, rates: kept } = cards.get(name);
-    const kind = standing === "up" ? "up" : standing === "down" || standing === "ejected" ? "bad" : "warn";
+    const kind = actual === "up" ? "up" : actual === "down" || actual === "ejected" ? "bad" : "warn";
     box.style.borderLeftColor = "var(--" + kind + ")";
     rate.textContent = rates[i].toFixed(1) + "/s";
     state.className = kind;
-    state.textContent = standing + (backend.backup ? ", backup" : "");
+    state.textContent = actual + (backend.backup ? ", backup" : "");
     const [word, detail] = (check ?? "").split("/");
     code.textContent = check ? (CODES[word] ?? word) + (detail ? " (" + detail + ")" : "") : "not checked yet";
     code.title = check ?? "";
     where.replaceChildren(backend.address + ", ", code, check ? " for " + span(backend.checkSinceMs) : "",
-      standing === "up" ? "" : ", " + STANDINGS[standing]);
+      actual === "up" ? "" : ", " + STATES[actual]);
     kept.push(rates[i]);
     if (kept.length > KEPT) kept.shift();
     const top = Math.max(1, ...kept);
@@ -215,7 +215,7 @@ function showEvents() {
   const raw = $("raw").checked;
   for (const line of events) {
     const { level, ms, on, what, facts } = parse(line);
-    const isRequest = level !== "E" && ("id" in facts || "client" in facts || what === "dud");
+    const isRequest = level !== "E" && ("id" in facts || "client" in facts || what === "accept-failed");
     const { name, backend = name, method, path, status, why, ...rest } = facts;
     const text = Object.entries(rest).map(([key, value]) => key + "=" + value).join(" ");
     const time = new Date(startMs + ms).toLocaleTimeString("en-GB");
@@ -255,10 +255,10 @@ $("apply").onclick = async () => {
   $("complaints").replaceChildren(...(complaints ?? []).map(complaint => make("li", complaint, "bad")));
 };
 $("undo").onclick = async () => {
-  await change("/api/config/before", {});
+  await change("/api/config/previous", {});
   if ($("editor").open) await read();
 };
-$("fallen").onclick = () => change("/api/config/fallen", {});
+$("fallen").onclick = () => change("/api/config/failed", {});
 $("default").onclick = () => {
   if (confirm("Back to the configuration that is built in?")) change("/api/config/default", {});
 };

@@ -19,10 +19,10 @@ const PROOF_MS = 60_000;
 const RESTART_MS = 1000;
 
 /**
- * Where a document comes from. `trial`: it is not kept yet; `until-reset`: it never will be; `not-kept`: it
+ * Where a document comes from. `trial`: it is not kept yet; `until-reset`: it never will be; `not-saved`: it
  * has served well, and flash has not taken it.
  */
-export type Source = "built-in" | "flash" | "trial" | "until-reset" | "not-kept";
+export type Source = "built-in" | "flash" | "trial" | "until-reset" | "not-saved";
 
 /** A document in force, and where it comes from. */
 export interface Standing {
@@ -235,7 +235,7 @@ export class RunningConfig {
   }
 
   /** Puts a document in force until the next reset; flash is not touched, and nothing is judged. */
-  lend({ document, config }: Configuration): Outcome {
+  configureUntilReset({ document, config }: Configuration): Outcome {
     const { listeners } = this.#parts;
     const ports = portsOf(config);
     const error = listeners.fits(ports) ? listeners.open(ports) : this.#lackOf(ports);
@@ -345,13 +345,13 @@ export class RunningConfig {
     const { document } = this.#standing;
     const error = trial.keptAs === "flash" ? revisions?.keep(document) : revisions?.forget();
     const kept = revisions !== undefined && error === undefined;
-    this.#standing = { document, source: kept ? trial.keptAs : "not-kept" };
+    this.#standing = { document, source: kept ? trial.keptAs : "not-saved" };
     this.#rolledBack = undefined;
     if (kept) this.#fallen = undefined;
     this.#prove();
     this.#endTrial();
-    if (error === undefined) report({ level: "I", on: "config", what: "kept" });
-    else report({ level: "W", on: "config", what: "not-kept", error });
+    if (error === undefined) report({ level: "I", on: "config", what: "saved" });
+    else report({ level: "W", on: "config", what: "save-failed", error });
     this.keepStates(); // backends may have other names now
     listeners.closeAllBut(portsOf(proxy.config));
   }
@@ -398,7 +398,7 @@ export class RunningConfig {
   #serves(): boolean {
     const { platform, proxy } = this.#parts;
     const nowMs = platform.clock.now();
-    return proxy.pool.backends.some(backend => backend.standing(nowMs) === "up");
+    return proxy.pool.backends.some(backend => backend.operationalState(nowMs) === "up");
   }
 }
 

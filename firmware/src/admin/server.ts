@@ -52,7 +52,7 @@ export class AdminServer {
       connection = new AdminConnection(this.#context, port, accepted);
     } catch (error) {
       accepted.close(); // it died while it waited to be accepted
-      this.#report({ level: "W", on: "proxy", what: "dud", error: String(error) });
+      this.#report({ level: "W", on: "admin", what: "accept-failed", error: String(error) });
       return;
     }
     const full = this.#connections.length >= ADMIN_CONNECTIONS_MAX;

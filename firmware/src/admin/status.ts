@@ -14,7 +14,7 @@ export interface BackendStatus {
   /** What an operator wants: `ready`, `drain`, `maint`. */
   readonly state: string;
   /** What comes of it: `up`, `down`, `ejected`, `drain`, `maint`. */
-  readonly standing: string;
+  readonly operationalState: string;
   readonly backup: boolean;
   readonly weight: number;
   readonly sessions: number;
@@ -162,7 +162,7 @@ export function backendStatus(backend: Backend, nowMs: number): BackendStatus {
     name: backend.name,
     address: `${backend.address}:${backend.port}`,
     state: backend.state,
-    standing: backend.standing(nowMs),
+    operationalState: backend.operationalState(nowMs),
     backup: backend.backup,
     weight: backend.weight,
     ...load,

@@ -42,7 +42,7 @@ export interface Load extends Answers {
 }
 
 /** May a backend be picked, and if not, why not. */
-export type Standing = "up" | "maint" | "down" | "ejected" | "drain";
+export type OperationalState = "up" | "maint" | "down" | "ejected" | "drain";
 
 /** One server behind the proxy, and what is going on with it. */
 export class Backend {
@@ -57,7 +57,7 @@ export class Backend {
   readonly latency: Latency;
   readonly load: Load;
   #settings: BackendSettings;
-  /** The operator's wish; see `standing` for what comes of it. */
+  /** The operator's wish; see `operationalState` for what comes of it. */
   state: AdminState;
   weight: number;
   /** The weight as of the current pick: less than `weight` while it starts slowly. */
@@ -139,7 +139,7 @@ export class Backend {
     this.effectiveWeight = health.rules.slowStartMs === 0 ? weight : weight * health.warmth(nowMs);
   }
 
-  standing(nowMs: number): Standing {
+  operationalState(nowMs: number): OperationalState {
     const health = this.health;
     if (this.state === "maint") return "maint";
     if (!health.up) return "down";

@@ -52,7 +52,7 @@ describe("checks", () => {
     expect(one.passed("L7OKC/404", 1)).toBe("drain");
     expect(one.passed("L7OKC/404", 2)).toBeUndefined();
     expect([one.up, one.wantsDrain]).toEqual([true, true]);
-    expect(one.passed("L7OK/200", 3)).toBe("undrain");
+    expect(one.passed("L7OK/200", 3)).toBe("drain-end");
     expect(one.wantsDrain).toBe(false);
   });
 

@@ -27,7 +27,7 @@ export interface HealthRules {
 }
 
 /** What has changed with a verdict, where something has. */
-export type HealthChange = "up" | "down" | "ejected" | "drain" | "undrain" | undefined;
+export type HealthChange = "up" | "down" | "ejected" | "drain" | "drain-end" | undefined;
 
 /** The first ejection lasts so long, the second in a row twice as long, and so on: Envoy's rule. */
 export const EJECTION_MS = 10_000;
@@ -83,7 +83,7 @@ export class Health {
     }
     if (this.up) this.#settle();
     if (wantedDrain === this.wantsDrain) return undefined;
-    return this.wantsDrain ? "drain" : "undrain";
+    return this.wantsDrain ? "drain" : "drain-end";
   }
 
   /** A check was failed. */

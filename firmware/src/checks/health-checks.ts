@@ -186,7 +186,7 @@ export class HealthChecks {
     const { health, name } = backend;
     const { code, ejectedUntilMs } = health;
     if (change === "ejected") backend.load.ejections++;
-    const level = change === "up" || change === "undrain" ? "I" : "W";
+    const level = change === "up" || change === "drain-end" ? "I" : "W";
     const forMs = change === "ejected" ? Math.round(ejectedUntilMs - this.#now()) : undefined;
     this.#context.report({ level, on: "backend", what: change, name, check: code, forMs });
     this.#pool.changed();

@@ -186,7 +186,7 @@ export class Revisions {
     const fallen = this.#slotAt(FALLEN_KEY);
     if (fallen === undefined) {
       this.#store.write(FALLEN_KEY, bad);
-      this.#store.write(FALLEN_WHY_KEY, "restarts");
+      this.#store.write(FALLEN_WHY_KEY, "boot-loop");
     }
     if (fallen === before || this.#store.read(`config-${before}`) === undefined) {
       this.#store.delete("slot");

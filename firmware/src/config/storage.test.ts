@@ -67,7 +67,7 @@ test.each([
   ["token", "short", "is not a token"],
 ])("text that cannot be what %s is counts as absent: %s", (key, value, error) => {
   const given = '{"token":"built-in-token"}'; // nothing new
-  const { app, lines, board } = started({ given, [key]: value });
+  const { app, lines, board } = started({ "build-settings": given, [key]: value });
   expect(lines).toContain(`W (0) storage: ignored key=${key} error="${error}"`);
   expect(app.operator.token).toBe("built-in-token");
   expect(board.fatal).toBe(undefined);
@@ -197,7 +197,9 @@ test("what a full flash does not take is refused, or not kept, with the reason",
   expect(app.operator.token).toBe(undefined);
   expect(app.operator.setBalance("first")).toHaveProperty("done");
   await clock.run({ ms: 31_000 });
-  expect(lines.join("\n")).toMatch(/config: not-kept error="Error: ESP_ERR_NVS_NOT_ENOUGH_SPACE"/);
+  expect(lines.join("\n")).toMatch(
+    /config: save-failed error="Error: ESP_ERR_NVS_NOT_ENOUGH_SPACE"/,
+  );
   expect(app.proxy.config.balance).toBe("first");
 });
 

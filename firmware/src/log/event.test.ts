@@ -9,7 +9,7 @@ test("a line tells level, time, part and facts", () => {
 
 test.each<Event>([
   { level: "I", on: "net", ip: "192.168.1.50" },
-  { level: "W", on: "proxy", what: "dud", error: 'Error: "invalid" from\n  x=1' },
+  { level: "W", on: "proxy", what: "accept-failed", error: 'Error: "invalid" from\n  x=1' },
   {
     level: "I",
     on: "session",
@@ -39,7 +39,7 @@ test.each<Event>([
 test("no value brings a control character into a line, and each is read back as it was", () => {
   for (let code = 0; code < 0xff; code++) {
     const error = `a${String.fromCharCode(code)}b`;
-    const line = formatLine(1, { level: "W", on: "proxy", what: "dud", error });
+    const line = formatLine(1, { level: "W", on: "proxy", what: "accept-failed", error });
     expect(line).not.toMatch(/\p{Cc}/u);
     expect(parseLine(line)?.values).toEqual({ error });
   }
@@ -47,8 +47,8 @@ test("no value brings a control character into a line, and each is read back as 
 
 test("values stand as they are where that can be read back, else in quotes", () => {
   const written = (error: string) =>
-    formatLine(1, { level: "W", on: "proxy", what: "dud", error }).slice(
-      "W (1) proxy: dud ".length,
+    formatLine(1, { level: "W", on: "proxy", what: "accept-failed", error }).slice(
+      "W (1) proxy: accept-failed ".length,
     );
   expect(written("/a?b=%20&c|d")).toBe("error=/a?b=%20&c|d");
   expect(written("/caf\xe9")).toBe('error="/caf\\u00e9"');

@@ -12,30 +12,30 @@ export type Event =
   | { level: "I"; on: "boot"; version: string; build?: string; reset?: string; heap?: number }
   | { level: "I"; on: "net"; ip: string; rssi?: number }
   | { level: "I"; on: "net"; what: "joining"; ssid: string }
-  | { level: "W"; on: "net"; what: "lost" | "failed"; retryMs: number }
+  | { level: "W"; on: "net"; what: "lost" | "join-failed"; retryMs: number }
   /** Another network has given an address; it is kept when a request with the token comes. */
   | { level: "I"; on: "net"; what: "trial"; ssid: string; ms: number }
-  | { level: "I"; on: "net"; what: "kept"; ssid: string }
+  | { level: "I"; on: "net"; what: "saved"; ssid: string }
   | { level: "W"; on: "net"; what: "rolled-back"; ssid: string; why: string }
   /** Another token is tried. */
   | { level: "I"; on: "admin"; what: "token-trial"; ms: number }
-  | { level: "I"; on: "admin"; what: "token-kept" }
+  | { level: "I"; on: "admin"; what: "token-saved" }
   | { level: "W"; on: "admin"; what: "token-rolled-back"; why: string }
   | { level: "E"; on: "net"; what: "no-ssid"; error: string }
-  | { level: "E"; on: "listener"; what: "failed"; port: number; error: string }
+  | { level: "E"; on: "listener"; what: "open-failed"; port: number; error: string }
   | { level: "E"; on: "config"; what: "refused"; error: string }
   /** Which configuration runs, after each start. */
   | { level: "I"; on: "config"; what: "in-force"; source: string; rolledBack?: string }
   /** These settings are new with this build: they are laid over what flash keeps. */
-  | { level: "I"; on: "config"; what: "given"; keys: string }
+  | { level: "I"; on: "config"; what: "build-settings"; keys: string }
   | { level: "I"; on: "config"; what: "next-start" }
   /** All that was kept is forgotten now. */
   | { level: "W"; on: "config"; what: "factory-reset" }
   | { level: "I"; on: "config"; what: "trial"; ms: number }
-  | { level: "I"; on: "config"; what: "kept" }
+  | { level: "I"; on: "config"; what: "saved" }
   /** Clients get 503 until an operator has decided on a document, or do not any more. */
   | { level: "I" | "W"; on: "config"; what: "suspended" | "resumed" }
-  | { level: "W"; on: "config"; what: "not-kept"; error: string }
+  | { level: "W"; on: "config"; what: "save-failed"; error: string }
   | { level: "W"; on: "config"; what: "rolled-back"; why: string; error?: string }
   /** The board was reset during the trial of a configuration, which is not in force any more. */
   | { level: "W"; on: "config"; what: "dropped"; why: string; reset?: string }
@@ -51,8 +51,8 @@ export type Event =
       queueMax: number;
     }
   | { level: "I"; on: "proxy"; what: "stopped" }
-  | { level: "W"; on: "proxy"; what: "dud"; error: string }
-  | { level: "I" | "W"; on: "proxy"; what: "memory-low" | "memory-enough"; free: number }
+  | { level: "W"; on: "proxy" | "admin"; what: "accept-failed"; error: string }
+  | { level: "I" | "W"; on: "proxy"; what: "memory-low" | "memory-ok"; free: number }
   | { level: "W"; on: "console"; what: "no-port"; error: string }
   | {
       level: "E";
@@ -65,7 +65,7 @@ export type Event =
   | {
       level: "W";
       on: "backend";
-      what: "connect";
+      what: "connect-failed";
       name: string;
       id: number;
       why: "refused" | "timeout";
@@ -73,8 +73,8 @@ export type Event =
   | {
       level: "I" | "W";
       on: "backend";
-      /** What checks and requests made of it, and `undrain`: it asks for sessions again. */
-      what: "up" | "down" | "ejected" | "drain" | "undrain";
+      /** What checks and requests made of it, and `drain-end`: it asks for sessions again. */
+      what: "up" | "down" | "ejected" | "drain" | "drain-end";
       name: string;
       /** HAProxy's code for the evidence. */
       check?: string;

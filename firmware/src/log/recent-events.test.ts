@@ -36,10 +36,14 @@ test("what happened to the board outlasts any number of requests", () => {
 test.each<[string, Event, EventKind]>([
   [
     "a failed connect",
-    { level: "W", on: "backend", what: "connect", name: "a", id: 1, why: "refused" },
+    { level: "W", on: "backend", what: "connect-failed", name: "a", id: 1, why: "refused" },
     "requests",
   ],
-  ["a dud connection", { level: "W", on: "proxy", what: "dud", error: "x" }, "requests"],
+  [
+    "a connection that could not be accepted",
+    { level: "W", on: "proxy", what: "accept-failed", error: "x" },
+    "requests",
+  ],
   [
     "a refused change",
     { level: "W", on: "admin", what: "refused", client: "x", request: "PUT /", status: 401 },
@@ -52,7 +56,7 @@ test.each<[string, Event, EventKind]>([
   ],
   ["the network's address", { level: "I", on: "net", ip: "10.0.0.1" }, "board"],
   ["low memory", { level: "W", on: "proxy", what: "memory-low", free: 1 }, "board"],
-  ["a configuration", { level: "I", on: "config", what: "kept" }, "board"],
+  ["a configuration", { level: "I", on: "config", what: "saved" }, "board"],
   ["an operator's drain", { level: "I", on: "backend", what: "drain", name: "a" }, "board"],
 ])("%s is of its kind", (_, event, kind) => {
   const recent = new Recent();

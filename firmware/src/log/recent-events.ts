@@ -137,7 +137,7 @@ Object.freeze(Recent.prototype.last.prototype);
 /** What concerns one client or request comes as often as these do; a bug is for the board's operator. */
 function kindOf(event: Event): EventKind {
   if (event.level === "E") return "board";
-  return "id" in event || "client" in event || ("what" in event && event.what === "dud")
+  return "id" in event || "client" in event || ("what" in event && event.what === "accept-failed")
     ? "requests"
     : "board";
 }

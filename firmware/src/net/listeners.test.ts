@@ -51,7 +51,7 @@ test("a port that cannot be opened at the start is reported, and the others are 
   listeners.start([666, 80]);
   expect([...open.keys()]).toEqual([80]);
   expect(events).toEqual([
-    expect.objectContaining({ on: "listener", what: "failed", port: 666, level: "E" }),
+    expect.objectContaining({ on: "listener", what: "open-failed", port: 666, level: "E" }),
   ]);
 });
 

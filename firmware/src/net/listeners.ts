@@ -43,7 +43,7 @@ export class Listeners {
     for (const port of ports) {
       const error = this.open([port]);
       if (error !== undefined) {
-        this.#report({ level: "E", on: "listener", what: "failed", port, error });
+        this.#report({ level: "E", on: "listener", what: "open-failed", port, error });
       }
     }
   }

@@ -83,7 +83,7 @@ describe("candidates", () => {
     for (let i = 0; i < 3; i++) a.health.requestFailed("L4CON", clock.now(), false);
     expect(pick()).toBe("a");
     a.state = "drain";
-    expect([pick(), b.standing(0)]).toEqual([undefined, "maint"]);
+    expect([pick(), b.operationalState(0)]).toEqual([undefined, "maint"]);
   });
 
   test("the last one somewhere is known as such", () => {

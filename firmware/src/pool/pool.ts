@@ -1,4 +1,4 @@
-import { Backend, type BackendSettings, type Standing } from "../backend/backend.ts";
+import { Backend, type BackendSettings, type OperationalState } from "../backend/backend.ts";
 import type { HealthRules } from "../backend/health.ts";
 import {
   STRATEGIES,
@@ -22,7 +22,7 @@ export interface Asker {
 }
 
 /** Why a backend is left out of a pick. */
-export type LeftOut = Exclude<Standing, "up"> | "tried" | "full" | "backup";
+export type LeftOut = Exclude<OperationalState, "up"> | "tried" | "full" | "backup";
 
 /** Backends that serve the same, and who of them is next. */
 export class Group {
@@ -77,7 +77,7 @@ export class Group {
   onlyHas(backend: Backend, nowMs: number): boolean {
     const { backends } = this;
     if (!backends.includes(backend)) return false;
-    return !backends.some(other => other !== backend && other.standing(nowMs) === "up");
+    return !backends.some(other => other !== backend && other.operationalState(nowMs) === "up");
   }
 
   /** What a pick would think of `backend` now: its score, or why it is left out. */
@@ -99,8 +99,8 @@ export class Group {
     for (let at = 0; at < backends.length; ++at) {
       const backend = backends[at];
       if ((tried & (1 << backend.index)) !== 0 || (backend.backup && !ejectedToo)) continue;
-      const standing = backend.standing(nowMs);
-      if (standing !== "up" && !(ejectedToo && standing === "ejected")) continue;
+      const operationalState = backend.operationalState(nowMs);
+      if (operationalState !== "up" && !(ejectedToo && operationalState === "ejected")) continue;
       if (backend.load.sessions >= backend.maxSessions) {
         full = true;
         continue;
@@ -116,7 +116,8 @@ export class Group {
 
   #firstBackup(asker: Asker, nowMs: number): Backend | "full" | undefined {
     for (const backend of this.backends) {
-      if (!backend.backup || backend.standing(nowMs) !== "up" || wasTried(asker, backend)) continue;
+      if (!backend.backup || backend.operationalState(nowMs) !== "up" || wasTried(asker, backend))
+        continue;
       return backend.full ? "full" : backend;
     }
     return undefined;
@@ -124,8 +125,8 @@ export class Group {
 }
 
 function whyNot(backend: Backend, asker: Asker, nowMs: number): LeftOut | undefined {
-  const standing = backend.standing(nowMs);
-  if (standing !== "up") return standing;
+  const operationalState = backend.operationalState(nowMs);
+  if (operationalState !== "up") return operationalState;
   if (wasTried(asker, backend)) return "tried";
   if (backend.full) return "full";
   return backend.backup ? "backup" : undefined;
@@ -138,8 +139,10 @@ function wasTried({ tried }: Asker, { index }: Backend): boolean {
 /** A client stays with its backend while that may serve at all, draining included. */
 function keeps(sticky: Backend, asker: Asker, nowMs: number): boolean {
   if (wasTried(asker, sticky)) return false;
-  const standing = sticky.standing(nowMs);
-  return standing === "up" || standing === "drain" || standing === "ejected";
+  const operationalState = sticky.operationalState(nowMs);
+  return (
+    operationalState === "up" || operationalState === "drain" || operationalState === "ejected"
+  );
 }
 
 function isSame(backend: Backend, { name, address, port }: BackendSettings): boolean {

@@ -290,7 +290,7 @@ export class Connector implements EndpointOwner, Asker, Waiter {
     this.context.report({
       level: "W",
       on: "backend",
-      what: "connect",
+      what: "connect-failed",
       name: backend.name,
       id: this.owner.id,
       why: refused ? "refused" : "timeout",

@@ -126,6 +126,6 @@ export class MemoryGuard {
     if (low === this.#low) return;
     this.#low = low;
     const level = low ? "W" : "I";
-    this.#report({ level, on: "proxy", what: low ? "memory-low" : "memory-enough", free });
+    this.#report({ level, on: "proxy", what: low ? "memory-low" : "memory-ok", free });
   }
 }

@@ -176,7 +176,7 @@ export class ReverseProxy implements MemoryUsers {
     } catch (error) {
       // It died, or never lived, while it waited to be accepted.
       accepted.close();
-      this.#report({ level: "W", on: "proxy", what: "dud", error: String(error) });
+      this.#report({ level: "W", on: "proxy", what: "accept-failed", error: String(error) });
       return;
     }
     this.#sessions.add(session);

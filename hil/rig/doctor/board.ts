@@ -154,8 +154,8 @@ async function wifi(_parts: DoctorParts, seen: Seen): Promise<Finding> {
   if (seen.board === undefined || !seen.ours) return { skipped: "not our firmware" };
   let said: string | undefined;
   for (let joins = 0; joins < JOINS_MAX; joins++) {
-    said = await seen.board.line(/ net: (ip=|no-ssid|failed)|Brownout detector/, JOIN_MS);
-    if (!said?.includes(" net: failed")) break;
+    said = await seen.board.line(/ net: (ip=|no-ssid|join-failed)|Brownout detector/, JOIN_MS);
+    if (!said?.includes(" net: join-failed")) break;
   }
   if (said?.includes("Brownout")) return BROWNOUT;
   const [, ip] = / net: ip=(\S+)/.exec(said ?? "") ?? [];

@@ -37,7 +37,7 @@ export class Backends {
     const { readOnly, faults } = this.#hello;
     const label = element("strong", { textContent: name });
     const address = element("span", { className: "quiet address" });
-    const standing = element("span", { className: "pill" });
+    const operationalState = element("span", { className: "pill" });
     const locked = { disabled: readOnly !== null, title: readOnly ?? "" };
     const states = STATES.map(state =>
       element("button", {
@@ -76,7 +76,7 @@ export class Backends {
     const row = element(
       "div",
       { className: "row" },
-      element("div", {}, label, standing, address, spring, weighing, power),
+      element("div", {}, label, operationalState, address, spring, weighing, power),
       element("div", {}, element("span", { className: "group" }, ...states), faulty),
     );
     power.hidden = server === undefined;
@@ -85,9 +85,9 @@ export class Backends {
       row.style.setProperty("--colour", colour(index));
       address.textContent = backend.address;
       const stopped = demo?.running === false ? " (stopped)" : "";
-      const check = KINDS[backend.standing] === "bad" ? ` ${backend.check ?? ""}` : "";
-      standing.textContent = `${backend.standing}${check}${stopped}`;
-      standing.className = `pill ${KINDS[backend.standing]}`;
+      const check = KINDS[backend.operationalState] === "bad" ? ` ${backend.check ?? ""}` : "";
+      operationalState.textContent = `${backend.operationalState}${check}${stopped}`;
+      operationalState.className = `pill ${KINDS[backend.operationalState]}`;
       for (const button of states) {
         button.setAttribute("aria-pressed", button.textContent === backend.state);
       }

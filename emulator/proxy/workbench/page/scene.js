@@ -74,18 +74,22 @@ export class Scene {
       this.#flow(used, `client ${id}`, from, to, rate, Math.max(all, 1), "var(--client)");
     });
     backends.forEach((backend, index) => {
-      const { name, standing, latencyMs } = backend;
+      const { name, operationalState, latencyMs } = backend;
       const at = place(index, backends.length, this.#width - size.x / 2 - 2);
       const share = point.backends[name]?.share;
       const stopped = demo[name]?.running === false;
-      const told = standing === "up" ? "" : standing;
+      const told = operationalState === "up" ? "" : operationalState;
       const numbers = [
         `${rates[index].toFixed(rates[index] < 10 ? 1 : 0)} / s`,
         wide && share != null ? `${Math.round(share * 100)} %` : "",
         wide && latencyMs !== null && rates[index] > 0 ? `${Math.round(latencyMs)} ms` : "",
       ];
       const kind =
-        standing === "up" ? "" : standing === "down" || standing === "ejected" ? "bad" : "warn";
+        operationalState === "up"
+          ? ""
+          : operationalState === "down" || operationalState === "ejected"
+            ? "bad"
+            : "warn";
       this.#box(
         used,
         `backend ${name}`,
