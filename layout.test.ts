@@ -193,6 +193,27 @@ test.each(TABLE)("$place: imports what it may, and nothing else", row => {
   expect(checked).toBeGreaterThan(0);
 });
 
+/** The files of a folder that import each other in a circle, through types or values. */
+function circles(folder: string): string[] {
+  const left = new Set(FILES.filter(file => file.startsWith(`${folder}/`) && !IS_TEST.test(file)));
+  const imports = new Map(
+    [...left].map(file => [file, importsOf(file).map(({ target }) => target)] as const),
+  );
+  // A file that imports none of the others, or that none of the others imports, is in no circle.
+  for (let before = 0; before !== left.size; ) {
+    before = left.size;
+    for (const file of left) {
+      const isImported = [...left].some(other => imports.get(other)?.includes(file));
+      if (!isImported || !imports.get(file)?.some(target => left.has(target))) left.delete(file);
+    }
+  }
+  return [...left];
+}
+
+test.each(["hil"])("%s: no two files import each other in a circle, not even types", folder => {
+  expect(circles(folder)).toEqual([]);
+});
+
 /** A program for the chip: its manifest, and the folder that its modules' names are relative to. */
 interface Program {
   readonly folder: string;

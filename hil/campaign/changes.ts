@@ -1,11 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import { type Config, readConfig } from "../../firmware/src/config/config.ts";
 import { collect } from "../kit/emulated-lab.ts";
-import type { Observations } from "./observations.ts";
+import type { Effect, Observations } from "./observations.ts";
 import { type ChangePart, MODES_OF_PORTS, only } from "./plan.ts";
-
-/** What came of a change: `idle`, the board was off. */
-export type Effect = "done" | "next-start" | "refused" | "idle";
 
 /** When the operator asks the new admin port, after a change that it confirms. */
 const CONFIRM_MS = 500;

@@ -1,5 +1,4 @@
 import type { LogLine } from "../../firmware/src/log/event.ts";
-import { outOfHeap } from "./invariants.ts";
 import { indexLog, type LogIndex } from "./log-index.ts";
 import type { Observations } from "./observations.ts";
 
@@ -68,7 +67,7 @@ const SOMETIMES: Readonly<Record<string, Goal>> = {
   "a backend was ejected": ({ lines }) =>
     lines.some(({ on, what }) => on === "backend" && what === "ejected"),
   "503, no backend had room": request(v => v.state === "sQ" || v.state === "SQ"),
-  "the board had no heap left": (_log, seen) => outOfHeap(seen),
+  "the board had no heap left": (_log, seen) => seen.outOfHeap,
   "a keyword": why("keyword"),
   "an upgrade": request(v => v.status === "101"),
   "a half-open session was reaped": why("tunnel-timeout"),

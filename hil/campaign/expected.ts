@@ -1,5 +1,4 @@
 import { changed, changedMuch } from "./changes.ts";
-import { anybodyVanishes, outOfHeap } from "./invariants.ts";
 import type { LogIndex } from "./log-index.ts";
 import { MALFORMED } from "./malformed.ts";
 import type { ClientObservation, Observations } from "./observations.ts";
@@ -19,9 +18,9 @@ import {
 export function checkCalm(seen: Observations, log: LogIndex): void {
   const { plan, lab } = seen;
   const weather = only(plan, "link").map(({ settings }) => settings);
-  if (only(plan, "fault").length > 0 || anybodyVanishes(seen)) return;
+  if (only(plan, "fault").length > 0 || seen.clientsVanish) return;
   if (weather.some(({ loss, bytesPerSecond }) => loss || bytesPerSecond)) return;
-  if (outOfHeap(seen)) return;
+  if (seen.outOfHeap) return;
 
   const clients = [...seen.clients.values()];
   for (const observed of clients) {

@@ -133,7 +133,7 @@ function checkStreams(seen: Observations, { endOf }: LogIndex): void {
   for (const { received } of seen.raw) {
     seen.expect(received.correct, "a backend read what a raw client did not send");
   }
-  if (outOfHeap(seen)) return;
+  if (seen.outOfHeap) return;
   const faultless = only(seen.plan, "fault").length === 0;
   for (const arrival of seen.raw) {
     const observed = seen.clients.get(arrival.id)!;
@@ -144,23 +144,10 @@ function checkStreams(seen: Observations, { endOf }: LogIndex): void {
     if (why === "client-closed" && arrival.ended && closedMs !== undefined) {
       seen.expect(arrival.received.complete, "the end of an upload was lost");
     }
-    if (why === "backend-closed" && ended && faultless && !anybodyVanishes(seen)) {
+    if (why === "backend-closed" && ended && faultless && !seen.clientsVanish) {
       seen.expect(received.complete, "the end of a download was lost");
     }
   }
-}
-
-/** A segment and what lwIP keeps with it: with less heap than that, it refuses to send. */
-const SEGMENT_BYTES = 1_600;
-
-/** The board had no memory for what it should have sent: it ends sessions then, as if they were lost. */
-export function outOfHeap(seen: Observations): boolean {
-  return seen.heapFloorBytes < SEGMENT_BYTES;
-}
-
-/** Does a client disappear, so that packets get lost? */
-export function anybodyVanishes(seen: Observations): boolean {
-  return only(seen.plan, "client").some(({ leavesEarly }) => leavesEarly?.how === "vanish");
 }
 
 /** Round robin is exact where every backend took what it was given. */

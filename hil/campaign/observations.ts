@@ -1,6 +1,5 @@
 import type { EmulatedLab } from "../kit/emulated-lab.ts";
 import { StreamCheck } from "./bytes.ts";
-import type { Effect } from "./changes.ts";
 import {
   type ClientPart,
   only,
@@ -60,11 +59,17 @@ export interface Arrival {
   complete: boolean;
 }
 
+/** The result of a change; `idle`: the board was off. */
+export type Effect = "done" | "next-start" | "refused" | "idle";
+
 /** A time in which the board had lost its Wi-Fi. */
 export interface Outage {
   readonly fromMs: number;
   readonly toMs: number;
 }
+
+/** A segment and what lwIP keeps with it: with less heap than that, it refuses to send. */
+const SEGMENT_BYTES = 1_600;
 
 /**
  * What was seen by those around the board while a plan was played, and which invariants did not
@@ -117,6 +122,16 @@ export class Observations {
   /** Writes down that an invariant does not hold. */
   expect(holds: boolean, invariant: string): void {
     if (!holds && !this.broken.has(invariant)) this.broken.set(invariant, this.lab.clock.now());
+  }
+
+  /** The board had no memory for what it should have sent: it ends sessions then, as if they were lost. */
+  get outOfHeap(): boolean {
+    return this.heapFloorBytes < SEGMENT_BYTES;
+  }
+
+  /** Does a client disappear, so that packets get lost? */
+  get clientsVanish(): boolean {
+    return only(this.plan, "client").some(({ leavesEarly }) => leavesEarly?.how === "vanish");
   }
 
   /** How the session of this client ends. Keywords end nothing where nobody looks for them. */

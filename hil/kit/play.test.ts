@@ -3,8 +3,8 @@ import type { Network } from "net-mock-socket";
 import { expect, test } from "vitest";
 import { memoryTarget } from "./memory-target.ts";
 import { play } from "./play.ts";
-import type { Need, Scenario, ScenarioBody } from "./scenario.ts";
-import { NotSupported, type Target, type TestBed } from "./target.ts";
+import type { Scenario, ScenarioBody } from "./scenario.ts";
+import { type Need, NotSupported, type Target, type TestBed } from "./target.ts";
 
 const memory = memoryTarget();
 

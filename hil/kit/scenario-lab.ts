@@ -6,9 +6,8 @@ import { Client, type Reply, type RequestOptions } from "./client.ts";
 import { disagreements, type Visit } from "./cross-check.ts";
 import { CLIENT_SESSIONS_MAX } from "./emulated-lab.ts";
 import type { Journal, Wanted } from "./journal.ts";
-import type { Need, Scenario } from "./scenario.ts";
 import { ScriptedBackend } from "./scripted-backend.ts";
-import type { NetworkFaults, TestBed } from "./target.ts";
+import type { Need, NetworkFaults, TestBed } from "./target.ts";
 
 /** What the configuration may say of a backend beyond its name and address. */
 export type BackendSettings = Partial<
@@ -23,6 +22,13 @@ type Given<T> = T extends readonly (infer Item)[]
   : T extends object
     ? { readonly [Key in keyof T]?: Given<T[Key]> }
     : T;
+
+/** What a scenario says beforehand that it will use. */
+export interface Declared {
+  readonly needs: readonly Need[];
+  /** Names of the figures that it measures. */
+  readonly measures: readonly string[];
+}
 
 /** The board, as far as a scenario may know it. */
 export interface ScenarioBoard {
@@ -53,14 +59,14 @@ export class ScenarioLab {
   readonly measured = new Set<string>();
   #testBed: TestBed;
   #journal: Journal;
-  #told: Pick<Scenario, "needs" | "measures">;
+  #declared: Declared;
   #backends: { backend: ScriptedBackend; settings: BackendSettings }[] = [];
   #clients: Client[] = [];
 
-  constructor(testBed: TestBed, journal: Journal, told: Pick<Scenario, "needs" | "measures">) {
+  constructor(testBed: TestBed, journal: Journal, declared: Declared) {
     this.#testBed = testBed;
     this.#journal = journal;
-    this.#told = told;
+    this.#declared = declared;
   }
 
   /** A backend; `settings` is what the configuration says of it beyond its address. */
@@ -187,7 +193,7 @@ export class ScenarioLab {
   /** Records a figure that the scenario said it would take. Needs "budgets". */
   measure(name: string, value: number): void {
     this.#use("budgets");
-    if (!this.#told.measures.includes(name)) {
+    if (!this.#declared.measures.includes(name)) {
       throw new Error(`this scenario measures "${name}": { measures: ["${name}"] } would do`);
     }
     this.measured.add(name);
@@ -237,7 +243,7 @@ export class ScenarioLab {
 
   /** Whoever forgot to say so would fail on the targets that lack it. */
   #use(need: Need): void {
-    if (this.#told.needs.includes(need)) return;
+    if (this.#declared.needs.includes(need)) return;
     throw new Error(
       `this scenario uses ${need}: scenario(title, { needs: ["${need}"] }, …) would do`,
     );

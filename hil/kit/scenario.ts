@@ -1,16 +1,6 @@
 import { readdirSync } from "node:fs";
 import type { ScenarioLab } from "./scenario-lab.ts";
-
-/**
- * What a scenario may need beyond clients, backends and a board that can be configured.
- *
- * - `simulated-network`: links and faults of a simulated network, and the board's Wi-Fi
- * - `reset`: somebody who presses the board's button
- * - `status`: the board's counters
- * - `serial`: somebody who types at the board's console
- * - `budgets`: a place for figures, with limits of what they may be
- */
-export type Need = "simulated-network" | "reset" | "status" | "serial" | "budgets";
+import type { Need } from "./target.ts";
 
 export interface Scenario {
   /** A claim that a user cares about. */

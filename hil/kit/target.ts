@@ -3,7 +3,17 @@ import type { Clock } from "../../emulator/src/clock.ts";
 import type { WireServer, WireSocket } from "../../emulator/src/io/wire.ts";
 import type { ReservedPort } from "../../emulator/src/reserved-port.ts";
 import type { Status } from "../../firmware/src/admin/status.ts";
-import type { Need } from "./scenario.ts";
+
+/**
+ * What a scenario may need beyond clients, backends and a board that can be configured.
+ *
+ * - `simulated-network`: links and faults of a simulated network, and the board's Wi-Fi
+ * - `reset`: somebody who presses the board's button
+ * - `status`: the board's counters
+ * - `serial`: somebody who types at the board's console
+ * - `budgets`: a place for figures, with limits of what they may be
+ */
+export type Need = "simulated-network" | "reset" | "status" | "serial" | "budgets";
 
 /** Something that scenarios are played on: an emulated board in memory, a board on the desk. */
 export interface Target {

@@ -3,8 +3,7 @@ import {
   type AdminAddress,
   AdminClient,
 } from "../../emulator/proxy/workbench/admin-client.ts";
-import type { Need } from "../kit/scenario.ts";
-import type { GatewayDocument } from "../kit/target.ts";
+import type { GatewayDocument, Need } from "../kit/target.ts";
 import { BoardError } from "./board-error.ts";
 import type { Device } from "./device.ts";
 import type { PlayedBoard } from "./run.ts";

@@ -25,7 +25,6 @@ import {
   describeFound,
   discover,
   type Found,
-  listBoards,
   noBoard,
   portNamed,
 } from "./discovery.ts";
@@ -36,7 +35,7 @@ import { EMULATED_PATH } from "./emulated-port.ts";
 import { ImageFirmware, SourceFirmware } from "./flash.ts";
 import { HELP } from "./help.ts";
 import { INJECTABLE_FAULTS } from "./inject.ts";
-import { KnownBoards } from "./known-boards.ts";
+import { KnownBoards, listBoards } from "./known-boards.ts";
 import { LoaderError } from "./loader.ts";
 import { Locked } from "./lock.ts";
 import {

@@ -1,6 +1,5 @@
 import type { AdminClient } from "../../emulator/proxy/workbench/admin-client.ts";
-import type { Need } from "../kit/scenario.ts";
-import type { GatewayDocument } from "../kit/target.ts";
+import type { GatewayDocument, Need } from "../kit/target.ts";
 import type { PlayedBoard } from "./run.ts";
 
 /** A board as the rig has it, by whichever way: on a serial line, or only in the network. */

@@ -15,14 +15,13 @@ import { afterEach, describe, expect, test } from "vitest";
 import {
   discover,
   type Found,
-  listBoards,
   noBoard,
   pathNow,
   placeOf,
   portNamed,
   sysfsPorts,
 } from "./discovery.ts";
-import { KnownBoards } from "./known-boards.ts";
+import { KnownBoards, listBoards } from "./known-boards.ts";
 import { Locked, lock } from "./lock.ts";
 
 const folders: string[] = [];

@@ -3,7 +3,6 @@ import { basename, dirname, join } from "node:path";
 import type { BindingInterface, PortInfo } from "@serialport/bindings-cpp";
 import { SerialPort } from "serialport";
 import { EMULATED_PATH } from "./emulated-port.ts";
-import type { KnownBoards } from "./known-boards.ts";
 import type { ChipIdentity } from "./loader.ts";
 
 /** A board that may be played on. */
@@ -153,15 +152,6 @@ export function describeFound(found: Found, known?: ChipIdentity): string {
     known && `${known.chip} ${known.mac}`,
   ];
   return parts.filter(Boolean).join("  ");
-}
-
-/** All that can be played on, a line each: boards, then the one that is always there. */
-export function listBoards(found: readonly Found[], known: KnownBoards): string {
-  const boards = found.filter(({ adapter }) => adapter !== undefined);
-  return [
-    ...boards.map(board => describeFound(board, known.find(board))),
-    `${EMULATED_PATH}  no hardware, always there  (--board ${EMULATED_PATH})`,
-  ].join("\n");
 }
 
 /** What to say when there is no board, with what would help. */

@@ -1,7 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
-import { type Found, placeOf } from "./discovery.ts";
+import { describeFound, type Found, placeOf } from "./discovery.ts";
+import { EMULATED_PATH } from "./emulated-port.ts";
 import type { ChipIdentity } from "./loader.ts";
 
 /** Boards that are remembered; the one not seen for longest is forgotten. */
@@ -40,6 +41,15 @@ export class KnownBoards {
     mkdirSync(dirname(this.#file), { recursive: true });
     writeFileSync(this.#file, `${JSON.stringify(Object.fromEntries(kept), undefined, 2)}\n`);
   }
+}
+
+/** The list of `--list`: one line for each board, and the emulated one last. */
+export function listBoards(found: readonly Found[], known: KnownBoards): string {
+  const boards = found.filter(({ adapter }) => adapter !== undefined);
+  return [
+    ...boards.map(board => describeFound(board, known.find(board))),
+    `${EMULATED_PATH}  no hardware, always there  (--board ${EMULATED_PATH})`,
+  ].join("\n");
 }
 
 function adapterOf({ usb, serialNumber }: Found): string {

@@ -5,8 +5,7 @@ import { reservePort } from "../../emulator/src/reserved-port.ts";
 import type { Status } from "../../firmware/src/admin/status.ts";
 import { mendedBoard } from "../kit/emulated-lab.ts";
 import { driveInRealTime } from "../kit/real-time.ts";
-import type { Need } from "../kit/scenario.ts";
-import type { Computer, GatewayDocument, Leftovers, Target, TestBed } from "../kit/target.ts";
+import type { Computer, GatewayDocument, Leftovers, Need, Target, TestBed } from "../kit/target.ts";
 import type { Device } from "./device.ts";
 import { addressTowards } from "./own-address.ts";
 

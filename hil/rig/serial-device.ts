@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { ADMIN_PORT, AdminClient } from "../../emulator/proxy/workbench/admin-client.ts";
-import type { Need } from "../kit/scenario.ts";
-import type { GatewayDocument } from "../kit/target.ts";
+import type { GatewayDocument, Need } from "../kit/target.ts";
 import type { RigBoard } from "./board.ts";
 import { BoardError } from "./board-error.ts";
 import type { Device } from "./device.ts";
