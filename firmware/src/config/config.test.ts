@@ -216,8 +216,8 @@ test("no complaint about the key of cookies shows it", () => {
   expect(JSON.stringify(outcome)).not.toContain("hush");
 });
 
-test("the README's table has the range of each number", () => {
-  const rows = readFileSync("README.md", "utf8").split("\n");
+test("the tables of CONFIGURATION.md have the range of each number", () => {
+  const rows = readFileSync("firmware/CONFIGURATION.md", "utf8").split("\n");
   /** The row of a key; some rows have two: `health.rise`, `.fall`. */
   const rowOf = (key: string) => {
     const last = key.slice(key.lastIndexOf("."));
