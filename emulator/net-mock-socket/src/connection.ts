@@ -1,72 +1,92 @@
 import type { Clock } from "./clock.ts";
 import type { SystemErrorCode } from "./errors.ts";
-import type { Host } from "./host.ts";
-import type { NetstatRow } from "./network.ts";
+import type { Fabric } from "./fabric.ts";
 import { type Ends, type Packet, type PacketDetails, type PacketKind, packet } from "./packet.ts";
+import type { HostProfile } from "./profile.ts";
 import { type Reader, Receiving } from "./receiving.ts";
 import { Retransmission } from "./retransmission.ts";
 import { Sending } from "./sending.ts";
 
-/** What the owner of a connection hears. */
+/** The events of a connection, for the socket above it. */
 export interface ConnectionOwner extends Reader {
   /** The handshake is complete. */
   connected(): void;
   acknowledged(bytes: number): void;
-  /** The other end knows that no byte follows. */
+  /** The other end has acknowledged the FIN. */
   finAcknowledged(): void;
-  /** It is forgotten, or in TIME_WAIT; orderly: both ends have closed it. `error` is what broke it. */
+  /** It is forgotten, or in TIME_WAIT. `orderly`: both ends have closed it; `error` is what broke it. */
   parted(orderly: boolean, error?: SystemErrorCode): void;
-  /** Is there memory for a new segment? Without it is lost. */
+  /** False: there is no memory for this new segment, and it is lost. */
   admits(segment: Uint8Array): boolean;
-  /** Refused, reset or given up: the connection is gone. */
+  /** Refused, reset or timed out: the connection is gone. */
   failed(code: SystemErrorCode): void;
 }
 
 /**
- * `calling` has sent a SYN, `answering` a SYN-ACK; `waiting` has ended both ways and stays to answer
- * what was lost and comes again (TIME_WAIT); `over` is forgotten.
+ * The states of RFC 9293, 3.3.2; those between ESTABLISHED and TIME_WAIT follow from the two halves. `closed`: no
+ * packet finds it any more.
  */
-export type ConnectionState = "calling" | "answering" | "open" | "waiting" | "over";
+export type ConnectionState = "syn-sent" | "syn-received" | "established" | "time-wait" | "closed";
+
+/** A connection's state as `netstat` shows it. */
+export type ShownState = "connecting" | "open" | "closing" | "time-wait";
+
+export interface ConnectionOptions {
+  /** As its packets leave: `from` is this end. */
+  readonly ends: Ends;
+  readonly owner: ConnectionOwner;
+  /** The `iss` of the SYN that it answers; `undefined`: it sends the first SYN. */
+  readonly irs: number | undefined;
+  readonly fabric: Fabric;
+  /** True: its host counts connections, so it stays in TIME_WAIT though no packet can be late. */
+  readonly pooled: boolean;
+  /** Called when no packet finds it any more. */
+  readonly onForgotten: () => void;
+}
 
 /**
  * One end of a TCP connection below the program: the handshake, the two halves, how it ends. It
  * outlives its socket until what was written has arrived and the other end has closed, too.
  */
 export class Connection {
-  /** As its packets leave: `from` is here. */
   readonly ends: Ends;
   state: ConnectionState;
-  #host: Host;
+  #fabric: Fabric;
   #clock: Clock;
+  #profile: HostProfile;
+  #pooled: boolean;
+  #onForgotten: () => void;
   #owner: ConnectionOwner;
   #sending: Sending;
   #receiving: Receiving;
   #retransmission: Retransmission;
   #iss: number;
-  /** The peer's `iss`, once a SYN of it has come. */
+  /** The peer's `iss`, once a SYN of it has arrived. */
   #irs: number | undefined;
-  /** Its socket is closed: nobody reads here any more. */
+  /** Its socket is closed: no program reads here any more. */
   #orphaned = false;
   #finWanted = false;
-  /** This end closed first: it is the one that waits at last. */
+  /** This end closed first: it is the one that goes through TIME_WAIT. */
   #closedFirst = false;
-  #cancelFarewell: (() => void) | undefined;
+  #cancelForget: (() => void) | undefined;
   #bornMs: number;
 
-  /** With the `iss` of the SYN that it answers, or without one it calls. */
-  constructor(ends: Ends, owner: ConnectionOwner, irs?: number) {
+  constructor({ ends, owner, irs, fabric, pooled, onForgotten }: ConnectionOptions) {
     const { from, to } = ends;
-    const { clock } = from.network;
+    const { clock } = fabric;
     const mss = Math.min(from.profile.mss, to.profile.mss);
-    this.state = irs === undefined ? "calling" : "answering";
-    this.#iss = from.network.initialSequenceNumber();
+    this.state = irs === undefined ? "syn-sent" : "syn-received";
+    this.#iss = fabric.initialSequenceNumber();
     this.#irs = irs;
     this.ends = ends;
-    this.#host = from;
+    this.#fabric = fabric;
     this.#clock = clock;
+    this.#profile = from.profile;
+    this.#pooled = pooled;
+    this.#onForgotten = onForgotten;
     this.#bornMs = clock.now();
     this.#owner = owner;
-    this.#retransmission = new Retransmission(clock, from.profile, () => this.#overdue());
+    this.#retransmission = new Retransmission(clock, from.profile, () => this.#onTimeout());
     this.#sending = new Sending({
       now: () => clock.now(),
       mss,
@@ -85,8 +105,7 @@ export class Connection {
       reader: owner,
       acknowledge: () => this.#acknowledge(),
     });
-    from.opened(this);
-    this.#shake(false);
+    this.#sendSyn(false);
     this.#retransmission.set();
   }
 
@@ -102,30 +121,30 @@ export class Connection {
     return this.#orphaned ? 0 : this.#owner.unread();
   }
 
-  /** Its state as `netstat` tells it. */
-  get shown(): NetstatRow["state"] {
-    if (this.state === "waiting") return "time-wait";
-    if (this.state === "calling" || this.state === "answering") return "connecting";
+  /** Its state as `netstat` shows it. */
+  get shown(): ShownState {
+    if (this.state === "time-wait") return "time-wait";
+    if (this.#handshaking) return "connecting";
     return this.#finWanted ? "closing" : "open";
   }
 
   write(bytes: Buffer, taken: () => void): void {
     this.#sending.write(bytes, taken);
-    this.doubt();
+    this.probeIfStalled();
   }
 
   /** No byte follows. */
   end(): void {
-    if (this.#finWanted || this.state === "over") return;
+    if (this.#finWanted || this.state === "closed") return;
     this.#finWanted = true;
     this.#closedFirst = !this.#receiving.finReceived;
     this.#sending.end();
   }
 
-  /** The socket is closed: what was written still goes out, what comes is answered by a reset. */
+  /** The socket is closed: bytes that it wrote still leave, bytes that arrive are answered with a reset. */
   orphan(): void {
-    if (this.state === "over") return;
-    if (this.state === "calling") {
+    if (this.state === "closed") return;
+    if (this.state === "syn-sent") {
       this.forget();
       return;
     }
@@ -135,99 +154,101 @@ export class Connection {
   }
 
   reset(): void {
-    if (this.state === "over" || this.state === "waiting") return;
+    if (this.state === "closed" || this.state === "time-wait") return;
     this.#send("RST");
     this.forget();
   }
 
-  /** Nothing is said: this end does not exist any more. */
+  /** Sends nothing: this end does not exist any more. */
   forget(orderly = false, error?: SystemErrorCode): void {
-    const parted = this.#over || this.state === "waiting";
-    this.state = "over";
+    const parted = this.#closed || this.state === "time-wait";
+    this.state = "closed";
     this.#retransmission.stop();
-    this.#cancelFarewell?.();
-    this.#host.forgotten(this);
+    this.#cancelForget?.();
+    this.#onForgotten();
     if (!parted) this.#owner.parted(orderly, error);
   }
 
-  /** Power off. */
-  lose(): void {
-    const unseen = this.state === "answering";
+  powerOff(): void {
+    const unseen = this.state === "syn-received";
     this.forget();
     if (unseen) this.#owner.failed("ECONNRESET");
   }
 
   /** The program has consumed bytes. */
   consumed(): void {
-    if (this.state === "open") this.#receiving.consumed();
+    if (this.state === "established") this.#receiving.consumed();
   }
 
-  /** Packets may get lost from now on, perhaps the one that would open a closed window: asks for it. */
-  doubt(): void {
-    if (this.#stalled && !this.#host.network.calm) this.#retransmission.set();
+  /** Where packets may get lost, so may the one that would open a closed window: probes for it. */
+  probeIfStalled(): void {
+    if (this.#stalled && !this.#fabric.calm) this.#retransmission.set();
   }
 
-  /** Does this SYN come from a later connection of the same port pair, not late from this one? */
+  /** True: this SYN is of a later connection of the same port pair, and no late one of this connection. */
   isNewer(syn: Packet): boolean {
     return syn.iss > this.#irs!;
   }
 
   receive(got: Packet): void {
-    const handshaking = this.state === "calling" || this.state === "answering";
     if (got.kind === "RST") {
       if (got.irs !== undefined && got.irs !== this.#iss) return; // another connection's
-      this.#failed(this.state === "calling" ? "ECONNREFUSED" : "ECONNRESET");
+      this.#failed(this.state === "syn-sent" ? "ECONNREFUSED" : "ECONNRESET");
     } else if (got.kind === "SYN") {
-      if (this.state === "answering") this.#shake(true);
-      else if (!handshaking) this.#acknowledge();
-    } else if (handshaking && got.irs !== this.#iss) {
-      // It answers an earlier SYN, which came late (RFC 9293, 3.10.7.3 and 3.10.7.4).
-      this.#host.network.send(packet("RST", this.ends, { irs: got.iss }));
+      if (this.state === "syn-received") this.#sendSyn(true);
+      else if (!this.#handshaking) this.#acknowledge();
+    } else if (this.#handshaking && got.irs !== this.#iss) {
+      // It answers an earlier SYN, which arrived late (RFC 9293, 3.10.7.3 and 3.10.7.4).
+      this.#fabric.send(packet("RST", this.ends, { irs: got.iss }));
     } else if (got.kind === "SYN-ACK") {
-      const first = this.state === "calling";
+      const first = this.state === "syn-sent";
       if (first) {
         this.#irs = got.iss;
         this.#established();
       }
       this.#acknowledge(); // once more if the first one got lost
       if (first) this.#owner.connected();
-    } else if (this.state !== "calling") {
+    } else if (this.state !== "syn-sent") {
       if (got.iss !== this.#irs) {
         this.#acknowledge();
         return;
       }
-      if (this.state === "answering") {
+      if (this.state === "syn-received") {
         this.#established();
         this.#owner.connected();
       }
-      if (!this.#over) this.#arrived(got);
+      if (!this.#closed) this.#arrived(got);
     }
   }
 
-  get #over(): boolean {
-    return this.state === "over";
+  get #handshaking(): boolean {
+    return this.state === "syn-sent" || this.state === "syn-received";
+  }
+
+  get #closed(): boolean {
+    return this.state === "closed";
   }
 
   get #stalled(): boolean {
-    return this.state === "open" && this.#sending.stalled;
+    return this.state === "established" && this.#sending.stalled;
   }
 
-  /** An answer is awaited: to what was sent, or to the question for a wider window. */
+  /** An acknowledgement is due: of what was sent, or of a window probe. */
   get #due(): boolean {
-    return this.#sending.outstanding || (this.#stalled && !this.#host.network.calm);
+    return this.#sending.outstanding || (this.#stalled && !this.#fabric.calm);
   }
 
-  /** The SYN of this end; it ends before the first byte, at position 0. */
-  #shake(again: boolean): void {
+  /** Sends the SYN of this end; it ends before the first byte, at position 0. */
+  #sendSyn(again: boolean): void {
     this.#retransmission.sent(0, again);
-    this.#send(this.state === "calling" ? "SYN" : "SYN-ACK");
+    this.#send(this.state === "syn-sent" ? "SYN" : "SYN-ACK");
   }
 
   #established(): void {
     // lwIP takes no measure when its own SYN is answered: that of the first segment after it includes
     // all the time since then (tcp_process, SYN_SENT).
-    if (this.state === "answering") this.#retransmission.acknowledged(0);
-    this.state = "open";
+    if (this.state === "syn-received") this.#retransmission.acknowledged(0);
+    this.state = "established";
     if (this.#retransmission.tries === 0) {
       this.#retransmission.measured(this.#clock.now() - this.#bornMs);
     }
@@ -265,17 +286,17 @@ export class Connection {
   }
 
   #acknowledge(): void {
-    if (this.#over) return;
+    if (this.#closed) return;
     const edge = this.#receiving.announce();
     this.#send("ACK", { acked: this.#receiving.received, edge });
   }
 
-  #overdue(): void {
+  #onTimeout(): void {
     if (this.#retransmission.exhausted) {
       this.#failed("ETIMEDOUT");
       return;
     }
-    if (this.state === "calling" || this.state === "answering") this.#shake(true);
+    if (this.#handshaking) this.#sendSyn(true);
     else if (this.#sending.outstanding) this.#sending.retransmit();
     else if (this.#stalled) this.#send("PROBE");
     else return;
@@ -283,33 +304,32 @@ export class Connection {
   }
 
   #failed(code: SystemErrorCode): void {
-    const told = !this.#orphaned && this.state !== "waiting";
+    const heard = !this.#orphaned && this.state !== "time-wait";
     this.forget(false, code);
-    if (told) this.#owner.failed(code);
+    if (heard) this.#owner.failed(code);
   }
 
-  /** What is left to do when this end has closed and the other end knows. */
+  /** The next step of the end, once this end has closed and its FIN is acknowledged. */
   #part(): void {
-    if (this.#over || this.state === "waiting" || !this.#sending.finAcked) return;
-    const { network, profile } = this.#host;
+    if (this.#closed || this.state === "time-wait" || !this.#sending.finAcked) return;
     if (!this.#receiving.finReceived) {
-      if (this.#orphaned) this.#farewell(profile.finWaitMs);
-    } else if (this.#closedFirst && (network.lossesPossible || this.#host.pooled)) {
-      this.state = "waiting";
-      this.#farewell(profile.timeWaitMs);
+      if (this.#orphaned) this.#forgetAfter(this.#profile.finWaitMs);
+    } else if (this.#closedFirst && (this.#fabric.lossesPossible || this.#pooled)) {
+      this.state = "time-wait";
+      this.#forgetAfter(this.#profile.timeWaitMs);
       this.#owner.parted(true);
     } else {
       this.forget(true);
     }
   }
 
-  #farewell(ms: number): void {
-    this.#cancelFarewell?.();
-    this.#cancelFarewell = this.#clock.after(ms, () => this.forget());
+  #forgetAfter(ms: number): void {
+    this.#cancelForget?.();
+    this.#cancelForget = this.#clock.after(ms, () => this.forget());
   }
 
   #send(kind: PacketKind, details?: PacketDetails): void {
     const numbers = { iss: this.#iss, irs: this.#irs };
-    this.#host.network.send(packet(kind, this.ends, { ...details, ...numbers }));
+    this.#fabric.send(packet(kind, this.ends, { ...details, ...numbers }));
   }
 }

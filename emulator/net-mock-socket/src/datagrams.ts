@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
 import { systemError } from "./errors.ts";
-import type { Host } from "./host.ts";
+import type { DatagramReceiver, Kernel } from "./kernel.ts";
 import { type Packet, packet } from "./packet.ts";
 
 /** The most that one datagram carries: 65,535 less the headers of IP and UDP. */
@@ -17,17 +17,17 @@ export interface DatagramSource {
 /**
  * `dgram.Socket` of the type udp4 on a simulated host. Events: listening, message, close, error.
  *
- * Nobody sends a lost datagram again, and nobody tells of it: one for a host or a port that is not
- * there is gone as well. A large one travels as one packet and not as its fragments.
+ * A lost datagram is not sent again, and its loss is not reported; nor is that of one for a host or a port that
+ * does not exist. A large one travels as one packet and not as its fragments.
  */
-export class MockDatagrams extends EventEmitter {
-  #host: Host;
+export class MockDatagrams extends EventEmitter implements DatagramReceiver {
+  #kernel: Kernel;
   #port: number | undefined;
   #closed = false;
 
-  constructor(host: Host) {
+  constructor(kernel: Kernel) {
     super();
-    this.#host = host;
+    this.#kernel = kernel;
   }
 
   bind(
@@ -39,9 +39,9 @@ export class MockDatagrams extends EventEmitter {
     const callback = rest.find(argument => typeof argument === "function");
     if (callback) this.once("listening", callback as () => void);
     const wanted = typeof target === "number" ? target : (target.port ?? 0);
-    const { clock } = this.#host.network;
-    if (this.#host.datagrams.has(wanted)) {
-      const taken = systemError("EADDRINUSE", "bind", this.#host.address, wanted);
+    const { clock } = this.#kernel;
+    if (this.#kernel.datagrams.has(wanted)) {
+      const taken = systemError("EADDRINUSE", "bind", this.#kernel.address, wanted);
       clock.after(0, () => this.emit("error", taken));
       return this;
     }
@@ -63,27 +63,27 @@ export class MockDatagrams extends EventEmitter {
     if (!(port > 0 && port < 65_536))
       throw new RangeError(`Port should be > 0 and < 65536: ${port}`);
     if (this.#port === undefined) this.bind();
-    const { clock, send } = this.#way(address);
+    const { clock } = this.#kernel;
     if (bytes.byteLength > DATAGRAM_BYTES_MAX) {
       const tooLong = systemError("EMSGSIZE", "send", address, port);
       if (callback) clock.after(0, () => callback(tooLong, 0)); // without one, Node is silent as well
       return;
     }
-    send(Buffer.from(bytes), port);
+    this.#transmit(Buffer.from(bytes), address, port);
     if (callback) clock.after(0, () => callback(null, bytes.byteLength));
   }
 
   address(): { address: string; family: "IPv4"; port: number } {
     if (this.#port === undefined) throw systemError("EBADF", "getsockname");
-    return { address: this.#host.address, family: "IPv4", port: this.#port };
+    return { address: this.#kernel.address, family: "IPv4", port: this.#port };
   }
 
   close(callback?: () => void): this {
     this.#open();
     if (callback) this.once("close", callback);
     this.#closed = true;
-    if (this.#port !== undefined) this.#host.datagrams.delete(this.#port);
-    this.#host.network.clock.after(0, () => this.emit("close"));
+    if (this.#port !== undefined) this.#kernel.datagrams.delete(this.#port);
+    this.#kernel.clock.after(0, () => this.emit("close"));
     return this;
   }
 
@@ -95,26 +95,21 @@ export class MockDatagrams extends EventEmitter {
     return this;
   }
 
-  /** A datagram has come. */
-  receive({ from, fromPort, payload, bytes }: Packet): void {
-    const address = from === this.#host ? "127.0.0.1" : from.address;
+  onDatagram({ from, fromPort, payload, bytes }: Packet): void {
+    const address = this.#kernel.addressOf(from);
     this.emit("message", payload, { address, family: "IPv4", port: fromPort, size: bytes });
   }
 
   #take(wanted: number): void {
-    this.#port = wanted === 0 ? this.#host.ephemeralDatagramPort() : wanted;
-    this.#host.datagrams.set(this.#port, this);
+    this.#port = wanted === 0 ? this.#kernel.ephemeralDatagramPort() : wanted;
+    this.#kernel.datagrams.set(this.#port, this);
   }
 
-  #way(address: string) {
-    const { network } = this.#host;
-    const to = this.#host.reach(address);
-    const send = (payload: Buffer, toPort: number) => {
-      if (to === undefined) return; // no such host: the datagram is lost on its way
-      const ends = { from: this.#host, fromPort: this.#port!, to, toPort };
-      network.send(packet("UDP", ends, { bytes: payload.byteLength, payload }));
-    };
-    return { clock: network.clock, send };
+  #transmit(payload: Buffer, address: string, toPort: number): void {
+    const to = this.#kernel.resolve(address);
+    if (to === undefined) return; // no such host: the datagram is lost on its way
+    const ends = { from: this.#kernel, fromPort: this.#port!, to, toPort };
+    this.#kernel.fabric.send(packet("UDP", ends, { bytes: payload.byteLength, payload }));
   }
 
   #open(): void {

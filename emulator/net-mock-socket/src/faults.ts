@@ -1,46 +1,41 @@
-import type { Host } from "./host.ts";
-import type { Packet } from "./packet.ts";
+import type { HostIdentity, Packet } from "./packet.ts";
 
-/**
- * What a rule says of a packet. `reset`: both ends of its connection are told that it is gone; a
- * datagram has no connection, and is lost.
- */
+/** What a rule does with a packet. `reset` resets both ends of its connection; a datagram is lost then. */
 export type Verdict = "pass" | "drop" | "reset" | { readonly delayMs: number };
 
 /** Looks at every packet that leaves for another host. */
 export type Rule = (packet: Packet) => Verdict;
 
-/** Ends what it was returned for; afterwards it does nothing. */
+/** Ends the fault that it was returned for. A second call does nothing. */
 export type Undo = () => void;
 
-/** A fault knows one verdict more: the packet waits until the fault is over. */
+/** A fault has one verdict more: `hold` keeps the packet until the fault is over. */
 export interface Fault {
   judge(packet: Packet): Verdict | "hold";
-  /** Does it also take the packets that are under way already? */
+  /** True: packets that are in flight already are lost as well. */
   readonly cuts: boolean;
-  /** It has no place for another connection. */
-  readonly exhausts?: Host;
+  /** A host that has no place for another connection. */
+  readonly exhausts?: HostIdentity;
 }
 
-export const between = (a: Host, b: Host) => (packet: Packet) =>
+export const between = (a: HostIdentity, b: HostIdentity) => (packet: Packet) =>
   (packet.from === a && packet.to === b) || (packet.from === b && packet.to === a);
 
-export const oneWay = (a: Host, b: Host) => (packet: Packet) =>
+export const oneWay = (a: HostIdentity, b: HostIdentity) => (packet: Packet) =>
   packet.from === a && packet.to === b;
 
-export const touching = (host: Host) => (packet: Packet) =>
+export const touching = (host: HostIdentity) => (packet: Packet) =>
   packet.from === host || packet.to === host;
 
-/** What is wrong with the network at present. The first verdict that is not `pass` counts. */
+/** The faults of the network at present. The first verdict that is not `pass` counts. */
 export class Faults {
   #faults = new Set<Fault>();
-  #begun: () => void;
-  #ended: () => void;
+  #onBegin: () => void;
+  #onEnd: () => void;
 
-  /** `begun` and `ended` are told of each fault. */
-  constructor(begun: () => void, ended: () => void) {
-    this.#begun = begun;
-    this.#ended = ended;
+  constructor(onBegin: () => void, onEnd: () => void) {
+    this.#onBegin = onBegin;
+    this.#onEnd = onEnd;
   }
 
   get none(): boolean {
@@ -49,16 +44,16 @@ export class Faults {
 
   add(fault: Fault): Undo {
     this.#faults.add(fault);
-    this.#begun();
+    this.#onBegin();
     return () => {
-      if (this.#faults.delete(fault)) this.#ended();
+      if (this.#faults.delete(fault)) this.#onEnd();
     };
   }
 
   clear(): void {
     if (this.none) return;
     this.#faults.clear();
-    this.#ended();
+    this.#onEnd();
   }
 
   judge(packet: Packet): Verdict | "hold" {
@@ -69,13 +64,13 @@ export class Faults {
     return "pass";
   }
 
-  exhausts(host: Host): boolean {
+  exhausts(host: HostIdentity): boolean {
     for (const fault of this.#faults) if (fault.exhausts === host) return true;
     return false;
   }
 
-  /** Is a packet that is under way lost? */
-  takes(packet: Packet): boolean {
+  /** True: a packet in flight is lost. */
+  cutsOff(packet: Packet): boolean {
     for (const fault of this.#faults) {
       if (fault.cuts && fault.judge(packet) === "drop") return true;
     }

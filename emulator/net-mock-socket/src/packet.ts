@@ -1,26 +1,35 @@
-import type { Host } from "./host.ts";
+import type { HostProfile } from "./profile.ts";
+
+/** A host as the packets name it, which travel from one to another. */
+export interface HostIdentity {
+  readonly name: string;
+  readonly address: string;
+  /** Its place among the hosts of its network, from 0. */
+  readonly index: number;
+  readonly profile: HostProfile;
+}
 
 /** `PROBE` asks a receiver whose window is closed how wide it is by now. `UDP` is no part of TCP. */
 export type PacketKind = "SYN" | "SYN-ACK" | "ACK" | "DATA" | "FIN" | "RST" | "PROBE" | "UDP";
 
 /**
- * What travels between two hosts. Positions count the bytes of one direction from its beginning; a
- * FIN counts as one behind the last.
+ * What travels between two hosts. Positions count the bytes of one direction from its beginning; the
+ * FIN has the position after the last byte.
  */
 export interface Packet {
   readonly kind: PacketKind;
-  readonly from: Host;
+  readonly from: HostIdentity;
   readonly fromPort: number;
-  readonly to: Host;
+  readonly to: HostIdentity;
   readonly toPort: number;
   /** Bytes of payload. */
   readonly bytes: number;
   /** Where the payload begins, or the FIN. */
   readonly position: number;
   readonly payload: Buffer | undefined;
-  /** Everything before this position has come. */
+  /** Everything before this position has arrived. */
   readonly acked: number;
-  /** And up to here the receiver has room. */
+  /** The right edge of the receiver's window. */
   readonly edge: number;
   /** Initial send sequence number (RFC 9293, 3.3.1): which connection of this port pair it belongs to. */
   readonly iss: number;
@@ -31,16 +40,16 @@ export interface Packet {
   readonly irs: number | undefined;
 }
 
-/** What belongs to some kinds of packets only. */
+/** The fields that only some kinds of packets have. */
 export type PacketDetails = Partial<
   Pick<Packet, "bytes" | "position" | "payload" | "acked" | "edge" | "iss" | "irs">
 >;
 
-/** One end of a conversation as its other end's packets name it. */
+/** Addresses and ports of a packet, or of a connection as its own packets have them. */
 export interface Ends {
-  readonly from: Host;
+  readonly from: HostIdentity;
   readonly fromPort: number;
-  readonly to: Host;
+  readonly to: HostIdentity;
   readonly toPort: number;
 }
 
@@ -61,7 +70,7 @@ export function packet(kind: PacketKind, ends: Ends, details: PacketDetails = {}
   };
 }
 
-/** The ends of what is sent back. */
-export function back({ from, fromPort, to, toPort }: Ends): Ends {
+/** The ends of a reply. */
+export function reversed({ from, fromPort, to, toPort }: Ends): Ends {
   return { from: to, fromPort: toPort, to: from, toPort: fromPort };
 }

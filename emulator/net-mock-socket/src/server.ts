@@ -1,9 +1,15 @@
 import { EventEmitter } from "node:events";
 import { systemError } from "./errors.ts";
-import type { Host } from "./host.ts";
+import type { Kernel, PortListener } from "./kernel.ts";
 import type { Packet } from "./packet.ts";
 import { MockSocket } from "./socket.ts";
-import { LISTEN_LACKS, lack, refuse, SERVER_LACKS, SERVER_OPTIONS_LACK } from "./unsupported.ts";
+import {
+  defineMissing,
+  LISTEN_LACKS,
+  refuseOptions,
+  SERVER_LACKS,
+  SERVER_OPTIONS_LACK,
+} from "./unsupported.ts";
 
 export interface ServerOptions {
   allowHalfOpen?: boolean;
@@ -12,8 +18,8 @@ export interface ServerOptions {
   keepAlive?: boolean;
   highWaterMark?: number;
   /**
-   * Not of `node:net`: asked for each SYN. Without a place it is not answered, and will come again;
-   * the place is given back when the handshake is over, however it ends.
+   * Not of `node:net`: called for each SYN. Without a place the SYN is not answered, and the client sends it
+   * again; the place is given back when the handshake is over, however it ends.
    */
   admit?: () => GiveBack | undefined;
 }
@@ -23,11 +29,11 @@ type GiveBack = () => void;
 const NO_PLACE_NEEDED: GiveBack = () => {};
 
 /** `net.Server` on a simulated host. Events: listening, connection, close, error. */
-export class MockServer extends EventEmitter {
+export class MockServer extends EventEmitter implements PortListener {
   readonly options: ServerOptions;
   listening = false;
   maxConnections = Number.POSITIVE_INFINITY;
-  #host: Host;
+  #kernel: Kernel;
   #port = 0;
   #connections = new Set<MockSocket>();
   #backlog = 0;
@@ -35,10 +41,10 @@ export class MockServer extends EventEmitter {
   #pending = 0;
   #closing = false;
 
-  constructor(host: Host, options: ServerOptions) {
+  constructor(kernel: Kernel, options: ServerOptions) {
     super();
-    refuse(options, "createServer", SERVER_OPTIONS_LACK);
-    this.#host = host;
+    refuseOptions(options, "createServer", SERVER_OPTIONS_LACK);
+    this.#kernel = kernel;
     this.options = options;
   }
 
@@ -47,24 +53,24 @@ export class MockServer extends EventEmitter {
     ...rest: unknown[]
   ): this {
     if (typeof target === "string") throw new Error(`not emulated: listen on the path ${target}`);
-    if (typeof target === "object") refuse(target, "listen", LISTEN_LACKS);
+    if (typeof target === "object") refuseOptions(target, "listen", LISTEN_LACKS);
     const backlog = typeof target === "object" ? target.backlog : rest.find(isNumber);
-    this.#backlog = Math.min(this.#host.profile.backlog, backlog ?? Number.POSITIVE_INFINITY);
+    this.#backlog = Math.min(this.#kernel.profile.backlog, backlog ?? Number.POSITIVE_INFINITY);
     const wanted = typeof target === "number" ? target : (target.port ?? 0);
     const callback = rest.find(argument => typeof argument === "function") as
       | (() => void)
       | undefined;
     if (callback) this.once("listening", callback);
-    const port = wanted === 0 ? this.#host.ephemeralPort() : wanted;
-    const { clock } = this.#host.network;
-    if (this.#host.servers.has(port)) {
+    const port = wanted === 0 ? this.#kernel.ephemeralPort() : wanted;
+    const { clock } = this.#kernel;
+    if (this.#kernel.listeners.has(port)) {
       clock.after(0, () =>
-        this.emit("error", systemError("EADDRINUSE", "listen", this.#host.address, port)),
+        this.emit("error", systemError("EADDRINUSE", "listen", this.#kernel.address, port)),
       );
       return this;
     }
     this.#port = port;
-    this.#host.servers.set(port, this);
+    this.#kernel.listeners.set(port, this);
     this.listening = true;
     this.#closing = false;
     clock.after(0, () => {
@@ -75,17 +81,17 @@ export class MockServer extends EventEmitter {
 
   address(): { address: string; family: "IPv4"; port: number } | null {
     if (!this.listening) return null;
-    return { address: this.#host.address, family: "IPv4", port: this.#port };
+    return { address: this.#kernel.address, family: "IPv4", port: this.#port };
   }
 
   getConnections(callback: (error: Error | null, count: number) => void): this {
-    this.#host.network.clock.after(0, () => callback(null, this.#connections.size));
+    this.#kernel.clock.after(0, () => callback(null, this.#connections.size));
     return this;
   }
 
   close(callback?: (error?: Error) => void): this {
     if (callback) this.once("close", callback);
-    if (this.listening) this.#host.servers.delete(this.#port);
+    if (this.listening) this.#kernel.listeners.delete(this.#port);
     this.listening = false;
     this.#closing = true;
     this.#closeWhenEmpty();
@@ -100,8 +106,7 @@ export class MockServer extends EventEmitter {
     return this;
   }
 
-  /** A SYN has come. */
-  syn(syn: Packet): "answered" | "refused" | "ignored" {
+  onSyn(syn: Packet): "answered" | "refused" | "ignored" {
     const open = this.#connections.size + this.#pending;
     if (!this.listening || this.#pending >= this.#backlog || open >= this.maxConnections) {
       return "refused";
@@ -114,7 +119,7 @@ export class MockServer extends EventEmitter {
       this.#pending--;
       giveBack();
     };
-    new MockSocket(this.#host, this.options).answer(syn, {
+    new MockSocket(this.#kernel, this.options).answer(syn, {
       abandoned: over,
       established: socket => {
         over();
@@ -141,7 +146,7 @@ export class MockServer extends EventEmitter {
   #closeWhenEmpty(): void {
     if (!this.#closing || this.#connections.size > 0) return;
     this.#closing = false;
-    this.#host.network.clock.after(0, () => this.emit("close"));
+    this.#kernel.clock.after(0, () => this.emit("close"));
   }
 }
 
@@ -149,4 +154,4 @@ function isNumber(value: unknown): value is number {
   return typeof value === "number";
 }
 
-lack(MockServer.prototype, "server", SERVER_LACKS);
+defineMissing(MockServer.prototype, "server", SERVER_LACKS);

@@ -1,9 +1,9 @@
 import { Duplex } from "node:stream";
-import { Connection, type ConnectionOwner } from "./connection.ts";
+import type { Connection, ConnectionOwner } from "./connection.ts";
 import { type SystemErrorCode, systemError } from "./errors.ts";
-import type { Host } from "./host.ts";
-import { back, type Packet } from "./packet.ts";
-import { CONNECT_LACKS, lack, refuse, SOCKET_LACKS } from "./unsupported.ts";
+import type { Kernel } from "./kernel.ts";
+import { type Packet, reversed } from "./packet.ts";
+import { CONNECT_LACKS, defineMissing, refuseOptions, SOCKET_LACKS } from "./unsupported.ts";
 
 export interface ConnectOptions {
   port: number;
@@ -14,10 +14,9 @@ export interface ConnectOptions {
   highWaterMark?: number;
 }
 
-/** How the handshake of an accepting socket ends: one of both, once. */
+/** How the handshake of an accepting socket ends: one of the two is called, once. */
 export interface Handshake {
   established(socket: MockSocket): void;
-  /** It was given up. */
   abandoned(): void;
 }
 
@@ -40,28 +39,28 @@ export class MockSocket extends Duplex {
   localAddress: string | undefined;
   localPort: number | undefined;
   timeout: number | undefined;
-  /** Asked for each new segment: false, and it is lost for want of memory. */
+  /** Called for each new segment; false: it is lost, because there is no memory for it. */
   admits: ((segment: Uint8Array) => boolean) | undefined;
-  #host: Host;
+  #kernel: Kernel;
   #connection: Connection | undefined;
-  /** Emitted and not yet freed by `recved`, where that is what frees. */
+  /** Bytes that were delivered and not yet freed by `recved`, on hosts where that opens the window. */
   #held = 0;
   #finReceived = false;
-  /** The connection ended when nobody was reading any more: writing finds out. */
+  /** The connection broke after the peer's FIN: the next write fails with this. */
   #broken: SystemErrorCode | undefined;
-  /** Fails the write that waits for room. */
+  /** Fails the write that waits for room in the send buffer. */
   #failWrite: ((error: Error) => void) | undefined;
   #cancelTimeout: (() => void) | undefined;
 
-  constructor(host: Host, options: { allowHalfOpen?: boolean; highWaterMark?: number } = {}) {
+  constructor(kernel: Kernel, options: { allowHalfOpen?: boolean; highWaterMark?: number } = {}) {
     super({
       allowHalfOpen: options.allowHalfOpen ?? false,
       highWaterMark: options.highWaterMark,
       emitClose: false, // emitted below, with net's argument
       decodeStrings: true,
     });
-    this.#host = host;
-    host.sockets.add(this);
+    this.#kernel = kernel;
+    kernel.sockets.add(this);
   }
 
   get readyState(): "opening" | "open" | "readOnly" | "writeOnly" | "closed" {
@@ -122,13 +121,13 @@ export class MockSocket extends Duplex {
     return this.writableLength + (this.#connection?.unsent ?? 0);
   }
 
-  /** Ends the connection with a reset, also what is still on its way after `destroy`. */
+  /** Ends the connection with a reset, also one that still sends after `destroy`. */
   abandon(): void {
     if (!this.connecting) this.#connection?.reset();
     this.destroy();
   }
 
-  /** Forgets the connection, and tells the other end nothing. */
+  /** Forgets the connection and sends nothing. */
   forget(): void {
     this.#connection?.forget();
     this.destroy();
@@ -142,29 +141,28 @@ export class MockSocket extends Duplex {
 
   /** Sends a SYN. */
   dial(options: ConnectOptions): void {
-    refuse(options, "connect", CONNECT_LACKS);
+    refuseOptions(options, "connect", CONNECT_LACKS);
     const { host = "localhost", port } = options;
-    const { network } = this.#host;
-    const target = this.#host.reach(host);
+    const { clock, fabric } = this.#kernel;
+    const target = this.#kernel.resolve(host);
     this.connecting = true;
     const fail = (code: SystemErrorCode, ms: number) =>
-      network.clock.after(ms, () => this.destroy(systemError(code, "connect", host, port)));
+      clock.after(ms, () => this.destroy(systemError(code, "connect", host, port)));
     if (target === undefined) {
-      fail("EHOSTUNREACH", network.latencyMs);
+      fail("EHOSTUNREACH", fabric.latencyMs);
       return;
     }
-    if (!this.#host.makeRoom()) {
+    if (!this.#kernel.makeRoom()) {
       fail("ENOBUFS", 0);
       return;
     }
-    const itself = target === this.#host;
-    this.localPort = this.#host.ephemeralPort(target, port);
-    this.localAddress = itself ? "127.0.0.1" : this.#host.address;
-    const ends = { from: this.#host, fromPort: this.localPort, to: target, toPort: port };
-    this.#connection = new Connection(ends, {
+    this.localPort = this.#kernel.ephemeralPort(target, port);
+    this.localAddress = this.#kernel.localAddressTo(target);
+    const ends = { from: this.#kernel, fromPort: this.localPort, to: target, toPort: port };
+    this.#connection = this.#kernel.open(ends, {
       ...this.#owner(),
       connected: () => {
-        this.remoteAddress = itself ? "127.0.0.1" : target.address;
+        this.remoteAddress = this.#kernel.addressOf(target);
         this.remotePort = port;
         this.remoteFamily = "IPv4";
         this.connecting = false;
@@ -182,10 +180,9 @@ export class MockSocket extends Duplex {
 
   /** Becomes the accepting end of the connection that this SYN asks for. */
   answer(syn: Packet, handshake: Handshake): void {
-    const itself = syn.from === this.#host;
-    this.localAddress = itself ? "127.0.0.1" : this.#host.address;
+    this.localAddress = this.#kernel.localAddressTo(syn.from);
     this.localPort = syn.toPort;
-    this.remoteAddress = itself ? "127.0.0.1" : syn.from.address;
+    this.remoteAddress = this.#kernel.addressOf(syn.from);
     this.remotePort = syn.fromPort;
     this.remoteFamily = "IPv4";
     this.pending = false;
@@ -205,7 +202,7 @@ export class MockSocket extends Duplex {
         this.destroy();
       },
     };
-    this.#connection = new Connection(back(syn), owner, syn.iss);
+    this.#connection = this.#kernel.open(reversed(syn), owner, syn.iss);
   }
 
   override read(count?: number): Buffer | null {
@@ -214,7 +211,7 @@ export class MockSocket extends Duplex {
     return bytes;
   }
 
-  override _read(): void {} // segments are pushed when they come
+  override _read(): void {} // segments are pushed when they arrive
 
   override _write(bytes: Buffer, _encoding: string, done: (error?: Error) => void): void {
     if (this.connecting) {
@@ -246,12 +243,12 @@ export class MockSocket extends Duplex {
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#cancelTimeout?.();
     this.connecting = false;
-    // Closing over bytes that nobody read is a reset, as the kernel does it.
+    // Closing over unread bytes sends a reset, as Linux does.
     if (this.#unread() > 0) this.#connection?.reset();
     else this.#connection?.orphan();
-    this.#host.sockets.delete(this);
+    this.#kernel.sockets.delete(this);
     done(error);
-    this.#host.network.clock.after(0, () => this.emit("close", error !== null));
+    this.#kernel.clock.after(0, () => this.emit("close", error !== null));
   }
 
   #owner(): Omit<ConnectionOwner, "connected" | "failed"> {
@@ -269,7 +266,7 @@ export class MockSocket extends Duplex {
   #received(bytes: Buffer): void {
     if (this.destroyed) return;
     this.bytesRead += bytes.byteLength;
-    if (this.#host.profile.windowRelease === "recved") this.#held += bytes.byteLength;
+    if (this.#kernel.profile.windowRelease === "recved") this.#held += bytes.byteLength;
     this.#active();
     this.push(bytes);
   }
@@ -287,7 +284,7 @@ export class MockSocket extends Duplex {
       this.destroy(systemError(code, "read"));
       return;
     }
-    // After the peer's FIN nobody waits in `read`: whoever writes hears of it, now or next time.
+    // After the peer's FIN no read is pending: the write in progress fails, or else the next one.
     this.#broken = code === "ECONNRESET" ? "EPIPE" : code;
     this.#failWrite?.(systemError(this.#broken, "write"));
     this.#failWrite = undefined;
@@ -298,15 +295,15 @@ export class MockSocket extends Duplex {
   }
 
   #unread(): number {
-    return this.#host.profile.windowRelease === "recved" ? this.#held : this.readableLength;
+    return this.#kernel.profile.windowRelease === "recved" ? this.#held : this.readableLength;
   }
 
   #active(): void {
     this.#cancelTimeout?.();
     this.#cancelTimeout = undefined;
     if (!this.timeout || this.destroyed) return;
-    this.#cancelTimeout = this.#host.network.clock.after(this.timeout, () => this.emit("timeout"));
+    this.#cancelTimeout = this.#kernel.clock.after(this.timeout, () => this.emit("timeout"));
   }
 }
 
-lack(MockSocket.prototype, "socket", SOCKET_LACKS);
+defineMissing(MockSocket.prototype, "socket", SOCKET_LACKS);

@@ -15,7 +15,7 @@ export const HOST_LACKS = [
   "setDefaultAutoSelectFamilyAttemptTimeout",
 ] as const;
 
-/** Options that `node:net` knows, and that nothing here would come of. Others it does not know either. */
+/** Options of `node:net` that would have no effect here. Options that it does not know are ignored by both. */
 export const CONNECT_LACKS = [
   ...(["path", "fd", "signal", "onread", "localAddress", "localPort", "family", "hints"] as const),
   ...(["lookup", "keepAliveInitialDelay", "autoSelectFamily", "blockList"] as const),
@@ -28,8 +28,12 @@ export const LISTEN_LACKS = [
   ...(["path", "fd", "signal", "exclusive", "ipv6Only", "readableAll", "writableAll"] as const),
 ] as const;
 
-/** Makes asking for what is missing fail where it is asked for, instead of somewhere later. */
-export function lack(prototype: object, what: string, names: readonly (string | symbol)[]): void {
+/** Defines members that throw when they are read, so that a missing one fails there and not later. */
+export function defineMissing(
+  prototype: object,
+  what: string,
+  names: readonly (string | symbol)[],
+): void {
   for (const name of names) {
     Object.defineProperty(prototype, name, {
       get(): never {
@@ -40,7 +44,7 @@ export function lack(prototype: object, what: string, names: readonly (string | 
 }
 
 /** Throws if one of these options is given. */
-export function refuse(options: object, what: string, names: readonly string[]): void {
+export function refuseOptions(options: object, what: string, names: readonly string[]): void {
   for (const name of names) {
     const value = (options as Record<string, unknown>)[name];
     if (value !== undefined) throw new Error(`not emulated: ${what} with ${name}: ${value}`);
