@@ -1,6 +1,6 @@
 import { DOCUMENT_BYTES_MAX } from "../config/config-store.ts";
-import { type BodyReader, bodyReader, requestFraming } from "../http1/body.ts";
-import { Head, TEXT_PIECE } from "../http1/head.ts";
+import { type BodyReader, bodyBytes, bodyReader, requestFraming } from "../http1/body.ts";
+import { Head, textOf } from "../http1/head.ts";
 import { authorityEnd, namesHost } from "../http1/request.ts";
 import type { Report } from "../log/event.ts";
 import type { Deadlines, Timed } from "../net/deadline.ts";
@@ -194,9 +194,9 @@ export class AdminConnection implements EndpointOwner, Timed {
     if (head.error !== undefined) this.#answer(plain(head.error));
     if (!head.done || head.error !== undefined) return;
     const framing = requestFraming(head, this.#method);
-    if (typeof framing === "number") {
-      this.#answer(plain(framing));
-    } else if (framing.kind === "length" && framing.length > BODY_BYTES_MAX) {
+    if (framing === undefined) {
+      this.#answer(plain(head.error!));
+    } else if (typeof framing === "number" && framing > BODY_BYTES_MAX) {
       this.#answer(plain(413, TOO_LARGE));
     } else {
       this.#reader = bodyReader(framing, BODY_BYTES_MAX);
@@ -217,16 +217,8 @@ export class AdminConnection implements EndpointOwner, Timed {
   #readBody(piece: Uint8Array): void {
     const reader = this.#reader!;
     if (piece.byteLength > 0) this.#continues = false;
-    let rest = piece;
-    while (rest.byteLength > 0 && !reader.done && !reader.broken) {
-      const part = rest.subarray(0, Math.min(rest.byteLength, reader.wanted));
-      const length = reader.decode(part);
-      for (let at = 0; at < length; at += TEXT_PIECE) {
-        const bytes = part.subarray(at, Math.min(length, at + TEXT_PIECE));
-        this.#body += String.fromCharCode.apply(null, bytes as unknown as number[]);
-      }
-      rest = rest.subarray(part.byteLength - reader.behind);
-    }
+    const bytes = bodyBytes(reader, piece);
+    this.#body += textOf(bytes, 0, bytes.byteLength);
     if (reader.broken) this.#answer(reader.tooLarge ? plain(413, TOO_LARGE) : plain(400));
   }
 

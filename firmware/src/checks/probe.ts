@@ -1,6 +1,6 @@
 import type { Backend } from "../backend/backend.ts";
 import type { CheckCode } from "../backend/health.ts";
-import { type BodyReader, bodyReader, responseFraming } from "../http1/body.ts";
+import { type BodyReader, bodyBytes, bodyReader, responseFraming } from "../http1/body.ts";
 import type { Head } from "../http1/head.ts";
 import type { Heads } from "../http1/head-pool.ts";
 import type { Report } from "../log/event.ts";
@@ -185,14 +185,9 @@ export class Probe implements EndpointOwner {
 
   #readBody(piece: Uint8Array): void {
     const body = this.#body!;
-    let rest = piece;
-    while (rest.byteLength > 0 && !body.done && !body.broken) {
-      const part = rest.subarray(0, Math.min(rest.byteLength, body.wanted));
-      const length = body.decode(part);
-      this.#searched += length;
-      this.#scan!.next(part.subarray(0, length));
-      rest = rest.subarray(part.byteLength - body.behind);
-    }
+    const bytes = bodyBytes(body, piece);
+    this.#searched += bytes.byteLength;
+    this.#scan!.next(bytes);
     if (body.broken) this.#finish("L7RSP");
     else if (body.done || this.#scan!.found !== undefined || this.#searched >= BODY_SEARCH_MAX) {
       this.#judgeBody();

@@ -5,10 +5,10 @@ import {
   CHUNK_BEFORE,
   CHUNK_BEHIND,
   type Framing,
-  frame,
   LAST_CHUNK,
   requestFraming,
   responseFraming,
+  wrapChunk,
 } from "./body.ts";
 import { Head } from "./head.ts";
 
@@ -35,7 +35,7 @@ function decode(framing: Framing, text: string, sizes: readonly number[]) {
     const length = reader.decode(piece);
     expect(length).toBeLessThanOrEqual(count);
     body += String.fromCharCode(...piece.subarray(0, length));
-    used += count - reader.behind;
+    used += count - reader.excess;
   }
   return { body, used, done: reader.done, broken: reader.broken };
 }
@@ -47,78 +47,78 @@ function decodeAllWays(framing: Framing, text: string) {
   return whole;
 }
 
-const CHUNKED: Framing = { kind: "chunked" };
+const CHUNKED: Framing = "chunked";
 
 describe("a request's framing", () => {
-  test.each<[fields: string, framing: Framing | number]>([
-    ["", { kind: "none" }],
-    ["Content-Length: 0", { kind: "length", length: 0 }],
-    ["Content-Length: 5", { kind: "length", length: 5 }],
-    ["content-length:\t005 ", { kind: "length", length: 5 }],
-    ["Content-Length: 999999999999999", { kind: "length", length: 999_999_999_999_999 }],
+  test.each<[fields: string, outcome: Framing | { error: number }]>([
+    ["", "none"],
+    ["Content-Length: 0", 0],
+    ["Content-Length: 5", 5],
+    ["content-length:\t005 ", 5],
+    ["Content-Length: 999999999999999", 999_999_999_999_999],
     ["Transfer-Encoding: chunked", CHUNKED],
     ["TRANSFER-ENCODING: ChunKed", CHUNKED],
-    ["Content_Length: 5", { kind: "none" }],
-    ["Transfer_Encoding: chunked", { kind: "none" }],
-    ["Content-Length: 5\r\nContent-Length: 5", 400],
-    ["Content-Length: 5\r\nContent-Length: 6", 400],
-    ["Content-Length: 5, 5", 400],
-    ["Content-Length: +5", 400],
-    ["Content-Length: -5", 400],
-    ["Content-Length: 5 5", 400],
-    ["Content-Length: 0x5", 400],
-    ["Content-Length: 5.0", 400],
-    ["Content-Length:", 400],
-    ["Content-Length: 1000000000000000", 400],
-    ["Content-Length: 18446744073709551616", 400],
-    ["Content-Length: 5\r\nTransfer-Encoding: chunked", 400],
-    ["Transfer-Encoding: chunked\r\nContent-Length: 5", 400],
-    ["Content-Length: 0\r\nTransfer-Encoding: chunked", 400],
-    ["Transfer-Encoding: gzip\r\nContent-Length: 5", 400],
-    ["Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", 400],
-    ["Transfer-Encoding: chunked\r\nTransfer-Encoding: identity", 400],
-    ["Transfer-Encoding: gzip, chunked", 501],
-    ["Transfer-Encoding: chunked, gzip", 501],
-    ["Transfer-Encoding: chunked, chunked", 501],
-    ["Transfer-Encoding: ,chunked", 501],
-    ["Transfer-Encoding: xchunked", 501],
-    ["Transfer-Encoding: chunked;q=1", 501],
-    ['Transfer-Encoding: "chunked"', 501],
-    ["Transfer-Encoding: identity", 501],
-    ["Transfer-Encoding:", 501],
-    ["Transfer-Encoding: chunked\xa0", 501],
-  ])("%j: %j", (fields, framing) => {
+    ["Content_Length: 5", "none"],
+    ["Transfer_Encoding: chunked", "none"],
+    ["Content-Length: 5\r\nContent-Length: 5", { error: 400 }],
+    ["Content-Length: 5\r\nContent-Length: 6", { error: 400 }],
+    ["Content-Length: 5, 5", { error: 400 }],
+    ["Content-Length: +5", { error: 400 }],
+    ["Content-Length: -5", { error: 400 }],
+    ["Content-Length: 5 5", { error: 400 }],
+    ["Content-Length: 0x5", { error: 400 }],
+    ["Content-Length: 5.0", { error: 400 }],
+    ["Content-Length:", { error: 400 }],
+    ["Content-Length: 1000000000000000", { error: 400 }],
+    ["Content-Length: 18446744073709551616", { error: 400 }],
+    ["Content-Length: 5\r\nTransfer-Encoding: chunked", { error: 400 }],
+    ["Transfer-Encoding: chunked\r\nContent-Length: 5", { error: 400 }],
+    ["Content-Length: 0\r\nTransfer-Encoding: chunked", { error: 400 }],
+    ["Transfer-Encoding: gzip\r\nContent-Length: 5", { error: 400 }],
+    ["Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", { error: 400 }],
+    ["Transfer-Encoding: chunked\r\nTransfer-Encoding: identity", { error: 400 }],
+    ["Transfer-Encoding: gzip, chunked", { error: 501 }],
+    ["Transfer-Encoding: chunked, gzip", { error: 501 }],
+    ["Transfer-Encoding: chunked, chunked", { error: 501 }],
+    ["Transfer-Encoding: ,chunked", { error: 501 }],
+    ["Transfer-Encoding: xchunked", { error: 501 }],
+    ["Transfer-Encoding: chunked;q=1", { error: 501 }],
+    ['Transfer-Encoding: "chunked"', { error: 501 }],
+    ["Transfer-Encoding: identity", { error: 501 }],
+    ["Transfer-Encoding:", { error: 501 }],
+    ["Transfer-Encoding: chunked\xa0", { error: 501 }],
+  ])("%j: %j", (fields, outcome) => {
     const head = headOf("request", `POST / HTTP/1.1\r\n${fields}${fields && "\r\n"}\r\n`);
-    expect(requestFraming(head, "POST")).toEqual(framing);
+    expect(requestFraming(head, "POST") ?? { error: head.error }).toEqual(outcome);
   });
 
   test.each([
-    ["POST", "Content-Length: 5", { kind: "length", length: 5 }],
-    ["POST", "Transfer-Encoding: chunked", 400],
-    ["GET", "Content-Length: 5", 400],
-    ["HEAD", "Content-Length: 5", 400],
-    ["DELETE", "Content-Length: 5", 400],
-    ["GET", "Content-Length: 0", { kind: "length", length: 0 }],
-  ])("of HTTP/1.0, %s with %j: %j", (method, fields, framing) => {
+    ["POST", "Content-Length: 5", 5],
+    ["POST", "Transfer-Encoding: chunked", { error: 400 }],
+    ["GET", "Content-Length: 5", { error: 400 }],
+    ["HEAD", "Content-Length: 5", { error: 400 }],
+    ["DELETE", "Content-Length: 5", { error: 400 }],
+    ["GET", "Content-Length: 0", 0],
+  ])("of HTTP/1.0, %s with %j: %j", (method, fields, outcome) => {
     const head = headOf("request", `${method} / HTTP/1.0\r\n${fields}\r\n\r\n`);
-    expect(requestFraming(head, method)).toEqual(framing);
+    expect(requestFraming(head, method) ?? { error: head.error }).toEqual(outcome);
   });
 });
 
 describe("a response's framing", () => {
   test.each([
-    ["HTTP/1.1 200 OK", "", "GET", { kind: "close" }],
-    ["HTTP/1.1 200 OK", "Content-Length: 5", "GET", { kind: "length", length: 5 }],
+    ["HTTP/1.1 200 OK", "", "GET", "close"],
+    ["HTTP/1.1 200 OK", "Content-Length: 5", "GET", 5],
     ["HTTP/1.1 200 OK", "Transfer-Encoding: chunked", "GET", CHUNKED],
-    ["HTTP/1.0 200 OK", "Content-Length: 5", "GET", { kind: "length", length: 5 }],
+    ["HTTP/1.0 200 OK", "Content-Length: 5", "GET", 5],
     ["HTTP/1.0 200 OK", "Transfer-Encoding: chunked", "GET", undefined],
-    ["HTTP/1.1 200 OK", "Content-Length: 5", "HEAD", { kind: "none" }],
-    ["HTTP/1.1 200 OK", "Transfer-Encoding: chunked", "HEAD", { kind: "none" }],
-    ["HTTP/1.1 200 OK", "", "HEAD", { kind: "none" }],
-    ["HTTP/1.1 100 Continue", "Content-Length: 5", "POST", { kind: "none" }],
-    ["HTTP/1.1 204 No Content", "Content-Length: 5", "GET", { kind: "none" }],
-    ["HTTP/1.1 304 Not Modified", "Content-Length: 5", "GET", { kind: "none" }],
-    ["HTTP/1.1 205 Reset", "Content-Length: 0", "GET", { kind: "length", length: 0 }],
+    ["HTTP/1.1 200 OK", "Content-Length: 5", "HEAD", "none"],
+    ["HTTP/1.1 200 OK", "Transfer-Encoding: chunked", "HEAD", "none"],
+    ["HTTP/1.1 200 OK", "", "HEAD", "none"],
+    ["HTTP/1.1 100 Continue", "Content-Length: 5", "POST", "none"],
+    ["HTTP/1.1 204 No Content", "Content-Length: 5", "GET", "none"],
+    ["HTTP/1.1 304 Not Modified", "Content-Length: 5", "GET", "none"],
+    ["HTTP/1.1 205 Reset", "Content-Length: 0", "GET", 0],
     ["HTTP/1.1 200 OK", "Content-Length: 5\r\nContent-Length: 5", "GET", undefined],
     ["HTTP/1.1 200 OK", "Content-Length: x", "GET", undefined],
     ["HTTP/1.1 200 OK", "Content-Length: x", "HEAD", undefined],
@@ -249,26 +249,26 @@ describe("chunks", () => {
 
 describe("other bodies", () => {
   test("a length is taken exactly, and no byte of what follows", () => {
-    expect(decodeAllWays({ kind: "length", length: 5 }, "helloGET")).toEqual({
+    expect(decodeAllWays(5, "helloGET")).toEqual({
       body: "hello",
       used: 5,
       done: true,
       broken: false,
     });
-    expect(decodeAllWays({ kind: "length", length: 9 }, "hello").done).toBe(false);
-    expect(decodeAllWays({ kind: "length", length: 0 }, "GET")).toMatchObject({
+    expect(decodeAllWays(9, "hello").done).toBe(false);
+    expect(decodeAllWays(0, "GET")).toMatchObject({
       used: 0,
       done: true,
     });
-    expect(decodeAllWays({ kind: "none" }, "GET")).toMatchObject({ used: 0, done: true });
+    expect(decodeAllWays("none", "GET")).toMatchObject({ used: 0, done: true });
   });
 
   test("only a body that lasts until the close ends with it", () => {
-    for (const framing of [{ kind: "length", length: 5 }, CHUNKED, { kind: "close" }] as const) {
+    for (const framing of [5, CHUNKED, "close"] as const) {
       const reader = bodyReader(framing);
-      reader.decode(bytes(framing.kind === "chunked" ? "5\r\nhel" : "hel"));
+      reader.decode(bytes(framing === "chunked" ? "5\r\nhel" : "hel"));
       reader.closed();
-      expect(reader.done).toBe(framing.kind === "close");
+      expect(reader.done).toBe(framing === "close");
     }
   });
 });
@@ -286,11 +286,7 @@ describe("whatever comes", () => {
           for (const part of parts) {
             const buffer = new Uint8Array(CHUNK_BEFORE + part.byteLength + CHUNK_BEHIND);
             buffer.set(part, CHUNK_BEFORE);
-            const start = frame(buffer, CHUNK_BEFORE, part.byteLength);
-            expect(start).toBeGreaterThanOrEqual(0);
-            text += String.fromCharCode(
-              ...buffer.subarray(start, CHUNK_BEFORE + part.byteLength + 2),
-            );
+            text += String.fromCharCode(...wrapChunk(buffer, part.byteLength));
           }
           text += String.fromCharCode(...LAST_CHUNK);
           const body = parts.map(part => String.fromCharCode(...part)).join("");
@@ -320,8 +316,8 @@ describe("whatever comes", () => {
     );
     const framing = fc.oneof(
       fc.constant(CHUNKED),
-      fc.nat(40).map(length => ({ kind: "length", length }) as const),
-      fc.constantFrom<Framing>({ kind: "none" }, { kind: "close" }),
+      fc.nat(40),
+      fc.constantFrom<Framing>("none", "close"),
     );
     fc.assert(
       fc.property(framing, fc.array(piece, { maxLength: 12 }), sizes, (kind, pieces, cuts) => {

@@ -5,67 +5,59 @@
 import { VALUE } from "./grammar.ts";
 import type { Head } from "./head.ts";
 
-export type Framing =
-  | { readonly kind: "none" }
-  | { readonly kind: "length"; readonly length: number }
-  | { readonly kind: "chunked" }
-  /** Until the sender closes. */
-  | { readonly kind: "close" };
-
-const NONE: Framing = Object.freeze({ kind: "none" });
-const CHUNKED: Framing = Object.freeze({ kind: "chunked" });
-const CLOSE: Framing = Object.freeze({ kind: "close" });
+/** How a body is delimited: a length in bytes, in chunks, by the sender's close, or not at all. */
+export type Framing = number | "chunked" | "close" | "none";
 
 /** Methods whose body, if there is one, no HTTP/1.0 server expects. */
 const BODILESS_IN_1_0 = Object.freeze(["GET", "HEAD", "DELETE"]);
 
 /**
- * A request's framing, or the status that refuses it: where two servers could disagree on where a
+ * A request's framing; `undefined` where `head.error` refuses it: where two servers could disagree on where a
  * request ends, the second one could be tricked into seeing a request that was never sent.
  */
-export function requestFraming(head: Head, method: string): Framing | 400 | 501 {
-  const framing = declared(head);
-  if (typeof framing === "number") return framing;
-  if (framing === undefined) return NONE;
-  if (head.minor === 0) {
-    if (framing.kind === "chunked") return 400;
-    if (framing.kind === "length" && framing.length > 0 && BODILESS_IN_1_0.includes(method)) {
-      return 400;
-    }
-  }
+export function requestFraming(head: Head, method: string): Framing | undefined {
+  const framing = declaredFraming(head);
+  if (framing === "none" || head.error !== undefined || head.minor > 0) return framing;
+  const isUnexpected = framing !== "chunked" && framing !== 0 && BODILESS_IN_1_0.includes(method);
+  if (framing === "chunked" || isUnexpected) return refuse(head, 400);
   return framing;
 }
 
 /** A response's framing; `undefined` when it cannot be told, and so not be trusted. */
 export function responseFraming(head: Head, method: string): Framing | undefined {
   const { status } = head;
-  if (status < 200 || status === 204) return NONE;
-  const framing = declared(head);
-  if (typeof framing === "number") return undefined;
-  if (method === "HEAD" || status === 304) return NONE;
-  if (framing?.kind === "chunked" && head.minor === 0) return undefined;
-  return framing ?? CLOSE;
+  if (status < 200 || status === 204) return "none";
+  const framing = declaredFraming(head);
+  if (framing === undefined) return undefined;
+  if (method === "HEAD" || status === 304) return "none";
+  if (framing === "chunked" && head.minor === 0) return undefined;
+  return framing === "none" ? "close" : framing;
 }
 
-/** What Content-Length and Transfer-Encoding say. */
-function declared(head: Head): Framing | undefined | 400 | 501 {
-  let framing: Framing | undefined;
+/** What Content-Length and Transfer-Encoding say, `none` where neither is there; `undefined` with an error of the head. */
+function declaredFraming(head: Head): Framing | undefined {
+  let framing: Framing = "none";
   const { known } = head;
   for (let i = 0; i < known.length; i++) {
     const field = known[i];
     if (field.name === "content-length") {
       const length = head.number(field);
-      if (framing !== undefined || length < 0) return 400;
-      framing = { kind: "length", length };
+      if (framing !== "none" || length < 0) return refuse(head, 400);
+      framing = length;
     } else if (field.name === "transfer-encoding") {
-      if (framing !== undefined) return 400;
+      if (framing !== "none") return refuse(head, 400);
       if (head.value(field).toLowerCase() !== "chunked") {
-        return head.all("content-length").length > 0 ? 400 : 501;
+        return refuse(head, head.all("content-length").length > 0 ? 400 : 501);
       }
-      framing = CHUNKED;
+      framing = "chunked";
     }
   }
   return framing;
+}
+
+function refuse(head: Head, error: 400 | 501): undefined {
+  head.error = error;
+  return undefined;
 }
 
 /** Bytes of one chunk: less than 32 bits can count, so that no reader's sum overflows. */
@@ -86,19 +78,21 @@ const SEMICOLON = 59;
 const EQUALS = 61;
 const BACKSLASH = 92;
 
-// Where a chunked body stands: in which line, or between which bytes (RFC 9112 section 7.1).
+// Where a chunked body stands (RFC 9112 section 7.1). First the line of a chunk's size, with its extensions:
 const SIZE_START = 0;
 const SIZE = 1;
-const SIZE_BLANK = 2;
-const EXTENSION = 3;
-const EXTENSION_VALUE = 4;
-const QUOTED = 5;
-const QUOTED_PAIR = 6;
-const QUOTED_END = 7;
-const SIZE_LF = 8;
+const SIZE_LF = 2;
+const SIZE_BLANK = 3;
+const EXTENSION = 4;
+const EXTENSION_VALUE = 5;
+const QUOTED = 6;
+const QUOTED_PAIR = 7;
+const QUOTED_END = 8;
+// then its data:
 const DATA = 9;
 const DATA_CR = 10;
 const DATA_LF = 11;
+// and behind the last chunk, the trailer section and the end of the body.
 const TRAILER_START = 12;
 const TRAILER = 13;
 const TRAILER_LF = 14;
@@ -112,8 +106,8 @@ export interface BodyReader {
   readonly tooLarge: boolean;
   /** Bytes that may be read at once, as far as is known; 0 from the end of the body on. */
   readonly wanted: number;
-  /** Bytes of the last piece that belong to the next message, or to none. */
-  readonly behind: number;
+  /** Bytes of the last piece that do not belong to the body: to the next message, or to none. */
+  readonly excess: number;
   /**
    * Brings the body's bytes to the front of `piece`, over the delimiters, and returns their count. The
    * piece must be no longer than `wanted`.
@@ -125,16 +119,17 @@ export interface BodyReader {
 
 /** Chunks that would make the body longer than `lengthMax` are not read. */
 export function bodyReader(framing: Framing, lengthMax = Number.MAX_SAFE_INTEGER): BodyReader {
-  switch (framing.kind) {
-    case "none":
-      return NO_BODY;
-    case "length":
-      return framing.length === 0 ? NO_BODY : new PlainBody(framing.length);
-    case "close":
-      return new PlainBody(ENDLESS);
-    default:
-      return new ChunkedBody(lengthMax);
-  }
+  if (framing === "none" || framing === 0) return NO_BODY;
+  if (framing === "chunked") return new ChunkedBody(lengthMax);
+  return new PlainBody(framing === "close" ? ENDLESS : framing);
+}
+
+/** The bytes of the body in `piece`, which may be longer than `wanted`; what is behind them is dropped. */
+export function bodyBytes(body: BodyReader, piece: Uint8Array): Uint8Array {
+  const { wanted } = body;
+  const part = piece.byteLength > wanted ? piece.subarray(0, wanted) : piece;
+  if (wanted === 0) return part;
+  return part.subarray(0, body.decode(part));
 }
 
 /** More than any length that a head can declare. */
@@ -158,7 +153,7 @@ class PlainBody implements BodyReader {
     return false;
   }
 
-  get behind(): number {
+  get excess(): number {
     return 0;
   }
 
@@ -179,12 +174,15 @@ class PlainBody implements BodyReader {
 /** A message without a body, or with one of no bytes. All such messages share it: it never changes. */
 export const NO_BODY: BodyReader = Object.freeze(new PlainBody(0));
 
+/** The body of a request that was not understood, which may have no end. Not to be read. */
+export const UNKNOWN_BODY: BodyReader = Object.freeze(new PlainBody(ENDLESS));
+
 class ChunkedBody implements BodyReader {
   done = false;
   broken = false;
   tooLarge = false;
   wanted = ENDLESS;
-  behind = 0;
+  excess = 0;
   /** Bytes until the end of the chunk. */
   private left = 0;
   private at = SIZE_START;
@@ -221,58 +219,73 @@ class ChunkedBody implements BodyReader {
       if (!this.delimiter(piece[i])) {
         this.broken = true;
         this.wanted = 0;
-        this.behind = count - i;
+        this.excess = count - i;
         return out;
       }
       i++;
       if (this.done) {
         this.wanted = 0;
-        this.behind = count - i;
+        this.excess = count - i;
         return out;
       }
     }
     return out;
   }
 
-  /**
-   * One byte outside the data; false when it must not stand there. Extensions are dropped, so what they
-   * are made of does not matter, but a quoted string must be closed where the line ends: to a reader that
-   * knows them, what follows would still be part of it.
-   */
+  /** One byte outside the data; false when it must not stand there. */
   private delimiter(byte: number): boolean {
     // The commonest first: the engine compares one after the other.
     switch (this.at) {
       case SIZE_START:
-      case SIZE: {
-        const digit = hexadecimal(byte);
-        if (digit >= 0) {
-          // A zero before the size, but for the first: that may be all of it.
-          if (digit === 0 && this.left === 0 && this.at === SIZE && !this.drop()) return false;
-          this.at = SIZE;
-          this.left = this.left * 16 + digit;
-          return this.left <= CHUNK_BYTES_MAX;
-        }
-        if (this.at === SIZE_START) return false;
-        if (byte === CR) this.at = SIZE_LF;
-        else if (byte === SEMICOLON) this.at = EXTENSION;
-        else if (isBlank(byte)) this.at = SIZE_BLANK;
-        else return false;
-        return true;
-      }
+      case SIZE:
+        return this.sizeByte(byte);
       case SIZE_LF:
-        this.at = this.left > 0 ? DATA : TRAILER_START;
-        this.allowed -= this.left;
-        this.tooLarge = this.allowed < 0;
-        if (this.droppable < DROPPED_BYTES_MAX) {
-          this.droppable = Math.min(this.droppable + this.left, DROPPED_BYTES_MAX);
-        }
-        return byte === LF && !this.tooLarge;
+        return byte === LF && this.startData();
       case DATA_CR:
         this.at = DATA_LF;
         return byte === CR;
       case DATA_LF:
         this.at = SIZE_START;
         return byte === LF;
+      default:
+        return this.at < DATA ? this.extensionByte(byte) : this.trailerByte(byte);
+    }
+  }
+
+  private sizeByte(byte: number): boolean {
+    const digit = hexadecimal(byte);
+    if (digit >= 0) {
+      // A zero before the size, but for the first: that may be all of it.
+      if (digit === 0 && this.left === 0 && this.at === SIZE && !this.drop()) return false;
+      this.at = SIZE;
+      this.left = this.left * 16 + digit;
+      return this.left <= CHUNK_BYTES_MAX;
+    }
+    if (this.at === SIZE_START) return false;
+    if (byte === CR) this.at = SIZE_LF;
+    else if (byte === SEMICOLON) this.at = EXTENSION;
+    else if (isBlank(byte)) this.at = SIZE_BLANK;
+    else return false;
+    return true;
+  }
+
+  /** The line of a chunk's size is complete; false when the body is too large with that chunk. */
+  private startData(): boolean {
+    this.at = this.left > 0 ? DATA : TRAILER_START;
+    this.allowed -= this.left;
+    this.tooLarge = this.allowed < 0;
+    if (this.droppable < DROPPED_BYTES_MAX) {
+      this.droppable = Math.min(this.droppable + this.left, DROPPED_BYTES_MAX);
+    }
+    return !this.tooLarge;
+  }
+
+  /**
+   * Extensions are dropped, so what they are made of does not matter, but a quoted string must be closed where the
+   * line ends: to a reader that knows them, what follows would still be part of it.
+   */
+  private extensionByte(byte: number): boolean {
+    switch (this.at) {
       case SIZE_BLANK:
         if (byte === SEMICOLON) this.at = EXTENSION;
         else if (!isBlank(byte)) return false;
@@ -294,14 +307,18 @@ class ChunkedBody implements BodyReader {
       case QUOTED_PAIR:
         this.at = QUOTED;
         return this.dropText(byte);
-      case QUOTED_END:
+      default: // behind a quoted string
         if (byte === CR) this.at = SIZE_LF;
         else if (byte === SEMICOLON) this.at = EXTENSION;
         else if (!isBlank(byte)) return false;
         return byte === CR || this.drop();
+    }
+  }
+
+  private trailerByte(byte: number): boolean {
+    switch (this.at) {
       case TRAILER_START:
-        if (byte === CR) this.at = END_LF;
-        else this.at = TRAILER;
+        this.at = byte === CR ? END_LF : TRAILER;
         return byte !== LF && this.drop();
       case TRAILER:
         if (byte === CR) this.at = TRAILER_LF;
@@ -309,7 +326,7 @@ class ChunkedBody implements BodyReader {
       case TRAILER_LF:
         this.at = TRAILER_START;
         return byte === LF;
-      default:
+      default: // the LF that ends the body
         this.done = byte === LF;
         return this.done;
     }
@@ -336,26 +353,24 @@ function hexadecimal(byte: number): number {
   return letter >= 97 && letter <= 102 ? letter - 87 : -1;
 }
 
-/** Room that `frame` needs before the data, and behind it. */
+/** Room that `wrapChunk` needs before the data, and behind it. */
 export const CHUNK_BEFORE = 8;
 export const CHUNK_BEHIND = 8;
 
 /** What ends a chunked body. */
 export const LAST_CHUNK = Uint8Array.of(48, CR, LF, CR, LF);
 
-/**
- * Makes a chunk of `count` bytes, at least one, that stand in `buffer` from `start` on. Returns
- * where the chunk begins; it ends two bytes behind the data.
- */
-export function frame(buffer: Uint8Array, start: number, count: number): number {
-  buffer[start + count] = CR;
-  buffer[start + count + 1] = LF;
-  let at = start;
+/** Makes a chunk of `count` bytes of data, at least one, that stand in `buffer` from `CHUNK_BEFORE` on. */
+export function wrapChunk(buffer: Uint8Array, count: number): Uint8Array {
+  const end = CHUNK_BEFORE + count;
+  buffer[end] = CR;
+  buffer[end + 1] = LF;
+  let at = CHUNK_BEFORE;
   buffer[--at] = LF;
   buffer[--at] = CR;
   for (let size = count; size > 0; size >>>= 4) {
     const digit = size & 15;
     buffer[--at] = digit < 10 ? 48 + digit : 87 + digit;
   }
-  return at;
+  return buffer.subarray(at, end + 2);
 }

@@ -27,10 +27,10 @@ export interface HeadLimits {
 }
 
 /**
- * Statuses with which a request's head is refused; 503 where the board has no room for it. For a response each of
- * them means 502.
+ * Statuses with which a request's head is refused: 501 for a transfer coding other than chunked, 503 where the board
+ * has no room for it. For a response each of them means 502.
  */
-export type HeadError = 400 | 414 | 431 | 503 | 505;
+export type HeadError = 400 | 414 | 431 | 501 | 503 | 505;
 
 /** Who answers for the memory of long heads. */
 export interface HeadBuffers {

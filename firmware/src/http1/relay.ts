@@ -1,5 +1,5 @@
 import type { Endpoint } from "../net/endpoint.ts";
-import { type BodyReader, CHUNK_BEFORE, CHUNK_BEHIND, frame, LAST_CHUNK } from "./body.ts";
+import { type BodyReader, CHUNK_BEFORE, CHUNK_BEHIND, LAST_CHUNK, wrapChunk } from "./body.ts";
 
 /**
  * Moves a body from one endpoint to another as far as it goes, and frames it anew: in chunks of our
@@ -14,29 +14,41 @@ export function relay(
   body: BodyReader,
   chunked: boolean,
 ): number {
-  const around = chunked ? CHUNK_BEFORE + CHUNK_BEHIND : 0;
-  const countMax = scratch.byteLength - around;
-  const start = chunked ? CHUNK_BEFORE : 0;
   let moved = 0;
   while (body.wanted > 0) {
-    let count = from.readable;
-    const room = to.writable - around;
-    if (count > room) count = room;
-    if (count > body.wanted) count = body.wanted;
-    if (count >= countMax) count = countMax;
-    else if (count <= 0 || to.sendQueueFull) break;
-    const piece = count === scratch.byteLength ? scratch : scratch.subarray(start, start + count);
-    from.read(piece);
+    const piece = readPiece(from, to, scratch, body, chunked);
+    if (piece === undefined) break;
     const length = body.decode(piece);
-    if (length < count && body.behind > 0) from.unread(piece.subarray(count - body.behind));
+    if (body.excess > 0) from.unread(piece.subarray(piece.byteLength - body.excess));
     if (length > 0) {
-      if (chunked) to.write(scratch.subarray(frame(scratch, start, length), start + length + 2));
-      else to.write(length === count ? piece : piece.subarray(0, length));
+      if (chunked) to.write(wrapChunk(scratch, length));
+      else to.write(length === piece.byteLength ? piece : piece.subarray(0, length));
       moved += length;
     }
     if (body.done && chunked) to.write(LAST_CHUNK);
   }
   return moved;
+}
+
+/** Reads as much as `to` has room for, with room around it for a chunk; `undefined` when that is nothing. */
+function readPiece(
+  from: Endpoint,
+  to: Endpoint,
+  scratch: Uint8Array,
+  body: BodyReader,
+  chunked: boolean,
+): Uint8Array | undefined {
+  const start = chunked ? CHUNK_BEFORE : 0;
+  const around = chunked ? CHUNK_BEFORE + CHUNK_BEHIND : 0;
+  let count = to.writable - around;
+  if (count > from.readable) count = from.readable;
+  if (count > body.wanted) count = body.wanted;
+  const countMax = scratch.byteLength - around;
+  if (count >= countMax) count = countMax;
+  else if (count <= 0 || to.sendQueueFull) return undefined; // small pieces have to wait, see `SMALL_WRITES_MAX`
+  const piece = count === scratch.byteLength ? scratch : scratch.subarray(start, start + count);
+  from.read(piece);
+  return piece;
 }
 
 /** Writes what there is room for; returns the rest. */

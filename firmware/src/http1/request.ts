@@ -58,7 +58,7 @@ export function understand(
   const { routes } = rules;
   const method = head.text(head.start, head.methodEnd);
   const framing = requestFraming(head, method);
-  if (typeof framing === "number") return framing;
+  if (framing === undefined) return head.error!;
   let host = hostOf(head);
   if (host === undefined) return 400;
   if (method === "CONNECT" || method === "TRACE") return 405;
@@ -79,7 +79,7 @@ export function understand(
     host = named;
     if (start < targetEnd) server = false; // RFC 9112 section 3.2.4
   }
-  if (framing.kind === "length" && framing.length > rules.config.bodyBytesMax) return 413;
+  if (typeof framing === "number" && framing > rules.config.bodyBytesMax) return 413;
   if (head.all("via").some(via => head.value(via).includes(rules.pseudonym))) return 508;
   if (routes.compareHosts && host.includes(".")) {
     const undotted = withoutDot(host);

@@ -146,10 +146,10 @@ class Writer {
   }
 
   framing(framing: Framing): void {
-    if (framing.kind === "length") {
+    if (typeof framing === "number") {
       this.bytes(CONTENT_LENGTH);
-      this.text(`${framing.length}\r\n`);
-    } else if (framing.kind === "chunked") {
+      this.text(`${framing}\r\n`);
+    } else if (framing === "chunked") {
       this.bytes(CHUNKED);
     }
   }
@@ -290,7 +290,7 @@ export function rewriteResponse(buffer: Uint8Array, response: ResponseRewrite): 
   }
   // A name with _ for - is none of ours: clients do not take the two for the same.
   out.fields(head, connectionNames(head), ({ name }) => name === "" || !OURS.includes(name));
-  const length = framing.kind === "none" ? head.only("content-length") : undefined;
+  const length = framing === "none" ? head.only("content-length") : undefined;
   if (length !== undefined && head.status >= 200 && head.status !== 204) {
     out.bytes(CONTENT_LENGTH);
     out.value(head, length);

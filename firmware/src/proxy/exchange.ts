@@ -75,11 +75,6 @@ const REFUSED_ANSWER: Record<AnswerRefusal, string> = Object.freeze({
 
 const NO_ROOM = "This proxy has no room for so long a head just now. Try again in a moment.";
 
-const NONE: Framing = Object.freeze({ kind: "none" });
-
-/** The framing of a request that was not understood: nobody knows where it ends. */
-const UNKNOWN: Framing = Object.freeze({ kind: "close" });
-
 /** One request and its answer, from the request's head on. */
 export class Exchange implements EndpointOwner, ConnectorOwner {
   method = "-";
@@ -113,7 +108,8 @@ export class Exchange implements EndpointOwner, ConnectorOwner {
   /** The answer's, while it is read. */
   declare private response: Head | undefined;
   private client: Endpoint;
-  private framing: Framing = UNKNOWN;
+  /** Until the request is understood: it may have no end. */
+  private framing: Framing = "close";
   private upload: BodyReader;
   declare private target: Uint8Array | undefined;
   /** Where cookies keep a browser with its backend. */
@@ -163,12 +159,12 @@ export class Exchange implements EndpointOwner, ConnectorOwner {
       this.path = brief(request.path);
       this.framing = request.framing;
       this.keepAlive = persists(head);
-    } else if (head.done && head.error === undefined) {
+    } else if (head.done) {
       this.method = head.text(head.start, head.methodEnd);
       const logged = Math.min(head.targetEnd, head.targetStart + LOGGED_MAX);
       this.path = head.text(head.targetStart, logged).split("?", 1)[0];
       const framing = requestFraming(head, this.method);
-      if (typeof framing !== "number") this.framing = framing;
+      if (framing !== undefined) this.framing = framing;
       this.keepAlive = persists(head);
     }
     this.upload = bodyReader(this.framing, context.config.bodyBytesMax);
@@ -519,7 +515,7 @@ export class Exchange implements EndpointOwner, ConnectorOwner {
     if (this.pendingUp !== undefined || this.upload.done) return;
     const { scratch } = this.context;
     const upload = this.upload;
-    this.in += relay(this.client, backendSide, scratch, upload, this.framing.kind === "chunked");
+    this.in += relay(this.client, backendSide, scratch, upload, this.framing === "chunked");
     if (upload.done) this.connector!.requestSent();
     if (upload.broken) this.breakOff(upload.tooLarge ? 413 : 400, "PD");
   }
@@ -587,11 +583,11 @@ export class Exchange implements EndpointOwner, ConnectorOwner {
     if (head.status === 101) {
       const protocol = head.agreed("upgrade");
       if (protocol === undefined || !this.offered(head.value(protocol))) return false;
-      if (!this.pass(head, NONE, undefined, protocol)) return false;
+      if (!this.pass(head, "none", undefined, protocol)) return false;
     } else if (head.status < 200) {
       this.interims = (this.interims ?? 0) + 1;
       if (this.interims > INTERIM_ANSWERS_MAX) return false;
-      if (!oldClient && !this.pass(head, NONE, undefined)) return false;
+      if (!oldClient && !this.pass(head, "none", undefined)) return false;
       head.reset();
       return true;
     }
@@ -600,7 +596,7 @@ export class Exchange implements EndpointOwner, ConnectorOwner {
     countAnswer(this.backend!.load, head.status);
     this.connector!.answered(this.backend!, head.status);
     if (head.status === 101) return true;
-    const endless = framing.kind === "close" || framing.kind === "chunked";
+    const endless = framing === "close" || framing === "chunked";
     // After a refused upgrade the client may be speaking the other protocol already. What is left of a
     // request that is answered early is not read, and another request behind it would not be either.
     if (
@@ -612,9 +608,8 @@ export class Exchange implements EndpointOwner, ConnectorOwner {
       this.keepAlive = false;
     }
     this.chunkedDown = endless && !oldClient;
-    this.reusable =
-      framing.kind !== "close" && head.minor === 1 && !head.lists("connection", "close");
-    const down: Framing = endless ? { kind: oldClient ? "close" : "chunked" } : framing;
+    this.reusable = framing !== "close" && head.minor === 1 && !head.lists("connection", "close");
+    const down: Framing = endless ? (oldClient ? "close" : "chunked") : framing;
     const kept = oldClient ? "keep-alive" : undefined;
     if (!this.pass(head, down, this.keepAlive ? kept : "close")) return false;
     this.download = bodyReader(framing);
@@ -688,7 +683,7 @@ export class Exchange implements EndpointOwner, ConnectorOwner {
       return;
     }
     const length = download.decode(rest);
-    if (download.behind > 0) backendSide.unread(rest.subarray(count - download.behind));
+    if (download.excess > 0) backendSide.unread(rest.subarray(count - download.excess));
     this.client.write(rest.subarray(0, length));
     this.out += length;
   }

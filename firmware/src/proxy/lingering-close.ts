@@ -42,7 +42,7 @@ export class LingeringClose implements EndpointOwner {
     client.owner = this;
     if (backendSide === undefined) return;
     backendSide.owner = this;
-    if (flushBackend) this.owed = bodyReader({ kind: "length", length: backendSide.readable });
+    if (flushBackend) this.owed = bodyReader(backendSide.readable);
   }
 
   /** Goes on as far as it goes. */
