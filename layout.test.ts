@@ -145,9 +145,8 @@ const TABLE: readonly Row[] = [
       kind === "emulator/net-mock-socket" ||
       kind === "node" ||
       ["esbuild", "typescript"].includes(target) ||
-      /^firmware\/(src\/(log\/recent-events|pool\/pool|config\/config|net\/pump)|tools\/command-line)\.ts$/.test(
-        target,
-      ),
+      core(target) ||
+      target === "firmware/tools/command-line.ts",
     types: target => target === "vitest/node", // of its own set-up
   },
   {
@@ -166,12 +165,7 @@ const TABLE: readonly Row[] = [
   {
     place: "the rig",
     holds: file => file.startsWith("hil/"),
-    runtime: (target, kind) =>
-      kind === "firmware"
-        ? /^firmware\/(src\/(app|net\/connection-budget|config\/(config|reader)|log\/event|admin\/(status|token)|balancer\/strategy)|tools\/[\w-]+)\.ts$/.test(
-            target,
-          )
-        : kind !== "chip",
+    runtime: (_target, kind) => kind !== "chip",
     types: () => false,
   },
 ];
@@ -193,6 +187,52 @@ test.each(TABLE)("$place: imports what it may, and nothing else", row => {
   expect(checked).toBeGreaterThan(0);
 });
 
+/** The floors of `firmware/src`, the lowest first: a folder or a file each. DESIGN of the house: no file imports upward. */
+const FLOORS = [
+  "platform.ts",
+  "deep-freeze.ts",
+  "version.ts",
+  "text",
+  "log",
+  "net",
+  "http1",
+  "config",
+  "backend",
+  "balancer",
+  "pool",
+  "checks",
+  "proxy",
+  "admin",
+  "wifi-link.ts",
+  "app.ts",
+  "chip",
+  "main.ts",
+];
+
+const CORE = "firmware/src/";
+
+function floorOf(file: string): number {
+  return FLOORS.indexOf(file.slice(CORE.length).split("/")[0]);
+}
+
+/** The files of a folder that ship or run, without tests and declarations. */
+function sourcesBelow(folder: string): string[] {
+  return FILES.filter(
+    file => file.startsWith(folder) && !IS_TEST.test(file) && !file.endsWith(".d.ts"),
+  );
+}
+
+test("no file of the firmware imports upward, not even a type", () => {
+  const files = sourcesBelow(CORE);
+  expect(files.filter(file => floorOf(file) < 0)).toEqual([]);
+  const upward = files.flatMap(file =>
+    importsOf(file)
+      .filter(({ target }) => target.startsWith(CORE) && floorOf(target) > floorOf(file))
+      .map(({ target }) => `${file}: ${target}`),
+  );
+  expect(upward).toEqual([]);
+});
+
 /** The files of a folder that import each other in a circle, through types or values. */
 function circles(folder: string): string[] {
   const left = new Set(FILES.filter(file => file.startsWith(`${folder}/`) && !IS_TEST.test(file)));
@@ -210,9 +250,12 @@ function circles(folder: string): string[] {
   return [...left];
 }
 
-test.each(["hil"])("%s: no two files import each other in a circle, not even types", folder => {
-  expect(circles(folder)).toEqual([]);
-});
+test.each(["firmware/src", "hil"])(
+  "%s: no two files import each other in a circle, not even types",
+  folder => {
+    expect(circles(folder)).toEqual([]);
+  },
+);
 
 /** A program for the chip: its manifest, and the folder that its modules' names are relative to. */
 interface Program {

@@ -1,8 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Network, seeded } from "net-mock-socket";
 import { expect, test } from "vitest";
-import { ROUTES_MAX } from "../../firmware/src/config/config.ts";
-import { BACKENDS_MAX } from "../../firmware/src/pool/pool.ts";
+import { BACKENDS_MAX, ROUTES_MAX } from "../../firmware/src/config/settings.ts";
 import { Board } from "../src/board.ts";
 import { esp32 } from "../src/boards/esp32.ts";
 import type { BoardKind } from "../src/boards/kind.ts";

@@ -7,8 +7,6 @@
  * left, `read` returns the count, a listener can be closed.
  */
 
-import type { FindKeyword } from "./net/keywords.ts";
-
 /** A socket that somebody may read, write and close. */
 export interface TCPSocket {
   /** Fills `view` completely; asking for more than was announced throws. */
@@ -127,6 +125,21 @@ export interface Vitals {
   /** `undefined` where memory has no limit that means anything. */
   readonly freeHeapBytes: number | undefined;
 }
+
+/**
+ * The loop of `Scan.next` as machine code (native/keywords.c). It takes buffers, because that is what
+ * the SDK hands to C. Gives the state that was reached, and how many bytes were looked at in the upper
+ * 16 bits.
+ */
+export type FindKeyword = (
+  bytes: ArrayBuffer,
+  start: number,
+  end: number,
+  columns: ArrayBuffer,
+  next: ArrayBuffer,
+  state: number,
+  found: number,
+) => number;
 
 export interface Platform {
   readonly TCP: TCPConstructor;

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
-import { type Config, readConfig } from "../../firmware/src/config/config.ts";
+import { readConfig } from "../../firmware/src/config/config.ts";
+import type { Config } from "../../firmware/src/config/settings.ts";
 import { collect } from "../kit/emulated-lab.ts";
 import type { Effect, Observations } from "./observations.ts";
 import { type ChangePart, MODES_OF_PORTS, only } from "./plan.ts";

@@ -1,4 +1,4 @@
-import { STRATEGIES } from "../../firmware/src/balancer/strategy.ts";
+import { STRATEGIES } from "../../firmware/src/balancer/strategies.ts";
 import { ourBoard } from "../kit/emulated-lab.ts";
 import { clients } from "./generate-clients.ts";
 import {

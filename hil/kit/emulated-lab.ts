@@ -15,7 +15,8 @@ import { VirtualClock } from "../../emulator/src/clock.ts";
 import type { Flash } from "../../emulator/src/flash.ts";
 import { xsFirmware } from "../../emulator/xs/firmware.ts";
 import { type App, type StartOptions, start } from "../../firmware/src/app.ts";
-import { type Config, readConfig } from "../../firmware/src/config/config.ts";
+import { readConfig } from "../../firmware/src/config/config.ts";
+import type { Config } from "../../firmware/src/config/settings.ts";
 import { type LogLine, parseLine } from "../../firmware/src/log/event.ts";
 
 /** For clients that all have the address of one computer: as many sessions as there are. */

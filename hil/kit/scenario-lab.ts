@@ -1,5 +1,5 @@
 import type { Status } from "../../firmware/src/admin/status.ts";
-import type { Config } from "../../firmware/src/config/config.ts";
+import type { Config } from "../../firmware/src/config/settings.ts";
 import type { LogLine } from "../../firmware/src/log/event.ts";
 import type { Behaviour } from "./behaviour.ts";
 import { Client, type Reply, type RequestOptions } from "./client.ts";

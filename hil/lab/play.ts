@@ -1,5 +1,6 @@
 import { type Host, type MockSocket, seeded } from "net-mock-socket";
-import { STRATEGIES, type StrategyName, WEIGHTLESS } from "../../firmware/src/balancer/strategy.ts";
+import { STRATEGIES } from "../../firmware/src/balancer/strategies.ts";
+import { type StrategyName, WEIGHTLESS } from "../../firmware/src/config/settings.ts";
 import { type BackendSettings, EmulatedLab } from "../kit/emulated-lab.ts";
 import { httpBackend, MessageReader, reply } from "../kit/http-backend.ts";
 import type { World, WorldBackend } from "./experiments.ts";

@@ -3,7 +3,7 @@ import type { MockSocket } from "net-mock-socket";
 import { expect, test } from "vitest";
 import { settingsOf } from "../../emulator/src/boards/esp32.ts";
 import { stuckSessionBytes } from "../../emulator/src/boards/memory-plan.ts";
-import { MEMORY_RESERVE_BYTES, MEMORY_SHED_BYTES } from "../../firmware/src/proxy/memory-guard.ts";
+import { MEMORY_RESERVE_BYTES, MEMORY_SHED_BYTES } from "../../firmware/src/net/memory-reserve.ts";
 import { get } from "../kit/admin-port.ts";
 import { collect, EmulatedLab, ourBoard } from "../kit/emulated-lab.ts";
 

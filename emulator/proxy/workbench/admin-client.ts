@@ -1,5 +1,5 @@
 import http from "node:http";
-import type { Outcome } from "../../../firmware/src/admin/operator.ts";
+import type { Outcome } from "../../../firmware/src/admin/outcome.ts";
 import type { Status } from "../../../firmware/src/admin/status.ts";
 import { parseLine } from "../../../firmware/src/log/event.ts";
 

@@ -1,4 +1,4 @@
-import type { Outcome } from "../../../firmware/src/admin/operator.ts";
+import type { Outcome } from "../../../firmware/src/admin/outcome.ts";
 import { statusOf } from "../../../firmware/src/admin/status.ts";
 import type { App } from "../../../firmware/src/app.ts";
 import type { Board } from "../../src/board.ts";

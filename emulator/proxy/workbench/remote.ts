@@ -1,4 +1,4 @@
-import type { Outcome } from "../../../firmware/src/admin/operator.ts";
+import type { Outcome } from "../../../firmware/src/admin/outcome.ts";
 import type { Status } from "../../../firmware/src/admin/status.ts";
 import { ADMIN_PORT, type AdminAddress, AdminClient } from "./admin-client.ts";
 import type { Look, Watched } from "./watched.ts";

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Outcome } from "../../../firmware/src/admin/operator.ts";
+import type { Outcome } from "../../../firmware/src/admin/outcome.ts";
 
 /** Only this computer's own browsers. */
 const HOST = "127.0.0.1";

@@ -1,4 +1,4 @@
-import type { Outcome } from "../../../firmware/src/admin/operator.ts";
+import type { Outcome } from "../../../firmware/src/admin/outcome.ts";
 import type { Status } from "../../../firmware/src/admin/status.ts";
 
 /** What can be known of a board at one moment. */

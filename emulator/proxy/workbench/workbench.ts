@@ -1,5 +1,5 @@
-import type { Outcome } from "../../../firmware/src/admin/operator.ts";
-import { STRATEGIES } from "../../../firmware/src/balancer/strategy.ts";
+import type { Outcome } from "../../../firmware/src/admin/outcome.ts";
+import { STRATEGIES } from "../../../firmware/src/balancer/strategies.ts";
 import { Sampler } from "./sampler.ts";
 import { PageServer, type Wish } from "./server.ts";
 import { type DemoBackend, FAULTS, type Fault, LATENCY_MAX_MS } from "./servers.ts";

@@ -1,18 +1,18 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { readConfig } from "../../../firmware/src/config/config.ts";
+import { BACKENDS_MAX } from "../../../firmware/src/config/settings.ts";
 import {
   budget,
   LISTENING_SOCKETS_MAX,
   REFUSALS_MAX,
 } from "../../../firmware/src/net/connection-budget.ts";
 import { SMALL_WRITES_MAX } from "../../../firmware/src/net/endpoint.ts";
-import { BACKENDS_MAX } from "../../../firmware/src/pool/pool.ts";
 import {
   MEMORY_RESERVE_BYTES,
   MEMORY_SHED_BYTES,
-  SESSION_BYTES_MAX,
-} from "../../../firmware/src/proxy/memory-guard.ts";
+} from "../../../firmware/src/net/memory-reserve.ts";
+import { SESSION_BYTES_MAX } from "../../../firmware/src/proxy/memory-guard.ts";
 import { esp32, queueLength, settingsOf } from "./esp32.ts";
 import {
   connectionHeapBytes,

@@ -1,6 +1,6 @@
 import type { MockSocket } from "net-mock-socket";
+import { BACKENDS_MAX } from "../../../firmware/src/config/settings.ts";
 import { REQUESTS_BYTES } from "../../../firmware/src/log/recent-events.ts";
-import { BACKENDS_MAX } from "../../../firmware/src/pool/pool.ts";
 import { machineWith } from "../engine-snapshots.ts";
 import { Bench } from "./bench.ts";
 import { esp32Bytes, type Figure, figure, type Measure } from "./figures.ts";

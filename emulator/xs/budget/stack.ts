@@ -1,6 +1,5 @@
 import type { MockSocket } from "net-mock-socket";
-import { ROUTES_MAX } from "../../../firmware/src/config/config.ts";
-import { BACKENDS_MAX } from "../../../firmware/src/pool/pool.ts";
+import { BACKENDS_MAX, ROUTES_MAX } from "../../../firmware/src/config/settings.ts";
 import { Bench } from "./bench.ts";
 import { type Figure, figure, type Measure } from "./figures.ts";
 

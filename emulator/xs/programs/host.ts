@@ -1,4 +1,4 @@
-import type { FindKeyword } from "../../../firmware/src/net/keywords.ts";
+import type { FindKeyword } from "../../../firmware/src/platform.ts";
 import { abortLine } from "../../../firmware/src/text/exception.ts";
 import type { ListenerClass, TCPClass } from "../../src/platform.ts";
 

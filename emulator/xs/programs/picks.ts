@@ -1,6 +1,7 @@
 import { Backend } from "../../../firmware/src/backend/backend.ts";
-import { STRATEGIES, type StrategyName } from "../../../firmware/src/balancer/strategy.ts";
-import { Group } from "../../../firmware/src/pool/pool.ts";
+import { STRATEGIES } from "../../../firmware/src/balancer/strategies.ts";
+import type { StrategyName } from "../../../firmware/src/config/settings.ts";
+import { Group } from "../../../firmware/src/pool/group.ts";
 import { host } from "./host.ts";
 
 /** Picks of every strategy that there is, for the budget. */

@@ -2,8 +2,9 @@ import { digits, type KeyValue, valueAt, withValueAt } from "../config/key-path.
 import { brief, nearest, parseFlat } from "../config/reader.ts";
 import { deepFreeze } from "../deep-freeze.ts";
 import { EVENT_KINDS } from "../log/recent-events.ts";
-import type { Operator, Outcome } from "./operator.ts";
+import type { Operator } from "./operator.ts";
 import { SECRET } from "./operator.ts";
+import type { Outcome } from "./outcome.ts";
 import { type BackendStatus, configurationText, statusOf } from "./status.ts";
 
 /** A command: what may follow it, what it does, and how it comes out. */

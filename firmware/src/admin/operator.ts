@@ -1,8 +1,16 @@
-import { ADMIN_STATES, type AdminState } from "../backend/backend.ts";
-import { STRATEGIES, type StrategyName, WEIGHTLESS } from "../balancer/strategy.ts";
-import { type Config, EXPLAIN_MAX, readConfig, WEIGHT_MAX } from "../config/config.ts";
+import { STRATEGIES } from "../balancer/strategies.ts";
+import { readConfig } from "../config/config.ts";
 import { DOCUMENT_BYTES_MAX, type Revisions } from "../config/config-store.ts";
 import { brief, nearest } from "../config/reader.ts";
+import {
+  ADMIN_STATES,
+  type AdminState,
+  type Config,
+  EXPLAIN_MAX,
+  type StrategyName,
+  WEIGHT_MAX,
+  WEIGHTLESS,
+} from "../config/settings.ts";
 import type { TextStore } from "../config/storage.ts";
 import { deepFreeze } from "../deep-freeze.ts";
 import type { Report } from "../log/event.ts";
@@ -11,12 +19,10 @@ import { budget } from "../net/connection-budget.ts";
 import type { Cancel, Platform } from "../platform.ts";
 import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
 import { GIVEN_KEY } from "./beginning.ts";
+import type { Outcome } from "./outcome.ts";
 import { type RunningConfig, TRIAL_MS } from "./running-config.ts";
 import { restoreStates, runTimeChanges, STATES_KEY } from "./states.ts";
 import { isToken, TOKEN_KEY, TOKEN_MAX, TOKEN_MIN } from "./token.ts";
-
-/** How a wish came out: what was done, or everything that is wrong with it. */
-export type Outcome = { readonly done: string } | { readonly complaints: readonly string[] };
 
 /** A start that lasted so long was a good one. */
 const LASTED_MS = 60_000;

@@ -1,4 +1,4 @@
-import { STRATEGIES } from "../balancer/strategy.ts";
+import { STRATEGIES } from "../balancer/strategies.ts";
 import { TOKEN_MIN } from "./token.ts";
 
 const STYLE = `

@@ -1,12 +1,13 @@
-import { type Config, type Configuration, readConfig } from "../config/config.ts";
+import { type Configuration, readConfig } from "../config/config.ts";
 import type { Revisions } from "../config/config-store.ts";
+import type { Config } from "../config/settings.ts";
 import type { TextStore } from "../config/storage.ts";
 import type { Report } from "../log/event.ts";
 import { LISTENING_SOCKETS_MAX } from "../net/connection-budget.ts";
 import type { Listeners } from "../net/listeners.ts";
 import type { Cancel, Platform } from "../platform.ts";
 import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
-import type { Outcome } from "./operator.ts";
+import type { Outcome } from "./outcome.ts";
 import { keepStates, restoreStates } from "./states.ts";
 
 /** A document serves so long before it is kept in flash. */

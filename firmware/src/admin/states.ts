@@ -1,5 +1,5 @@
-import { ADMIN_STATES, type AdminState } from "../backend/backend.ts";
 import { parseFlat } from "../config/reader.ts";
+import { ADMIN_STATES, type AdminState } from "../config/settings.ts";
 import type { TextStore } from "../config/storage.ts";
 import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
 

@@ -1,7 +1,7 @@
 import type { Backend } from "../backend/backend.ts";
 import type { Traffic } from "../log/traffic.ts";
+import { MEMORY_RESERVE_BYTES } from "../net/memory-reserve.ts";
 import type { Refusals } from "../proxy/connector.ts";
-import { MEMORY_RESERVE_BYTES } from "../proxy/memory-guard.ts";
 import { VERSION } from "../version.ts";
 import type { Operator } from "./operator.ts";
 import type { Source } from "./running-config.ts";

@@ -1,33 +1,8 @@
+import type { AdminState, BackendSettings } from "../config/settings.ts";
 import { type Answers, noAnswers } from "../log/traffic.ts";
+import type { ProxyProtocol } from "../net/proxy-protocol.ts";
 import { Health, type HealthRules } from "./health.ts";
 import { Latency } from "./latency.ts";
-
-/** What the operator wants of a backend: HAProxy's words. */
-export type AdminState = "ready" | "drain" | "maint";
-
-export const ADMIN_STATES: readonly AdminState[] = Object.freeze(["ready", "drain", "maint"]);
-
-/** Which PROXY protocol a backend expects before a connection's first byte. */
-export type ProxyProtocol = "none" | "v1" | "v2";
-
-/** A backend as the configuration gives it. */
-export interface BackendSettings {
-  readonly name: string;
-  readonly address: string;
-  readonly port: number;
-  /** Its share of the traffic against the others'; 0 is none, as `drain` is. */
-  readonly weight: number;
-  /** Used only when no other is available. */
-  readonly backup: boolean;
-  /** Sessions or requests that it serves at once; no bound when not given. */
-  readonly maxSessions: number | undefined;
-  /** Connections to it wait for the next request; when not given, they do where that is possible. */
-  readonly keepAlive: boolean | undefined;
-  /** With one session at most: the pause between two connections to it. */
-  readonly settleMs: number;
-  readonly state: AdminState;
-  readonly proxyProtocol: ProxyProtocol;
-}
 
 /** What a backend has, and had since the start. */
 export interface Load extends Answers {

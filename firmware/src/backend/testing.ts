@@ -1,4 +1,5 @@
-import { Backend, type BackendSettings } from "./backend.ts";
+import type { BackendSettings } from "../config/settings.ts";
+import { Backend } from "./backend.ts";
 import type { HealthRules } from "./health.ts";
 
 /** The rules of a configuration that says nothing. */

@@ -1,5 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
-import { BACKENDS_MAX } from "../pool/pool.ts";
+import { BACKENDS_MAX } from "../config/settings.ts";
 import { OpenPicks } from "./picks-in-flight.ts";
 import type { Strategy, StrategyParts } from "./strategy.ts";
 import { TwoChoices } from "./two-choices.ts";

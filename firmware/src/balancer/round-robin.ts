@@ -1,5 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
-import { BACKENDS_MAX } from "../pool/pool.ts";
+import { BACKENDS_MAX } from "../config/settings.ts";
 import type { Strategy } from "./strategy.ts";
 
 /**

@@ -1,5 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
-import { BACKENDS_MAX } from "../pool/pool.ts";
+import { BACKENDS_MAX } from "../config/settings.ts";
 
 /**
  * Turns by weight that interleave: weights 5, 1, 1 give `a a b a c a a`, never five `a` in a row. In

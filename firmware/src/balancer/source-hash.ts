@@ -1,6 +1,6 @@
 import type { Backend } from "../backend/backend.ts";
+import { BACKENDS_MAX } from "../config/settings.ts";
 import { hashText, mix } from "../net/hash.ts";
-import { BACKENDS_MAX } from "../pool/pool.ts";
 import type { Strategy } from "./strategy.ts";
 
 /**

@@ -2,7 +2,8 @@ import { seeded } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
 import { collectGarbage } from "../../../hil/kit/heap.ts";
 import type { Backend } from "../backend/backend.ts";
-import { STRATEGIES, type StrategyName, WEIGHTLESS } from "./strategy.ts";
+import { type StrategyName, WEIGHTLESS } from "../config/settings.ts";
+import { STRATEGIES } from "./strategies.ts";
 import { countsOf, namesOf, Trial, times } from "./testing.ts";
 
 // What every strategy promises; what each of them promises beyond is in its own test.

@@ -1,13 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
 import type { Clock } from "../platform.ts";
-import { Ewma } from "./ewma.ts";
-import { First } from "./first.ts";
-import { LeastConnections } from "./least-connections.ts";
-import { QLearning } from "./q-learning.ts";
-import { RoundRobin } from "./round-robin.ts";
-import { SourceHash } from "./source-hash.ts";
-import { TwoChoices } from "./two-choices.ts";
-import { WeightedRoundRobin } from "./weighted-round-robin.ts";
 
 /**
  * Chooses one of the backends that may be chosen. Candidates arrive filtered (up, not full, not
@@ -30,24 +22,3 @@ export interface StrategyParts {
   /** From 0 to less than 1. */
   random(): number;
 }
-
-/** Every strategy by the name that the configuration gives it. */
-export const STRATEGIES = Object.freeze({
-  "round-robin": () => new RoundRobin(),
-  "weighted-round-robin": () => new WeightedRoundRobin(),
-  "least-connections": () => new LeastConnections(),
-  "two-choices": parts => new TwoChoices(parts),
-  ewma: parts => new Ewma(parts),
-  "source-hash": () => new SourceHash(),
-  first: () => new First(),
-  "q-learning": parts => new QLearning(parts),
-} satisfies Record<string, (parts: StrategyParts) => Strategy>);
-
-export type StrategyName = keyof typeof STRATEGIES;
-
-/** Strategies that do not look at weights: a weight there would do nothing. */
-export const WEIGHTLESS: readonly StrategyName[] = Object.freeze([
-  "round-robin",
-  "first",
-  "q-learning",
-]);

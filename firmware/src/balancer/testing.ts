@@ -1,6 +1,8 @@
 import { seeded } from "net-mock-socket";
 import { Backend } from "../backend/backend.ts";
-import { STRATEGIES, type Strategy, type StrategyName } from "./strategy.ts";
+import type { StrategyName } from "../config/settings.ts";
+import { STRATEGIES } from "./strategies.ts";
+import type { Strategy } from "./strategy.ts";
 
 const RULES = { rise: 2, fall: 3, start: "up", ejectAfter: 0, slowStartMs: 0 } as const;
 

@@ -1,11 +1,9 @@
 import type { Backend } from "../backend/backend.ts";
 import type { CheckCode, HealthChange } from "../backend/health.ts";
+import type { Observe } from "../config/settings.ts";
 import type { Cancel } from "../platform.ts";
 import type { Pool } from "../pool/pool.ts";
 import { Probe, type ProbeContext, type ProbeRules } from "./probe.ts";
-
-/** What of a request speaks against a backend: HAProxy's words. */
-export type Observe = "none" | "layer4" | "layer7";
 
 export interface CheckRules extends Omit<ProbeRules, "check"> {
   readonly check: "none" | ProbeRules["check"];

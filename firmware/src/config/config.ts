@@ -1,107 +1,23 @@
-import { ADMIN_STATES, type BackendSettings } from "../backend/backend.ts";
-import { STRATEGIES, type StrategyName, WEIGHTLESS } from "../balancer/strategy.ts";
-import type { Observe } from "../checks/health-checks.ts";
 import { ipv4, network } from "../net/address.ts";
 import { LISTENERS_MAX } from "../net/connection-budget.ts";
-import { KEYWORD_BYTES_MAX, KEYWORDS_MAX, type Keyword } from "../net/keywords.ts";
-import { BACKENDS_MAX } from "../pool/pool.ts";
-import type { Mode } from "../proxy/session.ts";
+import { KEYWORD_BYTES_MAX, KEYWORDS_MAX } from "../net/keywords.ts";
 import { brief, DocumentReader, type Key } from "./reader.ts";
-
-/** What ends a connection by its content. */
-export interface InspectRule extends Keyword {
-  readonly from: "client" | "backend" | "both";
-  readonly action: "close";
-}
-
-/** Sends the requests for a host and the paths below one to some of the backends. */
-export interface RouteRule {
-  readonly host: string | undefined;
-  readonly path: string;
-  readonly strip: boolean;
-  /** Names of backends; all of them when not given. */
-  readonly backends: readonly string[] | undefined;
-}
-
-/** How the health of backends is watched. */
-export interface HealthSettings {
-  /** `tcp`: it takes a connection; `http`: it answers as it should; `none`: nobody is asked. */
-  readonly check: "tcp" | "http" | "none";
-  /** What is asked for over HTTP; the rest up to `body` says what a good answer is. */
-  readonly path: string;
-  /** The name in Host; the backend's address when not given. */
-  readonly host: string | undefined;
-  /** Statuses and ranges of them: `200-399` or `200,204`. */
-  readonly status: string;
-  /** Text in the answer's body. */
-  readonly body: string | undefined;
-  readonly intervalMs: number;
-  readonly timeoutMs: number;
-  /** Checks in a row that bring a backend back, and that take it out. */
-  readonly rise: number;
-  readonly fall: number;
-  /** What a backend is before its first check. */
-  readonly start: "up" | "down";
-  /** Which requests speak against a backend: those it did not take or answer, or 5xx, too. */
-  readonly observe: Observe;
-  /** So many in a row eject it for a while; 0 ejects nobody. */
-  readonly ejectAfter: number;
-  /** How long the share of a backend grows back that was down. */
-  readonly slowStartMs: number;
-}
-
-/** Keeps a client with the backend that served it first. */
-export type Sticky = "none" | "cookie" | "source";
-
-/** A checked configuration: every key is there and holds what it may hold. */
-export interface Config {
-  readonly listeners: readonly { readonly port: number; readonly mode: Mode }[];
-  /** The page, the API and the metrics for operators; 0 for none. */
-  readonly adminPort: number;
-  /** Names of the board, beside its addresses, under which the admin port answers. */
-  readonly adminHosts: readonly string[];
-  readonly backends: readonly BackendSettings[];
-  readonly balance: StrategyName;
-  readonly health: HealthSettings;
-  readonly sticky: Sticky;
-  /** What the sticky cookie is hashed with: the same key, the same cookies after a restart. */
-  readonly stickyKey: string | undefined;
-  /** Picks after the start whose reasons are logged. */
-  readonly explain: number;
-  /** Which requests go to which backends; without any, all to all. */
-  readonly routes: readonly RouteRule[];
-  /** Addresses and networks of proxies in front of us, whose X-Forwarded-… is believed. */
-  readonly trustedProxies: readonly string[];
-  readonly inspect: readonly InspectRule[];
-  /** How long a backend may take to accept a connection. */
-  readonly connectTimeoutMs: number;
-  /** How long a connected session may last without one byte. */
-  readonly idleTimeoutMs: number;
-  /** How long a session may last without another byte, once bytes have moved. */
-  readonly tunnelTimeoutMs: number;
-  /** How long each of them may wait. */
-  readonly queueTimeoutMs: number;
-  /** How long a request's head may take from its first byte on. */
-  readonly headTimeoutMs: number;
-  /** How long a client may keep its connection without a further request. */
-  readonly keepAliveTimeoutMs: number;
-  /** How long a backend may take to begin its answer. */
-  readonly responseTimeoutMs: number;
-  /** Other backends that a request may be sent to when one fails. */
-  readonly retries: number;
-  readonly headBytesMax: number;
-  readonly headLinesMax: number;
-  /** Bytes of a request's body. */
-  readonly bodyBytesMax: number;
-  /** Clients that may wait for a slot, and requests that may wait for a backend with room. */
-  readonly queueMax: number;
-  /** Sessions at once; as many as the board's connections carry when not given. */
-  readonly sessionsMax: number | undefined;
-  /** Sessions at once of one client address; two thirds of all when not given. */
-  readonly clientSessionsMax: number | undefined;
-  /** Bytes per second that a body or raw stream has to move while clients wait for a slot; 0: none. */
-  readonly bytesPerSecondMin: number;
-}
+import {
+  ADMIN_HOSTS_MAX,
+  ADMIN_STATES,
+  BACKENDS_MAX,
+  type BackendSettings,
+  type Config,
+  EXPLAIN_MAX,
+  type HealthSettings,
+  type InspectRule,
+  type ListenerConfig,
+  ROUTES_MAX,
+  type RouteRule,
+  STRATEGY_NAMES,
+  WEIGHT_MAX,
+  WEIGHTLESS,
+} from "./settings.ts";
 
 /** A configuration with the document that it was read from. */
 export interface Configuration {
@@ -112,13 +28,7 @@ export interface Configuration {
 /** Longest time that a timeout may be: a day. */
 const TIMEOUT_MAX_MS = 86_400_000;
 
-/** Routes of a configuration, each a handful of objects on the chip. */
-export const ROUTES_MAX = 16;
-
 const TRUSTED_MAX = 8;
-
-/** HAProxy's. */
-export const WEIGHT_MAX = 256;
 
 /** A request line of 8000 bytes, which RFC 9112 section 3 asks for, and a kilobyte of fields. */
 const HEAD_BYTES = 9_216;
@@ -131,10 +41,6 @@ const SETTLE_MAX_MS = 10_000;
 
 /** More than any board has connections for. */
 const SESSIONS_MAX = 512;
-
-/** Explained picks are for looking at, not for keeping. */
-export const ADMIN_HOSTS_MAX = 4;
-export const EXPLAIN_MAX = 1000;
 
 const DEFAULT_RULE: InspectRule = Object.freeze({
   keyword: "END",
@@ -154,7 +60,7 @@ export function readConfig(document: unknown): Configuration | { complaints: str
   const config = check.object<Config>("", document, {
     listeners: key =>
       check.list(key, [{ port: 80, mode: "auto" }], 1, LISTENERS_MAX, listener =>
-        check.object<Config["listeners"][number]>(listener.key, listener.value, {
+        check.object<ListenerConfig>(listener.key, listener.value, {
           port: k => check.integer(k, undefined, 1, 65535),
           mode: k => check.word(k, "auto", ["auto", "http", "tcp"]),
         }),
@@ -190,7 +96,7 @@ export function readConfig(document: unknown): Configuration | { complaints: str
           proxyProtocol: k => check.word(k, "none", ["none", "v1", "v2"]),
         }),
       ),
-    balance: key => check.word(key, "round-robin", Object.keys(STRATEGIES) as StrategyName[]),
+    balance: key => check.word(key, "round-robin", STRATEGY_NAMES),
     health: key => readHealth(check, key),
     sticky: key => check.word(key, "none", ["none", "cookie", "source"]),
     stickyKey: key =>

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { MEMORY_RESERVE_BYTES } from "../net/memory-reserve.ts";
 import type { Platform } from "../platform.ts";
-import { MEMORY_RESERVE_BYTES } from "../proxy/memory-guard.ts";
 import { BUFFER_BYTES } from "./head.ts";
 import { HeadRoom, Heads, LONG_HEADS_BYTES } from "./head-pool.ts";
 

@@ -1,5 +1,5 @@
+import { hasRoom } from "../net/memory-reserve.ts";
 import type { Platform } from "../platform.ts";
-import { hasRoom } from "../proxy/memory-guard.ts";
 import { BUFFER_BYTES, Head, type HeadBuffers, type HeadLimits } from "./head.ts";
 import { REWRITE_BYTES } from "./rewrite.ts";
 

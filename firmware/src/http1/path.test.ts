@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
 import fc from "../../../hil/kit/properties.ts";
-import { Group } from "../pool/pool.ts";
+import type { Route } from "../pool/group.ts";
+import { Group } from "../pool/group.ts";
 import { ascii } from "../text/ascii.ts";
 import { Head, textOf } from "./head.ts";
 import { comparedPath, normalPath } from "./path.ts";
 import { understand } from "./request.ts";
-import { type Route, routesOf } from "./route.ts";
+import { routesOf } from "./route.ts";
 
 const normal = (path: string, loose = false) => {
   const form = normalPath(ascii(path), 0, path.length, loose);

@@ -4,15 +4,15 @@ import { type Framing, requestFraming } from "./body.ts";
 import { PLAIN_PATH, span } from "./grammar.ts";
 import type { Field, Head } from "./head.ts";
 import { comparedPath, hasNul, isNormal, normalPath, ROUTE_PATH_MAX } from "./path.ts";
-import { type Route, type Routes, route, strippedStart, withoutDot } from "./route.ts";
+import { type RoutePattern, type Routes, route, strippedStart, withoutDot } from "./route.ts";
 
 /** What a request asks for. */
-export interface Request {
+export interface Request<R extends RoutePattern> {
   readonly method: string;
   /** The beginning of the target that came, without its query: more than the log holds. */
   readonly path: string;
   readonly framing: Framing;
-  readonly route: Route;
+  readonly route: R;
   /** The target for the backend, when it is not the one that came. */
   readonly target: Uint8Array | undefined;
   /** The protocol that the client would rather speak. */
@@ -46,14 +46,14 @@ const ASTERISK = 42;
 const SERVER = ascii("*");
 
 /** Reads a complete head; gives the request, or the status that refuses it. Sets `head.authority`. */
-export function understand(
+export function understand<R extends RoutePattern>(
   head: Head,
   rules: {
-    readonly routes: Routes;
+    readonly routes: Routes<R>;
     readonly pseudonym: string;
     readonly config: { readonly bodyBytesMax: number };
   },
-): Request | AnswerStatus {
+): Request<R> | AnswerStatus {
   const { bytes, targetStart, targetEnd } = head;
   const { routes } = rules;
   const method = head.text(head.start, head.methodEnd);
@@ -100,7 +100,7 @@ export function understand(
     if (!routes.comparePaths && hasNul(bytes, start, end)) return 400;
   }
   const path = start === end ? "/" : head.text(start, Math.min(end, start + ROUTE_PATH_MAX + 1));
-  let chosen: Route | undefined;
+  let chosen: R | undefined;
   let normal: Uint8Array | undefined;
   if (!routes.comparePaths || start === end || (plain && isNormal(bytes, start, end))) {
     chosen = route(routes, host, path);

@@ -3,9 +3,9 @@
  * connection only, and framing is always our own.
  */
 
-import { hasOurs, otherCookies } from "../pool/sticky-cookie.ts";
 import { ascii } from "../text/ascii.ts";
 import type { Framing } from "./body.ts";
+import { hasOurs, otherCookies } from "./cookies.ts";
 import type { Name } from "./field-names.ts";
 import type { Field, Head } from "./head.ts";
 

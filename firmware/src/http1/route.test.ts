@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { Group } from "../pool/pool.ts";
+import type { Route } from "../pool/group.ts";
+import { Group } from "../pool/group.ts";
 import { ascii } from "../text/ascii.ts";
-import { type Route, route, routesOf, strippedStart, withoutDot } from "./route.ts";
+import { route, routesOf, strippedStart, withoutDot } from "./route.ts";
 
 const group = new Group([], "round-robin", { clock: { now: () => 0 }, random: () => 0 });
 

@@ -1,24 +1,21 @@
-import type { Group } from "../pool/pool.ts";
-
-/** Which requests a group of backends gets. */
-export interface Route {
+/** Which requests a route is for. */
+export interface RoutePattern {
   /** In lower case: a name, `*.` and the end of names, or `undefined` for every host. */
   readonly host: string | undefined;
   /** The beginning of paths, whole segments only. */
   readonly path: string;
   /** The backend shall not see `path`. */
   readonly strip: boolean;
-  readonly group: Group;
 }
 
 /** The routes of a configuration, and what of a request they compare. */
-export interface Routes {
-  readonly all: readonly Route[];
+export interface Routes<R extends RoutePattern> {
+  readonly all: readonly R[];
   readonly comparePaths: boolean;
   readonly compareHosts: boolean;
 }
 
-export function routesOf(all: readonly Route[]): Routes {
+export function routesOf<R extends RoutePattern>(all: readonly R[]): Routes<R> {
   return {
     all,
     comparePaths: all.some(({ path }) => path !== "/"),
@@ -33,9 +30,13 @@ export function routesOf(all: readonly Route[]): Routes {
  * `host` is the value of Host with or without a port and a dot at the name's end, `path` a normal path without
  * its query, or what `comparedPath` leaves of it.
  */
-export function route({ all }: Routes, host: string, path: string): Route | undefined {
+export function route<R extends RoutePattern>(
+  { all }: Routes<R>,
+  host: string,
+  path: string,
+): R | undefined {
   let name: string | undefined;
-  let best: Route | undefined;
+  let best: R | undefined;
   let bestRank = -1;
   for (let i = 0; i < all.length; i++) {
     const candidate = all[i];
@@ -94,7 +95,7 @@ const SLASH = 47;
 
 /** Where a normal path begins that is left without the route's: at a slash, or at the end where nothing is left. */
 export function strippedStart(
-  { path: prefix }: Route,
+  { path: prefix }: RoutePattern,
   path: Uint8Array,
   start: number,
   end: number,

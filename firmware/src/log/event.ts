@@ -1,5 +1,5 @@
-import type { Ending } from "../proxy/session.ts";
 import { quoted } from "../text/quoting.ts";
+import type { Ending } from "./ending.ts";
 
 /** I: worth knowing, W: worth a look, E: a bug or a dead end. ESP-IDF's letters. */
 export type Level = "I" | "W" | "E";

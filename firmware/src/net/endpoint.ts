@@ -1,7 +1,7 @@
 import type { Platform, TCPSocket } from "../platform.ts";
 import type { Scan } from "./keywords.ts";
 import type { Address } from "./proxy-protocol.ts";
-import { pump, SCRATCH_BYTES } from "./pump.ts";
+import { type PumpSide, pump, SCRATCH_BYTES } from "./pump.ts";
 
 /** What a session hears of its endpoints. Nothing else ever calls it. */
 export interface EndpointOwner {
@@ -26,7 +26,7 @@ export interface EndpointOwner {
  *
  * Invariant: an exception never leaves a socket's callback; on the chip that would be a reboot.
  */
-export class Endpoint {
+export class Endpoint implements PumpSide {
   readable = 0;
   writable = 0;
   /** Bytes from here that were passed on by `pump`. */
@@ -98,6 +98,18 @@ export class Endpoint {
   address(): Address {
     const { remoteAddress, remotePort } = this.socket;
     return { address: remoteAddress ?? "0.0.0.0", port: remotePort ?? 0 };
+  }
+
+  began(): void {
+    this.owner.began?.(this);
+  }
+
+  binary(): void {
+    this.owner.binary?.(this);
+  }
+
+  failed(error: unknown): void {
+    this.owner.failed(error);
   }
 
   /** Fills `view`, which must not be longer than `readable`. */

@@ -1,3 +1,5 @@
+import type { FindKeyword } from "../platform.ts";
+
 /**
  * A keyword to look for.
  *
@@ -25,21 +27,6 @@ const TAB = 9;
 const LF = 10;
 const CR = 13;
 const DEL = 127;
-
-/**
- * The loop of `Scan.next` as machine code (native/keywords.c). It takes buffers, because that is what
- * the SDK hands to C. Gives the state that was reached, and how many bytes were looked at in the upper
- * 16 bits.
- */
-export type FindKeyword = (
-  bytes: ArrayBuffer,
-  start: number,
-  end: number,
-  columns: ArrayBuffer,
-  next: ArrayBuffer,
-  state: number,
-  found: number,
-) => number;
 
 /**
  * Finds any of several keywords in a stream of bytes at the cost of one table look-up per byte,

@@ -1,5 +1,7 @@
-import type { ProxyProtocol } from "../backend/backend.ts";
 import { ascii } from "../text/ascii.ts";
+
+/** Which PROXY protocol a backend expects before a connection's first byte. */
+export type ProxyProtocol = "none" | "v1" | "v2";
 
 /** One end of a connection: an IPv4 address and a port. */
 export interface Address {

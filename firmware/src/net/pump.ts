@@ -1,4 +1,4 @@
-import type { Endpoint } from "./endpoint.ts";
+import type { Scan } from "./keywords.ts";
 
 /**
  * Bytes of the one scratch buffer that every session of a proxy shares. Reading, inspecting and
@@ -6,6 +6,34 @@ import type { Endpoint } from "./endpoint.ts";
  * comes in one piece leaves in one, and each write is a round trip to another task of the chip.
  */
 export const SCRATCH_BYTES = 1436;
+
+/** One side of a pump: `readable` bytes wait there, `writable` bytes will be taken without a throw. */
+export interface PumpSide {
+  readable: number;
+  writable: number;
+  /** Bytes from here that were passed on. */
+  passed: number;
+  /** Small writes since the peer had acknowledged everything. */
+  smallWrites: number;
+  /** So many small pieces are in flight that only large ones may follow. */
+  readonly sendQueueFull: boolean;
+  /** Looks for keywords in the bytes from here. */
+  scan: Scan | undefined;
+  readonly source: { read(view: Uint8Array): unknown };
+  readonly socket: { write(bytes: Uint8Array): unknown };
+  /** Writes `view`, which must not be longer than `writable`. */
+  write(view: Uint8Array): void;
+  /** The first bytes from here are about to be passed on. */
+  began(): void;
+  /** The bytes from here are no text. */
+  binary(): void;
+  /** A keyword was found in the bytes from here: they are no longer passed on. */
+  part(): void;
+  /** A write here has failed. */
+  failing(): void;
+  /** A bug threw. */
+  failed(error: unknown): void;
+}
 
 /**
  * Moves what `from` has to `to`, as far as both counts reach, and counts it in `from.passed`.
@@ -19,7 +47,7 @@ export const SCRATCH_BYTES = 1436;
  * Each instruction here counts, because it is executed for each segment. Two things that look like
  * calls are written out for that, and there is one `try` for all.
  */
-export function pump(from: Endpoint, to: Endpoint, scratch: Uint8Array): void {
+export function pump(from: PumpSide, to: PumpSide, scratch: Uint8Array): void {
   let writing = false;
   try {
     let count = from.readable;
@@ -35,7 +63,7 @@ export function pump(from: Endpoint, to: Endpoint, scratch: Uint8Array): void {
       }
       from.source.read(piece);
       from.readable -= count;
-      if (from.passed === 0) from.owner.began?.(from);
+      if (from.passed === 0) from.began();
       const scan = from.scan;
       if (scan !== undefined) {
         count = scan.next(piece);
@@ -47,7 +75,7 @@ export function pump(from: Endpoint, to: Endpoint, scratch: Uint8Array): void {
             return;
           }
           from.scan = undefined;
-          from.owner.binary?.(from);
+          from.binary();
         }
       }
       from.passed += count;
@@ -59,6 +87,6 @@ export function pump(from: Endpoint, to: Endpoint, scratch: Uint8Array): void {
     }
   } catch (error) {
     if (writing) to.failing();
-    else from.owner.failed(error);
+    else from.failed(error);
   }
 }

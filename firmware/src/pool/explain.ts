@@ -1,6 +1,6 @@
 import type { Backend } from "../backend/backend.ts";
 import type { Report } from "../log/event.ts";
-import type { Asker, Group } from "./pool.ts";
+import type { Asker, Group } from "./group.ts";
 
 /** Tells of the next picks how they came out: each backend's score, or why it was left out. */
 export class Explain {

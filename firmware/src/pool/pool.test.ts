@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { VirtualClock } from "../../../emulator/src/clock.ts";
-import type { BackendSettings } from "../backend/backend.ts";
 import { RULES, settingsAt } from "../backend/testing.ts";
-import type { StrategyName } from "../balancer/strategy.ts";
-import { type Asker, Pool } from "./pool.ts";
+import type { BackendSettings, StrategyName } from "../config/settings.ts";
+import type { Asker } from "./group.ts";
+import { Pool } from "./pool.ts";
 
 function bench(given: Partial<BackendSettings>[], balance: StrategyName = "round-robin") {
   const clock = new VirtualClock();

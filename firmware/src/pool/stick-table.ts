@@ -1,7 +1,7 @@
 import type { Backend } from "../backend/backend.ts";
 import { mix } from "../net/hash.ts";
 import type { Clock } from "../platform.ts";
-import type { Group } from "./pool.ts";
+import type { Group } from "./group.ts";
 
 /** Clients that are remembered, each once for each group that it asks: a home network's worth. */
 export const CLIENTS_MAX = 128;

@@ -1,10 +1,11 @@
 import { expect, test } from "vitest";
 import fc from "../../../hil/kit/properties.ts";
 import { backendAt } from "../backend/testing.ts";
+import { hasOurs, otherCookies } from "../http1/cookies.ts";
 import { Head } from "../http1/head.ts";
 import { sipKeyOf } from "../net/sip-hash.ts";
-import { Group } from "./pool.ts";
-import { hasOurs, otherCookies, StickyCookie } from "./sticky-cookie.ts";
+import { Group } from "./group.ts";
+import { StickyCookie } from "./sticky-cookie.ts";
 
 const parts = { clock: { now: () => 0 }, random: () => 0 };
 const backends = [0, 1, 2].map(index => backendAt(index));

@@ -1,21 +1,8 @@
 import type { Backend } from "../backend/backend.ts";
-import type { Field, Head } from "../http1/head.ts";
-import type { Route } from "../http1/route.ts";
+import { bytesOf, ends, OURS_BYTES, ours, STICKY_COOKIE } from "../http1/cookies.ts";
+import type { Head } from "../http1/head.ts";
 import { type SipKey, sipHash } from "../net/sip-hash.ts";
-import type { Group } from "./pool.ts";
-
-/** The cookie that keeps a browser with its backend. */
-export const STICKY_COOKIE = "lb";
-
-/** What its pair begins with: `lb=`. */
-const L = 108;
-const B = 98;
-const EQUALS = 61;
-const OURS_BYTES = 3;
-
-const TAB = 9;
-const SPACE = 32;
-const SEMICOLON = 59;
+import type { Group, Route } from "./group.ts";
 
 /** Hexadecimal digits of a word. */
 const WORD_DIGITS = 8;
@@ -89,67 +76,6 @@ export class StickyCookie {
     this.#hashes[group.index] = hashes;
     return hashes;
   }
-}
-
-/** Is there a cookie of ours in a field? */
-export function hasOurs(head: Head, field: Field): boolean {
-  return ours(bytesOf(head, field), 0) >= 0;
-}
-
-/**
- * A field's cookies but ours, which is none of the backend's business: calls `piece` with each stretch of them.
- */
-export function otherCookies(head: Head, field: Field, piece: (bytes: Uint8Array) => void): void {
-  const cookies = bytesOf(head, field);
-  const { byteLength } = cookies;
-  let from = 0;
-  let any = false;
-  for (let at = ours(cookies, 0); at >= 0; at = ours(cookies, from)) {
-    let end = cookies.indexOf(SEMICOLON, at);
-    if (end < 0) end = byteLength;
-    // With the semicolon before it, or, where it is the first, with the one behind.
-    let start = at;
-    while (start > from && cookies[start] !== SEMICOLON) start--;
-    if (start > from) {
-      piece(cookies.subarray(from, start));
-      any = true;
-    } else if (!any) {
-      end = skipBlanks(cookies, end + 1);
-    }
-    from = end;
-  }
-  if (from < byteLength) piece(cookies.subarray(from));
-}
-
-/** A field's value alone: a search in all of the head would go on far behind it. */
-function bytesOf({ bytes }: Head, { valueStart, valueEnd }: Field): Uint8Array {
-  return bytes.subarray(valueStart, valueEnd);
-}
-
-/** Where the next cookie of ours begins, from `from` on; -1 where there is none. */
-function ours(cookies: Uint8Array, from: number): number {
-  for (let at = cookies.indexOf(L, from); at >= 0; at = cookies.indexOf(L, at + 1)) {
-    if (cookies[at + 1] !== B || cookies[at + 2] !== EQUALS) continue;
-    let before = at;
-    let byte = SPACE;
-    while (before > 0 && (byte === SPACE || byte === TAB)) byte = cookies[--before];
-    if (byte === SEMICOLON || (before === 0 && (byte === SPACE || byte === TAB))) return at;
-  }
-  return -1;
-}
-
-function skipBlanks(bytes: Uint8Array, start: number): number {
-  let at = start;
-  while (at < bytes.byteLength && blank(bytes[at])) at++;
-  return Math.min(at, bytes.byteLength);
-}
-
-function blank(byte: number): boolean {
-  return byte === SPACE || byte === TAB;
-}
-
-function ends(byte: number): boolean {
-  return byte === SEMICOLON || blank(byte);
 }
 
 /** Eight digits as they are written by `digits`, as a number; -1 where they are none. */

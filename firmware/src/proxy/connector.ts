@@ -1,13 +1,14 @@
 import type { Backend } from "../backend/backend.ts";
 import type { HealthChecks } from "../checks/health-checks.ts";
-import type { Config } from "../config/config.ts";
+import type { Config } from "../config/settings.ts";
 import type { Report } from "../log/event.ts";
 import { Endpoint, type EndpointOwner } from "../net/endpoint.ts";
 import { type Address, proxyHeader } from "../net/proxy-protocol.ts";
 import type { Cancel, Platform } from "../platform.ts";
 import type { Explain } from "../pool/explain.ts";
+import type { Asker, Group } from "../pool/group.ts";
 import type { IdleConnections } from "../pool/idle-connections.ts";
-import type { Asker, Group, Pool, Waiter } from "../pool/pool.ts";
+import type { Pool, Waiter } from "../pool/pool.ts";
 import type { StickTable } from "../pool/stick-table.ts";
 
 /** Clients and requests that were refused since the start, by the reason. */

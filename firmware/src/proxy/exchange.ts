@@ -15,14 +15,14 @@ import type { Field, Head } from "../http1/head.ts";
 import { relay, send } from "../http1/relay.ts";
 import { persists, type Request } from "../http1/request.ts";
 import { addClose, REWRITE_BYTES, rewriteRequest, rewriteResponse } from "../http1/rewrite.ts";
-import type { Route } from "../http1/route.ts";
 import type { AnswerRefusal } from "../log/event.ts";
 import { countAnswer } from "../log/traffic.ts";
 import type { Endpoint, EndpointOwner } from "../net/endpoint.ts";
+import { isShort } from "../net/memory-reserve.ts";
 import type { Address } from "../net/proxy-protocol.ts";
+import type { Route } from "../pool/group.ts";
 import { type ConnectFailure, Connector, type ConnectorOwner } from "./connector.ts";
-import type { HttpContext } from "./http-session.ts";
-import { isShort } from "./memory-guard.ts";
+import type { HttpContext } from "./context.ts";
 
 /** The connection that an exchange takes place on. */
 export interface ExchangeOwner {
@@ -145,7 +145,7 @@ export class Exchange implements EndpointOwner, ConnectorOwner {
    * `request` is what `head` asks for, where that was understood. Gives the head back to `context.heads`
    * when it is done with it.
    */
-  constructor(context: HttpContext, owner: ExchangeOwner, head: Head, request?: Request) {
+  constructor(context: HttpContext, owner: ExchangeOwner, head: Head, request?: Request<Route>) {
     this.request = head;
     this.headMs = context.platform.clock.now();
     this.in = head.length;
@@ -187,7 +187,7 @@ export class Exchange implements EndpointOwner, ConnectorOwner {
   }
 
   /** Looks for a backend that takes the request. */
-  begin({ route, target, upgrade }: Request): void {
+  begin({ route, target, upgrade }: Request<Route>): void {
     const { config, stickyCookie } = this.context;
     const head = this.request!;
     const theirId = head.only("x-request-id");

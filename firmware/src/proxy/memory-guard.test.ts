@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import { VirtualClock } from "../../../emulator/src/clock.ts";
 import type { Event } from "../log/event.ts";
+import { MEMORY_RESERVE_BYTES } from "../net/memory-reserve.ts";
 import type { Platform } from "../platform.ts";
-import { MEMORY_RESERVE_BYTES, MemoryGuard, SESSION_BYTES_MAX } from "./memory-guard.ts";
+import { MemoryGuard, SESSION_BYTES_MAX } from "./memory-guard.ts";
 
 /** A machine with so much free memory, and sessions that hold 5 KB each. */
 function bench(free: number | undefined, sessions = 3) {

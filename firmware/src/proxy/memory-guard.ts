@@ -1,40 +1,17 @@
 import type { Report } from "../log/event.ts";
+import {
+  BYTES_PER_MS,
+  LOOK_MIN_MS,
+  MEMORY_RESERVE_BYTES,
+  MEMORY_SHED_BYTES,
+} from "../net/memory-reserve.ts";
 import type { Cancel, Platform } from "../platform.ts";
 
-/** How fast clients fill memory: about what this engine forwards on the chip; to be measured. */
-const BYTES_PER_MS = 300;
-
-/** The shortest time between two looks. */
-const LOOK_MIN_MS = 10;
-
-/** And the longest, for what else may take memory. */
+/** The longest time between two looks, for what else may take memory. */
 const LOOK_MAX_MS = 1000;
-
-/** What comes between two looks. */
-const LOOK_BYTES = LOOK_MIN_MS * BYTES_PER_MS;
-
-/**
- * With less somebody has to go: a board that runs out drops what the radio brings, and breaks whoever writes
- * next. So much comes until the next look, until what was held is back, and with lwIP's headers.
- */
-export const MEMORY_SHED_BYTES = 2 * LOOK_BYTES + 2_000;
-
-/** Memory that is kept free of clients: with less newcomers are refused, which takes a segment for each. */
-export const MEMORY_RESERVE_BYTES = MEMORY_SHED_BYTES + 4_000;
 
 /** What a session can hold at most: its sockets' buffers both ways, full of small pieces (`README.md`). */
 export const SESSION_BYTES_MAX = 22_104;
-
-/** So many more bytes leave the reserve as it is; always true where memory has no limit that means anything. */
-export function hasRoom({ vitals }: Platform, bytes: number): boolean {
-  const { freeHeapBytes } = vitals;
-  return freeHeapBytes === undefined || freeHeapBytes >= MEMORY_RESERVE_BYTES + bytes;
-}
-
-/** Too little is left just now: what breaks may have broken for want of it. */
-export function isShort(platform: Platform): boolean {
-  return !hasRoom(platform, 0);
-}
 
 /** Who can give memory back. */
 export interface MemoryUsers {

@@ -1,5 +1,5 @@
-import type { AdminState, Backend } from "../backend/backend.ts";
-import type { Config } from "../config/config.ts";
+import type { Backend } from "../backend/backend.ts";
+import type { AdminState, Config } from "../config/settings.ts";
 import { HeadRoom } from "../http1/head-pool.ts";
 import type { Report } from "../log/event.ts";
 import { noTraffic } from "../log/traffic.ts";

@@ -1,6 +1,8 @@
 import type { Backend } from "../backend/backend.ts";
+import type { ListenerConfig } from "../config/settings.ts";
 import { answerTo } from "../http1/answer.ts";
 import { Head } from "../http1/head.ts";
+import type { Ending } from "../log/ending.ts";
 import type { Deadlines, Timed } from "../net/deadline.ts";
 import { Endpoint, type EndpointOwner } from "../net/endpoint.ts";
 import { hashText } from "../net/hash.ts";
@@ -9,64 +11,15 @@ import type { Address } from "../net/proxy-protocol.ts";
 import { pump } from "../net/pump.ts";
 import { sniff } from "../net/sniff.ts";
 import type { TCPSocket } from "../platform.ts";
-import type { Group } from "../pool/pool.ts";
+import type { Group } from "../pool/group.ts";
 import { exceptionText } from "../text/exception.ts";
 import { type ConnectFailure, Connector, type ConnectorOwner } from "./connector.ts";
-import { type HttpContext, HttpSession } from "./http-session.ts";
+import type { HttpContext } from "./context.ts";
+import { HttpSession } from "./http-session.ts";
 import { type CloseOptions, type ClosingSession, LingeringClose } from "./lingering-close.ts";
-
-/**
- * Why a session ended, and what its client sees.
- *
- * | ending           | the client sees                                              |
- * | ---------------- | ------------------------------------------------------------ |
- * | `done`           | the answers to its HTTP requests, then a close               |
- * | `client-closed`  | nothing: it has left                                         |
- * | `backend-closed` | all that the backend sent, then a close                      |
- * | `keyword`        | what the backend answers to it, then a close                 |
- * | `refused`        | a close (HTTP: 502): no backend took it                      |
- * | `connect-timeout`| the same: the last backend tried did not answer in time      |
- * | `no-socket`      | a close (HTTP: 503): the board had no socket                 |
- * | `no-backend`     | the same: every backend is down or taken out                 |
- * | `no-route`       | a close: raw TCP, and only routes for some hosts or paths    |
- * | `idle`           | a close: not one byte came, or no further request            |
- * | `tunnel-timeout` | a close: no byte moved for long                              |
- * | `full`           | 503 if it spoke HTTP, else a close: the queue was full       |
- * | `no-memory`      | the same; who was being served: a close, it held the most    |
- * | `client-full`    | the same: its address had as many places as one client may   |
- * | `slow`           | a close: others waited, and it moved the fewest bytes        |
- * | `suspended`      | the same: no configuration with routes is in force any more  |
- * | `queue-timeout`  | the same: it waited too long for a slot or a backend         |
- * | `stopped`        | a close: the proxy was told to stop                          |
- * | `error`          | a close: a bug, and the log says where                       |
- */
-export type Ending =
-  | "done"
-  | "client-closed"
-  | "backend-closed"
-  | "keyword"
-  | RawConnectFailure
-  | "no-route"
-  | "client-full"
-  | "slow"
-  | "no-memory"
-  | "suspended"
-  | "idle"
-  | "tunnel-timeout"
-  | "stopped"
-  | "error";
 
 /** A raw stream is never sent again, so a backend that took it is the last one tried. */
 type RawConnectFailure = Exclude<ConnectFailure, "unanswered">;
-
-/** What a listener's clients are taken to speak. */
-export type Mode = "auto" | "http" | "tcp";
-
-/** The listener that a client came to. */
-export interface ListenerConfig {
-  readonly port: number;
-  readonly mode: Mode;
-}
 
 /** What all sessions of a proxy share. */
 export interface SessionContext extends HttpContext {

@@ -1,0 +1,75 @@
+import type { Field, Head } from "./head.ts";
+
+/** The cookie that keeps a browser with its backend. */
+export const STICKY_COOKIE = "lb";
+
+/** What its pair begins with: `lb=`. */
+const L = 108;
+const B = 98;
+const EQUALS = 61;
+export const OURS_BYTES = 3;
+
+const TAB = 9;
+const SPACE = 32;
+const SEMICOLON = 59;
+
+/** Is there a cookie of ours in a field? */
+export function hasOurs(head: Head, field: Field): boolean {
+  return ours(bytesOf(head, field), 0) >= 0;
+}
+
+/**
+ * A field's cookies but ours, which is none of the backend's business: calls `piece` with each stretch of them.
+ */
+export function otherCookies(head: Head, field: Field, piece: (bytes: Uint8Array) => void): void {
+  const cookies = bytesOf(head, field);
+  const { byteLength } = cookies;
+  let from = 0;
+  let any = false;
+  for (let at = ours(cookies, 0); at >= 0; at = ours(cookies, from)) {
+    let end = cookies.indexOf(SEMICOLON, at);
+    if (end < 0) end = byteLength;
+    // With the semicolon before it, or, where it is the first, with the one behind.
+    let start = at;
+    while (start > from && cookies[start] !== SEMICOLON) start--;
+    if (start > from) {
+      piece(cookies.subarray(from, start));
+      any = true;
+    } else if (!any) {
+      end = skipBlanks(cookies, end + 1);
+    }
+    from = end;
+  }
+  if (from < byteLength) piece(cookies.subarray(from));
+}
+
+/** A field's value alone: a search in all of the head would go on far behind it. */
+export function bytesOf({ bytes }: Head, { valueStart, valueEnd }: Field): Uint8Array {
+  return bytes.subarray(valueStart, valueEnd);
+}
+
+/** Where the next cookie of ours begins, from `from` on; -1 where there is none. */
+export function ours(cookies: Uint8Array, from: number): number {
+  for (let at = cookies.indexOf(L, from); at >= 0; at = cookies.indexOf(L, at + 1)) {
+    if (cookies[at + 1] !== B || cookies[at + 2] !== EQUALS) continue;
+    let before = at;
+    let byte = SPACE;
+    while (before > 0 && (byte === SPACE || byte === TAB)) byte = cookies[--before];
+    if (byte === SEMICOLON || (before === 0 && (byte === SPACE || byte === TAB))) return at;
+  }
+  return -1;
+}
+
+function skipBlanks(bytes: Uint8Array, start: number): number {
+  let at = start;
+  while (at < bytes.byteLength && blank(bytes[at])) at++;
+  return Math.min(at, bytes.byteLength);
+}
+
+function blank(byte: number): boolean {
+  return byte === SPACE || byte === TAB;
+}
+
+export function ends(byte: number): boolean {
+  return byte === SEMICOLON || blank(byte);
+}
