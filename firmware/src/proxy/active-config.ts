@@ -1,14 +1,14 @@
 import { HealthChecks } from "../checks/health-checks.ts";
 import { statusRanges } from "../config/config.ts";
 import type { Config } from "../config/settings.ts";
-import { type HeadRoom, Heads } from "../http1/head-pool.ts";
+import { HeadPool, type LongHeadMemory } from "../http1/head-pool.ts";
 import { REWRITE_BYTES } from "../http1/rewrite.ts";
 import { route, routesOf } from "../http1/route.ts";
 import type { Report } from "../log/event.ts";
 import type { Traffic } from "../log/traffic.ts";
 import { trustedBy } from "../net/address.ts";
 import { type Budget, budget } from "../net/connection-budget.ts";
-import type { Deadlines } from "../net/deadline.ts";
+import type { Deadlines } from "../net/deadlines.ts";
 import { Keywords } from "../net/keywords.ts";
 import { type SipKey, sipKeyOf } from "../net/sip-hash.ts";
 import type { Platform } from "../platform.ts";
@@ -39,7 +39,7 @@ export interface SharedState {
   readonly stickyKey: () => SipKey;
   readonly traffic: Traffic;
   /** What long heads hold. */
-  readonly headRoom: HeadRoom;
+  readonly longHeadMemory: LongHeadMemory;
   /** Clients wait for a slot. */
   clientsQueued(): boolean;
   requestId(): string;
@@ -69,10 +69,10 @@ export class ActiveConfig {
     this.config = config;
     this.budget = budget(platform.connectionsMax, config);
     this.pool = new Pool(config.backends, config.health, platform, before?.pool);
-    const heads = new Heads(config, shared.headRoom);
+    const heads = new HeadPool(config, shared.longHeadMemory);
     this.checks = this.#healthChecks(heads);
     this.explain = new Explain(report);
-    this.explain.left = config.explain;
+    this.explain.picksLeft = config.explain;
     const group = this.pool.group(config.balance);
     const routes = routesOf(this.#routes(group));
     const rawGroup = route(routes, "", "/")?.group;
@@ -114,7 +114,7 @@ export class ActiveConfig {
   /** No new session comes. Kept connections are let go; clients that keep theirs, at the next answer. */
   retire(): void {
     this.#retired = true;
-    this.checks.freeze();
+    this.checks.pause();
     this.context.idle.retire();
   }
 
@@ -141,7 +141,7 @@ export class ActiveConfig {
     return made;
   }
 
-  #healthChecks(heads: Heads): HealthChecks {
+  #healthChecks(heads: HeadPool): HealthChecks {
     const { health } = this.config;
     const { platform, scratch, report } = this.#shared;
     const { body } = health;

@@ -6,7 +6,7 @@ import { Endpoint, type EndpointOwner } from "../net/endpoint.ts";
 import { type Address, proxyHeader } from "../net/proxy-protocol.ts";
 import type { Cancel, Platform } from "../platform.ts";
 import type { Explain } from "../pool/explain.ts";
-import type { Asker, Group } from "../pool/group.ts";
+import type { Group, PickInput } from "../pool/group.ts";
 import type { IdleConnections } from "../pool/idle-connections.ts";
 import type { Pool, Waiter } from "../pool/pool.ts";
 import type { StickTable } from "../pool/stick-table.ts";
@@ -100,7 +100,7 @@ export interface ConnectLimits {
  * many as they may, it waits for one. Whoever dials holds the backend from the pick on, and gives it
  * back with `pool.release`.
  */
-export class Connector implements EndpointOwner, Asker, Waiter {
+export class Connector implements EndpointOwner, PickInput, Waiter {
   tried = 0;
   /** Connections that were asked for; one that waited is no attempt. */
   attempts = 0;
@@ -221,7 +221,7 @@ export class Connector implements EndpointOwner, Asker, Waiter {
 
   private pick(): Backend | "full" | undefined {
     const { explain } = this.context;
-    if (explain.left === 0) return this.group.pick(this);
+    if (explain.picksLeft === 0) return this.group.pick(this);
     return explain.pick(this.group, this, this.owner.id);
   }
 
@@ -322,7 +322,7 @@ export class Connector implements EndpointOwner, Asker, Waiter {
     if (this.place === undefined) return;
     this.queuedMs += this.now() - this.place.sinceMs;
     this.place = undefined;
-    this.context.pool.leave(this);
+    this.context.pool.stopWaiting(this);
   }
 
   private after(ms: number, task: () => void): Cancel {

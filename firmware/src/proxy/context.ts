@@ -1,4 +1,4 @@
-import type { Heads } from "../http1/head-pool.ts";
+import type { HeadPool } from "../http1/head-pool.ts";
 import type { Routes } from "../http1/route.ts";
 import type { Traffic } from "../log/traffic.ts";
 import type { Route } from "../pool/group.ts";
@@ -12,7 +12,7 @@ export interface HttpContext extends ConnectorContext {
   /** One rewritten head on its way; a longer one gets a buffer of its own. */
   readonly headBuffer: Uint8Array;
   /** For requests and answers that are read. */
-  readonly heads: Heads;
+  readonly heads: HeadPool;
   readonly routes: Routes<Route>;
   /** Keeps browsers with their backends; `undefined` when nothing does. */
   readonly stickyCookie: StickyCookie | undefined;

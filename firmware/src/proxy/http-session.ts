@@ -1,7 +1,7 @@
 import type { Backend } from "../backend/backend.ts";
 import type { AnswerStatus } from "../http1/answer.ts";
 import type { Head } from "../http1/head.ts";
-import { type Request, understand } from "../http1/request.ts";
+import { parseRequest, type Request } from "../http1/request.ts";
 import { countAnswer } from "../log/traffic.ts";
 import type { Endpoint, EndpointOwner } from "../net/endpoint.ts";
 import type { Address } from "../net/proxy-protocol.ts";
@@ -202,7 +202,7 @@ export class HttpSession implements EndpointOwner, ExchangeOwner {
     if (used < piece.byteLength) this.client.unread(piece.subarray(used));
     head.keep(); // `piece` lies in the scratch buffer
     if (!head.done && head.error === undefined) return;
-    const request = head.error ?? understand(head, this.context);
+    const request = head.error ?? parseRequest(head, this.context);
     if (request === 404) this.context.refusals.noRoute++;
     if (request === 503) this.beginExchange().answerWithoutRoom("RR");
     else if (typeof request === "number") this.refuse(request, "PR");

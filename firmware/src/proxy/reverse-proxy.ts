@@ -1,10 +1,10 @@
 import type { Backend } from "../backend/backend.ts";
 import type { AdminState, Config } from "../config/settings.ts";
-import { HeadRoom } from "../http1/head-pool.ts";
+import { LongHeadMemory } from "../http1/head-pool.ts";
 import type { Report } from "../log/event.ts";
 import { noTraffic } from "../log/traffic.ts";
 import { type Budget, REFUSALS_MAX, shareOf } from "../net/connection-budget.ts";
-import { Deadlines } from "../net/deadline.ts";
+import { Deadlines } from "../net/deadlines.ts";
 import { SCRATCH_BYTES } from "../net/pump.ts";
 import { randomSipKey, type SipKey } from "../net/sip-hash.ts";
 import type { Cancel, Platform, TCPSocket } from "../platform.ts";
@@ -53,7 +53,7 @@ export class ReverseProxy implements MemoryUsers {
   /** Every client is refused. */
   suspended = false;
   readonly memory: MemoryGuard;
-  readonly headRoom: HeadRoom;
+  readonly longHeadMemory: LongHeadMemory;
   readonly refusals: Refusals = {
     full: 0,
     clientFull: 0,
@@ -73,7 +73,7 @@ export class ReverseProxy implements MemoryUsers {
     this.#platform = platform;
     this.#report = report;
     this.memory = new MemoryGuard(platform, report, this);
-    this.headRoom = new HeadRoom(platform);
+    this.longHeadMemory = new LongHeadMemory(platform);
     const boot = Math.floor(platform.random() * 2 ** 32);
     let stickyKey: SipKey | undefined;
     this.#shared = {
@@ -89,7 +89,7 @@ export class ReverseProxy implements MemoryUsers {
         return stickyKey;
       },
       traffic: this.traffic,
-      headRoom: this.headRoom,
+      longHeadMemory: this.longHeadMemory,
       clientsQueued: () => this.#queue.length > 0,
       requestId: () => `${hexadecimal(boot)}-${++this.#lastRequest}`,
       ended: session => this.#ended(session),
@@ -158,8 +158,8 @@ export class ReverseProxy implements MemoryUsers {
   /** Our own network is there, or gone: then nothing is held against a backend. */
   set online(online: boolean) {
     this.#online = online;
-    if (online) this.#current.checks.thaw();
-    else this.#current.checks.freeze();
+    if (online) this.#current.checks.resume();
+    else this.#current.checks.pause();
   }
 
   /** Takes a client's connection to `port`, or closes it when no listener of the configuration has that port. */
@@ -227,8 +227,8 @@ export class ReverseProxy implements MemoryUsers {
   }
 
   #changed(): void {
-    this.#current.checks.changed();
-    this.pool.changed();
+    this.#current.checks.reschedule();
+    this.pool.wakeWaiters();
   }
 
   #place(session: Session): void {

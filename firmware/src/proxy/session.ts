@@ -3,7 +3,7 @@ import type { ListenerConfig } from "../config/settings.ts";
 import { answerTo } from "../http1/answer.ts";
 import { Head } from "../http1/head.ts";
 import type { Ending } from "../log/ending.ts";
-import type { Deadlines, Timed } from "../net/deadline.ts";
+import type { Deadlines, Timed } from "../net/deadlines.ts";
 import { Endpoint, type EndpointOwner } from "../net/endpoint.ts";
 import { hashText } from "../net/hash.ts";
 import type { Keywords } from "../net/keywords.ts";
