@@ -4,12 +4,12 @@ import { lookup } from "node:dns/promises";
 import { readFileSync } from "node:fs";
 import net, { isIPv4 } from "node:net";
 import { styleText } from "node:util";
-import { startConfigOf } from "../../firmware/src/admin/start-config.ts";
+import { beginningOf } from "../../firmware/src/admin/beginning.ts";
 import { isToken, TOKEN_MAX, TOKEN_MIN } from "../../firmware/src/admin/token.ts";
-import { type App, logBoot, STORAGE_PATH, start } from "../../firmware/src/app.ts";
+import { type App, announce, STORAGE_PATH, start } from "../../firmware/src/app.ts";
 import type { GivenSettings } from "../../firmware/src/config/build-settings.ts";
 import { type Configuration, readConfig } from "../../firmware/src/config/config.ts";
-import { ConfigStore, DOCUMENT_BYTES_MAX } from "../../firmware/src/config/config-store.ts";
+import { DOCUMENT_BYTES_MAX, Revisions } from "../../firmware/src/config/config-store.ts";
 import type { Parsed } from "../../firmware/src/config/json.ts";
 import type { Config } from "../../firmware/src/config/settings.ts";
 import { TextStore } from "../../firmware/src/config/storage.ts";
@@ -85,7 +85,7 @@ const ENGINES: Record<string, Engine> = {
     let app: App | undefined;
     return {
       boot: platform => {
-        logBoot(platform, { build: BUILD });
+        announce(platform, { build: BUILD });
         app = start(platform, configuration, { ...given, build: BUILD });
       },
       running: () => app,
@@ -101,7 +101,7 @@ const ENGINES: Record<string, Engine> = {
     const firmware = xsFirmware(configuration.document, { ...given, build: BUILD });
     return {
       boot: platform => {
-        logBoot(platform, { build: BUILD });
+        announce(platform, { build: BUILD });
         firmware.boot(platform);
       },
       running: () => firmware.app as App,
@@ -495,8 +495,8 @@ function configIn(file: string, builtIn: Configuration, given: GivenSettings): C
   const report = () => {};
   const storage = defineKeyValue(Flash.copyOf(file), () => {});
   const store = TextStore.open(storage, STORAGE_PATH, report)!;
-  const configStore = new ConfigStore(store);
-  return startConfigOf({ store, configStore, builtIn, given, reset: "power-on", report }).config;
+  const revisions = new Revisions(store);
+  return beginningOf({ store, revisions, builtIn, given, reset: "power-on", report }).config;
 }
 
 function openPty({ adapter }: Board): Pty {

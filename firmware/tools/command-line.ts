@@ -1,5 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
-import { didYouMean } from "../src/config/reader.ts";
+import { nearest } from "../src/config/reader.ts";
 
 type Options = NonNullable<ParseArgsConfig["options"]>;
 
@@ -42,7 +42,7 @@ function check({ name, rawName, value, inlineValue }: OptionToken, options: Opti
   const known = (wanted: string) => Object.hasOwn(options, wanted);
   const positive = no ? name.replace(/^no-/, "") : name;
   if (!known(name) && !known(positive)) {
-    const near = didYouMean(name, Object.keys(options));
+    const near = nearest(name, Object.keys(options));
     const hint = near ? `did you mean --${near}?` : "--help lists them";
     throw new CommandLineError(`${rawName} is no option; ${hint}`);
   }

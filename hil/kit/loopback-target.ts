@@ -68,7 +68,7 @@ class LoopbackTestBed implements TestBed {
   }
 
   async status(): Promise<Status> {
-    return statusOf(this.#board!.app.runtime);
+    return statusOf(this.#board!.app.operator);
   }
 
   leftovers(): Leftovers {

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { SingleBar } from "cli-progress";
 import { ignoreBrokenPipe } from "../../emulator/src/broken-pipe.ts";
-import { didYouMean } from "../../firmware/src/config/reader.ts";
+import { nearest } from "../../firmware/src/config/reader.ts";
 import { CommandLineError, readCommandLine } from "../../firmware/tools/command-line.ts";
 import { WORLDS } from "./experiments.ts";
 import { type Outcome, page } from "./page.ts";
@@ -60,7 +60,7 @@ const seed = Number(values.seed);
 const names = positionals.length > 0 ? positionals : Object.keys(WORLDS);
 for (const name of names) {
   if (Object.hasOwn(WORLDS, name)) continue;
-  const near = didYouMean(name, Object.keys(WORLDS));
+  const near = nearest(name, Object.keys(WORLDS));
   complain(
     `no world "${name}"; ${near ? `did you mean "${near}"?` : `there are ${Object.keys(WORLDS).join(", ")}`}`,
   );

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { isToken, TOKEN_MAX, TOKEN_MIN } from "../../firmware/src/admin/token.ts";
-import { didYouMean } from "../../firmware/src/config/reader.ts";
+import { nearest } from "../../firmware/src/config/reader.ts";
 import type { Scenario } from "../kit/scenario.ts";
 import { EMULATED_PATH } from "./emulated-port.ts";
 import { FLASH_POLICIES, type FlashPolicy } from "./flash.ts";
@@ -113,7 +113,7 @@ export function readOptions(args: readonly string[], adminPort: number): Command
   if (inject !== undefined) {
     if (!emulated) throw new UsageError(`--inject is for --board ${EMULATED_PATH} alone`);
     if (!Object.hasOwn(INJECTABLE_FAULTS, inject)) {
-      const near = didYouMean(inject, Object.keys(INJECTABLE_FAULTS));
+      const near = nearest(inject, Object.keys(INJECTABLE_FAULTS));
       const hint = near
         ? `did you mean ${near}?`
         : `known are ${Object.keys(INJECTABLE_FAULTS).join(", ")}`;
@@ -174,7 +174,7 @@ export function chosen(scenarios: readonly Scenario[], wanted: readonly string[]
 function checkOption(token: { name: string; rawName: string; value?: string | undefined }): void {
   const option = KNOWN[token.name as keyof typeof KNOWN];
   if (option === undefined) {
-    const near = didYouMean(token.name, Object.keys(KNOWN));
+    const near = nearest(token.name, Object.keys(KNOWN));
     const hint = near ? `did you mean --${near}?` : "--help lists them";
     throw new UsageError(`${token.rawName} is no option; ${hint}`);
   }

@@ -3,12 +3,12 @@ import { brief } from "../config/reader.ts";
 import { deepFreeze } from "../deep-freeze.ts";
 import { EVENT_KINDS } from "../log/recent-events.ts";
 import { printable } from "../text/quoting.ts";
-import { isBoardHost } from "./board-host.ts";
-import { escaped, listed, pieces } from "./json-pieces.ts";
+import { isBoardHost } from "./host.ts";
+import { escaped, listed, pieces } from "./json.ts";
 import { metrics } from "./metrics.ts";
+import type { Operator } from "./operator.ts";
 import type { Outcome } from "./outcome.ts";
 import { PAGE_BYTES, PAGE_PIECES } from "./page.ts";
-import type { RuntimeApi } from "./runtime-api.ts";
 import { backendStatus, backendStatuses, boardStatus } from "./status.ts";
 import { equalInConstantTime } from "./token.ts";
 
@@ -41,7 +41,7 @@ export interface Pieces {
   readonly bytes?: number;
 }
 
-const NO_FAILED_CONFIG = "the board has not fallen back from a configuration";
+const NOT_FALLEN = "the board has not fallen back from a configuration";
 
 /** Characters of a request that an answer repeats. */
 const ECHO_MAX = 60;
@@ -67,40 +67,37 @@ const BACKENDS = "/api/backends/";
 /** How a token is given, in any case. */
 const BEARER = "bearer ";
 
-type Handler = (runtime: RuntimeApi, request: AdminRequest, name: string) => AdminAnswer;
+type Handler = (operator: Operator, request: AdminRequest, name: string) => AdminAnswer;
 
 /** What is there, by path and method; `*` stands for one more part of the path. */
 const ROUTES: Record<string, Record<string, Handler>> = deepFreeze({
   "/": { GET: () => ({ status: 200, type: "text/html", body: PAGE, fields: PAGE_FIELDS }) },
   [HEALTH]: { GET: healthz },
   "/metrics": {
-    GET: runtime => ({
+    GET: operator => ({
       status: 200,
       type: "text/plain; version=0.0.4",
-      body: { pieces: metrics(runtime) },
+      body: { pieces: metrics(operator) },
     }),
   },
   "/api/status": { GET: status },
   "/api/events": { GET: events },
   "/api/config": {
-    GET: runtime => inPieces(pieces(runtime.documentAndChanges)),
+    GET: operator => inPieces(pieces(operator.documentAndChanges)),
     PUT: configure,
   },
   "/api/config/default": {
-    GET: runtime => inPieces(pieces(runtime.builtIn)),
-    PUT: runtime => outcomeAnswer(runtime.configureBuiltIn()),
+    GET: operator => inPieces(pieces(operator.builtIn)),
+    PUT: operator => told(operator.configureBuiltIn()),
   },
   "/api/config/failed": {
-    GET: ({ failed }) =>
-      failed === undefined ? error(404, NO_FAILED_CONFIG) : inPieces(pieces(failed)),
-    PUT: runtime => outcomeAnswer(runtime.configureFailed()),
+    GET: ({ fallen }) => (fallen === undefined ? error(404, NOT_FALLEN) : inPieces(pieces(fallen))),
+    PUT: operator => told(operator.configureFallen()),
   },
   "/api/config/previous": {
-    GET: ({ previous }) =>
-      previous === undefined
-        ? error(404, "no configuration is on trial")
-        : inPieces(pieces(previous)),
-    PUT: runtime => outcomeAnswer(runtime.running.undo()),
+    GET: ({ before }) =>
+      before === undefined ? error(404, "no configuration is on trial") : inPieces(pieces(before)),
+    PUT: operator => told(operator.running.undo()),
   },
   "/api/config/next": {
     GET: ({ next }) =>
@@ -108,9 +105,9 @@ const ROUTES: Record<string, Record<string, Handler>> = deepFreeze({
         ? error(404, "the configuration in force counts from the next start on, too")
         : inPieces(pieces(next)),
   },
-  "/api/factory-reset": { PUT: runtime => outcomeAnswer(runtime.factoryReset()) },
+  "/api/factory-reset": { PUT: operator => told(operator.factoryReset()) },
   "/api/backends": {
-    GET: runtime => inPieces(listed('{"backends":[', backendStatuses(runtime))),
+    GET: operator => inPieces(listed('{"backends":[', backendStatuses(operator))),
   },
   "/api/backends/*": {
     GET: ({ proxy, parts }, _, name) => {
@@ -121,35 +118,35 @@ const ROUTES: Record<string, Record<string, Handler>> = deepFreeze({
     PUT: changeBackend,
   },
   "/api/explain": {
-    GET: runtime => {
-      const requests = runtime.parts.recent.last(Number.POSITIVE_INFINITY, "requests");
+    GET: operator => {
+      const requests = operator.parts.recent.last(Number.POSITIVE_INFINITY, "requests");
       return inPieces(listed('{"picks":[', picksOf(requests)));
     },
-    PUT: (runtime, { body }) =>
-      withObject(body, wish => runtime.explain((wish as { picks?: unknown }).picks)),
+    PUT: (operator, { body }) =>
+      withObject(body, wish => operator.explain((wish as { picks?: unknown }).picks)),
   },
 });
 
 /** Answers one request. Reading is free to all in the network; changing needs the token. */
-export function respond(runtime: RuntimeApi, request: AdminRequest): AdminAnswer {
-  const untrustedRequest = untrusted(runtime, request);
-  if (untrustedRequest !== undefined) return untrustedRequest;
+export function respond(operator: Operator, request: AdminRequest): AdminAnswer {
+  const stranger = strange(operator, request);
+  if (stranger !== undefined) return stranger;
   const [pattern, name] = match(request.path);
   const methods = ROUTES[pattern];
   if (methods === undefined)
     return error(404, `nothing is at ${printable(request.path, ECHO_MAX)}`);
   const { method } = request;
   const allow = allowed(methods);
-  if (method === "OPTIONS") return { ...options(runtime, request.path), fields: [allow] };
+  if (method === "OPTIONS") return { ...options(operator, request.path), fields: [allow] };
   const served = method === "HEAD" ? "GET" : method;
   const handler = Object.hasOwn(methods, served) ? methods[served] : undefined;
   if (handler === undefined) {
     const why = `${printable(method, ECHO_MAX)} does nothing there`;
     return { ...error(405, why), fields: [allow] };
   }
-  if (hasToken(runtime, request)) runtime.confirm(request.port);
-  const refusal = request.method === "PUT" ? refused(runtime, request) : undefined;
-  return refusal ?? handler(runtime, request, name);
+  if (hasToken(operator, request)) operator.confirm(request.port);
+  const refusal = request.method === "PUT" ? refused(operator, request) : undefined;
+  return refusal ?? handler(operator, request, name);
 }
 
 /** What may be done there. */
@@ -159,8 +156,8 @@ function allowed(methods: Record<string, Handler>): string {
 }
 
 /** Changes nothing, and allows no other site anything. HAProxy checks with it, so `/healthz` tells its status. */
-function options(runtime: RuntimeApi, path: string): AdminAnswer {
-  const { status } = path === HEALTH ? healthz(runtime) : { status: 200 };
+function options(operator: Operator, path: string): AdminAnswer {
+  const { status } = path === HEALTH ? healthz(operator) : { status: 200 };
   return { status, type: "text/plain", body: "" };
 }
 
@@ -172,7 +169,7 @@ function match(path: string): [pattern: string, name: string] {
 }
 
 /** Why a request is not even looked at: it comes from a page that is not the board's. */
-function untrusted({ proxy }: RuntimeApi, request: AdminRequest): AdminAnswer | undefined {
+function strange({ proxy }: Operator, request: AdminRequest): AdminAnswer | undefined {
   const { field } = request;
   const host = field("host");
   if (host !== undefined && !isBoardHost(host, proxy.config.adminHosts)) {
@@ -182,18 +179,16 @@ function untrusted({ proxy }: RuntimeApi, request: AdminRequest): AdminAnswer | 
       `${name} is no name of this board; ask for its address, or add it to adminHosts`,
     );
   }
-  return isCrossSite(request)
-    ? error(403, "a page of another site has no business here")
-    : undefined;
+  return foreign(request) ? error(403, "a page of another site has no business here") : undefined;
 }
 
 /** Why a change is not made. */
-function refused(runtime: RuntimeApi, request: AdminRequest): AdminAnswer | undefined {
+function refused(operator: Operator, request: AdminRequest): AdminAnswer | undefined {
   const { field } = request;
-  if (runtime.token === undefined) {
+  if (operator.token === undefined) {
     return error(403, "no token is set, so nothing can be changed; set one on the serial console");
   }
-  if (!hasToken(runtime, request)) {
+  if (!hasToken(operator, request)) {
     return { ...error(401, "wrong token, or none"), fields: ["WWW-Authenticate: Bearer"] };
   }
   // Other sites' forms cannot send this type without asking first.
@@ -206,7 +201,7 @@ function refused(runtime: RuntimeApi, request: AdminRequest): AdminAnswer | unde
 }
 
 /** Has it the token? Where none is set, each request has. */
-function hasToken({ token }: RuntimeApi, { field }: AdminRequest): boolean {
+function hasToken({ token }: Operator, { field }: AdminRequest): boolean {
   if (token === undefined) return true;
   const given = field("authorization") ?? "";
   const isBearer = given.slice(0, BEARER.length).toLowerCase() === BEARER;
@@ -214,7 +209,7 @@ function hasToken({ token }: RuntimeApi, { field }: AdminRequest): boolean {
 }
 
 /** Does it come from a page of another site, but for a link that was followed? Programs send none of these fields. */
-function isCrossSite({ method, field }: AdminRequest): boolean {
+function foreign({ method, field }: AdminRequest): boolean {
   const followed =
     method === "GET" &&
     field("sec-fetch-mode") === "navigate" &&
@@ -225,23 +220,23 @@ function isCrossSite({ method, field }: AdminRequest): boolean {
   return origin !== undefined && origin !== `http://${field("host")}`;
 }
 
-function healthz(runtime: RuntimeApi): AdminAnswer {
-  if (runtime.running.suspended) {
+function healthz(operator: Operator): AdminAnswer {
+  if (operator.running.suspended) {
     return {
       status: 503,
       type: "text/plain",
       body: "clients get 503 until another is configured\n",
     };
   }
-  const nowMs = runtime.parts.platform.clock.now();
-  const up = runtime.proxy.pool.backends.some(backend => backend.operationalState(nowMs) === "up");
+  const nowMs = operator.parts.platform.clock.now();
+  const up = operator.proxy.pool.backends.some(backend => backend.operationalState(nowMs) === "up");
   return up
     ? { status: 200, type: "text/plain", body: "ok\n" }
     : { status: 503, type: "text/plain", body: "no backend is available\n" };
 }
 
 /** Puts a configuration in force: on trial and then saved, or with `persist=no` until the next reset only. */
-function configure(runtime: RuntimeApi, { query, body }: AdminRequest): AdminAnswer {
+function configure(operator: Operator, { query, body }: AdminRequest): AdminAnswer {
   const asked = parametersOf(query, ["persist"]);
   if ("complaint" in asked) return error(400, asked.complaint);
   const { persist = "yes" } = asked.values;
@@ -249,23 +244,23 @@ function configure(runtime: RuntimeApi, { query, body }: AdminRequest): AdminAns
     return error(400, `persist: is ${brief(persist)}; wanted yes or no`);
   }
   return withObject(body, document =>
-    persist === "yes" ? runtime.configure(document) : runtime.configureUntilReset(document),
+    persist === "yes" ? operator.configure(document) : operator.configureUntilReset(document),
   );
 }
 
-function changeBackend(runtime: RuntimeApi, { body }: AdminRequest, name: string): AdminAnswer {
+function changeBackend(operator: Operator, { body }: AdminRequest, name: string): AdminAnswer {
   const wish = objectOf(body);
   if ("complaint" in wish) return error(400, wish.complaint);
   const unknown = Object.keys(wish.object).filter(key => key !== "state" && key !== "weight");
   if (unknown.length > 0)
     return error(400, `${printable(unknown[0], ECHO_MAX)}: no such key; known are state, weight`);
-  if (runtime.proxy.backend(name) === undefined) return error(404, `no backend ${brief(name)}`);
+  if (operator.proxy.backend(name) === undefined) return error(404, `no backend ${brief(name)}`);
   const { state, weight } = wish.object as { state?: unknown; weight?: unknown };
-  return outcomeAnswer(runtime.changeBackend(name, { state, weight }));
+  return told(operator.changeBackend(name, { state, weight }));
 }
 
 /** The last events of both kinds or of one, all of them or as many as are asked for. */
-function events({ parts }: RuntimeApi, { query }: AdminRequest): AdminAnswer {
+function events({ parts }: Operator, { query }: AdminRequest): AdminAnswer {
   const asked = parametersOf(query, ["kind", "last"]);
   if ("complaint" in asked) return error(400, asked.complaint);
   const { kind, last } = asked.values;
@@ -308,14 +303,14 @@ function* picksOf(lines: Iterable<string>): Generator<string, void> {
 
 Object.freeze(picksOf.prototype);
 
-function status(runtime: RuntimeApi): AdminAnswer {
-  const board = escaped(JSON.stringify(boardStatus(runtime)));
-  return inPieces(listed(`${board.slice(0, -1)},"backends":[`, backendStatuses(runtime)));
+function status(operator: Operator): AdminAnswer {
+  const board = escaped(JSON.stringify(boardStatus(operator)));
+  return inPieces(listed(`${board.slice(0, -1)},"backends":[`, backendStatuses(operator)));
 }
 
 function withObject(body: string, use: (object: object) => Outcome): AdminAnswer {
   const wish = objectOf(body);
-  return "complaint" in wish ? error(400, wish.complaint) : outcomeAnswer(use(wish.object));
+  return "complaint" in wish ? error(400, wish.complaint) : told(use(wish.object));
 }
 
 function objectOf(text: string): { readonly object: object } | { readonly complaint: string } {
@@ -329,7 +324,7 @@ function objectOf(text: string): { readonly object: object } | { readonly compla
     : { complaint: `wanted a JSON object, not ${brief(text)}` };
 }
 
-function outcomeAnswer(outcome: Outcome): AdminAnswer {
+function told(outcome: Outcome): AdminAnswer {
   if ("done" in outcome) return json(200, outcome);
   return json(400, { error: outcome.complaints[0], complaints: outcome.complaints });
 }

@@ -1,6 +1,6 @@
 import type { Backend } from "../backend/backend.ts";
-import { loadFactor } from "./load-factor.ts";
-import { SmoothWeighted } from "./smooth-weighted.ts";
+import { load } from "./load-factor.ts";
+import { Turns } from "./smooth-weighted.ts";
 import type { Strategy } from "./strategy.ts";
 
 /**
@@ -8,21 +8,20 @@ import type { Strategy } from "./strategy.ts";
  * in nginx's least_conn: else the first one would serve all the requests that come one at a time.
  */
 export class LeastConnections implements Strategy {
-  #smoothWeighted = new SmoothWeighted();
+  #turns = new Turns();
 
   pick(candidates: readonly Backend[]): Backend | undefined {
     let least = Number.POSITIVE_INFINITY;
-    for (let at = 0; at < candidates.length; at++)
-      least = Math.min(least, loadFactor(candidates[at]));
+    for (let at = 0; at < candidates.length; at++) least = Math.min(least, load(candidates[at]));
     for (let at = 0; at < candidates.length; at++) {
       const candidate = candidates[at];
-      if (loadFactor(candidate) === least) this.#smoothWeighted.offer(candidate);
+      if (load(candidate) === least) this.#turns.offer(candidate);
     }
-    return this.#smoothWeighted.take();
+    return this.#turns.take();
   }
 
   /** Sessions for each unit of weight. */
   score(backend: Backend): number {
-    return loadFactor(backend);
+    return load(backend);
   }
 }

@@ -17,7 +17,7 @@ export const LONG_HEADS_BYTES = 33 * 1_024;
 const SESSION_BUFFERS = 3;
 
 /** What the long heads of a proxy hold, those of earlier configurations included. */
-export class LongHeadMemory {
+export class HeadRoom {
   heldBytes = 0;
   readonly platform: Platform;
 
@@ -32,16 +32,16 @@ export class LongHeadMemory {
  * Buffers of more than `BUFFER_BYTES` are taken only while all of them together stay within the bound and the
  * board has room; those up to it are in the memory plan of each session.
  */
-export class HeadPool implements HeadBuffers {
+export class Heads implements HeadBuffers {
   /** Never less than one session may need. */
   readonly bytesMax: number;
   #limits: HeadLimits;
-  #memory: LongHeadMemory;
+  #room: HeadRoom;
   #spare: Head[] = [];
 
-  constructor(limits: HeadLimits, memory: LongHeadMemory) {
+  constructor(limits: HeadLimits, room: HeadRoom) {
     this.#limits = limits;
-    this.#memory = memory;
+    this.#room = room;
     const sessionBytes = SESSION_BUFFERS * (limits.headBytesMax + REWRITE_BYTES);
     this.bytesMax = Math.max(LONG_HEADS_BYTES, sessionBytes);
   }
@@ -61,13 +61,13 @@ export class HeadPool implements HeadBuffers {
 
   claim(bytes: number): boolean {
     if (bytes <= BUFFER_BYTES) return true;
-    const memory = this.#memory;
-    if (memory.heldBytes + bytes > this.bytesMax || !hasRoom(memory.platform, bytes)) return false;
-    memory.heldBytes += bytes;
+    const room = this.#room;
+    if (room.heldBytes + bytes > this.bytesMax || !hasRoom(room.platform, bytes)) return false;
+    room.heldBytes += bytes;
     return true;
   }
 
   unclaim(bytes: number): void {
-    if (bytes > BUFFER_BYTES) this.#memory.heldBytes -= bytes;
+    if (bytes > BUFFER_BYTES) this.#room.heldBytes -= bytes;
   }
 }

@@ -3,17 +3,17 @@ import type { Scan } from "./keywords.ts";
 import type { Address } from "./proxy-protocol.ts";
 import { type PumpSide, pump, SCRATCH_BYTES } from "./pump.ts";
 
-/** What a session hears of its endpoints. Nothing else ever calls it. */
+/** What an endpoint tells its owner. */
 export interface EndpointOwner {
   /** Bytes arrived, or there is room again. */
   moved(endpoint: Endpoint): void;
   /** The peer is gone and every byte it sent has been read. */
   lost(endpoint: Endpoint): void;
-  /** The first bytes from there are about to be passed on. Only who joins endpoints need hear it. */
+  /** The first bytes from the peer are about to be passed on: for owners of joined endpoints. */
   began?(endpoint: Endpoint): void;
-  /** The bytes from there are no text: keywords are no longer looked for in them. */
+  /** The bytes from the peer are no text: keywords are no longer looked for in them. */
   binary?(endpoint: Endpoint): void;
-  /** A bug threw inside one of those above. */
+  /** A bug threw inside one of the calls above. */
   failed(error: unknown): void;
 }
 
@@ -22,7 +22,7 @@ export interface EndpointOwner {
  * will be taken without a throw.
  *
  * The chip announces received bytes once, not again while they wait, so the count is remembered
- * here until somebody comes to collect them.
+ * here until the bytes are read.
  *
  * Invariant: an exception never leaves a socket's callback; on the chip that would be a reboot.
  */
@@ -33,21 +33,23 @@ export class Endpoint implements PumpSide {
   passed = 0;
   /** Looks for keywords in them. */
   scan: Scan | undefined;
-  /** Nothing can be written any more. Bytes of the peer may still wait here, or be on their way to us. */
-  writeClosed = false;
-  /** The socket has reported its end (`onError`): no more bytes arrive. */
-  declare readClosed: true | undefined;
-  closed = false;
+  /**
+   * - `open`: connecting or connected
+   * - `write-failed`: nothing can be written any more; bytes of the peer may wait here, or be on their way
+   * - `peer-closed`: the socket has reported its end (`onError`): no more bytes arrive either
+   * - `closed`: by `close`
+   */
+  private state: "open" | "write-failed" | "peer-closed" | "closed" = "open";
   /** Small writes since the peer had acknowledged everything. */
   smallWrites = 0;
   readonly socket: TCPSocket;
-  /** Where bytes are read: the socket, or what was put back in front of it. */
+  /** Where bytes are read: the socket, or bytes that were read ahead of it. */
   source: Source;
-  /** Who hears of it; whoever takes the endpoint over sets it. */
+  /** Set by each owner that takes the endpoint over. */
   owner: EndpointOwner;
   /** Room of an empty send buffer: when all of it is back, the peer has acknowledged everything. */
   capacity = 0;
-  /** Joined with this one: bytes pass between the two without a word to the owner. */
+  /** Joined with this one: bytes pass between the two without a call to the owner. */
   peer: Endpoint | undefined;
   declare scratch: Uint8Array | undefined;
 
@@ -66,12 +68,25 @@ export class Endpoint implements PumpSide {
     this.source = this.socket;
   }
 
-  /** The connection stands. */
   get connected(): boolean {
     return this.capacity > 0;
   }
 
-  /** Everything written has been acknowledged, or nobody is left to acknowledge it. */
+  /** Nothing can be written any more. */
+  get writeClosed(): boolean {
+    return this.state !== "open";
+  }
+
+  /** No more bytes arrive; some may wait here. */
+  get readClosed(): boolean {
+    return this.state === "peer-closed";
+  }
+
+  get closed(): boolean {
+    return this.state === "closed";
+  }
+
+  /** Everything written has been acknowledged, or cannot be any more. */
   get flushed(): boolean {
     return this.writeClosed || this.writable >= this.capacity;
   }
@@ -81,7 +96,7 @@ export class Endpoint implements PumpSide {
    * end: the chip announces what was received before a reset, and then the reset.
    */
   get ended(): boolean {
-    return this.readClosed === true && this.readable === 0;
+    return this.state === "peer-closed" && this.readable === 0;
   }
 
   /** Received and not read, or written and not acknowledged. */
@@ -89,7 +104,7 @@ export class Endpoint implements PumpSide {
     return this.readable + (this.writeClosed ? 0 : this.capacity - this.writable);
   }
 
-  /** So many small pieces are on their way that only large ones may follow. */
+  /** So many small pieces are on their way that only large ones may follow; see `SMALL_WRITES_MAX`. */
   get sendQueueFull(): boolean {
     return this.smallWrites >= SMALL_WRITES_MAX;
   }
@@ -118,10 +133,34 @@ export class Endpoint implements PumpSide {
     this.source.read(view);
   }
 
+  /**
+   * Looks at the bytes that wait, up to `bytesMax` of them. They still count as `readable`: because the chip can
+   * only read, they are kept here until they are read.
+   */
+  peek(bytesMax: number): Uint8Array {
+    const bytes = new Uint8Array(Math.min(this.readable, bytesMax));
+    this.source.read(bytes);
+    this.source = new ReadAhead(bytes, this);
+    return bytes;
+  }
+
+  /** Reads bytes that wait, at most as many as `scratch` holds; valid until `scratch` is used again. */
+  take(scratch: Uint8Array): Uint8Array {
+    const { source } = this;
+    if (source instanceof ReadAhead && source.bytes.byteLength <= scratch.byteLength) {
+      this.source = source.behind;
+      this.readable -= source.bytes.byteLength;
+      return source.bytes;
+    }
+    const view = scratch.subarray(0, Math.min(this.readable, scratch.byteLength));
+    this.read(view);
+    return view;
+  }
+
   /** Puts bytes back that were read last, so that they are read next; they are copied. */
   unread(bytes: Uint8Array): void {
     if (bytes.byteLength === 0) return;
-    this.source = new PutBack(bytes, this);
+    this.source = new ReadAhead(bytes.slice(), this);
     this.readable += bytes.byteLength;
   }
 
@@ -140,7 +179,7 @@ export class Endpoint implements PumpSide {
 
   /** A write has failed. */
   failing(): void {
-    this.writeClosed = true;
+    if (this.state === "open") this.state = "write-failed";
     this.writable = 0;
     this.part();
   }
@@ -153,24 +192,24 @@ export class Endpoint implements PumpSide {
   }
 
   /**
-   * From now on what comes to one of the two is passed on to the other at once. Their owner only hears
-   * of what ends that: one hangs up, or a keyword is found.
+   * Splices the two: bytes are forwarded without a call to the owner, until one side closes or a keyword is
+   * found.
    */
   join(peer: Endpoint, scratch: Uint8Array): void {
-    if (this.putBack > 0 || peer.putBack > 0) return;
+    if (this.aheadBytes > 0 || peer.aheadBytes > 0) return;
     this.peer = peer;
     peer.peer = this;
     this.scratch = peer.scratch = scratch;
   }
 
-  /** Ends that, where it was so; the owner hears of it. */
+  /** Undoes `join`; where the two were joined, the owner is called. */
   part(): void {
     if (this.separate()) this.tell();
   }
 
   close(): void {
-    if (this.closed) return;
-    this.closed = true;
+    if (this.state === "closed") return;
+    this.state = "closed";
     this.separate();
     this.readable = 0;
     this.writable = 0;
@@ -186,31 +225,30 @@ export class Endpoint implements PumpSide {
   }
 
   /** Bytes of `readable` that are not in the socket. */
-  private get putBack(): number {
-    return this.source instanceof PutBack ? this.source.length : 0;
+  private get aheadBytes(): number {
+    return this.source instanceof ReadAhead ? this.source.length : 0;
   }
 
   /** For the callback below. */
   received(bytes: number): void {
-    if (this.closed) return;
-    this.readable = this.source === this.socket ? bytes : bytes + this.putBack;
+    if (this.state === "closed") return;
+    this.readable = this.source === this.socket ? bytes : bytes + this.aheadBytes;
     this.tell();
   }
 
   /** For the callback below. */
   drained(bytes: number): void {
-    if (this.closed) return;
+    if (this.state === "closed") return;
     if (bytes > this.capacity) this.capacity = bytes;
-    if (!this.writeClosed) this.writable = bytes;
+    if (this.state === "open") this.writable = bytes;
     this.tell();
   }
 
-  /** For the callback below. The socket is read empty, but bytes that were put back still count. */
+  /** For the callback below. The socket is read empty, but bytes that were read ahead still count. */
   hungUp(): void {
-    if (this.closed) return;
+    if (this.state === "closed") return;
     this.separate();
-    this.writeClosed = true;
-    this.readClosed = true;
+    this.state = "peer-closed";
     this.writable = 0;
     this.tell(this.readable > 0);
   }
@@ -261,20 +299,21 @@ interface Source {
   read(view: Uint8Array): unknown;
 }
 
-/** Bytes that were put back in front of an endpoint's others, until they are read again. */
-class PutBack implements Source {
-  private bytes: Uint8Array;
+/** Bytes that were read from an endpoint's socket, and are still to be read from the endpoint. */
+class ReadAhead implements Source {
+  bytes: Uint8Array;
+  /** What follows them. */
+  readonly behind: Source;
   private endpoint: Endpoint;
-  private behind: Source;
 
   constructor(bytes: Uint8Array, endpoint: Endpoint) {
-    this.bytes = bytes.slice();
+    this.bytes = bytes;
     this.endpoint = endpoint;
     this.behind = endpoint.source;
   }
 
   get length(): number {
-    const behind = this.behind instanceof PutBack ? this.behind.length : 0;
+    const behind = this.behind instanceof ReadAhead ? this.behind.length : 0;
     return this.bytes.byteLength + behind;
   }
 

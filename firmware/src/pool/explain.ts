@@ -1,11 +1,11 @@
 import type { Backend } from "../backend/backend.ts";
 import type { Report } from "../log/event.ts";
-import type { Group, PickInput } from "./group.ts";
+import type { Asker, Group } from "./group.ts";
 
 /** Tells of the next picks how they came out: each backend's score, or why it was left out. */
 export class Explain {
   /** Picks that are still to be told; 0 costs nothing. */
-  picksLeft = 0;
+  left = 0;
   #report: Report;
 
   constructor(report: Report) {
@@ -13,14 +13,14 @@ export class Explain {
   }
 
   /** Has `group` pick a backend for session `id`, and tells of it. */
-  pick(group: Group, input: PickInput, id: number): Backend | "full" | undefined {
-    this.picksLeft--;
+  pick(group: Group, asker: Asker, id: number): Backend | "full" | undefined {
+    this.left--;
     const scores = group.backends.map(
-      backend => `${backend.name}=${group.explain(backend, input)}`,
+      backend => `${backend.name}=${group.explain(backend, asker)}`,
     );
-    const choice = group.pick(input);
+    const choice = group.pick(asker);
     const picked = typeof choice === "object" ? choice.name : (choice ?? "none");
-    const sticky = input.sticky !== undefined && input.sticky === choice;
+    const sticky = asker.sticky !== undefined && asker.sticky === choice;
     this.#report({
       level: "I",
       on: "backend",

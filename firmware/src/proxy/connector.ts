@@ -1,53 +1,11 @@
 import type { Backend } from "../backend/backend.ts";
-import type { HealthChecks } from "../checks/health-checks.ts";
-import type { Config } from "../config/settings.ts";
-import type { Report } from "../log/event.ts";
+import type { Refusals } from "../log/refusals.ts";
 import { Endpoint, type EndpointOwner } from "../net/endpoint.ts";
-import { type Address, proxyHeader } from "../net/proxy-protocol.ts";
-import type { Cancel, Platform } from "../platform.ts";
-import type { Explain } from "../pool/explain.ts";
-import type { Group, PickInput } from "../pool/group.ts";
-import type { IdleConnections } from "../pool/idle-connections.ts";
-import type { Pool, Waiter } from "../pool/pool.ts";
-import type { StickTable } from "../pool/stick-table.ts";
-
-/** Clients and requests that were refused since the start, by the reason. */
-export interface Refusals {
-  /** The queue for a slot, or that for a backend with room, was full. */
-  full: number;
-  /** Their address had as many sessions, and places in the queue, as one client may. */
-  clientFull: number;
-  /** They waited too long for a slot, or for a backend with room. */
-  queueTimeout: number;
-  /** Memory was low. */
-  noMemory: number;
-  /** No backend was available. */
-  noBackend: number;
-  /** The board had no socket for a connection to a backend. */
-  noSocket: number;
-  /** The board has fallen back to a configuration without routes. */
-  suspended: number;
-  /** No route led anywhere. */
-  noRoute: number;
-  /** Of the clients refused for want of a slot or memory: closed without an answer. */
-  unanswered: number;
-}
-
-/** What dialling needs of a proxy. */
-export interface ConnectorContext {
-  readonly platform: Platform;
-  readonly config: Config;
-  readonly pool: Pool;
-  readonly checks: HealthChecks;
-  readonly idle: IdleConnections;
-  /** Where each client was served before; `undefined` when that does not matter. */
-  readonly stickTable: StickTable | undefined;
-  readonly explain: Explain;
-  /** Connections to backends at once, idle ones included. */
-  readonly backendConnectionsMax: number;
-  readonly report: Report;
-  readonly refusals: Refusals;
-}
+import { proxyHeader } from "../net/proxy-protocol.ts";
+import type { Cancel } from "../platform.ts";
+import type { Asker, Group } from "../pool/group.ts";
+import type { Waiter } from "../pool/pool.ts";
+import type { ClientInfo, ProxyContext } from "./context.ts";
 
 /**
  * Why no backend took the connection: the last one tried refused, took it and hung up unheard
@@ -73,12 +31,7 @@ const REFUSAL: Partial<Record<ConnectFailure, keyof Refusals>> = Object.freeze({
 
 /** Who dials, and hears how it ended. Exactly one of `connected` and `unreachable` is called, once. */
 export interface ConnectorOwner {
-  readonly id: number;
-  /** The client, and the port that it came to. */
-  readonly address: Address;
-  readonly port: number;
-  /** A hash of the client's address. */
-  readonly clientHash: number;
+  readonly client: ClientInfo;
   /** `reused`: the connection had waited for a request. */
   connected(backend: Backend, endpoint: Endpoint, reused: boolean): void;
   unreachable(why: ConnectFailure): void;
@@ -100,14 +53,14 @@ export interface ConnectLimits {
  * many as they may, it waits for one. Whoever dials holds the backend from the pick on, and gives it
  * back with `pool.release`.
  */
-export class Connector implements EndpointOwner, PickInput, Waiter {
+export class Connector implements EndpointOwner, Asker, Waiter {
   tried = 0;
   /** Connections that were asked for; one that waited is no attempt. */
   attempts = 0;
   /** How long it waited for a backend with room. */
   queuedMs = 0;
   sticky: Backend | undefined;
-  private context: ConnectorContext;
+  private context: ProxyContext;
   private owner: ConnectorOwner;
   private group: Group;
   private attemptsMax: number;
@@ -121,7 +74,7 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
   declare private place: { reuse: boolean; why: ConnectFailure; sinceMs: number } | undefined;
 
   constructor(
-    context: ConnectorContext,
+    context: ProxyContext,
     owner: ConnectorOwner,
     group: Group,
     { attemptsMax, withinMs = Number.POSITIVE_INFINITY }: ConnectLimits,
@@ -131,11 +84,11 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
     this.group = group;
     this.attemptsMax = attemptsMax;
     this.withinMs = withinMs;
-    this.sticky = context.stickTable?.get(owner.clientHash, group);
+    this.sticky = context.stickTable?.get(owner.client.hash, group);
   }
 
   get client(): number {
-    return this.owner.clientHash;
+    return this.owner.client.hash;
   }
 
   /** It waits for a backend with room. */
@@ -221,8 +174,8 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
 
   private pick(): Backend | "full" | undefined {
     const { explain } = this.context;
-    if (explain.picksLeft === 0) return this.group.pick(this);
-    return explain.pick(this.group, this, this.owner.id);
+    if (explain.left === 0) return this.group.pick(this);
+    return explain.pick(this.group, this, this.owner.client.id);
   }
 
   private wait(reuse: boolean, why: ConnectFailure): void {
@@ -277,10 +230,11 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
     this.backend = undefined;
     this.endpoint = undefined;
     if (!reused && backend.proxyProtocol !== "none") {
-      const { address, port } = this.owner;
-      const ours = this.context.platform.link.address;
-      const destination = ours === undefined ? undefined : { address: ours, port };
-      endpoint.write(proxyHeader(backend.proxyProtocol, address, destination));
+      const { client } = this.owner;
+      const { address } = this.context.platform.link;
+      const { port } = client.listener;
+      const destination = address === undefined ? undefined : { address, port };
+      endpoint.write(proxyHeader(backend.proxyProtocol, client, destination));
     }
     this.owner.connected(backend, endpoint, reused);
   }
@@ -293,7 +247,7 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
       on: "backend",
       what: "connect-failed",
       name: backend.name,
-      id: this.owner.id,
+      id: this.owner.client.id,
       why: refused ? "refused" : "timeout",
     });
     this.context.checks.requestFailed(backend, refused ? "L4CON" : "L4TOUT");
@@ -322,7 +276,7 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
     if (this.place === undefined) return;
     this.queuedMs += this.now() - this.place.sinceMs;
     this.place = undefined;
-    this.context.pool.stopWaiting(this);
+    this.context.pool.leave(this);
   }
 
   private after(ms: number, task: () => void): Cancel {

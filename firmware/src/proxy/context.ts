@@ -1,30 +1,125 @@
-import type { HeadPool } from "../http1/head-pool.ts";
+import type { HealthChecks } from "../checks/health-checks.ts";
+import type { Config, ListenerConfig } from "../config/settings.ts";
+import type { Heads } from "../http1/head-pool.ts";
 import type { Routes } from "../http1/route.ts";
+import type { Report } from "../log/event.ts";
+import type { Refusals } from "../log/refusals.ts";
 import type { Traffic } from "../log/traffic.ts";
-import type { Route } from "../pool/group.ts";
+import type { Deadlines } from "../net/deadline.ts";
+import type { Keywords } from "../net/keywords.ts";
+import type { Platform } from "../platform.ts";
+import type { Explain } from "../pool/explain.ts";
+import type { Group, Route } from "../pool/group.ts";
+import type { IdleConnections } from "../pool/idle-connections.ts";
+import type { Pool } from "../pool/pool.ts";
+import type { StickTable } from "../pool/stick-table.ts";
 import type { StickyCookie } from "../pool/sticky-cookie.ts";
-import type { ConnectorContext } from "./connector.ts";
 
-/** What all HTTP connections of a proxy share. */
-export interface HttpContext extends ConnectorContext {
+/** A client, for as long as its connection lasts. */
+export interface ClientInfo {
+  /** Of its session; log lines name it. */
+  readonly id: number;
+  readonly address: string;
+  readonly port: number;
+  /** Of the address. */
+  readonly hash: number;
+  /** The listener that it connected to. */
+  readonly listener: ListenerConfig;
+}
+
+/** Why a client gets no slot. */
+export type RefusalReason = "full" | "client-full" | "no-memory" | "queue-timeout" | "suspended";
+
+/** A session as the admission of clients sees it. */
+export interface ManagedSession {
+  readonly client: ClientInfo;
+  /** It has one of the proxy's slots, or had until it ended. */
+  readonly admitted: boolean;
+  /** Since when it does not need its slot; `undefined` while it is busy. */
+  readonly idleSinceMs: number | undefined;
+  /** Bytes of the board's memory that it holds. */
+  readonly heldBytes: number;
+  /** It was refused, and its answer is written. */
+  readonly isAnswered: boolean;
+  /**
+   * Bytes per second that its body or raw stream has moved since the last call, at least `windowMs` ago.
+   * `undefined` while no such bytes are to move, or when the last call was not long enough ago.
+   */
+  rate(windowMs: number): number | undefined;
+  /** Gives it a slot. */
+  admit(): void;
+  /** Answers 503 where the client speaks HTTP, and closes. */
+  refuse(why: RefusalReason): void;
+  /** Ends an idle session. */
+  evict(): void;
+  /** Ends a session whose memory or slot others need more. */
+  shed(why: "no-memory" | "slow"): void;
+  /** Delivers what has arrived and ends. */
+  stop(): void;
+  /** Ends at once, with the reason that it has. */
+  close(): void;
+}
+
+/** What everything that serves the clients of one configuration shares. */
+export interface ProxyContext {
+  readonly platform: Platform;
+  readonly config: Config;
   /** One piece of bytes on its way; see `SCRATCH_BYTES`. */
   readonly scratch: Uint8Array;
+  readonly deadlines: Deadlines;
+  readonly report: Report;
+  readonly refusals: Refusals;
+  readonly traffic: Traffic;
+
+  // Backends
+
+  readonly pool: Pool;
+  /** Every backend: for listeners in mode `tcp`. */
+  readonly group: Group;
+  /**
+   * The backends for raw TCP that was recognized by its first bytes: those of a request for an unknown host
+   * and the path `/`. `undefined` where no route leads there. Whatever a client might smuggle past the
+   * sniffer, it reaches no other backend.
+   */
+  readonly rawGroup: Group | undefined;
+  readonly routes: Routes<Route>;
+  readonly checks: HealthChecks;
+  readonly idle: IdleConnections;
+  /** Connections to backends at once, idle ones included. */
+  readonly backendConnectionsMax: number;
+  /** The backend that served each client last; `undefined` unless clients stay with theirs by address. */
+  readonly stickTable: StickTable | undefined;
+  /** `undefined` unless browsers stay with their backend by cookie. */
+  readonly stickyCookie: StickyCookie | undefined;
+  readonly explain: Explain;
+
+  // Raw TCP
+
+  /** Keywords by the side that they are expected from; `undefined` where there are none. */
+  readonly clientKeywords: Keywords | undefined;
+  readonly backendKeywords: Keywords | undefined;
+
+  // HTTP
+
   /** One rewritten head on its way; a longer one gets a buffer of its own. */
   readonly headBuffer: Uint8Array;
   /** For requests and answers that are read. */
-  readonly heads: HeadPool;
-  readonly routes: Routes<Route>;
-  /** Keeps browsers with their backends; `undefined` when nothing does. */
-  readonly stickyCookie: StickyCookie | undefined;
-  /** Our name in Via, different for each board, by which a request is known that comes again. */
+  readonly heads: Heads;
+  /** Our name in Via, different for each board: it tells that a request has come here before. */
   readonly pseudonym: string;
   /** The same as bytes, with the end of Via's line. */
   readonly signature: Uint8Array;
-  /** Is the client at this address a proxy whose word counts? */
-  trusts(address: string): boolean;
-  /** Who is answered shall not keep his connection: others wait for it, or the configuration is old. */
-  shouldClose(): boolean;
-  readonly traffic: Traffic;
   /** A new X-Request-Id. */
   requestId(): string;
+  /** True for the address of a trusted proxy, whose X-Forwarded-... is believed. */
+  trusts(address: string): boolean;
+
+  // Admission
+
+  /** True while clients wait for a slot. */
+  clientsQueued(): boolean;
+  /** True when responses must carry `Connection: close`: clients are queued, or this configuration was replaced. */
+  shouldClose(): boolean;
+  /** Called exactly once, when all sockets of the session are closed and its slot is free. */
+  ended(session: ManagedSession): void;
 }

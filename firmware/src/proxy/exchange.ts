@@ -19,18 +19,14 @@ import type { AnswerRefusal } from "../log/event.ts";
 import { countAnswer } from "../log/traffic.ts";
 import type { Endpoint, EndpointOwner } from "../net/endpoint.ts";
 import { isShort } from "../net/memory-reserve.ts";
-import type { Address } from "../net/proxy-protocol.ts";
 import type { Route } from "../pool/group.ts";
 import { type ConnectFailure, Connector, type ConnectorOwner } from "./connector.ts";
-import type { HttpContext } from "./context.ts";
+import type { ClientInfo, ProxyContext } from "./context.ts";
 
 /** The connection that an exchange takes place on. */
 export interface ExchangeOwner {
-  readonly id: number;
-  readonly client: Endpoint;
-  readonly address: Address;
-  readonly port: number;
-  readonly clientHash: number;
+  readonly client: ClientInfo;
+  readonly clientSide: Endpoint;
   readonly trusted: boolean;
   /** The time that it has from now on; `expired` is called then. */
   setDeadline(ms: number): void;
@@ -98,7 +94,7 @@ export class Exchange implements EndpointOwner, ConnectorOwner {
   connectedMs: number | undefined;
   declare answeredMs: number | undefined;
 
-  private context: HttpContext;
+  private context: ProxyContext;
   private owner: ExchangeOwner;
   /** The request's head, while it may have to be sent. */
   private request: Head | undefined;
@@ -107,7 +103,7 @@ export class Exchange implements EndpointOwner, ConnectorOwner {
   private oldClient: boolean;
   /** The answer's, while it is read. */
   declare private response: Head | undefined;
-  private client: Endpoint;
+  private clientSide: Endpoint;
   /** Until the request is understood: it may have no end. */
   private framing: Framing = "close";
   private upload: BodyReader;
@@ -145,7 +141,7 @@ export class Exchange implements EndpointOwner, ConnectorOwner {
    * `request` is what `head` asks for, where that was understood. Gives the head back to `context.heads`
    * when it is done with it.
    */
-  constructor(context: HttpContext, owner: ExchangeOwner, head: Head, request?: Request<Route>) {
+  constructor(context: ProxyContext, owner: ExchangeOwner, head: Head, request?: Request<Route>) {
     this.request = head;
     this.headMs = context.platform.clock.now();
     this.in = head.length;
@@ -153,7 +149,7 @@ export class Exchange implements EndpointOwner, ConnectorOwner {
     this.oldClient = head.minor === 0;
     this.context = context;
     this.owner = owner;
-    this.client = owner.client;
+    this.clientSide = owner.clientSide;
     if (request !== undefined) {
       this.method = request.method;
       this.path = brief(request.path);
@@ -170,20 +166,8 @@ export class Exchange implements EndpointOwner, ConnectorOwner {
     this.upload = bodyReader(this.framing, context.config.bodyBytesMax);
   }
 
-  get id(): number {
-    return this.owner.id;
-  }
-
-  get address(): Address {
-    return this.owner.address;
-  }
-
-  get port(): number {
-    return this.owner.port;
-  }
-
-  get clientHash(): number {
-    return this.owner.clientHash;
+  get client(): ClientInfo {
+    return this.owner.client;
   }
 
   /** Looks for a backend that takes the request. */
@@ -271,7 +255,7 @@ export class Exchange implements EndpointOwner, ConnectorOwner {
     });
     this.out += reply.byteLength;
     this.download = NO_BODY;
-    this.pendingDown = send(this.client, reply);
+    this.pendingDown = send(this.clientSide, reply);
     this.owner.setDeadline(this.context.config.idleTimeoutMs);
   }
 
@@ -364,7 +348,7 @@ export class Exchange implements EndpointOwner, ConnectorOwner {
 
   connected(backend: Backend, endpoint: Endpoint, reused: boolean): void {
     const { signature, config, platform, stickyCookie, headBuffer } = this.context;
-    const { address, trusted } = this.owner;
+    const { client, trusted } = this.owner;
     this.backend = backend;
     this.backendSide = endpoint;
     this.backendName = backend.name;
@@ -383,7 +367,7 @@ export class Exchange implements EndpointOwner, ConnectorOwner {
       head,
       framing: this.framing,
       target: this.target,
-      clientAddress: address.address,
+      clientAddress: client.address,
       trusted,
       signature,
       requestId: this.identified ? undefined : this.requestId,
@@ -487,7 +471,7 @@ export class Exchange implements EndpointOwner, ConnectorOwner {
     const inBefore = this.in;
     const outBefore = this.out;
     if (this.pendingDown !== undefined) {
-      this.pendingDown = send(this.client, this.pendingDown);
+      this.pendingDown = send(this.clientSide, this.pendingDown);
       if (this.pendingDown === undefined) this.unclaimDown();
     }
     if (this.backendSide !== undefined) {
@@ -515,7 +499,7 @@ export class Exchange implements EndpointOwner, ConnectorOwner {
     if (this.pendingUp !== undefined || this.upload.done) return;
     const { scratch } = this.context;
     const upload = this.upload;
-    this.in += relay(this.client, backendSide, scratch, upload, this.framing === "chunked");
+    this.in += relay(this.clientSide, backendSide, scratch, upload, this.framing === "chunked");
     if (upload.done) this.connector!.requestSent();
     if (upload.broken) this.breakOff(upload.tooLarge ? 413 : 400, "PD");
   }
@@ -533,12 +517,12 @@ export class Exchange implements EndpointOwner, ConnectorOwner {
     const download = this.download;
     if (this.pendingDown !== undefined || download.done) return;
     const { scratch } = this.context;
-    this.out += relay(backendSide, this.client, scratch, download, this.chunkedDown === true);
+    this.out += relay(backendSide, this.clientSide, scratch, download, this.chunkedDown === true);
     if (download.broken) this.breakOff(502, "PD");
     if (download.done || !backendSide.writeClosed || !backendSide.ended) return;
     download.closed();
     if (!download.done) this.breakOff(502, "SD");
-    else if (this.chunkedDown) this.pendingDown = send(this.client, LAST_CHUNK);
+    else if (this.chunkedDown) this.pendingDown = send(this.clientSide, LAST_CHUNK);
   }
 
   /** It cannot go on: the client is told, or finds its answer cut. */
@@ -593,7 +577,7 @@ export class Exchange implements EndpointOwner, ConnectorOwner {
     }
     this.status = head.status;
     this.answeredMs = this.context.platform.clock.now();
-    countAnswer(this.backend!.counters, head.status);
+    countAnswer(this.backend!.load, head.status);
     this.connector!.answered(this.backend!, head.status);
     if (head.status === 101) return true;
     const endless = framing === "close" || framing === "chunked";
@@ -642,7 +626,7 @@ export class Exchange implements EndpointOwner, ConnectorOwner {
     const setCookie = this.setCookie(head.status);
     const length = rewriteResponse(buffer, { head, framing, connection, upgrade, setCookie });
     this.out += length;
-    const rest = send(this.client, buffer.subarray(0, length));
+    const rest = send(this.clientSide, buffer.subarray(0, length));
     if (buffer !== headBuffer) {
       this.pendingDown = rest;
       if (rest === undefined) this.unclaimDown();
@@ -676,15 +660,16 @@ export class Exchange implements EndpointOwner, ConnectorOwner {
     const download = this.download!;
     const count = rest.byteLength;
     if (count === 0) return; // an empty write would count as a small one
-    const client = this.client;
-    const fits = count <= client.writable && !client.sendQueueFull && count <= download.wanted;
+    const { clientSide } = this;
+    const fits =
+      count <= clientSide.writable && !clientSide.sendQueueFull && count <= download.wanted;
     if (this.chunkedDown || this.pendingDown !== undefined || !fits || download.done) {
       backendSide.unread(rest);
       return;
     }
     const length = download.decode(rest);
     if (download.excess > 0) backendSide.unread(rest.subarray(count - download.excess));
-    this.client.write(rest.subarray(0, length));
+    clientSide.write(rest.subarray(0, length));
     this.out += length;
   }
 
@@ -707,7 +692,7 @@ export class Exchange implements EndpointOwner, ConnectorOwner {
     const awaitsClient =
       this.download === undefined
         ? !this.upload.done && this.backendSide!.writable > 0
-        : this.client.writable === 0 || this.pendingDown !== undefined;
+        : this.clientSide.writable === 0 || this.pendingDown !== undefined;
     const who = this.stopping ? "L" : awaitsClient ? "c" : "s";
     if (this.download !== undefined) this.breakOff(502, `${who}D`);
     else if (this.stopping) this.answer(503, "LH");

@@ -1,33 +1,12 @@
-import type { Backend } from "../backend/backend.ts";
 import type { AnswerStatus } from "../http1/answer.ts";
 import type { Head } from "../http1/head.ts";
-import { parseRequest, type Request } from "../http1/request.ts";
+import { type Request, understand } from "../http1/request.ts";
 import { countAnswer } from "../log/traffic.ts";
 import type { Endpoint, EndpointOwner } from "../net/endpoint.ts";
-import type { Address } from "../net/proxy-protocol.ts";
 import type { Route } from "../pool/group.ts";
-import type { HttpContext } from "./context.ts";
+import type { ClientInfo, ProxyContext } from "./context.ts";
 import { Exchange, type ExchangeOwner, LOGGED_MAX } from "./exchange.ts";
-
-/** The session that an HTTP connection serves. */
-export interface HttpSessionOwner {
-  readonly id: number;
-  readonly client: Endpoint;
-  readonly address: Address;
-  /** The port that the client came to. */
-  readonly port: number;
-  readonly clientHash: number;
-  /** How long the client waited for a slot. */
-  readonly waitedMs: number;
-  /** When the first byte of its first request came, where that did not tell HTTP from raw TCP. */
-  readonly firstByteMs: number | undefined;
-  /** The time that it has from now on; the connection hears of its end. */
-  setDeadline(ms: number): void;
-  finish(how: { lingers: boolean }): void;
-  end(why: "idle" | "client-closed" | "done"): void;
-  tunnel(backend: Backend, backendSide: Endpoint): void;
-  failed(error: unknown): void;
-}
+import type { Handler, HandlerOwner } from "./handler.ts";
 
 /** How long a request that is being served may go on when the proxy is told to stop. */
 const STOP_TIMEOUT_MS = 2_000;
@@ -47,11 +26,11 @@ const CLIENT_CLOSED_REQUEST = 499;
  * `headBytesMax` each (and what rewriting adds), a target once more where a route changes it, and two pieces
  * that were read too far; never a body.
  */
-export class HttpSession implements EndpointOwner, ExchangeOwner {
-  readonly client: Endpoint;
+export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
+  readonly clientSide: Endpoint;
   readonly trusted: boolean;
-  private context: HttpContext;
-  private session: HttpSessionOwner;
+  private context: ProxyContext;
+  private session: HandlerOwner;
   private phase: "idle" | "head" | "exchange" | "over" = "idle";
   /** While one is read. */
   private head: Head | undefined;
@@ -62,28 +41,16 @@ export class HttpSession implements EndpointOwner, ExchangeOwner {
   /** Since when it is idle; while it is not, when the current request's first byte came. */
   private sinceMs = 0;
 
-  constructor(context: HttpContext, session: HttpSessionOwner) {
-    this.client = session.client;
-    this.client.owner = this;
-    this.trusted = context.trusts(session.address.address);
+  constructor(context: ProxyContext, session: HandlerOwner) {
+    this.clientSide = session.clientSide;
+    this.clientSide.owner = this;
+    this.trusted = context.trusts(session.client.address);
     this.context = context;
     this.session = session;
   }
 
-  get id(): number {
-    return this.session.id;
-  }
-
-  get address(): Address {
-    return this.session.address;
-  }
-
-  get port(): number {
-    return this.session.port;
-  }
-
-  get clientHash(): number {
-    return this.session.clientHash;
+  get client(): ClientInfo {
+    return this.session.client;
   }
 
   /** Since when it waits for another request; `undefined` while it is busy or before the first. */
@@ -96,18 +63,20 @@ export class HttpSession implements EndpointOwner, ExchangeOwner {
     return this.exchange?.headBytes ?? this.head?.length ?? 0;
   }
 
-  /** `first`: the bytes of the first request that have been read. */
-  begin(first: Uint8Array): void {
+  /** Reads the first request, whose first bytes wait. */
+  begin(): void {
     this.beginHead();
     this.countFrom(this.session.firstByteMs);
-    // What the request sets off at once goes on below, not on top of all that has led here: the stack is short.
-    this.advancing = true;
-    try {
-      this.feed(first);
-    } finally {
-      this.advancing = false;
-    }
     this.advance();
+  }
+
+  /** Each request has a log line of its own. */
+  get summary(): undefined {
+    return undefined;
+  }
+
+  evict(): void {
+    this.session.end("idle");
   }
 
   /** No new request; the current one may end, if it does so soon. */
@@ -165,18 +134,16 @@ export class HttpSession implements EndpointOwner, ExchangeOwner {
 
   /** True when there may be more to do. */
   private step(): boolean {
-    const { client } = this;
+    const { clientSide } = this;
     if (this.phase === "over") return false;
     if (this.phase === "exchange") return this.exchanged(this.exchange!);
-    if (client.readable === 0) {
-      if (client.ended) this.clientLost();
+    if (clientSide.readable === 0) {
+      if (clientSide.ended) this.clientLost();
       return false;
     }
     if (this.phase === "idle") this.beginHead();
     const { scratch } = this.context;
-    const piece = scratch.subarray(0, Math.min(client.readable, scratch.byteLength));
-    client.read(piece);
-    this.feed(piece);
+    this.feed(clientSide.take(scratch));
     return true;
   }
 
@@ -199,10 +166,10 @@ export class HttpSession implements EndpointOwner, ExchangeOwner {
   private feed(piece: Uint8Array): void {
     const head = this.head!;
     const used = head.feed(piece);
-    if (used < piece.byteLength) this.client.unread(piece.subarray(used));
+    if (used < piece.byteLength) this.clientSide.unread(piece.subarray(used));
     head.keep(); // `piece` lies in the scratch buffer
     if (!head.done && head.error === undefined) return;
-    const request = head.error ?? parseRequest(head, this.context);
+    const request = head.error ?? understand(head, this.context);
     if (request === 404) this.context.refusals.noRoute++;
     if (request === 503) this.beginExchange().answerWithoutRoom("RR");
     else if (typeof request === "number") this.refuse(request, "PR");
@@ -232,9 +199,9 @@ export class HttpSession implements EndpointOwner, ExchangeOwner {
   /** True when there may be more to do. */
   private exchanged(exchange: Exchange): boolean {
     const outcome = exchange.run();
-    if (this.client.writeClosed) {
+    if (this.clientSide.writeClosed) {
       // No answer reaches it any more, but what it sent before it left is delivered.
-      if (outcome !== "waiting" || exchange.uploaded || this.client.ended) this.clientLost();
+      if (outcome !== "waiting" || exchange.uploaded || this.clientSide.ended) this.clientLost();
       return false;
     }
     if (outcome === "waiting") return false;
@@ -249,7 +216,7 @@ export class HttpSession implements EndpointOwner, ExchangeOwner {
     exchange.release();
     const last = outcome === "cut" || !exchange.keepAlive || !exchange.uploaded || this.stopping;
     // Who came to wait amid the answer does not wait for a request that may never come.
-    if (last || (this.client.readable === 0 && this.context.shouldClose())) {
+    if (last || (this.clientSide.readable === 0 && this.context.shouldClose())) {
       this.finish(!exchange.uploaded);
       return false;
     }
@@ -274,7 +241,7 @@ export class HttpSession implements EndpointOwner, ExchangeOwner {
 
   private finish(lingers: boolean): void {
     this.over();
-    this.session.finish({ lingers });
+    this.session.closeAfter("done", { waitForClientFin: lingers });
   }
 
   private over(): void {
@@ -317,6 +284,7 @@ export class HttpSession implements EndpointOwner, ExchangeOwner {
     traffic.bytesIn += exchange.in;
     traffic.bytesOut += exchange.out;
     traffic.retries += exchange.retries;
+    const { client } = this.session;
     const { headMs, connectedMs, answeredMs, queuedMs } = exchange;
     const beganMs = this.sinceMs;
     const slotMs = this.requests > 1 ? 0 : this.session.waitedMs;
@@ -324,9 +292,9 @@ export class HttpSession implements EndpointOwner, ExchangeOwner {
       level: "I",
       on: "http",
       what: "request",
-      id: this.id,
+      id: client.id,
       request: exchange.requestId?.slice(0, LOGGED_MAX),
-      client: `${this.address.address}:${this.address.port}`,
+      client: `${client.address}:${client.port}`,
       backend: exchange.backendName,
       method: exchange.method,
       path: exchange.path,

@@ -1,0 +1,159 @@
+import { type GivenSettings, overlay } from "../config/build-settings.ts";
+import { type Configuration, readConfig } from "../config/config.ts";
+import type { Revisions } from "../config/config-store.ts";
+import { parseFlat } from "../config/reader.ts";
+import type { TextStore } from "../config/storage.ts";
+import type { Report } from "../log/event.ts";
+import type { Beginning } from "./running-config.ts";
+import { TOKEN_KEY } from "./token.ts";
+
+/** What the builds before were given: of each setting, the last value that was not empty. */
+export const GIVEN_KEY = "build-settings";
+
+const SETTINGS = Object.freeze(["document", "backends", "port", "token"] as const);
+
+export interface BeginningParts {
+  /** Absent where nothing is kept. */
+  readonly store: TextStore | undefined;
+  readonly revisions: Revisions | undefined;
+  readonly builtIn: Configuration;
+  /** Laid over `builtIn` already. */
+  readonly given: GivenSettings;
+  readonly reset: string | undefined;
+  readonly report: Report;
+}
+
+/**
+ * The configuration to start with. What flash keeps counts before what was built in, except for the
+ * settings that this build was given and the ones before it were not: they count once, and whatever is
+ * configured later counts again.
+ */
+export function beginningOf(parts: BeginningParts): Beginning {
+  const { revisions, report, reset } = parts;
+  const kept = revisions?.start(reset);
+  let rolledBack: string | undefined;
+  if (kept?.fellBack) {
+    rolledBack = "boot-loop";
+    report({ level: "W", on: "config", what: "rolled-back", why: rolledBack });
+  }
+  if (kept?.dropped !== undefined) {
+    rolledBack = kept.dropped;
+    report({ level: "W", on: "config", what: "dropped", why: rolledBack, reset });
+  }
+  const before = {
+    document: kept?.document,
+    next: kept?.next,
+    fallen: kept?.fallen,
+    rolledBack: rolledBack ?? kept?.fallenWhy,
+  };
+  const changes = changesOf(parts);
+  if (changes === undefined) return chosen(parts, before, {});
+  if (before.document !== undefined || (changes.token && parts.store?.read(TOKEN_KEY))) {
+    report({ level: "I", on: "config", what: "build-settings", keys: Object.keys(changes).join() });
+  }
+  const beginning = chosen(parts, before, changes);
+  if (beginning.source !== "not-saved") takeOver(parts, changes);
+  return beginning;
+}
+
+interface Kept {
+  readonly document: object | undefined;
+  /** Waits for this start. */
+  readonly next: object | undefined;
+  /** The board has fallen back from it. */
+  readonly fallen: object | undefined;
+  readonly rolledBack: string | undefined;
+}
+
+function chosen(parts: BeginningParts, kept: Kept, changes: GivenSettings): Beginning {
+  const { revisions, report } = parts;
+  const standing = standingOf(parts, kept, changes);
+  if (kept.next === undefined) return standing;
+  revisions!.keepNext(undefined); // whatever comes of it, it is tried once
+  if (changes.document !== undefined) return standing;
+  const next = checked(overlay(kept.next, changes), report);
+  if (next === undefined) return standing;
+  return { ...next, source: "trial", before: standing, rolledBack: kept.rolledBack };
+}
+
+/** The configuration that counts but for one that waits for this start. */
+function standingOf(
+  { builtIn, revisions, report }: BeginningParts,
+  { document, fallen, rolledBack }: Kept,
+  changes: GivenSettings,
+): Beginning {
+  if (document === undefined) {
+    if (changes.document !== undefined && fallen !== undefined) {
+      revisions!.forget(); // whoever builds has decided
+      return { ...builtIn, source: "built-in", rolledBack: undefined };
+    }
+    const suspended = fallen !== undefined && opens(fallen, builtIn);
+    return { ...builtIn, source: "built-in", rolledBack, fallen, suspended };
+  }
+  const { token, ...laidOver } = changes;
+  if (Object.keys(laidOver).length === 0) {
+    const flash = checked(document, report);
+    if (flash !== undefined) {
+      const suspended = fallen !== undefined && opens(fallen, flash);
+      return { ...flash, source: "flash", rolledBack, fallen, suspended };
+    }
+    const suspended = opens(document, builtIn);
+    return { ...builtIn, source: "built-in", rolledBack: "invalid", fallen: document, suspended };
+  }
+  const mixed =
+    laidOver.document === undefined ? checked(overlay(document, laidOver), report) : builtIn;
+  const counts = mixed ?? builtIn;
+  const error = revisions!.keep(counts.document);
+  const source = error === undefined ? "flash" : "not-saved";
+  if (mixed !== undefined) return { ...counts, source, rolledBack };
+  const suspended = opens(document, counts);
+  if (suspended) revisions!.fall("build-settings");
+  return { ...counts, source, rolledBack: "build-settings", fallen: document, suspended };
+}
+
+/** Would clients reach with `other` what the routes of `document` keep from them? */
+function opens(document: object, { config }: Configuration): boolean {
+  const { routes } = document as { routes?: unknown };
+  return Array.isArray(routes) && routes.length > 0 && config.routes.length === 0;
+}
+
+/** A document from flash, if it is a configuration: another firmware may have written it. */
+function checked(document: object, report: Report): Configuration | undefined {
+  const outcome = readConfig(document);
+  if ("config" in outcome) return outcome;
+  for (const error of outcome.complaints) {
+    report({ level: "E", on: "config", what: "refused", error });
+  }
+  return undefined;
+}
+
+/** What this build was given and the builds before it were not; `undefined`: nothing. */
+function changesOf({ store, given }: BeginningParts): GivenSettings | undefined {
+  if (store === undefined) return undefined;
+  const before = givenBefore(store);
+  const changes = SETTINGS.flatMap(key => {
+    const value = given[key];
+    return !value || value === before[key] ? [] : [[key, value]];
+  });
+  return changes.length === 0 ? undefined : Object.fromEntries(changes);
+}
+
+/** From the next start on `changes` are nothing new; a token that was set at run time gives way. */
+function takeOver({ store }: BeginningParts, changes: GivenSettings): void {
+  const { token } = changes;
+  if (token !== undefined && store!.read(TOKEN_KEY) !== undefined) store!.write(TOKEN_KEY, token);
+  store!.write(GIVEN_KEY, JSON.stringify({ ...givenBefore(store!), ...changes }));
+}
+
+function givenBefore(store: TextStore): GivenSettings {
+  const text = store.read(GIVEN_KEY);
+  if (text === undefined) return {};
+  try {
+    const value = parseFlat(text);
+    if (typeof value === "object" && value !== null) return value;
+  } catch {
+    // no JSON: reported below
+  }
+  store.ignore(GIVEN_KEY, "is not a list of settings");
+  return {};
+}

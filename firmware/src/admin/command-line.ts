@@ -1,0 +1,332 @@
+import { digits, type KeyValue, valueAt, withValueAt } from "../config/key-path.ts";
+import { brief, nearest, parseFlat } from "../config/reader.ts";
+import { deepFreeze } from "../deep-freeze.ts";
+import { EVENT_KINDS } from "../log/recent-events.ts";
+import type { Operator } from "./operator.ts";
+import { SECRET } from "./operator.ts";
+import type { Outcome } from "./outcome.ts";
+import { type BackendStatus, configurationText, statusOf } from "./status.ts";
+
+/** A command: what may follow it, what it does, and how it comes out. */
+interface Command {
+  readonly usage: string;
+  readonly help: string;
+  /** Words that must follow, and that may. */
+  readonly words: readonly [min: number, max: number];
+  /** Its arguments are nobody's business from this one on. */
+  readonly secretFrom?: number;
+  run(operator: Operator, words: readonly string[]): readonly string[] | Outcome;
+}
+
+/** Events that `events` tells when no number is given. */
+const EVENTS = 10;
+
+/** Characters of an answer's line: a terminal's width, and less than the UART's FIFO. */
+const LINE_MAX = 96;
+
+const COMMANDS: Record<string, Command> = deepFreeze({
+  help: {
+    usage: "help",
+    help: "this list",
+    words: [0, 0],
+    run: () => Object.values(COMMANDS).map(({ usage, help }) => `${usage.padEnd(24)}${help}`),
+  },
+  status: {
+    usage: "status",
+    help: "how the board is doing",
+    words: [0, 0],
+    run: operator => {
+      const { backends, sockets, ...rest } = statusOf(operator);
+      const up = backends.filter(({ operationalState }) => operationalState === "up").length;
+      const values = {
+        ...rest,
+        configuration: configurationText(rest.configuration),
+        sockets: `${sockets.used}/${sockets.max}`,
+        up: `${up}/${backends.length}`,
+      };
+      return Object.entries(values).flatMap(([key, value]) => statusLines(key, value));
+    },
+  },
+  backends: {
+    usage: "backends",
+    help: "each backend, a line each",
+    words: [0, 0],
+    run: operator => statusOf(operator).backends.map(backendLine),
+  },
+  ready: {
+    usage: "ready NAME",
+    help: "a backend serves again",
+    words: [1, 1],
+    run: (operator, [name]) => operator.setState(name, "ready"),
+  },
+  drain: {
+    usage: "drain NAME",
+    help: "no new sessions; who is there stays",
+    words: [1, 1],
+    run: (operator, [name]) => operator.setState(name, "drain"),
+  },
+  maint: {
+    usage: "maint NAME",
+    help: "no sessions, no checks",
+    words: [1, 1],
+    run: (operator, [name]) => operator.setState(name, "maint"),
+  },
+  weight: {
+    usage: "weight NAME N",
+    help: "its share, 0 to 256",
+    words: [2, 2],
+    run: (operator, [name, weight]) => operator.setWeight(name, number(weight)),
+  },
+  balance: {
+    usage: "balance STRATEGY",
+    help: "how backends are chosen",
+    words: [1, 1],
+    run: (operator, [balance]) => operator.setBalance(balance),
+  },
+  config: {
+    usage: "config [KEY VALUE]",
+    help: "all of it, a key, or a change; config default: as built in",
+    words: [0, Number.POSITIVE_INFINITY],
+    run: (operator, [key, ...value]) => {
+      if (key === undefined) {
+        const { document, next } = operator;
+        const later =
+          next === undefined ? [] : ["from the next start on:", ...folded(JSON.stringify(next))];
+        const { setAtRunTime } = statusOf(operator).configuration;
+        const changes = setAtRunTime.map(
+          ({ backend, key, document, now }) =>
+            `set at run time: ${backend} has ${key} ${now} instead of ${document}`,
+        );
+        return [...folded(JSON.stringify(document)), ...changes, ...later];
+      }
+      if (key === "default" && value.length === 0) return operator.configureBuiltIn();
+      return value.length === 0 ? told(operator, key) : changed(operator, key, value.join(" "));
+    },
+  },
+  wifi: {
+    usage: "wifi [SSID PASSWORD]",
+    help: "the network; or joins another, and this one again if that fails",
+    words: [0, 2],
+    secretFrom: 1,
+    run: (operator, [ssid, password = ""]) =>
+      ssid === undefined ? wifiLines(operator) : operator.joinWifi(ssid, password),
+  },
+  "wifi-rejoin": {
+    usage: "wifi-rejoin",
+    help: "leaves the network, and joins it again",
+    words: [0, 0],
+    run: operator => operator.rejoinWifi(),
+  },
+  token: {
+    usage: "token TOKEN",
+    help: "what the admin port wants for changes",
+    words: [1, 1],
+    secretFrom: 0,
+    run: (operator, [token]) => operator.setToken(token),
+  },
+  "temporary-token": {
+    usage: "temporary-token TOKEN",
+    help: "a token until the next reset; the saved one is kept",
+    words: [1, 1],
+    secretFrom: 0,
+    run: (operator, [token]) => operator.setTemporaryToken(token),
+  },
+  events: {
+    usage: "events [KIND] [N]",
+    help: `the last N events (${EVENTS}) of a kind: ${EVENT_KINDS.join(", ")}`,
+    words: [0, 2],
+    run: ({ parts }, words) => {
+      const kind = EVENT_KINDS.find(known => known === words[0]);
+      const [text, more] = kind === undefined ? words : words.slice(1);
+      const count = text === undefined ? EVENTS : number(text);
+      if (typeof count === "number" && count >= 1 && more === undefined)
+        return [...parts.recent.last(count, kind)];
+      return {
+        complaints: [
+          `events: is ${brief(words.join(" "))}; wanted ${EVENT_KINDS.join(" or ")}, and a whole number from 1 on`,
+        ],
+      };
+    },
+  },
+  explain: {
+    usage: "explain N",
+    help: "logs why the next N picks came out so",
+    words: [1, 1],
+    run: (operator, [picks]) => operator.explain(number(picks)),
+  },
+  heap: {
+    usage: "heap",
+    help: "free memory in bytes",
+    words: [0, 0],
+    run: operator => [`heap=${statusOf(operator).heap}`],
+  },
+  "factory-reset": {
+    usage: "factory-reset",
+    help: "forgets configuration, token, states and Wi-Fi, and restarts",
+    words: [0, 0],
+    run: operator => operator.factoryReset(),
+  },
+  reboot: {
+    usage: "reboot",
+    help: "starts the board again",
+    words: [0, 0],
+    run: operator => operator.reboot(),
+  },
+});
+
+export const COMMAND_NAMES = Object.freeze(Object.keys(COMMANDS));
+
+/**
+ * Does what a line asks for. The answer's lines are for people and programs at once; the last one begins
+ * with `ok` or `error`.
+ */
+export function runCommand(operator: Operator, line: string): string[] {
+  const [name, ...words] = split(line);
+  if (name === undefined) return [];
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (command === undefined) {
+    const near = nearest(name, COMMAND_NAMES);
+    return [`error no command ${brief(name)}; ${near ? `did you mean "${near}"?` : "try help"}`];
+  }
+  const [min, max] = command.words;
+  if (words.length < min || words.length > max) return [`error usage: ${command.usage}`];
+  const outcome = command.run(operator, words);
+  if ("done" in outcome) return [`ok ${outcome.done}`];
+  if ("complaints" in outcome) return outcome.complaints.map(complaint => `error ${complaint}`);
+  return [...outcome, "ok"];
+}
+
+/** The line as it may be shown: what is secret in the command that it gives, or nearly gives, is covered. */
+export function covered(line: string): string {
+  const [command, ...words] = wordsOf(line);
+  const from = command && secretFrom(command.text, words[0]?.text);
+  if (from === undefined) return line;
+  let shown = "";
+  let at = 0;
+  for (const word of words.slice(from)) {
+    shown += line.slice(at, word.from) + SECRET;
+    at = word.to;
+  }
+  return shown + line.slice(at);
+}
+
+/** The word behind the command from which on all are secret. */
+function secretFrom(command: string, first = ""): number | undefined {
+  const name = Object.hasOwn(COMMANDS, command) ? command : nearest(command, COMMAND_NAMES);
+  if (name === "config" && first.includes("stickyKey")) return 1;
+  return name === undefined ? undefined : COMMANDS[name].secretFrom;
+}
+
+/** A value of the status, or a line for each that is in it. */
+function statusLines(key: string, value: unknown): string[] {
+  if (typeof value !== "object" || value === null) return [`${key}=${value}`];
+  return Object.entries(value).map(
+    ([name, inner]) =>
+      `${key}.${name}=${typeof inner === "object" ? JSON.stringify(inner) : inner}`,
+  );
+}
+
+function wifiLines({ parts }: Operator): string[] {
+  const { ssid, address, rssi, onTrial } = parts.platform.link;
+  return [
+    ...(ssid === undefined ? [] : [`ssid=${ssid}`]),
+    `ip=${address ?? "none"}`,
+    ...(address === undefined || rssi === undefined ? [] : [`rssi=${rssi}`]),
+    ...(onTrial ? ["on trial: kept if a request with the token comes over it"] : []),
+  ];
+}
+
+function backendLine(backend: BackendStatus): string {
+  const {
+    name,
+    address,
+    state,
+    operationalState,
+    weight,
+    sessions,
+    sessionsTotal,
+    latencyMs,
+    check,
+  } = backend;
+  return `${name} ${address} ${operationalState} state=${state} weight=${weight} sessions=${sessions} total=${sessionsTotal} ms=${latencyMs ?? "-"} check=${check ?? "-"}`;
+}
+
+/** A word of a line: its text, and where it stands with its quotes. */
+interface Word {
+  readonly text: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+function split(line: string): string[] {
+  return wordsOf(line).map(({ text }) => text);
+}
+
+/** Words, or texts in double quotes. */
+function wordsOf(line: string): Word[] {
+  const words: Word[] = [];
+  for (let at = 0; at < line.length; ) {
+    const from = at;
+    const quote = line[at] === '"' ? line.indexOf('"', at + 1) : -1;
+    if (quote >= 0) {
+      at = quote + 1;
+      words.push({ text: line.slice(from + 1, quote), from, to: at });
+    } else if (line[at] === " ") {
+      at++;
+    } else {
+      at = line.indexOf(" ", from);
+      if (at < 0) at = line.length;
+      words.push({ text: line.slice(from, at), from, to: at });
+    }
+  }
+  return words;
+}
+
+/** What is no whole number stays the text that it is, for a complaint to echo. */
+function number(text: string): number | string {
+  const isNegative = text[0] === "-";
+  const value = digits(isNegative ? text.slice(1) : text);
+  if (value === undefined) return text;
+  return isNegative ? -value : value;
+}
+
+function folded(text: string): string[] {
+  const lines: string[] = [];
+  for (let at = 0; at < text.length; at += LINE_MAX) lines.push(text.slice(at, at + LINE_MAX));
+  return lines;
+}
+
+/** A key of the configuration. */
+function told(operator: Operator, key: string): readonly string[] | Outcome {
+  const found = valueAt(operator.document, operator.proxy.config, key);
+  if ("complaints" in found) return found;
+  const inForce =
+    key === "sessionsMax" ? `; ${operator.proxy.budget.sessionsMax} are in force` : "";
+  return folded(`${key}=${shown(found, JSON.stringify)}${inForce}`);
+}
+
+/** Another value for a key of the configuration: from what to what, and what came of it. */
+function changed(operator: Operator, key: string, text: string): Outcome {
+  const { document, proxy } = operator;
+  const value = parsed(text);
+  const change = withValueAt(document, key, value);
+  if ("complaints" in change) return change;
+  const before = valueAt(document, proxy.config, key);
+  const outcome = operator.amend(change.document);
+  if ("complaints" in outcome || "complaints" in before) return outcome;
+  const what = `${key} is ${key === "stickyKey" ? SECRET : brief(value)} instead of ${shown(before)}`;
+  return { done: `${what}; ${outcome.done}` };
+}
+
+function shown({ value, isDefault }: KeyValue, text: (value: unknown) => string = brief): string {
+  if (value === undefined) return "nothing";
+  return `${text(value)}${isDefault ? " (the default)" : ""}`;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return parseFlat(text);
+  } catch {
+    return text; // a word such as ewma
+  }
+}

@@ -1,0 +1,415 @@
+import { STRATEGIES } from "../balancer/strategies.ts";
+import { readConfig } from "../config/config.ts";
+import { DOCUMENT_BYTES_MAX, type Revisions } from "../config/config-store.ts";
+import { brief, nearest } from "../config/reader.ts";
+import {
+  ADMIN_STATES,
+  type AdminState,
+  type Config,
+  EXPLAIN_MAX,
+  type StrategyName,
+  WEIGHT_MAX,
+  WEIGHTLESS,
+} from "../config/settings.ts";
+import type { TextStore } from "../config/storage.ts";
+import { deepFreeze } from "../deep-freeze.ts";
+import type { Report } from "../log/event.ts";
+import type { Recent } from "../log/recent-events.ts";
+import { budget } from "../net/connection-budget.ts";
+import type { Cancel, Platform } from "../platform.ts";
+import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
+import { GIVEN_KEY } from "./beginning.ts";
+import type { Outcome } from "./outcome.ts";
+import { type RunningConfig, TRIAL_MS } from "./running-config.ts";
+import { restoreStates, runTimeChanges, STATES_KEY } from "./states.ts";
+import { isToken, TOKEN_KEY, TOKEN_MAX, TOKEN_MIN } from "./token.ts";
+
+/** A start that lasted so long was a good one. */
+const LASTED_MS = 60_000;
+
+/** From the answer to a factory reset until it happens: the answer has to arrive. */
+const FACTORY_RESET_MS = 1000;
+
+/** Characters of a network's name (IEEE 802.11). */
+const SSID_MAX = 32;
+
+/** What stands where a secret would: it is never told, and given back it means "as before". */
+export const SECRET = "********";
+
+const NO_TOKEN: Outcome = deepFreeze({
+  complaints: [`token: wanted ${TOKEN_MIN} to ${TOKEN_MAX} printable characters without blanks`],
+});
+
+export interface OperatorParts {
+  readonly platform: Platform;
+  readonly proxy: ReverseProxy;
+  readonly recent: Recent;
+  /** What is kept without power, where anything is. */
+  readonly store: TextStore | undefined;
+  readonly revisions: Revisions | undefined;
+  readonly report: Report;
+  readonly running: RunningConfig;
+  /** The document that was built in. */
+  readonly builtIn: object;
+  /** The token that was built in. */
+  readonly token: string | undefined;
+  /** Which build of the firmware runs. */
+  readonly build: string | undefined;
+}
+
+/**
+ * Everything that may be asked of a running board, by whichever way: the console, the API, the page.
+ * Each wish is checked whole before anything is changed.
+ */
+export class Operator {
+  readonly parts: OperatorParts;
+  #lasting: Cancel | undefined;
+  /** The token that flash keeps. */
+  #token: string | undefined;
+  /** A token that a reset takes away. */
+  #temporaryToken: string | undefined;
+  /** A token that counts, and is kept when a request has brought it. */
+  #tried: { readonly token: string; readonly cancel: Cancel } | undefined;
+
+  constructor(parts: OperatorParts) {
+    this.parts = parts;
+    const { platform, store, revisions } = parts;
+    this.#token = store && storedToken(store);
+    if (store !== undefined) restoreStates(parts.proxy, store);
+    if (revisions === undefined) return;
+    this.#lasting = platform.clock.after(LASTED_MS, () => revisions.lasted());
+  }
+
+  /** Forgets what it was about to do. A start that is stopped in order has not failed, however short it was. */
+  stop(): void {
+    this.#lasting?.();
+    this.#endTokenTrial();
+    this.parts.revisions?.lasted();
+  }
+
+  get proxy(): ReverseProxy {
+    return this.parts.proxy;
+  }
+
+  get running(): RunningConfig {
+    return this.parts.running;
+  }
+
+  /** The document in force, without its secrets. */
+  get document(): object {
+    return withoutSecrets(this.running.document);
+  }
+
+  /** The document in force, with what runs otherwise; to put it back changes nothing. */
+  get documentAndChanges(): object {
+    const setAtRunTime = runTimeChanges(this.proxy);
+    return setAtRunTime.length === 0 ? this.document : { ...this.document, setAtRunTime };
+  }
+
+  /** The document that is in force again when the trial fails, without its secrets. */
+  get before(): object | undefined {
+    const { before } = this.running;
+    return before && withoutSecrets(before);
+  }
+
+  /** The document that counts from the next start on, when that is another one, without its secrets. */
+  get next(): object | undefined {
+    const { next } = this.running;
+    return next && withoutSecrets(next);
+  }
+
+  get token(): string | undefined {
+    return (
+      this.#tried?.token ?? this.#temporaryToken ?? this.#token ?? (this.parts.token || undefined)
+    );
+  }
+
+  /** In place of the board's own token until the next reset; flash is not touched. */
+  setTemporaryToken(token: string): Outcome {
+    if (!isToken(token)) return NO_TOKEN;
+    this.#endTokenTrial();
+    this.#temporaryToken = token;
+    return { done: "the token counts until the next reset" };
+  }
+
+  setToken(token: string): Outcome {
+    const { store } = this.parts;
+    if (store === undefined) return { complaints: ["token: this machine keeps nothing"] };
+    if (!isToken(token)) return NO_TOKEN;
+    if (token === this.token && this.#tried !== undefined) return { done: "it is on trial" };
+    if (token === this.token || this.token === undefined || this.proxy.config.adminPort === 0) {
+      const why = this.#keepToken(store, token);
+      return why === undefined
+        ? { done: "the token is set" }
+        : { complaints: [`token: flash does not take it: ${why}`] };
+    }
+    const { clock } = this.parts.platform;
+    this.#endTokenTrial();
+    const cancel = clock.after(TRIAL_MS, () => {
+      this.#tried = undefined;
+      const why = "unconfirmed";
+      this.parts.report({ level: "W", on: "admin", what: "token-rolled-back", why });
+    });
+    this.#tried = { token, cancel };
+    this.parts.report({ level: "I", on: "admin", what: "token-trial", ms: TRIAL_MS });
+    return {
+      done: `the token counts; it is kept if a request with it comes within ${TRIAL_MS / 1000} s, else taken back`,
+    };
+  }
+
+  /** A request with the token has come to `port`: the way to this board that is on trial, if one is, is good. */
+  confirm(port: number): void {
+    this.running.confirm(port);
+    this.parts.platform.link.confirm?.();
+    const { report, store } = this.parts;
+    if (this.#tried === undefined) return;
+    const why = this.#keepToken(store!, this.#tried.token);
+    if (why === undefined) report({ level: "I", on: "admin", what: "token-saved" });
+    else report({ level: "W", on: "admin", what: "token-rolled-back", why });
+  }
+
+  /** Ends the trial of any. Returns why flash has not taken it; `undefined`: it has. */
+  #keepToken(store: TextStore, token: string): string | undefined {
+    this.#endTokenTrial();
+    const why = store.write(TOKEN_KEY, token);
+    if (why !== undefined) return why;
+    this.#token = token;
+    this.#temporaryToken = undefined;
+    return undefined;
+  }
+
+  #endTokenTrial(): void {
+    this.#tried?.cancel();
+    this.#tried = undefined;
+  }
+
+  setState(name: string, state: string): Outcome {
+    return this.changeBackend(name, { state });
+  }
+
+  setWeight(name: string, weight: unknown): Outcome {
+    return this.changeBackend(name, { weight });
+  }
+
+  /** Both are checked before one of them is changed. */
+  changeBackend(name: string, { state, weight }: { state?: unknown; weight?: unknown }): Outcome {
+    const { proxy } = this;
+    const backend = proxy.backend(name);
+    if (backend === undefined) return { complaints: [this.#unknown(name)] };
+    const complaints: string[] = [];
+    if (weight !== undefined) complaints.push(...weightComplaints(weight, proxy.config.balance));
+    if (state !== undefined && !ADMIN_STATES.includes(state as AdminState)) {
+      complaints.push(`state: is ${brief(state)}; wanted ${ADMIN_STATES.join(", ")}`);
+    }
+    if (complaints.length > 0) return { complaints };
+    const done: string[] = [];
+    if (weight !== undefined) {
+      const before = backend.weight;
+      proxy.setWeight(backend, weight as number);
+      done.push(
+        `${name} has weight ${weight} instead of ${before} until the next configuration or restart`,
+      );
+    }
+    if (state !== undefined) {
+      const before = backend.state;
+      proxy.setState(backend, state as AdminState);
+      const why = this.running.keepStates();
+      done.push(
+        `${name} is ${state} ${before === state ? "already" : `instead of ${before}`}${why === undefined ? "" : `, and flash does not take it: ${why}`}`,
+      );
+    }
+    return { done: done.join(", ") || "nothing was to be changed" };
+  }
+
+  /** A part of the document: it is on trial like any other change. */
+  setBalance(balance: string): Outcome {
+    if (!Object.hasOwn(STRATEGIES, balance)) {
+      const known = Object.keys(STRATEGIES);
+      const near = nearest(balance, known);
+      const hint = near === undefined ? `wanted ${known.join(", ")}` : `did you mean "${near}"?`;
+      return { complaints: [`balance: no strategy ${brief(balance)}; ${hint}`] };
+    }
+    const before = this.proxy.config.balance;
+    const outcome = this.amend({
+      ...this.running.document,
+      balance: balance as StrategyName,
+    });
+    return "done" in outcome
+      ? { done: `balance is ${balance} instead of ${before}; ${outcome.done}` }
+      : outcome;
+  }
+
+  explain(picks: unknown): Outcome {
+    if (!isWholeNumber(picks, 1, EXPLAIN_MAX)) {
+      return {
+        complaints: [`explain: is ${brief(picks)}; wanted a whole number from 1 to ${EXPLAIN_MAX}`],
+      };
+    }
+    this.proxy.explain.left = picks;
+    return { done: `the next ${picks} picks will be explained` };
+  }
+
+  /** See `RunningConfig.configure`. */
+  configure(given: object): Outcome {
+    const document = this.#completed(given);
+    const outcome = readConfig(document);
+    if ("complaints" in outcome) return outcome;
+    const bytes = JSON.stringify(document).length;
+    if (bytes > DOCUMENT_BYTES_MAX) {
+      return {
+        complaints: [
+          `configuration: is ${bytes} bytes long; ${DOCUMENT_BYTES_MAX} at most fit into flash`,
+        ],
+      };
+    }
+    return this.#noted(this.running.configure(outcome), outcome.config);
+  }
+
+  /** See `RunningConfig.configureUntilReset`. */
+  configureUntilReset(given: object): Outcome {
+    const outcome = readConfig(this.#completed(given));
+    if ("complaints" in outcome) return outcome;
+    return this.#noted(this.running.configureUntilReset(outcome), outcome.config);
+  }
+
+  /** Says what of an accepted configuration this board cannot do as it is wanted. */
+  #noted(outcome: Outcome, config: Config): Outcome {
+    const { connectionsMax } = this.parts.platform;
+    const { sessionsMax } = budget(connectionsMax, config);
+    if (!("done" in outcome) || (config.sessionsMax ?? 0) <= sessionsMax) return outcome;
+    return {
+      done: `${outcome.done}; sessionsMax is ${config.sessionsMax}, and the board carries ${sessionsMax}`,
+    };
+  }
+
+  /** A change of the document in force: one that counts until the next reset stays so. */
+  amend(document: object): Outcome {
+    return this.running.source === "until-reset"
+      ? this.configureUntilReset(document)
+      : this.configure(document);
+  }
+
+  joinWifi(ssid: string, password: string): Outcome {
+    const { link } = this.parts.platform;
+    if (link.join === undefined)
+      return { complaints: ["wifi: this machine has no Wi-Fi to choose"] };
+    if (ssid.length > SSID_MAX || (password !== "" && !/^.{8,63}$/.test(password))) {
+      return {
+        complaints: ["wifi: wanted a name of 1 to 32 and a password of 8 to 63 characters"],
+      };
+    }
+    const before = link.ssid === undefined ? "" : ` instead of ${link.ssid}`;
+    link.join(ssid, password);
+    return {
+      done: `joining ${ssid}${before}; it is kept if a request with the token comes over it, else the one before is joined`,
+    };
+  }
+
+  rejoinWifi(): Outcome {
+    const { link } = this.parts.platform;
+    if (link.rejoin === undefined) {
+      return { complaints: ["wifi: this machine has no Wi-Fi to leave"] };
+    }
+    link.rejoin();
+    return { done: "leaving, and joining again" };
+  }
+
+  /** See `RunningConfig.configureBuiltIn`. */
+  configureBuiltIn(): Outcome {
+    return this.running.configureBuiltIn();
+  }
+
+  /** The document that was built in, without its secrets. */
+  get builtIn(): object {
+    return withoutSecrets(this.parts.builtIn);
+  }
+
+  /** The document that the board has fallen back from, without its secrets. */
+  get fallen(): object | undefined {
+    const { fallen } = this.running;
+    return fallen && withoutSecrets(fallen);
+  }
+
+  /** Puts that one in force again, on trial like any other. */
+  configureFallen(): Outcome {
+    const { fallen } = this.running;
+    return fallen === undefined
+      ? { complaints: ["the board has not fallen back from a configuration"] }
+      : this.configure(fallen);
+  }
+
+  /** Forgets all that was kept since the board was flashed, and restarts. */
+  factoryReset(): Outcome {
+    const { platform, store } = this.parts;
+    if (store === undefined) return { complaints: ["factory-reset: this machine keeps nothing"] };
+    platform.clock.after(FACTORY_RESET_MS, () => this.#forgetAll(store));
+    const then =
+      platform.restart === undefined ? "it counts from the next start on" : "the board restarts";
+    return {
+      done: `in ${FACTORY_RESET_MS / 1000} s the configuration, the token, states and the Wi-Fi are what the build was given; ${then}`,
+    };
+  }
+
+  #forgetAll(store: TextStore): void {
+    const { platform, report, revisions } = this.parts;
+    report({ level: "W", on: "config", what: "factory-reset" });
+    this.#lasting?.();
+    this.running.stop();
+    revisions?.forget();
+    for (const key of [TOKEN_KEY, STATES_KEY, GIVEN_KEY]) store.delete(key);
+    platform.link.forget?.();
+    platform.restart?.();
+  }
+
+  /** Does not return where it can be done. */
+  reboot(): Outcome {
+    const { platform, revisions } = this.parts;
+    const { restart } = platform;
+    if (restart === undefined) return { complaints: ["reboot: this machine cannot"] };
+    revisions?.lasted(); // it is no failure that it ends
+    return restart();
+  }
+
+  /** A document as it was read from here: secrets are put in, and what only reading adds is left out. */
+  #completed(given: object): object {
+    const { setAtRunTime, ...document } = given as { setAtRunTime?: unknown; stickyKey?: unknown };
+    if (document.stickyKey !== SECRET) return document;
+    const { stickyKey } = this.running.document as { stickyKey?: string };
+    return { ...document, stickyKey };
+  }
+
+  #unknown(name: string): string {
+    const known = this.proxy.pool.backends.map(backend => backend.name);
+    const near = nearest(name, known);
+    return near === undefined
+      ? `no backend ${brief(name)}; there are ${known.join(", ")}`
+      : `no backend ${brief(name)}; did you mean "${near}"?`;
+  }
+}
+
+/** What is wrong with a weight at run time; a document would be refused for the same. */
+function weightComplaints(weight: unknown, balance: StrategyName): string[] {
+  if (!isWholeNumber(weight, 0, WEIGHT_MAX)) {
+    return [`weight: is ${brief(weight)}; wanted a whole number from 0 to ${WEIGHT_MAX}`];
+  }
+  if (weight <= 1 || !WEIGHTLESS.includes(balance)) return [];
+  return [
+    `weight: is ${weight}, but ${balance} looks at no weights; weighted-round-robin would do`,
+  ];
+}
+
+function isWholeNumber(value: unknown, min: number, max: number): value is number {
+  return Number.isInteger(value) && (value as number) >= min && (value as number) <= max;
+}
+
+function withoutSecrets(document: object): object {
+  return "stickyKey" in document ? { ...document, stickyKey: SECRET } : document;
+}
+
+/** The token that flash keeps, if it is one. */
+function storedToken(store: TextStore): string | undefined {
+  const token = store.read(TOKEN_KEY);
+  if (token === undefined || isToken(token)) return token;
+  store.ignore(TOKEN_KEY, "is not a token"); // not echoed: it may nearly be one
+  return undefined;
+}

@@ -1,0 +1,84 @@
+import type { Endpoint, EndpointOwner } from "./endpoint.ts";
+
+/** What is being closed. */
+export interface ClosingOwner {
+  /** Called once all sockets are closed. */
+  closed(): void;
+  failed(error: unknown): void;
+}
+
+export interface CloseOptions {
+  /** Close this one, too. */
+  readonly backendSide?: Endpoint | undefined;
+  /** Deliver the bytes that have been received from the backend first. */
+  readonly flushBackend?: boolean;
+  /** The client is still sending; wait for its FIN, because closing over unread bytes sends a reset. */
+  readonly waitForClientFin?: boolean;
+}
+
+/**
+ * Closes both sides of a session once everything written has been acknowledged. Bytes that still arrive
+ * are read and dropped: closing over unread bytes makes the chip send a reset, and that destroys what has
+ * not yet been delivered (RFC 9112 section 9.6).
+ */
+export class LingeringClose implements EndpointOwner {
+  private owner: ClosingOwner;
+  private clientSide: Endpoint;
+  private backendSide: Endpoint | undefined;
+  private scratch: Uint8Array;
+  private waitForClientFin: boolean;
+  /** Bytes from the backend that are still to be delivered. */
+  private owedBytes: number;
+
+  constructor(
+    owner: ClosingOwner,
+    clientSide: Endpoint,
+    scratch: Uint8Array,
+    { backendSide, flushBackend = false, waitForClientFin = false }: CloseOptions,
+  ) {
+    this.owner = owner;
+    this.clientSide = clientSide;
+    this.backendSide = backendSide;
+    this.scratch = scratch;
+    this.waitForClientFin = waitForClientFin;
+    this.owedBytes = flushBackend && backendSide !== undefined ? backendSide.readable : 0;
+    clientSide.owner = this;
+    if (backendSide !== undefined) backendSide.owner = this;
+  }
+
+  /** Goes on as far as it goes. */
+  moved(): void {
+    const { clientSide, backendSide, scratch } = this;
+    if (this.owedBytes > 0) this.flush(backendSide!);
+    clientSide.discard(scratch);
+    if (this.owedBytes > 0 && !clientSide.writeClosed) return;
+    backendSide?.discard(scratch);
+    if (backendSide?.flushed) backendSide.close();
+    if (clientSide.flushed && (!this.waitForClientFin || clientSide.writeClosed)) {
+      clientSide.close();
+    }
+    if (clientSide.closed && (backendSide === undefined || backendSide.closed)) this.owner.closed();
+  }
+
+  lost(): void {
+    this.moved();
+  }
+
+  failed(error: unknown): void {
+    this.owner.failed(error);
+  }
+
+  private flush(backendSide: Endpoint): void {
+    const { clientSide, scratch } = this;
+    while (this.owedBytes > 0 && clientSide.writable > 0) {
+      let count = Math.min(this.owedBytes, backendSide.readable, clientSide.writable);
+      if (count >= scratch.byteLength) count = scratch.byteLength;
+      else if (count === 0 || clientSide.sendQueueFull) return;
+      const piece = scratch.subarray(0, count);
+      backendSide.read(piece);
+      clientSide.write(piece);
+      backendSide.passed += count;
+      this.owedBytes -= count;
+    }
+  }
+}

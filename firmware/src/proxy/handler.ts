@@ -1,0 +1,59 @@
+import type { Backend } from "../backend/backend.ts";
+import type { Ending } from "../log/ending.ts";
+import type { Endpoint } from "../net/endpoint.ts";
+import type { CloseOptions } from "../net/lingering-close.ts";
+import type { ClientInfo, ProxyContext } from "./context.ts";
+
+/** What the log line of a session's end says of the handler's work. */
+export interface Summary {
+  readonly protocol?: "raw" | "upgraded";
+  readonly backend?: string | undefined;
+  readonly status?: number | undefined;
+  /** Bytes that were written to the client. */
+  readonly out: number;
+}
+
+/** Serves a session's client once it is known what the client speaks, and owns its endpoint. */
+export interface Handler {
+  /** Since when the session does not need its slot; `undefined` while it is busy. */
+  readonly idleSinceMs?: number | undefined;
+  /** Bytes of bodies or raw streams that were moved; `undefined` while none are to move. */
+  readonly streamedBytes?: number | undefined;
+  /** Bytes of the heads that it holds. */
+  readonly headBytes?: number;
+  /** `undefined`: each request has a log line of its own. */
+  readonly summary: Summary | undefined;
+  /** The session's deadline has passed. */
+  expired(): void;
+  /** Ends the session, which is idle. */
+  evict?(): void;
+  /** The session is about to be ended for want of memory or slots. */
+  shed?(why: "no-memory" | "slow"): void;
+  /** The proxy stops: delivers what has arrived, and ends. */
+  stop(): void;
+  /** The session has ended: lets go of whatever is held. */
+  close(): void;
+}
+
+/** A handler's session. */
+export interface HandlerOwner {
+  readonly context: ProxyContext;
+  readonly client: ClientInfo;
+  readonly clientSide: Endpoint;
+  /** How long the client waited for a slot. */
+  readonly waitedMs: number;
+  /** When the client's first byte came, where that did not tell HTTP from raw TCP. */
+  readonly firstByteMs: number | undefined;
+  /** Replaces the session's deadline: `expired` is called `ms` from now. */
+  setDeadline(ms: number): void;
+  /** Removes the session's deadline. */
+  cancelDeadline(): void;
+  /** Closes all sockets once what was written has been acknowledged. */
+  closeAfter(why: Ending, options?: CloseOptions): void;
+  /** Closes all sockets at once. */
+  end(why: Ending): void;
+  /** Makes it a raw session between the client and `backendSide`: the two have agreed to change the protocol. */
+  tunnel(backend: Backend, backendSide: Endpoint): void;
+  /** A bug threw: reports it and ends. */
+  failed(error: unknown): void;
+}

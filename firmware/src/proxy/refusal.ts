@@ -1,0 +1,74 @@
+import { answerTo } from "../http1/answer.ts";
+import { Head } from "../http1/head.ts";
+import type { EndpointOwner } from "../net/endpoint.ts";
+import type { Handler, HandlerOwner, Summary } from "./handler.ts";
+import { protocolOf } from "./protocol.ts";
+
+/** The session of a refused client, as `Refusal` sees it. */
+export interface RefusedSession extends HandlerOwner {
+  /** Closes the client's socket once the answer has been acknowledged, within the deadline that is set. */
+  linger(options: { waitForClientFin: boolean }): void;
+  /** Ends at once, with the reason of the refusal. */
+  close(): void;
+}
+
+/** Answers a client that gets no slot: 503 where its first bytes are HTTP, else a close. */
+export class Refusal implements Handler, EndpointOwner {
+  private session: RefusedSession;
+  private answeredBytes = 0;
+
+  constructor(session: RefusedSession) {
+    this.session = session;
+    session.clientSide.owner = this;
+  }
+
+  /** The answer is written. */
+  get answered(): boolean {
+    return this.answeredBytes > 0;
+  }
+
+  get summary(): Summary {
+    return { status: this.answered ? 503 : undefined, out: this.answeredBytes };
+  }
+
+  /** Answers as soon as the client's first bytes tell what it speaks. */
+  moved(): void {
+    const { session } = this;
+    const { client, clientSide, context } = session;
+    // `onWritable` is delivered after `onReadable`, possibly in the same turn.
+    if (clientSide.readable === 0 || !clientSide.connected) return;
+    const protocol = protocolOf(client, clientSide);
+    if (protocol === undefined) return;
+    if (protocol !== "http") {
+      session.close();
+      return;
+    }
+    const head = new Head("request", context.config);
+    head.feed(clientSide.take(context.scratch));
+    const answer = answerTo(head, 503);
+    clientSide.discard(context.scratch);
+    if (answer.byteLength <= clientSide.writable) {
+      clientSide.write(answer);
+      this.answeredBytes = answer.byteLength;
+    }
+    session.linger({ waitForClientFin: true });
+  }
+
+  lost(): void {
+    this.session.close();
+  }
+
+  failed(error: unknown): void {
+    this.session.failed(error);
+  }
+
+  expired(): void {
+    this.session.close();
+  }
+
+  stop(): void {
+    this.session.end("stopped");
+  }
+
+  close(): void {}
+}

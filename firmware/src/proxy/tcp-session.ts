@@ -1,0 +1,270 @@
+import type { Backend } from "../backend/backend.ts";
+import type { Ending } from "../log/ending.ts";
+import type { Endpoint, EndpointOwner } from "../net/endpoint.ts";
+import { pump } from "../net/pump.ts";
+import type { Group } from "../pool/group.ts";
+import { type ConnectFailure, Connector, type ConnectorOwner } from "./connector.ts";
+import type { ClientInfo } from "./context.ts";
+import type { Handler, HandlerOwner, Summary } from "./handler.ts";
+
+/** A raw stream is never sent again, so a backend that took it is the last one tried. */
+type RawConnectFailure = Exclude<ConnectFailure, "unanswered">;
+
+/** A backend that sends nothing for so long has answered the client whose keyword ended the session. */
+const ANSWER_SILENCE_MS = 300;
+
+/** How long that answer may take in all: a backend that never falls silent ends, too. */
+const ANSWER_TIMEOUT_MS = 2000;
+
+/**
+ * How often the byte counts are compared: to note the time at each piece would cost as much as the piece.
+ * So a silence may last a little longer than it should: this long, or an eighth.
+ */
+const BYTES_CHECK_MS = 1000;
+
+/**
+ * Streams bytes between a client and one backend, both ways.
+ *
+ * - `connecting`: waits for a backend to accept the connection
+ * - `streaming`: bytes move both ways
+ * - `last-answer`: a keyword of the client has been forwarded; waits for the backend's answer to it
+ * - `over`: the session closes both sides
+ */
+export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
+  private session: HandlerOwner;
+  private state: "connecting" | "streaming" | "last-answer" | "over" = "connecting";
+  private backend: Backend | undefined;
+  private backendSide: Endpoint | undefined;
+  /** Until the backend has sent its first byte. */
+  private connector: Connector | undefined;
+  /** Bytes that had passed at the last comparison; `undefined` before the first byte. */
+  declare private seenBytes: number | undefined;
+  /** When more of them were seen. */
+  declare private movedMs: number;
+  /** When the client's keyword had been forwarded. */
+  declare private keywordMs: number | undefined;
+  /** It was HTTP until both sides agreed to change the protocol. */
+  declare private upgraded: true | undefined;
+
+  constructor(session: HandlerOwner) {
+    this.session = session;
+    session.clientSide.owner = this;
+  }
+
+  /** Connects to one of `group`; `undefined`: no route leads raw TCP anywhere. */
+  begin(group: Group | undefined): void {
+    const { session } = this;
+    const { context } = session;
+    if (group === undefined) {
+      context.refusals.noRoute++;
+      this.closeAfter("no-route");
+      return;
+    }
+    session.cancelDeadline();
+    session.clientSide.scan = context.clientKeywords?.scan();
+    this.connector = new Connector(context, this, group, { attemptsMax: group.backends.length });
+    this.connector.next();
+  }
+
+  /** Goes on with streams that were HTTP. */
+  tunnel(backend: Backend, backendSide: Endpoint): void {
+    this.upgraded = true;
+    this.watch();
+    this.stream(backend, backendSide);
+  }
+
+  get client(): ClientInfo {
+    return this.session.client;
+  }
+
+  get idleSinceMs(): number | undefined {
+    return this.state === "last-answer" ? this.keywordMs : undefined;
+  }
+
+  get streamedBytes(): number | undefined {
+    return this.state === "streaming" ? this.passedBytes : undefined;
+  }
+
+  get summary(): Summary {
+    return {
+      protocol: this.upgraded ? "upgraded" : "raw",
+      backend: this.backend?.name,
+      out: this.backendSide?.passed ?? 0,
+    };
+  }
+
+  connected(backend: Backend, backendSide: Endpoint): void {
+    const { context } = this.session;
+    context.checks.requestAnswered(backend);
+    backendSide.scan = context.backendKeywords?.scan();
+    this.connector!.requestSent();
+    this.session.setDeadline(context.config.idleTimeoutMs);
+    this.stream(backend, backendSide);
+  }
+
+  unreachable(why: RawConnectFailure): void {
+    this.closeAfter(why);
+  }
+
+  /** The first bytes of one side are about to be passed on. */
+  began(endpoint: Endpoint): void {
+    if (endpoint === this.session.clientSide) {
+      this.connector?.requestSent();
+    } else {
+      this.connector?.answered(this.backend!);
+      this.connector = undefined;
+    }
+    if (this.seenBytes === undefined) this.watch();
+  }
+
+  binary(endpoint: Endpoint): void {
+    const { client, clientSide, context } = this.session;
+    context.report({
+      level: "I",
+      on: "session",
+      what: "binary",
+      id: client.id,
+      from: endpoint === clientSide ? "client" : "backend",
+    });
+  }
+
+  moved(endpoint: Endpoint): void {
+    if (this.state === "streaming") this.pumpBoth();
+    else if (this.state === "last-answer") this.pumpAnswer();
+    else if (endpoint.ended) this.lost(endpoint);
+  }
+
+  lost(endpoint: Endpoint): void {
+    if (this.state === "connecting") this.session.end("client-closed");
+    else if (this.state === "last-answer") this.closeAfter("keyword");
+    else if (endpoint === this.session.clientSide) this.closeAfter("client-closed");
+    else this.closeAfter("backend-closed");
+  }
+
+  failed(error: unknown): void {
+    this.session.failed(error);
+  }
+
+  expired(): void {
+    if (this.state === "streaming") {
+      if (this.seenBytes === undefined) this.session.end("idle");
+      else this.compareBytes();
+    } else if (this.backendSide!.readable > 0) {
+      this.extendAnswer();
+    } else {
+      this.closeAfter("keyword");
+    }
+  }
+
+  evict(): void {
+    this.session.end("keyword");
+  }
+
+  stop(): void {
+    if (this.state === "connecting") this.session.end("stopped");
+    else this.closeAfter("stopped", true);
+  }
+
+  close(): void {
+    this.state = "over";
+    this.connector?.cancel();
+    this.backendSide?.close();
+    if (this.backend !== undefined) this.session.context.pool.release(this.backend);
+    this.backend = undefined;
+  }
+
+  private closeAfter(why: Ending, flushBackend = false): void {
+    this.state = "over";
+    this.session.closeAfter(why, { backendSide: this.backendSide, flushBackend });
+  }
+
+  private stream(backend: Backend, backendSide: Endpoint): void {
+    this.backend = backend;
+    this.backendSide = backendSide;
+    backendSide.owner = this;
+    this.state = "streaming";
+    this.pumpBoth();
+  }
+
+  /** Once both directions flow, the endpoints are joined: they go on by themselves until one side ends. */
+  private pumpBoth(): void {
+    const { clientSide, context } = this.session;
+    const { scratch } = context;
+    const backendSide = this.backendSide!;
+    pump(clientSide, backendSide, scratch);
+    pump(backendSide, clientSide, scratch);
+    if (this.state !== "streaming") return; // a bug has ended it
+    if (clientSide.scan?.found !== undefined) this.awaitAnswer();
+    else if (backendSide.scan?.found !== undefined) this.closeAfter("keyword");
+    else if (clientSide.ended) this.closeAfter("client-closed");
+    else if (backendSide.ended) this.closeAfter("backend-closed");
+    else if (!clientSide.writeClosed && !backendSide.writeClosed) {
+      clientSide.join(backendSide, scratch);
+    }
+  }
+
+  // The answer to a keyword
+
+  private awaitAnswer(): void {
+    this.state = "last-answer";
+    this.keywordMs = this.now();
+    this.session.setDeadline(ANSWER_SILENCE_MS);
+    this.pumpAnswer();
+  }
+
+  private pumpAnswer(): void {
+    const { clientSide, context } = this.session;
+    const { scratch } = context;
+    const backendSide = this.backendSide!;
+    clientSide.discard(scratch); // closing over unread bytes would reset the connection
+    const before = backendSide.passed;
+    pump(backendSide, clientSide, scratch);
+    if (this.state !== "last-answer") return; // a bug has ended it
+    const over = clientSide.writeClosed || backendSide.scan?.found !== undefined;
+    if (over || backendSide.ended) this.closeAfter("keyword");
+    else if (backendSide.passed > before) this.extendAnswer();
+  }
+
+  /** The backend has sent something, or its bytes wait for the client: it is not silent. */
+  private extendAnswer(): void {
+    const leftMs = this.keywordMs! + ANSWER_TIMEOUT_MS - this.now();
+    if (leftMs > 0) this.session.setDeadline(Math.min(ANSWER_SILENCE_MS, leftMs));
+    else this.closeAfter("keyword", true);
+  }
+
+  // Silence
+
+  private get passedBytes(): number {
+    return this.session.clientSide.passed + (this.backendSide?.passed ?? 0);
+  }
+
+  private watch(): void {
+    this.seenBytes = 0;
+    this.movedMs = this.now();
+    this.compareBytes();
+  }
+
+  /**
+   * A stalled peer raises no event, and the FIN of one is not reported while its bytes wait unread: without this
+   * such a session would hold its two sockets for ever.
+   */
+  private compareBytes(): void {
+    const { tunnelTimeoutMs } = this.session.context.config;
+    const passed = this.passedBytes;
+    const nowMs = this.now();
+    if (passed !== this.seenBytes) {
+      this.seenBytes = passed;
+      this.movedMs = nowMs;
+    }
+    const leftMs = this.movedMs + tunnelTimeoutMs - nowMs;
+    if (leftMs > 0) {
+      this.session.setDeadline(Math.min(leftMs, BYTES_CHECK_MS, tunnelTimeoutMs / 8));
+    } else {
+      this.session.end("tunnel-timeout");
+    }
+  }
+
+  private now(): number {
+    return this.session.context.platform.clock.now();
+  }
+}

@@ -1,0 +1,178 @@
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { serve } from "../../backends/src/serve.ts";
+import { steady } from "../../backends/src/steady.ts";
+import { type LiveBoard, startBoard } from "../kit/live-board.ts";
+import { PATIENCE_MS } from "../kit/patience.ts";
+
+const TOKEN = "correct-horse";
+
+const executablePath = (process.env.PATH ?? "")
+  .split(delimiter)
+  .map(folder => join(folder, "chromium"))
+  .find(file => existsSync(file));
+const absence = executablePath === undefined ? " (skipped: chromium is not installed)" : "";
+
+describe.skipIf(absence)(`the board's page in Chromium${absence}`, () => {
+  /** What its script threw, and what it or the browser wrote to the console before anything was refused. */
+  const errors: string[] = [];
+  const stops: (() => unknown)[] = [];
+  let servers: Awaited<ReturnType<typeof serve>>[];
+  let browser: Browser;
+  let board: LiveBoard;
+  let page: Page;
+
+  beforeAll(async () => {
+    servers = await Promise.all(
+      ["a", "b"].map(name => serve({ name, host: "127.0.0.1", port: 0, behaviour: steady() })),
+    );
+    board = await startBoard(
+      servers.map(({ port }) => port),
+      { health: { check: "tcp", intervalMs: 1000 } },
+    );
+    board.app.operator.setToken(TOKEN);
+    browser = await chromium.launch({
+      executablePath: executablePath!,
+      args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+    });
+    page = await browser.newPage();
+    page.setDefaultTimeout(PATIENCE_MS);
+    page.on("pageerror", ({ message }) => errors.push(message));
+    page.on("console", message => errors.push(message.text()));
+    await page.goto(`http://127.0.0.1:${board.adminPort}/`);
+    stops.push(
+      () => browser.close(),
+      () => board.stop(),
+      () => Promise.all(servers.map(server => server.stop())),
+    );
+  });
+  afterAll(async () => {
+    for (const stop of stops) await stop();
+  });
+
+  const card = (name: string) =>
+    page.locator(".backend", { has: page.locator(`summary b:has-text("${name}")`) });
+  const said = () => page.locator("#said");
+
+  /** Who answers the next requests. */
+  async function answers(count: number): Promise<string> {
+    const names: string[] = [];
+    for (let i = 0; i < count; i++) {
+      const reply = await fetch(`http://127.0.0.1:${board.port}/`);
+      names.push((await reply.text())[0]);
+    }
+    return names.join("");
+  }
+
+  test("it shows both backends, checks in words, and nothing to press before a token is there", async () => {
+    await page.locator(".backend").nth(1).waitFor();
+    const check = card("a").locator("abbr");
+    await expect.poll(() => check.textContent()).toBe("accepts connections");
+    expect(await check.getAttribute("title")).toBe("L4OK");
+    const controls = page.locator("fieldset button, fieldset input, fieldset select");
+    const disabled = () => controls.evaluateAll(all => all.map(one => one.matches(":disabled")));
+    expect(new Set(await disabled())).toEqual(new Set([true]));
+    expect(await card("a").getByLabel("weight").count()).toBe(1);
+    await page.fill("#token", "wrong-token-1");
+    expect(new Set(await disabled())).toEqual(new Set([false]));
+    const buttons = await page
+      .locator("button:visible")
+      .evaluateAll(all => all.map(one => one.clientHeight));
+    expect(new Set(buttons).size).toBe(1);
+    expect(errors).toEqual([]);
+  });
+
+  test("a change with a wrong token is refused, and says so", async () => {
+    await card("a").getByRole("button", { name: "drain" }).click();
+    await expect.poll(() => said().textContent()).toBe("wrong token, or none");
+    expect(new Set(await answers(4))).toEqual(new Set(["a", "b"]));
+  });
+
+  test("a click on drain moves the traffic, one on ready brings it back", async () => {
+    await page.fill("#token", TOKEN);
+    await card("a").getByRole("button", { name: "drain" }).click();
+    await expect.poll(() => said().textContent()).toBe("a is drain instead of ready");
+    expect(await answers(4)).toBe("bbbb");
+    await card("a").getByRole("button", { name: "ready" }).click();
+    await expect.poll(() => said().textContent()).toBe("a is ready instead of drain");
+    expect(new Set(await answers(4))).toEqual(new Set(["a", "b"]));
+  });
+
+  test("requests and the board's events are told apart, raw on demand", async () => {
+    const requests = page.locator("#requests tr");
+    await expect
+      .poll(() => requests.first().innerText())
+      .toMatch(/^\d\d:\d\d:\d\d\t[ab]\tGET\t\/\t200\t/);
+    expect(await page.locator("#board").innerText()).toMatch(/\ta\tdrain\t/);
+    expect(await page.locator("#board").innerText()).not.toContain("GET");
+    await page.check("#raw");
+    expect(await requests.first().innerText()).toMatch(/^I \(\d+\) http: request id=/);
+  });
+
+  test("another strategy is chosen by its name", async () => {
+    await page.selectOption("#balance", "ewma");
+    await expect.poll(() => said().textContent()).toMatch(/^in force/);
+    expect(board.app.proxy.config.balance).toBe("ewma");
+    await expect.poll(() => page.locator("#left").textContent()).toMatch(/^A .* kept in \d+ s/);
+  });
+
+  test("the trial is undone by a click", async () => {
+    await page.click("#undo");
+    await expect
+      .poll(() => said().textContent())
+      .toBe("the configuration before is in force again");
+    expect(board.app.proxy.config.balance).toBe("round-robin");
+    await expect.poll(() => page.locator("#trial").isVisible()).toBe(false);
+  });
+
+  test("the configuration is read and edited, with complaints beside the text", async () => {
+    await page.click("#editor summary");
+    const text = page.locator("#document");
+    await expect.poll(() => text.inputValue()).toMatch(/^\{\n {2}"backends": \[/);
+    const document = JSON.parse(await text.inputValue());
+    await text.fill(JSON.stringify({ ...document, retrys: 1, balance: "ewmaa" }));
+    await page.click("#apply");
+    await expect
+      .poll(() => page.locator("#complaints li").allTextContents())
+      .toEqual([
+        'retrys: no such key; did you mean "retries"?',
+        expect.stringMatching(/^balance: is "ewmaa"; wanted .* did you mean "ewma"\?$/),
+      ]);
+    await text.fill(JSON.stringify({ ...document, retries: 1 }));
+    await page.click("#apply");
+    await expect.poll(() => said().textContent()).toMatch(/^in force/);
+    await expect.poll(() => page.locator("#complaints li").count()).toBe(0);
+    expect(board.app.proxy.config.retries).toBe(1);
+  });
+
+  test("what you want of a backend and what it is stand apart", async () => {
+    await card("b").getByRole("button", { name: "maint" }).click();
+    await expect.poll(() => card("b").locator("summary").innerText()).toMatch(/maint/);
+    expect(await card("b").locator("[aria-pressed=true]").innerText()).toBe("maint");
+    await card("b").getByRole("button", { name: "ready" }).click();
+    await servers[1].stop();
+    await expect.poll(() => card("b").locator("summary").innerText()).toMatch(/down/);
+    expect(await card("b").locator("[aria-pressed=true]").innerText()).toBe("ready");
+    expect(await card("b").locator("small").innerText()).toMatch(
+      /refuses connections for \d+ s, takes no sessions until its checks pass$/,
+    );
+  });
+
+  test.each([360, 390])(
+    "ten backends are a list of ten lines on a phone of %i pixels",
+    async width => {
+      const many = await startBoard(Array.from({ length: 10 }, (_, i) => 1 + i));
+      const phone = await browser.newPage({ viewport: { width, height: 740 } });
+      await phone.goto(`http://127.0.0.1:${many.adminPort}/`);
+      await phone.locator(".backend").nth(9).waitFor();
+      const { height } = (await phone.locator("#backends").boundingBox())!;
+      const scrolled = await phone.evaluate("document.documentElement.scrollWidth");
+      await phone.close();
+      many.stop();
+      expect(height).toBeLessThan(10 * 45);
+      expect(scrolled).toBe(width);
+    },
+  );
+});

@@ -1,0 +1,85 @@
+import { expect, test } from "vitest";
+import { collect, EmulatedLab, mendedBoard } from "../kit/emulated-lab.ts";
+
+/** What a backend answers: more than one segment of the board. */
+const ANSWER = "x".repeat(1_488);
+
+/**
+ * A client far away, on a network that loses 5 % of all packets. It asks, and says FIN while the answer is
+ * under way; what the board sends to it then is lost twice, the FIN included.
+ */
+async function clientThatClosedFirst({ lastAckTimeoutMs = mendedBoard().lastAckTimeoutMs } = {}) {
+  const lab = new EmulatedLab({ ...mendedBoard(), lastAckTimeoutMs });
+  lab.backend("a", socket => {
+    socket.on("data", () => socket.end(ANSWER));
+  });
+  await lab.serve();
+  const { network, clock } = lab;
+  const host = network.host("client");
+  network.link("client", { latencyMs: 150, loss: 0.05 });
+  const client = lab.connect({ host, allowHalfOpen: true });
+  const received = collect(client);
+  let ended = false;
+  client.on("end", () => {
+    ended = true;
+  });
+  await clock.run({ until: () => !client.connecting });
+  client.write("hello");
+
+  const times = new Map<string, number>();
+  network.rule(({ kind, to, position }) => {
+    if (to.name !== "client" || (kind !== "DATA" && kind !== "FIN")) return "pass";
+    if (times.size === 0) clock.after(10, () => client.end());
+    const segment = `${kind} ${position}`;
+    const sent = (times.get(segment) ?? 0) + 1;
+    times.set(segment, sent);
+    return sent <= 2 ? "drop" : "pass";
+  });
+  await clock.run({ ms: 10 * 60_000 });
+  return { lab, text: received.text, ended, times };
+}
+
+test("a client that closed first gets every byte, though the last ones and the FIN are lost twice", async () => {
+  const { lab, text, ended, times } = await clientThatClosedFirst();
+  expect(text).toBe(ANSWER);
+  expect(ended).toBe(true);
+  expect([...times.keys()]).toEqual(["DATA 0", "DATA 1436", "FIN 1488"]);
+  expect(Math.min(...times.values())).toBeGreaterThanOrEqual(3);
+  expect(lab.board.stack.connections).toBe(0);
+});
+
+test("with the 4 s of an MSL of 2000 it would wait for ever", async () => {
+  const { lab, text, ended } = await clientThatClosedFirst({ lastAckTimeoutMs: 4_000 });
+  expect(text).toBe("");
+  expect(ended).toBe(false);
+  expect(lab.board.stack.connections).toBe(0);
+});
+
+test("connections that the board only remembers cost no newcomer its place", async () => {
+  const lab = new EmulatedLab();
+  lab.backend("a", socket => {
+    socket.on("data", () => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
+    socket.on("end", () => socket.end());
+  });
+  await lab.serve({ inspect: [] });
+  const { clock } = lab;
+  const { stack, kind } = lab.board;
+  const clients = 10 * kind.connectionsMax;
+  let answered = 0;
+  let rememberedPeak = 0;
+  for (let i = 0; i < clients; i++) {
+    clock.after(i * 30, () => {
+      rememberedPeak = Math.max(rememberedPeak, stack.remembered);
+      const client = lab.connect();
+      const received = collect(client);
+      // The board closes first, and remembers the connection.
+      client.write("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+      client.on("close", () => {
+        if (received.text.endsWith("ok")) answered++;
+      });
+    });
+  }
+  await clock.run({ ms: clients * 30 + 500 });
+  expect(answered).toBe(clients);
+  expect(rememberedPeak).toBeGreaterThan(kind.connectionsMax / 2);
+});

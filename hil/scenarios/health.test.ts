@@ -1,0 +1,400 @@
+import type { MockSocket } from "net-mock-socket";
+import { describe, expect, test } from "vitest";
+import { EmulatedLab, says } from "../kit/emulated-lab.ts";
+import { type HttpBackend, httpBackend, named, reply } from "../kit/http-backend.ts";
+
+const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+const GET_ONCE = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+const CHECKED = { health: { check: "tcp" } };
+const OVER_HTTP = { health: { check: "http", path: "/health" } };
+
+/** What the log says about backends: `name what check`. */
+function changes(lab: EmulatedLab): string[] {
+  return ["up", "down", "ejected", "drain", "drain-end"]
+    .flatMap(what => lab.events("backend", what))
+    .sort((x, y) => x.ms - y.ms)
+    .map(({ what, values }) => [values.name, what, values.check].filter(Boolean).join(" "));
+}
+
+/** A lab whose backend answers its checks with what `answer` gives at the time. */
+function labOf(answer: () => string) {
+  const lab = new EmulatedLab();
+  const backend = httpBackend(({ line }) =>
+    line.startsWith("GET /health ") ? answer() : reply("served"),
+  );
+  lab.backend("a", backend.serve);
+  return { lab, backend };
+}
+
+function checks({ requests }: HttpBackend): number {
+  return requests.filter(({ line }) => line.startsWith("GET /health ")).length;
+}
+
+describe("checks", () => {
+  test("a dead backend is found, and found again, without any request", async () => {
+    const lab = new EmulatedLab();
+    const a = lab.backend("a", says("a"));
+    lab.backend("b", says("b"));
+    await lab.serve(CHECKED);
+    await lab.clock.run({ ms: 6000 });
+    a.stop();
+    await lab.clock.run({ ms: 10_000 });
+    expect(changes(lab)).toEqual(["a down L4CON"]);
+
+    for (let i = 0; i < 4; i++) expect(await lab.ask("hello")).toBe("b: hello");
+    expect(lab.events("backend", "connect-failed")).toEqual([]);
+
+    a.start();
+    await lab.clock.run({ ms: 35_000 });
+    expect(changes(lab)).toEqual(["a down L4CON", "a up L4OK"]);
+  });
+
+  test("one that is dead from the beginning is found by its first check", async () => {
+    const lab = new EmulatedLab();
+    lab.backend("a", says("a")).stop();
+    await lab.serve(CHECKED);
+    await lab.clock.run({ ms: 1000 });
+    expect(changes(lab)).toEqual(["a down L4CON"]);
+    expect(await lab.ask(GET_ONCE)).toMatch(/^HTTP\/1.1 503 .*\r\nRetry-After: 1\r\n/s);
+    expect(lab.events("http", "request").at(-1)!.values).toMatchObject({ state: "SC" });
+  });
+
+  test("with start down nobody is served before a check was passed, one is enough", async () => {
+    const lab = new EmulatedLab();
+    lab.backend("a", says("a"));
+    await lab.serve({ health: { check: "tcp", start: "down" } });
+    await lab.clock.run({ ms: 500 });
+    expect(changes(lab)).toEqual(["a up L4OK"]);
+    expect(await lab.ask("hello")).toBe("a: hello");
+  });
+
+  test.each([
+    ["a status that is not expected", () => reply("x", { status: "503 Busy" }), "L7STS/503"],
+    ["bytes that are no HTTP", () => "what?\r\n\r\n", "L7RSP"],
+    ["no answer", () => "", "L7TOUT"],
+  ])("over HTTP, %s takes it out", async (_, answer, code) => {
+    const { lab } = labOf(answer);
+    await lab.serve(OVER_HTTP);
+    await lab.clock.run({ ms: 3000 });
+    expect(changes(lab)).toEqual([`a down ${code}`]);
+  });
+
+  test("an answer whose head is longer than the board reads is judged by its status", async () => {
+    for (const fields of [`A: ${"b".repeat(10_000)}\r\n`, "A: b\r\n".repeat(110)]) {
+      for (const [status, change] of [
+        ["200 OK", "a up L7OK/200"],
+        ["404 Gone", "a up L7OKC/404"],
+        ["503 Busy", undefined],
+      ]) {
+        const { lab } = labOf(() => `HTTP/1.1 ${status}\r\n${fields}Content-Length: 0\r\n\r\n`);
+        await lab.serve({
+          health: { check: "http", path: "/health", start: "down" },
+        });
+        await lab.clock.run({ ms: 1500 });
+        expect(changes(lab)).toEqual(change === undefined ? [] : [change]);
+      }
+    }
+  });
+
+  test("an answer may stand behind any number of interim ones", async () => {
+    const { lab } = labOf(() => `${"HTTP/1.1 100\r\n\r\n".repeat(85)}${reply("fine")}`);
+    await lab.serve({ health: { check: "http", path: "/health", start: "down" } });
+    await lab.clock.run({ ms: 1500 });
+    expect(changes(lab)).toEqual(["a up L7OK/200"]);
+  });
+
+  test("over HTTP, statuses and a text in the body say what is good", async () => {
+    const answers = [
+      reply("all is well", { status: "200 OK" }),
+      reply("all is bad", { status: "200 OK" }),
+      reply("all is well", { status: "204 Fine" }),
+    ];
+    const outcomes: string[][] = [];
+    for (const answer of answers) {
+      const { lab } = labOf(() => answer);
+      await lab.serve({
+        health: { check: "http", path: "/health", status: "200-201", body: "well", start: "down" },
+      });
+      await lab.clock.run({ ms: 1500 });
+      outcomes.push(changes(lab));
+      expect(lab.app!.proxy.pool.backends[0].health.code).toMatch(/^L7(OK\/200|STS\/20[04])$/);
+    }
+    expect(outcomes).toEqual([["a up L7OK/200"], [], []]);
+  });
+
+  test("a backend that is a hole is found by the timeout, and does not hold the others' checks up", async () => {
+    const lab = new EmulatedLab();
+    lab.backend("hole", says("hole"));
+    const b = lab.backend("b", says("b"));
+    lab.network.vanish("hole");
+    await lab.serve({ health: { check: "tcp", timeoutMs: 1000, intervalMs: 2000 } });
+    await lab.clock.run({ ms: 60_000 });
+    expect(changes(lab)).toEqual(["hole down L4TOUT"]);
+    // Every 2 s and a tenth by chance, and one second later whenever the hole is asked.
+    expect(b.connections.length).toBeGreaterThan(20);
+  });
+
+  test("never two at once, not all together, and in no fixed step", async () => {
+    const lab = new EmulatedLab();
+    const askedMs: number[] = [];
+    let open = 0;
+    let most = 0;
+    const serve = (socket: MockSocket) => {
+      askedMs.push(lab.clock.now());
+      most = Math.max(most, ++open);
+      socket.on("close", () => open--);
+      socket.on("end", () => socket.end());
+      socket.resume();
+    };
+    for (const name of "abcdef") lab.backend(name, serve);
+    await lab.serve({ health: { check: "tcp", intervalMs: 1000 } });
+    await lab.clock.run({ ms: 60_000 });
+    expect(most).toBe(1);
+    expect(askedMs.length).toBeGreaterThan(6 * 55);
+    expect(askedMs.length).toBeLessThan(6 * 66);
+    const steps = askedMs.slice(1).map((ms, i) => Math.round(ms - askedMs[i]));
+    expect(new Set(steps).size).toBeGreaterThan(30);
+  });
+
+  test("one that is down is asked less and less, each half minute in the end", async () => {
+    const { lab, backend } = labOf(() => reply("x", { status: "500 Broken" }));
+    await lab.serve(OVER_HTTP);
+    await lab.clock.run({ ms: 60_000 });
+    expect(checks(backend)).toBeLessThan(8);
+    const before = checks(backend);
+    await lab.clock.run({ ms: 300_000 });
+    expect(checks(backend) - before).toBeGreaterThanOrEqual(9);
+    expect(checks(backend) - before).toBeLessThanOrEqual(12);
+  });
+
+  test("404 asks for drain: who comes now goes elsewhere, who is being served stays", async () => {
+    let drains = false;
+    const { lab } = labOf(() => (drains ? reply("x", { status: "404 Gone" }) : reply("ok")));
+    lab.backend("b", named("b").serve);
+    await lab.serve({ ...OVER_HTTP, inspect: [] });
+    const client = lab.connect();
+    client.write("raw bytes stay");
+    await lab.clock.run({ ms: 1500 });
+    drains = true;
+    await lab.clock.run({ ms: 6000 });
+    expect(changes(lab)).toEqual(["a drain L7OKC/404"]);
+    expect(client.closed).toBe(false);
+    for (let i = 0; i < 3; i++) expect(await lab.ask(GET_ONCE)).toContain("\r\n\r\nb");
+
+    drains = false;
+    await lab.clock.run({ ms: 6000 });
+    expect(changes(lab)).toEqual(["a drain L7OKC/404", "a drain-end L7OK/200"]);
+  });
+
+  test("in maintenance nobody asks, and with it over, it is asked at once", async () => {
+    const { lab, backend } = labOf(() => reply("ok"));
+    lab.backend("b", named("b").serve);
+    await lab.serve(OVER_HTTP);
+    await lab.clock.run({ ms: 6000 });
+    lab.setState("a", "maint");
+    const before = checks(backend);
+    await lab.clock.run({ ms: 60_000 });
+    expect(checks(backend)).toBe(before);
+    lab.setState("a", "ready");
+    await lab.clock.run({ ms: 100 });
+    expect(checks(backend)).toBe(before + 1);
+  });
+});
+
+describe("what requests meet", () => {
+  test("one of three dies under load: no request fails, and it gets no more than its checks", async () => {
+    const lab = new EmulatedLab();
+    const backends = "abc".split("").map(name => lab.backend(name, named(name).serve));
+    await lab.serve(CHECKED);
+    await lab.clock.run({ ms: 6000 });
+    backends[0].stop();
+    const before = backends[0].host;
+    let served = 0;
+    for (let i = 0; i < 300; i++) {
+      expect(await lab.ask(GET_ONCE)).toMatch(/^HTTP\/1.1 200 /);
+      served++;
+      await lab.clock.run({ ms: 100 });
+    }
+    expect([served, before.name]).toEqual([300, "a"]);
+    // Three requests find out, one after the other; then checks alone go there.
+    expect(lab.events("backend", "connect-failed").length).toBe(3);
+    expect(changes(lab)).toEqual(["a ejected L4CON", "a down L4CON"]);
+  });
+
+  test("without checks it is tried again after ten seconds, by one request, then after longer", async () => {
+    const lab = new EmulatedLab();
+    const a = lab.backend("a", named("a").serve);
+    lab.backend("b", named("b").serve);
+    await lab.serve();
+    a.stop();
+    await lab.clock.run({ ms: 0.1 }); // real clocks do not tick in whole milliseconds
+    for (let second = 0; second < 90; second++) {
+      expect(await lab.ask(GET_ONCE)).toMatch(/^HTTP\/1.1 200 /);
+      expect(await lab.ask(GET_ONCE)).toMatch(/^HTTP\/1.1 200 /);
+      await lab.clock.run({ ms: 1000 });
+    }
+    // Three at first, one after 10 s, one after 20 s more, one after 30 s more.
+    expect(lab.events("backend", "connect-failed").length).toBe(6);
+    const times = lab.events("backend", "ejected").map(({ values }) => values.forMs);
+    expect(times).toEqual(["10000", "20000", "30000", "40000"]);
+    a.start();
+    await lab.clock.run({ ms: 40_000 });
+    const answers = [await lab.ask(GET_ONCE), await lab.ask(GET_ONCE)].join();
+    expect([answers.includes("\r\n\r\na"), answers.includes("\r\n\r\nb")]).toEqual([true, true]);
+  });
+
+  test("500s count only where that was asked for", async () => {
+    const outcomes: string[][] = [];
+    for (const observe of ["none", "layer4", "layer7"]) {
+      const lab = new EmulatedLab();
+      lab.backend("a", httpBackend(() => reply("x", { status: "500 Oops" })).serve);
+      lab.backend("b", named("b").serve);
+      await lab.serve({ health: { check: "none", observe } });
+      for (let i = 0; i < 10; i++) await lab.ask(GET_ONCE);
+      outcomes.push(changes(lab));
+    }
+    expect(outcomes).toEqual([[], [], ["a ejected L7STS/500"]]);
+  });
+
+  test("the last one is never ejected", async () => {
+    const lab = new EmulatedLab();
+    lab.backend("a", httpBackend(() => reply("x", { status: "500 Oops" })).serve);
+    await lab.serve({ health: { check: "none", observe: "layer7" } });
+    for (let i = 0; i < 10; i++) expect(await lab.ask(GET_ONCE)).toMatch(/^HTTP\/1.1 500 /);
+    expect(changes(lab)).toEqual([]);
+  });
+
+  test("a backend that answers too late, or hangs up instead, is ejected", async () => {
+    const lab = new EmulatedLab();
+    lab.backend("mute", socket => socket.resume());
+    lab.backend("rude", socket => socket.once("data", () => socket.resetAndDestroy()));
+    lab.backend("b", named("b").serve);
+    await lab.serve({ responseTimeoutMs: 100 });
+    for (let i = 0; i < 12; i++) await lab.ask(GET_ONCE);
+    expect(changes(lab)).toEqual(["mute ejected L7TOUT", "rude ejected L7RSP"]);
+  });
+
+  test("a kept connection that dies while it waits is not held against anybody", async () => {
+    const lab = new EmulatedLab();
+    const backend = named("a");
+    const a = lab.backend("a", backend.serve);
+    lab.backend("b", named("b").serve);
+    await lab.serve();
+    for (let i = 0; i < 10; i++) {
+      await lab.ask(GET_ONCE);
+      for (const socket of a.connections) socket.resetAndDestroy();
+      await lab.ask(GET_ONCE);
+    }
+    expect(changes(lab)).toEqual([]);
+  });
+});
+
+describe("our own network", () => {
+  test("while the Wi-Fi is away nothing is held against a backend, however long", async () => {
+    const lab = new EmulatedLab();
+    for (const name of "ab") lab.backend(name, named(name).serve);
+    await lab.serve(CHECKED);
+    await lab.clock.run({ ms: 10_000 });
+    lab.wifiDrop(120_000);
+    await lab.clock.run({ ms: 150_000 });
+    expect(changes(lab)).toEqual([]);
+    expect(await lab.ask(GET_ONCE)).toMatch(/^HTTP\/1.1 200 /);
+    const before = lab.lines.length;
+    await lab.clock.run({ ms: 10_000 });
+    expect(lab.lines.slice(before)).toEqual([]); // checks pass in silence
+  });
+});
+
+test("all down and back: 503 meanwhile, and everything as before", async () => {
+  const lab = new EmulatedLab();
+  const backends = "ab".split("").map(name => lab.backend(name, named(name).serve));
+  await lab.serve(CHECKED);
+  await lab.clock.run({ ms: 6000 });
+  for (const backend of backends) backend.stop();
+  await lab.clock.run({ ms: 12_000 });
+  expect(await lab.ask(GET)).toBeDefined();
+  expect(lab.events("http", "request").at(-1)!.values).toMatchObject({ status: "503" });
+  for (const backend of backends) backend.start();
+  await lab.clock.run({ ms: 40_000 });
+  const answers: string[] = [];
+  for (let i = 0; i < 4; i++) answers.push((await lab.ask(GET_ONCE)).slice(-1));
+  expect(answers.sort().join("")).toBe("aabb");
+});
+
+/** An engine behind a pipe is slower; the same is shown there with less. */
+const FLAPS = process.env.ENGINE === "xs" ? 100 : 1000;
+
+test("a backend that flaps a thousand times leaves state and memory as before", async () => {
+  const lab = new EmulatedLab();
+  const a = lab.backend("a", named("a").serve);
+  lab.backend("b", named("b").serve);
+  await lab.serve({ health: { check: "tcp", intervalMs: 100, rise: 1, fall: 1 } });
+  await lab.clock.run({ ms: 61_000 }); // a start that has lasted so long has no alarm left
+  const alarms = lab.board.alarms;
+  for (let flap = 0; flap < FLAPS; flap++) {
+    a.stop();
+    await lab.clock.run({ until: () => !lab.app!.proxy.pool.backends[0].health.up });
+    a.start();
+    await lab.clock.run({ until: () => lab.app!.proxy.pool.backends[0].health.up });
+    a.connections.length = 0;
+  }
+  expect(lab.events("backend", "down").length).toBe(FLAPS);
+  await lab.clock.run({ ms: 5000 });
+  expect(lab.board.alarms).toBe(alarms);
+  expect(lab.board.stack.objects).toBeLessThanOrEqual(1);
+  const { connections, remembered } = lab.board.stack; // each probe leaves one for a while
+  expect(connections - remembered).toBeLessThanOrEqual(1);
+  expect(await lab.ask(GET_ONCE)).toMatch(/^HTTP\/1.1 200 /);
+});
+
+test("a backend that fails quickly does not look like the fastest", async () => {
+  const lab = new EmulatedLab();
+  lab.backend("broken", httpBackend(() => reply("x", { status: "500 Oops" })).serve);
+  const slow = httpBackend((_, socket) => {
+    lab.clock.after(50, () => socket.write(reply("slow")));
+    return undefined;
+  });
+  lab.backend("slow", slow.serve);
+  await lab.serve({ balance: "ewma", retries: 0 });
+  for (let i = 0; i < 20; i++) await lab.ask(GET_ONCE);
+  const [broken] = lab.app!.proxy.pool.backends;
+  expect(broken.latency.costMs(lab.clock.now())).toBeUndefined();
+});
+
+test("draining under load loses nothing: who is being served is served to the end", async () => {
+  const lab = new EmulatedLab();
+  for (const name of "ab") {
+    const backend = httpBackend((_, socket) => {
+      lab.clock.after(200, () => socket.write(reply(name)));
+      return undefined;
+    });
+    lab.backend(name, backend.serve);
+  }
+  await lab.serve();
+  const answers: string[] = [];
+  let open = 0;
+  const ask = () => {
+    const socket = lab.connect();
+    let text = "";
+    open++;
+    socket.on("data", (bytes: Buffer) => {
+      text += bytes.toString("latin1");
+    });
+    socket.on("close", () => {
+      open--;
+      answers.push(text);
+    });
+    socket.write(GET_ONCE);
+  };
+  for (let ms = 0; ms < 20_000; ms += 100) lab.clock.after(ms, ask);
+  for (let ms = 1000; ms < 20_000; ms += 2000) {
+    lab.clock.after(ms, () => lab.setState("a", "drain"));
+    lab.clock.after(ms + 1000, () => lab.setState("a", "ready"));
+  }
+  await lab.clock.run({ ms: 30_000 });
+  expect([answers.length, open]).toEqual([200, 0]);
+  expect(answers.filter(answer => !answer.startsWith("HTTP/1.1 200 "))).toEqual([]);
+  const byA = answers.filter(answer => answer.endsWith("\r\n\r\na")).length;
+  expect(byA).toBeGreaterThan(30);
+  expect(byA).toBeLessThan(70); // half of the time it gets nothing
+});

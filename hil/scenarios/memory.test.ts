@@ -1,0 +1,201 @@
+import { readFileSync } from "node:fs";
+import type { MockSocket } from "net-mock-socket";
+import { expect, test } from "vitest";
+import { settingsOf } from "../../emulator/src/boards/esp32.ts";
+import { stuckSessionBytes } from "../../emulator/src/boards/memory-plan.ts";
+import { MEMORY_RESERVE_BYTES, MEMORY_SHED_BYTES } from "../../firmware/src/net/memory-reserve.ts";
+import { get } from "../kit/admin-port.ts";
+import { collect, EmulatedLab, ourBoard } from "../kit/emulated-lab.ts";
+
+/** A segment and what lwIP keeps with it: with less, a write breaks its connection. */
+const SEGMENT_BYTES = 1_600;
+
+/** What each end pours into a session: more than all buffers between the two hold, on both sides. */
+const POUR = Buffer.alloc(200_000, "x");
+
+const CLIENTS = 12;
+
+const SET = settingsOf(readFileSync("firmware/sdkconfig/sdkconfig.defaults", "utf8"));
+
+/** Sessions whose peers do not read that the memory plan carries (firmware/README.md). */
+const CARRIED = 4;
+
+const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+
+/** Every session full in both directions: clients and backends send, and read nothing. */
+async function everybodyStuck({ clients = CLIENTS, board = ourBoard() } = {}) {
+  const lab = new EmulatedLab(board);
+  const stuck: MockSocket[] = [];
+  const pours = (socket: MockSocket) => {
+    socket.pause();
+    socket.write(POUR);
+    socket.on("error", () => {});
+    stuck.push(socket);
+  };
+  lab.backend("a", pours);
+  await lab.serve({ inspect: [] });
+  lab.network.link("board", { latencyMs: 2, bytesPerSecond: 300_000 });
+  for (let i = 0; i < clients; i++) {
+    lab.clock.after(i * 20, () => pours(lab.connect()));
+  }
+  await lab.clock.run({ ms: 10_000 });
+  return { lab, stuck };
+}
+
+test("twelve sessions full in both directions: the board stands, never runs out, and ends those that hold most", async () => {
+  const { lab } = await everybodyStuck();
+  const { board } = lab;
+  const { proxy } = lab.app!;
+  expect(board.fatal).toBeUndefined();
+  expect(board.heap.floorBytes).toBeGreaterThan(SEGMENT_BYTES);
+  expect(board.heap.freeBytes).toBeGreaterThan(MEMORY_SHED_BYTES);
+  const ended = lab.events("session", "end").map(({ values }) => values.why);
+  expect(new Set(ended)).toEqual(new Set(["no-memory"]));
+  expect(proxy.memory.shed + proxy.refusals.noMemory).toBe(ended.length);
+  expect(proxy.memory.shed).toBeGreaterThan(0);
+  // Whoever was not ended is still there, and so is the memory of all others.
+  expect(proxy.sessions).toBe(CLIENTS - ended.length);
+  expect(proxy.sessions).toBeGreaterThanOrEqual(CARRIED);
+});
+
+test("as many of those as the plan carries are carried, and nobody is ended", async () => {
+  const { lab } = await everybodyStuck({ clients: CARRIED });
+  expect(lab.app!.proxy.sessions).toBe(CARRIED);
+  expect(lab.app!.proxy.memory.low).toBe(false);
+  const { board } = lab;
+  expect(board.kind.heapBytes - board.heap.freeBytes).toBe(CARRIED * stuckSessionBytes(SET));
+});
+
+test.each([58_000, 63_000, 70_000, 75_000, 83_000])(
+  "so it does with a heap of %i bytes: no look comes too late, and who is ended is ended for memory",
+  async heapBytes => {
+    const { lab } = await everybodyStuck({ board: { ...ourBoard(), heapBytes } });
+    expect(lab.board.heap.floorBytes).toBeGreaterThan(SEGMENT_BYTES);
+    const ended = lab.events("session", "end").map(({ values }) => values.why);
+    expect(new Set(ended)).toEqual(new Set(["no-memory"]));
+  },
+);
+
+test("heads count among what a session holds: the one with the longest is ended first", async () => {
+  const lab = new EmulatedLab(ourBoard());
+  lab.backend("a", socket => socket.resume());
+  await lab.serve();
+  const sockets = [10, 8_000, 3_000, 4_000].map((bytes, index) => {
+    const socket = lab.connect();
+    collect(socket);
+    // Some are read still, the others wait for an answer.
+    socket.write(
+      `GET /${"a".repeat(bytes)} HTTP/1.1\r\nHost: x\r\n${index % 2 === 0 ? "\r\n" : ""}`,
+    );
+    return socket;
+  });
+  await lab.clock.run({ ms: 500 });
+  const ended: number[] = [];
+  for (let i = 0; i < 3; i++) {
+    lab.app!.proxy.shed();
+    await lab.clock.run({ ms: 100 });
+    ended.push(sockets.findIndex((socket, at) => socket.closed && !ended.includes(at)));
+  }
+  expect(ended).toEqual([1, 3, 2]);
+});
+
+test("while memory is low newcomers get their 503, who is served goes on, and the operator sees why", async () => {
+  const lab = new EmulatedLab(ourBoard());
+  lab.backend("a", socket => {
+    socket.on("error", () => {});
+    socket.pipe(socket);
+  });
+  await lab.serve();
+  const served = lab.connect();
+  const received = collect(served);
+  served.write("one ");
+  await lab.clock.run({ until: () => received.text === "one " });
+  await lab.clock.run({ ms: 100 }); // what it took is back
+  // Something else takes a little of what is kept free.
+  const { board } = lab;
+  const bytes = board.heap.freeBytes - MEMORY_RESERVE_BYTES + 100;
+  board.stack.hold(bytes);
+  await lab.clock.run({ ms: 1_000 });
+
+  expect(await lab.ask(GET)).toMatch(/^HTTP\/1.1 503 .*\r\nRetry-After: 1\r\n/s);
+  expect(lab.events("session", "end").at(-1)!.values).toMatchObject({ why: "no-memory" });
+  served.write("two");
+  await lab.clock.run({ until: () => received.text === "one two" });
+  expect(lab.events("proxy", "memory-low")).toHaveLength(1);
+  const metrics = (await get(lab, "/metrics")).body;
+  expect(metrics).toContain("# TYPE hot_potato_refusals_total counter");
+  expect(metrics).toContain('hot_potato_refusals_total{reason="no-memory"} 1\n');
+  expect(metrics).toContain("hot_potato_memory_shed_total 0\n");
+  const status = JSON.parse((await get(lab, "/api/status")).body);
+  expect(status.memory).toEqual({ reserve: MEMORY_RESERVE_BYTES, refused: 1, shed: 0 });
+  expect(status.heap).toBeLessThan(MEMORY_RESERVE_BYTES);
+
+  board.stack.hold(-bytes);
+  await lab.clock.run({ ms: 1_000 });
+  expect(lab.events("proxy", "memory-ok")).toHaveLength(1);
+  served.destroy();
+  await lab.clock.run({ ms: 100 });
+  expect(await lab.ask("hello")).toBe("hello");
+});
+
+test("when peers read again the board is as before, and each session that stayed has every byte", async () => {
+  const { lab, stuck } = await everybodyStuck();
+  const received = new Map<MockSocket, number>();
+  for (const socket of stuck) {
+    socket.on("data", (bytes: Buffer) => {
+      received.set(socket, (received.get(socket) ?? 0) + bytes.byteLength);
+    });
+    socket.resume();
+  }
+  const stayed = lab.app!.proxy.sessions;
+  await lab.clock.run({ ms: 60_000 });
+  const whole = [...received.values()].filter(count => count === POUR.byteLength);
+  expect(whole).toHaveLength(2 * stayed);
+  expect(lab.app!.proxy.memory.low).toBe(false);
+  expect(lab.events("proxy", "memory-ok").length).toBeGreaterThan(0);
+
+  for (const socket of stuck) socket.destroy();
+  await lab.clock.run({ ms: 60_000 });
+  expect(lab.board.heap.freeBytes).toBe(lab.board.kind.heapBytes);
+});
+
+test("a request that memory ends is in the log as the board's own want: R", async () => {
+  const lab = new EmulatedLab(ourBoard());
+  lab.backend("a", socket => {
+    socket.pause();
+    socket.on("error", () => {});
+    socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${POUR.byteLength}\r\n\r\n`);
+    socket.write(POUR);
+  });
+  await lab.serve();
+  const client = lab.connect();
+  client.on("error", () => {});
+  client.pause();
+  client.write(`POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${POUR.byteLength}\r\n\r\n`);
+  client.write(POUR);
+  await lab.clock.run({ ms: 1_000 });
+  const give = lab.board.stack.exhaustHeap();
+  await lab.clock.run({ ms: 1_000 });
+  expect(lab.events("http", "request").map(({ values }) => values.state)).toEqual(["RD"]);
+  give();
+});
+
+test("no backend is blamed for what breaks for want of memory", async () => {
+  const lab = new EmulatedLab(ourBoard());
+  for (const name of ["a", "b"]) lab.backend(name, socket => socket.on("error", () => {}));
+  await lab.serve({ health: { check: "none" } });
+  lab.network.link("board", { latencyMs: 5 });
+  for (let i = 0; i < 10; i++) {
+    const client = lab.connect();
+    client.on("error", () => {});
+    client.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx");
+    await lab.clock.run({ ms: 25 }); // the board is dialling now
+    const give = lab.board.stack.exhaustHeap(); // and cannot write when it has been answered
+    await lab.clock.run({ ms: 10 });
+    give();
+    await lab.clock.run({ ms: 1_000 });
+  }
+  const states = lab.events("http", "request").map(({ values }) => values.state);
+  expect(states).toEqual(Array(10).fill("RH"));
+  expect(lab.events("backend", "ejected")).toEqual([]);
+});

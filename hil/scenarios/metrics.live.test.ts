@@ -1,0 +1,34 @@
+import { execa } from "execa";
+import { describe, expect, test } from "vitest";
+import { get } from "../kit/admin-port.ts";
+import { EmulatedLab } from "../kit/emulated-lab.ts";
+import { named } from "../kit/http-backend.ts";
+
+const { failed } = await execa("promtool", ["--version"], { reject: false });
+const absence = failed
+  ? " (skipped: promtool of Debian's package prometheus is not installed)"
+  : "";
+
+const GET_ONCE = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+
+/** What Prometheus' own parser and linter complain about. */
+async function complaints(text: string): Promise<string> {
+  const { stdout, stderr } = await execa("promtool", ["check", "metrics"], {
+    input: text,
+    reject: false,
+  });
+  return stdout + stderr;
+}
+
+describe.skipIf(absence)(`Prometheus${absence}`, () => {
+  test("accepts the metrics of a board that has served, and its linter has no complaint", async () => {
+    const lab = new EmulatedLab();
+    for (const name of "ab") lab.backend(name, named(name).serve);
+    await lab.serve();
+    for (let i = 0; i < 3; i++) await lab.ask(GET_ONCE);
+    const { body } = await get(lab, "/metrics");
+    expect(await complaints(body)).toBe("");
+    expect(await complaints(`${body}hot_potato_bare 1\n`)).toMatch(/bare no help text/);
+    expect(await complaints(body.replace('"2xx"} 3', '"2xx"} three'))).toMatch(/three/);
+  });
+});

@@ -1,0 +1,222 @@
+import type { MockSocket } from "net-mock-socket";
+import { describe, expect, test } from "vitest";
+import { REFUSALS_MAX } from "../../firmware/src/net/connection-budget.ts";
+import { get } from "../kit/admin-port.ts";
+import { collect, EmulatedLab } from "../kit/emulated-lab.ts";
+import { httpBackend, reply } from "../kit/http-backend.ts";
+
+const GET = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+
+/** A lab whose backend serves so many at once, each when it is told to. */
+function labOf(maxSessions: number) {
+  const lab = new EmulatedLab();
+  const held: MockSocket[] = [];
+  const order: string[] = [];
+  const backend = httpBackend(({ line }, socket) => {
+    order.push(line.split(" ")[1]);
+    held.push(socket);
+    return undefined;
+  });
+  const a = lab.backend("a", backend.serve, { maxSessions });
+  const release = () => held.shift()!.write(reply("done"));
+  const ask = (path: string) => {
+    const socket = lab.connect();
+    const received = collect(socket);
+    socket.write(GET.replace("/", path));
+    return { socket, received };
+  };
+  return { lab, a, held, order, release, ask };
+}
+
+function states(lab: EmulatedLab): string[] {
+  return lab.events("http", "request").map(({ values }) => `${values.status} ${values.state}`);
+}
+
+test("a backend never serves more at once than it may; who is over waits, first come first served", async () => {
+  const { lab, held, order, release, ask } = labOf(2);
+  await lab.serve();
+  const clients: ReturnType<typeof ask>[] = [];
+  for (const path of ["/1", "/2", "/3", "/4", "/5"]) {
+    clients.push(ask(path));
+    await lab.clock.run({ ms: 100 });
+  }
+  expect([order, held.length]).toEqual([["/1", "/2"], 2]);
+  for (let served = 0; served < 5; served++) {
+    expect(held.length).toBeLessThanOrEqual(2);
+    release();
+    await lab.clock.run({ ms: 50 });
+  }
+  expect(order).toEqual(["/1", "/2", "/3", "/4", "/5"]);
+  for (const { received } of clients) expect(received.text).toMatch(/^HTTP\/1.1 200 /);
+  const waited = lab.events("http", "request").map(({ values }) => Number(values.Tw));
+  expect(waited[0]).toBe(0);
+  expect(waited[4]).toBeGreaterThan(100);
+});
+
+test("who waits too long gets 503, and when to come again", async () => {
+  const { lab, ask, release } = labOf(1);
+  await lab.serve({ queueTimeoutMs: 1000 });
+  ask("/1");
+  await lab.clock.run({ ms: 100 });
+  const { received } = ask("/2");
+  await lab.clock.run({ ms: 900 });
+  expect(received.text).toBe("");
+  await lab.clock.run({ ms: 200 });
+  expect(received.text).toMatch(/^HTTP\/1.1 503 .*\r\nRetry-After: 1\r\n/s);
+  release();
+  await lab.clock.run({ ms: 100 });
+  expect(states(lab)).toEqual(["503 sQ", "200 --"]);
+});
+
+test("the queue has its bound: one more gets 503 at once", async () => {
+  const { lab, ask } = labOf(1);
+  await lab.serve({ queueMax: 2 });
+  for (const path of ["/1", "/2", "/3"]) {
+    ask(path);
+    await lab.clock.run({ ms: 100 });
+  }
+  const { received } = ask("/4");
+  await lab.clock.run({ ms: 100 });
+  expect(received.text).toMatch(/^HTTP\/1.1 503 /);
+  expect(states(lab)).toEqual(["503 SQ"]);
+});
+
+test("a client that leaves is taken out of the queue, and the backend never hears of it", async () => {
+  const { lab, order, release, ask } = labOf(1);
+  await lab.serve();
+  ask("/1");
+  await lab.clock.run({ ms: 100 });
+  const leaves = ask("/2");
+  await lab.clock.run({ ms: 100 });
+  const stays = ask("/3");
+  await lab.clock.run({ ms: 100 });
+  leaves.socket.destroy();
+  await lab.clock.run({ ms: 50 });
+  expect(lab.app!.proxy.pool.waiting).toBe(1);
+  release();
+  await lab.clock.run({ ms: 50 });
+  release();
+  await lab.clock.run({ ms: 50 });
+  expect(stays.received.text).toMatch(/^HTTP\/1.1 200 /);
+  expect(order).toEqual(["/1", "/3"]);
+  expect(states(lab)).toEqual(["499 CQ", "200 --", "200 --"]);
+});
+
+test("raw TCP waits in the same queue", async () => {
+  const lab = new EmulatedLab();
+  lab.backend("a", socket => socket.pipe(socket), { maxSessions: 1 });
+  await lab.serve({ inspect: [] });
+  const first = lab.connect();
+  first.write("first");
+  await lab.clock.run({ ms: 50 });
+  const second = lab.connect();
+  const received = collect(second);
+  second.write("second");
+  await lab.clock.run({ ms: 1000 });
+  expect(received.text).toBe("");
+  first.end();
+  await lab.clock.run({ ms: 200 });
+  expect(received.text).toBe("second");
+});
+
+test("a backend that comes up takes who waits", async () => {
+  const { lab, ask } = labOf(1);
+  const b = httpBackend(() => reply("b"));
+  const late = lab.backend("b", b.serve);
+  late.stop();
+  await lab.serve({ health: { check: "tcp", intervalMs: 500, fall: 1, rise: 1 } });
+  await lab.clock.run({ ms: 1000 });
+  ask("/1");
+  await lab.clock.run({ ms: 100 });
+  const { received } = ask("/2");
+  await lab.clock.run({ ms: 100 });
+  expect(received.text).toBe("");
+  late.start();
+  await lab.clock.run({ until: () => received.text !== "", ms: 10_000 });
+  expect(received.text).toMatch(/\r\n\r\nb$/);
+});
+
+test("a board that is full tells browsers so in HTML, others in plain text", async () => {
+  const lab = new EmulatedLab();
+  lab.backend("a", httpBackend(() => undefined).serve);
+  await lab.serve({ sessionsMax: 1, queueMax: 0 });
+  const first = lab.connect();
+  first.write(GET);
+  await lab.clock.run({ ms: 50 });
+  const page = await lab.ask("GET / HTTP/1.1\r\nHost: x\r\nAccept: text/html,*/*\r\n\r\n");
+  expect(page).toMatch(/^HTTP\/1.1 503 .*\r\nContent-Type: text\/html\r\n.*<h1>503 /s);
+  expect(await lab.ask(GET)).toMatch(/^HTTP\/1.1 503 .*\r\nContent-Type: text\/plain\r\n/s);
+  expect(await lab.ask("HEAD / HTTP/1.1\r\nHost: x\r\n\r\n")).toMatch(/\r\n\r\n$/);
+  const cookies = `Cookie: ${"c".repeat(3000)}`;
+  const long = await lab.ask(
+    `GET / HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n${cookies}\r\n\r\n`,
+  );
+  expect(long).toMatch(/^HTTP\/1.1 503 .*\r\nContent-Type: text\/html\r\n/s);
+});
+
+describe("clients of a full board", () => {
+  async function fullBoard(settings: object = {}) {
+    const lab = new EmulatedLab();
+    lab.backend("a", httpBackend(() => undefined).serve);
+    await lab.serve({ sessionsMax: 1, queueMax: 0, ...settings });
+    lab.connect().write(GET);
+    await lab.clock.run({ ms: 50 });
+    const come = (text: string) => {
+      const socket = lab.connect({ allowHalfOpen: true });
+      const received = collect(socket);
+      if (text !== "") socket.write(text);
+      return received;
+    };
+    return { lab, come };
+  }
+
+  test("get their 503 when as many come at once as the board has places for", async () => {
+    const { lab, come } = await fullBoard();
+    const clients = Array.from({ length: REFUSALS_MAX }, () => come(GET));
+    await lab.clock.run({ ms: 100 });
+    for (const { text } of clients) expect(text).toMatch(/^HTTP\/1.1 503 /);
+    const { refusals } = lab.app!.proxy;
+    expect([refusals.full, refusals.unanswered]).toEqual([REFUSALS_MAX, 0]);
+  });
+
+  test("get it also while those who were answered do not close their connections", async () => {
+    const { lab, come } = await fullBoard();
+    const clients: ReturnType<typeof come>[] = [];
+    for (let i = 0; i < 3 * REFUSALS_MAX; i++) {
+      clients.push(come(GET));
+      await lab.clock.run({ ms: 20 });
+    }
+    for (const { text } of clients) expect(text).toMatch(/^HTTP\/1.1 503 .*\n$/s);
+    expect(lab.board.stack.objects).toBeLessThanOrEqual(2 + REFUSALS_MAX);
+  });
+
+  test("are closed without an answer when more come at once, and all of it is counted", async () => {
+    const { lab, come } = await fullBoard({ queueMax: 1, queueTimeoutMs: 500 });
+    const waits = come(GET);
+    await lab.clock.run({ ms: 20 });
+    const clients = Array.from({ length: REFUSALS_MAX + 3 }, () => come(GET));
+    await lab.clock.run({ ms: 100 });
+    const answered = clients.filter(({ text }) => text !== "");
+    expect(answered).toHaveLength(REFUSALS_MAX);
+    await lab.clock.run({ ms: 1_000 });
+    expect(waits.text).toMatch(/^HTTP\/1.1 503 /);
+    const refusals = { full: REFUSALS_MAX + 3, queueTimeout: 1, noMemory: 0, unanswered: 3 };
+    expect(JSON.parse((await get(lab, "/api/status")).body).refusals).toMatchObject(refusals);
+    const metrics = (await get(lab, "/metrics")).body;
+    expect(metrics).toContain(`hot_potato_refusals_total{reason="full"} ${REFUSALS_MAX + 3}\n`);
+    expect(metrics).toContain('hot_potato_refusals_total{reason="queue-timeout"} 1\n');
+    expect(metrics).toContain("hot_potato_refusals_unanswered_total 3\n");
+  });
+});
+
+test("requests that no backend has room for are counted among the refusals", async () => {
+  const { lab, ask } = labOf(1);
+  await lab.serve({ queueMax: 1, queueTimeoutMs: 500 });
+  for (const path of ["/1", "/2", "/3"]) {
+    ask(path);
+    await lab.clock.run({ ms: 20 });
+  }
+  await lab.clock.run({ ms: 1_000 });
+  const { refusals } = lab.app!.proxy;
+  expect([refusals.full, refusals.queueTimeout]).toEqual([1, 1]);
+});
