@@ -159,7 +159,8 @@ const TABLE: readonly Row[] = [
   {
     place: "the backends",
     holds: file => file.startsWith("backends/"),
-    runtime: (_target, kind) => kind === "backends" || kind === "node",
+    runtime: (target, kind) =>
+      kind === "backends" || kind === "node" || target === "firmware/tools/command-line.ts",
     types: () => false,
   },
   {

@@ -1,4 +1,10 @@
-import { parseArgs } from "node:util";
+import {
+  columns,
+  oneOf,
+  portNumber,
+  runCommand,
+  UsageError,
+} from "../../firmware/tools/command-line.ts";
 import type { Behaviour } from "./behaviour.ts";
 import { firehose } from "./firehose.ts";
 import { flaky } from "./flaky.ts";
@@ -7,62 +13,63 @@ import { slow } from "./slow.ts";
 import { steady } from "./steady.ts";
 import { vanishing } from "./vanishing.ts";
 
-const BEHAVIOURS: Record<string, () => Behaviour> = { steady, slow, flaky, vanishing, firehose };
+interface Known {
+  readonly help: string;
+  readonly start: () => Behaviour;
+}
+
+const BEHAVIOURS: Readonly<Record<string, Known>> = {
+  steady: { start: steady, help: "answers at once (default)" },
+  slow: { start: slow, help: "answers after half a second" },
+  flaky: { start: flaky, help: "resets every third connection" },
+  vanishing: { start: vanishing, help: "accepts the connection and never answers" },
+  firehose: { start: firehose, help: "sends as fast as the client reads" },
+};
 
 /** Every address of this computer: a board on the Wi-Fi reaches it. */
 const DEFAULT_HOST = "0.0.0.0";
 
-const HELP = `npm run backends -- PORT[:BEHAVIOUR] …
-
-Starts a server on each port, named a, b, c, … Each answers HTTP and, on the same port, raw TCP
-lines.
-
-  npm run backends -- 8080 8081
-  npm run backends -- 8080 8081:slow 8082:flaky
-
-Behaviours
-  steady      answers at once (default)
-  slow        answers after half a second
-  flaky       resets every third connection
-  vanishing   takes the connection and never answers
-  firehose    sends as fast as it is read
-
-Options
-  --host ADDRESS   the address to listen on (default ${DEFAULT_HOST}: a board on the Wi-Fi reaches it)
-  --help           this text
-`;
-
-/** What the person asked for cannot be done; each complaint is one sentence. */
-class UsageError extends Error {
-  readonly complaints: readonly string[];
-
-  constructor(...complaints: string[]) {
-    super(complaints.join("; "));
-    this.complaints = complaints;
-  }
-}
-
 interface Wanted {
-  readonly name: string;
   readonly port: number;
   readonly behaviour: string;
 }
 
-try {
-  const options = readOptions(process.argv.slice(2));
-  if (options === "help") process.stdout.write(HELP);
-  else await run(options);
-} catch (error) {
-  if (!(error instanceof UsageError)) throw error;
-  for (const complaint of error.complaints) process.stderr.write(`backends: ${complaint}\n`);
-  process.exit(2);
-}
+const readBehaviour = oneOf(Object.keys(BEHAVIOURS));
 
-async function run({ host, wanted }: { host: string; wanted: Wanted[] }): Promise<void> {
+await runCommand(
+  {
+    name: "backends",
+    usage: ["PORT[:BEHAVIOUR] … [options]", "8080 8081", "8080 8081:slow 8082:flaky"],
+    about: `
+Starts a server on each port, named a, b, c, … Each answers HTTP and, on the same port, raw TCP lines.
+
+Behaviours
+
+${columns(Object.entries(BEHAVIOURS).map(([name, { help }]) => [name, help]))}`,
+    options: {
+      host: {
+        value: "ADDRESS",
+        default: DEFAULT_HOST,
+        help: "the address to listen on: the default is every address, so that a board on the Wi-Fi reaches it",
+      },
+    },
+    word: readWanted,
+  },
+  ({ values, words }) => run(values.host, words),
+);
+
+async function run(host: string, wanted: readonly Wanted[]): Promise<void> {
+  const ports = wanted.map(({ port }) => port);
+  if (ports.length === 0)
+    throw new UsageError("no port was given; try: npm run backends -- 8080 8081");
+  const twice = ports.find((port, index) => ports.indexOf(port) !== index);
+  if (twice !== undefined) throw new UsageError(`port ${twice} was given twice; wanted once`);
   const servers: Server[] = [];
-  for (const { name, port, behaviour } of wanted) {
+  for (const [index, { port, behaviour }] of wanted.entries()) {
     try {
-      servers.push(await serve({ name, port, host, behaviour: BEHAVIOURS[behaviour]() }));
+      servers.push(
+        await serve({ name: nameOf(index), port, host, behaviour: BEHAVIOURS[behaviour].start() }),
+      );
     } catch (error) {
       throw new UsageError(refusal(host, port, error as NodeJS.ErrnoException));
     }
@@ -76,8 +83,8 @@ async function run({ host, wanted }: { host: string; wanted: Wanted[] }): Promis
 
   const address = host === DEFAULT_HOST ? "localhost" : host;
   const lines = wanted.map(
-    ({ name, port, behaviour }) =>
-      `${name}  port ${port}  ${behaviour.padEnd(9)}  curl ${address}:${port}\n`,
+    ({ port, behaviour }, index) =>
+      `${nameOf(index)}  port ${port}  ${behaviour.padEnd(9)}  curl ${address}:${port}\n`,
   );
   process.stdout.write(lines.join(""));
 }
@@ -91,67 +98,12 @@ function refusal(host: string, port: number, { code, message }: NodeJS.ErrnoExce
   return `port ${port} cannot be had: ${message}`;
 }
 
-// The command line
-
-function readOptions(args: string[]): { host: string; wanted: Wanted[] } | "help" {
-  const { values, positionals, tokens } = parseArgs({
-    args,
-    options: { host: { type: "string" }, help: { type: "boolean", short: "h" } },
-    strict: false,
-    tokens: true,
-  });
-  if (values.help) return "help";
-  const complaints: string[] = [];
-  for (const token of tokens) {
-    if (token.kind !== "option") continue;
-    if (token.name !== "host" && token.name !== "help") {
-      complaints.push(`${token.rawName} is no option; --host and --help are`);
-    } else if (token.name === "host" && !token.value) {
-      complaints.push("--host needs an address, such as 127.0.0.1");
-    }
-  }
-  if (positionals.length === 0) {
-    complaints.push("no port was given; try: npm run backends -- 8080 8081");
-  }
-  const wanted = positionals.flatMap((text, index) => {
-    const outcome = readWanted(text, nameOf(index));
-    if (typeof outcome !== "string") return outcome;
-    complaints.push(outcome);
-    return [];
-  });
-  const ports = wanted.map(({ port }) => port);
-  const twice = ports.find((port, index) => ports.indexOf(port) !== index);
-  if (twice !== undefined) complaints.push(`port ${twice} is there twice; each one once would do`);
-  if (complaints.length > 0) throw new UsageError(...complaints);
-  return { host: String(values.host ?? DEFAULT_HOST), wanted };
-}
-
 /** a, b, … z, then b27 and so on, as the proxy calls backends without a name. */
 function nameOf(index: number): string {
   return index < 26 ? String.fromCharCode(97 + index) : `b${index + 1}`;
 }
 
-/** What is to be served, or what is wrong with it. */
-function readWanted(text: string, name: string): Wanted | string {
-  const [, digits, behaviour = "steady"] = /^(\d+)(?::(.+))?$/.exec(text) ?? [];
-  const port = Number(digits);
-  if (!(port >= 1 && port <= 65535)) {
-    return `"${text}": wanted PORT or PORT:BEHAVIOUR, such as 8080 or 8081:slow`;
-  }
-  if (Object.hasOwn(BEHAVIOURS, behaviour)) return { name, port, behaviour };
-  const known = Object.keys(BEHAVIOURS);
-  const near = known.find(word => isNear(behaviour, word, 2));
-  const hint = near ? `did you mean ${near}?` : `known are ${known.join(", ")}`;
-  return `"${text}": no behaviour "${behaviour}"; ${hint}`;
-}
-
-/** Whether at most `letters` inserted, removed or changed ones make `a` into `b`. */
-function isNear(a: string, b: string, letters: number): boolean {
-  if (letters < 0) return false;
-  if (a[0] === b[0]) return a === "" || isNear(a.slice(1), b.slice(1), letters);
-  return (
-    isNear(a.slice(1), b, letters - 1) ||
-    isNear(a, b.slice(1), letters - 1) ||
-    isNear(a.slice(1), b.slice(1), letters - 1)
-  );
+function readWanted(text: string): Wanted {
+  const [digits, behaviour = "steady"] = text.split(/:(.*)/s);
+  return { port: portNumber(digits), behaviour: readBehaviour(behaviour) };
 }

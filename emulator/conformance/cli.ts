@@ -1,16 +1,14 @@
 import { readFileSync } from "node:fs";
 import { isIPv4 } from "node:net";
 import { fileURLToPath } from "node:url";
-import { readCommandLine } from "../../firmware/tools/command-line.ts";
+import { portNumber, runCommand, UsageError } from "../../firmware/tools/command-line.ts";
 import {
   type FirmwarePlatform,
   mcconfig,
   readPlatform,
   readSettings,
-  runTool,
   simulatorCommand,
   simulatorProgram,
-  UsageError,
 } from "../../firmware/tools/moddable.ts";
 import { esp32 } from "../src/boards/esp32.ts";
 import { CASES } from "./cases.ts";
@@ -19,19 +17,6 @@ import { NoBoard, TestHost } from "./host/host.ts";
 import { Simulator } from "./host/simulator.ts";
 import { alarming, judge, table, type Verdict } from "./host/verdict.ts";
 import type { Case } from "./target.ts";
-
-const HELP = `npm run conformance -- lin|esp32 [options] [ssid=… password=…]
-
-Builds the conformance cases with your Moddable SDK, plays them on its Linux simulator or on a board,
-and prints the table of README.md. Ends with 1 where a board differs and nobody knows why.
-
-  --host IP:PORT       this computer as the board sees it; 127.0.0.1:4190 on lin
-  --port PATH          esp32: the serial port to flash over, such as /dev/ttyUSB0
-  --simulator COMMAND  lin: runs the built program, whose path is added; else the SDK's mcsim
-  --only TEXT          only the cases that have this in their name
-  --built              plays what was built, and flashed, before
-  --help               this text
-`;
 
 const DEFAULT_HOST = "127.0.0.1:4190";
 const FOLDER = fileURLToPath(new URL(".", import.meta.url)).replace(/\/$/, "");
@@ -42,13 +27,58 @@ const NUMBERS = esp32({
   manifest: readFileSync(`${FOLDER}/manifest.json`, "utf8"),
 });
 
-await runTool("conformance", async () => {
-  const options = readOptions(process.argv.slice(2));
-  if (options === "help") process.stdout.write(HELP);
-  else await main(options);
-});
+await runCommand(
+  {
+    name: "conformance",
+    usage: ["lin|esp32 [options] [ssid=… password=…]"],
+    about: `
+Builds the conformance cases with your Moddable SDK, plays them on its Linux simulator or on a board,
+and prints the table of README.md. Ends with 1 where a board differs for an unknown reason.`,
+    options: {
+      host: {
+        value: "IP:PORT",
+        read: readHost,
+        help: `this computer as the board sees it; ${DEFAULT_HOST} on lin`,
+      },
+      port: {
+        value: "PATH",
+        help: "esp32: the serial port to flash over, such as /dev/ttyUSB0",
+      },
+      simulator: {
+        value: "COMMAND",
+        read: text => text.split(" "),
+        help: "lin: runs the built program, whose path is added; else the SDK's mcsim",
+      },
+      only: {
+        value: "TEXT",
+        read: readCases,
+        help: "only the cases that have this in their name",
+      },
+      built: { help: "plays what was built, and flashed, before" },
+    },
+    word: text => text,
+  },
+  ({ values, words }) => {
+    const platform = readPlatform(words[0]);
+    if (platform === "esp32" && values.host === undefined) {
+      throw new UsageError("--host is missing: this computer's IP:PORT as the board sees it");
+    }
+    if (platform === "esp32" && values.port === undefined && !values.built) {
+      throw new UsageError("--port is missing: the board's serial port, such as /dev/ttyUSB0");
+    }
+    return play({
+      platform,
+      host: values.host ?? readHost(DEFAULT_HOST),
+      settings: readSettings(words.slice(1), ["ssid", "password"]),
+      simulator: values.simulator,
+      serialPort: values.port,
+      built: values.built,
+      cases: values.only ?? readCases(""),
+    });
+  },
+);
 
-async function main(options: Options): Promise<void> {
+async function play(options: Options): Promise<void> {
   if (!options.built) await build(options);
   const { address, port } = options.host;
   const host = await TestHost.open(address, port).catch((error: Error) => {
@@ -123,49 +153,16 @@ interface Options {
   cases: { each: Case; place: number }[];
 }
 
-function readOptions(words: string[]): Options | "help" {
-  const { values, positionals } = parsed(words);
-  if (values.help) return "help";
-  const platform = readPlatform(positionals[0]);
-  const built = values.built === true;
-  if (platform === "esp32" && !values.host)
-    throw new UsageError("--host is missing: this computer's IP:PORT as the board sees it");
-  if (platform === "esp32" && !values.port && !built)
-    throw new UsageError("--port is missing: the board's serial port, such as /dev/ttyUSB0");
-  const cases = CASES.map((each, i) => ({ each, place: i + 1 })).filter(({ each }) =>
-    each.name.includes(values.only ?? ""),
-  );
-  if (cases.length === 0) throw new UsageError(`--only "${values.only}": no case has this`);
-  return {
-    platform,
-    host: readHost(values.host ?? DEFAULT_HOST),
-    settings: readSettings(positionals.slice(1), ["ssid", "password"]),
-    simulator: values.simulator?.split(" "),
-    serialPort: values.port,
-    built,
-    cases,
-  };
-}
-
-function parsed(args: string[]) {
-  return readCommandLine({
-    args,
-    allowPositionals: true,
-    options: {
-      host: { type: "string" },
-      port: { type: "string" },
-      simulator: { type: "string" },
-      only: { type: "string" },
-      built: { type: "boolean" },
-      help: { type: "boolean", short: "h" },
-    },
-  });
+/** The cases with this in their name. */
+function readCases(text: string): Options["cases"] {
+  const all = CASES.map((each, i) => ({ each, place: i + 1 }));
+  const cases = all.filter(({ each }) => each.name.includes(text));
+  if (cases.length === 0) throw new UsageError("no case has this in its name");
+  return cases;
 }
 
 function readHost(text: string): Options["host"] {
-  const [address, digits] = text.split(":");
-  const port = Number(digits);
-  if (!isIPv4(address) || !/^\d{1,5}$/.test(digits ?? "") || port < 1 || port > 65535)
-    throw new UsageError(`--host "${text}": wanted IP:PORT, such as 192.168.1.10:4190`);
-  return { address, port };
+  const [address, digits = ""] = text.split(/:(.*)/s);
+  if (!isIPv4(address)) throw new UsageError("wanted IP:PORT, such as 192.168.1.10:4190");
+  return { address, port: portNumber(digits) };
 }

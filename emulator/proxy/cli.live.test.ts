@@ -103,11 +103,8 @@ test("a raw client is echoed, and END closes its connection", async () => {
 });
 
 test.each([
-  [["--bord", "esp32"], "emulate: --bord is no option; did you mean --board?\n"],
-  [
-    ["--board", "esp8266"],
-    'emulate: --board "esp8266": no such board; known are esp32, unlimited\n',
-  ],
+  [["--bord", "esp32"], "emulate: --bord: unknown option; did you mean --board?\n"],
+  [["--board", "esp8266"], 'emulate: --board "esp8266": wanted esp32 or unlimited\n'],
   [
     ["--backend", "nowhere"],
     'emulate: --backend "nowhere": wanted HOST:PORT, such as 127.0.0.1:3000\n',
@@ -130,7 +127,7 @@ test.each([
   ],
   [
     ["--board-address", "http://x"],
-    'emulate: --board-address "http://x": wanted an address such as 192.168.1.50\n',
+    'emulate: --board-address "http://x": wanted an address such as 192.168.1.50, or 192.168.1.50:8404 with the admin port\n',
   ],
   [
     ["--board-address", "127.0.0.1", "--config", "LICENSE"],
@@ -141,7 +138,7 @@ test.each([
     'emulate: --config "LICENSE": is not JSON: line 1, column 1: "MIT" is no value; a text needs double quotes\n',
   ],
   [["--log", "pretty"], 'emulate: --log "pretty": wanted compact or raw\n'],
-  [["--log", "raw", "--json"], "emulate: --log and --json: one of them would do\n"],
+  [["--log", "raw", "--json"], "emulate: --log and --json: only one of them can be given\n"],
   [
     ["--flash", "no-such-folder/flash.json"],
     'emulate: --flash "no-such-folder/flash.json": there is no folder no-such-folder\n',
@@ -169,7 +166,7 @@ test.each([
   ],
   [
     ["--board-address", "127.0.0.1:99999"],
-    'emulate: --board-address "127.0.0.1:99999": wanted an address such as 192.168.1.50\n',
+    'emulate: --board-address "127.0.0.1:99999": wanted an address such as 192.168.1.50, or 192.168.1.50:8404 with the admin port\n',
   ],
 ])("%j: one clear sentence and exit code 2", async (args, sentence) => {
   const { exitCode, all } = await emulate(...args);

@@ -1,22 +1,13 @@
 import { fileURLToPath } from "node:url";
-import { readCommandLine } from "./command-line.ts";
+import { runCommand, UsageError } from "./command-line.ts";
 import {
   checkTypes,
   FIRMWARE,
   noteVersion,
   readPlatform,
   requireSdk,
-  runTool,
-  UsageError,
   versionOf,
 } from "./moddable.ts";
-
-const HELP = `npm run firmware:check -- esp32|lin
-
-Type-checks every module of the firmware, and of the conformance cases, with the typings of your Moddable
-SDK, as its build would. Takes seconds, builds nothing, and needs no ESP-IDF.
-Ends with 1 where the compiler complains.
-`;
 
 const PROGRAMS = [
   { name: "firmware", folder: FIRMWARE },
@@ -26,26 +17,30 @@ const PROGRAMS = [
   },
 ];
 
-await runTool("firmware:check", async () => {
-  const { values, positionals: words } = readCommandLine({
-    options: { help: { type: "boolean", short: "h" } },
-    allowPositionals: true,
-  });
-  if (values.help) {
-    process.stdout.write(HELP);
-    return;
-  }
-  const platform = readPlatform(words[0]);
-  if (words.length > 1) throw new UsageError(`"${words[1]}": wanted a platform and nothing else`);
-  const version = versionOf(requireSdk().sdk);
-  noteVersion();
-  for (const { name, folder } of PROGRAMS) {
-    const modules = await checkTypes(folder, platform);
-    if (modules === undefined) {
-      process.stdout.write(`${name}: the compiler's complaints are above\n`);
-      process.exitCode = 1;
-    } else {
-      process.stdout.write(`${name}: ${modules} modules pass (${platform}, SDK ${version})\n`);
+await runCommand(
+  {
+    name: "firmware:check",
+    usage: ["esp32|lin"],
+    about: `
+Type-checks every module of the firmware, and of the conformance cases, with the typings of your Moddable
+SDK, as its build would. Takes seconds, builds nothing, and needs no ESP-IDF.
+Ends with 1 where the compiler reports an error.`,
+    options: {},
+    word: text => text,
+  },
+  async ({ words }) => {
+    const platform = readPlatform(words[0]);
+    if (words.length > 1) throw new UsageError(`"${words[1]}": wanted a platform and nothing else`);
+    const version = versionOf(requireSdk().sdk);
+    noteVersion();
+    for (const { name, folder } of PROGRAMS) {
+      const modules = await checkTypes(folder, platform);
+      if (modules === undefined) {
+        process.stdout.write(`${name}: the compiler's complaints are above\n`);
+        process.exitCode = 1;
+      } else {
+        process.stdout.write(`${name}: ${modules} modules pass (${platform}, SDK ${version})\n`);
+      }
     }
-  }
-});
+  },
+);

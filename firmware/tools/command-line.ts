@@ -1,34 +1,184 @@
-import { type ParseArgsConfig, parseArgs } from "node:util";
+import { parseArgs } from "node:util";
 import { nearest } from "../src/config/reader.ts";
+import { VERSION } from "../src/version.ts";
+import { ignoreBrokenPipe } from "./broken-pipe.ts";
 
-type Options = NonNullable<ParseArgsConfig["options"]>;
+/** Something about a command line is wrong; each complaint is one sentence that names what it is about. */
+export class UsageError extends Error {
+  readonly complaints: readonly string[];
 
-/** A word of a command line does not do; the message is one sentence. */
-export class CommandLineError extends Error {}
-
-export interface CommandLineConfig<O extends Options> {
-  readonly options: O;
-  /** The program's arguments when not given. */
-  readonly args?: readonly string[];
-  /** Words that belong to no option are allowed. */
-  readonly allowPositionals?: boolean;
-  /** `--no-NAME` is allowed for options that are true or false. */
-  readonly allowNegative?: boolean;
+  constructor(...complaints: string[]) {
+    super(complaints.join("; "));
+    this.complaints = complaints;
+  }
 }
 
-/** Reads a command line as `parseArgs` does; what is wrong is said in our words, with the nearest option. */
-export function readCommandLine<const O extends Options>(config: CommandLineConfig<O>) {
-  const { options, allowPositionals = false, allowNegative = false } = config;
-  const args = [...(config.args ?? process.argv.slice(2))];
-  const flags = { args, options, allowNegative };
-  const { tokens } = parseArgs({ ...flags, allowPositionals: true, strict: false, tokens: true });
-  for (const token of tokens) {
-    if (token.kind === "positional" && !allowPositionals) {
-      throw new CommandLineError(`"${token.value}" is not an option; --help lists them`);
-    }
-    if (token.kind === "option") check(token, options, allowNegative);
+/** Makes a value of its text, or throws a `UsageError` that says what is wanted. */
+export type Read<T> = (text: string) => T;
+
+/** One option of a command, such as `--port PATH`. */
+export interface Option {
+  readonly help: string;
+  /** What stands for the value in the help: `PATH`, or `[PATH]` with `bare`. Without it the option is a switch. */
+  readonly value?: string;
+  /** Without it the value is the text. */
+  readonly read?: Read<unknown>;
+  /** The text that is read where the option is not given. */
+  readonly default?: string;
+  /** The text that is read where the option is given without a value. */
+  readonly bare?: string;
+  /** May be given more than once; the value is an array. */
+  readonly repeatable?: true;
+  /** The text is not echoed in complaints. */
+  readonly secret?: true;
+}
+
+type Options = Readonly<Record<string, Option>>;
+
+/** A program as a person starts it; its help is printed from this. */
+export interface Command<O extends Options = Options, W = unknown> {
+  /** The script of package.json, and the first word of each complaint. */
+  readonly name: string;
+  /** What may follow it, one line for each way. */
+  readonly usage: readonly string[];
+  readonly about: string;
+  readonly options: O;
+  /** Reads a word that belongs to no option; without it there are no such words. */
+  readonly word?: Read<W>;
+  /** The last part of the help. */
+  readonly more?: string;
+  /** What `--version` prints, instead of the version alone. */
+  readonly version?: () => string;
+}
+
+type TextOf<O> = O extends { readonly read: Read<infer T> } ? T : string;
+
+type ValueOf<O> = O extends { readonly value: string }
+  ? O extends { readonly repeatable: true }
+    ? readonly TextOf<O>[]
+    : O extends { readonly default: string }
+      ? TextOf<O>
+      : TextOf<O> | undefined
+  : boolean;
+
+/** A command line that has been read: the value of each option by its name, and the words in their order. */
+export interface CommandLine<O extends Options, W> {
+  readonly values: { readonly [Name in keyof O]: ValueOf<O[Name]> };
+  readonly words: readonly W[];
+  /** Names of the options that were given. */
+  readonly given: ReadonlySet<keyof O>;
+}
+
+/** Options that every command has. */
+const COMMON: Options = {
+  version: { help: "the version" },
+  help: { help: "this text" },
+};
+
+/** Exit code of a command that was misunderstood, as the shell's own. */
+const USAGE_EXIT_CODE = 2;
+
+/**
+ * Runs a command: reads its command line, and prints its help or version if that was asked for. A `UsageError`, from
+ * there or from `main`, is printed one complaint a line, and the exit code is 2.
+ */
+export async function runCommand<const O extends Options, W = never>(
+  command: Command<O, W>,
+  main: (line: CommandLine<O, W>) => void | Promise<void>,
+): Promise<void> {
+  ignoreBrokenPipe();
+  try {
+    const line = readCommandLine(command, process.argv.slice(2));
+    if (typeof line === "string") process.stdout.write(line);
+    else await main(line);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    const lines = error.complaints.map(complaint => `${command.name}: ${complaint}\n`);
+    process.stderr.write(lines.join(""));
+    process.exit(USAGE_EXIT_CODE);
   }
-  return parseArgs({ ...flags, allowPositionals });
+}
+
+/** Reads `args`. Returns the text that `--help` or `--version` asks for instead, whatever else is there. */
+export function readCommandLine<const O extends Options, W = never>(
+  command: Command<O, W>,
+  args: readonly string[],
+): CommandLine<O, W> | string {
+  const options: Options = { ...COMMON, ...command.options };
+  const { tokens } = parseArgs({
+    args: withBareValues(options, args),
+    options: {
+      ...Object.fromEntries(
+        Object.entries(options).map(([name, { value }]) => [name, { type: typeOf(value) }]),
+      ),
+      help: { type: "boolean", short: "h" },
+    },
+    strict: false,
+    tokens: true,
+  });
+  const complaints: string[] = [];
+  const attempt = <T>(about: string, read: () => T): T[] => {
+    try {
+      return [read()];
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      complaints.push(...error.complaints.map(complaint => `${about}: ${complaint}`));
+      return [];
+    }
+  };
+  const given = new Map<string, unknown[]>();
+  const words: W[] = [];
+  let unknownAt: number | undefined;
+  for (const token of tokens) {
+    if (token.kind === "positional") {
+      // Behind an unknown option it may be its value: one complaint is enough.
+      if (command.word === undefined && token.index - 1 === unknownAt) continue;
+      words.push(...attempt(`"${token.value}"`, () => readWord(command, token.value)));
+    } else if (token.kind === "option") {
+      const { name, index } = token;
+      if (name === "help" && token.value === undefined) return helpOf(command);
+      if (optionOf(options, name) === undefined) unknownAt = index;
+      const read = attempt(aboutOption(options, token), () => readOption(options, token));
+      given.set(name, [...(given.get(name) ?? []), ...read]);
+    }
+  }
+  if (given.has("version")) return command.version?.() ?? `version=${VERSION}\n`;
+  const values: Record<string, unknown> = {};
+  for (const [name, option] of Object.entries(command.options)) {
+    const { value, default: fallback, repeatable } = option;
+    const all = given.get(name) ?? [];
+    if (value === undefined) values[name] = all.length > 0;
+    else if (repeatable) values[name] = all;
+    else if (all.length > 0 || fallback === undefined) values[name] = all.at(-1);
+    else values[name] = textOf(option, fallback);
+  }
+  if (complaints.length > 0) throw new UsageError(...complaints);
+  return { values: values as CommandLine<O, W>["values"], words, given: new Set(given.keys()) };
+}
+
+/** Throws a `UsageError` where more than one of these options was given. */
+export function onlyOneOf<N>(given: ReadonlySet<N>, ...names: readonly N[]): void {
+  const both = names.filter(name => given.has(name)).map(name => `--${name}`);
+  if (both.length > 1) throw new UsageError(`${both.join(" and ")}: only one of them can be given`);
+}
+
+function typeOf(value: string | undefined): "string" | "boolean" {
+  return value === undefined ? "boolean" : "string";
+}
+
+/** `args`, with the values of options that are given without one. */
+function withBareValues(options: Options, args: readonly string[]): string[] {
+  return args.map((word, i) => {
+    const bare = word.startsWith("--") ? optionOf(options, word.slice(2))?.bare : undefined;
+    const next = args[i + 1];
+    return bare === undefined || (next !== undefined && !next.startsWith("-"))
+      ? word
+      : `${word}=${bare}`;
+  });
+}
+
+function optionOf(options: Options, name: string): Option | undefined {
+  return Object.hasOwn(options, name) ? options[name] : undefined;
 }
 
 interface OptionToken {
@@ -38,19 +188,132 @@ interface OptionToken {
   readonly inlineValue?: boolean | undefined;
 }
 
-function check({ name, rawName, value, inlineValue }: OptionToken, options: Options, no: boolean) {
-  const known = (wanted: string) => Object.hasOwn(options, wanted);
-  const positive = no ? name.replace(/^no-/, "") : name;
-  if (!known(name) && !known(positive)) {
+/** How a complaint begins: `--port "x"`, or `--port` where a value says nothing. */
+function aboutOption(options: Options, { name, rawName, value }: OptionToken): string {
+  const option = optionOf(options, name);
+  const says = option?.value !== undefined && !option.secret && value && !isOption(value);
+  return says ? `${rawName} "${value}"` : rawName;
+}
+
+function isOption(text: string): boolean {
+  return text.startsWith("-") && text !== "-";
+}
+
+function readOption(options: Options, { name, value: text, inlineValue }: OptionToken): unknown {
+  const option = optionOf(options, name);
+  if (option === undefined) {
     const near = nearest(name, Object.keys(options));
-    const hint = near ? `did you mean --${near}?` : "--help lists them";
-    throw new CommandLineError(`${rawName} is no option; ${hint}`);
+    throw new UsageError(
+      `unknown option; ${near === undefined ? "--help lists the options" : `did you mean --${near}?`}`,
+    );
   }
-  const { type } = options[known(name) ? name : positive];
-  if (type === "string" && (!value || (value.startsWith("-") && inlineValue !== true))) {
-    throw new CommandLineError(`${rawName} needs a value; --help shows how it looks`);
+  if (option.value === undefined) {
+    if (text !== undefined) throw new UsageError(`takes no value, and "${text}" was given`);
+    return true;
   }
-  if (type === "boolean" && value !== undefined) {
-    throw new CommandLineError(`${rawName} takes no value, and "${value}" was given`);
+  if (!text || (isOption(text) && inlineValue !== true)) {
+    throw new UsageError(`needs a value: --${name} ${option.value}`);
   }
+  return textOf(option, text);
+}
+
+function textOf({ read = text => text }: Option, text: string): unknown {
+  return read(text);
+}
+
+function readWord<W>({ word }: Command<Options, W>, text: string): W {
+  if (word === undefined) throw new UsageError("not an option; --help lists the options");
+  return word(text);
+}
+
+// Values
+
+/** Whole numbers in decimal digits. */
+export function wholeNumber(min: number, max: number): Read<number> {
+  return text => {
+    const value = Number(text);
+    if (/^\d{1,15}$/.test(text) && value >= min && value <= max) return value;
+    throw new UsageError(`wanted a whole number from ${min} to ${max}`);
+  };
+}
+
+/** A TCP port. */
+export function portNumber(text: string): number {
+  const port = Number(text);
+  if (/^\d{1,5}$/.test(text) && port >= 1 && port <= 65_535) return port;
+  throw new UsageError("wanted a port from 1 to 65535");
+}
+
+/** One of these names. */
+export function oneOf<const N extends string>(names: readonly N[]): Read<N> {
+  return text => {
+    const name = names.find(known => known === text);
+    if (name !== undefined) return name;
+    const near = nearest(text, names);
+    const hint = near === undefined ? "" : `; did you mean ${near}?`;
+    throw new UsageError(`wanted ${listOf(names)}${hint}`);
+  };
+}
+
+/** `a, b or c`. */
+function listOf(names: readonly string[]): string {
+  const all = names.join(", ");
+  const last = all.lastIndexOf(", ");
+  return last < 0 ? all : `${all.slice(0, last)} or ${all.slice(last + 2)}`;
+}
+
+// Help
+
+/** Columns of the help. */
+const COLUMNS = 100;
+
+/** The text that `--help` prints. */
+export function helpOf({ name, usage, about, options, more }: Command): string {
+  const rows = Object.entries({ ...options, ...COMMON }).map(([name, option]): [string, string] => {
+    const short = name === "help" ? "-h, " : "";
+    const value = option.value === undefined ? "" : ` ${option.value}`;
+    return [`${short}--${name}${value}`, helpTextOf(option)];
+  });
+  const parts = [
+    usage.map(words => `npm run ${name} -- ${words}`).join("\n"),
+    unpadded(about),
+    columns(rows),
+    ...(more === undefined ? [] : [unpadded(more)]),
+  ];
+  return `${parts.join("\n\n")}\n`;
+}
+
+/** A template literal without the line ends at its edges. */
+function unpadded(text: string): string {
+  return text.replace(/^\n|\n$/g, "");
+}
+
+function helpTextOf({ help, repeatable, default: fallback }: Option): string {
+  const notes = [
+    ...(repeatable ? ["repeatable"] : []),
+    ...(fallback === undefined ? [] : [`default ${fallback}`]),
+  ];
+  return notes.length === 0 ? help : `${help} (${notes.join(", ")})`;
+}
+
+/** Two columns, the second one wrapped. */
+export function columns(rows: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...rows.map(([left]) => left.length));
+  return rows
+    .flatMap(([left, right]) =>
+      wrapped(right, COLUMNS - width - 4).map(
+        (line, i) => `  ${(i === 0 ? left : "").padEnd(width)}  ${line}`,
+      ),
+    )
+    .join("\n");
+}
+
+function wrapped(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(/\s+/)) {
+    const last = lines.at(-1);
+    if (last === undefined || last.length + 1 + word.length > width) lines.push(word);
+    else lines[lines.length - 1] = `${last} ${word}`;
+  }
+  return lines;
 }

@@ -17,15 +17,12 @@ import { overlay } from "../src/config/build-settings.ts";
 import { readConfig } from "../src/config/config.ts";
 import { BYTE_ORDER_MARKS } from "../src/config/json.ts";
 import { buildId } from "./build-id.ts";
-import { CommandLineError } from "./command-line.ts";
+import { UsageError } from "./command-line.ts";
 import { readDocumentFile } from "./document-file.ts";
 
 /** Platforms that the manifest has a section for. */
 const PLATFORMS = ["esp32", "lin"] as const;
 export type FirmwarePlatform = (typeof PLATFORMS)[number];
-
-/** What the person asked for cannot be done; said in one sentence. */
-export class UsageError extends Error {}
 
 /** Its folder, with its manifest. */
 export const FIRMWARE = fileURLToPath(new URL("..", import.meta.url));
@@ -291,15 +288,4 @@ export function readSettings(words: readonly string[], known = SETTINGS): string
     }
   }
   return [...words];
-}
-
-/** Runs a command line tool: a usage error is one sentence and exit code 2. */
-export async function runTool(name: string, main: () => Promise<void>): Promise<void> {
-  try {
-    await main();
-  } catch (error) {
-    if (!(error instanceof UsageError || error instanceof CommandLineError)) throw error;
-    process.stderr.write(`${name}: ${error.message}\n`);
-    process.exitCode = 2;
-  }
 }

@@ -124,7 +124,7 @@ test("--ask-token asks twice for the token, in place of the environment's", asyn
 test.each([
   [["token-12", "token-13"], [], "--ask-token: the second token is another one"],
   [[""], [], "--ask-token: nothing was typed"],
-  [[], ["token=token-12"], "token=… and --ask-token: one of them would do"],
+  [[], ["token=token-12"], "token=… and --ask-token: only one of them can be given"],
 ])("--ask-token with the answers %j and the settings %j: %s", async (answers, words, complaint) => {
   noVariables();
   const typed = terminal(...answers);

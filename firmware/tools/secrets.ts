@@ -1,7 +1,8 @@
 import { readFileSync, statSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
-import { readSettings, refuseWrong, UsageError } from "./moddable.ts";
+import { UsageError } from "./command-line.ts";
+import { readSettings, refuseWrong } from "./moddable.ts";
 
 /** Where secrets may come from, so that they stand in no history of commands. */
 export const SSID_VARIABLE = "HOT_POTATO_SSID";
@@ -81,11 +82,18 @@ export function readSecretsFile(file: string): string[] {
   return settings;
 }
 
+/** Options of commands that take settings of the build. */
+export const SECRETS_OPTIONS = {
+  secrets: {
+    value: "FILE",
+    help: "a file with lines ssid=…, password=…, token=… that only you may read",
+  },
+  "ask-token": { help: "asks for the token on the terminal, and does not show it" },
+} as const;
+
 /** What `settingsOf` reads of a command line. */
 export interface SecretsOptions {
-  /** A file with secrets. */
   readonly secrets?: string | undefined;
-  /** The person wants to type the token. */
   readonly "ask-token"?: boolean | undefined;
 }
 
@@ -108,7 +116,7 @@ export async function settingsOf(
   }
   if (!options["ask-token"]) return settings;
   if (settingOf(given, "token") !== undefined) {
-    throw new UsageError("token=… and --ask-token: one of them would do");
+    throw new UsageError("token=… and --ask-token: only one of them can be given");
   }
   if (ask === undefined) {
     throw new UsageError(

@@ -56,10 +56,9 @@ test("a reader that leavesEarly ends no run: the exit code is that of the runs",
 });
 
 test.each([
-  [["--runs", "0"], "--help lists the options"],
-  [["--runs", "0"], '--runs is "0"; wanted a whole number from 1'],
-  [["--seed", "x"], '--seed is "x"; wanted a whole number from 1'],
-  [["--job", "2"], "--job is no option; did you mean --jobs?"],
+  [["--runs", "0"], 'sim: --runs "0": wanted a whole number from 1 to 2147483647'],
+  [["--seed", "x"], 'sim: --seed "x": wanted a whole number from 1 to 2147483647'],
+  [["--job", "2"], "sim: --job: unknown option; did you mean --jobs?"],
 ])("%j is refused in one sentence", async (args, sentence) => {
   const { code, out, err } = await sim(...args);
   expect({ code, out }).toEqual({ code: 2, out: "" });

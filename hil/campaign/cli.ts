@@ -1,34 +1,13 @@
 import { randomInt } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { SingleBar } from "cli-progress";
-import { ignoreBrokenPipe } from "../../emulator/src/broken-pipe.ts";
-import { CommandLineError, readCommandLine } from "../../firmware/tools/command-line.ts";
+import { runCommand, wholeNumber } from "../../firmware/tools/command-line.ts";
 import { BY_COMPARISON } from "./check.ts";
 import { generate } from "./generate.ts";
 import { again, branches, failure, missing, replay, summary } from "./report.ts";
 import { simulate } from "./run.ts";
 import { shrink } from "./shrink.ts";
 import { campaign } from "./worker-pool.ts";
-
-const HELP = `npm run sim -- [options]
-
-Plays random runs around the emulated board in virtual time: weather, faults, clients of all sorts.
-What must hold holds in each of them, each goes the same way twice, and every rare branch is taken in
-some; if not, it says which, makes the first plan that failed small, and ends with code 1.
-
-  --runs N    runs (default 200; that many take every rare branch)
-  --seed N    the first plan's seed (default 1); the others follow. "random" takes a new one, and
-              says which
-  --jobs N    processes that play at once (default: one for each core, here ${availableParallelism()})
-  --bail      stops at the first plan that fails, and leavesEarly it as large as it is
-  --branches  says how often each rare branch was taken
-  --replay    plays the one plan of --seed, and prints all that goalsReached in it
-  --help      this text
-
-  npm run sim                                     what CI plays
-  npm run sim -- --runs 5000 --seed random        other runs, for a few minutes
-  npm run sim -- --seed 17 --replay               one plan, packet by packet
-`;
 
 /** Packets that are kept as text, for --replay and the report of a failure: those of any plan. */
 const traceLines = 1_000_000;
@@ -39,64 +18,77 @@ const RUNS_FOR_BRANCHES = 200;
 /** Seeds keep to 31 bits. */
 const COUNT_MAX = 2 ** 31 - 1;
 
-const options = {
-  runs: { type: "string", default: String(RUNS_FOR_BRANCHES) },
-  seed: { type: "string", default: "1" },
-  jobs: { type: "string", default: String(availableParallelism()) },
-  bail: { type: "boolean", default: false },
-  branches: { type: "boolean", default: false },
-  replay: { type: "boolean", default: false },
-  help: { type: "boolean", short: "h", default: false },
-} as const;
+/** Processes of one campaign. */
+const JOBS_MAX = 256;
 
-function complain(text: string): never {
-  process.stderr.write(`sim: ${text}\n`);
-  process.exit(2);
-}
+const count = wholeNumber(1, COUNT_MAX);
 
-function read() {
-  try {
-    return readCommandLine({ options }).values;
-  } catch (error) {
-    if (error instanceof CommandLineError) return complain(error.message);
-    throw error;
-  }
-}
-
-function count(name: string, text: string, max: number): number {
-  const value = Number(text);
-  if (/^[1-9]\d*$/.test(text) && value <= max) return value;
-  return complain(
-    `--${name} is "${text}"; wanted a whole number from 1 to ${max}; --help lists the options`,
-  );
-}
+await runCommand(
+  {
+    name: "sim",
+    usage: ["[options]"],
+    about: `
+Plays random runs around the emulated board in virtual time: weather, faults, clients of all sorts.
+What must hold holds in each of them, each goes the same way twice, and every rare branch is taken in
+some; if not, it says which, makes the first plan that failed small, and ends with code 1.`,
+    options: {
+      runs: {
+        value: "N",
+        read: count,
+        default: String(RUNS_FOR_BRANCHES),
+        help: "runs; the default takes every rare branch",
+      },
+      seed: {
+        value: "N",
+        read: text => (text === "random" ? text : count(text)),
+        default: "1",
+        help: 'the first plan\'s seed; the others follow. "random" takes a new one, and says which',
+      },
+      jobs: {
+        value: "N",
+        read: wholeNumber(1, JOBS_MAX),
+        default: String(availableParallelism()),
+        help: "processes that play at once, by default one for each core",
+      },
+      bail: { help: "stops at the first plan that fails, and leaves it as large as it is" },
+      branches: { help: "says how often each rare branch was taken" },
+      replay: { help: "plays the one plan of --seed, and prints all that happened in it" },
+    },
+    more: `
+  npm run sim                                     what CI plays
+  npm run sim -- --runs 5000 --seed random        other runs, for a few minutes
+  npm run sim -- --seed 17 --replay               one plan, packet by packet`,
+  },
+  async ({ values }) => {
+    const seed = values.seed === "random" ? newSeed(values.runs) : values.seed;
+    const holds = values.replay ? await replayed(seed) : await campaignHolds({ ...values, seed });
+    process.exitCode = holds ? 0 : 1;
+  },
+);
 
 /** The first seed of runs that were hardly ever played. */
-function newSeed(): number {
+function newSeed(runs: number): number {
   const first = randomInt(RUNS_FOR_BRANCHES, Math.max(COUNT_MAX - runs, RUNS_FOR_BRANCHES + 1));
   process.stdout.write(`seeds ${first} to ${first + runs - 1}\n`);
   return first;
 }
 
-ignoreBrokenPipe();
-const values = read();
-if (values.help) {
-  process.stdout.write(HELP);
-  process.exit(0);
-}
-const runs = count("runs", values.runs, COUNT_MAX);
-const seed = values.seed === "random" ? newSeed() : count("seed", values.seed, COUNT_MAX);
-const jobs = count("jobs", values.jobs, 256);
-
-if (values.replay) {
+async function replayed(seed: number): Promise<boolean> {
   const outcome = await simulate(generate(seed), { traceLines });
   process.stdout.write(replay(outcome));
-  process.exitCode = outcome.broken.length > 0 ? 1 : 0;
-} else {
-  process.exitCode = (await run()) ? 0 : 1;
+  return outcome.broken.length === 0;
 }
 
-async function run(): Promise<boolean> {
+interface CampaignOptions {
+  readonly seed: number;
+  readonly runs: number;
+  readonly jobs: number;
+  readonly bail: boolean;
+  readonly branches: boolean;
+}
+
+async function campaignHolds(options: CampaignOptions): Promise<boolean> {
+  const { seed, runs, jobs, bail } = options;
   const bar = new SingleBar({
     format: "{bar} {value}/{total} runs, {failed} failed, {eta_formatted} left",
     hideCursor: true,
@@ -109,7 +101,7 @@ async function run(): Promise<boolean> {
     seed,
     runs,
     jobs,
-    bail: values.bail,
+    bail,
     onResult: ({ broken }) => {
       if (broken.length > 0) failed++;
       if (shown) bar.increment({ failed });
@@ -125,7 +117,7 @@ async function run(): Promise<boolean> {
   const [first] = failures.filter(({ broken }) =>
     broken.some(what => !BY_COMPARISON.includes(what)),
   );
-  if (first !== undefined && !values.bail) {
+  if (first !== undefined && !bail) {
     const small = await shrink(generate(first.seed), first.broken, plan =>
       simulate(plan, { traceLines }),
     );
@@ -133,9 +125,9 @@ async function run(): Promise<boolean> {
   } else if (failures.length > 0) {
     process.stdout.write(`again: ${again(failures[0].seed)}\n`);
   }
-  if (values.branches) process.stdout.write(branches(results));
+  if (options.branches) process.stdout.write(branches(results));
   process.stdout.write(summary(results, realMs));
   const never = results.length < RUNS_FOR_BRANCHES ? [] : missing(results);
-  for (const name of never) process.stdout.write(`never goalsReached: ${name}\n`);
+  for (const name of never) process.stdout.write(`never happened: ${name}\n`);
   return failures.length === 0 && never.length === 0;
 }

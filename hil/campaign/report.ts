@@ -6,7 +6,7 @@ import type { RunResult } from "./run.ts";
 /** Log lines and packets before a failure that are shown. */
 const LINES_BEFORE = 60;
 
-/** The command that plays a plan again, with everything that goalsReached in it. */
+/** The command that plays a plan again, with everything that happened in it. */
 export const again = (seed: number) => `npm run sim -- --seed ${seed} --replay`;
 
 /** A plan that failed, made small: what is left of its plan, and what led to the failure. */

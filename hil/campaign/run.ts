@@ -44,7 +44,7 @@ export interface RunResult {
   readonly brokenMs: number | undefined;
   /** Changes that were refused, by their ids. */
   readonly refused: readonly number[];
-  /** Rare things that goalsReached, by the names in `coverage.ts`. */
+  /** Rare things that happened, by the names in `coverage.ts`. */
   readonly goalsReached: readonly string[];
   /** One number over every packet and one over every log line. */
   readonly hash: string;

@@ -2,57 +2,73 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
-import { ignoreBrokenPipe } from "../../emulator/src/broken-pipe.ts";
-import { CommandLineError, readCommandLine } from "../../firmware/tools/command-line.ts";
+import { runCommand, UsageError, wholeNumber } from "../../firmware/tools/command-line.ts";
 import { Copy, planted } from "./copy.ts";
 import { MUTATIONS, type Mutation } from "./mutations.ts";
-
-const HELP = `npm run mutants -- [word …]
-
-Plants one small bug after the other into a copy of the firmware, and says what catches it: the
-campaign of npm run sim, and the other tests. Ends with code 1 when nothing catches one.
-
-  word         only bugs with this word in their name
-  --runs N     worlds that the campaign has for each (default 200)
-  --no-tests   the campaign alone
-  --list       the bugs, without planting any
-  --help       this text
-
-  npm run mutants                    all of them, some minutes
-  npm run mutants -- retry budget    two of them
-`;
 
 /** A bug may make the firmware turn in circles. */
 const TIMEOUT_MS = 300_000;
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-function complain(text: string): never {
-  process.stderr.write(`mutants: ${text}\n`);
-  process.exit(2);
-}
+/** Worlds of one campaign. */
+const RUNS_MAX = 9_999_999;
 
-function read() {
-  try {
-    return readCommandLine({
-      allowPositionals: true,
-      allowNegative: true,
-      options: {
-        runs: { type: "string", default: "200" },
-        tests: { type: "boolean", default: true },
-        list: { type: "boolean", default: false },
-        help: { type: "boolean", short: "h", default: false },
+await runCommand(
+  {
+    name: "mutants",
+    usage: ["[word …] [options]"],
+    about: `
+Plants one small bug after the other into a copy of the firmware, and says what catches it: the
+campaign of npm run sim, and the other tests. Ends with code 1 when nothing catches one. With words, only
+bugs with one of them in their name.`,
+    options: {
+      runs: {
+        value: "N",
+        read: wholeNumber(1, RUNS_MAX),
+        default: "200",
+        help: "worlds that the campaign has for each",
       },
-    });
+      "no-tests": { help: "the campaign alone" },
+      list: { help: "the bugs, without planting any" },
+    },
+    word: text => text,
+    more: `
+  npm run mutants                    all of them, some minutes
+  npm run mutants -- retry budget    two of them`,
+  },
+  async ({ values, words }) => {
+    const chosen = MUTATIONS.filter(
+      ({ name }) => words.length === 0 || words.some(word => name.includes(word)),
+    );
+    if (chosen.length === 0)
+      throw new UsageError(`no bug has "${words.join('" or "')}" in its name`);
+    const texts = new Map(MUTATIONS.map(mutation => [mutation, textWith(mutation)]));
+    if (values.list) {
+      for (const { name, file } of chosen) process.stdout.write(`${file.padEnd(20)} ${name}\n`);
+      return;
+    }
+    const copy = new Copy(ROOT);
+    try {
+      const uncaught = await plant(copy, chosen, { ...values, texts });
+      process.exitCode = uncaught > 0 ? 1 : 0;
+    } finally {
+      copy.remove();
+    }
+  },
+);
+
+function textWith(mutation: Mutation): string {
+  try {
+    return planted(ROOT, mutation);
   } catch (error) {
-    if (error instanceof CommandLineError) return complain(error.message);
-    throw error;
+    throw new UsageError((error as Error).message);
   }
 }
 
 /** What the campaign says first of a firmware; nothing when it finds no fault with it. */
-async function byCampaign(folder: string, runs: string): Promise<string | undefined> {
-  const args = ["--import", "tsx", "hil/campaign/cli.ts", "--bail", "--runs", runs];
+async function byCampaign(folder: string, runs: number): Promise<string | undefined> {
+  const args = ["--import", "tsx", "hil/campaign/cli.ts", "--bail", "--runs", String(runs)];
   const { stdout, stderr, exitCode, timedOut } = await execa(process.execPath, args, {
     cwd: folder,
     reject: false,
@@ -84,58 +100,37 @@ async function byTests(folder: string): Promise<string | undefined> {
   return tests.find(({ status }) => status === "failed")?.fullName ?? `code ${exitCode}`;
 }
 
-ignoreBrokenPipe();
-const { values, positionals } = read();
-if (values.help) {
-  process.stdout.write(HELP);
-  process.exit(0);
-}
-if (!/^[1-9]\d{0,6}$/.test(values.runs)) {
-  complain(`--runs is "${values.runs}"; wanted a whole number from 1 to 9999999`);
-}
-const chosen = MUTATIONS.filter(
-  ({ name }) => positionals.length === 0 || positionals.some(word => name.includes(word)),
-);
-if (chosen.length === 0) complain(`no bug has "${positionals.join('" or "')}" in its name`);
-const texts = new Map<Mutation, string>();
-for (const mutation of MUTATIONS) {
-  try {
-    texts.set(mutation, planted(ROOT, mutation));
-  } catch (error) {
-    complain((error as Error).message);
-  }
-}
-if (values.list) {
-  for (const { name, file } of chosen) process.stdout.write(`${file.padEnd(20)} ${name}\n`);
-  process.exit(0);
+interface Planting {
+  readonly texts: ReadonlyMap<Mutation, string>;
+  readonly runs: number;
+  readonly "no-tests": boolean;
 }
 
-const copy = new Copy(ROOT);
-try {
-  const none = await byCampaign(copy.folder, "5");
+/** Returns how many of the bugs nothing catches. */
+async function plant(copy: Copy, chosen: readonly Mutation[], planting: Planting): Promise<number> {
+  const withTests = !planting["no-tests"];
+  const none = await byCampaign(copy.folder, 5);
   if (none !== undefined) throw new Error(`the firmware as it is fails already: ${none}`);
   let uncaught = 0;
   let caughtByCampaign = 0;
   for (const mutation of chosen) {
     const file = join(copy.folder, "firmware/src", mutation.file);
     const sound = readFileSync(file);
-    writeFileSync(file, texts.get(mutation)!);
-    const campaign = await byCampaign(copy.folder, values.runs);
-    const tests = values.tests ? await byTests(copy.folder) : undefined;
+    writeFileSync(file, planting.texts.get(mutation)!);
+    const campaign = await byCampaign(copy.folder, planting.runs);
+    const tests = withTests ? await byTests(copy.folder) : undefined;
     writeFileSync(file, sound);
     if (campaign !== undefined) caughtByCampaign++;
     if (campaign === undefined && tests === undefined) uncaught++;
     const rows = [
       mutation.name,
       `  campaign  ${campaign ?? "finds nothing"}`,
-      ...(values.tests ? [`  tests     ${tests ?? "find nothing"}`] : []),
+      ...(withTests ? [`  tests     ${tests ?? "find nothing"}`] : []),
     ];
     process.stdout.write(`${rows.join("\n")}\n`);
   }
   process.stdout.write(
     `${chosen.length} bugs; the campaign catches ${caughtByCampaign}, nothing catches ${uncaught}\n`,
   );
-  process.exitCode = uncaught > 0 ? 1 : 0;
-} finally {
-  copy.remove();
+  return uncaught;
 }

@@ -177,14 +177,14 @@ describe.concurrent("npm run hil", () => {
   });
 
   test.each([
-    [["--bord", "emulated"], "--bord is no option; did you mean --board?"],
+    [["--bord", "emulated"], "--bord: unknown option; did you mean --board?"],
     [["--board", "esp32"], '--board "esp32": wanted emulated; a real board is named by --port'],
     [["--board", "emulated", "--soak", "8"], '--soak "8": wanted a duration such as 30s'],
     [
       ["--board", "emulated", "--scenario", "nonesuch"],
       '--scenario "nonesuch": in no title; themes',
     ],
-    [["--board", "emulated", "--inject", "panik"], '--inject "panik": did you mean panic?'],
+    [["--board", "emulated", "--inject", "panik"], '--inject "panik": wanted panic'],
     [["--board", "emulated", "--report", "/dev/null/x"], '--report "/dev/null/x": ENOTDIR'],
   ])("%j is not understood: 2, with what would do", async (args, sentence) => {
     const { exitCode, stderr } = await inTurn(() => hil(...args));

@@ -2,9 +2,15 @@ import { accessSync, constants, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { execa } from "execa";
-import { ADMIN_PORT } from "../../emulator/proxy/workbench/admin-client.ts";
-import { ignoreBrokenPipe } from "../../emulator/src/broken-pipe.ts";
-import { requireSdk, UsageError as SdkError } from "../../firmware/tools/moddable.ts";
+import { ignoreBrokenPipe } from "../../firmware/tools/broken-pipe.ts";
+import {
+  type Command,
+  type CommandLine,
+  helpOf,
+  readCommandLine,
+  UsageError,
+} from "../../firmware/tools/command-line.ts";
+import { requireSdk } from "../../firmware/tools/moddable.ts";
 import { personAsk } from "../../firmware/tools/secrets.ts";
 import { loadScenarios } from "../kit/scenario.ts";
 import {
@@ -33,7 +39,6 @@ import { runDoctor } from "./doctor.ts";
 import { EmulatedBoard } from "./emulated-board.ts";
 import { EMULATED_PATH } from "./emulated-port.ts";
 import { ImageFirmware, SourceFirmware } from "./flash.ts";
-import { HELP } from "./help.ts";
 import { INJECTABLE_FAULTS } from "./inject.ts";
 import { KnownBoards, listBoards } from "./known-boards.ts";
 import { LoaderError } from "./loader.ts";
@@ -41,9 +46,10 @@ import { Locked } from "./lock.ts";
 import {
   type CommandOptions,
   chosen,
+  DOCTOR,
+  PLAY,
   readDoctorOptions,
   readOptions,
-  UsageError,
 } from "./options.ts";
 import { Progress } from "./progress.ts";
 import { writeReports } from "./report/write.ts";
@@ -65,13 +71,18 @@ process.exit(code === EXIT.passed && process.exitCode !== undefined ? EXIT.rig :
 function told(error: unknown, whose: string): number {
   const code = codeOf(error);
   const { message, stack } = error as Error;
-  const text = code === undefined ? `a mistake of the rig's own: ${stack}` : message;
-  process.stderr.write(`${whose}: ${text}\n`);
+  const texts =
+    code === undefined
+      ? [`a mistake of the rig's own: ${stack}`]
+      : error instanceof UsageError
+        ? error.complaints
+        : [message];
+  process.stderr.write(texts.map(text => `${whose}: ${text}\n`).join(""));
   return code ?? EXIT.rig; // Node's own 1 would blame the firmware
 }
 
 function codeOf(error: unknown): number | undefined {
-  if (error instanceof UsageError || error instanceof SdkError) return EXIT.usage;
+  if (error instanceof UsageError) return EXIT.usage;
   if (error instanceof CredentialsError) return EXIT.usage;
   if (error instanceof NoBoard) return EXIT.noBoard;
   if (error instanceof BoardError || error instanceof LoaderError) return EXIT.rig;
@@ -79,14 +90,28 @@ function codeOf(error: unknown): number | undefined {
 }
 
 async function main(args: readonly string[]): Promise<number> {
-  if (args.includes("--help") || args.includes("-h") || args[0] === "help") {
-    process.stdout.write(HELP);
-    return EXIT.passed;
+  const [word, ...rest] = args;
+  if (word === "help") return answer(helpOf(PLAY));
+  if (word === "diff") return runDiff(rest, process.stdout);
+  if (word === "doctor") {
+    return run(DOCTOR, rest, line => diagnose(readDoctorOptions(line)));
   }
-  const [command, ...rest] = args;
-  if (command === "diff") return runDiff(rest, process.stdout);
-  if (command === "doctor") return diagnose(readDoctorOptions(rest));
-  return playOn(readOptions(args, ADMIN_PORT));
+  return run(PLAY, args, line => playOn(readOptions(line)));
+}
+
+async function run<const O extends Command["options"]>(
+  command: Command<O, never>,
+  args: readonly string[],
+  main: (line: CommandLine<O, never>) => Promise<number>,
+): Promise<number> {
+  const line = readCommandLine(command, args);
+  return typeof line === "string" ? answer(line) : main(line);
+}
+
+/** The help, or the version. */
+function answer(text: string): number {
+  process.stdout.write(text);
+  return EXIT.passed;
 }
 
 async function playOn(options: CommandOptions): Promise<number> {
@@ -97,9 +122,6 @@ async function playOn(options: CommandOptions): Promise<number> {
     const titles = scenarios.map(({ theme, title }) => `${theme}: ${title}`);
     process.stdout.write(`Boards\n\n${boards}\n\nStories\n\n${titles.join("\n")}\n`);
     return EXIT.passed;
-  }
-  if (options.soakMs !== undefined && options.repeat > 1) {
-    throw new UsageError("--repeat and --soak: one of them would do");
   }
   const playing = chosen(scenarios, options.wanted);
   const desks = setUps(options, found);
@@ -218,7 +240,7 @@ function requireFlashing(): void {
   try {
     requireSdk("esp32");
   } catch (error) {
-    if (!(error instanceof SdkError)) throw error;
+    if (!(error instanceof UsageError)) throw error;
     const others = "or play on what the board has, --flash never, or flash a prebuilt --image";
     throw new UsageError(`${error.message}; ${others}`);
   }

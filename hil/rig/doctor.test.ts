@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { readCommandLine } from "../../firmware/tools/command-line.ts";
 import type { DoctorBoard, DoctorParts } from "./doctor/step.ts";
 import { runDoctor } from "./doctor.ts";
-import { readDoctorOptions } from "./options.ts";
+import { DOCTOR, readDoctorOptions } from "./options.ts";
 
 const CP2102 = {
   path: "/dev/ttyUSB0",
@@ -284,8 +285,12 @@ test("the port is given back, also when the diagnosis itself fails", async () =>
 });
 
 test.each([
-  [["--list"], "--list is not for doctor, which takes --port or --board"],
+  [["--list"], "--list: unknown option; --help lists the options"],
   [["--port", "a", "--port", "b"], "--port: doctor looks at one board at a time"],
 ])("an option that doctor would not heed is refused: %j", (args, complaint) => {
-  expect(() => readDoctorOptions(args)).toThrow(complaint);
+  const read = () => {
+    const line = readCommandLine(DOCTOR, args);
+    return typeof line === "string" ? line : readDoctorOptions(line);
+  };
+  expect(read).toThrow(complaint);
 });

@@ -1,9 +1,14 @@
 import { describe, expect, test } from "vitest";
+import { readCommandLine, UsageError } from "../../firmware/tools/command-line.ts";
 import type { Scenario } from "../kit/scenario.ts";
-import { chosen, readOptions, UsageError } from "./options.ts";
+import { chosen, PLAY, readOptions } from "./options.ts";
 
 const ADMIN_PORT = 8404;
-const read = (...args: string[]) => readOptions(args, ADMIN_PORT);
+const read = (...args: string[]) => {
+  const line = readCommandLine(PLAY, args);
+  if (typeof line === "string") throw new Error(line);
+  return readOptions(line);
+};
 const TOKEN = ["--token", "open-sesame"];
 
 test("without options it is the board that is plugged in, once, and flashed when it has changed", () => {
@@ -18,15 +23,16 @@ test("without options it is the board that is plugged in, once, and flashed when
 test("options are read with their units; what may be there several times is kept in order", () => {
   const options = read(
     ...["--port", "/dev/ttyUSB1", "--port=/dev/ttyUSB0", "--flash", "never", "--repeat", "3"],
-    ...["--scenario", "wifi", "--scenario", "keyword", "--soak", "8h", "--patience", "90s"],
+    ...["--scenario", "wifi", "--scenario", "keyword", "--patience", "90s"],
     ...["--report", "out", "--image", "hot.bin", "--verbose"],
   );
   expect(options).toMatchObject({
     ...{ ports: ["/dev/ttyUSB1", "/dev/ttyUSB0"], flash: "never", repeat: 3 },
-    ...{ wanted: ["wifi", "keyword"], soakMs: 8 * 3_600_000, patienceMs: 90_000 },
+    ...{ wanted: ["wifi", "keyword"], soakMs: undefined, patienceMs: 90_000 },
     ...{ report: "out", image: "hot.bin", verbose: true, list: false },
   });
   expect(read("--soak", "10m").soakMs).toBe(600_000);
+  expect(read("--soak", "8h").soakMs).toBe(8 * 3_600_000);
   expect(read("--board", "emulated", "--inject", "panic")).toMatchObject({
     ...{ emulated: true, inject: "panic" },
   });
@@ -41,29 +47,30 @@ test("an address has the admin port that everybody has, or its own", () => {
 describe("what is misunderstood is named, with its value and what would do", () => {
   const EMULATED = ["--board", "emulated"];
 
-  test.each<[string[], string]>([
-    [["--prot", "COM3"], "--prot is no option; did you mean --port?"],
-    [["--zzz"], "--zzz is no option; --help lists them"],
-    [["/dev/ttyUSB0"], '"/dev/ttyUSB0" is no option; --help lists them'],
-    [["--port"], "--port needs a value; --help shows how it looks"],
-    [["--port="], "--port needs a value"],
-    [["--list=yes"], '--list takes no value, and "yes" was given'],
+  test.each<[string[], string | RegExp]>([
+    [["--prot", "COM3"], "--prot: unknown option; did you mean --port?"],
+    [["--zzz"], "--zzz: unknown option; --help lists the options"],
+    [["/dev/ttyUSB0"], '"/dev/ttyUSB0": not an option; --help lists the options'],
+    [["--port"], "--port: needs a value: --port PATH"],
+    [["--port="], "--port: needs a value: --port PATH"],
+    [["--list=yes"], '--list: takes no value, and "yes" was given'],
     [["--board", "esp32"], '--board "esp32": wanted emulated; a real board is named by --port'],
-    [["--port", "COM3", ...EMULATED], "--port and --board: one of them would do"],
-    [[...EMULATED, "--address", "10.0.0.1", ...TOKEN], "--board and --address: one of them would"],
-    [["--flash", "maybe"], '--flash "maybe": wanted '],
+    [["--port", "COM3", ...EMULATED], "--port and --board: only one of them can be given"],
+    [[...EMULATED, "--address", "10.0.0.1", ...TOKEN], "--board and --address: only one of them"],
+    [["--flash", "maybe"], '--flash "maybe": wanted always, changed or never'],
     [[...EMULATED, "--flash", "always"], "--flash is for boards on a serial line"],
     [["--address", "10.0.0.1", ...TOKEN, "--image", "x"], "--image is for boards on a serial line"],
     [["--inject", "panic"], "--inject is for --board emulated alone"],
-    [[...EMULATED, "--inject", "panik"], '--inject "panik": did you mean panic?'],
-    [[...EMULATED, "--inject", "qqqqqqqqq"], '--inject "qqqqqqqqq": known are panic, exception, '],
+    [[...EMULATED, "--inject", "panik"], /^--inject "panik": wanted .*; did you mean panic\?$/],
+    [[...EMULATED, "--inject", "qqqqqqqqq"], '--inject "qqqqqqqqq": wanted panic, exception, '],
     [
       ["--address", "10.0.0.1:99999", ...TOKEN],
       '--address "10.0.0.1:99999": wanted an address such',
     ],
     [["--address", "http://x", ...TOKEN], '--address "http://x": wanted an address such as 192'],
-    [["--repeat", "0"], '--repeat "0": wanted a whole number from 1 on, such as 10'],
+    [["--repeat", "0"], '--repeat "0": wanted a whole number from 1 to 999999'],
     [["--repeat", "1e3"], '--repeat "1e3": wanted a whole number'],
+    [["--repeat", "3", "--soak", "8h"], "--repeat and --soak: only one of them can be given"],
     [["--soak", "8"], '--soak "8": wanted a duration such as 30s, 10m or 8h'],
     [["--patience", "0s"], '--patience "0s": wanted a duration'],
   ])("%j", (args, sentence) => {
@@ -87,6 +94,8 @@ describe("what is misunderstood is named, with its value and what would do", () 
     delete process.env.HOT_POTATO_TOKEN;
     try {
       expect(() => read("--address", "10.0.0.1")).toThrow("--address wants the board's --token");
+      process.env.HOT_POTATO_TOKEN = "short";
+      expect(() => read("--address", "10.0.0.1")).toThrow("HOT_POTATO_TOKEN: wanted 8 to 64");
       process.env.HOT_POTATO_TOKEN = "open-sesame";
       expect(read("--address", "10.0.0.1").token).toBe("open-sesame");
     } finally {

@@ -1,20 +1,26 @@
-import { parseArgs } from "node:util";
-import { isToken, TOKEN_MAX, TOKEN_MIN } from "../../firmware/src/admin/token.ts";
-import { nearest } from "../../firmware/src/config/reader.ts";
+import { readBoardAddress, readToken } from "../../emulator/proxy/board-address.ts";
+import { ADMIN_PORT } from "../../emulator/proxy/workbench/admin-client.ts";
+import {
+  type Command,
+  type CommandLine,
+  columns,
+  oneOf,
+  onlyOneOf,
+  UsageError,
+  wholeNumber,
+} from "../../firmware/tools/command-line.ts";
 import type { Scenario } from "../kit/scenario.ts";
 import { EMULATED_PATH } from "./emulated-port.ts";
 import { FLASH_POLICIES, type FlashPolicy } from "./flash.ts";
 import { INJECTABLE_FAULTS } from "./inject.ts";
 
-/** What the person asked for cannot be done; said in one sentence. */
-export class UsageError extends Error {}
-
 const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000 };
 
 /** Each scenario has time-outs of its own, far below it; Wi-Fi and a log of 11 KB/s take their time. */
-const PATIENCE_MS = 60_000;
+const PATIENCE = "60s";
 
-const REPORT_FOLDER = "hil-report";
+/** Times that a scenario is played in one run. */
+const REPEAT_MAX = 999_999;
 
 export interface CommandOptions {
   readonly list: boolean;
@@ -39,120 +45,170 @@ export interface CommandOptions {
   readonly inject: string | undefined;
 }
 
-const KNOWN = {
-  list: { type: "boolean" },
-  flash: { type: "string" },
-  image: { type: "string" },
-  port: { type: "string", multiple: true },
-  board: { type: "string" },
-  address: { type: "string" },
-  token: { type: "string" },
-  scenario: { type: "string", multiple: true },
-  repeat: { type: "string" },
-  soak: { type: "string" },
-  patience: { type: "string" },
-  report: { type: "string" },
-  verbose: { type: "boolean" },
-  inject: { type: "string" },
+/** Where the board is that is played on. */
+const BOARD_OPTIONS = {
+  port: {
+    value: "PATH",
+    repeatable: true,
+    help: "this serial port; several ones for several boards at once",
+  },
+  board: {
+    value: EMULATED_PATH,
+    read: readBoard,
+    help: "a board without hardware, by the same code",
+  },
 } as const;
 
+/** `npm run hil`, which plays the scenarios. */
+export const PLAY = {
+  name: "hil",
+  usage: ["[options]", "doctor [--port PATH | --board emulated]", "diff A B"],
+  about: `
+Plays the scenarios of hil/scenarios on a board, over its serial port and real TCP: an ESP32 that is
+plugged in, or an emulated one. One verdict, and reports. doctor says in plain words what keeps board
+and computer apart; diff compares two recorded runs.`,
+  options: {
+    list: { help: "boards that are there, and the scenarios" },
+    ...BOARD_OPTIONS,
+    address: {
+      value: "IP[:PORT]",
+      read: readBoardAddress,
+      help: `a board without a serial line, through its admin port (default ${ADMIN_PORT})`,
+    },
+    token: {
+      value: "TOKEN",
+      read: readToken,
+      secret: true,
+      help: "what its admin port wants for changes; or HOT_POTATO_TOKEN",
+    },
+    flash: {
+      value: "POLICY",
+      read: oneOf(FLASH_POLICIES),
+      default: "changed",
+      help: "changed: when the board has another build than the sources; always, never",
+    },
+    image: {
+      value: "FILE",
+      help: "flash this image (esptool merge-bin) with esptool-js; else your Moddable SDK builds and writes the firmware. Wi-Fi: HOT_POTATO_SSID, HOT_POTATO_PASSWORD, or you are asked",
+    },
+    scenario: {
+      value: "WORDS",
+      repeatable: true,
+      help: "only scenarios with these words in theme or title",
+    },
+    repeat: {
+      value: "N",
+      read: wholeNumber(1, REPEAT_MAX),
+      default: "1",
+      help: "each scenario so often",
+    },
+    soak: { value: "8h", read: readDuration, help: "again and again for so long" },
+    patience: {
+      value: "60s",
+      read: readDuration,
+      default: PATIENCE,
+      help: "how long a scenario may take",
+    },
+    report: {
+      value: "DIR",
+      default: "hil-report",
+      help: "where the log and the reports go",
+    },
+    inject: {
+      value: "NAME",
+      read: oneOf(Object.keys(INJECTABLE_FAULTS)),
+      help: "something goes wrong with the emulated board; see below",
+    },
+    verbose: { help: "the board's lines as they come" },
+  },
+  more: `
+Examples
+
+  npm run hil                                          the board that is plugged in
+  npm run hil -- --board emulated --scenario keyword   one theme, no hardware
+  npm run hil -- --port /dev/ttyUSB0 --soak 8h         through the night
+  npm run hil -- --board emulated --inject panic       what a failure looks like
+
+What can go wrong (--inject)
+
+${columns(Object.entries(INJECTABLE_FAULTS).map(([name, { help }]) => [name, help]))}
+
+It ends with 0: passed, 1: the firmware failed, 2: this command was misunderstood, or nothing that it
+asks for can be played on this board, 3: no board, 4: a fault of the rig (power, cable, Wi-Fi),
+5: the board was lost.`,
+} as const satisfies Command;
+
+/** `npm run hil -- doctor`. */
+export const DOCTOR = {
+  name: "hil",
+  usage: ["doctor [--port PATH | --board emulated]"],
+  about: "Says in plain words what keeps board and computer apart.",
+  options: { ...BOARD_OPTIONS, port: { ...BOARD_OPTIONS.port, help: "the board's serial port" } },
+} as const satisfies Command;
+
 /** What `doctor` looks at. */
-export function readDoctorOptions(
-  args: readonly string[],
-): Pick<CommandOptions, "ports" | "emulated"> {
-  for (const word of args) {
-    const name = /^--([^=]*)/.exec(word)?.[1];
-    if (name === undefined || !Object.hasOwn(KNOWN, name) || name === "port" || name === "board") {
-      continue;
-    }
-    throw new UsageError(`${word} is not for doctor, which takes --port or --board`);
-  }
-  const options = readOptions(args, 0);
-  if (options.ports.length > 1) throw new UsageError("--port: doctor looks at one board at a time");
-  return options;
+export function readDoctorOptions({
+  values: { port, board },
+  given,
+}: CommandLine<typeof DOCTOR.options, never>): Pick<CommandOptions, "ports" | "emulated"> {
+  onlyOneOf(given, "port", "board");
+  if (port.length > 1) throw new UsageError("--port: doctor looks at one board at a time");
+  return { ports: port, emulated: board !== undefined };
 }
 
-/** Reads the command line; throws a `UsageError` that names the option and what would do. */
-export function readOptions(args: readonly string[], adminPort: number): CommandOptions {
-  const { values, tokens } = parseArgs({
-    args: [...args],
-    options: KNOWN,
-    strict: false,
-    tokens: true,
-  });
-  for (const token of tokens) {
-    if (token.kind === "positional") {
-      throw new UsageError(`"${token.value}" is no option; --help lists them`);
-    }
-    if (token.kind === "option") checkOption(token);
-  }
-  const text = (name: keyof typeof KNOWN) => values[name] as string | undefined;
-  const ports = (values.port ?? []) as string[];
-  const board = text("board");
-  if (board !== undefined && board !== EMULATED_PATH) {
-    throw new UsageError(
-      `--board "${board}": wanted ${EMULATED_PATH}; a real board is named by --port or --address`,
-    );
-  }
-  const emulated = board !== undefined;
-  const ways = [
-    ...(ports.length > 0 ? ["--port"] : []),
-    ...(emulated ? ["--board"] : []),
-    ...(values.address === undefined ? [] : ["--address"]),
-  ];
-  if (ways.length > 1) throw new UsageError(`${ways.join(" and ")}: one of them would do`);
-  const flash = text("flash") ?? "changed";
-  if (!FLASH_POLICIES.includes(flash as FlashPolicy)) {
-    throw new UsageError(`--flash "${flash}": wanted ${FLASH_POLICIES.join(", ")}`);
-  }
+/** Throws a `UsageError` where options do not go together. */
+export function readOptions({
+  values,
+  given,
+}: CommandLine<typeof PLAY.options, never>): CommandOptions {
+  const { list, flash, image, port, address, scenario, repeat, soak, patience } = values;
+  const { report, verbose, inject } = values;
+  const emulated = values.board !== undefined;
+  onlyOneOf(given, "port", "board", "address");
+  onlyOneOf(given, "repeat", "soak");
   for (const name of ["flash", "image"] as const) {
-    if (values[name] === undefined || (!emulated && values.address === undefined)) continue;
+    if (!given.has(name) || (!emulated && address === undefined)) continue;
     throw new UsageError(`--${name} is for boards on a serial line that can be flashed`);
   }
-  const inject = text("inject");
-  if (inject !== undefined) {
-    if (!emulated) throw new UsageError(`--inject is for --board ${EMULATED_PATH} alone`);
-    if (!Object.hasOwn(INJECTABLE_FAULTS, inject)) {
-      const near = nearest(inject, Object.keys(INJECTABLE_FAULTS));
-      const hint = near
-        ? `did you mean ${near}?`
-        : `known are ${Object.keys(INJECTABLE_FAULTS).join(", ")}`;
-      throw new UsageError(`--inject "${inject}": ${hint}`);
-    }
+  if (inject !== undefined && !emulated) {
+    throw new UsageError(`--inject is for --board ${EMULATED_PATH} alone`);
   }
-  const token = text("token") ?? process.env.HOT_POTATO_TOKEN;
-  if (token !== undefined && !isToken(token)) {
-    const wanted = `${TOKEN_MIN} to ${TOKEN_MAX} printable characters without blanks`;
-    throw new UsageError(`--token: wanted ${wanted}`);
-  }
-  if (values.token !== undefined && values.address === undefined) {
+  if (values.token !== undefined && address === undefined) {
     throw new UsageError(
-      "--token is for --address; over its serial line the rig lends a board one",
+      "--token is for --address; over its serial line the rig gives a board one for its run",
     );
   }
-  const address = readAddress(text("address"), adminPort);
+  const token = values.token ?? tokenOfEnvironment();
   if (address !== undefined && token === undefined) {
     throw new UsageError(
       "--address wants the board's --token (or HOT_POTATO_TOKEN): scenarios configure the board",
     );
   }
   return {
-    list: values.list === true,
-    flash: flash as FlashPolicy,
-    image: text("image"),
-    ports,
-    emulated,
-    address,
-    token,
-    wanted: (values.scenario ?? []) as string[],
-    repeat: readCount("repeat", text("repeat") ?? "1"),
-    soakMs: values.soak === undefined ? undefined : readDuration("soak", text("soak")!),
-    patienceMs:
-      values.patience === undefined ? PATIENCE_MS : readDuration("patience", text("patience")!),
-    report: text("report") ?? REPORT_FOLDER,
-    verbose: values.verbose === true,
-    inject,
+    ...{ list, flash, image, ports: port, emulated, address, token, wanted: scenario, repeat },
+    ...{ soakMs: soak, patienceMs: patience, report, verbose, inject },
   };
+}
+
+function tokenOfEnvironment(): string | undefined {
+  const text = process.env.HOT_POTATO_TOKEN;
+  if (text === undefined) return undefined;
+  try {
+    return readToken(text);
+  } catch (error) {
+    throw new UsageError(`HOT_POTATO_TOKEN: ${(error as Error).message}`);
+  }
+}
+
+function readBoard(text: string): string {
+  if (text === EMULATED_PATH) return text;
+  throw new UsageError(`wanted ${EMULATED_PATH}; a real board is named by --port or --address`);
+}
+
+function readDuration(text: string): number {
+  const [, count, unit] = /^(\d{1,6})([smh])$/.exec(text) ?? [];
+  if (count !== undefined && Number(count) > 0) return Number(count) * UNITS[unit];
+  throw new UsageError("wanted a duration such as 30s, 10m or 8h");
 }
 
 /** The scenarios that were asked for. */
@@ -169,41 +225,4 @@ export function chosen(scenarios: readonly Scenario[], wanted: readonly string[]
   return scenarios.filter(
     scenario => wanted.length === 0 || wanted.some(word => isMeant(word)(scenario)),
   );
-}
-
-function checkOption(token: { name: string; rawName: string; value?: string | undefined }): void {
-  const option = KNOWN[token.name as keyof typeof KNOWN];
-  if (option === undefined) {
-    const near = nearest(token.name, Object.keys(KNOWN));
-    const hint = near ? `did you mean --${near}?` : "--help lists them";
-    throw new UsageError(`${token.rawName} is no option; ${hint}`);
-  }
-  if (option.type === "string" && !token.value) {
-    throw new UsageError(`${token.rawName} needs a value; --help shows how it looks`);
-  }
-  if (option.type === "boolean" && token.value !== undefined) {
-    throw new UsageError(`${token.rawName} takes no value, and "${token.value}" was given`);
-  }
-}
-
-function readAddress(text: string | undefined, adminPort: number) {
-  if (text === undefined) return undefined;
-  const [, host, port = `${adminPort}`] = /^([\w.-]+)(?::(\d{1,5}))?$/.exec(text) ?? [];
-  if (host === undefined || Number(port) > 65535) {
-    throw new UsageError(
-      `--address "${text}": wanted an address such as 192.168.1.50, or 192.168.1.50:${adminPort} with the admin port`,
-    );
-  }
-  return { host, port: Number(port) };
-}
-
-function readCount(name: string, text: string): number {
-  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
-  throw new UsageError(`--${name} "${text}": wanted a whole number from 1 on, such as 10`);
-}
-
-function readDuration(name: string, text: string): number {
-  const [, count, unit] = /^(\d{1,6})([smh])$/.exec(text) ?? [];
-  if (count !== undefined && Number(count) > 0) return Number(count) * UNITS[unit];
-  throw new UsageError(`--${name} "${text}": wanted a duration such as 30s, 10m or 8h`);
 }

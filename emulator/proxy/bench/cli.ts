@@ -2,8 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import os from "node:os";
-import { CommandLineError, readCommandLine } from "../../../firmware/tools/command-line.ts";
-import { ignoreBrokenPipe } from "../../src/broken-pipe.ts";
+import { runCommand, UsageError, wholeNumber } from "../../../firmware/tools/command-line.ts";
 import {
   BARE,
   type Contestant,
@@ -15,22 +14,11 @@ import {
 import type { Load, Measured } from "./load.ts";
 import type { Running } from "./system-server.ts";
 
-const HELP = `npm run bench -- [options]
-
-Measures proxies side by side: each as a process of its own, in turns, several rounds, the same load
-and the same two backends for all. Each figure is the median of its rounds; each ratio is the median
-of the rounds' ratios to the bare pipe, two sockets piped into each other in Node. On Linux the last
-column is the proxy's own processor time, which other programs on the computer disturb less.
-
-  --rounds N    rounds that count (default 5; one more warms up)
-  --ms N        milliseconds per measurement (default 1000)
-  --only WORD   suites whose name holds WORD
-  --json FILE   where the figures go (default bench.json)
-  --help        this text
-`;
-
 /** Bytes of the large body: 10 MiB. */
 const BODY_BYTES = 10 * 1024 * 1024;
+
+/** Clock ticks per second in /proc (USER_HZ). */
+const TICKS_PER_SECOND = 100;
 
 /** Columns for a contestant's name. */
 const NAME_WIDTH = 20;
@@ -77,14 +65,46 @@ interface Row {
   readonly rounds: readonly number[];
 }
 
-class UsageError extends Error {}
+/** Of rounds, and of milliseconds. */
+const COUNT_MAX = 999_999;
 
-async function main(args: string[]): Promise<void> {
-  const { rounds, ms, only, json, help } = readOptions(args);
-  if (help) {
-    process.stdout.write(HELP);
-    return;
-  }
+interface BenchOptions {
+  readonly rounds: number;
+  readonly ms: number;
+  readonly only: string;
+  readonly json: string;
+}
+
+await runCommand(
+  {
+    name: "bench",
+    usage: ["[options]"],
+    about: `
+Measures proxies side by side: each as a process of its own, in turns, several rounds, the same load
+and the same two backends for all. Each figure is the median of its rounds; each ratio is the median
+of the rounds' ratios to the bare pipe, two sockets piped into each other in Node. On Linux the last
+column is the proxy's own processor time, which other programs on the computer disturb less.`,
+    options: {
+      rounds: {
+        value: "N",
+        read: wholeNumber(1, COUNT_MAX),
+        default: "5",
+        help: "rounds that count; one more warms up",
+      },
+      ms: {
+        value: "N",
+        read: wholeNumber(1, COUNT_MAX),
+        default: "1000",
+        help: "milliseconds per measurement",
+      },
+      only: { value: "WORD", help: "suites whose name holds WORD" },
+      json: { value: "FILE", default: "bench.json", help: "where the figures go" },
+    },
+  },
+  ({ values }) => bench({ ...values, only: values.only ?? "" }),
+);
+
+async function bench({ rounds, ms, only, json }: BenchOptions): Promise<void> {
   const suites = SUITES.filter(({ name }) => name.includes(only));
   if (suites.length === 0) {
     throw new UsageError(
@@ -162,9 +182,6 @@ function figure({ requests, bytes, seconds }: Measured, unit: Suite["unit"]): nu
   return unit === "MB/s" ? bytes / 1e6 / seconds : requests / seconds;
 }
 
-/** Clock ticks per second in /proc (USER_HZ). */
-const TICKS_PER_SECOND = 100;
-
 /** Processor time that a process has used, user and system; NaN where there is no /proc. */
 function cpuTimeUs(pid: number): number {
   if (process.platform !== "linux") return Number.NaN;
@@ -187,32 +204,4 @@ function line({ contestant, median, unit, ratio, cpuUs }: Row): string {
   const mark = contestant === OURS ? "*" : " ";
   const cpu = cpuUs === undefined ? "" : `  ${cpuUs.toFixed(0).padStart(6)} µs cpu/request`;
   return `${mark} ${contestant.padEnd(NAME_WIDTH)} ${median.toFixed(0).padStart(8)} ${unit}  ${ratio.toFixed(2)}${cpu}\n`;
-}
-
-function readOptions(args: string[]) {
-  const { values } = readCommandLine({
-    args,
-    options: {
-      rounds: { type: "string", default: "5" },
-      ms: { type: "string", default: "1000" },
-      only: { type: "string", default: "" },
-      json: { type: "string", default: "bench.json" },
-      help: { type: "boolean", short: "h", default: false },
-    },
-  });
-  return { ...values, rounds: count("rounds", values.rounds), ms: count("ms", values.ms) };
-}
-
-function count(name: string, text: string): number {
-  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
-  throw new UsageError(`--${name} "${text}": wanted a whole number from 1 to 999999`);
-}
-
-ignoreBrokenPipe();
-try {
-  await main(process.argv.slice(2));
-} catch (error) {
-  if (!(error instanceof UsageError || error instanceof CommandLineError)) throw error;
-  process.stderr.write(`bench: ${error.message}\n`);
-  process.exit(2);
 }

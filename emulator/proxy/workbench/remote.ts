@@ -1,6 +1,6 @@
 import type { Outcome } from "../../../firmware/src/admin/outcome.ts";
 import type { Status } from "../../../firmware/src/admin/status.ts";
-import { ADMIN_PORT, type AdminAddress, AdminClient } from "./admin-client.ts";
+import { type AdminAddress, AdminClient } from "./admin-client.ts";
 import type { Look, Watched } from "./watched.ts";
 
 /** A chip has better things to do than to be watched. */
@@ -12,20 +12,6 @@ const DOOR_PORT = 80;
 export interface RemoteOptions extends AdminAddress {
   /** The board's new log lines, as they come. */
   readonly onLine: (line: string) => void;
-}
-
-/** What `--board-address` and `--token` say. */
-export function readRemote(
-  address: string | undefined,
-  token: string | undefined,
-): AdminAddress | { complaint: string } | undefined {
-  if (address === undefined) return undefined;
-  const [, host, port = `${ADMIN_PORT}`] = /^([\w.-]+)(?::(\d{1,5}))?$/.exec(address) ?? [];
-  if (host === undefined || Number(port) < 1 || Number(port) > 65535) {
-    const wanted = "wanted an address such as 192.168.1.50";
-    return { complaint: `--board-address "${address}": ${wanted}` };
-  }
-  return { host, port: Number(port), token };
 }
 
 /** A board somewhere else, seen and steered through its admin port. */

@@ -15,7 +15,7 @@ import { esp32 } from "../../src/boards/esp32.ts";
 import { RealClock } from "../../src/clock.ts";
 import { reservePort } from "../../src/reserved-port.ts";
 import { EmulatedBoard } from "./emulated.ts";
-import { RemoteBoard, readRemote } from "./remote.ts";
+import { RemoteBoard } from "./remote.ts";
 import { DemoBackend } from "./servers.ts";
 import type { Watched } from "./watched.ts";
 import { Workbench } from "./workbench.ts";
@@ -163,8 +163,7 @@ describe.skipIf(absence)(`the page in Chromium${absence}`, () => {
 
   test("a board elsewhere is seen and steered through its admin port; what it has not is not offered", async () => {
     const { adminPort } = await bench();
-    const remote = readRemote(`127.0.0.1:${adminPort}`, TOKEN);
-    if (remote === undefined || "complaint" in remote) throw new Error(remote?.complaint);
+    const remote = { host: "127.0.0.1", port: adminPort, token: TOKEN };
     const watched: Watched = new RemoteBoard({ ...remote, onLine: line => workbench.log(line) });
     const workbench = await open(watched, []);
     await visit(workbench.url);

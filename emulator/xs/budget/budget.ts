@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { UsageError } from "../../../firmware/tools/command-line.ts";
 import type { Bits } from "../toolchain.ts";
 import { code, modules } from "./code.ts";
 import type { Figure, Measure } from "./figures.ts";
@@ -69,7 +70,7 @@ export function readBudgets(text: string): Budgets {
 }
 
 /** The file of the budgets holds something else. */
-export class DamagedBudgets extends Error {
+export class DamagedBudgets extends UsageError {
   constructor(what: string) {
     super(`firmware/budgets.json: ${what} (--write makes it anew)`);
   }

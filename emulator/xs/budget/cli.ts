@@ -1,75 +1,41 @@
 import { styleText } from "node:util";
-import { CommandLineError, readCommandLine } from "../../../firmware/tools/command-line.ts";
-import { ignoreBrokenPipe } from "../../src/broken-pipe.ts";
+import { runCommand, UsageError } from "../../../firmware/tools/command-line.ts";
 import { buildEngine, cannotBuild } from "../engine.ts";
 import type { Bits } from "../toolchain.ts";
-import {
-  type Budgets,
-  commit,
-  committed,
-  compare,
-  DamagedBudgets,
-  isHeld,
-  measure,
-} from "./budget.ts";
+import { type Budgets, commit, committed, compare, isHeld, measure } from "./budget.ts";
 import type { Figure } from "./figures.ts";
 import { profiles } from "./profiles.ts";
 
-const HELP = `npm run budget -- [options]
-
-Measures on the real XS engine what the firmware costs: instructions ("computrons"), heap, garbage, code.
-Compares with firmware/budgets.json, and ends with code 1 where a figure has grown by more than 1 %.
-Bytes of the heap are compared where the engine has 32 bits, as on the chip.
-
-  --write      puts the figures into firmware/budgets.json, to be committed
-  --json       the figures as JSON, instead of a table
-  --profile    instead: where the instructions go, the dearest functions of each kind of work
-  --help       this text
-`;
-
-const OPTIONS = {
-  write: { type: "boolean" },
-  json: { type: "boolean" },
-  profile: { type: "boolean" },
-  help: { type: "boolean", short: "h" },
-} as const;
-
-/** What the person asked for cannot be done; said in one sentence. */
-class UsageError extends Error {}
-
 const say = (line: string) => void process.stderr.write(`${line}\n`);
 
-ignoreBrokenPipe();
-try {
-  const values = readOptions();
-  if (values.help) {
-    process.stdout.write(HELP);
-  } else {
+await runCommand(
+  {
+    name: "budget",
+    usage: ["[options]"],
+    about: `
+Measures on the real XS engine what the firmware costs: instructions ("computrons"), heap, garbage, code.
+Compares with firmware/budgets.json, and ends with code 1 where a figure has grown by more than 1 %.
+Bytes of the heap are compared where the engine has 32 bits, as on the chip.`,
+    options: {
+      write: { help: "puts the figures into firmware/budgets.json, to be committed" },
+      json: { help: "the figures as JSON, instead of a table" },
+      profile: {
+        help: "instead: where the instructions go, the dearest functions of each kind of work",
+      },
+    },
+  },
+  async ({ values }) => {
+    const useless = (["write", "json"] as const).find(name => values[name]);
+    if (values.profile && useless) {
+      throw new UsageError(`--${useless} does nothing with --profile`);
+    }
     const why = cannotBuild();
     if (why !== undefined) throw new UsageError(why);
     const { bits } = await buildEngine(say);
     if (values.profile) await profiles(line => void process.stdout.write(`${line}\n`));
     else report(await measure(), bits, values);
-  }
-} catch (error) {
-  if (
-    !(
-      error instanceof UsageError ||
-      error instanceof CommandLineError ||
-      error instanceof DamagedBudgets
-    )
-  )
-    throw error;
-  say(`budget: ${error.message}`);
-  process.exitCode = 2;
-}
-
-function readOptions() {
-  const { values } = readCommandLine({ options: OPTIONS });
-  const idle = (["write", "json"] as const).find(name => values[name]);
-  if (values.profile && idle) throw new UsageError(`--${idle} does nothing with --profile`);
-  return values;
-}
+  },
+);
 
 function report(
   figures: readonly Figure[],

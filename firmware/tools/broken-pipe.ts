@@ -2,8 +2,8 @@
 const CLOSED = ["EPIPE", "ERR_STREAM_DESTROYED"];
 
 /**
- * Lets a command go on when standard output is closed early (`… | head`): reports are still to be written, and
- * its exit code to be right. An output that takes nothing (a full disk) is told of once, and the exit code is
+ * Lets a command finish when standard output is closed early (`… | head`): reports are still to be written, and
+ * its exit code to be right. An output that cannot be written (a full disk) is reported once, and the exit code is
  * 1 where the command has none of its own.
  */
 export function ignoreBrokenPipe(): void {

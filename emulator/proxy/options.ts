@@ -1,0 +1,338 @@
+import { createHash } from "node:crypto";
+import { lookup } from "node:dns/promises";
+import { readFileSync } from "node:fs";
+import { isIPv4 } from "node:net";
+import { beginningOf } from "../../firmware/src/admin/beginning.ts";
+import { STORAGE_PATH } from "../../firmware/src/app.ts";
+import type { GivenSettings } from "../../firmware/src/config/build-settings.ts";
+import { type Configuration, readConfig } from "../../firmware/src/config/config.ts";
+import { DOCUMENT_BYTES_MAX, Revisions } from "../../firmware/src/config/config-store.ts";
+import type { Parsed } from "../../firmware/src/config/json.ts";
+import type { Config } from "../../firmware/src/config/settings.ts";
+import { TextStore } from "../../firmware/src/config/storage.ts";
+import { budget } from "../../firmware/src/net/connection-budget.ts";
+import {
+  type Command,
+  type CommandLine,
+  oneOf,
+  onlyOneOf,
+  portNumber,
+  UsageError,
+} from "../../firmware/tools/command-line.ts";
+import { readDocumentFile } from "../../firmware/tools/document-file.ts";
+import { esp32 } from "../src/boards/esp32.ts";
+import type { BoardKind } from "../src/boards/kind.ts";
+import { unlimited } from "../src/boards/unlimited.ts";
+import { Flash } from "../src/flash.ts";
+import { defineKeyValue } from "../src/io/storage.ts";
+import { cannotOpenPty } from "../src/pty.ts";
+import { readBoardAddress, readToken } from "./board-address.ts";
+import { DEFAULT_HOST, demoBackends, type Published, requirePorts } from "./ports.ts";
+import type { AdminAddress } from "./workbench/admin-client.ts";
+
+const BOARDS: Readonly<Record<"esp32" | "unlimited", () => BoardKind>> = {
+  esp32: () =>
+    esp32({
+      sdkconfig: firmwareFile("sdkconfig/sdkconfig.defaults"),
+      manifest: firmwareFile("manifest.json"),
+    }),
+  unlimited,
+};
+
+function firmwareFile(name: string): string {
+  return readFileSync(new URL(`../../firmware/${name}`, import.meta.url), "utf8");
+}
+
+const DEMO_PORTS = [8080, 8081];
+/** With the page: one more, so that a strategy has a choice. */
+const WORKBENCH_DEMO_PORTS = [...DEMO_PORTS, 8082];
+const DEFAULT_PORT = 8000;
+const DEFAULT_ADMIN_PORT = 8404;
+
+/** The command line of `npm run emulate`. */
+export const OPTIONS = {
+  publish: {
+    value: "80:8000",
+    read: readPublishing,
+    repeatable: true,
+    help: "the board's port 80 is port 8000 of this computer; 80:0.0.0.0:8000 for all its addresses, not only 127.0.0.1",
+  },
+  backend: {
+    value: "HOST:PORT",
+    read: readServer,
+    repeatable: true,
+    help: "a server of yours; then no demo backends start",
+  },
+  config: { value: "FILE", help: "the configuration, instead of firmware/gateway.json" },
+  check: { help: "only checks the configuration, and prints what it is, or all that is wrong" },
+  admin: {
+    value: "PORT",
+    read: portNumber,
+    help: `where the board's admin port is found (default ${DEFAULT_ADMIN_PORT})`,
+  },
+  token: {
+    value: "TOKEN",
+    read: readToken,
+    secret: true,
+    help: "what the admin port wants for changes",
+  },
+  ui: {
+    value: "[PORT]",
+    read: readPagePort,
+    bare: "0",
+    help: "a page to watch and change all of it: charts, traffic, faults, Wi-Fi",
+  },
+  "board-address": {
+    value: "IP",
+    read: readBoardAddress,
+    help: "that page for a real board, through its admin port; no board is emulated",
+  },
+  pty: {
+    help: "a pseudo-terminal for screen, minicom or idf-monitor, with the board's serial line at 115200 baud (Linux and macOS)",
+  },
+  flash: {
+    value: "FILE",
+    read: file => ({ file, flash: openFlash(file) }),
+    help: "what the board keeps without power, kept in FILE between runs",
+  },
+  board: {
+    value: "NAME",
+    read: oneOf(["esp32", "unlimited"]),
+    default: "esp32",
+    help: "esp32, or unlimited: without a chip's limits",
+  },
+  engine: {
+    value: "NAME",
+    read: oneOf(["node", "xs"]),
+    default: "node",
+    help: "what runs the firmware: node, or xs, the chip's own engine with the chip's heap, which is built at the first time with a C compiler",
+  },
+  quiet: { help: "only warnings and errors" },
+  log: {
+    value: "compact|raw",
+    read: oneOf(["compact", "raw"]),
+    help: "lines in columns with colours, or as the board writes them; without it compact on a terminal, raw where a program reads them",
+  },
+  json: { help: "events as JSON, one a line" },
+} as const satisfies Command["options"];
+
+export interface Options {
+  configuration: Configuration;
+  given: GivenSettings;
+  flash: Flash | undefined;
+  pty: boolean;
+  published: readonly Published[];
+  kind: BoardKind;
+  engine: "node" | "xs";
+  demo: boolean;
+  quiet: boolean;
+  json: boolean;
+  log: "compact" | "raw";
+  /** Port of the workbench's page; 0 for any free one. */
+  ui: number | undefined;
+  /** A board to watch instead of emulating one. */
+  remote: AdminAddress | undefined;
+}
+
+/** What is wanted, or the text that answers it. */
+export async function readOptions({
+  values,
+  given,
+}: CommandLine<typeof OPTIONS, never>): Promise<Options | string> {
+  const remote = values["board-address"];
+  if (remote !== undefined) await requireAddress("--board-address", remote.host);
+  const useless = (["publish", "backend", "config", "board", "pty"] as const).find(name =>
+    given.has(name),
+  );
+  if (remote !== undefined && useless !== undefined) {
+    throw new UsageError(
+      `--${useless} is for the emulated board, and --board-address watches another`,
+    );
+  }
+  onlyOneOf(given, "log", "json");
+  const noPty = values.pty ? cannotOpenPty() : undefined;
+  if (noPty !== undefined) throw new UsageError(`--pty: ${noPty}`);
+  if (values.ui !== undefined && values.engine !== "node") {
+    throw new UsageError("--ui looks into the firmware, which --engine xs does not allow");
+  }
+  const backends = await Promise.all(
+    values.backend.map(async ({ host, port }) => {
+      return { address: await requireAddress(`--backend "${host}:${port}"`, host), port };
+    }),
+  );
+  const demo = backends.length === 0 && values.config === undefined;
+  const base = readDocument(values.config, backends);
+  const kind = BOARDS[values.board]();
+  if (values.check) return `${checked(values.config, base, kind)}\n`;
+  const settings = {
+    document: values.config === undefined ? undefined : nameOf(base.document),
+    backends: backends.map(({ address, port }) => `${address}:${port}`).join(),
+    token: values.token,
+  };
+  const { flash } = values;
+  const inForce = flash === undefined ? base.config : configIn(flash.file, base, settings);
+  const published = [
+    ...publishedPorts(values.publish, inForce),
+    ...publishedAdmin(values.admin, inForce),
+  ];
+  const { ui } = values;
+  if (remote === undefined) await requirePorts(published, ui);
+  const demoPorts = ui === undefined ? DEMO_PORTS : WORKBENCH_DEMO_PORTS;
+  const used = [...published.map(({ port }) => port), ui];
+  const configuration = demo ? readDocument(undefined, await demoBackends(demoPorts, used)) : base;
+  const { pty, engine, quiet, json, log = process.stdout.isTTY ? "compact" : "raw" } = values;
+  return {
+    ...{ configuration, given: settings, flash: flash?.flash, pty, published, kind, engine },
+    ...{ demo, quiet, json, log, ui },
+    remote: remote && { ...remote, token: values.token },
+  };
+}
+
+function readPagePort(text: string): number {
+  if (text === "0") return 0;
+  if (isPort(Number(text))) return Number(text);
+  throw new UsageError("wanted a port, such as 8500, or nothing for a free one");
+}
+
+function readDocument(
+  file: string | undefined,
+  backends: { address: string; port: number }[],
+): Configuration {
+  const name = file === undefined ? "firmware/gateway.json" : `--config "${file}"`;
+  let read: Parsed;
+  try {
+    read = readDocumentFile(file ?? new URL("../../firmware/gateway.json", import.meta.url));
+  } catch (error) {
+    throw new UsageError(`${name}: cannot be read: ${(error as Error).message}`);
+  }
+  if ("complaint" in read) throw new UsageError(`${name}: is not JSON: ${read.complaint}`);
+  let document = read.value;
+  const isObject = typeof document === "object" && document !== null && !Array.isArray(document);
+  if (backends.length > 0 && isObject) document = { ...(document as object), backends };
+  const outcome = readConfig(document);
+  if ("config" in outcome) return outcome;
+  throw new UsageError(`${name} is refused:\n  ${outcome.complaints.join("\n  ")}`);
+}
+
+/** What a configuration that is good comes to on a board. */
+function checked(
+  file: string | undefined,
+  { config, document }: Configuration,
+  { connectionsMax }: BoardKind,
+): string {
+  const { sessionsMax } = budget(connectionsMax, config);
+  const bytes = JSON.stringify(document).length;
+  const ports = config.listeners.map(({ port, mode }) => `${port} (${mode})`).join(", ");
+  const lines = [
+    `${file ?? "firmware/gateway.json"} is good.`,
+    `  ports      ${ports}; admin port ${config.adminPort === 0 ? "none" : config.adminPort}`,
+    `  backends   ${config.backends.map(b => `${b.name} ${b.address}:${b.port}`).join(", ")}`,
+    `  sessions   ${sessionsMax} at once${(config.sessionsMax ?? 0) > sessionsMax ? `, not the ${config.sessionsMax} of sessionsMax` : ""}; ${config.queueMax} more are queued`,
+    `  size       ${bytes} bytes; flash takes ${DOCUMENT_BYTES_MAX}${bytes > DOCUMENT_BYTES_MAX ? ", so that it can be built in, and not be put later" : ""}`,
+  ];
+  return lines.join("\n");
+}
+
+/** Another name for another document. */
+function nameOf(document: object): string {
+  return createHash("sha256").update(JSON.stringify(document)).digest("hex").slice(0, 16);
+}
+
+/** A server as it is named on the command line. */
+interface Server {
+  readonly host: string;
+  readonly port: number;
+}
+
+function readServer(text: string): Server {
+  const [, host, digits = ""] = /^(.+):(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  if (host === undefined || port < 1 || port > 65_535) {
+    throw new UsageError("wanted HOST:PORT, such as 127.0.0.1:3000");
+  }
+  return { host, port };
+}
+
+/** The chip dials IPv4 addresses. */
+async function requireAddress(option: string, host: string): Promise<string> {
+  try {
+    return (await lookup(host, { family: 4 })).address;
+  } catch {
+    throw new UsageError(`${option}: no IPv4 address is known for "${host}"`);
+  }
+}
+
+/** What `--publish` says. */
+interface Publishing {
+  readonly text: string;
+  readonly boardPort: number;
+  readonly host: string;
+  readonly port: number;
+}
+
+function readPublishing(text: string): Publishing {
+  const [, boardPort, host = DEFAULT_HOST, port] = /^(\d+):(?:(.+):)?(\d+)$/.exec(text) ?? [];
+  if (boardPort === undefined || !isPort(Number(boardPort)) || !isPort(Number(port))) {
+    throw new UsageError("wanted BOARD_PORT:PORT, such as 80:8000");
+  }
+  if (!isIPv4(host)) {
+    throw new UsageError(
+      `wanted an IPv4 address of this computer in the middle, such as 0.0.0.0, not "${host}"`,
+    );
+  }
+  return { text, boardPort: Number(boardPort), host, port: Number(port) };
+}
+
+/** The listeners of the configuration as they are published. */
+function publishedPorts(wanted: readonly Publishing[], config: Config): Published[] {
+  const ports = config.listeners.map(({ port }) => port);
+  if (wanted.length === 0) {
+    const option = `--publish ${ports[0]}:${DEFAULT_PORT}`;
+    return [{ boardPort: ports[0], host: DEFAULT_HOST, port: DEFAULT_PORT, option }];
+  }
+  for (const { text, boardPort } of wanted) {
+    if (ports.includes(boardPort)) continue;
+    throw new UsageError(
+      `--publish "${text}": the board does not listen on ${boardPort}, only on ${ports.join(", ")}`,
+    );
+  }
+  const twice = wanted.find(({ boardPort }, i) =>
+    wanted.slice(0, i).some(before => before.boardPort === boardPort),
+  );
+  if (twice !== undefined) {
+    throw new UsageError(
+      `--publish: the board's port ${twice.boardPort} was given twice; wanted once`,
+    );
+  }
+  return wanted.map(({ text, ...one }) => ({ ...one, option: `--publish ${text}` }));
+}
+
+function publishedAdmin(wanted: number | undefined, { adminPort }: Config): Published[] {
+  if (adminPort === 0) {
+    if (wanted === undefined) return [];
+    throw new UsageError(`--admin "${wanted}": the configuration has no admin port (adminPort: 0)`);
+  }
+  const port = wanted ?? DEFAULT_ADMIN_PORT;
+  return [{ boardPort: adminPort, host: DEFAULT_HOST, port, option: `--admin ${port}` }];
+}
+
+function openFlash(file: string): Flash {
+  try {
+    return new Flash(file);
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+/** What the firmware will have in force with this flash: found out with a copy, because a start changes it. */
+function configIn(file: string, builtIn: Configuration, given: GivenSettings): Config {
+  const report = () => {};
+  const storage = defineKeyValue(Flash.copyOf(file), () => {});
+  const store = TextStore.open(storage, STORAGE_PATH, report)!;
+  const revisions = new Revisions(store);
+  return beginningOf({ store, revisions, builtIn, given, reset: "power-on", report }).config;
+}
+
+function isPort(port: number): boolean {
+  return Number.isInteger(port) && port >= 1 && port <= 65535;
+}
