@@ -11,7 +11,7 @@ import { runCommand, UsageError } from "../../firmware/tools/command-line.ts";
 import { Board, type Firmware } from "../src/board.ts";
 import { RealClock } from "../src/clock.ts";
 import { Pty } from "../src/pty.ts";
-import { OPTIONS, type Options, readOptions } from "./options.ts";
+import { EMULATE, type Options, readOptions } from "./options.ts";
 import { DEFAULT_HOST, type Published, withPort } from "./ports.ts";
 import { readCommands } from "./stdin-console.ts";
 import type { AdminAddress } from "./workbench/admin-client.ts";
@@ -275,14 +275,7 @@ function fail(
 }
 
 await runCommand(
-  {
-    name: "emulate",
-    usage: ["[options]"],
-    about: "Runs the firmware on an emulated ESP32, with two demo backends behind it.",
-    options: OPTIONS,
-    version: () => `version=${VERSION} build=${BUILD}\n`,
-    more: "Commands of the board's console are read from standard input: try help.",
-  },
+  { ...EMULATE, version: () => `version=${VERSION} build=${BUILD}\n` },
   async line => {
     const options = await readOptions(line);
     if (typeof options === "string") process.stdout.write(options);

@@ -49,8 +49,7 @@ const WORKBENCH_DEMO_PORTS = [...DEMO_PORTS, 8082];
 const DEFAULT_PORT = 8000;
 const DEFAULT_ADMIN_PORT = 8404;
 
-/** The command line of `npm run emulate`. */
-export const OPTIONS = {
+const OPTIONS = {
   publish: {
     value: "80:8000",
     read: readPublishing,
@@ -92,7 +91,6 @@ export const OPTIONS = {
   },
   flash: {
     value: "FILE",
-    read: file => ({ file, flash: openFlash(file) }),
     help: "what the board keeps without power, kept in FILE between runs",
   },
   board: {
@@ -134,27 +132,28 @@ export interface Options {
   remote: AdminAddress | undefined;
 }
 
-/** What is wanted, or the text that answers it. */
-export async function readOptions({
-  values,
-  given,
-}: CommandLine<typeof OPTIONS, never>): Promise<Options | string> {
+/** `npm run emulate`. */
+export const EMULATE = {
+  name: "emulate",
+  usage: ["[options]"],
+  about: "Runs the firmware on an emulated ESP32, with two demo backends behind it.",
+  options: OPTIONS,
+  more: "Commands of the board's console are read from standard input: try help.",
+} as const satisfies Command;
+
+type EmulateLine = CommandLine<typeof OPTIONS, never>;
+
+/**
+ * What is wanted, or the text that answers it. Options that do not go together are refused before anything of the
+ * computer is looked at: names, files, and last its ports.
+ */
+export async function readOptions(line: EmulateLine): Promise<Options | string> {
+  refuseTogether(line);
+  const { values } = line;
   const remote = values["board-address"];
   if (remote !== undefined) await requireAddress("--board-address", remote.host);
-  const useless = (["publish", "backend", "config", "board", "pty"] as const).find(name =>
-    given.has(name),
-  );
-  if (remote !== undefined && useless !== undefined) {
-    throw new UsageError(
-      `--${useless} is for the emulated board, and --board-address watches another`,
-    );
-  }
-  onlyOneOf(given, "log", "json");
   const noPty = values.pty ? cannotOpenPty() : undefined;
   if (noPty !== undefined) throw new UsageError(`--pty: ${noPty}`);
-  if (values.ui !== undefined && values.engine !== "node") {
-    throw new UsageError("--ui looks into the firmware, which --engine xs does not allow");
-  }
   const backends = await Promise.all(
     values.backend.map(async ({ host, port }) => {
       return { address: await requireAddress(`--backend "${host}:${port}"`, host), port };
@@ -169,8 +168,8 @@ export async function readOptions({
     backends: backends.map(({ address, port }) => `${address}:${port}`).join(),
     token: values.token,
   };
-  const { flash } = values;
-  const inForce = flash === undefined ? base.config : configIn(flash.file, base, settings);
+  const flash = values.flash === undefined ? undefined : openFlash(values.flash);
+  const inForce = values.flash === undefined ? base.config : configIn(values.flash, base, settings);
   const published = [
     ...publishedPorts(values.publish, inForce),
     ...publishedAdmin(values.admin, inForce),
@@ -182,10 +181,25 @@ export async function readOptions({
   const configuration = demo ? readDocument(undefined, await demoBackends(demoPorts, used)) : base;
   const { pty, engine, quiet, json, log = process.stdout.isTTY ? "compact" : "raw" } = values;
   return {
-    ...{ configuration, given: settings, flash: flash?.flash, pty, published, kind, engine },
+    ...{ configuration, given: settings, flash, pty, published, kind, engine },
     ...{ demo, quiet, json, log, ui },
     remote: remote && { ...remote, token: values.token },
   };
+}
+
+function refuseTogether({ values, given }: EmulateLine): void {
+  const useless = (["publish", "backend", "config", "board", "pty"] as const).find(name =>
+    given.has(name),
+  );
+  if (given.has("board-address") && useless !== undefined) {
+    throw new UsageError(
+      `--${useless} is for the emulated board, and --board-address watches another`,
+    );
+  }
+  onlyOneOf(given, "log", "json");
+  if (values.ui !== undefined && values.engine !== "node") {
+    throw new UsageError("--ui looks into the firmware, which --engine xs does not allow");
+  }
 }
 
 function readPagePort(text: string): number {
@@ -320,7 +334,7 @@ function openFlash(file: string): Flash {
   try {
     return new Flash(file);
   } catch (error) {
-    throw new UsageError((error as Error).message);
+    throw new UsageError(`--flash "${file}": ${(error as Error).message}`);
   }
 }
 
