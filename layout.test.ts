@@ -339,7 +339,7 @@ const PATTERNS: Record<string, string> = {
   "firmware/src/log/event.ts": "reads lines of the log on a computer",
   "firmware/src/admin/token.ts": "up to 64 characters",
   "firmware/src/config/config-store.ts": "what the board has written to flash",
-  "firmware/src/admin/operator.ts": "words of a console line of 512 characters",
+  "firmware/src/admin/runtime-api.ts": "words of a console line of 512 characters",
 };
 
 test("no regular expression of the firmware sees text from outside that has no bound", () => {

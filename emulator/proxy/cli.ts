@@ -2,7 +2,7 @@ import { randomInt } from "node:crypto";
 import dgram from "node:dgram";
 import net from "node:net";
 import { styleText } from "node:util";
-import { type App, announce, start } from "../../firmware/src/app.ts";
+import { type App, logBoot, start } from "../../firmware/src/app.ts";
 import type { Config } from "../../firmware/src/config/settings.ts";
 import { parseLine } from "../../firmware/src/log/event.ts";
 import { VERSION } from "../../firmware/src/version.ts";
@@ -32,7 +32,7 @@ const ENGINES: Readonly<Record<Options["engine"], Engine>> = {
     let app: App | undefined;
     return {
       boot: platform => {
-        announce(platform, { build: BUILD });
+        logBoot(platform, { build: BUILD });
         app = start(platform, configuration, { ...given, build: BUILD });
       },
       running: () => app,
@@ -48,7 +48,7 @@ const ENGINES: Readonly<Record<Options["engine"], Engine>> = {
     const firmware = xsFirmware(configuration.document, { ...given, build: BUILD });
     return {
       boot: platform => {
-        announce(platform, { build: BUILD });
+        logBoot(platform, { build: BUILD });
         firmware.boot(platform);
       },
       running: () => firmware.app as App,

@@ -2,11 +2,11 @@ import { createHash } from "node:crypto";
 import { lookup } from "node:dns/promises";
 import { readFileSync } from "node:fs";
 import { isIPv4 } from "node:net";
-import { beginningOf } from "../../firmware/src/admin/beginning.ts";
+import { startConfigOf } from "../../firmware/src/admin/start-config.ts";
 import { STORAGE_PATH } from "../../firmware/src/app.ts";
 import type { GivenSettings } from "../../firmware/src/config/build-settings.ts";
 import { type Configuration, readConfig } from "../../firmware/src/config/config.ts";
-import { DOCUMENT_BYTES_MAX, Revisions } from "../../firmware/src/config/config-store.ts";
+import { ConfigStore, DOCUMENT_BYTES_MAX } from "../../firmware/src/config/config-store.ts";
 import type { Parsed } from "../../firmware/src/config/json.ts";
 import type { Config } from "../../firmware/src/config/settings.ts";
 import { TextStore } from "../../firmware/src/config/storage.ts";
@@ -343,8 +343,8 @@ function configIn(file: string, builtIn: Configuration, given: GivenSettings): C
   const report = () => {};
   const storage = defineKeyValue(Flash.copyOf(file), () => {});
   const store = TextStore.open(storage, STORAGE_PATH, report)!;
-  const revisions = new Revisions(store);
-  return beginningOf({ store, revisions, builtIn, given, reset: "power-on", report }).config;
+  const configStore = new ConfigStore(store);
+  return startConfigOf({ store, configStore, builtIn, given, reset: "power-on", report }).config;
 }
 
 function isPort(port: number): boolean {

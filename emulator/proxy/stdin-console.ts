@@ -1,5 +1,5 @@
 import { clearLine, createInterface, cursorTo } from "node:readline";
-import { COMMAND_NAMES } from "../../firmware/src/admin/command-line.ts";
+import { COMMAND_NAMES } from "../../firmware/src/admin/commands.ts";
 import type { Adapter } from "../src/io/adapter.ts";
 
 /** Bytes that the chip's UART takes at once. */

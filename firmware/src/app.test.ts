@@ -4,7 +4,7 @@ import { Board } from "../../emulator/src/board.ts";
 import { esp32 } from "../../emulator/src/boards/esp32.ts";
 import { VirtualClock } from "../../emulator/src/clock.ts";
 import { statusOf } from "./admin/status.ts";
-import { type App, announce, start } from "./app.ts";
+import { type App, logBoot, start } from "./app.ts";
 import { type Configuration, readConfig } from "./config/config.ts";
 import { VERSION } from "./version.ts";
 
@@ -22,14 +22,14 @@ test.each(["1f09c2ab", undefined])("the first line and the status name the build
     onLine: line => lines.push(line),
   });
   board.boot(platform => {
-    announce(platform, { build });
+    logBoot(platform, { build });
     app = start(platform, outcome, { build });
   });
 
   const named = build === undefined ? "" : ` build=${build}`;
   const heap = kind.heapBytes;
   expect(lines[0]).toBe(`I (0) boot: version=${VERSION}${named} reset=power-on heap=${heap}`);
-  expect(statusOf(app!.operator).build).toBe(build ?? null);
+  expect(statusOf(app!.runtime).build).toBe(build ?? null);
   app!.stop();
   board.unplug();
 });

@@ -1,14 +1,14 @@
-import { beginningOf } from "./admin/beginning.ts";
 import { Console } from "./admin/console.ts";
-import { Operator } from "./admin/operator.ts";
 import { RunningConfig } from "./admin/running-config.ts";
+import { RuntimeApi } from "./admin/runtime-api.ts";
 import { AdminServer } from "./admin/server.ts";
+import { startConfigOf } from "./admin/start-config.ts";
 import type { GivenSettings } from "./config/build-settings.ts";
 import type { Configuration } from "./config/config.ts";
-import { Revisions } from "./config/config-store.ts";
+import { ConfigStore } from "./config/config-store.ts";
 import { TextStore } from "./config/storage.ts";
 import { formatLine, type Report } from "./log/event.ts";
-import { Recent } from "./log/recent-events.ts";
+import { RecentEvents } from "./log/recent-events.ts";
 import { Listeners } from "./net/listeners.ts";
 import type { Platform } from "./platform.ts";
 import { ReverseProxy } from "./proxy/reverse-proxy.ts";
@@ -18,7 +18,7 @@ import { VERSION } from "./version.ts";
 /** The running firmware. */
 export interface App {
   readonly proxy: ReverseProxy;
-  readonly operator: Operator;
+  readonly runtime: RuntimeApi;
   /** For what the machine has to report: to the log, and to the events that are remembered. */
   readonly report: Report;
   /** Ends all sessions and closes the listeners. For emulators and tests: a chip is switched off. */
@@ -35,7 +35,7 @@ export interface StartOptions extends GivenSettings {
 }
 
 /** The first line after every reset: what runs, and why it started. */
-export function announce(
+export function logBoot(
   { clock, vitals, log }: Pick<Platform, "clock" | "vitals" | "log">,
   { build }: Pick<StartOptions, "build"> = {},
 ): void {
@@ -44,7 +44,7 @@ export function announce(
 }
 
 /**
- * Puts the parts together, with the configuration that `beginningOf` chooses. The proxy
+ * Puts the parts together, with the configuration that `startConfigOf` chooses. The proxy
  * listens from the first network address on; its listeners stay open when the network goes, because
  * the chip cannot close and reopen them safely.
  */
@@ -55,33 +55,33 @@ export function start(
 ): App {
   const { clock, link } = platform;
   platform.onAbort?.((reason, exception) => platform.log(abortLine(reason, exception)));
-  const recent = new Recent();
-  let operator: Operator | undefined;
+  const recent = new RecentEvents();
+  let runtime: RuntimeApi | undefined;
   let console: Console | undefined;
   const report: Report = event => {
     const line = formatLine(clock.now(), event);
     if (console === undefined) platform.log(line);
     else console.log(line);
     recent.add(event, line);
-    if ("what" in event && event.what === "exception") operator?.running.fault();
+    if ("what" in event && event.what === "exception") runtime?.running.countException();
   };
   const store = TextStore.open(platform.storage, STORAGE_PATH, report);
-  const revisions = store && new Revisions(store);
+  const configStore = store && new ConfigStore(store);
   const reset = platform.vitals.resetReason;
-  const beginning = beginningOf({ store, revisions, builtIn, given, reset, report });
-  const { source, rolledBack } = beginning;
+  const startConfig = startConfigOf({ store, configStore, builtIn, given, reset, report });
+  const { source, rolledBack } = startConfig;
   report({ level: "I", on: "config", what: "in-force", source, rolledBack });
 
-  const proxy = new ReverseProxy(platform, beginning.config, report);
+  const proxy = new ReverseProxy(platform, startConfig.config, report);
   const listeners = new Listeners(platform, report, (port, connection) => {
     if (running.isAdmin(port)) server.accept(port, connection);
     else proxy.accept(port, connection);
   });
-  const parts = { platform, proxy, store, revisions, report, builtIn: builtIn.document };
-  const running = new RunningConfig({ ...parts, listeners, beginning });
-  operator = new Operator({ ...parts, recent, running, build, token: given.token });
-  const server = new AdminServer(platform, operator, report);
-  console = new Console(platform, operator, report);
+  const parts = { platform, proxy, store, configStore, report, builtIn: builtIn.document };
+  const running = new RunningConfig({ ...parts, listeners, startConfig });
+  runtime = new RuntimeApi({ ...parts, recent, running, build, token: given.token });
+  const server = new AdminServer(platform, runtime, report);
+  console = new Console(platform, runtime, report);
 
   let listening = false;
   const changed = () => {
@@ -101,8 +101,8 @@ export function start(
     running.stop();
     proxy.stop();
     server.stop();
-    operator.stop();
+    runtime.stop();
     console?.stop();
   };
-  return { proxy, operator, report, stop };
+  return { proxy, runtime, report, stop };
 }

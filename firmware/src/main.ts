@@ -7,7 +7,7 @@ import { machine } from "chip/machine";
 import { restart } from "chip/restart";
 import gateway from "gateway" with { type: "json" };
 import config from "mc/config";
-import { type App, announce, start } from "./app.ts";
+import { type App, logBoot, start } from "./app.ts";
 import { ChipClock } from "./chip/clock.ts";
 import { nativeCode } from "./chip/native.ts";
 import { overlay, type Settings } from "./config/build-settings.ts";
@@ -32,7 +32,7 @@ export default function main(): void {
   };
 
   const build = settings.build || undefined;
-  announce({ ...machine, clock, log }, { build });
+  logBoot({ ...machine, clock, log }, { build });
   const { backends, port, token } = settings;
   const outcome = readConfig(overlay(gateway, settings));
   if ("complaints" in outcome) {

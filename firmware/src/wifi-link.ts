@@ -60,10 +60,10 @@ export interface WiFiParts {
  */
 export function openWifi(parts: WiFiParts, given: Credentials): Link {
   const { store } = parts;
-  const last = remembered(store, LAST);
-  const isNew = given.ssid !== "" && !isSame(given, remembered(store, GIVEN));
+  const last = savedCredentials(store, LAST);
+  const isNew = given.ssid !== "" && !isSame(given, savedCredentials(store, GIVEN));
   const credentials = isNew ? given : (last ?? (given.ssid === "" ? undefined : given));
-  if (isNew) remember(store, GIVEN, given);
+  if (isNew) saveCredentials(store, GIVEN, given);
   if (credentials !== undefined) return new WifiLink(parts, credentials);
   parts.report({
     level: "E",
@@ -72,7 +72,7 @@ export function openWifi(parts: WiFiParts, given: Credentials): Link {
     error:
       "no Wi-Fi is known; deploy with ssid=NAME password=PASSWORD, or type: wifi NAME PASSWORD",
   });
-  return new NamelessLink(named => new WifiLink(parts, named));
+  return new UnconfiguredLink(named => new WifiLink(parts, named));
 }
 
 /**
@@ -143,7 +143,7 @@ class WifiLink implements Link {
   confirm(): void {
     if (this.#fallback === undefined || this.#address === undefined) return;
     this.#endTrial();
-    remember(this.#parts.store, LAST, this.#credentials);
+    saveCredentials(this.#parts.store, LAST, this.#credentials);
     this.#parts.report({ level: "I", on: "net", what: "saved", ssid: this.ssid });
   }
 
@@ -191,7 +191,7 @@ class WifiLink implements Link {
     this.#address = address;
     if (joined) {
       this.#parts.stayAwake();
-      if (this.#fallback === undefined) remember(this.#parts.store, LAST, this.#credentials);
+      if (this.#fallback === undefined) saveCredentials(this.#parts.store, LAST, this.#credentials);
       else this.#beginTrial();
     }
     this.#changed?.();
@@ -203,7 +203,7 @@ class WifiLink implements Link {
     const { clock, report } = this.#parts;
     report({ level: "I", on: "net", what: "trial", ssid: this.ssid, ms: NETWORK_TRIAL_MS });
     this.#trial = clock.after(NETWORK_TRIAL_MS, () => {
-      this.#takeBack("unconfirmed");
+      this.#rollBack("unconfirmed");
       this.rejoin();
     });
   }
@@ -215,7 +215,7 @@ class WifiLink implements Link {
   }
 
   /** The network before is the one to join again. */
-  #takeBack(why: string): void {
+  #rollBack(why: string): void {
     this.#parts.report({ level: "W", on: "net", what: "rolled-back", ssid: this.ssid, why });
     this.#credentials = this.#fallback!.credentials;
     this.#endTrial();
@@ -232,7 +232,7 @@ class WifiLink implements Link {
     this.#address = undefined;
     const { clock } = this.#parts;
     const isLate = this.#fallback !== undefined && clock.now() >= this.#fallback.atMs;
-    if (isLate && this.#trial === undefined) this.#takeBack("no-address");
+    if (isLate && this.#trial === undefined) this.#rollBack("no-address");
     const retryMs = this.#retryMs;
     this.#retryMs = Math.min(2 * retryMs, RETRY_MS_MAX);
     this.#parts.report({ level: "W", on: "net", what: lost ? "lost" : "join-failed", retryMs });
@@ -254,7 +254,7 @@ class WifiLink implements Link {
  * No network is known, as after a whole flash image was written: then NVS is empty. Waits until
  * somebody names one at the console.
  */
-class NamelessLink implements Link {
+class UnconfiguredLink implements Link {
   #open: (credentials: Credentials) => Link;
   #link: Link | undefined;
   #changed: () => void = () => {};
@@ -321,7 +321,7 @@ function isSame({ ssid, password }: Credentials, other: Credentials | undefined)
   return other !== undefined && ssid === other.ssid && password === other.password;
 }
 
-function remembered(store: TextStore | undefined, keys: Keys): Credentials | undefined {
+function savedCredentials(store: TextStore | undefined, keys: Keys): Credentials | undefined {
   const ssid = store?.read(keys.ssid);
   return ssid === undefined ? undefined : { ssid, password: store?.read(keys.password) ?? "" };
 }
@@ -334,8 +334,8 @@ function forget(store: TextStore | undefined): void {
 }
 
 /** Both or neither: a name with another network's password would never join. */
-function remember(store: TextStore | undefined, keys: Keys, credentials: Credentials): void {
-  const before = remembered(store, keys);
+function saveCredentials(store: TextStore | undefined, keys: Keys, credentials: Credentials): void {
+  const before = savedCredentials(store, keys);
   if (store === undefined || isSame(credentials, before)) return;
   if (store.write(keys.password, credentials.password) !== undefined) return;
   if (store.write(keys.ssid, credentials.ssid) === undefined || before === undefined) return;

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { nearest } from "../src/config/reader.ts";
+import { didYouMean } from "../src/config/reader.ts";
 import { VERSION } from "../src/version.ts";
 import { ignoreBrokenPipe } from "./broken-pipe.ts";
 
@@ -202,7 +202,7 @@ function isOption(text: string): boolean {
 function readOption(options: Options, { name, value: text, inlineValue }: OptionToken): unknown {
   const option = optionOf(options, name);
   if (option === undefined) {
-    const near = nearest(name, Object.keys(options));
+    const near = didYouMean(name, Object.keys(options));
     throw new UsageError(
       `unknown option; ${near === undefined ? "--help lists the options" : `did you mean --${near}?`}`,
     );
@@ -249,7 +249,7 @@ export function oneOf<const N extends string>(names: readonly N[]): Read<N> {
   return text => {
     const name = names.find(known => known === text);
     if (name !== undefined) return name;
-    const near = nearest(text, names);
+    const near = didYouMean(text, names);
     const hint = near === undefined ? "" : `; did you mean ${near}?`;
     throw new UsageError(`wanted ${listOf(names)}${hint}`);
   };

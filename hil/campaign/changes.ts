@@ -26,10 +26,10 @@ export function change(seen: Observations, part: ChangePart): void {
 function effect(seen: Observations, part: ChangePart): Effect {
   const { lab } = seen;
   if (!lab.board.isRunning || part.does === "nothing") return "idle";
-  const { operator, proxy } = lab.app!;
+  const { runtime, proxy } = lab.app!;
   if (part.does === "reboot") {
     try {
-      operator.reboot();
+      runtime.reboot();
     } catch {
       // It does not return: nothing of the program goes on.
     }
@@ -38,19 +38,19 @@ function effect(seen: Observations, part: ChangePart): Effect {
   if (part.does === "state") {
     const { backends } = proxy.config;
     const { name } = backends[part.backend % backends.length];
-    return "done" in operator.setState(name, part.state) ? "done" : "refused";
+    return "done" in runtime.setState(name, part.state) ? "done" : "refused";
   }
-  const { document } = operator.running;
+  const { document } = runtime.running;
   const wanted = { ...document, ...part.settings, ...backendsOf(document, part) };
   const outcome =
-    part.does === "lend" ? operator.configureUntilReset(wanted) : operator.configure(wanted);
+    part.does === "lend" ? runtime.configureUntilReset(wanted) : runtime.configure(wanted);
   if (!("done" in outcome)) {
     // Nothing else could have run in between: what was in force still is.
-    seen.expect(operator.running.document === document, "a refused document is in force");
+    seen.expect(runtime.running.document === document, "a refused document is in force");
     return "refused";
   }
   if (part.confirms) confirm(seen);
-  return operator.running.next === undefined ? "done" : "next-start";
+  return runtime.running.next === undefined ? "done" : "next-start";
 }
 
 /** Without the last backend, where the part says so and another is left. */
@@ -101,7 +101,7 @@ const checked = new WeakMap<Config, object>();
 export function checkInForce(seen: Observations): void {
   const { board, app } = seen.lab;
   if (!board.isRunning || app === undefined) return;
-  const { proxy, running } = app.operator;
+  const { proxy, running } = app.runtime;
   const { document, source, trialLeftMs } = running;
   if (checked.get(proxy.config) !== document) {
     const outcome = readConfig(document);
@@ -123,14 +123,14 @@ export async function checkPromises(seen: Observations): Promise<void> {
   const { lab } = seen;
   if (only(seen.plan, "change").length === 0 || !lab.board.isRunning) return;
   await checkPorts(seen);
-  const { running } = lab.app!.operator;
+  const { running } = lab.app!.runtime;
   const { source, next, document } = running;
   const before = lab.events("proxy", "ready").length;
   lab.board.reset();
   const ready = () => lab.events("proxy", "ready").length > before;
   seen.expect(await lab.clock.run({ until: ready, ms: 60_000 }), "the board did not start again");
   if (!ready()) return;
-  const after = lab.app!.operator.running;
+  const after = lab.app!.runtime.running;
   if (next !== undefined) {
     seen.expect(isDeepStrictEqual(after.document, next), "the next start has another document");
   } else if (source === "flash" || source === "built-in") {
@@ -144,8 +144,8 @@ export async function checkPromises(seen: Observations): Promise<void> {
 }
 
 async function checkPorts(seen: Observations): Promise<void> {
-  const { operator } = seen.lab.app!;
-  const { listeners, adminPort } = operator.running.document as Config;
+  const { runtime } = seen.lab.app!;
+  const { listeners, adminPort } = runtime.running.document as Config;
   for (const port of [...MODES_OF_PORTS.keys(), ...ADMIN_PORTS]) {
     const listener = (listeners ?? DEFAULT_LISTENERS).find(other => other.port === port);
     if (listener?.mode === "tcp") continue; // says nothing by itself
@@ -153,11 +153,11 @@ async function checkPorts(seen: Observations): Promise<void> {
     const text = await answerAt(seen, port, isAdmin ? STATUS : PROBE);
     if (isAdmin) {
       const shown = text.slice(text.indexOf("\r\n\r\n"));
-      const wanted = `"source":"${operator.running.source}"`;
+      const wanted = `"source":"${runtime.running.source}"`;
       seen.expect(shown.includes(wanted), `the admin port ${port} does not show what runs`);
     } else if (listener !== undefined) {
       seen.expect(text.startsWith("HTTP/1.1 400"), `port ${port} does not serve`);
-    } else if (!operator.running.isAdmin(port)) {
+    } else if (!runtime.running.isAdmin(port)) {
       seen.expect(text === "", `port ${port} serves, and no document says so`);
     }
   }

@@ -157,6 +157,6 @@ function checkBalance(seen: Observations, { failures, boots, requests, healthy }
   const inTurn = setting(seen.plan, "balance") ?? "round-robin";
   const limited = only(seen.plan, "backend").some(({ maxSessions }) => maxSessions !== undefined);
   if (inTurn !== "round-robin" || limited || setting(seen.plan, "sticky") !== undefined) return;
-  const picks = seen.lab.app!.proxy.pool.backends.map(({ load }) => load.sessionsTotal);
+  const picks = seen.lab.app!.proxy.pool.backends.map(({ counters }) => counters.sessionsTotal);
   seen.expect(Math.max(...picks) - Math.min(...picks) <= 1, "the balance is not exact");
 }

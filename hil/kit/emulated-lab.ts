@@ -212,7 +212,7 @@ export class EmulatedLab {
 
   /** An operator wants the backend to be so. */
   setState(name: string, state: "ready" | "drain" | "maint"): void {
-    this.app!.operator.setState(name, state);
+    this.app!.runtime.setState(name, state);
   }
 
   /** The board loses its Wi-Fi now and has it again `ms` later. */

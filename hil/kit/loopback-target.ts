@@ -68,7 +68,7 @@ class LoopbackTestBed implements TestBed {
   }
 
   async status(): Promise<Status> {
-    return statusOf(this.#board!.app.operator);
+    return statusOf(this.#board!.app.runtime);
   }
 
   leftovers(): Leftovers {

@@ -83,7 +83,7 @@ class MemoryTestBed implements TestBed {
   }
 
   async status(): Promise<Status> {
-    return statusOf(this.#bench.app!.operator);
+    return statusOf(this.#bench.app!.runtime);
   }
 
   leftovers(): Leftovers {

@@ -1,6 +1,6 @@
 import { type Host, type MockSocket, seeded } from "net-mock-socket";
 import { STRATEGIES } from "../../firmware/src/balancer/strategies.ts";
-import { type StrategyName, WEIGHTLESS } from "../../firmware/src/config/settings.ts";
+import { type StrategyName, UNWEIGHTED } from "../../firmware/src/config/settings.ts";
 import { type BackendSettings, EmulatedLab } from "../kit/emulated-lab.ts";
 import { httpBackend, MessageReader, reply } from "../kit/http-backend.ts";
 import type { World, WorldBackend } from "./experiments.ts";
@@ -36,7 +36,7 @@ const AFTERMATH_MS = 40_000;
 /** Plays `world` with `strategy` through the whole emulated board; the same seed plays the same. */
 export async function play(world: World, strategy: StrategyName, seed: number): Promise<Play> {
   const lab = new EmulatedLab(undefined, { seed });
-  const weighted = !WEIGHTLESS.includes(strategy);
+  const weighted = !UNWEIGHTED.includes(strategy);
   const machines = new Map<string, Machine>();
   for (const [index, settings] of world.backends.entries()) {
     const machine = new Machine(lab, settings, seeded(seed * 1000 + index));

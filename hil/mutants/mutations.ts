@@ -47,8 +47,8 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "do not set an alarm anew that rang too early",
-    file: "net/deadline.ts",
-    find: "        this.#set(next.deadlineMs, leftMs);\n",
+    file: "net/deadlines.ts",
+    find: "        this.#setAlarm(next.deadlineMs, leftMs);\n",
     replace: "",
   },
   {

@@ -4,7 +4,7 @@ import { afterEach, expect, test } from "vitest";
 import { Board } from "../../emulator/src/board.ts";
 import { esp32 } from "../../emulator/src/boards/esp32.ts";
 import { RealClock } from "../../emulator/src/clock.ts";
-import { announce, start } from "../../firmware/src/app.ts";
+import { logBoot, start } from "../../firmware/src/app.ts";
 import { type Configuration, readConfig } from "../../firmware/src/config/config.ts";
 import { RigBoard } from "./board.ts";
 import { discover } from "./discovery.ts";
@@ -34,7 +34,7 @@ function plugged(): EmulatedBinding {
   });
   emulated.boot(platform => {
     const build = "1f09c2ab";
-    announce(platform, { build });
+    logBoot(platform, { build });
     const app = start(platform, configuration, { build });
     stops.push(() => app.stop());
   });

@@ -5,7 +5,7 @@ import { Board, type Firmware } from "../../emulator/src/board.ts";
 import type { BoardKind } from "../../emulator/src/boards/kind.ts";
 import { RealClock } from "../../emulator/src/clock.ts";
 import type { BoardPlatform } from "../../emulator/src/platform.ts";
-import { announce, start } from "../../firmware/src/app.ts";
+import { logBoot, start } from "../../firmware/src/app.ts";
 import { readConfig } from "../../firmware/src/config/config.ts";
 import { buildId } from "../../firmware/tools/build-id.ts";
 import { mendedBoard } from "../kit/emulated-lab.ts";
@@ -32,7 +32,7 @@ export class EmulatedBoard {
   /** The program that it boots; whoever wants a broken one puts it here before the next boot. */
   firmware: Firmware = platform => {
     this.platform = platform;
-    announce(platform, { build: BUILD });
+    logBoot(platform, { build: BUILD });
     start(platform, this.#configuration, { build: BUILD });
   };
   #configuration = configurationOf(DOCUMENT);

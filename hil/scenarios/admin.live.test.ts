@@ -32,7 +32,7 @@ describe.skipIf(absence)(`the board's page in Chromium${absence}`, () => {
       servers.map(({ port }) => port),
       { health: { check: "tcp", intervalMs: 1000 } },
     );
-    board.app.operator.setToken(TOKEN);
+    board.app.runtime.setToken(TOKEN);
     browser = await chromium.launch({
       executablePath: executablePath!,
       args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],

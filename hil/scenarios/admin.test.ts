@@ -12,7 +12,7 @@ async function labOf(settings: object = {}): Promise<EmulatedLab> {
   const lab = new EmulatedLab();
   for (const name of "ab") lab.backend(name, named(name).serve);
   await lab.serve(settings);
-  lab.app!.operator.setToken(TOKEN);
+  lab.app!.runtime.setToken(TOKEN);
   return lab;
 }
 
@@ -569,7 +569,7 @@ describe("a new configuration", () => {
     };
     lab.backend("a", echo);
     await lab.serve({ inspect: [] });
-    lab.app!.operator.setToken(TOKEN);
+    lab.app!.runtime.setToken(TOKEN);
     const upgrade = lab.connect();
     const upgraded = collect(upgrade);
     upgrade.write(
@@ -611,7 +611,7 @@ describe("a new configuration", () => {
     second.write("second");
     await lab.clock.run({ ms: 100 });
     expect(received.text).toBe("");
-    lab.app!.operator.setToken(TOKEN);
+    lab.app!.runtime.setToken(TOKEN);
     await put(lab, "/api/config", { ...(await documentOf(lab)), sessionsMax: 2 });
     await lab.clock.run({ ms: 100 });
     expect(received.text).toBe("second");
@@ -627,7 +627,7 @@ describe("a new configuration", () => {
       }).serve,
     );
     await lab.serve();
-    lab.app!.operator.setToken(TOKEN);
+    lab.app!.runtime.setToken(TOKEN);
     const document = await documentOf(lab);
     const { sessionsMax } = lab.app!.proxy.budget;
     const crowd = () =>
@@ -693,7 +693,7 @@ describe("a new configuration", () => {
     const lab = new EmulatedLab(mendedBoard(), { flash, reboots: true });
     for (const name of "ab") lab.backend(name, named(name).serve);
     await lab.serve();
-    lab.app!.operator.setToken(TOKEN);
+    lab.app!.runtime.setToken(TOKEN);
     const ready = () => lab.events("proxy", "ready").length;
     const crash = async () => {
       const before = ready();
@@ -710,7 +710,7 @@ describe("a new configuration", () => {
     expect(lab.events("config", "saved")).toHaveLength(1);
     await crash();
     expect(balanceOf(lab)).toBe("ewma");
-    expect(lab.app!.operator.token).toBe(TOKEN);
+    expect(lab.app!.runtime.token).toBe(TOKEN);
   });
 
   test("during whose trial the board falls over is gone with the restart", async () => {
@@ -744,7 +744,7 @@ test("a configuration that is not to be saved is gone with the reset, however lo
   const lab = await labOf();
   const before = await documentOf(lab);
   const { status } = await put(lab, "/api/config?persist=no", { ...before, balance: "ewma" });
-  lab.app!.operator.setBalance("first"); // a change of it is not saved, either
+  lab.app!.runtime.setBalance("first"); // a change of it is not saved, either
   await lab.clock.run({ ms: 120_000 });
   expect([status, balanceOf(lab)]).toEqual([200, "first"]);
   lab.board.reset();
@@ -892,7 +892,7 @@ describe("the console", () => {
       "ok the token counts; it is kept if a request with it comes within 30 s, else taken back",
     ]);
     await type(lab, "wifi home secret-password");
-    expect(lab.app!.operator.token).toBe("new-secret-1");
+    expect(lab.app!.runtime.token).toBe("new-secret-1");
     const all = [...echoed, ...lab.lines].join("");
     for (const secret of ["new-secret", "secret-password"]) expect(all).not.toContain(secret);
     expect(echoed.join("")).toContain("token ");
@@ -918,11 +918,11 @@ describe("the console", () => {
     await type(lab, "token the-boards-own");
     await get(lab, "/", { token: "the-boards-own" });
     expect((await type(lab, "temporary-token for-a-while")).at(-1)).toMatch(/^ok /);
-    expect(lab.app!.operator.token).toBe("for-a-while");
+    expect(lab.app!.runtime.token).toBe("for-a-while");
     expect((await type(lab, "temporary-token short")).at(-1)).toMatch(/^error token: wanted 8 /);
     lab.board.reset();
     await lab.clock.run({ ms: 3000 });
-    expect(lab.app!.operator.token).toBe("the-boards-own");
+    expect(lab.app!.runtime.token).toBe("the-boards-own");
   });
 
   test("tells a key of the configuration, and changes one in a list", async () => {

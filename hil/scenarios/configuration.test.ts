@@ -15,7 +15,7 @@ async function labOf(settings: object = {}) {
   const lab = new EmulatedLab(mendedBoard(), { flash, reboots: true });
   for (const name of "ab") lab.backend(name, named(name).serve);
   await lab.serve(settings);
-  lab.app!.operator.setToken(TOKEN);
+  lab.app!.runtime.setToken(TOKEN);
   return lab;
 }
 
@@ -228,8 +228,8 @@ test("a port that cannot be opened now refuses the whole document", async () => 
   const before = await documentOf(lab);
   lab.wifiDrop(60_000);
   await lab.clock.run({ ms: 100 });
-  const { operator, proxy } = lab.app!;
-  const outcome = operator.configure({ ...before, listeners: listeners(81), retries: 1 });
+  const { runtime, proxy } = lab.app!;
+  const outcome = runtime.configure({ ...before, listeners: listeners(81), retries: 1 });
   expect(outcome).toEqual({
     complaints: [expect.stringMatching(/^listeners: port 81 cannot be opened now: .*no network/)],
   });
@@ -367,7 +367,7 @@ describe("what a build is given", () => {
     const flash = new Flash();
     const lab = await built(flash, {}, given);
     const [a, b, c] = ["a", "b", "c"].map(name => lab.network.host(name).address);
-    if (lab.app!.operator.token !== TOKEN) lab.app!.operator.setToken(TOKEN);
+    if (lab.app!.runtime.token !== TOKEN) lab.app!.runtime.setToken(TOKEN);
     await put(lab, "/api/config", { ...(await documentOf(lab)), ...change });
     await lab.clock.run({ ms: 65_000 });
     expect(lab.events("config", "saved")).toHaveLength(1);
@@ -412,14 +412,14 @@ describe("what a build is given", () => {
     const given = { port: "81", token: "battery-staple" };
     const lab = await built(flash, {}, given);
     expect([await ask(lab, 81), await ask(lab, 80)]).toEqual(["HTTP/1.1 200", "ECONNREFUSED"]);
-    expect(lab.app!.operator.token).toBe("battery-staple");
+    expect(lab.app!.runtime.token).toBe("battery-staple");
     expect(givenIn(lab)).toEqual(["port,token"]);
-    lab.app!.operator.setToken(TOKEN);
+    lab.app!.runtime.setToken(TOKEN);
     await get(lab, "/", { token: TOKEN });
     await lab.clock.run({ ms: 65_000 });
     lab.board.unplug();
     const again = await built(flash, {}, given);
-    expect(again.app!.operator.token).toBe(TOKEN);
+    expect(again.app!.runtime.token).toBe(TOKEN);
     expect(await ask(again, 81)).toBe("HTTP/1.1 200");
   });
 
@@ -511,7 +511,7 @@ describe("the configuration that was built in", () => {
     await restart(lab);
     expect(await documentOf(lab)).toEqual(builtIn);
     expect(lab.events("config", "in-force").at(-1)!.values).toEqual({ source: "built-in" });
-    expect(lab.app!.operator.token).toBe(TOKEN);
+    expect(lab.app!.runtime.token).toBe(TOKEN);
   });
 
   test("with which no backend can be used is taken back, too", async () => {
@@ -561,7 +561,7 @@ describe("a factory reset", () => {
       const lab = new EmulatedLab(mendedBoard(), { flash, reboots: true });
       for (const name of "ab") lab.backend(name, named(name).serve);
       await lab.serve({ retries: 3 }, { token: "built-in-token" });
-      lab.app!.operator.setToken(TOKEN);
+      lab.app!.runtime.setToken(TOKEN);
       await get(lab, "/", { token: TOKEN });
       await lab.clock.run({ ms: 31_000 });
       await change(lab, { retries: 1 });
@@ -579,9 +579,9 @@ describe("a factory reset", () => {
         until: () => lab.events("proxy", "ready").length > before,
         ms: 60_000,
       });
-      const { operator, proxy } = lab.app!;
+      const { runtime, proxy } = lab.app!;
       expect([proxy.config.retries, proxy.backend("a")!.state]).toEqual([3, "ready"]);
-      expect(operator.token).toBe("built-in-token");
+      expect(runtime.token).toBe("built-in-token");
       const { source, rolledBack } = (await statusOf(lab)).configuration;
       expect([source, rolledBack]).toEqual(["built-in", null]);
       await lab.clock.run({ ms: 65_000 });
@@ -675,12 +675,12 @@ test("what runs otherwise than the document says is told with it, and putting th
 });
 
 describe("another token", () => {
-  const tokenOf = (lab: EmulatedLab) => lab.app!.operator.token;
+  const tokenOf = (lab: EmulatedLab) => lab.app!.runtime.token;
   const OTHER = "battery-staple";
 
   test("counts at once, and is kept when a request with it has come", async () => {
     const lab = await labOf();
-    lab.app!.operator.setToken(OTHER);
+    lab.app!.runtime.setToken(OTHER);
     expect((await put(lab, "/api/backends/a", { state: "drain" })).status).toBe(401);
     await get(lab, "/api/status", { token: OTHER });
     expect(lab.events("admin", "token-saved")).toHaveLength(1);
@@ -691,7 +691,7 @@ describe("another token", () => {
 
   test("is taken back when none has come with it within the trial", async () => {
     const lab = await labOf();
-    lab.app!.operator.setToken(OTHER);
+    lab.app!.runtime.setToken(OTHER);
     for (const token of [TOKEN, "a-third-token", undefined]) await get(lab, "/", { token });
     await lab.clock.run({ ms: 31_000 });
     expect(lab.events("admin", "token-rolled-back")[0].values).toEqual({ why: "unconfirmed" });
@@ -702,7 +702,7 @@ describe("another token", () => {
 
   test("is gone with a reset during the trial", async () => {
     const lab = await labOf();
-    lab.app!.operator.setToken(OTHER);
+    lab.app!.runtime.setToken(OTHER);
     await lab.clock.run({ ms: 5000 });
     await restart(lab);
     expect(tokenOf(lab)).toBe(TOKEN);
@@ -710,9 +710,9 @@ describe("another token", () => {
 
   test("and then a third one: back to the first", async () => {
     const lab = await labOf();
-    lab.app!.operator.setToken(OTHER);
+    lab.app!.runtime.setToken(OTHER);
     await lab.clock.run({ ms: 20_000 });
-    lab.app!.operator.setToken("a-third-token");
+    lab.app!.runtime.setToken("a-third-token");
     await lab.clock.run({ ms: 20_000 });
     expect(tokenOf(lab)).toBe("a-third-token");
     await lab.clock.run({ ms: 11_000 });
@@ -721,7 +721,7 @@ describe("another token", () => {
 
   test("needs nobody who confirms it where no request can come", async () => {
     const lab = await labOf({ adminPort: 0 });
-    lab.app!.operator.setToken(OTHER);
+    lab.app!.runtime.setToken(OTHER);
     await lab.clock.run({ ms: 31_000 });
     expect(tokenOf(lab)).toBe(OTHER);
   });
@@ -848,7 +848,7 @@ describe("resets alone take no document away", () => {
       rolledBack: "invalid",
       suspended: true,
     });
-    lab.app!.operator.setToken(TOKEN);
+    lab.app!.runtime.setToken(TOKEN);
     await change(lab, {});
     expect(await ask(lab, 80)).toBe("HTTP/1.1 200");
   });

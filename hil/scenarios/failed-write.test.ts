@@ -35,7 +35,7 @@ function dies(socket: MockSocket, lastWords: string): void {
 function logged(lab: EmulatedLab) {
   const requests = lab.events("http", "request").map(({ values }) => values);
   const [backend] = lab.app!.proxy.pool.backends;
-  const { failures } = backend.load;
+  const { failures } = backend.counters;
   return { requests, blamed: failures + backend.health.failures };
 }
 

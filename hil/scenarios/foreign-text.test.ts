@@ -10,7 +10,7 @@ async function labOf(settings: object = {}) {
   const lab = new EmulatedLab({ ...ourBoard(), socketsMended: true });
   lab.backend("a", httpBackend(() => reply("a")).serve);
   await lab.serve(settings);
-  lab.app!.operator.setToken(TOKEN);
+  lab.app!.runtime.setToken(TOKEN);
   return lab;
 }
 

@@ -138,7 +138,7 @@ describe("requests and connections", () => {
     for (let i = 0; i < 10; i++) await lab.ask(get("/", "Connection: close"));
 
     const backends = lab.app!.proxy.pool.backends;
-    expect(backends.map(({ load }) => load.sessionsTotal)).toEqual([25, 25]);
+    expect(backends.map(({ counters }) => counters.sessionsTotal)).toEqual([25, 25]);
     const open = lab.network.netstat().filter(({ state, host }) => state === "open" && host < "c");
     expect(open.map(({ host }) => host).sort()).toEqual(["a", "b", "board", "board", "board"]);
   });
@@ -445,7 +445,7 @@ describe("bodies", () => {
       );
       expect(lines(lab).find(({ backend }) => backend === "b")?.why).toBeUndefined();
       const [a] = lab.app!.proxy.pool.backends;
-      expect([a.health.failures, a.load.failures, a.health.ejectedUntilMs]).toEqual([0, 0, 0]);
+      expect([a.health.failures, a.counters.failures, a.health.ejectedUntilMs]).toEqual([0, 0, 0]);
     },
   );
 

@@ -12,7 +12,7 @@ const CLIENTS = 12;
 const head = (method = "GET", path = "/", more = "") =>
   `${method} ${path}${"a".repeat(LONG)} HTTP/1.1\r\nHost: x\r\n${more}\r\n`;
 
-const held = (lab: EmulatedLab) => lab.app!.proxy.headRoom.heldBytes;
+const held = (lab: EmulatedLab) => lab.app!.proxy.longHeadMemory.heldBytes;
 
 async function labWith(backend: (socket: MockSocket) => void) {
   const lab = new EmulatedLab();

@@ -91,8 +91,13 @@ function client(lab: EmulatedLab) {
 const CHECKS = { check: "http", path: "/health", intervalMs: 1000 };
 
 function health(lab: EmulatedLab) {
-  const [{ health, load }] = lab.app!.proxy.pool.backends;
-  return { up: health.up, code: health.code, failures: health.failures, sessions: load.sessions };
+  const [{ health, counters }] = lab.app!.proxy.pool.backends;
+  return {
+    up: health.up,
+    code: health.code,
+    failures: health.failures,
+    sessions: counters.sessions,
+  };
 }
 
 describe("keepAlive: false", () => {
@@ -253,7 +258,7 @@ describe("maxSessions: 1", () => {
     await lab.clock.run({ until: () => health(lab).sessions === 1, ms: 60_000 });
     const { address } = lab.network.host("a");
     const backends = [{ name: "a", address, port: 8080, maxSessions: 1 }];
-    lab.app!.operator.configure({ backends, health: { check: "none" } });
+    lab.app!.runtime.configure({ backends, health: { check: "none" } });
     await lab.clock.run({ ms: 1 });
     expect(health(lab).sessions).toBe(0);
   });

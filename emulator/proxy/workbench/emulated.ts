@@ -12,7 +12,7 @@ const OFF_MS = 2 ** 31 - 1;
 
 const STARTING: Outcome = { complaints: ["the board is starting"] };
 
-/** The board of this process. Wishes go to the Operator that its own API and console ask, too. */
+/** The board of this process. Wishes go to the RuntimeApi that its own API and console ask, too. */
 export class EmulatedBoard implements Watched {
   readonly title: string;
   readonly intervalMs = INTERVAL_MS;
@@ -48,7 +48,7 @@ export class EmulatedBoard implements Watched {
     const app = this.#app();
     return {
       state: fatal !== undefined ? `fell over: ${fatal}` : this.#running ? "running" : "starting",
-      status: app && statusOf(app.operator),
+      status: app && statusOf(app.runtime),
       sockets: { used: stack.controlBlocks, max: kind.connectionsMax },
       heap: {
         freeBytes: heap.freeBytes,
@@ -59,15 +59,15 @@ export class EmulatedBoard implements Watched {
   }
 
   async setState(name: string, state: string): Promise<Outcome> {
-    return this.#running?.operator.setState(name, state) ?? STARTING;
+    return this.#running?.runtime.setState(name, state) ?? STARTING;
   }
 
   async setWeight(name: string, weight: number): Promise<Outcome> {
-    return this.#running?.operator.setWeight(name, weight) ?? STARTING;
+    return this.#running?.runtime.setWeight(name, weight) ?? STARTING;
   }
 
   async setBalance(balance: string): Promise<Outcome> {
-    return this.#running?.operator.setBalance(balance) ?? STARTING;
+    return this.#running?.runtime.setBalance(balance) ?? STARTING;
   }
 
   get #running(): App | undefined {

@@ -48,8 +48,8 @@ const COMMANDS: Record<string, (value: never) => unknown> = {
       clock: { now: () => host.board.now() },
       random: chance(),
     });
-    const asker = { tried: 0, client: 0x1234_5678, sticky: undefined };
-    pick = () => void group.pick(asker);
+    const input = { tried: 0, client: 0x1234_5678, sticky: undefined };
+    pick = () => void group.pick(input);
   },
   pick: (count: number) => {
     for (let i = 0; i < count; i++) pick();

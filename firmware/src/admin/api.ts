@@ -3,12 +3,12 @@ import { brief } from "../config/reader.ts";
 import { deepFreeze } from "../deep-freeze.ts";
 import { EVENT_KINDS } from "../log/recent-events.ts";
 import { printable } from "../text/quoting.ts";
-import { isBoardHost } from "./host.ts";
-import { escaped, listed, pieces } from "./json.ts";
+import { isBoardHost } from "./board-host.ts";
+import { escaped, listed, pieces } from "./json-pieces.ts";
 import { metrics } from "./metrics.ts";
-import type { Operator } from "./operator.ts";
 import type { Outcome } from "./outcome.ts";
 import { PAGE_BYTES, PAGE_PIECES } from "./page.ts";
+import type { RuntimeApi } from "./runtime-api.ts";
 import { backendStatus, backendStatuses, boardStatus } from "./status.ts";
 import { equalInConstantTime } from "./token.ts";
 
@@ -41,7 +41,7 @@ export interface Pieces {
   readonly bytes?: number;
 }
 
-const NOT_FALLEN = "the board has not fallen back from a configuration";
+const NO_FAILED_CONFIG = "the board has not fallen back from a configuration";
 
 /** Characters of a request that an answer repeats. */
 const ECHO_MAX = 60;
@@ -67,37 +67,40 @@ const BACKENDS = "/api/backends/";
 /** How a token is given, in any case. */
 const BEARER = "bearer ";
 
-type Handler = (operator: Operator, request: AdminRequest, name: string) => AdminAnswer;
+type Handler = (runtime: RuntimeApi, request: AdminRequest, name: string) => AdminAnswer;
 
 /** What is there, by path and method; `*` stands for one more part of the path. */
 const ROUTES: Record<string, Record<string, Handler>> = deepFreeze({
   "/": { GET: () => ({ status: 200, type: "text/html", body: PAGE, fields: PAGE_FIELDS }) },
   [HEALTH]: { GET: healthz },
   "/metrics": {
-    GET: operator => ({
+    GET: runtime => ({
       status: 200,
       type: "text/plain; version=0.0.4",
-      body: { pieces: metrics(operator) },
+      body: { pieces: metrics(runtime) },
     }),
   },
   "/api/status": { GET: status },
   "/api/events": { GET: events },
   "/api/config": {
-    GET: operator => inPieces(pieces(operator.documentAndChanges)),
+    GET: runtime => inPieces(pieces(runtime.documentAndChanges)),
     PUT: configure,
   },
   "/api/config/default": {
-    GET: operator => inPieces(pieces(operator.builtIn)),
-    PUT: operator => told(operator.configureBuiltIn()),
+    GET: runtime => inPieces(pieces(runtime.builtIn)),
+    PUT: runtime => outcomeAnswer(runtime.configureBuiltIn()),
   },
   "/api/config/failed": {
-    GET: ({ fallen }) => (fallen === undefined ? error(404, NOT_FALLEN) : inPieces(pieces(fallen))),
-    PUT: operator => told(operator.configureFallen()),
+    GET: ({ failed }) =>
+      failed === undefined ? error(404, NO_FAILED_CONFIG) : inPieces(pieces(failed)),
+    PUT: runtime => outcomeAnswer(runtime.configureFailed()),
   },
   "/api/config/previous": {
-    GET: ({ before }) =>
-      before === undefined ? error(404, "no configuration is on trial") : inPieces(pieces(before)),
-    PUT: operator => told(operator.running.undo()),
+    GET: ({ previous }) =>
+      previous === undefined
+        ? error(404, "no configuration is on trial")
+        : inPieces(pieces(previous)),
+    PUT: runtime => outcomeAnswer(runtime.running.undo()),
   },
   "/api/config/next": {
     GET: ({ next }) =>
@@ -105,9 +108,9 @@ const ROUTES: Record<string, Record<string, Handler>> = deepFreeze({
         ? error(404, "the configuration in force counts from the next start on, too")
         : inPieces(pieces(next)),
   },
-  "/api/factory-reset": { PUT: operator => told(operator.factoryReset()) },
+  "/api/factory-reset": { PUT: runtime => outcomeAnswer(runtime.factoryReset()) },
   "/api/backends": {
-    GET: operator => inPieces(listed('{"backends":[', backendStatuses(operator))),
+    GET: runtime => inPieces(listed('{"backends":[', backendStatuses(runtime))),
   },
   "/api/backends/*": {
     GET: ({ proxy, parts }, _, name) => {
@@ -118,35 +121,35 @@ const ROUTES: Record<string, Record<string, Handler>> = deepFreeze({
     PUT: changeBackend,
   },
   "/api/explain": {
-    GET: operator => {
-      const requests = operator.parts.recent.last(Number.POSITIVE_INFINITY, "requests");
+    GET: runtime => {
+      const requests = runtime.parts.recent.last(Number.POSITIVE_INFINITY, "requests");
       return inPieces(listed('{"picks":[', picksOf(requests)));
     },
-    PUT: (operator, { body }) =>
-      withObject(body, wish => operator.explain((wish as { picks?: unknown }).picks)),
+    PUT: (runtime, { body }) =>
+      withObject(body, wish => runtime.explain((wish as { picks?: unknown }).picks)),
   },
 });
 
 /** Answers one request. Reading is free to all in the network; changing needs the token. */
-export function respond(operator: Operator, request: AdminRequest): AdminAnswer {
-  const stranger = strange(operator, request);
-  if (stranger !== undefined) return stranger;
+export function respond(runtime: RuntimeApi, request: AdminRequest): AdminAnswer {
+  const untrustedRequest = untrusted(runtime, request);
+  if (untrustedRequest !== undefined) return untrustedRequest;
   const [pattern, name] = match(request.path);
   const methods = ROUTES[pattern];
   if (methods === undefined)
     return error(404, `nothing is at ${printable(request.path, ECHO_MAX)}`);
   const { method } = request;
   const allow = allowed(methods);
-  if (method === "OPTIONS") return { ...options(operator, request.path), fields: [allow] };
+  if (method === "OPTIONS") return { ...options(runtime, request.path), fields: [allow] };
   const served = method === "HEAD" ? "GET" : method;
   const handler = Object.hasOwn(methods, served) ? methods[served] : undefined;
   if (handler === undefined) {
     const why = `${printable(method, ECHO_MAX)} does nothing there`;
     return { ...error(405, why), fields: [allow] };
   }
-  if (hasToken(operator, request)) operator.confirm(request.port);
-  const refusal = request.method === "PUT" ? refused(operator, request) : undefined;
-  return refusal ?? handler(operator, request, name);
+  if (hasToken(runtime, request)) runtime.confirm(request.port);
+  const refusal = request.method === "PUT" ? refused(runtime, request) : undefined;
+  return refusal ?? handler(runtime, request, name);
 }
 
 /** What may be done there. */
@@ -156,8 +159,8 @@ function allowed(methods: Record<string, Handler>): string {
 }
 
 /** Changes nothing, and allows no other site anything. HAProxy checks with it, so `/healthz` tells its status. */
-function options(operator: Operator, path: string): AdminAnswer {
-  const { status } = path === HEALTH ? healthz(operator) : { status: 200 };
+function options(runtime: RuntimeApi, path: string): AdminAnswer {
+  const { status } = path === HEALTH ? healthz(runtime) : { status: 200 };
   return { status, type: "text/plain", body: "" };
 }
 
@@ -169,7 +172,7 @@ function match(path: string): [pattern: string, name: string] {
 }
 
 /** Why a request is not even looked at: it comes from a page that is not the board's. */
-function strange({ proxy }: Operator, request: AdminRequest): AdminAnswer | undefined {
+function untrusted({ proxy }: RuntimeApi, request: AdminRequest): AdminAnswer | undefined {
   const { field } = request;
   const host = field("host");
   if (host !== undefined && !isBoardHost(host, proxy.config.adminHosts)) {
@@ -179,16 +182,18 @@ function strange({ proxy }: Operator, request: AdminRequest): AdminAnswer | unde
       `${name} is no name of this board; ask for its address, or add it to adminHosts`,
     );
   }
-  return foreign(request) ? error(403, "a page of another site has no business here") : undefined;
+  return isCrossSite(request)
+    ? error(403, "a page of another site has no business here")
+    : undefined;
 }
 
 /** Why a change is not made. */
-function refused(operator: Operator, request: AdminRequest): AdminAnswer | undefined {
+function refused(runtime: RuntimeApi, request: AdminRequest): AdminAnswer | undefined {
   const { field } = request;
-  if (operator.token === undefined) {
+  if (runtime.token === undefined) {
     return error(403, "no token is set, so nothing can be changed; set one on the serial console");
   }
-  if (!hasToken(operator, request)) {
+  if (!hasToken(runtime, request)) {
     return { ...error(401, "wrong token, or none"), fields: ["WWW-Authenticate: Bearer"] };
   }
   // Other sites' forms cannot send this type without asking first.
@@ -201,7 +206,7 @@ function refused(operator: Operator, request: AdminRequest): AdminAnswer | undef
 }
 
 /** Has it the token? Where none is set, each request has. */
-function hasToken({ token }: Operator, { field }: AdminRequest): boolean {
+function hasToken({ token }: RuntimeApi, { field }: AdminRequest): boolean {
   if (token === undefined) return true;
   const given = field("authorization") ?? "";
   const isBearer = given.slice(0, BEARER.length).toLowerCase() === BEARER;
@@ -209,7 +214,7 @@ function hasToken({ token }: Operator, { field }: AdminRequest): boolean {
 }
 
 /** Does it come from a page of another site, but for a link that was followed? Programs send none of these fields. */
-function foreign({ method, field }: AdminRequest): boolean {
+function isCrossSite({ method, field }: AdminRequest): boolean {
   const followed =
     method === "GET" &&
     field("sec-fetch-mode") === "navigate" &&
@@ -220,23 +225,23 @@ function foreign({ method, field }: AdminRequest): boolean {
   return origin !== undefined && origin !== `http://${field("host")}`;
 }
 
-function healthz(operator: Operator): AdminAnswer {
-  if (operator.running.suspended) {
+function healthz(runtime: RuntimeApi): AdminAnswer {
+  if (runtime.running.suspended) {
     return {
       status: 503,
       type: "text/plain",
       body: "clients get 503 until another is configured\n",
     };
   }
-  const nowMs = operator.parts.platform.clock.now();
-  const up = operator.proxy.pool.backends.some(backend => backend.operationalState(nowMs) === "up");
+  const nowMs = runtime.parts.platform.clock.now();
+  const up = runtime.proxy.pool.backends.some(backend => backend.operationalState(nowMs) === "up");
   return up
     ? { status: 200, type: "text/plain", body: "ok\n" }
     : { status: 503, type: "text/plain", body: "no backend is available\n" };
 }
 
 /** Puts a configuration in force: on trial and then saved, or with `persist=no` until the next reset only. */
-function configure(operator: Operator, { query, body }: AdminRequest): AdminAnswer {
+function configure(runtime: RuntimeApi, { query, body }: AdminRequest): AdminAnswer {
   const asked = parametersOf(query, ["persist"]);
   if ("complaint" in asked) return error(400, asked.complaint);
   const { persist = "yes" } = asked.values;
@@ -244,23 +249,23 @@ function configure(operator: Operator, { query, body }: AdminRequest): AdminAnsw
     return error(400, `persist: is ${brief(persist)}; wanted yes or no`);
   }
   return withObject(body, document =>
-    persist === "yes" ? operator.configure(document) : operator.configureUntilReset(document),
+    persist === "yes" ? runtime.configure(document) : runtime.configureUntilReset(document),
   );
 }
 
-function changeBackend(operator: Operator, { body }: AdminRequest, name: string): AdminAnswer {
+function changeBackend(runtime: RuntimeApi, { body }: AdminRequest, name: string): AdminAnswer {
   const wish = objectOf(body);
   if ("complaint" in wish) return error(400, wish.complaint);
   const unknown = Object.keys(wish.object).filter(key => key !== "state" && key !== "weight");
   if (unknown.length > 0)
     return error(400, `${printable(unknown[0], ECHO_MAX)}: no such key; known are state, weight`);
-  if (operator.proxy.backend(name) === undefined) return error(404, `no backend ${brief(name)}`);
+  if (runtime.proxy.backend(name) === undefined) return error(404, `no backend ${brief(name)}`);
   const { state, weight } = wish.object as { state?: unknown; weight?: unknown };
-  return told(operator.changeBackend(name, { state, weight }));
+  return outcomeAnswer(runtime.changeBackend(name, { state, weight }));
 }
 
 /** The last events of both kinds or of one, all of them or as many as are asked for. */
-function events({ parts }: Operator, { query }: AdminRequest): AdminAnswer {
+function events({ parts }: RuntimeApi, { query }: AdminRequest): AdminAnswer {
   const asked = parametersOf(query, ["kind", "last"]);
   if ("complaint" in asked) return error(400, asked.complaint);
   const { kind, last } = asked.values;
@@ -303,14 +308,14 @@ function* picksOf(lines: Iterable<string>): Generator<string, void> {
 
 Object.freeze(picksOf.prototype);
 
-function status(operator: Operator): AdminAnswer {
-  const board = escaped(JSON.stringify(boardStatus(operator)));
-  return inPieces(listed(`${board.slice(0, -1)},"backends":[`, backendStatuses(operator)));
+function status(runtime: RuntimeApi): AdminAnswer {
+  const board = escaped(JSON.stringify(boardStatus(runtime)));
+  return inPieces(listed(`${board.slice(0, -1)},"backends":[`, backendStatuses(runtime)));
 }
 
 function withObject(body: string, use: (object: object) => Outcome): AdminAnswer {
   const wish = objectOf(body);
-  return "complaint" in wish ? error(400, wish.complaint) : told(use(wish.object));
+  return "complaint" in wish ? error(400, wish.complaint) : outcomeAnswer(use(wish.object));
 }
 
 function objectOf(text: string): { readonly object: object } | { readonly complaint: string } {
@@ -324,7 +329,7 @@ function objectOf(text: string): { readonly object: object } | { readonly compla
     : { complaint: `wanted a JSON object, not ${brief(text)}` };
 }
 
-function told(outcome: Outcome): AdminAnswer {
+function outcomeAnswer(outcome: Outcome): AdminAnswer {
   if ("done" in outcome) return json(200, outcome);
   return json(400, { error: outcome.complaints[0], complaints: outcome.complaints });
 }

@@ -3,13 +3,13 @@ import { type BodyReader, bodyBytes, bodyReader, requestFraming } from "../http1
 import { Head, textOf } from "../http1/head.ts";
 import { authorityEnd, namesHost } from "../http1/request.ts";
 import type { Report } from "../log/event.ts";
-import type { Deadlines, Timed } from "../net/deadline.ts";
+import type { Deadlines, Timed } from "../net/deadlines.ts";
 import { Endpoint, type EndpointOwner } from "../net/endpoint.ts";
 import type { Platform, TCPSocket } from "../platform.ts";
 import { ascii } from "../text/ascii.ts";
 import { exceptionText } from "../text/exception.ts";
 import { type AdminAnswer, respond } from "./api.ts";
-import type { Operator } from "./operator.ts";
+import type { RuntimeApi } from "./runtime-api.ts";
 
 /** A request of an operator is small. */
 const HEAD_LIMITS = Object.freeze({ headBytesMax: 2048, headLinesMax: 40 });
@@ -54,7 +54,7 @@ const REASONS: Record<number, string> = Object.freeze({
 
 export interface AdminContext {
   readonly platform: Platform;
-  readonly operator: Operator;
+  readonly runtime: RuntimeApi;
   readonly report: Report;
   readonly deadlines: Deadlines;
   readonly scratch: Uint8Array;
@@ -89,7 +89,7 @@ export class AdminConnection implements EndpointOwner, Timed {
   /** What comes behind it. */
   #pieces: Iterator<string> | undefined;
   /** The answer to a wrong token, while it waits. */
-  #late: AdminAnswer | undefined;
+  #delayedAnswer: AdminAnswer | undefined;
   /** Pieces are sent as chunks. */
   #chunked = false;
   #ended = false;
@@ -131,7 +131,7 @@ export class AdminConnection implements EndpointOwner, Timed {
 
   moved(): void {
     if (this.#ended) return;
-    if (this.#late !== undefined) {
+    if (this.#delayedAnswer !== undefined) {
       this.#client.discard(this.#context.scratch);
       if (this.#client.writeClosed) this.end();
       return;
@@ -158,9 +158,9 @@ export class AdminConnection implements EndpointOwner, Timed {
   }
 
   expired(): void {
-    const late = this.#late;
+    const late = this.#delayedAnswer;
     if (late !== undefined) {
-      this.#late = undefined;
+      this.#delayedAnswer = undefined;
       this.#context.delayed = undefined;
       this.#answer(late);
       return;
@@ -240,7 +240,7 @@ export class AdminConnection implements EndpointOwner, Timed {
 
   #respond(): void {
     this.#context.asked(this);
-    const { operator, report } = this.#context;
+    const { runtime, report } = this.#context;
     const head = this.#head;
     const method = this.#method;
     const start = this.#pathStart;
@@ -254,7 +254,7 @@ export class AdminConnection implements EndpointOwner, Timed {
     const path = mark < 0 ? target : target.slice(0, mark);
     const query = mark < 0 ? "" : target.slice(mark + 1);
     const field = (name: string) => head.lookup(name);
-    const answer = respond(operator, {
+    const answer = respond(runtime, {
       method,
       path,
       query,
@@ -282,7 +282,7 @@ export class AdminConnection implements EndpointOwner, Timed {
       return;
     }
     this.#context.delayed = this;
-    this.#late = answer;
+    this.#delayedAnswer = answer;
     deadlines.setDeadline(this, WRONG_TOKEN_MS);
   }
 

@@ -3,14 +3,14 @@ import { VirtualClock } from "../../../emulator/src/clock.ts";
 import type { Event } from "../log/event.ts";
 import type { Platform, SerialConstructor, SerialPort } from "../platform.ts";
 import { Console } from "./console.ts";
-import type { Operator } from "./operator.ts";
+import type { RuntimeApi } from "./runtime-api.ts";
 
 /** A console on `Serial`, once it has opened its port, and what it reported. */
 async function opened(Serial: SerialConstructor): Promise<Event[]> {
   const clock = new VirtualClock();
   const events: Event[] = [];
   const platform = { clock, Serial, log: () => {} } as unknown as Platform;
-  new Console(platform, {} as Operator, event => events.push(event));
+  new Console(platform, {} as RuntimeApi, event => events.push(event));
   await clock.run({ ms: 1_000 });
   return events;
 }
@@ -118,7 +118,7 @@ describe("what is being typed", () => {
       fullUntilMs = clock.now() + line.length / 11.5; // bytes per ms at 115200 baud
     };
     const platform = { clock, Serial, log } as unknown as Platform;
-    const console = new Console(platform, {} as Operator, () => {});
+    const console = new Console(platform, {} as RuntimeApi, () => {});
     await clock.run({ ms: 1_000 });
     const type = (text: string) => {
       typed = text;
@@ -152,7 +152,7 @@ describe("what is being typed", () => {
     expect(shown()).toEqual([...lines, "draiiii"]);
   });
 
-  test("a secret stays covered", async () => {
+  test("a secret stays maskSecrets", async () => {
     const { clock, console, type, shown } = await terminal();
     type("token correct-horse");
     console.log("I (5) net: ip=10.0.0.7");

@@ -1,8 +1,8 @@
 import type { Report } from "../log/event.ts";
 import type { Cancel, Platform, SerialPort } from "../platform.ts";
 import { exceptionText } from "../text/exception.ts";
-import { covered, runCommand } from "./command-line.ts";
-import type { Operator } from "./operator.ts";
+import { maskSecrets, runCommand } from "./commands.ts";
+import type { RuntimeApi } from "./runtime-api.ts";
 
 /** UART0, to which the USB adapter of the board is wired. */
 const PORT = 0;
@@ -45,7 +45,7 @@ const DELETE = 127;
 /** Reads commands from the serial port, echoes what is typed, and answers a line at a time. */
 export class Console {
   #platform: Platform;
-  #operator: Operator;
+  #runtime: RuntimeApi;
   #report: Report;
   #serial: SerialPort | undefined;
   #line = "";
@@ -56,9 +56,9 @@ export class Console {
   /** What is being typed was erased for the log, and will be shown again. */
   #redraw: Cancel | undefined;
 
-  constructor(platform: Platform, operator: Operator, report: Report) {
+  constructor(platform: Platform, runtime: RuntimeApi, report: Report) {
     this.#platform = platform;
-    this.#operator = operator;
+    this.#runtime = runtime;
     this.#report = report;
     if (platform.Serial !== undefined)
       this.#alarm = platform.clock.after(OPEN_MS, () => this.#open());
@@ -73,7 +73,7 @@ export class Console {
   }
 
   #show(): void {
-    const shown = this.#echo(covered(this.#line).slice(-REDRAWN_MAX));
+    const shown = this.#echo(maskSecrets(this.#line).slice(-REDRAWN_MAX));
     this.#redraw = shown ? undefined : this.#platform.clock.after(REDRAW_MS, () => this.#show());
   }
 
@@ -131,7 +131,7 @@ export class Console {
       else this.#line += String.fromCharCode(byte);
       if (this.#redraw !== undefined) return; // it is shown with the rest
       // Behind a word that asks for a secret nothing is shown as it is.
-      this.#echo(covered(`${this.#line}`) === this.#line ? String.fromCharCode(byte) : "*");
+      this.#echo(maskSecrets(`${this.#line}`) === this.#line ? String.fromCharCode(byte) : "*");
     }
   }
 
@@ -145,13 +145,13 @@ export class Console {
     this.#redraw = undefined;
     if (line === "") return;
     if (isShown) this.#echo("\r\n");
-    this.#say(`> ${covered(line).slice(0, FIFO_BYTES)}`);
+    this.#say(`> ${maskSecrets(line).slice(0, FIFO_BYTES)}`);
     if (tooLong) {
       this.#say(`error a command has ${LINE_MAX} characters at most`);
       return;
     }
     try {
-      for (const answer of runCommand(this.#operator, line)) this.#say(answer);
+      for (const answer of runCommand(this.#runtime, line)) this.#say(answer);
     } catch (error) {
       this.#failed(error);
       this.#say("error this command has a bug: see the log");

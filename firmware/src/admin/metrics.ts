@@ -2,7 +2,7 @@ import type { Backend } from "../backend/backend.ts";
 import { deepFreeze } from "../deep-freeze.ts";
 import type { Refusals } from "../log/refusals.ts";
 import type { Answers } from "../log/traffic.ts";
-import type { Operator } from "./operator.ts";
+import type { RuntimeApi } from "./runtime-api.ts";
 import { type BoardStatus, boardStatus } from "./status.ts";
 
 /** The name of a metric without what all begin with; one that ends in `_total` is a counter. */
@@ -74,14 +74,18 @@ const BACKEND: readonly BackendMetric[] = deepFreeze<BackendMetric[]>([
   [
     "server_sessions_total",
     "Sessions or requests that it was picked for.",
-    ({ load }) => load.sessionsTotal,
+    ({ counters }) => counters.sessionsTotal,
   ],
   [
     "server_connection_errors_total",
     "Requests that it did not take or answer.",
-    ({ load }) => load.failures,
+    ({ counters }) => counters.failures,
   ],
-  ["server_ejections_total", "Times that requests ejected it.", ({ load }) => load.ejections],
+  [
+    "server_ejections_total",
+    "Times that requests ejected it.",
+    ({ counters }) => counters.ejections,
+  ],
   [
     "server_response_time_seconds",
     "Time to the first byte of the last answers.",
@@ -116,10 +120,10 @@ const REASONS: readonly (readonly [reason: string, key: keyof Refusals])[] = dee
 ]);
 
 /** All metrics in Prometheus' text format 0.0.4, some lines at a time, named after HAProxy's. */
-export function* metrics(operator: Operator): Generator<string, void> {
-  const { parts, proxy } = operator;
+export function* metrics(runtime: RuntimeApi): Generator<string, void> {
+  const { parts, proxy } = runtime;
   const { clock } = parts.platform;
-  const status = boardStatus(operator);
+  const status = boardStatus(runtime);
   const { version, build, reset, traffic, refusals } = status;
   yield head("build_info", "The firmware's version, and which build of it.");
   yield sample("build_info", { version, build: build ?? "" }, 1);
@@ -142,9 +146,9 @@ export function* metrics(operator: Operator): Generator<string, void> {
     }
   }
   yield head("server_http_responses_total", "Answers of the backend by the class of their status.");
-  for (const { name: server, load } of backends) {
+  for (const { name: server, counters } of backends) {
     for (const [code, key] of CLASSES) {
-      yield sample("server_http_responses_total", { server, code }, load[key]);
+      yield sample("server_http_responses_total", { server, code }, counters[key]);
     }
   }
 }

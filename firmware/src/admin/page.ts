@@ -146,7 +146,7 @@ function show(status) {
     ...setAtRunTime.map(({ backend, key, document, now }) => backend + " has " + key + " " + now + " instead of " + document),
     changesAtNextStart && "at the next start "].filter(Boolean).join(", "));
   if (changesAtNextStart) $("config").append(Object.assign(make("a", "another one"), { href: "/api/config/next" }));
-  $("fallen").hidden = !suspended;
+  $("failed").hidden = !suspended;
   trialEndsMs = trialLeftMs === null ? undefined : Date.now() + trialLeftMs;
   countDown();
   const refused = Object.entries(status.refusals).reduce((sum, [reason, n]) => sum + (reason === "unanswered" ? 0 : n), 0);
@@ -258,7 +258,7 @@ $("undo").onclick = async () => {
   await change("/api/config/previous", {});
   if ($("editor").open) await read();
 };
-$("fallen").onclick = () => change("/api/config/failed", {});
+$("failed").onclick = () => change("/api/config/failed", {});
 $("default").onclick = () => {
   if (confirm("Back to the configuration that is built in?")) change("/api/config/default", {});
 };
@@ -302,7 +302,7 @@ const PAGE = `<!doctype html>
 <details id="editor"><summary><h2 style="display:inline-block">Configuration</h2> <small id="config"></small></summary>
 <div class="split"><textarea id="document" aria-label="configuration" spellcheck="false"></textarea><ul id="complaints"></ul></div>
 <div class="row"><fieldset><button id="apply">apply</button></fieldset><button id="reload">read again</button>
-<fieldset class="row"><button id="fallen" hidden>the one before</button><button id="default">built-in configuration</button><button id="factory">factory reset</button></fieldset></div>
+<fieldset class="row"><button id="failed" hidden>the one before</button><button id="default">built-in configuration</button><button id="factory">factory reset</button></fieldset></div>
 </details>
 <script>${brief(SCRIPT)}</script></html>
 `;

@@ -1,5 +1,5 @@
 import { type Configuration, readConfig } from "../config/config.ts";
-import type { Revisions } from "../config/config-store.ts";
+import type { ConfigStore } from "../config/config-store.ts";
 import type { Config } from "../config/settings.ts";
 import type { TextStore } from "../config/storage.ts";
 import type { Report } from "../log/event.ts";
@@ -8,7 +8,7 @@ import type { Listeners } from "../net/listeners.ts";
 import type { Cancel, Platform } from "../platform.ts";
 import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
 import type { Outcome } from "./outcome.ts";
-import { keepStates, restoreStates } from "./states.ts";
+import { restoreStates, saveStates } from "./runtime-changes.ts";
 
 /** A document serves so long before it is kept in flash. */
 export const TRIAL_MS = 30_000;
@@ -26,7 +26,7 @@ const RESTART_MS = 1000;
 export type Source = "built-in" | "flash" | "trial" | "until-reset" | "not-saved";
 
 /** A document in force, and where it comes from. */
-export interface Standing {
+export interface ActiveDocument {
   readonly document: object;
   readonly source: Source;
   /**
@@ -37,15 +37,15 @@ export interface Standing {
 }
 
 /** The configuration that the board starts with. */
-export interface Beginning extends Configuration {
+export interface StartConfig extends Configuration {
   readonly source: Source;
   /** On trial: what is in force again if the trial fails. */
-  readonly before?: Standing;
+  readonly previous?: ActiveDocument;
   /** Why another document is not in force. */
   readonly rolledBack: string | undefined;
   /** The document that the board has fallen back from. */
-  readonly fallen?: object | undefined;
-  /** See `Standing`. */
+  readonly failed?: object | undefined;
+  /** See `ActiveDocument`. */
   readonly suspended?: boolean;
 }
 
@@ -55,23 +55,23 @@ export interface RunningConfigParts {
   readonly listeners: Listeners;
   /** Absent where nothing is kept. */
   readonly store: TextStore | undefined;
-  readonly revisions: Revisions | undefined;
+  readonly configStore: ConfigStore | undefined;
   readonly report: Report;
-  readonly beginning: Beginning;
+  readonly startConfig: StartConfig;
   /** The document that was built in. */
   readonly builtIn: object;
 }
 
 interface Trial {
   /** What is in force again if the trial fails. */
-  readonly before: Standing;
-  readonly adminPortBefore: number;
+  readonly previous: ActiveDocument;
+  readonly previousAdminPort: number;
   /** Some backend could be used when it began. */
   readonly served: boolean;
   /** A request with the token has arrived at the admin port of the document on trial. */
   confirmed: boolean;
   /** When it is kept, `built-in` by forgetting what flash has. */
-  readonly keptAs: "flash" | "built-in";
+  readonly savedAs: "flash" | "built-in";
   endsMs: number;
   cancel: Cancel;
 }
@@ -83,29 +83,29 @@ interface Trial {
  */
 export class RunningConfig {
   #parts: RunningConfigParts;
-  #standing: Standing;
+  #active: ActiveDocument;
   #rolledBack: string | undefined;
   #next: object | undefined;
-  #fallen: object | undefined;
-  #proving: Cancel | undefined;
+  #failed: object | undefined;
+  #proof: Cancel | undefined;
   #trial: Trial | undefined;
   /** Bugs that were logged since the trial began. */
-  #faults = 0;
+  #exceptions = 0;
 
   constructor(parts: RunningConfigParts) {
     this.#parts = parts;
-    const { document, source, suspended, before, rolledBack, fallen } = parts.beginning;
-    this.#standing = { document, source, suspended: suspended === true };
+    const { document, source, suspended, previous, rolledBack, failed } = parts.startConfig;
+    this.#active = { document, source, suspended: suspended === true };
     this.#rolledBack = rolledBack;
-    this.#fallen = fallen;
+    this.#failed = failed;
     this.#suspend();
-    if (before === undefined) return;
+    if (previous === undefined) return;
     this.#trial = {
-      before,
-      adminPortBefore: adminPortOf(before.document),
+      previous,
+      previousAdminPort: adminPortOf(previous.document),
       served: true,
       confirmed: false,
-      keptAs: JSON.stringify(document) === JSON.stringify(parts.builtIn) ? "built-in" : "flash",
+      savedAs: JSON.stringify(document) === JSON.stringify(parts.builtIn) ? "built-in" : "flash",
       endsMs: Number.POSITIVE_INFINITY, // it begins to count with the network
       cancel: () => {},
     };
@@ -114,25 +114,25 @@ export class RunningConfig {
 
   stop(): void {
     this.#trial?.cancel();
-    this.#proving?.();
+    this.#proof?.();
   }
 
   /** The document that the board has fallen back from, until another is kept. */
-  get fallen(): object | undefined {
-    return this.#fallen;
+  get failed(): object | undefined {
+    return this.#failed;
   }
 
   /** Clients get 503 until an operator has decided on a document. */
   get suspended(): boolean {
-    return this.#standing.suspended === true;
+    return this.#active.suspended === true;
   }
 
   get document(): object {
-    return this.#standing.document;
+    return this.#active.document;
   }
 
   get source(): Source {
-    return this.#standing.source;
+    return this.#active.source;
   }
 
   /** Milliseconds until the document on trial is kept or taken back. */
@@ -142,8 +142,8 @@ export class RunningConfig {
   }
 
   /** What is in force again when the trial fails. */
-  get before(): object | undefined {
-    return this.#trial?.before.document;
+  get previous(): object | undefined {
+    return this.#trial?.previous.document;
   }
 
   /** Why the last document did not stay in force; `undefined` when it did. */
@@ -160,7 +160,7 @@ export class RunningConfig {
   isAdmin(port: number): boolean {
     const { adminPort, listeners } = this.#parts.proxy.config;
     if (port === adminPort) return true;
-    return port === this.#trial?.adminPortBefore && !listeners.some(other => other.port === port);
+    return port === this.#trial?.previousAdminPort && !listeners.some(other => other.port === port);
   }
 
   /** The network is there for the first time: the ports are opened, and a trial begins to count. */
@@ -168,17 +168,17 @@ export class RunningConfig {
     const { listeners, proxy } = this.#parts;
     listeners.start(portsOf(proxy.config));
     proxy.ready();
-    this.#parts.revisions?.opened();
+    this.#parts.configStore?.portsOpened();
     if (this.#trial !== undefined) this.#count(this.#trial);
-    else this.#prove();
+    else this.#scheduleProof();
   }
 
   /**
    * Puts a document in force, on trial; where its ports cannot be had beside those that are open, keeps it
    * for the next start.
    */
-  configure({ document, config }: Configuration, keptAs: Trial["keptAs"] = "flash"): Outcome {
-    const { listeners, revisions, proxy } = this.#parts;
+  configure({ document, config }: Configuration, savedAs: Trial["savedAs"] = "flash"): Outcome {
+    const { listeners, configStore, proxy } = this.#parts;
     const ports = portsOf(config);
     if (!listeners.fits(ports)) return this.#acceptForNextStart(document, ports);
     const error = listeners.open(ports);
@@ -186,11 +186,11 @@ export class RunningConfig {
     const running = this.#trial;
     const { adminPort } = proxy.config;
     const trial: Trial = {
-      before: running?.before ?? this.#standing,
-      adminPortBefore: running?.adminPortBefore ?? adminPort,
-      served: running?.served ?? this.#serves(),
+      previous: running?.previous ?? this.#active,
+      previousAdminPort: running?.previousAdminPort ?? adminPort,
+      served: running?.served ?? this.#hasUsableBackend(),
       confirmed: running?.confirmed === true && adminPort === config.adminPort,
-      keptAs,
+      savedAs,
       endsMs: 0,
       cancel: () => {},
     };
@@ -201,7 +201,7 @@ export class RunningConfig {
     this.#count(trial);
     const superseded = this.#next === undefined ? "" : "; the one for the next start is dropped";
     this.#next = undefined;
-    revisions?.keepNext(undefined);
+    configStore?.saveNext(undefined);
     const confirmation = this.#isConfirmed(trial)
       ? ""
       : ` and a request with the token has come to port ${config.adminPort}`;
@@ -214,7 +214,7 @@ export class RunningConfig {
   undo(): Outcome {
     const trial = this.#trial;
     if (trial === undefined) return { complaints: ["undo: no configuration is on trial"] };
-    if (this.#needsRestart(trial.before)) {
+    if (this.#needsRestart(trial.previous)) {
       trial.cancel();
       const { clock } = this.#parts.platform;
       trial.cancel = clock.after(RESTART_MS, () => this.#rollBack(trial, "undone"));
@@ -224,7 +224,7 @@ export class RunningConfig {
     return { done: "the configuration before is in force again" };
   }
 
-  #needsRestart({ document }: Standing): boolean {
+  #needsRestart({ document }: ActiveDocument): boolean {
     const outcome = readConfig(document);
     return "config" in outcome && !this.#parts.listeners.fits(portsOf(outcome.config));
   }
@@ -239,7 +239,7 @@ export class RunningConfig {
   configureUntilReset({ document, config }: Configuration): Outcome {
     const { listeners } = this.#parts;
     const ports = portsOf(config);
-    const error = listeners.fits(ports) ? listeners.open(ports) : this.#lackOf(ports);
+    const error = listeners.fits(ports) ? listeners.open(ports) : this.#noSocketFor(ports);
     if (error !== undefined) return refusal(error);
     this.#endTrial();
     this.#use({ document, source: "until-reset" }, config);
@@ -258,22 +258,22 @@ export class RunningConfig {
    * Keeps the states that were set at run time; under a document that the next reset takes away, they go
    * with it. Returns why flash has not taken them; `undefined`: it has.
    */
-  keepStates(): string | undefined {
+  saveStates(): string | undefined {
     const { proxy, store } = this.#parts;
     if (store === undefined || this.source === "until-reset") return undefined;
-    return keepStates(proxy, store);
+    return saveStates(proxy, store);
   }
 
   /** A bug was logged: counted against a document that is on trial. */
-  fault(): void {
-    this.#faults++;
+  countException(): void {
+    this.#exceptions++;
   }
 
-  #use(standing: Standing, config: Config): void {
+  #use(active: ActiveDocument, config: Config): void {
     this.#parts.proxy.reconfigure(config);
-    this.#standing = standing;
+    this.#active = active;
     this.#suspend();
-    this.#prove();
+    this.#scheduleProof();
   }
 
   #suspend(): void {
@@ -289,19 +289,19 @@ export class RunningConfig {
   }
 
   /** A document from flash that serves for long from now on is proved. */
-  #prove(): void {
-    const { platform, revisions } = this.#parts;
-    this.#proving?.();
-    this.#proving = undefined;
-    if (this.source !== "flash" || revisions === undefined || revisions.isProved) return;
-    this.#proving = platform.clock.after(PROOF_MS, () => revisions.prove());
+  #scheduleProof(): void {
+    const { platform, configStore } = this.#parts;
+    this.#proof?.();
+    this.#proof = undefined;
+    if (this.source !== "flash" || configStore === undefined || configStore.isProven) return;
+    this.#proof = platform.clock.after(PROOF_MS, () => configStore.markProven());
   }
 
   #acceptForNextStart(document: object, ports: readonly number[]): Outcome {
-    const { revisions, report } = this.#parts;
-    const lack = this.#lackOf(ports);
-    if (revisions === undefined) return refusal(`${lack}, and this machine keeps nothing`);
-    const error = revisions.keepNext(document);
+    const { configStore, report } = this.#parts;
+    const lack = this.#noSocketFor(ports);
+    if (configStore === undefined) return refusal(`${lack}, and this machine keeps nothing`);
+    const error = configStore.saveNext(document);
     if (error !== undefined) return refusal(`${lack}, and flash does not take it: ${error}`);
     this.#next = document;
     report({ level: "I", on: "config", what: "next-start" });
@@ -309,7 +309,7 @@ export class RunningConfig {
   }
 
   /** Why `ports` have to wait for the next start. */
-  #lackOf(ports: readonly number[]): string {
+  #noSocketFor(ports: readonly number[]): string {
     const { ports: open } = this.#parts.listeners;
     const closed = ports.filter(port => !open.includes(port));
     return `no socket is left for port ${closed.join(", ")} beside ${open.join(", ")}; there are ${LISTENING_SOCKETS_MAX}, and one that is open stays so until a restart`;
@@ -317,9 +317,9 @@ export class RunningConfig {
 
   /** The document in force is on trial from now on. */
   #announceTrial(): void {
-    const { revisions, report } = this.#parts;
-    this.#faults = 0;
-    revisions?.trialBegins();
+    const { configStore, report } = this.#parts;
+    this.#exceptions = 0;
+    configStore?.trialBegan();
     report({ level: "I", on: "config", what: "trial", ms: TRIAL_MS });
   }
 
@@ -333,27 +333,27 @@ export class RunningConfig {
     if (this.#trial === undefined) return;
     this.#trial.cancel();
     this.#trial = undefined;
-    this.#parts.revisions?.trialEnds();
+    this.#parts.configStore?.trialEnded();
   }
 
   #judge(trial: Trial): void {
-    const { listeners, proxy, revisions, report } = this.#parts;
-    const why = this.#whyNot(trial);
+    const { listeners, proxy, configStore, report } = this.#parts;
+    const why = this.#failureOf(trial);
     if (why !== undefined) {
       this.#rollBack(trial, why);
       return;
     }
-    const { document } = this.#standing;
-    const error = trial.keptAs === "flash" ? revisions?.keep(document) : revisions?.forget();
-    const kept = revisions !== undefined && error === undefined;
-    this.#standing = { document, source: kept ? trial.keptAs : "not-saved" };
+    const { document } = this.#active;
+    const error = trial.savedAs === "flash" ? configStore?.save(document) : configStore?.forget();
+    const kept = configStore !== undefined && error === undefined;
+    this.#active = { document, source: kept ? trial.savedAs : "not-saved" };
     this.#rolledBack = undefined;
-    if (kept) this.#fallen = undefined;
-    this.#prove();
+    if (kept) this.#failed = undefined;
+    this.#scheduleProof();
     this.#endTrial();
     if (error === undefined) report({ level: "I", on: "config", what: "saved" });
     else report({ level: "W", on: "config", what: "save-failed", error });
-    this.keepStates(); // backends may have other names now
+    this.saveStates(); // backends may have other names now
     listeners.closeAllBut(portsOf(proxy.config));
   }
 
@@ -361,42 +361,42 @@ export class RunningConfig {
    * The document before is in force again; where its ports cannot be had, the board restarts with it. Only
    * a document that waited for its start can need that.
    */
-  #rollBack({ before }: Trial, why: string): void {
-    const { listeners, platform, proxy, revisions, report, store } = this.#parts;
+  #rollBack({ previous }: Trial, why: string): void {
+    const { listeners, platform, proxy, configStore, report, store } = this.#parts;
     this.#endTrial();
     this.#rolledBack = why;
-    const outcome = readConfig(before.document);
+    const outcome = readConfig(previous.document);
     if ("complaints" in outcome) throw new Error(outcome.complaints[0]); // it was in force
     const ports = portsOf(outcome.config);
-    const error = listeners.fits(ports) ? listeners.open(ports) : this.#lackOf(ports);
+    const error = listeners.fits(ports) ? listeners.open(ports) : this.#noSocketFor(ports);
     if (error === undefined) {
-      this.#use(before, outcome.config);
+      this.#use(previous, outcome.config);
       if (store !== undefined) restoreStates(proxy, store); // of backends that were not in the other document
       report({ level: "W", on: "config", what: "rolled-back", why });
       listeners.closeAllBut(portsOf(proxy.config));
       return;
     }
     report({ level: "W", on: "config", what: "rolled-back", why, error });
-    this.#next = before.document;
-    revisions?.trialBegins(why); // the start tells it again
+    this.#next = previous.document;
+    configStore?.trialBegan(why); // the start tells it again
     platform.restart?.();
   }
 
-  #whyNot(trial: Trial): string | undefined {
-    if (this.#faults > 0) return "exceptions";
+  #failureOf(trial: Trial): string | undefined {
+    if (this.#exceptions > 0) return "exceptions";
     if (this.#parts.platform.link.address === undefined) return "no-network";
     if (!this.#isConfirmed(trial)) return "unconfirmed";
-    return trial.served && !this.#serves() ? "no-backend" : undefined;
+    return trial.served && !this.#hasUsableBackend() ? "no-backend" : undefined;
   }
 
   /** A new admin port is the way back to this board: a request has to have come that way. */
-  #isConfirmed({ adminPortBefore, confirmed }: Trial): boolean {
+  #isConfirmed({ previousAdminPort, confirmed }: Trial): boolean {
     const { adminPort } = this.#parts.proxy.config;
-    return confirmed || adminPort === adminPortBefore || adminPort === 0;
+    return confirmed || adminPort === previousAdminPort || adminPort === 0;
   }
 
   /** Some backend could be used now. */
-  #serves(): boolean {
+  #hasUsableBackend(): boolean {
     const { platform, proxy } = this.#parts;
     const nowMs = platform.clock.now();
     return proxy.pool.backends.some(backend => backend.operationalState(nowMs) === "up");

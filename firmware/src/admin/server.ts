@@ -1,9 +1,9 @@
 import type { Report } from "../log/event.ts";
 import { ADMIN_CONNECTIONS_MAX } from "../net/connection-budget.ts";
-import { Deadlines } from "../net/deadline.ts";
+import { Deadlines } from "../net/deadlines.ts";
 import type { Platform, TCPSocket } from "../platform.ts";
 import { AdminConnection, type AdminContext } from "./connection.ts";
-import type { Operator } from "./operator.ts";
+import type { RuntimeApi } from "./runtime-api.ts";
 
 /** How long a connection that has not asked yet keeps its place: a few round trips on Wi-Fi. */
 const GRACE_MS = 300;
@@ -27,12 +27,12 @@ export class AdminServer {
   /** Addresses of connections that had not asked when they were closed for others, the last ones. */
   #silent: string[] = [];
 
-  constructor(platform: Platform, operator: Operator, report: Report) {
+  constructor(platform: Platform, runtime: RuntimeApi, report: Report) {
     this.#report = report;
     this.#context = {
       platform,
       deadlines: new Deadlines(platform.clock),
-      operator,
+      runtime,
       report,
       scratch: new Uint8Array(SCRATCH_BYTES),
       delayed: undefined,

@@ -3,9 +3,9 @@ import type { Refusals } from "../log/refusals.ts";
 import type { Traffic } from "../log/traffic.ts";
 import { MEMORY_RESERVE_BYTES } from "../net/memory-reserve.ts";
 import { VERSION } from "../version.ts";
-import type { Operator } from "./operator.ts";
 import type { Source } from "./running-config.ts";
-import { type RunTimeChange, runTimeChanges } from "./states.ts";
+import type { RuntimeApi } from "./runtime-api.ts";
+import { type RunTimeChange, runTimeChanges } from "./runtime-changes.ts";
 
 /** One backend as `/api/status` tells it. */
 export interface BackendStatus {
@@ -92,19 +92,19 @@ export interface Status extends BoardStatus {
 }
 
 /** How the board is doing. */
-export function statusOf(operator: Operator): Status {
-  return { ...boardStatus(operator), backends: [...backendStatuses(operator)] };
+export function statusOf(runtime: RuntimeApi): Status {
+  return { ...boardStatus(runtime), backends: [...backendStatuses(runtime)] };
 }
 
 /** One after the other, for an answer that is sent in pieces. */
-export function* backendStatuses({ parts, proxy }: Operator): Generator<BackendStatus, void> {
+export function* backendStatuses({ parts, proxy }: RuntimeApi): Generator<BackendStatus, void> {
   const { clock } = parts.platform;
   for (const backend of proxy.pool.backends) yield backendStatus(backend, clock.now());
 }
 
 Object.freeze(backendStatuses.prototype);
 
-export function boardStatus({ parts, proxy, running, token }: Operator): BoardStatus {
+export function boardStatus({ parts, proxy, running, token }: RuntimeApi): BoardStatus {
   const { platform } = parts;
   const { clock, link, vitals } = platform;
   return {
@@ -156,7 +156,7 @@ export function configurationText(status: ConfigurationStatus): string {
 }
 
 export function backendStatus(backend: Backend, nowMs: number): BackendStatus {
-  const { health, load } = backend;
+  const { health, counters } = backend;
   const latencyMs = backend.latency.lastMs;
   return {
     name: backend.name,
@@ -165,7 +165,7 @@ export function backendStatus(backend: Backend, nowMs: number): BackendStatus {
     operationalState: backend.operationalState(nowMs),
     backup: backend.backup,
     weight: backend.weight,
-    ...load,
+    ...counters,
     latencyMs: latencyMs === undefined ? null : Math.round(latencyMs * 10) / 10,
     check: health.code ?? null,
     checkSinceMs: Math.round(nowMs - health.codeSinceMs),

@@ -5,7 +5,7 @@ import { Health, type HealthRules } from "./health.ts";
 import { Latency } from "./latency.ts";
 
 /** What a backend has, and had since the start. */
-export interface Load extends Answers {
+export interface BackendCounters extends Answers {
   /** Sessions that it has now, those still dialling included. */
   sessions: number;
   /** Sessions that it was ever picked for. */
@@ -30,7 +30,7 @@ export class Backend {
   readonly keepsConnections: boolean;
   readonly health: Health;
   readonly latency: Latency;
-  readonly load: Load;
+  readonly counters: BackendCounters;
   #settings: BackendSettings;
   /** The operator's wish; see `operationalState` for what comes of it. */
   state: AdminState;
@@ -65,7 +65,7 @@ export class Backend {
     this.health = before?.health ?? new Health(rules);
     this.health.rules = rules;
     this.latency = before?.latency ?? new Latency();
-    this.load = before?.load ?? {
+    this.counters = before?.counters ?? {
       ...noAnswers(),
       sessions: 0,
       sessionsTotal: 0,
@@ -96,22 +96,23 @@ export class Backend {
   }
 
   get sessions(): number {
-    return this.load.sessions;
+    return this.counters.sessions;
   }
 
   set sessions(count: number) {
-    this.load.sessions = count;
+    this.counters.sessions = count;
   }
 
   get full(): boolean {
-    return this.load.sessions >= this.maxSessions;
+    return this.counters.sessions >= this.maxSessions;
   }
 
   /** Brings `effectiveWeight` up to date. */
-  warm(nowMs: number): void {
+  updateEffectiveWeight(nowMs: number): void {
     const weight = this.weight;
     const health = this.health;
-    this.effectiveWeight = health.rules.slowStartMs === 0 ? weight : weight * health.warmth(nowMs);
+    this.effectiveWeight =
+      health.rules.slowStartMs === 0 ? weight : weight * health.slowStartFactor(nowMs);
   }
 
   operationalState(nowMs: number): OperationalState {

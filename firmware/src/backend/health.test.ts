@@ -147,11 +147,11 @@ test("slow start: after it was down its share grows from a tenth to all, at boot
   const rules = { slowStartMs: 10_000, fall: 1, rise: 1 };
   const atBoot = health({ ...rules, start: "down" });
   atBoot.passed("L4OK", 0);
-  expect(atBoot.warmth(0)).toBe(1);
+  expect(atBoot.slowStartFactor(0)).toBe(1);
 
   atBoot.failed("L4CON", 1000);
   atBoot.passed("L4OK", 2000);
-  expect([2000, 4000, 7000, 12_000, 99_000].map(ms => atBoot.warmth(ms))).toEqual([
+  expect([2000, 4000, 7000, 12_000, 99_000].map(ms => atBoot.slowStartFactor(ms))).toEqual([
     0.1, 0.2, 0.5, 1, 1,
   ]);
 });

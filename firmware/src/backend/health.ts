@@ -34,7 +34,7 @@ export const EJECTION_MS = 10_000;
 export const EJECTION_MAX_MS = 120_000;
 
 /** Of its weight, a backend begins to serve with so much: with nothing it would never warm up. */
-const SLOW_START_FLOOR = 0.1;
+const SLOW_START_FACTOR_MIN = 0.1;
 
 /**
  * Counts what checks and requests found out about one backend, and says whether it may serve. Pure
@@ -54,7 +54,7 @@ export class Health {
   /** Answered its last check with 404: no new sessions, please. */
   wantsDrain = false;
   /** Checks in a row that speak against what it is. */
-  turning = 0;
+  contraryChecks = 0;
   /** Requests in a row that failed. */
   failures = 0;
   /** Not picked before then. */
@@ -65,7 +65,7 @@ export class Health {
   /** Ejections in a row. */
   #ejections = 0;
   /** When it came up after it was down. */
-  #warmSinceMs = Number.NEGATIVE_INFINITY;
+  #slowStartSinceMs = Number.NEGATIVE_INFINITY;
 
   constructor(rules: HealthRules) {
     this.rules = rules;
@@ -74,23 +74,23 @@ export class Health {
 
   /** A check was passed. */
   passed(code: CheckCode, nowMs: number): HealthChange {
-    this.#note(code, nowMs);
+    this.#setCode(code, nowMs);
     const wantedDrain = this.wantsDrain;
     this.wantsDrain = code.startsWith("L7OKC");
-    if (!this.up && this.#turned(this.rules.rise)) {
-      if (this.#checked) this.#warmSinceMs = nowMs;
-      return this.#become("up", nowMs);
+    if (!this.up && this.#countContrary(this.rules.rise)) {
+      if (this.#checked) this.#slowStartSinceMs = nowMs;
+      return this.#changeTo("up", nowMs);
     }
-    if (this.up) this.#settle();
+    if (this.up) this.#endContrary();
     if (wantedDrain === this.wantsDrain) return undefined;
     return this.wantsDrain ? "drain" : "drain-end";
   }
 
   /** A check was failed. */
   failed(code: CheckCode, nowMs: number): HealthChange {
-    this.#note(code, nowMs);
-    if (this.up && this.#turned(this.rules.fall)) return this.#become("down", nowMs);
-    if (!this.up) this.#settle();
+    this.#setCode(code, nowMs);
+    if (this.up && this.#countContrary(this.rules.fall)) return this.#changeTo("down", nowMs);
+    if (!this.up) this.#endContrary();
     return undefined;
   }
 
@@ -99,7 +99,7 @@ export class Health {
    * not ejected whatever happens.
    */
   requestFailed(code: CheckCode, nowMs: number, last: boolean): HealthChange {
-    this.#note(code, nowMs);
+    this.#setCode(code, nowMs);
     this.failures++;
     const { ejectAfter } = this.rules;
     const counts = this.up && nowMs >= this.ejectedUntilMs;
@@ -118,35 +118,35 @@ export class Health {
   }
 
   /** How much of its weight counts now, up to 1: it grows after the backend was down. */
-  warmth(nowMs: number): number {
+  slowStartFactor(nowMs: number): number {
     const { slowStartMs } = this.rules;
-    const ageMs = nowMs - this.#warmSinceMs;
-    return ageMs >= slowStartMs ? 1 : Math.max(SLOW_START_FLOOR, ageMs / slowStartMs);
+    const ageMs = nowMs - this.#slowStartSinceMs;
+    return ageMs >= slowStartMs ? 1 : Math.max(SLOW_START_FACTOR_MIN, ageMs / slowStartMs);
   }
 
-  #note(code: CheckCode, nowMs: number): void {
+  #setCode(code: CheckCode, nowMs: number): void {
     if (code === this.code) return;
     this.code = code;
     this.codeSinceMs = nowMs;
   }
 
   /** Another one that speaks against what it is: is it enough? */
-  #turned(limit: number): boolean {
-    return ++this.turning >= limit || !this.#checked;
+  #countContrary(limit: number): boolean {
+    return ++this.contraryChecks >= limit || !this.#checked;
   }
 
-  #become(what: "up" | "down", nowMs: number): HealthChange {
+  #changeTo(what: "up" | "down", nowMs: number): HealthChange {
     this.up = what === "up";
     this.sinceMs = nowMs;
     this.failures = 0;
     this.ejectedUntilMs = 0;
     this.#ejections = 0;
-    this.#settle();
+    this.#endContrary();
     return what;
   }
 
-  #settle(): void {
-    this.turning = 0;
+  #endContrary(): void {
+    this.contraryChecks = 0;
     this.#checked = true;
   }
 }

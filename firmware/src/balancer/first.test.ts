@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
-import { namesOf, Trial, times } from "./testing.ts";
+import { namesOf, StrategyBench, times } from "./testing.ts";
 
 test("the first that has room serves, so that the others may sleep", () => {
-  const trial = new Trial("first", [1, 1, 1]);
-  const room = () => trial.backends.filter(({ sessions }) => sessions < 2);
-  expect(namesOf(times(5, () => trial.open(room())))).toBe("a a b b c");
-  trial.answer(trial.backends[0], 1);
-  expect(namesOf(times(2, () => trial.open(room())))).toBe("a c");
+  const bench = new StrategyBench("first", [1, 1, 1]);
+  const room = () => bench.backends.filter(({ sessions }) => sessions < 2);
+  expect(namesOf(times(5, () => bench.open(room())))).toBe("a a b b c");
+  bench.answer(bench.backends[0], 1);
+  expect(namesOf(times(2, () => bench.open(room())))).toBe("a c");
 });

@@ -1,38 +1,38 @@
 import { seeded } from "net-mock-socket";
 import { expect, test } from "vitest";
-import { countsOf, namesOf, Trial, times } from "./testing.ts";
+import { countsOf, namesOf, StrategyBench, times } from "./testing.ts";
 
 const answerMs = () => 1;
 
 test("fills up to sessions as the weights are, and never more", () => {
-  const trial = new Trial("least-connections", [5, 2, 1]);
-  times(80, () => trial.open());
-  expect(trial.backends.map(({ sessions }) => sessions)).toEqual([50, 20, 10]);
+  const bench = new StrategyBench("least-connections", [5, 2, 1]);
+  times(80, () => bench.open());
+  expect(bench.backends.map(({ sessions }) => sessions)).toEqual([50, 20, 10]);
 });
 
 test("nobody with fewer sessions for his weight was passed over, whatever the traffic", () => {
-  const trial = new Trial("least-connections", [1, 2, 4, 1]);
+  const bench = new StrategyBench("least-connections", [1, 2, 4, 1]);
   const random = seeded(4);
   for (let turn = 0; turn < 5000; turn++) {
-    const loads = trial.backends.map(({ sessions, weight }) => sessions / weight);
-    const backend = trial.open();
+    const loads = bench.backends.map(({ sessions, weight }) => sessions / weight);
+    const backend = bench.open();
     expect(loads[backend.index]).toBe(Math.min(...loads));
-    for (const one of trial.backends) if (one.sessions > 0 && random() < 0.3) one.sessions--;
+    for (const one of bench.backends) if (one.sessions > 0 && random() < 0.3) one.sessions--;
   }
 });
 
 test("requests that come one at a time take turns by weight", () => {
-  const trial = new Trial("least-connections", [5, 1, 1]);
-  expect(namesOf(times(14, () => trial.request(answerMs)))).toBe("a a b a c a a a a b a c a a");
+  const bench = new StrategyBench("least-connections", [5, 1, 1]);
+  expect(namesOf(times(14, () => bench.request(answerMs)))).toBe("a a b a c a a a a b a c a a");
 });
 
 test("those with equally few take turns while another is busy", () => {
-  const trial = new Trial("least-connections", [1, 1, 1]);
-  trial.backends[1].sessions = 9;
+  const bench = new StrategyBench("least-connections", [1, 1, 1]);
+  bench.backends[1].sessions = 9;
   expect(
     countsOf(
-      times(100, () => trial.request(answerMs)),
-      trial.backends,
+      times(100, () => bench.request(answerMs)),
+      bench.backends,
     ),
   ).toEqual([50, 0, 50]);
 });

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { OpenPicks } from "./picks-in-flight.ts";
+import { PicksInFlight } from "./picks-in-flight.ts";
 
 test("an answer finds its own pick by backend and time, and only once", () => {
-  const open = new OpenPicks();
+  const open = new PicksInFlight();
   open.add(0, 10, 1000);
   open.add(1, 11, 1000);
   open.add(0, 12, 1500);
@@ -17,7 +17,7 @@ test("an answer finds its own pick by backend and time, and only once", () => {
 });
 
 test("picks that nobody answers are forgotten, the oldest first, and take no room", () => {
-  const open = new OpenPicks();
+  const open = new PicksInFlight();
   for (let turn = 0; turn < 1000; turn++) open.add(turn % 32, turn % 256, turn);
   for (let turn = 999; turn >= 968; turn--) expect(open.take(turn % 32, turn)).toBe(turn % 256);
   expect(open.take(967 % 32, 967)).toBeUndefined();

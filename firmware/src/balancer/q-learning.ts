@@ -1,6 +1,6 @@
 import type { Backend } from "../backend/backend.ts";
 import { BACKENDS_MAX } from "../config/settings.ts";
-import { OpenPicks } from "./picks-in-flight.ts";
+import { PicksInFlight } from "./picks-in-flight.ts";
 import type { Strategy, StrategyParts } from "./strategy.ts";
 import { TwoChoices } from "./two-choices.ts";
 
@@ -44,7 +44,7 @@ export class QLearning implements Strategy {
   #clock: StrategyParts["clock"];
   #random: () => number;
   #twoChoices: TwoChoices;
-  #open = new OpenPicks();
+  #inFlight = new PicksInFlight();
   /**
    * By backend and state: milliseconds to the first byte, below 0 while unknown, and as of when. 32 bits
    * of time are half a second wrong after 50 days, which is nothing to a decay of a minute.
@@ -95,7 +95,7 @@ export class QLearning implements Strategy {
 
   answered(backend: Backend, ms: number): void {
     const nowMs = this.#clock.now();
-    const note = this.#open.take(backend.index, nowMs - ms);
+    const note = this.#inFlight.take(backend.index, nowMs - ms);
     if (note === undefined) return;
     const tookMs = Math.max(ms, CLOCK_STEP_MS); // nothing would be nothing at any load
     const place = backend.index * STATES + Math.floor(note / MAKERS);
@@ -114,7 +114,7 @@ export class QLearning implements Strategy {
   }
 
   #picked(chosen: Backend | undefined, maker: number, nowMs: number): Backend | undefined {
-    if (chosen) this.#open.add(chosen.index, state(chosen) * MAKERS + maker, nowMs);
+    if (chosen) this.#inFlight.add(chosen.index, state(chosen) * MAKERS + maker, nowMs);
     return chosen;
   }
 

@@ -2,14 +2,14 @@ import type { Backend } from "../backend/backend.ts";
 import { BACKENDS_MAX } from "../config/settings.ts";
 
 /**
- * Turns by weight that interleave: weights 5, 1, 1 give `a a b a c a a`, never five `a` in a row. In
+ * SmoothWeighted by weight that interleave: weights 5, 1, 1 give `a a b a c a a`, never five `a` in a row. In
  * each round every backend that is offered earns its weight; the richest takes the turn and pays what
  * all have earned. What nginx calls smooth weighted round robin (ngx_http_upstream_round_robin.c).
  *
  * While the same backends are offered, their credits sum to zero after each turn, and no backend is a
  * whole turn ahead of its share or behind it.
  */
-export class Turns {
+export class SmoothWeighted {
   #credits = new Float64Array(BACKENDS_MAX);
   #round = 0;
   #richest: Backend | undefined;

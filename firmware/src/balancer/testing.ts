@@ -27,7 +27,7 @@ export function backendsOf(...weights: number[]): Backend[] {
 }
 
 /** A strategy, backends, and a clock that goes when the test says so. */
-export class Trial {
+export class StrategyBench {
   nowMs = 0;
   readonly backends: Backend[];
   readonly strategy: Strategy;

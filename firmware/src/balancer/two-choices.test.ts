@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { countsOf, spread, Trial, times } from "./testing.ts";
+import { countsOf, StrategyBench, spread, times } from "./testing.ts";
 import { TwoChoices } from "./two-choices.ts";
 
 const answerMs = () => 1;
@@ -8,11 +8,11 @@ test.each([[[1, 1, 1]], [[5, 1, 1]], [[1, 2, 3, 4]], [[100, 1]]])(
   "idle backends of weights %j get shares like these, within four standard deviations",
   weights => {
     const runs = 30_000;
-    const trial = new Trial("two-choices", weights);
+    const bench = new StrategyBench("two-choices", weights);
     const sum = weights.reduce((all, weight) => all + weight, 0);
     const counts = countsOf(
-      times(runs, () => trial.request(answerMs)),
-      trial.backends,
+      times(runs, () => bench.request(answerMs)),
+      bench.backends,
     );
     for (const [index, weight] of weights.entries()) {
       const share = weight / sum;
@@ -22,7 +22,7 @@ test.each([[[1, 1, 1]], [[5, 1, 1]], [[1, 2, 3, 4]], [[100, 1]]])(
 );
 
 test("of the two drawn the one with more load never wins", () => {
-  const { backends } = new Trial("two-choices", [1, 2, 4, 8]);
+  const { backends } = new StrategyBench("two-choices", [1, 2, 4, 8]);
   for (const [index, sessions] of [3, 4, 4, 0].entries()) backends[index].sessions = sessions;
   // Loads of 3, 2, 1 and 0. Every pair of chances there is, in steps of a weight of a half.
   for (const one of times(30, step => (step + 0.5) / 30)) {
@@ -43,20 +43,20 @@ test("of the two drawn the one with more load never wins", () => {
 });
 
 test("the most loaded of all never gets anything", () => {
-  const trial = new Trial("two-choices", [1, 1, 1, 1]);
-  trial.backends[2].sessions = 5;
+  const bench = new StrategyBench("two-choices", [1, 1, 1, 1]);
+  bench.backends[2].sessions = 5;
   expect(
     countsOf(
-      times(10_000, () => trial.request(answerMs)),
-      trial.backends,
+      times(10_000, () => bench.request(answerMs)),
+      bench.backends,
     )[2],
   ).toBe(0);
 });
 
 test("keeps the load even: after many sessions nobody has many more than another", () => {
-  const trial = new Trial("two-choices", new Array(8).fill(1));
-  times(8000, () => trial.open());
-  const sessions = trial.backends.map(one => one.sessions);
+  const bench = new StrategyBench("two-choices", new Array(8).fill(1));
+  times(8000, () => bench.open());
+  const sessions = bench.backends.map(one => one.sessions);
   // One draw alone would stray by about sqrt(1000 × ln 8), which is 90.
   expect(Math.max(...sessions) - Math.min(...sessions)).toBeLessThan(10);
 });

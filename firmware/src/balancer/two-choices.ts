@@ -1,7 +1,7 @@
 import type { Backend } from "../backend/backend.ts";
-import { load } from "./load-factor.ts";
+import { loadFactor } from "./load-factor.ts";
 import type { Strategy, StrategyParts } from "./strategy.ts";
-import { draw } from "./weighted-random.ts";
+import { weightedRandom } from "./weighted-random.ts";
 
 /**
  * Draws two candidates by weight and takes the one with fewer sessions for its weight, the first drawn
@@ -17,14 +17,14 @@ export class TwoChoices implements Strategy {
   }
 
   pick(candidates: readonly Backend[]): Backend | undefined {
-    const one = draw(candidates, this.#random());
-    const other = draw(candidates, this.#random(), one);
+    const one = weightedRandom(candidates, this.#random());
+    const other = weightedRandom(candidates, this.#random(), one);
     if (one === undefined || other === undefined) return one;
-    return load(other) < load(one) ? other : one;
+    return loadFactor(other) < loadFactor(one) ? other : one;
   }
 
   /** Sessions for each unit of weight: of the two drawn, the lower wins. */
   score(backend: Backend): number {
-    return load(backend);
+    return loadFactor(backend);
   }
 }

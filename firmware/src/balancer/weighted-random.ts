@@ -4,7 +4,7 @@ import type { Backend } from "../backend/backend.ts";
  * One of `candidates` by chance, in proportion to the weights, never `except`; `undefined` when that
  * leaves nobody. `chance` is from 0 to less than 1.
  */
-export function draw(
+export function weightedRandom(
   candidates: readonly Backend[],
   chance: number,
   except?: Backend,

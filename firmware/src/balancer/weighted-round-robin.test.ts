@@ -1,17 +1,17 @@
 import { expect, test } from "vitest";
-import { countsOf, namesOf, Trial, times } from "./testing.ts";
+import { countsOf, namesOf, StrategyBench, times } from "./testing.ts";
 
 const answerMs = () => 1;
 
 /** What each has earned and not spent: a score is what it would have after it has earned once more. */
-function credits({ backends, strategy }: Trial): number[] {
+function credits({ backends, strategy }: StrategyBench): number[] {
   return backends.map(one => -strategy.score(one, 0) - one.effectiveWeight);
 }
 
 test("weights 5, 1, 1 give a a b a c a a, over and over", () => {
-  const trial = new Trial("weighted-round-robin", [5, 1, 1]);
+  const bench = new StrategyBench("weighted-round-robin", [5, 1, 1]);
   for (const _ of times(10, () => 0)) {
-    expect(namesOf(times(7, () => trial.request(answerMs)))).toBe("a a b a c a a");
+    expect(namesOf(times(7, () => bench.request(answerMs)))).toBe("a a b a c a a");
   }
 });
 
@@ -23,36 +23,36 @@ test.each([
   [[4, 3, 2, 1]],
   [[1, 2, 3, 5, 8, 13, 21]],
 ])("weights %j: exact in every window as long as their sum, and credits sum to zero", weights => {
-  const trial = new Trial("weighted-round-robin", weights);
+  const bench = new StrategyBench("weighted-round-robin", weights);
   const sum = weights.reduce((all, weight) => all + weight, 0);
   const picked = times(3 * sum, () => {
-    const backend = trial.request(answerMs);
-    const left = credits(trial);
+    const backend = bench.request(answerMs);
+    const left = credits(bench);
     expect(left.reduce((all, credit) => all + credit, 0)).toBe(0);
     // Nobody is a whole turn ahead of his share or behind it.
     for (const credit of left) expect(Math.abs(credit)).toBeLessThan(sum);
     return backend;
   });
   for (let start = 0; start <= 2 * sum; start++) {
-    expect(countsOf(picked.slice(start, start + sum), trial.backends)).toEqual(weights);
+    expect(countsOf(picked.slice(start, start + sum), bench.backends)).toEqual(weights);
   }
 });
 
 test("who starts slowly gets his share of the moment", () => {
-  const trial = new Trial("weighted-round-robin", [10, 10]);
-  const [, b] = trial.backends;
-  b.effectiveWeight = 1; // as `Group` has it for a warmth of 10 %
+  const bench = new StrategyBench("weighted-round-robin", [10, 10]);
+  const [, b] = bench.backends;
+  b.effectiveWeight = 1; // as `Group` has it for a slowStartFactor of 10 %
   expect(
     countsOf(
-      times(110, () => trial.request(answerMs)),
-      trial.backends,
+      times(110, () => bench.request(answerMs)),
+      bench.backends,
     ),
   ).toEqual([100, 10]);
   b.effectiveWeight = 10;
   expect(
     countsOf(
-      times(20, () => trial.request(answerMs)),
-      trial.backends,
+      times(20, () => bench.request(answerMs)),
+      bench.backends,
     ),
   ).toEqual([10, 10]);
 });

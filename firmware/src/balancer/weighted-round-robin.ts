@@ -1,5 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
-import { Turns } from "./smooth-weighted.ts";
+import { SmoothWeighted } from "./smooth-weighted.ts";
 import type { Strategy } from "./strategy.ts";
 
 /**
@@ -7,15 +7,15 @@ import type { Strategy } from "./strategy.ts";
  * same, any run of as many picks as their weights sum to holds each exactly as often as it weighs.
  */
 export class WeightedRoundRobin implements Strategy {
-  #turns = new Turns();
+  #smoothWeighted = new SmoothWeighted();
 
   pick(candidates: readonly Backend[]): Backend | undefined {
-    for (let at = 0; at < candidates.length; at++) this.#turns.offer(candidates[at]);
-    return this.#turns.take();
+    for (let at = 0; at < candidates.length; at++) this.#smoothWeighted.offer(candidates[at]);
+    return this.#smoothWeighted.take();
   }
 
   /** What the others have been served ahead of it, in units of weight. */
   score(backend: Backend): number {
-    return -(this.#turns.credit(backend) + backend.effectiveWeight);
+    return -(this.#smoothWeighted.credit(backend) + backend.effectiveWeight);
   }
 }

@@ -43,7 +43,7 @@ export class HealthChecks {
   /** Whose slot the check has that is under way. */
   #occupied: Backend | undefined;
   #alarm: Cancel | undefined;
-  #frozen = true;
+  #paused = true;
 
   constructor(context: ProbeContext, pool: Pool, rules: CheckRules) {
     this.#context = context;
@@ -58,34 +58,37 @@ export class HealthChecks {
   }
 
   /** The network is there: go on. What is overdue is asked one after the other. */
-  thaw(): void {
-    this.#frozen = false;
+  resume(): void {
+    this.#paused = false;
     this.#schedule();
   }
 
   /** The network is gone: the check that is under way is forgotten. */
-  freeze(): void {
-    this.#frozen = true;
+  pause(): void {
+    this.#paused = true;
     this.#alarm?.();
     this.#alarm = undefined;
     this.#probe?.cancel();
-    this.#over();
+    this.#probeEnded();
   }
 
   /** An operator has put a backend into maintenance, or taken it out. */
-  changed(): void {
+  reschedule(): void {
     this.#schedule();
   }
 
   /** A request met something that a sound backend does not do. */
   requestFailed(backend: Backend, code: CheckCode): void {
     const { observe } = this.#rules;
-    if (!code.startsWith("L7STS")) backend.load.failures++;
-    if (this.#frozen || observe === "none") return;
+    if (!code.startsWith("L7STS")) backend.counters.failures++;
+    if (this.#paused || observe === "none") return;
     if (code.startsWith("L7STS") && observe !== "layer7") return;
     const nowMs = this.#now();
-    this.#tell(backend, backend.health.requestFailed(code, nowMs, this.#pool.last(backend, nowMs)));
-    if (backend.health.up) this.#hurry(backend);
+    this.#reportChange(
+      backend,
+      backend.health.requestFailed(code, nowMs, this.#pool.isLastAvailable(backend, nowMs)),
+    );
+    if (backend.health.up) this.#checkSoon(backend);
   }
 
   requestAnswered(backend: Backend): void {
@@ -97,7 +100,7 @@ export class HealthChecks {
   }
 
   /** Evidence against it: ask soon. */
-  #hurry(backend: Backend): void {
+  #checkSoon(backend: Backend): void {
     const due = this.#due[backend.index];
     const soonMs = this.#now() + FAST_INTERVAL_MS;
     if (due.atMs <= soonMs) return;
@@ -107,7 +110,7 @@ export class HealthChecks {
 
   /** One alarm for whoever is asked next. */
   #schedule(): void {
-    if (this.#frozen || this.#probe !== undefined || this.#rules.check === "none") return;
+    if (this.#paused || this.#probe !== undefined || this.#rules.check === "none") return;
     let first: Backend | undefined;
     for (const backend of this.#pool.backends) {
       if (backend.state === "maint") continue;
@@ -122,11 +125,11 @@ export class HealthChecks {
     const waitMs = Math.max(0, this.#due[next.index].atMs - this.#now());
     this.#alarm = this.#context.platform.clock.after(waitMs, () => {
       this.#alarm = undefined;
-      this.#ask(next);
+      this.#check(next);
     });
   }
 
-  #ask(backend: Backend): void {
+  #check(backend: Backend): void {
     const { check, ...rules } = this.#rules;
     if (check === "none") return;
     if (backend.servesOneAtATime) {
@@ -140,7 +143,7 @@ export class HealthChecks {
       this.#occupied = backend;
     }
     this.#probe = new Probe(this.#context, backend, { ...rules, check }, code => {
-      this.#over();
+      this.#probeEnded();
       if (code !== undefined) this.#judge(backend, code);
       this.#due[backend.index].atMs = this.#now() + this.#intervalMs(backend);
       this.#schedule();
@@ -148,7 +151,7 @@ export class HealthChecks {
   }
 
   /** The check that was under way has closed its connection. */
-  #over(): void {
+  #probeEnded(): void {
     this.#probe = undefined;
     if (this.#occupied !== undefined) this.#pool.vacate(this.#occupied);
     this.#occupied = undefined;
@@ -158,14 +161,14 @@ export class HealthChecks {
     const { health } = backend;
     const passed = code.startsWith("L4OK") || code.startsWith("L7OK");
     const nowMs = this.#now();
-    this.#tell(backend, passed ? health.passed(code, nowMs) : health.failed(code, nowMs));
+    this.#reportChange(backend, passed ? health.passed(code, nowMs) : health.failed(code, nowMs));
   }
 
   #intervalMs({ index, health }: Backend): number {
     const due = this.#due[index];
     const { intervalMs } = this.#rules;
     let ms = intervalMs;
-    if (health.turning > 0) {
+    if (health.contraryChecks > 0) {
       ms = Math.min(intervalMs, FAST_INTERVAL_MS);
     } else if (!health.up) {
       due.downIntervalMs = Math.min(
@@ -179,14 +182,14 @@ export class HealthChecks {
   }
 
   /** Somebody who waits for a backend may be served now. */
-  #tell(backend: Backend, change: HealthChange): void {
+  #reportChange(backend: Backend, change: HealthChange): void {
     if (change === undefined) return;
     const { health, name } = backend;
     const { code, ejectedUntilMs } = health;
-    if (change === "ejected") backend.load.ejections++;
+    if (change === "ejected") backend.counters.ejections++;
     const level = change === "up" || change === "drain-end" ? "I" : "W";
     const forMs = change === "ejected" ? Math.round(ejectedUntilMs - this.#now()) : undefined;
     this.#context.report({ level, on: "backend", what: change, name, check: code, forMs });
-    this.#pool.changed();
+    this.#pool.wakeWaiters();
   }
 }

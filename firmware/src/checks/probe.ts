@@ -2,7 +2,7 @@ import type { Backend } from "../backend/backend.ts";
 import type { CheckCode } from "../backend/health.ts";
 import { type BodyReader, bodyBytes, bodyReader, responseFraming } from "../http1/body.ts";
 import type { Head } from "../http1/head.ts";
-import type { Heads } from "../http1/head-pool.ts";
+import type { HeadPool } from "../http1/head-pool.ts";
 import type { Report } from "../log/event.ts";
 import { Endpoint, type EndpointOwner } from "../net/endpoint.ts";
 import type { Keywords, Scan } from "../net/keywords.ts";
@@ -27,7 +27,7 @@ export interface ProbeRules {
 export interface ProbeContext {
   readonly platform: Platform;
   readonly scratch: Uint8Array;
-  readonly heads: Heads;
+  readonly heads: HeadPool;
   readonly report: Report;
 }
 
@@ -89,7 +89,7 @@ export class Probe implements EndpointOwner {
   /** Bytes of the peer tell, too, that the connection stands; see `Connector.moved`. */
   moved(endpoint: Endpoint): void {
     if (!endpoint.connected && endpoint.readable === 0) return;
-    if (this.#head === undefined && !this.#asked(endpoint)) return;
+    if (this.#head === undefined && !this.#sendRequest(endpoint)) return;
     while (this.#endpoint !== undefined && endpoint.readable > 0) this.#read(endpoint);
     if (this.#endpoint !== undefined && endpoint.ended) this.lost();
   }
@@ -111,7 +111,7 @@ export class Probe implements EndpointOwner {
   }
 
   /** The connection stands: that was it, or the question is put. True when an answer is awaited. */
-  #asked(endpoint: Endpoint): boolean {
+  #sendRequest(endpoint: Endpoint): boolean {
     const { check, path, host } = this.#rules;
     const { address, port, proxyProtocol } = this.#backend;
     if (proxyProtocol !== "none") endpoint.write(proxyHeader(proxyProtocol));

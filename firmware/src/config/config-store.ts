@@ -1,4 +1,4 @@
-import { parseFlat } from "./reader.ts";
+import { parseJsonBounded } from "./reader.ts";
 import type { TextStore } from "./storage.ts";
 
 /** Bytes of a document that flash keeps: NVS takes 4000 of a value, its ending zero included. */
@@ -24,11 +24,11 @@ const NEXT_KEY = "config-next";
 const TRIAL_KEY = "trial";
 
 /** The slot whose document has served for long: no stranger who crashes the board takes it away. */
-const PROVED_KEY = "proved";
+const PROVEN_KEY = "proven";
 
 /** The slot whose document is not in force any more because the board crashed with it. */
-const FALLEN_KEY = "fallen";
-const FALLEN_WHY_KEY = "fallen-why";
+const FAILED_KEY = "failed";
+const FAILED_WHY_KEY = "failed-why";
 
 /** What flash says to a start. */
 export interface Kept {
@@ -37,8 +37,8 @@ export interface Kept {
   /** The board has crashed with the one that was kept last several times, and `document` is the one before it. */
   readonly fellBack: boolean;
   /** The one that the board fell back from, until another is kept, and why it did. */
-  readonly fallen: object | undefined;
-  readonly fallenWhy: string | undefined;
+  readonly failed: object | undefined;
+  readonly failedWhy: string | undefined;
   /** Why a document on trial is not in force any more: `reset`, or why it was taken back with a restart. */
   readonly dropped: string | undefined;
   /** The document that waits for this start. */
@@ -50,7 +50,7 @@ export interface Kept {
  * document is written beside the one in force; then one word says which counts. Whatever the power does
  * meanwhile, a whole document is there.
  */
-export class Revisions {
+export class ConfigStore {
   #store: TextStore;
 
   constructor(store: TextStore) {
@@ -65,30 +65,30 @@ export class Revisions {
     if (fellBack) this.#fallBack();
     this.#store.write("starts", String(fellBack ? 1 : starts));
     const dropped = this.#store.read(TRIAL_KEY);
-    this.trialEnds();
+    this.trialEnded();
     const slot = this.#slot;
-    const fallen = this.#slotAt(FALLEN_KEY);
+    const failed = this.#slotAt(FAILED_KEY);
     return {
       document: slot && this.#read(`config-${slot}`),
       fellBack,
-      fallen: fallen && this.#read(`config-${fallen}`),
-      fallenWhy: fallen && this.#store.read(FALLEN_WHY_KEY),
+      failed: failed && this.#read(`config-${failed}`),
+      failedWhy: failed && this.#store.read(FAILED_WHY_KEY),
       dropped,
       next: this.#read(NEXT_KEY),
     };
   }
 
   /** A document that is not kept yet runs from now on. `why`: what a restart says to have ended it. */
-  trialBegins(why = "reset"): void {
+  trialBegan(why = "reset"): void {
     this.#store.write(TRIAL_KEY, why);
   }
 
-  trialEnds(): void {
+  trialEnded(): void {
     if (this.#store.read(TRIAL_KEY) !== undefined) this.#store.delete(TRIAL_KEY);
   }
 
   /** Keeps `document` for the next start, or none. Returns why flash has not taken it; `undefined`: it has. */
-  keepNext(document: object | undefined): string | undefined {
+  saveNext(document: object | undefined): string | undefined {
     if (document !== undefined) return this.#store.write(NEXT_KEY, JSON.stringify(document));
     if (this.#store.read(NEXT_KEY) !== undefined) this.#store.delete(NEXT_KEY);
     return undefined;
@@ -103,9 +103,9 @@ export class Revisions {
       "config-b",
       NEXT_KEY,
       TRIAL_KEY,
-      PROVED_KEY,
-      FALLEN_KEY,
-      FALLEN_WHY_KEY,
+      PROVEN_KEY,
+      FAILED_KEY,
+      FAILED_WHY_KEY,
       "starts",
     ]) {
       if (this.#store.read(key) !== undefined) this.#store.delete(key);
@@ -114,46 +114,46 @@ export class Revisions {
   }
 
   /** It has lasted: the next start is a first one. */
-  lasted(): void {
+  startSucceeded(): void {
     if (this.#starts !== 0) this.#store.write("starts", "0");
   }
 
   /** The document that was kept before the one in force is the one that the board has fallen back from. */
-  fall(why: string): void {
-    this.#store.write(FALLEN_KEY, this.#slot === "a" ? "b" : "a");
-    this.#store.write(FALLEN_WHY_KEY, why);
+  markFailed(why: string): void {
+    this.#store.write(FAILED_KEY, this.#slot === "a" ? "b" : "a");
+    this.#store.write(FAILED_WHY_KEY, why);
   }
 
   /** The document in force from flash has served for long. */
-  get isProved(): boolean {
+  get isProven(): boolean {
     const slot = this.#slot;
-    return slot !== undefined && this.#slotAt(PROVED_KEY) === slot;
+    return slot !== undefined && this.#slotAt(PROVEN_KEY) === slot;
   }
 
-  prove(): void {
-    if (this.#slot !== undefined && !this.isProved) this.#store.write(PROVED_KEY, this.#slot);
+  markProven(): void {
+    if (this.#slot !== undefined && !this.isProven) this.#store.write(PROVEN_KEY, this.#slot);
   }
 
   /**
    * The ports are open: from here on strangers may have a hand in what crashes the board. A document that
    * is proved is suspected only of what happens before.
    */
-  opened(): void {
-    if (this.isProved) this.lasted();
+  portsOpened(): void {
+    if (this.isProven) this.startSucceeded();
   }
 
   /** Keeps `document`, which has served its trial. Returns why flash has not taken it; `undefined`: it has. */
-  keep(document: object): string | undefined {
+  save(document: object): string | undefined {
     const next: Slot = this.#slot === "a" ? "b" : "a";
-    if (this.#slotAt(PROVED_KEY) === next) this.#store.delete(PROVED_KEY);
+    if (this.#slotAt(PROVEN_KEY) === next) this.#store.delete(PROVEN_KEY);
     const error =
       this.#store.write(`config-${next}`, JSON.stringify(document)) ??
       this.#store.write("slot", next);
-    const fallen = this.#slotAt(FALLEN_KEY);
-    if (error !== undefined || fallen === undefined) return error;
-    this.#store.delete(FALLEN_WHY_KEY);
-    this.#store.delete(FALLEN_KEY); // whoever configures has decided
-    if (fallen !== next) this.#store.delete(`config-${fallen}`);
+    const failed = this.#slotAt(FAILED_KEY);
+    if (error !== undefined || failed === undefined) return error;
+    this.#store.delete(FAILED_WHY_KEY);
+    this.#store.delete(FAILED_KEY); // whoever configures has decided
+    if (failed !== next) this.#store.delete(`config-${failed}`);
     return undefined;
   }
 
@@ -183,12 +183,12 @@ export class Revisions {
   #fallBack(): void {
     const bad = this.#slot!;
     const before: Slot = bad === "a" ? "b" : "a";
-    const fallen = this.#slotAt(FALLEN_KEY);
-    if (fallen === undefined) {
-      this.#store.write(FALLEN_KEY, bad);
-      this.#store.write(FALLEN_WHY_KEY, "boot-loop");
+    const failed = this.#slotAt(FAILED_KEY);
+    if (failed === undefined) {
+      this.#store.write(FAILED_KEY, bad);
+      this.#store.write(FAILED_WHY_KEY, "boot-loop");
     }
-    if (fallen === before || this.#store.read(`config-${before}`) === undefined) {
+    if (failed === before || this.#store.read(`config-${before}`) === undefined) {
       this.#store.delete("slot");
     } else {
       this.#store.write("slot", before);
@@ -199,7 +199,7 @@ export class Revisions {
     const text = this.#store.read(key);
     if (text === undefined) return undefined;
     try {
-      const document = parseFlat(text);
+      const document = parseJsonBounded(text);
       if (typeof document === "object" && document !== null) return document;
     } catch {
       // no JSON: reported below

@@ -15,8 +15,8 @@ import {
   ROUTES_MAX,
   type RouteRule,
   STRATEGY_NAMES,
+  UNWEIGHTED,
   WEIGHT_MAX,
-  WEIGHTLESS,
 } from "./settings.ts";
 
 /** A configuration with the document that it was read from. */
@@ -164,7 +164,7 @@ export function readConfig(document: unknown): Configuration | { complaints: str
       check.optional(key, k => check.integer(k, undefined, 1, SESSIONS_MAX)),
     bytesPerSecondMin: key => check.integer(key, 500, 0, 1_000_000),
   });
-  if (check.complaints.length === 0) contradictions(config, complaint => check.complain(complaint));
+  if (check.complaints.length === 0) crossCheck(config, complaint => check.complain(complaint));
   return check.complaints.length > 0
     ? { complaints: check.complaints }
     : { config, document: document as object };
@@ -199,7 +199,7 @@ function readHealth(check: DocumentReader, { path, value }: Key): HealthSettings
 }
 
 /** What each key allows by itself and the whole does not: above all, options that would do nothing. */
-function contradictions(config: Config, complain: (complaint: string) => void): void {
+function crossCheck(config: Config, complain: (complaint: string) => void): void {
   const { adminPort, backends, balance, health, inspect, listeners, routes, sticky, stickyKey } =
     config;
   const names = backends.map(({ name }) => name);
@@ -244,14 +244,14 @@ function contradictions(config: Config, complain: (complaint: string) => void): 
       );
     }
   }
-  const weightless = WEIGHTLESS.includes(balance);
+  const unweighted = UNWEIGHTED.includes(balance);
   for (const [index, { weight }] of backends.entries()) {
-    if (!weightless || weight <= 1) continue;
+    if (!unweighted || weight <= 1) continue;
     complain(
       `backends[${index}].weight: is ${weight}, but ${balance} looks at no weights; weighted-round-robin would do`,
     );
   }
-  if (weightless && health.slowStartMs > 0) {
+  if (unweighted && health.slowStartMs > 0) {
     complain(
       `health.slowStartMs: is ${health.slowStartMs}, but ${balance} looks at no weights; weighted-round-robin would do`,
     );

@@ -1,4 +1,4 @@
-import { brief, LEVELS_MAX, parseFlat } from "./reader.ts";
+import { brief, LEVELS_MAX, parseJsonBounded } from "./reader.ts";
 
 /** What JSON text says, or why it is none. */
 export type Parsed = { readonly value: unknown } | { readonly complaint: string };
@@ -15,7 +15,7 @@ export function readJson(text: string): Parsed {
   const mark = BYTE_ORDER_MARKS.find(known => text.startsWith(known)) ?? "";
   const json = mark === "" ? text : text.slice(mark.length);
   try {
-    return { value: parseFlat(json) };
+    return { value: parseJsonBounded(json) };
   } catch {
     return { complaint: faultOf(json) };
   }

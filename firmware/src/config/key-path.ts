@@ -1,4 +1,4 @@
-import { brief, LEVELS_MAX, nearest } from "./reader.ts";
+import { brief, didYouMean, LEVELS_MAX } from "./reader.ts";
 
 /** A value of the configuration: as the document gives it, or the default. */
 export interface KeyValue {
@@ -17,7 +17,7 @@ export function valueAt(document: object, config: object, path: string): KeyValu
   const { value, missing, among } = lookUp(config, keys);
   if (missing === undefined) return { value, isDefault: true };
   const known = among === undefined ? [] : Object.keys(among);
-  const near = nearest(missing, known);
+  const near = didYouMean(missing, known);
   const hint =
     near !== undefined
       ? `; did you mean "${near}"?`

@@ -35,7 +35,7 @@ export class DocumentReader {
     for (const name of Object.keys(value)) {
       if (known.includes(name)) continue;
       if (this.complaints.length > COMPLAINTS_MAX) break;
-      const near = nearest(name, known);
+      const near = didYouMean(name, known);
       const hint = near ? `did you mean "${near}"?` : `known are ${known.join(", ")}`;
       this.complain(`${prefix}${printable(name, ECHO_MAX)}: no such key; ${hint}`);
     }
@@ -95,7 +95,7 @@ export class DocumentReader {
   word<T extends string>({ path, value }: Key, fallback: T, words: readonly T[]): T {
     if (value === undefined) return fallback;
     if (words.includes(value as T)) return value as T;
-    const near = typeof value === "string" ? nearest(value, words) : undefined;
+    const near = typeof value === "string" ? didYouMean(value, words) : undefined;
     const wanted = words.map(word => `"${word}"`).join(", ");
     this.#complain(path, value, near ? `${wanted}; did you mean "${near}"?` : wanted);
     return fallback;
@@ -122,7 +122,7 @@ export class DocumentReader {
 export const LEVELS_MAX = 16;
 
 /** As `JSON.parse`; throws also where brackets stand deeper in each other than in any document. */
-export function parseFlat(text: string): unknown {
+export function parseJsonBounded(text: string): unknown {
   let depth = 0;
   let quoted = false;
   for (let i = 0; i < text.length; i++) {
@@ -159,7 +159,7 @@ export function brief(value: unknown): string {
 }
 
 /** The word most like `word`, if one is like it: at most a third of the letters differ. */
-export function nearest(word: string, known: readonly string[]): string | undefined {
+export function didYouMean(word: string, known: readonly string[]): string | undefined {
   if (word.length > WORD_MAX) return undefined;
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;

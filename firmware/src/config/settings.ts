@@ -49,7 +49,7 @@ export const STRATEGY_NAMES = Object.freeze([
 export type StrategyName = (typeof STRATEGY_NAMES)[number];
 
 /** Strategies that do not look at weights: a weight there would do nothing. */
-export const WEIGHTLESS: readonly StrategyName[] = Object.freeze([
+export const UNWEIGHTED: readonly StrategyName[] = Object.freeze([
   "round-robin",
   "first",
   "q-learning",

@@ -14,14 +14,18 @@ const SPACE = 32;
 const SEMICOLON = 59;
 
 /** Is there a cookie of ours in a field? */
-export function hasOurs(head: Head, field: Field): boolean {
+export function hasStickyCookie(head: Head, field: Field): boolean {
   return ours(bytesOf(head, field), 0) >= 0;
 }
 
 /**
  * A field's cookies but ours, which is none of the backend's business: calls `piece` with each stretch of them.
  */
-export function otherCookies(head: Head, field: Field, piece: (bytes: Uint8Array) => void): void {
+export function withoutStickyCookie(
+  head: Head,
+  field: Field,
+  piece: (bytes: Uint8Array) => void,
+): void {
   const cookies = bytesOf(head, field);
   const { byteLength } = cookies;
   let from = 0;

@@ -66,7 +66,7 @@ export function nameAt(bytes: Uint8Array, start: number, length: number): Name {
 }
 
 /** Is the name of these bytes, which begin with `name`, written with a `_` for a `-`? */
-export function isTwin(name: Name, bytes: Uint8Array, start: number): boolean {
+export function isUnderscored(name: Name, bytes: Uint8Array, start: number): boolean {
   for (let at = name.indexOf("-"); at >= 0; at = name.indexOf("-", at + 1)) {
     if (bytes[start + at] === UNDERSCORE) return true;
   }

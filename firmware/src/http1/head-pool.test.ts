@@ -2,18 +2,18 @@ import { expect, test } from "vitest";
 import { MEMORY_RESERVE_BYTES } from "../net/memory-reserve.ts";
 import type { Platform } from "../platform.ts";
 import { BUFFER_BYTES } from "./head.ts";
-import { HeadRoom, Heads, LONG_HEADS_BYTES } from "./head-pool.ts";
+import { HeadPool, LONG_HEADS_BYTES, LongHeadMemory } from "./head-pool.ts";
 
 const LIMITS = { headBytesMax: 9_216, headLinesMax: 101 };
 
 function bench({ limits = LIMITS, free = undefined as number | undefined } = {}) {
   const vitals = { freeHeapBytes: free };
-  const room = new HeadRoom({ vitals } as unknown as Platform);
-  return { room, vitals, heads: new Heads(limits, room) };
+  const room = new LongHeadMemory({ vitals } as unknown as Platform);
+  return { room, vitals, heads: new HeadPool(limits, room) };
 }
 
 /** A head of so many bytes, as far as there is room for it. */
-function read(heads: Heads, bytes: number) {
+function read(heads: HeadPool, bytes: number) {
   const head = heads.take("request");
   const text = `GET /${"a".repeat(bytes - 20)} HTTP/1.1\r\n\r\n`;
   for (let at = 0; at < text.length && head.error === undefined; at += 1_436) {
@@ -77,7 +77,7 @@ test.each([512, 9_216, 16_384])(
 
 test("heads of an earlier configuration count, too", () => {
   const { room, heads } = bench();
-  const later = new Heads(LIMITS, room);
+  const later = new HeadPool(LIMITS, room);
   const head = read(heads, LIMITS.headBytesMax);
   expect(later.claim(later.bytesMax)).toBe(false);
   heads.give(head);

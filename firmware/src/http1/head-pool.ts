@@ -17,7 +17,7 @@ export const LONG_HEADS_BYTES = 33 * 1_024;
 const SESSION_BUFFERS = 3;
 
 /** What the long heads of a proxy hold, those of earlier configurations included. */
-export class HeadRoom {
+export class LongHeadMemory {
   heldBytes = 0;
   readonly platform: Platform;
 
@@ -32,16 +32,16 @@ export class HeadRoom {
  * Buffers of more than `BUFFER_BYTES` are taken only while all of them together stay within the bound and the
  * board has room; those up to it are in the memory plan of each session.
  */
-export class Heads implements HeadBuffers {
+export class HeadPool implements HeadBuffers {
   /** Never less than one session may need. */
   readonly bytesMax: number;
   #limits: HeadLimits;
-  #room: HeadRoom;
+  #memory: LongHeadMemory;
   #spare: Head[] = [];
 
-  constructor(limits: HeadLimits, room: HeadRoom) {
+  constructor(limits: HeadLimits, memory: LongHeadMemory) {
     this.#limits = limits;
-    this.#room = room;
+    this.#memory = memory;
     const sessionBytes = SESSION_BUFFERS * (limits.headBytesMax + REWRITE_BYTES);
     this.bytesMax = Math.max(LONG_HEADS_BYTES, sessionBytes);
   }
@@ -61,13 +61,13 @@ export class Heads implements HeadBuffers {
 
   claim(bytes: number): boolean {
     if (bytes <= BUFFER_BYTES) return true;
-    const room = this.#room;
-    if (room.heldBytes + bytes > this.bytesMax || !hasRoom(room.platform, bytes)) return false;
-    room.heldBytes += bytes;
+    const memory = this.#memory;
+    if (memory.heldBytes + bytes > this.bytesMax || !hasRoom(memory.platform, bytes)) return false;
+    memory.heldBytes += bytes;
     return true;
   }
 
   unclaim(bytes: number): void {
-    if (bytes > BUFFER_BYTES) this.#room.heldBytes -= bytes;
+    if (bytes > BUFFER_BYTES) this.#memory.heldBytes -= bytes;
   }
 }

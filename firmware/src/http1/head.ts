@@ -5,7 +5,7 @@
  */
 
 import { EMPTY_LINES_MAX } from "../net/sniff.ts";
-import { isTwin, type Name, nameAt } from "./field-names.ts";
+import { isUnderscored, type Name, nameAt } from "./field-names.ts";
 import { HOST, span, TARGET, TOKEN, VALUE } from "./grammar.ts";
 
 /** Where a field stands in `Head.bytes`; the ends are exclusive, the value is without blanks around. */
@@ -100,7 +100,7 @@ export class Head {
   methodEnd = 0;
   targetStart = 0;
   targetEnd = 0;
-  /** The host that the target names, where Host does not say the same in the same letters; `understand` sets it. */
+  /** The host that the target names, where Host does not say the same in the same letters; `parseRequest` sets it. */
   authority: string | undefined;
   /** Where the first line begins: empty lines may stand before a request. */
   start = 0;
@@ -402,7 +402,7 @@ export class Head {
     while (valueEnd > valueStart && blank(bytes[valueEnd - 1])) valueEnd--;
     const name = nameAt(bytes, start, nameEnd - start);
     if (name === "") return true;
-    const isKnown = !isTwin(name, bytes, start);
+    const isKnown = !isUnderscored(name, bytes, start);
     this.known.push({
       name: isKnown ? name : "",
       lineStart: start,

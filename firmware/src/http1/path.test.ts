@@ -5,7 +5,7 @@ import { Group } from "../pool/group.ts";
 import { ascii } from "../text/ascii.ts";
 import { Head, textOf } from "./head.ts";
 import { comparedPath, normalPath } from "./path.ts";
-import { understand } from "./request.ts";
+import { parseRequest } from "./request.ts";
 import { routesOf } from "./route.ts";
 
 const normal = (path: string, loose = false) => {
@@ -89,7 +89,7 @@ function asked(target: string, host = "x") {
   const head = new Head("request", { headBytesMax: 16_384, headLinesMax: 10 });
   head.feed(Buffer.from(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`, "latin1"));
   if (head.error !== undefined) return head.error;
-  const request = understand(head, context);
+  const request = parseRequest(head, context);
   if (typeof request === "number") return request;
   const { route, target: changed } = request;
   const forwarded = changed === undefined ? target : Buffer.from(changed).toString("latin1");

@@ -46,7 +46,7 @@ const ASTERISK = 42;
 const SERVER = ascii("*");
 
 /** Reads a complete head; gives the request, or the status that refuses it. Sets `head.authority`. */
-export function understand<R extends RoutePattern>(
+export function parseRequest<R extends RoutePattern>(
   head: Head,
   rules: {
     readonly routes: Routes<R>;

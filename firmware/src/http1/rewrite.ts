@@ -5,7 +5,7 @@
 
 import { ascii } from "../text/ascii.ts";
 import type { Framing } from "./body.ts";
-import { hasOurs, otherCookies } from "./cookies.ts";
+import { hasStickyCookie, withoutStickyCookie } from "./cookies.ts";
 import type { Name } from "./field-names.ts";
 import type { Field, Head } from "./head.ts";
 
@@ -191,7 +191,7 @@ export function rewriteRequest(buffer: Uint8Array, request: RequestRewrite): num
     if (REWRITTEN.includes(name)) return false;
     if (CLAIMS.includes(name)) return trusted;
     if (name === "expect") return head.minor === 1;
-    if (name === "cookie") return !request.sticky || !hasOurs(head, field);
+    if (name === "cookie") return !request.sticky || !hasStickyCookie(head, field);
     if (name === "host") return head.authority === undefined;
     return name !== "via";
   });
@@ -225,9 +225,9 @@ export function addClose(buffer: Uint8Array, length: number): number {
 
 function cookies(out: Writer, head: Head): void {
   for (const field of head.all("cookie")) {
-    if (!hasOurs(head, field)) continue; // it was written as it came
+    if (!hasStickyCookie(head, field)) continue; // it was written as it came
     const before = out.length;
-    otherCookies(head, field, piece => {
+    withoutStickyCookie(head, field, piece => {
       if (out.length === before) out.bytes(COOKIE);
       out.bytes(piece);
     });

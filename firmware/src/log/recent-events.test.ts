@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import fc from "../../../hil/kit/properties.ts";
 import { type Event, formatLine } from "./event.ts";
-import { BOARD_BYTES, type EventKind, REQUESTS_BYTES, Recent } from "./recent-events.ts";
+import { BOARD_BYTES, type EventKind, REQUESTS_BYTES, RecentEvents } from "./recent-events.ts";
 
 const down: Event = { level: "W", on: "backend", what: "down", name: "a", check: "L4CON" };
 const ended = (id: number, backend = "a"): Event => ({
@@ -18,13 +18,13 @@ const ended = (id: number, backend = "a"): Event => ({
 });
 
 /** What XS takes for them at least: 16 bytes for an element of an array, 8 for the head of a chunk, the text. */
-const bytesOf = (recent: Recent, kind: EventKind) =>
+const bytesOf = (recent: RecentEvents, kind: EventKind) =>
   [...recent.last(1000, kind)].reduce((sum, { length }) => sum + 24 + length, 0);
 
-const textOf = (recent: Recent, kind?: EventKind) => [...recent.last(1000, kind)].join("\n");
+const textOf = (recent: RecentEvents, kind?: EventKind) => [...recent.last(1000, kind)].join("\n");
 
 test("what happened to the board outlasts any number of requests", () => {
-  const recent = new Recent();
+  const recent = new RecentEvents();
   recent.add(down, formatLine(1, down));
   for (let id = 1; id <= 10_000; id++) recent.add(ended(id), formatLine(id, ended(id)));
   expect(textOf(recent, "board")).toBe(formatLine(1, down));
@@ -59,7 +59,7 @@ test.each<[string, Event, EventKind]>([
   ["a configuration", { level: "I", on: "config", what: "saved" }, "board"],
   ["an operator's drain", { level: "I", on: "backend", what: "drain", name: "a" }, "board"],
 ])("%s is of its kind", (_, event, kind) => {
-  const recent = new Recent();
+  const recent = new RecentEvents();
   recent.add(event, "x");
   const other = kind === "board" ? "requests" : "board";
   expect([textOf(recent, kind), textOf(recent, other)]).toEqual(["x", ""]);
@@ -71,7 +71,7 @@ test("both kinds together are in the order in which they came, and within their 
   });
   fc.assert(
     fc.property(kinds, fc.integer({ min: 1, max: 80 }), (adds, count) => {
-      const recent = new Recent();
+      const recent = new RecentEvents();
       adds.forEach(([isBoard, length], at) => {
         recent.add(isBoard ? down : ended(at), `${at}`.padEnd(length, "x"));
       });
@@ -87,7 +87,7 @@ test("both kinds together are in the order in which they came, and within their 
 });
 
 test("lines that are dropped while they are taken are left out, and new ones wait", () => {
-  const recent = new Recent();
+  const recent = new RecentEvents();
   for (let id = 1; id <= 5; id++) recent.add(ended(id), `${id}`);
   const taken: string[] = [];
   for (const line of recent.last(5)) {

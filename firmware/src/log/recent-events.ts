@@ -25,7 +25,7 @@ const PLACES = 8;
  * Lines in the order in which they came, as many of the last ones as so many bytes hold. A ring: to move up
  * all lines for each new one costs more than all the rest.
  */
-class Lines {
+class LineRing {
   /** Those that ever came. */
   count = 0;
   /** Places, of which `#length` are taken from `#start` on, and from 0 on behind the last. */
@@ -89,9 +89,9 @@ class Lines {
  * The last events, as their log lines. What happened to the board is kept apart from requests: at 50 requests
  * in a second it would be forgotten within one.
  */
-export class Recent {
-  #board = new Lines(BOARD_BYTES, 2 * ELEMENT_BYTES);
-  #requests = new Lines(REQUESTS_BYTES, ELEMENT_BYTES);
+export class RecentEvents {
+  #board = new LineRing(BOARD_BYTES, 2 * ELEMENT_BYTES);
+  #requests = new LineRing(REQUESTS_BYTES, ELEMENT_BYTES);
   /** For each line of `#board`, how many requests had come before it. */
   #requestsBefore: number[] = [];
 
@@ -132,7 +132,7 @@ export class Recent {
   }
 }
 
-Object.freeze(Recent.prototype.last.prototype);
+Object.freeze(RecentEvents.prototype.last.prototype);
 
 /** What concerns one client or request comes as often as these do; a bug is for the board's operator. */
 function kindOf(event: Event): EventKind {

@@ -1,11 +1,11 @@
 import type { Backend } from "../backend/backend.ts";
 import type { Report } from "../log/event.ts";
-import type { Asker, Group } from "./group.ts";
+import type { Group, PickInput } from "./group.ts";
 
 /** Tells of the next picks how they came out: each backend's score, or why it was left out. */
 export class Explain {
   /** Picks that are still to be told; 0 costs nothing. */
-  left = 0;
+  picksLeft = 0;
   #report: Report;
 
   constructor(report: Report) {
@@ -13,14 +13,14 @@ export class Explain {
   }
 
   /** Has `group` pick a backend for session `id`, and tells of it. */
-  pick(group: Group, asker: Asker, id: number): Backend | "full" | undefined {
-    this.left--;
+  pick(group: Group, input: PickInput, id: number): Backend | "full" | undefined {
+    this.picksLeft--;
     const scores = group.backends.map(
-      backend => `${backend.name}=${group.explain(backend, asker)}`,
+      backend => `${backend.name}=${group.explain(backend, input)}`,
     );
-    const choice = group.pick(asker);
+    const choice = group.pick(input);
     const picked = typeof choice === "object" ? choice.name : (choice ?? "none");
-    const sticky = asker.sticky !== undefined && asker.sticky === choice;
+    const sticky = input.sticky !== undefined && input.sticky === choice;
     this.#report({
       level: "I",
       on: "backend",

@@ -6,7 +6,7 @@ import type { RoutePattern } from "../http1/route.ts";
 import type { Clock } from "../platform.ts";
 
 /** Who asks for a backend. */
-export interface Asker {
+export interface PickInput {
   /** One bit for each backend tried, by its index. */
   readonly tried: number;
   /** A hash of the client's address. */
@@ -54,39 +54,39 @@ export class Group {
    * A backup comes in when no other backend is available, and only the first of them. One that was
    * ejected comes in before nobody does.
    */
-  pick(asker: Asker): Backend | "full" | undefined {
+  pick(input: PickInput): Backend | "full" | undefined {
     const nowMs = this.#clock.now();
-    const { sticky } = asker;
-    if (sticky !== undefined && this.backends.includes(sticky) && keeps(sticky, asker, nowMs)) {
+    const { sticky } = input;
+    if (sticky !== undefined && this.backends.includes(sticky) && keeps(sticky, input, nowMs)) {
       return sticky.full ? "full" : sticky;
     }
     return (
-      this.#choose(asker, nowMs, false) ??
-      this.#firstBackup(asker, nowMs) ??
-      this.#choose(asker, nowMs, true)
+      this.#choose(input, nowMs, false) ??
+      this.#firstBackup(input, nowMs) ??
+      this.#choose(input, nowMs, true)
     );
   }
 
   /** Nobody else could take over from `backend`. */
-  onlyHas(backend: Backend, nowMs: number): boolean {
+  isLastAvailable(backend: Backend, nowMs: number): boolean {
     const { backends } = this;
     if (!backends.includes(backend)) return false;
     return !backends.some(other => other !== backend && other.operationalState(nowMs) === "up");
   }
 
   /** What a pick would think of `backend` now: its score, or why it is left out. */
-  explain(backend: Backend, asker: Asker): string {
+  explain(backend: Backend, input: PickInput): string {
     const nowMs = this.#clock.now();
-    const leftOut = whyNot(backend, asker, nowMs);
+    const leftOut = whyNot(backend, input, nowMs);
     if (leftOut === "down") return `down/${backend.health.code ?? "unchecked"}`;
     if (leftOut !== undefined) return leftOut;
-    backend.warm(nowMs);
-    return String(Math.round(this.strategy.score(backend, asker.client) * 1000) / 1000);
+    backend.updateEffectiveWeight(nowMs);
+    return String(Math.round(this.strategy.score(backend, input.client) * 1000) / 1000);
   }
 
-  #choose(asker: Asker, nowMs: number, ejectedToo: boolean): Backend | "full" | undefined {
+  #choose(input: PickInput, nowMs: number, ejectedToo: boolean): Backend | "full" | undefined {
     const candidates = this.#candidates;
-    const tried = asker.tried;
+    const tried = input.tried;
     const backends = this.backends;
     let count = 0;
     let full = false;
@@ -95,22 +95,22 @@ export class Group {
       if ((tried & (1 << backend.index)) !== 0 || (backend.backup && !ejectedToo)) continue;
       const operationalState = backend.operationalState(nowMs);
       if (operationalState !== "up" && !(ejectedToo && operationalState === "ejected")) continue;
-      if (backend.load.sessions >= backend.maxSessions) {
+      if (backend.counters.sessions >= backend.maxSessions) {
         full = true;
         continue;
       }
-      backend.warm(nowMs);
+      backend.updateEffectiveWeight(nowMs);
       candidates[count] = backend;
       ++count;
     }
     candidates.length = count;
     if (count === 0) return full ? "full" : undefined;
-    return this.strategy.pick(candidates, asker.client);
+    return this.strategy.pick(candidates, input.client);
   }
 
-  #firstBackup(asker: Asker, nowMs: number): Backend | "full" | undefined {
+  #firstBackup(input: PickInput, nowMs: number): Backend | "full" | undefined {
     for (const backend of this.backends) {
-      if (!backend.backup || backend.operationalState(nowMs) !== "up" || wasTried(asker, backend))
+      if (!backend.backup || backend.operationalState(nowMs) !== "up" || wasTried(input, backend))
         continue;
       return backend.full ? "full" : backend;
     }
@@ -118,21 +118,21 @@ export class Group {
   }
 }
 
-function whyNot(backend: Backend, asker: Asker, nowMs: number): LeftOut | undefined {
+function whyNot(backend: Backend, input: PickInput, nowMs: number): LeftOut | undefined {
   const operationalState = backend.operationalState(nowMs);
   if (operationalState !== "up") return operationalState;
-  if (wasTried(asker, backend)) return "tried";
+  if (wasTried(input, backend)) return "tried";
   if (backend.full) return "full";
   return backend.backup ? "backup" : undefined;
 }
 
-function wasTried({ tried }: Asker, { index }: Backend): boolean {
+function wasTried({ tried }: PickInput, { index }: Backend): boolean {
   return (tried & (1 << index)) !== 0;
 }
 
 /** A client stays with its backend while that may serve at all, draining included. */
-function keeps(sticky: Backend, asker: Asker, nowMs: number): boolean {
-  if (wasTried(asker, sticky)) return false;
+function keeps(sticky: Backend, input: PickInput, nowMs: number): boolean {
+  if (wasTried(input, sticky)) return false;
   const operationalState = sticky.operationalState(nowMs);
   return (
     operationalState === "up" || operationalState === "drain" || operationalState === "ejected"

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { VirtualClock } from "../../../emulator/src/clock.ts";
 import { RULES, settingsAt } from "../backend/testing.ts";
 import type { BackendSettings, StrategyName } from "../config/settings.ts";
-import type { Asker } from "./group.ts";
+import type { PickInput } from "./group.ts";
 import { Pool } from "./pool.ts";
 
 function bench(given: Partial<BackendSettings>[], balance: StrategyName = "round-robin") {
@@ -13,8 +13,8 @@ function bench(given: Partial<BackendSettings>[], balance: StrategyName = "round
     { clock, random: () => 0.5 },
   );
   const group = pool.group(balance);
-  const pick = (asker: Partial<Asker> = {}) => {
-    const choice = group.pick({ tried: 0, client: 0, sticky: undefined, ...asker });
+  const pick = (input: Partial<PickInput> = {}) => {
+    const choice = group.pick({ tried: 0, client: 0, sticky: undefined, ...input });
     return typeof choice === "object" ? choice.name : choice;
   };
   const [a, b, c] = pool.backends;
@@ -90,8 +90,8 @@ describe("candidates", () => {
     const { pool, clock, a, b } = bench([{}, {}, { state: "maint" }]);
     const only = pool.group("round-robin", ["b"]);
     expect(only.backends).toEqual([b]);
-    expect(pool.last(a, clock.now())).toBe(false);
-    expect(pool.last(b, clock.now())).toBe(true); // of its own group
+    expect(pool.isLastAvailable(a, clock.now())).toBe(false);
+    expect(pool.isLastAvailable(b, clock.now())).toBe(true); // of its own group
   });
 });
 
@@ -155,7 +155,7 @@ test("who waits is woken when there is room, the longest waiting first, and not 
   expect([woken, pool.waking]).toEqual([[], true]);
   await clock.run({ ms: 1 });
   expect([woken, pool.waking]).toEqual([["first", "second"], false]);
-  pool.leave(waiters[0]);
+  pool.stopWaiting(waiters[0]);
   expect(pool.waiting).toBe(1);
 });
 
@@ -164,11 +164,11 @@ test("each backend's score, or why it is left out, can be explained", () => {
   pool.acquire(a);
   pool.acquire(c);
   b.health.failed("L7STS/503", 0);
-  const asker = { tried: 0, client: 0, sticky: undefined };
-  expect([a, b, c].map(backend => group.explain(backend, asker))).toEqual([
+  const input = { tried: 0, client: 0, sticky: undefined };
+  expect([a, b, c].map(backend => group.explain(backend, input))).toEqual([
     "1",
     "down/L7STS/503",
     "full",
   ]);
-  expect(group.explain(a, { ...asker, tried: 1 })).toBe("tried");
+  expect(group.explain(a, { ...input, tried: 1 })).toBe("tried");
 });

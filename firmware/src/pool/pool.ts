@@ -38,7 +38,7 @@ export interface Waiter {
 }
 
 /** What sessions hold, and who waits for it. */
-interface Held {
+interface SharedCounts {
   /** Connections to backends, those still being made included. */
   connections: number;
   /** The longest waiting first. */
@@ -52,7 +52,7 @@ export class Pool {
   readonly groups: Group[] = [];
   #parts: StrategyParts & { readonly clock: Clock };
   /** The same for all configurations: their sessions live side by side. */
-  #held: Held;
+  #shared: SharedCounts;
 
   constructor(
     settings: readonly BackendSettings[],
@@ -65,8 +65,8 @@ export class Pool {
       const moved = same ?? (before && movedFrom(before.backends, backend, settings));
       return new Backend(index, backend, rules, same, moved);
     });
-    this.#held =
-      before === undefined ? { connections: 0, waiting: [], waking: false } : before.#held;
+    this.#shared =
+      before === undefined ? { connections: 0, waiting: [], waking: false } : before.#shared;
     this.#parts = parts;
   }
 
@@ -79,65 +79,65 @@ export class Pool {
   }
 
   /** Somewhere nobody else could take over from `backend`. */
-  last(backend: Backend, nowMs: number): boolean {
-    return this.groups.some(group => group.onlyHas(backend, nowMs));
+  isLastAvailable(backend: Backend, nowMs: number): boolean {
+    return this.groups.some(group => group.isLastAvailable(backend, nowMs));
   }
 
   /** How many wait for a backend with room. */
   get waiting(): number {
-    return this.#held.waiting.length;
+    return this.#shared.waiting.length;
   }
 
   /** Who waits is about to look again: whoever comes now stands behind him. */
   get waking(): boolean {
-    return this.#held.waking;
+    return this.#shared.waking;
   }
 
   /** Connections that sessions hold to backends, those still being made included. */
   get connections(): number {
-    return this.#held.connections;
+    return this.#shared.connections;
   }
 
   /** A session has picked `backend` and goes to connect to it. */
   acquire(backend: Backend): void {
-    const { load } = backend;
-    load.sessions++;
-    load.sessionsTotal++;
-    this.#held.connections++;
+    const { counters } = backend;
+    counters.sessions++;
+    counters.sessionsTotal++;
+    this.#shared.connections++;
   }
 
   /** The session has left it: its connection is closed, or kept. */
   release(backend: Backend): void {
-    this.#held.connections--;
+    this.#shared.connections--;
     if (backend.maxSessions === 1) {
       this.vacate(backend);
       return;
     }
-    backend.load.sessions--;
-    this.changed();
+    backend.counters.sessions--;
+    this.wakeWaiters();
   }
 
   /** A check takes the only slot of `backend`, as a session does; `vacate` gives it back. */
   occupy(backend: Backend): void {
-    backend.load.sessions++;
+    backend.counters.sessions++;
   }
 
   /** The only slot of `backend` is free again, after the pause that it needs between two connections. */
   vacate(backend: Backend): void {
     const free = () => {
-      backend.load.sessions--;
-      this.changed();
+      backend.counters.sessions--;
+      this.wakeWaiters();
     };
     if (backend.settleMs === 0) free();
     else this.#parts.clock.after(backend.settleMs, free);
   }
 
   wait(waiter: Waiter): void {
-    this.#held.waiting.push(waiter);
+    this.#shared.waiting.push(waiter);
   }
 
-  leave(waiter: Waiter): void {
-    const { waiting } = this.#held;
+  stopWaiting(waiter: Waiter): void {
+    const { waiting } = this.#shared;
     const place = waiting.indexOf(waiter);
     if (place >= 0) waiting.splice(place, 1);
   }
@@ -146,13 +146,13 @@ export class Pool {
    * A backend may have room, or be available again: who waits looks again, the longest waiting first.
    * A turn later, because whoever says so is amid his own work.
    */
-  changed(): void {
-    const held = this.#held;
-    if (held.waking || held.waiting.length === 0) return;
-    held.waking = true;
+  wakeWaiters(): void {
+    const shared = this.#shared;
+    if (shared.waking || shared.waiting.length === 0) return;
+    shared.waking = true;
     this.#parts.clock.after(0, () => {
-      held.waking = false;
-      for (const waiter of [...held.waiting]) waiter.wake();
+      shared.waking = false;
+      for (const waiter of [...shared.waiting]) waiter.wake();
     });
   }
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import fc from "../../../hil/kit/properties.ts";
 import { backendAt } from "../backend/testing.ts";
-import { hasOurs, otherCookies } from "../http1/cookies.ts";
+import { hasStickyCookie, withoutStickyCookie } from "../http1/cookies.ts";
 import { Head } from "../http1/head.ts";
 import { sipKeyOf } from "../net/sip-hash.ts";
 import { Group } from "./group.ts";
@@ -74,9 +74,9 @@ test("backends get every cookie but ours, in their order", () => {
       const head = headWith([value]);
       const [of] = head.all("cookie");
       const isOurs = (text: string) => text.startsWith("lb=");
-      expect(hasOurs(head, of)).toBe(pairsOf(value).some(isOurs));
+      expect(hasStickyCookie(head, of)).toBe(pairsOf(value).some(isOurs));
       let others = "";
-      otherCookies(head, of, piece => {
+      withoutStickyCookie(head, of, piece => {
         others += Buffer.from(piece).toString("latin1");
       });
       const filled = (text: string) => pairsOf(text).filter(pair => pair !== "");

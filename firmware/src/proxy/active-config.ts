@@ -1,7 +1,7 @@
 import { HealthChecks } from "../checks/health-checks.ts";
 import { statusRanges } from "../config/config.ts";
 import type { Config } from "../config/settings.ts";
-import { Heads } from "../http1/head-pool.ts";
+import { HeadPool } from "../http1/head-pool.ts";
 import { REWRITE_BYTES } from "../http1/rewrite.ts";
 import { route, routesOf } from "../http1/route.ts";
 import { trustedBy } from "../net/address.ts";
@@ -51,10 +51,10 @@ export class ActiveConfig {
     this.pool = new Pool(config.backends, config.health, platform, previous?.pool);
     const group = this.pool.group(config.balance);
     const routes = routesOf(routesIn(config, this.pool, group));
-    const heads = new Heads(config, shared.headRoom);
+    const heads = new HeadPool(config, shared.longHeadMemory);
     this.checks = healthChecks(shared, config, this.pool, heads);
     this.explain = new Explain(report);
-    this.explain.left = config.explain;
+    this.explain.picksLeft = config.explain;
 
     this.context = {
       platform,
@@ -100,7 +100,7 @@ export class ActiveConfig {
    */
   retire(): void {
     this.#replaced = true;
-    this.checks.freeze();
+    this.checks.pause();
     this.context.idle.retire();
   }
 }
@@ -119,7 +119,12 @@ function routesIn(config: Config, pool: Pool, everything: Group): Route[] {
   return made;
 }
 
-function healthChecks(shared: SharedState, config: Config, pool: Pool, heads: Heads): HealthChecks {
+function healthChecks(
+  shared: SharedState,
+  config: Config,
+  pool: Pool,
+  heads: HeadPool,
+): HealthChecks {
   const { platform, scratch, report } = shared;
   const { body, status, ...rules } = config.health;
   return new HealthChecks({ platform, scratch, heads, report }, pool, {

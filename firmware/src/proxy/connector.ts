@@ -3,7 +3,7 @@ import type { Refusals } from "../log/refusals.ts";
 import { Endpoint, type EndpointOwner } from "../net/endpoint.ts";
 import { proxyHeader } from "../net/proxy-protocol.ts";
 import type { Cancel } from "../platform.ts";
-import type { Asker, Group } from "../pool/group.ts";
+import type { Group, PickInput } from "../pool/group.ts";
 import type { Waiter } from "../pool/pool.ts";
 import type { ClientInfo, ProxyContext } from "./context.ts";
 
@@ -53,7 +53,7 @@ export interface ConnectLimits {
  * many as they may, it waits for one. Whoever dials holds the backend from the pick on, and gives it
  * back with `pool.release`.
  */
-export class Connector implements EndpointOwner, Asker, Waiter {
+export class Connector implements EndpointOwner, PickInput, Waiter {
   tried = 0;
   /** Connections that were asked for; one that waited is no attempt. */
   attempts = 0;
@@ -174,7 +174,7 @@ export class Connector implements EndpointOwner, Asker, Waiter {
 
   private pick(): Backend | "full" | undefined {
     const { explain } = this.context;
-    if (explain.left === 0) return this.group.pick(this);
+    if (explain.picksLeft === 0) return this.group.pick(this);
     return explain.pick(this.group, this, this.owner.client.id);
   }
 
@@ -276,7 +276,7 @@ export class Connector implements EndpointOwner, Asker, Waiter {
     if (this.place === undefined) return;
     this.queuedMs += this.now() - this.place.sinceMs;
     this.place = undefined;
-    this.context.pool.leave(this);
+    this.context.pool.stopWaiting(this);
   }
 
   private after(ms: number, task: () => void): Cancel {

@@ -1,11 +1,11 @@
 import type { HealthChecks } from "../checks/health-checks.ts";
 import type { Config, ListenerConfig } from "../config/settings.ts";
-import type { Heads } from "../http1/head-pool.ts";
+import type { HeadPool } from "../http1/head-pool.ts";
 import type { Routes } from "../http1/route.ts";
 import type { Report } from "../log/event.ts";
 import type { Refusals } from "../log/refusals.ts";
 import type { Traffic } from "../log/traffic.ts";
-import type { Deadlines } from "../net/deadline.ts";
+import type { Deadlines } from "../net/deadlines.ts";
 import type { Keywords } from "../net/keywords.ts";
 import type { Platform } from "../platform.ts";
 import type { Explain } from "../pool/explain.ts";
@@ -104,7 +104,7 @@ export interface ProxyContext {
   /** One rewritten head on its way; a longer one gets a buffer of its own. */
   readonly headBuffer: Uint8Array;
   /** For requests and answers that are read. */
-  readonly heads: Heads;
+  readonly heads: HeadPool;
   /** Our name in Via, different for each board: it tells that a request has come here before. */
   readonly pseudonym: string;
   /** The same as bytes, with the end of Via's line. */

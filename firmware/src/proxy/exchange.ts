@@ -577,7 +577,7 @@ export class Exchange implements EndpointOwner, ConnectorOwner {
     }
     this.status = head.status;
     this.answeredMs = this.context.platform.clock.now();
-    countAnswer(this.backend!.load, head.status);
+    countAnswer(this.backend!.counters, head.status);
     this.connector!.answered(this.backend!, head.status);
     if (head.status === 101) return true;
     const endless = framing === "close" || framing === "chunked";

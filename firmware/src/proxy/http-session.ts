@@ -1,6 +1,6 @@
 import type { AnswerStatus } from "../http1/answer.ts";
 import type { Head } from "../http1/head.ts";
-import { type Request, understand } from "../http1/request.ts";
+import { parseRequest, type Request } from "../http1/request.ts";
 import { countAnswer } from "../log/traffic.ts";
 import type { Endpoint, EndpointOwner } from "../net/endpoint.ts";
 import type { Route } from "../pool/group.ts";
@@ -169,7 +169,7 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
     if (used < piece.byteLength) this.clientSide.unread(piece.subarray(used));
     head.keep(); // `piece` lies in the scratch buffer
     if (!head.done && head.error === undefined) return;
-    const request = head.error ?? understand(head, this.context);
+    const request = head.error ?? parseRequest(head, this.context);
     if (request === 404) this.context.refusals.noRoute++;
     if (request === 503) this.beginExchange().answerWithoutRoom("RR");
     else if (typeof request === "number") this.refuse(request, "PR");

@@ -1,6 +1,6 @@
 import type { Backend } from "../backend/backend.ts";
 import type { AdminState, Config } from "../config/settings.ts";
-import type { HeadRoom } from "../http1/head-pool.ts";
+import type { LongHeadMemory } from "../http1/head-pool.ts";
 import type { Report } from "../log/event.ts";
 import type { Refusals } from "../log/refusals.ts";
 import type { Traffic } from "../log/traffic.ts";
@@ -51,8 +51,8 @@ export class ReverseProxy implements MemoryUsers {
     return this.#active.explain;
   }
 
-  get headRoom(): HeadRoom {
-    return this.#shared.headRoom;
+  get longHeadMemory(): LongHeadMemory {
+    return this.#shared.longHeadMemory;
   }
 
   get traffic(): Traffic {
@@ -122,8 +122,8 @@ export class ReverseProxy implements MemoryUsers {
   /** The board's network is up, or down: then nothing counts against a backend. */
   set online(online: boolean) {
     this.#online = online;
-    if (online) this.#active.checks.thaw();
-    else this.#active.checks.freeze();
+    if (online) this.#active.checks.resume();
+    else this.#active.checks.pause();
   }
 
   /** Takes a client's connection to `port`, or closes it when no listener of the configuration has that port. */
@@ -183,7 +183,7 @@ export class ReverseProxy implements MemoryUsers {
   }
 
   #changed(): void {
-    this.#active.checks.changed();
-    this.pool.changed();
+    this.#active.checks.reschedule();
+    this.pool.wakeWaiters();
   }
 }

@@ -1,7 +1,7 @@
 import type { Backend } from "../backend/backend.ts";
 import type { ListenerConfig } from "../config/settings.ts";
 import type { Ending } from "../log/ending.ts";
-import type { Timed } from "../net/deadline.ts";
+import type { Timed } from "../net/deadlines.ts";
 import { Endpoint, type EndpointOwner } from "../net/endpoint.ts";
 import { hashText } from "../net/hash.ts";
 import { type CloseOptions, type ClosingOwner, LingeringClose } from "../net/lingering-close.ts";

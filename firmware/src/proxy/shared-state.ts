@@ -1,8 +1,8 @@
-import { HeadRoom } from "../http1/head-pool.ts";
+import { LongHeadMemory } from "../http1/head-pool.ts";
 import type { Report } from "../log/event.ts";
 import type { Refusals } from "../log/refusals.ts";
 import { noTraffic, type Traffic } from "../log/traffic.ts";
-import { Deadlines } from "../net/deadline.ts";
+import { Deadlines } from "../net/deadlines.ts";
 import { SCRATCH_BYTES } from "../net/pump.ts";
 import { randomSipKey, type SipKey } from "../net/sip-hash.ts";
 import type { Platform } from "../platform.ts";
@@ -26,7 +26,7 @@ export interface SharedState {
   readonly deadlines: Deadlines;
   readonly traffic: Traffic;
   /** Memory for long heads. */
-  readonly headRoom: HeadRoom;
+  readonly longHeadMemory: LongHeadMemory;
   /** Our name in Via, different for each board and at each start. */
   readonly pseudonym: string;
   /** A new X-Request-Id. */
@@ -47,7 +47,7 @@ export function sharedState(platform: Platform, report: Report): SharedState {
     scratch: new Uint8Array(SCRATCH_BYTES),
     deadlines: new Deadlines(platform.clock),
     traffic: noTraffic(),
-    headRoom: new HeadRoom(platform),
+    longHeadMemory: new LongHeadMemory(platform),
     pseudonym: `hot-potato-${boot}`,
     requestId: () => `${boot}-${++requests}`,
     // Drawn when the first client needs it: the chip's random numbers are only good while its radio is on.

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isBoardHost } from "./host.ts";
+import { isBoardHost } from "./board-host.ts";
 
 test.each([
   ["192.168.1.50", true],

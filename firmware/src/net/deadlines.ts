@@ -29,34 +29,34 @@ export class Deadlines {
   setDeadline(timed: Timed, ms: number): void {
     if (timed.deadlineMs === Number.POSITIVE_INFINITY) this.#timed.push(timed);
     timed.deadlineMs = this.#clock.now() + ms;
-    if (timed.deadlineMs < this.#alarmMs) this.#set(timed.deadlineMs, ms);
+    if (timed.deadlineMs < this.#alarmMs) this.#setAlarm(timed.deadlineMs, ms);
   }
 
   cancel(timed: Timed): void {
     if (timed.deadlineMs === Number.POSITIVE_INFINITY) return;
     timed.deadlineMs = Number.POSITIVE_INFINITY;
     this.#timed.splice(this.#timed.indexOf(timed), 1);
-    if (this.#timed.length === 0) this.#unset();
+    if (this.#timed.length === 0) this.#cancelAlarm();
   }
 
-  #set(atMs: number, ms: number): void {
-    this.#unset();
+  #setAlarm(atMs: number, ms: number): void {
+    this.#cancelAlarm();
     this.#alarmMs = atMs;
     this.#alarm = this.#clock.after(ms, () => this.#ring());
   }
 
-  #unset(): void {
+  #cancelAlarm(): void {
     this.#alarm?.();
     this.#alarm = undefined;
     this.#alarmMs = Number.POSITIVE_INFINITY;
   }
 
   #ring(): void {
-    this.#unset();
+    this.#cancelAlarm();
     for (let next = this.#next(); next !== undefined; next = this.#next()) {
       const leftMs = next.deadlineMs - this.#clock.now();
       if (leftMs > 0) {
-        this.#set(next.deadlineMs, leftMs);
+        this.#setAlarm(next.deadlineMs, leftMs);
         return;
       }
       this.cancel(next);

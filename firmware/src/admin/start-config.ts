@@ -1,10 +1,10 @@
 import { type GivenSettings, overlay } from "../config/build-settings.ts";
 import { type Configuration, readConfig } from "../config/config.ts";
-import type { Revisions } from "../config/config-store.ts";
-import { parseFlat } from "../config/reader.ts";
+import type { ConfigStore } from "../config/config-store.ts";
+import { parseJsonBounded } from "../config/reader.ts";
 import type { TextStore } from "../config/storage.ts";
 import type { Report } from "../log/event.ts";
-import type { Beginning } from "./running-config.ts";
+import type { StartConfig } from "./running-config.ts";
 import { TOKEN_KEY } from "./token.ts";
 
 /** What the builds before were given: of each setting, the last value that was not empty. */
@@ -12,10 +12,10 @@ export const GIVEN_KEY = "build-settings";
 
 const SETTINGS = Object.freeze(["document", "backends", "port", "token"] as const);
 
-export interface BeginningParts {
+export interface StartConfigParts {
   /** Absent where nothing is kept. */
   readonly store: TextStore | undefined;
-  readonly revisions: Revisions | undefined;
+  readonly configStore: ConfigStore | undefined;
   readonly builtIn: Configuration;
   /** Laid over `builtIn` already. */
   readonly given: GivenSettings;
@@ -28,9 +28,9 @@ export interface BeginningParts {
  * settings that this build was given and the ones before it were not: they count once, and whatever is
  * configured later counts again.
  */
-export function beginningOf(parts: BeginningParts): Beginning {
-  const { revisions, report, reset } = parts;
-  const kept = revisions?.start(reset);
+export function startConfigOf(parts: StartConfigParts): StartConfig {
+  const { configStore, report, reset } = parts;
+  const kept = configStore?.start(reset);
   let rolledBack: string | undefined;
   if (kept?.fellBack) {
     rolledBack = "boot-loop";
@@ -43,17 +43,17 @@ export function beginningOf(parts: BeginningParts): Beginning {
   const before = {
     document: kept?.document,
     next: kept?.next,
-    fallen: kept?.fallen,
-    rolledBack: rolledBack ?? kept?.fallenWhy,
+    failed: kept?.failed,
+    rolledBack: rolledBack ?? kept?.failedWhy,
   };
   const changes = changesOf(parts);
   if (changes === undefined) return chosen(parts, before, {});
   if (before.document !== undefined || (changes.token && parts.store?.read(TOKEN_KEY))) {
     report({ level: "I", on: "config", what: "build-settings", keys: Object.keys(changes).join() });
   }
-  const beginning = chosen(parts, before, changes);
-  if (beginning.source !== "not-saved") takeOver(parts, changes);
-  return beginning;
+  const startConfig = chosen(parts, before, changes);
+  if (startConfig.source !== "not-saved") takeOver(parts, changes);
+  return startConfig;
 }
 
 interface Kept {
@@ -61,54 +61,54 @@ interface Kept {
   /** Waits for this start. */
   readonly next: object | undefined;
   /** The board has fallen back from it. */
-  readonly fallen: object | undefined;
+  readonly failed: object | undefined;
   readonly rolledBack: string | undefined;
 }
 
-function chosen(parts: BeginningParts, kept: Kept, changes: GivenSettings): Beginning {
-  const { revisions, report } = parts;
-  const standing = standingOf(parts, kept, changes);
-  if (kept.next === undefined) return standing;
-  revisions!.keepNext(undefined); // whatever comes of it, it is tried once
-  if (changes.document !== undefined) return standing;
+function chosen(parts: StartConfigParts, kept: Kept, changes: GivenSettings): StartConfig {
+  const { configStore, report } = parts;
+  const active = withoutNext(parts, kept, changes);
+  if (kept.next === undefined) return active;
+  configStore!.saveNext(undefined); // whatever comes of it, it is tried once
+  if (changes.document !== undefined) return active;
   const next = checked(overlay(kept.next, changes), report);
-  if (next === undefined) return standing;
-  return { ...next, source: "trial", before: standing, rolledBack: kept.rolledBack };
+  if (next === undefined) return active;
+  return { ...next, source: "trial", previous: active, rolledBack: kept.rolledBack };
 }
 
 /** The configuration that counts but for one that waits for this start. */
-function standingOf(
-  { builtIn, revisions, report }: BeginningParts,
-  { document, fallen, rolledBack }: Kept,
+function withoutNext(
+  { builtIn, configStore, report }: StartConfigParts,
+  { document, failed, rolledBack }: Kept,
   changes: GivenSettings,
-): Beginning {
+): StartConfig {
   if (document === undefined) {
-    if (changes.document !== undefined && fallen !== undefined) {
-      revisions!.forget(); // whoever builds has decided
+    if (changes.document !== undefined && failed !== undefined) {
+      configStore!.forget(); // whoever builds has decided
       return { ...builtIn, source: "built-in", rolledBack: undefined };
     }
-    const suspended = fallen !== undefined && opens(fallen, builtIn);
-    return { ...builtIn, source: "built-in", rolledBack, fallen, suspended };
+    const suspended = failed !== undefined && opens(failed, builtIn);
+    return { ...builtIn, source: "built-in", rolledBack, failed, suspended };
   }
   const { token, ...laidOver } = changes;
   if (Object.keys(laidOver).length === 0) {
     const flash = checked(document, report);
     if (flash !== undefined) {
-      const suspended = fallen !== undefined && opens(fallen, flash);
-      return { ...flash, source: "flash", rolledBack, fallen, suspended };
+      const suspended = failed !== undefined && opens(failed, flash);
+      return { ...flash, source: "flash", rolledBack, failed, suspended };
     }
     const suspended = opens(document, builtIn);
-    return { ...builtIn, source: "built-in", rolledBack: "invalid", fallen: document, suspended };
+    return { ...builtIn, source: "built-in", rolledBack: "invalid", failed: document, suspended };
   }
   const mixed =
     laidOver.document === undefined ? checked(overlay(document, laidOver), report) : builtIn;
   const counts = mixed ?? builtIn;
-  const error = revisions!.keep(counts.document);
+  const error = configStore!.save(counts.document);
   const source = error === undefined ? "flash" : "not-saved";
   if (mixed !== undefined) return { ...counts, source, rolledBack };
   const suspended = opens(document, counts);
-  if (suspended) revisions!.fall("build-settings");
-  return { ...counts, source, rolledBack: "build-settings", fallen: document, suspended };
+  if (suspended) configStore!.markFailed("build-settings");
+  return { ...counts, source, rolledBack: "build-settings", failed: document, suspended };
 }
 
 /** Would clients reach with `other` what the routes of `document` keep from them? */
@@ -128,7 +128,7 @@ function checked(document: object, report: Report): Configuration | undefined {
 }
 
 /** What this build was given and the builds before it were not; `undefined`: nothing. */
-function changesOf({ store, given }: BeginningParts): GivenSettings | undefined {
+function changesOf({ store, given }: StartConfigParts): GivenSettings | undefined {
   if (store === undefined) return undefined;
   const before = givenBefore(store);
   const changes = SETTINGS.flatMap(key => {
@@ -139,7 +139,7 @@ function changesOf({ store, given }: BeginningParts): GivenSettings | undefined 
 }
 
 /** From the next start on `changes` are nothing new; a token that was set at run time gives way. */
-function takeOver({ store }: BeginningParts, changes: GivenSettings): void {
+function takeOver({ store }: StartConfigParts, changes: GivenSettings): void {
   const { token } = changes;
   if (token !== undefined && store!.read(TOKEN_KEY) !== undefined) store!.write(TOKEN_KEY, token);
   store!.write(GIVEN_KEY, JSON.stringify({ ...givenBefore(store!), ...changes }));
@@ -149,7 +149,7 @@ function givenBefore(store: TextStore): GivenSettings {
   const text = store.read(GIVEN_KEY);
   if (text === undefined) return {};
   try {
-    const value = parseFlat(text);
+    const value = parseJsonBounded(text);
     if (typeof value === "object" && value !== null) return value;
   } catch {
     // no JSON: reported below

@@ -1,10 +1,10 @@
 import { digits, type KeyValue, valueAt, withValueAt } from "../config/key-path.ts";
-import { brief, nearest, parseFlat } from "../config/reader.ts";
+import { brief, didYouMean, parseJsonBounded } from "../config/reader.ts";
 import { deepFreeze } from "../deep-freeze.ts";
 import { EVENT_KINDS } from "../log/recent-events.ts";
-import type { Operator } from "./operator.ts";
-import { SECRET } from "./operator.ts";
 import type { Outcome } from "./outcome.ts";
+import type { RuntimeApi } from "./runtime-api.ts";
+import { SECRET } from "./runtime-api.ts";
 import { type BackendStatus, configurationText, statusOf } from "./status.ts";
 
 /** A command: what may follow it, what it does, and how it comes out. */
@@ -15,7 +15,7 @@ interface Command {
   readonly words: readonly [min: number, max: number];
   /** Its arguments are nobody's business from this one on. */
   readonly secretFrom?: number;
-  run(operator: Operator, words: readonly string[]): readonly string[] | Outcome;
+  run(runtime: RuntimeApi, words: readonly string[]): readonly string[] | Outcome;
 }
 
 /** Events that `events` tells when no number is given. */
@@ -35,8 +35,8 @@ const COMMANDS: Record<string, Command> = deepFreeze({
     usage: "status",
     help: "how the board is doing",
     words: [0, 0],
-    run: operator => {
-      const { backends, sockets, ...rest } = statusOf(operator);
+    run: runtime => {
+      const { backends, sockets, ...rest } = statusOf(runtime);
       const up = backends.filter(({ operationalState }) => operationalState === "up").length;
       const values = {
         ...rest,
@@ -51,56 +51,56 @@ const COMMANDS: Record<string, Command> = deepFreeze({
     usage: "backends",
     help: "each backend, a line each",
     words: [0, 0],
-    run: operator => statusOf(operator).backends.map(backendLine),
+    run: runtime => statusOf(runtime).backends.map(backendLine),
   },
   ready: {
     usage: "ready NAME",
     help: "a backend serves again",
     words: [1, 1],
-    run: (operator, [name]) => operator.setState(name, "ready"),
+    run: (runtime, [name]) => runtime.setState(name, "ready"),
   },
   drain: {
     usage: "drain NAME",
     help: "no new sessions; who is there stays",
     words: [1, 1],
-    run: (operator, [name]) => operator.setState(name, "drain"),
+    run: (runtime, [name]) => runtime.setState(name, "drain"),
   },
   maint: {
     usage: "maint NAME",
     help: "no sessions, no checks",
     words: [1, 1],
-    run: (operator, [name]) => operator.setState(name, "maint"),
+    run: (runtime, [name]) => runtime.setState(name, "maint"),
   },
   weight: {
     usage: "weight NAME N",
     help: "its share, 0 to 256",
     words: [2, 2],
-    run: (operator, [name, weight]) => operator.setWeight(name, number(weight)),
+    run: (runtime, [name, weight]) => runtime.setWeight(name, number(weight)),
   },
   balance: {
     usage: "balance STRATEGY",
     help: "how backends are chosen",
     words: [1, 1],
-    run: (operator, [balance]) => operator.setBalance(balance),
+    run: (runtime, [balance]) => runtime.setBalance(balance),
   },
   config: {
     usage: "config [KEY VALUE]",
     help: "all of it, a key, or a change; config default: as built in",
     words: [0, Number.POSITIVE_INFINITY],
-    run: (operator, [key, ...value]) => {
+    run: (runtime, [key, ...value]) => {
       if (key === undefined) {
-        const { document, next } = operator;
+        const { document, next } = runtime;
         const later =
-          next === undefined ? [] : ["from the next start on:", ...folded(JSON.stringify(next))];
-        const { setAtRunTime } = statusOf(operator).configuration;
+          next === undefined ? [] : ["from the next start on:", ...wrapped(JSON.stringify(next))];
+        const { setAtRunTime } = statusOf(runtime).configuration;
         const changes = setAtRunTime.map(
           ({ backend, key, document, now }) =>
             `set at run time: ${backend} has ${key} ${now} instead of ${document}`,
         );
-        return [...folded(JSON.stringify(document)), ...changes, ...later];
+        return [...wrapped(JSON.stringify(document)), ...changes, ...later];
       }
-      if (key === "default" && value.length === 0) return operator.configureBuiltIn();
-      return value.length === 0 ? told(operator, key) : changed(operator, key, value.join(" "));
+      if (key === "default" && value.length === 0) return runtime.configureBuiltIn();
+      return value.length === 0 ? showKey(runtime, key) : changeKey(runtime, key, value.join(" "));
     },
   },
   wifi: {
@@ -108,28 +108,28 @@ const COMMANDS: Record<string, Command> = deepFreeze({
     help: "the network; or joins another, and this one again if that fails",
     words: [0, 2],
     secretFrom: 1,
-    run: (operator, [ssid, password = ""]) =>
-      ssid === undefined ? wifiLines(operator) : operator.joinWifi(ssid, password),
+    run: (runtime, [ssid, password = ""]) =>
+      ssid === undefined ? wifiLines(runtime) : runtime.joinWifi(ssid, password),
   },
   "wifi-rejoin": {
     usage: "wifi-rejoin",
     help: "leaves the network, and joins it again",
     words: [0, 0],
-    run: operator => operator.rejoinWifi(),
+    run: runtime => runtime.rejoinWifi(),
   },
   token: {
     usage: "token TOKEN",
     help: "what the admin port wants for changes",
     words: [1, 1],
     secretFrom: 0,
-    run: (operator, [token]) => operator.setToken(token),
+    run: (runtime, [token]) => runtime.setToken(token),
   },
   "temporary-token": {
     usage: "temporary-token TOKEN",
     help: "a token until the next reset; the saved one is kept",
     words: [1, 1],
     secretFrom: 0,
-    run: (operator, [token]) => operator.setTemporaryToken(token),
+    run: (runtime, [token]) => runtime.setTemporaryToken(token),
   },
   events: {
     usage: "events [KIND] [N]",
@@ -152,25 +152,25 @@ const COMMANDS: Record<string, Command> = deepFreeze({
     usage: "explain N",
     help: "logs why the next N picks came out so",
     words: [1, 1],
-    run: (operator, [picks]) => operator.explain(number(picks)),
+    run: (runtime, [picks]) => runtime.explain(number(picks)),
   },
   heap: {
     usage: "heap",
     help: "free memory in bytes",
     words: [0, 0],
-    run: operator => [`heap=${statusOf(operator).heap}`],
+    run: runtime => [`heap=${statusOf(runtime).heap}`],
   },
   "factory-reset": {
     usage: "factory-reset",
     help: "forgets configuration, token, states and Wi-Fi, and restarts",
     words: [0, 0],
-    run: operator => operator.factoryReset(),
+    run: runtime => runtime.factoryReset(),
   },
   reboot: {
     usage: "reboot",
     help: "starts the board again",
     words: [0, 0],
-    run: operator => operator.reboot(),
+    run: runtime => runtime.reboot(),
   },
 });
 
@@ -180,24 +180,24 @@ export const COMMAND_NAMES = Object.freeze(Object.keys(COMMANDS));
  * Does what a line asks for. The answer's lines are for people and programs at once; the last one begins
  * with `ok` or `error`.
  */
-export function runCommand(operator: Operator, line: string): string[] {
+export function runCommand(runtime: RuntimeApi, line: string): string[] {
   const [name, ...words] = split(line);
   if (name === undefined) return [];
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (command === undefined) {
-    const near = nearest(name, COMMAND_NAMES);
+    const near = didYouMean(name, COMMAND_NAMES);
     return [`error no command ${brief(name)}; ${near ? `did you mean "${near}"?` : "try help"}`];
   }
   const [min, max] = command.words;
   if (words.length < min || words.length > max) return [`error usage: ${command.usage}`];
-  const outcome = command.run(operator, words);
+  const outcome = command.run(runtime, words);
   if ("done" in outcome) return [`ok ${outcome.done}`];
   if ("complaints" in outcome) return outcome.complaints.map(complaint => `error ${complaint}`);
   return [...outcome, "ok"];
 }
 
 /** The line as it may be shown: what is secret in the command that it gives, or nearly gives, is covered. */
-export function covered(line: string): string {
+export function maskSecrets(line: string): string {
   const [command, ...words] = wordsOf(line);
   const from = command && secretFrom(command.text, words[0]?.text);
   if (from === undefined) return line;
@@ -212,7 +212,7 @@ export function covered(line: string): string {
 
 /** The word behind the command from which on all are secret. */
 function secretFrom(command: string, first = ""): number | undefined {
-  const name = Object.hasOwn(COMMANDS, command) ? command : nearest(command, COMMAND_NAMES);
+  const name = Object.hasOwn(COMMANDS, command) ? command : didYouMean(command, COMMAND_NAMES);
   if (name === "config" && first.includes("stickyKey")) return 1;
   return name === undefined ? undefined : COMMANDS[name].secretFrom;
 }
@@ -226,7 +226,7 @@ function statusLines(key: string, value: unknown): string[] {
   );
 }
 
-function wifiLines({ parts }: Operator): string[] {
+function wifiLines({ parts }: RuntimeApi): string[] {
   const { ssid, address, rssi, onTrial } = parts.platform.link;
   return [
     ...(ssid === undefined ? [] : [`ssid=${ssid}`]),
@@ -290,42 +290,44 @@ function number(text: string): number | string {
   return isNegative ? -value : value;
 }
 
-function folded(text: string): string[] {
+function wrapped(text: string): string[] {
   const lines: string[] = [];
   for (let at = 0; at < text.length; at += LINE_MAX) lines.push(text.slice(at, at + LINE_MAX));
   return lines;
 }
 
 /** A key of the configuration. */
-function told(operator: Operator, key: string): readonly string[] | Outcome {
-  const found = valueAt(operator.document, operator.proxy.config, key);
+function showKey(runtime: RuntimeApi, key: string): readonly string[] | Outcome {
+  const found = valueAt(runtime.document, runtime.proxy.config, key);
   if ("complaints" in found) return found;
-  const inForce =
-    key === "sessionsMax" ? `; ${operator.proxy.budget.sessionsMax} are in force` : "";
-  return folded(`${key}=${shown(found, JSON.stringify)}${inForce}`);
+  const inForce = key === "sessionsMax" ? `; ${runtime.proxy.budget.sessionsMax} are in force` : "";
+  return wrapped(`${key}=${shownValue(found, JSON.stringify)}${inForce}`);
 }
 
 /** Another value for a key of the configuration: from what to what, and what came of it. */
-function changed(operator: Operator, key: string, text: string): Outcome {
-  const { document, proxy } = operator;
+function changeKey(runtime: RuntimeApi, key: string, text: string): Outcome {
+  const { document, proxy } = runtime;
   const value = parsed(text);
   const change = withValueAt(document, key, value);
   if ("complaints" in change) return change;
   const before = valueAt(document, proxy.config, key);
-  const outcome = operator.amend(change.document);
+  const outcome = runtime.amend(change.document);
   if ("complaints" in outcome || "complaints" in before) return outcome;
-  const what = `${key} is ${key === "stickyKey" ? SECRET : brief(value)} instead of ${shown(before)}`;
+  const what = `${key} is ${key === "stickyKey" ? SECRET : brief(value)} instead of ${shownValue(before)}`;
   return { done: `${what}; ${outcome.done}` };
 }
 
-function shown({ value, isDefault }: KeyValue, text: (value: unknown) => string = brief): string {
+function shownValue(
+  { value, isDefault }: KeyValue,
+  text: (value: unknown) => string = brief,
+): string {
   if (value === undefined) return "nothing";
   return `${text(value)}${isDefault ? " (the default)" : ""}`;
 }
 
 function parsed(text: string): unknown {
   try {
-    return parseFlat(text);
+    return parseJsonBounded(text);
   } catch {
     return text; // a word such as ewma
   }

@@ -1,4 +1,4 @@
-import { parseFlat } from "../config/reader.ts";
+import { parseJsonBounded } from "../config/reader.ts";
 import { ADMIN_STATES, type AdminState } from "../config/settings.ts";
 import type { TextStore } from "../config/storage.ts";
 import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
@@ -42,7 +42,7 @@ export function restoreStates(proxy: ReverseProxy, store: TextStore): void {
 }
 
 /** Keeps the states that differ from the document. Returns why flash has not taken them; `undefined`: it has. */
-export function keepStates(proxy: ReverseProxy, store: TextStore): string | undefined {
+export function saveStates(proxy: ReverseProxy, store: TextStore): string | undefined {
   const states: Record<string, States[string]> = {};
   for (const [index, { name, state }] of proxy.config.backends.entries()) {
     const now = proxy.pool.backends[index].state;
@@ -58,7 +58,7 @@ function storedStates(store: TextStore): States {
   const text = store.read(STATES_KEY);
   if (text === undefined) return {};
   try {
-    const states = parseFlat(text) as Record<string, unknown>;
+    const states = parseJsonBounded(text) as Record<string, unknown>;
     const isState = (value: unknown) => ADMIN_STATES.includes(value as AdminState);
     const valid = (pair: unknown) =>
       Array.isArray(pair) && pair.length === 2 && pair.every(isState);

@@ -1,31 +1,31 @@
 import { STRATEGIES } from "../balancer/strategies.ts";
 import { readConfig } from "../config/config.ts";
-import { DOCUMENT_BYTES_MAX, type Revisions } from "../config/config-store.ts";
-import { brief, nearest } from "../config/reader.ts";
+import { type ConfigStore, DOCUMENT_BYTES_MAX } from "../config/config-store.ts";
+import { brief, didYouMean } from "../config/reader.ts";
 import {
   ADMIN_STATES,
   type AdminState,
   type Config,
   EXPLAIN_MAX,
   type StrategyName,
+  UNWEIGHTED,
   WEIGHT_MAX,
-  WEIGHTLESS,
 } from "../config/settings.ts";
 import type { TextStore } from "../config/storage.ts";
 import { deepFreeze } from "../deep-freeze.ts";
 import type { Report } from "../log/event.ts";
-import type { Recent } from "../log/recent-events.ts";
+import type { RecentEvents } from "../log/recent-events.ts";
 import { budget } from "../net/connection-budget.ts";
 import type { Cancel, Platform } from "../platform.ts";
 import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
-import { GIVEN_KEY } from "./beginning.ts";
 import type { Outcome } from "./outcome.ts";
 import { type RunningConfig, TRIAL_MS } from "./running-config.ts";
-import { restoreStates, runTimeChanges, STATES_KEY } from "./states.ts";
+import { restoreStates, runTimeChanges, STATES_KEY } from "./runtime-changes.ts";
+import { GIVEN_KEY } from "./start-config.ts";
 import { isToken, TOKEN_KEY, TOKEN_MAX, TOKEN_MIN } from "./token.ts";
 
 /** A start that lasted so long was a good one. */
-const LASTED_MS = 60_000;
+const START_SUCCEEDED_MS = 60_000;
 
 /** From the answer to a factory reset until it happens: the answer has to arrive. */
 const FACTORY_RESET_MS = 1000;
@@ -40,13 +40,13 @@ const NO_TOKEN: Outcome = deepFreeze({
   complaints: [`token: wanted ${TOKEN_MIN} to ${TOKEN_MAX} printable characters without blanks`],
 });
 
-export interface OperatorParts {
+export interface RuntimeApiParts {
   readonly platform: Platform;
   readonly proxy: ReverseProxy;
-  readonly recent: Recent;
+  readonly recent: RecentEvents;
   /** What is kept without power, where anything is. */
   readonly store: TextStore | undefined;
-  readonly revisions: Revisions | undefined;
+  readonly configStore: ConfigStore | undefined;
   readonly report: Report;
   readonly running: RunningConfig;
   /** The document that was built in. */
@@ -61,9 +61,9 @@ export interface OperatorParts {
  * Everything that may be asked of a running board, by whichever way: the console, the API, the page.
  * Each wish is checked whole before anything is changed.
  */
-export class Operator {
-  readonly parts: OperatorParts;
-  #lasting: Cancel | undefined;
+export class RuntimeApi {
+  readonly parts: RuntimeApiParts;
+  #startTimer: Cancel | undefined;
   /** The token that flash keeps. */
   #token: string | undefined;
   /** A token that a reset takes away. */
@@ -71,20 +71,20 @@ export class Operator {
   /** A token that counts, and is kept when a request has brought it. */
   #tried: { readonly token: string; readonly cancel: Cancel } | undefined;
 
-  constructor(parts: OperatorParts) {
+  constructor(parts: RuntimeApiParts) {
     this.parts = parts;
-    const { platform, store, revisions } = parts;
+    const { platform, store, configStore } = parts;
     this.#token = store && storedToken(store);
     if (store !== undefined) restoreStates(parts.proxy, store);
-    if (revisions === undefined) return;
-    this.#lasting = platform.clock.after(LASTED_MS, () => revisions.lasted());
+    if (configStore === undefined) return;
+    this.#startTimer = platform.clock.after(START_SUCCEEDED_MS, () => configStore.startSucceeded());
   }
 
   /** Forgets what it was about to do. A start that is stopped in order has not failed, however short it was. */
   stop(): void {
-    this.#lasting?.();
+    this.#startTimer?.();
     this.#endTokenTrial();
-    this.parts.revisions?.lasted();
+    this.parts.configStore?.startSucceeded();
   }
 
   get proxy(): ReverseProxy {
@@ -107,9 +107,9 @@ export class Operator {
   }
 
   /** The document that is in force again when the trial fails, without its secrets. */
-  get before(): object | undefined {
-    const { before } = this.running;
-    return before && withoutSecrets(before);
+  get previous(): object | undefined {
+    const { previous } = this.running;
+    return previous && withoutSecrets(previous);
   }
 
   /** The document that counts from the next start on, when that is another one, without its secrets. */
@@ -138,7 +138,7 @@ export class Operator {
     if (!isToken(token)) return NO_TOKEN;
     if (token === this.token && this.#tried !== undefined) return { done: "it is on trial" };
     if (token === this.token || this.token === undefined || this.proxy.config.adminPort === 0) {
-      const why = this.#keepToken(store, token);
+      const why = this.#saveToken(store, token);
       return why === undefined
         ? { done: "the token is set" }
         : { complaints: [`token: flash does not take it: ${why}`] };
@@ -163,13 +163,13 @@ export class Operator {
     this.parts.platform.link.confirm?.();
     const { report, store } = this.parts;
     if (this.#tried === undefined) return;
-    const why = this.#keepToken(store!, this.#tried.token);
+    const why = this.#saveToken(store!, this.#tried.token);
     if (why === undefined) report({ level: "I", on: "admin", what: "token-saved" });
     else report({ level: "W", on: "admin", what: "token-rolled-back", why });
   }
 
   /** Ends the trial of any. Returns why flash has not taken it; `undefined`: it has. */
-  #keepToken(store: TextStore, token: string): string | undefined {
+  #saveToken(store: TextStore, token: string): string | undefined {
     this.#endTokenTrial();
     const why = store.write(TOKEN_KEY, token);
     if (why !== undefined) return why;
@@ -213,7 +213,7 @@ export class Operator {
     if (state !== undefined) {
       const before = backend.state;
       proxy.setState(backend, state as AdminState);
-      const why = this.running.keepStates();
+      const why = this.running.saveStates();
       done.push(
         `${name} is ${state} ${before === state ? "already" : `instead of ${before}`}${why === undefined ? "" : `, and flash does not take it: ${why}`}`,
       );
@@ -225,7 +225,7 @@ export class Operator {
   setBalance(balance: string): Outcome {
     if (!Object.hasOwn(STRATEGIES, balance)) {
       const known = Object.keys(STRATEGIES);
-      const near = nearest(balance, known);
+      const near = didYouMean(balance, known);
       const hint = near === undefined ? `wanted ${known.join(", ")}` : `did you mean "${near}"?`;
       return { complaints: [`balance: no strategy ${brief(balance)}; ${hint}`] };
     }
@@ -245,7 +245,7 @@ export class Operator {
         complaints: [`explain: is ${brief(picks)}; wanted a whole number from 1 to ${EXPLAIN_MAX}`],
       };
     }
-    this.proxy.explain.left = picks;
+    this.proxy.explain.picksLeft = picks;
     return { done: `the next ${picks} picks will be explained` };
   }
 
@@ -325,17 +325,17 @@ export class Operator {
   }
 
   /** The document that the board has fallen back from, without its secrets. */
-  get fallen(): object | undefined {
-    const { fallen } = this.running;
-    return fallen && withoutSecrets(fallen);
+  get failed(): object | undefined {
+    const { failed } = this.running;
+    return failed && withoutSecrets(failed);
   }
 
   /** Puts that one in force again, on trial like any other. */
-  configureFallen(): Outcome {
-    const { fallen } = this.running;
-    return fallen === undefined
+  configureFailed(): Outcome {
+    const { failed } = this.running;
+    return failed === undefined
       ? { complaints: ["the board has not fallen back from a configuration"] }
-      : this.configure(fallen);
+      : this.configure(failed);
   }
 
   /** Forgets all that was kept since the board was flashed, and restarts. */
@@ -351,11 +351,11 @@ export class Operator {
   }
 
   #forgetAll(store: TextStore): void {
-    const { platform, report, revisions } = this.parts;
+    const { platform, report, configStore } = this.parts;
     report({ level: "W", on: "config", what: "factory-reset" });
-    this.#lasting?.();
+    this.#startTimer?.();
     this.running.stop();
-    revisions?.forget();
+    configStore?.forget();
     for (const key of [TOKEN_KEY, STATES_KEY, GIVEN_KEY]) store.delete(key);
     platform.link.forget?.();
     platform.restart?.();
@@ -363,10 +363,10 @@ export class Operator {
 
   /** Does not return where it can be done. */
   reboot(): Outcome {
-    const { platform, revisions } = this.parts;
+    const { platform, configStore } = this.parts;
     const { restart } = platform;
     if (restart === undefined) return { complaints: ["reboot: this machine cannot"] };
-    revisions?.lasted(); // it is no failure that it ends
+    configStore?.startSucceeded(); // it is no failure that it ends
     return restart();
   }
 
@@ -380,7 +380,7 @@ export class Operator {
 
   #unknown(name: string): string {
     const known = this.proxy.pool.backends.map(backend => backend.name);
-    const near = nearest(name, known);
+    const near = didYouMean(name, known);
     return near === undefined
       ? `no backend ${brief(name)}; there are ${known.join(", ")}`
       : `no backend ${brief(name)}; did you mean "${near}"?`;
@@ -392,7 +392,7 @@ function weightComplaints(weight: unknown, balance: StrategyName): string[] {
   if (!isWholeNumber(weight, 0, WEIGHT_MAX)) {
     return [`weight: is ${brief(weight)}; wanted a whole number from 0 to ${WEIGHT_MAX}`];
   }
-  if (weight <= 1 || !WEIGHTLESS.includes(balance)) return [];
+  if (weight <= 1 || !UNWEIGHTED.includes(balance)) return [];
   return [
     `weight: is ${weight}, but ${balance} looks at no weights; weighted-round-robin would do`,
   ];
