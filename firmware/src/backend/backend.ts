@@ -16,8 +16,40 @@ export interface BackendCounters extends Answers {
   ejections: number;
 }
 
-/** May a backend be picked, and if not, why not. */
+/** HAProxy's operational state: whether a backend takes sessions, and if not, why. */
 export type OperationalState = "up" | "maint" | "down" | "ejected" | "drain";
+
+/** Why a backend cannot be picked. */
+export type Exclusion = Exclude<OperationalState, "up"> | "tried" | "full" | "backup";
+
+/** Bits of `Backend.exclusions`; of several, the lowest one names the reason. */
+export const MAINT = 1;
+export const DOWN = 2;
+export const DRAIN = 4;
+export const EJECTED = 8;
+export const TRIED = 16;
+export const FULL = 32;
+/** Used only when no other backend is available. */
+export const BACKUP = 64;
+
+/** Those that are the backend's own state. */
+const STATES = MAINT | DOWN | DRAIN | EJECTED;
+
+/** By bit, from the lowest on. */
+const EXCLUSIONS: readonly Exclusion[] = Object.freeze([
+  "maint",
+  "down",
+  "drain",
+  "ejected",
+  "tried",
+  "full",
+  "backup",
+]);
+
+/** The reason that the lowest bit of `reasons`, which are not 0, stands for. */
+export function nameOfExclusions(reasons: number): Exclusion {
+  return EXCLUSIONS[31 - Math.clz32(reasons & -reasons)];
+}
 
 /** One server behind the proxy, and what is going on with it. */
 export class Backend {
@@ -115,11 +147,25 @@ export class Backend {
       health.rules.slowStartMs === 0 ? weight : weight * health.slowStartFactor(nowMs);
   }
 
-  operationalState(nowMs: number): OperationalState {
+  /**
+   * Why the backend cannot be picked now, as bits; 0 when it can. `tried` has one bit for each backend that was
+   * tried already, by its index. Each pick asks every backend, so this is one call without a string.
+   */
+  exclusions(tried: number, nowMs: number): number {
     const health = this.health;
-    if (this.state === "maint") return "maint";
-    if (!health.up) return "down";
-    if (this.state === "drain" || this.weight === 0 || health.wantsDrain) return "drain";
-    return health.ejectedUntilMs > nowMs ? "ejected" : "up";
+    let reasons = 0;
+    if (this.state !== "ready") reasons = this.state === "maint" ? MAINT : DRAIN;
+    if (!health.up) reasons |= DOWN;
+    if (this.weight === 0 || health.wantsDrain) reasons |= DRAIN;
+    if (health.ejectedUntilMs > nowMs) reasons |= EJECTED;
+    if ((tried & (1 << this.index)) !== 0) reasons |= TRIED;
+    if (this.counters.sessions >= this.maxSessions) reasons |= FULL;
+    if (this.backup) reasons |= BACKUP;
+    return reasons;
+  }
+
+  operationalState(nowMs: number): OperationalState {
+    const reasons = this.exclusions(0, nowMs) & STATES;
+    return reasons === 0 ? "up" : (nameOfExclusions(reasons) as OperationalState);
   }
 }

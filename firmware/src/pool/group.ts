@@ -1,11 +1,20 @@
-import type { Backend, OperationalState } from "../backend/backend.ts";
+import {
+  BACKUP,
+  type Backend,
+  DOWN,
+  EJECTED,
+  FULL,
+  MAINT,
+  nameOfExclusions,
+  TRIED,
+} from "../backend/backend.ts";
 import { STRATEGIES } from "../balancer/strategies.ts";
 import type { Strategy, StrategyParts } from "../balancer/strategy.ts";
 import type { StrategyName } from "../config/settings.ts";
 import type { RoutePattern } from "../http1/route.ts";
 import type { Clock } from "../platform.ts";
 
-/** Who asks for a backend. */
+/** What a pick depends on besides the backends. */
 export interface PickInput {
   /** One bit for each backend tried, by its index. */
   readonly tried: number;
@@ -15,10 +24,10 @@ export interface PickInput {
   readonly sticky: Backend | undefined;
 }
 
-/** Why a backend is left out of a pick. */
-export type LeftOut = Exclude<OperationalState, "up"> | "tried" | "full" | "backup";
+/** A client stays with its sticky backend unless one of these holds: it may be draining, ejected or a backup. */
+const ENDS_STICKINESS = MAINT | DOWN | TRIED;
 
-/** Backends that serve the same, and who of them is next. */
+/** Backends that serve the same requests, and the strategy that chooses among them. */
 export class Group {
   /** Its place among the groups of its pool. */
   readonly index: number;
@@ -46,45 +55,47 @@ export class Group {
   }
 
   /**
-   * The next backend. `"full"`: there are some, and all of them serve as many as they may; `undefined`
-   * when there is none.
+   * The next backend; `"full"` when all that are available serve as many sessions as they may; `undefined` when
+   * none is available.
    *
-   * The backend that served the client before comes first, where it is one of the group.
-   *
-   * A backup comes in when no other backend is available, and only the first of them. One that was
-   * ejected comes in before nobody does.
+   * The client's sticky backend comes first. A backup is used only when no other backend is available, and only
+   * the first of them. If none is available at all, ejected ones are used as a last resort.
    */
   pick(input: PickInput): Backend | "full" | undefined {
     const nowMs = this.#clock.now();
-    const { sticky } = input;
-    if (sticky !== undefined && this.backends.includes(sticky) && keeps(sticky, input, nowMs)) {
-      return sticky.full ? "full" : sticky;
+    const { sticky, tried } = input;
+    if (sticky !== undefined && this.backends.includes(sticky)) {
+      const reasons = sticky.exclusions(tried, nowMs);
+      if ((reasons & ENDS_STICKINESS) === 0) return (reasons & FULL) === 0 ? sticky : "full";
     }
     return (
-      this.#choose(input, nowMs, false) ??
-      this.#firstBackup(input, nowMs) ??
-      this.#choose(input, nowMs, true)
+      this.#choose(input, nowMs, 0) ??
+      this.#firstBackup(tried, nowMs) ??
+      this.#choose(input, nowMs, BACKUP | EJECTED)
     );
   }
 
-  /** Nobody else could take over from `backend`. */
+  /** True when no other backend of the group is up, so that none could take over from `backend`. */
   isLastAvailable(backend: Backend, nowMs: number): boolean {
     const { backends } = this;
     if (!backends.includes(backend)) return false;
     return !backends.some(other => other !== backend && other.operationalState(nowMs) === "up");
   }
 
-  /** What a pick would think of `backend` now: its score, or why it is left out. */
-  explain(backend: Backend, input: PickInput): string {
+  /** For a line of the log: the backend's score in a pick now, or why it cannot be picked. */
+  explain(backend: Backend, { tried, client }: PickInput): string {
     const nowMs = this.#clock.now();
-    const leftOut = whyNot(backend, input, nowMs);
-    if (leftOut === "down") return `down/${backend.health.code ?? "unchecked"}`;
-    if (leftOut !== undefined) return leftOut;
+    const reasons = backend.exclusions(tried, nowMs);
+    if (reasons !== 0) {
+      const name = nameOfExclusions(reasons);
+      return name === "down" ? `down/${backend.health.code ?? "unchecked"}` : name;
+    }
     backend.updateEffectiveWeight(nowMs);
-    return String(Math.round(this.strategy.score(backend, input.client) * 1000) / 1000);
+    return String(Math.round(this.strategy.score(backend, client) * 1000) / 1000);
   }
 
-  #choose(input: PickInput, nowMs: number, ejectedToo: boolean): Backend | "full" | undefined {
+  /** The strategy's choice among the backends that nothing but `ignored` reasons excludes. */
+  #choose(input: PickInput, nowMs: number, ignored: number): Backend | "full" | undefined {
     const candidates = this.#candidates;
     const tried = input.tried;
     const backends = this.backends;
@@ -92,11 +103,9 @@ export class Group {
     let full = false;
     for (let at = 0; at < backends.length; ++at) {
       const backend = backends[at];
-      if ((tried & (1 << backend.index)) !== 0 || (backend.backup && !ejectedToo)) continue;
-      const operationalState = backend.operationalState(nowMs);
-      if (operationalState !== "up" && !(ejectedToo && operationalState === "ejected")) continue;
-      if (backend.counters.sessions >= backend.maxSessions) {
-        full = true;
+      const reasons = backend.exclusions(tried, nowMs) & ~ignored;
+      if (reasons !== 0) {
+        if (reasons === FULL) full = true;
         continue;
       }
       backend.updateEffectiveWeight(nowMs);
@@ -108,35 +117,13 @@ export class Group {
     return this.strategy.pick(candidates, input.client);
   }
 
-  #firstBackup(input: PickInput, nowMs: number): Backend | "full" | undefined {
+  #firstBackup(tried: number, nowMs: number): Backend | "full" | undefined {
     for (const backend of this.backends) {
-      if (!backend.backup || backend.operationalState(nowMs) !== "up" || wasTried(input, backend))
-        continue;
-      return backend.full ? "full" : backend;
+      const reasons = backend.exclusions(tried, nowMs);
+      if ((reasons & ~FULL) === BACKUP) return reasons === BACKUP ? backend : "full";
     }
     return undefined;
   }
-}
-
-function whyNot(backend: Backend, input: PickInput, nowMs: number): LeftOut | undefined {
-  const operationalState = backend.operationalState(nowMs);
-  if (operationalState !== "up") return operationalState;
-  if (wasTried(input, backend)) return "tried";
-  if (backend.full) return "full";
-  return backend.backup ? "backup" : undefined;
-}
-
-function wasTried({ tried }: PickInput, { index }: Backend): boolean {
-  return (tried & (1 << index)) !== 0;
-}
-
-/** A client stays with its backend while that may serve at all, draining included. */
-function keeps(sticky: Backend, input: PickInput, nowMs: number): boolean {
-  if (wasTried(input, sticky)) return false;
-  const operationalState = sticky.operationalState(nowMs);
-  return (
-    operationalState === "up" || operationalState === "drain" || operationalState === "ejected"
-  );
 }
 
 /** A route with the backends that get its requests. */

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { VirtualClock } from "../../../emulator/src/clock.ts";
+import fc from "../../../hil/kit/properties.ts";
+import type { Backend } from "../backend/backend.ts";
 import { RULES, settingsAt } from "../backend/testing.ts";
 import type { BackendSettings, StrategyName } from "../config/settings.ts";
 import type { PickInput } from "./group.ts";
@@ -93,6 +95,45 @@ describe("candidates", () => {
     expect(pool.isLastAvailable(a, clock.now())).toBe(false);
     expect(pool.isLastAvailable(b, clock.now())).toBe(true); // of its own group
   });
+});
+
+test("a pick and its explanation agree, whatever holds of the backends", () => {
+  const one = fc.record({
+    state: fc.constantFrom("ready", "drain", "maint"),
+    backup: fc.boolean(),
+    down: fc.boolean(),
+    ejected: fc.boolean(),
+    full: fc.boolean(),
+    tried: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(fc.array(one, { minLength: 1, maxLength: 4 }), all => {
+      const { pool, group } = bench(
+        all.map(({ state, backup }) => ({ state, backup, maxSessions: 1 }) as const),
+      );
+      for (const [index, { down, ejected, full }] of all.entries()) {
+        const { health, counters } = pool.backends[index];
+        for (let i = 0; ejected && i < 3; i++) health.requestFailed("L4CON", 0, false);
+        if (down) health.up = false;
+        if (full) counters.sessions = 1;
+      }
+      const tried = all.reduce((bits, { tried }, index) => bits | (tried ? 1 << index : 0), 0);
+      const input = { tried, client: 0, sticky: undefined };
+      const reasons = pool.backends.map(backend => group.explain(backend, input));
+      const isScore = (reason: string) => !Number.isNaN(Number(reason));
+      const picked = group.pick(input);
+      if (reasons.some(isScore)) {
+        expect(isScore(reasons[pool.backends.indexOf(picked as Backend)])).toBe(true);
+      } else if (typeof picked === "object") {
+        expect(reasons[picked.index]).toMatch(/^(backup|ejected)$/);
+      } else {
+        // Of a backend that is ejected and full, or a backup and ejected, one reason is told.
+        const mayBeFull = reasons.some(reason => /^(full|ejected)$/.test(reason));
+        expect([picked === "full", mayBeFull]).not.toEqual([true, false]);
+        expect([picked, reasons.includes("full")]).not.toEqual([undefined, true]);
+      }
+    }),
+  );
 });
 
 describe("sticky", () => {
