@@ -255,7 +255,7 @@ test("what needs an earlier step is skipped, and says so instead of failing too"
     expect.stringMatching(/^skipped +its Wi-Fi +not our firmware$/),
     expect.stringMatching(/^skipped +its way to this computer +the board has no address$/),
   ]);
-  expect(text).toMatch(/1 of 11 wants a hand\.$/);
+  expect(text).toMatch(/1 of 11 checks failed\.$/);
 });
 
 test("a first attempt to join may fail", async () => {

@@ -28,8 +28,7 @@ export async function runDoctor(parts: DoctorParts, out: (line: string) => void)
   }
   const wrong = findings.filter(finding => "bad" in finding);
   out("");
-  const want = wrong.length === 1 ? "wants" : "want";
-  out(wrong.length === 0 ? "All is well." : `${wrong.length} of ${STEPS.length} ${want} a hand.`);
+  out(wrong.length === 0 ? "All is well." : `${wrong.length} of ${STEPS.length} checks failed.`);
   if (wrong.length === 0) return EXIT.passed;
   return wrong.some(({ noBoard }) => noBoard) ? EXIT.noBoard : EXIT.rig;
 }

@@ -58,7 +58,7 @@ function scenarioCase({ theme, title, ms, verdict, why = "", incidents }: Scenar
     case "passed":
       return told;
     case "flaky":
-      return { ...told, said: `passed at the second go\n${whole}` };
+      return { ...told, said: `passed on retry\n${whole}` };
     case "failed":
       return { ...told, fate: { tag: "failure", why: whole } };
     case "rig-error":

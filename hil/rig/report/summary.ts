@@ -12,7 +12,7 @@ import {
 /** How each verdict is marked and called; the mark alone must be enough where there are no colours. */
 export const VERDICTS: Record<Verdict, { readonly mark: string; readonly name: string }> = {
   passed: { mark: "✓", name: "passed" },
-  flaky: { mark: "~", name: "passed at the second go" },
+  flaky: { mark: "~", name: "passed on retry" },
   failed: { mark: "✗", name: "failed" },
   "rig-error": { mark: "!", name: "fault of the rig" },
   skipped: { mark: "-", name: "skipped" },
