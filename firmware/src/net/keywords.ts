@@ -23,6 +23,7 @@ export interface Keyword {
 export const KEYWORD_BYTES_MAX = 128;
 export const KEYWORDS_MAX = 8;
 
+const NUL = 0;
 const TAB = 9;
 const LF = 10;
 const CR = 13;
@@ -64,11 +65,12 @@ export class Keywords {
     this.inAny = inAny ? new Keywords(keywords, find, true) : undefined;
     const patterns = patternsOf(keywords, binary);
     this.columns = columnsOf(patterns, inText);
-    const table = new Table(patterns, this.columns);
-    this.found = table.offsets();
-    if (inText) table.fill(this.columns[0], this.found + this.count);
-    this.next = table.next;
-    this.start = table.next[this.columns[LF]];
+    const automaton = trieOf(patterns, this.columns);
+    closeUnderFallback(automaton);
+    this.found = asOffsets(automaton);
+    if (inText) setColumn(automaton, this.columns[NUL], this.found + this.count);
+    this.next = automaton.next;
+    this.start = automaton.next[this.columns[LF]];
   }
 
   scan(): Scan {
@@ -114,75 +116,81 @@ function columnsOf(patterns: readonly Pattern[], inText: boolean): Uint8Array<Ar
   return columns;
 }
 
-/** The automaton while it is made: a row for each state. */
-class Table {
+/** A trie of the patterns, and then the automaton made from it: a row of `columnCount` cells for each state. */
+interface Automaton {
+  /** `next[state * columnCount + column]`: the state after a byte of that column. */
   readonly next: Uint16Array<ArrayBuffer>;
-  /** Per state: index of the keyword that ends here, plus one; 0 for none. */
-  private ends: Uint8Array;
-  private columnCount: number;
-  private states = 1;
+  /** For each state, the index of the keyword that ends there plus one; 0 for none. */
+  readonly ends: Uint8Array;
+  readonly columnCount: number;
+  readonly stateCount: number;
+}
 
-  constructor(patterns: readonly Pattern[], columns: Uint8Array) {
-    this.columnCount = columns.reduce((most, column) => Math.max(most, column), 0) + 1;
-    const statesMax = patterns.reduce((sum, { bytes }) => sum + bytes.length, 1);
-    this.next = new Uint16Array(statesMax * this.columnCount);
-    this.ends = new Uint8Array(statesMax);
-    for (const pattern of patterns) this.add(pattern, columns);
-    this.addFallbacks();
-  }
+/** The state in which no beginning of a keyword has been seen. */
+const ROOT = 0;
 
-  /** The tree of all beginnings; 0 is the root and, so far, also "no such child". */
-  private add({ bytes, index }: Pattern, columns: Uint8Array): void {
-    const { next } = this;
-    let state = 0;
+/** In a trie only: nothing leads back to the root, so its number is free to mean this. */
+const NO_CHILD = 0;
+
+/** Each pattern as a path from the root; patterns that begin alike share the beginning of their paths. */
+function trieOf(patterns: readonly Pattern[], columns: Uint8Array): Automaton {
+  const columnCount = columns.reduce((most, column) => Math.max(most, column), 0) + 1;
+  const statesMax = patterns.reduce((sum, { bytes }) => sum + bytes.length, 1);
+  const next = new Uint16Array(statesMax * columnCount);
+  const ends = new Uint8Array(statesMax);
+  let stateCount = 1;
+  for (const { bytes, index } of patterns) {
+    let state = ROOT;
     for (const byte of bytes) {
-      const cell = state * this.columnCount + columns[byte];
-      if (next[cell] === 0) next[cell] = this.states++;
+      const cell = state * columnCount + columns[byte];
+      if (next[cell] === NO_CHILD) next[cell] = stateCount++;
       state = next[cell];
     }
-    if (this.ends[state] === 0) this.ends[state] = index + 1;
+    if (ends[state] === 0) ends[state] = index + 1;
   }
+  return { next, ends, columnCount, stateCount };
+}
 
-  /** Breadth first: a missing child is where the longest proper ending of this state would go. */
-  private addFallbacks(): void {
-    const { next } = this;
-    const ends = this.ends;
-    const columnCount = this.columnCount;
-    const fallback = new Uint16Array(this.states);
-    const order = [0];
-    for (const state of order) {
-      for (let column = 1; column < columnCount; column++) {
-        const cell = state * columnCount + column;
-        const detour = state === 0 ? 0 : next[fallback[state] * columnCount + column];
-        const child = next[cell];
-        if (child === 0) {
-          next[cell] = detour;
-          continue;
-        }
-        fallback[child] = detour;
-        if (ends[child] === 0) ends[child] = ends[detour];
-        order.push(child);
+/**
+ * Gives each state a successor for every byte. Where the trie has no child, that is the successor of the state's
+ * fallback: the state of its longest proper suffix that begins a keyword. Breadth first, because a fallback is
+ * nearer to the root than its state and so is complete before.
+ */
+function closeUnderFallback({ next, ends, columnCount, stateCount }: Automaton): void {
+  const fallback = new Uint16Array(stateCount);
+  const order = [ROOT];
+  for (const state of order) {
+    for (let column = 1; column < columnCount; column++) {
+      const cell = state * columnCount + column;
+      const child = next[cell];
+      const successor = state === ROOT ? ROOT : next[fallback[state] * columnCount + column];
+      if (child === NO_CHILD) {
+        next[cell] = successor;
+        continue;
       }
+      fallback[child] = successor;
+      if (ends[child] === 0) ends[child] = ends[successor];
+      order.push(child);
     }
   }
+}
 
-  /** States by the place of their row instead of their number. Returns the end of all rows. */
-  offsets(): number {
-    const { next } = this;
-    const found = this.states * this.columnCount;
-    for (let cell = 0; cell < found; cell++) {
-      const state = next[cell];
-      const end = this.ends[state];
-      next[cell] = end === 0 ? state * this.columnCount : found + end - 1;
-    }
-    return found;
+/**
+ * Replaces the numbers of states by the places of their rows, which saves the search a multiplication, and states
+ * that end a keyword by that keyword's number behind all rows. Returns the end of all rows.
+ */
+function asOffsets({ next, ends, columnCount, stateCount }: Automaton): number {
+  const found = stateCount * columnCount;
+  for (let cell = 0; cell < found; cell++) {
+    const state = next[cell];
+    next[cell] = ends[state] === 0 ? state * columnCount : found + ends[state] - 1;
   }
+  return found;
+}
 
-  /** The same state behind every byte of a column. */
-  fill(column: number, state: number): void {
-    const end = this.states * this.columnCount;
-    for (let cell = column; cell < end; cell += this.columnCount) this.next[cell] = state;
-  }
+/** The same successor of every state for all bytes of one column. */
+function setColumn({ next, columnCount, stateCount }: Automaton, column: number, to: number): void {
+  for (let state = 0; state < stateCount; state++) next[state * columnCount + column] = to;
 }
 
 /** Where one stream stands: one number, however long the stream. */
