@@ -48,14 +48,14 @@ export default defineConfig({
           include: ["**/*.live.test.ts"],
           exclude: ["**/node_modules/**"],
           fileParallelism: false,
-          maxConcurrency: 16, // for the stories, which wait more than they work
+          maxConcurrency: 16, // for the scenarios, which wait more than they work
         },
       },
       {
-        // On the chip's own engine, which is built first: its tests, and every story in memory.
+        // On the chip's own engine, which is built first: its tests, and all that boot the firmware in memory.
         test: {
           name: "xs",
-          include: ["**/*.xs.test.ts", "hil/scenarios/*.test.ts"],
+          include: ["**/*.xs.test.ts", "**/*.board.test.ts", "hil/scenarios/*.test.ts"],
           exclude: ["**/node_modules/**", "**/*.live.test.ts"],
           env: { ...env, ENGINE: "xs" },
           ...limits,

@@ -1,7 +1,7 @@
 import type { MockSocket } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
-import { EmulatedLab, says } from "../kit/emulated-lab.ts";
-import { type HttpBackend, httpBackend, named, reply } from "../kit/http-backend.ts";
+import { EmulatedLab, says } from "../../../hil/kit/emulated-lab.ts";
+import { type HttpBackend, httpBackend, named, reply } from "../../../hil/kit/http-backend.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 const GET_ONCE = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";

@@ -1,7 +1,7 @@
 import type { MockSocket } from "net-mock-socket";
 import { seeded } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
-import { collect, EmulatedLab, echoes, mass } from "../kit/emulated-lab.ts";
+import { collect, EmulatedLab, echoes, mass } from "../../../hil/kit/emulated-lab.ts";
 
 /** What TLS, SSH and databases look like. */
 function noise(length: number, seed: number): Buffer {

@@ -1,8 +1,8 @@
 import type { MockSocket } from "net-mock-socket";
 import { expect, test } from "vitest";
-import { get } from "../kit/admin-port.ts";
-import { collect, EmulatedLab } from "../kit/emulated-lab.ts";
-import { httpBackend, reply } from "../kit/http-backend.ts";
+import { get } from "../../../hil/kit/admin-port.ts";
+import { collect, EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
+import { httpBackend, reply } from "../../../hil/kit/http-backend.ts";
 
 /** Bytes of a target with which a head is nearly as long as the default lets it be. */
 const LONG = 8_900;

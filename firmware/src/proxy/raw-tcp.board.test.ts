@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { collect, EmulatedLab, ENGINE, echoes, says } from "../kit/emulated-lab.ts";
-import { heapBytes } from "../kit/heap.ts";
+import { collect, EmulatedLab, ENGINE, echoes, says } from "../../../hil/kit/emulated-lab.ts";
+import { heapBytes } from "../../../hil/kit/heap.ts";
 
 /** What a session may leave on average; by chance alone the heap differs by up to 30. */
 const LEFT_BYTES = 100;

@@ -4,7 +4,7 @@ import net from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { MessageReader } from "../kit/http-backend.ts";
 import { type LiveBoard, startBoard } from "../kit/live-board.ts";
-import { missing, PEERS, startPeer } from "../kit/reference-proxies.ts";
+import { missing, PEERS, startPeer } from "./reference-proxies.ts";
 
 // A Node server answers an upload before it has all of it: with a close, which is a reset because bytes
 // wait unread, or it goes on reading. The client gets that answer, and no request behind it is swallowed.

@@ -1,7 +1,7 @@
 import type { MockSocket } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
-import { type BackendSettings, collect, EmulatedLab } from "../kit/emulated-lab.ts";
-import { httpBackend, type Message, MessageReader, reply } from "../kit/http-backend.ts";
+import { type BackendSettings, collect, EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
+import { httpBackend, type Message, MessageReader, reply } from "../../../hil/kit/http-backend.ts";
 
 // Servers that serve one connection at a time: an ESP8266, a camera, an inverter. The next connection
 // waits until the one before is closed, however long that has nothing to say.

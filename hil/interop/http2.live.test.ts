@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { seeded } from "net-mock-socket";
 import { afterAll, expect, test } from "vitest";
 import { startBoard } from "../kit/live-board.ts";
-import { sha256 } from "../kit/test-site.ts";
+import { sha256 } from "./test-site.ts";
 
 // Protocols that the board passes on unread, by programs that speak them.
 

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import net from "node:net";
-import { type Message, MessageReader } from "./http-backend.ts";
+import { type Message, MessageReader } from "../kit/http-backend.ts";
 
 /** A request as a strict backend understood it. */
 export interface Seen {

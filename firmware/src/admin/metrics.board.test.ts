@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { get, put, TOKEN } from "../kit/admin-port.ts";
-import { EmulatedLab } from "../kit/emulated-lab.ts";
-import { httpBackend, named, reply } from "../kit/http-backend.ts";
+import { get, put, TOKEN } from "../../../hil/kit/admin-port.ts";
+import { EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
+import { httpBackend, named, reply } from "../../../hil/kit/http-backend.ts";
 
 const GET_ONCE = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { EmulatedLab } from "../kit/emulated-lab.ts";
-import { named } from "../kit/http-backend.ts";
+import { EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
+import { named } from "../../../hil/kit/http-backend.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 

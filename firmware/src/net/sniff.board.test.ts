@@ -1,7 +1,7 @@
 import type { MockSocket } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
-import { collect, EmulatedLab, echoes } from "../kit/emulated-lab.ts";
-import { httpBackend, named } from "../kit/http-backend.ts";
+import { collect, EmulatedLab, echoes } from "../../../hil/kit/emulated-lab.ts";
+import { httpBackend, named } from "../../../hil/kit/http-backend.ts";
 
 /** More than one way through the lab, less than any time-out. */
 const AT_ONCE_MS = 50;

@@ -1,10 +1,9 @@
 import { createHash } from "node:crypto";
 import type { Host, MockSocket } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
-import { esp32 } from "../../emulator/src/boards/esp32.ts";
-import type { LogLine } from "../../firmware/src/log/event.ts";
-import { collect, EmulatedLab, ENGINE, mass, mendedBoard } from "../kit/emulated-lab.ts";
-import { heapBytes } from "../kit/heap.ts";
+import { esp32 } from "../../../emulator/src/boards/esp32.ts";
+import { collect, EmulatedLab, ENGINE, mass, mendedBoard } from "../../../hil/kit/emulated-lab.ts";
+import { heapBytes } from "../../../hil/kit/heap.ts";
 import {
   type HttpBackend,
   httpBackend,
@@ -12,8 +11,9 @@ import {
   MessageReader,
   named,
   reply,
-} from "../kit/http-backend.ts";
-import fc from "../kit/properties.ts";
+} from "../../../hil/kit/http-backend.ts";
+import fc from "../../../hil/kit/properties.ts";
+import type { LogLine } from "../log/event.ts";
 
 /** A client's connection, and what it understands of the answers. */
 class Client {

@@ -1,9 +1,9 @@
 import { seeded } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
-import { Flash } from "../../emulator/src/flash.ts";
-import { get, put, send, TOKEN } from "../kit/admin-port.ts";
-import { collect, EmulatedLab, echoes, mendedBoard } from "../kit/emulated-lab.ts";
-import { httpBackend, named, reply } from "../kit/http-backend.ts";
+import { Flash } from "../../../emulator/src/flash.ts";
+import { get, put, send, TOKEN } from "../../../hil/kit/admin-port.ts";
+import { collect, EmulatedLab, echoes, mendedBoard } from "../../../hil/kit/emulated-lab.ts";
+import { httpBackend, named, reply } from "../../../hil/kit/http-backend.ts";
 
 const GET_ONCE = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 

@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import type { MockSocket } from "net-mock-socket";
 import { expect, test } from "vitest";
-import { settingsOf } from "../../emulator/src/boards/esp32.ts";
-import { stuckSessionBytes } from "../../emulator/src/boards/memory-plan.ts";
-import { MEMORY_RESERVE_BYTES, MEMORY_SHED_BYTES } from "../../firmware/src/net/memory-reserve.ts";
-import { get } from "../kit/admin-port.ts";
-import { collect, EmulatedLab, ourBoard } from "../kit/emulated-lab.ts";
+import { settingsOf } from "../../../emulator/src/boards/esp32.ts";
+import { stuckSessionBytes } from "../../../emulator/src/boards/memory-plan.ts";
+import { get } from "../../../hil/kit/admin-port.ts";
+import { collect, EmulatedLab, ourBoard } from "../../../hil/kit/emulated-lab.ts";
+import { MEMORY_RESERVE_BYTES, MEMORY_SHED_BYTES } from "../net/memory-reserve.ts";
 
 /** A segment and what lwIP keeps with it: with less, a write breaks its connection. */
 const SEGMENT_BYTES = 1_600;

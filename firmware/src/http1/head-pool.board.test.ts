@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { EmulatedLab } from "../kit/emulated-lab.ts";
-import { httpBackend, reply } from "../kit/http-backend.ts";
+import { EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
+import { httpBackend, reply } from "../../../hil/kit/http-backend.ts";
 
 /** Bytes of a request's line that fit into a head of the default length, with its fields. */
 const LONG = 8_900;

@@ -1,7 +1,7 @@
 import type { MockSocket } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
-import { collect, EmulatedLab } from "../kit/emulated-lab.ts";
-import { httpBackend, reply } from "../kit/http-backend.ts";
+import { collect, EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
+import { httpBackend, reply } from "../../../hil/kit/http-backend.ts";
 
 // The chip tells of received bytes and of a reset one turn after they came. Who writes in between finds
 // the connection dead, though the peer's last bytes are still to be announced. Nothing of them is lost.

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { Flash } from "../../emulator/src/flash.ts";
-import type { StartOptions } from "../../firmware/src/app.ts";
-import { type Answer, get, put, TOKEN } from "../kit/admin-port.ts";
-import { collect, EmulatedLab, ENGINE, mass, mendedBoard } from "../kit/emulated-lab.ts";
-import { named } from "../kit/http-backend.ts";
-import fc from "../kit/properties.ts";
-import { documents } from "../kit/random-documents.ts";
+import { Flash } from "../../../emulator/src/flash.ts";
+import { type Answer, get, put, TOKEN } from "../../../hil/kit/admin-port.ts";
+import { collect, EmulatedLab, ENGINE, mass, mendedBoard } from "../../../hil/kit/emulated-lab.ts";
+import { named } from "../../../hil/kit/http-backend.ts";
+import fc from "../../../hil/kit/properties.ts";
+import { documents } from "../../../hil/kit/random-documents.ts";
+import type { StartOptions } from "../app.ts";
 
 const GET_ONCE = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { collect, EmulatedLab, mendedBoard } from "../kit/emulated-lab.ts";
+import { collect, EmulatedLab, mendedBoard } from "../../../hil/kit/emulated-lab.ts";
 
 /** What a backend answers: more than one segment of the board. */
 const ANSWER = "x".repeat(1_488);

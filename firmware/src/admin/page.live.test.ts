@@ -2,10 +2,10 @@ import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { serve } from "../../backends/src/serve.ts";
-import { steady } from "../../backends/src/steady.ts";
-import { type LiveBoard, startBoard } from "../kit/live-board.ts";
-import { PATIENCE_MS } from "../kit/patience.ts";
+import { serve } from "../../../backends/src/serve.ts";
+import { steady } from "../../../backends/src/steady.ts";
+import { type LiveBoard, startBoard } from "../../../hil/kit/live-board.ts";
+import { PATIENCE_MS } from "../../../hil/kit/patience.ts";
 
 const TOKEN = "correct-horse";
 

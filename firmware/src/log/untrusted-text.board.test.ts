@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { parseLine } from "../../firmware/src/log/event.ts";
-import { type Answer, get, put, send, TOKEN } from "../kit/admin-port.ts";
-import { collect, EmulatedLab, mass, ourBoard } from "../kit/emulated-lab.ts";
-import { httpBackend, reply } from "../kit/http-backend.ts";
-import fc from "../kit/properties.ts";
+import { type Answer, get, put, send, TOKEN } from "../../../hil/kit/admin-port.ts";
+import { collect, EmulatedLab, mass, ourBoard } from "../../../hil/kit/emulated-lab.ts";
+import { httpBackend, reply } from "../../../hil/kit/http-backend.ts";
+import fc from "../../../hil/kit/properties.ts";
+import { parseLine } from "./event.ts";
 
 /** A board with our board's memory, on XS all of it counted, and one route beside the default. */
 async function labOf(settings: object = {}) {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { collect, EmulatedLab, echoes, says } from "../kit/emulated-lab.ts";
+import { collect, EmulatedLab, echoes, says } from "../../hil/kit/emulated-lab.ts";
 
 test("DHCP gives another address: what was connected is reset, the log names it, and the board serves on", async () => {
   const lab = new EmulatedLab();

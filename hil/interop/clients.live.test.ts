@@ -11,8 +11,8 @@ import { WebSocket } from "ws";
 import { serve } from "../../backends/src/serve.ts";
 import { steady } from "../../backends/src/steady.ts";
 import { type LiveBoard, startBoard } from "../kit/live-board.ts";
-import { missing } from "../kit/reference-proxies.ts";
-import { type Digest, FILE, PAGE_UPLOAD_BYTES, PARTS, Site, sha256 } from "../kit/test-site.ts";
+import { missing } from "./reference-proxies.ts";
+import { type Digest, FILE, PAGE_UPLOAD_BYTES, PARTS, Site, sha256 } from "./test-site.ts";
 
 // Programs that people use, through the board. Backends a and b are the demo's; what is below
 // /site goes to a web site with more to offer.

@@ -1,9 +1,9 @@
 import type { MockSocket } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
-import { shareOf } from "../../firmware/src/net/connection-budget.ts";
-import { get } from "../kit/admin-port.ts";
-import { collect, EmulatedLab } from "../kit/emulated-lab.ts";
-import { httpBackend, named, reply } from "../kit/http-backend.ts";
+import { get } from "../../../hil/kit/admin-port.ts";
+import { collect, EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
+import { httpBackend, named, reply } from "../../../hil/kit/http-backend.ts";
+import { shareOf } from "../net/connection-budget.ts";
 
 const SESSIONS = 12;
 const SHARE = shareOf(SESSIONS);

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { MessageReader } from "../kit/http-backend.ts";
 import { type LiveBoard, startBoard } from "../kit/live-board.ts";
 import { onThisComputer, PATIENCE_MS } from "../kit/patience.ts";
-import { brief, Recorder, type Seen } from "../kit/recording-backend.ts";
-import { missing, PEERS, type PeerName, startPeer } from "../kit/reference-proxies.ts";
+import { brief, Recorder, type Seen } from "./recording-backend.ts";
+import { missing, PEERS, type PeerName, startPeer } from "./reference-proxies.ts";
 
 // The same bytes go through our board, nginx and HAProxy, each with a backend of its own that
 // records what it was sent. What a backend sees through us must be what a strict reader makes of

@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import net, { type AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { BLOCK_BYTES } from "../../emulator/src/io/stack.ts";
-import { startBoard } from "../kit/live-board.ts";
-import { onThisComputer } from "../kit/patience.ts";
+import { BLOCK_BYTES } from "../../../emulator/src/io/stack.ts";
+import { startBoard } from "../../../hil/kit/live-board.ts";
+import { onThisComputer } from "../../../hil/kit/patience.ts";
 
 // Streams that nobody reads, over the kernel's sockets: what each end does must free what they hold.
 

@@ -1,8 +1,8 @@
 import { execa } from "execa";
 import { describe, expect, test } from "vitest";
-import { get } from "../kit/admin-port.ts";
-import { EmulatedLab } from "../kit/emulated-lab.ts";
-import { named } from "../kit/http-backend.ts";
+import { get } from "../../../hil/kit/admin-port.ts";
+import { EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
+import { named } from "../../../hil/kit/http-backend.ts";
 
 const { failed } = await execa("promtool", ["--version"], { reject: false });
 const absence = failed

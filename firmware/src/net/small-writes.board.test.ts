@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { collect, EmulatedLab, echoes } from "../kit/emulated-lab.ts";
-import { MessageReader, named } from "../kit/http-backend.ts";
+import { collect, EmulatedLab, echoes } from "../../../hil/kit/emulated-lab.ts";
+import { MessageReader, named } from "../../../hil/kit/http-backend.ts";
 
 // lwIP queues 23 segments at most on a connection, however small they are; a write that would be the
 // 24th fails, and the connection is dead.

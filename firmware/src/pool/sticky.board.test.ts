@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { EmulatedLab } from "../kit/emulated-lab.ts";
-import { type HttpBackend, named } from "../kit/http-backend.ts";
+import { EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
+import { type HttpBackend, named } from "../../../hil/kit/http-backend.ts";
 
 function get(path: string, ...fields: string[]): string {
   return [`GET ${path} HTTP/1.1`, "Host: x", "Connection: close", ...fields, "", ""].join("\r\n");

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import net from "node:net";
 import { describe, expect, test } from "vitest";
 import { startBoard } from "../kit/live-board.ts";
-import { missing, PEERS, startProxyReader } from "../kit/reference-proxies.ts";
+import { missing, PEERS, startProxyReader } from "./reference-proxies.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
