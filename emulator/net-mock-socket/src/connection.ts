@@ -15,7 +15,7 @@ export interface ConnectionOwner extends Reader {
   /** The other end has acknowledged the FIN. */
   finAcknowledged(): void;
   /** It is forgotten, or in TIME_WAIT. `orderly`: both ends have closed it; `error` is what broke it. */
-  parted(orderly: boolean, error?: SystemErrorCode): void;
+  released(orderly: boolean, error?: SystemErrorCode): void;
   /** False: there is no memory for this new segment, and it is lost. */
   admits(segment: Uint8Array): boolean;
   /** Refused, reset or timed out: the connection is gone. */
@@ -161,12 +161,12 @@ export class Connection {
 
   /** Sends nothing: this end does not exist any more. */
   forget(orderly = false, error?: SystemErrorCode): void {
-    const parted = this.#closed || this.state === "time-wait";
+    const released = this.#closed || this.state === "time-wait";
     this.state = "closed";
     this.#retransmission.stop();
     this.#cancelForget?.();
     this.#onForgotten();
-    if (!parted) this.#owner.parted(orderly, error);
+    if (!released) this.#owner.released(orderly, error);
   }
 
   powerOff(): void {
@@ -317,7 +317,7 @@ export class Connection {
     } else if (this.#closedFirst && (this.#fabric.lossesPossible || this.#pooled)) {
       this.state = "time-wait";
       this.#forgetAfter(this.#profile.timeWaitMs);
-      this.#owner.parted(true);
+      this.#owner.released(true);
     } else {
       this.forget(true);
     }

@@ -24,7 +24,7 @@ export interface Handshake {
  * `net.Socket` on a simulated host.
  *
  * Beyond `node:net` it shows what a TCP/IP stack sees, to a program that plays one: the events `sent`
- * (with the bytes that were acknowledged), `finSent` (the FIN was acknowledged) and `parted` (the
+ * (with the bytes that were acknowledged), `finSent` (the FIN was acknowledged) and `released` (the
  * connection is forgotten or in TIME_WAIT; true: both ends have closed it; else the code of the error
  * that broke it), and the members from `admits` to `forget`.
  */
@@ -122,7 +122,7 @@ export class MockSocket extends Duplex {
   }
 
   /** Ends the connection with a reset, also one that still sends after `destroy`. */
-  abandon(): void {
+  abort(): void {
     if (!this.connecting) this.#connection?.reset();
     this.destroy();
   }
@@ -255,7 +255,7 @@ export class MockSocket extends Duplex {
     return {
       acknowledged: bytes => this.emit("sent", bytes),
       finAcknowledged: () => this.emit("finSent"),
-      parted: (orderly, error) => this.emit("parted", orderly, error),
+      released: (orderly, error) => this.emit("released", orderly, error),
       admits: segment => this.admits?.(segment) ?? true,
       received: bytes => this.#received(bytes),
       finished: () => this.#finished(),

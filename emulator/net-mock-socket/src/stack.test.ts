@@ -49,13 +49,13 @@ test("who plays a TCP/IP stack hears when a connection is over, and whether both
   const { clock, connected } = world({ profiles: { client: { connectionsMax: 8 } } });
   const heard: unknown[] = [];
   const one = await connected();
-  one.near.on("parted", orderly => heard.push("first", orderly, clock.now() < 1000));
-  one.far.on("parted", orderly => heard.push("second", orderly, clock.now() < 1000));
+  one.near.on("released", orderly => heard.push("first", orderly, clock.now() < 1000));
+  one.far.on("released", orderly => heard.push("second", orderly, clock.now() < 1000));
   one.near.resume().end();
   one.far.resume().end();
   await clock.run();
   const two = await connected();
-  two.far.on("parted", (orderly, error) => heard.push(orderly, error));
+  two.far.on("released", (orderly, error) => heard.push(orderly, error));
   two.far.on("error", () => {});
   two.near.resetAndDestroy();
   await clock.run();
@@ -73,7 +73,7 @@ test("abandoned, a closed socket takes back what is still on its way", async () 
   near.destroy();
   await clock.run(100);
   expect(network.netstat("client")).toHaveLength(1);
-  near.abandon();
+  near.abort();
   expect(network.netstat("client")).toEqual([]);
   await clock.run(100);
   expect(farSeen.events).toEqual(["read ECONNRESET", "close"]);

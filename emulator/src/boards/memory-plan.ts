@@ -1,5 +1,4 @@
-import { SEGMENT_OVERHEAD_BYTES } from "../io/segments.ts";
-import { BLOCK_BYTES, RECEIVED_OVERHEAD_BYTES } from "../io/stack.ts";
+import { BLOCK_BYTES, RECEIVED_OVERHEAD_BYTES, SEGMENT_OVERHEAD_BYTES } from "../io/account.ts";
 
 /**
  * Where the memory of an ESP32 goes, and how many sessions it carries. What it says is the table in

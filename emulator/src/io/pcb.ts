@@ -1,124 +1,163 @@
-import type { Cancel } from "../clock.ts";
+import type { BoardKind } from "../boards/kind.ts";
+import type { Cancel, Clock } from "../clock.ts";
+import type { Account } from "./account.ts";
 import { resetSocket } from "./reset-socket.ts";
 import { Segments } from "./segments.ts";
-import type { Stack } from "./stack.ts";
+import type { Slab } from "./slab.ts";
+import type { LwipTimers } from "./timers.ts";
 import type { WireSocket } from "./wire.ts";
 
-/** What the owner of a control block hears; lwIP's callbacks of the same names. */
+/** The events of a control block, for the object that owns it; lwIP's callbacks of the same names. */
 export interface PcbOwner {
   connected(): void;
   received(segment: Buffer): void;
   sent(): void;
   /** The peer's FIN. */
   finished(): void;
-  /** Reset or given up: the block is gone. */
+  /** Reset or given up: the block is freed. */
   failed(): void;
 }
 
-/** An answer to a SYN that lwIP understands; all others it does not hear of, or ignores. */
-const REFUSALS = ["ECONNREFUSED", "ECONNRESET"];
+/** What a control block uses of the stack that has it. */
+export interface PcbStack {
+  readonly kind: BoardKind;
+  readonly clock: Clock;
+  readonly timers: LwipTimers;
+  readonly slab: Slab;
+  readonly account: Account;
+  /** The block is freed. `timeWait`: the connection stays in TIME_WAIT. */
+  closed(pcb: Pcb, timeWait: boolean): void;
+  /** tcp.c has written to a block that lwIP freed an instant before. */
+  freedWrite(): void;
+}
 
-/** How far a connection has come that our end closes, by lwIP's names. */
-export type ClosingState = "LAST_ACK" | "CLOSING" | "FIN_WAIT_2" | "FIN_WAIT_1";
+/** lwIP's tcp_state (src/include/lwip/tcpbase.h). LISTEN and SYN_RCVD are the wire's here. */
+export type TcpState =
+  | "SYN_SENT"
+  | "ESTABLISHED"
+  | "FIN_WAIT_1"
+  | "FIN_WAIT_2"
+  | "CLOSE_WAIT"
+  | "CLOSING"
+  | "LAST_ACK"
+  | "TIME_WAIT"
+  | "CLOSED";
+
+/** What moves a connection from state to state: its SYN is answered, a FIN leaves, arrives, is acknowledged. */
+type TcpEvent = "synAcked" | "finSent" | "finReceived" | "finAcked" | "freed";
+
+/** RFC 9293, figure 5. Where an event has no entry the state stays. LAST_ACK ends when the wire forgets it. */
+const TRANSITIONS: Record<TcpState, Partial<Record<TcpEvent, TcpState>>> = {
+  SYN_SENT: { synAcked: "ESTABLISHED", freed: "CLOSED" },
+  ESTABLISHED: { finSent: "FIN_WAIT_1", finReceived: "CLOSE_WAIT", freed: "CLOSED" },
+  CLOSE_WAIT: { finSent: "LAST_ACK", freed: "CLOSED" },
+  FIN_WAIT_1: { finAcked: "FIN_WAIT_2", finReceived: "CLOSING", freed: "CLOSED" },
+  FIN_WAIT_2: { finReceived: "TIME_WAIT", freed: "CLOSED" },
+  CLOSING: { finAcked: "TIME_WAIT", freed: "CLOSED" },
+  LAST_ACK: { freed: "CLOSED" },
+  TIME_WAIT: { freed: "CLOSED" },
+  CLOSED: {},
+};
+
+/** The peer's FIN has arrived. */
+const FIN_RECEIVED: readonly TcpState[] = ["CLOSE_WAIT", "CLOSING", "LAST_ACK", "TIME_WAIT"];
+
+/** Our end has closed, before the peer's. */
+const CLOSED_FIRST: readonly TcpState[] = ["FIN_WAIT_1", "FIN_WAIT_2", "CLOSING", "TIME_WAIT"];
+
+/** Codes of an answer to a SYN that lwIP understands; all others it does not see, or ignores. */
+const REFUSALS = ["ECONNREFUSED", "ECONNRESET"];
 
 /**
  * One connection below the JavaScript: lwIP's protocol control block on a wire. It knows the send
  * buffer, the receive window, and how a connection closes. Read from src/core of esp-lwip 2.1.3.
  *
- * - The times of closing count from the last segment that came before our end closed: `tmr` of the
+ * - The times of closing count from the last segment that arrived before our end closed: `tmr` of the
  *   block stands still from tcp_close on (TF_RXCLOSED). A connection that was silent for long is given
  *   up as soon as it is in FIN_WAIT_2.
- * - Bytes written wait here until `output()`, which the port calls at its next turn.
- * - What comes while nobody owns the block is refused: one segment is kept and offered again with the
- *   next one, or when the fast timer rings; the others are lost and come again.
- * - A FIN that nobody owned is never told: lwIP closes the block by itself when the fast timer rings.
- * - After a FIN was told its owner hears nothing more: not even that the block is gone.
+ * - Written bytes stay here until `output()`, which the port calls at its next turn.
+ * - Segments that arrive while the block has no owner are refused: one is kept and offered again with the
+ *   next one, or at the next fast timer; the others are lost and sent again.
+ * - A FIN that arrives without an owner is not reported: lwIP closes the block itself at the next fast timer.
+ * - After a FIN was reported, its owner gets no event: not even that the block is freed.
  */
 export class Pcb {
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly #bornMs: number;
-  #stack: Stack;
+  #stack: PcbStack;
+  #account: Account;
   #socket: WireSocket;
+  #state: TcpState;
   #owner: PcbOwner | undefined;
-  /** Somebody has owned it; without an owner it belongs to nobody any more. */
-  #owned = false;
+  /** It had an owner: without one now, lwIP drops what arrives (tcp_recv_null). */
+  #hadOwner = false;
+  /** The peer's FIN was reported to the owner. */
+  #finReported = false;
   /** Written and not yet given to the wire. Pieces of one slab that follow each other are joined. */
   #unsent: Buffer[] = [];
   #unsentBytes = 0;
   /** Given to the wire and not yet acknowledged. */
   #unackedBytes = 0;
-  /** All of it as lwIP keeps it in its heap. */
+  /** All written bytes as lwIP keeps them in its heap. */
   #segments: Segments;
   /** Arrived and not yet freed by `recved`. */
   #windowUsed = 0;
   #refused: Buffer[] = [];
+  /** Reading from the computer's socket is paused: the window is full. */
   #paused = false;
-  #connecting: Cancel | undefined;
-  /** What the wire says of how it broke. */
+  /** The error that the wire reported. */
   #error: string | undefined;
+  /** Ends SYN_SENT. */
+  #connectTimer: Cancel | undefined;
   #fastTimer: Cancel | undefined;
   /** Ends FIN_WAIT_2 and LAST_ACK. */
-  #limit: Cancel | undefined;
-  /** When the last segment came before our end closed. */
-  #heardMs: number;
-  /** By `close`, or by lwIP itself. */
-  #closing = false;
-  /** The peer's FIN has come. */
-  #finished = false;
-  /** And its owner was told. */
-  #told = false;
-  /** We have closed before the peer. */
-  #closesFirst = false;
-  /** The peer has acknowledged our FIN. */
-  #finAcked = false;
-  #gone = false;
+  #closeTimer: Cancel | undefined;
+  #lastSegmentMs: number;
 
-  constructor(stack: Stack, socket: WireSocket, peer?: { address: string; port: number }) {
+  /** `peer`: to whom it connects; without one it is an accepted connection. */
+  constructor(stack: PcbStack, socket: WireSocket, peer?: { address: string; port: number }) {
     this.#stack = stack;
+    this.#account = stack.account;
     this.#socket = socket;
-    this.#segments = new Segments(stack);
+    this.#state = peer === undefined ? "ESTABLISHED" : "SYN_SENT";
+    this.#segments = new Segments(stack.kind, stack.account);
     this.#bornMs = stack.clock.now();
-    this.#heardMs = this.#bornMs;
+    this.#lastSegmentMs = this.#bornMs;
     this.remoteAddress = peer?.address ?? ipv4(socket.remoteAddress);
     this.remotePort = peer?.port ?? socket.remotePort ?? 0;
-    stack.opened(this);
     if (peer !== undefined) this.#connect();
     this.#listen();
     socket.resume();
   }
 
+  get state(): TcpState {
+    return this.#state;
+  }
+
+  /** lwIP has freed the block. */
+  get freed(): boolean {
+    return this.#state === "CLOSED";
+  }
+
   /** Hands the connection to its next owner. */
   own(owner: PcbOwner): void {
     this.#owner = owner;
-    this.#owned = true;
+    this.#hadOwner = true;
     if (this.#atBirth) this.#catchUp();
     else if (this.#refused.length > 0) {
-      this.#fastTimer ??= this.#stack.atFastTimer(() => this.#offer());
+      this.#fastTimer ??= this.#stack.timers.atFastTimer(() => this.#offer());
     }
   }
 
-  /** Nobody owns it from here on, and `close` will follow; a FIN closes it before. */
-  letGo(): void {
+  /** It has no owner from now on, and `close` will follow; a FIN closes it before. */
+  release(): void {
     this.#owner = undefined;
   }
 
-  /** lwIP has forgotten it. */
-  get gone(): boolean {
-    return this.#gone;
-  }
-
-  /** Nothing before our end closes. */
-  get closingState(): ClosingState | undefined {
-    if (!this.#closing) return undefined;
-    if (!this.#closesFirst) return "LAST_ACK";
-    if (this.#finished) return "CLOSING";
-    return this.#finAcked ? "FIN_WAIT_2" : "FIN_WAIT_1";
-  }
-
-  /** When the peer's last segment came before our end closed (`tmr` of the block). */
-  get heardMs(): number {
-    return this.#heardMs;
+  /** When the peer's last segment arrived before our end closed (`tmr` of the block). */
+  get lastSegmentMs(): number {
+    return this.#lastSegmentMs;
   }
 
   /** Room in the send buffer (tcp_sndbuf). */
@@ -126,12 +165,12 @@ export class Pcb {
     return Math.max(0, this.#stack.kind.sendBufferBytes - this.#unsentBytes - this.#unackedBytes);
   }
 
-  /** False: lwIP refuses, out of memory or of places in its queue, or because it closes already. */
+  /** False: lwIP refuses, out of memory or of places in its queue, or because it has closed already. */
   write(bytes: Uint8Array): boolean {
     if (bytes.byteLength === 0) return true;
     const waiting = this.#socket.unsentBytes ?? this.#socket.writableLength;
     const inTail = this.#unsentBytes + waiting > 0;
-    if (this.#closing || !this.#segments.add(bytes.byteLength, inTail)) return false;
+    if (this.#finSent || !this.#segments.add(bytes.byteLength, inTail)) return false;
     this.#unsentBytes += bytes.byteLength;
     const copy = this.#stack.slab.copy(bytes);
     const last = this.#unsent.length - 1;
@@ -149,9 +188,9 @@ export class Pcb {
     return true;
   }
 
-  /** Gives what was written to the wire (tcp_output). */
+  /** Gives the written bytes to the wire (tcp_output). */
   output(): void {
-    if (this.#unsentBytes === 0 || this.#gone) return;
+    if (this.#unsentBytes === 0 || this.freed) return;
     const socket = this.#socket;
     const pieces = this.#unsent;
     this.#unackedBytes += this.#unsentBytes;
@@ -179,52 +218,65 @@ export class Pcb {
   }
 
   /**
-   * Closes as lwIP does: what was written still goes out, then FIN; but over unread bytes, and when
-   * more of them come later, a reset, and what was not yet sent is lost (tcp_close_shutdown).
+   * Closes as lwIP does: written bytes still leave, then FIN; but over unread bytes, and when
+   * more of them arrive later, a reset, and bytes that have not left are lost (tcp_close_shutdown).
    */
   close(): void {
     this.#owner = undefined;
-    if (this.#gone) return;
-    if (this.#connecting !== undefined) this.#over(false);
-    else if (this.#closing)
-      return; // lwIP has done it
+    if (this.freed || this.#finSent) return; // lwIP has done it
+    if (this.#state === "SYN_SENT") this.#free(false);
     else if (this.#windowUsed > 0) this.abort();
     else this.#sendFin();
   }
 
-  /** Sends a reset and forgets the connection; its owner is not told (tcp_abort). */
+  /** Sends a reset and frees the block; its owner is not told (tcp_abort). */
   abort(): void {
     this.#owner = undefined;
-    if (this.#gone) return;
-    if (this.#socket.abandon !== undefined) this.#socket.abandon();
-    else resetSocket(this.#socket);
-    this.#over(false);
+    this.#reset(false);
   }
 
-  /** Sends a reset, and tells the owner that the block is gone (tcp_abandon). */
+  /** Sends a reset, and tells the owner that the block is freed (tcp_abandon). */
   abandon(): void {
-    if (this.#gone) return;
-    if (this.#socket.abandon !== undefined) this.#socket.abandon();
-    else resetSocket(this.#socket);
-    this.#over(false, true);
+    this.#reset(true);
   }
 
-  /** lwIP forgets the connection; neither the peer nor an owner is told (tcp_slowtmr, tcp_kill_state). */
+  /** lwIP frees the block; neither the peer nor an owner is told (tcp_slowtmr, tcp_kill_state). */
   forget(): void {
     this.#owner = undefined;
-    if (this.#gone) return;
+    if (this.freed) return;
     if (this.#socket.forget !== undefined) this.#socket.forget();
     else resetSocket(this.#socket); // the computer's network knows no other way
-    this.#over(false);
+    this.#free(false);
   }
 
+  #reset(givenUp: boolean): void {
+    if (this.freed) return;
+    if (this.#socket.abort !== undefined) this.#socket.abort();
+    else resetSocket(this.#socket);
+    this.#free(false, givenUp);
+  }
+
+  /** The one place that changes the state. */
+  #advance(event: TcpEvent): void {
+    this.#state = TRANSITIONS[this.#state][event] ?? this.#state;
+  }
+
+  get #finSent(): boolean {
+    return this.#state === "LAST_ACK" || CLOSED_FIRST.includes(this.#state);
+  }
+
+  get #finReceived(): boolean {
+    return FIN_RECEIVED.includes(this.#state);
+  }
+
+  /** The wire is a simulated network, which reports acknowledgements. */
   get #simulated(): boolean {
     return this.#socket.recved !== undefined;
   }
 
   /**
-   * No time has passed since the handshake. Time that stands still while a program runs would let even
-   * one that accepts at once come too late for what arrives in the same instant: here it is in time.
+   * No time has passed since the handshake. Time that stands still while a program runs would make even
+   * one that accepts at once too late for segments that arrive in the same instant: here it is in time.
    */
   get #atBirth(): boolean {
     return this.#stack.clock.now() === this.#bornMs;
@@ -232,21 +284,21 @@ export class Pcb {
 
   #catchUp(): void {
     this.#offer();
-    if (this.#finished && !this.#told) this.#tellFin();
+    if (this.#finReceived && !this.#finReported) this.#reportFin();
   }
 
   #connect(): void {
     const { clock, kind } = this.#stack;
     const socket = this.#socket;
-    this.#connecting = clock.after(kind.connectTimeoutMs, () => this.#over(false, true));
+    this.#connectTimer = clock.after(kind.connectTimeoutMs, () => this.#free(false, true));
     socket.on("connect", () => {
       if (socket.localPort === socket.remotePort && socket.localAddress === socket.remoteAddress) {
-        this.#over(false); // the kernel has connected it to itself, because nobody listens there
+        this.#free(false); // Linux has connected it to itself, because no program listens there
         return;
       }
-      this.#connecting?.();
-      this.#connecting = undefined;
-      this.#hear();
+      this.#connectTimer?.();
+      this.#advance("synAcked");
+      this.#noteSegment();
       this.#owner?.connected();
     });
   }
@@ -257,31 +309,28 @@ export class Pcb {
       this.#error = error.code; // `close` always follows
     });
     socket.on("close", (hadError: boolean) => this.#onClose(hadError));
-    socket.on("end", () => this.#onEnd());
+    socket.on("end", () => this.#onFin());
     socket.on("data", (segment: Buffer) => this.#onData(segment));
     if (!this.#simulated) {
-      forgetWriteErrors(socket);
+      ignoreWriteErrors(socket);
       return;
     }
     socket.admits = segment => this.#admits(segment);
     socket.on("sent", (bytes: number) => this.#onAcked(bytes));
-    socket.on("finSent", () => {
-      this.#finAcked = true;
-      this.#awaitFin();
-    });
-    socket.on("parted", (orderly: boolean, error?: string) => {
-      if (this.#connecting === undefined) this.#over(orderly, error === "ETIMEDOUT");
+    socket.on("finSent", () => this.#onFinAcked());
+    socket.on("released", (orderly: boolean, error?: string) => {
+      if (this.#state !== "SYN_SENT") this.#free(orderly, error === "ETIMEDOUT");
     });
   }
 
-  /** A segment has come. */
-  #hear(): void {
-    if (!this.#closing) this.#heardMs = this.#stack.clock.now();
+  #noteSegment(): void {
+    if (!this.#finSent) this.#lastSegmentMs = this.#stack.clock.now();
   }
 
   #onData(segment: Buffer): void {
-    this.#hear();
-    if (this.#closing) {
+    if (this.freed) return;
+    this.#noteSegment();
+    if (this.#finSent) {
       this.abort();
       return;
     }
@@ -293,21 +342,21 @@ export class Pcb {
     if (this.#owner !== undefined) {
       this.#offer();
       this.#owner?.received(segment);
-    } else if (this.#owned) {
-      this.recved(segment.byteLength); // let go: lwIP drops it (tcp_recv_null)
+    } else if (this.#hadOwner) {
+      this.recved(segment.byteLength); // lwIP drops it (tcp_recv_null)
     } else {
       this.#refused.push(segment);
-      this.#stack.hold(this.#stack.receivedBytes(segment));
+      this.#account.hold(this.#account.receivedBytes(segment));
     }
   }
 
-  /** Is there heap for a segment, and nothing before it that is refused still? */
+  /** True: there is heap for a segment, and none before it is refused still. */
   #admits(segment: Uint8Array): boolean {
     const refuses = this.#refused.length > 0 && this.#owner === undefined && !this.#atBirth;
-    return !refuses && this.#stack.hasHeap(this.#stack.receivedBytes(segment));
+    return !refuses && this.#account.hasHeap(this.#account.receivedBytes(segment));
   }
 
-  /** What was refused is offered once more (tcp_process_refused_data). */
+  /** Offers refused segments once more (tcp_process_refused_data). */
   #offer(): void {
     this.#fastTimer?.();
     this.#fastTimer = undefined;
@@ -315,112 +364,113 @@ export class Pcb {
     if (segments.length === 0) return;
     this.#refused = [];
     for (const segment of segments) {
-      this.#stack.hold(-this.#stack.receivedBytes(segment));
+      this.#account.hold(-this.#account.receivedBytes(segment));
       this.#owner?.received(segment);
     }
-    if (this.#finished) this.#tellFin();
+    if (this.#finReceived) this.#reportFin();
   }
 
   #onAcked(bytes: number): void {
-    this.#hear();
+    this.#noteSegment();
     this.#unackedBytes -= bytes;
     this.#segments.acked(bytes);
-    if (!this.#told) this.#owner?.sent(); // the port lets go of its callbacks at FIN
+    if (!this.#finReported) this.#owner?.sent(); // the port clears its callbacks at FIN
     if (!this.#simulated) this.#guessFinAcked();
   }
 
-  /** The kernel has taken a write, or part of what waits: as good as an acknowledgement. */
+  /** The kernel has taken a write, or part of what waits: that stands for an acknowledgement. */
   #onTaken = (): void => {
     if (this.#simulated) return;
     const acked = this.#unackedBytes - this.#socket.writableLength;
     if (acked > 0) this.#onAcked(acked);
   };
 
-  #onEnd(): void {
-    this.#hear();
-    this.#finished = true;
-    if (this.#closing) return;
-    this.output(); // lwIP sends what waits with every segment that comes (tcp_input)
+  #onFin(): void {
+    if (this.freed) return;
+    const closed = this.#finSent;
+    this.#noteSegment();
+    this.#advance("finReceived");
+    if (closed) return;
+    this.output(); // lwIP sends waiting bytes with every segment that arrives (tcp_input)
     if (this.#owner !== undefined) {
       this.#catchUp();
-    } else if (this.#owned) {
-      this.close(); // let go: lwIP closes it (tcp_recv_null)
+    } else if (this.#hadOwner) {
+      this.close(); // lwIP closes it (tcp_recv_null)
     } else if (this.#refused.length === 0) {
-      this.#fastTimer = this.#stack.atFastTimer(() => {
+      this.#fastTimer = this.#stack.timers.atFastTimer(() => {
         this.#fastTimer = undefined;
-        if (!this.#closing && !this.#gone) this.#sendFin();
+        if (this.#state === "CLOSE_WAIT") this.#sendFin();
       });
     }
   }
 
-  #tellFin(): void {
-    this.#told = true;
+  #reportFin(): void {
+    this.#finReported = true;
     this.#owner?.finished();
   }
 
   #sendFin(): void {
-    this.#closesFirst = !this.#finished;
     this.output();
-    this.#closing = true;
+    this.#advance("finSent");
     this.#socket.end();
-    if (!this.#closesFirst) this.#limitTo(this.#stack.kind.lastAckTimeoutMs);
+    if (this.#state === "LAST_ACK") this.#freeAfter(this.#stack.kind.lastAckTimeoutMs);
     else if (!this.#simulated) this.#guessFinAcked();
   }
 
-  /** The kernel does not tell what its peer has acknowledged: that it has taken everything must do. */
+  /** Linux does not report what its peer has acknowledged: that it has taken everything stands for it. */
   #guessFinAcked(): void {
-    if (!this.#closing || this.#unackedBytes > 0) return;
-    this.#finAcked = true;
-    this.#awaitFin();
+    if (this.#finSent && this.#unackedBytes <= 0) this.#onFinAcked();
   }
 
-  /** The peer has all that we sent: it has a while to close, too. */
-  #awaitFin(): void {
-    if (this.closingState === "FIN_WAIT_2") this.#limitTo(this.#stack.kind.finWaitTimeoutMs);
+  #onFinAcked(): void {
+    this.#advance("finAcked");
+    if (this.#state === "FIN_WAIT_2") this.#freeAfter(this.#stack.kind.finWaitTimeoutMs);
   }
 
-  /** Gives the connection up when its peer has been silent for so long. */
-  #limitTo(ms: number): void {
-    if (this.#gone) return;
-    // The kernel may have heard the peer long after us.
-    const sinceMs = this.#simulated ? this.#heardMs : this.#stack.clock.now();
-    this.#limit ??= this.#stack.atSlowTimer(sinceMs + ms, () => this.forget());
+  /** Frees the block once its peer has been silent for `ms`. */
+  #freeAfter(ms: number): void {
+    if (this.freed) return;
+    // Linux may have received the peer's last segment long after us.
+    const sinceMs = this.#simulated ? this.#lastSegmentMs : this.#stack.clock.now();
+    this.#closeTimer ??= this.#stack.timers.atSlowTimer(sinceMs + ms, () => this.forget());
   }
 
   #onClose(hadError: boolean): void {
-    if (this.#connecting === undefined) {
-      if (!this.#simulated) this.#over(this.#finished && !hadError, this.#error === "ETIMEDOUT");
+    if (this.#state !== "SYN_SENT") {
+      if (!this.#simulated) this.#free(this.#finReceived && !hadError, this.#error === "ETIMEDOUT");
     } else if (REFUSALS.includes(this.#error ?? "")) {
-      this.#over(false);
+      this.#free(false);
     }
-    // Else nobody has answered, and lwIP goes on asking until its patience ends.
+    // Else the SYN is unanswered, and lwIP sends it again until the connect timer rings.
   }
 
-  /** `givenUp`: by lwIP, because the peer did not answer. */
-  #over(orderly: boolean, givenUp = false): void {
-    if (this.#gone) return;
-    this.#gone = true;
-    this.#connecting?.();
+  /** `orderly`: both ends have closed. `givenUp`: by lwIP, because the peer did not answer. */
+  #free(orderly: boolean, givenUp = false): void {
+    if (this.freed) return;
+    const connecting = this.#state === "SYN_SENT";
+    const timeWait = orderly && CLOSED_FIRST.includes(this.#state);
+    this.#advance("freed");
+    this.#connectTimer?.();
     this.#fastTimer?.();
-    this.#limit?.();
-    if (this.#connecting !== undefined) this.#socket.destroy();
+    this.#closeTimer?.();
+    if (connecting) this.#socket.destroy();
     this.#segments.clear();
-    for (const segment of this.#refused) this.#stack.hold(-this.#stack.receivedBytes(segment));
+    for (const segment of this.#refused) this.#account.hold(-this.#account.receivedBytes(segment));
     this.#refused = [];
-    this.#stack.closed(this, orderly && this.#closesFirst);
+    this.#stack.closed(this, timeWait);
     const owner = this.#owner;
     this.#owner = undefined;
-    if (this.#told || owner === undefined) return;
+    if (this.#finReported || owner === undefined) return;
     if (givenUp) this.#stack.freedWrite();
     owner.failed();
   }
 }
 
 /**
- * A write that meets a reset destroys a socket of Node, and what had come before the reset with it. LwIP
- * delivers those bytes first, so here the write is lost and reading goes on: it finds the end by itself.
+ * A write that meets a reset destroys a socket of Node, and with it the bytes that arrived before the reset. lwIP
+ * delivers those first, so here the write is lost and reading goes on: it finds the end by itself.
  */
-function forgetWriteErrors(socket: WireSocket): void {
+function ignoreWriteErrors(socket: WireSocket): void {
   const { _write, _writev } = socket;
   socket._write = (chunk, encoding, callback) =>
     _write.call(socket, chunk, encoding, () => callback());

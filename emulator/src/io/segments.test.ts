@@ -1,21 +1,18 @@
 import { expect, test } from "vitest";
 import { esp32 } from "../boards/esp32.ts";
 import { Segments } from "./segments.ts";
-import type { Stack } from "./stack.ts";
 
 const KIND = { ...esp32(), segmentBytes: 100, segmentsQueuedMax: 3 };
 
-/** Segments of a stack of which they see three members. */
 function queue() {
-  const stack = {
-    kind: KIND,
+  const account = {
     held: 0,
     hold: (bytes: number) => {
-      stack.held += bytes;
+      account.held += bytes;
     },
     hasHeap: () => true,
   };
-  return { stack, segments: new Segments(stack as unknown as Stack) };
+  return { account, segments: new Segments(KIND, account) };
 }
 
 test("a write that needs more places than are left takes none of them", () => {
@@ -34,17 +31,17 @@ test("a full queue takes nothing more, even where its last segment has room", ()
 });
 
 test("a segment is freed when all of it is acknowledged, and with it all that it took", () => {
-  const { stack, segments } = queue();
+  const { account, segments } = queue();
   segments.add(10, false);
-  const one = stack.held;
+  const one = account.held;
   expect(one).toBeGreaterThan(KIND.segmentBytes);
   segments.add(90, true);
   segments.add(1, false);
-  expect(stack.held).toBe(2 * one);
+  expect(account.held).toBe(2 * one);
   segments.acked(99);
-  expect(stack.held).toBe(2 * one);
+  expect(account.held).toBe(2 * one);
   segments.acked(1);
-  expect(stack.held).toBe(one);
+  expect(account.held).toBe(one);
   segments.clear();
-  expect(stack.held).toBe(0);
+  expect(account.held).toBe(0);
 });

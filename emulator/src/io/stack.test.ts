@@ -6,7 +6,7 @@ import { profileOf } from "../boards/profile.ts";
 import { VirtualClock } from "../clock.ts";
 import type { BoardPlatform, TCP } from "../platform.ts";
 import { text } from "../testing.ts";
-import type { ClosingState } from "./pcb.ts";
+import type { TcpState } from "./pcb.ts";
 
 // What needs faults of the network or of the board, and so cannot be a case of `conformance`.
 
@@ -237,7 +237,7 @@ test("the timeout of retransmissions comes down to three turns of the slow timer
 /** Brings a new connection into a state of closing, and keeps it there. Returns the peer's end. */
 async function closing(
   { clock, network, peers, dial }: Awaited<ReturnType<typeof bench>>,
-  state: ClosingState,
+  state: TcpState,
 ): Promise<MockSocket> {
   const before = peers.length;
   const tcp = dial();
@@ -258,7 +258,7 @@ async function closing(
 }
 
 test("a full board gives up by state: LAST_ACK, CLOSING, FIN_WAIT_2, FIN_WAIT_1; established connections stay, and no callback is called", async () => {
-  const states: ClosingState[] = ["FIN_WAIT_1", "FIN_WAIT_2", "CLOSING", "LAST_ACK"];
+  const states: TcpState[] = ["FIN_WAIT_1", "FIN_WAIT_2", "CLOSING", "LAST_ACK"];
   const set = await bench({ ...esp32(), connectionsMax: 1 + states.length });
   const { clock, network, dial, peers } = set;
   const resets: string[] = [];
@@ -268,7 +268,7 @@ test("a full board gives up by state: LAST_ACK, CLOSING, FIN_WAIT_2, FIN_WAIT_1;
   });
   dial();
   await clock.run({ until: () => peers.length === 1 });
-  const ports = new Map<number, ClosingState>();
+  const ports = new Map<number, TcpState>();
   for (const state of states) ports.set((await closing(set, state)).remotePort!, state);
   const left = () =>
     network.netstat("board").flatMap(({ local }) => ports.get(Number(local.split(":")[1])) ?? []);

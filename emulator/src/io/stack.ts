@@ -1,9 +1,11 @@
 import type { BoardKind } from "../boards/kind.ts";
 import type { Cancel, Clock } from "../clock.ts";
 import type { Tasks } from "../tasks.ts";
-import type { ClosingState, Pcb } from "./pcb.ts";
+import { Account, BLOCK_BYTES } from "./account.ts";
+import { Pcb, type PcbStack, type TcpState } from "./pcb.ts";
 import { Slab } from "./slab.ts";
-import type { Wire } from "./wire.ts";
+import { LwipTimers } from "./timers.ts";
+import type { Wire, WireSocket } from "./wire.ts";
 
 /** The port of this computer, or of a simulated host, that stands for a port of the board. */
 export type Publish = (port: number) => { port: number; host?: string } | undefined;
@@ -12,15 +14,9 @@ export type Publish = (port: number) => { port: number; host?: string } | undefi
 export interface StackListener {
   /** A control block is free again; true when it was used. */
   accept(): boolean;
-  /** Power off: its port is closed, nobody is told. */
+  /** Power off: closes its port, without an event. */
   abort(): void;
 }
-
-/** Heap of one control block (struct tcp_pcb with IPv6); about. */
-export const BLOCK_BYTES = 200;
-
-/** Heap of a received segment beside its bytes: frame header, pbuf, tcp.c's record; about. */
-export const RECEIVED_OVERHEAD_BYTES = 100;
 
 export interface StackParts {
   readonly kind: BoardKind;
@@ -28,64 +24,81 @@ export interface StackParts {
   readonly tasks: Tasks;
   readonly wire: Wire;
   readonly publish: Publish;
-  /** Where a port that was published is found. */
+  /** A published port is open at this address of the computer. */
   readonly onListening: (boardPort: number, at: { port: number; host: string }) => void;
   readonly onServerError: (error: Error) => void;
-  /** The board ends by itself, and says why. */
+  /** The board ends by itself, for this reason. */
   readonly onFatal: (reason: string) => void;
-  /** Heap that nobody has. */
+  /** Free heap of the board. */
   readonly freeHeapBytes: () => number;
 }
 
-/** States of which tcp_alloc gives a connection up when no block is left, in this order. */
-const GIVEN_UP: readonly ClosingState[] = ["LAST_ACK", "CLOSING", "FIN_WAIT_2", "FIN_WAIT_1"];
+/**
+ * States of which tcp_alloc gives a connection up when no block is left, in this order. (In TIME_WAIT here is only a
+ * connection that the computer's network has not reported as closed.)
+ */
+const GIVEN_UP: readonly TcpState[] = [
+  "TIME_WAIT",
+  "LAST_ACK",
+  "CLOSING",
+  "FIN_WAIT_2",
+  "FIN_WAIT_1",
+];
 
 /**
  * The TCP/IP stack of one board: its control blocks, their limit, and the heap that connections hold.
  *
- * Blocks count until their close is complete, TIME_WAIT included. When none is left, one that only is
- * in TIME_WAIT goes, else one that closes, by its state; of several the one that heard nothing for
+ * Blocks count until their close is complete, TIME_WAIT included. When none is left, a connection in TIME_WAIT is
+ * dropped, else one that closes, by its state; of several the one that received nothing for
  * longest (tcp_alloc in tcp.c). Versions of esp-lwip differ in what they count: 2.1.2 every block,
  * 2.2.0 (which ESP-IDF 6.0 has) all but those of listeners, 2.1.3 none, so that the heap alone limits it.
- * Here every block counts and so does the heap: the narrower limit is felt, and a chip may have a few
+ * Here every block counts and so does the heap: the narrower limit applies, and a chip may have a few
  * blocks more.
  */
-export class Stack {
+export class Stack implements PcbStack {
   readonly parts: StackParts;
   readonly kind: BoardKind;
   readonly slab = new Slab();
+  readonly timers: LwipTimers;
   /** There is an address: without one the constructors throw "no network". */
   online = false;
-  /** TCP objects that the program made and did not close: what is left at the end has leaked. */
-  objects = 0;
   /** Times that the SDK's own sockets would have read or written freed memory. */
   freedPointers = 0;
-  /** Counts power offs: what was made before the last one is in no account any more. */
-  life = 0;
-  /** Heap that connections hold beside their control blocks. */
-  #waitingBytes = 0;
+  #account: Account;
   #pcbs = new Set<Pcb>();
   /** When each connection in TIME_WAIT is forgotten, the first one first. */
   #timeWait: number[] = [];
-  #forgetting: Cancel | undefined;
+  #timeWaitTimer: Cancel | undefined;
   /** Blocks of handshakes under way. */
   #halfOpen = 0;
-  /** Blocks that nobody can ever give back. */
-  #lost = 0;
+  /** Blocks that are in use until the next reset. */
+  #leaked = 0;
   #listeners = new Set<StackListener>();
 
   constructor(parts: StackParts) {
     this.parts = parts;
     this.kind = parts.kind;
+    this.timers = new LwipTimers(parts.clock, parts.kind.timerMs);
+    this.#account = this.#newAccount();
   }
 
   get clock(): Clock {
     return this.parts.clock;
   }
 
-  /** Control blocks of connections, those that still close or are remembered included. */
+  /** That of the program that runs now. */
+  get account(): Account {
+    return this.#account;
+  }
+
+  /** TCP objects that the program made and did not close: those left at the end have leaked. */
+  get objects(): number {
+    return this.#account.objects;
+  }
+
+  /** Control blocks of connections, those in TIME_WAIT and of handshakes included. */
   get connections(): number {
-    return this.#pcbs.size + this.#halfOpen + this.#timeWait.length + this.#lost;
+    return this.#pcbs.size + this.#halfOpen + this.#timeWait.length + this.#leaked;
   }
 
   /** All control blocks in use: a listener takes one, too. */
@@ -93,53 +106,56 @@ export class Stack {
     return this.connections + this.#listeners.size;
   }
 
-  /** Those of them that are over, and only remembered: in TIME_WAIT. They make room for others. */
+  /** Those in TIME_WAIT, which make room for others. */
   get remembered(): number {
     return this.#timeWait.length;
   }
 
   /** Heap that all of this takes. */
   get heldBytes(): number {
-    return this.connections * BLOCK_BYTES + this.#waitingBytes;
+    return this.connections * BLOCK_BYTES + this.#account.heldBytes;
   }
 
-  /** Takes heap for what waits in a connection, or gives it back. */
+  /** Takes heap; a negative number gives it back. */
   hold(bytes: number): void {
-    this.#waitingBytes += bytes;
+    this.#account.hold(bytes);
   }
 
-  /**
-   * Heap of a received segment. The computer's network brings more at once than a window lets in: on
-   * the chip, what is beyond that would still be at the peer.
-   */
-  receivedBytes(segment: Uint8Array): number {
-    return Math.min(segment.byteLength, this.kind.receiveWindowBytes) + RECEIVED_OVERHEAD_BYTES;
-  }
-
-  /** Something else on the board takes all the heap that is left, until the returned function is called. */
+  /** Takes all the heap that is left, until the returned function is called. */
   exhaustHeap(): () => void {
     let bytes = this.parts.freeHeapBytes();
-    const { life } = this;
-    this.hold(bytes);
+    const account = this.#account;
+    account.hold(bytes);
     return () => {
-      if (life === this.life) this.hold(-bytes);
+      account.hold(-bytes);
       bytes = 0;
     };
   }
 
-  /** Is there so much heap left? */
-  hasHeap(bytes: number): boolean {
-    return bytes <= this.parts.freeHeapBytes();
+  /** A block that connects over the wire to `address`. Call `available` before. */
+  connect(address: string, port: number): Pcb {
+    const socket = this.parts.wire.connect({ host: address, port, allowHalfOpen: true });
+    return this.#add(new Pcb(this, socket, { address, port }));
   }
 
-  /** Is there a control block? Gives up a connection that is over when that makes one. */
+  /** A block for a connection that the wire has accepted. Call `available` before. */
+  accept(socket: WireSocket): Pcb {
+    return this.#add(new Pcb(this, socket));
+  }
+
+  #add(pcb: Pcb): Pcb {
+    this.#pcbs.add(pcb);
+    return pcb;
+  }
+
+  /** True: there is a control block. A connection that closes, or is in TIME_WAIT, is given up for it. */
   available(): boolean {
     if (this.#roomForBlock) return true;
     if (this.#timeWait.shift() !== undefined && this.#roomForBlock) return true;
     for (const state of GIVEN_UP) {
       const pcb = this.#longestSilent(state);
       if (pcb === undefined) continue;
-      // First off the list: the block is for whoever asks here, not for a newcomer at a listener.
+      // Off the list first: the block is for the caller, not for a client that waits at a listener.
       this.#pcbs.delete(pcb);
       pcb.forget();
       if (this.#roomForBlock) return true;
@@ -148,22 +164,24 @@ export class Stack {
   }
 
   get #roomForBlock(): boolean {
-    return this.controlBlocks < this.kind.connectionsMax && this.hasHeap(BLOCK_BYTES);
+    return this.controlBlocks < this.kind.connectionsMax && this.#account.hasHeap(BLOCK_BYTES);
   }
 
-  /** Of the connections in this state the one that heard nothing for most turns, the first one opened. */
-  #longestSilent(state: ClosingState): Pcb | undefined {
+  /** Of the connections in this state the one that received nothing for most slow turns, the first one opened. */
+  #longestSilent(state: TcpState): Pcb | undefined {
     let longest: Pcb | undefined;
+    let longestTurn = Number.POSITIVE_INFINITY;
     for (const pcb of this.#pcbs) {
-      if (pcb.closingState !== state) continue;
-      if (longest === undefined || this.#turnOf(pcb.heardMs) < this.#turnOf(longest.heardMs)) {
-        longest = pcb;
-      }
+      if (pcb.state !== state) continue;
+      const turn = this.timers.slowTurnsAt(pcb.lastSegmentMs);
+      if (turn >= longestTurn) continue;
+      longest = pcb;
+      longestTurn = turn;
     }
     return longest;
   }
 
-  /** A block for a handshake, as long as that lasts. */
+  /** A block for a handshake, until the returned function is called. */
   reserve(): (() => void) | undefined {
     if (!this.available()) return undefined;
     this.#halfOpen++;
@@ -172,39 +190,35 @@ export class Stack {
     };
   }
 
-  /** A block is in use until the power goes. */
-  lose(): void {
-    this.#lost++;
+  /** A block stays in use until the next reset. */
+  leakBlock(): void {
+    this.#leaked++;
   }
 
-  opened(pcb: Pcb): void {
-    this.#pcbs.add(pcb);
-  }
-
-  /** A connection is over; `remembered`: it stays in TIME_WAIT. */
-  closed(pcb: Pcb, remembered: boolean): void {
+  /** For a block that is freed. `timeWait`: its connection stays in TIME_WAIT. */
+  closed(pcb: Pcb, timeWait: boolean): void {
     if (!this.#pcbs.delete(pcb)) return;
-    if (remembered && this.kind.timeWaitMs > 0) {
-      const untilMs = this.#turnAfter(pcb.heardMs + this.kind.timeWaitMs);
+    if (timeWait && this.kind.timeWaitMs > 0) {
+      const untilMs = this.timers.slowTurnAfter(pcb.lastSegmentMs + this.kind.timeWaitMs);
       const later = this.#timeWait.findIndex(ms => ms > untilMs);
       this.#timeWait.splice(later < 0 ? this.#timeWait.length : later, 0, untilMs);
-      this.#forget();
+      this.#watchTimeWait();
     } else {
       this.#blockFree();
     }
   }
 
-  /** Forgets the connections in TIME_WAIT when their time has come. */
-  #forget(): void {
-    this.#forgetting?.();
-    this.#forgetting = undefined;
+  /** Forgets the connections in TIME_WAIT when their time is over. */
+  #watchTimeWait(): void {
+    this.#timeWaitTimer?.();
+    this.#timeWaitTimer = undefined;
     if (this.#timeWait.length === 0) return;
-    this.#forgetting = this.clock.after(this.#timeWait[0] - this.clock.now(), () => {
+    this.#timeWaitTimer = this.clock.after(this.#timeWait[0] - this.clock.now(), () => {
       while (this.#timeWait[0] <= this.clock.now()) {
         this.#timeWait.shift();
         this.#blockFree();
       }
-      this.#forget();
+      this.#watchTimeWait();
     });
   }
 
@@ -212,38 +226,17 @@ export class Stack {
     for (const listener of this.#listeners) if (listener.accept()) return;
   }
 
-  /** The fast timer of lwIP runs while there are connections; `task` runs when it rings next. */
-  atFastTimer(task: () => void): Cancel {
-    const { timerMs } = this.kind;
-    return this.clock.after(timerMs - (this.clock.now() % timerMs), task);
-  }
-
-  /** `task` runs at the first turn of lwIP's slow timer after `ms`, which may be over. */
-  atSlowTimer(ms: number, task: () => void): Cancel {
-    return this.clock.after(this.#turnAfter(ms) - this.clock.now(), task);
-  }
-
-  /** Turns of the slow timer until `ms`: it takes two of the fast one. */
-  #turnOf(ms: number): number {
-    return Math.floor(ms / (2 * this.kind.timerMs));
-  }
-
-  /** When the slow timer has turned since `ms`, and not before the next time that it does. */
-  #turnAfter(ms: number): number {
-    return (this.#turnOf(Math.max(ms, this.clock.now())) + 1) * 2 * this.kind.timerMs;
-  }
-
-  listening(listener: StackListener): void {
+  addListener(listener: StackListener): void {
     this.#listeners.add(listener);
   }
 
-  unlistening(listener: StackListener): void {
+  removeListener(listener: StackListener): void {
     if (this.#listeners.delete(listener)) this.#blockFree();
   }
 
   /**
-   * The SDK's sockets follow a pointer to freed memory here. What a chip does then is anybody's
-   * guess; the emulated one ends, unless its firmware has mended them.
+   * The SDK's sockets follow a pointer to freed memory here. What a chip does then cannot be
+   * foretold; the emulated one ends, unless its firmware has sockets without this fault.
    */
   freedPointer(what: string): void {
     this.freedPointers++;
@@ -251,7 +244,7 @@ export class Stack {
   }
 
   /**
-   * lwIP frees a block that it gives up before it tells tcp.c, which then clears its callbacks in it
+   * lwIP frees a block that it gives up before it calls tcp.c, which then clears its callbacks in it
    * (tcpError). The block was freed an instant before, by the same task, so a chip nearly always goes
    * on: it is counted, and no more.
    */
@@ -259,30 +252,33 @@ export class Stack {
     this.freedPointers++;
   }
 
-  /** The board falls over inside a call of the program, whatever that catches. */
+  /** Ends the board inside a call of the program, whatever that catches. */
   die(reason: string): never {
     this.parts.onFatal(reason);
     throw new Error(`fatal: ${reason}`);
   }
 
-  /** The board has another address: what was connected from the one before is reset (tcp_netif_ip_addr_changed). */
+  /** The board has another address: connections from the one before are reset (tcp_netif_ip_addr_changed). */
   readdress(): void {
     for (const pcb of [...this.#pcbs]) pcb.abandon();
   }
 
-  /** Power off: every connection is reset, no port listens, nobody is told. */
+  /** Power off: every connection is reset and every port closed, without an event. */
   abort(): void {
-    this.#forgetting?.();
-    this.#forgetting = undefined;
+    this.#timeWaitTimer?.();
+    this.#timeWaitTimer = undefined;
     this.#timeWait = [];
     const listeners = [...this.#listeners];
-    this.#listeners.clear(); // nobody accepts what comes free now
+    this.#listeners.clear(); // no client is accepted into the blocks that this frees
     for (const pcb of this.#pcbs) pcb.abort();
     for (const listener of listeners) listener.abort();
     this.#pcbs.clear();
-    this.#lost = 0;
-    this.#waitingBytes = 0;
-    this.objects = 0;
-    this.life++;
+    this.#leaked = 0;
+    this.#account.closed = true;
+    this.#account = this.#newAccount();
+  }
+
+  #newAccount(): Account {
+    return new Account(this.kind.receiveWindowBytes, this.parts.freeHeapBytes);
   }
 }

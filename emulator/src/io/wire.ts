@@ -49,7 +49,7 @@ export interface WireSocket extends Duplex {
   setNoDelay(noDelay: boolean): unknown;
   /**
    * Opens the receive window by `bytes`, as lwIP's tcp_recved does. A network that has it also has
-   * the rest, and three events: `sent`, lwIP's tcp_sent; `finSent`: our FIN was acknowledged; `parted`:
+   * the rest, and three events: `sent`, lwIP's tcp_sent; `finSent`: our FIN was acknowledged; `released`:
    * the connection is forgotten or in TIME_WAIT, whether both ends had closed it, and else the code of
    * the error that broke it. On the computer's, reading is paused instead.
    */
@@ -59,7 +59,7 @@ export interface WireSocket extends Duplex {
   /** Bytes that were written and have not left yet. */
   readonly unsentBytes?: number;
   /** A reset, also for what is still on its way after `end` (tcp_abort). */
-  abandon?(): void;
+  abort?(): void;
   /** Ends the connection without a word to the peer (tcp_abandon without a reset). */
   forget?(): void;
 }

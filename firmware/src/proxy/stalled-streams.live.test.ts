@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import net, { type AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { BLOCK_BYTES } from "../../../emulator/src/io/stack.ts";
+import { BLOCK_BYTES } from "../../../emulator/src/io/account.ts";
 import { startBoard } from "../../../hil/kit/live-board.ts";
 import { onThisComputer } from "../../../hil/kit/patience.ts";
 

@@ -1,0 +1,48 @@
+/** Heap of one control block (struct tcp_pcb with IPv6); about. */
+export const BLOCK_BYTES = 200;
+
+/** Heap of a received segment beside its bytes: frame header, pbuf, tcp.c's record; about. */
+export const RECEIVED_OVERHEAD_BYTES = 100;
+
+/**
+ * Heap of a segment to be sent beside its payload: struct pbuf 16, room for the headers 76, struct tcp_seg 20, and
+ * two of the allocator's headers; about.
+ */
+export const SEGMENT_OVERHEAD_BYTES = 120;
+
+/**
+ * What the connections of one program hold, from its start to the next reset. Objects that outlive their program go
+ * on counting in the account of their own, which nothing reads any more.
+ */
+export class Account {
+  /** TCP objects that the program made and did not close: those left at the end have leaked. */
+  objects = 0;
+  /** Heap that connections hold beside their control blocks. */
+  heldBytes = 0;
+  /** True: the board was reset since. */
+  closed = false;
+  #receiveWindowBytes: number;
+  #freeHeapBytes: () => number;
+
+  constructor(receiveWindowBytes: number, freeHeapBytes: () => number) {
+    this.#receiveWindowBytes = receiveWindowBytes;
+    this.#freeHeapBytes = freeHeapBytes;
+  }
+
+  /** Takes heap; a negative number gives it back. */
+  hold(bytes: number): void {
+    this.heldBytes += bytes;
+  }
+
+  hasHeap(bytes: number): boolean {
+    return bytes <= this.#freeHeapBytes();
+  }
+
+  /**
+   * Heap of a received segment. The computer's network delivers more at once than a window lets in: on
+   * the chip, bytes beyond the window would still be at the peer.
+   */
+  receivedBytes(segment: Uint8Array): number {
+    return Math.min(segment.byteLength, this.#receiveWindowBytes) + RECEIVED_OVERHEAD_BYTES;
+  }
+}
