@@ -2,7 +2,7 @@ import type { MockSocket } from "net-mock-socket";
 import type { HeapSize } from "../machine.ts";
 import { Bench, type BenchOptions, type Spent } from "./bench.ts";
 import { type Figure, figure, type Measure } from "./figures.ts";
-import type { Work } from "./profiles.ts";
+import type { Work } from "./work.ts";
 
 /** What a forwarded kilobyte costs: in computrons, in garbage, and beside a bare forwarder. */
 

@@ -1,16 +1,6 @@
-import type { Bench } from "./bench.ts";
 import { streaming } from "./forwarding.ts";
 import { asking, connecting } from "./sessions.ts";
-
-/** Where the instructions of one kind of work go. */
-
-/** A kind of work: a bench that is ready for it, and a stretch of it. */
-export interface Work {
-  readonly bench: Bench;
-  readonly run: () => Promise<void>;
-  /** How many of its unit a stretch is. */
-  readonly count: number;
-}
+import type { Work } from "./work.ts";
 
 const KINDS: Record<string, () => Promise<Work>> = {
   "a KiB of raw TCP": () => streaming("tcp"),
@@ -24,6 +14,7 @@ const KINDS: Record<string, () => Promise<Work>> = {
 /** Functions below this share of the whole are left out. */
 const SHARE_MIN = 0.01;
 
+/** Prints where the instructions of each kind of work go. */
 export async function profiles(print: (line: string) => void): Promise<void> {
   for (const [name, begin] of Object.entries(KINDS)) {
     const { bench, run, count } = await begin();

@@ -4,7 +4,7 @@ import { REQUESTS_BYTES } from "../../../firmware/src/log/recent-events.ts";
 import { machineWith } from "../engine-snapshots.ts";
 import { Bench } from "./bench.ts";
 import { esp32Bytes, type Figure, figure, type Measure } from "./figures.ts";
-import type { Work } from "./profiles.ts";
+import type { Work } from "./work.ts";
 
 /** What sessions and requests cost, what a live one holds, and what closed ones leave. */
 
