@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { creationOf, XS_SDK } from "../src/boards/memory-plan.ts";
+import { creationOf, XS_SDK } from "../src/boards/chip-memory.ts";
 import { bundle } from "./bundle.ts";
 import { type HeapLimit, type HeapSize, Machine, type Surroundings } from "./machine.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { SLOT_BYTES } from "../src/boards/memory-plan.ts";
+import { SLOT_BYTES } from "../src/boards/chip-memory.ts";
 import { bundle } from "./bundle.ts";
 import { type HeapLimit, Machine, type Surroundings } from "./machine.ts";
 

@@ -1,5 +1,5 @@
+import { connectionHeapBytes, creationOf, fixedLines, type Settings } from "./chip-memory.ts";
 import type { BoardKind } from "./kind.ts";
-import { connectionHeapBytes, creationOf, fixedLines, type Settings } from "./memory-plan.ts";
 
 /**
  * Moddable's lwIP settings for the ESP32: build/devices/esp32/xsProj-esp32/sdkconfig.defaults

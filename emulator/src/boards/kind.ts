@@ -31,7 +31,7 @@ export interface BoardKind {
   readonly bootMs: number;
   /** When the watchdog ends a hang, where it is on (ESP_TASK_WDT_TIMEOUT_S with _INIT and _PANIC). */
   readonly taskWatchdogMs?: number | undefined;
-  /** Free heap once the program runs and the radio is on (`memory-plan.ts`); connections take of it. */
+  /** Free heap once the program runs and the radio is on (`chip-memory.ts`); connections take of it. */
   readonly heapBytes: number;
   /**
    * The firmware brings sockets of its own that do not follow pointers to what lwIP has freed. The

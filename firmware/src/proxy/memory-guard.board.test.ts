@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import type { MockSocket } from "net-mock-socket";
 import { expect, test } from "vitest";
+import { stuckSessionBytes } from "../../../emulator/proxy/memory-plan.ts";
 import { settingsOf } from "../../../emulator/src/boards/esp32.ts";
-import { stuckSessionBytes } from "../../../emulator/src/boards/memory-plan.ts";
 import { get } from "../../../hil/kit/admin-port.ts";
 import { collect, EmulatedLab, ourBoard } from "../../../hil/kit/emulated-lab.ts";
 import { MEMORY_RESERVE_BYTES, MEMORY_SHED_BYTES } from "../net/memory-reserve.ts";

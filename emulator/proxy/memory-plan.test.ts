@@ -1,27 +1,26 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { readConfig } from "../../../firmware/src/config/config.ts";
-import { BACKENDS_MAX } from "../../../firmware/src/config/settings.ts";
+import { readConfig } from "../../firmware/src/config/config.ts";
+import { BACKENDS_MAX } from "../../firmware/src/config/settings.ts";
 import {
   budget,
   LISTENING_SOCKETS_MAX,
   REFUSALS_MAX,
-} from "../../../firmware/src/net/connection-budget.ts";
-import { SMALL_WRITES_MAX } from "../../../firmware/src/net/endpoint.ts";
-import {
-  MEMORY_RESERVE_BYTES,
-  MEMORY_SHED_BYTES,
-} from "../../../firmware/src/net/memory-reserve.ts";
-import { SESSION_BYTES_MAX } from "../../../firmware/src/proxy/memory-guard.ts";
-import { esp32, queueLength, settingsOf } from "./esp32.ts";
+} from "../../firmware/src/net/connection-budget.ts";
+import { SMALL_WRITES_MAX } from "../../firmware/src/net/endpoint.ts";
+import { MEMORY_RESERVE_BYTES, MEMORY_SHED_BYTES } from "../../firmware/src/net/memory-reserve.ts";
+import { SESSION_BYTES_MAX } from "../../firmware/src/proxy/memory-guard.ts";
 import {
   connectionHeapBytes,
   creationOf,
   fixedLines,
+  SLOT_BYTES,
+} from "../src/boards/chip-memory.ts";
+import { esp32, queueLength, settingsOf } from "../src/boards/esp32.ts";
+import {
   oneWaySessionBytes,
   ordinaryBytes,
   planTable,
-  SLOT_BYTES,
   sessionsCarried,
   stuckSessionBytes,
   xsAtRest,
@@ -29,7 +28,7 @@ import {
 } from "./memory-plan.ts";
 
 const read = (file: string) =>
-  readFileSync(new URL(`../../../firmware/${file}`, import.meta.url), "utf8");
+  readFileSync(new URL(`../../firmware/${file}`, import.meta.url), "utf8");
 
 const SDKCONFIG = read("sdkconfig/sdkconfig.defaults");
 const MANIFEST = JSON.parse(read("manifest.json"));

@@ -1,0 +1,132 @@
+import {
+  connectionHeapBytes,
+  type Line,
+  type Settings,
+  XS_SDK,
+} from "../src/boards/chip-memory.ts";
+import { BLOCK_BYTES, RECEIVED_OVERHEAD_BYTES, SEGMENT_OVERHEAD_BYTES } from "../src/io/account.ts";
+
+// How many sessions of the proxy the memory of an ESP32 carries: the table in `firmware/README.md`.
+
+const KB = 1024;
+
+/** Figures of `firmware/budgets.json`. */
+export type Budgets = Readonly<Record<string, number>>;
+
+/** Garbage of a few requests, so that it is not collected all the time. */
+const XS_GARBAGE = { slots: 256, chunkBytes: 4 * KB };
+
+/** How the connections of a board are divided among sessions, and the heap that is kept free. */
+export interface Sharing {
+  /** Connections at once, listening sockets not included. */
+  readonly connectionsMax: number;
+  /** Concurrent sessions, and clients that are queued or being refused. */
+  readonly served: number;
+  readonly waiting: number;
+  readonly reserveBytes: number;
+}
+
+/**
+ * Heap of one session whose peers do not read: all four buffers of its two connections are full. Small
+ * pieces make more segments of the same bytes, each of which takes a whole one of the heap.
+ */
+export function stuckSessionBytes(set: Settings, segments = segmentsSent(set)): number {
+  const received = receivedBytes(set, set.LWIP_TCP_WND_DEFAULT);
+  return 2 * (BLOCK_BYTES + received + segments * segmentBytes(set));
+}
+
+/** Heap of one session that forwards bytes one way, faster than the receiver reads: the two buffers on that way are full. */
+export function oneWaySessionBytes(set: Settings): number {
+  const received = receivedBytes(set, set.LWIP_TCP_WND_DEFAULT);
+  return 2 * BLOCK_BYTES + received + segmentsSent(set) * segmentBytes(set);
+}
+
+/** Heap of all connections when peers read: as many segments are in flight as Wi-Fi has buffers. */
+export function ordinaryBytes(set: Settings, { connectionsMax }: Sharing): number {
+  return (
+    connectionsMax * BLOCK_BYTES +
+    set.ESP_WIFI_DYNAMIC_RX_BUFFER_NUM * receivedBytes(set, set.LWIP_TCP_MSS) +
+    set.ESP_WIFI_DYNAMIC_TX_BUFFER_NUM * segmentBytes(set)
+  );
+}
+
+/** Sessions of so many bytes each that the heap carries; the others' connections are idle. */
+export function sessionsCarried(sessionBytes: number, heapBytes: number, sharing: Sharing): number {
+  const { connectionsMax, served, reserveBytes } = sharing;
+  const others = (connectionsMax - 2 * served) * BLOCK_BYTES;
+  return Math.floor((heapBytes - reserveBytes - others) / sessionBytes);
+}
+
+function receivedBytes(set: Settings, bytes: number): number {
+  return bytes + Math.ceil(bytes / set.LWIP_TCP_MSS) * RECEIVED_OVERHEAD_BYTES;
+}
+
+/** Segments of a full send buffer: the whole ones, and one that left before it was full. */
+function segmentsSent(set: Settings): number {
+  return Math.ceil(set.LWIP_TCP_SND_BUF_DEFAULT / set.LWIP_TCP_MSS) + 1;
+}
+
+function segmentBytes(set: Settings): number {
+  return set.LWIP_TCP_MSS + SEGMENT_OVERHEAD_BYTES;
+}
+
+/** For paths that were not measured: about a quarter of the deepest one that was. */
+const STACK_MARGIN_SLOTS = 96;
+
+const KINDS = ["tcp.idle", "tcp.streaming", "http.idle", "http.streaming"];
+
+/** XS with two backends that waits for its first client. */
+export function xsAtRest(budgets: Budgets) {
+  return {
+    slots: budgets["rest.slots"] + XS_SDK.slots,
+    chunkBytes: budgets["rest.chunkBytes"] + XS_SDK.chunkBytes,
+  };
+}
+
+/** What XS needs when every slot is taken. A queued client has one of a session's two sockets. */
+export function xsNeed(budgets: Budgets, { served, waiting }: Sharing) {
+  const rest = xsAtRest(budgets);
+  const all = (figure: "slots" | "chunkBytes") => {
+    const dearest = Math.max(...KINDS.map(kind => budgets[`${kind}.${figure}`]));
+    const sessions = served * dearest + (waiting * budgets[`tcp.idle.${figure}`]) / 2;
+    return Math.ceil(rest[figure] + budgets[`served.${figure}`] + XS_GARBAGE[figure] + sessions);
+  };
+  const depths = Object.entries(budgets).flatMap(([name, slots]) =>
+    name.startsWith("stack.") ? slots : [],
+  );
+  const stackSlots = Math.max(...depths) + STACK_MARGIN_SLOTS;
+  return { slots: all("slots"), chunkBytes: all("chunkBytes"), stackSlots };
+}
+
+/** The plan as the table in `firmware/README.md`. */
+export function planTable(set: Settings, lines: readonly Line[], sharing: Sharing): string {
+  const heap = connectionHeapBytes(lines);
+  const { connectionsMax, reserveBytes } = sharing;
+  const rows: Line[] = [
+    ...lines,
+    { what: "**for connections**", bytes: heap, source: "the sum" },
+    { what: "kept free", bytes: -reserveBytes, source: "`memory.ts`" },
+    {
+      what: `${connectionsMax} connections whose peers read`,
+      bytes: -ordinaryBytes(set, sharing),
+      source: "lwIP's sizes; estimate",
+    },
+    {
+      what: "or each session with a slow reader",
+      bytes: -oneWaySessionBytes(set),
+      source: "lwIP's sizes",
+    },
+    {
+      what: "or each session whose peers do not read",
+      bytes: -stuckSessionBytes(set),
+      source: "lwIP's sizes",
+    },
+  ];
+  const cells = rows.map(({ what, bytes, source }) => [what, (bytes / KB).toFixed(1), source]);
+  const all = [["what", "KB", "source"], ...cells];
+  const widths = [0, 1, 2].map(column => Math.max(...all.map(row => row[column].length)));
+  const line = (row: readonly string[]) =>
+    `| ${row[0].padEnd(widths[0])} | ${row[1].padStart(widths[1])} | ${row[2].padEnd(widths[2])} |`;
+  const rule = `| ${"-".repeat(widths[0])} | ${"-".repeat(widths[1] - 1)}: | ${"-".repeat(widths[2])} |`;
+  return [line(all[0]), rule, ...all.slice(1).map(line)].join("\n");
+}
