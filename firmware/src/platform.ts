@@ -127,9 +127,8 @@ export interface Vitals {
 }
 
 /**
- * The loop of `Scan.next` as machine code (native/keywords.c). It takes buffers, because that is what
- * the SDK hands to C. Gives the state that was reached, and how many bytes were looked at in the upper
- * 16 bits.
+ * The loop of `Scan.next` in C (native/keywords.c). It takes buffers, because the SDK's FFI passes those. Returns
+ * the state that was reached and, in the upper 16 bits, the number of bytes searched.
  */
 export type FindKeyword = (
   bytes: ArrayBuffer,

@@ -4,15 +4,15 @@ import type { ProxyProtocol } from "../net/proxy-protocol.ts";
 import { Health, type HealthRules } from "./health.ts";
 import { Latency } from "./latency.ts";
 
-/** What a backend has, and had since the start. */
+/** Counters of a backend since the start. */
 export interface BackendCounters extends Answers {
-  /** Sessions that it has now, those still dialling included. */
+  /** Current sessions or requests, including those that are still connecting. */
   sessions: number;
-  /** Sessions that it was ever picked for. */
+  /** Times that it was picked. */
   sessionsTotal: number;
-  /** Requests that it should have answered and did not. */
+  /** Requests and sessions that it refused or did not answer. */
   failures: number;
-  /** Times that requests ejected it. */
+  /** Ejections by failed requests. */
   ejections: number;
 }
 
@@ -51,28 +51,28 @@ export function nameOfExclusions(reasons: number): Exclusion {
   return EXCLUSIONS[31 - Math.clz32(reasons & -reasons)];
 }
 
-/** One server behind the proxy, and what is going on with it. */
+/** One server behind the proxy: its settings, health, latency and counters. */
 export class Backend {
-  /** Its place in the configuration; a session remembers those it tried as one bit each. */
+  /** Position in the configuration; also its bit in a session's set of tried backends. */
   readonly index: number;
   readonly name: string;
   readonly backup: boolean;
   readonly maxSessions: number;
-  /** Connections to it may wait for the next request. */
+  /** Connections may be kept for the next request. */
   readonly keepsConnections: boolean;
   readonly health: Health;
   readonly latency: Latency;
   readonly counters: BackendCounters;
   #settings: BackendSettings;
-  /** The operator's wish; see `operationalState` for what comes of it. */
+  /** The administrative state, as configured or set by the operator; see `operationalState` for the effect. */
   state: AdminState;
   weight: number;
-  /** The weight as of the current pick: less than `weight` while it starts slowly. */
+  /** The weight in the current pick: less than `weight` during slow start. */
   effectiveWeight: number;
 
   /**
-   * `before`: the same backend under an earlier configuration, whose sessions it still has. `moved`: what the
-   * earlier configuration had in its place, at another address or by another name.
+   * `before`: the same backend in the previous configuration, whose sessions it still serves. `moved`: the backend of
+   * the previous configuration that has a new address or a new name now.
    */
   constructor(
     index: number,
@@ -85,11 +85,11 @@ export class Backend {
     this.name = settings.name;
     this.backup = settings.backup;
     this.maxSessions = settings.maxSessions ?? Number.POSITIVE_INFINITY;
-    // One that waits would take the only place. With the PROXY protocol it is one client's for ever.
+    // A kept connection would occupy the only slot. With the PROXY protocol it belongs to one client.
     this.keepsConnections =
       settings.keepAlive !== false && !this.servesOneAtATime && settings.proxyProtocol === "none";
     this.#settings = settings;
-    // A state that was set at run time stays, unless the configuration says something new; a weight does not.
+    // A state that was set at run time stays unless the configuration changes it; a weight does not.
     const was = moved === undefined ? undefined : moved.#settings;
     this.state = was?.state === settings.state ? moved!.state : settings.state;
     this.weight = settings.weight;
@@ -122,7 +122,7 @@ export class Backend {
     return this.#settings.settleMs;
   }
 
-  /** A second connection would have to wait until the first is closed: checks share the slot. */
+  /** Serves one connection at a time, so that health checks need the slot, too. */
   get servesOneAtATime(): boolean {
     return this.maxSessions === 1;
   }
@@ -139,7 +139,7 @@ export class Backend {
     return this.counters.sessions >= this.maxSessions;
   }
 
-  /** Brings `effectiveWeight` up to date. */
+  /** Recalculates `effectiveWeight`. */
   updateEffectiveWeight(nowMs: number): void {
     const weight = this.weight;
     const health = this.health;

@@ -1,6 +1,6 @@
 /**
- * What a check, or a request that served as one, found out: HAProxy's codes. `L4` is the connection,
- * `L7` the answer; the status stands behind the slash.
+ * The result of a health check, or of a request that counts as one, in HAProxy's codes: `L4` concerns the connection,
+ * `L7` the response, whose status follows the slash.
  */
 export type CheckCode =
   | "L4OK"
@@ -13,58 +13,57 @@ export type CheckCode =
   | "L7TOUT"
   | `L7STS/${number}`;
 
-/** How many verdicts it takes. */
+/** Thresholds of health checking. */
 export interface HealthRules {
-  /** Checks in a row that bring a backend back. */
+  /** Consecutive passed checks that bring a backend up. */
   readonly rise: number;
-  /** Checks in a row that take it out. */
+  /** Consecutive failed checks that take it down. */
   readonly fall: number;
   readonly start: "up" | "down";
-  /** Requests in a row that fail before a backend is ejected; 0 never ejects. */
+  /** Consecutive failed requests that eject a backend; 0 never ejects. */
   readonly ejectAfter: number;
-  /** How long its share grows back after it was down. */
+  /** Duration of slow start after a backend was down, in ms. */
   readonly slowStartMs: number;
 }
 
-/** What has changed with a verdict, where something has. */
+/** The change that a check or request caused, if any. */
 export type HealthChange = "up" | "down" | "ejected" | "drain" | "drain-end" | undefined;
 
-/** The first ejection lasts so long, the second in a row twice as long, and so on: Envoy's rule. */
+/** Duration of the first ejection; the second in a row lasts twice as long, and so on (Envoy). */
 export const EJECTION_MS = 10_000;
 export const EJECTION_MAX_MS = 120_000;
 
-/** Of its weight, a backend begins to serve with so much: with nothing it would never warm up. */
+/** Part of its weight with which a backend begins slow start: with 0 it would get no requests. */
 const SLOW_START_FACTOR_MIN = 0.1;
 
 /**
- * Counts what checks and requests found out about one backend, and says whether it may serve. Pure
- * counting: it asks nobody and keeps no alarm.
+ * The health of one backend, from the results of checks and requests. Only counts; it sends nothing and has no timer.
  *
- * Checks decide over up and down, in a row of `rise` or `fall`; the very first verdict decides alone.
- * Requests can only eject, for a while that grows each time, and that ends by itself: a check that
- * connects does not see what makes requests fail.
+ * Checks decide between up and down, after `rise` or `fall` results in a row; the first result decides alone. Failed
+ * requests can only eject the backend, for a time that grows with each ejection and ends by itself, because a check
+ * that merely connects cannot see why requests fail.
  */
 export class Health {
   up: boolean;
-  /** The last verdict of a check or of a failed request, and since when it is that. */
+  /** The last result of a check or failed request, and since when it has been the same. */
   code: CheckCode | undefined;
   codeSinceMs = 0;
-  /** Since when it is up or down. */
+  /** Since when the backend is up or down. */
   sinceMs = 0;
-  /** Answered its last check with 404: no new sessions, please. */
+  /** The last check was answered with 404: the backend asks for no new sessions. */
   wantsDrain = false;
-  /** Checks in a row that speak against what it is. */
+  /** Consecutive check results that contradict `up`. */
   contraryChecks = 0;
-  /** Requests in a row that failed. */
+  /** Consecutive failed requests. */
   failures = 0;
-  /** Not picked before then. */
+  /** Ejected until then. */
   ejectedUntilMs = 0;
   /** Of the current configuration. */
   rules: HealthRules;
   #checked = false;
-  /** Ejections in a row. */
+  /** Consecutive ejections. */
   #ejections = 0;
-  /** When it came up after it was down. */
+  /** When it came up after it had been down. */
   #slowStartSinceMs = Number.NEGATIVE_INFINITY;
 
   constructor(rules: HealthRules) {
@@ -72,7 +71,7 @@ export class Health {
     this.up = rules.start === "up";
   }
 
-  /** A check was passed. */
+  /** Records a passed check. */
   passed(code: CheckCode, nowMs: number): HealthChange {
     this.#setCode(code, nowMs);
     const wantedDrain = this.wantsDrain;
@@ -86,7 +85,7 @@ export class Health {
     return this.wantsDrain ? "drain" : "drain-end";
   }
 
-  /** A check was failed. */
+  /** Records a failed check. */
   failed(code: CheckCode, nowMs: number): HealthChange {
     this.#setCode(code, nowMs);
     if (this.up && this.#countContrary(this.rules.fall)) return this.#changeTo("down", nowMs);
@@ -95,8 +94,7 @@ export class Health {
   }
 
   /**
-   * A request failed that the backend should have answered. `last`: there is nobody else, so it is
-   * not ejected whatever happens.
+   * Records a failed request. `last`: no other backend is available, so this one is not ejected.
    */
   requestFailed(code: CheckCode, nowMs: number, last: boolean): HealthChange {
     this.#setCode(code, nowMs);
@@ -104,20 +102,20 @@ export class Health {
     const { ejectAfter } = this.rules;
     const counts = this.up && nowMs >= this.ejectedUntilMs;
     if (last || !counts || ejectAfter === 0 || this.failures < ejectAfter) return undefined;
-    // Who has served as long as he was out has made up for it.
+    // A backend that served for as long as its last ejection starts at the shortest ejection again (Envoy).
     const pastMs = this.ejectedUntilMs + ejectionMs(this.#ejections);
     this.#ejections = nowMs >= pastMs ? 1 : this.#ejections + 1;
     this.ejectedUntilMs = nowMs + ejectionMs(this.#ejections);
-    this.failures = ejectAfter - 1; // when it is back, the first request decides
+    this.failures = ejectAfter - 1; // after the ejection a single failed request ejects it again
     return "ejected";
   }
 
-  /** A request was answered as it should be. */
+  /** Records a request that was answered. */
   requestAnswered(): void {
     this.failures = 0;
   }
 
-  /** How much of its weight counts now, up to 1: it grows after the backend was down. */
+  /** The part of the weight that counts during slow start, up to 1. */
   slowStartFactor(nowMs: number): number {
     const { slowStartMs } = this.rules;
     const ageMs = nowMs - this.#slowStartSinceMs;
@@ -130,7 +128,7 @@ export class Health {
     this.codeSinceMs = nowMs;
   }
 
-  /** Another one that speaks against what it is: is it enough? */
+  /** Counts a result that contradicts `up`; true when there are enough to change it. */
   #countContrary(limit: number): boolean {
     return ++this.contraryChecks >= limit || !this.#checked;
   }

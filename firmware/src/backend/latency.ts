@@ -1,10 +1,10 @@
-/** Time in which an observation loses 63 % of its weight; Envoy's peak EWMA uses the same. */
+/** Time in which a sample loses 63 % of its weight, as in Envoy's peak EWMA. */
 const DECAY_MS = 10_000;
 
 /**
- * How long a backend takes to begin its answer: an average that forgets with time, not with the
- * number of answers. A slower answer counts at once, faster ones bring it down little by little, and
- * so does silence: a backend that was slow is tried again by and by. (Finagle's peak EWMA.)
+ * Peak EWMA of the time to the first byte of a response (Finagle). It decays with time, not with the number of
+ * responses. A slower response replaces the average at once; faster ones, and time without requests, lower it
+ * gradually, so that a backend that was slow is tried again.
  */
 export class Latency {
   #costMs = 0;
@@ -19,12 +19,12 @@ export class Latency {
     this.#known = true;
   }
 
-  /** The average as of the last answer in milliseconds, `undefined` before the first. */
+  /** The average at the last response in milliseconds; `undefined` before the first. */
   get lastMs(): number | undefined {
     return this.#known ? this.#costMs : undefined;
   }
 
-  /** The average as of now in milliseconds, `undefined` before the first answer. */
+  /** The average now in milliseconds; `undefined` before the first response. */
   costMs(nowMs: number): number | undefined {
     return this.#known ? this.#costMs * Math.exp((this.#atMs - nowMs) / DECAY_MS) : undefined;
   }

@@ -1,24 +1,22 @@
 import type { Backend } from "../backend/backend.ts";
 import type { Strategy, StrategyParts } from "./strategy.ts";
 
-/** What a backend counts that was asked and has never answered: nobody else is so slow. Envoy's number. */
+/** Cost of a backend that has a request in flight and no sample yet (Envoy's penalty). */
 const UNKNOWN_MS = 1_000_000;
 
 /**
- * The clock counts milliseconds. Answers that take none must not hide how many sessions there are, nor
- * may averages that a long silence has brought down to nothing.
+ * Lower bound of a latency, the clock's resolution: with 0 the number of sessions would not count, for fast responses
+ * and for averages that have decayed.
  */
 const ANSWER_MIN_MS = 1;
 
 /**
- * The backend that should answer first: by the time it took lately, which is the peak EWMA of
- * `Latency`, for each session that it has and the new one, by weight. Nothing is by chance: Finagle
- * and Envoy draw two candidates, because there many balancers, none knowing of the others' picks,
- * would run to the same backend. This one makes all picks itself and sees them at once as sessions.
+ * The backend with the lowest cost: peak EWMA of its latency × (sessions + 1) / weight. There is no random choice:
+ * Finagle and Envoy compare two random candidates, because many balancers that do not know of each other's picks
+ * would all choose the same backend. This one makes all picks itself and sees them at once as sessions.
  *
- * A backend that has not answered yet gets one request, and no other before that ended. One that was
- * slow is asked again when silence has brought its average below the others'. Errors do not count, not
- * even quick ones: they are for health to judge.
+ * A backend without a sample gets one request at a time. A slow one is picked again when its average has decayed below
+ * the others'. Failed requests do not count, however fast: they are health's business.
  */
 export class Ewma implements Strategy {
   #clock: StrategyParts["clock"];
@@ -41,7 +39,7 @@ export class Ewma implements Strategy {
     return chosen;
   }
 
-  /** Milliseconds to the first byte × (sessions + 1) / weight; 0 asks for its first request. */
+  /** Milliseconds to the first byte × (sessions + 1) / weight; 0 for a backend without requests so far. */
   score(backend: Backend): number {
     return costMs(backend, this.#clock.now());
   }

@@ -4,8 +4,8 @@ import { SmoothWeighted } from "./smooth-weighted.ts";
 import type { Strategy } from "./strategy.ts";
 
 /**
- * The backend with the fewest sessions for its weight. Those with equally few take turns by weight, as
- * in nginx's least_conn: else the first one would serve all the requests that come one at a time.
+ * The backend with the fewest sessions per weight. Ties are broken by smooth weighted round robin, as in nginx's
+ * least_conn: otherwise the first backend would get every request that arrives alone.
  */
 export class LeastConnections implements Strategy {
   #smoothWeighted = new SmoothWeighted();
@@ -21,7 +21,7 @@ export class LeastConnections implements Strategy {
     return this.#smoothWeighted.take();
   }
 
-  /** Sessions for each unit of weight. */
+  /** Sessions per unit of weight. */
   score(backend: Backend): number {
     return loadFactor(backend);
   }

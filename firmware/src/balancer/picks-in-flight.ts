@@ -1,21 +1,19 @@
 /**
- * Twice the sessions that the board can have: with 32 connections, half of them to clients. The rest is
- * for picks that failed, which nobody reports here.
+ * Twice the most sessions of a board. The other half is for picks that failed, which are not reported here.
  */
 const IN_FLIGHT_MAX = 32;
 
 /**
- * Picks that wait for their answer, each with the circumstances that it was made in. An answer does not
- * say which pick it belongs to: it is the one whose time comes nearest. When all places are taken, the
- * oldest pick is forgotten.
+ * Picks whose response is awaited, each with a note of the caller. A response does not identify its pick, so the one
+ * with the nearest time is taken. When all places are in use, the oldest pick is dropped.
  */
 export class PicksInFlight {
-  /** By place: when it was picked; longest ago of all while the place is free. */
+  /** By place: the time of the pick; -Infinity while the place is free. */
   #atMs = new Float64Array(IN_FLIGHT_MAX).fill(Number.NEGATIVE_INFINITY);
   #backends = new Uint8Array(IN_FLIGHT_MAX);
   #notes = new Uint8Array(IN_FLIGHT_MAX);
 
-  /** `note`, from 0 to 255, is what the caller wants to know again. */
+  /** `note`, from 0 to 255, is returned by `take`. */
   add(backendIndex: number, note: number, nowMs: number): void {
     let place = 0;
     for (let other = 1; other < IN_FLIGHT_MAX; other++) {
@@ -26,7 +24,7 @@ export class PicksInFlight {
     this.#notes[place] = note;
   }
 
-  /** The note of the pick of a backend that was asked at `askedMs`; it is open no more. */
+  /** Removes the pick of a backend nearest to `askedMs` and returns its note. */
   take(backendIndex: number, askedMs: number): number | undefined {
     let place = -1;
     let nearestMs = Number.POSITIVE_INFINITY;

@@ -4,41 +4,39 @@ import { PicksInFlight } from "./picks-in-flight.ts";
 import type { Strategy, StrategyParts } from "./strategy.ts";
 import { TwoChoices } from "./two-choices.ts";
 
-/** Of all picks, so many are left to chance alone, whatever was learned. */
+/** Share of picks that are random, to explore. */
 const EXPLORED_SHARE = 0.05;
-/** Of all picks, so many are made by the one who follows, to compare him with the one who leads. */
+/** Share of picks made by the policy that does not lead, for comparison. */
 const FOLLOWER_SHARE = 0.1;
-/** What an answer counts against all before it: constant, to follow what changes. */
+/** Weight of a new sample against the average; constant, to follow changes. */
 const LEARNING_RATE = 0.2;
-/** Silence in which what was learned loses 63 % of its weight; otherwise exploring is sooner. */
+/** Time without samples in which an estimate decays by 63 %. */
 const DECAY_MS = 60_000;
-/** The learner leads while it is slower than two choices by no more than this. */
+/** The learner leads unless it is slower than two choices by more than this. */
 const REGRET_MAX = 0.1;
-/** Answers that the comparison looks back on, and how many of each it needs. */
+/** Window of the comparison in responses, and how many of each policy it needs. */
 const COMPARED_ANSWERS = 64;
 const COMPARED_ANSWERS_MIN = 16;
-/** A clock of milliseconds tells no smaller difference. */
+/** Resolution of the clock. */
 const CLOCK_STEP_MS = 1;
-/** How busy a backend is, as the learner tells it apart: 0, 1, 2 to 3, 4 to 7, 8 and more sessions. */
+/** States of a backend for the learner: 0, 1, 2 to 3, 4 to 7, and 8 or more sessions. */
 const STATES = 5;
 
-/** Who made a pick. */
+/** The policy that made a pick. */
 const EXPLORER = 0;
 const LEARNER = 1;
 const TWO_CHOICES = 2;
 const MAKERS = 3;
 
 /**
- * Learns by trying: Q-learning, where the state is how busy a backend is and the reward is minus the
- * milliseconds to its first byte. A pick decides nothing about later ones, so no future is discounted.
- * So it finds out what a backend gives and what it bears without being told either. (Sutton and Barto,
- * "Reinforcement Learning", 2.5 and 6.5.)
+ * Q-learning (Sutton and Barto, "Reinforcement Learning", 2.5 and 6.5): the state is the number of sessions of a
+ * backend, the reward is minus the milliseconds to the first byte. A pick does not influence later states, so there is
+ * no discounted future. It learns the speed and the capacity of each backend without configured weights.
  *
- * It is kept within bounds. 5 % of the picks are by chance, forever. Silence makes it forget. And it
- * leads only while that is worth it: always, 10 % of the picks are made by the other of learner and two
- * choices, at the same time and under the same load. Each answer counts for who made its pick; the
- * average of the last 64 or so of each says whether the learner is more than 10 % slower. Then two
- * choices leads and the learner gets the 10 %, learning on from all answers, until it is better.
+ * Three rules limit the damage it can do. 5 % of the picks are random, always. Estimates decay without samples. And
+ * 10 % of the picks are always made by the other policy (learner or two choices) under the same load: each response
+ * counts for the policy that made its pick, and when the learner's average over about 64 responses is more than 10 %
+ * slower, two choices leads. The learner then gets the 10 %, and learns from all responses, until it is better.
  */
 export class QLearning implements Strategy {
   #clock: StrategyParts["clock"];
@@ -46,12 +44,12 @@ export class QLearning implements Strategy {
   #twoChoices: TwoChoices;
   #inFlight = new PicksInFlight();
   /**
-   * By backend and state: milliseconds to the first byte, below 0 while unknown, and as of when. 32 bits
-   * of time are half a second wrong after 50 days, which is nothing to a decay of a minute.
+   * By backend and state: milliseconds to the first byte (below 0 while unknown) and the time of the last sample.
+   * As 32-bit floats times are off by half a second after 50 days, which a decay of a minute does not notice.
    */
   #answerMs = new Float32Array(BACKENDS_MAX * STATES).fill(-1);
   #atMs = new Float32Array(BACKENDS_MAX * STATES);
-  /** By maker: milliseconds to the first byte on average, and of how many answers. */
+  /** By policy: average milliseconds to the first byte, and the number of responses in it. */
   #meanMs = new Float64Array(MAKERS);
   #answers = new Float64Array(MAKERS);
 
@@ -61,7 +59,7 @@ export class QLearning implements Strategy {
     this.#twoChoices = new TwoChoices(parts);
   }
 
-  /** Who makes most of the picks now. */
+  /** The policy that makes most of the picks now. */
   get leader(): "learner" | "two-choices" {
     const compared = Math.min(this.#answers[LEARNER], this.#answers[TWO_CHOICES]);
     const regretMs = this.#meanMs[LEARNER] - this.#meanMs[TWO_CHOICES];
@@ -87,7 +85,7 @@ export class QLearning implements Strategy {
         leastMs = ms;
         best = candidate;
       }
-      // To try the unknown is no decision, so it must not count against the learner.
+      // Trying a backend without samples is exploration and must not count against the learner.
       if (best) return this.#picked(best, leastMs === 0 ? EXPLORER : LEARNER, nowMs);
     }
     return this.#picked(this.#twoChoices.pick(candidates), TWO_CHOICES, nowMs);
@@ -97,7 +95,7 @@ export class QLearning implements Strategy {
     const nowMs = this.#clock.now();
     const note = this.#inFlight.take(backend.index, nowMs - ms);
     if (note === undefined) return;
-    const tookMs = Math.max(ms, CLOCK_STEP_MS); // nothing would be nothing at any load
+    const tookMs = Math.max(ms, CLOCK_STEP_MS); // 0 would stay 0 at any load
     const place = backend.index * STATES + Math.floor(note / MAKERS);
     const known = this.#answerMs[place];
     const kept = known < 0 ? 0 : Math.min(1 - LEARNING_RATE, this.#kept(place, nowMs));
@@ -108,7 +106,7 @@ export class QLearning implements Strategy {
     this.#meanMs[maker] += (tookMs - this.#meanMs[maker]) / answers;
   }
 
-  /** Milliseconds to the first byte that the learner expects; 0 asks for its first request. */
+  /** The expected milliseconds to the first byte; 0 for a backend without requests so far. */
   score(backend: Backend): number {
     return this.#expectedMs(backend, this.#clock.now());
   }
@@ -119,8 +117,8 @@ export class QLearning implements Strategy {
   }
 
   /**
-   * Guesses from the nearest state that is known, a less busy one first: twice the sessions, twice the
-   * time. Of a backend that was asked and has never answered nothing good is expected.
+   * Estimated from the nearest known state, less busy ones first: twice the sessions, twice the time. Without any
+   * known state the cost is 0 for an idle backend and infinite for a busy one.
    */
   #expectedMs(backend: Backend, nowMs: number): number {
     const wanted = state(backend);
@@ -136,7 +134,7 @@ export class QLearning implements Strategy {
     return this.#answerMs[place] * this.#kept(place, nowMs) * 2 ** (wanted - near);
   }
 
-  /** How much of what was learned still counts, from 1 down. */
+  /** The decay of an estimate, from 1 down to 0. */
   #kept(place: number, nowMs: number): number {
     return Math.exp((this.#atMs[place] - nowMs) / DECAY_MS);
   }

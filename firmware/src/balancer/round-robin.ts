@@ -22,7 +22,7 @@ export class RoundRobin implements Strategy {
     return chosen;
   }
 
-  /** Places in the configuration until it has its turn; 0 is next. */
+  /** Positions until the backend's turn; 0 is next. */
   score(backend: Backend): number {
     return (backend.index - this.#last - 1 + BACKENDS_MAX) % BACKENDS_MAX;
   }

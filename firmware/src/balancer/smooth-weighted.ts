@@ -2,19 +2,19 @@ import type { Backend } from "../backend/backend.ts";
 import { BACKENDS_MAX } from "../config/settings.ts";
 
 /**
- * SmoothWeighted by weight that interleave: weights 5, 1, 1 give `a a b a c a a`, never five `a` in a row. In
- * each round every backend that is offered earns its weight; the richest takes the turn and pays what
- * all have earned. What nginx calls smooth weighted round robin (ngx_http_upstream_round_robin.c).
+ * Smooth weighted round robin (nginx, ngx_http_upstream_round_robin.c): weights 5, 1, 1 give `a a b a c a a`, never
+ * five `a` in a row. In each round every offered backend earns its weight as credit; the one with the most credit is
+ * taken and pays what all have earned.
  *
- * While the same backends are offered, their credits sum to zero after each turn, and no backend is a
- * whole turn ahead of its share or behind it.
+ * While the same backends are offered, their credits sum to zero after each round, and no backend is a whole turn
+ * ahead of its share or behind it.
  */
 export class SmoothWeighted {
   #credits = new Float64Array(BACKENDS_MAX);
   #round = 0;
   #richest: Backend | undefined;
 
-  /** `backend` may have the turn that `take` gives; the first offered is preferred. */
+  /** Adds a candidate for the next `take`; at equal credit the first one offered wins. */
   offer(backend: Backend): void {
     const { index } = backend;
     this.#credits[index] += backend.effectiveWeight;
@@ -24,7 +24,7 @@ export class SmoothWeighted {
       this.#richest = backend;
   }
 
-  /** Whose turn it is of those offered since the last one; `undefined` when nobody was. */
+  /** The winner among the backends offered since the last call; `undefined` if there was none. */
   take(): Backend | undefined {
     const richest = this.#richest;
     if (richest) this.#credits[richest.index] -= this.#round;
@@ -33,7 +33,7 @@ export class SmoothWeighted {
     return richest;
   }
 
-  /** What `backend` has earned and not yet spent, in units of weight. */
+  /** The backend's credit in units of weight. */
   credit(backend: Backend): number {
     return this.#credits[backend.index];
   }

@@ -4,17 +4,16 @@ import { hashText, mix } from "../net/hash.ts";
 import type { Strategy } from "./strategy.ts";
 
 /**
- * The same client, the same backend, with nothing to remember: rendezvous hashing. Client and backend
- * together give each backend a number of chance, and the lowest wins. Without a backend only its own
- * clients go elsewhere, and they spread over all others; with a new weight only as many move as the
- * shares differ. It hashes the backend's name, so that neither order nor address matter.
+ * Weighted rendezvous hashing: a client always gets the same backend, without a table. The hash of client and backend
+ * gives each backend a score, and the lowest wins. When a backend is gone, only its clients move, spread over all
+ * others; when a weight changes, only as many clients move as the shares differ. The backend's name is hashed, so that
+ * order and address do not matter.
  *
- * -ln(u) / weight is how long a thing that happens `weight` times in a unit of time takes to happen;
- * who is first is so in proportion to the weight. (Schindelhauer and Schomaker, "Weighted Distributed
- * Hash Tables", SPAA 2005.)
+ * -ln(u) / weight is exponentially distributed with rate `weight`, so each backend has the lowest score in proportion
+ * to its weight. (Schindelhauer and Schomaker, "Weighted Distributed Hash Tables", SPAA 2005.)
  */
 export class SourceHash implements Strategy {
-  /** Hashes of the backends' names by their index; 0 until it is needed. */
+  /** Hash of each backend's name by its index; 0 until first used. */
   #names = new Uint32Array(BACKENDS_MAX);
 
   pick(candidates: readonly Backend[], client: number): Backend | undefined {
@@ -30,7 +29,7 @@ export class SourceHash implements Strategy {
     return chosen;
   }
 
-  /** -ln(u) / weight, `u` being the hash of client and backend as a number from above 0 up to 1. */
+  /** -ln(u) / weight, with u the hash of client and backend scaled to 0 < u <= 1. */
   score(backend: Backend, client: number): number {
     const { index, name, effectiveWeight } = backend;
     if (this.#names[index] === 0) this.#names[index] = hashText(name);

@@ -4,10 +4,10 @@ import type { Strategy, StrategyParts } from "./strategy.ts";
 import { weightedRandom } from "./weighted-random.ts";
 
 /**
- * Draws two candidates by weight and takes the one with fewer sessions for its weight, the first drawn
- * when they are equal. HAProxy's default (`balance random`, two draws), except that the two are never
- * the same. Idle backends so get shares as their weights, and busy ones are avoided. (Mitzenmacher, "The
- * Power of Two Choices in Randomized Load Balancing".)
+ * Draws two random candidates by weight and takes the one with fewer sessions per weight, the first one if they are
+ * equal. HAProxy's `balance random` with two draws, except that the two are never the same. Idle backends get shares in
+ * proportion to their weights, busy ones are avoided. (Mitzenmacher, "The Power of Two Choices in Randomized Load
+ * Balancing".)
  */
 export class TwoChoices implements Strategy {
   #random: () => number;
@@ -23,7 +23,7 @@ export class TwoChoices implements Strategy {
     return loadFactor(other) < loadFactor(one) ? other : one;
   }
 
-  /** Sessions for each unit of weight: of the two drawn, the lower wins. */
+  /** Sessions per unit of weight: of the two drawn, the lower wins. */
   score(backend: Backend): number {
     return loadFactor(backend);
   }

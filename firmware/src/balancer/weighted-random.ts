@@ -1,8 +1,8 @@
 import type { Backend } from "../backend/backend.ts";
 
 /**
- * One of `candidates` by chance, in proportion to the weights, never `except`; `undefined` when that
- * leaves nobody. `chance` is from 0 to less than 1.
+ * A random candidate other than `except`, with probabilities in proportion to the weights; `undefined` when there is
+ * none. `chance` is a random number from 0 to less than 1.
  */
 export function weightedRandom(
   candidates: readonly Backend[],

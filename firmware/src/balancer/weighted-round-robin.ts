@@ -3,8 +3,8 @@ import { SmoothWeighted } from "./smooth-weighted.ts";
 import type { Strategy } from "./strategy.ts";
 
 /**
- * Each backend in turn, as often as its weight says, and evenly spread. While the candidates stay the
- * same, any run of as many picks as their weights sum to holds each exactly as often as it weighs.
+ * Each backend in turn, in proportion to its weight and evenly spread. While the candidates stay the same, any run of
+ * as many picks as the sum of the weights contains each backend exactly `weight` times.
  */
 export class WeightedRoundRobin implements Strategy {
   #smoothWeighted = new SmoothWeighted();
@@ -14,7 +14,7 @@ export class WeightedRoundRobin implements Strategy {
     return this.#smoothWeighted.take();
   }
 
-  /** What the others have been served ahead of it, in units of weight. */
+  /** Minus the credit that the backend would have in the next round: the lowest score is next. */
   score(backend: Backend): number {
     return -(this.#smoothWeighted.credit(backend) + backend.effectiveWeight);
   }

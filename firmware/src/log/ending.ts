@@ -3,25 +3,25 @@
  *
  * | ending           | the client sees                                              |
  * | ---------------- | ------------------------------------------------------------ |
- * | `done`           | the answers to its HTTP requests, then a close               |
- * | `client-closed`  | nothing: it has left                                         |
- * | `backend-closed` | all that the backend sent, then a close                      |
- * | `keyword`        | what the backend answers to it, then a close                 |
- * | `refused`        | a close (HTTP: 502): no backend took it                      |
- * | `connect-timeout`| the same: the last backend tried did not answer in time      |
- * | `no-socket`      | a close (HTTP: 503): the board had no socket                 |
- * | `no-backend`     | the same: every backend is down or taken out                 |
- * | `no-route`       | a close: raw TCP, and only routes for some hosts or paths    |
- * | `idle`           | a close: not one byte came, or no further request            |
- * | `tunnel-timeout` | a close: no byte moved for long                              |
- * | `full`           | 503 if it spoke HTTP, else a close: the queue was full       |
- * | `no-memory`      | the same; who was being served: a close, it held the most    |
- * | `client-full`    | the same: its address had as many places as one client may   |
- * | `slow`           | a close: others waited, and it moved the fewest bytes        |
- * | `suspended`      | the same: no configuration with routes is in force any more  |
- * | `queue-timeout`  | the same: it waited too long for a slot or a backend         |
- * | `stopped`        | a close: the proxy was told to stop                          |
- * | `error`          | a close: a bug, and the log says where                       |
+ * | `done`           | the responses to its HTTP requests, then a close             |
+ * | `client-closed`  | nothing: it closed the connection                            |
+ * | `backend-closed` | everything the backend sent, then a close                    |
+ * | `keyword`        | the backend's response to the keyword, then a close          |
+ * | `refused`        | a close (HTTP: 502): every backend refused the connection    |
+ * | `connect-timeout`| the same: the last backend tried did not accept in time      |
+ * | `no-socket`      | a close (HTTP: 503): the board had no free socket            |
+ * | `no-backend`     | the same: every backend is down or in maintenance            |
+ * | `no-route`       | a close: raw TCP, and no route for every host and path       |
+ * | `idle`           | a close: no byte arrived, or no further request              |
+ * | `tunnel-timeout` | a close: no byte moved for `tunnelTimeoutMs`                 |
+ * | `full`           | 503 to an HTTP client, else a close: the queue was full      |
+ * | `no-memory`      | the same; a session in progress: a close, it used the most   |
+ * | `client-full`    | the same: its address had the most slots an address may have |
+ * | `slow`           | a close: clients were queued, and it was the slowest session |
+ * | `suspended`      | 503 or a close: a fallback removed the routes                |
+ * | `queue-timeout`  | 503 or a close: it waited too long for a slot or a backend   |
+ * | `stopped`        | a close: the proxy was stopped                               |
+ * | `error`          | a close: a bug; the log has the stack                        |
  */
 export type Ending =
   | "done"

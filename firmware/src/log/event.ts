@@ -1,43 +1,43 @@
 import { quoted } from "../text/quoting.ts";
 import type { Ending } from "./ending.ts";
 
-/** I: worth knowing, W: worth a look, E: a bug or a dead end. ESP-IDF's letters. */
+/** ESP-IDF's letters: I is information, W a warning, E an error (a bug, or something that needs a person). */
 export type Level = "I" | "W" | "E";
 
-/** Why a backend's answer was not passed on: it is invalid, or exceeds this limit of the configuration. */
+/** Why a backend's response was not forwarded: it is invalid, or exceeds this limit of the configuration. */
 export type AnswerRefusal = "invalid-answer" | "headBytesMax" | "headLinesMax" | "no-memory";
 
-/** Everything worth reporting. The first word of a line is `on`, the second `what`. */
+/** All events that are logged. A line begins with `on`, the part concerned, and `what` happened. */
 export type Event =
   | { level: "I"; on: "boot"; version: string; build?: string; reset?: string; heap?: number }
   | { level: "I"; on: "net"; ip: string; rssi?: number }
   | { level: "I"; on: "net"; what: "joining"; ssid: string }
   | { level: "W"; on: "net"; what: "lost" | "join-failed"; retryMs: number }
-  /** Another network has given an address; it is kept when a request with the token comes. */
+  /** Another network is joined and on trial; it is saved when a request with the token arrives over it. */
   | { level: "I"; on: "net"; what: "trial"; ssid: string; ms: number }
   | { level: "I"; on: "net"; what: "saved"; ssid: string }
   | { level: "W"; on: "net"; what: "rolled-back"; ssid: string; why: string }
-  /** Another token is tried. */
+  /** Another token is on trial. */
   | { level: "I"; on: "admin"; what: "token-trial"; ms: number }
   | { level: "I"; on: "admin"; what: "token-saved" }
   | { level: "W"; on: "admin"; what: "token-rolled-back"; why: string }
   | { level: "E"; on: "net"; what: "no-ssid"; error: string }
   | { level: "E"; on: "listener"; what: "open-failed"; port: number; error: string }
   | { level: "E"; on: "config"; what: "refused"; error: string }
-  /** Which configuration runs, after each start. */
+  /** Which configuration runs; logged once per start. */
   | { level: "I"; on: "config"; what: "in-force"; source: string; rolledBack?: string }
-  /** These settings are new with this build: they are laid over what flash keeps. */
+  /** These settings are new in this build and override the saved configuration once. */
   | { level: "I"; on: "config"; what: "build-settings"; keys: string }
   | { level: "I"; on: "config"; what: "next-start" }
-  /** All that was kept is forgotten now. */
+  /** Everything saved in flash is erased. */
   | { level: "W"; on: "config"; what: "factory-reset" }
   | { level: "I"; on: "config"; what: "trial"; ms: number }
   | { level: "I"; on: "config"; what: "saved" }
-  /** Clients get 503 until an operator has decided on a document, or do not any more. */
+  /** Clients get 503 until an operator applies a configuration; `resumed` ends that. */
   | { level: "I" | "W"; on: "config"; what: "suspended" | "resumed" }
   | { level: "W"; on: "config"; what: "save-failed"; error: string }
   | { level: "W"; on: "config"; what: "rolled-back"; why: string; error?: string }
-  /** The board was reset during the trial of a configuration, which is not in force any more. */
+  /** The board was reset while a configuration was on trial; that configuration is dropped. */
   | { level: "W"; on: "config"; what: "dropped"; why: string; reset?: string }
   | { level: "W"; on: "storage"; what: "ignored" | "failed"; key: string; error: string }
   | { level: "W"; on: "admin"; what: "refused"; client: string; request: string; status: number }
@@ -73,10 +73,10 @@ export type Event =
   | {
       level: "I" | "W";
       on: "backend";
-      /** What checks and requests made of it, and `drain-end`: it asks for sessions again. */
+      /** A change by health checks or requests. `drain`: a check was answered with 404; `drain-end`: no longer. */
       what: "up" | "down" | "ejected" | "drain" | "drain-end";
       name: string;
-      /** HAProxy's code for the evidence. */
+      /** HAProxy's code of the check or request that caused it. */
       check?: string;
       forMs?: number;
     }
@@ -88,11 +88,11 @@ export type Event =
       what: "pick";
       /** Of the session. */
       id: number;
-      /** A backend, `full` or `none`. */
+      /** The chosen backend, `full` or `none`. */
       picked: string;
       /** The strategy, or `sticky`. */
       by: string;
-      /** Each backend's score, the lowest wins, or why it was left out. */
+      /** Each backend's score (the lowest wins), or why it could not be picked. */
       scores: string;
     }
   | {
@@ -112,8 +112,8 @@ export type Event =
       out: number;
       retries: number;
       /**
-       * HAProxy's timers in milliseconds, -1 where it did not come to that: until the head was
-       * there, for a slot, for a connection, for the answer's head, and in all.
+       * HAProxy's timers in milliseconds, -1 for a phase that was not reached: request head, queue, connection,
+       * response head, and total.
        */
       TR: number;
       Tw: number;
@@ -130,7 +130,7 @@ export type Event =
       what: "end";
       id: number;
       client: string;
-      /** Raw TCP, or what an HTTP connection was upgraded to; not there where nothing was passed on. */
+      /** Raw TCP or an upgraded HTTP connection; absent when nothing was forwarded. */
       protocol?: "raw" | "upgraded";
       backend?: string;
       status?: number;
@@ -139,13 +139,13 @@ export type Event =
       ms: number;
       why: Ending;
     }
-  /** A control byte came: keywords are no longer looked for in the bytes from there. */
+  /** A control byte arrived: the search for keywords in this direction has ended. */
   | { level: "I"; on: "session"; what: "binary"; id: number; from: "client" | "backend" };
 
-/** Takes an event to wherever events go. */
+/** Logs an event. */
 export type Report = (event: Event) => void;
 
-/** One log line as read back. Values are text, as they stand in the line. */
+/** A parsed log line. Values are text, as in the line. */
 export interface LogLine {
   level: Level;
   /** Milliseconds since boot. */
@@ -156,8 +156,8 @@ export interface LogLine {
 }
 
 /**
- * Characters of a value as it is written: 160 of them take 14 ms at 115200 baud, in which nothing else runs.
- * Strangers choose some values; these two are the board's own words.
+ * Longest value in a line, in characters: 160 of them take 14 ms at 115200 baud, in which nothing else runs.
+ * Clients choose some values; `error` and `scores` are written by the firmware itself and may be longer.
  */
 const CHARS_MAX = 160;
 const ERROR_CHARS_MAX = 400;
@@ -171,7 +171,7 @@ function written(key: string, value: string): string {
   return quoted(value, key === "error" ? ERROR_CHARS_MAX : SCORES_CHARS_MAX);
 }
 
-/** `I (12345) session: end id=17 why=keyword`: for people, and for `parseLine`. */
+/** The log line of an event, such as `I (12345) session: end id=17 why=keyword`. */
 export function formatLine(ms: number, event: Event): string {
   let line = `${event.level} (${Math.floor(ms)}) ${event.on}:`;
   if ("what" in event) line += ` ${event.what}`;
@@ -184,7 +184,7 @@ export function formatLine(ms: number, event: Event): string {
   return line;
 }
 
-/** What `formatLine` wrote; `undefined` for anything else that a serial line may hold. */
+/** Reads a line of `formatLine`; `undefined` for any other text on the serial port. */
 export function parseLine(line: string): LogLine | undefined {
   const head = /^([IWE]) \((\d+)\) ([a-z]+):(?: ([a-z-]+)(?![^ ]))?/.exec(line);
   if (!head) return undefined;
@@ -197,7 +197,7 @@ export function parseLine(line: string): LogLine | undefined {
   return { level: head[1] as Level, ms: Number(head[2]), on: head[3], what: head[4], values };
 }
 
-/** A disturbed line may have broken the quoting: then the text counts as it stands. */
+/** If noise on the serial line has broken the quoting, the text is returned as it is. */
 function unquoted(text: string): string {
   try {
     return JSON.parse(text);

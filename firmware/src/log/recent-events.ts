@@ -1,34 +1,34 @@
 import type { Event } from "./event.ts";
 
-/** Which events: what happened to the board, or what clients asked for. */
+/** `board`: changes of the board itself; `requests`: events of one client or request. */
 export type EventKind = "board" | "requests";
 
 export const EVENT_KINDS: readonly EventKind[] = Object.freeze(["board", "requests"]);
 
-/** Memory for the lines of each kind, in bytes; together they hold 32 lines of `LINE_MAX` characters. */
+/** Memory for the lines of each kind, in bytes; together enough for 32 lines of `LINE_MAX` characters. */
 export const BOARD_BYTES = 3 * 1024;
 export const REQUESTS_BYTES = 5.5 * 1024;
 
-/** Characters of a line that is remembered. */
+/** Longest stored line, in characters. */
 const LINE_MAX = 240;
 
-/** What XS takes for a line beside its characters: the head of its chunk, its end and alignment (xs/sources/xsAll.h). */
+/** Bytes of an XS string besides its characters: chunk header, terminator and alignment (xs/sources/xsAll.h). */
 const LINE_OVERHEAD_BYTES = 12;
 
-/** What XS takes for an element of an array. */
+/** Bytes of an array element in XS. */
 const ELEMENT_BYTES = 16;
 
-/** Places that are made at once when all are taken. */
+/** Slots added when the ring is full. */
 const PLACES = 8;
 
 /**
- * Lines in the order in which they came, as many of the last ones as so many bytes hold. A ring: to move up
- * all lines for each new one costs more than all the rest.
+ * A ring of the last lines, bounded by their bytes. A ring, because shifting all lines for each new one would cost
+ * more than everything else here.
  */
 class LineRing {
-  /** Those that ever came. */
+  /** Lines added since the start. */
   count = 0;
-  /** Places, of which `#length` are taken from `#start` on, and from 0 on behind the last. */
+  /** Slots; `#length` of them are in use from `#start` on, continuing at 0 after the last. */
   #lines: string[] = [];
   #start = 0;
   #length = 0;
@@ -41,7 +41,7 @@ class LineRing {
     this.#placeBytes = placeBytes;
   }
 
-  /** The number of the oldest that is still there, counted from 0. */
+  /** The number of the oldest stored line, counted from 0. */
   get first(): number {
     return this.count - this.#length;
   }
@@ -70,7 +70,7 @@ class LineRing {
     this.count++;
   }
 
-  /** Of the one after so many. */
+  /** The slot of the line that is `after` lines behind the oldest. */
   #place(after: number): number {
     const place = this.#start + after;
     return place < this.#lines.length ? place : place - this.#lines.length;
@@ -86,16 +86,16 @@ class LineRing {
 }
 
 /**
- * The last events, as their log lines. What happened to the board is kept apart from requests: at 50 requests
- * in a second it would be forgotten within one.
+ * The log lines of the last events. Events of the board are stored apart from requests, which would push them out
+ * within a second at 50 requests per second.
  */
 export class RecentEvents {
   #board = new LineRing(BOARD_BYTES, 2 * ELEMENT_BYTES);
   #requests = new LineRing(REQUESTS_BYTES, ELEMENT_BYTES);
-  /** For each line of `#board`, how many requests had come before it. */
+  /** For each line of `#board`, the number of requests before it. */
   #requestsBefore: number[] = [];
 
-  /** `line` is ASCII, as all lines of the log are: a character is a byte. */
+  /** `line` is ASCII, as all log lines are, so a character is a byte. */
   add(event: Event, line: string): void {
     const text = line.length > LINE_MAX ? line.slice(0, LINE_MAX) : line;
     if (kindOf(event) === "requests") {
@@ -110,8 +110,8 @@ export class RecentEvents {
   }
 
   /**
-   * The last `count` lines of a kind, or of both, the oldest first. Lines that come while they are taken do
-   * not count, and those that are dropped meanwhile are left out.
+   * The last `count` lines of one kind or of both, oldest first. Lines added during the iteration are not
+   * included; lines dropped meanwhile are skipped.
    */
   *last(count: number, kind?: EventKind): Generator<string, void> {
     const board = this.#board;
@@ -134,7 +134,7 @@ export class RecentEvents {
 
 Object.freeze(RecentEvents.prototype.last.prototype);
 
-/** What concerns one client or request comes as often as these do; a bug is for the board's operator. */
+/** Events of one client or request are as frequent as those; errors are always the board's. */
 function kindOf(event: Event): EventKind {
   if (event.level === "E") return "board";
   return "id" in event || "client" in event || ("what" in event && event.what === "accept-failed")

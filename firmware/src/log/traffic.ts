@@ -1,4 +1,4 @@
-/** Final answers over HTTP by the class of their status. 1xx is the switch to another protocol (101). */
+/** Final HTTP responses by status class; 1xx is the switch to another protocol (101). */
 export interface Answers {
   answers1xx: number;
   answers2xx: number;
@@ -7,12 +7,12 @@ export interface Answers {
   answers5xx: number;
 }
 
-/** What clients asked for and got since the start, as the lines of the log say it. */
+/** Traffic since the start, as the log lines count it. */
 export interface Traffic extends Answers {
-  /** Bytes from clients and to clients, heads included. */
+  /** Bytes from clients and to clients, including heads. */
   bytesIn: number;
   bytesOut: number;
-  /** Times that a request was sent to another backend, or to one again. */
+  /** Times that a request was sent again, to another backend or the same. */
   retries: number;
 }
 
@@ -32,7 +32,7 @@ export function noTraffic(): Traffic {
   return { ...NO_ANSWERS, bytesIn: 0, bytesOut: 0, retries: 0 };
 }
 
-/** Counts a final answer. */
+/** Counts a final response. */
 export function countAnswer(answers: Answers, status: number): void {
   if (status < 200) answers.answers1xx++;
   else if (status < 300) answers.answers2xx++;

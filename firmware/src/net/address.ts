@@ -5,7 +5,7 @@ export const ipv4 = () => new RegExp(`^${OCTET}(\\.${OCTET}){3}$`);
 /** `192.168.1.0/24`, or one address. */
 export const network = () => new RegExp(`^${OCTET}(\\.${OCTET}){3}(/(3[0-2]|[12]?\\d))?$`);
 
-/** Tells whether an IPv4 address belongs to one of the networks. */
+/** A function that tells whether an IPv4 address belongs to one of the networks. */
 export function trustedBy(networks: readonly string[]): (address: string) => boolean {
   const ranges = networks.map(network => {
     const [address, bits = "32"] = network.split("/");

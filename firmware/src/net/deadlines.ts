@@ -1,19 +1,19 @@
 import type { Cancel, Clock } from "../platform.ts";
 
-/** Someone whose time may run out. */
+/** An object with a deadline. */
 export interface Timed {
-  /** In milliseconds since boot; `Infinity` while there is none. Only `Deadlines` sets it. */
+  /** Milliseconds since boot; `Infinity` for none. Set by `Deadlines` only. */
   deadlineMs: number;
-  /** The time is up. */
+  /** Called when the deadline has passed. */
   expired(): void;
-  /** A bug threw in there. */
+  /** Called when `expired` threw. */
   failed(error: unknown): void;
 }
 
 /**
- * The deadlines of many, with one alarm for all: each costs no more than its number. A deadline may
- * move with each step of what it watches over, because the alarm is only set anew when one comes
- * nearer; one that rings too early looks again later. They are few enough to look at all.
+ * Deadlines of many objects on one timer, so that a deadline costs no more than a number. Moving a deadline is cheap:
+ * the timer is set again only when the earliest deadline comes nearer, and re-arms itself when it fires too early. The
+ * objects are few enough to search all of them.
  */
 export class Deadlines {
   #clock: Clock;
@@ -25,7 +25,7 @@ export class Deadlines {
     this.#clock = clock;
   }
 
-  /** `ms` milliseconds from now, instead of what was said before. */
+  /** Replaces the deadline: `expired()` is called `ms` milliseconds from now. */
   setDeadline(timed: Timed, ms: number): void {
     if (timed.deadlineMs === Number.POSITIVE_INFINITY) this.#timed.push(timed);
     timed.deadlineMs = this.#clock.now() + ms;
@@ -68,7 +68,7 @@ export class Deadlines {
     }
   }
 
-  /** Whose deadline is the nearest. */
+  /** The object with the earliest deadline. */
   #next(): Timed | undefined {
     let next: Timed | undefined;
     for (const timed of this.#timed) {

@@ -3,11 +3,10 @@ const FNV_BASIS = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;
 
 /**
- * Hashes of 32 bits, as numbers from 0 to 2 ** 32 - 1: to spread clients over backends and to tell
- * names apart. They keep no secret: who sees enough of them can guess the seed.
+ * A 32-bit hash, from 0 to 2 ** 32 - 1, to spread clients over backends and to compare names. Not cryptographic: the
+ * seed can be guessed from enough hashes.
  *
- * The same text gives the same hash on the chip and in Node while it is ASCII: beyond, the two count
- * the units of a string differently.
+ * Chip and Node agree for ASCII text only, because XS indexes strings by code points.
  */
 export function hashText(text: string, seed = 0): number {
   let hash = FNV_BASIS ^ seed;
@@ -16,14 +15,14 @@ export function hashText(text: string, seed = 0): number {
   return finish(hash);
 }
 
-/** One hash of two, in this order. */
+/** Combines two hashes; the order matters. */
 export function mix(a: number, b: number): number {
   return finish(finish(a) + b);
 }
 
 /**
- * Lets each bit change half of all bits: names that differ in their last letter leave FNV close
- * together. MurmurHash3's finalizer (Austin Appleby, public domain).
+ * MurmurHash3's finalizer (Austin Appleby, public domain): every input bit changes half of the output bits. FNV alone
+ * gives similar hashes for names that differ in their last letter.
  */
 function finish(hash: number): number {
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);

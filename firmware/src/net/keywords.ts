@@ -1,14 +1,14 @@
 import type { FindKeyword } from "../platform.ts";
 
 /**
- * A keyword to look for.
+ * A keyword to search for.
  *
- * - `anywhere`: wherever the bytes occur, inside words too (`WEEKEND` has `END` in it).
- * - `line`: only where the keyword is a whole line, ended by LF or CR LF.
+ * - `match: "anywhere"` finds it inside words too (`WEEKEND` contains `END`).
+ * - `match: "line"` finds it only as a whole line that ends with LF or CR LF.
  *
- * - `text`: only in a stream that is text so far. The first control byte ends the search for good: TLS,
- *   SSH and databases send one among their first bytes, and random bytes spell any short keyword in time.
- * - `any`: in every stream.
+ * - `in: "text"` searches a stream only until its first control byte. TLS, SSH and database protocols send one among
+ *   their first bytes, and in random bytes any short keyword occurs sooner or later.
+ * - `in: "any"` searches every stream.
  */
 export interface Keyword {
   readonly keyword: string;
@@ -17,8 +17,8 @@ export interface Keyword {
 }
 
 /**
- * Bytes of all keywords of one direction together. It bounds the table below: at most 8 keywords
- * give (2 × 128 + 40) states, and one column per different byte, so states are numbers of 16 bits.
+ * Most bytes of all keywords together. It bounds the table below: 8 keywords give at most 2 × 128 + 40 states and
+ * one column per distinct byte, so that a state fits into 16 bits.
  */
 export const KEYWORD_BYTES_MAX = 128;
 export const KEYWORDS_MAX = 8;
@@ -30,33 +30,32 @@ const CR = 13;
 const DEL = 127;
 
 /**
- * Finds any of several keywords in a stream of bytes at the cost of one table look-up per byte,
- * however many keywords there are and wherever the pieces are cut.
+ * Searches a stream for several keywords with one table lookup per byte, independent of the number of keywords and
+ * of where the pieces are cut.
  *
- * The table is the automaton of Aho and Corasick (1975): a state is the longest beginning of any
- * keyword that the last bytes spell, so `EEND` and `ENEND` need no second look. Bytes that occur in
- * no keyword share one column. A state is the place of its row in the table; one that ends the search is
- * a number behind all rows: a keyword's, or the one that all control bytes lead to.
+ * The table is the automaton of Aho and Corasick (1975): a state stands for the longest prefix of any keyword that
+ * the last bytes match, so `EEND` and `ENEND` need no backtracking. Bytes that occur in no keyword share one column.
+ * A state is the offset of its row. States that end the search are numbers behind all rows: one per keyword, and one
+ * for all control bytes.
  */
 export class Keywords {
-  /** Column of each byte value; 0 for bytes that occur in no keyword. */
+  /** The column of each byte value; 0 for bytes that occur in no keyword. */
   readonly columns: Uint8Array<ArrayBuffer>;
   /** `next[state + column]`. */
   readonly next: Uint16Array<ArrayBuffer>;
   /**
-   * From here on states end the search: so much more than this as the keyword's index says, or as many as
-   * there are keywords for a control byte.
+   * States from here on end the search: `found` + index for a keyword, `found` + `count` for a control byte.
    */
   readonly found: number;
   /** The number of keywords. */
   readonly count: number;
-  /** The keywords that a control byte leaves to be looked for; `undefined` where it leaves none. */
+  /** The keywords that are still searched for after a control byte; `undefined` if there are none. */
   readonly inAny: Keywords | undefined;
-  /** The state of a stream's beginning, which counts as the beginning of a line. */
+  /** The state at the start of a stream, which counts as the start of a line. */
   readonly start: number;
   readonly find: FindKeyword | undefined;
 
-  /** With `binary` the table is for a stream that is no text: it has the keywords in `any` alone. */
+  /** `binary`: the table for a stream after its first control byte, with the `any` keywords only. */
   constructor(keywords: readonly Keyword[], find?: FindKeyword, binary = false) {
     this.find = find;
     this.count = keywords.length;
@@ -78,13 +77,13 @@ export class Keywords {
   }
 }
 
-/** The bytes of a keyword as they stand in the stream, and which keyword it is. */
+/** A byte sequence to search for, and the index of its keyword. */
 interface Pattern {
   readonly bytes: readonly number[];
   readonly index: number;
 }
 
-/** A keyword that is a line is found by the ends of lines around it. */
+/** A `line` keyword is matched together with the line ends around it. */
 function patternsOf(keywords: readonly Keyword[], binary: boolean): Pattern[] {
   const patterns: Pattern[] = [];
   for (const [index, { keyword, match, in: where }] of keywords.entries()) {
@@ -100,7 +99,7 @@ function patternsOf(keywords: readonly Keyword[], binary: boolean): Pattern[] {
   return patterns;
 }
 
-/** A column for each byte of the patterns and, in text, one for all control bytes together. */
+/** One column per distinct byte of the patterns and, in text, one for all control bytes. */
 function columnsOf(patterns: readonly Pattern[], inText: boolean): Uint8Array<ArrayBuffer> {
   const columns = new Uint8Array(256);
   let count = 1;
@@ -193,11 +192,11 @@ function setColumn({ next, columnCount, stateCount }: Automaton, column: number,
   for (let state = 0; state < stateCount; state++) next[state * columnCount + column] = to;
 }
 
-/** Where one stream stands: one number, however long the stream. */
+/** The search in one stream. Its only state is a number. */
 export class Scan {
   /**
-   * What ended the search: a keyword, whose index this is, or a control byte, behind which no keyword is
-   * looked for.
+   * What ended the search: the index of a keyword, or `"binary"` for a control byte after which no keyword is
+   * searched for; `undefined` while it goes on.
    */
   found: number | "binary" | undefined;
   private keywords: Keywords;
@@ -209,9 +208,8 @@ export class Scan {
   }
 
   /**
-   * Looks at the next piece of the stream, 65,535 bytes at most. Returns how many of its bytes there
-   * are up to the end of the first keyword, the keyword's last byte included: all of them when there
-   * is none.
+   * Searches the next piece of the stream, at most 65,535 bytes. Returns the number of bytes up to and including
+   * the first keyword's last byte, or all bytes when no keyword was found.
    */
   next(piece: Uint8Array): number {
     const { columns, next, found, find } = this.keywords;
@@ -244,7 +242,7 @@ export class Scan {
     return state < found ? at : this.ended(piece, at);
   }
 
-  /** The search has ended behind the piece's byte `at`: by a keyword or a control byte. */
+  /** The first `at` bytes of the piece ended with a keyword or a control byte. */
   private ended(piece: Uint8Array, at: number): number {
     const { found, count, inAny } = this.keywords;
     const index = this.state - found;
@@ -262,12 +260,12 @@ export class Scan {
   }
 }
 
-/** The bytes that no text has: ASCII's control characters but TAB, LF and CR. */
+/** ASCII control characters except TAB, LF and CR: text has none of them. */
 function isControl(byte: number): boolean {
   return byte === DEL || (byte < 32 && byte !== TAB && byte !== LF && byte !== CR);
 }
 
-/** The bytes of a keyword, which configuration keeps to ASCII. */
+/** The bytes of a keyword; the configuration allows ASCII only. */
 export function bytesOf(keyword: string): number[] {
   const bytes: number[] = [];
   for (let i = 0; i < keyword.length; i++) bytes.push(keyword.charCodeAt(i) & 0xff);

@@ -3,13 +3,13 @@ import type { ListenerSocket, Platform, TCPSocket } from "../platform.ts";
 import { exceptionText } from "../text/exception.ts";
 import { LISTENING_SOCKETS_MAX } from "./connection-budget.ts";
 
-/** Takes a connection that was accepted on `port`. */
+/** Called with each connection that was accepted on `port`. */
 export type Accept = (port: number, connection: TCPSocket) => void;
 
 /**
- * The one owner of all listening sockets: those of the configuration's listeners and that of the admin
- * port. The chip cannot close one safely, so a socket that was opened stays open until the restart, and
- * counts: which ports can be had depends on the ports that were open before.
+ * The only owner of listening sockets, those of the configuration's listeners and that of the admin port. The chip
+ * cannot close a listening socket safely, so each one stays open until the restart and takes one of the board's
+ * places: which ports can be opened depends on those that are open already.
  */
 export class Listeners {
   #platform: Platform;
@@ -24,18 +24,18 @@ export class Listeners {
     this.#accept = accept;
   }
 
-  /** The ports that are open, each served or not. */
+  /** The open ports, including those that the configuration no longer uses. */
   get ports(): number[] {
     return [...this.#sockets.keys()];
   }
 
-  /** Is there a socket for each of these ports, beside those that are open? */
+  /** True if sockets are left for all of these ports besides the open ones. */
   fits(ports: readonly number[]): boolean {
     return new Set([...this.#sockets.keys(), ...ports]).size <= LISTENING_SOCKETS_MAX;
   }
 
   /**
-   * The network is there for the first time: opens `ports`. A port that cannot be opened is reported, and
+   * Called when the network is up for the first time: opens `ports`. A port that cannot be opened is logged, and
    * the others are served.
    */
   start(ports: readonly number[]): void {
@@ -49,8 +49,8 @@ export class Listeners {
   }
 
   /**
-   * Opens those of `ports` that are not open yet; before the start, none. Returns why one cannot be had;
-   * `undefined`: all of them are open.
+   * Opens those of `ports` that are not open yet; none before `start`. Returns an error for the first one that
+   * cannot be opened, else `undefined`.
    */
   open(ports: readonly number[]): string | undefined {
     if (!this.#started) return undefined;
@@ -65,7 +65,7 @@ export class Listeners {
     return undefined;
   }
 
-  /** Closes all sockets but those of `ports`, where a machine can close one. */
+  /** Closes all sockets except those of `ports`, on machines that can close one. */
   closeAllBut(ports: readonly number[]): void {
     if (!this.#platform.closesListeners) return;
     for (const [port, socket] of this.#sockets) {
@@ -84,13 +84,13 @@ export class Listeners {
     const listener: ListenerSocket = new this.#platform.Listener({
       port,
       onReadable: connections => {
-        // Exactly as often as announced: one read more would leak a socket.
+        // Read exactly as many as were announced: one more would leak a socket.
         for (let i = 0; i < connections; i++) {
           try {
             const connection = listener.read();
             if (connection !== undefined) this.#accept(port, connection);
           } catch (error) {
-            // Leaving the listener's callback, it would reboot the chip.
+            // An exception that leaves the listener's callback reboots the chip.
             const text = exceptionText(error);
             this.#report({ level: "E", on: "listener", what: "exception", error: text, port });
           }

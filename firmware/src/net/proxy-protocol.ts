@@ -9,7 +9,7 @@ export interface Address {
   readonly port: number;
 }
 
-/** The first bytes of a header of version 2. */
+/** The signature of a version 2 header. */
 const SIGNATURE = Object.freeze([
   0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a,
 ]);
@@ -23,8 +23,9 @@ const UNSPECIFIED = 0x00;
 const IPV4_BYTES = 12;
 
 /**
- * What a backend is told before a connection's first byte: who the client is, and where it came to.
- * Without a client the connection is the proxy's own, a health check. (HAProxy's proxy-protocol.txt.)
+ * The header sent to a backend before the first byte of a connection: the client's address and the address it
+ * connected to. Without a client it announces a connection of the proxy's own, such as a health check. (HAProxy's
+ * proxy-protocol.txt.)
  */
 export function proxyHeader(
   version: Exclude<ProxyProtocol, "none">,

@@ -5,9 +5,9 @@ export const SIP_KEY_BYTES = 16;
 export type SipKey = Uint32Array;
 
 /**
- * SipHash-2-4 with 64 bits (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012): without the key
- * nobody tells the hash of a text, however many hashes of other texts he has seen. `text` is ASCII. Writes the
- * low and the high word of the hash to `into` at `place`.
+ * SipHash-2-4 with 64 bits (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012): without the key the hash
+ * of a text cannot be predicted, even from many hashes of other texts. `text` is ASCII. Writes the low and the high
+ * word of the hash to `into` at `place`.
  */
 export function sipHash(key: SipKey, text: string, into: Uint32Array, place: number): void {
   const v = new Int32Array(8); // v0 to v3, each the low word first
@@ -29,7 +29,7 @@ export function sipHash(key: SipKey, text: string, into: Uint32Array, place: num
   into[place + 1] = v[1] ^ v[3] ^ v[5] ^ v[7];
 }
 
-/** A key from a text that people write down: as hard to guess as that text. */
+/** Derives a key from a configured text; it is as hard to guess as that text. */
 export function sipKeyOf(text: string): SipKey {
   const key = new Uint32Array(SIP_KEY_BYTES / 4);
   sipHash(KEY_OF_KEYS, `1${text}`, key, 0);
@@ -37,7 +37,7 @@ export function sipKeyOf(text: string): SipKey {
   return key;
 }
 
-/** A key by chance; `random` gives numbers from 0 to less than 1. */
+/** A random key; `random` returns numbers from 0 to less than 1. */
 export function randomSipKey(random: () => number): SipKey {
   const bytes = new Uint8Array(SIP_KEY_BYTES);
   // Byte by byte: XS has 31 random bits in a number.
@@ -45,15 +45,15 @@ export function randomSipKey(random: () => number): SipKey {
   return new Uint32Array(bytes.buffer);
 }
 
-/** "somepseudorandomlygeneratedbytes", as SipHash's authors begin. */
+/** "somepseudorandomlygeneratedbytes", the initial state that SipHash defines. */
 const INITIAL: readonly number[] = Object.freeze([
   0x70736575, 0x736f6d65, 0x6e646f6d, 0x646f7261, 0x6e657261, 0x6c796765, 0x79746573, 0x74656462,
 ]);
 
-/** No secret: it only makes words of a key from a text. */
+/** Not secret: it only maps a text to the words of a key. */
 const KEY_OF_KEYS: SipKey = Uint32Array.of(0, 0, 0, 0);
 
-/** Four characters, the first one lowest; 0 behind the end. */
+/** Four characters as a word, little-endian; 0 beyond the end. */
 function word(text: string, at: number): number {
   let word = 0;
   for (let i = Math.min(at + 4, text.length) - 1; i >= at; i--) {
@@ -73,7 +73,7 @@ function rounds(v: Int32Array, count: number): void {
   }
 }
 
-/** v[a] += v[b], v[b] turned left by `bits` (below 32), v[b] ^= v[a]: 64 bits each. */
+/** v[a] += v[b]; v[b] = rotl(v[b], bits) ^ v[a], in 64 bits; `bits` is below 32. */
 function half(v: Int32Array, a: number, b: number, bits: number): void {
   const low = v[b];
   const high = v[b + 1];
@@ -86,7 +86,7 @@ function half(v: Int32Array, a: number, b: number, bits: number): void {
   v[b + 1] = ((high << bits) | (low >>> (32 - bits))) ^ aHigh;
 }
 
-/** v[a] turned left by 32. */
+/** v[a] = rotl(v[a], 32). */
 function swap(v: Int32Array, a: number): void {
   const low = v[a];
   v[a] = v[a + 1];

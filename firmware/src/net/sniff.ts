@@ -1,6 +1,6 @@
 /**
- * Methods of the IANA registry (of June 2026), `PRI` left out: it begins HTTP/2, which nothing here reads.
- * The usual ones stand first, because the list is searched from its beginning.
+ * The methods of the IANA registry (June 2026) without `PRI`, the start of HTTP/2, which is handled as raw TCP.
+ * Common ones come first, because the list is searched in order.
  */
 export const METHODS: readonly string[] = Object.freeze([
   "GET",
@@ -44,10 +44,10 @@ export const METHODS: readonly string[] = Object.freeze([
   "VERSION-CONTROL",
 ]);
 
-/** Bytes within which a first line must end to be looked at as a whole. */
+/** Longest first line that is examined as a whole, in bytes. */
 const FIRST_LINE_BYTES_MAX = 1024;
 
-/** Empty lines after which the sniffer waits for a request; RFC 9112 section 2.2 asks for one. */
+/** Empty lines accepted before a request; RFC 9112 section 2.2 asks for at least one. */
 export const EMPTY_LINES_MAX = 4;
 
 const TAB = 9;
@@ -62,23 +62,22 @@ const SLASH = 47;
 const ONE = 49;
 const BRACKET = 91;
 
-/** A target that begins like these is told by them; one with another scheme by its `://`. */
+/** A target may begin with one of these; other schemes are recognized by `://`. */
 const WEB_SCHEMES = Object.freeze(["http://", "https://"]);
 
 /**
- * Tells from a client's first bytes whether it speaks HTTP/1 or anything else; `undefined` while too few
- * have come. `final` says that no more are waited for.
+ * Decides from a client's first bytes whether it speaks HTTP/1 or another protocol; `undefined` while there are too
+ * few bytes. `final`: decide now, no more bytes are awaited.
  *
- * HTTP is whatever a lenient server may read as a request: with any of the white space that RFC 9112
- * section 3 allows instead of one space, behind empty lines, well-formed or not. What is not well-formed
- * gets its 400 from the HTTP parser.
+ * HTTP is everything that a lenient server might accept as a request: with any white space of RFC 9112 section 3
+ * instead of a single space, after empty lines, well-formed or not. Malformed requests get 400 from the HTTP parser.
  *
  * - Any first line that ends in `HTTP/1.x`.
- * - A registered method, white space, and a target that begins like one of HTTP; but not a first line that
- *   ends in another protocol's version (RTSP, SIP and ICAP share `OPTIONS` with HTTP).
+ * - A registered method, white space and the start of an HTTP target, unless the first line ends in the version of
+ *   another protocol (RTSP, SIP and ICAP share `OPTIONS` with HTTP).
  *
- * Only the beginning of a method, empty lines, and a target that those three share with HTTP wait for more
- * bytes: everything else would wait for an answer that no byte brings.
+ * More bytes are awaited only after a prefix of a method, after empty lines, or for a target that those protocols
+ * share with HTTP. Anything else is decided at once, because the client may be waiting for the server to speak.
  */
 export function sniff(bytes: Uint8Array, final = false): "http" | "tcp" | undefined {
   const count = bytes.byteLength;
@@ -109,7 +108,7 @@ export function sniff(bytes: Uint8Array, final = false): "http" | "tcp" | undefi
 }
 
 /**
- * Judges the target that begins at `at`; `undefined` where HTTP may have it, and another protocol, too.
+ * The protocol that the target at `at` belongs to; `undefined` if HTTP and other protocols may have it.
  */
 function targetAt(bytes: Uint8Array, at: number, method: string): "http" | "tcp" | undefined {
   const first = bytes[at];
@@ -119,7 +118,7 @@ function targetAt(bytes: Uint8Array, at: number, method: string): "http" | "tcp"
   return schemeAt(bytes, at) ? undefined : "tcp";
 }
 
-/** A URL's scheme and `://` begin at `start`, or the bytes end within `http://` or `https://`. */
+/** True if a scheme and `://` begin at `start`, or the bytes end within `http://` or `https://`. */
 function schemeAt(bytes: Uint8Array, start: number): boolean {
   for (const scheme of WEB_SCHEMES) {
     const length = common(bytes, start, scheme);
@@ -130,7 +129,7 @@ function schemeAt(bytes: Uint8Array, start: number): boolean {
   return at > start && common(bytes, at, "://") === 3;
 }
 
-/** Which protocol's version the line from `start` to `end` has as its last word: `HTTP` is another one. */
+/** The protocol whose version is the last word of the line; `"HTTP"` is an HTTP version other than 1.x. */
 function versionOf(
   bytes: Uint8Array,
   start: number,
@@ -148,7 +147,7 @@ function versionOf(
   return bytes[slash + 1] === ONE ? "HTTP/1" : "HTTP";
 }
 
-/** The bytes before `end` are empty lines, `EMPTY_LINES_MAX` at most: LF, CR LF, or the CR of one to come. */
+/** True if the bytes before `end` are at most `EMPTY_LINES_MAX` empty lines (LF or CR LF, the last one perhaps cut). */
 function isEmptyLines(bytes: Uint8Array, end: number): boolean {
   let lines = 0;
   for (let at = 0; at < end; at++) {
@@ -158,7 +157,7 @@ function isEmptyLines(bytes: Uint8Array, end: number): boolean {
   return lines <= EMPTY_LINES_MAX;
 }
 
-/** How many bytes from `start` on are those of `text`. */
+/** The number of bytes from `start` on that equal `text`. */
 function common(bytes: Uint8Array, start: number, text: string): number {
   let count = 0;
   while (count < text.length && bytes[start + count] === text.charCodeAt(count)) count++;

@@ -1,19 +1,19 @@
-/** Characters of a message that a line holds; 300 of them take 26 ms at 115200 baud. */
+/** Longest message in a log line, in characters; 300 of them take 26 ms at 115200 baud. */
 const MESSAGE_MAX = 200;
 
-/** Functions that a line names. */
+/** Most functions named in a line. */
 const CALLERS_MAX = 8;
 
-/** A function that XS knows no name of, such as a private method. */
+/** Stands for a function without a name in XS, such as a private method. */
 const UNNAMED = "?";
 
-/** Told without a concatenation: no memory is left for one. */
+/** A constant, because no memory is left for a concatenation. */
 const MEMORY_FULL = "XS abort: memory full";
 
 /**
  * An exception as one line: `TypeError: cannot coerce undefined to object at soft < make < ?`. The names
- * are the functions that ran, the innermost first. That is all that is known on the chip: its byte code
- * has neither files nor lines (xsError.c: fxCaptureErrorStack).
+ * are the call stack, innermost function first. The chip knows no more: its byte code has neither file names nor
+ * line numbers (xsError.c: fxCaptureErrorStack).
  */
 export function exceptionText(exception: unknown): string {
   const message = onOneLine(messageOf(exception));
@@ -22,8 +22,8 @@ export function exceptionText(exception: unknown): string {
 }
 
 /**
- * The last line of a program, by what XS gives to `globalThis.abort`: its reason, such as "memory full" or
- * "unhandled exception" (xsError.c: gXSAbortStrings), and what was thrown, if anything was.
+ * The last log line before a restart, from the arguments of `globalThis.abort`: XS's reason, such as "memory full"
+ * or "unhandled exception" (xsError.c: gXSAbortStrings), and the exception, if there is one.
  */
 export function abortLine(reason: string, exception: unknown): string {
   if (reason === "memory full") return MEMORY_FULL;
@@ -35,7 +35,7 @@ function messageOf(exception: unknown): string {
   try {
     return String(exception);
   } catch {
-    return "a value without text"; // an object without `toString`
+    return "a value without text"; // an object without a usable `toString`
   }
 }
 
@@ -44,7 +44,7 @@ function onOneLine(text: string): string {
   return short.split("\n").join(" ").split("\r").join("");
 }
 
-/** Read from the text that XS and V8 make of the stack: ` at name (where)`, a line for each function. */
+/** Parses the stack as XS and V8 print it: ` at name (location)`, one line per function. */
 function callersOf(exception: unknown): string[] {
   const { stack } = Object(exception) as { stack?: unknown };
   const names: string[] = [];
@@ -58,7 +58,7 @@ function callersOf(exception: unknown): string[] {
   return names;
 }
 
-/** The function's own name: of `at async Session.run (file:1:2)` it is `run`. */
+/** The function's own name: `run` for `at async Session.run (file:1:2)`. */
 function nameOf(call: string): string {
   const end = call.lastIndexOf(" (");
   if (end < "at ".length) return UNNAMED;

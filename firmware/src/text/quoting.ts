@@ -1,9 +1,10 @@
 /**
- * Text from outside (of clients, backends, documents, flash) on its way into a line, a complaint or an answer.
- * No regular expression looks at it: XS takes about 50 bytes of memory for each character that one repeats.
+ * Quotes and shortens text from clients, backends, documents and flash before it goes into a log line, an error
+ * message or a response. Regular expressions are avoided: on XS a repetition costs about 50 bytes of memory for each
+ * character it matches.
  */
 
-/** What stands for the rest of a text that was cut. */
+/** Marks text that was cut. */
 const CUT = "...";
 
 const QUOTE = 0x22;
@@ -12,12 +13,12 @@ const BACKSLASH = 0x5c;
 /** The longest escape, such as `\u00e9`. */
 const ESCAPE_CHARS_MAX = 6;
 
-/** Characters put together at once: they pass over the engine's stack, which is small on the chip. */
+/** Characters converted per call: they are passed on the engine's stack, which is small on the chip. */
 const PIECE = 32;
 
 /**
- * As it stands where it has neither blanks nor anything to escape, else in JSON's quotes; in ASCII. With more
- * than `charsMax` characters, as they are written, it ends in `...`.
+ * The text unchanged if it has neither spaces nor characters that need an escape, else as a JSON string; always
+ * ASCII. Output longer than `charsMax` characters is cut and ends in `...`.
  */
 export function quoted(text: string, charsMax: number): string {
   if (text !== "" && text.length <= charsMax && isPlain(text)) return text;
@@ -27,23 +28,23 @@ export function quoted(text: string, charsMax: number): string {
   return `"${inner}"`;
 }
 
-/** For people: what has no look of its own as JSON writes it, and `...` behind the first `charsMax` characters. */
+/** For people: characters without a glyph become JSON escapes; text is cut to `charsMax` characters and `...`. */
 export function printable(text: string, charsMax: number): string {
   return text.length <= charsMax && isPlain(text) ? text : escaped(text, charsMax, false);
 }
 
-/** May stand in a URI as it is: true of most values, and told by one call of the engine. */
+/** True of text that a URI takes unchanged, as most values are; the check is one native call. */
 function isPlain(text: string): boolean {
   try {
     return encodeURI(text) === text;
   } catch {
-    return false; // half a surrogate pair
+    return false; // a lone surrogate
   }
 }
 
 /**
- * Takes at most two bytes for each of `charsMax` characters beside the result, however long the text is.
- * `quotes`: for JSON's quotes, in ASCII.
+ * Needs at most two bytes for each of `charsMax` characters besides the result, however long the text is.
+ * `quotes`: the result goes between JSON quotes and must be ASCII.
  */
 function escaped(text: string, charsMax: number, quotes: boolean): string {
   const codes = new Uint16Array(Math.min(charsMax, ESCAPE_CHARS_MAX * text.length));
@@ -71,7 +72,7 @@ function escaped(text: string, charsMax: number, quotes: boolean): string {
   return at < text.length ? result + CUT : result;
 }
 
-/** Beyond ASCII; what ends lines or turns their direction is among U+2000 to U+206F, and half a pair is no character. */
+/** Non-ASCII with a glyph. U+2000 to U+206F holds line separators and direction marks; lone surrogates are excluded. */
 function isVisible(code: number): boolean {
   return (code > 0x9f && code < 0x2000) || (code > 0x206f && code < 0xd800) || code > 0xdfff;
 }
