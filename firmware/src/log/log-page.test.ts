@@ -30,10 +30,25 @@ function linesOfEvents(): string[] {
   return [...lines].sort();
 }
 
+const PAGE = readFileSync("firmware/LOG.md", "utf8");
+
+/** What the first cells of a section's table name. */
+function namedIn(section: string): string[] {
+  const [, text] = PAGE.split(`\n## ${section}\n`);
+  return [...text.split("\n## ")[0].matchAll(/^\| (`.*?`) +\|/gm)]
+    .flatMap(([, cell]) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name))
+    .filter(name => name !== "why")
+    .sort();
+}
+
 test("LOG.md has a row for each line of the log, and no other", () => {
-  const page = readFileSync("firmware/LOG.md", "utf8").split("## All lines")[1];
-  const named = [...page.matchAll(/^\| (`.*?`) +\|/gm)].flatMap(([, cell]) =>
-    [...cell.matchAll(/`([^`]+)`/g)].map(([, line]) => line),
-  );
-  expect(named.sort()).toEqual(linesOfEvents());
+  expect(namedIn("All lines")).toEqual(linesOfEvents());
+});
+
+test("LOG.md has a row for each way in which a connection ends, and no other", () => {
+  const source = readFileSync(new URL("ending.ts", import.meta.url), "utf8");
+  const [, union] = source.split("export type Ending =");
+  const endings = [...union.matchAll(/\| "([a-z-]+)"/g)].map(([, word]) => word);
+  // An HTTP connection that ends so has the lines of its requests instead.
+  expect(namedIn("Connections")).toEqual(endings.filter(word => word !== "done").sort());
 });

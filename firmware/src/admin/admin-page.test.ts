@@ -1,0 +1,35 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+
+const PAGE = readFileSync("firmware/ADMIN.md", "utf8");
+const sourceOf = (file: string) => readFileSync(new URL(file, import.meta.url), "utf8");
+
+/** What `ROUTES` of api.ts serves: `GET /api/config`, … */
+function served(): string[] {
+  const source = sourceOf("api.ts").replaceAll("[HEALTH]", '"/healthz"');
+  const [table] = source.split("const ROUTES")[1].split("\n});\n");
+  const paths = table.split(/^ {2}"(\/[^"]*)":/m).slice(1);
+  const routes: string[] = [];
+  for (let at = 0; at < paths.length; at += 2) {
+    for (const [, method] of paths[at + 1].matchAll(/\b(GET|PUT):/g)) {
+      routes.push(`${method} ${paths[at].replace("*", "NAME")}`);
+    }
+  }
+  return routes.sort();
+}
+
+test("ADMIN.md has a row for each path and method of the API, and no other", () => {
+  const rows = [...PAGE.matchAll(/^\| `(\/[^`?]*)[^`]*` +\| (GET|PUT) +\|(.*)$/gm)];
+  const named = rows.flatMap(([, path, method, text]) => [
+    `${method} ${path}`,
+    ...[...text.matchAll(/`(\/api\/[^`]+)` is one/g)].map(([, one]) => `${method} ${one}`),
+  ]);
+  expect([...new Set(named)].sort()).toEqual(served());
+});
+
+test("each metric that ADMIN.md names is there", () => {
+  const names = [...PAGE.matchAll(/hot_potato_(\w+)/g)].map(([, name]) => name);
+  expect(names.length).toBeGreaterThan(5);
+  const source = sourceOf("metrics.ts");
+  expect(names.filter(name => name !== "" && !source.includes(`"${name}"`))).toEqual([]);
+});
