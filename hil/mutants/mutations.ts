@@ -66,13 +66,13 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "retry although a body went out",
     file: "proxy/exchange.ts",
-    find: "if (this.heard || !this.repeatable || this.stopping) return false;",
-    replace: "if (this.heard || this.stopping) return false;",
+    find: "if (this.response.hasStarted || !this.request.isRepeatable || this.stopping) return false;",
+    replace: "if (this.response.hasStarted || this.stopping) return false;",
   },
   {
     name: "do not close the backend's side",
     file: "proxy/exchange.ts",
-    find: "    this.backendSide?.close();\n",
+    find: "      backendSide.close();\n",
     replace: "",
   },
   {

@@ -1,7 +1,7 @@
 import { DOCUMENT_BYTES_MAX } from "../config/config-store.ts";
 import { type BodyReader, bodyBytes, bodyReader, requestFraming } from "../http1/body.ts";
 import { Head, textOf } from "../http1/head.ts";
-import { authorityEnd, namesHost } from "../http1/request.ts";
+import { namesHost, pathStart } from "../http1/request.ts";
 import type { Report } from "../log/event.ts";
 import type { Deadlines, Timed } from "../net/deadlines.ts";
 import { Endpoint, type EndpointOwner } from "../net/endpoint.ts";
@@ -28,8 +28,6 @@ const LAST_CHUNK = "0\r\n\r\n";
 
 /** For a request, and for each further piece of its answer. */
 const TIMEOUT_MS = 5000;
-
-const SLASH = 47;
 
 /** How long the answer to a wrong token waits. */
 const WRONG_TOKEN_MS = 2000;
@@ -230,12 +228,10 @@ export class AdminConnection implements EndpointOwner, Timed {
   /** Where the path begins in the target, which may be a whole URL; -1 where it does not name this board's host. */
   get #pathStart(): number {
     const head = this.#head;
-    const { bytes, targetStart, targetEnd } = head;
-    if (bytes[targetStart] === SLASH) return targetStart;
-    if (this.#method === "OPTIONS" && head.text(targetStart, targetEnd) === "*") return targetStart;
-    const start = authorityEnd(head);
+    const start = pathStart(head, this.#method);
+    if (start <= head.targetStart) return start;
     const host = head.lookup("host");
-    return start >= 0 && (host === undefined || namesHost(head, start, host)) ? start : -1;
+    return host === undefined || namesHost(head, start, host) ? start : -1;
   }
 
   #respond(): void {

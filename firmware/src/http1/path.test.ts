@@ -5,7 +5,7 @@ import { Group } from "../pool/group.ts";
 import { ascii } from "../text/ascii.ts";
 import { Head, textOf } from "./head.ts";
 import { comparedPath, normalPath } from "./path.ts";
-import { parseRequest } from "./request.ts";
+import { parseRequest, type Request } from "./request.ts";
 import { routesOf } from "./route.ts";
 
 const normal = (path: string, loose = false) => {
@@ -89,9 +89,18 @@ function asked(target: string, host = "x") {
   const head = new Head("request", { headBytesMax: 16_384, headLinesMax: 10 });
   head.feed(Buffer.from(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`, "latin1"));
   if (head.error !== undefined) return head.error;
-  const request = parseRequest(head, context);
-  if (typeof request === "number") return request;
-  const { route, target: changed } = request;
+  const request: Request<Route> = {
+    method: "",
+    path: "",
+    framing: "none",
+    route: undefined,
+    target: undefined,
+    upgrade: undefined,
+  };
+  const refusal = parseRequest(head, context, request);
+  if (refusal !== undefined) return refusal;
+  const { target: changed } = request;
+  const route = request.route!;
   const forwarded = changed === undefined ? target : Buffer.from(changed).toString("latin1");
   return { to: `${route.host ?? ""}${route.path}`, forwarded, host: head.authority ?? host };
 }

@@ -6,17 +6,17 @@ import type { Field, Head } from "./head.ts";
 import { comparedPath, hasNul, isNormal, normalPath, ROUTE_PATH_MAX } from "./path.ts";
 import { type RoutePattern, type Routes, route, strippedStart, withoutDot } from "./route.ts";
 
-/** What a request asks for. */
+/** What is read from the head of a request. */
 export interface Request<R extends RoutePattern> {
-  readonly method: string;
+  method: string;
   /** The beginning of the target that came, without its query: more than the log holds. */
-  readonly path: string;
-  readonly framing: Framing;
-  readonly route: R;
+  path: string;
+  framing: Framing;
+  route: R | undefined;
   /** The target for the backend, when it is not the one that came. */
-  readonly target: Uint8Array | undefined;
+  target: Uint8Array | undefined;
   /** The protocol that the client would rather speak. */
-  readonly upgrade: Field | undefined;
+  upgrade: Field | undefined;
 }
 
 /** What a target begins with that is a whole URL. */
@@ -45,7 +45,10 @@ const ASTERISK = 42;
 /** The target that is no path, but the server itself. */
 const SERVER = ascii("*");
 
-/** Reads a complete head; gives the request, or the status that refuses it. Sets `head.authority`. */
+/**
+ * Reads a complete head into `request`, as far as it is good; gives the status that refuses it. Sets
+ * `head.authority`.
+ */
 export function parseRequest<R extends RoutePattern>(
   head: Head,
   rules: {
@@ -53,31 +56,26 @@ export function parseRequest<R extends RoutePattern>(
     readonly pseudonym: string;
     readonly config: { readonly bodyBytesMax: number };
   },
-): Request<R> | AnswerStatus {
-  const { bytes, targetStart, targetEnd } = head;
+  request: Request<R>,
+): AnswerStatus | undefined {
+  const { targetStart } = head;
   const { routes } = rules;
   const method = head.text(head.start, head.methodEnd);
+  request.method = method;
   const framing = requestFraming(head, method);
   if (framing === undefined) return head.error!;
+  request.framing = framing;
   let host = hostOf(head);
   if (host === undefined) return 400;
   if (method === "CONNECT" || method === "TRACE") return 405;
-  /** Where the path begins, and its query; nothing between them is `/`, or the server itself. */
-  let start = targetStart;
-  let server = method === "OPTIONS";
-  if (bytes[start] === SLASH) {
-    server = false;
-  } else if (bytes[start] === ASTERISK && targetEnd === start + 1) {
-    if (!server) return 400;
-  } else {
-    start = authorityEnd(head);
-    if (start < 0) return 400;
+  const start = pathStart(head, method);
+  if (start < 0) return 400;
+  if (start > targetStart) {
     const named = head.text(targetStart + SCHEME.length, start);
     // Stricter than RFC 9112, which has the target's host win over any other.
     if (!isSameHost(named, host) && !(host === "" && head.all("host").length === 0)) return 400;
     if (named !== host) head.authority = named;
     host = named;
-    if (start < targetEnd) server = false; // RFC 9112 section 3.2.4
   }
   if (typeof framing === "number" && framing > rules.config.bodyBytesMax) return 413;
   if (head.all("via").some(via => head.value(via).includes(rules.pseudonym))) return 508;
@@ -85,13 +83,26 @@ export function parseRequest<R extends RoutePattern>(
     const undotted = withoutDot(host);
     if (undotted !== host) head.authority = host = undotted;
   }
-  if (server) {
-    const chosen = route(routes, host, "/");
-    if (chosen === undefined) return 404;
-    const target = start === targetStart ? undefined : SERVER;
-    return { method, path: "*", framing, route: chosen, target, upgrade: upgradeOf(head) };
-  }
+  const upgrade = upgradeOf(head);
+  if (upgrade !== undefined) request.upgrade = upgrade;
+  return takeRoute(head, routes, host, start, request);
+}
 
+/** Finds the route for a path that begins at `start`, and the target that its backends get. */
+function takeRoute<R extends RoutePattern>(
+  head: Head,
+  routes: Routes<R>,
+  host: string,
+  start: number,
+  request: Request<R>,
+): AnswerStatus | undefined {
+  const { bytes, targetStart, targetEnd } = head;
+  if (isServer(head, request.method, start)) {
+    request.path = "*";
+    request.route = route(routes, host, "/");
+    if (start > targetStart) request.target = SERVER;
+    return request.route === undefined ? 404 : undefined;
+  }
   let end = span(bytes, start, PLAIN_PATH);
   const plain = end === targetEnd || bytes[end] === QUESTION_MARK;
   if (!plain) {
@@ -116,15 +127,33 @@ export function parseRequest<R extends RoutePattern>(
     if (normal.byteLength === end - start) normal = undefined; // it would be shorter
   }
   if (chosen === undefined) return 404;
-  let target: Uint8Array | undefined;
   if (chosen.strip || normal !== undefined || start > targetStart) {
     const from = normal ?? bytes;
     const pathStart = normal === undefined ? start : 0;
     const pathEnd = normal === undefined ? end : normal.byteLength;
     const kept = chosen.strip ? strippedStart(chosen, from, pathStart, pathEnd) : pathStart;
-    target = joined(from.subarray(kept, pathEnd), bytes.subarray(end, targetEnd));
+    request.target = joined(from.subarray(kept, pathEnd), bytes.subarray(end, targetEnd));
   }
-  return { method, path, framing, route: chosen, target, upgrade: upgradeOf(head) };
+  request.path = path;
+  request.route = chosen;
+  return undefined;
+}
+
+/**
+ * Where the path of the target begins, and its query: at its end where it is a whole URL without a path. -1 where it
+ * is no target of this method (RFC 9112 section 3.2).
+ */
+export function pathStart(head: Head, method: string): number {
+  const { bytes, targetStart, targetEnd } = head;
+  if (bytes[targetStart] === SLASH) return targetStart;
+  if (bytes[targetStart] !== ASTERISK || targetEnd !== targetStart + 1) return authorityEnd(head);
+  return method === "OPTIONS" ? targetStart : -1;
+}
+
+/** Does OPTIONS ask for the server itself, instead of a path that begins at `start`? */
+function isServer({ bytes, targetStart, targetEnd }: Head, method: string, start: number): boolean {
+  if (method !== "OPTIONS") return false;
+  return start > targetStart ? start === targetEnd : bytes[start] === ASTERISK;
 }
 
 /** A path, `/` where it is empty, and the query behind it. */
@@ -175,7 +204,7 @@ function isHostAndPort(text: string): boolean {
 }
 
 /** Where the host, and perhaps port, ends of a target that is a whole URL; -1 when it is none. */
-export function authorityEnd(head: Head): number {
+function authorityEnd(head: Head): number {
   const { bytes, targetStart, targetEnd } = head;
   const start = targetStart + SCHEME.length;
   if (start >= targetEnd || head.text(targetStart, start).toLowerCase() !== SCHEME) return -1;

@@ -2,15 +2,8 @@ import { describe, expect, test } from "vitest";
 import fc from "../../../hil/kit/properties.ts";
 import { ascii } from "../text/ascii.ts";
 import { type Framing, requestFraming } from "./body.ts";
-import { Head } from "./head.ts";
-import {
-  addClose,
-  REWRITE_BYTES,
-  type RequestRewrite,
-  type ResponseRewrite,
-  rewriteRequest,
-  rewriteResponse,
-} from "./rewrite.ts";
+import { type Field, Head } from "./head.ts";
+import { addClose, REWRITE_BYTES, rewriteRequest, rewriteResponse } from "./rewrite.ts";
 
 const LIMITS = { headBytesMax: 4096, headLinesMax: 48 };
 
@@ -25,40 +18,50 @@ function headOf(kind: "request" | "response", text: string, pieceBytes = text.le
   return head;
 }
 
-const PLAIN: Omit<RequestRewrite, "head"> = {
-  framing: "none",
-  target: undefined,
+const PLAIN = {
+  framing: "none" as Framing,
   clientAddress: "10.0.0.9",
   trusted: false,
   signature: ascii("us\r\n"),
-  requestId: "id-1",
-  upgrade: undefined,
+  /** Made by us; `undefined` when the request has one. */
+  requestId: "id-1" as string | undefined,
+  target: undefined as Uint8Array | undefined,
+  upgrade: undefined as Field | undefined,
   sticky: false,
 };
 
 /** A request as the backend gets it, the same however its pieces were cut. */
-function request(text: string, options: Partial<RequestRewrite> = {}): string {
+function request(text: string, options: Partial<typeof PLAIN> = {}): string {
   const outcomes = [text.length, 1, 13].map(pieceBytes => {
     const head = headOf("request", text, pieceBytes);
     const buffer = new Uint8Array(LIMITS.headBytesMax + REWRITE_BYTES);
-    const length = rewriteRequest(buffer, { head, ...PLAIN, ...options });
+    const { clientAddress, trusted, signature, requestId, sticky, ...rest } = {
+      ...PLAIN,
+      ...options,
+    };
+    const rewrite = { ...rest, id: requestId ?? "theirs", hasOwnId: requestId === undefined };
+    const rules = { signature, stickyCookie: sticky ? {} : undefined };
+    const length = rewriteRequest(buffer, head, rewrite, clientAddress, trusted, rules);
     return String.fromCharCode(...buffer.subarray(0, length));
   });
   expect(new Set(outcomes).size).toBe(1);
   return outcomes[0];
 }
 
-function response(text: string, options: Partial<ResponseRewrite> = {}): string {
+interface ResponseOptions {
+  framing?: Framing;
+  connection?: "close" | "keep-alive";
+  setCookie?: string;
+  upgrade?: Field;
+}
+
+function response(
+  text: string,
+  { framing = "none", connection, setCookie, upgrade }: ResponseOptions = {},
+): string {
   const head = headOf("response", text);
   const buffer = new Uint8Array(LIMITS.headBytesMax + REWRITE_BYTES);
-  const length = rewriteResponse(buffer, {
-    head,
-    framing: "none",
-    connection: undefined,
-    upgrade: undefined,
-    setCookie: undefined,
-    ...options,
-  });
+  const length = rewriteResponse(buffer, head, framing, connection, setCookie, upgrade);
   return String.fromCharCode(...buffer.subarray(0, length));
 }
 

@@ -87,21 +87,21 @@ const SPACE = 32;
 /** Text, bytes, and pieces of another head, one after the other, in a buffer that is given. */
 class Writer {
   length = 0;
-  #buffer: Uint8Array;
+  private buffer: Uint8Array;
 
   constructor(buffer: Uint8Array) {
-    this.#buffer = buffer;
+    this.buffer = buffer;
   }
 
   text(text: string): void {
-    const buffer = this.#buffer;
+    const buffer = this.buffer;
     let { length } = this;
     for (let i = 0; i < text.length; i++) buffer[length++] = text.charCodeAt(i);
     this.length = length;
   }
 
   bytes(bytes: Uint8Array): void {
-    this.#buffer.set(bytes, this.length);
+    this.buffer.set(bytes, this.length);
     this.length += bytes.byteLength;
   }
 
@@ -155,28 +155,39 @@ class Writer {
   }
 }
 
-/** What a request's new head is made from. */
+/** What the rewritten head of a request is made from, beside the head. */
 export interface RequestRewrite {
-  readonly head: Head;
   readonly framing: Framing;
-  /** The target as the backend shall see it, when it is not the one that came. */
-  readonly target: Uint8Array | undefined;
-  /** The peer, and whether what it says about others is believed. */
-  readonly clientAddress: string;
-  readonly trusted: boolean;
-  /** Our name in Via, as bytes, with the line's end. */
-  readonly signature: Uint8Array;
-  /** Made by us; `undefined` when the request has one. */
-  readonly requestId: string | undefined;
-  /** The connection shall become something else, and may. */
-  readonly upgrade: Field | undefined;
-  /** Our own cookie may be among the others: it is not passed on. */
-  readonly sticky: boolean;
+  /** The target for the backend, where it is not the one that came. */
+  readonly target?: Uint8Array | undefined;
+  /** The protocol that the connection changes to if the backend agrees. */
+  readonly upgrade?: Field | undefined;
+  /** X-Request-Id. */
+  readonly id: string | undefined;
+  /** It is the client's own, in as many characters as came. */
+  readonly hasOwnId?: boolean | undefined;
 }
 
-/** Writes the head for a backend into `buffer`; returns its length. */
-export function rewriteRequest(buffer: Uint8Array, request: RequestRewrite): number {
-  const { head, trusted } = request;
+/** What all requests of a proxy are rewritten by. */
+export interface RewriteRules {
+  /** Our name in Via, as bytes, with the line's end. */
+  readonly signature: Uint8Array;
+  /** Where there is one, our own cookie may be among the others: it is not passed on. */
+  readonly stickyCookie: object | undefined;
+}
+
+/**
+ * Writes the head for a backend into `buffer`; returns its length. What the client at `clientAddress` says about
+ * other clients is passed on where it is `trusted`.
+ */
+export function rewriteRequest(
+  buffer: Uint8Array,
+  head: Head,
+  request: RequestRewrite,
+  clientAddress: string,
+  trusted: boolean,
+  { signature, stickyCookie }: RewriteRules,
+): number {
   const { bytes } = head;
   const out = new Writer(buffer);
   out.piece(bytes, head.start, head.targetStart);
@@ -184,31 +195,32 @@ export function rewriteRequest(buffer: Uint8Array, request: RequestRewrite): num
   else out.bytes(request.target);
   out.bytes(SPACE_HTTP_1_1);
   const host = head.only("host");
+  const { hasOwnId = false } = request;
   out.fields(head, connectionNames(head), field => {
     const { name } = field;
     if (name === "" || OURS.includes(name)) return false;
-    if (name === "x-request-id") return request.requestId === undefined;
+    if (name === "x-request-id") return hasOwnId;
     if (REWRITTEN.includes(name)) return false;
     if (CLAIMS.includes(name)) return trusted;
     if (name === "expect") return head.minor === 1;
-    if (name === "cookie") return !request.sticky || !hasStickyCookie(head, field);
+    if (name === "cookie") return stickyCookie === undefined || !hasStickyCookie(head, field);
     if (name === "host") return head.authority === undefined;
     return name !== "via";
   });
   if (head.authority !== undefined) out.text(`Host: ${head.authority}\r\n`);
   else if (host === undefined) out.bytes(NO_HOST); // HTTP/1.0 knows none, HTTP/1.1 demands one
-  if (request.sticky) cookies(out, head);
-  forwarded(out, request, host);
+  if (stickyCookie !== undefined) cookies(out, head);
+  forwarded(out, head, host, clientAddress, trusted);
   out.bytes(VIA);
   for (const field of head.all("via")) {
     out.value(head, field);
     out.bytes(COMMA);
   }
   out.bytes(head.minor === 0 ? VIA_1_0 : VIA_1_1);
-  out.bytes(request.signature);
-  if (request.requestId !== undefined) {
+  out.bytes(signature);
+  if (!hasOwnId && request.id !== undefined) {
     out.bytes(REQUEST_ID);
-    out.text(`${request.requestId}\r\n`);
+    out.text(`${request.id}\r\n`);
   }
   out.framing(request.framing);
   upgrade(out, head, request.upgrade);
@@ -235,8 +247,13 @@ function cookies(out: Writer, head: Head): void {
   }
 }
 
-function forwarded(out: Writer, request: RequestRewrite, host: Field | undefined): void {
-  const { head, trusted, clientAddress } = request;
+function forwarded(
+  out: Writer,
+  head: Head,
+  host: Field | undefined,
+  clientAddress: string,
+  trusted: boolean,
+): void {
   out.bytes(FORWARDED_FOR);
   if (trusted) {
     for (const field of head.all("x-forwarded-for")) {
@@ -262,22 +279,22 @@ function forwarded(out: Writer, request: RequestRewrite, host: Field | undefined
   out.bytes(LINE_END);
 }
 
-/** What a response's new head is made from. */
-export interface ResponseRewrite {
-  readonly head: Head;
-  /** How we delimit the body; `none` keeps a Content-Length that tells of a body not sent. */
-  readonly framing: Framing;
-  /** What the client is told about the connection; `undefined` where nothing need be said. */
-  readonly connection: "close" | "keep-alive" | undefined;
-  /** The protocol that a 101 changes to. */
-  readonly upgrade: Field | undefined;
-  /** A cookie for the client, for nobody else to keep. */
-  readonly setCookie: string | undefined;
-}
-
-/** Writes the head for a client into `buffer`; returns its length. */
-export function rewriteResponse(buffer: Uint8Array, response: ResponseRewrite): number {
-  const { head, framing } = response;
+/**
+ * Writes the head for a client into `buffer`; returns its length.
+ *
+ * @param framing - how we delimit the body; `none` keeps a Content-Length that tells of a body not sent
+ * @param connection - what the client is told about the connection
+ * @param setCookie - a cookie for the client, for nobody else to keep
+ * @param protocol - the field with the protocol that a 101 changes to
+ */
+export function rewriteResponse(
+  buffer: Uint8Array,
+  head: Head,
+  framing: Framing,
+  connection?: "close" | "keep-alive",
+  setCookie?: string,
+  protocol?: Field,
+): number {
   const out = new Writer(buffer);
   out.bytes(HTTP_1_1);
   // The status, the reason and the line's end: after "HTTP/1.1 " of the line that came. The blank before
@@ -297,11 +314,11 @@ export function rewriteResponse(buffer: Uint8Array, response: ResponseRewrite): 
     out.bytes(LINE_END);
   }
   out.framing(framing);
-  if (response.connection !== undefined) out.text(`Connection: ${response.connection}\r\n`);
-  if (response.setCookie !== undefined) {
-    out.text(`Set-Cookie: ${response.setCookie}\r\nCache-Control: private\r\n`);
+  if (connection !== undefined) out.text(`Connection: ${connection}\r\n`);
+  if (setCookie !== undefined) {
+    out.text(`Set-Cookie: ${setCookie}\r\nCache-Control: private\r\n`);
   }
-  upgrade(out, head, response.upgrade);
+  upgrade(out, head, protocol);
   out.bytes(LINE_END);
   return out.length;
 }

@@ -1,12 +1,11 @@
-import type { AnswerStatus } from "../http1/answer.ts";
+import type { Backend } from "../backend/backend.ts";
 import type { Head } from "../http1/head.ts";
-import { parseRequest, type Request } from "../http1/request.ts";
-import { countAnswer } from "../log/traffic.ts";
 import type { Endpoint, EndpointOwner } from "../net/endpoint.ts";
-import type { Route } from "../pool/group.ts";
+import type { ConnectFailure } from "./connector.ts";
 import type { ClientInfo, ProxyContext } from "./context.ts";
-import { Exchange, type ExchangeOwner, LOGGED_MAX } from "./exchange.ts";
+import { Exchange, type ExchangeOwner } from "./exchange.ts";
 import type { Handler, HandlerOwner } from "./handler.ts";
+import { logRequest } from "./request-log.ts";
 
 /** How long a request that is being served may go on when the proxy is told to stop. */
 const STOP_TIMEOUT_MS = 2_000;
@@ -83,7 +82,10 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
   stop(): void {
     this.stopping = true;
     if (this.exchange === undefined) this.finish(false);
-    else this.exchange.stop(STOP_TIMEOUT_MS);
+    else {
+      this.exchange.stop();
+      this.setDeadline(STOP_TIMEOUT_MS);
+    }
   }
 
   /** Bytes that request and answer have moved; `undefined` while no body is to move. */
@@ -96,8 +98,8 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
     const exchange = this.exchange;
     if (exchange === undefined) return;
     if (why === "slow") exchange.refusal = why;
-    if (exchange.state === "--") exchange.state = `R${exchange.stage}`;
-    if (exchange.status === 0) exchange.status = 503;
+    if (exchange.termination === "--") exchange.termination = `R${exchange.stage}`;
+    if (exchange.response.status === 0) exchange.response.status = 503;
     this.report(exchange);
   }
 
@@ -136,7 +138,7 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
   private step(): boolean {
     const { clientSide } = this;
     if (this.phase === "over") return false;
-    if (this.phase === "exchange") return this.exchanged(this.exchange!);
+    if (this.phase === "exchange") return this.stepExchange(this.exchange!);
     if (clientSide.readable === 0) {
       if (clientSide.ended) this.clientLost();
       return false;
@@ -168,18 +170,13 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
     const used = head.feed(piece);
     if (used < piece.byteLength) this.clientSide.unread(piece.subarray(used));
     head.keep(); // `piece` lies in the scratch buffer
-    if (!head.done && head.error === undefined) return;
-    const request = head.error ?? parseRequest(head, this.context);
-    if (request === 404) this.context.refusals.noRoute++;
-    if (request === 503) this.beginExchange().answerWithoutRoom("RR");
-    else if (typeof request === "number") this.refuse(request, "PR");
-    else this.beginExchange(request).begin(request);
+    if (head.done || head.error !== undefined) this.beginExchange().begin();
   }
 
-  private beginExchange(request?: Request<Route>): Exchange {
+  private beginExchange(): Exchange {
     this.requests++;
     this.phase = "exchange";
-    this.exchange = new Exchange(this.context, this, this.head!, request);
+    this.exchange = new Exchange(this.context, this, this.head!);
     this.head = undefined;
     return this.exchange;
   }
@@ -189,35 +186,52 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
     this.head = undefined;
   }
 
-  /** Answers a request that goes nowhere. */
-  private refuse(status: AnswerStatus, state: string): void {
-    this.beginExchange().answer(status, state);
-  }
-
   // The exchange
 
+  connected(backend: Backend, backendSide: Endpoint, reused: boolean): void {
+    this.exchange!.connected(backend, backendSide, reused);
+    this.advance();
+  }
+
+  unreachable(why: ConnectFailure): void {
+    this.exchange!.unreachable(why);
+    this.advance();
+  }
+
   /** True when there may be more to do. */
-  private exchanged(exchange: Exchange): boolean {
-    const outcome = exchange.run();
-    if (this.clientSide.writeClosed) {
+  private stepExchange(exchange: Exchange): boolean {
+    const { clientSide } = this;
+    const state = exchange.step();
+    if (exchange.timeoutMs > 0) {
+      this.setDeadline(exchange.timeoutMs);
+      exchange.timeoutMs = 0;
+    }
+    const isOver = state === "complete" || state === "cut" || state === "tunnel";
+    if (clientSide.writeClosed) {
       // No answer reaches it any more, but what it sent before it left is delivered.
-      if (outcome !== "waiting" || exchange.uploaded || this.clientSide.ended) this.clientLost();
+      if (isOver || exchange.request.body.done || clientSide.ended) this.clientLost();
       return false;
     }
-    if (outcome === "waiting") return false;
+    return isOver && this.endExchange(exchange);
+  }
+
+  /** True when another request follows. */
+  private endExchange(exchange: Exchange): boolean {
     this.report(exchange);
     this.exchange = undefined;
-    if (outcome === "tunnel") {
+    if (exchange.state === "tunnel") {
       this.over();
-      const { backend, backendSide } = exchange.handOver();
-      this.session.tunnel(backend, backendSide);
+      const { backend, backendSide } = exchange;
+      exchange.handOver();
+      this.session.tunnel(backend!, backendSide!);
       return false;
     }
     exchange.release();
-    const last = outcome === "cut" || !exchange.keepAlive || !exchange.uploaded || this.stopping;
-    // Who came to wait amid the answer does not wait for a request that may never come.
+    const { keepAlive, body } = exchange.request;
+    const last = exchange.state === "cut" || !keepAlive || !body.done || this.stopping;
+    // A client that queued during the exchange does not wait for a request that may never come.
     if (last || (this.clientSide.readable === 0 && this.context.shouldClose())) {
-      this.finish(!exchange.uploaded);
+      this.finish(!body.done);
       return false;
     }
     this.idle(this.context.config.keepAliveTimeoutMs);
@@ -230,8 +244,10 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
     const exchange = amidHead ? this.beginExchange() : this.exchange;
     this.over();
     if (exchange !== undefined) {
-      if (exchange.state === "--") exchange.state = amidHead ? "CR" : `C${exchange.stage}`;
-      if (exchange.status === 0) exchange.status = CLIENT_CLOSED_REQUEST;
+      if (exchange.termination === "--") {
+        exchange.termination = amidHead ? "CR" : `C${exchange.stage}`;
+      }
+      if (exchange.response.status === 0) exchange.response.status = CLIENT_CLOSED_REQUEST;
       this.report(exchange);
       exchange.release();
       this.exchange = undefined;
@@ -260,7 +276,7 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
     this.setDeadline(withinMs);
   }
 
-  setDeadline(ms: number): void {
+  private setDeadline(ms: number): void {
     this.session.setDeadline(ms);
   }
 
@@ -271,44 +287,13 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
       this.session.end("idle");
       return;
     }
-    if (this.phase === "head") this.refuse(408, "cR");
+    if (this.phase === "head") this.beginExchange().reply(408, "cR");
     else this.exchange!.expired();
     this.advance();
   }
 
-  // The log
-
   private report(exchange: Exchange): void {
-    const { traffic } = this.context;
-    countAnswer(traffic, exchange.status);
-    traffic.bytesIn += exchange.in;
-    traffic.bytesOut += exchange.out;
-    traffic.retries += exchange.retries;
-    const { client } = this.session;
-    const { headMs, connectedMs, answeredMs, queuedMs } = exchange;
-    const beganMs = this.sinceMs;
     const slotMs = this.requests > 1 ? 0 : this.session.waitedMs;
-    this.context.report({
-      level: "I",
-      on: "http",
-      what: "request",
-      id: client.id,
-      request: exchange.requestId?.slice(0, LOGGED_MAX),
-      client: `${client.address}:${client.port}`,
-      backend: exchange.backendName,
-      method: exchange.method,
-      path: exchange.path,
-      status: exchange.status,
-      in: exchange.in,
-      out: exchange.out,
-      retries: exchange.retries,
-      TR: Math.round(headMs - beganMs),
-      Tw: Math.round(slotMs + queuedMs),
-      Tc: connectedMs === undefined ? -1 : Math.round(connectedMs - headMs - queuedMs),
-      Tr: answeredMs === undefined ? -1 : Math.round(answeredMs - (connectedMs ?? headMs)),
-      Ta: Math.round(this.now() - beganMs),
-      state: exchange.state,
-      why: exchange.refusal,
-    });
+    logRequest(this.context, this.session.client, exchange, this.sinceMs, slotMs);
   }
 }

@@ -1,0 +1,91 @@
+import type { Head } from "../http1/head.ts";
+import type { HeadPool } from "../http1/head-pool.ts";
+import { send } from "../http1/relay.ts";
+import type { Endpoint } from "../net/endpoint.ts";
+import type { ProxyContext } from "./context.ts";
+
+/**
+ * One direction of an exchange: a head that is read and rewritten, then a body. What the receiver has no room for
+ * of a rewritten head waits here; a body waits in the sender's receive window.
+ */
+export class MessageSide {
+  /** The head that is read, as long as it is needed. */
+  head: Head | undefined;
+  /** Bytes of the message: those that came of a request, those that were written of a response. */
+  bytes = 0;
+  /** The rest of a rewritten head, or of a reply, that waits for room. */
+  pending: Uint8Array | undefined;
+  /** Bytes of memory that were claimed for it. */
+  declare private claimedBytes: number | undefined;
+
+  constructor(head?: Head) {
+    this.head = head;
+  }
+
+  /** Bytes of heads that it holds. */
+  get heldBytes(): number {
+    return (this.head?.length ?? 0) + (this.pending?.byteLength ?? 0);
+  }
+
+  /** Sends what waits for room; true when nothing waits any more. */
+  flush({ heads }: ProxyContext, to: Endpoint): boolean {
+    if (this.pending === undefined) return true;
+    this.pending = send(to, this.pending);
+    if (this.pending !== undefined) return false;
+    this.unclaim(heads);
+    return true;
+  }
+
+  /** Gives the head back. */
+  releaseHead({ heads }: ProxyContext): void {
+    if (this.head === undefined) return;
+    heads.give(this.head);
+    this.head = undefined;
+  }
+
+  /** Forgets what waits for room. */
+  dropPending({ heads }: ProxyContext): void {
+    this.pending = undefined;
+    this.unclaim(heads);
+  }
+
+  /** A buffer for a rewritten head of at most `bytes`; `undefined` where the board has no memory for one. */
+  protected bufferFor({ headBuffer, heads }: ProxyContext, bytes: number): Uint8Array | undefined {
+    if (bytes <= headBuffer.byteLength) return headBuffer;
+    return this.claim(heads, bytes) ? new Uint8Array(bytes) : undefined;
+  }
+
+  /**
+   * Sends the first `length` bytes of a buffer from `bufferFor`. False when part of them would have to wait and
+   * the board has no memory for it: then the message stays incomplete.
+   */
+  protected sendHead(
+    { headBuffer, heads }: ProxyContext,
+    to: Endpoint,
+    buffer: Uint8Array,
+    length: number,
+  ): boolean {
+    const rest = send(to, buffer.subarray(0, length));
+    if (rest === undefined) {
+      this.unclaim(heads);
+    } else if (buffer !== headBuffer) {
+      this.pending = rest;
+    } else {
+      if (!this.claim(heads, rest.byteLength)) return false;
+      this.pending = rest.slice(); // all exchanges share the buffer
+    }
+    return true;
+  }
+
+  private claim(heads: HeadPool, bytes: number): boolean {
+    if (!heads.claim(bytes)) return false;
+    this.claimedBytes = bytes;
+    return true;
+  }
+
+  private unclaim(heads: HeadPool): void {
+    if (this.claimedBytes === undefined) return;
+    heads.unclaim(this.claimedBytes);
+    this.claimedBytes = undefined;
+  }
+}

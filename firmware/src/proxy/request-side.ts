@@ -1,0 +1,139 @@
+import { type AnswerStatus, wantsHtml } from "../http1/answer.ts";
+import { type BodyReader, bodyReader, type Framing, NO_BODY, UNKNOWN_BODY } from "../http1/body.ts";
+import type { Field, Head } from "../http1/head.ts";
+import { relay } from "../http1/relay.ts";
+import { parseRequest, persists, type Request } from "../http1/request.ts";
+import { addClose, REWRITE_BYTES, rewriteRequest } from "../http1/rewrite.ts";
+import type { Endpoint } from "../net/endpoint.ts";
+import type { Route } from "../pool/group.ts";
+import type { ProxyContext } from "./context.ts";
+import { MessageSide } from "./message-side.ts";
+
+/** Characters of a path, and of a client's own X-Request-Id, that a log line holds. */
+export const LOGGED_MAX = 128;
+
+/** Methods that may be sent twice with the effect of once (RFC 9110 section 9.2.2). */
+const IDEMPOTENT = Object.freeze(["GET", "HEAD", "PUT", "DELETE", "OPTIONS"]);
+
+/** A request on its way from the client to a backend. */
+export class RequestSide extends MessageSide implements Request<Route> {
+  method = "-";
+  /** As much of it as the log holds. */
+  path = "-";
+  /** X-Request-Id, the client's or one of ours; as much of it as the log holds. */
+  id: string | undefined;
+  /** It came with an X-Request-Id. */
+  declare hasOwnId: true | undefined;
+  /** The client's connection may serve another request after this one. */
+  keepAlive = false;
+  /** Until the request is understood: it may have no end. */
+  framing: Framing = "close";
+  body: BodyReader = UNKNOWN_BODY;
+  declare route: Route | undefined;
+  /** The target for the backend, where it is not the one that came. */
+  declare target: Uint8Array | undefined;
+  /** The protocol that the client would rather speak. */
+  declare upgrade: Field | undefined;
+  /** It came in HTTP/1.0. */
+  declare isHttp10: true | undefined;
+  /** The head, which has been given back, had `prefersHtml`. */
+  declare private preferredHtml: true | undefined;
+
+  constructor(head: Head) {
+    super(head);
+    this.bytes = head.length;
+  }
+
+  /** Reads what a complete head asks for. Returns the status that refuses it, 503 where there is no memory for it. */
+  understand(context: ProxyContext): AnswerStatus | undefined {
+    const head = this.head!;
+    const status = parseRequest(head, context, this);
+    this.keepAlive = persists(head);
+    if (this.framing !== "close") {
+      this.body = bodyReader(this.framing, context.config.bodyBytesMax);
+    }
+    if (head.minor === 0) this.isHttp10 = true;
+    if (status !== undefined) {
+      const end = Math.min(head.targetEnd, head.targetStart + LOGGED_MAX);
+      this.path = head.text(head.targetStart, end).split("?", 1)[0];
+      return status;
+    }
+    if (this.path.length > LOGGED_MAX) this.path = this.path.slice(0, LOGGED_MAX);
+    const id = head.only("x-request-id");
+    if (id !== undefined && id.valueEnd > id.valueStart) {
+      this.id = head.text(id.valueStart, Math.min(id.valueEnd, id.valueStart + LOGGED_MAX));
+      this.hasOwnId = true;
+    } else {
+      this.id = context.requestId();
+    }
+    if (this.target === undefined || context.heads.claim(this.target.byteLength)) return undefined;
+    this.target = undefined;
+    return 503;
+  }
+
+  /** It may be sent to another backend, or once more to the same. */
+  get isRepeatable(): boolean {
+    return this.body === NO_BODY && this.upgrade === undefined && IDEMPOTENT.includes(this.method);
+  }
+
+  /** All of it has been written to the backend. */
+  get isSent(): boolean {
+    return this.body.done && this.pending === undefined;
+  }
+
+  /** The client would rather read HTML than text. */
+  get prefersHtml(): boolean {
+    return this.head === undefined ? this.preferredHtml === true : wantsHtml(this.head);
+  }
+
+  /** Sends the rewritten head to a backend; false where the board has no memory for it. */
+  begin(
+    context: ProxyContext,
+    to: Endpoint,
+    clientAddress: string,
+    trusted: boolean,
+    closes: boolean,
+  ): boolean {
+    const head = this.head!;
+    const buffer = this.bufferFor(context, head.length + REWRITE_BYTES);
+    if (buffer === undefined) return false;
+    let length = rewriteRequest(buffer, head, this, clientAddress, trusted, context);
+    if (closes) length = addClose(buffer, length);
+    return this.sendHead(context, to, buffer, length);
+  }
+
+  /** Sends what has come since. */
+  move(context: ProxyContext, client: Endpoint, to: Endpoint): void {
+    if (!this.flush(context, to) || this.body.done) return;
+    this.bytes += relay(client, to, context.scratch, this.body, this.framing === "chunked");
+  }
+
+  /** It is not sent to another backend: the head is no longer needed, unless it offers an upgrade. */
+  settle(context: ProxyContext): void {
+    if (this.head === undefined || this.upgrade !== undefined) return;
+    if (wantsHtml(this.head)) this.preferredHtml = true;
+    this.releaseHead(context);
+  }
+
+  override releaseHead(context: ProxyContext): void {
+    super.releaseHead(context);
+    if (this.target === undefined) return;
+    context.heads.unclaim(this.target.byteLength);
+    this.target = undefined;
+  }
+
+  /** Are these protocols, to which a 101 would change, among those that the client offered? */
+  offers(protocols: string): boolean {
+    if (this.head === undefined || this.upgrade === undefined) return false;
+    const offered = membersOf(this.head.value(this.upgrade));
+    return membersOf(protocols).every(protocol => offered.includes(protocol));
+  }
+}
+
+/** Members of a list, in lower case. */
+function membersOf(list: string): string[] {
+  return list
+    .toLowerCase()
+    .split(",")
+    .map(member => member.trim());
+}

@@ -1,0 +1,220 @@
+import type { Backend } from "../backend/backend.ts";
+import {
+  type BodyReader,
+  bodyReader,
+  type Framing,
+  LAST_CHUNK,
+  responseFraming,
+} from "../http1/body.ts";
+import type { Field, Head } from "../http1/head.ts";
+import { relay, send } from "../http1/relay.ts";
+import { REWRITE_BYTES, rewriteResponse } from "../http1/rewrite.ts";
+import type { Endpoint } from "../net/endpoint.ts";
+import type { ProxyContext } from "./context.ts";
+import { MessageSide } from "./message-side.ts";
+import type { RequestSide } from "./request-side.ts";
+
+/**
+ * What has become of the head of a response: more of it has to come; the backend has closed instead; it is not passed
+ * on (`head.error` is 503 where the board has no memory for that); a 101 was passed on; another one was, and its body
+ * follows.
+ */
+export type HeadProgress = "waiting" | "unanswered" | "refused" | "switching" | "passed";
+
+/** Interim responses (1xx) to one request; Go's client takes five, and a 102 may come each 20 s (RFC 2518). */
+const INTERIM_RESPONSES_MAX = 10;
+
+/** A backend's response on its way to the client, or a reply of our own instead of one. */
+export class ResponseSide extends MessageSide {
+  /** Of the last head, or of our own reply; 0 before. */
+  status = 0;
+  /** Once the final head has been passed on. */
+  body: BodyReader | undefined;
+  /** The backend's connection may serve another request after this one. */
+  isReusable = false;
+  /** The first byte has come: no other backend gets the request. */
+  declare hasStarted: true | undefined;
+  /** The client gets the body in chunks. */
+  declare private chunked: true | undefined;
+  declare private interims: number | undefined;
+  /** Part of a head was written, and there was no memory for the rest. */
+  declare private isTorn: true | undefined;
+
+  /** Part of a head is out: nothing but the rest of it may follow. */
+  get isPartial(): boolean {
+    return this.pending !== undefined || this.isTorn === true;
+  }
+
+  /** All of it has been written to the client. */
+  get isWritten(): boolean {
+    return this.pending === undefined && this.body?.done === true;
+  }
+
+  /** Passes heads on until the final one. `cookieFor`: the client shall come back to this backend. */
+  moveHeads(
+    context: ProxyContext,
+    from: Endpoint,
+    client: Endpoint,
+    request: RequestSide,
+    cookieFor: Backend | undefined,
+  ): HeadProgress {
+    const { scratch, heads } = context;
+    while (this.flush(context, client)) {
+      if (from.readable === 0) return from.ended ? "unanswered" : "waiting";
+      this.head ??= heads.take("response");
+      const { head } = this;
+      const piece = from.take(scratch);
+      this.hasStarted = true;
+      const rest = piece.subarray(head.feed(piece));
+      const isFinal = head.done && head.status >= 200;
+      if (!isFinal) {
+        request.settle(context);
+        from.unread(rest);
+        head.keep(); // `piece` lies in the scratch buffer
+      }
+      if (head.error !== undefined) return "refused";
+      if (!head.done) continue;
+      const framing = responseFraming(head, request.method);
+      if (framing === undefined) return "refused";
+      if (isFinal) {
+        if (!this.passFinal(context, client, head, framing, request, cookieFor)) return "refused";
+        this.status = head.status;
+        this.passRest(from, client, rest);
+        return "passed";
+      }
+      if (head.status === 101) {
+        if (!this.passSwitch(context, client, head, request, cookieFor)) return "refused";
+        this.status = 101;
+        return "switching";
+      }
+      if (!this.passInterim(context, client, head, request)) return "refused";
+    }
+    return "waiting";
+  }
+
+  /** Passes on what has come of the body. False when it is broken, or the backend has left in the middle of it. */
+  moveBody(context: ProxyContext, from: Endpoint, client: Endpoint): boolean {
+    const body = this.body!;
+    if (!this.flush(context, client) || body.done) return true;
+    this.bytes += relay(from, client, context.scratch, body, this.chunked === true);
+    if (body.broken) return false;
+    if (body.done || !from.writeClosed || !from.ended) return true;
+    body.closed();
+    if (body.done && this.chunked) this.pending = send(client, LAST_CHUNK);
+    return body.done;
+  }
+
+  /** Writes a whole reply of our own. */
+  reply(client: Endpoint, reply: Uint8Array): void {
+    this.bytes += reply.byteLength;
+    this.pending = send(client, reply);
+  }
+
+  private passFinal(
+    context: ProxyContext,
+    client: Endpoint,
+    head: Head,
+    framing: Framing,
+    request: RequestSide,
+    cookieFor: Backend | undefined,
+  ): boolean {
+    const isEndless = framing === "close" || framing === "chunked";
+    const isHttp10 = request.isHttp10 === true;
+    // After a refused upgrade the client may be speaking the other protocol already. What is left of a
+    // request that is answered early is not read, and another request behind it would not be either.
+    if (
+      (isEndless && isHttp10) ||
+      request.upgrade !== undefined ||
+      !request.body.done ||
+      context.shouldClose()
+    ) {
+      request.keepAlive = false;
+    }
+    let connection: "close" | "keep-alive" | undefined;
+    if (!request.keepAlive) connection = "close";
+    else if (isHttp10) connection = "keep-alive";
+    let clientFraming = framing;
+    if (isEndless) clientFraming = isHttp10 ? "close" : "chunked";
+    const cookie = this.cookie(context, request, cookieFor);
+    if (!this.passHead(context, client, head, clientFraming, connection, cookie)) return false;
+    if (clientFraming === "chunked") this.chunked = true;
+    this.isReusable = framing !== "close" && head.minor === 1 && !head.lists("connection", "close");
+    this.body = bodyReader(framing);
+    this.releaseHead(context);
+    request.releaseHead(context);
+    return true;
+  }
+
+  private passSwitch(
+    context: ProxyContext,
+    client: Endpoint,
+    head: Head,
+    request: RequestSide,
+    cookieFor: Backend | undefined,
+  ): boolean {
+    const protocol = head.agreed("upgrade");
+    if (protocol === undefined || !request.offers(head.value(protocol))) return false;
+    const cookie = this.cookie(context, request, cookieFor);
+    return this.passHead(context, client, head, "none", undefined, cookie, protocol);
+  }
+
+  /** Another head follows. HTTP/1.0 knows no interim responses. */
+  private passInterim(
+    context: ProxyContext,
+    client: Endpoint,
+    head: Head,
+    request: RequestSide,
+  ): boolean {
+    this.interims = (this.interims ?? 0) + 1;
+    if (this.interims > INTERIM_RESPONSES_MAX) return false;
+    if (!request.isHttp10 && !this.passHead(context, client, head, "none")) return false;
+    head.reset();
+    return true;
+  }
+
+  private cookie(
+    { stickyCookie }: ProxyContext,
+    request: RequestSide,
+    backend: Backend | undefined,
+  ): string | undefined {
+    return backend && stickyCookie?.setCookie(request.route!, backend);
+  }
+
+  /** False where the board has no memory for it, which is the head's error then. */
+  private passHead(
+    context: ProxyContext,
+    client: Endpoint,
+    head: Head,
+    framing: Framing,
+    connection?: "close" | "keep-alive",
+    setCookie?: string,
+    upgrade?: Field,
+  ): boolean {
+    const buffer = this.bufferFor(context, head.length + REWRITE_BYTES);
+    if (buffer !== undefined) {
+      const length = rewriteResponse(buffer, head, framing, connection, setCookie, upgrade);
+      this.bytes += length;
+      const room = client.writable;
+      if (this.sendHead(context, client, buffer, length)) return true;
+      if (client.writable < room) this.isTorn = true;
+    }
+    head.error = 503;
+    return false;
+  }
+
+  /** What came with the head goes on at once where it can: a small response is one piece. */
+  private passRest(from: Endpoint, client: Endpoint, rest: Uint8Array): void {
+    const body = this.body!;
+    const count = rest.byteLength;
+    if (count === 0) return; // an empty write would count as a small one
+    const fits = count <= client.writable && !client.sendQueueFull && count <= body.wanted;
+    if (this.chunked || this.pending !== undefined || !fits || body.done) {
+      from.unread(rest);
+      return;
+    }
+    const length = body.decode(rest);
+    if (body.excess > 0) from.unread(rest.subarray(count - body.excess));
+    client.write(rest.subarray(0, length));
+    this.bytes += length;
+  }
+}
