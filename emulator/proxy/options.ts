@@ -63,35 +63,35 @@ const OPTIONS = {
     help: "a server of yours; then no demo backends start",
   },
   config: { value: "FILE", help: "the configuration, instead of firmware/gateway.json" },
-  check: { help: "only checks the configuration, and prints what it is, or all that is wrong" },
+  check: { help: "only checks the configuration: prints a summary, or everything that is wrong" },
   admin: {
     value: "PORT",
     read: portNumber,
-    help: `where the board's admin port is found (default ${DEFAULT_ADMIN_PORT})`,
+    help: `port of this computer for the board's admin port (default ${DEFAULT_ADMIN_PORT})`,
   },
   token: {
     value: "TOKEN",
     read: readToken,
     secret: true,
-    help: "what the admin port wants for changes",
+    help: "the token that the admin port requires for changes",
   },
   ui: {
     value: "[PORT]",
     read: readPagePort,
     bare: "0",
-    help: "a page to watch and change all of it: charts, traffic, faults, Wi-Fi",
+    help: "the workbench, a page in the browser: charts, traffic, faults, Wi-Fi",
   },
   "board-address": {
     value: "IP",
     read: readBoardAddress,
-    help: "that page for a real board, through its admin port; no board is emulated",
+    help: "the workbench for a real board, through its admin port; no board is emulated",
   },
   pty: {
     help: "a pseudo-terminal for screen, minicom or idf-monitor, with the board's serial line at 115200 baud (Linux and macOS)",
   },
   flash: {
     value: "FILE",
-    help: "what the board keeps without power, kept in FILE between runs",
+    help: "the board's flash is kept in FILE between runs",
   },
   board: {
     value: "NAME",
@@ -103,7 +103,7 @@ const OPTIONS = {
     value: "NAME",
     read: oneOf(["node", "xs"]),
     default: "node",
-    help: "what runs the firmware: node, or xs, the chip's own engine with the chip's heap, which is built at the first time with a C compiler",
+    help: "what runs the firmware: node, or xs, the chip's own engine with the chip's heap, which a C compiler builds on first use",
   },
   quiet: { help: "only warnings and errors" },
   log: {

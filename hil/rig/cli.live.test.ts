@@ -276,7 +276,7 @@ describe.concurrent("npm run hil", () => {
     },
   );
 
-  test("--repeat plays each so often, --soak again and again for so long", async () => {
+  test("--repeat N plays each N times, --soak all of them again and again for a time", async () => {
     const words = ["--board", "emulated", ...scenarios(SHORT_SCENARIOS[0], SHORT_SCENARIOS[3])];
     const twice = await inTurn(() => rig("twice", ...words, "--repeat", "2"));
     expect([twice.exitCode, verdictsOf(runOf("twice"))]).toEqual([0, Array(4).fill("passed")]);

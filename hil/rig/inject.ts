@@ -44,11 +44,11 @@ export const INJECTABLE_FAULTS: Readonly<Record<string, InjectableFault>> = {
     }),
   },
   watchdog: {
-    help: "the task watchdog bites: firmware failure",
+    help: "the task watchdog resets the chip: firmware failure",
     inject: once(({ board }) => board.crash("task-watchdog")),
   },
   hang: {
-    help: "the program stands still and says nothing: firmware failure",
+    help: "the program blocks and prints nothing: firmware failure",
     inject: once(({ board }) => board.tasks.stall(NEVER_MS)),
   },
   "boot-loop": {
@@ -85,7 +85,7 @@ export const INJECTABLE_FAULTS: Readonly<Record<string, InjectableFault>> = {
     },
   },
   noise: {
-    help: "the serial line is disturbed: a fault of the rig, and what it has spoilt is played again",
+    help: "the serial line is disturbed: a fault of the rig, and affected scenarios are played again",
     inject: once(({ binding }) => {
       let left = DISTURBED_BYTES;
       binding.disturbance = bytes => {

@@ -65,10 +65,10 @@ export const PLAY = {
   usage: ["[options]", "doctor [--port PATH | --board emulated]", "diff A B"],
   about: `
 Plays the scenarios of hil/scenarios on a board, over its serial port and real TCP: an ESP32 that is
-plugged in, or an emulated one. One verdict, and reports. doctor says in plain words what keeps board
-and computer apart; diff compares two recorded runs.`,
+plugged in, or an emulated one. One verdict, and reports. doctor checks everything between
+board and computer; diff compares two recorded runs.`,
   options: {
-    list: { help: "boards that are there, and the scenarios" },
+    list: { help: "lists the boards and the scenarios" },
     ...BOARD_OPTIONS,
     address: {
       value: "IP[:PORT]",
@@ -79,7 +79,7 @@ and computer apart; diff compares two recorded runs.`,
       value: "TOKEN",
       read: readToken,
       secret: true,
-      help: "what its admin port wants for changes; or HOT_POTATO_TOKEN",
+      help: "the token that its admin port requires for changes; or HOT_POTATO_TOKEN",
     },
     flash: {
       value: "POLICY",
@@ -100,9 +100,13 @@ and computer apart; diff compares two recorded runs.`,
       value: "N",
       read: wholeNumber(1, REPEAT_MAX),
       default: "1",
-      help: "each scenario so often",
+      help: "plays each scenario N times",
     },
-    soak: { value: "8h", read: readDuration, help: "again and again for so long" },
+    soak: {
+      value: "8h",
+      read: readDuration,
+      help: "plays all of them again and again for this long",
+    },
     patience: {
       value: "60s",
       read: readDuration,
@@ -117,9 +121,9 @@ and computer apart; diff compares two recorded runs.`,
     inject: {
       value: "NAME",
       read: oneOf(Object.keys(INJECTABLE_FAULTS)),
-      help: "something goes wrong with the emulated board; see below",
+      help: "injects a fault into the emulated board; see below",
     },
-    verbose: { help: "the board's lines as they come" },
+    verbose: { help: "prints the board's lines as they come" },
   },
   more: `
 Examples
@@ -129,12 +133,12 @@ Examples
   npm run hil -- --port /dev/ttyUSB0 --soak 8h         through the night
   npm run hil -- --board emulated --inject panic       what a failure looks like
 
-What can go wrong (--inject)
+Faults (--inject)
 
 ${columns(Object.entries(INJECTABLE_FAULTS).map(([name, { help }]) => [name, help]))}
 
-It ends with 0: passed, 1: the firmware failed, 2: this command was misunderstood, or nothing that it
-asks for can be played on this board, 3: no board, 4: a fault of the rig (power, cable, Wi-Fi),
+It ends with 0: passed, 1: the firmware failed, 2: a wrong command, or nothing can be played on
+this board, 3: no board, 4: a fault of the rig (power, cable, Wi-Fi),
 5: the board was lost.`,
 } as const satisfies Command;
 
@@ -142,7 +146,7 @@ asks for can be played on this board, 3: no board, 4: a fault of the rig (power,
 export const DOCTOR = {
   name: "hil",
   usage: ["doctor [--port PATH | --board emulated]"],
-  about: "Says in plain words what keeps board and computer apart.",
+  about: "Checks everything between board and computer, step by step.",
   options: { ...BOARD_OPTIONS, port: { ...BOARD_OPTIONS.port, help: "the board's serial port" } },
 } as const satisfies Command;
 

@@ -27,7 +27,7 @@ export interface RigOptions {
   readonly scenarios: readonly Scenario[];
   /** Each so often. */
   readonly repeat: number;
-  /** Or again and again for so long. */
+  /** Or plays all of them again and again for this long. */
   readonly soakMs: number | undefined;
   /** How long a scenario may take. */
   readonly patienceMs: number;

@@ -33,7 +33,7 @@ const COMMANDS: Record<string, Command> = deepFreeze({
   },
   status: {
     usage: "status",
-    help: "how the board is doing",
+    help: "state and counters of the board",
     words: [0, 0],
     run: runtime => {
       const { backends, sockets, ...rest } = statusOf(runtime);
@@ -61,7 +61,7 @@ const COMMANDS: Record<string, Command> = deepFreeze({
   },
   drain: {
     usage: "drain NAME",
-    help: "no new sessions; who is there stays",
+    help: "no new sessions; existing ones continue",
     words: [1, 1],
     run: (runtime, [name]) => runtime.setState(name, "drain"),
   },
@@ -85,7 +85,7 @@ const COMMANDS: Record<string, Command> = deepFreeze({
   },
   config: {
     usage: "config [KEY VALUE]",
-    help: "all of it, a key, or a change; config default: as built in",
+    help: "shows all, shows a key, or changes it; config default: as built in",
     words: [0, Number.POSITIVE_INFINITY],
     run: (runtime, [key, ...value]) => {
       if (key === undefined) {
@@ -105,7 +105,7 @@ const COMMANDS: Record<string, Command> = deepFreeze({
   },
   wifi: {
     usage: "wifi [SSID PASSWORD]",
-    help: "the network; or joins another, and this one again if that fails",
+    help: "shows the network, or joins another (returns if that fails)",
     words: [0, 2],
     secretFrom: 1,
     run: (runtime, [ssid, password = ""]) =>
@@ -119,14 +119,14 @@ const COMMANDS: Record<string, Command> = deepFreeze({
   },
   token: {
     usage: "token TOKEN",
-    help: "what the admin port wants for changes",
+    help: "the token that the admin port requires for changes",
     words: [1, 1],
     secretFrom: 0,
     run: (runtime, [token]) => runtime.setToken(token),
   },
   "temporary-token": {
     usage: "temporary-token TOKEN",
-    help: "a token until the next reset; the saved one is kept",
+    help: "sets a token until the next reset; the saved one stays",
     words: [1, 1],
     secretFrom: 0,
     run: (runtime, [token]) => runtime.setTemporaryToken(token),
@@ -150,7 +150,7 @@ const COMMANDS: Record<string, Command> = deepFreeze({
   },
   explain: {
     usage: "explain N",
-    help: "logs why the next N picks came out so",
+    help: "logs the reasons for the next N picks",
     words: [1, 1],
     run: (runtime, [picks]) => runtime.explain(number(picks)),
   },
@@ -162,13 +162,13 @@ const COMMANDS: Record<string, Command> = deepFreeze({
   },
   "factory-reset": {
     usage: "factory-reset",
-    help: "forgets configuration, token, states and Wi-Fi, and restarts",
+    help: "erases configuration, token, states and Wi-Fi, and restarts",
     words: [0, 0],
     run: runtime => runtime.factoryReset(),
   },
   reboot: {
     usage: "reboot",
-    help: "starts the board again",
+    help: "restarts the board",
     words: [0, 0],
     run: runtime => runtime.reboot(),
   },
