@@ -52,9 +52,9 @@ and prints the table of README.md. Ends with 1 where a board differs for an unkn
       only: {
         value: "TEXT",
         read: readCases,
-        help: "only the cases that have this in their name",
+        help: "only cases whose name contains TEXT",
       },
-      built: { help: "plays what was built, and flashed, before" },
+      built: { help: "plays what was built and flashed before" },
     },
     word: text => text,
   },

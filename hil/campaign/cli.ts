@@ -28,9 +28,9 @@ await runCommand(
     name: "sim",
     usage: ["[options]"],
     about: `
-Plays random runs around the emulated board in virtual time: weather, faults, clients of all sorts.
-What must hold holds in each of them, each goes the same way twice, and every rare branch is taken in
-some; if not, it says which, makes the first plan that failed small, and ends with code 1.`,
+Plays random runs around the emulated board in virtual time: loss, faults, clients of all kinds.
+Checks that every invariant holds in each run, that each is the same when played twice, and that every
+rare branch is taken in some. If not, prints what failed, reduces the first failed plan, and exits with 1.`,
     options: {
       runs: {
         value: "N",
@@ -42,17 +42,17 @@ some; if not, it says which, makes the first plan that failed small, and ends wi
         value: "N",
         read: text => (text === "random" ? text : count(text)),
         default: "1",
-        help: 'the first plan\'s seed; the others follow. "random" takes a new one, and says which',
+        help: 'the first plan\'s seed; the others follow. "random" draws one and prints it',
       },
       jobs: {
         value: "N",
         read: wholeNumber(1, JOBS_MAX),
         default: String(availableParallelism()),
-        help: "processes that play at once, by default one for each core",
+        help: "parallel processes, by default one for each core",
       },
-      bail: { help: "stops at the first plan that fails, and leaves it as large as it is" },
-      branches: { help: "says how often each rare branch was taken" },
-      replay: { help: "plays the one plan of --seed, and prints all that happened in it" },
+      bail: { help: "stops at the first plan that fails, and does not reduce it" },
+      branches: { help: "prints how often each rare branch was taken" },
+      replay: { help: "plays only the plan of --seed, and prints everything that happened" },
     },
     more: `
   npm run sim                                     what CI plays

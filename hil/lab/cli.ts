@@ -21,7 +21,7 @@ await runCommand(
     usage: ["[WORLD …] [options]"],
     about: `
 Plays every balancing strategy on the same requests, through the whole emulated board in virtual time,
-and shows which one does best and why: a table here, charts in a page of their own.
+and shows which one does best and why: a table here, charts on a page.
 
 Worlds (all of them when none is named):
 ${columns(Object.entries(WORLDS).map(([name, { question }]) => [name, question]))}`,

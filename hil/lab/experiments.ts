@@ -40,7 +40,7 @@ const even = (serviceMs: number, workers = 4) =>
 /** The usual questions. */
 export const WORLDS: Record<string, World> = {
   "one-slow": {
-    question: "One of three backends is ten times slower than the others. Who notices?",
+    question: "One of three backends is ten times slower than the others. Which strategies notice?",
     backends: [{ name: "a", serviceMs: 200, workers: 4 }, ...even(20).slice(1)],
     traffic: { perSecond: 40 },
     events: [],
@@ -57,7 +57,7 @@ export const WORLDS: Record<string, World> = {
     durationMs: 45_000,
   },
   "one-dies": {
-    question: "One backend dies after ten seconds and is back after twenty-five.",
+    question: "One backend fails after ten seconds and is back after twenty-five.",
     backends: even(20),
     traffic: { perSecond: 40 },
     events: [
@@ -67,7 +67,7 @@ export const WORLDS: Record<string, World> = {
     durationMs: 45_000,
   },
   unequal: {
-    question: "Machines of unequal size: one, two and four workers, with weights that say so.",
+    question: "Machines of unequal size: one, two and four workers, with matching weights.",
     backends: [
       { name: "a", serviceMs: 40, workers: 1, weight: 1 },
       { name: "b", serviceMs: 40, workers: 2, weight: 2 },
@@ -78,7 +78,7 @@ export const WORLDS: Record<string, World> = {
     durationMs: 30_000,
   },
   bursts: {
-    question: "Ten requests at once, each second, on top of little else.",
+    question: "Ten requests at once, each second, besides a low rate of others.",
     backends: even(30, 2),
     traffic: { perSecond: 10, burst: { requests: 10, everyMs: 1000 } },
     events: [],

@@ -19,17 +19,17 @@ await runCommand(
     name: "mutants",
     usage: ["[word …] [options]"],
     about: `
-Plants one small bug after the other into a copy of the firmware, and says what catches it: the
-campaign of npm run sim, and the other tests. Ends with code 1 when nothing catches one. With words, only
+Plants one small bug after the other into a copy of the firmware, and says what finds it: the
+campaign of npm run sim, or the other tests. Exits with 1 when nothing finds one. With words, only
 bugs with one of them in their name.`,
     options: {
       runs: {
         value: "N",
         read: wholeNumber(1, RUNS_MAX),
         default: "200",
-        help: "worlds that the campaign has for each",
+        help: "worlds that the campaign plays for each",
       },
-      "no-tests": { help: "the campaign alone" },
+      "no-tests": { help: "only the campaign" },
       list: { help: "the bugs, without planting any" },
     },
     word: text => text,

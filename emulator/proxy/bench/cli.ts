@@ -89,7 +89,7 @@ column is the proxy's own processor time, which other programs on the computer d
         value: "N",
         read: wholeNumber(1, COUNT_MAX),
         default: "5",
-        help: "rounds that count; one more warms up",
+        help: "measured rounds, after one to warm up",
       },
       ms: {
         value: "N",
@@ -97,7 +97,7 @@ column is the proxy's own processor time, which other programs on the computer d
         default: "1000",
         help: "milliseconds per measurement",
       },
-      only: { value: "WORD", help: "suites whose name holds WORD" },
+      only: { value: "WORD", help: "only suites whose name contains WORD" },
       json: { value: "FILE", default: "bench.json", help: "where the figures go" },
     },
   },

@@ -20,7 +20,7 @@ Bytes of the heap are compared where the engine has 32 bits, as on the chip.`,
       write: { help: "puts the figures into firmware/budgets.json, to be committed" },
       json: { help: "the figures as JSON, instead of a table" },
       profile: {
-        help: "instead: where the instructions go, the dearest functions of each kind of work",
+        help: "instead: the functions that use most instructions, for each kind of work",
       },
     },
   },
