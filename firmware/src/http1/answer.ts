@@ -2,27 +2,46 @@ import { deepFreeze } from "../deep-freeze.ts";
 import { ascii } from "../text/ascii.ts";
 import type { Head } from "./head.ts";
 
-/** Statuses that the proxy answers by itself, and what a person can do about each. */
-const ANSWERS = deepFreeze({
-  400: ["Bad Request", "The request is not valid HTTP."],
-  404: ["Not Found", "No route leads there."],
-  405: ["Method Not Allowed", "This proxy forwards neither CONNECT nor TRACE."],
-  408: ["Request Timeout", "The request did not arrive in time."],
-  413: ["Content Too Large", "The body is larger than this proxy lets through."],
-  414: ["URI Too Long", "The request's first line is too long."],
-  431: ["Request Header Fields Too Large", "The request's head is too long."],
-  501: ["Not Implemented", "The only transfer coding is chunked."],
-  502: ["Bad Gateway", "No backend took the request. Are they running?"],
-  503: [
-    "Service Unavailable",
-    "Every slot is taken, or no backend is available. Try again in a moment.",
-  ],
-  504: ["Gateway Timeout", "The backend did not answer in time."],
-  505: ["HTTP Version Not Supported", "This proxy speaks HTTP/1.0 and HTTP/1.1."],
-  508: ["Loop Detected", "The request has been here before: a backend leads back to this proxy."],
+/** Of all statuses that the board answers with by itself. */
+export const REASONS: Readonly<Record<number, string>> = Object.freeze({
+  200: "OK",
+  400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  408: "Request Timeout",
+  413: "Content Too Large",
+  414: "URI Too Long",
+  415: "Unsupported Media Type",
+  429: "Too Many Requests",
+  431: "Request Header Fields Too Large",
+  501: "Not Implemented",
+  502: "Bad Gateway",
+  503: "Service Unavailable",
+  504: "Gateway Timeout",
+  505: "HTTP Version Not Supported",
+  508: "Loop Detected",
+});
+
+/** Statuses that the proxy answers clients with, and what a person can do about each. */
+const ADVICE = deepFreeze({
+  400: "The request is not valid HTTP.",
+  404: "No route leads there.",
+  405: "This proxy forwards neither CONNECT nor TRACE.",
+  408: "The request did not arrive in time.",
+  413: "The body is larger than this proxy lets through.",
+  414: "The request's first line is too long.",
+  431: "The request's head is too long.",
+  501: "The only transfer coding is chunked.",
+  502: "No backend took the request. Are they running?",
+  503: "Every slot is taken, or no backend is available. Try again in a moment.",
+  504: "The backend did not answer in time.",
+  505: "This proxy speaks HTTP/1.0 and HTTP/1.1.",
+  508: "The request has been here before: a backend leads back to this proxy.",
 } as const);
 
-export type AnswerStatus = keyof typeof ANSWERS;
+export type AnswerStatus = keyof typeof ADVICE;
 
 /** After these the connection is as good as before. */
 export const KEEPS_ALIVE: readonly AnswerStatus[] = Object.freeze([404, 502, 503, 504, 508]);
@@ -60,19 +79,23 @@ export function answer(
   status: AnswerStatus,
   { advice, html = false, headOnly = false, keepAlive = false }: AnswerOptions = {},
 ): Uint8Array {
-  const [reason, usual] = ANSWERS[status];
-  const text = advice ?? usual;
+  const reason = REASONS[status];
+  const text = advice ?? ADVICE[status];
   const body = html
     ? `<!doctype html><title>${status} ${reason}</title><h1>${status} ${reason}</h1><p>${text}</p>\n`
     : `${status} ${reason}\n${text}\n`;
-  const head = [
-    `HTTP/1.1 ${status} ${reason}`,
+  const fields = [
     `Content-Type: text/${html ? "html" : "plain"}`,
     `Content-Length: ${body.length}`,
-    "Cache-Control: no-store",
     ...(status === 503 ? [`Retry-After: ${RETRY_AFTER_S}`] : []),
     ...(status === 405 ? ["Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH"] : []),
     ...(keepAlive ? [] : ["Connection: close"]),
   ];
-  return ascii(`${head.join("\r\n")}\r\n\r\n${headOnly ? "" : body}`);
+  return ascii(`${answerHead(status, fields)}${headOnly ? "" : body}`);
+}
+
+/** The head of an answer of our own, which nobody shall keep. */
+export function answerHead(status: number, fields: readonly string[]): string {
+  const lines = [`HTTP/1.1 ${status} ${REASONS[status]}`, "Cache-Control: no-store", ...fields];
+  return `${lines.join("\r\n")}\r\n\r\n`;
 }
