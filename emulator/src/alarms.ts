@@ -35,7 +35,7 @@ export class Alarms {
     return cancel;
   }
 
-  /** At once, unless the task stands still. */
+  /** Runs `task` at once, or when the JavaScript task is no longer stalled. */
   whenFree(task: () => void): void {
     if (this.#tasks.busyMs > 0) this.after(0, task);
     else task();

@@ -23,29 +23,29 @@ export interface BoardOptions {
   clock: Clock;
   /** What the board is plugged into. */
   wire: Wire;
-  /** The board's own IP address, as its log tells it. */
+  /** The board's own IP address, as it is in its log. */
   address?: string;
-  /** Where the outside finds a port of the board; as it is when not given, nowhere if `undefined`. */
+  /** The address and port of the computer for a port of the board. By default the same port; `undefined`: none. */
   publish?: Publish;
-  /** A port that was published is open, and where. */
+  /** A published port is open at this address. */
   onListening?: (boardPort: number, at: { port: number; host: string }) => void;
   /** The board's source of random numbers, from 0 to less than 1; tests give a seeded one. */
   random: () => number;
   /** The Wi-Fi is lost or joined: a simulated network loses packets meanwhile. */
   onRadio?: (online: boolean) => void;
-  /** Each line that the program writes to its console, and the board's last words, at once. */
+  /** Called with each line that the program writes to its console, and with the panic output, at once. */
   onLine?: (line: string) => void;
   /** The exception that ends the program: it may know its files and lines, which the chip does not. */
   onException?: (exception: unknown) => void;
   /**
    * The console leaves by the adapter too, at the speed of the serial line: a program that logs
-   * faster stands still meanwhile, and booting takes its time, with the ROM's banner. Without it,
+   * faster is stalled, and booting takes as long as on the chip, with the ROM's banner. Without it,
    * lines and `boot` take no time.
    */
   pacedConsole?: boolean;
-  /** A board that fell over boots again by itself, as the chip does; else it waits for `boot`. */
+  /** A board that stopped by itself boots again, as the chip does; else it waits for `boot`. */
   reboots?: boolean;
-  /** What the board keeps without power; one in memory when not given. */
+  /** The board's flash; by default one in memory. */
   flash?: Flash;
   /** The computer cannot give what the board needs: a published port is taken. */
   onWireError?: (error: Error) => void;
@@ -58,7 +58,7 @@ export type Firmware = (platform: BoardPlatform) => void;
  * A board is its parts. It knows how to run a program and nothing of what the program does.
  *
  * An exception that leaves one of the program's callbacks ends the machine, as it does on the chip:
- * the board says why on its console, and boots again or stands still until `boot`.
+ * the board prints the reason on its console, and boots again or halts until `boot`.
  */
 export class Board {
   readonly kind: BoardKind;
@@ -70,14 +70,14 @@ export class Board {
   readonly flash: Flash;
   /** The board's USB adapter, as the computer has it. */
   readonly adapter: Adapter;
-  /** Why the machine ended by itself. */
+  /** Why the board stopped by itself. */
   fatal: string | undefined;
-  /** Why it started, as the program may ask. */
+  /** The reset reason that the program can read. */
   resetReason: ResetReason = "power-on";
   #uart: Uart;
   #udp: UDPFamily | undefined;
   #firmware: Firmware | undefined;
-  /** A program runs; what the past one still does is no concern of anybody. */
+  /** A program runs. Anything that an earlier one still does is ignored. */
   #running = false;
   /** Programs that were started. */
   #runs = 0;
@@ -155,11 +155,11 @@ export class Board {
     this.#start("power-on", this.kind.bootMs);
   }
 
-  /** Something breaks in the chip, under the program: it says its last words. */
+  /** The chip fails below the program: it prints its panic output, and halts or boots again. */
   crash(crash: Crash, reason: string = crash): void {
     if (!this.#running) return;
     this.fatal = reason;
-    this.#console.lastWords(crash, this.#uptimeMs);
+    this.#console.panic(crash, this.#uptimeMs);
     this.#halt();
     if (this.#reboots) this.#start(crash, this.kind.bootMs);
   }
@@ -174,13 +174,13 @@ export class Board {
     return this.#alarms.size;
   }
 
-  /** Power off: connections are reset, alarms never ring, the program hears nothing more. */
+  /** Power off: connections are reset, alarms never ring, the program gets no further callback. */
   unplug(): void {
     this.#hold();
     this.adapter.unplug();
   }
 
-  /** The chip stands still, and forgets all but its flash. */
+  /** The chip halts, and loses everything but its flash. */
   #hold(): void {
     this.#halt();
     this.#uart.powerOff();
@@ -210,7 +210,7 @@ export class Board {
     this.resetReason = reason;
     this.#uart.powered = true;
     this.adapter.download = mode === "download";
-    const flushMs = this.#console.drainMs; // esp_restart waits for what was said before
+    const flushMs = this.#console.drainMs; // esp_restart waits until the console is drained
     this.#console.banner(reason, mode);
     if (mode === "download") return;
     if (ms === 0) this.#run();
@@ -250,15 +250,15 @@ export class Board {
       takeHeap: bytes => this.heap.take(bytes),
       random: this.#random,
       log: line => {
-        // What a program does after its end (in its catch blocks) does not happen on the chip.
-        if (this.#running && run === this.#runs) this.#console.say(line);
+        // A program that has ended (and runs on in its catch blocks) logs nothing on the chip.
+        if (this.#running && run === this.#runs) this.#console.log(line);
       },
       restart: () => {
         if (this.fatal === undefined) {
           this.#halt();
           this.#start("software", this.kind.bootMs);
         }
-        throw new Error("restarted"); // on the chip nothing comes after it, here as little as can be
+        throw new Error("restarted"); // on the chip the call never returns
       },
       onAbort: hook => {
         this.#abortHook = hook;
@@ -322,9 +322,9 @@ export class Board {
     }
   }
 
-  /** An exception, which restarts the chip at once, or a hang, which only the watchdog ends. */
+  /** Stops after an exception, which restarts the chip at once, or a hang, which only the watchdog ends. */
   #die(reason: string, error?: unknown): void {
-    if (!this.#running) return; // it fell over because it was dead already
+    if (!this.#running) return; // it has halted already
     this.fatal = reason;
     const hung = reason !== "unhandled exception";
     if (hung) this.#console.hang(reason);
@@ -334,7 +334,7 @@ export class Board {
     if (!hung) this.#start("software", this.kind.bootMs);
     else if (this.kind.taskWatchdogMs !== undefined) {
       this.#starting = this.clock.after(this.kind.taskWatchdogMs, () => {
-        this.#console.lastWords("task-watchdog", this.#uptimeMs);
+        this.#console.panic("task-watchdog", this.#uptimeMs);
         this.#start("task-watchdog", this.kind.bootMs);
       });
     }

@@ -1,9 +1,9 @@
 import { performance } from "node:perf_hooks";
 
-/** Takes a task back before it runs; afterwards it does nothing. */
+/** Cancels a task that has not run yet. */
 export type Cancel = () => void;
 
-/** Time as the emulator asks for it: real, or moved by a test. */
+/** The emulator's time: real, or moved by a test. */
 export interface Clock {
   /** Milliseconds since the clock was made; never goes back. */
   now(): number;
@@ -36,16 +36,16 @@ interface Alarm {
 }
 
 /**
- * A nanosecond, which every pause lasts at least: one that is lost in rounding would let a program
- * that waits for the rest of a time wait for ever, without a step.
+ * A nanosecond, the shortest delay: a delay that is lost in rounding would make a program
+ * that waits for the rest of a period wait forever.
  */
 const LEAST_MS = 1e-6;
 
-/** Below so many alarms the cancelled ones are not worth looking for. */
+/** With fewer alarms than this, cancelled ones are not removed. */
 const CLEAN_FROM = 256;
 
 /**
- * Time that stands still until it is told to move, and then jumps from alarm to alarm. Alarms of
+ * Time that stands still until `run`, and then jumps from alarm to alarm. Alarms of
  * one instant ring in the order in which they were set.
  */
 export class VirtualClock implements Clock {
@@ -80,7 +80,7 @@ export class VirtualClock implements Clock {
   /**
    * Rings alarms in order until `until` holds, none is left before `ms` from now, or none is left at
    * all. Between alarms Node's own queues run empty, so that streams catch up. Returns whether
-   * `until` came to hold; without it, whether no alarm is left.
+   * `until` holds; without it, whether no alarm is left.
    */
   async run({
     until,
@@ -109,7 +109,7 @@ export class VirtualClock implements Clock {
     return true;
   }
 
-  /** Forgets the cancelled alarms. A sorted list is a heap. */
+  /** Removes the cancelled alarms. A sorted list is a heap. */
   #clean(): void {
     this.#heap = this.#heap
       .filter(({ task }) => task !== undefined)

@@ -1,11 +1,11 @@
 import type { Uart } from "./io/uart.ts";
-import { type BootMode, banner, type Crash, lastWords, type ResetReason } from "./reset.ts";
+import { type BootMode, banner, type Crash, panicLines, type ResetReason } from "./reset.ts";
 import type { Tasks } from "./tasks.ts";
 
 /**
- * The console of a board: each line at once to whoever watches the board, and, when it is paced, by
+ * The console of a board: each line goes to `onLine` at once and, when the console is paced, to
  * the serial line at its speed. Then it behaves as that of ESP-IDF without a driver, which Moddable's
- * release builds have: lines end with CR LF, and who writes more than the FIFO takes waits.
+ * release builds have: lines end with CR LF, and a writer waits while the FIFO is full.
  */
 export class Console {
   #uart: Uart;
@@ -24,31 +24,31 @@ export class Console {
     return this.#paced;
   }
 
-  /** How long it takes until all lines have left. */
+  /** Time until all lines are sent. */
   get drainMs(): number {
     return this.#paced ? this.#uart.drainMs : 0;
   }
 
-  say(line: string): void {
+  log(line: string): void {
     this.#onLine(line);
     this.#print(line);
   }
 
-  /** The ROM speaks to the serial line only: those who watch the program need not hear it. */
+  /** The ROM prints to the serial line only, not to `onLine`. */
   banner(reason: ResetReason, mode: BootMode): void {
     for (const line of banner(reason, mode)) this.#print(line);
   }
 
-  lastWords(crash: Crash, uptimeMs: number): void {
-    for (const line of lastWords(crash, uptimeMs)) this.say(line);
+  panic(crash: Crash, uptimeMs: number): void {
+    for (const line of panicLines(crash, uptimeMs)) this.log(line);
   }
 
-  /** What an instrumented build prints (xsPlatform.c: fxAbort): the message, not the kind of the error. */
+  /** The line of an instrumented build (xsPlatform.c: fxAbort): the message, without the error's class. */
   abort(reason: string, exception: unknown): void {
-    this.say(`XS abort: ${reason} ${exception instanceof Error ? exception.message : ""}`);
+    this.log(`XS abort: ${reason} ${exception instanceof Error ? exception.message : ""}`);
   }
 
-  /** A chip that hangs prints nothing: only those who watch the board read why. */
+  /** A chip that hangs prints nothing: only `onLine` gets the reason. */
   hang(reason: string): void {
     this.#onLine(`the chip hangs: ${reason}`);
   }

@@ -13,47 +13,47 @@ import { emptyPage, type Item, Nvs, type Page } from "./nvs.ts";
 /** Pages of 4 KB in the partition `nvs`: 24 KB (xsProj-esp32/partitions.csv). */
 const PAGES = 6;
 
-/** How a page is to be erased at most, over the years (data sheet of W25Q32: 100,000). */
+/** Erases that a page endures (data sheet of W25Q32: 100,000). */
 export const ERASES_MAX = 100_000;
 
 /** A token and a Wi-Fi password may be in it. */
 const OWNER_ONLY = 0o600;
 
-/** The power has failed in the middle of a step. What called does not go on. */
+/** The power failed in the middle of a step: the caller must not continue. */
 export class PowerLost extends Error {}
 
 /**
- * The flash of a board: what it keeps without power. In memory, or also in a file that the caller
+ * The flash of a board, which keeps its content without power. In memory, or also in a file that the caller
  * names, which is replaced as a whole after each change.
  */
 export class Flash {
   readonly nvs: Nvs;
-  /** What the last call has cost, in ms: meanwhile nothing runs on the chip. */
+  /** Time of the last change, in ms: nothing runs on the chip meanwhile. */
   costMs = 0;
-  /** Told when the power fails in the middle of a write. */
+  /** Called when the power fails in the middle of a write. */
   onPowerLost: () => void = () => {};
-  /** Told when the file cannot be replaced; what was written is kept in memory, and saved with the next change. */
+  /** Called when the file cannot be replaced; the change is kept in memory, and saved with the next one. */
   onSaveFailed: (error: Error) => void = error => {
     throw error;
   };
   #file: string | undefined;
   #stepsToCut = Number.POSITIVE_INFINITY;
 
-  /** Throws when `file` is there and is not a flash, or could not be replaced. */
+  /** Throws when `file` exists and is not a flash, or could not be replaced. */
   constructor(file?: string) {
     if (file !== undefined) requirePlace(file);
     this.#file = file;
     this.nvs = new Nvs(file === undefined ? emptyFlash() : load(file), ms => this.#step(ms));
   }
 
-  /** What `file` holds now, in memory: what is written there changes no file. */
+  /** A copy of `file` in memory: changes to it are not saved. */
   static copyOf(file: string): Flash {
     const copy = new Flash(file);
     copy.#file = undefined;
     return copy;
   }
 
-  /** How often the page that has suffered most was erased; `ERASES_MAX` wear it out. */
+  /** Erases of the most worn page; `ERASES_MAX` wear it out. */
   get erases(): number {
     return Math.max(...this.nvs.pages.map(({ erases }) => erases));
   }
@@ -63,7 +63,7 @@ export class Flash {
     this.#stepsToCut = steps;
   }
 
-  /** Runs something that may change the flash. Returns how long the chip stands still for it. */
+  /** Runs something that may change the flash. Returns how long the chip stalls for it, in ms. */
   change(work: (nvs: Nvs) => void): number {
     this.costMs = 0;
     try {
@@ -82,11 +82,11 @@ export class Flash {
     throw new PowerLost();
   }
 
-  /** First beside it, then in its place: the file is an old or a new one, too. */
+  /** Writes a new file, then renames it: after a crash the file is the old one or the new one. */
   #save(file: string): void {
     const beside = `${file}.new`;
     try {
-      rmSync(beside, { force: true }); // one that was left has the rights that it had
+      rmSync(beside, { force: true }); // a leftover one would keep its permissions
       const text = `${JSON.stringify({ nvs: this.nvs.pages.map(toText) })}\n`;
       writeFileSync(beside, text, { mode: OWNER_ONLY, flag: "wx" });
       renameSync(beside, file);
@@ -96,7 +96,7 @@ export class Flash {
   }
 }
 
-/** A program that runs cannot be told that its flash has no place. */
+/** A missing folder is an error now, because a running program could not be told later. */
 function requirePlace(file: string): void {
   const folder = dirname(file);
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
@@ -104,7 +104,7 @@ function requirePlace(file: string): void {
   }
   const there = statSync(file, { throwIfNoEntry: false });
   if (there !== undefined && !there.isFile()) throw new Error(`${file} is not a regular file`);
-  accessSync(folder, constants.W_OK); // it is replaced by another file, written beside it
+  accessSync(folder, constants.W_OK); // a new file is written there, then renamed
 }
 
 function emptyFlash(): Page[] {

@@ -1,5 +1,5 @@
 /**
- * An account of the chip's heap: what the parts of the board take of it. It is an estimate; the
+ * The chip's heap: how much of it the parts of the board take. It is an estimate; the
  * allocator's own overhead and its fragments are not in it.
  */
 export class Heap {
@@ -8,7 +8,7 @@ export class Heap {
   #taken = 0;
   #floorBytes: number;
 
-  /** `others` is what the parts that keep their own account hold at present. */
+  /** `others`: bytes held by the parts that count their own. */
   constructor(sizeBytes: number, others: () => number = () => 0) {
     this.#sizeBytes = sizeBytes;
     this.#others = others;
@@ -22,12 +22,12 @@ export class Heap {
     return free;
   }
 
-  /** The least that was free whenever somebody looked or took (esp_get_minimum_free_heap_size). */
+  /** The least free heap since the reset (esp_get_minimum_free_heap_size). */
   get floorBytes(): number {
     return Math.min(this.#floorBytes, this.freeBytes);
   }
 
-  /** False: there is not that much left, and nothing was taken (malloc returns NULL). */
+  /** False: not enough is free, and nothing was taken (malloc returns NULL). */
   take(bytes: number): boolean {
     if (bytes > this.freeBytes) return false;
     this.#taken += bytes;

@@ -1,4 +1,4 @@
-/** Entries of 32 bytes on a page of 4 KB, beside its header and its table of states (nvs_page.hpp). */
+/** Entries of 32 bytes on a page of 4 KB, without its header and its table of states (nvs_page.hpp). */
 const PAGE_ENTRIES = 126;
 const ENTRY_BYTES = 32;
 
@@ -17,7 +17,7 @@ export interface Item {
   /** Entries that it takes. */
   readonly span: number;
   readonly bytes: Uint8Array;
-  /** 0 and 1 in turn, so that an old and a new value can stand beside each other. */
+  /** 0 and 1 in turn, so that an old and a new value can be stored at the same time. */
   readonly version: number;
   /** Of a piece: which one; of an index: how many pieces. */
   readonly number: number;
@@ -35,12 +35,12 @@ export interface Page {
 }
 
 /**
- * ESP-IDF's key-value store in flash (components/nvs_flash), as far as a program can tell: a log on
+ * ESP-IDF's key-value store in flash (components/nvs_flash), as far as a program can observe: a log on
  * pages that can only be erased as a whole. A new value is appended, then the old one is marked as
  * erased; when the pages are full, the one with the most waste is moved together and erased. One
  * page always stays empty for this.
  *
- * Before each step in flash `step` is told what it will cost, and may throw: the power has failed.
+ * Before each step in flash `step` is called with its time in ms; it may throw, because the power fails.
  * After `recover`, which runs at boot, each key has its old value or its new one.
  */
 export class Nvs {
@@ -71,7 +71,7 @@ export class Nvs {
     return this.#items().some(item => item.kind === "namespace" && item.key === space);
   }
 
-  /** Makes a namespace, which stays for ever. */
+  /** Makes a namespace, which is never removed. */
   make(space: string): void {
     const none = { space: "", bytes: new Uint8Array(), version: 0, number: 0 };
     this.#append({ ...none, kind: "namespace", key: space, span: 1 });
@@ -253,7 +253,7 @@ function sum(items: Item[]): number {
   return items.reduce((entries, { span }) => entries + span, 0);
 }
 
-/** The same thing, be it at another place in flash. */
+/** True for the same item, also at another place in flash. */
 function isSame(a: Item, b: Item): boolean {
   const { kind, space, key, version, number } = a;
   return (

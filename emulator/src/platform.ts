@@ -28,7 +28,7 @@ export interface BoardPlatform {
    * `xs.abortHook`. Without one the board prints the line of an instrumented build.
    */
   onAbort(hook: AbortHook): void;
-  /** Calls `task` when the program ends, however that comes. For one with an engine of its own. */
+  /** Calls `task` when the program ends, for whatever reason: for a program that runs on an engine of its own. */
   onEnd(task: () => void): void;
 }
 
@@ -105,7 +105,7 @@ export interface UDPOptions {
   onReadable?: (datagrams: number) => void;
 }
 
-/** What `read` returns: the payload, and who sent it. */
+/** The result of `read`: the payload, with the sender's address and port. */
 export type Datagram = ArrayBuffer & { readonly address: string; readonly port: number };
 
 export interface UDP {

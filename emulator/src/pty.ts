@@ -5,8 +5,7 @@ import type { Adapter } from "./io/adapter.ts";
 import { BAUD } from "./io/uart.ts";
 
 /**
- * What frees the other end of a new pseudo-terminal and tells its path, in Perl, which Node needs for
- * ioctl. Numbers: asm-generic/ioctls.h of Linux (TIOCSPTLCK, TIOCGPTN), sys/ttycom.h of macOS
+ * Perl programs that unlock the other end of a new pseudo-terminal and print its path: Node has no ioctl. Numbers: asm-generic/ioctls.h of Linux (TIOCSPTLCK, TIOCGPTN), sys/ttycom.h of macOS
  * (TIOCPTYGRANT, TIOCPTYUNLK, TIOCPTYGNAME).
  */
 const NAMES: Partial<Record<NodeJS.Platform, string>> = {
@@ -24,7 +23,7 @@ const NAMES: Partial<Record<NodeJS.Platform, string>> = {
     print unpack("Z*", $name);`,
 };
 
-/** Why this computer has none, as far as one can tell without trying. */
+/** Why this computer has no pseudo-terminals; `undefined`: it may have. */
 export function cannotOpenPty(platform: NodeJS.Platform = process.platform): string | undefined {
   if (NAMES[platform] !== undefined) return undefined;
   return `pseudo-terminals are for Linux and macOS, and this is ${platform}; here, type the board's commands into this window`;
@@ -32,7 +31,7 @@ export function cannotOpenPty(platform: NodeJS.Platform = process.platform): str
 
 /**
  * A pseudo-terminal for a person's own tools (screen, minicom, idf-monitor), wired to a board's serial
- * line. It has no control lines and no speed of its own: nobody can reset the board by it, and the
+ * line. It has no control lines and no speed of its own: it cannot reset the board, and the
  * board's UART is what keeps to 115200 baud.
  */
 export class Pty {
@@ -40,12 +39,12 @@ export class Pty {
   readonly path: string;
   #adapter: Pick<Adapter, "send" | "onBytes">;
   #master: number;
-  /** Held open, or reading would fail whenever the last tool closes its own. */
+  /** Held open, or reading would fail when the last tool closes its end. */
   #slave: number;
   #typed: ReadStream;
   #resume: NodeJS.Timeout | undefined;
 
-  /** Throws with a sentence when the computer does not play along. */
+  /** Throws an error for the user when the computer gives no pseudo-terminal. */
   constructor(adapter: Pick<Adapter, "send" | "onBytes">) {
     this.#adapter = adapter;
     const flags = constants.O_RDWR | constants.O_NOCTTY;
@@ -57,16 +56,16 @@ export class Pty {
       closeSync(this.#master);
       throw error;
     }
-    // Before the first byte: a terminal that echoes would send the board's own words back to it.
+    // Before the first byte: a terminal that echoes would send the board's output back to it.
     run("stty", ["raw", "-echo", String(BAUD)], this.#slave);
     this.#typed = new ReadStream(this.#master);
     this.#typed.on("data", bytes => this.#send(bytes));
-    // Reading fails when the computer takes the terminal away; then nobody can type any more.
+    // Reading fails when the computer removes the terminal; no more input can arrive then.
     this.#typed.on("error", () => this.close());
     adapter.onBytes = bytes => this.#show(bytes);
   }
 
-  /** Who has it open sees it go, as when a cable is pulled. */
+  /** A tool that has it open sees it disappear, as when a cable is pulled. */
   close(): void {
     if (this.#typed.destroyed && this.#slave < 0) return;
     clearTimeout(this.#resume);
@@ -76,15 +75,15 @@ export class Pty {
     this.#slave = -1;
   }
 
-  /** No faster than the line takes it: what waits meanwhile waits in the kernel, which has a limit. */
+  /** Sends no faster than the line: further input waits in the kernel, which bounds it. */
   #send(bytes: Uint8Array): void {
     this.#typed.pause();
     this.#resume = setTimeout(() => this.#typed.resume(), this.#adapter.send(bytes));
   }
 
   /**
-   * Not by the stream: it would wait until somebody reads, and the board with it. What finds the
-   * kernel's buffer full is lost, as on a serial line that nobody listens to.
+   * Writes without the stream, which would wait for a reader and stall the board. Bytes that find the
+   * kernel's buffer full are lost, as on a serial line without a reader.
    */
   #show(bytes: Uint8Array): void {
     try {
@@ -100,7 +99,7 @@ function unlock(master: number): string {
   return run("perl", ["-e", program], master);
 }
 
-/** Runs a small program with `input` as its standard input; what it printed. */
+/** Runs a small program with `input` as its standard input. Returns its output. */
 function run(command: string, args: string[], input: number): string {
   const { error, status, stdout, stderr } = spawnSync(command, args, {
     stdio: [input, "pipe", "pipe"],

@@ -1,6 +1,6 @@
 import type { Cancel, Clock } from "./clock.ts";
 
-/** The Wi-Fi of a board: joins a while after power on, and says when the address comes or goes. */
+/** The Wi-Fi of a board: joins some time after power on, and reports when the board gains or loses its address. */
 export class Radio {
   readonly rssi: number;
   #address: string | undefined;
@@ -19,11 +19,11 @@ export class Radio {
     address: string;
     rssi: number;
     joinMs: number;
-    /** Told before the program is: what depends on the network below it. */
+    /** Called before the program's watcher, for the stack below it. */
     onChanged: (online: boolean) => void;
-    /** Told before all others: what the board is plugged into. */
+    /** Called before all others, for the network that the board is plugged into. */
     onAir?: (online: boolean) => void;
-    /** Told when one address takes the place of another. */
+    /** Called when one address replaces another. */
     onReaddressed?: () => void;
   }) {
     this.rssi = parts.rssi;
@@ -48,8 +48,8 @@ export class Radio {
   }
 
   /**
-   * The Wi-Fi is lost, and joined again `ms` later; lost once more meanwhile, it is away until the
-   * later one of both. Connections that live so long go on: the address stays the same.
+   * The Wi-Fi is lost, and joined again `ms` later; lost once more meanwhile, it returns at the later of the
+   * two times. Connections that survive until then go on: the address stays the same.
    */
   drop(ms: number): void {
     const online = this.#address !== undefined;
@@ -61,12 +61,12 @@ export class Radio {
     }
     if (!online) return;
     this.#onAir(false);
-    this.#set(undefined); // whoever hears of it may switch the board off
+    this.#set(undefined); // a callback may switch the board off
   }
 
   /**
-   * The DHCP server gives another address when the lease is renewed; the Wi-Fi stays. The program is told at
-   * once, by the firmware's link on the chip within 10 s.
+   * The DHCP server gives another address when the lease is renewed; the Wi-Fi stays. The program is called at
+   * once; on the chip, the firmware's link notices within 10 s.
    */
   renew(address: string): void {
     const before = this.#address;
@@ -77,7 +77,7 @@ export class Radio {
     this.#watcher?.();
   }
 
-  /** Power off: the stack below resets its connections, so the way out stays open for it. */
+  /** Power off. The wire stays connected, because the stack below still sends its resets. */
   leave(): void {
     this.#joining?.();
     this.#joining = undefined;

@@ -1,16 +1,16 @@
 import { once } from "node:events";
 import net from "node:net";
 
-/** A port of this computer that no other program gets. */
+/** A port of this computer that the system gives to no other program. */
 export interface ReservedPort {
   readonly port: number;
-  /** From now on others may get it. */
+  /** Other programs may get it from now on. */
   release(): void;
 }
 
 /**
- * Reserves a TCP port of `host`: connections to it are refused until a program listens on it that was
- * told its number, and again when that has closed.
+ * Reserves a TCP port of `host`: connections to it are refused until a program that is given its number listens
+ * on it, and again when that has closed.
  *
  * The port is that of a connection whose listener is closed. Linux gives such a port to no program that
  * asks for any free one, neither to listen nor to connect (`inet_csk_find_open_port` and
@@ -23,7 +23,7 @@ export async function reservePort(host = "127.0.0.1"): Promise<ReservedPort> {
   const { port } = server.address() as net.AddressInfo;
   const near = net.connect(port, host);
   const [[far]] = await Promise.all([once(server, "connection"), once(near, "connect")]);
-  server.close(); // it takes no client from now on; "close" comes with the end of its connection
+  server.close(); // no client is accepted from now on; "close" follows with the end of its connection
   for (const end of [near, far as net.Socket]) end.on("error", () => {}).unref();
   return {
     port,

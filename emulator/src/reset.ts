@@ -1,4 +1,4 @@
-/** Why a chip starts, and what its ROM and ESP-IDF say about it. */
+/** Why a chip starts (esp_reset_reason). */
 export type ResetReason =
   | "power-on"
   | "software"
@@ -17,7 +17,7 @@ export const ESP_RESET_REASON: Readonly<Record<ResetReason, number>> = {
   brownout: 9,
 };
 
-/** How a chip dies by something else than the program's own exceptions. */
+/** What stops a chip, other than an exception of the program. */
 export type Crash = Exclude<ResetReason, "power-on" | "software">;
 
 /** The switch IO0 at reset: high starts the program in flash, low waits for one on the serial line. */
@@ -52,10 +52,10 @@ export function banner(reason: ResetReason, mode: BootMode): string[] {
 }
 
 /**
- * A chip's last words, where it has a console (components/esp_system/panic.c, task_wdt.c,
- * brownout.c of ESP-IDF). Addresses are made up; the shape is what a reader of the log goes by.
+ * The panic output of a chip (components/esp_system/panic.c, task_wdt.c, brownout.c of ESP-IDF). Addresses are
+ * made up; the form of the lines is what a parser of the log relies on.
  */
-export function lastWords(crash: Crash, ms: number): string[] {
+export function panicLines(crash: Crash, ms: number): string[] {
   const stamp = `E (${Math.round(ms)}) task_wdt:`;
   switch (crash) {
     case "brownout":

@@ -1,18 +1,18 @@
 import type { Cancel, Clock } from "./clock.ts";
 
-/** Something that waits in the event queue, once at a time. */
+/** An entry of the event queue, in it at most once at a time. */
 export interface Message {
-  /** The one that waits behind this one; the queue's own. */
+  /** The next entry; set by the queue. */
   next: Message | undefined;
   deliver(): void;
 }
 
 /**
  * The event queue of the JavaScript task: events are posted, wait, and are delivered in order, never
- * inside somebody's call.
+ * inside a call of the program.
  *
  * Read from build/devices/esp32/lib/main/main.c and xs/platforms/esp/xsHost.c @ 48ee02d. On the chip
- * a release build that posts into its own full queue waits for itself for ever, so a full queue ends
+ * a release build that posts into its own full queue waits for itself forever, so a full queue ends
  * the board here too, by `onFatal` instead of silence.
  */
 export class Tasks {
@@ -24,7 +24,7 @@ export class Tasks {
   #last: Message | undefined;
   #length = 0;
   #scheduled: Cancel | undefined;
-  /** Until then the task waits for something slow, and serves nobody. */
+  /** Until then the task is stalled: no event is delivered. */
   #busyUntilMs = 0;
 
   constructor(clock: Clock, lengthMax: number, onFatal: (reason: string, error?: unknown) => void) {
@@ -33,17 +33,17 @@ export class Tasks {
     this.#onFatal = onFatal;
   }
 
-  /** The task stands still for so long from now on, or longer if it did already. */
+  /** Stalls the task for `ms` from now; a longer stall in progress stays. */
   stall(ms: number): void {
     this.#busyUntilMs = Math.max(this.#busyUntilMs, this.#clock.now() + ms);
   }
 
-  /** How long it still stands still. */
+  /** The rest of the stall, in ms. */
   get busyMs(): number {
     return Math.max(0, this.#busyUntilMs - this.#clock.now());
   }
 
-  /** Posts from an interrupt, which waits for nobody: false when a full queue has dropped it. */
+  /** Posts from an interrupt, which cannot wait: false when a full queue has dropped it. */
   offer(message: Message): boolean {
     if (this.#length >= this.#lengthMax) return false;
     this.post(message);
@@ -65,7 +65,7 @@ export class Tasks {
     if (this.#scheduled === undefined) this.#schedule();
   }
 
-  /** Forgets what waits: the board has lost its memory. */
+  /** Drops all entries: the board has lost its memory. */
   clear(): void {
     while (this.#take() !== undefined);
     this.#busyUntilMs = 0;
@@ -99,7 +99,7 @@ export class Tasks {
       this.clear();
       this.#onFatal("unhandled exception", error);
     } finally {
-      // Unless the board was reset meanwhile: then another run is under way.
+      // Unless the board was reset meanwhile: then another run has begun.
       if (this.#scheduled === scheduled) {
         this.#scheduled = undefined;
         if (this.#first !== undefined) this.#schedule();

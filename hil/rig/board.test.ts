@@ -1,6 +1,6 @@
 import type { BindingInterface } from "@serialport/bindings-cpp";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { banner, lastWords } from "../../emulator/src/reset.ts";
+import { banner, panicLines } from "../../emulator/src/reset.ts";
 import { RigBoard } from "./board.ts";
 import { BoardError, NoProgram } from "./board-error.ts";
 import { EMULATED_PATH, type EmulatedAdapter, EmulatedBinding } from "./emulated-port.ts";
@@ -185,7 +185,7 @@ describe("states", () => {
     await board.attach();
     await board.to("serving");
     const since = board.transcript.mark();
-    adapter.says(...lastWords("panic", 5000), ...banner("panic", "flash"), BOOT[0]);
+    adapter.says(...panicLines("panic", 5000), ...banner("panic", "flash"), BOOT[0]);
     await board.transcript.expect(/boot:/, { withinMs: 1000, since });
     expect([board.state, kinds()]).toEqual(["booted", ["panic"]]);
     await board.release();
@@ -285,12 +285,12 @@ test("a dump without an end is told of all the same, soon, with all that came of
   const { adapter, board, kinds } = bench();
   await board.attach();
   await board.to("serving");
-  const [last, ...more] = lastWords("panic", 5000).filter(line => /^(Guru|Backtrace)/.test(line));
+  const [last, ...more] = panicLines("panic", 5000).filter(line => /^(Guru|Backtrace)/.test(line));
   adapter.says(last, ...more);
   expect(kinds()).toEqual([]);
   await expect.poll(kinds).toEqual(["panic"]);
   adapter.says("I (9) session: end id=1 why=idle"); // and it goes on
-  adapter.says(...lastWords("panic", 9000), ...banner("panic", "flash"));
+  adapter.says(...panicLines("panic", 9000), ...banner("panic", "flash"));
   await expect.poll(kinds).toEqual(["panic", "panic"]);
   await board.release();
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { banner, type Crash, lastWords } from "../../emulator/src/reset.ts";
+import { banner, type Crash, panicLines } from "../../emulator/src/reset.ts";
 import { type Event, formatLine } from "../../firmware/src/log/event.ts";
 import { abortLine } from "../../firmware/src/text/exception.ts";
 import { type Incident, Incidents } from "./incidents.ts";
@@ -56,7 +56,7 @@ describe("a start", () => {
   });
 
   test("after low voltage it is the power's fault, though the chip calls it software", () => {
-    const words = [...lastWords("brownout", 5), ...banner("brownout", "flash")];
+    const words = [...panicLines("brownout", 5), ...banner("brownout", "flash")];
     expect(told(words)).toEqual(["brownout (rig)"]);
     expect(told([...words, ...words, ...words]).at(-1)).toBe("boot-loop (rig)");
   });
@@ -72,7 +72,7 @@ describe("last words", () => {
     ["interrupt-watchdog", "panic (firmware)"],
     ["task-watchdog", "watchdog (firmware)"],
   ])("%s is one incident with its dump", (crash, kind) => {
-    const words = lastWords(crash, 1234);
+    const words = panicLines(crash, 1234);
     const all = read([...words, ...banner(crash, "flash")]);
     expect(all.map(incident => `${incident.kind} (${incident.blame})`)).toEqual([kind]);
     expect(all[0].lines.join("\n")).toContain("Backtrace:");

@@ -7,7 +7,7 @@ const EN_RISE_MS = 1;
 
 /** The board's side of the two transistors. */
 export interface ResetPins {
-  /** EN goes low: the chip stands still. */
+  /** EN goes low: the chip halts. */
   hold(): void;
   /** EN is high again; the chip has looked at IO0. */
   release(mode: BootMode): void;
@@ -19,7 +19,7 @@ export interface ResetPins {
  * both together do nothing, as neither does.
  */
 export class Adapter {
-  /** The cable is in; without it bytes and lines reach nobody. */
+  /** The cable is plugged in; without it bytes and control lines have no effect. */
   plugged = false;
   /** The ROM waits for a program on the serial line. */
   download = false;
@@ -36,12 +36,12 @@ export class Adapter {
     this.#pins = pins;
   }
 
-  /** What the board sends, in pieces, when it has come out of the line. */
+  /** Called with the bytes that the board sends, in pieces, when the line has carried them. */
   set onBytes(onBytes: ((bytes: Uint8Array) => void) | undefined) {
     this.#uart.onBytes = onBytes;
   }
 
-  /** Sends to the board. Returns how long it takes until the last byte has arrived, in ms. */
+  /** Sends to the board. Returns the time until the last byte has arrived, in ms. */
   send(bytes: Uint8Array): number {
     if (!this.plugged) return 0;
     if (this.download) throw new Error("not emulated: the ROM's loader, which would answer");

@@ -16,7 +16,7 @@ export class HostObject {
     throw new SyntaxError("C: xsGetHostData: invalid host data");
   }
 
-  /** What `close` does first: false when the data was released before, else it is from here on. */
+  /** Releases the data, as `close` does first. False: it was released before. */
   static release(receiver: unknown, hooks: object): boolean {
     if (HostObject.#hooksOf(receiver) === undefined) return false;
     HostObject.validate(receiver, hooks);

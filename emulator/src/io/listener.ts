@@ -10,7 +10,7 @@ import type { WireServer, WireSocket } from "./wire.ts";
 /** What a listener reads: nothing else. */
 const FORMAT = "socket/tcp";
 
-/** First port that lwIP gives where none was asked for (TCP_LOCAL_PORT_RANGE_START). */
+/** First port that lwIP gives when the program names none (TCP_LOCAL_PORT_RANGE_START). */
 const EPHEMERAL_PORT_FIRST = 0xc000;
 
 /** Handshakes that lwIP remembers per listener (TCP_DEFAULT_LISTEN_BACKLOG). */

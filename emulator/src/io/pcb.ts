@@ -378,7 +378,7 @@ export class Pcb {
     if (!this.#simulated) this.#guessFinAcked();
   }
 
-  /** The kernel has taken a write, or part of what waits: that stands for an acknowledgement. */
+  /** Linux has taken a write, or part of it: that counts as an acknowledgement. */
   #onTaken = (): void => {
     if (this.#simulated) return;
     const acked = this.#unackedBytes - this.#socket.writableLength;
@@ -417,7 +417,7 @@ export class Pcb {
     else if (!this.#simulated) this.#guessFinAcked();
   }
 
-  /** Linux does not report what its peer has acknowledged: that it has taken everything stands for it. */
+  /** Linux does not report what its peer has acknowledged: all bytes taken by Linux counts as that. */
   #guessFinAcked(): void {
     if (this.#finSent && this.#unackedBytes <= 0) this.#onFinAcked();
   }

@@ -25,7 +25,7 @@ const RECEIVE_PIN = 3;
 /** Pins that the ESP32 has: SOC_GPIO_VALID_GPIO_MASK. */
 const isPin = (pin: number) => pin < 40 && pin !== 24 && !(pin >= 28 && pin <= 31);
 
-/** `onWritable` comes when fewer than so many are left to send (kTransmitTreshold). */
+/** `onWritable` comes when fewer bytes than this are left to send (kTransmitTreshold). */
 const TX_EMPTY_BYTES = 10;
 
 /**

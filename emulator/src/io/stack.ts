@@ -7,7 +7,7 @@ import { Slab } from "./slab.ts";
 import { LwipTimers } from "./timers.ts";
 import type { Wire, WireSocket } from "./wire.ts";
 
-/** The port of this computer, or of a simulated host, that stands for a port of the board. */
+/** The port of this computer, or of a simulated host, for a port of the board. */
 export type Publish = (port: number) => { port: number; host?: string } | undefined;
 
 /** What the stack knows of a listener. */
@@ -69,7 +69,7 @@ export class Stack implements PcbStack {
   /** When each connection in TIME_WAIT is forgotten, the first one first. */
   #timeWait: number[] = [];
   #timeWaitTimer: Cancel | undefined;
-  /** Blocks of handshakes under way. */
+  /** Blocks of handshakes in progress. */
   #halfOpen = 0;
   /** Blocks that are in use until the next reset. */
   #leaked = 0;

@@ -21,7 +21,7 @@ const PIECE_BYTES = 8;
 /** Sums of byte times are not exact. */
 const EPSILON = 1e-6;
 
-/** Who serves the interrupts of a UART; serial.c's serial_isr. */
+/** The interrupt handlers of a UART; serial.c's serial_isr. */
 export interface UartInterrupts {
   /** Bytes wait, and there are many, or the line is silent. */
   receive(): void;
@@ -31,11 +31,11 @@ export interface UartInterrupts {
 
 /**
  * UART0 of the chip and the line to the computer: two FIFOs of 128 bytes, and as many bytes a
- * millisecond as 115200 bits a second carry. There is no flow control: what arrives while the FIFO is
- * full is lost, and nobody is told.
+ * millisecond as 115200 bits a second carry. There is no flow control: bytes that arrive while the FIFO is
+ * full are lost silently.
  */
 export class Uart {
-  /** What the board sends, as it comes out of the line. */
+  /** Called with the bytes that the board sends, when the line has carried them. */
   onBytes: ((bytes: Uint8Array) => void) | undefined;
   /** Bytes from the computer that found the FIFO full, or the chip without power. */
   lostBytes = 0;
@@ -46,7 +46,7 @@ export class Uart {
   #rxAlarm: Cancel | undefined;
   #txEmptyBytes = 0;
   #txAlarm: Cancel | undefined;
-  /** When all that was written has left. */
+  /** When all written bytes are sent. */
   #txEndMs = 0;
   /** Written, and not yet handed to the computer. */
   #leaving: number[] = [];
@@ -62,7 +62,7 @@ export class Uart {
 
   // The computer's end
 
-  /** The computer sends. Returns how long it takes until the last byte has arrived, in ms. */
+  /** The computer sends. Returns the time until the last byte has arrived, in ms. */
   send(bytes: Uint8Array): number {
     this.#receive();
     const now = this.#clock.now();
@@ -85,7 +85,7 @@ export class Uart {
     return this.#received.length;
   }
 
-  /** How long it takes until all that was written has left. */
+  /** Time until all written bytes are sent, in ms. */
   get drainMs(): number {
     return Math.max(0, this.#txEndMs - this.#clock.now());
   }
@@ -101,7 +101,7 @@ export class Uart {
 
   /**
    * Writes as ESP-IDF's console without a driver does: it waits for two free places before each
-   * byte (uart_vfs.c: uart_tx_char). Returns for how many ms the writer waits.
+   * byte (uart_vfs.c: uart_tx_char). Returns how long the writer waits, in ms.
    */
   print(bytes: Uint8Array): number {
     this.write(bytes);
@@ -130,7 +130,7 @@ export class Uart {
     this.#watchTransmitted();
   }
 
-  /** From now on: what the hardware found before is forgotten (UART_INT_CLR), not what waits. */
+  /** Clears the pending interrupt (UART_INT_CLR), not the received bytes. */
   armReceive(armed: boolean): void {
     this.#rxArmed = armed;
     this.#watchReceived();
@@ -142,7 +142,7 @@ export class Uart {
     this.#watchTransmitted();
   }
 
-  /** No power: what was under way is lost. */
+  /** No power: bytes in the FIFOs and on the line are lost. */
   powerOff(): void {
     this.#receive();
     this.powered = false;
@@ -162,7 +162,7 @@ export class Uart {
     return this.#rxBeginMs + this.#arriving.length * BYTE_MS;
   }
 
-  /** What has arrived by now goes into the FIFO, or is lost. */
+  /** Bytes that have arrived by now go into the FIFO, or are lost. */
   #receive(): void {
     const passed = Math.floor((this.#clock.now() - this.#rxBeginMs) / BYTE_MS + EPSILON);
     const count = Math.min(this.#arriving.length, passed);

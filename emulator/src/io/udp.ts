@@ -49,7 +49,7 @@ interface UDPProgram {
 /**
  * `embedded:io/socket/udp` as the ESP32 port behaves. Read from modules/io/socket/lwip/udp.c @ 48ee02d:
  *
- * - one `onReadable` is under way at a time and counts all that wait when it arrives; those left
+ * - one `onReadable` is queued at a time and counts all waiting datagrams when it is delivered; those left
  *   unread are not announced again until the next datagram comes;
  * - the queue has no limit of its own: datagrams wait until the heap is full, then newcomers are lost;
  * - there is no `onError`, and no `onWritable`: a datagram leaves at once or `write` throws.
@@ -90,7 +90,7 @@ class EmulatedUDP extends HostObject implements UDP, Message {
     this.#wire.on("message", (payload: Buffer, from: { address: string; port: number }) =>
       this.#receive(payload, from),
     );
-    // A port that is not published answers nobody, but hears the answers to what it sends.
+    // A port that is not published receives only the replies to what it sends.
     const { port: outside, host } = (port === 0 ? undefined : stack.parts.publish(port)) ?? {
       port: 0,
     };
@@ -194,7 +194,7 @@ function checkOpen(receiver: unknown): asserts receiver is EmulatedUDP {
   HostObject.validate(receiver, EmulatedUDP);
 }
 
-/** Where a datagram goes, as the program gave it (resolveIP). */
+/** The destination of a datagram, as the program gave it (resolveIP). */
 function readAddress(given: unknown): string {
   const address = dottedAddress(text(given));
   if (address === undefined) throw new RangeError("invalid IP address");

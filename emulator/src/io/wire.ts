@@ -11,8 +11,8 @@ export interface Wire {
     allowHalfOpen: boolean;
     pauseOnConnect: boolean;
     /**
-     * Only a simulated network asks, for each SYN; elsewhere a connection comes unasked. Without a
-     * place for it the SYN is not answered. Whoever was given one gives it back when the handshake
+     * Only a simulated network calls it, for each SYN; others accept without it. Without a place for a
+     * connection the SYN is not answered. The place is given back when the handshake
      * is over, just before `connection`.
      */
     admit(): (() => void) | undefined;
@@ -37,7 +37,7 @@ export interface WireDatagrams extends EventEmitter {
 
 /**
  * One connection. Some members only a simulated network has; on the computer's the kernel's buffers
- * stand before the board's, and what it cannot tell is guessed.
+ * stand before the board's, and what it does not report is guessed.
  */
 export interface WireSocket extends Duplex {
   readonly remoteAddress?: string | undefined;
@@ -54,13 +54,13 @@ export interface WireSocket extends Duplex {
    * the error that broke it. On the computer's, reading is paused instead.
    */
   recved?(bytes: number): void;
-  /** Asked for each new segment: false, and it is lost for want of memory. */
+  /** Called for each new segment; false: it is lost, because there is no memory for it. */
   admits?: ((segment: Uint8Array) => boolean) | undefined;
-  /** Bytes that were written and have not left yet. */
+  /** Bytes that were written and not sent yet. */
   readonly unsentBytes?: number;
-  /** A reset, also for what is still on its way after `end` (tcp_abort). */
+  /** Resets the connection, also one that still sends after `end` (tcp_abort). */
   abort?(): void;
-  /** Ends the connection without a word to the peer (tcp_abandon without a reset). */
+  /** Ends the connection and sends nothing (tcp_abandon without a reset). */
   forget?(): void;
 }
 
