@@ -160,7 +160,7 @@ export const board: Case[] = [
     },
   },
   {
-    name: "booted again, the board serves on the same port, and the old program hears nothing",
+    name: "booted again, the board serves on the same port, and the old program gets no callback",
     source: MAIN,
     async run(target) {
       const old: number[] = [];

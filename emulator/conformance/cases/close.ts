@@ -67,7 +67,7 @@ export const close: Case[] = [
     },
   },
   {
-    name: "closing flushes what was written, then says FIN",
+    name: "closing sends the written bytes, then FIN",
     source: DESTRUCTOR,
     async run(target) {
       const { tcp, peer } = await dialled(target);
@@ -79,7 +79,7 @@ export const close: Case[] = [
     },
   },
   {
-    name: "closing over unread bytes is a reset, and what was not yet sent is lost",
+    name: "closing over unread bytes is a reset, and bytes that were not yet sent are lost",
     source: DESTRUCTOR,
     async run(target) {
       const { tcp, peer, ears } = await dialled(target);
@@ -94,7 +94,7 @@ export const close: Case[] = [
     },
   },
   {
-    name: "closing when all was read says FIN",
+    name: "closing when all was read sends FIN",
     source: DESTRUCTOR,
     async run(target) {
       const { tcp, peer, ears } = await dialled(target);
@@ -109,7 +109,7 @@ export const close: Case[] = [
     },
   },
   {
-    name: "bytes that come after close are answered by a reset",
+    name: "bytes that arrive after close are answered with a reset",
     source: DESTRUCTOR,
     async run(target) {
       const { tcp, peer } = await dialled(target);
@@ -122,7 +122,7 @@ export const close: Case[] = [
     },
   },
   {
-    name: "closed in onReadable, it tells nothing more",
+    name: "closed in onReadable, it calls no further callback",
     source: CLOSE,
     async run(target) {
       const ears = new Ears();
@@ -147,7 +147,7 @@ export const close: Case[] = [
     },
   },
   {
-    name: "closed while an event waits, that event never comes",
+    name: "closed while an event is queued, that event is never delivered",
     source: CLOSE,
     async run(target) {
       const { tcp, peer, ears } = await dialled(target);
@@ -159,7 +159,7 @@ export const close: Case[] = [
     },
   },
   {
-    name: "closed in onError, it tells nothing more",
+    name: "closed in onError, it calls no further callback",
     source: CLOSE,
     async run(target) {
       const ears = new Ears();
@@ -190,7 +190,7 @@ export const close: Case[] = [
     },
   },
   {
-    name: "who closed first remembers the connection for two minutes, and has no room for it meanwhile",
+    name: "the end that closed first keeps the connection in TIME_WAIT for two minutes, which takes a control block",
     source: "src/core/tcp.c: tcp_slowtmr",
     not: { loopback: "it takes two minutes" },
     async run(target) {
@@ -204,7 +204,7 @@ export const close: Case[] = [
     },
   },
   {
-    name: "a connection that the peer closed first is forgotten at once",
+    name: "a connection that the peer closed first is freed at once",
     source: "src/core/tcp_in.c: tcp_process",
     async run(target) {
       const { tcp, peer, ears } = await dialled(target);
@@ -215,7 +215,7 @@ export const close: Case[] = [
     },
   },
   {
-    name: "a full board forgets what it only remembers, before it gives up what still closes",
+    name: "a full board drops connections in TIME_WAIT before it gives up closing ones",
     source: "src/core/tcp.c: tcp_alloc",
     async run(target) {
       const all = await filled(target);
@@ -235,7 +235,7 @@ export const close: Case[] = [
     },
   },
   {
-    name: "closed while an event of it waits, it begins to close only when that is served",
+    name: "closed while an event of it is queued, it begins to close only when that is served",
     source: "modules/io/socket/lwip/tcp.c: tcpRelease",
     async run(target) {
       const all = await filled(target);
@@ -254,7 +254,7 @@ export const close: Case[] = [
     },
   },
   {
-    name: "a reset between close and the event that was under way ends the board",
+    name: "a reset between close and an event that was queued ends the board",
     source: DESTRUCTOR,
     not: {
       loopback: "the reset comes later",
@@ -289,7 +289,7 @@ export const close: Case[] = [
     },
   },
   {
-    name: "a full board gives up the closing connection that heard nothing for longest, to connect",
+    name: "a full board gives up the closing connection that received nothing for longest, to connect",
     source: "src/core/tcp.c: tcp_kill_state",
     async run(target) {
       const closing = await closingTwo(target);
@@ -300,7 +300,7 @@ export const close: Case[] = [
     },
   },
   {
-    name: "a full board gives up the closing connection that heard nothing for longest, for a newcomer",
+    name: "a full board gives up the closing connection that received nothing for longest, for a new client",
     source: "src/core/tcp.c: tcp_kill_state",
     async run(target) {
       const { announced } = listening(target);

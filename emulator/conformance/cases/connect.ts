@@ -9,7 +9,7 @@ const NOBODY = { address: "192.0.2.1", port: 9 };
 /** From `new TCP({ address, port })` to a connection. */
 export const connect: Case[] = [
   {
-    name: "the first onWritable says connected, and gives the whole room",
+    name: "the first onWritable means connected, and gives the whole room",
     source: `${TCP_C}: tcpConnect`,
     async run(target) {
       const { ears } = await dialled(target);
@@ -17,7 +17,7 @@ export const connect: Case[] = [
     },
   },
   {
-    name: "a connection knows whom it is with",
+    name: "a connection knows its peer's address and port",
     source: `${TCP_C}: xs_tcp_get_remoteAddress`,
     async run(target) {
       const { address, port } = await target.listen();
@@ -108,7 +108,7 @@ export const connect: Case[] = [
     },
   },
   {
-    name: "closed while it connects, it is free at once and tells nothing more",
+    name: "closed while it connects, it is free at once and calls no further callback",
     source: `${TCP_C}: xs_tcp_close`,
     async run(target) {
       const { address, port } = await target.listen();

@@ -33,7 +33,7 @@ export const from: Case[] = [
     },
   },
   {
-    name: "from is told at once how much room there is",
+    name: "from gets onWritable at once, with the room",
     source: CONSTRUCTOR,
     async run(target) {
       const { bare } = await accepted(target);
@@ -55,7 +55,7 @@ export const from: Case[] = [
     },
   },
   {
-    name: "the first hand is closed: SyntaxError, and one object less",
+    name: "the object that was given as from is closed: SyntaxError, and one object less",
     source: CONSTRUCTOR,
     async run(target) {
       const { bare, peer } = await accepted(target);
@@ -70,7 +70,7 @@ export const from: Case[] = [
     },
   },
   {
-    name: "from a dead connection is invalid, and the dead one stays to be closed",
+    name: "from a dead connection is invalid, and the dead one must still be closed",
     source: CONSTRUCTOR,
     async run(target) {
       const { bare, peer } = await accepted(target);
@@ -92,7 +92,7 @@ export const from: Case[] = [
     },
   },
   {
-    name: "taken over in the turn that accepted it, it hears of the peer's FIN",
+    name: "taken over in the turn that accepted it, it gets the peer's FIN",
     source: CONSTRUCTOR,
     async run(target) {
       const ears = new Ears();
@@ -107,7 +107,7 @@ export const from: Case[] = [
     },
   },
   {
-    name: "bytes and FIN that came before it was accepted are told afterwards",
+    name: "bytes and FIN that arrived before it was accepted are delivered afterwards",
     source: "modules/io/socket/lwip/tcp.c: listenerReceive",
     async run(target) {
       const ears = new Ears();
@@ -124,7 +124,7 @@ export const from: Case[] = [
     },
   },
   {
-    name: "a bare FIN that came before it was accepted is never told: lwIP closes by itself, and then it is an error",
+    name: "a bare FIN that arrived before it was accepted is never reported: lwIP closes by itself, and then it is an error",
     source: "src/core/tcp_in.c: tcp_input",
     not: { chip: "lwIP may do it under the listener's hands" },
     async run(target) {
@@ -166,7 +166,7 @@ export const from: Case[] = [
     },
   },
   {
-    name: "accepted in the turn that announces it, it is told of its first bytes at once",
+    name: "accepted in the turn that announces it, it gets its first bytes at once",
     source: "modules/io/socket/lwip/tcp.c: xs_listener_read",
     not: { loopback: "it may come too late", chip: "it may come too late" },
     async run(target) {
@@ -187,7 +187,7 @@ export const from: Case[] = [
     },
   },
   {
-    name: "bytes that came before it was accepted are told when lwIP's fast timer rings",
+    name: "bytes that arrived before it was accepted are delivered when lwIP's fast timer rings",
     source: "src/core/tcp.c: tcp_process_refused_data",
     not: {
       loopback: "it may ring at any moment",
@@ -209,7 +209,7 @@ export const from: Case[] = [
     },
   },
   {
-    name: "or with the next bytes that come",
+    name: "bytes that arrived before it was accepted are delivered with the next bytes that arrive",
     source: "src/core/tcp_in.c: tcp_input",
     not: { chip: "it may have told them before" },
     async run(target) {
@@ -227,7 +227,7 @@ export const from: Case[] = [
     },
   },
   {
-    name: "of what comes before it is accepted only the first segment is kept: the others come again, in order",
+    name: "of the segments that arrive before it is accepted only the first is kept: the others are sent again, in order",
     source: "src/core/tcp_in.c: tcp_input",
     not: { loopback: "the kernel has acknowledged them" },
     async run(target) {
@@ -254,7 +254,7 @@ export const from: Case[] = [
     },
   },
   {
-    name: "an error that the first hand was told, the second never hears",
+    name: "an error that was reported to the first object is not reported to the second",
     source: CONSTRUCTOR,
     async run(target) {
       const { bare, peer } = await accepted(target);
@@ -268,7 +268,7 @@ export const from: Case[] = [
     },
   },
   {
-    name: "a connection that the board made changes hands too",
+    name: "a connection that the board made can be taken over, too",
     source: CONSTRUCTOR,
     async run(target) {
       const { tcp, peer, ears } = await dialled(target);

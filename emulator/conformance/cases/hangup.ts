@@ -73,7 +73,7 @@ export const hangup: Case[] = [
     },
   },
   {
-    name: "after a reset, what came before it can be read, then onError",
+    name: "after a reset, bytes that arrived before it can be read, then onError",
     source: `${TCP_C}: tcpError`,
     async run(target) {
       const { tcp, peer, ears } = await dialled(target);
@@ -108,7 +108,7 @@ export const hangup: Case[] = [
     },
   },
   {
-    name: "a reset in the same turn as FIN is told as an error only, and closing ends the board",
+    name: "a reset in the same turn as FIN is reported as one error, and closing ends the board",
     source: `${TCP_C}: tcpReceive`,
     not: {
       loopback: "the computer may report them in two turns",
@@ -138,7 +138,7 @@ export const hangup: Case[] = [
     },
   },
   {
-    name: "a write after a reset that was not yet told returns undefined, and its bytes are lost",
+    name: "a write after a reset that was not yet reported returns undefined, and its bytes are lost",
     source: `${TCP_C}: xs_tcp_write`,
     not: {
       loopback: "the computer may report the two in two turns",

@@ -18,7 +18,7 @@ async function resetWhileWaiting(target: Target): Promise<Listener> {
 /** `Listener`: announcing, accepting, running out. */
 export const listener: Case[] = [
   {
-    name: "each arrival is announced with the count of all that wait",
+    name: "each new client is announced with the count of all that wait",
     source: `${TCP_C}: listenerDeliver`,
     async run(target) {
       const { announced } = listening(target);
@@ -30,7 +30,7 @@ export const listener: Case[] = [
     },
   },
   {
-    name: "clients left waiting are not announced again until the next one comes",
+    name: "clients left waiting are not announced again until the next one connects",
     source: `${TCP_C}: listenerDeliver`,
     async run(target) {
       const { listener, announced } = listening(target);
@@ -47,7 +47,7 @@ export const listener: Case[] = [
     },
   },
   {
-    name: "clients are accepted in the order in which they came",
+    name: "clients are accepted in the order in which they connected",
     source: `${TCP_C}: xs_listener_read`,
     async run(target) {
       const { listener, announced } = listening(target);
@@ -87,7 +87,7 @@ export const listener: Case[] = [
     },
   },
   {
-    name: "a full board announces a dud for each SYN, and takes the newcomer when a connection is over",
+    name: "a full board announces a dud for each SYN, and accepts the client when a connection is over",
     source: `${TCP_C}: listenerAccept`,
     async run(target) {
       const { listener, announced } = listening(target);
@@ -106,7 +106,7 @@ export const listener: Case[] = [
     },
   },
   {
-    name: "a dud has nothing below it: reading and writing give undefined, from refuses it",
+    name: "a dud has no connection: reading and writing give undefined, from refuses it",
     source: `${TCP_C}: xs_listener_read`,
     async run(target) {
       const dud = await someDud(target);
@@ -155,7 +155,7 @@ export const listener: Case[] = [
     },
   },
   {
-    name: "a port that is taken is no memory, and one control block less for ever",
+    name: "a port that is taken is no memory, and one control block less until the reset",
     source: `${TCP_C}: xs_listener_constructor`,
     run(target) {
       new target.Listener({ port: PORT });
@@ -179,7 +179,7 @@ export const listener: Case[] = [
     },
   },
   {
-    name: "a closed listener refuses newcomers, hangs up on those that wait, and throws SyntaxError",
+    name: "a closed listener refuses new clients, closes those that wait, and throws SyntaxError",
     source: `${TCP_C}: xs_listener_destructor_`,
     not: { chip: "closing a listener may touch freed memory" },
     async run(target) {
@@ -232,7 +232,7 @@ export const listener: Case[] = [
     },
   },
   {
-    name: "closing a listener whose announcement is under way ends the board",
+    name: "closing a listener whose announcement is queued ends the board",
     source: `${TCP_C}: xs_listener_close_`,
     not: { chip: "the announcement comes to freed memory: anything may happen" },
     async run(target) {

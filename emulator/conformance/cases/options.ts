@@ -8,7 +8,7 @@ const COMMON = "modules/io/common/builtinCommon.c";
 /** What `new TCP(options)` takes and refuses. */
 export const options: Case[] = [
   {
-    name: "an address is a number: names are refused, and what is no address",
+    name: "an address is a number: names and other texts are refused",
     source: CONSTRUCTOR,
     run({ TCP }) {
       for (const address of ["backend.local", "localhost", "", "300.1.1.1", undefined]) {
@@ -69,7 +69,7 @@ export const options: Case[] = [
     },
   },
   {
-    name: "a port that is no integer is made one",
+    name: "a port that is no integer is converted",
     source: `${COMMON}: builtinGetSignedInteger`,
     async run(target) {
       const { address, port } = await target.listen();

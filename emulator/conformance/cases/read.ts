@@ -72,7 +72,7 @@ export const read: Case[] = [
     },
   },
   {
-    name: "how much to read is made an integer, and undefined is not nothing",
+    name: "the count to read is converted to an integer, and undefined is not an omitted count",
     source: READ,
     async run(target) {
       const { tcp, peer, ears } = await dialled(target);

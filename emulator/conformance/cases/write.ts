@@ -56,7 +56,7 @@ export const write: Case[] = [
     },
   },
   {
-    name: "bytes leave at the end of the turn without being asked, all as one piece",
+    name: "written bytes leave at the end of the turn, all as one piece",
     source: DELIVER,
     async run(target) {
       const { tcp, peer } = await dialled(target);
@@ -68,7 +68,7 @@ export const write: Case[] = [
     },
   },
   {
-    name: "onWritable comes again with the whole room once all was acknowledged",
+    name: "onWritable is called again with the whole room once all was acknowledged",
     source: SENT,
     async run(target) {
       const { sendBufferBytes } = target.numbers;
@@ -89,7 +89,7 @@ export const write: Case[] = [
     },
   },
   {
-    name: "bytes on their way take up room until they are acknowledged",
+    name: "bytes in flight take up room until they are acknowledged",
     source: WRITE,
     not: {
       loopback: "the kernel takes the bytes at once, and that counts as acknowledged",

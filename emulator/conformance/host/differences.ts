@@ -31,7 +31,7 @@ const ENDED = "the board ended";
 
 /** By the names of the cases. */
 export const DIFFERENCES: Readonly<Record<string, Difference>> = {
-  "the first onWritable says connected, and gives the whole room": { trait: "buffer", seen: ROOM },
+  "the first onWritable means connected, and gives the whole room": { trait: "buffer", seen: ROOM },
   "nothing can be written before the connection is there": { trait: "early", seen: BLOCKED },
   "a TCP made without options has no connection: nothing to read, never ready to write": {
     trait: "early",
@@ -51,12 +51,12 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
     seen: "room: is 536, expected 7192",
   },
   "a write beyond the room would block, and takes nothing": { trait: "buffer", seen: WOULD_BLOCK },
-  "bytes leave at the end of the turn without being asked, all as one piece": {
+  "written bytes leave at the end of the turn, all as one piece": {
     trait: "flush",
     seen: 'pieces: is ["ab","cd"], expected ["abcd"]',
     sometimes: true,
   },
-  "onWritable comes again with the whole room once all was acknowledged": {
+  "onWritable is called again with the whole room once all was acknowledged": {
     trait: "buffer",
     seen: WOULD_BLOCK,
   },
@@ -70,7 +70,7 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
     trait: "once",
     seen: 'events: is ["readable 3","error"], expected ["readable 3","error","error"]',
   },
-  "after a reset, what came before it can be read, then onError": {
+  "after a reset, bytes that arrived before it can be read, then onError": {
     trait: "late",
     seen: STILL_WRITES,
   },
@@ -82,15 +82,15 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
     trait: "bare",
     seen: WOULD_BLOCK,
   },
-  "closed while an event of it waits, it begins to close only when that is served": {
+  "closed while an event of it is queued, it begins to close only when that is served": {
     trait: "unlimited",
     seen: 'expected RangeError "no socket", nothing thrown',
   },
-  "closing over unread bytes is a reset, and what was not yet sent is lost": {
+  "closing over unread bytes is a reset, and bytes that were not yet sent are lost": {
     trait: "unread",
     seen: 'heard, ending: is ["answer","finished"], expected ["","reset"]',
   },
-  "a dud has nothing below it: reading and writing give undefined, from refuses it": {
+  "a dud has no connection: reading and writing give undefined, from refuses it": {
     trait: "unlimited",
     seen: WOULD_BLOCK,
   },
@@ -98,7 +98,7 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
     trait: "unlimited",
     seen: 'expected Error "no socket", nothing thrown',
   },
-  "a port that is taken is no memory, and one control block less for ever": {
+  "a port that is taken is no memory, and one control block less until the reset": {
     trait: "taken",
     seen: [ENDED, 'thrown was Error "bind socket failed"'],
   },
@@ -110,18 +110,18 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
     trait: "bare",
     seen: 'read by the first hand: is undefined, expected "h"',
   },
-  "from is told at once how much room there is": { trait: "buffer", seen: ROOM },
+  "from gets onWritable at once, with the room": { trait: "buffer", seen: ROOM },
   "from is ready to write in the same turn, and what was written before still leaves": {
     trait: "bare",
     seen: WOULD_BLOCK,
   },
-  "from a dead connection is invalid, and the dead one stays to be closed": {
+  "from a dead connection is invalid, and the dead one must still be closed": {
     trait: "bare",
     seen: 'expected Error "invalid from", nothing thrown',
   },
-  "of what comes before it is accepted only the first segment is kept: the others come again, in order":
+  "of the segments that arrive before it is accepted only the first is kept: the others are sent again, in order":
     { trait: "buffer", seen: "never came: all of it" },
-  "an error that the first hand was told, the second never hears": {
+  "an error that was reported to the first object is not reported to the second": {
     trait: "bare",
     seen: BLOCKED,
   },

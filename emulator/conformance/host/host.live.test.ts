@@ -54,13 +54,13 @@ afterEach(() => {
 });
 
 test.each([
-  "a connection knows whom it is with", // the host listens
+  "a connection knows its peer's address and port", // the host listens
   "a refusal gives one onError and no onWritable", // the host has a deaf port
-  "clients are accepted in the order in which they came", // the host connects
+  "clients are accepted in the order in which they connected", // the host connects
   "bytes keep their order over many segments and odd reads", // it sends
-  "bytes and FIN that came before it was accepted are told afterwards", // it finishes
-  "after a reset, what came before it can be read, then onError", // it resets
-  "closing flushes what was written, then says FIN", // it hears
+  "bytes and FIN that arrived before it was accepted are delivered afterwards", // it finishes
+  "after a reset, bytes that arrived before it can be read, then onError", // it resets
+  "closing sends the written bytes, then FIN", // it hears
 ])("%s (played with the host)", async name => {
   const outcome = await host.play(name, 7, KIND);
   expect(["ok", "part"]).toContain(outcome.result);
