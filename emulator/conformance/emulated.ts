@@ -74,7 +74,7 @@ export abstract class EmulatedTarget implements Target {
   }
 
   abstract listen(): Promise<PeerPort>;
-  abstract deaf(): Promise<{ address: string; port: number }>;
+  abstract refusing(): Promise<{ address: string; port: number }>;
   abstract connect(port: number): Peer;
   abstract quiet(): Promise<void>;
   abstract until(what: string, holds: () => boolean): Promise<void>;

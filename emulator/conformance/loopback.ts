@@ -12,12 +12,12 @@ export class LoopbackTarget extends EmulatedTarget {
   /** The computer's port that stands for each port of the board. */
   readonly #found: Map<number, number>;
   #servers: net.Server[] = [];
-  #deaf: ReservedPort | undefined;
+  #refusing: ReservedPort | undefined;
   #marker: { near: net.Socket; far: net.Socket } | undefined;
 
   readonly #patienceMs: number;
 
-  /** What has not come after `patienceMs` never will. */
+  /** A wait of `patienceMs` has timed out. */
   constructor(patienceMs: number) {
     const found = new Map<number, number>();
     super({
@@ -50,9 +50,9 @@ export class LoopbackTarget extends EmulatedTarget {
     return { address: HOST, port: (server.address() as net.AddressInfo).port, peers };
   }
 
-  async deaf(): Promise<{ address: string; port: number }> {
-    this.#deaf ??= await reservePort(HOST);
-    return { address: HOST, port: this.#deaf.port };
+  async refusing(): Promise<{ address: string; port: number }> {
+    this.#refusing ??= await reservePort(HOST);
+    return { address: HOST, port: this.#refusing.port };
   }
 
   connect(port: number): Peer {
@@ -77,7 +77,7 @@ export class LoopbackTarget extends EmulatedTarget {
   async until(what: string, holds: () => boolean): Promise<void> {
     const deadline = performance.now() + this.#patienceMs;
     while (!holds()) {
-      if (performance.now() > deadline) throw new Error(`never came: ${what}`);
+      if (performance.now() > deadline) throw new Error(`timed out: ${what}`);
       await new Promise(resolve => setImmediate(resolve));
     }
   }
@@ -86,7 +86,7 @@ export class LoopbackTarget extends EmulatedTarget {
     this.unplug();
     this.#marker?.near.destroy();
     this.#marker?.far.destroy();
-    this.#deaf?.release();
+    this.#refusing?.release();
     for (const peer of this.peers) peer.destroy();
     for (const server of this.#servers) server.close();
     await this.until("every port closed", () => this.#servers.every(server => !server.listening));

@@ -36,7 +36,7 @@ export class MemoryTarget extends EmulatedTarget {
     return { address: this.#host.address, port: server.address()!.port, peers };
   }
 
-  async deaf(): Promise<{ address: string; port: number }> {
+  async refusing(): Promise<{ address: string; port: number }> {
     return { address: this.#host.address, port: 1 };
   }
 
@@ -49,7 +49,7 @@ export class MemoryTarget extends EmulatedTarget {
   }
 
   async until(what: string, holds: () => boolean): Promise<void> {
-    if (!(await this.#clock.run({ until: holds }))) throw new Error(`never came: ${what}`);
+    if (!(await this.#clock.run({ until: holds }))) throw new Error(`timed out: ${what}`);
   }
 
   /** Power off, peers gone: what is left of the sockets. */

@@ -9,7 +9,7 @@ interface PeerSocket extends Duplex {
 
 /** A peer on a socket of `node:net`, or of its shape, that allows half-open connections. */
 export class SocketPeer implements Peer {
-  heard = "";
+  received = "";
   readonly pieces: string[] = [];
   ending: Peer["ending"] = "none";
   #socket: PeerSocket;
@@ -18,7 +18,7 @@ export class SocketPeer implements Peer {
     this.#socket = socket;
     socket.on("data", (bytes: Buffer) => {
       const piece = bytes.toString("latin1");
-      this.heard += piece;
+      this.received += piece;
       this.pieces.push(piece);
     });
     socket.on("end", () => {

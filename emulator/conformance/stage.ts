@@ -6,9 +6,9 @@ import type { Peer, Target } from "./target.ts";
  * wherever JavaScript does.
  */
 
-/** Writes down the events of one socket of the board. */
-export class Ears {
-  /** As they came: `readable 3`, `writable 8192`, `error`. */
+/** Records the events of one socket of the board. */
+export class EventRecorder {
+  /** In their order: `readable 3`, `writable 8192`, `error`. */
   readonly events: string[] = [];
   readonly readable: number[] = [];
   readonly writable: number[] = [];
@@ -32,23 +32,23 @@ export class Ears {
 
 export interface Connection {
   tcp: TCP;
-  ears: Ears;
+  recorder: EventRecorder;
   peer: Peer;
 }
 
 /** The board has connected to a peer, and knows it. */
 export async function dialled(target: Target): Promise<Connection> {
   const { address, port, peers } = await target.listen();
-  const ears = new Ears();
-  const tcp = new target.TCP({ address, port, ...ears.callbacks });
-  await target.until("a connection", () => ears.writable.length > 0 && peers.length > 0);
-  return { tcp, ears, peer: peers[0] };
+  const recorder = new EventRecorder();
+  const tcp = new target.TCP({ address, port, ...recorder.callbacks });
+  await target.until("a connection", () => recorder.writable.length > 0 && peers.length > 0);
+  return { tcp, recorder, peer: peers[0] };
 }
 
 /** Where the board listens: a port that a program may open on a computer, too. */
 export const PORT = 4180;
 
-/** The board listens, writes down how many it is told to wait, and accepts nobody by itself. */
+/** The board listens, records the counts that `onReadable` gives, and accepts no client by itself. */
 export function listening(target: Target): { listener: Listener; announced: number[] } {
   const announced: number[] = [];
   const listener = new target.Listener({
@@ -74,15 +74,15 @@ export async function accepted(
   return { bare: bare!, peer, listener };
 }
 
-/** Connects until the board has no control block left; its listeners may take some, too. */
+/** Connects until the board has no control block left; its listeners take some, too. */
 export async function filled(target: Target): Promise<Connection[]> {
   const { address, port, peers } = await target.listen();
   const all: Omit<Connection, "peer">[] = [];
   while (all.length < target.numbers.connectionsMax) {
-    const ears = new Ears();
-    const tcp = unlessFull(() => new target.TCP({ address, port, ...ears.callbacks }));
+    const recorder = new EventRecorder();
+    const tcp = unlessFull(() => new target.TCP({ address, port, ...recorder.callbacks }));
     if (tcp === undefined) break;
-    all.push({ tcp, ears });
+    all.push({ tcp, recorder });
     await target.until("a connection", () => peers.length === all.length);
   }
   await target.quiet();
@@ -98,7 +98,7 @@ function unlessFull<T>(make: () => T): T | undefined {
   }
 }
 
-/** Boots a program anew that gives away all that it finds, and waits for the network. */
+/** Boots a program that hands out its platform, and waits for the network. */
 export async function booted(target: Target): Promise<BoardPlatform> {
   let platform: BoardPlatform | undefined;
   target.unplug();

@@ -1,17 +1,17 @@
 import type { BoardKind } from "../src/boards/kind.ts";
 import type { BoardPlatform, ListenerClass, TCPClass } from "../src/platform.ts";
 
-/** Somebody on the other end of one of the board's connections. Text is one byte per character. */
+/** The other end of one of the board's connections. Text is one byte per character. */
 export interface Peer {
-  /** All that came. */
-  readonly heard: string;
-  /** It again, as it came. */
+  /** All bytes received. */
+  readonly received: string;
+  /** The same bytes in the pieces in which they arrived. */
   readonly pieces: readonly string[];
-  /** `finished`: the board's FIN came. `reset`: its RST, or a refusal. */
+  /** `finished`: after the board's FIN. `reset`: after its RST, or a refusal. */
   readonly ending: "none" | "finished" | "reset";
   readonly port: number;
   send(text: string): void;
-  /** Sends FIN, and goes on listening. */
+  /** Sends FIN, and still reads. */
   finish(): void;
   /** Sends RST. */
   reset(): void;
@@ -38,9 +38,9 @@ export interface Target {
   readonly objects: number;
   /** Control blocks in use. */
   readonly connections: number;
-  /** Why the board has ended by itself. */
+  /** Why the board has stopped by itself. */
   readonly fatal: string | undefined;
-  /** What it wrote to its console. */
+  /** Lines of its console. */
   readonly lines: readonly string[];
 
   /** Power on with this program. */
@@ -48,14 +48,14 @@ export interface Target {
   unplug(): void;
 
   listen(): Promise<PeerPort>;
-  /** A port of the peer where nobody listens. */
-  deaf(): Promise<{ address: string; port: number }>;
+  /** A port of the peer that refuses connections. */
+  refusing(): Promise<{ address: string; port: number }>;
   /** The peer connects to a port of the board. */
   connect(port: number): Peer;
 
-  /** Lets arrive what is under way, and lets the board serve its events. */
+  /** Waits until packets in flight have arrived and the board has served its events. */
   quiet(): Promise<void>;
-  /** Waits for something; the case fails when it never comes. */
+  /** Waits until `holds`; the case fails when that times out. `what` is for the message. */
   until(what: string, holds: () => boolean): Promise<void>;
 }
 

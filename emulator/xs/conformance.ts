@@ -57,8 +57,8 @@ export class XsTarget extends MemoryTarget {
         return this.until(name, () => this.#tell("holds"));
       case "quiet":
         return this.quiet();
-      case "deaf":
-        return this.deaf();
+      case "refuse":
+        return this.refusing();
       default: {
         const port = await this.listen();
         return { id: this.#ports.push(port) - 1, address: port.address, port: port.port };

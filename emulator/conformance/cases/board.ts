@@ -1,5 +1,15 @@
 import type { BoardPlatform } from "../../src/platform.ts";
-import { accepted, booted, bytes, dialled, Ears, listening, PORT, same, throws } from "../stage.ts";
+import {
+  accepted,
+  booted,
+  bytes,
+  dialled,
+  EventRecorder,
+  listening,
+  PORT,
+  same,
+  throws,
+} from "../stage.ts";
 import type { Case, Target } from "../target.ts";
 
 const POST = "xs/platforms/esp/xsHost.c: modMessagePostToMachine";
@@ -13,7 +23,7 @@ export const board: Case[] = [
     name: "before the radio has joined there is no network",
     source: "modules/io/common/builtinCommon.h: CHECK_NETWORK_SAFE",
     async run(target) {
-      const to = await target.deaf();
+      const to = await target.refusing();
       let platform: BoardPlatform | undefined;
       target.unplug();
       target.boot(given => {
@@ -38,7 +48,7 @@ export const board: Case[] = [
         calling = "";
         return made;
       };
-      const heard = new Ears();
+      const received = new EventRecorder();
       const noted =
         <A extends unknown[]>(event: string, then: (...args: A) => void) =>
         (...args: A) => {
@@ -46,9 +56,9 @@ export const board: Case[] = [
           then(...args);
         };
       const callbacks = {
-        onReadable: noted("readable", heard.callbacks.onReadable),
-        onWritable: noted("writable", heard.callbacks.onWritable),
-        onError: noted("error", heard.callbacks.onError),
+        onReadable: noted("readable", received.callbacks.onReadable),
+        onWritable: noted("writable", received.callbacks.onWritable),
+        onError: noted("error", received.callbacks.onError),
       };
 
       const { bare, peer } = await accepted(target);
@@ -56,17 +66,17 @@ export const board: Case[] = [
       peer.finish();
       await target.quiet();
       const tcp = during("from", () => new target.TCP({ from: bare, ...callbacks }));
-      await target.until("bytes", () => heard.readable.length > 0);
+      await target.until("bytes", () => received.readable.length > 0);
       during("read", () => tcp.read());
       during("close", () => tcp.close());
 
-      const to = await target.deaf();
+      const to = await target.refusing();
       during("new", () => new target.TCP({ ...to, ...callbacks }));
-      await target.until("the refusal", () => heard.errors > 0);
+      await target.until("the refusal", () => received.errors > 0);
       const { tcp: other, peer: last } = await dialled(target);
       const taken = during("from", () => new target.TCP({ from: other, ...callbacks }));
       during("write", () => taken.write(bytes("x")));
-      await target.until("the byte", () => last.heard === "x");
+      await target.until("the byte", () => last.received === "x");
       during("close", () => taken.close());
       await target.quiet();
       same(intruders, [], "events inside calls");
@@ -143,19 +153,19 @@ export const board: Case[] = [
     name: "without power connections are reset, alarms do not ring, callbacks are not called",
     source: MAIN,
     async run(target) {
-      const heard = new Ears();
+      const received = new EventRecorder();
       let rang = false;
       const { clock } = await booted(target);
       const { bare, peer } = await accepted(target);
-      const { peer: other, ears } = await dialled(target);
-      new target.TCP({ from: bare, ...heard.callbacks }); // its first event waits
+      const { peer: other, recorder } = await dialled(target);
+      new target.TCP({ from: bare, ...received.callbacks }); // its first event waits
       clock.after(0, () => {
         rang = true;
       });
       target.unplug();
       await target.until("resets", () => peer.ending === "reset" && other.ending === "reset");
       await target.quiet();
-      same([rang, heard.events, ears.errors], [false, [], 0], "rang, events, errors");
+      same([rang, received.events, recorder.errors], [false, [], 0], "rang, events, errors");
       same([target.connections, target.objects], [0, 0], "connections, objects");
     },
   },
@@ -176,7 +186,7 @@ export const board: Case[] = [
       const client = target.connect(PORT);
       await target.until("a client", () => announced.length > 0);
       listener.read()!.write(bytes("hello again"));
-      await target.until("the greeting", () => client.heard === "hello again");
+      await target.until("the greeting", () => client.received === "hello again");
       same([old, target.fatal ?? "none"], [[1], "none"], "told to the old program, fatal");
     },
   },

@@ -3,7 +3,7 @@ import {
   bytes,
   type Connection,
   dialled,
-  Ears,
+  EventRecorder,
   filled,
   listening,
   PORT,
@@ -75,21 +75,21 @@ export const close: Case[] = [
       tcp.write(bytes("bye"));
       tcp.close();
       await target.until("the end", () => peer.ending !== "none");
-      same([peer.heard, peer.ending], ["goodbye", "finished"], "heard, ending");
+      same([peer.received, peer.ending], ["goodbye", "finished"], "received, ending");
     },
   },
   {
     name: "closing over unread bytes is a reset, and bytes that were not yet sent are lost",
     source: DESTRUCTOR,
     async run(target) {
-      const { tcp, peer, ears } = await dialled(target);
+      const { tcp, peer, recorder } = await dialled(target);
       peer.send("request");
-      await target.until("bytes", () => ears.readable.includes(7));
+      await target.until("bytes", () => recorder.readable.includes(7));
       tcp.read(6);
       tcp.write(bytes("answer"));
       tcp.close();
       await target.until("the end", () => peer.ending !== "none");
-      same([peer.heard, peer.ending], ["", "reset"], "heard, ending");
+      same([peer.received, peer.ending], ["", "reset"], "received, ending");
       same(target.connections, 0, "connections");
     },
   },
@@ -97,15 +97,15 @@ export const close: Case[] = [
     name: "closing when all was read sends FIN",
     source: DESTRUCTOR,
     async run(target) {
-      const { tcp, peer, ears } = await dialled(target);
+      const { tcp, peer, recorder } = await dialled(target);
       peer.send("request");
-      await target.until("bytes", () => ears.readable.includes(7));
+      await target.until("bytes", () => recorder.readable.includes(7));
       tcp.read(new Uint8Array(3));
       tcp.read(new Uint8Array(4));
       tcp.write(bytes("answer"));
       tcp.close();
       await target.until("the end", () => peer.ending !== "none");
-      same([peer.heard, peer.ending], ["answer", "finished"], "heard, ending");
+      same([peer.received, peer.ending], ["answer", "finished"], "received, ending");
     },
   },
   {
@@ -125,24 +125,24 @@ export const close: Case[] = [
     name: "closed in onReadable, it calls no further callback",
     source: CLOSE,
     async run(target) {
-      const ears = new Ears();
+      const recorder = new EventRecorder();
       const { address, port, peers } = await target.listen();
       const tcp = new target.TCP({
         address,
         port,
-        ...ears.callbacks,
+        ...recorder.callbacks,
         onReadable(count) {
-          ears.callbacks.onReadable(count);
+          recorder.callbacks.onReadable(count);
           tcp.read(count);
           tcp.close();
         },
       });
-      await target.until("a connection", () => peers.length > 0 && ears.writable.length > 0);
+      await target.until("a connection", () => peers.length > 0 && recorder.writable.length > 0);
       peers[0].send("bye");
       peers[0].finish();
       await target.until("FIN", () => peers[0].ending !== "none");
       await target.quiet();
-      same(ears.events.slice(1), ["readable 3"], "events");
+      same(recorder.events.slice(1), ["readable 3"], "events");
       same([target.objects, target.fatal ?? "none"], [0, "none"], "objects, fatal");
     },
   },
@@ -150,29 +150,29 @@ export const close: Case[] = [
     name: "closed while an event is queued, that event is never delivered",
     source: CLOSE,
     async run(target) {
-      const { tcp, peer, ears } = await dialled(target);
+      const { tcp, peer, recorder } = await dialled(target);
       tcp.write(bytes("x")); // its flush waits
       tcp.close();
-      await target.until("the byte", () => peer.heard === "x");
+      await target.until("the byte", () => peer.received === "x");
       await target.quiet();
-      same(ears.events.length, 1, "events");
+      same(recorder.events.length, 1, "events");
     },
   },
   {
     name: "closed in onError, it calls no further callback",
     source: CLOSE,
     async run(target) {
-      const ears = new Ears();
+      const recorder = new EventRecorder();
       const tcp = new target.TCP({
-        ...(await target.deaf()),
+        ...(await target.refusing()),
         onError() {
-          ears.callbacks.onError();
+          recorder.callbacks.onError();
           tcp.close();
         },
       });
-      await target.until("the refusal", () => ears.errors > 0);
+      await target.until("the refusal", () => recorder.errors > 0);
       await target.quiet();
-      same([ears.errors, target.objects], [1, 0], "errors, objects");
+      same([recorder.errors, target.objects], [1, 0], "errors, objects");
     },
   },
   {
@@ -207,9 +207,9 @@ export const close: Case[] = [
     name: "a connection that the peer closed first is freed at once",
     source: "src/core/tcp_in.c: tcp_process",
     async run(target) {
-      const { tcp, peer, ears } = await dialled(target);
+      const { tcp, peer, recorder } = await dialled(target);
       peer.finish();
-      await target.until("an error", () => ears.errors > 0);
+      await target.until("an error", () => recorder.errors > 0);
       tcp.close();
       await target.until("the control block gone", () => target.connections === 0);
     },
@@ -245,7 +245,7 @@ export const close: Case[] = [
       // A full board gives up what closes; this does not yet.
       throws(() => new target.TCP({ address, port }), "RangeError", "no socket");
       await target.until("the end", () => all[0].peer.ending === "finished");
-      same(all[0].peer.heard, "last words", "heard");
+      same(all[0].peer.received, "last words", "received");
 
       all[1].tcp.close(); // no event waits
       new target.TCP({ address, port });
@@ -263,9 +263,9 @@ export const close: Case[] = [
     async run(target) {
       // The board plays its own peer, so that the reset is there in the same instant.
       const { listener, announced } = listening(target);
-      const ears = new Ears();
-      const tcp = new target.TCP({ address: "127.0.0.1", port: PORT, ...ears.callbacks });
-      await target.until("a client", () => announced.length > 0 && ears.writable.length > 0);
+      const recorder = new EventRecorder();
+      const tcp = new target.TCP({ address: "127.0.0.1", port: PORT, ...recorder.callbacks });
+      await target.until("a client", () => announced.length > 0 && recorder.writable.length > 0);
       const other = listener.read()!;
       tcp.write(bytes("unread"));
       await target.quiet();
@@ -315,35 +315,38 @@ export const close: Case[] = [
 
 interface ClosingTwo {
   silent: Connection;
-  heard: Connection;
+  received: Connection;
   /** Connections of the full board. */
   full: number;
 }
 
 /**
- * A full board, of which two connections close: first the one whose peer was heard last. Both peers
+ * A full board, of which two connections close: first the one whose peer was received last. Both peers
  * have acknowledged the FIN and do not close.
  */
 async function closingTwo(target: Target): Promise<ClosingTwo> {
   const all = await filled(target);
-  const [silent, heard] = [all[1], all[3]];
-  heard.tcp.close();
-  await target.until("FIN", () => heard.peer.ending === "finished");
+  const [silent, received] = [all[1], all[3]];
+  received.tcp.close();
+  await target.until("FIN", () => received.peer.ending === "finished");
   silent.tcp.close();
   await target.until("FIN", () => silent.peer.ending === "finished");
   await target.quiet();
   same(target.connections, all.length, "connections, two of them closing");
-  return { silent, heard, full: all.length };
+  return { silent, received, full: all.length };
 }
 
 /** The new connection has the place of the silent one; the other one closes in peace. */
-async function onlySilentGone(target: Target, { silent, heard, full }: ClosingTwo): Promise<void> {
+async function onlySilentGone(
+  target: Target,
+  { silent, received, full }: ClosingTwo,
+): Promise<void> {
   await target.quiet();
   same(target.connections, full, "connections");
   silent.peer.send("more"); // which would end it, if it still were there
   await target.quiet();
   same(target.connections, full, "connections after bytes for the silent one");
-  heard.peer.send("more");
+  received.peer.send("more");
   await target.quiet();
   same(target.connections, full - 1, "connections after bytes for the other one");
 }

@@ -1,4 +1,4 @@
-import { booted, bytes, dialled, Ears, filled, same, throws } from "../stage.ts";
+import { booted, bytes, dialled, EventRecorder, filled, same, throws } from "../stage.ts";
 import type { Case } from "../target.ts";
 
 const TCP_C = "modules/io/socket/lwip/tcp.c";
@@ -12,8 +12,8 @@ export const connect: Case[] = [
     name: "the first onWritable means connected, and gives the whole room",
     source: `${TCP_C}: tcpConnect`,
     async run(target) {
-      const { ears } = await dialled(target);
-      same(ears.events, [`writable ${target.numbers.sendBufferBytes}`], "events");
+      const { recorder } = await dialled(target);
+      same(recorder.events, [`writable ${target.numbers.sendBufferBytes}`], "events");
     },
   },
   {
@@ -21,9 +21,9 @@ export const connect: Case[] = [
     source: `${TCP_C}: xs_tcp_get_remoteAddress`,
     async run(target) {
       const { address, port } = await target.listen();
-      const ears = new Ears();
-      const tcp = new target.TCP({ address, port, ...ears.callbacks });
-      await target.until("a connection", () => ears.writable.length > 0);
+      const recorder = new EventRecorder();
+      const tcp = new target.TCP({ address, port, ...recorder.callbacks });
+      await target.until("a connection", () => recorder.writable.length > 0);
       same([tcp.remoteAddress, tcp.remotePort], [address, port], "address, port");
     },
   },
@@ -53,11 +53,11 @@ export const connect: Case[] = [
     name: "a refusal gives one onError and no onWritable",
     source: `${TCP_C}: tcpError`,
     async run(target) {
-      const ears = new Ears();
-      const tcp = new target.TCP({ ...(await target.deaf()), ...ears.callbacks });
-      await target.until("the refusal", () => ears.errors > 0);
+      const recorder = new EventRecorder();
+      const tcp = new target.TCP({ ...(await target.refusing()), ...recorder.callbacks });
+      await target.until("the refusal", () => recorder.errors > 0);
       await target.quiet();
-      same(ears.events, ["error"], "events");
+      same(recorder.events, ["error"], "events");
       throws(() => tcp.write(bytes("x")), "Error", "not ready");
       same([target.connections, target.objects], [0, 1], "connections, objects");
     },
@@ -72,12 +72,12 @@ export const connect: Case[] = [
     async run(target) {
       const { clock } = await booted(target);
       const start = clock.now();
-      const ears = new Ears();
-      new target.TCP({ ...NOBODY, ...ears.callbacks });
-      await target.until("an error", () => ears.errors > 0);
+      const recorder = new EventRecorder();
+      new target.TCP({ ...NOBODY, ...recorder.callbacks });
+      await target.until("an error", () => recorder.errors > 0);
       const ms = clock.now() - start;
       same([ms >= 9_000, ms <= 10_000], [true, true], `given up after ${ms} ms`);
-      same(ears.events, ["error"], "events");
+      same(recorder.events, ["error"], "events");
       same(target.connections, 0, "connections");
     },
   },
@@ -99,11 +99,11 @@ export const connect: Case[] = [
     async run(target) {
       const all = await filled(target);
       same(all.length, target.numbers.connectionsMax, "connections");
-      const to = await target.deaf();
+      const to = await target.refusing();
       throws(() => new target.TCP(to), "RangeError", "no socket");
 
       all[0].peer.reset();
-      await target.until("a free control block", () => all[0].ears.errors > 0);
+      await target.until("a free control block", () => all[0].recorder.errors > 0);
       new target.TCP(to);
     },
   },
@@ -112,10 +112,10 @@ export const connect: Case[] = [
     source: `${TCP_C}: xs_tcp_close`,
     async run(target) {
       const { address, port } = await target.listen();
-      const ears = new Ears();
-      new target.TCP({ address, port, ...ears.callbacks }).close();
+      const recorder = new EventRecorder();
+      new target.TCP({ address, port, ...recorder.callbacks }).close();
       await target.quiet();
-      same(ears.events, [], "events");
+      same(recorder.events, [], "events");
       same([target.connections, target.objects], [0, 0], "connections, objects");
     },
   },
@@ -127,10 +127,10 @@ export const connect: Case[] = [
       const listener = new target.Listener({}); // a port of those that connections get, too
       const { port } = listener;
       listener.close();
-      const ears = new Ears();
-      new target.TCP({ address: "127.0.0.1", port, ...ears.callbacks });
+      const recorder = new EventRecorder();
+      new target.TCP({ address: "127.0.0.1", port, ...recorder.callbacks });
       await target.quiet();
-      same(ears.events, ["error"], "events");
+      same(recorder.events, ["error"], "events");
     },
   },
   {

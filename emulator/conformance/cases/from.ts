@@ -3,7 +3,7 @@ import {
   booted,
   bytes,
   dialled,
-  Ears,
+  EventRecorder,
   listening,
   PORT,
   same,
@@ -24,11 +24,11 @@ export const from: Case[] = [
       peer.send("hello");
       await target.quiet();
       same(text(bare.read(1)), "h", "read by the first hand");
-      const ears = new Ears();
-      const tcp = new target.TCP({ from: bare, ...ears.callbacks });
-      same(ears.events, [], "events inside the call");
-      await target.until("the announcement", () => ears.readable.length > 0);
-      same(ears.readable, [4], "announced");
+      const recorder = new EventRecorder();
+      const tcp = new target.TCP({ from: bare, ...recorder.callbacks });
+      same(recorder.events, [], "events inside the call");
+      await target.until("the announcement", () => recorder.readable.length > 0);
+      same(recorder.readable, [4], "announced");
       same(text(tcp.read()), "ello", "read");
     },
   },
@@ -37,11 +37,11 @@ export const from: Case[] = [
     source: CONSTRUCTOR,
     async run(target) {
       const { bare } = await accepted(target);
-      const ears = new Ears();
-      new target.TCP({ from: bare, ...ears.callbacks });
-      await target.until("the room", () => ears.writable.length > 0);
+      const recorder = new EventRecorder();
+      new target.TCP({ from: bare, ...recorder.callbacks });
+      await target.until("the room", () => recorder.writable.length > 0);
       await target.quiet();
-      same(ears.events, [`writable ${target.numbers.sendBufferBytes}`], "events");
+      same(recorder.events, [`writable ${target.numbers.sendBufferBytes}`], "events");
     },
   },
   {
@@ -51,7 +51,7 @@ export const from: Case[] = [
       const { bare, peer } = await accepted(target);
       bare.write(bytes("one "));
       new target.TCP({ from: bare }).write(bytes("two"));
-      await target.until("both", () => peer.heard === "one two");
+      await target.until("both", () => peer.received === "one two");
     },
   },
   {
@@ -95,32 +95,32 @@ export const from: Case[] = [
     name: "taken over in the turn that accepted it, it gets the peer's FIN",
     source: CONSTRUCTOR,
     async run(target) {
-      const ears = new Ears();
+      const recorder = new EventRecorder();
       const listener = new target.Listener({
         port: PORT,
-        onReadable: () => new target.TCP({ from: listener.read(), ...ears.callbacks }),
+        onReadable: () => new target.TCP({ from: listener.read(), ...recorder.callbacks }),
       });
       const peer = target.connect(PORT);
-      await target.until("the room", () => ears.writable.length > 0);
+      await target.until("the room", () => recorder.writable.length > 0);
       peer.finish();
-      await target.until("an error", () => ears.errors > 0);
+      await target.until("an error", () => recorder.errors > 0);
     },
   },
   {
     name: "bytes and FIN that arrived before it was accepted are delivered afterwards",
     source: "modules/io/socket/lwip/tcp.c: listenerReceive",
     async run(target) {
-      const ears = new Ears();
+      const recorder = new EventRecorder();
       const { listener, announced } = listening(target);
       const peer = target.connect(PORT);
       peer.send("hello");
       peer.finish();
       await target.until("a client", () => announced.length > 0);
       await target.quiet();
-      const tcp = new target.TCP({ from: listener.read(), ...ears.callbacks });
-      await target.until("bytes", () => ears.readable.includes(5));
+      const tcp = new target.TCP({ from: listener.read(), ...recorder.callbacks });
+      await target.until("bytes", () => recorder.readable.includes(5));
       same(text(tcp.read()), "hello", "read");
-      await target.until("an error", () => ears.errors > 0);
+      await target.until("an error", () => recorder.errors > 0);
     },
   },
   {
@@ -128,19 +128,19 @@ export const from: Case[] = [
     source: "src/core/tcp_in.c: tcp_input",
     not: { chip: "lwIP may do it under the listener's hands" },
     async run(target) {
-      const ears = new Ears();
+      const recorder = new EventRecorder();
       const { listener, announced } = listening(target);
       const peer = target.connect(PORT);
       peer.finish();
       await target.until("a client", () => announced.length > 0);
       await target.quiet();
-      const tcp = new target.TCP({ from: listener.read(), ...ears.callbacks });
-      await target.until("the room", () => ears.writable.length > 0);
-      same(ears.errors, 0, "errors");
+      const tcp = new target.TCP({ from: listener.read(), ...recorder.callbacks });
+      await target.until("the room", () => recorder.writable.length > 0);
+      same(recorder.errors, 0, "errors");
       tcp.write(bytes("an answer"));
       await target.until("the board's own FIN", () => peer.ending === "finished");
-      same(peer.heard, "an answer", "heard");
-      await target.until("an error", () => ears.errors > 0);
+      same(peer.received, "an answer", "received");
+      await target.until("an error", () => recorder.errors > 0);
       same(target.connections, 0, "connections");
     },
   },
@@ -171,18 +171,18 @@ export const from: Case[] = [
     not: { loopback: "it may come too late", chip: "it may come too late" },
     async run(target) {
       const { clock } = await booted(target);
-      const ears = new Ears();
+      const recorder = new EventRecorder();
       let at = 0;
       const listener = new target.Listener({
         port: PORT,
         onReadable: () => {
           at = clock.now();
-          new target.TCP({ from: listener.read(), ...ears.callbacks });
+          new target.TCP({ from: listener.read(), ...recorder.callbacks });
         },
       });
       const { segmentBytes } = target.numbers;
       target.connect(PORT).send("x".repeat(2 * segmentBytes));
-      await target.until("bytes", () => ears.readable.at(-1) === 2 * segmentBytes);
+      await target.until("bytes", () => recorder.readable.at(-1) === 2 * segmentBytes);
       same(clock.now() - at, 0, "ms late");
     },
   },
@@ -197,13 +197,13 @@ export const from: Case[] = [
       const { timerMs } = target.numbers;
       const { clock } = await booted(target);
       const { listener, announced } = listening(target);
-      const ears = new Ears();
+      const recorder = new EventRecorder();
       target.connect(PORT).send("hello");
       await target.until("a client", () => announced.length > 0);
       await target.quiet();
       const at = clock.now();
-      new target.TCP({ from: listener.read(), ...ears.callbacks });
-      await target.until("bytes", () => ears.readable.includes(5));
+      new target.TCP({ from: listener.read(), ...recorder.callbacks });
+      await target.until("bytes", () => recorder.readable.includes(5));
       const late = clock.now() - at;
       same([late > 0, late <= timerMs], [true, true], `told ${late} ms late`);
     },
@@ -214,15 +214,15 @@ export const from: Case[] = [
     not: { chip: "it may have told them before" },
     async run(target) {
       const { listener, announced } = listening(target);
-      const ears = new Ears();
+      const recorder = new EventRecorder();
       const peer = target.connect(PORT);
       peer.send("hello ");
       await target.until("a client", () => announced.length > 0);
       await target.quiet();
-      const tcp = new target.TCP({ from: listener.read(), ...ears.callbacks });
-      await target.until("the room", () => ears.writable.length > 0);
+      const tcp = new target.TCP({ from: listener.read(), ...recorder.callbacks });
+      await target.until("the room", () => recorder.writable.length > 0);
       peer.send("there");
-      await target.until("bytes", () => ears.readable.at(-1) === 11);
+      await target.until("bytes", () => recorder.readable.at(-1) === 11);
       same(text(tcp.read()), "hello there", "read");
     },
   },
@@ -232,7 +232,7 @@ export const from: Case[] = [
     not: { loopback: "the kernel has acknowledged them" },
     async run(target) {
       const { segmentBytes } = target.numbers;
-      const ears = new Ears();
+      const recorder = new EventRecorder();
       let waiting = 0;
       const listener = new target.Listener({
         port: PORT,
@@ -246,10 +246,10 @@ export const from: Case[] = [
       await target.quiet();
       peer.send(sent);
       await target.quiet();
-      const tcp = new target.TCP({ from: listener.read(), ...ears.callbacks });
-      await target.until("the first segment", () => ears.readable.length > 0);
-      same(ears.readable[0] < sent.length, true, "announced less than all");
-      await target.until("all of it", () => ears.readable.at(-1) === sent.length);
+      const tcp = new target.TCP({ from: listener.read(), ...recorder.callbacks });
+      await target.until("the first segment", () => recorder.readable.length > 0);
+      same(recorder.readable[0] < sent.length, true, "announced less than all");
+      await target.until("all of it", () => recorder.readable.at(-1) === sent.length);
       same(text(tcp.read()) === sent, true, "the same bytes");
     },
   },
@@ -260,23 +260,23 @@ export const from: Case[] = [
       const { bare, peer } = await accepted(target);
       peer.finish();
       await target.quiet();
-      const ears = new Ears();
-      const tcp = new target.TCP({ from: bare, ...ears.callbacks });
+      const recorder = new EventRecorder();
+      const tcp = new target.TCP({ from: bare, ...recorder.callbacks });
       throws(() => tcp.write(bytes("x")), "Error", "not ready");
       await target.quiet();
-      same(ears.errors, 0, "errors");
+      same(recorder.errors, 0, "errors");
     },
   },
   {
     name: "a connection that the board made can be taken over, too",
     source: CONSTRUCTOR,
     async run(target) {
-      const { tcp, peer, ears } = await dialled(target);
-      const second = new Ears();
+      const { tcp, peer, recorder } = await dialled(target);
+      const second = new EventRecorder();
       const taken = new target.TCP({ from: tcp, ...second.callbacks });
       peer.send("hello");
       await target.until("bytes", () => second.readable.includes(5));
-      same([text(taken.read()), ears.readable], ["hello", []], "read, told to the first hand");
+      same([text(taken.read()), recorder.readable], ["hello", []], "read, told to the first hand");
     },
   },
   {

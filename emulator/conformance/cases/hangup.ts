@@ -1,4 +1,4 @@
-import { accepted, bytes, dialled, Ears, same, text, throws } from "../stage.ts";
+import { accepted, bytes, dialled, EventRecorder, same, text, throws } from "../stage.ts";
 import type { Case } from "../target.ts";
 
 const TCP_C = "modules/io/socket/lwip/tcp.c";
@@ -9,9 +9,9 @@ export const hangup: Case[] = [
     name: "the peer's FIN is an error, and forbids writing",
     source: `${TCP_C}: tcpReceive`,
     async run(target) {
-      const { tcp, peer, ears } = await dialled(target);
+      const { tcp, peer, recorder } = await dialled(target);
       peer.finish();
-      await target.until("an error", () => ears.errors > 0);
+      await target.until("an error", () => recorder.errors > 0);
       throws(() => tcp.write(bytes("answer")), "Error", "not ready");
     },
   },
@@ -19,22 +19,22 @@ export const hangup: Case[] = [
     name: "onError waits until all was read, and writing is over meanwhile",
     source: `${TCP_C}: tcpDeliver`,
     async run(target) {
-      const { tcp, peer, ears } = await dialled(target);
+      const { tcp, peer, recorder } = await dialled(target);
       peer.send("request");
       peer.finish();
-      await target.until("bytes", () => ears.readable.includes(7));
+      await target.until("bytes", () => recorder.readable.includes(7));
       await target.quiet();
-      same(ears.errors, 0, "errors before reading");
+      same(recorder.errors, 0, "errors before reading");
       throws(() => tcp.write(bytes("answer")), "Error", "not ready");
       same(text(tcp.read(3)), "req", "read");
       await target.quiet();
-      same(ears.errors, 0, "errors after part of it");
+      same(recorder.errors, 0, "errors after part of it");
 
       same(text(tcp.read()), "uest", "read");
-      same(ears.errors, 0, "errors inside the call");
-      await target.until("an error", () => ears.errors === 1);
+      same(recorder.errors, 0, "errors inside the call");
+      await target.until("an error", () => recorder.errors === 1);
       await target.quiet();
-      same(ears.errors, 1, "errors");
+      same(recorder.errors, 1, "errors");
     },
   },
   {
@@ -43,48 +43,48 @@ export const hangup: Case[] = [
     not: { loopback: "the computer may report the bytes in one turn and the FIN in the next" },
     async run(target) {
       const { address, port, peers } = await target.listen();
-      const ears = new Ears();
+      const recorder = new EventRecorder();
       const tcp = new target.TCP({
         address,
         port,
-        ...ears.callbacks,
+        ...recorder.callbacks,
         onReadable(count) {
-          ears.callbacks.onReadable(count);
+          recorder.callbacks.onReadable(count);
           tcp.read(new Uint8Array(count));
         },
       });
-      await target.until("a connection", () => peers.length > 0 && ears.writable.length > 0);
+      await target.until("a connection", () => peers.length > 0 && recorder.writable.length > 0);
       peers[0].send("bye");
       peers[0].finish();
       await target.quiet();
-      same(ears.events.slice(1), ["readable 3", "error", "error"], "events");
+      same(recorder.events.slice(1), ["readable 3", "error", "error"], "events");
     },
   },
   {
     name: "after FIN, acknowledgements bring no event",
     source: `${TCP_C}: removeTCPCallbacks`,
     async run(target) {
-      const { tcp, peer, ears } = await dialled(target);
+      const { tcp, peer, recorder } = await dialled(target);
       tcp.write(bytes("last words"));
       peer.finish();
-      await target.until("both", () => ears.errors > 0 && peer.heard === "last words");
+      await target.until("both", () => recorder.errors > 0 && peer.received === "last words");
       await target.quiet();
-      same(ears.errors, 1, "errors");
+      same(recorder.errors, 1, "errors");
     },
   },
   {
     name: "after a reset, bytes that arrived before it can be read, then onError",
     source: `${TCP_C}: tcpError`,
     async run(target) {
-      const { tcp, peer, ears } = await dialled(target);
+      const { tcp, peer, recorder } = await dialled(target);
       peer.send("last words");
-      await target.until("bytes", () => ears.readable.includes(10));
+      await target.until("bytes", () => recorder.readable.includes(10));
       peer.reset();
       await target.quiet();
-      same(ears.errors, 0, "errors before reading");
+      same(recorder.errors, 0, "errors before reading");
       throws(() => tcp.write(bytes("x")), "Error", "not ready");
       same(text(tcp.read()), "last words", "read");
-      await target.until("an error", () => ears.errors === 1);
+      await target.until("an error", () => recorder.errors === 1);
     },
   },
   {
@@ -95,14 +95,14 @@ export const hangup: Case[] = [
       chip: "tcp.c points to freed memory: anything may happen",
     },
     async run(target) {
-      const { tcp, peer, ears } = await dialled(target);
+      const { tcp, peer, recorder } = await dialled(target);
       peer.send("last words");
       peer.finish();
-      await target.until("bytes", () => ears.readable.includes(10));
+      await target.until("bytes", () => recorder.readable.includes(10));
       peer.reset();
       await target.until("the control block gone", () => target.connections === 0);
       await target.quiet();
-      same([ears.errors, target.fatal ?? "none"], [0, "none"], "errors, fatal");
+      same([recorder.errors, target.fatal ?? "none"], [0, "none"], "errors, fatal");
       throws(() => tcp.close(), "Error", "");
       same(target.fatal?.startsWith("freed memory"), true, "fatal");
     },
@@ -115,10 +115,10 @@ export const hangup: Case[] = [
       chip: "tcp.c points to freed memory: anything may happen",
     },
     async run(target) {
-      const { tcp, peer, ears } = await dialled(target);
+      const { tcp, peer, recorder } = await dialled(target);
       peer.finish();
       peer.reset();
-      await target.until("an error", () => ears.errors > 0);
+      await target.until("an error", () => recorder.errors > 0);
       throws(() => tcp.close(), "Error", "");
       same(target.fatal?.startsWith("freed memory"), true, "fatal");
     },
@@ -128,9 +128,9 @@ export const hangup: Case[] = [
     source: `${TCP_C}: xs_tcp_get_remotePort`,
     not: { chip: "no program is left on the board to report it" },
     async run(target) {
-      const { tcp, peer, ears } = await dialled(target);
+      const { tcp, peer, recorder } = await dialled(target);
       peer.reset();
-      await target.until("an error", () => ears.errors > 0);
+      await target.until("an error", () => recorder.errors > 0);
       try {
         void tcp.remotePort;
       } catch {} // on the chip nothing can be caught
@@ -146,19 +146,19 @@ export const hangup: Case[] = [
     },
     async run(target) {
       const { address, port, peers } = await target.listen();
-      const { tcp: broken, peer, ears } = await dialled(target);
+      const { tcp: broken, peer, recorder } = await dialled(target);
       const written: unknown[] = [];
       new target.TCP({
         address,
         port,
-        onReadable: () => written.push(broken.write(bytes("late")) ?? "undefined", ears.errors),
+        onReadable: () => written.push(broken.write(bytes("late")) ?? "undefined", recorder.errors),
       });
       await target.until("a connection", () => peers.length > 0);
       peers[0].send("go");
       peer.reset();
       await target.until("the write", () => written.length > 0);
       same(written, ["undefined", 0], "written, errors told before");
-      await target.until("an error", () => ears.errors > 0);
+      await target.until("an error", () => recorder.errors > 0);
     },
   },
   {
@@ -187,9 +187,9 @@ export const hangup: Case[] = [
     name: "a reset frees the control block, only close gives back the object",
     source: `${TCP_C}: doClose`,
     async run(target) {
-      const { tcp, peer, ears } = await dialled(target);
+      const { tcp, peer, recorder } = await dialled(target);
       peer.reset();
-      await target.until("an error", () => ears.errors > 0);
+      await target.until("an error", () => recorder.errors > 0);
       same([target.connections, target.objects], [0, 1], "connections, objects");
       tcp.close();
       same(target.objects, 0, "objects");

@@ -151,7 +151,7 @@ export const listener: Case[] = [
       const all = await filled(target);
       same(all.length, target.numbers.connectionsMax - 1, "connections");
       listener.close();
-      new target.TCP(await target.deaf());
+      new target.TCP(await target.refusing());
     },
   },
   {

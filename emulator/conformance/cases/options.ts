@@ -1,4 +1,4 @@
-import { Ears, PORT, same, throws } from "../stage.ts";
+import { EventRecorder, PORT, same, throws } from "../stage.ts";
 import type { Case } from "../target.ts";
 
 const CONSTRUCTOR = "modules/io/socket/lwip/tcp.c: xs_tcp_constructor";
@@ -34,9 +34,9 @@ export const options: Case[] = [
         whole as unknown as string,
         `${address} and more`,
       ]) {
-        const ears = new Ears();
-        const tcp = new target.TCP({ address: written, port, ...ears.callbacks });
-        await target.until(`a connection to ${written}`, () => ears.writable.length > 0);
+        const recorder = new EventRecorder();
+        const tcp = new target.TCP({ address: written, port, ...recorder.callbacks });
+        await target.until(`a connection to ${written}`, () => recorder.writable.length > 0);
         same([tcp.remoteAddress, tcp.remotePort], [address, port], `address, port of ${written}`);
         tcp.close();
       }
@@ -73,10 +73,10 @@ export const options: Case[] = [
     source: `${COMMON}: builtinGetSignedInteger`,
     async run(target) {
       const { address, port } = await target.listen();
-      const ears = new Ears();
+      const recorder = new EventRecorder();
       const digits = `${port}.9` as unknown as number;
-      const tcp = new target.TCP({ address, port: digits, ...ears.callbacks });
-      await target.until("a connection", () => ears.writable.length > 0);
+      const tcp = new target.TCP({ address, port: digits, ...recorder.callbacks });
+      await target.until("a connection", () => recorder.writable.length > 0);
       same(tcp.remotePort, port, "port");
       same(new target.Listener({ port: PORT + 0.5 }).port, PORT, "port of the listener");
       const symbol = Symbol("port") as unknown as number;
@@ -94,7 +94,7 @@ export const options: Case[] = [
     name: "a callback is a function or nothing",
     source: `${COMMON}: builtinGetCallback`,
     async run(target) {
-      const to = await target.deaf();
+      const to = await target.refusing();
       for (const name of ["onReadable", "onWritable", "onError"]) {
         throws(() => new target.TCP({ ...to, [name]: "no" }), "Error", "not a function");
       }
@@ -107,7 +107,7 @@ export const options: Case[] = [
     name: "a format that is not known is refused, an empty one is the default",
     source: `${COMMON}: builtinInitializeFormat`,
     async run(target) {
-      const to = await target.deaf();
+      const to = await target.refusing();
       for (const format of ["string", "socket/tcp", "no such"]) {
         throws(() => new target.TCP({ ...to, format }), "RangeError", "unimplemented");
       }
@@ -121,7 +121,7 @@ export const options: Case[] = [
     name: "a format is set to number or buffer, or not at all",
     source: "modules/io/socket/lwip/tcp.c: xs_tcp_set_format",
     async run(target) {
-      const tcp = new target.TCP(await target.deaf());
+      const tcp = new target.TCP(await target.refusing());
       throws(() => (tcp.format = "no such"), "RangeError", "unknown");
       throws(() => (tcp.format = "string"), "RangeError", "unimplemented");
       same(tcp.format, "buffer", "format");
@@ -154,12 +154,12 @@ export const options: Case[] = [
     name: "target is the program's own, and callbacks find it on this",
     source: `${COMMON}: builtinInitializeTarget`,
     async run(target) {
-      const ears = new Ears();
+      const recorder = new EventRecorder();
       const own = { name: "session" };
       let found: unknown;
       const tcp = new target.TCP({
-        ...(await target.deaf()),
-        ...ears.callbacks,
+        ...(await target.refusing()),
+        ...recorder.callbacks,
         target: own,
         onError() {
           found = this;

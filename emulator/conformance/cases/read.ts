@@ -10,24 +10,24 @@ export const read: Case[] = [
     name: "onReadable counts all that is unread, not what is new",
     source: DELIVER,
     async run(target) {
-      const { peer, ears } = await dialled(target);
+      const { peer, recorder } = await dialled(target);
       peer.send("abc");
-      await target.until("bytes", () => ears.readable.length === 1);
+      await target.until("bytes", () => recorder.readable.length === 1);
       peer.send("de");
-      await target.until("more bytes", () => ears.readable.length === 2);
-      same(ears.readable, [3, 5], "announced");
+      await target.until("more bytes", () => recorder.readable.length === 2);
+      same(recorder.readable, [3, 5], "announced");
     },
   },
   {
     name: "bytes left unread are not announced again",
     source: DELIVER,
     async run(target) {
-      const { tcp, peer, ears } = await dialled(target);
+      const { tcp, peer, recorder } = await dialled(target);
       peer.send("abc");
-      await target.until("bytes", () => ears.readable.length === 1);
+      await target.until("bytes", () => recorder.readable.length === 1);
       same(text(tcp.read(1)), "a", "read");
       await target.quiet();
-      same(ears.readable, [3], "announced");
+      same(recorder.readable, [3], "announced");
     },
   },
   {
@@ -43,9 +43,9 @@ export const read: Case[] = [
     name: "read() takes everything, read(n) exactly n, a view is filled completely",
     source: READ,
     async run(target) {
-      const { tcp, peer, ears } = await dialled(target);
+      const { tcp, peer, recorder } = await dialled(target);
       peer.send("abcdefghi");
-      await target.until("bytes", () => ears.readable.includes(9));
+      await target.until("bytes", () => recorder.readable.includes(9));
       const view = new Uint8Array(6).subarray(1, 4);
       const whole = new ArrayBuffer(2);
       same(text(tcp.read(2)), "ab", "read(2)");
@@ -60,9 +60,9 @@ export const read: Case[] = [
     name: "reading more than there is throws, and takes nothing",
     source: READ,
     async run(target) {
-      const { tcp, peer, ears } = await dialled(target);
+      const { tcp, peer, recorder } = await dialled(target);
       peer.send("abc");
-      await target.until("bytes", () => ears.readable.includes(3));
+      await target.until("bytes", () => recorder.readable.includes(3));
       throws(() => tcp.read(4), "Error", "invalid");
       throws(() => tcp.read(new Uint8Array(4)), "Error", "invalid");
       throws(() => tcp.read(0), "Error", "invalid");
@@ -75,9 +75,9 @@ export const read: Case[] = [
     name: "the count to read is converted to an integer, and undefined is not an omitted count",
     source: READ,
     async run(target) {
-      const { tcp, peer, ears } = await dialled(target);
+      const { tcp, peer, recorder } = await dialled(target);
       peer.send("abcdef");
-      await target.until("bytes", () => ears.readable.includes(6));
+      await target.until("bytes", () => recorder.readable.includes(6));
       throws(() => tcp.read(undefined), "Error", "invalid");
       throws(() => tcp.read(null as never), "Error", "invalid");
       same(text(tcp.read("2" as unknown as number)), "ab", "read");
@@ -90,23 +90,23 @@ export const read: Case[] = [
     name: "a DataView is bytes",
     source: "xs/sources/xsmc.c: _xsmcGetBuffer",
     async run(target) {
-      const { tcp, peer, ears } = await dialled(target);
+      const { tcp, peer, recorder } = await dialled(target);
       peer.send("abcd");
-      await target.until("bytes", () => ears.readable.includes(4));
+      await target.until("bytes", () => recorder.readable.includes(4));
       const buffer = new ArrayBuffer(4);
       same(tcp.read(new DataView(buffer, 1, 2) as never), 2, "read");
       same([...new Uint8Array(buffer)], [0, 97, 98, 0], "around the view");
       tcp.write(new DataView(buffer, 1, 2) as never);
-      await target.until("the bytes", () => peer.heard === "ab");
+      await target.until("the bytes", () => peer.received === "ab");
     },
   },
   {
     name: "a function, or a view of anything but bytes, is refused",
     source: READ,
     async run(target) {
-      const { tcp, peer, ears } = await dialled(target);
+      const { tcp, peer, recorder } = await dialled(target);
       peer.send("abcd");
-      await target.until("bytes", () => ears.readable.includes(4));
+      await target.until("bytes", () => recorder.readable.includes(4));
       throws(() => tcp.read(new Uint16Array(2) as never), "TypeError", "");
       throws(() => tcp.read((() => 2) as never), "TypeError", "");
       throws(() => tcp.write(new Float32Array(1) as never), "TypeError", "");
@@ -117,7 +117,7 @@ export const read: Case[] = [
     name: "bytes keep their order over many segments and odd reads",
     source: READ,
     async run(target) {
-      const { tcp, peer, ears } = await dialled(target);
+      const { tcp, peer, recorder } = await dialled(target);
       const sent = Array.from({ length: 2000 }, (_, i) => `${i},`).join("");
       let got = "";
       const drain = (unread: number) => {
@@ -128,7 +128,7 @@ export const read: Case[] = [
       peer.send(sent);
       let drained = 0;
       await target.until("all bytes", () => {
-        while (drained < ears.readable.length) drain(ears.readable[drained++]);
+        while (drained < recorder.readable.length) drain(recorder.readable[drained++]);
         return got.length >= sent.length;
       });
       same(got === sent, true, "the same bytes");
@@ -140,29 +140,29 @@ export const read: Case[] = [
     not: { loopback: "the kernel's buffers stand before the board's" },
     async run(target) {
       const { receiveWindowBytes, segmentBytes } = target.numbers;
-      const { tcp, peer, ears } = await dialled(target);
+      const { tcp, peer, recorder } = await dialled(target);
       peer.send("x".repeat(3 * receiveWindowBytes));
       await target.quiet();
-      same(ears.readable.at(-1), receiveWindowBytes, "unread at most");
+      same(recorder.readable.at(-1), receiveWindowBytes, "unread at most");
 
       const most = 2 * segmentBytes - 1;
       tcp.read(new Uint8Array(most));
       await target.quiet();
       const unread = receiveWindowBytes - most + segmentBytes;
-      same(ears.readable.at(-1), unread, "unread after all but a byte of two segments");
+      same(recorder.readable.at(-1), unread, "unread after all but a byte of two segments");
 
       tcp.read(new Uint8Array(1));
       await target.quiet();
-      same(ears.readable.at(-1), receiveWindowBytes, "unread after two segments");
+      same(recorder.readable.at(-1), receiveWindowBytes, "unread after two segments");
     },
   },
   {
     name: "signed bytes are bytes",
     source: READ,
     async run(target) {
-      const { tcp, peer, ears } = await dialled(target);
+      const { tcp, peer, recorder } = await dialled(target);
       peer.send("ab");
-      await target.until("bytes", () => ears.readable.includes(2));
+      await target.until("bytes", () => recorder.readable.includes(2));
       const signed = new Int8Array(2);
       same([tcp.read(signed as never), [...signed]], [2, [...bytes("ab")]], "read");
     },
@@ -171,11 +171,11 @@ export const read: Case[] = [
     name: "in format number, read returns one byte as a number and ignores its arguments",
     source: READ,
     async run(target) {
-      const { tcp, peer, ears } = await dialled(target);
+      const { tcp, peer, recorder } = await dialled(target);
       tcp.format = "number";
       same(tcp.read() ?? "none", "none", "read of nothing");
       peer.send("a\xffcdef");
-      await target.until("bytes", () => ears.readable.includes(6));
+      await target.until("bytes", () => recorder.readable.includes(6));
       const view = new Uint8Array(2);
       same([tcp.read(), tcp.read(3), tcp.read(view)], [97, 255, 99], "read");
       same([...view], [0, 0], "the view");

@@ -37,9 +37,9 @@ export const write: Case[] = [
       throws(() => tcp.write(tooMuch), "Error", "would block");
       same(tcp.write(tooMuch.subarray(1).fill(120)), 0, "room");
       throws(() => tcp.write(bytes("y")), "Error", "would block");
-      await target.until("the bytes", () => peer.heard.length >= sendBufferBytes);
+      await target.until("the bytes", () => peer.received.length >= sendBufferBytes);
       await target.quiet();
-      same(peer.heard === "x".repeat(sendBufferBytes), true, "exactly what was taken arrives");
+      same(peer.received === "x".repeat(sendBufferBytes), true, "exactly what was taken arrives");
     },
   },
   {
@@ -51,8 +51,8 @@ export const write: Case[] = [
       tcp.write(scratch);
       tcp.write(scratch.fill(120));
       scratch.fill(0);
-      await target.until("the bytes", () => peer.heard.length >= 6);
-      same(peer.heard, "abcxxx", "heard");
+      await target.until("the bytes", () => peer.received.length >= 6);
+      same(peer.received, "abcxxx", "received");
     },
   },
   {
@@ -62,8 +62,8 @@ export const write: Case[] = [
       const { tcp, peer } = await dialled(target);
       tcp.write(bytes("ab"));
       tcp.write(bytes("cd"));
-      same(peer.heard, "", "heard in the same turn");
-      await target.until("the bytes", () => peer.heard.length === 4);
+      same(peer.received, "", "received in the same turn");
+      await target.until("the bytes", () => peer.received.length === 4);
       same(peer.pieces, ["abcd"], "pieces");
     },
   },
@@ -72,20 +72,20 @@ export const write: Case[] = [
     source: SENT,
     async run(target) {
       const { sendBufferBytes } = target.numbers;
-      const { tcp, ears } = await dialled(target);
+      const { tcp, recorder } = await dialled(target);
       tcp.write(new Uint8Array(sendBufferBytes));
-      same(ears.writable.length, 1, "calls before the acknowledgement");
-      await target.until("all the room", () => ears.writable.length > 1);
-      await target.until("all the room", () => ears.writable.at(-1) === sendBufferBytes);
+      same(recorder.writable.length, 1, "calls before the acknowledgement");
+      await target.until("all the room", () => recorder.writable.length > 1);
+      await target.until("all the room", () => recorder.writable.at(-1) === sendBufferBytes);
     },
   },
   {
     name: "nothing written, nothing acknowledged, no further onWritable",
     source: SENT,
     async run(target) {
-      const { ears } = await dialled(target);
+      const { recorder } = await dialled(target);
       await target.quiet();
-      same(ears.writable.length, 1, "calls");
+      same(recorder.writable.length, 1, "calls");
     },
   },
   {
@@ -99,7 +99,7 @@ export const write: Case[] = [
       const { sendBufferBytes } = target.numbers;
       const { tcp, peer } = await dialled(target);
       tcp.write(bytes("x".repeat(1000)));
-      await target.until("the bytes at the peer", () => peer.heard.length === 1000);
+      await target.until("the bytes at the peer", () => peer.received.length === 1000);
       same(tcp.write(new Uint8Array(0)), sendBufferBytes - 1000, "room, acknowledgement under way");
       await target.quiet();
       same(tcp.write(new Uint8Array(0)), sendBufferBytes, "room, acknowledged");
@@ -115,7 +115,7 @@ export const write: Case[] = [
     async run(target) {
       const { segmentsQueuedMax } = target.numbers;
       const { clock } = await booted(target);
-      const { tcp, peer, ears } = await dialled(target);
+      const { tcp, peer, recorder } = await dialled(target);
       const written: (number | undefined)[] = [];
       // What is written in a turn of its own is a segment of its own, however small.
       const next = (): void => {
@@ -126,10 +126,10 @@ export const write: Case[] = [
       await target.until("one too many", () => written.length > segmentsQueuedMax);
       const refused = written.indexOf(undefined);
       same(refused, segmentsQueuedMax, "the first that was refused");
-      await target.until("an error", () => ears.errors > 0);
+      await target.until("an error", () => recorder.errors > 0);
       throws(() => tcp.write(bytes("x")), "Error", "not ready");
       await target.quiet();
-      same([peer.heard.length, peer.ending], [segmentsQueuedMax, "none"], "heard, ending");
+      same([peer.received.length, peer.ending], [segmentsQueuedMax, "none"], "received, ending");
     },
   },
   {
@@ -137,12 +137,12 @@ export const write: Case[] = [
     source: "src/core/tcp_out.c: tcp_write",
     async run(target) {
       const { segmentsQueuedMax } = target.numbers;
-      const { tcp, peer, ears } = await dialled(target);
+      const { tcp, peer, recorder } = await dialled(target);
       for (let i = 0; i < 3 * segmentsQueuedMax; i++) {
         if (tcp.write(bytes("x")) === undefined) throw new Error(`write ${i} was refused`);
       }
-      await target.until("all of it", () => peer.heard.length === 3 * segmentsQueuedMax);
-      same(ears.errors, 0, "errors");
+      await target.until("all of it", () => peer.received.length === 3 * segmentsQueuedMax);
+      same(recorder.errors, 0, "errors");
     },
   },
   {
@@ -165,7 +165,7 @@ export const write: Case[] = [
       // A byte in each segment: some kilobytes of data, and far more heap than the board has.
       for (const connection of all) write(connection, target.numbers.segmentsQueuedMax - 1);
       await target.until("all written", () => dead + alive === all.length);
-      const errors = () => all.filter(({ ears }) => ears.errors > 0).length;
+      const errors = () => all.filter(({ recorder }) => recorder.errors > 0).length;
       await target.until("errors", () => errors() === dead);
       same([dead > 0, target.fatal ?? "none"], [true, "none"], "some dead, fatal");
     },
@@ -177,7 +177,7 @@ export const write: Case[] = [
       const { bare, peer } = await accepted(target);
       bare.write(bytes("hello"));
       peer.send("you");
-      await target.until("the greeting", () => peer.heard === "hello");
+      await target.until("the greeting", () => peer.received === "hello");
       await target.quiet();
       same(bare.read(new Uint8Array(3)), 3, "read");
     },
@@ -195,8 +195,8 @@ export const write: Case[] = [
       throws(() => tcp.write(Symbol("68") as never), "TypeError", "");
       tcp.format = "buffer";
       tcp.write(bytes("D"));
-      await target.until("the bytes", () => peer.heard.length >= 4);
-      same(peer.heard, "ABCD", "heard");
+      await target.until("the bytes", () => peer.received.length >= 4);
+      same(peer.received, "ABCD", "received");
     },
   },
 ];

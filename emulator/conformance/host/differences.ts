@@ -6,8 +6,8 @@ export const TRAITS = {
   buffer: "it has room for 1536 bytes each way, and no window",
   early: 'before it is connected, it has no room yet: "would block"',
   late: "it goes on writing after the peer has hung up, until the kernel complains",
-  flush: "each write leaves at once, so the peer hears them together only by chance",
-  once: "after an error it looks at the socket no more",
+  flush: "each write leaves at once, so the peer receives them together only by chance",
+  once: "after an error it does not look at the socket again",
   bare: "an accepted socket is dead until it changes hands",
   unlimited: "it carries as many connections as the computer does",
   unread: "bytes that it has in its own buffer are not unread for the kernel, so it sends FIN",
@@ -88,7 +88,7 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
   },
   "closing over unread bytes is a reset, and bytes that were not yet sent are lost": {
     trait: "unread",
-    seen: 'heard, ending: is ["answer","finished"], expected ["","reset"]',
+    seen: 'received, ending: is ["answer","finished"], expected ["","reset"]',
   },
   "a dud has no connection: reading and writing give undefined, from refuses it": {
     trait: "unlimited",
@@ -120,7 +120,7 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
     seen: 'expected Error "invalid from", nothing thrown',
   },
   "of the segments that arrive before it is accepted only the first is kept: the others are sent again, in order":
-    { trait: "buffer", seen: "never came: all of it" },
+    { trait: "buffer", seen: "timed out: all of it" },
   "an error that was reported to the first object is not reported to the second": {
     trait: "bare",
     seen: BLOCKED,

@@ -55,7 +55,7 @@ afterEach(() => {
 
 test.each([
   "a connection knows its peer's address and port", // the host listens
-  "a refusal gives one onError and no onWritable", // the host has a deaf port
+  "a refusal gives one onError and no onWritable", // the host has a port that refuses
   "clients are accepted in the order in which they connected", // the host connects
   "bytes keep their order over many segments and odd reads", // it sends
   "bytes and FIN that arrived before it was accepted are delivered afterwards", // it finishes

@@ -3,18 +3,18 @@ import type { BoardKind } from "../../src/boards/kind.ts";
 import { encode, Inbox, type Outcome, type ToBoard, type ToHost } from "../remote/messages.ts";
 import { CasePeers } from "./peers.ts";
 
-/** From its start, a board has this long to join its network and to connect. */
+/** Time for a board to boot, join its network and connect. */
 const BOARD_MS = 60_000;
 
-/** More than the longest case may take with all that it waits for. */
+/** More than the longest case takes. */
 const CASE_MS = 60_000;
 
-/** There is nobody to play a case. */
+/** No board has connected to play a case. */
 export class NoBoard extends Error {}
 
 /**
- * The other end of every board: tells it which case to play, plays the peers of that case, and
- * hears how it went.
+ * The host of a remote test: sends each board the case to play, plays the peers of that case, and receives its
+ * outcome.
  */
 export class TestHost {
   #server: net.Server;
@@ -33,7 +33,7 @@ export class TestHost {
   private constructor(server: net.Server) {
     this.#server = server;
     server.on("connection", board => {
-      board.on("error", () => {}); // boards lose their power amid a sentence; "close" follows
+      board.on("error", () => {}); // a board may lose its power at any time; "close" follows
       this.#waiting.push(board);
       this.#welcome?.resolve();
     });
@@ -43,18 +43,18 @@ export class TestHost {
     return (this.#server.address() as net.AddressInfo).port;
   }
 
-  /** Plays one case on the next board that asks for one. What ends the board is an outcome, too. */
+  /** Plays one case on the next board that asks for one. That the board stops is an outcome, too. */
   async play(name: string, place: number, numbers: BoardKind): Promise<Outcome> {
-    return this.#talk({ say: "play", name, place, numbers });
+    return this.#talk({ type: "play", name, place, numbers });
   }
 
-  /** Tells the next board that there is nothing more to play. */
+  /** Sends the next board the end of the run. */
   async end(cases: number): Promise<void> {
     const board = await this.#board();
-    await new Promise<void>(resolve => board.end(encode({ say: "end", cases }), resolve));
+    await new Promise<void>(resolve => board.end(encode({ type: "end", cases }), resolve));
   }
 
-  /** The board will not come: whoever waits for it waits no longer. */
+  /** No board will connect: ends the wait for one. */
   absent(why: string): void {
     this.#welcome?.reject(new NoBoard(`the board ended before it asked for a case: ${why}`));
   }
@@ -64,7 +64,7 @@ export class TestHost {
     for (const board of this.#waiting) board.destroy();
   }
 
-  /** Boards that have hung up meanwhile are passed over. */
+  /** Boards that have closed their connection meanwhile are skipped. */
   async #board(): Promise<net.Socket> {
     for (;;) {
       const board = this.#waiting.shift();
@@ -87,7 +87,7 @@ export class TestHost {
     }
   }
 
-  async #talk(play: ToBoard & { say: "play" }): Promise<Outcome> {
+  async #talk(play: ToBoard & { type: "play" }): Promise<Outcome> {
     const board = await this.#board();
     const peers = new CasePeers(board.localAddress!, board.remoteAddress!, (message, text) =>
       board.write(encode(message, text)),
@@ -101,14 +101,14 @@ export class TestHost {
         const failed = (seen: string) => done({ result: "not ok", seen });
         const alarm = setTimeout(failed, CASE_MS, `no outcome after ${CASE_MS} ms`);
         const inbox = new Inbox<ToHost>((message, text) => {
-          if (message.say === "outcome") done(message);
+          if (message.type === "outcome") done(message);
           else peers.onRequest(message, text);
         });
         board.on("data", bytes => {
           try {
             inbox.push(bytes);
           } catch (error) {
-            failed(`no board of ours: ${error}`); // whoever found the port open
+            failed(`no board of ours: ${error}`); // an unknown program has connected
           }
         });
         board.on("close", () => failed("the board ended"));

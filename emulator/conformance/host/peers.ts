@@ -3,9 +3,9 @@ import { type ReservedPort, reservePort } from "../../src/reserved-port.ts";
 import { SocketPeer } from "../peer.ts";
 import type { ToBoard, ToHost } from "../remote/messages.ts";
 
-type Request = Exclude<ToHost, { say: "outcome" }>;
+type Request = Exclude<ToHost, { type: "outcome" }>;
 
-/** The peers of one case: sockets of this computer that do what the board asks. */
+/** The peers of one case: sockets of this computer, driven by the board's requests. */
 export class CasePeers {
   #own: string;
   #board: string;
@@ -27,15 +27,15 @@ export class CasePeers {
   }
 
   onRequest(request: Request, text: string): void {
-    switch (request.say) {
+    switch (request.type) {
       case "listen":
         this.#listen(request.ask);
         break;
-      case "deaf":
-        void this.#deaf(request.ask);
+      case "refuse":
+        void this.#refusing(request.ask);
         break;
       case "mark":
-        this.#tell({ say: "answer", ask: request.ask, port: 0 });
+        this.#tell({ type: "answer", ask: request.ask, port: 0 });
         break;
       case "connect":
         this.#connect(request.peer, request.port);
@@ -62,36 +62,36 @@ export class CasePeers {
   #listen(ask: number): void {
     const server = net.createServer({ allowHalfOpen: true }, socket => {
       const peer = ++this.#arrivals;
-      this.#tell({ say: "came", ask, peer });
+      this.#tell({ type: "connected", ask, peer });
       this.#join(peer, socket);
-      this.#tell({ say: "port", peer, port: socket.localPort! });
+      this.#tell({ type: "port", peer, port: socket.localPort! });
     });
     this.#servers.push(server);
     server.listen(0, this.#own, () => {
       const { port } = server.address() as net.AddressInfo;
-      this.#tell({ say: "answer", ask, port });
+      this.#tell({ type: "answer", ask, port });
     });
   }
 
-  async #deaf(ask: number): Promise<void> {
+  async #refusing(ask: number): Promise<void> {
     const reserved = await reservePort(this.#own);
     if (this.#closed) reserved.release();
     else this.#reserved.push(reserved);
-    this.#tell({ say: "answer", ask, port: reserved.port });
+    this.#tell({ type: "answer", ask, port: reserved.port });
   }
 
   #connect(peer: number, port: number): void {
     const socket = net.connect({ host: this.#board, port, allowHalfOpen: true });
-    socket.on("connect", () => this.#tell({ say: "port", peer, port: socket.localPort! }));
+    socket.on("connect", () => this.#tell({ type: "port", peer, port: socket.localPort! }));
     this.#join(peer, socket);
   }
 
   #join(peer: number, socket: net.Socket): void {
     this.#peers.set(peer, new SocketPeer(socket));
     socket.on("data", bytes => {
-      this.#tell({ say: "heard", peer, bytes: bytes.byteLength }, bytes.toString("latin1"));
+      this.#tell({ type: "received", peer, bytes: bytes.byteLength }, bytes.toString("latin1"));
     });
-    socket.on("end", () => this.#tell({ say: "ending", peer, ending: "finished" }));
-    socket.on("error", () => this.#tell({ say: "ending", peer, ending: "reset" }));
+    socket.on("end", () => this.#tell({ type: "ending", peer, ending: "finished" }));
+    socket.on("error", () => this.#tell({ type: "ending", peer, ending: "reset" }));
   }
 }

@@ -53,7 +53,7 @@ test("differences, and the table in README.md, speak of cases that there are", (
   expect(ROWS.filter(row => !names.includes(row.split(" | ")[0].slice(2)))).toEqual([]);
 });
 
-test("the table in README.md says what the list of differences says", () => {
+test("the table in README.md is that of the list of differences", () => {
   for (const each of CASES) {
     const row = ROWS.find(line => line.startsWith(`| ${each.name} | `));
     if (row === undefined) continue; // not played on a simulator yet

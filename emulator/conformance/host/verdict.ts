@@ -16,7 +16,7 @@ export interface Verdict {
   readonly emulator: string;
 }
 
-/** Whether a board does what the case says, and if not, whether we know why. */
+/** Whether a case holds on a board, and if not, whether the difference is a known one. */
 export function judge(
   { name, not }: Pick<Case, "name" | "not">,
   outcome: Outcome,
@@ -39,7 +39,7 @@ export function judge(
   return verdict("not seen", outcome.seen);
 }
 
-/** Is there something that somebody has to look into? */
+/** True: the result is not a known one. */
 export function alarming({ word }: Verdict): boolean {
   return word === "UNEXPLAINED" || word === "NO LONGER DIFFERS";
 }

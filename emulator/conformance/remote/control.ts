@@ -3,13 +3,13 @@ import { encode, Inbox, type ToBoard, type ToHost } from "./messages.ts";
 
 export interface ControlEvents {
   onMessage(message: ToBoard, text: string): void;
-  /** The host has hung up, or was not to be reached. */
+  /** The host has closed the connection, or cannot be reached. */
   onLost(): void;
 }
 
 /**
- * The board's end of the control connection. It takes one of the board's control blocks and asks
- * for no more events than it needs, because both are part of what is examined.
+ * The board's end of the control connection. It takes one of the board's control blocks and
+ * no more events than it needs, because both are part of what is examined.
  */
 export class Control {
   #tcp: TCP;

@@ -3,10 +3,10 @@ import { encode, Inbox, type ToBoard } from "./messages.ts";
 
 test("messages and their bytes come through, however the network cuts them", () => {
   const sent: [ToBoard, string][] = [
-    [{ say: "answer", ask: 1, port: 80 }, ""],
-    [{ say: "heard", peer: 1, bytes: 9 }, "a\n{\0\xff\r\n}b"],
-    [{ say: "heard", peer: 2, bytes: 300 }, "x".repeat(300)],
-    [{ say: "end", cases: 3 }, ""],
+    [{ type: "answer", ask: 1, port: 80 }, ""],
+    [{ type: "received", peer: 1, bytes: 9 }, "a\n{\0\xff\r\n}b"],
+    [{ type: "received", peer: 2, bytes: 300 }, "x".repeat(300)],
+    [{ type: "end", cases: 3 }, ""],
   ];
   const wire = Buffer.concat(sent.map(([message, text]) => encode(message, text)));
   for (const size of [1, 2, 7, 64, wire.byteLength]) {
@@ -20,6 +20,6 @@ test("messages and their bytes come through, however the network cuts them", () 
 test("a line or a text that is too long is refused before it is kept", () => {
   const inbox = new Inbox<ToBoard>(() => {});
   expect(() => inbox.push(new Uint8Array(5000).fill(120))).toThrow("no message");
-  const long = encode({ say: "heard", peer: 1, bytes: 1e9 });
+  const long = encode({ type: "received", peer: 1, bytes: 1e9 });
   expect(() => new Inbox<ToBoard>(() => {}).push(long)).toThrow("1000000000 bytes");
 });

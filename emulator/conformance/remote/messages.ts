@@ -2,44 +2,44 @@ import type { BoardKind } from "../../src/boards/kind.ts";
 import type { Peer } from "../target.ts";
 
 /**
- * What the board and the host, the program on the computer that plays the peers, tell each other
+ * The messages between the board and the host, the program on the computer that plays the peers,
  * over the control connection. A message is a line of JSON; where it has `bytes`, so many raw bytes
  * follow it: one per character of its text.
  */
 
-/** How a case went on the board, told by the board. */
+/** The result of a case, as the board reports it. */
 export type Outcome =
   | { result: "ok" }
-  /** It held, up to where it asked what a program on the chip cannot see. */
+  /** It held, up to a step that needs more than a program on the chip can see. */
   | { result: "part"; seen: string }
   | { result: "not ok"; seen: string }
   | { result: "skip"; seen: string };
 
-/** From the board, which asks for a case by connecting. `ask` numbers a question, `peer` is the number of a peer. */
+/** From the board, which requests a case by connecting. `ask` is the number of a request, `peer` that of a peer. */
 export type ToHost =
-  | { say: "listen" | "deaf" | "mark"; ask: number }
-  | { say: "connect"; peer: number; port: number }
-  | { say: "send"; peer: number; bytes: number }
-  | { say: "finish" | "reset"; peer: number }
-  | ({ say: "outcome"; name: string } & Outcome);
+  | { type: "listen" | "refuse" | "mark"; ask: number }
+  | { type: "connect"; peer: number; port: number }
+  | { type: "send"; peer: number; bytes: number }
+  | { type: "finish" | "reset"; peer: number }
+  | ({ type: "outcome"; name: string } & Outcome);
 
 /** From the host. */
 export type ToBoard =
-  | { say: "play"; name: string; place: number; numbers: BoardKind }
-  | { say: "end"; cases: number }
-  | { say: "answer"; ask: number; port: number }
-  /** Somebody has connected to the port that was the answer to `ask`. */
-  | { say: "came"; ask: number; peer: number }
-  | { say: "port"; peer: number; port: number }
-  | { say: "heard"; peer: number; bytes: number }
-  | { say: "ending"; peer: number; ending: Peer["ending"] };
+  | { type: "play"; name: string; place: number; numbers: BoardKind }
+  | { type: "end"; cases: number }
+  | { type: "answer"; ask: number; port: number }
+  /** A connection has arrived at the port that was the answer to `ask`. */
+  | { type: "connected"; ask: number; peer: number }
+  | { type: "port"; peer: number; port: number }
+  | { type: "received"; peer: number; bytes: number }
+  | { type: "ending"; peer: number; ending: Peer["ending"] };
 
 const NEWLINE = 10;
 
 /** More than the longest message has before its bytes; what is longer is no message. */
 const LINE_BYTES_MAX = 4096;
 
-/** More than any case sends or hears as one piece. */
+/** More than any case sends or receives as one piece. */
 const TEXT_BYTES_MAX = 256 * 1024;
 
 export function encode(message: ToHost | ToBoard, text = ""): Uint8Array {
@@ -48,7 +48,7 @@ export function encode(message: ToHost | ToBoard, text = ""): Uint8Array {
   );
 }
 
-/** Puts messages together again, however the bytes come in pieces. */
+/** Puts messages together from pieces of bytes. */
 export class Inbox<Message extends ToHost | ToBoard> {
   #onMessage: (message: Message, text: string) => void;
   #line = "";

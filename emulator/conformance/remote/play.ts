@@ -5,7 +5,7 @@ import { Control } from "./control.ts";
 import type { Outcome, ToBoard } from "./messages.ts";
 import { OutOfReach, RemoteTarget } from "./target.ts";
 
-/** Without a case to play by then, the host is not there, or has gone: start over. */
+/** Without a case by then, the host is not there or has ended: start over. */
 const IDLE_MS = 10_000;
 
 /** Between two attempts to reach the host. */
@@ -45,11 +45,11 @@ function once({ TCP, Listener, clock, log, host, restart }: Stage): void {
   const idle = clock.after(IDLE_MS, restart);
   const control = new Control(TCP, host, {
     onMessage(message: ToBoard, text: string) {
-      if (message.say === "end") {
+      if (message.type === "end") {
         idle();
         ended = true;
         log(`1..${message.cases}`);
-      } else if (message.say === "play") {
+      } else if (message.type === "play") {
         idle();
         const { numbers, name, place } = message;
         target = new RemoteTarget({
@@ -62,7 +62,7 @@ function once({ TCP, Listener, clock, log, host, restart }: Stage): void {
         });
         outcomeOf(name, target).then(outcome => {
           log(line(place, name, outcome));
-          control.send({ say: "outcome", name, ...outcome });
+          control.send({ type: "outcome", name, ...outcome });
         });
       } else {
         target?.told(message, text);

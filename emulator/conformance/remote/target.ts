@@ -4,19 +4,19 @@ import type { Peer, PeerPort, Target } from "../target.ts";
 import type { Control } from "./control.ts";
 import type { ToBoard } from "./messages.ts";
 
-/** When something has not come by then, it never will. */
+/** A wait of this time has timed out. */
 const PATIENCE_MS = 5_000;
 
-/** How often a case looks whether it has come. */
+/** How often a case checks what it waits for. */
 const POLL_MS = 5;
 
 /**
- * Longer than lwIP waits to offer again what came before its connection was accepted (250 ms), and
+ * Longer than lwIP waits to offer again segments that arrived before their connection was accepted (250 ms), and
  * than ten of the simulator's polls (20 ms).
  */
 const QUIET_MS = 300;
 
-/** A case asks for what a program on the board cannot see or do; it is not to blame. */
+/** A case needs something that a program on the board cannot see or do: no failure of the board. */
 export class OutOfReach extends Error {
   readonly result: "part" | "skip";
 
@@ -26,12 +26,12 @@ export class OutOfReach extends Error {
   }
 }
 
-/** The board that this very program runs on. Its peers are played by the host. */
+/** The board that this program runs on. Its peers are played by the host. */
 export class RemoteTarget implements Target {
   readonly TCP: TCPClass;
   readonly Listener: ListenerClass;
   readonly numbers: BoardKind;
-  /** As long as somebody is there to ask, nothing has ended the board. */
+  /** The program runs, so nothing has stopped the board. */
   readonly fatal = undefined;
   readonly #address: string;
   readonly #clock: BoardPlatform["clock"];
@@ -91,17 +91,17 @@ export class RemoteTarget implements Target {
     return { address: this.#address, port: await this.#ask("listen"), peers };
   }
 
-  async deaf(): Promise<{ address: string; port: number }> {
-    return { address: this.#address, port: await this.#ask("deaf") };
+  async refusing(): Promise<{ address: string; port: number }> {
+    return { address: this.#address, port: await this.#ask("refuse") };
   }
 
   connect(port: number): Peer {
-    const peer = -++this.#connected; // those that come to us have positive numbers
-    this.#control.send({ say: "connect", peer, port });
+    const peer = -++this.#connected; // those of accepted connections are positive
+    this.#control.send({ type: "connect", peer, port });
     return this.#peer(peer);
   }
 
-  /** What was asked for is done before the first mark comes back, and told before the second. */
+  /** Requests are carried out before the first mark returns, and their events arrive before the second. */
   async quiet(): Promise<void> {
     await this.#ask("mark");
     await this.#pause(QUIET_MS);
@@ -111,24 +111,24 @@ export class RemoteTarget implements Target {
   async until(what: string, holds: () => boolean): Promise<void> {
     const deadline = this.#clock.now() + PATIENCE_MS;
     while (!holds()) {
-      if (this.#clock.now() > deadline) throw new Error(`never came: ${what}`);
+      if (this.#clock.now() > deadline) throw new Error(`timed out: ${what}`);
       await this.#pause(POLL_MS);
     }
   }
 
   /** News from the host. */
   told(message: ToBoard, text: string): void {
-    switch (message.say) {
+    switch (message.type) {
       case "answer":
         this.#answers.get(message.ask)?.(message.port);
         break;
-      case "came":
+      case "connected":
         this.#arrivals.get(message.ask)?.push(this.#peer(message.peer));
         break;
       case "port":
         this.#peers.get(message.peer)!.port = message.port;
         break;
-      case "heard":
+      case "received":
         this.#peers.get(message.peer)!.hear(text);
         break;
       case "ending":
@@ -143,14 +143,14 @@ export class RemoteTarget implements Target {
     return peer;
   }
 
-  async #ask(say: "listen" | "deaf" | "mark"): Promise<number> {
+  async #ask(type: "listen" | "refuse" | "mark"): Promise<number> {
     const ask = ++this.#asked;
     let answer: number | undefined;
     this.#answers.set(ask, port => {
       answer = port;
     });
-    this.#control.send({ say, ask });
-    await this.until(`the host's answer to "${say}"`, () => answer !== undefined);
+    this.#control.send({ type, ask });
+    await this.until(`the host's answer to "${type}"`, () => answer !== undefined);
     return answer!;
   }
 
@@ -159,12 +159,12 @@ export class RemoteTarget implements Target {
   }
 }
 
-/** What the host has told of a peer, and the way to tell it something. */
+/** A peer as the host reports it. */
 class RemotePeer implements Peer {
-  heard = "";
+  received = "";
   readonly pieces: string[] = [];
   ending: Peer["ending"] = "none";
-  /** 0 until the host has told it. */
+  /** 0 until the host has reported it. */
   port = 0;
   readonly #number: number;
   readonly #control: Pick<Control, "send">;
@@ -175,19 +175,19 @@ class RemotePeer implements Peer {
   }
 
   hear(piece: string): void {
-    this.heard += piece;
+    this.received += piece;
     this.pieces.push(piece);
   }
 
   send(text: string): void {
-    this.#control.send({ say: "send", peer: this.#number, bytes: text.length }, text);
+    this.#control.send({ type: "send", peer: this.#number, bytes: text.length }, text);
   }
 
   finish(): void {
-    this.#control.send({ say: "finish", peer: this.#number });
+    this.#control.send({ type: "finish", peer: this.#number });
   }
 
   reset(): void {
-    this.#control.send({ say: "reset", peer: this.#number });
+    this.#control.send({ type: "reset", peer: this.#number });
   }
 }

@@ -1,4 +1,4 @@
-/** Time as the network asks for it; whoever makes a network gives it one. */
+/** The network's time, given to its constructor. */
 export interface Clock {
   /** Milliseconds; never goes back. */
   now(): number;

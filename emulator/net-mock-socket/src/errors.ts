@@ -1,4 +1,4 @@
-/** Numbers that Linux gives these errors, as Node shows them. */
+/** Linux's numbers of these errors, as Node shows them. */
 const ERRNO = {
   EADDRINUSE: -98,
   EBADF: -9,

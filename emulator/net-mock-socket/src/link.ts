@@ -1,16 +1,16 @@
-/** The weather on a stretch of the way. */
+/** Delay, rate and loss of a link. */
 export interface LinkSettings {
-  /** Time that a packet takes at least. */
+  /** Shortest time of a packet. */
   readonly latencyMs: number;
-  /** Up to so much more, by chance. It delays what follows too: a link keeps its order. */
+  /** Longest random delay in addition. It delays later packets too: a link keeps its order. */
   readonly jitterMs: number;
   /** Rate in each direction; packets queue for it. */
   readonly bytesPerSecond: number;
-  /** Share of the packets that are lost, from 0 to less than 1. TCP sends them again, later. */
+  /** Share of lost packets, from 0 to less than 1. TCP sends them again later. */
   readonly loss: number;
 }
 
-const FINE: LinkSettings = {
+const NO_EFFECT: LinkSettings = {
   latencyMs: 0,
   jitterMs: 0,
   bytesPerSecond: Number.POSITIVE_INFINITY,
@@ -20,9 +20,9 @@ const FINE: LinkSettings = {
 /** IPv4 and TCP without options: RFC 791, RFC 9293. */
 const HEADER_BYTES = 40;
 
-/** Settings of a link, the missing ones as in fine weather. */
+/** Settings of a link; missing ones have no effect on packets. */
 export function linkSettings(settings: Partial<LinkSettings>): LinkSettings {
-  const complete = { ...FINE, ...settings };
+  const complete = { ...NO_EFFECT, ...settings };
   for (const [name, value] of Object.entries(complete)) {
     const good = name === "bytesPerSecond" ? value > 0 : value >= 0;
     if (!good || (name === "loss" && value >= 1)) {
@@ -38,7 +38,7 @@ export class Lane {
   #random: () => number;
   /** When the last packet has left the sender. */
   #freeAtMs = 0;
-  /** When the last packet has come out. */
+  /** When the last packet has arrived. */
   #lastOutMs = 0;
 
   constructor(settings: LinkSettings, random: () => number) {
@@ -46,7 +46,7 @@ export class Lane {
     this.#random = random;
   }
 
-  /** When a packet that enters at `atMs` comes out; nothing if it is lost. */
+  /** The arrival time of a packet that enters at `atMs`; `undefined` if it is lost. */
   pass(atMs: number, bytes: number): number | undefined {
     const { latencyMs, jitterMs, bytesPerSecond, loss } = this.settings;
     let outMs = atMs;

@@ -4,11 +4,11 @@ import type { RetransmissionTimes } from "./retransmission.ts";
 export interface HostProfile extends RetransmissionTimes {
   /** Bytes of payload in one segment; the smaller one of both hosts counts. */
   readonly mss: number;
-  /** Bytes that a peer may send ahead of what was consumed here. */
+  /** Bytes that a peer may send beyond those that were consumed here. */
   readonly receiveWindow: number;
-  /** Bytes taken from the program before they are acknowledged. */
+  /** Bytes that the program may write before they are acknowledged. */
   readonly sendBuffer: number;
-  /** Connections that a listener holds before its program has seen them; more are refused. */
+  /** Connections that a listener queues for its program; more are refused. */
   readonly backlog: number;
   /**
    * What opens the window: `delivered`, when the program takes the bytes; `recved`, only its call of
@@ -16,11 +16,11 @@ export interface HostProfile extends RetransmissionTimes {
    */
   readonly windowRelease: "delivered" | "recved";
   /**
-   * Connections at once, those included that still close or wait. Beyond them a SYN is not answered,
+   * Connections at once, closing ones and those in TIME_WAIT included. Beyond them a SYN is not answered,
    * and `connect` fails with ENOBUFS; the oldest one in TIME_WAIT makes room.
    */
   readonly connectionsMax: number;
-  /** How long the end that closed first remembers the connection. */
+  /** How long the end that closed first stays in TIME_WAIT. */
   readonly timeWaitMs: number;
   /** How long a closed socket waits for the other end to close, too. */
   readonly finWaitMs: number;
@@ -44,7 +44,7 @@ export const LINUX: HostProfile = {
   synBackoff: true,
 };
 
-/** How patient lwIP is, as ESP-IDF builds it (components/lwip/Kconfig, v6.0; lwIP's tcp.c). */
+/** lwIP's times, as ESP-IDF builds it (components/lwip/Kconfig, v6.0; lwIP's tcp.c). */
 export const LWIP_PATIENCE: Partial<RetransmissionTimes> = {
   rtoInitialMs: 1_500, // LWIP_TCP_RTO_TIME
   retransmissionsMax: 12, // LWIP_TCP_MAXRTX

@@ -1,6 +1,6 @@
 /**
- * A source of chance that repeats: the same seed gives the same numbers, from 0 to less than 1.
- * Mulberry32 (Tommy Ettinger, public domain): 32 bits of state are plenty for weather.
+ * A random number generator that repeats: the same seed gives the same numbers, from 0 to less than 1.
+ * Mulberry32 (Tommy Ettinger, public domain): 32 bits of state are enough for jitter and loss.
  */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0;

@@ -1,4 +1,4 @@
-/** What the program's side of a connection does with what came. */
+/** The program's side of a connection. */
 export interface Reader {
   received(bytes: Buffer): void;
   /** The sender's FIN, after all its bytes. */
@@ -8,26 +8,26 @@ export interface Reader {
 }
 
 /**
- * The receiving half of a connection: puts segments in order, throws away what it knows already, and
- * announces how much more it takes: received - unread + window.
+ * The receiving half of a connection: puts segments in order, drops duplicates, and
+ * announces its window: received - unread + window.
  */
 export class Receiving {
   #window: number;
-  /** An opening that is worth telling of. */
-  #worthwhile: number;
+  /** Bytes by which the window must open before that is announced (silly window avoidance). */
+  #openingMin: number;
   #reader: Reader;
   #acknowledge: () => void;
   #received = 0;
   /** The edge that was last announced. */
   #announced: number;
   #delivering = false;
-  /** Segments that came before their turn. The window bounds them. */
+  /** Segments that arrived before their turn. The window bounds them. */
   #early = new Map<number, Buffer | undefined>();
   finReceived = false;
 
   constructor(parts: { window: number; mss: number; reader: Reader; acknowledge: () => void }) {
     this.#window = parts.window;
-    this.#worthwhile = Math.min(parts.mss, parts.window >> 1);
+    this.#openingMin = Math.min(parts.mss, parts.window >> 1);
     this.#reader = parts.reader;
     this.#acknowledge = parts.acknowledge;
     this.#announced = parts.window;
@@ -37,7 +37,7 @@ export class Receiving {
     return this.#received;
   }
 
-  /** Is this something that has not come yet? */
+  /** True: a segment at this position is no duplicate. */
   isNew(position: number): boolean {
     return position >= this.#received && !this.finReceived;
   }
@@ -49,19 +49,19 @@ export class Receiving {
     return this.#announced;
   }
 
-  /** A segment has come, or the FIN, which is no bytes. Every one of them is acknowledged. */
+  /** A segment has arrived, or the FIN, which has no bytes. Each is acknowledged. */
   arrived(position: number, bytes: Buffer | undefined): void {
     if (position > this.#received) this.#early.set(position, bytes);
     if (position === this.#received && !this.finReceived) this.#deliver(bytes);
     this.#acknowledge();
   }
 
-  /** The program has consumed bytes. Small openings wait until they are worth a segment. */
+  /** The program has consumed bytes. A small opening of the window is announced later. */
   consumed(): void {
     if (this.#delivering || this.finReceived) return;
     const unread = this.#reader.unread();
     const opening = this.#received - unread + this.#window - this.#announced;
-    if (opening >= this.#worthwhile || (opening > 0 && unread === 0)) this.#acknowledge();
+    if (opening >= this.#openingMin || (opening > 0 && unread === 0)) this.#acknowledge();
   }
 
   #deliver(first: Buffer | undefined): void {

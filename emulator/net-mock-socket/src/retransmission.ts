@@ -1,17 +1,17 @@
 import type { Clock } from "./clock.ts";
 
-/** How patient a host is with packets that are not answered. */
+/** A host's times for packets that are not acknowledged. */
 export interface RetransmissionTimes {
   /** Before a round trip was measured. */
   readonly rtoInitialMs: number;
   /** The shortest and the longest timeout of RFC 6298; lwIP's follow from `slowTimerMs`. */
   readonly rtoMinMs: number;
   readonly rtoMaxMs: number;
-  /** Times that a segment is sent again before the connection is given up: ETIMEDOUT. */
+  /** Retransmissions of a segment before the connection fails with ETIMEDOUT. */
   readonly retransmissionsMax: number;
   /** The same for the SYN of a connection that is being made. */
   readonly synRetransmissionsMax: number;
-  /** Does the time between two SYNs double as that between segments does? */
+  /** True: the time between two SYNs doubles as that between segments does. */
   readonly synBackoff: boolean;
   /**
    * Given: this host measures and waits as lwIP does, in turns of its slow timer, and gives up at the
@@ -50,7 +50,7 @@ class SlowTimerEstimate {
     if (again || this.#timed === undefined) this.#timed = { end, turn };
   }
 
-  /** False: nothing was timed that this acknowledges. */
+  /** False: this acknowledges no segment that was timed. */
   acknowledged(position: number, turn: number): boolean {
     if (this.#timed === undefined || position < this.#timed.end) return false;
     const error = turn - this.#timed.turn - (this.#mean >> 3);
@@ -62,8 +62,8 @@ class SlowTimerEstimate {
 }
 
 /**
- * The one timer of a connection: rings when an answer is overdue, later each time, and gives up in
- * the end (RFC 6298, or as lwIP does). It is set only while an answer is due.
+ * The one timer of a connection: rings when an acknowledgement is overdue, later each time, and gives up in
+ * the end (RFC 6298, or as lwIP does). It is set only while an acknowledgement is due.
  */
 export class Retransmission {
   #clock: Clock;
@@ -76,7 +76,7 @@ export class Retransmission {
   #startMs = 0;
   #deadlineMs = 0;
   #alarmMs = 0;
-  /** Times that it has rung since the last answer. */
+  /** Times that it has rung since the last acknowledgement. */
   tries = 0;
   /** Still making the connection. */
   connecting = true;
@@ -99,16 +99,16 @@ export class Retransmission {
     return this.connecting ? synRetransmissionsMax : retransmissionsMax;
   }
 
-  /** A segment that ends at `end` has left; `again`: not for the first time. Only lwIP looks at it. */
+  /** A segment that ends at `end` has left; `again`: as a retransmission. For lwIP's estimate only. */
   sent(end: number, again: boolean): void {
     this.#estimate?.sent(end, again, this.#turn);
   }
 
-  /** A segment has come that acknowledges all before `position`. Only lwIP looks at it. */
+  /** A segment has arrived that acknowledges all before `position`. For lwIP's estimate only. */
   acknowledged(position: number): void {
     const measured = this.#estimate?.acknowledged(position, this.#turn) ?? false;
     if (!measured || this.#cancel === undefined) return;
-    // The new timeout holds for what is under way, too, however often it was sent.
+    // The new timeout holds for segments in flight, too, however often they were sent.
     this.stop();
     this.#deadlineMs = this.#afterTurns(this.#estimate!.turns);
     this.#wait();
@@ -126,18 +126,18 @@ export class Retransmission {
     this.#smoothedMs += ALPHA * (roundTripMs - this.#smoothedMs);
   }
 
-  /** Rings unless an answer comes in time. Does nothing while it is set. */
+  /** Starts the timer, unless it is set. */
   set(): void {
     if (this.#cancel !== undefined) return;
     this.#start();
     this.#wait();
   }
 
-  /** An answer has come; another one is due or not. */
+  /** An acknowledgement has arrived. `stillDue`: another one is due. */
   answered(stillDue: boolean): void {
     this.tries = 0;
     this.#start();
-    // An alarm that rings too early looks at the deadline: cheaper than a new one each time. One that
+    // An alarm that rings too early compares the deadline: cheaper than a new one each time. One that
     // was set when the wait had doubled would ring too late.
     if (!stillDue || this.#deadlineMs < this.#alarmMs) this.stop();
     if (stillDue) this.set();
@@ -174,7 +174,7 @@ export class Retransmission {
         : this.#afterTurns(this.#waitTurns(this.#estimate));
   }
 
-  /** When the slow timer turns for so many times since the start. */
+  /** The time of that many turns of the slow timer after the start. */
   #afterTurns(turns: number): number {
     const slowTimerMs = this.#times.slowTimerMs!;
     return (Math.floor(this.#startMs / slowTimerMs) + turns) * slowTimerMs;

@@ -1,14 +1,14 @@
 interface Segment {
   readonly position: number;
   readonly end: number;
-  /** Nothing: this is the FIN. */
+  /** `undefined`: this is the FIN. */
   readonly bytes: Buffer | undefined;
   readonly sentMs: number;
-  /** Sent more than once: an acknowledgement of it tells nothing of the round trip (Karn's rule). */
+  /** Sent more than once: its acknowledgement is no measure of the round trip (Karn's rule). */
   again: boolean;
 }
 
-/** Sends what begins at `position`: bytes, or without any the FIN; `again`: it was sent before. */
+/** Sends the bytes at `position`, or, without bytes, the FIN. `again`: for a retransmission. */
 type Transmit = (position: number, bytes: Buffer | undefined, again: boolean) => void;
 
 interface Write {
@@ -17,8 +17,8 @@ interface Write {
   readonly taken: () => void;
 }
 
-/** Acknowledgements of the same byte that mean: what follows it is lost (RFC 5681, 3.2). */
-const DUPLICATES_THAT_TELL = 3;
+/** Duplicate acknowledgements after which the next segment counts as lost (RFC 5681, 3.2). */
+const DUP_ACK_THRESHOLD = 3;
 
 /**
  * The sending half of a connection, as TCP does it: cut into segments, never further than the
@@ -45,7 +45,7 @@ export class Sending {
   #acked = 0;
   #edge: number;
   #duplicates = 0;
-  /** What was sent up to here before a loss was noticed may have holes: they are filled one by one. */
+  /** Up to here, segments sent before a loss was noticed may be missing: they are sent again one by one. */
   #recoverTo = 0;
   #finWanted = false;
   #finSent = false;
@@ -74,17 +74,17 @@ export class Sending {
     return Math.max(0, this.#written - this.#sent);
   }
 
-  /** Something was sent and not answered. */
+  /** A segment was sent and is not acknowledged. */
   get outstanding(): boolean {
     return this.#inFlight.length > 0;
   }
 
-  /** Bytes wait for a window that is closed, and nothing is under way that would bring an answer. */
+  /** Bytes wait for a window that is closed, and no segment is in flight whose acknowledgement could open it. */
   get stalled(): boolean {
     return this.#inFlight.length === 0 && this.#pending.length > 0;
   }
 
-  /** All before this position has come to the receiver. */
+  /** The receiver has everything before this position. */
   get acked(): number {
     return this.#acked;
   }
@@ -93,7 +93,7 @@ export class Sending {
     return this.#finSent && this.#acked > this.#written;
   }
 
-  /** Takes bytes; `taken` is called when they fit into the send buffer. */
+  /** Queues bytes; `taken` is called when they fit into the send buffer. */
   write(bytes: Buffer, taken: () => void): void {
     this.#written += bytes.byteLength;
     if (bytes.byteLength > 0) this.#pending.push(bytes);
@@ -126,13 +126,13 @@ export class Sending {
         repeated ||= again;
         roundTripMs = this.#now() - sentMs;
       }
-      // What came early behind a hole was acknowledged late: that is no round trip.
+      // Segments behind a hole were acknowledged late: that is no round trip.
       if (repeated) roundTripMs = undefined;
       this.#acked = position;
       this.#duplicates = 0;
       if (position < this.#recoverTo) this.#again();
     } else if (edge <= this.#edge && position === this.#acked && this.outstanding) {
-      if (++this.#duplicates === DUPLICATES_THAT_TELL) this.retransmit();
+      if (++this.#duplicates === DUP_ACK_THRESHOLD) this.retransmit();
     }
     this.#edge = Math.max(this.#edge, edge);
     this.#take();
@@ -140,7 +140,7 @@ export class Sending {
     return { progress, bytes: Math.min(this.#acked, this.#written) - before, roundTripMs };
   }
 
-  /** What was sent seems lost: the first segment again, the others as their holes show. */
+  /** Sends the first unacknowledged segment again; the others follow as holes become known. */
   retransmit(): void {
     this.#recoverTo = this.#sent;
     this.#again();

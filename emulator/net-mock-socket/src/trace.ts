@@ -1,6 +1,6 @@
 import type { Packet, PacketKind } from "./packet.ts";
 
-/** What became of a packet. */
+/** What happened to a packet. */
 export type Fate = "sent" | "lost" | "held" | "reset";
 
 /** FNV-1a, 32 bits: http://www.isthe.com/chongo/tech/comp/fnv/ */
@@ -20,8 +20,8 @@ const KINDS: readonly PacketKind[] = [
 ];
 
 /**
- * All that went over the network, as one running number: two runs went the same way if their hashes
- * agree. The last events are kept as text for people, as many as were asked for.
+ * All packets of the network as one running hash: two runs with the same hash had the same packets. The last
+ * `linesMax` events are kept as text.
  */
 export class Trace {
   #hash = FNV_OFFSET;

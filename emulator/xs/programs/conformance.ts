@@ -4,11 +4,11 @@ import type { Clock } from "../../src/clock.ts";
 import type { BoardPlatform } from "../../src/platform.ts";
 import { host } from "./host.ts";
 
-/** The cases of conformance on XS. The board's wire and the peers are in Node, and are asked for. */
+/** The cases of conformance on XS. The board's wire and the peers are in Node. */
 
 const ask = (...words: unknown[]) => JSON.parse(host.board.ask(JSON.stringify(words)));
 
-/** What the running case waits for: Node does it, and says `resume`. */
+/** What the running case waits for: Node does it, then sends `resume`. */
 let waiting:
   | { what: unknown[]; holds?: () => boolean; resume: (result: never) => void }
   | undefined;
@@ -28,8 +28,8 @@ class RemotePeer implements Peer {
     this.#id = id;
   }
 
-  get heard(): string {
-    return ask("peer", this.#id, "heard");
+  get received(): string {
+    return ask("peer", this.#id, "received");
   }
 
   get pieces(): readonly string[] {
@@ -85,10 +85,10 @@ function boardClock(): Clock {
   };
 }
 
-/** Ports of peers, and who has connected to each. */
+/** Ports of peers, and the connections to each. */
 const ports: { id: number; peers: Peer[] }[] = [];
 
-/** Whoever has connected meanwhile; before the case looks. */
+/** Notes the connections made meanwhile, before the case looks. */
 function newcomers(): void {
   for (const { id, peers } of ports) {
     for (const peer of ask("peers", id).slice(peers.length)) peers.push(new RemotePeer(peer));
@@ -128,7 +128,7 @@ const target: Target = {
     ports.push({ id, peers });
     return { address, port, peers };
   },
-  deaf: () => wait(["deaf"]),
+  refusing: () => wait(["refuse"]),
   connect: port => new RemotePeer(ask("connect", port)),
   quiet: () => wait(["quiet"]),
   until: (what, holds) => wait(["until", what], holds),
