@@ -9,7 +9,7 @@ import { MemoryGuard, SESSION_BYTES_MAX } from "./memory-guard.ts";
 function bench(free: number | undefined, sessions = 3) {
   const clock = new VirtualClock();
   const events: Event[] = [];
-  const state = { free, sessions, spared: 0 };
+  const state = { free, sessions, idleClosed: 0 };
   const vitals = {
     resetReason: undefined,
     get freeHeapBytes() {
@@ -21,7 +21,7 @@ function bench(free: number | undefined, sessions = 3) {
       return state.sessions;
     },
     closeIdle: () => {
-      state.spared++;
+      state.idleClosed++;
     },
     shed: () => {
       if (state.sessions === 0) return false;
@@ -35,23 +35,23 @@ function bench(free: number | undefined, sessions = 3) {
 }
 
 test.each([
-  ["the looks are the rarer the more there is", 30_000, 100],
+  ["memory is checked the more seldom, the more is free", 30_000, 100],
   [
-    "there is a look each second while it is enough for all, whatever else may take it",
+    "it is checked each second while there is enough for all sessions, because not only they take memory",
     70_000,
     1000,
   ],
-])("with enough memory nobody is bothered: %s", async (_, spare, lookMs) => {
+])("with enough memory no session is ended: %s", async (_, spare, checkMs) => {
   const { clock, events, state, memory } = bench(MEMORY_RESERVE_BYTES + spare);
   state.free = 0;
-  await clock.run({ ms: lookMs - 10 });
+  await clock.run({ ms: checkMs - 10 });
   expect(memory.low).toBe(false);
   await clock.run({ ms: 20 });
   expect(memory.low).toBe(true);
   expect(events).toMatchObject([{ level: "W", what: "memory-low", free: 0 }]);
 });
 
-test("a newcomer for whom it may not be enough brings the next look nearer", async () => {
+test("a client for whom memory may not suffice brings the next check forward", async () => {
   const { clock, state, memory } = bench(MEMORY_RESERVE_BYTES + 3 * SESSION_BYTES_MAX);
   state.sessions = 4;
   memory.watch();
@@ -60,10 +60,10 @@ test("a newcomer for whom it may not be enough brings the next look nearer", asy
   expect(memory.low).toBe(true);
 });
 
-test("below the reserve what nobody would miss goes; and when still less is left sessions, one by one, no more than it takes", async () => {
+test("below the reserve idle connections are closed; when still less is left, sessions are ended one by one, no more than needed", async () => {
   const { clock, state, memory } = bench(MEMORY_RESERVE_BYTES - 1);
   await clock.run({ ms: 15 });
-  expect([memory.low, memory.shed, state.spared, state.sessions]).toEqual([true, 0, 1, 3]);
+  expect([memory.low, memory.shed, state.idleClosed, state.sessions]).toEqual([true, 0, 1, 3]);
   state.free = 0;
   await clock.run({ ms: 10 });
   expect([memory.shed, state.sessions, state.free]).toEqual([1, 2, 5_000]);
@@ -71,7 +71,7 @@ test("below the reserve what nobody would miss goes; and when still less is left
   expect([memory.shed, state.sessions, state.free]).toEqual([2, 1, 10_000]);
 });
 
-test("each change is told once, and who ends last takes the alarm along", async () => {
+test("each change is reported once, and no timer is left when the last session has ended", async () => {
   const { clock, events, state, memory } = bench(0, 0);
   state.sessions = 1;
   await clock.run({ ms: 200 });
@@ -81,7 +81,7 @@ test("each change is told once, and who ends last takes the alarm along", async 
   expect([memory.low, clock.pending]).toEqual([false, 0]);
 });
 
-test("who comes after a quiet time is not judged by what was left before it", async () => {
+test("a client that comes after a pause is not refused because memory was low before it", async () => {
   const { clock, state, memory } = bench(0, 1);
   await clock.run({ ms: 200 });
   state.sessions = 0;
@@ -93,7 +93,7 @@ test("who comes after a quiet time is not judged by what was left before it", as
   expect(memory.low).toBe(false);
 });
 
-test("where memory has no limit nobody looks", () => {
+test("memory is not checked where the machine gives no limit", () => {
   const { clock, memory } = bench(undefined);
   expect([memory.low, clock.pending]).toEqual([false, 0]);
 });

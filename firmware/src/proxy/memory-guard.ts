@@ -1,22 +1,22 @@
 import type { Report } from "../log/event.ts";
 import {
   BYTES_PER_MS,
-  LOOK_MIN_MS,
+  CHECK_MIN_MS,
   MEMORY_RESERVE_BYTES,
   MEMORY_SHED_BYTES,
 } from "../net/memory-reserve.ts";
 import type { Cancel, Platform } from "../platform.ts";
 
-/** The longest time between two looks, for what else may take memory. */
-const LOOK_MAX_MS = 1000;
+/** The longest time between two checks: not only sessions take memory. */
+const CHECK_MAX_MS = 1000;
 
 /** What a session can hold at most: its sockets' buffers both ways, full of small pieces (`README.md`). */
 export const SESSION_BYTES_MAX = 22_104;
 
-/** Who can give memory back. */
+/** Holds memory, and can give some back. */
 export interface MemoryUsers {
   readonly sessions: number;
-  /** Lets go of what nobody would miss. */
+  /** Closes idle connections to backends. */
   closeIdle(): void;
   /** Ends the session that holds most; false when there is none. */
   shed(): boolean;
@@ -24,19 +24,19 @@ export interface MemoryUsers {
 
 /**
  * Keeps the machine from running out of memory. Each session may fill its sockets' buffers both ways when
- * its peers stop reading, and they hold more together than the chip has: the plan in `README.md` says how
- * many it carries then.
+ * its peers stop reading, and all of them together are larger than the chip's memory: the plan in `README.md`
+ * says how many sessions it carries then.
  */
 export class MemoryGuard {
-  /** Sessions that were ended for it. */
+  /** Sessions that were ended for want of memory. */
   shed = 0;
   #platform: Platform;
   #report: Report;
   #users: MemoryUsers;
   #low = false;
-  #alarm: Cancel | undefined;
-  /** When it rings. */
-  #lookMs = Number.POSITIVE_INFINITY;
+  #timer: Cancel | undefined;
+  /** When memory is checked next; `Infinity` while it is not watched. */
+  #checkMs = Number.POSITIVE_INFINITY;
 
   constructor(platform: Platform, report: Report, users: MemoryUsers) {
     this.#platform = platform;
@@ -44,59 +44,59 @@ export class MemoryGuard {
     this.#users = users;
   }
 
-  /** Too little was left when it was looked last: a burst that is served at once does no harm. */
+  /** Less than the reserve was free at the last check: a burst that is served between two checks does no harm. */
   get low(): boolean {
     return this.#low;
   }
 
-  /** Looks again and again, the sooner the less is left; seldom while it is enough for all. */
+  /** Checks free memory while there are sessions: the sooner, the less is left. */
   watch(): void {
-    // Nobody has looked since the last session ended, and what that held has come back later.
-    if (this.#low && this.#lookMs === Number.POSITIVE_INFINITY) this.#judge();
+    // Not checked since the last session ended, whose memory was freed later.
+    if (this.#low && this.#checkMs === Number.POSITIVE_INFINITY) this.#compare();
     const free = this.#free;
-    if (free !== undefined) this.#lookWithin(this.#pauseMs(free));
+    if (free !== undefined) this.#checkWithin(this.#pauseMs(free));
   }
 
-  /** Nobody is left whom it could concern. */
+  /** No session is left. */
   stopWatching(): void {
-    this.#alarm?.();
-    this.#lookMs = Number.POSITIVE_INFINITY;
-    this.#judge();
+    this.#timer?.();
+    this.#checkMs = Number.POSITIVE_INFINITY;
+    this.#compare();
   }
 
-  /** `undefined` where memory has no limit that means anything. */
+  /** `undefined` where the machine gives no limit. */
   get #free(): number | undefined {
     return this.#platform.vitals.freeHeapBytes;
   }
 
-  /** How long nothing can go wrong. */
+  /** How long the sessions need at least to fill the memory above the reserve. */
   #pauseMs(free: number): number {
     const spare = free - MEMORY_RESERVE_BYTES;
-    if (spare >= this.#users.sessions * SESSION_BYTES_MAX) return LOOK_MAX_MS;
-    return Math.max(LOOK_MIN_MS, Math.round(spare / BYTES_PER_MS));
+    if (spare >= this.#users.sessions * SESSION_BYTES_MAX) return CHECK_MAX_MS;
+    return Math.max(CHECK_MIN_MS, Math.round(spare / BYTES_PER_MS));
   }
 
-  #lookWithin(ms: number): void {
+  #checkWithin(ms: number): void {
     const { clock } = this.#platform;
     const atMs = clock.now() + ms;
-    if (atMs >= this.#lookMs) return;
-    this.#alarm?.();
-    this.#lookMs = atMs;
-    this.#alarm = clock.after(ms, this.#ring);
+    if (atMs >= this.#checkMs) return;
+    this.#timer?.();
+    this.#checkMs = atMs;
+    this.#timer = clock.after(ms, this.#check);
   }
 
-  #ring = () => {
-    this.#lookMs = Number.POSITIVE_INFINITY;
-    this.#judge();
+  #check = () => {
+    this.#checkMs = Number.POSITIVE_INFINITY;
+    this.#compare();
     if (this.#low) {
       this.#users.closeIdle();
-      // One at a look: what it held comes back when its last bytes are sent or forgotten.
+      // One at a time: its memory is freed when its last bytes are acknowledged or given up.
       if (this.#free! < MEMORY_SHED_BYTES && this.#users.shed()) this.shed++;
     }
     if (this.#users.sessions > 0) this.watch();
   };
 
-  #judge(): void {
+  #compare(): void {
     const free = this.#free;
     if (free === undefined) return;
     const low = free < MEMORY_RESERVE_BYTES;
