@@ -8,7 +8,7 @@ export function leaks(board: Board, { proxy }: App, alarmsMax: number): string[]
   const counts = {
     sessions: proxy.sessions,
     "sessions of backends": proxy.pool.backends.reduce((sum, { sessions }) => sum + sessions, 0),
-    "waiting for a backend": proxy.pool.waiting,
+    "waiting for a backend": proxy.pool.queue.length,
     "socket objects": stack.objects,
     // In TIME_WAIT nothing is held but the block, which makes room for others, and for longer than a scenario lasts.
     connections: stack.connections - stack.remembered,

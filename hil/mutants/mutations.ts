@@ -96,7 +96,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "forget to cancel the connect timeout",
     file: "proxy/connector.ts",
-    find: "    this.timeout?.();\n",
+    find: "    this.timer?.();\n",
     replace: "",
   },
   {

@@ -127,7 +127,7 @@ export function boardStatus({ parts, proxy, running, token }: RuntimeApi): Board
     sockets: { used: proxy.sessions + proxy.pool.connections, max: platform.connectionsMax },
     sessions: proxy.sessions,
     sessionsMax: proxy.budget.sessionsMax,
-    queued: proxy.queued + proxy.pool.waiting,
+    queued: proxy.queued + proxy.pool.queue.length,
     balance: proxy.config.balance,
     configuration: {
       source: running.source,

@@ -2,6 +2,7 @@ import type { Platform, TCPSocket } from "../platform.ts";
 import type { Scan } from "./keywords.ts";
 import type { Address } from "./proxy-protocol.ts";
 import { type PumpSide, pump, SCRATCH_BYTES } from "./pump.ts";
+import { ReadAhead, type Source } from "./read-ahead.ts";
 
 /** What an endpoint tells its owner. */
 export interface EndpointOwner {
@@ -291,40 +292,6 @@ function onWritable(this: TCPSocket, bytes: number): void {
 
 function onError(this: TCPSocket): void {
   (this.target as Endpoint).hungUp();
-}
-
-/** Where an endpoint reads. */
-interface Source {
-  /** Fills `view`. */
-  read(view: Uint8Array): unknown;
-}
-
-/** Bytes that were read from an endpoint's socket, and are still to be read from the endpoint. */
-class ReadAhead implements Source {
-  bytes: Uint8Array;
-  /** What follows them. */
-  readonly behind: Source;
-  private endpoint: Endpoint;
-
-  constructor(bytes: Uint8Array, endpoint: Endpoint) {
-    this.bytes = bytes;
-    this.endpoint = endpoint;
-    this.behind = endpoint.source;
-  }
-
-  get length(): number {
-    const behind = this.behind instanceof ReadAhead ? this.behind.length : 0;
-    return this.bytes.byteLength + behind;
-  }
-
-  read(view: Uint8Array): void {
-    const count = Math.min(this.bytes.byteLength, view.byteLength);
-    view.set(this.bytes.subarray(0, count));
-    this.bytes = this.bytes.subarray(count);
-    if (this.bytes.byteLength > 0) return;
-    this.endpoint.source = this.behind;
-    if (count < view.byteLength) this.behind.read(view.subarray(count));
-  }
 }
 
 /**

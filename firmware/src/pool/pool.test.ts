@@ -186,18 +186,18 @@ test("slow start: a backend that was down gets less at first", () => {
   expect(shares).toEqual({ a: 10, b: 100 });
 });
 
-test("who waits is woken when there is room, the longest waiting first, and not in the middle of it", async () => {
+test("queued requests are woken in the order in which they came, on the next turn", async () => {
   const { clock, pool, a } = bench([{ maxSessions: 1 }]);
   pool.acquire(a);
   const woken: string[] = [];
   const waiters = ["first", "second"].map(name => ({ wake: () => void woken.push(name) }));
-  for (const waiter of waiters) pool.wait(waiter);
+  for (const waiter of waiters) pool.queue.join(waiter);
   pool.release(a);
-  expect([woken, pool.waking]).toEqual([[], true]);
+  expect([woken, pool.queue.waking]).toEqual([[], true]);
   await clock.run({ ms: 1 });
-  expect([woken, pool.waking]).toEqual([["first", "second"], false]);
-  pool.stopWaiting(waiters[0]);
-  expect(pool.waiting).toBe(1);
+  expect([woken, pool.queue.waking]).toEqual([["first", "second"], false]);
+  pool.queue.leave(waiters[0]);
+  expect(pool.queue.length).toBe(1);
 });
 
 test("each backend's score, or why it is left out, can be explained", () => {

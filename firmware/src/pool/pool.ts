@@ -4,6 +4,7 @@ import type { StrategyParts } from "../balancer/strategy.ts";
 import type { BackendSettings, StrategyName } from "../config/settings.ts";
 import type { Clock } from "../platform.ts";
 import { Group } from "./group.ts";
+import { BackendQueue } from "./queue.ts";
 
 function isSame(backend: Backend, { name, address, port }: BackendSettings): boolean {
   return backend.name === name && backend.address === address && backend.port === port;
@@ -31,28 +32,14 @@ function movedFrom(
   );
 }
 
-/** Who waits for a backend with room. */
-export interface Waiter {
-  /** There may be room. */
-  wake(): void;
-}
-
-/** What sessions hold, and who waits for it. */
-interface SharedCounts {
-  /** Connections to backends, those still being made included. */
-  connections: number;
-  /** The longest waiting first. */
-  readonly waiting: Waiter[];
-  waking: boolean;
-}
-
-/** All backends, the groups that they serve in, and those who wait for one. */
+/** All backends, the groups that they serve in, and the queue for one with room. */
 export class Pool {
   readonly backends: readonly Backend[];
   readonly groups: Group[] = [];
+  readonly queue: BackendQueue;
   #parts: StrategyParts & { readonly clock: Clock };
-  /** The same for all configurations: their sessions live side by side. */
-  #shared: SharedCounts;
+  /** Counted for all configurations together, whose sessions live side by side. */
+  #shared: { connections: number };
 
   constructor(
     settings: readonly BackendSettings[],
@@ -65,8 +52,8 @@ export class Pool {
       const moved = same ?? (before && movedFrom(before.backends, backend, settings));
       return new Backend(index, backend, rules, same, moved);
     });
-    this.#shared =
-      before === undefined ? { connections: 0, waiting: [], waking: false } : before.#shared;
+    this.queue = before?.queue ?? new BackendQueue(parts.clock);
+    this.#shared = before === undefined ? { connections: 0 } : before.#shared;
     this.#parts = parts;
   }
 
@@ -81,16 +68,6 @@ export class Pool {
   /** Somewhere nobody else could take over from `backend`. */
   isLastAvailable(backend: Backend, nowMs: number): boolean {
     return this.groups.some(group => group.isLastAvailable(backend, nowMs));
-  }
-
-  /** How many wait for a backend with room. */
-  get waiting(): number {
-    return this.#shared.waiting.length;
-  }
-
-  /** Who waits is about to look again: whoever comes now stands behind him. */
-  get waking(): boolean {
-    return this.#shared.waking;
   }
 
   /** Connections that sessions hold to backends, those still being made included. */
@@ -132,27 +109,8 @@ export class Pool {
     else this.#parts.clock.after(backend.settleMs, free);
   }
 
-  wait(waiter: Waiter): void {
-    this.#shared.waiting.push(waiter);
-  }
-
-  stopWaiting(waiter: Waiter): void {
-    const { waiting } = this.#shared;
-    const place = waiting.indexOf(waiter);
-    if (place >= 0) waiting.splice(place, 1);
-  }
-
-  /**
-   * A backend may have room, or be available again: who waits looks again, the longest waiting first.
-   * A turn later, because whoever says so is amid his own work.
-   */
+  /** A backend may have room, or be available again. */
   wakeWaiters(): void {
-    const shared = this.#shared;
-    if (shared.waking || shared.waiting.length === 0) return;
-    shared.waking = true;
-    this.#parts.clock.after(0, () => {
-      shared.waking = false;
-      for (const waiter of [...shared.waiting]) waiter.wake();
-    });
+    this.queue.wake();
   }
 }

@@ -92,7 +92,7 @@ test("a client that leaves is taken out of the queue, and the backend never hear
   await lab.clock.run({ ms: 100 });
   leaves.socket.destroy();
   await lab.clock.run({ ms: 50 });
-  expect(lab.app!.proxy.pool.waiting).toBe(1);
+  expect(lab.app!.proxy.pool.queue.length).toBe(1);
   release();
   await lab.clock.run({ ms: 50 });
   release();

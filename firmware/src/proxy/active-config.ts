@@ -17,6 +17,7 @@ import { StickTable } from "../pool/stick-table.ts";
 import { StickyCookie } from "../pool/sticky-cookie.ts";
 import { ascii } from "../text/ascii.ts";
 import type { ProxyContext } from "./context.ts";
+import { Feedback } from "./feedback.ts";
 import type { AdmissionState, SharedState } from "./shared-state.ts";
 
 /** Heads up to here, which nearly all are, are rewritten in one buffer that is always there. */
@@ -56,6 +57,8 @@ export class ActiveConfig {
     this.explain = new Explain(report);
     this.explain.picksLeft = config.explain;
 
+    const stickTable = config.sticky === "source" ? new StickTable(platform.clock) : undefined;
+
     this.context = {
       platform,
       config,
@@ -69,10 +72,10 @@ export class ActiveConfig {
       group,
       rawGroup: route(routes, "", "/")?.group,
       routes,
-      checks: this.checks,
+      feedback: new Feedback(platform.clock, this.checks, stickTable),
       idle: new IdleConnections(platform.clock, report),
       backendConnectionsMax: this.budget.sessionsMax,
-      stickTable: config.sticky === "source" ? new StickTable(platform.clock) : undefined,
+      stickTable,
       stickyCookie: stickyCookie(shared, config),
       explain: this.explain,
 

@@ -4,13 +4,13 @@ import { Endpoint, type EndpointOwner } from "../net/endpoint.ts";
 import { proxyHeader } from "../net/proxy-protocol.ts";
 import type { Cancel } from "../platform.ts";
 import type { Group, PickInput } from "../pool/group.ts";
-import type { Waiter } from "../pool/pool.ts";
+import type { Waiter } from "../pool/queue.ts";
 import type { ClientInfo, ProxyContext } from "./context.ts";
 
 /**
- * Why no backend took the connection: the last one tried refused, took it and hung up unheard
- * (`unanswered`), or did not answer in time, the board had no socket, no backend is available, all that
- * are serve as many as they may and the queue is full, or it took too long.
+ * Why there is no connection to a backend: the last one tried refused, closed without a response
+ * (`unanswered`), or did not accept in time; the board had no socket; no backend is available; all that
+ * are have as many sessions as they may and the queue is full, or the wait was too long.
  */
 export type ConnectFailure =
   | "refused"
@@ -29,127 +29,123 @@ const REFUSAL: Partial<Record<ConnectFailure, keyof Refusals>> = Object.freeze({
   "no-backend": "noBackend",
 });
 
-/** Who dials, and hears how it ended. Exactly one of `connected` and `unreachable` is called, once. */
+/** A connection to a backend. Its owner gives the backend back with `pool.release`. */
+export interface Connection {
+  readonly backend: Backend;
+  readonly endpoint: Endpoint;
+  /** It was idle before: the backend may be closing it. */
+  readonly reused: boolean;
+}
+
 export interface ConnectorOwner {
   readonly client: ClientInfo;
-  /** `reused`: the connection had waited for a request. */
-  connected(backend: Backend, endpoint: Endpoint, reused: boolean): void;
-  unreachable(why: ConnectFailure): void;
+  /** How a `connect` came out: called once for each, unless `cancel` comes first. */
+  settled(result: Connection | ConnectFailure): void;
   failed(error: unknown): void;
 }
+
+/** How far a connector may go. */
+export interface ConnectLimits {
+  /** Connections that may be asked for, each of another backend. */
+  readonly attemptsMax: number;
+  /** No attempt begins or lasts longer after the first one began. */
+  readonly withinMs: number;
+}
+
+/** Every backend is tried once. */
+export const UNLIMITED: ConnectLimits = Object.freeze({
+  attemptsMax: Number.POSITIVE_INFINITY,
+  withinMs: Number.POSITIVE_INFINITY,
+});
 
 /** Pause before the board's own lack of a socket is tried again; a close takes a round trip. */
 const SOCKET_RETRY_MS = 50;
 
-/** How far a dial may go. */
-export interface ConnectLimits {
-  readonly attemptsMax: number;
-  /** No attempt begins or lasts longer after the first one began. */
-  readonly withinMs?: number;
-}
-
 /**
- * Looks for a backend that takes the connection: one after the other, none twice. Where all serve as
- * many as they may, it waits for one. Whoever dials holds the backend from the pick on, and gives it
- * back with `pool.release`.
+ * Connects to a backend of a group: picks one, waits in the queue while all have as many sessions as they may,
+ * and tries the next one, none twice, when a connection cannot be made.
  */
 export class Connector implements EndpointOwner, PickInput, Waiter {
+  readonly group: Group;
   tried = 0;
-  /** Connections that were asked for; one that waited is no attempt. */
-  attempts = 0;
   /** How long it waited for a backend with room. */
   queuedMs = 0;
   sticky: Backend | undefined;
   private context: ProxyContext;
   private owner: ConnectorOwner;
-  private group: Group;
-  private attemptsMax: number;
-  private withinMs: number;
+  private limits: ConnectLimits;
+  /** Of all attempts. */
   private deadlineMs = Number.POSITIVE_INFINITY;
-  private requestSentMs = 0;
+  /** The one that is being connected to. */
   private backend: Backend | undefined;
   private endpoint: Endpoint | undefined;
-  private timeout: Cancel | undefined;
-  declare private retry: Cancel | undefined;
-  declare private place: { reuse: boolean; why: ConnectFailure; sinceMs: number } | undefined;
+  /** Of the attempt, or of its place in the queue. */
+  private timer: Cancel | undefined;
+  /** While it is queued: what it was asked for, and since when. */
+  declare private queueEntry:
+    | { readonly reuse: boolean; readonly failure: ConnectFailure; readonly sinceMs: number }
+    | undefined;
 
-  constructor(
-    context: ProxyContext,
-    owner: ConnectorOwner,
-    group: Group,
-    { attemptsMax, withinMs = Number.POSITIVE_INFINITY }: ConnectLimits,
-  ) {
+  constructor(context: ProxyContext, owner: ConnectorOwner, group: Group, limits: ConnectLimits) {
     this.context = context;
     this.owner = owner;
     this.group = group;
-    this.attemptsMax = attemptsMax;
-    this.withinMs = withinMs;
+    this.limits = limits;
     this.sticky = context.stickTable?.get(owner.client.hash, group);
   }
 
+  /** For strategies. */
   get client(): number {
     return this.owner.client.hash;
   }
 
   /** It waits for a backend with room. */
   get queued(): boolean {
-    return this.place !== undefined;
+    return this.queueEntry !== undefined;
+  }
+
+  /** Connections that were asked for; an idle one that was taken is no attempt. */
+  get attempts(): number {
+    let count = 0;
+    for (let bits = this.tried; bits !== 0; bits &= bits - 1) count++;
+    return count;
   }
 
   /**
-   * The next backend that was not tried. With `reuse`, an idle connection to it serves at once; then
-   * the backend does not count as tried, because a connection that waited may die without fault.
+   * Connects to the next backend that was not tried; `failure` is the result where there is none. With `reuse`,
+   * an idle connection serves at once; then the backend does not count as tried, because such a connection may be
+   * closing without fault.
    */
-  next(reuse = false, why: ConnectFailure = "no-backend"): void {
-    const more = this.attempts < this.attemptsMax && this.now() < this.deadlineMs;
-    // Who waits already goes before who comes now.
-    const choice = more ? (this.context.pool.waking ? "full" : this.pick()) : undefined;
-    if (choice === undefined) this.fail(why);
-    else if (choice === "full") this.wait(reuse, why);
-    else this.go(choice, reuse);
+  connect(reuse = false, failure: ConnectFailure = "no-backend"): void {
+    const more = this.attempts < this.limits.attemptsMax && this.now() < this.deadlineMs;
+    // Those that are queued already go first.
+    const choice = more ? (this.context.pool.queue.waking ? "full" : this.pick()) : undefined;
+    if (choice === undefined) this.fail(failure);
+    else if (choice === "full") this.enqueue(reuse, failure);
+    else this.connectTo(choice, reuse);
   }
 
-  /** Forgets it all; the owner hears nothing. */
+  /** Forgets it all; the owner is not called. */
   cancel(): void {
-    this.clear();
+    this.stopWaiting();
     this.endpoint?.close();
     this.endpoint = undefined;
-    if (this.backend) this.context.pool.release(this.backend);
+    if (this.backend !== undefined) this.context.pool.release(this.backend);
     this.backend = undefined;
   }
 
-  /** The backend that was dialled has been asked now: what it takes from here on is its own. */
-  requestSent(): void {
-    this.requestSentMs = this.now();
-  }
-
-  /** It began its answer. */
-  answered(backend: Backend, status = 200): void {
-    const { checks, stickTable } = this.context;
-    const nowMs = this.now();
-    const ms = nowMs - this.requestSentMs;
-    stickTable?.set(this.client, this.group, backend);
-    if (status >= 500) {
-      // Nor is it a time to remember: a backend that fails quickly would look like the best.
-      checks.requestFailed(backend, `L7STS/${status}`);
-      return;
-    }
-    backend.latency.observe(ms, nowMs);
-    this.group.strategy.answered?.(backend, ms);
-    checks.requestAnswered(backend);
-  }
-
-  /** There may be a backend with room. */
   wake(): void {
-    const queued = this.place;
-    if (queued === undefined) return;
-    this.guarded(() => {
+    const entry = this.queueEntry;
+    if (entry === undefined) return;
+    try {
       const choice = this.pick();
       if (choice === "full") return;
-      this.clear();
-      if (choice === undefined) this.fail(queued.why);
-      else this.go(choice, queued.reuse);
-    });
+      this.stopWaiting();
+      if (choice === undefined) this.fail(entry.failure);
+      else this.connectTo(choice, entry.reuse);
+    } catch (error) {
+      this.owner.failed(error);
+    }
   }
 
   /**
@@ -178,18 +174,18 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
     return explain.pick(this.group, this, this.owner.client.id);
   }
 
-  private wait(reuse: boolean, why: ConnectFailure): void {
+  private enqueue(reuse: boolean, failure: ConnectFailure): void {
     const { pool, config } = this.context;
-    if (pool.waiting >= config.queueMax) {
+    if (pool.queue.length >= config.queueMax) {
       this.fail("full");
       return;
     }
-    this.place = { reuse, why, sinceMs: this.now() };
-    pool.wait(this);
-    this.timeout = this.after(config.queueTimeoutMs, () => this.giveUp("queue-timeout"));
+    this.queueEntry = { reuse, failure, sinceMs: this.now() };
+    pool.queue.join(this);
+    this.timer = this.after(config.queueTimeoutMs, () => this.giveUp("queue-timeout"));
   }
 
-  private go(backend: Backend, reuse: boolean): void {
+  private connectTo(backend: Backend, reuse: boolean): void {
     const { pool, idle, config, backendConnectionsMax } = this.context;
     this.backend = backend;
     pool.acquire(backend);
@@ -198,34 +194,33 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
       this.connected(kept, true);
       return;
     }
-    if (this.attempts === 0) this.deadlineMs = this.now() + this.withinMs;
-    this.attempts++;
+    const nowMs = this.now();
+    if (this.tried === 0) this.deadlineMs = nowMs + this.limits.withinMs;
     this.tried |= 1 << backend.index;
     idle.shrink(backendConnectionsMax - pool.connections);
-    // Those that wait take places, too, of as many as it serves at once.
+    // Idle connections count, too, among the sessions that a backend may have.
     if (backend.maxSessions < Number.POSITIVE_INFINITY) {
       idle.shrinkTo(backend, backend.maxSessions - backend.sessions);
     }
-    const leftMs = this.deadlineMs - this.now();
-    this.timeout = this.after(Math.min(config.connectTimeoutMs, leftMs), () => {
-      if (this.endpoint) this.missed("connect-timeout");
-      else this.giveUp("no-socket");
-    });
-    this.open(backend);
+    this.open(backend, Math.min(this.deadlineMs, nowMs + config.connectTimeoutMs));
   }
 
-  private open(backend: Backend): void {
+  private open(backend: Backend, deadlineMs: number): void {
+    const leftMs = deadlineMs - this.now();
     try {
       this.endpoint = new Endpoint(this.context.platform, backend, this);
+      this.timer = this.after(leftMs, () => this.missed("connect-timeout"));
     } catch {
-      // Not the backend's fault: newcomers hold the sockets for a moment, or the Wi-Fi is away. The
-      // connect timeout bounds how often this is tried.
-      this.retry = this.after(SOCKET_RETRY_MS, () => this.open(backend));
+      // Not the backend's fault: newcomers hold the sockets for a moment, or the Wi-Fi is away.
+      this.timer = this.after(Math.min(SOCKET_RETRY_MS, leftMs), () => {
+        if (this.now() < deadlineMs) this.open(backend, deadlineMs);
+        else this.giveUp("no-socket");
+      });
     }
   }
 
   private connected(endpoint: Endpoint, reused: boolean): void {
-    this.clear();
+    this.stopWaiting();
     const backend = this.backend!;
     this.backend = undefined;
     this.endpoint = undefined;
@@ -236,12 +231,12 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
       const destination = address === undefined ? undefined : { address, port };
       endpoint.write(proxyHeader(backend.proxyProtocol, client, destination));
     }
-    this.owner.connected(backend, endpoint, reused);
+    this.owner.settled({ backend, endpoint, reused });
   }
 
-  private missed(why: "refused" | "connect-timeout"): void {
+  private missed(failure: "refused" | "connect-timeout"): void {
     const backend = this.backend!;
-    const refused = why === "refused";
+    const refused = failure === "refused";
     this.context.report({
       level: "W",
       on: "backend",
@@ -250,44 +245,39 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
       id: this.owner.client.id,
       why: refused ? "refused" : "timeout",
     });
-    this.context.checks.requestFailed(backend, refused ? "L4CON" : "L4TOUT");
+    this.context.feedback.failed(backend, refused ? "L4CON" : "L4TOUT");
     this.cancel();
-    this.next(false, why);
+    this.connect(false, failure);
   }
 
-  private giveUp(why: ConnectFailure): void {
+  private giveUp(failure: ConnectFailure): void {
     this.cancel();
-    this.fail(why);
+    this.fail(failure);
   }
 
-  private fail(why: ConnectFailure): void {
-    const refusal = REFUSAL[why];
+  private fail(failure: ConnectFailure): void {
+    const refusal = REFUSAL[failure];
     if (refusal !== undefined) this.context.refusals[refusal]++;
-    this.owner.unreachable(why);
+    this.owner.settled(failure);
   }
 
-  private clear(): void {
-    this.timeout?.();
-    this.timeout = undefined;
-    if (this.retry !== undefined) {
-      this.retry();
-      this.retry = undefined;
-    }
-    if (this.place === undefined) return;
-    this.queuedMs += this.now() - this.place.sinceMs;
-    this.place = undefined;
-    this.context.pool.stopWaiting(this);
+  /** Cancels the timer, and leaves the queue. */
+  private stopWaiting(): void {
+    this.timer?.();
+    this.timer = undefined;
+    if (this.queueEntry === undefined) return;
+    this.queuedMs += this.now() - this.queueEntry.sinceMs;
+    this.queueEntry = undefined;
+    this.context.pool.queue.leave(this);
   }
 
   private after(ms: number, task: () => void): Cancel {
-    return this.context.platform.clock.after(ms, () => this.guarded(task));
-  }
-
-  private guarded(task: () => void): void {
-    try {
-      task();
-    } catch (error) {
-      this.owner.failed(error);
-    }
+    return this.context.platform.clock.after(ms, () => {
+      try {
+        task();
+      } catch (error) {
+        this.owner.failed(error);
+      }
+    });
   }
 }

@@ -1,4 +1,3 @@
-import type { HealthChecks } from "../checks/health-checks.ts";
 import type { Config, ListenerConfig } from "../config/settings.ts";
 import type { HeadPool } from "../http1/head-pool.ts";
 import type { Routes } from "../http1/route.ts";
@@ -14,6 +13,7 @@ import type { IdleConnections } from "../pool/idle-connections.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { StickTable } from "../pool/stick-table.ts";
 import type { StickyCookie } from "../pool/sticky-cookie.ts";
+import type { Feedback } from "./feedback.ts";
 
 /** A client, for as long as its connection lasts. */
 export interface ClientInfo {
@@ -83,7 +83,7 @@ export interface ProxyContext {
    */
   readonly rawGroup: Group | undefined;
   readonly routes: Routes<Route>;
-  readonly checks: HealthChecks;
+  readonly feedback: Feedback;
   readonly idle: IdleConnections;
   /** Connections to backends at once, idle ones included. */
   readonly backendConnectionsMax: number;

@@ -6,7 +6,12 @@ import type { AnswerRefusal } from "../log/event.ts";
 import { countAnswer } from "../log/traffic.ts";
 import type { Endpoint, EndpointOwner } from "../net/endpoint.ts";
 import { isShort } from "../net/memory-reserve.ts";
-import { type ConnectFailure, Connector, type ConnectorOwner } from "./connector.ts";
+import {
+  type ConnectFailure,
+  type Connection,
+  Connector,
+  type ConnectorOwner,
+} from "./connector.ts";
 import type { ProxyContext } from "./context.ts";
 import {
   NO_ANSWER,
@@ -77,6 +82,8 @@ export class Exchange {
   readonly headMs: number;
   connectedMs: number | undefined;
   declare respondedMs: number | undefined;
+  /** When the body of the request had been sent. */
+  declare private sentMs: number | undefined;
   private context: ProxyContext;
   private owner: ExchangeOwner;
   /** Looks for a backend; `undefined` before. */
@@ -109,16 +116,20 @@ export class Exchange {
     if (stickyCookie !== undefined) this.connector.sticky = stickyCookie.read(head, group);
     this.enter("connecting");
     // An idle connection may be closing: only what may be sent twice goes there.
-    this.connector.next(request.isRepeatable);
+    this.connector.connect(request.isRepeatable);
   }
 
-  /** A backend takes the request. */
-  connected(backend: Backend, endpoint: Endpoint, reused: boolean): void {
+  /** A backend takes the request, or none does. */
+  settled(result: Connection | ConnectFailure): void {
+    if (typeof result === "string") this.reply(...UNREACHABLE[result]);
+    else this.connected(result);
+  }
+
+  private connected({ backend, endpoint, reused }: Connection): void {
     const { context, request, owner } = this;
     this.backend = backend;
     this.backendSide = endpoint;
     this.connectedMs = context.platform.clock.now();
-    this.connector!.requestSent();
     endpoint.owner = owner;
     this.enter(request.body.done ? "awaiting" : "sending");
     const closes = !backend.keepsConnections && request.upgrade === undefined;
@@ -128,11 +139,6 @@ export class Exchange {
     // Bytes that still come on an idle connection that was dead already answer no request of ours.
     else if (endpoint.writeClosed && reused && this.retry()) return;
     else if (!request.isRepeatable) request.settle(context);
-  }
-
-  /** No backend takes the request. */
-  unreachable(why: ConnectFailure): void {
-    this.reply(...UNREACHABLE[why]);
   }
 
   /** Moves what can be moved. */
@@ -295,7 +301,7 @@ export class Exchange {
       if (this.response.body !== undefined) this.cut("PD");
       else this.reply(body.tooLarge ? 413 : 400, "PD");
     } else if (body.done && this.state === "sending") {
-      this.connector!.requestSent();
+      this.sentMs = this.context.platform.clock.now();
       this.enter("awaiting");
     }
   }
@@ -326,7 +332,8 @@ export class Exchange {
     const { status } = this.response;
     this.respondedMs = this.context.platform.clock.now();
     countAnswer(this.backend!.counters, status);
-    this.connector!.answered(this.backend!, status);
+    const sentMs = this.sentMs ?? this.connectedMs!;
+    this.context.feedback.responded(this.backend!, this.connector!, sentMs, status);
   }
 
   /** The backend has closed or reset where a response was due. */
@@ -363,7 +370,7 @@ export class Exchange {
   }
 
   private blame(code: CheckCode): void {
-    this.context.checks.requestFailed(this.backend!, code);
+    this.context.feedback.failed(this.backend!, code);
   }
 
   /** The backend has left before the first byte of a response: another one, where that does no harm. */
@@ -371,7 +378,7 @@ export class Exchange {
     if (this.response.hasStarted || !this.request.isRepeatable || this.stopping) return false;
     this.leaveBackend();
     this.enter("connecting");
-    this.connector!.next(false, "unanswered");
+    this.connector!.connect(false, "unanswered");
     return true;
   }
 

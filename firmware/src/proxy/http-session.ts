@@ -1,7 +1,6 @@
-import type { Backend } from "../backend/backend.ts";
 import type { Head } from "../http1/head.ts";
 import type { Endpoint, EndpointOwner } from "../net/endpoint.ts";
-import type { ConnectFailure } from "./connector.ts";
+import type { ConnectFailure, Connection } from "./connector.ts";
 import type { ClientInfo, ProxyContext } from "./context.ts";
 import { Exchange, type ExchangeOwner } from "./exchange.ts";
 import type { Handler, HandlerOwner } from "./handler.ts";
@@ -188,13 +187,8 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
 
   // The exchange
 
-  connected(backend: Backend, backendSide: Endpoint, reused: boolean): void {
-    this.exchange!.connected(backend, backendSide, reused);
-    this.advance();
-  }
-
-  unreachable(why: ConnectFailure): void {
-    this.exchange!.unreachable(why);
+  settled(result: Connection | ConnectFailure): void {
+    this.exchange!.settled(result);
     this.advance();
   }
 

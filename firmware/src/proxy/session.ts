@@ -171,7 +171,8 @@ export class Session implements ManagedSession, HandlerOwner, EndpointOwner, Clo
     const { client, clientSide } = this;
     if (clientSide.readable === 0) return;
     const { firstByteMs } = this;
-    const late = firstByteMs !== undefined && this.now() - firstByteMs >= this.sniffTimeoutMs;
+    const timeoutMs = Math.min(SNIFF_TIMEOUT_MS, this.context.config.headTimeoutMs);
+    const late = firstByteMs !== undefined && this.now() - firstByteMs >= timeoutMs;
     const protocol = protocolOf(client, clientSide, late);
     if (protocol === "http") {
       this.serveHttp();
@@ -179,12 +180,8 @@ export class Session implements ManagedSession, HandlerOwner, EndpointOwner, Clo
       this.serveTcp(this.context.rawGroup);
     } else if (firstByteMs === undefined) {
       this.firstByteMs = this.now();
-      this.setDeadline(this.sniffTimeoutMs);
+      this.setDeadline(timeoutMs);
     }
-  }
-
-  private get sniffTimeoutMs(): number {
-    return Math.min(SNIFF_TIMEOUT_MS, this.context.config.headTimeoutMs);
   }
 
   private serveHttp(): void {

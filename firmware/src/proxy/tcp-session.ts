@@ -3,7 +3,13 @@ import type { Ending } from "../log/ending.ts";
 import type { Endpoint, EndpointOwner } from "../net/endpoint.ts";
 import { pump } from "../net/pump.ts";
 import type { Group } from "../pool/group.ts";
-import { type ConnectFailure, Connector, type ConnectorOwner } from "./connector.ts";
+import {
+  type ConnectFailure,
+  type Connection,
+  Connector,
+  type ConnectorOwner,
+  UNLIMITED,
+} from "./connector.ts";
 import type { ClientInfo } from "./context.ts";
 import type { Handler, HandlerOwner, Summary } from "./handler.ts";
 
@@ -37,6 +43,8 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
   private backendSide: Endpoint | undefined;
   /** Until the backend has sent its first byte. */
   private connector: Connector | undefined;
+  /** When the backend was connected, or got the client's first bytes. */
+  declare private sentMs: number;
   /** Bytes that had passed at the last comparison; `undefined` before the first byte. */
   declare private seenBytes: number | undefined;
   /** When more of them were seen. */
@@ -62,8 +70,8 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
     }
     session.cancelDeadline();
     session.clientSide.scan = context.clientKeywords?.scan();
-    this.connector = new Connector(context, this, group, { attemptsMax: group.backends.length });
-    this.connector.next();
+    this.connector = new Connector(context, this, group, UNLIMITED);
+    this.connector.connect();
   }
 
   /** Goes on with streams that were HTTP. */
@@ -93,26 +101,30 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
     };
   }
 
-  connected(backend: Backend, backendSide: Endpoint): void {
+  settled(result: Connection | ConnectFailure): void {
+    if (typeof result === "string") {
+      this.closeAfter(result as RawConnectFailure);
+      return;
+    }
+    const { backend, endpoint } = result;
     const { context } = this.session;
-    context.checks.requestAnswered(backend);
-    backendSide.scan = context.backendKeywords?.scan();
-    this.connector!.requestSent();
+    context.feedback.connected(backend);
+    endpoint.scan = context.backendKeywords?.scan();
+    this.sentMs = this.now();
     this.session.setDeadline(context.config.idleTimeoutMs);
-    this.stream(backend, backendSide);
-  }
-
-  unreachable(why: RawConnectFailure): void {
-    this.closeAfter(why);
+    this.stream(backend, endpoint);
   }
 
   /** The first bytes of one side are about to be passed on. */
   began(endpoint: Endpoint): void {
-    if (endpoint === this.session.clientSide) {
-      this.connector?.requestSent();
-    } else {
-      this.connector?.answered(this.backend!);
-      this.connector = undefined;
+    const { clientSide, context } = this.session;
+    if (this.connector !== undefined) {
+      if (endpoint === clientSide) {
+        this.sentMs = this.now();
+      } else {
+        context.feedback.responded(this.backend!, this.connector, this.sentMs);
+        this.connector = undefined;
+      }
     }
     if (this.seenBytes === undefined) this.watch();
   }

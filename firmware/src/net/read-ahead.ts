@@ -1,0 +1,38 @@
+/** What bytes are read from. */
+export interface Source {
+  /** Fills `view`. */
+  read(view: Uint8Array): unknown;
+}
+
+/** What has a source; while bytes were read ahead, they are that. */
+interface Reader {
+  source: Source;
+}
+
+/** Bytes that were read from a reader's source, and are still to be read from the reader. */
+export class ReadAhead implements Source {
+  bytes: Uint8Array;
+  /** What follows them. */
+  readonly behind: Source;
+  private reader: Reader;
+
+  constructor(bytes: Uint8Array, reader: Reader) {
+    this.bytes = bytes;
+    this.reader = reader;
+    this.behind = reader.source;
+  }
+
+  get length(): number {
+    const behind = this.behind instanceof ReadAhead ? this.behind.length : 0;
+    return this.bytes.byteLength + behind;
+  }
+
+  read(view: Uint8Array): void {
+    const count = Math.min(this.bytes.byteLength, view.byteLength);
+    view.set(this.bytes.subarray(0, count));
+    this.bytes = this.bytes.subarray(count);
+    if (this.bytes.byteLength > 0) return;
+    this.reader.source = this.behind;
+    if (count < view.byteLength) this.behind.read(view.subarray(count));
+  }
+}

@@ -1,0 +1,52 @@
+import type { Clock } from "../platform.ts";
+
+/** A request or raw stream that is queued. */
+export interface Waiter {
+  /** A backend may have room. */
+  wake(): void;
+}
+
+/**
+ * Requests and raw streams that wait for a backend with room, first in, first out. One queue serves all
+ * configurations, whose sessions live side by side.
+ */
+export class BackendQueue {
+  #clock: Pick<Clock, "after">;
+  #waiters: Waiter[] = [];
+  #waking = false;
+
+  constructor(clock: Pick<Clock, "after">) {
+    this.#clock = clock;
+  }
+
+  get length(): number {
+    return this.#waiters.length;
+  }
+
+  /** The queue is about to be woken: a newcomer must not pick before it. */
+  get waking(): boolean {
+    return this.#waking;
+  }
+
+  join(waiter: Waiter): void {
+    this.#waiters.push(waiter);
+  }
+
+  leave(waiter: Waiter): void {
+    const place = this.#waiters.indexOf(waiter);
+    if (place >= 0) this.#waiters.splice(place, 1);
+  }
+
+  /**
+   * A backend may have room, or be available again: wakes all waiters, in the order in which they came. Deferred to
+   * the next turn, because callers are still changing their own state.
+   */
+  wake(): void {
+    if (this.#waking || this.#waiters.length === 0) return;
+    this.#waking = true;
+    this.#clock.after(0, () => {
+      this.#waking = false;
+      for (const waiter of [...this.#waiters]) waiter.wake();
+    });
+  }
+}

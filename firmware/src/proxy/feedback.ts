@@ -1,0 +1,54 @@
+import type { Backend } from "../backend/backend.ts";
+import type { CheckCode } from "../backend/health.ts";
+import type { HealthChecks } from "../checks/health-checks.ts";
+import type { Clock } from "../platform.ts";
+import type { Group } from "../pool/group.ts";
+import type { StickTable } from "../pool/stick-table.ts";
+
+/** Where a request or raw stream was sent, and for whom. */
+export interface Sent {
+  readonly group: Group;
+  /** A hash of the client's address. */
+  readonly client: number;
+}
+
+/**
+ * What requests and raw streams teach about backends: health, latency, what the strategy estimates, and where a
+ * client is served the next time.
+ */
+export class Feedback {
+  #clock: Pick<Clock, "now">;
+  #checks: HealthChecks;
+  #stickTable: StickTable | undefined;
+
+  constructor(clock: Pick<Clock, "now">, checks: HealthChecks, stickTable: StickTable | undefined) {
+    this.#clock = clock;
+    this.#checks = checks;
+    this.#stickTable = stickTable;
+  }
+
+  /** `backend` refused a connection, or failed a request. */
+  failed(backend: Backend, code: CheckCode): void {
+    this.#checks.requestFailed(backend, code);
+  }
+
+  /** `backend` took a raw connection. */
+  connected(backend: Backend): void {
+    this.#checks.requestAnswered(backend);
+  }
+
+  /** `backend` began its response to what had been sent at `sentMs`. */
+  responded(backend: Backend, { group, client }: Sent, sentMs: number, status = 200): void {
+    this.#stickTable?.set(client, group, backend);
+    if (status >= 500) {
+      // Its time does not count either: a backend that fails quickly would look like the best.
+      this.#checks.requestFailed(backend, `L7STS/${status}`);
+      return;
+    }
+    const nowMs = this.#clock.now();
+    const ms = nowMs - sentMs;
+    backend.latency.observe(ms, nowMs);
+    group.strategy.answered?.(backend, ms);
+    this.#checks.requestAnswered(backend);
+  }
+}
