@@ -39,7 +39,7 @@ export function scenario(
   const [options, body] =
     typeof optionsOrBody === "function" ? [{}, optionsOrBody] : [optionsOrBody, givenBody!];
   if (scenarios.some(other => other.title === title)) {
-    throw new Error(`scenario "${title}": is there twice; each title once would do`);
+    throw new Error(`scenario "${title}": is used twice; titles must differ`);
   }
   const { needs = [], faults = [], measures = [] } = options;
   scenarios.push({ title, theme, needs, faults, measures, body });

@@ -41,7 +41,7 @@ export interface Pieces {
   readonly bytes?: number;
 }
 
-const NO_FAILED_CONFIG = "the board has not fallen back from a configuration";
+const NO_FAILED_CONFIG = "no configuration has failed";
 
 /** Characters of a request that an answer repeats. */
 const ECHO_MAX = 60;
@@ -105,7 +105,7 @@ const ROUTES: Record<string, Record<string, Handler>> = deepFreeze({
   "/api/config/next": {
     GET: ({ next }) =>
       next === undefined
-        ? error(404, "the configuration in force counts from the next start on, too")
+        ? error(404, "no other configuration waits for the next start")
         : inPieces(pieces(next)),
   },
   "/api/factory-reset": { PUT: runtime => outcomeAnswer(runtime.factoryReset()) },
@@ -136,15 +136,14 @@ export function respond(runtime: RuntimeApi, request: AdminRequest): AdminAnswer
   if (untrustedRequest !== undefined) return untrustedRequest;
   const [pattern, name] = match(request.path);
   const methods = ROUTES[pattern];
-  if (methods === undefined)
-    return error(404, `nothing is at ${printable(request.path, ECHO_MAX)}`);
+  if (methods === undefined) return error(404, `not found: ${printable(request.path, ECHO_MAX)}`);
   const { method } = request;
   const allow = allowed(methods);
   if (method === "OPTIONS") return { ...options(runtime, request.path), fields: [allow] };
   const served = method === "HEAD" ? "GET" : method;
   const handler = Object.hasOwn(methods, served) ? methods[served] : undefined;
   if (handler === undefined) {
-    const why = `${printable(method, ECHO_MAX)} does nothing there`;
+    const why = `${printable(method, ECHO_MAX)} is not supported there`;
     return { ...error(405, why), fields: [allow] };
   }
   if (hasToken(runtime, request)) runtime.confirm(request.port);
@@ -179,11 +178,11 @@ function untrusted({ proxy }: RuntimeApi, request: AdminRequest): AdminAnswer | 
     const name = printable(host, ECHO_MAX);
     return error(
       403,
-      `${name} is no name of this board; ask for its address, or add it to adminHosts`,
+      `${name} is not a name of this board; use its address, or add the name to adminHosts`,
     );
   }
   return isCrossSite(request)
-    ? error(403, "a page of another site has no business here")
+    ? error(403, "requests from pages of other sites are refused")
     : undefined;
 }
 
@@ -194,7 +193,7 @@ function refused(runtime: RuntimeApi, request: AdminRequest): AdminAnswer | unde
     return error(403, "no token is set, so nothing can be changed; set one on the serial console");
   }
   if (!hasToken(runtime, request)) {
-    return { ...error(401, "wrong token, or none"), fields: ["WWW-Authenticate: Bearer"] };
+    return { ...error(401, "missing or wrong token"), fields: ["WWW-Authenticate: Bearer"] };
   }
   // Other sites' forms cannot send this type without asking first.
   const type = field("content-type") ?? "";
@@ -230,7 +229,7 @@ function healthz(runtime: RuntimeApi): AdminAnswer {
     return {
       status: 503,
       type: "text/plain",
-      body: "clients get 503 until another is configured\n",
+      body: "clients get 503 until another configuration is applied\n",
     };
   }
   const nowMs = runtime.parts.platform.clock.now();

@@ -49,13 +49,13 @@ const COMMANDS: Record<string, Command> = deepFreeze({
   },
   backends: {
     usage: "backends",
-    help: "each backend, a line each",
+    help: "one line for each backend",
     words: [0, 0],
     run: runtime => statusOf(runtime).backends.map(backendLine),
   },
   ready: {
     usage: "ready NAME",
-    help: "a backend serves again",
+    help: "a backend takes sessions again",
     words: [1, 1],
     run: (runtime, [name]) => runtime.setState(name, "ready"),
   },
@@ -73,7 +73,7 @@ const COMMANDS: Record<string, Command> = deepFreeze({
   },
   weight: {
     usage: "weight NAME N",
-    help: "its share, 0 to 256",
+    help: "its share of the traffic, 0 to 256",
     words: [2, 2],
     run: (runtime, [name, weight]) => runtime.setWeight(name, number(weight)),
   },
@@ -91,7 +91,7 @@ const COMMANDS: Record<string, Command> = deepFreeze({
       if (key === undefined) {
         const { document, next } = runtime;
         const later =
-          next === undefined ? [] : ["from the next start on:", ...wrapped(JSON.stringify(next))];
+          next === undefined ? [] : ["after the next start:", ...wrapped(JSON.stringify(next))];
         const { setAtRunTime } = statusOf(runtime).configuration;
         const changes = setAtRunTime.map(
           ({ backend, key, document, now }) =>
@@ -232,7 +232,7 @@ function wifiLines({ parts }: RuntimeApi): string[] {
     ...(ssid === undefined ? [] : [`ssid=${ssid}`]),
     `ip=${address ?? "none"}`,
     ...(address === undefined || rssi === undefined ? [] : [`rssi=${rssi}`]),
-    ...(onTrial ? ["on trial: kept if a request with the token comes over it"] : []),
+    ...(onTrial ? ["on trial: saved if a request with the token arrives over it"] : []),
   ];
 }
 

@@ -13,7 +13,7 @@ import type { RuntimeApi } from "./runtime-api.ts";
 /** A request of an operator is small. */
 const HEAD_LIMITS = Object.freeze({ headBytesMax: 2048, headLinesMax: 40 });
 const BODY_BYTES_MAX = DOCUMENT_BYTES_MAX;
-const TOO_LARGE = `the body has more than ${BODY_BYTES_MAX} bytes, which is what flash takes of a configuration; blanks count`;
+const TOO_LARGE = `the body has more than ${BODY_BYTES_MAX} bytes, the most that flash can store; white space counts`;
 
 /** For a request, and for each further piece of its answer. */
 const TIMEOUT_MS = 5000;

@@ -86,7 +86,7 @@ describe.skipIf(absence)(`the board's page in Chromium${absence}`, () => {
 
   test("a change with a wrong token is refused, and says so", async () => {
     await card("a").getByRole("button", { name: "drain" }).click();
-    await expect.poll(() => said().textContent()).toBe("wrong token, or none");
+    await expect.poll(() => said().textContent()).toBe("missing or wrong token");
     expect(new Set(await answers(4))).toEqual(new Set(["a", "b"]));
   });
 
@@ -122,7 +122,7 @@ describe.skipIf(absence)(`the board's page in Chromium${absence}`, () => {
     await page.click("#undo");
     await expect
       .poll(() => said().textContent())
-      .toBe("the configuration before is in force again");
+      .toBe("the previous configuration is in force again");
     expect(board.app.proxy.config.balance).toBe("round-robin");
     await expect.poll(() => page.locator("#trial").isVisible()).toBe(false);
   });

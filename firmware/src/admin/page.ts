@@ -93,7 +93,7 @@ function lock() {
   for (const set of document.querySelectorAll("fieldset")) set.disabled = locked;
   $("document").readOnly = locked;
   $("hint").textContent = before?.tokenSet === false ? "no token is set: set one on the serial console" :
-    locked ? "changes want the board's token" : "";
+    locked ? "changes need the board's token" : "";
 }
 
 // HAProxy's codes of checks in words.
@@ -142,9 +142,9 @@ function show(status) {
   $("where").textContent = [status.ip, status.rssi && status.rssi + " dBm", "v" + status.version].filter(Boolean).join("  ");
   const { source, trialLeftMs, rolledBack, changesAtNextStart, setAtRunTime, suspended } = status.configuration;
   $("config").className = rolledBack || changesAtNextStart || suspended ? "warn" : "";
-  $("config").replaceChildren([source, rolledBack && "rolled back: " + rolledBack, suspended && "clients get 503 until one is chosen",
+  $("config").replaceChildren([source, rolledBack && "rolled back: " + rolledBack, suspended && "clients get 503 until one is applied",
     ...setAtRunTime.map(({ backend, key, document, now }) => backend + " has " + key + " " + now + " instead of " + document),
-    changesAtNextStart && "at the next start "].filter(Boolean).join(", "));
+    changesAtNextStart && "next start: "].filter(Boolean).join(", "));
   if (changesAtNextStart) $("config").append(Object.assign(make("a", "another one"), { href: "/api/config/next" }));
   $("failed").hidden = !suspended;
   trialEndsMs = trialLeftMs === null ? undefined : Date.now() + trialLeftMs;
@@ -196,7 +196,7 @@ function countDown() {
   $("trial").hidden = trialEndsMs === undefined;
   if (trialEndsMs === undefined) return;
   const left = Math.max(0, Math.ceil((trialEndsMs - Date.now()) / 1000));
-  $("left").textContent = "A configuration is on trial: it is kept in " + left + " s if it serves.";
+  $("left").textContent = "A configuration is on trial: it is saved in " + left + " s if it works.";
 }
 
 // A line of the log: level (ms) part: what key=value, values with blanks in quotes.
@@ -302,7 +302,7 @@ const PAGE = `<!doctype html>
 <details id="editor"><summary><h2 style="display:inline-block">Configuration</h2> <small id="config"></small></summary>
 <div class="split"><textarea id="document" aria-label="configuration" spellcheck="false"></textarea><ul id="complaints"></ul></div>
 <div class="row"><fieldset><button id="apply">apply</button></fieldset><button id="reload">read again</button>
-<fieldset class="row"><button id="failed" hidden>the one before</button><button id="default">built-in configuration</button><button id="factory">factory reset</button></fieldset></div>
+<fieldset class="row"><button id="failed" hidden>the failed one</button><button id="default">built-in configuration</button><button id="factory">factory reset</button></fieldset></div>
 </details>
 <script>${brief(SCRIPT)}</script></html>
 `;

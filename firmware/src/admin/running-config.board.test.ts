@@ -49,7 +49,7 @@ describe("the admin port", () => {
     const lab = await labOf();
     const answer = await change(lab, { adminPort: 9000 });
     expect(json(answer).done).toMatch(
-      /^in force; .* a request with the token has come to port 9000/,
+      /^in force; .* if a request with the token arrives at port 9000/,
     );
     expect((await get(lab, "/healthz", { port: 8404 })).status).toBe(200);
     expect((await get(lab, "/healthz", { port: 9000, token: TOKEN })).status).toBe(200);
@@ -115,7 +115,7 @@ test("a document on trial is undone at once, and what is undone is the one befor
   await change(lab, { adminPort: 9000, retries: 2 });
   expect(json(await get(lab, "/api/config/previous"))).toEqual(before);
   const undone = await put(lab, "/api/config/previous", {});
-  expect(json(undone)).toEqual({ done: "the configuration before is in force again" });
+  expect(json(undone)).toEqual({ done: "the previous configuration is in force again" });
   expect(await documentOf(lab)).toEqual(before);
   expect((await statusOf(lab)).configuration).toMatchObject({
     source: "built-in",
@@ -136,7 +136,7 @@ describe("a document whose ports cannot be had beside those that are open", () =
     const wanted = { ...before, listeners: listeners(81, 82, 83), adminPort: 9000 };
     const answer = await put(lab, "/api/config", wanted);
     expect(json(answer).done).toMatch(
-      /^accepted for the next start: no socket is left for port 81, 82, 83, 9000 beside 80, 8404/,
+      /^accepted for the next start: no socket is left for port 81, 82, 83, 9000 besides 80, 8404/,
     );
     expect(await documentOf(lab)).toEqual(before);
     expect(json(await get(lab, "/api/config/next"))).toEqual(wanted);
@@ -181,7 +181,7 @@ describe("a document whose ports cannot be had beside those that are open", () =
       await change(lab, { listeners: listeners(81, 82, 83), adminPort: 9000 });
       await restart(lab);
       const undone = await put(lab, "/api/config/previous", {}, [], 9000);
-      expect(json(undone).done).toBe("the board restarts with the configuration before");
+      expect(json(undone).done).toBe("the board restarts with the previous configuration");
       await lab.clock.run({ until: () => lab.events("proxy", "ready").length === 3, ms: 10_000 });
       expect(await documentOf(lab)).toEqual(before);
       expect(await ask(lab, 80)).toBe("HTTP/1.1 200");
@@ -282,7 +282,7 @@ describe("a weight that is set at run time", () => {
     const answer = await put(lab, "/api/backends/a", { weight: 5, state: "drain" });
     expect([answer.status, json(answer).error]).toEqual([
       400,
-      "weight: is 5, but round-robin looks at no weights; weighted-round-robin would do",
+      "weight: is 5, but round-robin ignores weights; use weighted-round-robin",
     ]);
     expect(lab.app!.proxy.backend("a")!.state).toBe("ready");
   });
@@ -504,7 +504,9 @@ describe("the configuration that was built in", () => {
     await change(lab, { retries: 1 });
     await lab.clock.run({ ms: 65_000 });
     expect(json(await get(lab, "/api/config/default"))).toEqual(builtIn);
-    expect(json(await put(lab, "/api/config/default", {})).done).toMatch(/^in force; it is kept /);
+    expect(json(await put(lab, "/api/config/default", {})).done).toMatch(
+      /^in force; it is saved after a trial of 30 s$/,
+    );
     expect((await statusOf(lab)).configuration).toMatchObject({ source: "trial" });
     await lab.clock.run({ ms: 31_000 });
     expect((await statusOf(lab)).configuration).toMatchObject({ source: "built-in" });
@@ -573,7 +575,7 @@ describe("a factory reset", () => {
       const answer = await put(lab, "/api/factory-reset", {});
       expect([answer.status, json(answer).done]).toEqual([
         200,
-        expect.stringMatching(/^in 1 s the configuration, the token, .*; the board restarts$/),
+        expect.stringMatching(/^in 1 s configuration, token, .*; the board restarts$/),
       ]);
       await lab.clock.run({
         until: () => lab.events("proxy", "ready").length > before,

@@ -199,14 +199,15 @@ export class RunningConfig {
     this.#trial = trial;
     this.#announceTrial();
     this.#count(trial);
-    const superseded = this.#next === undefined ? "" : "; the one for the next start is dropped";
+    const superseded =
+      this.#next === undefined ? "" : "; the configuration for the next start is dropped";
     this.#next = undefined;
     configStore?.saveNext(undefined);
     const confirmation = this.#isConfirmed(trial)
       ? ""
-      : ` and a request with the token has come to port ${config.adminPort}`;
+      : ` if a request with the token arrives at port ${config.adminPort}`;
     return {
-      done: `in force; it is kept when it has served for ${TRIAL_MS / 1000} s${confirmation}${superseded}`,
+      done: `in force; it is saved after a trial of ${TRIAL_MS / 1000} s${confirmation}${superseded}`,
     };
   }
 
@@ -218,10 +219,10 @@ export class RunningConfig {
       trial.cancel();
       const { clock } = this.#parts.platform;
       trial.cancel = clock.after(RESTART_MS, () => this.#rollBack(trial, "undone"));
-      return { done: "the board restarts with the configuration before" };
+      return { done: "the board restarts with the previous configuration" };
     }
     this.#rollBack(trial, "undone");
-    return { done: "the configuration before is in force again" };
+    return { done: "the previous configuration is in force again" };
   }
 
   #needsRestart({ document }: ActiveDocument): boolean {
@@ -300,9 +301,9 @@ export class RunningConfig {
   #acceptForNextStart(document: object, ports: readonly number[]): Outcome {
     const { configStore, report } = this.#parts;
     const lack = this.#noSocketFor(ports);
-    if (configStore === undefined) return refusal(`${lack}, and this machine keeps nothing`);
+    if (configStore === undefined) return refusal(`${lack}, and this machine has no storage`);
     const error = configStore.saveNext(document);
-    if (error !== undefined) return refusal(`${lack}, and flash does not take it: ${error}`);
+    if (error !== undefined) return refusal(`${lack}, and writing to flash failed: ${error}`);
     this.#next = document;
     report({ level: "I", on: "config", what: "next-start" });
     return { done: `accepted for the next start: ${lack}` };
@@ -312,7 +313,7 @@ export class RunningConfig {
   #noSocketFor(ports: readonly number[]): string {
     const { ports: open } = this.#parts.listeners;
     const closed = ports.filter(port => !open.includes(port));
-    return `no socket is left for port ${closed.join(", ")} beside ${open.join(", ")}; there are ${LISTENING_SOCKETS_MAX}, and one that is open stays so until a restart`;
+    return `no socket is left for port ${closed.join(", ")} besides ${open.join(", ")}; the board has ${LISTENING_SOCKETS_MAX}, and an open one stays open until a restart`;
   }
 
   /** The document in force is on trial from now on. */

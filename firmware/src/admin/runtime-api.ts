@@ -129,19 +129,20 @@ export class RuntimeApi {
     if (!isToken(token)) return NO_TOKEN;
     this.#endTokenTrial();
     this.#temporaryToken = token;
-    return { done: "the token counts until the next reset" };
+    return { done: "the token is valid until the next reset, and not saved" };
   }
 
   setToken(token: string): Outcome {
     const { store } = this.parts;
-    if (store === undefined) return { complaints: ["token: this machine keeps nothing"] };
+    if (store === undefined) return { complaints: ["token: this machine has no storage"] };
     if (!isToken(token)) return NO_TOKEN;
-    if (token === this.token && this.#tried !== undefined) return { done: "it is on trial" };
+    if (token === this.token && this.#tried !== undefined)
+      return { done: "the token is on trial already" };
     if (token === this.token || this.token === undefined || this.proxy.config.adminPort === 0) {
       const why = this.#saveToken(store, token);
       return why === undefined
         ? { done: "the token is set" }
-        : { complaints: [`token: flash does not take it: ${why}`] };
+        : { complaints: [`token: writing to flash failed: ${why}`] };
     }
     const { clock } = this.parts.platform;
     this.#endTokenTrial();
@@ -153,7 +154,7 @@ export class RuntimeApi {
     this.#tried = { token, cancel };
     this.parts.report({ level: "I", on: "admin", what: "token-trial", ms: TRIAL_MS });
     return {
-      done: `the token counts; it is kept if a request with it comes within ${TRIAL_MS / 1000} s, else taken back`,
+      done: `the token is valid now; it is saved if a request with it arrives within ${TRIAL_MS / 1000} s, else the previous one returns`,
     };
   }
 
@@ -215,10 +216,10 @@ export class RuntimeApi {
       proxy.setState(backend, state as AdminState);
       const why = this.running.saveStates();
       done.push(
-        `${name} is ${state} ${before === state ? "already" : `instead of ${before}`}${why === undefined ? "" : `, and flash does not take it: ${why}`}`,
+        `${name} is ${state} ${before === state ? "already" : `instead of ${before}`}${why === undefined ? "" : `, and writing to flash failed: ${why}`}`,
       );
     }
-    return { done: done.join(", ") || "nothing was to be changed" };
+    return { done: done.join(", ") || "nothing to change" };
   }
 
   /** A part of the document: it is on trial like any other change. */
@@ -278,7 +279,7 @@ export class RuntimeApi {
     const { sessionsMax } = budget(connectionsMax, config);
     if (!("done" in outcome) || (config.sessionsMax ?? 0) <= sessionsMax) return outcome;
     return {
-      done: `${outcome.done}; sessionsMax is ${config.sessionsMax}, and the board carries ${sessionsMax}`,
+      done: `${outcome.done}; sessionsMax is ${config.sessionsMax}, and the board has connections for ${sessionsMax}`,
     };
   }
 
@@ -291,8 +292,7 @@ export class RuntimeApi {
 
   joinWifi(ssid: string, password: string): Outcome {
     const { link } = this.parts.platform;
-    if (link.join === undefined)
-      return { complaints: ["wifi: this machine has no Wi-Fi to choose"] };
+    if (link.join === undefined) return { complaints: ["wifi: this machine has no Wi-Fi"] };
     if (ssid.length > SSID_MAX || (password !== "" && !/^.{8,63}$/.test(password))) {
       return {
         complaints: ["wifi: wanted a name of 1 to 32 and a password of 8 to 63 characters"],
@@ -301,17 +301,17 @@ export class RuntimeApi {
     const before = link.ssid === undefined ? "" : ` instead of ${link.ssid}`;
     link.join(ssid, password);
     return {
-      done: `joining ${ssid}${before}; it is kept if a request with the token comes over it, else the one before is joined`,
+      done: `joining ${ssid}${before}; it is saved if a request with the token arrives over it, else the previous network is joined again`,
     };
   }
 
   rejoinWifi(): Outcome {
     const { link } = this.parts.platform;
     if (link.rejoin === undefined) {
-      return { complaints: ["wifi: this machine has no Wi-Fi to leave"] };
+      return { complaints: ["wifi: this machine has no Wi-Fi"] };
     }
     link.rejoin();
-    return { done: "leaving, and joining again" };
+    return { done: "leaving the network and joining it again" };
   }
 
   /** See `RunningConfig.configureBuiltIn`. */
@@ -334,19 +334,21 @@ export class RuntimeApi {
   configureFailed(): Outcome {
     const { failed } = this.running;
     return failed === undefined
-      ? { complaints: ["the board has not fallen back from a configuration"] }
+      ? { complaints: ["no configuration has failed"] }
       : this.configure(failed);
   }
 
   /** Forgets all that was kept since the board was flashed, and restarts. */
   factoryReset(): Outcome {
     const { platform, store } = this.parts;
-    if (store === undefined) return { complaints: ["factory-reset: this machine keeps nothing"] };
+    if (store === undefined) return { complaints: ["factory-reset: this machine has no storage"] };
     platform.clock.after(FACTORY_RESET_MS, () => this.#forgetAll(store));
     const then =
-      platform.restart === undefined ? "it counts from the next start on" : "the board restarts";
+      platform.restart === undefined
+        ? "they are used from the next start on"
+        : "the board restarts";
     return {
-      done: `in ${FACTORY_RESET_MS / 1000} s the configuration, the token, states and the Wi-Fi are what the build was given; ${then}`,
+      done: `in ${FACTORY_RESET_MS / 1000} s configuration, token, states and Wi-Fi are reset to those of the build; ${then}`,
     };
   }
 
@@ -365,7 +367,8 @@ export class RuntimeApi {
   reboot(): Outcome {
     const { platform, configStore } = this.parts;
     const { restart } = platform;
-    if (restart === undefined) return { complaints: ["reboot: this machine cannot"] };
+    if (restart === undefined)
+      return { complaints: ["reboot: this machine cannot restart itself"] };
     configStore?.startSucceeded(); // it is no failure that it ends
     return restart();
   }
@@ -393,9 +396,7 @@ function weightComplaints(weight: unknown, balance: StrategyName): string[] {
     return [`weight: is ${brief(weight)}; wanted a whole number from 0 to ${WEIGHT_MAX}`];
   }
   if (weight <= 1 || !UNWEIGHTED.includes(balance)) return [];
-  return [
-    `weight: is ${weight}, but ${balance} looks at no weights; weighted-round-robin would do`,
-  ];
+  return [`weight: is ${weight}, but ${balance} ignores weights; use weighted-round-robin`];
 }
 
 function isWholeNumber(value: unknown, min: number, max: number): value is number {

@@ -220,7 +220,7 @@ describe("who may read", () => {
       const answer = await ask(lab, "rebound.example:8404", [], path);
       expect(answer.status).toBe(403);
       expect(JSON.parse(answer.body).error).toBe(
-        "rebound.example:8404 is no name of this board; ask for its address, or add it to adminHosts",
+        "rebound.example:8404 is not a name of this board; use its address, or add the name to adminHosts",
       );
     }
     const token = [`Authorization: Bearer ${TOKEN}`];
@@ -422,7 +422,9 @@ describe("requests that are none", () => {
     const lab = await labOf();
     const document = await documentOf(lab);
     const answer = await put(lab, "/api/config", { ...document, sessionsMax: 500 });
-    expect(JSON.parse(answer.body).done).toMatch(/; sessionsMax is 500, and the board carries 12$/);
+    expect(JSON.parse(answer.body).done).toMatch(
+      /; sessionsMax is 500, and the board has connections for 12$/,
+    );
     const fewer = await put(lab, "/api/config", { ...document, sessionsMax: 5 });
     expect(JSON.parse(fewer.body).done).not.toMatch(/sessionsMax/);
   });
@@ -879,7 +881,7 @@ describe("the console", () => {
     expect((await type(lab, "config default")).at(-1)).toMatch(/^ok in force/);
     expect(lab.app!.proxy.config.retries).toBe(2);
     expect((await type(lab, "factory-reset")).slice(1, 3)).toEqual([
-      expect.stringMatching(/^ok in 1 s the configuration, /),
+      expect.stringMatching(/^ok in 1 s configuration, token, states /),
       expect.stringMatching(/^W .* config: factory-reset$/),
     ]);
   });
@@ -889,7 +891,7 @@ describe("the console", () => {
     expect(await type(lab, "token new-secret-1")).toEqual([
       "> token ********",
       expect.stringMatching(/admin: token-trial ms=30000$/),
-      "ok the token counts; it is kept if a request with it comes within 30 s, else taken back",
+      "ok the token is valid now; it is saved if a request with it arrives within 30 s, else the previous one returns",
     ]);
     await type(lab, "wifi home secret-password");
     expect(lab.app!.runtime.token).toBe("new-secret-1");
@@ -964,7 +966,7 @@ describe("the console", () => {
 
   test("leaves the Wi-Fi on demand, and is back by itself", async () => {
     const { lab } = await console();
-    expect(await type(lab, "wifi-rejoin")).toContain("ok leaving, and joining again");
+    expect(await type(lab, "wifi-rejoin")).toContain("ok leaving the network and joining it again");
     await lab.clock.run({ ms: 5000 });
     expect(lab.events("net").map(({ values }) => values.ip)).toEqual(["10.0.0.1", "10.0.0.1"]);
     expect(await lab.ask(GET_ONCE)).toMatch(/^HTTP\/1.1 200 /);

@@ -147,8 +147,8 @@ export function configurationText(status: ConfigurationStatus): string {
   const texts: string[] = [source];
   if (trialLeftMs !== null) texts.push(`${Math.ceil(trialLeftMs / 1000)} s left`);
   if (rolledBack !== null) texts.push(`rolled back: ${rolledBack}`);
-  if (suspended) texts.push("clients get 503 until another is configured");
-  if (changesAtNextStart) texts.push("another at the next start");
+  if (suspended) texts.push("clients get 503 until another configuration is applied");
+  if (changesAtNextStart) texts.push("another one after the next start");
   for (const { backend, key, document, now } of setAtRunTime) {
     texts.push(`${backend} has ${key} ${now} instead of ${document}`);
   }

@@ -134,7 +134,7 @@ describe("configuration", () => {
     [{ backends: [3] }, "backends[0]: is 3; wanted an object, { … }"],
     [
       { backends: [...backends, { ...backends[0], name: "a" }] },
-      "backends: a is there twice; each one once would do",
+      "backends: a is listed twice; list it once",
     ],
     [
       { backends, listeners: [{ port: 80, mode: "htp" }] },
@@ -158,11 +158,11 @@ describe("configuration", () => {
     ],
     [
       { backends: [{ ...backends[0], settleMs: 200 }] },
-      "backends[0].settleMs: is 200, which has a use only with maxSessions 1; 0 would do",
+      "backends[0].settleMs: is 200, which has an effect only with maxSessions 1; use 0",
     ],
     [
       { backends: [{ ...backends[0], settleMs: 200, maxSessions: 2 }] },
-      "backends[0].settleMs: is 200, which has a use only with maxSessions 1; 0 would do",
+      "backends[0].settleMs: is 200, which has an effect only with maxSessions 1; use 0",
     ],
     [
       { backends: [{ ...backends[0], keepAlive: "no" }] },
@@ -170,11 +170,11 @@ describe("configuration", () => {
     ],
     [
       { backends: [{ ...backends[0], keepAlive: true, maxSessions: 1 }] },
-      "backends[0].keepAlive: is true, but with maxSessions 1 no connection is kept; false would do",
+      "backends[0].keepAlive: is true, but with maxSessions 1 no connection is kept; use false",
     ],
     [
       { backends: [{ ...backends[0], keepAlive: true, proxyProtocol: "v2" }] },
-      "backends[0].keepAlive: is true, but with proxyProtocol no connection is kept; false would do",
+      "backends[0].keepAlive: is true, but with proxyProtocol no connection is kept; use false",
     ],
     [
       { backends, trustedProxies: ["10.0.0.0/33"] },
@@ -189,7 +189,7 @@ describe("configuration", () => {
         backends,
         inspect: [{ keyword: "a".repeat(64) }, { keyword: "b".repeat(64) }, { keyword: "c" }],
       },
-      "inspect: the keywords are 129 characters long in all; 128 at most would do",
+      "inspect: the keywords are 129 characters long together; the maximum is 128",
     ],
   ])("%j is refused", (document, complaint) => {
     expect(complaints(document)).toEqual([complaint]);

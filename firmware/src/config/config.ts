@@ -193,7 +193,9 @@ function readHealth(check: DocumentReader, { path, value }: Key): HealthSettings
   });
   for (const key of ["path", "host", "status", "body"]) {
     if (health.check === "http" || !(key in Object(given))) continue;
-    check.complain(`${path}.${key}: has a use only with check "http", which is "${health.check}"`);
+    check.complain(
+      `${path}.${key}: has an effect only with check "http", which is "${health.check}"`,
+    );
   }
   return health;
 }
@@ -209,7 +211,7 @@ function crossCheck(config: Config, complain: (complaint: string) => void): void
     complain,
   );
   if (listeners.some(({ port }) => port === adminPort)) {
-    complain(`adminPort: is ${adminPort}, which is a listener's; 8404 would do`);
+    complain(`adminPort: is ${adminPort}, which is a listener's; use 8404`);
   }
   unique("backends", names, complain);
   for (const [index, { backends: wanted = [] }] of routes.entries()) {
@@ -223,24 +225,24 @@ function crossCheck(config: Config, complain: (complaint: string) => void): void
   const bytes = inspect.reduce((sum, { keyword }) => sum + keyword.length, 0);
   if (bytes > KEYWORD_BYTES_MAX) {
     complain(
-      `inspect: the keywords are ${bytes} characters long in all; ${KEYWORD_BYTES_MAX} at most would do`,
+      `inspect: the keywords are ${bytes} characters long together; the maximum is ${KEYWORD_BYTES_MAX}`,
     );
   }
   for (const [index, { keepAlive, maxSessions, proxyProtocol, settleMs }] of backends.entries()) {
     const key = `backends[${index}]`;
     if (keepAlive === true && maxSessions === 1) {
       complain(
-        `${key}.keepAlive: is true, but with maxSessions 1 no connection is kept; false would do`,
+        `${key}.keepAlive: is true, but with maxSessions 1 no connection is kept; use false`,
       );
     }
     if (keepAlive === true && proxyProtocol !== "none") {
       complain(
-        `${key}.keepAlive: is true, but with proxyProtocol no connection is kept; false would do`,
+        `${key}.keepAlive: is true, but with proxyProtocol no connection is kept; use false`,
       );
     }
     if (settleMs > 0 && maxSessions !== 1) {
       complain(
-        `${key}.settleMs: is ${settleMs}, which has a use only with maxSessions 1; 0 would do`,
+        `${key}.settleMs: is ${settleMs}, which has an effect only with maxSessions 1; use 0`,
       );
     }
   }
@@ -248,19 +250,19 @@ function crossCheck(config: Config, complain: (complaint: string) => void): void
   for (const [index, { weight }] of backends.entries()) {
     if (!unweighted || weight <= 1) continue;
     complain(
-      `backends[${index}].weight: is ${weight}, but ${balance} looks at no weights; weighted-round-robin would do`,
+      `backends[${index}].weight: is ${weight}, but ${balance} ignores weights; use weighted-round-robin`,
     );
   }
   if (unweighted && health.slowStartMs > 0) {
     complain(
-      `health.slowStartMs: is ${health.slowStartMs}, but ${balance} looks at no weights; weighted-round-robin would do`,
+      `health.slowStartMs: is ${health.slowStartMs}, but ${balance} ignores weights; use weighted-round-robin`,
     );
   }
   if (health.check === "none" && health.start === "down") {
-    complain('health.start: is "down", and without checks nobody would ever be up; "up" would do');
+    complain('health.start: is "down", and without checks no backend would ever come up; use "up"');
   }
   if (sticky !== "cookie" && stickyKey !== undefined) {
-    complain(`stickyKey: has a use only with sticky "cookie", which is "${sticky}"`);
+    complain(`stickyKey: has an effect only with sticky "cookie", which is "${sticky}"`);
   }
 }
 
@@ -270,7 +272,7 @@ function unique(
   complain: (complaint: string) => void,
 ): void {
   const twice = values.find((value, index) => values.indexOf(value) !== index);
-  if (twice !== undefined) complain(`${path}: ${twice} is there twice; each one once would do`);
+  if (twice !== undefined) complain(`${path}: ${twice} is listed twice; list it once`);
 }
 
 const hostName = () => /^[a-z0-9]([a-z0-9.:-]{0,251}[a-z0-9])?$/i;

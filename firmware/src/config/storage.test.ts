@@ -192,7 +192,7 @@ test("what a full flash does not take is refused, or not kept, with the reason",
   const full = { open: () => ({ ...EMPTY, write: fails("ESP_ERR_NVS_NOT_ENOUGH_SPACE") }) };
   const { app, clock, lines } = await serving(full);
   expect(app.runtime.setToken("correct-horse")).toEqual({
-    complaints: ["token: flash does not take it: Error: ESP_ERR_NVS_NOT_ENOUGH_SPACE"],
+    complaints: ["token: writing to flash failed: Error: ESP_ERR_NVS_NOT_ENOUGH_SPACE"],
   });
   expect(app.runtime.token).toBe(undefined);
   expect(app.runtime.setBalance("first")).toHaveProperty("done");
