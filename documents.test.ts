@@ -36,12 +36,20 @@ test.each(DOCUMENTS)("every link of %s leads to a file and a heading", file => {
   expect(dead).toEqual([]);
 });
 
+/** Names without folders of all files of ours. */
+const NAMES = new Set(
+  ["firmware", "emulator", "backends", "hil"].flatMap(folder =>
+    readdirSync(folder, { recursive: true }).map(name => path.basename(String(name))),
+  ),
+);
+
 test.each(DOCUMENTS)("every file of ours that %s names is there", file => {
   const folder = path.dirname(file);
   const roots = [".", folder, path.join(folder, "src"), "firmware/src"];
-  const missing = [...prose(file).matchAll(/`([\w.-]+\/[\w./-]*\.(?:ts|json|md|sh))`/g)]
+  const text = prose(file).replaceAll(/Save this as `[^`]*`/g, "");
+  const missing = [...text.matchAll(/`([\w.-]+\/[\w./-]*\.(?:ts|json|md|sh)|[\w.-]+\.ts)`/g)]
     .map(([, name]) => name)
-    .filter(name => !roots.some(root => existsSync(path.join(root, name))));
+    .filter(name => !NAMES.has(name) && !roots.some(root => existsSync(path.join(root, name))));
   expect(missing).toEqual([]);
 });
 
@@ -50,4 +58,9 @@ test("the README's picture of a byte's way names files of the firmware", () => {
   const files = picture.match(/[a-z0-9/-]+\.ts/g) ?? [];
   expect(files.length).toBeGreaterThan(5);
   expect(files.filter(file => !existsSync(`firmware/src/${file}`))).toEqual([]);
+});
+
+test("the README has the two set-up commands, and no third", () => {
+  const commands = readFileSync("README.md", "utf8").match(/^npm ci.*$/gm);
+  expect(commands).toEqual(["npm ci && npm run emulate", "npm ci && npm test"]);
 });
