@@ -432,3 +432,27 @@ test("what runs at the installation is what was looked at, version for version",
     Object.fromEntries(SCRIPTS.map(name => [name.slice(0, name.lastIndexOf("@")), true])),
   );
 });
+
+test("version, Node and layout are the same wherever they are named", () => {
+  const read = (file: string) => readFileSync(file, "utf8");
+  const { version, engines } = JSON.parse(read("package.json"));
+  // The chip's build reads no package.json.
+  expect(read("firmware/src/version.ts")).toContain(`VERSION = "${version}";`);
+  const lock = JSON.parse(read("package-lock.json"));
+  expect([lock.version, lock.packages[""].version]).toEqual([version, version]);
+  expect(engines.node).toMatch(new RegExp(`^>=${read(".nvmrc").trim()}\\.`));
+
+  const { indentStyle, indentWidth, lineWidth } = JSON.parse(read("biome.json")).formatter;
+  const editors = Object.fromEntries(
+    [
+      ...read(".editorconfig")
+        .split("[*.{c,h}]")[0]
+        .matchAll(/^(\w+) = (.+)$/gm),
+    ].map(([, key, value]) => [key, value]),
+  );
+  expect(editors).toMatchObject({
+    indent_style: indentStyle,
+    indent_size: String(indentWidth),
+    max_line_length: String(lineWidth),
+  });
+});
