@@ -1,7 +1,8 @@
 import { createInterface } from "node:readline";
+import { SerialPortStream } from "@serialport/stream";
 import { execa } from "execa";
-import { SerialPort } from "serialport";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, onTestFailed, test } from "vitest";
+import { computersPorts } from "../../hil/rig/discovery.ts";
 import { cannotOpenPty } from "../src/pty.ts";
 
 const stops: (() => unknown)[] = [];
@@ -24,6 +25,7 @@ async function emulated() {
     await child;
   });
   const lines: { on?: string; what?: string; path?: string; line?: string }[] = [];
+  onTestFailed(() => console.log("the command printed", JSON.stringify(lines)));
   const path = await new Promise<string>((resolve, reject) => {
     createInterface(child.stdout).on("line", line => {
       lines.push(JSON.parse(line));
@@ -37,7 +39,12 @@ async function emulated() {
 
 /** A terminal program on that path. */
 async function terminal(path: string) {
-  const port = new SerialPort({ path, baudRate: 115_200, autoOpen: false });
+  const port = new SerialPortStream({
+    binding: computersPorts(),
+    path,
+    baudRate: 115_200,
+    autoOpen: false,
+  });
   stops.push(() => port.isOpen && new Promise(resolve => port.close(resolve)));
   await new Promise<void>((resolve, reject) => {
     port.open(error => (error ? reject(error) : resolve()));

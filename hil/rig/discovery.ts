@@ -3,6 +3,7 @@ import { basename, dirname, join } from "node:path";
 import type { BindingInterface, PortInfo } from "@serialport/bindings-cpp";
 import { SerialPort } from "serialport";
 import { EMULATED_PATH } from "./emulated-port.ts";
+import { noticingHangUp } from "./hang-up.ts";
 import type { ChipIdentity } from "./loader.ts";
 
 /** A board that may be played on. */
@@ -35,7 +36,7 @@ export const ADAPTERS: Readonly<Record<string, string>> = {
 
 /** The computer's own serial ports. */
 export function computersPorts(): BindingInterface {
-  return SerialPort.binding as unknown as BindingInterface;
+  return noticingHangUp(SerialPort.binding as unknown as BindingInterface);
 }
 
 /** Every serial port, those with a known adapter first. */
