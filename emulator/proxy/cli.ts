@@ -39,7 +39,7 @@ const ENGINES: Readonly<Record<Options["engine"], Engine>> = {
     };
   },
   async xs({ configuration, given }) {
-    // Only whoever asks for it waits for its tools.
+    // Loaded here, because only this engine needs its build tools.
     const { buildEngine, cannotBuild } = await import("../xs/engine.ts");
     const why = cannotBuild();
     if (why !== undefined) throw new UsageError(`--engine xs: ${why}`);
@@ -104,7 +104,7 @@ async function emulate(options: Options): Promise<void> {
   });
   let stopping = false;
   const stop = async () => {
-    if (stopping) process.exit(0); // asked twice
+    if (stopping) process.exit(0); // second signal
     stopping = true;
     typing.stop();
     const app = board.fatal ? undefined : running();

@@ -4,7 +4,7 @@ import { UsageError } from "../../firmware/tools/command-line.ts";
 /** The address of this computer that the board's ports and the demo backends have. */
 export const DEFAULT_HOST = "127.0.0.1";
 
-/** A port of this computer that stands for one of the board, and the option that says so. */
+/** A port of this computer that is published for one of the board, and the option that did it. */
 export interface Published {
   boardPort: number;
   host: string;
@@ -61,7 +61,7 @@ function nextPort(used: Set<number>): number {
   return port;
 }
 
-/** Why nobody can listen there; `undefined`: one can. */
+/** Why the port cannot be listened on; `undefined`: it can. */
 function cannotListen(host: string, port: number): Promise<NodeJS.ErrnoException | undefined> {
   return new Promise(resolve => {
     const server = net.createServer();

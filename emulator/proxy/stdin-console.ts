@@ -16,7 +16,7 @@ const HISTORY = 100;
 
 /**
  * Sends lines from standard input to the board's serial port, as a terminal program would: with history
- * and completion where a person types, plain where a program does.
+ * and completion on a terminal, plain when input is piped.
  */
 export function readCommands(adapter: Pick<Adapter, "send">, interrupted: () => void): Typing {
   const person = process.stdin.isTTY === true;
@@ -50,7 +50,7 @@ export function readCommands(adapter: Pick<Adapter, "send">, interrupted: () => 
   };
 }
 
-/** In pieces, each when the one before has arrived: the chip has no more room than its FIFO. */
+/** Sends in pieces, each after the one before has arrived, because the chip buffers no more than its FIFO. */
 async function send(adapter: Pick<Adapter, "send">, text: string): Promise<void> {
   const bytes = Buffer.from(text);
   for (let at = 0; at < bytes.byteLength; at += FIFO_BYTES / 2) {

@@ -3,7 +3,7 @@ import type { BoardPlatform, Listener, TCP } from "../src/platform.ts";
 import { EVENTS, type Machine } from "./machine.ts";
 
 /**
- * Answers what a program on XS asks with the board that it runs on. The sockets of the board stay here,
+ * Answers the requests of a program on XS with the board that it runs on. The sockets of the board stay here,
  * under the numbers by which XS knows its own.
  */
 export class BoardSide {
@@ -15,7 +15,7 @@ export class BoardSide {
   #alarm: Cancel | undefined;
   #scratch = Buffer.alloc(65_536);
 
-  /** `asked` answers the program's own questions, `board.ask`. */
+  /** `asked` answers the program's own requests, `board.ask`. */
   constructor(parts: {
     platform: () => BoardPlatform;
     machine: () => Machine;

@@ -5,24 +5,24 @@ import { type HeapLimit, type HeapSize, Machine, type Surroundings } from "./mac
 
 const MANIFEST = new URL("../../firmware/manifest.json", import.meta.url);
 
-/** What the chip gives. */
+/** The heap that the chip's manifest reserves. */
 const CREATION = creationOf(JSON.parse(readFileSync(MANIFEST, "utf8")).creation);
 
-/** What of it is left to the firmware, and the steps in which it takes memory of the board. */
+/** The part of it that is left to the firmware, and the steps in which it takes memory of the board. */
 const CHIP: HeapLimit = {
   ...CREATION,
   slots: CREATION.slots - XS_SDK.slots,
   chunkBytes: CREATION.chunkBytes - XS_SDK.chunkBytes,
 };
 
-/** Enough to load the firmware. What is larger takes longer at each collection. */
+/** Enough to load the firmware. A larger heap takes longer at each collection. */
 const LOADING: HeapSize = { slots: 20_000, chunkBytes: 512 * 1024 };
 
-/** Engines that have loaded a program and wait: a copy is there in a millisecond. */
+/** Engines that have loaded a program: a fork of one takes a millisecond. */
 const loaded = new Map<string, Machine>();
 
 /**
- * A machine that has loaded a program of the folder `programs`, with all frozen and the stack as short as
+ * A fork of a machine that has loaded a program of the folder `programs`, with everything frozen and the stack as short as
  * on the chip. With the heap of the "chip" it has as much as the manifest gives; any other grows as it must.
  */
 export function machineWith(
@@ -41,10 +41,10 @@ export function machineWith(
   return new Machine(surroundings, origin);
 }
 
-/** Programs begin with `start` and not before: a module that asks for a board while it loads is wrong. */
+/** Programs use the board from `start` on: a module that does while it loads has a bug. */
 const NOWHERE: Surroundings = {
   now: () => 0,
   answer: ([word]) => {
-    throw new Error(`${word}: asked for while the program was loaded`);
+    throw new Error(`${word}: requested while the program was loaded`);
   },
 };

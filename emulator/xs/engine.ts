@@ -99,7 +99,7 @@ export function cannotBuild(): string | undefined {
   return toolchain === undefined ? noCompiler() : undefined;
 }
 
-/** Builds the engine if it is not there. `say` hears what takes so long, and that it has 64 bits. */
+/** Builds the engine if it is missing. `say` gets lines about the progress, and that it has 64 bits. */
 export async function buildEngine(say: (line: string) => void): Promise<Engine> {
   const { bits, program } = ourEngine();
   if (bits === 64) say(only64Bits(ourToolchain()));

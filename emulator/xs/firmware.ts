@@ -14,13 +14,13 @@ export interface XsProgram {
   tell(name: string, value?: unknown): string;
 }
 
-/** What the board says to a program that starts. */
+/** What a program gets from the board at its start. */
 interface Start {
   readonly network: { readonly address: string | undefined; readonly rssi: number };
   readonly connectionsMax: number;
 }
 
-/** `settings` go to the program's command `start`, with what the board has to say. */
+/** `settings` go to the program's command `start`, together with the board's values. */
 export function xsProgram(name: string, settings: object, heap?: HeapSize | "chip"): XsProgram {
   let machine: Machine | undefined;
   const tell = (command: string, value?: unknown) =>
@@ -50,7 +50,7 @@ export function xsProgram(name: string, settings: object, heap?: HeapSize | "chi
   };
 }
 
-/** The program says why it ends, unless XS has ended first: that says so itself. */
+/** The program logs why it ends, unless XS has ended first and has logged it. */
 export function onAbort(platform: BoardPlatform, machine: Machine): void {
   platform.onAbort((reason, exception) => {
     if (exception instanceof XsAborted) platform.log(exception.message);
@@ -59,8 +59,8 @@ export function onAbort(platform: BoardPlatform, machine: Machine): void {
 }
 
 /**
- * Answers what a program asks of its board beside sockets and time: a word and its arguments, in JSON.
- * `onReadable` is called with the bytes that have come to the serial port.
+ * Answers the requests of a program that are not about sockets and time: a word and its arguments, in JSON.
+ * `onReadable` is called with the number of bytes that have arrived at the serial port.
  */
 function answers(platform: BoardPlatform, onReadable: (bytes: number) => void) {
   const open = (path: string) => platform.storage.open({ path, mode: "r+", format: "string" });
@@ -102,7 +102,7 @@ function answers(platform: BoardPlatform, onReadable: (bytes: number) => void) {
 }
 
 export interface XsFirmware extends XsProgram {
-  /** The running app, `App` of the firmware, for whoever looks into it. */
+  /** The running app, `App` of the firmware, for tests and the workbench. */
   readonly app: object;
 }
 

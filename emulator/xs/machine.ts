@@ -9,7 +9,7 @@ import { FramePipe, openPipes } from "./pipe.ts";
 export interface Surroundings {
   /** Milliseconds since the board booted. */
   now(): number;
-  /** Answers what the program asks; native/handles.h lists the words. What it throws, the program gets. */
+  /** Answers a request of the program; native/handles.h lists the words. The program gets what it throws. */
   answer(words: readonly string[], body: Buffer): Uint8Array | string;
 }
 
@@ -137,7 +137,7 @@ export class Machine {
     return { computrons, slots, chunkBytes, collections, slotsMax, chunkBytesMax, stackSlotsMax };
   }
 
-  /** `stackSlotsMax` counts from here on. */
+  /** `stackSlotsMax` counts from this call on. */
   forgetStack(): void {
     this.#do("D");
   }
@@ -196,7 +196,7 @@ export class Machine {
         throw new XsAborted(frame.bytes.toString());
       }
       this.#answer(frame.bytes);
-      if (this.#ended) throw new XsError("XS has ended: its board lost power amid a call");
+      if (this.#ended) throw new XsError("XS has ended: its board lost power during a call");
     }
   }
 
@@ -231,7 +231,7 @@ function startEngine({ slots, chunkBytes }: HeapSize): FramePipe {
   const child = spawn(ourEngine().program, [String(slots), String(chunkBytes)], {
     stdio: ["ignore", "inherit", "inherit", ...far],
   });
-  child.on("error", () => {}); // then nobody holds the other ends, and the first call says so
+  child.on("error", () => {}); // then the other ends of the pipes are closed, and the first call fails
   child.unref();
   for (const end of far) closeSync(end);
   return near;

@@ -3,7 +3,7 @@ import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync, writeSyn
 import { tmpdir } from "node:os";
 import path from "node:path";
 
-/** What came: its first byte, and the rest. The rest is valid until the next one is read. */
+/** A message: its first byte, and the rest. The rest is valid until the next one is read. */
 export interface Frame {
   readonly kind: string;
   readonly bytes: Buffer;

@@ -13,7 +13,7 @@ export interface Seen {
 export type Look = (path: Path, args?: readonly unknown[]) => Seen;
 
 /**
- * An object that lives on XS, as it looks from here: each property is read there when it is asked for,
+ * A proxy object for an object on XS: each property is read there when it is used,
  * each method called there. Arguments and results cross as JSON. What is an object once is taken to
  * stay one, so that the way to a property is not gone anew each time.
  */
@@ -23,7 +23,7 @@ export function remote(look: Look, path: Path = []): object {
     {},
     {
       get(_target, name) {
-        // Whoever awaits or prints it asks for these.
+        // `await` and printing read these.
         if (typeof name === "symbol" || name === "then" || name === "toJSON") return undefined;
         const known = objects.get(name);
         if (known !== undefined) return known;

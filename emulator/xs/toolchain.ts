@@ -46,7 +46,7 @@ export function noCompiler(compiler = defaultCompiler()): string {
   return `no C compiler: "${compiler}" builds no program that runs (Debian: apt install gcc libc6-dev)`;
 }
 
-/** What a 64-bit engine cannot tell, and how to get a 32-bit one. */
+/** What a 64-bit engine cannot measure, and how to get a 32-bit one. */
 export function only64Bits({ compiler }: Toolchain): string {
   const packages =
     process.arch === "x64"
@@ -68,7 +68,7 @@ function probe(compiler: string, flags: readonly string[]): Bits | undefined {
     const bits = Number(execFileSync(program, { stdio: ["ignore", "pipe", "ignore"] }));
     return bits === 32 || bits === 64 ? bits : undefined;
   } catch {
-    return undefined; // that is what is asked
+    return undefined; // this is what the call finds out
   } finally {
     rmSync(work, { recursive: true });
   }

@@ -10,7 +10,7 @@ export interface Contestant {
   start(backends: readonly number[]): Promise<Running>;
 }
 
-/** A program of this folder; it tells its port when it is ready. */
+/** A program of this folder; it sends its port when it is ready. */
 export async function program(file: string, ...args: string[]): Promise<Running> {
   const child = fork(new URL(file, import.meta.url), args);
   const [{ port }] = (await Promise.race([

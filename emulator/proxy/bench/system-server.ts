@@ -21,7 +21,7 @@ const ARGUMENTS = {
 
 export type SystemServer = keyof typeof ARGUMENTS;
 
-/** Pause before a port is tried again on which nobody listened. */
+/** Pause before a port is tried again on which no program listened. */
 const RETRY_MS = 20;
 
 /**
@@ -61,7 +61,7 @@ export async function ended(child: ChildProcess): Promise<void> {
   await once(child, "exit");
 }
 
-/** Does somebody listen on the port? Takes a moment when nobody does. */
+/** True: a program listens on the port. Waits a moment before it returns false. */
 async function answers(port: number): Promise<boolean> {
   const socket = net.connect(port, "127.0.0.1");
   const open = await new Promise<boolean>(resolve => {

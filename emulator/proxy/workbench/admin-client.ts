@@ -20,7 +20,7 @@ export interface AdminAddress {
   readonly token: string | undefined;
 }
 
-/** A configuration document, as far as it says where the board listens. */
+/** The part of a configuration document that says where the board listens. */
 export interface Document {
   readonly listeners?: readonly { readonly port?: number }[];
 }
@@ -28,7 +28,7 @@ export interface Document {
 /** A board's admin port, from outside. All but `change` reject when the board does not answer. */
 export class AdminClient {
   #address: AdminAddress;
-  /** The lines that the board told last. */
+  /** The last lines that were read. */
   #known: readonly string[] = [];
 
   constructor(address: AdminAddress) {
@@ -43,7 +43,7 @@ export class AdminClient {
     return this.#read("/api/config");
   }
 
-  /** Log lines that came since the last call, as far as the board remembers them. */
+  /** Log lines since the last call, as far as the board still has them. */
   async newEvents(): Promise<readonly string[]> {
     const { events } = await this.#read<{ events: string[] }>("/api/events");
     const hasRestarted = msOf(events) < msOf(this.#known);
@@ -52,7 +52,7 @@ export class AdminClient {
     return events.filter(line => !known.has(line));
   }
 
-  /** PUTs a wish; what came of it, also when nothing did. */
+  /** Sends a PUT. Returns its outcome, also when the board did not answer. */
   async change(path: string, wish: object): Promise<Outcome> {
     try {
       const { status, text } = await this.#exchange("PUT", path, JSON.stringify(wish));
@@ -70,7 +70,7 @@ export class AdminClient {
     return JSON.parse(text);
   }
 
-  /** On a connection of its own: the board has places for two, and others want to look, too. */
+  /** Uses a new connection, because the board has two for the admin port, and other clients need one, too. */
   #exchange(method: string, path: string, body = ""): Promise<{ status: number; text: string }> {
     const { host, port, token } = this.#address;
     return new Promise((resolve, reject) => {

@@ -3,7 +3,7 @@ import { type LogLine, parseLine } from "../../../firmware/src/log/event.ts";
 /** What a request takes of a terminal at most. */
 export const COLUMNS_MAX = 100;
 
-/** Widths of columns; what is longer is cut, and an ellipsis says so. */
+/** Widths of columns; a longer text is cut and gets an ellipsis. */
 const [METHOD, PATH, BACKEND, CLIENT, TOOK, TAG] = [7, 24, 8, 21, 9, 9];
 
 /** What went wrong has the rest of the line. */

@@ -6,7 +6,7 @@ import type { Look, Watched } from "./watched.ts";
 /** A chip has better things to do than to be watched. */
 const INTERVAL_MS = 1_000;
 
-/** The port that browsers expect, until the board has told its own. */
+/** The port that browsers expect, until the board has reported its own. */
 const DOOR_PORT = 80;
 
 export interface RemoteOptions extends AdminAddress {

@@ -4,7 +4,7 @@ import type { Look, Watched } from "./watched.ts";
 /** What the charts show. */
 export const HISTORY_MS = 2 * 60_000;
 
-/** Rates are counted over so long: shorter is restless, longer is late. */
+/** Period of the rates: a shorter one is unsteady, a longer one is late. */
 const RATE_WINDOW_MS = 2_000;
 
 /** One moment in the charts, by the backends' names. */
@@ -19,7 +19,7 @@ interface PointOfBackend {
   readonly rate: number;
   /** Of all picks, from 0 to 1; `null` when there were none. */
   readonly share: number | null;
-  /** Time to the first byte of its last answer; `null` when nobody asked it. */
+  /** Time to the first byte of its last answer; `null` without a request. */
   readonly latencyMs: number | null;
 }
 

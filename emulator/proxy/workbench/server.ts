@@ -6,7 +6,7 @@ import type { Outcome } from "../../../firmware/src/admin/outcome.ts";
 /** Only this computer's own browsers. */
 const HOST = "127.0.0.1";
 
-/** Pages that watch at once, the last ones that came; and what one may leave unread before it is dropped. */
+/** Most pages at once, of which the newest stay; and bytes that one may leave unread before it is dropped. */
 const WATCHERS_MAX = 8;
 const UNREAD_BYTES_MAX = 2 * 1024 * 1024;
 
@@ -14,8 +14,8 @@ const UNREAD_BYTES_MAX = 2 * 1024 * 1024;
 const BODY_BYTES_MAX = 4 * 1024;
 
 /**
- * A page of another site can send neither this field nor JSON without asking first, and nobody here
- * says yes.
+ * A page of another site can send neither this field nor JSON without a preflight request, which is refused
+ * here.
  */
 const OWN_FIELD = "x-workbench";
 
@@ -50,15 +50,15 @@ const FILES: Record<string, { url: URL; type: string }> = {
 export type Wish = Readonly<Record<string, unknown>>;
 
 export interface ServerParts {
-  /** What may be asked for, by name: `POST /do/NAME`. */
+  /** The actions by name: `POST /do/NAME`. */
   readonly actions: Readonly<Record<string, (wish: Wish) => Promise<Outcome> | Outcome>>;
-  /** What a page is told first. */
+  /** The first message to a page. */
   hello(): object;
   /** The last page has been closed. */
   onAlone(): void;
 }
 
-/** Serves the page, tells it what happens (server-sent events), and takes its wishes. */
+/** Serves the page, sends it events (server-sent events), and runs its actions. */
 export class PageServer {
   #parts: ServerParts;
   #server = http.createServer((request, response) => {
@@ -120,7 +120,7 @@ export class PageServer {
     if (!own.includes(headers.host ?? "")) return `Host: wanted ${own.join(" or ")}`;
     const { origin } = headers;
     if (origin !== undefined && origin !== `http://${headers.host}`) return OTHER_SITE;
-    // Whatever a foreign page loads without Origin (an image, a script) says at least this. A link that is followed
+    // A request of a foreign page without Origin (an image, a script) has at least this field. A link that is followed
     // may come from anywhere: it opens the page, and nothing else.
     const site = headers["sec-fetch-site"];
     const followed = headers["sec-fetch-mode"] === "navigate" && url === "/";
@@ -131,7 +131,7 @@ export class PageServer {
   }
 
   #watch(response: http.ServerResponse): void {
-    // The page that was opened last is the one that somebody looks at.
+    // The page that was opened last is the one that is looked at.
     for (const first of this.#watchers) {
       if (this.#watchers.size < WATCHERS_MAX) break;
       this.#watchers.delete(first);
@@ -168,7 +168,7 @@ export class PageServer {
   }
 }
 
-/** Whoever reads too slowly is dropped; the page connects again. */
+/** A page that reads too slowly is dropped, and connects again. */
 function send(watcher: http.ServerResponse, event: string, data: object): void {
   if (watcher.writableLength > UNREAD_BYTES_MAX) watcher.destroy();
   else watcher.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);

@@ -8,7 +8,7 @@ export const MODES = ["rate", "clients"] as const;
 export interface TrafficWish {
   /** Requests on kept connections, or raw TCP: a connection, a line, its echo. */
   readonly protocol: (typeof PROTOCOLS)[number];
-  /** So many requests per second, whatever comes back; or so many clients, each in a loop. */
+  /** Requests per second, independent of the answers; or clients, each in a loop. */
   readonly mode: (typeof MODES)[number];
   readonly amount: number;
 }
@@ -24,10 +24,10 @@ export const LIMITS = { requestsMax: 100_000, durationMaxMs: 5 * 60_000 } as con
 /** Requests without an answer that a generator with a rate lets come together. */
 const IN_FLIGHT_MAX = 64;
 
-/** A client rests so long after each answer, so that a few leave this computer time for the board. */
+/** Pause of a client after each answer, so that a few leave this computer time for the board. */
 const REST_MS = 20;
 
-/** And so long after a failure: nobody hammers a board that sends people away. */
+/** Pause after a failure, so that a board that refuses is not flooded. */
 const REST_AFTER_FAILURE_MS = 500;
 
 /** Longest wait for an answer; the board's own patience is 30 s. */

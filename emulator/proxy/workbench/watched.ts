@@ -5,7 +5,7 @@ import type { Status } from "../../../firmware/src/admin/status.ts";
 export interface Look {
   /** `running`, or why there is nothing to see: `starting`, `fell over: …`, `no answer: …`. */
   readonly state: string;
-  /** As the board's own API tells it; the last one known when it is not running. */
+  /** The status of the board's own API; while it is not running, the last one known. */
   readonly status: Status | undefined;
   /** Control blocks of TCP in use, those still closing included. */
   readonly sockets: Gauge | undefined;
@@ -30,9 +30,9 @@ export interface Switches {
   reset(): void;
 }
 
-/** A board on the workbench: one in this process, or a real one that is asked over the network. */
+/** A board on the workbench: one in this process, or a real one that is read over the network. */
 export interface Watched {
-  /** How a person would call it. */
+  /** Its name on the page. */
   readonly title: string;
   /** Time between two looks. */
   readonly intervalMs: number;

@@ -30,7 +30,7 @@ export class Workbench {
   #server: PageServer;
   #sampler: Sampler;
   #lines: string[] = [];
-  /** Not yet told to the pages, and how many more there were. */
+  /** Lines not yet sent to the pages, and how many more there were. */
   #news: string[] = [];
   #skipped = 0;
   #telling: NodeJS.Timeout;
@@ -82,7 +82,7 @@ export class Workbench {
     this.#server.stop();
   }
 
-  // What pages are told
+  // Messages to the pages
 
   #hello(): object {
     const { title, readOnly, switches } = this.#watched;
@@ -150,7 +150,7 @@ export class Workbench {
       if (running === true) await server.start();
       if (running === false) await server.stop();
     } catch (error) {
-      return { complaints: [(error as Error).message] }; // somebody has taken its port
+      return { complaints: [(error as Error).message] }; // its port is taken
     }
     return { done: `${name} is set` };
   }

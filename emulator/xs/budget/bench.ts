@@ -22,12 +22,12 @@ export interface BenchOptions {
   program?: "proxy" | "bare";
   /** Settings of the proxy; its backend is the bench's. */
   settings?: object;
-  /** What the admin port wants for changes. */
+  /** The token of the admin port. */
   token?: string;
   /** Segments and windows are whole pieces of the proxy's buffer, instead of the board's own sizes. */
   wholePieces?: boolean;
   heap?: HeapSize;
-  /** Who sends at the speed of the air; the other takes it at once. */
+  /** The end that sends at the speed of Wi-Fi; the other reads at once. */
   sender?: "client" | "backend";
 }
 
@@ -36,7 +36,7 @@ const BACKEND_PORT = 8080;
 /** Nothing is collected while one figure is measured. */
 const ROOMY: HeapSize = { slots: 512 * 1024, chunkBytes: 16 * 1024 * 1024 };
 
-/** About what an ESP32's Wi-Fi carries: segments come one by one, and not a window at a time. */
+/** About the rate of an ESP32's Wi-Fi: segments arrive one by one, not a window at a time. */
 const AIR = { latencyMs: 2, bytesPerSecond: 1_000_000 };
 
 /** The board of our settings with a program on XS, one backend, and clients: the same each time. */
@@ -135,10 +135,7 @@ export class Bench {
   async until(holds: () => boolean): Promise<void> {
     const held = await this.clock.run({ until: holds });
     this.#living();
-    if (!held)
-      throw new Error(
-        `budget: what was waited for never came; ${this.#lines.slice(-3).join(" / ")}`,
-      );
+    if (!held) throw new Error(`budget: a wait timed out; ${this.#lines.slice(-3).join(" / ")}`);
   }
 
   async pass(ms: number): Promise<void> {

@@ -81,7 +81,7 @@ export function commit(figures: readonly Figure[], bits: Bits): void {
   writeFileSync(FILE, `${JSON.stringify(budgets, null, 2)}\n`);
 }
 
-/** Measured figures as budgets; those that this engine cannot tell stay what they were. */
+/** Measured figures as budgets; those that this engine cannot measure stay as they are. */
 export function merged(figures: readonly Figure[], before: Budgets, bits: Bits): Budgets {
   const budgets: Budgets = {};
   for (const { name, value } of figures) {

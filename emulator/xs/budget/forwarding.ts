@@ -21,12 +21,12 @@ const CHUNK_WINDOWS = 2;
 /** Time for the last acknowledgements: every window is whole again. */
 const SETTLE_MS = 1000;
 
-/** Keywords that never come in the traffic; their first letters do, as in life. */
+/** Keywords that do not occur in the traffic, while their first letters do, as in real traffic. */
 const KEYWORDS = ["END", "QUIT", "STOP", "ABORT", "XFER", "RESET", "HALT", "LEAVE"];
 
 /**
  * Every letter again and again, so that a scanner finds many beginnings. A window full of it: whole
- * segments, because the simulated sender would go on for ever with the splinters of others.
+ * segments, because the simulated sender would go on forever with the fragments of others.
  */
 const traffic = (bytes: number) =>
   Buffer.alloc(bytes, "ABCDEFGHIJKLMNOPQRSTUVWXYZ abcdefghijklmnopqrstuvwxyz.\r\n");

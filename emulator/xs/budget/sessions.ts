@@ -165,7 +165,7 @@ const AMID_MS = 100;
 
 /**
  * Live bytes of one of `HELD` sessions, more than without them: first idle, each after an exchange;
- * then amid a stream that `pour` begins.
+ * then in the middle of a stream that `pour` begins.
  */
 async function held(
   bench: Bench,

@@ -8,7 +8,7 @@ import { type Figure, figure, type Measure } from "./figures.ts";
  * work is measured at its most.
  */
 
-/** Nobody listens on this port and those behind it. */
+/** No program listens on this port and those after it. */
 const DEAD_PORT = 9000;
 
 const ADMIN_PORT = 8404;
@@ -35,7 +35,7 @@ const LONG_HEADS = [
 /** Requests that are sent without waiting for an answer. */
 const PIPELINED = 20;
 
-/** Answers as many requests as come; anything else comes back. */
+/** Answers every request; echoes anything else. */
 function serves(socket: MockSocket): void {
   socket.on("data", (bytes: Buffer) => {
     const requests = bytes.toString("latin1").split(" HTTP/1.1\r\n").length - 1;
@@ -51,14 +51,14 @@ function open(bench: Bench, port?: number): MockSocket {
   return client;
 }
 
-/** A client that says `text`, until its connection is closed. */
+/** A client that sends `text`, until its connection is closed. */
 async function says(bench: Bench, text: string, port?: number): Promise<void> {
   const client = open(bench, port);
   client.write(text);
   await bench.until(() => client.closed);
 }
 
-/** Clients that all say `text`, and leave when they have heard something or been let go. */
+/** Clients that all send `text`, and close when they have received something or were closed. */
 async function crowd(bench: Bench, count: number, text: string): Promise<void> {
   const clients = Array.from({ length: count }, () => open(bench));
   for (const client of clients) {
@@ -68,7 +68,7 @@ async function crowd(bench: Bench, count: number, text: string): Promise<void> {
   await bench.until(() => clients.every(client => client.closed));
 }
 
-/** All who wait are let in when there is no backend any more: each one ends as soon as it begins. */
+/** All queued clients are admitted when there is no backend any more: each session ends as soon as it begins. */
 async function letIn(bench: Bench, text: string): Promise<void> {
   const first = open(bench);
   first.write("first");

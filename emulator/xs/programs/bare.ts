@@ -3,7 +3,7 @@ import type { TCP } from "../../src/platform.ts";
 import { host } from "./host.ts";
 
 /**
- * The least that forwards: what came on one side is read and written to the other, as far as there is
+ * The smallest forwarder: bytes of one side are read and written to the other, as far as there is
  * room, in pieces of a buffer as large as the proxy's. Nothing else: no timeouts, no endings, no
  * log. The measure for what the proxy's care costs.
  */

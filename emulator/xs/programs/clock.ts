@@ -5,7 +5,7 @@ import { host } from "./host.ts";
 
 let clock: ChipClock | undefined;
 
-/** What the clock says; `keep-counting` before it is asked for the first time. */
+/** The value of the clock; `keep-counting` before it is read for the first time. */
 host.command = text => {
   if (clock === undefined) {
     clock = new ChipClock(error => {

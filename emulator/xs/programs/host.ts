@@ -16,7 +16,7 @@ export interface Host {
     alarm(ms: number): void;
     onAlarm(task: () => void): void;
     log(line: string): void;
-    /** Asks whatever runs the board. */
+    /** Sends a request to the program that runs the board. */
     ask(text: string): string;
   };
   readonly findKeyword: FindKeyword;

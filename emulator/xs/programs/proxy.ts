@@ -33,9 +33,9 @@ const COMMANDS: Record<string, (value: never) => unknown> = {
     network = value;
     changed();
   },
-  /** So many bytes have come to the serial port. */
+  /** This number of bytes has arrived at the serial port. */
   serial: (bytes: number) => readable(bytes),
-  /** What somebody outside asks of the running app: see remote.ts. */
+  /** A request from outside to the running app: see remote.ts. */
   look: ({ path, args }: { path: Path; args?: unknown[] }): Seen => {
     let owner: unknown;
     let value: unknown = app;

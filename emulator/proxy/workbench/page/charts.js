@@ -11,20 +11,20 @@ const KINDS = {
   "rate-chart": {
     title: "Requests per second",
     value: ({ rate }) => rate,
-    told: rate => `${rate.toFixed(rate < 10 ? 1 : 0)}/s`,
+    format: rate => `${rate.toFixed(rate < 10 ? 1 : 0)}/s`,
     unit: "",
   },
   "share-chart": {
     title: "Share of each backend",
     value: ({ share }) => (share === null ? null : share * 100),
-    told: percent => `${Math.round(percent)} %`,
+    format: percent => `${Math.round(percent)} %`,
     unit: "%",
     stacked: true,
   },
   "latency-chart": {
     title: "Latency to first byte",
     value: ({ latencyMs }) => latencyMs,
-    told: ms => `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`,
+    format: ms => `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`,
     unit: " ms",
   },
 };
@@ -124,13 +124,13 @@ export class Charts {
     }
   }
 
-  /** The values under the cursor, else the last ones; to those who do not see the lines, too. */
+  /** The values under the cursor, else the last ones; also for screen readers. */
   #tell(id, { plot, figure, legend, values }) {
-    const { title, told } = KINDS[id];
+    const { title, format } = KINDS[id];
     const place = plot?.cursor.idx ?? this.#points.length - 1;
     const texts = this.#names.map((name, index) => {
       const value = values[index]?.[place];
-      return `${name} ${value == null ? "–" : told(value)}`;
+      return `${name} ${value == null ? "–" : format(value)}`;
     });
     legend.replaceChildren(
       ...texts.map((text, index) => {

@@ -21,7 +21,7 @@ export function change(node, attributes) {
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
 }
 
-/** Puts a value into a control, unless somebody is using it. */
+/** Puts a value into a control, unless it has the focus. */
 export function show(control, value) {
   if (document.activeElement !== control) control.value = value;
 }
@@ -37,7 +37,7 @@ export function colour(index) {
 
 let clearing;
 
-/** Asks the workbench for something, and says so when it is refused. */
+/** Sends a request to the workbench, and shows why when it is refused. */
 export async function wish(action, what) {
   let complaints = [];
   try {

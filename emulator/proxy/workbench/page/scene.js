@@ -10,7 +10,7 @@ const LINE_MAX = 16;
 const DOT_SPEED = 110;
 const DOT_GAPS = [140, 100, 70, 48, 32, 22];
 
-/** A scene narrower than this leaves out what is said elsewhere. */
+/** A scene narrower than this leaves out what the page shows elsewhere. */
 const WIDE = 560;
 
 const ROW = 66;
@@ -35,7 +35,7 @@ export class Scene {
     if (!matchMedia("(prefers-reduced-motion: reduce)").matches) this.#move(performance.now());
   }
 
-  /** `people`: who sends, with a rate and a label. */
+  /** `people`: the senders, with a rate and a label. */
   draw(sample, people) {
     this.#sample = sample;
     this.#people = people;

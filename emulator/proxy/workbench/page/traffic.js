@@ -50,7 +50,7 @@ export class Traffic {
     this.#counts.clear();
   }
 
-  /** Who sends, for the scene. */
+  /** The senders, for the scene. */
   draw({ traffic, point }) {
     const rates = traffic.map(generator => this.#rate(generator, point.at));
     for (const id of this.#counts.keys()) {
