@@ -12,7 +12,7 @@ const ROWS = read("emulator/BEHAVIOUR.md")
 
 const NAMED = ROWS.flatMap(row => row.at(-1)!.split("<br>")).filter(name => name !== "—");
 
-test("each row says what, how far, where it was read, and where it is proven", () => {
+test("each row has a behaviour, how far it is modelled, its source, and the case that proves it", () => {
   expect(ROWS.length).toBeGreaterThan(50);
   for (const row of ROWS) {
     expect(row, row[0]).toHaveLength(4);

@@ -8,7 +8,7 @@ async function conformance(args: string[], env: Record<string, string> = {}) {
   return { exitCode, stderr };
 }
 
-test("without the SDK it says how to get one", async () => {
+test("without the SDK the error says how to get one", async () => {
   const { exitCode, stderr } = await conformance(["lin"], { MODDABLE: "" });
   expect(exitCode).toBe(2);
   expect(stderr).toMatch(

@@ -12,7 +12,7 @@ for (const { name, run } of CASES) {
   });
 }
 
-test("every case has a name of its own, and says where it was read", () => {
+test("every case has a unique name, and a source", () => {
   expect(new Set(CASES.map(({ name }) => name)).size).toBe(CASES.length);
   for (const { source } of CASES)
     expect(source).toMatch(/^(modules|xs|build|src\/core)\/\S+\.(c|h|js): \w+$/);

@@ -111,7 +111,7 @@ test("an option that does not do is refused before anything of the computer is l
   expect(exitCode).toBe(2);
 });
 
-test("a name without an address is told in one sentence", async () => {
+test("a name without an address is one line of error", async () => {
   const { exitCode, all } = await emulate("--board-address", "no-such-board.invalid");
   expect(all).toBe(
     'emulate: --board-address: no IPv4 address is known for "no-such-board.invalid"',
@@ -145,7 +145,7 @@ test("with a flash, the welcome and the published ports are those of the configu
     .toBe(200);
 });
 
-test("each address of the board is told as it is found: the admin page on this computer alone", async () => {
+test("each address of the board is printed as it is reached: the admin page on this computer alone", async () => {
   const [port, admin] = [await reserve(), await reserve()];
   const child = emulate(
     ...["--backend", "127.0.0.1:1", "--publish", `80:127.0.0.2:${port}`, "--admin", `${admin}`],
@@ -168,7 +168,7 @@ test("all busy ports are named at once, with the way out, and nothing else is pr
   expect(exitCode).toBe(2);
 });
 
-test("demo backends take other ports where theirs are taken, and a listener without a port is told", async () => {
+test("demo backends take other ports where theirs are taken, and a listener without a port is named", async () => {
   const config = {
     listeners: [{ port: 80 }, { port: 81 }],
     backends: [{ address: "127.0.0.1", port: 1 }],
@@ -211,7 +211,7 @@ test("what a program reads are the board's own lines; columns are there for the 
   expect(await lines("--log", "compact")).toMatch(/^ +\d+\.\d{3} proxy {4}ready ports=80 /);
 });
 
-test("-h and --version answer, and an output that takes nothing is told in one sentence", async () => {
+test("-h and --version answer, and a full disk at standard output is one line of error", async () => {
   expect((await emulate("-h")).stdout).toContain("npm run emulate -- [options]");
   expect((await emulate("--version")).stdout).toMatch(/^version=\d+\.\d+\.\d+ build=[0-9a-f]{8}$/);
   if (!existsSync("/dev/full")) return; // Linux has it

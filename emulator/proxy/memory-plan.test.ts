@@ -57,7 +57,7 @@ test("there are as many listening sockets as lwIP has", () => {
   expect(LISTENING_SOCKETS_MAX).toBe(SET.LWIP_MAX_LISTENING_TCP);
 });
 
-test("the plan in the README is what the sums say", () => {
+test("the plan in the README is the computed one", () => {
   const readme = read("README.md");
   const plan = readme.slice(readme.indexOf("## Memory plan"));
   const table = plan.split("\n").filter(line => line.startsWith("|"));

@@ -69,7 +69,7 @@ test.each([
   else expect(complaint).toMatch(sentence);
 });
 
-test("--check says what a configuration comes to, and runs nothing", async () => {
+test("--check prints a summary of the configuration, and runs nothing", async () => {
   const text = await read("--check");
   expect(text).toMatch(
     /^firmware\/gateway.json is good.\n {2}ports {6}80 \(auto\); admin port 8404\n/,

@@ -82,7 +82,7 @@ test.skipIf(cannotOpenPty())(
   },
 );
 
-test("elsewhere it says so, and what to do instead", () => {
+test("on other systems the error says what to do instead", () => {
   expect(cannotOpenPty("win32")).toMatch(/Linux and macOS, and this is win32; here, type/);
   expect([cannotOpenPty("linux"), cannotOpenPty("darwin")]).toEqual([undefined, undefined]);
 });

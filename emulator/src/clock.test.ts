@@ -10,7 +10,7 @@ function ringing(clock: VirtualClock, ...times: number[]): string[] {
   return rung;
 }
 
-test("virtual time stands still until it is told to move", async () => {
+test("virtual time stands still until run", async () => {
   const clock = new VirtualClock();
   const rung = ringing(clock, 0, 5);
   await new Promise(resolve => setImmediate(resolve));
@@ -105,7 +105,7 @@ test("run stops after so many milliseconds, and the next run goes on from there"
   expect([clock.now(), rung]).toEqual([20, ["a@10", "b@11"]]);
 });
 
-test("run stops as soon as what it waits for holds, and says when it never will", async () => {
+test("run stops as soon as its condition holds, and returns false when it never will", async () => {
   const clock = new VirtualClock();
   const rung = ringing(clock, 10, 20, 30);
   expect(await clock.run({ until: () => rung.length === 2 })).toBe(true);

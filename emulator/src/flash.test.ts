@@ -119,7 +119,7 @@ test("a string is replaced in one step as well", () => {
   }
 });
 
-test("the power fails amid a write of the program: the board is off, and boots with a whole value", () => {
+test("the power fails during a write of the program: the board is off, and boots with a whole value", () => {
   const bench = onBench();
   const storage = bench.boot().storage.open({ path: "gateway" });
   storage.write("config", bytes("old"));
@@ -185,7 +185,7 @@ test("a file that is no flash is refused, not overwritten", () => {
   }
 });
 
-test("a place where nothing can be kept is refused before a program runs, and not told to one that does", () => {
+test("a file that cannot be written is refused before a program runs", () => {
   expect(() => new Flash("/no-such-folder/flash.json")).toThrow(
     "there is no folder /no-such-folder",
   );

@@ -18,7 +18,7 @@ function station() {
   return { clock, radio, told };
 }
 
-test("the address comes when joining takes its time, and the stack hears of it first", async () => {
+test("the address is there after the time to join, and the stack is called first", async () => {
   const { clock, radio, told } = station();
   radio.join();
   await clock.run({ ms: 799 });
@@ -48,7 +48,7 @@ test("a radio that leaves loses its address at once, and may join again", async 
   expect(radio.address).toBe("10.0.0.7");
 });
 
-test("left before it has joined, it never joins, and nobody is told", async () => {
+test("left before it has joined, it never joins, and no callback is called", async () => {
   const { clock, radio, told } = station();
   radio.join();
   await clock.run({ ms: 500 });
@@ -58,7 +58,7 @@ test("left before it has joined, it never joins, and nobody is told", async () =
   expect([radio.address, told, clock.pending]).toEqual([undefined, [], 0]);
 });
 
-test("a Wi-Fi that drops is away for its time: first the air, then the stack, then the program hear", async () => {
+test("a Wi-Fi that drops is away for its time: first the network, then the stack, then the program is called", async () => {
   const { clock, radio, told } = station();
   radio.join();
   await clock.run();
@@ -76,7 +76,7 @@ test("a Wi-Fi that drops is away for its time: first the air, then the stack, th
   ]);
 });
 
-test("dropped again meanwhile, it comes back when the later drop ends, and once", async () => {
+test("dropped again meanwhile, it returns when the later drop ends, and once", async () => {
   const { clock, radio, told } = station();
   radio.join();
   await clock.run();
@@ -92,7 +92,7 @@ test("dropped again meanwhile, it comes back when the later drop ends, and once"
   ]);
 });
 
-test("power off during a drop: it stays away until it is told to join", async () => {
+test("power off during a drop: it stays away until join", async () => {
   const { clock, radio } = station();
   radio.join();
   await clock.run();
@@ -116,7 +116,7 @@ test("a program that falls over the news switches the board off: nothing joins b
   expect([radio.address, clock.pending]).toEqual([undefined, 0]);
 });
 
-test("an address that DHCP renews is another one: first the stack hears, then the program; it stays after a drop", async () => {
+test("an address that DHCP renews is another one: first the stack, then the program is called; it stays after a drop", async () => {
   const { clock, radio, told } = station();
   radio.join();
   await clock.run();

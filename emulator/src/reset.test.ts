@@ -71,7 +71,7 @@ test("a program's hook writes the last line, and may restart the board itself; i
   expect(out.text).not.toContain("XS abort");
 });
 
-test("a program that catches what ends it is not heard any more", async () => {
+test("a program that catches what ends it logs nothing any more", async () => {
   const { boot, boots, lines, given } = lifelike();
   boot(({ clock, log, restart }) => {
     log(`program ${given.length}`);
@@ -88,7 +88,7 @@ test("a program that catches what ends it is not heard any more", async () => {
   expect(lines).toEqual(["program 1", "program 2"]);
 });
 
-test("who runs the board is given the exception itself, with its files and lines", () => {
+test("onException gets the exception itself, with its files and lines", () => {
   const seen: unknown[] = [];
   const bench = onBench({ onException: exception => seen.push(exception) });
   const bug = new Error("a bug");
@@ -98,7 +98,7 @@ test("who runs the board is given the exception itself, with its files and lines
   expect([seen, bench.lines]).toEqual([[bug], ["XS abort: unhandled exception a bug"]]);
 });
 
-test("without `reboots` it stands still until somebody boots it", async () => {
+test("without `reboots` it halts until boot", async () => {
   const bench = onBench();
   bench.boot(() => {
     throw new Error("a bug");

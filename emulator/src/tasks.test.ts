@@ -29,7 +29,7 @@ test("events are served in the order in which they were posted, never inside the
   expect(served).toEqual(["a", "b"]);
 });
 
-test("an event that posts is served to its end first; what it posted comes last", async () => {
+test("an event that posts is served to its end first; the one that it posted is served last", async () => {
   const { clock, served, post } = queue();
   post("a", () => {
     post("posted by a");

@@ -19,7 +19,7 @@ function firmware(command: string) {
   return { machine, lines };
 }
 
-test("an exception is told in one line, with its message and the functions that ran", () => {
+test("an exception is logged in one line, with its message and the functions that ran", () => {
   const { machine, lines } = firmware(`(() => {
     class Session {
       moved() { this.#pump(); }
@@ -35,7 +35,7 @@ test("an exception is told in one line, with its message and the functions that 
   ]);
 });
 
-test("a full heap is told without taking a slot or a byte of it", () => {
+test("a full heap is logged without taking a slot or a byte of it", () => {
   const { machine, lines } = firmware("() => {}");
   const { machine: silent } = firmware("() => { globalThis.abort = () => {}; }");
   silent.command("");

@@ -82,7 +82,7 @@ test("a command that makes no garbage shows as none: not a slot, not a byte", ()
   expect(after.chunkBytes - before.chunkBytes).toBeLessThanOrEqual(32);
 });
 
-test("what a program keeps is told to the slot, and what it forgets is none", () => {
+test("the slots that a program keeps are counted exactly, and those that it frees are not", () => {
   const program = machine(`
     const kept = [];
     return text => { const made = { a: 1, b: 2 }; if (text === "keep") kept.push(made); };`);
@@ -214,7 +214,7 @@ test("what the board throws, the program catches: kind and message", () => {
   expect(program.command("")).toBe("RangeError, no socket, true");
 });
 
-test("a profile tells who spent the instructions", async () => {
+test("a profile lists the instructions by function", async () => {
   const program = machine(`
     class Worker { work() { let n = 0; for (let i = 0; i < 5000; i++) n += i; return n; } }
     function idle() { return 1; }

@@ -67,7 +67,7 @@ test.each([
   expect(lines[0]).toMatch(`ok 7 - ${name}`);
 });
 
-test("a case that fails says what it has seen; the next one finds a board that started anew", async () => {
+test("a failed case reports what it has seen; the next one runs on a board that has restarted", async () => {
   const name = "a write returns the room that is left";
   const failed = await host.play(name, 1, { ...KIND, sendBufferBytes: 2000 });
   expect(failed).toMatchObject({ result: "not ok", seen: "Error: room: is 7192, expected 1000" });
@@ -90,7 +90,7 @@ test("what a program cannot see or do of its board is skipped with a reason", as
   expect(lines[0]).toContain("# SKIP a program cannot cut its own power");
 });
 
-test("a board that ends amid a case has failed it", async () => {
+test("a board that stops during a case has failed it", async () => {
   const outcome = host.play(
     "a sender is stopped by what is left unread, and only whole segments let it go on",
     1,
@@ -108,14 +108,14 @@ test("after the last case the board writes how many there are, and rests", async
   expect(boots).toBe(1);
 });
 
-test("nobody waits for a board that is known to be gone", async () => {
+test("the wait ends for a board that is known to be absent", async () => {
   board.unplug();
   const lost = host.play("closing twice is harmless", 1, KIND);
   host.absent("no such file");
   await expect(lost).rejects.toThrow("no such file");
 });
 
-test("who is no board fails a case and does no harm", async () => {
+test("a client that is no board fails a case and does no harm", async () => {
   board.unplug();
   const stranger = net.connect(host.port, HOST, () => stranger.write("GET / HTTP/1.1\r\n\r\n"));
   stranger.on("error", () => {});

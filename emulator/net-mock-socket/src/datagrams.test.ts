@@ -19,7 +19,7 @@ function world() {
   return { clock, network, sender, receiver, got, from, out, send };
 }
 
-test("a datagram arrives whole after the latency, with the address that it came from", async () => {
+test("a datagram arrives whole after the latency, with the address of its sender", async () => {
   const w = world();
   w.out.bind(1234);
   w.send("hello");
@@ -30,7 +30,7 @@ test("a datagram arrives whole after the latency, with the address that it came 
   expect(w.from).toEqual(["10.0.0.1:1234 5", "10.0.0.1:1234 0"]);
 });
 
-test("what is lost stays lost: nobody sends it again, and nobody tells", async () => {
+test("a lost datagram is not sent again, and its loss is not reported", async () => {
   const w = world();
   w.network.link("sender", { loss: 0.25 });
   for (let i = 0; i < 400; i++) w.send(`${i}`);
@@ -63,7 +63,7 @@ test("faults and rules touch datagrams as they touch every packet", async () => 
   expect(w.network.trace.lines.filter(line => line.includes("RST"))).toEqual([]);
 });
 
-test("a port that nobody has, a host that is not there, a socket that was closed: silence", async () => {
+test("a datagram to an unused port, an unknown host or a closed socket gets no answer", async () => {
   const w = world();
   w.out.send(Buffer.from("x"), 9001, "receiver");
   w.out.send(Buffer.from("x"), 9000, "10.0.9.9");

@@ -19,7 +19,7 @@ test("a cut loses what is under way; healed in time, every byte arrives", async 
   expect(farSeen.bytes.toString()).toBe("before during");
 });
 
-test("what is sent again comes after 200 ms, 400 ms, 800 ms: the wait doubles", async () => {
+test("retransmissions follow after 200 ms, 400 ms, 800 ms: the timeout doubles", async () => {
   const { clock, network, connected } = world({ traceLines: 100 });
   const { near } = await connected();
   const start = clock.now();
@@ -113,7 +113,7 @@ test("a clogged host is slow to all, and catches up", async () => {
   expect([farSeen.bytes.toString(), late.events]).toEqual(["hello", ["connect"]]);
 });
 
-test("a host that refuses turns newcomers away, and keeps whom it has", async () => {
+test("a host that refuses new clients keeps its connections", async () => {
   const { clock, network, connected, connect } = world();
   const { near, farSeen } = await connected();
   const accept = network.refuse("server");
@@ -128,7 +128,7 @@ test("a host that refuses turns newcomers away, and keeps whom it has", async ()
   expect(taken.events).toEqual(["connect"]);
 });
 
-test("a host whose pool is exhausted answers no newcomer, and lets its own programs know", async () => {
+test("a host whose pool is exhausted answers no SYN, and its own programs get ENOBUFS", async () => {
   const { clock, network, server, connected, connect } = world();
   const { near, farSeen } = await connected();
   const undo = network.exhaustPool("server");
@@ -144,7 +144,7 @@ test("a host whose pool is exhausted answers no newcomer, and lets its own progr
   expect(late.events).toEqual(["connect"]);
 });
 
-test("a host whose buffers are exhausted loses what comes; it comes again, whole, when there are some", async () => {
+test("a host whose buffers are exhausted loses segments; they are sent again when there are buffers", async () => {
   const { clock, network, connected } = world();
   const { near, farSeen } = await connected();
   const undo = network.exhaustBuffers("server");
@@ -157,7 +157,7 @@ test("a host whose buffers are exhausted loses what comes; it comes again, whole
   expect(farSeen.bytes.equals(bytes)).toBe(true);
 });
 
-test("resetting a host's connections is heard at both ends, and at no other host", async () => {
+test("resetting a host's connections is an error at both ends, and at no other host", async () => {
   const { clock, network, client, server, connected } = world();
   const { nearSeen, farSeen } = await connected();
   const itself = server.connect({ host: "localhost", port: 80 });
@@ -172,7 +172,7 @@ test("resetting a host's connections is heard at both ends, and at no other host
   expect([itselfSeen.events, otherSeen.events]).toEqual([["connect"], ["connect"]]);
 });
 
-test("a peer that vanished is not missed until somebody writes", async () => {
+test("a peer that vanished is not noticed until a program writes", async () => {
   const { clock, network, connected } = world();
   const { near, nearSeen } = await connected();
   network.vanish("server");
@@ -229,7 +229,7 @@ test("a host that crashes with handshakes under way has its whole backlog afterw
   expect(seen.events).toEqual(["connect"]);
 });
 
-test("an opening of the window that was lost is asked for: nobody waits for ever", async () => {
+test("a lost window update is probed for, so that no sender waits forever", async () => {
   const { clock, network, connected } = world({ profiles: { server: { receiveWindow: 4000 } } });
   const { near, far, farSeen } = await connected();
   far.pause();
@@ -245,7 +245,7 @@ test("an opening of the window that was lost is asked for: nobody waits for ever
   expect(clock.pending).toBe(0);
 });
 
-test("a lost FIN comes again, and so does a lost answer to it", async () => {
+test("a lost FIN is sent again, and so is a lost acknowledgement of it", async () => {
   for (const [from, to] of [
     ["client", "server"],
     ["server", "client"],
@@ -267,7 +267,7 @@ test("a lost FIN comes again, and so does a lost answer to it", async () => {
   }
 });
 
-test("who closed first stays to confirm the other's end again, if the confirmation was lost", async () => {
+test("the end that closed first stays in TIME_WAIT to acknowledge the other FIN again, if the acknowledgement was lost", async () => {
   const { clock, network, connected } = world({ traceLines: 100 });
   const { near, far, farSeen } = await connected();
   near.end();
@@ -327,7 +327,7 @@ test("a segment that was confirmed late, because one before it was lost, is no s
 });
 
 test.each(["client", "server"])(
-  "a lost SYN-ACK comes again, whoever is the patient one: %s",
+  "a lost SYN-ACK is sent again, whichever end has the longer timeout: %s",
   async patient => {
     const { clock, network, connect } = world({
       profiles: { [patient]: { rtoInitialMs: 60_000 } },

@@ -81,7 +81,7 @@ test.each([
   expect(() => network.link("a", settings)).toThrow(/not emulated/);
 });
 
-test("a host that nobody has made is a mistake", () => {
+test("the name of a host that does not exist is an error", () => {
   const network = new Network({ clock: new StillClock() });
   expect(() => network.vanish("nobody")).toThrow("no host nobody");
 });

@@ -63,7 +63,7 @@ test("a reader that stalls takes exactly its window, and the sender's buffer hol
   expect(accepted.bytesRead).toBe(20_000);
 });
 
-test("on a host that frees its window by recved, no byte comes without it", async () => {
+test("on a host that frees its window by recved, no byte arrives without it", async () => {
   const w = world({ server: { receiveWindow: 5000, windowRelease: "recved", mss: 1000 } });
   const { socket, accepted } = await connected(w);
   let seen = 0;
@@ -79,7 +79,7 @@ test("on a host that frees its window by recved, no byte comes without it", asyn
   expect(seen).toBe(6000);
 });
 
-test("sent tells what the peer acknowledged, a round trip later", async () => {
+test("the event sent has the bytes that the peer acknowledged, a round trip later", async () => {
   const w = world({ server: { mss: 1000 } });
   const { socket, accepted } = await connected(w);
   accepted.resume();

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 
-test("the program in README.md prints what README.md says", async () => {
+test("the program in README.md prints the output in README.md", async () => {
   const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
   const [, program] = /```ts\n(.*?)```/s.exec(readme)!;
   const [, printed] = /```\n\n```\n(.*?)```/s.exec(readme)!;

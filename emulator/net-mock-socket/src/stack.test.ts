@@ -33,7 +33,7 @@ test("a server that gives no place answers no SYN, and has each place back when 
   expect(places).toBe(1);
 });
 
-test("a segment for which there is no memory is lost, and comes again", async () => {
+test("a segment for which there is no memory is lost, and sent again", async () => {
   const { clock, connected } = world();
   const { near, far, farSeen } = await connected();
   let refused = 3;
@@ -45,7 +45,7 @@ test("a segment for which there is no memory is lost, and comes again", async ()
   expect(farSeen.bytes.toString()).toBe("hello");
 });
 
-test("who plays a TCP/IP stack hears when a connection is over, and whether both ends had closed it or what broke it", async () => {
+test("a program that plays a TCP/IP stack gets an event when a connection is over, with whether both ends had closed it or what broke it", async () => {
   const { clock, connected } = world({ profiles: { client: { connectionsMax: 8 } } });
   const heard: unknown[] = [];
   const one = await connected();

@@ -22,7 +22,7 @@ test("the hash of the same packets is the same; another time or size makes anoth
   expect((await talk({ latencyMs: 6 })).hash).not.toBe(hash);
 });
 
-test("the last events are kept as lines, as many as were asked for", async () => {
+test("the last events are kept as lines, up to traceLines", async () => {
   const all = await talk({ traceLines: 100 });
   expect(all.lines).toHaveLength(all.events);
   expect(all.lines.slice(0, 4)).toEqual([

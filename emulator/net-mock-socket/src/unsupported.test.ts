@@ -5,7 +5,7 @@ import { HOST_LACKS, SERVER_LACKS, SOCKET_LACKS } from "./unsupported.ts";
 
 const ask = (what: object, name: PropertyKey) => () => (what as Record<PropertyKey, unknown>)[name];
 
-test("a member of node:net that the mock lacks says so when it is asked for", () => {
+test("a member of node:net that the mock lacks throws when it is read", () => {
   const { client, listener, connect } = world();
   const socket = connect();
   for (const name of SOCKET_LACKS) {

@@ -158,7 +158,7 @@ const LATE_SYN: Plan = {
   fatal: [],
 };
 
-test("after weather that ends and kills nobody, every byte has arrived and nothing is left", async () => {
+test("after faults that end and break no connection, every byte has arrived and nothing is left", async () => {
   await fc.assert(
     fc.asyncProperty(plan, async plan => {
       const { network, clock, near, far, up, down } = await play({ ...plan, fatal: [] });

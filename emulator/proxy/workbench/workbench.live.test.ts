@@ -148,7 +148,7 @@ describe.skipIf(absence)(`the page in Chromium${absence}`, () => {
     await told("#share-chart", ({ a }) => a === 100);
   });
 
-  test("without Wi-Fi the page says so, and after a reset the board starts again", async () => {
+  test("without Wi-Fi the page shows it, and after a reset the board starts again", async () => {
     const { url } = await bench();
     await visit(url);
     await page.getByText("running", { exact: true }).waitFor();
@@ -261,7 +261,7 @@ test("a page of another site cannot watch, and takes no place; a link to the pag
   expect(statusCode).toBe(200);
 });
 
-test("the page that is opened last is served, however many are open: the oldest is told to end", async () => {
+test("the page that is opened last is served, however many are open: the oldest is closed", async () => {
   const { url } = await bench();
   const pages: Awaited<ReturnType<typeof watch>>[] = [];
   for (let i = 0; i < 9; i++) pages.push(await watch(url));

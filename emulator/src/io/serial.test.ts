@@ -36,7 +36,7 @@ function wired(options: Partial<SerialOptions> = {}, bench = onBench()) {
   };
 }
 
-test("bytes leave ten bits each, and the computer hears them as the line carries them (xs_serial_write)", async () => {
+test("bytes leave as ten bits each, and the computer receives them at the speed of the line (xs_serial_write)", async () => {
   const { clock, serial, heard, said } = wired();
   serial.write(bytes("0123456789".repeat(12)));
   await clock.run({ ms: 60 * BYTE_MS });
@@ -59,7 +59,7 @@ test("there is no buffer but 128 bytes: more than fits throws and takes nothing 
   expect(said()).toBe("A".repeat(128) + "B".repeat(10));
 });
 
-test("onWritable comes once at first, then once when fewer than ten bytes are left (serial_isr)", async () => {
+test("onWritable is called once at first, then once when fewer than ten bytes are left (serial_isr)", async () => {
   const { clock, serial, writable } = wired();
   await clock.run({ ms: 1000 });
   expect(writable).toEqual([128]);
@@ -76,7 +76,7 @@ test("onWritable comes once at first, then once when fewer than ten bytes are le
   expect(writable).toHaveLength(3);
 });
 
-test("onReadable comes after four bytes' silence, with all that waits (serial_isr, uart_set_rx_timeout)", async () => {
+test("onReadable is called after four bytes' silence, with the count of all that wait (serial_isr, uart_set_rx_timeout)", async () => {
   const { clock, serial, readable, send } = wired();
   expect(send("hello")).toBeCloseTo(5 * BYTE_MS, 6);
   await clock.run({ ms: 1000 });
@@ -100,7 +100,7 @@ test("a long burst is announced at 96 bytes, the rest when it ends (serial_isr)"
   expect(got).toBe("x".repeat(250));
 });
 
-test("bytes that find the FIFO full are lost, and nobody is told", async () => {
+test("bytes that find the FIFO full are lost silently", async () => {
   const { clock, serial, readable, send } = wired();
   const sent = Array.from({ length: 140 }, (_, i) => String.fromCharCode(32 + (i % 90))).join("");
   send(sent);
@@ -155,7 +155,7 @@ test("read and write refuse what is neither bytes nor a number (xs_serial_read, 
   expect([serial.read(), serial.read()]).toEqual([97, 98]);
 });
 
-test("readable comes before writable in one turn (serialDeliver)", async () => {
+test("onReadable is called before onWritable in one turn (serialDeliver)", async () => {
   const events: string[] = [];
   const { clock, board, serial, send } = wired({
     onReadable: () => events.push("readable"),
@@ -182,7 +182,7 @@ test("the constructor empties both FIFOs: log lines that wait are lost (uart_par
   expect(out.endsWith("entry 0x400805f0\r\nthis line is")).toBe(true);
 });
 
-test("a full event queue drops the event, and onReadable never comes again (modMessagePostToMachineFromISR)", async () => {
+test("a full event queue drops the event, and onReadable is never called again (modMessagePostToMachineFromISR)", async () => {
   const kind = { ...esp32(), eventQueueLength: 1 };
   const { clock, board, serial, readable, send } = wired({}, onBench({ kind }));
   await clock.run({ ms: 1 });

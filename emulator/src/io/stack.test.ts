@@ -103,7 +103,7 @@ test("bytes for which there is no heap are lost, and come again", async () => {
   expect(unread).toBe(5);
 });
 
-test("all heap that connections held is back when they are gone, however they ended", async () => {
+test("all heap that connections held is free again when they are freed, however they ended", async () => {
   const { clock, network, board, peer, events, dial } = await bench();
   const sockets = [dial(), dial(), dial(), dial()];
   await clock.run({ until: () => events.length === 4 });
@@ -135,7 +135,7 @@ test("a program that closes its sockets after the power went changes no account"
   expect([objects, connections, heldBytes]).toEqual([0, 0, 0]);
 });
 
-test("a peer that is gone is missed when it was sent something twelve times again", async () => {
+test("a connection to a peer that vanished is given up after twelve retransmissions", async () => {
   const { clock, network, events, dial } = await bench();
   const tcp = dial();
   await clock.run({ until: () => events.length === 1 });
@@ -209,7 +209,7 @@ test("no keepalive is sent: the connection to a silent peer stays open", async (
   expect([events, board.stack.connections]).toEqual([["writable"], 1]);
 });
 
-test("the timeout of retransmissions comes down to three turns of the slow timer, and no further", async () => {
+test("the timeout of retransmissions falls to three turns of the slow timer, and no further", async () => {
   const turnMs = 100;
   /** Turns until a byte that was lost is sent again, after so many that were answered at once. */
   const turns = async (answered: number): Promise<number> => {
@@ -283,7 +283,7 @@ test("a full board gives up by state: LAST_ACK, CLOSING, FIN_WAIT_2, FIN_WAIT_1;
   expect(resets).toEqual([]);
 });
 
-test("of several in one state the one goes first that heard nothing for longest, whichever was opened first", async () => {
+test("of several in one state the one is given up first that received nothing for longest, whichever was opened first", async () => {
   const { clock, network, board, peers, dial } = await bench({ ...esp32(), connectionsMax: 2 });
   const sockets = [dial(), dial()];
   await clock.run({ until: () => peers.length === 2 });
@@ -354,7 +354,7 @@ test("a connection that closes while its peer is slow is not given up, but by a 
   expect(board.stack.connections).toBe(0); // the peer had been silent for long when it closed
 });
 
-test("the times of closing count from the last segment that came before it", async () => {
+test("the times of closing count from the last segment that arrived before it", async () => {
   const { clock, board, peers, dial } = await bench();
   const { timeWaitMs, timerMs } = board.kind;
   const tcp = dial();

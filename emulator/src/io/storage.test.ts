@@ -75,7 +75,7 @@ test("reading alone makes nothing and writes nothing (xs_directorystorage_open)"
   expect(() => reader.delete("key")).toThrow(new Error("read-only"));
 });
 
-test("options are refused in the port's words, and what is not modelled says so", () => {
+test("options are refused in the port's words, and what is not modelled throws", () => {
   const { storage } = onBench().boot();
   expect(() => storage.open({} as never)).toThrow(new Error("no path"));
   expect(() => storage.open({ path: "" })).toThrow(new Error("invalid"));

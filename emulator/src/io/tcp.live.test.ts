@@ -6,7 +6,7 @@ import { esp32 } from "../boards/esp32.ts";
 import { RealClock } from "../clock.ts";
 import type { BoardPlatform } from "../platform.ts";
 
-test("a connection that the kernel has made to itself, because nobody listens there, is refused", async () => {
+test("a connection that Linux has made to itself, because no program listens there, is refused", async () => {
   const free = net.createServer();
   await new Promise<void>(resolve => free.listen(0, "127.0.0.1", resolve));
   const { port } = free.address() as net.AddressInfo;

@@ -20,7 +20,7 @@ async function talking() {
   return { ...bench, platform, peer, heard, counts, udp, send };
 }
 
-test("a datagram comes whole, with its sender (xs_udp_read)", async () => {
+test("a datagram arrives whole, with its sender (xs_udp_read)", async () => {
   const { clock, udp, send, peer } = await talking();
   send("hello");
   send("");
@@ -51,7 +51,7 @@ test("one onReadable counts all that wait; those left are announced with the nex
   expect(counts).toEqual([3, 3]);
 });
 
-test("what was read before its announcement came is not announced (udpDeliver)", async () => {
+test("a datagram that was read before its event was delivered is not announced (udpDeliver)", async () => {
   const { clock, udp, send, counts } = await talking();
   send("a");
   let early: ArrayBuffer | undefined;
@@ -161,7 +161,7 @@ test("where to send is checked in each write, and a lost network throws (resolve
   expect(() => udp.write(bytes("x"), peer.address, 7000)).toThrow("UDP send failed");
 });
 
-test("after close nothing is heard, and every call throws (xs_udp_close)", async () => {
+test("after close no callback is called, and every call throws (xs_udp_close)", async () => {
   const { clock, udp, send, counts, platform, network } = await talking();
   const before = platform.vitals.freeHeapBytes;
   send("a");
@@ -177,7 +177,7 @@ test("after close nothing is heard, and every call throws (xs_udp_close)", async
   expect(network.netstat("board")).toEqual([]);
 });
 
-test("without power a socket is gone, and its heap free again", async () => {
+test("without power a socket is closed, and its heap free again", async () => {
   const { clock, send, board, counts, network } = await talking();
   send("a");
   board.unplug();

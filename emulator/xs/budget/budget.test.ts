@@ -23,7 +23,7 @@ test("a figure below zero, where more was freed than taken, keeps its budget too
   ]);
 });
 
-test("whoever spends less is asked to commit it, so that it stays", () => {
+test("a lower figure is to be committed, so that it stays", () => {
   expect(compare(measured(500), { "tcp.up": 1000 }, 32)).toEqual({
     broken: [],
     saved: ["tcp.up: 500 computrons/KiB, the budget is 1000 (-50.0 %)"],
@@ -39,7 +39,7 @@ test("a figure without a budget, and a budget without a figure, break it", () =>
   ]);
 });
 
-test("modules are told where an SDK compiles them, and break no budget", () => {
+test("modules are reported where an SDK compiles them, and break no budget", () => {
   const modules = [figure("module.pump", 600, "bytes"), figure("modules.bytes", 600, "bytes")];
   expect(compare(modules, {}, 32)).toEqual({ broken: [], saved: [] });
 });
@@ -58,7 +58,7 @@ test("bytes of a heap with pointers of 64 bits break no budget; slots and code d
   expect(compare(heap, HEAP, 32).broken).toEqual([slots, bytes]);
 });
 
-test("an engine of 64 bits writes what it can tell, and leaves the bytes as they were", () => {
+test("an engine of 64 bits writes what it can measure, and leaves the bytes as they were", () => {
   expect(merged(heap, HEAP, 64)).toEqual({ ...HEAP, "tcp.idle.slots": 58 });
   expect(merged(heap, HEAP, 32)).toEqual({
     "tcp.idle.slots": 58,

@@ -4,7 +4,7 @@ import { committed, compare, measure } from "./budget.ts";
 import { HOSTILE_TIMES_MAX, hostile } from "./hostile.ts";
 import { requests, sessions } from "./sessions.ts";
 
-test("the firmware keeps its budget; `npm run budget` tells more", async () => {
+test("the firmware keeps its budget; `npm run budget` shows more", async () => {
   const { broken, saved } = compare(await measure(), committed(), ourEngine().bits);
   if (saved.length > 0) {
     process.stderr.write(`${saved.join("\n")}\ncommit it with: npm run budget -- --write\n`);
