@@ -3,28 +3,28 @@ import type { Report } from "./log/event.ts";
 import type { Cancel, Clock, Link } from "./platform.ts";
 import { exceptionText } from "./text/exception.ts";
 
-/** Pauses between attempts to join: doubled each time, up to the longest, for ever. */
+/** Pause between attempts to join; doubled each time up to the maximum, without an end. */
 export const RETRY_MS_MIN = 1_000;
 export const RETRY_MS_MAX = 30_000;
 
-/** An attempt that has no address by then is given up: a DHCP server may never answer. */
+/** An attempt without an address by then has failed: a DHCP server may never answer. */
 export const JOIN_TIMEOUT_MS = 20_000;
 
 /**
- * How often the address is compared. A DHCP server may give another one when the lease is renewed, or none;
- * the driver does not call `onChanged` for that (wifi-esp32.c: doIPEvent, wifiConnectDeliver).
+ * Interval between checks of the address. A renewed DHCP lease may bring another address or none, and the driver does
+ * not call `onChanged` for that (wifi-esp32.c: doIPEvent, wifiConnectDeliver).
  */
 export const ADDRESS_CHECK_MS = 10_000;
 
-/** States of the driver's `connection`: associated and addressed, and not associated. */
+/** Values of the driver's `connection`: associated with an address, and not associated. */
 const CONNECTION_READY = 500;
 const CONNECTION_NONE = 200;
 
-/** A network that was asked for has so long to give an address; then it is the one before again. */
+/** Time for another network to give an address; then the previous one is joined again. */
 const FALLBACK_MS = 60_000;
 
 /**
- * A network that has given an address is kept when it is confirmed in this time. An operator has to change
+ * Trial of another network: it is saved if it is confirmed within this time, in which the operator has to change
  * networks, too, and to find the new address.
  */
 export const NETWORK_TRIAL_MS = 120_000;
@@ -55,8 +55,8 @@ export interface WiFiParts {
 }
 
 /**
- * The way to the network. What a build is given counts before the network that was joined last, once; so a
- * network that was named at run time later counts again after a restart.
+ * Opens the Wi-Fi link. Credentials that are new in this build are used first, once; after that the network that was
+ * joined last, so that one named at run time is used again after a restart.
  */
 export function openWifi(parts: WiFiParts, given: Credentials): Link {
   const { store } = parts;
@@ -76,8 +76,8 @@ export function openWifi(parts: WiFiParts, given: Credentials): Link {
 }
 
 /**
- * The Wi-Fi as a station: joins, and joins again for ever, without ever blocking. The SDK does
- * neither by itself, and tells no reason: a wrong password looks like any other disconnect.
+ * A Wi-Fi station that joins, and rejoins without an end, without blocking. The SDK does not rejoin by itself, and
+ * gives no reason: a wrong password looks like any other disconnect.
  */
 class WifiLink implements Link {
   #parts: WiFiParts;
@@ -87,9 +87,9 @@ class WifiLink implements Link {
   #retryMs = RETRY_MS_MIN;
   #alarm: Cancel | undefined;
   #changed: (() => void) | undefined;
-  /** What to go back to, and when, while another network is tried. */
+  /** The network to return to, and when, while another one is on trial. */
   #fallback: { credentials: Credentials; atMs: number } | undefined;
-  /** The end of the other network's trial, once it has given an address. */
+  /** Ends the trial of the other network, which begins when it has given an address. */
   #trial: Cancel | undefined;
 
   constructor(parts: WiFiParts, credentials: Credentials) {
@@ -97,7 +97,7 @@ class WifiLink implements Link {
     this.#credentials = credentials;
     this.#wifi = new parts.WiFi({
       onChanged: () => {
-        // Leaving the driver's callback, an exception would reboot the chip, and again at each join.
+        // An exception that leaves the driver's callback reboots the chip, again at each join.
         try {
           this.#update();
         } catch (error) {
@@ -197,7 +197,7 @@ class WifiLink implements Link {
     this.#changed?.();
   }
 
-  /** The network is kept if it is confirmed in time; it may go and come meanwhile. */
+  /** The network is saved if it is confirmed in time, even if it was lost in between. */
   #beginTrial(): void {
     if (this.#trial !== undefined) return;
     const { clock, report } = this.#parts;
@@ -214,7 +214,7 @@ class WifiLink implements Link {
     this.#fallback = undefined;
   }
 
-  /** The network before is the one to join again. */
+  /** Returns to the previous network. */
   #rollBack(why: string): void {
     this.#parts.report({ level: "W", on: "net", what: "rolled-back", ssid: this.ssid, why });
     this.#credentials = this.#fallback!.credentials;
@@ -237,7 +237,7 @@ class WifiLink implements Link {
     this.#retryMs = Math.min(2 * retryMs, RETRY_MS_MAX);
     this.#parts.report({ level: "W", on: "net", what: lost ? "lost" : "join-failed", retryMs });
     this.#after(retryMs, () => {
-      // An attempt that hangs must be ended first; its own disconnect is not another failure.
+      // A hanging attempt must be ended first; the disconnect of that is not another failure.
       this.#wifi.disconnect();
       this.#after(RETRY_MS_MIN, () => this.#join());
     });
@@ -251,8 +251,8 @@ class WifiLink implements Link {
 }
 
 /**
- * No network is known, as after a whole flash image was written: then NVS is empty. Waits until
- * somebody names one at the console.
+ * Used while no network is known, as after a whole flash image was written, which erases NVS. Waits until one is named
+ * on the console.
  */
 class UnconfiguredLink implements Link {
   #open: (credentials: Credentials) => Link;
@@ -305,7 +305,7 @@ class UnconfiguredLink implements Link {
   }
 }
 
-/** The keys of a network in the store. */
+/** Keys of a network's credentials in the store. */
 interface Keys {
   readonly ssid: string;
   readonly password: string;
@@ -314,7 +314,7 @@ interface Keys {
 /** The network that was joined last. */
 const LAST: Keys = Object.freeze({ ssid: "ssid", password: "password" });
 
-/** The network that a build was given last. */
+/** The network of the last build that was given one. */
 const GIVEN: Keys = Object.freeze({ ssid: "given-ssid", password: "given-password" });
 
 function isSame({ ssid, password }: Credentials, other: Credentials | undefined): boolean {
@@ -333,7 +333,7 @@ function forget(store: TextStore | undefined): void {
   }
 }
 
-/** Both or neither: a name with another network's password would never join. */
+/** Saves both or neither: a name with another network's password would never join. */
 function saveCredentials(store: TextStore | undefined, keys: Keys, credentials: Credentials): void {
   const before = savedCredentials(store, keys);
   if (store === undefined || isSame(credentials, before)) return;

@@ -7,32 +7,31 @@ import { Probe, type ProbeContext, type ProbeRules } from "./probe.ts";
 
 export interface CheckRules extends Omit<ProbeRules, "check"> {
   readonly check: "none" | ProbeRules["check"];
-  /** Between two checks of a backend that is what it was. */
+  /** Between two checks of a backend whose state is stable. */
   readonly intervalMs: number;
   readonly observe: Observe;
 }
 
-/** Between two checks of a backend that seems about to change: HAProxy's fastinter. */
+/** Between two checks while results contradict the state: HAProxy's fastinter. */
 const FAST_INTERVAL_MS = 1000;
 
-/** Between two checks of one that is down: the time doubles up to the maximum. */
+/** Between two checks of a backend that is down; doubled each time up to the maximum. */
 const DOWN_INTERVAL_MIN_MS = 2000;
 const DOWN_INTERVAL_MAX_MS = 30_000;
 
-/** Part of an interval that chance adds or takes, so that checks do not march in step. */
+/** Random jitter, ±10 % of the interval, so that checks do not synchronize. */
 const JITTER = 0.1;
 
-/** When one backend is asked next. */
+/** When a backend is checked next. */
 interface Due {
   atMs: number;
-  /** Of the last check while it is down; 0 while it is not. */
+  /** The last interval while the backend is down; 0 while it is up. */
   downIntervalMs: number;
 }
 
 /**
- * Keeps the health of all backends: asks one after the other how it is, never two at once, and hears
- * what requests met. Without a network of our own nothing is asked and nothing counts: that a backend
- * cannot be reached then says nothing about it.
+ * Updates the health of all backends: runs one check at a time and records failed requests. While the board itself has
+ * no network, checks are paused and failures ignored, because they say nothing about a backend.
  */
 export class HealthChecks {
   #context: ProbeContext;
@@ -40,7 +39,7 @@ export class HealthChecks {
   #rules: CheckRules;
   #due: Due[];
   #probe: Probe | undefined;
-  /** Whose slot the check has that is under way. */
+  /** The backend whose only slot the current check occupies. */
   #occupied: Backend | undefined;
   #alarm: Cancel | undefined;
   #paused = true;
@@ -51,19 +50,19 @@ export class HealthChecks {
     this.#rules = rules;
     const count = pool.backends.length;
     this.#due = pool.backends.map((_, index) => ({
-      // The first round is spread over one short interval.
+      // The first round of checks is spread over one short interval.
       atMs: context.platform.clock.now() + (FAST_INTERVAL_MS * index) / count,
       downIntervalMs: 0,
     }));
   }
 
-  /** The network is there: go on. What is overdue is asked one after the other. */
+  /** The network is up: overdue checks run one at a time. */
   resume(): void {
     this.#paused = false;
     this.#schedule();
   }
 
-  /** The network is gone: the check that is under way is forgotten. */
+  /** The network is down: stops checking and drops the current check. */
   pause(): void {
     this.#paused = true;
     this.#alarm?.();
@@ -72,7 +71,7 @@ export class HealthChecks {
     this.#probeEnded();
   }
 
-  /** An operator has put a backend into maintenance, or taken it out. */
+  /** Called when the administrative state of a backend has changed. */
   reschedule(): void {
     this.#schedule();
   }
@@ -99,7 +98,7 @@ export class HealthChecks {
     return this.#context.platform.clock.now();
   }
 
-  /** Evidence against it: ask soon. */
+  /** Checks a backend soon, because a request failed. */
   #checkSoon(backend: Backend): void {
     const due = this.#due[backend.index];
     const soonMs = this.#now() + FAST_INTERVAL_MS;
@@ -108,7 +107,7 @@ export class HealthChecks {
     this.#schedule();
   }
 
-  /** One alarm for whoever is asked next. */
+  /** Sets the timer for the check that is due next. */
   #schedule(): void {
     if (this.#paused || this.#probe !== undefined || this.#rules.check === "none") return;
     let first: Backend | undefined;
@@ -134,7 +133,7 @@ export class HealthChecks {
     if (check === "none") return;
     if (backend.servesOneAtATime) {
       if (backend.full) {
-        // Whoever has the slot will tell how it is; nothing can be asked meanwhile.
+        // The session in its only slot will show its health; no check is possible meanwhile.
         this.#due[backend.index].atMs = this.#now() + FAST_INTERVAL_MS;
         this.#schedule();
         return;
@@ -150,7 +149,7 @@ export class HealthChecks {
     });
   }
 
-  /** The check that was under way has closed its connection. */
+  /** The current check has closed its connection. */
   #probeEnded(): void {
     this.#probe = undefined;
     if (this.#occupied !== undefined) this.#pool.vacate(this.#occupied);
@@ -181,7 +180,7 @@ export class HealthChecks {
     return ms * (1 + JITTER * (2 * this.#context.platform.random() - 1));
   }
 
-  /** Somebody who waits for a backend may be served now. */
+  /** Logs a change; queued requests may find a backend now. */
   #reportChange(backend: Backend, change: HealthChange): void {
     if (change === undefined) return;
     const { health, name } = backend;

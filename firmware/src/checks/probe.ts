@@ -11,15 +11,15 @@ import type { Cancel, Platform } from "../platform.ts";
 import { ascii } from "../text/ascii.ts";
 import { exceptionText } from "../text/exception.ts";
 
-/** How backends are asked. */
+/** What a check sends and expects. */
 export interface ProbeRules {
   readonly check: "tcp" | "http";
-  /** What is asked for over HTTP, and under which name. */
+  /** Path and Host field of an HTTP check. */
   readonly path: string;
   readonly host: string | undefined;
-  /** Statuses that are good, as ranges, both ends included. */
+  /** Expected statuses, as ranges with both ends included. */
   readonly status: readonly (readonly [number, number])[];
-  /** What a good answer has in its body. */
+  /** The text that the body must contain. */
   readonly body: Keywords | undefined;
   readonly timeoutMs: number;
 }
@@ -31,15 +31,15 @@ export interface ProbeContext {
   readonly report: Report;
 }
 
-/** Of a body, so much is searched for the text that shall be there. */
+/** How much of a body is searched for the expected text, in bytes. */
 const BODY_SEARCH_MAX = 16_384;
 
-/** Status by which a backend asks for no more sessions (HAProxy's disable-on-404). */
+/** Status with which a backend asks for no new sessions (HAProxy's disable-on-404). */
 const DRAIN_STATUS = 404;
 
 /**
- * Asks one backend once how it is, on a connection of its own, and tells what came of it: `undefined`
- * when the board itself had no socket or no room, which says nothing about the backend.
+ * One health check on a connection of its own. Its result is `undefined` when the board had no socket or no memory,
+ * which says nothing about the backend.
  */
 export class Probe implements EndpointOwner {
   #context: ProbeContext;
@@ -53,7 +53,7 @@ export class Probe implements EndpointOwner {
   #scan: Scan | undefined;
   #searched = 0;
 
-  /** `done` is called once, and never from in here. */
+  /** `done` is called once, and not by the constructor. */
   constructor(
     context: ProbeContext,
     backend: Backend,
@@ -68,7 +68,7 @@ export class Probe implements EndpointOwner {
     try {
       this.#endpoint = new Endpoint(context.platform, backend, this);
     } catch {
-      // Sessions hold the board's sockets, or the network is away.
+      // The board has no free socket, or no network.
       this.#timeout = clock.after(0, () => this.#finish(undefined));
       return;
     }
@@ -77,7 +77,7 @@ export class Probe implements EndpointOwner {
     );
   }
 
-  /** Forgets it; `done` is not called. */
+  /** Drops the check; `done` is not called. */
   cancel(): void {
     this.#timeout?.();
     this.#endpoint?.close();
@@ -110,7 +110,7 @@ export class Probe implements EndpointOwner {
     this.#finish(undefined);
   }
 
-  /** The connection stands: that was it, or the question is put. True when an answer is awaited. */
+  /** Called when connected: a TCP check ends here, an HTTP check sends its request. True if a response is awaited. */
   #sendRequest(endpoint: Endpoint): boolean {
     const { check, path, host } = this.#rules;
     const { address, port, proxyProtocol } = this.#backend;

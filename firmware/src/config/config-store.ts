@@ -1,13 +1,13 @@
 import { parseJsonBounded } from "./reader.ts";
 import type { TextStore } from "./storage.ts";
 
-/** Bytes of a document that flash keeps: NVS takes 4000 of a value, its ending zero included. */
+/** Longest document in flash, in bytes: an NVS value has 4000, including its terminating zero. */
 export const DOCUMENT_BYTES_MAX = 3999;
 
-/** After so many starts that a crash ended soon, a document is not trusted any more. */
+/** Starts in a row that may end in an early crash before the saved document is considered bad. */
 export const STARTS_MAX = 3;
 
-/** Resets that no document can have caused (esp_reset_reason_t). */
+/** Reset reasons that a configuration cannot have caused (esp_reset_reason_t). */
 const BLAMELESS_RESETS: readonly string[] = Object.freeze([
   "power-on",
   "external",
@@ -17,38 +17,37 @@ const BLAMELESS_RESETS: readonly string[] = Object.freeze([
 
 type Slot = "a" | "b";
 
-/** The document that counts from the next start on. */
+/** The document for the next start. */
 const NEXT_KEY = "config-next";
 
-/** It is there while a document runs that is not kept yet. */
+/** Present while a document is on trial. */
 const TRIAL_KEY = "trial";
 
-/** The slot whose document has served for long: no stranger who crashes the board takes it away. */
+/** The slot of a proven document: later crashes, which a client may cause, do not discard it. */
 const PROVEN_KEY = "proven";
 
-/** The slot whose document is not in force any more because the board crashed with it. */
+/** The slot of the document that the board has fallen back from. */
 const FAILED_KEY = "failed";
 const FAILED_WHY_KEY = "failed-why";
 
-/** What flash says to a start. */
+/** The state of the store at a start. */
 export interface Kept {
-  /** The document that was kept last; `undefined`: the one that was built in counts. */
+  /** The saved document; `undefined` if the built-in one is to be used. */
   readonly document: object | undefined;
-  /** The board has crashed with the one that was kept last several times, and `document` is the one before it. */
+  /** The board crashed repeatedly with the last saved document, and `document` is the previous one. */
   readonly fellBack: boolean;
-  /** The one that the board fell back from, until another is kept, and why it did. */
+  /** The document that the board fell back from, until another is saved, and the reason. */
   readonly failed: object | undefined;
   readonly failedWhy: string | undefined;
-  /** Why a document on trial is not in force any more: `reset`, or why it was taken back with a restart. */
+  /** Why a document on trial was dropped: `reset`, or the reason of a rollback that needed a restart. */
   readonly dropped: string | undefined;
-  /** The document that waits for this start. */
+  /** The document that was accepted for this start. */
   readonly next: object | undefined;
 }
 
 /**
- * The documents that flash keeps, in two slots: the one that is in force and the one before it. A new
- * document is written beside the one in force; then one word says which counts. Whatever the power does
- * meanwhile, a whole document is there.
+ * The saved documents, in two slots: the current one and the previous one (A/B slots). A new document is written to
+ * the other slot, and then one small entry switches slots, so that a power cut never leaves half a document.
  */
 export class ConfigStore {
   #store: TextStore;
@@ -57,7 +56,7 @@ export class ConfigStore {
     this.#store = store;
   }
 
-  /** What flash says to a start; `reset` is why the board starts. */
+  /** Called once at each start; `reset` is the reset reason. Falls back after repeated crashes. */
   start(reset: string | undefined): Kept {
     const blameless = reset !== undefined && BLAMELESS_RESETS.includes(reset);
     const starts = blameless ? Math.max(1, this.#starts) : this.#starts + 1;
@@ -78,7 +77,7 @@ export class ConfigStore {
     };
   }
 
-  /** A document that is not kept yet runs from now on. `why`: what a restart says to have ended it. */
+  /** A document on trial is in force from now on. `why`: the reason reported if a restart ends the trial. */
   trialBegan(why = "reset"): void {
     this.#store.write(TRIAL_KEY, why);
   }
@@ -87,14 +86,14 @@ export class ConfigStore {
     if (this.#store.read(TRIAL_KEY) !== undefined) this.#store.delete(TRIAL_KEY);
   }
 
-  /** Keeps `document` for the next start, or none. Returns why flash has not taken it; `undefined`: it has. */
+  /** Saves `document` for the next start, or removes it. Returns an error if flash failed. */
   saveNext(document: object | undefined): string | undefined {
     if (document !== undefined) return this.#store.write(NEXT_KEY, JSON.stringify(document));
     if (this.#store.read(NEXT_KEY) !== undefined) this.#store.delete(NEXT_KEY);
     return undefined;
   }
 
-  /** Forgets every document: the one that was built in counts. Returns why it does not; `undefined`: it does. */
+  /** Erases all documents, so that the built-in one is used. Returns an error if flash failed. */
   forget(): string | undefined {
     const error = this.#store.delete("slot");
     if (error !== undefined) return error;
@@ -113,18 +112,18 @@ export class ConfigStore {
     return undefined;
   }
 
-  /** It has lasted: the next start is a first one. */
+  /** This start did not fail: resets the count of failed starts. */
   startSucceeded(): void {
     if (this.#starts !== 0) this.#store.write("starts", "0");
   }
 
-  /** The document that was kept before the one in force is the one that the board has fallen back from. */
+  /** Marks the previously saved document as the one that failed. */
   markFailed(why: string): void {
     this.#store.write(FAILED_KEY, this.#slot === "a" ? "b" : "a");
     this.#store.write(FAILED_WHY_KEY, why);
   }
 
-  /** The document in force from flash has served for long. */
+  /** The saved document has been in force for long enough not to be suspected of later crashes. */
   get isProven(): boolean {
     const slot = this.#slot;
     return slot !== undefined && this.#slotAt(PROVEN_KEY) === slot;
@@ -135,14 +134,13 @@ export class ConfigStore {
   }
 
   /**
-   * The ports are open: from here on strangers may have a hand in what crashes the board. A document that
-   * is proved is suspected only of what happens before.
+   * The ports are open: from here on clients may cause crashes. A proven document is suspected only of earlier ones.
    */
   portsOpened(): void {
     if (this.isProven) this.startSucceeded();
   }
 
-  /** Keeps `document`, which has served its trial. Returns why flash has not taken it; `undefined`: it has. */
+  /** Saves `document` after its trial. Returns an error if flash failed. */
   save(document: object): string | undefined {
     const next: Slot = this.#slot === "a" ? "b" : "a";
     if (this.#slotAt(PROVEN_KEY) === next) this.#store.delete(PROVEN_KEY);
@@ -152,12 +150,12 @@ export class ConfigStore {
     const failed = this.#slotAt(FAILED_KEY);
     if (error !== undefined || failed === undefined) return error;
     this.#store.delete(FAILED_WHY_KEY);
-    this.#store.delete(FAILED_KEY); // whoever configures has decided
+    this.#store.delete(FAILED_KEY); // the operator has decided
     if (failed !== next) this.#store.delete(`config-${failed}`);
     return undefined;
   }
 
-  /** Starts that have not lasted, in a row. */
+  /** Consecutive failed starts. */
   get #starts(): number {
     const text = this.#store.read("starts") ?? "0";
     if (/^\d{1,9}$/.test(text)) return Number(text);
@@ -177,8 +175,8 @@ export class ConfigStore {
   }
 
   /**
-   * To the one before, and from there to the one that was built in. The document stays in flash: of two, the one
-   * that was kept last.
+   * Falls back to the previous document, and from there to the built-in one. The failed document stays in flash; of
+   * two, the one that was saved last.
    */
   #fallBack(): void {
     const bad = this.#slot!;

@@ -200,7 +200,7 @@ function readHealth(check: DocumentReader, { path, value }: Key): HealthSettings
   return health;
 }
 
-/** What each key allows by itself and the whole does not: above all, options that would do nothing. */
+/** Complains about valid keys that contradict each other, above all about options without effect. */
 function crossCheck(config: Config, complain: (complaint: string) => void): void {
   const { adminPort, backends, balance, health, inspect, listeners, routes, sticky, stickyKey } =
     config;
@@ -291,7 +291,7 @@ const host = () => /^(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i;
 /** `ROUTE_PATH_MAX` characters at most, in the normal form that requests are compared in. */
 const path = () => /^(?=.{1,128}$)(\/|(\/(?!\.{1,2}(\/|$))[a-z0-9._~!$&'()*+,=:@-]+)+\/?)$/i;
 
-/** a, b, … z, then b27 and so on: what a backend without a name is called. */
+/** The default name of a backend: a, b, … z, then b27 and so on. */
 function backendName(index: number): string {
   return index < 26 ? String.fromCharCode(97 + index) : `b${index + 1}`;
 }

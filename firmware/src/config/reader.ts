@@ -1,19 +1,19 @@
 import { printable } from "../text/quoting.ts";
 
-/** Where a value stands: `path` as people write it, and the value. */
+/** A value of a document and its path, such as `backends[0].port`. */
 export interface Key {
   readonly path: string;
   readonly value: unknown;
 }
 
 /**
- * Takes a document apart, the outcome of `JSON.parse`, and gathers complaints: each names the key,
- * echoes the value, and says what would do. What it returns is only good without any.
+ * Reads a parsed JSON document and collects complaints: each names the key, echoes the value, and says what is
+ * expected. The returned values are only valid if there are no complaints.
  */
 export class DocumentReader {
   readonly complaints: string[] = [];
 
-  /** Beyond `COMPLAINTS_MAX` it is only said that there are more: a document may have thousands of faults. */
+  /** Keeps `COMPLAINTS_MAX` complaints and then one that there are more: a document may have thousands of faults. */
   complain(complaint: string): void {
     const { complaints } = this;
     if (complaints.length < COMPLAINTS_MAX) complaints.push(complaint);
@@ -72,7 +72,7 @@ export class DocumentReader {
     return min;
   }
 
-  /** `form` is made when there is something to test: what a module makes itself does not work on the chip. */
+  /** `form` creates the expression when it is needed: a preloaded one does not work on the chip. */
   text(
     { path, value }: Key,
     fallback: string | undefined,
@@ -118,10 +118,10 @@ export class DocumentReader {
   }
 }
 
-/** A document has four levels; each one takes of the engine's stack, which is small on the chip. */
+/** Most nested brackets; a configuration has four levels. Each level takes stack, which is small on the chip. */
 export const LEVELS_MAX = 16;
 
-/** As `JSON.parse`; throws also where brackets stand deeper in each other than in any document. */
+/** `JSON.parse`, but throws on brackets nested deeper than `LEVELS_MAX`. */
 export function parseJsonBounded(text: string): unknown {
   let depth = 0;
   let quoted = false;
@@ -137,28 +137,28 @@ export function parseJsonBounded(text: string): unknown {
   return JSON.parse(text);
 }
 
-/** Complaints about one document. */
+/** Most complaints about one document. */
 export const COMPLAINTS_MAX = 8;
 
-/** The last one where there are more. */
+/** The last complaint when there are more. */
 const MORE = "and more";
 
-/** Characters of what a complaint echoes. */
+/** Longest echo of a value in a complaint, in characters. */
 const ECHO_MAX = 60;
 
-/** Characters of a text in a document: a name of the DNS has 253. */
+/** Longest text in a document, in characters; DNS names have at most 253. */
 const TEXT_MAX = 256;
 
-/** A longer word is like none that is known: the search would take a step for each pair of letters. */
+/** Longer words get no suggestion: the edit distance takes a step for each pair of letters. */
 const WORD_MAX = 32;
 
-/** A value as a complaint echoes it: whole when short. */
+/** A value for a complaint, shortened if it is long. */
 export function brief(value: unknown): string {
   if (typeof value !== "string") return printable(JSON.stringify(value) ?? String(value), ECHO_MAX);
   return `"${printable(value, ECHO_MAX)}"`;
 }
 
-/** The word most like `word`, if one is like it: at most a third of the letters differ. */
+/** The known word most similar to `word`, if at most a third of its letters differ. */
 export function didYouMean(word: string, known: readonly string[]): string | undefined {
   if (word.length > WORD_MAX) return undefined;
   let best: string | undefined;
@@ -173,7 +173,7 @@ export function didYouMean(word: string, known: readonly string[]): string | und
   return best;
 }
 
-/** Letters to insert, remove, change or swap with the next to get from `a` to `b` (Damerau). */
+/** Damerau-Levenshtein distance: insertions, deletions, substitutions and swaps of neighbours. */
 function editDistance(a: string, b: string): number {
   let before: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);

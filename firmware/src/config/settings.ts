@@ -1,7 +1,7 @@
 import type { Keyword } from "../net/keywords.ts";
 import type { ProxyProtocol } from "../net/proxy-protocol.ts";
 
-/** What a listener's clients are taken to speak. */
+/** The protocol that clients of a listener are assumed to speak. */
 export type Mode = "auto" | "http" | "tcp";
 
 /** A port that clients connect to. */
@@ -10,25 +10,25 @@ export interface ListenerConfig {
   readonly mode: Mode;
 }
 
-/** What the operator wants of a backend: HAProxy's words. */
+/** The administrative state of a backend, in HAProxy's words. */
 export type AdminState = "ready" | "drain" | "maint";
 
 export const ADMIN_STATES: readonly AdminState[] = Object.freeze(["ready", "drain", "maint"]);
 
-/** A backend as the configuration gives it. */
+/** The settings of a backend. */
 export interface BackendSettings {
   readonly name: string;
   readonly address: string;
   readonly port: number;
-  /** Its share of the traffic against the others'; 0 is none, as `drain` is. */
+  /** Its share of the traffic relative to the others; 0 is none, like `drain`. */
   readonly weight: number;
   /** Used only when no other is available. */
   readonly backup: boolean;
-  /** Sessions or requests that it serves at once; no bound when not given. */
+  /** Maximum concurrent sessions or requests; further ones are queued. No limit if absent. */
   readonly maxSessions: number | undefined;
-  /** Connections to it wait for the next request; when not given, they do where that is possible. */
+  /** Connections are kept for the next request; if absent, wherever possible. */
   readonly keepAlive: boolean | undefined;
-  /** With one session at most: the pause between two connections to it. */
+  /** With `maxSessions` 1: the pause between two connections, in ms. */
   readonly settleMs: number;
   readonly state: AdminState;
   readonly proxyProtocol: ProxyProtocol;
@@ -48,115 +48,115 @@ export const STRATEGY_NAMES = Object.freeze([
 
 export type StrategyName = (typeof STRATEGY_NAMES)[number];
 
-/** Strategies that do not look at weights: a weight there would do nothing. */
+/** Strategies that ignore weights: a weight has no effect there. */
 export const UNWEIGHTED: readonly StrategyName[] = Object.freeze([
   "round-robin",
   "first",
   "q-learning",
 ]);
 
-/** What of a request speaks against a backend: HAProxy's words. */
+/** Which failures of requests count against a backend, in HAProxy's words. */
 export type Observe = "none" | "layer4" | "layer7";
 
-/** What ends a connection by its content. */
+/** A keyword that closes a raw TCP connection. */
 export interface InspectRule extends Keyword {
   readonly from: "client" | "backend" | "both";
   readonly action: "close";
 }
 
-/** Sends the requests for a host and the paths below one to some of the backends. */
+/** Sends the requests for a host and for paths below a prefix to some of the backends. */
 export interface RouteRule {
   readonly host: string | undefined;
   readonly path: string;
   readonly strip: boolean;
-  /** Names of backends; all of them when not given. */
+  /** Names of backends; all if absent. */
   readonly backends: readonly string[] | undefined;
 }
 
-/** How the health of backends is watched. */
+/** Settings of health checks. */
 export interface HealthSettings {
-  /** `tcp`: it takes a connection; `http`: it answers as it should; `none`: nobody is asked. */
+  /** `tcp`: a connection is accepted; `http`: the response is as expected; `none`: no checks. */
   readonly check: "tcp" | "http" | "none";
-  /** What is asked for over HTTP; the rest up to `body` says what a good answer is. */
+  /** Path of HTTP checks. */
   readonly path: string;
-  /** The name in Host; the backend's address when not given. */
+  /** Host field of HTTP checks; the backend's address if absent. */
   readonly host: string | undefined;
-  /** Statuses and ranges of them: `200-399` or `200,204`. */
+  /** Expected statuses and ranges: `200-399` or `200,204`. */
   readonly status: string;
-  /** Text in the answer's body. */
+  /** Text that the response body must contain. */
   readonly body: string | undefined;
   readonly intervalMs: number;
   readonly timeoutMs: number;
-  /** Checks in a row that bring a backend back, and that take it out. */
+  /** Consecutive passed checks that bring a backend up, and failed ones that take it down. */
   readonly rise: number;
   readonly fall: number;
-  /** What a backend is before its first check. */
+  /** The state of a backend before its first check. */
   readonly start: "up" | "down";
-  /** Which requests speak against a backend: those it did not take or answer, or 5xx, too. */
+  /** Failed requests that count: `layer4` refused or unanswered ones, `layer7` also responses with 5xx. */
   readonly observe: Observe;
-  /** So many in a row eject it for a while; 0 ejects nobody. */
+  /** Consecutive failed requests that eject a backend for a while; 0 never does. */
   readonly ejectAfter: number;
-  /** How long the share of a backend grows back that was down. */
+  /** Duration of slow start after a backend was down, in ms. */
   readonly slowStartMs: number;
 }
 
 /** Keeps a client with the backend that served it first. */
 export type Sticky = "none" | "cookie" | "source";
 
-/** A checked configuration: every key is there and holds what it may hold. */
+/** A checked configuration: every key is present and valid. */
 export interface Config {
   readonly listeners: readonly ListenerConfig[];
-  /** The page, the API and the metrics for operators; 0 for none. */
+  /** Port of the page, the API and the metrics; 0 for none. */
   readonly adminPort: number;
-  /** Names of the board, beside its addresses, under which the admin port answers. */
+  /** Host names, besides the board's addresses, that the admin port accepts. */
   readonly adminHosts: readonly string[];
   readonly backends: readonly BackendSettings[];
   readonly balance: StrategyName;
   readonly health: HealthSettings;
   readonly sticky: Sticky;
-  /** What the sticky cookie is hashed with: the same key, the same cookies after a restart. */
+  /** Key of the sticky cookies' hash; with a fixed key cookies stay valid after a restart. */
   readonly stickyKey: string | undefined;
-  /** Picks after the start whose reasons are logged. */
+  /** Number of picks after the start whose scores are logged. */
   readonly explain: number;
-  /** Which requests go to which backends; without any, all to all. */
+  /** Which requests go to which backends; without routes all go to all. */
   readonly routes: readonly RouteRule[];
-  /** Addresses and networks of proxies in front of us, whose X-Forwarded-… is believed. */
+  /** Addresses and networks of proxies in front of the board whose X-Forwarded-… fields are trusted. */
   readonly trustedProxies: readonly string[];
   readonly inspect: readonly InspectRule[];
   /** How long a backend may take to accept a connection. */
   readonly connectTimeoutMs: number;
-  /** How long a connected session may last without one byte. */
+  /** Time for the first byte of a connected session, and longest pause within a body. */
   readonly idleTimeoutMs: number;
-  /** How long a session may last without another byte, once bytes have moved. */
+  /** Longest pause in raw TCP or an upgraded connection, once bytes have moved. */
   readonly tunnelTimeoutMs: number;
-  /** How long each of them may wait. */
+  /** Longest time a client may wait for a slot, or a request for a backend with room, before it is answered 503. */
   readonly queueTimeoutMs: number;
-  /** How long a request's head may take from its first byte on. */
+  /** Longest time from a request's first byte to the end of its head. */
   readonly headTimeoutMs: number;
-  /** How long a client may keep its connection without a further request. */
+  /** Longest time that a client's connection is kept without a further request. */
   readonly keepAliveTimeoutMs: number;
-  /** How long a backend may take to begin its answer. */
+  /** Longest time until the first byte of a backend's response. */
   readonly responseTimeoutMs: number;
-  /** Other backends that a request may be sent to when one fails. */
+  /** How many further backends are tried when one fails. */
   readonly retries: number;
   readonly headBytesMax: number;
   readonly headLinesMax: number;
-  /** Bytes of a request's body. */
+  /** Longest body of a request, in bytes. */
   readonly bodyBytesMax: number;
-  /** Clients that may wait for a slot, and requests that may wait for a backend with room. */
+  /** How many clients may wait for a slot, and how many requests for a backend with room. */
   readonly queueMax: number;
-  /** Sessions at once; as many as the board's connections carry when not given. */
+  /** Maximum concurrent sessions; if absent, as many as the board has connections for. */
   readonly sessionsMax: number | undefined;
-  /** Sessions at once of one client address; two thirds of all when not given. */
+  /** Maximum concurrent sessions of one client address; if absent, two thirds of all. */
   readonly clientSessionsMax: number | undefined;
-  /** Bytes per second that a body or raw stream has to move while clients wait for a slot; 0: none. */
+  /** Slowest body or raw stream, in bytes per second, that keeps its slot while clients are queued; 0: no limit. */
   readonly bytesPerSecondMin: number;
 }
 
-/** Backends that a pool may hold: a session remembers those it tried in the bits of one integer. */
+/** Most backends: a session stores those it tried as the bits of one integer. */
 export const BACKENDS_MAX = 32;
 
-/** Routes of a configuration, each a handful of objects on the chip. */
+/** Most routes: each takes a handful of objects on the chip. */
 export const ROUTES_MAX = 16;
 
 /** HAProxy's. */
@@ -165,5 +165,5 @@ export const WEIGHT_MAX = 256;
 /** Names of the board in `adminHosts`. */
 export const ADMIN_HOSTS_MAX = 4;
 
-/** Picks that are explained in the log after one request for it. */
+/** Most picks that one request has explained in the log. */
 export const EXPLAIN_MAX = 1000;

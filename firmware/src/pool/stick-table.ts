@@ -3,10 +3,10 @@ import { mix } from "../net/hash.ts";
 import type { Clock } from "../platform.ts";
 import type { Group } from "./group.ts";
 
-/** Clients that are remembered, each once for each group that it asks: a home network's worth. */
+/** Most entries, one for each client and group: enough for a home network. */
 export const CLIENTS_MAX = 128;
 
-/** After so long without a request a client is as good as new: HAProxy's usual `expire 30m`. */
+/** An entry expires after this time without a request, as with HAProxy's usual `expire 30m`. */
 export const CLIENT_EXPIRES_MS = 1_800_000;
 
 interface Entry {
@@ -16,7 +16,7 @@ interface Entry {
 
 /** Which backend of a group served which client last, by a hash of the client's address. */
 export class StickTable {
-  /** Who was seen longest ago comes first. */
+  /** Least recently used first. */
   #entries = new Map<number, Entry>();
   #clock: Pick<Clock, "now">;
 
@@ -39,7 +39,7 @@ export class StickTable {
 
   set(client: number, { index }: Pick<Group, "index">, backend: Backend): void {
     const key = mix(client, index);
-    this.#entries.delete(key); // it goes to the end
+    this.#entries.delete(key); // re-inserted at the end
     this.#entries.set(key, { backend, seenMs: this.#clock.now() });
     if (this.#entries.size <= CLIENTS_MAX) return;
     for (const oldest of this.#entries.keys()) {
