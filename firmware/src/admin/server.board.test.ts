@@ -1,27 +1,13 @@
 import { seeded } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
-import { Flash } from "../../../emulator/src/flash.ts";
+import { adminLab, documentOf, GET_ONCE } from "../../../hil/kit/admin-lab.ts";
 import { get, put, send, TOKEN } from "../../../hil/kit/admin-port.ts";
-import { collect, EmulatedLab, echoes, mendedBoard } from "../../../hil/kit/emulated-lab.ts";
-import { httpBackend, named, reply } from "../../../hil/kit/http-backend.ts";
-
-const GET_ONCE = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-
-/** A lab with backends a and b, and a token. */
-async function labOf(settings: object = {}): Promise<EmulatedLab> {
-  const lab = new EmulatedLab();
-  for (const name of "ab") lab.backend(name, named(name).serve);
-  await lab.serve(settings);
-  lab.app!.runtime.setToken(TOKEN);
-  return lab;
-}
-
-const documentOf = async (lab: EmulatedLab) => JSON.parse((await get(lab, "/api/config")).body);
-const balanceOf = (lab: EmulatedLab) => lab.app!.proxy.config.balance;
+import { collect, EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
+import { httpBackend, named } from "../../../hil/kit/http-backend.ts";
 
 describe("what an operator can see", () => {
   test("status, metrics, events and the page", async () => {
-    const lab = await labOf();
+    const lab = await adminLab();
     await lab.ask(GET_ONCE);
     const status = JSON.parse((await get(lab, "/api/status")).body);
     expect(status).toMatchObject({ balance: "round-robin", sessionsMax: 12, ip: "10.0.0.1" });
@@ -42,7 +28,7 @@ describe("what an operator can see", () => {
   });
 
   test("that a backend went down, after a hundred requests: events apart from requests", async () => {
-    const lab = await labOf();
+    const lab = await adminLab();
     lab.setState("b", "maint");
     for (let i = 0; i < 100; i++) await lab.ask(GET_ONCE);
     const told = async (query = "") =>
@@ -63,21 +49,21 @@ describe("what an operator can see", () => {
     ["?last=x", /^last: is "x"/],
     ["?lst=3", /^"lst": no such parameter; known are kind, last$/],
   ])("of events, not %s, which says what would do", async (query, error) => {
-    const lab = await labOf();
+    const lab = await adminLab();
     const answer = await get(lab, `/api/events${query}`);
     expect(answer.status).toBe(400);
     expect(JSON.parse(answer.body).error).toMatch(error);
   });
 
   test("it is healthy while somebody can be served", async () => {
-    const lab = await labOf();
+    const lab = await adminLab();
     expect(await get(lab, "/healthz")).toMatchObject({ status: 200, body: "ok\n" });
     for (const name of "ab") lab.setState(name, "maint");
     expect((await get(lab, "/healthz")).status).toBe(503);
   });
 
   test("HEAD is GET without the body; what is not there, or cannot be done, says so", async () => {
-    const lab = await labOf();
+    const lab = await adminLab();
     const head = await send(lab, "HEAD /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
     expect(head).toMatchObject({ status: 200, body: "" });
     expect((await get(lab, "/nothing")).status).toBe(404);
@@ -89,7 +75,7 @@ describe("what an operator can see", () => {
 
 describe("manners", () => {
   test("all backends are one list, each is what its own path says", async () => {
-    const lab = await labOf();
+    const lab = await adminLab();
     const { backends } = JSON.parse((await get(lab, "/api/backends")).body);
     expect(backends.map(({ name }: { name: string }) => name)).toEqual(["a", "b"]);
     const one = JSON.parse((await get(lab, "/api/backends/b")).body);
@@ -98,7 +84,7 @@ describe("manners", () => {
   });
 
   test("a client that waits for 100 Continue has it at once, and one that does not wait has none", async () => {
-    const lab = await labOf();
+    const lab = await adminLab();
     const body = '{"state":"drain"}';
     const head = (fields: string) =>
       `PUT /api/backends/a HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer ${TOKEN}\r\n${fields}Content-Length: ${body.length}\r\n\r\n`;
@@ -122,7 +108,7 @@ describe("manners", () => {
   });
 
   test("an answer in pieces ends with its last chunk, or with the close for HTTP/1.0", async () => {
-    const lab = await labOf();
+    const lab = await adminLab();
     for (const path of ["/metrics", "/api/status", "/api/events", "/api/config", "/api/backends"]) {
       const chunked = await send(lab, `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
       expect(chunked.head).toMatch(/\r\nTransfer-Encoding: chunked\r\n/);
@@ -136,7 +122,7 @@ describe("manners", () => {
   });
 
   test("a client that reads slowly gets the whole page, and one that stops reading is let go", async () => {
-    const lab = await labOf();
+    const lab = await adminLab();
     const whole = (await get(lab, "/")).body;
     const ask = () => {
       const socket = lab.network.host("operator").connect({ host: "board", port: 8404 });
@@ -161,7 +147,7 @@ describe("manners", () => {
   });
 
   test("a media type is one in any case, with parameters", async () => {
-    const lab = await labOf();
+    const lab = await adminLab();
     const body = '{"state":"drain"}';
     const answer = await send(
       lab,
@@ -180,14 +166,14 @@ describe("manners", () => {
     ["healthz", "board", 400],
     ["*", "board", 400],
   ])("the target %s with Host %s is answered with %i", async (target, host, status) => {
-    const lab = await labOf();
+    const lab = await adminLab();
     expect((await send(lab, `GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)).status).toBe(
       status,
     );
   });
 
   test("OPTIONS says what may be done, changes nothing, and lets no other site in", async () => {
-    const lab = await labOf();
+    const lab = await adminLab();
     const options = (path: string, fields = "") =>
       send(lab, `OPTIONS ${path} HTTP/1.1\r\nHost: x\r\n${fields}\r\n`);
     const preflight =
@@ -212,7 +198,7 @@ describe("who may read", () => {
     send(lab, `${[`GET ${path} HTTP/1.1`, `Host: ${host}`, ...fields].join("\r\n")}\r\n\r\n`);
 
   test("whoever asks for the board's address or name, and no page that was given a name of its own", async () => {
-    const lab = await labOf({ adminHosts: ["potato.home"] });
+    const lab = await adminLab({ adminHosts: ["potato.home"] });
     for (const host of ["10.0.0.1:8404", "board", "localhost:8404", "Potato.home:8404"]) {
       expect((await ask(lab, host)).status).toBe(200);
     }
@@ -245,7 +231,7 @@ describe("who may read", () => {
     ["an address that was typed", ["Sec-Fetch-Site: none", "Sec-Fetch-Mode: navigate"], 200],
     ["the board's own page", ["Sec-Fetch-Site: same-origin", "Sec-Fetch-Mode: cors"], 200],
   ])("%s", async (_, fields, status) => {
-    const lab = await labOf();
+    const lab = await adminLab();
     expect((await ask(lab, "10.0.0.1:8404", fields)).status).toBe(status);
   });
 });
@@ -279,7 +265,7 @@ describe("who may change anything", () => {
     ],
     ["a sandboxed page", ["Origin: null"], 403],
   ])("not with %s", async (_, fields, status) => {
-    const lab = await labOf();
+    const lab = await adminLab();
     const refused = await put(lab, "/api/backends/a", { state: "drain" }, fields);
     expect(refused.status).toBe(status);
     expect(lab.app!.proxy.backend("a")!.state).toBe("ready");
@@ -287,7 +273,7 @@ describe("who may change anything", () => {
   });
 
   test("a wrong token waits for two seconds for its answer, on one connection; a right one never waits", async () => {
-    const lab = await labOf();
+    const lab = await adminLab();
     const guess = ["Authorization: Bearer guess-guess"];
     const timed = async (answer: () => ReturnType<typeof put>) => {
       const fromMs = lab.clock.now();
@@ -313,7 +299,7 @@ describe("who may change anything", () => {
   });
 
   test("a client that leaves while its wrong token waits leaves its place", async () => {
-    const lab = await labOf();
+    const lab = await adminLab();
     const socket = lab.network.host("operator").connect({ host: "board", port: 8404 });
     socket.on("error", () => {});
     socket.write(
@@ -328,7 +314,7 @@ describe("who may change anything", () => {
   });
 
   test("not as a form, which other sites can send without asking", async () => {
-    const lab = await labOf();
+    const lab = await adminLab();
     const body = '{"state":"drain"}';
     const refused = await send(
       lab,
@@ -338,13 +324,13 @@ describe("who may change anything", () => {
   });
 
   test("the board's own page may", async () => {
-    const lab = await labOf();
+    const lab = await adminLab();
     const fields = ["Origin: http://board:8404", "Sec-Fetch-Site: same-origin"];
     expect((await put(lab, "/api/backends/a", { state: "drain" }, fields)).status).toBe(200);
   });
 
   test("no secret is ever told", async () => {
-    const lab = await labOf({ sticky: "cookie", stickyKey: "very-secret-key" });
+    const lab = await adminLab({ sticky: "cookie", stickyKey: "very-secret-key" });
     await put(lab, "/api/backends/a", { state: "drain" }, ["Authorization: Bearer guess-guess"]);
     const paths = ["/", "/metrics", "/api/status", "/api/config", "/api/events", "/api/explain"];
     const told = [...lab.lines];
@@ -377,7 +363,7 @@ describe("requests that are none", () => {
     ],
     ["half a head", "GET / HTTP/1.1\r\nHost:", 408],
   ])("%s is answered and forgotten", async (_, text, status) => {
-    const lab = await labOf();
+    const lab = await adminLab();
     const answer = await send(lab, text);
     expect(answer.status).toBe(status);
     expect(JSON.parse(answer.body)).toHaveProperty("error");
@@ -397,20 +383,20 @@ describe("requests that are none", () => {
     ["another state", { state: "asleep" }, "wanted ready, drain, maint"],
     ["a weight that is none", { weight: "heavy" }, "whole number from 0 to 256"],
   ])("a change with %s is refused with what would do", async (_, body, error) => {
-    const lab = await labOf();
+    const lab = await adminLab();
     const answer = await put(lab, "/api/backends/a", body);
     expect(answer.status).toBe(400);
     expect(JSON.parse(answer.body).error).toContain(error);
   });
 
   test("a change behind a byte-order mark is made", async () => {
-    const lab = await labOf();
+    const lab = await adminLab();
     expect((await put(lab, "/api/backends/a", '\xef\xbb\xbf{"state": "drain"}')).status).toBe(200);
     expect(lab.app!.proxy.backend("a")!.state).toBe("drain");
   });
 
   test("a configuration that is too long is told the limit", async () => {
-    const lab = await labOf();
+    const lab = await adminLab();
     const answer = await put(lab, "/api/config", `{${" ".repeat(4000)}}`);
     expect([answer.status, JSON.parse(answer.body).error]).toEqual([
       413,
@@ -419,7 +405,7 @@ describe("requests that are none", () => {
   });
 
   test("more sessions than the board carries: the answer says how many are in force", async () => {
-    const lab = await labOf();
+    const lab = await adminLab();
     const document = await documentOf(lab);
     const answer = await put(lab, "/api/config", { ...document, sessionsMax: 500 });
     expect(JSON.parse(answer.body).done).toMatch(
@@ -430,7 +416,7 @@ describe("requests that are none", () => {
   });
 
   test("a connection whose answer is written gives its place before one that has just come", async () => {
-    const lab = await labOf();
+    const lab = await adminLab();
     const owner = lab.network.host("owner");
     lab.network.link("owner", { latencyMs: 50 });
     const ask = "GET /healthz HTTP/1.1\r\nHost: board\r\n\r\n";
@@ -497,7 +483,7 @@ describe("requests that are none", () => {
       ["one address, with requests", ["a"], "GET / HTTP/1.1\r\nHost: board\r\n\r\n"],
       ["three addresses", ["a", "b", "c"], ""],
     ])("from %s keep no owner out who asks 30 ms after connecting", async (_, hosts, said) => {
-      const lab = await labOf();
+      const lab = await adminLab();
       const stop = flood(lab, hosts, said);
       await lab.clock.run({ ms: 2_000 });
       expect(await answered(lab)).toBe(20);
@@ -508,14 +494,14 @@ describe("requests that are none", () => {
     });
 
     test("take a connection's place when it has not asked for 300 ms, and not before", async () => {
-      const lab = await labOf();
+      const lab = await adminLab();
       flood(lab, ["a"]);
       expect(await answered(lab, { thinkMs: 250 })).toBe(20);
     });
   });
 
   test("who opens connections and says nothing keeps nobody out", async () => {
-    const lab = await labOf();
+    const lab = await adminLab();
     const idle = Array.from({ length: 6 }, () =>
       lab.network.host("idle").connect({ host: "board", port: 8404 }),
     );
@@ -554,421 +540,4 @@ test("64 clients hammer a full board: the admin port answers within a second", a
   }
   expect(open).toBeGreaterThan(12);
   expect(Math.max(...waits)).toBeLessThan(1000);
-});
-
-describe("a new configuration", () => {
-  test("is swapped under busy sessions and an upgraded one, and cuts nothing", async () => {
-    const lab = new EmulatedLab();
-    const echo = (socket: Parameters<Parameters<EmulatedLab["backend"]>[1]>[0]) => {
-      let upgraded = false;
-      socket.on("data", (bytes: Buffer) => {
-        if (!upgraded && /^GET \/socket /.test(bytes.toString("latin1"))) {
-          upgraded = true;
-          socket.write("HTTP/1.1 101 Go\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n");
-        } else socket.write(bytes);
-      });
-      socket.on("end", () => socket.end());
-    };
-    lab.backend("a", echo);
-    await lab.serve({ inspect: [] });
-    lab.app!.runtime.setToken(TOKEN);
-    const upgrade = lab.connect();
-    const upgraded = collect(upgrade);
-    upgrade.write(
-      "GET /socket HTTP/1.1\r\nHost: x\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n",
-    );
-    const raw = Array.from({ length: 11 }, () => lab.connect());
-    const received = raw.map(collect);
-    const chat = async (word: string) => {
-      for (const socket of [upgrade, ...raw]) socket.write(word);
-      await lab.clock.run({ ms: 300 });
-    };
-    await lab.clock.run({ ms: 300 });
-    await chat("before ");
-
-    const document = await documentOf(lab);
-    const swapped = await put(lab, "/api/config", {
-      ...document,
-      balance: "ewma",
-      idleTimeoutMs: 1000,
-    });
-    await chat("after ");
-    await lab.clock.run({ ms: 40_000 });
-    await chat("later");
-
-    expect(swapped.status).toBe(200);
-    expect(balanceOf(lab)).toBe("ewma");
-    expect(upgraded.text).toMatch(/\r\n\r\nbefore after later$/);
-    expect(received.map(({ text }) => text)).toEqual(Array(11).fill("before after later"));
-  });
-
-  test("with more slots lets in who waits", async () => {
-    const lab = new EmulatedLab();
-    lab.backend("a", echoes);
-    await lab.serve({ sessionsMax: 1, inspect: [] });
-    lab.connect().write("first");
-    await lab.clock.run({ ms: 100 });
-    const second = lab.connect();
-    const received = collect(second);
-    second.write("second");
-    await lab.clock.run({ ms: 100 });
-    expect(received.text).toBe("");
-    lab.app!.runtime.setToken(TOKEN);
-    await put(lab, "/api/config", { ...(await documentOf(lab)), sessionsMax: 2 });
-    await lab.clock.run({ ms: 100 });
-    expect(received.text).toBe("second");
-  });
-
-  test("under load opens no more connections to backends than there are slots", async () => {
-    const lab = new EmulatedLab();
-    lab.backend(
-      "a",
-      httpBackend((_request, socket) => {
-        lab.clock.after(500, () => socket.write(reply("a")));
-        return undefined;
-      }).serve,
-    );
-    await lab.serve();
-    lab.app!.runtime.setToken(TOKEN);
-    const document = await documentOf(lab);
-    const { sessionsMax } = lab.app!.proxy.budget;
-    const crowd = () =>
-      Array.from({ length: sessionsMax }, () => {
-        const socket = lab.connect();
-        const received = collect(socket);
-        socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-        return received;
-      });
-    const before = crowd();
-    await lab.clock.run({ ms: 200 });
-    expect((await put(lab, "/api/config", { ...document, retries: 2 })).status).toBe(200);
-    await lab.clock.run({ until: () => before.every(({ text }) => text !== "") });
-    await lab.clock.run({ ms: 100 });
-    const after = crowd();
-    await lab.clock.run({ until: () => after.every(({ text }) => text !== "") });
-    const open = lab.network
-      .netstat()
-      .filter(({ host, state }) => host === "a" && state === "open");
-    expect(open.length).toBeLessThanOrEqual(sessionsMax);
-  });
-
-  test("a bad one is refused with every complaint, and changes nothing", async () => {
-    const lab = await labOf();
-    const refused = await put(lab, "/api/config", {
-      backends: [{ address: "nowhere", port: 0 }],
-      balanse: "ewma",
-    });
-    expect(refused.status).toBe(400);
-    expect(JSON.parse(refused.body).complaints).toHaveLength(3);
-    expect(lab.app!.proxy.pool.backends).toHaveLength(2);
-  });
-
-  test("that is nothing but brackets is refused, and the board goes on", async () => {
-    const lab = await labOf();
-    for (const [open, close] of [
-      ["[", "]"],
-      ['{"a":', "}"],
-    ]) {
-      const text = `{"backends":${open.repeat(600)}1${close.repeat(600)}}`;
-      expect((await put(lab, "/api/config", text)).status).toBe(400);
-    }
-    expect((await get(lab, "/healthz")).status).toBe(200);
-  });
-
-  test("with which no backend is left, it is taken back by itself", async () => {
-    const lab = await labOf({ health: { check: "tcp" } });
-    await lab.clock.run({ ms: 2000 });
-    const document = await documentOf(lab);
-    await put(lab, "/api/config", {
-      ...document,
-      backends: [{ address: "10.0.0.250", port: 9 }],
-    });
-    expect(await lab.ask(GET_ONCE)).not.toMatch(/^HTTP\/1.1 200 /);
-    await lab.clock.run({ ms: 31_000 });
-    expect(lab.events("config", "rolled-back").at(-1)!.values).toMatchObject({ why: "no-backend" });
-    expect(await lab.ask(GET_ONCE)).toMatch(/^HTTP\/1.1 200 /);
-  });
-
-  /** A board with a flash of its own, which boots again after it fell over. */
-  async function rebooting() {
-    const flash = new Flash();
-    const lab = new EmulatedLab(mendedBoard(), { flash, reboots: true });
-    for (const name of "ab") lab.backend(name, named(name).serve);
-    await lab.serve();
-    lab.app!.runtime.setToken(TOKEN);
-    const ready = () => lab.events("proxy", "ready").length;
-    const crash = async () => {
-      const before = ready();
-      lab.board.crash("panic");
-      await lab.clock.run({ until: () => ready() > before, ms: 60_000 });
-    };
-    return { lab, crash };
-  }
-
-  test("that has served for a while outlasts a restart", async () => {
-    const { lab, crash } = await rebooting();
-    await put(lab, "/api/config", { ...(await documentOf(lab)), balance: "ewma" });
-    await lab.clock.run({ ms: 31_000 });
-    expect(lab.events("config", "saved")).toHaveLength(1);
-    await crash();
-    expect(balanceOf(lab)).toBe("ewma");
-    expect(lab.app!.runtime.token).toBe(TOKEN);
-  });
-
-  test("during whose trial the board falls over is gone with the restart", async () => {
-    const { lab, crash } = await rebooting();
-    await put(lab, "/api/config", { ...(await documentOf(lab)), balance: "ewma" });
-    expect(balanceOf(lab)).toBe("ewma");
-    await lab.clock.run({ ms: 5000 });
-    await crash();
-    expect(balanceOf(lab)).toBe("round-robin");
-    expect(await lab.ask(GET_ONCE)).toMatch(/^HTTP\/1.1 200 /);
-  });
-
-  test("with which the board falls over again and again, also later, gives way to the one before", async () => {
-    const { lab, crash } = await rebooting();
-    for (const balance of ["ewma", "first"]) {
-      await put(lab, "/api/config", { ...(await documentOf(lab)), balance });
-      await lab.clock.run({ ms: 65_000 });
-    }
-    expect(balanceOf(lab)).toBe("first");
-    const seen: string[] = [];
-    for (let i = 0; i < 5; i++) {
-      await crash();
-      seen.push(balanceOf(lab));
-    }
-    expect(seen).toEqual(["first", "first", "first", "ewma", "ewma"]);
-    expect(lab.events("config", "rolled-back")[0].values).toMatchObject({ why: "boot-loop" });
-  });
-});
-
-test("a configuration that is not to be saved is gone with the reset, however long it served", async () => {
-  const lab = await labOf();
-  const before = await documentOf(lab);
-  const { status } = await put(lab, "/api/config?persist=no", { ...before, balance: "ewma" });
-  lab.app!.runtime.setBalance("first"); // a change of it is not saved, either
-  await lab.clock.run({ ms: 120_000 });
-  expect([status, balanceOf(lab)]).toEqual([200, "first"]);
-  lab.board.reset();
-  await lab.clock.run({ ms: 3000 });
-  expect(balanceOf(lab)).toBe("round-robin");
-  expect(await documentOf(lab)).toEqual(before);
-});
-
-test("whether a configuration is saved is said with yes or no", async () => {
-  const lab = await labOf();
-  const document = await documentOf(lab);
-  const put400 = async (query: string) => {
-    const { status, body } = await put(lab, `/api/config?${query}`, { ...document, retries: 1 });
-    return [status, JSON.parse(body).error];
-  };
-  expect(await put400("persist=maybe")).toEqual([400, 'persist: is "maybe"; wanted yes or no']);
-  expect(await put400("persits=no")).toEqual([
-    400,
-    '"persits": no such parameter; known are persist',
-  ]);
-  expect(await documentOf(lab)).toEqual(document);
-});
-
-test("a click on drain moves the traffic", async () => {
-  const lab = await labOf();
-  await put(lab, "/api/backends/a", { state: "drain" });
-  for (let i = 0; i < 4; i++) expect(await lab.ask(GET_ONCE)).toMatch(/\r\n\r\nb$/);
-  await put(lab, "/api/backends/a", { state: "ready", weight: 0 });
-  for (let i = 0; i < 4; i++) expect(await lab.ask(GET_ONCE)).toMatch(/\r\n\r\nb$/);
-});
-
-describe("the console", () => {
-  /** Types a line at the board's serial port; what the board writes then. */
-  async function type(lab: EmulatedLab, line: string): Promise<string[]> {
-    const from = lab.lines.length;
-    lab.board.adapter.send(Buffer.from(`${line}\r`));
-    await lab.clock.run({ ms: 1500 });
-    return lab.lines.slice(from);
-  }
-
-  async function console() {
-    const lab = await labOf();
-    lab.board.adapter.plugged = true;
-    const echoed: string[] = [];
-    lab.board.adapter.onBytes = bytes => echoed.push(Buffer.from(bytes).toString("latin1"));
-    return { lab, echoed };
-  }
-
-  test("knows what the API knows", async () => {
-    const { lab } = await console();
-    expect(await type(lab, "drain a")).toContain("ok a is drain instead of ready");
-    expect(lab.app!.proxy.backend("a")!.state).toBe("drain");
-    expect(await type(lab, "weight b 0")).toContain(
-      "ok b has weight 0 instead of 1 until the next configuration or restart",
-    );
-    expect((await type(lab, "backends")).join("\n")).toMatch(
-      /^a 10\.0\.0\.2:8080 drain state=drain/m,
-    );
-    expect((await type(lab, "config retries 1")).at(-1)).toMatch(
-      /^ok retries is 1 instead of 2 \(the default\); in force/,
-    );
-    expect(lab.app!.proxy.config.retries).toBe(1);
-    expect((await type(lab, "help")).length).toBeGreaterThan(12);
-    expect(await type(lab, "explain 3")).toContain("ok the next 3 picks will be explained");
-  });
-
-  test("says what is wrong, and the nearest that is right", async () => {
-    const { lab } = await console();
-    expect(await type(lab, "drian a")).toContain('error no command "drian"; did you mean "drain"?');
-    expect(await type(lab, "drain")).toContain("error usage: drain NAME");
-    expect((await type(lab, "drain aa")).at(-1)).toMatch(/^error no backend "aa"/);
-    expect((await type(lab, "balance emwa")).at(-1)).toMatch(/did you mean "ewma"\?$/);
-    expect((await type(lab, "balance toString")).at(-1)).toMatch(
-      /^error balance: no strategy "toString"; wanted /,
-    );
-    expect((await type(lab, "weight a many")).at(-1)).toMatch(/^error weight: is "many"; wanted /);
-    expect((await type(lab, "weight a -1")).at(-1)).toMatch(/^error weight: is -1; wanted /);
-    expect((await type(lab, "explain x")).at(-1)).toMatch(/^error explain: is "x"; wanted /);
-  });
-
-  test("a key of the configuration is told by its path, and a wrong path says what is wrong with it", async () => {
-    const { lab } = await console();
-    const last = async (line: string) => (await type(lab, line)).at(-1);
-    expect(await last("config health.intervalMs 4000")).toMatch(
-      /^ok health.intervalMs is 4000 instead of 5000 \(the default\); in force/,
-    );
-    expect(lab.app!.proxy.config.health.intervalMs).toBe(4000);
-    expect(await last("config backends.a.weight 2")).toMatch(
-      /^error config: "backends.a.weight": "a" is no place of a list of 2; /,
-    );
-    expect(await last("config health..intervalMs 1")).toMatch(/: a key is empty; wanted one such/);
-    expect(await last("config complaints.x 1")).toMatch(/^error complaints: no such key/);
-    expect(await last("config __proto__.x 1")).toMatch(/^error __proto__: no such key/);
-  });
-
-  test.each([3, 20, 240])("a path of %i dots is an error, and the board serves on", async dots => {
-    const { lab } = await console();
-    const path = Array(dots + 1)
-      .fill("a")
-      .join(".");
-    const [answer] = (await type(lab, `config ${path} 1`)).slice(-1);
-    expect(answer).toMatch(
-      dots < 16
-        ? /^error a: no such key/
-        : /^error config: "a\.a.*: \d+ keys inside each other; 16/,
-    );
-    expect(await lab.ask(GET_ONCE)).toMatch(/^HTTP\/1.1 200 /);
-  });
-
-  test("events of a kind, as many as are asked for", async () => {
-    const { lab } = await console();
-    lab.setState("a", "drain");
-    await lab.ask(GET_ONCE);
-    expect(await type(lab, "events board 1")).toEqual([
-      "> events board 1",
-      expect.stringMatching(/backend: drain name=a$/),
-      "ok",
-    ]);
-    expect((await type(lab, "events requests")).slice(1)).toEqual([
-      expect.stringMatching(/http: request /),
-      "ok",
-    ]);
-    for (const wrong of ["events x", "events 0", "events board 1 2", "events requests x"]) {
-      const answer = (await type(lab, wrong)).at(-1);
-      expect(answer).toMatch(/^error (events: is ".*"; wanted board or requests, and|usage: )/);
-    }
-  });
-
-  test("goes back to the configuration that was built in", async () => {
-    const { lab } = await console();
-    await type(lab, "config retries 1");
-    expect((await type(lab, "config default")).at(-1)).toMatch(/^ok in force/);
-    expect(lab.app!.proxy.config.retries).toBe(2);
-    expect((await type(lab, "factory-reset")).slice(1, 3)).toEqual([
-      expect.stringMatching(/^ok in 1 s configuration, token, states /),
-      expect.stringMatching(/^W .* config: factory-reset$/),
-    ]);
-  });
-
-  test("a secret is set and never shown", async () => {
-    const { lab, echoed } = await console();
-    expect(await type(lab, "token new-secret-1")).toEqual([
-      "> token ********",
-      expect.stringMatching(/admin: token-trial ms=30000$/),
-      "ok the token is valid now; it is saved if a request with it arrives within 30 s, else the previous one returns",
-    ]);
-    await type(lab, "wifi home secret-password");
-    expect(lab.app!.runtime.token).toBe("new-secret-1");
-    const all = [...echoed, ...lab.lines].join("");
-    for (const secret of ["new-secret", "secret-password"]) expect(all).not.toContain(secret);
-    expect(echoed.join("")).toContain("token ");
-  });
-
-  test.each([
-    ['  token "new-secret-1"', "> token ********"],
-    ['"token" new-secret-1', '> "token" ********'],
-    ['"token"new-secret-1', '> "token"********'],
-    ["token  new-secret-1 new-secret-2", "> token  ******** ********"],
-    ["tokn new-secret-1", "> tokn ********"],
-    ["config stickyKey new-secret-1", "> config stickyKey ********"],
-    ['config "stickyKey" "new-secret-1', '> config "stickyKey" ********'],
-    ["wifi home new-secret-1", "> wifi home ********"],
-  ])("a secret is covered however it is typed: %s", async (line, shown) => {
-    const { lab, echoed } = await console();
-    expect((await type(lab, line))[0]).toBe(shown);
-    expect([...echoed, ...lab.lines].join("")).not.toContain("new-secret");
-  });
-
-  test("a temporary token counts until the reset; then the saved one does again", async () => {
-    const { lab } = await console();
-    await type(lab, "token the-boards-own");
-    await get(lab, "/", { token: "the-boards-own" });
-    expect((await type(lab, "temporary-token for-a-while")).at(-1)).toMatch(/^ok /);
-    expect(lab.app!.runtime.token).toBe("for-a-while");
-    expect((await type(lab, "temporary-token short")).at(-1)).toMatch(/^error token: wanted 8 /);
-    lab.board.reset();
-    await lab.clock.run({ ms: 3000 });
-    expect(lab.app!.runtime.token).toBe("the-boards-own");
-  });
-
-  test("tells a key of the configuration, and changes one in a list", async () => {
-    const { lab } = await console();
-    const answer = async (line: string) => (await type(lab, line)).slice(1);
-    expect(await answer("config health.intervalMs")).toEqual([
-      "health.intervalMs=5000 (the default)",
-      "ok",
-    ]);
-    expect(await answer("config health.check")).toEqual(['health.check="none"', "ok"]);
-    expect(await answer("config backends[1].name")).toEqual(['backends[1].name="b"', "ok"]);
-    expect(await answer("config sessionsMax")).toEqual([
-      "sessionsMax=nothing; 12 are in force",
-      "ok",
-    ]);
-    expect(await answer("config helth.check")).toEqual([
-      'error config: "helth.check": there is no "helth"; did you mean "health"?',
-    ]);
-    expect((await answer("config backends[1].maxSessions 3")).at(-1)).toMatch(
-      /^ok backends\[1\].maxSessions is 3 instead of nothing/,
-    );
-    expect(lab.app!.proxy.backend("b")!.maxSessions).toBe(3);
-    expect(await answer("config backends[7].maxSessions 3")).toEqual([
-      expect.stringMatching(/: "7" is no place of a list of 2; the first one is \[0\]/),
-    ]);
-  });
-
-  test("has a word or a number for each value of the status", async () => {
-    const { lab } = await console();
-    const answer = await type(lab, "status");
-    expect(answer.filter(line => line.includes("[object") || line.includes("NaN"))).toEqual([]);
-    expect(answer).toContain("memory.shed=0");
-  });
-
-  test("tells the network", async () => {
-    const { lab } = await console();
-    expect((await type(lab, "wifi")).slice(1)).toEqual(["ip=10.0.0.1", "rssi=-54", "ok"]);
-  });
-
-  test("leaves the Wi-Fi on demand, and is back by itself", async () => {
-    const { lab } = await console();
-    expect(await type(lab, "wifi-rejoin")).toContain("ok leaving the network and joining it again");
-    await lab.clock.run({ ms: 5000 });
-    expect(lab.events("net").map(({ values }) => values.ip)).toEqual(["10.0.0.1", "10.0.0.1"]);
-    expect(await lab.ask(GET_ONCE)).toMatch(/^HTTP\/1.1 200 /);
-  });
 });

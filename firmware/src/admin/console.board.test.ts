@@ -1,0 +1,199 @@
+import { describe, expect, test } from "vitest";
+import { adminLab, GET_ONCE } from "../../../hil/kit/admin-lab.ts";
+import { get } from "../../../hil/kit/admin-port.ts";
+import type { EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
+
+describe("the console", () => {
+  /** Types a line at the board's serial port; what the board writes then. */
+  async function type(lab: EmulatedLab, line: string): Promise<string[]> {
+    const from = lab.lines.length;
+    lab.board.adapter.send(Buffer.from(`${line}\r`));
+    await lab.clock.run({ ms: 1500 });
+    return lab.lines.slice(from);
+  }
+
+  async function console() {
+    const lab = await adminLab();
+    lab.board.adapter.plugged = true;
+    const echoed: string[] = [];
+    lab.board.adapter.onBytes = bytes => echoed.push(Buffer.from(bytes).toString("latin1"));
+    return { lab, echoed };
+  }
+
+  test("knows what the API knows", async () => {
+    const { lab } = await console();
+    expect(await type(lab, "drain a")).toContain("ok a is drain instead of ready");
+    expect(lab.app!.proxy.backend("a")!.state).toBe("drain");
+    expect(await type(lab, "weight b 0")).toContain(
+      "ok b has weight 0 instead of 1 until the next configuration or restart",
+    );
+    expect((await type(lab, "backends")).join("\n")).toMatch(
+      /^a 10\.0\.0\.2:8080 drain state=drain/m,
+    );
+    expect((await type(lab, "config retries 1")).at(-1)).toMatch(
+      /^ok retries is 1 instead of 2 \(the default\); in force/,
+    );
+    expect(lab.app!.proxy.config.retries).toBe(1);
+    expect((await type(lab, "help")).length).toBeGreaterThan(12);
+    expect(await type(lab, "explain 3")).toContain("ok the next 3 picks will be explained");
+  });
+
+  test("says what is wrong, and the nearest that is right", async () => {
+    const { lab } = await console();
+    expect(await type(lab, "drian a")).toContain('error no command "drian"; did you mean "drain"?');
+    expect(await type(lab, "drain")).toContain("error usage: drain NAME");
+    expect((await type(lab, "drain aa")).at(-1)).toMatch(/^error no backend "aa"/);
+    expect((await type(lab, "balance emwa")).at(-1)).toMatch(/did you mean "ewma"\?$/);
+    expect((await type(lab, "balance toString")).at(-1)).toMatch(
+      /^error balance: no strategy "toString"; wanted /,
+    );
+    expect((await type(lab, "weight a many")).at(-1)).toMatch(/^error weight: is "many"; wanted /);
+    expect((await type(lab, "weight a -1")).at(-1)).toMatch(/^error weight: is -1; wanted /);
+    expect((await type(lab, "explain x")).at(-1)).toMatch(/^error explain: is "x"; wanted /);
+  });
+
+  test("a key of the configuration is told by its path, and a wrong path says what is wrong with it", async () => {
+    const { lab } = await console();
+    const last = async (line: string) => (await type(lab, line)).at(-1);
+    expect(await last("config health.intervalMs 4000")).toMatch(
+      /^ok health.intervalMs is 4000 instead of 5000 \(the default\); in force/,
+    );
+    expect(lab.app!.proxy.config.health.intervalMs).toBe(4000);
+    expect(await last("config backends.a.weight 2")).toMatch(
+      /^error config: "backends.a.weight": "a" is no place of a list of 2; /,
+    );
+    expect(await last("config health..intervalMs 1")).toMatch(/: a key is empty; wanted one such/);
+    expect(await last("config complaints.x 1")).toMatch(/^error complaints: no such key/);
+    expect(await last("config __proto__.x 1")).toMatch(/^error __proto__: no such key/);
+  });
+
+  test.each([3, 20, 240])("a path of %i dots is an error, and the board serves on", async dots => {
+    const { lab } = await console();
+    const path = Array(dots + 1)
+      .fill("a")
+      .join(".");
+    const [answer] = (await type(lab, `config ${path} 1`)).slice(-1);
+    expect(answer).toMatch(
+      dots < 16
+        ? /^error a: no such key/
+        : /^error config: "a\.a.*: \d+ keys inside each other; 16/,
+    );
+    expect(await lab.ask(GET_ONCE)).toMatch(/^HTTP\/1.1 200 /);
+  });
+
+  test("events of a kind, as many as are asked for", async () => {
+    const { lab } = await console();
+    lab.setState("a", "drain");
+    await lab.ask(GET_ONCE);
+    expect(await type(lab, "events board 1")).toEqual([
+      "> events board 1",
+      expect.stringMatching(/backend: drain name=a$/),
+      "ok",
+    ]);
+    expect((await type(lab, "events requests")).slice(1)).toEqual([
+      expect.stringMatching(/http: request /),
+      "ok",
+    ]);
+    for (const wrong of ["events x", "events 0", "events board 1 2", "events requests x"]) {
+      const answer = (await type(lab, wrong)).at(-1);
+      expect(answer).toMatch(/^error (events: is ".*"; wanted board or requests, and|usage: )/);
+    }
+  });
+
+  test("goes back to the configuration that was built in", async () => {
+    const { lab } = await console();
+    await type(lab, "config retries 1");
+    expect((await type(lab, "config default")).at(-1)).toMatch(/^ok in force/);
+    expect(lab.app!.proxy.config.retries).toBe(2);
+    expect((await type(lab, "factory-reset")).slice(1, 3)).toEqual([
+      expect.stringMatching(/^ok in 1 s configuration, token, states /),
+      expect.stringMatching(/^W .* config: factory-reset$/),
+    ]);
+  });
+
+  test("a secret is set and never shown", async () => {
+    const { lab, echoed } = await console();
+    expect(await type(lab, "token new-secret-1")).toEqual([
+      "> token ********",
+      expect.stringMatching(/admin: token-trial ms=30000$/),
+      "ok the token is valid now; it is saved if a request with it arrives within 30 s, else the previous one returns",
+    ]);
+    await type(lab, "wifi home secret-password");
+    expect(lab.app!.runtime.token).toBe("new-secret-1");
+    const all = [...echoed, ...lab.lines].join("");
+    for (const secret of ["new-secret", "secret-password"]) expect(all).not.toContain(secret);
+    expect(echoed.join("")).toContain("token ");
+  });
+
+  test.each([
+    ['  token "new-secret-1"', "> token ********"],
+    ['"token" new-secret-1', '> "token" ********'],
+    ['"token"new-secret-1', '> "token"********'],
+    ["token  new-secret-1 new-secret-2", "> token  ******** ********"],
+    ["tokn new-secret-1", "> tokn ********"],
+    ["config stickyKey new-secret-1", "> config stickyKey ********"],
+    ['config "stickyKey" "new-secret-1', '> config "stickyKey" ********'],
+    ["wifi home new-secret-1", "> wifi home ********"],
+  ])("a secret is covered however it is typed: %s", async (line, shown) => {
+    const { lab, echoed } = await console();
+    expect((await type(lab, line))[0]).toBe(shown);
+    expect([...echoed, ...lab.lines].join("")).not.toContain("new-secret");
+  });
+
+  test("a temporary token counts until the reset; then the saved one does again", async () => {
+    const { lab } = await console();
+    await type(lab, "token the-boards-own");
+    await get(lab, "/", { token: "the-boards-own" });
+    expect((await type(lab, "temporary-token for-a-while")).at(-1)).toMatch(/^ok /);
+    expect(lab.app!.runtime.token).toBe("for-a-while");
+    expect((await type(lab, "temporary-token short")).at(-1)).toMatch(/^error token: wanted 8 /);
+    lab.board.reset();
+    await lab.clock.run({ ms: 3000 });
+    expect(lab.app!.runtime.token).toBe("the-boards-own");
+  });
+
+  test("tells a key of the configuration, and changes one in a list", async () => {
+    const { lab } = await console();
+    const answer = async (line: string) => (await type(lab, line)).slice(1);
+    expect(await answer("config health.intervalMs")).toEqual([
+      "health.intervalMs=5000 (the default)",
+      "ok",
+    ]);
+    expect(await answer("config health.check")).toEqual(['health.check="none"', "ok"]);
+    expect(await answer("config backends[1].name")).toEqual(['backends[1].name="b"', "ok"]);
+    expect(await answer("config sessionsMax")).toEqual([
+      "sessionsMax=nothing; 12 are in force",
+      "ok",
+    ]);
+    expect(await answer("config helth.check")).toEqual([
+      'error config: "helth.check": there is no "helth"; did you mean "health"?',
+    ]);
+    expect((await answer("config backends[1].maxSessions 3")).at(-1)).toMatch(
+      /^ok backends\[1\].maxSessions is 3 instead of nothing/,
+    );
+    expect(lab.app!.proxy.backend("b")!.maxSessions).toBe(3);
+    expect(await answer("config backends[7].maxSessions 3")).toEqual([
+      expect.stringMatching(/: "7" is no place of a list of 2; the first one is \[0\]/),
+    ]);
+  });
+
+  test("has a word or a number for each value of the status", async () => {
+    const { lab } = await console();
+    const answer = await type(lab, "status");
+    expect(answer.filter(line => line.includes("[object") || line.includes("NaN"))).toEqual([]);
+    expect(answer).toContain("memory.shed=0");
+  });
+
+  test("tells the network", async () => {
+    const { lab } = await console();
+    expect((await type(lab, "wifi")).slice(1)).toEqual(["ip=10.0.0.1", "rssi=-54", "ok"]);
+  });
+
+  test("leaves the Wi-Fi on demand, and is back by itself", async () => {
+    const { lab } = await console();
+    expect(await type(lab, "wifi-rejoin")).toContain("ok leaving the network and joining it again");
+    await lab.clock.run({ ms: 5000 });
+    expect(lab.events("net").map(({ values }) => values.ip)).toEqual(["10.0.0.1", "10.0.0.1"]);
+    expect(await lab.ask(GET_ONCE)).toMatch(/^HTTP\/1.1 200 /);
+  });
+});

@@ -1,0 +1,57 @@
+import { describe, expect, test } from "vitest";
+import { adminLab, restart } from "../../../hil/kit/admin-lab.ts";
+import { get, put, TOKEN } from "../../../hil/kit/admin-port.ts";
+import type { EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
+
+describe("another token", () => {
+  const tokenOf = (lab: EmulatedLab) => lab.app!.runtime.token;
+  const OTHER = "battery-staple";
+
+  test("counts at once, and is kept when a request with it has come", async () => {
+    const lab = await adminLab();
+    lab.app!.runtime.setToken(OTHER);
+    expect((await put(lab, "/api/backends/a", { state: "drain" })).status).toBe(401);
+    await get(lab, "/api/status", { token: OTHER });
+    expect(lab.events("admin", "token-saved")).toHaveLength(1);
+    await lab.clock.run({ ms: 31_000 });
+    await restart(lab);
+    expect(tokenOf(lab)).toBe(OTHER);
+  });
+
+  test("is taken back when none has come with it within the trial", async () => {
+    const lab = await adminLab();
+    lab.app!.runtime.setToken(OTHER);
+    for (const token of [TOKEN, "a-third-token", undefined]) await get(lab, "/", { token });
+    await lab.clock.run({ ms: 31_000 });
+    expect(lab.events("admin", "token-rolled-back")[0].values).toEqual({ why: "unconfirmed" });
+    expect(tokenOf(lab)).toBe(TOKEN);
+    await restart(lab);
+    expect(tokenOf(lab)).toBe(TOKEN);
+  });
+
+  test("is gone with a reset during the trial", async () => {
+    const lab = await adminLab();
+    lab.app!.runtime.setToken(OTHER);
+    await lab.clock.run({ ms: 5000 });
+    await restart(lab);
+    expect(tokenOf(lab)).toBe(TOKEN);
+  });
+
+  test("and then a third one: back to the first", async () => {
+    const lab = await adminLab();
+    lab.app!.runtime.setToken(OTHER);
+    await lab.clock.run({ ms: 20_000 });
+    lab.app!.runtime.setToken("a-third-token");
+    await lab.clock.run({ ms: 20_000 });
+    expect(tokenOf(lab)).toBe("a-third-token");
+    await lab.clock.run({ ms: 11_000 });
+    expect(tokenOf(lab)).toBe(TOKEN);
+  });
+
+  test("needs nobody who confirms it where no request can come", async () => {
+    const lab = await adminLab({ adminPort: 0 });
+    lab.app!.runtime.setToken(OTHER);
+    await lab.clock.run({ ms: 31_000 });
+    expect(tokenOf(lab)).toBe(OTHER);
+  });
+});

@@ -1,0 +1,44 @@
+import { describe, expect, test } from "vitest";
+import { EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
+import { reply } from "../../../hil/kit/http-backend.ts";
+import { get, HttpClient } from "../../../hil/kit/http-lab.ts";
+
+describe("a backend's connection is not used again", () => {
+  test("with half a request's head on it", async () => {
+    const lab = new EmulatedLab();
+    const received: string[] = [];
+    lab.backend("a", socket => {
+      const mine = received.push("") - 1;
+      socket.on("data", (bytes: Buffer) => {
+        received[mine] += bytes.toString("latin1");
+        if (received[mine].startsWith("GET /long ") && bytes.includes("/long ")) {
+          // It has seen enough, and reads on only later.
+          socket.write("HTTP/1.1 431 Too long\r\nContent-Length: 0\r\n\r\n");
+          socket.pause();
+          lab.clock.after(50, () => socket.resume());
+        } else if (received[mine].endsWith("\r\n\r\n")) {
+          socket.write(reply("a"));
+        }
+      });
+    });
+    await lab.serve();
+    const client = new HttpClient(lab);
+    client.send(get("/long", `A: ${"b".repeat(3900)}`) + get("/next"), "GET", "GET");
+    await lab.clock.run({ ms: 1000 });
+    expect(client.statuses).toEqual([431, 200]);
+    expect(received.map(text => text.split(" ", 2)[1])).toEqual(["/long", "/next"]);
+  });
+
+  test("on which more came than the answer, also where that came all at once", async () => {
+    const lab = new EmulatedLab();
+    const chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
+    const a = lab.backend("a", socket => {
+      socket.on("data", () => socket.write(chunked + reply("nobody asked")));
+    });
+    await lab.serve();
+    for (let i = 0; i < 2; i++) {
+      expect(await lab.ask("GET / HTTP/1.0\r\nHost: x\r\n\r\n")).toMatch(/\r\n\r\nok$/);
+    }
+    expect(a.connections.length).toBe(2);
+  });
+});
