@@ -87,7 +87,7 @@ export class AdminConnection implements EndpointOwner, Timed {
     this.#context.ended(this);
   }
 
-  moved(): void {
+  onReady(): void {
     if (this.#ended) return;
     if (this.#delayedAnswer !== undefined) {
       this.#client.discard(this.#context.scratch);
@@ -105,7 +105,7 @@ export class AdminConnection implements EndpointOwner, Timed {
     else if (this.#client.writeClosed) this.end();
   }
 
-  lost(): void {
+  onLost(): void {
     this.end();
   }
 

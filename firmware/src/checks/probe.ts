@@ -86,15 +86,15 @@ export class Probe implements EndpointOwner {
     this.#head = undefined;
   }
 
-  /** Bytes of the peer tell, too, that the connection stands; see `Connector.moved`. */
-  moved(endpoint: Endpoint): void {
+  /** Bytes of the peer tell, too, that the connection stands; see `Connector.onReady`. */
+  onReady(endpoint: Endpoint): void {
     if (!endpoint.connected && endpoint.readable === 0) return;
     if (this.#head === undefined && !this.#sendRequest(endpoint)) return;
     while (this.#endpoint !== undefined && endpoint.readable > 0) this.#read(endpoint);
-    if (this.#endpoint !== undefined && endpoint.ended) this.lost();
+    if (this.#endpoint !== undefined && endpoint.ended) this.onLost();
   }
 
-  lost(): void {
+  onLost(): void {
     if (this.#head === undefined) {
       this.#finish("L4CON");
       return;

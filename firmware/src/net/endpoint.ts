@@ -7,13 +7,13 @@ import { ReadAhead, type Source } from "./read-ahead.ts";
 /** What an endpoint tells its owner. */
 export interface EndpointOwner {
   /** Bytes arrived, or there is room again. */
-  moved(endpoint: Endpoint): void;
+  onReady(endpoint: Endpoint): void;
   /** The peer is gone and every byte it sent has been read. */
-  lost(endpoint: Endpoint): void;
+  onLost(endpoint: Endpoint): void;
   /** The first bytes from the peer are about to be passed on: for owners of joined endpoints. */
-  began?(endpoint: Endpoint): void;
+  onFirstBytes?(endpoint: Endpoint): void;
   /** The bytes from the peer are no text: keywords are no longer looked for in them. */
-  binary?(endpoint: Endpoint): void;
+  onBinary?(endpoint: Endpoint): void;
   /** A bug threw inside one of the calls above. */
   failed(error: unknown): void;
 }
@@ -61,7 +61,8 @@ export class Endpoint implements PumpSide {
     owner: EndpointOwner,
   ) {
     this.owner = owner;
-    const options = { target: this, nodelay: NODELAY, onReadable, onWritable, onError };
+    // Without `nodelay` every small piece would wait for the peer's delayed acknowledgement.
+    const options = { target: this, nodelay: true, onReadable, onWritable, onError };
     this.socket =
       "from" in peer
         ? new TCP({ ...options, from: peer.from })
@@ -116,12 +117,12 @@ export class Endpoint implements PumpSide {
     return { address: remoteAddress ?? "0.0.0.0", port: remotePort ?? 0 };
   }
 
-  began(): void {
-    this.owner.began?.(this);
+  onFirstBytes(): void {
+    this.owner.onFirstBytes?.(this);
   }
 
-  binary(): void {
-    this.owner.binary?.(this);
+  onBinary(): void {
+    this.owner.onBinary?.(this);
   }
 
   failed(error: unknown): void {
@@ -192,10 +193,7 @@ export class Endpoint implements PumpSide {
     }
   }
 
-  /**
-   * Splices the two: bytes are forwarded without a call to the owner, until one side closes or a keyword is
-   * found.
-   */
+  /** Splices the two: bytes are forwarded without the owner until one side closes or a keyword is found. */
   join(peer: Endpoint, scratch: Uint8Array): void {
     if (this.aheadBytes > 0 || peer.aheadBytes > 0) return;
     this.peer = peer;
@@ -230,14 +228,14 @@ export class Endpoint implements PumpSide {
     return this.source instanceof ReadAhead ? this.source.length : 0;
   }
 
-  /** For the callback below. */
+  // For the callbacks below
+
   received(bytes: number): void {
     if (this.state === "closed") return;
     this.readable = this.source === this.socket ? bytes : bytes + this.aheadBytes;
     this.tell();
   }
 
-  /** For the callback below. */
   drained(bytes: number): void {
     if (this.state === "closed") return;
     if (bytes > this.capacity) this.capacity = bytes;
@@ -245,22 +243,21 @@ export class Endpoint implements PumpSide {
     this.tell();
   }
 
-  /** For the callback below. The socket is read empty, but bytes that were read ahead still count. */
+  /** The socket is read empty, but bytes that were read ahead still count. */
   hungUp(): void {
     if (this.state === "closed") return;
     this.separate();
     this.state = "peer-closed";
     this.writable = 0;
-    this.tell(this.readable > 0);
+    this.tell(this.readable === 0);
   }
 
-  private tell(moved = true): void {
-    const { owner } = this;
+  private tell(lost = false): void {
     try {
-      if (moved) owner.moved(this);
-      else owner.lost(this);
+      if (lost) this.owner.onLost(this);
+      else this.owner.onReady(this);
     } catch (error) {
-      owner.failed(error);
+      this.owner.failed(error);
     }
   }
 }
@@ -301,6 +298,3 @@ function onError(this: TCPSocket): void {
  * Of large ones the send buffer has room for two (2872 bytes, sdkconfig).
  */
 export const SMALL_WRITES_MAX = 4;
-
-/** Without it every small piece would wait for the peer's delayed acknowledgement. */
-const NODELAY = true;

@@ -47,7 +47,7 @@ export class LingeringClose implements EndpointOwner {
   }
 
   /** Goes on as far as it goes. */
-  moved(): void {
+  onReady(): void {
     const { clientSide, backendSide, scratch } = this;
     if (this.owedBytes > 0) this.flush(backendSide!);
     clientSide.discard(scratch);
@@ -60,8 +60,8 @@ export class LingeringClose implements EndpointOwner {
     if (clientSide.closed && (backendSide === undefined || backendSide.closed)) this.owner.closed();
   }
 
-  lost(): void {
-    this.moved();
+  onLost(): void {
+    this.onReady();
   }
 
   failed(error: unknown): void {

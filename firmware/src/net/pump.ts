@@ -24,9 +24,9 @@ export interface PumpSide {
   /** Writes `view`, which must not be longer than `writable`. */
   write(view: Uint8Array): void;
   /** The first bytes from here are about to be passed on. */
-  began(): void;
+  onFirstBytes(): void;
   /** The bytes from here are no text. */
-  binary(): void;
+  onBinary(): void;
   /** A keyword was found in the bytes from here: they are no longer passed on. */
   part(): void;
   /** A write here has failed. */
@@ -63,7 +63,7 @@ export function pump(from: PumpSide, to: PumpSide, scratch: Uint8Array): void {
       }
       from.source.read(piece);
       from.readable -= count;
-      if (from.passed === 0) from.began();
+      if (from.passed === 0) from.onFirstBytes();
       const scan = from.scan;
       if (scan !== undefined) {
         count = scan.next(piece);
@@ -75,7 +75,7 @@ export function pump(from: PumpSide, to: PumpSide, scratch: Uint8Array): void {
             return;
           }
           from.scan = undefined;
-          from.binary();
+          from.onBinary();
         }
       }
       from.passed += count;

@@ -74,11 +74,11 @@ export class IdleConnections implements EndpointOwner {
   }
 
   /** Nobody asked: what a backend says between two answers belongs to no request. */
-  moved(endpoint: Endpoint): void {
+  onReady(endpoint: Endpoint): void {
     if (endpoint.readable > 0) this.#drop(endpoint);
   }
 
-  lost(endpoint: Endpoint): void {
+  onLost(endpoint: Endpoint): void {
     this.#drop(endpoint);
   }
 

@@ -152,11 +152,11 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
    * Bytes of the peer tell, too, that the connection stands: where its end arrives in the same turn, the
    * chip never says that it could be written to.
    */
-  moved(endpoint: Endpoint): void {
+  onReady(endpoint: Endpoint): void {
     if (endpoint.connected || endpoint.readable > 0) this.connected(endpoint, false);
   }
 
-  lost(): void {
+  onLost(): void {
     this.missed("refused");
   }
 

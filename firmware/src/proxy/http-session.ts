@@ -110,11 +110,11 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
     this.exchange = undefined;
   }
 
-  moved(): void {
+  onReady(): void {
     this.advance();
   }
 
-  lost(): void {
+  onLost(): void {
     this.advance();
   }
 

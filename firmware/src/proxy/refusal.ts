@@ -32,7 +32,7 @@ export class Refusal implements Handler, EndpointOwner {
   }
 
   /** Answers as soon as the client's first bytes tell what it speaks. */
-  moved(): void {
+  onReady(): void {
     const { session } = this;
     const { client, clientSide, context } = session;
     // `onWritable` is delivered after `onReadable`, possibly in the same turn.
@@ -54,7 +54,7 @@ export class Refusal implements Handler, EndpointOwner {
     session.linger({ waitForClientFin: true });
   }
 
-  lost(): void {
+  onLost(): void {
     this.session.close();
   }
 

@@ -120,7 +120,7 @@ export class Session implements ManagedSession, HandlerOwner, EndpointOwner, Clo
     try {
       const refusal = new Refusal(this);
       this.serveWith(refusal);
-      refusal.moved();
+      refusal.onReady();
     } catch (error) {
       this.failed(error);
     }
@@ -158,12 +158,12 @@ export class Session implements ManagedSession, HandlerOwner, EndpointOwner, Clo
 
   // What the client speaks
 
-  moved(endpoint: Endpoint): void {
+  onReady(endpoint: Endpoint): void {
     if (this.state === "sniffing") this.sniff();
-    else if (endpoint.ended) this.lost();
+    else if (endpoint.ended) this.onLost();
   }
 
-  lost(): void {
+  onLost(): void {
     this.end("client-closed");
   }
 
@@ -218,7 +218,7 @@ export class Session implements ManagedSession, HandlerOwner, EndpointOwner, Clo
 
   linger(options: CloseOptions): void {
     this.state = "closing";
-    new LingeringClose(this, this.clientSide, this.context.scratch, options).moved();
+    new LingeringClose(this, this.clientSide, this.context.scratch, options).onReady();
   }
 
   failed(error: unknown): void {

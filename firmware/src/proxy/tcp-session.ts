@@ -116,7 +116,7 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
   }
 
   /** The first bytes of one side are about to be passed on. */
-  began(endpoint: Endpoint): void {
+  onFirstBytes(endpoint: Endpoint): void {
     const { clientSide, context } = this.session;
     if (this.connector !== undefined) {
       if (endpoint === clientSide) {
@@ -129,7 +129,7 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
     if (this.seenBytes === undefined) this.watch();
   }
 
-  binary(endpoint: Endpoint): void {
+  onBinary(endpoint: Endpoint): void {
     const { client, clientSide, context } = this.session;
     context.report({
       level: "I",
@@ -140,13 +140,13 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
     });
   }
 
-  moved(endpoint: Endpoint): void {
+  onReady(endpoint: Endpoint): void {
     if (this.state === "streaming") this.pumpBoth();
     else if (this.state === "last-answer") this.pumpAnswer();
-    else if (endpoint.ended) this.lost(endpoint);
+    else if (endpoint.ended) this.onLost(endpoint);
   }
 
-  lost(endpoint: Endpoint): void {
+  onLost(endpoint: Endpoint): void {
     if (this.state === "connecting") this.session.end("client-closed");
     else if (this.state === "last-answer") this.closeAfter("keyword");
     else if (endpoint === this.session.clientSide) this.closeAfter("client-closed");
