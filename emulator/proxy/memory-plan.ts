@@ -105,7 +105,7 @@ export function planTable(set: Settings, lines: readonly Line[], sharing: Sharin
   const rows: Line[] = [
     ...lines,
     { what: "**for connections**", bytes: heap, source: "the sum" },
-    { what: "kept free", bytes: -reserveBytes, source: "`memory.ts`" },
+    { what: "kept free", bytes: -reserveBytes, source: "`memory-reserve.ts`" },
     {
       what: `${connectionsMax} connections whose peers read`,
       bytes: -ordinaryBytes(set, sharing),
