@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto";
 import type { BindingInterface } from "@serialport/bindings-cpp";
 import type { AdminAddress } from "../../emulator/proxy/workbench/admin-client.ts";
 import { AddressDevice } from "./address-device.ts";
@@ -51,8 +52,12 @@ export function attachEmulated(
   const board = new RigBoard({ binding: emulated.binding, path, ...surroundings });
   const device = new SerialDevice({
     board,
-    // Every run has one of its own.
-    played: { kind: "emulated", identity: `${EMULATED_PATH} ${process.pid}`, path },
+    // Every run has one of its own, also beside others in one process.
+    played: {
+      kind: "emulated",
+      identity: `${EMULATED_PATH} ${process.pid}.${randomInt(1e9)}`,
+      path,
+    },
     addressOf: port => emulated.addressOf(port),
   });
   return { identity: device.played().identity, device, board, emulated };
