@@ -13,16 +13,11 @@
  * done, and while it works it asks the board (handles.h).
  *
  *   E <script>          runs it
-<<<<<<< HEAD
- *   Z <slots>           freezes all that there is: intrinsics, and what the scripts made; from now on the
- *                       stack has as many slots as on the chip
- *   A <reason>          calls the program's hook `abort(reason, exception)` with what was thrown last
-=======
  *   Z <stack slots> [<slots> <chunk bytes> <slots of a step> <chunk bytes of a step>]
- *                       freezes all that there is: intrinsics, and what the scripts made; from now on the
- *                       stack has as many slots as on the chip, and the heap so much room, and so much more
- *                       at a time as the board has
->>>>>>> f1b8560 (emulator: XS has the chip's heap (wip))
+ *                       freezes all that exists: intrinsics, and what the scripts made; from now on the
+ *                       stack has as many slots as on the chip, and the heap has that size, and grows by a
+ *                       step as long as the board has memory
+ *   A <reason>          calls the program's hook `abort(reason, exception)` with the last exception
  *   J <json>            calls the program's `command(json)`; the answer is what it returns
  *   C <handle> <event> <count>   calls a socket's callback
  *   T                   the alarm rings
