@@ -67,7 +67,7 @@ export class IdleConnections implements EndpointOwner {
     this.#rest();
   }
 
-  /** Closes all, and what is put here from now on: there are others who count connections now. */
+  /** Closes all, and each that is put here later: the next configuration has idle connections of its own. */
   retire(): void {
     this.#retired = true;
     this.shrink(0);
@@ -92,7 +92,7 @@ export class IdleConnections implements EndpointOwner {
     endpoint.close();
   }
 
-  /** The last one was closed: nobody has to be watched. */
+  /** Without idle connections no timer is needed. */
   #rest(): void {
     if (this.#kept.length > 0) return;
     this.#alarm?.();

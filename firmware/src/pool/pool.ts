@@ -65,7 +65,7 @@ export class Pool {
     return group;
   }
 
-  /** Somewhere nobody else could take over from `backend`. */
+  /** In some group no other backend is available to take over from `backend`. */
   isLastAvailable(backend: Backend, nowMs: number): boolean {
     return this.groups.some(group => group.isLastAvailable(backend, nowMs));
   }

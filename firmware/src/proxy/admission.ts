@@ -29,8 +29,8 @@ interface Place {
 export type AdmissionRules = Pick<ActiveConfig, "config" | "budget" | "context">;
 
 /**
- * All sessions, and who of their clients gets one of the slots: admits clients, queues or refuses them, and takes
- * slots back from idle and slow sessions while clients are queued.
+ * Owns all sessions and their slots: admits clients, queues or refuses them, and takes slots back from idle and slow
+ * sessions while clients are queued.
  */
 export class Admission implements AdmissionState {
   readonly refusals = noRefusals();
