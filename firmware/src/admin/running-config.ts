@@ -10,28 +10,28 @@ import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
 import type { Outcome } from "./outcome.ts";
 import { restoreStates, saveStates } from "./runtime-changes.ts";
 
-/** A document serves so long before it is kept in flash. */
+/** Duration of a trial: a document is saved after it. */
 export const TRIAL_MS = 30_000;
 
-/** A document from flash that has served so long is no cause of crashes that come later. */
+/** A saved document that has been in force for this time is not suspected of later crashes. */
 const PROOF_MS = 60_000;
 
-/** From the answer to a wish until a restart that it needs: the answer has to arrive. */
+/** Delay between a response and the restart that it announces, so that the response arrives. */
 const RESTART_MS = 1000;
 
 /**
- * Where a document comes from. `trial`: it is not kept yet; `until-reset`: it never will be; `not-saved`: it
- * has served well, and flash has not taken it.
+ * Where a document comes from. `trial`: not saved yet; `until-reset`: never saved; `not-saved`: it passed its trial, but
+ * writing to flash failed.
  */
 export type Source = "built-in" | "flash" | "trial" | "until-reset" | "not-saved";
 
-/** A document in force, and where it comes from. */
+/** The document in force and its source. */
 export interface ActiveDocument {
   readonly document: object;
   readonly source: Source;
   /**
-   * Clients get 503: it has no routes, and the document has that the board has fallen back from. An operator
-   * ends that by any other document.
+   * Clients get 503, because this document has no routes and the one that the board has fallen back from has some.
+   * It ends when the operator applies any other document.
    */
   readonly suspended?: boolean;
 }
@@ -39,9 +39,9 @@ export interface ActiveDocument {
 /** The configuration that the board starts with. */
 export interface StartConfig extends Configuration {
   readonly source: Source;
-  /** On trial: what is in force again if the trial fails. */
+  /** On trial: the document that returns if the trial fails. */
   readonly previous?: ActiveDocument;
-  /** Why another document is not in force. */
+  /** Why the last other document is not in force. */
   readonly rolledBack: string | undefined;
   /** The document that the board has fallen back from. */
   readonly failed?: object | undefined;
@@ -63,23 +63,23 @@ export interface RunningConfigParts {
 }
 
 interface Trial {
-  /** What is in force again if the trial fails. */
+  /** The document that returns if the trial fails. */
   readonly previous: ActiveDocument;
   readonly previousAdminPort: number;
-  /** Some backend could be used when it began. */
+  /** A backend was usable when the trial began. */
   readonly served: boolean;
-  /** A request with the token has arrived at the admin port of the document on trial. */
+  /** A request with the token has arrived at the admin port of this document. */
   confirmed: boolean;
-  /** When it is kept, `built-in` by forgetting what flash has. */
+  /** How it is saved: `built-in` by erasing what flash has. */
   readonly savedAs: "flash" | "built-in";
   endsMs: number;
   cancel: Cancel;
 }
 
 /**
- * The one owner of the document in force. A document is planned against the ports that can be had; then it
- * is in force as a whole, refused as a whole, or accepted for the next start. One that is to be kept is on
- * trial first, and gives way to the one before it when it serves worse.
+ * The only owner of the document in force. A new document is checked against the ports that can be opened; then it is
+ * applied as a whole, refused as a whole, or accepted for the next start. A document that is to be saved is on trial
+ * first, and the previous one returns if it serves worse.
  */
 export class RunningConfig {
   #parts: RunningConfigParts;
@@ -89,7 +89,7 @@ export class RunningConfig {
   #failed: object | undefined;
   #proof: Cancel | undefined;
   #trial: Trial | undefined;
-  /** Bugs that were logged since the trial began. */
+  /** Exceptions logged since the trial began. */
   #exceptions = 0;
 
   constructor(parts: RunningConfigParts) {
@@ -106,7 +106,7 @@ export class RunningConfig {
       served: true,
       confirmed: false,
       savedAs: JSON.stringify(document) === JSON.stringify(parts.builtIn) ? "built-in" : "flash",
-      endsMs: Number.POSITIVE_INFINITY, // it begins to count with the network
+      endsMs: Number.POSITIVE_INFINITY, // set when the network is up
       cancel: () => {},
     };
     this.#announceTrial();
@@ -117,12 +117,12 @@ export class RunningConfig {
     this.#proof?.();
   }
 
-  /** The document that the board has fallen back from, until another is kept. */
+  /** The document that the board has fallen back from, until another is saved. */
   get failed(): object | undefined {
     return this.#failed;
   }
 
-  /** Clients get 503 until an operator has decided on a document. */
+  /** Clients get 503 until the operator applies a document. */
   get suspended(): boolean {
     return this.#active.suspended === true;
   }
@@ -135,35 +135,35 @@ export class RunningConfig {
     return this.#active.source;
   }
 
-  /** Milliseconds until the document on trial is kept or taken back. */
+  /** Milliseconds until the end of the trial; `undefined` without one. */
   get trialLeftMs(): number | undefined {
     if (this.#trial === undefined) return undefined;
     return Math.min(TRIAL_MS, this.#trial.endsMs - this.#parts.platform.clock.now());
   }
 
-  /** What is in force again when the trial fails. */
+  /** The document that returns if the trial fails; `undefined` without a trial. */
   get previous(): object | undefined {
     return this.#trial?.previous.document;
   }
 
-  /** Why the last document did not stay in force; `undefined` when it did. */
+  /** Why the last document was rolled back; `undefined` if it was not. */
   get rolledBack(): string | undefined {
     return this.#rolledBack;
   }
 
-  /** The document that counts from the next start on, when that is another one. */
+  /** The document that is used from the next start on, if it is another one. */
   get next(): object | undefined {
     return this.#next;
   }
 
-  /** Are connections to `port` the operator's? During a trial the admin port before it answers, too. */
+  /** True if connections to `port` are for the admin server. During a trial the previous admin port answers, too. */
   isAdmin(port: number): boolean {
     const { adminPort, listeners } = this.#parts.proxy.config;
     if (port === adminPort) return true;
     return port === this.#trial?.previousAdminPort && !listeners.some(other => other.port === port);
   }
 
-  /** The network is there for the first time: the ports are opened, and a trial begins to count. */
+  /** Called when the network is up for the first time: opens the ports and starts the timer of a trial. */
   start(): void {
     const { listeners, proxy } = this.#parts;
     listeners.start(portsOf(proxy.config));
@@ -174,8 +174,8 @@ export class RunningConfig {
   }
 
   /**
-   * Puts a document in force, on trial; where its ports cannot be had beside those that are open, keeps it
-   * for the next start.
+   * Puts a document in force, on trial. If its ports cannot be opened besides the open ones, saves it for the next
+   * start.
    */
   configure({ document, config }: Configuration, savedAs: Trial["savedAs"] = "flash"): Outcome {
     const { listeners, configStore, proxy } = this.#parts;
@@ -211,7 +211,7 @@ export class RunningConfig {
     };
   }
 
-  /** Takes the document on trial back, at once or, where its ports need that, with a restart. */
+  /** Ends the trial with the previous document, at once or, if its ports need that, with a restart. */
   undo(): Outcome {
     const trial = this.#trial;
     if (trial === undefined) return { complaints: ["undo: no configuration is on trial"] };
@@ -230,13 +230,13 @@ export class RunningConfig {
     return "config" in outcome && !this.#parts.listeners.fits(portsOf(outcome.config));
   }
 
-  /** Puts the document in force that was built in, on trial; it is kept by forgetting all others. */
+  /** Puts the built-in document in force, on trial; it is saved by erasing all others. */
   configureBuiltIn(): Outcome {
     const outcome = readConfig(this.#parts.builtIn);
     return "complaints" in outcome ? outcome : this.configure(outcome, "built-in");
   }
 
-  /** Puts a document in force until the next reset; flash is not touched, and nothing is judged. */
+  /** Puts a document in force until the next reset, without a trial and without writing to flash. */
   configureUntilReset({ document, config }: Configuration): Outcome {
     const { listeners } = this.#parts;
     const ports = portsOf(config);
@@ -248,7 +248,7 @@ export class RunningConfig {
     return { done: "in force until the next reset" };
   }
 
-  /** A request with the token has arrived at `port`. */
+  /** Called when a request with the token has arrived at `port`. */
   confirm(port: number): void {
     if (this.#trial !== undefined && port === this.#parts.proxy.config.adminPort) {
       this.#trial.confirmed = true;
@@ -256,8 +256,8 @@ export class RunningConfig {
   }
 
   /**
-   * Keeps the states that were set at run time; under a document that the next reset takes away, they go
-   * with it. Returns why flash has not taken them; `undefined`: it has.
+   * Saves the states that were set at run time, except under a document that ends with the next reset. Returns an
+   * error if flash failed.
    */
   saveStates(): string | undefined {
     const { proxy, store } = this.#parts;
@@ -265,7 +265,7 @@ export class RunningConfig {
     return saveStates(proxy, store);
   }
 
-  /** A bug was logged: counted against a document that is on trial. */
+  /** Counts a logged exception against a document on trial. */
   countException(): void {
     this.#exceptions++;
   }
@@ -289,7 +289,7 @@ export class RunningConfig {
     });
   }
 
-  /** A document from flash that serves for long from now on is proved. */
+  /** A saved document is proven after PROOF_MS in force. */
   #scheduleProof(): void {
     const { platform, configStore } = this.#parts;
     this.#proof?.();
@@ -309,14 +309,14 @@ export class RunningConfig {
     return { done: `accepted for the next start: ${lack}` };
   }
 
-  /** Why `ports` have to wait for the next start. */
+  /** The message that no sockets are left for `ports`. */
   #noSocketFor(ports: readonly number[]): string {
     const { ports: open } = this.#parts.listeners;
     const closed = ports.filter(port => !open.includes(port));
     return `no socket is left for port ${closed.join(", ")} besides ${open.join(", ")}; the board has ${LISTENING_SOCKETS_MAX}, and an open one stays open until a restart`;
   }
 
-  /** The document in force is on trial from now on. */
+  /** Logs and records that the document in force is on trial. */
   #announceTrial(): void {
     const { configStore, report } = this.#parts;
     this.#exceptions = 0;
@@ -359,8 +359,8 @@ export class RunningConfig {
   }
 
   /**
-   * The document before is in force again; where its ports cannot be had, the board restarts with it. Only
-   * a document that waited for its start can need that.
+   * Puts the previous document in force; if its ports cannot be opened, the board restarts with it, which only a
+   * document that waited for its start can need.
    */
   #rollBack({ previous }: Trial, why: string): void {
     const { listeners, platform, proxy, configStore, report, store } = this.#parts;
@@ -372,7 +372,7 @@ export class RunningConfig {
     const error = listeners.fits(ports) ? listeners.open(ports) : this.#noSocketFor(ports);
     if (error === undefined) {
       this.#use(previous, outcome.config);
-      if (store !== undefined) restoreStates(proxy, store); // of backends that were not in the other document
+      if (store !== undefined) restoreStates(proxy, store); // also of backends that were absent from the other document
       report({ level: "W", on: "config", what: "rolled-back", why });
       listeners.closeAllBut(portsOf(proxy.config));
       return;
@@ -390,13 +390,13 @@ export class RunningConfig {
     return trial.served && !this.#hasUsableBackend() ? "no-backend" : undefined;
   }
 
-  /** A new admin port is the way back to this board: a request has to have come that way. */
+  /** A new admin port must have received a request with the token, or the operator might be locked out. */
   #isConfirmed({ previousAdminPort, confirmed }: Trial): boolean {
     const { adminPort } = this.#parts.proxy.config;
     return confirmed || adminPort === previousAdminPort || adminPort === 0;
   }
 
-  /** Some backend could be used now. */
+  /** True if a backend is up. */
   #hasUsableBackend(): boolean {
     const { platform, proxy } = this.#parts;
     const nowMs = platform.clock.now();

@@ -24,16 +24,16 @@ import { restoreStates, runTimeChanges, STATES_KEY } from "./runtime-changes.ts"
 import { GIVEN_KEY } from "./start-config.ts";
 import { isToken, TOKEN_KEY, TOKEN_MAX, TOKEN_MIN } from "./token.ts";
 
-/** A start that lasted so long was a good one. */
+/** A start that lasts this long has not failed. */
 const START_SUCCEEDED_MS = 60_000;
 
-/** From the answer to a factory reset until it happens: the answer has to arrive. */
+/** Delay between the response to a factory reset and the reset, so that the response arrives. */
 const FACTORY_RESET_MS = 1000;
 
-/** Characters of a network's name (IEEE 802.11). */
+/** Longest SSID, in characters (IEEE 802.11). */
 const SSID_MAX = 32;
 
-/** What stands where a secret would: it is never told, and given back it means "as before". */
+/** Shown instead of a secret; in a document that is put back it means "unchanged". */
 export const SECRET = "********";
 
 const NO_TOKEN: Outcome = deepFreeze({
@@ -44,31 +44,31 @@ export interface RuntimeApiParts {
   readonly platform: Platform;
   readonly proxy: ReverseProxy;
   readonly recent: RecentEvents;
-  /** What is kept without power, where anything is. */
+  /** Storage in flash, if the machine has any. */
   readonly store: TextStore | undefined;
   readonly configStore: ConfigStore | undefined;
   readonly report: Report;
   readonly running: RunningConfig;
-  /** The document that was built in. */
+  /** The built-in document. */
   readonly builtIn: object;
-  /** The token that was built in. */
+  /** The built-in token. */
   readonly token: string | undefined;
   /** Which build of the firmware runs. */
   readonly build: string | undefined;
 }
 
 /**
- * Everything that may be asked of a running board, by whichever way: the console, the API, the page.
- * Each wish is checked whole before anything is changed.
+ * All changes of a running board, for the console, the API and the page (HAProxy's Runtime API). A change is checked as
+ * a whole before anything happens.
  */
 export class RuntimeApi {
   readonly parts: RuntimeApiParts;
   #startTimer: Cancel | undefined;
-  /** The token that flash keeps. */
+  /** The saved token. */
   #token: string | undefined;
-  /** A token that a reset takes away. */
+  /** A token that is valid until the next reset. */
   #temporaryToken: string | undefined;
-  /** A token that counts, and is kept when a request has brought it. */
+  /** A token on trial: it is valid, and saved when a request with it arrives. */
   #tried: { readonly token: string; readonly cancel: Cancel } | undefined;
 
   constructor(parts: RuntimeApiParts) {
@@ -80,7 +80,7 @@ export class RuntimeApi {
     this.#startTimer = platform.clock.after(START_SUCCEEDED_MS, () => configStore.startSucceeded());
   }
 
-  /** Forgets what it was about to do. A start that is stopped in order has not failed, however short it was. */
+  /** Cancels its timers. A start that is stopped in an orderly way has not failed, however short it was. */
   stop(): void {
     this.#startTimer?.();
     this.#endTokenTrial();
@@ -100,19 +100,19 @@ export class RuntimeApi {
     return withoutSecrets(this.running.document);
   }
 
-  /** The document in force, with what runs otherwise; to put it back changes nothing. */
+  /** The document in force plus what differs from it at run time; putting it back changes nothing. */
   get documentAndChanges(): object {
     const setAtRunTime = runTimeChanges(this.proxy);
     return setAtRunTime.length === 0 ? this.document : { ...this.document, setAtRunTime };
   }
 
-  /** The document that is in force again when the trial fails, without its secrets. */
+  /** The document that returns if the trial fails, without its secrets. */
   get previous(): object | undefined {
     const { previous } = this.running;
     return previous && withoutSecrets(previous);
   }
 
-  /** The document that counts from the next start on, when that is another one, without its secrets. */
+  /** The document that is used from the next start on, if it is another one, without its secrets. */
   get next(): object | undefined {
     const { next } = this.running;
     return next && withoutSecrets(next);
@@ -124,7 +124,7 @@ export class RuntimeApi {
     );
   }
 
-  /** In place of the board's own token until the next reset; flash is not touched. */
+  /** Replaces the board's token until the next reset; nothing is saved. */
   setTemporaryToken(token: string): Outcome {
     if (!isToken(token)) return NO_TOKEN;
     this.#endTokenTrial();
@@ -158,7 +158,7 @@ export class RuntimeApi {
     };
   }
 
-  /** A request with the token has come to `port`: the way to this board that is on trial, if one is, is good. */
+  /** Called when a request with the token has arrived at `port`: confirms a port, token or network on trial. */
   confirm(port: number): void {
     this.running.confirm(port);
     this.parts.platform.link.confirm?.();
@@ -169,7 +169,7 @@ export class RuntimeApi {
     else report({ level: "W", on: "admin", what: "token-rolled-back", why });
   }
 
-  /** Ends the trial of any. Returns why flash has not taken it; `undefined`: it has. */
+  /** Saves a token and ends a trial. Returns an error if flash failed. */
   #saveToken(store: TextStore, token: string): string | undefined {
     this.#endTokenTrial();
     const why = store.write(TOKEN_KEY, token);
@@ -192,7 +192,7 @@ export class RuntimeApi {
     return this.changeBackend(name, { weight });
   }
 
-  /** Both are checked before one of them is changed. */
+  /** Sets state, weight or both; both are checked before one is changed. */
   changeBackend(name: string, { state, weight }: { state?: unknown; weight?: unknown }): Outcome {
     const { proxy } = this;
     const backend = proxy.backend(name);
@@ -222,7 +222,7 @@ export class RuntimeApi {
     return { done: done.join(", ") || "nothing to change" };
   }
 
-  /** A part of the document: it is on trial like any other change. */
+  /** Changes `balance` in the document, on trial like any other change. */
   setBalance(balance: string): Outcome {
     if (!Object.hasOwn(STRATEGIES, balance)) {
       const known = Object.keys(STRATEGIES);
@@ -273,7 +273,7 @@ export class RuntimeApi {
     return this.#noted(this.running.configureUntilReset(outcome), outcome.config);
   }
 
-  /** Says what of an accepted configuration this board cannot do as it is wanted. */
+  /** Adds to an outcome which settings of the configuration this board cannot meet in full. */
   #noted(outcome: Outcome, config: Config): Outcome {
     const { connectionsMax } = this.parts.platform;
     const { sessionsMax } = budget(connectionsMax, config);
@@ -283,7 +283,7 @@ export class RuntimeApi {
     };
   }
 
-  /** A change of the document in force: one that counts until the next reset stays so. */
+  /** Applies a changed copy of the document in force, which stays temporary if the original is. */
   amend(document: object): Outcome {
     return this.running.source === "until-reset"
       ? this.configureUntilReset(document)
@@ -319,7 +319,7 @@ export class RuntimeApi {
     return this.running.configureBuiltIn();
   }
 
-  /** The document that was built in, without its secrets. */
+  /** The built-in document, without its secrets. */
   get builtIn(): object {
     return withoutSecrets(this.parts.builtIn);
   }
@@ -330,7 +330,7 @@ export class RuntimeApi {
     return failed && withoutSecrets(failed);
   }
 
-  /** Puts that one in force again, on trial like any other. */
+  /** Puts the failed document in force again, on trial like any other. */
   configureFailed(): Outcome {
     const { failed } = this.running;
     return failed === undefined
@@ -338,7 +338,7 @@ export class RuntimeApi {
       : this.configure(failed);
   }
 
-  /** Forgets all that was kept since the board was flashed, and restarts. */
+  /** Erases everything saved since the board was flashed, and restarts. */
   factoryReset(): Outcome {
     const { platform, store } = this.parts;
     if (store === undefined) return { complaints: ["factory-reset: this machine has no storage"] };
@@ -363,17 +363,17 @@ export class RuntimeApi {
     platform.restart?.();
   }
 
-  /** Does not return where it can be done. */
+  /** Restarts the board; does not return if the machine can. */
   reboot(): Outcome {
     const { platform, configStore } = this.parts;
     const { restart } = platform;
     if (restart === undefined)
       return { complaints: ["reboot: this machine cannot restart itself"] };
-    configStore?.startSucceeded(); // it is no failure that it ends
+    configStore?.startSucceeded(); // an intended restart is not a failed start
     return restart();
   }
 
-  /** A document as it was read from here: secrets are put in, and what only reading adds is left out. */
+  /** Undoes what reading a document changed: restores secrets and removes `setAtRunTime`. */
   #completed(given: object): object {
     const { setAtRunTime, ...document } = given as { setAtRunTime?: unknown; stickyKey?: unknown };
     if (document.stickyKey !== SECRET) return document;
@@ -390,7 +390,7 @@ export class RuntimeApi {
   }
 }
 
-/** What is wrong with a weight at run time; a document would be refused for the same. */
+/** Complaints about a weight set at run time, the same as for a document. */
 function weightComplaints(weight: unknown, balance: StrategyName): string[] {
   if (!isWholeNumber(weight, 0, WEIGHT_MAX)) {
     return [`weight: is ${brief(weight)}; wanted a whole number from 0 to ${WEIGHT_MAX}`];
@@ -407,10 +407,10 @@ function withoutSecrets(document: object): object {
   return "stickyKey" in document ? { ...document, stickyKey: SECRET } : document;
 }
 
-/** The token that flash keeps, if it is one. */
+/** The saved token, if it is valid. */
 function storedToken(store: TextStore): string | undefined {
   const token = store.read(TOKEN_KEY);
   if (token === undefined || isToken(token)) return token;
-  store.ignore(TOKEN_KEY, "is not a token"); // not echoed: it may nearly be one
+  store.ignore(TOKEN_KEY, "is not a token"); // not echoed: it may be a token with a typing error
   return undefined;
 }

@@ -5,26 +5,26 @@ import type { Platform, TCPSocket } from "../platform.ts";
 import { AdminConnection, type AdminContext } from "./connection.ts";
 import type { RuntimeApi } from "./runtime-api.ts";
 
-/** How long a connection that has not asked yet keeps its place: a few round trips on Wi-Fi. */
+/** How long a connection without a request keeps its place: a few round trips on Wi-Fi. */
 const GRACE_MS = 300;
 
-/** Each takes a text of 15 characters and a slot. */
+/** Most remembered addresses; each takes a string of 15 characters and a slot. */
 const SILENT_ADDRESSES_MAX = 8;
 
 /** Bytes on their way at once. */
 const SCRATCH_BYTES = 512;
 
 /**
- * The admin port. It has places of its own in the board's budget of connections, so that it answers
- * when everybody else is sent away. Whoever comes when they are taken gets that of a client whose answer
- * is written, of one that has not asked yet, of one with the same address, or of one whose token was wrong; see `#victim`.
+ * The admin port. Its places are reserved in the board's connection budget, so that it answers when clients of the
+ * proxy are refused. When all places are taken, a new connection replaces one whose response is written, one without a
+ * request yet, one of the same address, or one with a wrong token; see `#victim`.
  */
 export class AdminServer {
   #report: Report;
   #context: AdminContext;
   /** The oldest first. */
   #connections: AdminConnection[] = [];
-  /** Addresses of connections that had not asked when they were closed for others, the last ones. */
+  /** The last addresses whose connections were replaced before they had sent a request. */
   #silent: string[] = [];
 
   constructor(platform: Platform, runtime: RuntimeApi, report: Report) {
@@ -51,7 +51,7 @@ export class AdminServer {
     try {
       connection = new AdminConnection(this.#context, port, accepted);
     } catch (error) {
-      accepted.close(); // it died while it waited to be accepted
+      accepted.close(); // it was reset before it was accepted
       this.#report({ level: "W", on: "admin", what: "accept-failed", error: String(error) });
       return;
     }

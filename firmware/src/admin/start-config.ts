@@ -7,7 +7,7 @@ import type { Report } from "../log/event.ts";
 import type { StartConfig } from "./running-config.ts";
 import { TOKEN_KEY } from "./token.ts";
 
-/** What the builds before were given: of each setting, the last value that was not empty. */
+/** The settings of previous builds: for each one the last value that was not empty. */
 export const GIVEN_KEY = "build-settings";
 
 const SETTINGS = Object.freeze(["document", "backends", "port", "token"] as const);
@@ -24,9 +24,8 @@ export interface StartConfigParts {
 }
 
 /**
- * The configuration to start with. What flash keeps counts before what was built in, except for the
- * settings that this build was given and the ones before it were not: they count once, and whatever is
- * configured later counts again.
+ * Chooses the configuration to start with: the saved one before the built-in one. Settings that are new in this build
+ * override the saved configuration once; what is configured later takes precedence again.
  */
 export function startConfigOf(parts: StartConfigParts): StartConfig {
   const { configStore, report, reset } = parts;
@@ -58,7 +57,7 @@ export function startConfigOf(parts: StartConfigParts): StartConfig {
 
 interface Kept {
   readonly document: object | undefined;
-  /** Waits for this start. */
+  /** Accepted for this start. */
   readonly next: object | undefined;
   /** The board has fallen back from it. */
   readonly failed: object | undefined;
@@ -69,14 +68,14 @@ function chosen(parts: StartConfigParts, kept: Kept, changes: GivenSettings): St
   const { configStore, report } = parts;
   const active = withoutNext(parts, kept, changes);
   if (kept.next === undefined) return active;
-  configStore!.saveNext(undefined); // whatever comes of it, it is tried once
+  configStore!.saveNext(undefined); // it is tried once, whatever the result
   if (changes.document !== undefined) return active;
   const next = checked(overlay(kept.next, changes), report);
   if (next === undefined) return active;
   return { ...next, source: "trial", previous: active, rolledBack: kept.rolledBack };
 }
 
-/** The configuration that counts but for one that waits for this start. */
+/** The configuration to use unless another one was accepted for this start. */
 function withoutNext(
   { builtIn, configStore, report }: StartConfigParts,
   { document, failed, rolledBack }: Kept,
@@ -84,7 +83,7 @@ function withoutNext(
 ): StartConfig {
   if (document === undefined) {
     if (changes.document !== undefined && failed !== undefined) {
-      configStore!.forget(); // whoever builds has decided
+      configStore!.forget(); // the operator has decided with the build
       return { ...builtIn, source: "built-in", rolledBack: undefined };
     }
     const suspended = failed !== undefined && opens(failed, builtIn);
@@ -111,13 +110,13 @@ function withoutNext(
   return { ...counts, source, rolledBack: "build-settings", failed: document, suspended };
 }
 
-/** Would clients reach with `other` what the routes of `document` keep from them? */
+/** True if the other configuration would give clients access that the routes of `document` deny. */
 function opens(document: object, { config }: Configuration): boolean {
   const { routes } = document as { routes?: unknown };
   return Array.isArray(routes) && routes.length > 0 && config.routes.length === 0;
 }
 
-/** A document from flash, if it is a configuration: another firmware may have written it. */
+/** A saved document, if this firmware accepts it: another version may have written it. */
 function checked(document: object, report: Report): Configuration | undefined {
   const outcome = readConfig(document);
   if ("config" in outcome) return outcome;
@@ -127,7 +126,7 @@ function checked(document: object, report: Report): Configuration | undefined {
   return undefined;
 }
 
-/** What this build was given and the builds before it were not; `undefined`: nothing. */
+/** The settings that are new in this build; `undefined` if there are none. */
 function changesOf({ store, given }: StartConfigParts): GivenSettings | undefined {
   if (store === undefined) return undefined;
   const before = givenBefore(store);
@@ -138,7 +137,7 @@ function changesOf({ store, given }: StartConfigParts): GivenSettings | undefine
   return changes.length === 0 ? undefined : Object.fromEntries(changes);
 }
 
-/** From the next start on `changes` are nothing new; a token that was set at run time gives way. */
+/** Records `changes`, so that they are not new at the next start; a saved token is replaced. */
 function takeOver({ store }: StartConfigParts, changes: GivenSettings): void {
   const { token } = changes;
   if (token !== undefined && store!.read(TOKEN_KEY) !== undefined) store!.write(TOKEN_KEY, token);

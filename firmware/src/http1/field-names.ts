@@ -1,6 +1,6 @@
 import { deepFreeze } from "../deep-freeze.ts";
 
-/** Field names that mean something to a proxy. */
+/** Field names that the proxy handles. */
 export const NAMES = Object.freeze([
   "", // any other
   "connection",
@@ -42,7 +42,7 @@ const NONE: readonly Name[] = Object.freeze([]);
 
 const LENGTH_MAX = Math.max(...NAMES.map(({ length }) => length));
 
-/** The names by their length: most fields are told apart by that alone. */
+/** The names by length, which alone distinguishes most fields. */
 const NAMES_BY_LENGTH = deepFreeze(
   Array.from({ length: LENGTH_MAX + 1 }, (_, length) => {
     const names = NAMES.filter(name => name !== "" && name.length === length);
@@ -50,12 +50,12 @@ const NAMES_BY_LENGTH = deepFreeze(
   }),
 );
 
-/** Names that begin with this one say where a request came from, and there is no end of them. */
+/** Any name that begins like this describes the origin of a request. */
 const FORWARDED: Name = "x-forwarded-";
 
 /**
- * The name of `length` bytes at `start`, in any case, and with `_` for `-`; `x-forwarded-` for all that begin so and
- * are not known otherwise, `""` for any other.
+ * The known name of `length` bytes at `start`, in any letter case and with `_` for `-`; `x-forwarded-` for other names
+ * that begin so; `""` for all others.
  */
 export function nameAt(bytes: Uint8Array, start: number, length: number): Name {
   const names = NAMES_BY_LENGTH[length] ?? NONE;
@@ -65,7 +65,7 @@ export function nameAt(bytes: Uint8Array, start: number, length: number): Name {
   return length > FORWARDED.length && spells(FORWARDED, bytes, start) ? FORWARDED : "";
 }
 
-/** Is the name of these bytes, which begin with `name`, written with a `_` for a `-`? */
+/** True if the bytes at `start`, which spell `name`, have `_` for a `-` (nginx `underscores_in_headers`). */
 export function isUnderscored(name: Name, bytes: Uint8Array, start: number): boolean {
   for (let at = name.indexOf("-"); at >= 0; at = name.indexOf("-", at + 1)) {
     if (bytes[start + at] === UNDERSCORE) return true;

@@ -5,8 +5,8 @@ import type { Cancel, Clock } from "../platform.ts";
 import { exceptionText } from "../text/exception.ts";
 
 /**
- * How long a connection to a backend is kept without a request. Shorter than the 5 s after which a
- * Node server closes it, so that we do not send into a close that is on its way.
+ * How long a connection to a backend is kept without a request. Shorter than the 5 s of a Node server, so that no
+ * request is sent to a connection that the server is just closing.
  */
 const IDLE_TIMEOUT_MS = 4000;
 
@@ -16,7 +16,7 @@ interface Kept {
   readonly sinceMs: number;
 }
 
-/** Connections to backends that wait for the next request, the longest waiting first. */
+/** Idle connections to backends, kept for the next request; the longest idle first. */
 export class IdleConnections implements EndpointOwner {
   #clock: Clock;
   #report: Report;
@@ -48,32 +48,32 @@ export class IdleConnections implements EndpointOwner {
     for (let i = this.#kept.length - 1; i >= 0; i--) {
       if (this.#kept[i].backend !== backend) continue;
       const [{ endpoint }] = this.#kept.splice(i, 1);
-      // The alarm stays: most come back within it, and a new one for each request costs 2 % of it.
+      // The timer stays set: most connections return in time, and setting it anew costs 2 % of a request.
       return endpoint;
     }
     return undefined;
   }
 
-  /** Closes the longest waiting ones to `backend` until no more than `countMax` of them are left. */
+  /** Closes the longest idle connections to `backend` until at most `countMax` are left. */
   shrinkTo(backend: Backend, countMax: number): void {
     const own = this.#kept.filter(kept => kept.backend === backend);
     const surplus = own.slice(0, Math.max(0, own.length - Math.max(0, countMax)));
     for (const { endpoint } of surplus) this.#drop(endpoint);
   }
 
-  /** Closes the longest waiting ones until no more than `countMax` are left. */
+  /** Closes the longest idle connections until at most `countMax` are left. */
   shrink(countMax: number): void {
     while (this.#kept.length > Math.max(0, countMax)) this.#kept.shift()!.endpoint.close();
     this.#rest();
   }
 
-  /** Closes all, and each that is put here later: the next configuration has idle connections of its own. */
+  /** Closes all, and every connection put here later: the next configuration has its own idle connections. */
   retire(): void {
     this.#retired = true;
     this.shrink(0);
   }
 
-  /** Nobody asked: what a backend says between two answers belongs to no request. */
+  /** Closes the connection on unsolicited bytes: they belong to no request (response desynchronization). */
   onReady(endpoint: Endpoint): void {
     if (endpoint.readable > 0) this.#drop(endpoint);
   }
@@ -92,14 +92,14 @@ export class IdleConnections implements EndpointOwner {
     endpoint.close();
   }
 
-  /** Without idle connections no timer is needed. */
+  /** Cancels the timer when no connection is left. */
   #rest(): void {
     if (this.#kept.length > 0) return;
     this.#alarm?.();
     this.#alarm = undefined;
   }
 
-  /** One alarm for all: their time is up in the order in which they came. */
+  /** One timer for all: connections expire in the order in which they were put here. */
   #watch(): void {
     if (this.#alarm !== undefined || this.#kept.length === 0) return;
     const leftMs = this.#kept[0].sinceMs + IDLE_TIMEOUT_MS - this.#clock.now();

@@ -36,7 +36,7 @@ describe("candidates", () => {
     expect(picks(pick, 4)).toBe("a c a c");
   });
 
-  test("one that is down gets nothing, and when all are, there is nobody", () => {
+  test("one that is down gets nothing, and when all are down, nothing is picked", () => {
     const { pick, a, b } = bench([{}, {}]);
     a.health.failed("L4CON", 0);
     expect(picks(pick, 3)).toBe("b b b");
@@ -72,7 +72,7 @@ describe("candidates", () => {
     expect(pick()).toBe("c");
   });
 
-  test("one that was ejected comes in before nobody does", async () => {
+  test("ejected backends are used as a last resort", async () => {
     const { clock, pick, a, b } = bench([{}, {}]);
     for (let i = 0; i < 3; i++) a.health.requestFailed("L4CON", clock.now(), false);
     expect(picks(pick, 2)).toBe("b b");
