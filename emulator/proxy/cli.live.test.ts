@@ -44,7 +44,7 @@ async function backend(name: string, port: number): Promise<Server> {
 /** The command with backends a and b, once it serves. */
 async function running() {
   const [a, b] = [await backend("a", await reserve()), await backend("b", await reserve())];
-  const [port, admin] = [await reserve(), await reserve()]; // somebody may be at work with the usual ones
+  const [port, admin] = [await reserve(), await reserve()]; // other programs may use the default ones
   const child = emulate(
     ...["--backend", `127.0.0.1:${a.port}`, "--backend", `localhost:${b.port}`],
     ...["--publish", `80:${port}`, "--admin", String(admin), "--json"],
@@ -68,16 +68,16 @@ async function get(url: string): Promise<{ status: number; text: string }> {
 /** Says `words` one after the other, each after an answer; all that came until the close. */
 async function talk(port: number, ...words: string[]): Promise<string> {
   const socket = net.connect(port, "127.0.0.1");
-  let heard = "";
+  let received = "";
   socket.on("data", piece => {
-    heard += piece;
+    received += piece;
     const next = words.shift();
     if (next !== undefined) socket.write(next);
   });
   socket.write(words.shift()!);
   await new Promise((resolve, reject) => socket.once("end", resolve).once("error", reject));
   socket.destroy();
-  return heard;
+  return received;
 }
 
 test("backends take turns exactly, one dying fails no request, all dying is 502, one back serves", async () => {
@@ -182,7 +182,7 @@ test("demo backends take other ports where theirs are taken, and a listener with
   const told = await new Promise(resolve => configured.stdout.once("data", resolve));
   expect(`${told}`).toContain(`its port 81 is not published: --publish 81:${port + 1}`);
 
-  // Somebody may be at work with them anyway.
+  // Other programs may use them already.
   await backend("busy", 8080).catch(() => {});
   await backend("busy, too", 8081).catch(() => {});
   const ports = [await reserve(), await reserve()];

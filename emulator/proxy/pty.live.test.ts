@@ -49,12 +49,12 @@ async function terminal(path: string) {
   await new Promise<void>((resolve, reject) => {
     port.open(error => (error ? reject(error) : resolve()));
   });
-  const heard = { text: "" };
+  const received = { text: "" };
   port.on("data", bytes => {
-    heard.text += bytes;
+    received.text += bytes;
   });
-  const hears = (pattern: RegExp) => expect.poll(() => heard.text).toMatch(pattern);
-  return { port, hears, heard };
+  const receives = (pattern: RegExp) => expect.poll(() => received.text).toMatch(pattern);
+  return { port, receives, received };
 }
 
 test.skipIf(cannotOpenPty())(
@@ -62,16 +62,16 @@ test.skipIf(cannotOpenPty())(
   async () => {
     const { child, path, lines } = await emulated();
     const ready = () => lines.some(({ what }) => what === "ready");
-    await expect.poll(ready).toBe(true); // with nobody listening
+    await expect.poll(ready).toBe(true); // without a reader
 
-    const { port, hears, heard } = await terminal(path); // throws away what came before
+    const { port, receives, received } = await terminal(path); // drops earlier output
     port.write("reboot\r");
-    await hears(/rst:0xc \(SW_CPU_RESET\)[\s\S]*I \(\d+\) boot: version=[\s\S]*proxy: ready/);
-    heard.text = "";
+    await receives(/rst:0xc \(SW_CPU_RESET\)[\s\S]*I \(\d+\) boot: version=[\s\S]*proxy: ready/);
+    received.text = "";
     port.write("status\r");
-    await hears(/> status\r\n[\s\S]*version=[\s\S]*up=\d\/1\r\nok\r\n/);
+    await receives(/> status\r\n[\s\S]*version=[\s\S]*up=\d\/1\r\nok\r\n/);
     child.stdin.write("heap\n");
-    await hears(/> heap\r\nheap=\d+\r\nok\r\n/);
+    await receives(/> heap\r\nheap=\d+\r\nok\r\n/);
     // Nothing that the board said before came back to it as something typed.
     expect(lines.filter(({ line }) => line?.startsWith("error"))).toEqual([]);
 

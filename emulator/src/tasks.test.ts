@@ -61,7 +61,7 @@ test("a full queue is served; one event more is fatal, once, and nothing is serv
   await full.clock.run();
   expect(full.served).toEqual([]);
   expect(full.fatal).toEqual([
-    { reason: "event queue full: 3 events wait, nobody is left to serve them" },
+    { reason: "event queue full: 3 events wait, and none is being served" },
   ]);
 });
 

@@ -53,9 +53,7 @@ export class Tasks {
   post(message: Message): void {
     if (this.#length >= this.#lengthMax) {
       this.clear();
-      this.#onFatal(
-        `event queue full: ${this.#lengthMax} events wait, nobody is left to serve them`,
-      );
+      this.#onFatal(`event queue full: ${this.#lengthMax} events wait, and none is being served`);
       return;
     }
     this.#length++;

@@ -3,7 +3,7 @@ import { machineWith } from "./engine-snapshots.ts";
 
 const DAY_MS = 86_400_000;
 
-/** A board that only counts: the clock's answer after `days`, in which nobody asks it. */
+/** A board that only counts: the clock's answer after `days`, in which it is not read. */
 function after(days: number, text: string): number {
   let nowMs = 0;
   let alarmMs = Number.POSITIVE_INFINITY;

@@ -75,14 +75,14 @@ test("a megabyte there and back through XS is the same megabyte", async () => {
   const { port } = await emulated(await listening(echo));
   const sent = Buffer.alloc(2 ** 20, "0123456789abcdefg");
   const pieces: Buffer[] = [];
-  let heard = 0;
+  let received = 0;
   await new Promise<void>((resolve, reject) => {
     const socket = net.connect(port, "127.0.0.1", () => socket.write(sent));
     socket.on("error", reject);
     socket.on("data", piece => {
       pieces.push(piece);
-      heard += piece.byteLength;
-      if (heard < sent.byteLength) return;
+      received += piece.byteLength;
+      if (received < sent.byteLength) return;
       socket.destroy();
       resolve();
     });

@@ -81,13 +81,13 @@ test.each([
   await clock.run({ ms: KIND.joinMs + 100 });
   const { freeBytes } = board.heap;
   const socket = network.host("operator").connect({ host: "board", port: 8404 });
-  let heard = 0;
+  let received = 0;
   socket.on("data", (piece: Buffer) => {
-    heard += piece.length;
+    received += piece.length;
   });
   socket.write(`GET ${path} HTTP/1.1\r\nHost: board\r\n\r\n`);
   await clock.run({ until: () => socket.closed, ms: 60_000 });
-  expect(heard).toBeGreaterThan(bytes);
+  expect(received).toBeGreaterThan(bytes);
   expect(freeBytes - board.heap.freeBytes).toBeLessThan(4_096); // XS keeps what it took
   board.unplug();
 });

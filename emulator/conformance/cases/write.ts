@@ -150,7 +150,7 @@ export const write: Case[] = [
     source: "src/core/tcp_out.c: tcp_pbuf_prealloc",
     not: {
       loopback: "the kernel takes the segments at once, and that counts as acknowledged",
-      chip: "nobody knows how much heap it has",
+      chip: "the size of its heap is not known",
     },
     async run(target) {
       const { clock } = await booted(target);

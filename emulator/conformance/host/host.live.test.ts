@@ -60,7 +60,7 @@ test.each([
   "bytes keep their order over many segments and odd reads", // it sends
   "bytes and FIN that arrived before it was accepted are delivered afterwards", // it finishes
   "after a reset, bytes that arrived before it can be read, then onError", // it resets
-  "closing sends the written bytes, then FIN", // it hears
+  "closing sends the written bytes, then FIN", // the peer receives
 ])("%s (played with the host)", async name => {
   const outcome = await host.play(name, 7, KIND);
   expect(["ok", "part"]).toContain(outcome.result);

@@ -304,9 +304,9 @@ export class Connection {
   }
 
   #failed(code: SystemErrorCode): void {
-    const heard = !this.#orphaned && this.state !== "time-wait";
+    const notified = !this.#orphaned && this.state !== "time-wait";
     this.forget(false, code);
-    if (heard) this.#owner.failed(code);
+    if (notified) this.#owner.failed(code);
   }
 
   /** The next step of the end, once this end has closed and its FIN is acknowledged. */

@@ -9,7 +9,7 @@ export interface NetLike {
   ): Server;
 }
 
-/** What a script is given: a network, a port that nobody has, and a pause in which all settles. */
+/** What a script is given: a network, a port without a listener, and a pause in which all settles. */
 export interface Stage {
   net: NetLike;
   settle(): Promise<void>;

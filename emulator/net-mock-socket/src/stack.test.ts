@@ -47,19 +47,19 @@ test("a segment for which there is no memory is lost, and sent again", async () 
 
 test("a program that plays a TCP/IP stack gets an event when a connection is over, with whether both ends had closed it or what broke it", async () => {
   const { clock, connected } = world({ profiles: { client: { connectionsMax: 8 } } });
-  const heard: unknown[] = [];
+  const received: unknown[] = [];
   const one = await connected();
-  one.near.on("released", orderly => heard.push("first", orderly, clock.now() < 1000));
-  one.far.on("released", orderly => heard.push("second", orderly, clock.now() < 1000));
+  one.near.on("released", orderly => received.push("first", orderly, clock.now() < 1000));
+  one.far.on("released", orderly => received.push("second", orderly, clock.now() < 1000));
   one.near.resume().end();
   one.far.resume().end();
   await clock.run();
   const two = await connected();
-  two.far.on("released", (orderly, error) => heard.push(orderly, error));
+  two.far.on("released", (orderly, error) => received.push(orderly, error));
   two.far.on("error", () => {});
   two.near.resetAndDestroy();
   await clock.run();
-  expect(heard).toEqual([
+  expect(received).toEqual([
     ...["first", true, true, "second", true, true], // the first one goes on in TIME_WAIT
     ...[false, "ECONNRESET"],
   ]);

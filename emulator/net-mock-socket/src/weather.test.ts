@@ -133,7 +133,7 @@ test("whatever the weather, what arrives is what was sent, from its first byte o
       // An end that was told of the peer's end has every byte.
       if (near.events.includes("end")) expect(near.bytes.byteLength).toBe(down.byteLength);
       if (far?.events.includes("end")) expect(far.bytes.byteLength).toBe(up.byteLength);
-      // Somebody who does not hear again from a peer that forgot him may be left.
+      // An end whose peer has forgotten it, and that sends nothing, may be left.
       const left = network.netstat("server").filter(({ state }) => state !== "listen");
       expect(left.length).toBeLessThanOrEqual(1);
     }),

@@ -18,10 +18,10 @@ test("each line is new once: also behind lines that the board has forgotten, and
   await new Promise<void>(go => server.listen(0, "127.0.0.1", go));
   const { port } = server.address() as AddressInfo;
   const client = new AdminClient({ host: "127.0.0.1", port, token: undefined });
-  const heard: (readonly string[])[] = [];
-  for (let i = 0; i < 4; i++) heard.push(await client.newEvents());
+  const received: (readonly string[])[] = [];
+  for (let i = 0; i < 4; i++) received.push(await client.newEvents());
   server.close();
-  expect(heard).toEqual([
+  expect(received).toEqual([
     [BOOT, "I (10) http: request id=1", "I (20) http: request id=2"],
     ["W (30) backend: down name=a"],
     ["I (40) http: request id=9"],

@@ -119,7 +119,7 @@ const ANSWERS: Partial<Record<Fault, Behaviour["answer"]>> = {
     response.end();
   },
   reset: request => resetSocket(request.socket),
-  silent: () => {}, // whoever asked gives up
+  silent: () => {}, // the client times out
 };
 
 function keepQuiet(socket: net.Socket): void {

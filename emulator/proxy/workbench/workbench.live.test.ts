@@ -184,15 +184,15 @@ test("traffic ends when the last page is closed", async () => {
   const open = () =>
     new Promise<{ close(): void; told(text: RegExp): Promise<void> }>((resolve, reject) => {
       const request = http.get(`${url}/events`, response => {
-        let heard = "";
+        let received = "";
         response.setEncoding("utf8");
         response.on("data", piece => {
-          heard += piece;
+          received += piece;
         });
         response.on("error", () => {}); // it is we who close it
         resolve({
           close: () => request.destroy(),
-          told: text => expect.poll(() => heard).toMatch(text) as Promise<void>,
+          told: text => expect.poll(() => received).toMatch(text) as Promise<void>,
         });
       });
       request.once("error", reject);
@@ -230,20 +230,20 @@ test.each([
   expect(demo[0].state.running).toBe(status !== 200);
 });
 
-/** A page's stream of events: its status, and what it has heard. */
+/** A page's stream of events: its status, and what it has received. */
 async function watch(url: string, headers: Record<string, string> = {}) {
   const request = http.get(`${url}/events`, { headers });
   stops.push(() => request.destroy());
   const [response] = (await once(request, "response")) as [http.IncomingMessage];
-  const heard = { status: response.statusCode, text: "", ended: false };
+  const received = { status: response.statusCode, text: "", ended: false };
   response.on("data", piece => {
-    heard.text += piece;
+    received.text += piece;
   });
   response.on("error", () => {});
   response.on("close", () => {
-    heard.ended = true;
+    received.ended = true;
   });
-  return heard;
+  return received;
 }
 
 test("a page of another site cannot watch, and takes no place; a link to the page may be followed", async () => {

@@ -13,9 +13,9 @@ const WIRED = { port: 0, transmit: 1, receive: 3, baud: 115_200 };
 function wired(options: Partial<SerialOptions> = {}, bench = onBench()) {
   const readable: { ms: number; count: number }[] = [];
   const writable: number[] = [];
-  const heard: { ms: number; text: string }[] = [];
+  const received: { ms: number; text: string }[] = [];
   const { clock, board } = bench;
-  board.adapter.onBytes = got => heard.push({ ms: clock.now(), text: text(got)! });
+  board.adapter.onBytes = got => received.push({ ms: clock.now(), text: text(got)! });
   let serial!: Serial;
   bench.boot(({ Serial }) => {
     serial = new Serial({
@@ -30,21 +30,21 @@ function wired(options: Partial<SerialOptions> = {}, bench = onBench()) {
     serial,
     readable,
     writable,
-    heard,
+    received,
     send: (what: string) => board.adapter.send(bytes(what)),
-    said: () => heard.map(({ text }) => text).join(""),
+    said: () => received.map(({ text }) => text).join(""),
   };
 }
 
 test("bytes leave as ten bits each, and the computer receives them at the speed of the line (xs_serial_write)", async () => {
-  const { clock, serial, heard, said } = wired();
+  const { clock, serial, received, said } = wired();
   serial.write(bytes("0123456789".repeat(12)));
   await clock.run({ ms: 60 * BYTE_MS });
   expect(said().length).toBeGreaterThanOrEqual(50);
   expect(said().length).toBeLessThanOrEqual(60);
   await clock.run({ ms: 1000 });
   expect(said()).toBe("0123456789".repeat(12));
-  expect(heard.at(-1)!.ms).toBeCloseTo(120 * BYTE_MS, 3);
+  expect(received.at(-1)!.ms).toBeCloseTo(120 * BYTE_MS, 3);
 });
 
 test("there is no buffer but 128 bytes: more than fits throws and takes nothing (xs_serial_write)", async () => {

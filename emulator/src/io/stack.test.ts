@@ -16,12 +16,12 @@ async function bench(kind = esp32()) {
   const network = new Network({ clock, latencyMs: 1, traceLines: 40 });
   const wire = network.host("board", profileOf(kind));
   const peer = network.host("peer");
-  const heard: string[] = [];
+  const received: string[] = [];
   /** The peer's ends, in the order in which the board has connected. */
   const peers: MockSocket[] = [];
   const server = peer.createServer({ allowHalfOpen: true }, socket => {
     peers.push(socket);
-    socket.on("data", (bytes: Buffer) => heard.push(bytes.toString("latin1")));
+    socket.on("data", (bytes: Buffer) => received.push(bytes.toString("latin1")));
     socket.on("error", () => {});
   });
   server.listen(7);
@@ -41,7 +41,7 @@ async function bench(kind = esp32()) {
       onWritable: () => events.push("writable"),
       onError: () => events.push("error"),
     });
-  return { clock, network, board, platform: platform!, peer, peers, heard, events, dial };
+  return { clock, network, board, platform: platform!, peer, peers, received, events, dial };
 }
 
 const ONE = new Uint8Array(1);
@@ -158,14 +158,14 @@ test("a connection that lwIP gives up makes tcp.c write to freed memory: counted
   const established = dial();
   await clock.run({ until: () => events.filter(event => event === "writable").length === 2 });
   network.vanish("peer");
-  dial(); // nobody answers its SYN
+  dial(); // its SYN is not answered
   await clock.run({ until: () => events.filter(event => event === "error").length === 2 });
   expect([board.stack.freedPointers, board.fatal]).toEqual([1, undefined]);
   established.write(ONE);
   await clock.run({ until: () => events.filter(event => event === "error").length === 3 });
   expect([board.stack.freedPointers, board.fatal]).toEqual([2, undefined]);
   const silent = new platform.TCP({ address: peer.address, port: 7 });
-  silent.close(); // it is freed by close, and nobody is told
+  silent.close(); // it is freed by close, without a callback
   await clock.run({ ms: 60_000 });
   expect(board.stack.freedPointers).toBe(2);
 });

@@ -55,10 +55,10 @@ test("UDP of the board reaches programs of this computer, and they reach its pub
 test("a datagram that was written just before close has left, and the port is free again", async () => {
   const { peer, platform, stop } = await bench();
   try {
-    const heard: string[] = [];
+    const received: string[] = [];
     const both = new Promise<void>(resolve =>
       peer.on("message", message => {
-        if (heard.push(String(message)) === 2) resolve();
+        if (received.push(String(message)) === 2) resolve();
       }),
     );
     for (const word of ["first", "second"]) {
@@ -67,7 +67,7 @@ test("a datagram that was written just before close has left, and the port is fr
       udp.close();
     }
     await both;
-    expect(heard.sort()).toEqual(["first", "second"]);
+    expect(received.sort()).toEqual(["first", "second"]);
   } finally {
     stop();
   }

@@ -9,15 +9,15 @@ async function talking() {
   const bench = onBench();
   const platform = await bench.online();
   const peer = bench.network.host("peer");
-  const heard: string[] = [];
+  const received: string[] = [];
   const socket = peer.createSocket("udp4", (message, from) => {
-    heard.push(`${message} ${from.address}:${from.port}`);
+    received.push(`${message} ${from.address}:${from.port}`);
   });
   socket.bind(7000);
   const counts: number[] = [];
   const udp: UDP = new platform.UDP({ port: 9000, onReadable: count => counts.push(count) });
   const send = (what: string) => socket.send(Buffer.from(what), 9000, "board");
-  return { ...bench, platform, peer, heard, counts, udp, send };
+  return { ...bench, platform, peer, received, counts, udp, send };
 }
 
 test("a datagram arrives whole, with its sender (xs_udp_read)", async () => {
@@ -32,10 +32,10 @@ test("a datagram arrives whole, with its sender (xs_udp_read)", async () => {
 });
 
 test("a datagram goes to the address and port that write names (xs_udp_write)", async () => {
-  const { clock, udp, heard, peer, board } = await talking();
+  const { clock, udp, received, peer, board } = await talking();
   expect(udp.write(bytes("ping"), peer.address, 7000)).toBe(undefined);
   await clock.run();
-  expect(heard).toEqual([`ping ${board.radio.address}:9000`]);
+  expect(received).toEqual([`ping ${board.radio.address}:9000`]);
 });
 
 test("one onReadable counts all that wait; those left are announced with the next (udpDeliver)", async () => {
@@ -81,12 +81,12 @@ test("the queue ends where the heap ends: newcomers are lost, the board lives (u
 });
 
 test("larger than a frame: a datagram leaves in fragments, and never arrives (CONFIG_LWIP_IP4_REASSEMBLY)", async () => {
-  const { clock, udp, heard, peer, counts, network } = await talking();
+  const { clock, udp, received, peer, counts, network } = await talking();
   udp.write(new Uint8Array(5000).fill(65), peer.address, 7000);
   const socket = network.host("peer").createSocket("udp4");
   socket.send(Buffer.alloc(1473), 9000, "board");
   await clock.run();
-  expect([heard.length, counts]).toEqual([1, []]);
+  expect([received.length, counts]).toEqual([1, []]);
   socket.send(Buffer.alloc(1472), 9000, "board");
   await clock.run();
   expect(counts).toEqual([1]);
@@ -116,7 +116,7 @@ test("options are refused in the port's order and words (xs_udp_constructor)", a
 });
 
 test("what a write is given is read in the port's order: address, port, bytes (xs_udp_write)", async () => {
-  const { clock, udp, heard, peer } = await talking();
+  const { clock, udp, received, peer } = await talking();
   const symbol = Symbol("no") as never;
   const write = udp.write as (...given: unknown[]) => void;
   for (const given of [
@@ -134,7 +134,7 @@ test("what a write is given is read in the port's order: address, port, bytes (x
   write.call(udp, bytes("short"), `${a}.${(b * 256 + c) * 256 + d}`, "7000.5");
   write.call(udp, bytes("wrapped"), peer.address, 65_536 + 7000);
   await clock.run();
-  expect(heard.map(line => line.split(" ")[0])).toEqual(["short", "wrapped"]);
+  expect(received.map(line => line.split(" ")[0])).toEqual(["short", "wrapped"]);
 });
 
 test("its members take no other receiver (xsmcGetHostDataValidate)", async () => {

@@ -84,13 +84,13 @@ async function httpSession(bench: Bench, request = GET): Promise<void> {
 
 /** One request, and its answer to the last byte. */
 export async function ask(bench: Bench, client: MockSocket, request: string): Promise<void> {
-  let heard = "";
+  let received = "";
   const listen = (bytes: Buffer) => {
-    heard += bytes.toString("latin1");
+    received += bytes.toString("latin1");
   };
   client.on("data", listen);
   client.write(request);
-  await bench.until(() => heard.endsWith("\r\n\r\nok"));
+  await bench.until(() => received.endsWith("\r\n\r\nok"));
   client.off("data", listen);
 }
 

@@ -318,7 +318,7 @@ function isInstanceField(node: ts.Node): boolean {
   return field !== undefined && !has(field, ts.SyntaxKind.StaticKeyword);
 }
 
-/** `name.set(…)`, `name[0] = …`, `name.of.set(…)`, `x.read(name)`: handed on, somebody else may write. */
+/** `name.set(…)`, `name[0] = …`, `name.of.set(…)`, `x.read(name)`: passed on, other code may write it. */
 function isWritten(name: string, source: ts.SourceFile): boolean {
   const is = (node: ts.Expression): boolean => {
     if (ts.isPropertyAccessExpression(node) || ts.isElementAccessExpression(node))

@@ -75,7 +75,7 @@ export class Traffic {
       people.push({
         id: "others",
         label: "clients",
-        detail: rate > 0 ? "" : "nobody",
+        detail: rate > 0 ? "" : "none",
         rate,
         bad: false,
       });
