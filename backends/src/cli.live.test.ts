@@ -95,35 +95,20 @@ test("servers a, b, c … start on the ports, each as it was told to behave, and
   expect((await waiting).heard).toBe("");
 });
 
-const BEHAVIOURS = "wanted steady, slow, flaky, vanishing or firehose";
-
-test.each([
-  [["80x"], '"80x": wanted a port from 1 to 65535'],
-  [["65536"], '"65536": wanted a port from 1 to 65535'],
-  [["8080", "8080"], "port 8080 was given twice; wanted once"],
-  [["8080:slwo"], `"8080:slwo": ${BEHAVIOURS}; did you mean slow?`],
-  [["8080:fast"], `"8080:fast": ${BEHAVIOURS}`],
-  [["--prot", "8080"], "--prot: unknown option; --help lists the options"],
-  [["8080", "--host="], "--host: needs a value: --host ADDRESS"],
-  [
-    ["8080", "--host", "192.0.2.1"],
-    '--host "192.0.2.1": is no address of this computer; 127.0.0.1 or 0.0.0.0 would do',
-  ],
-  [[], "no port was given; try: npm run backends -- 8080 8081"],
-])("%j: one clear sentence and exit code 2", async (args, sentence) => {
-  const { exitCode, stderr, stdout } = await backends(...args);
+test("an address of another computer is refused in one sentence, with exit code 2", async () => {
+  const { exitCode, stderr, stdout } = await backends("8080", "--host", "192.0.2.1");
   expect({ exitCode, stderr, stdout }).toEqual({
     exitCode: 2,
-    stderr: `backends: ${sentence}`,
+    stderr:
+      'backends: --host "192.0.2.1": is no address of this computer; 127.0.0.1 or 0.0.0.0 would do',
     stdout: "",
   });
 });
 
 test("several bad arguments are all told", async () => {
-  const { exitCode, stderr } = await backends("0", "8081:slwo", "--bord");
+  const { exitCode, stderr } = await backends("0", "--bord");
   expect(stderr.split("\n")).toEqual([
     'backends: "0": wanted a port from 1 to 65535',
-    `backends: "8081:slwo": ${BEHAVIOURS}; did you mean slow?`,
     "backends: --bord: unknown option; --help lists the options",
   ]);
   expect(exitCode).toBe(2);

@@ -1,69 +1,10 @@
-import {
-  columns,
-  oneOf,
-  portNumber,
-  runCommand,
-  UsageError,
-} from "../../firmware/tools/command-line.ts";
-import type { Behaviour } from "./behaviour.ts";
-import { firehose } from "./firehose.ts";
-import { flaky } from "./flaky.ts";
+import { runCommand, UsageError } from "../../firmware/tools/command-line.ts";
+import { BACKENDS, BEHAVIOURS, DEFAULT_HOST, readServers, type Wanted } from "./options.ts";
 import { type Server, serve } from "./serve.ts";
-import { slow } from "./slow.ts";
-import { steady } from "./steady.ts";
-import { vanishing } from "./vanishing.ts";
 
-interface Known {
-  readonly help: string;
-  readonly start: () => Behaviour;
-}
-
-const BEHAVIOURS: Readonly<Record<string, Known>> = {
-  steady: { start: steady, help: "answers at once (default)" },
-  slow: { start: slow, help: "answers after half a second" },
-  flaky: { start: flaky, help: "resets every third connection" },
-  vanishing: { start: vanishing, help: "accepts the connection and never answers" },
-  firehose: { start: firehose, help: "sends as fast as the client reads" },
-};
-
-/** Every address of this computer: a board on the Wi-Fi reaches it. */
-const DEFAULT_HOST = "0.0.0.0";
-
-interface Wanted {
-  readonly port: number;
-  readonly behaviour: string;
-}
-
-const readBehaviour = oneOf(Object.keys(BEHAVIOURS));
-
-await runCommand(
-  {
-    name: "backends",
-    usage: ["PORT[:BEHAVIOUR] … [options]", "8080 8081", "8080 8081:slow 8082:flaky"],
-    about: `
-Starts a server on each port, named a, b, c, … Each answers HTTP and, on the same port, raw TCP lines.
-
-Behaviours
-
-${columns(Object.entries(BEHAVIOURS).map(([name, { help }]) => [name, help]))}`,
-    options: {
-      host: {
-        value: "ADDRESS",
-        default: DEFAULT_HOST,
-        help: "the address to listen on: the default is every address, so that a board on the Wi-Fi reaches it",
-      },
-    },
-    word: readWanted,
-  },
-  ({ values, words }) => run(values.host, words),
-);
+await runCommand(BACKENDS, line => run(line.values.host, readServers(line)));
 
 async function run(host: string, wanted: readonly Wanted[]): Promise<void> {
-  const ports = wanted.map(({ port }) => port);
-  if (ports.length === 0)
-    throw new UsageError("no port was given; try: npm run backends -- 8080 8081");
-  const twice = ports.find((port, index) => ports.indexOf(port) !== index);
-  if (twice !== undefined) throw new UsageError(`port ${twice} was given twice; wanted once`);
   const servers: Server[] = [];
   for (const [index, { port, behaviour }] of wanted.entries()) {
     try {
@@ -101,9 +42,4 @@ function refusal(host: string, port: number, { code, message }: NodeJS.ErrnoExce
 /** a, b, … z, then b27 and so on, as the proxy calls backends without a name. */
 function nameOf(index: number): string {
   return index < 26 ? String.fromCharCode(97 + index) : `b${index + 1}`;
-}
-
-function readWanted(text: string): Wanted {
-  const [digits, behaviour = "steady"] = text.split(/:(.*)/s);
-  return { port: portNumber(digits), behaviour: readBehaviour(behaviour) };
 }
