@@ -4,13 +4,13 @@ import type { Observations, RawArrival } from "./observations.ts";
 import type { BackendPart } from "./plan.ts";
 import { serveRaw } from "./raw-service.ts";
 
-/** Bytes by which HTTP and the raw protocol are told apart. */
+/** Bytes that tell HTTP from the raw protocol. */
 const TELLING_BYTES = 4;
 
-/** A backend that reads slowly rests when it has read so much. */
+/** A slow backend pauses after so many bytes. */
 const REST_BYTES = 512;
 
-/** A backend that speaks HTTP and the raw protocol on one port, and checks all that it hears. */
+/** A backend that speaks HTTP and the raw protocol on one port, and checks everything that it receives. */
 export function serve(seen: Observations, part: BackendPart, socket: MockSocket): void {
   const { clock } = seen.lab;
   let first: Buffer = Buffer.alloc(0);

@@ -1,6 +1,6 @@
 import { seeded } from "net-mock-socket";
 
-/** A prime, and longer than any stream of a plan: no stream is like another one, or itself shifted. */
+/** A prime, and longer than any stream of a run: no stream equals another one, or itself shifted. */
 const PERIOD = 65_521;
 
 /** Longest stream that can be told from every other. */
@@ -11,7 +11,7 @@ const TEXT = Buffer.alloc(2 * PERIOD);
 const letter = seeded(1);
 for (let i = 0; i < PERIOD; i++) TEXT[i] = TEXT[i + PERIOD] = 97 + Math.floor(letter() * 26);
 
-/** Part of the stream with this number: the same wherever it is requestsSent for. Not to be written to. */
+/** Part of the stream with this number: the same for each caller. Read-only. */
 export function bytesOf(stream: number, from: number, count: number): Buffer {
   const start = (stream * 7919 + from) % PERIOD;
   return TEXT.subarray(start, start + count);

@@ -7,7 +7,7 @@ import { campaign } from "./worker-pool.ts";
 /** Enough for each rare branch to be taken; `npm run sim` plays more. */
 const RUNS = 200;
 
-test(`in ${RUNS} random runs every invariant holds, each goes the same way twice, and every rare branch is taken`, async () => {
+test(`in ${RUNS} random runs every invariant holds, each is the same when played twice, and every rare branch is taken`, async () => {
   const results = await campaign({ seed: 1, runs: RUNS, jobs: 1 });
   const broken = results.filter(result => result.broken.length > 0);
   expect(broken.map(({ seed, broken }) => `${again(seed)}: ${broken.join("; ")}`)).toEqual([]);
@@ -53,7 +53,7 @@ test("a check that occupies the only slot of a backend is no session left", asyn
     },
     { kind: "link", host: "board", settings: { loss: 0.08 } },
   ];
-  // In this plan a SYN of a check is lost just before the campaign counts.
+  // In this run a SYN of a check is lost just before the campaign counts.
   const { broken } = await simulate({ seed: 715, parts });
   expect(broken).toEqual([]);
 });

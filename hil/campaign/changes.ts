@@ -8,7 +8,7 @@ import { type ChangePart, MODES_OF_PORTS, only } from "./plan.ts";
 /** When the operator asks the new admin port, after a change that it confirms. */
 const CONFIRM_MS = 500;
 
-/** How long an answer may take when the active phase is over. */
+/** Limit for an answer after the active phase. */
 const ANSWER_MS = 30_000;
 
 /** A request that the board answers itself: 400, a head without Host. */
@@ -17,7 +17,7 @@ const PROBE = "GET / HTTP/1.1\r\n\r\n";
 /** Keys that move no client: neither ports, nor backends, nor places. */
 const HARMLESS = ["retries", "queueTimeoutMs"];
 
-/** An operator does what the part says, and the seen keeps what came of it. */
+/** Makes the change that the part describes, and records its effect. */
 export function change(seen: Observations, part: ChangePart): void {
   seen.effects.set(part.id, effect(seen, part));
   recordBudget(seen);

@@ -1,29 +1,29 @@
 import { generate } from "./generate.ts";
 import { simulate } from "./run.ts";
 
-/** What a campaign keeps of a plan. */
+/** The result of one seed. */
 export interface SeedResult {
   readonly seed: number;
   /** Invariants that did not hold. */
   readonly broken: readonly string[];
   readonly goalsReached: readonly string[];
-  /** Virtual and real time of both plays, and of their storms alone, in milliseconds. */
+  /** Virtual and real time of both runs, and of their active phases alone, in milliseconds. */
   readonly ms: number;
   readonly realMs: number;
   readonly activeMs: number;
   readonly activeRealMs: number;
 }
 
-export const NOT_REPEATABLE = "the same seed played another plan";
+export const NOT_REPEATABLE = "the same seed gave two different runs";
 
 export const REFUSAL_SEEN = "a change that was refused has changed something";
 
-/** What only a second play shows. */
+/** Failures that only the second run can show. */
 export const BY_COMPARISON: readonly string[] = [NOT_REPEATABLE, REFUSAL_SEEN];
 
 /**
- * Plays the plan of a seed twice, the second time without the changes that were refused: both must go the
- * same way to the packet and to the log line.
+ * Simulates the plan of a seed twice, the second time without the changes that were refused: both runs must
+ * be equal, packet by packet and line by line.
  */
 export async function checkSeed(seed: number): Promise<SeedResult> {
   const start = performance.now();

@@ -9,7 +9,7 @@ async function sim(...args: string[]) {
   return { code: child.exitCode, out: child.stdout, err: child.stderr };
 }
 
-test("a campaign comes to the same, whether one process plays it or three", async () => {
+test("a campaign has the same results with one process and with three", async () => {
   const keep = async (jobs: number) => {
     const results = await campaign({ seed: 1, runs: 6, jobs });
     return results.map(({ seed, broken, goalsReached }) => ({ seed, broken, goalsReached }));
@@ -17,14 +17,14 @@ test("a campaign comes to the same, whether one process plays it or three", asyn
   expect(await keep(3)).toEqual(await keep(1));
 });
 
-test("npm run sim says how many runs held, and how fast they were", async () => {
+test("npm run sim prints how many runs failed, and the speed of simulation", async () => {
   const { code, out } = await sim("--runs", "3", "--jobs", "2");
   expect(code).toBe(0);
   expect(out).toMatch(/^3 runs, each played twice, in [\d.]+ s; 0 failed$/m);
   expect(out).toMatch(/: \d+ in the active phase, \d+ in all$/m);
 });
 
-test("--replay prints the same plan each time: its plan, log, packets and result", async () => {
+test("--replay prints the same each time: plan, log, packets and result", async () => {
   const [one, two] = await Promise.all([
     sim("--seed", "3", "--replay"),
     sim("--seed", "3", "--replay"),
@@ -36,7 +36,7 @@ test("--replay prints the same plan each time: its plan, log, packets and result
   expect(one.out).toMatch(/\nseed 3, .*: every invariant holds$/);
 });
 
-test("--seed random names the seeds that it plays, and each of them can be played again", async () => {
+test("--seed random prints its seeds, and each of them can be replayed", async () => {
   const { code, out } = await sim("--runs", "2", "--seed", "random");
   expect(code).toBe(0);
   const [, first, last] = /^seeds (\d+) to (\d+)$/m.exec(out)!.map(Number);
@@ -45,7 +45,7 @@ test("--seed random names the seeds that it plays, and each of them can be playe
   expect(again.out).toMatch(new RegExp(`\nseed ${last}, .*: every invariant holds$`));
 });
 
-test("a reader that leavesEarly ends no run: the exit code is that of the runs", async () => {
+test("a closed stdout does not change the exit code", async () => {
   const child = execa(
     process.execPath,
     ["--import", "tsx", "hil/campaign/cli.ts", "--seed", "3", "--replay"],

@@ -9,7 +9,7 @@ import { simulate } from "./run.ts";
 import { shrink } from "./shrink.ts";
 import { campaign } from "./worker-pool.ts";
 
-/** Packets that are kept as text, for --replay and the report of a failure: those of any plan. */
+/** Packets that are kept as text, for --replay and the report of a failure: those of any run. */
 const traceLines = 1_000_000;
 
 /** Runs in which every rare branch must have been taken. */
@@ -66,7 +66,7 @@ rare branch is taken in some. If not, prints what failed, reduces the first fail
   },
 );
 
-/** The first seed of runs that were hardly ever played. */
+/** The first seed of a range that is new with great likelihood. */
 function newSeed(runs: number): number {
   const first = randomInt(RUNS_FOR_BRANCHES, Math.max(COUNT_MAX - runs, RUNS_FOR_BRANCHES + 1));
   process.stdout.write(`seeds ${first} to ${first + runs - 1}\n`);

@@ -25,7 +25,7 @@ const config =
     lines.some(line => line.on === "config" && line.what === what);
 
 /**
- * Rare branches, and how one sees that they were taken. A campaign in which one of them never is
+ * Rare branches, and how to see that a run has taken them. A campaign that never takes one of them
  * proves nothing about it, and fails.
  */
 const SOMETIMES: Readonly<Record<string, Goal>> = {
@@ -59,9 +59,9 @@ const SOMETIMES: Readonly<Record<string, Goal>> = {
   "an answer cut because its client stopped reading": state("cD", 200),
   "an answer cut because its backend stopped sending": state("sD", 200),
   "a client left before its answer": state("CH", 499),
-  "a client left while a backend was dialled": state("CC", 499),
-  "a client left amid its answer": state("CD", 200),
-  "a client left amid its head": state("CR", 499),
+  "a client left while a backend was connected": state("CC", 499),
+  "a client left during its answer": state("CD", 200),
+  "a client left during its head": state("CR", 499),
   "a backend was down, and came back": ({ lines }) =>
     ["down", "up"].every(what => lines.some(e => e.on === "backend" && e.what === what)),
   "a backend was ejected": ({ lines }) =>
@@ -71,7 +71,7 @@ const SOMETIMES: Readonly<Record<string, Goal>> = {
   "a keyword": why("keyword"),
   "an upgrade": request(v => v.status === "101"),
   "a half-open session was reaped": why("tunnel-timeout"),
-  "a silent client was let go": why("idle"),
+  "a silent client was closed": why("idle"),
   "a raw client found no backend": why("refused"),
   "a raw client's backends did not answer": why("connect-timeout"),
   "a raw client's backend closed": why("backend-closed"),
@@ -107,10 +107,10 @@ const SOMETIMES: Readonly<Record<string, Goal>> = {
       .some(boot => boot.some(({ on, values }) => on === "http" && values.status === "200")),
 };
 
-/** Names of everything that sometimes happens. */
+/** Names of all coverage goals. */
 export const COVERAGE_GOALS: readonly string[] = Object.keys(SOMETIMES);
 
-/** What of it has goalsReached in a plan that is over. */
+/** The goals that a finished run has reached. */
 export function goalsReached(seen: Observations): string[] {
   const log = indexLog(seen);
   return COVERAGE_GOALS.filter(name => SOMETIMES[name](log, seen));

@@ -12,8 +12,8 @@ import {
 } from "./plan.ts";
 
 /**
- * What must happen in a plan without faults, losses or slow links, to each client that does not
- * leave: there is no excuse for anything else.
+ * What must happen in a run without faults, losses or slow links, to each client that does not
+ * leave: no other outcome is allowed.
  */
 export function checkCalm(seen: Observations, log: LogIndex): void {
   const { plan, lab } = seen;
@@ -51,15 +51,15 @@ export function checkCalm(seen: Observations, log: LogIndex): void {
   }
 }
 
-/** It never reads to the end, so it never sees the end. */
+/** It stops reading, so it never sees the end of its connection. */
 function stalls({ part }: ClientObservation): boolean {
   return "reading" in part && part.reading === "stalled";
 }
 
-/** What comes in one piece with the keyword at its end, and what stands behind it. */
+/** Largest upload that arrives in one piece with its keyword and the bytes behind it. */
 const SEGMENT_BYTES = 1_000;
 
-/** Which log line each ending has. */
+/** The `why` of each ending in the log. */
 const WHY: Record<RawClient["ends"], string> = {
   client: "client-closed",
   hasty: "client-closed",
@@ -91,7 +91,7 @@ function checkRaw(
   if (UPLOADED.includes(ends)) {
     seen.expect(arrival.received.complete, `a backend missed bytes of a client (${ends})`);
   }
-  // Whoever still sends when the backend has closed may be reset before it has read to the end: this
+  // A client that still sends when the backend has closed may be reset before it has read everything: this
   // chip cannot close one direction alone.
   const reset = ends === "backend" && part.reading === "slow" && observed.error !== undefined;
   if (DOWNLOADED.includes(ends) && !reset) {

@@ -9,11 +9,11 @@ const ANSWERS_LOST = 3;
 /** How late `late-packets` makes a packet. */
 const LATE_MS = 35;
 
-/** Begins faults and ends them, each at its time, and whatever is left when the active phase is over. */
+/** Begins faults and ends them, each at its time, and those still active at the end of the active phase. */
 export class Faults {
   #seen: Observations;
   #backends: ReadonlyMap<string, LabBackend>;
-  /** What goes on, by fault and host: nothing is broken twice at once. */
+  /** Active faults, by fault and host: one of a kind at a time. */
   #going = new Map<string, Undo>();
 
   constructor(seen: Observations, backends: ReadonlyMap<string, LabBackend>) {
@@ -25,7 +25,7 @@ export class Faults {
     if (fault.host !== "board" && !this.#backends.has(fault.host)) return;
     const { clock } = this.#seen.lab;
     clock.after(fault.atMs, () => {
-      // A host that is switched off cannot be switched off, nor its program end.
+      // A host that is down cannot go down again.
       const down = ["crash", "quit", "power", "reset-button"].includes(fault.what);
       const key = `${down ? "down" : fault.what} ${fault.host}`;
       if (this.#going.has(key)) return;
@@ -96,7 +96,7 @@ export class Faults {
         );
       },
       "no-pool": () => network.exhaustPool(host),
-      // A board that cannot open its listeners for want of memory falls over, and boots again.
+      // A board that cannot open its listeners for lack of memory crashes, and boots again.
       "no-heap": () =>
         lab.board.radio.address === undefined ? undefined : lab.board.stack.exhaustHeap(),
       "no-buffers": () => network.exhaustBuffers(host),

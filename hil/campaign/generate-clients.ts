@@ -15,7 +15,7 @@ import type { Prng } from "./prng.ts";
 
 const CLIENTS_MAX = 32;
 
-/** Who comes, when, and what for. */
+/** The clients of a plan. */
 export function clients(prng: Prng): Part[] {
   const kinds = prng.someOf(["raw", "upgrade", "http", "http", "hostile"] as const);
   const modes = prng.chance(0.3) ? (["length"] as const) : prng.someOf(MODES, 0.4);
@@ -38,7 +38,7 @@ export function clients(prng: Prng): Part[] {
   };
   const count = prng.between(1, CLIENTS_MAX);
   for (let i = 0; i < count; i++) add(prng.upTo(ACTIVE_MS));
-  // More at once than the board has room for.
+  // More at once than the board can accept.
   if (prng.chance(0.3)) {
     const atMs = prng.upTo(ACTIVE_MS);
     for (let i = prng.between(8, 40); i > 0; i--) add(atMs + prng.upTo(50));
@@ -46,7 +46,7 @@ export function clients(prng: Prng): Part[] {
   return parts;
 }
 
-/** Most are small; some fill every buffer on the way several times over. */
+/** Most sizes are small; some exceed all buffers on the way several times. */
 function size(prng: Prng): number {
   return prng.upTo(prng.oneOf([2, 200, 2_000, 8_000, 40_000]));
 }

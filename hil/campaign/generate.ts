@@ -13,10 +13,10 @@ import { Prng } from "./prng.ts";
 
 const FAULTS_MAX = 8;
 
-/** Of our board; some have half of it. */
+/** Heap of our board; some plans have half of it. */
 const HEAP_BYTES = ourBoard().heapBytes;
 
-/** The plan of a seed: the same one each time. */
+/** The plan of a seed; the same seed gives the same plan. */
 export function generate(seed: number): RunPlan {
   const prng = new Prng(seed * 2 + 1);
   const names = ["a", "b", "c", "d", "e", "f"].slice(0, prng.oneOf([1, 1, 2, 2, 3, 4, 5, 6]));
@@ -84,7 +84,7 @@ function settings(prng: Prng): Part[] {
 
 const CHANGES_MAX = 6;
 
-/** What an operator does meanwhile: about every third plan has one. */
+/** Changes by an operator: about every third plan has some. */
 function changes(prng: Prng): Part[] {
   if (!prng.chance(0.35)) return [];
   const kinds = prng.someOf(CHANGES, 0.4);
@@ -176,7 +176,7 @@ function faults(prng: Prng, names: readonly string[]): Part[] {
     const what = prng.oneOf(kinds);
     const atMs = prng.upTo(ACTIVE_MS);
     const lastsMs = what === "task-stall" ? prng.between(10, 1_500) : prng.between(50, 8_000);
-    // Now and then it is the same with all backends: nobody is left to turn to.
+    // Sometimes all backends have it: there is none to retry.
     const backends = prng.chance(0.3) ? names : [prng.oneOf(names)];
     const hosts = OF_THE_BOARD.includes(what) ? ["board"] : backends;
     return hosts.map((host): Part => ({ kind: "fault", what, host, atMs, lastsMs }));

@@ -4,10 +4,10 @@ import { MALFORMED } from "./malformed.ts";
 import type { ClientObservation, Observations } from "./observations.ts";
 import type { HostileClient } from "./plan.ts";
 
-/** A slow-loris sends a byte of its head so often, and never the last one. */
+/** Interval at which a slow-loris sends a byte of its head; it never sends the last one. */
 const LORIS_MS = 250;
 
-/** A client that is a nuisance: it says nothing, never comes to an end, or speaks broken HTTP. */
+/** A hostile client: silent, a slow-loris, or one that sends malformed HTTP. */
 export function playHostile(
   seen: Observations,
   observed: ClientObservation,

@@ -11,7 +11,7 @@ import {
 import { read, write } from "./paced-stream.ts";
 import type { HttpClient, PlannedRequest } from "./plan.ts";
 
-/** Sends its requests, some ahead of their answers, and checks that each answer is that of its request. */
+/** Sends its requests, some pipelined, and checks that each answer belongs to its request. */
 export function playHttp(
   seen: Observations,
   observed: ClientObservation,
@@ -54,7 +54,7 @@ export function playHttp(
     },
   );
 
-  /** What came of a body is the beginning of the right one, or all of it. */
+  /** A body must be the planned one, or a prefix of it. */
   const checkBody = (whole: boolean) => {
     if (open === undefined || !open.answer.byBackend) return;
     const { index } = open.answer;

@@ -6,14 +6,14 @@ import { write } from "./paced-stream.ts";
 import type { BackendPart, Mode, PlannedRequest } from "./plan.ts";
 import { serveRaw } from "./raw-service.ts";
 
-/** How late `late` answers are: well within `responseTimeoutMs`. */
+/** Delay of `late` answers: well within `responseTimeoutMs`. */
 const LATE_MS = 600;
 
-/** How `dribble` answers come. */
+/** Pieces of a `dribble` answer, and the pause between them. */
 const DRIBBLE_PIECES = 5;
 const DRIBBLE_MS = 40;
 
-/** One connection of a backend that speaks HTTP: answers as planned, checks what it is requestsSent. */
+/** One connection of a backend that speaks HTTP: answers as planned, checks each request. */
 export class HttpService {
   #seen: Observations;
   #part: BackendPart;
@@ -22,7 +22,7 @@ export class HttpService {
   #requests = 0;
   #raw: RawArrival | undefined;
   #giveUp: (() => void) | undefined;
-  /** The request whose body is under way. */
+  /** The request whose body is being received. */
   #open: { path: string; message: Message } | undefined;
 
   constructor(seen: Observations, part: BackendPart, socket: MockSocket) {
@@ -66,7 +66,7 @@ export class HttpService {
     if (request.mode === "early") this.#say(request, path, "length");
   }
 
-  /** What came of a body that was cut is the beginning of it. */
+  /** A body that was cut must be a prefix of the planned one. */
   #checkBeginning(): void {
     const planned = this.#open && this.#seen.planned(this.#open.path);
     if (planned === undefined || this.#open === undefined) return;
@@ -84,7 +84,7 @@ export class HttpService {
     }
     const planned = this.#seen.planned(path);
     if (planned === undefined) {
-      // Somebody asks how we are.
+      // A health check.
       this.#socket.end("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
       return;
     }

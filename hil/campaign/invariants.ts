@@ -11,7 +11,7 @@ const CHECKS_MAX = 1;
 /** Methods that may be sent twice with the effect of once (RFC 9110 section 9.2.2). */
 const IDEMPOTENT = ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"];
 
-/** What holds at any moment, whatever the weather. */
+/** Invariants that hold at any time, with any fault. */
 export function checkAlways(seen: Observations): void {
   const { board, app } = seen.lab;
   const { stack, kind } = board;
@@ -34,7 +34,7 @@ export function checkAlways(seen: Observations): void {
   checkInForce(seen);
 }
 
-/** What holds when all is over. */
+/** Invariants that hold at the end of the quiet phase. */
 export function checkFinally(seen: Observations): void {
   checkAlways(seen);
   checkSessions(seen);
@@ -59,7 +59,7 @@ function checkSessions(seen: Observations): void {
   seen.expect(!held, "a backend still counts a session");
 }
 
-/** What holds when the proxy was told to stop, and its checks of backends are over, too. */
+/** Invariants that hold after the proxy was stopped: nothing is left. */
 export function checkNothingLeft(seen: Observations): void {
   const { board } = seen.lab;
   const held = seen.lab.app!.proxy.pool.backends.some(({ sessions }) => sessions !== 0);
@@ -70,7 +70,7 @@ export function checkNothingLeft(seen: Observations): void {
   seen.expect(board.heap.freeBytes === board.kind.heapBytes, "heap is still taken");
 }
 
-/** The log says each thing once, and what it says of an answer is what its client saw. */
+/** Each event is logged once, and the logged answers are those that the clients saw. */
 function checkLog(seen: Observations, { boots, lines, requests, endOf }: LogIndex): void {
   for (const { level, what, values } of lines) {
     seen.expect(level !== "E", `the log has an error: ${what} ${values.error}`);
@@ -98,7 +98,7 @@ function checkLog(seen: Observations, { boots, lines, requests, endOf }: LogInde
   for (const observed of seen.clients.values()) {
     if (observed.part.does !== "http") continue;
     for (const { index, status, complete } of observed.answers) {
-      // A session that is refused has its line when it is over: a reboot may come before.
+      // A refused session is logged when it ends: a reboot may come first.
       const rebooted = boots.length > 1;
       const refused = status === 503 && (rebooted || endOf(observed)?.values.status === "503");
       const logged = told.has(`/${observed.part.id}/${index} ${status}`);
@@ -128,7 +128,7 @@ function isRepeatable(request: PlannedRequest): boolean {
   return !hasBody(request) && IDEMPOTENT.includes(request.method);
 }
 
-/** No byte lost, invented or out of order; none lost at all where a session ended well. */
+/** No byte invented or out of order, and none lost where a session ended regularly. */
 function checkStreams(seen: Observations, { endOf }: LogIndex): void {
   for (const { received } of seen.raw) {
     seen.expect(received.correct, "a backend read what a raw client did not send");
@@ -150,7 +150,7 @@ function checkStreams(seen: Observations, { endOf }: LogIndex): void {
   }
 }
 
-/** Round robin is exact where every backend took what it was given. */
+/** Round robin is exact where every backend accepted its connections. */
 function checkBalance(seen: Observations, { failures, boots, requests, healthy }: LogIndex): void {
   const retried = requests.some(({ values }) => values.retries !== "0");
   if (failures.length > 0 || retried || !healthy || boots.length > 1 || changed(seen)) return;

@@ -1,13 +1,13 @@
 import { type LogLine, parseLine } from "../../firmware/src/log/event.ts";
 import type { ClientObservation, Observations } from "./observations.ts";
 
-/** What the log says of a backend that changes its standing. */
+/** Events of a backend that changes its state. */
 const HEALTH = ["up", "down", "ejected", "drain", "drain-end"];
 
 /** Termination states of requests for which there was no room: no socket, no backend with room. */
 const CAPACITY_STATES = ["RC", "SQ", "sQ"];
 
-/** The board's log of a plan, by what it tells about. */
+/** The board's log of a run, by kind of event. */
 export interface LogIndex {
   /** Every line, by the boot of the board in which it was written. */
   readonly boots: readonly (readonly LogLine[])[];
@@ -20,7 +20,7 @@ export interface LogIndex {
   readonly failures: readonly LogLine[];
   /** No backend was taken out of the balance, or brought back. */
   readonly healthy: boolean;
-  /** Some client had to wait for its slot, or was sent away, or memory was low. */
+  /** A client was queued or refused, or memory was low. */
   readonly capacityReached: boolean;
   endOf(client: ClientObservation): LogLine | undefined;
 }
@@ -30,7 +30,7 @@ export function indexLog(seen: Observations): LogIndex {
   const lines = texts.flatMap(text => parseLine(text) ?? []);
   const boots: LogLine[][] = [[]];
   for (const line of lines) {
-    // Each start says which configuration it has.
+    // Each boot logs its configuration first.
     if (line.on === "config" && line.what === "in-force") boots.push([]);
     boots.at(-1)!.push(line);
   }

@@ -1,4 +1,4 @@
-/** A head that no proxy should pass on, and the status that says so. */
+/** A head that a proxy must not forward, and the status that it must answer. */
 export interface Malformed {
   readonly bytes: string;
   readonly status: number;

@@ -9,18 +9,18 @@ import {
   setting,
 } from "./plan.ts";
 
-/** What a client was told in answer to a request. */
+/** The answer to a request, as its client saw it. */
 export interface Answer {
   /** Which of its requests, from 0. */
   readonly index: number;
   readonly status: number;
-  /** Its end came. */
+  /** It was received completely. */
   complete: boolean;
   /** A backend's answer, not one of the proxy's own. */
   readonly byBackend: boolean;
 }
 
-/** What goalsReached to one client, as it saw it. */
+/** What happened to one client, as it saw it. */
 export interface ClientObservation {
   readonly part: ClientPart;
   readonly address: string;
@@ -32,7 +32,7 @@ export interface ClientObservation {
   ended: boolean;
   /** It left, as planned, before it was served. */
   left: boolean;
-  /** It has got all that it wanted. */
+  /** It has received everything that it asked for. */
   served: boolean;
   /** Requests that it began to send. */
   requestsSent: number;
@@ -72,8 +72,7 @@ export interface Outage {
 const SEGMENT_BYTES = 1_600;
 
 /**
- * What was seen by those around the board while a plan was played, and which invariants did not
- * hold on the way.
+ * What clients, backends and checks observed during a run, and which invariants did not hold.
  */
 export class Observations {
   readonly plan: RunPlan;
@@ -84,14 +83,14 @@ export class Observations {
   readonly raw: RawArrival[] = [];
   readonly requests = new Map<string, Arrival[]>();
   readonly outages: Outage[] = [];
-  /** What came of the changes, by the part's id. */
+  /** Effects of the changes, by the part's id. */
   readonly effects = new Map<number, Effect>();
-  /** The most places that any configuration had. */
+  /** The largest limits of all configurations of the run. */
   sessionsMax = 0;
   queueMax = 0;
   /** The least heap that the board had, in any of its boots. */
   heapFloorBytes = Number.POSITIVE_INFINITY;
-  /** From here on nobody does harm any more. */
+  /** End of the active phase: faults end here. */
   activeEndMs = 0;
   /** The most sessions that the proxy had at once. */
   sessionsPeak = 0;
@@ -119,7 +118,7 @@ export class Observations {
     }
   }
 
-  /** Writes down that an invariant does not hold. */
+  /** Records an invariant that does not hold. */
   expect(holds: boolean, invariant: string): void {
     if (!holds && !this.broken.has(invariant)) this.broken.set(invariant, this.lab.clock.now());
   }
@@ -129,18 +128,18 @@ export class Observations {
     return this.heapFloorBytes < SEGMENT_BYTES;
   }
 
-  /** Does a client disappear, so that packets get lost? */
+  /** True when a client vanishes, so that packets are lost. */
   get clientsVanish(): boolean {
     return only(this.plan, "client").some(({ leavesEarly }) => leavesEarly?.how === "vanish");
   }
 
-  /** How the session of this client ends. Keywords end nothing where nobody looks for them. */
+  /** How the session of this client ends. Keywords have no effect where they are not searched for. */
   endsOf({ ends, upgrade }: RawClient): RawClient["ends"] {
     const byKeyword = ends === "keyword" || ends === "answer-keyword";
     return byKeyword && (upgrade || !this.inspects) ? "nobody" : ends;
   }
 
-  /** What the backend should receive of a raw client, and no byte more. */
+  /** Checks what a backend receives of a raw client. */
   upload(part: RawClient): StreamCheck {
     return new StreamCheck(
       part.id * 32,
@@ -149,7 +148,7 @@ export class Observations {
     );
   }
 
-  /** What a raw client should receive of its backend. */
+  /** Checks what a raw client receives of its backend. */
   answerTo(part: RawClient): StreamCheck {
     const tail = this.endsOf(part) === "answer-keyword" ? "STOP" : "";
     return new StreamCheck(part.id * 32 + 1, part.downBytes, tail);
@@ -162,7 +161,7 @@ export class Observations {
     return arrival;
   }
 
-  /** The request of this path and the client that sent it, if a client of this plan has sent it. */
+  /** The request of this path and the client that sent it, if it is one of this plan. */
   planned(path: string): { client: ClientObservation; request: PlannedRequest } | undefined {
     const [, id, index] = path.split("/");
     const client = this.clients.get(Number(id));

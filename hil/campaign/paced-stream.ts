@@ -2,7 +2,7 @@ import type { MockSocket } from "net-mock-socket";
 import type { EmulatedLab } from "../kit/emulated-lab.ts";
 import type { Reading, Writing } from "./plan.ts";
 
-/** How long a slow reader rests after each piece. */
+/** Pause of a slow reader after each piece. */
 const REST_MS = 15;
 
 /** Writes `bytes` piece by piece, then calls `done`; stops when the socket can be written no more. */
@@ -25,7 +25,7 @@ export function write(
   next();
 }
 
-/** Hands what comes to `received`, at the reader's pace. */
+/** Calls `received` for each piece, at the reader's pace. */
 export function read(
   { clock }: Pick<EmulatedLab, "clock">,
   socket: MockSocket,

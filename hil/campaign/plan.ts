@@ -1,6 +1,6 @@
 import type { LinkSettings } from "net-mock-socket";
 
-/** A plan is what its parts make it. Any part can be left out, and what is left is still a plan. */
+/** The plan of a run: a list of parts. Any of them can be left out (shrinking), and the rest is still a plan. */
 export interface RunPlan {
   readonly seed: number;
   readonly parts: readonly Part[];
@@ -15,14 +15,14 @@ export type Part =
   | ChangePart
   | ClientPart;
 
-/** A key of the configuration that has not its default. */
+/** A key of the configuration that differs from its default. */
 export interface SettingPart {
   readonly kind: "setting";
   readonly key: string;
   readonly value: unknown;
 }
 
-/** A limit of the board that is not our board's. */
+/** Limits of the board that differ from our board's. */
 export interface BoardPart {
   readonly kind: "board";
   readonly connectionsMax: number;
@@ -32,12 +32,12 @@ export interface BoardPart {
 export interface BackendPart {
   readonly kind: "backend";
   readonly name: string;
-  /** How long it keeps a connection that says nothing. */
+  /** How long it keeps an idle connection. */
   readonly keepMs: number;
-  /** It rests for so long after each half kilobyte that it reads; 0: it does not. */
+  /** Pause after each half kilobyte that it reads; 0: none. */
   readonly restMs: number;
   readonly receiveWindow: number;
-  /** Sessions that the configuration lets it have at once. */
+  /** `maxSessions` of the configuration. */
   readonly maxSessions: number | undefined;
 }
 
@@ -58,19 +58,19 @@ export interface LinkPart {
   readonly settings: Partial<LinkSettings>;
 }
 
-/** How long new clients and faults come. */
+/** How long new clients and faults begin: the active phase. */
 export const ACTIVE_MS = 20_000;
 
 /** Ports of the three kinds of listener. */
 export const PORTS = { auto: 80, http: 81, tcp: 82 } as const;
 
-/** What goes wrong, with a backend or with the board itself. */
+/** Faults of a backend or of the board. */
 export const FAULTS = [
-  "refuse", // newcomers are refused
-  "black-hole", // what is sent to the backend is swallowed
+  "refuse", // new connections are refused
+  "black-hole", // packets to the backend are dropped
   "reset", // its connections are reset, once
-  "vanish", // it is gone without a word, and comes back
-  "crash", // power off: it has forgotten all when it is back
+  "vanish", // all packets from and to it are lost, then it is back
+  "crash", // power off: it has lost its state when it is back
   "quit", // the program ends, and is started again
   "cut", // packets between board and backend are lost
   "cut-to", // those to the backend
@@ -80,13 +80,13 @@ export const FAULTS = [
   "late-packets", // every third packet is overtaken
   "lost-answer", // the next answers to a SYN are lost
   "reset-data", // each twentieth packet with data is answered by a reset
-  "no-pool", // the backend has no place for another connection
-  "no-heap", // something else on the board takes all memory
-  "no-buffers", // the board loses what comes
+  "no-pool", // the backend has no control block for another connection
+  "no-heap", // all memory of the board is taken
+  "no-buffers", // the board drops incoming packets
   "wifi", // the board's Wi-Fi drops
-  "inbound-loss", // the board hears nothing, but is received
+  "inbound-loss", // the board receives nothing, but its packets arrive
   "power", // the board loses its power
-  "reset-button", // somebody presses the board's reset
+  "reset-button", // the board is reset
   "task-stall", // the board's task is kept busy
 ] as const;
 
@@ -121,28 +121,28 @@ export const MODES_OF_PORTS: ReadonlyMap<number, "auto" | "http" | "tcp"> = new 
   [91, "http"],
 ]);
 
-/** An operator changes something under traffic. */
+/** A change by an operator under traffic. */
 export interface ChangePart {
   readonly kind: "change";
   readonly id: number;
   readonly atMs: number;
   /**
-   * A new document, one that counts until the next reset, a backend's state, or a restart; `nothing` is a change
-   * that would be refused, left out.
+   * A new document, one that counts until the next reset, a backend's state, or a restart; `nothing`: a change
+   * that was refused in the first run is left out of the second.
    */
   readonly does: "document" | "lend" | "state" | "reboot" | "nothing";
   /** Keys that the document has instead of those in force. */
   readonly settings: Readonly<Record<string, unknown>>;
   /** The document has one backend less. */
   readonly leavesOut: boolean;
-  /** A request with the token comes over the new way. */
+  /** A request with the token confirms the change. */
   readonly confirms: boolean;
   /** Of `state`: which backend, and what it is to be. */
   readonly backend: number;
   readonly state: "ready" | "drain" | "maint";
 }
 
-/** How a client leavesEarly before it is served, and when after its connect. */
+/** How a client leaves before it is served, and how long after its connect. */
 export interface EarlyLeave {
   readonly afterMs: number;
   readonly how: "end" | "destroy" | "reset" | "vanish";
@@ -151,29 +151,29 @@ export interface EarlyLeave {
 /** What all clients have. */
 interface ClientBase {
   readonly kind: "client";
-  /** Its place among the clients: each has a host of its own. */
+  /** Its number; each client has a host of its own. */
   readonly id: number;
   readonly atMs: number;
   readonly port: number;
-  /** Bytes that it lets come unread. */
+  /** Its receive window, in bytes. */
   readonly receiveWindow: number;
   readonly leavesEarly: EarlyLeave | undefined;
 }
 
-/** How a client puts its bytes on the way. */
+/** How a client writes its bytes. */
 export interface Writing {
   readonly pieceBytes: number;
-  /** Pause behind each piece. */
+  /** Pause after each piece. */
   readonly gapMs: number;
 }
 
-/** `slow` rests after each piece; `stalled` never reads beyond its first bytes. */
+/** `slow` pauses after each piece; `stalled` stops reading after its first bytes. */
 export type Reading = "steady" | "slow" | "stalled";
 
-/** A stream each way, both checked byte by byte. */
+/** A client that sends one stream and receives one; both are checked byte by byte. */
 export interface RawClient extends ClientBase {
   readonly does: "raw";
-  /** It asks for the stream by an HTTP upgrade. */
+  /** The streams follow an HTTP upgrade. */
   readonly upgrade: boolean;
   readonly upBytes: number;
   readonly downBytes: number;
@@ -186,7 +186,7 @@ export interface RawClient extends ClientBase {
   readonly ends: "client" | "hasty" | "backend" | "nobody" | "keyword" | "answer-keyword";
 }
 
-/** What a backend does with a request. */
+/** How a backend answers a request. */
 export const MODES = [
   "length",
   "chunked",
@@ -214,11 +214,11 @@ export interface PlannedRequest {
   readonly upFraming: "none" | "length" | "chunked";
   readonly downBytes: number;
   readonly mode: Mode;
-  /** The client thinks before it sends. */
+  /** Pause before the request is sent. */
   readonly pauseMs: number;
 }
 
-/** Without a body, or with one of no byte by its length, a request may be sent again. */
+/** False for requests that may be sent again: no body, or `Content-Length: 0`. */
 export function hasBody({ upFraming, upBytes }: PlannedRequest): boolean {
   return upFraming === "chunked" || (upFraming === "length" && upBytes > 0);
 }
@@ -226,15 +226,15 @@ export function hasBody({ upFraming, upBytes }: PlannedRequest): boolean {
 export interface HttpClient extends ClientBase {
   readonly does: "http";
   readonly requests: readonly PlannedRequest[];
-  /** Requests that it sends ahead of their answers, one included. */
+  /** Requests in flight at once (pipelining). */
   readonly pipelined: number;
   readonly writing: Writing;
   readonly reading: Reading;
-  /** It keeps its connection when all is answered, and waits for the other end to close. */
+  /** It keeps its connection after the last answer, and waits for the board to close it. */
   readonly stays: boolean;
 }
 
-/** A client that is a nuisance. */
+/** A hostile client. */
 export interface HostileClient extends ClientBase {
   readonly does: "silent" | "slow-loris" | "malformed";
   /** Of `malformed`: which head. */
@@ -253,7 +253,7 @@ export function setting(plan: RunPlan, key: string): unknown {
   return only(plan, "setting").find(part => part.key === key)?.value;
 }
 
-/** One part in words, on one line. */
+/** One part as a line of text. */
 export function describe(part: Part): string {
   const { kind, ...rest } = part;
   const values = Object.entries(rest).map(([key, value]) => `${key}=${JSON.stringify(value)}`);

@@ -1,6 +1,6 @@
 import { seeded } from "net-mock-socket";
 
-/** What chance decides, in words. */
+/** A seeded pseudo-random number generator. */
 export class Prng {
   #random: () => number;
 
@@ -24,7 +24,7 @@ export class Prng {
     return values[this.upTo(values.length)];
   }
 
-  /** A random part of `values`, never nothing: what this plan has of them (swarm testing). */
+  /** A random, non-empty subset of `values` (swarm testing). */
   someOf<T>(values: readonly T[], share = 0.5): T[] {
     const some = values.filter(() => this.chance(share));
     return some.length > 0 ? some : [this.oneOf(values)];

@@ -8,7 +8,7 @@ import { BEHIND_KEYWORD } from "./raw-service.ts";
 /** Pause in the middle of the first word, which looks like a method until there: `PO`. */
 const HESITATION_MS = 120;
 
-/** Sends one stream, checks the other one, and closes when it is its turn. */
+/** Sends one stream, checks the other one, and closes as planned. */
 export function playRaw(
   seen: Observations,
   observed: ClientObservation,
@@ -61,7 +61,7 @@ export function playRaw(
         socket.end();
       }
     });
-    // Closed without a word, as by a full board: there is nothing to upload, so nothing would find out.
+    // Closed without an answer, as by a full board: nothing is uploaded, so no write would fail.
     socket.on("end", () => {
       if (head !== undefined) socket.end();
     });

@@ -3,10 +3,10 @@ import { bytesOf } from "./bytes.ts";
 import type { Observations, RawArrival } from "./observations.ts";
 import type { BackendPart } from "./plan.ts";
 
-/** What a backend says behind a keyword that ends the session: nobody may receive it. */
+/** Sent after a keyword that ends the session: must not be delivered. */
 export const BEHIND_KEYWORD = "nobody may receive this";
 
-/** Both streams of a raw client, behind its header. */
+/** Serves both streams of a raw client, after its header. */
 export function serveRaw(
   seen: Observations,
   { name }: BackendPart,

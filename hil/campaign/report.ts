@@ -6,28 +6,28 @@ import type { RunResult } from "./run.ts";
 /** Log lines and packets before a failure that are shown. */
 const LINES_BEFORE = 60;
 
-/** The command that plays a plan again, with everything that happened in it. */
+/** The command that replays a run. */
 export const again = (seed: number) => `npm run sim -- --seed ${seed} --replay`;
 
-/** A plan that failed, made small: what is left of its plan, and what led to the failure. */
+/** A failed run, reduced: the parts that are needed to fail, and the last events before the failure. */
 export function failure(seed: number, { broken, brokenMs = 0, plan, lab }: RunResult): string {
   const { trace } = lab.network;
   const until = trace.lines.filter(line => Number.parseFloat(line) <= brokenMs);
   return section([
-    `seed ${seed}, the parts of its plan that it takes to fail:`,
+    `seed ${seed}, the parts of its plan that are needed to fail:`,
     ...plan.parts.map(part => `  ${describe(part)}`),
     `broken after ${brokenMs.toFixed(0)} ms: ${broken.join("; ")}`,
     "the board's last lines:",
     ...lab.lines.slice(-LINES_BEFORE).map(line => `  ${line}`),
     "the last packets before it:",
     ...until.slice(-LINES_BEFORE).map(line => `  ${line}`),
-    "netstat, when all should be over:",
+    "netstat at the end:",
     ...netstat(lab),
     `again: ${again(seed)}`,
   ]);
 }
 
-/** A plan in full. */
+/** A run in full. */
 export function replay({ plan, broken, goalsReached, hash, lab }: RunResult): string {
   return section([
     ...plan.parts.map(describe),
@@ -39,7 +39,7 @@ export function replay({ plan, broken, goalsReached, hash, lab }: RunResult): st
   ]);
 }
 
-/** What a campaign came to, in a few lines. */
+/** The result of a campaign, in a few lines. */
 export function summary(results: readonly SeedResult[], realMs: number): string {
   const failed = results.filter(({ broken }) => broken.length > 0).length;
   const never = missing(results);
@@ -60,7 +60,7 @@ export function branches(results: readonly SeedResult[]): string {
   return section(COVERAGE_GOALS.map(name => `${String(count(name)).padStart(6)}  ${name}`));
 }
 
-/** Rare branches that no plan has taken. */
+/** Coverage goals that no run has reached. */
 export function missing(results: readonly SeedResult[]): string[] {
   const taken = new Set(results.flatMap(({ goalsReached }) => goalsReached));
   return COVERAGE_GOALS.filter(name => !taken.has(name));

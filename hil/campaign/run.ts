@@ -12,41 +12,41 @@ import { ACTIVE_MS, type ClientPart, ONE_BACKEND, only, PORTS, type RunPlan } fr
 import { playRaw } from "./raw-client.ts";
 
 /**
- * Time for all to end after the active phase: longer than any timeout of a plan, and than lwIP and Linux
- * need to give up what is lost.
+ * The quiet phase after the active one: longer than any timeout of a plan, and than lwIP and Linux
+ * retransmit before they give up.
  */
 const QUIET_MS = 240_000;
 
-/** What a plan has that says nothing else: the defaults would outlast the quiet time. */
+/** Timeouts of a plan that sets no others: the defaults are longer than the quiet phase. */
 const PATIENCE = { idleTimeoutMs: 8_000, tunnelTimeoutMs: 12_000, responseTimeoutMs: 5_000 };
 
 /**
- * How long after the active phase a client that does not read stays at most. The chip cannot reset a
- * connection, so until then such a client holds the bytes that are under way to it.
+ * How long a client that does not read stays after the active phase. The chip cannot reset a
+ * connection, so until then such a client holds the bytes in flight to it.
  */
 const STALL_MS = 60_000;
 
 /** Time for the last sockets to close when the proxy is told to stop, before lwIP begins to forget them. */
 const STOP_MS = 10_000;
 
-/** How often what must always hold is looked at. */
+/** Interval of the checks that must hold at any time. */
 const POLL_MS = 25;
 
-/** Alarms between two looks: a hundred times as many as a busy plan has in its quiet time. */
+/** Alarms between two checks: a hundred times as many as a busy run has in its quiet phase. */
 const ALARMS_MAX = 1_000_000;
 
-/** What a plan came to. */
+/** The result of a run. */
 export interface RunResult {
   readonly plan: RunPlan;
-  /** Invariants that did not hold; none in a plan that is as it should be. */
+  /** Invariants that did not hold; empty when the run passed. */
   readonly broken: readonly string[];
   /** When the first of them was seen. */
   readonly brokenMs: number | undefined;
   /** Changes that were refused, by their ids. */
   readonly refused: readonly number[];
-  /** Rare things that happened, by the names in `coverage.ts`. */
+  /** Coverage goals that were reached, by their names in `coverage.ts`. */
   readonly goalsReached: readonly string[];
-  /** One number over every packet and one over every log line. */
+  /** Hashes over all packets and over all log lines. */
   readonly hash: string;
   /** Virtual time: of the active phase, and in all. */
   readonly activeMs: number;
@@ -61,7 +61,7 @@ export interface SimulateOptions {
   readonly traceLines?: number;
 }
 
-/** Runs a plan: an active phase of clients, weather and faults, then a quiet time in which all must end. */
+/** Runs a plan: an active phase with clients and faults, then a quiet phase in which everything must end. */
 export async function simulate(
   plan: RunPlan,
   { traceLines = 0 }: SimulateOptions = {},
@@ -123,7 +123,7 @@ export async function simulate(
   };
 }
 
-/** Lets time pass; false when it stands still, because somebody does something again and again. */
+/** Advances time; false when it stands still because alarms never end. */
 async function pass(seen: Observations, ms: number): Promise<boolean> {
   const { clock } = seen.lab;
   let alarms = 0;
@@ -132,7 +132,7 @@ async function pass(seen: Observations, ms: number): Promise<boolean> {
   return !stuck && !seen.broken.has("time stands still");
 }
 
-/** A client connects, does what it does, and perhaps leavesEarly before it is served. */
+/** Connects a client and plays its part; it may leave before it is served. */
 function enter(seen: Observations, observed: ClientObservation): void {
   const { lab } = seen;
   const { part } = observed;
@@ -163,7 +163,7 @@ function enter(seen: Observations, observed: ClientObservation): void {
   lab.clock.after(leavesEarly.afterMs, () => {
     if (socket.destroyed || observed.served) return;
     observed.left = true;
-    // The active phase's end brings back whoever vanished, and nobody vanishes later.
+    // At the end of the active phase vanished hosts come back, so none vanishes later.
     if (leavesEarly.how === "vanish" && lab.clock.now() < seen.activeEndMs)
       lab.network.vanish(host);
     else if (leavesEarly.how === "end") socket.end();

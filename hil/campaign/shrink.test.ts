@@ -3,7 +3,7 @@ import { generate } from "./generate.ts";
 import type { RunPlan } from "./plan.ts";
 import { shrink } from "./shrink.ts";
 
-test("a plan that fails is made small: what it takes to fail is left, in its order, and nothing else", async () => {
+test("a failed plan is reduced to the parts that are needed to fail, in their order", async () => {
   const plan = generate(5);
   const { parts } = plan;
   const guilty = [parts[2], parts.at(-3)!, parts.at(-1)!];
@@ -17,7 +17,7 @@ test("a plan that fails is made small: what it takes to fail is left, in its ord
   expect(small.broken).toEqual(["it", "more"]);
 });
 
-test("a plan is not played for ever: what fails in no smaller plan is given back whole", async () => {
+test("shrinking ends: a plan that only fails as a whole is returned unchanged", async () => {
   const plan = generate(5);
   let plays = 0;
   const play = async (plan: RunPlan) => {

@@ -2,10 +2,10 @@ import fc from "fast-check";
 import type { Part, RunPlan } from "./plan.ts";
 import type { RunResult } from "./run.ts";
 
-/** Runs that are played at most to make one smaller. */
+/** Most runs that are played to reduce one plan. */
 const PLAYS_MAX = 400;
 
-/** A list that gets smaller by leaving out a half, a quarter, … and in the end single ones. */
+/** A list that is shrunk by leaving out halves, quarters, … and in the end single parts. */
 class PartsLeft extends fc.Arbitrary<readonly Part[]> {
   #all: readonly Part[];
 
@@ -36,8 +36,8 @@ function* smaller(parts: readonly Part[]): Generator<fc.Value<readonly Part[]>> 
 }
 
 /**
- * The smallest plan that is found in which one of the invariants that are broken in this one is
- * broken too. The same each time: it counts plays, not seconds.
+ * Finds a small plan in which one of the invariants in `broken` still fails. Deterministic: it is limited
+ * by runs, not by time.
  */
 export async function shrink<O extends Pick<RunResult, "broken">>(
   plan: RunPlan,

@@ -6,14 +6,14 @@ export interface CampaignOptions {
   /** The first plan's seed; the others follow. */
   readonly seed: number;
   readonly runs: number;
-  /** Processes that play at once. What comes out does not depend on it. */
+  /** Processes at once. The results do not depend on it. */
   readonly jobs: number;
-  /** Plays no plan behind the first one that fails. */
+  /** Stops at the first seed that fails. */
   readonly bail?: boolean;
   readonly onResult?: (result: SeedResult) => void;
 }
 
-/** Judges the runs of a campaign; gives the results in the order of their seeds. */
+/** Checks all seeds of a campaign; returns the results in the order of the seeds. */
 export async function campaign(options: CampaignOptions): Promise<SeedResult[]> {
   const { seed, runs, jobs, bail = false, onResult = () => {} } = options;
   const results: SeedResult[] = [];
@@ -23,7 +23,7 @@ export async function campaign(options: CampaignOptions): Promise<SeedResult[]> 
     while (next < end) {
       const result = await check(next++);
       results.push(result);
-      // Those before it are under way and go on, so the first one that fails is always the same.
+      // Runs in progress finish, so the first failing seed is always the same.
       if (bail && result.broken.length > 0) end = Math.min(end, result.seed + 1);
       onResult(result);
     }
@@ -33,7 +33,7 @@ export async function campaign(options: CampaignOptions): Promise<SeedResult[]> 
   return results.filter(result => result.seed < end).sort((a, b) => a.seed - b.seed);
 }
 
-/** One more process that plays the runs it is told. */
+/** One more worker process. */
 async function employ(
   work: (play: (seed: number) => Promise<SeedResult>) => Promise<void>,
 ): Promise<void> {

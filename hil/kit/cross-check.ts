@@ -2,7 +2,7 @@ import type { Status } from "../../firmware/src/admin/status.ts";
 import type { LogLine } from "../../firmware/src/log/event.ts";
 import type { ScriptedBackend } from "./scripted-backend.ts";
 
-/** What one client did and saw: it said a word that nobody else says, and was answered with a name. */
+/** One client's connection: it sent a unique word, and received the name of its backend. */
 export interface Visit {
   readonly endpoint: string | undefined;
   readonly word: string;

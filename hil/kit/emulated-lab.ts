@@ -19,43 +19,43 @@ import { readConfig } from "../../firmware/src/config/config.ts";
 import type { Config } from "../../firmware/src/config/settings.ts";
 import { type LogLine, parseLine } from "../../firmware/src/log/event.ts";
 
-/** For clients that all have the address of one computer: as many sessions as there are. */
+/** `clientSessionsMax` for clients that share one address: no limit. */
 export const CLIENT_SESSIONS_MAX = 512;
 
-/** Time from one host to another: a good Wi-Fi. */
+/** One-way latency of a good Wi-Fi. */
 const LATENCY_MS = 2;
 
-/** Packets that the network remembers as text: what led to a failure. */
+/** Packets that the trace keeps as text, for failure messages. */
 const TRACE_LINES = 40;
 
-/** What a lab leaves to chance; the same seed plays the same. */
+/** The same seed gives the same run. */
 export interface EmulatedLabOptions {
   seed?: number;
   /** From 0 to less than 1, instead of the seed. */
   random?: () => number;
-  /** What runs the firmware: this Node, or the chip's own engine. */
+  /** The engine that runs the firmware: this Node, or XS, the chip's own. */
   engine?: Engine;
-  /** Hears each line that the board writes to its console. */
+  /** Called with each line that the board writes to its console. */
   onLine?: (line: string) => void;
   /** Packets that the trace keeps as text. */
   traceLines?: number;
-  /** What the board keeps without power; one of its own when not given. */
+  /** The board's flash; a new one when not given. */
   flash?: Flash;
-  /** A board that fell over boots again by itself. */
+  /** The board reboots after a crash. */
   reboots?: boolean;
 }
 
 export type Engine = "node" | "xs";
 
-/** The engine of every lab that is not given one. */
+/** The default engine. */
 export const ENGINE: Engine = process.env.ENGINE === "xs" ? "xs" : "node";
 
-/** So much of a test of mass; an engine behind a pipe does a sixteenth in the same time. */
+/** The size of a large test: a sixteenth on XS, which is that much slower behind its pipe. */
 export function mass(much: number): number {
   return ENGINE === "xs" ? Math.ceil(much / 16) : much;
 }
 
-/** The board that a firmware with our settings finds. */
+/** An ESP32 with our build settings. */
 export function ourBoard(): BoardKind {
   const read = (name: string) =>
     readFileSync(new URL(`../../firmware/${name}`, import.meta.url), "utf8");
@@ -73,7 +73,7 @@ export function mendedBoard(): BoardKind {
   return { ...ourBoard(), socketsMended: true };
 }
 
-/** What the configuration may say of a backend. */
+/** Settings of a backend in the configuration. */
 export type BackendSettings = Partial<Config["backends"][number]>;
 
 /** A backend of the lab. */
@@ -87,8 +87,8 @@ export interface LabBackend {
 }
 
 /**
- * A bench in memory: an emulated board that runs our firmware, backends and clients around it, and a
- * clock that stands still until told.
+ * A lab in memory: an emulated board that runs our firmware, with backends and clients on a simulated
+ * network, in virtual time.
  */
 export class EmulatedLab {
   readonly clock = new VirtualClock();
@@ -141,8 +141,8 @@ export class EmulatedLab {
   }
 
   /**
-   * A backend on port 8080 of a host of its own; `serve` is what it does with a connection, `settings`
-   * what the configuration says of it beyond its address.
+   * A backend on port 8080 of a host of its own; `serve` handles each connection, `settings`
+   * are its keys in the configuration beyond name and address.
    */
   backend(
     name: string,
@@ -159,7 +159,7 @@ export class EmulatedLab {
       start() {
         listener = host.createServer({ allowHalfOpen: true }, socket => {
           connections.push(socket);
-          socket.on("error", () => {}); // what is lost is seen at the client
+          socket.on("error", () => {}); // the client sees the loss
           serve(socket);
         });
         listener.listen(8080);
@@ -174,7 +174,7 @@ export class EmulatedLab {
     return backend;
   }
 
-  /** Boots the firmware with the lab's backends, and lets it come up. */
+  /** Boots the firmware with the lab's backends, and waits until it serves. */
   async serve(settings: object = {}, options: StartOptions = {}): Promise<void> {
     this.boot(settings, options);
     await this.clock.run({ until: () => this.events("proxy", "ready").length > 0 });
@@ -188,7 +188,7 @@ export class EmulatedLab {
       port: 8080,
       ...settings,
     }));
-    // Nothing moves by itself: whoever wants checks says so. And all clients of `connect` have one address.
+    // No health checks unless the settings ask for them. All clients of `connect` have one address.
     const document = {
       backends,
       health: { check: "none" },
@@ -210,7 +210,7 @@ export class EmulatedLab {
     this.#powerOn();
   }
 
-  /** An operator wants the backend to be so. */
+  /** Sets the administrative state of a backend. */
   setState(name: string, state: "ready" | "drain" | "maint"): void {
     this.app!.runtime.setState(name, state);
   }
@@ -225,7 +225,7 @@ export class EmulatedLab {
     this.board.radio.renew(address);
   }
 
-  /** The board loses its power, without a word to anybody; the returned function gives it back. */
+  /** Cuts the board's power: no packet tells its peers. The returned function restores it. */
   powerLoss(): Undo {
     const silent = this.network.vanish("board");
     this.board.unplug();
@@ -241,7 +241,7 @@ export class EmulatedLab {
     return host.connect({ host: "board", port: 80, allowHalfOpen: options.allowHalfOpen ?? false });
   }
 
-  /** Sends `text` on a connection of its own; everything that came until the close. */
+  /** Sends `text` on a new connection; returns everything received until the close. */
   async ask(text: string): Promise<string> {
     const socket = this.connect();
     const received = collect(socket);
@@ -256,18 +256,18 @@ export class EmulatedLab {
       .filter(e => e.on === on && e.what === what);
   }
 
-  /** Lets everything end that ends by itself, and lwIP forget it. */
+  /** Advances time until sessions have timed out and TIME_WAIT is over. */
   async settle(): Promise<void> {
     await this.clock.run({ ms: 60_000 + this.board.kind.timeWaitMs });
   }
 }
 
-/** With its files and lines, which the board's own line lacks. */
+/** The stack with files and lines, which the board's own log line lacks. */
 function stackOf(exception: unknown): string {
   return String((exception instanceof Error && exception.stack) || exception);
 }
 
-/** What a socket brings: all its bytes as text, and how it ended. */
+/** Collects all bytes of a socket as text, and the code of its error. */
 export function collect(socket: MockSocket): { text: string; error: string | undefined } {
   const received = { text: "", error: undefined as string | undefined };
   socket.on("data", (bytes: Buffer) => {
@@ -279,12 +279,12 @@ export function collect(socket: MockSocket): { text: string; error: string | und
   return received;
 }
 
-/** A backend that says its name and what it was sent, and closes. */
+/** A backend that answers its name and what it received, and closes. */
 export function says(name: string): (socket: MockSocket) => void {
   return socket => socket.once("data", (bytes: Buffer) => socket.end(`${name}: ${bytes}`));
 }
 
-/** A backend that sends everything back. */
+/** An echo server. */
 export function echoes(socket: MockSocket): void {
   socket.pipe(socket);
 }

@@ -4,17 +4,17 @@ import { type Event, type LogLine, parseLine } from "../../firmware/src/log/even
 /** Lines that a failure prints. */
 const PRINTED_LINES = 40;
 
-/** Entries that are kept; a board that floods its console does not fill the memory. */
+/** Entries that are kept; a bound for boards that flood their console. */
 const ENTRIES_MAX = 10_000;
 
-/** What an event of the log must have: `{ on: "session", what: "end", why: "keyword" }`. */
+/** Keys and values that an event must have: `{ on: "session", what: "end", why: "keyword" }`. */
 export type EventPattern = Event extends infer E
   ? E extends Event
     ? Partial<E> & Pick<E, "on">
     : never
   : never;
 
-/** Part of an event, or a question to ask about each one. */
+/** A pattern for events, or a predicate. */
 export type Wanted = EventPattern | ((line: LogLine) => boolean);
 
 interface Entry {
@@ -22,13 +22,13 @@ interface Entry {
   readonly text: string;
 }
 
-/** What happened in a scenario, stamped with the target's time: the board's log, clients, backends. */
+/** The events of a scenario, with the target's time: the board's log, clients, backends. */
 export class Journal {
   /** The board's events, the oldest first. */
   readonly events: LogLine[] = [];
-  /** Lines that tell of a bug or of the board's end. */
+  /** Lines that report a bug or a crash. */
   readonly faults: string[] = [];
-  /** What the scenario is waiting for at present. */
+  /** What the scenario currently waits for. */
   readonly waits = new Set<string>();
   #clock: Pick<Clock, "now">;
   #onNote: (text: string) => void;
@@ -37,13 +37,13 @@ export class Journal {
   #cursor = 0;
   #watchers = new Set<() => void>();
 
-  /** `onNote` hears what clients and backends do, but not the board's lines. */
+  /** `onNote` is called with what clients and backends do, not with the board's lines. */
   constructor(clock: Pick<Clock, "now">, onNote: (text: string) => void = () => {}) {
     this.#clock = clock;
     this.#onNote = onNote;
   }
 
-  /** Something that a client or a backend did. */
+  /** Records what a client or a backend did. */
   note(text: string): void {
     this.#onNote(text);
     this.#enter(text);
@@ -59,7 +59,7 @@ export class Journal {
     for (const look of [...this.#watchers]) look();
   }
 
-  /** Waits for the next such event behind the one that was awaited last. */
+  /** Waits for the next matching event after the one that was awaited last. */
   until(wanted: Wanted): Promise<LogLine> {
     return this.waiting(
       `the log to tell ${typeof wanted === "function" ? wanted : JSON.stringify(wanted)}`,
@@ -77,7 +77,7 @@ export class Journal {
     );
   }
 
-  /** Waits until there are so many of them, whatever was awaited before. */
+  /** Waits until `count` matching events have been logged, awaited or not. */
   untilAll(count: number, wanted: Wanted): Promise<void> {
     return this.waiting(`the log to tell ${count} times ${JSON.stringify(wanted)}`, resolve => {
       const look = () => {
@@ -95,7 +95,7 @@ export class Journal {
     return this.events.filter(event => matches(event, wanted));
   }
 
-  /** A promise that a scenario which never ends can name. */
+  /** A promise whose description is printed if the scenario never ends. */
   async waiting<T>(
     what: string,
     begin: (resolve: (value: T) => void, reject: (error: Error) => void) => void,
@@ -108,7 +108,7 @@ export class Journal {
     }
   }
 
-  /** The last of it, packets among it. */
+  /** The last events, with packets between them. */
   trace(packets: readonly string[]): string {
     const seen = packets.flatMap(line => {
       const blank = line.indexOf(" ");

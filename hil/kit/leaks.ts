@@ -1,7 +1,7 @@
 import type { Board } from "../../emulator/src/board.ts";
 import type { App } from "../../firmware/src/app.ts";
 
-/** What of its past traffic an emulated board still holds; it had `alarmsMax` alarms when it booted. */
+/** Resources that an emulated board still holds of past traffic; it had `alarmsMax` alarms after its boot. */
 export function leaks(board: Board, { proxy }: App, alarmsMax: number): string[] {
   if (board.fatal !== undefined) return [`the board has died: ${board.fatal}`];
   const { stack } = board;
@@ -10,7 +10,7 @@ export function leaks(board: Board, { proxy }: App, alarmsMax: number): string[]
     "sessions of backends": proxy.pool.backends.reduce((sum, { sessions }) => sum + sessions, 0),
     "waiting for a backend": proxy.pool.queue.length,
     "socket objects": stack.objects,
-    // In TIME_WAIT nothing is held but the block, which makes room for others, and for longer than a scenario lasts.
+    // A block in TIME_WAIT holds nothing else, is reused when needed, and lasts longer than a scenario.
     connections: stack.connections - stack.remembered,
     [`alarms, and it booted with ${alarmsMax}`]: board.alarms > alarmsMax ? board.alarms : 0,
   };

@@ -3,25 +3,25 @@ import type { Scenario } from "./scenario.ts";
 import { ScenarioLab } from "./scenario-lab.ts";
 import { type Leftovers, NotSupported, type Target, type TestBed } from "./target.ts";
 
-/** How a scenario went that did not fail: nothing, or why it was not played. */
+/** The result of a scenario that did not fail; `skipped` says why it was not played. */
 export interface PlayResult {
   readonly skipped?: string;
 }
 
 export interface PlayOptions {
-  /** Hears what clients and backends do. */
+  /** Called with what clients and backends do. */
   readonly onNote?: (text: string) => void;
   /** Ends the scenario at once; its reason is what `play` rejects with. */
   readonly signal?: AbortSignal;
 }
 
-/** For a session to see that its client has left; less than `idleTimeoutMs` and `tunnelTimeoutMs`. */
+/** Time for a session to notice that its client has closed; less than `idleTimeoutMs` and `tunnelTimeoutMs`. */
 const SESSIONS_END_MS = 20_000;
 
 /**
- * Plays a scenario on a target. It must end in time, and then the board must be as it was before: no
- * session, socket or alarm is left, it lives, and its log tells of no fault. Throws what failed, with
- * the last of what happened.
+ * Plays a scenario on a target. It must end in time, and leave the board as it was: no session,
+ * socket or alarm is left, it runs, and its log has no fault. Throws the failure, with
+ * the last events.
  */
 export async function play(
   scenario: Scenario,
@@ -87,8 +87,8 @@ function waitsFor({ waits }: Journal): string {
 }
 
 /**
- * Sessions must end because their clients have left: with the backends gone, or some minutes later, a
- * forgotten one would be over, too.
+ * Sessions must end because their clients have closed: after the backends have stopped, or some minutes
+ * later, a forgotten session would have ended as well.
  */
 async function waitUntilSessionsEnd(testBed: TestBed): Promise<void> {
   const { sessions } = await leftoversUntil(
@@ -110,7 +110,7 @@ async function waitUntilIdle(testBed: TestBed, patienceMs: number): Promise<void
   throw new Error(`when all had left, the board still had ${leaks.join(", ")}`);
 }
 
-/** Looks again and again until `holds`, or for `patienceMs`; what was there at the last look. */
+/** Polls until `holds`, or for `patienceMs`; returns the last result. */
 async function leftoversUntil(
   testBed: TestBed,
   patienceMs: number,
@@ -138,7 +138,7 @@ function checkFaults(journal: Journal, expected: readonly RegExp[]): void {
   if (missing.length > 0) throw new Error(`the log does not tell of ${missing.join(", ")}`);
 }
 
-/** The same error, so that it still points to its line of the scenario. */
+/** Extends the same error, so that its stack still points to the scenario. */
 function withTrace(thrown: unknown, trace: string): Error {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
   error.message += `\n\nWhat happened, in milliseconds of the target's time:\n${trace}`;

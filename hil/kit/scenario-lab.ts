@@ -9,12 +9,12 @@ import type { Journal, Wanted } from "./journal.ts";
 import { ScriptedBackend } from "./scripted-backend.ts";
 import type { Need, NetworkFaults, TestBed } from "./target.ts";
 
-/** What the configuration may say of a backend beyond its name and address. */
+/** Settings of a backend in the configuration, beyond name and address. */
 export type BackendSettings = Partial<
   Omit<Config["backends"][number], "name" | "address" | "port">
 >;
 
-/** Settings as in gateway.json, each as far as it is given; the backends are the lab's. */
+/** Settings of gateway.json, all optional; the backends are the lab's. */
 export type ProxySettings = Given<Omit<Config, "backends">>;
 
 type Given<T> = T extends readonly (infer Item)[]
@@ -30,32 +30,32 @@ export interface Declared {
   readonly measures: readonly string[];
 }
 
-/** The board, as far as a scenario may know it. */
+/** What a scenario may know of the board. */
 export interface ScenarioBoard {
-  /** Sessions at once, and clients that may wait for one, as the board says when it is ready. */
+  /** Limits of sessions and of queued clients, from the board's `ready` event. */
   readonly sessionsMax: number;
   readonly queueMax: number;
-  /** Bytes that it holds of one connection, at most, in each direction. */
+  /** Most bytes that it buffers of one connection, in each direction. */
   readonly sendBufferBytes: number;
   readonly receiveWindowBytes: number;
-  /** Presses its button; it serves again when the promise resolves. Needs "reset". */
+  /** Resets it; resolves when it serves again. Needs "reset". */
   reset(): Promise<void>;
 }
 
 /**
- * What a scenario is played with: first the cast (`backend`, `client`), then the set-up (`proxy`), then
- * whatever happens.
+ * The parameter of a scenario: first create backends and clients (`backend`, `client`), then start the board
+ * (`proxy`), then act and check.
  */
 export class ScenarioLab {
   readonly wifi = {
-    /** The board loses its Wi-Fi now and has it again `ms` later. Needs "simulated-network". */
+    /** Drops the board's Wi-Fi for `ms`. Needs "simulated-network". */
     drop: (ms: number): void => {
       this.#use("simulated-network");
       this.#note(`the Wi-Fi drops for ${ms} ms`);
       this.#testBed.wifiDrop!(ms);
     },
   };
-  /** Figures that were taken. */
+  /** Measurements that were recorded. */
   readonly measured = new Set<string>();
   #testBed: TestBed;
   #journal: Journal;
@@ -82,7 +82,7 @@ export class ScenarioLab {
     return backend;
   }
 
-  /** A client with a connection of its own; where the target has several computers, on this one. */
+  /** A client with its own connection, on this host where the target has several. */
   client(host = "client"): Client {
     const client = new Client({
       name: `${host} ${this.#clients.length + 1}`,
@@ -137,7 +137,7 @@ export class ScenarioLab {
     };
   }
 
-  /** A request of a client that comes and goes. */
+  /** One request on a new connection, which is closed afterwards. */
   async get(path: string, { headers = {}, ...options }: RequestOptions = {}): Promise<Reply> {
     const client = this.client();
     try {
@@ -150,7 +150,7 @@ export class ScenarioLab {
     }
   }
 
-  /** Waits until the board has seen that everybody has left. */
+  /** Waits until the board has no session. */
   async sessionsClosed(): Promise<void> {
     const { clock, pollMs } = this.#testBed;
     while ((await this.#testBed.leftovers()).sessions > 0) {
@@ -158,12 +158,12 @@ export class ScenarioLab {
     }
   }
 
-  /** Waits for the next such event of the log, behind the one that was awaited last. */
+  /** Waits for the next matching event of the log after the one that was awaited last. */
   until(wanted: Wanted): Promise<LogLine> {
     return this.#journal.until(wanted);
   }
 
-  /** Such events of the log so far. */
+  /** Matching events of the log so far. */
   logged(wanted: Wanted): LogLine[] {
     return this.#journal.all(wanted);
   }
@@ -173,7 +173,7 @@ export class ScenarioLab {
     return this.#testBed.clock.now();
   }
 
-  /** Arranges what happens later: `lab.later(10_000, lab.network.cut("board", "red"))` mends it then. */
+  /** Runs a task later: `lab.later(10_000, lab.network.cut("board", "red"))` cuts now and repairs then. */
   later(ms: number, task: () => void): void {
     this.#testBed.clock.after(ms, task);
   }
@@ -184,13 +184,13 @@ export class ScenarioLab {
     return this.#testBed.status!();
   }
 
-  /** Types a command at the board's console; the lines of its answer. Needs "serial". */
+  /** Sends a command to the board's console; resolves with the lines of its answer. Needs "serial". */
   type(command: string): Promise<readonly string[]> {
     this.#use("serial");
     return this.#testBed.type!(command);
   }
 
-  /** Records a figure that the scenario said it would take. Needs "budgets". */
+  /** Records a measurement that the scenario has declared. Needs "budgets". */
   measure(name: string, value: number): void {
     this.#use("budgets");
     if (!this.#declared.measures.includes(name)) {
@@ -200,7 +200,7 @@ export class ScenarioLab {
     this.#testBed.measure!(name, value);
   }
 
-  /** What every witness of these visits tells of them, where two disagree. Needs "status". */
+  /** Cross-checks these visits with backends, log and counters; returns each disagreement. Needs "status". */
   async disagreements(visits: readonly Visit[], before: Status): Promise<string[]> {
     await this.#journal.untilAll(visits.length, { on: "session", what: "end" });
     return disagreements({
@@ -218,20 +218,20 @@ export class ScenarioLab {
     return this.#testBed.network!;
   }
 
-  /** What backends were sent that is no request. */
+  /** Invalid requests that backends received. */
   get broken(): string[] {
     return this.#backends.flatMap(({ backend: { name, broken } }) =>
       broken === undefined ? [] : [`${name} was sent what is no request: ${broken}`],
     );
   }
 
-  /** The scenario is over: the sun shines, and the clients leave. */
+  /** Ends all faults, and closes the clients. */
   closeClients(): void {
     this.#testBed.network?.heal();
     for (const client of this.#clients) client.leave();
   }
 
-  /** And the backends, too. */
+  /** Also stops the backends. */
   tearDown(): void {
     this.closeClients();
     for (const { backend } of this.#backends) backend.leave();
@@ -241,7 +241,7 @@ export class ScenarioLab {
     this.#journal.note(what);
   }
 
-  /** Whoever forgot to say so would fail on the targets that lack it. */
+  /** A scenario that has not declared a need would fail on targets that lack it. */
   #use(need: Need): void {
     if (this.#declared.needs.includes(need)) return;
     throw new Error(

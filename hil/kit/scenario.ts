@@ -5,12 +5,12 @@ import type { Need } from "./target.ts";
 export interface Scenario {
   /** A claim that a user cares about. */
   readonly title: string;
-  /** The file that it stands in, without its ending. */
+  /** Name of its file, without the ending. */
   readonly theme: string;
   readonly needs: readonly Need[];
-  /** Lines of the log that would be faults in any other scenario. */
+  /** Lines of the log that it expects, and that fail any other scenario. */
   readonly faults: readonly RegExp[];
-  /** Figures that it must take, by their names in `hil/rig/limits.ts`. */
+  /** Measurements that it must record, by their names in `hil/rig/limits.ts`. */
   readonly measures: readonly string[];
   readonly body: ScenarioBody;
 }
@@ -28,7 +28,7 @@ const FOLDER = new URL("../scenarios/", import.meta.url);
 const scenarios: Scenario[] = [];
 let theme = "";
 
-/** Tells a scenario. It is an ordinary async function, and knows neither its target nor a test runner. */
+/** Defines a scenario: an async function that knows neither its target nor a test runner. */
 export function scenario(title: string, body: ScenarioBody): void;
 export function scenario(title: string, options: ScenarioOptions, body: ScenarioBody): void;
 export function scenario(

@@ -5,28 +5,28 @@ import type { ReservedPort } from "../../emulator/src/reserved-port.ts";
 import type { Status } from "../../firmware/src/admin/status.ts";
 
 /**
- * What a scenario may need beyond clients, backends and a board that can be configured.
+ * What a scenario may need beyond clients, backends and a configurable board.
  *
  * - `simulated-network`: links and faults of a simulated network, and the board's Wi-Fi
- * - `reset`: somebody who presses the board's button
+ * - `reset`: the board can be reset
  * - `status`: the board's counters
- * - `serial`: somebody who types at the board's console
- * - `budgets`: a place for figures, with limits of what they may be
+ * - `serial`: commands can be sent to the board's console
+ * - `budgets`: measurements can be recorded, and have limits
  */
 export type Need = "simulated-network" | "reset" | "status" | "serial" | "budgets";
 
-/** Something that scenarios are played on: an emulated board in memory, a board on the desk. */
+/** A place to play scenarios: an emulated board in memory, a board on a serial port. */
 export interface Target {
   readonly name: string;
-  /** What it can do of that which a scenario may need. */
+  /** The needs that it satisfies. */
   readonly offers: readonly Need[];
-  /** How long a scenario may take, in the target's time. */
+  /** Limit of a scenario, in the target's time. */
   readonly patienceMs: number;
-  /** A testBed for one scenario. `onLine` hears each line that the board writes to its console. */
+  /** A test bed for one scenario. `onLine` is called with each line of the board's console. */
   setUp(onLine: (line: string) => void): TestBed;
 }
 
-/** A configuration document, as far as a target has to understand it. */
+/** The parts of a configuration document that a target reads. */
 export interface GatewayDocument {
   readonly listeners?: readonly { readonly port?: number }[];
   readonly backends: readonly {
@@ -54,7 +54,7 @@ export interface Computer {
   reservePort(): Promise<ReservedPort>;
 }
 
-/** Links and faults, by the names of hosts: `board`, and those of the cast. */
+/** Links and faults, by the names of hosts: `board`, and those of backends and clients. */
 export type NetworkFaults = Pick<
   Network,
   | "link"
@@ -70,14 +70,14 @@ export type NetworkFaults = Pick<
   | "heal"
 >;
 
-/** What of its past traffic a board still has. */
+/** What a board still holds of its past traffic. */
 export interface Leftovers {
   readonly sessions: number;
-  /** What it did not hold when it had booted, and why it died if it did; empty: it is at rest. */
+  /** Resources that it did not hold after its boot, or why it crashed; empty when there are none. */
   readonly leaks: readonly string[];
 }
 
-/** The board, the computers around it, and their time, while one scenario is played. */
+/** The board, the computers around it, and their time, for one scenario. */
 export interface TestBed {
   readonly clock: Clock;
   readonly limits: { readonly sendBufferBytes: number; readonly receiveWindowBytes: number };
@@ -87,28 +87,28 @@ export interface TestBed {
    * `NotSupported` where the target cannot have such a board.
    */
   boot(document: GatewayDocument): Promise<void>;
-  /** Where clients find the board's first listener. */
+  /** Address of the board's first listener, for clients. */
   readonly proxyAddress: { readonly host: string; readonly port: number };
-  /** Presses the board's button; it serves again when the promise resolves. */
+  /** Resets the board; resolves when it serves again. */
   reset?(): Promise<void>;
   readonly network?: NetworkFaults;
-  /** Takes the board's Wi-Fi away for so long. */
+  /** Drops the board's Wi-Fi for `ms`. */
   wifiDrop?(ms: number): void;
-  /** The board's counters, as its admin port tells them. */
+  /** The board's counters, as on its admin port. */
   status?(): Promise<Status>;
-  /** Types a command at the board's console; the lines of its answer. */
+  /** Sends a command to the board's console; resolves with the lines of its answer. */
   type?(command: string): Promise<readonly string[]>;
-  /** Takes a figure; `name` is one of those that the target expects. */
+  /** Records a measurement; `name` is one that the target has limits for. */
   measure?(name: string, value: number): void;
-  /** Lets time pass until `scenario` has ended, or for `patienceMs`. True: it has ended. */
+  /** Advances time until `scenario` has settled, or for `patienceMs`. True: it has settled. */
   drive(scenario: Promise<unknown>, patienceMs: number): Promise<boolean>;
-  /** Between two looks at `rest`, in ms. */
+  /** Interval between two calls of `leftovers`, in ms. */
   readonly pollMs: number;
   leftovers(): Leftovers | Promise<Leftovers>;
-  /** The last packets, each line with its time in front, where somebody saw them. */
+  /** The last packets, one line each, with the time first; empty on real networks. */
   packets(): readonly string[];
   close(): void;
 }
 
-/** This target cannot play the scenario, and that is nobody's fault: the scenario is skipped. */
+/** This target cannot play the scenario: it is skipped, not failed. */
 export class NotSupported extends Error {}

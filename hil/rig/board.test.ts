@@ -214,7 +214,7 @@ test("a dump after which the board stands still is told when it has said its las
   await board.release();
 });
 
-test("an event that comes in two goes is received once, whole", async () => {
+test("an event that arrives in two pieces is reported once, whole", async () => {
   const { adapter, board } = bench();
   await board.attach();
   await board.to("serving");

@@ -8,7 +8,7 @@ import { SerialLink, type SerialLinkOptions } from "./serial-link.ts";
 import { type Line, type Mark, Transcript, type TranscriptClock, Unmet } from "./transcript.ts";
 
 /**
- * How far a board has come, each state with those before it. `off`: held by its reset line, or not received of
+ * How far a board has come, each state with those before it. `off`: held by its reset line, or not heard of
  * since it was reset; `download` is beside the way.
  */
 export const STATES = ["off", "download", "booted", "online", "serving"] as const;
@@ -279,7 +279,7 @@ export class RigBoard {
     } else if (on === "net" && what === "no-ssid") {
       this.#hopeless = stuckBecause("rig", WAY.online.why);
     } else if (on === "proxy" && what === "ready") {
-      // An address that was not received is told at the next start.
+      // An address that was missed is logged again at the next start.
       if (this.address !== undefined) this.#passed("serving");
       else this.#hopeless = unreadable;
     }

@@ -21,7 +21,7 @@ const HOST = "127.0.0.1";
 const DOCUMENT = { backends: [8080, 8081].map(port => ({ address: HOST, port })) };
 
 /**
- * An emulated board on a desk: it is found, reset, received and typed at through a serial port, and serves
+ * An emulated board on a desk: it is found, reset, read and typed at through a serial port, and serves
  * on ports of this computer. The rig sees no more of it than of a real one.
  */
 export class EmulatedBoard {

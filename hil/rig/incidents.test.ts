@@ -152,7 +152,7 @@ describe("a chip whose flash holds no program", () => {
     );
   });
 
-  test("nor where it is first received amid its starts", () => {
+  test("nor where the first bytes received are from the middle of a boot", () => {
     expect(told(start(WATCHDOG))).toEqual(["no-program (rig)"]);
   });
 

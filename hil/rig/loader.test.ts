@@ -50,7 +50,7 @@ function image(): Uint8Array {
   return bytes;
 }
 
-test("a chip says what it is and its MAC address, silently, and is received again afterwards", async () => {
+test("a chip reports its kind and MAC address, and its log is read again afterwards", async () => {
   const { link, received } = await bench();
   const said = vi.spyOn(console, "log");
   expect(await inTime(askChip(link))).toEqual({ chip: "ESP32", mac: "24:0a:c4:12:34:56" });

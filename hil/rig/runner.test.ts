@@ -172,7 +172,7 @@ describe("what the board gives away", () => {
     const { play, runner, verdicts } = bench();
     let plays = 0;
     await play(
-      scenario("received all the same", async () => runner.incident(NOISE)),
+      scenario("passed all the same", async () => runner.incident(NOISE)),
       scenario("spoilt", async () => {
         if (++plays > 1) return;
         runner.incident(NOISE);

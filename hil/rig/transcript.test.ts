@@ -156,7 +156,7 @@ describe("settled", () => {
     expect([settled.ms, clock.pending]).toEqual([300, 0]);
   });
 
-  test("each line begins the quiet anew: a dump is received to its end", async () => {
+  test("each line restarts the quiet time: a dump is read to its end", async () => {
     const { clock, transcript, says } = bench();
     const settled = settling({ clock, transcript });
     for (const ms of [200, 450, 700]) clock.after(ms, () => says(`line at ${ms}\n`));

@@ -52,7 +52,7 @@ scenario("what a backend sent before it closed reaches a slow client whole", asy
 });
 
 scenario(
-  "a server that speaks first is received first, where the listener is for raw TCP",
+  "bytes of a server that speaks first are delivered, where the listener is for raw TCP",
   async lab => {
     lab.backend("mail", { greeting: "220 ready\r\n" });
     const client = lab.client();

@@ -214,7 +214,7 @@ describe.each([
 });
 
 test.each(["none", "v1", "v2"] as const)(
-  "a server that greets and closes at once is received, PROXY protocol %s",
+  "the greeting of a server that closes at once is delivered, PROXY protocol %s",
   async proxyProtocol => {
     const lab = new EmulatedLab();
     lab.backend("a", socket => socket.end("220 closed today\r\n"), { proxyProtocol });
