@@ -3,7 +3,7 @@ import type { Platform } from "../platform.ts";
 import { BUFFER_BYTES, Head, type HeadBuffers, type HeadLimits } from "./head.ts";
 import { REWRITE_BYTES } from "./rewrite.ts";
 
-/** Heads that are kept for the next message. More than so many are seldom read at once. */
+/** Most spare heads; more are rarely in use at once. */
 const SPARE_MAX = 2;
 
 /**
@@ -13,10 +13,10 @@ const SPARE_MAX = 2;
  */
 export const LONG_HEADS_BYTES = 33 * 1_024;
 
-/** Buffers as long as a head that one session may hold: the head, its target where a route changes it, the head rewritten. */
+/** Buffers of a head's size that one session may hold: the head, a target changed by a route, the rewritten head. */
 const SESSION_BUFFERS = 3;
 
-/** What the long heads of a proxy hold, those of earlier configurations included. */
+/** Bytes of all long heads of a proxy, including those of previous configurations. */
 export class LongHeadMemory {
   heldBytes = 0;
   readonly platform: Platform;
@@ -27,13 +27,13 @@ export class LongHeadMemory {
 }
 
 /**
- * Heads to read into: one and its buffer serve one message after the other, whosever they are.
+ * A pool of heads: a head and its buffer are reused for one message after the other.
  *
  * Buffers of more than `BUFFER_BYTES` are taken only while all of them together stay within the bound and the
  * board has room; those up to it are in the memory plan of each session.
  */
 export class HeadPool implements HeadBuffers {
-  /** Never less than one session may need. */
+  /** At least what one session may need. */
   readonly bytesMax: number;
   #limits: HeadLimits;
   #memory: LongHeadMemory;
@@ -53,7 +53,7 @@ export class HeadPool implements HeadBuffers {
     return head;
   }
 
-  /** Nobody may look into it any more. */
+  /** Returns a head to the pool; it must not be used any more. */
   give(head: Head): void {
     head.reset();
     if (this.#spare.length < SPARE_MAX) this.#spare.push(head);

@@ -1,16 +1,15 @@
 /**
- * Reads the head of a message, request or response, as RFC 9112 writes it and no other way: what
- * two readers could understand differently is refused, so that nobody behind us reads another
- * message than we did.
+ * Parses the head of a request or response strictly by RFC 9112. Whatever two parsers could read differently is
+ * refused, so that no server behind the proxy sees another message than the proxy did.
  */
 
 import { EMPTY_LINES_MAX } from "../net/sniff.ts";
 import { isUnderscored, type Name, nameAt } from "./field-names.ts";
 import { HOST, span, TARGET, TOKEN, VALUE } from "./grammar.ts";
 
-/** Where a field stands in `Head.bytes`; the ends are exclusive, the value is without blanks around. */
+/** Position of a field in `Head.bytes`; ends are exclusive, the value is without white space around it. */
 export interface Field {
-  /** One of `NAMES`. Empty where it is spelled with `_` for a `-`: to some backends the same name, to others not. */
+  /** One of `NAMES`. Empty if it has `_` for `-`: CGI backends treat both alike, others do not. */
   readonly name: Name;
   /** Where its line begins, and the next one. */
   readonly lineStart: number;
@@ -20,9 +19,9 @@ export interface Field {
 }
 
 export interface HeadLimits {
-  /** Bytes of a head, its empty line included. */
+  /** Longest head in bytes, including the empty line. */
   readonly headBytesMax: number;
-  /** Lines of a head, the first one included, the empty one not. */
+  /** Most lines of a head, including the first line, without the empty one. */
   readonly headLinesMax: number;
 }
 
@@ -32,11 +31,11 @@ export interface HeadLimits {
  */
 export type HeadError = 400 | 414 | 431 | 501 | 503 | 505;
 
-/** Who answers for the memory of long heads. */
+/** Bounds the memory of long heads. */
 export interface HeadBuffers {
-  /** Asks for a buffer of so many bytes before it is made; false where there is no room. */
+  /** Reserves memory for a buffer before it is allocated; false if there is not enough. */
   claim(bytes: number): boolean;
-  /** A buffer that was asked for is gone. */
+  /** Releases the reservation of a buffer. */
   unclaim(bytes: number): void;
 }
 
@@ -51,25 +50,25 @@ const DOT = 46;
 const SLASH = 47;
 const COLON = 58;
 
-/** Bytes made into text at once: they pass over the engine's stack, which is small on the chip. */
+/** Bytes converted to text per call: they are passed on the engine's stack, which is small on the chip. */
 export const TEXT_PIECE = 32;
 
-/** Text that such pieces are put together to, before it is added to more: each sum is a copy of all. */
+/** Size of the blocks that pieces are joined to first, because each concatenation copies everything. */
 const TEXT_BLOCK = 512;
 
 /**
- * Members of all of a head's lists of options and protocols; browsers send two. A head full of them
- * would take more memory than the chip has.
+ * Most members of all Connection and Upgrade lists of a head; browsers send two. A head full of them would need more
+ * memory than the chip has.
  */
 const LIST_MEMBERS_MAX = 32;
 
 /**
- * Fields whose names mean something to a proxy; requests of browsers have about five. Each takes 96 bytes on the chip
- * while the head is held, other fields take none beside their own bytes.
+ * Most fields with names of `NAMES`; requests of browsers have about five. Each takes 96 bytes on the chip while the
+ * head is held; other fields take only their own bytes.
  */
 const KNOWN_FIELDS_MAX = 32;
 
-/** Bytes that a head's own buffer holds at first, and keeps for the next head. */
+/** Initial size of a head's own buffer, in bytes; a buffer of this size is reused. */
 export const BUFFER_BYTES = 512;
 
 const NOTHING = new Uint8Array(0);
@@ -77,32 +76,32 @@ const NO_FIELDS: readonly Field[] = Object.freeze([]);
 const NO_TOKENS: readonly string[] = Object.freeze([]);
 
 /**
- * One head, fed piece by piece. The outcome does not depend on where the pieces are cut: each line
- * is judged when its end has come, the first fault decides.
+ * One head, fed piece by piece. The result does not depend on where the pieces are cut: each line is parsed when it is
+ * complete, and the first error decides.
  */
 export class Head {
-  /** The head as it came: the piece itself when all of it came in one, else a copy. */
+  /** The bytes of the head: the piece itself if the head came in one piece, else a copy. */
   bytes: Uint8Array = NOTHING;
-  /** Bytes of it so far. */
+  /** Bytes received so far. */
   length = 0;
   done = false;
   error: HeadError | undefined;
-  /** The fields whose names mean something to a proxy, in their order. */
+  /** The fields with names of `NAMES`, in their order. */
   known: Field[] = [];
-  /** Lines so far, the first one included, the empty one not. */
+  /** Lines so far, including the first line, without the empty one. */
   lines = 0;
-  /** Where the line behind the first one begins. */
+  /** Where the second line begins. */
   fieldsStart = 0;
 
   /** Minor version: HTTP/1.`minor`, 0 or 1. */
   minor = 1;
-  /** A request's method and target, as they stand in the first line. */
+  /** Positions of a request's method and target in the first line. */
   methodEnd = 0;
   targetStart = 0;
   targetEnd = 0;
-  /** The host that the target names, where Host does not say the same in the same letters; `parseRequest` sets it. */
+  /** The host of the target, if Host is not exactly the same text; set by `parseRequest`. */
   authority: string | undefined;
-  /** Where the first line begins: empty lines may stand before a request. */
+  /** Where the first line begins: empty lines may precede a request. */
   start = 0;
   /** A response's status. */
   status = 0;
@@ -112,9 +111,9 @@ export class Head {
 
   private own: Uint8Array = NOTHING;
   private limits: HeadLimits;
-  /** `undefined` where `limits` alone bound the memory. */
+  /** `undefined` if only `limits` bound the memory. */
   private buffers: HeadBuffers | undefined;
-  /** Of all lists so far. */
+  /** Members of all lists so far. */
   private members = 0;
   private lineStart = 0;
 
@@ -124,7 +123,7 @@ export class Head {
     this.buffers = buffers;
   }
 
-  /** Ready for the next message; it is not looked into any more. */
+  /** Prepares for the next message; the current one must not be used any more. */
   reset(): void {
     this.length = 0;
     this.done = false;
@@ -138,7 +137,7 @@ export class Head {
     if (this.own.byteLength > BUFFER_BYTES) this.release();
   }
 
-  /** Lets go of a long buffer: the head is not looked into any more. */
+  /** Frees a long buffer; the head must not be used any more. */
   release(): void {
     const { byteLength } = this.own;
     if (byteLength <= BUFFER_BYTES) return;
@@ -147,8 +146,8 @@ export class Head {
   }
 
   /**
-   * Takes what belongs to the head from a piece; returns how many bytes that were. The piece must
-   * not change before `keep` or the next `feed`.
+   * Consumes the bytes of a piece that belong to the head and returns their number. The piece must not change before
+   * `keep` or the next `feed`.
    */
   feed(piece: Uint8Array): number {
     const before = this.length;
@@ -176,7 +175,7 @@ export class Head {
     return count;
   }
 
-  /** Copies what has come so far, if that was not done before. Where there is no room for it, that is its `error`. */
+  /** Copies the bytes received so far, unless that was done before. Sets `error` if there is no memory. */
   keep(): void {
     const { length } = this;
     if (this.bytes === this.own) return;
@@ -199,7 +198,7 @@ export class Head {
     return found;
   }
 
-  /** The only field of a name; `undefined` where there is none, or more than one. */
+  /** The only field of a name; `undefined` if there is none or more than one. */
   only(name: Name): Field | undefined {
     const { known } = this;
     let found: Field | undefined;
@@ -211,7 +210,7 @@ export class Head {
     return found;
   }
 
-  /** The first field of a name where all of them say the same; `undefined` where there is none. */
+  /** The first field of a name if all of them have the same value; `undefined` if there is none. */
   agreed(name: Name): Field | undefined {
     const { known } = this;
     let found: Field | undefined;
@@ -224,8 +223,8 @@ export class Head {
   }
 
   /**
-   * Where the line ends that begins at `start`. Only of known fields is it remembered where they stand: with
-   * `fieldsStart` this finds all the others.
+   * The end of the line that begins at `start`. Only positions of known fields are stored; from `fieldsStart` on this
+   * finds the others.
    */
   lineEnd(start: number): number {
     return this.bytes.indexOf(LF, start) + 1;
@@ -236,7 +235,7 @@ export class Head {
     return this.text(start, this.bytes.indexOf(COLON, start)).toLowerCase();
   }
 
-  /** The value of the first field of this name (in lower case), whatever it is. */
+  /** The value of the first field of this name (in lower case), known or not. */
   lookup(name: string): string | undefined {
     const { bytes } = this;
     const fieldsEnd = this.length - LINE_END_BYTES;
@@ -261,7 +260,7 @@ export class Head {
     return this.text(valueStart, valueEnd);
   }
 
-  /** Does the list of tokens that the fields of this name hold have `token` (in lower case)? */
+  /** True if the token list of the fields of this name contains `token` (in lower case). */
   lists(name: Name, token: string): boolean {
     return this.tokens(name).includes(token);
   }
@@ -415,7 +414,7 @@ export class Head {
     return true;
   }
 
-  /** A value that is a list, and will be taken apart. */
+  /** Counts the members of a value that is a list. */
   private list(start: number, end: number): void {
     const { bytes } = this;
     let comma = start - 1;
@@ -435,13 +434,13 @@ export class Head {
     return number;
   }
 
-  /** A value that is nothing but 1 to 15 digits, as a number; -1 for any other. */
+  /** A value of 1 to 15 digits as a number; -1 for any other value. */
   number({ valueStart, valueEnd }: Field): number {
     const count = valueEnd - valueStart;
     return count >= 1 && count <= 15 ? this.digits(valueStart, valueEnd) : -1;
   }
 
-  /** May these bytes be an authority: a name or address, and perhaps a port? */
+  /** True if the bytes are allowed in an authority: a name or address with an optional port. */
   isHost(start: number, end: number): boolean {
     return span(this.bytes, start, HOST) >= end;
   }

@@ -1,7 +1,7 @@
 import { UNRESERVED } from "./grammar.ts";
 import { textOf } from "./head.ts";
 
-/** Bytes of a path that a route may have: so much of a request's path decides, and the byte behind it. */
+/** Longest path of a route, in bytes; a request's path is compared up to one byte more. */
 export const ROUTE_PATH_MAX = 128;
 
 const PERCENT = 37;
@@ -10,7 +10,7 @@ const SLASH = 47;
 const SEMICOLON = 59;
 const BACKSLASH = 92;
 
-/** Are there neither empty segments nor dots at the beginning of one? Then bytes of `PLAIN_PATH` are a normal path. */
+/** True if no segment is empty or begins with a dot; bytes of `PLAIN_PATH` are then a normal path. */
 export function isNormal(bytes: Uint8Array, start: number, end: number): boolean {
   for (let at = start; at >= 0 && at < end; at = bytes.indexOf(SLASH, at + 1)) {
     const next = bytes[at + 1];
@@ -19,7 +19,7 @@ export function isNormal(bytes: Uint8Array, start: number, end: number): boolean
   return true;
 }
 
-/** Is there an encoded NUL? No name has one, and some servers read no further. */
+/** True if there is an encoded NUL, at which some servers stop reading. */
 export function hasNul(bytes: Uint8Array, start: number, end: number): boolean {
   for (let at = bytes.indexOf(PERCENT, start); at >= 0 && at < end; ) {
     if (bytes[at + 1] === 48 && bytes[at + 2] === 48) return true;
@@ -119,7 +119,7 @@ function isDots(bytes: Uint8Array, start: number, size: number): boolean {
   return size <= 2 && bytes[start] === DOT && (size === 1 || bytes[start + 1] === DOT);
 }
 
-/** The signs that `normalPath` looks at; 0 for all other bytes. */
+/** The bytes that `normalPath` handles; 0 for all others. */
 const SIGNS = signs();
 
 function signs(): Uint8Array {

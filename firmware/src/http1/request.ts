@@ -42,7 +42,7 @@ const SLASH = 47;
 const QUESTION_MARK = 63;
 const ASTERISK = 42;
 
-/** The target that is no path, but the server itself. */
+/** The target of OPTIONS that means the server itself. */
 const SERVER = ascii("*");
 
 /**
@@ -156,7 +156,7 @@ function isServer({ bytes, targetStart, targetEnd }: Head, method: string, start
   return start > targetStart ? start === targetEnd : bytes[start] === ASTERISK;
 }
 
-/** A path, `/` where it is empty, and the query behind it. */
+/** A path, `/` if it is empty, followed by the query. */
 function joined(path: Uint8Array, query: Uint8Array): Uint8Array {
   const pathBytes = Math.max(1, path.byteLength);
   const target = new Uint8Array(pathBytes + query.byteLength);
@@ -166,13 +166,13 @@ function joined(path: Uint8Array, query: Uint8Array): Uint8Array {
   return target;
 }
 
-/** Does the client want the connection kept after this request? */
+/** True if the client wants to keep the connection after this request. */
 export function persists(head: Head): boolean {
   if (head.minor === 0) return head.lists("connection", "keep-alive");
   return !head.lists("connection", "close");
 }
 
-/** The value of Host, empty where HTTP/1.0 has none; `undefined` when it is missing or wrong. */
+/** The value of Host, empty if HTTP/1.0 has none; `undefined` if it is missing or invalid. */
 function hostOf(head: Head): string | undefined {
   const hosts = head.all("host");
   if (hosts.length === 0) return head.minor === 0 ? "" : undefined;
@@ -183,7 +183,7 @@ function hostOf(head: Head): string | undefined {
   return isHostAndPort(value) ? value : undefined;
 }
 
-/** A name or an IPv4 address, or an IPv6 address in brackets, and perhaps a port. */
+/** True for a name, an IPv4 address or an IPv6 address in brackets, with an optional port. */
 function isHostAndPort(text: string): boolean {
   if (text.includes("..")) return false; // a part of a name is never empty
   let end: number;
@@ -214,12 +214,12 @@ function authorityEnd(head: Head): number {
   return isHostAndPort(head.text(start, end)) ? end : -1;
 }
 
-/** Does a target whose authority ends at `end` name `host`? */
+/** True if a target whose authority ends at `end` names `host`. */
 export function namesHost(head: Head, end: number, host: string): boolean {
   return isSameHost(head.text(head.targetStart + SCHEME.length, end), host);
 }
 
-/** In any case, with or without the default port. */
+/** Compares hosts without letter case and without the default port. */
 function isSameHost(one: string, other: string): boolean {
   return withoutDefaultPort(one) === withoutDefaultPort(other);
 }
@@ -229,7 +229,7 @@ function withoutDefaultPort(host: string): string {
   return (port === undefined ? host : host.slice(0, -port.length)).toLowerCase();
 }
 
-/** HTTP/2 in the clear is no upgrade: we could not look through it. */
+/** The field of a valid upgrade. Upgrades to cleartext HTTP/2 are ignored, because the proxy could not parse it. */
 function upgradeOf(head: Head): Field | undefined {
   const field = head.agreed("upgrade");
   if (field === undefined || head.minor === 0 || !head.lists("connection", "upgrade")) {

@@ -1,6 +1,6 @@
 /**
- * Writes heads anew from what was understood: nothing is copied through that concerns one
- * connection only, and framing is always our own.
+ * Writes the head that is forwarded from the parsed one: hop-by-hop fields are dropped, and framing fields are always
+ * written by the proxy.
  */
 
 import { ascii } from "../text/ascii.ts";
@@ -9,7 +9,7 @@ import { hasStickyCookie, withoutStickyCookie } from "./cookies.ts";
 import type { Name } from "./field-names.ts";
 import type { Field, Head } from "./head.ts";
 
-/** Concern one connection only (RFC 9110 section 7.6.1), or are written by us. */
+/** Fields of one connection only (RFC 9110 section 7.6.1), or written by the proxy. */
 const OURS: readonly Name[] = Object.freeze([
   "connection",
   "content-length",
@@ -52,13 +52,13 @@ const CLAIMS: readonly Name[] = Object.freeze([
 /** What Connection does not take away from a request: it says whose the request is, and the log says the same. */
 const KEPT: readonly Name[] = Object.freeze(["host", "x-request-id"]);
 
-/** Tokens of Connection that name no field. */
+/** Tokens of Connection that are not field names. */
 const OPTIONS = Object.freeze(["close", "keep-alive", "upgrade"]);
 
-/** Bytes that a rewritten head may be longer than the one that came, long values aside. */
+/** Most bytes that a rewritten head is longer than the original, apart from long values. */
 export const REWRITE_BYTES = 512;
 
-// Written to every head, so not made of text each time.
+// Written to every head, so converted to bytes once.
 const SPACE_HTTP_1_1 = ascii(" HTTP/1.1\r\n");
 const HTTP_1_1 = ascii("HTTP/1.1 ");
 const NO_HOST = ascii("Host:\r\n");
@@ -78,13 +78,13 @@ const LINE_END = ascii("\r\n");
 const CONNECTION_CLOSE = ascii("Connection: close\r\n\r\n");
 const NO_REASON = ascii(" \r\n");
 
-/** Where a response's status stands in its first line. */
+/** Position of a response's status in its first line. */
 const STATUS_START = 9;
 const STATUS_END = 12;
 
 const SPACE = 32;
 
-/** Text, bytes, and pieces of another head, one after the other, in a buffer that is given. */
+/** Writes text, bytes and parts of another head to a buffer, one after the other. */
 class Writer {
   length = 0;
   private buffer: Uint8Array;
@@ -330,7 +330,7 @@ function upgrade(out: Writer, head: Head, field: Field | undefined): void {
   out.bytes(LINE_END);
 }
 
-/** Fields that Connection names, in lower case; `undefined` where it names none. */
+/** Field names that Connection lists, in lower case; `undefined` if there are none. */
 function connectionNames(head: Head): string[] | undefined {
   const tokens = head.tokens("connection");
   if (tokens.length === 0) return undefined;
