@@ -71,8 +71,8 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "do not close the backend's side",
-    file: "proxy/exchange.ts",
-    find: "      backendSide.close();\n",
+    file: "proxy/backend-link.ts",
+    find: "    backendSide.close();\n",
     replace: "",
   },
   {

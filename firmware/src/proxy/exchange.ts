@@ -1,17 +1,10 @@
-import type { Backend } from "../backend/backend.ts";
-import type { CheckCode } from "../backend/health.ts";
-import { type AnswerStatus, answer, KEEPS_ALIVE } from "../http1/answer.ts";
+import type { AnswerStatus } from "../http1/answer.ts";
 import type { Head } from "../http1/head.ts";
 import type { AnswerRefusal } from "../log/event.ts";
-import { countAnswer } from "../log/traffic.ts";
-import type { Endpoint, EndpointOwner } from "../net/endpoint.ts";
+import type { Endpoint } from "../net/endpoint.ts";
 import { isShort } from "../net/memory-reserve.ts";
-import {
-  type ConnectFailure,
-  type Connection,
-  Connector,
-  type ConnectorOwner,
-} from "./connector.ts";
+import { BackendLink, type ExchangeOwner } from "./backend-link.ts";
+import { type ConnectFailure, type Connection, Connector } from "./connector.ts";
 import type { ProxyContext } from "./context.ts";
 import {
   NO_ANSWER,
@@ -20,41 +13,9 @@ import {
   refusalOf,
   UNREACHABLE,
 } from "./exchange-replies.ts";
+import { type ExchangeState, stageOf } from "./exchange-state.ts";
 import { RequestSide } from "./request-side.ts";
 import { ResponseSide } from "./response-side.ts";
-
-/** The session of an exchange. It gets the events of the connector and of the backend's endpoint. */
-export interface ExchangeOwner extends ConnectorOwner, EndpointOwner {
-  readonly clientSide: Endpoint;
-  /** What the client says about other clients is believed. */
-  readonly trusted: boolean;
-}
-
-/**
- * How far an exchange has come.
- *
- * | state        | what happens                                                              |
- * | ------------ | ------------------------------------------------------------------------- |
- * | `connecting` | a backend is picked, waited for, connected to                             |
- * | `sending`    | a backend gets the request, which has not come whole                      |
- * | `awaiting`   | the whole request has come; the final head of the response has not        |
- * | `receiving`  | the head of the response has been passed on; its body follows             |
- * | `switching`  | a 101 is passed on                                                        |
- * | `replying`   | a reply of our own is written instead of a response; the backend is gone  |
- * | `complete`   | over: the client has the whole response                                   |
- * | `cut`        | over: the response cannot be completed, and the client shall see that     |
- * | `tunnel`     | over: the two speak another protocol from here on                         |
- */
-export type ExchangeState =
-  | "connecting"
-  | "sending"
-  | "awaiting"
-  | "receiving"
-  | "switching"
-  | "replying"
-  | "complete"
-  | "cut"
-  | "tunnel";
 
 /** All retries of one request begin within it, whatever the connect timeout. */
 const RETRY_DEADLINE_MS = 10_000;
@@ -63,36 +24,25 @@ const RETRY_DEADLINE_MS = 10_000;
  * One request and its response, from the request's head on. It calls nobody up: its owner calls `step` when
  * an endpoint or the connector has moved, and `expired` when `timeoutMs` is over.
  */
-export class Exchange {
+export class Exchange extends BackendLink {
   /** Only `enter` changes it. */
   state: ExchangeState = "connecting";
   /** From now on, until `expired` is due; 0 where the deadline stays. The owner takes it after each call. */
   timeoutMs = 0;
   readonly request: RequestSide;
   readonly response = new ResponseSide();
-  /** The last one that took the request, also when it is gone. */
-  backend: Backend | undefined;
-  /** The connection to it, while it is the exchange's. */
-  backendSide: Endpoint | undefined;
   /** HAProxy's termination state: who ended it, and when in its life; `--` when nobody did. */
   termination = "--";
   /** Why a response was not passed on, or was cut. */
   declare refusal: AnswerRefusal | "slow" | undefined;
-  /** When the head of the request was complete, a backend was connected, and the head of the response was complete. */
+  /** When the head of the request was complete. */
   readonly headMs: number;
-  connectedMs: number | undefined;
-  declare respondedMs: number | undefined;
-  /** When the body of the request had been sent. */
-  declare private sentMs: number | undefined;
-  private context: ProxyContext;
   private owner: ExchangeOwner;
-  /** Looks for a backend; `undefined` before. */
-  connector: Connector | undefined;
   declare private stopping: true | undefined;
 
   /** Gives the request's head back to `context.heads` when it is no longer needed. */
   constructor(context: ProxyContext, owner: ExchangeOwner, head: Head) {
-    this.context = context;
+    super(context);
     this.owner = owner;
     this.request = new RequestSide(head);
     this.headMs = context.platform.clock.now();
@@ -104,10 +54,12 @@ export class Exchange {
     const { config, stickyCookie } = context;
     const head = request.head!;
     const status = head.error ?? request.understand(context);
-    if (status === 404) context.refusals.noRoute++;
-    if (status === 503) this.replyWithoutRoom("RR");
-    else if (status !== undefined) this.reply(status, "PR");
-    if (status !== undefined) return;
+    if (status !== undefined) {
+      if (status === 404) context.refusals.noRoute++;
+      if (status === 503) this.replyWithoutRoom(503, "RR", NO_ROOM);
+      else this.reply(status, "PR");
+      return;
+    }
     const { group } = request.route!;
     this.connector = new Connector(context, this.owner, group, {
       attemptsMax: config.retries + 1,
@@ -127,18 +79,16 @@ export class Exchange {
 
   private connected({ backend, endpoint, reused }: Connection): void {
     const { context, request, owner } = this;
-    this.backend = backend;
-    this.backendSide = endpoint;
-    this.connectedMs = context.platform.clock.now();
-    endpoint.owner = owner;
+    this.take(backend, endpoint, owner);
     this.enter(request.body.done ? "awaiting" : "sending");
     const closes = !backend.keepsConnections && request.upgrade === undefined;
     if (!request.begin(context, endpoint, owner.client.address, owner.trusted, closes)) {
-      this.replyWithoutRoom("RH");
+      this.replyWithoutRoom(503, "RH", NO_ROOM);
+      return;
     }
     // Bytes that still come on an idle connection that was dead already answer no request of ours.
-    else if (endpoint.writeClosed && reused && this.retry()) return;
-    else if (!request.isRepeatable) request.settle(context);
+    if (endpoint.writeClosed && reused && this.retry()) return;
+    if (!request.isRepeatable) request.settle(context);
   }
 
   /** Moves what can be moved. */
@@ -164,21 +114,13 @@ export class Exchange {
   }
 
   /** HAProxy's letter for how far it has come. */
-  get stage(): "Q" | "C" | "H" | "D" {
-    switch (this.state) {
-      case "connecting":
-        return this.connector?.queued ? "Q" : "C";
-      case "sending":
-      case "awaiting":
-        return "H";
-      default:
-        return "D";
-    }
+  get stage(): string {
+    return stageOf(this.state, this.connector?.queued === true);
   }
 
   /** Writes a reply of our own instead of a response; `advice` where more is known than the status says. */
   reply(status: AnswerStatus, termination: string, advice?: string): void {
-    const { request, response } = this;
+    const { context, request, response, owner } = this;
     this.termination = termination;
     response.status = status;
     if (response.isPartial) {
@@ -186,15 +128,8 @@ export class Exchange {
       return;
     }
     this.enter("replying");
-    if (!request.body.done || !KEEPS_ALIVE.includes(status)) request.keepAlive = false;
-    const bytes = answer(status, {
-      advice,
-      html: request.prefersHtml,
-      headOnly: request.method === "HEAD",
-      keepAlive: request.keepAlive,
-    });
-    request.releaseHead(this.context);
-    response.reply(this.owner.clientSide, bytes);
+    response.reply(owner.clientSide, request, status, advice);
+    request.releaseHead(context);
   }
 
   /** The proxy stops: no other request follows. The owner says how long this one may take. */
@@ -203,28 +138,14 @@ export class Exchange {
     this.request.keepAlive = false;
   }
 
-  /** Lets go of the backend; its connection waits for another request if it may. */
+  /** It is over: lets go of all. The connection to the backend is kept if it may be; that of a tunnel is the caller's. */
   release(): void {
-    const { context, request, response, backend, backendSide } = this;
-    if (backend?.keepsConnections && backendSide !== undefined && this.state === "complete") {
-      const isClean = !backendSide.writeClosed && backendSide.readable === 0;
-      if (response.isReusable && request.isSent && isClean && !this.stopping) {
-        this.backendSide = undefined;
-        context.idle.put(backend, backendSide);
-        context.pool.release(backend);
-      }
-    }
+    const { context, request, response } = this;
+    if (this.state === "tunnel") this.backendSide = undefined;
+    else if (this.state === "complete" && this.isReusable) this.keepConnection();
     this.leaveBackend();
     request.releaseHead(context);
     response.dropPending(context);
-  }
-
-  /** The two speak another protocol from here on: `backend` and `backendSide` are the caller's. */
-  handOver(): void {
-    this.backendSide = undefined;
-    this.request.dropPending(this.context);
-    this.request.releaseHead(this.context);
-    this.response.releaseHead(this.context);
   }
 
   /** `timeoutMs` is over. */
@@ -244,8 +165,8 @@ export class Exchange {
         }
         return;
       default: {
-        const awaitsClient = owner.clientSide.writable === 0 || response.pending !== undefined;
-        this.cut(this.stopping ? "LD" : awaitsClient ? "cD" : "sD");
+        const isClientSlow = owner.clientSide.writable === 0 || response.pending !== undefined;
+        this.cut(this.stopping ? "LD" : isClientSlow ? "cD" : "sD");
       }
     }
   }
@@ -278,17 +199,17 @@ export class Exchange {
     if (!request.isSent) this.moveRequest(backendSide);
     if (this.state === "sending" || this.state === "awaiting") this.moveHeads(backendSide);
     if (this.state === "receiving") {
-      const isIntact = response.moveBody(context, backendSide, owner.clientSide);
-      if (!isIntact) this.cut(response.body!.broken ? "PD" : "SD");
-      else if (response.isWritten) this.enter("complete");
+      if (!response.moveBody(context, backendSide, owner.clientSide)) {
+        this.cut(response.body!.broken ? "PD" : "SD");
+      } else if (response.isWritten) {
+        this.enter("complete");
+      }
     } else if (this.state === "switching" && response.flush(context, owner.clientSide)) {
       this.enter("tunnel");
     }
     // Interim responses are no progress: with them a backend could keep a client waiting for ever.
-    const isProgress =
-      request.bytes > requestBytes ||
-      (response.body !== undefined && response.bytes > responseBytes);
-    if (!isProgress || this.stopping) return;
+    const passed = response.body === undefined ? responseBytes : response.bytes;
+    if (this.stopping || (request.bytes === requestBytes && passed === responseBytes)) return;
     const { responseTimeoutMs, idleTimeoutMs } = context.config;
     this.timeoutMs = this.state === "awaiting" ? responseTimeoutMs : idleTimeoutMs;
   }
@@ -307,41 +228,24 @@ export class Exchange {
   }
 
   private moveHeads(backendSide: Endpoint): void {
-    const { context, request, response, owner } = this;
+    const { context, request, response } = this;
+    const { clientSide } = this.owner;
     // A client that came with this backend's cookie needs no other.
     const cookieFor = this.connector!.sticky === this.backend ? undefined : this.backend;
-    switch (response.moveHeads(context, backendSide, owner.clientSide, request, cookieFor)) {
-      case "passed":
-        this.responded();
-        this.enter("receiving");
-        return;
-      case "switching":
-        this.responded();
-        this.enter("switching");
-        return;
-      case "refused":
-        this.refuseResponse();
-        return;
-      case "unanswered":
-        this.unanswered();
+    const progress = response.moveHeads(context, backendSide, clientSide, request, cookieFor);
+    if (progress === "refused") this.refuseResponse();
+    else if (progress === "unanswered") this.unanswered();
+    else if (progress !== "waiting") {
+      this.responded(response.status);
+      this.enter(progress);
     }
-  }
-
-  /** The final head of a response has been passed on. */
-  private responded(): void {
-    const { status } = this.response;
-    this.respondedMs = this.context.platform.clock.now();
-    countAnswer(this.backend!.counters, status);
-    const sentMs = this.sentMs ?? this.connectedMs!;
-    this.context.feedback.responded(this.backend!, this.connector!, sentMs, status);
   }
 
   /** The backend has closed or reset where a response was due. */
   private unanswered(): void {
-    const { connector } = this;
     const short = isShort(this.context.platform); // the chip cannot tell which of the two it was
     // An idle connection may have been closing when it was taken: then no connection was asked for.
-    if (connector!.attempts > 0 && !short) this.blame("L7RSP");
+    if (this.connector!.attempts > 0 && !short) this.blame("L7RSP");
     if (this.retry()) return;
     if (short) this.reply(503, "RH");
     else this.reply(502, "SH", NO_ANSWER);
@@ -353,24 +257,16 @@ export class Exchange {
    */
   private refuseResponse(): void {
     const refusal = refusalOf(this.response.head!, this.context.config);
-    if (refusal === "no-memory") this.countNoRoom();
     this.refusal = refusal;
-    this.reply(502, refusal === "no-memory" ? "RH" : "PH", REFUSED_RESPONSE[refusal]);
+    if (refusal !== "no-memory") this.reply(502, "PH", REFUSED_RESPONSE[refusal]);
+    else this.replyWithoutRoom(502, "RH", REFUSED_RESPONSE[refusal]);
   }
 
-  /** The board has no room for the request's head. */
-  private replyWithoutRoom(termination: string): void {
-    this.countNoRoom();
-    this.reply(503, termination, NO_ROOM);
-  }
-
-  private countNoRoom(): void {
+  /** The board has no memory for a head. */
+  private replyWithoutRoom(status: 502 | 503, termination: string, advice: string): void {
     this.refusal = "no-memory";
     this.context.refusals.noMemory++;
-  }
-
-  private blame(code: CheckCode): void {
-    this.context.feedback.failed(this.backend!, code);
+    this.reply(status, termination, advice);
   }
 
   /** The backend has left before the first byte of a response: another one, where that does no harm. */
@@ -382,21 +278,22 @@ export class Exchange {
     return true;
   }
 
+  /** The connection to the backend may serve another request. */
+  private get isReusable(): boolean {
+    const { request, response, backend, backendSide } = this;
+    if (!backendSide || backendSide.writeClosed || backendSide.readable > 0) return false;
+    return request.isSent && response.isReusable && backend!.keepsConnections && !this.stopping;
+  }
+
   /** The response cannot be completed. */
   private cut(termination: string): void {
     this.termination = termination;
     this.enter("cut");
   }
 
-  private leaveBackend(): void {
-    const { context, backendSide } = this;
-    this.connector?.cancel();
-    if (backendSide !== undefined) {
-      this.backendSide = undefined;
-      backendSide.close();
-      context.pool.release(this.backend!);
-    }
-    this.request.dropPending(context);
-    this.response.releaseHead(context);
+  protected override leaveBackend(): void {
+    super.leaveBackend();
+    this.request.dropPending(this.context);
+    this.response.releaseHead(this.context);
   }
 }

@@ -1,8 +1,10 @@
 import type { Head } from "../http1/head.ts";
 import type { Endpoint, EndpointOwner } from "../net/endpoint.ts";
+import type { ExchangeOwner } from "./backend-link.ts";
 import type { ConnectFailure, Connection } from "./connector.ts";
 import type { ClientInfo, ProxyContext } from "./context.ts";
-import { Exchange, type ExchangeOwner } from "./exchange.ts";
+import { Exchange } from "./exchange.ts";
+import { isOver } from "./exchange-state.ts";
 import type { Handler, HandlerOwner } from "./handler.ts";
 import { logRequest } from "./request-log.ts";
 
@@ -200,13 +202,12 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
       this.setDeadline(exchange.timeoutMs);
       exchange.timeoutMs = 0;
     }
-    const isOver = state === "complete" || state === "cut" || state === "tunnel";
     if (clientSide.writeClosed) {
       // No answer reaches it any more, but what it sent before it left is delivered.
-      if (isOver || exchange.request.body.done || clientSide.ended) this.clientLost();
+      if (isOver(state) || exchange.request.body.done || clientSide.ended) this.clientLost();
       return false;
     }
-    return isOver && this.endExchange(exchange);
+    return isOver(state) && this.endExchange(exchange);
   }
 
   /** True when another request follows. */
@@ -216,7 +217,7 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
     if (exchange.state === "tunnel") {
       this.over();
       const { backend, backendSide } = exchange;
-      exchange.handOver();
+      exchange.release();
       this.session.tunnel(backend!, backendSide!);
       return false;
     }

@@ -1,4 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
+import { type AnswerStatus, answer, KEEPS_ALIVE } from "../http1/answer.ts";
 import {
   type BodyReader,
   bodyReader,
@@ -19,7 +20,7 @@ import type { RequestSide } from "./request-side.ts";
  * on (`head.error` is 503 where the board has no memory for that); a 101 was passed on; another one was, and its body
  * follows.
  */
-export type HeadProgress = "waiting" | "unanswered" | "refused" | "switching" | "passed";
+export type HeadProgress = "waiting" | "unanswered" | "refused" | "switching" | "receiving";
 
 /** Interim responses (1xx) to one request; Go's client takes five, and a 102 may come each 20 s (RFC 2518). */
 const INTERIM_RESPONSES_MAX = 10;
@@ -80,7 +81,7 @@ export class ResponseSide extends MessageSide {
         if (!this.passFinal(context, client, head, framing, request, cookieFor)) return "refused";
         this.status = head.status;
         this.passRest(from, client, rest);
-        return "passed";
+        return "receiving";
       }
       if (head.status === 101) {
         if (!this.passSwitch(context, client, head, request, cookieFor)) return "refused";
@@ -104,8 +105,20 @@ export class ResponseSide extends MessageSide {
     return body.done;
   }
 
-  /** Writes a whole reply of our own. */
-  reply(client: Endpoint, reply: Uint8Array): void {
+  /** Writes a reply of our own ; the connection stays open where that is safe. */
+  reply(
+    client: Endpoint,
+    request: RequestSide,
+    status: AnswerStatus,
+    advice: string | undefined,
+  ): void {
+    if (!request.body.done || !KEEPS_ALIVE.includes(status)) request.keepAlive = false;
+    const reply = answer(status, {
+      advice,
+      html: request.prefersHtml,
+      headOnly: request.method === "HEAD",
+      keepAlive: request.keepAlive,
+    });
     this.bytes += reply.byteLength;
     this.pending = send(client, reply);
   }

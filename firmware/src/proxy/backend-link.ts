@@ -1,0 +1,72 @@
+import type { Backend } from "../backend/backend.ts";
+import type { CheckCode } from "../backend/health.ts";
+import { countAnswer } from "../log/traffic.ts";
+import type { Endpoint, EndpointOwner } from "../net/endpoint.ts";
+import type { Connector, ConnectorOwner } from "./connector.ts";
+import type { ProxyContext } from "./context.ts";
+
+/** The session of an exchange. It gets the events of the connector and of the backend's endpoint. */
+export interface ExchangeOwner extends ConnectorOwner, EndpointOwner {
+  readonly clientSide: Endpoint;
+  /** What the client says about other clients is believed. */
+  readonly trusted: boolean;
+}
+
+/** An exchange's hold of a backend, from the pick until it is let go, and what is learned from it. */
+export class BackendLink {
+  /** Looks for a backend; `undefined` before. */
+  connector: Connector | undefined;
+  /** The last one that took the request, also when it has been let go. */
+  backend: Backend | undefined;
+  /** The connection to it, until it is let go. */
+  backendSide: Endpoint | undefined;
+  /** When the connection was there, and when the final head of the response had come. */
+  connectedMs: number | undefined;
+  declare respondedMs: number | undefined;
+  /** When the body of the request had been sent. */
+  declare protected sentMs: number | undefined;
+  protected context: ProxyContext;
+
+  constructor(context: ProxyContext) {
+    this.context = context;
+  }
+
+  /** `owner` gets the events of the connection. */
+  protected take(backend: Backend, backendSide: Endpoint, owner: EndpointOwner): void {
+    this.backend = backend;
+    this.backendSide = backendSide;
+    this.connectedMs = this.context.platform.clock.now();
+    backendSide.owner = owner;
+  }
+
+  /** The backend has responded. */
+  protected responded(status: number): void {
+    this.respondedMs = this.context.platform.clock.now();
+    countAnswer(this.backend!.counters, status);
+    const sentMs = this.sentMs ?? this.connectedMs!;
+    this.context.feedback.responded(this.backend!, this.connector!, sentMs, status);
+  }
+
+  /** The backend has failed. */
+  protected blame(code: CheckCode): void {
+    this.context.feedback.failed(this.backend!, code);
+  }
+
+  /** Nothing more passes through the connection, and it may serve another request: lets it wait for one. */
+  protected keepConnection(): void {
+    const { context, backend, backendSide } = this;
+    this.backendSide = undefined;
+    context.idle.put(backend!, backendSide!);
+    context.pool.release(backend!);
+  }
+
+  /** Lets go of the backend, and closes the connection. */
+  protected leaveBackend(): void {
+    const { context, backend, backendSide } = this;
+    this.connector?.cancel();
+    if (backendSide === undefined) return;
+    this.backendSide = undefined;
+    backendSide.close();
+    context.pool.release(backend!);
+  }
+}
