@@ -7,7 +7,7 @@ import {
   UsageError,
   wholeNumber,
 } from "../../firmware/tools/command-line.ts";
-import { WORLDS } from "./experiments.ts";
+import { EXPERIMENTS } from "./experiments.ts";
 import { type Outcome, page } from "./page.ts";
 import { type Play, play, STRATEGY_NAMES } from "./play.ts";
 import { summarize, table, verdict } from "./summary.ts";
@@ -18,13 +18,13 @@ const SEED_MAX = 999_999_999;
 await runCommand(
   {
     name: "lab",
-    usage: ["[WORLD …] [options]"],
+    usage: ["[EXPERIMENT …] [options]"],
     about: `
 Plays every balancing strategy on the same requests, through the whole emulated board in virtual time,
 and shows which one does best and why: a table here, charts on a page.
 
-Worlds (all of them when none is named):
-${columns(Object.entries(WORLDS).map(([name, { question }]) => [name, question]))}`,
+Experiments (all of them when none is named):
+${columns(Object.entries(EXPERIMENTS).map(([name, { question }]) => [name, question]))}`,
     options: {
       seed: {
         value: "N",
@@ -34,11 +34,14 @@ ${columns(Object.entries(WORLDS).map(([name, { question }]) => [name, question])
       },
       out: { value: "FILE", default: "strategy-lab.html", help: "where the page goes" },
     },
-    word: oneOf(Object.keys(WORLDS)),
+    word: oneOf(Object.keys(EXPERIMENTS)),
     more: "Example: npm run lab -- one-slow bursts --seed 7",
   },
   async ({ values, words }) => {
-    const outcomes = await playAll(words.length > 0 ? words : Object.keys(WORLDS), values.seed);
+    const outcomes = await playAll(
+      words.length > 0 ? words : Object.keys(EXPERIMENTS),
+      values.seed,
+    );
     try {
       writeFileSync(values.out, page(outcomes));
     } catch (error) {
@@ -48,7 +51,7 @@ ${columns(Object.entries(WORLDS).map(([name, { question }]) => [name, question])
   },
 );
 
-/** Plays every strategy in these worlds, and prints what came of it. */
+/** Plays every strategy in these experiments, and prints what came of it. */
 async function playAll(names: readonly string[], seed: number): Promise<Outcome[]> {
   const bar = new SingleBar({
     format: "{bar} {value}/{total} {what}",
@@ -59,24 +62,24 @@ async function playAll(names: readonly string[], seed: number): Promise<Outcome[
   if (shown) bar.start(names.length * STRATEGY_NAMES.length, 0, { what: "" });
   const outcomes: Outcome[] = [];
   for (const [i, name] of names.entries()) {
-    if (!shown) process.stderr.write(`lab: world ${i + 1} of ${names.length}: ${name}\n`);
-    const world = WORLDS[name];
+    if (!shown) process.stderr.write(`lab: experiment ${i + 1} of ${names.length}: ${name}\n`);
+    const experiment = EXPERIMENTS[name];
     const plays: Play[] = [];
     for (const strategy of STRATEGY_NAMES) {
       if (shown) {
         bar.update({ what: `${name} ${strategy}` });
         bar.render(); // a play leaves its timer no time
       }
-      plays.push(await play(world, strategy, seed));
+      plays.push(await play(experiment, strategy, seed));
       if (shown) bar.increment();
     }
-    const summaries = plays.map(one => summarize(world, one));
-    outcomes.push({ name, world, seed, plays, summaries });
+    const summaries = plays.map(one => summarize(experiment, one));
+    outcomes.push({ name, experiment, seed, plays, summaries });
   }
   if (shown) bar.stop();
-  for (const { world, summaries } of outcomes) {
+  for (const { experiment, summaries } of outcomes) {
     process.stdout.write(
-      `${world.question}\n\n${table(world, summaries)}\n\n${verdict(summaries)}\n\n`,
+      `${experiment.question}\n\n${table(experiment, summaries)}\n\n${verdict(summaries)}\n\n`,
     );
   }
   return outcomes;

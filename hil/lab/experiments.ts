@@ -1,5 +1,5 @@
-/** A backend of a world. */
-export interface WorldBackend {
+/** A backend of an experiment. */
+export interface ExperimentBackend {
   readonly name: string;
   /** Mean time that one request takes there; each takes its own, exponentially spread around it. */
   readonly serviceMs: number;
@@ -10,7 +10,7 @@ export interface WorldBackend {
 }
 
 /** What happens to a backend in the middle of it. */
-export interface WorldEvent {
+export interface ExperimentEvent {
   readonly atMs: number;
   readonly backend: string;
   /** Service times are so many times longer from here on; or it dies; or it is back. */
@@ -25,12 +25,12 @@ export interface Traffic {
 }
 
 /** Everything that a strategy is tried on. */
-export interface World {
+export interface Experiment {
   /** The question that it asks. */
   readonly question: string;
-  readonly backends: readonly WorldBackend[];
+  readonly backends: readonly ExperimentBackend[];
   readonly traffic: Traffic;
-  readonly events: readonly WorldEvent[];
+  readonly events: readonly ExperimentEvent[];
   readonly durationMs: number;
 }
 
@@ -38,7 +38,7 @@ const even = (serviceMs: number, workers = 4) =>
   ["a", "b", "c"].map(name => ({ name, serviceMs, workers }));
 
 /** The usual questions. */
-export const WORLDS: Record<string, World> = {
+export const EXPERIMENTS: Record<string, Experiment> = {
   "one-slow": {
     question: "One of three backends is ten times slower than the others. Which strategies notice?",
     backends: [{ name: "a", serviceMs: 200, workers: 4 }, ...even(20).slice(1)],

@@ -1,20 +1,23 @@
 import { expect, test } from "vitest";
-import { WORLDS, type World } from "./experiments.ts";
+import { EXPERIMENTS, type Experiment } from "./experiments.ts";
 import { page } from "./page.ts";
 import { play, STRATEGY_NAMES } from "./play.ts";
 import { percentile, type Summary, summarize, table, verdict } from "./summary.ts";
 
-const short = (name: string): World => ({ ...WORLDS[name], durationMs: 15_000 });
+const short = (name: string): Experiment => ({ ...EXPERIMENTS[name], durationMs: 15_000 });
 
-async function summary(world: World, strategy: (typeof STRATEGY_NAMES)[number]): Promise<Summary> {
-  return summarize(world, await play(world, strategy, 1));
+async function summary(
+  experiment: Experiment,
+  strategy: (typeof STRATEGY_NAMES)[number],
+): Promise<Summary> {
+  return summarize(experiment, await play(experiment, strategy, 1));
 }
 
 test("one slow backend: ewma and two choices are clearly ahead of round robin", async () => {
-  const world = short("one-slow");
-  const usual = await summary(world, "round-robin");
-  const ewma = await summary(world, "ewma");
-  const choices = await summary(world, "two-choices");
+  const experiment = short("one-slow");
+  const usual = await summary(experiment, "round-robin");
+  const ewma = await summary(experiment, "ewma");
+  const choices = await summary(experiment, "two-choices");
   expect(usual.shares.map(share => Math.round(share * 100))).toEqual([33, 33, 33]);
   expect(usual.p99 / ewma.p99).toBeGreaterThan(3);
   expect(usual.p99 / choices.p99).toBeGreaterThan(1.2);
@@ -23,13 +26,13 @@ test("one slow backend: ewma and two choices are clearly ahead of round robin", 
 });
 
 test("a backend that dies costs nobody an answer, whatever the strategy", async () => {
-  const world: World = {
-    ...WORLDS["one-dies"],
+  const experiment: Experiment = {
+    ...EXPERIMENTS["one-dies"],
     durationMs: 12_000,
     events: [{ atMs: 4000, backend: "c", what: "dies" }],
   };
   for (const strategy of STRATEGY_NAMES) {
-    const { samples } = await play(world, strategy, 2);
+    const { samples } = await play(experiment, strategy, 2);
     expect(samples.filter(({ status }) => status !== 200)).toEqual([]);
     const late = samples.filter(({ sentMs }) => sentMs > 4000).map(({ backend }) => backend);
     expect(late).not.toContain("c");
@@ -37,11 +40,11 @@ test("a backend that dies costs nobody an answer, whatever the strategy", async 
 });
 
 test("the same seed plays the same, another one something else", async () => {
-  const world: World = { ...WORLDS.bursts, durationMs: 3000 };
+  const experiment: Experiment = { ...EXPERIMENTS.bursts, durationMs: 3000 };
   const [once, again, other] = [
-    await play(world, "two-choices", 7),
-    await play(world, "two-choices", 7),
-    await play(world, "two-choices", 8),
+    await play(experiment, "two-choices", 7),
+    await play(experiment, "two-choices", 7),
+    await play(experiment, "two-choices", 8),
   ];
   expect(again).toEqual(once);
   expect(other).not.toEqual(once);
@@ -55,12 +58,12 @@ test("the 99th percentile is the smallest that 99 of 100 do not exceed", () => {
 });
 
 test("table, verdict and page tell of every strategy, and the page needs nothing from outside", async () => {
-  const world: World = { ...WORLDS.bursts, durationMs: 2000 };
-  const plays = [await play(world, "round-robin", 1), await play(world, "ewma", 1)];
-  const summaries = plays.map(one => summarize(world, one));
-  expect(table(world, summaries).split("\n").length).toBe(3);
+  const experiment: Experiment = { ...EXPERIMENTS.bursts, durationMs: 2000 };
+  const plays = [await play(experiment, "round-robin", 1), await play(experiment, "ewma", 1)];
+  const summaries = plays.map(one => summarize(experiment, one));
+  expect(table(experiment, summaries).split("\n").length).toBe(3);
   expect(verdict(summaries)).toMatch(/[.]$/);
-  const text = page([{ name: "bursts", world, seed: 1, plays, summaries }]);
+  const text = page([{ name: "bursts", experiment, seed: 1, plays, summaries }]);
   expect(text).toContain("<th>ewma</th>");
   expect(text).not.toMatch(/(src|href)=|@import|url\(http/);
 });

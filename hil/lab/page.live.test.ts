@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { PATIENCE_MS } from "../kit/patience.ts";
-import { WORLDS, type World } from "./experiments.ts";
+import { EXPERIMENTS, type Experiment } from "./experiments.ts";
 import { page } from "./page.ts";
 import { play } from "./play.ts";
 import { summarize } from "./summary.ts";
@@ -20,10 +20,10 @@ describe.skipIf(absence)(`the lab's page in Chromium${absence}`, () => {
   const folder = mkdtempSync(join(tmpdir(), "hot-potato-lab-"));
   const file = join(folder, "lab.html");
   beforeAll(async () => {
-    const world: World = { ...WORLDS["one-slow"], durationMs: 2_000 };
-    const plays = [await play(world, "round-robin", 1), await play(world, "ewma", 1)];
-    const summaries = plays.map(one => summarize(world, one));
-    writeFileSync(file, page([{ name: "one-slow", world, seed: 1, plays, summaries }]));
+    const experiment: Experiment = { ...EXPERIMENTS["one-slow"], durationMs: 2_000 };
+    const plays = [await play(experiment, "round-robin", 1), await play(experiment, "ewma", 1)];
+    const summaries = plays.map(one => summarize(experiment, one));
+    writeFileSync(file, page([{ name: "one-slow", experiment, seed: 1, plays, summaries }]));
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 

@@ -1,16 +1,16 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import type { World } from "./experiments.ts";
+import type { Experiment } from "./experiments.ts";
 import type { Play } from "./play.ts";
 import { percentile, ranked, type Summary, served, verdict } from "./summary.ts";
 
 /** Slices of time that the charts show. */
 const SLICES = 60;
 
-/** One world and how every strategy did in it. */
+/** One experiment and how every strategy did in it. */
 export interface Outcome {
   readonly name: string;
-  readonly world: World;
+  readonly experiment: Experiment;
   readonly seed: number;
   readonly plays: readonly Play[];
   readonly summaries: readonly Summary[];
@@ -23,9 +23,9 @@ export function page(outcomes: readonly Outcome[]): string {
   const data = outcomes.map(outcome => ({
     name: outcome.name,
     plays: ranked(outcome.summaries).map(({ strategy }) =>
-      curves(outcome.world, outcome.plays.find(play => play.strategy === strategy)!),
+      curves(outcome.experiment, outcome.plays.find(play => play.strategy === strategy)!),
     ),
-    backends: outcome.world.backends.map(({ name }) => name),
+    backends: outcome.experiment.backends.map(({ name }) => name),
   }));
   return `<!doctype html>
 <html lang="en">
@@ -38,14 +38,14 @@ export function page(outcomes: readonly Outcome[]): string {
 show the 99th percentile of the time to the whole answer, and which backend served how much.</p>
 ${outcomes.map(section).join("\n")}
 <script>${file("uPlot.iife.min.js")}</script>
-<script>const worlds = ${JSON.stringify(data)};
+<script>const experiments = ${JSON.stringify(data)};
 ${SCRIPT}</script>
 </html>
 `;
 }
 
 function section(outcome: Outcome, index: number): string {
-  const { world, seed, name, summaries } = outcome;
+  const { experiment, seed, name, summaries } = outcome;
   const cells = (summary: Summary) =>
     [
       summary.p50.toFixed(0),
@@ -56,30 +56,30 @@ function section(outcome: Outcome, index: number): string {
     ]
       .map(cell => `<td>${cell}</td>`)
       .join("");
-  const names = world.backends.map(backend => `<th>${backend.name}</th>`).join("");
+  const names = experiment.backends.map(backend => `<th>${backend.name}</th>`).join("");
   return `<section>
-<h2>${world.question}</h2>
+<h2>${experiment.question}</h2>
 <p class="verdict">${verdict(summaries)}</p>
 <div class="table"><table><thead><tr><th>strategy</th><th>p50 ms</th><th>p99 ms</th><th>mean ms</th><th>errors</th>${names}</tr></thead>
 <tbody>${ranked(summaries)
     .map(summary => `<tr><th>${summary.strategy}</th>${cells(summary)}</tr>`)
     .join("\n")}</tbody></table></div>
-<p class="small">World <code>${name}</code>, seed ${seed}: ${traffic(world)}; ${world.backends
+<p class="small">Experiment <code>${name}</code>, seed ${seed}: ${traffic(experiment)}; ${experiment.backends
     .map(backend => `${backend.name} ${backend.serviceMs} ms × ${backend.workers}`)
     .join(", ")}.</p>
-<div class="charts" data-world="${index}"></div>
+<div class="charts" data-experiment="${index}"></div>
 </section>`;
 }
 
-function traffic({ traffic: { perSecond, burst }, durationMs }: World): string {
+function traffic({ traffic: { perSecond, burst }, durationMs }: Experiment): string {
   const bursts =
     burst === undefined ? "" : `, and ${burst.requests} at once every ${burst.everyMs / 1000} s`;
   return `${perSecond} requests a second${bursts}, for ${durationMs / 1000} s`;
 }
 
 /** What the charts draw: seconds, the 99th percentile, and each backend's answers, by slice. */
-function curves(world: World, { strategy, samples }: Play) {
-  const sliceMs = world.durationMs / SLICES;
+function curves(experiment: Experiment, { strategy, samples }: Play) {
+  const sliceMs = experiment.durationMs / SLICES;
   const slices = Array.from({ length: SLICES }, (_, slice) =>
     samples.filter(({ sentMs }) => Math.floor(sentMs / sliceMs) === slice),
   );
@@ -94,7 +94,7 @@ function curves(world: World, { strategy, samples }: Play) {
           ),
         );
   });
-  const by = world.backends.map(({ name }) =>
+  const by = experiment.backends.map(({ name }) =>
     slices.map(slice => slice.filter(({ backend }) => backend === name).length),
   );
   return {
@@ -124,7 +124,7 @@ th:first-child { text-align: left; font-weight: 600; }
 .u-legend { font-size: .75rem; }
 `;
 
-/** Two small charts for each strategy of each world, all of a world on the same scale. */
+/** Two small charts for each strategy of each experiment, all of an experiment on the same scale. */
 const SCRIPT = `
 const dark = matchMedia("(prefers-color-scheme: dark)").matches;
 const ink = dark ? "#ddd" : "#222";
@@ -132,9 +132,9 @@ const grid = { stroke: dark ? "#fff2" : "#0002", width: 1 };
 const colours = ["#3b82f6", "#f59e0b", "#10b981", "#ec4899", "#8b5cf6", "#14b8a6", "#ef4444", "#84cc16"];
 const axis = { stroke: ink, grid, ticks: grid };
 for (const place of document.querySelectorAll(".charts")) {
-  const world = worlds[place.dataset.world];
-  const top = Math.max(...world.plays.flatMap(play => play.p99.map(ms => ms ?? 0)));
-  for (const play of world.plays) {
+  const experiment = experiments[place.dataset.experiment];
+  const top = Math.max(...experiment.plays.flatMap(play => play.p99.map(ms => ms ?? 0)));
+  for (const play of experiment.plays) {
     const box = place.appendChild(document.createElement("div"));
     box.className = "chart";
     box.appendChild(document.createElement("h3")).textContent = play.strategy;
@@ -148,7 +148,7 @@ for (const place of document.querySelectorAll(".charts")) {
     new uPlot({ ...common, height: 120,
       scales: { x: { time: false }, y: { range: (_, low, high) => [0, Math.max(1, high)] } },
       axes: [{ ...axis, values: (_, marks) => marks.map(s => s + " s") }, { ...axis, size: 72 }],
-      series: [{}, ...world.backends.map((name, i) => ({ label: name, stroke: colours[i % colours.length], width: 1.5, points: { show: false } })),
+      series: [{}, ...experiment.backends.map((name, i) => ({ label: name, stroke: colours[i % colours.length], width: 1.5, points: { show: false } })),
         { label: "errors", stroke: "#dc2626", width: 1.5, dash: [4, 3], points: { show: false } }],
     }, [play.seconds, ...play.by, play.errors], box);
   }

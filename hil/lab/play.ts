@@ -3,7 +3,7 @@ import { STRATEGIES } from "../../firmware/src/balancer/strategies.ts";
 import { type StrategyName, UNWEIGHTED } from "../../firmware/src/config/settings.ts";
 import { type BackendSettings, EmulatedLab } from "../kit/emulated-lab.ts";
 import { httpBackend, MessageReader, reply } from "../kit/http-backend.ts";
-import type { World, WorldBackend } from "./experiments.ts";
+import type { Experiment, ExperimentBackend } from "./experiments.ts";
 
 export const STRATEGY_NAMES = Object.keys(STRATEGIES) as StrategyName[];
 
@@ -18,7 +18,7 @@ export interface Sample {
   readonly backend: string | undefined;
 }
 
-/** One strategy in one world. */
+/** One strategy in one experiment. */
 export interface Play {
   readonly strategy: StrategyName;
   readonly samples: readonly Sample[];
@@ -33,12 +33,16 @@ const CLIENTS = 16;
 /** Virtual time that the last requests are given to end. */
 const AFTERMATH_MS = 40_000;
 
-/** Plays `world` with `strategy` through the whole emulated board; the same seed plays the same. */
-export async function play(world: World, strategy: StrategyName, seed: number): Promise<Play> {
+/** Plays `experiment` with `strategy` through the whole emulated board; the same seed plays the same. */
+export async function play(
+  experiment: Experiment,
+  strategy: StrategyName,
+  seed: number,
+): Promise<Play> {
   const lab = new EmulatedLab(undefined, { seed });
   const weighted = !UNWEIGHTED.includes(strategy);
   const machines = new Map<string, Machine>();
-  for (const [index, settings] of world.backends.entries()) {
+  for (const [index, settings] of experiment.backends.entries()) {
     const machine = new Machine(lab, settings, seeded(seed * 1000 + index));
     machines.set(settings.name, machine);
     machine.start({
@@ -56,29 +60,34 @@ export async function play(world: World, strategy: StrategyName, seed: number): 
   await lab.clock.run({ ms: WARM_UP_MS });
 
   const beginMs = lab.clock.now();
-  for (const { atMs, backend, what } of world.events) {
+  for (const { atMs, backend, what } of experiment.events) {
     lab.clock.after(atMs, () => machines.get(backend)!.suffer(what));
   }
   const visitors = new Visitors(lab, beginMs, seeded(seed + 1));
-  arrivals(lab, world, seeded(seed), () => visitors.visit());
-  await lab.clock.run({ ms: world.durationMs + AFTERMATH_MS });
+  arrivals(lab, experiment, seeded(seed), () => visitors.visit());
+  await lab.clock.run({ ms: experiment.durationMs + AFTERMATH_MS });
   visitors.leave();
   await lab.settle();
   if (lab.board.fatal !== undefined) throw new Error(`the board died: ${lab.board.fatal}`);
   return { strategy, samples: visitors.samples };
 }
 
-/** Calls `visit` for each request of the world's traffic, at its time. */
-function arrivals(lab: EmulatedLab, world: World, random: () => number, visit: () => void): void {
-  const { perSecond, burst } = world.traffic;
+/** Calls `visit` for each request of the experiment's traffic, at its time. */
+function arrivals(
+  lab: EmulatedLab,
+  experiment: Experiment,
+  random: () => number,
+  visit: () => void,
+): void {
+  const { perSecond, burst } = experiment.traffic;
   let atMs = 0;
   for (;;) {
     atMs += exponential(1000 / perSecond, random);
-    if (atMs >= world.durationMs) break;
+    if (atMs >= experiment.durationMs) break;
     lab.clock.after(atMs, visit);
   }
   if (burst === undefined) return;
-  for (let ms = burst.everyMs; ms < world.durationMs; ms += burst.everyMs) {
+  for (let ms = burst.everyMs; ms < experiment.durationMs; ms += burst.everyMs) {
     for (let i = 0; i < burst.requests; i++) lab.clock.after(ms, visit);
   }
 }
@@ -90,14 +99,14 @@ function exponential(mean: number, random: () => number): number {
 /** A server with a few workers and a line in front of them. */
 class Machine {
   #lab: EmulatedLab;
-  #settings: WorldBackend;
+  #settings: ExperimentBackend;
   #random: () => number;
   #slower = 1;
   #busy = 0;
   #line: (() => void)[] = [];
   #server: { stop(): void; start(): void } | undefined;
 
-  constructor(lab: EmulatedLab, settings: WorldBackend, random: () => number) {
+  constructor(lab: EmulatedLab, settings: ExperimentBackend, random: () => number) {
     this.#lab = lab;
     this.#settings = settings;
     this.#random = random;
@@ -115,7 +124,7 @@ class Machine {
     this.#server = this.#lab.backend(name, backend.serve, configured);
   }
 
-  suffer(what: World["events"][number]["what"]): void {
+  suffer(what: Experiment["events"][number]["what"]): void {
     if (what === "dies") {
       this.#server!.stop();
       this.#line = [];

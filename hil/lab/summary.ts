@@ -1,7 +1,7 @@
-import type { World } from "./experiments.ts";
+import type { Experiment } from "./experiments.ts";
 import type { Play, Sample } from "./play.ts";
 
-/** What one strategy came to in a world. */
+/** What one strategy came to in an experiment. */
 export interface Summary {
   readonly strategy: string;
   readonly requests: number;
@@ -11,11 +11,11 @@ export interface Summary {
   readonly p50: number;
   readonly p99: number;
   readonly mean: number;
-  /** Part of the answers that each backend gave, in the world's order. */
+  /** Part of the answers that each backend gave, in the experiment's order. */
   readonly shares: readonly number[];
 }
 
-export function summarize(world: World, { strategy, samples }: Play): Summary {
+export function summarize(experiment: Experiment, { strategy, samples }: Play): Summary {
   const good = samples.filter(served);
   const times = good.map(({ ms }) => ms).sort((x, y) => x - y);
   return {
@@ -25,7 +25,7 @@ export function summarize(world: World, { strategy, samples }: Play): Summary {
     p50: percentile(times, 0.5),
     p99: percentile(times, 0.99),
     mean: times.reduce((sum, ms) => sum + ms, 0) / Math.max(1, times.length),
-    shares: world.backends.map(
+    shares: experiment.backends.map(
       ({ name }) =>
         good.filter(({ backend }) => backend === name).length / Math.max(1, good.length),
     ),
@@ -42,8 +42,8 @@ export function percentile(sorted: readonly number[], part: number): number {
 }
 
 /** A table for a terminal, the best 99th percentile first. */
-export function table(world: World, summaries: readonly Summary[]): string {
-  const names = world.backends.map(({ name }) => name);
+export function table(experiment: Experiment, summaries: readonly Summary[]): string {
+  const names = experiment.backends.map(({ name }) => name);
   const rows = [
     ["strategy", "p50 ms", "p99 ms", "mean ms", "errors", ...names.map(name => `${name} %`)],
     ...ranked(summaries).map(({ strategy, p50, p99, mean, errors, requests, shares }) => [

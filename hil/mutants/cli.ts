@@ -6,12 +6,12 @@ import { runCommand, UsageError, wholeNumber } from "../../firmware/tools/comman
 import { Copy, planted } from "./copy.ts";
 import { MUTATIONS, type Mutation } from "./mutations.ts";
 
-/** A bug may make the firmware turn in circles. */
+/** A bug may make the firmware loop for ever. */
 const TIMEOUT_MS = 300_000;
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Worlds of one campaign. */
+/** Runs of one campaign. */
 const RUNS_MAX = 9_999_999;
 
 await runCommand(
@@ -27,7 +27,7 @@ bugs with one of them in their name.`,
         value: "N",
         read: wholeNumber(1, RUNS_MAX),
         default: "200",
-        help: "worlds that the campaign plays for each",
+        help: "runs of the campaign for each",
       },
       "no-tests": { help: "only the campaign" },
       list: { help: "the bugs, without planting any" },

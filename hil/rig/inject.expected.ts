@@ -6,7 +6,7 @@ export const SHORT_SCENARIOS = [
   "ten clients",
   "clients one after the other",
   "a backup serves",
-  "drains gets nobody",
+  "drains gets no new client",
 ];
 
 export interface Outcome {

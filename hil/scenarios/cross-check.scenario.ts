@@ -33,7 +33,7 @@ scenario(
 );
 
 scenario(
-  "a backend that stops and comes back misses no more than its absence, all witnesses say",
+  "a backend that stops and returns misses only the connections in between, by all counts",
   COUNTERS,
   async lab => {
     const red = lab.backend("red", { raw: "answer" });

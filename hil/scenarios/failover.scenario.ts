@@ -2,7 +2,7 @@ import { expect } from "expect";
 import { scenario } from "../kit/scenario.ts";
 
 scenario(
-  "a backend that dies mid-reply costs that client its reply, and nobody else",
+  "a backend that dies in mid-reply cuts that reply, and no other client is affected",
   async lab => {
     const red = lab.backend("red", { bodyBytes: 100, diesAfterBytes: 10 });
     lab.backend("blue", { bodyBytes: 100 });
@@ -23,7 +23,7 @@ scenario(
   },
 );
 
-scenario("a backend that refuses costs its clients nothing", async lab => {
+scenario("a backend that refuses connections costs clients nothing", async lab => {
   const red = lab.backend("red", { refuses: true });
   const blue = lab.backend("blue");
   await lab.proxy();
@@ -52,7 +52,7 @@ scenario("all backends down: 502 at once; one back: served as before", async lab
 });
 
 scenario(
-  "raw TCP that no backend takes gets a close, and each backend was asked once",
+  "raw TCP that no backend accepts is closed, after each backend was tried once",
   async lab => {
     lab.backend("red", { refuses: true });
     lab.backend("blue", { refuses: true });
@@ -100,7 +100,7 @@ for (const method of ["POST", "PUT"]) {
   });
 }
 
-scenario("a POST that nobody took is sent to the next backend, body and all", async lab => {
+scenario("a POST that no backend accepted is sent to the next one, with its body", async lab => {
   lab.backend("red", { refuses: true });
   const blue = lab.backend("blue");
   await lab.proxy();
@@ -111,7 +111,7 @@ scenario("a POST that nobody took is sent to the next backend, body and all", as
   expect(blue.requests.map(({ body }) => body.toString())).toEqual(["one coffee"]);
 });
 
-scenario("at most `retries` other backends are asked", async lab => {
+scenario("at most `retries` other backends are tried", async lab => {
   const rude = ["red", "green", "blue"].map(name => lab.backend(name, { resets: true }));
   lab.backend("kind");
   await lab.proxy({ retries: 2 });
@@ -122,7 +122,7 @@ scenario("at most `retries` other backends are asked", async lab => {
   expect(rude.map(({ connections }) => connections)).toEqual([1, 1, 1]);
 });
 
-scenario("a kept connection that its backend closes costs nobody a request", async lab => {
+scenario("an idle connection that its backend closes costs no client a request", async lab => {
   const red = lab.backend("red");
   const client = lab.client();
   await lab.proxy();
@@ -135,26 +135,29 @@ scenario("a kept connection that its backend closes costs nobody a request", asy
   expect([red.connections, red.asked]).toEqual([2, ["GET /1", "GET /2"]]);
 });
 
-scenario("a dead backend is found by its checks and not by clients, and found again", async lab => {
-  const red = lab.backend("red");
-  lab.backend("blue");
-  await lab.proxy({
-    health: { check: "tcp", intervalMs: 200, timeoutMs: 1_000, fall: 1, rise: 1 },
-  });
+scenario(
+  "a dead backend is found by its checks and not by clients, and so is its return",
+  async lab => {
+    const red = lab.backend("red");
+    lab.backend("blue");
+    await lab.proxy({
+      health: { check: "tcp", intervalMs: 200, timeoutMs: 1_000, fall: 1, rise: 1 },
+    });
 
-  red.stop();
-  await lab.until({ on: "backend", what: "down", name: "red" });
-  const meanwhile = [await lab.get("/1"), await lab.get("/2")];
-  await red.start();
-  await lab.until({ on: "backend", what: "up", name: "red" });
-  const after = [await lab.get("/3"), await lab.get("/4")];
+    red.stop();
+    await lab.until({ on: "backend", what: "down", name: "red" });
+    const meanwhile = [await lab.get("/1"), await lab.get("/2")];
+    await red.start();
+    await lab.until({ on: "backend", what: "up", name: "red" });
+    const after = [await lab.get("/3"), await lab.get("/4")];
 
-  expect(meanwhile.map(({ by }) => by)).toEqual(["blue", "blue"]);
-  expect(lab.logged({ on: "backend", what: "connect-failed" })).toEqual([]);
-  expect(after.map(({ by }) => by).sort()).toEqual(["blue", "red"]);
-});
+    expect(meanwhile.map(({ by }) => by)).toEqual(["blue", "blue"]);
+    expect(lab.logged({ on: "backend", what: "connect-failed" })).toEqual([]);
+    expect(after.map(({ by }) => by).sort()).toEqual(["blue", "red"]);
+  },
+);
 
-scenario("a check over HTTP sees what a check over TCP does not", async lab => {
+scenario("an HTTP check finds a failure that a TCP check does not", async lab => {
   lab.backend("ill", { status: 500 });
   lab.backend("well");
   await lab.proxy({
@@ -167,7 +170,7 @@ scenario("a check over HTTP sees what a check over TCP does not", async lab => {
   expect(replies.map(({ by }) => by)).toEqual(["well", "well"]);
 });
 
-scenario("a backend that fails request after request is left alone for a while", async lab => {
+scenario("a backend that fails request after request is ejected for a while", async lab => {
   const rude = lab.backend("rude", { resets: true });
   lab.backend("kind");
   await lab.proxy({ health: { check: "none", ejectAfter: 2 } });
@@ -181,7 +184,7 @@ scenario("a backend that fails request after request is left alone for a while",
 });
 
 scenario(
-  "a black hole costs its connect timeout once, and then 504 when nobody else is there",
+  "a black hole costs its connect timeout once, and then 504 when there is no other backend",
   {
     needs: ["simulated-network"],
   },

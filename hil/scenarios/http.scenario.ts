@@ -19,27 +19,31 @@ for (const framing of ["length", "chunked", "close"] as const) {
   );
 }
 
-scenario("uploads arrive whole, by length and in chunks, and the connection goes on", async lab => {
-  const red = lab.backend("red");
-  const client = lab.client();
-  const body = patterned(30_000);
-  await lab.proxy();
+scenario(
+  "uploads arrive whole, by length and in chunks, and the connection stays usable",
+  async lab => {
+    const red = lab.backend("red");
+    const client = lab.client();
+    const body = patterned(30_000);
+    await lab.proxy();
 
-  const statuses = [
-    (await client.request("/1", { method: "PUT", body })).status,
-    (await client.request("/2", { method: "PUT", body: [body.slice(0, 7), body.slice(7)] })).status,
-    (await client.get("/3")).status,
-  ];
+    const statuses = [
+      (await client.request("/1", { method: "PUT", body })).status,
+      (await client.request("/2", { method: "PUT", body: [body.slice(0, 7), body.slice(7)] }))
+        .status,
+      (await client.get("/3")).status,
+    ];
 
-  expect(statuses).toEqual([200, 200, 200]);
-  expect(red.requests.map(request => request.body.toString() === body)).toEqual([
-    true,
-    true,
-    false,
-  ]);
-});
+    expect(statuses).toEqual([200, 200, 200]);
+    expect(red.requests.map(request => request.body.toString() === body)).toEqual([
+      true,
+      true,
+      false,
+    ]);
+  },
+);
 
-scenario("HEAD and 304 bring no body, and the connection goes on", async lab => {
+scenario("HEAD and 304 have no body, and the connection stays usable", async lab => {
   const red = lab.backend("red", { body: "what HEAD does not bring" });
   lab.backend("blue", { status: 304 });
   const client = lab.client();
@@ -56,27 +60,24 @@ scenario("HEAD and 304 bring no body, and the connection goes on", async lab => 
   expect(red.asked).toEqual(["HEAD /", "GET /"]);
 });
 
-scenario(
-  "pipelined requests are answered in their order, whatever the backends take",
-  async lab => {
-    lab.backend("slow", { latencyMs: 100 });
-    lab.backend("quick");
-    const client = lab.client();
-    await lab.proxy();
+scenario("pipelined requests are answered in order, however long the backends take", async lab => {
+  lab.backend("slow", { latencyMs: 100 });
+  lab.backend("quick");
+  const client = lab.client();
+  await lab.proxy();
 
-    const replies = await Promise.all(["/1", "/2", "/3", "/4"].map(path => client.get(path)));
+  const replies = await Promise.all(["/1", "/2", "/3", "/4"].map(path => client.get(path)));
 
-    expect(replies.map(({ body }) => body)).toEqual([
-      "slow GET /1",
-      "quick GET /2",
-      "slow GET /3",
-      "quick GET /4",
-    ]);
-  },
-);
+  expect(replies.map(({ body }) => body)).toEqual([
+    "slow GET /1",
+    "quick GET /2",
+    "slow GET /3",
+    "quick GET /4",
+  ]);
+});
 
 scenario(
-  "a backend may answer before it has the body; the client hears it, and then the close",
+  "a backend may answer before it has the body; the client receives the answer, then the close",
   async lab => {
     lab.backend("strict", { early: true, status: 403, body: "not from you" });
     const client = lab.client();
@@ -112,7 +113,7 @@ scenario(
   },
 );
 
-scenario("a client of HTTP/1.0 gets a close behind its answer, and no chunks", async lab => {
+scenario("an HTTP/1.0 client gets an answer without chunks, then a close", async lab => {
   const body = patterned(5_000);
   lab.backend("red", { body, framing: "chunked" });
   const client = lab.client();
@@ -141,7 +142,7 @@ scenario("a client that leaves mid-request frees its backend at once", async lab
   expect(Number(logged.values.Ta)).toBeLessThan(5_000);
 });
 
-scenario("a backend learns who the client is, and under which name he came", async lab => {
+scenario("a backend learns the client's address, and the host that it asked for", async lab => {
   const red = lab.backend("red");
   const client = lab.client();
   await lab.proxy();
@@ -155,7 +156,7 @@ scenario("a backend learns who the client is, and under which name he came", asy
   expect(request.all("x-forwarded-proto")).toEqual(["http"]);
 });
 
-scenario("a trusted proxy's word about the client is kept and added to", async lab => {
+scenario("forwarding headers of a trusted proxy are kept and extended", async lab => {
   const red = lab.backend("red");
   const gateway = lab.client();
   await lab.proxy({ trustedProxies: [gateway.address] });
@@ -185,7 +186,7 @@ scenario("a request has one id, from the client over the log to the backend", as
   expect(ids[1]).not.toBe("");
 });
 
-scenario("a request that two servers could read differently reaches none", async lab => {
+scenario("an ambiguous request reaches no backend", async lab => {
   const red = lab.backend("red");
   const client = lab.client();
   await lab.proxy();
@@ -200,7 +201,7 @@ scenario("a request that two servers could read differently reaches none", async
   expect(red.requests).toEqual([]);
 });
 
-scenario("a reply that its backend breaks off amid its chunks stays visibly cut", async lab => {
+scenario("a chunked reply that its backend cuts arrives visibly cut", async lab => {
   lab.backend("red", { bodyBytes: 5_000, framing: "chunked", diesAfterBytes: 2_500 });
   await lab.proxy();
 
@@ -223,7 +224,7 @@ scenario("a client that leaves between two requests is noticed at once", async l
   // Whether its session is over is looked at after each scenario; here no time-out helps.
 });
 
-scenario("a client that leaves amid its upload leaves no whole request behind", async lab => {
+scenario("an upload that its client cuts never looks complete to the backend", async lab => {
   const red = lab.backend("red");
   const client = lab.client();
   await lab.proxy();
@@ -238,7 +239,7 @@ scenario("a client that leaves amid its upload leaves no whole request behind", 
   expect(red.asked).toEqual([]);
 });
 
-scenario("a client that leaves amid a download stops it", async lab => {
+scenario("a client that closes during a download stops it", async lab => {
   const red = lab.backend("red", { bodyBytes: 200_000, bytesPerSecond: 100_000 });
   const client = lab.client();
   await lab.proxy();

@@ -25,7 +25,7 @@ for (const [first, second, forwarded] of [
   );
 }
 
-scenario("END in an upload is nothing but bytes", async lab => {
+scenario("a keyword in an HTTP upload has no effect", async lab => {
   const red = lab.backend("red");
   await lab.proxy();
 
@@ -52,7 +52,7 @@ scenario(
   },
 );
 
-scenario("a keyword of the backend ends the connection when the client has it", async lab => {
+scenario("a keyword of the backend is delivered, then the connection ends", async lab => {
   lab.backend("red", { raw: "answer", body: "so long BYE and what nobody hears" });
   const client = lab.client();
   await lab.proxy({ inspect: [{ keyword: "BYE", from: "backend" }] });

@@ -2,7 +2,7 @@ import { expect } from "expect";
 import { scenario } from "../kit/scenario.ts";
 
 scenario(
-  "the board is full: newcomers get their 503 in time and nobody running is touched",
+  "the board is full: new clients get their 503 in time, and running sessions are not affected",
   async lab => {
     lab.backend("red");
     await lab.proxy({ queueTimeoutMs: 1_000 });
@@ -25,7 +25,7 @@ scenario(
   },
 );
 
-scenario("who waits is served as soon as a slot is free, the longest waiting first", async lab => {
+scenario("a queued client is served as soon as a slot is free, in FIFO order", async lab => {
   lab.backend("red");
   await lab.proxy();
   const running = lab.clients(lab.board.sessionsMax);
@@ -44,23 +44,26 @@ scenario("who waits is served as soon as a slot is free, the longest waiting fir
   expect(second.received).toBe("");
 });
 
-scenario("a crowd ten times the size of the board harms nobody who runs", async lab => {
-  lab.backend("red");
-  await lab.proxy({ queueTimeoutMs: 200, bytesPerSecondMin: 0 }); // those who run say nothing meanwhile
-  const { sessionsMax } = lab.board;
-  const running = lab.clients(sessionsMax);
+scenario(
+  "ten times as many clients as the board has slots do not disturb running sessions",
+  async lab => {
+    lab.backend("red");
+    await lab.proxy({ queueTimeoutMs: 200, bytesPerSecondMin: 0 }); // those who run say nothing meanwhile
+    const { sessionsMax } = lab.board;
+    const running = lab.clients(sessionsMax);
 
-  for (const client of running) client.send("one");
-  await Promise.all(running.map(client => client.receive("one")));
-  const crowd = await Promise.all(Array.from({ length: 10 * sessionsMax }, () => lab.get("/")));
-  for (const client of running) client.send("two");
-  const after = await Promise.all(running.map(client => client.receive("two")));
+    for (const client of running) client.send("one");
+    await Promise.all(running.map(client => client.receive("one")));
+    const crowd = await Promise.all(Array.from({ length: 10 * sessionsMax }, () => lab.get("/")));
+    for (const client of running) client.send("two");
+    const after = await Promise.all(running.map(client => client.receive("two")));
 
-  expect(after).toEqual(Array(sessionsMax).fill("two"));
-  expect(crowd.filter(({ status }) => status === 200)).toEqual([]);
-});
+    expect(after).toEqual(Array(sessionsMax).fill("two"));
+    expect(crowd.filter(({ status }) => status === 200)).toEqual([]);
+  },
+);
 
-scenario("clients that only keep their connection give their slot to newcomers", async lab => {
+scenario("clients with idle connections give their slots to new clients", async lab => {
   lab.backend("red");
   await lab.proxy();
   const idle = lab.clients(lab.board.sessionsMax);
@@ -72,44 +75,50 @@ scenario("clients that only keep their connection give their slot to newcomers",
   expect(newcomer.status).toBe(200);
 });
 
-scenario("a backend never serves more at once than it may; who is over waits for it", async lab => {
-  const red = lab.backend("red", { latencyMs: 50 }, { maxSessions: 1 });
-  await lab.proxy();
+scenario(
+  "a backend never serves more than its `maxSessions`; further requests are queued",
+  async lab => {
+    const red = lab.backend("red", { latencyMs: 50 }, { maxSessions: 1 });
+    await lab.proxy();
 
-  const replies = await Promise.all([lab.get("/1"), lab.get("/2"), lab.get("/3")]);
+    const replies = await Promise.all([lab.get("/1"), lab.get("/2"), lab.get("/3")]);
 
-  expect(replies.map(({ status }) => status)).toEqual([200, 200, 200]);
-  const times = replies.map(({ ms }) => ms).sort((a, b) => a - b);
-  for (const [i, ms] of times.entries()) expect(ms).toBeGreaterThanOrEqual((i + 1) * 49);
-  expect(red.requests).toHaveLength(3);
-});
+    expect(replies.map(({ status }) => status)).toEqual([200, 200, 200]);
+    const times = replies.map(({ ms }) => ms).sort((a, b) => a - b);
+    for (const [i, ms] of times.entries()) expect(ms).toBeGreaterThanOrEqual((i + 1) * 49);
+    expect(red.requests).toHaveLength(3);
+  },
+);
 
-scenario("a head has its time from the first byte on, however busily it drips: 408", async lab => {
-  const red = lab.backend("red");
-  const loris = lab.client();
-  const other = lab.client();
-  await lab.proxy({ headTimeoutMs: 300 });
+scenario(
+  "the head timeout counts from the first byte, and further bytes do not renew it: 408",
+  async lab => {
+    const red = lab.backend("red");
+    const loris = lab.client();
+    const other = lab.client();
+    await lab.proxy({ headTimeoutMs: 300 });
 
-  loris.send("GET / HTTP/1.1\r\nX-Slow: ");
-  const startMs = lab.nowMs;
-  let over = false;
-  const closed = loris.closed().finally(() => {
-    over = true;
-  });
-  let drops = 0;
-  while (!over && drops < 1000) {
-    loris.send("x");
-    drops++;
-    expect((await other.get("/")).status).toBe(200);
-  }
-  const { received } = await closed;
+    loris.send("GET / HTTP/1.1\r\nX-Slow: ");
+    const startMs = lab.nowMs;
+    let over = false;
+    const closed = loris.closed().finally(() => {
+      over = true;
+    });
+    let drops = 0;
+    while (!over && drops < 1000) {
+      loris.send("x");
+      drops++;
+      expect((await other.get("/")).status).toBe(200);
+    }
+    const { received } = await closed;
 
-  expect(received).toMatch(/^HTTP\/1\.1 408 /);
-  expect(lab.nowMs - startMs).toBeGreaterThanOrEqual(299);
-  expect(red.requests).toHaveLength(drops);
-});
+    expect(received).toMatch(/^HTTP\/1\.1 408 /);
+    expect(lab.nowMs - startMs).toBeGreaterThanOrEqual(299);
+    expect(red.requests).toHaveLength(drops);
+  },
+);
 
-scenario("a head that is too large is 431, and its client hears so", async lab => {
+scenario("a head that is too large is 431, and its client receives that", async lab => {
   const red = lab.backend("red");
   await lab.proxy({ headBytesMax: 1024 });
 
@@ -136,7 +145,7 @@ scenario(
 );
 
 scenario(
-  "a backend that never answers is 504 after the response timeout, and the client may go on",
+  "a backend that never answers is 504 after the response timeout, and the connection stays usable",
   async lab => {
     lab.backend("silent", { silent: true });
     lab.backend("red");
@@ -152,7 +161,7 @@ scenario(
   },
 );
 
-scenario("a reply that comes slowly but steadily is not cut", async lab => {
+scenario("a slow but steady reply is not cut", async lab => {
   lab.backend("red", { bodyBytes: 3_000, bytesPerSecond: 2_000 });
   await lab.proxy({ responseTimeoutMs: 1_000, idleTimeoutMs: 1_000 });
 
@@ -181,15 +190,18 @@ scenario("silence ends a session: soon before the first byte, later after it", a
   expect(Number(tunnel.values.ms)).toBeGreaterThanOrEqual(1_499);
 });
 
-scenario("a kept connection is let go silently when no further request comes", async lab => {
-  lab.backend("red");
-  const client = lab.client();
-  await lab.proxy({ keepAliveTimeoutMs: 200 });
+scenario(
+  "an idle client connection is closed without an answer when no further request comes",
+  async lab => {
+    lab.backend("red");
+    const client = lab.client();
+    await lab.proxy({ keepAliveTimeoutMs: 200 });
 
-  const reply = await client.get("/");
-  const whole = client.received;
-  const { received, error } = await client.closed();
+    const reply = await client.get("/");
+    const whole = client.received;
+    const { received, error } = await client.closed();
 
-  expect(reply.status).toBe(200);
-  expect([received, error]).toEqual([whole, undefined]);
-});
+    expect(reply.status).toBe(200);
+    expect([received, error]).toEqual([whole, undefined]);
+  },
+);

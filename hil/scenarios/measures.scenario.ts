@@ -10,7 +10,7 @@ const measures = (...names: string[]) =>
   ({ needs: ["status", "budgets"], measures: names }) as const;
 
 scenario(
-  "a board that is reset amid its work serves again soon",
+  "a board that is reset under load serves again soon",
   { needs: ["reset", "budgets"], measures: ["boot to serving"] },
   async lab => {
     lab.backend("red");
@@ -79,7 +79,7 @@ scenario("a hundred clients connect quickly", measures("connect p50", "connect p
 });
 
 scenario(
-  "two thousand requests take no memory with them",
+  "two thousand requests leak no memory",
   measures("requests", "heap floor", "heap lost per 1,000 requests"),
   async lab => {
     const requests = 2_000;
@@ -117,7 +117,7 @@ scenario(
 );
 
 scenario(
-  "bytes go both ways at a speed that is worth it",
+  "throughput both ways is within its limits",
   measures("to the backend", "to the client"),
   async lab => {
     const kib = 512;

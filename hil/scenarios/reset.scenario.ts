@@ -41,7 +41,7 @@ scenario(
 );
 
 scenario(
-  "a board that loses its power says nothing; its clients learn of it when it is back",
+  "a board that loses its power sends nothing; its clients are reset when it is back",
   {
     needs: ["reset", "simulated-network"],
   },

@@ -13,7 +13,7 @@ scenario("ten clients, two backends, exactly five each", async lab => {
   expect([red.connections, blue.connections]).toEqual([5, 5]);
 });
 
-scenario("clients one after the other go round, and each is logged once", async lab => {
+scenario("clients one after the other are balanced in turn, and each is logged once", async lab => {
   for (const name of ["red", "green", "blue"]) lab.backend(name, { raw: "answer" });
   await lab.proxy();
 
@@ -34,7 +34,7 @@ scenario("clients one after the other go round, and each is logged once", async 
   expect(ends.map(({ values }) => Number(values.id) - Number(first.id))).toEqual([...ends.keys()]);
 });
 
-scenario("a client that keeps its connection is shared out request by request", async lab => {
+scenario("requests of one client connection are balanced one by one", async lab => {
   for (const name of ["red", "green", "blue"]) lab.backend(name);
   const client = lab.client();
   await lab.proxy();
@@ -45,7 +45,7 @@ scenario("a client that keeps its connection is shared out request by request", 
   expect(by.join(" ")).toBe(Array(4).fill("red green blue").join(" "));
 });
 
-scenario("a crowd that just fits is served and shared out exactly, time after time", async lab => {
+scenario("as many clients as fit are served and balanced exactly, time after time", async lab => {
   const red = lab.backend("red", { latencyMs: 20 });
   const blue = lab.backend("blue", { latencyMs: 20 });
   await lab.proxy();
@@ -86,7 +86,7 @@ scenario("a backend of weight 3 gets three times what one of weight 1 gets", asy
   expect(by.slice(0, 4).sort()).toEqual(by.slice(4).sort());
 });
 
-scenario("a busy backend is spared: least-connections sends newcomers elsewhere", async lab => {
+scenario("least-connections sends new clients to backends that are less busy", async lab => {
   lab.backend("busy");
   lab.backend("free");
   const held = lab.clients(2);
@@ -115,7 +115,7 @@ scenario("a browser stays with the backend that served it first", async lab => {
   expect(by).toEqual(["blue", "blue", "blue", "blue"]);
 });
 
-scenario("a backup serves while nobody else can, and not before", async lab => {
+scenario("a backup serves only while no other backend can", async lab => {
   const only = lab.backend("only");
   lab.backend("spare", {}, { backup: true });
   await lab.proxy();
@@ -128,7 +128,7 @@ scenario("a backup serves while nobody else can, and not before", async lab => {
   expect(meanwhile).toEqual(["spare", "spare"]);
 });
 
-scenario("a backend that drains gets nobody new", async lab => {
+scenario("a backend that drains gets no new client", async lab => {
   const leaving = lab.backend("leaving", {}, { state: "drain" });
   lab.backend("staying");
   await lab.proxy();

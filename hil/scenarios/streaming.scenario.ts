@@ -2,7 +2,7 @@ import { expect } from "expect";
 import { patterned } from "../kit/behaviour.ts";
 import { scenario } from "../kit/scenario.ts";
 
-scenario("a megabyte goes there and back, every byte equal", async lab => {
+scenario("an echoed megabyte is equal in every byte", async lab => {
   lab.backend("red");
   const client = lab.client();
   const sent = patterned(1_000_000);
@@ -68,7 +68,7 @@ scenario(
 );
 
 scenario(
-  "who ends his sending side ends the session; the backend hears all that he said",
+  "a client that half-closes ends the session; the backend receives everything it sent",
   async lab => {
     const red = lab.backend("red", { raw: "swallow" });
     const client = lab.client();
@@ -99,7 +99,7 @@ scenario("a client that resets frees its backend", async lab => {
   expect(red.connections).toBe(2);
 });
 
-scenario("after a WebSocket's 101 both sides speak what they like, END included", async lab => {
+scenario("after a WebSocket's 101 all bytes pass both ways, keywords too", async lab => {
   const red = lab.backend("red", { upgrades: true });
   const client = lab.client();
   await lab.proxy();
@@ -120,7 +120,7 @@ scenario("after a WebSocket's 101 both sides speak what they like, END included"
   expect(red.received).toBe("\x81\x03END\x88\x00");
 });
 
-scenario("a hundred clients come and go, half of them rudely, and nothing stays", async lab => {
+scenario("a hundred clients, half of which reset, leave no session or socket behind", async lab => {
   lab.backend("red");
   lab.backend("blue");
   await lab.proxy();

@@ -33,7 +33,7 @@ scenario("Wi-Fi drops for 20 s under load: every byte arrives, late", WEATHER, a
 });
 
 scenario(
-  "what finds no memory while the Wi-Fi is away breaks visibly, and the board serves on",
+  "sessions that find no memory while the Wi-Fi is away are cut visibly, and the board continues to serve",
   WEATHER,
   async lab => {
     lab.backend("red");
@@ -55,18 +55,22 @@ scenario(
   },
 );
 
-scenario("who knocks while the Wi-Fi is away is served when it is back", WEATHER, async lab => {
-  lab.backend("red");
-  await lab.proxy();
+scenario(
+  "a client that connects while the Wi-Fi is away is served when it is back",
+  WEATHER,
+  async lab => {
+    lab.backend("red");
+    await lab.proxy();
 
-  lab.wifi.drop(2_000);
-  const reply = await lab.get("/");
+    lab.wifi.drop(2_000);
+    const reply = await lab.get("/");
 
-  expect(reply).toMatchObject({ status: 200, by: "red" });
-  expect(reply.ms).toBeGreaterThan(2_000);
-});
+    expect(reply).toMatchObject({ status: 200, by: "red" });
+    expect(reply.ms).toBeGreaterThan(2_000);
+  },
+);
 
-scenario("while the Wi-Fi is away nothing is held against a backend", WEATHER, async lab => {
+scenario("while the Wi-Fi is away no failure is counted for a backend", WEATHER, async lab => {
   lab.backend("red");
   lab.backend("blue");
   await lab.proxy({ health: { check: "tcp", intervalMs: 500, timeoutMs: 200, fall: 1 } });
@@ -98,7 +102,7 @@ scenario(
 );
 
 scenario(
-  "a cable that is out for 10 s delays a download, and changes no byte of it",
+  "a link that is cut for 10 s delays a download, and changes no byte of it",
   WEATHER,
   async lab => {
     const body = patterned(60_000);
@@ -118,7 +122,7 @@ scenario(
 );
 
 scenario(
-  "a backend that vanishes amid its work costs 504, and the next request goes elsewhere",
+  "a backend that vanishes during a request costs 504, and the next request goes to another",
   WEATHER,
   async lab => {
     const red = lab.backend("red", { latencyMs: 500 });
@@ -139,7 +143,7 @@ scenario(
 );
 
 scenario(
-  "a client that vanishes without a word does not keep its slot for ever",
+  "a client that vanishes without a FIN loses its slot after a timeout",
   WEATHER,
   async lab => {
     lab.backend("red");
@@ -158,7 +162,7 @@ scenario(
 );
 
 scenario(
-  "a backend that loses its power mid-reply cuts that reply, and is asked again when it is back",
+  "a backend that loses its power in mid-reply cuts that reply, and is used again when it is back",
   WEATHER,
   async lab => {
     const red = lab.backend("red", { bodyBytes: 50_000, bytesPerSecond: 10_000 });
@@ -183,7 +187,7 @@ scenario(
 );
 
 scenario(
-  "while one backend's network is jammed the others are served as ever",
+  "while one backend's network is jammed the others are served as before",
   WEATHER,
   async lab => {
     lab.backend("jammed");

@@ -290,7 +290,7 @@ describe("what requests meet", () => {
 });
 
 describe("our own network", () => {
-  test("while the Wi-Fi is away nothing is held against a backend, however long", async () => {
+  test("while the Wi-Fi is away no failure is counted for a backend, however long", async () => {
     const lab = new EmulatedLab();
     for (const name of "ab") lab.backend(name, named(name).serve);
     await lab.serve(CHECKED);

@@ -47,7 +47,7 @@ describe("a small board", () => {
     expect(silent.socket.closed).toBe(true);
   });
 
-  test("clients that only keep their connection give their slot to newcomers, the longest idle first", async () => {
+  test("clients with idle connections give their slots to new clients, the longest idle first", async () => {
     const { lab } = labWith("a");
     await lab.serve();
     const { sessionsMax } = lab.app!.proxy.budget;

@@ -39,7 +39,7 @@ describe("requests and connections", () => {
     expect(open.map(({ host }) => host).sort()).toEqual(["a", "b", "board", "board", "board"]);
   });
 
-  test("pipelined requests are answered in their order, whatever the backends take", async () => {
+  test("pipelined requests are answered in order, however long the backends take", async () => {
     const lab = new EmulatedLab();
     for (const [name, delayMs] of [
       ["slow", 500],
