@@ -117,7 +117,7 @@ async function playOn(options: CommandOptions, output: Output): Promise<number> 
   if (options.list) {
     const boards = listBoards(found, new KnownBoards());
     const titles = scenarios.map(({ theme, title }) => `${theme}: ${title}`);
-    stdout.write(`Boards\n\n${boards}\n\nStories\n\n${titles.join("\n")}\n`);
+    stdout.write(`Boards\n\n${boards}\n\nScenarios\n\n${titles.join("\n")}\n`);
     return EXIT.passed;
   }
   const playing = chosen(scenarios, options.wanted);
