@@ -120,7 +120,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "lose a request behind a chunked body",
     file: "http1/relay.ts",
-    find: "    if (body.excess > 0) from.unread(piece.subarray(piece.byteLength - body.excess));\n",
+    find: "    if (length < count && body.excess > 0) from.unread(piece.subarray(count - body.excess));\n",
     replace: "",
   },
 ];

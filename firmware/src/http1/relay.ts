@@ -15,14 +15,15 @@ export function relay(
   chunked: boolean,
 ): number {
   let moved = 0;
-  while (body.wanted > 0) {
+  while (body.wanted > 0 && from.readable > 0) {
     const piece = readPiece(from, to, scratch, body, chunked);
     if (piece === undefined) break;
+    const count = piece.byteLength;
     const length = body.decode(piece);
-    if (body.excess > 0) from.unread(piece.subarray(piece.byteLength - body.excess));
+    if (length < count && body.excess > 0) from.unread(piece.subarray(count - body.excess));
     if (length > 0) {
       if (chunked) to.write(wrapChunk(scratch, length));
-      else to.write(length === piece.byteLength ? piece : piece.subarray(0, length));
+      else to.write(length === count ? piece : piece.subarray(0, length));
       moved += length;
     }
     if (body.done && chunked) to.write(LAST_CHUNK);

@@ -96,7 +96,8 @@ export class ResponseSide extends MessageSide {
   /** Passes on what has come of the body. False when it is broken, or the backend has left in the middle of it. */
   moveBody(context: ProxyContext, from: Endpoint, client: Endpoint): boolean {
     const body = this.body!;
-    if (!this.flush(context, client) || body.done) return true;
+    if (this.pending !== undefined && !this.flush(context, client)) return true;
+    if (body.done) return true;
     this.bytes += relay(from, client, context.scratch, body, this.chunked === true);
     if (body.broken) return false;
     if (body.done || !from.writeClosed || !from.ended) return true;
