@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { MessageReader } from "../kit/http-backend.ts";
 import { type LiveBoard, startBoard } from "../kit/live-board.ts";
 import { onThisComputer, PATIENCE_MS } from "../kit/patience.ts";
-import { brief, Recorder, type Seen } from "./recording-backend.ts";
+import { brief, RecordingBackend, type Seen } from "./recording-backend.ts";
 import { missing, PEERS, type PeerName, startPeer } from "./reference-proxies.ts";
 
 // The same bytes go through our board, nginx and HAProxy, each with a backend of its own that
@@ -596,11 +596,11 @@ const HUNG_MS = PATIENCE_MS;
 /** A proxy under test and its backend. Inputs go through it one after the other. */
 class Subject {
   #port: number;
-  #recorder: Recorder;
+  #recorder: RecordingBackend;
   #outcomes = new Map<Input, Promise<Outcome>>();
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(port: number, recorder: Recorder) {
+  constructor(port: number, recorder: RecordingBackend) {
     this.#port = port;
     this.#recorder = recorder;
   }
@@ -674,8 +674,8 @@ afterAll(async () => {
   for (const stop of stops.reverse()) await stop();
 });
 
-async function recorder(): Promise<Recorder> {
-  const recorder = await Recorder.start();
+async function recorder(): Promise<RecordingBackend> {
+  const recorder = await RecordingBackend.start();
   stops.push(() => recorder.stop());
   return recorder;
 }

@@ -12,7 +12,7 @@ export interface Seen {
 }
 
 /** An HTTP backend on a free port of loopback that answers every request, and remembers it. */
-export class Recorder {
+export class RecordingBackend {
   readonly port: number;
   /** Complete requests, in the order in which they were complete. */
   readonly seen: Seen[] = [];
@@ -21,11 +21,11 @@ export class Recorder {
   #server: net.Server;
   #open = new Set<net.Socket>();
 
-  static async start(): Promise<Recorder> {
+  static async start(): Promise<RecordingBackend> {
     const server = net.createServer({ noDelay: true });
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
-    return new Recorder(server);
+    return new RecordingBackend(server);
   }
 
   private constructor(server: net.Server) {
