@@ -9,6 +9,8 @@ enum { HANDLES_MAX = 8192 };	/* more than any board has */
 
 static Native* natives[HANDLES_MAX];
 
+static CommandServer* serve;
+
 static void markNative(xsMachine* the, void* data, xsMarkRoot markRoot)
 {
 	Native* native = data;
@@ -81,6 +83,11 @@ static void throwAnswer(xsMachine* the, Frame* answer)
 	xsUnknownError("%s", message);
 }
 
+void serveWith(CommandServer* given)
+{
+	serve = given;
+}
+
 Frame ask(xsMachine* the, const void* head, size_t headLength, const void* body, size_t bodyLength)
 {
 	sendFrame('?', head, headLength, body, bodyLength);
@@ -88,7 +95,7 @@ Frame ask(xsMachine* the, const void* head, size_t headLength, const void* body,
 		Frame frame = receiveFrame();
 		if (frame.kind == '/') return frame;
 		if (frame.kind == '^') throwAnswer(the, &frame);
-		serve(the, frame.kind, frame.bytes, frame.length);
+		(*serve)(the, frame.kind, frame.bytes, frame.length);
 		freeFrame(&frame);
 	}
 }

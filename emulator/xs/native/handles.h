@@ -39,12 +39,12 @@ typedef struct {
 
 extern const char* const CALLBACK_NAMES[CALLBACKS];
 
-/** A number that nobody has; `adopt` or `releaseNative` follows. */
+/** With a number that is free; `adopt` or `releaseNative` follows. */
 extern Native* newNative(xsMachine* the, Kind kind);
 extern void releaseNative(Native* native);
 /** From now on `self` is the socket, and stays alive until it is closed. */
 extern void adopt(xsMachine* the, Native* native, xsSlot* self);
-/** It is closed, or somebody else's. */
+/** It is closed, or another object's. */
 extern void dropNative(xsMachine* the, Native* native);
 /** That of `this`; throws a SyntaxError when it is closed, or something else than this kind. */
 extern Native* nativeOf(xsMachine* the, Kind kind);
@@ -52,12 +52,15 @@ extern Native* nativeAt(int handle);
 
 /** Writes a question's word and number; returns the bytes, with a NUL behind each. */
 extern size_t head(char* buffer, const char* word, int handle);
-/** Commands that come before the answer are served first: the board may boot a program inside. */
+/** Commands that arrive before the answer are served first: the board may boot a program meanwhile. */
 extern Frame ask(xsMachine* the, const void* head, size_t headLength, const void* body, size_t bodyLength);
 /** The result is the answer's number, or undefined for `-`. */
 extern void numberResult(xsMachine* the, Frame* answer);
 
-/** Serves a command of the board; see worker.c. */
-extern void serve(xsMachine* the, const char kind, char* bytes, size_t length);
+/** Serves a command of the board. */
+typedef void CommandServer(xsMachine* the, char kind, char* bytes, size_t length);
+
+/** Sets what serves the commands that arrive before an answer. To be called before the first `ask`. */
+extern void serveWith(CommandServer* serve);
 
 #endif

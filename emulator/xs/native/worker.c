@@ -45,7 +45,7 @@ static const xsCreation SIZES = {
 	2048 * KILOBYTE, 1993,	/* the parser's */
 };
 
-/** What was thrown last: it is still there when the board has decided that the program is over. */
+/** The last exception: it is still there when the board has decided that the program is over. */
 static xsSlot thrown;
 
 static int collections;
@@ -127,7 +127,7 @@ static void run(xsMachine* the, const char kind, char* bytes, size_t length)
 	}
 }
 
-void serve(xsMachine* machine, const char kind, char* bytes, size_t length)
+static void serve(xsMachine* machine, char kind, char* bytes, size_t length)
 {
 	depth++;
 	xsBeginHost(machine);
@@ -207,7 +207,8 @@ int main(int argc, char* argv[])
 	}
 	sizes.initialHeapCount = atoi(argv[1]);
 	sizes.initialChunkSize = atoi(argv[2]);
-	signal(SIGCHLD, SIG_IGN);	/* nobody waits for copies */
+	serveWith(serve);
+	signal(SIGCHLD, SIG_IGN);	/* copies are not waited for */
 	shareProcessor();
 	atexit(freeProcessor);
 	xsInitializeSharedCluster();
