@@ -5,7 +5,8 @@ import { type BodyReader, CHUNK_BEFORE, CHUNK_BEHIND, LAST_CHUNK, wrapChunk } fr
  * Moves a body from one endpoint to another as far as it goes, and frames it anew: in chunks of our
  * own where `chunked` says so. Returns the bytes of body that were written.
  *
- * As with raw TCP there is no queue: what `to` cannot take stays in the receive buffer of `from`.
+ * As with raw TCP there is no queue: what `to` cannot take stays in the receive buffer of `from`. The steps are in one
+ * function because each piece goes through it: read, decode, wrap, write.
  */
 export function relay(
   from: Endpoint,
@@ -14,11 +15,19 @@ export function relay(
   body: BodyReader,
   chunked: boolean,
 ): number {
+  const start = chunked ? CHUNK_BEFORE : 0;
+  const around = chunked ? CHUNK_BEFORE + CHUNK_BEHIND : 0;
+  const countMax = scratch.byteLength - around;
   let moved = 0;
-  while (body.wanted > 0 && from.readable > 0) {
-    const piece = readPiece(from, to, scratch, body, chunked);
-    if (piece === undefined) break;
-    const count = piece.byteLength;
+  while (body.wanted > 0) {
+    let count = from.readable;
+    const room = to.writable - around;
+    if (count > room) count = room;
+    if (count > body.wanted) count = body.wanted;
+    if (count >= countMax) count = countMax;
+    else if (count <= 0 || to.sendQueueFull) break; // small pieces have to wait, see `SMALL_WRITES_MAX`
+    const piece = count === scratch.byteLength ? scratch : scratch.subarray(start, start + count);
+    from.read(piece);
     const length = body.decode(piece);
     if (length < count && body.excess > 0) from.unread(piece.subarray(count - body.excess));
     if (length > 0) {
@@ -29,27 +38,6 @@ export function relay(
     if (body.done && chunked) to.write(LAST_CHUNK);
   }
   return moved;
-}
-
-/** Reads as much as `to` has room for, with room around it for a chunk; `undefined` when that is nothing. */
-function readPiece(
-  from: Endpoint,
-  to: Endpoint,
-  scratch: Uint8Array,
-  body: BodyReader,
-  chunked: boolean,
-): Uint8Array | undefined {
-  const start = chunked ? CHUNK_BEFORE : 0;
-  const around = chunked ? CHUNK_BEFORE + CHUNK_BEHIND : 0;
-  let count = to.writable - around;
-  if (count > from.readable) count = from.readable;
-  if (count > body.wanted) count = body.wanted;
-  const countMax = scratch.byteLength - around;
-  if (count >= countMax) count = countMax;
-  else if (count <= 0 || to.sendQueueFull) return undefined; // small pieces have to wait, see `SMALL_WRITES_MAX`
-  const piece = count === scratch.byteLength ? scratch : scratch.subarray(start, start + count);
-  from.read(piece);
-  return piece;
 }
 
 /** Writes what there is room for; returns the rest. */
