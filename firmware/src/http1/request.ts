@@ -68,7 +68,7 @@ export function parseRequest<R extends RoutePattern>(
   let host = hostOf(head);
   if (host === undefined) return 400;
   if (method === "CONNECT" || method === "TRACE") return 405;
-  const start = pathStart(head, method);
+  const start = head.bytes[targetStart] === SLASH ? targetStart : pathStart(head, method);
   if (start < 0) return 400;
   if (start > targetStart) {
     const named = head.text(targetStart + SCHEME.length, start);
@@ -97,7 +97,7 @@ function takeRoute<R extends RoutePattern>(
   request: Request<R>,
 ): AnswerStatus | undefined {
   const { bytes, targetStart, targetEnd } = head;
-  if (isServer(head, request.method, start)) {
+  if (request.method === "OPTIONS" && isServer(head, start)) {
     request.path = "*";
     request.route = route(routes, host, "/");
     if (start > targetStart) request.target = SERVER;
@@ -151,8 +151,7 @@ export function pathStart(head: Head, method: string): number {
 }
 
 /** Does OPTIONS ask for the server itself, instead of a path that begins at `start`? */
-function isServer({ bytes, targetStart, targetEnd }: Head, method: string, start: number): boolean {
-  if (method !== "OPTIONS") return false;
+function isServer({ bytes, targetStart, targetEnd }: Head, start: number): boolean {
   return start > targetStart ? start === targetEnd : bytes[start] === ASTERISK;
 }
 

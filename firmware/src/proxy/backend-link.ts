@@ -39,6 +39,11 @@ export class BackendLink {
     backendSide.owner = owner;
   }
 
+  /** The connection was idle before: no other was asked for. */
+  protected get isReused(): boolean {
+    return this.connector!.attempts === 0;
+  }
+
   /** The backend has responded. */
   protected responded(status: number): void {
     this.respondedMs = this.context.platform.clock.now();

@@ -4,6 +4,7 @@
  * | state        | what happens                                                              |
  * | ------------ | ------------------------------------------------------------------------- |
  * | `connecting` | a backend is picked, waited for, connected to                             |
+ * | `connected`  | a backend takes the request; nothing of it is sent yet                    |
  * | `sending`    | a backend gets the request, which has not come whole                      |
  * | `awaiting`   | the whole request has come; the final head of the response has not        |
  * | `receiving`  | the head of the response has been passed on; its body follows             |
@@ -15,6 +16,7 @@
  */
 export type ExchangeState =
   | "connecting"
+  | "connected"
   | "sending"
   | "awaiting"
   | "receiving"
@@ -27,7 +29,7 @@ export type ExchangeState =
 /** HAProxy's letter for how far an exchange has come. */
 export function stageOf(state: ExchangeState, queued: boolean): "Q" | "C" | "H" | "D" {
   if (state === "connecting") return queued ? "Q" : "C";
-  return state === "sending" || state === "awaiting" ? "H" : "D";
+  return state === "connected" || state === "sending" || state === "awaiting" ? "H" : "D";
 }
 
 /** Nothing moves any more. */

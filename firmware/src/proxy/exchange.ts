@@ -73,26 +73,30 @@ export class Exchange extends BackendLink {
 
   /** A backend takes the request, or none does. */
   settled(result: Connection | ConnectFailure): void {
-    if (typeof result === "string") this.reply(...UNREACHABLE[result]);
-    else this.connected(result);
+    if (typeof result === "string") {
+      this.reply(...UNREACHABLE[result]);
+      return;
+    }
+    this.take(result.backend, result.endpoint, this.owner);
+    this.enter("connected"); // `step` sends the head: on top of all that has led here, it would need more stack
   }
 
-  private connected({ backend, endpoint, reused }: Connection): void {
+  private sendHead(endpoint: Endpoint): void {
     const { context, request, owner } = this;
-    this.take(backend, endpoint, owner);
     this.enter(request.body.done ? "awaiting" : "sending");
-    const closes = !backend.keepsConnections && request.upgrade === undefined;
+    const closes = !this.backend!.keepsConnections && request.upgrade === undefined;
     if (!request.begin(context, endpoint, owner.client.address, owner.trusted, closes)) {
       this.replyWithoutRoom(503, "RH", NO_ROOM);
       return;
     }
     // Bytes that still come on an idle connection that was dead already answer no request of ours.
-    if (endpoint.writeClosed && reused && this.retry()) return;
+    if (endpoint.writeClosed && this.isReused && this.retry()) return;
     if (!request.isRepeatable) request.settle(context);
   }
 
   /** Moves what can be moved. */
   step(): ExchangeState {
+    if (this.state === "connected") this.sendHead(this.backendSide!);
     if (this.backendSide !== undefined) this.move(this.backendSide);
     if (this.state === "replying" && this.response.flush(this.context, this.owner.clientSide)) {
       this.enter("complete");
@@ -144,8 +148,8 @@ export class Exchange extends BackendLink {
     if (this.state === "tunnel") this.backendSide = undefined;
     else if (this.state === "complete" && this.isReusable) this.keepConnection();
     this.leaveBackend();
-    request.releaseHead(context);
-    response.dropPending(context);
+    if (request.head !== undefined) request.releaseHead(context);
+    if (response.pending !== undefined) response.dropPending(context);
   }
 
   /** `timeoutMs` is over. */
@@ -173,8 +177,9 @@ export class Exchange extends BackendLink {
 
   /** The only place that changes the state: what it leaves behind, and how long the next one may take. */
   private enter(state: ExchangeState): void {
-    const { config } = this.context;
     this.state = state;
+    if (state === "receiving" || state === "complete" || state === "connected") return;
+    const { config } = this.context;
     switch (state) {
       case "connecting":
         this.timeoutMs = config.queueTimeoutMs + RETRY_DEADLINE_MS + config.connectTimeoutMs;
@@ -197,7 +202,7 @@ export class Exchange extends BackendLink {
     const requestBytes = request.bytes;
     const responseBytes = response.bytes;
     if (!request.isSent) this.moveRequest(backendSide);
-    if (this.state === "sending" || this.state === "awaiting") this.moveHeads(backendSide);
+    if (this.state === "awaiting" || this.state === "sending") this.moveHeads(backendSide);
     if (this.state === "receiving") {
       if (!response.moveBody(context, backendSide, owner.clientSide)) {
         this.cut(response.body!.broken ? "PD" : "SD");
@@ -229,6 +234,10 @@ export class Exchange extends BackendLink {
 
   private moveHeads(backendSide: Endpoint): void {
     const { context, request, response } = this;
+    if (backendSide.readable === 0 && response.pending === undefined) {
+      if (backendSide.ended) this.unanswered();
+      return;
+    }
     const { clientSide } = this.owner;
     // A client that came with this backend's cookie needs no other.
     const cookieFor = this.connector!.sticky === this.backend ? undefined : this.backend;
@@ -244,8 +253,8 @@ export class Exchange extends BackendLink {
   /** The backend has closed or reset where a response was due. */
   private unanswered(): void {
     const short = isShort(this.context.platform); // the chip cannot tell which of the two it was
-    // An idle connection may have been closing when it was taken: then no connection was asked for.
-    if (this.connector!.attempts > 0 && !short) this.blame("L7RSP");
+    // An idle connection may have been closing when it was taken.
+    if (!this.isReused && !short) this.blame("L7RSP");
     if (this.retry()) return;
     if (short) this.reply(503, "RH");
     else this.reply(502, "SH", NO_ANSWER);
@@ -293,7 +302,7 @@ export class Exchange extends BackendLink {
 
   protected override leaveBackend(): void {
     super.leaveBackend();
-    this.request.dropPending(this.context);
-    this.response.releaseHead(this.context);
+    if (this.request.pending !== undefined) this.request.dropPending(this.context);
+    if (this.response.head !== undefined) this.response.releaseHead(this.context);
   }
 }

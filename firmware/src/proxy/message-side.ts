@@ -67,7 +67,7 @@ export class MessageSide {
   ): boolean {
     const rest = send(to, buffer.subarray(0, length));
     if (rest === undefined) {
-      this.unclaim(heads);
+      if (buffer !== headBuffer) this.unclaim(heads);
     } else if (buffer !== headBuffer) {
       this.pending = rest;
     } else {

@@ -60,7 +60,7 @@ export class ResponseSide extends MessageSide {
     cookieFor: Backend | undefined,
   ): HeadProgress {
     const { scratch, heads } = context;
-    while (this.flush(context, client)) {
+    while (this.pending === undefined || this.flush(context, client)) {
       if (from.readable === 0) return from.ended ? "unanswered" : "waiting";
       this.head ??= heads.take("response");
       const { head } = this;
