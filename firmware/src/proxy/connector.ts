@@ -186,7 +186,7 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
   }
 
   private connectTo(backend: Backend, reuse: boolean): void {
-    const { pool, idle, config, backendConnectionsMax } = this.context;
+    const { pool, idle } = this.context;
     this.backend = backend;
     pool.acquire(backend);
     const kept = reuse ? idle.take(backend) : undefined;
@@ -197,12 +197,12 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
     const nowMs = this.now();
     if (this.tried === 0) this.deadlineMs = nowMs + this.limits.withinMs;
     this.tried |= 1 << backend.index;
-    idle.shrink(backendConnectionsMax - pool.connections);
+    idle.shrink(this.context.backendConnectionsMax - pool.connections);
     // Idle connections count, too, among the sessions that a backend may have.
     if (backend.maxSessions < Number.POSITIVE_INFINITY) {
       idle.shrinkTo(backend, backend.maxSessions - backend.sessions);
     }
-    this.open(backend, Math.min(this.deadlineMs, nowMs + config.connectTimeoutMs));
+    this.open(backend, Math.min(this.deadlineMs, nowMs + this.context.config.connectTimeoutMs));
   }
 
   private open(backend: Backend, deadlineMs: number): void {

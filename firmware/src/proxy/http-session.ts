@@ -67,6 +67,13 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
   begin(): void {
     this.beginHead();
     this.countFrom(this.session.firstByteMs);
+    // What the request sets off at once goes on below, not on top of all that has led here: the stack is short.
+    this.advancing = true;
+    try {
+      this.feed(this.clientSide.take(this.context.scratch));
+    } finally {
+      this.advancing = false;
+    }
     this.advance();
   }
 
