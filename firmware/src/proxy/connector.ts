@@ -117,9 +117,10 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
    * closing without fault.
    */
   connect(reuse = false, failure: ConnectFailure = "no-backend"): void {
-    const more = this.attempts < this.limits.attemptsMax && this.now() < this.deadlineMs;
-    // Those that are queued already go first.
-    const choice = more ? (this.context.pool.queue.waking ? "full" : this.pick()) : undefined;
+    let choice: Backend | "full" | undefined;
+    if (this.attempts < this.limits.attemptsMax && this.now() < this.deadlineMs) {
+      choice = this.context.pool.queue.waking ? "full" : this.pick(); // those that are queued already go first
+    }
     if (choice === undefined) this.fail(failure);
     else if (choice === "full") this.enqueue(reuse, failure);
     else this.connectTo(choice, reuse);

@@ -61,16 +61,15 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
 
   /** Connects to one of `group`; `undefined`: no route leads raw TCP anywhere. */
   begin(group: Group | undefined): void {
-    const { session } = this;
-    const { context } = session;
+    const { session } = this; // few locals: all that a queued session is admitted by stands on the stack
     if (group === undefined) {
-      context.refusals.noRoute++;
+      session.context.refusals.noRoute++;
       this.closeAfter("no-route");
       return;
     }
     session.cancelDeadline();
-    session.clientSide.scan = context.clientKeywords?.scan();
-    this.connector = new Connector(context, this, group, UNLIMITED);
+    session.clientSide.scan = session.context.clientKeywords?.scan();
+    this.connector = new Connector(session.context, this, group, UNLIMITED);
     this.connector.connect();
   }
 
