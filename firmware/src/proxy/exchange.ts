@@ -206,7 +206,7 @@ export class Exchange extends BackendLink {
     if (this.state === "receiving") {
       if (!response.moveBody(context, backendSide, owner.clientSide)) {
         this.cut(response.body!.broken ? "PD" : "SD");
-      } else if (response.isWritten) {
+      } else if (response.body!.done && response.pending === undefined) {
         this.enter("complete");
       }
     } else if (this.state === "switching" && response.flush(context, owner.clientSide)) {
@@ -215,8 +215,8 @@ export class Exchange extends BackendLink {
     // Interim responses are no progress: with them a backend could keep a client waiting for ever.
     const passed = response.body === undefined ? responseBytes : response.bytes;
     if (this.stopping || (request.bytes === requestBytes && passed === responseBytes)) return;
-    const { responseTimeoutMs, idleTimeoutMs } = context.config;
-    this.timeoutMs = this.state === "awaiting" ? responseTimeoutMs : idleTimeoutMs;
+    const { config } = context;
+    this.timeoutMs = this.state === "awaiting" ? config.responseTimeoutMs : config.idleTimeoutMs;
   }
 
   private moveRequest(backendSide: Endpoint): void {

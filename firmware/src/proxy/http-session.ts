@@ -209,6 +209,7 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
       this.setDeadline(exchange.timeoutMs);
       exchange.timeoutMs = 0;
     }
+    if (state === "receiving" && !clientSide.writeClosed) return false; // each piece of a body comes here
     if (clientSide.writeClosed) {
       // No answer reaches it any more, but what it sent before it left is delivered.
       if (isOver(state) || exchange.request.body.done || clientSide.ended) this.clientLost();

@@ -46,11 +46,6 @@ export class ResponseSide extends MessageSide {
     return this.pending !== undefined || this.isTorn === true;
   }
 
-  /** All of it has been written to the client. */
-  get isWritten(): boolean {
-    return this.pending === undefined && this.body?.done === true;
-  }
-
   /** Passes heads on until the final one. `cookieFor`: the client shall come back to this backend. */
   moveHeads(
     context: ProxyContext,
