@@ -1,3 +1,6 @@
+/** All retries of one request begin within it, whatever the connect timeout. */
+export const RETRY_DEADLINE_MS = 10_000;
+
 /**
  * How far an exchange has come.
  *

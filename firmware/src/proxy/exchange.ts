@@ -13,12 +13,9 @@ import {
   refusalOf,
   UNREACHABLE,
 } from "./exchange-replies.ts";
-import { type ExchangeState, stageOf } from "./exchange-state.ts";
+import { type ExchangeState, RETRY_DEADLINE_MS, stageOf } from "./exchange-state.ts";
 import { RequestSide } from "./request-side.ts";
 import { ResponseSide } from "./response-side.ts";
-
-/** All retries of one request begin within it, whatever the connect timeout. */
-const RETRY_DEADLINE_MS = 10_000;
 
 /**
  * One request and its response, from the request's head on. It calls nobody up: its owner calls `step` when
@@ -75,10 +72,10 @@ export class Exchange extends BackendLink {
   settled(result: Connection | ConnectFailure): void {
     if (typeof result === "string") {
       this.reply(...UNREACHABLE[result]);
-      return;
+    } else {
+      this.take(result.backend, result.endpoint, this.owner);
+      this.enter("connected"); // `step` sends the head: on top of all that has led here, it would need more stack
     }
-    this.take(result.backend, result.endpoint, this.owner);
-    this.enter("connected"); // `step` sends the head: on top of all that has led here, it would need more stack
   }
 
   private sendHead(endpoint: Endpoint): void {
@@ -127,11 +124,8 @@ export class Exchange extends BackendLink {
     const { context, request, response, owner } = this;
     this.termination = termination;
     response.status = status;
-    if (response.isPartial) {
-      this.enter("cut"); // part of another head is out: ours would stand inside it
-      return;
-    }
-    this.enter("replying");
+    this.enter(response.isPartial ? "cut" : "replying"); // ours would stand inside another head
+    if (response.isPartial) return;
     response.reply(owner.clientSide, request, status, advice);
     request.releaseHead(context);
   }
@@ -220,9 +214,8 @@ export class Exchange extends BackendLink {
   }
 
   private moveRequest(backendSide: Endpoint): void {
-    const { request } = this;
-    const { body } = request;
-    request.move(this.context, this.owner.clientSide, backendSide);
+    const { body } = this.request;
+    this.request.move(this.context, this.owner.clientSide, backendSide);
     if (body.broken) {
       if (this.response.body !== undefined) this.cut("PD");
       else this.reply(body.tooLarge ? 413 : 400, "PD");
@@ -253,8 +246,7 @@ export class Exchange extends BackendLink {
   /** The backend has closed or reset where a response was due. */
   private unanswered(): void {
     const short = isShort(this.context.platform); // the chip cannot tell which of the two it was
-    // An idle connection may have been closing when it was taken.
-    if (!this.isReused && !short) this.blame("L7RSP");
+    if (!this.isReused && !short) this.blame("L7RSP"); // an idle connection may have been closing
     if (this.retry()) return;
     if (short) this.reply(503, "RH");
     else this.reply(502, "SH", NO_ANSWER);

@@ -194,8 +194,6 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
     this.head = undefined;
   }
 
-  // The exchange
-
   settled(result: Connection | ConnectFailure): void {
     this.exchange!.settled(result);
     this.advance();
@@ -266,8 +264,6 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
   private over(): void {
     this.phase = "over";
   }
-
-  // Time
 
   private now(): number {
     return this.context.platform.clock.now();
