@@ -274,7 +274,10 @@ describe.concurrent("npm run hil", () => {
       await inTurn(() =>
         emulating(["--pty", "--publish", "80:80", "--admin", String(ADMIN_PORT)], async pty => {
           const here = ["--flash", "never", "--port", pty!];
-          const words = scenarios(SHORT_SCENARIOS[0], "a board that is reset under load");
+          const words = scenarios(
+            SHORT_SCENARIOS[0],
+            "a board that is reset under load serves again soon",
+          );
           const { exitCode, stdout } = await rig("pty", ...here, ...words);
           expect(stdout).toMatch(/All 2 scenarios passed/);
           expect([exitCode, kindsOf(runOf("pty"))]).toEqual([EXIT.passed, []]);
