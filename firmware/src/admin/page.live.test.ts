@@ -115,7 +115,7 @@ describe.skipIf(absence)(`the board's page in Chromium${absence}`, () => {
     await page.selectOption("#balance", "ewma");
     await expect.poll(() => said().textContent()).toMatch(/^in force/);
     expect(board.app.proxy.config.balance).toBe("ewma");
-    await expect.poll(() => page.locator("#left").textContent()).toMatch(/^A .* kept in \d+ s/);
+    await expect.poll(() => page.locator("#left").textContent()).toMatch(/^A .* saved in \d+ s/);
   });
 
   test("the trial is undone by a click", async () => {
