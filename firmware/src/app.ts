@@ -30,7 +30,7 @@ export const STORAGE_PATH = "hot-potato";
 
 /** What the build was given, which is laid over the configuration already. A token that was set later counts instead. */
 export interface StartOptions extends GivenSettings {
-  /** Which build of the firmware this is, where whoever built it has said so. */
+  /** Which build of the firmware this is, where the build was given a name. */
   readonly build?: string | undefined;
 }
 

@@ -81,7 +81,7 @@ export interface Link {
   confirm?(): void;
   /** Forgets the networks that were named at run time. Absent where none is kept. */
   forget?(): void;
-  /** Leaves the network and joins it again. Absent where nobody can leave it. */
+  /** Leaves the network and joins it again. Absent where it cannot be left. */
   rejoin?(): void;
 }
 
@@ -153,7 +153,7 @@ export interface Platform {
   readonly vitals: Vitals;
   /** Absent where nothing is kept. */
   readonly storage?: StorageOpener;
-  /** Absent where nobody can type. */
+  /** Absent where the board has no serial port. */
   readonly Serial?: SerialConstructor;
   /** Absent where there is no machine code of ours. */
   readonly findKeyword?: FindKeyword;

@@ -48,7 +48,7 @@ const ECHO_MAX = 60;
 
 const JSON_TYPE = "application/json";
 
-/** The page runs its own script and speaks to its own board, and nobody may put it into a frame. */
+/** The page runs its own script and speaks to its own board, and no other site may put it into a frame. */
 const PAGE_FIELDS = Object.freeze([
   "Content-Security-Policy: default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:; frame-ancestors 'none'",
   "Referrer-Policy: no-referrer",

@@ -13,7 +13,7 @@ interface Command {
   readonly help: string;
   /** Words that must follow, and that may. */
   readonly words: readonly [min: number, max: number];
-  /** Its arguments are nobody's business from this one on. */
+  /** The first argument that is secret, and all behind it. */
   readonly secretFrom?: number;
   run(runtime: RuntimeApi, words: readonly string[]): readonly string[] | Outcome;
 }

@@ -160,7 +160,7 @@ export class AdminConnection implements EndpointOwner, Timed {
     else this.#answer(answer);
   }
 
-  /** Whoever guesses tokens waits, on one connection of those that there are; a right token never does. */
+  /** The answer to a wrong token is delayed, on at most one connection at a time; a right token is never delayed. */
   #delay(answer: AdminAnswer): void {
     const { deadlines, delayed } = this.#context;
     if (delayed !== undefined) {

@@ -57,7 +57,7 @@ describe("the admin port", () => {
     expect(lab.app!.proxy.config.adminPort).toBe(8404);
   });
 
-  test("that no document wants any more needs nobody who confirms it", async () => {
+  test("that is switched off needs no confirmation", async () => {
     const lab = await adminLab();
     await change(lab, { adminPort: 0 });
     await lab.clock.run({ ms: 31_000 });

@@ -54,7 +54,7 @@ export interface ConfigurationStatus {
 /** How the board is doing, without its backends. */
 export interface BoardStatus {
   readonly version: string;
-  /** Which build of it, where whoever built it has said so. */
+  /** Which build of it, where the build was given a name. */
   readonly build: string | null;
   readonly uptimeMs: number;
   readonly reset: string | null;

@@ -48,7 +48,7 @@ describe("another token", () => {
     expect(tokenOf(lab)).toBe(TOKEN);
   });
 
-  test("needs nobody who confirms it where no request can come", async () => {
+  test("needs no confirmation where the admin port is off", async () => {
     const lab = await adminLab({ adminPort: 0 });
     lab.app!.runtime.setToken(OTHER);
     await lab.clock.run({ ms: 31_000 });

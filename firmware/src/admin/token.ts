@@ -10,7 +10,7 @@ export function isToken(text: string): boolean {
   return text.length >= TOKEN_MIN && text.length <= TOKEN_MAX && /^[!-~]+$/.test(text);
 }
 
-/** Are the two equal? Takes the same time wherever they differ, so that nobody guesses letter by letter. */
+/** Are the two equal? Takes the same time wherever they differ, so that a token cannot be guessed letter by letter. */
 export function equalInConstantTime(given: string, token: string): boolean {
   let difference = given.length ^ token.length;
   for (let i = 0; i < TOKEN_MAX; i++) {

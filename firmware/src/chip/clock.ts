@@ -32,7 +32,7 @@ export class ChipClock implements Clock {
     Timer.schedule(this.#timer);
   }
 
-  /** From now on `now` is right however long nobody asks: the clock looks at the ticks itself, once a day. */
+  /** `now` stays right however long it is not called: the clock looks at the ticks itself, once a day. */
   keepCounting(): void {
     this.after(DAY_MS, () => this.keepCounting());
   }

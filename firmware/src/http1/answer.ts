@@ -52,7 +52,7 @@ const RETRY_AFTER_S = 1;
 export interface AnswerOptions {
   /** What a person can do about it, where more is known than the status says. */
   readonly advice?: string;
-  /** Whoever asks would rather read HTML. */
+  /** The client prefers HTML to plain text. */
   readonly html?: boolean;
   /** Without the body, as HEAD wants it. */
   readonly headOnly?: boolean;
@@ -69,7 +69,7 @@ export function answerTo(head: Head, status: AnswerStatus, keepAlive = false): U
   });
 }
 
-/** Whoever asks would rather read HTML. */
+/** The client prefers HTML to plain text. */
 export function wantsHtml(head: Head): boolean {
   return head.all("accept").some(field => head.value(field).includes("text/html"));
 }
@@ -94,7 +94,7 @@ export function answer(
   return ascii(`${answerHead(status, fields)}${headOnly ? "" : body}`);
 }
 
-/** The head of an answer of our own, which nobody shall keep. */
+/** The head of an answer of our own, which no cache may store. */
 export function answerHead(status: number, fields: readonly string[]): string {
   const lines = [`HTTP/1.1 ${status} ${REASONS[status]}`, "Cache-Control: no-store", ...fields];
   return `${lines.join("\r\n")}\r\n\r\n`;

@@ -235,7 +235,7 @@ describe("bodies", () => {
     },
   );
 
-  test("100-continue: the client is asked for its body by the backend, and by nobody else", async () => {
+  test("100-continue: only the backend asks the client for its body", async () => {
     const seen = httpBackend(
       ({ body }) => reply(`got ${body}`),
       ({ fields }) =>

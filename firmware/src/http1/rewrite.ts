@@ -284,7 +284,7 @@ function forwarded(
  *
  * @param framing - how we delimit the body; `none` keeps a Content-Length that tells of a body not sent
  * @param connection - what the client is told about the connection
- * @param setCookie - a cookie for the client, for nobody else to keep
+ * @param setCookie - a cookie for the client; no shared cache may store it
  * @param protocol - the field with the protocol that a 101 changes to
  */
 export function rewriteResponse(

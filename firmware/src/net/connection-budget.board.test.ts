@@ -79,7 +79,7 @@ describe("a small board", () => {
     expect(silent.map(({ socket }) => socket.closed)).toEqual(silent.map((_, i) => i === 0));
   });
 
-  test("a crowd of kept connections is served in turn: whoever is answered makes room", async () => {
+  test("a crowd of kept connections is served in turn: an answered client is closed for the next one", async () => {
     const { lab } = labWith("a", "b");
     await lab.serve({ queueTimeoutMs: 60_000, queueMax: 8 });
     const { sessionsMax, queueMax } = lab.app!.proxy.budget;

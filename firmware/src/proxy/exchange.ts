@@ -18,7 +18,7 @@ import { RequestSide } from "./request-side.ts";
 import { ResponseSide } from "./response-side.ts";
 
 /**
- * One request and its response, from the request's head on. It calls nobody up: its owner calls `step` when
+ * One request and its response, from the request's head on. It makes no calls upward: its owner calls `step` when
  * an endpoint or the connector has moved, and `expired` when `timeoutMs` is over.
  */
 export class Exchange extends BackendLink {
@@ -28,7 +28,7 @@ export class Exchange extends BackendLink {
   timeoutMs = 0;
   readonly request: RequestSide;
   readonly response = new ResponseSide();
-  /** HAProxy's termination state: who ended it, and when in its life; `--` when nobody did. */
+  /** HAProxy's termination state: who ended it, and when in its life; `--` for a regular end. */
   termination = "--";
   /** Why a response was not passed on, or was cut. */
   declare refusal: AnswerRefusal | "slow" | undefined;
