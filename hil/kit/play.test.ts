@@ -123,7 +123,7 @@ test("a fault in the log fails the scenario, unless it was to be expected; then 
 test("a target that lacks what a scenario needs skips it with a word", async () => {
   const calm: Target = { ...memory, name: "calm", offers: ["reset"] };
   const faulty = told(echo, { needs: ["simulated-network"] });
-  expect(await play(faulty, calm)).toEqual({ skipped: "calm has no simulated-network" });
+  expect(await play(faulty, calm)).toEqual({ skipped: "calm has no simulated network" });
 
   const fixed = memoryWith(testBed => {
     testBed.boot = async () => {

@@ -29,7 +29,8 @@ export async function play(
   { onNote, signal }: PlayOptions = {},
 ): Promise<PlayResult> {
   const lacking = scenario.needs.filter(need => !target.offers.includes(need));
-  if (lacking.length > 0) return { skipped: `${target.name} has no ${lacking.join(" and no ")}` };
+  if (lacking.length > 0)
+    return { skipped: `${target.name} has no ${lacking.join(" and no ").replaceAll("-", " ")}` };
 
   let journal: Journal | undefined;
   const testBed = target.setUp(line => journal?.line(line));

@@ -98,7 +98,7 @@ test("what holds passes, what does not fails with its reason, what cannot be pla
   );
   expect(verdicts()).toEqual(["passed", "failed", "skipped"]);
   expect(results[1].why).toContain("five, not six");
-  expect(results[2].why).toBe("the bench has no simulated-network");
+  expect(results[2].why).toBe("the bench has no simulated network");
 });
 
 test("of a line that is disturbed all the time a scenario keeps some noise, and what really happened", async () => {
