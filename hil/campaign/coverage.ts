@@ -1,4 +1,4 @@
-import type { LogLine } from "../../firmware/src/log/event.ts";
+import type { LogLine } from "../../firmware/tools/log-line.ts";
 import { indexLog, type LogIndex } from "./log-index.ts";
 import type { Observations } from "./observations.ts";
 

@@ -1,4 +1,4 @@
-import { type LogLine, parseLine } from "../../firmware/src/log/event.ts";
+import { type LogLine, parseLine } from "../../firmware/tools/log-line.ts";
 import type { ClientObservation, Observations } from "./observations.ts";
 
 /** Events of a backend that changes its state. */

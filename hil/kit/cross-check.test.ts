@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Status } from "../../firmware/src/admin/status.ts";
-import { type LogLine, parseLine } from "../../firmware/src/log/event.ts";
+import { type LogLine, parseLine } from "../../firmware/tools/log-line.ts";
 import { disagreements, type Visit } from "./cross-check.ts";
 import { memoryTarget } from "./memory-target.ts";
 import { play } from "./play.ts";

@@ -1,5 +1,5 @@
 import type { Status } from "../../firmware/src/admin/status.ts";
-import type { LogLine } from "../../firmware/src/log/event.ts";
+import type { LogLine } from "../../firmware/tools/log-line.ts";
 import type { ScriptedBackend } from "./scripted-backend.ts";
 
 /** One client's connection: it sent a unique word, and received the name of its backend. */

@@ -17,7 +17,7 @@ import { xsFirmware } from "../../emulator/xs/firmware.ts";
 import { type App, type StartOptions, start } from "../../firmware/src/app.ts";
 import { readConfig } from "../../firmware/src/config/config.ts";
 import type { Config } from "../../firmware/src/config/settings.ts";
-import { type LogLine, parseLine } from "../../firmware/src/log/event.ts";
+import { type LogLine, parseLine } from "../../firmware/tools/log-line.ts";
 
 /** `clientSessionsMax` for clients that share one address: no limit. */
 export const CLIENT_SESSIONS_MAX = 512;

@@ -1,6 +1,6 @@
 import type { Host, MockSocket } from "net-mock-socket";
 import { expect } from "vitest";
-import type { LogLine } from "../../firmware/src/log/event.ts";
+import type { LogLine } from "../../firmware/tools/log-line.ts";
 import { collect, EmulatedLab } from "./emulated-lab.ts";
 import {
   type HttpBackend,

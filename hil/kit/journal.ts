@@ -1,5 +1,6 @@
 import type { Clock } from "../../emulator/src/clock.ts";
-import { type Event, type LogLine, parseLine } from "../../firmware/src/log/event.ts";
+import type { Event } from "../../firmware/src/log/event.ts";
+import { type LogLine, parseLine } from "../../firmware/tools/log-line.ts";
 
 /** Lines that a failure prints. */
 const PRINTED_LINES = 40;

@@ -5,7 +5,7 @@ import { RealClock } from "../../emulator/src/clock.ts";
 import { reservePort } from "../../emulator/src/reserved-port.ts";
 import { type App, start } from "../../firmware/src/app.ts";
 import { readConfig } from "../../firmware/src/config/config.ts";
-import { type LogLine, parseLine } from "../../firmware/src/log/event.ts";
+import { type LogLine, parseLine } from "../../firmware/tools/log-line.ts";
 import { CLIENT_SESSIONS_MAX, mendedBoard } from "./emulated-lab.ts";
 
 /** An emulated board on this computer's loopback network, with its chip's limits. */

@@ -1,6 +1,6 @@
 import type { Status } from "../../firmware/src/admin/status.ts";
 import type { Config } from "../../firmware/src/config/settings.ts";
-import type { LogLine } from "../../firmware/src/log/event.ts";
+import type { LogLine } from "../../firmware/tools/log-line.ts";
 import type { Behaviour } from "./behaviour.ts";
 import { Client, type Reply, type RequestOptions } from "./client.ts";
 import { disagreements, type Visit } from "./cross-check.ts";

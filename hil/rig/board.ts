@@ -1,7 +1,7 @@
 import { appendFileSync } from "node:fs";
 import { isIPv4 } from "node:net";
 import { performance } from "node:perf_hooks";
-import { parseLine } from "../../firmware/src/log/event.ts";
+import { parseLine } from "../../firmware/tools/log-line.ts";
 import { BoardError, NoProgram } from "./board-error.ts";
 import { type Blame, type Incident, Incidents } from "./incidents.ts";
 import { SerialLink, type SerialLinkOptions } from "./serial-link.ts";

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import http from "node:http";
 import net from "node:net";
 import { ADMIN_PORT } from "../../emulator/proxy/workbench/admin-client.ts";
-import { parseLine } from "../../firmware/src/log/event.ts";
+import { parseLine } from "../../firmware/tools/log-line.ts";
 import type { Device } from "./device.ts";
 import type { DialledBack } from "./doctor/step.ts";
 import { addressTowards } from "./own-address.ts";

@@ -1,4 +1,4 @@
-import { type LogLine, parseLine } from "../../firmware/src/log/event.ts";
+import { type LogLine, parseLine } from "../../firmware/tools/log-line.ts";
 
 /** An event of the firmware's log; a stray carriage return ends it. */
 const EVENT = /[IWE] \(\d+\) [a-z]+:[^\r]*/;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { type Event, formatLine, parseLine } from "../../firmware/src/log/event.ts";
+import { type Event, formatLine } from "../../firmware/src/log/event.ts";
+import { parseLine } from "../../firmware/tools/log-line.ts";
 import { comparable, logOf, type Thread } from "./log-threads.ts";
 import { aResult } from "./report/testing.ts";
 import type { Moment, ScenarioResult } from "./run.ts";

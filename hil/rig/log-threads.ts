@@ -1,4 +1,4 @@
-import type { LogLine } from "../../firmware/src/log/event.ts";
+import type { LogLine } from "../../firmware/tools/log-line.ts";
 import { parseEvent } from "./line.ts";
 import type { Moment, ScenarioResult } from "./run.ts";
 

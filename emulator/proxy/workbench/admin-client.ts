@@ -1,7 +1,7 @@
 import http from "node:http";
 import type { Outcome } from "../../../firmware/src/admin/outcome.ts";
 import type { Status } from "../../../firmware/src/admin/status.ts";
-import { parseLine } from "../../../firmware/src/log/event.ts";
+import { parseLine } from "../../../firmware/tools/log-line.ts";
 
 /** Longest wait for an answer. */
 const ANSWER_TIMEOUT_MS = 3_000;

@@ -1,4 +1,4 @@
-import { type LogLine, parseLine } from "../../../firmware/src/log/event.ts";
+import { type LogLine, parseLine } from "../../../firmware/tools/log-line.ts";
 
 /** What a request takes of a terminal at most. */
 export const COLUMNS_MAX = 100;

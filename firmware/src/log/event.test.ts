@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { type Event, formatLine, parseLine } from "./event.ts";
+import { parseLine } from "../../tools/log-line.ts";
+import { type Event, formatLine } from "./event.ts";
 
 test("a line tells level, time, part and facts", () => {
   expect(formatLine(812.7, { level: "I", on: "net", ip: "192.168.1.50", rssi: -54 })).toBe(

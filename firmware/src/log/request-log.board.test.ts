@@ -13,7 +13,7 @@ import {
   post,
   unreachable,
 } from "../../../hil/kit/http-lab.ts";
-import type { LogLine } from "./event.ts";
+import type { LogLine } from "../../tools/log-line.ts";
 
 describe("the log", () => {
   const SLOW = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello";

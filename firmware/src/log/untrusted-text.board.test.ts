@@ -3,7 +3,7 @@ import { type Answer, get, put, send, TOKEN } from "../../../hil/kit/admin-port.
 import { collect, EmulatedLab, mass, ourBoard } from "../../../hil/kit/emulated-lab.ts";
 import { httpBackend, reply } from "../../../hil/kit/http-backend.ts";
 import fc from "../../../hil/kit/properties.ts";
-import { parseLine } from "./event.ts";
+import { parseLine } from "../../tools/log-line.ts";
 
 /** A board with our board's memory, on XS all of it counted, and one route beside the default. */
 async function labOf(settings: object = {}) {
