@@ -3,75 +3,18 @@ import { builtinModules } from "node:module";
 import path from "node:path";
 import ts from "typescript";
 import { expect, test } from "vitest";
+import { PARTS, violationsOf } from "./firmware/tools/floors.ts";
+import { FILES, IS_TEST, importsOf, sourcesBelow } from "./firmware/tools/sources.ts";
 
-// Who may import whom. The table stands in CONTRIBUTING.md; this is its proof.
+// Which folder may import which. CONTRIBUTING.md has the table; `npm run imports` draws the floors.
 
-const FILES = ["firmware", "emulator", "backends", "hil"]
-  .flatMap(folder =>
-    readdirSync(folder, { recursive: true }).map(name => path.join(folder, String(name))),
-  )
-  .filter(file => file.endsWith(".ts") && !/(^|\/)(node_modules|build)\//.test(file));
-
-const IS_TEST = /\.test\.ts$|\/(testing|each-test)\.ts$/; // tests and their helpers may import across
 const IS_TOOL = /^firmware\/tools\//; // run on the computer, call the SDK
-
-interface Import {
-  /** As it is written. */
-  readonly text: string;
-  /** As a path from the root where it is relative, else as it is written. */
-  readonly target: string;
-  readonly typesOnly: boolean;
-}
-
-const importsByFile = new Map<string, readonly Import[]>();
-
-function importsOf(file: string): readonly Import[] {
-  let imports = importsByFile.get(file);
-  if (imports === undefined) {
-    imports = readImports(file);
-    importsByFile.set(file, imports);
-  }
-  return imports;
-}
-
-function readImports(file: string): Import[] {
-  const source = ts.createSourceFile(file, readFileSync(file, "utf8"), ts.ScriptTarget.Latest);
-  const imports: Import[] = [];
-  const add = (specifier: ts.Expression | undefined, typesOnly: boolean) => {
-    if (specifier === undefined || !ts.isStringLiteral(specifier)) return;
-    const { text } = specifier;
-    const target = text.startsWith(".") ? path.join(path.dirname(file), text) : text;
-    imports.push({ text, target, typesOnly });
-  };
-  const visit = (node: ts.Node): void => {
-    if (ts.isImportDeclaration(node)) {
-      const clause = node.importClause;
-      const named = clause?.namedBindings;
-      const allTypes =
-        clause?.isTypeOnly ||
-        (clause !== undefined &&
-          clause.name === undefined &&
-          named !== undefined &&
-          ts.isNamedImports(named) &&
-          named.elements.every(element => element.isTypeOnly));
-      add(node.moduleSpecifier, allTypes === true);
-    } else if (ts.isExportDeclaration(node)) {
-      add(node.moduleSpecifier, node.isTypeOnly);
-    } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
-      add(node.arguments[0], false);
-    }
-    ts.forEachChild(node, visit);
-  };
-  visit(source);
-  return imports;
-}
 
 const BUILTIN = new Set(builtinModules);
 
 /** `node:net`, an npm package, or the folder of ours that holds it. */
 function kindOf(target: string): string {
   if (target.startsWith("node:") || BUILTIN.has(target)) return "node";
-  if (target === "net-mock-socket") return "emulator/net-mock-socket";
   if (target.startsWith("emulator/net-mock-socket/")) return "emulator/net-mock-socket";
   if (/^(firmware\/src|emulator\/conformance)\/(main\.ts|chip\/)/.test(target)) return "chip";
   if (/^(firmware|emulator|backends|hil)\//.test(target)) return target.split("/")[0];
@@ -188,75 +131,11 @@ test.each(TABLE)("$place: imports what it may, and nothing else", row => {
   expect(checked).toBeGreaterThan(0);
 });
 
-/** The floors of `firmware/src`, the lowest first: a folder or a file each. DESIGN of the house: no file imports upward. */
-const FLOORS = [
-  "platform.ts",
-  "deep-freeze.ts",
-  "version.ts",
-  "text",
-  "log",
-  "net",
-  "http1",
-  "config",
-  "backend",
-  "balancer",
-  "pool",
-  "checks",
-  "proxy",
-  "admin",
-  "wifi-link.ts",
-  "app.ts",
-  "chip",
-  "main.ts",
-];
-
-const CORE = "firmware/src/";
-
-function floorOf(file: string): number {
-  return FLOORS.indexOf(file.slice(CORE.length).split("/")[0]);
-}
-
-/** The files of a folder that ship or run, without tests and declarations. */
-function sourcesBelow(folder: string): string[] {
-  return FILES.filter(
-    file => file.startsWith(folder) && !IS_TEST.test(file) && !file.endsWith(".d.ts"),
-  );
-}
-
-test("no file of the firmware imports upward, not even a type", () => {
-  const files = sourcesBelow(CORE);
-  expect(files.filter(file => floorOf(file) < 0)).toEqual([]);
-  const upward = files.flatMap(file =>
-    importsOf(file)
-      .filter(({ target }) => target.startsWith(CORE) && floorOf(target) > floorOf(file))
-      .map(({ target }) => `${file}: ${target}`),
-  );
-  expect(upward).toEqual([]);
+test.each(PARTS)("$folder: no file imports upward, and none in a circle, not even a type", part => {
+  const sources = sourcesBelow(part.folder);
+  expect(violationsOf(part, sources)).toEqual([]);
+  expect(sources.length).toBeGreaterThan(50);
 });
-
-/** The files of a folder that import each other in a circle, through types or values. */
-function circles(folder: string): string[] {
-  const left = new Set(FILES.filter(file => file.startsWith(`${folder}/`) && !IS_TEST.test(file)));
-  const imports = new Map(
-    [...left].map(file => [file, importsOf(file).map(({ target }) => target)] as const),
-  );
-  // A file that imports none of the others, or that none of the others imports, is in no circle.
-  for (let before = 0; before !== left.size; ) {
-    before = left.size;
-    for (const file of left) {
-      const isImported = [...left].some(other => imports.get(other)?.includes(file));
-      if (!isImported || !imports.get(file)?.some(target => left.has(target))) left.delete(file);
-    }
-  }
-  return [...left];
-}
-
-test.each(["firmware/src", "emulator", "hil"])(
-  "%s: no two files import each other in a circle, not even types",
-  folder => {
-    expect(circles(folder)).toEqual([]);
-  },
-);
 
 /** A program for the chip: its manifest, and the folder that its modules' names are relative to. */
 interface Program {
