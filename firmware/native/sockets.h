@@ -1,0 +1,268 @@
+#ifndef HOT_POTATO_SOCKETS_H
+#define HOT_POTATO_SOCKETS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "lwip/ip_addr.h"
+
+/*
+ * TCP sockets over lwIP's raw API, for one application task.
+ *
+ * The life of a connection
+ *
+ *     connectionOpen                        a client connects to a listener
+ *           |                                          |
+ *       CONNECTING  the SYN is sent                 WAITING  in the listener's queue; no owner yet, what is
+ *           |                                          |     received is kept: bytes, FIN
+ *           | SYN and ACK: event WRITABLE              | listenerAccept
+ *           +------------------> OPEN <----------------+
+ *                               /    \
+ *       connectionEnd: our FIN is     the peer's FIN has been received: event END,
+ *       sent behind the last byte     once every byte before it has been read
+ *                               \    /
+ *                              FINISHED  both FINs are acknowledged: an end, not an error
+ *
+ *       from every state: LOST           reset, time-out, no memory, refused: event ERROR, once every
+ *                                        byte received before it has been read
+ *       from every state: gone           connectionClose, connectionReset: the record is freed
+ *
+ * | state      | lwIP's control block          | read | write | who frees the record                      |
+ * | ---------- | ----------------------------- | ---- | ----- | ----------------------------------------- |
+ * | CONNECTING | SYN_SENT                      | no   | no    | the owner                                 |
+ * | WAITING    | ESTABLISHED, CLOSE_WAIT       | no   | no    | the listener; lwIP's task, if it is lost  |
+ * | OPEN       | the same, FIN_WAIT_1 and _2,  | yes  | until | the owner                                 |
+ * |            | CLOSING, LAST_ACK             |      | end   |                                           |
+ * | FINISHED   | none: TIME_WAIT is lwIP's own | yes  | no    | the owner                                 |
+ * | LOST       | none: lwIP has freed it       | yes  | no    | the owner                                 |
+ *
+ * The one rule on which the rest depends: a record whose `pcb` is not NULL is registered with that control block for
+ * every callback, `tcp_err` above all, and whoever ends one of the two tells the other first. So `pcb == NULL` says that
+ * lwIP has freed the block or that we have given it back, and a pointer to a freed block is nowhere kept.
+ *
+ * Tasks and the lock
+ *
+ * - lwIP's callbacks run in lwIP's task, with lwIP's core lock held. They change records, queue them for news, and move
+ *   the bytes of pipes. They never call the application, and never close or abort a connection.
+ * - Every function below runs in the application's task, and takes the core lock (port.h) for as long as it runs. What is
+ *   in a record is read and written under that lock only.
+ * - `wake` is called with the lock held, in either task, when the first news arrives. It posts one message to the
+ *   application's task, which then calls `socketsNext` until that returns NULL. There is at most one such message
+ *   under way, whatever the number of events. `wake` must neither block nor call into this file.
+ *
+ * Bounds: records by `connectionsMax`, a listener's queue by its `backlog`, unread bytes by lwIP's window (TCP_WND) and
+ * by RECEIVED_PBUFS_MAX pieces, unacknowledged ones by TCP_SND_BUF.
+ */
+
+typedef struct Sockets Sockets;
+typedef struct Connection Connection;
+typedef struct Listener Listener;
+
+typedef enum {
+	SOCKET_OK,
+	/** The peer has answered the SYN with RST: no program listens there. */
+	SOCKET_REFUSED,
+	/** The peer has reset the connection. */
+	SOCKET_RESET,
+	/** lwIP has given the connection up: no answer (SYN, data, FIN, keepalive probe), or our address is gone. */
+	SOCKET_TIMEOUT,
+	/** Out of memory or of control blocks. */
+	SOCKET_MEMORY,
+	/** There is no route to the address. */
+	SOCKET_UNREACHABLE,
+	/** The port is in use; for `connectionOpen`: no local port is free. */
+	SOCKET_IN_USE,
+	/** An argument that lwIP does not take. */
+	SOCKET_INVALID,
+} SocketError;
+
+/** What `socketsNext` tells; bits. Each is told once for each cause, and several causes may be merged into one. */
+enum {
+	/** More bytes were received: `connectionReadable` of them wait. Not repeated while they wait. */
+	EVENT_READABLE = 1,
+	/** The connection is there, or the peer has acknowledged bytes: there is room for `connectionWritable`. */
+	EVENT_WRITABLE = 2,
+	/** The peer's FIN, behind the last byte. Writing goes on. */
+	EVENT_END = 4,
+	/** `connectionError` says what; behind the last byte that was received. */
+	EVENT_ERROR = 8,
+	/** A pipe from this connection has ended, has passed its first byte, or found that the stream is no text: `pipeStatus`. */
+	EVENT_PIPE = 16,
+	/** Of a listener: connections wait to be accepted. */
+	EVENT_ACCEPT = 32,
+	/** Of a listener: a client was turned away for want of memory; `listenerDropped` counts them. */
+	EVENT_DROPPED = 64,
+};
+
+/** Posts one message to the application's task; false when that is not possible now: it is called again later. */
+typedef bool SocketsWake(void* context);
+
+/** All sockets of one board. NULL: no memory. */
+extern Sockets* socketsStart(unsigned connectionsMax, SocketsWake* wake, void* context);
+/** Resets every connection and closes every listener; their owners are not told. */
+extern void socketsStop(Sockets* sockets);
+
+/**
+ * The owner of the next connection or listener that has news, and the news. NULL when there is none.
+ *
+ * Call it until it returns NULL, from the message that `wake` posted; between two calls everything is allowed, closing any
+ * socket included. What happens meanwhile is told by the same round or by another message, never lost.
+ */
+extern void* socketsNext(Sockets* sockets, unsigned* events);
+
+/* Connections */
+
+typedef struct {
+	ip_addr_t address;
+	uint16_t port;
+	bool nodelay;
+	/** Idle time before the first of three probes, which have the same distance from each other; 0: no probes. */
+	uint32_t keepaliveMs;
+} ConnectOptions;
+
+/** The probes that stay without answer before a connection counts as lost. */
+enum { KEEPALIVE_PROBES = 3 };
+
+/** Connects. NULL: `error` says why. EVENT_WRITABLE follows, or EVENT_ERROR. `owner` is not NULL. */
+extern Connection* connectionOpen(Sockets* sockets, const ConnectOptions* options, void* owner, SocketError* error);
+
+/**
+ * Another owner is told from now on, beginning with the present state: what is readable, writable, ended. NULL: the
+ * connection is nobody's for a while; what happens is kept for the next owner.
+ */
+extern void connectionSetOwner(Connection* connection, void* owner);
+extern void connectionSetNodelay(Connection* connection, bool nodelay);
+/** 0 turns the probes off. */
+extern void connectionSetKeepalive(Connection* connection, uint32_t keepaliveMs);
+
+/** The bytes that wait. They stay readable after an end, a reset and a time-out. */
+extern unsigned connectionReadable(Connection* connection);
+/** Copies at most `count` bytes, opens the window for as many, and returns their number. */
+extern unsigned connectionRead(Connection* connection, void* into, unsigned count);
+
+/** What `connectionWrite` takes now; 0 while connecting, after `connectionEnd`, when lost. */
+extern unsigned connectionWritable(Connection* connection);
+/**
+ * Copies as many bytes as fit and sends them; returns their number. Where that is less than `count`, EVENT_WRITABLE
+ * says when more may fit. -1: nothing can be written any more (ended, finished, or lost).
+ */
+extern int connectionWrite(Connection* connection, const void* bytes, unsigned count);
+/** Bytes that were written and that the peer has not acknowledged. */
+extern unsigned connectionUnacknowledged(Connection* connection);
+
+/** Our FIN, behind what was written; while connecting, as soon as the connection is there. Reading goes on. */
+extern void connectionEnd(Connection* connection);
+/**
+ * Gives the connection up and frees the record. What was written is still sent, and then our FIN; but RST, at once, over
+ * bytes that were received and not read, as the peer must not believe that they arrived. While connecting: nothing is sent.
+ */
+extern void connectionClose(Connection* connection);
+/** Sends RST, drops everything, and frees the record. */
+extern void connectionReset(Connection* connection);
+
+/** Why the connection is lost; SOCKET_OK while it is not. Told here at once, by EVENT_ERROR behind the last byte. */
+extern SocketError connectionError(Connection* connection);
+/** The peer's FIN was received; bytes before it may still wait. */
+extern bool connectionPeerEnded(Connection* connection);
+/** The peer's address and port, also after the connection is lost. */
+extern void connectionRemote(Connection* connection, ip_addr_t* address, uint16_t* port);
+/** Our own; zeros where they are not known any more. */
+extern void connectionLocal(Connection* connection, ip_addr_t* address, uint16_t* port);
+
+/* Listeners */
+
+typedef struct {
+	/** Where to listen; IP_ANY_TYPE for all addresses. */
+	ip_addr_t address;
+	/** 0: lwIP chooses one. */
+	uint16_t port;
+	/** Connections that may wait to be accepted, 1 to 255. Beyond, a client's SYN is not answered, and it sends it again. */
+	uint8_t backlog;
+} ListenOptions;
+
+/** Listens. NULL: `error` says why. The port of a listener that was closed can be listened on again at once. */
+extern Listener* listenerOpen(Sockets* sockets, const ListenOptions* options, void* owner, SocketError* error);
+extern uint16_t listenerPort(Listener* listener);
+/** Connections that wait. It may fall without `listenerAccept`: a client that resets before is forgotten. */
+extern unsigned listenerWaiting(Listener* listener);
+/** The one that has waited longest; NULL when none waits. `owner` as in `connectionSetOwner`. */
+extern Connection* listenerAccept(Listener* listener, void* owner);
+/** Clients that were turned away for want of memory. */
+extern uint32_t listenerDropped(Listener* listener);
+/** Stops to listen, resets those that wait, and frees the record. Accepted connections live on. */
+extern void listenerClose(Listener* listener);
+
+/* Pipes: bytes from one connection to another, moved in lwIP's task without the application */
+
+/**
+ * Tables of a keyword search (the class Keywords of src/net/keywords.ts explains them). The search state becomes
+ * `next[state + columns[byte]]` with each byte. From `found` on it is an outcome: `found` + the index of a keyword, or
+ * `found` + `count` for a control byte, after which `inAny` is searched, or nothing when that is NULL.
+ *
+ * Nothing of it is copied: it must neither move nor change while a pipe uses it.
+ */
+typedef struct Search Search;
+struct Search {
+	const uint8_t* columns;
+	const uint16_t* next;
+	uint16_t found;
+	uint16_t count;
+	const Search* inAny;
+};
+
+#define PIPE_TO_THE_END UINT64_MAX
+
+typedef struct {
+	/** Bytes to pass, at most; PIPE_TO_THE_END: until the end of `from`. */
+	uint64_t bytesMax;
+	/** NULL: the bytes are not searched. */
+	const Search* search;
+	/** Where the search begins: the state for the start of a stream, or that of an earlier pipe's status. */
+	uint16_t searchState;
+} PipeOptions;
+
+typedef enum {
+	PIPE_RUNS,
+	/** `bytesMax` bytes have been passed. */
+	PIPE_DONE,
+	/** The peer of `from` has sent FIN, and every byte before it has been passed. */
+	PIPE_END,
+	/** `from` is lost, and every byte that it had received has been passed. */
+	PIPE_FROM_ERROR,
+	/** `to` cannot be written to any more; what was not passed is still readable at `from`. */
+	PIPE_TO_ERROR,
+	/** A keyword was found; its last byte is the last one passed. */
+	PIPE_FOUND,
+} PipeOutcome;
+
+typedef struct {
+	PipeOutcome outcome;
+	/** Bytes passed so far. */
+	uint64_t passed;
+	/** The side that the next step depends on: bytes from `from`, or room at `to`. */
+	enum { PIPE_WAITS_FOR_FROM, PIPE_WAITS_FOR_TO } waitsFor;
+	/** Received and not passed, or passed and not acknowledged. */
+	unsigned heldBytes;
+	/** Index of the keyword, for PIPE_FOUND. */
+	uint16_t keyword;
+	/** A control byte came, and nothing is searched any more. */
+	bool binary;
+	uint16_t searchState;
+	/** The tables that `searchState` is of: the ones given, their `inAny`, or NULL when nothing is searched any more. */
+	const Search* search;
+} PipeStatus;
+
+/**
+ * Passes bytes from `from` to `to` from now on. Meanwhile `from` tells no EVENT_READABLE and `to` no EVENT_WRITABLE, and
+ * neither is read or written by hand; the other direction is free, for another pipe too. A connection is `from` of at
+ * most one pipe and `to` of at most one.
+ *
+ * EVENT_PIPE of `from` tells the first byte, and then the outcome. Neither an end nor an error is passed on: that is for
+ * the owner to decide. SOCKET_MEMORY, SOCKET_IN_USE: not begun.
+ */
+extern SocketError pipeStart(Connection* from, Connection* to, const PipeOptions* options);
+/** False: there is no pipe from this connection. A pipe that has ended remains until `pipeStop` or another `pipeStart`. */
+extern bool pipeStatus(Connection* from, PipeStatus* status);
+/** Takes over: bytes that wait are told by EVENT_READABLE again, room by EVENT_WRITABLE. */
+extern void pipeStop(Connection* from);
+
+#endif
