@@ -15,7 +15,7 @@ import { CASES } from "./cases.ts";
 import { DIFFERENCES } from "./host/differences.ts";
 import { NoBoard, TestHost } from "./host/host.ts";
 import { Simulator } from "./host/simulator.ts";
-import { alarming, judge, table, type Verdict } from "./host/verdict.ts";
+import { alarming, type CaseVerdict, judge, table } from "./host/verdict.ts";
 import type { Case } from "./target.ts";
 
 const DEFAULT_HOST = "127.0.0.1:4190";
@@ -109,10 +109,10 @@ async function build({ platform, host, settings, serialPort }: Options): Promise
 }
 
 /** A simulator for each case: what one leaves behind, the next does not find. */
-async function onSimulator(host: TestHost, options: Options): Promise<Verdict[]> {
+async function onSimulator(host: TestHost, options: Options): Promise<CaseVerdict[]> {
   const command = [...(options.simulator ?? simulatorCommand()), simulatorProgram(FOLDER)];
   const simulator = new Simulator(command, why => host.absent(why));
-  const verdicts: Verdict[] = [];
+  const verdicts: CaseVerdict[] = [];
   for (const { each, place } of options.cases) {
     simulator.start();
     try {
@@ -126,8 +126,8 @@ async function onSimulator(host: TestHost, options: Options): Promise<Verdict[]>
 }
 
 /** The board starts anew by itself after each case. */
-async function onBoard(host: TestHost, options: Options): Promise<Verdict[]> {
-  const verdicts: Verdict[] = [];
+async function onBoard(host: TestHost, options: Options): Promise<CaseVerdict[]> {
+  const verdicts: CaseVerdict[] = [];
   for (const { each, place } of options.cases) {
     const outcome = await host.play(each.name, place, NUMBERS);
     verdicts.push(told(place, judge(each, outcome, undefined)));
@@ -136,7 +136,7 @@ async function onBoard(host: TestHost, options: Options): Promise<Verdict[]> {
   return verdicts;
 }
 
-function told(place: number, verdict: Verdict): Verdict {
+function told(place: number, verdict: CaseVerdict): CaseVerdict {
   const { word, name, reason } = verdict;
   process.stderr.write(`${place} ${word}: ${name}${reason && ` (${reason})`}\n`);
   return verdict;

@@ -8,9 +8,9 @@ import {
   wholeNumber,
 } from "../../firmware/tools/command-line.ts";
 import { EXPERIMENTS } from "./experiments.ts";
-import { type Outcome, page } from "./page.ts";
+import { type ExperimentResult, page } from "./page.ts";
 import { type Play, play, STRATEGY_NAMES } from "./play.ts";
-import { summarize, table, verdict } from "./summary.ts";
+import { conclusion, summarize, table } from "./summary.ts";
 
 /** The largest seed. */
 const SEED_MAX = 999_999_999;
@@ -52,7 +52,7 @@ ${columns(Object.entries(EXPERIMENTS).map(([name, { question }]) => [name, quest
 );
 
 /** Plays every strategy in these experiments, and prints what came of it. */
-async function playAll(names: readonly string[], seed: number): Promise<Outcome[]> {
+async function playAll(names: readonly string[], seed: number): Promise<ExperimentResult[]> {
   const bar = new SingleBar({
     format: "{bar} {value}/{total} {what}",
     clearOnComplete: true,
@@ -60,7 +60,7 @@ async function playAll(names: readonly string[], seed: number): Promise<Outcome[
   });
   const shown = process.stderr.isTTY;
   if (shown) bar.start(names.length * STRATEGY_NAMES.length, 0, { what: "" });
-  const outcomes: Outcome[] = [];
+  const outcomes: ExperimentResult[] = [];
   for (const [i, name] of names.entries()) {
     if (!shown) process.stderr.write(`lab: experiment ${i + 1} of ${names.length}: ${name}\n`);
     const experiment = EXPERIMENTS[name];
@@ -79,7 +79,7 @@ async function playAll(names: readonly string[], seed: number): Promise<Outcome[
   if (shown) bar.stop();
   for (const { experiment, summaries } of outcomes) {
     process.stdout.write(
-      `${experiment.question}\n\n${table(experiment, summaries)}\n\n${verdict(summaries)}\n\n`,
+      `${experiment.question}\n\n${table(experiment, summaries)}\n\n${conclusion(summaries)}\n\n`,
     );
   }
   return outcomes;

@@ -2,14 +2,14 @@ import { expect, test } from "vitest";
 import { EXPERIMENTS, type Experiment } from "./experiments.ts";
 import { page } from "./page.ts";
 import { play, STRATEGY_NAMES } from "./play.ts";
-import { percentile, type Summary, summarize, table, verdict } from "./summary.ts";
+import { conclusion, percentile, type StrategySummary, summarize, table } from "./summary.ts";
 
 const short = (name: string): Experiment => ({ ...EXPERIMENTS[name], durationMs: 15_000 });
 
 async function summary(
   experiment: Experiment,
   strategy: (typeof STRATEGY_NAMES)[number],
-): Promise<Summary> {
+): Promise<StrategySummary> {
   return summarize(experiment, await play(experiment, strategy, 1));
 }
 
@@ -62,7 +62,7 @@ test("table, verdict and page tell of every strategy, and the page needs nothing
   const plays = [await play(experiment, "round-robin", 1), await play(experiment, "ewma", 1)];
   const summaries = plays.map(one => summarize(experiment, one));
   expect(table(experiment, summaries).split("\n").length).toBe(3);
-  expect(verdict(summaries)).toMatch(/[.]$/);
+  expect(conclusion(summaries)).toMatch(/[.]$/);
   const text = page([{ name: "bursts", experiment, seed: 1, plays, summaries }]);
   expect(text).toContain("<th>ewma</th>");
   expect(text).not.toMatch(/(src|href)=|@import|url\(http/);

@@ -2,22 +2,22 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { Experiment } from "./experiments.ts";
 import type { Play } from "./play.ts";
-import { percentile, ranked, type Summary, served, verdict } from "./summary.ts";
+import { conclusion, percentile, ranked, type StrategySummary, served } from "./summary.ts";
 
 /** Slices of time that the charts show. */
 const SLICES = 60;
 
 /** One experiment and how every strategy did in it. */
-export interface Outcome {
+export interface ExperimentResult {
   readonly name: string;
   readonly experiment: Experiment;
   readonly seed: number;
   readonly plays: readonly Play[];
-  readonly summaries: readonly Summary[];
+  readonly summaries: readonly StrategySummary[];
 }
 
 /** A page that needs nothing but itself: charts of each strategy, and the table. */
-export function page(outcomes: readonly Outcome[]): string {
+export function page(outcomes: readonly ExperimentResult[]): string {
   const read = createRequire(import.meta.url);
   const file = (name: string) => readFileSync(read.resolve(`uplot/dist/${name}`), "utf8");
   const data = outcomes.map(outcome => ({
@@ -44,9 +44,9 @@ ${SCRIPT}</script>
 `;
 }
 
-function section(outcome: Outcome, index: number): string {
+function section(outcome: ExperimentResult, index: number): string {
   const { experiment, seed, name, summaries } = outcome;
-  const cells = (summary: Summary) =>
+  const cells = (summary: StrategySummary) =>
     [
       summary.p50.toFixed(0),
       summary.p99.toFixed(0),
@@ -59,7 +59,7 @@ function section(outcome: Outcome, index: number): string {
   const names = experiment.backends.map(backend => `<th>${backend.name}</th>`).join("");
   return `<section>
 <h2>${experiment.question}</h2>
-<p class="verdict">${verdict(summaries)}</p>
+<p class="verdict">${conclusion(summaries)}</p>
 <div class="table"><table><thead><tr><th>strategy</th><th>p50 ms</th><th>p99 ms</th><th>mean ms</th><th>errors</th>${names}</tr></thead>
 <tbody>${ranked(summaries)
     .map(summary => `<tr><th>${summary.strategy}</th>${cells(summary)}</tr>`)

@@ -2,7 +2,7 @@ import type { Experiment } from "./experiments.ts";
 import type { Play, Sample } from "./play.ts";
 
 /** What one strategy came to in an experiment. */
-export interface Summary {
+export interface StrategySummary {
   readonly strategy: string;
   readonly requests: number;
   /** Requests without an answer of a backend. */
@@ -15,7 +15,7 @@ export interface Summary {
   readonly shares: readonly number[];
 }
 
-export function summarize(experiment: Experiment, { strategy, samples }: Play): Summary {
+export function summarize(experiment: Experiment, { strategy, samples }: Play): StrategySummary {
   const good = samples.filter(served);
   const times = good.map(({ ms }) => ms).sort((x, y) => x - y);
   return {
@@ -42,7 +42,7 @@ export function percentile(sorted: readonly number[], part: number): number {
 }
 
 /** A table for a terminal, the best 99th percentile first. */
-export function table(experiment: Experiment, summaries: readonly Summary[]): string {
+export function table(experiment: Experiment, summaries: readonly StrategySummary[]): string {
   const names = experiment.backends.map(({ name }) => name);
   const rows = [
     ["strategy", "p50 ms", "p99 ms", "mean ms", "errors", ...names.map(name => `${name} %`)],
@@ -68,7 +68,7 @@ export function table(experiment: Experiment, summaries: readonly Summary[]): st
 }
 
 /** Those without errors first, then by what the slowest one in a hundred waited. */
-export function ranked(summaries: readonly Summary[]): Summary[] {
+export function ranked(summaries: readonly StrategySummary[]): StrategySummary[] {
   return [...summaries].sort((x, y) => x.errors - y.errors || x.p99 - y.p99);
 }
 
@@ -76,7 +76,7 @@ export function ranked(summaries: readonly Summary[]): Summary[] {
 const GAIN_MIN = 1.1;
 
 /** What a person may take from it, in a sentence. */
-export function verdict(summaries: readonly Summary[]): string {
+export function conclusion(summaries: readonly StrategySummary[]): string {
   const [best] = ranked(summaries);
   const usual = summaries.find(({ strategy }) => strategy === "round-robin");
   if (usual === undefined) return `${best.strategy} does best.`;

@@ -54,7 +54,7 @@ export class AddressDevice implements Device {
     }
   }
 
-  async lend(given: GatewayDocument): Promise<GatewayDocument> {
+  async configure(given: GatewayDocument): Promise<GatewayDocument> {
     await this.ready();
     // Its ports may be all that this machine has to give.
     const document = { listeners: this.#own!.listeners, ...given };

@@ -37,7 +37,7 @@ const WAY: Readonly<Record<Goal, { withinMs: number; blame: Blame; why: string }
 };
 
 /**
- * Resets until the firmware is found guilty of not coming to a state. Once is not enough: a disturbed line
+ * Resets until the firmware is found firmwareFailed of not coming to a state. Once is not enough: a disturbed line
  * may have lost the one event that tells of it.
  */
 const ATTEMPTS = 2;
@@ -56,12 +56,12 @@ const DUMP_MS = 3_000;
  * A dump without an end is told of after so long: its board halts, has crashed amid it, or goes on, as
  * after a task watchdog that only warns.
  */
-const ENDLESS_DUMP_MS = 1_000;
+const UNFINISHED_DUMP_MS = 1_000;
 
 /** How long a pulled cable may stay out. */
 const REPLUG_MS = 30_000;
 
-export interface BoardOptions extends Pick<SerialLinkOptions, "binding" | "path" | "whereNow"> {
+export interface RigBoardOptions extends Pick<SerialLinkOptions, "binding" | "path" | "whereNow"> {
   /** Where all that it writes is kept. */
   readonly log?: string;
   /** How long a pulled cable may stay out. */
@@ -96,16 +96,16 @@ export class RigBoard {
   lost = false;
   /** Hears each event of the board's log. */
   onEvent: (line: string) => void = () => {};
-  #options: BoardOptions;
+  #options: RigBoardOptions;
   #since: Mark = 0;
   #held = false;
   #state: BoardState = "off";
   /** Why it will not come any further without a reset or a person. */
   #hopeless: ((cause: Error) => BoardError) | undefined;
   #replugging: Promise<void> = Promise.resolve();
-  #endlessDump: (() => void) | undefined;
+  #unfinishedDump: (() => void) | undefined;
 
-  constructor(options: BoardOptions) {
+  constructor(options: RigBoardOptions) {
     this.#options = options;
     this.transcript.file = options.log;
     this.incidents = new Incidents(
@@ -163,8 +163,8 @@ export class RigBoard {
       try {
         return await this.#walk(wanted);
       } catch (error) {
-        const guilty = error instanceof BoardError && error.blame === "firmware";
-        const again = guilty || error instanceof Unreadable;
+        const firmwareFailed = error instanceof BoardError && error.blame === "firmware";
+        const again = firmwareFailed || error instanceof Unreadable;
         if (!again || attempt === ATTEMPTS) throw error;
         await this.reset();
       }
@@ -293,11 +293,11 @@ export class RigBoard {
 
   #watchDump(): void {
     if (!this.incidents.gathering) {
-      this.#endlessDump?.();
-      this.#endlessDump = undefined;
+      this.#unfinishedDump?.();
+      this.#unfinishedDump = undefined;
     } else
-      this.#endlessDump ??= realClock.after(ENDLESS_DUMP_MS, () => {
-        this.#endlessDump = undefined;
+      this.#unfinishedDump ??= realClock.after(UNFINISHED_DUMP_MS, () => {
+        this.#unfinishedDump = undefined;
         this.incidents.flush();
       });
   }

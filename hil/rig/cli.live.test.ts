@@ -242,16 +242,16 @@ describe.concurrent("npm run hil", () => {
 
   test("a board is one run's alone, until that has ended, however that was", async () => {
     const reserved = [await reservePort(), await reservePort()];
-    const [door, admin] = reserved.map(({ port }) => port);
+    const [port, admin] = reserved.map(({ port }) => port);
     const config = join(folder, "gateway.json");
     const backends = [{ address: "127.0.0.1", port: 9 }];
-    await writeFile(config, JSON.stringify({ listeners: [{ port: door }], backends }));
+    await writeFile(config, JSON.stringify({ listeners: [{ port: port }], backends }));
     const there = ["--address", `127.0.0.1:${admin}`, "--token", TOKEN];
     const play = (name: string, ...args: string[]) =>
       started(...short(name), ...there, ...scenarios(SHORT_SCENARIOS[0]), ...args);
     await inTurn(() =>
       emulating(
-        ["--config", config, "--publish", `${door}:${door}`, "--admin", String(admin)],
+        ["--config", config, "--publish", `${port}:${port}`, "--admin", String(admin)],
         async () => {
           const first = play("first", "--soak", "10m");
           await printed(first, /✓ ten clients/);

@@ -1,4 +1,4 @@
-import { PASSING } from "./incidents.ts";
+import { HARMLESS } from "./incidents.ts";
 import { logOf, type Thread } from "./log-threads.ts";
 import type { Run, ScenarioResult } from "./run.ts";
 
@@ -11,7 +11,7 @@ export interface ThreadDifference {
 }
 
 /** A scenario that two runs did not play the same way. */
-export interface Difference {
+export interface ScenarioDifference {
   /** As both played it, or the one that did. */
   readonly a: ScenarioResult | undefined;
   readonly b: ScenarioResult | undefined;
@@ -42,7 +42,7 @@ export function comparablePair({ a, b }: Pair): boolean {
 }
 
 /** Everything that the runs did not play the same way, in the order of the first run. */
-export function differences(a: Run, b: Run): Difference[] {
+export function differences(a: Run, b: Run): ScenarioDifference[] {
   const [logOfA, logOfB] = [logOf(a.moments), logOf(b.moments)];
   return pairs(a, b).flatMap(pair => {
     if (!comparablePair(pair)) return [];
@@ -54,13 +54,13 @@ export function differences(a: Run, b: Run): Difference[] {
 }
 
 /** The first of them. */
-export function firstDifference(a: Run, b: Run): Difference | undefined {
+export function firstDifference(a: Run, b: Run): ScenarioDifference | undefined {
   return differences(a, b)[0];
 }
 
 /** Incidents of a scenario, in words that can be compared; those that break nothing are chance. */
 export function kinds({ incidents }: ScenarioResult): string {
-  const told = incidents.map(({ kind }) => kind).filter(kind => !PASSING.includes(kind));
+  const told = incidents.map(({ kind }) => kind).filter(kind => !HARMLESS.includes(kind));
   return told.join(", ") || "none";
 }
 

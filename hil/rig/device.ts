@@ -19,7 +19,7 @@ export interface Device {
   /**
    * Puts a document in force until the next reset, and returns it as it then is; rejects with `BoardError`.
    */
-  lend(document: GatewayDocument): Promise<GatewayDocument>;
+  configure(document: GatewayDocument): Promise<GatewayDocument>;
   /** Restarts it on purpose; it serves, with its own document, when the promise resolves. */
   reset?(): Promise<void>;
   /** Types a command at its console; the lines of the answer. */

@@ -39,7 +39,7 @@ export async function dialBack(device: Device): Promise<DialledBack> {
       connectTimeoutMs: DIAL_MS,
       backends: [{ name: "computer", address, port }],
     };
-    const { listeners } = await device.lend(document);
+    const { listeners } = await device.configure(document);
     await ask(device.addressOf(listeners?.[0]?.port ?? PROXY_PORT));
     if (reached) return "reached";
     return refused ? "refused" : "timeout";
@@ -57,9 +57,9 @@ async function listen(server: net.Server, host: string): Promise<number> {
 }
 
 /** Whatever it answers, it has dialled before. */
-function ask(door: { host: string; port: number }): Promise<void> {
+function ask(proxy: { host: string; port: number }): Promise<void> {
   return new Promise(resolve => {
-    const request = http.get({ ...door, agent: false, timeout: ANSWER_MS });
+    const request = http.get({ ...proxy, agent: false, timeout: ANSWER_MS });
     request.on("timeout", () => request.destroy());
     request.on("response", response => response.resume());
     request.on("error", () => {}); // `close` follows, and what the board logged tells more

@@ -2,11 +2,11 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import {
   comparablePair,
-  type Difference,
   differences,
   kinds,
   type Pair,
   pairs,
+  type ScenarioDifference,
   type ThreadDifference,
 } from "./compare.ts";
 import type { Thread } from "./log-threads.ts";
@@ -114,14 +114,14 @@ function told(run: Run): string {
   return `${name}${firmware}, ${startedAt}, ${scenarios(results.length)}: ${endingOf(run)}`;
 }
 
-type OfBoth = Difference & { readonly a: ScenarioResult; readonly b: ScenarioResult };
+type OfBoth = ScenarioDifference & { readonly a: ScenarioResult; readonly b: ScenarioResult };
 
-function playedByBoth(difference: Difference): difference is OfBoth {
+function playedByBoth(difference: ScenarioDifference): difference is OfBoth {
   return difference.a !== undefined && difference.b !== undefined;
 }
 
 /** `Only A played 12 scenarios.`; they are marked in the list. */
-function playedAlone(unlike: readonly Difference[]): string[] {
+function playedAlone(unlike: readonly ScenarioDifference[]): string[] {
   const onlyA = unlike.filter(({ b }) => b === undefined).length;
   const onlyB = unlike.filter(({ a }) => a === undefined).length;
   return [
@@ -171,7 +171,7 @@ function side(mark: string, left: string, right: string, half: number): string[]
   });
 }
 
-function verdictLine({ a, b }: Pair, unlike: readonly Difference[]): string {
+function verdictLine({ a, b }: Pair, unlike: readonly ScenarioDifference[]): string {
   const differs = unlike.some(one => one.a === a && one.b === b);
   const [left, right] = [a, b].map(one => (one === undefined ? " " : VERDICTS[one.verdict].mark));
   const { theme, title } = (a ?? b)!;

@@ -1,6 +1,6 @@
 import { BOARD_STEPS } from "./doctor/board.ts";
 import { COMPUTER_STEPS, SDK_STEPS } from "./doctor/computer.ts";
-import type { DoctorParts, Finding, Seen } from "./doctor/step.ts";
+import type { DoctorParts, Finding, Findings } from "./doctor/step.ts";
 import { EXIT } from "./run.ts";
 
 const STEPS = [...COMPUTER_STEPS, ...BOARD_STEPS, ...SDK_STEPS];
@@ -15,7 +15,7 @@ const VERDICT_WIDTH = "skipped".length + 2;
  * something else is wrong.
  */
 export async function runDoctor(parts: DoctorParts, out: (line: string) => void): Promise<number> {
-  const seen: Seen = {};
+  const seen: Findings = {};
   const findings: Finding[] = [];
   try {
     for (const { name, look } of STEPS) {

@@ -21,7 +21,7 @@ export type IncidentKind =
   | "lost-reply";
 
 /** Those that nothing is broken by: what they have spoilt is tried again. */
-export const PASSING: readonly IncidentKind[] = ["noise", "lost-reply"];
+export const HARMLESS: readonly IncidentKind[] = ["noise", "lost-reply"];
 
 export interface Incident {
   readonly kind: IncidentKind;
@@ -101,7 +101,7 @@ const WITH_DUMP: readonly IncidentKind[] = ["panic", "abort", "stack-overflow", 
  */
 export class Incidents {
   #now: () => number;
-  #told: (incident: Incident) => void;
+  #onIncident: (incident: Incident) => void;
   #open:
     | { kind: IncidentKind; blame: Blame; text: string; lines: string[]; ms: number }
     | undefined;
@@ -110,16 +110,16 @@ export class Incidents {
   /** Such a start is to end in the ROM's loader. */
   #toLoader = false;
   /** A watchdog has reset the chip; the next line tells whether it was that of a program. */
-  #bitten: Incident | undefined;
+  #watchdog: Incident | undefined;
   /** What ends a program brings the next start with it. */
   #cause: Incident | undefined;
   /** When boots came that nobody had asked for. */
   #boots: number[] = [];
 
   /** `now` is the time that lines are stamped with, in ms. */
-  constructor(now: () => number, told: (incident: Incident) => void) {
+  constructor(now: () => number, onIncident: (incident: Incident) => void) {
     this.#now = now;
-    this.#told = told;
+    this.#onIncident = onIncident;
   }
 
   /** The board is about to be reset on purpose, into its program or into the ROM's loader. */
@@ -141,7 +141,7 @@ export class Incidents {
     }
     const sign = SIGNS.find(([pattern]) => pattern.test(own));
     // The ROM's own watchdog bites while it looks for a program in vain.
-    if (text.trim() !== "") this.#bite(sign?.[1] !== "no-program");
+    if (text.trim() !== "") this.#reportWatchdog(sign?.[1] !== "no-program");
     if (PROGRAM.test(own) && this.#cause?.kind === "no-program") this.#cause = undefined;
     const open = this.#open;
     if (open !== undefined) {
@@ -153,7 +153,7 @@ export class Incidents {
     if (sign === undefined) {
       // While EN moves, adapters write what they like.
       if (NOISE.test(text) && ms > this.#announcedUntilMs) {
-        this.#tell({ kind: "noise", blame: "rig", text: shown(text), lines: [], ms });
+        this.#report({ kind: "noise", blame: "rig", text: shown(text), lines: [], ms });
       }
       return;
     }
@@ -162,19 +162,19 @@ export class Incidents {
     if (kind === "no-program" && this.#cause?.kind === kind) return; // the ROM repeats it some hundred times
     const [whole, detail = whole] = pattern.exec(text.slice(pattern.exec(own)!.index))!;
     if (WITH_DUMP.includes(kind)) this.#open = { kind, blame, text: detail, lines: [text], ms };
-    else this.#tell({ kind, blame, text: detail, lines: [text], ms });
+    else this.#report({ kind, blame, text: detail, lines: [text], ms });
   }
 
   /** Something that no line tells. */
   note(kind: "silence" | "boot-loop" | "port-lost" | "lost-reply", text: string): void {
     this.#close();
     const blame = kind === "silence" || kind === "boot-loop" ? "firmware" : "rig";
-    this.#tell({ kind, blame, text, lines: [], ms: this.#now() });
+    this.#report({ kind, blame, text, lines: [], ms: this.#now() });
   }
 
   /** A dump is being gathered that has not come to its end. */
   get gathering(): boolean {
-    return this.#open !== undefined || this.#bitten !== undefined;
+    return this.#open !== undefined || this.#watchdog !== undefined;
   }
 
   /** What is still being gathered is as complete as it will be. */
@@ -187,13 +187,13 @@ export class Incidents {
     if (mode.startsWith("DOWNLOAD")) return; // the next line says that it waits
     const cause = this.#cause;
     this.#cause = undefined;
-    const bitten = RST_WATCHDOGS.includes(code) && cause?.kind !== "no-program";
+    const watchdog = RST_WATCHDOGS.includes(code) && cause?.kind !== "no-program";
     if (code === RST_BROWNOUT) {
-      this.#tell({ kind: "brownout", blame: "rig", text: name, lines: [text], ms });
-    } else if (bitten) {
-      this.#bitten = { kind: "watchdog", blame: "firmware", text: name, lines: [text], ms };
+      this.#report({ kind: "brownout", blame: "rig", text: name, lines: [text], ms });
+    } else if (watchdog) {
+      this.#watchdog = { kind: "watchdog", blame: "firmware", text: name, lines: [text], ms };
     }
-    const told = this.#cause ?? this.#bitten ?? cause;
+    const reported = this.#cause ?? this.#watchdog ?? cause;
     this.#cause = undefined;
     // A chip without a program is reset by the ROM's watchdog, again and again: one cause for all.
     if (cause?.kind === "no-program") this.#cause = cause;
@@ -203,29 +203,35 @@ export class Incidents {
     if (this.#boots.length >= LOOP_BOOTS) {
       this.#boots = [];
       const loop = `${LOOP_BOOTS} starts within ${LOOP_MS / 1000} s`;
-      this.#tell({ kind: "boot-loop", blame: told?.blame ?? blame, text: loop, lines: [text], ms });
-    } else if (told === undefined) {
-      this.#tell({ kind: "reset", blame, text: name, lines: [text], ms });
+      this.#report({
+        kind: "boot-loop",
+        blame: reported?.blame ?? blame,
+        text: loop,
+        lines: [text],
+        ms,
+      });
+    } else if (reported === undefined) {
+      this.#report({ kind: "reset", blame, text: name, lines: [text], ms });
     }
   }
 
   /** Tells of the watchdog that has reset the chip, where it was that of a program. */
-  #bite(ofProgram: boolean): void {
-    const bitten = this.#bitten;
-    this.#bitten = undefined;
-    if (bitten !== undefined && ofProgram) this.#told(bitten); // its start has come already
+  #reportWatchdog(ofProgram: boolean): void {
+    const watchdog = this.#watchdog;
+    this.#watchdog = undefined;
+    if (watchdog !== undefined && ofProgram) this.#onIncident(watchdog); // its start has come already
   }
 
   #close(): void {
-    this.#bite(true);
+    this.#reportWatchdog(true);
     const open = this.#open;
     this.#open = undefined;
-    if (open !== undefined) this.#tell(open);
+    if (open !== undefined) this.#report(open);
   }
 
-  #tell(incident: Incident): void {
+  #report(incident: Incident): void {
     if (ENDINGS.includes(incident.kind)) this.#cause = incident;
-    this.#told(incident);
+    this.#onIncident(incident);
   }
 }
 

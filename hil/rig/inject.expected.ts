@@ -9,7 +9,7 @@ export const SHORT_SCENARIOS = [
   "drains gets no new client",
 ];
 
-export interface Outcome {
+export interface ExpectedOutcome {
   readonly exitCode: number;
   /** One for each of `SHORT_SCENARIOS`; where chance decides which of them is struck, what each may be. */
   readonly verdicts: readonly Verdict[] | { readonly each: readonly Verdict[] };
@@ -23,12 +23,12 @@ const FAILED = { exitCode: EXIT.firmware, verdicts: ["failed", ...THREE_PASSED] 
 const AGAIN = { exitCode: EXIT.passed, verdicts: ["flaky", ...THREE_PASSED] } as const;
 
 /** What each mischief of `INJECTABLE_FAULTS` must come to when `SHORT_SCENARIOS` are played. */
-export const EXPECTED_OUTCOMES: Readonly<Record<string, Outcome>> = {
+export const EXPECTED_OUTCOMES: Readonly<Record<string, ExpectedOutcome>> = {
   panic: { ...FAILED, kinds: ["panic"], says: /LoadProhibited[\s\S]*panic: Look at the dump/ },
   exception: {
     ...FAILED,
     kinds: ["xs-abort"],
-    says: /xs-abort: unhandled exception Error: mischief/,
+    says: /xs-abort: unhandled exception Error: injected exception/,
   },
   watchdog: { ...FAILED, kinds: ["watchdog"], says: /Task watchdog got triggered/ },
   hang: {

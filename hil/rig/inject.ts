@@ -39,7 +39,7 @@ export const INJECTABLE_FAULTS: Readonly<Record<string, InjectableFault>> = {
     help: "an exception ends the program: firmware failure",
     inject: once(({ platform }) => {
       platform!.clock.after(0, () => {
-        throw new Error("mischief");
+        throw new Error("injected exception");
       });
     }),
   },
@@ -55,7 +55,7 @@ export const INJECTABLE_FAULTS: Readonly<Record<string, InjectableFault>> = {
     help: "the program crashes at every start: firmware failure, and nothing more is played",
     inject: once(emulated => {
       emulated.firmware = () => {
-        throw new Error("mischief");
+        throw new Error("injected exception");
       };
       emulated.board.crash("panic");
     }),

@@ -84,7 +84,7 @@ async function loading<T>(
   baudrate: number,
   task: (loader: ESPLoader) => Promise<T>,
 ): Promise<T> {
-  return link.lend(async port => {
+  return link.withPort(async port => {
     const transport = new Transport(new WebSerial(port) as never);
     transport.trace = () => {}; // it would write to the console, asked or not
     const silent = { clean() {}, writeLine() {}, write() {} };

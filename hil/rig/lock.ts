@@ -12,24 +12,24 @@ export class Locked extends Error {}
 export function lock(identity: string, folder = join(tmpdir(), "hot-potato-hil")): () => void {
   mkdirSync(folder, { recursive: true });
   const file = join(folder, `${identity.replace(/[^a-z0-9._-]+/gi, "_")}.lock`);
-  const ours = `${file}.${process.pid}`;
-  writeFileSync(ours, String(process.pid));
+  const ownFile = `${file}.${process.pid}`;
+  writeFileSync(ownFile, String(process.pid));
   try {
     for (;;) {
-      if (linked(ours, file)) return () => rmSync(file, { force: true });
+      if (linked(ownFile, file)) return () => rmSync(file, { force: true });
       const owner = ownerOf(file);
       if (alive(owner)) throw new Locked(`${identity} is in use by process ${owner} (${file})`);
       rmSync(file, { force: true });
     }
   } finally {
-    rmSync(ours);
+    rmSync(ownFile);
   }
 }
 
 /** Not written in place: a lock that is still empty would look like nobody's. */
-function linked(ours: string, file: string): boolean {
+function linked(ownFile: string, file: string): boolean {
   try {
-    linkSync(ours, file);
+    linkSync(ownFile, file);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;

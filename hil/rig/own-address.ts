@@ -11,14 +11,14 @@ export function addressTowards(there: { host: string; port: number }): Promise<s
       resolve(socket.localAddress!);
       socket.destroy();
     });
-    const stuck = (why: string) => {
+    const fail = (why: string) => {
       socket.destroy();
       const where = `${there.host}:${there.port}`;
       reject(
         new BoardError("rig", `the board serves, and ${where} cannot be reached from here: ${why}`),
       );
     };
-    socket.on("timeout", () => stuck(`nothing for ${CONNECT_MS / 1000} s`));
-    socket.on("error", error => stuck(error.message));
+    socket.on("timeout", () => fail(`nothing for ${CONNECT_MS / 1000} s`));
+    socket.on("error", error => fail(error.message));
   });
 }

@@ -1,13 +1,13 @@
 import { join } from "node:path";
 import { styleText } from "node:util";
 import progressBars from "cli-progress";
-import { PASSING } from "./incidents.ts";
+import { HARMLESS } from "./incidents.ts";
 import {
   duration,
   endingOf,
   firstLine,
-  inWords,
   scenarios,
+  summaryOf,
   VERDICTS,
   visible,
 } from "./report/summary.ts";
@@ -124,7 +124,7 @@ export class Progress {
     clearInterval(this.#redraw);
     this.#running = undefined;
     this.#soak = undefined;
-    const { passed, headline, reasons, advice } = inWords(run);
+    const { passed, headline, reasons, advice } = summaryOf(run);
     const mark = passed ? "✓" : "✗";
     this.#say("");
     this.#say(this.#styled(passed ? "green" : "red", `${mark} ${headline}`));
@@ -197,7 +197,7 @@ export class Progress {
 /** Why it came out so: what the board has shown comes before what the scenario made of it. */
 function causeOf({ why, incidents }: ScenarioResult): string | undefined {
   if (why === undefined) return undefined;
-  const incident = incidents.find(({ kind }) => !PASSING.includes(kind)) ?? incidents[0];
+  const incident = incidents.find(({ kind }) => !HARMLESS.includes(kind)) ?? incidents[0];
   const first = firstLine(why);
   return incident === undefined || first.startsWith(incident.kind)
     ? first

@@ -22,8 +22,8 @@ function bench({ canReset = true, status = REST as unknown as Status } = {}) {
     played: () => ({ kind: "serial", identity: "usb 1-2" }),
     addressOf: port => ({ host: "10.0.0.7", port }),
     async ready() {},
-    async lend(document) {
-      asked.push("lend");
+    async configure(document) {
+      asked.push("configure");
       return document;
     },
     async release() {},
@@ -82,7 +82,7 @@ test("a reset takes away what was lent, so the scenario's document is lent again
   const testBed = target.setUp(() => {});
   await testBed.boot(DOCUMENT);
   await testBed.reset!();
-  expect(asked).toEqual(["lend", "reset", "lend"]);
+  expect(asked).toEqual(["configure", "reset", "configure"]);
   expect(bench({ canReset: false }).target.setUp(() => {}).reset).toBeUndefined();
 });
 

@@ -108,12 +108,12 @@ class RigTestBed implements TestBed {
 
   async boot(document: GatewayDocument): Promise<void> {
     this.#document = document;
-    this.#document = await this.#device.lend(document);
+    this.#document = await this.#device.configure(document);
   }
 
   async #reset(): Promise<void> {
     await this.#device.reset!();
-    await this.#device.lend(this.#document!);
+    await this.#device.configure(this.#document!);
   }
 
   drive(scenario: Promise<unknown>, patienceMs: number): Promise<boolean> {

@@ -11,14 +11,14 @@ import { Rig, type RigOptions } from "./rig.ts";
 import { EXIT, type Run } from "./run.ts";
 
 let folder: string;
-let door: net.Server;
+let server: net.Server;
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "hot-potato-test-"));
-  door = net.createServer(socket => socket.destroy()).listen(0, "127.0.0.1");
-  await new Promise(resolve => door.once("listening", resolve));
+  server = net.createServer(socket => socket.destroy()).listen(0, "127.0.0.1");
+  await new Promise(resolve => server.once("listening", resolve));
 });
 afterEach(() => {
-  door.close();
+  server.close();
   rmSync(folder, { recursive: true });
 });
 
@@ -33,7 +33,7 @@ async function run(options: Partial<RigOptions>, release: Device["release"] = as
   const device: Partial<Device> = {
     offers: [],
     played: () => ({ kind: "address", identity: folder }),
-    addressOf: () => ({ host: "127.0.0.1", port: (door.address() as net.AddressInfo).port }),
+    addressOf: () => ({ host: "127.0.0.1", port: (server.address() as net.AddressInfo).port }),
     ready: async () => {},
     release,
   };

@@ -43,7 +43,7 @@ export interface RigOptions {
 }
 
 /** What a person sees while it runs, and what is kept of it. */
-export interface Audience {
+export interface RunObserver {
   begin(title: string): void;
   /** A line of the board. */
   line(text: string): void;
@@ -57,7 +57,7 @@ export interface Audience {
 export class Rig {
   #options: RigOptions;
   #log: string;
-  #audience: Audience;
+  #observer: RunObserver;
   #desk: Attachment;
   #runner: Runner;
   #recorder = new Recorder();
@@ -74,11 +74,11 @@ export class Rig {
   constructor(
     setUp: (surroundings: AttachmentOptions) => Attachment,
     options: RigOptions,
-    audience: Audience,
+    observer: RunObserver,
   ) {
     const { folder, patienceMs, inject } = options;
     this.#options = options;
-    this.#audience = audience;
+    this.#observer = observer;
     this.#log = join(folder, "serial.log");
     this.#desk = setUp({
       log: this.#log,
@@ -112,7 +112,7 @@ export class Rig {
       board,
       device,
       recorder: this.#recorder,
-      onBegin: title => audience.begin(title),
+      onBegin: title => observer.begin(title),
       onResult: result => this.#came(result),
     });
   }
@@ -141,7 +141,7 @@ export class Rig {
       unlock();
     }
     const run = this.#soFar();
-    this.#audience.keep(run);
+    this.#observer.keep(run);
     return run;
   }
 
@@ -157,7 +157,7 @@ export class Rig {
         why: `the board keeps what the last scenario gave it until it is reset: ${(error as Error).message}`,
       };
       this.#recorder.result(result);
-      this.#audience.result(result);
+      this.#observer.result(result);
     }
   }
 
@@ -202,7 +202,7 @@ export class Rig {
 
   #received(line: string): void {
     this.#recorder.moment("serial", line);
-    this.#audience.line(line);
+    this.#observer.line(line);
     const event = parseEvent(line);
     if (event?.on !== "session" && event?.on !== "http") return;
     // A scenario is well under way.
@@ -214,13 +214,13 @@ export class Rig {
   #came(result: ScenarioResult): void {
     const { soakMs } = this.#options;
     this.#count(result);
-    this.#audience.result(result);
+    this.#observer.result(result);
     if (soakMs === undefined) return;
     const nowMs = this.#recorder.now();
-    this.#audience.soak(Math.min(nowMs, soakMs), soakMs, result.title);
+    this.#observer.soak(Math.min(nowMs, soakMs), soakMs, result.title);
     if (nowMs - this.#keptMs < CHECKPOINT_MS) return;
     this.#keptMs = nowMs;
-    this.#audience.keep(this.#soFar());
+    this.#observer.keep(this.#soFar());
   }
 
   /** A figure that is measured again and again counts as it was worst, but not on a broken cable. */

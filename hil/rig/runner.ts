@@ -3,7 +3,7 @@ import type { Scenario } from "../kit/scenario.ts";
 import type { RigBoard } from "./board.ts";
 import { BoardError } from "./board-error.ts";
 import type { Device } from "./device.ts";
-import { type Incident, PASSING } from "./incidents.ts";
+import { HARMLESS, type Incident } from "./incidents.ts";
 import type { Recorder } from "./recorder.ts";
 import type { RigTarget } from "./rig-target.ts";
 import { AFTERWARDS, type ScenarioResult } from "./run.ts";
@@ -12,7 +12,7 @@ import { AFTERWARDS, type ScenarioResult } from "./run.ts";
 const UNREADY_MAX = 2;
 
 /** Incidents that break nothing, and are kept with one scenario: a line without its ground makes some a second. */
-const PASSING_MAX = 20;
+const HARMLESS_MAX = 20;
 
 const SILENCE = "neither the scenario nor the console got an answer";
 
@@ -82,8 +82,8 @@ export class Runner {
 
   /** The board has shown something. */
   incident(incident: Incident): void {
-    const passing = PASSING.includes(incident.kind);
-    if (!passing || this.#seen.length < PASSING_MAX) this.#seen.push(incident);
+    const passing = HARMLESS.includes(incident.kind);
+    if (!passing || this.#seen.length < HARMLESS_MAX) this.#seen.push(incident);
     if (incident.kind === "boot-loop") this.#ended = "the board starts again and again";
     if (passing || incident.kind === "silence") return;
     if (this.#interrupt === undefined) this.#pending ??= incident;
@@ -252,7 +252,7 @@ export class Runner {
   #isOfRig(error: unknown): boolean {
     if (error instanceof Interrupted) return error.incident.blame === "rig";
     if (error instanceof BoardError) return error.blame === "rig";
-    return this.#seen.some(({ kind }) => PASSING.includes(kind));
+    return this.#seen.some(({ kind }) => HARMLESS.includes(kind));
   }
 
   /** Is there a board to try again on? */

@@ -102,9 +102,9 @@ test("a document that the board refuses is the firmware's fault, with all its co
   const { device } = bench();
   const refusing = { change: async () => ({ complaints: ["backends: none", "port: 0"] }) };
   Object.defineProperty(device, "admin", { value: refusing as unknown as AdminClient });
-  const lent = device.lend({ backends: [] });
-  await expect(lent).rejects.toThrow("the board refuses a document: backends: none; port: 0");
-  await expect(lent).rejects.toMatchObject({ blame: "firmware" });
+  const configured = device.configure({ backends: [] });
+  await expect(configured).rejects.toThrow("the board refuses a document: backends: none; port: 0");
+  await expect(configured).rejects.toMatchObject({ blame: "firmware" });
 });
 
 test("an error at the console rejects, a mute console does not answer, a lost port is neither", async () => {

@@ -26,7 +26,7 @@ export class SerialDevice implements Device {
   #serialConsole: SerialConsole;
   #token = randomBytes(TOKEN_BYTES).toString("base64url");
   /** The boot in which the token was lent. */
-  #lentIn = 0;
+  #tokenBoot = 0;
 
   constructor(options: SerialDeviceOptions) {
     this.#options = options;
@@ -60,12 +60,12 @@ export class SerialDevice implements Device {
 
   async ready(): Promise<void> {
     await this.board.to("serving");
-    if (this.#lentIn === this.board.boots) return;
+    if (this.#tokenBoot === this.board.boots) return;
     await this.type(`temporary-token ${this.#token}`);
-    this.#lentIn = this.board.boots;
+    this.#tokenBoot = this.board.boots;
   }
 
-  async lend(document: GatewayDocument): Promise<GatewayDocument> {
+  async configure(document: GatewayDocument): Promise<GatewayDocument> {
     await this.ready();
     const outcome = await this.admin.change("/api/config?persist=no", document);
     if ("complaints" in outcome) {

@@ -136,7 +136,7 @@ export class SerialLink {
   }
 
   /** Lends the open port to a tool with a protocol of its own; what comes meanwhile is the tool's. */
-  async lend<T>(task: (port: SerialPortStream) => Promise<T>): Promise<T> {
+  async withPort<T>(task: (port: SerialPortStream) => Promise<T>): Promise<T> {
     const port = this.#port;
     if (port === undefined) throw new Error("the serial port is gone");
     const { onBytes } = this.#options;

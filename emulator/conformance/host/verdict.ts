@@ -2,7 +2,7 @@ import type { Outcome } from "../remote/messages.ts";
 import type { Case } from "../target.ts";
 import { type Difference, TRAITS } from "./differences.ts";
 
-export interface Verdict {
+export interface CaseVerdict {
   readonly name: string;
   readonly word:
     | "agrees"
@@ -21,9 +21,9 @@ export function judge(
   { name, not }: Pick<Case, "name" | "not">,
   outcome: Outcome,
   expected: Difference | undefined,
-): Verdict {
+): CaseVerdict {
   const emulator = not?.loopback ? "holds in memory" : "holds";
-  const verdict = (word: Verdict["word"], reason: string) => ({ name, word, reason, emulator });
+  const verdict = (word: CaseVerdict["word"], reason: string) => ({ name, word, reason, emulator });
   if (outcome.result === "not ok") {
     if ([expected?.seen ?? []].flat().some(seen => outcome.seen.endsWith(seen)))
       return verdict("differs", TRAITS[expected!.trait]);
@@ -40,12 +40,12 @@ export function judge(
 }
 
 /** True: the result is not a known one. */
-export function alarming({ word }: Verdict): boolean {
+export function alarming({ word }: CaseVerdict): boolean {
   return word === "UNEXPLAINED" || word === "NO LONGER DIFFERS";
 }
 
 /** As Markdown, ready for README.md. */
-export function table(board: string, verdicts: readonly Verdict[]): string {
+export function table(board: string, verdicts: readonly CaseVerdict[]): string {
   const rows = verdicts.map(
     ({ name, emulator, word, reason }) => `| ${name} | ${emulator} | ${word} | ${reason} |`,
   );

@@ -14,7 +14,7 @@ const RETRY_MS = 1_000;
 /** Characters of what was seen; enough for every comparison of a case. */
 const SEEN_MAX = 500;
 
-export interface Stage extends Pick<BoardPlatform, "TCP" | "Listener" | "clock" | "log"> {
+export interface RemotePlatform extends Pick<BoardPlatform, "TCP" | "Listener" | "clock" | "log"> {
   readonly link: { readonly address: string | undefined; watch(changed: () => void): void };
   /** The computer's address as the board sees it, and the port of its host. */
   readonly host: { readonly address: string; readonly port: number };
@@ -27,19 +27,19 @@ export interface Stage extends Pick<BoardPlatform, "TCP" | "Listener" | "clock" 
  * starts the board anew, because most cases leave something behind. Lines are those of the Test
  * Anything Protocol; the last one is the plan, `1..80`.
  */
-export function play(stage: Stage): void {
-  if (stage.link.address !== undefined) {
-    once(stage);
+export function play(platform: RemotePlatform): void {
+  if (platform.link.address !== undefined) {
+    once(platform);
     return;
   }
-  stage.link.watch(() => {
-    if (stage.link.address === undefined) return;
-    stage.link.watch(() => {});
-    once(stage);
+  platform.link.watch(() => {
+    if (platform.link.address === undefined) return;
+    platform.link.watch(() => {});
+    once(platform);
   });
 }
 
-function once({ TCP, Listener, clock, log, host, restart }: Stage): void {
+function once({ TCP, Listener, clock, log, host, restart }: RemotePlatform): void {
   let target: RemoteTarget | undefined;
   let ended = false;
   const idle = clock.after(IDLE_MS, restart);

@@ -1,17 +1,17 @@
 import type { HostIdentity, Packet } from "./packet.ts";
 
 /** What a rule does with a packet. `reset` resets both ends of its connection; a datagram is lost then. */
-export type Verdict = "pass" | "drop" | "reset" | { readonly delayMs: number };
+export type PacketAction = "pass" | "drop" | "reset" | { readonly delayMs: number };
 
 /** Looks at every packet that leaves for another host. */
-export type Rule = (packet: Packet) => Verdict;
+export type Rule = (packet: Packet) => PacketAction;
 
 /** Ends the fault that it was returned for. A second call does nothing. */
 export type Undo = () => void;
 
 /** A fault has one verdict more: `hold` keeps the packet until the fault is over. */
 export interface Fault {
-  judge(packet: Packet): Verdict | "hold";
+  judge(packet: Packet): PacketAction | "hold";
   /** True: packets that are in flight already are lost as well. */
   readonly cuts: boolean;
   /** A host that has no place for another connection. */
@@ -56,7 +56,7 @@ export class Faults {
     this.#onEnd();
   }
 
-  judge(packet: Packet): Verdict | "hold" {
+  judge(packet: Packet): PacketAction | "hold" {
     for (const fault of this.#faults) {
       const verdict = fault.judge(packet);
       if (verdict !== "pass") return verdict;

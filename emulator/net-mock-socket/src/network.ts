@@ -23,7 +23,7 @@ import type { Trace } from "./trace.ts";
 
 export type { Clock } from "./clock.ts";
 export type { DatagramSource, MockDatagrams } from "./datagrams.ts";
-export type { Rule, Undo, Verdict } from "./faults.ts";
+export type { PacketAction, Rule, Undo } from "./faults.ts";
 export type { Host } from "./host.ts";
 export type { NetstatRow } from "./kernel.ts";
 export type { LinkSettings } from "./link.ts";

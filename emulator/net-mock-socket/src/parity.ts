@@ -10,7 +10,7 @@ export interface NetLike {
 }
 
 /** What a script is given: a network, a port without a listener, and a pause in which all settles. */
-export interface Stage {
+export interface ParityHost {
   net: NetLike;
   settle(): Promise<void>;
 }
@@ -36,7 +36,7 @@ interface Pair {
 }
 
 async function pair(
-  { net, settle }: Stage,
+  { net, settle }: ParityHost,
   options: { allowHalfOpen?: boolean; pauseOnConnect?: boolean } = {},
 ): Promise<Pair> {
   let server: Socket | undefined;
@@ -55,7 +55,7 @@ async function pair(
  * Small conversations and the events that each side sees. Every one of them is played on the
  * computer's own network and on the mock, and must read the same.
  */
-export const SCRIPTS: Record<string, (stage: Stage) => Promise<string[]>> = {
+export const SCRIPTS: Record<string, (stage: ParityHost) => Promise<string[]>> = {
   async "the server says something and ends"(stage) {
     const events: string[] = [];
     const { client, server, listener } = await pair(stage);

@@ -92,7 +92,7 @@ export function merged(figures: readonly Figure[], before: Budgets, bits: Bits):
 }
 
 /** How figures stand to those that are committed. */
-export interface Verdict {
+export interface BudgetCheck {
   /** Too much, or not in the file: the budget is not kept. */
   readonly broken: string[];
   /** Less than the budget allows: to be committed, so that it stays. */
@@ -100,7 +100,7 @@ export interface Verdict {
 }
 
 /** `bits` is the size of a pointer in the engine that was measured. */
-export function compare(figures: readonly Figure[], budgets: Budgets, bits: Bits): Verdict {
+export function compare(figures: readonly Figure[], budgets: Budgets, bits: Bits): BudgetCheck {
   const broken: string[] = [];
   const saved: string[] = [];
   const held = figures.filter(({ name }) => isHeld(name, bits));

@@ -1,7 +1,7 @@
 import { describeFound, noBoard, portNamed } from "../discovery.ts";
-import { blocked, farAway, sameNetwork } from "./network.ts";
+import { blocked, otherNetwork, sameNetwork } from "./network.ts";
 import { refused } from "./open-error.ts";
-import type { DoctorParts, Finding, Seen, Step } from "./step.ts";
+import type { DoctorParts, Finding, Findings, Step } from "./step.ts";
 
 /** The ROM writes at once; three seconds are generous. */
 const BANNER_MS = 3_000;
@@ -35,7 +35,7 @@ const BROWNOUT: Finding = {
   ],
 };
 
-async function port({ ports, wanted, platform }: DoctorParts, seen: Seen): Promise<Finding> {
+async function port({ ports, wanted, platform }: DoctorParts, seen: Findings): Promise<Finding> {
   const all = await ports();
   const found =
     wanted === undefined
@@ -60,7 +60,7 @@ async function port({ ports, wanted, platform }: DoctorParts, seen: Seen): Promi
   };
 }
 
-async function permission({ open, platform }: DoctorParts, seen: Seen): Promise<Finding> {
+async function permission({ open, platform }: DoctorParts, seen: Findings): Promise<Finding> {
   if (seen.port === undefined) return { skipped: "no serial port" };
   const { path } = seen.port;
   try {
@@ -71,7 +71,7 @@ async function permission({ open, platform }: DoctorParts, seen: Seen): Promise<
   }
 }
 
-async function answers(_parts: DoctorParts, seen: Seen): Promise<Finding> {
+async function answers(_parts: DoctorParts, seen: Findings): Promise<Finding> {
   const { board } = seen;
   if (board === undefined) return { skipped: "its port is not open" };
   await board.reset();
@@ -100,7 +100,7 @@ async function answers(_parts: DoctorParts, seen: Seen): Promise<Finding> {
   return { ok: "it starts when it is reset" };
 }
 
-async function loader(_parts: DoctorParts, { board, starts }: Seen): Promise<Finding> {
+async function loader(_parts: DoctorParts, { board, starts }: Findings): Promise<Finding> {
   if (board === undefined || !starts) return { skipped: "the board does not start" };
   const loads = await board.loads();
   if (loads === undefined) return { skipped: "its port has no control lines" };
@@ -115,7 +115,7 @@ async function loader(_parts: DoctorParts, { board, starts }: Seen): Promise<Fin
   };
 }
 
-async function firmware(_parts: DoctorParts, seen: Seen): Promise<Finding> {
+async function firmware(_parts: DoctorParts, seen: Findings): Promise<Finding> {
   if (seen.board === undefined || !seen.starts) return { skipped: "the board does not start" };
   const said = await seen.board.line(
     / boot: version=|Brownout detector|invalid header: 0x|flash read err|csum err|No bootable app/,
@@ -135,23 +135,23 @@ async function firmware(_parts: DoctorParts, seen: Seen): Promise<Finding> {
   const [, version] = /version=(\S+)/.exec(said ?? "") ?? [];
   const [, build] = /build=(\S+)/.exec(said ?? "") ?? [];
   if (version !== undefined) {
-    seen.ours = true;
+    seen.isOurs = true;
     return {
       ok: `version ${version}, ${build ? `build ${build}` : "without the name of a build"}`,
     };
   }
   return {
-    bad: "it runs another program, or none: ours says its version first of all",
+    bad: "it runs another program, or none: our firmware prints its version first",
     help: [
       "Flash it:",
       `  npm run firmware:deploy -- --port ${seen.port?.path} ssid=NAME password=PASSWORD`,
-      "A debug build of ours speaks to the debugger only: build without -d.",
+      "A debug build of our firmware prints to the debugger only: build without -d.",
     ],
   };
 }
 
-async function wifi(_parts: DoctorParts, seen: Seen): Promise<Finding> {
-  if (seen.board === undefined || !seen.ours) return { skipped: "not our firmware" };
+async function wifi(_parts: DoctorParts, seen: Findings): Promise<Finding> {
+  if (seen.board === undefined || !seen.isOurs) return { skipped: "not our firmware" };
   let said: string | undefined;
   for (let joins = 0; joins < JOINS_MAX; joins++) {
     said = await seen.board.line(/ net: (ip=|no-ssid|join-failed)|Brownout detector/, JOIN_MS);
@@ -186,7 +186,7 @@ async function wifi(_parts: DoctorParts, seen: Seen): Promise<Finding> {
   };
 }
 
-async function wayBack(parts: DoctorParts, { address }: Seen): Promise<Finding> {
+async function wayBack(parts: DoctorParts, { address }: Findings): Promise<Finding> {
   if (address === undefined) return { skipped: "the board has no address" };
   const outcome = await parts.dialsBack(address);
   if (outcome === "reached") return { ok: "the board has dialled it" };
@@ -196,6 +196,6 @@ async function wayBack(parts: DoctorParts, { address }: Seen): Promise<Finding> 
       outcome === "refused"
         ? "the board was refused: a firewall rejects it, or another computer has the address"
         : "the board's call got no answer",
-    help: near ? blocked(address, parts) : farAway(address, parts.addresses),
+    help: near ? blocked(address, parts) : otherNetwork(address, parts.addresses),
   };
 }

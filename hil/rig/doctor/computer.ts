@@ -15,25 +15,25 @@ export const COMPUTER_STEPS: readonly Step[] = [
 export const SDK_STEPS: readonly Step[] = [
   {
     name: "Moddable SDK",
-    look: ({ environment, exists }, { ours }) =>
+    look: ({ environment, exists }, { isOurs }) =>
       tool({
         variable: "MODDABLE",
         folder: environment.MODDABLE,
         proof: toolsOf,
         install: SDK_INSTALL,
-        needed: ours !== true,
+        needed: isOurs !== true,
         exists,
       }),
   },
   {
     name: "ESP-IDF",
-    look: ({ environment, exists }, { ours }) =>
+    look: ({ environment, exists }, { isOurs }) =>
       tool({
         variable: "IDF_PATH",
         folder: environment.IDF_PATH,
         proof: folder => join(folder, "tools", "idf.py"),
         install: IDF_INSTALL,
-        needed: ours !== true,
+        needed: isOurs !== true,
         exists,
       }),
   },

@@ -12,7 +12,7 @@ export function sameNetwork(board: string, addresses: readonly LocalAddress[]): 
 }
 
 /** The board and this computer are in different networks. */
-export function farAway(board: string, addresses: readonly LocalAddress[]): string[] {
+export function otherNetwork(board: string, addresses: readonly LocalAddress[]): string[] {
   const here = addresses.map(({ name, cidr }) => `${cidr} (${name})`).join(", ");
   return [
     `The board is at ${board}; this computer is at ${here || "no address at all"}: other networks.`,

@@ -14,17 +14,17 @@ export interface Trouble {
 /** One question to the computer or the board. */
 export interface Step {
   readonly name: string;
-  look(parts: DoctorParts, seen: Seen): Finding | Promise<Finding>;
+  look(parts: DoctorParts, seen: Findings): Finding | Promise<Finding>;
 }
 
 /** What earlier steps found out, for later ones. */
-export interface Seen {
+export interface Findings {
   port?: Found;
   board?: DoctorBoard;
   /** It starts a program from its flash. */
   starts?: boolean;
-  /** The program is ours. */
-  ours?: boolean;
+  /** It runs our firmware. */
+  isOurs?: boolean;
   /** Its IP address. */
   address?: string;
 }

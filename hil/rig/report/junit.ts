@@ -1,13 +1,13 @@
 import { EXIT, type Run, type ScenarioResult, within } from "../run.ts";
 import { type Markup, markup } from "./markup.ts";
-import { endingOf, firstLine, inWords, limitsInWords } from "./summary.ts";
+import { endingOf, firstLine, limitsInWords, summaryOf } from "./summary.ts";
 
 /** One test as JUnit counts it. */
 interface Case {
   readonly theme: string;
   readonly title: string;
   readonly ms: number;
-  readonly fate?: { readonly tag: "failure" | "error" | "skipped"; readonly why: string };
+  readonly outcome?: { readonly tag: "failure" | "error" | "skipped"; readonly why: string };
   readonly said?: string;
 }
 
@@ -24,7 +24,7 @@ export function junit(run: Run): string {
       ms: 0,
       ...(within(measurement)
         ? {}
-        : { fate: { tag: "failure", why: limitsInWords(measurement) } as const }),
+        : { outcome: { tag: "failure", why: limitsInWords(measurement) } as const }),
     })),
     run: [runCase(run)],
   };
@@ -38,7 +38,7 @@ export function junit(run: Run): string {
     suites,
   ).map(
     ([name, cases]) => markup`
-  <testsuite name="${name}" ${counts(cases)} skipped="${cases.filter(({ fate }) => fate?.tag === "skipped").length}" time="${seconds(cases.reduce((sum, { ms }) => sum + ms, 0))}" timestamp="${run.startedAt}">
+  <testsuite name="${name}" ${counts(cases)} skipped="${cases.filter(({ outcome }) => outcome?.tag === "skipped").length}" time="${seconds(cases.reduce((sum, { ms }) => sum + ms, 0))}" timestamp="${run.startedAt}">
     <properties>${name === "measurements" ? properties : facts(run)}
     </properties>${cases.map(testcase)}
   </testsuite>`,
@@ -60,13 +60,13 @@ function scenarioCase({ theme, title, ms, verdict, why = "", incidents }: Scenar
     case "flaky":
       return { ...told, said: `passed on retry\n${whole}` };
     case "failed":
-      return { ...told, fate: { tag: "failure", why: whole } };
+      return { ...told, outcome: { tag: "failure", why: whole } };
     case "rig-error":
-      return { ...told, fate: { tag: "error", why: whole } };
+      return { ...told, outcome: { tag: "error", why: whole } };
     case "skipped":
-      return { ...told, fate: { tag: "skipped", why } };
+      return { ...told, outcome: { tag: "skipped", why } };
     case "not-reached":
-      return { ...told, fate: { tag: "skipped", why: `not reached: ${why}` } };
+      return { ...told, outcome: { tag: "skipped", why: `not reached: ${why}` } };
   }
 }
 
@@ -76,18 +76,18 @@ function runCase(run: Run): Case {
   if (run.exitCode === EXIT.passed || run.exitCode === EXIT.firmware) {
     return { theme: "run", title, ms: run.ms };
   }
-  const { headline, reasons, advice } = inWords(run);
+  const { headline, reasons, advice } = summaryOf(run);
   const why = [headline, ...reasons, ...advice].join("\n");
-  return { theme: "run", title, ms: run.ms, fate: { tag: "error", why } };
+  return { theme: "run", title, ms: run.ms, outcome: { tag: "error", why } };
 }
 
-function testcase({ theme, title, ms, fate, said }: Case): Markup {
+function testcase({ theme, title, ms, outcome, said }: Case): Markup {
   const more = [
-    ...(fate === undefined
+    ...(outcome === undefined
       ? []
       : [
           markup`
-      <${fate.tag} message="${firstLine(fate.why)}">${fate.why}</${fate.tag}>`,
+      <${outcome.tag} message="${firstLine(outcome.why)}">${outcome.why}</${outcome.tag}>`,
         ]),
     ...(said === undefined
       ? []
@@ -101,7 +101,7 @@ function testcase({ theme, title, ms, fate, said }: Case): Markup {
 }
 
 function counts(cases: readonly Case[]): Markup {
-  const of = (tag: string) => cases.filter(({ fate }) => fate?.tag === tag).length;
+  const of = (tag: string) => cases.filter(({ outcome }) => outcome?.tag === tag).length;
   return markup`tests="${cases.length}" failures="${of("failure")}" errors="${of("error")}"`;
 }
 

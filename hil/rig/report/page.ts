@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import type { Run } from "../run.ts";
 import { incidentsExcerpt, thinned } from "./excerpt.ts";
 import { Markup, markup, scriptData } from "./markup.ts";
-import { duration, endingOf, figure, inWords, playsOf } from "./summary.ts";
+import { duration, endingOf, figure, playsOf, summaryOf } from "./summary.ts";
 import { measurementTable, scenarioTable } from "./tables.ts";
 import { timeline } from "./timeline.ts";
 
@@ -18,7 +18,7 @@ export function page(run: Run): string {
     script => `'sha256-${createHash("sha256").update(script).digest("base64")}'`,
   );
   const policy = `default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src ${hashes.join(" ")}`;
-  const { passed, headline } = inWords(run);
+  const { passed, headline } = summaryOf(run);
   return markup`<!doctype html>
 <html lang="en">
 <head>
@@ -49,7 +49,7 @@ function own(name: string): string {
 }
 
 function verdict(run: Run): Markup {
-  const { passed, headline, reasons, advice } = inWords(run);
+  const { passed, headline, reasons, advice } = summaryOf(run);
   const list = (title: string, items: readonly string[]) =>
     items.length === 0
       ? undefined

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { AFTERWARDS, EXIT, type Run } from "../run.ts";
-import { duration, figure, inWords } from "./summary.ts";
+import { duration, figure, summaryOf } from "./summary.ts";
 import { aResult, aRun } from "./testing.ts";
 
 describe("the verdict in words", () => {
@@ -9,7 +9,7 @@ describe("the verdict in words", () => {
       results: [aResult(), aResult({ title: "rain", verdict: "skipped", why: "no weather" })],
       measurements: [{ name: "boot", unit: "ms", value: 412, max: 500 }],
     });
-    expect(inWords(run)).toEqual({
+    expect(summaryOf(run)).toEqual({
       passed: true,
       headline: "The one scenario passed, and every measurement is within its limits",
       reasons: ["1 scenario skipped: no weather."],
@@ -29,7 +29,7 @@ describe("the verdict in words", () => {
         }),
       ],
     });
-    expect(inWords(run)).toEqual({
+    expect(summaryOf(run)).toEqual({
       passed: false,
       headline: "The firmware failed: 1 of 2 scenarios passed",
       reasons: ["1 scenario failed because of the firmware: “one of two”."],
@@ -50,7 +50,7 @@ describe("the verdict in words", () => {
         }),
       ],
     });
-    const { headline, reasons, advice } = inWords(run);
+    const { headline, reasons, advice } = summaryOf(run);
     expect(headline).toBe(
       "A fault of the rig, so no verdict about the firmware: 0 of 1 scenario passed",
     );
@@ -63,7 +63,7 @@ describe("the verdict in words", () => {
 
   test("a run that somebody ended is no fault of the rig, and no doctor is sent for", () => {
     const left = aResult({ title: "b", verdict: "not-reached", why: "stopped by Ctrl-C" });
-    const words = inWords(aRun({ exitCode: EXIT.rig, results: [aResult(), left] }));
+    const words = summaryOf(aRun({ exitCode: EXIT.rig, results: [aResult(), left] }));
     expect(words).toMatchObject({
       headline: "It was ended early, so no verdict about the firmware: 1 of 2 scenarios passed",
       reasons: ["1 scenario not reached: stopped by Ctrl-C."],
@@ -76,15 +76,17 @@ describe("the verdict in words", () => {
       exitCode: EXIT.firmware,
       measurements: [{ name: "connect p95", unit: "ms", value: 38.21, max: 25 }],
     });
-    expect(inWords(run).reasons).toEqual(["connect p95: 38.2 ms, at most 25 ms."]);
+    expect(summaryOf(run).reasons).toEqual(["connect p95: 38.2 ms, at most 25 ms."]);
   });
 
   test("a soak counts plays, and says of how many scenarios", () => {
     const bad = aResult({ title: "bad", verdict: "failed" });
     const rain = aResult({ title: "rain", verdict: "skipped", why: "no weather" });
     const plays = Array.from({ length: 1_000 }, () => aResult());
-    expect(inWords(aRun({ results: plays })).headline).toBe("All 1,000 plays of 1 scenario passed");
-    const { headline, reasons } = inWords(
+    expect(summaryOf(aRun({ results: plays })).headline).toBe(
+      "All 1,000 plays of 1 scenario passed",
+    );
+    const { headline, reasons } = summaryOf(
       aRun({ exitCode: EXIT.firmware, results: [...plays, bad, bad, rain, rain] }),
     );
     expect(headline).toBe("The firmware failed: 1000 of 1,002 plays of 2 scenarios passed");
@@ -95,7 +97,7 @@ describe("the verdict in words", () => {
   });
 
   test("what a long run has only counted counts, and is told of", () => {
-    const { headline, reasons } = inWords(aRun({ more: { passed: 1200, skipped: 3 } }));
+    const { headline, reasons } = summaryOf(aRun({ more: { passed: 1200, skipped: 3 } }));
     expect(headline).toBe("All 1,201 plays of 1 scenario passed");
     expect(reasons.at(-1)).toMatch(/^1,203 plays more .* only counted: 1200 passed, 3 skipped\.$/);
   });
@@ -103,13 +105,13 @@ describe("the verdict in words", () => {
   test("a run in which nothing was played has not passed", () => {
     const results = [aResult({ verdict: "skipped", why: "no weather" })];
     const run = aRun({ exitCode: EXIT.usage, results });
-    expect(inWords(run)).toMatchObject({ passed: false, headline: "Nothing was played" });
+    expect(summaryOf(run)).toMatchObject({ passed: false, headline: "Nothing was played" });
   });
 
   test("the command that plays it again survives every shell", () => {
     const title = 'END ends it, also cut as "a `rm`" or $HOME';
     const run = aRun({ exitCode: EXIT.firmware, results: [aResult({ title, verdict: "failed" })] });
-    expect(inWords(run).advice).toEqual([
+    expect(summaryOf(run).advice).toEqual([
       'Play it alone: npm run hil -- --board emulated --scenario "END ends it, also cut as" --verbose',
     ]);
   });
@@ -117,7 +119,7 @@ describe("the verdict in words", () => {
   test("the command that plays it again finds the same board", () => {
     const results = [aResult({ title: "a", verdict: "failed" })];
     const advice = (board: Run["board"]) =>
-      inWords(aRun({ exitCode: EXIT.firmware, board, results })).advice;
+      summaryOf(aRun({ exitCode: EXIT.firmware, board, results })).advice;
     expect(advice({ kind: "address", identity: "192.168.1.50:8404" })).toEqual([
       'Play it alone: npm run hil -- --address 192.168.1.50:8404 --scenario "a" --verbose',
     ]);
@@ -135,7 +137,7 @@ describe("the verdict in words", () => {
       exitCode: EXIT.firmware,
       results: [aResult({ title: "a", verdict: "failed", incidents })],
     });
-    expect(inWords(run).advice).toEqual([
+    expect(summaryOf(run).advice).toEqual([
       expect.stringMatching(/^silence: /),
       expect.stringMatching(/^Play it alone/),
     ]);
@@ -143,13 +145,13 @@ describe("the verdict in words", () => {
 
   test("what came behind the last scenario cannot be played alone", () => {
     const results = [aResult({ theme: AFTERWARDS, verdict: "failed" })];
-    expect(inWords(aRun({ exitCode: EXIT.firmware, results })).advice).toEqual([]);
+    expect(summaryOf(aRun({ exitCode: EXIT.firmware, results })).advice).toEqual([]);
   });
 
   test("a board in the network that does not answer: doctor wants a cable, a browser does not", () => {
     const board = { kind: "address", identity: "192.168.1.50:8404" } as const;
     const results = [aResult({ verdict: "rig-error" })];
-    expect(inWords(aRun({ exitCode: EXIT.rig, board, results })).advice).toEqual([
+    expect(summaryOf(aRun({ exitCode: EXIT.rig, board, results })).advice).toEqual([
       expect.stringContaining("http://192.168.1.50:8404"),
     ]);
   });
@@ -158,7 +160,7 @@ describe("the verdict in words", () => {
     const results = ["no weather", "no weather", "no serial line"].map((why, i) =>
       aResult({ title: `${i}`, verdict: "skipped", why }),
     );
-    expect(inWords(aRun({ results: [aResult(), ...results] })).reasons).toEqual([
+    expect(summaryOf(aRun({ results: [aResult(), ...results] })).reasons).toEqual([
       "2 scenarios skipped: no weather.",
       "1 scenario skipped: no serial line.",
     ]);
@@ -167,7 +169,7 @@ describe("the verdict in words", () => {
   test("many names are cut to three and a number", () => {
     const results = ["a", "b", "c", "d", "e"].map(title => aResult({ title, verdict: "failed" }));
     const run = aRun({ exitCode: EXIT.firmware, results });
-    expect(inWords(run).reasons).toEqual([
+    expect(summaryOf(run).reasons).toEqual([
       "5 scenarios failed because of the firmware: “a”, “b”, “c”, 2 more.",
     ]);
   });

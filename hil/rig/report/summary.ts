@@ -58,7 +58,7 @@ const REMEDIES: Record<IncidentKind, string> = {
   "port-lost": "Look at the cable and the plug, and use no hub if there is one.",
 };
 
-export interface VerdictInWords {
+export interface RunSummary {
   readonly passed: boolean;
   /** What it comes to. */
   readonly headline: string;
@@ -72,7 +72,7 @@ export interface VerdictInWords {
 const NAMED_MAX = 3;
 
 /** The verdict of a run, for people. */
-export function inWords(run: Run): VerdictInWords {
+export function summaryOf(run: Run): RunSummary {
   const titles = (verdict: Verdict) =>
     run.results.filter(result => result.verdict === verdict).map(({ title }) => title);
   const [failed, rigErrors] = [titles("failed"), titles("rig-error")];
@@ -92,7 +92,7 @@ export function inWords(run: Run): VerdictInWords {
     ({ theme, verdict }) => verdict === "failed" && theme !== AFTERWARDS,
   );
   if (scenario !== undefined) {
-    const options = `${wayTo(run)}--scenario "${plainWords(scenario.title)}" --verbose`;
+    const options = `${boardOption(run)}--scenario "${plainWords(scenario.title)}" --verbose`;
     advice.push(`Play it alone: npm run hil -- ${options}`);
   } else if (failed.length === 0 && rigErrors.length > 0) {
     advice.push(
@@ -191,7 +191,7 @@ function sum(counts: readonly (number | undefined)[]): number {
 }
 
 /** The option by which the same board is found again. */
-function wayTo({ board: { kind, identity, path } }: Run): string {
+function boardOption({ board: { kind, identity, path } }: Run): string {
   if (kind === "emulated") return "--board emulated ";
   if (kind === "address") return `--address ${identity} `;
   return path === undefined ? "" : `--port ${path} `;
