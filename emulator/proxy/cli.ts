@@ -1,16 +1,13 @@
 import { randomInt } from "node:crypto";
-import dgram from "node:dgram";
-import net from "node:net";
 import { styleText } from "node:util";
-import { type App, logBoot, start } from "../../firmware/src/app.ts";
 import type { Config } from "../../firmware/src/config/settings.ts";
 import { VERSION } from "../../firmware/src/version.ts";
 import { buildId } from "../../firmware/tools/build-id.ts";
 import { runCommand, UsageError } from "../../firmware/tools/command-line.ts";
 import { parseLine } from "../../firmware/tools/log-line.ts";
-import { Board, type Firmware } from "../src/board.ts";
-import { RealClock } from "../src/clock.ts";
+import type { Board } from "../src/board.ts";
 import { Pty } from "../src/pty.ts";
+import { type Engine, FirmwareBoard } from "./firmware-board.ts";
 import { EMULATE, type Options, readOptions } from "./options.ts";
 import { DEFAULT_HOST, type Published, withPort } from "./ports.ts";
 import { readCommands } from "./stdin-console.ts";
@@ -24,49 +21,26 @@ import { Workbench, type WorkbenchParts } from "./workbench/workbench.ts";
 /** It runs the sources as they are. */
 const BUILD = buildId([]);
 
-/** A firmware to boot, and what runs once it is booted. */
-type Engine = (options: Options) => Promise<{ boot: Firmware; running: () => App | undefined }>;
-
-const ENGINES: Readonly<Record<Options["engine"], Engine>> = {
-  async node({ configuration, given }) {
-    let app: App | undefined;
-    return {
-      boot: platform => {
-        logBoot(platform, { build: BUILD });
-        app = start(platform, configuration, { ...given, build: BUILD });
-      },
-      running: () => app,
-    };
-  },
-  async xs({ configuration, given }) {
-    // Loaded here, because only this engine needs its build tools.
-    const { buildEngine, cannotBuild } = await import("../xs/engine.ts");
-    const why = cannotBuild();
-    if (why !== undefined) throw new UsageError(`--engine xs: ${why}`);
-    await buildEngine(line => process.stderr.write(`${line}\n`));
-    const { xsFirmware } = await import("../xs/firmware.ts");
-    const firmware = xsFirmware(configuration.document, { ...given, build: BUILD });
-    return {
-      boot: platform => {
-        logBoot(platform, { build: BUILD });
-        firmware.boot(platform);
-      },
-      running: () => firmware.app as App,
-    };
-  },
-};
+/** The engine of this process where there is none. */
+async function engineOf({ engine }: Options): Promise<Engine | undefined> {
+  if (engine === "node") return undefined;
+  // Loaded here, because only this engine needs its build tools.
+  const { buildEngine, cannotBuild } = await import("../xs/engine.ts");
+  const why = cannotBuild();
+  if (why !== undefined) throw new UsageError(`--engine xs: ${why}`);
+  await buildEngine(line => process.stderr.write(`${line}\n`));
+  return (await import("../xs/firmware.ts")).xsFirmware;
+}
 
 async function emulate(options: Options): Promise<void> {
   const { configuration, published, kind } = options;
-  const { boot, running } = await ENGINES[options.engine](options);
+  const engine = await engineOf(options);
   const servers = options.demo ? await startDemo(configuration.config) : [];
   const print = printer(options);
 
   let workbench: Workbench | undefined;
-  const board = new Board({
+  const board = new FirmwareBoard({
     kind,
-    clock: new RealClock(),
-    wire: { ...net, createSocket: dgram.createSocket },
     random: () => randomInt(2 ** 32) / 2 ** 32, // hard to guess, as the chip's
     publish: port => published.find(({ boardPort }) => boardPort === port),
     onLine: line => {
@@ -79,6 +53,12 @@ async function emulate(options: Options): Promise<void> {
     pacedConsole: options.pty,
     reboots: true,
     flash: options.flash,
+    onBooted: ({ proxy: { config } }) => {
+      if (welcomed) return;
+      welcomed = true;
+      // Flash may have brought another configuration; the board's lines are printed a tick later.
+      process.stdout.write(banner(options, config, { workbench, pty, servers }));
+    },
   });
   board.flash.onSaveFailed = tellOnce(error => {
     const then = "what the board keeps is lost at the end, unless a later change can be written";
@@ -88,26 +68,20 @@ async function emulate(options: Options): Promise<void> {
   const pty = options.pty ? openPty(board) : undefined;
   if (options.ui !== undefined) {
     const [door] = published;
-    const watched = new EmulatedBoard(board, running, door);
+    const watched = new EmulatedBoard(board, door);
     workbench = await openPage(options.ui, { watched, demo: servers });
   }
   const typing = readCommands(board.adapter, () => void stop());
   if (options.json && pty)
     process.stdout.write(`${JSON.stringify({ on: "pty", path: pty.path })}\n`);
   let welcomed = options.json;
-  board.boot(platform => {
-    boot(platform);
-    if (welcomed) return;
-    welcomed = true;
-    // Flash may have brought another configuration; the board's lines are printed a tick later.
-    process.stdout.write(banner(options, running()!.proxy.config, { workbench, pty, servers }));
-  });
+  board.bootFirmware(configuration, { ...options.given, build: BUILD }, engine);
   let stopping = false;
   const stop = async () => {
     if (stopping) process.exit(0); // second signal
     stopping = true;
     typing.stop();
-    const app = board.fatal ? undefined : running();
+    const app = board.fatal ? undefined : board.app;
     app?.stop();
     while (app && !board.fatal && app.proxy.sessions > 0) {
       await new Promise(resolve => setTimeout(resolve, 10));

@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import { lookup } from "node:dns/promises";
-import { readFileSync } from "node:fs";
 import { isIPv4 } from "node:net";
 import { startConfigOf } from "../../firmware/src/admin/start-config.ts";
 import { STORAGE_PATH } from "../../firmware/src/app.ts";
@@ -20,28 +19,20 @@ import {
   UsageError,
 } from "../../firmware/tools/command-line.ts";
 import { readDocumentFile } from "../../firmware/tools/document-file.ts";
-import { esp32 } from "../src/boards/esp32.ts";
 import type { BoardKind } from "../src/boards/kind.ts";
 import { unlimited } from "../src/boards/unlimited.ts";
 import { Flash } from "../src/flash.ts";
 import { defineKeyValue } from "../src/io/storage.ts";
 import { cannotOpenPty } from "../src/pty.ts";
 import { readBoardAddress, readToken } from "./board-address.ts";
+import { ourBoard } from "./firmware-board.ts";
 import { DEFAULT_HOST, demoBackends, type Published, requirePorts } from "./ports.ts";
 import type { AdminAddress } from "./workbench/admin-client.ts";
 
 const BOARDS: Readonly<Record<"esp32" | "unlimited", () => BoardKind>> = {
-  esp32: () =>
-    esp32({
-      sdkconfig: firmwareFile("sdkconfig/sdkconfig.defaults"),
-      manifest: firmwareFile("manifest.json"),
-    }),
+  esp32: ourBoard,
   unlimited,
 };
-
-function firmwareFile(name: string): string {
-  return readFileSync(new URL(`../../firmware/${name}`, import.meta.url), "utf8");
-}
 
 const DEMO_PORTS = [8080, 8081];
 /** With the page: one more, so that a strategy has a choice. */

@@ -1,3 +1,4 @@
+import type { App } from "../../firmware/src/app.ts";
 import type { Firmware } from "../src/board.ts";
 import type { BoardPlatform, Serial } from "../src/platform.ts";
 import { BoardSide } from "./board-side.ts";
@@ -102,14 +103,14 @@ function answers(platform: BoardPlatform, onReadable: (bytes: number) => void) {
 }
 
 export interface XsFirmware extends XsProgram {
-  /** The running app, `App` of the firmware, for tests and the workbench. */
-  readonly app: object;
+  /** The running app: what is asked of it, it asks the engine. */
+  readonly app: App;
 }
 
 /** Our firmware with a configuration document, on the real XS engine with the chip's heap. */
-export function xsFirmware(document: object, options: object = {}): XsFirmware {
+export function xsFirmware({ document }: { document: object }, options: object = {}): XsFirmware {
   const program = xsProgram("proxy", { document, options }, "chip");
-  const app = remote((path, args) => JSON.parse(program.tell("look", { path, args })));
+  const app = remote((path, args) => JSON.parse(program.tell("look", { path, args }))) as App;
   return {
     app,
     boot: program.boot,

@@ -43,7 +43,7 @@ async function booted(settings: object = {}, kind: BoardKind = KIND) {
     health: { check: "none" },
     ...settings,
   };
-  board.boot(xsFirmware(document).boot);
+  board.boot(xsFirmware({ document }).boot);
   await clock.run({ ms: kind.joinMs + 100 });
   return { board, lines, freeBytes: board.heap.freeBytes, ready: lines.join().includes("ready") };
 }
@@ -77,7 +77,8 @@ test.each([
   const network = new Network({ clock, random });
   const wire = network.host("board", profileOf(KIND));
   const board = new Board({ kind: KIND, clock, wire, random });
-  board.boot(xsFirmware({ backends: LARGE.backends, health: { check: "none" } }).boot);
+  const document = { backends: LARGE.backends, health: { check: "none" } };
+  board.boot(xsFirmware({ document }).boot);
   await clock.run({ ms: KIND.joinMs + 100 });
   const { freeBytes } = board.heap;
   const socket = network.host("operator").connect({ host: "board", port: 8404 });

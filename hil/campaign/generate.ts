@@ -1,5 +1,5 @@
+import { ourBoard } from "../../emulator/proxy/firmware-board.ts";
 import { STRATEGIES } from "../../firmware/src/balancer/strategies.ts";
-import { ourBoard } from "../kit/emulated-lab.ts";
 import { clients } from "./generate-clients.ts";
 import {
   ACTIVE_MS,

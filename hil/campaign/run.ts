@@ -1,5 +1,6 @@
 import type { MockSocket } from "net-mock-socket";
-import { EmulatedLab, mendedBoard } from "../kit/emulated-lab.ts";
+import { mendedBoard } from "../../emulator/proxy/firmware-board.ts";
+import { EmulatedLab } from "../kit/emulated-lab.ts";
 import { serve } from "./backends.ts";
 import { change, checkPromises } from "./changes.ts";
 import { goalsReached } from "./coverage.ts";

@@ -1,6 +1,7 @@
+import { mendedBoard } from "../../emulator/proxy/firmware-board.ts";
 import { Flash } from "../../emulator/src/flash.ts";
 import { type Answer, get, put, TOKEN } from "./admin-port.ts";
-import { collect, EmulatedLab, mendedBoard } from "./emulated-lab.ts";
+import { collect, EmulatedLab } from "./emulated-lab.ts";
 import { named } from "./http-backend.ts";
 
 export const GET_ONCE = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";

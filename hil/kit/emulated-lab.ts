@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import {
   type Host,
   type MockServer,
@@ -7,15 +6,17 @@ import {
   seeded,
   type Undo,
 } from "net-mock-socket";
-import { Board } from "../../emulator/src/board.ts";
-import { esp32 } from "../../emulator/src/boards/esp32.ts";
+import {
+  configurationOf,
+  FirmwareBoard,
+  mendedBoard,
+} from "../../emulator/proxy/firmware-board.ts";
 import type { BoardKind } from "../../emulator/src/boards/kind.ts";
 import { profileOf } from "../../emulator/src/boards/profile.ts";
 import { VirtualClock } from "../../emulator/src/clock.ts";
 import type { Flash } from "../../emulator/src/flash.ts";
 import { xsFirmware } from "../../emulator/xs/firmware.ts";
-import { type App, type StartOptions, start } from "../../firmware/src/app.ts";
-import { readConfig } from "../../firmware/src/config/config.ts";
+import type { App, StartOptions } from "../../firmware/src/app.ts";
 import type { Config } from "../../firmware/src/config/settings.ts";
 import { type LogLine, parseLine } from "../../firmware/tools/log-line.ts";
 
@@ -55,24 +56,6 @@ export function mass(much: number): number {
   return ENGINE === "xs" ? Math.ceil(much / 16) : much;
 }
 
-/** An ESP32 with our build settings. */
-export function ourBoard(): BoardKind {
-  const read = (name: string) =>
-    readFileSync(new URL(`../../firmware/${name}`, import.meta.url), "utf8");
-  return esp32({
-    sdkconfig: read("sdkconfig/sdkconfig.defaults"),
-    manifest: read("manifest.json"),
-  });
-}
-
-/**
- * Our board with sockets that do not follow pointers to freed memory: no program in JavaScript can keep
- * the SDK's from it, and about every tenth world of the campaign would end there.
- */
-export function mendedBoard(): BoardKind {
-  return { ...ourBoard(), socketsMended: true };
-}
-
 /** Settings of a backend in the configuration. */
 export type BackendSettings = Partial<Config["backends"][number]>;
 
@@ -93,14 +76,12 @@ export interface LabBackend {
 export class EmulatedLab {
   readonly clock = new VirtualClock();
   readonly network: Network;
-  readonly board: Board;
+  readonly board: FirmwareBoard;
   /** What the board wrote to its console. */
   readonly lines: string[] = [];
-  app: App | undefined;
   #backends: { backend: LabBackend; settings: BackendSettings }[] = [];
   #offAir: Undo | undefined;
   #engine: Engine;
-  #powerOn: () => void = () => {};
 
   constructor(
     kind: BoardKind = mendedBoard(),
@@ -120,7 +101,7 @@ export class EmulatedLab {
       traceLines,
     });
     const host = this.network.host("board", profileOf(kind));
-    this.board = new Board({
+    this.board = new FirmwareBoard({
       kind,
       clock: this.clock,
       wire: host,
@@ -138,6 +119,11 @@ export class EmulatedLab {
       flash: options.flash,
       reboots: options.reboots,
     });
+  }
+
+  /** The running firmware. */
+  get app(): App | undefined {
+    return this.board.app;
   }
 
   /**
@@ -195,19 +181,8 @@ export class EmulatedLab {
       clientSessionsMax: CLIENT_SESSIONS_MAX,
       ...settings,
     };
-    const outcome = readConfig(document);
-    if ("complaints" in outcome) throw new Error(outcome.complaints.join("\n"));
-    if (this.#engine === "xs") {
-      const firmware = xsFirmware(document, options);
-      this.app = firmware.app as App;
-      this.#powerOn = () => this.board.boot(firmware.boot);
-    } else {
-      this.#powerOn = () =>
-        this.board.boot(platform => {
-          this.app = start(platform, outcome, options);
-        });
-    }
-    this.#powerOn();
+    const engine = this.#engine === "xs" ? xsFirmware : undefined;
+    this.board.bootFirmware(configurationOf(document), options, engine);
   }
 
   /** Sets the administrative state of a backend. */
@@ -231,7 +206,7 @@ export class EmulatedLab {
     this.board.unplug();
     return () => {
       silent();
-      this.#powerOn();
+      this.board.powerOn();
     };
   }
 

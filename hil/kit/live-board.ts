@@ -1,12 +1,13 @@
-import net from "node:net";
 import { seeded } from "net-mock-socket";
-import { Board } from "../../emulator/src/board.ts";
-import { RealClock } from "../../emulator/src/clock.ts";
+import {
+  configurationOf,
+  FirmwareBoard,
+  mendedBoard,
+} from "../../emulator/proxy/firmware-board.ts";
 import { reservePort } from "../../emulator/src/reserved-port.ts";
-import { type App, start } from "../../firmware/src/app.ts";
-import { readConfig } from "../../firmware/src/config/config.ts";
+import type { App } from "../../firmware/src/app.ts";
 import { type LogLine, parseLine } from "../../firmware/tools/log-line.ts";
-import { CLIENT_SESSIONS_MAX, mendedBoard } from "./emulated-lab.ts";
+import { CLIENT_SESSIONS_MAX } from "./emulated-lab.ts";
 
 /** An emulated board on this computer's loopback network, with its chip's limits. */
 export interface LiveBoard {
@@ -14,7 +15,7 @@ export interface LiveBoard {
   readonly port: number;
   /** Where its admin port is found. */
   readonly adminPort: number;
-  readonly board: Board;
+  readonly board: FirmwareBoard;
   readonly app: App;
   /** What it wrote to its console. */
   readonly lines: readonly string[];
@@ -44,19 +45,16 @@ export async function startBoard(
   settings: object = {},
   onLine: (line: string) => void = () => {},
 ): Promise<LiveBoard> {
-  const outcome = readConfig({
+  const configuration = configurationOf({
     backends: backends.map(port => ({ address: HOST, port })),
     health: { check: "none" },
     clientSessionsMax: CLIENT_SESSIONS_MAX, // all clients are on this computer
     ...settings,
   });
-  if ("complaints" in outcome) throw new Error(outcome.complaints.join("\n"));
-
   const lines: string[] = [];
   const watchers = new Set<() => void>();
-  let app: App | undefined;
-  const [{ port: mainPort }] = outcome.config.listeners;
-  const { adminPort } = outcome.config;
+  const { listeners, adminPort } = configuration.config;
+  const [{ port: mainPort }] = listeners;
   /** By the board's ports: those of this computer, which it has again after a reset. */
   const reserved = new Map([
     [mainPort, await reservePort(HOST)],
@@ -70,10 +68,8 @@ export async function startBoard(
       listening = resolve;
       failed = reject;
     });
-  const board = new Board({
+  const board = new FirmwareBoard({
     kind: { ...mendedBoard(), joinMs: 0 },
-    clock: new RealClock(),
-    wire: net,
     random: seeded(1),
     publish: boardPort => ({ port: reserved.get(boardPort)?.port ?? 0, host: HOST }),
     onListening: boardPort => {
@@ -88,16 +84,14 @@ export async function startBoard(
     onWireError: error => failed(error),
   });
   const first = serving();
-  board.boot(platform => {
-    app = start(platform, outcome);
-  });
+  board.bootFirmware(configuration);
   await first;
   return {
     port: reserved.get(mainPort)!.port,
     adminPort: reserved.get(adminPort)!.port,
     board,
     get app() {
-      return app!;
+      return board.app!;
     },
     lines,
     get requests() {

@@ -1,8 +1,8 @@
 import net from "node:net";
+import { mendedBoard } from "../../emulator/proxy/firmware-board.ts";
 import { RealClock } from "../../emulator/src/clock.ts";
 import { reservePort } from "../../emulator/src/reserved-port.ts";
 import { type Status, statusOf } from "../../firmware/src/admin/status.ts";
-import { mendedBoard } from "./emulated-lab.ts";
 import { leaks } from "./leaks.ts";
 import { type LiveBoard, startBoard } from "./live-board.ts";
 import { driveInRealTime } from "./real-time.ts";

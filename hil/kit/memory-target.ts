@@ -1,5 +1,6 @@
+import { mendedBoard } from "../../emulator/proxy/firmware-board.ts";
 import { type Status, statusOf } from "../../firmware/src/admin/status.ts";
-import { EmulatedLab, ENGINE, mendedBoard } from "./emulated-lab.ts";
+import { EmulatedLab, ENGINE } from "./emulated-lab.ts";
 import { leaks } from "./leaks.ts";
 import type { Computer, GatewayDocument, Leftovers, Target, TestBed } from "./target.ts";
 

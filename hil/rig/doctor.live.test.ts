@@ -1,11 +1,8 @@
 import net from "node:net";
 import { seeded } from "net-mock-socket";
 import { afterEach, expect, test } from "vitest";
-import { Board } from "../../emulator/src/board.ts";
+import { configurationOf, FirmwareBoard } from "../../emulator/proxy/firmware-board.ts";
 import { esp32 } from "../../emulator/src/boards/esp32.ts";
-import { RealClock } from "../../emulator/src/clock.ts";
-import { logBoot, start } from "../../firmware/src/app.ts";
-import { type Configuration, readConfig } from "../../firmware/src/config/config.ts";
 import { RigBoard } from "./board.ts";
 import { discover } from "./discovery.ts";
 import { doctorParts, openBoard } from "./doctor/parts.ts";
@@ -19,25 +16,19 @@ afterEach(async () => {
 
 /** A board with our firmware on a serial line of 115200 baud. */
 function plugged(): EmulatedBinding {
-  const configuration = readConfig({
-    listeners: [{ port: 80 }],
-    backends: [{ address: "127.0.0.1", port: 9 }],
-    adminPort: 0,
-  }) as Configuration;
-  const emulated = new Board({
+  const emulated = new FirmwareBoard({
     kind: esp32(),
-    clock: new RealClock(),
-    wire: net,
     random: seeded(1),
     publish: () => ({ host: "127.0.0.1", port: 0 }),
     pacedConsole: true,
+    onBooted: app => stops.push(() => app.stop()),
   });
-  emulated.boot(platform => {
-    const build = "1f09c2ab";
-    logBoot(platform, { build });
-    const app = start(platform, configuration, { build });
-    stops.push(() => app.stop());
+  const configuration = configurationOf({
+    listeners: [{ port: 80 }],
+    backends: [{ address: "127.0.0.1", port: 9 }],
+    adminPort: 0,
   });
+  emulated.bootFirmware(configuration, { build: "1f09c2ab" });
   stops.push(() => emulated.unplug());
   return new EmulatedBinding(emulated.adapter);
 }

@@ -1,14 +1,11 @@
-import dgram from "node:dgram";
-import net from "node:net";
 import { seeded } from "net-mock-socket";
-import { Board, type Firmware } from "../../emulator/src/board.ts";
+import {
+  configurationOf,
+  FirmwareBoard,
+  mendedBoard,
+} from "../../emulator/proxy/firmware-board.ts";
 import type { BoardKind } from "../../emulator/src/boards/kind.ts";
-import { RealClock } from "../../emulator/src/clock.ts";
-import type { BoardPlatform } from "../../emulator/src/platform.ts";
-import { logBoot, start } from "../../firmware/src/app.ts";
-import { readConfig } from "../../firmware/src/config/config.ts";
 import { buildId } from "../../firmware/tools/build-id.ts";
-import { mendedBoard } from "../kit/emulated-lab.ts";
 import { EmulatedBinding } from "./emulated-port.ts";
 
 /** It runs the sources as they are. */
@@ -25,25 +22,14 @@ const DOCUMENT = { backends: [8080, 8081].map(port => ({ address: HOST, port }))
  * on ports of this computer. The rig sees no more of it than of a real one.
  */
 export class EmulatedBoard {
-  readonly board: Board;
-  /** What the running program was given. */
-  platform: BoardPlatform | undefined;
+  readonly board: FirmwareBoard;
   readonly binding: EmulatedBinding;
-  /** The program that it boots; whoever wants a broken one puts it here before the next boot. */
-  firmware: Firmware = platform => {
-    this.platform = platform;
-    logBoot(platform, { build: BUILD });
-    start(platform, this.#configuration, { build: BUILD });
-  };
-  #configuration = configurationOf(DOCUMENT);
   /** Where the board's ports are found, by their own numbers: any free ones, at each boot anew. */
   #ports = new Map<number, number>();
 
   constructor(kind: BoardKind = mendedBoard()) {
-    this.board = new Board({
+    this.board = new FirmwareBoard({
       kind,
-      clock: new RealClock(),
-      wire: { ...net, createSocket: dgram.createSocket },
       random: seeded(1),
       publish: () => ({ port: 0, host: HOST }),
       onListening: (boardPort, { port }) => this.#ports.set(boardPort, port),
@@ -51,12 +37,12 @@ export class EmulatedBoard {
       reboots: true,
     });
     this.binding = new EmulatedBinding(this.board.adapter);
-    this.plug();
+    this.board.bootFirmware(configurationOf(DOCUMENT), { build: BUILD });
   }
 
   /** Puts the cable in, which is its power, too. */
   plug(): void {
-    this.board.boot(platform => this.firmware(platform));
+    this.board.powerOn();
   }
 
   /** Pulls the cable. */
@@ -68,10 +54,4 @@ export class EmulatedBoard {
   addressOf(boardPort: number): { host: string; port: number } {
     return { host: HOST, port: this.#ports.get(boardPort) ?? boardPort };
   }
-}
-
-function configurationOf(document: object) {
-  const outcome = readConfig(document);
-  if ("complaints" in outcome) throw new Error(outcome.complaints.join("\n"));
-  return outcome;
 }

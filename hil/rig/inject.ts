@@ -1,4 +1,4 @@
-import { mendedBoard } from "../kit/emulated-lab.ts";
+import { mendedBoard } from "../../emulator/proxy/firmware-board.ts";
 import { EmulatedBoard } from "./emulated-board.ts";
 
 /** How long a pulled cable is out when it comes back. */
@@ -37,8 +37,8 @@ export const INJECTABLE_FAULTS: Readonly<Record<string, InjectableFault>> = {
   },
   exception: {
     help: "an exception ends the program: firmware failure",
-    inject: once(({ platform }) => {
-      platform!.clock.after(0, () => {
+    inject: once(({ board }) => {
+      board.platform!.clock.after(0, () => {
         throw new Error("injected exception");
       });
     }),
@@ -53,11 +53,11 @@ export const INJECTABLE_FAULTS: Readonly<Record<string, InjectableFault>> = {
   },
   "boot-loop": {
     help: "the program crashes at every start: firmware failure, and nothing more is played",
-    inject: once(emulated => {
-      emulated.firmware = () => {
+    inject: once(({ board }) => {
+      board.firmware = () => {
         throw new Error("injected exception");
       };
-      emulated.board.crash("panic");
+      board.crash("panic");
     }),
   },
   brownout: {
@@ -147,7 +147,7 @@ export const INJECTABLE_FAULTS: Readonly<Record<string, InjectableFault>> = {
     help: "the flash of the chip is not readable: a fault of the rig",
     board: () => {
       const emulated = new EmulatedBoard();
-      emulated.firmware = ({ log }) => log("flash read err, 1000");
+      emulated.board.firmware = ({ log }) => log("flash read err, 1000");
       return emulated;
     },
   },

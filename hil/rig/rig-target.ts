@@ -1,9 +1,9 @@
 import net from "node:net";
+import { mendedBoard } from "../../emulator/proxy/firmware-board.ts";
 import { ADMIN_PORT } from "../../emulator/proxy/workbench/admin-client.ts";
 import { RealClock } from "../../emulator/src/clock.ts";
 import { reservePort } from "../../emulator/src/reserved-port.ts";
 import type { Status } from "../../firmware/src/admin/status.ts";
-import { mendedBoard } from "../kit/emulated-lab.ts";
 import { driveInRealTime } from "../kit/real-time.ts";
 import type { Computer, GatewayDocument, Leftovers, Need, Target, TestBed } from "../kit/target.ts";
 import type { Device } from "./device.ts";

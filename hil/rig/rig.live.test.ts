@@ -44,8 +44,8 @@ const verdicts = ({ results }: Run) =>
 
 test("what a board did before it got our firmware is not held against ours: a new one starts in circles", async () => {
   const emulated = new EmulatedBoard();
-  const ours = emulated.firmware;
-  emulated.firmware = () => {
+  const ours = emulated.board.firmware;
+  emulated.board.firmware = () => {
     throw new Error("nothing was ever flashed");
   };
   const run = await played(
@@ -54,7 +54,7 @@ test("what a board did before it got our firmware is not held against ours: a ne
       await board.reset();
       const starts = () => board.transcript.lines.filter(({ text }) => /^rst:/.test(text)).length;
       await expect.poll(starts).toBeGreaterThan(4);
-      emulated.firmware = ours;
+      emulated.board.firmware = ours;
       await board.reset();
       return true;
     },

@@ -1,7 +1,7 @@
 import type { Outcome } from "../../../firmware/src/admin/outcome.ts";
 import { statusOf } from "../../../firmware/src/admin/status.ts";
 import type { App } from "../../../firmware/src/app.ts";
-import type { Board } from "../../src/board.ts";
+import type { FirmwareBoard } from "../firmware-board.ts";
 import type { Look, Switches, Watched } from "./watched.ts";
 
 /** Smooth for an eye, and little work. */
@@ -19,14 +19,12 @@ export class EmulatedBoard implements Watched {
   readonly readOnly = undefined;
   readonly switches: Switches;
   readonly door: { readonly host: string; readonly port: number };
-  #board: Board;
-  #app: () => App | undefined;
+  #board: FirmwareBoard;
   /** The program that the last reset ended. */
   #ended: App | undefined;
 
-  constructor(board: Board, app: () => App | undefined, door: { host: string; port: number }) {
+  constructor(board: FirmwareBoard, door: { host: string; port: number }) {
     this.#board = board;
-    this.#app = app;
     this.door = door;
     this.title = `emulated ${board.kind.name}`;
     this.switches = {
@@ -37,15 +35,14 @@ export class EmulatedBoard implements Watched {
         } else board.radio.drop(OFF_MS);
       },
       reset: () => {
-        this.#ended = app();
+        this.#ended = board.app;
         board.reset();
       },
     };
   }
 
   async look(): Promise<Look> {
-    const { heap, stack, kind, fatal } = this.#board;
-    const app = this.#app();
+    const { app, heap, stack, kind, fatal } = this.#board;
     return {
       state: fatal !== undefined ? `fell over: ${fatal}` : this.#running ? "running" : "starting",
       status: app && statusOf(app.runtime),
@@ -71,7 +68,7 @@ export class EmulatedBoard implements Watched {
   }
 
   get #running(): App | undefined {
-    const app = this.#app();
+    const { app } = this.#board;
     return app === this.#ended ? undefined : app;
   }
 }

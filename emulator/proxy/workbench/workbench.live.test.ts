@@ -1,19 +1,14 @@
-import dgram from "node:dgram";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import http from "node:http";
-import net from "node:net";
 import { delimiter, join } from "node:path";
 import { seeded } from "net-mock-socket";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { type App, start } from "../../../firmware/src/app.ts";
-import { readConfig } from "../../../firmware/src/config/config.ts";
 import { PATIENCE_MS } from "../../../hil/kit/patience.ts";
-import { Board } from "../../src/board.ts";
 import { esp32 } from "../../src/boards/esp32.ts";
-import { RealClock } from "../../src/clock.ts";
 import { reservePort } from "../../src/reserved-port.ts";
+import { configurationOf, FirmwareBoard } from "../firmware-board.ts";
 import { EmulatedBoard } from "./emulated.ts";
 import { RemoteBoard } from "./remote.ts";
 import { DemoBackend } from "./servers.ts";
@@ -46,27 +41,20 @@ async function bench() {
     backends: demo.map(({ name, address, port }) => ({ name, address, port })),
     health: { intervalMs: 200, timeoutMs: 200 },
   };
-  const outcome = readConfig(document);
-  if ("complaints" in outcome) throw new Error(outcome.complaints.join("\n"));
   const ports = new Map([
     [80, await reserve()],
     [8404, await reserve()],
   ]);
-  let app: App | undefined;
   let workbench: Workbench | undefined;
-  const board = new Board({
+  const board = new FirmwareBoard({
     kind: { ...esp32(), joinMs: 10, connectionsMax: 32 },
-    clock: new RealClock(),
-    wire: { ...net, createSocket: dgram.createSocket },
     random: seeded(1),
     publish: port => ({ host: "127.0.0.1", port: ports.get(port)! }),
     onLine: line => workbench?.log(line),
   });
   const door = { host: "127.0.0.1", port: ports.get(80)! };
-  workbench = await open(new EmulatedBoard(board, () => app, door), demo);
-  board.boot(platform => {
-    app = start(platform, outcome, { token: TOKEN });
-  });
+  workbench = await open(new EmulatedBoard(board, door), demo);
+  board.bootFirmware(configurationOf(document), { token: TOKEN });
   stops.push(() => board.unplug());
   return { url: workbench.url, adminPort: ports.get(8404)!, demo };
 }

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { mendedBoard } from "../../../emulator/proxy/firmware-board.ts";
 import { Flash } from "../../../emulator/src/flash.ts";
 import { adminLab, balanceOf, documentOf, GET_ONCE } from "../../../hil/kit/admin-lab.ts";
 import { get, put, TOKEN } from "../../../hil/kit/admin-port.ts";
-import { collect, EmulatedLab, echoes, mendedBoard } from "../../../hil/kit/emulated-lab.ts";
+import { collect, EmulatedLab, echoes } from "../../../hil/kit/emulated-lab.ts";
 import { httpBackend, named, reply } from "../../../hil/kit/http-backend.ts";
 
 describe("a new configuration", () => {

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { mendedBoard } from "../../../emulator/proxy/firmware-board.ts";
 import { Flash } from "../../../emulator/src/flash.ts";
 import { adminLab, ask, change, documentOf, json, restart } from "../../../hil/kit/admin-lab.ts";
 import { put } from "../../../hil/kit/admin-port.ts";
-import { EmulatedLab, mendedBoard } from "../../../hil/kit/emulated-lab.ts";
+import { EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
 import { named } from "../../../hil/kit/http-backend.ts";
 
 describe("a weight that is set at run time", () => {

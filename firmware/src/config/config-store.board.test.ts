@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { mendedBoard } from "../../../emulator/proxy/firmware-board.ts";
 import { Flash } from "../../../emulator/src/flash.ts";
 import {
   adminLab,
@@ -11,7 +12,7 @@ import {
   statusOf,
 } from "../../../hil/kit/admin-lab.ts";
 import { get, put, TOKEN } from "../../../hil/kit/admin-port.ts";
-import { EmulatedLab, ENGINE, mendedBoard } from "../../../hil/kit/emulated-lab.ts";
+import { EmulatedLab, ENGINE } from "../../../hil/kit/emulated-lab.ts";
 import { named } from "../../../hil/kit/http-backend.ts";
 import type { StartOptions } from "../app.ts";
 

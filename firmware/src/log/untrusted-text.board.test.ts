@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { ourBoard } from "../../../emulator/proxy/firmware-board.ts";
 import { type Answer, get, put, send, TOKEN } from "../../../hil/kit/admin-port.ts";
-import { collect, EmulatedLab, mass, ourBoard } from "../../../hil/kit/emulated-lab.ts";
+import { collect, EmulatedLab, mass } from "../../../hil/kit/emulated-lab.ts";
 import { httpBackend, reply } from "../../../hil/kit/http-backend.ts";
 import fc from "../../../hil/kit/properties.ts";
 import { parseLine } from "../../tools/log-line.ts";

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { collect, EmulatedLab, mendedBoard } from "../../../hil/kit/emulated-lab.ts";
+import { mendedBoard } from "../../../emulator/proxy/firmware-board.ts";
+import { collect, EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
 
 /** What a backend answers: more than one segment of the board. */
 const ANSWER = "x".repeat(1_488);

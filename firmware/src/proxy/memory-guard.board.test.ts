@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
 import type { MockSocket } from "net-mock-socket";
 import { expect, test } from "vitest";
+import { ourBoard } from "../../../emulator/proxy/firmware-board.ts";
 import { stuckSessionBytes } from "../../../emulator/proxy/memory-plan.ts";
 import { settingsOf } from "../../../emulator/src/boards/esp32.ts";
 import { get } from "../../../hil/kit/admin-port.ts";
-import { collect, EmulatedLab, ourBoard } from "../../../hil/kit/emulated-lab.ts";
+import { collect, EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
 import { MEMORY_RESERVE_BYTES, MEMORY_SHED_BYTES } from "../net/memory-reserve.ts";
 
 /** A segment and what lwIP keeps with it: with less, a write breaks its connection. */

@@ -1,6 +1,7 @@
 import type { MockSocket } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
-import { EmulatedLab, ENGINE, mass, mendedBoard } from "../../../hil/kit/emulated-lab.ts";
+import { mendedBoard } from "../../../emulator/proxy/firmware-board.ts";
+import { EmulatedLab, ENGINE, mass } from "../../../hil/kit/emulated-lab.ts";
 import { heapBytes } from "../../../hil/kit/heap.ts";
 
 describe("memory", () => {

@@ -1,0 +1,111 @@
+import dgram from "node:dgram";
+import { readFileSync } from "node:fs";
+import net from "node:net";
+import { type App, logBoot, type StartOptions, start } from "../../firmware/src/app.ts";
+import { type Configuration, readConfig } from "../../firmware/src/config/config.ts";
+import { Board, type BoardOptions, type Firmware } from "../src/board.ts";
+import { esp32 } from "../src/boards/esp32.ts";
+import type { BoardKind } from "../src/boards/kind.ts";
+import { RealClock } from "../src/clock.ts";
+import type { BoardPlatform } from "../src/platform.ts";
+
+/** The firmware on one engine: what a board boots, and what runs then. */
+export interface Program {
+  readonly boot: Firmware;
+  readonly app: App | undefined;
+}
+
+/** Makes the program of a build: its configuration, and what else the build was given. */
+export type Engine = (configuration: Configuration, given: StartOptions) => Program;
+
+/** The engine of this process. */
+const node: Engine = (configuration, given) => {
+  let app: App | undefined;
+  return {
+    boot(platform) {
+      app = start(platform, configuration, given);
+    },
+    get app() {
+      return app;
+    },
+  };
+};
+
+/** A program that does nothing, until there is one. */
+const NO_PROGRAM: Program = { boot: () => {}, app: undefined };
+
+/** By default real time and the computer's own network. */
+export type FirmwareBoardOptions = Omit<BoardOptions, "clock" | "wire"> &
+  Partial<BoardOptions> & {
+    /** Called after each boot, with what runs now. */
+    onBooted?: (app: App) => void;
+  };
+
+/** An emulated board that runs our firmware: the one way to boot it. */
+export class FirmwareBoard extends Board {
+  /** What each boot runs. To replace the firmware by a broken one, set it before the boot. */
+  firmware: Firmware = () => {};
+  /** What the running program was given. */
+  platform: BoardPlatform | undefined;
+  #program = NO_PROGRAM;
+  #onBooted: (app: App) => void;
+
+  constructor({ onBooted = () => {}, ...options }: FirmwareBoardOptions) {
+    const wire = { ...net, createSocket: dgram.createSocket };
+    super({ clock: new RealClock(), wire, ...options });
+    this.#onBooted = onBooted;
+  }
+
+  /** What runs since the last boot; on XS an object that asks the engine. */
+  get app(): App | undefined {
+    return this.#program.app;
+  }
+
+  /**
+   * Power on, with a build of the firmware. Where the build has a name, the first line of each boot is
+   * logged as `main.ts` does it.
+   */
+  bootFirmware(configuration: Configuration, given: StartOptions = {}, engine = node): void {
+    const program = engine(configuration, given);
+    this.#program = program;
+    this.firmware = platform => {
+      if (given.build !== undefined) logBoot(platform, given);
+      program.boot(platform);
+      this.#onBooted(program.app!);
+    };
+    this.powerOn();
+  }
+
+  /** Power on, with the firmware that was booted before. */
+  powerOn(): void {
+    this.boot(platform => {
+      this.platform = platform;
+      this.firmware(platform);
+    });
+  }
+}
+
+/** Reads a document that the caller knows to be good; throws the complaints. */
+export function configurationOf(document: object): Configuration {
+  const outcome = readConfig(document);
+  if ("complaints" in outcome) throw new Error(outcome.complaints.join("\n"));
+  return outcome;
+}
+
+/** An ESP32 with our build settings. */
+export function ourBoard(): BoardKind {
+  const read = (name: string) =>
+    readFileSync(new URL(`../../firmware/${name}`, import.meta.url), "utf8");
+  return esp32({
+    sdkconfig: read("sdkconfig/sdkconfig.defaults"),
+    manifest: read("manifest.json"),
+  });
+}
+
+/**
+ * Our board with sockets that do not follow pointers to freed memory: no program in JavaScript can keep
+ * the SDK's from it, and about every tenth world of the campaign would end there.
+ */
+export function mendedBoard(): BoardKind {
+  return { ...ourBoard(), socketsMended: true };
+}
