@@ -54,7 +54,7 @@ function checkSessions(seen: Observations): void {
   // A check of a backend that serves one connection at a time occupies its slot.
   const checked = setting(seen.plan, "health") !== undefined;
   const held = proxy.pool.backends.some(
-    ({ sessions, servesOneAtATime }) => sessions > (checked && servesOneAtATime ? 1 : 0),
+    ({ counters, servesOneAtATime }) => counters.sessions > (checked && servesOneAtATime ? 1 : 0),
   );
   seen.expect(!held, "a backend still counts a session");
 }
@@ -62,7 +62,7 @@ function checkSessions(seen: Observations): void {
 /** Invariants that hold after the proxy was stopped: nothing is left. */
 export function checkNothingLeft(seen: Observations): void {
   const { board } = seen.lab;
-  const held = seen.lab.app!.proxy.pool.backends.some(({ sessions }) => sessions !== 0);
+  const held = seen.lab.app!.proxy.pool.backends.some(({ counters }) => counters.sessions !== 0);
   seen.expect(!held, "a backend still counts a session");
   seen.expect(board.stack.objects === 0, "a socket object is left");
   seen.expect(board.stack.connections === 0, "a control block is left");

@@ -102,7 +102,7 @@ export function expectNothingLeft(lab: EmulatedLab): void {
   expect(lab.events("session", "exception")).toEqual([]);
   expect(lab.app!.proxy.sessions).toBe(0);
   expect(lab.app!.proxy.pool.connections).toBe(0);
-  expect(lab.app!.proxy.pool.backends.map(({ sessions }) => sessions)).toEqual(
+  expect(lab.app!.proxy.pool.backends.map(({ counters }) => counters.sessions)).toEqual(
     lab.app!.proxy.pool.backends.map(() => 0),
   );
   expect(lab.board.stack.objects).toBe(0);

@@ -7,7 +7,10 @@ export function leaks(board: Board, { proxy }: App, alarmsMax: number): string[]
   const { stack } = board;
   const counts = {
     sessions: proxy.sessions,
-    "sessions of backends": proxy.pool.backends.reduce((sum, { sessions }) => sum + sessions, 0),
+    "sessions of backends": proxy.pool.backends.reduce(
+      (sum, { counters }) => sum + counters.sessions,
+      0,
+    ),
     "waiting for a backend": proxy.pool.queue.length,
     "socket objects": stack.objects,
     // A block in TIME_WAIT holds nothing else, is reused when needed, and lasts longer than a scenario.

@@ -41,7 +41,7 @@ const COMMANDS: Record<string, (value: never) => unknown> = {
         { ...SETTINGS, name: `b${index}`, weight: 1 + (index % 4) },
         RULES,
       );
-      backend.sessions = index % 3;
+      backend.counters.sessions = index % 3;
       return backend;
     });
     const group = new Group(all, strategy, {

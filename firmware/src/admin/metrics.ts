@@ -69,7 +69,7 @@ const BACKEND: readonly BackendMetric[] = deepFreeze<BackendMetric[]>([
   [
     "server_current_sessions",
     "Sessions or requests that it serves now.",
-    ({ sessions }) => sessions,
+    ({ counters }) => counters.sessions,
   ],
   [
     "server_sessions_total",

@@ -160,7 +160,7 @@ export function backendStatus(backend: Backend, nowMs: number): BackendStatus {
   const latencyMs = backend.latency.lastMs;
   return {
     name: backend.name,
-    address: `${backend.address}:${backend.port}`,
+    address: `${backend.settings.address}:${backend.settings.port}`,
     state: backend.state,
     operationalState: backend.operationalState(nowMs),
     backup: backend.backup,

@@ -1,6 +1,5 @@
 import type { AdminState, BackendSettings } from "../config/settings.ts";
 import { type Answers, noAnswers } from "../log/traffic.ts";
-import type { ProxyProtocol } from "../net/proxy-protocol.ts";
 import { Health, type HealthRules } from "./health.ts";
 import { Latency } from "./latency.ts";
 
@@ -8,9 +7,9 @@ import { Latency } from "./latency.ts";
 export interface BackendCounters extends Answers {
   /** Current sessions or requests, including those that are still connecting. */
   sessions: number;
-  /** Times that it was picked. */
+  /** Number of picks. */
   sessionsTotal: number;
-  /** Requests and sessions that it refused or did not answer. */
+  /** Requests and sessions that were refused or not answered. */
   failures: number;
   /** Ejections by failed requests. */
   ejections: number;
@@ -22,7 +21,7 @@ export type OperationalState = "up" | "maint" | "down" | "ejected" | "drain";
 /** Why a backend cannot be picked. */
 export type Exclusion = Exclude<OperationalState, "up"> | "tried" | "full" | "backup";
 
-/** Bits of `Backend.exclusions`; of several, the lowest one names the reason. */
+/** Bits of `Backend.exclusions`; of several, the lowest one is the reason that is shown. */
 export const MAINT = 1;
 export const DOWN = 2;
 export const DRAIN = 4;
@@ -32,10 +31,10 @@ export const FULL = 32;
 /** Used only when no other backend is available. */
 export const BACKUP = 64;
 
-/** Those that are the backend's own state. */
+/** The bits of the operational state. */
 const STATES = MAINT | DOWN | DRAIN | EJECTED;
 
-/** By bit, from the lowest on. */
+/** By bit, the lowest first. */
 const EXCLUSIONS: readonly Exclusion[] = Object.freeze([
   "maint",
   "down",
@@ -46,7 +45,7 @@ const EXCLUSIONS: readonly Exclusion[] = Object.freeze([
   "backup",
 ]);
 
-/** The reason that the lowest bit of `reasons`, which are not 0, stands for. */
+/** The reason of the lowest bit of `reasons`, of which one is set. */
 export function nameOfExclusions(reasons: number): Exclusion {
   return EXCLUSIONS[31 - Math.clz32(reasons & -reasons)];
 }
@@ -55,6 +54,7 @@ export function nameOfExclusions(reasons: number): Exclusion {
 export class Backend {
   /** Position in the configuration; also its bit in a session's set of tried backends. */
   readonly index: number;
+  readonly settings: BackendSettings;
   readonly name: string;
   readonly backup: boolean;
   readonly maxSessions: number;
@@ -63,7 +63,6 @@ export class Backend {
   readonly health: Health;
   readonly latency: Latency;
   readonly counters: BackendCounters;
-  #settings: BackendSettings;
   /** The administrative state, as configured or set by the operator; see `operationalState` for the effect. */
   state: AdminState;
   weight: number;
@@ -71,8 +70,8 @@ export class Backend {
   effectiveWeight: number;
 
   /**
-   * `before`: the same backend in the previous configuration, whose sessions it still serves. `moved`: the backend of
-   * the previous configuration that has a new address or a new name now.
+   * `before`: the same backend in the previous configuration, whose sessions it still serves. `moved`: that backend, or
+   * the one that has a new address or a new name now.
    */
   constructor(
     index: number,
@@ -82,16 +81,15 @@ export class Backend {
     moved = before,
   ) {
     this.index = index;
+    this.settings = settings;
     this.name = settings.name;
     this.backup = settings.backup;
     this.maxSessions = settings.maxSessions ?? Number.POSITIVE_INFINITY;
     // A kept connection would occupy the only slot. With the PROXY protocol it belongs to one client.
     this.keepsConnections =
       settings.keepAlive !== false && !this.servesOneAtATime && settings.proxyProtocol === "none";
-    this.#settings = settings;
     // A state that was set at run time stays unless the configuration changes it; a weight does not.
-    const was = moved === undefined ? undefined : moved.#settings;
-    this.state = was?.state === settings.state ? moved!.state : settings.state;
+    this.state = moved?.settings.state === settings.state ? moved.state : settings.state;
     this.weight = settings.weight;
     this.effectiveWeight = this.weight;
     this.health = before?.health ?? new Health(rules);
@@ -106,43 +104,19 @@ export class Backend {
     };
   }
 
-  get address(): string {
-    return this.#settings.address;
-  }
-
-  get port(): number {
-    return this.#settings.port;
-  }
-
-  get proxyProtocol(): ProxyProtocol {
-    return this.#settings.proxyProtocol;
-  }
-
-  get settleMs(): number {
-    return this.#settings.settleMs;
-  }
-
   /** Serves one connection at a time, so that health checks need the slot, too. */
   get servesOneAtATime(): boolean {
     return this.maxSessions === 1;
   }
 
-  get sessions(): number {
-    return this.counters.sessions;
+  /** Sessions per unit of weight; infinite for weight 0. */
+  get loadFactor(): number {
+    const weight = this.effectiveWeight;
+    return weight > 0 ? this.counters.sessions / weight : Number.POSITIVE_INFINITY;
   }
 
-  set sessions(count: number) {
-    this.counters.sessions = count;
-  }
-
-  get full(): boolean {
-    return this.counters.sessions >= this.maxSessions;
-  }
-
-  /** Recalculates `effectiveWeight`. */
   updateEffectiveWeight(nowMs: number): void {
-    const weight = this.weight;
-    const health = this.health;
+    const { weight, health } = this;
     this.effectiveWeight =
       health.rules.slowStartMs === 0 ? weight : weight * health.slowStartFactor(nowMs);
   }

@@ -6,12 +6,9 @@ export type CheckCode =
   | "L4OK"
   | "L4CON"
   | "L4TOUT"
-  | "L7OK"
-  | `L7OK/${number}`
-  | `L7OKC/${number}`
   | "L7RSP"
   | "L7TOUT"
-  | `L7STS/${number}`;
+  | `L7${"OK" | "OKC" | "STS"}/${number}`;
 
 /** Thresholds of health checking. */
 export interface HealthRules {
@@ -56,14 +53,13 @@ export class Health {
   contraryChecks = 0;
   /** Consecutive failed requests. */
   failures = 0;
-  /** Ejected until then. */
   ejectedUntilMs = 0;
   /** Of the current configuration. */
   rules: HealthRules;
+  /** A check has had a result. */
   #checked = false;
   /** Consecutive ejections. */
   #ejections = 0;
-  /** When it came up after it had been down. */
   #slowStartSinceMs = Number.NEGATIVE_INFINITY;
 
   constructor(rules: HealthRules) {
@@ -73,29 +69,23 @@ export class Health {
 
   /** Records a passed check. */
   passed(code: CheckCode, nowMs: number): HealthChange {
-    this.#setCode(code, nowMs);
+    const wasChecked = this.#checked;
     const wantedDrain = this.wantsDrain;
     this.wantsDrain = code.startsWith("L7OKC");
-    if (!this.up && this.#countContrary(this.rules.rise)) {
-      if (this.#checked) this.#slowStartSinceMs = nowMs;
-      return this.#changeTo("up", nowMs);
+    if (this.#changesTo(true, this.rules.rise, code, nowMs)) {
+      if (wasChecked) this.#slowStartSinceMs = nowMs;
+      return "up";
     }
-    if (this.up) this.#endContrary();
     if (wantedDrain === this.wantsDrain) return undefined;
     return this.wantsDrain ? "drain" : "drain-end";
   }
 
   /** Records a failed check. */
   failed(code: CheckCode, nowMs: number): HealthChange {
-    this.#setCode(code, nowMs);
-    if (this.up && this.#countContrary(this.rules.fall)) return this.#changeTo("down", nowMs);
-    if (!this.up) this.#endContrary();
-    return undefined;
+    return this.#changesTo(false, this.rules.fall, code, nowMs) ? "down" : undefined;
   }
 
-  /**
-   * Records a failed request. `last`: no other backend is available, so this one is not ejected.
-   */
+  /** Records a failed request. `last`: no other backend is available, so this one is not ejected. */
   requestFailed(code: CheckCode, nowMs: number, last: boolean): HealthChange {
     this.#setCode(code, nowMs);
     this.failures++;
@@ -128,24 +118,21 @@ export class Health {
     this.codeSinceMs = nowMs;
   }
 
-  /** Counts a result that contradicts `up`; true when there are enough to change it. */
-  #countContrary(limit: number): boolean {
-    return ++this.contraryChecks >= limit || !this.#checked;
-  }
-
-  #changeTo(what: "up" | "down", nowMs: number): HealthChange {
-    this.up = what === "up";
+  /** Records a check's result; true if `limit` of them in a row, or the very first, change `up`. */
+  #changesTo(up: boolean, limit: number, code: CheckCode, nowMs: number): boolean {
+    this.#setCode(code, nowMs);
+    const isContrary = up !== this.up;
+    const isEnough = isContrary && (++this.contraryChecks >= limit || !this.#checked);
+    this.#checked = true;
+    if (isContrary && !isEnough) return false;
+    this.contraryChecks = 0;
+    if (!isContrary) return false;
+    this.up = up;
     this.sinceMs = nowMs;
     this.failures = 0;
     this.ejectedUntilMs = 0;
     this.#ejections = 0;
-    this.#endContrary();
-    return what;
-  }
-
-  #endContrary(): void {
-    this.contraryChecks = 0;
-    this.#checked = true;
+    return true;
   }
 }
 

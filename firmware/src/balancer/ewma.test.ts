@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { countsOf, namesOf, StrategyBench, times } from "./testing.ts";
 
-test("who has never answered gets one request, and no other while that one runs", () => {
+test("a backend without a sample gets one request at a time", () => {
   const bench = new StrategyBench("ewma", [1, 1, 1]);
   const [a, b, c] = bench.backends;
   bench.request(() => 20, [a]);
@@ -11,26 +11,26 @@ test("who has never answered gets one request, and no other while that one runs"
     const backend = bench.request(() => 20);
     expect(backend).not.toBe(c);
   }
-  c.sessions--; // it ended without an answer
+  c.counters.sessions--; // it ended without a response
   expect(bench.open()).toBe(c);
   bench.nowMs += 15;
   bench.answer(c, 15);
   expect(bench.open()).toBe(c);
 });
 
-test("a burst at the very beginning spreads evenly", () => {
+test("a burst before the first response spreads evenly", () => {
   const bench = new StrategyBench("ewma", [1, 1, 1]);
   times(12, () => bench.open());
-  expect(bench.backends.map(({ sessions }) => sessions)).toEqual([4, 4, 4]);
+  expect(bench.sessions).toEqual([4, 4, 4]);
 });
 
-test("one ten times slower gets little, and is tried again after a while", () => {
+test("a backend ten times slower gets few requests, and is tried again after a while", () => {
   const bench = new StrategyBench("ewma", [1, 1, 1]);
   const [, , c] = bench.backends;
   const triedMs: number[] = [];
   while (bench.nowMs < 600_000) {
-    const askedMs = bench.nowMs;
-    if (bench.request(one => (one === c ? 200 : 20)) === c) triedMs.push(askedMs);
+    const sentMs = bench.nowMs;
+    if (bench.request(one => (one === c ? 200 : 20)) === c) triedMs.push(sentMs);
   }
   // A tenth of 200 ms is left after 10 s × ln 10 = 23 s.
   const pauses = triedMs.slice(1).map((ms, index) => ms - triedMs[index]);
@@ -41,7 +41,7 @@ test("one ten times slower gets little, and is tried again after a while", () =>
   }
 });
 
-test("one that turns slow is left at its first slow answer, and used again when it recovers", () => {
+test("a backend that becomes slow is avoided after one slow response, and used again when it recovers", () => {
   const bench = new StrategyBench("ewma", [1, 1]);
   const [a, b] = bench.backends;
   let slow = false;
@@ -57,29 +57,29 @@ test("one that turns slow is left at its first slow answer, and used again when 
   slow = false;
   bench.nowMs += 40_000; // 500 ms × e^-4 is less than 10
   expect(share()).toBeGreaterThan(0.9);
-  expect(b.sessions).toBe(0);
+  expect(b.counters.sessions).toBe(0);
 });
 
-test("sessions count: one three times as fast holds three times as many", () => {
+test("sessions count: a backend three times as fast holds three times as many", () => {
   const bench = new StrategyBench("ewma", [1, 1]);
   const [a, b] = bench.backends;
   a.latency.observe(10, 0);
   b.latency.observe(30, 0);
   times(38, () => bench.open());
   // Costs are for the session to come: 10 × 30 and 30 × 10.
-  expect([a.sessions, b.sessions]).toEqual([29, 9]);
+  expect(bench.sessions).toEqual([29, 9]);
 });
 
-test("answers that take no time do not hide who is busy", () => {
+test("responses that take 0 ms do not hide which backend is busy", () => {
   const bench = new StrategyBench("ewma", [1, 1, 1]);
   for (const backend of bench.backends) backend.latency.observe(0, 0);
   expect(namesOf(times(6, () => bench.open()))).toBe("a b c a b c");
 });
 
-test("after a long silence a burst spreads over all", () => {
+test("after a day without requests a burst spreads over all backends", () => {
   const bench = new StrategyBench("ewma", [1, 1, 1]);
   for (const backend of bench.backends) backend.latency.observe(10 ** backend.index, 0);
   bench.nowMs = 24 * 3600 * 1000;
   times(12, () => bench.open());
-  expect(bench.backends.map(({ sessions }) => sessions)).toEqual([4, 4, 4]);
+  expect(bench.sessions).toEqual([4, 4, 4]);
 });

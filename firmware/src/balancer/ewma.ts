@@ -1,5 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
-import type { Strategy, StrategyParts } from "./strategy.ts";
+import { lowestScore, type Strategy } from "./strategy.ts";
 
 /** Cost of a backend that has a request in flight and no sample yet (Envoy's penalty). */
 const UNKNOWN_MS = 1_000_000;
@@ -16,38 +16,19 @@ const ANSWER_MIN_MS = 1;
  * would all choose the same backend. This one makes all picks itself and sees them at once as sessions.
  *
  * A backend without a sample gets one request at a time. A slow one is picked again when its average has decayed below
- * the others'. Failed requests do not count, however fast: they are health's business.
+ * the others'. Failed requests do not count, however fast: health checking records them.
  */
 export class Ewma implements Strategy {
-  #clock: StrategyParts["clock"];
-
-  constructor({ clock }: Pick<StrategyParts, "clock">) {
-    this.#clock = clock;
+  pick(candidates: readonly Backend[], client: number, nowMs: number): Backend | undefined {
+    return lowestScore(this, candidates, client, nowMs);
   }
 
-  pick(candidates: readonly Backend[]): Backend | undefined {
-    const nowMs = this.#clock.now();
-    let chosen: Backend | undefined = candidates[0];
-    let lowest = Number.POSITIVE_INFINITY;
-    for (let at = 0; at < candidates.length; at++) {
-      const candidate = candidates[at];
-      const cost = costMs(candidate, nowMs);
-      if (cost >= lowest) continue;
-      lowest = cost;
-      chosen = candidate;
-    }
-    return chosen;
+  /** The cost in ms; 0 for a backend without requests so far. */
+  score({ latency, counters, effectiveWeight }: Backend, _client: number, nowMs: number): number {
+    const { sessions } = counters;
+    const answerMs = latency.costMs(nowMs);
+    if (answerMs === undefined && sessions === 0) return 0;
+    const ms = answerMs === undefined ? UNKNOWN_MS : Math.max(answerMs, ANSWER_MIN_MS);
+    return (ms * (sessions + 1)) / effectiveWeight;
   }
-
-  /** Milliseconds to the first byte × (sessions + 1) / weight; 0 for a backend without requests so far. */
-  score(backend: Backend): number {
-    return costMs(backend, this.#clock.now());
-  }
-}
-
-function costMs({ latency, sessions, effectiveWeight }: Backend, nowMs: number): number {
-  const answerMs = latency.costMs(nowMs);
-  if (answerMs === undefined && sessions === 0) return 0;
-  const ms = answerMs === undefined ? UNKNOWN_MS : Math.max(answerMs, ANSWER_MIN_MS);
-  return (ms * (sessions + 1)) / effectiveWeight;
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { PicksInFlight } from "./picks-in-flight.ts";
 
-test("an answer finds its own pick by backend and time, and only once", () => {
+test("a response finds its pick by backend and time, and only once", () => {
   const open = new PicksInFlight();
   open.add(0, 10, 1000);
   open.add(1, 11, 1000);
@@ -16,7 +16,7 @@ test("an answer finds its own pick by backend and time, and only once", () => {
   expect(open.take(31, 0)).toBeUndefined();
 });
 
-test("picks that nobody answers are forgotten, the oldest first, and take no room", () => {
+test("picks without a response are dropped, the oldest first", () => {
   const open = new PicksInFlight();
   for (let turn = 0; turn < 1000; turn++) open.add(turn % 32, turn % 256, turn);
   for (let turn = 999; turn >= 968; turn--) expect(open.take(turn % 32, turn)).toBe(turn % 256);

@@ -1,6 +1,4 @@
-/**
- * Twice the most sessions of a board. The other half is for picks that failed, which are not reported here.
- */
+/** Twice the most sessions of a board. The other half is for picks that failed, which are not reported here. */
 const IN_FLIGHT_MAX = 32;
 
 /**
@@ -16,20 +14,19 @@ export class PicksInFlight {
   /** `note`, from 0 to 255, is returned by `take`. */
   add(backendIndex: number, note: number, nowMs: number): void {
     let place = 0;
-    for (let other = 1; other < IN_FLIGHT_MAX; other++) {
+    for (let other = 1; other < IN_FLIGHT_MAX; other++)
       if (this.#atMs[other] < this.#atMs[place]) place = other;
-    }
     this.#atMs[place] = nowMs;
     this.#backends[place] = backendIndex;
     this.#notes[place] = note;
   }
 
-  /** Removes the pick of a backend nearest to `askedMs` and returns its note. */
-  take(backendIndex: number, askedMs: number): number | undefined {
+  /** Removes the pick of a backend nearest to `sentMs` and returns its note. */
+  take(backendIndex: number, sentMs: number): number | undefined {
     let place = -1;
     let nearestMs = Number.POSITIVE_INFINITY;
     for (let other = 0; other < IN_FLIGHT_MAX; other++) {
-      const farMs = Math.abs(this.#atMs[other] - askedMs);
+      const farMs = Math.abs(this.#atMs[other] - sentMs);
       if (this.#backends[other] !== backendIndex || farMs >= nearestMs) continue;
       place = other;
       nearestMs = farMs;

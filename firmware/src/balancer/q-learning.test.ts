@@ -15,17 +15,17 @@ function sharesOf(
   return countsOf(picked, bench.backends).map(picks => picks / count);
 }
 
-test("finds the fastest, wherever it stands", () => {
+test("finds the fastest backend, whatever its position", () => {
   for (const fastest of [0, 1, 2]) {
     const bench = new StrategyBench("q-learning", [1, 1, 1]);
     const shares = sharesOf(bench, 5000, ({ index }) => (index === fastest ? 10 : 40));
-    // 85 % are the learner's, and a third of the others' go there by chance.
+    // 85 % are the learner's, and a third of the others go there by chance.
     expect(shares[fastest]).toBeGreaterThan(0.85);
     expect(leaderOf(bench)).toBe("learner");
   }
 });
 
-test("leaves the fastest when it turns slow, and comes back when that is over", () => {
+test("avoids the fastest backend when it becomes slow, and uses it again when it recovers", () => {
   const bench = new StrategyBench("q-learning", [1, 1, 1]);
   const [a] = bench.backends;
   let slow = false;
@@ -39,13 +39,13 @@ test("leaves the fastest when it turns slow, and comes back when that is over", 
   expect(sharesOf(bench, 1000, answerMs)[0]).toBeGreaterThan(0.8);
 });
 
-test("leaves 5 % of the picks to chance, whoever leads", () => {
+test("5 % of the picks are random, whichever policy leads", () => {
   const runs = 30_000;
   for (const leader of ["learner", "two-choices"]) {
     const bench = new StrategyBench("q-learning", [1, 1, 1]);
     if (leader === "two-choices") punish(bench, 600);
     const [, , c] = bench.backends;
-    c.sessions = 1000; // two choices never picks it, and neither does the learner, so slow is it
+    c.counters.sessions = 1000; // so two choices never picks it, and the learner does not because it is slow
     const answerMs = leader === "learner" ? () => 10 : adverse(bench);
     const [, , share] = sharesOf(bench, runs, one => (one === c ? 10_000 : answerMs(one)));
     expect(leaderOf(bench)).toBe(leader);
@@ -53,12 +53,12 @@ test("leaves 5 % of the picks to chance, whoever leads", () => {
   }
 });
 
-/** A world that answers late exactly where the learner would go. */
-function adverse({ backends, strategy }: StrategyBench): (backend: Backend) => number {
+/** Response times that are long exactly for the backend that the learner would pick. */
+function adverse(bench: StrategyBench): (backend: Backend) => number {
   return backend => {
-    backend.sessions--; // as it was when it was picked
-    const scores = backends.map(one => strategy.score(one, 0));
-    backend.sessions++;
+    backend.counters.sessions--; // as it was when it was picked
+    const scores = bench.backends.map(one => bench.score(one));
+    backend.counters.sessions++;
     return scores[backend.index] === Math.min(...scores) ? 100 : 10;
   };
 }
@@ -68,11 +68,11 @@ function punish(bench: StrategyBench, count: number): void {
   times(count, () => bench.request(answerMs));
 }
 
-test("two choices takes over while the learner does worse, and the learner keeps a tenth", () => {
+test("two choices leads while the learner is slower, and the learner keeps a tenth of the picks", () => {
   const bench = new StrategyBench("q-learning", [1, 1, 1]);
   punish(bench, 600);
   expect(leaderOf(bench)).toBe("two-choices");
-  // Who goes where the learner would: the learner with 10 %, and a third of the 90 % of chance.
+  // Picks of the learner's choice: its own 10 %, and a third of the 90 % that are random.
   const runs = 40_000;
   const answerMs = adverse(bench);
   let same = 0;
@@ -88,7 +88,7 @@ test("two choices takes over while the learner does worse, and the learner keeps
   expect(Math.abs(same - runs * share)).toBeLessThan(spread(runs, share));
 });
 
-test("the learner leads again when it has become better", () => {
+test("the learner leads again when it has become faster", () => {
   const bench = new StrategyBench("q-learning", [1, 1, 1]);
   punish(bench, 600);
   expect(leaderOf(bench)).toBe("two-choices");
@@ -96,14 +96,14 @@ test("the learner leads again when it has become better", () => {
   expect(leaderOf(bench)).toBe("learner");
 });
 
-test("expects of a busier backend what it has seen, or else twice the time for twice the sessions", () => {
+test("the estimate for a state is its average, or else twice the time for twice the sessions", () => {
   const bench = new StrategyBench("q-learning", [1]);
   const [a] = bench.backends;
   const expected = () =>
     [0, 1, 2, 3, 4, 8, 100].map(sessions => {
-      a.sessions = sessions;
-      const score = bench.strategy.score(a, 0);
-      a.sessions = 0;
+      a.counters.sessions = sessions;
+      const score = bench.score(a);
+      a.counters.sessions = 0;
       return score;
     });
   bench.request(() => 10);
@@ -117,17 +117,17 @@ test("expects of a busier backend what it has seen, or else twice the time for t
   expect(two).toBeCloseTo(30, 5);
 });
 
-test("silence makes it forget", () => {
+test("estimates decay without samples", () => {
   const bench = new StrategyBench("q-learning", [1]);
   bench.request(() => 100);
   const [a] = bench.backends;
   bench.nowMs += 60_000;
-  expect(bench.strategy.score(a, 0)).toBeCloseTo(100 / Math.E, 2);
+  expect(bench.score(a)).toBeCloseTo(100 / Math.E, 2);
   bench.nowMs += 120_000;
-  expect(bench.strategy.score(a, 0)).toBeLessThan(5);
+  expect(bench.score(a)).toBeLessThan(5);
 });
 
-test("a slow first answer is not the learner's fault", () => {
+test("the first response of a backend does not count against the learner", () => {
   const bench = new StrategyBench("q-learning", [1, 1, 1]);
   const known = new Set<Backend>();
   const answerMs = (one: Backend) => (known.size < known.add(one).size ? 10_000 : 20);
@@ -138,48 +138,47 @@ test("a slow first answer is not the learner's fault", () => {
   expect(known.size).toBe(3);
 });
 
-test("learns what a backend bears: it does not heap all on the fastest", () => {
+test("learns the capacity of a backend: the fastest does not get all requests", () => {
   // Each serves one after the other, b half as fast as a.
   const bench = new StrategyBench("q-learning", [1, 1]);
-  const under: { backend: Backend; askedMs: number; endMs: number }[] = [];
+  const under: { backend: Backend; sentMs: number; endMs: number }[] = [];
   const freeMs = [0, 0];
   const picked = times(5000, () => {
-    bench.nowMs += 10; // a alone would be fully used, both have a third to spare
+    bench.nowMs += 10; // a alone would be fully used, both together are used by two thirds
     const due = under.filter(({ endMs }) => endMs <= bench.nowMs).sort((x, y) => x.endMs - y.endMs);
     const thenMs = bench.nowMs;
     for (const one of due) {
       bench.nowMs = one.endMs;
-      bench.answer(one.backend, one.endMs - one.askedMs);
+      bench.answer(one.backend, one.endMs - one.sentMs);
       under.splice(under.indexOf(one), 1);
     }
     bench.nowMs = thenMs;
     const backend = bench.open();
     const { index } = backend;
     freeMs[index] = Math.max(freeMs[index], bench.nowMs) + 12 * (index + 1);
-    under.push({ backend, askedMs: bench.nowMs, endMs: freeMs[index] });
+    under.push({ backend, sentMs: bench.nowMs, endMs: freeMs[index] });
     return backend;
   });
   const [a, b] = countsOf(picked, bench.backends);
   expect(a).toBeGreaterThan(b);
   expect(b).toBeGreaterThan(5000 * 0.167); // a can do 83 %
-  expect(Math.max(...bench.backends.map(({ sessions }) => sessions))).toBeLessThan(10);
+  expect(Math.max(...bench.sessions)).toBeLessThan(10);
 });
 
-test("who has never answered gets one request at a time", () => {
+test("a backend without samples gets one request at a time", () => {
   const bench = new StrategyBench("q-learning", [1, 1, 1], 2);
-  const [a, b, c] = bench.backends;
   times(3, () => bench.open());
-  expect([a.sessions, b.sessions, c.sessions]).toEqual([1, 1, 1]);
+  expect(bench.sessions).toEqual([1, 1, 1]);
 });
 
-test("answers that take no time do not hide who is busy", () => {
+test("responses that take 0 ms do not hide which backend is busy", () => {
   const bench = new StrategyBench("q-learning", [1, 1, 1]);
   sharesOf(bench, 300, () => 0);
   times(12, () => bench.open());
-  for (const { sessions } of bench.backends) expect(sessions).toBeGreaterThan(1);
+  for (const sessions of bench.sessions) expect(sessions).toBeGreaterThan(1);
 });
 
-test("a day's silence makes it curious, not foolish", () => {
+test("after a day without requests it finds the fastest backend again", () => {
   const bench = new StrategyBench("q-learning", [1, 1, 1]);
   sharesOf(bench, 500, ({ index }) => (index === 0 ? 10 : 40));
   bench.nowMs += 24 * 3600 * 1000;

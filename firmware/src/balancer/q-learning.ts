@@ -1,7 +1,7 @@
 import type { Backend } from "../backend/backend.ts";
 import { BACKENDS_MAX } from "../config/settings.ts";
 import { PicksInFlight } from "./picks-in-flight.ts";
-import type { Strategy, StrategyParts } from "./strategy.ts";
+import { lowestScore, type Strategy } from "./strategy.ts";
 import { TwoChoices } from "./two-choices.ts";
 
 /** Share of picks that are random, to explore. */
@@ -26,7 +26,7 @@ const STATES = 5;
 const EXPLORER = 0;
 const LEARNER = 1;
 const TWO_CHOICES = 2;
-const MAKERS = 3;
+const POLICIES = 3;
 
 /**
  * Q-learning (Sutton and Barto, "Reinforcement Learning", 2.5 and 6.5): the state is the number of sessions of a
@@ -39,24 +39,22 @@ const MAKERS = 3;
  * slower, two choices leads. The learner then gets the 10 %, and learns from all responses, until it is better.
  */
 export class QLearning implements Strategy {
-  #clock: StrategyParts["clock"];
   #random: () => number;
   #twoChoices: TwoChoices;
   #inFlight = new PicksInFlight();
   /**
    * By backend and state: milliseconds to the first byte (below 0 while unknown) and the time of the last sample.
-   * As 32-bit floats times are off by half a second after 50 days, which a decay of a minute does not notice.
+   * As 32-bit floats times are off by half a second after 50 days, which does not matter to a decay of a minute.
    */
   #answerMs = new Float32Array(BACKENDS_MAX * STATES).fill(-1);
   #atMs = new Float32Array(BACKENDS_MAX * STATES);
   /** By policy: average milliseconds to the first byte, and the number of responses in it. */
-  #meanMs = new Float64Array(MAKERS);
-  #answers = new Float64Array(MAKERS);
+  #meanMs = new Float64Array(POLICIES);
+  #answers = new Float64Array(POLICIES);
 
-  constructor(parts: StrategyParts) {
-    this.#clock = parts.clock;
-    this.#random = parts.random;
-    this.#twoChoices = new TwoChoices(parts);
+  constructor(random: () => number) {
+    this.#random = random;
+    this.#twoChoices = new TwoChoices(random);
   }
 
   /** The policy that makes most of the picks now. */
@@ -67,61 +65,43 @@ export class QLearning implements Strategy {
     return compared >= COMPARED_ANSWERS_MIN && regretMs > allowedMs ? "two-choices" : "learner";
   }
 
-  pick(candidates: readonly Backend[]): Backend | undefined {
-    const nowMs = this.#clock.now();
+  pick(candidates: readonly Backend[], client: number, nowMs: number): Backend | undefined {
     const chance = this.#random();
     if (chance < EXPLORED_SHARE) {
       const chosen = candidates[Math.floor(this.#random() * candidates.length)];
       return this.#picked(chosen, EXPLORER, nowMs);
     }
     const follower = chance < EXPLORED_SHARE + FOLLOWER_SHARE;
-    if (follower !== (this.leader === "learner")) {
-      let best: Backend | undefined;
-      let leastMs = Number.POSITIVE_INFINITY;
-      for (let at = 0; at < candidates.length; at++) {
-        const candidate = candidates[at];
-        const ms = this.#expectedMs(candidate, nowMs);
-        if (ms >= leastMs) continue;
-        leastMs = ms;
-        best = candidate;
-      }
-      // Trying a backend without samples is exploration and must not count against the learner.
-      if (best) return this.#picked(best, leastMs === 0 ? EXPLORER : LEARNER, nowMs);
+    if (candidates.length > 0 && follower !== (this.leader === "learner")) {
+      const best = lowestScore(this, candidates, client, nowMs)!;
+      const expectedMs = this.score(best, client, nowMs);
+      // The first request to a backend is exploration and must not count against the learner.
+      const policy = expectedMs === 0 ? EXPLORER : LEARNER;
+      if (expectedMs < Number.POSITIVE_INFINITY) return this.#picked(best, policy, nowMs);
     }
     return this.#picked(this.#twoChoices.pick(candidates), TWO_CHOICES, nowMs);
   }
 
-  answered(backend: Backend, ms: number): void {
-    const nowMs = this.#clock.now();
+  answered(backend: Backend, ms: number, nowMs: number): void {
     const note = this.#inFlight.take(backend.index, nowMs - ms);
     if (note === undefined) return;
     const tookMs = Math.max(ms, CLOCK_STEP_MS); // 0 would stay 0 at any load
-    const place = backend.index * STATES + Math.floor(note / MAKERS);
+    const place = backend.index * STATES + Math.floor(note / POLICIES);
     const known = this.#answerMs[place];
     const kept = known < 0 ? 0 : Math.min(1 - LEARNING_RATE, this.#kept(place, nowMs));
     this.#answerMs[place] = known * kept + tookMs * (1 - kept);
     this.#atMs[place] = nowMs;
-    const maker = note % MAKERS;
-    const answers = Math.min(++this.#answers[maker], COMPARED_ANSWERS);
-    this.#meanMs[maker] += (tookMs - this.#meanMs[maker]) / answers;
-  }
-
-  /** The expected milliseconds to the first byte; 0 for a backend without requests so far. */
-  score(backend: Backend): number {
-    return this.#expectedMs(backend, this.#clock.now());
-  }
-
-  #picked(chosen: Backend | undefined, maker: number, nowMs: number): Backend | undefined {
-    if (chosen) this.#inFlight.add(chosen.index, state(chosen) * MAKERS + maker, nowMs);
-    return chosen;
+    const policy = note % POLICIES;
+    const answers = Math.min(++this.#answers[policy], COMPARED_ANSWERS);
+    this.#meanMs[policy] += (tookMs - this.#meanMs[policy]) / answers;
   }
 
   /**
-   * Estimated from the nearest known state, less busy ones first: twice the sessions, twice the time. Without any
-   * known state the cost is 0 for an idle backend and infinite for a busy one.
+   * The expected milliseconds to the first byte, from the nearest known state, less busy ones first: twice the
+   * sessions, twice the time. Without any known state 0 for an idle backend, and infinite for a busy one.
    */
-  #expectedMs(backend: Backend, nowMs: number): number {
-    const wanted = state(backend);
+  score(backend: Backend, _client: number, nowMs: number): number {
+    const wanted = stateOf(backend);
     const first = backend.index * STATES;
     let near = wanted;
     while (near >= 0 && this.#answerMs[first + near] < 0) near--;
@@ -129,9 +109,14 @@ export class QLearning implements Strategy {
       near = wanted + 1;
       while (near < STATES && this.#answerMs[first + near] < 0) near++;
     }
-    if (near === STATES) return backend.sessions === 0 ? 0 : Number.POSITIVE_INFINITY;
+    if (near === STATES) return backend.counters.sessions === 0 ? 0 : Number.POSITIVE_INFINITY;
     const place = first + near;
     return this.#answerMs[place] * this.#kept(place, nowMs) * 2 ** (wanted - near);
+  }
+
+  #picked(chosen: Backend | undefined, policy: number, nowMs: number): Backend | undefined {
+    if (chosen) this.#inFlight.add(chosen.index, stateOf(chosen) * POLICIES + policy, nowMs);
+    return chosen;
   }
 
   /** The decay of an estimate, from 1 down to 0. */
@@ -140,6 +125,6 @@ export class QLearning implements Strategy {
   }
 }
 
-function state({ sessions }: Backend): number {
-  return Math.min(32 - Math.clz32(sessions), STATES - 1);
+function stateOf({ counters }: Backend): number {
+  return Math.min(32 - Math.clz32(counters.sessions), STATES - 1);
 }

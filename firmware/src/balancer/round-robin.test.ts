@@ -3,7 +3,7 @@ import { countsOf, namesOf, StrategyBench, times } from "./testing.ts";
 
 const answerMs = () => 1;
 
-test("everybody once in any run as long as there are candidates", () => {
+test("any run of as many picks as there are candidates contains each once", () => {
   const bench = new StrategyBench("round-robin", [1, 1, 1, 1, 1]);
   const picked = times(200, () => bench.request(answerMs));
   for (let start = 0; start + 5 <= picked.length; start++) {
@@ -11,7 +11,7 @@ test("everybody once in any run as long as there are candidates", () => {
   }
 });
 
-test("goes on after the last one when somebody is missing", () => {
+test("continues after the last pick when candidates are missing", () => {
   const bench = new StrategyBench("round-robin", [1, 1, 1, 1]);
   const [a, b, c, d] = bench.backends;
   const turns = [
@@ -28,10 +28,10 @@ test("goes on after the last one when somebody is missing", () => {
   );
 });
 
-test("its score counts the places until the turn", () => {
+test("the score is the number of positions until the turn", () => {
   const bench = new StrategyBench("round-robin", [1, 1, 1]);
   bench.request(answerMs);
-  const [a, b, c] = bench.backends.map(backend => bench.strategy.score(backend, 0));
+  const [a, b, c] = bench.backends.map(backend => bench.score(backend));
   expect([b, c]).toEqual([0, 1]);
   expect(a).toBeGreaterThan(c);
 });

@@ -5,12 +5,12 @@ import { backendsOf, countsOf, spread, times } from "./testing.ts";
 
 const CLIENTS = 20_000;
 
-/** Hashes of the addresses 192.168.0.0 and on, one after the other, as a home has them. */
+/** Hashes of consecutive addresses from 192.168.0.0, as in a home network. */
 const clients = times(CLIENTS, host => mix(0xc0a80000 + host, 0));
 
 function served(backends: ReturnType<typeof backendsOf>) {
   const strategy = new SourceHash();
-  return clients.map(client => strategy.pick(backends, client)!);
+  return clients.map(client => strategy.pick(backends, client, 0)!);
 }
 
 test.each([[[1, 1, 1]], [[5, 2, 1]], [new Array(32).fill(1)], [[256, 1, 1]]])(
@@ -26,19 +26,19 @@ test.each([[[1, 1, 1]], [[5, 2, 1]], [new Array(32).fill(1)], [[256, 1, 1]]])(
   },
 );
 
-test("addresses that are not hashed before are shared as well", () => {
+test("clients are shared evenly even if their addresses are not hashed", () => {
   const backends = backendsOf(1, 1, 1);
   const strategy = new SourceHash();
-  const picked = clients.map((_, host) => strategy.pick(backends, 0xc0a80000 + host)!);
+  const picked = clients.map((_, host) => strategy.pick(backends, 0xc0a80000 + host, 0)!);
   for (const count of countsOf(picked, backends)) {
     expect(Math.abs(count - CLIENTS / 3)).toBeLessThan(spread(CLIENTS, 1 / 3));
   }
 });
 
-test("a client stays with its backend, however busy that is", () => {
+test("a client stays with its backend, however busy it is", () => {
   const backends = backendsOf(1, 1, 1);
   const before = served(backends);
-  for (const backend of backends) backend.sessions = backend.index * 100;
+  for (const backend of backends) backend.counters.sessions = backend.index * 100;
   expect(served(backends)).toEqual(before);
 });
 
@@ -58,7 +58,7 @@ test("without a backend only its clients move, and they spread over all others",
   }
 });
 
-test("with more weight a backend only gains, and only what its share grew by", () => {
+test("a backend with more weight gains only as many clients as its share grew by", () => {
   const backends = backendsOf(1, 1, 1);
   const [a] = backends;
   const before = served(backends);
@@ -70,14 +70,14 @@ test("with more weight a backend only gains, and only what its share grew by", (
   expect(Math.abs(moved.length - CLIENTS / 6)).toBeLessThan(spread(CLIENTS, 1 / 6));
 });
 
-test("it is the name that counts, not the place in the configuration", () => {
+test("the name counts, not the position in the configuration", () => {
   const names = ["c", "a", "b"];
-  const turned = backendsOf(1, 1, 1).map((one, at) => Object.assign(one, { name: names[at] }));
+  const reordered = backendsOf(1, 1, 1).map((one, at) => Object.assign(one, { name: names[at] }));
   const before = served(backendsOf(1, 1, 1)).map(({ name }) => name);
-  expect(served(turned).map(({ name }) => name)).toEqual(before);
+  expect(served(reordered).map(({ name }) => name)).toEqual(before);
 });
 
-test("the lowest hash there is still gives a number", () => {
+test("the lowest hash has a finite score", () => {
   const [a] = backendsOf(1);
   const client = 0xa1ee99b4; // found by going through the hash backwards
   expect(mix(client, hashText("a"))).toBe(0);

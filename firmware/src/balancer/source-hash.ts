@@ -1,7 +1,7 @@
 import type { Backend } from "../backend/backend.ts";
 import { BACKENDS_MAX } from "../config/settings.ts";
 import { hashText, mix } from "../net/hash.ts";
-import type { Strategy } from "./strategy.ts";
+import { lowestScore, type Strategy } from "./strategy.ts";
 
 /**
  * Weighted rendezvous hashing: a client always gets the same backend, without a table. The hash of client and backend
@@ -16,22 +16,12 @@ export class SourceHash implements Strategy {
   /** Hash of each backend's name by its index; 0 until first used. */
   #names = new Uint32Array(BACKENDS_MAX);
 
-  pick(candidates: readonly Backend[], client: number): Backend | undefined {
-    let chosen: Backend | undefined = candidates[0];
-    let lowest = Number.POSITIVE_INFINITY;
-    for (let at = 0; at < candidates.length; at++) {
-      const candidate = candidates[at];
-      const score = this.score(candidate, client);
-      if (score >= lowest) continue;
-      lowest = score;
-      chosen = candidate;
-    }
-    return chosen;
+  pick(candidates: readonly Backend[], client: number, nowMs: number): Backend | undefined {
+    return lowestScore(this, candidates, client, nowMs);
   }
 
   /** -ln(u) / weight, with u the hash of client and backend scaled to 0 < u <= 1. */
-  score(backend: Backend, client: number): number {
-    const { index, name, effectiveWeight } = backend;
+  score({ index, name, effectiveWeight }: Backend, client: number): number {
     if (this.#names[index] === 0) this.#names[index] = hashText(name);
     const u = (mix(client, this.#names[index]) + 1) / 2 ** 32;
     return -Math.log(u) / effectiveWeight;

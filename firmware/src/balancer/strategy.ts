@@ -1,23 +1,34 @@
 import type { Backend } from "../backend/backend.ts";
-import type { Clock } from "../platform.ts";
 
 /**
  * Chooses one of the candidates. They arrive filtered (up, not full, not draining, not tried for this session) and in
- * the order of the configuration. A pick allocates nothing and takes at most linear time. Loops use an index, because
- * `for … of` allocates 8 slots on XS and takes two to three times as long.
+ * the order of the configuration. `client` is a hash of the client's address. A pick allocates nothing and takes at
+ * most linear time. Loops use an index, because `for … of` allocates 8 slots on XS and takes two to three times as
+ * long.
  */
 export interface Strategy {
-  /** One of `candidates`; `undefined` only when there is none. `client` is a hash of its address. */
-  pick(candidates: readonly Backend[], client: number): Backend | undefined;
-  /** The value that a pick compares, for the log: the lowest wins. Changes nothing. */
-  score(backend: Backend, client: number): number;
+  /** One of `candidates`; `undefined` only when there is none. */
+  pick(candidates: readonly Backend[], client: number, nowMs: number): Backend | undefined;
+  /** The value that a pick compares: the lowest wins. Changes nothing, so that the log can show it. */
+  score(backend: Backend, client: number, nowMs: number): number;
   /** `backend`, which was picked here, sent the first byte of its response after `ms`. */
-  answered?(backend: Backend, ms: number): void;
+  answered?(backend: Backend, ms: number, nowMs: number): void;
 }
 
-/** What a strategy may use of the platform. */
-export interface StrategyParts {
-  readonly clock: Pick<Clock, "now">;
-  /** From 0 to less than 1. */
-  random(): number;
+/** The candidate with the lowest score; of equals the first one. */
+export function lowestScore(
+  strategy: Strategy,
+  candidates: readonly Backend[],
+  client: number,
+  nowMs: number,
+): Backend | undefined {
+  let chosen: Backend | undefined = candidates[0];
+  let lowest = Number.POSITIVE_INFINITY;
+  for (let at = 0; at < candidates.length; at++) {
+    const score = strategy.score(candidates[at], client, nowMs);
+    if (score >= lowest) continue;
+    lowest = score;
+    chosen = candidates[at];
+  }
+  return chosen;
 }

@@ -1,32 +1,16 @@
 import { seeded } from "net-mock-socket";
-import { Backend } from "../backend/backend.ts";
+import type { Backend } from "../backend/backend.ts";
+import { backendAt } from "../backend/testing.ts";
 import type { StrategyName } from "../config/settings.ts";
 import { STRATEGIES } from "./strategies.ts";
 import type { Strategy } from "./strategy.ts";
 
-const RULES = { rise: 2, fall: 3, start: "up", ejectAfter: 0, slowStartMs: 0 } as const;
-
-/** Backends a, b, c and so on with these weights, nothing going on with them. */
+/** Idle backends a, b, c, … of these weights. */
 export function backendsOf(...weights: number[]): Backend[] {
-  return weights.map((weight, index) => {
-    const name = index < 26 ? String.fromCharCode(97 + index) : `b${index + 1}`;
-    const settings = {
-      name,
-      address: `10.0.0.${index + 1}`,
-      port: 80,
-      weight,
-      backup: false,
-      maxSessions: undefined,
-      state: "ready",
-      keepAlive: undefined,
-      settleMs: 0,
-      proxyProtocol: "none",
-    } as const;
-    return new Backend(index, settings, RULES);
-  });
+  return weights.map((weight, index) => backendAt(index, { weight }));
 }
 
-/** A strategy, backends, and a clock that goes when the test says so. */
+/** A strategy, backends, and a clock that advances only when the test sets it. */
 export class StrategyBench {
   nowMs = 0;
   readonly backends: Backend[];
@@ -34,25 +18,37 @@ export class StrategyBench {
 
   constructor(name: StrategyName, weights: readonly number[], seed = 1) {
     this.backends = backendsOf(...weights);
-    const clock = { now: () => this.nowMs };
-    this.strategy = STRATEGIES[name]({ clock, random: seeded(seed) });
+    this.strategy = STRATEGIES[name](seeded(seed));
+  }
+
+  get sessions(): number[] {
+    return this.backends.map(({ counters }) => counters.sessions);
+  }
+
+  /** Sets the sessions of each backend. */
+  set sessions(counts: readonly number[]) {
+    for (const [index, { counters }] of this.backends.entries()) counters.sessions = counts[index];
+  }
+
+  score(backend: Backend, client = 0): number {
+    return this.strategy.score(backend, client, this.nowMs);
   }
 
   /** Picks and opens a session, as a pool does. */
   open(candidates: readonly Backend[] = this.backends, client = 0): Backend {
-    const backend = this.strategy.pick(candidates, client)!;
-    backend.sessions++;
+    const backend = this.strategy.pick(candidates, client, this.nowMs)!;
+    backend.counters.sessions++;
     return backend;
   }
 
-  /** A session ends as soon as its answer has begun, `ms` after it was opened. */
+  /** The backend responds `ms` after a session was opened, which ends it. */
   answer(backend: Backend, ms: number): void {
     backend.latency.observe(ms, this.nowMs);
-    this.strategy.answered?.(backend, ms);
-    backend.sessions--;
+    this.strategy.answered?.(backend, ms, this.nowMs);
+    backend.counters.sessions--;
   }
 
-  /** One request that nothing else is going on beside. */
+  /** One request, from the pick to the response. */
   request(answerMs: (backend: Backend) => number, candidates = this.backends, client = 0): Backend {
     const backend = this.open(candidates, client);
     const ms = answerMs(backend);

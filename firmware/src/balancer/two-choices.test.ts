@@ -5,7 +5,7 @@ import { TwoChoices } from "./two-choices.ts";
 const answerMs = () => 1;
 
 test.each([[[1, 1, 1]], [[5, 1, 1]], [[1, 2, 3, 4]], [[100, 1]]])(
-  "idle backends of weights %j get shares like these, within four standard deviations",
+  "idle backends of weights %j get shares in proportion, within four standard deviations",
   weights => {
     const runs = 30_000;
     const bench = new StrategyBench("two-choices", weights);
@@ -21,14 +21,15 @@ test.each([[[1, 1, 1]], [[5, 1, 1]], [[1, 2, 3, 4]], [[100, 1]]])(
   },
 );
 
-test("of the two drawn the one with more load never wins", () => {
-  const { backends } = new StrategyBench("two-choices", [1, 2, 4, 8]);
-  for (const [index, sessions] of [3, 4, 4, 0].entries()) backends[index].sessions = sessions;
-  // Loads of 3, 2, 1 and 0. Every pair of chances there is, in steps of a weight of a half.
+test("of the two drawn the one with the higher load never wins", () => {
+  const bench = new StrategyBench("two-choices", [1, 2, 4, 8]);
+  const { backends } = bench;
+  bench.sessions = [3, 4, 4, 0];
+  // Loads of 3, 2, 1 and 0, and every pair of random numbers in steps of half a weight.
   for (const one of times(30, step => (step + 0.5) / 30)) {
     for (const other of times(30, step => (step + 0.5) / 30)) {
       const chances = [one, other];
-      const drawn = new TwoChoices({ random: () => chances.shift()! }).pick(backends)!;
+      const drawn = new TwoChoices(() => chances.shift()!).pick(backends)!;
       const first = backends.find((_, index) => one * 15 < 2 ** (index + 1) - 1)!;
       const rest = backends.filter(backend => backend !== first);
       let left = other * rest.reduce((all, { weight }) => all + weight, 0);
@@ -42,9 +43,9 @@ test("of the two drawn the one with more load never wins", () => {
   }
 });
 
-test("the most loaded of all never gets anything", () => {
+test("the backend with the highest load gets nothing", () => {
   const bench = new StrategyBench("two-choices", [1, 1, 1, 1]);
-  bench.backends[2].sessions = 5;
+  bench.sessions = [0, 0, 5, 0];
   expect(
     countsOf(
       times(10_000, () => bench.request(answerMs)),
@@ -53,10 +54,9 @@ test("the most loaded of all never gets anything", () => {
   ).toBe(0);
 });
 
-test("keeps the load even: after many sessions nobody has many more than another", () => {
+test("keeps the load even over many sessions", () => {
   const bench = new StrategyBench("two-choices", new Array(8).fill(1));
   times(8000, () => bench.open());
-  const sessions = bench.backends.map(one => one.sessions);
-  // One draw alone would stray by about sqrt(1000 × ln 8), which is 90.
-  expect(Math.max(...sessions) - Math.min(...sessions)).toBeLessThan(10);
+  // With a single draw the difference would be about sqrt(1000 × ln 8), which is 90.
+  expect(Math.max(...bench.sessions) - Math.min(...bench.sessions)).toBeLessThan(10);
 });

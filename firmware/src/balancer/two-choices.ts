@@ -1,7 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
-import { loadFactor } from "./load-factor.ts";
-import type { Strategy, StrategyParts } from "./strategy.ts";
-import { weightedRandom } from "./weighted-random.ts";
+import type { Strategy } from "./strategy.ts";
 
 /**
  * Draws two random candidates by weight and takes the one with fewer sessions per weight, the first one if they are
@@ -12,19 +10,38 @@ import { weightedRandom } from "./weighted-random.ts";
 export class TwoChoices implements Strategy {
   #random: () => number;
 
-  constructor({ random }: Pick<StrategyParts, "random">) {
+  constructor(random: () => number) {
     this.#random = random;
   }
 
   pick(candidates: readonly Backend[]): Backend | undefined {
-    const one = weightedRandom(candidates, this.#random());
-    const other = weightedRandom(candidates, this.#random(), one);
+    const one = draw(candidates, this.#random());
+    const other = draw(candidates, this.#random(), one);
     if (one === undefined || other === undefined) return one;
-    return loadFactor(other) < loadFactor(one) ? other : one;
+    return other.loadFactor < one.loadFactor ? other : one;
   }
 
-  /** Sessions per unit of weight: of the two drawn, the lower wins. */
+  /** Of the two drawn, the lower wins. */
   score(backend: Backend): number {
-    return loadFactor(backend);
+    return backend.loadFactor;
   }
+}
+
+/** A candidate other than `except`, with probabilities in proportion to the weights; `chance` is from 0 to below 1. */
+function draw(
+  candidates: readonly Backend[],
+  chance: number,
+  except?: Backend,
+): Backend | undefined {
+  let all = 0;
+  for (let at = 0; at < candidates.length; at++)
+    if (candidates[at] !== except) all += candidates[at].effectiveWeight;
+  let left = chance * all;
+  let drawn: Backend | undefined;
+  for (let at = 0; at < candidates.length && left >= 0; at++) {
+    if (candidates[at] === except) continue;
+    drawn = candidates[at];
+    left -= drawn.effectiveWeight;
+  }
+  return drawn;
 }

@@ -3,9 +3,9 @@ import { countsOf, namesOf, StrategyBench, times } from "./testing.ts";
 
 const answerMs = () => 1;
 
-/** What each has earned and not spent: a score is what it would have after it has earned once more. */
-function credits({ backends, strategy }: StrategyBench): number[] {
-  return backends.map(one => -strategy.score(one, 0) - one.effectiveWeight);
+/** The credit of each backend; a score is minus the credit after the next round. */
+function credits(bench: StrategyBench): number[] {
+  return bench.backends.map(one => -bench.score(one) - one.effectiveWeight);
 }
 
 test("weights 5, 1, 1 give a a b a c a a, over and over", () => {
@@ -22,14 +22,14 @@ test.each([
   [[256, 1]],
   [[4, 3, 2, 1]],
   [[1, 2, 3, 5, 8, 13, 21]],
-])("weights %j: exact in every window as long as their sum, and credits sum to zero", weights => {
+])("weights %j: exact in every window of their sum, and credits sum to zero", weights => {
   const bench = new StrategyBench("weighted-round-robin", weights);
   const sum = weights.reduce((all, weight) => all + weight, 0);
   const picked = times(3 * sum, () => {
     const backend = bench.request(answerMs);
     const left = credits(bench);
     expect(left.reduce((all, credit) => all + credit, 0)).toBe(0);
-    // Nobody is a whole turn ahead of his share or behind it.
+    // No backend is a whole turn ahead of its share or behind it.
     for (const credit of left) expect(Math.abs(credit)).toBeLessThan(sum);
     return backend;
   });
@@ -38,10 +38,10 @@ test.each([
   }
 });
 
-test("who starts slowly gets his share of the moment", () => {
+test("a backend in slow start gets the share of its effective weight", () => {
   const bench = new StrategyBench("weighted-round-robin", [10, 10]);
   const [, b] = bench.backends;
-  b.effectiveWeight = 1; // as `Group` has it for a slowStartFactor of 10 %
+  b.effectiveWeight = 1; // as `Group` sets it for a slowStartFactor of 10 %
   expect(
     countsOf(
       times(110, () => bench.request(answerMs)),

@@ -1,5 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
-import type { CheckCode, HealthChange } from "../backend/health.ts";
+import type { CheckCode, Health, HealthChange } from "../backend/health.ts";
 import type { Observe } from "../config/settings.ts";
 import type { Cancel } from "../platform.ts";
 import type { Pool } from "../pool/pool.ts";
@@ -7,15 +7,15 @@ import { Probe, type ProbeContext, type ProbeRules } from "./probe.ts";
 
 export interface CheckRules extends Omit<ProbeRules, "check"> {
   readonly check: "none" | ProbeRules["check"];
-  /** Between two checks of a backend whose state is stable. */
+  /** Time between two checks of a backend whose state is stable. */
   readonly intervalMs: number;
   readonly observe: Observe;
 }
 
-/** Between two checks while results contradict the state: HAProxy's fastinter. */
+/** Interval while results contradict the state: HAProxy's fastinter. */
 const FAST_INTERVAL_MS = 1000;
 
-/** Between two checks of a backend that is down; doubled each time up to the maximum. */
+/** Interval while a backend is down; doubled each time up to the maximum. */
 const DOWN_INTERVAL_MIN_MS = 2000;
 const DOWN_INTERVAL_MAX_MS = 30_000;
 
@@ -59,7 +59,7 @@ export class HealthChecks {
   /** The network is up: overdue checks run one at a time. */
   resume(): void {
     this.#paused = false;
-    this.#schedule();
+    this.schedule();
   }
 
   /** The network is down: stops checking and drops the current check. */
@@ -71,81 +71,75 @@ export class HealthChecks {
     this.#probeEnded();
   }
 
-  /** Called when the administrative state of a backend has changed. */
-  reschedule(): void {
-    this.#schedule();
-  }
-
   /** A request met something that a sound backend does not do. */
   requestFailed(backend: Backend, code: CheckCode): void {
     const { observe } = this.#rules;
-    if (!code.startsWith("L7STS")) backend.counters.failures++;
-    if (this.#paused || observe === "none") return;
-    if (code.startsWith("L7STS") && observe !== "layer7") return;
+    const isStatus = code.startsWith("L7STS");
+    if (!isStatus) backend.counters.failures++;
+    if (this.#paused || observe === "none" || (isStatus && observe !== "layer7")) return;
+    const { health } = backend;
     const nowMs = this.#now();
-    this.#reportChange(
-      backend,
-      backend.health.requestFailed(code, nowMs, this.#pool.isLastAvailable(backend, nowMs)),
-    );
-    if (backend.health.up) this.#checkSoon(backend);
+    const isLast = this.#pool.isLastAvailable(backend, nowMs);
+    this.#reportChange(backend, health.requestFailed(code, nowMs, isLast));
+    const due = this.#due[backend.index];
+    if (!health.up || due.atMs <= nowMs + FAST_INTERVAL_MS) return;
+    due.atMs = nowMs + FAST_INTERVAL_MS;
+    this.schedule();
   }
 
-  requestAnswered(backend: Backend): void {
-    backend.health.requestAnswered();
+  /** Sets the timer for the check that is due next; also called when an administrative state has changed. */
+  schedule(): void {
+    if (this.#paused || this.#probe !== undefined || this.#rules.check === "none") return;
+    let next: Backend | undefined;
+    let atMs = Number.POSITIVE_INFINITY;
+    for (const backend of this.#pool.backends) {
+      const due = this.#due[backend.index];
+      if (backend.state === "maint" || due.atMs >= atMs) continue;
+      next = backend;
+      atMs = due.atMs;
+    }
+    this.#alarm?.();
+    this.#alarm = undefined;
+    if (next === undefined) return;
+    const backend = next;
+    this.#alarm = this.#context.platform.clock.after(Math.max(0, atMs - this.#now()), () => {
+      this.#alarm = undefined;
+      this.#check(backend);
+    });
   }
 
   #now(): number {
     return this.#context.platform.clock.now();
   }
 
-  /** Checks a backend soon, because a request failed. */
-  #checkSoon(backend: Backend): void {
-    const due = this.#due[backend.index];
-    const soonMs = this.#now() + FAST_INTERVAL_MS;
-    if (due.atMs <= soonMs) return;
-    due.atMs = soonMs;
-    this.#schedule();
-  }
-
-  /** Sets the timer for the check that is due next. */
-  #schedule(): void {
-    if (this.#paused || this.#probe !== undefined || this.#rules.check === "none") return;
-    let first: Backend | undefined;
-    for (const backend of this.#pool.backends) {
-      if (backend.state === "maint") continue;
-      if (first === undefined || this.#due[backend.index].atMs < this.#due[first.index].atMs) {
-        first = backend;
-      }
-    }
-    this.#alarm?.();
-    this.#alarm = undefined;
-    if (first === undefined) return;
-    const next = first;
-    const waitMs = Math.max(0, this.#due[next.index].atMs - this.#now());
-    this.#alarm = this.#context.platform.clock.after(waitMs, () => {
-      this.#alarm = undefined;
-      this.#check(next);
-    });
-  }
-
   #check(backend: Backend): void {
     const { check, ...rules } = this.#rules;
+    const due = this.#due[backend.index];
     if (check === "none") return;
     if (backend.servesOneAtATime) {
-      if (backend.full) {
+      const { counters } = backend;
+      if (counters.sessions > 0) {
         // The session in its only slot will show its health; no check is possible meanwhile.
-        this.#due[backend.index].atMs = this.#now() + FAST_INTERVAL_MS;
-        this.#schedule();
+        due.atMs = this.#now() + FAST_INTERVAL_MS;
+        this.schedule();
         return;
       }
-      this.#pool.occupy(backend);
+      counters.sessions++;
       this.#occupied = backend;
     }
     this.#probe = new Probe(this.#context, backend, { ...rules, check }, code => {
       this.#probeEnded();
-      if (code !== undefined) this.#judge(backend, code);
-      this.#due[backend.index].atMs = this.#now() + this.#intervalMs(backend);
-      this.#schedule();
+      const nowMs = this.#now();
+      if (code !== undefined) {
+        const isPass = code === "L4OK" || code.startsWith("L7OK");
+        const { health } = backend;
+        this.#reportChange(
+          backend,
+          isPass ? health.passed(code, nowMs) : health.failed(code, nowMs),
+        );
+      }
+      due.atMs = nowMs + this.#intervalMs(backend.health, due);
+      this.schedule();
     });
   }
 
@@ -156,39 +150,31 @@ export class HealthChecks {
     this.#occupied = undefined;
   }
 
-  #judge(backend: Backend, code: CheckCode): void {
-    const { health } = backend;
-    const passed = code.startsWith("L4OK") || code.startsWith("L7OK");
-    const nowMs = this.#now();
-    this.#reportChange(backend, passed ? health.passed(code, nowMs) : health.failed(code, nowMs));
-  }
-
-  #intervalMs({ index, health }: Backend): number {
-    const due = this.#due[index];
-    const { intervalMs } = this.#rules;
-    let ms = intervalMs;
-    if (health.contraryChecks > 0) {
-      ms = Math.min(intervalMs, FAST_INTERVAL_MS);
-    } else if (!health.up) {
-      due.downIntervalMs = Math.min(
-        Math.max(due.downIntervalMs * 2, DOWN_INTERVAL_MIN_MS),
-        DOWN_INTERVAL_MAX_MS,
-      );
-      ms = due.downIntervalMs;
-    }
+  #intervalMs(health: Health, due: Due): number {
+    let ms = this.#rules.intervalMs;
     if (health.up) due.downIntervalMs = 0;
+    if (health.contraryChecks > 0) {
+      ms = Math.min(ms, FAST_INTERVAL_MS);
+    } else if (!health.up) {
+      ms = Math.min(Math.max(due.downIntervalMs * 2, DOWN_INTERVAL_MIN_MS), DOWN_INTERVAL_MAX_MS);
+      due.downIntervalMs = ms;
+    }
     return ms * (1 + JITTER * (2 * this.#context.platform.random() - 1));
   }
 
   /** Logs a change; queued requests may find a backend now. */
-  #reportChange(backend: Backend, change: HealthChange): void {
+  #reportChange({ name, health, counters }: Backend, change: HealthChange): void {
     if (change === undefined) return;
-    const { health, name } = backend;
-    const { code, ejectedUntilMs } = health;
-    if (change === "ejected") backend.counters.ejections++;
-    const level = change === "up" || change === "drain-end" ? "I" : "W";
-    const forMs = change === "ejected" ? Math.round(ejectedUntilMs - this.#now()) : undefined;
-    this.#context.report({ level, on: "backend", what: change, name, check: code, forMs });
-    this.#pool.wakeWaiters();
+    const isEjection = change === "ejected";
+    if (isEjection) counters.ejections++;
+    this.#context.report({
+      level: change === "up" || change === "drain-end" ? "I" : "W",
+      on: "backend",
+      what: change,
+      name,
+      check: health.code,
+      forMs: isEjection ? Math.round(health.ejectedUntilMs - this.#now()) : undefined,
+    });
+    this.#pool.queue.wake();
   }
 }

@@ -31,7 +31,7 @@ export interface ProbeContext {
   readonly report: Report;
 }
 
-/** How much of a body is searched for the expected text, in bytes. */
+/** Length of a body that is searched for the expected text, in bytes. */
 const BODY_SEARCH_MAX = 16_384;
 
 /** Status with which a backend asks for no new sessions (HAProxy's disable-on-404). */
@@ -66,15 +66,14 @@ export class Probe implements EndpointOwner {
     this.#done = done;
     const { clock } = context.platform;
     try {
-      this.#endpoint = new Endpoint(context.platform, backend, this);
+      this.#endpoint = new Endpoint(context.platform, backend.settings, this);
+      this.#timeout = clock.after(rules.timeoutMs, () =>
+        this.#finish(this.#head === undefined ? "L4TOUT" : "L7TOUT"),
+      );
     } catch {
       // The board has no free socket, or no network.
       this.#timeout = clock.after(0, () => this.#finish(undefined));
-      return;
     }
-    this.#timeout = clock.after(rules.timeoutMs, () =>
-      this.#finish(this.#head === undefined ? "L4TOUT" : "L7TOUT"),
-    );
   }
 
   /** Drops the check; `done` is not called. */
@@ -86,21 +85,18 @@ export class Probe implements EndpointOwner {
     this.#head = undefined;
   }
 
-  /** Bytes of the peer tell, too, that the connection stands; see `Connector.onReady`. */
+  /** Received bytes also show that the connection is established; see `Connector.onReady`. */
   onReady(endpoint: Endpoint): void {
     if (!endpoint.connected && endpoint.readable === 0) return;
-    if (this.#head === undefined && !this.#sendRequest(endpoint)) return;
+    if (this.#head === undefined) this.#connected(endpoint);
     while (this.#endpoint !== undefined && endpoint.readable > 0) this.#read(endpoint);
     if (this.#endpoint !== undefined && endpoint.ended) this.onLost();
   }
 
   onLost(): void {
-    if (this.#head === undefined) {
-      this.#finish("L4CON");
-      return;
-    }
     this.#body?.closed();
-    if (this.#body?.done) this.#judgeBody();
+    if (this.#head === undefined) this.#finish("L4CON");
+    else if (this.#body?.done) this.#judgeBody();
     else this.#finish("L7RSP");
   }
 
@@ -110,14 +106,14 @@ export class Probe implements EndpointOwner {
     this.#finish(undefined);
   }
 
-  /** Called when connected: a TCP check ends here, an HTTP check sends its request. True if a response is awaited. */
-  #sendRequest(endpoint: Endpoint): boolean {
+  /** A TCP check ends here, an HTTP check sends its request. */
+  #connected(endpoint: Endpoint): void {
     const { check, path, host } = this.#rules;
-    const { address, port, proxyProtocol } = this.#backend;
+    const { address, port, proxyProtocol } = this.#backend.settings;
     if (proxyProtocol !== "none") endpoint.write(proxyHeader(proxyProtocol));
     if (check === "tcp") {
       this.#finish("L4OK");
-      return false;
+      return;
     }
     const request = [
       `GET ${path} HTTP/1.1`,
@@ -128,7 +124,6 @@ export class Probe implements EndpointOwner {
     ];
     endpoint.write(ascii(`${request.join("\r\n")}\r\n\r\n`));
     this.#head = this.#context.heads.take("response");
-    return true;
   }
 
   #read(endpoint: Endpoint): void {
@@ -136,62 +131,54 @@ export class Probe implements EndpointOwner {
     const piece = scratch.subarray(0, Math.min(endpoint.readable, scratch.byteLength));
     endpoint.read(piece);
     if (this.#body === undefined) this.#readHead(this.#head!, piece);
-    else this.#readBody(piece);
+    else this.#readBody(this.#body, piece);
   }
 
   #readHead(head: Head, piece: Uint8Array): void {
+    const { body } = this.#rules;
     const rest = piece.subarray(head.feed(piece));
     if (!head.done && head.error === undefined) head.keep(); // `piece` lies in the scratch buffer
     const isOurLimit = head.error === 431 || head.error === 503;
-    if (isOurLimit && head.status > 0 && this.#rules.body === undefined) {
-      this.#judgeStatus(head.status); // its head is longer than we read, or than there is room for
-    } else if (head.error === 503) {
-      this.#finish(undefined);
+    if (isOurLimit && head.status > 0 && body === undefined) {
+      this.#judgeStatus(head.status); // the head is longer than `headBytesMax`, or than the free memory
     } else if (head.error !== undefined) {
-      this.#finish("L7RSP");
+      this.#finish(head.error === 503 ? undefined : "L7RSP");
     } else if (!head.done) {
       return;
     } else if (head.status < 200) {
       head.reset();
-      this.#endpoint!.unread(rest); // the loop goes on with it: many of them would fill the stack
+      this.#endpoint!.unread(rest); // `onReady` reads on: a recursive call per interim response could exhaust the stack
     } else {
-      this.#judgeHead(head, rest);
+      const framing = responseFraming(head, "GET");
+      if (framing === undefined) {
+        this.#finish("L7RSP");
+      } else if (body === undefined || !this.#isExpected(head.status)) {
+        this.#judgeStatus(head.status);
+      } else {
+        this.#body = bodyReader(framing);
+        head.release();
+        this.#scan = body.scan();
+        this.#readBody(this.#body, rest);
+      }
     }
   }
 
-  #judgeHead(head: Head, rest: Uint8Array): void {
-    const { body } = this.#rules;
-    const framing = responseFraming(head, "GET");
-    if (framing === undefined) {
-      this.#finish("L7RSP");
-    } else if (body === undefined || !this.#isGood(head.status)) {
-      this.#judgeStatus(head.status);
-    } else {
-      this.#body = bodyReader(framing);
-      head.release();
-      this.#scan = body.scan();
-      this.#readBody(rest);
-    }
-  }
-
-  #isGood(status: number): boolean {
-    return this.#rules.status.some(([from, to]) => status >= from && status <= to);
-  }
-
-  #judgeStatus(status: number): void {
-    if (this.#isGood(status)) this.#finish(`L7OK/${status}`);
-    else this.#finish(status === DRAIN_STATUS ? "L7OKC/404" : `L7STS/${status}`);
-  }
-
-  #readBody(piece: Uint8Array): void {
-    const body = this.#body!;
+  #readBody(body: BodyReader, piece: Uint8Array): void {
     const bytes = bodyBytes(body, piece);
     this.#searched += bytes.byteLength;
     this.#scan!.next(bytes);
     if (body.broken) this.#finish("L7RSP");
-    else if (body.done || this.#scan!.found !== undefined || this.#searched >= BODY_SEARCH_MAX) {
+    else if (body.done || this.#scan!.found !== undefined || this.#searched >= BODY_SEARCH_MAX)
       this.#judgeBody();
-    }
+  }
+
+  #isExpected(status: number): boolean {
+    return this.#rules.status.some(([from, to]) => status >= from && status <= to);
+  }
+
+  #judgeStatus(status: number): void {
+    if (this.#isExpected(status)) this.#finish(`L7OK/${status}`);
+    else this.#finish(status === DRAIN_STATUS ? "L7OKC/404" : `L7STS/${status}`);
   }
 
   #judgeBody(): void {

@@ -9,10 +9,17 @@ import {
   TRIED,
 } from "../backend/backend.ts";
 import { STRATEGIES } from "../balancer/strategies.ts";
-import type { Strategy, StrategyParts } from "../balancer/strategy.ts";
+import type { Strategy } from "../balancer/strategy.ts";
 import type { StrategyName } from "../config/settings.ts";
 import type { RoutePattern } from "../http1/route.ts";
 import type { Clock } from "../platform.ts";
+
+/** What a group needs of the platform. */
+export interface GroupParts {
+  readonly clock: Pick<Clock, "now">;
+  /** From 0 to less than 1. */
+  random(): number;
+}
 
 /** What a pick depends on besides the backends. */
 export interface PickInput {
@@ -29,34 +36,34 @@ const ENDS_STICKINESS = MAINT | DOWN | TRIED;
 
 /** Backends that serve the same requests, and the strategy that chooses among them. */
 export class Group {
-  /** Its place among the groups of its pool. */
+  /** Position among the groups of its pool. */
   readonly index: number;
-  /** Tells it from the others of its pool, in the next configuration as in this one. */
+  /** Unique in its pool, and the same in the next configuration. */
   readonly name: string;
   readonly backends: readonly Backend[];
   readonly balance: StrategyName;
   readonly strategy: Strategy;
   #clock: Pick<Clock, "now">;
-  /** Filled anew by each pick, so that a pick allocates nothing. */
+  /** Reused by each pick, so that a pick allocates nothing. */
   #candidates: Backend[] = [];
 
   constructor(
     backends: readonly Backend[],
     balance: StrategyName,
-    parts: StrategyParts,
+    parts: GroupParts,
     { index = 0, name = "" } = {},
   ) {
     this.index = index;
     this.name = name;
     this.backends = backends;
     this.balance = balance;
-    this.strategy = STRATEGIES[balance](parts);
+    this.strategy = STRATEGIES[balance](parts.random);
     this.#clock = parts.clock;
   }
 
   /**
-   * The next backend; `"full"` when all that are available serve as many sessions as they may; `undefined` when
-   * none is available.
+   * The next backend; `"full"` when all that are available have `maxSessions` sessions; `undefined` when none is
+   * available.
    *
    * The client's sticky backend comes first. A backup is used only when no other backend is available, and only
    * the first of them. If none is available at all, ejected ones are used as a last resort.
@@ -82,7 +89,7 @@ export class Group {
     return !backends.some(other => other !== backend && other.operationalState(nowMs) === "up");
   }
 
-  /** For a line of the log: the backend's score in a pick now, or why it cannot be picked. */
+  /** For the log: the backend's score in a pick now, or why it cannot be picked. */
   explain(backend: Backend, { tried, client }: PickInput): string {
     const nowMs = this.#clock.now();
     const reasons = backend.exclusions(tried, nowMs);
@@ -91,30 +98,30 @@ export class Group {
       return name === "down" ? `down/${backend.health.code ?? "unchecked"}` : name;
     }
     backend.updateEffectiveWeight(nowMs);
-    return String(Math.round(this.strategy.score(backend, client) * 1000) / 1000);
+    return String(Math.round(this.strategy.score(backend, client, nowMs) * 1000) / 1000);
   }
 
   /** The strategy's choice among the backends that nothing but `ignored` reasons excludes. */
-  #choose(input: PickInput, nowMs: number, ignored: number): Backend | "full" | undefined {
+  #choose(
+    { tried, client }: PickInput,
+    nowMs: number,
+    ignored: number,
+  ): Backend | "full" | undefined {
     const candidates = this.#candidates;
-    const tried = input.tried;
     const backends = this.backends;
     let count = 0;
     let full = false;
     for (let at = 0; at < backends.length; ++at) {
       const backend = backends[at];
       const reasons = backend.exclusions(tried, nowMs) & ~ignored;
-      if (reasons !== 0) {
-        if (reasons === FULL) full = true;
-        continue;
-      }
+      if (reasons === FULL) full = true;
+      if (reasons !== 0) continue;
       backend.updateEffectiveWeight(nowMs);
-      candidates[count] = backend;
-      ++count;
+      candidates[count++] = backend;
     }
     candidates.length = count;
     if (count === 0) return full ? "full" : undefined;
-    return this.strategy.pick(candidates, input.client);
+    return this.strategy.pick(candidates, client, nowMs);
   }
 
   #firstBackup(tried: number, nowMs: number): Backend | "full" | undefined {

@@ -61,7 +61,11 @@ function bench(report = noBug) {
         wire = this;
       }
     }
-    const endpoint = new Endpoint({ TCP: TCP as unknown as TCPConstructor }, backend, idle);
+    const endpoint = new Endpoint(
+      { TCP: TCP as unknown as TCPConstructor },
+      backend.settings,
+      idle,
+    );
     idle.put(backend, endpoint);
     return { endpoint, wire: wire! };
   };
@@ -175,11 +179,11 @@ test("when the last one is closed, for whatever reason, no alarm is left", () =>
 test("of one backend's connections the longest waiting ones are closed, and no other's", () => {
   const { idle, a, b, put } = bench();
   const wires = [put(a), put(b), put(a), put(a)].map(({ wire }) => wire);
-  idle.shrinkTo(a, 2);
+  idle.shrink(2, a);
   expect(wires.map(({ closed }) => closed)).toEqual([true, false, false, false]);
-  idle.shrinkTo(a, -1);
+  idle.shrink(-1, a);
   expect(wires.map(({ closed }) => closed)).toEqual([true, false, true, true]);
-  idle.shrinkTo(a, 0);
+  idle.shrink(0, a);
   expect(idle.count).toBe(1);
   idle.shrink(0);
 });

@@ -46,24 +46,17 @@ export class IdleConnections implements EndpointOwner {
   /** The connection to `backend` that was used last. */
   take(backend: Backend): Endpoint | undefined {
     for (let i = this.#kept.length - 1; i >= 0; i--) {
-      if (this.#kept[i].backend !== backend) continue;
-      const [{ endpoint }] = this.#kept.splice(i, 1);
       // The timer stays set: most connections return in time, and setting it anew costs 2 % of a request.
-      return endpoint;
+      if (this.#kept[i].backend === backend) return this.#kept.splice(i, 1)[0].endpoint;
     }
     return undefined;
   }
 
-  /** Closes the longest idle connections to `backend` until at most `countMax` are left. */
-  shrinkTo(backend: Backend, countMax: number): void {
-    const own = this.#kept.filter(kept => kept.backend === backend);
-    const surplus = own.slice(0, Math.max(0, own.length - Math.max(0, countMax)));
-    for (const { endpoint } of surplus) this.#drop(endpoint);
-  }
-
-  /** Closes the longest idle connections until at most `countMax` are left. */
-  shrink(countMax: number): void {
-    while (this.#kept.length > Math.max(0, countMax)) this.#kept.shift()!.endpoint.close();
+  /** Closes the longest idle connections, of `backend` or of all, until at most `countMax` are left. */
+  shrink(countMax: number, backend?: Backend): void {
+    const own = backend ? this.#kept.filter(kept => kept.backend === backend) : this.#kept;
+    const surplus = own.length - Math.max(0, countMax);
+    for (let i = 0; i < surplus; i++) this.#drop(own[i].endpoint);
     this.#rest();
   }
 

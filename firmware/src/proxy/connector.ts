@@ -201,7 +201,7 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
     idle.shrink(this.context.backendConnectionsMax - pool.connections);
     // Idle connections count, too, among the sessions that a backend may have.
     if (backend.maxSessions < Number.POSITIVE_INFINITY) {
-      idle.shrinkTo(backend, backend.maxSessions - backend.sessions);
+      idle.shrink(backend.maxSessions - backend.counters.sessions, backend);
     }
     this.open(backend, Math.min(this.deadlineMs, nowMs + this.context.config.connectTimeoutMs));
   }
@@ -209,7 +209,7 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
   private open(backend: Backend, deadlineMs: number): void {
     const leftMs = deadlineMs - this.now();
     try {
-      this.endpoint = new Endpoint(this.context.platform, backend, this);
+      this.endpoint = new Endpoint(this.context.platform, backend.settings, this);
       this.timer = this.after(leftMs, () => this.missed("connect-timeout"));
     } catch {
       // Not the backend's fault: newcomers hold the sockets for a moment, or the Wi-Fi is away.
@@ -223,14 +223,15 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
   private connected(endpoint: Endpoint, reused: boolean): void {
     this.stopWaiting();
     const backend = this.backend!;
+    const { proxyProtocol } = backend.settings;
     this.backend = undefined;
     this.endpoint = undefined;
-    if (!reused && backend.proxyProtocol !== "none") {
+    if (!reused && proxyProtocol !== "none") {
       const { client } = this.owner;
       const { address } = this.context.platform.link;
       const { port } = client.listener;
       const destination = address === undefined ? undefined : { address, port };
-      endpoint.write(proxyHeader(backend.proxyProtocol, client, destination));
+      endpoint.write(proxyHeader(proxyProtocol, client, destination));
     }
     this.owner.settled({ backend, endpoint, reused });
   }

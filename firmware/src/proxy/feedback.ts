@@ -34,7 +34,7 @@ export class Feedback {
 
   /** `backend` took a raw connection. */
   connected(backend: Backend): void {
-    this.#checks.requestAnswered(backend);
+    backend.health.requestAnswered();
   }
 
   /** `backend` began its response to what had been sent at `sentMs`. */
@@ -48,7 +48,7 @@ export class Feedback {
     const nowMs = this.#clock.now();
     const ms = nowMs - sentMs;
     backend.latency.observe(ms, nowMs);
-    group.strategy.answered?.(backend, ms);
-    this.#checks.requestAnswered(backend);
+    group.strategy.answered?.(backend, ms, nowMs);
+    backend.health.requestAnswered();
   }
 }

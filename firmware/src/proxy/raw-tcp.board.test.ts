@@ -108,7 +108,7 @@ test("ten thousand connections leave no socket, no timer, no session and no memo
   // On XS the firmware's heap is not this one: there the budget counts it.
   if (ENGINE === "node") expect(bytes - warm.bytes).toBeLessThan(10_000 * LEFT_BYTES);
   expect(lab.app!.proxy.sessions).toBe(0);
-  expect(lab.app!.proxy.pool.backends.map(({ sessions }) => sessions)).toEqual([0, 0]);
+  expect(lab.app!.proxy.pool.backends.map(({ counters }) => counters.sessions)).toEqual([0, 0]);
   expect(lab.board.stack.objects).toBe(0);
   expect(lab.board.stack.connections).toBe(0);
   expect(lab.board.alarms).toBe(0);

@@ -183,7 +183,7 @@ export class ReverseProxy implements MemoryUsers {
   }
 
   #changed(): void {
-    this.#active.checks.reschedule();
-    this.pool.wakeWaiters();
+    this.#active.checks.schedule();
+    this.pool.queue.wake();
   }
 }
