@@ -18,8 +18,8 @@ import { type Bits, findToolchain, noCompiler, only64Bits, type Toolchain } from
 
 const FOLDER = fileURLToPath(new URL(".", import.meta.url));
 const OURS = path.join(FOLDER, "native");
-/** C that the chip runs, too. */
-const FIRMWARE = path.join(FOLDER, "../../firmware/native");
+/** C that the chip runs, too. The rest of its folder needs lwIP. */
+const FIRMWARE = ["keywords.c"].map(name => path.join(FOLDER, "../../firmware/native", name));
 
 /** Folders of the package that hold C: the engine, and how it sits on an operating system. */
 const XS = ["moddable/xs/includes", "moddable/xs/platforms", "moddable/xs/sources"];
@@ -86,10 +86,8 @@ function pathFor({ bits, identity }: Toolchain): string {
     JSON.stringify([OPTIONS, PLATFORM_DEFINES, LIBRARIES, identity]),
   );
   hash.update(readFileSync(path.join(FOLDER, "package.json")));
-  for (const folder of [OURS, FIRMWARE]) {
-    for (const file of readdirSync(folder).sort())
-      hash.update(readFileSync(path.join(folder, file)));
-  }
+  const ours = readdirSync(OURS).map(file => path.join(OURS, file));
+  for (const file of [...ours.sort(), ...FIRMWARE]) hash.update(readFileSync(file));
   return path.join(FOLDER, "build", `xs${bits}-${hash.digest("hex").slice(0, 16)}`);
 }
 
@@ -169,12 +167,7 @@ async function compile(
       .filter(file => file.endsWith(".c"))
       .map(file => path.join(folder, file));
   const platform = path.join(source, PLATFORM, "xsnapPlatform.c");
-  const files = [
-    ...c(path.join(source, "moddable/xs/sources")),
-    platform,
-    ...c(OURS),
-    ...c(FIRMWARE),
-  ];
+  const files = [...c(path.join(source, "moddable/xs/sources")), platform, ...c(OURS), ...FIRMWARE];
   const includes = [...XS, PLATFORM].map(folder => `-I${path.join(source, folder)}`);
   const objects = files.map((_, i) => path.join(work, `${i}.o`));
   const { compiler, flags } = ourToolchain();
