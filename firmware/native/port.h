@@ -1,18 +1,32 @@
 #ifndef HOT_POTATO_PORT_H
 #define HOT_POTATO_PORT_H
 
-#include <stddef.h>
+#include "lwip/opt.h"
+#include "lwip/tcpip.h"
 
 /*
- * What sockets.c needs of a machine: port-esp32.c on the chip, port-desk.c on a computer.
+ * lwIP's core lock, for the application's task. lwIP's callbacks hold it already.
+ *
+ * On the chip lwIP has a task of its own (NO_SYS=0), and CONFIG_LWIP_TCPIP_CORE_LOCKING lets other tasks call it under a
+ * mutex. In a program with NO_SYS=1 the application and lwIP share one task, and there is nothing to lock.
  */
 
-/** lwIP's core lock, for the application's task. Not for lwIP's callbacks, which hold it already. */
-extern void portLock(void);
-extern void portUnlock(void);
+#if !NO_SYS && !LWIP_TCPIP_CORE_LOCKING
+#error "sockets.c needs LWIP_TCPIP_CORE_LOCKING (CONFIG_LWIP_TCPIP_CORE_LOCKING=y)"
+#endif
 
-/** Memory outside of lwIP's pools, zeroed; NULL when there is none. With the lock held, in any task. */
-extern void* portAllocate(size_t bytes);
-extern void portFree(void* memory);
+static inline void portLock(void)
+{
+#if !NO_SYS
+	LOCK_TCPIP_CORE();
+#endif
+}
+
+static inline void portUnlock(void)
+{
+#if !NO_SYS
+	UNLOCK_TCPIP_CORE();
+#endif
+}
 
 #endif

@@ -1,0 +1,194 @@
+#include "port.h"
+#include "records.h"
+
+/*
+ * Pipes: what one connection receives is written to another one, in lwIP's task, as far as both reach. There is no queue:
+ * what `to` cannot take stays in the receive window of `from`, and TCP slows the sender down.
+ *
+ * A pipe moves when bytes arrive at `from`, when bytes are acknowledged at `to`, and when one of them ends.
+ */
+
+/** Belongs to `from`, which frees it. */
+struct Pipe {
+	Connection* from;
+	/** NULL: closed; the outcome is told then. */
+	Connection* to;
+	uint64_t bytesMax;
+	uint64_t passed;
+	/** NULL: nothing is searched (any more). */
+	const Search* search;
+	uint16_t searchState;
+	uint16_t keyword;
+	uint8_t outcome;
+	bool binary;
+};
+
+bool pipeRuns(const Pipe* pipe)
+{
+	return pipe && pipe->outcome == PIPE_RUNS;
+}
+
+/**
+ * Searches the next bytes. Returns how many of them may be passed: those up to the last byte of a keyword, or all.
+ */
+static unsigned searchBytes(Pipe* pipe, const uint8_t* bytes, unsigned count)
+{
+	unsigned at = 0;
+	while (pipe->search && at < count) {
+		const Search* search = pipe->search;
+		unsigned state = pipe->searchState;
+		while (at < count && state < search->found) state = search->next[state + search->columns[bytes[at++]]];
+		pipe->searchState = (uint16_t)state;
+		if (state < search->found) return count;
+		if (state < (unsigned)search->found + search->count) {
+			pipe->keyword = (uint16_t)(state - search->found);
+			pipe->outcome = PIPE_FOUND;
+			return at;
+		}
+		/* No keyword has a control byte, so none has begun. */
+		pipe->search = search->inAny;
+		pipe->searchState = 0;
+		pipe->binary = pipe->search == NULL;
+	}
+	return count;
+}
+
+/** Passes one segment at most; false: nothing could be passed. */
+static bool passPiece(Pipe* pipe)
+{
+	const Pipe before = *pipe;
+	struct pbuf* piece = pipe->from->received;
+	uint64_t left = pipe->bytesMax - pipe->passed;
+	unsigned count = leastOf(recordWritable(pipe->to), left < UINT16_MAX ? (unsigned)left : UINT16_MAX);
+	while (piece->len == 0) piece = piece->next;
+	count = leastOf(leastOf(count, piece->len), tcp_mss(pipe->to->pcb));
+	if (count == 0) return false;
+	count = searchBytes(pipe, piece->payload, count);
+	if (!recordWritePiece(pipe->to, piece->payload, count, false)) {
+		*pipe = before; /* and searched again when there is memory */
+		return false;
+	}
+	pipe->passed += count;
+	if (pipe->passed == pipe->bytesMax && pipe->outcome == PIPE_RUNS) pipe->outcome = PIPE_DONE;
+	recordConsume(pipe->from, count);
+	return true;
+}
+
+static void passAll(Pipe* pipe)
+{
+	bool passed = false;
+	if (pipe->to == NULL || recordWriteClosed(pipe->to) || pipe->to->state != OPEN) return;
+	while (pipeRuns(pipe) && pipe->from->received && passPiece(pipe)) passed = true;
+	if (passed) tcp_output(pipe->to->pcb);
+}
+
+/** What ends a pipe but a keyword and the number of bytes. */
+static PipeOutcome outcomeOf(const Pipe* pipe)
+{
+	const Connection* from = pipe->from;
+	if (pipe->outcome != PIPE_RUNS) return pipe->outcome;
+	if (from->received == NULL && from->error != SOCKET_OK) return PIPE_FROM_ERROR;
+	if (from->received == NULL && from->peerEnded) return PIPE_END;
+	if (pipe->to == NULL || recordWriteClosed(pipe->to)) return PIPE_TO_ERROR;
+	return PIPE_RUNS;
+}
+
+void pipeMove(Pipe* pipe)
+{
+	uint64_t before;
+	bool wasBinary;
+	if (!pipeRuns(pipe)) return;
+	before = pipe->passed;
+	wasBinary = pipe->binary;
+	passAll(pipe);
+	pipe->outcome = outcomeOf(pipe);
+	if (pipe->outcome != PIPE_RUNS || pipe->binary != wasBinary || (before == 0 && pipe->passed > 0))
+		newsTell(pipe->from->sockets, &pipe->from->news, EVENT_PIPE);
+}
+
+/** The pipe from this connection is no more. */
+static void forgetPipeFrom(Connection* from)
+{
+	Pipe* pipe = from->pipeFrom;
+	if (pipe == NULL) return;
+	if (pipe->to) pipe->to->pipeTo = NULL;
+	from->pipeFrom = NULL;
+	mem_free(pipe);
+}
+
+void pipesForget(Connection* connection)
+{
+	Pipe* pipe = connection->pipeTo;
+	forgetPipeFrom(connection);
+	if (pipe == NULL) return;
+	pipe->to = NULL;
+	connection->pipeTo = NULL;
+	pipeMove(pipe);
+}
+
+static SocketError startPipe(Connection* from, Connection* to, const PipeOptions* options)
+{
+	Pipe* pipe;
+	if (from == to || options->bytesMax == 0) return SOCKET_INVALID;
+	if (pipeRuns(from->pipeFrom) || pipeRuns(to->pipeTo)) return SOCKET_IN_USE;
+	pipe = mem_calloc(1, sizeof(Pipe));
+	if (pipe == NULL) return SOCKET_MEMORY;
+	forgetPipeFrom(from);
+	if (to->pipeTo) to->pipeTo->to = NULL;
+	pipe->from = from;
+	pipe->to = to;
+	pipe->bytesMax = options->bytesMax;
+	pipe->search = options->search;
+	pipe->searchState = options->searchState;
+	from->pipeFrom = pipe;
+	to->pipeTo = pipe;
+	/* What was announced is the pipe's now. */
+	from->news.events &= (uint8_t)~EVENT_READABLE;
+	to->news.events &= (uint8_t)~EVENT_WRITABLE;
+	pipeMove(pipe);
+	return SOCKET_OK;
+}
+
+SocketError pipeStart(Connection* from, Connection* to, const PipeOptions* options)
+{
+	SocketError error;
+	portLock();
+	error = startPipe(from, to, options);
+	portUnlock();
+	return error;
+}
+
+static bool statusOf(const Connection* from, PipeStatus* status)
+{
+	const Pipe* pipe = from->pipeFrom;
+	if (pipe == NULL) return false;
+	status->outcome = (PipeOutcome)pipe->outcome;
+	status->passed = pipe->passed;
+	status->waitsFor = from->received ? PIPE_WAITS_FOR_TO : PIPE_WAITS_FOR_FROM;
+	status->heldBytes = recordReadable(from) + (pipe->to ? recordUnacknowledged(pipe->to) : 0);
+	status->keyword = pipe->keyword;
+	status->binary = pipe->binary;
+	status->searchState = pipe->searchState;
+	status->search = pipe->search;
+	return true;
+}
+
+bool pipeStatus(Connection* from, PipeStatus* status)
+{
+	bool there;
+	portLock();
+	there = statusOf(from, status);
+	portUnlock();
+	return there;
+}
+
+void pipeStop(Connection* from)
+{
+	Connection* to;
+	portLock();
+	to = from->pipeFrom ? from->pipeFrom->to : NULL;
+	forgetPipeFrom(from);
+	if (from->received) newsTell(from->sockets, &from->news, EVENT_READABLE);
+	if (to && recordWritable(to) > 0) newsTell(to->sockets, &to->news, EVENT_WRITABLE);
+	portUnlock();
+}

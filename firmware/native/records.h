@@ -1,0 +1,126 @@
+#ifndef HOT_POTATO_RECORDS_H
+#define HOT_POTATO_RECORDS_H
+
+#include "lwip/mem.h"
+#include "lwip/tcp.h"
+#include "sockets.h"
+
+/*
+ * What sockets.c, listeners.c and pipes.c share. All of it is read and written with lwIP's core lock held.
+ */
+
+typedef struct News News;
+typedef struct Pipe Pipe;
+
+/** The first field of everything that has an owner. */
+struct News {
+	News* next;
+	/** NULL: nobody is told; events are kept. */
+	void* owner;
+	uint8_t events;
+	bool queued;
+};
+
+typedef struct {
+	News* first;
+	News* last;
+} NewsQueue;
+
+struct Sockets {
+	SocketsWake* wake;
+	void* context;
+	/** News of this round of `socketsNext`, and of the next one: a round ends, whatever happens during it. */
+	NewsQueue now;
+	NewsQueue later;
+	bool inRound;
+	/** A message is under way, or its round runs. */
+	bool woken;
+	/** lwIP is looking for a control block for us, and may take one from an old connection. */
+	bool allocating;
+	/** All records: those that wait in a listener's queue as well. */
+	unsigned connectionCount;
+	unsigned connectionsMax;
+	Connection* connections;
+	Listener* listeners;
+};
+
+typedef enum { CONNECTING, OPEN, FINISHED, LOST } ConnectionState;
+
+struct Connection {
+	News news;
+	Sockets* sockets;
+	/** In the list of its listener while it waits there, in that of all connections afterwards. */
+	Connection* next;
+	/** The listener where it waits; NULL when it has been accepted. */
+	Listener* listener;
+	/** NULL: lwIP has freed it, or we have given it back. */
+	struct tcp_pcb* pcb;
+	/** Received and not read. */
+	struct pbuf* received;
+	/** The pipe that reads here, and the one that writes here. */
+	Pipe* pipeFrom;
+	Pipe* pipeTo;
+	ip_addr_t remote;
+	uint16_t remotePort;
+	uint8_t state;
+	uint8_t error;
+	/** EVENT_END, EVENT_ERROR: to be told when everything that was received has been read. */
+	uint8_t due;
+	bool peerEnded;
+	/** `connectionEnd` was called. */
+	bool ended;
+	/** lwIP had no memory for bytes to send: `onPoll` has them written again. */
+	bool wantsMemory;
+};
+
+struct Listener {
+	News news;
+	Sockets* sockets;
+	Listener* next;
+	struct tcp_pcb* pcb;
+	/** Connections to be accepted, the oldest one first. */
+	Connection* queue;
+	uint8_t waiting;
+	uint8_t backlog;
+	uint32_t dropped;
+};
+
+/** Adds events, and sees to it that the owner hears of them. */
+extern void newsTell(Sockets* sockets, News* news, unsigned events);
+/** What was not told yet is not told any more. */
+extern void newsForget(Sockets* sockets, News* news);
+extern SocketError socketErrorOf(err_t error);
+/** The smaller of the two. */
+static inline unsigned leastOf(unsigned a, unsigned b)
+{
+	return a < b ? a : b;
+}
+
+/** A record for a control block that lwIP has made; NULL: too many, or no memory. */
+extern Connection* recordNew(Sockets* sockets, struct tcp_pcb* pcb, ConnectionState state);
+/** lwIP's control block belongs to nobody from now on; NULL if there is none. */
+extern struct tcp_pcb* recordReleasePcb(Connection* connection);
+/** With all that it received. Nothing refers to it any more. */
+extern void recordFree(Connection* connection);
+/** For the owner: all that is so now. */
+extern void recordTellState(Connection* connection);
+
+extern unsigned recordReadable(const Connection* connection);
+extern unsigned recordWritable(const Connection* connection);
+/** No more bytes can be written, now or later. */
+extern bool recordWriteClosed(const Connection* connection);
+extern unsigned recordUnacknowledged(const Connection* connection);
+/** Drops the first bytes that wait, and opens the window for as many. */
+extern void recordConsume(Connection* connection, unsigned count);
+/** At most one segment; all or nothing. To be followed by `tcp_output`. */
+extern bool recordWritePiece(Connection* connection, const void* bytes, unsigned count, bool more);
+
+extern void recordDropWaiting(Connection* connection);
+
+/** Moves what can be moved. */
+extern void pipeMove(Pipe* pipe);
+extern bool pipeRuns(const Pipe* pipe);
+/** The connection goes: so does the pipe from it, and the one to it ends. */
+extern void pipesForget(Connection* connection);
+
+#endif

@@ -1,0 +1,596 @@
+#include <string.h>
+#include "lwip/ip.h"
+#include "port.h"
+#include "records.h"
+
+/*
+ * News and connections; sockets.h tells the life of a connection, who runs what, and which lock is held.
+ */
+
+/**
+ * Unread pieces of a connection. A peer may send single bytes, each of which costs a whole packet's memory: beyond
+ * this number they are copied together, or refused until some were read.
+ */
+enum { RECEIVED_PBUFS_MAX = 16 };
+
+/** How often lwIP calls `onPoll`, in ticks of its slow timer: 0.2 s on the chip, 1 s with lwIP's own settings. */
+enum { POLL_TICKS = 2 };
+
+#if TCP_WND > 0xffff || TCP_SND_BUF > 0xffff
+#error "a chain of pbufs counts its bytes with 16 bits"
+#endif
+
+SocketError socketErrorOf(err_t error)
+{
+	switch (error) {
+	case ERR_OK: return SOCKET_OK;
+	case ERR_MEM: return SOCKET_MEMORY;
+	case ERR_RTE: return SOCKET_UNREACHABLE;
+	case ERR_USE:
+	case ERR_BUF: return SOCKET_IN_USE; /* ERR_BUF: no local port is free */
+	case ERR_RST: return SOCKET_RESET;
+	case ERR_ABRT: return SOCKET_TIMEOUT;
+	default: return SOCKET_INVALID;
+	}
+}
+
+/* News: lwIP's task tells, the application's task takes */
+
+static void append(NewsQueue* queue, News* news)
+{
+	news->next = NULL;
+	if (queue->last) queue->last->next = news;
+	else queue->first = news;
+	queue->last = news;
+}
+
+static void takeOut(NewsQueue* queue, News* news)
+{
+	News* before = NULL;
+	News* each = queue->first;
+	while (each != NULL && each != news) {
+		before = each;
+		each = each->next;
+	}
+	if (each == NULL) return;
+	if (before) before->next = news->next;
+	else queue->first = news->next;
+	if (queue->last == news) queue->last = before;
+}
+
+static void wake(Sockets* sockets)
+{
+	if (!sockets->woken && sockets->later.first) sockets->woken = sockets->wake(sockets->context);
+}
+
+void newsTell(Sockets* sockets, News* news, unsigned events)
+{
+	news->events |= (uint8_t)events;
+	if (news->owner == NULL || news->events == 0) return;
+	if (!news->queued) {
+		news->queued = true;
+		append(&sockets->later, news);
+	}
+	wake(sockets);
+}
+
+void newsForget(Sockets* sockets, News* news)
+{
+	takeOut(&sockets->now, news);
+	takeOut(&sockets->later, news);
+	news->queued = false;
+	news->events = 0;
+}
+
+void* socketsNext(Sockets* sockets, unsigned* events)
+{
+	void* owner = NULL;
+	News* news;
+	portLock();
+	if (!sockets->inRound) {
+		sockets->inRound = true;
+		sockets->now = sockets->later;
+		sockets->later = (NewsQueue) { NULL, NULL };
+	}
+	while (owner == NULL && sockets->now.first) {
+		news = sockets->now.first;
+		takeOut(&sockets->now, news);
+		news->queued = false;
+		/* A pipe may have taken over what was to be told. */
+		if (news->events != 0) owner = news->owner;
+		*events = news->events;
+		news->events = 0;
+	}
+	if (owner == NULL) {
+		/* Nothing can come between this look and `woken`: the lock is held. */
+		sockets->inRound = false;
+		sockets->woken = false;
+		wake(sockets);
+	}
+	portUnlock();
+	return owner;
+}
+
+Sockets* socketsStart(unsigned connectionsMax, SocketsWake* wakeUp, void* context)
+{
+	Sockets* sockets = mem_calloc(1, sizeof(Sockets));
+	if (sockets == NULL) return NULL;
+	sockets->connectionsMax = connectionsMax;
+	sockets->wake = wakeUp;
+	sockets->context = context;
+	return sockets;
+}
+
+void socketsStop(Sockets* sockets)
+{
+	while (sockets->listeners) listenerClose(sockets->listeners);
+	while (sockets->connections) connectionReset(sockets->connections);
+	mem_free(sockets);
+}
+
+/* What a connection can do now */
+
+unsigned recordReadable(const Connection* connection)
+{
+	return connection->received ? connection->received->tot_len : 0;
+}
+
+bool recordWriteClosed(const Connection* connection)
+{
+	return connection->pcb == NULL || connection->ended;
+}
+
+unsigned recordWritable(const Connection* connection)
+{
+	if (recordWriteClosed(connection) || connection->state != OPEN) return 0;
+	/* In pieces that are too small lwIP runs out of pbufs before it runs out of bytes. */
+	if (tcp_sndqueuelen(connection->pcb) >= TCP_SND_QUEUELEN) return 0;
+	return tcp_sndbuf(connection->pcb);
+}
+
+unsigned recordUnacknowledged(const Connection* connection)
+{
+	return connection->pcb ? TCP_SND_BUF - leastOf(tcp_sndbuf(connection->pcb), TCP_SND_BUF) : 0;
+}
+
+/** What was received is read before anything ends. */
+static void tellEnding(Connection* connection)
+{
+	if (connection->received) return;
+	newsTell(connection->sockets, &connection->news, connection->due);
+	connection->due = 0;
+}
+
+void recordTellState(Connection* connection)
+{
+	unsigned events = 0;
+	if (connection->received) events |= EVENT_READABLE;
+	if (recordWritable(connection) > 0) events |= EVENT_WRITABLE;
+	if (connection->peerEnded) connection->due |= EVENT_END;
+	if (connection->error != SOCKET_OK) connection->due |= EVENT_ERROR;
+	newsTell(connection->sockets, &connection->news, events);
+	tellEnding(connection);
+}
+
+static void tellReadable(Connection* connection)
+{
+	if (pipeRuns(connection->pipeFrom)) pipeMove(connection->pipeFrom);
+	else newsTell(connection->sockets, &connection->news, EVENT_READABLE);
+}
+
+static void tellWritable(Connection* connection)
+{
+	if (pipeRuns(connection->pipeTo)) pipeMove(connection->pipeTo);
+	else if (!connection->ended) newsTell(connection->sockets, &connection->news, EVENT_WRITABLE);
+}
+
+/** The end of receiving, the end of sending, or both. */
+static void tellEnd(Connection* connection, unsigned event)
+{
+	connection->due |= (uint8_t)event;
+	pipeMove(connection->pipeTo);
+	pipeMove(connection->pipeFrom);
+	tellEnding(connection);
+}
+
+void recordConsume(Connection* connection, unsigned count)
+{
+	connection->received = pbuf_free_header(connection->received, (u16_t)count);
+	/* Pieces without bytes, behind the last byte. */
+	if (connection->received && connection->received->tot_len == 0) {
+		pbuf_free(connection->received);
+		connection->received = NULL;
+	}
+	if (connection->pcb) tcp_recved(connection->pcb, (u16_t)count);
+	tellEnding(connection);
+}
+
+bool recordWritePiece(Connection* connection, const void* bytes, unsigned count, bool more)
+{
+	u8_t flags = TCP_WRITE_FLAG_COPY | (more ? TCP_WRITE_FLAG_MORE : 0);
+	if (tcp_write(connection->pcb, bytes, (u16_t)count, flags) == ERR_OK) return true;
+	connection->wantsMemory = true;
+	return false;
+}
+
+/* lwIP's callbacks: in lwIP's task, with the core lock held */
+
+/**
+ * Both FINs are acknowledged, and lwIP remembers the connection for a while (TIME_WAIT). It would free the control block
+ * at the end of that without a word, so it is given back now.
+ */
+static void finishIfOver(Connection* connection)
+{
+	if (!connection->peerEnded || connection->pcb->state != TIME_WAIT) return;
+	recordReleasePcb(connection);
+	connection->state = FINISHED;
+}
+
+static err_t onConnected(void* arg, struct tcp_pcb* pcb, err_t error)
+{
+	Connection* connection = arg;
+	LWIP_UNUSED_ARG(error); /* always ERR_OK: failures come to `onError` */
+	connection->state = OPEN;
+	if (connection->ended) tcp_shutdown(pcb, 0, 1);
+	tellWritable(connection);
+	return ERR_OK;
+}
+
+/** False: lwIP keeps the bytes, and offers them again. */
+static bool keep(Connection* connection, struct pbuf* bytes)
+{
+	if (connection->received == NULL) {
+		connection->received = bytes;
+		return true;
+	}
+	if (pbuf_clen(connection->received) >= RECEIVED_PBUFS_MAX) {
+		struct pbuf* whole = pbuf_coalesce(connection->received, PBUF_RAW);
+		connection->received = whole;
+		/* lwIP offers nothing again once it has left the states in which bytes arrive. */
+		if (whole->next && connection->pcb->state <= CLOSE_WAIT) return false;
+	}
+	pbuf_cat(connection->received, bytes);
+	return true;
+}
+
+/** `bytes` is NULL for the peer's FIN. */
+static err_t onReceived(void* arg, struct tcp_pcb* pcb, struct pbuf* bytes, err_t error)
+{
+	Connection* connection = arg;
+	LWIP_UNUSED_ARG(pcb);
+	LWIP_UNUSED_ARG(error); /* always ERR_OK */
+	if (bytes == NULL) {
+		connection->peerEnded = true;
+		finishIfOver(connection);
+		tellEnd(connection, EVENT_END);
+		return ERR_OK;
+	}
+	if (!keep(connection, bytes)) return ERR_MEM;
+	tellReadable(connection);
+	return ERR_OK;
+}
+
+static err_t onSent(void* arg, struct tcp_pcb* pcb, u16_t count)
+{
+	Connection* connection = arg;
+	LWIP_UNUSED_ARG(pcb);
+	LWIP_UNUSED_ARG(count);
+	finishIfOver(connection);
+	tellWritable(connection);
+	return ERR_OK;
+}
+
+/** What nothing else would make good: a write that found no memory, and a message that could not be posted. */
+static err_t onPoll(void* arg, struct tcp_pcb* pcb)
+{
+	Connection* connection = arg;
+	LWIP_UNUSED_ARG(pcb);
+	if (connection->wantsMemory) {
+		connection->wantsMemory = false;
+		tellWritable(connection);
+	}
+	wake(connection->sockets);
+	return ERR_OK;
+}
+
+/** lwIP has freed the control block. */
+static void onError(void* arg, err_t error)
+{
+	Connection* connection = arg;
+	connection->pcb = NULL;
+	if (connection->listener) {
+		recordDropWaiting(connection);
+		return;
+	}
+	if (error == ERR_CLSD) {
+		/* Both FINs are acknowledged, the peer's came first. */
+		connection->state = FINISHED;
+		return;
+	}
+	if (connection->sockets->allocating) connection->error = SOCKET_MEMORY;
+	else if (connection->state == CONNECTING && error == ERR_RST) connection->error = SOCKET_REFUSED;
+	else connection->error = socketErrorOf(error);
+	connection->state = LOST;
+	tellEnd(connection, EVENT_ERROR);
+}
+
+/* The life of a record */
+
+Connection* recordNew(Sockets* sockets, struct tcp_pcb* pcb, ConnectionState state)
+{
+	Connection* connection;
+	if (sockets->connectionCount >= sockets->connectionsMax) return NULL;
+	connection = mem_calloc(1, sizeof(Connection));
+	if (connection == NULL) return NULL;
+	sockets->connectionCount++;
+	connection->sockets = sockets;
+	connection->state = state;
+	connection->pcb = pcb;
+	connection->remote = pcb->remote_ip;
+	connection->remotePort = pcb->remote_port;
+	tcp_arg(pcb, connection);
+	tcp_recv(pcb, onReceived);
+	tcp_sent(pcb, onSent);
+	tcp_poll(pcb, onPoll, POLL_TICKS);
+	tcp_err(pcb, onError);
+	return connection;
+}
+
+struct tcp_pcb* recordReleasePcb(Connection* connection)
+{
+	struct tcp_pcb* pcb = connection->pcb;
+	if (pcb == NULL) return NULL;
+	connection->pcb = NULL;
+	tcp_arg(pcb, NULL);
+	tcp_recv(pcb, NULL);
+	tcp_sent(pcb, NULL);
+	tcp_poll(pcb, NULL, 0);
+	tcp_err(pcb, NULL);
+	return pcb;
+}
+
+void recordFree(Connection* connection)
+{
+	if (connection->received) pbuf_free(connection->received);
+	connection->sockets->connectionCount--;
+	mem_free(connection);
+}
+
+/** Takes an owned connection out of everything that knows it. */
+static void retire(Connection* connection)
+{
+	Connection** link = &connection->sockets->connections;
+	while (*link != connection) link = &(*link)->next;
+	*link = connection->next;
+	pipesForget(connection);
+	newsForget(connection->sockets, &connection->news);
+	recordFree(connection);
+}
+
+static struct tcp_pcb* newPcb(Sockets* sockets, u8_t type)
+{
+	struct tcp_pcb* pcb;
+	sockets->allocating = true;
+	pcb = tcp_new_ip_type(type);
+	sockets->allocating = false;
+	return pcb;
+}
+
+static void setNodelay(struct tcp_pcb* pcb, bool nodelay)
+{
+	if (nodelay) tcp_nagle_disable(pcb);
+	else tcp_nagle_enable(pcb);
+}
+
+static void setKeepalive(struct tcp_pcb* pcb, uint32_t keepaliveMs)
+{
+	if (keepaliveMs == 0) {
+		ip_reset_option(pcb, SOF_KEEPALIVE);
+		return;
+	}
+	pcb->keep_idle = keepaliveMs;
+#if LWIP_TCP_KEEPALIVE
+	pcb->keep_intvl = keepaliveMs;
+	pcb->keep_cnt = KEEPALIVE_PROBES;
+#endif
+	ip_set_option(pcb, SOF_KEEPALIVE);
+}
+
+static Connection* openConnection(Sockets* sockets, const ConnectOptions* options, void* owner, SocketError* error)
+{
+	Connection* connection;
+	err_t result;
+	struct tcp_pcb* pcb = newPcb(sockets, IP_GET_TYPE(&options->address));
+	*error = SOCKET_MEMORY;
+	if (pcb == NULL) return NULL;
+	connection = recordNew(sockets, pcb, CONNECTING);
+	if (connection == NULL) {
+		tcp_abort(pcb);
+		return NULL;
+	}
+	connection->news.owner = owner;
+	connection->remote = options->address;
+	connection->remotePort = options->port;
+	setNodelay(pcb, options->nodelay);
+	setKeepalive(pcb, options->keepaliveMs);
+	result = tcp_connect(pcb, &options->address, options->port, onConnected);
+	*error = socketErrorOf(result);
+	if (result != ERR_OK) {
+		tcp_abort(recordReleasePcb(connection)); /* it is not connected, so no RST goes out */
+		recordFree(connection);
+		return NULL;
+	}
+	connection->next = sockets->connections;
+	sockets->connections = connection;
+	return connection;
+}
+
+Connection* connectionOpen(Sockets* sockets, const ConnectOptions* options, void* owner, SocketError* error)
+{
+	Connection* connection;
+	portLock();
+	connection = openConnection(sockets, options, owner, error);
+	portUnlock();
+	return connection;
+}
+
+void connectionSetOwner(Connection* connection, void* owner)
+{
+	portLock();
+	newsForget(connection->sockets, &connection->news);
+	connection->news.owner = owner;
+	if (owner) recordTellState(connection);
+	portUnlock();
+}
+
+void connectionSetNodelay(Connection* connection, bool nodelay)
+{
+	portLock();
+	if (connection->pcb) setNodelay(connection->pcb, nodelay);
+	portUnlock();
+}
+
+void connectionSetKeepalive(Connection* connection, uint32_t keepaliveMs)
+{
+	portLock();
+	if (connection->pcb) setKeepalive(connection->pcb, keepaliveMs);
+	portUnlock();
+}
+
+/* Reading and writing */
+
+unsigned connectionReadable(Connection* connection)
+{
+	unsigned count;
+	portLock();
+	count = recordReadable(connection);
+	portUnlock();
+	return count;
+}
+
+unsigned connectionRead(Connection* connection, void* into, unsigned count)
+{
+	portLock();
+	count = leastOf(count, recordReadable(connection));
+	if (count > 0) {
+		pbuf_copy_partial(connection->received, into, (u16_t)count, 0);
+		recordConsume(connection, count);
+	}
+	portUnlock();
+	return count;
+}
+
+unsigned connectionWritable(Connection* connection)
+{
+	unsigned count;
+	portLock();
+	count = recordWritable(connection);
+	portUnlock();
+	return count;
+}
+
+/** In pieces of one segment, so that what has memory is taken although the whole has not. */
+static unsigned writePieces(Connection* connection, const uint8_t* bytes, unsigned count)
+{
+	unsigned taken = 0;
+	count = leastOf(count, recordWritable(connection));
+	while (taken < count) {
+		unsigned piece = leastOf(count - taken, tcp_mss(connection->pcb));
+		if (!recordWritePiece(connection, bytes + taken, piece, taken + piece < count)) break;
+		taken += piece;
+	}
+	/* What cannot be sent now is sent by lwIP's timers. */
+	if (taken > 0) tcp_output(connection->pcb);
+	return taken;
+}
+
+int connectionWrite(Connection* connection, const void* bytes, unsigned count)
+{
+	int taken = -1;
+	portLock();
+	if (!recordWriteClosed(connection)) taken = (int)writePieces(connection, bytes, count);
+	portUnlock();
+	return taken;
+}
+
+unsigned connectionUnacknowledged(Connection* connection)
+{
+	unsigned count;
+	portLock();
+	count = recordUnacknowledged(connection);
+	portUnlock();
+	return count;
+}
+
+/* Ends */
+
+void connectionEnd(Connection* connection)
+{
+	portLock();
+	if (!connection->ended) {
+		connection->ended = true;
+		/* Without memory for the FIN lwIP tries again by itself. */
+		if (connection->pcb && connection->state == OPEN) tcp_shutdown(connection->pcb, 0, 1);
+		pipeMove(connection->pipeTo);
+	}
+	portUnlock();
+}
+
+void connectionClose(Connection* connection)
+{
+	struct tcp_pcb* pcb;
+	portLock();
+	pcb = recordReleasePcb(connection);
+	if (pcb && (connection->received || tcp_close(pcb) != ERR_OK)) tcp_abort(pcb);
+	retire(connection);
+	portUnlock();
+}
+
+void connectionReset(Connection* connection)
+{
+	struct tcp_pcb* pcb;
+	portLock();
+	pcb = recordReleasePcb(connection);
+	if (pcb) tcp_abort(pcb);
+	retire(connection);
+	portUnlock();
+}
+
+/* Questions */
+
+SocketError connectionError(Connection* connection)
+{
+	SocketError error;
+	portLock();
+	error = connection->error;
+	portUnlock();
+	return error;
+}
+
+bool connectionPeerEnded(Connection* connection)
+{
+	bool ended;
+	portLock();
+	ended = connection->peerEnded;
+	portUnlock();
+	return ended;
+}
+
+void connectionRemote(Connection* connection, ip_addr_t* address, uint16_t* port)
+{
+	/* Never changes, so no lock. */
+	*address = connection->remote;
+	*port = connection->remotePort;
+}
+
+void connectionLocal(Connection* connection, ip_addr_t* address, uint16_t* port)
+{
+	memset(address, 0, sizeof *address);
+	*port = 0;
+	portLock();
+	if (connection->pcb) {
+		*address = connection->pcb->local_ip;
+		*port = connection->pcb->local_port;
+	}
+	portUnlock();
+}
