@@ -191,11 +191,13 @@ export class Head {
   /** The fields of one name. */
   all(name: Name): readonly Field[] {
     const { known } = this;
-    let found = NO_FIELDS;
+    let found: Field[] | undefined;
     for (let i = 0; i < known.length; i++) {
-      if (known[i].name === name) found = [...found, known[i]];
+      if (known[i].name !== name) continue;
+      if (found === undefined) found = [known[i]];
+      else found.push(known[i]);
     }
-    return found;
+    return found ?? NO_FIELDS;
   }
 
   /** The only field of a name; `undefined` if there is none or more than one. */

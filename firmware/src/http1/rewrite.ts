@@ -64,7 +64,7 @@ const HTTP_1_1 = ascii("HTTP/1.1 ");
 const NO_HOST = ascii("Host:\r\n");
 const FORWARDED_FOR = ascii("X-Forwarded-For: ");
 const FORWARDED_PROTO = ascii("X-Forwarded-Proto: ");
-const HTTP = ascii("http");
+const FORWARDED_PROTO_HTTP = ascii("X-Forwarded-Proto: http\r\n");
 const FORWARDED_HOST = ascii("X-Forwarded-Host: ");
 const VIA = ascii("Via: ");
 const VIA_1_0 = ascii("1.0 ");
@@ -94,10 +94,10 @@ class Writer {
   }
 
   text(text: string): void {
-    const buffer = this.buffer;
-    let { length } = this;
-    for (let i = 0; i < text.length; i++) buffer[length++] = text.charCodeAt(i);
-    this.length = length;
+    const { buffer, length } = this;
+    const count = text.length;
+    for (let i = 0; i < count; i++) buffer[length + i] = text.charCodeAt(i);
+    this.length = length + count;
   }
 
   bytes(bytes: Uint8Array): void {
@@ -111,6 +111,13 @@ class Writer {
 
   value(head: Head, { valueStart, valueEnd }: Field): void {
     this.piece(head.bytes, valueStart, valueEnd);
+  }
+
+  /** A value, and the end of its line. */
+  line({ bytes }: Head, { valueStart, valueEnd, lineEnd }: Field): void {
+    const isTrimmed = valueEnd + LINE_END.byteLength === lineEnd;
+    this.piece(bytes, valueStart, isTrimmed ? lineEnd : valueEnd);
+    if (!isTrimmed) this.bytes(LINE_END);
   }
 
   /**
@@ -190,9 +197,12 @@ export function rewriteRequest(
 ): number {
   const { bytes } = head;
   const out = new Writer(buffer);
-  out.piece(bytes, head.start, head.targetStart);
-  if (request.target === undefined) out.piece(bytes, head.targetStart, head.targetEnd);
-  else out.bytes(request.target);
+  if (request.target === undefined) {
+    out.piece(bytes, head.start, head.targetEnd);
+  } else {
+    out.piece(bytes, head.start, head.targetStart);
+    out.bytes(request.target);
+  }
   out.bytes(SPACE_HTTP_1_1);
   const host = head.only("host");
   const { hasOwnId = false } = request;
@@ -263,10 +273,12 @@ function forwarded(
   }
   out.text(`${clientAddress}\r\n`);
   const proto = trusted ? head.agreed("x-forwarded-proto") : undefined;
-  out.bytes(FORWARDED_PROTO);
-  if (proto === undefined) out.bytes(HTTP);
-  else out.value(head, proto);
-  out.bytes(LINE_END);
+  if (proto === undefined) {
+    out.bytes(FORWARDED_PROTO_HTTP);
+  } else {
+    out.bytes(FORWARDED_PROTO);
+    out.line(head, proto);
+  }
   const told = trusted ? head.agreed("x-forwarded-host") : undefined;
   if (told === undefined && head.authority !== undefined) {
     out.text(`X-Forwarded-Host: ${head.authority}\r\n`);
@@ -275,8 +287,7 @@ function forwarded(
   const forwardedHost = told ?? host;
   if (forwardedHost === undefined) return;
   out.bytes(FORWARDED_HOST);
-  out.value(head, forwardedHost);
-  out.bytes(LINE_END);
+  out.line(head, forwardedHost);
 }
 
 /**
@@ -310,8 +321,7 @@ export function rewriteResponse(
   const length = framing === "none" ? head.only("content-length") : undefined;
   if (length !== undefined && head.status >= 200 && head.status !== 204) {
     out.bytes(CONTENT_LENGTH);
-    out.value(head, length);
-    out.bytes(LINE_END);
+    out.line(head, length);
   }
   out.framing(framing);
   if (connection !== undefined) out.text(`Connection: ${connection}\r\n`);
@@ -326,8 +336,7 @@ export function rewriteResponse(
 function upgrade(out: Writer, head: Head, field: Field | undefined): void {
   if (field === undefined) return;
   out.text("Connection: Upgrade\r\nUpgrade: ");
-  out.value(head, field);
-  out.bytes(LINE_END);
+  out.line(head, field);
 }
 
 /** Field names that Connection lists, in lower case; `undefined` if there are none. */

@@ -154,22 +154,26 @@ const ERROR_CHARS_MAX = 400;
 /** 32 backends with names of 32 characters. */
 const SCORES_CHARS_MAX = 1_400;
 
-function written(key: string, value: string): string {
-  if (value.length <= CHARS_MAX || (key !== "error" && key !== "scores")) {
-    return quoted(value, CHARS_MAX);
-  }
-  return quoted(value, key === "error" ? ERROR_CHARS_MAX : SCORES_CHARS_MAX);
+function longValue(key: string, value: string): string {
+  if (key === "error") return quoted(value, ERROR_CHARS_MAX);
+  return quoted(value, key === "scores" ? SCORES_CHARS_MAX : CHARS_MAX);
 }
 
 /** The log line of an event, such as `I (12345) session: end id=17 why=keyword`. */
 export function formatLine(ms: number, event: Event): string {
   let line = `${event.level} (${Math.floor(ms)}) ${event.on}:`;
   if ("what" in event) line += ` ${event.what}`;
+  let written = 0; // of these three; they come first, so the other keys are not compared
   for (const key in event) {
-    if (key === "level" || key === "on" || key === "what") continue;
+    if (written < 3 && (key === "level" || key === "on" || key === "what")) {
+      written++;
+      continue;
+    }
     const value = event[key as keyof Event] as string | number | undefined;
     if (value === undefined) continue;
-    line += ` ${key}=${typeof value === "number" ? value : written(key, value)}`;
+    if (typeof value === "number") line += ` ${key}=${value}`;
+    else if (value.length > CHARS_MAX) line += ` ${key}=${longValue(key, value)}`;
+    else line += ` ${key}=${quoted(value, CHARS_MAX)}`;
   }
   return line;
 }

@@ -40,7 +40,7 @@ export class Endpoint implements PumpSide {
    * - `peer-closed`: the socket has reported its end (`onError`): no more bytes arrive either
    * - `closed`: by `close`
    */
-  private state: "open" | "write-failed" | "peer-closed" | "closed" = "open";
+  state: "open" | "write-failed" | "peer-closed" | "closed" = "open";
   /** Small writes since the peer had acknowledged everything. */
   smallWrites = 0;
   readonly socket: TCPSocket;
@@ -77,15 +77,6 @@ export class Endpoint implements PumpSide {
   /** Nothing can be written any more. */
   get writeClosed(): boolean {
     return this.state !== "open";
-  }
-
-  /** No more bytes arrive; some may wait here. */
-  get readClosed(): boolean {
-    return this.state === "peer-closed";
-  }
-
-  get closed(): boolean {
-    return this.state === "closed";
   }
 
   /** Everything written has been acknowledged, or cannot be any more. */
@@ -148,14 +139,19 @@ export class Endpoint implements PumpSide {
 
   /** Reads bytes that wait, at most as many as `scratch` holds; valid until `scratch` is used again. */
   take(scratch: Uint8Array): Uint8Array {
-    const { source } = this;
-    if (source instanceof ReadAhead && source.bytes.byteLength <= scratch.byteLength) {
-      this.source = source.behind;
-      this.readable -= source.bytes.byteLength;
-      return source.bytes;
+    const { source, readable } = this;
+    // Most often it is the socket, and `instanceof` is slow.
+    if (source !== this.socket && source instanceof ReadAhead) {
+      const { bytes } = source;
+      if (bytes.byteLength <= scratch.byteLength) {
+        this.source = source.behind;
+        this.readable = readable - bytes.byteLength;
+        return bytes;
+      }
     }
-    const view = scratch.subarray(0, Math.min(this.readable, scratch.byteLength));
-    this.read(view);
+    const view = readable < scratch.byteLength ? scratch.subarray(0, readable) : scratch;
+    this.readable = readable - view.byteLength;
+    source.read(view);
     return view;
   }
 

@@ -57,7 +57,8 @@ export class LingeringClose implements EndpointOwner {
     if (clientSide.flushed && (!this.waitForClientFin || clientSide.writeClosed)) {
       clientSide.close();
     }
-    if (clientSide.closed && (backendSide === undefined || backendSide.closed)) this.owner.closed();
+    if (clientSide.state !== "closed") return;
+    if (backendSide === undefined || backendSide.state === "closed") this.owner.closed();
   }
 
   onLost(): void {

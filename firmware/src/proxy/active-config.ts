@@ -17,6 +17,7 @@ import { StickTable } from "../pool/stick-table.ts";
 import { StickyCookie } from "../pool/sticky-cookie.ts";
 import { ascii } from "../text/ascii.ts";
 import type { ProxyContext } from "./context.ts";
+import { RETRY_DEADLINE_MS } from "./exchange-state.ts";
 import { Feedback } from "./feedback.ts";
 import type { AdmissionState, SharedState } from "./shared-state.ts";
 
@@ -72,9 +73,10 @@ export class ActiveConfig {
       group,
       rawGroup: route(routes, "", "/")?.group,
       routes,
-      feedback: new Feedback(platform.clock, this.checks, stickTable),
+      feedback: new Feedback(this.checks, stickTable),
       idle: new IdleConnections(platform.clock, report),
       backendConnectionsMax: this.budget.sessionsMax,
+      retryLimits: { attemptsMax: config.retries + 1, withinMs: RETRY_DEADLINE_MS },
       stickTable,
       stickyCookie: stickyCookie(shared, config),
       explain: this.explain,

@@ -2,7 +2,7 @@ import type { Backend } from "../backend/backend.ts";
 import type { CheckCode } from "../backend/health.ts";
 import { countAnswer } from "../log/traffic.ts";
 import type { Endpoint, EndpointOwner } from "../net/endpoint.ts";
-import type { Connector, ConnectorOwner } from "./connector.ts";
+import type { Connection, Connector, ConnectorOwner } from "./connector.ts";
 import type { ProxyContext } from "./context.ts";
 
 /** The session of an exchange. It gets the events of the connector and of the backend's endpoint. */
@@ -32,24 +32,26 @@ export class BackendLink {
   }
 
   /** `owner` gets the events of the connection. */
-  protected take(backend: Backend, backendSide: Endpoint, owner: EndpointOwner): void {
+  protected take({ backend, endpoint }: Connection, owner: EndpointOwner): void {
     this.backend = backend;
-    this.backendSide = backendSide;
+    this.backendSide = endpoint;
     this.connectedMs = this.context.platform.clock.now();
-    backendSide.owner = owner;
+    endpoint.owner = owner;
   }
 
   /** The connection was idle before: no other was asked for. */
   protected get isReused(): boolean {
-    return this.connector!.attempts === 0;
+    return this.connector!.tried === 0;
   }
 
   /** The backend has responded. */
   protected responded(status: number): void {
-    this.respondedMs = this.context.platform.clock.now();
-    countAnswer(this.backend!.counters, status);
+    const { context, backend } = this;
+    const nowMs = context.platform.clock.now();
+    this.respondedMs = nowMs;
+    countAnswer(backend!.counters, status);
     const sentMs = this.sentMs ?? this.connectedMs!;
-    this.context.feedback.responded(this.backend!, this.connector!, sentMs, status);
+    context.feedback.responded(backend!, this.connector!, sentMs, nowMs, status);
   }
 
   /** The backend has failed. */

@@ -5,7 +5,7 @@ import { proxyHeader } from "../net/proxy-protocol.ts";
 import type { Cancel } from "../platform.ts";
 import type { Group, PickInput } from "../pool/group.ts";
 import type { Waiter } from "../pool/queue.ts";
-import type { ClientInfo, ProxyContext } from "./context.ts";
+import type { ClientInfo, ConnectLimits, ProxyContext } from "./context.ts";
 
 /**
  * Why there is no connection to a backend: the last one tried refused, closed without a response
@@ -42,14 +42,6 @@ export interface ConnectorOwner {
   /** How a `connect` came out: called once for each, unless `cancel` comes first. */
   settled(result: Connection | ConnectFailure): void;
   failed(error: unknown): void;
-}
-
-/** How far a connector may go. */
-export interface ConnectLimits {
-  /** Connections that may be asked for, each of another backend. */
-  readonly attemptsMax: number;
-  /** No attempt begins or lasts longer after the first one began. */
-  readonly withinMs: number;
 }
 
 /** Every backend is tried once. */
@@ -118,12 +110,16 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
    */
   connect(reuse = false, failure: ConnectFailure = "no-backend"): void {
     let choice: Backend | "full" | undefined;
-    if (this.attempts < this.limits.attemptsMax && this.now() < this.deadlineMs) {
+    if (this.tried === 0 || this.mayRetry()) {
       choice = this.context.pool.queue.waking ? "full" : this.pick(); // those that are queued already go first
     }
     if (choice === undefined) this.fail(failure);
     else if (choice === "full") this.enqueue(reuse, failure);
     else this.connectTo(choice, reuse);
+  }
+
+  private mayRetry(): boolean {
+    return this.attempts < this.limits.attemptsMax && this.now() < this.deadlineMs;
   }
 
   /** Forgets it all; the owner is not called. */
@@ -203,18 +199,20 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
     if (backend.maxSessions < Number.POSITIVE_INFINITY) {
       idle.shrink(backend.maxSessions - backend.counters.sessions, backend);
     }
-    this.open(backend, Math.min(this.deadlineMs, nowMs + this.context.config.connectTimeoutMs));
+    const timeoutMs = this.context.config.connectTimeoutMs;
+    this.open(backend, Math.min(this.deadlineMs, nowMs + timeoutMs), nowMs);
   }
 
-  private open(backend: Backend, deadlineMs: number): void {
-    const leftMs = deadlineMs - this.now();
+  private open(backend: Backend, deadlineMs: number, nowMs: number): void {
+    const leftMs = deadlineMs - nowMs;
     try {
       this.endpoint = new Endpoint(this.context.platform, backend.settings, this);
       this.timer = this.after(leftMs, () => this.missed("connect-timeout"));
     } catch {
       // Not the backend's fault: newcomers hold the sockets for a moment, or the Wi-Fi is away.
       this.timer = this.after(Math.min(SOCKET_RETRY_MS, leftMs), () => {
-        if (this.now() < deadlineMs) this.open(backend, deadlineMs);
+        const laterMs = this.now();
+        if (laterMs < deadlineMs) this.open(backend, deadlineMs, laterMs);
         else this.giveUp("no-socket");
       });
     }

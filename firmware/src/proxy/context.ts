@@ -15,6 +15,14 @@ import type { StickTable } from "../pool/stick-table.ts";
 import type { StickyCookie } from "../pool/sticky-cookie.ts";
 import type { Feedback } from "./feedback.ts";
 
+/** How far the search for a backend may go. */
+export interface ConnectLimits {
+  /** Connections that may be asked for, each of another backend. */
+  readonly attemptsMax: number;
+  /** No attempt begins or lasts longer after the first one began. */
+  readonly withinMs: number;
+}
+
 /** A client, for as long as its connection lasts. */
 export interface ClientInfo {
   /** Of its session; log lines name it. */
@@ -87,6 +95,8 @@ export interface ProxyContext {
   readonly idle: IdleConnections;
   /** Connections to backends at once, idle ones included. */
   readonly backendConnectionsMax: number;
+  /** How far the search for a backend goes that takes a request. */
+  readonly retryLimits: ConnectLimits;
   /** The backend that served each client last; `undefined` unless clients stay with theirs by address. */
   readonly stickTable: StickTable | undefined;
   /** `undefined` unless browsers stay with their backend by cookie. */

@@ -28,8 +28,8 @@ export class Exchange extends BackendLink {
   timeoutMs = 0;
   readonly request: RequestSide;
   readonly response = new ResponseSide();
-  /** HAProxy's termination state: who ended it, and when in its life; `--` for a regular end. */
-  termination = "--";
+  /** HAProxy's termination state: who ended it, and when in its life; `undefined` for a regular end. */
+  declare termination: string | undefined;
   /** Why a response was not passed on, or was cut. */
   declare refusal: AnswerRefusal | "slow" | undefined;
   /** When the head of the request was complete. */
@@ -38,17 +38,17 @@ export class Exchange extends BackendLink {
   declare private stopping: true | undefined;
 
   /** Gives the request's head back to `context.heads` when it is no longer needed. */
-  constructor(context: ProxyContext, owner: ExchangeOwner, head: Head) {
+  constructor(context: ProxyContext, owner: ExchangeOwner, head: Head, nowMs: number) {
     super(context);
     this.owner = owner;
     this.request = new RequestSide(head);
-    this.headMs = context.platform.clock.now();
+    this.headMs = nowMs;
   }
 
   /** The request's head has come: looks for a backend that takes it. */
   begin(): void {
     const { context, request } = this;
-    const { config, stickyCookie } = context;
+    const { stickyCookie } = context;
     const head = request.head!;
     const status = head.error ?? request.understand(context);
     if (status !== undefined) {
@@ -58,10 +58,7 @@ export class Exchange extends BackendLink {
       return;
     }
     const { group } = request.route!;
-    this.connector = new Connector(context, this.owner, group, {
-      attemptsMax: config.retries + 1,
-      withinMs: RETRY_DEADLINE_MS,
-    });
+    this.connector = new Connector(context, this.owner, group, context.retryLimits);
     if (stickyCookie !== undefined) this.connector.sticky = stickyCookie.read(head, group);
     this.enter("connecting");
     // An idle connection may be closing: only what may be sent twice goes there.
@@ -73,7 +70,7 @@ export class Exchange extends BackendLink {
     if (typeof result === "string") {
       this.reply(...UNREACHABLE[result]);
     } else {
-      this.take(result.backend, result.endpoint, this.owner);
+      this.take(result, this.owner);
       this.enter("connected"); // `step` sends the head: on top of all that has led here, it would need more stack
     }
   }
@@ -94,10 +91,14 @@ export class Exchange extends BackendLink {
   /** Moves what can be moved. */
   step(): ExchangeState {
     if (this.state === "connected") this.sendHead(this.backendSide!);
-    if (this.backendSide !== undefined) this.move(this.backendSide);
-    if (this.state === "replying" && this.response.flush(this.context, this.owner.clientSide)) {
-      this.enter("complete");
+    const { request } = this;
+    if (this.backendSide !== undefined && (!request.body.done || request.pending !== undefined)) {
+      this.moveRequest(this.backendSide);
     }
+    if (this.state === "awaiting" || this.state === "sending") this.moveHeads(this.backendSide!);
+    if (this.state === "receiving") this.moveBody(this.backendSide!);
+    else if (this.state === "switching") this.flushResponse("tunnel");
+    else if (this.state === "replying") this.flushResponse("complete");
     return this.state;
   }
 
@@ -172,7 +173,6 @@ export class Exchange extends BackendLink {
   /** The only place that changes the state: what it leaves behind, and how long the next one may take. */
   private enter(state: ExchangeState): void {
     this.state = state;
-    if (state === "receiving" || state === "complete" || state === "connected") return;
     const { config } = this.context;
     switch (state) {
       case "connecting":
@@ -180,7 +180,10 @@ export class Exchange extends BackendLink {
         return;
       case "sending":
       case "awaiting":
-        if (!this.stopping) this.timeoutMs = config.responseTimeoutMs;
+        this.extend(config.responseTimeoutMs);
+        return;
+      case "receiving":
+        this.extend(config.idleTimeoutMs);
         return;
       case "replying":
         this.timeoutMs = config.idleTimeoutMs;
@@ -191,40 +194,45 @@ export class Exchange extends BackendLink {
     }
   }
 
-  private move(backendSide: Endpoint): void {
-    const { context, request, response, owner } = this;
-    const requestBytes = request.bytes;
-    const responseBytes = response.bytes;
-    if (!request.isSent) this.moveRequest(backendSide);
-    if (this.state === "awaiting" || this.state === "sending") this.moveHeads(backendSide);
-    if (this.state === "receiving") {
-      if (!response.moveBody(context, backendSide, owner.clientSide)) {
-        this.cut(response.body!.broken ? "PD" : "SD");
-      } else if (response.body!.done && response.pending === undefined) {
-        this.enter("complete");
-      }
-    } else if (this.state === "switching" && response.flush(context, owner.clientSide)) {
-      this.enter("tunnel");
-    }
-    // Interim responses are no progress: with them a backend could keep a client waiting for ever.
-    const passed = response.body === undefined ? responseBytes : response.bytes;
-    if (this.stopping || (request.bytes === requestBytes && passed === responseBytes)) return;
-    const { config } = context;
-    this.timeoutMs = this.state === "awaiting" ? config.responseTimeoutMs : config.idleTimeoutMs;
+  /** Bytes have moved, or are about to. When the proxy stops the deadline stays. */
+  private extend(ms: number): void {
+    if (!this.stopping) this.timeoutMs = ms;
   }
 
   private moveRequest(backendSide: Endpoint): void {
-    const { body } = this.request;
-    this.request.move(this.context, this.owner.clientSide, backendSide);
+    const { context, request } = this;
+    const { body, bytes } = request;
+    request.move(context, this.owner.clientSide, backendSide);
     if (body.broken) {
       if (this.response.body !== undefined) this.cut("PD");
       else this.reply(body.tooLarge ? 413 : 400, "PD");
     } else if (body.done && this.state === "sending") {
-      this.sentMs = this.context.platform.clock.now();
+      this.sentMs = context.platform.clock.now();
       this.enter("awaiting");
+    } else if (request.bytes > bytes) {
+      this.extend(context.config.idleTimeoutMs);
     }
   }
 
+  private moveBody(backendSide: Endpoint): void {
+    const { context, response } = this;
+    const { bytes } = response;
+    const progress = response.moveBody(context, backendSide, this.owner.clientSide);
+    if (progress === "waiting") {
+      if (response.bytes > bytes) this.extend(context.config.idleTimeoutMs);
+    } else if (progress === "complete") {
+      this.enter("complete");
+    } else {
+      this.cut(progress === "broken" ? "PD" : "SD");
+    }
+  }
+
+  /** Writes what is left of a response without a body. */
+  private flushResponse(next: "tunnel" | "complete"): void {
+    if (this.response.flush(this.context, this.owner.clientSide)) this.enter(next);
+  }
+
+  /** Interim responses are no progress: with them a backend could keep a client waiting for ever. */
   private moveHeads(backendSide: Endpoint): void {
     const { context, request, response } = this;
     if (backendSide.readable === 0 && response.pending === undefined) {
@@ -283,7 +291,8 @@ export class Exchange extends BackendLink {
   private get isReusable(): boolean {
     const { request, response, backend, backendSide } = this;
     if (!backendSide || backendSide.writeClosed || backendSide.readable > 0) return false;
-    return request.isSent && response.isReusable && backend!.keepsConnections && !this.stopping;
+    if (!request.isSent || this.stopping) return false;
+    return response.isReusable === true && backend!.keepsConnections;
   }
 
   /** The response cannot be completed. */

@@ -1,7 +1,6 @@
 import type { Backend } from "../backend/backend.ts";
 import type { CheckCode } from "../backend/health.ts";
 import type { HealthChecks } from "../checks/health-checks.ts";
-import type { Clock } from "../platform.ts";
 import type { Group } from "../pool/group.ts";
 import type { StickTable } from "../pool/stick-table.ts";
 
@@ -17,12 +16,10 @@ export interface Sent {
  * client is served the next time.
  */
 export class Feedback {
-  #clock: Pick<Clock, "now">;
   #checks: HealthChecks;
   #stickTable: StickTable | undefined;
 
-  constructor(clock: Pick<Clock, "now">, checks: HealthChecks, stickTable: StickTable | undefined) {
-    this.#clock = clock;
+  constructor(checks: HealthChecks, stickTable: StickTable | undefined) {
     this.#checks = checks;
     this.#stickTable = stickTable;
   }
@@ -37,15 +34,15 @@ export class Feedback {
     backend.health.requestAnswered();
   }
 
-  /** `backend` began its response to what had been sent at `sentMs`. */
-  responded(backend: Backend, { group, client }: Sent, sentMs: number, status = 200): void {
+  /** `backend` has just begun its response to what had been sent at `sentMs`. */
+  responded(backend: Backend, sent: Sent, sentMs: number, nowMs: number, status = 200): void {
+    const { group, client } = sent;
     this.#stickTable?.set(client, group, backend);
     if (status >= 500) {
       // Its time does not count either: a backend that fails quickly would look like the best.
       this.#checks.requestFailed(backend, `L7STS/${status}`);
       return;
     }
-    const nowMs = this.#clock.now();
     const ms = nowMs - sentMs;
     backend.latency.observe(ms, nowMs);
     group.strategy.answered?.(backend, ms, nowMs);

@@ -63,20 +63,6 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
     return this.exchange?.headBytes ?? this.head?.length ?? 0;
   }
 
-  /** Reads the first request, whose first bytes wait. */
-  begin(): void {
-    this.beginHead();
-    this.countFrom(this.session.firstByteMs);
-    // What the request sets off at once goes on below, not on top of all that has led here: the stack is short.
-    this.advancing = true;
-    try {
-      this.feed(this.clientSide.take(this.context.scratch));
-    } finally {
-      this.advancing = false;
-    }
-    this.advance();
-  }
-
   /** Each request has a log line of its own. */
   get summary(): undefined {
     return undefined;
@@ -92,7 +78,7 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
     if (this.exchange === undefined) this.finish(false);
     else {
       this.exchange.stop();
-      this.setDeadline(STOP_TIMEOUT_MS);
+      this.session.setDeadline(STOP_TIMEOUT_MS);
     }
   }
 
@@ -106,7 +92,7 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
     const exchange = this.exchange;
     if (exchange === undefined) return;
     if (why === "slow") exchange.refusal = why;
-    if (exchange.termination === "--") exchange.termination = `R${exchange.stage}`;
+    exchange.termination ??= `R${exchange.stage}`;
     if (exchange.response.status === 0) exchange.response.status = 503;
     this.report(exchange);
   }
@@ -114,111 +100,94 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
   /** The session has ended: lets go of what is held. */
   close(): void {
     this.over();
-    this.dropHead();
+    if (this.head !== undefined) this.context.heads.give(this.head);
+    this.head = undefined;
     this.exchange?.release();
     this.exchange = undefined;
   }
 
-  onReady(): void {
-    this.advance();
-  }
-
   onLost(): void {
-    this.advance();
+    this.onReady();
   }
 
   failed(error: unknown): void {
     this.session.failed(error);
   }
 
-  /** Goes on as far as it goes. What it calls may call it again: the loop will see to it. */
-  advance(): void {
+  /** Goes on as far as it goes. What it calls may call it again: the loop takes care of that. */
+  onReady(): void {
     if (this.advancing) return;
     this.advancing = true;
     try {
-      while (this.step());
+      while (this.phase === "exchange" ? this.stepExchange(this.exchange!) : this.readHead());
     } finally {
       this.advancing = false;
     }
   }
 
-  /** True when there may be more to do. */
-  private step(): boolean {
-    const { clientSide } = this;
+  /** Reads the head of a request. True when there may be more to do. */
+  private readHead(): boolean {
+    const { clientSide, context } = this;
     if (this.phase === "over") return false;
-    if (this.phase === "exchange") return this.stepExchange(this.exchange!);
     if (clientSide.readable === 0) {
       if (clientSide.ended) this.clientLost();
       return false;
     }
-    if (this.phase === "idle") this.beginHead();
-    const { scratch } = this.context;
-    this.feed(clientSide.take(scratch));
+    const nowMs = this.now();
+    const isFirstPiece = this.phase === "idle";
+    if (isFirstPiece) this.beginHead(nowMs);
+    const head = this.head!;
+    const piece = clientSide.take(context.scratch);
+    const used = head.feed(piece);
+    if (used < piece.byteLength) clientSide.unread(piece.subarray(used));
+    head.keep(); // `piece` lies in the scratch buffer
+    if (head.done || head.error !== undefined) {
+      this.beginExchange(nowMs).begin();
+    } else if (isFirstPiece) {
+      this.session.setDeadline(context.config.headTimeoutMs - (nowMs - this.sinceMs));
+    }
     return true;
   }
 
-  // The request's head
-
-  private beginHead(): void {
+  private beginHead(nowMs: number): void {
     this.phase = "head";
     this.head = this.context.heads.take("request");
-    this.sinceMs = this.now();
-    this.setDeadline(this.context.config.headTimeoutMs);
+    // The first byte of the first request may have come earlier.
+    this.sinceMs = (this.requests === 0 ? this.session.firstByteMs : undefined) ?? nowMs;
   }
 
-  /** The first byte of the head came earlier. */
-  private countFrom(firstByteMs: number | undefined): void {
-    if (firstByteMs === undefined) return;
-    this.setDeadline(this.context.config.headTimeoutMs - (this.sinceMs - firstByteMs));
-    this.sinceMs = firstByteMs;
-  }
-
-  private feed(piece: Uint8Array): void {
-    const head = this.head!;
-    const used = head.feed(piece);
-    if (used < piece.byteLength) this.clientSide.unread(piece.subarray(used));
-    head.keep(); // `piece` lies in the scratch buffer
-    if (head.done || head.error !== undefined) this.beginExchange().begin();
-  }
-
-  private beginExchange(): Exchange {
+  private beginExchange(nowMs: number): Exchange {
     this.requests++;
     this.phase = "exchange";
-    this.exchange = new Exchange(this.context, this, this.head!);
+    this.exchange = new Exchange(this.context, this, this.head!, nowMs);
     this.head = undefined;
     return this.exchange;
   }
 
-  private dropHead(): void {
-    if (this.head !== undefined) this.context.heads.give(this.head);
-    this.head = undefined;
-  }
-
   settled(result: Connection | ConnectFailure): void {
     this.exchange!.settled(result);
-    this.advance();
+    this.onReady();
   }
 
   /** True when there may be more to do. */
   private stepExchange(exchange: Exchange): boolean {
     const { clientSide } = this;
     const state = exchange.step();
-    if (exchange.timeoutMs > 0) {
-      this.setDeadline(exchange.timeoutMs);
+    const ended = state !== "receiving" && isOver(state); // each piece of a body comes here
+    if (exchange.timeoutMs > 0 && !ended) {
+      this.session.setDeadline(exchange.timeoutMs);
       exchange.timeoutMs = 0;
     }
-    if (state === "receiving" && !clientSide.writeClosed) return false; // each piece of a body comes here
-    if (clientSide.writeClosed) {
-      // No answer reaches it any more, but what it sent before it left is delivered.
-      if (isOver(state) || exchange.request.body.done || clientSide.ended) this.clientLost();
-      return false;
-    }
-    return isOver(state) && this.endExchange(exchange);
+    if (clientSide.state === "open") return ended && this.endExchange(exchange);
+    // No response reaches it any more, but what it sent before it left is delivered.
+    if (ended || exchange.request.body.done || clientSide.ended) this.clientLost();
+    return false;
   }
 
   /** True when another request follows. */
   private endExchange(exchange: Exchange): boolean {
-    this.report(exchange);
+    const nowMs = this.now();
+    this.report(exchange, nowMs);
     this.exchange = undefined;
     if (exchange.state === "tunnel") {
       this.over();
@@ -235,19 +204,19 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
       this.finish(!body.done);
       return false;
     }
-    this.idle(this.context.config.keepAliveTimeoutMs);
+    this.phase = "idle";
+    this.sinceMs = nowMs;
+    this.session.setDeadline(this.context.config.keepAliveTimeoutMs);
     return true;
   }
 
   /** It hung up. On this chip that ends the answer too: nothing can be written any more. */
   private clientLost(): void {
-    const amidHead = this.phase === "head";
-    const exchange = amidHead ? this.beginExchange() : this.exchange;
+    const isHeadIncomplete = this.phase === "head";
+    const exchange = isHeadIncomplete ? this.beginExchange(this.now()) : this.exchange;
     this.over();
     if (exchange !== undefined) {
-      if (exchange.termination === "--") {
-        exchange.termination = amidHead ? "CR" : `C${exchange.stage}`;
-      }
+      exchange.termination ??= isHeadIncomplete ? "CR" : `C${exchange.stage}`;
       if (exchange.response.status === 0) exchange.response.status = CLIENT_CLOSED_REQUEST;
       this.report(exchange);
       exchange.release();
@@ -269,16 +238,6 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
     return this.context.platform.clock.now();
   }
 
-  private idle(withinMs: number): void {
-    this.phase = "idle";
-    this.sinceMs = this.now();
-    this.setDeadline(withinMs);
-  }
-
-  private setDeadline(ms: number): void {
-    this.session.setDeadline(ms);
-  }
-
   /** The time is up that was set last. */
   expired(): void {
     if (this.phase === "idle") {
@@ -286,13 +245,13 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
       this.session.end("idle");
       return;
     }
-    if (this.phase === "head") this.beginExchange().reply(408, "cR");
+    if (this.phase === "head") this.beginExchange(this.now()).reply(408, "cR");
     else this.exchange!.expired();
-    this.advance();
+    this.onReady();
   }
 
-  private report(exchange: Exchange): void {
+  private report(exchange: Exchange, nowMs = this.now()): void {
     const slotMs = this.requests > 1 ? 0 : this.session.waitedMs;
-    logRequest(this.context, this.session.client, exchange, this.sinceMs, slotMs);
+    logRequest(this.context, this.session.client, exchange, this.sinceMs, slotMs, nowMs);
   }
 }

@@ -13,5 +13,5 @@ export function protocolOf(
   final = false,
 ): "http" | "tcp" | undefined {
   if (mode !== "auto") return mode;
-  return sniff(clientSide.peek(SCRATCH_BYTES), final || clientSide.readClosed);
+  return sniff(clientSide.peek(SCRATCH_BYTES), final || clientSide.state === "peer-closed");
 }

@@ -9,11 +9,12 @@ import type { Exchange } from "./exchange.ts";
  * @param slotMs - how long the client waited for a slot before it
  */
 export function logRequest(
-  { traffic, platform, report }: ProxyContext,
+  { traffic, report }: ProxyContext,
   client: ClientInfo,
   exchange: Exchange,
   firstByteMs: number,
   slotMs: number,
+  nowMs: number,
 ): void {
   const { request, response, connector, headMs, connectedMs, respondedMs } = exchange;
   const queuedMs = connector?.queuedMs ?? 0;
@@ -40,8 +41,8 @@ export function logRequest(
     Tw: Math.round(slotMs + queuedMs),
     Tc: connectedMs === undefined ? -1 : Math.round(connectedMs - headMs - queuedMs),
     Tr: respondedMs === undefined ? -1 : Math.round(respondedMs - (connectedMs ?? headMs)),
-    Ta: Math.round(platform.clock.now() - firstByteMs),
-    state: exchange.termination,
+    Ta: Math.round(nowMs - firstByteMs),
+    state: exchange.termination ?? "--",
     why: exchange.refusal,
   });
 }

@@ -22,6 +22,9 @@ import type { RequestSide } from "./request-side.ts";
  */
 export type HeadProgress = "waiting" | "unanswered" | "refused" | "switching" | "receiving";
 
+/** What has become of a response's body; `incomplete`: the backend has closed before its end. */
+export type BodyProgress = "waiting" | "complete" | "broken" | "incomplete";
+
 /** Interim responses (1xx) to one request; Go's client takes five, and a 102 may come each 20 s (RFC 2518). */
 const INTERIM_RESPONSES_MAX = 10;
 
@@ -32,7 +35,7 @@ export class ResponseSide extends MessageSide {
   /** Once the final head has been passed on. */
   body: BodyReader | undefined;
   /** The backend's connection may serve another request after this one. */
-  isReusable = false;
+  declare isReusable: boolean | undefined;
   /** The first byte has come: no other backend gets the request. */
   declare hasStarted: true | undefined;
   /** The client gets the body in chunks. */
@@ -88,17 +91,19 @@ export class ResponseSide extends MessageSide {
     return "waiting";
   }
 
-  /** Passes on what has come of the body. False when it is broken, or the backend has left in the middle of it. */
-  moveBody(context: ProxyContext, from: Endpoint, client: Endpoint): boolean {
+  /** Passes on what has come of the body. */
+  moveBody(context: ProxyContext, from: Endpoint, client: Endpoint): BodyProgress {
     const body = this.body!;
-    if (this.pending !== undefined && !this.flush(context, client)) return true;
-    if (body.done) return true;
+    if (this.pending !== undefined && !this.flush(context, client)) return "waiting";
     this.bytes += relay(from, client, context.scratch, body, this.chunked === true);
-    if (body.broken) return false;
-    if (body.done || !from.writeClosed || !from.ended) return true;
-    body.closed();
-    if (body.done && this.chunked) this.pending = send(client, LAST_CHUNK);
-    return body.done;
+    if (body.wanted > 0) {
+      if (from.state === "open" || !from.ended) return "waiting";
+      body.closed();
+      if (!body.done) return "incomplete";
+      if (this.chunked) this.pending = send(client, LAST_CHUNK);
+    }
+    if (body.broken) return "broken";
+    return this.pending === undefined ? "complete" : "waiting";
   }
 
   /** Writes a reply of our own ; the connection stays open where that is safe. */

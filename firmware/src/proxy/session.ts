@@ -6,7 +6,6 @@ import { Endpoint, type EndpointOwner } from "../net/endpoint.ts";
 import { hashText } from "../net/hash.ts";
 import { type CloseOptions, type ClosingOwner, LingeringClose } from "../net/lingering-close.ts";
 import type { TCPSocket } from "../platform.ts";
-import type { Group } from "../pool/group.ts";
 import { exceptionText } from "../text/exception.ts";
 import type { ClientInfo, ManagedSession, ProxyContext, RefusalReason } from "./context.ts";
 import type { Handler, HandlerOwner } from "./handler.ts";
@@ -103,7 +102,9 @@ export class Session implements ManagedSession, HandlerOwner, EndpointOwner, Clo
     this.admittedMs = this.now();
     try {
       if (this.client.listener.mode === "tcp") {
-        this.serveTcp(this.context.group); // the backend may speak first
+        const tcp = new TcpSession(this);
+        this.serveWith(tcp);
+        tcp.begin(this.context.group); // the backend may speak first
         return;
       }
       this.state = "sniffing";
@@ -172,28 +173,20 @@ export class Session implements ManagedSession, HandlerOwner, EndpointOwner, Clo
     if (clientSide.readable === 0) return;
     const { firstByteMs } = this;
     const timeoutMs = Math.min(SNIFF_TIMEOUT_MS, this.context.config.headTimeoutMs);
-    const late = firstByteMs !== undefined && this.now() - firstByteMs >= timeoutMs;
-    const protocol = protocolOf(client, clientSide, late);
+    const isLate = firstByteMs !== undefined && this.now() - firstByteMs >= timeoutMs;
+    const protocol = protocolOf(client, clientSide, isLate);
     if (protocol === "http") {
-      this.serveHttp();
+      const http = new HttpSession(this.context, this);
+      this.serveWith(http);
+      http.onReady();
     } else if (protocol === "tcp") {
-      this.serveTcp(this.context.rawGroup);
+      const tcp = new TcpSession(this);
+      this.serveWith(tcp);
+      tcp.begin(this.context.rawGroup);
     } else if (firstByteMs === undefined) {
       this.firstByteMs = this.now();
       this.setDeadline(timeoutMs);
     }
-  }
-
-  private serveHttp(): void {
-    const http = new HttpSession(this.context, this);
-    this.serveWith(http);
-    http.begin();
-  }
-
-  private serveTcp(group: Group | undefined): void {
-    const tcp = new TcpSession(this);
-    this.serveWith(tcp);
-    tcp.begin(group);
   }
 
   tunnel(backend: Backend, backendSide: Endpoint): void {

@@ -76,7 +76,7 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
   /** Goes on with streams that were HTTP. */
   tunnel(backend: Backend, backendSide: Endpoint): void {
     this.upgraded = true;
-    this.watch();
+    this.compareBytes(this.now());
     this.stream(backend, backendSide);
   }
 
@@ -117,15 +117,16 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
   /** The first bytes of one side are about to be passed on. */
   onFirstBytes(endpoint: Endpoint): void {
     const { clientSide, context } = this.session;
+    const nowMs = this.now();
     if (this.connector !== undefined) {
       if (endpoint === clientSide) {
-        this.sentMs = this.now();
+        this.sentMs = nowMs;
       } else {
-        context.feedback.responded(this.backend!, this.connector, this.sentMs);
+        context.feedback.responded(this.backend!, this.connector, this.sentMs, nowMs);
         this.connector = undefined;
       }
     }
-    if (this.seenBytes === undefined) this.watch();
+    if (this.seenBytes === undefined) this.compareBytes(nowMs);
   }
 
   onBinary(endpoint: Endpoint): void {
@@ -159,7 +160,7 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
   expired(): void {
     if (this.state === "streaming") {
       if (this.seenBytes === undefined) this.session.end("idle");
-      else this.compareBytes();
+      else this.compareBytes(this.now());
     } else if (this.backendSide!.readable > 0) {
       this.extendAnswer();
     } else {
@@ -249,20 +250,13 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
     return this.session.clientSide.passed + (this.backendSide?.passed ?? 0);
   }
 
-  private watch(): void {
-    this.seenBytes = 0;
-    this.movedMs = this.now();
-    this.compareBytes();
-  }
-
   /**
    * A stalled peer raises no event, and the FIN of one is not reported while its bytes wait unread: without this
    * such a session would hold its two sockets for ever.
    */
-  private compareBytes(): void {
+  private compareBytes(nowMs: number): void {
     const { tunnelTimeoutMs } = this.session.context.config;
     const passed = this.passedBytes;
-    const nowMs = this.now();
     if (passed !== this.seenBytes) {
       this.seenBytes = passed;
       this.movedMs = nowMs;
