@@ -93,6 +93,12 @@ const TABLE: readonly Row[] = [
     types: target => target === "vitest/node", // of its own set-up
   },
   {
+    place: "lwIP on the computer",
+    holds: file => file.startsWith("emulator/lwip/"),
+    runtime: (_target, kind) => kind === "emulator" || kind === "node",
+    types: target => target === "vitest/node", // of its own set-up
+  },
+  {
     place: "the emulator",
     holds: file => file.startsWith("emulator/"),
     runtime: (_target, kind) =>

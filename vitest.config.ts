@@ -36,7 +36,12 @@ export default defineConfig({
           ...limits,
           ...shared,
           include: ["**/*.test.ts"],
-          exclude: ["**/node_modules/**", "**/*.live.test.ts", "**/*.xs.test.ts"],
+          exclude: [
+            "**/node_modules/**",
+            "**/*.live.test.ts",
+            "**/*.xs.test.ts",
+            "**/*.lwip.test.ts",
+          ],
         },
       },
       {
@@ -61,6 +66,19 @@ export default defineConfig({
           ...limits,
           globalSetup: "emulator/xs/set-up.ts",
           setupFiles: "emulator/xs/each-test.ts",
+        },
+      },
+      {
+        // On the chip's TCP stack, which is built first from sources that are fetched (emulator/lwip).
+        test: {
+          name: "lwip",
+          include: ["**/*.lwip.test.ts"],
+          exclude: ["**/node_modules/**"],
+          env,
+          ...limits,
+          ...shared,
+          globalSetup: "emulator/lwip/set-up.ts",
+          setupFiles: "emulator/lwip/each-test.ts",
         },
       },
     ],

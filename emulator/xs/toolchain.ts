@@ -31,10 +31,14 @@ export function defaultCompiler(): string {
 
 /**
  * How to build a 32-bit program, which has the chip's sizes of everything in the heap; else a 64-bit one.
- * `undefined` when the compiler builds none that runs.
+ * `undefined` when the compiler builds none that runs. `extra` flags are for compiling and linking, too.
  */
-export function findToolchain(compiler = defaultCompiler()): Toolchain | undefined {
-  for (const flags of [X86_FLAGS, []]) {
+export function findToolchain(
+  compiler = defaultCompiler(),
+  extra: readonly string[] = [],
+): Toolchain | undefined {
+  for (const size of [X86_FLAGS, []]) {
+    const flags = [...size, ...extra];
     const bits = probe(compiler, flags);
     if (bits === undefined) continue;
     return { compiler, flags, bits, identity: identityOf(compiler, flags) };

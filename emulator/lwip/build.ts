@@ -1,0 +1,282 @@
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { findToolchain, noCompiler, type Toolchain } from "../xs/toolchain.ts";
+import { settingFlags } from "./settings.ts";
+import {
+  CHANGES,
+  CHIP_FILES,
+  chipText,
+  filesOf,
+  findSources,
+  flagsOf,
+  NO_SOURCES,
+  type Sources,
+  unpack,
+} from "./sources.ts";
+
+const FOLDER = fileURLToPath(new URL(".", import.meta.url));
+const NATIVE = path.join(FOLDER, "native");
+const BUILD = path.join(FOLDER, "build");
+
+/** Each ends the program at its first report. */
+const SANITIZERS = {
+  none: ["-O2"],
+  memory: [
+    "-fsanitize=address,undefined",
+    "-fno-sanitize-recover=all",
+    "-fno-omit-frame-pointer",
+    "-O1",
+  ],
+} as const;
+
+export type Sanitizers = keyof typeof SANITIZERS;
+
+/** Ours is compiled with all warnings; lwIP's text is as it is. */
+const COMMON = ["-std=gnu11", "-g", "-fno-common"];
+const OURS = ["-Wall", "-Wextra", "-Wno-sign-compare", "-Werror"];
+
+/** Of `native`: in both copies; in the peer's alone; beside them. */
+const IN_EACH = ["stack.c"];
+const IN_PEER = ["peer.c"];
+const BESIDE = ["segment.c", "world.c"];
+
+/** A program with lwIP in it. */
+export interface Program {
+  readonly name: string;
+  /** Its C files. They find lwIP's headers and those of `native`. */
+  readonly sources: readonly string[];
+  /** Files that these include, so that a change builds the program anew. */
+  readonly headers?: readonly string[];
+  /** With the peer's copy and the wire (world.h); else the board's alone (stack.h, segment.h). */
+  readonly world: boolean;
+  readonly sanitizers: Sanitizers;
+  readonly flags?: readonly string[];
+  readonly libraries?: readonly string[];
+}
+
+const execute = promisify(execFile);
+
+/** Runs a command; what it complains about is the error. */
+async function run(command: string, args: readonly string[]): Promise<string> {
+  try {
+    return (await execute(command, args)).stdout;
+  } catch (error) {
+    const { stderr } = error as { stderr?: string };
+    throw new Error(`${command} failed: ${stderr || (error as Error).message}`);
+  }
+}
+
+const toolchains = new Map<Sanitizers, Toolchain | undefined>();
+
+function toolchainFor(sanitizers: Sanitizers): Toolchain | undefined {
+  if (!toolchains.has(sanitizers))
+    toolchains.set(sanitizers, findToolchain(undefined, SANITIZERS[sanitizers]));
+  return toolchains.get(sanitizers);
+}
+
+/** Why nothing can be built here; `undefined` when it can. */
+export function cannotBuild(): string | undefined {
+  if (findSources() === undefined) return NO_SOURCES;
+  if (toolchainFor("none") === undefined) return noCompiler();
+  if (toolchainFor("memory") === undefined)
+    return "the C compiler builds no program with AddressSanitizer that runs (Debian: libasan8, lib32asan8)";
+  return undefined;
+}
+
+/** What is built, and by what. */
+interface Setup {
+  readonly sources: Sources;
+  readonly toolchain: Toolchain;
+  /** For all files. */
+  readonly flags: readonly string[];
+}
+
+function setUp(sanitizers: Sanitizers): Setup {
+  const sources = findSources();
+  const toolchain = toolchainFor(sanitizers);
+  if (sources === undefined || toolchain === undefined) throw new Error(cannotBuild());
+  return { sources, toolchain, flags: [...toolchain.flags, ...COMMON, ...settingFlags()] };
+}
+
+/** lwIP's two copies and what is beside them, compiled: a folder of objects and of lwIP's headers. */
+export interface Library {
+  readonly folder: string;
+  readonly toolchain: Toolchain;
+  readonly flags: readonly string[];
+  readonly includes: readonly string[];
+}
+
+/** Builds the library if it is missing. */
+export async function buildLibrary(
+  sanitizers: Sanitizers,
+  say: (line: string) => void = () => {},
+): Promise<Library> {
+  const setup = setUp(sanitizers);
+  const { sources, toolchain, flags } = setup;
+  const key = createHash("sha256");
+  key.update(JSON.stringify([sources.identity, CHANGES, toolchain.identity, flags, OURS]));
+  hashFiles(key, nativeFiles());
+  const folder = path.join(
+    BUILD,
+    `lwip${toolchain.bits}-${sanitizers}-${key.digest("hex").slice(0, 16)}`,
+  );
+  const includes = includesOf(folder);
+  const library = { folder, toolchain, flags, includes };
+  if (existsSync(folder)) return library;
+  say(`building lwIP (sanitizers: ${sanitizers}, ${toolchain.bits} bits)`);
+  const work = mkdtempSync(path.join(tmpdir(), "hot-potato-lwip-"));
+  try {
+    await buildInto(work, setup);
+    forgetOthers(`lwip${toolchain.bits}-${sanitizers}-`);
+    await place(path.join(work, "library"), folder);
+  } finally {
+    rmSync(work, { recursive: true });
+  }
+  return library;
+}
+
+/** Ours, then lwIP's, in which warnings are nothing of ours. */
+function includesOf(library: string): string[] {
+  return [`-I${NATIVE}`, "-isystem", path.join(library, "include")];
+}
+
+async function buildInto(work: string, { sources, toolchain, flags }: Setup): Promise<void> {
+  const { compiler } = toolchain;
+  const source = unpack(sources, work);
+  const library = path.join(work, "library");
+  const objects = path.join(work, "objects");
+  for (const folder of [library, objects]) mkdirSync(folder);
+  const include = path.join(library, "include");
+  await run("cp", ["-r", path.join(source, "include"), include]);
+  for (const file of CHIP_FILES.filter(file => file.startsWith("include/"))) {
+    const header = path.join(library, file);
+    writeFileSync(header, chipText(file, readFileSync(header, "utf8")));
+  }
+  const includes = includesOf(library);
+
+  const object = (name: string) => path.join(objects, `${name.replaceAll("/", "-")}.o`);
+  const files = filesOf(source);
+  const compileLwip = files.map(name => () => {
+    const text = path.join(objects, name.replaceAll("/", "-"));
+    writeFileSync(text, chipText(name, readFileSync(path.join(source, name), "utf8")));
+    const own = [...flags, ...flagsOf(name), ...includes];
+    return run(compiler, [...own, "-w", "-c", text, "-o", object(name)]);
+  });
+  const compileOurs = [...IN_EACH, ...IN_PEER, ...BESIDE].map(name => () => {
+    const to = BESIDE.includes(name) ? path.join(library, `${name}.o`) : object(name);
+    const own = [...flags, ...OURS, ...includes];
+    return run(compiler, [...own, "-c", path.join(NATIVE, name), "-o", to]);
+  });
+  await atOnce([...compileLwip, ...compileOurs]);
+
+  const join = (names: readonly string[], to: string) =>
+    run(compiler, [...toolchain.flags, "-r", "-nostdlib", ...names.map(object), "-o", to]);
+  await join([...files, ...IN_EACH], path.join(library, "board.o"));
+  const peer = path.join(work, "peer.o");
+  await join([...files, ...IN_EACH, ...IN_PEER], peer);
+  await rename(peer, path.join(library, "peer.o"));
+}
+
+/** A copy of an object whose names do not meet those of the board's copy. */
+async function rename(object: string, to: string): Promise<void> {
+  const names = (await run("nm", ["-g", "--defined-only", object]))
+    .split("\n")
+    .map(line => line.split(" ").at(-1)!)
+    .filter(name => name !== "" && !name.startsWith("peer"));
+  const map = `${object}.names`;
+  writeFileSync(map, names.map(name => `${name} peer_${name}\n`).join(""));
+  await run("objcopy", [`--redefine-syms=${map}`, object, to]);
+}
+
+/** Builds a program if it is missing; the path of its file. */
+export async function buildProgram(
+  program: Program,
+  say?: (line: string) => void,
+): Promise<string> {
+  const { sources, headers = [], world, sanitizers, libraries = [] } = program;
+  const library = await buildLibrary(sanitizers, say);
+  const { compiler } = library.toolchain;
+  const own = program.flags ?? [];
+  const key = createHash("sha256");
+  key.update(JSON.stringify([library.folder, world, own, libraries]));
+  hashFiles(key, [...sources, ...headers]);
+  const prefix = `${program.name}-${sanitizers}-`;
+  const file = path.join(BUILD, prefix + key.digest("hex").slice(0, 16));
+  if (existsSync(file)) return file;
+  const work = mkdtempSync(path.join(tmpdir(), "hot-potato-lwip-"));
+  try {
+    const objects = sources.map((_, i) => path.join(work, `${i}.o`));
+    await atOnce(
+      sources.map((source, i) => () => {
+        const flags = [...library.flags, ...OURS, ...own, ...library.includes];
+        return run(compiler, [...flags, "-c", source, "-o", objects[i]]);
+      }),
+    );
+    const copies = world
+      ? ["board.o", "peer.o", "segment.c.o", "world.c.o"]
+      : ["board.o", "segment.c.o"];
+    const linked = [...objects, ...copies.map(name => path.join(library.folder, name))];
+    const built = path.join(work, "program");
+    await run(compiler, [...library.flags, ...linked, ...libraries, "-o", built]);
+    forgetOthers(prefix);
+    await place(built, file);
+  } finally {
+    rmSync(work, { recursive: true });
+  }
+  return file;
+}
+
+function nativeFiles(): string[] {
+  return readdirSync(NATIVE, { recursive: true })
+    .map(name => path.join(NATIVE, String(name)))
+    .filter(name => /\.[ch]$/.test(name))
+    .sort();
+}
+
+function hashFiles(hash: ReturnType<typeof createHash>, files: readonly string[]): void {
+  for (const file of files) hash.update(`${path.basename(file)}\0`).update(readFileSync(file));
+}
+
+/** Runs tasks, as many at a time as there are processors. */
+async function atOnce(tasks: readonly (() => Promise<unknown>)[]): Promise<void> {
+  let next = 0;
+  const worker = async () => {
+    while (next < tasks.length) await tasks[next++]();
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+}
+
+/** What was built before under this name is not used again. */
+function forgetOthers(prefix: string): void {
+  if (!existsSync(BUILD)) return;
+  for (const name of readdirSync(BUILD)) {
+    if (name.startsWith(prefix)) rmSync(path.join(BUILD, name), { recursive: true });
+  }
+}
+
+/** Moves a file or folder to its place: whole, or not at all. */
+async function place(built: string, to: string): Promise<void> {
+  mkdirSync(BUILD, { recursive: true });
+  const beside = `${to}.${process.pid}`;
+  await run("cp", ["-r", built, beside]); // a rename does not leave a file system
+  try {
+    renameSync(beside, to);
+  } catch (error) {
+    if (!existsSync(to)) throw error;
+    rmSync(beside, { recursive: true }); // another process was first
+  }
+}

@@ -1,0 +1,232 @@
+#include <stdlib.h>
+#include <string.h>
+#include "peer.h"
+#include "world.h"
+#include "lwip/tcp.h"
+
+/** Bytes that grow. */
+typedef struct {
+	uint8_t* bytes;
+	size_t length, room;
+} Store;
+
+typedef struct {
+	struct tcp_pcb* pcb;	/* NULL: lwIP has freed it */
+	uint16_t serverPort;	/* of the server that has accepted it; 0: it has connected */
+	uint16_t ownPort;
+	PeerEnding ending;
+	bool connected, held, finishing;
+	struct pbuf* waiting;	/* while it is held */
+	Store received, pieces, toSend;
+	size_t written;	/* bytes of toSend that lwIP has taken */
+	size_t acknowledged;
+} Connection;
+
+static Connection** connections;
+static int count;
+
+static void append(Store* store, const void* bytes, size_t length)
+{
+	if (!length) return;
+	if (store->length + length > store->room) {
+		store->room = 2 * (store->length + length);
+		store->bytes = realloc(store->bytes, store->room);
+		if (!store->bytes) abort();
+	}
+	memcpy(store->bytes + store->length, bytes, length);
+	store->length += length;
+}
+
+static Connection* at(int connection)
+{
+	if (connection < 0 || connection >= count) abort();
+	return connections[connection];
+}
+
+/** Writes as much as there is room for, then the FIN. */
+static void pump(Connection* connection)
+{
+	struct tcp_pcb* pcb = connection->pcb;
+	if (!pcb || !connection->connected) return;
+	while (connection->written < connection->toSend.length) {
+		size_t left = connection->toSend.length - connection->written;
+		size_t room = tcp_sndbuf(pcb);
+		size_t length = left < room ? left : room;
+		if (!length || tcp_write(pcb, connection->toSend.bytes + connection->written, (u16_t)length, TCP_WRITE_FLAG_COPY) != ERR_OK) break;
+		connection->written += length;
+	}
+	if (connection->finishing && connection->written == connection->toSend.length && tcp_shutdown(pcb, 0, 1) == ERR_OK)
+		connection->finishing = false;
+	tcp_output(pcb);
+}
+
+static void take(Connection* connection, struct pbuf* segments)
+{
+	struct pbuf* segment;
+	for (segment = segments; segment; segment = segment->next) {
+		uint32_t length = segment->len;
+		append(&connection->received, segment->payload, length);
+		append(&connection->pieces, &length, sizeof(length));
+	}
+	tcp_recved(connection->pcb, segments->tot_len);
+	pbuf_free(segments);
+}
+
+static err_t received(void* context, struct tcp_pcb* pcb, struct pbuf* segments, err_t error)
+{
+	Connection* connection = context;
+	(void)error;
+	if (!segments) {
+		connection->ending = PEER_FINISHED;
+		/* Both have sent their FIN. lwIP will free the block without a word (TIME_WAIT). */
+		if (pcb->state == TIME_WAIT || pcb->state == CLOSING) connection->pcb = NULL;
+	}
+	else if (!connection->held) take(connection, segments);
+	else if (connection->waiting) pbuf_cat(connection->waiting, segments);
+	else connection->waiting = segments;
+	return ERR_OK;
+}
+
+static err_t acknowledged(void* context, struct tcp_pcb* pcb, u16_t length)
+{
+	Connection* connection = context;
+	(void)pcb;
+	connection->acknowledged += length;
+	pump(connection);
+	return ERR_OK;
+}
+
+static err_t polled(void* context, struct tcp_pcb* pcb)
+{
+	(void)pcb;
+	pump(context);	/* after a lack of memory */
+	return ERR_OK;
+}
+
+static void gone(void* context, err_t error)
+{
+	Connection* connection = context;
+	connection->pcb = NULL;	/* lwIP frees it */
+	/* A close of both sides ends here too, where an RST follows. */
+	if (error != ERR_CLSD) connection->ending = PEER_RESET;
+}
+
+static err_t connected(void* context, struct tcp_pcb* pcb, err_t error)
+{
+	Connection* connection = context;
+	(void)pcb;
+	(void)error;
+	connection->connected = true;
+	pump(connection);
+	return ERR_OK;
+}
+
+static int adopt(struct tcp_pcb* pcb, uint16_t serverPort)
+{
+	Connection* connection = calloc(1, sizeof(Connection));
+	Connection** grown = realloc(connections, (size_t)(count + 1) * sizeof(Connection*));
+	if (!connection || !grown) abort();
+	connections = grown;
+	connections[count] = connection;
+	connection->pcb = pcb;
+	connection->serverPort = serverPort;
+	tcp_arg(pcb, connection);
+	tcp_recv(pcb, received);
+	tcp_sent(pcb, acknowledged);
+	tcp_poll(pcb, polled, 1);
+	tcp_err(pcb, gone);
+	return count++;
+}
+
+static err_t accepted(void* context, struct tcp_pcb* pcb, err_t error)
+{
+	Connection* connection;
+	if (error != ERR_OK || !pcb) return ERR_VAL;
+	connection = connections[adopt(pcb, (uint16_t)(uintptr_t)context)];
+	connection->connected = true;
+	connection->ownPort = pcb->local_port;
+	return ERR_OK;
+}
+
+uint16_t peerListen(uint16_t port)
+{
+	struct tcp_pcb* pcb = tcp_new();
+	if (!pcb || tcp_bind(pcb, IP_ANY_TYPE, port) != ERR_OK) abort();
+	port = pcb->local_port;
+	pcb = tcp_listen(pcb);
+	if (!pcb) abort();
+	tcp_arg(pcb, (void*)(uintptr_t)port);
+	tcp_accept(pcb, accepted);
+	return port;
+}
+
+int peerAccepted(uint16_t port, int index)
+{
+	int i;
+	for (i = 0; i < count; i++) {
+		if (connections[i]->serverPort == port && index-- == 0) return i;
+	}
+	return -1;
+}
+
+int peerConnect(uint16_t port)
+{
+	struct tcp_pcb* pcb = tcp_new();
+	ip_addr_t board;
+	int connection;
+	if (!pcb || !ipaddr_aton(BOARD_ADDRESS, &board)) abort();
+	connection = adopt(pcb, 0);
+	if (tcp_connect(pcb, &board, port, connected) != ERR_OK) abort();
+	at(connection)->ownPort = pcb->local_port;
+	return connection;
+}
+
+void peerSend(int connection, const void* bytes, size_t length)
+{
+	append(&at(connection)->toSend, bytes, length);
+	pump(at(connection));
+}
+
+void peerFinish(int connection)
+{
+	at(connection)->finishing = true;
+	pump(at(connection));
+}
+
+void peerReset(int connection)
+{
+	struct tcp_pcb* pcb = at(connection)->pcb;
+	if (!pcb) return;
+	if (at(connection)->waiting) pbuf_free(at(connection)->waiting);
+	at(connection)->waiting = NULL;
+	tcp_err(pcb, NULL);
+	at(connection)->pcb = NULL;
+	tcp_abort(pcb);
+}
+
+void peerHold(int connection, bool held)
+{
+	struct pbuf* waiting = at(connection)->waiting;
+	at(connection)->held = held;
+	if (held || !waiting) return;
+	at(connection)->waiting = NULL;
+	if (at(connection)->pcb) take(at(connection), waiting);
+	else pbuf_free(waiting);
+}
+
+bool peerConnected(int connection) { return at(connection)->connected; }
+uint16_t peerPort(int connection) { return at(connection)->ownPort; }
+PeerEnding peerEnding(int connection) { return at(connection)->ending; }
+size_t peerUnsent(int connection) { return at(connection)->toSend.length - at(connection)->acknowledged; }
+
+size_t peerReceived(int connection, const uint8_t** bytes)
+{
+	*bytes = at(connection)->received.bytes;
+	return at(connection)->received.length;
+}
+
+int peerPieces(int connection, const uint32_t** lengths)
+{
+	*lengths = (const uint32_t*)(const void*)at(connection)->pieces.bytes;
+	return (int)(at(connection)->pieces.length / sizeof(uint32_t));
+}

@@ -1,0 +1,47 @@
+#ifndef PEER_H
+#define PEER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * What stands at the other end of the board's wire, on the raw API of the peer's lwIP: clients and servers that a test tells what
+ * to do. Connections are numbers, from 0 in the order in which they were made or accepted; they are never forgotten.
+ */
+
+typedef enum {
+	PEER_OPEN,
+	PEER_FINISHED,	/* the board's FIN has come */
+	PEER_RESET,	/* its RST has, or it never answered */
+} PeerEnding;
+
+/** A server on this port; 0 chooses one. Returns the port. */
+extern uint16_t peerListen(uint16_t port);
+/** The `index`-th connection that the server on this port has accepted; -1: there are not so many. */
+extern int peerAccepted(uint16_t port, int index);
+/** Connects to a port of the board. */
+extern int peerConnect(uint16_t port);
+
+/** Sends these bytes as soon as there is room; they are copied. */
+extern void peerSend(int connection, const void* bytes, size_t length);
+/** Sends FIN after all that was to be sent; still reads. */
+extern void peerFinish(int connection);
+/** Sends RST at once. */
+extern void peerReset(int connection);
+/** Does not read any more, so that the board's window fills; false: reads what has come meanwhile, and goes on. */
+extern void peerHold(int connection, bool held);
+
+/** Is the connection established, or was it? */
+extern bool peerConnected(int connection);
+/** Its own port. */
+extern uint16_t peerPort(int connection);
+extern PeerEnding peerEnding(int connection);
+/** All bytes that it has read. */
+extern size_t peerReceived(int connection, const uint8_t** bytes);
+/** The lengths of the segments in which they came. */
+extern int peerPieces(int connection, const uint32_t** lengths);
+/** Bytes to be sent that the board has not acknowledged. */
+extern size_t peerUnsent(int connection);
+
+#endif

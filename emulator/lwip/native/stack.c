@@ -1,0 +1,197 @@
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include "stack.h"
+#include "lwip/init.h"
+#include "lwip/ip.h"
+#include "lwip/memp.h"
+#include "lwip/netif.h"
+#include "lwip/pbuf.h"
+#include "lwip/priv/tcp_priv.h"
+#include "lwip/timeouts.h"
+
+static struct netif interface;
+static PacketSink* sink;
+static uint32_t randomState;
+
+extern void* allocateCounted(memp_t type);
+extern void freeCounted(memp_t type, void* block);
+extern void* allocateTimer(memp_t type);
+extern void freeTimer(memp_t type, void* block);
+
+/* Memory */
+
+/** Stands before each block. */
+typedef union {
+	size_t bytes;
+	long double aligned;
+} BlockHead;
+
+static int blocks;
+static size_t bytesInUse, bytesMost, bytesLimit;
+static int toSkip, toFail;
+
+void* stackAllocate(size_t bytes)
+{
+	BlockHead* head;
+	if (toSkip > 0) toSkip--;
+	else if (toFail > 0) {
+		toFail--;
+		return NULL;
+	}
+	if (bytesLimit && bytesInUse + bytes > bytesLimit) return NULL;
+	head = malloc(sizeof(BlockHead) + bytes);
+	if (!head) return NULL;
+	head->bytes = bytes;
+	blocks++;
+	bytesInUse += bytes;
+	if (bytesInUse > bytesMost) bytesMost = bytesInUse;
+	return head + 1;
+}
+
+void* stackAllocateZeroed(size_t count, size_t bytes)
+{
+	void* block = stackAllocate(count * bytes);
+	if (block) memset(block, 0, count * bytes);
+	return block;
+}
+
+void stackFree(void* block)
+{
+	BlockHead* head = (BlockHead*)block - 1;
+	if (!block) return;
+	blocks--;
+	bytesInUse -= head->bytes;
+	free(head);
+}
+
+int stackBlocks(void) { return blocks; }
+size_t stackBytes(void) { return bytesInUse; }
+size_t stackBytesMax(void) { return bytesMost; }
+void limitStackBytes(size_t bytes) { bytesLimit = bytes; }
+
+void failAllocations(int skipped, int count)
+{
+	toSkip = skipped;
+	toFail = count;
+}
+
+/* What parts of lwIP take instead of memp_malloc and memp_free (REPLACED of sources.ts) */
+
+static int connections, listeners;
+static int connectionsMax = MEMP_NUM_TCP_PCB, listenersMax = MEMP_NUM_TCP_PCB_LISTEN;
+
+int controlBlocks(void) { return connections + listeners; }
+
+void limitControlBlocks(int all, int ofListeners)
+{
+	connectionsMax = all;
+	listenersMax = ofListeners;
+}
+
+/** For tcp.c. Without pools lwIP has no limit of its own. As in esp-lwip listeners count as connections, too. */
+void* allocateCounted(memp_t type)
+{
+	void* block;
+	if (type == MEMP_TCP_PCB && controlBlocks() >= connectionsMax) return NULL;
+	if (type == MEMP_TCP_PCB_LISTEN && listeners >= listenersMax) return NULL;
+	block = memp_malloc(type);
+	if (block && type == MEMP_TCP_PCB) connections++;
+	if (block && type == MEMP_TCP_PCB_LISTEN) listeners++;
+	return block;
+}
+
+void freeCounted(memp_t type, void* block)
+{
+	if (block && type == MEMP_TCP_PCB) connections--;
+	if (block && type == MEMP_TCP_PCB_LISTEN) listeners--;
+	memp_free(type, block);
+}
+
+/** For timeouts.c. lwIP ends without a timer, so the memory of timers has no limit, and is not counted. */
+void* allocateTimer(memp_t type)
+{
+	return malloc(memp_pools[type]->size);
+}
+
+void freeTimer(memp_t type, void* block)
+{
+	(void)type;
+	free(block);
+}
+
+/* The interface */
+
+static err_t sendPacket(struct netif* netif, struct pbuf* packet, const ip4_addr_t* next)
+{
+	uint8_t bytes[PACKET_BYTES_MAX];
+	(void)netif;
+	(void)next;
+	if (packet->tot_len > PACKET_BYTES_MAX) return ERR_BUF;
+	pbuf_copy_partial(packet, bytes, packet->tot_len, 0);
+	(*sink)(bytes, packet->tot_len);
+	return ERR_OK;
+}
+
+static err_t setUpInterface(struct netif* netif)
+{
+	netif->name[0] = 'w';
+	netif->name[1] = 'i';
+	netif->mtu = PACKET_BYTES_MAX;
+	netif->output = sendPacket;
+	netif->flags |= NETIF_FLAG_LINK_UP;
+	return ERR_OK;
+}
+
+void startStack(const char* address, uint32_t seed, PacketSink* send)
+{
+	ip4_addr_t own, mask, gateway;
+	sink = send;
+	randomState = seed;
+	lwip_init();
+	if (!ip4addr_aton(address, &own)) abort();
+	IP4_ADDR(&mask, 255, 0, 0, 0);
+	ip4_addr_set_zero(&gateway);
+	if (!netif_add(&interface, &own, &mask, &gateway, NULL, setUpInterface, ip_input)) abort();
+	netif_set_default(&interface);
+	netif_set_up(&interface);
+}
+
+void receivePacket(const uint8_t* bytes, size_t length)
+{
+	struct pbuf* packet = pbuf_alloc(PBUF_RAW, (u16_t)length, PBUF_RAM);
+	if (!packet) return;
+	pbuf_take(packet, bytes, (u16_t)length);
+	if (interface.input(packet, &interface) != ERR_OK) pbuf_free(packet);
+}
+
+void runStack(void)
+{
+	sys_check_timeouts();
+	netif_poll_all();
+}
+
+uint32_t stackWaitMs(void)
+{
+	struct netif* netif;
+	NETIF_FOREACH(netif) {
+		if (netif->loop_first) return 0;
+	}
+	return sys_timeouts_sleeptime();
+}
+
+/* What lwIP asks for */
+
+u32_t sys_now(void)
+{
+	return nowMs();
+}
+
+uint32_t stackRandom(void)
+{
+	/* Weyl sequence and finalizer of splitmix32. */
+	uint32_t x = randomState += 0x9e3779b9u;
+	x = (x ^ (x >> 16)) * 0x85ebca6bu;
+	x = (x ^ (x >> 13)) * 0xc2b2ae35u;
+	return x ^ (x >> 16);
+}

@@ -1,0 +1,61 @@
+#ifndef STACK_H
+#define STACK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * One copy of lwIP under the control of a test: no task, no clock and no network of its own. It has one interface with an
+ * IPv4 address, that takes and gives IP packets.
+ *
+ * A program has up to two copies: the board's, with the names that lwIP gives, and the peer's, all of whose names
+ * begin with `peer_` (build.ts). What a copy has done cannot be taken back: a process starts each once, and plays the next
+ * world in a new process.
+ */
+
+enum { PACKET_BYTES_MAX = 1500 };
+
+/** Gets a packet that the copy sends. It must not call the copy. */
+typedef void PacketSink(const uint8_t* packet, size_t length);
+
+/** `address` in dotted decimals; `seed` for its random numbers. */
+extern void startStack(const char* address, uint32_t seed, PacketSink* send);
+extern void peer_startStack(const char* address, uint32_t seed, PacketSink* send);
+
+/** A packet has arrived. It is lost when there is no memory for it, as on the chip. */
+extern void receivePacket(const uint8_t* packet, size_t length);
+extern void peer_receivePacket(const uint8_t* packet, size_t length);
+
+/** Runs the timers that are due, and hands over what the copy has sent to itself. */
+extern void runStack(void);
+extern void peer_runStack(void);
+
+/** Milliseconds until its next timer; UINT32_MAX: it has none. */
+extern uint32_t stackWaitMs(void);
+extern uint32_t peer_stackWaitMs(void);
+
+/** The time of both copies, in milliseconds (`sys_now`). Given by world.c, or by a test without a wire. */
+extern uint32_t nowMs(void);
+
+/* Memory of the board's copy: blocks and bytes that lwIP has taken and not given back, and the most bytes at once. */
+extern int stackBlocks(void);
+extern size_t stackBytes(void);
+extern size_t stackBytesMax(void);
+
+/** Of the next allocations of the board's copy `skipped` succeed and then `count` fail. */
+extern void failAllocations(int skipped, int count);
+/** The board's copy cannot have more than so many bytes at once; 0: no limit. */
+extern void limitStackBytes(size_t bytes);
+
+/** Control blocks of TCP in use, listeners included: what CONFIG_LWIP_MAX_ACTIVE_TCP limits. */
+extern int controlBlocks(void);
+/** In place of CONFIG_LWIP_MAX_ACTIVE_TCP and CONFIG_LWIP_MAX_LISTENING_TCP, with which a copy starts. */
+extern void limitControlBlocks(int all, int ofListeners);
+extern void peer_limitControlBlocks(int all, int ofListeners);
+
+/* For a port's own blocks that shall be counted, limited and failed with lwIP's. */
+extern void* stackAllocate(size_t bytes);
+extern void* stackAllocateZeroed(size_t count, size_t bytes);
+extern void stackFree(void* block);
+
+#endif

@@ -1,0 +1,50 @@
+#ifndef WORLD_H
+#define WORLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Two copies of lwIP, the board's (10.0.0.2) and the peer's (10.0.0.1), and the wire between them, in virtual time. The
+ * same seed and the same calls give the same world, to the last packet: `worldHash` tells.
+ */
+
+#define BOARD_ADDRESS "10.0.0.2"
+#define PEER_ADDRESS "10.0.0.1"
+
+/** What happens on the wire, each way. Chances are of each packet. */
+typedef struct {
+	uint32_t delayMinMs, delayMaxMs;
+	unsigned lossPermille;
+	unsigned duplicatePermille;
+	/** Arrives up to `reorderMs` later, behind those that were sent after it. Others keep their order. */
+	unsigned reorderPermille;
+	uint32_t reorderMs;
+	/** Is lost, and its receiver gets an RST in its place, as from a middlebox that has forgotten the connection. */
+	unsigned resetPermille;
+} Weather;
+
+/** Starts both copies at this time; `sys_now` of lwIP begins there. */
+extern void startWorld(uint64_t seed, uint32_t startMs);
+/** Without a call packets take 1 ms, and none is lost. */
+extern void setWeather(const Weather* weather);
+
+/**
+ * Advances to the next event (a packet arrives, or timers of a copy are due), but not beyond `untilMs`, and carries it out.
+ * Returns false when there was none: it is `untilMs`.
+ */
+extern bool stepWorld(uint32_t untilMs);
+/** Packets on the wire. */
+extern int packetsInFlight(void);
+
+/** Of all packets so far: when, which way, what became of it, and its bytes. */
+extern uint64_t worldHash(void);
+extern uint32_t packetsSent(void);
+
+/** A random number below `limit`, for the test itself. */
+extern uint32_t randomBelow(uint32_t limit);
+
+/** Writes a line for each packet to standard error. */
+extern void traceWorld(bool on);
+
+#endif

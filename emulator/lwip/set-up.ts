@@ -1,0 +1,22 @@
+import type { TestProject } from "vitest/node";
+import { buildProgram, cannotBuild } from "./build.ts";
+import { PROGRAMS } from "./programs.ts";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** Why lwIP cannot be built here; `undefined` when it is. */
+    noLwip: string | undefined;
+  }
+}
+
+/** Before the tests that need lwIP: says once why they are skipped, or builds all their programs. */
+export async function setup({ provide }: TestProject): Promise<void> {
+  const why = cannotBuild();
+  provide("noLwip", why);
+  const say = (line: string) => process.stderr.write(`${line}\n`);
+  if (why !== undefined) {
+    say(`tests on lwIP ${process.env.CI ? "fail" : "are skipped"}: ${why}`);
+    return;
+  }
+  for (const program of PROGRAMS) await buildProgram(program, say);
+}
