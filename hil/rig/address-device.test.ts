@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { AdminClient } from "../../emulator/proxy/workbench/admin-client.ts";
 import { AddressDevice } from "./address-device.ts";
 
-test("a board that does not take back its own document is not left in silence", async () => {
+test("a board that refuses its own configuration at the end is reported", async () => {
   const device = new AddressDevice({ host: "10.0.0.7", port: 8404, token: "token" }, () => {});
   const outcomes = [{ complaints: ["connect ECONNREFUSED 10.0.0.7:8404"] }];
   const admin = {

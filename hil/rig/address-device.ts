@@ -8,10 +8,13 @@ import { BoardError } from "./board-error.ts";
 import type { Device } from "./device.ts";
 import type { PlayedBoard } from "./run.ts";
 
-/** Between two looks at the board's last events: it remembers more than a scenario makes in that time. */
+/**
+ * Interval at which the board's last events are read; its log keeps more events than a scenario makes in that
+ * time.
+ */
 const EVENTS_MS = 100;
 
-/** A board in the network without a serial line: its log is asked for, and nobody can reset it. */
+/** A board without a serial line, reached through its admin port: the rig polls its log and cannot reset it. */
 export class AddressDevice implements Device {
   readonly offers: readonly Need[] = ["status"];
   readonly admin: AdminClient;
@@ -19,12 +22,12 @@ export class AddressDevice implements Device {
   #address: AdminAddress;
   #onLine: (line: string) => void;
   #version: string | undefined;
-  /** The document that it had when it was found. */
+  /** The configuration that the board had when the run began. */
   #own: GatewayDocument | undefined;
   #asking: NodeJS.Timeout | undefined;
   #released = false;
 
-  /** `onLine` hears its whole log, `onEvent` only what is for the scenario. */
+  /** `onLine` gets every line of the log, `onEvent` only those that belong to the scenario. */
   constructor(address: AdminAddress, onLine: (line: string) => void) {
     this.#address = address;
     this.#onLine = onLine;
@@ -49,14 +52,15 @@ export class AddressDevice implements Device {
       if (this.#asking === undefined) await this.#ask();
     } catch (error) {
       const { host, port } = this.#address;
-      const why = `nobody answers at the admin port ${host}:${port}: ${(error as Error).message}`;
+      const why = `no answer at the admin port ${host}:${port}: ${(error as Error).message}`;
       throw new BoardError("rig", why, { cause: error });
     }
   }
 
   async configure(given: GatewayDocument): Promise<GatewayDocument> {
     await this.ready();
-    // Its ports may be all that this machine has to give.
+    // The board may use other ports of this machine, which others hold: only those of its own configuration are
+    // safe.
     const document = { listeners: this.#own!.listeners, ...given };
     const outcome = await this.admin.change("/api/config?persist=no", document);
     if ("complaints" in outcome) {
@@ -83,7 +87,7 @@ export class AddressDevice implements Device {
 
   #askLater(): void {
     if (this.#released) return;
-    // One that does not answer in time is asked again; the scenario waits for its events meanwhile.
+    // A board that does not answer in time is asked again; the scenario waits for its events.
     this.#asking = setTimeout(() => void this.#ask().catch(() => this.#askLater()), EVENTS_MS);
   }
 }

@@ -10,23 +10,23 @@ import { EMULATED_PATH } from "./emulated-port.ts";
 import type { Incident } from "./incidents.ts";
 import { SerialDevice } from "./serial-device.ts";
 
-/** A board as it lies on the desk: what scenarios are played on, and its serial line where it has one. */
+/** A board ready for a run: the device that scenarios are played on, and its serial line if it has one. */
 export interface Attachment {
-  /** What tells it from other boards; a lock and a folder are called so. */
+  /** Unique name of the board; its lock and its report folder are named after it. */
   readonly identity: string;
   readonly device: Device;
   readonly board: RigBoard | undefined;
-  /** What mischief is done to. */
+  /** The target of `--inject`. */
   readonly emulated: EmulatedBoard | undefined;
 }
 
-/** What a desk is told, and what it tells. */
+/** What an attachment needs, and its listener. */
 export interface AttachmentOptions {
-  /** The file that keeps all that the board writes. */
+  /** File to which every byte of the board is written. */
   readonly log: string;
-  /** How long it may take to get an address. */
+  /** Longest time until the board has an IP address. */
   readonly onlineMs: number;
-  /** Hears each line of the board. */
+  /** Called with each line of the board. */
   onLine(line: string): void;
   onIncident(incident: Incident): void;
 }
@@ -52,7 +52,7 @@ export function attachEmulated(
   const board = new RigBoard({ binding: emulated.binding, path, ...surroundings });
   const device = new SerialDevice({
     board,
-    // Every run has one of its own, also beside others in one process.
+    // Each run has an emulated board of its own, also beside other runs in this process.
     played: {
       kind: "emulated",
       identity: `${EMULATED_PATH} ${process.pid}.${randomInt(1e9)}`,

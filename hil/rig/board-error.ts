@@ -1,6 +1,6 @@
 import type { Blame } from "./incidents.ts";
 
-/** The board did not come to where it was to be brought, or did not do what it was asked. */
+/** The board did not reach the wanted state, or did not do what it was asked. */
 export class BoardError extends Error {
   readonly blame: Blame;
 
@@ -10,7 +10,7 @@ export class BoardError extends Error {
   }
 }
 
-/** The chip finds nothing in its flash that it could start: erased, half written, or unreadable. */
+/** The chip finds no program in its flash: it is erased, half written, or unreadable. */
 export class NoProgram extends BoardError {
   constructor(why: string, options?: ErrorOptions) {
     super("rig", why, options);

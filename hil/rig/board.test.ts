@@ -13,7 +13,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** An adapter whose board says what the test wants when it is reset. */
+/** An adapter whose board prints what the test wants at each reset. */
 class ScriptedAdapter implements EmulatedAdapter {
   plugged = true;
   onBytes: ((bytes: Uint8Array) => void) | undefined;
@@ -60,7 +60,7 @@ function bench() {
 }
 
 describe("the lines", () => {
-  test("opening and closing the port resets nothing: no line moves alone", async () => {
+  test("opening and closing the port does not reset the board: no line moves alone", async () => {
     const { adapter, board } = bench();
     await board.attach();
     await board.release();
@@ -75,7 +75,7 @@ describe("the lines", () => {
     await board.release();
   });
 
-  test("a port that is open cannot be opened twice, and a pulled one not at all", async () => {
+  test("an open port cannot be opened again, and a pulled one not at all", async () => {
     const { binding, board } = bench();
     const other = new SerialLink({
       binding,
@@ -101,7 +101,7 @@ describe("the lines", () => {
 });
 
 describe("states", () => {
-  test("from nothing to serving: reset, and what it says is followed", async () => {
+  test("an unknown board is reset, and its output followed until it serves", async () => {
     const { board, kinds } = bench();
     await board.attach();
     await board.to("serving");
@@ -109,7 +109,7 @@ describe("states", () => {
     await board.release();
   });
 
-  test("a board that is there already is left alone", async () => {
+  test("a board that is in the wanted state is left alone", async () => {
     const { adapter, board } = bench();
     await board.attach();
     await board.to("serving");
@@ -120,7 +120,7 @@ describe("states", () => {
     await board.release();
   });
 
-  test("off: the reset line holds it, once, until it is wanted or let go", async () => {
+  test("off: the reset line holds it, once, until another state is wanted or it is released", async () => {
     const { adapter, board, kinds } = bench();
     await board.attach();
     await board.to("serving");
@@ -135,7 +135,7 @@ describe("states", () => {
     expect([adapter.lines.at(-1), board.boots, kinds()]).toEqual(["--", 3, []]);
   });
 
-  test("download: IO0 is low when EN rises, once; from there it starts again", async () => {
+  test("download: IO0 is low when EN rises, once; a reset starts the program again", async () => {
     const { adapter, board, kinds } = bench();
     await board.attach();
     await board.to("download");
@@ -147,7 +147,7 @@ describe("states", () => {
     await board.release();
   });
 
-  test("a board without the circuit starts its program instead, which is said", async () => {
+  test("a board without the auto-reset circuit starts its program instead, and the error says so", async () => {
     const { adapter, board } = bench();
     adapter.autoReset = false;
     vi.useFakeTimers();
@@ -159,7 +159,7 @@ describe("states", () => {
     await board.release();
   });
 
-  test("where there are no lines nothing is held, and it runs on", async () => {
+  test("without control lines a board is not held in reset and keeps running", async () => {
     const { board } = bench();
     await board.attach();
     await board.to("serving");
@@ -170,7 +170,7 @@ describe("states", () => {
     await board.release();
   });
 
-  test("one that has no Wi-Fi is given up at once, with what it said", async () => {
+  test("a board without stored Wi-Fi is given up at once, and the error quotes its output", async () => {
     const { adapter, board } = bench();
     adapter.boots = [BOOT[0], 'E (2) net: no-ssid error="no Wi-Fi is known"'];
     await board.attach();
@@ -180,7 +180,7 @@ describe("states", () => {
     await board.release();
   });
 
-  test("a start that nobody asked for is an incident, and the board is no further than it says", async () => {
+  test("an unexpected start is an incident, and the state is that of the board's output", async () => {
     const { adapter, board, kinds } = bench();
     await board.attach();
     await board.to("serving");
@@ -192,7 +192,7 @@ describe("states", () => {
   });
 });
 
-test("a board to which DHCP gives another address is found there, and goes on serving", async () => {
+test("a board that gets another address from DHCP is found there and still serves", async () => {
   const { adapter, board, kinds } = bench();
   await board.attach();
   await board.to("serving");
@@ -204,7 +204,7 @@ test("a board to which DHCP gives another address is found there, and goes on se
   await board.release();
 });
 
-test("a dump after which the board stands still is told when it has said its last", async () => {
+test("a dump after which the board halts is reported when its output ends", async () => {
   const { adapter, board, kinds } = bench();
   await board.attach();
   await board.to("serving");
@@ -222,7 +222,7 @@ test("an event that arrives in two pieces is reported once, whole", async () => 
   board.onEvent = event => received.push(event);
   const since = board.transcript.mark();
   adapter.onBytes?.(Buffer.from("I (9) session: end id=1 client=10.0.0.1:4"));
-  await board.transcript.expect(/id=1/, { withinMs: 1000, since }); // the silence makes it a line
+  await board.transcript.expect(/id=1/, { withinMs: 1000, since }); // after a silence it counts as a line
   adapter.says("2 why=idle");
   await expect
     .poll(() => received)
@@ -230,7 +230,7 @@ test("an event that arrives in two pieces is reported once, whole", async () => 
   await board.release();
 });
 
-test("the bootloader of ESP-IDF, which calls itself boot, too, is not our firmware", async () => {
+test("ESP-IDF's bootloader, which logs as boot, too, is not taken for our firmware", async () => {
   const { adapter, board } = bench();
   adapter.boots = ["I (29) boot: ESP-IDF v5.4 2nd stage bootloader", ...BOOT];
   await board.attach();
@@ -239,7 +239,7 @@ test("the bootloader of ESP-IDF, which calls itself boot, too, is not our firmwa
   await board.release();
 });
 
-test("a port whose lines cannot be set is not kept open", async () => {
+test("a port whose control lines cannot be set is closed", async () => {
   const { adapter, board } = bench();
   const { set } = adapter;
   adapter.set = lines => {
@@ -253,7 +253,7 @@ test("a port whose lines cannot be set is not kept open", async () => {
   await board.release();
 });
 
-test("a board that comes back under another name is found where it is plugged in", async () => {
+test("a board whose port was renamed is found by its USB port", async () => {
   const { binding, kinds, seen } = bench();
   let path = "/dev/ttyUSB0";
   const named: BindingInterface = {
@@ -281,7 +281,7 @@ test("a board that comes back under another name is found where it is plugged in
   await board.release();
 });
 
-test("a dump without an end is told of all the same, soon, with all that came of it", async () => {
+test("an unfinished dump is reported soon, with all its lines", async () => {
   const { adapter, board, kinds } = bench();
   await board.attach();
   await board.to("serving");
@@ -289,13 +289,13 @@ test("a dump without an end is told of all the same, soon, with all that came of
   adapter.says(last, ...more);
   expect(kinds()).toEqual([]);
   await expect.poll(kinds).toEqual(["panic"]);
-  adapter.says("I (9) session: end id=1 why=idle"); // and it goes on
+  adapter.says("I (9) session: end id=1 why=idle"); // and the board goes on
   adapter.says(...panicLines("panic", 9000), ...banner("panic", "flash"));
   await expect.poll(kinds).toEqual(["panic", "panic"]);
   await board.release();
 });
 
-test("a pulled cable is the rig's, and the board is there again when it is back", async () => {
+test("a pulled cable is the rig's fault, and the board is back when the cable is", async () => {
   const { binding, board, kinds } = bench();
   await board.attach();
   await board.to("serving");
@@ -345,7 +345,7 @@ describe("a disturbed line", () => {
     expect([board.address, kinds()]).toEqual(["10.0.0.7", []]);
   });
 
-  test("an event that is lost does not make the firmware guilty: the board is asked once more", async () => {
+  test("a lost event is not blamed on the firmware: the board is reset once more", async () => {
     for (const lost of BOOT) {
       const { adapter, board } = bench();
       vi.useFakeTimers();
@@ -367,7 +367,7 @@ describe("a disturbed line", () => {
     }
   });
 
-  test("a firmware that really does not serve is found guilty at the second start", async () => {
+  test("a firmware that does not serve is blamed after the second start", async () => {
     const { adapter, board } = bench();
     adapter.boots = BOOT.slice(0, 2);
     vi.useFakeTimers();
@@ -379,7 +379,7 @@ describe("a disturbed line", () => {
     await board.release();
   });
 
-  test("what a client has sent moves the board to no state", async () => {
+  test("text that a client has sent does not change the board's state", async () => {
     const { adapter, board, kinds } = bench();
     await board.attach();
     await board.to("serving");
@@ -395,7 +395,7 @@ describe("a disturbed line", () => {
   });
 });
 
-test("a chip without a program is told at once, and is the rig's", async () => {
+test("a chip without a program is reported at once, as the rig's fault", async () => {
   const { adapter, board, kinds } = bench();
   adapter.boots = ["flash read err, 1000", "ets_main.c 371"];
   await board.attach();

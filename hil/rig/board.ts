@@ -8,22 +8,22 @@ import { SerialLink, type SerialLinkOptions } from "./serial-link.ts";
 import { type Line, type Mark, Transcript, type TranscriptClock, Unmet } from "./transcript.ts";
 
 /**
- * How far a board has come, each state with those before it. `off`: held by its reset line, or not heard of
- * since it was reset; `download` is beside the way.
+ * States of a board, from reset to serving; each one includes those before it, except `download`, which is not
+ * on this path. `off`: held in reset, or no line received since the reset.
  */
 export const STATES = ["off", "download", "booted", "online", "serving"] as const;
 export type BoardState = (typeof STATES)[number];
 
 type Goal = Exclude<BoardState, "off" | "download">;
 
-/** The states on the way to serving: for how long each is waited for, whose fault it is when it does not come. */
+/** For each state on the way to serving: how long it may take, and whose fault it is if it does not come. */
 const WAY: Readonly<Record<Goal, { withinMs: number; blame: Blame; why: string }>> = {
   booted: {
     withinMs: 10_000,
     blame: "firmware",
     why: "the board was reset, and our firmware does not come up",
   },
-  // Wi-Fi is the slow one: to join, DHCP, and all that a second time.
+  // Wi-Fi is the slowest part: join and DHCP, with one retry.
   online: {
     withinMs: 60_000,
     blame: "rig",
@@ -37,38 +37,38 @@ const WAY: Readonly<Record<Goal, { withinMs: number; blame: Blame; why: string }
 };
 
 /**
- * Resets until the firmware is found firmwareFailed of not coming to a state. Once is not enough: a disturbed line
- * may have lost the one event that tells of it.
+ * Attempts before the firmware is blamed for not reaching a state: one is not enough, because a disturbed line
+ * may have lost the one event that reports it.
  */
 const ATTEMPTS = 2;
 
-/** From the reset to the word of the ROM's loader: it speaks at once. */
+/** From the reset to the first line of the ROM's loader, which prints at once. */
 const LOADER_MS = 3_000;
 
 const BANNER = /rst:0x[0-9a-f]+ \(/;
 const DOWNLOAD = /waiting for download/;
 
-/** Between two lines of a dump there is no more than this; a dump of 4 KB takes a third of a second. */
+/** Longest pause between two lines of a dump; a dump of 4 KB takes a third of a second. */
 const QUIET_MS = 300;
 const DUMP_MS = 3_000;
 
 /**
- * A dump without an end is told of after so long: its board halts, has crashed amid it, or goes on, as
- * after a task watchdog that only warns.
+ * An unfinished dump is reported after this time: the board has halted, has crashed during the dump, or goes
+ * on, as after a task watchdog that only warns.
  */
 const UNFINISHED_DUMP_MS = 1_000;
 
-/** How long a pulled cable may stay out. */
+/** Longest time that a pulled cable may stay out. */
 const REPLUG_MS = 30_000;
 
 export interface RigBoardOptions extends Pick<SerialLinkOptions, "binding" | "path" | "whereNow"> {
-  /** Where all that it writes is kept. */
+  /** File to which every byte of the board is written. */
   readonly log?: string;
-  /** How long a pulled cable may stay out. */
+  /** Longest time that a pulled cable may stay out. */
   readonly replugMs?: number;
-  /** How long it may take to an address. */
+  /** Longest time until the board has an IP address. */
   readonly onlineMs?: number;
-  /** Hears each line, as it is. */
+  /** Called with each line, unchanged. */
   onLine?(line: string): void;
   onIncident(incident: Incident): void;
 }
@@ -81,26 +81,26 @@ const realClock: TranscriptClock = {
   },
 };
 
-/** A board on its serial line: what it wrote, what became of it, and how to bring it further. */
+/** A board on its serial line: its output, its state, and the way to bring it to a wanted state. */
 export class RigBoard {
   readonly transcript = new Transcript(realClock);
   readonly incidents: Incidents;
   readonly link: SerialLink;
-  /** Its IP address, its version and its build, as it said last. */
+  /** IP address, version and build, as the board logged them last. */
   address: string | undefined;
   version: string | undefined;
   build: string | undefined;
-  /** Times that our firmware came up. */
+  /** Number of times that our firmware has started. */
   boots = 0;
-  /** The cable is out and has not come back. */
+  /** The cable was pulled and has not come back in time. */
   lost = false;
-  /** Hears each event of the board's log. */
+  /** Called with each event of the board's log. */
   onEvent: (line: string) => void = () => {};
   #options: RigBoardOptions;
   #since: Mark = 0;
   #held = false;
   #state: BoardState = "off";
-  /** Why it will not come any further without a reset or a person. */
+  /** Set when no state can be reached any more without a reset or a person; makes the error. */
   #hopeless: ((cause: Error) => BoardError) | undefined;
   #replugging: Promise<void> = Promise.resolve();
   #unfinishedDump: (() => void) | undefined;
@@ -116,7 +116,7 @@ export class RigBoard {
       },
     );
     this.transcript.watch(line => {
-      if (!line.whole) return; // half an event would count twice
+      if (!line.whole) return; // half an event would be counted twice
       options.onLine?.(line.text);
       this.#read(line);
     });
@@ -134,26 +134,26 @@ export class RigBoard {
     return this.#state;
   }
 
-  /** Opens the line. The board runs on as it is. */
+  /** Opens the serial line. The board keeps running. */
   async attach(): Promise<void> {
     await this.link.connect();
   }
 
-  /** Closes the line. A board that is held runs again. */
+  /** Closes the serial line. A board that is held in reset is started again. */
   async release(): Promise<void> {
     if (this.#held) await this.reset();
     await this.link.close();
   }
 
-  /** Restarts it, on purpose. */
+  /** Restarts the board; the start is no incident. */
   async reset(): Promise<void> {
     this.#ends("program");
     await this.link.reset();
   }
 
   /**
-   * Brings it to `wanted`, and leaves it alone when it is there. Rejects with `BoardError`, which says whose
-   * fault it is, and all that the board said.
+   * Brings the board to `wanted`; does nothing if it is there already. Rejects with `BoardError`, which says
+   * whose fault it is and quotes the board's output.
    */
   async to(wanted: BoardState): Promise<void> {
     if (wanted === "off") return this.#hold();
@@ -171,7 +171,7 @@ export class RigBoard {
     }
   }
 
-  /** Waits until it has said what it is about to say: a dump takes a while at this speed. */
+  /** Waits until the output pauses: a dump takes a while at this speed. */
   async settled(): Promise<void> {
     await this.transcript.settled(QUIET_MS, DUMP_MS);
     this.incidents.flush(); // not every dump ends with a start
@@ -189,7 +189,7 @@ export class RigBoard {
     }
   }
 
-  /** What runs on it is over, on purpose. */
+  /** The running program is about to be ended on purpose. */
   #ends(next: "program" | "loader"): void {
     this.incidents.announceReset(next);
     this.#since = this.transcript.mark();
@@ -226,12 +226,12 @@ export class RigBoard {
     if (!this.link.hasLines) {
       throw new BoardError(
         "rig",
-        `${this.link.path} has no control lines: the board's buttons are left`,
+        `${this.link.path} has no control lines: use the board's buttons`,
       );
     }
   }
 
-  /** Waits for what `#read` makes of the lines: there is no second opinion on them. */
+  /** Waits until `#read`, which alone sets the state, has seen `goal`. */
   async #await(goal: Goal): Promise<void> {
     const { blame, why, ...way } = WAY[goal];
     const withinMs = (goal === "online" ? this.#options.onlineMs : undefined) ?? way.withinMs;
@@ -239,21 +239,21 @@ export class RigBoard {
     try {
       await this.transcript.until(() => reached(this.#state, goal), {
         ...{ withinMs, since, what: `the board to be ${goal}` },
-        hopeless: () => this.#hopeless && "it comes no further",
+        hopeless: () => this.#hopeless && "it cannot come any more",
       });
     } catch (error) {
       if (!(error instanceof Unmet)) throw error;
       if (this.#hopeless !== undefined) throw this.#hopeless(error);
       const options = { cause: error };
       if (goal === "booted" && this.transcript.mark() === since) {
-        const silent = "not a sound after a reset: power, cable, or another board?";
+        const silent = "no output after a reset: check power and cable; is it another board?";
         throw new BoardError("rig", `${silent}\n${error.message}`, options);
       }
       throw new BoardError(blame, `${why}\n${error.message}`, options);
     }
   }
 
-  /** Reads a line of the board: the one place in which the state follows from it. */
+  /** Reads a line of the board. The state changes here and nowhere else. */
   #read({ text, own, event, ms }: Line): void {
     this.incidents.line(text, ms);
     this.#watchDump();
@@ -266,7 +266,7 @@ export class RigBoard {
     }
     if (event === undefined) return;
     const { on, what, values = {} } = parseLine(event) ?? {};
-    // The bootloader of ESP-IDF calls itself boot, too.
+    // ESP-IDF's bootloader logs as `boot`, too.
     if (on === "boot" && values.version !== undefined) {
       this.#state = "booted";
       this.#hopeless = undefined;
@@ -279,7 +279,7 @@ export class RigBoard {
     } else if (on === "net" && what === "no-ssid") {
       this.#hopeless = stuckBecause("rig", WAY.online.why);
     } else if (on === "proxy" && what === "ready") {
-      // An address that was missed is logged again at the next start.
+      // A start logs the address again, in case this line was lost.
       if (this.address !== undefined) this.#passed("serving");
       else this.#hopeless = unreadable;
     }
@@ -287,7 +287,7 @@ export class RigBoard {
   }
 
   #passed(state: Goal): void {
-    if (!reached(this.#state, "booted")) this.boots++; // its first line was not readable
+    if (!reached(this.#state, "booted")) this.boots++; // its first line was unreadable
     if (!reached(this.#state, state)) this.#state = state;
   }
 
@@ -312,7 +312,7 @@ export class RigBoard {
   }
 }
 
-/** The line was disturbed where it mattered. */
+/** The event that was waited for came in an unreadable line. */
 class Unreadable extends BoardError {}
 
 function unreadable(cause: Error): Unreadable {
@@ -326,7 +326,7 @@ function stuckBecause(blame: Blame, why: string): (cause: Error) => BoardError {
 
 function noProgram(sign: string): (cause: Error) => NoProgram {
   return cause => {
-    const why = `the board has no program that it could start (${sign}): flash it`;
+    const why = `the board has no program in its flash (${sign}): flash it`;
     return new NoProgram(`${why}\n${cause.message}`, { cause });
   };
 }

@@ -12,7 +12,7 @@ const FOUND = {
 };
 const CHIP = { chip: "ESP32", mac: "24:0a:c4:00:00:01" };
 
-/** What is done to a board that names `build` when it boots, or fails to. */
+/** What is done to a board that reports `build` at boot, or fails to boot. */
 async function done(policy: FlashPolicy, build: string | BoardError | undefined) {
   const deeds: string[] = [];
   const board = {
@@ -52,7 +52,7 @@ test("a board that has the build already is left alone", async () => {
   expect(said).toEqual(["not flashing /dev/ttyUSB0: the board has build aaaa already"]);
 });
 
-test("one with another build, or another program, is flashed, remembered and reset", async () => {
+test("a board with another build or another program is flashed, stored and reset", async () => {
   expect((await done("changed", "bbbb")).deeds).toEqual(["to booted", ...FLASHED]);
   expect((await done("changed", new BoardError("firmware", "no boot"))).deeds).toEqual([
     "to booted",
@@ -69,13 +69,13 @@ test("one with another build, or another program, is flashed, remembered and res
   ]);
 });
 
-test("a silent board is the rig's trouble, and not flashed in the dark", async () => {
+test("a silent board is the rig's fault and is not flashed", async () => {
   await expect(done("changed", new BoardError("rig", "not a sound"))).rejects.toThrow(
     "not a sound",
   );
 });
 
-test("never is never, and always asks nothing", async () => {
+test("never does not flash, and always does not read the build", async () => {
   expect((await done("never", "bbbb")).deeds).toEqual([]);
   expect((await done("always", "aaaa")).deeds).toEqual(FLASHED);
 });

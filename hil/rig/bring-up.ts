@@ -8,15 +8,15 @@ export interface BringUpOptions {
   readonly policy: FlashPolicy;
   readonly firmware: Flashable;
   readonly found: Found;
-  /** Remembers which chip it was. */
+  /** Stores which chip was found. */
   readonly known: Pick<KnownBoards, "remember">;
-  /** Tells the person what happens, and why. */
+  /** Prints what is done, and why. */
   say(text: string): void;
 }
 
 /**
- * Gives a board on its open line the firmware that it is to be tested with, where it has another. True:
- * what the board has shown until now was another firmware's.
+ * Flashes the board if it runs another firmware than the one to be tested. Returns true if the board's output
+ * until now came from another firmware.
  */
 export async function bringUp(
   board: Pick<RigBoard, "to" | "reset" | "build" | "link">,
@@ -41,7 +41,7 @@ export async function bringUp(
   return true;
 }
 
-/** What its first line names; nothing when another program is on it, or none. */
+/** The build that the board's first line names; `undefined` if it runs another program, or none. */
 async function buildOf(board: Pick<RigBoard, "to" | "build">): Promise<string | undefined> {
   try {
     await board.to("booted");

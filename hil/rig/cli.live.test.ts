@@ -20,14 +20,14 @@ import { BUDGETS } from "./limits.ts";
 import { parsed } from "./report/testing.ts";
 import { EXIT, type Run } from "./run.ts";
 
-// The command as a person runs it: as a process where it is about signals, pipes and processes that end, else
-// in this one, because its start takes more of the processor than most of the runs. All of it waits much more than
-// it works, so it runs side by side.
+// The command as users run it: as a process if the test is about signals, pipes or processes that end, else
+// inside this process, because starting one costs more processor time than most runs. All of it waits more than
+// it works, so tests run side by side.
 
-/** Commands at once, beside the one that plays all scenarios: a computer may have two cores. */
+/** Commands at once, besides the one that plays all scenarios: a computer may have two cores. */
 const AT_ONCE = 8;
 
-/** The longest plays all scenarios, and two thousand requests at 115200 baud take half a minute. */
+/** Longest test: all scenarios, with two thousand requests at 115200 baud, take half a minute. */
 const LONGEST_MS = onThisComputer(200_000);
 
 const TOKEN = "a-token-for-this-test";
@@ -74,12 +74,12 @@ async function hil(...args: string[]) {
   return { exitCode, stdout: output.stdout.text, stderr: output.stderr.text };
 }
 
-/** How long the rig waits for a scenario of these, and for a board that never gets an address. */
+/** How long the rig waits for one of these scenarios, and for a board that never gets an address. */
 const [STORY_MS, NO_WIFI_MS] = [onThisComputer(8_000), onThisComputer(3_000)];
 
 const patience = (ms: number) => ["--patience", `${Math.ceil(ms / 1000)}s`];
 
-/** Options of a run that is to be over soon; its report lies in `folder/name`. */
+/** Options of a run that ends soon; its report is in `folder/name`. */
 const short = (name: string) => [...patience(STORY_MS), "--report", join(folder, name)];
 
 const rig = (name: string, ...args: string[]) => hil(...short(name), ...args);
@@ -93,7 +93,7 @@ const kindsOf = (run: Run) => [
   ...new Set(run.results.flatMap(({ incidents }) => incidents.map(({ kind }) => kind))),
 ];
 
-/** May this test listen on the port? */
+/** True if this test may listen on the port. */
 function isFree(port: number): Promise<boolean> {
   const server = net.createServer();
   return new Promise(resolve => {
@@ -102,7 +102,7 @@ function isFree(port: number): Promise<boolean> {
   });
 }
 
-/** A board of `npm run emulate` that serves until `use` is over. */
+/** A board of `npm run emulate` that serves until `use` has ended. */
 async function emulating<T>(args: string[], use: (pty: string | undefined) => Promise<T>) {
   const demo = ["--json", "--backend", "127.0.0.1:9", "--token", TOKEN];
   const child = program("emulator/proxy/cli.ts", [...demo, ...args]);
@@ -123,7 +123,7 @@ async function emulating<T>(args: string[], use: (pty: string | undefined) => Pr
   }
 }
 
-/** Waits until a command has printed something like it. */
+/** Waits until a command has printed a match. */
 function printed(child: ReturnType<typeof started>, wanted: RegExp): Promise<void> {
   let text = "";
   return new Promise((resolve, reject) => {
@@ -137,7 +137,7 @@ function printed(child: ReturnType<typeof started>, wanted: RegExp): Promise<voi
 
 const plugged = (await discover(computersPorts())).some(({ adapter }) => adapter !== undefined);
 
-/** Scenarios find a board by its own ports; the first of them may be root's alone. */
+/** Scenarios use the board's own ports; the first of them may need root. */
 const ptyPlayable =
   cannotOpenPty() === undefined && (await isFree(80)) && (await isFree(ADMIN_PORT));
 
@@ -213,14 +213,14 @@ describe.concurrent("npm run hil", () => {
     expect([exitCode, stderr]).toEqual([EXIT.usage, expect.stringContaining(`hil: ${sentence}`)]);
   });
 
-  test("a FIFO is no place for a report, and keeps nobody waiting", async () => {
+  test("a FIFO in the place of the report folder is refused at once", async () => {
     const fifo = join(folder, "fifo");
     await execa("mkfifo", [fifo]);
     const { exitCode, stderr } = await inTurn(() => hil("--board", "emulated", "--report", fifo));
     expect([exitCode, stderr]).toEqual([EXIT.usage, `hil: --report "${fifo}": it is no folder\n`]);
   });
 
-  test("a port that is not there is no board, one that does not open is a fault of the rig", async () => {
+  test("a missing port is no board, one that does not open is a fault of the rig", async () => {
     const gone = await inTurn(() => rig("gone", "--port", join(folder, "ttyUSB7")));
     expect(gone.stderr).toMatch(/ttyUSB7": there is no such serial port; there are: /);
     const file = join(folder, "no-terminal");
@@ -230,7 +230,7 @@ describe.concurrent("npm run hil", () => {
     expect([gone.exitCode, closed.exitCode]).toEqual([EXIT.noBoard, EXIT.rig]);
   });
 
-  // With one plugged in the command would play on it.
+  // With a board plugged in, the command would play on it.
   test.skipIf(plugged)(
     "without a board it says what it looked for and what would help",
     async () => {
@@ -240,7 +240,7 @@ describe.concurrent("npm run hil", () => {
     },
   );
 
-  test("a board is one run's alone, until that has ended, however that was", async () => {
+  test("a board belongs to one run until that has ended, in whatever way", async () => {
     const reserved = [await reservePort(), await reservePort()];
     const [port, admin] = reserved.map(({ port }) => port);
     const config = join(folder, "gateway.json");
@@ -282,7 +282,7 @@ describe.concurrent("npm run hil", () => {
           expect(stdout).toMatch(/All 2 scenarios passed/);
           expect([exitCode, kindsOf(runOf("pty"))]).toEqual([EXIT.passed, []]);
 
-          // One of two boards that cannot be played on does not keep the other from it.
+          // If one of two boards cannot be played on, the other one is.
           const both = await rig(
             "both",
             ...here,
@@ -313,7 +313,7 @@ describe.concurrent("npm run hil", () => {
     expect(soak.ms).toBeGreaterThanOrEqual(4_000);
   });
 
-  test("who reads only the first line of it ends no run, and its report is written", async () => {
+  test("a reader that closes the output after the first line ends no run, and the report is written", async () => {
     await inTurn(async () => {
       const child = started(
         ...short("unread"),
@@ -327,7 +327,7 @@ describe.concurrent("npm run hil", () => {
     });
   });
 
-  test("Ctrl-C ends a run in order: with a report of what was reached", async () => {
+  test("Ctrl-C ends a run with a report of what was reached", async () => {
     await inTurn(async () => {
       const words = scenarios(SHORT_SCENARIOS[0], SHORT_SCENARIOS[3]);
       const child = started(

@@ -4,7 +4,7 @@ import { EXIT } from "./run.ts";
 
 ignoreBrokenPipe();
 
-// A scenario that was cut short may still have something open.
+// An interrupted scenario may still have something open.
 const code = await hil(process.argv.slice(2), process);
-await new Promise(resolve => setImmediate(resolve)); // what became of the output is known by then
+await new Promise(resolve => setImmediate(resolve)); // by then errors of the output have been reported
 process.exit(code === EXIT.passed && process.exitCode !== undefined ? EXIT.rig : code);

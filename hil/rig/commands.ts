@@ -50,35 +50,35 @@ import { Rig, type RigOptions } from "./rig.ts";
 import { EXIT } from "./run.ts";
 import { SerialDevice } from "./serial-device.ts";
 
-/** There is no board; all that can be said about it. */
+/** No board was found; the message says what is there. */
 class NoBoard extends Error {}
 
-/** Where a command writes. */
+/** The streams that a command writes to. */
 export interface Output {
   readonly stdout: Terminal;
   readonly stderr: NodeJS.WritableStream;
 }
 
 /**
- * `npm run hil` with these arguments; returns the exit code. What keeps it from playing is said in a sentence.
- * Several may run in one process.
+ * Runs `npm run hil` with these arguments; returns the exit code. An error that keeps it from playing is
+ * printed in one sentence. Several may run in one process.
  */
 export function hil(args: readonly string[], output: Output): Promise<number> {
   return command(args, output).catch(error => reported(error, "hil", output));
 }
 
-/** What keeps us from playing is said in a sentence; everything else is a mistake of the rig's own. */
+/** Prints an error: in a sentence if it is one that users can mend, with its stack if it is a bug of the rig. */
 function reported(error: unknown, whose: string, { stderr }: Output): number {
   const code = codeOf(error);
   const { message, stack } = error as Error;
   const texts =
     code === undefined
-      ? [`a mistake of the rig's own: ${stack}`]
+      ? [`a bug of the rig: ${stack}`]
       : error instanceof UsageError
         ? error.complaints
         : [message];
   stderr.write(texts.map(text => `${whose}: ${text}\n`).join(""));
-  return code ?? EXIT.rig; // Node's own 1 would blame the firmware
+  return code ?? EXIT.rig; // Node's own code, 1, would blame the firmware
 }
 
 function codeOf(error: unknown): number | undefined {
@@ -104,7 +104,7 @@ async function command(args: readonly string[], output: Output): Promise<number>
   return typeof line === "string" ? answer(line, stdout) : playOn(readOptions(line), output);
 }
 
-/** The help, or the version. */
+/** Prints the help or the version. */
 function answer(text: string, stdout: NodeJS.WritableStream): number {
   stdout.write(text);
   return EXIT.passed;
@@ -155,7 +155,7 @@ async function playOn(options: CommandOptions, output: Output): Promise<number> 
         progress.end(run, folder);
         return run.exitCode;
       } catch (error) {
-        return reported(error, alone ? "hil" : `hil: ${label}`, output); // the others play on
+        return reported(error, alone ? "hil" : `hil: ${label}`, output); // the other boards are still played on
       }
     }),
   );
@@ -163,11 +163,11 @@ async function playOn(options: CommandOptions, output: Output): Promise<number> 
   return worst(codes);
 }
 
-/** Nobody plays for hours to hear then that there is no place for the report. */
+/** Checks the report folder before a long run. */
 function prepare(folder: string): void {
   try {
     const there = statSync(folder, { throwIfNoEntry: false });
-    // Node would try for ever to make a folder where a FIFO is.
+    // Node never stops trying to make a folder where a FIFO is.
     if (there !== undefined && !there.isDirectory()) throw new Error("it is no folder");
     mkdirSync(folder, { recursive: true });
     accessSync(folder, constants.W_OK);
@@ -176,7 +176,7 @@ function prepare(folder: string): void {
   }
 }
 
-/** Several boards share the terminal: each of their lines says whose it is. */
+/** Output for one of several boards on the terminal: each line begins with the board's label. */
 function prefixed(label: string, stdout: NodeJS.WritableStream) {
   return new Writable({
     decodeStrings: false,
@@ -188,7 +188,7 @@ function prefixed(label: string, stdout: NodeJS.WritableStream) {
 }
 
 interface SetUp {
-  /** What a person calls the board. */
+  /** Name of the board in messages. */
   readonly label: string;
   readonly setUp: (surroundings: AttachmentOptions) => Attachment;
   readonly bringUp?: RigOptions["bringUp"];
@@ -228,7 +228,7 @@ function firmwareOf({ image }: CommandOptions) {
   if (image === undefined) {
     const ask = personAsk();
     return new SourceFirmware([], async () => {
-      requireFlashing(); // nobody types a password for nothing
+      requireFlashing(); // checked before the password is asked for
       return wifiCredentials(process.env, ask);
     });
   }
@@ -249,7 +249,7 @@ function requireFlashing(): void {
   }
 }
 
-/** The boards that are meant: those that were named, or the only one that there is. */
+/** The boards to play on: those that were named, or the only one that is there. */
 function chosenPorts({ ports }: CommandOptions, found: readonly Found[]): readonly Found[] {
   if (ports.length > 0) {
     return ports.map(path => portNamed(path, found) ?? notThere(path, found));
@@ -272,7 +272,7 @@ async function diagnose(
     ports: () => discover(binding),
     wanted: emulated ? EMULATED_PATH : ports[0],
     open: path => {
-      const rigBoard = new RigBoard({ binding, path, onIncident() {} }); // it is asked, not judged
+      const rigBoard = new RigBoard({ binding, path, onIncident() {} }); // its incidents do not matter here
       open = { rigBoard, path };
       return openBoard(rigBoard);
     },
@@ -293,7 +293,7 @@ function notThere(path: string, found: readonly Found[]): never {
   throw new NoBoard(`--port "${path}": there is no such serial port; there are: ${there}`);
 }
 
-/** Which state of the sources it is, where git knows. */
+/** Commit of the sources, if git knows it. */
 async function commitOf(): Promise<string | undefined> {
   const { stdout, failed } = await execa("git", ["rev-parse", "--short", "HEAD"], {
     reject: false,
@@ -302,7 +302,7 @@ async function commitOf(): Promise<string | undefined> {
   return failed ? undefined : stdout;
 }
 
-/** What the firmware did counts before what the rig did. */
+/** The worst exit code: faults of the firmware count more than those of the rig. */
 function worst(codes: readonly number[]): number {
   const order = [EXIT.firmware, EXIT.boardLost, EXIT.rig, EXIT.usage];
   return order.find(code => codes.includes(code)) ?? EXIT.passed;

@@ -2,7 +2,7 @@ import { HARMLESS } from "./incidents.ts";
 import { logOf, type Thread } from "./log-threads.ts";
 import type { Run, ScenarioResult } from "./run.ts";
 
-/** Two threads that should be the same; one of them may not be there. */
+/** Two threads that should be the same; one of them may be missing. */
 export interface ThreadDifference {
   readonly a: Thread | undefined;
   readonly b: Thread | undefined;
@@ -10,12 +10,12 @@ export interface ThreadDifference {
   readonly line: number;
 }
 
-/** A scenario that two runs did not play the same way. */
+/** A scenario that came out differently in two runs. */
 export interface ScenarioDifference {
-  /** As both played it, or the one that did. */
+  /** The results of both runs, or of the one that played it. */
   readonly a: ScenarioResult | undefined;
   readonly b: ScenarioResult | undefined;
-  /** The earliest first; none where only the verdicts or the incidents differ. */
+  /** Earliest first; empty if only the verdicts or the incidents differ. */
   readonly threads: readonly ThreadDifference[];
 }
 
@@ -25,7 +25,9 @@ export interface Pair {
   readonly b: ScenarioResult | undefined;
 }
 
-/** All scenarios of both, in the order of the first run; a repeated one is paired turn by turn. */
+/**
+ * All scenarios of both runs, in the order of the first one; the rounds of a repeated one are paired in order.
+ */
 export function pairs(a: Run, b: Run): Pair[] {
   const rest = byTurn(b);
   const both = [...byTurn(a)].map(([key, result]) => {
@@ -36,12 +38,12 @@ export function pairs(a: Run, b: Run): Pair[] {
   return [...both, ...[...rest.values()].map(result => ({ a: undefined, b: result }))];
 }
 
-/** Can they be compared at all? What one board cannot play is no difference. */
+/** True if both runs played the scenario. What one board cannot play is no difference. */
 export function comparablePair({ a, b }: Pair): boolean {
   return a?.verdict !== "skipped" && b?.verdict !== "skipped";
 }
 
-/** Everything that the runs did not play the same way, in the order of the first run. */
+/** All differences, in the order of the first run. */
 export function differences(a: Run, b: Run): ScenarioDifference[] {
   const [logOfA, logOfB] = [logOf(a.moments), logOf(b.moments)];
   return pairs(a, b).flatMap(pair => {
@@ -53,12 +55,15 @@ export function differences(a: Run, b: Run): ScenarioDifference[] {
   });
 }
 
-/** The first of them. */
+/** The first difference. */
 export function firstDifference(a: Run, b: Run): ScenarioDifference | undefined {
   return differences(a, b)[0];
 }
 
-/** Incidents of a scenario, in words that can be compared; those that break nothing are chance. */
+/**
+ * Kinds of a scenario's incidents as text that can be compared, without the harmless ones, which come by
+ * chance.
+ */
 export function kinds({ incidents }: ScenarioResult): string {
   const told = incidents.map(({ kind }) => kind).filter(kind => !HARMLESS.includes(kind));
   return told.join(", ") || "none";
@@ -77,9 +82,9 @@ function byTurn({ results }: Run): Map<string, ScenarioResult> {
 }
 
 /**
- * Sessions have other numbers in each run, so those that read the same are one way that a session can
- * go, and only ways that the other run does not know are told: whether one of a hundred clients was
- * queued or refused is left to time, and how many there must be is for the scenarios to say.
+ * Session numbers differ from run to run, so equal threads count as one. Only threads that the other run does
+ * not have at all are reported: whether one of a hundred clients was queued or refused depends on timing, and
+ * how many there must be is for the scenarios to check.
  */
 function unlikeThreads(a: readonly Thread[], b: readonly Thread[]): ThreadDifference[] {
   const restOfB = ways(b, a);
@@ -92,7 +97,7 @@ function unlikeThreads(a: readonly Thread[], b: readonly Thread[]): ThreadDiffer
   return unlike.sort((x, y) => at(x, a, b) - at(y, a, b));
 }
 
-/** The first thread of each way that is not among the known ones. */
+/** The first of each set of equal threads that is not among the known ones. */
 function ways(threads: readonly Thread[], known: readonly Thread[]): Thread[] {
   const way = (thread: Thread) => [nameOf(thread), ...thread.lines].join("\n");
   const seen = new Set(known.map(way));
@@ -112,7 +117,7 @@ function firstUnlike(a: Thread, b: Thread | undefined): number {
   return line < 0 ? a.lines.length : line;
 }
 
-/** How far into its scenario a difference shows. */
+/** Time of the difference since its scenario began. */
 function at({ a, b, line }: ThreadDifference, allA: readonly Thread[], allB: readonly Thread[]) {
   const into = (thread: Thread | undefined, all: readonly Thread[]) =>
     thread?.ms[line] === undefined ? Number.POSITIVE_INFINITY : thread.ms[line] - all[0].ms[0];

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { Ask } from "../../firmware/tools/secrets.ts";
 import { wifiCredentials } from "./credentials.ts";
 
-/** A person who answers so, and what was asked. */
+/** A prompt with these answers, and the questions that it was asked. */
 function person(...answers: string[]): { ask: Ask; questions: unknown[] } {
   const questions: unknown[] = [];
   const ask: Ask = async (question, { hidden }) => {
@@ -12,14 +12,14 @@ function person(...answers: string[]): { ask: Ask; questions: unknown[] } {
   return { ask, questions };
 }
 
-test("the environment is enough, and nobody is asked", async () => {
+test("with the environment set no question is asked", async () => {
   const { ask, questions } = person();
   const environment = { HOT_POTATO_SSID: "home", HOT_POTATO_PASSWORD: "" };
   expect(await wifiCredentials(environment, ask)).toEqual({ ssid: "home", password: "" });
   expect(questions).toEqual([]);
 });
 
-test("a person is asked for what is missing, the password unseen", async () => {
+test("missing credentials are asked for, and the password is not echoed", async () => {
   const both = person("home", "secret");
   expect(await wifiCredentials({}, both.ask)).toEqual({ ssid: "home", password: "secret" });
   const passwordOnly = person("secret");
@@ -30,12 +30,12 @@ test("a person is asked for what is missing, the password unseen", async () => {
   expect(passwordOnly.questions).toEqual([password]);
 });
 
-test("nothing given means what the board knows; with nobody there, nobody is asked", async () => {
+test("an empty name means what the board has stored; without a terminal no question is asked", async () => {
   expect(await wifiCredentials({}, person("").ask)).toBeUndefined();
   expect(await wifiCredentials({}, undefined)).toBeUndefined();
 });
 
-test("a password without a network is a mistake, and is named without telling it", async () => {
+test("a password without a network is an error, which does not contain the password", async () => {
   const given = wifiCredentials({ HOT_POTATO_PASSWORD: "secret" }, undefined);
   await expect(given).rejects.toThrow("HOT_POTATO_PASSWORD is set, and HOT_POTATO_SSID is not");
 });

@@ -5,19 +5,19 @@ import {
   SSID_VARIABLE,
 } from "../../firmware/tools/secrets.ts";
 
-/** How to join the Wi-Fi. */
+/** Name and password of the Wi-Fi. */
 export interface Credentials {
   readonly ssid: string;
   /** Empty for an open network. */
   readonly password: string;
 }
 
-/** What was given does not make sense; said in one sentence. */
+/** The given credentials make no sense; the message is one sentence. */
 export class CredentialsError extends Error {}
 
 /**
- * The Wi-Fi's credentials, from the environment or else from the person, where there is one to ask
- * (`ask`). `undefined`: none are given, and a board that knows some keeps them.
+ * Wi-Fi credentials from the environment, or else from the person at the terminal (`ask`). `undefined`: none
+ * are given, and the board keeps those that it has stored.
  */
 export async function wifiCredentials(
   environment: Readonly<Record<string, string | undefined>>,
@@ -30,6 +30,8 @@ export async function wifiCredentials(
     throw new CredentialsError(`${PASSWORD_VARIABLE} is set, and ${SSID_VARIABLE} is not`);
   }
   if (ask === undefined) return undefined;
-  const name = await ask("Wi-Fi name (nothing: the one that the board knows): ", { hidden: false });
+  const name = await ask("Wi-Fi name (empty: the one that the board has stored): ", {
+    hidden: false,
+  });
   return name ? { ssid: name, password: await askPassword(ask, name) } : undefined;
 }

@@ -2,30 +2,31 @@ import type { AdminClient } from "../../emulator/proxy/workbench/admin-client.ts
 import type { GatewayDocument, Need } from "../kit/target.ts";
 import type { PlayedBoard } from "./run.ts";
 
-/** A board as the rig has it, by whichever way: on a serial line, or only in the network. */
+/** A board as the rig uses it: on a serial line, or only in the network. */
 export interface Device {
-  /** What it can do of that which a scenario may need. */
+  /** Capabilities that scenarios may need. */
   readonly offers: readonly Need[];
-  /** Hears each event of the board's log. */
+  /** Called with each event of the board's log. */
   onEvent: (line: string) => void;
-  /** Its admin port; only when it is serving. */
+  /** Client of its admin port, valid while the board serves. */
   readonly admin: AdminClient;
-  /** What it is, as far as that is known by now. */
+  /** What is known of the board so far. */
   played(): PlayedBoard;
-  /** Where a port of the board is found from here. */
+  /** Address of a port of the board, as seen from this computer. */
   addressOf(boardPort: number): { readonly host: string; readonly port: number };
-  /** Brings it to where it serves; rejects with `BoardError`. */
+  /** Waits until the board serves, or starts it; rejects with `BoardError`. */
   ready(): Promise<void>;
   /**
-   * Puts a document in force until the next reset, and returns it as it then is; rejects with `BoardError`.
+   * Puts a configuration in force until the next reset, and returns it as the board has it; rejects with
+   * `BoardError`.
    */
   configure(document: GatewayDocument): Promise<GatewayDocument>;
-  /** Restarts it on purpose; it serves, with its own document, when the promise resolves. */
+  /** Restarts the board; resolves when it serves again, with its own configuration. */
   reset?(): Promise<void>;
-  /** Types a command at its console; the lines of the answer. */
+  /** Types a command at the console; returns the lines of the answer. */
   type?(command: string): Promise<readonly string[]>;
-  /** Does its console answer? */
+  /** True if its console answers. */
   answers?(): Promise<boolean>;
-  /** Leaves it as it was found. */
+  /** Leaves the board as it was found. */
   release(): Promise<void>;
 }

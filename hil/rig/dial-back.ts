@@ -8,15 +8,15 @@ import type { DialledBack } from "./doctor/step.ts";
 import { addressTowards } from "./own-address.ts";
 import { PROXY_PORT } from "./rig-target.ts";
 
-/** The board dials for so long; it answers 503 then. */
+/** Connect timeout of the board; then it answers 503. */
 const DIAL_MS = 3_000;
 
-/** And we wait a little longer for that answer. */
+/** How long that answer is waited for. */
 const ANSWER_MS = 2 * DIAL_MS;
 
 /**
- * Has the board dial this computer at any free port, as backends of scenarios have them, and restarts it:
- * a firewall that lets in some ports only would still keep the scenarios from their backends.
+ * Has the board connect to a free port of this computer, as the backends of scenarios use them, then restarts
+ * it. A fixed port would not do: a firewall may let in some ports only.
  */
 export async function dialBack(device: Device): Promise<DialledBack> {
   await device.ready();
@@ -56,13 +56,13 @@ async function listen(server: net.Server, host: string): Promise<number> {
   return (server.address() as net.AddressInfo).port;
 }
 
-/** Whatever it answers, it has dialled before. */
+/** Makes the board connect to its backend; its answer does not matter. */
 function ask(proxy: { host: string; port: number }): Promise<void> {
   return new Promise(resolve => {
     const request = http.get({ ...proxy, agent: false, timeout: ANSWER_MS });
     request.on("timeout", () => request.destroy());
     request.on("response", response => response.resume());
-    request.on("error", () => {}); // `close` follows, and what the board logged tells more
+    request.on("error", () => {}); // `close` follows; the board's log has the reason
     request.on("close", () => resolve());
   });
 }

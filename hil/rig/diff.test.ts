@@ -38,24 +38,24 @@ function said(...lines: readonly string[]): Moment[] {
 }
 
 describe("two runs are the same", () => {
-  test("whatever their times, ids and addresses, and in whatever order their sessions ended", () => {
+  test("if only times, ids, addresses and the order of sessions differ", () => {
     const a = aRun({ moments: said(session(1, "a"), session(2, "b")) });
     const b = aRun({
       startedAt: "2026-02-02T00:00:00.000Z",
       moments: said(session(5, "b"), session(6, "a")).map(line => ({ ...line, ms: line.ms * 3 })),
     });
     const { code, text } = compare(a, b);
-    expect(text).toContain("Every scenario that both played went the same way.");
+    expect(text).toContain("Every scenario that both played came out the same.");
     expect(code).toBe(0);
   });
 
-  test("where a few more sessions went one of the ways that both know", () => {
+  test("if one has more sessions of a kind that both have", () => {
     const a = aRun({ moments: said(session(1, "a"), session(2, "a"), session(3, "b")) });
     const b = aRun({ moments: said(session(1, "a"), session(2, "b"), session(3, "b")) });
     expect(firstDifference(a, b)).toBe(undefined);
   });
 
-  test("where figures differ, but hold their limits in both; the ratio is told", () => {
+  test("if figures differ but keep their limits in both; the ratio is shown", () => {
     const boot = { name: "boot", unit: "ms", max: 5000 };
     const a = aRun({ measurements: [{ ...boot, value: 400 }] });
     const b = aRun({ measurements: [{ ...boot, value: 2400 }] });
@@ -64,7 +64,7 @@ describe("two runs are the same", () => {
     expect(code).toBe(0);
   });
 
-  test("where one board cannot play what the other can, as long as something was played by both", () => {
+  test("if one board cannot play a scenario, provided that both played another one", () => {
     const skipped = aResult({ title: "rain", verdict: "skipped", why: "no weather" });
     const a = aRun({ results: [aResult(), aResult({ title: "rain" })] });
     expect(compare(a, aRun({ results: [aResult(), skipped] })).code).toBe(0);
@@ -72,7 +72,7 @@ describe("two runs are the same", () => {
   });
 });
 
-test("a disturbed line that broke nothing is no difference", () => {
+test("noise on the line that broke nothing is no difference", () => {
   const noise = { kind: "noise", blame: "rig", text: "x", lines: [], ms: 1 } as const;
   expect(firstDifference(aRun(), aRun({ results: [aResult({ incidents: [noise] })] }))).toBe(
     undefined,
@@ -80,7 +80,7 @@ test("a disturbed line that broke nothing is no difference", () => {
 });
 
 describe("two runs differ", () => {
-  test("in what became of a session: it is shown side by side with the lines around it", () => {
+  test("in the end of a session, which is shown side by side with the lines around it", () => {
     const picks = (id: number) =>
       [..."abababab"].map(name => `I (9) backend: pick id=${id} picked=${name} by=ewma scores=""`);
     const a = aRun({ moments: said(...picks(1), session(1, "a")) });
@@ -100,7 +100,7 @@ describe("two runs differ", () => {
     ]);
   });
 
-  test("the earliest difference comes first, and the rest behind it", () => {
+  test("the earliest difference comes first", () => {
     const [one, two] = [aResult({ title: "one" }), aResult({ title: "two", atMs: 2000 })];
     const log = (...backends: readonly string[]) =>
       backends.map((backend, i) => ({ ...said(session(i + 1, backend))[0], ms: i * 1000 }));
@@ -116,7 +116,7 @@ describe("two runs differ", () => {
     expect(text.indexOf("Then: sharing: two")).toBeGreaterThan(text.indexOf("sharing: one"));
   });
 
-  test("within a scenario, too, the earliest comes first, whatever began before it", () => {
+  test("also within a scenario the earliest difference comes first, not the earliest thread", () => {
     const [start, stop] = ["I (1) proxy: ready backends=2", "I (9) proxy: stopped"];
     const a = aRun({ moments: said(start, session(1, "a"), stop) });
     const b = aRun({ moments: said(start, session(1, "b"), start) });
@@ -126,12 +126,12 @@ describe("two runs differ", () => {
     ]);
   });
 
-  test("in a way to end that only one of them had", () => {
+  test("in an ending that only one of them had", () => {
     const a = aRun({ moments: said(session(1, "a")) });
     const idle = [2, 3].map(id => session(id, "a", "idle"));
     const b = aRun({ moments: said(session(1, "a"), ...idle) });
     expect(firstDifference(a, b)?.threads).toMatchObject([{ a: undefined, b: { name: "2" } }]);
-    expect(compare(a, b).text).toContain("(nothing like it)");
+    expect(compare(a, b).text).toContain("(no such thread)");
   });
 
   test("in verdicts and incidents", () => {
@@ -148,7 +148,7 @@ describe("two runs differ", () => {
     expect(text).toContain("≠ ✓ ✗  sharing: each backend has its turn");
   });
 
-  test("in a scenario that one of them did not play: counted, behind those that both did", () => {
+  test("in a scenario that only one of them played, which is counted and listed last", () => {
     const a = aRun({ results: [aResult({ title: "another" }), aResult()] });
     const { code, text } = compare(a, aRun({ results: [aResult({ verdict: "failed" })] }));
     expect(code).toBe(1);
@@ -157,7 +157,7 @@ describe("two runs differ", () => {
     expect(compare(a, aRun()).code).toBe(1);
   });
 
-  test("in a figure that is within its limits in one of them alone", () => {
+  test("in a figure that is within its limits in only one of them", () => {
     const boot = { name: "boot", unit: "ms", max: 1000 };
     const a = aRun({ measurements: [{ ...boot, value: 400 }] });
     const { code, text } = compare(a, aRun({ measurements: [{ ...boot, value: null }] }));
@@ -167,7 +167,7 @@ describe("two runs differ", () => {
 });
 
 describe("the command", () => {
-  test("takes the folder of a report, too", () => {
+  test("accepts the folder of a report, too", () => {
     const folder = mkdtempSync(join(tmpdir(), "hot-potato-diff-"));
     folders.push(folder);
     mkdirSync(join(folder, "report"));

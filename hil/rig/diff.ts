@@ -22,23 +22,23 @@ import {
 
 export { firstDifference } from "./compare.ts";
 
-/** Lines around the one that differs. */
+/** Lines shown around the one that differs. */
 const CONTEXT_LINES = 3;
 
-/** Differences that are shown in full: whoever mends the first ones sees the rest change. */
+/** Differences that are shown in full: later ones often follow from the first. */
 const SHOWN_MAX = 5;
 
-/** Where a terminal does not tell its width. */
+/** Width where the terminal reports none. */
 const COLUMNS = 120;
 
 const USAGE = `Compares two recorded runs, first difference first. Times, ids, ports and addresses do not count.
 
   npm run hil -- diff A B      each a run.json, or the folder of a report
 
-Ends with 0 when they went the same way, with 1 when not.
+Ends with 0 if they came out the same, with 1 if not.
 `;
 
-/** The command: 0 the runs are the same, 1 they differ, 2 they could not be compared. */
+/** Runs `npm run hil -- diff`. Returns 0: the runs are the same, 1: they differ, 2: they cannot be compared. */
 export function runDiff(
   args: readonly string[],
   out: { write(text: string): unknown; readonly columns?: number },
@@ -61,7 +61,7 @@ export function runDiff(
   return same(a, b) ? 0 : 1;
 }
 
-/** Did they go the same way? Figures differ each time; whether they are within their limits counts. */
+/** True if the runs came out the same. Figures always differ; whether they are within their limits counts. */
 function same(a: Run, b: Run): boolean {
   return (
     pairs(a, b).some(comparablePair) &&
@@ -70,14 +70,14 @@ function same(a: Run, b: Run): boolean {
   );
 }
 
-/** Both runs side by side, for people. */
+/** The report: both runs side by side. */
 export function diffRuns(a: Run, b: Run, columns = COLUMNS): string {
   const all = pairs(a, b);
   const unlike = differences(a, b);
   const lines = [`A  ${told(a)}`, `B  ${told(b)}`, ""];
-  if (!all.some(comparablePair)) lines.push("There is no scenario that both played.");
+  if (!all.some(comparablePair)) lines.push("No scenario was played by both.");
   else if (!unlike.some(playedByBoth))
-    lines.push("Every scenario that both played went the same way.");
+    lines.push("Every scenario that both played came out the same.");
   const ofBoth = unlike.filter(playedByBoth);
   ofBoth.slice(0, SHOWN_MAX).forEach((difference, i) => {
     lines.push(...shown(difference, i === 0 ? "First difference" : "Then", columns), "");
@@ -109,7 +109,7 @@ function readRun(path: string): { readonly run: Run } | { readonly complaint: st
 function told(run: Run): string {
   const { board, startedAt, results } = run;
   const firmware = board.firmware === undefined ? "" : `, firmware ${board.firmware}`;
-  // An emulated board is called so already.
+  // An emulated board has no other name.
   const name = board.kind === "emulated" ? board.identity : `${board.kind} ${board.identity}`;
   return `${name}${firmware}, ${startedAt}, ${scenarios(results.length)}: ${endingOf(run)}`;
 }
@@ -120,7 +120,7 @@ function playedByBoth(difference: ScenarioDifference): difference is OfBoth {
   return difference.a !== undefined && difference.b !== undefined;
 }
 
-/** `Only A played 12 scenarios.`; they are marked in the list. */
+/** `Only A played 12 scenarios.`; the list marks them. */
 function playedAlone(unlike: readonly ScenarioDifference[]): string[] {
   const onlyA = unlike.filter(({ b }) => b === undefined).length;
   const onlyB = unlike.filter(({ a }) => a === undefined).length;
@@ -143,7 +143,7 @@ function shown({ a, b, threads }: OfBoth, heading: string, columns: number): str
   return lines;
 }
 
-/** The line that differs with its neighbours, A to the left and B to the right. */
+/** The line that differs with its neighbours, A on the left and B on the right. */
 function excerpt({ a, b, line }: ThreadDifference, columns: number): string[] {
   const half = Math.max(20, Math.floor((columns - 5) / 2));
   const rows = side("", nameOf(a), nameOf(b), half);
@@ -158,11 +158,11 @@ function excerpt({ a, b, line }: ThreadDifference, columns: number): string[] {
 }
 
 function nameOf(thread: Thread | undefined): string {
-  if (thread === undefined) return "(nothing like it)";
+  if (thread === undefined) return "(no such thread)";
   return [thread.kind, thread.name].join(" ").trim();
 }
 
-/** Two texts in two columns; what is too long goes on below. */
+/** Two texts in two columns; a long text continues on the next lines. */
 function side(mark: string, left: string, right: string, half: number): string[] {
   const rows = Math.max(Math.ceil(left.length / half), Math.ceil(right.length / half), 1);
   return Array.from({ length: rows }, (_, i) => {
@@ -178,7 +178,7 @@ function verdictLine({ a, b }: Pair, unlike: readonly ScenarioDifference[]): str
   return `${differs ? "≠" : " "} ${left} ${right}  ${theme}: ${title}`;
 }
 
-/** The marks that occur, and what they mean. */
+/** The marks in use and their meanings. */
 function legend(all: readonly Pair[]): string {
   const occur = new Set(all.flatMap(({ a, b }) => [a?.verdict, b?.verdict]));
   return Object.entries(VERDICTS)
@@ -189,7 +189,7 @@ function legend(all: readonly Pair[]): string {
 
 interface Measured {
   readonly row: readonly string[];
-  /** One is within its limits, and the other is not. */
+  /** True if one of the two is within its limits and the other is not. */
   readonly differs: boolean;
 }
 

@@ -60,7 +60,7 @@ describe("which ports there are", () => {
     ]);
   });
 
-  test("without udev the kernel's own list does", () => {
+  test("without udev the ports come from sysfs", () => {
     const root = folder();
     const usb = join(root, "usb1", "1-2");
     mkdirSync(join(usb, "1-2:1.0", "ttyUSB0"), { recursive: true });
@@ -101,7 +101,7 @@ describe("which ports there are", () => {
     expect(found.map(placeOf)).toEqual(places);
   });
 
-  test("a port is known by its name, a link to it, and what macOS and Windows call it, too", () => {
+  test("a port is found by its name, a link to it, and its names on macOS and Windows", () => {
     const root = realpathSync(folder());
     const port = (path: string): Found => ({
       ...{ path, usb: "10c4:ea60", adapter: "CP2102", serialNumber: "0001", usbPath: "1-2" },
@@ -119,7 +119,7 @@ describe("which ports there are", () => {
     expect(mac).toEqual(port("/dev/cu.usbserial-1"));
   });
 
-  test("a board that has got another name is the one in the same USB port", async () => {
+  test("a board whose port was renamed is found by its USB port", async () => {
     const now = (...ports: [string, string][]) =>
       pathNow(
         {
@@ -138,11 +138,11 @@ describe("which ports there are", () => {
     expect(await now(["/dev/ttyUSB1", "1-2"], ["/dev/ttyUSB2", "1-2"])).toBeUndefined();
   });
 
-  test("another failure of the list is told, not hidden", async () => {
+  test("any other failure of the list is reported", async () => {
     await expect(discover(binding(new Error("no such thing")))).rejects.toThrow("no such thing");
   });
 
-  test("no board: what was looked for, what is there, and what would help", () => {
+  test("without a board the message says what was looked for, what is there, and what would help", () => {
     const text = noBoard([
       { path: "/dev/ttyS0", adapter: undefined, usb: undefined, serialNumber: undefined },
     ]);
@@ -162,7 +162,7 @@ describe("which boards there are", () => {
   };
   const esp32 = { chip: "ESP32", mac: "24:0a:c4:12:34:56" };
 
-  test("all that is known of each, and the emulated one, which is always there", () => {
+  test("each board is listed with what is known of it, and the emulated one always", () => {
     const known = new KnownBoards(join(folder(), "boards.json"));
     const uart = { ...cp2102, path: "/dev/ttyS0", adapter: undefined };
     known.remember(cp2102, esp32);
@@ -172,7 +172,7 @@ describe("which boards there are", () => {
     ]);
   });
 
-  test("a chip that was asked once is known the next time, whatever the port is called then", () => {
+  test("a chip that was read once is listed the next time, also if the port was renamed", () => {
     const file = join(folder(), "cache", "boards.json");
     new KnownBoards(file).remember(cp2102, esp32);
     const known = new KnownBoards(file);
@@ -181,7 +181,7 @@ describe("which boards there are", () => {
     expect(known.find({ ...cp2102, usb: "1a86:7523" })).toBeUndefined();
   });
 
-  test("a file that holds nonsense is nobody's trouble, and is mended", () => {
+  test("a broken file counts as empty and is written anew", () => {
     const file = join(folder(), "boards.json");
     for (const nonsense of ["{", "null", "[1]"]) {
       writeFileSync(file, nonsense);
@@ -190,7 +190,7 @@ describe("which boards there are", () => {
     }
   });
 
-  test("no more than fifty are remembered, the last ones", () => {
+  test("the last fifty boards are stored", () => {
     const file = join(folder(), "boards.json");
     const known = new KnownBoards(file);
     for (let i = 0; i < 51; i++) known.remember({ ...cp2102, usbPath: `1-${i}` }, esp32);
@@ -200,7 +200,7 @@ describe("which boards there are", () => {
 });
 
 describe("a board is played on by one run at a time", () => {
-  test("a second one is refused with the name of the first, and may when that is over", () => {
+  test("a second run is refused with the process of the first, and may begin when that has ended", () => {
     const place = folder();
     const release = lock("usb 1-2/mac", place);
     expect(() => lock("usb 1-2/mac", place)).toThrow(Locked);
@@ -210,7 +210,7 @@ describe("a board is played on by one run at a time", () => {
     lock("usb 1-2/mac", place)();
   });
 
-  test("a lock whose process has died, or that holds nonsense, is nobody's", () => {
+  test("a lock whose process has died, or whose content is broken, is taken over", () => {
     const place = folder();
     for (const owner of ["999999999", "nonsense"]) {
       writeFileSync(join(place, "board.lock"), owner);

@@ -6,20 +6,20 @@ import { EMULATED_PATH } from "./emulated-port.ts";
 import { noticingHangUp } from "./hang-up.ts";
 import type { ChipIdentity } from "./loader.ts";
 
-/** A board that may be played on. */
+/** A serial port that may have a board. */
 export interface Found {
   readonly path: string;
-  /** What its adapter is called, when it is one that ESP32 boards have. */
+  /** Name of its USB adapter, if it is one that ESP32 boards have. */
   readonly adapter: string | undefined;
-  /** `10c4:ea60`, where it is a USB device. */
+  /** Vendor and product, such as `10c4:ea60`, if it is a USB device. */
   readonly usb: string | undefined;
-  /** Cheap adapters all have the same, `0001`. */
+  /** Serial number of the adapter; cheap ones all have `0001`. */
   readonly serialNumber: string | undefined;
-  /** The USB port that it is plugged into, where the system tells: `1-2`. No two boards share one. */
+  /** The USB port that it is plugged into, such as `1-2`, if the system reports it. Unique for each board. */
   readonly usbPath?: string | undefined;
 }
 
-/** Which board a run takes: the place where it is plugged in, whatever the system calls the port now. */
+/** Key of a board: its USB port, which stays when the system renames the serial port; else its path. */
 export function placeOf({ path, usbPath }: Pick<Found, "path" | "usbPath">): string {
   return usbPath === undefined ? path : `usb ${usbPath}`;
 }
@@ -34,12 +34,12 @@ export const ADAPTERS: Readonly<Record<string, string>> = {
   "303a:1001": "USB-JTAG of the chip (Espressif)",
 };
 
-/** The computer's own serial ports. */
+/** The serial ports of this computer. */
 export function computersPorts(): BindingInterface {
   return noticingHangUp(SerialPort.binding as unknown as BindingInterface);
 }
 
-/** Every serial port, those with a known adapter first. */
+/** All serial ports, those with a known adapter first. */
 export async function discover(
   binding: BindingInterface,
   kernelsPorts = "/sys/class/tty",
@@ -55,8 +55,8 @@ export async function discover(
 }
 
 /**
- * The port that a person calls so: as it is listed, by a link to it (`/dev/serial/by-id/…`), or one that
- * nobody lists, such as a pseudo-terminal; Windows lists all that it has.
+ * The port with this name: as it is listed, a link to it (`/dev/serial/by-id/…`), or one that is not listed,
+ * such as a pseudo-terminal. Windows lists all ports.
  */
 export function portNamed(
   path: string,
@@ -78,7 +78,7 @@ export function portNamed(
   return { path: real, adapter: undefined, usb: undefined, serialNumber: undefined };
 }
 
-/** What the port of this board is called now, where that can be told: boards stay in their USB port. */
+/** The path that the board's port has now, if its USB port is known. */
 export async function pathNow(
   { path, usbPath }: Found,
   binding: BindingInterface,
@@ -86,14 +86,14 @@ export async function pathNow(
 ): Promise<string | undefined> {
   if (usbPath === undefined) return undefined;
   const there = (await discover(binding, kernelsPorts)).filter(port => port.usbPath === usbPath);
-  // Adapters with two ports have both at one place.
+  // Both ports of a two-port adapter have one USB place.
   if (there.length === 1 || there.some(port => port.path === path)) {
     return (there.find(port => port.path === path) ?? there[0]).path;
   }
   return undefined;
 }
 
-/** serialport asks `udevadm` on Linux, which containers lack; then the kernel's own folder tells. */
+/** serialport asks `udevadm` on Linux, which containers lack; then sysfs is read. */
 async function listed(binding: BindingInterface, kernelsPorts: string): Promise<PortInfo[]> {
   try {
     return await binding.list();
@@ -103,7 +103,7 @@ async function listed(binding: BindingInterface, kernelsPorts: string): Promise<
   }
 }
 
-/** USB serial ports as the kernel lists them: `ttyUSB0` and `ttyACM0` have a device above them. */
+/** USB serial ports from sysfs: `ttyUSB0` and `ttyACM0` have a device above them. */
 export function sysfsPorts(folder: string): PortInfo[] {
   const names = readdirSync(folder).filter(name => /^tty(USB|ACM)\d+$/.test(name));
   return names.map(name => {
@@ -124,14 +124,14 @@ export function sysfsPorts(folder: string): PortInfo[] {
   });
 }
 
-/** serialport does not tell it on Linux. The kernel names a USB device by its place. */
+/** serialport does not report it on Linux. The kernel names a USB device by its place. */
 function usbPathOf(path: string, folder: string): string | undefined {
   if (!path.startsWith("/dev/")) return undefined;
   const device = usbDevice(folder, basename(path));
   return device === undefined ? undefined : basename(device);
 }
 
-/** The kernel's folder of the USB device that the port belongs to. */
+/** The sysfs folder of the USB device that the port belongs to. */
 function usbDevice(folder: string, name: string): string | undefined {
   const link = join(folder, name, "device");
   if (!existsSync(link)) return undefined;
@@ -155,7 +155,7 @@ export function describeFound(found: Found, known?: ChipIdentity): string {
   return parts.filter(Boolean).join("  ");
 }
 
-/** What to say when there is no board, with what would help. */
+/** The message that there is no board, with what would help. */
 export function noBoard(found: readonly Found[]): string {
   const adapters = Object.entries(ADAPTERS).map(([usb, name]) => `  ${usb}  ${name}`);
   return [
@@ -167,7 +167,7 @@ export function noBoard(found: readonly Found[]): string {
     "",
     "A cable may be for charging only: try another one. On Linux you must be allowed to use the port:",
     "  sudo usermod -aG dialout $USER    (then log in again)",
-    "Windows and macOS want the adapter's driver: CP210x from Silicon Labs, CH34x from WCH.",
+    "Windows and macOS need the adapter's driver: CP210x from Silicon Labs, CH34x from WCH.",
     `Name a port that is not listed with --port PATH, or play without one: --board ${EMULATED_PATH}`,
   ].join("\n");
 }

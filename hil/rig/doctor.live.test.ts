@@ -33,7 +33,7 @@ function plugged(): EmulatedBinding {
   return new EmulatedBinding(emulated.adapter);
 }
 
-test("a board with our firmware is found, reset, read and well; a port in use is named", async () => {
+test("all checks of a board with our firmware pass, and a port in use is named", async () => {
   const server = net.createServer();
   await new Promise<void>(resolve => server.listen(0, resolve));
   stops.push(() => server.close());

@@ -15,7 +15,7 @@ const OURS = "I (3) boot: version=0.1.0 build=1f09c2ab reset=power-on heap=84620
 const JOINED = "I (812) net: ip=192.168.1.50 rssi=-54";
 const BROWNOUT = "Brownout detector was triggered";
 
-/** A board that says these lines after a reset. */
+/** A board that prints these lines after a reset. */
 function board(...lines: string[]): DoctorBoard & { released: boolean } {
   let at = lines.length;
   return {
@@ -65,7 +65,7 @@ const refused = (platform: NodeJS.Platform): Partial<DoctorParts> => ({
   dialsBack: async () => "timeout",
 });
 
-test("all is well: every step says what it found, and the exit code is 0", async () => {
+test("if all is well every step prints its result, and the exit code is 0", async () => {
   const { code, text } = await diagnose();
   expect(code).toBe(0);
   expect(text.split("\n")).toEqual([
@@ -77,7 +77,7 @@ test("all is well: every step says what it found, and the exit code is 0", async
     "ok       its way to be flashed     its lines bring it into download mode",
     "ok       its firmware              version 0.1.0, build 1f09c2ab",
     "ok       its Wi-Fi                 joined, its address is 192.168.1.50",
-    "ok       its way to this computer  the board has dialled it",
+    "ok       its way to this computer  the board has connected",
     "ok       Moddable SDK              MODDABLE=/sdk",
     "ok       ESP-IDF                   IDF_PATH=/idf",
     "",
@@ -85,7 +85,7 @@ test("all is well: every step says what it found, and the exit code is 0", async
   ]);
 });
 
-describe("each thing that can be wrong is named, with what would help", () => {
+describe("each fault is named, with what would help", () => {
   test.each<[string, Partial<DoctorParts>, number, string, string[]]>([
     ["an old Node", { nodeVersion: "v20.18.3" }, 4, "v20.18.3 is too old", ["20.19"]],
     [
@@ -137,7 +137,7 @@ describe("each thing that can be wrong is named, with what would help", () => {
       "No such file",
       ["Pull the cable"],
     ],
-    ["silence", says(), 4, "not a word within 3 s", ["cable brings no power", "button EN"]],
+    ["silence", says(), 4, "no output within 3 s", ["cable brings no power", "button EN"]],
     ["a weak supply", says(BROWNOUT), 4, "its supply breaks down", ["thick USB cable"]],
     [
       "a weak supply that breaks down when the radio starts",
@@ -164,7 +164,7 @@ describe("each thing that can be wrong is named, with what would help", () => {
       "an erased flash",
       says(STARTS, "invalid header: 0xffffffff"),
       4,
-      "nothing in its flash that it could start",
+      "there is no program in its flash",
       ["firmware:deploy", "GPIO6"],
     ],
     [
@@ -178,7 +178,7 @@ describe("each thing that can be wrong is named, with what would help", () => {
       "no Wi-Fi known",
       says(STARTS, OURS, 'E (9) net: no-ssid error="no Wi-Fi is known"'),
       4,
-      "it knows no Wi-Fi",
+      "it has no Wi-Fi stored",
       ["wifi NAME PASSWORD", "ssid=NAME password=PASSWORD"],
     ],
     [
@@ -190,7 +190,7 @@ describe("each thing that can be wrong is named, with what would help", () => {
         "W (99) net: join-failed retryMs=2000",
       ),
       4,
-      "is not let in",
+      "it tries to join and fails",
       ["password", "2.4 GHz", "wifi NAME PASSWORD"],
     ],
     ["a Wi-Fi that hangs", says(STARTS, OURS), 4, "neither joins nor gives up", ["2.4 GHz"]],
@@ -246,7 +246,7 @@ describe("each thing that can be wrong is named, with what would help", () => {
   });
 });
 
-test("what needs an earlier step is skipped, and says so instead of failing too", async () => {
+test("a step that needs a failed one is skipped instead of failing, too", async () => {
   const { text } = await diagnose(says());
   expect(text.match(/^(skipped|not ok) .*/gm)).toEqual([
     expect.stringMatching(/^not ok +the board answers/),
@@ -258,12 +258,12 @@ test("what needs an earlier step is skipped, and says so instead of failing too"
   expect(text).toMatch(/1 of 11 checks failed\.$/);
 });
 
-test("a first attempt to join may fail", async () => {
+test("a failed first attempt to join is tolerated", async () => {
   const found = await diagnose(says(STARTS, OURS, "W (9) net: join-failed retryMs=1000", JOINED));
   expect([found.code, found.wrong]).toEqual([0, undefined]);
 });
 
-test("the SDK is missed only where the board has not our firmware already", async () => {
+test("a missing SDK is a fault only if the board does not have our firmware", async () => {
   const environment = {};
   expect(await diagnose({ environment })).toMatchObject({ code: 0 });
   const { text } = await diagnose({ environment, ...says(STARTS) });
@@ -275,7 +275,7 @@ test("the SDK is missed only where the board has not our firmware already", asyn
   );
 });
 
-test("the port is given back, also when the diagnosis itself fails", async () => {
+test("the port is closed, also if the diagnosis itself fails", async () => {
   const calm = board(STARTS, OURS, JOINED);
   await diagnose({ open: async () => calm });
   const torn = board(STARTS, OURS, JOINED);
@@ -286,7 +286,7 @@ test("the port is given back, also when the diagnosis itself fails", async () =>
 
 test.each([
   [["--list"], "--list: unknown option; --help lists the options"],
-  [["--port", "a", "--port", "b"], "--port: doctor looks at one board at a time"],
+  [["--port", "a", "--port", "b"], "--port: doctor checks one board at a time"],
 ])("an option that doctor would not heed is refused: %j", (args, complaint) => {
   const read = () => {
     const line = readCommandLine(DOCTOR, args);

@@ -5,14 +5,13 @@ import { EXIT } from "./run.ts";
 
 const STEPS = [...COMPUTER_STEPS, ...BOARD_STEPS, ...SDK_STEPS];
 
-/** Longest name of a step, and a gap. */
+/** Width of the column of names. */
 const NAME_WIDTH = Math.max(...STEPS.map(({ name }) => name.length)) + 2;
 const VERDICT_WIDTH = "skipped".length + 2;
 
 /**
- * Asks computer and board one thing after the other, and says of each how it is and what would help,
- * in plain words, a line at a time. Returns the exit code: all is well, there is no board, or
- * something else is wrong.
+ * Checks the computer and the board step by step, and prints for each step the result and, if it is bad, what
+ * would help. Returns the exit code: all is well, there is no board, or something else is wrong.
  */
 export async function runDoctor(parts: DoctorParts, out: (line: string) => void): Promise<number> {
   const seen: Findings = {};

@@ -8,23 +8,23 @@ import type { BoardKind } from "../../emulator/src/boards/kind.ts";
 import { buildId } from "../../firmware/tools/build-id.ts";
 import { EmulatedBinding } from "./emulated-port.ts";
 
-/** It runs the sources as they are. */
+/** The emulated board runs the sources as they are. */
 const BUILD = buildId([]);
 
-/** All that it has is this computer's loopback network. */
+/** The only network of an emulated board. */
 const HOST = "127.0.0.1";
 
-/** What a new board serves, until it is told something else: what the README's backends listen on. */
+/** Configuration of a new board: the ports of `npm run backends`. */
 const DOCUMENT = { backends: [8080, 8081].map(port => ({ address: HOST, port })) };
 
 /**
- * An emulated board on a desk: it is found, reset, read and typed at through a serial port, and serves
- * on ports of this computer. The rig sees no more of it than of a real one.
+ * An emulated board behind a serial port: it is found, reset, read and typed at like a real one, and serves on
+ * ports of this computer.
  */
 export class EmulatedBoard {
   readonly board: FirmwareBoard;
   readonly binding: EmulatedBinding;
-  /** Where the board's ports are found, by their own numbers: any free ones, at each boot anew. */
+  /** Ports of this computer by port of the board: any free ones, new at each boot. */
   #ports = new Map<number, number>();
 
   constructor(kind: BoardKind = mendedBoard()) {
@@ -40,12 +40,12 @@ export class EmulatedBoard {
     this.board.bootFirmware(configurationOf(DOCUMENT), { build: BUILD });
   }
 
-  /** Puts the cable in, which is its power, too. */
+  /** Plugs the cable in, which also powers the board. */
   plug(): void {
     this.board.powerOn();
   }
 
-  /** Pulls the cable. */
+  /** Pulls the cable, which also cuts the power. */
   unplug(): void {
     this.binding.unplug();
     this.board.unplug();

@@ -6,20 +6,20 @@ import type {
   SetOptions,
 } from "@serialport/bindings-cpp";
 
-/** What the rig needs of an emulated board's USB adapter. */
+/** The USB adapter of an emulated board. */
 export interface EmulatedAdapter {
   plugged: boolean;
   onBytes: ((bytes: Uint8Array) => void) | undefined;
-  /** Sends to the board; how long that takes, in ms. */
+  /** Sends bytes to the board; returns how long that takes, in ms. */
   send(bytes: Uint8Array): number;
   set(lines: { dtr: boolean; rts: boolean }): void;
   unplug(): void;
 }
 
-/** The path by which the emulated board is found. */
+/** Path of the emulated board's port. */
 export const EMULATED_PATH = "emulated";
 
-/** A CP2102 of Silicon Labs, as on a DOIT DevKit V1. */
+/** A Silicon Labs CP2102, as on a DOIT DevKit V1. */
 const CP2102: Omit<PortInfo, "path"> = {
   manufacturer: "Silicon Labs",
   serialNumber: "0001",
@@ -29,16 +29,15 @@ const CP2102: Omit<PortInfo, "path"> = {
   productId: "ea60",
 };
 
-/** Bytes that wait to be read; the kernel's buffer for a serial port is as large. */
+/** Bytes that are buffered until they are read; as many as the kernel buffers for a serial port. */
 const RECEIVED_MAX = 65_536;
 
 /**
- * An emulated board as a serial port: what serialport asks of a computer's driver, answered by the
- * board's adapter, control lines included. So the rig resets an emulated board by the very code that
- * resets a real one.
+ * An emulated board as a serial port for serialport, control lines included: the rig resets an emulated board
+ * by the same code as a real one.
  */
 export class EmulatedBinding implements BindingInterface {
-  /** What the line makes of the board's bytes. */
+  /** Changes the board's bytes on their way, to disturb the line. */
   disturbance: (bytes: Uint8Array) => Uint8Array = bytes => bytes;
   #adapter: EmulatedAdapter;
   #port: EmulatedPort | undefined;
@@ -62,7 +61,7 @@ export class EmulatedBinding implements BindingInterface {
     return this.#port;
   }
 
-  /** Pulls the cable: whoever has the port open loses it. */
+  /** Pulls the cable: an open port fails. */
   unplug(): void {
     this.#adapter.unplug();
     this.#port?.lose();
@@ -73,7 +72,7 @@ export class EmulatedBinding implements BindingInterface {
   }
 }
 
-/** How a read or a write ends when the port is closed, and when it is gone. */
+/** Error of a read or write that ends because the port is closed or gone. */
 function ended(how: "canceled" | "disconnect"): Error {
   return Object.assign(new Error(how === "canceled" ? "Canceled" : "bad file descriptor"), {
     [how]: true,
@@ -87,7 +86,7 @@ class EmulatedPort implements BindingPortInterface {
   #adapter: EmulatedAdapter;
   #received: Buffer[] = [];
   #waiting = 0;
-  /** The read that waits for bytes. */
+  /** The pending read. */
   #reader: { wake(): void; fail(error: Error): void } | undefined;
 
   constructor(
@@ -111,25 +110,25 @@ class EmulatedPort implements BindingPortInterface {
     adapter.onBytes = sent => {
       const bytes = line(sent);
       if (bytes.byteLength === 0) return;
-      if (this.#waiting + bytes.byteLength > RECEIVED_MAX) return; // as a kernel whose buffer is full
+      if (this.#waiting + bytes.byteLength > RECEIVED_MAX) return; // dropped, as by a kernel whose buffer is full
       this.#received.push(Buffer.from(bytes));
       this.#waiting += bytes.byteLength;
       this.#reader?.wake();
     };
-    // As Linux does it: both lines are asserted by opening, which by the circuit does nothing.
+    // As on Linux: opening asserts both lines, which has no effect in the board's circuit.
     adapter.set({ dtr: true, rts: true });
   }
 
   async close(): Promise<void> {
     if (!this.isOpen) throw new Error("Port is not open");
-    // Hang up on close: first DTR and RTS are released, unless that was switched off.
+    // Hang up on close: DTR and RTS are released first, unless that was switched off.
     if (this.openOptions.hupcl && !this.#gone) this.#adapter.set({ dtr: false, rts: false });
     this.isOpen = false;
     this.#adapter.onBytes = undefined;
     this.#reader?.fail(ended("canceled"));
   }
 
-  /** The cable is out. The port stays open until somebody has noticed and closes it. */
+  /** The cable is out. The port stays open until its owner notices and closes it. */
   lose(): void {
     this.#gone = true;
     this.#adapter.onBytes = undefined;

@@ -23,7 +23,7 @@ function image(text: string): ImageFirmware {
 
 const noCredentials = async () => undefined;
 
-describe("is the board flashed?", () => {
+describe("whether a board is flashed", () => {
   const sources = new SourceFirmware([], noCredentials);
   const here = buildId([]);
   const merged = image("build\x001f09c2ab\0");
@@ -41,7 +41,7 @@ describe("is the board flashed?", () => {
 });
 
 describe("by the SDK", () => {
-  /** Flashes, and what the SDK's tools were given: it shall find the port free. */
+  /** Flashes; returns what the SDK's tools were given. The port must be free for them. */
   async function deployed(credentials: Credentials | undefined, fails = false) {
     const link = new SerialLink({
       binding: new EmulatedBinding(new LoaderBoard()),
@@ -63,18 +63,18 @@ describe("by the SDK", () => {
     return { given, error, open, firmware };
   }
 
-  test("its tools get port and credentials, and the rig has the port back", async () => {
+  test("its tools get the port and the credentials, and the rig has the port afterwards", async () => {
     const { given, open, firmware } = await deployed({ ssid: "home", password: "a=b c" });
     const settings = ["port=81", "ssid=home", "password=a=b c"];
     expect(given).toEqual([false, "/dev/ttyUSB0", ...settings]);
     expect([open, firmware.isBuild(buildId(["port=81"]))]).toEqual([true, true]);
   });
 
-  test("without credentials none are given: the board keeps those that it knows", async () => {
+  test("without credentials the tools get none, and the board keeps its own", async () => {
     expect((await deployed(undefined)).given).toEqual([false, "/dev/ttyUSB0", "port=81"]);
   });
 
-  test("several boards are flashed one after the other, and the person is asked once", async () => {
+  test("several boards are flashed one after the other, and the credentials are asked for once", async () => {
     const link = { close: async () => {}, connect: async () => {} } as SerialLink;
     const did: string[] = [];
     const ask = async () => {
@@ -94,7 +94,7 @@ describe("by the SDK", () => {
     expect(did).toEqual(["asked", "a begins", "a ends", "b begins", "b ends"]);
   });
 
-  test("tools that fail are told of, and the rig has the port back all the same", async () => {
+  test("a failure of the tools is reported, and the rig has the port afterwards", async () => {
     const { error, open } = await deployed(undefined, true);
     expect([error, open]).toEqual(["mcconfig ended with 2", true]);
   });

@@ -6,32 +6,29 @@ import type { Credentials } from "./credentials.ts";
 import { type ChipIdentity, writeImage } from "./loader.ts";
 import type { SerialLink } from "./serial-link.ts";
 
-/** When a board is flashed: at every run, when it has another build, or by somebody else. */
+/** When to flash a board: at every run, if its build differs, or not at all. */
 export const FLASH_POLICIES = ["always", "changed", "never"] as const;
 export type FlashPolicy = (typeof FLASH_POLICIES)[number];
 
-/** The board that is to be flashed, by its open link. */
+/** The board to flash, with its open link. */
 export interface FlashBench {
   readonly link: SerialLink;
   readonly path: string;
-  /** From 0 to 1, where it can be told. */
+  /** Reports progress from 0 to 1, if the tool reports it. */
   progress(share: number): void;
 }
 
-/** A firmware that a board may be given. */
+/** A firmware that can be flashed. */
 export interface Flashable {
-  /** How a person calls it. */
+  /** Name for messages. */
   readonly name: string;
-  /** Is it the build that the board names when it boots? */
+  /** True if the board's reported build is this one. */
   isBuild(reported: string): boolean;
-  /**
-   * Writes it. The board is to be reset afterwards. Tells which chip it was, where the way of writing
-   * gets to know it.
-   */
+  /** Writes it; the caller resets the board afterwards. Returns the chip's identity if the tool finds it out. */
   flash(bench: FlashBench): Promise<ChipIdentity | undefined>;
 }
 
-/** Is the board to be flashed, and why (not)? `reported` is the build that its first line named. */
+/** Decides whether to flash, with the reason. `reported` is the build that the board's first line named. */
 export function mustFlash(
   policy: FlashPolicy,
   firmware: Pick<Flashable, "name" | "isBuild">,
@@ -48,20 +45,20 @@ export function mustFlash(
   return { flash: true, why: `the board has build ${reported}, not ${firmware.name}` };
 }
 
-/** The firmware as its sources are now, built and written by the person's own Moddable SDK. */
+/** The firmware from the sources, built and written by the installed Moddable SDK. */
 export class SourceFirmware implements Flashable {
   readonly name: string;
   #build: string;
   #settings: readonly string[];
   #credentials: () => Promise<Credentials | undefined>;
   #deploy: typeof deployFirmware;
-  /** What the person has answered; and the board that is being flashed: all are built in one folder. */
+  /** The answer about the credentials, and the flashing in progress: all builds use one folder. */
   #asked: Promise<Credentials | undefined> | undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
   /**
-   * `credentials` are asked for once, and only when a board is really flashed; without any, the board
-   * keeps its own.
+   * `credentials` is called once, and only if a board is really flashed. If it gives none, the board keeps its
+   * own.
    */
   constructor(
     settings: readonly string[],
@@ -79,14 +76,14 @@ export class SourceFirmware implements Flashable {
     return reported === this.#build;
   }
 
-  /** Several boards wait for each other. */
+  /** Boards are flashed one after the other. */
   flash(bench: FlashBench): Promise<undefined> {
     const flashed = this.#turn.then(() => this.#flash(bench));
-    this.#turn = flashed.catch(() => {}); // whoever asked for it is told
+    this.#turn = flashed.catch(() => {}); // its caller gets the error
     return flashed;
   }
 
-  /** The SDK's tools want the port for themselves. */
+  /** The SDK's tools need the port for themselves. */
   async #flash({ link, path }: FlashBench): Promise<undefined> {
     this.#asked ??= this.#credentials();
     const credentials = await this.#asked;
@@ -103,18 +100,18 @@ export class SourceFirmware implements Flashable {
   }
 }
 
-/** A whole flash image that somebody has built, `esptool merge-bin`. */
+/** A prebuilt image of the whole flash, made by `esptool merge-bin`. */
 export class ImageFirmware implements Flashable {
   readonly name: string;
   #image: Buffer;
 
-  /** Throws when the file cannot be read. */
+  /** Throws if the file cannot be read. */
   constructor(file: string) {
     this.name = basename(file);
     this.#image = readFileSync(file);
   }
 
-  /** Its build stands in the image, somewhere, as the text that the board prints. */
+  /** The image contains its build id as the text that the board prints. */
   isBuild(reported: string): boolean {
     return this.#image.includes(reported);
   }

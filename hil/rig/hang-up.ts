@@ -2,21 +2,21 @@ import { read } from "node:fs";
 import { promisify } from "node:util";
 import type { BindingInterface, BindingPortInterface, OpenOptions } from "@serialport/bindings-cpp";
 
-/** A port of Linux or macOS as @serialport/bindings-cpp has it. */
+/** A port of @serialport/bindings-cpp on Linux or macOS. */
 interface UnixPort extends BindingPortInterface {
   readonly fd: number | null;
-  readonly poller: { once(event: "readable", heard: (error: Error | null) => void): unknown };
+  readonly poller: { once(event: "readable", ready: (error: Error | null) => void): unknown };
 }
 
 const readAsync = promisify(read);
 
-/** The errno of a non-blocking read that finds nothing. */
+/** Errors of a non-blocking read that finds no bytes. */
 const NOTHING_YET = new Set(["EAGAIN", "EWOULDBLOCK", "EINTR"]);
 
 /**
- * Makes the ports that `binding` opens notice that their cable is pulled. When the kernel has hung up a terminal, reading
- * gives 0 bytes for ever, and @serialport/bindings-cpp 13.0.0 asks again at once (unix-read.js): the port never closes,
- * and takes all of the processor. Here 0 bytes are the end of the port. Ports of Windows stay as they are.
+ * Makes ports that `binding` opens close when their cable is pulled. After a hangup the kernel answers each
+ * read with 0 bytes, and @serialport/bindings-cpp 13.0.0 reads again at once (unix-read.js): the port never
+ * closes and uses a whole processor. Here 0 bytes end the port. Ports of Windows are left unchanged.
  */
 export function noticingHangUp<B extends BindingInterface>(binding: B): B {
   return {

@@ -4,7 +4,7 @@ import { type Event, formatLine } from "../../firmware/src/log/event.ts";
 import { abortLine } from "../../firmware/src/text/exception.ts";
 import { type Incident, Incidents } from "./incidents.ts";
 
-/** What comes of a board that writes these lines, a millisecond apart. */
+/** The incidents of a board that prints these lines, a millisecond apart. */
 function read(lines: readonly string[], announced = false, fromMs = 0) {
   const all: Incident[] = [];
   const incidents = new Incidents(
@@ -21,17 +21,17 @@ const told = (lines: readonly string[], announced = false) =>
   read(lines, announced).map(({ kind, blame }) => `${kind} (${blame})`);
 
 describe("a start", () => {
-  test("that was asked for is none of it; one that was not is the firmware's", () => {
+  test("on purpose is no incident; any other is the firmware's fault", () => {
     const boot = banner("software", "flash");
     expect(told(boot, true)).toEqual([]);
     expect(told(boot)).toEqual(["reset (firmware)"]);
   });
 
-  test("after a power-on or the button EN is the rig's: no program can cause it", () => {
+  test("after a power-on or the button EN is the rig's fault: no program can cause it", () => {
     expect(told(banner("power-on", "flash"))).toEqual(["reset (rig)"]);
   });
 
-  test("is on purpose for a moment only", () => {
+  test("is taken as announced for a moment only", () => {
     const kinds: string[] = [];
     const incidents = new Incidents(
       () => 0,
@@ -55,18 +55,18 @@ describe("a start", () => {
     ]);
   });
 
-  test("after low voltage it is the power's fault, though the chip calls it software", () => {
+  test("after low voltage is a brownout, although the chip reports a software reset", () => {
     const words = [...panicLines("brownout", 5), ...banner("brownout", "flash")];
     expect(told(words)).toEqual(["brownout (rig)"]);
     expect(told([...words, ...words, ...words]).at(-1)).toBe("boot-loop (rig)");
   });
 
-  test("into the ROM's loader is the rig's", () => {
+  test("into the ROM's loader is the rig's fault", () => {
     expect(told(banner("power-on", "download"), true)).toEqual(["download-mode (rig)"]);
   });
 });
 
-describe("last words", () => {
+describe("a crash", () => {
   test.each<[Crash, string]>([
     ["panic", "panic (firmware)"],
     ["interrupt-watchdog", "panic (firmware)"],
@@ -79,7 +79,7 @@ describe("last words", () => {
     expect(all[0].lines.at(-1)).toMatch(/^ELF file SHA256/);
   });
 
-  test("XS gives its reason", () => {
+  test("of XS has its reason", () => {
     const bug = new Error("no");
     bug.stack = "Error: no\n at moved ()\n at onReadable ()";
     const line = abortLine("unhandled exception", bug);
@@ -107,12 +107,12 @@ describe("last words", () => {
     ["Guru Meditation Error: Core  1 panic'ed (LoadProhibited)", "panic (firmware)"],
     ["abort() was called at PC 0x400e16d3 on core 0", "abort (firmware)"],
     ["XS abort: memory full", "xs-abort (firmware)"],
-  ])("amid a line that the program had begun: %s", (words, incident) => {
+  ])("is found behind the begun line of a program: %s", (words, incident) => {
     const begun = "I (5362) session: end id=3 cl";
     expect(told([`${begun}${words}`, ...banner("panic", "flash")])).toEqual([incident]);
   });
 
-  test("a dump that never ends is told when the board starts anew", () => {
+  test("with an unfinished dump is reported when the board starts again", () => {
     const all = read([
       "Guru Meditation Error: Core  0 panic'ed (x)",
       "A0",
@@ -122,7 +122,7 @@ describe("last words", () => {
   });
 });
 
-test("noise on the line is the rig's, and never taken for last words; ordinary lines are nothing", () => {
+test("noise on the line is the rig's fault and never a crash; ordinary lines are no incident", () => {
   const noise = Array.from({ length: 200 }, (_, i) =>
     String.fromCharCode(...Array.from({ length: 40 }, (_, j) => (i * 7919 + j * 104729) & 255)),
   );
@@ -141,7 +141,7 @@ describe("a chip whose flash holds no program", () => {
   ];
   const WATCHDOG = "0x10 (RTCWDT_RTC_RESET)";
 
-  test("is no failure of the firmware, however often the ROM's watchdog starts it", () => {
+  test("is no fault of the firmware, however often the ROM's watchdog restarts it", () => {
     const starts = [
       ...start("0x1 (POWERON_RESET)"),
       ...Array.from({ length: 3 }, () => start(WATCHDOG)),
@@ -152,11 +152,11 @@ describe("a chip whose flash holds no program", () => {
     );
   });
 
-  test("nor where the first bytes received are from the middle of a boot", () => {
+  test("is recognized also from the middle of a boot", () => {
     expect(told(start(WATCHDOG))).toEqual(["no-program (rig)"]);
   });
 
-  test("a watchdog that bites a program counts, also after such a start", () => {
+  test("a watchdog that resets a running program counts, also after such a start", () => {
     const program = banner("power-on", "flash").slice(-1);
     const bitten = [`rst:${WATCHDOG},boot:0x13 (SPI_FAST_FLASH_BOOT)`, "configsip: 0"];
     const kinds = told([...start("0x1 (POWERON_RESET)"), ...program, ...bitten], true);
@@ -164,7 +164,7 @@ describe("a chip whose flash holds no program", () => {
   });
 });
 
-describe("what a client has sent is no sign", () => {
+describe("text that a client has sent is no incident", () => {
   const words = [
     "Guru Meditation Error: x",
     "abort() was called at PC 0x1",
@@ -184,7 +184,7 @@ describe("what a client has sent is no sign", () => {
     expect(told([formatLine(1, event)])).toEqual([]);
   });
 
-  test("a panic amid such a value is one", () => {
+  test("a panic inside such a value is one", () => {
     const line = "I (5) http: request request=\"a bGuru Meditation Error: Core  1 panic'ed (x)";
     expect(told([line, ...banner("panic", "flash")])).toEqual(["panic (firmware)"]);
   });

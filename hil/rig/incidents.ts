@@ -1,9 +1,9 @@
 import { withoutValues } from "./line.ts";
 
-/** Who has to mend it: our firmware, or whoever looks after board, cable and power. */
+/** Whose fault it is: the firmware's, or the rig's (board, cable, power). */
 export type Blame = "firmware" | "rig";
 
-/** What the text of a board gives away about its state. */
+/** Kinds of faults that show in a board's output. */
 export type IncidentKind =
   | "reset"
   | "panic"
@@ -20,46 +20,46 @@ export type IncidentKind =
   | "noise"
   | "lost-reply";
 
-/** Those that nothing is broken by: what they have spoilt is tried again. */
+/** Kinds that break nothing: what they spoil is tried again. */
 export const HARMLESS: readonly IncidentKind[] = ["noise", "lost-reply"];
 
 export interface Incident {
   readonly kind: IncidentKind;
   readonly blame: Blame;
-  /** What it is about: the reason in the board's own words. */
+  /** The reason in the board's own words. */
   readonly text: string;
-  /** All lines that belong to it: a panic brings its dump. */
+  /** The lines that belong to it: for a panic its dump. */
   readonly lines: readonly string[];
   readonly ms: number;
 }
 
-/** Boots in so short a time that nobody asked for are a loop. */
+/** As many unexpected boots within `LOOP_MS` are a boot loop. */
 const LOOP_BOOTS = 3;
 const LOOP_MS = 10_000;
 
 /** Lines of a dump that are kept. */
 const DUMP_LINES_MAX = 60;
 
-/** Where a dump ends, unless the board starts anew before that. */
+/** The last line of a dump, unless a start comes before it. */
 const DUMP_END = /^(Rebooting\.\.\.|ELF file SHA256)/;
 
-/** ROM's first line of news: why it starts, and from where. */
+/** The ROM's first line: reset reason and boot mode. */
 const BANNER = /rst:0x([0-9a-f]+) \(([A-Z0-9_]+)\),boot:0x[0-9a-f]+ \(([^)]*)/;
 
 /** Reset reasons of the ESP32 (ESP-IDF, esp_rom/include/esp32/rom/rtc.h). */
 const RST_BROWNOUT = 0xf;
 const RST_WATCHDOGS = [0x4, 0x7, 0x8, 0x9, 0xb, 0xd, 0x10];
-/** The supply came back, or somebody pressed EN: no program can cause it. */
+/** Power on or the EN button: no program can cause it. */
 const RST_POWER_ON = 0x1;
 
-/** ROM's last line: it has found something to run. */
+/** The ROM's last line: it has found a program. */
 const PROGRAM = /entry 0x[0-9a-f]+$/;
 
-/** One line of text, and what it means (strings of ESP-IDF and of Moddable's XS). */
+/** Patterns of lines with their meanings (strings of ESP-IDF and of Moddable's XS). */
 const SIGNS: readonly (readonly [RegExp, IncidentKind, Blame])[] = [
   [/Brownout detector was triggered/, "brownout", "rig"],
   [/waiting for download/, "download-mode", "rig"],
-  // The ROM and the second-stage bootloader where the flash is erased, unreadable or half written.
+  // From the ROM and the second-stage bootloader, if the flash is erased, unreadable or half written.
   [
     /(invalid header: 0x[0-9a-f]+|flash read err, \w+|csum err:\S+|No bootable app partitions.*|Failed to verify partition table|Factory app partition is not bootable)/,
     "no-program",
@@ -72,11 +72,11 @@ const SIGNS: readonly (readonly [RegExp, IncidentKind, Blame])[] = [
   [/XS abort: (.*)/, "xs-abort", "firmware"],
 ];
 
-/** Bytes that no program of ours writes: the line is disturbed, or the speed is another. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+/** Bytes that our firmware never writes: the line is disturbed, or the baud rate is wrong. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern is for them.
 const NOISE = /[\x00-\x06\x0e-\x1f\x7f\ufffd]/;
 
-/** Those after which a board starts anew: that start is part of them. */
+/** Kinds that are followed by a start, which belongs to them. */
 const ENDINGS: readonly IncidentKind[] = [
   "panic",
   "abort",
@@ -88,16 +88,15 @@ const ENDINGS: readonly IncidentKind[] = [
   "port-lost",
 ];
 
-/** From the reset by the control lines to the ROM's first line; adapters buffer. */
+/** From a reset by the control lines to the ROM's first line; adapters buffer. */
 const ANNOUNCED_MS = 1_000;
 
-/** Those that bring a dump after them. */
+/** Kinds that are followed by a dump. */
 const WITH_DUMP: readonly IncidentKind[] = ["panic", "abort", "stack-overflow", "watchdog"];
 
 /**
- * Reads what a board writes, line by line, and tells of everything that has gone wrong. A start is an
- * incident unless it was announced or follows from another, because a board that starts anew by itself
- * has lost every connection.
+ * Reads a board's output line by line and reports every fault. A start is an incident unless it was announced
+ * or follows from another incident, because a board that restarts by itself has lost every connection.
  */
 export class Incidents {
   #now: () => number;
@@ -105,24 +104,24 @@ export class Incidents {
   #open:
     | { kind: IncidentKind; blame: Blame; text: string; lines: string[]; ms: number }
     | undefined;
-  /** Starts until then are on purpose. */
+  /** Starts until this time are on purpose. */
   #announcedUntilMs = Number.NEGATIVE_INFINITY;
-  /** Such a start is to end in the ROM's loader. */
+  /** The announced start is into the ROM's loader. */
   #toLoader = false;
-  /** A watchdog has reset the chip; the next line tells whether it was that of a program. */
+  /** A watchdog reset whose cause is still open: the next line shows whether a program was running. */
   #watchdog: Incident | undefined;
-  /** What ends a program brings the next start with it. */
+  /** The incident that explains the next start. */
   #cause: Incident | undefined;
-  /** When boots came that nobody had asked for. */
+  /** Times of unexpected boots. */
   #boots: number[] = [];
 
-  /** `now` is the time that lines are stamped with, in ms. */
+  /** `now`: the time that lines are stamped with, in ms. */
   constructor(now: () => number, onIncident: (incident: Incident) => void) {
     this.#now = now;
     this.#onIncident = onIncident;
   }
 
-  /** The board is about to be reset on purpose, into its program or into the ROM's loader. */
+  /** Announces a reset on purpose, into the program or into the ROM's loader. */
   announceReset(into: "program" | "loader" = "program"): void {
     this.#announcedUntilMs = this.#now() + ANNOUNCED_MS;
     this.#toLoader = into === "loader";
@@ -130,7 +129,7 @@ export class Incidents {
     this.#boots = [];
   }
 
-  /** A line of the board. */
+  /** Reads one line of the board. */
   line(text: string, ms: number): void {
     const own = withoutValues(text);
     const banner = BANNER.exec(own);
@@ -140,7 +139,7 @@ export class Incidents {
       return;
     }
     const sign = SIGNS.find(([pattern]) => pattern.test(own));
-    // The ROM's own watchdog bites while it looks for a program in vain.
+    // The ROM's own watchdog fires while the ROM looks for a program in vain.
     if (text.trim() !== "") this.#reportWatchdog(sign?.[1] !== "no-program");
     if (PROGRAM.test(own) && this.#cause?.kind === "no-program") this.#cause = undefined;
     const open = this.#open;
@@ -151,7 +150,7 @@ export class Incidents {
       return;
     }
     if (sign === undefined) {
-      // While EN moves, adapters write what they like.
+      // Adapters write garbage while EN moves.
       if (NOISE.test(text) && ms > this.#announcedUntilMs) {
         this.#report({ kind: "noise", blame: "rig", text: shown(text), lines: [], ms });
       }
@@ -165,26 +164,26 @@ export class Incidents {
     else this.#report({ kind, blame, text: detail, lines: [text], ms });
   }
 
-  /** Something that no line tells. */
+  /** Reports an incident that no line shows. */
   note(kind: "silence" | "boot-loop" | "port-lost" | "lost-reply", text: string): void {
     this.#close();
     const blame = kind === "silence" || kind === "boot-loop" ? "firmware" : "rig";
     this.#report({ kind, blame, text, lines: [], ms: this.#now() });
   }
 
-  /** A dump is being gathered that has not come to its end. */
+  /** True while a dump is incomplete. */
   get gathering(): boolean {
     return this.#open !== undefined || this.#watchdog !== undefined;
   }
 
-  /** What is still being gathered is as complete as it will be. */
+  /** Reports an incomplete dump as it is. */
   flush(): void {
     this.#close();
   }
 
   #started([, rst, name, mode]: RegExpExecArray, text: string, ms: number): void {
     const code = Number.parseInt(rst, 16);
-    if (mode.startsWith("DOWNLOAD")) return; // the next line says that it waits
+    if (mode.startsWith("DOWNLOAD")) return; // the next line reports that it waits
     const cause = this.#cause;
     this.#cause = undefined;
     const watchdog = RST_WATCHDOGS.includes(code) && cause?.kind !== "no-program";
@@ -195,7 +194,7 @@ export class Incidents {
     }
     const reported = this.#cause ?? this.#watchdog ?? cause;
     this.#cause = undefined;
-    // A chip without a program is reset by the ROM's watchdog, again and again: one cause for all.
+    // The ROM's watchdog resets a chip without a program again and again: one cause for all resets.
     if (cause?.kind === "no-program") this.#cause = cause;
     if (ms <= this.#announcedUntilMs) return;
     this.#boots = [...this.#boots.filter(bootMs => ms - bootMs < LOOP_MS), ms];
@@ -215,11 +214,11 @@ export class Incidents {
     }
   }
 
-  /** Tells of the watchdog that has reset the chip, where it was that of a program. */
+  /** Reports the watchdog that has reset the chip, if it was a program's. */
   #reportWatchdog(ofProgram: boolean): void {
     const watchdog = this.#watchdog;
     this.#watchdog = undefined;
-    if (watchdog !== undefined && ofProgram) this.#onIncident(watchdog); // its start has come already
+    if (watchdog !== undefined && ofProgram) this.#onIncident(watchdog); // its start has been seen already
   }
 
   #close(): void {

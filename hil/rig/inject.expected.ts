@@ -1,7 +1,7 @@
 import type { IncidentKind } from "./incidents.ts";
 import { EXIT, type Verdict } from "./run.ts";
 
-/** A few scenarios that do not take long, in the order in which they are played. */
+/** A few short scenarios, in the order in which they are played. */
 export const SHORT_SCENARIOS = [
   "ten clients",
   "clients one after the other",
@@ -11,10 +11,13 @@ export const SHORT_SCENARIOS = [
 
 export interface ExpectedOutcome {
   readonly exitCode: number;
-  /** One for each of `SHORT_SCENARIOS`; where chance decides which of them is struck, what each may be. */
+  /**
+   * One for each of `SHORT_SCENARIOS`; `each`: the possible ones, if it depends on chance which scenario is
+   * hit.
+   */
   readonly verdicts: readonly Verdict[] | { readonly each: readonly Verdict[] };
   readonly kinds: readonly IncidentKind[];
-  /** What a person reads. */
+  /** What is printed. */
   readonly says: RegExp;
 }
 
@@ -22,7 +25,7 @@ const THREE_PASSED = ["passed", "passed", "passed"] as const;
 const FAILED = { exitCode: EXIT.firmware, verdicts: ["failed", ...THREE_PASSED] } as const;
 const AGAIN = { exitCode: EXIT.passed, verdicts: ["flaky", ...THREE_PASSED] } as const;
 
-/** What each mischief of `INJECTABLE_FAULTS` must come to when `SHORT_SCENARIOS` are played. */
+/** Expected outcome of each of `INJECTABLE_FAULTS` when `SHORT_SCENARIOS` are played. */
 export const EXPECTED_OUTCOMES: Readonly<Record<string, ExpectedOutcome>> = {
   panic: { ...FAILED, kinds: ["panic"], says: /LoadProhibited[\s\S]*panic: Look at the dump/ },
   exception: {
@@ -34,13 +37,13 @@ export const EXPECTED_OUTCOMES: Readonly<Record<string, ExpectedOutcome>> = {
   hang: {
     ...FAILED,
     kinds: ["lost-reply", "silence"],
-    says: /neither the scenario nor the console got an answer/,
+    says: /the board answered neither the scenario nor the console/,
   },
   "boot-loop": {
     exitCode: EXIT.firmware,
     verdicts: ["failed", "failed", "failed", "not-reached"],
     kinds: ["panic", "xs-abort", "boot-loop"],
-    says: /the board starts again and again/,
+    says: /the board is in a boot loop/,
   },
   brownout: { ...AGAIN, kinds: ["brownout"], says: /The board lacks power/ },
   brownouts: {

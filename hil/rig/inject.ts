@@ -1,35 +1,35 @@
 import { mendedBoard } from "../../emulator/proxy/firmware-board.ts";
 import { EmulatedBoard } from "./emulated-board.ts";
 
-/** How long a pulled cable is out when it comes back. */
+/** How long the cable is out before it is plugged in again. */
 const OUT_MS = 2_000;
 
-/** What keeps on striking does so this often. */
+/** Interval of a repeated fault. */
 const AGAIN_MS = 500;
 
-/** Bytes that a disturbance lasts for: some lines of a log. */
+/** Length of a disturbance: some lines of a log. */
 const DISTURBED_BYTES = 300;
 
-/** Characters in which the beginning of an answer is found. */
+/** Characters in which the beginning of an answer is looked for. */
 const REMEMBERED = 200;
 
-/** What a loose plug adds: any byte that is no control character. */
+/** Stray byte: any that is no control character. */
 const STRAY = "~".charCodeAt(0);
 const LF = 10;
 
-/** Longer than any timer: never. */
+/** Longest timer: never. */
 const NEVER_MS = 2 ** 31 - 1;
 
 interface InjectableFault {
-  /** What it is, and what the verdict should be. */
+  /** The fault and the expected verdict. */
   readonly help: string;
-  /** A board that is not as others are. */
+  /** Makes a board with a fault from the start. */
   board?(): EmulatedBoard;
-  /** In the midst of the first scenario; returns how to stop it where it goes on. */
+  /** Called during the first scenario; returns how to stop a fault that goes on. */
   inject?(emulated: EmulatedBoard): (() => void) | undefined;
 }
 
-/** What can go wrong with a board, done to the emulated one: to see what the rig makes of it. */
+/** Faults that can be injected into the emulated board, to see what the rig makes of them. */
 export const INJECTABLE_FAULTS: Readonly<Record<string, InjectableFault>> = {
   panic: {
     help: "the chip crashes in the first scenario: firmware failure",
@@ -114,7 +114,7 @@ export const INJECTABLE_FAULTS: Readonly<Record<string, InjectableFault>> = {
     help: "the first answer of the console is lost: a fault of the rig, and the rig asks again",
     board: () => {
       const emulated = new EmulatedBoard();
-      /** The end of what came; all of an answer that is still coming. */
+      /** The last bytes received; the whole of an answer that is still arriving. */
       let text = "";
       let lost = false;
       emulated.binding.disturbance = bytes => {
@@ -126,7 +126,7 @@ export const INJECTABLE_FAULTS: Readonly<Record<string, InjectableFault>> = {
           text = text.slice(-REMEMBERED);
           return bytes;
         }
-        // From the answer's first letter on, to the end of its line, in however many pieces they come.
+        // Drops the answer from its first letter to its end of line, in however many pieces it comes.
         lost = answer[1] !== "";
         const from = Math.max(0, answer.index + 1 - before);
         const to = answer.index + answer[0].length - before;

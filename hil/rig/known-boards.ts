@@ -5,18 +5,18 @@ import { describeFound, type Found, placeOf } from "./discovery.ts";
 import { EMULATED_PATH } from "./emulated-port.ts";
 import type { ChipIdentity } from "./loader.ts";
 
-/** Boards that are remembered; the one not seen for longest is forgotten. */
+/** Boards that are stored; the one not seen for longest is dropped. */
 const BOARDS_MAX = 50;
 
 interface Remembered extends ChipIdentity {
-  /** What was plugged in there: another adapter is another board. */
+  /** The adapter that was in this USB port: another adapter is another board. */
   readonly adapter: string;
 }
 
 /**
- * Which chip was found at which USB port. Asking a chip resets its board, so it is asked when that does
- * no harm, and remembered in a file of the person's own. A board of the same kind in the same port
- * cannot be told from the one before: this is for people to read, not for the rig to rely on.
+ * Which chip was found at which USB port, in a file of the user's. Asking a chip resets its board, so it is
+ * asked when that does no harm. Another board of the same kind in the same port is not noticed: this is for
+ * display only.
  */
 export class KnownBoards {
   #file: string;
@@ -43,7 +43,7 @@ export class KnownBoards {
   }
 }
 
-/** The list of `--list`: one line for each board, and the emulated one last. */
+/** The text of `--list`: one line for each board, the emulated one last. */
 export function listBoards(found: readonly Found[], known: KnownBoards): string {
   const boards = found.filter(({ adapter }) => adapter !== undefined);
   return [
@@ -56,7 +56,7 @@ function adapterOf({ usb, serialNumber }: Found): string {
   return `${usb ?? "-"} ${serialNumber ?? "-"}`;
 }
 
-/** Nothing there, or nothing to be read: then nothing is known, and the next chip that is asked mends it. */
+/** A missing or unreadable file means no boards; it is written again with the next chip. */
 function readBoards(file: string): Record<string, Remembered> {
   try {
     const boards: unknown = JSON.parse(readFileSync(file, "utf8"));
@@ -68,7 +68,7 @@ function readBoards(file: string): Record<string, Remembered> {
   }
 }
 
-/** Where programs of this person keep what they can do without. */
+/** The user's cache folder. */
 function cacheFolder(): string {
   const { XDG_CACHE_HOME, LOCALAPPDATA } = process.env;
   if (process.platform === "win32" && LOCALAPPDATA) return LOCALAPPDATA;

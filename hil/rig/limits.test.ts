@@ -6,14 +6,14 @@ import { EXIT, exitCode } from "./run.ts";
 
 const measured = (await loadScenarios()).flatMap(({ measures }) => measures);
 
-test("each figure that a scenario takes has limits on every kind of board, and no other has", () => {
+test("the figures with limits, on every kind of board, are those that scenarios measure", () => {
   for (const kind of ["emulated", "serial", "address"] as const) {
     expect(Object.keys(BUDGETS[kind]).sort()).toEqual([...measured].sort());
     for (const { min, max } of Object.values(BUDGETS[kind])) expect(min ?? max).toBeDefined();
   }
 });
 
-test("a figure that was to be taken and was not fails the run", () => {
+test("a figure that was due and not measured fails the run", () => {
   const [name, other] = measured;
   const taken = measurements("emulated", [name, other], new Map([[name, 1]]));
   expect(taken.map(({ name, value }) => [name, value])).toEqual([
@@ -31,13 +31,13 @@ test("a real board has limits of its own", () => {
   expect(real.max).toBeGreaterThan(emulated.max!);
 });
 
-test("a figure without limits is a mistake of the scenario's", () => {
+test("a figure without limits throws", () => {
   expect(() => measurements("serial", ["smell"], new Map())).toThrow(
     'no budget is called "smell": hil/rig/limits.ts',
   );
 });
 
-test("of a figure that is measured again the worse counts, whichever its limit is", () => {
+test("the worse of two measurements counts, for each kind of limit", () => {
   expect(worse("serial", "boot to serving", 900, 16_000)).toBe(16_000);
   expect(worse("serial", "heap floor", 12_000, 40_000)).toBe(12_000);
 });

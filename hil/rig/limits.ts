@@ -1,6 +1,6 @@
 import type { Measurement, PlayedBoard } from "./run.ts";
 
-/** What a figure may be. */
+/** Limits of a measurement. */
 export interface Limits {
   readonly unit: string;
   readonly min?: number;
@@ -8,9 +8,9 @@ export interface Limits {
 }
 
 /**
- * Figures that scenarios take, and what they may be. The emulated board has the chip's limits and the
- * serial line's speed, but a computer's processor and no Wi-Fi; its limits are about twice what a busy
- * computer measures. Nobody has measured a real board yet: its limits are what users would bear.
+ * Limits of the measurements that scenarios take. The emulated board has the chip's limits and the serial
+ * line's speed, but a computer's processor and no Wi-Fi: its limits are about twice the values of a busy
+ * computer. No real board has been measured yet: its limits are what users would accept.
  */
 const EMULATED: Readonly<Record<string, Limits>> = {
   "boot to serving": { unit: "ms", max: 3_000 },
@@ -44,12 +44,12 @@ export const BUDGETS: Readonly<Record<PlayedBoard["kind"], Readonly<Record<strin
   address: REAL,
 };
 
-/** Which of two measurements of the same figure counts: in a long run one bad round is enough. */
+/** The worse of two measurements: in a long run one bad round is enough. */
 export function worse(kind: PlayedBoard["kind"], name: string, one: number, other: number): number {
   return BUDGETS[kind][name]?.min === undefined ? Math.max(one, other) : Math.min(one, other);
 }
 
-/** The figures that were to be taken, with what they may be; `null` where one was not. */
+/** The measurements that were due, with their limits; the value is `null` if one was not taken. */
 export function measurements(
   kind: PlayedBoard["kind"],
   expected: readonly string[],

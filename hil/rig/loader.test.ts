@@ -13,7 +13,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Lets time pass until it has come out, one way or the other. */
+/** Runs the clock until the promise is settled. */
 async function inTime<T>(promise: Promise<T>): Promise<T> {
   let settled = false;
   const settle = () => {
@@ -22,12 +22,12 @@ async function inTime<T>(promise: Promise<T>): Promise<T> {
   promise.then(settle, settle);
   while (!settled) {
     await vi.advanceTimersByTimeAsync(10);
-    await new Promise(resolve => setImmediate(resolve)); // esptool-js loads modules meanwhile
+    await new Promise(resolve => setImmediate(resolve)); // esptool-js imports modules meanwhile
   }
   return promise;
 }
 
-/** A board in whose ROM the loader can be talked to, and the link to it. */
+/** A board with the ROM's loader, and a link to it. */
 async function bench() {
   const board = new LoaderBoard();
   const received: string[] = [];
@@ -41,7 +41,7 @@ async function bench() {
   return { board, link, received };
 }
 
-/** A flash image with a bootloader where it belongs, and bytes that want escaping. */
+/** A flash image with a bootloader in its place, and bytes that need escaping. */
 function image(): Uint8Array {
   const random = seeded(1);
   const bytes = Uint8Array.from({ length: 0x9000 }, () => random() * 256);
@@ -71,14 +71,14 @@ test("an image arrives in flash byte for byte, with its progress", async () => {
   await inTime(link.close());
 });
 
-test("flash that does not keep what was written is found out", async () => {
+test("flash that does not keep the written bytes is found", async () => {
   const { board, link } = await bench();
   board.brokenAt = 0x4321;
   await expect(inTime(writeImage(link, image(), () => {}, BAUD))).rejects.toThrow("MD5");
   await inTime(link.close());
 });
 
-test("another chip is left alone", async () => {
+test("another kind of chip is not written", async () => {
   const { board, link } = await bench();
   board.magic = 0xfff0c101;
   await expect(inTime(writeImage(link, image(), () => {}, BAUD))).rejects.toThrow(
@@ -88,7 +88,7 @@ test("another chip is left alone", async () => {
   await inTime(link.close());
 });
 
-test("a program alone is no flash image, and the board is not even asked", async () => {
+test("a program alone is no flash image, and the board is not touched", async () => {
   const { board, link } = await bench();
   const program = Buffer.alloc(0x9000, 0xe9).fill(0, 1);
   await expect(writeImage(link, program, () => {})).rejects.toThrow("esptool merge-bin");
@@ -96,7 +96,7 @@ test("a program alone is no flash image, and the board is not even asked", async
   expect(board.flash.every(byte => byte === 0xff)).toBe(true);
 });
 
-test("a board that cannot be brought into its loader: the button is named", async () => {
+test("for a board that does not enter its loader the error names the button", async () => {
   const { board, link } = await bench();
   board.autoReset = false;
   await expect(inTime(askChip(link))).rejects.toThrow("button BOOT");

@@ -3,10 +3,10 @@ import { ESPLoader, Transport } from "esptool-js";
 import { BAUD, type SerialLink } from "./serial-link.ts";
 import { WebSerial } from "./web-serial.ts";
 
-/** What every USB adapter of ESP32 boards carries; a megabyte takes about 20 s compressed. */
+/** Baud rate that every USB adapter of ESP32 boards supports; a megabyte takes about 20 s compressed. */
 const FLASH_BAUD = 460_800;
 
-/** Resets into the loader until a board is given up; each asks five times. */
+/** Resets into the loader before the board is given up; esptool-js syncs five times after each. */
 const ATTEMPTS = 3;
 
 /** Where the ROM of an ESP32 looks for the second-stage bootloader, and the first byte of an image. */
@@ -16,7 +16,7 @@ const IMAGE_MAGIC = 0xe9;
 /** The only chip that the firmware is built for. */
 const CHIP = "ESP32";
 
-/** Which board this is, as its chip says. */
+/** A board's chip. */
 export interface ChipIdentity {
   /** `ESP32`, `ESP32-S3`. */
   readonly chip: string;
@@ -24,12 +24,12 @@ export interface ChipIdentity {
   readonly mac: string;
 }
 
-/** The chip does not do what is asked, or not with this image; said in one sentence. */
+/** The chip does not obey, or not with this image; the message is one sentence. */
 export class LoaderError extends Error {}
 
 /**
- * Asks the chip's ROM who it is, which takes a reset into its loader. Whoever asks resets the board
- * afterwards, or it waits for a program for ever.
+ * Reads the chip's kind and MAC address through the ROM's loader. The caller resets the board afterwards,
+ * because it stays in the loader.
  */
 export function askChip(link: SerialLink): Promise<ChipIdentity> {
   return loading(link, BAUD, async loader => {
@@ -39,9 +39,8 @@ export function askChip(link: SerialLink): Promise<ChipIdentity> {
 }
 
 /**
- * Writes a whole flash image (`esptool merge-bin`) and compares its checksum. Whoever asks resets the
- * board afterwards. What an image does not cover stays; its gaps are filled, NVS among them, so that
- * the board has forgotten its Wi-Fi.
+ * Writes a whole flash image (`esptool merge-bin`) and checks its MD5. The caller resets the board afterwards.
+ * The image also covers NVS, which erases the board's stored Wi-Fi; flash behind the image stays.
  */
 export async function writeImage(
   link: SerialLink,
@@ -78,7 +77,7 @@ async function identity(loader: ESPLoader): Promise<ChipIdentity> {
   return { chip: loader.chip.CHIP_NAME, mac: await loader.chip.readMac(loader) };
 }
 
-/** Talks to the loader in the chip's ROM, on the port that the link has open. */
+/** Runs `task` with the loader in the chip's ROM, on the link's open port. */
 async function loading<T>(
   link: SerialLink,
   baudrate: number,
@@ -86,7 +85,7 @@ async function loading<T>(
 ): Promise<T> {
   return link.withPort(async port => {
     const transport = new Transport(new WebSerial(port) as never);
-    transport.trace = () => {}; // it would write to the console, asked or not
+    transport.trace = () => {}; // it would write to the console
     const silent = { clean() {}, writeLine() {}, write() {} };
     const loader = new ESPLoader({ transport, baudrate, romBaudrate: BAUD, terminal: silent });
     try {
@@ -94,7 +93,7 @@ async function loading<T>(
     } catch (error) {
       if (!/Failed to connect/.test((error as Error).message)) throw error;
       throw new LoaderError(
-        "the chip does not enter its loader: a board without the circuit for it wants its button BOOT held down meanwhile",
+        "the chip does not enter its loader: on a board without the auto-reset circuit, hold its button BOOT down meanwhile",
       );
     } finally {
       await transport.disconnect();

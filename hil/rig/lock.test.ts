@@ -8,7 +8,7 @@ import { Locked, lock } from "./lock.ts";
 const folder = mkdtempSync(join(tmpdir(), "hot-potato-lock-"));
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-test("a board is one run's alone; the other is told whose it is, and gets it afterwards", () => {
+test("a board is locked by one run; another one is told by which process, and gets it afterwards", () => {
   const unlock = lock("usb 1-2", folder);
   expect(() => lock("usb 1-2", folder)).toThrow(Locked);
   expect(() => lock("usb 1-2", folder)).toThrow(`usb 1-2 is in use by process ${process.pid} (`);
@@ -21,10 +21,10 @@ test("a board is one run's alone; the other is told whose it is, and gets it aft
 test.each([
   ["whose process is gone", String(spawnSync(process.execPath, ["--version"]).pid)],
   ["that says nothing", ""],
-  ["that is no number", "nobody"],
+  ["that is no number", "no number"],
   ["of all processes", "0"],
-])("a lock %s is nobody's", (_of, content) => {
-  lock("usb 1-2", folder)(); // so that the folder is there
+])("a lock %s is taken over", (_of, content) => {
+  lock("usb 1-2", folder)(); // makes the folder
   writeFileSync(join(folder, "usb_1-2.lock"), content);
   const unlock = lock("usb 1-2", folder);
   expect(() => lock("usb 1-2", folder)).toThrow(`process ${process.pid}`);

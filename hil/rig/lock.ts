@@ -2,13 +2,10 @@ import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** The board is being played on by another run. */
+/** Another run uses the board. */
 export class Locked extends Error {}
 
-/**
- * Takes the board for this process alone; returns how to give it back. A lock whose process is gone is
- * nobody's.
- */
+/** Locks the board for this process; returns how to unlock it. A lock whose process has ended is taken over. */
 export function lock(identity: string, folder = join(tmpdir(), "hot-potato-hil")): () => void {
   mkdirSync(folder, { recursive: true });
   const file = join(folder, `${identity.replace(/[^a-z0-9._-]+/gi, "_")}.lock`);
@@ -26,7 +23,7 @@ export function lock(identity: string, folder = join(tmpdir(), "hot-potato-hil")
   }
 }
 
-/** Not written in place: a lock that is still empty would look like nobody's. */
+/** Makes the lock by a link: an empty file, half written, would look like a stale lock. */
 function linked(ownFile: string, file: string): boolean {
   try {
     linkSync(ownFile, file);
@@ -37,7 +34,7 @@ function linked(ownFile: string, file: string): boolean {
   }
 }
 
-/** 0 when it has just been given back. */
+/** Process id in the lock; 0 if it has just been unlocked. */
 function ownerOf(file: string): number {
   try {
     return Number(readFileSync(file, "utf8"));
@@ -53,6 +50,6 @@ function alive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM"; // somebody else's
+    return (error as NodeJS.ErrnoException).code === "EPERM"; // it runs as another user
   }
 }

@@ -85,7 +85,7 @@ describe("a line reads the same in each run", () => {
   });
 });
 
-describe("a line does not read the same where the board did something else", () => {
+describe("a line differs if the board did something else", () => {
   test.each<[string, Event, Event]>([
     ["another backend", ENDED, { ...ENDED, backend: "b" }],
     ["another ending", ENDED, { ...ENDED, why: "idle" }],
@@ -106,7 +106,7 @@ describe("threads", () => {
   const PICKED = { level: "I", on: "backend", what: "pick", picked: "a", by: "first" } as const;
   const pick = (id: number): Event => ({ ...PICKED, id, scores: "" });
 
-  test("lines of one session stand together, however they mingle with others", () => {
+  test("lines of one session are one thread, however they interleave with others", () => {
     const told = threads(
       said(pick(1), pick(2), { ...ENDED, id: 2, backend: "b", ms: 0 }, { ...ENDED, id: 1, ms: 2 }),
     );
@@ -117,7 +117,7 @@ describe("threads", () => {
     expect(told[0].lines[1]).toContain("backend=a");
   });
 
-  test("each backend and the board have their own; what is no event is in none", () => {
+  test("each backend and the board have threads of their own; lines that are no events are in none", () => {
     const told = threads([
       ...said(
         { level: "W", on: "backend", what: "down", name: "a" },
@@ -133,18 +133,18 @@ describe("threads", () => {
     ]);
   });
 
-  test("a line that is repeated counts once: how often is left to time", () => {
+  test("a repeated line counts once: how often depends on timing", () => {
     const told = threads(said(ASKED, ASKED, ASKED, { ...ASKED, status: 502 }));
     expect(told.map(({ lines }) => lines.length)).toEqual([2]);
   });
 
-  test("a session belongs to the scenario in which it began, even if its end is told later", () => {
+  test("a session belongs to the scenario in which it began, even if its end is logged later", () => {
     const moments = [{ ...said(ENDED)[0], ms: 1010 }];
     const next = aResult({ atMs: 1005 });
     expect([logOf(moments)(WHOLE).length, logOf(moments)(next).length]).toEqual([1, 0]);
   });
 
-  test("what a scenario has left to say belongs to it, though the next has begun", () => {
+  test("late lines of a scenario belong to it, although the next one has begun", () => {
     const ready = { level: "I", on: "proxy", what: "ready", ports: "80", backends: 2 } as const;
     const says = (ms: number, boardMs: number, event: object): Moment => ({
       ...{ ms, source: "serial", text: formatLine(boardMs, event as Event) },
@@ -163,13 +163,13 @@ describe("threads", () => {
     expect(names(aResult({ atMs: 101, ms: 100 }))).toEqual(["3"]);
   });
 
-  test("what came before or after a scenario is none of it", () => {
+  test("lines before and after a scenario do not belong to it", () => {
     const moments = said({ level: "I", on: "proxy", what: "stopped" }, ENDED);
     expect(logOf(moments)(aResult({ atMs: 0, ms: 50 }))).toEqual([]);
     expect(logOf(moments)(aResult({ atMs: 150, ms: 50 }))).toEqual([]);
   });
 
-  test("session 1 after a start is another one than session 1 before, ended or not", () => {
+  test("session 1 after a start is not session 1 before it, whether that has ended or not", () => {
     const told = threads(said(ASKED, { level: "I", on: "boot", version: "0.1.0" }, ENDED, ASKED));
     expect(told.filter(({ kind }) => kind === "session").length).toBe(3);
   });

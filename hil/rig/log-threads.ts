@@ -2,30 +2,30 @@ import type { LogLine } from "../../firmware/tools/log-line.ts";
 import { parseEvent } from "./line.ts";
 import type { Moment, ScenarioResult } from "./run.ts";
 
-/** What is another value in each run, or on each board: times, ids, addresses, what chance decided. */
+/** Values that differ from run to run or from board to board: times, ids, addresses, random choices. */
 const CHANCE = new Set([
   ...["id", "client", "ip", "ports", "ssid", "rssi", "heap", "version", "build", "scores"],
   ...["ms", "retryMs", "forMs"],
 ]);
 
-/** HAProxy's timers: only whether it came to that is the same each time. */
+/** HAProxy's timers: only whether the phase was reached is the same each time. */
 const TIMERS = new Set(["TR", "Tw", "Tc", "Tr", "Ta"]);
 
-/** Endings of a raw session that come after the last byte, and not amid them. */
+/** Endings of a raw session after the last byte, as opposed to those that cut the stream. */
 const WHOLE = new Set(["keyword", "backend-closed"]);
 
 const ADDRESS = /\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b/g;
 
 /**
- * Lines of the log that follow from one another: those of one session, of one backend, or of the board.
- * Their order is the same in each run; how those of two sessions mingle is chance.
+ * Lines of the log that belong together: those of one session, of one backend, or of the board. Their order is
+ * the same in each run; the interleaving of threads is not.
  */
 export interface Thread {
   readonly kind: "session" | "backend" | "board";
   readonly name: string;
-  /** Without anything that is left to chance; how often a line is repeated is left to time. */
+  /** Lines without values that vary; repeated lines count once. */
   readonly lines: readonly string[];
-  /** When each one came. */
+  /** Time of each line. */
   readonly ms: readonly number[];
 }
 
@@ -33,7 +33,7 @@ interface OpenThread extends Thread {
   readonly lines: string[];
   readonly ms: number[];
   beganMs: number;
-  /** When the line came that told of the configuration in which it began, where one did. */
+  /** Time of the `proxy: ready` line of the configuration in which the session began, if there was one. */
   configuredMs?: number;
 }
 
@@ -42,19 +42,19 @@ interface Told {
   readonly line: LogLine;
 }
 
-/** The log of a run, scenario by scenario: its threads in the order in which they began. */
+/** The threads of each scenario of a run, in the order in which they began. */
 export function logOf(moments: readonly Moment[]): (result: ScenarioResult) => Thread[] {
   const sessions: OpenThread[] = [];
   const running = new Map<string, OpenThread>();
   const rest: Told[] = [];
-  /** A scenario gives the board a configuration: when each was told of, and at which time of the board. */
+  /** Changes of the configuration, one for each scenario: time of the run, time of the board, and boot. */
   const configured: { readonly ms: number; readonly boardMs: number; readonly boot: number }[] = [];
   let boot = 0;
   for (const { source, text, ms } of moments) {
     const line = source === "serial" ? parseEvent(text) : undefined;
     if (line === undefined) continue;
     if (line.on === "boot") {
-      running.clear(); // a board that starts anew counts its sessions anew
+      running.clear(); // session ids start at 1 again
       boot++;
     }
     if (line.on === "proxy" && line.what === "ready")
@@ -80,7 +80,7 @@ export function logOf(moments: readonly Moment[]): (result: ScenarioResult) => T
     const configuredFrom = (fromMs: number) =>
       configured.find(told => told.ms >= fromMs)?.ms ?? Infinity;
     const [firstMs, nextMs] = [configuredFrom(atMs), configuredFrom(atMs + ms)];
-    // A serial line is slow: what a scenario has left to say comes when the next has begun.
+    // A serial line is slow: lines of a scenario may arrive after the next one has begun.
     const isOfIt = ({ beganMs, configuredMs = Infinity }: OpenThread) =>
       configuredMs === Infinity
         ? during(beganMs)
@@ -93,7 +93,7 @@ export function logOf(moments: readonly Moment[]): (result: ScenarioResult) => T
       others.set(name, thread);
       add(thread, told);
     }
-    // A session belongs to the scenario in which it began, even if its end is told later.
+    // A session belongs to the scenario in which it began, even if its last line comes later.
     return [...sessions.filter(isOfIt), ...others.values()].sort((a, b) => a.beganMs - b.beganMs);
   };
 }
@@ -109,12 +109,12 @@ function add(thread: OpenThread, { ms, line }: Told): void {
   thread.ms.push(ms);
 }
 
-/** A line of the log as every run has it that goes the same way. */
+/** The line without values that vary from run to run. */
 export function comparable({ level, on, what, values }: LogLine): string {
   const told = Object.entries(values).flatMap(([key, value]) => {
     if (CHANCE.has(key) || (on === "http" && key === "request")) return [];
     if (TIMERS.has(key)) return value === "-1" ? `${key}=-1` : [];
-    // A head is longer where the board's address is, and a stream that was cut ends anywhere.
+    // Sizes vary: a head contains the board's address, and a stream that was cut ends anywhere.
     const counted = values.status === undefined && WHOLE.has(values.why);
     if ((key === "in" || key === "out") && !counted) return `${key}${value === "0" ? "=0" : ">0"}`;
     return `${key}=${value.replaceAll(ADDRESS, "…")}`;

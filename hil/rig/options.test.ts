@@ -11,7 +11,7 @@ const read = (...args: string[]) => {
 };
 const TOKEN = ["--token", "open-sesame"];
 
-test("without options it is the board that is plugged in, once, and flashed when it has changed", () => {
+test("the default is the board that is plugged in, one round, flashed if its build differs", () => {
   expect(read()).toEqual({
     ...{ list: false, flash: "changed", image: undefined, ports: [], emulated: false },
     ...{ address: undefined, token: process.env.HOT_POTATO_TOKEN, wanted: [], repeat: 1 },
@@ -20,7 +20,7 @@ test("without options it is the board that is plugged in, once, and flashed when
   });
 });
 
-test("options are read with their units; what may be there several times is kept in order", () => {
+test("options are read with their units; repeated ones keep their order", () => {
   const options = read(
     ...["--port", "/dev/ttyUSB1", "--port=/dev/ttyUSB0", "--flash", "never", "--repeat", "3"],
     ...["--scenario", "wifi", "--scenario", "keyword", "--patience", "90s"],
@@ -38,7 +38,7 @@ test("options are read with their units; what may be there several times is kept
   });
 });
 
-test("an address has the admin port that everybody has, or its own", () => {
+test("an address has the default admin port, or its own", () => {
   const at = (text: string) => read("--address", text, ...TOKEN).address;
   expect(at("192.168.1.50")).toEqual({ host: "192.168.1.50", port: ADMIN_PORT });
   expect(at("potato.local:9000")).toEqual({ host: "potato.local", port: 9000 });
@@ -78,7 +78,7 @@ describe("what is misunderstood is named, with its value and what would do", () 
     expect(() => read(...args)).toThrow(sentence);
   });
 
-  test("but a token is not repeated where others read it", () => {
+  test("but a token is not echoed", () => {
     const secret = "so secret a token";
     let message = "";
     try {
@@ -89,11 +89,11 @@ describe("what is misunderstood is named, with its value and what would do", () 
     expect(message).toBe("--token: wanted 8 to 64 printable characters without blanks");
   });
 
-  test("scenarios change the board, so that an address wants a token", () => {
+  test("an address needs a token, because scenarios change the configuration", () => {
     const kept = process.env.HOT_POTATO_TOKEN;
     delete process.env.HOT_POTATO_TOKEN;
     try {
-      expect(() => read("--address", "10.0.0.1")).toThrow("--address wants the board's --token");
+      expect(() => read("--address", "10.0.0.1")).toThrow("--address needs the board's --token");
       process.env.HOT_POTATO_TOKEN = "short";
       expect(() => read("--address", "10.0.0.1")).toThrow("HOT_POTATO_TOKEN: wanted 8 to 64");
       process.env.HOT_POTATO_TOKEN = "open-sesame";
@@ -120,7 +120,7 @@ describe("the scenarios that are meant", () => {
     expect(titles("http", "keywords: END", "ends")).toEqual(["END ends", "the END of a body"]);
   });
 
-  test("words that no title has are not passed over because others have", () => {
+  test("words that match no title are refused, even if others match", () => {
     expect(() => titles("wifi", "nonesuch")).toThrow(
       '--scenario "nonesuch": in no title; themes are wifi, keywords, http; --list shows all titles',
     );

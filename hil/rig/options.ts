@@ -16,28 +16,28 @@ import { INJECTABLE_FAULTS } from "./inject.ts";
 
 const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000 };
 
-/** Each scenario has time-outs of its own, far below it; Wi-Fi and a log of 11 KB/s take their time. */
+/** Upper limit of a scenario; its own timeouts are far shorter. Wi-Fi and a log of 11 KB/s take their time. */
 const PATIENCE = "60s";
 
-/** Times that a scenario is played in one run. */
+/** Most rounds of a scenario in one run. */
 const REPEAT_MAX = 999_999;
 
 export interface CommandOptions {
   readonly list: boolean;
-  /** When a board on a serial line gets another firmware. */
+  /** When to flash a board on a serial line. */
   readonly flash: FlashPolicy;
-  /** A whole flash image, instead of the sources and an SDK. */
+  /** A prebuilt flash image, instead of the sources and an SDK. */
   readonly image: string | undefined;
-  /** Serial ports; those that are found when there are none. */
+  /** Serial ports; empty: the ones that are found. */
   readonly ports: readonly string[];
   readonly emulated: boolean;
   /** A board without a serial line. */
   readonly address: { readonly host: string; readonly port: number } | undefined;
   readonly token: string | undefined;
-  /** Parts of titles or themes; all scenarios when there are none. */
+  /** Parts of titles or themes; empty: all scenarios. */
   readonly wanted: readonly string[];
   readonly repeat: number;
-  /** Plays on for so long. */
+  /** Length of a soak: scenarios are repeated for this time. */
   readonly soakMs: number | undefined;
   readonly patienceMs: number;
   readonly report: string;
@@ -45,7 +45,7 @@ export interface CommandOptions {
   readonly inject: string | undefined;
 }
 
-/** Where the board is that is played on. */
+/** Options that choose the board. */
 const BOARD_OPTIONS = {
   port: {
     value: "PATH",
@@ -59,7 +59,7 @@ const BOARD_OPTIONS = {
   },
 } as const;
 
-/** `npm run hil`, which plays the scenarios. */
+/** `npm run hil`: plays the scenarios. */
 export const PLAY = {
   name: "hil",
   usage: ["[options]", "doctor [--port PATH | --board emulated]", "diff A B"],
@@ -85,7 +85,7 @@ board and computer; diff compares two recorded runs.`,
       value: "POLICY",
       read: oneOf(FLASH_POLICIES),
       default: "changed",
-      help: "changed: when the board has another build than the sources; always, never",
+      help: "changed: if the board's build differs from the sources; always; never",
     },
     image: {
       value: "FILE",
@@ -111,12 +111,12 @@ board and computer; diff compares two recorded runs.`,
       value: "60s",
       read: readDuration,
       default: PATIENCE,
-      help: "how long a scenario may take",
+      help: "longest time for a scenario",
     },
     report: {
       value: "DIR",
       default: "hil-report",
-      help: "where the log and the reports go",
+      help: "folder for the log and the reports",
     },
     inject: {
       value: "NAME",
@@ -150,17 +150,17 @@ export const DOCTOR = {
   options: { ...BOARD_OPTIONS, port: { ...BOARD_OPTIONS.port, help: "the board's serial port" } },
 } as const satisfies Command;
 
-/** What `doctor` looks at. */
+/** The options of `doctor`. */
 export function readDoctorOptions({
   values: { port, board },
   given,
 }: CommandLine<typeof DOCTOR.options, never>): Pick<CommandOptions, "ports" | "emulated"> {
   onlyOneOf(given, "port", "board");
-  if (port.length > 1) throw new UsageError("--port: doctor looks at one board at a time");
+  if (port.length > 1) throw new UsageError("--port: doctor checks one board at a time");
   return { ports: port, emulated: board !== undefined };
 }
 
-/** Throws a `UsageError` where options do not go together. */
+/** Reads the options; throws a `UsageError` if they do not go together. */
 export function readOptions({
   values,
   given,
@@ -185,7 +185,7 @@ export function readOptions({
   const token = values.token ?? tokenOfEnvironment();
   if (address !== undefined && token === undefined) {
     throw new UsageError(
-      "--address wants the board's --token (or HOT_POTATO_TOKEN): scenarios configure the board",
+      "--address needs the board's --token (or HOT_POTATO_TOKEN): scenarios configure the board",
     );
   }
   return {
@@ -215,7 +215,7 @@ function readDuration(text: string): number {
   throw new UsageError("wanted a duration such as 30s, 10m or 8h");
 }
 
-/** The scenarios that were asked for. */
+/** The scenarios that `--scenario` selects. */
 export function chosen(scenarios: readonly Scenario[], wanted: readonly string[]): Scenario[] {
   const isMeant = (word: string) => (scenario: Scenario) =>
     `${scenario.theme}: ${scenario.title}`.toLowerCase().includes(word.toLowerCase());

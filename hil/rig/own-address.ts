@@ -1,10 +1,10 @@
 import net from "node:net";
 import { BoardError } from "./board-error.ts";
 
-/** A connection in a home network stands within a second, or never. */
+/** In a home network a connection is made within a second or not at all. */
 const CONNECT_MS = 5_000;
 
-/** This computer's address in the network that leads there; rejects with `BoardError`. */
+/** This computer's address in the network of `there`; rejects with `BoardError`. */
 export function addressTowards(there: { host: string; port: number }): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = net.connect({ ...there, timeout: CONNECT_MS }, () => {

@@ -16,7 +16,7 @@ afterEach(() => {
 /** A terminal with colours, wherever the tests run. */
 const TERMINAL = { TERM: "xterm-256color" };
 
-/** A place to write to, and all that was written. */
+/** An output, and all that was written. */
 function place({ isTTY = false, columns = 60, env = TERMINAL as object } = {}) {
   const getColorDepth = () => WriteStream.prototype.getColorDepth(env);
   const out = Object.assign(new PassThrough(), isTTY ? { isTTY, columns, getColorDepth } : {});
@@ -24,7 +24,7 @@ function place({ isTTY = false, columns = 60, env = TERMINAL as object } = {}) {
   return { out, written };
 }
 
-/** What a terminal of one line's height shows in the end: a wipe takes away what stood in the line. */
+/** The final content of a terminal one line high: an erased line is gone. */
 function screen(text: string): string[] {
   return text
     .split("\n")
@@ -39,7 +39,7 @@ const FAILED = aResult({
 });
 
 describe("without a terminal", () => {
-  test("a plain line for each scenario, with the first line of why, and nothing else", () => {
+  test("a plain line for each scenario, with the first line of the reason", () => {
     const { out, written } = place();
     const progress = new Progress(out);
     progress.plan(2, "emulated");
@@ -53,7 +53,7 @@ describe("without a terminal", () => {
     );
   });
 
-  test("what broke a scenario is told before what only passed by", () => {
+  test("the incident that broke a scenario comes before harmless ones", () => {
     const { out, written } = place();
     const incidents = (["lost-reply", "silence"] as const).map(kind => ({
       ...{ kind, blame: "firmware" as const, text: kind, lines: [], ms: 1 },
@@ -62,7 +62,7 @@ describe("without a terminal", () => {
     expect(written()).toBe("✗ one of two  20 ms  (silence: no answer)\n");
   });
 
-  test("a soak of hours tells twenty times how far it is", () => {
+  test("a long soak prints its progress twenty times", () => {
     const { out, written } = place();
     const progress = new Progress(out);
     for (let ms = 0; ms <= 1000; ms++) progress.soak(ms * 28_800, 28_800_000, "all well");
@@ -72,7 +72,7 @@ describe("without a terminal", () => {
   });
 });
 
-test("in a soak a scenario that passes again is no news, and one that fails is", () => {
+test("a soak prints the first pass of a scenario and each failure", () => {
   const { out, written } = place();
   const progress = new Progress(out);
   progress.plan(1, "emulated", 28_800_000);
@@ -85,13 +85,13 @@ test("in a soak a scenario that passes again is no news, and one that fails is",
   expect(written()).toBe("✗ each backend has its turn  20 ms  (no answer)\n");
 });
 
-test("a scenario that was not played took no time", () => {
+test("a scenario that was not played has no duration", () => {
   const { out, written } = place();
   new Progress(out).result(aResult({ verdict: "skipped", ms: 1, why: "no weather" }));
   expect(written()).toBe("- each backend has its turn  (no weather)\n");
 });
 
-test("what the board has shown comes before what the scenario made of it", () => {
+test("an incident comes before the error of the scenario", () => {
   const { out, written } = place();
   const noise = { kind: "noise", blame: "rig", text: "x", lines: [], ms: 1 } as const;
   new Progress(out).result(
@@ -101,7 +101,7 @@ test("what the board has shown comes before what the scenario made of it", () =>
 });
 
 describe("on a terminal", () => {
-  test("the last line is alive: counts, time, what is played; results stand above it", () => {
+  test("the last line has the counts, the time and the scenario; results stand above it", () => {
     const { out, written } = place({ isTTY: true, columns: 80 });
     const progress = new Progress(out);
     progress.plan(3, "emulated");
@@ -114,7 +114,7 @@ describe("on a terminal", () => {
     expect(shown[2]).toBe("▸ 1/3 · 0 passed · 1 failed · 3.3 s · each backend has its turn");
   });
 
-  test("it never wraps, because a line that has wrapped cannot be wiped", () => {
+  test("the last line never wraps, because a wrapped line cannot be erased", () => {
     const { out, written } = place({ isTTY: true, columns: 40 });
     const progress = new Progress(out);
     progress.begin("a title that is much longer than the terminal is wide");
@@ -127,7 +127,7 @@ describe("on a terminal", () => {
     expect(written()).toMatch(/^█{6}░{18} 25 %, 2 h 0 min of 8 h 0 min: all well/);
   });
 
-  test("nothing is drawn any more when all is over", () => {
+  test("nothing is drawn after the end", () => {
     const { out, written } = place({ isTTY: true });
     const progress = new Progress(out);
     progress.begin("each backend has its turn");
@@ -139,7 +139,7 @@ describe("on a terminal", () => {
     expect(screen(text)[0]).toBe("");
   });
 
-  test("there are colours, unless NO_COLOR says no", () => {
+  test("there are colours, unless NO_COLOR is set", () => {
     const coloured = place({ isTTY: true });
     new Progress(coloured.out).result(FAILED);
     expect(coloured.written()).toContain("\x1b[31m✗");
@@ -149,13 +149,13 @@ describe("on a terminal", () => {
   });
 });
 
-test("whoever asks sees all that the board writes, and no terminal obeys it", () => {
+test("--verbose prints the board's lines without control characters", () => {
   const { out, written } = place();
   new Progress(out, { verbose: true }).line("\x1b[2J hello");
   expect(written()).toBe("    ␛[2J hello\n");
 });
 
-test("the end: verdict, broken limits, what to do, exit code, and where the reports lie", () => {
+test("the end has the verdict, broken limits, advice, the exit code, and the path of the report", () => {
   const { out, written } = place();
   new Progress(out).end(
     aRun({

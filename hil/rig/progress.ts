@@ -13,16 +13,16 @@ import {
 } from "./report/summary.ts";
 import type { Run, ScenarioResult, Verdict } from "./run.ts";
 
-/** Between two drawings of the live line: a clock that one reads, and little to send over ssh. */
+/** Interval of the live line: often enough for a clock, seldom enough for ssh. */
 const REDRAW_MS = 250;
 
-/** Characters of a soak's bar. */
+/** Width of a soak's bar in characters. */
 const BAR_CHARACTERS = 24;
 
-/** Without a terminal a soak tells how far it is so many times. */
+/** Number of progress lines of a soak without a terminal. */
 const SOAK_LINES = 20;
 
-/** Where a terminal does not tell its width. */
+/** Width where the terminal reports none. */
 const COLUMNS = 80;
 
 type Style = Parameters<typeof styleText>[0];
@@ -42,8 +42,8 @@ export type Terminal = NodeJS.WritableStream & {
 };
 
 /**
- * What a person sees of a run: a line for each scenario and the verdict. On a terminal there is one more
- * line below, which is drawn anew all the time: what is being played, for how long, and the counts.
+ * Prints a run: a line for each scenario, and the verdict. On a terminal one more line below is redrawn all the
+ * time: the scenario in progress, its time, and the counts.
  */
 export class Progress {
   #out: Terminal;
@@ -58,7 +58,7 @@ export class Progress {
     "not-reached": 0,
   };
   #running: { readonly title: string; readonly sinceMs: number } | undefined;
-  /** Those that a soak has told of. */
+  /** Scenarios whose first result has been printed, in a soak. */
   #toldOf = new Set<string>();
   #soak: { readonly share: number; readonly text: string } | undefined;
   #redraw: NodeJS.Timeout | undefined;
@@ -69,7 +69,7 @@ export class Progress {
     this.#verbose = verbose;
   }
 
-  /** So many scenarios are to be played on `board`, again and again where there is a `soakMs`. */
+  /** Starts the display: `total` scenarios on `board`, repeated for `soakMs` if given. */
   plan(total: number, board: string, soakMs?: number): void {
     if (soakMs === undefined) this.#total = total;
     const often = soakMs === undefined ? "" : `, again and again for ${duration(soakMs)}`;
@@ -83,18 +83,18 @@ export class Progress {
     this.#draw();
   }
 
-  /** A line of the board, for those who want to see all. */
+  /** A line of the board; printed with `--verbose`. */
   line(text: string): void {
     if (this.#verbose) this.#say(this.#styled("dim", `    ${visible(text)}`));
   }
 
-  /** A scenario is over. */
+  /** A scenario has ended. */
   result(result: ScenarioResult): void {
     const { title, verdict, ms } = result;
     this.#counts[verdict]++;
     this.#running = undefined;
-    if (verdict === "not-reached") return; // all for one reason, which the verdict tells
-    // In a soak of hours only news is worth a line.
+    if (verdict === "not-reached") return; // all for one reason, which the verdict gives
+    // In a soak only changes are printed.
     const news = !this.#toldOf.has(title) || (verdict !== "passed" && verdict !== "skipped");
     if (this.#soak !== undefined && !news) return;
     this.#toldOf.add(title);
@@ -107,7 +107,7 @@ export class Progress {
     this.#say(`${mark} ${visible(title)}  ${this.#styled("dim", words.join("  "))}`);
   }
 
-  /** How far a soak is; `text` is the news that it has. */
+  /** Progress of a soak; `text` is the latest result. */
   soak(elapsedMs: number, totalMs: number, text: string): void {
     const share = Math.min(1, elapsedMs / totalMs);
     const told = `${Math.floor(share * 100)} %, ${duration(elapsedMs)} of ${duration(totalMs)}: ${text}`;
@@ -119,7 +119,7 @@ export class Progress {
     }
   }
 
-  /** The verdict; the reports lie in `folder`. */
+  /** Prints the verdict; the reports are in `folder`. */
   end(run: Run, folder?: string): void {
     clearInterval(this.#redraw);
     this.#running = undefined;
@@ -140,32 +140,32 @@ export class Progress {
     }
   }
 
-  /** A line that stays, above the live one. */
+  /** Prints a line above the live one. */
   #say(text: string): void {
     this.#wipe();
     this.#out.write(`${text}\n`);
     if (this.#running !== undefined || this.#soak !== undefined) this.#draw();
   }
 
-  /** Nowhere but on a terminal can a line be drawn anew. */
+  /** Redraws the live line; only a terminal can do that. */
   #draw(): void {
     if (this.#out.isTTY !== true) return;
     const text = visible(this.#now());
     this.#wipe();
-    const columns = this.#out.columns || COLUMNS; // some say 0
-    // A line that wraps could not be wiped.
+    const columns = this.#out.columns || COLUMNS; // some terminals report 0
+    // A wrapped line could not be erased.
     this.#out.write(text.length < columns ? text : `${text.slice(0, columns - 2)}…`);
     this.#drawn = true;
   }
 
-  /** What may be cut comes last. */
+  /** Text of the live line; the part that may be cut comes last. */
   #now(): string {
     const { passed, flaky, failed, "rig-error": rigErrors } = this.#counts;
     const played = Object.values(this.#counts).reduce((sum, count) => sum + count, 0);
     const counts = [
       this.#total === 0 ? `${played}` : `${played}/${this.#total}`,
       `${passed + flaky} passed`,
-      // What has not happened would only take the title's place.
+      // Zero counts are left out, for the title's sake.
       ...(failed === 0 ? [] : [`${failed} failed`]),
       ...(rigErrors === 0 ? [] : [`${rigErrors} rig errors`]),
     ].join(" · ");
@@ -188,13 +188,13 @@ export class Progress {
     this.#drawn = false;
   }
 
-  /** `NO_COLOR` and the like count, and so does where it goes. */
+  /** Styles `text` unless `NO_COLOR` or the output forbids it. */
   #styled(format: Style, text: string): string {
     return styleText(format, text, { stream: this.#out });
   }
 }
 
-/** Why it came out so: what the board has shown comes before what the scenario made of it. */
+/** The reason of a result: an incident of the board explains more than the scenario's error. */
 function causeOf({ why, incidents }: ScenarioResult): string | undefined {
   if (why === undefined) return undefined;
   const incident = incidents.find(({ kind }) => !HARMLESS.includes(kind)) ?? incidents[0];

@@ -7,20 +7,20 @@ const request = (backend: string) =>
 const raw = (backend: string) =>
   `I (9) session: end id=1 client=c backend=${backend} in=1 out=1 ms=1 why=client-closed`;
 
-test("each backend is told what it served since one asked last: requests, and sessions of raw TCP", () => {
+test("requests and raw sessions are counted by backend since the last call", () => {
   const recorder = new Recorder();
   for (const line of [request("red"), request("red"), raw("blue")]) recorder.moment("serial", line);
   recorder.moment(
     "serial",
     "I (9) session: end id=2 client=c backend=red status=200 in=1 out=1 ms=1 why=done",
   );
-  recorder.moment("tcp", raw("red")); // a client's words are not the board's
+  recorder.moment("tcp", raw("red")); // a client's text is not the board's
   recorder.moment("serial", "Guru Meditation Error");
   expect(recorder.takeServed()).toEqual({ red: 2, blue: 1 });
   expect(recorder.takeServed()).toEqual({});
 });
 
-test("each request is a point of the chart of answers, with what the board measured", () => {
+test("each request is a point of the chart of answers, with the time that the board measured", () => {
   const recorder = new Recorder();
   recorder.moment("serial", request("red"));
   const [series] = recorder.series;
@@ -29,7 +29,7 @@ test("each request is a point of the chart of answers, with what the board measu
   ]);
 });
 
-test("moments of a long run are bounded; the oldest go", () => {
+test("moments of a long run are bounded; the oldest are dropped", () => {
   const recorder = new Recorder();
   for (let i = 0; i < 250_000; i++) recorder.moment("tcp", String(i));
   expect(recorder.moments.length).toBeLessThanOrEqual(200_000);
@@ -37,7 +37,7 @@ test("moments of a long run are bounded; the oldest go", () => {
   expect([texts[0], texts.at(-1)]).toEqual([250_000 - texts.length, 249_999]);
 });
 
-test("results of a long run are bounded: what came out as before is counted", () => {
+test("results of a long run are bounded: more of the same are counted", () => {
   const recorder = new Recorder();
   for (let i = 0; i < 1000; i++) recorder.result(aResult({ atMs: i }));
   recorder.result(aResult({ verdict: "failed", atMs: 1000 }));
@@ -46,13 +46,13 @@ test("results of a long run are bounded: what came out as before is counted", ()
   expect(recorder.results.length + recorder.more.passed!).toBe(1001);
 });
 
-test("a line of garbage is kept in part, and how much there was", () => {
+test("a long line of garbage is cut, with the number of characters that were cut", () => {
   const recorder = new Recorder();
   recorder.moment("serial", "x".repeat(4_096));
   expect(recorder.moments[0].text).toBe(`${"x".repeat(1_000)}… and 3096 characters`);
 });
 
-test("a chart of a long run is bounded, and still begins where the run began", () => {
+test("a chart of a long run is bounded and still begins at the run's start", () => {
   const recorder = new Recorder();
   for (let i = 0; i < 50_000; i++) recorder.point("heap", "bytes", i);
   const [{ points }] = recorder.series;

@@ -3,38 +3,38 @@ import { parseEvent } from "./line.ts";
 import { extremes } from "./report/excerpt.ts";
 import type { Moment, ScenarioResult, Series, Source, Verdict } from "./run.ts";
 
-/** Moments that a run keeps: some ten for each request of all scenarios, a hundred times over. */
+/** Moments that a run keeps: about ten for each request of all scenarios, a hundred times over. */
 const MOMENTS_MAX = 200_000;
 
-/** Characters of a moment; an event of the log has 240 at most, and garbage has no end. */
+/** Characters of a moment that are kept; an event of the log has 240 at most, but garbage may be endless. */
 const TEXT_MAX = 1_000;
 
-/** Points of a chart: more than a screen has dots. */
+/** Points of a chart that are kept: more than a screen has pixels. */
 const POINTS_MAX = 20_000;
 
-/** Results of one scenario with one verdict that a run keeps: a soak of hours has thousands, all alike. */
+/** Results with the same scenario and verdict that a run keeps: a soak of hours has thousands. */
 const ALIKE_MAX = 200;
 
-/** Gathers what was seen while scenarios were played, with the time of the run. */
+/** Records what happens while scenarios are played, with the time of the run. */
 export class Recorder {
   readonly results: ScenarioResult[] = [];
-  /** Results that are only counted. */
+  /** Counts of the results that are not kept. */
   readonly more: Partial<Record<Verdict, number>> = {};
   #alike = new Map<string, number>();
-  /** By the names of `BUDGETS`. */
+  /** Measurements by name (see `limits.ts`). */
   readonly figures = new Map<string, number>();
   #startMs = performance.now();
   #moments: Moment[] = [];
   #series = new Map<string, { unit: string; points: [number, number][] }>();
-  /** Sessions and requests by backend, since they were last taken. */
+  /** Sessions and requests by backend, since `takeServed` was last called. */
   #served: Record<string, number> = {};
 
-  /** Since the run began. */
+  /** Time since the run began, in ms. */
   now(): number {
     return performance.now() - this.#startMs;
   }
 
-  /** The oldest first. */
+  /** All moments, the oldest first. */
   get moments(): readonly Moment[] {
     return this.#moments;
   }
@@ -43,7 +43,7 @@ export class Recorder {
     return [...this.#series].map(([name, rest]) => ({ name, ...rest }));
   }
 
-  /** Records what was seen; lines of the board are counted by backend, too. */
+  /** Records a moment; events of the board are also counted by backend. */
   moment(source: Source, text: string): void {
     const more = text.length - TEXT_MAX;
     const kept = more > 0 ? `${text.slice(0, TEXT_MAX)}… and ${more} characters` : text;
@@ -65,17 +65,17 @@ export class Recorder {
     const series = this.#series.get(name) ?? { unit, points: [] };
     this.#series.set(name, series);
     series.points.push([this.now(), value]);
-    // Every second one goes, and the chart still begins where the run began.
+    // Every second point is dropped, but not the first one.
     if (series.points.length > POINTS_MAX) series.points = extremes(series.points, POINTS_MAX / 2);
   }
 
-  /** The lowest value of a series; `undefined` where it has none. */
+  /** The lowest value of a series; `undefined` if it has none. */
   lowest(name: string): number | undefined {
     const values = this.#series.get(name)?.points.map(([, value]) => value) ?? [];
     return values.length === 0 ? undefined : values.reduce((low, value) => Math.min(low, value));
   }
 
-  /** What each backend served since this was asked last. */
+  /** Sessions and requests by backend since the last call. */
   takeServed(): Readonly<Record<string, number>> {
     const served = this.#served;
     this.#served = {};
@@ -87,7 +87,7 @@ export class Recorder {
     if (event === undefined) return;
     const { on, what, values } = event;
     const request = on === "http" && what === "request";
-    // A session of HTTP tells its requests one by one.
+    // An HTTP session logs each of its requests.
     const session = on === "session" && what === "end" && values.status === undefined;
     if (values.backend !== undefined && (request || session)) {
       this.#served[values.backend] = (this.#served[values.backend] ?? 0) + 1;

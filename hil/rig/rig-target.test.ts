@@ -41,12 +41,12 @@ function bench({ canReset = true, status = REST as unknown as Status } = {}) {
   return { device, target, asked, figures, heaps };
 }
 
-describe("a scenario hears the board", () => {
-  test("from where it serves the scenario's document: what the scenario before left to say is not its own", async () => {
+describe("a scenario gets the board's log", () => {
+  test("from the moment its configuration is in force, without late lines of the previous scenario", async () => {
     const { device, target } = bench();
     const received: string[] = [];
     const testBed = target.setUp(line => received.push(line));
-    device.onEvent(READY); // of the scenario before
+    device.onEvent(READY); // of the previous scenario
     await testBed.boot(DOCUMENT);
     device.onEvent("I (8) session: end id=1 backend=old");
     device.onEvent(READY);
@@ -54,7 +54,7 @@ describe("a scenario hears the board", () => {
     expect(received).toEqual([READY, "I (10) session: end id=2 backend=red"]);
   });
 
-  test("until it is over; one that was cut short and closes late does not deafen the next", async () => {
+  test("until it ends; an interrupted one that closes late does not cut off the next one's log", async () => {
     const { device, target } = bench();
     const received: string[] = [];
     const late = target.setUp(() => received.push("late"));
@@ -68,7 +68,7 @@ describe("a scenario hears the board", () => {
   });
 });
 
-test("clients find the listener of the scenario's document, or the one that the firmware has by default", async () => {
+test("clients connect to the listener of the scenario's configuration, or to the firmware's default", async () => {
   const { target } = bench();
   const testBed = target.setUp(() => {});
   await testBed.boot(DOCUMENT);
@@ -77,7 +77,7 @@ test("clients find the listener of the scenario's document, or the one that the 
   expect(testBed.proxyAddress).toEqual({ host: "10.0.0.7", port: 8080 });
 });
 
-test("a reset takes away what was lent, so the scenario's document is lent again", async () => {
+test("after a reset the scenario's configuration is put in force again", async () => {
   const { target, asked } = bench();
   const testBed = target.setUp(() => {});
   await testBed.boot(DOCUMENT);
@@ -86,10 +86,10 @@ test("a reset takes away what was lent, so the scenario's document is lent again
   expect(bench({ canReset: false }).target.setUp(() => {}).reset).toBeUndefined();
 });
 
-test("at rest nothing is left; else each thing is named, with how many there are", async () => {
+test("leftovers are named with their numbers; an idle board has none", async () => {
   const { target, heaps } = bench();
   expect(await target.setUp(() => {}).leftovers()).toEqual({ sessions: 0, leaks: [] });
-  expect(heaps).toEqual([41_000]); // whoever looks sees the heap, too
+  expect(heaps).toEqual([41_000]); // each status is passed on, heap included
   const status = {
     ...REST,
     ...{ sessions: 2, queued: 1, sockets: { used: 3, max: 24 } },
@@ -108,7 +108,7 @@ test("at rest nothing is left; else each thing is named, with how many there are
   });
 });
 
-test("a figure of a scenario is the run's", () => {
+test("a measurement of a scenario is passed to the run", () => {
   const { target, figures } = bench();
   target.setUp(() => {}).measure!("requests", 42);
   expect(figures).toEqual([["requests", 42]]);

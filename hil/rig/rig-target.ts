@@ -9,29 +9,29 @@ import type { Computer, GatewayDocument, Leftovers, Need, Target, TestBed } from
 import type { Device } from "./device.ts";
 import { addressTowards } from "./own-address.ts";
 
-/** A look at the board is a connection for it, too. */
+/** Interval of status requests: each is a connection for the board, too. */
 const POLL_MS = 100;
 
-/** Where the firmware listens when its document does not say. */
+/** The firmware's default port. */
 export const PROXY_PORT = 80;
 
-/** What the board says when it serves by another document. */
+/** The board's log line when it serves with another configuration. */
 const READY = /^I \(\d+\) proxy: ready /;
 
 export interface RigTargetOptions {
-  /** How long a scenario may take. */
+  /** Longest time for a scenario. */
   readonly patienceMs: number;
-  /** Takes what a scenario measures. */
+  /** Called with each measurement of a scenario. */
   onFigure(name: string, value: number): void;
-  /** Sees the board's counters whenever somebody asks for them. */
+  /** Called with each status of the board that is read. */
   onStatus(status: Status): void;
 }
 
-/** A board under test, whichever way it is reached: scenarios are played on it over real TCP. */
+/** A board under test, on a serial line or in the network: scenarios are played on it over real TCP. */
 export class RigTarget implements Target {
   #device: Device;
   #options: RigTargetOptions;
-  /** This computer's, as the board sees it. */
+  /** This computer's address, as the board sees it. */
   #ownAddress = "";
 
   constructor(device: Device, options: RigTargetOptions) {
@@ -51,13 +51,13 @@ export class RigTarget implements Target {
     return this.#device.offers;
   }
 
-  /** Brings the board to where scenarios begin. */
+  /** Brings the board to the state in which scenarios begin. */
   async ready(): Promise<void> {
     await this.#device.ready();
     this.#ownAddress = await addressTowards(this.#device.addressOf(ADMIN_PORT));
   }
 
-  /** After `ready`. */
+  /** Sets up one scenario; call `ready` first. */
   setUp(onLine: (line: string) => void): TestBed {
     return new RigTestBed(this.#device, this.#ownAddress, onLine, this.#options);
   }
@@ -88,7 +88,7 @@ class RigTestBed implements TestBed {
     this.#onStatus = onStatus;
     this.type = device.type?.bind(device);
     if (device.reset !== undefined) this.reset = () => this.#reset();
-    // A serial line is slow: what the scenario before has left to say comes when this one has begun.
+    // A serial line is slow: lines of the previous scenario may arrive after this one has begun.
     let begun = false;
     this.#hear = line => {
       begun ||= this.#document !== undefined && READY.test(line);
@@ -141,11 +141,11 @@ class RigTestBed implements TestBed {
   }
 
   packets(): readonly string[] {
-    return []; // they are the kernel's
+    return []; // they belong to the kernel
   }
 
   close(): void {
-    // One that was cut short may close when the next has begun.
+    // An interrupted scenario may close after the next one has begun.
     if (this.#device.onEvent === this.#hear) this.#device.onEvent = () => {};
   }
 }

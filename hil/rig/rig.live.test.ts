@@ -24,7 +24,7 @@ const EASY: Scenario = {
   },
 };
 
-/** Plays one easy scenario on a desk, or others. */
+/** Plays one easy scenario, or others, on this attachment. */
 async function played(
   setUp: (surroundings: AttachmentOptions) => Attachment,
   bringUp?: RigOptions["bringUp"],
@@ -42,7 +42,7 @@ async function played(
 const verdicts = ({ results }: Run) =>
   results.map(({ title, verdict, why }: ScenarioResult) => ({ title, verdict, why }));
 
-test("what a board did before it got our firmware is not held against ours: a new one starts in circles", async () => {
+test("the boot loop of a new board before it got our firmware is not blamed on our firmware", async () => {
   const emulated = new EmulatedBoard();
   const ours = emulated.board.firmware;
   emulated.board.firmware = () => {
@@ -64,21 +64,21 @@ test("what a board did before it got our firmware is not held against ours: a ne
   expect(run.exitCode).toBe(0);
 });
 
-test("a cable that is pulled amid flashing is a fault of the rig, said in a sentence", async () => {
+test("a cable that is pulled during flashing is a fault of the rig, reported in a sentence", async () => {
   const emulated = new EmulatedBoard();
   const run = played(
     surroundings => attachEmulated(emulated, surroundings),
     async board => {
       emulated.unplug();
       await expect.poll(() => board.link.open).toBe(false);
-      throw new TypeError("Cannot read properties of undefined"); // a tool that lost its port
+      throw new TypeError("Cannot read properties of undefined"); // what a tool throws that lost its port
     },
   );
   await expect(run).rejects.toThrow(BoardError);
-  await expect(run).rejects.toThrow("emulated was gone before the board had its firmware");
+  await expect(run).rejects.toThrow("emulated was gone before the board was flashed");
 });
 
-test("one bad round of many fails the run, whatever the last one measured", async () => {
+test("one bad round of many fails the run, although the last one was good", async () => {
   const heaps = [40_000, 9_000, 40_000];
   const measuring: Scenario = {
     ...{ ...EASY, needs: ["budgets"], measures: ["heap floor"] },

@@ -27,7 +27,7 @@ const STORMY: Scenario = {
   body: async () => {},
 };
 
-/** A run on a board that offers nothing; what of it was kept. */
+/** A run on a board without capabilities; returns what it kept. */
 async function run(options: Partial<RigOptions>, release: Device["release"] = async () => {}) {
   const kept: Run[] = [];
   const device: Partial<Device> = {
@@ -51,23 +51,23 @@ async function run(options: Partial<RigOptions>, release: Device["release"] = as
   return kept.at(-1)!;
 }
 
-test("what cannot be played on a board is not skipped all through a soak", async () => {
+test("a soak skips a scenario that the board cannot play once", async () => {
   const { results, ms } = await run({ soakMs: 2000 });
   expect(results.map(({ verdict }) => verdict)).toEqual(["skipped"]);
   expect(ms).toBeLessThan(1500);
 });
 
-test("a board that is gone when all is over leaves a report, which says so", async () => {
-  const gone = () => Promise.reject(new Error("nobody answers"));
+test("a run whose board is gone at the end has a report that says so", async () => {
+  const gone = () => Promise.reject(new Error("no answer"));
   const { results, exitCode } = await run({}, gone);
   expect(results.at(-1)).toMatchObject({
     verdict: "rig-error",
-    why: expect.stringContaining("nobody answers"),
+    why: expect.stringContaining("no answer"),
   });
   expect(exitCode).toBe(EXIT.rig);
 });
 
-test("whoever is refused because the board is in use leaves the log of the other run alone", async () => {
+test("a run that is refused because the board is in use does not touch the log of the other run", async () => {
   const unlock = lock(folder);
   const log = join(folder, "serial.log");
   writeFileSync(log, "of the run that has the board");

@@ -13,47 +13,47 @@ import { RigTarget } from "./rig-target.ts";
 import { AFTERWARDS, exitCode, type Run, type ScenarioResult } from "./run.ts";
 import { Runner } from "./runner.ts";
 
-/** In a soak, reports are written this often: a run of eight hours may be cut off at any moment. */
+/** Interval at which a soak writes its reports: a run of eight hours may be cut off at any moment. */
 const CHECKPOINT_MS = 300_000;
 
-/** An address that has not come by then will not come: joining, DHCP, and all that a second time. */
+/** Longest time until the board has an IP address: join and DHCP, with one retry. */
 const ONLINE_MS = 60_000;
 
-/** The series of free heap, and the figure of its lowest value. */
+/** The series of free heap, and the measurement of its lowest value. */
 const HEAP = "heap";
 const HEAP_FLOOR = "heap floor";
 
 export interface RigOptions {
   readonly scenarios: readonly Scenario[];
-  /** Each so often. */
+  /** Rounds of each scenario. */
   readonly repeat: number;
-  /** Or plays all of them again and again for this long. */
+  /** Length of a soak, which plays all of them again and again instead. */
   readonly soakMs: number | undefined;
-  /** How long a scenario may take. */
+  /** Longest time for a scenario. */
   readonly patienceMs: number;
-  /** Where the log and the reports are kept. */
+  /** Folder for the log and the reports. */
   readonly folder: string;
-  /** A name of `INJECTABLE_FAULTS`. */
+  /** Name of the fault to inject, one of `INJECTABLE_FAULTS`. */
   readonly inject: string | undefined;
   readonly commit: string | undefined;
-  /** Gives the board its firmware, before anything is played; true where it had another one. */
+  /** Flashes the board before the run if needed; true if it had another firmware. */
   readonly bringUp?: (board: RigBoard) => Promise<boolean>;
-  /** Ends the run; what was not reached is said to be so. */
+  /** Ends the run; scenarios that were not reached are reported so. */
   readonly signal: AbortSignal;
 }
 
-/** What a person sees while it runs, and what is kept of it. */
+/** Listeners of a run, for its display and its reports. */
 export interface RunObserver {
   begin(title: string): void;
   /** A line of the board. */
   line(text: string): void;
   result(result: ScenarioResult): void;
   soak(elapsedMs: number, totalMs: number, text: string): void;
-  /** The run so far; again and again in a soak, and at its end. */
+  /** Called with the run so far: repeatedly in a soak, and at its end. */
   keep(run: Run): void;
 }
 
-/** Plays scenarios on one board, from its first byte to the verdict. */
+/** Runs scenarios on one board, from attaching it to the verdict. */
 export class Rig {
   #options: RigOptions;
   #log: string;
@@ -65,9 +65,9 @@ export class Rig {
   #left: Scenario[] = [];
   #rounds = 0;
   #keptMs = 0;
-  /** Figures of the running scenario. */
+  /** Measurements of the running scenario. */
   #taken = new Map<string, number>();
-  /** InjectableFault that is still to be done, and then how to stop it. */
+  /** Injects the fault; afterwards it ends a fault that goes on. */
   #inject: (() => void) | undefined;
   #stopFault = () => {};
 
@@ -85,7 +85,7 @@ export class Rig {
       onlineMs: Math.min(patienceMs, ONLINE_MS),
       onLine: line => this.#received(line),
       onIncident: seen => {
-        // A board has stamped it by the time of its line.
+        // Incidents have the time of the transcript, which began later than the run.
         const { board } = this.#desk;
         const laterMs = board === undefined ? 0 : this.#recorder.now() - board.transcript.nowMs;
         const incident = { ...seen, ms: seen.ms + laterMs };
@@ -117,12 +117,12 @@ export class Rig {
     });
   }
 
-  /** Rejects when the board is somebody else's, or its port cannot be opened. */
+  /** Rejects if another run uses the board, or its port cannot be opened. */
   async run(): Promise<Run> {
     const { signal, folder } = this.#options;
     const unlock = lock(this.#desk.identity);
     mkdirSync(folder, { recursive: true });
-    rmSync(this.#log, { force: true }); // of the run before
+    rmSync(this.#log, { force: true }); // of the previous run
     const stop = () => this.#runner.end(String(signal.reason));
     signal.addEventListener("abort", stop);
     try {
@@ -145,7 +145,7 @@ export class Rig {
     return run;
   }
 
-  /** A board that is gone by now cannot be left as it was found; what was played counts all the same. */
+  /** Releases the board. If it is gone, it cannot be left as it was found, but the results count. */
   async #release(): Promise<void> {
     const atMs = this.#recorder.now();
     try {
@@ -166,7 +166,7 @@ export class Rig {
       return (await this.#options.bringUp?.(board)) === true;
     } catch (error) {
       if (board.link.open || error instanceof BoardError) throw error;
-      const why = `${board.link.path} was gone before the board had its firmware`;
+      const why = `${board.link.path} was gone before the board was flashed`;
       throw new BoardError("rig", `${why}: ${(error as Error).message}`, { cause: error });
     }
   }
@@ -177,7 +177,7 @@ export class Rig {
     } catch (error) {
       const { path } = this.#desk.device.played();
       const why = `${path} does not open: ${(error as Error).message}`;
-      const help = `npm run hil -- doctor --port ${path} says what would help`;
+      const help = `npm run hil -- doctor --port ${path} shows what would help`;
       throw new BoardError("rig", `${why}\n${help}`, { cause: error });
     }
   }
@@ -190,7 +190,8 @@ export class Rig {
     }
     if (this.#recorder.now() >= soakMs || signal.aborted || this.#runner.ended) return undefined;
     if (this.#left.length === 0) {
-      // What cannot be played here takes no time: it would be skipped some hundred times a second.
+      // A scenario that cannot be played on this board is skipped once: it would be skipped some hundred times
+      // a second.
       const { results } = this.#recorder;
       const skipped = new Set(
         results.flatMap(({ verdict, title }) => (verdict === "skipped" ? title : [])),
@@ -205,7 +206,7 @@ export class Rig {
     this.#observer.line(line);
     const event = parseEvent(line);
     if (event?.on !== "session" && event?.on !== "http") return;
-    // A scenario is well under way.
+    // The fault is injected when the scenario has had its first session or request.
     const inject = this.#inject;
     this.#inject = undefined;
     inject?.();
@@ -223,7 +224,7 @@ export class Rig {
     this.#observer.keep(this.#soFar());
   }
 
-  /** A figure that is measured again and again counts as it was worst, but not on a broken cable. */
+  /** Keeps the worst value of a repeated measurement, except those taken over a broken cable. */
   #count({ verdict }: ScenarioResult): void {
     const { figures } = this.#recorder;
     const { kind } = this.#desk.device.played();
@@ -265,7 +266,10 @@ export class Rig {
   }
 }
 
-/** The lowest heap of a run is that of all its scenarios, as its chart has it, and not only of the one that measures. */
+/**
+ * The run's lowest heap is that of all scenarios, as in its chart, not only that of the scenario that measures
+ * it.
+ */
 function withHeapFloor(
   figures: ReadonlyMap<string, number>,
   recorder: Recorder,

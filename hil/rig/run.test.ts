@@ -14,13 +14,13 @@ test.each<[Verdict[], Measurement[], boolean, number]>([
   [["passed"], [UNMEASURED], false, EXIT.firmware],
   [["passed", "rig-error"], [GOOD], false, EXIT.rig],
   [["passed", "not-reached"], [GOOD], false, EXIT.rig],
-  // Without all scenarios, figures say little.
+  // Without all scenarios the figures say little.
   [["rig-error"], [UNMEASURED], false, EXIT.rig],
-  // Nobody asks for scenarios so that none is played.
+  // A run that skips everything has proved nothing.
   [["skipped", "skipped"], [], false, EXIT.usage],
   [[], [], false, EXIT.rig],
   [["rig-error", "not-reached"], [], true, EXIT.boardLost],
-  // What the firmware did counts before what the rig did.
+  // Faults of the firmware count more than those of the rig.
   [["failed", "rig-error", "not-reached"], [], false, EXIT.firmware],
   [["failed", "rig-error", "not-reached"], [], true, EXIT.firmware],
 ])("%j with %j, board lost: %j, ends with %i", (verdicts, measurements, boardLost, code) => {
@@ -28,7 +28,7 @@ test.each<[Verdict[], Measurement[], boolean, number]>([
   expect(exitCode(results, measurements, { boardLost })).toBe(code);
 });
 
-test("limits belong to what is within them, and what was not measured is not", () => {
+test("a limit itself is within the limits, and a missing measurement is not", () => {
   const [min, max] = [20, 40];
   const inside = (value: number | null) => within({ name: "x", unit: "ms", value, min, max });
   expect([19.9, 20, 40, 40.1, null].map(inside)).toEqual([false, true, true, false, false]);

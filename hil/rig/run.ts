@@ -1,15 +1,15 @@
 import type { Incident } from "./incidents.ts";
 
 /**
- * How one scenario came out. `flaky`: passed after a fault of the rig made it begin again; `rig-error`:
- * such a fault kept it from an answer; `not-reached`: the run was over before its turn came.
+ * Outcome of a scenario. `flaky`: passed after a fault of the rig made it start again; `rig-error`: such a
+ * fault prevented a result; `not-reached`: the run ended before it.
  */
 export type Verdict = "passed" | "flaky" | "failed" | "rig-error" | "skipped" | "not-reached";
 
-/** The theme of what came when the scenarios were over: nobody can play it again by name. */
+/** Theme of the result for what happens after the last scenario; it cannot be played by name. */
 export const AFTERWARDS = "afterwards";
 
-/** What the command ends with. What the firmware did counts before what the rig did. */
+/** Exit codes of the command. Faults of the firmware count more than those of the rig. */
 export const EXIT = {
   passed: 0,
   firmware: 1,
@@ -23,32 +23,32 @@ export interface ScenarioResult {
   readonly theme: string;
   readonly title: string;
   readonly verdict: Verdict;
-  /** When it began, in ms since the run began, and how long it took. */
+  /** Start in ms since the run began, and duration. */
   readonly atMs: number;
   readonly ms: number;
-  /** Why it failed or was skipped; what a person reads first stands in the first line. */
+  /** Why it failed or was skipped; the first line is the summary. */
   readonly why?: string;
   readonly incidents: readonly Incident[];
-  /** Sessions that each backend had, as the board logged them. */
+  /** Sessions by backend, as the board logged them. */
   readonly sessions: Readonly<Record<string, number>>;
 }
 
-/** Where a moment of the run was seen. */
+/** Origin of a moment. */
 export type Source = "serial" | "tcp" | "rig";
 
-/** One moment of a run: a line of the board, what a client or a backend did, what the rig did. */
+/** One moment of a run: a line of the board, an action of a client or a backend, an action of the rig. */
 export interface Moment {
-  /** Since the run began. */
+  /** Time since the run began. */
   readonly ms: number;
   readonly source: Source;
   readonly text: string;
 }
 
-/** A figure with what it may be; a figure that was not measured is a failure, too. */
+/** A measurement with its limits; one that was not taken is a failure, too. */
 export interface Measurement {
   readonly name: string;
   readonly unit: string;
-  /** `null`: it should have been measured, and was not. */
+  /** `null`: it was due and was not taken. */
   readonly value: number | null;
   readonly min?: number;
   readonly max?: number;
@@ -61,23 +61,23 @@ export interface Series {
   readonly points: readonly (readonly [ms: number, value: number])[];
 }
 
-/** What was played on what. */
+/** The board of a run. */
 export interface PlayedBoard {
   readonly kind: "emulated" | "serial" | "address";
-  /** MAC address or USB path: what tells it from other boards. */
+  /** MAC address or USB path, unique for the board. */
   readonly identity: string;
   /** Serial port, with the name of its adapter. */
   readonly path?: string;
   readonly adapter?: string;
   /** IP address. */
   readonly address?: string;
-  /** Version and build of the firmware, as it says itself. */
+  /** Version and build of the firmware, as the board reports them. */
   readonly firmware?: string;
 }
 
 /** A whole run, as `run.json` keeps it. */
 export interface Run {
-  /** Of this form; whoever reads an older one can tell. */
+  /** Version of this format, for readers of older files. */
   readonly format: 1;
   readonly board: PlayedBoard;
   /** ISO 8601. */
@@ -89,21 +89,21 @@ export interface Run {
   /** The command's exit code, one of `EXIT`. */
   readonly exitCode: number;
   readonly results: readonly ScenarioResult[];
-  /** Of a long run: how many more came out as the same scenario had often enough before. */
+  /** Counts by verdict of the results that a long run has not kept. */
   readonly more?: Readonly<Partial<Record<Verdict, number>>>;
   readonly measurements: readonly Measurement[];
   readonly series: readonly Series[];
-  /** The oldest first. */
+  /** Oldest first. */
   readonly moments: readonly Moment[];
 }
 
-/** Is it within its limits? */
+/** True if the measurement was taken and is within its limits. */
 export function within({ value, min, max }: Measurement): boolean {
   if (value === null) return false;
   return (min === undefined || value >= min) && (max === undefined || value <= max);
 }
 
-/** The worst of it. */
+/** The exit code of a run: its worst result decides. */
 export function exitCode(
   results: readonly ScenarioResult[],
   measurements: readonly Measurement[],
@@ -113,7 +113,7 @@ export function exitCode(
   if (some("failed")) return EXIT.firmware;
   if (boardLost) return EXIT.boardLost;
   if (some("rig-error") || some("not-reached") || results.length === 0) return EXIT.rig;
-  // All of nothing is not a success.
+  // Nothing but skipped scenarios is no success.
   if (results.every(({ verdict }) => verdict === "skipped")) return EXIT.usage;
   return measurements.every(within) ? EXIT.passed : EXIT.firmware;
 }

@@ -21,7 +21,7 @@ const scenario = (title: string, told: () => Promise<void>, needs: Scenario["nee
 const good = (title: string) => scenario(title, async () => {});
 const forEver = () => new Promise<void>(() => {});
 
-/** A runner on a board that does as it is told; its test tells what the board shows, and when. */
+/** A runner on a scripted board; the test sets what the board shows, and when. */
 function bench() {
   const asked: string[] = [];
   const told: ScenarioResult[] = [];
@@ -48,7 +48,7 @@ function bench() {
     board,
     asked,
     told,
-    /** The board comes to where scenarios begin. */
+    /** The board becomes ready for scenarios. */
     ready: async () => {},
     /** Its console answers. */
     answers: async () => true,
@@ -89,7 +89,7 @@ function bench() {
   return bench;
 }
 
-test("what holds passes, what does not fails with its reason, what cannot be played is skipped with one", async () => {
+test("a scenario passes, fails with its reason, or is skipped with its reason", async () => {
   const { play, verdicts } = bench();
   const results = await play(
     good("good"),
@@ -101,7 +101,7 @@ test("what holds passes, what does not fails with its reason, what cannot be pla
   expect(results[2].why).toBe("the bench has no simulated network");
 });
 
-test("of a line that is disturbed all the time a scenario keeps some noise, and what really happened", async () => {
+test("on a line that is always disturbed a scenario keeps some noise, and every other incident", async () => {
   const { play, runner, told } = bench();
   await play(
     scenario("noisy", () => {
@@ -115,7 +115,7 @@ test("of a line that is disturbed all the time a scenario keeps some noise, and 
   expect(kinds.at(-1)).toBe("panic");
 });
 
-test("a scenario after a failure finds a board that was reset, one after a success does not", async () => {
+test("the board is reset after a failed scenario, and not after a passed one", async () => {
   const { play, asked } = bench();
   await play(
     good("first"),
@@ -125,8 +125,8 @@ test("a scenario after a failure finds a board that was reset, one after a succe
   expect(asked).toEqual(["ready", "ready", "reset", "ready"]);
 });
 
-describe("what the board gives away", () => {
-  test("a fault of the firmware fails the scenario at once, whatever it waits for, with its dump", async () => {
+describe("an incident", () => {
+  test("of the firmware fails the scenario at once, with its dump", async () => {
     const { play, runner, verdicts } = bench();
     const [result] = await play(
       scenario("waits for ever", () => {
@@ -140,7 +140,7 @@ describe("what the board gives away", () => {
     expect(result.why).toContain("Backtrace: 0x400d");
   });
 
-  test("a fault of the rig is recovered from once, and the scenario begins again: never a failure", async () => {
+  test("of the rig makes the scenario start again, once, and never fails it", async () => {
     const { play, runner, asked } = bench();
     let plays = 0;
     const [result] = await play(
@@ -154,7 +154,7 @@ describe("what the board gives away", () => {
     expect(asked).toEqual(["ready", "reset", "ready"]);
   });
 
-  test("a rig that fails again is a fault of the rig, and its scenario is not begun a third time", async () => {
+  test("of the rig in the second attempt, too, is a rig-error, without a third attempt", async () => {
     const { play, runner, verdicts } = bench();
     let plays = 0;
     await play(
@@ -168,7 +168,7 @@ describe("what the board gives away", () => {
     expect([verdicts(), plays]).toEqual([["rig-error", "passed"], 2]);
   });
 
-  test("noise breaks nothing by itself; what fails beside it is played again", async () => {
+  test("of noise breaks nothing itself; a scenario that fails beside it is played again", async () => {
     const { play, runner, verdicts } = bench();
     let plays = 0;
     await play(
@@ -183,7 +183,7 @@ describe("what the board gives away", () => {
     expect(verdicts()).toEqual(["passed", "flaky", "failed"]);
   });
 
-  test("what it shows between two scenarios belongs to the next one", async () => {
+  test("between two scenarios belongs to the next one", async () => {
     const { play, runner, verdicts } = bench();
     runner.incident(PANIC);
     const [result] = await play(good("unsuspecting"), good("next"));
@@ -191,7 +191,7 @@ describe("what the board gives away", () => {
     expect(result.incidents).toEqual([PANIC]);
   });
 
-  test("a scenario that sees its board gone before the board says why is told the board's reason", async () => {
+  test("that comes after the scenario's error is its reason", async () => {
     const { play, runner, board } = bench();
     let plays = 0;
     board.whileSettling = () => runner.incident(BROWNOUT);
@@ -203,7 +203,7 @@ describe("what the board gives away", () => {
     expect([result.verdict, result.why]).toEqual(["flaky", "brownout: a brownout"]);
   });
 
-  test("a board that stands still is called silent, and the firmware's", async () => {
+  test("of silence is reported for a board that hangs, as the firmware's fault", async () => {
     const stuck = bench();
     stuck.answers = async () => false;
     const [result] = await stuck.play(
@@ -211,13 +211,13 @@ describe("what the board gives away", () => {
     );
     expect(result.verdict).toBe("failed");
     expect(result.why).toMatch(
-      /^neither the scenario nor the console got an answer\n.*nothing for 3/,
+      /^the board answered neither the scenario nor the console\n.*nothing for 3/,
     );
     expect(result.incidents.map(({ kind }) => kind)).toEqual(["silence"]);
   });
 });
 
-test("a cable that is pulled while the board is asked whether it hangs is the rig's, not the firmware's", async () => {
+test("of a cable that is pulled during the console check is the rig's fault, not the firmware's", async () => {
   const pulled = bench();
   let plays = 0;
   pulled.answers = async () => {
@@ -235,7 +235,7 @@ test("a cable that is pulled while the board is asked whether it hangs is the ri
 });
 
 describe("the end of a run", () => {
-  test("a board that stays lost ends it, and the rest is not reached", async () => {
+  test("a board that stays lost ends the run, and the rest is not reached", async () => {
     const { play, runner, board, verdicts } = bench();
     board.whileReplugged = () => {
       board.lost = true;
@@ -251,7 +251,7 @@ describe("the end of a run", () => {
     expect([results[1].why, runner.lost]).toEqual(["the board is lost", true]);
   });
 
-  test("a boot loop ends it", async () => {
+  test("a boot loop ends the run", async () => {
     const { play, runner, verdicts } = bench();
     const results = await play(
       scenario("looping", () => {
@@ -261,10 +261,10 @@ describe("the end of a run", () => {
       good("next"),
     );
     expect(verdicts()).toEqual(["failed", "not-reached"]);
-    expect(results[1].why).toBe("the board starts again and again");
+    expect(results[1].why).toBe("the board is in a boot loop");
   });
 
-  test("a board that crashes on its way up in two scenarios running starts again and again", async () => {
+  test("a board that crashes before it serves in two scenarios in a row is in a boot loop", async () => {
     const crashing = bench();
     crashing.ready = () => {
       crashing.runner.incident(PANIC);
@@ -273,18 +273,18 @@ describe("the end of a run", () => {
     const results = await crashing.play(good("one"), good("two"), good("three"));
     expect(crashing.verdicts()).toEqual(["failed", "failed", "not-reached"]);
     expect(results[1].incidents.map(({ kind }) => kind)).toEqual(["panic", "boot-loop"]);
-    expect(results[2].why).toBe("the board starts again and again");
+    expect(results[2].why).toBe("the board is in a boot loop");
   });
 
-  test("a board that gets no Wi-Fi for two scenarios running is not waited for a third time", async () => {
+  test("a board without Wi-Fi for two scenarios in a row ends the run", async () => {
     const offline = bench();
     offline.ready = () => Promise.reject(new BoardError("rig", "the board gets no address"));
     const results = await offline.play(good("one"), good("two"), good("three"));
     expect(offline.verdicts()).toEqual(["rig-error", "rig-error", "not-reached"]);
-    expect(results[2].why).toBe("the board did not come up, for 2 scenarios running");
+    expect(results[2].why).toBe("the board did not come up, for 2 scenarios in a row");
   });
 
-  test("one that comes up in between is played on", async () => {
+  test("a board that comes up in between is still played on", async () => {
     const moody = bench();
     let scenarios = 0;
     moody.ready = async () => {
@@ -294,7 +294,7 @@ describe("the end of a run", () => {
     expect(moody.verdicts()).toEqual(["failed", "passed", "failed", "passed"]);
   });
 
-  test("somebody who has had enough ends the running scenario, too", async () => {
+  test("a user who ends the run ends the running scenario, too", async () => {
     const { play, runner, verdicts } = bench();
     const results = await play(
       good("done"),

@@ -8,17 +8,17 @@ import type { Recorder } from "./recorder.ts";
 import type { RigTarget } from "./rig-target.ts";
 import { AFTERWARDS, type ScenarioResult } from "./run.ts";
 
-/** A board that did not come up for so many scenarios running would not for the next one either. */
+/** The run ends when the board did not come up for this many scenarios in a row. */
 const UNREADY_MAX = 2;
 
-/** Incidents that break nothing, and are kept with one scenario: a line without its ground makes some a second. */
+/** Harmless incidents that are kept with one scenario: a line without a ground wire makes some a second. */
 const HARMLESS_MAX = 20;
 
-const SILENCE = "neither the scenario nor the console got an answer";
+const SILENCE = "the board answered neither the scenario nor the console";
 
 export interface RunnerOptions {
   readonly target: Pick<RigTarget, "ready" | "name" | "offers" | "patienceMs" | "setUp">;
-  /** On its serial line, where it has one. */
+  /** Its serial line; `undefined` without one. */
   readonly board:
     | Pick<RigBoard, "lost" | "replugged" | "reset" | "settled" | "incidents">
     | undefined;
@@ -28,7 +28,7 @@ export interface RunnerOptions {
   onResult(result: ScenarioResult): void;
 }
 
-/** What the board has shown ends the attempt, whatever its scenario waits for. */
+/** An incident ended the attempt. */
 class Interrupted extends Error {
   readonly incident: Incident;
 
@@ -38,25 +38,24 @@ class Interrupted extends Error {
   }
 }
 
-/** Somebody has had enough. */
+/** The user ended the run. */
 class Ended extends Error {}
 
 /**
- * Plays scenarios on one board, one after the other. What the board gives away on its serial line counts
- * at once: a fault of the firmware fails the running scenario; a fault of the rig is recovered from once,
- * and the scenario begins again. A board that stays lost, that starts again and again, or that does not
- * come up any more, ends the run.
+ * Plays scenarios on one board, one after the other. Incidents on its serial line count at once: a fault of the
+ * firmware fails the running scenario; after a fault of the rig the scenario starts again, once. A board that
+ * stays lost, is in a boot loop, or does not come up any more, ends the run.
  */
 export class Runner {
   #options: RunnerOptions;
-  /** Ends the running attempt. */
+  /** Ends the running attempt with an error. */
   #interrupt: ((error: Error) => void) | undefined;
-  /** What was seen while nothing was played; the next attempt has it. */
+  /** An incident between two attempts; it counts for the next one. */
   #pending: Incident | undefined;
   #seen: Incident[] = [];
-  /** A failure may have left the board in any state. */
+  /** The last scenario failed and may have left the board in any state. */
   #unclean = false;
-  /** It came to where scenarios begin, in the last attempt; and for how many scenarios it did not. */
+  /** Whether the board came up in the last attempt, and for how many scenarios it did not. */
   #isUp = false;
   #unready = 0;
   #ended: string | undefined;
@@ -65,12 +64,12 @@ export class Runner {
     this.#options = options;
   }
 
-  /** Why no more is played. */
+  /** Why the run has ended. */
   get ended(): string | undefined {
     return this.#ended;
   }
 
-  /** What was not reached by now is not played any more. */
+  /** Ends the run: scenarios that have not begun are not played. */
   end(why: string): void {
     this.#ended ??= why;
     this.#interrupt?.(new Ended(why));
@@ -80,24 +79,24 @@ export class Runner {
     return this.#options.board?.lost === true;
   }
 
-  /** The board has shown something. */
+  /** The board had an incident. */
   incident(incident: Incident): void {
     const passing = HARMLESS.includes(incident.kind);
     if (!passing || this.#seen.length < HARMLESS_MAX) this.#seen.push(incident);
-    if (incident.kind === "boot-loop") this.#ended = "the board starts again and again";
+    if (incident.kind === "boot-loop") this.#ended = "the board is in a boot loop";
     if (passing || incident.kind === "silence") return;
     if (this.#interrupt === undefined) this.#pending ??= incident;
     else this.#interrupt(new Interrupted(incident));
   }
 
-  /** What the board has shown so far does not count: it has another firmware now. */
+  /** Forgets the incidents so far: the board has another firmware now. */
   forget(): void {
     this.#pending = undefined;
     this.#seen = [];
     this.#ended = undefined;
   }
 
-  /** Plays what `next` gives, until there is no more. */
+  /** Plays what `next` returns, until it returns `undefined`. */
   async run(next: () => Scenario | undefined): Promise<void> {
     const { recorder, onBegin, onResult } = this.#options;
     for (let scenario = next(); scenario !== undefined; scenario = next()) {
@@ -116,9 +115,9 @@ export class Runner {
     onResult(late);
   }
 
-  /** What the board shows when the last scenario is over belongs to no scenario, and counts all the same. */
+  /** Waits for incidents after the last scenario; they belong to no scenario, but count. */
   async #late(): Promise<ScenarioResult | undefined> {
-    if (this.#ended !== undefined) return undefined; // by something that has been told
+    if (this.#ended !== undefined) return undefined; // the cause has been reported
     const { board, recorder } = this.#options;
     const atMs = recorder.now();
     await board?.settled();
@@ -128,7 +127,7 @@ export class Runner {
     const verdict =
       incident.blame === "firmware" ? "failed" : recovered ? "flaky" : ("rig-error" as const);
     return {
-      ...{ theme: AFTERWARDS, title: "the board stays well when the scenarios are over", verdict },
+      ...{ theme: AFTERWARDS, title: "the board has no incident after the scenarios", verdict },
       ...{ atMs, ms: recorder.now() - atMs, incidents: [incident], sessions: {} },
       why: textOf(new Interrupted(incident)),
     };
@@ -159,9 +158,9 @@ export class Runner {
   #countUnready(verdict: ScenarioResult["verdict"]): void {
     this.#unready = this.#isUp || verdict === "not-reached" ? 0 : this.#unready + 1;
     if (this.#unready < UNREADY_MAX) return;
-    const scenarios = `for ${UNREADY_MAX} scenarios running`;
+    const scenarios = `for ${UNREADY_MAX} scenarios in a row`;
     if (this.#seen.some(({ blame }) => blame === "firmware")) {
-      this.#options.board?.incidents.note("boot-loop", `no start came to serving, ${scenarios}`);
+      this.#options.board?.incidents.note("boot-loop", `no start led to serving, ${scenarios}`);
     }
     this.#ended ??= `the board did not come up, ${scenarios}`;
   }
@@ -178,7 +177,7 @@ export class Runner {
       if (outcome.error instanceof Ended) {
         return { verdict: "not-reached", why: outcome.error.message };
       }
-      let ofRig = this.#isOfRig(outcome.error); // before it is asked, and perhaps loses an answer
+      let ofRig = this.#isOfRig(outcome.error); // decided before the console is asked, which may lose an answer
       const silent = await this.#isSilent(outcome.error);
       const error = this.#meanwhile(outcome.error);
       if (error !== outcome.error) ofRig = this.#isOfRig(error);
@@ -213,14 +212,14 @@ export class Runner {
     }
   }
 
-  /** A scenario sees that its board is gone before the board has said why. */
+  /** A scenario may see that its board is gone before the board has logged why. */
   async #cause(error: unknown): Promise<unknown> {
     if (error instanceof Interrupted || error instanceof Ended) return error;
     await this.#options.board?.settled();
     return this.#meanwhile(error);
   }
 
-  /** What the board has shown by now explains more than the error that came of it. */
+  /** An incident of the board explains more than the error that it caused. */
   #meanwhile(error: unknown): unknown {
     const cause = this.#pending;
     this.#pending = undefined;
@@ -233,7 +232,7 @@ export class Runner {
     await this.#options.target.ready();
   }
 
-  /** A scenario that fails without a word may have a board that stands still. */
+  /** True if the board hangs: a scenario failed without an incident, and the console does not answer. */
   async #isSilent(error: unknown): Promise<boolean> {
     const { board, device } = this.#options;
     if (error instanceof Interrupted || error instanceof BoardError || board === undefined)
@@ -242,20 +241,20 @@ export class Runner {
       if (await device.answers!()) return false;
     } catch (failure) {
       if (this.#pending === undefined) throw failure;
-      return false; // its port has gone while it was asked
+      return false; // its port has gone meanwhile
     }
     board.incidents.note("silence", SILENCE);
     return true;
   }
 
-  /** The firmware is not to blame; nor for what follows from a disturbed line. */
+  /** True if the rig is to blame, also for what a disturbed line caused. */
   #isOfRig(error: unknown): boolean {
     if (error instanceof Interrupted) return error.incident.blame === "rig";
     if (error instanceof BoardError) return error.blame === "rig";
     return this.#seen.some(({ kind }) => HARMLESS.includes(kind));
   }
 
-  /** Is there a board to try again on? */
+  /** True if the board is there again for another attempt. */
   async #recovered(): Promise<boolean> {
     await this.#options.board?.replugged();
     return !this.lost;

@@ -5,7 +5,7 @@ import { BoardError } from "./board-error.ts";
 import { SerialConsole } from "./serial-console.ts";
 import { Transcript } from "./transcript.ts";
 
-/** A console that says what the test wants when something is typed. */
+/** A console that prints what the test wants when a command is typed. */
 function bench(onTyped: (typed: string, says: (...lines: string[]) => void) => void) {
   const clock = new VirtualClock();
   const transcript = new Transcript(clock);
@@ -30,14 +30,14 @@ function bench(onTyped: (typed: string, says: (...lines: string[]) => void) => v
 
 const HEAP = ["heap", "> heap", "heap=41000", "ok"];
 
-test("an answer is the lines behind the echo, without what the log says in between", async () => {
+test("an answer is the lines after the echo, without log lines in between", async () => {
   const { serialConsole } = bench((_typed, says) =>
     says("status", "> status", "version=0.1.0", "I (5) net: ip=10.0.0.1 rssi=-50", "up=1/2", "ok"),
   );
   expect(await serialConsole.type("status")).toEqual(["version=0.1.0", "up=1/2", "ok"]);
 });
 
-test("an answer that says what is wrong is an answer", async () => {
+test("an error of the console is an answer", async () => {
   const { serialConsole, noted } = bench((_typed, says) =>
     says("> drain x", "error no backend is called x"),
   );
@@ -45,7 +45,7 @@ test("an answer that says what is wrong is an answer", async () => {
   expect(noted).toEqual([]);
 });
 
-test("stray bytes in front of its lines do not hide an answer, and nothing from before belongs to it", async () => {
+test("stray bytes before its lines do not hide an answer, and earlier lines do not belong to it", async () => {
   const { serialConsole, noted, says } = bench((_typed, says) =>
     says("~heap", "\0> heap", "heap=41000", "\xff~I (5) net: ip=10.0.0.1 rssi=-50", "~ok kept"),
   );
@@ -54,7 +54,7 @@ test("stray bytes in front of its lines do not hide an answer, and nothing from 
   expect(noted).toEqual([]);
 });
 
-test("an answer whose echo was lost has the lines since the question", async () => {
+test("an answer whose echo was lost has the lines since the command", async () => {
   const { serialConsole, says } = bench((_typed, says) => says("heap=41000", "ok"));
   says("an older line");
   expect(await serialConsole.type("heap")).toEqual(["heap=41000", "ok"]);
@@ -75,7 +75,7 @@ test("commands go one at a time: the second waits for the first one's answer", a
 });
 
 describe("an answer that does not come", () => {
-  test("a chip that has overlooked the last byte is woken by a return, and nothing counts as lost", async () => {
+  test("a chip that has overlooked the last byte gets a return, and no reply counts as lost", async () => {
     const { clock, serialConsole, typed, noted } = bench(
       (text, says) => text === "\r" && says(...HEAP),
     );
@@ -85,7 +85,7 @@ describe("an answer that does not come", () => {
     expect([typed, noted]).toEqual([["\rheap\r", "\r"], []]);
   });
 
-  test("a reply that was lost is asked for once more, and told", async () => {
+  test("a lost reply is asked for once more, and reported", async () => {
     let asked = 0;
     const { clock, serialConsole, noted } = bench((text, says) => {
       if (text === "\rheap\r" && ++asked === 2) says(...HEAP);
@@ -96,7 +96,7 @@ describe("an answer that does not come", () => {
     expect(noted).toEqual(["lost-reply"]);
   });
 
-  test("a console that is mute twice is the firmware's fault, with the last lines", async () => {
+  test("a console that does not answer twice is the firmware's fault; the error has the last lines", async () => {
     const { clock, serialConsole, noted, says } = bench(() => {});
     says("I (7) proxy: ready ports=80");
     const caught = serialConsole.type("heap").catch((error: unknown) => error as BoardError);
@@ -108,7 +108,7 @@ describe("an answer that does not come", () => {
     expect(noted).toEqual(["lost-reply", "lost-reply"]);
   });
 
-  test("a line that is gone ends this command, and not the next one", async () => {
+  test("a lost port ends this command, and not the next one", async () => {
     let gone = true;
     const { serialConsole } = bench((_text, says) => {
       if (gone) throw new Error("the serial port is gone");

@@ -2,28 +2,29 @@ import type { RigBoard } from "./board.ts";
 import { BoardError } from "./board-error.ts";
 import { type Expected, type Mark, Unmet } from "./transcript.ts";
 
-/** Characters of noise in front of a line of the console that do not hide it. */
+/** Noise before a console line, up to 8 characters, does not hide it. */
 const NOISE = "[^\\w ]{0,8}";
 
-/** How an answer ends. */
+/** The last line of an answer. */
 const ANSWER = new RegExp(`^${NOISE}((?:ok|error)\\b.*)`);
 
-/** The command as the board repeats it before its answer. */
+/** The echo of the command, before its answer. */
 const ECHO = new RegExp(`^${NOISE}> `);
 
-/** An answer has come by then: the longest, of `help`, is some thirty lines with 20 ms between them. */
+/** Longest time for an answer: that of `help` has about thirty lines with 20 ms between them. */
 const ANSWER_MS = 3_000;
 
 /**
- * The chip may overlook the bytes that came last, until another one comes (serial.c clears its interrupt
- * when it has read): a return, which means nothing on an empty line. Most answers have come by then.
+ * The chip may overlook the last bytes until another one comes (serial.c clears its interrupt after reading). A
+ * carriage return, which has no effect on an empty line, is sent after this time; most answers have come by
+ * then.
  */
 const NUDGE_MS = 500;
 
-/** A reply that is lost is asked for once more. */
+/** A lost reply is asked for once more. */
 const ATTEMPTS = 2;
 
-/** What a person at the serial console would do: types commands, reads answers. */
+/** The board's serial console: types commands and reads answers. */
 export class SerialConsole {
   #board: Pick<RigBoard, "transcript" | "link" | "incidents">;
   #turn: Promise<unknown> = Promise.resolve();
@@ -32,7 +33,10 @@ export class SerialConsole {
     this.#board = board;
   }
 
-  /** The lines of the answer; the last one begins with `ok` or `error`. One command at a time. */
+  /**
+   * Types a command; returns the lines of the answer, the last of which begins with `ok` or `error`. One
+   * command at a time.
+   */
   type(command: string): Promise<readonly string[]> {
     const answer = this.#turn.then(() => this.#ask(command));
     this.#turn = answer.catch(() => {});
@@ -61,7 +65,7 @@ export class SerialConsole {
 
   async #answer(command: string, since: Mark): Promise<Expected> {
     const { transcript, link } = this.#board;
-    // The first return ends whatever noise has typed.
+    // The first carriage return ends a line that noise has begun.
     await link.send(`\r${command}\r`);
     try {
       return await transcript.expect(ANSWER, { withinMs: NUDGE_MS, since, whole: true });

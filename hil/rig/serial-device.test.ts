@@ -19,7 +19,7 @@ function bench(addressOf?: SerialDeviceOptions["addressOf"]) {
     address: "10.0.0.7",
     version: "0.1.0",
     build: "1f09c2ab",
-    /** What its console says to whatever is typed. */
+    /** The console's answer to each command. */
     answer: "ok" as string | undefined,
     link: {
       open: true,
@@ -47,17 +47,17 @@ function bench(addressOf?: SerialDeviceOptions["addressOf"]) {
   return { clock, board, device, typed, asked };
 }
 
-test("it says which firmware was played on, and where", () => {
+test("it reports the board's firmware and address", () => {
   const { device, board } = bench();
   expect(device.played()).toEqual({
     ...{ kind: "serial", identity: "usb 1-2", path: "/dev/ttyUSB0" },
     ...{ address: "10.0.0.7", firmware: "0.1.0 build 1f09c2ab" },
   });
-  board.build = undefined as never; // somebody else's build does not name one
+  board.build = undefined as never; // a build of another maker reports none
   expect(device.played().firmware).toBe("0.1.0");
 });
 
-test("its ports are found at the address that it said last, or where somebody else knows", () => {
+test("its ports are at the address that it logged last, or where `addressOf` says", () => {
   const { device, board } = bench();
   expect(device.addressOf(80)).toEqual({ host: "10.0.0.7", port: 80 });
   board.address = "10.0.0.9";
@@ -66,17 +66,17 @@ test("its ports are found at the address that it said last, or where somebody el
   expect(mapped.device.addressOf(80)).toEqual({ host: "127.0.0.1", port: 8080 });
 });
 
-test("its admin port is asked at the address that it has now, though it was not reset", async () => {
+test("its admin port is at its current address, although it was not reset", async () => {
   const { device, board } = bench(() => ({ host: board.address, port: 1 }));
   const asked = async () => String(await device.admin.status().catch((error: Error) => error));
-  board.address = "127.0.0.2"; // where nobody answers
+  board.address = "127.0.0.2"; // where nothing listens
   expect(await asked()).toContain("127.0.0.2");
   board.address = "127.0.0.3";
   expect(await asked()).toContain("127.0.0.3");
 });
 
-describe("the token that opens it", () => {
-  test("is lent once for each boot, and is another one for each run", async () => {
+describe("the token for changes", () => {
+  test("is set once for each boot, and differs for each run", async () => {
     const { device, typed } = bench();
     await device.ready();
     await device.ready();
@@ -88,7 +88,7 @@ describe("the token that opens it", () => {
     expect(other.typed).not.toEqual([typed[0]]);
   });
 
-  test("is lent again when lending has failed", async () => {
+  test("is set again if setting it has failed", async () => {
     const { device, board, typed } = bench();
     board.answer = "error the token is too short";
     await expect(device.ready()).rejects.toThrow("at the console: error the token is too short");
@@ -98,7 +98,7 @@ describe("the token that opens it", () => {
   });
 });
 
-test("a document that the board refuses is the firmware's fault, with all its complaints", async () => {
+test("a configuration that the board refuses is the firmware's fault, with all complaints", async () => {
   const { device } = bench();
   const refusing = { change: async () => ({ complaints: ["backends: none", "port: 0"] }) };
   Object.defineProperty(device, "admin", { value: refusing as unknown as AdminClient });
@@ -107,7 +107,7 @@ test("a document that the board refuses is the firmware's fault, with all its co
   await expect(configured).rejects.toMatchObject({ blame: "firmware" });
 });
 
-test("an error at the console rejects, a mute console does not answer, a lost port is neither", async () => {
+test("an error at the console rejects, a silent console does not answer, a lost port is neither", async () => {
   const { clock, device, board } = bench();
   board.answer = "error no backend is called x";
   await expect(device.type("drain x")).rejects.toThrow(BoardError);
@@ -122,7 +122,7 @@ test("an error at the console rejects, a mute console does not answer, a lost po
   await expect(device.answers()).rejects.toThrow("the serial port is gone");
 });
 
-test("it is left with a reset, which takes away what was lent, unless its port is gone", async () => {
+test("release resets the board, which ends token and configuration, unless its port is gone", async () => {
   const { device, asked } = bench();
   await device.release();
   expect(asked).toEqual(["reset", "release"]);

@@ -7,25 +7,25 @@ import type { Device } from "./device.ts";
 import type { PlayedBoard } from "./run.ts";
 import { SerialConsole } from "./serial-console.ts";
 
-/** A token that nobody guesses: it opens the board to changes until its next reset. */
+/** Size of the random token for changes, which is valid until the board's next reset. */
 const TOKEN_BYTES = 18;
 
 export interface SerialDeviceOptions {
   readonly board: RigBoard;
-  /** What tells it from other boards, and how it is reached. */
+  /** The board's name and how it is reached. */
   readonly played: PlayedBoard;
-  /** Where a port of the board is found; at its own address when not given. */
+  /** Address of a port of the board; by default at the board's own address. */
   readonly addressOf?: (boardPort: number) => { readonly host: string; readonly port: number };
 }
 
-/** A board on a serial line, and in the network as soon as it says where. */
+/** A board on a serial line, and in the network once it has logged its address. */
 export class SerialDevice implements Device {
   readonly offers: readonly Need[] = ["reset", "status", "serial", "budgets"];
   readonly board: RigBoard;
   #options: SerialDeviceOptions;
   #serialConsole: SerialConsole;
   #token = randomBytes(TOKEN_BYTES).toString("base64url");
-  /** The boot in which the token was lent. */
+  /** Number of the boot in which the token was set. */
   #tokenBoot = 0;
 
   constructor(options: SerialDeviceOptions) {
@@ -35,7 +35,7 @@ export class SerialDevice implements Device {
   }
 
   get admin(): AdminClient {
-    // Its address may be another one when it has joined its Wi-Fi anew.
+    // Its address may change when it joins its Wi-Fi again.
     return new AdminClient({ ...this.addressOf(ADMIN_PORT), token: this.#token });
   }
 
@@ -99,7 +99,7 @@ export class SerialDevice implements Device {
     return answer;
   }
 
-  /** The reset takes away what was lent. */
+  /** Resets the board, which ends the token and the configuration of the run. */
   async release(): Promise<void> {
     if (this.board.link.open) await this.board.reset();
     await this.board.release();

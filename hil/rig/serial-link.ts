@@ -1,19 +1,19 @@
 import type { BindingInterface } from "@serialport/bindings-cpp";
 import { SerialPortStream } from "@serialport/stream";
 
-/** What the firmware and the ROM write at. */
+/** Baud rate of the firmware and the ROM. */
 export const BAUD = 115_200;
 
-/** EN is held low so long; esptool's value for a hard reset. */
+/** How long EN is held low; esptool's value for a hard reset. */
 const RESET_MS = 100;
 
-/** IO0 is held low so long after EN was let go; esptool's value. */
+/** How long IO0 is held low after EN was released; esptool's value. */
 const STRAP_MS = 50;
 
-/** Between two looks for a port that went away; USB takes about a second to come back. */
+/** Interval at which a port that went away is looked for; USB takes about a second to come back. */
 const REOPEN_MS = 500;
 
-/** A write to a UART, in pieces that its FIFO takes, with a pause in which the chip empties it. */
+/** Size of one write, which fits the UART's FIFO; a pause after it lets the chip empty it. */
 const WRITE_BYTES = 64;
 const WRITE_PAUSE_MS = 20;
 
@@ -22,24 +22,24 @@ const pause = (ms: number) => new Promise(resolve => setTimeout(resolve, ms));
 export interface SerialLinkOptions {
   readonly binding: BindingInterface;
   readonly path: string;
-  /** What the port is called after its cable was out: the system may have given it another name. */
+  /** The current path of the port: after its cable was out, the system may have renamed it. */
   readonly whereNow?: () => Promise<string | undefined>;
-  /** Bytes that the board wrote. */
+  /** Called with bytes from the board. */
   onBytes(bytes: Uint8Array): void;
-  /** The port is gone: the cable was pulled, or the computer took it away. */
+  /** The port is gone: the cable was pulled, or the computer removed the port. */
   onLost(): void;
 }
 
 /**
- * The serial line to one board: its bytes, its two control lines, and what happens when the cable is
- * pulled. It never releases a line by accident: a port that is opened carelessly resets the board.
+ * The serial line to one board: its bytes, its two control lines, and recovery from a pulled cable. It never
+ * moves a line by accident: a port that is opened carelessly resets the board.
  */
 export class SerialLink {
   #options: SerialLinkOptions;
   #port: SerialPortStream | undefined;
   #path: string;
   #closing = false;
-  /** A pseudo-terminal has no control lines. */
+  /** False for a port without control lines, such as a pseudo-terminal. */
   hasLines = true;
 
   constructor(options: SerialLinkOptions) {
@@ -47,7 +47,7 @@ export class SerialLink {
     this.#path = options.path;
   }
 
-  /** What it is called now. */
+  /** The current path. */
   get path(): string {
     return this.#path;
   }
@@ -69,9 +69,9 @@ export class SerialLink {
       autoOpen: false,
     });
     port.on("data", onBytes);
-    port.on("error", () => {}); // `close` follows, and says whether it is gone
+    port.on("error", () => {}); // `close` follows, with the error if it is gone
     port.on("close", () => {
-      if (this.#port !== port) return; // some drivers say so twice
+      if (this.#port !== port) return; // some drivers emit it twice
       this.#port = undefined;
       if (!this.#closing) this.#options.onLost();
     });
@@ -82,7 +82,7 @@ export class SerialLink {
     try {
       await this.#lines(false, false);
     } catch (error) {
-      await this.close(); // or nobody could open it again
+      await this.close(); // else it could not be opened again
       throw error;
     }
   }
@@ -95,7 +95,7 @@ export class SerialLink {
     this.#port = undefined;
   }
 
-  /** Restarts the board by its lines; where there are none, by a command of its console. */
+  /** Restarts the board by its control lines, or by a console command if the port has none. */
   async reset(): Promise<void> {
     if (this.hasLines) {
       await this.hold();
@@ -104,16 +104,16 @@ export class SerialLink {
     }
     await this.send("\rreboot\r");
     await pause(RESET_MS);
-    await this.send("\r"); // a chip may overlook the bytes that came last, until another one comes
+    await this.send("\r"); // a chip may overlook the last bytes until another one comes
   }
 
-  /** Stops the chip by EN, until it is started by `reset` or `download`. */
+  /** Holds the chip in reset (EN low) until `reset` or `download`. */
   async hold(): Promise<void> {
     await this.#lines(false, true);
     await pause(RESET_MS);
   }
 
-  /** Starts the ROM's loader instead of the program in the flash: IO0 is low when EN rises. */
+  /** Starts the ROM's loader instead of the program in flash: IO0 is low when EN rises. */
   async download(): Promise<void> {
     await this.hold();
     await this.#lines(true, false);
@@ -121,7 +121,7 @@ export class SerialLink {
     await this.#lines(false, false);
   }
 
-  /** Sends a text, slowly enough for a chip without flow control. */
+  /** Sends text slowly enough for a chip without flow control. */
   async send(text: string): Promise<void> {
     const bytes = Buffer.from(text);
     for (let at = 0; at < bytes.byteLength; at += WRITE_BYTES) {
@@ -135,7 +135,7 @@ export class SerialLink {
     }
   }
 
-  /** Lends the open port to a tool with a protocol of its own; what comes meanwhile is the tool's. */
+  /** Runs a tool with its own protocol on the open port; it gets the bytes meanwhile. */
   async withPort<T>(task: (port: SerialPortStream) => Promise<T>): Promise<T> {
     const port = this.#port;
     if (port === undefined) throw new Error("the serial port is gone");
@@ -153,7 +153,7 @@ export class SerialLink {
     }
   }
 
-  /** Waits for a port that went away; false when it has not come back within `withinMs`. */
+  /** Waits for a port that went away; false if it is not back within `withinMs`. */
   async reconnect(withinMs: number): Promise<boolean> {
     for (let waited = 0; waited < withinMs; waited += REOPEN_MS) {
       await pause(REOPEN_MS);
@@ -162,13 +162,16 @@ export class SerialLink {
         await this.connect();
         return true;
       } catch {
-        // Not there yet, or not ours yet.
+        // Not there yet, or not permitted yet.
       }
     }
     return false;
   }
 
-  /** Both in one call: a moment with only one of them asserted would mean something else. */
+  /**
+   * Sets both lines in one call: in between, only one of them asserted would reset the chip or select the
+   * loader.
+   */
   async #lines(dtr: boolean, rts: boolean): Promise<void> {
     const port = this.#port;
     if (port === undefined || !this.hasLines) return;

@@ -7,29 +7,29 @@ const END = 0xc0;
 const ESCAPE = 0xdb;
 const ESCAPED: Record<number, number> = { 220: END, 221: ESCAPE };
 
-/** What tells an ESP32 from others. */
+/** Value of the register that identifies an ESP32. */
 const MAGIC = 0x40001000;
 
 /** An ESP32 of revision 0 with a flash of 4 MB, and the MAC address 24:0a:c4:12:34:56. */
 const REGISTERS: Record<number, number> = {
-  1073745920: 0x00f01d83, // what tells an ESP32 from others
+  1073745920: 0x00f01d83, // identifies an ESP32
   1073061892: 0xc4123456,
   1073061896: 0x0000240a,
   1072963712: 0x001640ef, // the flash's id, after a command to ask for it
 };
 
 /**
- * A board in whose ROM the loader runs when its lines say so: as much of its protocol
- * (esptool's documentation, "Serial Protocol") as identifying a chip and writing its flash takes.
+ * A board with the ROM's loader, entered by the control lines: as much of esptool's protocol (its
+ * documentation, "Serial Protocol") as it takes to identify a chip and write its flash.
  */
 export class LoaderBoard implements EmulatedAdapter {
   plugged = true;
   onBytes: ((bytes: Uint8Array) => void) | undefined;
   readonly flash = Buffer.alloc(0x10_000, 0xff);
-  /** It has the circuit by which the lines bring it into its loader. */
+  /** It has the auto-reset circuit, by which the lines select the loader. */
   autoReset = true;
   magic = REGISTERS[MAGIC];
-  /** A bit that the flash does not keep. */
+  /** Offset of a bit that the flash does not keep. */
   brokenAt: number | undefined;
   #loader = false;
   #stub = false;
@@ -79,7 +79,7 @@ export class LoaderBoard implements EmulatedAdapter {
       case 0x12:
         this.#reply(op);
         break;
-      case 0x06: // MEM_END: the program that was loaded runs
+      case 0x06: // MEM_END: the loaded program runs
         this.#reply(op);
         this.#stub = true;
         this.#send(Buffer.from("OHAI"));
@@ -97,7 +97,7 @@ export class LoaderBoard implements EmulatedAdapter {
       case 0x13: // SPI_FLASH_MD5
         this.#reply(op, { body: this.#checksum(word(0), word(4)) });
         break;
-      default: // as the ROM: what it does not know, it says eight times
+      default: // as the ROM: an unknown command is answered eight times
         for (let i = 0; i < 8; i++) this.#reply(0xff, { status: [1, 5] });
     }
   }

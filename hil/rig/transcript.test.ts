@@ -10,7 +10,7 @@ function bench() {
 }
 
 describe("lines", () => {
-  test("they come whole, however the bytes were cut, without colours and carriage returns", () => {
+  test("are whole, however the bytes were cut, without colours and carriage returns", () => {
     const { says, texts } = bench();
     for (const byte of "I (1) a: \u001b[0;32mgr\u00fcn\u001b[0m\r\nnext\r\n") {
       for (const part of Buffer.from(byte)) says(Buffer.of(part).toString("latin1"));
@@ -19,13 +19,13 @@ describe("lines", () => {
     expect(texts()[1]).toBe("next");
   });
 
-  test("letters of several bytes survive being cut", () => {
+  test("of multi-byte characters survive being cut", () => {
     const { transcript, texts } = bench();
     for (const byte of Buffer.from("grün\n")) transcript.add(Buffer.of(byte));
     expect(texts()).toEqual(["grün"]);
   });
 
-  test("an unfinished line counts after a silence: a prompt has no end", async () => {
+  test("without an end count after a silence: a prompt has none", async () => {
     const { clock, says, texts } = bench();
     says("password: ");
     await clock.run({ ms: 99 });
@@ -38,7 +38,7 @@ describe("lines", () => {
     expect(texts()).toEqual(["password: ", "next"]);
   });
 
-  test("a line that comes in two goes is told whole once, and before that as a part", async () => {
+  test("that come in two parts are reported as a part, then whole, once", async () => {
     const { clock, says, transcript } = bench();
     const told: [string, boolean][] = [];
     transcript.watch(({ text, whole }) => told.push([text, whole]));
@@ -55,7 +55,7 @@ describe("lines", () => {
     ]);
   });
 
-  test("a board that never ends its line is cut into lines", () => {
+  test("without an end are cut", () => {
     const { says, texts } = bench();
     for (let i = 0; i < 100; i++) says("x".repeat(1000));
     expect(texts().length).toBeGreaterThan(5);
@@ -66,7 +66,7 @@ describe("lines", () => {
 });
 
 describe("expect", () => {
-  test("what came before the question counts, from the mark on", async () => {
+  test("finds lines from before the call, since the mark", async () => {
     const { says, transcript } = bench();
     says("ip=1\n");
     const { match, mark } = await transcript.expect(/ip=(\d)/, { withinMs: 10 });
@@ -76,7 +76,7 @@ describe("expect", () => {
     expect(next.match[1]).toBe("2");
   });
 
-  test("what comes later ends the waiting", async () => {
+  test("resolves with a line that comes later", async () => {
     const { clock, says, transcript } = bench();
     const awaited = transcript.expect(/ready/, { withinMs: 1000 });
     clock.after(500, () => says("ready\n"));
@@ -85,7 +85,7 @@ describe("expect", () => {
     expect(clock.pending).toBe(0);
   });
 
-  test("a failure says what, for how long, since when, with the last lines and the file", async () => {
+  test("rejects with what was waited for, for how long, since when, the last lines and the file", async () => {
     const { clock, says, transcript } = bench();
     transcript.file = "hil-out/serial.log";
     says("almost\n");
@@ -94,12 +94,12 @@ describe("expect", () => {
     const caught = awaited.catch((error: unknown) => error as Error);
     await clock.run({ ms: 1001 });
     const { message } = (await caught) as Error;
-    expect(message).toContain("awaited /ready/ since mark 7: nothing like it within 1000 ms");
+    expect(message).toContain("waited for /ready/ since mark 7: no match within 1000 ms");
     expect(message).toContain("+     0 ms  almost");
     expect(message).toContain("the whole log: hil-out/serial.log");
   });
 
-  test("a value from outside is no line of the chip", async () => {
+  test("does not match a quoted value", async () => {
     const { clock, says, transcript } = bench();
     const awaited = transcript.expect(/ready/, { withinMs: 10 });
     const failed = expect(awaited).rejects.toThrow(Unmet);
@@ -112,7 +112,7 @@ describe("expect", () => {
 describe("until", () => {
   const options = { withinMs: 60_000, since: 0, what: "serving", hopeless: () => undefined };
 
-  test("a watcher that came before has read the line when the question is asked", async () => {
+  test("asks after an earlier watcher has read the line", async () => {
     const { clock, says, transcript } = bench();
     let serving = false;
     transcript.watch(({ text }) => {
@@ -124,13 +124,13 @@ describe("until", () => {
     expect(clock.pending).toBe(0);
   });
 
-  test("what can no longer come is not waited for, and what does not come is told", async () => {
+  test("rejects at once if it can no longer come, and after the time if it did not", async () => {
     const { clock, says, transcript } = bench();
     let hopeless: string | undefined;
     const given = transcript.until(() => false, { ...options, hopeless: () => hopeless });
     hopeless = "no Wi-Fi";
     says("line\n");
-    await expect(given).rejects.toThrow("awaited serving since the beginning: no Wi-Fi");
+    await expect(given).rejects.toThrow("waited for serving since the beginning: no Wi-Fi");
     const late = transcript.until(() => false, { ...options, withinMs: 10 });
     const failed = expect(late).rejects.toThrow(Unmet);
     await clock.run({ ms: 11 });
@@ -140,7 +140,7 @@ describe("until", () => {
 });
 
 describe("settled", () => {
-  /** When it resolves, in ms; nothing while it does not. */
+  /** Time at which it resolves, in ms; `undefined` until then. */
   function settling({ clock, transcript }: Pick<ReturnType<typeof bench>, "clock" | "transcript">) {
     const settled: { ms?: number } = {};
     void transcript.settled(300, 3_000).then(() => {
@@ -149,14 +149,14 @@ describe("settled", () => {
     return settled;
   }
 
-  test("a board that says nothing has settled after the quiet", async () => {
+  test("resolves after the quiet time for a silent board", async () => {
     const { clock, transcript } = bench();
     const settled = settling({ clock, transcript });
     await clock.run({ ms: 5_000 });
     expect([settled.ms, clock.pending]).toEqual([300, 0]);
   });
 
-  test("each line restarts the quiet time: a dump is read to its end", async () => {
+  test("restarts the quiet time at each line: a dump is read to its end", async () => {
     const { clock, transcript, says } = bench();
     const settled = settling({ clock, transcript });
     for (const ms of [200, 450, 700]) clock.after(ms, () => says(`line at ${ms}\n`));
@@ -164,7 +164,7 @@ describe("settled", () => {
     expect(settled.ms).toBe(1_000);
   });
 
-  test("a board that never stops is not waited for", async () => {
+  test("does not wait for a board that never stops", async () => {
     const { clock, transcript, says } = bench();
     const settled = settling({ clock, transcript });
     const chatter = () => {

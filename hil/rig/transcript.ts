@@ -1,87 +1,86 @@
 import { eventIn, withoutValues } from "./line.ts";
 
-/** An unfinished line counts as one after so long a silence: a prompt has no end (idf-monitor's value). */
+/** An unfinished line counts as a line after this silence: a prompt has no end (idf-monitor's value). */
 const PARTIAL_LINE_MS = 100;
 
-/** Characters that are kept; older ones are forgotten here, never in the log file. 24 min at 115200 baud. */
+/** Characters kept in memory; the log file keeps all. 24 min at 115200 baud. */
 const KEPT_MAX = 16 * 1024 * 1024;
 
-/** A line that is longer is cut: the log's longest has some hundred characters, the console's a document. */
+/** Longer lines are cut: the longest of the log has some hundred characters, of the console a document. */
 const LINE_MAX = 16_384;
 
-/** Lines that a failure shows. */
+/** Lines that an error quotes. */
 const LAST_LINES = 20;
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences begin with one.
-const ANSI = /\x1b\[[0-9;]*[mK]/g; // colours and erasing; noise may look like any other
+const ANSI = /\x1b\[[0-9;]*[mK]/g; // colours and erasing; other sequences may be noise
 
-/** One line as the board wrote it, without colours. */
+/** One line of the board, without colours. */
 export interface Line {
   readonly text: string;
-  /** The same without quoted values: what the chip itself says. */
+  /** The line without quoted values, which may come from outside. */
   readonly own: string;
-  /** The event of the firmware's log in it. */
+  /** The log event in it. */
   readonly event: string | undefined;
-  /** When its last byte came, in ms since the transcript began. */
+  /** Time of its last byte, in ms since the transcript began. */
   readonly ms: number;
-  /** Where it ends in the transcript. */
+  /** Its end in the transcript. */
   readonly end: number;
-  /** It has its end; a part of a line is told when nothing has followed for a while, and again as a whole. */
+  /** False for a part of a line, which is reported when nothing follows for a while, and again as a whole. */
   readonly whole: boolean;
 }
 
-/** Where a reader stands in the transcript. */
+/** A position in the transcript. */
 export type Mark = number;
 
-/** What `Transcript` asks of time. */
+/** The clock that `Transcript` needs. */
 export interface TranscriptClock {
   now(): number;
   after(ms: number, task: () => void): () => void;
 }
 
-/** What was awaited did not come, or what must not come came. */
+/** What was waited for did not come, or what must not come came. */
 export class Unmet extends Error {}
 
 export interface Expected {
   readonly match: RegExpExecArray;
   readonly line: Line;
-  /** Where the reader stands afterwards. */
+  /** The position after the match. */
   readonly mark: Mark;
 }
 
 export interface ExpectOptions {
-  /** How long to wait. */
+  /** Longest time to wait. */
   readonly withinMs: number;
-  /** From where on to look; everything when not given. */
+  /** Position to search from; by default the beginning. */
   readonly since?: Mark;
-  /** Parts of lines do not count: what is read from them would be cut. */
+  /** Only whole lines match: values in a part of a line may be cut. */
   readonly whole?: boolean;
 }
 
 export interface UntilOptions {
   readonly withinMs: number;
-  /** From where on lines are evidence, for the message. */
+  /** Position from which lines are quoted in the error. */
   readonly since: Mark;
-  /** What is awaited, for the message. */
+  /** What is waited for, in the error. */
   readonly what: string;
-  /** Why it can no longer come, which ends the waiting at once. */
+  /** Ends the wait at once, with the reason why it can no longer come. */
   hopeless(): string | undefined;
 }
 
 /**
- * All that a board wrote, with the time of each line. It only grows: whoever looks for something looks
- * at what came since a mark, and not only at what comes from now on, so that nothing is missed
- * between two questions.
+ * A board's output, with the time of each line. It only grows: a search starts at a mark, not at the present,
+ * so that nothing is missed between two searches.
  */
 export class Transcript {
   readonly lines: Line[] = [];
-  /** The file that has all of it, for messages. */
+  /** The file with the whole output, for errors. */
   file: string | undefined;
   #clock: TranscriptClock;
   #startMs: number;
   #length = 0;
   #partial = "";
-  /** The unfinished line already stands among the lines. */
+  /** The unfinished line is already among the lines. */
   #counted = false;
   #silence: (() => void) | undefined;
   #watchers = new Set<(line: Line) => void>();
@@ -92,17 +91,17 @@ export class Transcript {
     this.#startMs = clock.now();
   }
 
-  /** Since it began, in ms. */
+  /** Time since it began, in ms. */
   get nowMs(): number {
     return this.#clock.now() - this.#startMs;
   }
 
-  /** What comes from here on. */
+  /** The current end of the output. */
   mark(): Mark {
     return this.#length;
   }
 
-  /** Bytes that the board wrote. */
+  /** Adds bytes of the board. */
   add(bytes: Uint8Array): void {
     this.#silence?.();
     this.#silence = undefined;
@@ -121,15 +120,15 @@ export class Transcript {
     }
   }
 
-  /** Calls `watcher` with each line from now on; returns how to stop that. */
+  /** Calls `watcher` with each new line; returns how to stop that. */
   watch(watcher: (line: Line) => void): () => void {
     this.#watchers.add(watcher);
     return () => this.#watchers.delete(watcher);
   }
 
   /**
-   * Resolves with the first line since the mark that matches outside of quoted values; rejects with
-   * `Unmet`, which quotes the last lines.
+   * Resolves with the first line after `since` that matches outside of quoted values; rejects with `Unmet`,
+   * which quotes the last lines.
    */
   expect(wanted: RegExp, { withinMs, since = 0, whole = false }: ExpectOptions): Promise<Expected> {
     return new Promise((resolve, reject) => {
@@ -149,15 +148,15 @@ export class Transcript {
       const stop = this.watch(look);
       const cancel = this.#clock.after(withinMs, () => {
         finish();
-        reject(this.#unmet(`nothing like it within ${withinMs} ms`, `${wanted}`, since));
+        reject(this.#unmet(`no match within ${withinMs} ms`, `${wanted}`, since));
       });
       for (const line of this.lines) look(line);
     });
   }
 
   /**
-   * Resolves when `met` is true, which is asked now and after each line, when the watchers before have read
-   * it; rejects with `Unmet`.
+   * Resolves when `met` returns true; it is called now and after each line, after earlier watchers have read
+   * it. Rejects with `Unmet`.
    */
   until(met: () => boolean, { withinMs, since, what, hopeless }: UntilOptions): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -181,7 +180,7 @@ export class Transcript {
     });
   }
 
-  /** Resolves when nothing has come for `quietMs`, at the latest after `withinMs`. */
+  /** Resolves when nothing has come for `quietMs`, or after `withinMs` at the latest. */
   settled(quietMs: number, withinMs: number): Promise<void> {
     return new Promise(resolve => {
       const finish = () => {
@@ -199,7 +198,7 @@ export class Transcript {
     });
   }
 
-  /** The last lines with their times, for people. */
+  /** The last lines with their times. */
   tail(count = LAST_LINES): string {
     return this.lines
       .slice(-count)
@@ -212,7 +211,7 @@ export class Transcript {
     this.#counted = false;
     const part = this.lines.at(-1);
     if (counted && part?.text === clean(piece)) {
-      this.lines.pop(); // nothing followed but its end
+      this.lines.pop(); // only its end followed
       this.#add({ ...part, whole: true });
     } else {
       this.#tell(piece, true);
@@ -235,8 +234,8 @@ export class Transcript {
   #unmet(why: string, wanted: string, since: Mark): Unmet {
     const file = this.file === undefined ? "" : `\nthe whole log: ${this.file}`;
     const from = since === 0 ? "the beginning" : `mark ${since}`;
-    const last = this.lines.length === 0 ? "  (not one line came)" : this.tail();
-    return new Unmet(`awaited ${wanted} since ${from}: ${why}\nthe last lines:\n${last}${file}`);
+    const last = this.lines.length === 0 ? "  (no line came)" : this.tail();
+    return new Unmet(`waited for ${wanted} since ${from}: ${why}\nthe last lines:\n${last}${file}`);
   }
 }
 

@@ -1,27 +1,27 @@
 import type { SerialPortStream } from "@serialport/stream";
 
-/** As the browser's Web Serial names them. */
+/** Signals as Web Serial names them. */
 export interface Signals {
   readonly dataTerminalReady?: boolean;
   readonly requestToSend?: boolean;
 }
 
 /**
- * A serial port that is open here, as a browser would show it: what esptool-js talks to. Opening and
- * closing it leaves the real port open, because a port that is opened anew may reset the board.
+ * An open serial port as a browser's Web Serial port, for esptool-js. Its open and close leave the real port
+ * open, because opening a port may reset the board.
  */
 export class WebSerial {
   readable: ReadableStream<Uint8Array> | null = null;
   writable: WritableStream<Uint8Array> | null = null;
   #port: SerialPortStream;
-  /** Both lines are always set together: serialport takes one that is left out for asserted. */
+  /** Both lines are always set together: serialport asserts one that is left out. */
   #lines = { dtr: false, rts: false };
 
   constructor(port: SerialPortStream) {
     this.#port = port;
   }
 
-  /** Vendor and product would only tell esptool-js of chips with a USB port of their own. */
+  /** Empty: esptool-js needs vendor and product only for chips with a USB port of their own. */
   getInfo(): object {
     return {};
   }
@@ -44,7 +44,7 @@ export class WebSerial {
     });
   }
 
-  /** Its streams have ended before: esptool-js waits for that. */
+  /** The streams have ended before: esptool-js waits for that. */
   async close(): Promise<void> {
     this.readable = null;
     this.writable = null;

@@ -3,7 +3,7 @@ import { blocked, otherNetwork, sameNetwork } from "./network.ts";
 import { refused } from "./open-error.ts";
 import type { DoctorParts, Finding, Findings, Step } from "./step.ts";
 
-/** The ROM writes at once; three seconds are generous. */
+/** The ROM prints at once; three seconds are generous. */
 const BANNER_MS = 3_000;
 
 /** From reset to the firmware's first line: reading 1.5 MB of flash takes less than one second. */
@@ -12,10 +12,12 @@ const FIRMWARE_MS = 10_000;
 /** One attempt of the firmware to join: 20 s, and the pause after it (chip/esp32/link.ts). */
 const JOIN_MS = 30_000;
 
-/** Attempts that may fail: the first one after a reset often does. */
+/** Failed attempts that are tolerated: the first one after a reset often fails. */
 const JOINS_MAX = 2;
 
-/** The board, from its cable to its way back to this computer. Each step needs those before. */
+/**
+ * Checks of the board, from its cable to its connection back to this computer. Each one needs those before it.
+ */
 export const BOARD_STEPS: readonly Step[] = [
   { name: "serial port", look: port },
   { name: "permission to use it", look: permission },
@@ -26,7 +28,7 @@ export const BOARD_STEPS: readonly Step[] = [
   { name: "its way to this computer", look: wayBack },
 ];
 
-/** Radios start with a surge of current: that is when a weak supply breaks down. */
+/** Hint for a brownout: a radio draws most current when it starts. */
 const BROWNOUT: Finding = {
   bad: "its supply breaks down (brownout)",
   help: [
@@ -78,9 +80,9 @@ async function answers(_parts: DoctorParts, seen: Findings): Promise<Finding> {
   const said = await board.line(/DOWNLOAD_BOOT|SPI_FAST_FLASH_BOOT|Brownout detector/, BANNER_MS);
   if (said === undefined) {
     return {
-      bad: `not a word within ${BANNER_MS / 1000} s after a reset`,
+      bad: `no output within ${BANNER_MS / 1000} s after a reset`,
       help: [
-        "Is a red lamp on? Else the cable brings no power.",
+        "Is a red light on? If not, the cable brings no power.",
         "Press the button EN: it must write at 115200 baud, whatever its program.",
         "A bare module has no circuit for resets: DTR and RTS must be wired to IO0 and EN.",
       ],
@@ -89,9 +91,9 @@ async function answers(_parts: DoctorParts, seen: Findings): Promise<Finding> {
   if (said.includes("Brownout")) return BROWNOUT;
   if (said.includes("DOWNLOAD_BOOT")) {
     return {
-      bad: "it waits to be flashed (download mode) instead of starting",
+      bad: "it is in download mode (waits to be flashed) instead of starting",
       help: [
-        "IO0 is low: let go of the button BOOT, and unplug what is wired to GPIO0.",
+        "IO0 is low: release the button BOOT, and unplug what is wired to GPIO0.",
         "Then press EN.",
       ],
     };
@@ -104,7 +106,7 @@ async function loader(_parts: DoctorParts, { board, starts }: Findings): Promise
   if (board === undefined || !starts) return { skipped: "the board does not start" };
   const loads = await board.loads();
   if (loads === undefined) return { skipped: "its port has no control lines" };
-  await board.reset(); // or it would wait there for ever
+  await board.reset(); // else it stays in the loader
   if (loads) return { ok: "its lines bring it into download mode" };
   return {
     bad: "its lines do not bring it into download mode, which only flashing needs",
@@ -124,7 +126,7 @@ async function firmware(_parts: DoctorParts, seen: Findings): Promise<Finding> {
   if (said?.includes("Brownout")) return BROWNOUT;
   if (said !== undefined && !said.includes("version=")) {
     return {
-      bad: `there is nothing in its flash that it could start: ${said}`,
+      bad: `there is no program in its flash: ${said}`,
       help: [
         "It is erased or half written; flash it:",
         `  npm run firmware:deploy -- --port ${seen.port?.path} ssid=NAME password=PASSWORD`,
@@ -141,7 +143,7 @@ async function firmware(_parts: DoctorParts, seen: Findings): Promise<Finding> {
     };
   }
   return {
-    bad: "it runs another program, or none: our firmware prints its version first",
+    bad: "it runs another program, or none: our firmware would print its version first",
     help: [
       "Flash it:",
       `  npm run firmware:deploy -- --port ${seen.port?.path} ssid=NAME password=PASSWORD`,
@@ -165,23 +167,23 @@ async function wifi(_parts: DoctorParts, seen: Findings): Promise<Finding> {
   }
   if (said?.includes("no-ssid")) {
     return {
-      bad: "it knows no Wi-Fi",
+      bad: "it has no Wi-Fi stored",
       help: [
-        "Type it into the board's console: wifi NAME PASSWORD",
+        "Enter it at the board's console: wifi NAME PASSWORD",
         "or flash it with one; the name and the password are kept on the board only:",
         `  npm run firmware:deploy -- --port ${seen.port?.path} ssid=NAME password=PASSWORD`,
       ],
     };
   }
   return {
-    bad: said === undefined ? "it neither joins nor gives up" : "it tries, and is not let in",
+    bad: said === undefined ? "it neither joins nor gives up" : "it tries to join and fails",
     help: [
-      "The chip does not tell why. In the order of how often it is the cause:",
+      "The chip does not report the reason. The causes, most frequent first:",
       "- the password, or the name: capitals count, and so do blanks;",
       "- the network is for 5 GHz only: the chip joins 2.4 GHz;",
       "- WPA3 only, or a page to log in: allow WPA2, or take another network;",
       "- too far away, or the router has no address left to give.",
-      "Type another into the board's console: wifi NAME PASSWORD",
+      "Enter another network at the board's console: wifi NAME PASSWORD",
     ],
   };
 }
@@ -189,13 +191,13 @@ async function wifi(_parts: DoctorParts, seen: Findings): Promise<Finding> {
 async function wayBack(parts: DoctorParts, { address }: Findings): Promise<Finding> {
   if (address === undefined) return { skipped: "the board has no address" };
   const outcome = await parts.dialsBack(address);
-  if (outcome === "reached") return { ok: "the board has dialled it" };
+  if (outcome === "reached") return { ok: "the board has connected" };
   const near = sameNetwork(address, parts.addresses);
   return {
     bad:
       outcome === "refused"
         ? "the board was refused: a firewall rejects it, or another computer has the address"
-        : "the board's call got no answer",
+        : "the board's connection got no answer",
     help: near ? blocked(address, parts) : otherNetwork(address, parts.addresses),
   };
 }

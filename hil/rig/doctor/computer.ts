@@ -5,13 +5,13 @@ import type { DoctorParts, Finding, Step } from "./step.ts";
 /** `engines` of package.json. */
 const NODE_MIN = [20, 19] as const;
 
-/** The computer itself: what it takes before any board comes into play. */
+/** Checks of the computer that need no board. */
 export const COMPUTER_STEPS: readonly Step[] = [
   { name: "Node.js", look: node },
   { name: "ports for the backends", look: backendPorts },
 ];
 
-/** What it takes to build the firmware; last, because a board that has it needs none of that. */
+/** What building the firmware needs; last, because a board that has it needs none of that. */
 export const SDK_STEPS: readonly Step[] = [
   {
     name: "Moddable SDK",
@@ -45,7 +45,7 @@ function node({ nodeVersion }: DoctorParts): Finding {
   if (major > majorMin || (major === majorMin && minor >= minorMin)) return { ok: nodeVersion };
   return {
     bad: `${nodeVersion} is too old`,
-    help: [`Version ${majorMin}.${minorMin} or later is wanted: https://nodejs.org`],
+    help: [`Version ${majorMin}.${minorMin} or later is needed: https://nodejs.org`],
   };
 }
 
@@ -68,14 +68,14 @@ async function backendPorts({ backendPorts, platform, taken }: DoctorParts): Pro
 function tool(asked: {
   variable: string;
   folder: string | undefined;
-  /** What it has where it is complete. */
+  /** A path that exists in a complete installation. */
   proof(folder: string): string;
   install: string;
   needed: boolean;
   exists(path: string): boolean;
 }): Finding {
   const { variable, folder, proof, install, needed, exists } = asked;
-  const help = [`  ${install}`, "Then open a new terminal, which knows it."];
+  const help = [`  ${install}`, "Then open a new terminal, which has the variable."];
   if (folder && exists(proof(folder))) return { ok: `${variable}=${folder}` };
   if (folder) return { bad: `${variable}="${folder}", and there is no ${proof(folder)}`, help };
   if (needed) return { bad: `${variable} is not set`, help };

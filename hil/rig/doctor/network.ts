@@ -1,7 +1,7 @@
 import { BlockList } from "node:net";
 import type { DoctorParts, LocalAddress } from "./step.ts";
 
-/** Is one of this computer's addresses in the network of `board`? */
+/** True if one of this computer's addresses is in the network of `board`. */
 export function sameNetwork(board: string, addresses: readonly LocalAddress[]): boolean {
   return addresses.some(({ cidr }) => {
     const [address, bits] = cidr.split("/");
@@ -11,7 +11,7 @@ export function sameNetwork(board: string, addresses: readonly LocalAddress[]): 
   });
 }
 
-/** The board and this computer are in different networks. */
+/** Help if the board and this computer are in different networks. */
 export function otherNetwork(board: string, addresses: readonly LocalAddress[]): string[] {
   const here = addresses.map(({ name, cidr }) => `${cidr} (${name})`).join(", ");
   return [
@@ -22,8 +22,8 @@ export function otherNetwork(board: string, addresses: readonly LocalAddress[]):
 }
 
 /**
- * Same network, and yet no way: the computer's firewall. The commands for each system let in what the
- * board at this address dials, at whatever port: each backend of a scenario has one of its own.
+ * Help if both are in one network: the computer's firewall. The commands let in all ports from the board's
+ * address, because each backend of a scenario has a port of its own.
  */
 export function blocked(board: string, { platform, backendPorts }: DoctorParts): string[] {
   const ports = backendPorts.join(" and ");

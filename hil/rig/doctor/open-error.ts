@@ -1,6 +1,6 @@
 import type { Trouble } from "./step.ts";
 
-/** A port that does not open: why, and what would help. `said` is what the system gave as its reason. */
+/** Why a port does not open, and what would help. `said` is the system's reason. */
 export function refused(path: string, said: string, platform: NodeJS.Platform): Trouble {
   if (/no such file|file not found|ENOENT/i.test(said)) {
     return {
@@ -12,7 +12,7 @@ export function refused(path: string, said: string, platform: NodeJS.Platform): 
       noBoard: true,
     };
   }
-  // Windows says "Access denied" of a port that another program has open.
+  // Windows reports "Access denied" for a port that another program has open.
   if (/lock port|busy|in use by process/i.test(said) || /access (is )?denied/i.test(said)) {
     const asks = platform === "win32" ? [] : ["Which one it is:", `  lsof ${path}`];
     return {

@@ -6,13 +6,13 @@ import { BoardError } from "../board-error.ts";
 import { Unmet } from "../transcript.ts";
 import type { DoctorBoard, DoctorParts, LocalAddress } from "./step.ts";
 
-/** Where `npm run backends` listens in all that is told of it; those of scenarios take any free port. */
+/** Ports of `npm run backends` in the documents; backends of scenarios take free ports. */
 const BACKEND_PORTS = [8080, 8081];
 
-/** What only the rig can give. */
+/** The parts that only the rig has. */
 export type RigParts = Pick<DoctorParts, "ports" | "open" | "dialsBack" | "wanted">;
 
-/** A diagnosis of this computer and the board that the rig would play on. */
+/** The parts for a diagnosis of this computer and the board. */
 export function doctorParts(rig: RigParts): DoctorParts {
   return {
     ...rig,
@@ -26,7 +26,7 @@ export function doctorParts(rig: RigParts): DoctorParts {
   };
 }
 
-/** A board of the rig, as a diagnosis looks at it. */
+/** A board of the rig, opened for a diagnosis. */
 export async function openBoard(board: RigBoard): Promise<DoctorBoard> {
   await board.attach();
   let since = board.transcript.mark();

@@ -1,23 +1,23 @@
 import type { Found } from "../discovery.ts";
 
-/** How one step came out. */
+/** Result of a step. */
 export type Finding = { readonly ok: string } | Trouble | { readonly skipped: string };
 
 export interface Trouble {
   readonly bad: string;
   /** What would help: sentences, and commands on lines of their own. */
   readonly help: readonly string[];
-  /** There is no board at all. */
+  /** No board was found. */
   readonly noBoard?: true;
 }
 
-/** One question to the computer or the board. */
+/** One check of the computer or the board. */
 export interface Step {
   readonly name: string;
   look(parts: DoctorParts, seen: Findings): Finding | Promise<Finding>;
 }
 
-/** What earlier steps found out, for later ones. */
+/** Results of earlier steps, for later ones. */
 export interface Findings {
   port?: Found;
   board?: DoctorBoard;
@@ -31,43 +31,43 @@ export interface Findings {
 
 /** A board on its open serial line. */
 export interface DoctorBoard {
-  /** Restarts it; lines from before do not count any more. */
+  /** Restarts the board; earlier lines do not count any more. */
   reset(): Promise<void>;
-  /** Its lines bring it into the ROM's loader; `undefined`: the port has no lines. */
+  /** True if its lines bring it into the ROM's loader; `undefined`: the port has no lines. */
   loads(): Promise<boolean | undefined>;
-  /** The first line that fits and was not told yet, or `undefined` when none comes in time. */
+  /** The first line that matches and was not returned yet; `undefined` if none comes in time. */
   line(pattern: RegExp, withinMs: number): Promise<string | undefined>;
   release(): Promise<void>;
 }
 
-/** What came of the board dialling this computer. */
+/** Outcome of the board's connection to this computer. */
 export type DialledBack = "reached" | "refused" | "timeout";
 
-/** Where the computer stands in a network. */
+/** An address of this computer. */
 export interface LocalAddress {
   readonly name: string;
   /** `192.168.1.10/24`. */
   readonly cidr: string;
 }
 
-/** All that a diagnosis asks of the computer and the board. */
+/** What a diagnosis needs from the computer and the board. */
 export interface DoctorParts {
   readonly platform: NodeJS.Platform;
   readonly nodeVersion: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** IPv4 addresses that others could reach. */
+  /** IPv4 addresses that other machines can reach. */
   readonly addresses: readonly LocalAddress[];
-  /** Ports that `npm run backends` wants. */
+  /** Ports of `npm run backends`. */
   readonly backendPorts: readonly number[];
-  /** The serial port that the person has named. */
+  /** The serial port that was named. */
   readonly wanted?: string | undefined;
   exists(path: string): boolean;
   /** Serial ports, those with a known adapter first. */
   ports(): Promise<readonly Found[]>;
-  /** Opens a serial port; rejects with what the system says. */
+  /** Opens a serial port; rejects with the system's error. */
   open(path: string): Promise<DoctorBoard>;
-  /** Why nobody can listen on this port; `undefined`: one can. */
+  /** Why the port cannot be listened on; `undefined` if it can. */
   taken(port: number): Promise<string | undefined>;
-  /** Has the board at this address dial this computer. */
+  /** Makes the board at this address connect to this computer. */
   dialsBack(board: string): Promise<DialledBack>;
 }

@@ -2,30 +2,30 @@ import type { Incident } from "../incidents.ts";
 import type { Moment, Run, ScenarioResult, Series } from "../run.ts";
 
 /**
- * Moments that the page shows. Measured on a busy computer with two cores: Chromium opens a page of so
- * many in 1.6 s and filters it in 0.6 s at most. All of them are in run.json.
+ * Moments that the page shows. Measured on a busy computer with two cores: with this many, Chromium opens the
+ * page in 1.6 s and filters it in 0.6 s at most. All moments are in run.json.
  */
 export const MOMENTS_MAX = 10_000;
 
-/** Scenarios that the page shows: a soak plays some dozens again and again, and JUnit lists all. */
+/** Scenarios that the page shows: a soak repeats some dozens, and JUnit lists all. */
 export const RESULTS_MAX = 1000;
 
-/** Points of a chart: it is hardly wider than 1000 pixels, and each shows a lowest and a highest value. */
+/** Points of a chart: it is hardly wider than 1000 pixels, and each has a lowest and a highest value. */
 export const POINTS_MAX = 2000;
 
-/** Incidents that the page shows: whoever has read so many has seen the pattern. */
+/** Incidents that the page shows: more would show no new pattern. */
 export const INCIDENTS_MAX = 200;
 
-/** Characters of one text; the whole of a trace (40 lines) or of a dump (60 lines) is shorter. */
+/** Characters of one text; a trace (40 lines) or a dump (60 lines) is shorter. */
 export const CHARACTERS_MAX = 10_000;
 
-/** Lines before and after an incident that are worth more than others. */
+/** Lines around an incident that rank above others. */
 const INCIDENT_LINES = 100;
 
-/** Worth of what nothing points at: more than any distance within a run. */
+/** Rank of moments that are near no failure or incident: more than any distance within a run. */
 const FAR = 1e12;
 
-/** Those that are shown, in their order, or how many in a row are not. */
+/** The shown items in order, with the others as gaps. */
 export type Excerpt<T> = readonly (T | { readonly leftOut: readonly T[] })[];
 
 /** Scenarios that did not pass come first, then the last ones. */
@@ -42,7 +42,7 @@ export function incidentsExcerpt(results: readonly ScenarioResult[]): ReadonlySe
   return new Set(results.flatMap(({ incidents }) => incidents).slice(0, INCIDENTS_MAX));
 }
 
-/** What led to a failure or surrounds an incident comes first, then the last moments of the run. */
+/** Moments before a failure or around an incident come first, then the last ones of the run. */
 export function momentsExcerpt({ moments, results }: Run): Excerpt<Moment> {
   const far = moments.map((_, i) => FAR + moments.length - i);
   if (moments.length <= MOMENTS_MAX) return moments;
@@ -79,7 +79,7 @@ export function thinned({ points }: Series): Series["points"] {
 
 type Point = readonly [ms: number, value: number];
 
-/** `count` of many points: the lowest and the highest value of each stretch, so that no peak is lost. */
+/** Reduces the points to `count`: the lowest and the highest value of each stretch, so that no peak is lost. */
 export function extremes<P extends Point>(points: readonly P[], count: number): P[] {
   const stretches = count / 2;
   return Array.from({ length: stretches }, (_, i) => {
@@ -92,7 +92,7 @@ export function extremes<P extends Point>(points: readonly P[], count: number): 
   }).flat();
 }
 
-/** A long text, and how much of it was cut. */
+/** A long text, cut, with the number of characters that were cut. */
 export function shortened(text: string): string {
   const more = text.length - CHARACTERS_MAX;
   if (more <= 0) return text;

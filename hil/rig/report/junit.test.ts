@@ -6,7 +6,7 @@ import { aResult, aRun, parsed } from "./testing.ts";
 const NOISE = `\u0000\u001b[31m\u007f\u009f\ud800 \ufffe ]]> </failure> & <b> "it's" é 🥔`;
 
 describe("JUnit XML", () => {
-  test("is well-formed whatever a board wrote, and what can be said of it is there", () => {
+  test("is well-formed whatever a board printed, and contains the printable part", () => {
     const elements = parsed(
       junit(
         aRun({
@@ -23,7 +23,7 @@ describe("JUnit XML", () => {
     expect(failure?.text).toBe(`␀␛[31m␡\ufffd\ufffd \ufffd ]]> </failure> & <b> "it's" é 🥔`);
   });
 
-  test("a failure is the firmware's, an error the rig's, and a skip has its reason", () => {
+  test("has a failure for the firmware's fault, an error for the rig's, and a skip with its reason", () => {
     const elements = parsed(
       junit(
         aRun({
@@ -62,7 +62,7 @@ describe("JUnit XML", () => {
     });
   });
 
-  test("measurements are properties with their units; a limit that is broken fails, and so does no figure", () => {
+  test("has measurements as properties with units; a broken limit or a missing figure fails", () => {
     const elements = parsed(
       junit(
         aRun({
@@ -96,7 +96,7 @@ describe("JUnit XML", () => {
     },
   );
 
-  test("a run that passed is green", () => {
+  test("has no failure for a passed run", () => {
     const [all] = parsed(junit(aRun())).filter(({ name }) => name === "testsuites");
     expect(all.attributes).toMatchObject({ tests: "2", failures: "0", errors: "0" });
   });

@@ -2,7 +2,7 @@ import { EXIT, type Run, type ScenarioResult, within } from "../run.ts";
 import { type Markup, markup } from "./markup.ts";
 import { endingOf, firstLine, limitsInWords, summaryOf } from "./summary.ts";
 
-/** One test as JUnit counts it. */
+/** One test case. */
 interface Case {
   readonly theme: string;
   readonly title: string;
@@ -12,8 +12,8 @@ interface Case {
 }
 
 /**
- * JUnit XML of a run. A failure is the firmware's, an error the rig's. A run that does not end with
- * code 0 has one of these at least: each limit of a measurement is a test, and so is the run itself.
+ * JUnit XML of a run. A failure is the firmware's fault, an error the rig's. A run whose exit code is not 0 has
+ * at least one of these: each limit of a measurement is a test, and so is the run itself.
  */
 export function junit(run: Run): string {
   const suites: Record<string, readonly Case[]> = {
@@ -70,9 +70,9 @@ function scenarioCase({ theme, title, ms, verdict, why = "", incidents }: Scenar
   }
 }
 
-/** Did the run come to its end? Whether the firmware failed in it is another question. */
+/** The test that the run was completed, whether or not the firmware failed in it. */
 function runCase(run: Run): Case {
-  const title = "the run comes to its end";
+  const title = "the run is completed";
   if (run.exitCode === EXIT.passed || run.exitCode === EXIT.firmware) {
     return { theme: "run", title, ms: run.ms };
   }
@@ -127,7 +127,7 @@ function facts(run: Run): Markup[] {
   );
 }
 
-/** JUnit counts seconds. */
+/** JUnit's times are in seconds. */
 function seconds(ms: number): string {
   return (ms / 1000).toFixed(3);
 }

@@ -1,6 +1,6 @@
 import { visible } from "./summary.ts";
 
-/** Text that may stand in a page as it is. */
+/** Text that is inserted into a page unescaped. */
 export class Markup {
   readonly text: string;
 
@@ -9,12 +9,12 @@ export class Markup {
   }
 }
 
-/** What may be put into a page; nothing at all where it is `undefined`. */
+/** What can be inserted into a page; `undefined` inserts nothing. */
 export type Insert = Markup | string | number | undefined | readonly Insert[];
 
 /**
- * HTML or XML from a template. Whatever is put in is text and can break nothing, whoever wrote it; only
- * what this function made itself is markup.
+ * HTML or XML from a template. Inserted texts are escaped; only results of this function are inserted as
+ * markup.
  */
 export function markup(parts: TemplateStringsArray, ...inserts: readonly Insert[]): Markup {
   const filled = parts.map((part, i) => part + (i < inserts.length ? written(inserts[i]) : ""));
@@ -38,7 +38,7 @@ function escaped(text: string): string {
     .replaceAll("'", "&#39;");
 }
 
-/** A script's data: no text in it ends the script. */
+/** JSON for a script element: no text in it can end the element. */
 export function scriptData(value: unknown): Markup {
   return new Markup(JSON.stringify(value).replaceAll("<", "\\u003c"));
 }

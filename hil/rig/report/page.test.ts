@@ -4,7 +4,7 @@ import { MOMENTS_MAX, POINTS_MAX, RESULTS_MAX } from "./excerpt.ts";
 import { page } from "./page.ts";
 import { aResult, aRun } from "./testing.ts";
 
-/** What a page says, its scripts and styles left out. */
+/** The text of a page, without scripts and styles. */
 function said(html: string): string {
   return html
     .replace(/<(script|style)\b[^>]*>.*?<\/\1>/gs, "")
@@ -19,13 +19,13 @@ function serial(ms: number, text: string): Moment {
   return { ms, source: "serial", text };
 }
 
-/** Numbers of the lines that are in the page. */
+/** Numbers of the lines that the page shows. */
 function linesIn(html: string): Set<number> {
   return new Set([...html.matchAll(/line (\d+)</g)].map(([, number]) => Number(number)));
 }
 
 describe("the page of a run", () => {
-  test("whatever a board writes is text: no markup, no script, no end of one", () => {
+  test("the board's output stays text: no markup, no script, no end of a script", () => {
     const evil = `</script><script>alert(1)</script><img src=x onerror=alert(2)>'"&<!--`;
     const html = page(
       aRun({
@@ -63,7 +63,7 @@ describe("the page of a run", () => {
     expect(said(html)).toContain(evil.replace("'", "&#39;"));
   });
 
-  test("a dump is told once, and what was skipped is folded away with its reasons", () => {
+  test("a dump is shown once, and skipped scenarios are folded with their reasons", () => {
     const panic = { kind: "panic", blame: "firmware", text: "Core 0", ms: 1 } as const;
     const html = page(
       aRun({
@@ -82,13 +82,13 @@ describe("the page of a run", () => {
     expect(said(html)).toMatch(/1 skipped.*rain.*no weather.*–/s);
   });
 
-  test("nothing in it is fetched, and only its own scripts run", () => {
+  test("it fetches nothing, and only its own scripts run", () => {
     const html = page(aRun());
     expect(html).not.toMatch(/(?:src|href)="(?!#|data:)/);
     expect(html).toMatch(/content="default-src &#39;none&#39;; [^"]*script-src &#39;sha256-/);
   });
 
-  test("a figure that is not within its limits, or not there, is marked by word", () => {
+  test("a figure beyond its limits, or missing, is marked in words", () => {
     const text = said(
       page(
         aRun({
@@ -106,14 +106,14 @@ describe("the page of a run", () => {
     expect(text).toContain("✗ noheap floornot measurednone");
   });
 
-  test("what failed stands before what passed", () => {
+  test("failed scenarios stand before passed ones", () => {
     const [good, bad] = [aResult({ title: "good" }), aResult({ title: "bad", verdict: "failed" })];
     const text = said(page(aRun({ exitCode: 1, results: [good, bad] })));
     expect(text.indexOf("sharing: bad")).toBeLessThan(text.indexOf("sharing: good"));
     expect(text).toContain("1 passed");
   });
 
-  test("the timeline has serial, TCP, rig, and incidents in the order of their time", () => {
+  test("the timeline has serial, TCP, rig and incidents in order of time", () => {
     const incident = { kind: "panic", blame: "firmware", text: "LoadProhibited", ms: 30 } as const;
     const html = page(
       aRun({
@@ -138,7 +138,7 @@ describe("the page of a run", () => {
     ]);
   });
 
-  test("what backends served stands beside the scenario that gave it to them", () => {
+  test("the counts by backend stand beside their scenario", () => {
     const text = said(
       page(aRun({ results: [aResult({ title: "turns", sessions: { b: 49, a: 51 } })] })),
     );
@@ -146,7 +146,7 @@ describe("the page of a run", () => {
     expect(text).not.toContain("What each backend served");
   });
 
-  test("a scenario that failed leads to its panic, one that passed to its beginning", () => {
+  test("a failed scenario links to its panic, a passed one to its beginning", () => {
     const panic = { kind: "panic", blame: "firmware", text: "Core 0", ms: 30, lines: [] } as const;
     const html = page(
       aRun({
@@ -166,7 +166,7 @@ describe("the page of a run", () => {
 describe("a run of hours", () => {
   const lines = Array.from({ length: 5 * MOMENTS_MAX }, (_, ms) => serial(ms, `line ${ms}`));
 
-  test("does not make a page of gigabytes, which says what it left out and where that is", () => {
+  test("has a page of bounded size, which says what it leaves out and where that is", () => {
     const html = page(aRun({ moments: lines }));
     expect(linesIn(html).size).toBe(MOMENTS_MAX);
     expect(said(html)).toContain(
@@ -174,7 +174,7 @@ describe("a run of hours", () => {
     );
   });
 
-  test("keeps what led to each failure and what surrounds each incident, however early", () => {
+  test("keeps the lines before each failure and around each incident, however early", () => {
     const incident = { kind: "reset", blame: "rig", text: "x", lines: [], ms: 40_000 } as const;
     const html = page(
       aRun({
@@ -192,7 +192,7 @@ describe("a run of hours", () => {
     expect([999, 2000].filter(ms => kept.has(ms))).toEqual([]);
   });
 
-  test("keeps scenarios that failed, and says how many others are left out", () => {
+  test("keeps failed scenarios, and says how many others are left out", () => {
     const results = Array.from({ length: RESULTS_MAX + 50 }, (_, i) =>
       aResult({ title: `round ${i}`, verdict: i === 7 ? "failed" : "passed" }),
     );
@@ -202,7 +202,7 @@ describe("a run of hours", () => {
     expect(said(html)).toContain("50 scenarios are left out here: they are in run.json");
   });
 
-  test("charts lose points, but no peak", () => {
+  test("drops points of charts, but no peak", () => {
     const points = Array.from(
       { length: 50_000 },
       (_, ms) => [ms, ms === 31_234 ? 999 : 5] as const,

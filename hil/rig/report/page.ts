@@ -8,12 +8,12 @@ import { duration, endingOf, figure, playsOf, summaryOf } from "./summary.ts";
 import { measurementTable, scenarioTable } from "./tables.ts";
 import { timeline } from "./timeline.ts";
 
-/** The report of a run as one page that needs nothing but itself; it is readable without its scripts. */
+/** The report of a run as one self-contained page, which is readable without its scripts. */
 export function page(run: Run): string {
   const { resolve } = createRequire(import.meta.url);
   const uplot = (name: string) => readFileSync(resolve(`uplot/dist/${name}`), "utf8");
   const scripts = [uplot("uPlot.iife.min.js"), own("charts.js"), own("timeline.js")];
-  // Only these scripts run, and nothing is ever fetched: whatever a board writes stays text.
+  // Only these scripts run, and nothing is fetched: the board's output stays text.
   const hashes = scripts.map(
     script => `'sha256-${createHash("sha256").update(script).digest("base64")}'`,
   );
@@ -96,7 +96,7 @@ function count(more: Run["more"] = {}): number {
   return Object.values(more).reduce((sum, some) => sum + some, 0);
 }
 
-/** What a chart shows is told in words, too: not everybody sees lines. */
+/** Charts with a summary in words, for readers who cannot see the lines. */
 function charts({ series, results, ms: runMs }: Run): Markup | undefined {
   const drawn = series.filter(({ points }) => points.length > 0);
   if (drawn.length === 0) return undefined;

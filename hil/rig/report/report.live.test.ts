@@ -77,7 +77,7 @@ describe.skipIf(absence)(`the report in Chromium${absence}`, () => {
     await page.goto(pathToFileURL(join(folder, "report.html")).href);
   });
   afterEach(async () => {
-    // Whatever a test did: the page is alone, and nothing in it was refused or went wrong.
+    // After each test: the page fetched nothing, and nothing was refused or failed.
     expect(requests.filter(url => !url.startsWith("data:"))).toEqual([
       pathToFileURL(join(folder, "report.html")).href,
     ]);
@@ -87,32 +87,32 @@ describe.skipIf(absence)(`the report in Chromium${absence}`, () => {
 
   const rows = (kind: string) => page.locator(`.moments .${kind}:visible`);
 
-  test("it says what failed; what the board wrote stays text", async () => {
+  test("it says what failed; the board's output stays text", async () => {
     expect(await page.locator("h1").textContent()).toContain("The firmware failed");
     expect(await page.title()).toContain("The firmware failed");
     expect(await page.locator(".scenarios pre", { hasText: EVIL }).count()).toBe(2);
     expect(await page.locator("img").count()).toBe(0);
   });
 
-  test("the chart is drawn, and told to those who do not see it", async () => {
+  test("the chart is drawn, and described for screen readers", async () => {
     await page.locator(".plot canvas").waitFor();
     expect(await page.locator(".plot").getAttribute("aria-label")).toBe(
       "free heap over the time of the run: lowest 61,000 B, median 61,500 B, highest 62,500 B, last 62,500 B",
     );
   });
 
-  test("a source that is switched off is not shown, and what is looked for is", async () => {
+  test("a source that is switched off is hidden, and a search shows its matches", async () => {
     expect([await rows("serial").count(), await rows("tcp").count()]).toEqual([146, 50]);
     await page.getByRole("checkbox", { name: "serial" }).uncheck();
     expect([await rows("serial").count(), await rows("tcp").count()]).toEqual([0, 50]);
     await page.getByRole("searchbox", { name: "find" }).fill("CLIENT 196");
     expect([await rows("tcp").count(), await rows("incident").count()]).toEqual([1, 0]);
     expect(await page.locator("#timeline output").textContent()).toBe("1 of 201 moments");
-    // The line's own scenario stays, the other one does not.
+    // The scenario of the line stays, the other one does not.
     expect(await rows("begin").allTextContents()).toEqual([expect.stringContaining("the second")]);
   });
 
-  test("a click on a scenario shows its stretch, filters or not", async () => {
+  test("a click on a scenario shows its part of the timeline, whatever the filters", async () => {
     await page.getByRole("searchbox", { name: "find" }).fill("nothing like it");
     expect(await rows("serial").count()).toBe(0);
     await page.getByRole("link", { name: "the first" }).click();
@@ -137,7 +137,7 @@ describe.skipIf(absence)(`the report in Chromium${absence}`, () => {
     expect(await page.locator("#i0").textContent()).toContain("LoadProhibited");
   });
 
-  test("no row of a table is cut by a box of its own", async () => {
+  test("no row of a table is cut off", async () => {
     const cut = await page.locator(".scenarios").evaluateAll(
       tables =>
         tables.filter(table => {

@@ -3,8 +3,8 @@ import { AFTERWARDS, EXIT, type Run } from "../run.ts";
 import { duration, figure, summaryOf } from "./summary.ts";
 import { aResult, aRun } from "./testing.ts";
 
-describe("the verdict in words", () => {
-  test("a run that passed says so, and what was skipped", () => {
+describe("the summary of a run", () => {
+  test("a passed run says so, and what was skipped", () => {
     const run = aRun({
       results: [aResult(), aResult({ title: "rain", verdict: "skipped", why: "no weather" })],
       measurements: [{ name: "boot", unit: "ms", value: 412, max: 500 }],
@@ -17,7 +17,7 @@ describe("the verdict in words", () => {
     });
   });
 
-  test("a panic: what failed, that it is the firmware's, and what to do", () => {
+  test("a panic: what failed, that it is the firmware's fault, and what to do", () => {
     const run = aRun({
       exitCode: EXIT.firmware,
       results: [
@@ -40,7 +40,7 @@ describe("the verdict in words", () => {
     });
   });
 
-  test("a brownout is no word against the firmware", () => {
+  test("a brownout is not blamed on the firmware", () => {
     const run = aRun({
       exitCode: EXIT.rig,
       results: [
@@ -61,7 +61,7 @@ describe("the verdict in words", () => {
     ]);
   });
 
-  test("a run that somebody ended is no fault of the rig, and no doctor is sent for", () => {
+  test("a run that the user ended is no fault of the rig, and doctor is not advised", () => {
     const left = aResult({ title: "b", verdict: "not-reached", why: "stopped by Ctrl-C" });
     const words = summaryOf(aRun({ exitCode: EXIT.rig, results: [aResult(), left] }));
     expect(words).toMatchObject({
@@ -71,7 +71,7 @@ describe("the verdict in words", () => {
     });
   });
 
-  test("a limit that is broken is told with the figure and the limit", () => {
+  test("a broken limit is shown with the figure and the limit", () => {
     const run = aRun({
       exitCode: EXIT.firmware,
       measurements: [{ name: "connect p95", unit: "ms", value: 38.21, max: 25 }],
@@ -79,7 +79,7 @@ describe("the verdict in words", () => {
     expect(summaryOf(run).reasons).toEqual(["connect p95: 38.2 ms, at most 25 ms."]);
   });
 
-  test("a soak counts plays, and says of how many scenarios", () => {
+  test("a soak has the number of plays and of scenarios", () => {
     const bad = aResult({ title: "bad", verdict: "failed" });
     const rain = aResult({ title: "rain", verdict: "skipped", why: "no weather" });
     const plays = Array.from({ length: 1_000 }, () => aResult());
@@ -96,19 +96,19 @@ describe("the verdict in words", () => {
     ]);
   });
 
-  test("what a long run has only counted counts, and is told of", () => {
+  test("results that were only counted count, and are mentioned", () => {
     const { headline, reasons } = summaryOf(aRun({ more: { passed: 1200, skipped: 3 } }));
     expect(headline).toBe("All 1,201 plays of 1 scenario passed");
-    expect(reasons.at(-1)).toMatch(/^1,203 plays more .* only counted: 1200 passed, 3 skipped\.$/);
+    expect(reasons.at(-1)).toMatch(/^1,203 more plays .* only counted: 1200 passed, 3 skipped\.$/);
   });
 
-  test("a run in which nothing was played has not passed", () => {
+  test("a run without a played scenario has not passed", () => {
     const results = [aResult({ verdict: "skipped", why: "no weather" })];
     const run = aRun({ exitCode: EXIT.usage, results });
     expect(summaryOf(run)).toMatchObject({ passed: false, headline: "Nothing was played" });
   });
 
-  test("the command that plays it again survives every shell", () => {
+  test("the command that plays it again needs no quoting in any shell", () => {
     const title = 'END ends it, also cut as "a `rm`" or $HOME';
     const run = aRun({ exitCode: EXIT.firmware, results: [aResult({ title, verdict: "failed" })] });
     expect(summaryOf(run).advice).toEqual([
@@ -116,20 +116,20 @@ describe("the verdict in words", () => {
     ]);
   });
 
-  test("the command that plays it again finds the same board", () => {
+  test("the command that plays it again names the same board", () => {
     const results = [aResult({ title: "a", verdict: "failed" })];
     const advice = (board: Run["board"]) =>
       summaryOf(aRun({ exitCode: EXIT.firmware, board, results })).advice;
     expect(advice({ kind: "address", identity: "192.168.1.50:8404" })).toEqual([
       'Play it alone: npm run hil -- --address 192.168.1.50:8404 --scenario "a" --verbose',
     ]);
-    const path = "/dev/ttyUSB0"; // there may be several boards, or one that nobody lists
+    const path = "/dev/ttyUSB0"; // there may be several boards, or one that is not listed
     expect(advice({ kind: "serial", identity: "usb 1-2", path })).toEqual([
       'Play it alone: npm run hil -- --port /dev/ttyUSB0 --scenario "a" --verbose',
     ]);
   });
 
-  test("a board that hangs sends nobody to his cables, though it has lost answers", () => {
+  test("a board that hangs does not lead to advice about cables, although it has lost answers", () => {
     const incidents = (["lost-reply", "silence"] as const).map(kind => ({
       ...{ kind, blame: "firmware" as const, text: "no answer", lines: [], ms: 1 },
     }));
@@ -143,12 +143,12 @@ describe("the verdict in words", () => {
     ]);
   });
 
-  test("what came behind the last scenario cannot be played alone", () => {
+  test("an incident after the last scenario has no command that plays it again", () => {
     const results = [aResult({ theme: AFTERWARDS, verdict: "failed" })];
     expect(summaryOf(aRun({ exitCode: EXIT.firmware, results })).advice).toEqual([]);
   });
 
-  test("a board in the network that does not answer: doctor wants a cable, a browser does not", () => {
+  test("for a board in the network that does not answer, a browser is advised: doctor needs a cable", () => {
     const board = { kind: "address", identity: "192.168.1.50:8404" } as const;
     const results = [aResult({ verdict: "rig-error" })];
     expect(summaryOf(aRun({ exitCode: EXIT.rig, board, results })).advice).toEqual([
@@ -156,7 +156,7 @@ describe("the verdict in words", () => {
     ]);
   });
 
-  test("what was skipped is told by its reasons: they are few, and the titles many", () => {
+  test("skipped scenarios are grouped by their reasons", () => {
     const results = ["no weather", "no weather", "no serial line"].map((why, i) =>
       aResult({ title: `${i}`, verdict: "skipped", why }),
     );

@@ -9,7 +9,7 @@ import {
   within,
 } from "../run.ts";
 
-/** How each verdict is marked and called; the mark alone must be enough where there are no colours. */
+/** Mark and name of each verdict; the mark must be clear without colours. */
 export const VERDICTS: Record<Verdict, { readonly mark: string; readonly name: string }> = {
   passed: { mark: "✓", name: "passed" },
   flaky: { mark: "~", name: "passed on retry" },
@@ -19,17 +19,17 @@ export const VERDICTS: Record<Verdict, { readonly mark: string; readonly name: s
   "not-reached": { mark: "·", name: "not reached" },
 };
 
-/** What each exit code means. */
+/** Meaning of each exit code. */
 const ENDINGS: Record<number, string> = {
   [EXIT.passed]: "passed",
   [EXIT.firmware]: "the firmware failed",
-  [EXIT.usage]: "nothing that was asked for can be played on this board",
+  [EXIT.usage]: "none of the selected scenarios can be played on this board",
   [EXIT.noBoard]: "there was no board",
   [EXIT.rig]: "a fault of the rig, so no verdict about the firmware",
   [EXIT.boardLost]: "the board was lost",
 };
 
-/** What a run came to. Who has had enough and ends it is no fault of the rig. */
+/** Meaning of the exit code of a run. A run that the user ended early is no fault of the rig. */
 export function endingOf({ exitCode, results }: Pick<Run, "exitCode" | "results">): string {
   if (exitCode === EXIT.rig && results.every(({ verdict }) => verdict !== "rig-error")) {
     return "it was ended early, so no verdict about the firmware";
@@ -37,9 +37,9 @@ export function endingOf({ exitCode, results }: Pick<Run, "exitCode" | "results"
   return ENDINGS[exitCode] ?? "unknown";
 }
 
-/** What would help. */
+/** Advice for each kind of incident. */
 const REMEDIES: Record<IncidentKind, string> = {
-  reset: "Look at the last lines before the start that nobody asked for.",
+  reset: "Look at the last lines before the unexpected start.",
   panic: "Look at the dump; addr2line turns its backtrace into lines of source.",
   abort: "Look at the dump; its first line says what was asserted.",
   "stack-overflow": "Give the named task more stack, or make it use less.",
@@ -50,7 +50,7 @@ const REMEDIES: Record<IncidentKind, string> = {
   "boot-loop": "Look at the first lines after a start: each start ends in the same place.",
   "no-program":
     "The flash is erased, half written or unreadable: npm run hil -- --flash always writes the firmware.",
-  "download-mode": "Release the BOOT button and take whatever pulls GPIO 0 down away, then reset.",
+  "download-mode": "Release the BOOT button and remove whatever pulls GPIO 0 down, then reset.",
   silence: "The board hangs, or its serial line does: reset it and look at its last lines.",
   noise: "The serial line is disturbed: try another cable, and keep it away from motors and mains.",
   "lost-reply":
@@ -60,7 +60,7 @@ const REMEDIES: Record<IncidentKind, string> = {
 
 export interface RunSummary {
   readonly passed: boolean;
-  /** What it comes to. */
+  /** The result in one sentence. */
   readonly headline: string;
   /** What failed and whose fault it is, one sentence each. */
   readonly reasons: readonly string[];
@@ -68,10 +68,10 @@ export interface RunSummary {
   readonly advice: readonly string[];
 }
 
-/** Names in a sentence; a long list is cut. */
+/** Most names in a sentence. */
 const NAMED_MAX = 3;
 
-/** The verdict of a run, for people. */
+/** The result of a run in sentences. */
 export function summaryOf(run: Run): RunSummary {
   const titles = (verdict: Verdict) =>
     run.results.filter(result => result.verdict === verdict).map(({ title }) => title);
@@ -82,7 +82,7 @@ export function summaryOf(run: Run): RunSummary {
     ...broken.map(measurement => `${limitsInWords(measurement)}.`),
     ...some(rigErrors, "got no answer because of the rig: board, cable or power"),
     ...byReason(run, "not-reached", "not reached"),
-    ...some(titles("flaky"), "passed only after a fault of the rig made it begin again"),
+    ...some(titles("flaky"), "passed only after a fault of the rig made it start again"),
     ...byReason(run, "skipped", "skipped"),
     ...onlyCounted(run),
   ];
@@ -98,7 +98,7 @@ export function summaryOf(run: Run): RunSummary {
     advice.push(
       run.board.kind === "address"
         ? `Look whether the board has its power, and this address: http://${run.board.identity}`
-        : "npm run hil -- doctor looks at port, board, Wi-Fi and computer step by step.",
+        : "npm run hil -- doctor checks port, board, Wi-Fi and computer step by step.",
     );
   }
   return {
@@ -109,7 +109,7 @@ export function summaryOf(run: Run): RunSummary {
   };
 }
 
-/** Who is silent loses answers, too: that says nothing of the cable. */
+/** A silent board loses answers, too: that says nothing about the cable. */
 function kindsOf({ incidents }: ScenarioResult): IncidentKind[] {
   const kinds = incidents.map(({ kind }) => kind);
   return kinds.includes("silence") ? kinds.filter(kind => kind !== "lost-reply") : kinds;
@@ -137,7 +137,7 @@ function headline(run: Run): string {
   return `${ending[0].toUpperCase()}${ending.slice(1)}: ${count}`;
 }
 
-/** `12 scenarios`, or `340 plays of 12 scenarios` where some were played again. */
+/** `12 scenarios`, or `340 plays of 12 scenarios` if some were repeated. */
 export function playsOf(
   plays: number,
   results: readonly Pick<ScenarioResult, "theme" | "title">[],
@@ -153,7 +153,7 @@ export function scenarios(count: number): string {
   return `${count} scenario${count === 1 ? "" : "s"}`;
 }
 
-/** `2 scenarios skipped: "one", "two".`, or nothing where there are none. */
+/** `2 scenarios skipped: "one", "two".`; empty without titles. */
 function some(titles: readonly string[], what: string): string[] {
   if (titles.length === 0) return [];
   const different = [...new Set(titles)];
@@ -165,7 +165,7 @@ function some(titles: readonly string[], what: string): string[] {
   return [`${scenarios(different.length)} ${what}: ${[...named, ...more].join(", ")}.`];
 }
 
-/** `13 scenarios skipped: the emulated board has no serial line.`; one thing keeps many from being played. */
+/** `13 scenarios skipped: the emulated board has no serial line.`; one reason often applies to many. */
 function byReason({ results }: Run, wanted: Verdict, what: string): string[] {
   const titles = new Map<string, Set<string>>();
   for (const { theme, title, verdict, why = "no reason given" } of results) {
@@ -175,14 +175,14 @@ function byReason({ results }: Run, wanted: Verdict, what: string): string[] {
   return [...titles].map(([why, { size }]) => `${scenarios(size)} ${what}: ${why}.`);
 }
 
-/** `400 plays more came out as they had often before, and are only counted: 390 passed, 10 failed.` */
+/** `400 more plays had frequent results and are only counted: 390 passed, 10 failed.` */
 function onlyCounted({ more = {} }: Run): string[] {
   const counts = Object.entries(more) as [Verdict, number][];
   if (counts.length === 0) return [];
   const told = counts.map(([verdict, count]) => `${count} ${VERDICTS[verdict].name}`).join(", ");
   const total = sum(counts.map(([, count]) => count));
   return [
-    `${total.toLocaleString("en")} plays more came out as they had often before, and are only counted: ${told}.`,
+    `${total.toLocaleString("en")} more plays had frequent results and are only counted: ${told}.`,
   ];
 }
 
@@ -190,14 +190,14 @@ function sum(counts: readonly (number | undefined)[]): number {
   return counts.reduce<number>((total, count = 0) => total + count, 0);
 }
 
-/** The option by which the same board is found again. */
+/** The option that selects the same board again. */
 function boardOption({ board: { kind, identity, path } }: Run): string {
   if (kind === "emulated") return "--board emulated ";
   if (kind === "address") return `--address ${identity} `;
   return path === undefined ? "" : `--port ${path} `;
 }
 
-/** The longest part of a title that every shell takes as it is; `--scenario` is content with a part. */
+/** The longest part of a title that needs no quoting in any shell; `--scenario` accepts parts. */
 function plainWords(title: string): string {
   const parts = title.split(/["'`$\\!%]/).map(part => part.trim());
   return parts.reduce((longest, part) => (part.length > longest.length ? part : longest));
@@ -219,14 +219,14 @@ export function limits(measurement: Measurement): string[] {
   ];
 }
 
-/** `12.3 ms`, `61/s`: a value with its unit, to three digits where it has a fraction. */
+/** `12.3 ms`, `61/s`: a value with its unit, to three digits if it has a fraction. */
 export function figure(value: number, { unit }: { readonly unit: string }): string {
   const digits = Number.isInteger(value) ? value : Number(value.toPrecision(3));
   const text = Math.abs(digits) >= 10_000 ? digits.toLocaleString("en") : String(digits);
   return unit === "" || unit.startsWith("/") ? `${text}${unit}` : `${text} ${unit}`;
 }
 
-/** How long something took: `12 ms`, `3.4 s`, `2 min 5 s`, `8 h 0 min`. */
+/** A duration: `12 ms`, `3.4 s`, `2 min 5 s`, `8 h 0 min`. */
 export function duration(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`;
   const seconds = ms / 1000;
@@ -236,20 +236,20 @@ export function duration(ms: number): string {
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
 
-/** The first line of a text, without the names of errors that say no more than that. */
+/** The first line of a text, without error names that add nothing. */
 export function firstLine(text: string): string {
   return text.split("\n", 1)[0].replace(/^(Error|JestAssertionError): /, "");
 }
 
 /**
- * Control characters become their pictures: a terminal would obey them, and XML can hold them in no way
- * at all. Ends of lines and tabs stay.
+ * Replaces control characters by their pictures: a terminal would obey them, and XML cannot contain them. Line
+ * ends and tabs stay.
  */
 export function visible(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: it is they that are replaced.
   return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, character => {
     const code = character.charCodeAt(0);
-    if (code >= 0x80) return "\ufffd"; // these have no pictures
+    if (code >= 0x80) return "\ufffd"; // C1 controls have no pictures
     return code === 0x7f ? "␡" : String.fromCharCode(0x2400 + code);
   });
 }

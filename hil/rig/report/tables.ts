@@ -5,10 +5,10 @@ import { type Markup, markup } from "./markup.ts";
 import { duration, figure, firstLine, limits, VERDICTS } from "./summary.ts";
 import { anchor, incidentAnchor } from "./timeline.ts";
 
-/** Rows of what passed that are unfolded: about what one run has. A soak has hundreds. */
+/** Passed rows that are unfolded at first: about as many as one run has. A soak has hundreds. */
 const OPEN_MAX = 100;
 
-/** A row for each scenario, those that did not pass first and the skipped last; what went wrong unfolds. */
+/** A row for each scenario: those that did not pass first, the skipped last; details unfold. */
 export function scenarioTable(run: Run): Markup {
   const incidents = incidentsExcerpt(run.results);
   const passed: Markup[] = [];
@@ -59,7 +59,7 @@ function scenarioRow(run: Run, result: ScenarioResult, shown: ReadonlySet<Incide
   const served = Object.entries(sessions).map(([name, count]) => `${name} ${count}`);
   const shares =
     served.length < 2 ? undefined : markup` <span class="quiet">${served.sort().join(", ")}</span>`;
-  // What went wrong is what one wants to see.
+  // Details of failures are open.
   const worst = verdict === "passed" ? undefined : incidents.find(incident => shown.has(incident));
   const id = worst === undefined ? anchor(run, result) : incidentAnchor(run, worst);
   const dumps = incidents.map(incident => {
@@ -73,7 +73,7 @@ function scenarioRow(run: Run, result: ScenarioResult, shown: ReadonlySet<Incide
       : kind;
     return markup`<p><strong>${name}</strong>, fault of the ${blame}: ${text}</p>${dump}`;
   });
-  // An attempt that an incident has ended has no other why than its text and its dump.
+  // The reason of an attempt that an incident ended is the incident's text and dump.
   const trace =
     why?.includes("\n") && !incidents.some(({ kind, text }) => why.startsWith(`${kind}: ${text}`))
       ? markup`<pre>${shortened(why)}</pre>`
@@ -88,7 +88,7 @@ function scenarioRow(run: Run, result: ScenarioResult, shown: ReadonlySet<Incide
   return markup`<tr class="${verdict}"><td class="mark"><span aria-hidden="true">${mark}</span> ${name}</td><td><span class="quiet">${theme}:</span> <a href="#${id}">${title}</a>${shares}${more}</td><td class="number">${took}</td></tr>`;
 }
 
-/** What was measured, what it may be, and whether it is. */
+/** The measurements, their limits, and whether they hold. */
 export function measurementTable({ measurements }: Run): Markup | undefined {
   if (measurements.length === 0) return undefined;
   return markup`<section aria-labelledby="measurements-title">

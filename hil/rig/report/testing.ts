@@ -1,7 +1,7 @@
 import { SaxesParser } from "saxes";
 import type { Run, ScenarioResult } from "../run.ts";
 
-/** A scenario that passed, but for what is said. */
+/** A passed scenario, with changes. */
 export function aResult(changes: Partial<ScenarioResult> = {}): ScenarioResult {
   return {
     theme: "sharing",
@@ -15,7 +15,7 @@ export function aResult(changes: Partial<ScenarioResult> = {}): ScenarioResult {
   };
 }
 
-/** A short run that passed, but for what is said. */
+/** A short passed run, with changes. */
 export function aRun(changes: Partial<Run> = {}): Run {
   return {
     format: 1,
@@ -39,7 +39,7 @@ interface Element {
   text: string;
 }
 
-/** The elements of a document of XML; throws where it is not well-formed. */
+/** The elements of an XML document; throws if it is not well-formed. */
 export function parsed(xml: string): Element[] {
   const elements: Element[] = [];
   const open: Element[] = [];

@@ -4,24 +4,24 @@ import { incidentsExcerpt, momentsExcerpt, resultsExcerpt, shortened } from "./e
 import { type Markup, markup } from "./markup.ts";
 import { VERDICTS } from "./summary.ts";
 
-/** The page's name of a scenario: one may be played more than once. */
+/** Anchor of a scenario; one may be played more than once. */
 export function anchor(run: Run, result: ScenarioResult): string {
   return `s${run.results.indexOf(result)}`;
 }
 
-/** The page's name of an incident. */
+/** Anchor of an incident. */
 export function incidentAnchor(run: Run, incident: Incident): string {
   return `i${run.results.flatMap(({ incidents }) => incidents).indexOf(incident)}`;
 }
 
-/** Everything that was seen, in one list by time. */
+/** All moments in one list by time. */
 export function timeline(run: Run): Markup {
   const rows: { readonly ms: number; readonly row: Markup }[] = [];
   for (const result of resultsExcerpt(run.results)) {
     if ("leftOut" in result) continue;
     rows.push({ ms: result.atMs, row: beginning(result, anchor(run, result)) });
   }
-  // A reader finds a line first and what it means below it: sorting keeps this order.
+  // A line comes before the incident that it shows: sorting is stable.
   for (const moment of momentsExcerpt(run)) {
     if ("leftOut" in moment) {
       const { leftOut } = moment;
@@ -42,7 +42,7 @@ export function timeline(run: Run): Markup {
   const unseen = incidents.slice(shown.size);
   if (unseen.length > 0) {
     const { ms } = unseen[0];
-    const text = `${unseen.length} incidents from here on are left out: they are in run.json.`;
+    const text = `${unseen.length} more incidents are left out: they are in run.json.`;
     rows.push({ ms, row: markup`<li class="gap">${time(ms)} ${text}</li>` });
   }
   rows.sort((a, b) => a.ms - b.ms);
@@ -87,7 +87,7 @@ function time(ms: number): Markup {
   return markup`<time>${clockTime(ms)}</time>`;
 }
 
-/** `0:12.345`, `1:02:03.004`: since the run began. */
+/** Time since the run began: `0:12.345`, `1:02:03.004`. */
 export function clockTime(ms: number): string {
   const whole = Math.max(0, Math.round(ms));
   const two = (value: number) => String(value).padStart(2, "0");

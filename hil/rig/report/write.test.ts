@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { aRun } from "./testing.ts";
 import { writeReports } from "./write.ts";
 
-test("a run lies in its folder as page, as JUnit, and whole as JSON", () => {
+test("a run is written as a page, as JUnit, and complete as JSON", () => {
   const folder = mkdtempSync(join(tmpdir(), "hot-potato-report-"));
   const run = aRun({ moments: [{ ms: 1, source: "serial", text: "\u0000 \ud800 ok" }] });
   writeReports(folder, run);
@@ -19,7 +19,7 @@ test("a run lies in its folder as page, as JUnit, and whole as JSON", () => {
   expect(JSON.parse(json)).toEqual(run);
 });
 
-test("a soak that is cut off amid its report leaves the one of before: no file is written in place", () => {
+test("a soak that is cut off while it writes leaves the previous report: no file is written in place", () => {
   const folder = mkdtempSync(join(tmpdir(), "hot-potato-report-"));
   const files = ["junit.xml", "report.html", "run.json"];
   writeReports(folder, aRun({ ms: 1 }));
@@ -33,7 +33,7 @@ test("a soak that is cut off amid its report leaves the one of before: no file i
   expect(left.sort()).toEqual(files);
 });
 
-test("a FIFO that waits for a reader in the place of a report keeps nobody waiting", async () => {
+test("a FIFO in the place of a report is replaced without waiting for a reader", async () => {
   const folder = mkdtempSync(join(tmpdir(), "hot-potato-report-"));
   for (const name of ["run.json.new", "junit.xml"]) await execa("mkfifo", [join(folder, name)]);
   writeReports(folder, aRun());

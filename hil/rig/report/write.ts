@@ -5,8 +5,8 @@ import { junit } from "./junit.ts";
 import { page } from "./page.ts";
 
 /**
- * Writes `run.json` (all of it), `junit.xml` and `report.html` into `folder`, which is there. A run that is
- * cut off meanwhile leaves the reports of before: each file is changed as a whole.
+ * Writes `run.json` (complete), `junit.xml` and `report.html` into the existing `folder`. Each file is replaced
+ * as a whole: a run that is cut off meanwhile leaves the previous reports.
  */
 export function writeReports(folder: string, run: Run): void {
   write(join(folder, "run.json"), `${JSON.stringify(run)}\n`);
@@ -15,7 +15,7 @@ export function writeReports(folder: string, run: Run): void {
 }
 
 function write(file: string, text: string): void {
-  rmSync(`${file}.new`, { force: true }); // a FIFO of this name would keep us for ever
+  rmSync(`${file}.new`, { force: true }); // opening a FIFO of this name would block
   writeFileSync(`${file}.new`, text, { flag: "wx" });
   renameSync(`${file}.new`, file);
 }

@@ -1,4 +1,4 @@
-// Charts of what was measured over the time of the run, with a line at each incident.
+// Charts of the measurements over the time of the run, with a line at each incident.
 
 {
   const data = document.getElementById("chart-data");
@@ -52,7 +52,7 @@
     );
   }
 
-  /** Incidents as broken lines with their names. */
+  /** Draws incidents as broken lines with their names. */
   function marks(plot, colour) {
     const { ctx } = plot;
     const { left, top, width, height } = plot.bbox;

@@ -1,4 +1,4 @@
-// Filters of the timeline. Every row is in the page already; here they are shown and hidden.
+// Filters of the timeline: all rows are in the page and are shown or hidden here.
 
 {
   const section = document.getElementById("timeline");
@@ -9,11 +9,11 @@
   const rows = [...list.children].map(row => ({
     row,
     source: row.dataset.source,
-    text: undefined, // read when something is looked for: ten thousand texts take a while
+    text: undefined, // read at the first search: ten thousand texts take a while
   }));
   const moments = rows.filter(({ source }) => source !== undefined).length;
 
-  /** A scenario's beginning stays where something of it is shown, or where nothing is filtered. */
+  /** The first row of a scenario is shown if one of its rows is, or if there is no filter. */
   function filter() {
     const sources = new Set(boxes.filter(box => box.checked).map(box => box.value));
     const wanted = search.value.trim().toLowerCase();
@@ -41,7 +41,7 @@
   search.addEventListener("input", filter);
   section.querySelector("form").addEventListener("submit", event => event.preventDefault());
 
-  // Whoever asks for a scenario wants to see all of it.
+  // A link to a scenario shows all of it.
   document.addEventListener("click", event => {
     const link = event.target.closest?.('a[href^="#"]');
     if (!link) return;
