@@ -1,4 +1,4 @@
-import { isToken, TOKEN_MAX, TOKEN_MIN } from "../../firmware/src/admin/token.ts";
+import { isToken, TOKEN_WANTED } from "../../firmware/src/admin/token.ts";
 import { UsageError } from "../../firmware/tools/command-line.ts";
 import { ADMIN_PORT } from "./workbench/admin-client.ts";
 
@@ -22,5 +22,5 @@ export function readBoardAddress(text: string): BoardAddress {
 /** Reads the token of a board's admin port. */
 export function readToken(text: string): string {
   if (isToken(text)) return text;
-  throw new UsageError(`wanted ${TOKEN_MIN} to ${TOKEN_MAX} printable characters without blanks`);
+  throw new UsageError(TOKEN_WANTED);
 }

@@ -77,8 +77,13 @@ export function start(
     if (running.isAdmin(port)) server.accept(port, connection);
     else proxy.accept(port, connection);
   });
-  const parts = { platform, proxy, store, configStore, report, builtIn: builtIn.document };
-  const running = new RunningConfig({ ...parts, listeners, startConfig });
+  const parts = { platform, proxy, store, configStore, report };
+  const running = new RunningConfig({
+    ...parts,
+    listeners,
+    startConfig,
+    builtIn: builtIn.document,
+  });
   runtime = new RuntimeApi({ ...parts, recent, running, build, token: given.token });
   const server = new AdminServer(platform, runtime, report);
   console = new Console(platform, runtime, report);
@@ -101,7 +106,7 @@ export function start(
     running.stop();
     proxy.stop();
     server.stop();
-    runtime.stop();
+    runtime.token.stop();
     console?.stop();
   };
   return { proxy, runtime, report, stop };

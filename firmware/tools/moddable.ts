@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import { basename, delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
-import { isToken, TOKEN_MAX, TOKEN_MIN } from "../src/admin/token.ts";
+import { isToken, TOKEN_WANTED } from "../src/admin/token.ts";
 import { overlay } from "../src/config/build-settings.ts";
 import { readConfig } from "../src/config/config.ts";
 import { BYTE_ORDER_MARKS } from "../src/config/json.ts";
@@ -236,9 +236,7 @@ export function refuseWrong(settings: readonly string[]): void {
   const outcome = readConfig(overlay(document, { backends, port }));
   if ("complaints" in outcome) throw new UsageError(outcome.complaints.join("; "));
   if (token !== "" && !isToken(token)) {
-    throw new UsageError(
-      `token: wanted ${TOKEN_MIN} to ${TOKEN_MAX} printable characters without blanks`,
-    );
+    throw new UsageError(`token: ${TOKEN_WANTED}`);
   }
 }
 

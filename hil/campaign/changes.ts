@@ -38,12 +38,11 @@ function effect(seen: Observations, part: ChangePart): Effect {
   if (part.does === "state") {
     const { backends } = proxy.config;
     const { name } = backends[part.backend % backends.length];
-    return "done" in runtime.setState(name, part.state) ? "done" : "refused";
+    return "done" in runtime.changeBackend(name, { state: part.state }) ? "done" : "refused";
   }
   const { document } = runtime.running;
   const wanted = { ...document, ...part.settings, ...backendsOf(document, part) };
-  const outcome =
-    part.does === "lend" ? runtime.configureUntilReset(wanted) : runtime.configure(wanted);
+  const outcome = runtime.configure(wanted, { persist: part.does !== "lend" });
   if (!("done" in outcome)) {
     // Nothing else could have run in between: what was in force still is.
     seen.expect(runtime.running.document === document, "a refused document is in force");

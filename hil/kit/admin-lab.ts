@@ -12,7 +12,7 @@ export async function adminLab(settings: object = {}) {
   const lab = new EmulatedLab(mendedBoard(), { flash, reboots: true });
   for (const name of "ab") lab.backend(name, named(name).serve);
   await lab.serve(settings);
-  lab.app!.runtime.setToken(TOKEN);
+  lab.app!.runtime.token.set(TOKEN);
   return lab;
 }
 

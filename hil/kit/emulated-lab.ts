@@ -187,7 +187,7 @@ export class EmulatedLab {
 
   /** Sets the administrative state of a backend. */
   setState(name: string, state: "ready" | "drain" | "maint"): void {
-    this.app!.runtime.setState(name, state);
+    this.app!.runtime.changeBackend(name, { state });
   }
 
   /** The board loses its Wi-Fi now and has it again `ms` later. */

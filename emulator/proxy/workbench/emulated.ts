@@ -56,15 +56,15 @@ export class EmulatedBoard implements Watched {
   }
 
   async setState(name: string, state: string): Promise<Outcome> {
-    return this.#running?.runtime.setState(name, state) ?? STARTING;
+    return this.#running?.runtime.changeBackend(name, { state }) ?? STARTING;
   }
 
   async setWeight(name: string, weight: number): Promise<Outcome> {
-    return this.#running?.runtime.setWeight(name, weight) ?? STARTING;
+    return this.#running?.runtime.changeBackend(name, { weight }) ?? STARTING;
   }
 
   async setBalance(balance: string): Promise<Outcome> {
-    return this.#running?.runtime.setBalance(balance) ?? STARTING;
+    return this.#running?.runtime.setKey("balance", balance) ?? STARTING;
   }
 
   get #running(): App | undefined {

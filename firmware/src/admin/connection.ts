@@ -7,7 +7,8 @@ import type { Deadlines, Timed } from "../net/deadlines.ts";
 import { Endpoint, type EndpointOwner } from "../net/endpoint.ts";
 import type { Platform, TCPSocket } from "../platform.ts";
 import { exceptionText } from "../text/exception.ts";
-import { type AdminAnswer, respond } from "./api.ts";
+import { type AdminAnswer, error } from "./answer.ts";
+import { respond } from "./api.ts";
 import type { RuntimeApi } from "./runtime-api.ts";
 
 /** A request of an operator is small. */
@@ -101,7 +102,7 @@ export class AdminConnection implements EndpointOwner, Timed {
     // From here, and not from where the last byte was read: what answers needs the stack.
     const progress = this.#request.read(this.#client, this.#context.scratch);
     if (progress === "complete") this.#respond();
-    else if (progress !== "waiting") this.#answer(plain(progress));
+    else if (progress !== "waiting") this.#answer(unreadable(progress));
     else if (this.#client.writeClosed) this.end();
   }
 
@@ -127,7 +128,7 @@ export class AdminConnection implements EndpointOwner, Timed {
       this.#answer(late);
       return;
     }
-    if (this.#reply === undefined && this.#request.head.length > 0) this.#answer(plain(408));
+    if (this.#reply === undefined && this.#request.head.length > 0) this.#answer(unreadable(408));
     else this.end();
   }
 
@@ -136,7 +137,7 @@ export class AdminConnection implements EndpointOwner, Timed {
     const { runtime, report } = this.#context;
     const { head, method, target, body } = this.#request;
     if (target === undefined) {
-      this.#answer(plain(400));
+      this.#answer(unreadable(400));
       return;
     }
     const mark = target.indexOf("?");
@@ -165,7 +166,7 @@ export class AdminConnection implements EndpointOwner, Timed {
     const { deadlines, delayed } = this.#context;
     if (delayed !== undefined) {
       const fields = [`Retry-After: ${WRONG_TOKEN_MS / 1000}`];
-      this.#answer({ ...plain(429, "another wrong token is being answered; try again"), fields });
+      this.#answer({ ...error(429, "another wrong token is being answered; try again"), fields });
       return;
     }
     this.#context.delayed = this;
@@ -204,7 +205,7 @@ export class AdminConnection implements EndpointOwner, Timed {
   }
 }
 
-/** An answer to what was not understood. */
-function plain(status: number, error = status === 413 ? TOO_LARGE : REASONS[status]): AdminAnswer {
-  return { status, type: "application/json", body: `{"error":"${error}"}\n` };
+/** The answer to a request that could not be read. */
+function unreadable(status: number): AdminAnswer {
+  return error(status, status === 413 ? TOO_LARGE : REASONS[status]);
 }

@@ -81,7 +81,7 @@ describe("metrics count", () => {
     const lab = new EmulatedLab();
     lab.backend("a", named("a").serve);
     await lab.serve();
-    lab.app!.runtime.setToken(TOKEN);
+    lab.app!.runtime.token.set(TOKEN);
     await lab.ask(GET_ONCE);
     const document = JSON.parse((await get(lab, "/api/config")).body);
     expect((await put(lab, "/api/config", { ...document, retries: 2 })).status).toBe(200);

@@ -21,7 +21,7 @@ describe("a new configuration", () => {
     };
     lab.backend("a", echo);
     await lab.serve({ inspect: [] });
-    lab.app!.runtime.setToken(TOKEN);
+    lab.app!.runtime.token.set(TOKEN);
     const upgrade = lab.connect();
     const upgraded = collect(upgrade);
     upgrade.write(
@@ -63,7 +63,7 @@ describe("a new configuration", () => {
     second.write("second");
     await lab.clock.run({ ms: 100 });
     expect(received.text).toBe("");
-    lab.app!.runtime.setToken(TOKEN);
+    lab.app!.runtime.token.set(TOKEN);
     await put(lab, "/api/config", { ...(await documentOf(lab)), sessionsMax: 2 });
     await lab.clock.run({ ms: 100 });
     expect(received.text).toBe("second");
@@ -79,7 +79,7 @@ describe("a new configuration", () => {
       }).serve,
     );
     await lab.serve();
-    lab.app!.runtime.setToken(TOKEN);
+    lab.app!.runtime.token.set(TOKEN);
     const document = await documentOf(lab);
     const { sessionsMax } = lab.app!.proxy.budget;
     const crowd = () =>
@@ -145,7 +145,7 @@ describe("a new configuration", () => {
     const lab = new EmulatedLab(mendedBoard(), { flash, reboots: true });
     for (const name of "ab") lab.backend(name, named(name).serve);
     await lab.serve();
-    lab.app!.runtime.setToken(TOKEN);
+    lab.app!.runtime.token.set(TOKEN);
     const ready = () => lab.events("proxy", "ready").length;
     const crash = async () => {
       const before = ready();
@@ -162,7 +162,7 @@ describe("a new configuration", () => {
     expect(lab.events("config", "saved")).toHaveLength(1);
     await crash();
     expect(balanceOf(lab)).toBe("ewma");
-    expect(lab.app!.runtime.token).toBe(TOKEN);
+    expect(lab.app!.runtime.token.value).toBe(TOKEN);
   });
 
   test("during whose trial the board falls over is gone with the restart", async () => {
@@ -196,7 +196,7 @@ test("a configuration that is not to be saved is gone with the reset, however lo
   const lab = await adminLab();
   const before = await documentOf(lab);
   const { status } = await put(lab, "/api/config?persist=no", { ...before, balance: "ewma" });
-  lab.app!.runtime.setBalance("first"); // a change of it is not saved, either
+  lab.app!.runtime.setKey("balance", "first"); // a change of it is not saved, either
   await lab.clock.run({ ms: 120_000 });
   expect([status, balanceOf(lab)]).toEqual([200, "first"]);
   lab.board.reset();

@@ -32,7 +32,7 @@ describe.skipIf(absence)(`the board's page in Chromium${absence}`, () => {
       servers.map(({ port }) => port),
       { health: { check: "tcp", intervalMs: 1000 } },
     );
-    board.app.runtime.setToken(TOKEN);
+    board.app.runtime.token.set(TOKEN);
     browser = await chromium.launch({
       executablePath: executablePath!,
       args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
@@ -93,10 +93,10 @@ describe.skipIf(absence)(`the board's page in Chromium${absence}`, () => {
   test("a click on drain moves the traffic, one on ready brings it back", async () => {
     await page.fill("#token", TOKEN);
     await card("a").getByRole("button", { name: "drain" }).click();
-    await expect.poll(() => said().textContent()).toBe("a is drain instead of ready");
+    await expect.poll(() => said().textContent()).toBe("a: drain (was ready)");
     expect(await answers(4)).toBe("bbbb");
     await card("a").getByRole("button", { name: "ready" }).click();
-    await expect.poll(() => said().textContent()).toBe("a is ready instead of drain");
+    await expect.poll(() => said().textContent()).toBe("a: ready (was drain)");
     expect(new Set(await answers(4))).toEqual(new Set(["a", "b"]));
   });
 

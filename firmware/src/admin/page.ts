@@ -143,7 +143,7 @@ function show(status) {
   const { source, trialLeftMs, rolledBack, changesAtNextStart, setAtRunTime, suspended } = status.configuration;
   $("config").className = rolledBack || changesAtNextStart || suspended ? "warn" : "";
   $("config").replaceChildren([source, rolledBack && "rolled back: " + rolledBack, suspended && "clients get 503 until one is applied",
-    ...setAtRunTime.map(({ backend, key, document, now }) => backend + " has " + key + " " + now + " instead of " + document),
+    ...setAtRunTime.map(({ backend, key, document, now }) => backend + ": " + key + " " + now + " (document: " + document + ")"),
     changesAtNextStart && "next start: "].filter(Boolean).join(", "));
   if (changesAtNextStart) $("config").append(Object.assign(make("a", "another one"), { href: "/api/config/next" }));
   $("failed").hidden = !suspended;

@@ -3,77 +3,30 @@ import type { ConfigStore } from "../config/config-store.ts";
 import type { Config } from "../config/settings.ts";
 import type { TextStore } from "../config/storage.ts";
 import type { Report } from "../log/event.ts";
-import { LISTENING_SOCKETS_MAX } from "../net/connection-budget.ts";
 import type { Listeners } from "../net/listeners.ts";
-import type { Cancel, Platform } from "../platform.ts";
+import type { Platform } from "../platform.ts";
 import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
-import type { Outcome } from "./outcome.ts";
+import type { ActiveDocument, Source, StartConfig } from "./active-document.ts";
+import { CrashRecord } from "./crash-record.ts";
+import { type Outcome, refusal } from "./outcome.ts";
+import { noSocketFor, openAll, portsOf } from "./port-plan.ts";
 import { restoreStates, saveStates } from "./runtime-changes.ts";
-
-/** Duration of a trial: a document is saved after it. */
-export const TRIAL_MS = 30_000;
-
-/** A saved document that has been in force for this time is not suspected of later crashes. */
-const PROOF_MS = 60_000;
+import { hasUsableBackend, TRIAL_MS, Trial } from "./trial.ts";
 
 /** Delay between a response and the restart that it announces, so that the response arrives. */
 const RESTART_MS = 1000;
 
-/**
- * Where a document comes from. `trial`: not saved yet; `until-reset`: never saved; `not-saved`: it passed its trial, but
- * writing to flash failed.
- */
-export type Source = "built-in" | "flash" | "trial" | "until-reset" | "not-saved";
-
-/** The document in force and its source. */
-export interface ActiveDocument {
-  readonly document: object;
-  readonly source: Source;
-  /**
-   * Clients get 503, because this document has no routes and the one that the board has fallen back from has some.
-   * It ends when the operator applies any other document.
-   */
-  readonly suspended?: boolean;
-}
-
-/** The configuration that the board starts with. */
-export interface StartConfig extends Configuration {
-  readonly source: Source;
-  /** On trial: the document that returns if the trial fails. */
-  readonly previous?: ActiveDocument;
-  /** Why the last other document is not in force. */
-  readonly rolledBack: string | undefined;
-  /** The document that the board has fallen back from. */
-  readonly failed?: object | undefined;
-  /** See `ActiveDocument`. */
-  readonly suspended?: boolean;
-}
-
 export interface RunningConfigParts {
   readonly platform: Platform;
   readonly proxy: ReverseProxy;
-  readonly listeners: Listeners;
   /** Absent where nothing is kept. */
   readonly store: TextStore | undefined;
   readonly configStore: ConfigStore | undefined;
   readonly report: Report;
+  readonly listeners: Listeners;
   readonly startConfig: StartConfig;
   /** The document that was built in. */
   readonly builtIn: object;
-}
-
-interface Trial {
-  /** The document that returns if the trial fails. */
-  readonly previous: ActiveDocument;
-  readonly previousAdminPort: number;
-  /** A backend was usable when the trial began. */
-  readonly served: boolean;
-  /** A request with the token has arrived at the admin port of this document. */
-  confirmed: boolean;
-  /** How it is saved: `built-in` by erasing what flash has. */
-  readonly savedAs: "flash" | "built-in";
-  endsMs: number;
-  cancel: Cancel;
 }
 
 /**
@@ -87,34 +40,30 @@ export class RunningConfig {
   #rolledBack: string | undefined;
   #next: object | undefined;
   #failed: object | undefined;
-  #proof: Cancel | undefined;
   #trial: Trial | undefined;
-  /** Exceptions logged since the trial began. */
-  #exceptions = 0;
+  #crashes: CrashRecord;
 
   constructor(parts: RunningConfigParts) {
-    this.#parts = parts;
+    const { platform, proxy, store, configStore, builtIn } = parts;
     const { document, source, suspended, previous, rolledBack, failed } = parts.startConfig;
+    this.#parts = parts;
     this.#active = { document, source, suspended: suspended === true };
     this.#rolledBack = rolledBack;
     this.#failed = failed;
+    this.#crashes = new CrashRecord(platform.clock, configStore);
     this.#suspend();
+    restoreStates(proxy, store);
     if (previous === undefined) return;
-    this.#trial = {
-      previous,
-      previousAdminPort: adminPortOf(previous.document),
-      served: true,
-      confirmed: false,
-      savedAs: JSON.stringify(document) === JSON.stringify(parts.builtIn) ? "built-in" : "flash",
-      endsMs: Number.POSITIVE_INFINITY, // set when the network is up
-      cancel: () => {},
-    };
-    this.#announceTrial();
+    const savedAs = JSON.stringify(document) === JSON.stringify(builtIn) ? "built-in" : "flash";
+    const { adminPort: previousAdminPort } = previous.config;
+    const before = { previous, previousAdminPort, served: true, confirmed: false };
+    this.#beginTrial(new Trial(parts, before, proxy.config.adminPort, savedAs));
   }
 
+  /** Called when the board ends in an orderly way. */
   stop(): void {
-    this.#trial?.cancel();
-    this.#proof?.();
+    this.#trial?.stop();
+    this.#crashes.stop();
   }
 
   /** The document that the board has fallen back from, until another is saved. */
@@ -137,8 +86,7 @@ export class RunningConfig {
 
   /** Milliseconds until the end of the trial; `undefined` without one. */
   get trialLeftMs(): number | undefined {
-    if (this.#trial === undefined) return undefined;
-    return Math.min(TRIAL_MS, this.#trial.endsMs - this.#parts.platform.clock.now());
+    return this.#trial?.leftMs;
   }
 
   /** The document that returns if the trial fails; `undefined` without a trial. */
@@ -156,6 +104,10 @@ export class RunningConfig {
     return this.#next;
   }
 
+  get builtIn(): object {
+    return this.#parts.builtIn;
+  }
+
   /** True if connections to `port` are for the admin server. During a trial the previous admin port answers, too. */
   isAdmin(port: number): boolean {
     const { adminPort, listeners } = this.#parts.proxy.config;
@@ -165,12 +117,12 @@ export class RunningConfig {
 
   /** Called when the network is up for the first time: opens the ports and starts the timer of a trial. */
   start(): void {
-    const { listeners, proxy } = this.#parts;
+    const { listeners, proxy, configStore } = this.#parts;
     listeners.start(portsOf(proxy.config));
     proxy.ready();
-    this.#parts.configStore?.portsOpened();
-    if (this.#trial !== undefined) this.#count(this.#trial);
-    else this.#scheduleProof();
+    configStore?.portsOpened();
+    this.#crashes.inForce(this.source);
+    this.#startTimer();
   }
 
   /**
@@ -181,58 +133,35 @@ export class RunningConfig {
     const { listeners, configStore, proxy } = this.#parts;
     const ports = portsOf(config);
     if (!listeners.fits(ports)) return this.#acceptForNextStart(document, ports);
-    const error = listeners.open(ports);
-    if (error !== undefined) return refusal(error);
-    const running = this.#trial;
+    const error = openAll(listeners, ports);
+    if (error !== undefined) return unchanged(error);
     const { adminPort } = proxy.config;
-    const trial: Trial = {
-      previous: running?.previous ?? this.#active,
-      previousAdminPort: running?.previousAdminPort ?? adminPort,
-      served: running?.served ?? this.#hasUsableBackend(),
-      confirmed: running?.confirmed === true && adminPort === config.adminPort,
-      savedAs,
-      endsMs: 0,
-      cancel: () => {},
+    const before = this.#trial ?? {
+      previous: this.#active,
+      previousAdminPort: adminPort,
+      served: hasUsableBackend(this.#parts),
+      confirmed: false,
     };
+    const trial = new Trial(this.#parts, before, config.adminPort, savedAs);
     this.#use({ document, source: "trial" }, config);
-    running?.cancel();
-    this.#trial = trial;
-    this.#announceTrial();
-    this.#count(trial);
-    const superseded =
+    this.#trial?.stop();
+    this.#beginTrial(trial);
+    this.#startTimer();
+    const condition = trial.isConfirmed
+      ? ""
+      : ` if a request with the token arrives at port ${config.adminPort}`;
+    const dropped =
       this.#next === undefined ? "" : "; the configuration for the next start is dropped";
     this.#next = undefined;
     configStore?.saveNext(undefined);
-    const confirmation = this.#isConfirmed(trial)
-      ? ""
-      : ` if a request with the token arrives at port ${config.adminPort}`;
     return {
-      done: `in force; it is saved after a trial of ${TRIAL_MS / 1000} s${confirmation}${superseded}`,
+      done: `in force; it is saved after a trial of ${TRIAL_MS / 1000} s${condition}${dropped}`,
     };
-  }
-
-  /** Ends the trial with the previous document, at once or, if its ports need that, with a restart. */
-  undo(): Outcome {
-    const trial = this.#trial;
-    if (trial === undefined) return { complaints: ["undo: no configuration is on trial"] };
-    if (this.#needsRestart(trial.previous)) {
-      trial.cancel();
-      const { clock } = this.#parts.platform;
-      trial.cancel = clock.after(RESTART_MS, () => this.#rollBack(trial, "undone"));
-      return { done: "the board restarts with the previous configuration" };
-    }
-    this.#rollBack(trial, "undone");
-    return { done: "the previous configuration is in force again" };
-  }
-
-  #needsRestart({ document }: ActiveDocument): boolean {
-    const outcome = readConfig(document);
-    return "config" in outcome && !this.#parts.listeners.fits(portsOf(outcome.config));
   }
 
   /** Puts the built-in document in force, on trial; it is saved by erasing all others. */
   configureBuiltIn(): Outcome {
-    const outcome = readConfig(this.#parts.builtIn);
+    const outcome = readConfig(this.builtIn);
     return "complaints" in outcome ? outcome : this.configure(outcome, "built-in");
   }
 
@@ -240,41 +169,42 @@ export class RunningConfig {
   configureUntilReset({ document, config }: Configuration): Outcome {
     const { listeners } = this.#parts;
     const ports = portsOf(config);
-    const error = listeners.fits(ports) ? listeners.open(ports) : this.#noSocketFor(ports);
-    if (error !== undefined) return refusal(error);
+    const error = openAll(listeners, ports);
+    if (error !== undefined) return unchanged(error);
     this.#endTrial();
     this.#use({ document, source: "until-reset" }, config);
     listeners.closeAllBut(ports);
     return { done: "in force until the next reset" };
   }
 
-  /** Called when a request with the token has arrived at `port`. */
-  confirm(port: number): void {
-    if (this.#trial !== undefined && port === this.#parts.proxy.config.adminPort) {
-      this.#trial.confirmed = true;
+  /** Ends the trial with the previous document, at once or, if its ports need that, with a restart. */
+  undo(): Outcome {
+    const trial = this.#trial;
+    if (trial === undefined) return refusal("undo: no configuration is on trial");
+    const outcome = readConfig(trial.previous.document);
+    if ("config" in outcome && !this.#parts.listeners.fits(portsOf(outcome.config))) {
+      trial.endAfter(RESTART_MS, () => this.#rollBack(trial, "undone"));
+      return { done: "the board restarts with the previous configuration" };
     }
+    this.#rollBack(trial, "undone");
+    return { done: "the previous configuration is in force again" };
   }
 
-  /**
-   * Saves the states that were set at run time, except under a document that ends with the next reset. Returns an
-   * error if flash failed.
-   */
-  saveStates(): string | undefined {
-    const { proxy, store } = this.#parts;
-    if (store === undefined || this.source === "until-reset") return undefined;
-    return saveStates(proxy, store);
+  /** Called when a request with the token has arrived at `port`. */
+  confirm(port: number): void {
+    this.#trial?.confirm(port);
   }
 
   /** Counts a logged exception against a document on trial. */
   countException(): void {
-    this.#exceptions++;
+    this.#trial?.countException();
   }
 
   #use(active: ActiveDocument, config: Config): void {
     this.#parts.proxy.reconfigure(config);
     this.#active = active;
     this.#suspend();
-    this.#scheduleProof();
+    this.#crashes.inForce(active.source);
   }
 
   #suspend(): void {
@@ -282,79 +212,59 @@ export class RunningConfig {
     const { suspended } = this;
     if (proxy.suspended === suspended) return;
     proxy.suspended = suspended;
-    report({
-      level: suspended ? "W" : "I",
-      on: "config",
-      what: suspended ? "suspended" : "resumed",
-    });
-  }
-
-  /** A saved document is proven after PROOF_MS in force. */
-  #scheduleProof(): void {
-    const { platform, configStore } = this.#parts;
-    this.#proof?.();
-    this.#proof = undefined;
-    if (this.source !== "flash" || configStore === undefined || configStore.isProven) return;
-    this.#proof = platform.clock.after(PROOF_MS, () => configStore.markProven());
+    const what = suspended ? "suspended" : "resumed";
+    report({ level: suspended ? "W" : "I", on: "config", what });
   }
 
   #acceptForNextStart(document: object, ports: readonly number[]): Outcome {
-    const { configStore, report } = this.#parts;
-    const lack = this.#noSocketFor(ports);
-    if (configStore === undefined) return refusal(`${lack}, and this machine has no storage`);
+    const { listeners, configStore, report } = this.#parts;
+    const lack = noSocketFor(listeners, ports);
+    if (configStore === undefined) return unchanged(`${lack}, and this machine has no storage`);
     const error = configStore.saveNext(document);
-    if (error !== undefined) return refusal(`${lack}, and writing to flash failed: ${error}`);
+    if (error !== undefined) return unchanged(`${lack}, and writing to flash failed: ${error}`);
     this.#next = document;
     report({ level: "I", on: "config", what: "next-start" });
     return { done: `accepted for the next start: ${lack}` };
   }
 
-  /** The message that no sockets are left for `ports`. */
-  #noSocketFor(ports: readonly number[]): string {
-    const { ports: open } = this.#parts.listeners;
-    const closed = ports.filter(port => !open.includes(port));
-    return `no socket is left for port ${closed.join(", ")} besides ${open.join(", ")}; the board has ${LISTENING_SOCKETS_MAX}, and an open one stays open until a restart`;
-  }
-
-  /** Logs and records that the document in force is on trial. */
-  #announceTrial(): void {
+  /** The document in force is on trial from now on; its timer starts when the network is up. */
+  #beginTrial(trial: Trial): void {
     const { configStore, report } = this.#parts;
-    this.#exceptions = 0;
+    this.#trial = trial;
     configStore?.trialBegan();
     report({ level: "I", on: "config", what: "trial", ms: TRIAL_MS });
   }
 
-  #count(trial: Trial): void {
-    const { clock } = this.#parts.platform;
-    trial.endsMs = clock.now() + TRIAL_MS;
-    trial.cancel = clock.after(TRIAL_MS, () => this.#judge(trial));
+  #startTimer(): void {
+    const trial = this.#trial;
+    trial?.endAfter(TRIAL_MS, () => {
+      const why = trial.failure;
+      if (why === undefined) this.#save(trial);
+      else this.#rollBack(trial, why);
+    });
   }
 
   #endTrial(): void {
     if (this.#trial === undefined) return;
-    this.#trial.cancel();
+    this.#trial.stop();
     this.#trial = undefined;
     this.#parts.configStore?.trialEnded();
   }
 
-  #judge(trial: Trial): void {
-    const { listeners, proxy, configStore, report } = this.#parts;
-    const why = this.#failureOf(trial);
-    if (why !== undefined) {
-      this.#rollBack(trial, why);
-      return;
-    }
+  /** Ends a trial that the document in force has passed. */
+  #save({ savedAs }: Trial): void {
+    const { listeners, proxy, store, configStore, report } = this.#parts;
     const { document } = this.#active;
-    const error = trial.savedAs === "flash" ? configStore?.save(document) : configStore?.forget();
-    const kept = configStore !== undefined && error === undefined;
-    this.#active = { document, source: kept ? trial.savedAs : "not-saved" };
+    const error = savedAs === "flash" ? configStore?.save(document) : configStore?.forget();
+    const saved = configStore !== undefined && error === undefined;
+    this.#active = { document, source: saved ? savedAs : "not-saved" };
     this.#rolledBack = undefined;
-    if (kept) this.#failed = undefined;
-    this.#scheduleProof();
+    if (saved) this.#failed = undefined;
+    this.#crashes.inForce(this.source);
     this.#endTrial();
     if (error === undefined) report({ level: "I", on: "config", what: "saved" });
     else report({ level: "W", on: "config", what: "save-failed", error });
-    this.saveStates(); // backends may have other names now
+    saveStates(proxy, store, this.source); // backends may have other names now
     listeners.closeAllBut(portsOf(proxy.config));
   }
 
@@ -368,11 +278,10 @@ export class RunningConfig {
     this.#rolledBack = why;
     const outcome = readConfig(previous.document);
     if ("complaints" in outcome) throw new Error(outcome.complaints[0]); // it was in force
-    const ports = portsOf(outcome.config);
-    const error = listeners.fits(ports) ? listeners.open(ports) : this.#noSocketFor(ports);
+    const error = openAll(listeners, portsOf(outcome.config));
     if (error === undefined) {
       this.#use(previous, outcome.config);
-      if (store !== undefined) restoreStates(proxy, store); // also of backends that were absent from the other document
+      restoreStates(proxy, store); // also of backends that were absent from the other document
       report({ level: "W", on: "config", what: "rolled-back", why });
       listeners.closeAllBut(portsOf(proxy.config));
       return;
@@ -382,39 +291,9 @@ export class RunningConfig {
     configStore?.trialBegan(why); // the start tells it again
     platform.restart?.();
   }
-
-  #failureOf(trial: Trial): string | undefined {
-    if (this.#exceptions > 0) return "exceptions";
-    if (this.#parts.platform.link.address === undefined) return "no-network";
-    if (!this.#isConfirmed(trial)) return "unconfirmed";
-    return trial.served && !this.#hasUsableBackend() ? "no-backend" : undefined;
-  }
-
-  /** A new admin port must have received a request with the token, or the operator might be locked out. */
-  #isConfirmed({ previousAdminPort, confirmed }: Trial): boolean {
-    const { adminPort } = this.#parts.proxy.config;
-    return confirmed || adminPort === previousAdminPort || adminPort === 0;
-  }
-
-  /** True if a backend is up. */
-  #hasUsableBackend(): boolean {
-    const { platform, proxy } = this.#parts;
-    const nowMs = platform.clock.now();
-    return proxy.pool.backends.some(backend => backend.operationalState(nowMs) === "up");
-  }
 }
 
-/** The ports that a configuration needs. */
-function portsOf({ listeners, adminPort }: Config): number[] {
-  const ports = listeners.map(({ port }) => port);
-  return adminPort === 0 ? ports : [...ports, adminPort];
-}
-
-function adminPortOf(document: object): number {
-  const outcome = readConfig(document);
-  return "config" in outcome ? outcome.config.adminPort : 0;
-}
-
-function refusal(error: string): Outcome {
-  return { complaints: [`listeners: ${error}; nothing was changed`] };
+/** The refusal of a document whose ports cannot be opened. */
+function unchanged(error: string): Outcome {
+  return refusal(`listeners: ${error}; nothing was changed`);
 }

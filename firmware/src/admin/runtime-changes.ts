@@ -2,14 +2,15 @@ import { parseJsonBounded } from "../config/reader.ts";
 import { ADMIN_STATES, type AdminState } from "../config/settings.ts";
 import type { TextStore } from "../config/storage.ts";
 import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
+import type { Source } from "./active-document.ts";
 
-/** Where flash keeps the states that were set at run time. */
+/** Key in flash of the states that were set at run time. */
 export const STATES_KEY = "states";
 
-/** By backend: what the document said when the state was set, and the state. */
+/** By backend: its state in the document when it was set, and the state that was set. */
 type States = Record<string, readonly [inDocument: AdminState, state: AdminState]>;
 
-/** A setting of a backend that was changed at run time: what runs differs from the document. */
+/** A setting of a backend that differs from the document since a change at run time. */
 export interface RunTimeChange {
   readonly backend: string;
   readonly key: "state" | "weight";
@@ -17,7 +18,11 @@ export interface RunTimeChange {
   readonly now: string | number;
 }
 
-/** The difference of what runs to the document, in the document's order. */
+export function changeText({ backend, key, document, now }: RunTimeChange): string {
+  return `${backend}: ${key} ${now} (document: ${document})`;
+}
+
+/** What differs from the document in force, in its order. */
 export function runTimeChanges({ config, pool }: ReverseProxy): RunTimeChange[] {
   const changes: RunTimeChange[] = [];
   for (const [index, { name, state, weight }] of config.backends.entries()) {
@@ -32,17 +37,25 @@ export function runTimeChanges({ config, pool }: ReverseProxy): RunTimeChange[] 
   return changes;
 }
 
-/** States that were set before the restart, where the document still says what it said then. */
-export function restoreStates(proxy: ReverseProxy, store: TextStore): void {
-  const states = storedStates(store);
+/** Restores the saved states of backends whose state in the document is the one that they were changed from. */
+export function restoreStates(proxy: ReverseProxy, store: TextStore | undefined): void {
+  const states = store === undefined ? {} : storedStates(store);
   for (const [index, { name, state }] of proxy.config.backends.entries()) {
-    const kept = Object.hasOwn(states, name) ? states[name] : undefined;
-    if (kept?.[0] === state) proxy.setState(proxy.pool.backends[index], kept[1]);
+    const saved = Object.hasOwn(states, name) ? states[name] : undefined;
+    if (saved?.[0] === state) proxy.setState(proxy.pool.backends[index], saved[1]);
   }
 }
 
-/** Keeps the states that differ from the document. Returns why flash has not taken them; `undefined`: it has. */
-export function saveStates(proxy: ReverseProxy, store: TextStore): string | undefined {
+/**
+ * Saves the states that differ from the document, except under one that ends with the next reset. Returns an error if
+ * flash failed.
+ */
+export function saveStates(
+  proxy: ReverseProxy,
+  store: TextStore | undefined,
+  source: Source,
+): string | undefined {
+  if (store === undefined || source === "until-reset") return undefined;
   const states: Record<string, States[string]> = {};
   for (const [index, { name, state }] of proxy.config.backends.entries()) {
     const now = proxy.pool.backends[index].state;
@@ -53,7 +66,7 @@ export function saveStates(proxy: ReverseProxy, store: TextStore): string | unde
   return store.write(STATES_KEY, text);
 }
 
-/** The states that flash keeps. */
+/** The states in flash. */
 function storedStates(store: TextStore): States {
   const text = store.read(STATES_KEY);
   if (text === undefined) return {};
@@ -64,7 +77,7 @@ function storedStates(store: TextStore): States {
       Array.isArray(pair) && pair.length === 2 && pair.every(isState);
     if (Object.values(states).every(valid)) return states as States;
   } catch {
-    // no JSON: reported below
+    // not JSON: reported below
   }
   store.ignore(STATES_KEY, "is not a list of states");
   return {};

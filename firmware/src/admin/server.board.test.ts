@@ -380,7 +380,7 @@ describe("requests that are none", () => {
     ["UTF-16", Buffer.from("\ufeff{}", "utf16le").toString("latin1"), "it is UTF-16; wanted UTF-8"],
     ["no object", "[1]", "wanted a JSON object"],
     ["another key", { state: "drain", sate: 1 }, "sate: no such key"],
-    ["another state", { state: "asleep" }, "wanted ready, drain, maint"],
+    ["another state", { state: "asleep" }, 'wanted "ready", "drain", "maint"'],
     ["a weight that is none", { weight: "heavy" }, "whole number from 0 to 256"],
   ])("a change with %s is refused with what would do", async (_, body, error) => {
     const lab = await adminLab();

@@ -4,7 +4,7 @@ import type { ConfigStore } from "../config/config-store.ts";
 import { parseJsonBounded } from "../config/reader.ts";
 import type { TextStore } from "../config/storage.ts";
 import type { Report } from "../log/event.ts";
-import type { StartConfig } from "./running-config.ts";
+import type { StartConfig } from "./active-document.ts";
 import { TOKEN_KEY } from "./token.ts";
 
 /** The settings of previous builds: for each one the last value that was not empty. */

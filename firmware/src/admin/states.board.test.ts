@@ -12,9 +12,7 @@ describe("a weight that is set at run time", () => {
   test("lasts until the next configuration, and the answer says so", async () => {
     const lab = await adminLab({ balance: "weighted-round-robin" });
     const answer = await put(lab, "/api/backends/a", { weight: 5 });
-    expect(json(answer).done).toBe(
-      "a has weight 5 instead of 1 until the next configuration or restart",
-    );
+    expect(json(answer).done).toBe("a: weight 5 (was 1) until the next configuration or restart");
     expect(weightOf(lab)).toBe(5);
     await change(lab, { retries: 1 });
     expect(weightOf(lab)).toBe(1);

@@ -4,12 +4,12 @@ import { get, put, TOKEN } from "../../../hil/kit/admin-port.ts";
 import type { EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
 
 describe("another token", () => {
-  const tokenOf = (lab: EmulatedLab) => lab.app!.runtime.token;
+  const tokenOf = (lab: EmulatedLab) => lab.app!.runtime.token.value;
   const OTHER = "battery-staple";
 
   test("counts at once, and is kept when a request with it has come", async () => {
     const lab = await adminLab();
-    lab.app!.runtime.setToken(OTHER);
+    lab.app!.runtime.token.set(OTHER);
     expect((await put(lab, "/api/backends/a", { state: "drain" })).status).toBe(401);
     await get(lab, "/api/status", { token: OTHER });
     expect(lab.events("admin", "token-saved")).toHaveLength(1);
@@ -20,7 +20,7 @@ describe("another token", () => {
 
   test("is taken back when none has come with it within the trial", async () => {
     const lab = await adminLab();
-    lab.app!.runtime.setToken(OTHER);
+    lab.app!.runtime.token.set(OTHER);
     for (const token of [TOKEN, "a-third-token", undefined]) await get(lab, "/", { token });
     await lab.clock.run({ ms: 31_000 });
     expect(lab.events("admin", "token-rolled-back")[0].values).toEqual({ why: "unconfirmed" });
@@ -31,7 +31,7 @@ describe("another token", () => {
 
   test("is gone with a reset during the trial", async () => {
     const lab = await adminLab();
-    lab.app!.runtime.setToken(OTHER);
+    lab.app!.runtime.token.set(OTHER);
     await lab.clock.run({ ms: 5000 });
     await restart(lab);
     expect(tokenOf(lab)).toBe(TOKEN);
@@ -39,9 +39,9 @@ describe("another token", () => {
 
   test("and then a third one: back to the first", async () => {
     const lab = await adminLab();
-    lab.app!.runtime.setToken(OTHER);
+    lab.app!.runtime.token.set(OTHER);
     await lab.clock.run({ ms: 20_000 });
-    lab.app!.runtime.setToken("a-third-token");
+    lab.app!.runtime.token.set("a-third-token");
     await lab.clock.run({ ms: 20_000 });
     expect(tokenOf(lab)).toBe("a-third-token");
     await lab.clock.run({ ms: 11_000 });
@@ -50,7 +50,7 @@ describe("another token", () => {
 
   test("needs no confirmation where the admin port is off", async () => {
     const lab = await adminLab({ adminPort: 0 });
-    lab.app!.runtime.setToken(OTHER);
+    lab.app!.runtime.token.set(OTHER);
     await lab.clock.run({ ms: 31_000 });
     expect(tokenOf(lab)).toBe(OTHER);
   });

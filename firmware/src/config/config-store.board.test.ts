@@ -37,7 +37,7 @@ describe("what a build is given", () => {
     const flash = new Flash();
     const lab = await built(flash, {}, given);
     const [a, b, c] = ["a", "b", "c"].map(name => lab.network.host(name).address);
-    if (lab.app!.runtime.token !== TOKEN) lab.app!.runtime.setToken(TOKEN);
+    if (lab.app!.runtime.token.value !== TOKEN) lab.app!.runtime.token.set(TOKEN);
     await put(lab, "/api/config", { ...(await documentOf(lab)), ...change });
     await lab.clock.run({ ms: 65_000 });
     expect(lab.events("config", "saved")).toHaveLength(1);
@@ -82,14 +82,14 @@ describe("what a build is given", () => {
     const given = { port: "81", token: "battery-staple" };
     const lab = await built(flash, {}, given);
     expect([await ask(lab, 81), await ask(lab, 80)]).toEqual(["HTTP/1.1 200", "ECONNREFUSED"]);
-    expect(lab.app!.runtime.token).toBe("battery-staple");
+    expect(lab.app!.runtime.token.value).toBe("battery-staple");
     expect(givenIn(lab)).toEqual(["port,token"]);
-    lab.app!.runtime.setToken(TOKEN);
+    lab.app!.runtime.token.set(TOKEN);
     await get(lab, "/", { token: TOKEN });
     await lab.clock.run({ ms: 65_000 });
     lab.board.unplug();
     const again = await built(flash, {}, given);
-    expect(again.app!.runtime.token).toBe(TOKEN);
+    expect(again.app!.runtime.token.value).toBe(TOKEN);
     expect(await ask(again, 81)).toBe("HTTP/1.1 200");
   });
 
@@ -183,7 +183,7 @@ describe("the configuration that was built in", () => {
     await restart(lab);
     expect(await documentOf(lab)).toEqual(builtIn);
     expect(lab.events("config", "in-force").at(-1)!.values).toEqual({ source: "built-in" });
-    expect(lab.app!.runtime.token).toBe(TOKEN);
+    expect(lab.app!.runtime.token.value).toBe(TOKEN);
   });
 
   test("with which no backend can be used is taken back, too", async () => {
@@ -233,7 +233,7 @@ describe("a factory reset", () => {
       const lab = new EmulatedLab(mendedBoard(), { flash, reboots: true });
       for (const name of "ab") lab.backend(name, named(name).serve);
       await lab.serve({ retries: 3 }, { token: "built-in-token" });
-      lab.app!.runtime.setToken(TOKEN);
+      lab.app!.runtime.token.set(TOKEN);
       await get(lab, "/", { token: TOKEN });
       await lab.clock.run({ ms: 31_000 });
       await change(lab, { retries: 1 });
@@ -253,7 +253,7 @@ describe("a factory reset", () => {
       });
       const { runtime, proxy } = lab.app!;
       expect([proxy.config.retries, proxy.backend("a")!.state]).toEqual([3, "ready"]);
-      expect(runtime.token).toBe("built-in-token");
+      expect(runtime.token.value).toBe("built-in-token");
       const { source, rolledBack } = (await statusOf(lab)).configuration;
       expect([source, rolledBack]).toEqual(["built-in", null]);
       await lab.clock.run({ ms: 65_000 });
@@ -384,7 +384,7 @@ describe("resets alone take no document away", () => {
       rolledBack: "invalid",
       suspended: true,
     });
-    lab.app!.runtime.setToken(TOKEN);
+    lab.app!.runtime.token.set(TOKEN);
     await change(lab, {});
     expect(await ask(lab, 80)).toBe("HTTP/1.1 200");
   });

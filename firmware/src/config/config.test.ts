@@ -7,7 +7,7 @@ import { readConfig } from "./config.ts";
 
 const backends = [{ address: "192.168.1.10", port: 8080 }];
 
-function complaints(document: unknown): string[] {
+function complaints(document: unknown): readonly string[] {
   const outcome = readConfig(document);
   return "complaints" in outcome ? outcome.complaints : [];
 }

@@ -1,7 +1,7 @@
 import { ipv4, network } from "../net/address.ts";
 import { LISTENERS_MAX } from "../net/connection-budget.ts";
 import { KEYWORD_BYTES_MAX, KEYWORDS_MAX } from "../net/keywords.ts";
-import { brief, DocumentReader, type Key } from "./reader.ts";
+import { brief, type Complaints, DocumentReader, type Key } from "./reader.ts";
 import {
   ADMIN_HOSTS_MAX,
   ADMIN_STATES,
@@ -15,6 +15,7 @@ import {
   ROUTES_MAX,
   type RouteRule,
   STRATEGY_NAMES,
+  type StrategyName,
   UNWEIGHTED,
   WEIGHT_MAX,
 } from "./settings.ts";
@@ -55,7 +56,7 @@ const DEFAULT_RULE: InspectRule = Object.freeze({
  * configuration, defaults filled in, or complaints: each names the key, echoes the value, and
  * says what would do.
  */
-export function readConfig(document: unknown): Configuration | { complaints: string[] } {
+export function readConfig(document: unknown): Configuration | Complaints {
   const check = new DocumentReader();
   const config = check.object<Config>("", document, {
     listeners: key =>
@@ -246,17 +247,12 @@ function crossCheck(config: Config, complain: (complaint: string) => void): void
       );
     }
   }
-  const unweighted = UNWEIGHTED.includes(balance);
   for (const [index, { weight }] of backends.entries()) {
-    if (!unweighted || weight <= 1) continue;
-    complain(
-      `backends[${index}].weight: is ${weight}, but ${balance} ignores weights; use weighted-round-robin`,
-    );
+    const fault = weightFault(weight, balance);
+    if (fault !== undefined) complain(`backends[${index}].weight: ${fault}`);
   }
-  if (unweighted && health.slowStartMs > 0) {
-    complain(
-      `health.slowStartMs: is ${health.slowStartMs}, but ${balance} ignores weights; use weighted-round-robin`,
-    );
+  if (UNWEIGHTED.includes(balance) && health.slowStartMs > 0) {
+    complain(`health.slowStartMs: ${ignored(health.slowStartMs, balance)}`);
   }
   if (health.check === "none" && health.start === "down") {
     complain('health.start: is "down", and without checks no backend would ever come up; use "up"');
@@ -264,6 +260,15 @@ function crossCheck(config: Config, complain: (complaint: string) => void): void
   if (sticky !== "cookie" && stickyKey !== undefined) {
     complain(`stickyKey: has an effect only with sticky "cookie", which is "${sticky}"`);
   }
+}
+
+/** What is wrong with a weight under a strategy that ignores weights. */
+export function weightFault(weight: number, balance: StrategyName): string | undefined {
+  return weight > 1 && UNWEIGHTED.includes(balance) ? ignored(weight, balance) : undefined;
+}
+
+function ignored(value: number, balance: StrategyName): string {
+  return `is ${value}, but ${balance} ignores weights; use weighted-round-robin`;
 }
 
 function unique(

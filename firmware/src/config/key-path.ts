@@ -1,12 +1,10 @@
-import { brief, didYouMean, LEVELS_MAX } from "./reader.ts";
+import { brief, type Complaints, didYouMean, LEVELS_MAX } from "./reader.ts";
 
 /** A value of the configuration: as the document gives it, or the default. */
 export interface KeyValue {
   readonly value: unknown;
   readonly isDefault: boolean;
 }
-
-export type Complaints = { readonly complaints: readonly string[] };
 
 /** What `path`, such as `health.intervalMs` or `backends[0].weight`, is, or what is wrong with the path. */
 export function valueAt(document: object, config: object, path: string): KeyValue | Complaints {

@@ -1,5 +1,10 @@
 import { printable } from "../text/quoting.ts";
 
+/** Everything that is wrong with a text or a value, one sentence each. */
+export interface Complaints {
+  readonly complaints: readonly string[];
+}
+
 /** A value of a document and its path, such as `backends[0].port`. */
 export interface Key {
   readonly path: string;
@@ -10,7 +15,7 @@ export interface Key {
  * Reads a parsed JSON document and collects complaints: each names the key, echoes the value, and says what is
  * expected. The returned values are only valid if there are no complaints.
  */
-export class DocumentReader {
+export class DocumentReader implements Complaints {
   readonly complaints: string[] = [];
 
   /** Keeps `COMPLAINTS_MAX` complaints and then one that there are more: a document may have thousands of faults. */

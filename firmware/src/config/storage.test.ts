@@ -44,7 +44,7 @@ function started(text: Record<string, string>, blobs: string[] = []) {
 test("entries of flash that are not text count as absent, and each is a line of the log", () => {
   const { app, board, lines } = started({}, ["starts", "slot", "token"]);
   expect(statusOf(app.runtime).backends).toHaveLength(1);
-  expect(app.runtime.token).toBe("built-in-token");
+  expect(app.runtime.token.value).toBe("built-in-token");
   expect(board.fatal).toBe(undefined);
   const ignored = (key: string) => `W (0) storage: ignored key=${key} error="is not text"`;
   for (const key of ["starts", "slot", "token"]) expect(lines).toContain(ignored(key));
@@ -52,10 +52,10 @@ test("entries of flash that are not text count as absent, and each is a line of 
 
 test("what is written over such an entry is read back", () => {
   const { app, boot, lines, board } = started({}, ["token"]);
-  app.runtime.setToken("another-token");
+  app.runtime.token.set("another-token");
   app.runtime.confirm(8404); // a request with it has come
   lines.length = 0;
-  expect(boot().runtime.token).toBe("another-token");
+  expect(boot().runtime.token.value).toBe("another-token");
   expect(lines.filter(line => line.includes("storage:"))).toEqual([]);
   expect(board.fatal).toBe(undefined);
 });
@@ -69,7 +69,7 @@ test.each([
   const given = '{"token":"built-in-token"}'; // nothing new
   const { app, lines, board } = started({ "build-settings": given, [key]: value });
   expect(lines).toContain(`W (0) storage: ignored key=${key} error="${error}"`);
-  expect(app.runtime.token).toBe("built-in-token");
+  expect(app.runtime.token.value).toBe("built-in-token");
   expect(board.fatal).toBe(undefined);
 });
 
@@ -191,11 +191,11 @@ test.each<[string, StorageOpener, string]>([
 test("what a full flash does not take is refused, or not kept, with the reason", async () => {
   const full = { open: () => ({ ...EMPTY, write: fails("ESP_ERR_NVS_NOT_ENOUGH_SPACE") }) };
   const { app, clock, lines } = await serving(full);
-  expect(app.runtime.setToken("correct-horse")).toEqual({
+  expect(app.runtime.token.set("correct-horse")).toEqual({
     complaints: ["token: writing to flash failed: Error: ESP_ERR_NVS_NOT_ENOUGH_SPACE"],
   });
-  expect(app.runtime.token).toBe(undefined);
-  expect(app.runtime.setBalance("first")).toHaveProperty("done");
+  expect(app.runtime.token.value).toBe(undefined);
+  expect(app.runtime.setKey("balance", "first")).toHaveProperty("done");
   await clock.run({ ms: 31_000 });
   expect(lines.join("\n")).toMatch(
     /config: save-failed error="Error: ESP_ERR_NVS_NOT_ENOUGH_SPACE"/,

@@ -11,7 +11,7 @@ async function labOf(settings: object = {}) {
   const lab = new EmulatedLab({ ...ourBoard(), socketsMended: true });
   lab.backend("a", httpBackend(() => reply("a")).serve);
   await lab.serve(settings);
-  lab.app!.runtime.setToken(TOKEN);
+  lab.app!.runtime.token.set(TOKEN);
   return lab;
 }
 

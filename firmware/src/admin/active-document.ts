@@ -1,0 +1,28 @@
+import type { Configuration } from "../config/config.ts";
+
+/**
+ * Where a document comes from. `trial`: not saved yet; `until-reset`: never saved; `not-saved`: it passed its trial, but
+ * writing to flash failed.
+ */
+export type Source = "built-in" | "flash" | "trial" | "until-reset" | "not-saved";
+
+/** The document in force and its source. */
+export interface ActiveDocument {
+  readonly document: object;
+  readonly source: Source;
+  /**
+   * Clients get 503, because this document has no routes and the one that the board has fallen back from has some.
+   * It ends when the operator applies any other document.
+   */
+  readonly suspended?: boolean;
+}
+
+/** The configuration that the board starts with. */
+export interface StartConfig extends Configuration, ActiveDocument {
+  /** On trial: the document that returns if the trial fails. */
+  readonly previous?: StartConfig;
+  /** Why the last other document is not in force. */
+  readonly rolledBack: string | undefined;
+  /** The document that the board has fallen back from. */
+  readonly failed?: object | undefined;
+}

@@ -1,0 +1,80 @@
+import type { Outcome } from "./outcome.ts";
+
+export interface AdminAnswer {
+  readonly status: number;
+  readonly type: string;
+  /** ASCII, as a whole or in pieces of at most some hundred characters, which are made as they are sent. */
+  readonly body: string | Pieces;
+  readonly fields?: readonly string[];
+}
+
+/** An object, because the pieces of a string would be its characters. */
+export interface Pieces {
+  readonly pieces: Iterable<string>;
+  /** Of all pieces, where that is known beforehand. */
+  readonly bytes?: number;
+}
+
+export const JSON_TYPE = "application/json";
+
+/** Characters of a long text that are escaped at a time: the engine counts from its start for each. */
+const PIECE = 256;
+
+export function text(status: number, body: string): AdminAnswer {
+  return { status, type: "text/plain", body };
+}
+
+export function json(status: number, value: object): AdminAnswer {
+  return { status, type: JSON_TYPE, body: `${escaped(JSON.stringify(value))}\n` };
+}
+
+export function error(status: number, error: string): AdminAnswer {
+  return json(status, { error });
+}
+
+export function outcomeAnswer(outcome: Outcome): AdminAnswer {
+  if ("done" in outcome) return json(200, outcome);
+  return json(400, { error: outcome.complaints[0], complaints: outcome.complaints });
+}
+
+/** A value of any size as JSON, some characters at a time. */
+export function whole(value: object): AdminAnswer {
+  return { status: 200, type: JSON_TYPE, body: { pieces: pieces(value) } };
+}
+
+/** JSON that lists many values, one at a time: `opening`, which ends with `[`, the values, `]}`. */
+export function list(opening: string, values: Iterable<unknown>): AdminAnswer {
+  return { status: 200, type: JSON_TYPE, body: { pieces: listed(opening, values) } };
+}
+
+function* pieces(value: object): Generator<string, void> {
+  const json = JSON.stringify(value);
+  for (let at = 0; at < json.length; at += PIECE) yield escaped(json.slice(at, at + PIECE));
+  yield "\n";
+}
+
+Object.freeze(pieces.prototype);
+
+function* listed(opening: string, values: Iterable<unknown>): Generator<string, void> {
+  let before = opening;
+  for (const value of values) {
+    yield before + escaped(JSON.stringify(value));
+    before = ",";
+  }
+  yield before === "," ? "]}\n" : `${before}]}\n`;
+}
+
+Object.freeze(listed.prototype);
+
+/** JSON in ASCII, so that a character is a byte. */
+export function escaped(json: string): string {
+  let ascii = "";
+  let from = 0;
+  for (let at = 0; at < json.length; at++) {
+    const code = json.charCodeAt(at);
+    if (code < 0x7f) continue;
+    ascii += `${json.slice(from, at)}\\u${code.toString(16).padStart(4, "0")}`;
+    from = at + 1;
+  }
+  return from === 0 ? json : ascii + json.slice(from);
+}

@@ -1,0 +1,98 @@
+import type { Cancel, Platform } from "../platform.ts";
+import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
+import type { ActiveDocument } from "./active-document.ts";
+
+/** Duration of a trial: a document is saved after it. */
+export const TRIAL_MS = 30_000;
+
+interface TrialParts {
+  readonly platform: Platform;
+  readonly proxy: ReverseProxy;
+}
+
+/** What was in force before a trial; a trial that follows another one takes it over. */
+export interface BeforeTrial {
+  /** The document that returns if the trial fails. */
+  readonly previous: ActiveDocument;
+  readonly previousAdminPort: number;
+  /** A backend was usable. */
+  readonly served: boolean;
+  /** A request with the token has arrived at the admin port. */
+  readonly confirmed: boolean;
+}
+
+/** The trial of the document in force, and the conditions under which it passes. */
+export class Trial implements BeforeTrial {
+  readonly previous: ActiveDocument;
+  readonly previousAdminPort: number;
+  readonly served: boolean;
+  confirmed: boolean;
+  /** How the document is saved: `built-in` by erasing what flash has. */
+  readonly savedAs: "flash" | "built-in";
+  #parts: TrialParts;
+  #exceptions = 0;
+  #endsMs = Number.POSITIVE_INFINITY;
+  #timer: Cancel | undefined;
+
+  /** Called before the document is in force: `adminPort` is its port. */
+  constructor(
+    parts: TrialParts,
+    before: BeforeTrial,
+    adminPort: number,
+    savedAs: Trial["savedAs"],
+  ) {
+    this.#parts = parts;
+    this.previous = before.previous;
+    this.previousAdminPort = before.previousAdminPort;
+    this.served = before.served;
+    this.confirmed = before.confirmed && parts.proxy.config.adminPort === adminPort;
+    this.savedAs = savedAs;
+  }
+
+  /** Milliseconds until its end; the timer starts when the network is up. */
+  get leftMs(): number {
+    return Math.min(TRIAL_MS, this.#endsMs - this.#parts.platform.clock.now());
+  }
+
+  /** Calls `ended` after `ms`, and not at the time that was set before. */
+  endAfter(ms: number, ended: () => void): void {
+    const { clock } = this.#parts.platform;
+    this.stop();
+    this.#endsMs = clock.now() + ms;
+    this.#timer = clock.after(ms, ended);
+  }
+
+  stop(): void {
+    this.#timer?.();
+  }
+
+  /** Called when a request with the token has arrived at `port`. */
+  confirm(port: number): void {
+    if (port === this.#parts.proxy.config.adminPort) this.confirmed = true;
+  }
+
+  /** Called when an exception was logged. */
+  countException(): void {
+    this.#exceptions++;
+  }
+
+  /** Why the document must not be saved; `undefined` if it may be. */
+  get failure(): string | undefined {
+    if (this.#exceptions > 0) return "exceptions";
+    if (this.#parts.platform.link.address === undefined) return "no-network";
+    if (!this.isConfirmed) return "unconfirmed";
+    return this.served && !hasUsableBackend(this.#parts) ? "no-backend" : undefined;
+  }
+
+  /** A new admin port must have received a request with the token, or the operator might be locked out. */
+  get isConfirmed(): boolean {
+    const { adminPort } = this.#parts.proxy.config;
+    return this.confirmed || adminPort === this.previousAdminPort || adminPort === 0;
+  }
+}
+
+/** True if a backend is up. */
+export function hasUsableBackend({ platform, proxy }: TrialParts): boolean {
+  const nowMs = platform.clock.now();
+  return proxy.pool.backends.some(backend => backend.operationalState(nowMs) === "up");
+}
