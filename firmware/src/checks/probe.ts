@@ -1,6 +1,7 @@
 import type { Backend } from "../backend/backend.ts";
 import type { CheckCode } from "../backend/health.ts";
-import { type BodyReader, bodyBytes, bodyReader, responseFraming } from "../http1/body.ts";
+import { type BodyReader, bodyBytes, bodyReader } from "../http1/body.ts";
+import { responseFraming } from "../http1/framing.ts";
 import type { Head } from "../http1/head.ts";
 import type { HeadPool } from "../http1/head-pool.ts";
 import type { Report } from "../log/event.ts";

@@ -1,15 +1,8 @@
 import { describe, expect, test } from "vitest";
 import fc from "../../../hil/kit/properties.ts";
-import {
-  bodyReader,
-  CHUNK_BEFORE,
-  CHUNK_BEHIND,
-  type Framing,
-  LAST_CHUNK,
-  requestFraming,
-  responseFraming,
-  wrapChunk,
-} from "./body.ts";
+import { bodyReader } from "./body.ts";
+import { CHUNK_BEFORE, CHUNK_BEHIND, LAST_CHUNK, wrapChunk } from "./chunked-body.ts";
+import { type Framing, requestFraming, responseFraming } from "./framing.ts";
 import { Head } from "./head.ts";
 
 function bytes(text: string): Uint8Array {

@@ -1,4 +1,7 @@
-import type { Field, Head } from "./head.ts";
+import { EQUALS, SEMICOLON, SPACE, TAB } from "../net/ascii-codes.ts";
+import { isBlank } from "./grammar.ts";
+import type { Head } from "./head.ts";
+import type { Field } from "./head-fields.ts";
 
 /** The cookie that keeps a browser with its backend. */
 export const STICKY_COOKIE = "lb";
@@ -6,12 +9,7 @@ export const STICKY_COOKIE = "lb";
 /** What its pair begins with: `lb=`. */
 const L = 108;
 const B = 98;
-const EQUALS = 61;
 export const OURS_BYTES = 3;
-
-const TAB = 9;
-const SPACE = 32;
-const SEMICOLON = 59;
 
 /** Is there a cookie of ours in a field? */
 export function hasStickyCookie(head: Head, field: Field): boolean {
@@ -66,14 +64,10 @@ export function ours(cookies: Uint8Array, from: number): number {
 
 function skipBlanks(bytes: Uint8Array, start: number): number {
   let at = start;
-  while (at < bytes.byteLength && blank(bytes[at])) at++;
+  while (at < bytes.byteLength && isBlank(bytes[at])) at++;
   return Math.min(at, bytes.byteLength);
 }
 
-function blank(byte: number): boolean {
-  return byte === SPACE || byte === TAB;
-}
-
 export function ends(byte: number): boolean {
-  return byte === SEMICOLON || blank(byte);
+  return byte === SEMICOLON || isBlank(byte);
 }

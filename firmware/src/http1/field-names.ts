@@ -1,42 +1,54 @@
 import { deepFreeze } from "../deep-freeze.ts";
+import { HYPHEN, UNDERSCORE } from "../net/ascii-codes.ts";
 
-/** Field names that the proxy handles. */
-export const NAMES = Object.freeze([
-  "", // any other
-  "connection",
-  "content-length",
-  "transfer-encoding",
-  "host",
-  "expect",
-  "upgrade",
-  "te",
-  "trailer",
-  "keep-alive",
-  "proxy-connection",
-  "proxy-authenticate",
-  "proxy-authorization",
-  "http2-settings",
-  "via",
-  "forwarded",
-  "x-forwarded-for",
-  "x-forwarded-proto",
-  "x-forwarded-host",
-  "x-request-id",
-  "x-real-ip",
-  "x-client-ip",
-  "x-cluster-client-ip",
-  "true-client-ip",
-  "cf-connecting-ip",
-  "x-original-url",
-  "x-rewrite-url",
-  "remote-user",
-  "x-remote-user",
-  "accept",
-  "cookie",
-  "x-forwarded-", // and anything behind it
-] as const);
+/**
+ * The fields that the proxy handles:
+ *
+ * - `hop`: of one connection only (RFC 9110 section 7.6.1), or of the framing: never forwarded
+ * - `origin`: where a request came from; written by the proxy, with what a trusted proxy says
+ * - `claim`: what backends believe because a proxy stands before them: where a request came from, who sent it, and what
+ *   it asks for; forwarded from a trusted proxy only (firmware/ROUTING.md has the reasons)
+ * - `read`: each has its own rule in `rewrite.ts`
+ */
+export const TREATMENT = Object.freeze({
+  connection: "hop",
+  "content-length": "hop",
+  "transfer-encoding": "hop",
+  "keep-alive": "hop",
+  "proxy-connection": "hop",
+  "proxy-authenticate": "hop",
+  "proxy-authorization": "hop",
+  "http2-settings": "hop",
+  te: "hop",
+  trailer: "hop",
+  upgrade: "hop",
+  "x-forwarded-for": "origin",
+  "x-forwarded-proto": "origin",
+  "x-forwarded-host": "origin",
+  forwarded: "claim",
+  "x-forwarded-": "claim", // and anything behind it
+  "x-real-ip": "claim",
+  "x-client-ip": "claim",
+  "x-cluster-client-ip": "claim",
+  "true-client-ip": "claim",
+  "cf-connecting-ip": "claim",
+  "x-original-url": "claim",
+  "x-rewrite-url": "claim",
+  "remote-user": "claim",
+  "x-remote-user": "claim",
+  accept: "read",
+  cookie: "read",
+  expect: "read",
+  host: "read",
+  via: "read",
+  "x-request-id": "read",
+  "": "read", // any other name
+} as const);
 
-export type Name = (typeof NAMES)[number];
+/** A name in lower case. */
+export type Name = keyof typeof TREATMENT;
+
+const NAMES = Object.keys(TREATMENT) as Name[];
 
 const NONE: readonly Name[] = Object.freeze([]);
 
@@ -82,6 +94,3 @@ function spells(name: string, bytes: Uint8Array, start: number): boolean {
   }
   return true;
 }
-
-const HYPHEN = 45;
-const UNDERSCORE = 95;

@@ -1,3 +1,5 @@
+import { SPACE, TAB } from "../net/ascii-codes.ts";
+
 /** What bytes a part of a head may be made of (RFC 9112, RFC 9110 section 5.6.2): 1 for those, else 0. */
 export type ByteClass = Uint8Array;
 
@@ -43,4 +45,27 @@ export function span(bytes: Uint8Array, start: number, of: ByteClass): number {
   let at = start;
   while (of[bytes[at]]) ++at;
   return at;
+}
+
+/** Space or tab. */
+export function isBlank(byte: number): boolean {
+  return byte === SPACE || byte === TAB;
+}
+
+/** The value of a hexadecimal digit; far below 0 for any other byte, so that two together are below 0, too. */
+export function hexadecimal(byte: number): number {
+  if (byte >= 48 && byte <= 57) return byte - 48;
+  const letter = byte | 32;
+  return letter >= 97 && letter <= 102 ? letter - 87 : -256;
+}
+
+/** A run of decimal digits as a number; -1 where another byte is among them. */
+export function decimal(bytes: Uint8Array, start: number, end: number): number {
+  let number = 0;
+  for (let at = start; at < end; at++) {
+    const digit = bytes[at] - 48;
+    if (digit < 0 || digit > 9) return -1;
+    number = number * 10 + digit;
+  }
+  return number;
 }

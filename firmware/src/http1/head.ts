@@ -3,20 +3,11 @@
  * refused, so that no server behind the proxy sees another message than the proxy did.
  */
 
+import { COLON, COMMA, CR, DOT, LF, SLASH, SPACE } from "../net/ascii-codes.ts";
 import { EMPTY_LINES_MAX } from "../net/sniff.ts";
-import { isUnderscored, type Name, nameAt } from "./field-names.ts";
-import { HOST, span, TARGET, TOKEN, VALUE } from "./grammar.ts";
-
-/** Position of a field in `Head.bytes`; ends are exclusive, the value is without white space around it. */
-export interface Field {
-  /** One of `NAMES`. Empty if it has `_` for `-`: CGI backends treat both alike, others do not. */
-  readonly name: Name;
-  /** Where its line begins, and the next one. */
-  readonly lineStart: number;
-  readonly lineEnd: number;
-  readonly valueStart: number;
-  readonly valueEnd: number;
-}
+import { isUnderscored, nameAt } from "./field-names.ts";
+import { decimal, isBlank, span, TARGET, TOKEN, VALUE } from "./grammar.ts";
+import { HeadFields, LINE_END_BYTES, NOTHING } from "./head-fields.ts";
 
 export interface HeadLimits {
   /** Longest head in bytes, including the empty line. */
@@ -39,23 +30,6 @@ export interface HeadBuffers {
   unclaim(bytes: number): void;
 }
 
-const TAB = 9;
-const LF = 10;
-const CR = 13;
-/** CR and LF. */
-const LINE_END_BYTES = 2;
-const SPACE = 32;
-const COMMA = 44;
-const DOT = 46;
-const SLASH = 47;
-const COLON = 58;
-
-/** Bytes converted to text per call: they are passed on the engine's stack, which is small on the chip. */
-export const TEXT_PIECE = 32;
-
-/** Size of the blocks that pieces are joined to first, because each concatenation copies everything. */
-const TEXT_BLOCK = 512;
-
 /**
  * Most members of all Connection and Upgrade lists of a head; browsers send two. A head full of them would need more
  * memory than the chip has.
@@ -71,27 +45,15 @@ const KNOWN_FIELDS_MAX = 32;
 /** Initial size of a head's own buffer, in bytes; a buffer of this size is reused. */
 export const BUFFER_BYTES = 512;
 
-const NOTHING = new Uint8Array(0);
-const NO_FIELDS: readonly Field[] = Object.freeze([]);
-const NO_TOKENS: readonly string[] = Object.freeze([]);
-
 /**
  * One head, fed piece by piece. The result does not depend on where the pieces are cut: each line is parsed when it is
  * complete, and the first error decides.
  */
-export class Head {
-  /** The bytes of the head: the piece itself if the head came in one piece, else a copy. */
-  bytes: Uint8Array = NOTHING;
-  /** Bytes received so far. */
-  length = 0;
+export class Head extends HeadFields {
   done = false;
   error: HeadError | undefined;
-  /** The fields with names of `NAMES`, in their order. */
-  known: Field[] = [];
   /** Lines so far, including the first line, without the empty one. */
   lines = 0;
-  /** Where the second line begins. */
-  fieldsStart = 0;
 
   /** Minor version: HTTP/1.`minor`, 0 or 1. */
   minor = 1;
@@ -118,6 +80,7 @@ export class Head {
   private lineStart = 0;
 
   constructor(kind: "request" | "response", limits: HeadLimits, buffers?: HeadBuffers) {
+    super();
     this.isRequest = kind === "request";
     this.limits = limits;
     this.buffers = buffers;
@@ -186,99 +149,6 @@ export class Head {
     }
     this.own.set(this.bytes.subarray(0, length));
     this.bytes = this.own;
-  }
-
-  /** The fields of one name. */
-  all(name: Name): readonly Field[] {
-    const { known } = this;
-    let found: Field[] | undefined;
-    for (let i = 0; i < known.length; i++) {
-      if (known[i].name !== name) continue;
-      if (found === undefined) found = [known[i]];
-      else found.push(known[i]);
-    }
-    return found ?? NO_FIELDS;
-  }
-
-  /** The only field of a name; `undefined` if there is none or more than one. */
-  only(name: Name): Field | undefined {
-    const { known } = this;
-    let found: Field | undefined;
-    for (let i = 0; i < known.length; i++) {
-      if (known[i].name !== name) continue;
-      if (found !== undefined) return undefined;
-      found = known[i];
-    }
-    return found;
-  }
-
-  /** The first field of a name if all of them have the same value; `undefined` if there is none. */
-  agreed(name: Name): Field | undefined {
-    const { known } = this;
-    let found: Field | undefined;
-    for (let i = 0; i < known.length; i++) {
-      if (known[i].name !== name) continue;
-      if (found === undefined) found = known[i];
-      else if (this.value(known[i]) !== this.value(found)) return undefined;
-    }
-    return found;
-  }
-
-  /**
-   * The end of the line that begins at `start`. Only positions of known fields are stored; from `fieldsStart` on this
-   * finds the others.
-   */
-  lineEnd(start: number): number {
-    return this.bytes.indexOf(LF, start) + 1;
-  }
-
-  /** The name of the field whose line begins at `start`, in lower case. */
-  nameAt(start: number): string {
-    return this.text(start, this.bytes.indexOf(COLON, start)).toLowerCase();
-  }
-
-  /** The value of the first field of this name (in lower case), known or not. */
-  lookup(name: string): string | undefined {
-    const { bytes } = this;
-    const fieldsEnd = this.length - LINE_END_BYTES;
-    for (let start = this.fieldsStart, end = 0; start < fieldsEnd; start = end) {
-      end = this.lineEnd(start);
-      let valueStart = bytes.indexOf(COLON, start) + 1;
-      if (valueStart - 1 - start !== name.length || this.nameAt(start) !== name) continue;
-      let valueEnd = end - LINE_END_BYTES;
-      while (valueStart < valueEnd && blank(bytes[valueStart])) valueStart++;
-      while (valueEnd > valueStart && blank(bytes[valueEnd - 1])) valueEnd--;
-      return this.text(valueStart, valueEnd);
-    }
-    return undefined;
-  }
-
-  /** Bytes as text, one character each. */
-  text(start: number, end: number): string {
-    return textOf(this.bytes, start, end);
-  }
-
-  value({ valueStart, valueEnd }: Field): string {
-    return this.text(valueStart, valueEnd);
-  }
-
-  /** True if the token list of the fields of this name contains `token` (in lower case). */
-  lists(name: Name, token: string): boolean {
-    return this.tokens(name).includes(token);
-  }
-
-  /** Tokens of all fields of a name, in lower case. */
-  tokens(name: Name): readonly string[] {
-    const fields = this.all(name);
-    if (fields.length === 0) return NO_TOKENS;
-    const tokens: string[] = [];
-    for (const field of fields) {
-      for (const part of this.value(field).split(",")) {
-        const token = part.trim().toLowerCase();
-        if (token !== "") tokens.push(token);
-      }
-    }
-    return tokens;
   }
 
   private reserve(length: number): void {
@@ -360,7 +230,7 @@ export class Head {
   /** `HTTP/1.1 200 OK`; the words may be missing, and their blank with them. */
   private statusLine(start: number, end: number): boolean {
     if (end < start + 12 || !this.version(start) || this.bytes[start + 8] !== SPACE) return false;
-    this.status = this.digits(start + 9, start + 12);
+    this.status = decimal(this.bytes, start + 9, start + 12);
     return (
       this.status >= 100 &&
       (end === start + 12 || this.bytes[start + 12] === SPACE) &&
@@ -399,8 +269,8 @@ export class Head {
     let valueStart = nameEnd + 1;
     if (span(bytes, valueStart, VALUE) !== end) return false;
     let valueEnd = end;
-    while (valueStart < valueEnd && blank(bytes[valueStart])) valueStart++;
-    while (valueEnd > valueStart && blank(bytes[valueEnd - 1])) valueEnd--;
+    while (valueStart < valueEnd && isBlank(bytes[valueStart])) valueStart++;
+    while (valueEnd > valueStart && isBlank(bytes[valueEnd - 1])) valueEnd--;
     const name = nameAt(bytes, start, nameEnd - start);
     if (name === "") return true;
     const isKnown = !isUnderscored(name, bytes, start);
@@ -425,45 +295,4 @@ export class Head {
       comma = bytes.indexOf(COMMA, comma + 1);
     } while (comma >= 0 && comma < end);
   }
-
-  private digits(start: number, end: number): number {
-    let number = 0;
-    for (let at = start; at < end; at++) {
-      const digit = this.bytes[at] - 48;
-      if (digit < 0 || digit > 9) return -1;
-      number = number * 10 + digit;
-    }
-    return number;
-  }
-
-  /** A value of 1 to 15 digits as a number; -1 for any other value. */
-  number({ valueStart, valueEnd }: Field): number {
-    const count = valueEnd - valueStart;
-    return count >= 1 && count <= 15 ? this.digits(valueStart, valueEnd) : -1;
-  }
-
-  /** True if the bytes are allowed in an authority: a name or address with an optional port. */
-  isHost(start: number, end: number): boolean {
-    return span(this.bytes, start, HOST) >= end;
-  }
-}
-
-/** Bytes as text, one character each. */
-export function textOf(bytes: Uint8Array, start: number, end: number): string {
-  let text = "";
-  if (end - start > TEXT_BLOCK) {
-    for (let at = start; at < end; at += TEXT_BLOCK) {
-      text += textOf(bytes, at, Math.min(end, at + TEXT_BLOCK));
-    }
-    return text;
-  }
-  for (let at = start; at < end; at += TEXT_PIECE) {
-    const piece = bytes.subarray(at, Math.min(end, at + TEXT_PIECE));
-    text += String.fromCharCode.apply(null, piece as unknown as number[]);
-  }
-  return text;
-}
-
-function blank(byte: number): boolean {
-  return byte === SPACE || byte === TAB;
 }

@@ -1,14 +1,9 @@
-import { UNRESERVED } from "./grammar.ts";
-import { textOf } from "./head.ts";
+import { BACKSLASH, DOT, PERCENT, SEMICOLON, SLASH } from "../net/ascii-codes.ts";
+import { textOf } from "../text/ascii.ts";
+import { hexadecimal, UNRESERVED } from "./grammar.ts";
 
 /** Longest path of a route, in bytes; a request's path is compared up to one byte more. */
 export const ROUTE_PATH_MAX = 128;
-
-const PERCENT = 37;
-const DOT = 46;
-const SLASH = 47;
-const SEMICOLON = 59;
-const BACKSLASH = 92;
 
 /** True if no segment is empty or begins with a dot; bytes of `PLAIN_PATH` are then a normal path. */
 export function isNormal(bytes: Uint8Array, start: number, end: number): boolean {
@@ -105,13 +100,6 @@ export function normalPath(
     if (at >= end) return into.subarray(0, length);
     at += width;
   }
-}
-
-/** The value of a hexadecimal digit; far below 0 for any other byte. */
-function hexadecimal(byte: number): number {
-  if (byte >= 48 && byte <= 57) return byte - 48;
-  const letter = byte | 32;
-  return letter >= 97 && letter <= 102 ? letter - 87 : -256;
 }
 
 /** Are these `size` bytes `.` or `..`? */

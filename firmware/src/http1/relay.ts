@@ -1,5 +1,6 @@
 import type { Endpoint } from "../net/endpoint.ts";
-import { type BodyReader, CHUNK_BEFORE, CHUNK_BEHIND, LAST_CHUNK, wrapChunk } from "./body.ts";
+import type { BodyReader } from "./body.ts";
+import { CHUNK_BEFORE, CHUNK_BEHIND, LAST_CHUNK, wrapChunk } from "./chunked-body.ts";
 
 /**
  * Moves a body from one endpoint to another as far as it goes, and frames it anew: in chunks of our

@@ -1,7 +1,8 @@
 import type { Endpoint } from "../net/endpoint.ts";
-import { ascii } from "../text/ascii.ts";
-import { type BodyReader, bodyBytes, bodyReader, requestFraming } from "./body.ts";
-import { Head, type HeadError, type HeadLimits, textOf } from "./head.ts";
+import { ascii, textOf } from "../text/ascii.ts";
+import { type BodyReader, bodyBytes, bodyReader } from "./body.ts";
+import { requestFraming } from "./framing.ts";
+import { Head, type HeadError, type HeadLimits } from "./head.ts";
 import { namesHost, pathStart } from "./request.ts";
 
 const CONTINUE = ascii("HTTP/1.1 100 Continue\r\n\r\n");

@@ -1,8 +1,10 @@
+import { ASTERISK, QUESTION_MARK, SLASH } from "../net/ascii-codes.ts";
 import { ascii } from "../text/ascii.ts";
 import type { AnswerStatus } from "./answer.ts";
-import { type Framing, requestFraming } from "./body.ts";
+import { type Framing, requestFraming } from "./framing.ts";
 import { PLAIN_PATH, span } from "./grammar.ts";
-import type { Field, Head } from "./head.ts";
+import type { Head } from "./head.ts";
+import type { Field } from "./head-fields.ts";
 import { comparedPath, hasNul, isNormal, normalPath, ROUTE_PATH_MAX } from "./path.ts";
 import { type RoutePattern, type Routes, route, strippedStart, withoutDot } from "./route.ts";
 
@@ -37,10 +39,6 @@ const ODD_PATH_BYTES_MAX = 2_048;
 const PORT_DIGITS_MAX = 5;
 const DIGITS = "0123456789";
 const IPV6 = "0123456789abcdefABCDEF:.";
-
-const SLASH = 47;
-const QUESTION_MARK = 63;
-const ASTERISK = 42;
 
 /** The target of OPTIONS that means the server itself. */
 const SERVER = ascii("*");

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import fc from "../../../hil/kit/properties.ts";
 import { ascii } from "../text/ascii.ts";
-import { type Framing, requestFraming } from "./body.ts";
-import { type Field, Head } from "./head.ts";
+import { type Framing, requestFraming } from "./framing.ts";
+import { Head } from "./head.ts";
+import type { Field } from "./head-fields.ts";
 import { addClose, REWRITE_BYTES, rewriteRequest, rewriteResponse } from "./rewrite.ts";
 
 const LIMITS = { headBytesMax: 4096, headLinesMax: 48 };

@@ -3,54 +3,14 @@
  * written by the proxy.
  */
 
+import { SPACE } from "../net/ascii-codes.ts";
 import { ascii } from "../text/ascii.ts";
-import type { Framing } from "./body.ts";
 import { hasStickyCookie, withoutStickyCookie } from "./cookies.ts";
-import type { Name } from "./field-names.ts";
-import type { Field, Head } from "./head.ts";
-
-/** Fields of one connection only (RFC 9110 section 7.6.1), or written by the proxy. */
-const OURS: readonly Name[] = Object.freeze([
-  "connection",
-  "content-length",
-  "transfer-encoding",
-  "keep-alive",
-  "proxy-connection",
-  "proxy-authenticate",
-  "proxy-authorization",
-  "http2-settings",
-  "te",
-  "trailer",
-  "upgrade",
-]);
-
-/** Say where a request came from, and are written by us; what a proxy says that we trust is part of it. */
-const REWRITTEN: readonly Name[] = Object.freeze([
-  "x-forwarded-for",
-  "x-forwarded-proto",
-  "x-forwarded-host",
-]);
-
-/**
- * What backends believe because a proxy stands before them: where a request came from, who sent it, and what it asks for.
- * Passed on only from a proxy that we trust; firmware/ROUTING.md has the reasons.
- */
-const CLAIMS: readonly Name[] = Object.freeze([
-  "forwarded",
-  "x-forwarded-",
-  "x-real-ip",
-  "x-client-ip",
-  "x-cluster-client-ip",
-  "true-client-ip",
-  "cf-connecting-ip",
-  "x-original-url",
-  "x-rewrite-url",
-  "remote-user",
-  "x-remote-user",
-]);
-
-/** What Connection does not take away from a request: it says whose the request is, and the log says the same. */
-const KEPT: readonly Name[] = Object.freeze(["host", "x-request-id"]);
+import { TREATMENT } from "./field-names.ts";
+import type { Framing } from "./framing.ts";
+import type { Head } from "./head.ts";
+import type { Field } from "./head-fields.ts";
+import { CONTENT_LENGTH, HeadWriter, LINE_END } from "./head-writer.ts";
 
 /** Tokens of Connection that are not field names. */
 const OPTIONS = Object.freeze(["close", "keep-alive", "upgrade"]);
@@ -70,97 +30,14 @@ const VIA = ascii("Via: ");
 const VIA_1_0 = ascii("1.0 ");
 const VIA_1_1 = ascii("1.1 ");
 const REQUEST_ID = ascii("X-Request-Id: ");
-const CONTENT_LENGTH = ascii("Content-Length: ");
-const CHUNKED = ascii("Transfer-Encoding: chunked\r\n");
 const COOKIE = ascii("Cookie: ");
 const COMMA = ascii(", ");
-const LINE_END = ascii("\r\n");
 const CONNECTION_CLOSE = ascii("Connection: close\r\n\r\n");
 const NO_REASON = ascii(" \r\n");
 
 /** Position of a response's status in its first line. */
 const STATUS_START = 9;
 const STATUS_END = 12;
-
-const SPACE = 32;
-
-/** Writes text, bytes and parts of another head to a buffer, one after the other. */
-class Writer {
-  length = 0;
-  private buffer: Uint8Array;
-
-  constructor(buffer: Uint8Array) {
-    this.buffer = buffer;
-  }
-
-  text(text: string): void {
-    const { buffer, length } = this;
-    const count = text.length;
-    for (let i = 0; i < count; i++) buffer[length + i] = text.charCodeAt(i);
-    this.length = length + count;
-  }
-
-  bytes(bytes: Uint8Array): void {
-    this.buffer.set(bytes, this.length);
-    this.length += bytes.byteLength;
-  }
-
-  piece(bytes: Uint8Array, start: number, end: number): void {
-    this.bytes(bytes.subarray(start, end));
-  }
-
-  value(head: Head, { valueStart, valueEnd }: Field): void {
-    this.piece(head.bytes, valueStart, valueEnd);
-  }
-
-  /** A value, and the end of its line. */
-  line({ bytes }: Head, { valueStart, valueEnd, lineEnd }: Field): void {
-    const isTrimmed = valueEnd + LINE_END.byteLength === lineEnd;
-    this.piece(bytes, valueStart, isTrimmed ? lineEnd : valueEnd);
-    if (!isTrimmed) this.bytes(LINE_END);
-  }
-
-  /**
-   * The fields of `head`, but for known ones that are not `kept` and for those of the names in `named`, unless
-   * they are in `KEPT`. What follows each other is one piece where nothing is named, which is nearly always.
-   */
-  fields(head: Head, named: readonly string[] | undefined, kept: (field: Field) => boolean): void {
-    const { known, bytes } = head;
-    const fieldsEnd = head.length - LINE_END.byteLength;
-    let start = head.fieldsStart;
-    let next = 0;
-    if (named === undefined) {
-      for (; next < known.length; next++) {
-        const field = known[next];
-        if (kept(field)) continue;
-        if (field.lineStart > start) this.piece(bytes, start, field.lineStart);
-        start = field.lineEnd;
-      }
-      if (fieldsEnd > start) this.piece(bytes, start, fieldsEnd);
-      return;
-    }
-    for (let end = 0; start < fieldsEnd; start = end) {
-      end = head.lineEnd(start);
-      const field = known[next]?.lineStart === start ? known[next++] : undefined;
-      if (field !== undefined && !kept(field)) continue;
-      if (
-        (field !== undefined && KEPT.includes(field.name)) ||
-        !named.includes(head.nameAt(start))
-      ) {
-        this.piece(bytes, start, end);
-      }
-    }
-  }
-
-  framing(framing: Framing): void {
-    if (typeof framing === "number") {
-      this.bytes(CONTENT_LENGTH);
-      this.text(`${framing}\r\n`);
-    } else if (framing === "chunked") {
-      this.bytes(CHUNKED);
-    }
-  }
-}
 
 /** What the rewritten head of a request is made from, beside the head. */
 export interface RequestRewrite {
@@ -196,7 +73,7 @@ export function rewriteRequest(
   { signature, stickyCookie }: RewriteRules,
 ): number {
   const { bytes } = head;
-  const out = new Writer(buffer);
+  const out = new HeadWriter(buffer);
   if (request.target === undefined) {
     out.piece(bytes, head.start, head.targetEnd);
   } else {
@@ -208,14 +85,12 @@ export function rewriteRequest(
   const { hasOwnId = false } = request;
   out.fields(head, connectionNames(head), field => {
     const { name } = field;
-    if (name === "" || OURS.includes(name)) return false;
-    if (name === "x-request-id") return hasOwnId;
-    if (REWRITTEN.includes(name)) return false;
-    if (CLAIMS.includes(name)) return trusted;
-    if (name === "expect") return head.minor === 1;
-    if (name === "cookie") return stickyCookie === undefined || !hasStickyCookie(head, field);
+    const treatment = TREATMENT[name];
+    if (treatment !== "read") return treatment === "claim" && trusted;
     if (name === "host") return head.authority === undefined;
-    return name !== "via";
+    if (name === "x-request-id") return hasOwnId;
+    if (name === "cookie") return stickyCookie === undefined || !hasStickyCookie(head, field);
+    return name === "accept" || (name === "expect" && head.minor === 1);
   });
   if (head.authority !== undefined) out.text(`Host: ${head.authority}\r\n`);
   else if (host === undefined) out.bytes(NO_HOST); // HTTP/1.0 knows none, HTTP/1.1 demands one
@@ -245,7 +120,7 @@ export function addClose(buffer: Uint8Array, length: number): number {
   return start + CONNECTION_CLOSE.byteLength;
 }
 
-function cookies(out: Writer, head: Head): void {
+function cookies(out: HeadWriter, head: Head): void {
   for (const field of head.all("cookie")) {
     if (!hasStickyCookie(head, field)) continue; // it was written as it came
     const before = out.length;
@@ -258,7 +133,7 @@ function cookies(out: Writer, head: Head): void {
 }
 
 function forwarded(
-  out: Writer,
+  out: HeadWriter,
   head: Head,
   host: Field | undefined,
   clientAddress: string,
@@ -306,7 +181,7 @@ export function rewriteResponse(
   setCookie?: string,
   protocol?: Field,
 ): number {
-  const out = new Writer(buffer);
+  const out = new HeadWriter(buffer);
   out.bytes(HTTP_1_1);
   // The status, the reason and the line's end: after "HTTP/1.1 " of the line that came. The blank before
   // the reason stands there also where the reason is empty (RFC 9112 section 4).
@@ -316,8 +191,8 @@ export function rewriteResponse(
     out.piece(head.bytes, STATUS_START, STATUS_END);
     out.bytes(NO_REASON);
   }
-  // A name with _ for - is none of ours: clients do not take the two for the same.
-  out.fields(head, connectionNames(head), ({ name }) => name === "" || !OURS.includes(name));
+  // With _ for - it is another field: clients do not take the two for the same.
+  out.fields(head, connectionNames(head), ({ name }) => TREATMENT[name] !== "hop");
   const length = framing === "none" ? head.only("content-length") : undefined;
   if (length !== undefined && head.status >= 200 && head.status !== 204) {
     out.bytes(CONTENT_LENGTH);
@@ -333,7 +208,7 @@ export function rewriteResponse(
   return out.length;
 }
 
-function upgrade(out: Writer, head: Head, field: Field | undefined): void {
+function upgrade(out: HeadWriter, head: Head, field: Field | undefined): void {
   if (field === undefined) return;
   out.text("Connection: Upgrade\r\nUpgrade: ");
   out.line(head, field);

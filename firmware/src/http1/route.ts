@@ -1,3 +1,4 @@
+import { SLASH } from "../net/ascii-codes.ts";
 /** Which requests a route is for. */
 export interface RoutePattern {
   /** In lower case: a name, `*.` and the end of names, or `undefined` for every host. */
@@ -90,8 +91,6 @@ function holds(prefix: string, path: string): boolean {
   if (!path.startsWith(prefix)) return prefix === `${path}/`;
   return prefix.endsWith("/") || path.length === prefix.length || path[prefix.length] === "/";
 }
-
-const SLASH = 47;
 
 /** Where a normal path begins that is left without the route's: at a slash, or at the end where nothing is left. */
 export function strippedStart(

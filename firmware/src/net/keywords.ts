@@ -1,4 +1,5 @@
 import type { FindKeyword } from "../platform.ts";
+import { CR, DEL, LF, NUL, TAB } from "./ascii-codes.ts";
 
 /**
  * A keyword to search for.
@@ -22,12 +23,6 @@ export interface Keyword {
  */
 export const KEYWORD_BYTES_MAX = 128;
 export const KEYWORDS_MAX = 8;
-
-const NUL = 0;
-const TAB = 9;
-const LF = 10;
-const CR = 13;
-const DEL = 127;
 
 /**
  * Searches a stream for several keywords with one table lookup per byte, independent of the number of keywords and

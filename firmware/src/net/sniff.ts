@@ -1,3 +1,4 @@
+import { ASTERISK, BRACKET, CR, DOT, FF, LF, SLASH, SPACE, TAB, VT } from "./ascii-codes.ts";
 /**
  * The methods of the IANA registry (June 2026) without `PRI`, the start of HTTP/2, which is handled as raw TCP.
  * Common ones come first, because the list is searched in order.
@@ -50,17 +51,7 @@ const FIRST_LINE_BYTES_MAX = 1024;
 /** Empty lines accepted before a request; RFC 9112 section 2.2 asks for at least one. */
 export const EMPTY_LINES_MAX = 4;
 
-const TAB = 9;
-const LF = 10;
-const VT = 11;
-const FF = 12;
-const CR = 13;
-const SPACE = 32;
-const ASTERISK = 42;
-const DOT = 46;
-const SLASH = 47;
 const ONE = 49;
-const BRACKET = 91;
 
 /** A target may begin with one of these; other schemes are recognized by `://`. */
 const WEB_SCHEMES = Object.freeze(["http://", "https://"]);

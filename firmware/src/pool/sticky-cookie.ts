@@ -1,7 +1,8 @@
 import type { Backend } from "../backend/backend.ts";
 import { bytesOf, ends, OURS_BYTES, ours, STICKY_COOKIE } from "../http1/cookies.ts";
-import { type Head, textOf } from "../http1/head.ts";
+import type { Head } from "../http1/head.ts";
 import { type SipKey, sipHash } from "../net/sip-hash.ts";
+import { textOf } from "../text/ascii.ts";
 import type { Group, Route } from "./group.ts";
 
 /** Hexadecimal digits of a cookie's value: a hash of 64 bits. */

@@ -1,6 +1,8 @@
 import { type AnswerStatus, wantsHtml } from "../http1/answer.ts";
-import { type BodyReader, bodyReader, type Framing, NO_BODY, UNKNOWN_BODY } from "../http1/body.ts";
-import type { Field, Head } from "../http1/head.ts";
+import { type BodyReader, bodyReader, NO_BODY, UNKNOWN_BODY } from "../http1/body.ts";
+import type { Framing } from "../http1/framing.ts";
+import type { Head } from "../http1/head.ts";
+import type { Field } from "../http1/head-fields.ts";
 import { relay } from "../http1/relay.ts";
 import { parseRequest, persists, type Request } from "../http1/request.ts";
 import { addClose, REWRITE_BYTES, rewriteRequest } from "../http1/rewrite.ts";

@@ -1,13 +1,10 @@
 import type { Backend } from "../backend/backend.ts";
 import { type AnswerStatus, answer, KEEPS_ALIVE } from "../http1/answer.ts";
-import {
-  type BodyReader,
-  bodyReader,
-  type Framing,
-  LAST_CHUNK,
-  responseFraming,
-} from "../http1/body.ts";
-import type { Field, Head } from "../http1/head.ts";
+import { type BodyReader, bodyReader } from "../http1/body.ts";
+import { LAST_CHUNK } from "../http1/chunked-body.ts";
+import { type Framing, responseFraming } from "../http1/framing.ts";
+import type { Head } from "../http1/head.ts";
+import type { Field } from "../http1/head-fields.ts";
 import { relay, send } from "../http1/relay.ts";
 import { REWRITE_BYTES, rewriteResponse } from "../http1/rewrite.ts";
 import type { Endpoint } from "../net/endpoint.ts";

@@ -1,0 +1,56 @@
+import type { Head } from "./head.ts";
+
+/** How a body is delimited: a length in bytes, in chunks, by the sender's close, or not at all. */
+export type Framing = number | "chunked" | "close" | "none";
+
+/** Methods whose body, if there is one, no HTTP/1.0 server expects. */
+const BODILESS_IN_1_0 = Object.freeze(["GET", "HEAD", "DELETE"]);
+
+/**
+ * A request's framing; `undefined` where `head.error` refuses it: where two servers could disagree on where a
+ * request ends, the second one could be tricked into seeing a request that was never sent.
+ */
+export function requestFraming(head: Head, method: string): Framing | undefined {
+  const framing = declaredFraming(head);
+  if (framing === "none" || head.error !== undefined || head.minor > 0) return framing;
+  const isUnexpected = framing !== "chunked" && framing !== 0 && BODILESS_IN_1_0.includes(method);
+  if (framing === "chunked" || isUnexpected) return refuse(head, 400);
+  return framing;
+}
+
+/** A response's framing; `undefined` when it cannot be told, and so not be trusted. */
+export function responseFraming(head: Head, method: string): Framing | undefined {
+  const { status } = head;
+  if (status < 200 || status === 204) return "none";
+  const framing = declaredFraming(head);
+  if (framing === undefined) return undefined;
+  if (method === "HEAD" || status === 304) return "none";
+  if (framing === "chunked" && head.minor === 0) return undefined;
+  return framing === "none" ? "close" : framing;
+}
+
+/** What Content-Length and Transfer-Encoding say, `none` where neither is there; `undefined` with an error of the head. */
+function declaredFraming(head: Head): Framing | undefined {
+  let framing: Framing = "none";
+  const { known } = head;
+  for (let i = 0; i < known.length; i++) {
+    const field = known[i];
+    if (field.name === "content-length") {
+      const length = head.number(field);
+      if (framing !== "none" || length < 0) return refuse(head, 400);
+      framing = length;
+    } else if (field.name === "transfer-encoding") {
+      if (framing !== "none") return refuse(head, 400);
+      if (head.value(field).toLowerCase() !== "chunked") {
+        return refuse(head, head.all("content-length").length > 0 ? 400 : 501);
+      }
+      framing = "chunked";
+    }
+  }
+  return framing;
+}
+
+function refuse(head: Head, error: 400 | 501): undefined {
+  head.error = error;
+  return undefined;
+}

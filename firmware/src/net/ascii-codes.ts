@@ -1,0 +1,23 @@
+/** The codes of the characters that parsers look for. */
+export const NUL = 0;
+export const TAB = 9;
+export const LF = 10;
+export const VT = 11;
+export const FF = 12;
+export const CR = 13;
+export const SPACE = 32;
+export const QUOTE = 34;
+export const PERCENT = 37;
+export const ASTERISK = 42;
+export const COMMA = 44;
+export const HYPHEN = 45;
+export const DOT = 46;
+export const SLASH = 47;
+export const COLON = 58;
+export const SEMICOLON = 59;
+export const EQUALS = 61;
+export const QUESTION_MARK = 63;
+export const BRACKET = 91;
+export const BACKSLASH = 92;
+export const UNDERSCORE = 95;
+export const DEL = 127;
