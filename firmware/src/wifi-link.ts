@@ -4,7 +4,7 @@ import type { Cancel, Clock, Link } from "./platform.ts";
 import { exceptionText } from "./text/exception.ts";
 
 /** Pause between attempts to join; doubled each time up to the maximum, without an end. */
-export const RETRY_MS_MIN = 1_000;
+const RETRY_MS_MIN = 1_000;
 export const RETRY_MS_MAX = 30_000;
 
 /** An attempt without an address by then has failed: a DHCP server may never answer. */
@@ -34,7 +34,7 @@ export interface Credentials {
   readonly password: string;
 }
 
-/** What of the SDK's `embedded:network/interface/wifi` the link uses. */
+/** The part of the SDK's `embedded:network/interface/wifi` that is used. */
 export interface WiFiDriver {
   connect(options: { SSID: string; password?: string }): void;
   disconnect(): void;
@@ -62,27 +62,22 @@ export function openWifi(parts: WiFiParts, given: Credentials): Link {
   const { store } = parts;
   const last = savedCredentials(store, LAST);
   const isNew = given.ssid !== "" && !isSame(given, savedCredentials(store, GIVEN));
-  const credentials = isNew ? given : (last ?? (given.ssid === "" ? undefined : given));
+  const credentials = isNew ? given : (last ?? given);
   if (isNew) saveCredentials(store, GIVEN, given);
-  if (credentials !== undefined) return new WifiLink(parts, credentials);
-  parts.report({
-    level: "E",
-    on: "net",
-    what: "no-ssid",
-    error:
-      "no Wi-Fi is known; deploy with ssid=NAME password=PASSWORD, or type: wifi NAME PASSWORD",
-  });
-  return new UnconfiguredLink(named => new WifiLink(parts, named));
+  return new WifiLink(parts, credentials);
 }
 
 /**
  * A Wi-Fi station that joins, and rejoins without an end, without blocking. The SDK does not rejoin by itself, and
- * gives no reason: a wrong password looks like any other disconnect.
+ * gives no reason: a wrong password looks like any other disconnect. While no network is known, as after a whole flash
+ * image was written, which erases NVS, it waits until one is named on the console.
  */
 class WifiLink implements Link {
   #parts: WiFiParts;
+  /** The name is empty while no network is known. */
   #credentials: Credentials;
-  #wifi: WiFiDriver;
+  /** Created at the first attempt to join. */
+  #wifi: WiFiDriver | undefined;
   #address: string | undefined;
   #retryMs = RETRY_MS_MIN;
   #alarm: Cancel | undefined;
@@ -95,17 +90,17 @@ class WifiLink implements Link {
   constructor(parts: WiFiParts, credentials: Credentials) {
     this.#parts = parts;
     this.#credentials = credentials;
-    this.#wifi = new parts.WiFi({
-      onChanged: () => {
-        // An exception that leaves the driver's callback reboots the chip, again at each join.
-        try {
-          this.#update();
-        } catch (error) {
-          parts.report({ level: "E", on: "net", what: "exception", error: exceptionText(error) });
-        }
-      },
+    if (credentials.ssid !== "") {
+      this.#join();
+      return;
+    }
+    parts.report({
+      level: "E",
+      on: "net",
+      what: "no-ssid",
+      error:
+        "no Wi-Fi is known; deploy with ssid=NAME password=PASSWORD, or type: wifi NAME PASSWORD",
     });
-    this.#join();
   }
 
   get address(): string | undefined {
@@ -113,11 +108,11 @@ class WifiLink implements Link {
   }
 
   get rssi(): number | undefined {
-    return this.#wifi.RSSI;
+    return this.#wifi?.RSSI;
   }
 
-  get ssid(): string {
-    return this.#credentials.ssid;
+  get ssid(): string | undefined {
+    return this.#credentials.ssid || undefined;
   }
 
   get onTrial(): boolean {
@@ -130,13 +125,16 @@ class WifiLink implements Link {
 
   join(ssid: string, password: string): void {
     const before = this.#fallback?.credentials ?? this.#credentials;
-    const wanted = { ssid, password };
+    this.#credentials = { ssid, password };
+    if (before.ssid === "") {
+      this.#join();
+      return;
+    }
     this.#endTrial();
-    if (!isSame(wanted, before)) {
+    if (!isSame(this.#credentials, before)) {
       const atMs = this.#parts.clock.now() + FALLBACK_MS;
       this.#fallback = { credentials: before, atMs };
     }
-    this.#credentials = wanted;
     this.rejoin();
   }
 
@@ -144,21 +142,27 @@ class WifiLink implements Link {
     if (this.#fallback === undefined || this.#address === undefined) return;
     this.#endTrial();
     saveCredentials(this.#parts.store, LAST, this.#credentials);
-    this.#parts.report({ level: "I", on: "net", what: "saved", ssid: this.ssid });
+    this.#parts.report({ level: "I", on: "net", what: "saved", ssid: this.#credentials.ssid });
   }
 
   rejoin(): void {
+    if (this.#credentials.ssid === "") return;
     this.#retryMs = RETRY_MS_MIN;
     this.#failed();
   }
 
   forget(): void {
-    forget(this.#parts.store);
+    const { store } = this.#parts;
+    for (const keys of [LAST, GIVEN]) {
+      store?.delete(keys.ssid); // without it the password is ignored
+      store?.delete(keys.password);
+    }
   }
 
   #join(): void {
     const { ssid, password } = this.#credentials;
     this.#parts.report({ level: "I", on: "net", what: "joining", ssid });
+    this.#wifi ??= this.#open();
     try {
       this.#wifi.connect(password === "" ? { SSID: ssid } : { SSID: ssid, password });
       this.#after(JOIN_TIMEOUT_MS, () => this.#failed());
@@ -167,8 +171,22 @@ class WifiLink implements Link {
     }
   }
 
+  #open(): WiFiDriver {
+    const { WiFi, report } = this.#parts;
+    return new WiFi({
+      onChanged: () => {
+        // An exception that leaves the driver's callback reboots the chip, again at each join.
+        try {
+          this.#update();
+        } catch (error) {
+          report({ level: "E", on: "net", what: "exception", error: exceptionText(error) });
+        }
+      },
+    });
+  }
+
   #update(): void {
-    const { connection } = this.#wifi;
+    const { connection } = this.#wifi!;
     const address = this.#given;
     if (connection >= CONNECTION_READY && address !== undefined) {
       this.#retryMs = RETRY_MS_MIN;
@@ -178,14 +196,18 @@ class WifiLink implements Link {
     }
   }
 
-  /** The IPv4 address that the driver has. */
+  /** The IPv4 address of the driver. */
   get #given(): string | undefined {
-    const { address } = this.#wifi;
+    const { address } = this.#wifi!;
     return address?.includes(":") ? undefined : address;
   }
 
   #use(address: string): void {
-    this.#after(ADDRESS_CHECK_MS, () => this.#check());
+    this.#after(ADDRESS_CHECK_MS, () => {
+      const now = this.#given;
+      if (now === undefined) this.#failed();
+      else this.#use(now);
+    });
     if (address === this.#address) return;
     const joined = this.#address === undefined;
     this.#address = address;
@@ -201,7 +223,8 @@ class WifiLink implements Link {
   #beginTrial(): void {
     if (this.#trial !== undefined) return;
     const { clock, report } = this.#parts;
-    report({ level: "I", on: "net", what: "trial", ssid: this.ssid, ms: NETWORK_TRIAL_MS });
+    const { ssid } = this.#credentials;
+    report({ level: "I", on: "net", what: "trial", ssid, ms: NETWORK_TRIAL_MS });
     this.#trial = clock.after(NETWORK_TRIAL_MS, () => {
       this.#rollBack("unconfirmed");
       this.rejoin();
@@ -216,15 +239,10 @@ class WifiLink implements Link {
 
   /** Returns to the previous network. */
   #rollBack(why: string): void {
-    this.#parts.report({ level: "W", on: "net", what: "rolled-back", ssid: this.ssid, why });
+    const { ssid } = this.#credentials;
+    this.#parts.report({ level: "W", on: "net", what: "rolled-back", ssid, why });
     this.#credentials = this.#fallback!.credentials;
     this.#endTrial();
-  }
-
-  #check(): void {
-    const address = this.#given;
-    if (address === undefined) this.#failed();
-    else this.#use(address);
   }
 
   #failed(): void {
@@ -238,7 +256,7 @@ class WifiLink implements Link {
     this.#parts.report({ level: "W", on: "net", what: lost ? "lost" : "join-failed", retryMs });
     this.#after(retryMs, () => {
       // A hanging attempt must be ended first; the disconnect of that is not another failure.
-      this.#wifi.disconnect();
+      this.#wifi!.disconnect();
       this.#after(RETRY_MS_MIN, () => this.#join());
     });
     if (lost) this.#changed?.();
@@ -247,61 +265,6 @@ class WifiLink implements Link {
   #after(ms: number, task: () => void): void {
     this.#alarm?.();
     this.#alarm = this.#parts.clock.after(ms, task);
-  }
-}
-
-/**
- * Used while no network is known, as after a whole flash image was written, which erases NVS. Waits until one is named
- * on the console.
- */
-class UnconfiguredLink implements Link {
-  #open: (credentials: Credentials) => Link;
-  #link: Link | undefined;
-  #changed: () => void = () => {};
-
-  constructor(open: (credentials: Credentials) => Link) {
-    this.#open = open;
-  }
-
-  get address(): string | undefined {
-    return this.#link?.address;
-  }
-
-  get rssi(): number | undefined {
-    return this.#link?.rssi;
-  }
-
-  get ssid(): string | undefined {
-    return this.#link?.ssid;
-  }
-
-  get onTrial(): boolean {
-    return this.#link?.onTrial === true;
-  }
-
-  watch(changed: () => void): void {
-    this.#changed = changed;
-  }
-
-  confirm(): void {
-    this.#link?.confirm?.();
-  }
-
-  join(ssid: string, password: string): void {
-    if (this.#link === undefined) {
-      this.#link = this.#open({ ssid, password });
-      this.#link.watch(this.#changed);
-    } else {
-      this.#link.join?.(ssid, password);
-    }
-  }
-
-  rejoin(): void {
-    this.#link?.rejoin?.();
-  }
-
-  forget(): void {
-    this.#link?.forget?.();
   }
 }
 
@@ -314,7 +277,7 @@ interface Keys {
 /** The network that was joined last. */
 const LAST: Keys = Object.freeze({ ssid: "ssid", password: "password" });
 
-/** The network of the last build that was given one. */
+/** The network of the last build that had one. */
 const GIVEN: Keys = Object.freeze({ ssid: "given-ssid", password: "given-password" });
 
 function isSame({ ssid, password }: Credentials, other: Credentials | undefined): boolean {
@@ -324,13 +287,6 @@ function isSame({ ssid, password }: Credentials, other: Credentials | undefined)
 function savedCredentials(store: TextStore | undefined, keys: Keys): Credentials | undefined {
   const ssid = store?.read(keys.ssid);
   return ssid === undefined ? undefined : { ssid, password: store?.read(keys.password) ?? "" };
-}
-
-function forget(store: TextStore | undefined): void {
-  for (const keys of [LAST, GIVEN]) {
-    store?.delete(keys.ssid); // without it the password counts no more
-    store?.delete(keys.password);
-  }
 }
 
 /** Saves both or neither: a name with another network's password would never join. */

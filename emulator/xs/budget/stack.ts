@@ -76,7 +76,7 @@ async function letIn(bench: Bench, text: string): Promise<void> {
   const others = Array.from({ length: QUEUE }, () => open(bench));
   for (const other of others) other.write(text);
   await bench.until(() => bench.look(["proxy", "queued"]) === QUEUE);
-  bench.look(["runtime", "setState"], ["a", "maint"]);
+  bench.look(["runtime", "changeBackend"], ["a", { state: "maint" }]);
   first.end();
   await bench.until(() => others.every(other => other.closed));
 }
