@@ -30,9 +30,9 @@ ${columns(Object.entries(EXPERIMENTS).map(([name, { question }]) => [name, quest
         value: "N",
         read: wholeNumber(1, SEED_MAX),
         default: "1",
-        help: "of the random numbers; the same seed plays the same",
+        help: "seed of the random numbers; the same seed gives the same results",
       },
-      out: { value: "FILE", default: "strategy-lab.html", help: "where the page goes" },
+      out: { value: "FILE", default: "strategy-lab.html", help: "file for the page" },
     },
     word: oneOf(Object.keys(EXPERIMENTS)),
     more: "Example: npm run lab -- one-slow bursts --seed 7",
@@ -51,7 +51,7 @@ ${columns(Object.entries(EXPERIMENTS).map(([name, { question }]) => [name, quest
   },
 );
 
-/** Plays every strategy in these experiments, and prints what came of it. */
+/** Plays every strategy in these experiments, and prints the results. */
 async function playAll(names: readonly string[], seed: number): Promise<ExperimentResult[]> {
   const bar = new SingleBar({
     format: "{bar} {value}/{total} {what}",
@@ -68,7 +68,7 @@ async function playAll(names: readonly string[], seed: number): Promise<Experime
     for (const strategy of STRATEGY_NAMES) {
       if (shown) {
         bar.update({ what: `${name} ${strategy}` });
-        bar.render(); // a play leaves its timer no time
+        bar.render(); // a play blocks its timer
       }
       plays.push(await play(experiment, strategy, seed));
       if (shown) bar.increment();

@@ -1,32 +1,32 @@
 /** A backend of an experiment. */
 export interface ExperimentBackend {
   readonly name: string;
-  /** Mean time that one request takes there; each takes its own, exponentially spread around it. */
+  /** Mean service time of a request; exponentially distributed. */
   readonly serviceMs: number;
-  /** Requests that it works on at once; the others wait in it, first come first served. */
+  /** Requests that it serves at once; further ones wait in a FIFO queue. */
   readonly workers: number;
-  /** What the configuration says; the strategies that look at no weights are given none. */
+  /** Weight in the configuration; strategies without weights get none. */
   readonly weight?: number;
 }
 
-/** What happens to a backend in the middle of it. */
+/** A change of a backend during an experiment. */
 export interface ExperimentEvent {
   readonly atMs: number;
   readonly backend: string;
-  /** Service times are so many times longer from here on; or it dies; or it is back. */
+  /** Service times are multiplied from now on, or the backend dies, or it is back. */
   readonly what: { readonly slower: number } | "dies" | "returns";
 }
 
-/** Requests arrive by chance (a Poisson process): they do not wait for those before them. */
+/** Requests arrive as a Poisson process, independent of earlier ones. */
 export interface Traffic {
   readonly perSecond: number;
-  /** A burst of so many requests at once, each so often. */
+  /** A burst of `requests` at once, every `everyMs`. */
   readonly burst?: { readonly requests: number; readonly everyMs: number };
 }
 
-/** Everything that a strategy is tried on. */
+/** A situation in which strategies are compared. */
 export interface Experiment {
-  /** The question that it asks. */
+  /** The question that it answers. */
   readonly question: string;
   readonly backends: readonly ExperimentBackend[];
   readonly traffic: Traffic;
@@ -37,7 +37,7 @@ export interface Experiment {
 const even = (serviceMs: number, workers = 4) =>
   ["a", "b", "c"].map(name => ({ name, serviceMs, workers }));
 
-/** The usual questions. */
+/** The experiments by name. */
 export const EXPERIMENTS: Record<string, Experiment> = {
   "one-slow": {
     question: "One of three backends is ten times slower than the others. Which strategies notice?",

@@ -25,7 +25,7 @@ test("one slow backend: ewma and two choices are clearly ahead of round robin", 
   expect([usual, ewma, choices].map(({ errors }) => errors)).toEqual([0, 0, 0]);
 });
 
-test("a backend that dies costs nobody an answer, whatever the strategy", async () => {
+test("no client loses an answer when a backend dies, with any strategy", async () => {
   const experiment: Experiment = {
     ...EXPERIMENTS["one-dies"],
     durationMs: 12_000,
@@ -39,7 +39,7 @@ test("a backend that dies costs nobody an answer, whatever the strategy", async 
   }
 });
 
-test("the same seed plays the same, another one something else", async () => {
+test("the same seed gives the same results, another one different results", async () => {
   const experiment: Experiment = { ...EXPERIMENTS.bursts, durationMs: 3000 };
   const [once, again, other] = [
     await play(experiment, "two-choices", 7),
@@ -57,7 +57,7 @@ test("the 99th percentile is the smallest that 99 of 100 do not exceed", () => {
   expect(percentile([], 0.5)).toBeNaN();
 });
 
-test("table, verdict and page tell of every strategy, and the page needs nothing from outside", async () => {
+test("table, conclusion and page have every strategy, and the page fetches nothing", async () => {
   const experiment: Experiment = { ...EXPERIMENTS.bursts, durationMs: 2000 };
   const plays = [await play(experiment, "round-robin", 1), await play(experiment, "ewma", 1)];
   const summaries = plays.map(one => summarize(experiment, one));

@@ -4,10 +4,10 @@ import type { Experiment } from "./experiments.ts";
 import type { Play } from "./play.ts";
 import { conclusion, percentile, ranked, type StrategySummary, served } from "./summary.ts";
 
-/** Slices of time that the charts show. */
+/** Slices of time in the charts. */
 const SLICES = 60;
 
-/** One experiment and how every strategy did in it. */
+/** One experiment, and the results of every strategy in it. */
 export interface ExperimentResult {
   readonly name: string;
   readonly experiment: Experiment;
@@ -16,7 +16,7 @@ export interface ExperimentResult {
   readonly summaries: readonly StrategySummary[];
 }
 
-/** A page that needs nothing but itself: charts of each strategy, and the table. */
+/** A self-contained page: charts of each strategy, and the table. */
 export function page(outcomes: readonly ExperimentResult[]): string {
   const read = createRequire(import.meta.url);
   const file = (name: string) => readFileSync(read.resolve(`uplot/dist/${name}`), "utf8");
@@ -77,7 +77,7 @@ function traffic({ traffic: { perSecond, burst }, durationMs }: Experiment): str
   return `${perSecond} requests a second${bursts}, for ${durationMs / 1000} s`;
 }
 
-/** What the charts draw: seconds, the 99th percentile, and each backend's answers, by slice. */
+/** Data of the charts: seconds, the 99th percentile, and each backend's answers, by slice. */
 function curves(experiment: Experiment, { strategy, samples }: Play) {
   const sliceMs = experiment.durationMs / SLICES;
   const slices = Array.from({ length: SLICES }, (_, slice) =>

@@ -7,14 +7,14 @@ import type { Experiment, ExperimentBackend } from "./experiments.ts";
 
 export const STRATEGY_NAMES = Object.keys(STRATEGIES) as StrategyName[];
 
-/** One request as its client saw it. */
+/** One request, measured at its client. */
 export interface Sample {
   readonly sentMs: number;
-  /** Until the whole answer was there. */
+  /** Time until the whole answer had arrived. */
   readonly ms: number;
-  /** 0 when the connection was closed without an answer. */
+  /** 0 if the connection was closed without an answer. */
   readonly status: number;
-  /** Who served it, when somebody did. */
+  /** The backend that served it; `undefined` if none did. */
   readonly backend: string | undefined;
 }
 
@@ -27,13 +27,13 @@ export interface Play {
 /** Time for the first health checks before the first request. */
 const WARM_UP_MS = 1000;
 
-/** Addresses that requests come from; more than the board serves at once, as at home. */
+/** Number of client addresses; more than the board serves at once, as at home. */
 const CLIENTS = 16;
 
-/** Virtual time that the last requests are given to end. */
+/** Virtual time after the last request, for the last ones to end. */
 const AFTERMATH_MS = 40_000;
 
-/** Plays `experiment` with `strategy` through the whole emulated board; the same seed plays the same. */
+/** Plays `experiment` with `strategy` through the whole emulated board; the same seed gives the same results. */
 export async function play(
   experiment: Experiment,
   strategy: StrategyName,
@@ -47,7 +47,7 @@ export async function play(
     machines.set(settings.name, machine);
     machine.start({
       weight: weighted ? (settings.weight ?? 1) : 1,
-      // It packs the first backends as far as they may be packed: without a bound, all into one.
+      // `first` fills one backend after the other: without a bound all requests go to the first one.
       maxSessions: strategy === "first" ? settings.workers : undefined,
     });
   }
@@ -61,34 +61,34 @@ export async function play(
 
   const beginMs = lab.clock.now();
   for (const { atMs, backend, what } of experiment.events) {
-    lab.clock.after(atMs, () => machines.get(backend)!.suffer(what));
+    lab.clock.after(atMs, () => machines.get(backend)!.apply(what));
   }
-  const visitors = new Visitors(lab, beginMs, seeded(seed + 1));
-  arrivals(lab, experiment, seeded(seed), () => visitors.visit());
+  const clients = new Clients(lab, beginMs, seeded(seed + 1));
+  arrivals(lab, experiment, seeded(seed), () => clients.request());
   await lab.clock.run({ ms: experiment.durationMs + AFTERMATH_MS });
-  visitors.leave();
+  clients.close();
   await lab.settle();
   if (lab.board.fatal !== undefined) throw new Error(`the board died: ${lab.board.fatal}`);
-  return { strategy, samples: visitors.samples };
+  return { strategy, samples: clients.samples };
 }
 
-/** Calls `visit` for each request of the experiment's traffic, at its time. */
+/** Calls `request` for each request of the experiment's traffic, at its time. */
 function arrivals(
   lab: EmulatedLab,
   experiment: Experiment,
   random: () => number,
-  visit: () => void,
+  request: () => void,
 ): void {
   const { perSecond, burst } = experiment.traffic;
   let atMs = 0;
   for (;;) {
     atMs += exponential(1000 / perSecond, random);
     if (atMs >= experiment.durationMs) break;
-    lab.clock.after(atMs, visit);
+    lab.clock.after(atMs, request);
   }
   if (burst === undefined) return;
   for (let ms = burst.everyMs; ms < experiment.durationMs; ms += burst.everyMs) {
-    for (let i = 0; i < burst.requests; i++) lab.clock.after(ms, visit);
+    for (let i = 0; i < burst.requests; i++) lab.clock.after(ms, request);
   }
 }
 
@@ -96,14 +96,14 @@ function exponential(mean: number, random: () => number): number {
   return -mean * Math.log(1 - random());
 }
 
-/** A server with a few workers and a line in front of them. */
+/** A server with a few workers and a queue. */
 class Machine {
   #lab: EmulatedLab;
   #settings: ExperimentBackend;
   #random: () => number;
   #slower = 1;
   #busy = 0;
-  #line: (() => void)[] = [];
+  #queue: (() => void)[] = [];
   #server: { stop(): void; start(): void } | undefined;
 
   constructor(lab: EmulatedLab, settings: ExperimentBackend, random: () => number) {
@@ -115,7 +115,7 @@ class Machine {
   start(configured: BackendSettings): void {
     const { name } = this.#settings;
     const backend = httpBackend((_, socket) => {
-      this.#line.push(() => {
+      this.#queue.push(() => {
         if (!socket.destroyed) socket.write(Buffer.from(reply(name)));
       });
       this.#work();
@@ -124,10 +124,10 @@ class Machine {
     this.#server = this.#lab.backend(name, backend.serve, configured);
   }
 
-  suffer(what: Experiment["events"][number]["what"]): void {
+  apply(what: Experiment["events"][number]["what"]): void {
     if (what === "dies") {
       this.#server!.stop();
-      this.#line = [];
+      this.#queue = [];
     } else if (what === "returns") {
       this.#server!.start();
     } else {
@@ -137,7 +137,7 @@ class Machine {
 
   #work(): void {
     if (this.#busy >= this.#settings.workers) return;
-    const done = this.#line.shift();
+    const done = this.#queue.shift();
     if (done === undefined) return;
     this.#busy++;
     const ms = exponential(this.#settings.serviceMs * this.#slower, this.#random);
@@ -151,14 +151,14 @@ class Machine {
 
 const GET = Buffer.from("GET / HTTP/1.1\r\nHost: lab\r\n\r\n");
 
-/** Clients that keep their connections for the next one who comes. */
-class Visitors {
+/** Clients that keep idle connections for their next request. */
+class Clients {
   readonly samples: Sample[] = [];
   #lab: EmulatedLab;
   #beginMs: number;
   #random: () => number;
   #hosts: Host[];
-  #idle: Visitor[] = [];
+  #idle: ClientConnection[] = [];
 
   constructor(lab: EmulatedLab, beginMs: number, random: () => number) {
     this.#lab = lab;
@@ -167,46 +167,46 @@ class Visitors {
     this.#hosts = Array.from({ length: CLIENTS }, (_, i) => lab.network.host(`client${i}`));
   }
 
-  /** Somebody, by chance, sends a request, on the connection that he has or on a new one. */
-  visit(): void {
+  /** A random client sends a request, on its idle connection or on a new one. */
+  request(): void {
     const host = this.#hosts[Math.floor(this.#random() * CLIENTS)];
-    const place = this.#idle.findIndex(visitor => visitor.host === host);
-    const visitor = place < 0 ? this.#arrive(host) : this.#idle.splice(place, 1)[0];
-    this.#ask(visitor, this.#lab.clock.now());
+    const place = this.#idle.findIndex(connection => connection.host === host);
+    const connection = place < 0 ? this.#connect(host) : this.#idle.splice(place, 1)[0];
+    this.#ask(connection, this.#lab.clock.now());
   }
 
-  #ask(visitor: Visitor, sentAtMs: number): void {
-    visitor.ask((status, backend) => {
-      if (status === 0 && visitor.asked > 1) {
-        // The board closed a kept connection as this came: browsers ask again, and so do we.
-        this.#ask(this.#arrive(visitor.host), sentAtMs);
+  #ask(connection: ClientConnection, sentAtMs: number): void {
+    connection.ask((status, backend) => {
+      if (status === 0 && connection.requests > 1) {
+        // The board closed the idle connection meanwhile: the request is sent again, as browsers do.
+        this.#ask(this.#connect(connection.host), sentAtMs);
         return;
       }
       const ms = this.#lab.clock.now() - sentAtMs;
       this.samples.push({ sentMs: sentAtMs - this.#beginMs, ms, status, backend });
-      if (visitor.open) this.#idle.push(visitor);
+      if (connection.open) this.#idle.push(connection);
     });
   }
 
-  leave(): void {
+  close(): void {
     for (const { socket } of this.#idle) socket.destroy();
   }
 
-  #arrive(host: Host): Visitor {
-    const visitor = new Visitor(host, this.#lab.connect({ host }));
-    visitor.socket.once("close", () => {
-      this.#idle = this.#idle.filter(other => other !== visitor);
+  #connect(host: Host): ClientConnection {
+    const connection = new ClientConnection(host, this.#lab.connect({ host }));
+    connection.socket.once("close", () => {
+      this.#idle = this.#idle.filter(other => other !== connection);
     });
-    return visitor;
+    return connection;
   }
 }
 
 /** One connection of a client. */
-class Visitor {
+class ClientConnection {
   readonly host: Host;
   readonly socket: MockSocket;
   /** Requests that were sent on it. */
-  asked = 0;
+  requests = 0;
   #answered: ((status: number, backend: string | undefined) => void) | undefined;
 
   constructor(host: Host, socket: MockSocket) {
@@ -214,12 +214,12 @@ class Visitor {
     this.socket = socket;
     const reader = new MessageReader("response", ({ line, body }) => {
       const status = Number(line.slice(9, 12));
-      this.#tell(status, status === 200 ? body.toString("latin1") : undefined);
+      this.#settle(status, status === 200 ? body.toString("latin1") : undefined);
     });
     reader.expects("GET");
     socket.on("data", (bytes: Buffer) => reader.feed(bytes));
     socket.on("error", () => {}); // `close` follows
-    socket.on("close", () => this.#tell(0, undefined));
+    socket.on("close", () => this.#settle(0, undefined));
   }
 
   get open(): boolean {
@@ -227,12 +227,12 @@ class Visitor {
   }
 
   ask(answered: (status: number, backend: string | undefined) => void): void {
-    this.asked++;
+    this.requests++;
     this.#answered = answered;
     this.socket.write(GET);
   }
 
-  #tell(status: number, backend: string | undefined): void {
+  #settle(status: number, backend: string | undefined): void {
     const answered = this.#answered;
     this.#answered = undefined;
     answered?.(status, backend);

@@ -1,17 +1,17 @@
 import type { Experiment } from "./experiments.ts";
 import type { Play, Sample } from "./play.ts";
 
-/** What one strategy came to in an experiment. */
+/** Results of one strategy in an experiment. */
 export interface StrategySummary {
   readonly strategy: string;
   readonly requests: number;
-  /** Requests without an answer of a backend. */
+  /** Requests that no backend answered. */
   readonly errors: number;
-  /** Of the answered ones, in milliseconds. */
+  /** Times of the answered requests, in milliseconds. */
   readonly p50: number;
   readonly p99: number;
   readonly mean: number;
-  /** Part of the answers that each backend gave, in the experiment's order. */
+  /** Share of the answers of each backend, in the experiment's order. */
   readonly shares: readonly number[];
 }
 
@@ -36,7 +36,7 @@ export function served({ status }: Sample): boolean {
   return status === 200;
 }
 
-/** The smallest of `sorted` that is not below `part` of them (nearest rank); NaN of nothing. */
+/** The nearest-rank percentile: the smallest of `sorted` that is not below `part` of them; NaN of none. */
 export function percentile(sorted: readonly number[], part: number): number {
   return sorted[Math.max(0, Math.ceil(part * sorted.length) - 1)] ?? Number.NaN;
 }
@@ -67,15 +67,15 @@ export function table(experiment: Experiment, summaries: readonly StrategySummar
     .join("\n");
 }
 
-/** Those without errors first, then by what the slowest one in a hundred waited. */
+/** The best first: by errors, then by the 99th percentile. */
 export function ranked(summaries: readonly StrategySummary[]): StrategySummary[] {
   return [...summaries].sort((x, y) => x.errors - y.errors || x.p99 - y.p99);
 }
 
-/** A gain that is worth another strategy. */
+/** Ratio from which another strategy is recommended. */
 const GAIN_MIN = 1.1;
 
-/** What a person may take from it, in a sentence. */
+/** The conclusion, in one sentence. */
 export function conclusion(summaries: readonly StrategySummary[]): string {
   const [best] = ranked(summaries);
   const usual = summaries.find(({ strategy }) => strategy === "round-robin");
@@ -85,6 +85,6 @@ export function conclusion(summaries: readonly StrategySummary[]): string {
     return "Round robin does as well as any: nothing to gain from another strategy.";
   }
   const errors =
-    usual.errors > best.errors ? `, and ${usual.errors - best.errors} errors fewer` : "";
+    usual.errors > best.errors ? `, and ${usual.errors - best.errors} fewer errors` : "";
   return `${best.strategy} does best: one in a hundred waits ${best.p99.toFixed(0)} ms or more, with round-robin ${usual.p99.toFixed(0)} ms${errors}.`;
 }

@@ -6,7 +6,7 @@ import { runCommand, UsageError, wholeNumber } from "../../firmware/tools/comman
 import { Copy, planted } from "./copy.ts";
 import { MUTATIONS, type Mutation } from "./mutations.ts";
 
-/** A bug may make the firmware loop for ever. */
+/** Time limit of a run: a bug may make the firmware loop for ever. */
 const TIMEOUT_MS = 300_000;
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -66,7 +66,7 @@ function textWith(mutation: Mutation): string {
   }
 }
 
-/** What the campaign says first of a firmware; nothing when it finds no fault with it. */
+/** The campaign's first complaint about a firmware; `undefined` if it has none. */
 async function byCampaign(folder: string, runs: number): Promise<string | undefined> {
   const args = ["--import", "tsx", "hil/campaign/cli.ts", "--bail", "--runs", String(runs)];
   const { stdout, stderr, exitCode, timedOut } = await execa(process.execPath, args, {
@@ -75,12 +75,12 @@ async function byCampaign(folder: string, runs: number): Promise<string | undefi
     timeout: TIMEOUT_MS,
   });
   if (exitCode === 0) return undefined;
-  if (timedOut) return `no end after ${TIMEOUT_MS / 1000} s`;
+  if (timedOut) return `not finished after ${TIMEOUT_MS / 1000} s`;
   const said = /^(seed \d+: .*|never happened: .*)$/m.exec(stdout)?.[0];
   return said ?? `code ${exitCode}: ${stderr.split("\n").find(line => /Error/.test(line)) ?? ""}`;
 }
 
-/** The first test in memory, the campaign aside, that fails. */
+/** The first test in memory that fails, without the campaign. */
 async function byTests(folder: string): Promise<string | undefined> {
   const report = join(folder, "report.json");
   const { exitCode, timedOut } = await execa(
@@ -92,7 +92,7 @@ async function byTests(folder: string): Promise<string | undefined> {
     { cwd: folder, reject: false, timeout: TIMEOUT_MS },
   );
   if (exitCode === 0) return undefined;
-  if (timedOut) return `no end after ${TIMEOUT_MS / 1000} s`;
+  if (timedOut) return `not finished after ${TIMEOUT_MS / 1000} s`;
   const { testResults } = JSON.parse(readFileSync(report, "utf8")) as {
     testResults: { assertionResults: { status: string; fullName: string }[] }[];
   };
@@ -106,7 +106,7 @@ interface Planting {
   readonly "no-tests": boolean;
 }
 
-/** Returns how many of the bugs nothing catches. */
+/** Returns how many of the bugs nothing finds. */
 async function plant(copy: Copy, chosen: readonly Mutation[], planting: Planting): Promise<number> {
   const withTests = !planting["no-tests"];
   const none = await byCampaign(copy.folder, 5);
@@ -130,7 +130,7 @@ async function plant(copy: Copy, chosen: readonly Mutation[], planting: Planting
     process.stdout.write(`${rows.join("\n")}\n`);
   }
   process.stdout.write(
-    `${chosen.length} bugs; the campaign catches ${caughtByCampaign}, nothing catches ${uncaught}\n`,
+    `${chosen.length} bugs; the campaign finds ${caughtByCampaign}, nothing finds ${uncaught}\n`,
   );
   return uncaught;
 }

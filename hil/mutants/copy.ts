@@ -13,12 +13,12 @@ import { dirname, join } from "node:path";
 import type { Mutation } from "./mutations.ts";
 
 /**
- * Tests that stay out: the campaign, as what the others catch is to be seen without it, and the one
- * that knows where each bug goes, and would find every planted one.
+ * Tests that are left out: the campaign, because the others are measured without it, and the one that checks
+ * the places of the mutations, which would fail for each.
  */
 const LEFT_OUT = ["hil/campaign/campaign.test.ts", "hil/mutants/mutations.test.ts"];
 
-/** A copy of the repository's files as they are now, with the same packages. It is for breaking. */
+/** A copy of the repository's current files, with the same packages, to plant bugs in. */
 export class Copy {
   readonly folder = mkdtempSync(join(tmpdir(), "hot-potato-mutants-"));
 
@@ -35,7 +35,7 @@ export class Copy {
       mkdirSync(dirname(target), { recursive: true });
       cpSync(join(root, file), target);
     }
-    // Packages one by one, so that ours is the copy's and tools write beside it, not into the original.
+    // Packages are linked one by one: net-mock-socket is the copy's, and tools write beside them in the copy.
     const packages = join(this.folder, "node_modules");
     mkdirSync(packages);
     for (const name of readdirSync(join(root, "node_modules"))) {
@@ -50,13 +50,16 @@ export class Copy {
   }
 }
 
-/** The text of a firmware's file with the bug in it. Throws when the bug has no place there any more. */
+/**
+ * The text of a firmware file with the bug in it. Throws if the code of the bug is not in the file exactly
+ * once.
+ */
 export function planted(root: string, { name, file, find, replace }: Mutation): string {
   const text = readFileSync(join(root, "firmware/src", file), "utf8");
   const places = text.split(find).length - 1;
   if (places !== 1) {
     throw new Error(
-      `"${name}": firmware/src/${file} has ${places} places that read ${JSON.stringify(find)}; wanted one`,
+      `"${name}": firmware/src/${file} has ${places} places with ${JSON.stringify(find)}; it must be one`,
     );
   }
   return text.replace(find, () => replace);

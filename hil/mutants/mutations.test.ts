@@ -5,6 +5,6 @@ import { MUTATIONS } from "./mutations.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-test.each(MUTATIONS)("“$name” has its place in the firmware", mutation => {
+test.each(MUTATIONS)("“$name” has exactly one place in the firmware", mutation => {
   expect(planted(ROOT, mutation)).not.toBe("");
 });

@@ -1,7 +1,7 @@
-/** A small bug that somebody could have written. */
+/** A small bug that a developer could write. */
 export interface Mutation {
   readonly name: string;
-  /** Below `firmware/src`. */
+  /** Path below `firmware/src`. */
   readonly file: string;
   /** Stands in the file exactly once. */
   readonly find: string;
@@ -22,7 +22,7 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: "    this.#rest();\n",
   },
   {
-    name: "read more than was announced",
+    name: "read more bytes than are readable",
     file: "net/pump.ts",
     find: "    let count = from.readable;\n",
     replace: "    let count = from.readable > 0 ? from.readable + 1 : 0;\n",
@@ -46,7 +46,7 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: "",
   },
   {
-    name: "do not set an alarm anew that rang too early",
+    name: "do not set an alarm again that rang too early",
     file: "net/deadlines.ts",
     find: "        this.#setAlarm(next.deadlineMs, leftMs);\n",
     replace: "",
@@ -76,7 +76,7 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: "",
   },
   {
-    name: "never let go of an idle connection",
+    name: "never close an idle connection",
     file: "pool/idle-connections.ts",
     find: "      this.shrink(this.#kept.length - old);\n",
     replace: "",
@@ -100,7 +100,7 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: "",
   },
   {
-    name: "forget whoever waits for a slot",
+    name: "forget the clients that wait for a slot",
     file: "proxy/admission.ts",
     find: "      this.#leaveQueue(next.session);\n      this.#admit(next.session);\n",
     replace: "      this.#leaveQueue(next.session);\n",
@@ -112,7 +112,7 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: "    this.readable -= bytes.byteLength;\n",
   },
   {
-    name: "pass on what stands behind a keyword",
+    name: "forward the bytes behind a keyword",
     file: "net/pump.ts",
     find: "to.write(piece.subarray(0, count));",
     replace: "to.write(piece);",
