@@ -202,16 +202,16 @@ test.each([
     const shipped = [...named.values()].filter(file => !program.data.includes(file));
     expect(shipped.map(file => `${file}.ts`).sort()).toEqual([...reached].sort());
     // The chip resolves a relative import against the module's name, not against its file.
-    const astray: string[] = [];
+    const misnamed: string[] = [];
     for (const [specifier, file] of named) {
       if (program.data.includes(file)) continue;
       for (const { text, target, typesOnly } of importsOf(`${file}.ts`)) {
         if (typesOnly || !text.startsWith(".")) continue;
         const module = path.join(path.dirname(specifier), text).replace(/\.ts$/, "");
-        if (`${named.get(module)}.ts` !== target) astray.push(`${specifier}: ${text}`);
+        if (`${named.get(module)}.ts` !== target) misnamed.push(`${specifier}: ${text}`);
       }
     }
-    expect(astray).toEqual([]);
+    expect(misnamed).toEqual([]);
   },
 );
 

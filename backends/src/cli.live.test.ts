@@ -26,7 +26,7 @@ async function reserve(count: number): Promise<number[]> {
   return ports.map(({ port }) => port);
 }
 
-/** The command with these behaviours, once it has said that all of them serve. */
+/** Starts the command with these behaviours and waits until it has printed that all of them listen. */
 async function running(...behaviours: string[]) {
   const ports = await reserve(behaviours.length);
   const wanted = ports.map((port, index) => `${port}${behaviours[index]}`);
@@ -40,7 +40,7 @@ async function running(...behaviours: string[]) {
   return { child, ports, lines };
 }
 
-/** Says `text`; what came until `enough` or the close, and the error that there was. */
+/** Sends `text`; returns what arrived until `enough` or the close, and the error, if any. */
 function talk(port: number, text: string, enough: (heard: string) => boolean = () => false) {
   return new Promise<{ heard: string; error?: string | undefined }>(resolve => {
     const socket = net.connect(port, "127.0.0.1");
@@ -60,7 +60,7 @@ function talk(port: number, text: string, enough: (heard: string) => boolean = (
 
 const line = (heard: string) => heard.endsWith("\n");
 
-test("servers a, b, c … start on the ports, each as it was told to behave, and Ctrl-C ends them", async () => {
+test("servers a, b, c … start on the ports with their behaviours, and Ctrl-C ends them", async () => {
   const { child, ports, lines } = await running("", ":slow", ":flaky", ":vanishing", ":firehose");
   const behaviours = ["steady", "slow", "flaky", "vanishing", "firehose"];
   expect(lines.map(text => text.split(/\s+/))).toEqual(
@@ -105,7 +105,7 @@ test("an address of another computer is refused in one sentence, with exit code 
   });
 });
 
-test("several bad arguments are all told", async () => {
+test("every bad argument is reported", async () => {
   const { exitCode, stderr } = await backends("0", "--bord");
   expect(stderr.split("\n")).toEqual([
     'backends: "0": wanted a port from 1 to 65535',
@@ -128,7 +128,7 @@ test("a taken port is named, and no server is announced", async () => {
   });
 });
 
-test("--help tells of every behaviour", async () => {
+test("--help lists every behaviour", async () => {
   const { exitCode, stdout } = await backends("--help");
   for (const word of ["steady", "slow", "flaky", "vanishing", "firehose", "--host"]) {
     expect(stdout).toContain(`  ${word} `);

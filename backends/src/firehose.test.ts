@@ -13,7 +13,7 @@ test.each(Object.entries(ASKING))("a firehose stops at its bound, %s", async (_,
   const { clock, connect } = await play(firehose({ bytesMax: MIB }));
   const client = connect();
   const heard = hear(client);
-  client.end(asking); // and then only listens
+  client.end(asking); // and then only reads
   await clock.run();
   const body = heard.text.slice(heard.text.indexOf("0123456789abcdef0123"));
   expect(body).toBe("0123456789abcdef".repeat(MIB / 16));
@@ -64,7 +64,7 @@ test.each(Object.entries(ASKING))("it stops when its client resets, %s", async (
   expect(clock.now() - start).toBeLessThan(100);
 });
 
-test("it waits for a word", async () => {
+test("it waits for the first byte", async () => {
   const { clock, connect } = await play(firehose());
   const client = connect();
   client.resume();

@@ -20,7 +20,7 @@ test("a flaky backend resets every third connection and serves the others", asyn
   ]);
 });
 
-test("later pieces of a connection do not count, nor do connections without a word", async () => {
+test("later pieces of a connection do not count, nor connections without a byte", async () => {
   const { clock, connect, server } = await play(flaky());
   const talker = connect();
   const heard = hear(talker);

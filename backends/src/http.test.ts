@@ -26,14 +26,14 @@ test.each([0, 1, 16_383, 16_384, 16_385, 1_000_000])(
   },
 );
 
-test("more bytes than it makes are refused with the number that would do", async () => {
+test("a request for too many bytes is refused with the maximum", async () => {
   const { heard } = await ask(request("GET /bytes/1073741825"));
   const [{ status, body }] = answers(heard.text);
   expect(status).toBe(400);
   expect(body).toBe("a: /bytes/1073741825 is too much; up to 1073741824 would do\n");
 });
 
-test("HEAD tells what GET would, without the bytes", async () => {
+test("HEAD is answered like GET, without the bytes", async () => {
   const { heard } = await ask(request("HEAD /"), request("HEAD /bytes/1073741824"));
   const found = answers(heard.text, { head: true });
   expect(found.map(({ status, headers }) => [status, headers["content-length"]])).toEqual([
@@ -55,7 +55,7 @@ test("an upload is counted to the byte, with a length or in chunks, in any piece
   ]);
 });
 
-test("a connection serves one request after the other, and several sent at once in order", async () => {
+test("a connection serves requests one after the other, pipelined ones in order", async () => {
   const { heard, server } = await ask(
     request("GET /1"),
     request("GET /bytes/20000") + request("GET /2") + request("GET /3"),
@@ -72,7 +72,7 @@ test("a connection that its client wants closed is closed after the answer", asy
   expect(heard.ended).toBe(true);
 });
 
-test("a client that resets in the middle of its bytes leaves nothing behind", async () => {
+test("a client that resets in the middle of a response leaks nothing", async () => {
   const { clock, connect, network, server } = await play(steady());
   const client = connect();
   client.write(request("GET /bytes/1000000000"));
@@ -83,7 +83,7 @@ test("a client that resets in the middle of its bytes leaves nothing behind", as
   expect(network.netstat().map(({ state }) => state)).toEqual(["listen"]);
 });
 
-test("what only looks like a request is refused, and the next client is served", async () => {
+test("a malformed request is refused, and the next client is served", async () => {
   const { clock, connect, heard } = await ask("GET lost\r\n\r\n");
   expect(heard.text).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
   const next = connect();

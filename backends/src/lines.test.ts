@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { steady } from "./steady.ts";
 import { hear, play } from "./testing.ts";
 
-/** What comes back for `pieces`, each sent when the one before has arrived. */
+/** What is echoed for `pieces`, each sent when the previous one has arrived. */
 async function echo(pieces: readonly Buffer[]): Promise<string> {
   const { clock, connect } = await play(steady());
   const client = connect();
@@ -16,7 +16,7 @@ async function echo(pieces: readonly Buffer[]): Promise<string> {
   return heard.text;
 }
 
-test("lines come back whole, however they are cut, empty and last ones too", async () => {
+test("lines are echoed whole, however they are cut, also empty and last ones", async () => {
   const text = "one\r\n\ntwo three\nlast";
   const echoed = "a: one\r\na: \na: two three\na: last\n";
   const bytes = Buffer.from(text);
@@ -26,12 +26,12 @@ test("lines come back whole, however they are cut, empty and last ones too", asy
   }
 });
 
-test("every byte comes back as it was sent, text or not", async () => {
+test("every byte is echoed as it was sent, text or not", async () => {
   const bytes = Buffer.from(Array.from({ length: 256 }, (_, i) => i).filter(byte => byte !== 10));
   expect(await echo([bytes])).toBe(`a: ${bytes.toString("latin1")}\n`);
 });
 
-test("a line without an end is not kept for ever: it comes back in pieces, no byte lost", async () => {
+test("a line without an end is echoed in pieces, so that it needs no more memory", async () => {
   const { clock, connect } = await play(steady());
   const client = connect();
   const heard = hear(client);
@@ -44,7 +44,7 @@ test("a line without an end is not kept for ever: it comes back in pieces, no by
   expect(heard.text.replaceAll(/a: |\n/g, "")).toBe(text);
 });
 
-test("a client that sends and does not read is read no further, until it does", async () => {
+test("a client that sends and does not read is paused until it reads", async () => {
   const { clock, network, connect } = await play(steady());
   const client = connect();
   const line = `${"x".repeat(1023)}\n`;

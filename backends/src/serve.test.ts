@@ -67,7 +67,7 @@ test.each([
   },
 );
 
-test("a client that leaves without a word is let go", async () => {
+test("a client that closes without a byte ends its connection", async () => {
   const { clock, network, connect, server } = await play(steady());
   connect().end();
   await clock.run();
@@ -75,7 +75,7 @@ test("a client that leaves without a word is let go", async () => {
   expect(network.netstat().map(({ state }) => state)).toEqual(["listen"]);
 });
 
-test("a backend counts the connections that it has and had", async () => {
+test("a backend counts current and past connections", async () => {
   const { clock, connect, server } = await play(steady());
   const clients = [connect(), connect(), connect()];
   clients[0].write("hello\n");
@@ -89,7 +89,7 @@ test("a backend counts the connections that it has and had", async () => {
   expect([server.connections, server.connectionsTotal]).toEqual([1, 3]);
 });
 
-test("stop() ends every connection, whatever it waits for, and frees the port", async () => {
+test("stop() ends every connection in any state, and frees the port", async () => {
   for (const behaviour of [steady(), slow(), vanishing()]) {
     const { clock, network, host, connect, server } = await play(behaviour);
     const said = ["", "hello", request("GET /"), "GET / HT", request("GET /bytes/1000000000")];
@@ -115,7 +115,7 @@ test("stop() ends every connection, whatever it waits for, and frees the port", 
   }
 });
 
-test("a port that is taken is refused as listen() tells it", async () => {
+test("a port in use is reported with the error of listen()", async () => {
   const { clock, host } = await play(steady());
   const refused = expect(
     serve({ name: "b", port: 80, behaviour: steady(), clock, network: host }),

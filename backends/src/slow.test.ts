@@ -19,7 +19,7 @@ test("a slow backend answers a request after its latency, not sooner", async () 
   expect(clock.now() - start).toBe(2 * LATE_MS);
 });
 
-test("its lines take as long, one after the other, in whatever pieces they came", async () => {
+test("each line is delayed as well, one after the other, in any pieces", async () => {
   for (const pieces of [["1\n2\n3\n"], ["1\n", "2\n", "3\n"], [..."1\n2\n3\n"]]) {
     const { clock, connect } = await play(slow({ latencyMs: 100 }));
     const client = connect();
@@ -51,5 +51,5 @@ test.each([
   await clock.run({ ms: 10 });
   expect(server.connections).toBe(0);
   expect(network.netstat().map(({ state }) => state)).toEqual(["listen"]);
-  expect(clock.pending).toBe(0); // no answer is to come
+  expect(clock.pending).toBe(0); // no response is pending
 });

@@ -1,10 +1,10 @@
-/** What a stream says when it is closed, or was ended by an error before. */
+/** Errors of a stream that is closed, or was ended by an earlier error. */
 const CLOSED = ["EPIPE", "ERR_STREAM_DESTROYED"];
 
 /**
- * Lets a command finish when standard output is closed early (`… | head`): reports are still to be written, and
- * its exit code to be right. An output that cannot be written (a full disk) is reported once, and the exit code is
- * 1 where the command has none of its own.
+ * Lets a command finish when standard output is closed early (`… | head`), so that it still writes its reports and
+ * ends with the right exit code. Another error of the output (a full disk) is reported once, and the exit code is 1
+ * unless the command sets another.
  */
 export function ignoreBrokenPipe(): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {

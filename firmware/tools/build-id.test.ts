@@ -7,7 +7,7 @@ const files = (...entries: [string, string][]) =>
 const A: [string, string] = ["src/a.ts", "export {};"];
 const B: [string, string] = ["src/b.ts", "const b = 1;"];
 
-test("one byte more or less makes another build", () => {
+test("one byte more or less gives another id", () => {
   const before = hashOf(files(A, B));
   expect(hashOf(files(A, ["src/b.ts", "const b = 2;"]))).not.toBe(before);
   expect(hashOf(files(A, ["src/c.ts", "const b = 1;"]))).not.toBe(before);
@@ -18,14 +18,14 @@ test("the order in which a computer lists files makes no difference", () => {
   expect(hashOf(files(B, A))).toBe(hashOf(files(A, B)));
 });
 
-test("settings make another build, the Wi-Fi's credentials and the token do not", () => {
+test("settings change the id; Wi-Fi credentials and the token do not", () => {
   const before = buildId([]);
   expect(before).toMatch(/^[0-9a-f]{8}$/);
   expect(buildId(["port=81"])).not.toBe(before);
   expect(buildId(["ssid=home", "password=secret", "token=also-secret"])).toBe(before);
 });
 
-test("all that the chip gets counts: the C and ESP-IDF's settings, too, and no test", () => {
+test("everything that ships is included, also C and ESP-IDF's settings, and no test", () => {
   const names = [...sources().keys()];
   expect(names).toEqual(
     expect.arrayContaining(["native/keywords.c", "sdkconfig/sdkconfig.defaults", "src/main.ts"]),

@@ -5,27 +5,27 @@ import { fileURLToPath } from "node:url";
 
 const FIRMWARE = fileURLToPath(new URL("..", import.meta.url));
 
-/** All that the build reads of ours: what ships, and what it is configured with. */
+/** The build's inputs in this repository: what ships, and its configuration. */
 const INPUTS = ["manifest.json", "gateway.json", "native", "sdkconfig", "src"];
 
 /** Tests and their helpers do not ship. */
 const NOT_SHIPPED = /(\.test|\/testing)\.ts$/;
 
-/** Settings that say who may come in. A build is the same whatever they are, and its id tells nothing of them. */
+/** Credentials. They do not change the id, so that it reveals nothing of them. */
 const SECRETS = /^(ssid|password|token)=/;
 
 /** Hexadecimal digits: enough to tell the builds of one person apart. */
 const DIGITS = 8;
 
 /**
- * Which build of the firmware `settings` (`port=80`, …) make of the sources: another one when a byte of
- * them is another. The board prints it when it boots.
+ * The id of the firmware that is built from the sources with `settings` (`port=80`, …); it changes with each byte of
+ * them. The board prints it when it boots.
  */
 export function buildId(settings: readonly string[]): string {
   return hashOf(sources(), settings);
 }
 
-/** The id of these files, in whatever order they come. */
+/** The id of these files, in any order. */
 export function hashOf(
   files: ReadonlyMap<string, Uint8Array>,
   settings: readonly string[] = [],
@@ -42,7 +42,7 @@ export function hashOf(
   return hash.digest("hex").slice(0, DIGITS);
 }
 
-/** What ships, by its name in this folder. */
+/** The files that ship, by their paths in `firmware`. */
 export function sources(): Map<string, Uint8Array> {
   const files = INPUTS.flatMap(input => {
     if (input.endsWith(".json")) return [input];

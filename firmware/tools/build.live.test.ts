@@ -13,7 +13,7 @@ import { execa } from "execa";
 import { afterAll, describe, expect, onTestFinished, test } from "vitest";
 import { FIRMWARE, SDK_CHECKED, toolsOf } from "./moddable.ts";
 
-// The SDK's mcconfig is a program of this test, which tells how it was called.
+// The SDK's mcconfig is a program of this test, which prints how it was called.
 describe.skipIf(process.platform === "win32")("npm run firmware:build", () => {
   const folder = mkdtempSync(join(tmpdir(), "sdk-"));
   afterAll(() => rmSync(folder, { recursive: true }));
@@ -25,7 +25,7 @@ describe.skipIf(process.platform === "win32")("npm run firmware:build", () => {
     readonly folderMode: string;
   }
 
-  /** Builds with an mcconfig that goes on with the JavaScript `then` after it has told of its call. */
+  /** Builds with an mcconfig that prints its call and then runs the JavaScript `then`. */
   function build(name: string, then = "") {
     const sdk = join(folder, name);
     const told = join(sdk, "call.json");
@@ -72,7 +72,7 @@ describe.skipIf(process.platform === "win32")("npm run firmware:build", () => {
       build: expect.stringMatching(/^[0-9a-f]{8}$/),
     });
     expect({ mode, folderMode }).toEqual({ mode: "600", folderMode: "700" });
-    // The SDK calls the program by this folder; the simulator is told the same name.
+    // The SDK names the program by this folder; the simulator gets the same name.
     expect(basename(dirname(file))).toBe("firmware");
     expect(stdout).toContain("/firmware/mc.so");
     expect(existsSync(dirname(dirname(file)))).toBe(false);

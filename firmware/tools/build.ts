@@ -15,8 +15,8 @@ await runCommand(
     usage: ["esp32|lin [options] [ssid=… password=… backends=IP:PORT,… port=… token=…]"],
     about: `
 Builds the firmware with your Moddable SDK, for the board or for the SDK's Linux simulator.
-HOT_POTATO_SSID, HOT_POTATO_PASSWORD and HOT_POTATO_TOKEN are read from the environment. On a terminal, the
-password of a Wi-Fi that is named without one is asked for, and not shown.`,
+HOT_POTATO_SSID, HOT_POTATO_PASSWORD and HOT_POTATO_TOKEN are read from the environment. With an ssid and no
+password, a terminal prompts for the password and does not show it.`,
     options: SECRETS_OPTIONS,
     word: text => text,
   },
@@ -26,7 +26,7 @@ password of a Wi-Fi that is named without one is asked for, and not shown.`,
     await buildFirmware(platform, await settingsOf(words, values, personAsk()));
     if (platform === "lin") {
       const start = [...simulatorCommand(), simulatorProgram(FIRMWARE)].join(" ");
-      process.stdout.write(`start it, where there is a display: ${start}\n`);
+      process.stdout.write(`to start it (needs a display): ${start}\n`);
     }
   },
 );

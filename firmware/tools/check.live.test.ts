@@ -14,7 +14,7 @@ async function check(args: string[], env: Record<string, string> = {}) {
   return { exitCode, stdout, stderr };
 }
 
-test("without the SDK it says how to get one", async () => {
+test("without the SDK it says how to install one", async () => {
   const { exitCode, stderr } = await check(["esp32"], { MODDABLE: "" });
   expect(exitCode).toBe(2);
   expect(stderr).toMatch(
@@ -37,7 +37,7 @@ test("--help says what it does", async () => {
   expect(stdout).toContain("npm run firmware:check -- esp32|lin");
 });
 
-// Its mcconfig is a program of this test: what it writes is what the real one writes, of two modules.
+// Its mcconfig is a program of this test, which writes what the real one writes for two modules.
 describe.skipIf(process.platform === "win32")("with an SDK", () => {
   const folder = mkdtempSync(join(tmpdir(), "sdk-"));
   afterAll(() => rmSync(folder, { recursive: true }));
@@ -83,17 +83,17 @@ describe.skipIf(process.platform === "win32")("with an SDK", () => {
     );
   });
 
-  test("a type error in any of them is shown, and ends it with 1; so is an SDK of another version", async () => {
+  test("a type error is shown with exit code 1; another version of the SDK is noted", async () => {
     const modules = { a: "export const a = 1;", b: 'const b: number = "text";' };
     const newer = sdk("newer", modules, "9.0.0");
     const { exitCode, stdout, stderr } = await check(["lin"], { MODDABLE: newer });
     expect(exitCode).toBe(1);
     expect(stdout).toContain("b.ts(1,7): error TS2322");
-    expect(stdout).toContain("firmware: the compiler's complaints are above");
+    expect(stdout).toContain("firmware: type errors, see above");
     expect(stderr).toMatch(/^note: the SDK in MODDABLE is 9\.0\.0; .* checked with 8\.2\.3\./);
   });
 
-  test("an SDK whose mcconfig writes no compiler settings is refused, not taken for good", async () => {
+  test("an SDK whose mcconfig writes no compiler settings is an error, not a pass", async () => {
     const { exitCode, stderr } = await check(["lin"], { MODDABLE: sdk("empty", {}) });
     expect(exitCode).toBe(2);
     expect(stderr).toContain("mcconfig has written no *-tsconfig.json");

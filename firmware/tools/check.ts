@@ -23,8 +23,8 @@ await runCommand(
     usage: ["esp32|lin"],
     about: `
 Type-checks every module of the firmware, and of the conformance cases, with the typings of your Moddable
-SDK, as its build would. Takes seconds, builds nothing, and needs no ESP-IDF.
-Ends with 1 where the compiler reports an error.`,
+SDK, as its build does. Takes seconds, builds nothing, and needs no ESP-IDF. The exit code is 1 if the
+compiler reports an error.`,
     options: {},
     word: text => text,
   },
@@ -36,7 +36,7 @@ Ends with 1 where the compiler reports an error.`,
     for (const { name, folder } of PROGRAMS) {
       const modules = await checkTypes(folder, platform);
       if (modules === undefined) {
-        process.stdout.write(`${name}: the compiler's complaints are above\n`);
+        process.stdout.write(`${name}: type errors, see above\n`);
         process.exitCode = 1;
       } else {
         process.stdout.write(`${name}: ${modules} modules pass (${platform}, SDK ${version})\n`);

@@ -25,7 +25,7 @@ const COMMAND = {
 
 const WITH_WORDS = { ...COMMAND, word: wholeNumber(1, 65_535) };
 
-test("values are read as their options say, with their defaults", () => {
+test("values are read by their options, with defaults", () => {
   expect(read(COMMAND, [])).toEqual({
     words: [],
     given: new Set(),
@@ -41,14 +41,14 @@ test("values are read as their options say, with their defaults", () => {
   });
 });
 
-test("an option may be given without its value where it has one for that", () => {
+test("an option with `bare` may be given without a value", () => {
   for (const args of [["--ui"], ["--ui", "--no-tests"], ["--ui=0"]]) {
     expect(read(COMMAND, args)).toMatchObject({ values: { ui: 0 } });
   }
   expect(read(COMMAND, ["--ui", "8500"])).toMatchObject({ values: { ui: 8500 } });
 });
 
-test("words stand anywhere between the options, and behind --", () => {
+test("words may stand between the options, and after --", () => {
   expect(read(WITH_WORDS, ["1", "--no-tests", "2", "--", "3"])).toMatchObject({
     words: [1, 2, 3],
     values: { "no-tests": true },
@@ -84,7 +84,7 @@ test.each([
   for (const [i, sentence] of sentences.entries()) expect(complaints[i]).toContain(sentence);
 });
 
-test("a word that does not do is named like an option", () => {
+test("a wrong word is named like an option", () => {
   expect(() => read(WITH_WORDS, ["80x"])).toThrow('"80x": wanted a whole number from 1 to 65535');
 });
 
@@ -94,7 +94,7 @@ test("options of which only one can be given are named", () => {
   expect(() => onlyOneOf(given, "rounds", "log", "ui")).toThrow("--log and --ui: only one of them");
 });
 
-test("--help and --version are answered, whatever else is wrong", () => {
+test("--help and --version work, whatever else is wrong", () => {
   expect(read(COMMAND, ["--zzz", "--version"])).toBe(`version=${VERSION}\n`);
   expect(read({ ...COMMAND, version: () => "mine\n" }, ["--version"])).toBe("mine\n");
   for (const flag of ["--help", "-h"]) {

@@ -3,7 +3,7 @@ import { didYouMean } from "../src/config/reader.ts";
 import { VERSION } from "../src/version.ts";
 import { ignoreBrokenPipe } from "./broken-pipe.ts";
 
-/** Something about a command line is wrong; each complaint is one sentence that names what it is about. */
+/** A wrong command line; each complaint is one sentence that names the option or word. */
 export class UsageError extends Error {
   readonly complaints: readonly string[];
 
@@ -13,19 +13,19 @@ export class UsageError extends Error {
   }
 }
 
-/** Makes a value of its text, or throws a `UsageError` that says what is wanted. */
+/** Converts an option's text to its value, or throws a `UsageError` that says what is wanted. */
 export type Read<T> = (text: string) => T;
 
 /** One option of a command, such as `--port PATH`. */
-export interface Option {
+interface Option {
   readonly help: string;
-  /** What stands for the value in the help: `PATH`, or `[PATH]` with `bare`. Without it the option is a switch. */
+  /** Placeholder for the value in the help: `PATH`, or `[PATH]` with `bare`. Without it the option is a switch. */
   readonly value?: string;
-  /** Without it the value is the text. */
+  /** Converts the text; without it the value is the text. */
   readonly read?: Read<unknown>;
-  /** The text that is read where the option is not given. */
+  /** The text that is read if the option is not given. */
   readonly default?: string;
-  /** The text that is read where the option is given without a value. */
+  /** The text that is read if the option is given without a value. */
   readonly bare?: string;
   /** May be given more than once; the value is an array. */
   readonly repeatable?: true;
@@ -35,15 +35,15 @@ export interface Option {
 
 type Options = Readonly<Record<string, Option>>;
 
-/** A program as a person starts it; its help is printed from this. */
+/** A command: its command line and its help. */
 export interface Command<O extends Options = Options, W = unknown> {
   /** The script of package.json, and the first word of each complaint. */
   readonly name: string;
-  /** What may follow it, one line for each way. */
+  /** The arguments, one line for each form. */
   readonly usage: readonly string[];
   readonly about: string;
   readonly options: O;
-  /** Reads a word that belongs to no option; without it there are no such words. */
+  /** Reads a positional argument; without it there are none. */
   readonly word?: Read<W>;
   /** The last part of the help. */
   readonly more?: string;
@@ -61,7 +61,7 @@ type ValueOf<O> = O extends { readonly value: string }
       : TextOf<O> | undefined
   : boolean;
 
-/** A command line that has been read: the value of each option by its name, and the words in their order. */
+/** A parsed command line: the value of each option by its name, and the positional arguments in their order. */
 export interface CommandLine<O extends Options, W> {
   readonly values: { readonly [Name in keyof O]: ValueOf<O[Name]> };
   readonly words: readonly W[];
@@ -75,12 +75,12 @@ const COMMON: Options = {
   help: { help: "this text" },
 };
 
-/** Exit code of a command that was misunderstood, as the shell's own. */
+/** Exit code of a wrong command line, as of the shell's own commands. */
 const USAGE_EXIT_CODE = 2;
 
 /**
- * Runs a command: reads its command line, and prints its help or version if that was asked for. A `UsageError`, from
- * there or from `main`, is printed one complaint a line, and the exit code is 2.
+ * Runs a command: reads its command line, and prints its help or version if requested. A `UsageError`, from there or
+ * from `main`, is printed as one complaint per line, and the exit code is 2.
  */
 export async function runCommand<const O extends Options, W = never>(
   command: Command<O, W>,
@@ -99,7 +99,7 @@ export async function runCommand<const O extends Options, W = never>(
   }
 }
 
-/** Reads `args`. Returns the text that `--help` or `--version` asks for instead, whatever else is there. */
+/** Reads `args`. With `--help` or `--version` it returns the text to print, whatever else is given. */
 export function readCommandLine<const O extends Options, W = never>(
   command: Command<O, W>,
   args: readonly string[],
@@ -109,7 +109,10 @@ export function readCommandLine<const O extends Options, W = never>(
     args: withBareValues(options, args),
     options: {
       ...Object.fromEntries(
-        Object.entries(options).map(([name, { value }]) => [name, { type: typeOf(value) }]),
+        Object.entries(options).map(([name, { value }]) => [
+          name,
+          { type: value === undefined ? ("boolean" as const) : ("string" as const) },
+        ]),
       ),
       help: { type: "boolean", short: "h" },
     },
@@ -131,9 +134,10 @@ export function readCommandLine<const O extends Options, W = never>(
   let unknownAt: number | undefined;
   for (const token of tokens) {
     if (token.kind === "positional") {
-      // Behind an unknown option it may be its value: one complaint is enough.
+      // After an unknown option it may be its value: one complaint is enough.
       if (command.word === undefined && token.index - 1 === unknownAt) continue;
-      words.push(...attempt(`"${token.value}"`, () => readWord(command, token.value)));
+      const { word = notAnOption } = command;
+      words.push(...attempt(`"${token.value}"`, () => word(token.value)));
     } else if (token.kind === "option") {
       const { name, index } = token;
       if (name === "help" && token.value === undefined) return helpOf(command);
@@ -162,10 +166,6 @@ export function onlyOneOf<N>(given: ReadonlySet<N>, ...names: readonly N[]): voi
   if (both.length > 1) throw new UsageError(`${both.join(" and ")}: only one of them can be given`);
 }
 
-function typeOf(value: string | undefined): "string" | "boolean" {
-  return value === undefined ? "boolean" : "string";
-}
-
 /** `args`, with the values of options that are given without one. */
 function withBareValues(options: Options, args: readonly string[]): string[] {
   return args.map((word, i) => {
@@ -188,11 +188,11 @@ interface OptionToken {
   readonly inlineValue?: boolean | undefined;
 }
 
-/** How a complaint begins: `--port "x"`, or `--port` where a value says nothing. */
+/** How a complaint begins: `--port "x"`, or `--port` without a value, or with a secret one. */
 function aboutOption(options: Options, { name, rawName, value }: OptionToken): string {
   const option = optionOf(options, name);
-  const says = option?.value !== undefined && !option.secret && value && !isOption(value);
-  return says ? `${rawName} "${value}"` : rawName;
+  const isShown = option?.value !== undefined && !option.secret && value && !isOption(value);
+  return isShown ? `${rawName} "${value}"` : rawName;
 }
 
 function isOption(text: string): boolean {
@@ -221,14 +221,13 @@ function textOf({ read = text => text }: Option, text: string): unknown {
   return read(text);
 }
 
-function readWord<W>({ word }: Command<Options, W>, text: string): W {
-  if (word === undefined) throw new UsageError("not an option; --help lists the options");
-  return word(text);
+function notAnOption(): never {
+  throw new UsageError("not an option; --help lists the options");
 }
 
 // Values
 
-/** Whole numbers in decimal digits. */
+/** Reads a whole number in decimal digits. */
 export function wholeNumber(min: number, max: number): Read<number> {
   return text => {
     const value = Number(text);
@@ -237,14 +236,14 @@ export function wholeNumber(min: number, max: number): Read<number> {
   };
 }
 
-/** A TCP port. */
+/** Reads a TCP port. */
 export function portNumber(text: string): number {
   const port = Number(text);
   if (/^\d{1,5}$/.test(text) && port >= 1 && port <= 65_535) return port;
   throw new UsageError("wanted a port from 1 to 65535");
 }
 
-/** One of these names. */
+/** Reads one of these names. */
 export function oneOf<const N extends string>(names: readonly N[]): Read<N> {
   return text => {
     const name = names.find(known => known === text);

@@ -8,8 +8,8 @@ await runCommand(
     usage: ["--port PATH [options] [ssid=… password=… backends=IP:PORT,… port=… token=…]"],
     about: `
 Builds the firmware for the ESP32 with your Moddable SDK and flashes it over a serial port.
-HOT_POTATO_SSID, HOT_POTATO_PASSWORD and HOT_POTATO_TOKEN are read from the environment. On a terminal, the
-password of a Wi-Fi that is named without one is asked for, and not shown.`,
+HOT_POTATO_SSID, HOT_POTATO_PASSWORD and HOT_POTATO_TOKEN are read from the environment. With an ssid and no
+password, a terminal prompts for the password and does not show it.`,
     options: {
       port: {
         value: "PATH",

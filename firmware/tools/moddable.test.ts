@@ -16,7 +16,7 @@ test.each([
   },
 );
 
-test("what it takes is taken, and nothing given is its gateway.json", () => {
+test("right settings are accepted, and without any the document is gateway.json", () => {
   refuseWrong([]);
   refuseWrong([
     "ssid=home",

@@ -24,11 +24,11 @@ import { readDocumentFile } from "./document-file.ts";
 const PLATFORMS = ["esp32", "lin"] as const;
 export type FirmwarePlatform = (typeof PLATFORMS)[number];
 
-/** Its folder, with its manifest. */
+/** The firmware's folder, with its manifest. */
 export const FIRMWARE = fileURLToPath(new URL("..", import.meta.url));
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const OUTPUT = join(ROOT, "build");
-/** mcconfig calls plain `tsc`; ours is the version that it needs. */
+/** First in PATH, because mcconfig calls `tsc` and needs this version. */
 const BINARIES = join(ROOT, "node_modules", ".bin");
 
 const HOST_FOLDERS: Partial<Record<NodeJS.Platform, string>> = {
@@ -37,7 +37,7 @@ const HOST_FOLDERS: Partial<Record<NodeJS.Platform, string>> = {
   win32: "win",
 };
 
-/** The platform that a command line names. */
+/** The platform named by the first word of a command line. */
 export function readPlatform(word = ""): FirmwarePlatform {
   const platform = PLATFORMS.find(name => name === word);
   if (platform === undefined)
@@ -45,12 +45,12 @@ export function readPlatform(word = ""): FirmwarePlatform {
   return platform;
 }
 
-/** Where an SDK that has been built has its tools for this computer. */
+/** The folder of a built SDK's tools for this computer. */
 export function toolsOf(sdk: string): string {
   return join(sdk, "build", "bin", HOST_FOLDERS[process.platform] ?? "lin", "release");
 }
 
-/** The versions that this firmware was checked with: the SDK's, and ESP-IDF's, which that SDK demands. */
+/** The versions that this firmware was checked with: the SDK's, and that of the ESP-IDF which it needs. */
 export const SDK_CHECKED = "8.2.3";
 export const IDF_CHECKED = "v6.0";
 
@@ -58,10 +58,7 @@ export const IDF_CHECKED = "v6.0";
 export const SDK_INSTALL = `npx xs-dev setup --release ${SDK_CHECKED}`;
 export const IDF_INSTALL = "npx xs-dev setup --device esp32";
 
-/**
- * The SDK that the person has installed, or a sentence on how to get it. Building for `esp32` wants ESP-IDF,
- * too.
- */
+/** The installed SDK. Throws a `UsageError` with the way to install it, or ESP-IDF, which `esp32` needs, too. */
 export function requireSdk(platform?: FirmwarePlatform): { sdk: string; tools: string } {
   const sdk = process.env.MODDABLE;
   if (!sdk) {
@@ -83,7 +80,6 @@ export function requireSdk(platform?: FirmwarePlatform): { sdk: string; tools: s
   return { sdk, tools };
 }
 
-/** The version of an SDK. */
 export function versionOf(sdk: string): string {
   try {
     return readFileSync(join(sdk, "tools", "VERSION"), "utf8").trim();
@@ -92,7 +88,7 @@ export function versionOf(sdk: string): string {
   }
 }
 
-/** Says so where the SDK is not the one that the firmware was checked with. */
+/** Prints a note if the SDK is not the version that the firmware was checked with. */
 export function noteVersion(): void {
   const version = versionOf(requireSdk().sdk);
   if (version === SDK_CHECKED) return;
@@ -102,21 +98,21 @@ export function noteVersion(): void {
   );
 }
 
-/** Makes the firmware, or another program for the chip, with the SDK's mcconfig. */
+/** Builds the firmware, or another program for the chip, with the SDK's mcconfig. */
 export async function mcconfig(options: {
-  /** Where the manifest is: the firmware, or another program for the chip. */
+  /** The folder of the manifest. */
   folder?: string;
   platform: FirmwarePlatform;
-  /** What is to be made, one after the other. */
+  /** Run one after the other. */
   targets: readonly ("build" | "deploy")[];
-  /** `name=value`, over the manifest's own. */
+  /** `name=value`, added to the manifest's own. */
   settings: readonly string[];
   environment?: Record<string, string>;
 }): Promise<void> {
   const { folder = FIRMWARE, platform, targets, settings, environment } = options;
   requireSdk(platform);
-  mkdirSync(OUTPUT, { recursive: true }); // mcconfig wants it to be there
-  chmodSync(OUTPUT, 0o700); // it writes the settings there, the secret ones, too
+  mkdirSync(OUTPUT, { recursive: true }); // mcconfig does not create it
+  chmodSync(OUTPUT, 0o700); // mcconfig writes the settings there, also the secret ones
   await withManifest(folder, settings, async manifest => {
     for (const target of targets) {
       const words = ["-m", "-p", platform, "-t", target, "-o", OUTPUT, manifest];
@@ -127,13 +123,13 @@ export async function mcconfig(options: {
   });
 }
 
-/** Signals that end a program at once. */
+/** Signals whose default action ends a program. */
 const ENDING_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /**
- * Gives `work` a manifest with the program's own in `folder` and these settings, which would be in the list of
- * processes if they were arguments. Only its owner may read it, and it is gone afterwards, also when a signal ends
- * this program.
+ * Calls `work` with a manifest that includes the one in `folder` and has these settings: as arguments they would appear
+ * in the list of processes. Only its owner may read it, and it is deleted afterwards, also when a signal ends this
+ * program.
  */
 async function withManifest(
   folder: string,
@@ -148,7 +144,7 @@ async function withManifest(
   };
   for (const signal of ENDING_SIGNALS) process.once(signal, end);
   try {
-    const named = join(temporary, basename(folder)); // mcconfig calls the program by the folder of its manifest
+    const named = join(temporary, basename(folder)); // mcconfig names the program by the folder of its manifest
     mkdirSync(named);
     const manifest = join(named, "manifest.json");
     const content = { include: [join(folder, "manifest.json")], config: toObject(settings) };
@@ -160,7 +156,6 @@ async function withManifest(
   }
 }
 
-/** The values of `name=value`, by their names. */
 function toObject(settings: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     settings.map(text => {
@@ -171,9 +166,9 @@ function toObject(settings: readonly string[]): Record<string, string> {
 }
 
 /**
- * Type-checks every module of a program with the SDK's typings, in one run of the compiler, as its build
- * would one by one. mcconfig itself resolves the manifest and writes the compiler's settings, for which it
- * does not need ESP-IDF. Gives the number of modules, or `undefined` if the compiler complains.
+ * Type-checks every module of a program with the SDK's typings, in one run of the compiler instead of the build's one
+ * per module. mcconfig resolves the manifest and writes the compiler's settings, for which it does not need ESP-IDF.
+ * Returns the number of modules, or `undefined` if the compiler reports an error.
  */
 export async function checkTypes(
   folder: string,
@@ -191,19 +186,19 @@ export async function checkTypes(
   }
 }
 
-/** The settings that mcconfig has written for the compiler, one file for each module, as one project. */
+/** Joins the settings that mcconfig has written for the compiler, one file for each module, to one project. */
 function joinProjects(output: string): { project: string; modules: number } {
   const names = readdirSync(output, { recursive: true, encoding: "utf8" });
   const projects = names.filter(name => name.endsWith("-tsconfig.json"));
   if (projects.length === 0)
-    throw new UsageError("mcconfig has written no *-tsconfig.json: this SDK builds in another way");
+    throw new UsageError("mcconfig has written no *-tsconfig.json: this SDK builds differently");
   const each = projects.map(name => JSON.parse(readFileSync(join(output, name), "utf8")));
   const project = join(output, "tsconfig.json");
   writeFileSync(project, JSON.stringify({ ...each[0], files: each.flatMap(({ files }) => files) }));
   return { project, modules: each.length };
 }
 
-/** Runs a tool of the SDK, or ours where the SDK calls it; its output goes where ours goes. */
+/** Runs a tool of the SDK, or `tsc`, with the output of this program. */
 function run(
   tool: string,
   words: readonly string[],
@@ -216,20 +211,20 @@ function run(
   return execa(tool, words, { cwd, stdio: "inherit", reject: false, env });
 }
 
-/** The document that is built in. */
+/** The built-in document. */
 function readGateway(): object {
   const file = join(FIRMWARE, "gateway.json");
   const read = readDocumentFile(file);
   if ("complaint" in read) throw new UsageError(`gateway.json is not JSON: ${read.complaint}`);
   if (BYTE_ORDER_MARKS.some(mark => readFileSync(file, "utf8").startsWith(mark))) {
     throw new UsageError(
-      "gateway.json begins with a byte-order mark, which the SDK does not take; save it as UTF-8 without",
+      "gateway.json begins with a byte-order mark, which the SDK does not accept; save it as UTF-8 without",
     );
   }
   return read.value as object;
 }
 
-/** What the board would refuse when it boots, without a word on its network: better said before it is built. */
+/** Throws a `UsageError` for settings that the board would refuse when it boots, where the user could not see it. */
 export function refuseWrong(settings: readonly string[]): void {
   const document = readGateway();
   const { backends = "", port = "", token = "" } = toObject(settings);
@@ -240,7 +235,7 @@ export function refuseWrong(settings: readonly string[]): void {
   }
 }
 
-/** Builds the firmware. What it prints when it boots says which build it is. */
+/** Builds the firmware, with a build id that it prints when it boots. */
 export async function buildFirmware(
   platform: FirmwarePlatform,
   settings: readonly string[],
@@ -263,21 +258,21 @@ async function make(
   await mcconfig({ ...what, settings: [...settings, `build=${buildId(settings)}`] });
 }
 
-/** What the SDK's simulator runs, once `mcconfig` has built the program of this folder for it. */
+/** The file that the SDK's simulator runs, after `mcconfig` has built the program of this folder for `lin`. */
 export function simulatorProgram(folder: string): string {
   return join(OUTPUT, "bin", "lin", "mc", "release", basename(folder), "mc.so");
 }
 
-/** The SDK's own simulator, as a command that takes a program. */
+/** The command of the SDK's simulator, without the program. */
 export function simulatorCommand(): string[] {
   const { sdk, tools } = requireSdk();
   return [join(tools, "mcsim"), join(sdk, "build", "simulators")];
 }
 
-/** Settings of the firmware's build. */
+/** Names of the build's settings. */
 const SETTINGS = ["ssid", "password", "backends", "port", "token"];
 
-/** Tells settings of the build (`ssid=…`) from everything else on a command line. */
+/** The settings of the build (`ssid=…`) on a command line; throws for other words. */
 export function readSettings(words: readonly string[], known = SETTINGS): string[] {
   for (const word of words) {
     const name = word.split("=", 1)[0];

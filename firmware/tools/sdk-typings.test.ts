@@ -113,7 +113,7 @@ function narrower(sdk: string, ours: string): string[] {
     return type.getCallSignatures().length + type.getConstructSignatures().length > 0;
   }
 
-  /** Whoever calls it as `ours` says has called the SDK's rightly. */
+  /** A call that `ours` allows is one that the SDK allows. */
   function asksEnough(sdk: ts.Signature, ours: ts.Signature): boolean {
     const [wanted, given] = [sdk.getParameters(), ours.getParameters()];
     return (

@@ -5,7 +5,7 @@ import { PassThrough } from "node:stream";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { settingsOf, terminalAsk, withSecrets } from "./secrets.ts";
 
-/** The environment of the test says nothing. */
+/** Removes the variables from the environment. */
 function noVariables(): void {
   for (const name of ["SSID", "PASSWORD", "TOKEN"]) vi.stubEnv(`HOT_POTATO_${name}`, undefined);
   onTestFinished(() => void vi.unstubAllEnvs());
@@ -22,7 +22,7 @@ function terminal(...answers: string[]) {
   return { ask: terminalAsk(input, output), shown: () => shown.join("") };
 }
 
-test("secrets come from the environment where they are not given, and a given one is warned of", () => {
+test("secrets that are not given come from the environment; a given one causes a warning", () => {
   const environment = {
     HOT_POTATO_SSID: "home",
     HOT_POTATO_PASSWORD: "pass-1",
@@ -89,10 +89,10 @@ test("the password of a Wi-Fi that is named without one is asked for, and not sh
     "port=81",
     "password=pass-1=",
   ]);
-  expect(shown()).toBe('Password of "home" (nothing: an open network): \n');
+  expect(shown()).toBe('Password of "home" (empty: an open network): \n');
 });
 
-test("no question about what is given, nor when the board keeps its Wi-Fi, nor without a terminal", async () => {
+test("nothing is asked that was given, nor without an ssid, nor without a terminal", async () => {
   noVariables();
   const { ask, shown } = terminal();
   for (const words of [[], ["port=81"], ["ssid="], ["ssid=home", "password="]]) {
@@ -122,7 +122,7 @@ test("--ask-token asks twice for the token, in place of the environment's", asyn
 });
 
 test.each([
-  [["token-12", "token-13"], [], "--ask-token: the second token is another one"],
+  [["token-12", "token-13"], [], "--ask-token: the two tokens differ"],
   [[""], [], "--ask-token: nothing was typed"],
   [[], ["token=token-12"], "token=… and --ask-token: only one of them can be given"],
 ])("--ask-token with the answers %j and the settings %j: %s", async (answers, words, complaint) => {
@@ -134,11 +134,11 @@ test.each([
 test("--ask-token without a terminal says how else a token is given", async () => {
   noVariables();
   await expect(settingsOf([], { "ask-token": true }, undefined)).rejects.toThrow(
-    "--ask-token: there is no terminal to ask on; HOT_POTATO_TOKEN or --secrets FILE would do",
+    "--ask-token: there is no terminal to ask on; use HOT_POTATO_TOKEN or --secrets FILE",
   );
 });
 
-test("a terminal shows the name while it is typed, and nothing of the password", async () => {
+test("a terminal echoes the name, and not the password", async () => {
   const [input, output] = [new PassThrough(), new PassThrough()];
   const shown: string[] = [];
   output.on("data", text => shown.push(String(text)));
@@ -155,7 +155,7 @@ test("a terminal shows the name while it is typed, and nothing of the password",
   expect(text).not.toMatch(/s.?e.?c|ret/);
 });
 
-test("Ctrl-C while asked is no password", async () => {
+test("Ctrl-C at the question is an error, not an empty password", async () => {
   const [input, output] = [new PassThrough(), new PassThrough()];
   const password = terminalAsk(input, output)("Password: ", { hidden: true });
   input.write("\x03");

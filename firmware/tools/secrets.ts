@@ -4,10 +4,10 @@ import { Writable } from "node:stream";
 import { UsageError } from "./command-line.ts";
 import { readSettings, refuseWrong } from "./moddable.ts";
 
-/** Where secrets may come from, so that they stand in no history of commands. */
+/** Environment variables for secrets, which thus do not appear in the shell's history. */
 export const SSID_VARIABLE = "HOT_POTATO_SSID";
 export const PASSWORD_VARIABLE = "HOT_POTATO_PASSWORD";
-export const TOKEN_VARIABLE = "HOT_POTATO_TOKEN";
+const TOKEN_VARIABLE = "HOT_POTATO_TOKEN";
 
 /** The variable of each setting that may be secret. */
 const VARIABLES: Readonly<Record<string, string>> = {
@@ -16,10 +16,10 @@ const VARIABLES: Readonly<Record<string, string>> = {
   token: TOKEN_VARIABLE,
 };
 
-/** Asks a person; `hidden` shows nothing of what is typed. */
+/** Prompts the user; `hidden` does not show what is typed. */
 export type Ask = (question: string, options: { hidden: boolean }) => Promise<string>;
 
-/** Asks in a terminal. */
+/** Prompts on a terminal. */
 export function terminalAsk(
   input: NodeJS.ReadableStream = process.stdin,
   output: NodeJS.WritableStream = process.stderr,
@@ -40,33 +40,33 @@ export function terminalAsk(
   };
 }
 
-/** Asks the person at this program's terminal; `undefined` where there is no terminal to read from. */
+/** Prompts on this program's terminal; `undefined` if standard input is not a terminal. */
 export function personAsk(): Ask | undefined {
   return process.stdin.isTTY ? terminalAsk() : undefined;
 }
 
-/** The password of a Wi-Fi, from the person. Empty: it is an open network. */
+/** Prompts for the password of a Wi-Fi; empty for an open network. */
 export function askPassword(ask: Ask, ssid: string): Promise<string> {
-  return ask(`Password of "${ssid}" (nothing: an open network): `, { hidden: true });
+  return ask(`Password of "${ssid}" (empty: an open network): `, { hidden: true });
 }
 
-/** The token, from the person, who types it twice because it cannot be seen. */
+/** Prompts for the token twice, because it is not shown. */
 async function askToken(ask: Ask): Promise<string> {
   const token = await ask("Token: ", { hidden: true });
   if (token === "") throw new UsageError("--ask-token: nothing was typed");
   if ((await ask("Token again: ", { hidden: true })) !== token) {
-    throw new UsageError("--ask-token: the second token is another one");
+    throw new UsageError("--ask-token: the two tokens differ");
   }
   return token;
 }
 
-/** The lines `ssid=…`, `password=…` and `token=…` of a file that nobody but its owner may read. */
-export function readSecretsFile(file: string): string[] {
+/** The lines `ssid=…`, `password=…` and `token=…` of a file that only its owner may read. */
+function readSecretsFile(file: string): string[] {
   let lines: string[];
   try {
     const { mode } = statSync(file);
     if (process.platform !== "win32" && (mode & 0o077) !== 0) {
-      throw new UsageError(`--secrets "${file}": others may read it; \`chmod 600\` would do`);
+      throw new UsageError(`--secrets "${file}": others may read it; run \`chmod 600\` on it`);
     }
     lines = readFileSync(file, "utf8").split(/\r?\n/);
   } catch (error) {
@@ -88,18 +88,18 @@ export const SECRETS_OPTIONS = {
     value: "FILE",
     help: "a file with lines ssid=…, password=…, token=… that only you may read",
   },
-  "ask-token": { help: "asks for the token on the terminal, and does not show it" },
+  "ask-token": { help: "prompts for the token on the terminal, and does not show it" },
 } as const;
 
-/** What `settingsOf` reads of a command line. */
-export interface SecretsOptions {
+/** The values of `SECRETS_OPTIONS`. */
+interface SecretsOptions {
   readonly secrets?: string | undefined;
   readonly "ask-token"?: boolean | undefined;
 }
 
 /**
- * Settings of the build that `words` give, and secrets of a file, or else of the environment. With a person to
- * `ask`, the password of a Wi-Fi that is named and has none is asked for, and the token with `--ask-token`.
+ * The settings of the build: `words`, and secrets from a file, or else from the environment. `ask` prompts for the
+ * password if there is an ssid without one, and for the token with `--ask-token`.
  */
 export async function settingsOf(
   words: readonly string[],
@@ -109,7 +109,7 @@ export async function settingsOf(
   const given = readSettings(words);
   const kept = options.secrets === undefined ? [] : readSecretsFile(options.secrets);
   const settings = withSecrets(given, kept);
-  refuseWrong(settings); // before a password is typed for nothing
+  refuseWrong(settings); // before the user types a password in vain
   const ssid = settingOf(settings, "ssid");
   if (ask && ssid && settingOf(settings, "password") === undefined) {
     settings.push(`password=${await askPassword(ask, ssid)}`);
@@ -120,14 +120,14 @@ export async function settingsOf(
   }
   if (ask === undefined) {
     throw new UsageError(
-      `--ask-token: there is no terminal to ask on; ${TOKEN_VARIABLE} or --secrets FILE would do`,
+      `--ask-token: there is no terminal to ask on; use ${TOKEN_VARIABLE} or --secrets FILE`,
     );
   }
   const others = settings.filter(text => !text.startsWith("token="));
   return [...others, `token=${await askToken(ask)}`];
 }
 
-/** `given`, and the secrets that it lacks, of the lines `kept` or else of the environment. Warns of secrets in `given`. */
+/** Adds missing secrets to `given`, from the lines `kept` or else from the environment. Warns of secrets in `given`. */
 export function withSecrets(
   given: readonly string[],
   kept: readonly string[] = [],
@@ -137,7 +137,7 @@ export function withSecrets(
   for (const name of ["password", "token"]) {
     if (settingOf(given, name) !== undefined) {
       warn(
-        `note: ${name}=… stays in your shell's history; ${VARIABLES[name]}, --secrets FILE and what is typed when asked do not`,
+        `note: ${name}=… stays in your shell's history; ${VARIABLES[name]}, --secrets FILE and a prompt do not`,
       );
     }
   }
@@ -147,9 +147,9 @@ export function withSecrets(
   ];
   for (const [name, variable] of Object.entries(VARIABLES)) {
     const value = environment[variable];
-    // An empty password is an open network's; nothing else that is empty says anything.
-    const says = name === "password" ? value !== undefined : Boolean(value);
-    if (says && settingOf(settings, name) === undefined) settings.push(`${name}=${value}`);
+    // An empty password is that of an open network; other empty variables are ignored.
+    const isSet = name === "password" ? value !== undefined : Boolean(value);
+    if (isSet && settingOf(settings, name) === undefined) settings.push(`${name}=${value}`);
   }
   return settings;
 }

@@ -1,6 +1,6 @@
-// What Moddable SDK 8.2.3 declares of all that the chip's code uses of it: its signatures as facts, written down
-// here, no text of the SDK. So a computer without an SDK sees where the chip's code, or a declaration of ours,
-// expects what the SDK does not promise. Files of the SDK are named where they lie: typings/ and xs/includes/.
+// Signatures of the parts of Moddable SDK 8.2.3 that the chip's code uses: facts, no text of the SDK. With them a
+// computer without an SDK finds code of the chip, or a declaration of ours, that expects more than the SDK promises.
+// The SDK's files, in typings/ and xs/includes/, are named above each part.
 
 // xs.d.ts
 declare class HostBuffer {

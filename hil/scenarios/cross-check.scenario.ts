@@ -7,7 +7,7 @@ import type { ScenarioLab } from "../kit/scenario-lab.ts";
 
 const COUNTERS = { needs: ["status"] } as const;
 
-/** A client that comes, says its word, hears who serves it, and goes. */
+/** A client that sends a word, receives the backend's name, and closes. */
 async function visit(lab: ScenarioLab, word: string): Promise<Visit> {
   const client = lab.client();
   client.send(word);
@@ -64,7 +64,7 @@ scenario(
     lab.backend("red", { raw: "echo" });
     await lab.proxy({ inspect: [{ keyword: "END", action: "close" }] });
 
-    // Several at a time: each close waits 300 ms for what the backend still answers.
+    // Several at a time: each close waits 300 ms for further bytes of the backend.
     for (let i = 0; i < 100; i += 5) {
       const clients = [0, 1, 2, 3, 4].map(() => lab.client());
       for (const [k, client] of clients.entries()) client.send(`<${i + k}> and END, not this`);

@@ -48,7 +48,7 @@ scenario(
   "ten times as many clients as the board has slots do not disturb running sessions",
   async lab => {
     lab.backend("red");
-    await lab.proxy({ queueTimeoutMs: 200, bytesPerSecondMin: 0 }); // those who run say nothing meanwhile
+    await lab.proxy({ queueTimeoutMs: 200, bytesPerSecondMin: 0 }); // running sessions are silent meanwhile
     const { sessionsMax } = lab.board;
     const running = lab.clients(sessionsMax);
 

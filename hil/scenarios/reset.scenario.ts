@@ -54,7 +54,7 @@ scenario(
     await client.receive("before");
     const silence = lab.network.vanish("board");
     const serving = lab.board.reset();
-    client.send("anybody there?");
+    client.send("ping");
     silence();
     await serving;
     const { error } = await client.closed();

@@ -57,7 +57,7 @@ scenario("as many clients as fit are served and balanced exactly, time after tim
     expect(replies.map(({ status }) => status)).toEqual(Array(crowd).fill(200));
     for (const [i, { by, body }] of replies.entries()) expect(body).toBe(`${by} GET /${i}`);
     expect([red.requests.length, blue.requests.length]).toEqual(Array(2).fill((time * crowd) / 2));
-    await lab.sessionsClosed(); // else some of the next crowd would be too many
+    await lab.sessionsClosed(); // else the next round would exceed the limit
   }
 });
 
@@ -105,7 +105,7 @@ scenario("a browser stays with the backend that served it first", async lab => {
   const browser = lab.client();
   await lab.proxy({ sticky: "cookie" });
 
-  await lab.get("/somebody-else");
+  await lab.get("/another-client");
   const first = await browser.get("/");
   const cookie = first.headers["set-cookie"].split(";")[0];
   const by: (string | undefined)[] = [];

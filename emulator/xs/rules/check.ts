@@ -1,7 +1,7 @@
 import ts from "typescript";
 import { RULES } from "./rules.ts";
 
-/** Every line of a source that the chip would refuse: `file:line rule: why`. */
+/** The lines of a source that break a rule: `file:line rule: why`. */
 export function refusedByXs(file: string, text: string): string[] {
   const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true);
   const found: string[] = [];

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { refusedByXs } from "./check.ts";
 import { RULES } from "./rules.ts";
 
-/** What breaks each rule, and what is like it and does not. */
+/** For each rule, code that breaks it and similar code that does not. */
 const SAMPLES: Record<string, { refused: string[]; taken: string[] }> = {
   "frozen-intrinsic": {
     refused: [
@@ -167,7 +167,7 @@ const SAMPLES: Record<string, { refused: string[]; taken: string[] }> = {
   },
 };
 
-test("every rule has samples of what it refuses and of what it takes", () => {
+test("every rule has samples of both kinds", () => {
   expect(Object.keys(SAMPLES)).toEqual(RULES.map(({ name }) => name));
 });
 
@@ -183,14 +183,14 @@ test.each(samples("taken"))("%s takes: %s", (_rule, line) => {
   expect(refusedByXs("sample.ts", line)).toEqual([]);
 });
 
-test("what is loaded when the chip starts is not linked, and need not be frozen", () => {
+test("modules that are loaded when the chip starts need not be frozen", () => {
   const constant = "const NAMES = ['a'];";
   expect(refusedByXs("firmware/src/chip/esp32/machine.ts", constant)).toEqual([]);
   expect(refusedByXs("firmware/src/main.ts", constant)).toEqual([]);
   expect(refusedByXs("firmware/src/app.ts", constant)).toHaveLength(1);
 });
 
-test("nothing that ships on the chip is refused by its engine", () => {
+test("no file that ships breaks a rule", () => {
   const root = "firmware/src";
   const files = readdirSync(root, { recursive: true })
     .map(name => path.join(root, String(name)))

@@ -1,9 +1,8 @@
 import ts from "typescript";
 
 /**
- * What XS on the chip refuses although Node and the compiler take it. Each rule looks at one node of a
- * source and says what is wrong with it, if anything. Facts: documentation/xs of the SDK (preload.md,
- * XS Differences.md), and the engine itself, tried.
+ * Code that Node and the compiler accept and XS on the chip does not. Each rule looks at one node of a source. Facts:
+ * documentation/xs of the SDK (preload.md, XS Differences.md), and trials with the engine.
  */
 export interface Rule {
   readonly name: string;
@@ -12,23 +11,23 @@ export interface Rule {
   breaks(node: ts.Node, source: ts.SourceFile): boolean;
 }
 
-/** Objects whose content is read-only from the moment at which a module is linked into the chip. */
+/** Objects whose content is read-only once a module is linked into the firmware. */
 const CONTENT_FREEZES = new Set(
   "Map Set WeakMap WeakSet Date ArrayBuffer SharedArrayBuffer DataView Int8Array Uint8Array Uint8ClampedArray Int16Array Uint16Array Int32Array Uint32Array Float32Array Float64Array BigInt64Array BigUint64Array".split(
     " ",
   ),
 );
 
-/** Modules that are not linked into the chip, but loaded when it starts. */
+/** Modules that are not preloaded, but loaded when the chip starts. */
 const LOADED_AT_START = /(^|\/)(main\.ts|chip\/[\w/-]+\.ts)$/;
 
 const FREEZES = new Set(["Object.freeze", "deepFreeze"]);
 
-/** Calls whose outcome is a new list. */
+/** Calls that return a new list. */
 const GIVES_A_LIST =
   /(^Array\.(from|of)|^Object\.(keys|values|entries)|\.(filter|map|flatMap|split|slice|concat))$/;
 
-/** Methods of those that write; a date and a view have many that begin with `set`. */
+/** Methods of those objects that write; a date and a view have many that begin with `set`. */
 const WRITES = /^(add|clear|copyWithin|delete|fill|reverse|set.*|sort)$/;
 
 const INTRINSICS = new Set(
@@ -44,7 +43,7 @@ const INHERITED = new Set(
   ),
 );
 
-/** Globals of Node and of browsers that the chip has not, unless a module of the SDK is asked for. */
+/** Globals of Node and of browsers that the chip lacks, unless a module of the SDK is imported. */
 const MISSING = new Set(
   "AbortController AbortSignal Blob Buffer Event EventTarget Intl TextDecoder TextEncoder URL URLSearchParams WebAssembly atob btoa clearImmediate clearInterval clearTimeout console crypto fetch performance process queueMicrotask require setImmediate setInterval setTimeout structuredClone".split(
     " ",
@@ -195,7 +194,7 @@ function bare(value: ts.Expression): ts.Expression {
     : value;
 }
 
-/** The values that stand in a literal. */
+/** The values in a literal. */
 function parts(made: ts.Expression): ts.Expression[] {
   if (ts.isArrayLiteralExpression(made)) return [...made.elements];
   if (!ts.isObjectLiteralExpression(made)) return [];
@@ -231,7 +230,7 @@ function memberOf(node: ts.Node | undefined): Member | undefined {
   return ts.isStringLiteralLike(key) ? { owner, name: key.text } : undefined;
 }
 
-/** What `Object.assign(…)`, `Object.defineProperty(…)` and their like write to. */
+/** What `Object.assign(…)`, `Object.defineProperty(…)` and similar calls write to. */
 function changed(node: ts.Node): ts.Expression | undefined {
   if (!ts.isCallExpression(node)) return undefined;
   const callee = memberOf(node.expression);
@@ -374,7 +373,7 @@ function makesRegExp(node: ts.Node): boolean {
   return makes && globalOf(node.expression) === "RegExp";
 }
 
-/** The source has something of its own by this name. */
+/** The source declares this name itself. */
 function declares(source: ts.SourceFile, name: string): boolean {
   return some(
     source,

@@ -4,7 +4,7 @@ import { Health, type HealthRules } from "./health.ts";
 import { Latency } from "./latency.ts";
 
 /** Counters of a backend since the start. */
-export interface BackendCounters extends Answers {
+interface BackendCounters extends Answers {
   /** Current sessions or requests, including those that are still connecting. */
   sessions: number;
   /** Number of picks. */
@@ -16,15 +16,15 @@ export interface BackendCounters extends Answers {
 }
 
 /** HAProxy's operational state: whether a backend takes sessions, and if not, why. */
-export type OperationalState = "up" | "maint" | "down" | "ejected" | "drain";
+type OperationalState = "up" | "maint" | "down" | "ejected" | "drain";
 
 /** Why a backend cannot be picked. */
-export type Exclusion = Exclude<OperationalState, "up"> | "tried" | "full" | "backup";
+type Exclusion = Exclude<OperationalState, "up"> | "tried" | "full" | "backup";
 
 /** Bits of `Backend.exclusions`; of several, the lowest one is the reason that is shown. */
 export const MAINT = 1;
 export const DOWN = 2;
-export const DRAIN = 4;
+const DRAIN = 4;
 export const EJECTED = 8;
 export const TRIED = 16;
 export const FULL = 32;
@@ -116,7 +116,8 @@ export class Backend {
   }
 
   updateEffectiveWeight(nowMs: number): void {
-    const { weight, health } = this;
+    const weight = this.weight;
+    const health = this.health;
     this.effectiveWeight =
       health.rules.slowStartMs === 0 ? weight : weight * health.slowStartFactor(nowMs);
   }

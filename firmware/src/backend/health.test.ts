@@ -7,19 +7,19 @@ function health(rules: Partial<HealthRules> = {}): Health {
   return new Health({ ...RULES, ...rules });
 }
 
-/** One that was seen up: its first check alone decided that. */
-function seasoned(rules: Partial<HealthRules> = {}): Health {
+/** Health whose first check, which decides alone, has passed. */
+function checkedOnce(rules: Partial<HealthRules> = {}): Health {
   const one = health(rules);
   one.passed("L4OK", 0);
   return one;
 }
 
 describe("checks", () => {
-  test("it takes `fall` failed checks in a row to go down, and `rise` passed ones to come back", () => {
-    const one = seasoned();
+  test("`fall` failed checks in a row take it down, and `rise` passed ones bring it back", () => {
+    const one = checkedOnce();
     expect(one.failed("L4CON", 1)).toBeUndefined();
     expect(one.failed("L4CON", 2)).toBeUndefined();
-    expect(one.passed("L4OK", 3)).toBeUndefined(); // the row is broken
+    expect(one.passed("L4OK", 3)).toBeUndefined(); // starts the count again
     expect(one.failed("L4CON", 4)).toBeUndefined();
     expect(one.failed("L4TOUT", 5)).toBeUndefined();
     expect([one.failed("L4TOUT", 6), one.up]).toEqual(["down", false]);
@@ -30,7 +30,7 @@ describe("checks", () => {
     expect([one.passed("L4OK", 10), one.up]).toEqual(["up", true]);
   });
 
-  test("the very first check decides alone, whatever the start", () => {
+  test("the first check decides alone, whatever `start` is", () => {
     expect(health().failed("L4CON", 1)).toBe("down");
     expect(health({ start: "down" }).passed("L4OK", 1)).toBe("up");
     const usual = health();
@@ -38,8 +38,8 @@ describe("checks", () => {
     expect(usual.failed("L4CON", 2)).toBeUndefined();
   });
 
-  test("the reason stands there with the time since when it is that reason", () => {
-    const one = seasoned();
+  test("the code is kept with the time since when it has been the same", () => {
+    const one = checkedOnce();
     one.failed("L7STS/503", 10);
     one.failed("L7STS/503", 20);
     expect([one.code, one.codeSinceMs]).toEqual(["L7STS/503", 10]);
@@ -47,8 +47,8 @@ describe("checks", () => {
     expect([one.code, one.codeSinceMs, one.sinceMs]).toEqual(["L4TOUT", 30, 30]);
   });
 
-  test("a check that is answered with 404 asks for no more sessions, another good one takes it back", () => {
-    const one = seasoned();
+  test("404 to a check starts a drain, and the next passed check ends it", () => {
+    const one = checkedOnce();
     expect(one.passed("L7OKC/404", 1)).toBe("drain");
     expect(one.passed("L7OKC/404", 2)).toBeUndefined();
     expect([one.up, one.wantsDrain]).toEqual([true, true]);
@@ -56,14 +56,14 @@ describe("checks", () => {
     expect(one.wantsDrain).toBe(false);
   });
 
-  test("in any row of verdicts it is down exactly after `fall` failures, up exactly after `rise` passes", () => {
+  test("in any sequence of results it is down exactly after `fall` failures, up after `rise` passes", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 4 }),
         fc.integer({ min: 1, max: 4 }),
         fc.array(fc.boolean(), { maxLength: 60 }),
         (rise, fall, verdicts) => {
-          const one = seasoned({ rise, fall });
+          const one = checkedOnce({ rise, fall });
           let up = true;
           let against = 0;
           for (const [ms, good] of verdicts.entries()) {
@@ -87,24 +87,24 @@ describe("requests", () => {
     return Array.from({ length: times }, () => one.requestFailed("L4CON", nowMs, false));
   }
 
-  test("three that fail in a row eject for ten seconds; one that is answered breaks the row", () => {
-    const one = seasoned();
+  test("three failures in a row eject for 10 s; an answered request starts the count again", () => {
+    const one = checkedOnce();
     fails(one, 2, 1000);
     one.requestAnswered();
     expect(fails(one, 3, 1000)).toEqual([undefined, undefined, "ejected"]);
     expect(one.ejectedUntilMs).toBe(1000 + EJECTION_MS);
-    expect(one.up).toBe(true); // checks alone decide over that
+    expect(one.up).toBe(true); // only checks change that
   });
 
-  test("what still fails while it is out changes nothing", () => {
-    const one = seasoned();
+  test("failures during an ejection change nothing", () => {
+    const one = checkedOnce();
     fails(one, 3, 0);
     fails(one, 10, 5000);
     expect(one.ejectedUntilMs).toBe(EJECTION_MS);
   });
 
-  test("when it is back the first request decides, and each time in a row is longer, up to a bound", () => {
-    const one = seasoned();
+  test("after an ejection the first request decides, and each ejection in a row is longer, up to the maximum", () => {
+    const one = checkedOnce();
     fails(one, 3, 0);
     const lengths: number[] = [];
     for (let round = 0; round < 20; round++) {
@@ -116,8 +116,8 @@ describe("requests", () => {
     expect(Math.max(...lengths)).toBe(EJECTION_MAX_MS);
   });
 
-  test("who has served as long as he was out begins anew", () => {
-    const one = seasoned();
+  test("after serving for as long as its last ejection it starts at the shortest again", () => {
+    const one = checkedOnce();
     fails(one, 3, 0);
     one.requestFailed("L4CON", 10_000, false); // 20 s, until 30 s
     one.requestAnswered();
@@ -125,15 +125,15 @@ describe("requests", () => {
     expect(one.ejectedUntilMs).toBe(50_000 + EJECTION_MS);
   });
 
-  test("the last one is never ejected, and with 0 nobody is", () => {
-    const last = seasoned();
+  test("the last available backend is not ejected, and with `ejectAfter` 0 none is", () => {
+    const last = checkedOnce();
     for (let i = 0; i < 10; i++) expect(last.requestFailed("L4CON", i, true)).toBeUndefined();
     expect(last.ejectedUntilMs).toBe(0);
-    expect(fails(seasoned({ ejectAfter: 0 }), 10, 0)).toEqual(Array(10).fill(undefined));
+    expect(fails(checkedOnce({ ejectAfter: 0 }), 10, 0)).toEqual(Array(10).fill(undefined));
   });
 
-  test("coming up after it was down clears what was held against it", () => {
-    const one = seasoned({ fall: 1, rise: 1 });
+  test("coming up clears failures and ejections", () => {
+    const one = checkedOnce({ fall: 1, rise: 1 });
     fails(one, 3, 0);
     one.failed("L4CON", 1);
     one.passed("L4OK", 2);
@@ -143,7 +143,7 @@ describe("requests", () => {
   });
 });
 
-test("slow start: after it was down its share grows from a tenth to all, at boot it is all at once", () => {
+test("slow start: after it was down its share grows from a tenth; at boot it is whole at once", () => {
   const rules = { slowStartMs: 10_000, fall: 1, rise: 1 };
   const atBoot = health({ ...rules, start: "down" });
   atBoot.passed("L4OK", 0);

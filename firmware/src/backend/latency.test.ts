@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
 import { Latency } from "./latency.ts";
 
-test("before the first answer nothing is known", () => {
+test("it is undefined before the first response", () => {
   expect(new Latency().costMs(0)).toBeUndefined();
 });
 
-test("a slower answer counts at once, a faster one only little by little", () => {
+test("a slower response counts at once, a faster one gradually", () => {
   const latency = new Latency();
   latency.observe(10, 0);
   latency.observe(500, 0);
@@ -16,7 +16,7 @@ test("a slower answer counts at once, a faster one only little by little", () =>
   expect(latency.costMs(60_000)).toBeLessThan(12);
 });
 
-test("with silence it is forgotten: 63 % in ten seconds", () => {
+test("it decays without responses: 63 % in 10 s", () => {
   const latency = new Latency();
   latency.observe(1000, 0);
   expect(latency.costMs(10_000)).toBeCloseTo(1000 / Math.E, 6);

@@ -24,11 +24,11 @@ export class Ewma implements Strategy {
   }
 
   /** The cost in ms; 0 for a backend without requests so far. */
-  score({ latency, counters, effectiveWeight }: Backend, _client: number, nowMs: number): number {
-    const { sessions } = counters;
-    const answerMs = latency.costMs(nowMs);
+  score(backend: Backend, _client: number, nowMs: number): number {
+    const sessions = backend.counters.sessions;
+    const answerMs = backend.latency.costMs(nowMs);
     if (answerMs === undefined && sessions === 0) return 0;
     const ms = answerMs === undefined ? UNKNOWN_MS : Math.max(answerMs, ANSWER_MIN_MS);
-    return (ms * (sessions + 1)) / effectiveWeight;
+    return (ms * (sessions + 1)) / backend.effectiveWeight;
   }
 }

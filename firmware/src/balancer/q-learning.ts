@@ -1,7 +1,7 @@
 import type { Backend } from "../backend/backend.ts";
 import { BACKENDS_MAX } from "../config/settings.ts";
 import { PicksInFlight } from "./picks-in-flight.ts";
-import { lowestScore, type Strategy } from "./strategy.ts";
+import type { Strategy } from "./strategy.ts";
 import { TwoChoices } from "./two-choices.ts";
 
 /** Share of picks that are random, to explore. */
@@ -72,12 +72,17 @@ export class QLearning implements Strategy {
       return this.#picked(chosen, EXPLORER, nowMs);
     }
     const follower = chance < EXPLORED_SHARE + FOLLOWER_SHARE;
-    if (candidates.length > 0 && follower !== (this.leader === "learner")) {
-      const best = lowestScore(this, candidates, client, nowMs)!;
-      const expectedMs = this.score(best, client, nowMs);
+    if (follower !== (this.leader === "learner")) {
+      let best: Backend | undefined;
+      let leastMs = Number.POSITIVE_INFINITY;
+      for (let at = 0; at < candidates.length; at++) {
+        const ms = this.score(candidates[at], client, nowMs);
+        if (ms >= leastMs) continue;
+        leastMs = ms;
+        best = candidates[at];
+      }
       // The first request to a backend is exploration and must not count against the learner.
-      const policy = expectedMs === 0 ? EXPLORER : LEARNER;
-      if (expectedMs < Number.POSITIVE_INFINITY) return this.#picked(best, policy, nowMs);
+      if (best) return this.#picked(best, leastMs === 0 ? EXPLORER : LEARNER, nowMs);
     }
     return this.#picked(this.#twoChoices.pick(candidates), TWO_CHOICES, nowMs);
   }
@@ -125,6 +130,6 @@ export class QLearning implements Strategy {
   }
 }
 
-function stateOf({ counters }: Backend): number {
-  return Math.min(32 - Math.clz32(counters.sessions), STATES - 1);
+function stateOf(backend: Backend): number {
+  return Math.min(32 - Math.clz32(backend.counters.sessions), STATES - 1);
 }

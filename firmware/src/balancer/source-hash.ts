@@ -21,9 +21,10 @@ export class SourceHash implements Strategy {
   }
 
   /** -ln(u) / weight, with u the hash of client and backend scaled to 0 < u <= 1. */
-  score({ index, name, effectiveWeight }: Backend, client: number): number {
-    if (this.#names[index] === 0) this.#names[index] = hashText(name);
+  score(backend: Backend, client: number): number {
+    const index = backend.index;
+    if (this.#names[index] === 0) this.#names[index] = hashText(backend.name);
     const u = (mix(client, this.#names[index]) + 1) / 2 ** 32;
-    return -Math.log(u) / effectiveWeight;
+    return -Math.log(u) / backend.effectiveWeight;
   }
 }

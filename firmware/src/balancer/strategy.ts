@@ -25,10 +25,11 @@ export function lowestScore(
   let chosen: Backend | undefined = candidates[0];
   let lowest = Number.POSITIVE_INFINITY;
   for (let at = 0; at < candidates.length; at++) {
-    const score = strategy.score(candidates[at], client, nowMs);
+    const candidate = candidates[at];
+    const score = strategy.score(candidate, client, nowMs);
     if (score >= lowest) continue;
     lowest = score;
-    chosen = candidates[at];
+    chosen = candidate;
   }
   return chosen;
 }

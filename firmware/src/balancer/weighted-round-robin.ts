@@ -22,10 +22,10 @@ export class WeightedRoundRobin implements Strategy {
 
   /** Adds a candidate for the next `take`; at equal credit the first one offered wins. */
   offer(backend: Backend): void {
-    const { index, effectiveWeight } = backend;
+    const index = backend.index;
     const richest = this.#richest;
-    this.#credits[index] += effectiveWeight;
-    this.#round += effectiveWeight;
+    this.#credits[index] += backend.effectiveWeight;
+    this.#round += backend.effectiveWeight;
     if (richest === undefined || this.#credits[index] > this.#credits[richest.index])
       this.#richest = backend;
   }

@@ -8,7 +8,7 @@ const GET_ONCE = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 const CHECKED = { health: { check: "tcp" } };
 const OVER_HTTP = { health: { check: "http", path: "/health" } };
 
-/** What the log says about backends: `name what check`. */
+/** The log's lines about backends: `name what check`. */
 function changes(lab: EmulatedLab): string[] {
   return ["up", "down", "ejected", "drain", "drain-end"]
     .flatMap(what => lab.events("backend", what))
@@ -16,7 +16,7 @@ function changes(lab: EmulatedLab): string[] {
     .map(({ what, values }) => [values.name, what, values.check].filter(Boolean).join(" "));
 }
 
-/** A lab whose backend answers its checks with what `answer` gives at the time. */
+/** A lab whose backend answers each check with the current result of `answer`. */
 function labOf(answer: () => string) {
   const lab = new EmulatedLab();
   const backend = httpBackend(({ line }) =>
@@ -31,7 +31,7 @@ function checks({ requests }: HttpBackend): number {
 }
 
 describe("checks", () => {
-  test("a dead backend is found, and found again, without any request", async () => {
+  test("checks take a dead backend down and bring it back, without any request", async () => {
     const lab = new EmulatedLab();
     const a = lab.backend("a", says("a"));
     lab.backend("b", says("b"));
@@ -49,7 +49,7 @@ describe("checks", () => {
     expect(changes(lab)).toEqual(["a down L4CON", "a up L4OK"]);
   });
 
-  test("one that is dead from the beginning is found by its first check", async () => {
+  test("a backend that is dead at boot is found by its first check", async () => {
     const lab = new EmulatedLab();
     lab.backend("a", says("a")).stop();
     await lab.serve(CHECKED);
@@ -59,7 +59,7 @@ describe("checks", () => {
     expect(lab.events("http", "request").at(-1)!.values).toMatchObject({ state: "SC" });
   });
 
-  test("with start down nobody is served before a check was passed, one is enough", async () => {
+  test("with start down no request is served before the first passed check", async () => {
     const lab = new EmulatedLab();
     lab.backend("a", says("a"));
     await lab.serve({ health: { check: "tcp", start: "down" } });
@@ -79,7 +79,7 @@ describe("checks", () => {
     expect(changes(lab)).toEqual([`a down ${code}`]);
   });
 
-  test("an answer whose head is longer than the board reads is judged by its status", async () => {
+  test("a response whose head is longer than headBytesMax is judged by its status", async () => {
     for (const fields of [`A: ${"b".repeat(10_000)}\r\n`, "A: b\r\n".repeat(110)]) {
       for (const [status, change] of [
         ["200 OK", "a up L7OK/200"],
@@ -96,14 +96,14 @@ describe("checks", () => {
     }
   });
 
-  test("an answer may stand behind any number of interim ones", async () => {
+  test("any number of interim responses may precede the response", async () => {
     const { lab } = labOf(() => `${"HTTP/1.1 100\r\n\r\n".repeat(85)}${reply("fine")}`);
     await lab.serve({ health: { check: "http", path: "/health", start: "down" } });
     await lab.clock.run({ ms: 1500 });
     expect(changes(lab)).toEqual(["a up L7OK/200"]);
   });
 
-  test("over HTTP, statuses and a text in the body say what is good", async () => {
+  test("over HTTP, the status and a text in the body are checked", async () => {
     const answers = [
       reply("all is well", { status: "200 OK" }),
       reply("all is bad", { status: "200 OK" }),
@@ -122,7 +122,7 @@ describe("checks", () => {
     expect(outcomes).toEqual([["a up L7OK/200"], [], []]);
   });
 
-  test("a backend that is a hole is found by the timeout, and does not hold the others' checks up", async () => {
+  test("a black hole is found by the timeout, and does not delay the checks of others", async () => {
     const lab = new EmulatedLab();
     lab.backend("hole", says("hole"));
     const b = lab.backend("b", says("b"));
@@ -130,11 +130,11 @@ describe("checks", () => {
     await lab.serve({ health: { check: "tcp", timeoutMs: 1000, intervalMs: 2000 } });
     await lab.clock.run({ ms: 60_000 });
     expect(changes(lab)).toEqual(["hole down L4TOUT"]);
-    // Every 2 s and a tenth by chance, and one second later whenever the hole is asked.
+    // Every 2 s ± 10 %, and one second later when the black hole is checked before.
     expect(b.connections.length).toBeGreaterThan(20);
   });
 
-  test("never two at once, not all together, and in no fixed step", async () => {
+  test("checks run one at a time, are spread, and have jitter", async () => {
     const lab = new EmulatedLab();
     const askedMs: number[] = [];
     let open = 0;
@@ -156,7 +156,7 @@ describe("checks", () => {
     expect(new Set(steps).size).toBeGreaterThan(30);
   });
 
-  test("one that is down is asked less and less, each half minute in the end", async () => {
+  test("a backend that is down is checked less and less often, at last every 30 s", async () => {
     const { lab, backend } = labOf(() => reply("x", { status: "500 Broken" }));
     await lab.serve(OVER_HTTP);
     await lab.clock.run({ ms: 60_000 });
@@ -167,7 +167,7 @@ describe("checks", () => {
     expect(checks(backend) - before).toBeLessThanOrEqual(12);
   });
 
-  test("404 asks for drain: who comes now goes elsewhere, who is being served stays", async () => {
+  test("404 starts a drain: new sessions go to other backends, current ones continue", async () => {
     let drains = false;
     const { lab } = labOf(() => (drains ? reply("x", { status: "404 Gone" }) : reply("ok")));
     lab.backend("b", named("b").serve);
@@ -186,7 +186,7 @@ describe("checks", () => {
     expect(changes(lab)).toEqual(["a drain L7OKC/404", "a drain-end L7OK/200"]);
   });
 
-  test("in maintenance nobody asks, and with it over, it is asked at once", async () => {
+  test("a backend in maintenance is not checked, and is checked at once afterwards", async () => {
     const { lab, backend } = labOf(() => reply("ok"));
     lab.backend("b", named("b").serve);
     await lab.serve(OVER_HTTP);
@@ -201,8 +201,8 @@ describe("checks", () => {
   });
 });
 
-describe("what requests meet", () => {
-  test("one of three dies under load: no request fails, and it gets no more than its checks", async () => {
+describe("failed requests", () => {
+  test("one of three dies under load: no request fails, and it gets only checks from then on", async () => {
     const lab = new EmulatedLab();
     const backends = "abc".split("").map(name => lab.backend(name, named(name).serve));
     await lab.serve(CHECKED);
@@ -216,12 +216,12 @@ describe("what requests meet", () => {
       await lab.clock.run({ ms: 100 });
     }
     expect([served, before.name]).toEqual([300, "a"]);
-    // Three requests find out, one after the other; then checks alone go there.
+    // Three requests fail there one after the other; then it gets only checks.
     expect(lab.events("backend", "connect-failed").length).toBe(3);
     expect(changes(lab)).toEqual(["a ejected L4CON", "a down L4CON"]);
   });
 
-  test("without checks it is tried again after ten seconds, by one request, then after longer", async () => {
+  test("without checks an ejected backend is tried by one request after 10 s, then after longer times", async () => {
     const lab = new EmulatedLab();
     const a = lab.backend("a", named("a").serve);
     lab.backend("b", named("b").serve);
@@ -243,7 +243,7 @@ describe("what requests meet", () => {
     expect([answers.includes("\r\n\r\na"), answers.includes("\r\n\r\nb")]).toEqual([true, true]);
   });
 
-  test("500s count only where that was asked for", async () => {
+  test("5xx responses count only with layer7", async () => {
     const outcomes: string[][] = [];
     for (const observe of ["none", "layer4", "layer7"]) {
       const lab = new EmulatedLab();
@@ -256,7 +256,7 @@ describe("what requests meet", () => {
     expect(outcomes).toEqual([[], [], ["a ejected L7STS/500"]]);
   });
 
-  test("the last one is never ejected", async () => {
+  test("the last available backend is not ejected", async () => {
     const lab = new EmulatedLab();
     lab.backend("a", httpBackend(() => reply("x", { status: "500 Oops" })).serve);
     await lab.serve({ health: { check: "none", observe: "layer7" } });
@@ -264,7 +264,7 @@ describe("what requests meet", () => {
     expect(changes(lab)).toEqual([]);
   });
 
-  test("a backend that answers too late, or hangs up instead, is ejected", async () => {
+  test("a backend that answers too late, or closes instead, is ejected", async () => {
     const lab = new EmulatedLab();
     lab.backend("mute", socket => socket.resume());
     lab.backend("rude", socket => socket.once("data", () => socket.resetAndDestroy()));
@@ -274,7 +274,7 @@ describe("what requests meet", () => {
     expect(changes(lab)).toEqual(["mute ejected L7TOUT", "rude ejected L7RSP"]);
   });
 
-  test("a kept connection that dies while it waits is not held against anybody", async () => {
+  test("an idle connection that its backend closes is not a failure", async () => {
     const lab = new EmulatedLab();
     const backend = named("a");
     const a = lab.backend("a", backend.serve);
@@ -289,8 +289,8 @@ describe("what requests meet", () => {
   });
 });
 
-describe("our own network", () => {
-  test("while the Wi-Fi is away no failure is counted for a backend, however long", async () => {
+describe("the board's own network", () => {
+  test("without Wi-Fi no failure is counted for a backend, however long", async () => {
     const lab = new EmulatedLab();
     for (const name of "ab") lab.backend(name, named(name).serve);
     await lab.serve(CHECKED);
@@ -301,11 +301,11 @@ describe("our own network", () => {
     expect(await lab.ask(GET_ONCE)).toMatch(/^HTTP\/1.1 200 /);
     const before = lab.lines.length;
     await lab.clock.run({ ms: 10_000 });
-    expect(lab.lines.slice(before)).toEqual([]); // checks pass in silence
+    expect(lab.lines.slice(before)).toEqual([]); // passed checks are not logged
   });
 });
 
-test("all down and back: 503 meanwhile, and everything as before", async () => {
+test("all backends down and back: 503 meanwhile, then as before", async () => {
   const lab = new EmulatedLab();
   const backends = "ab".split("").map(name => lab.backend(name, named(name).serve));
   await lab.serve(CHECKED);
@@ -321,15 +321,15 @@ test("all down and back: 503 meanwhile, and everything as before", async () => {
   expect(answers.sort().join("")).toBe("aabb");
 });
 
-/** An engine behind a pipe is slower; the same is shown there with less. */
+/** Fewer on XS, whose engine is a process behind a pipe and slower. */
 const FLAPS = process.env.ENGINE === "xs" ? 100 : 1000;
 
-test("a backend that flaps a thousand times leaves state and memory as before", async () => {
+test("a backend that flaps a thousand times leaks nothing", async () => {
   const lab = new EmulatedLab();
   const a = lab.backend("a", named("a").serve);
   lab.backend("b", named("b").serve);
   await lab.serve({ health: { check: "tcp", intervalMs: 100, rise: 1, fall: 1 } });
-  await lab.clock.run({ ms: 61_000 }); // a start that has lasted so long has no alarm left
+  await lab.clock.run({ ms: 61_000 }); // then the alarm that judges the start is over
   const alarms = lab.board.alarms;
   for (let flap = 0; flap < FLAPS; flap++) {
     a.stop();
@@ -342,12 +342,12 @@ test("a backend that flaps a thousand times leaves state and memory as before", 
   await lab.clock.run({ ms: 5000 });
   expect(lab.board.alarms).toBe(alarms);
   expect(lab.board.stack.objects).toBeLessThanOrEqual(1);
-  const { connections, remembered } = lab.board.stack; // each probe leaves one for a while
+  const { connections, remembered } = lab.board.stack; // each probe leaves one in TIME_WAIT
   expect(connections - remembered).toBeLessThanOrEqual(1);
   expect(await lab.ask(GET_ONCE)).toMatch(/^HTTP\/1.1 200 /);
 });
 
-test("a backend that fails quickly does not look like the fastest", async () => {
+test("failed requests do not count as fast responses", async () => {
   const lab = new EmulatedLab();
   lab.backend("broken", httpBackend(() => reply("x", { status: "500 Oops" })).serve);
   const slow = httpBackend((_, socket) => {
@@ -361,7 +361,7 @@ test("a backend that fails quickly does not look like the fastest", async () => 
   expect(broken.latency.costMs(lab.clock.now())).toBeUndefined();
 });
 
-test("draining under load loses nothing: who is being served is served to the end", async () => {
+test("draining under load fails no request: those in progress are served to the end", async () => {
   const lab = new EmulatedLab();
   for (const name of "ab") {
     const backend = httpBackend((_, socket) => {
@@ -396,5 +396,5 @@ test("draining under load loses nothing: who is being served is served to the en
   expect(answers.filter(answer => !answer.startsWith("HTTP/1.1 200 "))).toEqual([]);
   const byA = answers.filter(answer => answer.endsWith("\r\n\r\na")).length;
   expect(byA).toBeGreaterThan(30);
-  expect(byA).toBeLessThan(70); // half of the time it gets nothing
+  expect(byA).toBeLessThan(70); // it drains half of the time
 });

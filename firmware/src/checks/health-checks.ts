@@ -5,7 +5,7 @@ import type { Cancel } from "../platform.ts";
 import type { Pool } from "../pool/pool.ts";
 import { Probe, type ProbeContext, type ProbeRules } from "./probe.ts";
 
-export interface CheckRules extends Omit<ProbeRules, "check"> {
+interface CheckRules extends Omit<ProbeRules, "check"> {
   readonly check: "none" | ProbeRules["check"];
   /** Time between two checks of a backend whose state is stable. */
   readonly intervalMs: number;
@@ -74,15 +74,17 @@ export class HealthChecks {
   /** A request met something that a sound backend does not do. */
   requestFailed(backend: Backend, code: CheckCode): void {
     const { observe } = this.#rules;
-    const isStatus = code.startsWith("L7STS");
-    if (!isStatus) backend.counters.failures++;
-    if (this.#paused || observe === "none" || (isStatus && observe !== "layer7")) return;
-    const { health } = backend;
+    if (!code.startsWith("L7STS")) backend.counters.failures++;
+    else if (observe !== "layer7") return;
+    if (this.#paused || observe === "none") return;
     const nowMs = this.#now();
     const isLast = this.#pool.isLastAvailable(backend, nowMs);
-    this.#reportChange(backend, health.requestFailed(code, nowMs, isLast));
-    const due = this.#due[backend.index];
-    if (!health.up || due.atMs <= nowMs + FAST_INTERVAL_MS) return;
+    this.#reportChange(backend, backend.health.requestFailed(code, nowMs, isLast));
+    if (backend.health.up) this.#checkSoon(this.#due[backend.index], nowMs);
+  }
+
+  #checkSoon(due: Due, nowMs: number): void {
+    if (due.atMs <= nowMs + FAST_INTERVAL_MS) return;
     due.atMs = nowMs + FAST_INTERVAL_MS;
     this.schedule();
   }

@@ -21,7 +21,7 @@ test("the next picks are explained: every backend's score, or why it was left ou
 
   const picks = lab.events("backend", "pick").map(({ values }) => values);
   expect(picks).toMatchObject([
-    { id: "1", picked: "b", by: "least-connections" }, // equal, so by weight
+    { id: "1", picked: "b", by: "least-connections" }, // a tie, decided by weight
     { id: "2", picked: "a", by: "least-connections" },
   ]);
   expect(picks[0].scores).toBe("a=0 b=0 c=down/L4CON d=maint e=backup");

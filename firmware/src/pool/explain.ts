@@ -2,9 +2,9 @@ import type { Backend } from "../backend/backend.ts";
 import type { Report } from "../log/event.ts";
 import type { Group, PickInput } from "./group.ts";
 
-/** Tells of the next picks how they came out: each backend's score, or why it was left out. */
+/** Logs the next picks: the score of each backend, or why it could not be picked. */
 export class Explain {
-  /** Picks that are still to be told; 0 costs nothing. */
+  /** Picks that are still to be logged; with 0 the group is called directly. */
   picksLeft = 0;
   #report: Report;
 
@@ -12,7 +12,7 @@ export class Explain {
     this.#report = report;
   }
 
-  /** Has `group` pick a backend for session `id`, and tells of it. */
+  /** Picks a backend of `group` for session `id`, and logs it. */
   pick(group: Group, input: PickInput, id: number): Backend | "full" | undefined {
     this.picksLeft--;
     const scores = group.backends.map(

@@ -15,7 +15,7 @@ import type { RoutePattern } from "../http1/route.ts";
 import type { Clock } from "../platform.ts";
 
 /** What a group needs of the platform. */
-export interface GroupParts {
+interface GroupParts {
   readonly clock: Pick<Clock, "now">;
   /** From 0 to less than 1. */
   random(): number;
@@ -102,26 +102,26 @@ export class Group {
   }
 
   /** The strategy's choice among the backends that nothing but `ignored` reasons excludes. */
-  #choose(
-    { tried, client }: PickInput,
-    nowMs: number,
-    ignored: number,
-  ): Backend | "full" | undefined {
+  #choose(input: PickInput, nowMs: number, ignored: number): Backend | "full" | undefined {
     const candidates = this.#candidates;
+    const tried = input.tried;
     const backends = this.backends;
     let count = 0;
     let full = false;
     for (let at = 0; at < backends.length; ++at) {
       const backend = backends[at];
       const reasons = backend.exclusions(tried, nowMs) & ~ignored;
-      if (reasons === FULL) full = true;
-      if (reasons !== 0) continue;
+      if (reasons !== 0) {
+        if (reasons === FULL) full = true;
+        continue;
+      }
       backend.updateEffectiveWeight(nowMs);
-      candidates[count++] = backend;
+      candidates[count] = backend;
+      ++count;
     }
     candidates.length = count;
     if (count === 0) return full ? "full" : undefined;
-    return this.strategy.pick(candidates, client, nowMs);
+    return this.strategy.pick(candidates, input.client, nowMs);
   }
 
   #firstBackup(tried: number, nowMs: number): Backend | "full" | undefined {

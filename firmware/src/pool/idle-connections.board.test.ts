@@ -4,7 +4,7 @@ import { reply } from "../../../hil/kit/http-backend.ts";
 import { get, HttpClient } from "../../../hil/kit/http-lab.ts";
 
 describe("a backend's connection is not used again", () => {
-  test("with half a request's head on it", async () => {
+  test("when half a request's head was sent on it", async () => {
     const lab = new EmulatedLab();
     const received: string[] = [];
     lab.backend("a", socket => {
@@ -12,7 +12,7 @@ describe("a backend's connection is not used again", () => {
       socket.on("data", (bytes: Buffer) => {
         received[mine] += bytes.toString("latin1");
         if (received[mine].startsWith("GET /long ") && bytes.includes("/long ")) {
-          // It has seen enough, and reads on only later.
+          // It answers after the first line, and reads the rest later.
           socket.write("HTTP/1.1 431 Too long\r\nContent-Length: 0\r\n\r\n");
           socket.pause();
           lab.clock.after(50, () => socket.resume());
@@ -29,11 +29,11 @@ describe("a backend's connection is not used again", () => {
     expect(received.map(text => text.split(" ", 2)[1])).toEqual(["/long", "/next"]);
   });
 
-  test("on which more came than the answer, also where that came all at once", async () => {
+  test("when more than the response arrived, also in the same segment", async () => {
     const lab = new EmulatedLab();
     const chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
     const a = lab.backend("a", socket => {
-      socket.on("data", () => socket.write(chunked + reply("nobody asked")));
+      socket.on("data", () => socket.write(chunked + reply("unsolicited")));
     });
     await lab.serve();
     for (let i = 0; i < 2; i++) {

@@ -7,7 +7,7 @@ import { Endpoint } from "../net/endpoint.ts";
 import type { TCPCallbacks, TCPConstructor, TCPSocket } from "../platform.ts";
 import { IdleConnections } from "./idle-connections.ts";
 
-/** A socket that remembers that it was closed, and hears what a test says to it. */
+/** A socket that records its close, and whose events a test raises. */
 class Wire implements TCPSocket {
   closed = false;
   target: unknown;
@@ -31,7 +31,7 @@ class Wire implements TCPSocket {
     this.closed = true;
   }
 
-  says(count: number): void {
+  sends(count: number): void {
     this.#options.onReadable.call(this, count);
   }
 
@@ -39,7 +39,7 @@ class Wire implements TCPSocket {
     this.#options.onWritable.call(this, 1000);
   }
 
-  hangsUp(): void {
+  closes(): void {
     this.#options.onError.call(this);
   }
 }
@@ -72,7 +72,7 @@ function bench(report = noBug) {
   return { clock, idle, a, b, put };
 }
 
-test("a backend's connection is taken again, the one used last first, and never another backend's", () => {
+test("a backend gets its own connection that was used last, never another backend's", () => {
   const { idle, a, b, put } = bench();
   const first = put(a);
   const second = put(a);
@@ -83,7 +83,7 @@ test("a backend's connection is taken again, the one used last first, and never 
   expect([first.wire.closed, second.wire.closed, idle.count]).toEqual([false, false, 0]);
 });
 
-test("each is closed four seconds after it was put, not sooner, and no alarm is left", async () => {
+test("each is closed after 4 s, and then no alarm is left", async () => {
   const { clock, idle, a, b, put } = bench();
   const first = put(a);
   await clock.run({ ms: 1000 });
@@ -97,7 +97,7 @@ test("each is closed four seconds after it was put, not sooner, and no alarm is 
   expect([idle.count, clock.pending]).toEqual([0, 0]);
 });
 
-test("one that was taken and put again waits its whole time again", async () => {
+test("a connection that was taken and put back is kept for the whole time again", async () => {
   const { clock, idle, a, put } = bench();
   const { endpoint, wire } = put(a);
   await clock.run({ ms: 3000 });
@@ -113,7 +113,7 @@ test("one that was taken and put again waits its whole time again", async () => 
   expect(clock.pending).toBe(0);
 });
 
-test("too many: the longest waiting go first", () => {
+test("of too many the longest idle ones are closed", () => {
   const { idle, a, b, put } = bench();
   const all = [put(a), put(b), put(a), put(b)];
   idle.shrink(2);
@@ -125,27 +125,31 @@ test("too many: the longest waiting go first", () => {
   expect(idle.count).toBe(0);
 });
 
-test("one whose backend hangs up, or speaks unasked, is never used again", () => {
+test("a connection that its backend closes, or sends unsolicited bytes on, is not used again", () => {
   const { idle, a, put } = bench();
-  const left = put(a);
-  const talks = put(a);
+  const closed = put(a);
+  const unsolicited = put(a);
   const good = put(a);
-  left.wire.hangsUp();
-  talks.wire.says(5);
-  good.wire.acknowledges(); // a late acknowledgement is nothing to worry about
-  expect([left.wire.closed, talks.wire.closed, good.wire.closed]).toEqual([true, true, false]);
+  closed.wire.closes();
+  unsolicited.wire.sends(5);
+  good.wire.acknowledges(); // a late acknowledgement changes nothing
+  expect([closed.wire.closed, unsolicited.wire.closed, good.wire.closed]).toEqual([
+    true,
+    true,
+    false,
+  ]);
   expect(idle.take(a)).toBe(good.endpoint);
   expect(idle.take(a)).toBeUndefined();
 });
 
-test("a bug met while one waits is reported, leaves the socket's callback unharmed, and the connection is not used", () => {
+test("an exception in a socket's callback is reported, and the connection is not used again", () => {
   const events: Event[] = [];
   const { idle, a, put } = bench(event => events.push(event));
   const { wire } = put(a);
   wire.close = () => {
     throw new Error("no such socket");
   };
-  wire.says(5);
+  wire.sends(5);
   expect(events).toEqual([
     {
       level: "E",
@@ -157,7 +161,7 @@ test("a bug met while one waits is reported, leaves the socket's callback unharm
   expect(idle.take(a)).toBeUndefined();
 });
 
-test("when the last one is closed, for whatever reason, no alarm is left", () => {
+test("no alarm is left when the last connection is closed, for any reason", () => {
   const { clock, idle, a, put } = bench();
   const ways: ((put: { wire: Wire }) => void)[] = [
     () => idle.shrink(0),
@@ -165,8 +169,8 @@ test("when the last one is closed, for whatever reason, no alarm is left", () =>
       idle.take(a);
       idle.shrink(0);
     },
-    ({ wire }) => wire.hangsUp(),
-    ({ wire }) => wire.says(5),
+    ({ wire }) => wire.closes(),
+    ({ wire }) => wire.sends(5),
   ];
   for (const goes of ways) {
     const last = put(a);
@@ -176,7 +180,7 @@ test("when the last one is closed, for whatever reason, no alarm is left", () =>
   }
 });
 
-test("of one backend's connections the longest waiting ones are closed, and no other's", () => {
+test("the longest idle connections of one backend can be closed, without those of others", () => {
   const { idle, a, b, put } = bench();
   const wires = [put(a), put(b), put(a), put(a)].map(({ wire }) => wire);
   idle.shrink(2, a);

@@ -31,12 +31,12 @@ describe("candidates", () => {
     ["in maintenance", { state: "maint" }],
     ["draining", { state: "drain" }],
     ["of weight 0", { weight: 0 }],
-  ] as const)("one %s gets nothing new", (_, settings) => {
+  ] as const)("a backend %s gets no new sessions", (_, settings) => {
     const { pick } = bench([{}, settings, {}]);
     expect(picks(pick, 4)).toBe("a c a c");
   });
 
-  test("one that is down gets nothing, and when all are down, nothing is picked", () => {
+  test("a backend that is down is not picked; when all are down, none is", () => {
     const { pick, a, b } = bench([{}, {}]);
     a.health.failed("L4CON", 0);
     expect(picks(pick, 3)).toBe("b b b");
@@ -44,14 +44,14 @@ describe("candidates", () => {
     expect(pick()).toBeUndefined();
   });
 
-  test("one that was tried is not tried again, by the bits of 32", () => {
+  test("a backend that was tried is not picked, up to the 32nd", () => {
     const { pick } = bench(Array.from({ length: 32 }, () => ({})));
     const all = Array.from({ length: 32 }, (_, index) => 2 ** index).reduce((x, y) => x | y);
     expect(pick({ tried: all })).toBeUndefined();
     expect(pick({ tried: all & ~(1 << 31) })).toBe("b32");
   });
 
-  test("one that is full is passed over; when all are, that is said", () => {
+  test("a backend that is full is not picked; when all are, the result says so", () => {
     const { pool, pick, a, b } = bench([{ maxSessions: 1 }, { maxSessions: 2 }]);
     pool.acquire(a);
     expect(picks(pick, 2)).toBe("b b");
@@ -62,10 +62,10 @@ describe("candidates", () => {
     expect(pick()).toBe("a");
   });
 
-  test("a backup comes in when no other is available, and only the first of them", () => {
+  test("only the first backup is used, and only when no other backend is available", () => {
     const { pick, pool, a, b } = bench([{ maxSessions: 1 }, { backup: true }, { backup: true }]);
     pool.acquire(a);
-    expect(pick()).toBe("full"); // busy is not gone
+    expect(pick()).toBe("full"); // full, but available
     a.health.failed("L4CON", 0);
     expect(picks(pick, 3)).toBe("b b b");
     b.health.failed("L4CON", 0);
@@ -80,7 +80,7 @@ describe("candidates", () => {
     expect(pick()).toBe("a");
   });
 
-  test("one that drains gets nothing new, ejected or not", () => {
+  test("a draining backend gets no new sessions, ejected or not", () => {
     const { clock, pick, a, b } = bench([{}, { state: "maint" }]);
     for (let i = 0; i < 3; i++) a.health.requestFailed("L4CON", clock.now(), false);
     expect(pick()).toBe("a");
@@ -88,16 +88,16 @@ describe("candidates", () => {
     expect([pick(), b.operationalState(0)]).toEqual([undefined, "maint"]);
   });
 
-  test("the last one somewhere is known as such", () => {
+  test("a backend is the last available one if it is so in any group", () => {
     const { pool, clock, a, b } = bench([{}, {}, { state: "maint" }]);
     const only = pool.group("round-robin", ["b"]);
     expect(only.backends).toEqual([b]);
     expect(pool.isLastAvailable(a, clock.now())).toBe(false);
-    expect(pool.isLastAvailable(b, clock.now())).toBe(true); // of its own group
+    expect(pool.isLastAvailable(b, clock.now())).toBe(true); // in the group of its own
   });
 });
 
-test("a pick and its explanation agree, whatever holds of the backends", () => {
+test("a pick and its explanation agree in every state of the backends", () => {
   const one = fc.record({
     state: fc.constantFrom("ready", "drain", "maint"),
     backup: fc.boolean(),
@@ -127,7 +127,7 @@ test("a pick and its explanation agree, whatever holds of the backends", () => {
       } else if (typeof picked === "object") {
         expect(reasons[picked.index]).toMatch(/^(backup|ejected)$/);
       } else {
-        // Of a backend that is ejected and full, or a backup and ejected, one reason is told.
+        // Of several reasons, such as ejected and full, the explanation has only one.
         const mayBeFull = reasons.some(reason => /^(full|ejected)$/.test(reason));
         expect([picked === "full", mayBeFull]).not.toEqual([true, false]);
         expect([picked, reasons.includes("full")]).not.toEqual([undefined, true]);
@@ -137,7 +137,7 @@ test("a pick and its explanation agree, whatever holds of the backends", () => {
 });
 
 describe("sticky", () => {
-  test("a client stays while its backend may serve at all, also when that drains or is full", () => {
+  test("a client stays with its backend, also while that is draining or full", () => {
     const { pool, pick, b } = bench([{}, { maxSessions: 1 }]);
     expect(pick({ sticky: b })).toBe("b");
     b.state = "drain";
@@ -146,7 +146,7 @@ describe("sticky", () => {
     expect(pick({ sticky: b })).toBe("full");
   });
 
-  test("it goes elsewhere when that is down, in maintenance, or was tried", () => {
+  test("a client gets another backend when its own is down, in maintenance, or was tried", () => {
     const { pick, b } = bench([{}, {}]);
     expect(pick({ sticky: b, tried: 2 })).toBe("a");
     b.state = "maint";
@@ -156,7 +156,7 @@ describe("sticky", () => {
     expect(pick({ sticky: b })).toBe("a");
   });
 
-  test("a backend of another group is never picked, whoever asks for it", () => {
+  test("a sticky backend of another group is not picked", () => {
     const { pool, a, b } = bench([{}, {}]);
     const only = pool.group("round-robin", ["a"], "/admin");
     for (const state of ["ready", "drain", "maint"] as const) {
@@ -169,7 +169,7 @@ describe("sticky", () => {
   });
 });
 
-test("slow start: a backend that was down gets less at first", () => {
+test("slow start: a backend that was down gets fewer requests at first", () => {
   const clock = new VirtualClock();
   const rules = { ...RULES, fall: 1, rise: 1, slowStartMs: 10_000 };
   const pool = new Pool([settingsAt(0), settingsAt(1)], rules, { clock, random: () => 0 });

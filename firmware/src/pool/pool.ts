@@ -63,14 +63,12 @@ export class Pool {
   }
 
   /** Frees a slot of `backend` that a session or a check had, after the pause of `settleMs`. */
-  vacate(backend: Backend): void {
-    const { settleMs } = backend.settings;
-    if (settleMs === 0) this.#free(backend);
-    else this.#parts.clock.after(settleMs, () => this.#free(backend));
-  }
-
-  #free({ counters }: Backend): void {
-    counters.sessions--;
+  vacate(backend: Backend, pauseMs = backend.settings.settleMs): void {
+    if (pauseMs > 0) {
+      this.#parts.clock.after(pauseMs, () => this.vacate(backend, 0));
+      return;
+    }
+    backend.counters.sessions--;
     this.queue.wake();
   }
 }

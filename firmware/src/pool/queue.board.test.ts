@@ -7,7 +7,7 @@ import { REFUSALS_MAX } from "../net/connection-budget.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
-/** A lab whose backend serves so many at once, each when it is told to. */
+/** A lab with a backend of this `maxSessions`, which answers when the test calls for it. */
 function labOf(maxSessions: number) {
   const lab = new EmulatedLab();
   const held: MockSocket[] = [];
@@ -32,7 +32,7 @@ function states(lab: EmulatedLab): string[] {
   return lab.events("http", "request").map(({ values }) => `${values.status} ${values.state}`);
 }
 
-test("a backend never serves more at once than it may; who is over waits, first come first served", async () => {
+test("a backend never has more than maxSessions; further requests are queued in FIFO order", async () => {
   const { lab, held, order, release, ask } = labOf(2);
   await lab.serve();
   const clients: ReturnType<typeof ask>[] = [];
@@ -53,7 +53,7 @@ test("a backend never serves more at once than it may; who is over waits, first 
   expect(waited[4]).toBeGreaterThan(100);
 });
 
-test("who waits too long gets 503, and when to come again", async () => {
+test("a request that is queued too long gets 503 with Retry-After", async () => {
   const { lab, ask, release } = labOf(1);
   await lab.serve({ queueTimeoutMs: 1000 });
   ask("/1");
@@ -68,7 +68,7 @@ test("who waits too long gets 503, and when to come again", async () => {
   expect(states(lab)).toEqual(["503 sQ", "200 --"]);
 });
 
-test("the queue has its bound: one more gets 503 at once", async () => {
+test("when the queue is full a further request gets 503 at once", async () => {
   const { lab, ask } = labOf(1);
   await lab.serve({ queueMax: 2 });
   for (const path of ["/1", "/2", "/3"]) {
@@ -81,7 +81,7 @@ test("the queue has its bound: one more gets 503 at once", async () => {
   expect(states(lab)).toEqual(["503 SQ"]);
 });
 
-test("a client that leaves is taken out of the queue, and the backend never hears of it", async () => {
+test("a client that disconnects leaves the queue, and its request never reaches the backend", async () => {
   const { lab, order, release, ask } = labOf(1);
   await lab.serve();
   ask("/1");
@@ -102,7 +102,7 @@ test("a client that leaves is taken out of the queue, and the backend never hear
   expect(states(lab)).toEqual(["499 CQ", "200 --", "200 --"]);
 });
 
-test("raw TCP waits in the same queue", async () => {
+test("raw TCP is queued in the same queue", async () => {
   const lab = new EmulatedLab();
   lab.backend("a", socket => socket.pipe(socket), { maxSessions: 1 });
   await lab.serve({ inspect: [] });
@@ -119,7 +119,7 @@ test("raw TCP waits in the same queue", async () => {
   expect(received.text).toBe("second");
 });
 
-test("a backend that comes up takes who waits", async () => {
+test("a backend that comes up gets the queued requests", async () => {
   const { lab, ask } = labOf(1);
   const b = httpBackend(() => reply("b"));
   const late = lab.backend("b", b.serve);
@@ -136,7 +136,7 @@ test("a backend that comes up takes who waits", async () => {
   expect(received.text).toMatch(/\r\n\r\nb$/);
 });
 
-test("a board that is full tells browsers so in HTML, others in plain text", async () => {
+test("a full board answers browsers in HTML, other clients in plain text", async () => {
   const lab = new EmulatedLab();
   lab.backend("a", httpBackend(() => undefined).serve);
   await lab.serve({ sessionsMax: 1, queueMax: 0 });
@@ -170,7 +170,7 @@ describe("clients of a full board", () => {
     return { lab, come };
   }
 
-  test("get their 503 when as many come at once as the board has places for", async () => {
+  test("get 503 when as many connect as the board can refuse at the same time", async () => {
     const { lab, come } = await fullBoard();
     const clients = Array.from({ length: REFUSALS_MAX }, () => come(GET));
     await lab.clock.run({ ms: 100 });
@@ -179,7 +179,7 @@ describe("clients of a full board", () => {
     expect([refusals.full, refusals.unanswered]).toEqual([REFUSALS_MAX, 0]);
   });
 
-  test("get it also while those who were answered do not close their connections", async () => {
+  test("get 503 also while earlier refused clients keep their connections open", async () => {
     const { lab, come } = await fullBoard();
     const clients: ReturnType<typeof come>[] = [];
     for (let i = 0; i < 3 * REFUSALS_MAX; i++) {
@@ -190,7 +190,7 @@ describe("clients of a full board", () => {
     expect(lab.board.stack.objects).toBeLessThanOrEqual(2 + REFUSALS_MAX);
   });
 
-  test("are closed without an answer when more come at once, and all of it is counted", async () => {
+  test("are closed without a response beyond that number, and all are counted", async () => {
     const { lab, come } = await fullBoard({ queueMax: 1, queueTimeoutMs: 500 });
     const waits = come(GET);
     await lab.clock.run({ ms: 20 });
@@ -209,7 +209,7 @@ describe("clients of a full board", () => {
   });
 });
 
-test("requests that no backend has room for are counted among the refusals", async () => {
+test("requests that find the queue full are counted among the refusals", async () => {
   const { lab, ask } = labOf(1);
   await lab.serve({ queueMax: 1, queueTimeoutMs: 500 });
   for (const path of ["/1", "/2", "/3"]) {

@@ -3,27 +3,27 @@ import { describe, expect, test } from "vitest";
 import { type BackendSettings, collect, EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
 import { httpBackend, type Message, MessageReader, reply } from "../../../hil/kit/http-backend.ts";
 
-// Servers that serve one connection at a time: an ESP8266, a camera, an inverter. The next connection
-// waits until the one before is closed, however long that has nothing to say.
+// Servers that serve one connection at a time: an ESP8266, a camera, an inverter. The next connection waits until the
+// current one is closed, even if that is idle.
 
-/** Time that the server takes for a request, and for one whose path says so. */
+/** Response time of the server, and that of a request for `/slow`. */
 const SERVES_MS = 20;
 const SLOW_MS = 20_000;
 const SLOW_CHECK_MS = 1_000;
 
-/** A server on one connection at a time, and what it saw. */
+/** A server that serves one connection at a time, and what it recorded. */
 interface Server {
-  /** Connections that it had at once, those that waited included. */
+  /** Maximum of concurrent connections, waiting ones included. */
   most: number;
-  /** Requests for something else than `/health`. */
+  /** Requests for other paths than `/health`. */
   readonly requests: Message[];
-  /** Checks that it answered. */
+  /** Answered checks. */
   checks: number;
-  /** Between the end of one connection and the beginning of the next, in ms. */
+  /** Pauses between two connections, in ms. */
   readonly pausesMs: number[];
 }
 
-/** With `blindMs`, a connection that comes so soon after the end of the last one is reset. */
+/** With `blindMs`, a connection within that time after the end of the last one is reset. */
 function oneAtATime(lab: EmulatedLab, settings: BackendSettings, { blindMs = 0 } = {}): Server {
   const server: Server = { most: 0, requests: [], checks: 0, pausesMs: [] };
   const waiting: MockSocket[] = [];
@@ -68,7 +68,7 @@ function oneAtATime(lab: EmulatedLab, settings: BackendSettings, { blindMs = 0 }
   return server;
 }
 
-/** A client that asks one thing after the other. */
+/** A client that sends one request after the other. */
 function client(lab: EmulatedLab) {
   const socket = lab.connect();
   const replies: Message[] = [];
@@ -101,7 +101,7 @@ function health(lab: EmulatedLab) {
 }
 
 describe("keepAlive: false", () => {
-  test("a POST behind a GET is served at once, each request on a connection of its own", async () => {
+  test("a POST after a GET does not wait: each request has a connection of its own", async () => {
     const lab = new EmulatedLab();
     const server = oneAtATime(lab, { keepAlive: false });
     await lab.serve();
@@ -119,7 +119,7 @@ describe("keepAlive: false", () => {
     expect(lab.app!.proxy.pool.connections).toBe(0);
   });
 
-  test("without it the POST waits until the kept connection is given up", async () => {
+  test("by default the POST waits until the kept connection is closed", async () => {
     const lab = new EmulatedLab();
     const server = oneAtATime(lab, {});
     await lab.serve();
@@ -130,7 +130,7 @@ describe("keepAlive: false", () => {
     expect(server.requests[0].all("connection")).toEqual([]);
   });
 
-  test("an upgrade is still asked for", async () => {
+  test("an upgrade is still possible", async () => {
     const lab = new EmulatedLab();
     const server = oneAtATime(lab, { keepAlive: false });
     await lab.serve();
@@ -141,7 +141,7 @@ describe("keepAlive: false", () => {
     expect(server.requests[0].all("connection")).toEqual(["Upgrade"]);
   });
 
-  test("the PROXY protocol closes, too: such a connection is one client's for ever", async () => {
+  test("with the PROXY protocol connections are not kept either: each belongs to one client", async () => {
     const lab = new EmulatedLab();
     const received: string[] = [];
     lab.backend(
@@ -163,7 +163,7 @@ describe("keepAlive: false", () => {
   });
 });
 
-/** A client that asks `count` things, GET and POST in turn, with a pause between them; what it was answered. */
+/** Sends `count` requests, GET and POST in turn, with a pause between them; returns the responses. */
 function regular(lab: EmulatedLab, count: number, pauseMs: number): string[] {
   const statuses: string[] = [];
   const socket = lab.connect();
@@ -189,7 +189,7 @@ function regular(lab: EmulatedLab, count: number, pauseMs: number): string[] {
 }
 
 describe("maxSessions: 1", () => {
-  test("good traffic and checks share the slot: 81 requests of three clients, and nobody gets 503", async () => {
+  test("traffic and checks share the slot: 81 requests of three clients, and none gets 503", async () => {
     const lab = new EmulatedLab();
     const server = oneAtATime(lab, { maxSessions: 1 });
     await lab.serve({ health: CHECKS });
@@ -204,7 +204,7 @@ describe("maxSessions: 1", () => {
     expect(health(lab)).toEqual({ up: true, code: "L7OK/200", failures: 0, sessions: 0 });
   });
 
-  test("a check that finds the slot busy is no failed check: it is made when the slot is free", async () => {
+  test("a check that finds the slot busy does not fail: it runs when the slot is free", async () => {
     const lab = new EmulatedLab();
     const server = oneAtATime(lab, { maxSessions: 1 });
     await lab.serve({ health: { ...CHECKS, timeoutMs: 500, fall: 1 } });
@@ -218,7 +218,7 @@ describe("maxSessions: 1", () => {
     expect(lab.events("backend", "down")).toEqual([]);
   });
 
-  test("a raw session keeps checks away as well, and its end brings them back", async () => {
+  test("checks wait for the end of a raw session, too", async () => {
     const lab = new EmulatedLab();
     const backend = lab.backend("a", socket => socket.pipe(socket), { maxSessions: 1 });
     await lab.serve({ health: { check: "tcp", intervalMs: 1000, timeoutMs: 500, fall: 1 } });
@@ -235,7 +235,7 @@ describe("maxSessions: 1", () => {
     expect(lab.events("backend", "down")).toEqual([]);
   });
 
-  test("a request that comes during a check waits for its end", async () => {
+  test("a request during a check waits for the end of the check", async () => {
     const lab = new EmulatedLab();
     const server = oneAtATime(lab, { maxSessions: 1 });
     await lab.serve({ health: { ...CHECKS, path: "/health/slow", timeoutMs: 2000 } });
@@ -246,7 +246,7 @@ describe("maxSessions: 1", () => {
     expect(server.most).toBe(1);
   });
 
-  test("a check that is given up gives its slot back: without Wi-Fi, and with another configuration", async () => {
+  test("a dropped check frees its slot: without Wi-Fi, and with another configuration", async () => {
     const lab = new EmulatedLab();
     oneAtATime(lab, { maxSessions: 1 });
     await lab.serve({ health: { ...CHECKS, path: "/health/slow" } });
@@ -265,7 +265,7 @@ describe("maxSessions: 1", () => {
 });
 
 describe("settleMs", () => {
-  test("a server that needs a pause between two connections loses nobody", async () => {
+  test("a server that needs a pause between two connections fails no request", async () => {
     const outcomes: number[] = [];
     for (const settleMs of [0, 150]) {
       const lab = new EmulatedLab();
@@ -284,7 +284,7 @@ describe("settleMs", () => {
   });
 });
 
-test("maxSessions counts kept connections, too: two of them, and no third", async () => {
+test("maxSessions counts kept connections, too: two, and not a third", async () => {
   const lab = new EmulatedLab();
   let open = 0;
   let most = 0;

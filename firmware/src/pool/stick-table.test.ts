@@ -11,7 +11,7 @@ const a = backendAt(0);
 const b = backendAt(1);
 const group = { index: 0 };
 
-test("a client finds its backend again, the last one that served it", () => {
+test("a client gets the backend that served it last", () => {
   const { table: stick } = table();
   expect(stick.get(7, group)).toBeUndefined();
   stick.set(7, group, a);
@@ -20,7 +20,7 @@ test("a client finds its backend again, the last one that served it", () => {
   expect([stick.get(7, group), stick.get(8, group), stick.size]).toEqual([b, b, 2]);
 });
 
-test("half an hour after its last request a client is new", () => {
+test("an entry expires 30 min after the client's last request", () => {
   const { clock, table: stick } = table();
   stick.set(7, group, a);
   clock.ms = CLIENT_EXPIRES_MS - 1;
@@ -30,10 +30,10 @@ test("half an hour after its last request a client is new", () => {
   expect(stick.size).toBe(0);
 });
 
-test("it remembers a bounded number, and forgets who was served longest ago", () => {
+test("a full table drops the least recently used entry", () => {
   const { table: stick } = table();
   for (let client = 0; client < CLIENTS_MAX; client++) stick.set(client, group, a);
-  stick.set(0, group, a); // seen again
+  stick.set(0, group, a); // used again
   stick.set(1000, group, b);
   expect(stick.size).toBe(CLIENTS_MAX);
   expect([stick.get(0, group), stick.get(1, group), stick.get(1000, group)]).toEqual([
@@ -43,7 +43,7 @@ test("it remembers a bounded number, and forgets who was served longest ago", ()
   ]);
 });
 
-test("a client has a backend of its own in each group", () => {
+test("a client has a separate entry for each group", () => {
   const { table: stick } = table();
   stick.set(7, group, a);
   expect(stick.get(7, { index: 1 })).toBeUndefined();

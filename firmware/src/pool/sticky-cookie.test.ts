@@ -26,7 +26,7 @@ function headWith(cookies: readonly string[]): Head {
   return head;
 }
 
-/** A field's pairs, as RFC 6265 section 5.4 puts them together. */
+/** The pairs of a Cookie field (RFC 6265 section 5.4). */
 const pairsOf = (value: string) =>
   value.split(";").map(pair => pair.replace(/^[ \t]+|[ \t]+$/g, ""));
 
@@ -54,7 +54,7 @@ const pair = fc.oneof(
 );
 const field = fc.array(pair, { maxLength: 6 }).map(pairs => pairs.join(";"));
 
-test("a cookie names a backend of its own group, to the letter, or nobody", () => {
+test("a cookie names a backend only with the exact value of its group", () => {
   fc.assert(
     fc.property(fc.array(field, { maxLength: 3 }), values => {
       const named = values
@@ -68,7 +68,7 @@ test("a cookie names a backend of its own group, to the letter, or nobody", () =
   );
 });
 
-test("backends get every cookie but ours, in their order", () => {
+test("backends get every cookie but the board's, in order", () => {
   fc.assert(
     fc.property(field, value => {
       const head = headWith([value]);
@@ -86,7 +86,7 @@ test("backends get every cookie but ours, in their order", () => {
   );
 });
 
-test("a cookie of another key, or of another group with the same backends, is none", () => {
+test("a cookie of another key, or of another group with the same backends, is ignored", () => {
   const foreign = new StickyCookie(() => sipKeyOf("another key"));
   for (let index = 0; index < 3; index++) {
     const head = headWith([`lb=${valueFor(group, index)}`]);

@@ -28,10 +28,13 @@ export class StickyCookie {
     for (let i = 0; i < known.length; i++) {
       if (known[i].name !== "cookie") continue;
       const cookies = bytesOf(head, known[i]);
-      for (let at = ours(cookies, 0); at >= 0; at = ours(cookies, at + OURS_BYTES)) {
+      const { byteLength } = cookies;
+      for (let at = ours(cookies, 0); at >= 0; ) {
         const start = at + OURS_BYTES;
         const end = start + DIGITS;
-        if (end > cookies.byteLength || (end < cookies.byteLength && !ends(cookies[end]))) continue;
+        at = ours(cookies, start);
+        if (at >= 0 && at < end) continue; // shorter, as the next one begins before its end
+        if (end > byteLength || (end < byteLength && !ends(cookies[end]))) continue;
         const place = this.#valuesOf(group).indexOf(textOf(cookies, start, end));
         if (place >= 0) return group.backends[place];
       }
@@ -51,11 +54,16 @@ export class StickyCookie {
     if (known !== undefined) return known;
     const key = this.#key();
     const words = new Uint32Array(2);
-    const values = backends.map(backend => {
-      sipHash(key, `${name} ${backend.name}`, words, 0);
-      return Array.from(words, word => word.toString(16).padStart(DIGITS / 2, "0")).join("");
-    });
+    const values: string[] = [];
+    for (let i = 0; i < backends.length; i++) {
+      sipHash(key, `${name} ${backends[i].name}`, words, 0);
+      values.push(hex(words[0]) + hex(words[1]));
+    }
     this.#values[index] = values;
     return values;
   }
+}
+
+function hex(word: number): string {
+  return word.toString(16).padStart(DIGITS / 2, "0");
 }

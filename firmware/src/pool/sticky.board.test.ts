@@ -13,7 +13,7 @@ function labOf(...names: string[]): { lab: EmulatedLab; backends: HttpBackend[] 
   return { lab, backends };
 }
 
-/** The backend's name, and the cookie that came with it. */
+/** The backend's name, and the cookie that was set. */
 async function ask(lab: EmulatedLab, cookie?: string, path = "/") {
   const answer = await lab.ask(get(path, ...(cookie === undefined ? [] : [`Cookie: ${cookie}`])));
   const [, set] = /^Set-Cookie: (.*)\r$/m.exec(answer) ?? [];
@@ -34,7 +34,7 @@ describe("by cookie", () => {
     }
   });
 
-  test("the backend never sees our cookie, and all of the others", async () => {
+  test("the backend gets all cookies but the board's", async () => {
     const { lab, backends } = labOf("a");
     await lab.serve({ sticky: "cookie" });
     const { cookie } = await ask(lab);
@@ -47,14 +47,14 @@ describe("by cookie", () => {
     ]);
   });
 
-  test("a cookie that nobody made is replaced", async () => {
+  test("an invalid cookie is replaced", async () => {
     const { lab } = labOf("a", "b");
     await lab.serve({ sticky: "cookie" });
     const { set } = await ask(lab, "lb=0000000000000000");
     expect(set).toMatch(/^lb=(?!0000000000000000)/);
   });
 
-  test("when its backend dies a browser gets another one, and its cookie", async () => {
+  test("when its backend is down a browser gets another one, and a new cookie", async () => {
     const lab = new EmulatedLab();
     const hosts = ["a", "b"].map(name => lab.backend(name, named(name).serve));
     await lab.serve({ sticky: "cookie" });
@@ -66,7 +66,7 @@ describe("by cookie", () => {
     expect((await ask(lab, second.cookie)).by).toBe(second.by);
   });
 
-  test("who has a cookie stays with a backend that drains; who has none goes elsewhere", async () => {
+  test("a client with a cookie stays with a draining backend; one without gets another", async () => {
     const { lab } = labOf("a", "b");
     await lab.serve({ sticky: "cookie" });
     const { by, cookie } = await ask(lab);
@@ -77,7 +77,7 @@ describe("by cookie", () => {
     expect((await ask(lab, cookie)).by).not.toBe(by);
   });
 
-  test("with a key, cookies outlast a restart of the board; without one they are forgotten", async () => {
+  test("with a key, cookies stay valid after a restart of the board; without one they do not", async () => {
     const cookies: (string | undefined)[] = [];
     for (const settings of [{ stickyKey: "correct-horse" }, {}]) {
       for (const seed of [1, 2]) {
@@ -91,7 +91,7 @@ describe("by cookie", () => {
     expect(new Set(cookies).size).toBe(3);
   });
 
-  test("a backend sees all cookies but the board's own, wherever that stands", async () => {
+  test("the board's cookie is removed at any position of the field", async () => {
     const { lab, backends } = labOf("a");
     await lab.serve({ sticky: "cookie" });
     const given = [
@@ -120,7 +120,7 @@ describe("by cookie", () => {
     ]);
   });
 
-  test("without it nothing is set, and cookies pass untouched", async () => {
+  test("without sticky no cookie is set, and cookies pass unchanged", async () => {
     const { lab, backends } = labOf("a");
     await lab.serve();
     expect((await ask(lab, "lb=12345678; x=1")).set).toBeUndefined();
@@ -128,7 +128,7 @@ describe("by cookie", () => {
   });
 });
 
-/** Routes of two groups that have nothing to do with each other. */
+/** Routes of two groups without a common backend. */
 const ROUTES = [
   { path: "/", backends: ["p", "q"] },
   { path: "/admin", backends: ["x", "y"] },
@@ -153,7 +153,7 @@ describe("with routes", () => {
     },
   );
 
-  test("a browser has a cookie for each of its routes, and stays in all of them", async () => {
+  test("a browser has a cookie for each route, and stays with each route's backend", async () => {
     const { lab } = labOf("p", "q", "x", "y");
     await lab.serve({
       sticky: "cookie",
@@ -173,7 +173,7 @@ describe("with routes", () => {
     }
   });
 
-  test("by source a client stays with one backend of each group, whichever it asks between", async () => {
+  test("by source a client stays with one backend of each group, in any order of requests", async () => {
     const { lab } = labOf("p", "q", "x", "y");
     await lab.serve({ sticky: "source", routes: ROUTES });
     const served: string[] = [];
@@ -227,7 +227,7 @@ describe("with routes", () => {
     },
   );
 
-  test("an upgrade asks the route's backends, whatever its cookie says", async () => {
+  test("an upgrade goes to the route's backends, whatever the cookie", async () => {
     const { lab, backends } = labOf("p", "q", "x", "y");
     await lab.serve({ sticky: "cookie", routes: ROUTES });
     const { cookie } = await ask(lab, undefined, "/");
@@ -240,7 +240,7 @@ describe("with routes", () => {
     expect(asked[2] + asked[3]).toBe(1);
   });
 
-  test("cookies outlast a backend more in the group, and its other order, with a key", async () => {
+  test("with a key, cookies stay valid when a backend is added, and in another order", async () => {
     const cookies: (string | undefined)[] = [];
     for (const names of [["p"], ["q", "p"]]) {
       const { lab } = labOf("q", "p");
