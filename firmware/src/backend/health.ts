@@ -1,3 +1,5 @@
+import type { HealthSettings } from "../config/settings.ts";
+
 /**
  * The result of a health check, or of a request that counts as one, in HAProxy's codes: `L4` concerns the connection,
  * `L7` the response, whose status follows the slash.
@@ -10,18 +12,11 @@ export type CheckCode =
   | "L7TOUT"
   | `L7${"OK" | "OKC" | "STS"}/${number}`;
 
-/** Thresholds of health checking. */
-export interface HealthRules {
-  /** Consecutive passed checks that bring a backend up. */
-  readonly rise: number;
-  /** Consecutive failed checks that take it down. */
-  readonly fall: number;
-  readonly start: "up" | "down";
-  /** Consecutive failed requests that eject a backend; 0 never ejects. */
-  readonly ejectAfter: number;
-  /** Duration of slow start after a backend was down, in ms. */
-  readonly slowStartMs: number;
-}
+/** The settings of health checking that decide about a backend's state. */
+export type HealthRules = Pick<
+  HealthSettings,
+  "rise" | "fall" | "start" | "ejectAfter" | "slowStartMs"
+>;
 
 /** The change that a check or request caused, if any. */
 export type HealthChange = "up" | "down" | "ejected" | "drain" | "drain-end" | undefined;

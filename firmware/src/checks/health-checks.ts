@@ -1,16 +1,8 @@
 import type { Backend } from "../backend/backend.ts";
 import type { CheckCode, Health, HealthChange } from "../backend/health.ts";
-import type { Observe } from "../config/settings.ts";
 import type { Cancel } from "../platform.ts";
 import type { Pool } from "../pool/pool.ts";
-import { Probe, type ProbeContext, type ProbeRules } from "./probe.ts";
-
-interface CheckRules extends Omit<ProbeRules, "check"> {
-  readonly check: "none" | ProbeRules["check"];
-  /** Time between two checks of a backend whose state is stable. */
-  readonly intervalMs: number;
-  readonly observe: Observe;
-}
+import { type CheckRules, Probe, type ProbeContext } from "./probe.ts";
 
 /** Interval while results contradict the state: HAProxy's fastinter. */
 const FAST_INTERVAL_MS = 1000;
@@ -115,9 +107,7 @@ export class HealthChecks {
   }
 
   #check(backend: Backend): void {
-    const { check, ...rules } = this.#rules;
     const due = this.#due[backend.index];
-    if (check === "none") return;
     if (backend.servesOneAtATime) {
       const { counters } = backend;
       if (counters.sessions > 0) {
@@ -129,7 +119,7 @@ export class HealthChecks {
       counters.sessions++;
       this.#occupied = backend;
     }
-    this.#probe = new Probe(this.#context, backend, { ...rules, check }, code => {
+    this.#probe = new Probe(this.#context, backend, this.#rules, code => {
       this.#probeEnded();
       const nowMs = this.#now();
       if (code !== undefined) {

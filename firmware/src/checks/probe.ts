@@ -1,5 +1,6 @@
 import type { Backend } from "../backend/backend.ts";
 import type { CheckCode } from "../backend/health.ts";
+import type { HealthSettings } from "../config/settings.ts";
 import { type BodyReader, bodyBytes, bodyReader } from "../http1/body.ts";
 import { responseFraming } from "../http1/framing.ts";
 import type { Head } from "../http1/head.ts";
@@ -12,17 +13,11 @@ import type { Cancel, Platform } from "../platform.ts";
 import { ascii } from "../text/ascii.ts";
 import { exceptionText } from "../text/exception.ts";
 
-/** What a check sends and expects. */
-export interface ProbeRules {
-  readonly check: "tcp" | "http";
-  /** Path and Host field of an HTTP check. */
-  readonly path: string;
-  readonly host: string | undefined;
+/** Settings of health checks, with `status` and `body` in the form that a check uses. */
+export interface CheckRules extends Omit<HealthSettings, "status" | "body"> {
   /** Expected statuses, as ranges with both ends included. */
   readonly status: readonly (readonly [number, number])[];
-  /** The text that the body must contain. */
   readonly body: Keywords | undefined;
-  readonly timeoutMs: number;
 }
 
 export interface ProbeContext {
@@ -45,7 +40,7 @@ const DRAIN_STATUS = 404;
 export class Probe implements EndpointOwner {
   #context: ProbeContext;
   #backend: Backend;
-  #rules: ProbeRules;
+  #rules: CheckRules;
   #done: (code: CheckCode | undefined) => void;
   #endpoint: Endpoint | undefined;
   #timeout: Cancel | undefined;
@@ -58,7 +53,7 @@ export class Probe implements EndpointOwner {
   constructor(
     context: ProbeContext,
     backend: Backend,
-    rules: ProbeRules,
+    rules: CheckRules,
     done: (code: CheckCode | undefined) => void,
   ) {
     this.#context = context;

@@ -85,8 +85,8 @@ export class Group {
   /** True when no other backend of the group is up, so that none could take over from `backend`. */
   isLastAvailable(backend: Backend, nowMs: number): boolean {
     const { backends } = this;
-    if (!backends.includes(backend)) return false;
-    return !backends.some(other => other !== backend && other.operationalState(nowMs) === "up");
+    const isOtherUp = (one: Backend) => one !== backend && one.operationalState(nowMs) === "up";
+    return backends.includes(backend) && !backends.some(isOtherUp);
   }
 
   /** For the log: the backend's score in a pick now, or why it cannot be picked. */

@@ -42,9 +42,7 @@ export class StickTable {
     this.#entries.delete(key); // re-inserted at the end
     this.#entries.set(key, { backend, seenMs: this.#clock.now() });
     if (this.#entries.size <= CLIENTS_MAX) return;
-    for (const oldest of this.#entries.keys()) {
-      this.#entries.delete(oldest);
-      return;
-    }
+    const [oldest] = this.#entries.keys();
+    this.#entries.delete(oldest);
   }
 }
