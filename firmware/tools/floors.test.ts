@@ -15,8 +15,8 @@ function read(files: Readonly<Record<string, string>>): Source[] {
 
 const SOUND = {
   "house/cellar.ts": "export const wine = 1;",
-  "house/hall/door.ts": 'import { wine } from "../cellar.ts";\nexport const door = wine;',
-  "house/hall/lamp.ts": 'export * from "./door.ts";',
+  "house/hall/room.ts": 'import { wine } from "../cellar.ts";\nexport const room = wine;',
+  "house/hall/lamp.ts": 'export * from "./room.ts";',
   "house/attic/roof.ts":
     'import { seeded } from "net-mock-socket";\nimport "node:net";\nimport "../hall/lamp.ts";\nimport "../../firmware/tools/floors.ts";',
 };
@@ -26,22 +26,22 @@ test("floors whose files import downward have no violation", () => {
 });
 
 test.each([
-  ["a value", 'import { door } from "./hall/door.ts";'],
-  ["a type", 'import type { Door } from "./hall/door.ts";'],
-  ["a type in an expression", 'export let door: import("./hall/door.ts").Door;'],
-  ["a module that is loaded later", 'export const door = () => import("./hall/door.ts");'],
-  ["a module that is passed on", 'export { door } from "./hall/door.ts";'],
+  ["a value", 'import { room } from "./hall/room.ts";'],
+  ["a type", 'import type { Room } from "./hall/room.ts";'],
+  ["a type in an expression", 'export let room: import("./hall/room.ts").Room;'],
+  ["a module that is loaded later", 'export const room = () => import("./hall/room.ts");'],
+  ["a module that is passed on", 'export { room } from "./hall/room.ts";'],
 ])("an import upward of %s is named with its file", (_what, text) => {
-  const files = { ...SOUND, "house/cellar.ts": text, "house/hall/door.ts": "" };
+  const files = { ...SOUND, "house/cellar.ts": text, "house/hall/room.ts": "" };
   expect(violationsOf(HOUSE, read(files))).toEqual([
-    "house/cellar.ts imports upward: house/hall/door.ts",
+    "house/cellar.ts imports upward: house/hall/room.ts",
   ]);
 });
 
 test("a circle on one floor is named with its files, and with no other", () => {
-  const files = { ...SOUND, "house/hall/door.ts": 'import type { Lamp } from "./lamp.ts";' };
+  const files = { ...SOUND, "house/hall/room.ts": 'import type { Lamp } from "./lamp.ts";' };
   expect(violationsOf(HOUSE, read(files))).toEqual([
-    "imports go in a circle: house/hall/door.ts, house/hall/lamp.ts",
+    "imports go in a circle: house/hall/room.ts, house/hall/lamp.ts",
   ]);
 });
 
