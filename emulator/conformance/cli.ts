@@ -117,7 +117,7 @@ async function onSimulator(host: TestHost, options: Options): Promise<CaseVerdic
     simulator.start();
     try {
       const outcome = await host.play(each.name, place, NUMBERS);
-      verdicts.push(told(place, judge(each, outcome, DIFFERENCES[each.name])));
+      verdicts.push(printed(place, judge(each, outcome, DIFFERENCES[each.name])));
     } finally {
       await simulator.stop();
     }
@@ -125,18 +125,18 @@ async function onSimulator(host: TestHost, options: Options): Promise<CaseVerdic
   return verdicts;
 }
 
-/** The board starts anew by itself after each case. */
+/** The board restarts by itself after each case. */
 async function onBoard(host: TestHost, options: Options): Promise<CaseVerdict[]> {
   const verdicts: CaseVerdict[] = [];
   for (const { each, place } of options.cases) {
     const outcome = await host.play(each.name, place, NUMBERS);
-    verdicts.push(told(place, judge(each, outcome, undefined)));
+    verdicts.push(printed(place, judge(each, outcome, undefined)));
   }
   await host.end(CASES.length);
   return verdicts;
 }
 
-function told(place: number, verdict: CaseVerdict): CaseVerdict {
+function printed(place: number, verdict: CaseVerdict): CaseVerdict {
   const { word, name, reason } = verdict;
   process.stderr.write(`${place} ${word}: ${name}${reason && ` (${reason})`}\n`);
   return verdict;

@@ -9,7 +9,7 @@ const HOST = "127.0.0.1";
 
 /** The emulated ESP32 with Moddable's own settings, on this computer's sockets, in real time. */
 export class LoopbackTarget extends EmulatedTarget {
-  /** The computer's port that stands for each port of the board. */
+  /** The computer's port for each port of the board. */
   readonly #found: Map<number, number>;
   #servers: net.Server[] = [];
   #refusing: ReservedPort | undefined;

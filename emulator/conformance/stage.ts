@@ -36,7 +36,7 @@ export interface Connection {
   peer: Peer;
 }
 
-/** The board has connected to a peer, and knows it. */
+/** The board has connected to a peer, and has its address. */
 export async function dialled(target: Target): Promise<Connection> {
   const { address, port, peers } = await target.listen();
   const recorder = new EventRecorder();

@@ -1,7 +1,7 @@
 import type { Cancel, Clock } from "./clock.ts";
 import type { Tasks } from "./tasks.ts";
 
-/** The alarms of one program. They ring when the task is free, and never once the program is over. */
+/** The alarms of one program: they run when the task is free, and not after the program has ended. */
 export class Alarms {
   #clock: Clock;
   #tasks: Tasks;

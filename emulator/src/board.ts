@@ -47,19 +47,14 @@ export interface BoardOptions {
   reboots?: boolean;
   /** The board's flash; by default one in memory. */
   flash?: Flash;
-  /** The computer cannot give what the board needs: a published port is taken. */
+  /** The computer lacks a resource of the board: a published port is taken. */
   onWireError?: (error: Error) => void;
 }
 
 /** A program for a board. */
 export type Firmware = (platform: BoardPlatform) => void;
 
-/**
- * A board is its parts. It knows how to run a program and nothing of what the program does.
- *
- * An exception that leaves one of the program's callbacks ends the machine, as it does on the chip:
- * the board prints the reason on its console, and boots again or halts until `boot`.
- */
+/** A board: it connects its parts and runs a program, of which it knows nothing. */
 export class Board {
   readonly kind: BoardKind;
   readonly clock: Clock;
@@ -148,7 +143,7 @@ export class Board {
     this.#start("power-on", this.#console.paced ? this.kind.bootMs : 0);
   }
 
-  /** The button EN: the program ends and starts anew. The chip takes it for a power on. */
+  /** The button EN: the program ends and starts again. The chip takes it for a power on. */
   reset(): void {
     if (!this.adapter.plugged) return;
     this.#hold();

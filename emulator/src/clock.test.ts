@@ -10,7 +10,7 @@ function ringing(clock: VirtualClock, ...times: number[]): string[] {
   return rung;
 }
 
-test("virtual time stands still until run", async () => {
+test("virtual time advances only in run", async () => {
   const clock = new VirtualClock();
   const rung = ringing(clock, 0, 5);
   await new Promise(resolve => setImmediate(resolve));

@@ -45,8 +45,8 @@ const LEAST_MS = 1e-6;
 const CLEAN_FROM = 256;
 
 /**
- * Time that stands still until `run`, and then jumps from alarm to alarm. Alarms of
- * one instant ring in the order in which they were set.
+ * Virtual time: it advances only in `run`, from alarm to alarm. Alarms of one instant ring in the order in
+ * which they were set.
  */
 export class VirtualClock implements Clock {
   #now = 0;

@@ -96,7 +96,7 @@ export class Flash {
   }
 }
 
-/** A missing folder is an error now, because a running program could not be told later. */
+/** A missing folder is an error now: later there is no way to report it to a running program. */
 function requirePlace(file: string): void {
   const folder = dirname(file);
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {

@@ -32,7 +32,7 @@ export interface BoardPlatform {
   onEnd(task: () => void): void;
 }
 
-/** What the chip knows of its own state. */
+/** State of the chip. */
 export interface Vitals {
   readonly resetReason: ResetReason;
   readonly uptimeMs: number;

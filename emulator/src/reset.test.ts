@@ -10,7 +10,7 @@ const WATCHED = esp32({
   sdkconfig: ["EN", "INIT", "PANIC"].map(name => `CONFIG_ESP_TASK_WDT_${name}=y`).join("\n"),
 });
 
-/** A board with its serial line, whose program sets alarms that it is told. */
+/** A board with its serial line, whose program records its alarms. */
 function lifelike(options: Parameters<typeof onBench>[0] = {}) {
   const bench = onBench({ pacedConsole: true, reboots: true, kind: WATCHED, ...options });
   const out = { text: "" };
@@ -71,7 +71,7 @@ test("a program's hook writes the last line, and may restart the board itself; i
   expect(out.text).not.toContain("XS abort");
 });
 
-test("a program that catches what ends it logs nothing any more", async () => {
+test("a program that catches the exception of its end logs nothing any more", async () => {
   const { boot, boots, lines, given } = lifelike();
   boot(({ clock, log, restart }) => {
     log(`program ${given.length}`);
@@ -137,23 +137,26 @@ test.each([
   ["interrupt-watchdog", "Interrupt wdt timeout on CPU0"],
   ["task-watchdog", "Task watchdog got triggered."],
   ["brownout", "Brownout detector was triggered"],
-] as const)("a crash by %s says so, and the program can ask for it after", async (crash, words) => {
-  const { boot, boots, board, clock, reasons, out, lines } = lifelike();
-  boot();
-  await boots(1);
-  const crashMs = clock.now();
-  board.crash(crash);
-  expect(board.fatal).toBe(crash);
-  await boots(2);
-  expect(reasons()).toEqual(["power-on", crash]);
-  expect(clock.now() - crashMs).toBeGreaterThan(esp32().bootMs + 2); // the words come first
-  expect(out.text.indexOf(words)).toBeGreaterThan(0);
-  expect(out.text.indexOf("rst:0xc (SW_CPU_RESET)")).toBeGreaterThan(out.text.indexOf(words));
-  expect(lines.some(line => line.includes(words))).toBe(true);
-  expect(ESP_RESET_REASON[crash]).toBeGreaterThan(3);
-});
+] as const)(
+  "a crash by %s is printed, and is the reset reason afterwards",
+  async (crash, words) => {
+    const { boot, boots, board, clock, reasons, out, lines } = lifelike();
+    boot();
+    await boots(1);
+    const crashMs = clock.now();
+    board.crash(crash);
+    expect(board.fatal).toBe(crash);
+    await boots(2);
+    expect(reasons()).toEqual(["power-on", crash]);
+    expect(clock.now() - crashMs).toBeGreaterThan(esp32().bootMs + 2); // the words come first
+    expect(out.text.indexOf(words)).toBeGreaterThan(0);
+    expect(out.text.indexOf("rst:0xc (SW_CPU_RESET)")).toBeGreaterThan(out.text.indexOf(words));
+    expect(lines.some(line => line.includes(words))).toBe(true);
+    expect(ESP_RESET_REASON[crash]).toBeGreaterThan(3);
+  },
+);
 
-test("at power on the ROM speaks first, then the program, in the time that 115200 takes", async () => {
+test("at power on the ROM prints first, then the program, in the time that 115200 baud takes", async () => {
   const { boot, boots, out, board, clock, lines } = lifelike();
   boot(({ log }) => log("I (0) boot: ready"));
   await boots(1);
@@ -167,7 +170,7 @@ test("at power on the ROM speaks first, then the program, in the time that 11520
   expect(board.fatal).toBe(undefined);
 });
 
-test("a program that logs faster than the line carries stands still for it (uart_tx_char)", async () => {
+test("a program that logs faster than the line carries is stalled (uart_tx_char)", async () => {
   const { boot, boots, clock } = lifelike();
   const rang: number[] = [];
   boot(platform => {
@@ -179,7 +182,7 @@ test("a program that logs faster than the line carries stands still for it (uart
   expect(rang).toEqual([expect.closeTo(((1002 - 127) * 10_000) / 115_200, 3)]);
 });
 
-test("RTS alone holds the chip, letting go starts it; DTR at that moment leads to download mode", async () => {
+test("RTS alone holds the chip, its release starts it; DTR at that moment selects download mode", async () => {
   const { boot, boots, board, clock, out, given, lines } = lifelike();
   boot(({ log }) => log("hello"));
   await boots(1);
@@ -202,7 +205,7 @@ test("RTS alone holds the chip, letting go starts it; DTR at that moment leads t
   await boots(2);
   expect(out.text.slice(held.length)).toContain("rst:0x1 (POWERON_RESET)");
 
-  // Both lines asserted let go of both pins.
+  // Both lines asserted release both pins.
   adapter.set({ dtr: false, rts: true });
   adapter.set({ dtr: true, rts: true });
   await boots(3);
@@ -246,7 +249,7 @@ test("a board without power is woken neither by its control lines nor by its but
   expect(given).toHaveLength(3); // nothing was held any more
 });
 
-test("vitals: the heap falls by what connections hold, and its floor remembers", async () => {
+test("vitals: the heap falls by what connections hold, and the floor keeps the lowest value", async () => {
   const bench = onBench();
   const { vitals, TCP } = await bench.online();
   const start = vitals.freeHeapBytes;

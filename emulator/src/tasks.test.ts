@@ -65,7 +65,7 @@ test("a full queue is served; one event more is fatal, once, and nothing is serv
   ]);
 });
 
-test("the event that is served takes no place in the queue, those behind it do", async () => {
+test("the event in progress takes no place in the queue, those behind it do", async () => {
   const { clock, fatal, post } = queue(2);
   post("a", () => post("in the place of a"));
   post("b");
@@ -81,7 +81,7 @@ test("the event that is served takes no place in the queue, those behind it do",
   expect(fatal).toHaveLength(1);
 });
 
-test("an exception is fatal with its reason, and what waits is forgotten", async () => {
+test("an exception is fatal with its reason, and waiting events are dropped", async () => {
   const { clock, served, fatal, post } = queue();
   const error = new Error("a bug");
   post("a", () => {
@@ -105,14 +105,14 @@ test("power lost while an event is served: the others are never served", async (
   expect(served).toEqual(["a"]);
 });
 
-test("while the task stands still events wait, in the middle of a turn too", async () => {
+test("while the task is stalled events wait, also in the middle of a turn", async () => {
   const { clock, tasks, served, post } = queue();
   post("a", () => tasks.stall(50));
   post("b");
   await clock.run({ ms: 49 });
   post("c");
   expect([served, tasks.busyMs]).toEqual([["a"], 1]);
-  tasks.stall(0.5); // shorter than it stands still anyway
+  tasks.stall(0.5); // shorter than it is stalled anyway
   await clock.run({ ms: 1 });
   expect(served).toEqual(["a", "b", "c"]);
 });

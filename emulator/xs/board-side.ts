@@ -9,21 +9,21 @@ import { EVENTS, type Machine } from "./machine.ts";
 export class BoardSide {
   #platform: () => BoardPlatform;
   #machine: () => Machine;
-  #asked: (text: string) => string;
+  #onRequest: (text: string) => string;
   #tcp = new Map<number, TCP>();
   #listeners = new Map<number, Listener>();
   #alarm: Cancel | undefined;
   #scratch = Buffer.alloc(65_536);
 
-  /** `asked` answers the program's own requests, `board.ask`. */
+  /** `onRequest` answers the program's own requests, `board.ask`. */
   constructor(parts: {
     platform: () => BoardPlatform;
     machine: () => Machine;
-    asked: (text: string) => string;
+    onRequest: (text: string) => string;
   }) {
     this.#platform = parts.platform;
     this.#machine = parts.machine;
-    this.#asked = parts.asked;
+    this.#onRequest = parts.onRequest;
   }
 
   answer([word, ...rest]: readonly string[], body: Buffer): Uint8Array | string {
@@ -62,7 +62,7 @@ export class BoardSide {
         this.#board.log(body.toString());
         return "";
       case "ask":
-        return this.#asked(body.toString());
+        return this.#onRequest(body.toString());
       default:
         throw new Error(`not emulated: ${word}`);
     }
@@ -131,7 +131,7 @@ export class BoardSide {
     });
   }
 
-  /** As the program gave them; its functions become ours, which call them. */
+  /** The program's options; its callbacks become functions that call it. */
   #options(handle: number, options: string[]): Record<string, never> {
     const read = options.map(option => {
       const [, name, kind, text] = /^(\w+)=(.)(.*)$/s.exec(option)!;

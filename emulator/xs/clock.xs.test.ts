@@ -34,6 +34,6 @@ test.each([1, 24, 25, 50, 400])(
   },
 );
 
-test("without counting it would be wrong after 25 days: the ticks have come round", () => {
+test("without keepCounting the clock is wrong after 25 days: the ticks have wrapped", () => {
   expect(after(25, "")).not.toBe(25 * DAY_MS);
 });

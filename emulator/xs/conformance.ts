@@ -18,7 +18,7 @@ export class XsTarget extends MemoryTarget {
     const side = new BoardSide({
       platform: () => this.#platform!,
       machine: () => this.#machine,
-      asked: text => JSON.stringify(this.#asked(JSON.parse(text)) ?? null),
+      onRequest: text => JSON.stringify(this.#answer(JSON.parse(text)) ?? null),
     });
     this.#machine = machineWith("conformance", {
       now: () => this.#platform?.clock.now() ?? 0,
@@ -28,12 +28,12 @@ export class XsTarget extends MemoryTarget {
 
   /** Runs one case to its end; throws what it threw. */
   async play(index: number): Promise<void> {
-    this.#tell("run", index);
+    this.#call("run", index);
     for (;;) {
-      const { what, ended, error } = this.#tell("state");
+      const { what, ended, error } = this.#call("state");
       if (error !== undefined) throw new Error(error);
       if (ended) return;
-      this.#tell("resume", await this.#do(what));
+      this.#call("resume", await this.#do(what));
     }
   }
 
@@ -41,7 +41,7 @@ export class XsTarget extends MemoryTarget {
     super.boot(platform => {
       this.#platform = platform;
       onAbort(platform, this.#machine);
-      this.#tell("program");
+      this.#call("program");
     });
   }
 
@@ -54,7 +54,7 @@ export class XsTarget extends MemoryTarget {
   async #do([what, name]: [string, string]): Promise<unknown> {
     switch (what) {
       case "until":
-        return this.until(name, () => this.#tell("holds"));
+        return this.until(name, () => this.#call("holds"));
       case "quiet":
         return this.quiet();
       case "refuse":
@@ -66,7 +66,7 @@ export class XsTarget extends MemoryTarget {
     }
   }
 
-  #asked([what, ...rest]: [string, ...unknown[]]): unknown {
+  #answer([what, ...rest]: [string, ...unknown[]]): unknown {
     switch (what) {
       case "boot":
         return this.boot();
@@ -95,7 +95,7 @@ export class XsTarget extends MemoryTarget {
     return known >= 0 ? known : this.#peers.push(peer) - 1;
   }
 
-  #tell(name: string, value?: unknown) {
+  #call(name: string, value?: unknown) {
     const text = this.#machine.command(JSON.stringify([name, value]));
     return text === "" ? undefined : JSON.parse(text);
   }

@@ -52,7 +52,7 @@ async function emulated(
   return { port, stop };
 }
 
-test("emulate --engine xs serves real requests in turns, and ends in peace", async () => {
+test("emulate --engine xs balances real requests, and ends without an error", async () => {
   const backends = await Promise.all(
     ["a", "b"].map(name => serve({ name, port: 0, host: "127.0.0.1", behaviour: steady() })),
   );
@@ -69,7 +69,7 @@ test("emulate --engine xs serves real requests in turns, and ends in peace", asy
   expect(await stop()).toBe(0);
 });
 
-test("a megabyte there and back through XS is the same megabyte", async () => {
+test("a megabyte through XS and back is unchanged", async () => {
   const echo = net.createServer(socket => socket.pipe(socket));
   stops.push(() => echo.close());
   const { port } = await emulated(await listening(echo));

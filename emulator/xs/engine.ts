@@ -107,7 +107,7 @@ export async function buildEngine(say: (line: string) => void): Promise<Engine> 
   const work = mkdtempSync(path.join(tmpdir(), "hot-potato-xs-"));
   try {
     const built = path.join(work, "xs");
-    await link(await compile(await fetchSource(work), work, tellFifths(say)), built);
+    await link(await compile(await fetchSource(work), work, reportFifths(say)), built);
     mkdirSync(path.dirname(program), { recursive: true });
     const beside = `${program}.${process.pid}`;
     copyFileSync(built, beside);
@@ -146,13 +146,13 @@ async function fetchSource(work: string): Promise<string> {
   return path.join(work, "package");
 }
 
-/** Tells of a share from 0 to 1 at each fifth of the way. */
-function tellFifths(say: (line: string) => void): (share: number) => void {
-  let told = 0;
+/** Reports a share from 0 to 1 at each fifth. */
+function reportFifths(say: (line: string) => void): (share: number) => void {
+  let reported = 0;
   return share => {
     const fifth = Math.floor(share * 5) / 5;
-    if (fifth <= told || fifth === 1) return; // its end is told otherwise
-    told = fifth;
+    if (fifth <= reported || fifth === 1) return; // its end is reported elsewhere
+    reported = fifth;
     say(`building the XS engine: ${Math.round(fifth * 100)} %`);
   };
 }

@@ -9,10 +9,10 @@ import { remote } from "./remote.ts";
 /** A program of the folder `programs`, ready to be booted by a board: each boot is a new machine. */
 export interface XsProgram {
   readonly boot: Firmware;
-  /** What runs now. */
+  /** The running program. */
   readonly machine: Machine;
-  /** Gives the running program one of its commands. */
-  tell(name: string, value?: unknown): string;
+  /** Calls a command of the running program. */
+  call(name: string, value?: unknown): string;
 }
 
 /** What a program gets from the board at its start. */
@@ -24,7 +24,7 @@ interface Start {
 /** `settings` go to the program's command `start`, together with the board's values. */
 export function xsProgram(name: string, settings: object, heap?: HeapSize | "chip"): XsProgram {
   let machine: Machine | undefined;
-  const tell = (command: string, value?: unknown) =>
+  const call = (command: string, value?: unknown) =>
     machine!.command(JSON.stringify([command, value]));
   return {
     boot(platform: BoardPlatform) {
@@ -33,21 +33,21 @@ export function xsProgram(name: string, settings: object, heap?: HeapSize | "chi
       const side = new BoardSide({
         platform: () => platform,
         machine: () => machine!,
-        asked: question => answer(question),
+        onRequest: question => answer(question),
       });
-      const answer = answers(platform, bytes => tell("serial", bytes));
-      const asked: Surroundings["answer"] = (words, body) => side.answer(words, body);
-      machine = machineWith(name, { now: clock.now, answer: asked }, heap);
+      const answer = answers(platform, bytes => call("serial", bytes));
+      const answerRequest: Surroundings["answer"] = (words, body) => side.answer(words, body);
+      machine = machineWith(name, { now: clock.now, answer: answerRequest }, heap);
       onAbort(platform, machine);
       platform.onEnd(() => machine!.end());
       const start: Start = { network: network(), connectionsMax };
-      tell("start", { ...settings, ...start });
-      link.watch(() => tell("network", network()));
+      call("start", { ...settings, ...start });
+      link.watch(() => call("network", network()));
     },
     get machine() {
       return machine!;
     },
-    tell,
+    call,
   };
 }
 
@@ -103,18 +103,18 @@ function answers(platform: BoardPlatform, onReadable: (bytes: number) => void) {
 }
 
 export interface XsFirmware extends XsProgram {
-  /** The running app: what is asked of it, it asks the engine. */
+  /** The running app, as a proxy: each use asks the engine. */
   readonly app: App;
 }
 
 /** Our firmware with a configuration document, on the real XS engine with the chip's heap. */
 export function xsFirmware({ document }: { document: object }, options: object = {}): XsFirmware {
   const program = xsProgram("proxy", { document, options }, "chip");
-  const app = remote((path, args) => JSON.parse(program.tell("look", { path, args }))) as App;
+  const app = remote((path, args) => JSON.parse(program.call("look", { path, args }))) as App;
   return {
     app,
     boot: program.boot,
-    tell: program.tell,
+    call: program.call,
     get machine() {
       return program.machine;
     },

@@ -53,7 +53,7 @@ test("the firmware boots within the heap that the manifest reserves, and takes n
   expect({ freeBytes, ready }).toEqual({ freeBytes: KIND.heapBytes, ready: true });
 });
 
-test("what it takes beyond that is memory that connections do not have, until the reset", async () => {
+test("what it takes beyond that reduces the heap for connections, until the reset", async () => {
   const { board, freeBytes, ready } = await booted(LARGE);
   expect(ready).toBe(true);
   expect(KIND.heapBytes - freeBytes).toBeGreaterThan(20_000);
@@ -61,7 +61,7 @@ test("what it takes beyond that is memory that connections do not have, until th
   expect(board.heap.freeBytes).toBe(KIND.heapBytes);
 });
 
-test("a board that has not so much ends with one line, as the chip does", async () => {
+test("a board with less memory ends with one line, as the chip does", async () => {
   const { board, lines } = await booted(LARGE, { ...KIND, heapBytes: 20_000 });
   expect(lines.at(-1)).toBe("XS abort: memory full");
   expect(board.fatal).toBeDefined();

@@ -28,7 +28,7 @@ test("keywords are found by the chip's C exactly where the plain search finds th
   );
 });
 
-test("eight keywords of all the bytes that there may be fill the table, and each is found", () => {
+test("eight keywords with as many bytes as allowed fill the table, and each is found", () => {
   const machine = machineWith("keywords", { now: () => 0, answer: () => "" });
   const keywords = Array.from({ length: 8 }, (_, i) => ({
     keyword: String.fromCharCode(...Array.from({ length: 16 }, (_, j) => 1 + 16 * i + j)),

@@ -5,7 +5,7 @@ import path from "node:path";
 import { ourEngine } from "./engine.ts";
 import { FramePipe, openPipes } from "./pipe.ts";
 
-/** What a machine needs of its surroundings. */
+/** The functions that a machine needs from its caller. */
 export interface Surroundings {
   /** Milliseconds since the board booted. */
   now(): number;
@@ -48,10 +48,10 @@ export interface FunctionCount {
   readonly computrons: number;
 }
 
-/** Enough for every program of ours, and never collected by itself for long. */
+/** Enough for every program here, and rarely collected. */
 const ROOMY: HeapSize = { slots: 65_536, chunkBytes: 4 * 1024 * 1024 };
 
-/** Of the native side (native/worker.c): what a program has until it is frozen. */
+/** Heap of the native side (native/worker.c) until the program is frozen. */
 const STACK_SLOTS_MAX = 4096;
 
 /** Callbacks of a socket, by their number on the pipe. */
@@ -73,8 +73,8 @@ export function endMachines(): void {
 }
 
 /**
- * The XS engine in a process of its own. Each call returns when XS has done it; what the program
- * asks meanwhile is answered inside the call, and may call again.
+ * The XS engine in a process of its own. Each call returns when XS has done it; requests of the program are
+ * answered during the call, and may call again.
  */
 export class Machine {
   #surroundings: Surroundings;
@@ -88,7 +88,7 @@ export class Machine {
     running.add(this);
   }
 
-  /** `endMachines` leaves it alone: it is there to be copied, and ends with this process. */
+  /** `endMachines` does not end it: it is copied, and ends with this process. */
   keep(): this {
     running.delete(this);
     return this;
@@ -160,10 +160,10 @@ export class Machine {
     if (this.#ended) return;
     this.#ended = true;
     running.delete(this);
-    this.#pipe.close(); // it reads the end of the pipe, and goes
+    this.#pipe.close(); // it reads the end of the pipe and ends
   }
 
-  /** The pipes of a copy: it makes them, we open them, and their names are gone. */
+  /** The pipes of a copy, which makes them; they are opened here and their names removed. */
   #branch(): FramePipe {
     const folder = mkdtempSync(path.join(tmpdir(), "hot-potato-xs-"));
     try {
@@ -237,7 +237,7 @@ function startEngine({ slots, chunkBytes }: HeapSize): FramePipe {
   return near;
 }
 
-/** Words that have a body of bytes behind them, and how many words stand before it. */
+/** Requests with a body of bytes, and the number of words before it. */
 const WORDS_BEFORE_BODY: Readonly<Record<string, number>> = { write: 2, log: 1, ask: 1 };
 
 function wordsOf(question: Buffer): { words: string[]; body: Buffer } {

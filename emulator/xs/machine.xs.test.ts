@@ -68,7 +68,7 @@ test("the same program and the same commands give the same figures, to the instr
   expect(figures()).toEqual(figures());
 });
 
-test("a command that makes no garbage shows as none: not a slot, not a byte", () => {
+test("a command without garbage is measured as none: not a slot, not a byte", () => {
   const program = machine(
     "let n = 0; return () => { for (let i = 0; i < 1000; i++) n += i & 3; };",
   );
@@ -129,7 +129,7 @@ function limited(script: string, memoryBytes: number) {
   return { program: machine(script, { answer, limit: LIMIT }), taken };
 }
 
-test("a heap that is limited has so much room, and grows by steps of the board's memory", () => {
+test("a limited heap has the given room, and grows in steps from the board's memory", () => {
   // An object of one property is two slots.
   const { program, taken } = limited(
     "let kept; return text => { for (let i = Number(text); i > 0; i--) kept = { kept }; };",
@@ -142,7 +142,7 @@ test("a heap that is limited has so much room, and grows by steps of the board's
   expect(new Set(taken)).toEqual(new Set([LIMIT.slotsStep * SLOT_BYTES]));
 });
 
-test("chunks have so much room, too, and what needs more than a step gets as many at once", () => {
+test("chunks have a limit, too, and a large one takes several steps at once", () => {
   const { program, taken } = limited(
     "let kept; return text => { kept = new Uint8Array(Number(text)); };",
     100_000,
@@ -155,7 +155,7 @@ test("chunks have so much room, too, and what needs more than a step gets as man
   expect(taken[0]).toBeLessThan(11_000);
 });
 
-test("garbage takes no memory of the board, however much of it there is", () => {
+test("garbage takes no memory of the board, whatever its amount", () => {
   const { program, taken } = limited(
     "return () => { for (let i = 0; i < 5000; i++) new Uint8Array(20); };",
     100_000,
@@ -174,7 +174,7 @@ test("a program that finds no more memory ends, in the chip's words", () => {
   expect(taken.reduce((sum, bytes) => sum + bytes)).toBeGreaterThan(8_000);
 });
 
-test("the stack is as long as it is said to be, and it is seen how much of it was used", () => {
+test("the stack has the given length, and its use is measured", () => {
   const nested =
     "const f = n => (n === 0 ? 0 : f(n - 1) + 1); return text => String(f(Number(text)));";
   const deepest = (depth: string) => {
@@ -193,7 +193,7 @@ test("the stack is as long as it is said to be, and it is seen how much of it wa
   );
 });
 
-test("what is forgotten of the stack does not count", () => {
+test("stackSlotsMax counts from forgetStack on", () => {
   const program = machine("const f = n => n && f(n - 1); return text => String(f(Number(text)));");
   program.command("50");
   const before = program.figures().stackSlotsMax;
@@ -202,7 +202,7 @@ test("what is forgotten of the stack does not count", () => {
   expect(program.figures().stackSlotsMax).toBeLessThan(before / 2);
 });
 
-test("what the board throws, the program catches: kind and message", () => {
+test("an exception of the board reaches the program with kind and message", () => {
   const program = machine(
     `return () => { try { board.ask("x"); } catch (e) { return e.name + ", " + e.message + ", " + (e instanceof RangeError); } };`,
     {

@@ -20,9 +20,8 @@ export interface Pipes {
 const FRAME_BYTES_MAX = 16 * 1024 * 1024;
 
 /**
- * Netstrings over a pair of pipes, written and read while the caller waits. Node's own streams cannot
- * wait, and what asks here is a socket's callback, which has to be answered before anything else
- * happens on the board.
+ * Netstrings over a pair of pipes, read and written synchronously: requests come from callbacks of sockets and
+ * must be answered before anything else happens on the board, which Node's streams cannot do.
  */
 export class FramePipe {
   #from: number;
@@ -94,7 +93,7 @@ export class FramePipe {
   }
 }
 
-/** Two named pipes whose names are gone at once: unlike Node's own, reading them waits. */
+/** Two named pipes, removed as soon as they are open: unlike Node's own pipes, reading them blocks. */
 export function openPipes(): Pipes {
   const folder = mkdtempSync(path.join(tmpdir(), "hot-potato-xs-"));
   try {

@@ -1,21 +1,20 @@
-/** The way to something on XS: names and places, from the program's root on. */
+/** A path to a value on XS: names and indexes, from the program's root. */
 export type Path = readonly (string | number)[];
 
-/** What stands at the end of a path; nothing of it for `undefined`. */
+/** The value at a path; without fields for `undefined`. */
 export interface Seen {
   readonly value?: unknown;
   readonly kind?: "object" | "function" | "array";
-  /** Of an array. */
+  /** Items of an array. */
   readonly items?: readonly Seen[];
 }
 
-/** Looks there now; with arguments, calls what stands there. */
+/** Reads the value at the path; with arguments, calls it. */
 export type Look = (path: Path, args?: readonly unknown[]) => Seen;
 
 /**
- * A proxy object for an object on XS: each property is read there when it is used,
- * each method called there. Arguments and results cross as JSON. What is an object once is taken to
- * stay one, so that the way to a property is not gone anew each time.
+ * A proxy for an object on XS: each property is read there when it is used, each method called there. Arguments
+ * and results cross as JSON. The kind of a property is read once.
  */
 export function remote(look: Look, path: Path = []): object {
   const objects = new Map<string, object>();

@@ -31,7 +31,7 @@ test("the engine has pointers of 32 bits where the compiler builds a program tha
   expect(toolchain).toMatchObject({ bits: 32, flags: ["-m32", "-msse2", "-mfpmath=sse"] });
 });
 
-test("without the libraries of 32 bits it has those of the compiler, and what is said names the package", () => {
+test("without 32-bit libraries it has the compiler's pointers, and the message names the package", () => {
   const file = compiler(REFUSES_M32, REAL);
   const toolchain = findToolchain(file)!;
   expect(toolchain.flags).toEqual([]);
@@ -41,7 +41,7 @@ test("without the libraries of 32 bits it has those of the compiler, and what is
   expect(only64Bits(toolchain)).toContain("gcc-multilib");
 });
 
-test("a program that is built and does not run is none: a kernel without 32 bits", () => {
+test("a program that builds but does not run does not count: a kernel without 32 bits", () => {
   const toolchain = findToolchain(
     compiler(`case "$*" in *-m32*) ${builds("exit 1")};; esac`, REAL),
   );

@@ -187,7 +187,7 @@ export const board: Case[] = [
       await target.until("a client", () => announced.length > 0);
       listener.read()!.write(bytes("hello again"));
       await target.until("the greeting", () => client.received === "hello again");
-      same([old, target.fatal ?? "none"], [[1], "none"], "told to the old program, fatal");
+      same([old, target.fatal ?? "none"], [[1], "none"], "events of the old program, fatal");
     },
   },
 ];

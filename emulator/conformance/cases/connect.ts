@@ -4,7 +4,7 @@ import type { Case } from "../target.ts";
 const TCP_C = "modules/io/socket/lwip/tcp.c";
 
 /** An address that is kept for documents (RFC 5737). */
-const NOBODY = { address: "192.0.2.1", port: 9 };
+const UNREACHABLE = { address: "192.0.2.1", port: 9 };
 
 /** From `new TCP({ address, port })` to a connection. */
 export const connect: Case[] = [
@@ -73,7 +73,7 @@ export const connect: Case[] = [
       const { clock } = await booted(target);
       const start = clock.now();
       const recorder = new EventRecorder();
-      new target.TCP({ ...NOBODY, ...recorder.callbacks });
+      new target.TCP({ ...UNREACHABLE, ...recorder.callbacks });
       await target.until("an error", () => recorder.errors > 0);
       const ms = clock.now() - start;
       same([ms >= 9_000, ms <= 10_000], [true, true], `given up after ${ms} ms`);
@@ -89,7 +89,7 @@ export const connect: Case[] = [
       chip: "it would leave the network of the host",
     },
     run(target) {
-      new target.TCP(NOBODY).close();
+      new target.TCP(UNREACHABLE).close();
       same([target.connections, target.objects], [0, 0], "connections, objects");
     },
   },

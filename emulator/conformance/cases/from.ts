@@ -205,13 +205,13 @@ export const from: Case[] = [
       new target.TCP({ from: listener.read(), ...recorder.callbacks });
       await target.until("bytes", () => recorder.readable.includes(5));
       const late = clock.now() - at;
-      same([late > 0, late <= timerMs], [true, true], `told ${late} ms late`);
+      same([late > 0, late <= timerMs], [true, true], `reported ${late} ms late`);
     },
   },
   {
     name: "bytes that arrived before it was accepted are delivered with the next bytes that arrive",
     source: "src/core/tcp_in.c: tcp_input",
-    not: { chip: "it may have told them before" },
+    not: { chip: "it may have reported them before" },
     async run(target) {
       const { listener, announced } = listening(target);
       const recorder = new EventRecorder();
@@ -276,7 +276,11 @@ export const from: Case[] = [
       const taken = new target.TCP({ from: tcp, ...second.callbacks });
       peer.send("hello");
       await target.until("bytes", () => second.readable.includes(5));
-      same([text(taken.read()), recorder.readable], ["hello", []], "read, told to the first hand");
+      same(
+        [text(taken.read()), recorder.readable],
+        ["hello", []],
+        "read, reported to the first object",
+      );
     },
   },
   {

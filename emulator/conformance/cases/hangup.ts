@@ -91,7 +91,7 @@ export const hangup: Case[] = [
     name: "a reset after FIN calls no callback, and closing then ends the board",
     source: `${TCP_C}: removeTCPCallbacks`,
     not: {
-      loopback: "the kernel does not tell of it before something is written",
+      loopback: "the kernel does not report it before something is written",
       chip: "tcp.c points to freed memory: anything may happen",
     },
     async run(target) {
@@ -157,7 +157,7 @@ export const hangup: Case[] = [
       peers[0].send("go");
       peer.reset();
       await target.until("the write", () => written.length > 0);
-      same(written, ["undefined", 0], "written, errors told before");
+      same(written, ["undefined", 0], "written, errors reported before");
       await target.until("an error", () => recorder.errors > 0);
     },
   },

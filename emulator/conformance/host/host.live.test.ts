@@ -80,7 +80,7 @@ test("a failed case reports what it has seen; the next one runs on a board that 
   ]);
 });
 
-test("what a program cannot see or do of its board is skipped with a reason", async () => {
+test("a case that needs control over the board is skipped with a reason", async () => {
   const powerless = await host.play("an exception at boot ends the board as well", 2, KIND);
   expect(powerless).toMatchObject({ result: "skip", seen: "a program cannot cut its own power" });
   const blind = await host.play("closing twice is harmless", 3, KIND);
@@ -101,7 +101,7 @@ test("a board that stops during a case has failed it", async () => {
   expect(await outcome).toMatchObject({ result: "not ok", seen: "the board ended" });
 });
 
-test("after the last case the board writes how many there are, and rests", async () => {
+test("after the last case the board prints the number of cases, and stops", async () => {
   await host.end(80);
   while (lines.length === 0) await new Promise(resolve => setImmediate(resolve));
   expect(lines).toEqual(["1..80"]);
@@ -122,7 +122,7 @@ test("a client that is no board fails a case and does no harm", async () => {
   const outcome = await host.play("closing twice is harmless", 1, KIND);
   expect(outcome).toMatchObject({
     result: "not ok",
-    seen: expect.stringContaining("no board of ours"),
+    seen: expect.stringContaining("not one of our boards"),
   });
   stranger.destroy();
 });

@@ -43,7 +43,7 @@ export class TestHost {
     return (this.#server.address() as net.AddressInfo).port;
   }
 
-  /** Plays one case on the next board that asks for one. That the board stops is an outcome, too. */
+  /** Plays one case on the next board that asks for one. A board that stops is an outcome, too. */
   async play(name: string, place: number, numbers: BoardKind): Promise<Outcome> {
     return this.#talk({ type: "play", name, place, numbers });
   }
@@ -108,7 +108,7 @@ export class TestHost {
           try {
             inbox.push(bytes);
           } catch (error) {
-            failed(`no board of ours: ${error}`); // an unknown program has connected
+            failed(`not one of our boards: ${error}`); // an unknown program has connected
           }
         });
         board.on("close", () => failed("the board ended"));

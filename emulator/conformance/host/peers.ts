@@ -9,7 +9,7 @@ type Request = Exclude<ToHost, { type: "outcome" }>;
 export class CasePeers {
   #own: string;
   #board: string;
-  #tell: (message: ToBoard, text?: string) => void;
+  #send: (message: ToBoard, text?: string) => void;
   #peers = new Map<number, SocketPeer>();
   #servers: net.Server[] = [];
   /** Ports of this computer that refuse connections. */
@@ -18,11 +18,11 @@ export class CasePeers {
   #closed = false;
 
   /** Addresses: this computer's as the board sees it, and the board's. */
-  constructor(own: string, board: string, tell: (message: ToBoard, text?: string) => void) {
+  constructor(own: string, board: string, send: (message: ToBoard, text?: string) => void) {
     this.#own = own;
     this.#board = board;
-    this.#tell = (message, text) => {
-      if (!this.#closed) tell(message, text);
+    this.#send = (message, text) => {
+      if (!this.#closed) send(message, text);
     };
   }
 
@@ -35,7 +35,7 @@ export class CasePeers {
         void this.#refusing(request.ask);
         break;
       case "mark":
-        this.#tell({ type: "answer", ask: request.ask, port: 0 });
+        this.#send({ type: "answer", ask: request.ask, port: 0 });
         break;
       case "connect":
         this.#connect(request.peer, request.port);
@@ -62,14 +62,14 @@ export class CasePeers {
   #listen(ask: number): void {
     const server = net.createServer({ allowHalfOpen: true }, socket => {
       const peer = ++this.#arrivals;
-      this.#tell({ type: "connected", ask, peer });
+      this.#send({ type: "connected", ask, peer });
       this.#join(peer, socket);
-      this.#tell({ type: "port", peer, port: socket.localPort! });
+      this.#send({ type: "port", peer, port: socket.localPort! });
     });
     this.#servers.push(server);
     server.listen(0, this.#own, () => {
       const { port } = server.address() as net.AddressInfo;
-      this.#tell({ type: "answer", ask, port });
+      this.#send({ type: "answer", ask, port });
     });
   }
 
@@ -77,21 +77,21 @@ export class CasePeers {
     const reserved = await reservePort(this.#own);
     if (this.#closed) reserved.release();
     else this.#reserved.push(reserved);
-    this.#tell({ type: "answer", ask, port: reserved.port });
+    this.#send({ type: "answer", ask, port: reserved.port });
   }
 
   #connect(peer: number, port: number): void {
     const socket = net.connect({ host: this.#board, port, allowHalfOpen: true });
-    socket.on("connect", () => this.#tell({ type: "port", peer, port: socket.localPort! }));
+    socket.on("connect", () => this.#send({ type: "port", peer, port: socket.localPort! }));
     this.#join(peer, socket);
   }
 
   #join(peer: number, socket: net.Socket): void {
     this.#peers.set(peer, new SocketPeer(socket));
     socket.on("data", bytes => {
-      this.#tell({ type: "received", peer, bytes: bytes.byteLength }, bytes.toString("latin1"));
+      this.#send({ type: "received", peer, bytes: bytes.byteLength }, bytes.toString("latin1"));
     });
-    socket.on("end", () => this.#tell({ type: "ending", peer, ending: "finished" }));
-    socket.on("error", () => this.#tell({ type: "ending", peer, ending: "reset" }));
+    socket.on("end", () => this.#send({ type: "ending", peer, ending: "finished" }));
+    socket.on("error", () => this.#send({ type: "ending", peer, ending: "reset" }));
   }
 }

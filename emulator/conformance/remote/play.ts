@@ -18,13 +18,13 @@ export interface RemotePlatform extends Pick<BoardPlatform, "TCP" | "Listener" |
   readonly link: { readonly address: string | undefined; watch(changed: () => void): void };
   /** The computer's address as the board sees it, and the port of its host. */
   readonly host: { readonly address: string; readonly port: number };
-  /** Ends this program and starts it anew, as after power on. */
+  /** Ends this program and starts it again, as after power on. */
   restart(): void;
 }
 
 /**
  * The program on the board: gets a case from the host, plays it, writes its line, reports it, and
- * starts the board anew, because most cases leave something behind. Lines are those of the Test
+ * restarts the board, because most cases leave something behind. Lines are those of the Test
  * Anything Protocol; the last one is the plan, `1..80`.
  */
 export function play(platform: RemotePlatform): void {
@@ -65,7 +65,7 @@ function once({ TCP, Listener, clock, log, host, restart }: RemotePlatform): voi
           control.send({ type: "outcome", name, ...outcome });
         });
       } else {
-        target?.told(message, text);
+        target?.received(message, text);
       }
     },
     onLost() {

@@ -39,7 +39,7 @@ export class RemoteTarget implements Target {
   readonly #answers = new Map<number, (port: number) => void>();
   readonly #arrivals = new Map<number, Peer[]>();
   readonly #peers = new Map<number, RemotePeer>();
-  #asked = 0;
+  #lastRequest = 0;
   #connected = 0;
 
   constructor(parts: {
@@ -87,7 +87,7 @@ export class RemoteTarget implements Target {
 
   async listen(): Promise<PeerPort> {
     const peers: Peer[] = [];
-    this.#arrivals.set(this.#asked + 1, peers);
+    this.#arrivals.set(this.#lastRequest + 1, peers);
     return { address: this.#address, port: await this.#ask("listen"), peers };
   }
 
@@ -117,7 +117,7 @@ export class RemoteTarget implements Target {
   }
 
   /** News from the host. */
-  told(message: ToBoard, text: string): void {
+  received(message: ToBoard, text: string): void {
     switch (message.type) {
       case "answer":
         this.#answers.get(message.ask)?.(message.port);
@@ -144,7 +144,7 @@ export class RemoteTarget implements Target {
   }
 
   async #ask(type: "listen" | "refuse" | "mark"): Promise<number> {
-    const ask = ++this.#asked;
+    const ask = ++this.#lastRequest;
     let answer: number | undefined;
     this.#answers.set(ask, port => {
       answer = port;

@@ -34,7 +34,7 @@ const SCRIPTS: Record<string, (net: DgramLike, settle: Settle, note: Note) => Pr
       }
     }
   },
-  async "nobody listens, and too long"(net, settle, note) {
+  async "a port without a listener, and a datagram that is too long"(net, settle, note) {
     const socket = net.createSocket("udp4");
     socket.on("error", error => note(`error: ${(error as NodeJS.ErrnoException).code}`));
     socket.on("message", () => note("message"));

@@ -6,7 +6,7 @@ import { type Packet, packet } from "./packet.ts";
 /** The most that one datagram carries: 65,535 less the headers of IP and UDP. */
 const DATAGRAM_BYTES_MAX = 65_507;
 
-/** Where a datagram came from, as `node:dgram` tells it. */
+/** The sender of a datagram, as `node:dgram` reports it. */
 export interface DatagramSource {
   readonly address: string;
   readonly family: "IPv4";

@@ -175,7 +175,7 @@ export class Fabric {
     });
   }
 
-  /** A fault is over: held packets are judged anew. */
+  /** A fault has ended: held packets are judged again. */
   #releaseHeld(): void {
     for (const path of this.#paths.values()) {
       const { held } = path;

@@ -194,7 +194,7 @@ test("a writer that waits for a closed window finds out that its peer vanished",
   expect(nearSeen.events).toEqual(["read ETIMEDOUT", "close"]);
 });
 
-test("a crashed host is silent; back again, it answers old packets by a reset and listens anew", async () => {
+test("a crashed host is silent; back again, it answers old packets by a reset and listens again", async () => {
   const { clock, network, listener, connected, connect } = world();
   const { near, nearSeen, farSeen } = await connected();
   const reboot = network.crash("server");
@@ -293,7 +293,7 @@ function losing(network: Network, position: number, now: () => number): number[]
   return times;
 }
 
-test("a loss right after a storm is noticed as soon as one before it", async () => {
+test("a loss right after a storm of losses is noticed as soon as one before it", async () => {
   const profiles = { server: { receiveWindow: 1000, mss: 1000 } };
   const { clock, network, connected } = world({ profiles });
   const { near, farSeen } = await connected();
@@ -308,7 +308,7 @@ test("a loss right after a storm is noticed as soon as one before it", async () 
   expect(times[1] - times[0]).toBe(200);
 });
 
-test("a segment that was confirmed late, because one before it was lost, is no slow round trip", async () => {
+test("a segment that was acknowledged late, because one before it was lost, is no slow round trip", async () => {
   const { clock, network, connected } = world();
   const { near, farSeen } = await connected();
   const gone = network.rule(({ position, kind }) =>
@@ -416,7 +416,7 @@ test("three acknowledgements of the same byte bring the lost one at once, not af
   expect(clock.now() - start).toBe(15); // there, back, and there again
 });
 
-test("a host reaches itself whatever the weather", async () => {
+test("a host reaches itself whatever the faults", async () => {
   const { clock, network, server } = world();
   network.link("server", { latencyMs: 1000, loss: 0.9 });
   network.vanish("server");
@@ -425,7 +425,7 @@ test("a host reaches itself whatever the weather", async () => {
   expect(seen.events).toEqual(["connect"]);
 });
 
-test("heal ends every fault and every rule, and lets go what was held", async () => {
+test("heal ends every fault and every rule, and releases held packets", async () => {
   const { clock, network, connected } = world();
   const { near, farSeen } = await connected();
   network.hold("client", "server");
@@ -440,7 +440,7 @@ test("heal ends every fault and every rule, and lets go what was held", async ()
   expect(farSeen.bytes.toString()).toBe("held");
 });
 
-test("a full pool leaves newcomers to try again, refuses its own programs, and counts TIME_WAIT", async () => {
+test("a full pool drops the SYN of new clients, refuses its own programs, and counts TIME_WAIT", async () => {
   const profiles = { server: { connectionsMax: 2, timeWaitMs: 10_000 } };
   const { clock, network, server, accepted, connect, connected } = world({ profiles });
   const one = await connected();
@@ -487,7 +487,7 @@ test("a closed socket whose peer never closes is forgotten after a minute", asyn
   expect(network.netstat("client")).toEqual([]);
   far.write("hello?");
   await clock.run(100);
-  far.write("nobody?");
+  far.write("anyone?");
   await clock.run(100);
   expect(farSeen.events).toEqual(["end", "write EPIPE", "close"]);
 });
@@ -500,7 +500,7 @@ test("bytes for a closed socket are answered by a reset, at once", async () => {
   far.write("hello?");
   await clock.run(10);
   expect(network.netstat()).toHaveLength(1); // the listener
-  far.write("nobody?");
+  far.write("anyone?");
   await clock.run(10);
   expect(farSeen.events).toEqual(["end", "write EPIPE", "close"]);
 });

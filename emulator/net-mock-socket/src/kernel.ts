@@ -4,7 +4,7 @@ import type { Fabric } from "./fabric.ts";
 import { type Ends, type HostIdentity, type Packet, packet, reversed } from "./packet.ts";
 import { type HostProfile, LINUX } from "./profile.ts";
 
-/** IANA's range of ports that are given where none was asked for. */
+/** IANA's range of ephemeral ports. */
 const EPHEMERAL_PORT_FIRST = 49_152;
 const PORT_LAST = 65_535;
 
@@ -20,7 +20,7 @@ export interface NetstatRow {
   readonly unacked: number;
 }
 
-/** What the kernel asks of the sockets above it. */
+/** The sockets' side of the kernel. */
 export interface StreamSocket {
   destroy(): unknown;
 }
@@ -92,7 +92,7 @@ export class Kernel implements HostIdentity {
     return name === "localhost" || name === "127.0.0.1" ? this : this.#find(name);
   }
 
-  /** The address by which a program here knows that host: its own is the loopback address. */
+  /** The address of that host for a program here: the host itself has the loopback address. */
   addressOf(host: HostIdentity): string {
     return host === this ? "127.0.0.1" : host.address;
   }

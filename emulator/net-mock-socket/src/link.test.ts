@@ -39,7 +39,7 @@ test("a rate is shared by all connections of a host's link", async () => {
   expect(clock.now() - start).toBe(1050);
 });
 
-test("jitter delays, and lets nothing overtake", () => {
+test("jitter delays, and keeps the order", () => {
   const lane = new Lane(linkSettings({ latencyMs: 10, jitterMs: 40 }), seeded(1));
   const outMs = Array.from({ length: 100 }, (_, atMs) => lane.pass(atMs, 0)!);
   expect(outMs.every((ms, atMs) => ms >= atMs + 10 && ms < 150)).toBe(true);
@@ -47,7 +47,7 @@ test("jitter delays, and lets nothing overtake", () => {
   expect(new Set(outMs.map((ms, atMs) => ms - atMs)).size).toBeGreaterThan(10);
 });
 
-test("a lossy link costs time and not a byte", async () => {
+test("a lossy link costs time and loses no byte", async () => {
   const { clock, network, connected } = world();
   const { near, far, farSeen } = await connected();
   const bytes = pattern(300_000);
@@ -61,7 +61,7 @@ test("a lossy link costs time and not a byte", async () => {
   expect(farSeen.events).toEqual([]);
 });
 
-test("chance without a source of chance is a mistake, said at once", () => {
+test("jitter or loss without a source of random numbers throws at once", () => {
   const network = new Network({ clock: new StillClock() });
   network.host("a");
   expect(() => network.link("a", { loss: 0.1 })).toThrow(/random: seeded/);
@@ -83,5 +83,5 @@ test.each([
 
 test("the name of a host that does not exist is an error", () => {
   const network = new Network({ clock: new StillClock() });
-  expect(() => network.vanish("nobody")).toThrow("no host nobody");
+  expect(() => network.vanish("missing")).toThrow("no host missing");
 });

@@ -111,7 +111,7 @@ test("a connection takes a round trip, a refusal too", async () => {
   expect(refusedMs).toBe(10);
 });
 
-test("a thousand conversations leave no socket and no alarm, and go the same way twice", async () => {
+test("a thousand conversations leave no socket and no alarm, and have the same events twice", async () => {
   const play = async () => {
     const w = world();
     const trace: string[] = [];

@@ -51,18 +51,11 @@ export interface NetworkOptions {
 }
 
 /**
- * A network in memory: hosts, and the way between them. Each host is shaped like `node:net`, so a
- * program that is given one instead cannot tell.
- *
- * It has no time and no randomness of its own: every delay is an alarm of the clock that it was given, and
- * jitter and loss are drawn from `random`. With a clock that stands still until told and a seed, the same
- * program gives the same events in the same order, however fast the computer is.
- *
- * Links and faults touch packets only. What TCP promises stays true: bytes arrive late, or the
- * connection breaks; they never arrive twice, in another order, or with a hole.
- *
- * A fault lasts until the function that it returned is called, or `heal`. A host reaches itself in no
- * time, whatever the faults.
+ * A network in memory: hosts, and the links between them. Each host has the shape of `node:net`, so a program
+ * that is given a host instead needs no change.
+ * It has no time and no randomness of its own: every delay is an alarm of the given clock, and jitter and loss
+ * are drawn from `random`. With a virtual clock and a seed, the same program gives the same events in the same
+ * order, however fast the computer is.
  */
 export class Network {
   #fabric: Fabric;
@@ -109,7 +102,7 @@ export class Network {
     return this.#fabric.calm;
   }
 
-  /** The host of this name, made when it is first asked for. */
+  /** The host of this name, created at the first call. */
   host(name: string, profile: Partial<HostProfile> = {}): Host {
     const known = this.#hosts.get(name);
     if (known !== undefined) return known;
@@ -148,7 +141,7 @@ export class Network {
     else this.#fabric.linkHost(host, settings);
   }
 
-  /** Asks `rule` about every packet that leaves for another host. */
+  /** Calls `rule` for every packet that leaves for another host. */
   rule(rule: Rule): Undo {
     return this.#fabric.addFault({ judge: rule, cuts: false });
   }

@@ -9,7 +9,7 @@ export interface HostIdentity {
   readonly profile: HostProfile;
 }
 
-/** `PROBE` asks a receiver whose window is closed how wide it is by now. `UDP` is no part of TCP. */
+/** `PROBE` asks a receiver with a closed window for its current size. `UDP` is not part of TCP. */
 export type PacketKind = "SYN" | "SYN-ACK" | "ACK" | "DATA" | "FIN" | "RST" | "PROBE" | "UDP";
 
 /**

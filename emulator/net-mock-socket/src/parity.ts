@@ -56,7 +56,7 @@ async function pair(
  * computer's own network and on the mock, and must read the same.
  */
 export const SCRIPTS: Record<string, (stage: ParityHost) => Promise<string[]>> = {
-  async "the server says something and ends"(stage) {
+  async "the server sends and ends"(stage) {
     const events: string[] = [];
     const { client, server, listener } = await pair(stage);
     watch("S", server, events);
@@ -176,7 +176,7 @@ export const SCRIPTS: Record<string, (stage: ParityHost) => Promise<string[]>> =
     return events;
   },
 
-  async "nobody listens"(stage) {
+  async "a port without a listener"(stage) {
     const events: string[] = [];
     const { client: other, listener } = await pair(stage);
     const { port } = listener.address() as { port: number };

@@ -31,7 +31,7 @@ export const LINUX: HostProfile = {
   mss: 1460,
   receiveWindow: 65_535, // and up
   sendBuffer: 65_535, // and up
-  backlog: 511, // what Node asks for
+  backlog: 511, // Node's default
   windowRelease: "delivered",
   connectionsMax: Number.POSITIVE_INFINITY,
   timeWaitMs: 60_000, // TCP_TIMEWAIT_LEN, include/net/tcp.h

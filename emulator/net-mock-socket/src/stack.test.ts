@@ -3,12 +3,12 @@ import { pattern, watch, world } from "./testing.ts";
 
 // What a program sees that plays a TCP/IP stack, such as an emulated board.
 
-test("a server that gives no place answers no SYN, and has each place back when the handshake is over", async () => {
+test("a server without a free place answers no SYN, and each place is free again after its handshake", async () => {
   const { clock, network, server, client } = world();
   let places = 0;
-  let asked = 0;
+  let requests = 0;
   const admit = () => {
-    asked++;
+    requests++;
     if (places === 0) return undefined;
     places--;
     return () => {
@@ -19,21 +19,21 @@ test("a server that gives no place answers no SYN, and has each place back when 
   server.createServer({ admit }, () => placesAtConnection.push(places)).listen(81);
   const first = watch(client.connect({ host: "server", port: 81 }));
   await clock.run(500);
-  expect([asked, first.events]).toEqual([1, []]);
+  expect([requests, first.events]).toEqual([1, []]);
   places = 1;
   await clock.run(1000); // the SYN comes again
-  expect([asked, first.events, placesAtConnection]).toEqual([2, ["connect"], [1]]);
+  expect([requests, first.events, placesAtConnection]).toEqual([2, ["connect"], [1]]);
 
-  const deaf = network.cutOneWay("server", "client");
+  const cut = network.cutOneWay("server", "client");
   client.connect({ host: "server", port: 81 }).on("error", () => {});
   await clock.run(100);
   expect(places).toBe(0);
   network.crash("server")();
-  deaf();
+  cut();
   expect(places).toBe(1);
 });
 
-test("a segment for which there is no memory is lost, and sent again", async () => {
+test("a segment that finds no memory is lost, and sent again", async () => {
   const { clock, connected } = world();
   const { near, far, farSeen } = await connected();
   let refused = 3;
@@ -65,7 +65,7 @@ test("a program that plays a TCP/IP stack gets an event when a connection is ove
   ]);
 });
 
-test("abandoned, a closed socket takes back what is still on its way", async () => {
+test("abort of a closed socket discards its bytes in flight", async () => {
   const { clock, network, connected } = world({ profiles: { server: { receiveWindow: 1000 } } });
   const { near, far, farSeen } = await connected();
   far.pause();

@@ -13,7 +13,7 @@ interface Alarm {
   task: () => void;
 }
 
-/** The smallest clock that stands still until told: for tests of this package, which imports none. */
+/** A minimal virtual clock for tests of this package, which imports none. */
 export class StillClock implements Clock {
   #now = 0;
   #order = 0;
@@ -103,7 +103,7 @@ export function world(
   listener.listen(80);
   const connect = () => client.connect({ host: "server", port: 80 });
 
-  /** A connection that stands, and what its two ends see. */
+  /** An established connection, and the events at both ends. */
   async function connected() {
     const socket = connect();
     await clock.run(100);

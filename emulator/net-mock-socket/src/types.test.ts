@@ -49,7 +49,7 @@ type ServerChains = Chained<
   address(): net.AddressInfo | null;
 };
 
-/** What stands for the module: the same call makes the same thing. */
+/** The network's host in place of the module: the same call makes the same thing. */
 interface Module<S, L> {
   connect(options: { port: number; host?: string; allowHalfOpen?: boolean }): S;
   connect(port: number, host: string, listener?: () => void): S;

@@ -17,7 +17,7 @@ test("a member of node:net that the mock lacks throws when it is read", () => {
   for (const name of HOST_LACKS) expect(ask(client, name)).toThrow(`not emulated: net.${name}`);
 });
 
-test("nothing of this Node's node:net is missing without a word", () => {
+test("no member of this Node's node:net is missing silently", () => {
   const { client, listener, connect } = world();
   const publicNames = (object: object) =>
     Object.keys(Object.getOwnPropertyDescriptors(object)).filter(name => !name.startsWith("_"));
@@ -29,7 +29,7 @@ test("nothing of this Node's node:net is missing without a word", () => {
   expect(forgotten(publicNames(net), client)).toEqual([]);
 });
 
-test("an option that nothing would come of is refused, one that is undefined is not there", () => {
+test("an option without effect is refused, and undefined counts as absent", () => {
   const { client } = world();
   const connect = (options: object) => () =>
     client.connect({ port: 80, host: "server", ...options });
@@ -44,7 +44,7 @@ test("an option that nothing would come of is refused, one that is undefined is 
   expect(listen("/tmp/x" as never)).toThrow("not emulated: listen on the path /tmp/x");
 });
 
-test("a server that asks for a short backlog refuses those beyond it", async () => {
+test("a server with a short backlog refuses clients beyond it", async () => {
   const { clock, client, server } = world();
   server.createServer().listen({ port: 81, backlog: 1 });
   const codes: (string | undefined)[] = [];

@@ -130,10 +130,10 @@ test("whatever the weather, what arrives is what was sent, from its first byte o
       const { network, near, far, up, down } = await play(plan);
       expect(isPrefix(near.bytes, down)).toBe(true);
       expect(far === undefined || isPrefix(far.bytes, up)).toBe(true);
-      // An end that was told of the peer's end has every byte.
+      // An end that received the peer's FIN has every byte.
       if (near.events.includes("end")) expect(near.bytes.byteLength).toBe(down.byteLength);
       if (far?.events.includes("end")) expect(far.bytes.byteLength).toBe(up.byteLength);
-      // An end whose peer has forgotten it, and that sends nothing, may be left.
+      // An end whose peer has forgotten the connection, and that sends nothing, may be left.
       const left = network.netstat("server").filter(({ state }) => state !== "listen");
       expect(left.length).toBeLessThanOrEqual(1);
     }),

@@ -57,7 +57,7 @@ const REST_BYTES = 6 * KB;
  */
 export const XS_SDK = { slots: 300 + 150, chunkBytes: 1_600 + 1 * KB };
 
-/** What mcconfig takes where the manifest says nothing (tools/mcconfig.js, filterCreation). */
+/** mcconfig's defaults (tools/mcconfig.js, filterCreation). */
 const CREATION: Creation = {
   slots: 2_048,
   chunkBytes: 32 * KB,

@@ -56,7 +56,7 @@ test("of two lines for one number the last one counts, as in ESP-IDF", () => {
   expect(esp32({ sdkconfig }).connectionsMax).toBe(32);
 });
 
-test("the event queue is as long as the manifest says, the platform's word before the general one", () => {
+test("the length of the event queue is the manifest's, the platform's value before the general one", () => {
   const task = (queueLength: number) => ({ defines: { task: { queueLength } } });
   const length = (manifest: object) =>
     esp32({ manifest: JSON.stringify(manifest) }).eventQueueLength;

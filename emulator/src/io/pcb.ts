@@ -229,23 +229,25 @@ export class Pcb {
     else this.#sendFin();
   }
 
-  /** Sends a reset and frees the block; its owner is not told (tcp_abort). */
+  /** Sends a reset and frees the block, without an event for its owner (tcp_abort). */
   abort(): void {
     this.#owner = undefined;
     this.#reset(false);
   }
 
-  /** Sends a reset, and tells the owner that the block is freed (tcp_abandon). */
+  /** Sends a reset, and reports the freed block to the owner (tcp_abandon). */
   abandon(): void {
     this.#reset(true);
   }
 
-  /** lwIP frees the block; neither the peer nor an owner is told (tcp_slowtmr, tcp_kill_state). */
+  /**
+   * lwIP frees the block, without a packet for the peer or an event for an owner (tcp_slowtmr, tcp_kill_state).
+   */
   forget(): void {
     this.#owner = undefined;
     if (this.freed) return;
     if (this.#socket.forget !== undefined) this.#socket.forget();
-    else resetSocket(this.#socket); // the computer's network knows no other way
+    else resetSocket(this.#socket); // the computer's network has no other way
     this.#free(false);
   }
 

@@ -236,7 +236,7 @@ test("options are refused in the port's words (xs_serial_constructor)", () => {
   expect(() => serial.write("text" as never)).toThrow(TypeError);
 });
 
-test("what is not modelled says so", () => {
+test("what is not modelled throws", () => {
   const { Serial } = onBench().boot();
   for (const options of [{ port: 1 }, { transmit: 17 }, { receive: 16 }, { baud: 9600 }]) {
     expect(() => new Serial({ ...WIRED, ...options })).toThrow(/^not emulated: /);

@@ -10,7 +10,7 @@ import type { Wire, WireSocket } from "./wire.ts";
 /** The port of this computer, or of a simulated host, for a port of the board. */
 export type Publish = (port: number) => { port: number; host?: string } | undefined;
 
-/** What the stack knows of a listener. */
+/** A listener as the stack sees it. */
 export interface StackListener {
   /** A control block is free again; true when it was used. */
   accept(): boolean;

@@ -94,7 +94,7 @@ class EmulatedStorage extends HostObject implements Storage {
   }
 }
 
-/** `stall` is called with the time that the chip stands still for a write. */
+/** `stall` is called with the time for which the chip stalls during a write. */
 export function defineKeyValue(flash: Flash, stall: (ms: number) => void): KeyValue {
   const store: Store = { flash, change: work => stall(flash.change(work)) };
   return Object.freeze({

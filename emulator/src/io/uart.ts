@@ -193,8 +193,8 @@ export class Uart {
         ? this.#rxBeginMs + toFull * BYTE_MS
         : this.#rxEndMs + RX_IDLE_BYTES * BYTE_MS;
     const ms = Math.max(0, atMs - this.#clock.now());
-    // The computer's time passes between two lines of this program, where the chip's stands still: what has come
-    // since the program last looked is never forgotten.
+    // On the chip no time passes between two statements; here it does, so bytes that came since the program
+    // last looked are never forgotten.
     const isForgotten = ms === 0 && this.#received.length <= this.#seenBytes;
     if (length === 0 && (this.#received.length === 0 || isForgotten)) return;
     this.#rxAlarm = this.#clock.after(ms, () => {

@@ -65,7 +65,7 @@ test("a datagram that was read before its event was delivered is not announced (
   expect([text(early), counts]).toEqual(["a", []]);
 });
 
-test("the queue ends where the heap ends: newcomers are lost, the board lives (udpReceive)", async () => {
+test("the queue is limited by the heap: further datagrams are lost, and the board goes on (udpReceive)", async () => {
   const bench = onBench({ kind: { ...esp32(), heapBytes: 3000 } });
   const { UDP, vitals } = await bench.online();
   const udp = new UDP({ port: 9000 });
@@ -115,7 +115,7 @@ test("options are refused in the port's order and words (xs_udp_constructor)", a
   expect(() => new UDP({})).toThrow(new RangeError("no socket"));
 });
 
-test("what a write is given is read in the port's order: address, port, bytes (xs_udp_write)", async () => {
+test("the arguments of a write are read in the port's order: address, port, bytes (xs_udp_write)", async () => {
   const { clock, udp, received, peer } = await talking();
   const symbol = Symbol("no") as never;
   const write = udp.write as (...given: unknown[]) => void;
@@ -189,7 +189,7 @@ test("without power a socket is closed, and its heap free again", async () => {
   ]);
 });
 
-test("what is not modelled says so", async () => {
+test("what is not modelled throws", async () => {
   const { udp, platform } = await talking();
   const not = /^not emulated: /;
   expect(() => udp.add("224.0.0.251")).toThrow(not);

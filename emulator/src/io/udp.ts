@@ -207,7 +207,7 @@ function readAddress(given: unknown): string {
  */
 const numeric: WireLookup = (address, _options, found) => found(null, address, 4);
 
-/** Multicast, or broadcast to all; a subnet's own broadcast address cannot be told from a host's. */
+/** Multicast, or broadcast to all; a subnet's broadcast address cannot be distinguished from a host's. */
 function isGroup(address: string): boolean {
   return address === "255.255.255.255" || /^2(2[4-9]|3\d)\./.test(address);
 }

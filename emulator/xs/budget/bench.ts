@@ -10,7 +10,7 @@ import { type XsProgram, xsProgram } from "../firmware.ts";
 import type { HeapSize } from "../machine.ts";
 import type { Path } from "../remote.ts";
 
-/** What a stretch of work took. */
+/** Costs of a stretch of work. */
 export interface Spent {
   readonly computrons: number;
   readonly slots: number;
@@ -81,7 +81,7 @@ export class Bench {
     this.#network.host("client", profile);
     this.#network.link(sender, AIR);
     const server = backend.createServer({ allowHalfOpen: true }, socket => {
-      socket.on("error", () => {}); // a client that leaves resets it
+      socket.on("error", () => {}); // a client that closes may reset it
       serve(socket);
     });
     server.listen(BACKEND_PORT);
@@ -103,7 +103,7 @@ export class Bench {
     );
   }
 
-  /** Of the board, for each connection. */
+  /** Ports of the board, for each connection. */
   get windowBytes(): number {
     return this.#kind.receiveWindowBytes;
   }
@@ -113,9 +113,9 @@ export class Bench {
     return this.look(["proxy", "sessions"]) as number;
   }
 
-  /** What stands there in the running app, or, with arguments, what it returns. */
+  /** The value at `path` in the running app, or, with arguments, what it returns. */
   look(path: Path, args?: readonly unknown[]): unknown {
-    return JSON.parse(this.program.tell("look", { path, args })).value;
+    return JSON.parse(this.program.call("look", { path, args })).value;
   }
 
   /** Boots, and lets the board join its network. */
@@ -131,7 +131,7 @@ export class Bench {
     return client.connect({ host: "board", port, allowHalfOpen: false });
   }
 
-  /** Lets time pass until it holds. */
+  /** Runs the clock until it holds. */
   async until(holds: () => boolean): Promise<void> {
     const held = await this.clock.run({ until: holds });
     this.#living();

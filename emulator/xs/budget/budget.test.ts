@@ -58,7 +58,7 @@ test("bytes of a heap with pointers of 64 bits break no budget; slots and code d
   expect(compare(heap, HEAP, 32).broken).toEqual([slots, bytes]);
 });
 
-test("an engine of 64 bits writes what it can measure, and leaves the bytes as they were", () => {
+test("an engine of 64 bits writes what it can measure, and keeps the other figures", () => {
   expect(merged(heap, HEAP, 64)).toEqual({ ...HEAP, "tcp.idle.slots": 58 });
   expect(merged(heap, HEAP, 32)).toEqual({
     "tcp.idle.slots": 58,
@@ -67,7 +67,7 @@ test("an engine of 64 bits writes what it can measure, and leaves the bytes as t
   });
 });
 
-test("what was not measured is no figure", () => {
+test("NaN is refused as a figure", () => {
   expect(() => figure("tcp.up", Number.NaN, "computrons/KiB")).toThrow(
     "tcp.up: NaN computrons/KiB",
   );

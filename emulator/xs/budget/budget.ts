@@ -28,7 +28,7 @@ const MEASURES: readonly Measure[] = [
   modules,
 ];
 
-/** A figure may grow by so much before it is too much: 1 %. Zero stays zero. */
+/** Most growth of a figure: 1 %. Zero stays zero. */
 const TOLERANCE = 0.01;
 
 const FILE = fileURLToPath(new URL("../../../firmware/budgets.json", import.meta.url));
@@ -72,7 +72,7 @@ export function readBudgets(text: string): Budgets {
 /** The file of the budgets holds something else. */
 export class DamagedBudgets extends UsageError {
   constructor(what: string) {
-    super(`firmware/budgets.json: ${what} (--write makes it anew)`);
+    super(`firmware/budgets.json: ${what} (--write writes it again)`);
   }
 }
 
@@ -91,11 +91,11 @@ export function merged(figures: readonly Figure[], before: Budgets, bits: Bits):
   return budgets;
 }
 
-/** How figures stand to those that are committed. */
+/** Measured figures against the committed ones. */
 export interface BudgetCheck {
-  /** Too much, or not in the file: the budget is not kept. */
+  /** Over the budget, or not in the file. */
   readonly broken: string[];
-  /** Less than the budget allows: to be committed, so that it stays. */
+  /** Under the budget: to be committed, so that it stays. */
   readonly saved: string[];
 }
 
@@ -122,8 +122,8 @@ export function compare(figures: readonly Figure[], budgets: Budgets, bits: Bits
 }
 
 /**
- * Modules are told, not held: each SDK compiles them a little differently, and CI has none. So are bytes of
- * a heap whose pointers are not those of the chip.
+ * Figures that are reported and have no budget: modules, which each SDK compiles a little differently and CI
+ * not at all, and bytes of a heap whose pointers are not those of the chip.
  */
 export function isHeld(name: string, bits: Bits): boolean {
   return !/^modules?\./.test(name) && (bits === 32 || !/(chunk|esp32)Bytes$/.test(name));

@@ -8,14 +8,14 @@ import type { Work } from "./work.ts";
 
 const KIB = 1024;
 
-/** Before measuring: buffers are made, windows are open. */
+/** Bytes before measuring: buffers are allocated, windows are open. */
 const WARM_KIB = 64;
 const MEASURED_KIB = 512;
 
 /** Garbage of raw TCP fills a heap in 6 MiB. */
 const COLLECTED_MIB = 16;
 
-/** A chunk is so many windows with all that frames it: whole segments, too, and 5.6 KB. */
+/** Windows in a chunk with its framing: whole segments, too, and 5.6 KB. */
 const CHUNK_WINDOWS = 2;
 
 /** Time for the last acknowledgements: every window is whole again. */
@@ -25,8 +25,8 @@ const SETTLE_MS = 1000;
 const KEYWORDS = ["END", "QUIT", "STOP", "ABORT", "XFER", "RESET", "HALT", "LEAVE"];
 
 /**
- * Every letter again and again, so that a scanner finds many beginnings. A window full of it: whole
- * segments, because the simulated sender would go on forever with the fragments of others.
+ * Every letter repeated, so that a scanner finds many beginnings. A window full of it: whole segments, because
+ * the simulated sender would go on forever with fragments of others.
  */
 const traffic = (bytes: number) =>
   Buffer.alloc(bytes, "ABCDEFGHIJKLMNOPQRSTUVWXYZ abcdefghijklmnopqrstuvwxyz.\r\n");
@@ -34,7 +34,7 @@ const traffic = (bytes: number) =>
 /** One way through the proxy, open. */
 interface Stream {
   readonly bench: Bench;
-  /** Sends about so much, and waits until it has arrived. Returns the exact bytes. */
+  /** Sends about this many bytes and waits until they have arrived. Returns the exact number. */
   send(kib: number): Promise<number>;
 }
 
@@ -62,7 +62,7 @@ async function raw(direction: "up" | "down", options: BenchOptions): Promise<Str
   await bench.start();
   const client = bench.connect();
   client.on("data", count);
-  client.write("x"); // raw TCP by its first byte, and the backend is dialled
+  client.write("x"); // raw TCP by its first byte; connects the backend
   await bench.until(() => arrived === 1);
   await bench.pass(SETTLE_MS);
   const from = direction === "up" ? client : backend!;
@@ -180,7 +180,7 @@ export const bodies: Measure = async () => {
   ];
 };
 
-/** About half of the heap that the SDK gives a program at the start is free once ours has booted. */
+/** About half of the heap that the SDK gives a program at the start is free once our firmware has booted. */
 const FREE: HeapSize = { slots: 1024, chunkBytes: 16 * KIB };
 
 /** Garbage collections, in a heap with as little room as the chip's. */

@@ -3,20 +3,20 @@ import { type Figure, figure, type Measure } from "./figures.ts";
 import { answers, ask, open, withHead } from "./sessions.ts";
 
 /**
- * What the worst heads cost that are accepted, against a plain GET of as many bytes: a stranger may send them as
- * fast as he can.
+ * Cost of the worst accepted heads, against a plain GET of as many bytes: any client may send them at full
+ * speed.
  */
 
-/** Of the part of a head that is hostile: as long as what a plain head of 100 fields may hold. */
+/** Bytes of the hostile part of a head: as long as a plain head of 100 fields. */
 const HOSTILE_BYTES = 3_900;
 
-/** Of a path that is not plainly normal: longer ones are refused. */
+/** Bytes of a path that needs normalizing: longer ones are refused. */
 const ODD_PATH_BYTES = 2_000;
 
-/** No head may cost more, in plain GETs of its length. */
+/** Most cost of a head, in plain GETs of its length. */
 export const HOSTILE_TIMES_MAX = 6;
 
-/** All that looks into a target or a cookie. */
+/** A configuration that inspects targets and cookies. */
 const SETTINGS = {
   inspect: [],
   sticky: "cookie",
@@ -32,7 +32,7 @@ const fields = (...lines: string[]) => `GET / HTTP/1.1\r\nHost: x\r\n${lines.joi
 const numbered = (count: number, line: (i: number) => string) =>
   Array.from({ length: count }, (_, i) => line(i));
 
-/** Those that cost most of some eighty that were tried, one of each kind, and what they do. */
+/** The most expensive of some eighty that were tried, one of each kind. */
 const HEADS: Record<string, string> = {
   "path.letters": target(`/${filled("a")}`),
   "path.slashes": target(odd("/")),

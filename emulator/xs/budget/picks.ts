@@ -17,17 +17,17 @@ const MEASURED = 1000;
 
 export const picks: Measure = async () => {
   const machine = machineWith("picks", { now: () => 0, answer: () => "" });
-  const tell = (name: string, value?: unknown) =>
+  const call = (name: string, value?: unknown) =>
     machine.command(JSON.stringify([name, value]).padEnd(COMMAND_LENGTH));
   const figures: Figure[] = [];
-  for (const strategy of JSON.parse(tell("strategies"))) {
+  for (const strategy of JSON.parse(call("strategies"))) {
     for (const backends of SIZES) {
-      tell("group", { strategy, backends });
-      tell("pick", WARM);
+      call("group", { strategy, backends });
+      call("pick", WARM);
       const pick = (count: number) => {
         machine.collectGarbage();
         const before = machine.figures();
-        tell("pick", count);
+        call("pick", count);
         const after = machine.figures();
         if (after.collections > before.collections) {
           throw new Error(`budget: ${strategy}: garbage was collected, and not counted`);

@@ -6,7 +6,7 @@ import { Bench } from "./bench.ts";
 import { esp32Bytes, type Figure, figure, type Measure } from "./figures.ts";
 import type { Work } from "./work.ts";
 
-/** What sessions and requests cost, what a live one holds, and what closed ones leave. */
+/** Costs of sessions and requests, memory of live ones, and leftovers of closed ones. */
 
 const WARM = 20;
 const MEASURED = 100;
@@ -14,16 +14,16 @@ const MEASURED = 100;
 /** Sessions held at once: fewer than the board admits. */
 const HELD = 8;
 
-/** Sessions closed before it is looked what they left. */
+/** Sessions that are closed before leftovers are measured. */
 const CLOSED = 1000;
 
-/** How long a kept connection to the backend, an idle client and lwIP's closing ones are waited for. */
+/** Time for idle backend connections, idle clients and lwIP's closing connections to end. */
 const QUIET_MS = 120_000;
 
 const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 const ANSWER = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
-/** Answers each request but PUT, whose body it takes without a word. */
+/** Answers each request except PUT, whose body it reads without an answer. */
 export function answers(socket: MockSocket): void {
   let head = "";
   socket.on("data", (bytes: Buffer) => {
@@ -119,7 +119,7 @@ export const sessions: Measure = async () => {
   return figures;
 };
 
-/** A GET with a head of so many bytes. */
+/** A GET with a head of this many bytes. */
 export function withHead(bytes: number): string {
   const line = (i: number) => `X-Field-${String(i).padStart(2, "0")}: ${"v".repeat(48)}\r\n`;
   let head = "GET /index.html HTTP/1.1\r\nHost: example.org\r\n";
@@ -157,7 +157,7 @@ export async function asking(headBytes?: number): Promise<Work> {
 /** Requests that fill the list of the last ones: each has a line of more than 100 bytes. */
 const LIST_FULL = Math.ceil(REQUESTS_BYTES / 100);
 
-/** Bytes that are on their way through each session while it is looked at. */
+/** Bytes in flight through each session while it is measured. */
 const UNDER_WAY_BYTES = 64 * 1024;
 
 /** Long enough that some of each have arrived, too short for all: the air carries 1 MB/s for all together. */
@@ -235,13 +235,13 @@ export const heap: Measure = async () => {
   ];
 };
 
-/** Makes each line of the log longer than what is remembered of it. */
+/** Makes each line of the log longer than what is kept of it. */
 const LONG_PATH = `GET /${"p".repeat(240)} HTTP/1.1\r\nHost: x\r\n\r\n`;
 
 /** Backends of a small board, and of the largest. */
 const [FEW, MOST] = [2, BACKENDS_MAX];
 
-/** What is alive when the program is loaded and has not started: on the chip it is in flash. */
+/** Live bytes when the program is loaded and has not started: on the chip it is in flash. */
 function linked(): Live {
   const machine = machineWith("proxy", { now: () => 0, answer: () => "" });
   machine.collectGarbage();
@@ -250,7 +250,7 @@ function linked(): Live {
   return live;
 }
 
-/** What a board holds without a session: at its start, later, and for a backend. */
+/** Memory of a board without a session: at its start, later, and for a backend. */
 export const standing: Measure = async () => {
   const bench = await http();
   const fresh = bench.live();
@@ -279,7 +279,7 @@ async function withBackends(count: number): Promise<Live> {
   return live;
 }
 
-/** What a thousand sessions leave behind, once all their time is up; the log's last lines were there before. */
+/** Leftovers of a thousand sessions, after all their timers; the log's last lines were there before. */
 async function left(bench: Bench, name: string, session: () => Promise<void>): Promise<Figure[]> {
   await times(LIST_FULL, session);
   await bench.pass(QUIET_MS);

@@ -22,7 +22,7 @@ const POST =
   "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
 const ANSWER = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
 
-/** Heads as long as they may be, and nothing but one thing. */
+/** The longest heads, made of one thing only. */
 const LONG_HEADS = [
   `GET http://x/${"a".repeat(9000)} HTTP/1.1\r\nHost: x\r\n\r\n`,
   `GET /${"/".repeat(9000)} HTTP/1.1\r\nHost: x\r\n\r\n`,
@@ -52,7 +52,7 @@ function open(bench: Bench, port?: number): MockSocket {
 }
 
 /** A client that sends `text`, until its connection is closed. */
-async function says(bench: Bench, text: string, port?: number): Promise<void> {
+async function sendText(bench: Bench, text: string, port?: number): Promise<void> {
   const client = open(bench, port);
   client.write(text);
   await bench.until(() => client.closed);
@@ -68,7 +68,7 @@ async function crowd(bench: Bench, count: number, text: string): Promise<void> {
   await bench.until(() => clients.every(client => client.closed));
 }
 
-/** All queued clients are admitted when there is no backend any more: each session ends as soon as it begins. */
+/** Without a backend all queued clients are admitted at once: each session ends as soon as it begins. */
 async function letIn(bench: Bench, text: string): Promise<void> {
   const first = open(bench);
   first.write("first");
@@ -81,7 +81,7 @@ async function letIn(bench: Bench, text: string): Promise<void> {
   await bench.until(() => others.every(other => other.closed));
 }
 
-function asked(method: string, path: string, document: object = {}): string {
+function requestText(method: string, path: string, document: object = {}): string {
   const body = JSON.stringify(document);
   const fields = [
     "Host: board",
@@ -94,13 +94,17 @@ function asked(method: string, path: string, document: object = {}): string {
 
 async function operate(bench: Bench): Promise<void> {
   for (const path of ["/", "/metrics", "/api/status", "/api/events", "/api/config"]) {
-    await says(bench, asked("GET", path), ADMIN_PORT);
+    await sendText(bench, requestText("GET", path), ADMIN_PORT);
   }
-  await says(bench, asked("PUT", "/api/config", LARGE), ADMIN_PORT);
-  await says(bench, asked("PUT", "/api/config", WRONG), ADMIN_PORT);
-  await says(bench, asked("PUT", "/api/backends/a", { state: "drain", weight: 2 }), ADMIN_PORT);
-  await says(bench, asked("PUT", "/api/explain", { picks: 2 }), ADMIN_PORT);
-  await says(bench, asked("PUT", "/api/config/previous"), ADMIN_PORT);
+  await sendText(bench, requestText("PUT", "/api/config", LARGE), ADMIN_PORT);
+  await sendText(bench, requestText("PUT", "/api/config", WRONG), ADMIN_PORT);
+  await sendText(
+    bench,
+    requestText("PUT", "/api/backends/a", { state: "drain", weight: 2 }),
+    ADMIN_PORT,
+  );
+  await sendText(bench, requestText("PUT", "/api/explain", { picks: 2 }), ADMIN_PORT);
+  await sendText(bench, requestText("PUT", "/api/config/previous"), ADMIN_PORT);
   for (const text of ["raw END", GET]) await crowd(bench, 1, text);
 }
 
@@ -109,7 +113,7 @@ const DEAD = Array.from({ length: BACKENDS_MAX }, (_, i) => ({
   port: DEAD_PORT + i,
 }));
 
-/** As much of everything as a configuration may have. */
+/** The largest configuration. */
 const LARGE = {
   backends: DEAD,
   balance: "weighted-round-robin",
@@ -132,7 +136,7 @@ interface Case {
 
 const CASES: Record<string, Case> = {
   start: { settings: LARGE },
-  "tcp.session": { play: bench => says(bench, "hello END") },
+  "tcp.session": { play: bench => sendText(bench, "hello END") },
   "http.pipelined": {
     settings: { sticky: "cookie" },
     play: bench => crowd(bench, 1, (GET + POST).repeat(PIPELINED)),
@@ -143,7 +147,7 @@ const CASES: Record<string, Case> = {
       for (const head of LONG_HEADS) await crowd(bench, 1, head);
     },
   },
-  // As many as are served and may wait: all are, one after the other.
+  // As many clients as are served or queued: each ends one after the other.
   "http.crowd": { play: bench => crowd(bench, 16, GET) },
   "queue.tcp": {
     settings: { listeners: TCP, sessionsMax: 1, clientSessionsMax: 1, queueMax: QUEUE },
@@ -155,7 +159,7 @@ const CASES: Record<string, Case> = {
   },
   "refused.tcp": {
     settings: { backends: DEAD },
-    play: bench => says(bench, "hello"),
+    play: bench => sendText(bench, "hello"),
   },
   "refused.http": {
     settings: { backends: DEAD, retries: BACKENDS_MAX },
@@ -164,7 +168,7 @@ const CASES: Record<string, Case> = {
   operator: { settings: LARGE, play: operate },
 };
 
-/** The deepest that a case gets. */
+/** The deepest stack of a case. */
 async function deepest(name: string, { settings, play }: Case): Promise<Figure> {
   const bench = await new Bench(serves, { settings, token: TOKEN }).start();
   if (play !== undefined) {

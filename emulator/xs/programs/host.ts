@@ -3,16 +3,16 @@ import { abortLine } from "../../../firmware/src/text/exception.ts";
 import type { ListenerClass, TCPClass } from "../../src/platform.ts";
 
 /**
- * What a program finds on the engine beside the language itself (native/handles.h). A program defines
- * `command(text)`, by which it is told what to do.
+ * The globals of a program on the engine, beside the language itself (native/handles.h). A program defines
+ * `command(text)`, through which it is controlled.
  */
 export interface Host {
   readonly TCP: TCPClass;
   readonly Listener: ListenerClass;
   readonly board: {
-    /** Milliseconds since the board booted; stands still within a callback. */
+    /** Milliseconds since the board booted; constant within a callback. */
     now(): number;
-    /** Rings once, `ms` from now, instead of what was set before; -1 takes it back. */
+    /** Sets the alarm to `ms` from now, replacing the previous one; -1 cancels it. */
     alarm(ms: number): void;
     onAlarm(task: () => void): void;
     log(line: string): void;

@@ -103,7 +103,7 @@ function platform(connectionsMax: number): Platform {
       get resetReason() {
         return ask("reset-reason");
       },
-      // Asked again and again: no word of it is made anew.
+      // Called often: the request is a constant.
       get freeHeapBytes() {
         return Number(host.board.ask(FREE_HEAP));
       },
