@@ -105,20 +105,7 @@ export function readCommandLine<const O extends Options, W = never>(
   args: readonly string[],
 ): CommandLine<O, W> | string {
   const options: Options = { ...COMMON, ...command.options };
-  const { tokens } = parseArgs({
-    args: withBareValues(options, args),
-    options: {
-      ...Object.fromEntries(
-        Object.entries(options).map(([name, { value }]) => [
-          name,
-          { type: value === undefined ? ("boolean" as const) : ("string" as const) },
-        ]),
-      ),
-      help: { type: "boolean", short: "h" },
-    },
-    strict: false,
-    tokens: true,
-  });
+  const { word = notAnOption } = command;
   const complaints: string[] = [];
   const attempt = <T>(about: string, read: () => T): T[] => {
     try {
@@ -132,11 +119,10 @@ export function readCommandLine<const O extends Options, W = never>(
   const given = new Map<string, unknown[]>();
   const words: W[] = [];
   let unknownAt: number | undefined;
-  for (const token of tokens) {
+  for (const token of tokensOf(options, args)) {
     if (token.kind === "positional") {
       // After an unknown option it may be its value: one complaint is enough.
       if (command.word === undefined && token.index - 1 === unknownAt) continue;
-      const { word = notAnOption } = command;
       words.push(...attempt(`"${token.value}"`, () => word(token.value)));
     } else if (token.kind === "option") {
       const { name, index } = token;
@@ -147,8 +133,28 @@ export function readCommandLine<const O extends Options, W = never>(
     }
   }
   if (given.has("version")) return command.version?.() ?? `version=${VERSION}\n`;
+  const values = valuesOf(command.options, given) as CommandLine<O, W>["values"];
+  if (complaints.length > 0) throw new UsageError(...complaints);
+  return { values, words, given: new Set(given.keys()) };
+}
+
+function tokensOf(options: Options, args: readonly string[]) {
+  const kinds = Object.entries(options).map(([name, { value }]) => [
+    name,
+    { type: value === undefined ? "boolean" : "string" } as const,
+  ]);
+  return parseArgs({
+    args: withBareValues(options, args),
+    options: { ...Object.fromEntries(kinds), help: { type: "boolean", short: "h" } },
+    strict: false,
+    tokens: true,
+  }).tokens;
+}
+
+/** The value of each option, from the values that were given for it. */
+function valuesOf(options: Options, given: ReadonlyMap<string, unknown[]>) {
   const values: Record<string, unknown> = {};
-  for (const [name, option] of Object.entries(command.options)) {
+  for (const [name, option] of Object.entries(options)) {
     const { value, default: fallback, repeatable } = option;
     const all = given.get(name) ?? [];
     if (value === undefined) values[name] = all.length > 0;
@@ -156,8 +162,7 @@ export function readCommandLine<const O extends Options, W = never>(
     else if (all.length > 0 || fallback === undefined) values[name] = all.at(-1);
     else values[name] = textOf(option, fallback);
   }
-  if (complaints.length > 0) throw new UsageError(...complaints);
-  return { values: values as CommandLine<O, W>["values"], words, given: new Set(given.keys()) };
+  return values;
 }
 
 /** Throws a `UsageError` where more than one of these options was given. */
