@@ -5,96 +5,68 @@ import type { Answers } from "../log/traffic.ts";
 import type { RuntimeApi } from "./runtime-api.ts";
 import { type BoardStatus, boardStatus } from "./status.ts";
 
-/** The name of a metric without what all begin with; one that ends in `_total` is a counter. */
+/** The name of a metric without the common prefix; one that ends in `_total` is a counter. */
 type Name = string;
 
-/** One value for the board. */
-type BoardMetric = readonly [
-  name: Name,
-  help: string,
-  value: (status: BoardStatus) => number | null,
-];
+/** A value of the board. */
+type BoardMetric = readonly [name: Name, help: string, value: (of: BoardStatus) => number | null];
 
-/** One value for each backend. */
+/** A value of each backend. */
 type BackendMetric = readonly [
   name: Name,
   help: string,
-  value: (backend: Backend, nowMs: number) => number | undefined,
+  value: (of: Backend, nowMs: number) => number | undefined,
 ];
 
 const PREFIX = "hot_potato_";
 
 const BOARD: readonly BoardMetric[] = deepFreeze<BoardMetric[]>([
-  ["uptime_seconds", "Since the start.", ({ uptimeMs }) => uptimeMs / 1000],
-  ["heap_free_bytes", "Memory that is free.", ({ heap }) => heap],
-  ["heap_reserve_bytes", "Below it clients are refused.", ({ memory }) => memory.reserve],
-  ["memory_shed_total", "Sessions ended for want of memory.", ({ memory }) => memory.shed],
-  ["slow_sessions_ended_total", "Sessions ended for slow bodies.", ({ slowEnded }) => slowEnded],
-  ["wifi_signal_dbm", "Strength of the Wi-Fi's signal.", ({ rssi }) => rssi],
-  ["current_connections", "Connections that sessions hold.", ({ sockets }) => sockets.used],
-  ["limit_connections", "Connections that the board carries.", ({ sockets }) => sockets.max],
-  ["current_sessions", "Clients, waiting ones included.", ({ sessions }) => sessions],
-  ["limit_sessions", "Clients that are served at once.", ({ sessionsMax }) => sessionsMax],
-  ["current_queue", "Clients and requests that wait.", ({ queued }) => queued],
-  ["clients_total", "Clients that have connected.", ({ clientsTotal }) => clientsTotal],
-  [
-    "bytes_in_total",
-    "Bytes from clients, over HTTP and raw TCP.",
-    ({ traffic }) => traffic.bytesIn,
-  ],
-  [
-    "bytes_out_total",
-    "Bytes to clients, over HTTP and raw TCP.",
-    ({ traffic }) => traffic.bytesOut,
-  ],
-  [
-    "retries_total",
-    "Requests sent to another backend, or again.",
-    ({ traffic }) => traffic.retries,
-  ],
+  ["uptime_seconds", "Since the start.", of => of.uptimeMs / 1000],
+  ["heap_free_bytes", "Free memory.", of => of.heap],
+  ["heap_reserve_bytes", "With less, clients are refused.", of => of.memory.reserve],
+  ["memory_shed_total", "Sessions ended for lack of memory.", of => of.memory.shed],
+  ["slow_sessions_ended_total", "Sessions ended for slow bodies.", of => of.slowEnded],
+  ["wifi_signal_dbm", "Strength of the Wi-Fi signal.", of => of.rssi],
+  ["current_connections", "Connections that sessions hold.", of => of.sockets.used],
+  ["limit_connections", "Connections that the board has.", of => of.sockets.max],
+  ["current_sessions", "Clients, including queued ones.", of => of.sessions],
+  ["limit_sessions", "Maximum of concurrent sessions.", of => of.sessionsMax],
+  ["current_queue", "Queued clients and requests.", of => of.queued],
+  ["clients_total", "Clients that have connected.", of => of.clientsTotal],
+  ["bytes_in_total", "Bytes from clients, over HTTP and raw TCP.", of => of.traffic.bytesIn],
+  ["bytes_out_total", "Bytes to clients, over HTTP and raw TCP.", of => of.traffic.bytesOut],
+  ["retries_total", "Requests sent to another backend, or again.", of => of.traffic.retries],
   [
     "refusals_unanswered_total",
-    "Of the refused clients, those closed without an answer.",
-    ({ refusals }) => refusals.unanswered,
+    "Refused clients that were closed without an answer.",
+    of => of.refusals.unanswered,
   ],
 ]);
 
 const BACKEND: readonly BackendMetric[] = deepFreeze<BackendMetric[]>([
   [
     "server_status",
-    "1 when the backend may be chosen, else 0.",
-    (backend, nowMs) => (backend.operationalState(nowMs) === "up" ? 1 : 0),
+    "1 if the backend can be picked, else 0.",
+    (of, nowMs) => (of.operationalState(nowMs) === "up" ? 1 : 0),
   ],
-  ["server_weight", "Share of the traffic against the others'.", ({ weight }) => weight],
-  [
-    "server_current_sessions",
-    "Sessions or requests that it serves now.",
-    ({ counters }) => counters.sessions,
-  ],
-  [
-    "server_sessions_total",
-    "Sessions or requests that it was picked for.",
-    ({ counters }) => counters.sessionsTotal,
-  ],
+  ["server_weight", "Share of the traffic relative to the others.", of => of.weight],
+  ["server_current_sessions", "Current sessions or requests.", of => of.counters.sessions],
+  ["server_sessions_total", "Times that it was picked.", of => of.counters.sessionsTotal],
   [
     "server_connection_errors_total",
-    "Requests that it did not take or answer.",
-    ({ counters }) => counters.failures,
+    "Sessions and requests that it refused or did not answer.",
+    of => of.counters.failures,
   ],
-  [
-    "server_ejections_total",
-    "Times that requests ejected it.",
-    ({ counters }) => counters.ejections,
-  ],
+  ["server_ejections_total", "Ejections by failed requests.", of => of.counters.ejections],
   [
     "server_response_time_seconds",
-    "Time to the first byte of the last answers.",
-    ({ latency }) => (latency.lastMs === undefined ? undefined : latency.lastMs / 1000),
+    "Time to the first byte of the last responses.",
+    of => (of.latency.lastMs === undefined ? undefined : of.latency.lastMs / 1000),
   ],
   [
     "server_check_last_change_seconds",
     "For how long it has been up or down.",
-    ({ health }, nowMs) => (nowMs - health.sinceMs) / 1000,
+    (of, nowMs) => (nowMs - of.health.sinceMs) / 1000,
   ],
 ]);
 
@@ -107,7 +79,7 @@ const CLASSES: readonly (readonly [code: string, key: keyof Answers])[] = deepFr
   ["5xx", "answers5xx"],
 ]);
 
-/** Why a client or a request was refused: as the lines of the log say it. */
+/** Why a client or a request was refused, in the words of the log. */
 const REASONS: readonly (readonly [reason: string, key: keyof Refusals])[] = deepFreeze([
   ["full", "full"],
   ["client-full", "clientFull"],
@@ -125,7 +97,7 @@ export function* metrics(runtime: RuntimeApi): Generator<string, void> {
   const { clock } = parts.platform;
   const status = boardStatus(runtime);
   const { version, build, reset, traffic, refusals } = status;
-  yield head("build_info", "The firmware's version, and which build of it.");
+  yield head("build_info", "The firmware's version and build.");
   yield sample("build_info", { version, build: build ?? "" }, 1);
   yield head("reset_info", "Why the board started.");
   yield sample("reset_info", { reason: reset ?? "" }, 1);
@@ -145,7 +117,10 @@ export function* metrics(runtime: RuntimeApi): Generator<string, void> {
       if (now !== undefined) yield sample(name, { server: backend.name }, now);
     }
   }
-  yield head("server_http_responses_total", "Answers of the backend by the class of their status.");
+  yield head(
+    "server_http_responses_total",
+    "Responses of the backend by the class of their status.",
+  );
   for (const { name: server, counters } of backends) {
     for (const [code, key] of CLASSES) {
       yield sample("server_http_responses_total", { server, code }, counters[key]);

@@ -35,6 +35,11 @@ export interface RuntimeApiParts
   readonly build: string | undefined;
 }
 
+interface BackendChange {
+  readonly state?: AdminState;
+  readonly weight?: number;
+}
+
 /**
  * All changes of a running board, for the console, the API and the page (HAProxy's Runtime API). A change is checked as
  * a whole before anything happens.
@@ -74,10 +79,13 @@ export class RuntimeApi {
     const backend = proxy.backend(name);
     if (backend === undefined) return refusal(this.noBackend(name));
     const check = new DocumentReader();
-    const { state, weight } = check.object<{ state?: AdminState; weight?: number }>("", wish, {
-      state: key => check.optional(key, () => check.word(key, "ready", ADMIN_STATES)),
-      weight: key => check.optional(key, () => check.integer(key, undefined, 0, WEIGHT_MAX)),
-    });
+    const { state, weight } = check.object<BackendChange>(
+      { path: "", value: wish },
+      {
+        state: key => check.optional(key, () => check.word(key, "ready", ADMIN_STATES)),
+        weight: key => check.optional(key, () => check.integer(key, undefined, 0, WEIGHT_MAX)),
+      },
+    );
     const fault = weight === undefined ? undefined : weightFault(weight, proxy.config.balance);
     if (fault !== undefined) check.complain(`weight: ${fault}`);
     if (check.complaints.length > 0) return check;

@@ -1,4 +1,4 @@
-import { parseJsonBounded } from "../config/reader.ts";
+import { readObject } from "../config/config-store.ts";
 import { ADMIN_STATES, type AdminState } from "../config/settings.ts";
 import type { TextStore } from "../config/storage.ts";
 import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
@@ -68,17 +68,11 @@ export function saveStates(
 
 /** The states in flash. */
 function storedStates(store: TextStore): States {
-  const text = store.read(STATES_KEY);
-  if (text === undefined) return {};
-  try {
-    const states = parseJsonBounded(text) as Record<string, unknown>;
-    const isState = (value: unknown) => ADMIN_STATES.includes(value as AdminState);
-    const valid = (pair: unknown) =>
-      Array.isArray(pair) && pair.length === 2 && pair.every(isState);
-    if (Object.values(states).every(valid)) return states as States;
-  } catch {
-    // not JSON: reported below
-  }
-  store.ignore(STATES_KEY, "is not a list of states");
+  const error = "is not a list of states";
+  const states = readObject(store, STATES_KEY, error) ?? {};
+  const isState = (value: unknown) => ADMIN_STATES.includes(value as AdminState);
+  const valid = (pair: unknown) => Array.isArray(pair) && pair.length === 2 && pair.every(isState);
+  if (Object.values(states).every(valid)) return states as States;
+  store.ignore(STATES_KEY, error);
   return {};
 }

@@ -1,10 +1,9 @@
 import { type GivenSettings, overlay } from "../config/build-settings.ts";
 import { type Configuration, readConfig } from "../config/config.ts";
-import type { ConfigStore } from "../config/config-store.ts";
-import { parseJsonBounded } from "../config/reader.ts";
+import { type ConfigStore, readObject, type StoredConfig } from "../config/config-store.ts";
 import type { TextStore } from "../config/storage.ts";
 import type { Report } from "../log/event.ts";
-import type { StartConfig } from "./active-document.ts";
+import type { Source, StartConfig } from "./active-document.ts";
 import { TOKEN_KEY } from "./token.ts";
 
 /** The settings of previous builds: for each one the last value that was not empty. */
@@ -16,11 +15,15 @@ export interface StartConfigParts {
   /** Absent where nothing is kept. */
   readonly store: TextStore | undefined;
   readonly configStore: ConfigStore | undefined;
+  /** Built in, with `given` laid over it. */
   readonly builtIn: Configuration;
-  /** Laid over `builtIn` already. */
   readonly given: GivenSettings;
   readonly reset: string | undefined;
   readonly report: Report;
+}
+
+interface Stored extends Partial<StoredConfig> {
+  readonly rolledBack: string | undefined;
 }
 
 /**
@@ -28,92 +31,77 @@ export interface StartConfigParts {
  * override the saved configuration once; what is configured later takes precedence again.
  */
 export function startConfigOf(parts: StartConfigParts): StartConfig {
-  const { configStore, report, reset } = parts;
-  const kept = configStore?.start(reset);
-  let rolledBack: string | undefined;
-  if (kept?.fellBack) {
-    rolledBack = "boot-loop";
-    report({ level: "W", on: "config", what: "rolled-back", why: rolledBack });
+  const { configStore, store, report, reset } = parts;
+  const found: Partial<StoredConfig> = configStore?.start(reset) ?? {};
+  const { document, fellBack, dropped, failedWhy } = found;
+  if (fellBack) report({ level: "W", on: "config", what: "rolled-back", why: "boot-loop" });
+  if (dropped !== undefined) {
+    report({ level: "W", on: "config", what: "dropped", why: dropped, reset });
   }
-  if (kept?.dropped !== undefined) {
-    rolledBack = kept.dropped;
-    report({ level: "W", on: "config", what: "dropped", why: rolledBack, reset });
-  }
-  const before = {
-    document: kept?.document,
-    next: kept?.next,
-    failed: kept?.failed,
-    rolledBack: rolledBack ?? kept?.failedWhy,
-  };
+  const stored = { ...found, rolledBack: dropped ?? (fellBack ? "boot-loop" : failedWhy) };
   const changes = changesOf(parts);
-  if (changes === undefined) return chosen(parts, before, {});
-  if (before.document !== undefined || (changes.token && parts.store?.read(TOKEN_KEY))) {
-    report({ level: "I", on: "config", what: "build-settings", keys: Object.keys(changes).join() });
+  const keys = Object.keys(changes);
+  if (keys.length === 0) return chosen(parts, stored, changes);
+  if (document !== undefined || (changes.token && store?.read(TOKEN_KEY))) {
+    report({ level: "I", on: "config", what: "build-settings", keys: keys.join() });
   }
-  const startConfig = chosen(parts, before, changes);
+  const startConfig = chosen(parts, stored, changes);
   if (startConfig.source !== "not-saved") takeOver(parts, changes);
   return startConfig;
 }
 
-interface Kept {
-  readonly document: object | undefined;
-  /** Accepted for this start. */
-  readonly next: object | undefined;
-  /** The board has fallen back from it. */
-  readonly failed: object | undefined;
-  readonly rolledBack: string | undefined;
-}
-
-function chosen(parts: StartConfigParts, kept: Kept, changes: GivenSettings): StartConfig {
+function chosen(parts: StartConfigParts, stored: Stored, changes: GivenSettings): StartConfig {
   const { configStore, report } = parts;
-  const active = withoutNext(parts, kept, changes);
-  if (kept.next === undefined) return active;
+  const active = withoutNext(parts, stored, changes);
+  if (stored.next === undefined) return active;
   configStore!.saveNext(undefined); // it is tried once, whatever the result
   if (changes.document !== undefined) return active;
-  const next = checked(overlay(kept.next, changes), report);
+  const next = checked(overlay(stored.next, changes), report);
   if (next === undefined) return active;
-  return { ...next, source: "trial", previous: active, rolledBack: kept.rolledBack };
+  return { ...next, source: "trial", previous: active, rolledBack: stored.rolledBack };
 }
 
 /** The configuration to use unless another one was accepted for this start. */
 function withoutNext(
   { builtIn, configStore, report }: StartConfigParts,
-  { document, failed, rolledBack }: Kept,
+  { document, failed, rolledBack }: Stored,
   changes: GivenSettings,
 ): StartConfig {
   if (document === undefined) {
-    if (changes.document !== undefined && failed !== undefined) {
-      configStore!.forget(); // the operator has decided with the build
-      return { ...builtIn, source: "built-in", rolledBack: undefined };
+    if (changes.document === undefined || failed === undefined) {
+      return startWith(builtIn, "built-in", rolledBack, failed);
     }
-    const suspended = failed !== undefined && opens(failed, builtIn);
-    return { ...builtIn, source: "built-in", rolledBack, failed, suspended };
+    configStore!.forget(); // the operator has decided with the build
+    return startWith(builtIn, "built-in", undefined, undefined);
   }
   const { token, ...laidOver } = changes;
   if (Object.keys(laidOver).length === 0) {
-    const flash = checked(document, report);
-    if (flash !== undefined) {
-      const suspended = failed !== undefined && opens(failed, flash);
-      return { ...flash, source: "flash", rolledBack, failed, suspended };
-    }
-    const suspended = opens(document, builtIn);
-    return { ...builtIn, source: "built-in", rolledBack: "invalid", failed: document, suspended };
+    const saved = checked(document, report);
+    return saved === undefined
+      ? startWith(builtIn, "built-in", "invalid", document)
+      : startWith(saved, "flash", rolledBack, failed);
   }
   const mixed =
     laidOver.document === undefined ? checked(overlay(document, laidOver), report) : builtIn;
-  const counts = mixed ?? builtIn;
-  const error = configStore!.save(counts.document);
+  const error = configStore!.save((mixed ?? builtIn).document);
   const source = error === undefined ? "flash" : "not-saved";
-  if (mixed !== undefined) return { ...counts, source, rolledBack };
-  const suspended = opens(document, counts);
-  if (suspended) configStore!.markFailed("build-settings");
-  return { ...counts, source, rolledBack: "build-settings", failed: document, suspended };
+  if (mixed !== undefined) return startWith(mixed, source, rolledBack, undefined);
+  const startConfig = startWith(builtIn, source, "build-settings", document);
+  if (startConfig.suspended) configStore!.markFailed("build-settings");
+  return startConfig;
 }
 
-/** True if the other configuration would give clients access that the routes of `document` deny. */
-function opens(document: object, { config }: Configuration): boolean {
-  const { routes } = document as { routes?: unknown };
-  return Array.isArray(routes) && routes.length > 0 && config.routes.length === 0;
+/** Clients get 503 if the configuration would give them access that the routes of the `failed` document deny. */
+function startWith(
+  configuration: Configuration,
+  source: Source,
+  rolledBack: string | undefined,
+  failed: object | undefined,
+): StartConfig {
+  const { routes } = (failed ?? {}) as { routes?: unknown };
+  const denies = Array.isArray(routes) && routes.length > 0;
+  const suspended = denies && configuration.config.routes.length === 0;
+  return { ...configuration, source, rolledBack, failed, suspended };
 }
 
 /** A saved document, if this firmware accepts it: another version may have written it. */
@@ -126,15 +114,15 @@ function checked(document: object, report: Report): Configuration | undefined {
   return undefined;
 }
 
-/** The settings that are new in this build; `undefined` if there are none. */
-function changesOf({ store, given }: StartConfigParts): GivenSettings | undefined {
-  if (store === undefined) return undefined;
+/** The settings that are new in this build. */
+function changesOf({ store, given }: StartConfigParts): GivenSettings {
+  if (store === undefined) return {};
   const before = givenBefore(store);
   const changes = SETTINGS.flatMap(key => {
     const value = given[key];
     return !value || value === before[key] ? [] : [[key, value]];
   });
-  return changes.length === 0 ? undefined : Object.fromEntries(changes);
+  return Object.fromEntries(changes);
 }
 
 /** Records `changes`, so that they are not new at the next start; a saved token is replaced. */
@@ -145,14 +133,5 @@ function takeOver({ store }: StartConfigParts, changes: GivenSettings): void {
 }
 
 function givenBefore(store: TextStore): GivenSettings {
-  const text = store.read(GIVEN_KEY);
-  if (text === undefined) return {};
-  try {
-    const value = parseJsonBounded(text);
-    if (typeof value === "object" && value !== null) return value;
-  } catch {
-    // no JSON: reported below
-  }
-  store.ignore(GIVEN_KEY, "is not a list of settings");
-  return {};
+  return readObject(store, GIVEN_KEY, "is not a list of settings") ?? {};
 }

@@ -5,7 +5,7 @@ import type { TextStore } from "./storage.ts";
 export const DOCUMENT_BYTES_MAX = 3999;
 
 /** Starts in a row that may end in an early crash before the saved document is considered bad. */
-export const STARTS_MAX = 3;
+const STARTS_MAX = 3;
 
 /** Reset reasons that a configuration cannot have caused (esp_reset_reason_t). */
 const BLAMELESS_RESETS: readonly string[] = Object.freeze([
@@ -31,7 +31,7 @@ const FAILED_KEY = "failed";
 const FAILED_WHY_KEY = "failed-why";
 
 /** The state of the store at a start. */
-export interface Kept {
+export interface StoredConfig {
   /** The saved document; `undefined` if the built-in one is to be used. */
   readonly document: object | undefined;
   /** The board crashed repeatedly with the last saved document, and `document` is the previous one. */
@@ -57,7 +57,7 @@ export class ConfigStore {
   }
 
   /** Called once at each start; `reset` is the reset reason. Falls back after repeated crashes. */
-  start(reset: string | undefined): Kept {
+  start(reset: string | undefined): StoredConfig {
     const blameless = reset !== undefined && BLAMELESS_RESETS.includes(reset);
     const starts = blameless ? Math.max(1, this.#starts) : this.#starts + 1;
     const fellBack = starts > STARTS_MAX && this.#slot !== undefined;
@@ -77,38 +77,29 @@ export class ConfigStore {
     };
   }
 
-  /** A document on trial is in force from now on. `why`: the reason reported if a restart ends the trial. */
+  /** A document on trial has come into force. `why`: the reason reported if a restart ends the trial. */
   trialBegan(why = "reset"): void {
     this.#store.write(TRIAL_KEY, why);
   }
 
   trialEnded(): void {
-    if (this.#store.read(TRIAL_KEY) !== undefined) this.#store.delete(TRIAL_KEY);
+    this.#store.delete(TRIAL_KEY);
   }
 
   /** Saves `document` for the next start, or removes it. Returns an error if flash failed. */
   saveNext(document: object | undefined): string | undefined {
     if (document !== undefined) return this.#store.write(NEXT_KEY, JSON.stringify(document));
-    if (this.#store.read(NEXT_KEY) !== undefined) this.#store.delete(NEXT_KEY);
-    return undefined;
+    return this.#store.delete(NEXT_KEY);
   }
 
   /** Erases all documents, so that the built-in one is used. Returns an error if flash failed. */
   forget(): string | undefined {
     const error = this.#store.delete("slot");
     if (error !== undefined) return error;
-    for (const key of [
-      "config-a",
-      "config-b",
-      NEXT_KEY,
-      TRIAL_KEY,
-      PROVEN_KEY,
-      FAILED_KEY,
-      FAILED_WHY_KEY,
-      "starts",
-    ]) {
-      if (this.#store.read(key) !== undefined) this.#store.delete(key);
+    for (const key of ["config-a", "config-b", NEXT_KEY, TRIAL_KEY, "starts"]) {
+      this.#store.delete(key);
     }
+    for (const key of [PROVEN_KEY, FAILED_KEY, FAILED_WHY_KEY]) this.#store.delete(key);
     return undefined;
   }
 
@@ -134,7 +125,7 @@ export class ConfigStore {
   }
 
   /**
-   * The ports are open: from here on clients may cause crashes. A proven document is suspected only of earlier ones.
+   * The ports are open: clients may cause crashes now. A proven document is suspected only of earlier crashes.
    */
   portsOpened(): void {
     if (this.isProven) this.startSucceeded();
@@ -194,15 +185,20 @@ export class ConfigStore {
   }
 
   #read(key: string): object | undefined {
-    const text = this.#store.read(key);
-    if (text === undefined) return undefined;
-    try {
-      const document = parseJsonBounded(text);
-      if (typeof document === "object" && document !== null) return document;
-    } catch {
-      // no JSON: reported below
-    }
-    this.#store.ignore(key, "is not a JSON document");
-    return undefined;
+    return readObject(this.#store, key, "is not a JSON document");
   }
+}
+
+/** The JSON object under `key`; any other text counts as absent, and `error` is reported. */
+export function readObject(store: TextStore, key: string, error: string): object | undefined {
+  const text = store.read(key);
+  if (text === undefined) return undefined;
+  try {
+    const value = parseJsonBounded(text);
+    if (typeof value === "object" && value !== null) return value;
+  } catch {
+    // not JSON: reported below
+  }
+  store.ignore(key, error);
+  return undefined;
 }

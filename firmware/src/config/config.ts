@@ -58,10 +58,11 @@ const DEFAULT_RULE: InspectRule = Object.freeze({
  */
 export function readConfig(document: unknown): Configuration | Complaints {
   const check = new DocumentReader();
-  const config = check.object<Config>("", document, {
+  const root = { path: "", value: document };
+  const config = check.object<Config>(root, {
     listeners: key =>
       check.list(key, [{ port: 80, mode: "auto" }], 1, LISTENERS_MAX, listener =>
-        check.object<ListenerConfig>(listener.key, listener.value, {
+        check.object<ListenerConfig>(listener, {
           port: k => check.integer(k, undefined, 1, 65535),
           mode: k => check.word(k, "auto", ["auto", "http", "tcp"]),
         }),
@@ -69,20 +70,15 @@ export function readConfig(document: unknown): Configuration | Complaints {
     adminPort: key => check.integer(key, 8404, 0, 65535),
     adminHosts: key =>
       check.list(key, [], 0, ADMIN_HOSTS_MAX, name =>
-        check.text(
-          { path: name.key, value: name.value },
-          undefined,
-          dnsName,
-          "a name such as potato.home",
-        ),
+        check.text(name, undefined, dnsName, "a name such as potato.home"),
       ),
     backends: key =>
-      check.list(key, undefined, 1, BACKENDS_MAX, backend =>
-        check.object<BackendSettings>(backend.key, backend.value, {
+      check.list(key, undefined, 1, BACKENDS_MAX, (backend, index) =>
+        check.object<BackendSettings>(backend, {
           name: k =>
             check.text(
               k,
-              backendName(backend.index),
+              backendName(index),
               () => /^[a-z0-9][a-z0-9._-]{0,31}$/i,
               "1 to 32 letters, digits, dots, dashes",
             ),
@@ -107,7 +103,7 @@ export function readConfig(document: unknown): Configuration | Complaints {
     explain: key => check.integer(key, 0, 0, EXPLAIN_MAX),
     inspect: key =>
       check.list(key, [DEFAULT_RULE], 0, KEYWORDS_MAX, rule =>
-        check.object<InspectRule>(rule.key, rule.value, {
+        check.object<InspectRule>(rule, {
           keyword: k =>
             check.text(k, undefined, () => /^[ -~]{1,64}$/, "1 to 64 printable ASCII characters"),
           from: k => check.word(k, "client", ["client", "backend", "both"]),
@@ -118,7 +114,7 @@ export function readConfig(document: unknown): Configuration | Complaints {
       ),
     routes: key =>
       check.list(key, [], 0, ROUTES_MAX, rule =>
-        check.object<RouteRule>(rule.key, rule.value, {
+        check.object<RouteRule>(rule, {
           host: k =>
             check.optional(k, () =>
               check.text(k, undefined, host, "a name such as api.home, or *.home"),
@@ -134,7 +130,7 @@ export function readConfig(document: unknown): Configuration | Complaints {
           backends: k =>
             check.optional(k, () =>
               check.list(k, undefined, 1, BACKENDS_MAX, name =>
-                check.text({ path: name.key, value: name.value }, undefined, () => /^/, "a name"),
+                check.text(name, undefined, () => /^/, "a name"),
               ),
             ),
         }),
@@ -142,7 +138,7 @@ export function readConfig(document: unknown): Configuration | Complaints {
     trustedProxies: key =>
       check.list(key, [], 0, TRUSTED_MAX, proxy =>
         check.text(
-          { path: proxy.key, value: proxy.value },
+          proxy,
           undefined,
           network,
           "an address or a network, such as 192.168.1.2 or 192.168.1.0/24",
@@ -165,35 +161,36 @@ export function readConfig(document: unknown): Configuration | Complaints {
       check.optional(key, k => check.integer(k, undefined, 1, SESSIONS_MAX)),
     bytesPerSecondMin: key => check.integer(key, 500, 0, 1_000_000),
   });
-  if (check.complaints.length === 0) crossCheck(config, complaint => check.complain(complaint));
-  return check.complaints.length > 0
-    ? { complaints: check.complaints }
-    : { config, document: document as object };
+  const { complaints } = check;
+  if (complaints.length === 0) crossCheck(check, config);
+  return complaints.length > 0 ? { complaints } : { config, document: document as object };
 }
 
-function readHealth(check: DocumentReader, { path, value }: Key): HealthSettings {
-  const given = value === undefined ? {} : value;
-  const health = check.object<HealthSettings>(path, given, {
-    check: k => check.word(k, "tcp", ["tcp", "http", "none"]),
-    path: k => check.text(k, "/", () => /^\/[!-~]{0,127}$/, "a path such as /health"),
-    host: k =>
-      check.optional(k, () => check.text(k, undefined, hostName, "a name such as api.home")),
-    status: k => check.text(k, "200-399", statuses, "statuses such as 200-399 or 200,204"),
-    body: k =>
-      check.optional(k, () =>
-        check.text(k, undefined, () => /^[ -~]{1,64}$/, "1 to 64 printable ASCII characters"),
-      ),
-    intervalMs: k => check.integer(k, 5_000, 100, TIMEOUT_MAX_MS),
-    timeoutMs: k => check.integer(k, 2_000, 100, TIMEOUT_MAX_MS),
-    rise: k => check.integer(k, 2, 1, 100),
-    fall: k => check.integer(k, 3, 1, 100),
-    start: k => check.word(k, "up", ["up", "down"]),
-    observe: k => check.word(k, "layer4", ["none", "layer4", "layer7"]),
-    ejectAfter: k => check.integer(k, 3, 0, 100),
-    slowStartMs: k => check.integer(k, 0, 0, TIMEOUT_MAX_MS),
-  });
+function readHealth(check: DocumentReader, { path, value = {} }: Key): HealthSettings {
+  const health = check.object<HealthSettings>(
+    { path, value },
+    {
+      check: k => check.word(k, "tcp", ["tcp", "http", "none"]),
+      path: k => check.text(k, "/", () => /^\/[!-~]{0,127}$/, "a path such as /health"),
+      host: k =>
+        check.optional(k, () => check.text(k, undefined, hostName, "a name such as api.home")),
+      status: k => check.text(k, "200-399", statuses, "statuses such as 200-399 or 200,204"),
+      body: k =>
+        check.optional(k, () =>
+          check.text(k, undefined, () => /^[ -~]{1,64}$/, "1 to 64 printable ASCII characters"),
+        ),
+      intervalMs: k => check.integer(k, 5_000, 100, TIMEOUT_MAX_MS),
+      timeoutMs: k => check.integer(k, 2_000, 100, TIMEOUT_MAX_MS),
+      rise: k => check.integer(k, 2, 1, 100),
+      fall: k => check.integer(k, 3, 1, 100),
+      start: k => check.word(k, "up", ["up", "down"]),
+      observe: k => check.word(k, "layer4", ["none", "layer4", "layer7"]),
+      ejectAfter: k => check.integer(k, 3, 0, 100),
+      slowStartMs: k => check.integer(k, 0, 0, TIMEOUT_MAX_MS),
+    },
+  );
   for (const key of ["path", "host", "status", "body"]) {
-    if (health.check === "http" || !(key in Object(given))) continue;
+    if (health.check === "http" || !(key in Object(value))) continue;
     check.complain(
       `${path}.${key}: has an effect only with check "http", which is "${health.check}"`,
     );
@@ -202,63 +199,65 @@ function readHealth(check: DocumentReader, { path, value }: Key): HealthSettings
 }
 
 /** Complains about valid keys that contradict each other, above all about options without effect. */
-function crossCheck(config: Config, complain: (complaint: string) => void): void {
-  const { adminPort, backends, balance, health, inspect, listeners, routes, sticky, stickyKey } =
-    config;
+function crossCheck(check: DocumentReader, config: Config): void {
+  const { listeners, adminPort, backends, balance, health } = config;
+  const { inspect, routes, sticky, stickyKey } = config;
   const names = backends.map(({ name }) => name);
   unique(
+    check,
     "listeners",
     listeners.map(({ port }) => port),
-    complain,
   );
   if (listeners.some(({ port }) => port === adminPort)) {
-    complain(`adminPort: is ${adminPort}, which is a listener's; use 8404`);
+    check.complain(`adminPort: is ${adminPort}, which is a listener's; use 8404`);
   }
-  unique("backends", names, complain);
+  unique(check, "backends", names);
   for (const [index, { backends: wanted = [] }] of routes.entries()) {
     for (const name of wanted) {
       if (names.includes(name)) continue;
-      complain(
+      check.complain(
         `routes[${index}].backends: no backend is called ${brief(name)}; known are ${names.join(", ")}`,
       );
     }
   }
   const bytes = inspect.reduce((sum, { keyword }) => sum + keyword.length, 0);
   if (bytes > KEYWORD_BYTES_MAX) {
-    complain(
+    check.complain(
       `inspect: the keywords are ${bytes} characters long together; the maximum is ${KEYWORD_BYTES_MAX}`,
     );
   }
   for (const [index, { keepAlive, maxSessions, proxyProtocol, settleMs }] of backends.entries()) {
     const key = `backends[${index}]`;
     if (keepAlive === true && maxSessions === 1) {
-      complain(
+      check.complain(
         `${key}.keepAlive: is true, but with maxSessions 1 no connection is kept; use false`,
       );
     }
     if (keepAlive === true && proxyProtocol !== "none") {
-      complain(
+      check.complain(
         `${key}.keepAlive: is true, but with proxyProtocol no connection is kept; use false`,
       );
     }
     if (settleMs > 0 && maxSessions !== 1) {
-      complain(
+      check.complain(
         `${key}.settleMs: is ${settleMs}, which has an effect only with maxSessions 1; use 0`,
       );
     }
   }
   for (const [index, { weight }] of backends.entries()) {
     const fault = weightFault(weight, balance);
-    if (fault !== undefined) complain(`backends[${index}].weight: ${fault}`);
+    if (fault !== undefined) check.complain(`backends[${index}].weight: ${fault}`);
   }
   if (UNWEIGHTED.includes(balance) && health.slowStartMs > 0) {
-    complain(`health.slowStartMs: ${ignored(health.slowStartMs, balance)}`);
+    check.complain(`health.slowStartMs: ${ignored(health.slowStartMs, balance)}`);
   }
   if (health.check === "none" && health.start === "down") {
-    complain('health.start: is "down", and without checks no backend would ever come up; use "up"');
+    check.complain(
+      'health.start: is "down", and without checks no backend would ever come up; use "up"',
+    );
   }
   if (sticky !== "cookie" && stickyKey !== undefined) {
-    complain(`stickyKey: has an effect only with sticky "cookie", which is "${sticky}"`);
+    check.complain(`stickyKey: has an effect only with sticky "cookie", which is "${sticky}"`);
   }
 }
 
@@ -271,13 +270,9 @@ function ignored(value: number, balance: StrategyName): string {
   return `is ${value}, but ${balance} ignores weights; use weighted-round-robin`;
 }
 
-function unique(
-  path: string,
-  values: readonly (string | number)[],
-  complain: (complaint: string) => void,
-): void {
+function unique(check: DocumentReader, path: string, values: readonly (string | number)[]): void {
   const twice = values.find((value, index) => values.indexOf(value) !== index);
-  if (twice !== undefined) complain(`${path}: ${twice} is listed twice; list it once`);
+  if (twice !== undefined) check.complain(`${path}: ${twice} is listed twice; list it once`);
 }
 
 const hostName = () => /^[a-z0-9]([a-z0-9.:-]{0,251}[a-z0-9])?$/i;

@@ -26,8 +26,7 @@ export class DocumentReader implements Complaints {
   }
 
   object<T extends object>(
-    path: string,
-    value: unknown,
+    { path, value }: Key,
     keys: { [K in keyof T]-?: (key: Key) => T[K] },
   ): T {
     const result: Partial<T> = {};
@@ -58,14 +57,14 @@ export class DocumentReader implements Complaints {
     fallback: readonly T[] | undefined,
     countMin: number,
     countMax: number,
-    item: (item: { key: string; value: unknown; index: number }) => T,
+    item: (item: Key, index: number) => T,
   ): readonly T[] {
     if (value === undefined && fallback) return fallback;
     if (!Array.isArray(value) || value.length < countMin || value.length > countMax) {
       this.#complain(path, value, `a list of ${countMin} to ${countMax}`);
       return [];
     }
-    return value.map((entry, index) => item({ key: `${path}[${index}]`, value: entry, index }));
+    return value.map((entry, index) => item({ path: `${path}[${index}]`, value: entry }, index));
   }
 
   integer({ path, value }: Key, fallback: number | undefined, min: number, max: number): number {

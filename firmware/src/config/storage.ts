@@ -3,7 +3,7 @@ import type { Storage, StorageOpener } from "../platform.ts";
 
 /**
  * A namespace of flash, as text. Nothing here throws: flash may be full or worn out, and another program on
- * this board may have written an entry. What fails is a line of the log.
+ * this board may have written an entry. A failure is a line of the log.
  */
 export class TextStore {
   #storage: Storage;
@@ -14,7 +14,7 @@ export class TextStore {
     this.#report = report;
   }
 
-  /** `undefined` where nothing is kept, or the namespace cannot be had. */
+  /** `undefined` if the machine has no storage, or the namespace cannot be opened. */
   static open(
     opener: StorageOpener | undefined,
     path: string,
@@ -35,7 +35,7 @@ export class TextStore {
     try {
       value = this.#storage.read(key);
     } catch (error) {
-      // A TypeError says that it has another type (xs_directorystorage_read, storage-esp32.c).
+      // A TypeError means that it has another type (xs_directorystorage_read, storage-esp32.c).
       this.ignore(key, error instanceof TypeError ? "is not text" : String(error));
       return undefined;
     }
@@ -44,7 +44,7 @@ export class TextStore {
     return undefined;
   }
 
-  /** Why flash has not taken it; `undefined`: it has. */
+  /** Returns an error if flash failed. */
   write(key: string, value: string): string | undefined {
     try {
       this.#storage.write(key, value);
@@ -54,7 +54,7 @@ export class TextStore {
     }
   }
 
-  /** Why flash has not deleted it; `undefined`: it is not there any more. */
+  /** Deletes the entry, if there is one. Returns an error if flash failed. */
   delete(key: string): string | undefined {
     try {
       this.#storage.delete(key);
@@ -64,7 +64,7 @@ export class TextStore {
     }
   }
 
-  /** Reports an entry that counts as absent, and why. */
+  /** Reports that an entry counts as absent, and why. */
   ignore(key: string, error: string): void {
     this.#report({ level: "W", on: "storage", what: "ignored", key, error });
   }
