@@ -1,5 +1,5 @@
 import type { Behaviour } from "./behaviour.ts";
-import { answerBytes, BYTES_MAX, pour } from "./bytes.ts";
+import { answerBytes, BYTES_MAX } from "./http.ts";
 
 /**
  * Sends as fast as the client reads, once the client has said something, until it leaves or has
@@ -7,12 +7,7 @@ import { answerBytes, BYTES_MAX, pour } from "./bytes.ts";
  */
 export function firehose({ bytesMax = BYTES_MAX } = {}): Behaviour {
   return {
-    answer(_request, response) {
-      answerBytes(bytesMax, response);
-    },
-    talk(socket) {
-      socket.resume(); // what the client says is not listened to
-      pour(bytesMax, socket);
-    },
+    answer: (request, connection) => answerBytes(bytesMax, request, connection),
+    talk: connection => connection.play([{ pour: bytesMax }, { close: "end" }]),
   };
 }

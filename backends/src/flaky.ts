@@ -4,11 +4,6 @@ import type { Behaviour } from "./behaviour.ts";
 export function flaky({ every = 3 } = {}): Behaviour {
   let connections = 0;
   return {
-    takes(socket) {
-      connections++;
-      if (connections % every !== 0) return false;
-      socket.resetAndDestroy();
-      return true;
-    },
+    takes: () => (++connections % every === 0 ? [{ close: "reset" }] : undefined),
   };
 }

@@ -92,3 +92,56 @@ test("a malformed request is refused, and the next client is served", async () =
   await clock.run({ ms: SETTLE_MS });
   expect(got.text).toBe("a: hello\n");
 });
+
+test("chunks may have extensions, and trailers behind them", async () => {
+  const chunks = "5;a=b\r\nhello\r\n2 \r\nxy\r\n0\r\nX-Sum: 1\r\nX-More: 2\r\n\r\n";
+  const upload = request("POST /up", { "Transfer-Encoding": "Chunked" }, chunks);
+  for (let cut = 1; cut < upload.length; cut += 5) {
+    const { heard } = await ask(upload.slice(0, cut), upload.slice(cut) + request("GET /next"));
+    expect(answers(heard.text).map(answer => answer.body)).toEqual([
+      "a: POST /up (7 bytes received)\n",
+      "a: GET /next\n",
+    ]);
+  }
+});
+
+test("an upload that asks first is told to go on, and an old client gets its close", async () => {
+  const { heard } = await ask(
+    request("POST /up", { Expect: "100-continue", "Content-Length": "5" }),
+    "hello",
+    "GET / HTTP/1.0\r\n\r\n",
+  );
+  const [interim, ...rest] = heard.text.split(/(?<=\r\n\r\n)(?=HTTP)/);
+  expect(interim).toBe("HTTP/1.1 100 Continue\r\n\r\n");
+  expect(rest.join("")).toMatch(/a: POST \/up \(5 bytes received\)\n.*a: GET \/\n$/s);
+  expect(heard.ended).toBe(true);
+});
+
+test("an idle connection is closed after a while, one in use is not", async () => {
+  const { clock, heard, client } = await ask(request("GET /1"));
+  await clock.run({ ms: 3_000 });
+  client.write(request("GET /2"));
+  await clock.run({ ms: 4_500 });
+  expect(heard.ended).toBe(false);
+  await clock.run({ ms: 1_000 });
+  expect(heard.ended).toBe(true);
+});
+
+test("a head without an end is refused, and a client that reads no answers is read no further", async () => {
+  const endless = await ask(`GET / HTTP/1.1\r\nX: ${"x".repeat(100_000)}`);
+  expect(endless.heard.text).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
+
+  const { clock, network, connect } = await play(steady());
+  const client = connect();
+  client.pause();
+  const count = 1_000;
+  const long = request(`GET /${"x".repeat(2_000)}`);
+  client.write(long.repeat(count));
+  await clock.run();
+  const { unacked } = network.netstat().find(({ host }) => host === "client")!;
+  expect(unacked).toBeGreaterThan(long.length * count * 0.3);
+  const heard = hear(client);
+  client.resume();
+  await clock.run();
+  expect(answers(heard.text).length).toBe(count);
+});

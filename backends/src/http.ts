@@ -1,57 +1,77 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { Behaviour, Stage } from "./behaviour.ts";
-import { answerBytes, BYTES_MAX } from "./bytes.ts";
+import type { Connection, Steps } from "./behaviour.ts";
+import type { Message } from "./http-reader.ts";
 
-/**
- * The HTTP side of a backend: says its name, counts what it is sent, and makes bytes on demand. It
- * listens nowhere; connections are handed to it.
- */
-export function httpServer(behaviour: Behaviour, stage: Stage): Server {
-  const server = createServer((request, response) => {
-    let uploaded = 0;
-    request.on("data", (piece: Buffer) => {
-      uploaded += piece.byteLength;
-    });
-    request.on("error", () => {}); // the client left; its response is closed with it
-    request.on("end", () => {
-      const reply = () => {
-        response.setHeader("X-Backend", stage.name);
-        if (behaviour.answer) behaviour.answer(request, response, stage);
-        else answer(request, response, uploaded, stage.name);
-      };
-      if (behaviour.latencyMs === undefined) {
-        reply();
-        return;
-      }
-      const cancel = stage.clock.after(behaviour.latencyMs, reply);
-      response.once("close", cancel);
-    });
-  });
-  // A client may end and still listen, as with raw TCP. Node would cut its answer off there.
-  return Object.assign(server, { httpAllowHalfOpen: true });
+/** Most bytes that one answer has: a client that asks for more by mistake would be served for days. */
+export const BYTES_MAX = 2 ** 30;
+
+export const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
+
+export interface ReplyOptions {
+  readonly status?: string;
+  /** Lines of the head, without Content-Length. */
+  readonly fields?: readonly string[];
 }
 
-function answer(
-  request: IncomingMessage,
-  response: ServerResponse,
-  uploaded: number,
-  name: string,
-): void {
-  const { method, url } = request;
-  const digits = /^\/bytes\/(\d+)(?:\?|$)/.exec(url ?? "")?.[1];
+/** A response with a Content-Length; a character of `body` is a byte. */
+export function reply(body: string, { status = "200 OK", fields = [] }: ReplyOptions = {}): string {
+  return head(body.length, { status, fields }) + body;
+}
+
+function head(length: number, { status = "200 OK", fields = [] }: ReplyOptions): string {
+  const lines = [`HTTP/1.1 ${status}`, ...fields, `Content-Length: ${length}`];
+  return `${lines.join("\r\n")}\r\n\r\n`;
+}
+
+/** A body in these chunks. */
+export function chunked(chunks: readonly string[]): string {
+  return [...chunks, ""].map(chunk => `${chunk.length.toString(16)}\r\n${chunk}\r\n`).join("");
+}
+
+/** What a backend answers unless its behaviour says more: its name, what it was asked, and how much it was sent. */
+export function nameItself(request: Message, connection: Connection): Steps {
+  const { name } = connection;
+  const [method, path] = request.line.split(" ");
+  const digits = /^\/bytes\/(\d+)(?:\?|$)/.exec(path)?.[1];
   if (digits === undefined) {
-    const sent = uploaded > 0 ? ` (${uploaded} bytes received)` : "";
-    answerText(200, `${name}: ${method} ${url}${sent}\n`, response);
-  } else if (Number(digits) <= BYTES_MAX) {
-    answerBytes(Number(digits), response);
-  } else {
-    answerText(400, `${name}: ${url} is too much; up to ${BYTES_MAX} would do\n`, response);
+    const sent = request.bodyBytes > 0 ? ` (${request.bodyBytes} bytes received)` : "";
+    return answerText("200 OK", `${name}: ${method} ${path}${sent}\n`, request, connection);
   }
+  if (Number(digits) <= BYTES_MAX) return answerBytes(Number(digits), request, connection);
+  const text = `${name}: ${path} is too much; up to ${BYTES_MAX} would do\n`;
+  return answerText("400 Bad Request", text, request, connection);
 }
 
-function answerText(status: number, text: string, response: ServerResponse): void {
-  response.statusCode = status;
-  response.setHeader("Content-Type", "text/plain");
-  response.setHeader("Content-Length", Buffer.byteLength(text));
-  response.end(text);
+/** Answers with `count` bytes, byte i of which is the digit of i modulo 16. */
+export function answerBytes(count: number, request: Message, { name }: Connection): Steps {
+  const fields = ["Content-Type: application/octet-stream"];
+  return answer("200 OK", fields, count, [{ pour: count }], request, name);
+}
+
+function answerText(status: string, text: string, request: Message, { name }: Connection): Steps {
+  return answer(status, ["Content-Type: text/plain"], text.length, [{ send: text }], request, name);
+}
+
+/** The whole answer: no body for HEAD, and a close for a client that wants no other request. */
+function answer(
+  status: string,
+  fields: readonly string[],
+  length: number,
+  body: Steps,
+  request: Message,
+  name: string,
+): Steps {
+  const closes =
+    request.all("connection").some(value => /\bclose\b/i.test(value)) ||
+    (request.line.endsWith("1.0") && !request.all("connection").some(v => /keep-alive/i.test(v)));
+  const all = [`X-Backend: ${name}`, ...fields, `Connection: ${closes ? "close" : "keep-alive"}`];
+  return [
+    { send: head(length, { status, fields: all }) },
+    ...(request.line.startsWith("HEAD ") ? [] : body),
+    ...(closes ? [{ close: "end" } as const] : []),
+  ];
+}
+
+/** What came is no request. */
+export function refuse(): Steps {
+  return [{ send: "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n" }, { close: "end" }];
 }

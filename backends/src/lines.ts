@@ -1,6 +1,5 @@
-import type { Socket } from "node:net";
 import { Transform } from "node:stream";
-import type { Behaviour, Stage } from "./behaviour.ts";
+import type { BackendSocket, Behaviour, Stage } from "./behaviour.ts";
 
 /** Bytes of a line that are kept until its end comes; a longer one is echoed in pieces. */
 const LINE_BYTES_MAX = 64 * 1024;
@@ -12,7 +11,7 @@ const LF = 10;
  * that only the client's end ends gets its LF here. `head` is what came already.
  */
 export function echoLines(
-  socket: Socket,
+  socket: BackendSocket,
   head: Buffer,
   { latencyMs }: Behaviour,
   { name, clock }: Stage,

@@ -1,5 +1,5 @@
 import type { MockSocket } from "net-mock-socket";
-import { MessageReader } from "../kit/http-backend.ts";
+import { MessageReader } from "../../backends/src/http-reader.ts";
 import { MALFORMED } from "./malformed.ts";
 import type { ClientObservation, Observations } from "./observations.ts";
 import type { HostileClient } from "./plan.ts";

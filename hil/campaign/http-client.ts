@@ -1,5 +1,5 @@
 import type { MockSocket } from "net-mock-socket";
-import { type Message, MessageReader } from "../kit/http-backend.ts";
+import { type Message, MessageReader } from "../../backends/src/http-reader.ts";
 import { bytesOf, StreamCheck } from "./bytes.ts";
 import {
   type Answer,

@@ -1,9 +1,9 @@
 import type { MockSocket } from "net-mock-socket";
+import { BEHIND_KEYWORD } from "./backend.ts";
 import { bytesOf } from "./bytes.ts";
 import type { ClientObservation, Observations } from "./observations.ts";
 import { read, write } from "./paced-stream.ts";
 import type { RawClient } from "./plan.ts";
-import { BEHIND_KEYWORD } from "./raw-service.ts";
 
 /** Pause in the middle of the first word, which looks like a method until there: `PO`. */
 const HESITATION_MS = 120;

@@ -1,7 +1,7 @@
 import type { MockSocket } from "net-mock-socket";
 import { mendedBoard } from "../../emulator/proxy/firmware-board.ts";
 import { EmulatedLab } from "../kit/emulated-lab.ts";
-import { serve } from "./backends.ts";
+import { serve } from "./backend.ts";
 import { change, checkPromises } from "./changes.ts";
 import { goalsReached } from "./coverage.ts";
 import { Faults } from "./faults.ts";

@@ -1,6 +1,6 @@
 import net from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { MessageReader } from "../kit/http-backend.ts";
+import { MessageReader } from "../../backends/src/http-reader.ts";
 import { type LiveBoard, startBoard } from "../kit/live-board.ts";
 import { onThisComputer, PATIENCE_MS } from "../kit/patience.ts";
 import { brief, RecordingBackend, type Seen } from "./recording-backend.ts";

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import http from "node:http";
 import net from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { MessageReader } from "../kit/http-backend.ts";
+import { MessageReader } from "../../backends/src/http-reader.ts";
 import { type LiveBoard, startBoard } from "../kit/live-board.ts";
 import { missing, PEERS, startPeer } from "./reference-proxies.ts";
 

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { once } from "node:events";
-import net from "node:net";
-import { type Message, MessageReader } from "../kit/http-backend.ts";
+import type { Behaviour, Steps } from "../../backends/src/behaviour.ts";
+import { reply } from "../../backends/src/http.ts";
+import type { Message } from "../../backends/src/http-reader.ts";
+import { type Server, serve } from "../../backends/src/serve.ts";
 
 /** A request as a strict backend understood it. */
 export interface Seen {
@@ -13,59 +14,54 @@ export interface Seen {
 
 /** An HTTP backend on a free port of loopback that answers every request, and remembers it. */
 export class RecordingBackend {
-  readonly port: number;
   /** Complete requests, in the order in which they were complete. */
   readonly seen: Seen[] = [];
   /** What came and was no request. A connection that was closed in the middle of one is no fault. */
   readonly faults: string[] = [];
-  #server: net.Server;
-  #open = new Set<net.Socket>();
+  #server: Server | undefined;
 
   static async start(): Promise<RecordingBackend> {
-    const server = net.createServer({ noDelay: true });
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    return new RecordingBackend(server);
+    const backend = new RecordingBackend();
+    const options = { name: "recorder", host: "127.0.0.1", port: 0 };
+    backend.#server = await serve({ ...options, behaviour: backend.#behaviour });
+    return backend;
   }
 
-  private constructor(server: net.Server) {
-    this.port = (server.address() as net.AddressInfo).port;
-    this.#server = server;
-    server.on("connection", socket => this.#serve(socket));
+  get port(): number {
+    return this.#server!.port;
   }
 
   async stop(): Promise<void> {
-    for (const socket of this.#open) socket.destroy();
-    this.#server.close();
-    await once(this.#server, "close");
+    await this.#server!.stop();
   }
 
-  #serve(socket: net.Socket): void {
-    this.#open.add(socket);
-    socket.on("close", () => this.#open.delete(socket));
-    socket.on("error", () => {}); // `close` follows
-    let open: Message | undefined;
-    const answer = (message: Message) => {
-      const [method, target] = message.line.split(" ");
-      const request = [method, target, ...brief(message.body)].join(" ");
-      this.seen.push({ request, hosts: message.all("host") });
-      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n${method === "HEAD" ? "" : "ok"}`);
+  get #behaviour(): Behaviour {
+    const open = new WeakMap<object, Message>();
+    return {
+      speaksHttp: () => true,
+      strict: true,
+      head: (message, connection) => {
+        open.set(connection, message);
+        // The reader parts lines at CR LF only: whatever else could end one is left in them.
+        const texts = [message.line, ...message.fields.flat()];
+        if (texts.some(text => CONTROL.test(text))) this.faults.push(JSON.stringify(texts));
+        return [];
+      },
+      answer: message => this.#answer(message),
+      broken: (why, connection) => {
+        this.faults.push(why);
+        // It is a fault of ours to pass one on, but not of everybody.
+        const answer = why === "a trailer" ? this.#answer(open.get(connection)!) : [];
+        return [...answer, { close: "end" }];
+      },
     };
-    const reader = new MessageReader("request", answer, message => {
-      open = message;
-      // The reader parts lines at CR LF only: whatever else could end one is left in them.
-      const texts = [message.line, ...message.fields.flat()];
-      if (texts.some(text => CONTROL.test(text))) this.faults.push(JSON.stringify(texts));
-    });
-    socket.on("data", bytes => {
-      if (reader.broken !== undefined) return;
-      reader.feed(bytes);
-      if (reader.broken === undefined) return;
-      this.faults.push(reader.broken);
-      // It is a fault of ours to pass one on, but not of everybody.
-      if (reader.broken === "a trailer") answer(open!);
-      socket.end();
-    });
+  }
+
+  #answer(message: Message): Steps {
+    const [method, target] = message.line.split(" ");
+    const request = [method, target, ...brief(message.body)].join(" ");
+    this.seen.push({ request, hosts: message.all("host") });
+    return [{ send: method === "HEAD" ? reply("ok").slice(0, -"ok".length) : reply("ok") }];
   }
 }
 

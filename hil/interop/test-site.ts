@@ -23,7 +23,8 @@ export function sha256(bytes: Buffer): string {
 }
 
 /**
- * A web site with what real clients need:
+ * A web site with what real clients need, on Node's own HTTP and `ws`, because what is tested is that our proxy
+ * gets on with servers that are not ours:
  *
  * - `/digest` tells what was uploaded
  * - `/file` can be had in ranges

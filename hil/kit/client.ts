@@ -1,5 +1,6 @@
+import { chunked } from "../../backends/src/http.ts";
+import { type Message, MessageReader } from "../../backends/src/http-reader.ts";
 import type { WireSocket } from "../../emulator/src/io/wire.ts";
-import { type Message, MessageReader } from "./http-backend.ts";
 import { RawClient, unawaited } from "./raw-client.ts";
 
 export interface RequestOptions {
@@ -128,9 +129,4 @@ function render(
   else if (body !== undefined) lines.push("Transfer-Encoding: chunked");
   const head = `${[`${method} ${path} HTTP/1.1`, ...lines].join("\r\n")}\r\n\r\n`;
   return head + (body === undefined || typeof body === "string" ? (body ?? "") : chunked(body));
-}
-
-/** A body in these chunks. */
-export function chunked(chunks: readonly string[]): string {
-  return [...chunks, ""].map(chunk => `${chunk.length.toString(16)}\r\n${chunk}\r\n`).join("");
 }

@@ -1,11 +1,5 @@
-import {
-  type Host,
-  type MockServer,
-  type MockSocket,
-  Network,
-  seeded,
-  type Undo,
-} from "net-mock-socket";
+import { type Host, type MockSocket, Network, seeded, type Undo } from "net-mock-socket";
+import { Server } from "../../backends/src/serve.ts";
 import {
   configurationOf,
   FirmwareBoard,
@@ -137,23 +131,16 @@ export class EmulatedLab {
   ): LabBackend {
     const host = this.network.host(name);
     const connections: MockSocket[] = [];
-    let listener: MockServer | undefined;
+    const server = new Server(host, socket => {
+      connections.push(socket as MockSocket);
+      serve(socket as MockSocket);
+    });
     const backend: LabBackend = {
       name,
       host,
       connections,
-      start() {
-        listener = host.createServer({ allowHalfOpen: true }, socket => {
-          connections.push(socket);
-          socket.on("error", () => {}); // the client sees the loss
-          serve(socket);
-        });
-        listener.listen(8080);
-      },
-      stop() {
-        listener?.close();
-        for (const socket of connections) socket.destroy();
-      },
+      start: () => void server.listen(8080),
+      stop: () => void server.stop(),
     };
     backend.start();
     this.#backends.push({ backend, settings });

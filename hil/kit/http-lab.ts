@@ -1,15 +1,10 @@
 import type { Host, MockSocket } from "net-mock-socket";
 import { expect } from "vitest";
+import { reply } from "../../backends/src/http.ts";
+import { type Message, MessageReader } from "../../backends/src/http-reader.ts";
 import type { LogLine } from "../../firmware/tools/log-line.ts";
 import { collect, EmulatedLab } from "./emulated-lab.ts";
-import {
-  type HttpBackend,
-  httpBackend,
-  type Message,
-  MessageReader,
-  named,
-  reply,
-} from "./http-backend.ts";
+import { type HttpBackend, httpBackend, named } from "./http-backend.ts";
 
 /** A client's connection, and what it understands of the answers. */
 export class HttpClient {

@@ -1,12 +1,11 @@
 import type { Status } from "../../firmware/src/admin/status.ts";
 import type { Config } from "../../firmware/src/config/settings.ts";
 import type { LogLine } from "../../firmware/tools/log-line.ts";
-import type { Behaviour } from "./behaviour.ts";
 import { Client, type Reply, type RequestOptions } from "./client.ts";
 import { disagreements, type Visit } from "./cross-check.ts";
 import { CLIENT_SESSIONS_MAX } from "./emulated-lab.ts";
 import type { Journal, Wanted } from "./journal.ts";
-import { ScriptedBackend } from "./scripted-backend.ts";
+import { type BackendScript, ScriptedBackend } from "./scripted-backend.ts";
 import type { Need, NetworkFaults, TestBed } from "./target.ts";
 
 /** Settings of a backend in the configuration, beyond name and address. */
@@ -72,12 +71,12 @@ export class ScenarioLab {
   /** A backend; `settings` is what the configuration says of it beyond its address. */
   backend(
     name: string,
-    behaviour: Behaviour = {},
+    script: BackendScript = {},
     settings: BackendSettings = {},
   ): ScriptedBackend {
     const { clock } = this.#testBed;
     const parts = { computer: this.#testBed.computer(name), clock, journal: this.#journal };
-    const backend = new ScriptedBackend(name, behaviour, parts);
+    const backend = new ScriptedBackend(name, script, parts);
     this.#backends.push({ backend, settings });
     return backend;
   }

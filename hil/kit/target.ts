@@ -1,6 +1,7 @@
 import type { Network } from "net-mock-socket";
+import type { BackendNetwork } from "../../backends/src/behaviour.ts";
 import type { Clock } from "../../emulator/src/clock.ts";
-import type { WireServer, WireSocket } from "../../emulator/src/io/wire.ts";
+import type { WireSocket } from "../../emulator/src/io/wire.ts";
 import type { ReservedPort } from "../../emulator/src/reserved-port.ts";
 import type { Status } from "../../firmware/src/admin/status.ts";
 
@@ -46,8 +47,7 @@ export interface Computer {
       allowHalfOpen: boolean;
       noDelay: boolean;
     }): WireSocket;
-    createServer(options: { allowHalfOpen: boolean; noDelay: boolean }): WireServer;
-  };
+  } & BackendNetwork;
   /** Its IPv4 address, as the board sees it. */
   readonly address: string;
   /** The port of a backend on it: connections to it are refused while the backend does not listen. */

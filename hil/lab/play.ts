@@ -1,8 +1,10 @@
 import { type Host, type MockSocket, seeded } from "net-mock-socket";
+import { reply } from "../../backends/src/http.ts";
+import { MessageReader } from "../../backends/src/http-reader.ts";
 import { STRATEGIES } from "../../firmware/src/balancer/strategies.ts";
 import { type StrategyName, UNWEIGHTED } from "../../firmware/src/config/settings.ts";
 import { type BackendSettings, EmulatedLab } from "../kit/emulated-lab.ts";
-import { httpBackend, MessageReader, reply } from "../kit/http-backend.ts";
+import { httpBackend } from "../kit/http-backend.ts";
 import type { Experiment, ExperimentBackend } from "./experiments.ts";
 
 export const STRATEGY_NAMES = Object.keys(STRATEGIES) as StrategyName[];

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { expect } from "expect";
-import { patterned } from "../kit/behaviour.ts";
+import { patterned } from "../../backends/src/scripted.ts";
 import type { Visit } from "../kit/cross-check.ts";
 import { scenario } from "../kit/scenario.ts";
 import type { ScenarioLab } from "../kit/scenario-lab.ts";

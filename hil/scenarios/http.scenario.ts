@@ -1,6 +1,6 @@
 import { expect } from "expect";
-import { patterned } from "../kit/behaviour.ts";
-import { chunked } from "../kit/client.ts";
+import { chunked } from "../../backends/src/http.ts";
+import { patterned } from "../../backends/src/scripted.ts";
 import { scenario } from "../kit/scenario.ts";
 
 for (const framing of ["length", "chunked", "close"] as const) {

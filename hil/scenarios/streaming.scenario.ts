@@ -1,5 +1,5 @@
 import { expect } from "expect";
-import { patterned } from "../kit/behaviour.ts";
+import { patterned } from "../../backends/src/scripted.ts";
 import { scenario } from "../kit/scenario.ts";
 
 scenario("an echoed megabyte is equal in every byte", async lab => {

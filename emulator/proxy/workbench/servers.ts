@@ -1,6 +1,6 @@
-import net from "node:net";
-import type { Behaviour } from "../../../backends/src/behaviour.ts";
-import { type Server, serve } from "../../../backends/src/serve.ts";
+import type { Behaviour, Steps } from "../../../backends/src/behaviour.ts";
+import { reply } from "../../../backends/src/http.ts";
+import { backend, type Server } from "../../../backends/src/serve.ts";
 import { resetSocket } from "../../src/io/reset-socket.ts";
 
 /**
@@ -27,102 +27,77 @@ export class DemoBackend {
   readonly name: string;
   readonly address: string;
   readonly port: number;
-  #server: Server | undefined;
-  #listener: net.Server | undefined;
-  #sockets = new Set<net.Socket>();
-  #latencyMs = 0;
+  /** Pause before each answer. */
+  latencyMs = 0;
+  #server: Server;
+  #running = false;
   #fault: Fault = "none";
 
   constructor({ name, address, port }: { name: string; address: string; port: number }) {
     this.name = name;
     this.address = address;
     this.port = port;
+    this.#server = backend({ name, behaviour: this.#behaviour() });
   }
 
   get state(): DemoState {
     return {
-      running: this.#server !== undefined,
-      latencyMs: this.#latencyMs,
+      running: this.#running,
+      latencyMs: this.latencyMs,
       fault: this.#fault,
-      connections: this.#sockets.size,
+      connections: this.#server.connections,
     };
   }
 
   /** Rejects with what `listen` reports, such as EADDRINUSE. */
   async start(): Promise<void> {
-    if (this.#server !== undefined) return;
-    this.#server = await serve({
-      name: this.name,
-      host: this.address,
-      port: this.port,
-      behaviour: this.#behaviour(),
-      network: {
-        createServer: (options: net.ServerOpts, onSocket: (socket: net.Socket) => void) => {
-          this.#listener = net.createServer(options, onSocket);
-          this.#listener.on("connection", (socket: net.Socket) => {
-            this.#sockets.add(socket);
-            socket.once("close", () => this.#sockets.delete(socket));
-          });
-          return this.#listener;
-        },
-      },
-    });
-    if (this.#fault === "refuse") this.#listener?.close();
+    if (this.#running) return;
+    if (this.#fault !== "refuse") await this.#server.listen(this.port, this.address);
+    this.#running = true;
   }
 
   async stop(): Promise<void> {
-    const server = this.#server;
-    this.#server = undefined;
-    await server?.stop();
-  }
-
-  set latencyMs(ms: number) {
-    this.#latencyMs = ms;
+    this.#running = false;
+    await this.#server.stop();
   }
 
   async setFault(fault: Fault): Promise<void> {
     const before = this.#fault;
     if (fault === before) return;
     this.#fault = fault;
-    if (fault === "refuse") this.#listener?.close();
-    if (fault === "reset") for (const socket of this.#sockets) resetSocket(socket);
-    if (before === "refuse" && this.#server !== undefined) {
-      await this.stop(); // a listener cannot be opened again
-      await this.start();
-    }
+    if (fault === "refuse") this.#server.refuse();
+    if (fault === "reset") for (const socket of this.#server.sockets) resetSocket(socket);
+    if (before !== "refuse" || !this.#running) return;
+    this.#running = false;
+    await this.start();
   }
 
   #behaviour(): Behaviour {
-    const backend = this;
+    const demo = this;
     return {
-      takes: socket => {
-        if (this.#fault === "reset") socket.resetAndDestroy();
-        else if (this.#fault === "silent") keepQuiet(socket);
-        else return false;
-        return true;
-      },
+      takes: () => TAKES[demo.#fault],
       // Asked for with each request.
       get latencyMs() {
-        return backend.#latencyMs || undefined;
+        return demo.latencyMs || undefined;
       },
       get answer() {
-        return ANSWERS[backend.#fault];
+        return ANSWERS[demo.#fault];
       },
     };
   }
 }
 
+/** What a new connection gets. */
+const TAKES: Partial<Record<Fault, Steps>> = { reset: [{ close: "reset" }], silent: [] };
+
 /** What a request on a connection gets that was there before the fault. */
 const ANSWERS: Partial<Record<Fault, Behaviour["answer"]>> = {
-  errors: (_request, response) => {
-    response.writeHead(500, { "Content-Length": 0 });
-    response.end();
+  errors: (_request, { name }) => [
+    { send: reply("", { status: "500 Internal Server Error", fields: [`X-Backend: ${name}`] }) },
+  ],
+  reset(_request, { socket }) {
+    resetSocket(socket);
+    return [];
   },
-  reset: request => resetSocket(request.socket),
-  silent: () => {}, // the client times out
+  silent: () => [], // the client times out
 };
-
-function keepQuiet(socket: net.Socket): void {
-  socket.once("end", () => socket.end());
-  socket.resume();
-}

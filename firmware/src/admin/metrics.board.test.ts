@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { reply } from "../../../backends/src/http.ts";
 import { get, put, TOKEN } from "../../../hil/kit/admin-port.ts";
 import { EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
-import { httpBackend, named, reply } from "../../../hil/kit/http-backend.ts";
+import { httpBackend, named } from "../../../hil/kit/http-backend.ts";
 
 const GET_ONCE = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 

@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
+import { reply } from "../../../backends/src/http.ts";
 import { mendedBoard } from "../../../emulator/proxy/firmware-board.ts";
 import { Flash } from "../../../emulator/src/flash.ts";
 import { adminLab, balanceOf, documentOf, GET_ONCE } from "../../../hil/kit/admin-lab.ts";
 import { get, put, TOKEN } from "../../../hil/kit/admin-port.ts";
 import { collect, EmulatedLab, echoes } from "../../../hil/kit/emulated-lab.ts";
-import { httpBackend, named, reply } from "../../../hil/kit/http-backend.ts";
+import { httpBackend, named } from "../../../hil/kit/http-backend.ts";
 
 describe("a new configuration", () => {
   test("is swapped under busy sessions and an upgraded one, and cuts nothing", async () => {

@@ -1,7 +1,8 @@
 import type { MockSocket } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
+import { reply } from "../../../backends/src/http.ts";
 import { EmulatedLab, says } from "../../../hil/kit/emulated-lab.ts";
-import { type HttpBackend, httpBackend, named, reply } from "../../../hil/kit/http-backend.ts";
+import { type HttpBackend, httpBackend, named } from "../../../hil/kit/http-backend.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 const GET_ONCE = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";

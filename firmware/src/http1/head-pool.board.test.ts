@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
+import { reply } from "../../../backends/src/http.ts";
 import { EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
-import { httpBackend, reply } from "../../../hil/kit/http-backend.ts";
+import { httpBackend } from "../../../hil/kit/http-backend.ts";
 
 /** Bytes of a request's line that fit into a head of the default length, with its fields. */
 const LONG = 8_900;

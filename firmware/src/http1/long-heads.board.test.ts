@@ -1,8 +1,9 @@
 import type { MockSocket } from "net-mock-socket";
 import { expect, test } from "vitest";
+import { reply } from "../../../backends/src/http.ts";
 import { get } from "../../../hil/kit/admin-port.ts";
 import { collect, EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
-import { httpBackend, reply } from "../../../hil/kit/http-backend.ts";
+import { httpBackend } from "../../../hil/kit/http-backend.ts";
 
 /** Bytes of a target with which a head is nearly as long as the default lets it be. */
 const LONG = 8_900;

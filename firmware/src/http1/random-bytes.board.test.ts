@@ -1,7 +1,8 @@
 import type { MockSocket } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
+import { reply } from "../../../backends/src/http.ts";
 import { EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
-import { httpBackend, reply } from "../../../hil/kit/http-backend.ts";
+import { httpBackend } from "../../../hil/kit/http-backend.ts";
 import {
   bodies,
   expectNothingLeft,

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { reply } from "../../../backends/src/http.ts";
+import type { Message } from "../../../backends/src/http-reader.ts";
 import { EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
-import { httpBackend, type Message, named, reply } from "../../../hil/kit/http-backend.ts";
+import { httpBackend, named } from "../../../hil/kit/http-backend.ts";
 import {
   bodies,
   expectNothingLeft,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { httpBackend, reply } from "../../../hil/kit/http-backend.ts";
+import { reply } from "../../../backends/src/http.ts";
+import { httpBackend } from "../../../hil/kit/http-backend.ts";
 import {
   bodies,
   expectNothingLeft,

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { reply } from "../../../backends/src/http.ts";
 import { ourBoard } from "../../../emulator/proxy/firmware-board.ts";
 import { type Answer, get, put, send, TOKEN } from "../../../hil/kit/admin-port.ts";
 import { collect, EmulatedLab, mass } from "../../../hil/kit/emulated-lab.ts";
-import { httpBackend, reply } from "../../../hil/kit/http-backend.ts";
+import { httpBackend } from "../../../hil/kit/http-backend.ts";
 import fc from "../../../hil/kit/properties.ts";
 import { parseLine } from "../../tools/log-line.ts";
 

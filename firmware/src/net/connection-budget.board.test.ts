@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { reply } from "../../../backends/src/http.ts";
 import { esp32 } from "../../../emulator/src/boards/esp32.ts";
 import { EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
-import { httpBackend, named, reply } from "../../../hil/kit/http-backend.ts";
+import { httpBackend, named } from "../../../hil/kit/http-backend.ts";
 import { bodies, GET, get, HttpClient, labOf, labWith, lines } from "../../../hil/kit/http-lab.ts";
 
 describe("a small board", () => {

@@ -1,7 +1,8 @@
 import type { MockSocket } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
+import { reply } from "../../../backends/src/http.ts";
 import { collect, EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
-import { httpBackend, reply } from "../../../hil/kit/http-backend.ts";
+import { httpBackend } from "../../../hil/kit/http-backend.ts";
 
 // The chip tells of received bytes and of a reset one turn after they came. Who writes in between finds
 // the connection dead, though the peer's last bytes are still to be announced. Nothing of them is lost.

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
+import { MessageReader } from "../../../backends/src/http-reader.ts";
 import { collect, EmulatedLab, echoes } from "../../../hil/kit/emulated-lab.ts";
-import { MessageReader, named } from "../../../hil/kit/http-backend.ts";
+import { named } from "../../../hil/kit/http-backend.ts";
 
 // lwIP queues 23 segments at most on a connection, however small they are; a write that would be the
 // 24th fails, and the connection is dead.

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { reply } from "../../../backends/src/http.ts";
 import { EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
-import { reply } from "../../../hil/kit/http-backend.ts";
 import { get, HttpClient } from "../../../hil/kit/http-lab.ts";
 
 describe("a backend's connection is not used again", () => {

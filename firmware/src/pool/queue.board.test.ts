@@ -1,8 +1,9 @@
 import type { MockSocket } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
+import { reply } from "../../../backends/src/http.ts";
 import { get } from "../../../hil/kit/admin-port.ts";
 import { collect, EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
-import { httpBackend, reply } from "../../../hil/kit/http-backend.ts";
+import { httpBackend } from "../../../hil/kit/http-backend.ts";
 import { REFUSALS_MAX } from "../net/connection-budget.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";

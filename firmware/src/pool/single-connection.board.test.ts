@@ -1,7 +1,9 @@
 import type { MockSocket } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
+import { reply } from "../../../backends/src/http.ts";
+import { type Message, MessageReader } from "../../../backends/src/http-reader.ts";
 import { type BackendSettings, collect, EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
-import { httpBackend, type Message, MessageReader, reply } from "../../../hil/kit/http-backend.ts";
+import { httpBackend } from "../../../hil/kit/http-backend.ts";
 
 // Servers that serve one connection at a time: an ESP8266, a camera, an inverter. The next connection waits until the
 // current one is closed, even if that is idle.

@@ -1,8 +1,9 @@
 import type { MockSocket } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
+import { reply } from "../../../backends/src/http.ts";
 import { get } from "../../../hil/kit/admin-port.ts";
 import { collect, EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
-import { httpBackend, named, reply } from "../../../hil/kit/http-backend.ts";
+import { httpBackend, named } from "../../../hil/kit/http-backend.ts";
 import { shareOf } from "../net/connection-budget.ts";
 
 const SESSIONS = 12;

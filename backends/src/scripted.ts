@@ -1,0 +1,161 @@
+import type { Behaviour, Connection, Step, Steps } from "./behaviour.ts";
+import { CONTINUE, chunked } from "./http.ts";
+import type { Message } from "./http-reader.ts";
+
+/** How a backend treats those who connect, as data. Without any of it, it answers at once and echoes raw TCP. */
+export interface Script {
+  /** What it answers: status, headers, and a body that is this text, or so many bytes. */
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly bodyBytes?: number;
+  /** How the end of its body is known: by its length, by the last chunk, or by the close. */
+  readonly framing?: "length" | "chunked" | "close";
+  /** Pause before each answer, and the rate at which it is sent then. */
+  readonly latencyMs?: number;
+  readonly bytesPerSecond?: number;
+  /** Answers when the request's head is there, and does not look at the body. */
+  readonly early?: boolean;
+  /** Agrees to speak another protocol, and echoes. */
+  readonly upgrades?: boolean;
+  /** Speaks first. */
+  readonly greeting?: string;
+  /** What raw TCP gets: all of it back, the answer's body and a close, or nothing. */
+  readonly raw?: "echo" | "answer" | "swallow";
+  /** Takes all that it is sent, and never says a word. */
+  readonly silent?: boolean;
+  /** Hangs up, or resets, where an answer is due. */
+  readonly closes?: boolean;
+  readonly resets?: boolean;
+  /** Dies, with all that it has, after so many bytes of an answer's body. */
+  readonly diesAfterBytes?: number;
+}
+
+/** What a script tells of. */
+export interface ScriptEvents {
+  /** A whole request, before its answer. */
+  requested(request: Message): void;
+  /** Bytes of raw TCP or of an upgraded connection. */
+  received(bytes: Buffer): void;
+  /** What came is no request. */
+  broken(why: string): void;
+  /** The script wants the whole backend to stop. */
+  dies(): void;
+}
+
+/** Bytes of one chunk. */
+const CHUNK_BYTES = 1000;
+
+/** Between two pieces of a slow answer. */
+const DRIP_MS = 20;
+
+/** Plays a script; `events` hears what comes. */
+export function scripted(script: Script, events: ScriptEvents): Behaviour {
+  const { early = false, greeting, raw = "echo", silent, closes, resets, upgrades } = script;
+  return {
+    strict: true,
+    accepts: connection => {
+      if (greeting !== undefined && !silent) connection.play([{ send: greeting }]);
+    },
+    takes: () => {
+      if (silent) return [];
+      if (resets) return [{ close: "reset" }];
+      return closes ? [{ close: "destroy" }] : undefined;
+    },
+    head(request, connection) {
+      if (early) return answerOf(script, request, connection, events);
+      return request.all("expect").includes("100-continue") ? [{ send: CONTINUE }] : [];
+    },
+    answer(request, connection) {
+      events.requested(request);
+      const [protocol] = upgrades ? request.all("upgrade") : [];
+      if (protocol !== undefined) return switchTo(protocol, events);
+      return early ? [] : answerOf(script, request, connection, events);
+    },
+    broken(why) {
+      events.broken(why);
+      return [];
+    },
+    talk(connection, first) {
+      connection.receive = bytes => events.received(bytes);
+      events.received(first);
+      if (raw === "echo") {
+        connection.socket.write(first);
+        connection.socket.pipe(connection.socket);
+      }
+      if (raw === "answer") {
+        connection.play([{ send: bodyOf(script, connection.name) }, { close: "end" }]);
+      }
+    },
+    ended: ({ socket }) => socket.end(),
+  };
+}
+
+function switchTo(protocol: string, events: ScriptEvents): Steps {
+  const head = `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n\r\n`;
+  const run = (connection: Connection) => {
+    const { socket } = connection;
+    let echoed = false;
+    connection.upgrade(bytes => {
+      events.received(bytes);
+      if (!echoed) socket.write(bytes); // came behind the head
+    });
+    echoed = true;
+    socket.pipe(socket);
+    return undefined;
+  };
+  return [{ send: head }, { run }];
+}
+
+function answerOf(
+  script: Script,
+  request: Message,
+  { name }: Connection,
+  events: ScriptEvents,
+): Steps {
+  const { status = 200, headers = {}, framing = "length" } = script;
+  const { latencyMs, diesAfterBytes, bytesPerSecond } = script;
+  const [method, path] = request.line.split(" ");
+  const text = bodyOf(script, `${name} ${method} ${path}`);
+  const fields = Object.entries({ "X-Backend": name, ...headers });
+  if (framing === "chunked") fields.push(["Transfer-Encoding", "chunked"]);
+  else if (framing === "close") fields.push(["Connection", "close"]);
+  else if (status !== 204) fields.push(["Content-Length", `${text.length}`]);
+  const lines = [`HTTP/1.1 ${status} As-It-Is`, ...fields.map(field => field.join(": "))];
+  const head = `${lines.join("\r\n")}\r\n\r\n`;
+  const bodiless = method === "HEAD" || status === 204 || status === 304;
+  const framed = framing === "chunked" ? chunked(pieces(text, CHUNK_BYTES)) : text;
+  const body = bodiless ? "" : framed;
+
+  const steps: Step[] = latencyMs === undefined ? [] : [{ waitMs: latencyMs }];
+  if (diesAfterBytes !== undefined) {
+    const run = ({ socket }: Connection) => {
+      const bytes = Buffer.from(head + body.slice(0, diesAfterBytes), "latin1");
+      socket.write(bytes, () => events.dies());
+      return undefined;
+    };
+    return [...steps, { run }];
+  }
+  const pieceBytes = bytesPerSecond && Math.ceil((bytesPerSecond * DRIP_MS) / 1000);
+  steps.push({ send: head }, { send: body, pieceBytes, gapMs: DRIP_MS });
+  if (framing === "close") steps.push({ close: "end" });
+  return steps;
+}
+
+/** The body that was asked for, or this one. */
+function bodyOf({ body, bodyBytes }: Script, otherwise: string): string {
+  return bodyBytes === undefined ? (body ?? otherwise) : patterned(bodyBytes);
+}
+
+/** So many bytes, of which none can be lost, added or moved unseen. */
+export function patterned(count: number): string {
+  let text = "";
+  for (let at = 0; text.length < count; at++) text += `${at.toString(36)} `;
+  return text.slice(0, count);
+}
+
+function pieces(text: string, length: number): string[] {
+  return Array.from({ length: Math.ceil(text.length / length) }, (_, i) =>
+    text.slice(i * length, (i + 1) * length),
+  );
+}
