@@ -216,12 +216,13 @@ bool recordWritePiece(Connection* connection, const void* bytes, unsigned count,
 /* lwIP's callbacks: in lwIP's task, with the core lock held */
 
 /**
- * Both FINs are acknowledged, and lwIP remembers the connection for a while (TIME_WAIT). It would free the control block
- * at the end of that without a word, so it is given back now.
+ * Both FINs are sent. The rest of the acknowledgements is lwIP's: it will free the control block without a word (from
+ * CLOSING by way of TIME_WAIT), so it is given back now.
  */
 static void finishIfOver(Connection* connection)
 {
-	if (!connection->peerEnded || connection->pcb->state != TIME_WAIT) return;
+	enum tcp_state state = connection->pcb->state;
+	if (state != CLOSING && state != TIME_WAIT) return;
 	recordReleasePcb(connection);
 	connection->state = FINISHED;
 }
@@ -275,7 +276,6 @@ static err_t onSent(void* arg, struct tcp_pcb* pcb, u16_t count)
 	Connection* connection = arg;
 	LWIP_UNUSED_ARG(pcb);
 	LWIP_UNUSED_ARG(count);
-	finishIfOver(connection);
 	tellWritable(connection);
 	return ERR_OK;
 }
@@ -302,12 +302,13 @@ static void onError(void* arg, err_t error)
 		recordDropWaiting(connection);
 		return;
 	}
-	if (error == ERR_CLSD) {
+	if (error == ERR_CLSD && connection->peerEnded) {
 		/* Both FINs are acknowledged, the peer's came first. */
 		connection->state = FINISHED;
 		return;
 	}
-	if (connection->sockets->allocating) connection->error = SOCKET_MEMORY;
+	/* With ERR_CLSD: the peer's FIN, and bytes before it, stood behind bytes that were refused for want of memory. */
+	if (connection->sockets->allocating || error == ERR_CLSD) connection->error = SOCKET_MEMORY;
 	else if (connection->state == CONNECTING && error == ERR_RST) connection->error = SOCKET_REFUSED;
 	else connection->error = socketErrorOf(error);
 	connection->state = LOST;

@@ -20,7 +20,7 @@
  *       connectionEnd: our FIN is     the peer's FIN has been received: event END,
  *       sent behind the last byte     once every byte before it has been read
  *                               \    /
- *                              FINISHED  both FINs are acknowledged: an end, not an error
+ *                              FINISHED  both FINs are sent: an end, not an error
  *
  *       from every state: LOST           reset, time-out, no memory, refused: event ERROR, once every
  *                                        byte received before it has been read
@@ -31,8 +31,9 @@
  * | CONNECTING | SYN_SENT                      | no   | no    | the owner                                 |
  * | WAITING    | ESTABLISHED, CLOSE_WAIT       | no   | no    | the listener; lwIP's task, if it is lost  |
  * | OPEN       | the same, FIN_WAIT_1 and _2,  | yes  | until | the owner                                 |
- * |            | CLOSING, LAST_ACK             |      | end   |                                           |
- * | FINISHED   | none: TIME_WAIT is lwIP's own | yes  | no    | the owner                                 |
+ * |            | LAST_ACK                      |      | end   |                                           |
+ * | FINISHED   | none: CLOSING and TIME_WAIT   | yes  | no    | the owner                                 |
+ * |            | are lwIP's own                |      |       |                                           |
  * | LOST       | none: lwIP has freed it       | yes  | no    | the owner                                 |
  *
  * The one rule on which the rest depends: a record whose `pcb` is not NULL is registered with that control block for

@@ -1,0 +1,385 @@
+#include <string.h>
+#include "peer-script.h"
+#include "stack.h"
+
+/*
+ * Cases: bytes that pass from one connection to another without the application.
+ */
+
+/** A pipe from the client to the backend; each with its peer. */
+typedef struct {
+	Peer client, backend;
+	Owner clientOwner, backendOwner;
+	Connection* from;
+	Connection* to;
+} Line;
+
+static Line* newLine(void)
+{
+	static Line line;
+	memset(&line, 0, sizeof(line));
+	line.from = acceptOne(&line.client, &line.clientOwner);
+	line.to = openEstablished(&line.backend, &line.backendOwner);
+	return &line;
+}
+
+static void start(Line* line, uint64_t bytesMax, const Search* search)
+{
+	PipeOptions options = { .bytesMax = bytesMax, .search = search };
+	CHECK(pipeStart(line->from, line->to, &options) == SOCKET_OK);
+}
+
+static PipeStatus statusOf(Line* line)
+{
+	PipeStatus status;
+	CHECK(pipeStatus(line->from, &status));
+	return status;
+}
+
+static void closeLine(Line* line)
+{
+	connectionReset(line->from);
+	connectionReset(line->to);
+	ignore();
+}
+
+/** What the backend has got is this, and it acknowledges it. */
+static void backendGets(Line* line, const uint8_t* bytes, unsigned count)
+{
+	unsigned at = 0;
+	while (at < count) {
+		Segment segment = hear(&line->backend);
+		CHECK(segment.length <= count - at);
+		CHECK(memcmp(segment.data, bytes + at, segment.length) == 0);
+		at += (unsigned)segment.length;
+		send(&line->backend, ACK, NULL, 0);
+	}
+}
+
+static uint16_t lastWindow(Peer* peer)
+{
+	uint16_t window = hear(peer).window;
+	while (heard(peer)) window = hear(peer).window;
+	return window;
+}
+
+/* A table for the keyword END: rows for the states "", E, EN; columns for another byte, E, N, D, a control byte */
+enum { OTHER, E, N, D, CONTROL, COLUMNS };
+enum { ROWS = 3, FOUND_END = ROWS * COLUMNS, FOUND_CONTROL };
+
+static uint8_t columns[256];
+static const uint16_t NEXT[ROWS * COLUMNS] = {
+	0, COLUMNS, 0, 0, FOUND_CONTROL,
+	0, COLUMNS, 2 * COLUMNS, 0, FOUND_CONTROL,
+	0, COLUMNS, 0, FOUND_END, FOUND_CONTROL,
+};
+
+static Search searchForEnd(const Search* inAny)
+{
+	columns['E'] = E;
+	columns['N'] = N;
+	columns['D'] = D;
+	columns[0] = CONTROL;
+	return (Search){ .columns = columns, .next = NEXT, .found = FOUND_END, .count = 1, .inAny = inAny };
+}
+
+static void bytesPass(void)
+{
+	Line* line = newLine();
+	const uint8_t* bytes = pattern();
+	unsigned at, count;
+	start(line, PIPE_TO_THE_END, NULL);
+	CHECK(told(&line->clientOwner) == 0);
+	for (at = 0; at < 3 * WINDOW; at += count) {
+		count = 3 * WINDOW - at < 700 ? 3 * WINDOW - at : 700;
+		send(&line->client, PSH | ACK, bytes + at, count);
+		backendGets(line, bytes + at, count);
+		/* The first byte, and nothing after it. */
+		CHECK(told(&line->clientOwner) == (at == 0 ? EVENT_PIPE : 0));
+		CHECK(told(&line->backendOwner) == 0);
+		while (heard(&line->client)) hear(&line->client);
+	}
+	CHECK(statusOf(line).passed == 3 * WINDOW);
+	CHECK(statusOf(line).waitsFor == PIPE_WAITS_FOR_FROM);
+	CHECK(statusOf(line).heldBytes == 0);
+	send(&line->client, FIN | ACK, NULL, 0);
+	CHECK(told(&line->clientOwner) == (EVENT_PIPE | EVENT_END));
+	CHECK(statusOf(line).outcome == PIPE_END);
+	closeLine(line);
+}
+
+static void waitingBytesPass(void)
+{
+	Line* line = newLine();
+	send(&line->client, PSH | ACK, HELLO, HELLO_BYTES);
+	start(line, PIPE_TO_THE_END, NULL);
+	backendGets(line, (const uint8_t*)HELLO, HELLO_BYTES);
+	CHECK(told(&line->clientOwner) == EVENT_PIPE);
+	closeLine(line);
+}
+
+/** The receiver's window is the sender's window. */
+static void slowReceiverSlowsSender(void)
+{
+	Line* line = newLine();
+	const uint8_t* bytes = pattern();
+	start(line, PIPE_TO_THE_END, NULL);
+	send(&line->client, ACK, bytes, MSS);
+	send(&line->client, ACK, bytes + MSS, MSS);
+	while (heard(&line->client)) hear(&line->client);
+	send(&line->client, ACK, bytes + 2 * MSS, MSS);
+	send(&line->client, ACK, bytes + 3 * MSS, MSS);
+	pass(500);
+	CHECK(statusOf(line).waitsFor == PIPE_WAITS_FOR_TO);
+	CHECK(statusOf(line).passed == 2 * MSS);
+	CHECK(statusOf(line).heldBytes == 4 * MSS);
+	CHECK(lastWindow(&line->client) == 0);
+	backendGets(line, bytes, 2 * MSS);
+	CHECK(lastWindow(&line->client) >= MSS);
+	backendGets(line, bytes + 2 * MSS, 2 * MSS);
+	CHECK(statusOf(line).passed == 4 * MSS);
+	closeLine(line);
+}
+
+static void lengthIsKept(void)
+{
+	Line* line = newLine();
+	const uint8_t* bytes = pattern();
+	start(line, 1000, NULL);
+	send(&line->client, PSH | ACK, bytes, 600);
+	send(&line->client, PSH | ACK, bytes + 600, 600);
+	backendGets(line, bytes, 1000);
+	CHECK(!heard(&line->backend));
+	CHECK(told(&line->clientOwner) == EVENT_PIPE);
+	CHECK(statusOf(line).outcome == PIPE_DONE && statusOf(line).passed == 1000);
+	pipeStop(line->from);
+	CHECK(told(&line->clientOwner) == EVENT_READABLE);
+	CHECK(told(&line->backendOwner) == EVENT_WRITABLE);
+	readExpecting(line->from, bytes + 1000, 200);
+	closeLine(line);
+}
+
+/** Wherever the stream is cut. */
+static void keywordEndsThePipe(void)
+{
+	static const uint8_t text[] = "one ENEND two";
+	enum { TEXT_BYTES = sizeof(text) - 1, UP_TO_END = 9 };
+	Search search = searchForEnd(NULL);
+	unsigned cut;
+	for (cut = 1; cut < TEXT_BYTES; cut++) {
+		Line* line = newLine();
+		start(line, PIPE_TO_THE_END, &search);
+		send(&line->client, PSH | ACK, text, cut);
+		send(&line->client, PSH | ACK, text + cut, TEXT_BYTES - cut);
+		backendGets(line, text, UP_TO_END);
+		CHECK(!heard(&line->backend));
+		CHECK(told(&line->clientOwner) & EVENT_PIPE);
+		CHECK(statusOf(line).outcome == PIPE_FOUND && statusOf(line).keyword == 0);
+		CHECK(statusOf(line).passed == UP_TO_END);
+		pipeStop(line->from);
+		readExpecting(line->from, text + UP_TO_END, TEXT_BYTES - UP_TO_END);
+		closeLine(line);
+	}
+}
+
+static void controlByteEndsTheSearch(void)
+{
+	static const uint8_t text[] = "EN\0END";
+	enum { TEXT_BYTES = sizeof(text) - 1 };
+	Search search = searchForEnd(NULL);
+	Line* line = newLine();
+	start(line, PIPE_TO_THE_END, &search);
+	send(&line->client, PSH | ACK, text, 1);
+	CHECK(told(&line->clientOwner) == EVENT_PIPE);
+	send(&line->client, PSH | ACK, text + 1, TEXT_BYTES - 1);
+	backendGets(line, text, TEXT_BYTES);
+	CHECK(told(&line->clientOwner) == EVENT_PIPE);
+	CHECK(statusOf(line).binary && statusOf(line).search == NULL);
+	CHECK(statusOf(line).outcome == PIPE_RUNS);
+	closeLine(line);
+}
+
+static void otherTablesAfterControlByte(void)
+{
+	static const uint8_t text[] = "EN\0END more";
+	Search inAny = searchForEnd(NULL);
+	Search search = searchForEnd(&inAny);
+	Line* line = newLine();
+	start(line, PIPE_TO_THE_END, &search);
+	send(&line->client, PSH | ACK, text, sizeof(text) - 1);
+	backendGets(line, text, 6);
+	CHECK(!heard(&line->backend));
+	CHECK(told(&line->clientOwner) == EVENT_PIPE);
+	CHECK(statusOf(line).outcome == PIPE_FOUND && !statusOf(line).binary);
+	closeLine(line);
+}
+
+static void searchGoesOnInAnotherPipe(void)
+{
+	static const uint8_t text[] = "12END";
+	Search search = searchForEnd(NULL);
+	PipeOptions options = { .bytesMax = PIPE_TO_THE_END };
+	Line* line = newLine();
+	start(line, 4, &search);
+	send(&line->client, PSH | ACK, text, 5);
+	CHECK(statusOf(line).outcome == PIPE_DONE);
+	options.search = statusOf(line).search;
+	options.searchState = statusOf(line).searchState;
+	CHECK(pipeStart(line->from, line->to, &options) == SOCKET_OK);
+	backendGets(line, text, 5);
+	CHECK(statusOf(line).outcome == PIPE_FOUND);
+	closeLine(line);
+}
+
+/** What was received before the reset is passed, and the reset is told. */
+static void senderResets(void)
+{
+	Line* line = newLine();
+	start(line, PIPE_TO_THE_END, NULL);
+	send(&line->client, PSH | ACK, HELLO, HELLO_BYTES);
+	send(&line->client, RST | ACK, NULL, 0);
+	backendGets(line, (const uint8_t*)HELLO, HELLO_BYTES);
+	CHECK(told(&line->clientOwner) == (EVENT_PIPE | EVENT_ERROR));
+	CHECK(statusOf(line).outcome == PIPE_FROM_ERROR);
+	CHECK(connectionError(line->from) == SOCKET_RESET);
+	CHECK(connectionWritable(line->to) > 0);
+	closeLine(line);
+}
+
+/** What it did not take is still there for another receiver. */
+static void receiverResets(void)
+{
+	Line* line = newLine();
+	start(line, PIPE_TO_THE_END, NULL);
+	send(&line->backend, RST | ACK, NULL, 0);
+	CHECK(told(&line->clientOwner) == EVENT_PIPE);
+	CHECK(told(&line->backendOwner) == EVENT_ERROR);
+	CHECK(statusOf(line).outcome == PIPE_TO_ERROR);
+	send(&line->client, PSH | ACK, HELLO, HELLO_BYTES);
+	CHECK(told(&line->clientOwner) == EVENT_READABLE);
+	readExpecting(line->from, HELLO, HELLO_BYTES);
+	CHECK(connectionWrite(line->from, HELLO, HELLO_BYTES) == HELLO_BYTES);
+	closeLine(line);
+}
+
+static void receiverIsClosed(void)
+{
+	Line* line = newLine();
+	start(line, PIPE_TO_THE_END, NULL);
+	connectionClose(line->to);
+	CHECK(told(&line->clientOwner) == EVENT_PIPE);
+	CHECK(statusOf(line).outcome == PIPE_TO_ERROR);
+	send(&line->client, PSH | ACK, HELLO, HELLO_BYTES);
+	CHECK(told(&line->clientOwner) == EVENT_READABLE);
+	connectionClose(line->from);
+	ignore();
+}
+
+static void senderIsClosed(void)
+{
+	Line* line = newLine();
+	start(line, PIPE_TO_THE_END, NULL);
+	send(&line->client, PSH | ACK, HELLO, HELLO_BYTES);
+	connectionClose(line->from);
+	backendGets(line, (const uint8_t*)HELLO, HELLO_BYTES);
+	CHECK(told(&line->backendOwner) == EVENT_WRITABLE);
+	CHECK(connectionWrite(line->to, HELLO, HELLO_BYTES) == HELLO_BYTES);
+	connectionClose(line->to);
+	ignore();
+}
+
+static void receiverConnectsLater(void)
+{
+	Owner owner = { 0 }, other = { 0 };
+	Peer client, backend;
+	Connection* from = acceptOne(&client, &owner);
+	Connection* to = openConnection(&backend, &other);
+	PipeOptions options = { .bytesMax = PIPE_TO_THE_END };
+	CHECK(pipeStart(from, to, &options) == SOCKET_OK);
+	send(&client, PSH | ACK, HELLO, HELLO_BYTES);
+	CHECK(told(&owner) == 0);
+	send(&backend, SYN | ACK, NULL, 0);
+	CHECK(hearFor(&backend, PSH).length == HELLO_BYTES);
+	CHECK(told(&owner) == EVENT_PIPE);
+	connectionReset(from);
+	connectionReset(to);
+	ignore();
+}
+
+/** Each connection is the end of a pipe both ways, and one end's FIN leaves the other way open. */
+static void bothWays(void)
+{
+	Line* line = newLine();
+	PipeOptions options = { .bytesMax = PIPE_TO_THE_END };
+	start(line, PIPE_TO_THE_END, NULL);
+	CHECK(pipeStart(line->to, line->from, &options) == SOCKET_OK);
+	send(&line->client, FIN | PSH | ACK, HELLO, HELLO_BYTES);
+	backendGets(line, (const uint8_t*)HELLO, HELLO_BYTES);
+	CHECK(told(&line->clientOwner) == (EVENT_PIPE | EVENT_END));
+	connectionEnd(line->to);
+	hearFor(&line->backend, FIN);
+	while (heard(&line->client)) hear(&line->client);
+	told(&line->backendOwner);
+	send(&line->backend, FIN | PSH | ACK, HELLO, HELLO_BYTES);
+	CHECK(hear(&line->client).length == HELLO_BYTES);
+	CHECK(told(&line->backendOwner) == (EVENT_PIPE | EVENT_END));
+	closeLine(line);
+}
+
+static void searchedAgainWhenThereIsMemory(void)
+{
+	static const uint8_t text[] = "an END.";
+	Search search = searchForEnd(NULL);
+	Line* line = newLine();
+	start(line, PIPE_TO_THE_END, &search);
+	/* The packet itself finds memory, what is sent does not. */
+	failAllocations(1, 1000);
+	send(&line->client, PSH | ACK, text, 5);
+	CHECK(statusOf(line).passed == 0);
+	failAllocations(0, 0);
+	pass(1000);
+	send(&line->client, PSH | ACK, text + 5, 2);
+	while (heard(&line->backend) && hear(&line->backend).length == 0) continue;
+	CHECK(statusOf(line).passed == 6);
+	CHECK(statusOf(line).outcome == PIPE_FOUND);
+	closeLine(line);
+}
+
+static void onePipeAtATime(void)
+{
+	Line* line = newLine();
+	PipeOptions options = { .bytesMax = PIPE_TO_THE_END };
+	PipeStatus status;
+	start(line, PIPE_TO_THE_END, NULL);
+	CHECK(pipeStart(line->from, line->to, &options) == SOCKET_IN_USE);
+	CHECK(pipeStart(line->from, line->from, &options) == SOCKET_INVALID);
+	CHECK(!pipeStatus(line->to, &status));
+	pipeStop(line->from);
+	CHECK(!pipeStatus(line->from, &status));
+	send(&line->client, PSH | ACK, HELLO, HELLO_BYTES);
+	CHECK(told(&line->clientOwner) == EVENT_READABLE);
+	readExpecting(line->from, HELLO, HELLO_BYTES);
+	failAllocations(0, 1);
+	CHECK(pipeStart(line->from, line->to, &options) == SOCKET_MEMORY);
+	closeLine(line);
+}
+
+const Case PIPE_CASES[] = {
+	{ "a pipe passes every byte, and tells the first one and the end", bytesPass },
+	{ "a pipe passes what waited before it began", waitingBytesPass },
+	{ "a receiver that does not read slows the sender down", slowReceiverSlowsSender },
+	{ "a pipe passes as many bytes as were asked for, and leaves the rest", lengthIsKept },
+	{ "a keyword ends a pipe behind its last byte, wherever the stream is cut", keywordEndsThePipe },
+	{ "a control byte ends the search for text", controlByteEndsTheSearch },
+	{ "behind a control byte the other tables are searched", otherTablesAfterControlByte },
+	{ "a search goes on in the next pipe", searchGoesOnInAnotherPipe },
+	{ "a sender that resets ends the pipe behind its last byte", senderResets },
+	{ "a receiver that resets ends the pipe, and the sender stays readable and writable", receiverResets },
+	{ "a receiver that is closed ends the pipe", receiverIsClosed },
+	{ "a sender that is closed ends the pipe, and the receiver goes on", senderIsClosed },
+	{ "a pipe waits for a receiver that is not connected yet", receiverConnectsLater },
+	{ "two pipes between two connections end one by one", bothWays },
+	{ "bytes for which there was no memory are searched once", searchedAgainWhenThereIsMemory },
+	{ "a connection is at the end of one pipe each way", onePipeAtATime },
+	{ NULL, NULL },
+};

@@ -1,0 +1,168 @@
+#include <string.h>
+#include "peer-script.h"
+#include "stack.h"
+
+/*
+ * Cases: bytes to the peer, and memory that runs out.
+ */
+
+static void writeTakesWhatFits(void)
+{
+	Owner owner = { 0 };
+	Peer peer;
+	Connection* connection = acceptOne(&peer, &owner);
+	const uint8_t* bytes = pattern();
+	unsigned heardBytes = 0;
+	CHECK(connectionWritable(connection) == WINDOW);
+	CHECK(connectionWrite(connection, bytes, 2 * WINDOW) == WINDOW);
+	CHECK(connectionWrite(connection, bytes, 1) == 0);
+	CHECK(connectionWritable(connection) == 0);
+	CHECK(connectionUnacknowledged(connection) == WINDOW);
+	while (heard(&peer)) {
+		Segment segment = hear(&peer);
+		CHECK(memcmp(segment.data, bytes + heardBytes, segment.length) == 0);
+		heardBytes += (unsigned)segment.length;
+		send(&peer, ACK, NULL, 0);
+	}
+	CHECK(heardBytes == WINDOW);
+	CHECK(told(&owner) == EVENT_WRITABLE);
+	CHECK(connectionWritable(connection) == WINDOW);
+	CHECK(connectionUnacknowledged(connection) == 0);
+	connectionClose(connection);
+	ignore();
+}
+
+static void smallWritesFillTheQueue(void)
+{
+	Owner owner = { 0 };
+	Peer peer;
+	Connection* connection = acceptOne(&peer, &owner);
+	const uint8_t* bytes = pattern();
+	unsigned taken = 0, heardBytes = 0;
+	int count;
+	connectionSetNodelay(connection, true);
+	while ((count = connectionWrite(connection, bytes + taken, 1)) == 1) taken++;
+	CHECK(count == 0);
+	while (heard(&peer)) {
+		Segment segment = hear(&peer);
+		CHECK(memcmp(segment.data, bytes + heardBytes, segment.length) == 0);
+		heardBytes += (unsigned)segment.length;
+		send(&peer, ACK, NULL, 0);
+	}
+	CHECK(heardBytes == taken);
+	CHECK(told(&owner) & EVENT_WRITABLE);
+	CHECK(connectionWrite(connection, bytes, 1) == 1);
+	connectionClose(connection);
+	ignore();
+}
+
+/** Nothing is under way whose acknowledgement could say that there is room. */
+static void writeWithoutMemory(void)
+{
+	Owner owner = { 0 };
+	Peer peer;
+	Connection* connection = acceptOne(&peer, &owner);
+	failAllocations(0, 1000);
+	CHECK(connectionWrite(connection, HELLO, HELLO_BYTES) == 0);
+	failAllocations(0, 0);
+	pass(1000);
+	CHECK(told(&owner) == EVENT_WRITABLE);
+	CHECK(connectionWrite(connection, HELLO, HELLO_BYTES) == HELLO_BYTES);
+	CHECK(hear(&peer).length == HELLO_BYTES);
+	connectionClose(connection);
+	ignore();
+}
+
+static void endWithoutMemory(void)
+{
+	Owner owner = { 0 };
+	Peer peer;
+	Connection* connection = acceptOne(&peer, &owner);
+	failAllocations(0, 1000);
+	connectionEnd(connection);
+	CHECK(!heard(&peer));
+	failAllocations(0, 0);
+	pass(1000);
+	hearFor(&peer, FIN);
+	connectionClose(connection);
+	ignore();
+}
+
+static void closeWithoutMemory(void)
+{
+	Owner owner = { 0 };
+	Peer peer;
+	Connection* connection = acceptOne(&peer, &owner);
+	CHECK(connectionWrite(connection, HELLO, HELLO_BYTES) == HELLO_BYTES);
+	CHECK(hear(&peer).length == HELLO_BYTES);
+	failAllocations(0, 1000);
+	connectionClose(connection);
+	failAllocations(0, 0);
+	pass(1000);
+	hearFor(&peer, FIN);
+	ignore();
+}
+
+static void writeToReset(void)
+{
+	Owner owner = { 0 };
+	Peer peer;
+	Connection* connection = acceptOne(&peer, &owner);
+	CHECK(connectionWrite(connection, HELLO, HELLO_BYTES) == HELLO_BYTES);
+	send(&peer, RST | ACK, NULL, 0);
+	CHECK(connectionWrite(connection, HELLO, HELLO_BYTES) == -1);
+	CHECK(connectionWritable(connection) == 0);
+	CHECK(connectionUnacknowledged(connection) == 0);
+	connectionEnd(connection);
+	CHECK(told(&owner) == EVENT_ERROR);
+	connectionReset(connection);
+	ignore();
+}
+
+static void answerIsNeverAcknowledged(void)
+{
+	Owner owner = { 0 };
+	Peer peer;
+	Connection* connection = acceptOne(&peer, &owner);
+	unsigned i;
+	CHECK(connectionWrite(connection, HELLO, HELLO_BYTES) == HELLO_BYTES);
+	for (i = 0; i < 2000 && connectionError(connection) == SOCKET_OK; i++) {
+		pass(1000);
+		ignore();
+	}
+	CHECK(connectionError(connection) == SOCKET_TIMEOUT);
+	CHECK(told(&owner) == EVENT_ERROR);
+	connectionClose(connection);
+}
+
+static void keepaliveFindsADeadPeer(void)
+{
+	Owner owner = { 0 };
+	Peer peer;
+	Connection* connection = acceptOne(&peer, &owner);
+	connectionSetKeepalive(connection, 10000);
+	pass(11000);
+	CHECK(heard(&peer));
+	hear(&peer);
+	peer.ack = peer.ack + 1; /* a probe is one byte before what is next */
+	send(&peer, ACK, NULL, 0);
+	pass(9000);
+	CHECK(told(&owner) == 0);
+	pass(40000);
+	ignore();
+	CHECK(told(&owner) == EVENT_ERROR);
+	CHECK(connectionError(connection) == SOCKET_TIMEOUT);
+	connectionClose(connection);
+}
+
+const Case WRITE_CASES[] = {
+	{ "a write takes what fits and says how much", writeTakesWhatFits },
+	{ "small writes fill the queue, and room is told", smallWritesFillTheQueue },
+	{ "a write without memory takes nothing, and room is told later", writeWithoutMemory },
+	{ "a FIN without memory follows later", endWithoutMemory },
+	{ "a close without memory sends its FIN later", closeWithoutMemory },
+	{ "a write after a reset fails", writeToReset },
+	{ "bytes that are never acknowledged end with a time-out", answerIsNeverAcknowledged },
+	{ "keepalive finds a peer that is gone", keepaliveFindsADeadPeer },
+	{ NULL, NULL },
+};
