@@ -61,7 +61,7 @@ static bool passPiece(Pipe* pipe)
 	uint64_t left = pipe->bytesMax - pipe->passed;
 	unsigned count = leastOf(recordWritable(pipe->to), left < UINT16_MAX ? (unsigned)left : UINT16_MAX);
 	while (piece->len == 0) piece = piece->next;
-	count = leastOf(leastOf(count, piece->len), tcp_mss(pipe->to->pcb));
+	count = leastOf(leastOf(count, piece->len), recordSegmentBytes(pipe->to));
 	if (count == 0) return false;
 	count = searchBytes(pipe, piece->payload, count);
 	if (!recordWritePiece(pipe->to, piece->payload, count, false)) {

@@ -44,7 +44,7 @@ struct Sockets {
 	Listener* listeners;
 };
 
-typedef enum { CONNECTING, OPEN, FINISHED, LOST } ConnectionState;
+typedef enum { CONNECTING, OPEN, FINISHED, LOST, LEAVING } ConnectionState;
 
 struct Connection {
 	News news;
@@ -62,6 +62,8 @@ struct Connection {
 	Pipe* pipeTo;
 	ip_addr_t remote;
 	uint16_t remotePort;
+	/** When it was closed, while it sends the rest. */
+	uint32_t closedMs;
 	uint8_t state;
 	uint8_t error;
 	/** EVENT_END, EVENT_ERROR: to be told when everything that was received has been read. */
@@ -69,6 +71,8 @@ struct Connection {
 	bool peerEnded;
 	/** `connectionEnd` was called. */
 	bool ended;
+	/** lwIP has our FIN. */
+	bool finSent;
 	/** lwIP had no memory for bytes to send: `onPoll` has them written again. */
 	bool wantsMemory;
 };
@@ -112,6 +116,8 @@ extern bool recordWriteClosed(const Connection* connection);
 extern unsigned recordUnacknowledged(const Connection* connection);
 /** Drops the first bytes that wait, and opens the window for as many. */
 extern void recordConsume(Connection* connection, unsigned count);
+/** What lwIP puts into one segment at most: a peer with a small window gets half of that at once. */
+extern unsigned recordSegmentBytes(const Connection* connection);
 /** At most one segment; all or nothing. To be followed by `tcp_output`. */
 extern bool recordWritePiece(Connection* connection, const void* bytes, unsigned count, bool more);
 

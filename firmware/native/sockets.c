@@ -1,5 +1,6 @@
 #include <string.h>
 #include "lwip/ip.h"
+#include "lwip/sys.h"
 #include "port.h"
 #include "records.h"
 
@@ -15,6 +16,12 @@ enum { RECEIVED_PBUFS_MAX = 16 };
 
 /** How often lwIP calls `onPoll`, in ticks of its slow timer: 0.2 s on the chip, 1 s with lwIP's own settings. */
 enum { POLL_TICKS = 2 };
+
+/**
+ * How long a connection that was closed may take to send the rest. As long as lwIP sends again in LAST_ACK (2 x MSL, see
+ * sdkconfig.defaults); a peer that keeps its window shut would hold the record for ever.
+ */
+enum { LEAVING_MS_MAX = 60000 };
 
 #if TCP_WND > 0xffff || TCP_SND_BUF > 0xffff
 #error "a chain of pbufs counts its bytes with 16 bits"
@@ -205,12 +212,30 @@ void recordConsume(Connection* connection, unsigned count)
 	tellEnding(connection);
 }
 
+unsigned recordSegmentBytes(const Connection* connection)
+{
+	const struct tcp_pcb* pcb = connection->pcb;
+	unsigned half = pcb->snd_wnd_max / 2;
+	return half == 0 ? tcp_mss(pcb) : leastOf(tcp_mss(pcb), half);
+}
+
 bool recordWritePiece(Connection* connection, const void* bytes, unsigned count, bool more)
 {
 	u8_t flags = TCP_WRITE_FLAG_COPY | (more ? TCP_WRITE_FLAG_MORE : 0);
 	if (tcp_write(connection->pcb, bytes, (u16_t)count, flags) == ERR_OK) return true;
 	connection->wantsMemory = true;
 	return false;
+}
+
+/** Takes an owned connection out of everything that knows it. */
+static void retire(Connection* connection)
+{
+	Connection** link = &connection->sockets->connections;
+	while (*link != connection) link = &(*link)->next;
+	*link = connection->next;
+	pipesForget(connection);
+	newsForget(connection->sockets, &connection->news);
+	recordFree(connection);
 }
 
 /* lwIP's callbacks: in lwIP's task, with the core lock held */
@@ -227,12 +252,46 @@ static void finishIfOver(Connection* connection)
 	connection->state = FINISHED;
 }
 
+/**
+ * Our FIN, if it is wanted, as soon as every byte before it has been sent. Earlier lwIP would put it on the last segment
+ * that waits; where it then has to split that segment for a small window, the FIN stays on the first half, and the peer
+ * never takes the rest (tcp_split_unsent_seg of lwIP 2.1.3 adds flags where it should set them).
+ */
+static void sendFin(Connection* connection)
+{
+	struct tcp_pcb* pcb = connection->pcb;
+	if (!connection->ended || connection->finSent || connection->state != OPEN || pcb->unsent) return;
+	connection->finSent = true;
+	/* Without memory for the FIN lwIP tries again by itself. */
+	tcp_shutdown(pcb, 0, 1);
+}
+
+/** A connection that was closed: true when every byte has been sent, and it is gone. */
+static bool leave(Connection* connection)
+{
+	if (connection->state != LEAVING || connection->pcb->unsent) return false;
+	struct tcp_pcb* pcb = recordReleasePcb(connection);
+	retire(connection);
+	if (tcp_close(pcb) != ERR_OK) tcp_abort(pcb);
+	return true;
+}
+
+/** One whose peer sends on, or lets it wait too long, gets RST. For lwIP's callbacks, which return this. */
+static err_t leaveByReset(Connection* connection)
+{
+	struct tcp_pcb* pcb = recordReleasePcb(connection);
+	retire(connection);
+	tcp_abort(pcb);
+	return ERR_ABRT;
+}
+
 static err_t onConnected(void* arg, struct tcp_pcb* pcb, err_t error)
 {
 	Connection* connection = arg;
+	LWIP_UNUSED_ARG(pcb);
 	LWIP_UNUSED_ARG(error); /* always ERR_OK: failures come to `onError` */
 	connection->state = OPEN;
-	if (connection->ended) tcp_shutdown(pcb, 0, 1);
+	sendFin(connection);
 	tellWritable(connection);
 	return ERR_OK;
 }
@@ -260,6 +319,11 @@ static err_t onReceived(void* arg, struct tcp_pcb* pcb, struct pbuf* bytes, err_
 	Connection* connection = arg;
 	LWIP_UNUSED_ARG(pcb);
 	LWIP_UNUSED_ARG(error); /* always ERR_OK */
+	if (connection->state == LEAVING) {
+		if (bytes == NULL) return ERR_OK;
+		pbuf_free(bytes);
+		return leaveByReset(connection);
+	}
 	if (bytes == NULL) {
 		connection->peerEnded = true;
 		finishIfOver(connection);
@@ -276,6 +340,8 @@ static err_t onSent(void* arg, struct tcp_pcb* pcb, u16_t count)
 	Connection* connection = arg;
 	LWIP_UNUSED_ARG(pcb);
 	LWIP_UNUSED_ARG(count);
+	if (leave(connection)) return ERR_OK;
+	sendFin(connection);
 	tellWritable(connection);
 	return ERR_OK;
 }
@@ -284,12 +350,16 @@ static err_t onSent(void* arg, struct tcp_pcb* pcb, u16_t count)
 static err_t onPoll(void* arg, struct tcp_pcb* pcb)
 {
 	Connection* connection = arg;
+	Sockets* sockets = connection->sockets;
 	LWIP_UNUSED_ARG(pcb);
+	wake(sockets);
+	if (leave(connection)) return ERR_OK;
+	if (connection->state == LEAVING && sys_now() - connection->closedMs > LEAVING_MS_MAX) return leaveByReset(connection);
+	sendFin(connection);
 	if (connection->wantsMemory) {
 		connection->wantsMemory = false;
 		tellWritable(connection);
 	}
-	wake(connection->sockets);
 	return ERR_OK;
 }
 
@@ -300,6 +370,10 @@ static void onError(void* arg, err_t error)
 	connection->pcb = NULL;
 	if (connection->listener) {
 		recordDropWaiting(connection);
+		return;
+	}
+	if (connection->state == LEAVING) {
+		retire(connection);
 		return;
 	}
 	if (error == ERR_CLSD && connection->peerEnded) {
@@ -355,17 +429,6 @@ void recordFree(Connection* connection)
 	if (connection->received) pbuf_free(connection->received);
 	connection->sockets->connectionCount--;
 	mem_free(connection);
-}
-
-/** Takes an owned connection out of everything that knows it. */
-static void retire(Connection* connection)
-{
-	Connection** link = &connection->sockets->connections;
-	while (*link != connection) link = &(*link)->next;
-	*link = connection->next;
-	pipesForget(connection);
-	newsForget(connection->sockets, &connection->news);
-	recordFree(connection);
 }
 
 static struct tcp_pcb* newPcb(Sockets* sockets, u8_t type)
@@ -496,7 +559,7 @@ static unsigned writePieces(Connection* connection, const uint8_t* bytes, unsign
 	unsigned taken = 0;
 	count = leastOf(count, recordWritable(connection));
 	while (taken < count) {
-		unsigned piece = leastOf(count - taken, tcp_mss(connection->pcb));
+		unsigned piece = leastOf(count - taken, recordSegmentBytes(connection));
 		if (!recordWritePiece(connection, bytes + taken, piece, taken + piece < count)) break;
 		taken += piece;
 	}
@@ -530,20 +593,38 @@ void connectionEnd(Connection* connection)
 	portLock();
 	if (!connection->ended) {
 		connection->ended = true;
-		/* Without memory for the FIN lwIP tries again by itself. */
-		if (connection->pcb && connection->state == OPEN) tcp_shutdown(connection->pcb, 0, 1);
+		if (connection->pcb) sendFin(connection);
 		pipeMove(connection->pipeTo);
 	}
 	portUnlock();
 }
 
+/** Nobody's from now on; it stays only while bytes wait to be sent. */
+static void closeConnection(Connection* connection)
+{
+	struct tcp_pcb* pcb = connection->pcb;
+	pipesForget(connection);
+	newsForget(connection->sockets, &connection->news);
+	connection->news.owner = NULL;
+	if (pcb && connection->received) {
+		leaveByReset(connection);
+		return;
+	}
+	if (pcb && connection->state == OPEN) {
+		connection->state = LEAVING;
+		connection->closedMs = sys_now();
+		leave(connection);
+		return;
+	}
+	recordReleasePcb(connection);
+	retire(connection);
+	if (pcb) tcp_close(pcb); /* it was connecting: nothing is sent */
+}
+
 void connectionClose(Connection* connection)
 {
-	struct tcp_pcb* pcb;
 	portLock();
-	pcb = recordReleasePcb(connection);
-	if (pcb && (connection->received || tcp_close(pcb) != ERR_OK)) tcp_abort(pcb);
-	retire(connection);
+	closeConnection(connection);
 	portUnlock();
 }
 

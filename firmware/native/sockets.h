@@ -24,7 +24,9 @@
  *
  *       from every state: LOST           reset, time-out, no memory, refused: event ERROR, once every
  *                                        byte received before it has been read
- *       from every state: gone           connectionClose, connectionReset: the record is freed
+ *       from every state: gone           connectionReset: the record is freed
+ *       from every state: LEAVING        connectionClose: no owner any more; the rest is sent, then FIN, and the
+ *                                        record is freed, at once where nothing waits to be sent
  *
  * | state      | lwIP's control block          | read | write | who frees the record                      |
  * | ---------- | ----------------------------- | ---- | ----- | ----------------------------------------- |
@@ -35,6 +37,7 @@
  * | FINISHED   | none: CLOSING and TIME_WAIT   | yes  | no    | the owner                                 |
  * |            | are lwIP's own                |      |       |                                           |
  * | LOST       | none: lwIP has freed it       | yes  | no    | the owner                                 |
+ * | LEAVING    | as OPEN                       | no   | no    | lwIP's task: sent, reset, or 60 s over    |
  *
  * The one rule on which the rest depends: a record whose `pcb` is not NULL is registered with that control block for
  * every callback, `tcp_err` above all, and whoever ends one of the two tells the other first. So `pcb == NULL` says that
@@ -43,7 +46,7 @@
  * Tasks and the lock
  *
  * - lwIP's callbacks run in lwIP's task, with lwIP's core lock held. They change records, queue them for news, and move
- *   the bytes of pipes. They never call the application, and never close or abort a connection.
+ *   the bytes of pipes. They never call the application, and close or abort no connection but one that is LEAVING.
  * - Every function below runs in the application's task, and takes the core lock (port.h) for as long as it runs. What is
  *   in a record is read and written under that lock only.
  * - `wake` is called with the lock held, in either task, when the first news arrives. It posts one message to the
@@ -150,11 +153,15 @@ extern int connectionWrite(Connection* connection, const void* bytes, unsigned c
 /** Bytes that were written and that the peer has not acknowledged. */
 extern unsigned connectionUnacknowledged(Connection* connection);
 
-/** Our FIN, behind what was written; while connecting, as soon as the connection is there. Reading goes on. */
+/**
+ * Our FIN, as soon as everything that was written has been sent; while connecting, as soon as the connection is there.
+ * Reading goes on.
+ */
 extern void connectionEnd(Connection* connection);
 /**
- * Gives the connection up and frees the record. What was written is still sent, and then our FIN; but RST, at once, over
- * bytes that were received and not read, as the peer must not believe that they arrived. While connecting: nothing is sent.
+ * Gives the connection up. What was written is still sent, within 60 s, and then our FIN; but RST, at once, over
+ * bytes that were received and not read, or when more of them arrive: the peer must not believe that they were taken.
+ * While connecting nothing is sent.
  */
 extern void connectionClose(Connection* connection);
 /** Sends RST, drops everything, and frees the record. */

@@ -43,7 +43,10 @@ static Connection* at(int connection)
 	return connections[connection];
 }
 
-/** Writes as much as there is room for, then the FIN. */
+/**
+ * Writes as much as there is room for, then the FIN: when the rest has been sent, as lwIP loses what it splits off a segment with
+ * FIN for a small window (tcp_split_unsent_seg).
+ */
 static void pump(Connection* connection)
 {
 	struct tcp_pcb* pcb = connection->pcb;
@@ -55,9 +58,9 @@ static void pump(Connection* connection)
 		if (!length || tcp_write(pcb, connection->toSend.bytes + connection->written, (u16_t)length, TCP_WRITE_FLAG_COPY) != ERR_OK) break;
 		connection->written += length;
 	}
-	if (connection->finishing && connection->written == connection->toSend.length && tcp_shutdown(pcb, 0, 1) == ERR_OK)
-		connection->finishing = false;
 	tcp_output(pcb);
+	if (connection->finishing && connection->written == connection->toSend.length && !pcb->unsent && tcp_shutdown(pcb, 0, 1) == ERR_OK)
+		connection->finishing = false;
 }
 
 static void take(Connection* connection, struct pbuf* segments)
@@ -68,7 +71,7 @@ static void take(Connection* connection, struct pbuf* segments)
 		append(&connection->received, segment->payload, length);
 		append(&connection->pieces, &length, sizeof(length));
 	}
-	tcp_recved(connection->pcb, segments->tot_len);
+	if (connection->pcb) tcp_recved(connection->pcb, segments->tot_len);
 	pbuf_free(segments);
 }
 
@@ -142,7 +145,7 @@ static err_t accepted(void* context, struct tcp_pcb* pcb, err_t error)
 {
 	Connection* connection;
 	if (error != ERR_OK || !pcb) return ERR_VAL;
-	connection = connections[adopt(pcb, (uint16_t)(uintptr_t)context)];
+	connection = at(adopt(pcb, (uint16_t)(uintptr_t)context));
 	connection->connected = true;
 	connection->ownPort = pcb->local_port;
 	return ERR_OK;
@@ -210,8 +213,7 @@ void peerHold(int connection, bool held)
 	at(connection)->held = held;
 	if (held || !waiting) return;
 	at(connection)->waiting = NULL;
-	if (at(connection)->pcb) take(at(connection), waiting);
-	else pbuf_free(waiting);
+	take(at(connection), waiting);
 }
 
 bool peerConnected(int connection) { return at(connection)->connected; }

@@ -136,6 +136,100 @@ static void closeSendsWhatWasWritten(void)
 	CHECK(hear(&peer).flags == ACK);
 }
 
+enum { SMALL_WINDOW = 100 };
+
+/** From now on the peer takes so few bytes, less than the segments that lwIP makes for the window that it had. */
+static void narrow(Connection* connection, Peer* peer, uint16_t window)
+{
+	CHECK(connectionWrite(connection, pattern(), WINDOW) == WINDOW);
+	while (heard(peer)) hear(peer);
+	peer->window = window;
+	send(peer, ACK, NULL, 0);
+}
+
+/** The peer opens its window again when it has got something, and gets the rest, and the FIN behind it. */
+static void finStaysBehindSmallWindow(Peer* peer)
+{
+	uint8_t got[WINDOW] = { 0 };
+	uint32_t from = peer->ack, end = 0;
+	Segment segment;
+	do {
+		while (!heard(peer)) pass(100);
+		segment = hear(peer);
+		CHECK(!(segment.flags & RST));
+		memcpy(got + (segment.seq - from), segment.data, segment.length);
+		end = segment.seq - from + (uint32_t)segment.length;
+		peer->window = WINDOW;
+		send(peer, ACK, NULL, 0);
+	} while (!(segment.flags & FIN));
+	CHECK(end == 900 && memcmp(got, pattern(), 900) == 0);
+}
+
+static void endWithSmallWindow(void)
+{
+	Owner owner = { 0 };
+	Peer peer;
+	Connection* connection = acceptOne(&peer, &owner);
+	narrow(connection, &peer, SMALL_WINDOW);
+	CHECK(connectionWrite(connection, pattern(), 900) == 900);
+	connectionEnd(connection);
+	finStaysBehindSmallWindow(&peer);
+	CHECK(connectionUnacknowledged(connection) == 0);
+	connectionClose(connection);
+}
+
+static void closeWithSmallWindow(void)
+{
+	Owner owner = { 0 };
+	Peer peer;
+	Connection* connection = acceptOne(&peer, &owner);
+	narrow(connection, &peer, SMALL_WINDOW);
+	CHECK(connectionWrite(connection, pattern(), 900) == 900);
+	connectionClose(connection);
+	finStaysBehindSmallWindow(&peer);
+}
+
+/** Its record is the sockets' for a while: a peer must not be able to keep it. */
+static void closeToShutWindow(void)
+{
+	Owner owner = { 0 };
+	Peer peer;
+	uint32_t ms;
+	Connection* connection = acceptOne(&peer, &owner);
+	narrow(connection, &peer, 0);
+	CHECK(connectionWrite(connection, HELLO, HELLO_BYTES) == HELLO_BYTES);
+	connectionClose(connection);
+	for (ms = 0; ms < 70000 && controlBlocks() > 0; ms += 1000) {
+		pass(1000);
+		while (heard(&peer)) {
+			if (hear(&peer).flags & RST) continue;
+			peer.ack--; /* a probe */
+			send(&peer, ACK, NULL, 0);
+		}
+	}
+	CHECK(ms > 50000 && ms < 65000);
+}
+
+static void bytesAfterClose(void)
+{
+	Owner owner = { 0 };
+	Peer peer;
+	Connection* connection = acceptOne(&peer, &owner);
+	narrow(connection, &peer, SMALL_WINDOW);
+	CHECK(connectionWrite(connection, pattern(), 900) == 900);
+	connectionClose(connection);
+	send(&peer, PSH | ACK, HELLO, HELLO_BYTES);
+	hearFor(&peer, RST);
+	CHECK(controlBlocks() == 0);
+	connection = acceptOne(&peer, &owner);
+	narrow(connection, &peer, SMALL_WINDOW);
+	CHECK(connectionWrite(connection, pattern(), 900) == 900);
+	connectionClose(connection);
+	send(&peer, RST | ACK, NULL, 0);
+	CHECK(controlBlocks() == 0);
+	ignore();
+}
+
 static void closeOverUnreadBytes(void)
 {
 	Owner owner = { 0 };
@@ -204,6 +298,10 @@ const Case END_CASES[] = {
 	{ "the last bytes may come with the FIN", lastBytesWithFin },
 	{ "the last bytes with the FIN are not refused for want of memory", lastBytesWithFinWithoutMemory },
 	{ "a close sends what was written, then FIN", closeSendsWhatWasWritten },
+	{ "a FIN stays behind bytes for which the peer's window is too small", endWithSmallWindow },
+	{ "a close sends bytes for which the peer's window is too small", closeWithSmallWindow },
+	{ "a peer that keeps its window shut holds a closed connection for a minute", closeToShutWindow },
+	{ "bytes that come after a close are answered by RST", bytesAfterClose },
 	{ "a close over unread bytes resets", closeOverUnreadBytes },
 	{ "a reset on purpose sends RST and drops the rest", resetOnPurpose },
 	{ "a control block that lwIP gives to a new connection is told as lost", blockIsTakenAway },

@@ -177,19 +177,29 @@ void ignore(void)
 	sentCount = 0;
 }
 
+static Peer knockWithWindow(uint16_t boardPort, uint16_t window)
+{
+	Peer peer = { .port = nextPort++, .boardPort = boardPort, .seq = 5000, .window = window };
+	send(&peer, SYN, NULL, 0);
+	return peer;
+}
+
 Peer knock(uint16_t boardPort)
 {
-	Peer peer = { .port = nextPort++, .boardPort = boardPort, .seq = 5000, .window = 2872 };
-	send(&peer, SYN, NULL, 0);
+	return knockWithWindow(boardPort, WINDOW);
+}
+
+static Peer connectWithWindow(uint16_t boardPort, uint16_t window)
+{
+	Peer peer = knockWithWindow(boardPort, window);
+	CHECK(hear(&peer).flags == (SYN | ACK));
+	send(&peer, ACK, NULL, 0);
 	return peer;
 }
 
 Peer connectPeer(uint16_t boardPort)
 {
-	Peer peer = knock(boardPort);
-	CHECK(hear(&peer).flags == (SYN | ACK));
-	send(&peer, ACK, NULL, 0);
-	return peer;
+	return connectWithWindow(boardPort, WINDOW);
 }
 
 Connection* openConnection(Peer* peer, Owner* owner)
@@ -197,7 +207,7 @@ Connection* openConnection(Peer* peer, Owner* owner)
 	ConnectOptions options = { .port = 8080, .nodelay = true };
 	SocketError error;
 	Connection* connection;
-	*peer = (Peer){ .port = options.port, .seq = 7000, .window = 2872 };
+	*peer = (Peer){ .port = options.port, .seq = 7000, .window = WINDOW };
 	CHECK(ipaddr_aton("10.0.0.1", &options.address));
 	connection = connectionOpen(board, &options, owner, &error);
 	CHECK(connection && error == SOCKET_OK);
@@ -225,10 +235,15 @@ Listener* listenOn(uint16_t port, uint8_t backlog, Owner* owner)
 
 Connection* acceptOne(Peer* peer, Owner* owner)
 {
+	return acceptWithWindow(peer, owner, WINDOW);
+}
+
+Connection* acceptWithWindow(Peer* peer, Owner* owner, uint16_t window)
+{
 	Owner door = { 0 };
 	Listener* listener = listenOn(80, 1, &door);
 	Connection* connection;
-	*peer = connectPeer(80);
+	*peer = connectWithWindow(80, window);
 	CHECK(told(&door) == EVENT_ACCEPT);
 	connection = listenerAccept(listener, owner);
 	CHECK(connection);

@@ -94,6 +94,8 @@ extern Connection* openEstablished(Peer* peer, Owner* owner);
 extern Listener* listenOn(uint16_t port, uint8_t backlog, Owner* owner);
 /** A connection that was accepted on port 80 of a listener which is closed again. */
 extern Connection* acceptOne(Peer* peer, Owner* owner);
+/** The same with a peer that takes so many bytes at once. */
+extern Connection* acceptWithWindow(Peer* peer, Owner* owner, uint16_t window);
 
 /** Reads all that waits, which is this. */
 extern void readExpecting(Connection* connection, const void* bytes, unsigned count);

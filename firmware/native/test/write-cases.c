@@ -56,6 +56,28 @@ static void smallWritesFillTheQueue(void)
 	ignore();
 }
 
+/** lwIP makes segments of half the window, of which the queue takes few. */
+static void writeToSmallWindow(void)
+{
+	enum { BYTES = 1000 };
+	Owner owner = { 0 };
+	Peer peer;
+	Connection* connection = acceptWithWindow(&peer, &owner, 100);
+	int taken = connectionWrite(connection, pattern(), BYTES);
+	unsigned at = 0;
+	CHECK(taken > 0 && taken < BYTES);
+	while (at < BYTES) {
+		Segment segment = hear(&peer);
+		CHECK(memcmp(segment.data, pattern() + at, segment.length) == 0);
+		at += (unsigned)segment.length;
+		send(&peer, ACK, NULL, 0);
+		taken += connectionWrite(connection, pattern() + taken, (unsigned)(BYTES - taken));
+	}
+	CHECK(taken == BYTES);
+	connectionClose(connection);
+	ignore();
+}
+
 /** Nothing is under way whose acknowledgement could say that there is room. */
 static void writeWithoutMemory(void)
 {
@@ -158,6 +180,7 @@ static void keepaliveFindsADeadPeer(void)
 const Case WRITE_CASES[] = {
 	{ "a write takes what fits and says how much", writeTakesWhatFits },
 	{ "small writes fill the queue, and room is told", smallWritesFillTheQueue },
+	{ "a write to a peer with a small window takes what fits", writeToSmallWindow },
 	{ "a write without memory takes nothing, and room is told later", writeWithoutMemory },
 	{ "a FIN without memory follows later", endWithoutMemory },
 	{ "a close without memory sends its FIN later", closeWithoutMemory },

@@ -1,0 +1,104 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { beforeAll, describe, expect, test } from "vitest";
+import { buildProgram, cannotBuild } from "../../emulator/lwip/build.ts";
+import { CASES, TITLES, worlds } from "./testing.ts";
+
+const run = promisify(execFile);
+
+describe("sockets of our own on the chip's TCP stack, segment by segment", () => {
+  let cases: string;
+
+  beforeAll(async () => {
+    if (cannotBuild() === undefined) cases = await buildProgram(CASES);
+  });
+
+  test.each(TITLES.map((title, index) => ({ title, index })))("$title", async ({ index }) => {
+    await run(cases, [String(index)]);
+  });
+
+  test("each case has its title here", async () => {
+    await expect(run(cases, [String(TITLES.length)])).rejects.toMatchObject({ code: 2 });
+  });
+});
+
+/** What worlds.c prints of one world. */
+interface World {
+  readonly seed: number;
+  /** A middlebox on the wire resets connections. */
+  readonly wireResets: boolean;
+  /** Clients that got all of their bytes back, and an end behind them. */
+  readonly whole: number;
+  /** Clients that were reset, or reset themselves. */
+  readonly reset: number;
+  /** Clients that heard nothing for five minutes. */
+  readonly gaveUp: number;
+  /** Clients that got an end and not all bytes; that got other bytes; that wait. */
+  readonly cut: number;
+  readonly wrong: number;
+  readonly waiting: number;
+  /** Sessions of the board that nothing has ended. */
+  readonly open: number;
+  readonly blocksLeft: number;
+  readonly controlBlocksLeft: number;
+  /** Of all packets. */
+  readonly hash: string;
+}
+
+const WORLDS = 300;
+const CLIENTS = 12;
+
+describe(`${WORLDS} worlds of loss, delay, reordering and resets`, () => {
+  let played: World[];
+  let again: World[];
+
+  async function play(sanitizers: "memory" | "none"): Promise<World[]> {
+    const program = await buildProgram(worlds(sanitizers));
+    const { stdout } = await run(program, ["1", String(WORLDS)]);
+    return stdout
+      .trimEnd()
+      .split("\n")
+      .map(line => JSON.parse(line));
+  }
+
+  beforeAll(async () => {
+    if (cannotBuild() !== undefined) return;
+    played = await play("memory");
+    again = await play("none");
+  });
+
+  const sum = (count: (world: World) => number) =>
+    played.reduce((total, world) => total + count(world), 0);
+
+  test("every byte arrives, or both sides hear of the fault, and nobody waits", () => {
+    expect(played).toHaveLength(WORLDS);
+    for (const world of played) {
+      const { seed, whole, reset, gaveUp, cut, wrong, waiting, open } = world;
+      expect({ seed, cut, wrong, waiting, open }).toEqual({
+        seed,
+        cut: 0,
+        wrong: 0,
+        waiting: 0,
+        open: 0,
+      });
+      expect(whole + reset + gaveUp).toBe(CLIENTS);
+    }
+  });
+
+  test("a client hears nothing any more only where a middlebox has reset the board alone", () => {
+    expect(played.filter(world => world.gaveUp > 0 && !world.wireResets)).toEqual([]);
+  });
+
+  test("most clients are served, and some are reset", () => {
+    expect(sum(world => world.whole)).toBeGreaterThan((WORLDS * CLIENTS) / 2);
+    expect(sum(world => world.reset)).toBeGreaterThan(WORLDS);
+  });
+
+  test("no record, buffer or control block is left", () => {
+    expect(played.filter(world => world.blocksLeft + world.controlBlocksLeft > 0)).toEqual([]);
+  });
+
+  test("the same seed is the same world, with sanitizers and without", () => {
+    expect(again).toEqual(played);
+  });
+});

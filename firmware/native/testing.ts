@@ -1,0 +1,49 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { Program } from "../../emulator/lwip/build.ts";
+
+export const NATIVE = fileURLToPath(new URL(".", import.meta.url));
+
+/** The sockets, portable C. */
+export const SOURCES = ["sockets.c", "listeners.c", "pipes.c"].map(name => NATIVE + name);
+/** So that the C files find each other's headers. */
+export const INCLUDES = [`-I${NATIVE}`];
+const HEADERS = ["sockets.h", "records.h", "port.h", "test/peer-script.h"].map(
+  name => NATIVE + name,
+);
+
+const ours = { headers: HEADERS, flags: INCLUDES };
+
+/** The list of cases in test/cases.c names these files, in this order: connect-cases.c has CONNECT_CASES. */
+const CASE_FILES = [
+  ...readFileSync(`${NATIVE}test/cases.c`, "utf8").matchAll(/\b([A-Z]+)_CASES\b/g),
+].map(([, group]) => `${NATIVE}test/${group.toLowerCase()}-cases.c`);
+
+/** What each case claims; `cases <index>` plays it. */
+export const TITLES = CASE_FILES.flatMap(file =>
+  [...readFileSync(file, "utf8").matchAll(/^\t\{ "([^"]+)", \w+ \},$/gm)].map(([, title]) => title),
+);
+
+export const CASE_SOURCES = readdirSync(`${NATIVE}test`)
+  .filter(name => /(cases|script)\.c$/.test(name))
+  .map(name => `${NATIVE}test/${name}`);
+
+/** The cases of test/: one copy of lwIP, segments by hand. */
+export const CASES: Program = {
+  ...ours,
+  name: "cases",
+  sources: [...SOURCES, ...CASE_SOURCES],
+  world: false,
+  sanitizers: "memory",
+};
+
+/** test/worlds.c: two copies of lwIP and weather between them. */
+export function worlds(sanitizers: Program["sanitizers"]): Program {
+  return {
+    ...ours,
+    name: "worlds",
+    sources: [...SOURCES, `${NATIVE}test/worlds.c`],
+    world: true,
+    sanitizers,
+  };
+}
