@@ -4,7 +4,7 @@ import net from "node:net";
 /** A port of this computer that the system gives to no other program. */
 export interface ReservedPort {
   readonly port: number;
-  /** Other programs may get it from now on. */
+  /** Releases the port: other programs may get it. */
   release(): void;
 }
 
@@ -23,7 +23,7 @@ export async function reservePort(host = "127.0.0.1"): Promise<ReservedPort> {
   const { port } = server.address() as net.AddressInfo;
   const near = net.connect(port, host);
   const [[far]] = await Promise.all([once(server, "connection"), once(near, "connect")]);
-  server.close(); // no client is accepted from now on; "close" follows with the end of its connection
+  server.close(); // accepts no further client; "close" follows with the end of its connection
   for (const end of [near, far as net.Socket]) end.on("error", () => {}).unref();
   return {
     port,

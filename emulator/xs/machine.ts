@@ -100,8 +100,8 @@ export class Machine {
   }
 
   /**
-   * From now on what exists is as read-only as on the chip, the stack is as long as there with
-   * `stackSlots` (`creation` of a manifest), and the heap has the room of `limit`; else it grows as it must.
+   * Makes all that exists as read-only as on the chip, limits the stack as there with `stackSlots`
+   * (`creation` of a manifest), and the heap to `limit`; without one it grows as it must.
    */
   freeze(stackSlots = STACK_SLOTS_MAX, limit?: HeapLimit): void {
     const { slots, chunkBytes, slotsStep, chunkBytesStep } = limit ?? {};

@@ -13,7 +13,7 @@ export interface ExperimentBackend {
 export interface ExperimentEvent {
   readonly atMs: number;
   readonly backend: string;
-  /** Service times are multiplied from now on, or the backend dies, or it is back. */
+  /** Service times are multiplied, or the backend dies, or it is back. */
   readonly what: { readonly slower: number } | "dies" | "returns";
 }
 

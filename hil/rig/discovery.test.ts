@@ -75,7 +75,7 @@ describe("which ports there are", () => {
     expect(sysfsPorts(tty)).toMatchObject([{ ...found, serialNumber: "0001" }]);
   });
 
-  test("two adapters with the same serial number are told apart by their USB ports", async () => {
+  test("two adapters with the same serial number are distinguished by their USB ports", async () => {
     const root = folder();
     for (const [name, port] of [
       ["ttyUSB0", "1-2"],

@@ -225,7 +225,7 @@ describe("each fault is named, with what would help", () => {
       ["192.168.1.50", "192.168.2.10/24 (eth0)", "guest network", "WSL"],
     ],
     [
-      "somebody else at that address",
+      "another computer at that address",
       { dialsBack: async () => "refused" },
       4,
       "the board was refused",

@@ -19,7 +19,7 @@ test.skipIf(cannotOpenPty())(
     });
 
     const closed = new Promise(resolve => port.once("close", resolve));
-    pty.close(); // the kernel hangs up: from now on reading gives 0 bytes
+    pty.close(); // the kernel hangs up: reading gives 0 bytes
     port.resume();
 
     expect(await closed).toMatchObject({ disconnected: true });

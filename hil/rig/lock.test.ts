@@ -8,7 +8,7 @@ import { Locked, lock } from "./lock.ts";
 const folder = mkdtempSync(join(tmpdir(), "hot-potato-lock-"));
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-test("a board is locked by one run; another one is told by which process, and gets it afterwards", () => {
+test("a board is locked by one run; another one is refused with the process id, and gets it afterwards", () => {
   const unlock = lock("usb 1-2", folder);
   expect(() => lock("usb 1-2", folder)).toThrow(Locked);
   expect(() => lock("usb 1-2", folder)).toThrow(`usb 1-2 is in use by process ${process.pid} (`);

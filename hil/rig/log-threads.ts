@@ -86,12 +86,12 @@ export function logOf(moments: readonly Moment[]): (result: ScenarioResult) => T
         ? during(beganMs)
         : configuredMs >= firstMs && configuredMs < nextMs;
     const others = new Map<string, OpenThread>();
-    for (const told of rest) {
-      if (!during(told.ms)) continue;
-      const { name = "" } = told.line.values;
-      const thread = others.get(name) ?? begun(name === "" ? "board" : "backend", name, told.ms);
+    for (const logged of rest) {
+      if (!during(logged.ms)) continue;
+      const { name = "" } = logged.line.values;
+      const thread = others.get(name) ?? begun(name === "" ? "board" : "backend", name, logged.ms);
       others.set(name, thread);
-      add(thread, told);
+      add(thread, logged);
     }
     // A session belongs to the scenario in which it began, even if its last line comes later.
     return [...sessions.filter(isOfIt), ...others.values()].sort((a, b) => a.beganMs - b.beganMs);

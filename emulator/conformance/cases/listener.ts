@@ -87,13 +87,13 @@ export const listener: Case[] = [
     },
   },
   {
-    name: "a full board announces a dud for each SYN, and accepts the client when a connection is over",
+    name: "a full board announces an empty socket for each SYN, and accepts the client when a connection is over",
     source: `${TCP_C}: listenerAccept`,
     async run(target) {
       const { listener, announced } = listening(target);
       const all = await filled(target);
       const newcomer = target.connect(PORT);
-      await target.until("a dud", () => announced.length > 0);
+      await target.until("an empty socket", () => announced.length > 0);
       same([announced, newcomer.ending], [[1], "none"], "announced, ending");
       same(target.connections, all.length, "connections");
       listener.read()!.close();
@@ -106,30 +106,30 @@ export const listener: Case[] = [
     },
   },
   {
-    name: "a dud has no connection: reading and writing give undefined, from refuses it",
+    name: "an empty socket has no connection: reading and writing give undefined, from refuses it",
     source: `${TCP_C}: xs_listener_read`,
     async run(target) {
-      const dud = await someDud(target);
+      const empty = await anEmptySocket(target);
       same(
-        [dud.read() ?? "none", dud.write(bytes("x")) ?? "none"],
+        [empty.read() ?? "none", empty.write(bytes("x")) ?? "none"],
         ["none", "none"],
         "read, write",
       );
       const { objects } = target;
-      throws(() => new target.TCP({ from: dud }), "Error", "invalid from");
+      throws(() => new target.TCP({ from: empty }), "Error", "invalid from");
       same(target.objects, objects, "objects");
-      dud.close();
+      empty.close();
       same([target.objects, target.fatal ?? "none"], [objects - 1, "none"], "objects, fatal");
     },
   },
   {
-    name: "asking a dud for its peer ends the board, whatever the program catches",
+    name: "asking an empty socket for its peer ends the board, whatever the program catches",
     source: `${TCP_C}: xs_tcp_get_remoteAddress`,
     not: { chip: "no program is left on the board to report it" },
     async run(target) {
-      const dud = await someDud(target);
+      const empty = await anEmptySocket(target);
       try {
-        void dud.remoteAddress;
+        void empty.remoteAddress;
       } catch {} // on the chip nothing can be caught
       same(target.fatal, "remote address of a connection that is gone", "fatal");
     },
@@ -249,7 +249,7 @@ export const listener: Case[] = [
 ];
 
 /** One that a full board accepts. */
-async function someDud(target: Target): Promise<TCP> {
+async function anEmptySocket(target: Target): Promise<TCP> {
   let waiting = 0;
   const listener = new target.Listener({
     port: PORT,
@@ -259,6 +259,6 @@ async function someDud(target: Target): Promise<TCP> {
   });
   await filled(target);
   target.connect(PORT);
-  await target.until("a dud", () => waiting > 0);
+  await target.until("an empty socket", () => waiting > 0);
   return listener.read()!;
 }

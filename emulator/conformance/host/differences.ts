@@ -90,7 +90,7 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
     trait: "unread",
     seen: 'received, ending: is ["answer","finished"], expected ["","reset"]',
   },
-  "a dud has no connection: reading and writing give undefined, from refuses it": {
+  "an empty socket has no connection: reading and writing give undefined, from refuses it": {
     trait: "unlimited",
     seen: WOULD_BLOCK,
   },

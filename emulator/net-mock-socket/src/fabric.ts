@@ -31,7 +31,7 @@ export interface FabricOptions {
   readonly traceLines: number;
   /** Gives a packet to the host that it is addressed to. */
   readonly deliver: (packet: Packet) => void;
-  /** Called when packets may get lost from now on. */
+  /** Called as soon as packets may be lost. */
   readonly onLossPossible: () => void;
 }
 

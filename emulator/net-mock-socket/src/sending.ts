@@ -109,8 +109,8 @@ export class Sending {
   }
 
   /**
-   * All before `position` has come, and there is room up to `edge`. Returns the bytes that this newly
-   * acknowledges and, if it can be told, the time that they took there and back.
+   * All before `position` was acknowledged, and there is room up to `edge`. Returns the number of newly
+   * acknowledged bytes and, if it could be measured, their round-trip time.
    */
   acknowledged(
     position: number,

@@ -26,7 +26,7 @@ type Ports = Map<number, EmulatedListener>;
  * - `onReadable` is posted with each arrival and counts all that wait; those left are not announced
  *   again until the next one arrives;
  * - `read` makes its TCP object before it looks: reading past the end, or after `close`, leaks one;
- * - a SYN for which there is no control block stays without an answer, and puts a dud among those
+ * - a SYN for which there is no control block stays without an answer, and puts an empty socket among those
  *   that wait: it reads as a TCP, but nothing is below it;
  * - one that broke while it waited leaves a pointer to freed memory, and so does `close` with an
  *   announcement under way.
@@ -41,7 +41,7 @@ class EmulatedListener extends HostObject implements Listener, Message, StackLis
   #port: number;
   #server: WireServer | undefined;
   #onReadable: ListenerOptions["onReadable"];
-  /** `undefined`: a dud. */
+  /** `undefined`: an empty socket. */
   #accepted: (Pcb | undefined)[] = [];
   /** The computer's network has connected these already; they wait as if their SYN had been lost. */
   #connected: WireSocket[] = [];

@@ -115,7 +115,7 @@ export class Pcb {
   #closeTimer: Cancel | undefined;
   #lastSegmentMs: number;
 
-  /** `peer`: to whom it connects; without one it is an accepted connection. */
+  /** `peer`: the address that it connects to; without one it is an accepted connection. */
   constructor(stack: PcbStack, socket: WireSocket, peer?: { address: string; port: number }) {
     this.#stack = stack;
     this.#account = stack.account;
@@ -150,7 +150,7 @@ export class Pcb {
     }
   }
 
-  /** It has no owner from now on, and `close` will follow; a FIN closes it before. */
+  /** Removes the owner; `close` will follow, or a FIN closes it before. */
   release(): void {
     this.#owner = undefined;
   }

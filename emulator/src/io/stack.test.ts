@@ -46,7 +46,7 @@ async function bench(kind = esp32()) {
 
 const ONE = new Uint8Array(1);
 
-test("without heap there is no socket, a SYN makes a dud, a write kills its connection", async () => {
+test("without heap there is no socket, a SYN makes an empty socket, a write kills its connection", async () => {
   const { clock, board, platform, peer, events, dial } = await bench();
   const tcp = dial();
   let announced = 0;

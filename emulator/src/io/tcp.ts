@@ -29,7 +29,7 @@ const OUTPUT = 8;
 /** The class of one program, and what Listener.read() does to an object that was made without options. */
 export interface TCPFamily {
   TCP: TCPClass;
-  /** Without a control block it becomes a dud. */
+  /** Without a control block it becomes an empty socket. */
   adopt(tcp: TCP, pcb: Pcb | undefined): void;
 }
 
@@ -104,7 +104,7 @@ class EmulatedTCP extends HostObject implements TCP, PcbOwner, Message {
   static adopt(tcp: TCP, pcb: Pcb | undefined): void {
     checkOpen(tcp);
     tcp.#pcb = pcb;
-    tcp.#ready = true; // also without a block: a dud
+    tcp.#ready = true; // also without a block: an empty socket
     pcb?.own(tcp);
   }
 

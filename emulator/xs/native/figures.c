@@ -129,7 +129,7 @@ void profile(void* machine, int on)
 	the->meterCount = the->meterIndex;
 }
 
-void tellProfile(void* machine, void (*tell)(const char* name, unsigned int computrons))
+void reportProfile(void* machine, void (*report)(const char* name, unsigned int computrons))
 {
 	txMachine* the = machine;
 	int place;
@@ -141,7 +141,7 @@ void tellProfile(void* machine, void (*tell)(const char* name, unsigned int comp
 		function = count->name == XS_NO_ID ? C_NULL : fxGetKeyName(the, count->name);
 		owner = count->owner == XS_NO_ID ? C_NULL : fxGetKeyName(the, count->owner);
 		c_snprintf(name, sizeof(name), "%s%s%s", owner ? owner : "", owner ? "." : "", function ? function : "(none)");
-		tell(name, count->computrons);
+		report(name, count->computrons);
 	}
 	c_memset(counts, 0, sizeof(counts));
 	current = C_NULL;

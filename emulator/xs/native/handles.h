@@ -42,11 +42,11 @@ extern const char* const CALLBACK_NAMES[CALLBACKS];
 /** With a number that is free; `adopt` or `releaseNative` follows. */
 extern Native* newNative(xsMachine* the, Kind kind);
 extern void releaseNative(Native* native);
-/** From now on `self` is the socket, and stays alive until it is closed. */
+/** Makes `self` the socket; it stays alive until it is closed. */
 extern void adopt(xsMachine* the, Native* native, xsSlot* self);
-/** It is closed, or another object's. */
+/** Detaches it: it is closed, or belongs to another object. */
 extern void dropNative(xsMachine* the, Native* native);
-/** That of `this`; throws a SyntaxError when it is closed, or something else than this kind. */
+/** The native object of `this`; throws a SyntaxError if it is closed or of another kind. */
 extern Native* nativeOf(xsMachine* the, Kind kind);
 extern Native* nativeAt(int handle);
 

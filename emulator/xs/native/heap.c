@@ -3,10 +3,10 @@
 
 /*
  * The heap of a program that is frozen, as the chip has it: what was made before is in flash there, a first
- * part is reserved, and further ones are asked for in small steps, until there is no memory left.
+ * part is reserved, and further ones are requested in small steps, until there is no memory left.
  */
 
-/* Those of xsnapPlatform.c, which is compiled so that they have these names. */
+/* Functions of xsnapPlatform.c, which is compiled with these names for them. */
 extern void* reserveChunks(txMachine* the, txSize size);
 extern txSlot* reserveSlots(txMachine* the, txSize count);
 
@@ -27,7 +27,7 @@ txSlot* fxAllocateSlots(txMachine* the, txSize count)
 	return reserveSlots(the, count);
 }
 
-/* Free slots that are too many: properties of an object that nobody reaches, and that stays. */
+/* Surplus free slots: properties of an unreachable object that is kept. */
 static txSlot surplus;
 static txSize surplusCount;
 

@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-/* What XS knows of itself and does not tell by its public interface. */
+/* Internals of XS that its public interface does not give. */
 
 typedef struct {
 	unsigned int computrons;	/* executed since the start, modulo 2 to the 32nd */
@@ -19,9 +19,9 @@ extern void runScript(void* machine, char* text, size_t length);
 
 extern Figures figuresOf(void* machine);
 
-/** To be called once while nothing runs: what stands on the stack now is XS's own. */
+/** Call once while no program runs: the current content of the stack is XS's own. */
 extern void restHere(void* machine);
-/** From now on the stack has as many slots as it would have on a chip with `slots`. */
+/** Limits the stack to as many slots as it would have on a chip with `slots`. */
 extern void giveStack(void* machine, int slots);
 /** Forgets how deep it was. */
 extern void forgetStack(void* machine);
@@ -30,23 +30,23 @@ extern void forgetStack(void* machine);
 typedef struct {
 	int slots;
 	int chunkBytes;
-	int slotsStep;	/* by so many it grows, if the board has memory */
+	int slotsStep;	/* growth step, if the board has memory */
 	int chunkBytesStep;
 } HeapGiven;
 
 extern void giveHeap(void* machine, HeapGiven heap);
 /** Slots that `giveHeap` took away: they count as used. */
 extern int surplusSlots(void);
-/** Asks the board for memory, until the reset; 0 when it has not so much. */
+/** Takes memory of the board until the reset; 0 if it has less. */
 extern int takeMemory(void* machine, size_t bytes);
 
-/** What happens to a program that is linked into the chip: intrinsics, functions, classes,
+/** As when a program is linked into the chip: intrinsics, functions, classes,
  * prototypes, buffers, maps, sets, dates and regular expressions that exist now are read-only. */
 extern void freezeEverything(void* machine);
 
-/** Counts computrons by function from now on, or no longer. */
+/** Starts or stops counting computrons by function. */
 extern void profile(void* machine, int on);
-/** Calls `tell` for each function that was counted, and forgets. */
-extern void tellProfile(void* machine, void (*tell)(const char* name, unsigned int computrons));
+/** Calls `report` for each function that was counted, and resets the counts. */
+extern void reportProfile(void* machine, void (*report)(const char* name, unsigned int computrons));
 
 #endif

@@ -83,7 +83,7 @@ void movePipes(const char* folder)
 	close(to);
 	hello = receiveFrame();
 	freeFrame(&hello);
-	/* From now on for reading only, or it would never read the end. */
+	/* Reopened for reading only, else it would never read the end. */
 	from = open(down, O_RDONLY);
 	if (from < 0) gone("a pipe cannot be opened");
 	dup2(from, FROM_BOARD);

@@ -4,8 +4,8 @@
 #include <stddef.h>
 
 /**
- * What travels between the engine and its board: netstrings, `<length>:<bytes>,`. The first byte says
- * what it is, and from the board the next eight tell its time.
+ * Messages between the engine and its board: netstrings, `<length>:<bytes>,`. The first byte is the
+ * kind, and from the board the next eight are its time.
  *
  * | from the board | is                                     | from the engine | is                        |
  * | -------------- | -------------------------------------- | --------------- | ------------------------- |
@@ -20,10 +20,10 @@ typedef struct {
 	void* storage;
 } Frame;
 
-/** The board's time at its last word, in milliseconds since it booted. */
+/** The board's time at its last message, in milliseconds since it booted. */
 extern double boardMs;
 
-/** Waits for the board's next word; ends the process when the board has gone. */
+/** Waits for the board's next message; ends the process when the board has ended. */
 extern Frame receiveFrame(void);
 extern void freeFrame(Frame* frame);
 
@@ -31,8 +31,8 @@ extern void freeFrame(Frame* frame);
 extern void sendFrame(char kind, const void* head, size_t headLength, const void* body, size_t bodyLength);
 
 /**
- * This process is a copy of another, and leaves that one's pipes: in the folder it makes two of its
- * own, `down` and `up`, says so on the old ones, and waits for the first word on the new ones.
+ * Moves this process, a copy of another, to pipes of its own: makes `down` and `up` in the folder,
+ * reports that on the old pipes, and waits for the first message on the new ones.
  */
 extern void movePipes(const char* folder);
 

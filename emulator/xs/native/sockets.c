@@ -45,7 +45,7 @@ static size_t writeOption(xsMachine* the, char* to, size_t room, const char* nam
 		break;
 	default: length = snprintf(to, room, "%s=o", name); break;
 	}
-	if (length < 0 || (size_t)length >= room) xsRangeError("%s: too long to be told", name);
+	if (length < 0 || (size_t)length >= room) xsRangeError("%s: too long to be sent", name);
 	return (size_t)length + 1;
 }
 

@@ -9,14 +9,14 @@
 #include "processor.h"
 
 /*
- * One XS machine behind a pipe: a board's processor. What it is told to do is answered when it is
- * done, and while it works it asks the board (handles.h).
+ * One XS machine behind a pipe: a board's processor. Each command is answered when it is
+ * done; meanwhile it sends requests to the board (handles.h).
  *
  *   E <script>          runs it
  *   Z <stack slots> [<slots> <chunk bytes> <slots of a step> <chunk bytes of a step>]
- *                       freezes all that exists: intrinsics, and what the scripts made; from now on the
- *                       stack has as many slots as on the chip, and the heap has that size, and grows by a
- *                       step as long as the board has memory
+ *                       freezes all that exists: intrinsics, and what the scripts made; then the stack has
+ *                       as many slots as on the chip, and the heap has that size, and grows in steps
+ *                       while the board has memory
  *   A <reason>          calls the program's hook `abort(reason, exception)` with the last exception
  *   J <json>            calls the program's `command(json)`; the answer is what it returns
  *   C <handle> <event> <count>   calls a socket's callback
@@ -24,8 +24,8 @@
  *   G                   collects the garbage
  *   F                   figures: computrons, slots, chunk bytes, collections, most slots, most chunk bytes,
  *                       most slots of the stack
- *   D                   forgets how deep the stack was
- *   P <0 or 1>          counts by function from now on, or no longer
+ *   D                   resets the greatest depth of the stack
+ *   P <0 or 1>          starts or stops counting by function
  *   Q                   those counts: lines of computrons and function
  *   B <folder>          makes a copy of this process and its machine, with pipes in that folder
  *
@@ -63,7 +63,7 @@ static const xsHostHooks CANARY = { NULL, counted, NULL };
 static char* report;
 static size_t reportLength, reportRoom;
 
-static void tell(const char* name, unsigned int computrons)
+static void addLine(const char* name, unsigned int computrons)
 {
 	char line[320];
 	size_t length = (size_t)snprintf(line, sizeof(line), "%u %s\n", computrons, name);
@@ -155,7 +155,7 @@ static void serve(xsMachine* machine, char kind, char* bytes, size_t length)
 			}
 			else if (kind == 'Q') {
 				reportLength = 0;
-				tellProfile(the, tell);
+				reportProfile(the, addLine);
 				sendFrame('.', NULL, 0, report, reportLength);
 			}
 			else if (kind == 'J' && xsTypeOf(xsResult) != xsUndefinedType) {
@@ -169,7 +169,7 @@ static void serve(xsMachine* machine, char kind, char* bytes, size_t length)
 	depth--;
 }
 
-/** The copy answers; this one says nothing. */
+/** The copy answers; this process does not. */
 static void copy(const char* folder)
 {
 	static const char REFUSED[] = "XS: the process cannot be copied";
