@@ -100,7 +100,7 @@ test("an address of another computer is refused in one sentence, with exit code 
   expect({ exitCode, stderr, stdout }).toEqual({
     exitCode: 2,
     stderr:
-      'backends: --host "192.0.2.1": is no address of this computer; 127.0.0.1 or 0.0.0.0 would do',
+      'backends: --host "192.0.2.1": is no address of this computer; use 127.0.0.1 or 0.0.0.0',
     stdout: "",
   });
 });
@@ -123,7 +123,7 @@ test("a taken port is named, and no server is announced", async () => {
   const { exitCode, stderr, stdout } = await backends("--host", "127.0.0.1", `${free}`, `${port}`);
   expect({ exitCode, stderr, stdout }).toEqual({
     exitCode: 2,
-    stderr: `backends: port ${port} is taken; free it or give another one`,
+    stderr: `backends: port ${port} is in use; free it or use another one`,
     stdout: "",
   });
 });

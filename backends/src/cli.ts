@@ -30,13 +30,13 @@ async function run(host: string, wanted: readonly Wanted[]): Promise<void> {
   process.stdout.write(lines.join(""));
 }
 
-/** Why a server cannot listen, and what would do. */
+/** Why a server cannot listen, and what to use instead. */
 function refusal(host: string, port: number, { code, message }: NodeJS.ErrnoException): string {
-  if (code === "EADDRINUSE") return `port ${port} is taken; free it or give another one`;
+  if (code === "EADDRINUSE") return `port ${port} is in use; free it or use another one`;
   if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND") {
-    return `--host "${host}": is no address of this computer; 127.0.0.1 or 0.0.0.0 would do`;
+    return `--host "${host}": is no address of this computer; use 127.0.0.1 or 0.0.0.0`;
   }
-  return `port ${port} cannot be had: ${message}`;
+  return `port ${port} cannot be opened: ${message}`;
 }
 
 /** a, b, … z, then b27 and so on, as the proxy calls backends without a name. */

@@ -4,11 +4,11 @@ import { CONTINUE, nameItself, refuse } from "./http.ts";
 import { type Message, MessageReader } from "./http-reader.ts";
 import { echoLines } from "./lines.ts";
 
-/** Steps that may wait, and bytes that the client has still to read: with more, no further request is read. */
+/** Limits of waiting steps and of bytes that the client has not read yet: beyond them no further request is read. */
 const STEPS_MAX = 64;
 const UNREAD_BYTES_MAX = 2 ** 20;
 
-/** An answer is over. */
+/** The end of an answer. */
 export const IDLE: Step = {
   run(connection) {
     connection.idle();
@@ -19,17 +19,17 @@ export const IDLE: Step = {
 /** Bytes of the pattern, made once. */
 const PIECE = Buffer.alloc(64 * 1024, "0123456789abcdef");
 
-/** Bytes of the longest method that Node's parser takes, and of the blank behind it. */
+/** Bytes of the longest method that Node's parser accepts, and of the blank after it. */
 const METHOD_BYTES_MAX = Math.max(...METHODS.map(({ length }) => length)) + 1;
 
-/** One connection of a backend: HTTP or raw TCP, as its behaviour has it. */
+/** One connection of a backend: HTTP or raw TCP, served as the behaviour says. */
 export class ServedConnection implements Connection {
   readonly socket: BackendSocket;
   readonly name: string;
   receive: (bytes: Buffer) => void = bytes => this.#sniff(bytes);
   #behaviour: Behaviour;
   #stage: Stage;
-  /** What came before it was known whether it is HTTP; nothing once that is known. */
+  /** The first bytes, until they show whether it is HTTP. */
   #first: Buffer | undefined = Buffer.alloc(0);
   #reader: MessageReader | undefined;
   #raw = false;
@@ -37,7 +37,7 @@ export class ServedConnection implements Connection {
   #busy = false;
   /** Ends the wait of a step. */
   #cancel: (() => void) | undefined;
-  /** Cancels the end of an idle connection. */
+  /** Cancels the timer of an idle connection. */
   #keep: (() => void) | undefined;
 
   constructor(socket: BackendSocket, behaviour: Behaviour, stage: Stage) {
@@ -155,7 +155,7 @@ export class ServedConnection implements Connection {
   }
 
   #ended(): void {
-    // Half a method and an end is raw TCP, too; nothing and an end wants nothing.
+    // Half a method and an end is raw TCP, too; an end without bytes needs no answer.
     if (this.#first !== undefined && this.#first.byteLength > 0) this.#talk(this.#first);
     this.#reader?.end();
     if (this.#behaviour.ended) this.#behaviour.ended(this);
@@ -193,7 +193,7 @@ export class ServedConnection implements Connection {
     this.#steps.unshift(...(gapMs > 0 ? [{ waitMs: gapMs }, rest] : [rest]));
   }
 
-  /** False when all of it is sent, or nobody reads it. */
+  /** False when all of it is sent, or its client is gone. */
   #isPouring(bytes: number): boolean {
     for (let left = bytes; left > 0 && this.socket.writable; ) {
       const piece = left < PIECE.byteLength ? PIECE.subarray(0, left) : PIECE;

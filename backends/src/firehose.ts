@@ -2,7 +2,7 @@ import type { Behaviour } from "./behaviour.ts";
 import { answerBytes, BYTES_MAX } from "./http.ts";
 
 /**
- * Sends as fast as the client reads, once the client has said something, until it leaves or has
+ * Sends as fast as the client reads, after the client's first bytes, until the client closes or has
  * `bytesMax` bytes.
  */
 export function firehose({ bytesMax = BYTES_MAX } = {}): Behaviour {

@@ -1,6 +1,6 @@
 import type { Behaviour } from "./behaviour.ts";
 
-/** Resets every `every`-th connection when its first bytes have come. */
+/** Resets every `every`-th connection when its first bytes arrive. */
 export function flaky({ every = 3 } = {}): Behaviour {
   let connections = 0;
   return {

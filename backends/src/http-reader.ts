@@ -1,17 +1,17 @@
-/** One HTTP message as it came. */
+/** One received HTTP message. */
 export interface Message {
   /** The first line. */
   readonly line: string;
-  /** Names as they were spelled, values without blanks around. */
+  /** Names as received, values without surrounding blanks. */
   readonly fields: readonly (readonly [name: string, value: string])[];
   /** Values of a field, spelled in any case. */
   all(name: string): string[];
   /** The body without its framing; empty where the reader is not strict. */
   readonly body: Buffer;
-  /** Bytes of the body that have come. */
+  /** Received bytes of the body. */
   readonly bodyBytes: number;
   readonly framing: "none" | "length" | "chunked" | "close";
-  /** Its end came: the last byte, the last chunk, or the close that ends it. */
+  /** Its end has arrived: the last byte, the last chunk, or the close that ends it. */
   readonly complete: boolean;
 }
 
@@ -20,7 +20,7 @@ class Parts implements Message {
   readonly fields: (readonly [string, string])[];
   framing: Message["framing"] = "none";
   complete = false;
-  /** Bytes until the end of the body or of the chunk; the two bytes behind a chunk included. */
+  /** Bytes until the end of the body or of the chunk, including the two bytes after a chunk. */
   left = 0;
   bodyBytes = 0;
   readonly pieces: Buffer[] = [];
@@ -45,12 +45,12 @@ class Parts implements Message {
   }
 }
 
-/** Most bytes of a head, of a chunk's line, and of trailers. */
+/** Maximum bytes of a head, of a chunk's line, and of trailers. */
 const HEAD_BYTES_MAX = 64 * 1024;
 
 /**
- * Reads messages off one connection, written apart from the firmware's reader so that the two can
- * disagree: what it cannot read is `broken`, and nothing behind it is read.
+ * Reads the messages of one connection, independent of the firmware's reader so that the two can disagree. After
+ * the first error (`broken`) nothing more is read.
  *
  * A strict one keeps the messages and their bodies, and refuses what our proxy never forwards: chunk
  * extensions, trailers, `chunked` in capitals. The other one reads them, and only counts the bytes of bodies.
@@ -67,7 +67,7 @@ export class MessageReader {
   #head: (message: Message) => void;
   #strict: boolean;
 
-  /** `head` hears of each message whose head is there, `ready` of each one that is complete. */
+  /** `head` is called for each message when its head is complete, `ready` when all of it is. */
   constructor(
     kind: "request" | "response",
     ready: (message: Message) => void = () => {},
@@ -90,7 +90,7 @@ export class MessageReader {
     while (this.broken === undefined && !this.#released && this.#step());
   }
 
-  /** Another protocol follows: reads nothing more, and returns what it has not read. */
+  /** Another protocol follows: stops reading, and returns the rest. */
   release(): Buffer {
     const rest = this.#rest;
     this.#rest = Buffer.alloc(0);
@@ -186,7 +186,7 @@ export class MessageReader {
     if (this.#rest.byteLength < end + 4) return false;
     const last = this.#indexOf("\r\n\r\n", end);
     if (this.#strict && last !== end) {
-      this.broken = "a trailer"; // none is ever passed on
+      this.broken = "a trailer"; // the proxy forwards none
       return false;
     }
     if (last < 0) return false;
@@ -207,7 +207,7 @@ export class MessageReader {
     if (this.#strict && count > 0) message.pieces.push(this.#rest.subarray(0, count));
   }
 
-  /** Where this stands in what was not read; too many bytes without it are no HTTP. */
+  /** Position of this text in the unread bytes; too many bytes without it are an error. */
   #indexOf(text: string, from = 0): number {
     const at = this.#rest.indexOf(text, from);
     if (at < 0 && this.#rest.byteLength > HEAD_BYTES_MAX) this.broken = "a head too long";

@@ -30,7 +30,7 @@ test("a request for too many bytes is refused with the maximum", async () => {
   const { heard } = await ask(request("GET /bytes/1073741825"));
   const [{ status, body }] = answers(heard.text);
   expect(status).toBe(400);
-  expect(body).toBe("a: /bytes/1073741825 is too much; up to 1073741824 would do\n");
+  expect(body).toBe("a: /bytes/1073741825 is too much; the maximum is 1073741824\n");
 });
 
 test("HEAD is answered like GET, without the bytes", async () => {

@@ -1,7 +1,7 @@
 import type { Connection, Steps } from "./behaviour.ts";
 import type { Message } from "./http-reader.ts";
 
-/** Most bytes that one answer has: a client that asks for more by mistake would be served for days. */
+/** Maximum bytes of one answer, so that a request for too many by mistake does not take days. */
 export const BYTES_MAX = 2 ** 30;
 
 export const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -27,7 +27,7 @@ export function chunked(chunks: readonly string[]): string {
   return [...chunks, ""].map(chunk => `${chunk.length.toString(16)}\r\n${chunk}\r\n`).join("");
 }
 
-/** What a backend answers unless its behaviour says more: its name, what it was asked, and how much it was sent. */
+/** The default answer: the backend's name, the request, and the length of its body. */
 export function nameItself(request: Message, connection: Connection): Steps {
   const { name } = connection;
   const [method, path] = request.line.split(" ");
@@ -37,7 +37,7 @@ export function nameItself(request: Message, connection: Connection): Steps {
     return answerText("200 OK", `${name}: ${method} ${path}${sent}\n`, request, connection);
   }
   if (Number(digits) <= BYTES_MAX) return answerBytes(Number(digits), request, connection);
-  const text = `${name}: ${path} is too much; up to ${BYTES_MAX} would do\n`;
+  const text = `${name}: ${path} is too much; the maximum is ${BYTES_MAX}\n`;
   return answerText("400 Bad Request", text, request, connection);
 }
 
@@ -51,7 +51,7 @@ function answerText(status: string, text: string, request: Message, { name }: Co
   return answer(status, ["Content-Type: text/plain"], text.length, [{ send: text }], request, name);
 }
 
-/** The whole answer: no body for HEAD, and a close for a client that wants no other request. */
+/** The steps of an answer: no body for HEAD, and a close if the client wants it. */
 function answer(
   status: string,
   fields: readonly string[],
@@ -71,7 +71,7 @@ function answer(
   ];
 }
 
-/** What came is no request. */
+/** Answers a malformed request. */
 export function refuse(): Steps {
   return [{ send: "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n" }, { close: "end" }];
 }

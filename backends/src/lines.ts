@@ -1,14 +1,14 @@
 import { Transform } from "node:stream";
 import type { BackendSocket, Behaviour, Stage } from "./behaviour.ts";
 
-/** Bytes of a line that are kept until its end comes; a longer one is echoed in pieces. */
+/** Bytes of a line that are kept until its end arrives; a longer one is echoed in pieces. */
 const LINE_BYTES_MAX = 64 * 1024;
 
 const LF = 10;
 
 /**
- * The raw TCP side of a backend: gives each line back with the backend's name before it. A last line
- * that only the client's end ends gets its LF here. `head` is what came already.
+ * The raw TCP side of a backend: echoes each line with the backend's name before it. A last line without LF
+ * gets one. `head` is what has arrived already.
  */
 export function echoLines(
   socket: BackendSocket,
@@ -20,7 +20,7 @@ export function echoLines(
   let rest = Buffer.alloc(0);
   let cancel: (() => void) | undefined;
 
-  /** Says `lines`, each after its pause; until `done` nothing more is read. */
+  /** Sends `lines`, each after its pause; nothing more is read until `done`. */
   const say = (lines: Buffer[], done: () => void): void => {
     if (lines.length === 0) {
       done();

@@ -56,7 +56,7 @@ ${columns(Object.entries(BEHAVIOURS).map(([name, { help }]) => [name, help]))}`,
   word: readWanted,
 } as const satisfies Command;
 
-/** The servers that are wanted. */
+/** The servers of a command line. */
 export function readServers({
   words,
 }: CommandLine<typeof BACKENDS.options, Wanted>): readonly Wanted[] {
@@ -64,7 +64,7 @@ export function readServers({
   if (ports.length === 0)
     throw new UsageError("no port was given; try: npm run backends -- 8080 8081");
   const twice = ports.find((port, index) => ports.indexOf(port) !== index);
-  if (twice !== undefined) throw new UsageError(`port ${twice} was given twice; wanted once`);
+  if (twice !== undefined) throw new UsageError(`port ${twice} was given twice`);
   return words;
 }
 

@@ -2,54 +2,54 @@ import type { Behaviour, Connection, Step, Steps } from "./behaviour.ts";
 import { CONTINUE, chunked } from "./http.ts";
 import type { Message } from "./http-reader.ts";
 
-/** How a backend treats those who connect, as data. Without any of it, it answers at once and echoes raw TCP. */
+/** How a backend treats its clients, as data. By default it answers at once and echoes raw TCP. */
 export interface Script {
-  /** What it answers: status, headers, and a body that is this text, or so many bytes. */
+  /** The answer: status, headers, and a body that is this text, or this many bytes. */
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly bodyBytes?: number;
-  /** How the end of its body is known: by its length, by the last chunk, or by the close. */
+  /** The framing of the body: its length, chunks, or the close. */
   readonly framing?: "length" | "chunked" | "close";
-  /** Pause before each answer, and the rate at which it is sent then. */
+  /** Pause before each answer, and the rate at which it is sent. */
   readonly latencyMs?: number;
   readonly bytesPerSecond?: number;
-  /** Answers when the request's head is there, and does not look at the body. */
+  /** Answers after the request's head, and ignores the body. */
   readonly early?: boolean;
-  /** Agrees to speak another protocol, and echoes. */
+  /** Accepts an upgrade, and echoes. */
   readonly upgrades?: boolean;
-  /** Speaks first. */
+  /** Bytes that it sends first. */
   readonly greeting?: string;
-  /** What raw TCP gets: all of it back, the answer's body and a close, or nothing. */
+  /** The answer to raw TCP: an echo, the answer's body and a close, or nothing. */
   readonly raw?: "echo" | "answer" | "swallow";
-  /** Takes all that it is sent, and never says a word. */
+  /** Receives everything and sends nothing. */
   readonly silent?: boolean;
-  /** Hangs up, or resets, where an answer is due. */
+  /** Closes, or resets, instead of answering. */
   readonly closes?: boolean;
   readonly resets?: boolean;
-  /** Dies, with all that it has, after so many bytes of an answer's body. */
+  /** Stops, with all its connections, after this many bytes of an answer's body. */
   readonly diesAfterBytes?: number;
 }
 
-/** What a script tells of. */
+/** Events of a script. */
 export interface ScriptEvents {
   /** A whole request, before its answer. */
   requested(request: Message): void;
   /** Bytes of raw TCP or of an upgraded connection. */
   received(bytes: Buffer): void;
-  /** What came is no request. */
+  /** A malformed request. */
   broken(why: string): void;
-  /** The script wants the whole backend to stop. */
+  /** The script stops the whole backend. */
   dies(): void;
 }
 
 /** Bytes of one chunk. */
 const CHUNK_BYTES = 1000;
 
-/** Between two pieces of a slow answer. */
+/** Pause between two pieces of a slow answer. */
 const DRIP_MS = 20;
 
-/** Plays a script; `events` hears what comes. */
+/** Plays a script, and reports to `events`. */
 export function scripted(script: Script, events: ScriptEvents): Behaviour {
   const { early = false, greeting, raw = "echo", silent, closes, resets, upgrades } = script;
   return {
@@ -98,7 +98,7 @@ function switchTo(protocol: string, events: ScriptEvents): Steps {
     let echoed = false;
     connection.upgrade(bytes => {
       events.received(bytes);
-      if (!echoed) socket.write(bytes); // came behind the head
+      if (!echoed) socket.write(bytes); // arrived after the head
     });
     echoed = true;
     socket.pipe(socket);
@@ -142,12 +142,12 @@ function answerOf(
   return steps;
 }
 
-/** The body that was asked for, or this one. */
+/** The requested body, or the default one. */
 function bodyOf({ body, bodyBytes }: Script, otherwise: string): string {
   return bodyBytes === undefined ? (body ?? otherwise) : patterned(bodyBytes);
 }
 
-/** So many bytes, of which none can be lost, added or moved unseen. */
+/** A pattern in which a lost, added or moved byte is noticed. */
 export function patterned(count: number): string {
   let text = "";
   for (let at = 0; text.length < count; at++) text += `${at.toString(36)} `;

@@ -8,7 +8,7 @@ import type {
 } from "./behaviour.ts";
 import { ServedConnection } from "./connection.ts";
 
-/** Idle connections are closed after so long, as Node's HTTP server does it. */
+/** Idle connections are closed after this time, as in Node's HTTP server. */
 const KEEP_ALIVE_MS = 5_000;
 
 const REAL_TIME: Timing = {
@@ -18,18 +18,18 @@ const REAL_TIME: Timing = {
   },
 };
 
-/** The listener of a backend, and the connections that it has accepted. */
+/** The listener of a backend, and its accepted connections. */
 export class Server {
-  /** Connections that it ever had, those that said nothing included. */
+  /** All connections so far, also those without a byte. */
   connectionsTotal = 0;
-  /** Connections that are open now. */
+  /** Current connections. */
   readonly sockets = new Set<BackendSocket>();
   #network: BackendNetwork;
   #accept: (socket: BackendSocket) => void;
   #listener: BackendListener | undefined;
   #port = 0;
 
-  /** `accept` serves each connection. */
+  /** `accept` is called with each connection. */
   constructor(network: BackendNetwork, accept: (socket: BackendSocket) => void) {
     this.#network = network;
     this.#accept = accept;
@@ -39,12 +39,12 @@ export class Server {
     return this.sockets.size;
   }
 
-  /** Where it listens, or did last. */
+  /** The port that it listens on, or did last. */
   get port(): number {
     return this.#port;
   }
 
-  /** Rejects with what `listen` reports, such as EADDRINUSE. Port 0 is any free port. */
+  /** Rejects with the error of `listen`, such as EADDRINUSE. Port 0 is any free port. */
   listen(port: number, host?: string): Promise<void> {
     const listener = this.#network.createServer({ allowHalfOpen: true, noDelay: true });
     listener.on("connection", (socket: BackendSocket) => {
@@ -66,7 +66,7 @@ export class Server {
     });
   }
 
-  /** Refuses new connections, until it listens again; those that it has go on. */
+  /** Refuses new connections until it listens again; current ones continue. */
   refuse(): void {
     this.#listener?.close();
     this.#listener = undefined;
@@ -77,7 +77,7 @@ export class Server {
     for (const socket of this.sockets) socket.destroy();
   }
 
-  /** Refuses new connections and closes those that it has; resolves when that is done. */
+  /** Refuses new connections and closes current ones; resolves when that is done. */
   stop(): Promise<void> {
     const listener = this.#listener;
     const closed = new Promise<void>(resolve => {
@@ -91,10 +91,10 @@ export class Server {
 }
 
 export interface BackendOptions {
-  /** What the server calls itself in every answer. */
+  /** The server's name in every answer. */
   readonly name: string;
   readonly behaviour: Behaviour;
-  /** The network to listen on; the computer's own when not given. */
+  /** The network to listen on; the computer's own by default. */
   readonly network?: BackendNetwork;
   readonly clock?: Timing;
 }
@@ -113,8 +113,8 @@ export function backend({ name, behaviour, network = net, clock = REAL_TIME }: B
 
 /**
  * Plays a behaviour on a port. HTTP and raw TCP share the port: the first bytes of a connection
- * decide. A client that ends its sending side still gets its answer; it is gone when it resets.
- * Rejects with what `listen` reports, such as EADDRINUSE.
+ * decide. A client that ends its sending side still gets its answer; a reset ends the connection.
+ * Rejects with the error of `listen`, such as EADDRINUSE.
  */
 export async function serve({ port, host, ...options }: ServeOptions): Promise<Server> {
   const server = backend(options);

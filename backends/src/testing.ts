@@ -6,7 +6,7 @@ import { serve } from "./serve.ts";
 /** Time from a client to the backend. */
 export const LATENCY_MS = 1;
 
-/** A backend `a` on a network in memory, with time that stands still until told. For tests only. */
+/** A backend `a` on a network in memory, in virtual time. For tests only. */
 export async function play(behaviour: Behaviour) {
   const clock = new VirtualClock();
   const network = new Network({ clock, latencyMs: LATENCY_MS });
@@ -18,7 +18,7 @@ export async function play(behaviour: Behaviour) {
   return { clock, network, host, server: await serving, connect };
 }
 
-/** What a socket brings, as it comes. */
+/** What a socket receives. */
 export interface Heard {
   /** Its bytes, one character each. */
   text: string;
@@ -41,7 +41,7 @@ export function hear(socket: MockSocket): Heard {
   return heard;
 }
 
-/** A request as a client writes it. */
+/** The text of a request. */
 export function request(line: string, headers: Record<string, string> = {}, body = ""): string {
   const lines = Object.entries({ Host: "a", ...headers }).map(([key, value]) => `${key}: ${value}`);
   return `${[`${line} HTTP/1.1`, ...lines].join("\r\n")}\r\n\r\n${body}`;
@@ -53,7 +53,7 @@ export interface Answer {
   readonly body: string;
 }
 
-/** The answers that `text` is made of, by their Content-Length; to HEAD if they have no body. */
+/** Splits `text` into answers, by their Content-Length; those to HEAD have no body. */
 export function answers(text: string, { head = false } = {}): Answer[] {
   const found: Answer[] = [];
   for (let at = 0; at < text.length; ) {

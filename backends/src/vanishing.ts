@@ -1,6 +1,6 @@
 import type { Behaviour } from "./behaviour.ts";
 
-/** Takes the connection and all it is sent, and never says a word; closes when the client does. */
+/** Accepts the connection and all bytes, and sends nothing; closes when the client does. */
 export function vanishing(): Behaviour {
   return { takes: () => [] };
 }
