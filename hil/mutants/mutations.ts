@@ -102,7 +102,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "forget the clients that wait for a slot",
     file: "proxy/admission.ts",
-    find: "      this.#leaveQueue(next.session);\n      this.#admit(next.session);\n",
+    find: "      this.#leaveQueue(next.session);\n      this.#admitted++;\n      next.session.admit();\n",
     replace: "      this.#leaveQueue(next.session);\n",
   },
   {
@@ -120,7 +120,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "lose a request behind a chunked body",
     file: "http1/relay.ts",
-    find: "    if (length < count && body.excess > 0) from.unread(piece.subarray(count - body.excess));\n",
+    find: "    if (length < count && body.excess) from.unread(piece.subarray(count - body.excess));\n",
     replace: "",
   },
 ];

@@ -75,7 +75,7 @@ async function letIn(bench: Bench, text: string): Promise<void> {
   await bench.until(() => first.bytesRead > 0);
   const others = Array.from({ length: QUEUE }, () => open(bench));
   for (const other of others) other.write(text);
-  await bench.until(() => bench.look(["proxy", "queued"]) === QUEUE);
+  await bench.until(() => bench.look(["proxy", "admission", "queued"]) === QUEUE);
   bench.look(["runtime", "changeBackend"], ["a", { state: "maint" }]);
   first.end();
   await bench.until(() => others.every(other => other.closed));

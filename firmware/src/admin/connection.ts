@@ -106,10 +106,6 @@ export class AdminConnection implements EndpointOwner, Timed {
     else if (this.#client.writeClosed) this.end();
   }
 
-  onLost(): void {
-    this.end();
-  }
-
   failed(error: unknown): void {
     this.#context.report({
       level: "E",

@@ -210,8 +210,8 @@ export class RunningConfig {
   #suspend(): void {
     const { proxy, report } = this.#parts;
     const { suspended } = this;
-    if (proxy.suspended === suspended) return;
-    proxy.suspended = suspended;
+    if (proxy.admission.suspended === suspended) return;
+    proxy.admission.suspended = suspended;
     const what = suspended ? "suspended" : "resumed";
     report({ level: suspended ? "W" : "I", on: "config", what });
   }

@@ -33,15 +33,15 @@ export function boardStatus({ parts, proxy, running, token }: RuntimeApi) {
     /** Bytes that are kept free, clients refused and sessions ended to keep them free. */
     memory: {
       reserve: MEMORY_RESERVE_BYTES,
-      refused: proxy.refusals.noMemory,
+      refused: proxy.admission.refusals.noMemory,
       shed: proxy.memory.shed,
     },
-    refusals: proxy.refusals,
+    refusals: proxy.admission.refusals,
     /** Sessions that were ended because clients were queued and they moved the fewest bytes. */
-    slowEnded: proxy.slowEnded,
+    slowEnded: proxy.admission.slowEnded,
     /** Clients that have connected since the start. */
     clientsTotal: proxy.clientsTotal,
-    traffic: proxy.traffic,
+    traffic: proxy.shared.traffic,
     ip: link.address ?? null,
     rssi: link.rssi ?? null,
     /** Connections that sessions hold, and that the board has. */
@@ -49,7 +49,7 @@ export function boardStatus({ parts, proxy, running, token }: RuntimeApi) {
     sessions: proxy.sessions,
     sessionsMax: proxy.budget.sessionsMax,
     /** Clients that wait for a slot, and requests that wait for a backend. */
-    queued: proxy.queued + proxy.pool.queue.length,
+    queued: proxy.admission.queued + proxy.pool.queue.length,
     balance: proxy.config.balance,
     configuration: {
       source: running.source,

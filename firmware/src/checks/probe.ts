@@ -83,13 +83,14 @@ export class Probe implements EndpointOwner {
 
   /** Received bytes also show that the connection is established; see `Connector.onReady`. */
   onReady(endpoint: Endpoint): void {
-    if (!endpoint.connected && endpoint.readable === 0) return;
-    if (this.#head === undefined) this.#connected(endpoint);
+    const isConnected = endpoint.connected || endpoint.readable > 0;
+    if (isConnected && this.#head === undefined) this.#connected(endpoint);
     while (this.#endpoint !== undefined && endpoint.readable > 0) this.#read(endpoint);
-    if (this.#endpoint !== undefined && endpoint.ended) this.onLost();
+    if (this.#endpoint !== undefined && endpoint.ended) this.#closed();
   }
 
-  onLost(): void {
+  /** The backend has closed the connection. */
+  #closed(): void {
     this.#body?.closed();
     if (this.#head === undefined) this.#finish("L4CON");
     else if (this.#body?.done) this.#judgeBody();

@@ -43,7 +43,7 @@ const ADVICE = deepFreeze({
 
 export type AnswerStatus = keyof typeof ADVICE;
 
-/** After these the connection is as good as before. */
+/** After these the connection may serve another request. */
 export const KEEPS_ALIVE: readonly AnswerStatus[] = Object.freeze([404, 502, 503, 504, 508]);
 
 /** Seconds after which a client that met a full proxy may try again. */

@@ -151,7 +151,7 @@ describe("bodies", () => {
     ["HTTP/2", "HTTP/2.0 200 OK\r\nContent-Length: 2\r\n\r\nok"],
     ["a head that is too long", `HTTP/1.1 200 OK\r\nA: ${"b".repeat(10_000)}\r\n\r\n`],
     [
-      "a 101 that nobody asked for",
+      "a 101 that was not requested",
       "HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
     ],
   ])(
@@ -208,7 +208,7 @@ describe("bodies", () => {
     ["a coding that is not known", "Transfer-Encoding: gzip, chunked", "invalid-answer"],
     ["33 options", `Connection: ${Array(33).fill("a").join()}`, "invalid-answer"],
   ])(
-    "an answer with %s: log and client are told so, and the backend is not blamed",
+    "an answer with %s: the log and the reply name the cause, and the backend is not blamed",
     async (_, fields, why) => {
       const lab = new EmulatedLab();
       const seen = httpBackend(() => `HTTP/1.1 200 OK\r\n${fields}\r\n\r\nok`);

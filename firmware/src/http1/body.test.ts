@@ -28,9 +28,9 @@ function decode(framing: Framing, text: string, sizes: readonly number[]) {
     const length = reader.decode(piece);
     expect(length).toBeLessThanOrEqual(count);
     body += String.fromCharCode(...piece.subarray(0, length));
-    used += count - reader.excess;
+    used += count - (reader.excess ?? 0);
   }
-  return { body, used, done: reader.done, broken: reader.broken };
+  return { body, used, done: reader.done, broken: reader.broken === true };
 }
 
 function decodeAllWays(framing: Framing, text: string) {

@@ -5,12 +5,12 @@ import type { Framing } from "./framing.ts";
 export interface BodyReader {
   readonly done: boolean;
   /** The delimiters are not what they must be, or the body is too large. */
-  readonly broken: boolean;
-  readonly tooLarge: boolean;
+  readonly broken?: boolean;
+  readonly tooLarge?: boolean;
   /** Bytes that may be read at once, as far as is known; 0 from the end of the body on. */
   readonly wanted: number;
   /** Bytes of the last piece that do not belong to the body: to the next message, or to none. */
-  readonly excess: number;
+  readonly excess?: number;
   /**
    * Brings the body's bytes to the front of `piece`, over the delimiters, and returns their count. The
    * piece must be no longer than `wanted`.
@@ -46,18 +46,6 @@ class PlainBody implements BodyReader {
   constructor(length: number) {
     this.wanted = length;
     this.done = length === 0;
-  }
-
-  get broken(): boolean {
-    return false;
-  }
-
-  get tooLarge(): boolean {
-    return false;
-  }
-
-  get excess(): number {
-    return 0;
   }
 
   decode({ byteLength }: Uint8Array): number {

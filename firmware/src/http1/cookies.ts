@@ -17,7 +17,7 @@ export function hasStickyCookie(head: Head, field: Field): boolean {
 }
 
 /**
- * A field's cookies but ours, which is none of the backend's business: calls `piece` with each stretch of them.
+ * A field's cookies without ours, which no backend shall see: calls `piece` with each stretch of them.
  */
 export function withoutStickyCookie(
   head: Head,

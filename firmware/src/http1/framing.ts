@@ -18,7 +18,7 @@ export function requestFraming(head: Head, method: string): Framing | undefined 
   return framing;
 }
 
-/** A response's framing; `undefined` when it cannot be told, and so not be trusted. */
+/** A response's framing; `undefined` when it is ambiguous, so that the response cannot be trusted. */
 export function responseFraming(head: Head, method: string): Framing | undefined {
   const { status } = head;
   if (status < 200 || status === 204) return "none";

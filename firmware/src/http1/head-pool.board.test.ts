@@ -44,7 +44,7 @@ test.each([
       });
       await lab.clock.run({ until: () => clients.every(({ client }) => client.closed) });
       expect(lab.board.fatal).toBeUndefined();
-      // Where memory is low some are refused or cut; nobody is forgotten.
+      // Where memory is low some are refused or cut; each request has an end.
       for (const { received } of clients)
         expect(received.text).toMatch(/^(HTTP\/1\.1 (200|414|503) |$)/);
     }

@@ -2,13 +2,13 @@ import { expect, test } from "vitest";
 import { MEMORY_RESERVE_BYTES } from "../net/memory-reserve.ts";
 import type { Platform } from "../platform.ts";
 import { BUFFER_BYTES } from "./head.ts";
-import { HeadPool, LONG_HEADS_BYTES, LongHeadMemory } from "./head-pool.ts";
+import { HeadPool, LONG_HEADS_BYTES } from "./head-pool.ts";
 
 const LIMITS = { headBytesMax: 9_216, headLinesMax: 101 };
 
 function bench({ limits = LIMITS, free = undefined as number | undefined } = {}) {
   const vitals = { freeHeapBytes: free };
-  const room = new LongHeadMemory({ vitals } as unknown as Platform);
+  const room = { heldBytes: 0, platform: { vitals } as unknown as Platform };
   return { room, vitals, heads: new HeadPool(limits, room) };
 }
 

@@ -17,13 +17,9 @@ export const LONG_HEADS_BYTES = 33 * 1_024;
 const SESSION_BUFFERS = 3;
 
 /** Bytes of all long heads of a proxy, including those of previous configurations. */
-export class LongHeadMemory {
-  heldBytes = 0;
+export interface LongHeadMemory {
+  heldBytes: number;
   readonly platform: Platform;
-
-  constructor(platform: Platform) {
-    this.platform = platform;
-  }
 }
 
 /**

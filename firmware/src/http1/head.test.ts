@@ -181,7 +181,7 @@ describe("a request's head", () => {
     ["a method without end", "G".repeat(2000), 414],
     ["fields without end", `GET / HTTP/1.1\r\n${"A: b\r\n".repeat(10)}C: ${"d".repeat(2000)}`, 431],
     [
-      "more options than anybody has",
+      "more options than any client has",
       `GET / HTTP/1.1\r\nConnection: ${",".repeat(16)}\r\nUpgrade: ${"a,".repeat(16)}\r\n`,
       431,
     ],

@@ -13,7 +13,7 @@ const CLIENTS = 12;
 const head = (method = "GET", path = "/", more = "") =>
   `${method} ${path}${"a".repeat(LONG)} HTTP/1.1\r\nHost: x\r\n${more}\r\n`;
 
-const held = (lab: EmulatedLab) => lab.app!.proxy.longHeadMemory.heldBytes;
+const held = (lab: EmulatedLab) => lab.app!.proxy.shared.longHeadMemory.heldBytes;
 
 async function labWith(backend: (socket: MockSocket) => void) {
   const lab = new EmulatedLab();
@@ -123,7 +123,7 @@ test.each<[string, string, (socket: MockSocket) => void, (socket: MockSocket) =>
     s => s.destroy(),
   ],
   [
-    "pipelined requests whose answers nobody reads",
+    "pipelined requests whose answers are not read",
     head() + head() + head(),
     s => s.on("data", () => s.write(answerHead())),
     s => {

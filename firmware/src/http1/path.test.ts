@@ -298,7 +298,7 @@ describe("the names of a host", () => {
     ["secret.home.", "secret.home/", "secret.home"],
     ["Secret.home.:8080", "secret.home/", "Secret.home:8080"],
     ["secret", "/", "secret"],
-  ])("%s has the route %s, and the backend hears %s", (host, to, heard) => {
+  ])("%s has the route %s, and the backend receives %s", (host, to, heard) => {
     expect(asked("/", host)).toMatchObject({ to, host: heard });
     expect(asked(`http://${host}/`, host)).toMatchObject({ to, host: heard, forwarded: "/" });
   });

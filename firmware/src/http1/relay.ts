@@ -30,7 +30,7 @@ export function relay(
     const piece = count === scratch.byteLength ? scratch : scratch.subarray(start, start + count);
     from.read(piece);
     const length = body.decode(piece);
-    if (length < count && body.excess > 0) from.unread(piece.subarray(count - body.excess));
+    if (length < count && body.excess) from.unread(piece.subarray(count - body.excess));
     if (length > 0) {
       if (chunked) to.write(wrapChunk(scratch, length));
       else to.write(length === count ? piece : piece.subarray(0, length));

@@ -1,7 +1,7 @@
 import type { Endpoint } from "../net/endpoint.ts";
 import { ascii } from "../text/ascii.ts";
 
-/** Pieces of a body are gathered until they are so long: less would be a segment that is not worth it. */
+/** Pieces of a body are collected up to this size, so that each write fills a segment. */
 const GATHERED_BYTES = 512;
 
 /** Bytes of a reply on their way at once. */

@@ -124,7 +124,7 @@ describe("headers", () => {
     }
   });
 
-  test("Connection cannot take a client's own X-Request-Id away: the backend hears the id that the log has", async () => {
+  test("Connection cannot take a client's own X-Request-Id away: the backend receives the id that the log has", async () => {
     const request = await forwarded([
       "X-Request-Id: theirs",
       "Connection: X-Request-Id, X-Gone",

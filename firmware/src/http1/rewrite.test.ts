@@ -167,7 +167,7 @@ describe("a request", () => {
     ]);
   });
 
-  test("of a trusted peer that contradicts itself, or says nothing, is told by us", () => {
+  test("of a trusted peer that contradicts itself, or says nothing, is written by the proxy", () => {
     const twice = "X-Forwarded-Proto: https\r\nX-Forwarded-Proto: http\r\n";
     for (const said of ["", twice]) {
       const text = request(`GET / HTTP/1.1\r\nHost: x\r\n${said}\r\n`, { trusted: true });

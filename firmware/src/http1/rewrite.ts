@@ -168,8 +168,8 @@ function forwarded(
 /**
  * Writes the head for a client into `buffer`; returns its length.
  *
- * @param framing - how we delimit the body; `none` keeps a Content-Length that tells of a body not sent
- * @param connection - what the client is told about the connection
+ * @param framing - how we delimit the body; `none` keeps the Content-Length of a body that is not sent
+ * @param connection - what Connection says to the client
  * @param setCookie - a cookie for the client; no shared cache may store it
  * @param protocol - the field with the protocol that a 101 changes to
  */
@@ -184,7 +184,7 @@ export function rewriteResponse(
   const out = new HeadWriter(buffer);
   out.bytes(HTTP_1_1);
   // The status, the reason and the line's end: after "HTTP/1.1 " of the line that came. The blank before
-  // the reason stands there also where the reason is empty (RFC 9112 section 4).
+  // the reason is written also where the reason is empty (RFC 9112 section 4).
   if (head.bytes[STATUS_END] === SPACE) {
     out.piece(head.bytes, STATUS_START, head.fieldsStart);
   } else {

@@ -176,7 +176,7 @@ describe("routes", () => {
     expect(backends[0].requests[1].line).toBe("OPTIONS * HTTP/1.1");
   });
 
-  test("CONNECT and TRACE are refused and no backend hears of them", async () => {
+  test("CONNECT and TRACE are refused and reach no backend", async () => {
     const { lab, backends } = labWith("a");
     await lab.serve();
     for (const [line, host] of [
@@ -190,7 +190,7 @@ describe("routes", () => {
     expect(backends[0].received).toEqual([]);
   });
 
-  test("what follows a refused CONNECT was meant for somebody else, and is no request", async () => {
+  test("what follows a refused CONNECT was meant for another server, and is no request", async () => {
     const { lab, backends } = labWith("a");
     await lab.serve();
     const client = new HttpClient(lab);

@@ -147,7 +147,7 @@ describe("what two servers could read differently is refused", () => {
     ["%00 in the path", "GET /a%00b HTTP/1.1\r\nHost: x\r\n\r\n", 400],
     ["five empty lines before it", `${"\r\n".repeat(5)}GET / HTTP/1.1\r\nHost: x\r\n\r\n`, 400],
     ["a TLS hello", "\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03\n\r\n\r\n", 400],
-  ] as const)("%s: refused, closed, and no backend hears of it", async (_, raw, status) => {
+  ] as const)("%s: refused, closed, and it reaches no backend", async (_, raw, status) => {
     for (const size of [raw.length, 1]) {
       const { lab, backends } = labWith("a", "b");
       await lab.serve(HTTP_ONLY);

@@ -37,7 +37,7 @@ describe("a small board", () => {
     expect(bodies(first.replies)).toEqual(["so !"]);
   });
 
-  test("who waits is let in as soon as somebody has said nothing for a second", async () => {
+  test("a queued client is admitted as soon as another one has been silent for a second", async () => {
     const { lab } = labWith("a");
     await lab.serve({ sessionsMax: 1 });
     const silent = new HttpClient(lab);
@@ -92,7 +92,7 @@ describe("a small board", () => {
     expect(clients.flatMap(({ statuses }) => statuses)).toEqual(clients.map(() => 200));
   });
 
-  test("nobody who is being served loses his slot: newcomers wait, then hear 503", async () => {
+  test("no client that is being served loses its slot: new ones are queued, then get 503", async () => {
     const lab = labOf(
       httpBackend((_request, socket) => {
         lab.clock.after(20_000, () => socket.write(reply("late")));
@@ -156,13 +156,13 @@ describe("a small board", () => {
     await lab.serve({ keepAliveTimeoutMs: 60_000 });
     const client = new HttpClient(lab);
     await client.ask(GET);
-    connections[0].write(reply("unasked"));
+    connections[0].write(reply("unsolicited"));
     await lab.clock.run({ ms: 100 });
     expect(bodies([await client.ask(GET)])).toEqual(["a"]);
     await lab.clock.run({ ms: 5_000 });
     expect(connections.map(({ destroyed }) => destroyed)).toEqual([true, true]);
     expect(bodies([await client.ask(GET)])).toEqual(["a"]);
-    expect(client.received.text).not.toContain("unasked");
+    expect(client.received.text).not.toContain("unsolicited");
   });
 
   test("a board without a socket for a backend says so", async () => {

@@ -4,7 +4,7 @@ import { reply } from "../../../backends/src/http.ts";
 import { collect, EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
 import { httpBackend } from "../../../hil/kit/http-backend.ts";
 
-// The chip tells of received bytes and of a reset one turn after they came. Who writes in between finds
+// The chip reports received bytes and a reset one turn after they came. A write in between finds
 // the connection dead, though the peer's last bytes are still to be announced. Nothing of them is lost.
 //
 // Everything that happens "in one instant" leaves both peers at the same time, and takes the same time
@@ -17,7 +17,7 @@ const RAW = { listeners: [{ port: 80, mode: "tcp" }] };
 
 /**
  * Waits until the board connects to a backend and makes it busy: when it is back, the connection stands,
- * the backend has spoken and ended. Then the board hears of the bytes, and never that it could write.
+ * the backend has sent bytes and closed. Then the board learns of the bytes, and never that it could write.
  */
 async function busyWhileConnecting(lab: EmulatedLab, connections: number): Promise<void> {
   const { stack, tasks } = lab.board;
@@ -57,7 +57,7 @@ describe("a backend that answers early and resets while the upload comes", () =>
   );
 
   test.each(cases)(
-    "by $by: the client gets $what, and nobody is blamed",
+    "by $by: the client gets $what, and no backend is blamed",
     async ({ framing, answer }) => {
       const lab = new EmulatedLab();
       lab.backend("a", socket => {
@@ -151,7 +151,7 @@ test("what comes on a kept connection that is dead answers nothing: the request 
   expect(logged(lab).blamed).toBe(0);
 });
 
-test("a client that sends its body and resets as it is told to continue: the backend gets all of it", async () => {
+test("a client that sends its body and resets when 100 Continue comes: the backend gets all of it", async () => {
   const head = "PUT / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1000\r\n\r\n";
   const lab = new EmulatedLab();
   const backend = httpBackend(

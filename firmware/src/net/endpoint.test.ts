@@ -4,7 +4,6 @@ import { Endpoint } from "./endpoint.ts";
 
 const owner = {
   onReady: () => {},
-  onLost: () => {},
   failed: (error: unknown) => {
     throw error;
   },

@@ -6,10 +6,8 @@ import { ReadAhead, type Source } from "./read-ahead.ts";
 
 /** What an endpoint tells its owner. */
 export interface EndpointOwner {
-  /** Bytes arrived, or there is room again. */
+  /** Bytes have arrived, there is room again, or the peer has closed: see `readable`, `writable` and `ended`. */
   onReady(endpoint: Endpoint): void;
-  /** The peer is gone and every byte it sent has been read. */
-  onLost(endpoint: Endpoint): void;
   /** The first bytes from the peer are about to be passed on: for owners of joined endpoints. */
   onFirstBytes?(endpoint: Endpoint): void;
   /** The bytes from the peer are no text: keywords are no longer looked for in them. */
@@ -245,13 +243,12 @@ export class Endpoint implements PumpSide {
     this.separate();
     this.state = "peer-closed";
     this.writable = 0;
-    this.tell(this.readable === 0);
+    this.tell();
   }
 
-  private tell(lost = false): void {
+  private tell(): void {
     try {
-      if (lost) this.owner.onLost(this);
-      else this.owner.onReady(this);
+      this.owner.onReady(this);
     } catch (error) {
       this.owner.failed(error);
     }

@@ -61,7 +61,7 @@ describe("keywords", () => {
     },
   );
 
-  test("several keywords are told apart, the one that ends first wins", () => {
+  test("of several keywords the one that ends first wins", () => {
     const keywords = [anywhere("STOP"), anywhere("TOP"), anywhere("O")];
     expect(feed(keywords, "xSTOP", [])).toEqual({ passed: 4, found: 2 });
     expect(feed(keywords.slice(0, 2), "xSTOP", [])).toEqual({ passed: 5, found: 0 });

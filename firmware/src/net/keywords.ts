@@ -39,7 +39,7 @@ export class Keywords {
   /** `next[state + column]`. */
   readonly next: Uint16Array<ArrayBuffer>;
   /**
-   * States from here on end the search: `found` + index for a keyword, `found` + `count` for a control byte.
+   * States from this one on end the search: `found` + index for a keyword, `found` + `count` for a control byte.
    */
   readonly found: number;
   /** The number of keywords. */

@@ -61,10 +61,6 @@ export class LingeringClose implements EndpointOwner {
     if (backendSide === undefined || backendSide.state === "closed") this.owner.closed();
   }
 
-  onLost(): void {
-    this.onReady();
-  }
-
   failed(error: unknown): void {
     this.owner.failed(error);
   }

@@ -20,7 +20,7 @@ test("version 2 is the signature, the command, and twelve bytes of addresses", (
   ]);
 });
 
-test("a check of our own names nobody", () => {
+test("a health check names no client", () => {
   expect(text(proxyHeader("v1"))).toBe("PROXY UNKNOWN\r\n");
   expect([...proxyHeader("v2")].slice(12)).toEqual([0x20, 0, 0, 0]);
 });

@@ -58,7 +58,7 @@ function cuts(text: string): string[][] {
   return [[text], ...halves, [...text]];
 }
 
-/** Nobody but the board may have said who the client is. */
+/** Only the board may have said who the client is. */
 const CLAIM = "Host: x\r\nX-Forwarded-For: 10.9.9.9\r\n\r\n";
 
 describe("a request never reaches a backend unread, wherever its bytes are cut", () => {

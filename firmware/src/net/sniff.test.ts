@@ -130,7 +130,7 @@ const RAW: readonly (readonly [string, string, number])[] = [
   ["a whole line that is too long", `CUSTOM /${"x".repeat(1100)} HTTP/1.1\r\n`, 2],
 ];
 
-describe("raw TCP, as soon as it can be told", () => {
+describe("raw TCP, as soon as that is certain", () => {
   test.each(RAW)("%s", (_, text, count) => {
     expect(sniff(bytes(text))).toBe("tcp");
     expect(byteByByte(text)).toEqual(["tcp", count]);

@@ -66,13 +66,9 @@ export class IdleConnections implements EndpointOwner {
     this.shrink(0);
   }
 
-  /** Closes the connection on unsolicited bytes: they belong to no request (response desynchronization). */
+  /** Unsolicited bytes belong to no request (response desynchronization): they end the connection, too. */
   onReady(endpoint: Endpoint): void {
-    if (endpoint.readable > 0) this.#drop(endpoint);
-  }
-
-  onLost(endpoint: Endpoint): void {
-    this.#drop(endpoint);
+    if (endpoint.readable > 0 || endpoint.ended) this.#drop(endpoint);
   }
 
   failed(error: unknown): void {

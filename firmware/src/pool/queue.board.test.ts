@@ -176,7 +176,7 @@ describe("clients of a full board", () => {
     const clients = Array.from({ length: REFUSALS_MAX }, () => come(GET));
     await lab.clock.run({ ms: 100 });
     for (const { text } of clients) expect(text).toMatch(/^HTTP\/1.1 503 /);
-    const { refusals } = lab.app!.proxy;
+    const { refusals } = lab.app!.proxy.admission;
     expect([refusals.full, refusals.unanswered]).toEqual([REFUSALS_MAX, 0]);
   });
 
@@ -218,6 +218,6 @@ test("requests that find the queue full are counted among the refusals", async (
     await lab.clock.run({ ms: 20 });
   }
   await lab.clock.run({ ms: 1_000 });
-  const { refusals } = lab.app!.proxy;
+  const { refusals } = lab.app!.proxy.admission;
   expect([refusals.full, refusals.queueTimeout]).toEqual([1, 1]);
 });

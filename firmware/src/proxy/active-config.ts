@@ -8,7 +8,7 @@ import { trustedBy } from "../net/address.ts";
 import { type Budget, budget } from "../net/connection-budget.ts";
 import { Keywords } from "../net/keywords.ts";
 import { sipKeyOf } from "../net/sip-hash.ts";
-import type { Platform } from "../platform.ts";
+import type { FindKeyword } from "../platform.ts";
 import { Explain } from "../pool/explain.ts";
 import type { Group, Route } from "../pool/group.ts";
 import { IdleConnections } from "../pool/idle-connections.ts";
@@ -16,10 +16,9 @@ import { Pool } from "../pool/pool.ts";
 import { StickTable } from "../pool/stick-table.ts";
 import { StickyCookie } from "../pool/sticky-cookie.ts";
 import { ascii } from "../text/ascii.ts";
-import type { ProxyContext } from "./context.ts";
+import type { AdmissionState, ProxyContext } from "./context.ts";
 import { RETRY_DEADLINE_MS } from "./exchange-state.ts";
-import { Feedback } from "./feedback.ts";
-import type { AdmissionState, SharedState } from "./shared-state.ts";
+import type { SharedState } from "./shared-state.ts";
 
 /** Heads up to here, which nearly all are, are rewritten in one buffer that is always there. */
 const ORDINARY_HEAD_BYTES = 4_096;
@@ -46,11 +45,12 @@ export class ActiveConfig {
     admission: AdmissionState,
     previous?: ActiveConfig,
   ) {
-    const { platform, report } = shared;
+    const { clock, report } = shared;
+    const { findKeyword } = shared.platform;
     this.config = config;
-    this.budget = budget(platform.connectionsMax, config);
+    this.budget = budget(shared.platform.connectionsMax, config);
 
-    this.pool = new Pool(config.backends, config.health, platform, previous?.pool);
+    this.pool = new Pool(config.backends, config.health, shared.platform, previous?.pool);
     const group = this.pool.group(config.balance);
     const routes = routesOf(routesIn(config, this.pool, group));
     const heads = new HeadPool(config, shared.longHeadMemory);
@@ -58,44 +58,33 @@ export class ActiveConfig {
     this.explain = new Explain(report);
     this.explain.picksLeft = config.explain;
 
-    const stickTable = config.sticky === "source" ? new StickTable(platform.clock) : undefined;
-
     this.context = {
-      platform,
+      ...shared,
       config,
-      scratch: shared.scratch,
-      deadlines: shared.deadlines,
-      report,
-      refusals: admission.refusals,
-      traffic: shared.traffic,
+      admission,
+      shouldClose: () => this.#replaced || admission.queued > 0,
 
       pool: this.pool,
       group,
       rawGroup: route(routes, "", "/")?.group,
       routes,
-      feedback: new Feedback(this.checks, stickTable),
-      idle: new IdleConnections(platform.clock, report),
+      checks: this.checks,
+      idle: new IdleConnections(clock, report),
       backendConnectionsMax: this.budget.sessionsMax,
       retryLimits: { attemptsMax: config.retries + 1, withinMs: RETRY_DEADLINE_MS },
-      stickTable,
+      stickTable: config.sticky === "source" ? new StickTable(clock) : undefined,
       stickyCookie: stickyCookie(shared, config),
       explain: this.explain,
 
-      clientKeywords: keywords(platform, config, "client"),
-      backendKeywords: keywords(platform, config, "backend"),
+      clientKeywords: keywords(findKeyword, config, "client"),
+      backendKeywords: keywords(findKeyword, config, "backend"),
 
       heads,
       headBuffer: new Uint8Array(
         Math.min(config.headBytesMax, ORDINARY_HEAD_BYTES) + REWRITE_BYTES,
       ),
-      pseudonym: shared.pseudonym,
       signature: ascii(`${shared.pseudonym}\r\n`),
-      requestId: shared.requestId,
       trusts: trustedBy(config.trustedProxies),
-
-      clientsQueued: () => admission.queued > 0,
-      shouldClose: () => this.#replaced || admission.queued > 0,
-      ended: session => admission.ended(session),
     };
   }
 
@@ -153,7 +142,7 @@ function stickyCookie(
 
 /** Those that are expected from one side. */
 function keywords(
-  { findKeyword }: Platform,
+  findKeyword: FindKeyword | undefined,
   { inspect }: Config,
   side: "client" | "backend",
 ): Keywords | undefined {

@@ -2,9 +2,8 @@ import { noRefusals, type Refusals } from "../log/refusals.ts";
 import { REFUSALS_MAX, shareOf } from "../net/connection-budget.ts";
 import type { Cancel, Clock } from "../platform.ts";
 import type { ActiveConfig } from "./active-config.ts";
-import type { ManagedSession, RefusalReason } from "./context.ts";
+import type { AdmissionState, ManagedSession, RefusalReason } from "./context.ts";
 import type { MemoryGuard } from "./memory-guard.ts";
-import type { AdmissionState } from "./shared-state.ts";
 
 /** How often the rates of sessions are compared while clients are queued, and the time that a rate is taken of. */
 const RATE_PAUSE_MS = 500;
@@ -91,8 +90,12 @@ export class Admission implements AdmissionState {
       this.#evictIdle(this.#admitted >= sessionsMax ? undefined : address);
       fits = this.#admitted < sessionsMax && this.#mayHaveSlot(address);
     }
-    if (fits) this.#admit(session);
-    else this.#enqueue(session);
+    if (!fits) {
+      this.#enqueue(session);
+      return;
+    }
+    this.#admitted++;
+    session.admit();
   }
 
   /** Counts a session that has ended; its slot goes to the next client. */
@@ -121,11 +124,6 @@ export class Admission implements AdmissionState {
   /** Ends every session. */
   stop(): void {
     for (const session of [...this.#sessions]) session.stop();
-  }
-
-  #admit(session: ManagedSession): void {
-    this.#admitted++;
-    session.admit();
   }
 
   #enqueue(session: ManagedSession): void {
@@ -170,7 +168,8 @@ export class Admission implements AdmissionState {
       const next = this.#queue.find(({ session }) => this.#mayHaveSlot(session.client.address));
       if (next === undefined) break;
       this.#leaveQueue(next.session);
-      this.#admit(next.session);
+      this.#admitted++;
+      next.session.admit();
     }
     this.#admitting = false;
   }

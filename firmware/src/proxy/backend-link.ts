@@ -4,21 +4,21 @@ import { countAnswer } from "../log/traffic.ts";
 import type { Endpoint, EndpointOwner } from "../net/endpoint.ts";
 import type { Connection, Connector, ConnectorOwner } from "./connector.ts";
 import type { ProxyContext } from "./context.ts";
+import { learnFromResponse } from "./feedback.ts";
 
 /** The session of an exchange. It gets the events of the connector and of the backend's endpoint. */
 export interface ExchangeOwner extends ConnectorOwner, EndpointOwner {
-  readonly clientSide: Endpoint;
   /** What the client says about other clients is believed. */
   readonly trusted: boolean;
 }
 
-/** An exchange's hold of a backend, from the pick until it is let go, and what is learned from it. */
+/** An exchange's backend, from the pick until it is released, and what is learned from it. */
 export class BackendLink {
   /** Looks for a backend; `undefined` before. */
   connector: Connector | undefined;
-  /** The last one that took the request, also when it has been let go. */
+  /** The last one that took the request, also when it has been released. */
   backend: Backend | undefined;
-  /** The connection to it, until it is let go. */
+  /** The connection to it, until it is released. */
   backendSide: Endpoint | undefined;
   /** When the connection was there, and when the final head of the response had come. */
   connectedMs: number | undefined;
@@ -35,7 +35,7 @@ export class BackendLink {
   protected take({ backend, endpoint }: Connection, owner: EndpointOwner): void {
     this.backend = backend;
     this.backendSide = endpoint;
-    this.connectedMs = this.context.platform.clock.now();
+    this.connectedMs = this.context.clock.now();
     endpoint.owner = owner;
   }
 
@@ -47,19 +47,19 @@ export class BackendLink {
   /** The backend has responded. */
   protected responded(status: number): void {
     const { context, backend } = this;
-    const nowMs = context.platform.clock.now();
+    const nowMs = context.clock.now();
     this.respondedMs = nowMs;
     countAnswer(backend!.counters, status);
     const sentMs = this.sentMs ?? this.connectedMs!;
-    context.feedback.responded(backend!, this.connector!, sentMs, nowMs, status);
+    learnFromResponse(context, backend!, this.connector!, sentMs, nowMs, status);
   }
 
   /** The backend has failed. */
   protected blame(code: CheckCode): void {
-    this.context.feedback.failed(this.backend!, code);
+    this.context.checks.requestFailed(this.backend!, code);
   }
 
-  /** Nothing more passes through the connection, and it may serve another request: lets it wait for one. */
+  /** Nothing more passes through the connection, and it may serve another request: keeps it for one. */
   protected keepConnection(): void {
     const { context, backend, backendSide } = this;
     this.backendSide = undefined;
@@ -67,7 +67,7 @@ export class BackendLink {
     context.pool.release(backend!);
   }
 
-  /** Lets go of the backend, and closes the connection. */
+  /** Releases the backend, and closes the connection. */
   protected leaveBackend(): void {
     const { context, backend, backendSide } = this;
     this.connector?.cancel();

@@ -67,7 +67,7 @@ describe("retries", () => {
     expect((await client.ask(post(body))).body.toString()).toBe(`<${body}>`);
   });
 
-  test("a kept connection that dies before a byte costs nobody a request", async () => {
+  test("a kept connection that dies before a byte costs no request", async () => {
     const lab = new EmulatedLab();
     lab.backend("a", closesAfter("a", 1).serve);
     lab.backend("b", closesAfter("b", 1).serve);

@@ -5,7 +5,8 @@ import { proxyHeader } from "../net/proxy-protocol.ts";
 import type { Cancel } from "../platform.ts";
 import type { Group, PickInput } from "../pool/group.ts";
 import type { Waiter } from "../pool/queue.ts";
-import type { ClientInfo, ConnectLimits, ProxyContext } from "./context.ts";
+import type { ConnectLimits, ProxyContext } from "./context.ts";
+import type { HandlerOwner } from "./handler.ts";
 
 /**
  * Why there is no connection to a backend: the last one tried refused, closed without a response
@@ -38,10 +39,9 @@ export interface Connection {
 }
 
 export interface ConnectorOwner {
-  readonly client: ClientInfo;
+  readonly session: HandlerOwner;
   /** How a `connect` came out: called once for each, unless `cancel` comes first. */
   settled(result: Connection | ConnectFailure): void;
-  failed(error: unknown): void;
 }
 
 /** Every backend is tried once. */
@@ -61,8 +61,8 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
   readonly group: Group;
   tried = 0;
   /** How long it waited for a backend with room. */
-  queuedMs = 0;
-  sticky: Backend | undefined;
+  declare queuedMs: number | undefined;
+  declare sticky: Backend | undefined;
   private context: ProxyContext;
   private owner: ConnectorOwner;
   private limits: ConnectLimits;
@@ -83,12 +83,13 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
     this.owner = owner;
     this.group = group;
     this.limits = limits;
-    this.sticky = context.stickTable?.get(owner.client.hash, group);
+    const { stickTable } = context;
+    if (stickTable !== undefined) this.sticky = stickTable.get(owner.session.client.hash, group);
   }
 
   /** For strategies. */
   get client(): number {
-    return this.owner.client.hash;
+    return this.owner.session.client.hash;
   }
 
   /** It waits for a backend with room. */
@@ -119,7 +120,7 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
   }
 
   private mayRetry(): boolean {
-    return this.attempts < this.limits.attemptsMax && this.now() < this.deadlineMs;
+    return this.attempts < this.limits.attemptsMax && this.context.clock.now() < this.deadlineMs;
   }
 
   /** Forgets it all; the owner is not called. */
@@ -141,7 +142,7 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
       if (choice === undefined) this.fail(entry.failure);
       else this.connectTo(choice, entry.reuse);
     } catch (error) {
-      this.owner.failed(error);
+      this.owner.session.failed(error);
     }
   }
 
@@ -150,25 +151,18 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
    * chip never says that it could be written to.
    */
   onReady(endpoint: Endpoint): void {
-    if (endpoint.connected || endpoint.readable > 0) this.connected(endpoint, false);
-  }
-
-  onLost(): void {
-    this.missed("refused");
+    if (endpoint.ended) this.missed("refused");
+    else if (endpoint.connected || endpoint.readable > 0) this.connected(endpoint, false);
   }
 
   failed(error: unknown): void {
-    this.owner.failed(error);
-  }
-
-  private now(): number {
-    return this.context.platform.clock.now();
+    this.owner.session.failed(error);
   }
 
   private pick(): Backend | "full" | undefined {
     const { explain } = this.context;
     if (explain.picksLeft === 0) return this.group.pick(this);
-    return explain.pick(this.group, this, this.owner.client.id);
+    return explain.pick(this.group, this, this.owner.session.client.id);
   }
 
   private enqueue(reuse: boolean, failure: ConnectFailure): void {
@@ -177,7 +171,7 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
       this.fail("full");
       return;
     }
-    this.queueEntry = { reuse, failure, sinceMs: this.now() };
+    this.queueEntry = { reuse, failure, sinceMs: this.context.clock.now() };
     pool.queue.join(this);
     this.timer = this.after(config.queueTimeoutMs, () => this.giveUp("queue-timeout"));
   }
@@ -191,7 +185,7 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
       this.connected(kept, true);
       return;
     }
-    const nowMs = this.now();
+    const nowMs = this.context.clock.now();
     if (this.tried === 0) this.deadlineMs = nowMs + this.limits.withinMs;
     this.tried |= 1 << backend.index;
     idle.shrink(this.context.backendConnectionsMax - pool.connections);
@@ -211,7 +205,7 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
     } catch {
       // Not the backend's fault: newcomers hold the sockets for a moment, or the Wi-Fi is away.
       this.timer = this.after(Math.min(SOCKET_RETRY_MS, leftMs), () => {
-        const laterMs = this.now();
+        const laterMs = this.context.clock.now();
         if (laterMs < deadlineMs) this.open(backend, deadlineMs, laterMs);
         else this.giveUp("no-socket");
       });
@@ -225,7 +219,7 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
     this.backend = undefined;
     this.endpoint = undefined;
     if (!reused && proxyProtocol !== "none") {
-      const { client } = this.owner;
+      const { client } = this.owner.session;
       const { address } = this.context.platform.link;
       const { port } = client.listener;
       const destination = address === undefined ? undefined : { address, port };
@@ -242,10 +236,10 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
       on: "backend",
       what: "connect-failed",
       name: backend.name,
-      id: this.owner.client.id,
+      id: this.owner.session.client.id,
       why: refused ? "refused" : "timeout",
     });
-    this.context.feedback.failed(backend, refused ? "L4CON" : "L4TOUT");
+    this.context.checks.requestFailed(backend, refused ? "L4CON" : "L4TOUT");
     this.cancel();
     this.connect(false, failure);
   }
@@ -257,7 +251,7 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
 
   private fail(failure: ConnectFailure): void {
     const refusal = REFUSAL[failure];
-    if (refusal !== undefined) this.context.refusals[refusal]++;
+    if (refusal !== undefined) this.context.admission.refusals[refusal]++;
     this.owner.settled(failure);
   }
 
@@ -266,17 +260,17 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
     this.timer?.();
     this.timer = undefined;
     if (this.queueEntry === undefined) return;
-    this.queuedMs += this.now() - this.queueEntry.sinceMs;
+    this.queuedMs = (this.queuedMs ?? 0) + this.context.clock.now() - this.queueEntry.sinceMs;
     this.queueEntry = undefined;
     this.context.pool.queue.leave(this);
   }
 
   private after(ms: number, task: () => void): Cancel {
-    return this.context.platform.clock.after(ms, () => {
+    return this.context.clock.after(ms, () => {
       try {
         task();
       } catch (error) {
-        this.owner.failed(error);
+        this.owner.session.failed(error);
       }
     });
   }

@@ -1,19 +1,16 @@
+import type { HealthChecks } from "../checks/health-checks.ts";
 import type { Config, ListenerConfig } from "../config/settings.ts";
 import type { HeadPool } from "../http1/head-pool.ts";
 import type { Routes } from "../http1/route.ts";
-import type { Report } from "../log/event.ts";
 import type { Refusals } from "../log/refusals.ts";
-import type { Traffic } from "../log/traffic.ts";
-import type { Deadlines } from "../net/deadlines.ts";
 import type { Keywords } from "../net/keywords.ts";
-import type { Platform } from "../platform.ts";
 import type { Explain } from "../pool/explain.ts";
 import type { Group, Route } from "../pool/group.ts";
 import type { IdleConnections } from "../pool/idle-connections.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { StickTable } from "../pool/stick-table.ts";
 import type { StickyCookie } from "../pool/sticky-cookie.ts";
-import type { Feedback } from "./feedback.ts";
+import type { SharedState } from "./shared-state.ts";
 
 /** How far the search for a backend may go. */
 export interface ConnectLimits {
@@ -68,16 +65,21 @@ export interface ManagedSession {
   close(): void;
 }
 
-/** What everything that serves the clients of one configuration shares. */
-export interface ProxyContext {
-  readonly platform: Platform;
-  readonly config: Config;
-  /** One piece of bytes on its way; see `SCRATCH_BYTES`. */
-  readonly scratch: Uint8Array;
-  readonly deadlines: Deadlines;
-  readonly report: Report;
+/** What of the admission of clients sessions need. */
+export interface AdmissionState {
   readonly refusals: Refusals;
-  readonly traffic: Traffic;
+  /** Clients that wait for a slot. */
+  readonly queued: number;
+  /** Called exactly once, when all sockets of the session are closed and its slot is free. */
+  ended(session: ManagedSession): void;
+}
+
+/** What everything that serves the clients of one configuration shares. */
+export interface ProxyContext extends SharedState {
+  readonly config: Config;
+  readonly admission: AdmissionState;
+  /** True when responses must carry `Connection: close`: clients are queued, or this configuration was replaced. */
+  shouldClose(): boolean;
 
   // Backends
 
@@ -91,7 +93,7 @@ export interface ProxyContext {
    */
   readonly rawGroup: Group | undefined;
   readonly routes: Routes<Route>;
-  readonly feedback: Feedback;
+  readonly checks: HealthChecks;
   readonly idle: IdleConnections;
   /** Connections to backends at once, idle ones included. */
   readonly backendConnectionsMax: number;
@@ -115,21 +117,8 @@ export interface ProxyContext {
   readonly headBuffer: Uint8Array;
   /** For requests and answers that are read. */
   readonly heads: HeadPool;
-  /** Our name in Via, different for each board: it tells that a request has come here before. */
-  readonly pseudonym: string;
-  /** The same as bytes, with the end of Via's line. */
+  /** `pseudonym` as bytes, with the end of Via's line. */
   readonly signature: Uint8Array;
-  /** A new X-Request-Id. */
-  requestId(): string;
   /** True for the address of a trusted proxy, whose X-Forwarded-... is believed. */
   trusts(address: string): boolean;
-
-  // Admission
-
-  /** True while clients wait for a slot. */
-  clientsQueued(): boolean;
-  /** True when responses must carry `Connection: close`: clients are queued, or this configuration was replaced. */
-  shouldClose(): boolean;
-  /** Called exactly once, when all sockets of the session are closed and its slot is free. */
-  ended(session: ManagedSession): void;
 }

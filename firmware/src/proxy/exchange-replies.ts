@@ -19,7 +19,7 @@ export const NO_ANSWER = "The backend closed the connection instead of answering
 
 export const NO_ROOM = "This proxy has no room for so long a head just now. Try again in a moment.";
 
-/** What the client is told of a response that is not passed on. */
+/** The text of the reply instead of a response that is not passed on. */
 export const REFUSED_RESPONSE: Record<AnswerRefusal, string> = Object.freeze({
   "invalid-answer":
     "The backend's answer is not HTTP/1.1 as this proxy accepts it, so it was not passed on.",

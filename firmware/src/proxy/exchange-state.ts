@@ -1,37 +1,36 @@
 /** All retries of one request begin within it, whatever the connect timeout. */
 export const RETRY_DEADLINE_MS = 10_000;
 
-/**
- * How far an exchange has come.
- *
- * | state        | what happens                                                              |
- * | ------------ | ------------------------------------------------------------------------- |
- * | `connecting` | a backend is picked, waited for, connected to                             |
- * | `connected`  | a backend takes the request; nothing of it is sent yet                    |
- * | `sending`    | a backend gets the request, which has not come whole                      |
- * | `awaiting`   | the whole request has come; the final head of the response has not        |
- * | `receiving`  | the head of the response has been passed on; its body follows             |
- * | `switching`  | a 101 is passed on                                                        |
- * | `replying`   | a reply of our own is written instead of a response; the backend is gone  |
- * | `complete`   | over: the client has the whole response                                   |
- * | `cut`        | over: the response cannot be completed, and the client shall see that     |
- * | `tunnel`     | over: the two speak another protocol from here on                         |
- */
+/** How far an exchange has come. */
 export type ExchangeState =
+  /** A backend is picked, waited for, connected to. */
   | "connecting"
+  /** A backend takes the request; nothing of it is sent yet. */
   | "connected"
+  /** A backend gets the request, which has not come whole. */
   | "sending"
+  /** The whole request has come; the final head of the response has not. */
   | "awaiting"
+  /** The head of the response has been passed on; its body follows. */
   | "receiving"
+  /** A 101 is passed on. */
   | "switching"
+  /** A reply of our own is written instead of a response; the backend has been released. */
   | "replying"
+  /** Over: the client has the whole response. */
   | "complete"
+  /** Over: the response cannot be completed, and the client shall see that. */
   | "cut"
+  /** Over: client and backend have changed to another protocol. */
   | "tunnel";
 
 /** HAProxy's letter for how far an exchange has come. */
-export function stageOf(state: ExchangeState, queued: boolean): "Q" | "C" | "H" | "D" {
-  if (state === "connecting") return queued ? "Q" : "C";
+export function stageOf(exchange: {
+  readonly state: ExchangeState;
+  readonly connector: { readonly queued: boolean } | undefined;
+}): "Q" | "C" | "H" | "D" {
+  const { state, connector } = exchange;
+  if (state === "connecting") return connector?.queued ? "Q" : "C";
   return state === "connected" || state === "sending" || state === "awaiting" ? "H" : "D";
 }
 

@@ -13,7 +13,7 @@ import {
   refusalOf,
   UNREACHABLE,
 } from "./exchange-replies.ts";
-import { type ExchangeState, RETRY_DEADLINE_MS, stageOf } from "./exchange-state.ts";
+import { type ExchangeState, RETRY_DEADLINE_MS } from "./exchange-state.ts";
 import { RequestSide } from "./request-side.ts";
 import { ResponseSide } from "./response-side.ts";
 
@@ -24,10 +24,10 @@ import { ResponseSide } from "./response-side.ts";
 export class Exchange extends BackendLink {
   /** Only `enter` changes it. */
   state: ExchangeState = "connecting";
-  /** From now on, until `expired` is due; 0 where the deadline stays. The owner takes it after each call. */
+  /** Until `expired` is due, counted from this call; 0 where the deadline stays. The owner takes it after each call. */
   timeoutMs = 0;
   readonly request: RequestSide;
-  readonly response = new ResponseSide();
+  readonly response: ResponseSide;
   /** HAProxy's termination state: who ended it, and when in its life; `undefined` for a regular end. */
   declare termination: string | undefined;
   /** Why a response was not passed on, or was cut. */
@@ -41,7 +41,8 @@ export class Exchange extends BackendLink {
   constructor(context: ProxyContext, owner: ExchangeOwner, head: Head, nowMs: number) {
     super(context);
     this.owner = owner;
-    this.request = new RequestSide(head);
+    this.request = new RequestSide(context, head);
+    this.response = new ResponseSide(context);
     this.headMs = nowMs;
   }
 
@@ -50,10 +51,10 @@ export class Exchange extends BackendLink {
     const { context, request } = this;
     const { stickyCookie } = context;
     const head = request.head!;
-    const status = head.error ?? request.understand(context);
+    const status = head.error ?? request.understand();
     if (status !== undefined) {
-      if (status === 404) context.refusals.noRoute++;
-      if (status === 503) this.replyWithoutRoom(503, "RR", NO_ROOM);
+      if (status === 404) context.admission.refusals.noRoute++;
+      if (status === 503) this.refuse("no-memory", 503, "RR", NO_ROOM);
       else this.reply(status, "PR");
       return;
     }
@@ -76,16 +77,16 @@ export class Exchange extends BackendLink {
   }
 
   private sendHead(endpoint: Endpoint): void {
-    const { context, request, owner } = this;
+    const { request, owner } = this;
     this.enter(request.body.done ? "awaiting" : "sending");
     const closes = !this.backend!.keepsConnections && request.upgrade === undefined;
-    if (!request.begin(context, endpoint, owner.client.address, owner.trusted, closes)) {
-      this.replyWithoutRoom(503, "RH", NO_ROOM);
+    if (!request.begin(endpoint, owner.session.client.address, owner.trusted, closes)) {
+      this.refuse("no-memory", 503, "RH", NO_ROOM);
       return;
     }
     // Bytes that still come on an idle connection that was dead already answer no request of ours.
     if (endpoint.writeClosed && this.isReused && this.retry()) return;
-    if (!request.isRepeatable) request.settle(context);
+    if (!request.isRepeatable) request.settle();
   }
 
   /** Moves what can be moved. */
@@ -97,8 +98,7 @@ export class Exchange extends BackendLink {
     }
     if (this.state === "awaiting" || this.state === "sending") this.moveHeads(this.backendSide!);
     if (this.state === "receiving") this.moveBody(this.backendSide!);
-    else if (this.state === "switching") this.flushResponse("tunnel");
-    else if (this.state === "replying") this.flushResponse("complete");
+    else if (this.state === "switching" || this.state === "replying") this.flushResponse();
     return this.state;
   }
 
@@ -115,20 +115,15 @@ export class Exchange extends BackendLink {
     return up || down ? request.bytes + response.bytes : undefined;
   }
 
-  /** HAProxy's letter for how far it has come. */
-  get stage(): string {
-    return stageOf(this.state, this.connector?.queued === true);
-  }
-
   /** Writes a reply of our own instead of a response; `advice` where more is known than the status says. */
   reply(status: AnswerStatus, termination: string, advice?: string): void {
-    const { context, request, response, owner } = this;
+    const { request, response, owner } = this;
     this.termination = termination;
     response.status = status;
     this.enter(response.isPartial ? "cut" : "replying"); // ours would stand inside another head
     if (response.isPartial) return;
-    response.reply(owner.clientSide, request, status, advice);
-    request.releaseHead(context);
+    response.reply(owner.session.clientSide, request, status, advice);
+    request.releaseHead();
   }
 
   /** The proxy stops: no other request follows. The owner says how long this one may take. */
@@ -137,14 +132,13 @@ export class Exchange extends BackendLink {
     this.request.keepAlive = false;
   }
 
-  /** It is over: lets go of all. The connection to the backend is kept if it may be; that of a tunnel is the caller's. */
+  /** It is over: releases all. The connection to the backend is kept if it may be; that of a tunnel is the caller's. */
   release(): void {
-    const { context, request, response } = this;
     if (this.state === "tunnel") this.backendSide = undefined;
     else if (this.state === "complete" && this.isReusable) this.keepConnection();
     this.leaveBackend();
-    if (request.head !== undefined) request.releaseHead(context);
-    if (response.pending !== undefined) response.dropPending(context);
+    this.request.releaseHead();
+    this.response.dropPending();
   }
 
   /** `timeoutMs` is over. */
@@ -164,7 +158,8 @@ export class Exchange extends BackendLink {
         }
         return;
       default: {
-        const isClientSlow = owner.clientSide.writable === 0 || response.pending !== undefined;
+        const { writable } = owner.session.clientSide;
+        const isClientSlow = writable === 0 || response.pending !== undefined;
         this.cut(this.stopping ? "LD" : isClientSlow ? "cD" : "sD");
       }
     }
@@ -186,10 +181,8 @@ export class Exchange extends BackendLink {
         this.extend(config.idleTimeoutMs);
         return;
       case "replying":
-        this.timeoutMs = config.idleTimeoutMs;
-        this.leaveBackend();
-        return;
       case "cut":
+        this.timeoutMs = config.idleTimeoutMs;
         this.leaveBackend();
     }
   }
@@ -202,12 +195,12 @@ export class Exchange extends BackendLink {
   private moveRequest(backendSide: Endpoint): void {
     const { context, request } = this;
     const { body, bytes } = request;
-    request.move(context, this.owner.clientSide, backendSide);
+    request.move(this.owner.session.clientSide, backendSide);
     if (body.broken) {
       if (this.response.body !== undefined) this.cut("PD");
       else this.reply(body.tooLarge ? 413 : 400, "PD");
     } else if (body.done && this.state === "sending") {
-      this.sentMs = context.platform.clock.now();
+      this.sentMs = context.clock.now();
       this.enter("awaiting");
     } else if (request.bytes > bytes) {
       this.extend(context.config.idleTimeoutMs);
@@ -217,7 +210,7 @@ export class Exchange extends BackendLink {
   private moveBody(backendSide: Endpoint): void {
     const { context, response } = this;
     const { bytes } = response;
-    const progress = response.moveBody(context, backendSide, this.owner.clientSide);
+    const progress = response.moveBody(backendSide, this.owner.session.clientSide);
     if (progress === "waiting") {
       if (response.bytes > bytes) this.extend(context.config.idleTimeoutMs);
     } else if (progress === "complete") {
@@ -227,22 +220,19 @@ export class Exchange extends BackendLink {
     }
   }
 
-  /** Writes what is left of a response without a body. */
-  private flushResponse(next: "tunnel" | "complete"): void {
-    if (this.response.flush(this.context, this.owner.clientSide)) this.enter(next);
+  /** Writes what is left of a 101 or of a reply. */
+  private flushResponse(): void {
+    if (!this.response.flush(this.owner.session.clientSide)) return;
+    this.enter(this.state === "switching" ? "tunnel" : "complete");
   }
 
   /** Interim responses are no progress: with them a backend could keep a client waiting for ever. */
   private moveHeads(backendSide: Endpoint): void {
-    const { context, request, response } = this;
-    if (backendSide.readable === 0 && response.pending === undefined) {
-      if (backendSide.ended) this.unanswered();
-      return;
-    }
-    const { clientSide } = this.owner;
+    const { request, response } = this;
+    const { clientSide } = this.owner.session;
     // A client that came with this backend's cookie needs no other.
     const cookieFor = this.connector!.sticky === this.backend ? undefined : this.backend;
-    const progress = response.moveHeads(context, backendSide, clientSide, request, cookieFor);
+    const progress = response.moveHeads(backendSide, clientSide, request, cookieFor);
     if (progress === "refused") this.refuseResponse();
     else if (progress === "unanswered") this.unanswered();
     else if (progress !== "waiting") {
@@ -265,16 +255,14 @@ export class Exchange extends BackendLink {
    * is too strict or too small.
    */
   private refuseResponse(): void {
-    const refusal = refusalOf(this.response.head!, this.context.config);
-    this.refusal = refusal;
-    if (refusal !== "no-memory") this.reply(502, "PH", REFUSED_RESPONSE[refusal]);
-    else this.replyWithoutRoom(502, "RH", REFUSED_RESPONSE[refusal]);
+    const why = refusalOf(this.response.head!, this.context.config);
+    this.refuse(why, 502, why === "no-memory" ? "RH" : "PH", REFUSED_RESPONSE[why]);
   }
 
-  /** The board has no memory for a head. */
-  private replyWithoutRoom(status: 502 | 503, termination: string, advice: string): void {
-    this.refusal = "no-memory";
-    this.context.refusals.noMemory++;
+  /** A reply whose reason the log line names. */
+  private refuse(why: AnswerRefusal, status: 502 | 503, termination: string, advice: string): void {
+    this.refusal = why;
+    if (why === "no-memory") this.context.admission.refusals.noMemory++;
     this.reply(status, termination, advice);
   }
 
@@ -303,7 +291,7 @@ export class Exchange extends BackendLink {
 
   protected override leaveBackend(): void {
     super.leaveBackend();
-    if (this.request.pending !== undefined) this.request.dropPending(this.context);
-    if (this.response.head !== undefined) this.response.releaseHead(this.context);
+    this.request.dropPending();
+    this.response.releaseHead();
   }
 }

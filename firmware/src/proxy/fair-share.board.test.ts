@@ -11,7 +11,7 @@ const SHARE = shareOf(SESSIONS);
 const GET = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 const UPLOAD = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n";
 
-/** A board with the shares that it has where nobody says otherwise. */
+/** A board with the default shares. */
 async function labOf(settings: object = {}) {
   const lab = new EmulatedLab();
   lab.backend(
@@ -65,7 +65,7 @@ describe("one address", () => {
     const refused = come(lab, "busy", GET);
     await lab.clock.run({ ms: 200 });
     expect([waits.received.text, refused.received.text.slice(0, 12)]).toEqual(["", "HTTP/1.1 503"]);
-    const { refusals } = lab.app!.proxy;
+    const { refusals } = lab.app!.proxy.admission;
     expect([refusals.clientFull, refusals.full]).toEqual([1, 0]);
     clients[0].socket.destroy();
     await lab.clock.run({ ms: 200 });
@@ -91,14 +91,14 @@ describe("one address", () => {
     await lab.serve({ clientSessionsMax: undefined, trustedProxies: [proxy.address] });
     for (let i = 0; i < SESSIONS; i++) come(lab, "proxy", UPLOAD);
     await lab.clock.run({ ms: 200 });
-    expect([lab.app!.proxy.sessions, lab.app!.proxy.queued]).toEqual([SESSIONS, 0]);
+    expect([lab.app!.proxy.sessions, lab.app!.proxy.admission.queued]).toEqual([SESSIONS, 0]);
   });
 
   test("may have as many as the configuration says", async () => {
     const lab = await labOf({ clientSessionsMax: 3 });
     for (let i = 0; i < 4; i++) come(lab, "busy", UPLOAD);
     await lab.clock.run({ ms: 200 });
-    expect([lab.app!.proxy.sessions, lab.app!.proxy.queued]).toEqual([4, 1]);
+    expect([lab.app!.proxy.sessions, lab.app!.proxy.admission.queued]).toEqual([4, 1]);
   });
 });
 
@@ -119,7 +119,7 @@ describe("while others wait for a slot", () => {
     const { received } = come(lab, "other", GET);
     await lab.clock.run({ ms: 3_000 });
     expect(received.text).toMatch(/^HTTP\/1.1 200 /);
-    expect(lab.app!.proxy.slowEnded).toBe(1);
+    expect(lab.app!.proxy.admission.slowEnded).toBe(1);
   });
 
   test("twelve uploads that drip a byte each 4 s do not hold the board, and the log says so", async () => {
@@ -140,7 +140,7 @@ describe("while others wait for a slot", () => {
     expect(metrics).toMatch(/\nhot_potato_slow_sessions_ended_total [1-5]\n/);
   });
 
-  test("the slowest goes, and whoever is fast enough stays", async () => {
+  test("the slowest client is closed, and those that are fast enough stay", async () => {
     const { lab, clients } = await full(UPLOAD);
     for (const [i, { socket }] of clients.entries()) drip(lab, socket, 100, i === 7 ? 10 : 100);
     await lab.clock.run({ ms: 1_000 });
@@ -152,7 +152,7 @@ describe("while others wait for a slot", () => {
     ).toEqual([7]);
   });
 
-  test("a request whose answer is awaited is none of the slow", async () => {
+  test("a request whose answer is awaited does not count as slow", async () => {
     const lab = new EmulatedLab();
     lab.backend("a", httpBackend(() => undefined).serve);
     await lab.serve({ clientSessionsMax: undefined });
@@ -164,7 +164,7 @@ describe("while others wait for a slot", () => {
     expect(clients.every(({ socket }) => !socket.closed)).toBe(true);
   });
 
-  test("nobody is slow where the configuration says 0, or where nobody waits", async () => {
+  test("no client is slow where the configuration says 0, or where none is queued", async () => {
     const { lab, clients } = await full("x", { bytesPerSecondMin: 0 });
     const { received } = come(lab, "other", GET);
     await lab.clock.run({ ms: 5_000 });
@@ -172,6 +172,6 @@ describe("while others wait for a slot", () => {
     expect(clients.every(({ socket }) => !socket.closed)).toBe(true);
     const { lab: other } = await full("x");
     await other.clock.run({ ms: 60_000 });
-    expect(other.app!.proxy.slowEnded).toBe(0);
+    expect(other.app!.proxy.admission.slowEnded).toBe(0);
   });
 });

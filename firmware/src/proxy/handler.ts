@@ -22,7 +22,7 @@ export interface Handler {
   /** Bytes of the heads that it holds. */
   readonly headBytes?: number;
   /** `undefined`: each request has a log line of its own. */
-  readonly summary: Summary | undefined;
+  readonly summary?: Summary;
   /** The session's deadline has passed. */
   expired(): void;
   /** Ends the session, which is idle. */
@@ -31,8 +31,8 @@ export interface Handler {
   shed?(why: "no-memory" | "slow"): void;
   /** The proxy stops: delivers what has arrived, and ends. */
   stop(): void;
-  /** The session has ended: lets go of whatever is held. */
-  close(): void;
+  /** The session has ended: releases what is held. */
+  close?(): void;
 }
 
 /** A handler's session. */

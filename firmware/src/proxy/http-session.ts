@@ -1,14 +1,14 @@
 import type { Head } from "../http1/head.ts";
-import type { Endpoint, EndpointOwner } from "../net/endpoint.ts";
+import type { EndpointOwner } from "../net/endpoint.ts";
 import type { ExchangeOwner } from "./backend-link.ts";
 import type { ConnectFailure, Connection } from "./connector.ts";
-import type { ClientInfo, ProxyContext } from "./context.ts";
+import type { ProxyContext } from "./context.ts";
 import { Exchange } from "./exchange.ts";
-import { isOver } from "./exchange-state.ts";
+import { isOver, stageOf } from "./exchange-state.ts";
 import type { Handler, HandlerOwner } from "./handler.ts";
 import { logRequest } from "./request-log.ts";
 
-/** How long a request that is being served may go on when the proxy is told to stop. */
+/** How long a request that is being served may go on when the proxy stops. */
 const STOP_TIMEOUT_MS = 2_000;
 
 /** nginx's status, for the log alone, of a client that left without an answer. */
@@ -27,10 +27,9 @@ const CLIENT_CLOSED_REQUEST = 499;
  * that were read too far; never a body.
  */
 export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
-  readonly clientSide: Endpoint;
+  readonly session: HandlerOwner;
   readonly trusted: boolean;
   private context: ProxyContext;
-  private session: HandlerOwner;
   private phase: "idle" | "head" | "exchange" | "over" = "idle";
   /** While one is read. */
   private head: Head | undefined;
@@ -42,15 +41,10 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
   private sinceMs = 0;
 
   constructor(context: ProxyContext, session: HandlerOwner) {
-    this.clientSide = session.clientSide;
-    this.clientSide.owner = this;
+    session.clientSide.owner = this;
+    this.session = session;
     this.trusted = context.trusts(session.client.address);
     this.context = context;
-    this.session = session;
-  }
-
-  get client(): ClientInfo {
-    return this.session.client;
   }
 
   /** Since when it waits for another request; `undefined` while it is busy or before the first. */
@@ -61,11 +55,6 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
   /** Bytes of the heads that it holds. */
   get headBytes(): number {
     return this.exchange?.headBytes ?? this.head?.length ?? 0;
-  }
-
-  /** Each request has a log line of its own. */
-  get summary(): undefined {
-    return undefined;
   }
 
   evict(): void {
@@ -92,22 +81,18 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
     const exchange = this.exchange;
     if (exchange === undefined) return;
     if (why === "slow") exchange.refusal = why;
-    exchange.termination ??= `R${exchange.stage}`;
+    exchange.termination ??= `R${stageOf(exchange)}`;
     if (exchange.response.status === 0) exchange.response.status = 503;
     this.report(exchange);
   }
 
-  /** The session has ended: lets go of what is held. */
+  /** The session has ended: releases what is held. */
   close(): void {
-    this.over();
+    this.phase = "over";
     if (this.head !== undefined) this.context.heads.give(this.head);
     this.head = undefined;
     this.exchange?.release();
     this.exchange = undefined;
-  }
-
-  onLost(): void {
-    this.onReady();
   }
 
   failed(error: unknown): void {
@@ -127,13 +112,14 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
 
   /** Reads the head of a request. True when there may be more to do. */
   private readHead(): boolean {
-    const { clientSide, context } = this;
+    const { context, session } = this;
+    const { clientSide } = session;
     if (this.phase === "over") return false;
     if (clientSide.readable === 0) {
       if (clientSide.ended) this.clientLost();
       return false;
     }
-    const nowMs = this.now();
+    const nowMs = this.context.clock.now();
     const isFirstPiece = this.phase === "idle";
     if (isFirstPiece) this.beginHead(nowMs);
     const head = this.head!;
@@ -144,7 +130,7 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
     if (head.done || head.error !== undefined) {
       this.beginExchange(nowMs).begin();
     } else if (isFirstPiece) {
-      this.session.setDeadline(context.config.headTimeoutMs - (nowMs - this.sinceMs));
+      session.setDeadline(context.config.headTimeoutMs - (nowMs - this.sinceMs));
     }
     return true;
   }
@@ -171,7 +157,7 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
 
   /** True when there may be more to do. */
   private stepExchange(exchange: Exchange): boolean {
-    const { clientSide } = this;
+    const { clientSide } = this.session;
     const state = exchange.step();
     const ended = state !== "receiving" && isOver(state); // each piece of a body comes here
     if (exchange.timeoutMs > 0 && !ended) {
@@ -186,11 +172,11 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
 
   /** True when another request follows. */
   private endExchange(exchange: Exchange): boolean {
-    const nowMs = this.now();
+    const nowMs = this.context.clock.now();
     this.report(exchange, nowMs);
     this.exchange = undefined;
     if (exchange.state === "tunnel") {
-      this.over();
+      this.phase = "over";
       const { backend, backendSide } = exchange;
       exchange.release();
       this.session.tunnel(backend!, backendSide!);
@@ -200,7 +186,7 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
     const { keepAlive, body } = exchange.request;
     const last = exchange.state === "cut" || !keepAlive || !body.done || this.stopping;
     // A client that queued during the exchange does not wait for a request that may never come.
-    if (last || (this.clientSide.readable === 0 && this.context.shouldClose())) {
+    if (last || (this.session.clientSide.readable === 0 && this.context.shouldClose())) {
       this.finish(!body.done);
       return false;
     }
@@ -213,10 +199,12 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
   /** It hung up. On this chip that ends the answer too: nothing can be written any more. */
   private clientLost(): void {
     const isHeadIncomplete = this.phase === "head";
-    const exchange = isHeadIncomplete ? this.beginExchange(this.now()) : this.exchange;
-    this.over();
+    const exchange = isHeadIncomplete
+      ? this.beginExchange(this.context.clock.now())
+      : this.exchange;
+    this.phase = "over";
     if (exchange !== undefined) {
-      exchange.termination ??= isHeadIncomplete ? "CR" : `C${exchange.stage}`;
+      exchange.termination ??= isHeadIncomplete ? "CR" : `C${stageOf(exchange)}`;
       if (exchange.response.status === 0) exchange.response.status = CLIENT_CLOSED_REQUEST;
       this.report(exchange);
       exchange.release();
@@ -226,31 +214,23 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
   }
 
   private finish(lingers: boolean): void {
-    this.over();
-    this.session.closeAfter("done", { waitForClientFin: lingers });
-  }
-
-  private over(): void {
     this.phase = "over";
-  }
-
-  private now(): number {
-    return this.context.platform.clock.now();
+    this.session.closeAfter("done", { waitForClientFin: lingers });
   }
 
   /** The time is up that was set last. */
   expired(): void {
     if (this.phase === "idle") {
-      this.over();
+      this.phase = "over";
       this.session.end("idle");
       return;
     }
-    if (this.phase === "head") this.beginExchange(this.now()).reply(408, "cR");
+    if (this.phase === "head") this.beginExchange(this.context.clock.now()).reply(408, "cR");
     else this.exchange!.expired();
     this.onReady();
   }
 
-  private report(exchange: Exchange, nowMs = this.now()): void {
+  private report(exchange: Exchange, nowMs = this.context.clock.now()): void {
     const slotMs = this.requests > 1 ? 0 : this.session.waitedMs;
     logRequest(this.context, this.session.client, exchange, this.sinceMs, slotMs, nowMs);
   }

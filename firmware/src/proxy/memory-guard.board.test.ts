@@ -52,14 +52,14 @@ test("twelve sessions full in both directions: the board stands, never runs out,
   expect(board.heap.freeBytes).toBeGreaterThan(MEMORY_SHED_BYTES);
   const ended = lab.events("session", "end").map(({ values }) => values.why);
   expect(new Set(ended)).toEqual(new Set(["no-memory"]));
-  expect(proxy.memory.shed + proxy.refusals.noMemory).toBe(ended.length);
+  expect(proxy.memory.shed + proxy.admission.refusals.noMemory).toBe(ended.length);
   expect(proxy.memory.shed).toBeGreaterThan(0);
-  // Whoever was not ended is still there, and so is the memory of all others.
+  // Sessions that were not ended are still there, and the memory of all others is free.
   expect(proxy.sessions).toBe(CLIENTS - ended.length);
   expect(proxy.sessions).toBeGreaterThanOrEqual(CARRIED);
 });
 
-test("as many of those as the plan carries are carried, and nobody is ended", async () => {
+test("as many of those as the plan carries are carried, and no session is ended", async () => {
   const { lab } = await everybodyStuck({ clients: CARRIED });
   expect(lab.app!.proxy.sessions).toBe(CARRIED);
   expect(lab.app!.proxy.memory.low).toBe(false);

@@ -51,7 +51,7 @@ test.each([
   expect(events).toMatchObject([{ level: "W", what: "memory-low", free: 0 }]);
 });
 
-test("a client for whom memory may not suffice brings the next check forward", async () => {
+test("a client that may need more memory than is free brings the next check forward", async () => {
   const { clock, state, memory } = bench(MEMORY_RESERVE_BYTES + 3 * SESSION_BYTES_MAX);
   state.sessions = 4;
   memory.watch();

@@ -30,10 +30,11 @@ export interface MemoryUsers {
 export class MemoryGuard {
   /** Sessions that were ended for want of memory. */
   shed = 0;
+  /** Less than the reserve was free at the last check: a burst that is served between two checks does no harm. */
+  low = false;
   #platform: Platform;
   #report: Report;
   #users: MemoryUsers;
-  #low = false;
   #timer: Cancel | undefined;
   /** When memory is checked next; `Infinity` while it is not watched. */
   #checkMs = Number.POSITIVE_INFINITY;
@@ -44,15 +45,10 @@ export class MemoryGuard {
     this.#users = users;
   }
 
-  /** Less than the reserve was free at the last check: a burst that is served between two checks does no harm. */
-  get low(): boolean {
-    return this.#low;
-  }
-
   /** Checks free memory while there are sessions: the sooner, the less is left. */
   watch(): void {
     // Not checked since the last session ended, whose memory was freed later.
-    if (this.#low && this.#checkMs === Number.POSITIVE_INFINITY) this.#compare();
+    if (this.low && this.#checkMs === Number.POSITIVE_INFINITY) this.#compare();
     const free = this.#free;
     if (free !== undefined) this.#checkWithin(this.#pauseMs(free));
   }
@@ -88,7 +84,7 @@ export class MemoryGuard {
   #check = () => {
     this.#checkMs = Number.POSITIVE_INFINITY;
     this.#compare();
-    if (this.#low) {
+    if (this.low) {
       this.#users.closeIdle();
       // One at a time: its memory is freed when its last bytes are acknowledged or given up.
       if (this.#free! < MEMORY_SHED_BYTES && this.#users.shed()) this.shed++;
@@ -100,8 +96,8 @@ export class MemoryGuard {
     const free = this.#free;
     if (free === undefined) return;
     const low = free < MEMORY_RESERVE_BYTES;
-    if (low === this.#low) return;
-    this.#low = low;
+    if (low === this.low) return;
+    this.low = low;
     const level = low ? "W" : "I";
     this.#report({ level, on: "proxy", what: low ? "memory-low" : "memory-ok", free });
   }

@@ -1,5 +1,4 @@
 import type { Head } from "../http1/head.ts";
-import type { HeadPool } from "../http1/head-pool.ts";
 import { send } from "../http1/relay.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { ProxyContext } from "./context.ts";
@@ -17,8 +16,10 @@ export class MessageSide {
   pending: Uint8Array | undefined;
   /** Bytes of memory that were claimed for it. */
   declare private claimedBytes: number | undefined;
+  protected context: ProxyContext;
 
-  constructor(head?: Head) {
+  constructor(context: ProxyContext, head?: Head) {
+    this.context = context;
     this.head = head;
   }
 
@@ -28,64 +29,59 @@ export class MessageSide {
   }
 
   /** Sends what waits for room; true when nothing waits any more. */
-  flush({ heads }: ProxyContext, to: Endpoint): boolean {
+  flush(to: Endpoint): boolean {
     if (this.pending === undefined) return true;
     this.pending = send(to, this.pending);
     if (this.pending !== undefined) return false;
-    this.unclaim(heads);
+    this.unclaim();
     return true;
   }
 
   /** Gives the head back. */
-  releaseHead({ heads }: ProxyContext): void {
+  releaseHead(): void {
     if (this.head === undefined) return;
-    heads.give(this.head);
+    this.context.heads.give(this.head);
     this.head = undefined;
   }
 
   /** Forgets what waits for room. */
-  dropPending({ heads }: ProxyContext): void {
+  dropPending(): void {
     this.pending = undefined;
-    this.unclaim(heads);
+    this.unclaim();
   }
 
   /** A buffer for a rewritten head of at most `bytes`; `undefined` where the board has no memory for one. */
-  protected bufferFor({ headBuffer, heads }: ProxyContext, bytes: number): Uint8Array | undefined {
+  protected bufferFor(bytes: number): Uint8Array | undefined {
+    const { headBuffer } = this.context;
     if (bytes <= headBuffer.byteLength) return headBuffer;
-    return this.claim(heads, bytes) ? new Uint8Array(bytes) : undefined;
+    return this.claim(bytes) ? new Uint8Array(bytes) : undefined;
   }
 
   /**
    * Sends the first `length` bytes of a buffer from `bufferFor`. False when part of them would have to wait and
    * the board has no memory for it: then the message stays incomplete.
    */
-  protected sendHead(
-    { headBuffer, heads }: ProxyContext,
-    to: Endpoint,
-    buffer: Uint8Array,
-    length: number,
-  ): boolean {
+  protected sendHead(to: Endpoint, buffer: Uint8Array, length: number): boolean {
     const rest = send(to, buffer.subarray(0, length));
+    const isShared = buffer === this.context.headBuffer;
     if (rest === undefined) {
-      if (buffer !== headBuffer) this.unclaim(heads);
-    } else if (buffer !== headBuffer) {
-      this.pending = rest;
+      if (!isShared) this.unclaim();
     } else {
-      if (!this.claim(heads, rest.byteLength)) return false;
-      this.pending = rest.slice(); // all exchanges share the buffer
+      if (isShared && !this.claim(rest.byteLength)) return false;
+      this.pending = isShared ? rest.slice() : rest;
     }
     return true;
   }
 
-  private claim(heads: HeadPool, bytes: number): boolean {
-    if (!heads.claim(bytes)) return false;
+  private claim(bytes: number): boolean {
+    if (!this.context.heads.claim(bytes)) return false;
     this.claimedBytes = bytes;
     return true;
   }
 
-  private unclaim(heads: HeadPool): void {
+  private unclaim(): void {
     if (this.claimedBytes === undefined) return;
-    heads.unclaim(this.claimedBytes);
+    this.context.heads.unclaim(this.claimedBytes);
     this.claimedBytes = undefined;
   }
 }

@@ -2,10 +2,11 @@ import { answerTo } from "../http1/answer.ts";
 import { Head } from "../http1/head.ts";
 import type { EndpointOwner } from "../net/endpoint.ts";
 import type { Handler, HandlerOwner, Summary } from "./handler.ts";
-import { protocolOf } from "./protocol.ts";
 
 /** The session of a refused client, as `Refusal` sees it. */
 export interface RefusedSession extends HandlerOwner {
+  /** What the client speaks; `undefined` while too few bytes have come. */
+  protocol(): "http" | "tcp" | undefined;
   /** Closes the client's socket once the answer has been acknowledged, within the deadline that is set. */
   linger(options: { waitForClientFin: boolean }): void;
   /** Ends at once, with the reason of the refusal. */
@@ -34,15 +35,11 @@ export class Refusal implements Handler, EndpointOwner {
   /** Answers as soon as the client's first bytes tell what it speaks. */
   onReady(): void {
     const { session } = this;
-    const { client, clientSide, context } = session;
+    const { clientSide, context } = session;
     // `onWritable` is delivered after `onReadable`, possibly in the same turn.
-    if (clientSide.readable === 0 || !clientSide.connected) return;
-    const protocol = protocolOf(client, clientSide);
-    if (protocol === undefined) return;
-    if (protocol !== "http") {
-      session.close();
-      return;
-    }
+    const protocol = clientSide.readable > 0 && clientSide.connected && session.protocol();
+    if (protocol === "tcp" || clientSide.ended) session.close();
+    if (protocol !== "http") return;
     const head = new Head("request", context.config);
     head.feed(clientSide.take(context.scratch));
     const answer = answerTo(head, 503);
@@ -52,10 +49,6 @@ export class Refusal implements Handler, EndpointOwner {
       this.answeredBytes = answer.byteLength;
     }
     session.linger({ waitForClientFin: true });
-  }
-
-  onLost(): void {
-    this.session.close();
   }
 
   failed(error: unknown): void {
@@ -69,6 +62,4 @@ export class Refusal implements Handler, EndpointOwner {
   stop(): void {
     this.session.end("stopped");
   }
-
-  close(): void {}
 }

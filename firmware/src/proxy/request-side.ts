@@ -41,13 +41,14 @@ export class RequestSide extends MessageSide implements Request<Route> {
   /** The head, which has been given back, had `prefersHtml`. */
   declare private preferredHtml: true | undefined;
 
-  constructor(head: Head) {
-    super(head);
+  constructor(context: ProxyContext, head: Head) {
+    super(context, head);
     this.bytes = head.length;
   }
 
   /** Reads what a complete head asks for. Returns the status that refuses it, 503 where there is no memory for it. */
-  understand(context: ProxyContext): AnswerStatus | undefined {
+  understand(): AnswerStatus | undefined {
+    const { context } = this;
     const head = this.head!;
     const status = parseRequest(head, context, this);
     this.keepAlive = persists(head);
@@ -89,38 +90,33 @@ export class RequestSide extends MessageSide implements Request<Route> {
   }
 
   /** Sends the rewritten head to a backend; false where the board has no memory for it. */
-  begin(
-    context: ProxyContext,
-    to: Endpoint,
-    clientAddress: string,
-    trusted: boolean,
-    closes: boolean,
-  ): boolean {
+  begin(to: Endpoint, clientAddress: string, trusted: boolean, closes: boolean): boolean {
     const head = this.head!;
-    const buffer = this.bufferFor(context, head.length + REWRITE_BYTES);
+    const buffer = this.bufferFor(head.length + REWRITE_BYTES);
     if (buffer === undefined) return false;
-    let length = rewriteRequest(buffer, head, this, clientAddress, trusted, context);
+    let length = rewriteRequest(buffer, head, this, clientAddress, trusted, this.context);
     if (closes) length = addClose(buffer, length);
-    return this.sendHead(context, to, buffer, length);
+    return this.sendHead(to, buffer, length);
   }
 
   /** Sends what has come since. */
-  move(context: ProxyContext, client: Endpoint, to: Endpoint): void {
-    if (!this.flush(context, to) || this.body.done) return;
-    this.bytes += relay(client, to, context.scratch, this.body, this.framing === "chunked");
+  move(client: Endpoint, to: Endpoint): void {
+    if (!this.flush(to) || this.body.done) return;
+    const { scratch } = this.context;
+    this.bytes += relay(client, to, scratch, this.body, this.framing === "chunked");
   }
 
   /** It is not sent to another backend: the head is no longer needed, unless it offers an upgrade. */
-  settle(context: ProxyContext): void {
+  settle(): void {
     if (this.head === undefined || this.upgrade !== undefined) return;
     if (wantsHtml(this.head)) this.preferredHtml = true;
-    this.releaseHead(context);
+    this.releaseHead();
   }
 
-  override releaseHead(context: ProxyContext): void {
-    super.releaseHead(context);
+  override releaseHead(): void {
+    super.releaseHead();
     if (this.target === undefined) return;
-    context.heads.unclaim(this.target.byteLength);
+    this.context.heads.unclaim(this.target.byteLength);
     this.target = undefined;
   }
 

@@ -8,7 +8,6 @@ import type { Field } from "../http1/head-fields.ts";
 import { relay, send } from "../http1/relay.ts";
 import { REWRITE_BYTES, rewriteResponse } from "../http1/rewrite.ts";
 import type { Endpoint } from "../net/endpoint.ts";
-import type { ProxyContext } from "./context.ts";
 import { MessageSide } from "./message-side.ts";
 import type { RequestSide } from "./request-side.ts";
 
@@ -48,14 +47,13 @@ export class ResponseSide extends MessageSide {
 
   /** Passes heads on until the final one. `cookieFor`: the client shall come back to this backend. */
   moveHeads(
-    context: ProxyContext,
     from: Endpoint,
     client: Endpoint,
     request: RequestSide,
     cookieFor: Backend | undefined,
   ): HeadProgress {
-    const { scratch, heads } = context;
-    while (this.pending === undefined || this.flush(context, client)) {
+    const { scratch, heads, stickyCookie } = this.context;
+    while (this.pending === undefined || this.flush(client)) {
       if (from.readable === 0) return from.ended ? "unanswered" : "waiting";
       this.head ??= heads.take("response");
       const { head } = this;
@@ -64,7 +62,7 @@ export class ResponseSide extends MessageSide {
       const rest = piece.subarray(head.feed(piece));
       const isFinal = head.done && head.status >= 200;
       if (!isFinal) {
-        request.settle(context);
+        request.settle();
         from.unread(rest);
         head.keep(); // `piece` lies in the scratch buffer
       }
@@ -72,27 +70,29 @@ export class ResponseSide extends MessageSide {
       if (!head.done) continue;
       const framing = responseFraming(head, request.method);
       if (framing === undefined) return "refused";
-      if (isFinal) {
-        if (!this.passFinal(context, client, head, framing, request, cookieFor)) return "refused";
-        this.status = head.status;
-        this.passRest(from, client, rest);
-        return "receiving";
+      if (head.status < 200 && head.status !== 101) {
+        if (!this.passInterim(client, head, request)) return "refused";
+        continue;
       }
-      if (head.status === 101) {
-        if (!this.passSwitch(context, client, head, request, cookieFor)) return "refused";
-        this.status = 101;
-        return "switching";
-      }
-      if (!this.passInterim(context, client, head, request)) return "refused";
+      const cookie = cookieFor && stickyCookie?.setCookie(request.route!, cookieFor);
+      const isPassed = isFinal
+        ? this.passFinal(client, head, framing, request, cookie)
+        : this.passSwitch(client, head, request, cookie);
+      if (!isPassed) return "refused";
+      this.status = head.status;
+      if (!isFinal) return "switching";
+      this.releaseHead();
+      this.passRest(from, client, rest);
+      return "receiving";
     }
     return "waiting";
   }
 
   /** Passes on what has come of the body. */
-  moveBody(context: ProxyContext, from: Endpoint, client: Endpoint): BodyProgress {
+  moveBody(from: Endpoint, client: Endpoint): BodyProgress {
     const body = this.body!;
-    if (this.pending !== undefined && !this.flush(context, client)) return "waiting";
-    this.bytes += relay(from, client, context.scratch, body, this.chunked === true);
+    if (this.pending !== undefined && !this.flush(client)) return "waiting";
+    this.bytes += relay(from, client, this.context.scratch, body, this.chunked === true);
     if (body.wanted > 0) {
       if (from.state === "open" || !from.ended) return "waiting";
       body.closed();
@@ -103,13 +103,8 @@ export class ResponseSide extends MessageSide {
     return this.pending === undefined ? "complete" : "waiting";
   }
 
-  /** Writes a reply of our own ; the connection stays open where that is safe. */
-  reply(
-    client: Endpoint,
-    request: RequestSide,
-    status: AnswerStatus,
-    advice: string | undefined,
-  ): void {
+  /** Writes a reply of our own; the connection stays open where that is safe. */
+  reply(client: Endpoint, request: RequestSide, status: AnswerStatus, advice?: string): void {
     if (!request.body.done || !KEEPS_ALIVE.includes(status)) request.keepAlive = false;
     const reply = answer(status, {
       advice,
@@ -122,12 +117,11 @@ export class ResponseSide extends MessageSide {
   }
 
   private passFinal(
-    context: ProxyContext,
     client: Endpoint,
     head: Head,
     framing: Framing,
     request: RequestSide,
-    cookieFor: Backend | undefined,
+    cookie: string | undefined,
   ): boolean {
     const isEndless = framing === "close" || framing === "chunked";
     const isHttp10 = request.isHttp10 === true;
@@ -137,7 +131,7 @@ export class ResponseSide extends MessageSide {
       (isEndless && isHttp10) ||
       request.upgrade !== undefined ||
       !request.body.done ||
-      context.shouldClose()
+      this.context.shouldClose()
     ) {
       request.keepAlive = false;
     }
@@ -146,54 +140,36 @@ export class ResponseSide extends MessageSide {
     else if (isHttp10) connection = "keep-alive";
     let clientFraming = framing;
     if (isEndless) clientFraming = isHttp10 ? "close" : "chunked";
-    const cookie = this.cookie(context, request, cookieFor);
-    if (!this.passHead(context, client, head, clientFraming, connection, cookie)) return false;
+    if (!this.passHead(client, head, clientFraming, connection, cookie)) return false;
     if (clientFraming === "chunked") this.chunked = true;
     this.isReusable = framing !== "close" && head.minor === 1 && !head.lists("connection", "close");
     this.body = bodyReader(framing);
-    this.releaseHead(context);
-    request.releaseHead(context);
+    request.releaseHead();
     return true;
   }
 
   private passSwitch(
-    context: ProxyContext,
     client: Endpoint,
     head: Head,
     request: RequestSide,
-    cookieFor: Backend | undefined,
+    cookie: string | undefined,
   ): boolean {
     const protocol = head.agreed("upgrade");
     if (protocol === undefined || !request.offers(head.value(protocol))) return false;
-    const cookie = this.cookie(context, request, cookieFor);
-    return this.passHead(context, client, head, "none", undefined, cookie, protocol);
+    return this.passHead(client, head, "none", undefined, cookie, protocol);
   }
 
   /** Another head follows. HTTP/1.0 knows no interim responses. */
-  private passInterim(
-    context: ProxyContext,
-    client: Endpoint,
-    head: Head,
-    request: RequestSide,
-  ): boolean {
+  private passInterim(client: Endpoint, head: Head, request: RequestSide): boolean {
     this.interims = (this.interims ?? 0) + 1;
     if (this.interims > INTERIM_RESPONSES_MAX) return false;
-    if (!request.isHttp10 && !this.passHead(context, client, head, "none")) return false;
+    if (!request.isHttp10 && !this.passHead(client, head, "none")) return false;
     head.reset();
     return true;
   }
 
-  private cookie(
-    { stickyCookie }: ProxyContext,
-    request: RequestSide,
-    backend: Backend | undefined,
-  ): string | undefined {
-    return backend && stickyCookie?.setCookie(request.route!, backend);
-  }
-
   /** False where the board has no memory for it, which is the head's error then. */
   private passHead(
-    context: ProxyContext,
     client: Endpoint,
     head: Head,
     framing: Framing,
@@ -201,12 +177,12 @@ export class ResponseSide extends MessageSide {
     setCookie?: string,
     upgrade?: Field,
   ): boolean {
-    const buffer = this.bufferFor(context, head.length + REWRITE_BYTES);
+    const buffer = this.bufferFor(head.length + REWRITE_BYTES);
     if (buffer !== undefined) {
       const length = rewriteResponse(buffer, head, framing, connection, setCookie, upgrade);
       this.bytes += length;
       const room = client.writable;
-      if (this.sendHead(context, client, buffer, length)) return true;
+      if (this.sendHead(client, buffer, length)) return true;
       if (client.writable < room) this.isTorn = true;
     }
     head.error = 503;
@@ -224,7 +200,7 @@ export class ResponseSide extends MessageSide {
       return;
     }
     const length = body.decode(rest);
-    if (body.excess > 0) from.unread(rest.subarray(count - body.excess));
+    if (body.excess) from.unread(rest.subarray(count - body.excess));
     client.write(rest.subarray(0, length));
     this.bytes += length;
   }

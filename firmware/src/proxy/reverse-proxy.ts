@@ -1,9 +1,6 @@
 import type { Backend } from "../backend/backend.ts";
 import type { AdminState, Config } from "../config/settings.ts";
-import type { LongHeadMemory } from "../http1/head-pool.ts";
 import type { Report } from "../log/event.ts";
-import type { Refusals } from "../log/refusals.ts";
-import type { Traffic } from "../log/traffic.ts";
 import type { Budget } from "../net/connection-budget.ts";
 import type { Platform, TCPSocket } from "../platform.ts";
 import type { Explain } from "../pool/explain.ts";
@@ -17,9 +14,9 @@ import { type SharedState, sharedState } from "./shared-state.ts";
 /** Makes a session of each client that connects, under the configuration that is active then. */
 export class ReverseProxy implements MemoryUsers {
   readonly memory: MemoryGuard;
+  readonly shared: SharedState;
+  readonly admission: Admission;
   #report: Report;
-  #shared: SharedState;
-  #admission: Admission;
   #active: ActiveConfig;
   #online = false;
   /** Its ports are open. */
@@ -29,10 +26,10 @@ export class ReverseProxy implements MemoryUsers {
   constructor(platform: Platform, config: Config, report: Report) {
     this.#report = report;
     this.memory = new MemoryGuard(platform, report, this);
-    this.#shared = sharedState(platform, report);
-    this.#admission = new Admission(platform.clock, this.memory);
-    this.#active = new ActiveConfig(this.#shared, config, this.#admission);
-    this.#admission.rules = this.#active;
+    this.shared = sharedState(platform, report);
+    this.admission = new Admission(platform.clock, this.memory);
+    this.#active = new ActiveConfig(this.shared, config, this.admission);
+    this.admission.rules = this.#active;
   }
 
   get config(): Config {
@@ -51,45 +48,14 @@ export class ReverseProxy implements MemoryUsers {
     return this.#active.explain;
   }
 
-  get longHeadMemory(): LongHeadMemory {
-    return this.#shared.longHeadMemory;
-  }
-
-  get traffic(): Traffic {
-    return this.#shared.traffic;
-  }
-
-  get refusals(): Refusals {
-    return this.#admission.refusals;
-  }
-
   /** Sessions, queued and refused clients included. */
   get sessions(): number {
-    return this.#admission.sessions;
+    return this.admission.sessions;
   }
 
   /** Clients that have connected since the start. */
   get clientsTotal(): number {
     return this.#lastId;
-  }
-
-  /** Clients that wait for a slot. */
-  get queued(): number {
-    return this.#admission.queued;
-  }
-
-  /** Sessions that were ended because they were slow. */
-  get slowEnded(): number {
-    return this.#admission.slowEnded;
-  }
-
-  /** Every client is refused. */
-  get suspended(): boolean {
-    return this.#admission.suspended;
-  }
-
-  set suspended(suspended: boolean) {
-    this.#admission.suspended = suspended;
   }
 
   /** The ports of its listeners are open: clients may come. */
@@ -112,11 +78,11 @@ export class ReverseProxy implements MemoryUsers {
    */
   reconfigure(config: Config): void {
     const previous = this.#active;
-    this.#active = new ActiveConfig(this.#shared, config, this.#admission, previous);
+    this.#active = new ActiveConfig(this.shared, config, this.admission, previous);
     previous.retire();
     this.online = this.#online;
     if (this.#ready) this.ready();
-    this.#admission.rules = this.#active;
+    this.admission.rules = this.#active;
   }
 
   /** The board's network is up, or down: then nothing counts against a backend. */
@@ -143,7 +109,7 @@ export class ReverseProxy implements MemoryUsers {
       this.#report({ level: "W", on: "proxy", what: "accept-failed", error: String(error) });
       return;
     }
-    this.#admission.add(session);
+    this.admission.add(session);
   }
 
   /** The backend of this name. */
@@ -168,7 +134,7 @@ export class ReverseProxy implements MemoryUsers {
 
   /** Ends every session. */
   stop(): void {
-    this.#admission.stop();
+    this.admission.stop();
     this.#active.retire();
     this.#report({ level: "I", on: "proxy", what: "stopped" });
   }
@@ -179,7 +145,7 @@ export class ReverseProxy implements MemoryUsers {
   }
 
   shed(): boolean {
-    return this.#admission.shedLargest();
+    return this.admission.shedLargest();
   }
 
   #changed(): void {

@@ -5,16 +5,17 @@ import type { Timed } from "../net/deadlines.ts";
 import { Endpoint, type EndpointOwner } from "../net/endpoint.ts";
 import { hashText } from "../net/hash.ts";
 import { type CloseOptions, type ClosingOwner, LingeringClose } from "../net/lingering-close.ts";
+import { SCRATCH_BYTES } from "../net/pump.ts";
+import { sniff } from "../net/sniff.ts";
 import type { TCPSocket } from "../platform.ts";
 import { exceptionText } from "../text/exception.ts";
 import type { ClientInfo, ManagedSession, ProxyContext, RefusalReason } from "./context.ts";
 import type { Handler, HandlerOwner } from "./handler.ts";
 import { HttpSession } from "./http-session.ts";
-import { protocolOf } from "./protocol.ts";
 import { Refusal } from "./refusal.ts";
 import { TcpSession } from "./tcp-session.ts";
 
-/** A client that has sent nothing for so long gives its slot to one that is queued. */
+/** A client that has sent nothing for this time gives its slot to one that is queued. */
 const SILENCE_MS = 1000;
 
 /**
@@ -61,7 +62,7 @@ export class Session implements ManagedSession, HandlerOwner, EndpointOwner, Clo
     this.clientSide = new Endpoint(context.platform, { from: accepted }, this);
     const { address, port } = this.clientSide.address();
     this.client = { id, address, port, hash: hashText(address, 0), listener };
-    this.startMs = context.platform.clock.now();
+    this.startMs = context.clock.now();
   }
 
   get admitted(): boolean {
@@ -79,7 +80,7 @@ export class Session implements ManagedSession, HandlerOwner, EndpointOwner, Clo
   get idleSinceMs(): number | undefined {
     if (this.state === "serving") return this.handler!.idleSinceMs;
     if (this.state !== "sniffing" || this.clientSide.readable > 0) return undefined;
-    return this.now() - this.startMs >= SILENCE_MS ? this.startMs : undefined;
+    return this.context.clock.now() - this.startMs >= SILENCE_MS ? this.startMs : undefined;
   }
 
   get heldBytes(): number {
@@ -89,7 +90,7 @@ export class Session implements ManagedSession, HandlerOwner, EndpointOwner, Clo
   rate(windowMs: number): number | undefined {
     const bytes = this.handler?.streamedBytes;
     const last = this.rateSample;
-    const nowMs = this.now();
+    const nowMs = this.context.clock.now();
     const ms = last === undefined ? Number.POSITIVE_INFINITY : nowMs - last.atMs;
     if (bytes !== undefined && ms < windowMs) return undefined;
     this.rateSample = bytes === undefined ? undefined : { atMs: nowMs, bytes };
@@ -99,12 +100,10 @@ export class Session implements ManagedSession, HandlerOwner, EndpointOwner, Clo
   }
 
   admit(): void {
-    this.admittedMs = this.now();
+    this.admittedMs = this.context.clock.now();
     try {
       if (this.client.listener.mode === "tcp") {
-        const tcp = new TcpSession(this);
-        this.serveWith(tcp);
-        tcp.begin(this.context.group); // the backend may speak first
+        this.serveWith(new TcpSession(this)).begin(this.context.group); // the backend may speak first
         return;
       }
       this.state = "sniffing";
@@ -119,9 +118,7 @@ export class Session implements ManagedSession, HandlerOwner, EndpointOwner, Clo
     this.why = why;
     this.setDeadline(LINGER_TIMEOUT_MS);
     try {
-      const refusal = new Refusal(this);
-      this.serveWith(refusal);
-      refusal.onReady();
+      this.serveWith(new Refusal(this)).onReady();
     } catch (error) {
       this.failed(error);
     }
@@ -161,43 +158,41 @@ export class Session implements ManagedSession, HandlerOwner, EndpointOwner, Clo
 
   onReady(endpoint: Endpoint): void {
     if (this.state === "sniffing") this.sniff();
-    else if (endpoint.ended) this.onLost();
+    else if (endpoint.ended) this.end("client-closed");
   }
 
-  onLost(): void {
-    this.end("client-closed");
+  protocol(isFinal = false): "http" | "tcp" | undefined {
+    const { clientSide } = this;
+    const { mode } = this.client.listener;
+    if (mode !== "auto") return mode;
+    return sniff(clientSide.peek(SCRATCH_BYTES), isFinal || clientSide.state === "peer-closed");
   }
 
   private sniff(): void {
-    const { client, clientSide } = this;
+    const { clientSide, firstByteMs } = this;
+    if (clientSide.ended) this.end("client-closed");
     if (clientSide.readable === 0) return;
-    const { firstByteMs } = this;
     const timeoutMs = Math.min(SNIFF_TIMEOUT_MS, this.context.config.headTimeoutMs);
-    const isLate = firstByteMs !== undefined && this.now() - firstByteMs >= timeoutMs;
-    const protocol = protocolOf(client, clientSide, isLate);
+    const isLate = firstByteMs !== undefined && this.context.clock.now() - firstByteMs >= timeoutMs;
+    const protocol = this.protocol(isLate);
     if (protocol === "http") {
-      const http = new HttpSession(this.context, this);
-      this.serveWith(http);
-      http.onReady();
+      this.serveWith(new HttpSession(this.context, this)).onReady();
     } else if (protocol === "tcp") {
-      const tcp = new TcpSession(this);
-      this.serveWith(tcp);
-      tcp.begin(this.context.rawGroup);
+      this.serveWith(new TcpSession(this)).begin(this.context.rawGroup);
     } else if (firstByteMs === undefined) {
-      this.firstByteMs = this.now();
+      this.firstByteMs = this.context.clock.now();
       this.setDeadline(timeoutMs);
     }
   }
 
   tunnel(backend: Backend, backendSide: Endpoint): void {
-    const tcp = new TcpSession(this);
-    this.serveWith(tcp);
-    tcp.tunnel(backend, backendSide);
+    this.serveWith(new TcpSession(this)).tunnel(backend, backendSide);
   }
 
-  private serveWith(handler: Handler): void {
+  private serveWith<H extends Handler>(handler: H): H {
     this.state = "serving";
     this.handler = handler;
+    return handler;
   }
 
   // The end
@@ -232,7 +227,7 @@ export class Session implements ManagedSession, HandlerOwner, EndpointOwner, Clo
     const { context, handler } = this;
     const summary = handler?.summary;
     context.deadlines.cancel(this);
-    handler?.close();
+    handler?.close?.();
     this.clientSide.close();
     const ownLines = this.why === "done" || (handler !== undefined && summary === undefined);
     if (!ownLines || this.why === "error") {
@@ -253,11 +248,11 @@ export class Session implements ManagedSession, HandlerOwner, EndpointOwner, Clo
         status: summary?.status,
         in: bytesIn,
         out: bytesOut,
-        ms: Math.round(this.now() - this.startMs),
+        ms: Math.round(this.context.clock.now() - this.startMs),
         why,
       });
     }
-    context.ended(this);
+    context.admission.ended(this);
   }
 
   // Time
@@ -279,13 +274,9 @@ export class Session implements ManagedSession, HandlerOwner, EndpointOwner, Clo
 
   /** A client queued before this one had been silent for `SILENCE_MS` could not evict it, so look again now. */
   private stayedSilent(): void {
-    const { config, clientsQueued } = this.context;
-    const leftMs = this.admittedMs! + config.idleTimeoutMs - this.now();
-    if (leftMs <= 0 || clientsQueued()) this.end("idle");
+    const { config, admission } = this.context;
+    const leftMs = this.admittedMs! + config.idleTimeoutMs - this.context.clock.now();
+    if (leftMs <= 0 || admission.queued > 0) this.end("idle");
     else this.setDeadline(leftMs);
-  }
-
-  private now(): number {
-    return this.context.platform.clock.now();
   }
 }

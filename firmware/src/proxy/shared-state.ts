@@ -1,25 +1,15 @@
-import { LongHeadMemory } from "../http1/head-pool.ts";
+import type { LongHeadMemory } from "../http1/head-pool.ts";
 import type { Report } from "../log/event.ts";
-import type { Refusals } from "../log/refusals.ts";
 import { noTraffic, type Traffic } from "../log/traffic.ts";
 import { Deadlines } from "../net/deadlines.ts";
 import { SCRATCH_BYTES } from "../net/pump.ts";
 import { randomSipKey, type SipKey } from "../net/sip-hash.ts";
-import type { Platform } from "../platform.ts";
-import type { ManagedSession } from "./context.ts";
-
-/** What of the admission of clients all sessions need. */
-export interface AdmissionState {
-  readonly refusals: Refusals;
-  /** Clients that wait for a slot. */
-  readonly queued: number;
-  /** Counts a session that has ended. */
-  ended(session: ManagedSession): void;
-}
+import type { Clock, Platform } from "../platform.ts";
 
 /** What all configurations share, one after the other: platform, buffers, deadlines, counters. */
 export interface SharedState {
   readonly platform: Platform;
+  readonly clock: Clock;
   readonly report: Report;
   /** One piece of bytes on its way; see `SCRATCH_BYTES`. */
   readonly scratch: Uint8Array;
@@ -27,7 +17,7 @@ export interface SharedState {
   readonly traffic: Traffic;
   /** Memory for long heads. */
   readonly longHeadMemory: LongHeadMemory;
-  /** Our name in Via, different for each board and at each start. */
+  /** Our name in Via, different for each board and at each start: it tells that a request has come here before. */
   readonly pseudonym: string;
   /** A new X-Request-Id. */
   requestId(): string;
@@ -43,11 +33,12 @@ export function sharedState(platform: Platform, report: Report): SharedState {
   let key: SipKey | undefined;
   return {
     platform,
+    clock: platform.clock,
     report,
     scratch: new Uint8Array(SCRATCH_BYTES),
     deadlines: new Deadlines(platform.clock),
     traffic: noTraffic(),
-    longHeadMemory: new LongHeadMemory(platform),
+    longHeadMemory: { heldBytes: 0, platform },
     pseudonym: `hot-potato-${boot}`,
     requestId: () => `${boot}-${++requests}`,
     // Drawn when the first client needs it: the chip's random numbers are only good while its radio is on.

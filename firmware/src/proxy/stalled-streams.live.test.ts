@@ -5,12 +5,12 @@ import { BLOCK_BYTES } from "../../../emulator/src/io/account.ts";
 import { startBoard } from "../../../hil/kit/live-board.ts";
 import { onThisComputer } from "../../../hil/kit/patience.ts";
 
-// Streams that nobody reads, over the kernel's sockets: what each end does must free what they hold.
+// Streams that are not read, over the kernel's sockets: what each end does must free what they hold.
 
 const STREAMS = 8;
 const CHUNK = Buffer.alloc(64 * 1024, "x");
 
-/** When nothing more has been sent for so long, the stream has stalled. */
+/** When nothing more has been sent for this time, the stream has stalled. */
 const QUIET_MS = 300;
 
 let sent = 0;

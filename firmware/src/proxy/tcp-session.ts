@@ -10,13 +10,13 @@ import {
   type ConnectorOwner,
   UNLIMITED,
 } from "./connector.ts";
-import type { ClientInfo } from "./context.ts";
+import { learnFromResponse } from "./feedback.ts";
 import type { Handler, HandlerOwner, Summary } from "./handler.ts";
 
 /** A raw stream is never sent again, so a backend that took it is the last one tried. */
 type RawConnectFailure = Exclude<ConnectFailure, "unanswered">;
 
-/** A backend that sends nothing for so long has answered the client whose keyword ended the session. */
+/** A backend that sends nothing for this time has answered the client whose keyword ended the session. */
 const ANSWER_SILENCE_MS = 300;
 
 /** How long that answer may take in all: a backend that never falls silent ends, too. */
@@ -37,7 +37,7 @@ const BYTES_CHECK_MS = 1000;
  * - `over`: the session closes both sides
  */
 export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
-  private session: HandlerOwner;
+  readonly session: HandlerOwner;
   private state: "connecting" | "streaming" | "last-answer" | "over" = "connecting";
   private backend: Backend | undefined;
   private backendSide: Endpoint | undefined;
@@ -63,7 +63,7 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
   begin(group: Group | undefined): void {
     const { session } = this; // few locals: all that a queued session is admitted by stands on the stack
     if (group === undefined) {
-      session.context.refusals.noRoute++;
+      session.context.admission.refusals.noRoute++;
       this.closeAfter("no-route");
       return;
     }
@@ -76,12 +76,8 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
   /** Goes on with streams that were HTTP. */
   tunnel(backend: Backend, backendSide: Endpoint): void {
     this.upgraded = true;
-    this.compareBytes(this.now());
+    this.compareBytes(this.session.context.clock.now());
     this.stream(backend, backendSide);
-  }
-
-  get client(): ClientInfo {
-    return this.session.client;
   }
 
   get idleSinceMs(): number | undefined {
@@ -107,9 +103,9 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
     }
     const { backend, endpoint } = result;
     const { context } = this.session;
-    context.feedback.connected(backend);
+    backend.health.requestAnswered();
     endpoint.scan = context.backendKeywords?.scan();
-    this.sentMs = this.now();
+    this.sentMs = this.session.context.clock.now();
     this.session.setDeadline(context.config.idleTimeoutMs);
     this.stream(backend, endpoint);
   }
@@ -117,12 +113,12 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
   /** The first bytes of one side are about to be passed on. */
   onFirstBytes(endpoint: Endpoint): void {
     const { clientSide, context } = this.session;
-    const nowMs = this.now();
+    const nowMs = this.session.context.clock.now();
     if (this.connector !== undefined) {
       if (endpoint === clientSide) {
         this.sentMs = nowMs;
       } else {
-        context.feedback.responded(this.backend!, this.connector, this.sentMs, nowMs);
+        learnFromResponse(context, this.backend!, this.connector, this.sentMs, nowMs);
         this.connector = undefined;
       }
     }
@@ -143,14 +139,7 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
   onReady(endpoint: Endpoint): void {
     if (this.state === "streaming") this.pumpBoth();
     else if (this.state === "last-answer") this.pumpAnswer();
-    else if (endpoint.ended) this.onLost(endpoint);
-  }
-
-  onLost(endpoint: Endpoint): void {
-    if (this.state === "connecting") this.session.end("client-closed");
-    else if (this.state === "last-answer") this.closeAfter("keyword");
-    else if (endpoint === this.session.clientSide) this.closeAfter("client-closed");
-    else this.closeAfter("backend-closed");
+    else if (endpoint.ended) this.session.end("client-closed");
   }
 
   failed(error: unknown): void {
@@ -160,7 +149,7 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
   expired(): void {
     if (this.state === "streaming") {
       if (this.seenBytes === undefined) this.session.end("idle");
-      else this.compareBytes(this.now());
+      else this.compareBytes(this.session.context.clock.now());
     } else if (this.backendSide!.readable > 0) {
       this.extendAnswer();
     } else {
@@ -219,7 +208,7 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
 
   private awaitAnswer(): void {
     this.state = "last-answer";
-    this.keywordMs = this.now();
+    this.keywordMs = this.session.context.clock.now();
     this.session.setDeadline(ANSWER_SILENCE_MS);
     this.pumpAnswer();
   }
@@ -239,7 +228,7 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
 
   /** The backend has sent something, or its bytes wait for the client: it is not silent. */
   private extendAnswer(): void {
-    const leftMs = this.keywordMs! + ANSWER_TIMEOUT_MS - this.now();
+    const leftMs = this.keywordMs! + ANSWER_TIMEOUT_MS - this.session.context.clock.now();
     if (leftMs > 0) this.session.setDeadline(Math.min(ANSWER_SILENCE_MS, leftMs));
     else this.closeAfter("keyword", true);
   }
@@ -267,9 +256,5 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
     } else {
       this.session.end("tunnel-timeout");
     }
-  }
-
-  private now(): number {
-    return this.session.context.platform.clock.now();
   }
 }

@@ -179,7 +179,7 @@ describe("time", () => {
     expect(lab.board.stack.objects).toBe(0);
   });
 
-  test("a time-out does not put its answer amid another head that waits for room", async () => {
+  test("a time-out does not put its answer into another head that waits for room", async () => {
     const hints = `HTTP/1.1 103 Early Hints\r\nA: ${"b".repeat(3000)}\r\n\r\n`;
     const lab = labOf(httpBackend(() => hints + hints + hints));
     await lab.serve();

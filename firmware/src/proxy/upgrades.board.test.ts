@@ -116,16 +116,19 @@ describe("upgrades", () => {
     ["websocket", "h2c", 502],
     ["websocket", "websocket, tls", 502],
     ["websocket", "", 502],
-  ])("a client that offers %j and hears 101 with %j gets %i", async (offer, chosen, status) => {
-    const lab = labOf(
-      httpBackend(() => `HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: ${chosen}\r\n\r\n`),
-    );
-    await lab.serve();
-    const client = new HttpClient(lab);
-    client.send(UPGRADE.replace("Upgrade: websocket", `Upgrade: ${offer}`), "GET");
-    await lab.clock.run({ ms: 1000 });
-    expect(client.received.text).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
-  });
+  ])(
+    "a client that offers %j and whose backend sends 101 with %j gets %i",
+    async (offer, chosen, status) => {
+      const lab = labOf(
+        httpBackend(() => `HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: ${chosen}\r\n\r\n`),
+      );
+      await lab.serve();
+      const client = new HttpClient(lab);
+      client.send(UPGRADE.replace("Upgrade: websocket", `Upgrade: ${offer}`), "GET");
+      await lab.clock.run({ ms: 1000 });
+      expect(client.received.text).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    },
+  );
 
   test("HTTP/2 in the clear is not agreed to, nor an upgrade that Connection does not name", async () => {
     const { lab, backends } = labWith("a");
