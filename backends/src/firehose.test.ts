@@ -21,7 +21,7 @@ test.each(Object.entries(ASKING))("a firehose stops at its bound, %s", async (_,
 });
 
 test.each(Object.entries(ASKING))(
-  "it sends as fast as it is read: while nobody reads it makes no more, %s",
+  "it sends as fast as it is read: without a reader it generates no more, %s",
   async (_, asking) => {
     const { clock, network, host, connect } = await play(firehose());
     const client = connect();

@@ -105,7 +105,7 @@ test("chunks may have extensions, and trailers behind them", async () => {
   }
 });
 
-test("an upload that asks first is told to go on, and an old client gets its close", async () => {
+test("an upload that asks first gets 100 Continue, and an HTTP/1.0 client gets its close", async () => {
   const { heard } = await ask(
     request("POST /up", { Expect: "100-continue", "Content-Length": "5" }),
     "hello",

@@ -41,7 +41,7 @@ test("without a script it answers its name and the request, and echoes raw TCP",
   expect([tcp.heard.text, tcp.raw]).toEqual(["hello", ["hello"]]);
 });
 
-test("the end of a body is told by its length, by the last chunk, or by the close", async () => {
+test("the end of a body is known by its length, by the last chunk, or by the close", async () => {
   const body = { bodyBytes: 1500 };
   const framed = async (script: Script) => (await ask({ ...body, ...script }, GET)).heard;
   expect((await framed({})).text).toMatch(/Content-Length: 1500\r\n\r\n.{1500}$/s);
@@ -49,7 +49,7 @@ test("the end of a body is told by its length, by the last chunk, or by the clos
   expect(await framed({ framing: "close" })).toMatchObject({ ended: true });
 });
 
-test("a slow answer waits, then drips at its rate", async () => {
+test("a slow answer is delayed, then sent at its rate", async () => {
   const { pieces } = await ask({ latencyMs: 300, bytesPerSecond: 5000, bodyBytes: 250 }, GET);
   const [[firstMs], ...rest] = pieces;
   expect(firstMs).toBe(300 + 4 * LATENCY_MS); // the handshake, and there and back
@@ -60,7 +60,7 @@ test("a slow answer waits, then drips at its rate", async () => {
   ]);
 });
 
-test("an early answer does not wait for the body; another one asks for it and waits", async () => {
+test("an early answer does not wait for the body; a usual one sends 100 Continue and waits", async () => {
   expect((await ask({ early: true }, POST)).heard.text).toMatch(/a POST \/x$/);
   const late = await ask({}, POST.replace("\r\n\r\n", "\r\nExpect: 100-continue\r\n\r\n"));
   expect(late.heard.text).toBe("HTTP/1.1 100 Continue\r\n\r\n");
@@ -70,7 +70,7 @@ test("an early answer does not wait for the body; another one asks for it and wa
   expect(late.heard.text).toMatch(/a POST \/x$/);
 });
 
-test("an upgrade ends HTTP: what comes behind its head is echoed, in the same piece or later", async () => {
+test("an upgrade ends HTTP: bytes after its head are echoed, in the same piece or later", async () => {
   const head = request("GET /x", { Connection: "Upgrade", Upgrade: "potato" });
   const { client, clock, heard, raw, broken } = await ask({ upgrades: true }, `${head}one`);
   client.write("two");
@@ -98,7 +98,7 @@ test.each<[Script, Partial<Awaited<ReturnType<typeof ask>>["heard"]>]>([
   expect((await ask(script, "hello")).heard).toMatchObject(expected);
 });
 
-test("it dies after some bytes of an answer, and takes nobody more", async () => {
+test("it stops after some bytes of an answer, and refuses new connections", async () => {
   const { heard, died, server, connect, clock } = await ask(
     { bodyBytes: 100, diesAfterBytes: 10 },
     GET,
@@ -110,7 +110,7 @@ test("it dies after some bytes of an answer, and takes nobody more", async () =>
   expect(refused.error).toBe("ECONNREFUSED");
 });
 
-test("what is no request is told, and not answered", async () => {
+test("a malformed request is reported, and not answered", async () => {
   const { heard, broken } = await ask({}, "GET lost\r\n\r\n");
   expect([heard.text, broken]).toEqual(["", ['first line "GET lost"']]);
 });
