@@ -34,7 +34,7 @@ test.each([
   ],
   [
     ["--config", "LICENSE"],
-    '--config "LICENSE": is not JSON: line 1, column 1: "MIT" is no value; a text needs double quotes',
+    '--config "LICENSE": is not JSON: line 1, column 1: "MIT" is not a value; a text needs double quotes',
   ],
   [["--log", "pretty"], '--log "pretty": wanted compact or raw'],
   [["--log", "raw", "--json"], "--log and --json: only one of them can be given"],

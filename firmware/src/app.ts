@@ -19,22 +19,22 @@ import { VERSION } from "./version.ts";
 export interface App {
   readonly proxy: ReverseProxy;
   readonly runtime: RuntimeApi;
-  /** For what the machine has to report: to the log, and to the events that are remembered. */
+  /** Writes an event of the machine to the log and to the recent events. */
   readonly report: Report;
   /** Ends all sessions and closes the listeners. For emulators and tests: a chip is switched off. */
   stop(): void;
 }
 
-/** Where the firmware keeps things; a namespace of NVS. */
+/** The namespace of NVS that the firmware uses. */
 export const STORAGE_PATH = "hot-potato";
 
-/** What the build was given, which is laid over the configuration already. A token that was set later counts instead. */
+/** The settings of the build, which are laid over the configuration already. A token that was set later overrides theirs. */
 export interface StartOptions extends GivenSettings {
-  /** Which build of the firmware this is, where the build was given a name. */
+  /** Which build of the firmware this is, if it was given a name. */
   readonly build?: string | undefined;
 }
 
-/** The first line after every reset: what runs, and why it started. */
+/** The first line after every reset: version, build and reset reason. */
 export function logBoot(
   { clock, vitals, log }: Pick<Platform, "clock" | "vitals" | "log">,
   { build }: Pick<StartOptions, "build"> = {},
@@ -44,9 +44,8 @@ export function logBoot(
 }
 
 /**
- * Puts the parts together, with the configuration that `startConfigOf` chooses. The proxy
- * listens from the first network address on; its listeners stay open when the network goes, because
- * the chip cannot close and reopen them safely.
+ * Puts the parts together, with the configuration that `startConfigOf` chooses. The ports are opened when the network
+ * is up for the first time; they stay open when it is lost, because the chip cannot close and reopen them safely.
  */
 export function start(
   platform: Platform,
@@ -94,7 +93,7 @@ export function start(
     proxy.online = address !== undefined;
     if (address === undefined) return;
     report({ level: "I", on: "net", ip: address, rssi });
-    if (proxy.config.adminPort === 0) link.confirm?.(); // no request can
+    if (proxy.config.adminPort === 0) link.confirm?.(); // no request can do it
     if (listening) return;
     listening = true;
     running.start();

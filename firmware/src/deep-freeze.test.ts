@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { deepFreeze } from "./deep-freeze.ts";
 
-test("everything in a value is frozen, and the value is the same", () => {
+test("everything in a value is frozen, and the value is returned", () => {
   const given = { list: [{ a: 1 }], none: null, text: "a", run: () => 1 };
   const frozen = deepFreeze(given);
   expect(frozen).toBe(given);

@@ -1,5 +1,5 @@
 /// <reference path="./chip/gateway.d.ts" />
-import "./chip/abort.ts"; // before all that may throw
+import "./chip/abort.ts"; // before all modules that may throw
 import Listener from "embedded:io/socket/listener";
 import TCP from "embedded:io/socket/tcp";
 import { openLink } from "chip/link";
@@ -16,7 +16,7 @@ import { formatLine, type Report } from "./log/event.ts";
 import type { ListenerConstructor, TCPConstructor } from "./platform.ts";
 import { exceptionText } from "./text/exception.ts";
 
-/** The chip: real sockets, clock, Wi-Fi and console, handed to the proxy. */
+/** The program on the chip: `start` with the SDK's sockets, clock, Wi-Fi and serial port. */
 export default function main(): void {
   const settings = config as unknown as Settings;
   const log = (line: string) => trace(line, "\n");

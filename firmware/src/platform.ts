@@ -1,15 +1,14 @@
 /**
- * What the proxy asks of a machine: sockets, time, and somewhere to write. Types only; nothing here
- * survives compilation.
+ * What the firmware needs of a machine: sockets, time, network, storage, serial port. Types only.
  *
  * The socket types are those of ECMA-419 (`embedded:io/socket/tcp`, `…/listener`), cut down to what
  * the proxy uses and completed where the published typings are silent: `write` returns the room
  * left, `read` returns the count, a listener can be closed.
  */
 
-/** A socket that somebody may read, write and close. */
+/** A TCP connection. */
 export interface TCPSocket {
-  /** Fills `view` completely; asking for more than was announced throws. */
+  /** Fills `view` completely; throws if `view` is longer than what was announced. */
   read(view: Uint8Array): number | undefined;
   /**
    * Takes all of `view` or throws ("would block", "not ready"). Returns the room left in the send
@@ -19,18 +18,18 @@ export interface TCPSocket {
   close(): void;
   readonly remoteAddress?: string | undefined;
   readonly remotePort?: number | undefined;
-  /** What the maker gave as `target`. */
+  /** The `target` option of the constructor. */
   target?: unknown;
 }
 
 /** Called with the socket as `this`. */
 export interface TCPCallbacks {
   readonly target: unknown;
-  /** `bytes` wait unread in all. Not repeated while they wait. */
+  /** `bytes` are unread in total. Not repeated while they are. */
   onReadable(this: TCPSocket, bytes: number): void;
-  /** `bytes` is the room in the send buffer. The first call says that the connection is there. */
+  /** `bytes` is the room in the send buffer. The first call means that the connection is established. */
   onWritable(this: TCPSocket, bytes: number): void;
-  /** The peer hung up, reset, or never answered. May come twice. */
+  /** The peer closed or reset the connection, or never answered. May be called twice. */
   onError(this: TCPSocket): void;
 }
 
@@ -40,7 +39,7 @@ export interface TCPConstructor {
 }
 
 export interface ListenerSocket {
-  /** The next accepted connection. Call it once per connection announced, never more. */
+  /** The next accepted connection. Call it once for each announced connection, never more. */
   read(): TCPSocket | undefined;
   close(): void;
   readonly port: number;
@@ -50,7 +49,7 @@ export interface ListenerConstructor {
   new (options: { port: number; onReadable(connections: number): void }): ListenerSocket;
 }
 
-/** Takes a task back before it runs; afterwards it does nothing. */
+/** Cancels a task that has not run yet; afterwards it does nothing. */
 export type Cancel = () => void;
 
 export interface Clock {
@@ -60,36 +59,36 @@ export interface Clock {
   after(ms: number, task: () => void): Cancel;
 }
 
-/** The way to the network: Wi-Fi on the chip. */
+/** The connection to the network: Wi-Fi on the chip. */
 export interface Link {
-  /** Our IP address; `undefined` while there is no network. */
+  /** The board's IP address; `undefined` without a network. */
   readonly address: string | undefined;
-  /** Strength of the signal in dBm, where there is a radio. */
+  /** Signal strength in dBm; `undefined` without a radio. */
   readonly rssi: number | undefined;
-  /** The network's name, where it has one. */
+  /** The network's name, if it has one. */
   readonly ssid?: string | undefined;
-  /** Another network is tried: without `confirm`, it is the one before again. */
+  /** Another network is on trial: without `confirm` the previous one is joined again. */
   readonly onTrial?: boolean;
-  /** Calls `changed` whenever the address comes, goes or changes. One watcher. */
+  /** Calls `changed` whenever the address appears, disappears or changes. One watcher. */
   watch(changed: () => void): void;
   /**
-   * Joins another network from now on; where that fails for long, or is not confirmed, the one before. Absent
-   * where the network is not ours to choose.
+   * Joins another network; if that fails for long, or is not confirmed, the previous one again. Absent where the
+   * board cannot choose its network.
    */
   join?(ssid: string, password: string): void;
-  /** An operator has come over the network that is tried: it is kept. */
+  /** A request with the token has arrived over the network on trial: it is saved. */
   confirm?(): void;
-  /** Forgets the networks that were named at run time. Absent where none is kept. */
+  /** Erases the saved networks. Absent where none is saved. */
   forget?(): void;
-  /** Leaves the network and joins it again. Absent where it cannot be left. */
+  /** Leaves the network and joins it again. Absent where that is impossible. */
   rejoin?(): void;
 }
 
-/** A namespace of what is kept without power, opened for text (ECMA-419 key-value storage). */
+/** A namespace of non-volatile storage, opened for text (ECMA-419 key-value storage). */
 export interface Storage {
   /**
    * Keys have 15 characters at most, values 3999 bytes (NVS). `undefined`: no such entry. An entry of
-   * another type is given as what it is, or throws a TypeError; `readText` in `storage.ts` checks it.
+   * another type is returned as it is, or throws a TypeError; `TextStore` handles both.
    */
   read(key: string): unknown;
   write(key: string, value: string): void;
@@ -102,7 +101,7 @@ export interface StorageOpener {
 
 /** A serial port (`embedded:io/serial`). */
 export interface SerialPort {
-  /** Fills `into` as far as bytes have come; their count. */
+  /** Reads the received bytes, as far as they fit; returns their count. */
   read(into: Uint8Array): number | undefined;
   /** Takes all of `bytes` or throws ("output full"). */
   write(bytes: Uint8Array): void;
@@ -118,11 +117,11 @@ export interface SerialConstructor {
   }): SerialPort;
 }
 
-/** What the machine knows of its own state. */
+/** The machine's own state. */
 export interface Vitals {
-  /** Why it started: `power-on`, `software`, `panic`, `brownout`, … */
+  /** The reset reason: `power-on`, `software`, `panic`, `brownout`, … */
   readonly resetReason: string | undefined;
-  /** `undefined` where memory has no limit that means anything. */
+  /** `undefined` where memory is not limited. */
   readonly freeHeapBytes: number | undefined;
 }
 
@@ -151,22 +150,22 @@ export interface Platform {
   readonly clock: Clock;
   readonly link: Link;
   readonly vitals: Vitals;
-  /** Absent where nothing is kept. */
+  /** Absent where there is no storage. */
   readonly storage?: StorageOpener;
   /** Absent where the board has no serial port. */
   readonly Serial?: SerialConstructor;
-  /** Absent where there is no machine code of ours. */
+  /** Absent where the native code is not built in. */
   readonly findKeyword?: FindKeyword;
   /**
-   * Calls `hook` when the program cannot go on, with XS's reason and what was thrown, and restarts then.
+   * Calls `hook` before a restart because of a fatal error, with XS's reason and the exception.
    * Absent on the chip, where `chip/abort` has set `globalThis.abort` before anything could throw.
    */
   onAbort?(hook: (reason: string, exception: unknown) => void): void;
-  /** Starts again; does not return. Absent where that is not ours to do. */
+  /** Restarts the machine; does not return. Absent where the program cannot. */
   restart?(): never;
-  /** TCP connections that this machine carries at once, listening sockets included (lwIP: `LWIP_MAX_ACTIVE_TCP`). */
+  /** Maximum of concurrent TCP connections, listening sockets included (lwIP: `LWIP_MAX_ACTIVE_TCP`). */
   readonly connectionsMax: number;
-  /** A number from 0 to less than 1, hard to guess where the machine can. */
+  /** A number from 0 to less than 1, unpredictable if the machine has such a source. */
   random(): number;
   /** Writes one line to the serial console. */
   log(line: string): void;

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { collect, EmulatedLab, echoes, says } from "../../hil/kit/emulated-lab.ts";
 
-test("DHCP gives another address: what was connected is reset, the log names it, and the board serves on", async () => {
+test("a new address from DHCP: connections are reset, the log names it, and the board goes on serving", async () => {
   const lab = new EmulatedLab();
   lab.backend("a", echoes);
   await lab.serve({ inspect: [] });
@@ -22,7 +22,7 @@ test("DHCP gives another address: what was connected is reset, the log names it,
   expect(lab.board.fatal).toBe(undefined);
 });
 
-test("an address that comes back after a drop is logged as it is then", async () => {
+test("the address after a loss of the Wi-Fi is logged", async () => {
   const lab = new EmulatedLab();
   lab.backend("a", says("a"));
   await lab.serve();

@@ -90,7 +90,7 @@ function link(given = HOME, storage: Storage = MEMORY().storage) {
   return { clock, events, driver, link: opened, changes, said, awake: () => awake };
 }
 
-test("it joins, keeps the radio awake, tells the address, and remembers the network", () => {
+test("it joins, keeps the radio awake, reports the address, and saves the network", () => {
   const { entries, storage } = MEMORY();
   const { driver, link: wifi, changes, awake } = link(HOME, storage);
   expect([driver.connects, wifi.address]).toEqual([
@@ -104,7 +104,7 @@ test("it joins, keeps the radio awake, tells the address, and remembers the netw
   expect(link({ ssid: "", password: "" }, storage).driver.connects).toHaveLength(1);
 });
 
-test("an address that DHCP has changed is told within the time of a check, once", async () => {
+test("an address that DHCP has changed is reported within the interval of a check, once", async () => {
   const { clock, driver, changes } = link();
   driver.joins("10.0.0.7");
   await clock.run({ ms: 3 * ADDRESS_CHECK_MS });
@@ -115,7 +115,7 @@ test("an address that DHCP has changed is told within the time of a check, once"
   expect(changes).toHaveLength(2);
 });
 
-test("an address that DHCP has taken away is a lost network, and it is joined again", async () => {
+test("an address that DHCP has withdrawn is a lost network, which is joined again", async () => {
   const { clock, driver, changes, said } = link();
   driver.joins("10.0.0.7");
   driver.address = LINK_LOCAL; // what the driver has instead
@@ -127,7 +127,7 @@ test("an address that DHCP has taken away is a lost network, and it is joined ag
   expect(changes.at(-1)).toBe("10.0.0.9");
 });
 
-test("a network that is away is tried for ever, less and less often", async () => {
+test("an absent network is tried without end, at growing intervals", async () => {
   const { clock, driver, changes, events } = link();
   driver.joins("10.0.0.7");
   driver.drops();
@@ -172,7 +172,7 @@ test.each<[string, Partial<Storage>]>([
   expect(said()).not.toContain("net exception");
 });
 
-test("a name is not kept with another network's password", () => {
+test("a name is not saved with another network's password", () => {
   const { entries, storage } = MEMORY();
   entries.set("ssid", "home").set("password", "password-1");
   const write = (key: string, value: string) =>
@@ -191,7 +191,7 @@ test("without a network, or with one that cannot be read, it waits until one is 
   expect(changes).toEqual(["10.0.0.7"]);
 });
 
-test("a network that was asked for and does not answer gives way to the one before", async () => {
+test("a requested network that does not answer is replaced by the previous one", async () => {
   const { clock, driver, link: wifi } = link();
   driver.joins("10.0.0.7");
   wifi.join?.("office", "password-2");
@@ -200,7 +200,7 @@ test("a network that was asked for and does not answer gives way to the one befo
   expect(driver.connects.at(-1)).toEqual({ SSID: "home", password: "password-1" });
 });
 
-test("a network that was named at run time can be forgotten", () => {
+test("a network that was set at run time can be erased", () => {
   const { entries, storage } = MEMORY();
   const { link: opened, driver } = link(HOME, storage);
   driver.joins("10.0.0.7");
@@ -224,7 +224,7 @@ describe("another network that has given an address", () => {
     return { ...linked, entries, storage };
   }
 
-  test("is kept when it is confirmed, and joined after a restart though the build was given another", async () => {
+  test("is saved when it is confirmed, and joined after a restart, although the build has another", async () => {
     const { clock, driver, link: wifi, said, entries, storage } = await tried();
     await clock.run({ ms: NETWORK_TRIAL_MS - 1000 });
     wifi.confirm!();
@@ -238,7 +238,7 @@ describe("another network that has given an address", () => {
     expect(rebuilt).toEqual([{ SSID: "lab", password: "password-3" }]);
   });
 
-  test("is left for the one before when it is not", async () => {
+  test("is left for the previous one if it is not confirmed", async () => {
     const { clock, driver, link: wifi, events, entries } = await tried();
     await clock.run({ ms: NETWORK_TRIAL_MS + 5000 });
     expect(events).toContainEqual({
@@ -254,7 +254,7 @@ describe("another network that has given an address", () => {
     expect(entries.get("ssid")).toBe("home");
   });
 
-  test("may go and come meanwhile, and a confirmation while it is away is none", async () => {
+  test("may be lost and return meanwhile, and a confirmation during the loss is ignored", async () => {
     const { clock, driver, link: wifi, said } = await tried();
     driver.drops();
     wifi.confirm!();
@@ -266,7 +266,7 @@ describe("another network that has given an address", () => {
     expect(driver.connects.at(-1)).toEqual({ SSID: "home", password: "password-1" });
   });
 
-  test("and then a third one: back to the first", async () => {
+  test("followed by a third one returns to the first", async () => {
     const { clock, driver, link: wifi } = await tried();
     wifi.join!("lab", "password-3");
     await clock.run({ ms: 5000 });
@@ -279,7 +279,7 @@ describe("another network that has given an address", () => {
   });
 });
 
-test("the network that the board is on needs no trial when it is asked for again", async () => {
+test("the current network needs no trial when it is requested again", async () => {
   const { clock, driver, link: wifi } = link();
   driver.joins("10.0.0.7");
   wifi.join!("home", "password-1");
@@ -288,7 +288,7 @@ test("the network that the board is on needs no trial when it is asked for again
   expect(wifi.onTrial).toBe(false);
 });
 
-test("the first network that a board is named needs no trial", () => {
+test("the first network of a board needs no trial", () => {
   const { entries, storage } = MEMORY();
   const { driver, link: wifi } = link({ ssid: "", password: "" }, storage);
   wifi.join!("home", "password-1");

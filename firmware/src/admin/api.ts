@@ -37,7 +37,7 @@ const HEALTH = "/healthz";
 /** The target of OPTIONS that is not a path, but the server itself (RFC 9112 section 3.2.4). */
 const SERVER = "*";
 
-/** Beginning of the paths of single backends. */
+/** Prefix of the paths of single backends. */
 const BACKENDS = "/api/backends/";
 
 type Handler = (runtime: RuntimeApi, request: AdminRequest, name: string) => AdminAnswer;

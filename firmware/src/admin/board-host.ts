@@ -1,12 +1,12 @@
-/** Characters of a name in DNS with its port. */
+/** Longest DNS name with its port, in characters. */
 const HOST_MAX = 260;
 
 const ADDRESS = "0123456789.";
 
 /**
- * Whether a request for `host` may come from a page that the board's owner has opened. A stranger's page can give
- * its own name the board's address (DNS rebinding) and would read with the owner's browser then. No stranger owns
- * an address, a name without a dot or one below `localhost`; other names have to be among `names`.
+ * True if a request for `host` can come from the board's own page. Another site can give its own name the board's
+ * address (DNS rebinding) and would then read the answers in the operator's browser. It cannot own an address, a name
+ * without a dot or one below `localhost`; other names have to be among `names`.
  */
 export function isBoardHost(host: string, names: readonly string[]): boolean {
   if (host.length > HOST_MAX) return false;
@@ -22,7 +22,7 @@ export function isBoardHost(host: string, names: readonly string[]): boolean {
   );
 }
 
-/** Browsers take nothing else for an address: a name that ends in a number is one, or refused (WHATWG URL 3.5). */
+/** True of digits and dots: a browser takes a name that ends in a number for an address, or refuses it (WHATWG URL 3.5). */
 function isAddress(name: string): boolean {
   for (let at = 0; at < name.length; at++) if (!ADDRESS.includes(name[at])) return false;
   return true;

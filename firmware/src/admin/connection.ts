@@ -11,15 +11,15 @@ import { type AdminAnswer, error } from "./answer.ts";
 import { respond } from "./api.ts";
 import type { RuntimeApi } from "./runtime-api.ts";
 
-/** A request of an operator is small. */
+/** Requests to the admin port are small. */
 const HEAD_LIMITS = Object.freeze({ headBytesMax: 2048, headLinesMax: 40 });
 const BODY_BYTES_MAX = DOCUMENT_BYTES_MAX;
 const TOO_LARGE = `the body has more than ${BODY_BYTES_MAX} bytes, the most that flash can store; white space counts`;
 
-/** For a request, and for each further piece of its answer. */
+/** Time for the request, and for each piece of its answer. */
 const TIMEOUT_MS = 5000;
 
-/** How long the answer to a wrong token waits. */
+/** Delay of the answer to a wrong token. */
 const WRONG_TOKEN_MS = 2000;
 
 export interface AdminContext {
@@ -28,17 +28,16 @@ export interface AdminContext {
   readonly report: Report;
   readonly deadlines: Deadlines;
   readonly scratch: Uint8Array;
-  /** The one connection whose answer waits because its token was wrong. */
+  /** The connection whose answer is delayed because of a wrong token. */
   delayed: AdminConnection | undefined;
-  /** A whole request has come. */
+  /** Called when a whole request has arrived. */
   asked(connection: AdminConnection): void;
   ended(connection: AdminConnection): void;
 }
 
 /**
- * One connection to the admin port: one request, its answer, and a close, so that the few places that
- * there are come free soon. Holds a head, a body of one configuration at most, and the rest of the
- * answer, which for the page is a constant.
+ * A connection to the admin port: one request, its answer, and a close, because there are few such connections. Holds a
+ * head, a body of one configuration at most, and the rest of the answer, which for the page is a constant.
  */
 export class AdminConnection implements EndpointOwner, Timed {
   deadlineMs = Number.POSITIVE_INFINITY;
@@ -46,16 +45,16 @@ export class AdminConnection implements EndpointOwner, Timed {
   #client: Endpoint;
   readonly address: string;
   readonly #sinceMs: number;
-  /** Where it came in: the admin port, or the one that is on trial. */
+  /** The board's port: the admin port, or the previous one during a trial. */
   #port: number;
   #request = new RequestReader(HEAD_LIMITS, BODY_BYTES_MAX);
-  /** `undefined` while the request comes. */
+  /** `undefined` while the request is read. */
   #reply: ReplyWriter | undefined;
-  /** The answer to a wrong token, while it waits. */
+  /** The answer to a wrong token, while it is delayed. */
   #delayedAnswer: AdminAnswer | undefined;
   #ended = false;
 
-  /** Throws what `new TCP({ from })` throws when the connection died before it was accepted. */
+  /** Throws the exception of `new TCP({ from })` if the connection died before it was accepted. */
   constructor(context: AdminContext, port: number, accepted: TCPSocket) {
     this.#context = context;
     this.#port = port;
@@ -65,12 +64,12 @@ export class AdminConnection implements EndpointOwner, Timed {
     context.deadlines.setDeadline(this, TIMEOUT_MS);
   }
 
-  /** The head of its request has not come whole. */
+  /** The head of its request has not arrived completely. */
   get isSilent(): boolean {
     return !this.#request.head.done && this.#reply === undefined && this.#client.readable === 0;
   }
 
-  /** All of its answer was written: closing it now takes nothing from its client. */
+  /** Its whole answer was written, so the client loses nothing if it is closed. */
   get isAnswered(): boolean {
     return this.#reply?.isWritten === true;
   }
@@ -99,7 +98,7 @@ export class AdminConnection implements EndpointOwner, Timed {
       this.#send(this.#reply);
       return;
     }
-    // From here, and not from where the last byte was read: what answers needs the stack.
+    // Called from here, not from where the last byte was read: an answer needs much stack.
     const progress = this.#request.read(this.#client, this.#context.scratch);
     if (progress === "complete") this.#respond();
     else if (progress !== "waiting") this.#answer(unreadable(progress));
@@ -191,11 +190,11 @@ export class AdminConnection implements EndpointOwner, Timed {
     this.#send(this.#reply);
   }
 
-  /** Sends as much as there is room for; with all of it delivered, closes. */
+  /** Sends as much as there is room for; closes when all of it is delivered. */
   #send(reply: ReplyWriter): void {
     const client = this.#client;
     const { scratch, deadlines } = this.#context;
-    client.discard(scratch); // closing over unread bytes would reset the connection
+    client.discard(scratch); // a close with unread bytes would reset the connection
     if (reply.write(client)) deadlines.setDeadline(this, TIMEOUT_MS);
     if (client.writeClosed || (reply.isWritten && client.flushed)) this.end();
   }

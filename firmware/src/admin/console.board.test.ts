@@ -20,7 +20,7 @@ describe("the console", () => {
     return { lab, echoed };
   }
 
-  test("knows what the API knows", async () => {
+  test("makes the same changes as the API", async () => {
     const { lab } = await console();
     expect(await type(lab, "drain a")).toContain("ok a: drain (was ready)");
     expect(lab.app!.proxy.backend("a")!.state).toBe("drain");
@@ -38,7 +38,7 @@ describe("the console", () => {
     expect(await type(lab, "explain 3")).toContain("ok the next 3 picks will be explained");
   });
 
-  test("says what is wrong, and the nearest that is right", async () => {
+  test("a wrong command or value is an error, with a suggestion", async () => {
     const { lab } = await console();
     expect(await type(lab, "drian a")).toContain('error no command "drian"; did you mean "drain"?');
     expect(await type(lab, "drain")).toContain("error usage: drain NAME");
@@ -52,7 +52,7 @@ describe("the console", () => {
     expect((await type(lab, "explain x")).at(-1)).toMatch(/^error explain: is "x"; wanted /);
   });
 
-  test("a key of the configuration is told by its path, and a wrong path says what is wrong with it", async () => {
+  test("a path changes a key of the configuration, and a wrong path is an error that says why", async () => {
     const { lab } = await console();
     const last = async (line: string) => (await type(lab, line)).at(-1);
     expect(await last("config health.intervalMs 4000")).toMatch(
@@ -60,7 +60,7 @@ describe("the console", () => {
     );
     expect(lab.app!.proxy.config.health.intervalMs).toBe(4000);
     expect(await last("config backends.a.weight 2")).toMatch(
-      /^error config: "backends.a.weight": "a" is no place of a list of 2; /,
+      /^error config: "backends.a.weight": "a" is not an index of a list of 2; /,
     );
     expect(await last("config health..intervalMs 1")).toMatch(/: a key is empty; wanted one such/);
     expect(await last("config complaints.x 1")).toMatch(/^error complaints: no such key/);
@@ -81,7 +81,7 @@ describe("the console", () => {
     expect(await lab.ask(GET_ONCE)).toMatch(/^HTTP\/1.1 200 /);
   });
 
-  test("events of a kind, as many as are asked for", async () => {
+  test("shows as many events of a kind as requested", async () => {
     const { lab } = await console();
     lab.setState("a", "drain");
     await lab.ask(GET_ONCE);
@@ -100,7 +100,7 @@ describe("the console", () => {
     }
   });
 
-  test("goes back to the configuration that was built in", async () => {
+  test("restores the built-in configuration, and resets the board to the factory settings", async () => {
     const { lab } = await console();
     await type(lab, "config retries 1");
     expect((await type(lab, "config default")).at(-1)).toMatch(/^ok in force/);
@@ -134,13 +134,13 @@ describe("the console", () => {
     ["config stickyKey new-secret-1", "> config stickyKey ********"],
     ['config "stickyKey" "new-secret-1', '> config "stickyKey" ********'],
     ["wifi home new-secret-1", "> wifi home ********"],
-  ])("a secret is covered however it is typed: %s", async (line, shown) => {
+  ])("a secret is masked however it is typed: %s", async (line, shown) => {
     const { lab, echoed } = await console();
     expect((await type(lab, line))[0]).toBe(shown);
     expect([...echoed, ...lab.lines].join("")).not.toContain("new-secret");
   });
 
-  test("a temporary token counts until the reset; then the saved one does again", async () => {
+  test("a temporary token is valid until the reset, then the saved one is again", async () => {
     const { lab } = await console();
     await type(lab, "token the-boards-own");
     await get(lab, "/", { token: "the-boards-own" });
@@ -152,7 +152,7 @@ describe("the console", () => {
     expect(lab.app!.runtime.token.value).toBe("the-boards-own");
   });
 
-  test("tells a key of the configuration, and changes one in a list", async () => {
+  test("shows a key of the configuration, and changes one in a list", async () => {
     const { lab } = await console();
     const answer = async (line: string) => (await type(lab, line)).slice(1);
     expect(await answer("config health.intervalMs")).toEqual([
@@ -173,23 +173,23 @@ describe("the console", () => {
     );
     expect(lab.app!.proxy.backend("b")!.maxSessions).toBe(3);
     expect(await answer("config backends[7].maxSessions 3")).toEqual([
-      expect.stringMatching(/: "7" is no place of a list of 2; the first one is \[0\]/),
+      expect.stringMatching(/: "7" is not an index of a list of 2; the first is \[0\]/),
     ]);
   });
 
-  test("has a word or a number for each value of the status", async () => {
+  test("shows a word or a number for each value of the status", async () => {
     const { lab } = await console();
     const answer = await type(lab, "status");
     expect(answer.filter(line => line.includes("[object") || line.includes("NaN"))).toEqual([]);
     expect(answer).toContain("memory.shed=0");
   });
 
-  test("tells the network", async () => {
+  test("shows the network", async () => {
     const { lab } = await console();
     expect((await type(lab, "wifi")).slice(1)).toEqual(["ip=10.0.0.1", "rssi=-54", "ok"]);
   });
 
-  test("leaves the Wi-Fi on demand, and is back by itself", async () => {
+  test("leaves the Wi-Fi on request, and joins it again", async () => {
     const { lab } = await console();
     expect(await type(lab, "wifi-rejoin")).toContain("ok leaving the network and joining it again");
     await lab.clock.run({ ms: 5000 });

@@ -15,7 +15,7 @@ async function opened(Serial: SerialConstructor): Promise<Event[]> {
   return events;
 }
 
-test("a port that another driver has is a warning", async () => {
+test("a port that another driver uses is a warning", async () => {
   class Taken {
     constructor() {
       throw new RangeError("port in use");
@@ -49,7 +49,7 @@ test("an exception does not leave the port's callback: it is reported", async ()
   ]);
 });
 
-test("what comes while bytes are handled is read at the same event", async () => {
+test("bytes that arrive while others are handled are read at the same event", async () => {
   const pieces = ["sta", "tus"];
   let echoed = "";
   let onReadable: () => void;
@@ -90,7 +90,7 @@ function screen(text: string): string[] {
   return rows.map(row => row.trimEnd());
 }
 
-describe("what is being typed", () => {
+describe("typed text", () => {
   /** A console whose port and log are one terminal; the port takes `room` bytes, then none for 12 ms. */
   async function terminal() {
     const clock = new VirtualClock();
@@ -127,7 +127,7 @@ describe("what is being typed", () => {
     return { clock, console, type, shown: () => screen(shown) };
   }
 
-  test("stands behind a line of the log again, whole, and goes on", async () => {
+  test("is shown again behind a line of the log, and continues", async () => {
     const { clock, console, type, shown } = await terminal();
     type("drain");
     console.log("I (5) net: ip=10.0.0.7");
@@ -138,7 +138,7 @@ describe("what is being typed", () => {
     expect(shown().at(-1)).toBe("drain");
   });
 
-  test("and what comes between the two is shown with it, behind long lines, too", async () => {
+  test("is shown with what was typed in between, behind long lines, too", async () => {
     const { clock, console, type, shown } = await terminal();
     type("dra");
     const lines = Array.from({ length: 5 }, (_, i) => `I (${i}) http: request ${"x".repeat(400)}`);
@@ -152,7 +152,7 @@ describe("what is being typed", () => {
     expect(shown()).toEqual([...lines, "draiiii"]);
   });
 
-  test("a secret stays maskSecrets", async () => {
+  test("stays masked if it is a secret", async () => {
     const { clock, console, type, shown } = await terminal();
     type("token correct-horse");
     console.log("I (5) net: ip=10.0.0.7");
@@ -160,7 +160,7 @@ describe("what is being typed", () => {
     expect(shown().at(-1)).toBe(`token ${"*".repeat(8)}`);
   });
 
-  test("nothing is typed: the log is as it is", async () => {
+  test("that is empty leaves the log unchanged", async () => {
     const { console, shown, type } = await terminal();
     type("\r");
     console.log("I (5) net: ip=10.0.0.7");

@@ -10,31 +10,28 @@ const TRANSMIT_PIN = 1;
 const RECEIVE_PIN = 3;
 const BAUD = 115_200;
 
-/** Bytes of the UART's FIFO: no more can have come at once. */
+/** Size of the UART's FIFO: the most bytes that one read returns. */
 const FIFO_BYTES = 128;
 
-/** Reads at one event: of two commands at their longest. */
+/** Most reads at one event: two commands of the longest kind. */
 const READS_MAX = 8;
 
-/** Characters of a command; what is longer is no command. */
+/** Longest command, in characters. */
 const LINE_MAX = 512;
 
-/** Between two lines of an answer: a line at 115200 baud takes 9 ms, in which nothing else runs. */
+/** Pause between two lines of an answer: a line at 115200 baud takes 9 ms, in which nothing else runs. */
 const LINE_PAUSE_MS = 20;
 
-/**
- * Opening the port empties its FIFO, and what the board said last would never be sent. 128 bytes have
- * left within 12 ms.
- */
+/** Delay before the port is opened, which empties its FIFO: the last bytes of the log are sent within 12 ms. */
 const OPEN_MS = 20;
 
-/** To the first column, and erases the line from there (ECMA-48: EL). */
+/** Returns to the first column and erases the line (ECMA-48: EL). */
 const ERASE_LINE = "\r\x1b[K";
 
-/** From a line of the log until what was being typed is shown behind it: the FIFO has to have room for it. */
+/** Delay from a line of the log until the typed text is shown again behind it: the FIFO needs room for it. */
 const REDRAW_MS = 20;
 
-/** Its last characters that are shown again. */
+/** Most characters of the typed text that are shown again. */
 const REDRAWN_MAX = 96;
 
 const BACKSPACE = 8;
@@ -42,7 +39,7 @@ const LF = 10;
 const CR = 13;
 const DELETE = 127;
 
-/** Reads commands from the serial port, echoes what is typed, and answers a line at a time. */
+/** Reads commands from the serial port, echoes the typed text, and answers line by line. */
 export class Console {
   #platform: Platform;
   #runtime: RuntimeApi;
@@ -50,10 +47,10 @@ export class Console {
   #serial: SerialPort | undefined;
   #line = "";
   #tooLong = false;
-  /** Lines of answers that wait for their turn. */
+  /** Queued lines of answers. */
   #answers: string[] = [];
   #alarm: Cancel | undefined;
-  /** What is being typed was erased for the log, and will be shown again. */
+  /** Set while the typed text is erased for the log; shows it again. */
   #redraw: Cancel | undefined;
 
   constructor(platform: Platform, runtime: RuntimeApi, report: Report) {
@@ -64,7 +61,7 @@ export class Console {
       this.#alarm = platform.clock.after(OPEN_MS, () => this.#open());
   }
 
-  /** Writes a line of the log, or of an answer; what is being typed is shown behind it. */
+  /** Writes a line of the log or of an answer; the typed text is shown again behind it. */
   log(line: string): void {
     if (this.#line !== "" && this.#redraw === undefined) this.#echo(ERASE_LINE);
     this.#platform.log(line);
@@ -87,10 +84,10 @@ export class Console {
     this.#alarm = undefined;
     const input = new Uint8Array(FIFO_BYTES);
     const receive = (serial: SerialPort) => {
-      // Leaving the port's callback, an exception would reboot the chip.
+      // An exception that leaves the port's callback reboots the chip.
       try {
-        // What comes while bytes are handled has no event of its own once its line is silent: the driver clears
-        // the interrupt behind this callback (serial.c of the SDK). So the FIFO is read until it is empty.
+        // Bytes that arrive during this callback cause no event of their own: the driver clears the interrupt after
+        // it (serial.c of the SDK). So the FIFO is read until it is empty.
         for (let reads = 0; reads < READS_MAX; reads++) {
           const count = serial.read(input) ?? 0;
           if (count === 0) return;
@@ -111,7 +108,7 @@ export class Console {
         },
       });
     } catch (error) {
-      // Another driver has the port, as in debug builds: "port in use".
+      // Another driver uses the port, as in debug builds: "port in use".
       this.#report({ level: "W", on: "console", what: "no-port", error: String(error) });
     }
   }
@@ -130,7 +127,7 @@ export class Console {
       if (this.#line.length === LINE_MAX) this.#tooLong = true;
       else this.#line += String.fromCharCode(byte);
       if (this.#redraw !== undefined) return; // it is shown with the rest
-      // Behind a word that asks for a secret nothing is shown as it is.
+      // Secrets are echoed as asterisks.
       this.#echo(maskSecrets(`${this.#line}`) === this.#line ? String.fromCharCode(byte) : "*");
     }
   }
@@ -158,7 +155,7 @@ export class Console {
     }
   }
 
-  /** A busy log fills the FIFO; then what is typed is not shown, and counts all the same. */
+  /** A busy log fills the FIFO; then typed text is not shown, but still read. */
   #echo(text: string): boolean {
     try {
       this.#serial!.write(Uint8Array.from(text, character => character.charCodeAt(0)));

@@ -30,7 +30,7 @@ export class CrashRecord {
     this.#configStore?.startSucceeded();
   }
 
-  /** A document from `source` is in force from now on: if it is the saved one, it is proven after PROOF_MS. */
+  /** A document from `source` has come into force: if it is the saved one, it is proven after PROOF_MS. */
   inForce(source: Source): void {
     const configStore = this.#configStore;
     this.#proofTimer?.();

@@ -41,7 +41,7 @@ describe("metrics count", () => {
     expect(metrics.get("clients_total")).toBe(9);
   });
 
-  test("bytes both ways as the lines of the log have them, over HTTP and raw TCP", async () => {
+  test("bytes in both directions, as the lines of the log do, over HTTP and raw TCP", async () => {
     const lab = new EmulatedLab();
     lab.backend("a", socket =>
       socket.once("data", (bytes: Buffer) => {
@@ -78,7 +78,7 @@ describe("metrics count", () => {
     expect(metrics.get('refusals_total{reason="no-backend"}')).toBe(1);
   });
 
-  test("on under another configuration", async () => {
+  test("on across a new configuration", async () => {
     const lab = new EmulatedLab();
     lab.backend("a", named("a").serve);
     await lab.serve();
@@ -93,7 +93,7 @@ describe("metrics count", () => {
   });
 });
 
-test("values have three decimals at most, and what is unknown is left out", async () => {
+test("values have at most three decimals, and unknown ones are absent", async () => {
   const lab = new EmulatedLab();
   lab.backend("a", named("a").serve);
   lab.backend("b", named("b").serve);
@@ -108,7 +108,7 @@ test("values have three decimals at most, and what is unknown is left out", asyn
   expect(body).toMatch(/^hot_potato_build_info\{version="\d+\.\d+\.\d+",build=""\} 1$/m);
 });
 
-test("of 32 backends they are sent in pieces, and never held as a whole", async () => {
+test("metrics of 32 backends are sent in pieces, never held as a whole", async () => {
   const lab = new EmulatedLab();
   for (let i = 0; i < 32; i++) lab.backend(`backend-${i}`, named("x").serve);
   await lab.serve();

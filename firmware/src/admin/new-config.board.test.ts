@@ -8,7 +8,7 @@ import { collect, EmulatedLab, echoes } from "../../../hil/kit/emulated-lab.ts";
 import { httpBackend, named } from "../../../hil/kit/http-backend.ts";
 
 describe("a new configuration", () => {
-  test("is swapped under busy sessions and an upgraded one, and cuts nothing", async () => {
+  test("comes into force without cutting busy and upgraded sessions", async () => {
     const lab = new EmulatedLab();
     const echo = (socket: Parameters<Parameters<EmulatedLab["backend"]>[1]>[0]) => {
       let upgraded = false;
@@ -53,7 +53,7 @@ describe("a new configuration", () => {
     expect(received.map(({ text }) => text)).toEqual(Array(11).fill("before after later"));
   });
 
-  test("with more slots lets in who waits", async () => {
+  test("with more slots admits queued clients", async () => {
     const lab = new EmulatedLab();
     lab.backend("a", echoes);
     await lab.serve({ sessionsMax: 1, inspect: [] });
@@ -103,7 +103,7 @@ describe("a new configuration", () => {
     expect(open.length).toBeLessThanOrEqual(sessionsMax);
   });
 
-  test("a bad one is refused with every complaint, and changes nothing", async () => {
+  test("that is invalid is refused with all complaints, and changes nothing", async () => {
     const lab = await adminLab();
     const refused = await put(lab, "/api/config", {
       backends: [{ address: "nowhere", port: 0 }],
@@ -114,7 +114,7 @@ describe("a new configuration", () => {
     expect(lab.app!.proxy.pool.backends).toHaveLength(2);
   });
 
-  test("that is nothing but brackets is refused, and the board goes on", async () => {
+  test("of brackets alone is refused, and the board goes on", async () => {
     const lab = await adminLab();
     for (const [open, close] of [
       ["[", "]"],
@@ -126,7 +126,7 @@ describe("a new configuration", () => {
     expect((await get(lab, "/healthz")).status).toBe(200);
   });
 
-  test("with which no backend is left, it is taken back by itself", async () => {
+  test("without a usable backend is rolled back after its trial", async () => {
     const lab = await adminLab({ health: { check: "tcp" } });
     await lab.clock.run({ ms: 2000 });
     const document = await documentOf(lab);
@@ -156,7 +156,7 @@ describe("a new configuration", () => {
     return { lab, crash };
   }
 
-  test("that has served for a while outlasts a restart", async () => {
+  test("that has passed its trial survives a restart", async () => {
     const { lab, crash } = await rebooting();
     await put(lab, "/api/config", { ...(await documentOf(lab)), balance: "ewma" });
     await lab.clock.run({ ms: 31_000 });
@@ -166,7 +166,7 @@ describe("a new configuration", () => {
     expect(lab.app!.runtime.token.value).toBe(TOKEN);
   });
 
-  test("during whose trial the board falls over is gone with the restart", async () => {
+  test("is dropped if the board crashes during its trial", async () => {
     const { lab, crash } = await rebooting();
     await put(lab, "/api/config", { ...(await documentOf(lab)), balance: "ewma" });
     expect(balanceOf(lab)).toBe("ewma");
@@ -176,7 +176,7 @@ describe("a new configuration", () => {
     expect(await lab.ask(GET_ONCE)).toMatch(/^HTTP\/1.1 200 /);
   });
 
-  test("with which the board falls over again and again, also later, gives way to the one before", async () => {
+  test("with which the board crashes repeatedly, even later, is replaced by the previous one", async () => {
     const { lab, crash } = await rebooting();
     for (const balance of ["ewma", "first"]) {
       await put(lab, "/api/config", { ...(await documentOf(lab)), balance });
@@ -193,7 +193,7 @@ describe("a new configuration", () => {
   });
 });
 
-test("a configuration that is not to be saved is gone with the reset, however long it served", async () => {
+test("a configuration with persist=no is gone after a reset, however long it was in force", async () => {
   const lab = await adminLab();
   const before = await documentOf(lab);
   const { status } = await put(lab, "/api/config?persist=no", { ...before, balance: "ewma" });
@@ -206,7 +206,7 @@ test("a configuration that is not to be saved is gone with the reset, however lo
   expect(await documentOf(lab)).toEqual(before);
 });
 
-test("whether a configuration is saved is said with yes or no", async () => {
+test("persist is yes or no", async () => {
   const lab = await adminLab();
   const document = await documentOf(lab);
   const put400 = async (query: string) => {
@@ -221,7 +221,7 @@ test("whether a configuration is saved is said with yes or no", async () => {
   expect(await documentOf(lab)).toEqual(document);
 });
 
-test("a click on drain moves the traffic", async () => {
+test("a drained backend gets no more requests", async () => {
   const lab = await adminLab();
   await put(lab, "/api/backends/a", { state: "drain" });
   for (let i = 0; i < 4; i++) expect(await lab.ask(GET_ONCE)).toMatch(/\r\n\r\nb$/);

@@ -66,7 +66,7 @@ describe.skipIf(absence)(`the board's page in Chromium${absence}`, () => {
     return names.join("");
   }
 
-  test("it shows both backends, checks in words, and nothing to press before a token is there", async () => {
+  test("it shows both backends, checks in words, and controls that are disabled without a token", async () => {
     await page.locator(".backend").nth(1).waitFor();
     const check = card("a").locator("abbr");
     await expect.poll(() => check.textContent()).toBe("accepts connections");
@@ -84,7 +84,7 @@ describe.skipIf(absence)(`the board's page in Chromium${absence}`, () => {
     expect(errors).toEqual([]);
   });
 
-  test("a change with a wrong token is refused, and says so", async () => {
+  test("a change with a wrong token shows the refusal", async () => {
     await card("a").getByRole("button", { name: "drain" }).click();
     await expect.poll(() => said().textContent()).toBe("missing or wrong token");
     expect(new Set(await answers(4))).toEqual(new Set(["a", "b"]));
@@ -100,7 +100,7 @@ describe.skipIf(absence)(`the board's page in Chromium${absence}`, () => {
     expect(new Set(await answers(4))).toEqual(new Set(["a", "b"]));
   });
 
-  test("requests and the board's events are told apart, raw on demand", async () => {
+  test("requests and events of the board are separate lists, raw on request", async () => {
     const requests = page.locator("#requests tr");
     await expect
       .poll(() => requests.first().innerText())
@@ -147,7 +147,7 @@ describe.skipIf(absence)(`the board's page in Chromium${absence}`, () => {
     expect(board.app.proxy.config.retries).toBe(1);
   });
 
-  test("what you want of a backend and what it is stand apart", async () => {
+  test("the administrative and the operational state of a backend are shown apart", async () => {
     await card("b").getByRole("button", { name: "maint" }).click();
     await expect.poll(() => card("b").locator("summary").innerText()).toMatch(/maint/);
     expect(await card("b").locator("[aria-pressed=true]").innerText()).toBe("maint");

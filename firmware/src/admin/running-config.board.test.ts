@@ -15,7 +15,7 @@ import fc from "../../../hil/kit/properties.ts";
 import { documents } from "../../../hil/kit/random-documents.ts";
 
 describe("the admin port", () => {
-  test("moves when a document says so, and the old one answers during the trial", async () => {
+  test("moves with a new document, and the old one answers during the trial", async () => {
     const lab = await adminLab();
     const answer = await change(lab, { adminPort: 9000 });
     expect(json(answer).done).toMatch(
@@ -32,17 +32,17 @@ describe("the admin port", () => {
   });
 
   test.each([
-    ["none has come there", () => undefined],
+    ["no request has arrived there", () => undefined],
     [
-      "only requests without the token have come there",
+      "only requests without the token have arrived there",
       (lab: EmulatedLab) => get(lab, "/", { port: 9000 }),
     ],
     [
-      "only requests with a wrong token have come there",
+      "only requests with a wrong token have arrived there",
       (lab: EmulatedLab) => get(lab, "/", { port: 9000, token: "correct-hose!" }),
     ],
     [
-      "requests with the token have come only to the old one",
+      "requests with the token have arrived only at the old one",
       (lab: EmulatedLab) => get(lab, "/", { token: TOKEN }),
     ],
   ])("moves back by itself when %s", async (_, meanwhile) => {
@@ -65,7 +65,7 @@ describe("the admin port", () => {
     expect(await ask(lab, 80)).toBe("HTTP/1.1 200");
   });
 
-  test("and a listener change places", async () => {
+  test("and a listener swap their ports", async () => {
     const lab = await adminLab();
     const answer = await change(lab, { listeners: listeners(8404), adminPort: 80 });
     expect(answer.status).toBe(200);
@@ -77,7 +77,7 @@ describe("the admin port", () => {
   });
 });
 
-test("a document on trial is undone at once, and what is undone is the one before the trial", async () => {
+test("undo restores the document from before the trial at once", async () => {
   const lab = await adminLab();
   const before = await documentOf(lab);
   expect((await get(lab, "/api/config/previous")).status).toBe(404);
@@ -99,7 +99,7 @@ test("a document on trial is undone at once, and what is undone is the one befor
   expect(lab.events("config", "saved")).toEqual([]);
 });
 
-describe("a document whose ports cannot be had beside those that are open", () => {
+describe("a document whose ports cannot be opened besides the open ones", () => {
   test("is accepted for the next start, and both documents can be read until then", async () => {
     const lab = await adminLab();
     const before = await documentOf(lab);
@@ -128,7 +128,7 @@ describe("a document whose ports cannot be had beside those that are open", () =
 
   // The program on XS cannot restart its board.
   test.skipIf(ENGINE === "xs")(
-    "is on trial after that start, and the board restarts with the one before when it fails",
+    "is on trial after that start, and if it fails the board restarts with the previous one",
     async () => {
       const lab = await adminLab();
       const before = await documentOf(lab);
@@ -144,7 +144,7 @@ describe("a document whose ports cannot be had beside those that are open", () =
 
   // The program on XS cannot restart its board.
   test.skipIf(ENGINE === "xs")(
-    "is undone after that start by a restart, which is said",
+    "is undone after that start by a restart, which the answer announces",
     async () => {
       const lab = await adminLab();
       const before = await documentOf(lab);
@@ -158,7 +158,7 @@ describe("a document whose ports cannot be had beside those that are open", () =
     },
   );
 
-  test("gives way to a later one", async () => {
+  test("is dropped for a later one", async () => {
     const lab = await adminLab();
     await change(lab, { listeners: listeners(81, 82, 83), adminPort: 9000 });
     expect(json(await change(lab, { retries: 1 })).done).toMatch(/the next start is dropped$/);
@@ -168,7 +168,7 @@ describe("a document whose ports cannot be had beside those that are open", () =
     expect(await ask(lab, 80)).toBe("HTTP/1.1 200");
   });
 
-  test("is refused when it is to count until the next reset only", async () => {
+  test("is refused with persist=no", async () => {
     const lab = await adminLab();
     const before = await documentOf(lab);
     const answer = await put(lab, "/api/config?persist=no", {
@@ -206,7 +206,7 @@ test("a port that cannot be opened now refuses the whole document", async () => 
   expect([proxy.config.retries, proxy.config.listeners[0].port]).toEqual([2, 80]);
 });
 
-test("after any row of changes of ports, what the status says to run is what runs", async () => {
+test("after any sequence of port changes the ports of the document in force are served, and no others", async () => {
   const lab = await adminLab();
   for (const ports of [[81], [82], [83], [80, 81], [84], [80]]) {
     await change(lab, { listeners: listeners(...ports) });
@@ -218,7 +218,7 @@ test("after any row of changes of ports, what the status says to run is what run
   }
 });
 
-test("a reset during a trial is logged as what ended the new configuration", async () => {
+test("a reset during a trial is logged as the end of the new configuration", async () => {
   const lab = await adminLab();
   await change(lab, { retries: 1 });
   await lab.clock.run({ ms: 5000 });
@@ -233,7 +233,7 @@ test("a reset during a trial is logged as what ended the new configuration", asy
   expect(lab.events("config", "dropped")).toHaveLength(1);
 });
 
-test("what runs otherwise than the document says is told with it, and putting that back changes nothing", async () => {
+test("what differs from the document is shown with it, and putting that back changes nothing", async () => {
   const lab = await adminLab({ balance: "weighted-round-robin" });
   expect(await documentOf(lab)).not.toHaveProperty("setAtRunTime");
   await put(lab, "/api/backends/a", { state: "drain" });
@@ -251,7 +251,7 @@ test("what runs otherwise than the document says is told with it, and putting th
   expect(await documentOf(lab)).not.toHaveProperty("setAtRunTime");
 });
 
-test("whatever document is sent, the board lives, and a refused one changes nothing", async () => {
+test("no document stops the board, and a refused one changes nothing", async () => {
   let refused = 0;
   let accepted = 0;
   await fc.assert(

@@ -227,7 +227,7 @@ export class RunningConfig {
     return { done: `accepted for the next start: ${lack}` };
   }
 
-  /** The document in force is on trial from now on; its timer starts when the network is up. */
+  /** Puts the document in force on trial; the timer starts when the network is up. */
   #beginTrial(trial: Trial): void {
     const { configStore, report } = this.#parts;
     this.#trial = trial;

@@ -27,7 +27,7 @@ describe("what an operator can see", () => {
     expect(page.body).not.toMatch(/(src|href)="(?!data:)|innerHTML/);
   });
 
-  test("that a backend went down, after a hundred requests: events apart from requests", async () => {
+  test("that a backend went down, even after a hundred requests", async () => {
     const lab = await adminLab();
     lab.setState("b", "maint");
     for (let i = 0; i < 100; i++) await lab.ask(GET_ONCE);
@@ -48,33 +48,33 @@ describe("what an operator can see", () => {
     ["?last=0", /^last: is "0"; wanted a whole number from 1 on$/],
     ["?last=x", /^last: is "x"/],
     ["?lst=3", /^"lst": no such parameter; known are kind, last$/],
-  ])("of events, not %s, which says what would do", async (query, error) => {
+  ])("no events for %s: the error says what is expected", async (query, error) => {
     const lab = await adminLab();
     const answer = await get(lab, `/api/events${query}`);
     expect(answer.status).toBe(400);
     expect(JSON.parse(answer.body).error).toMatch(error);
   });
 
-  test("it is healthy while somebody can be served", async () => {
+  test("the board is healthy while a backend is usable", async () => {
     const lab = await adminLab();
     expect(await get(lab, "/healthz")).toMatchObject({ status: 200, body: "ok\n" });
     for (const name of "ab") lab.setState(name, "maint");
     expect((await get(lab, "/healthz")).status).toBe(503);
   });
 
-  test("HEAD is GET without the body; what is not there, or cannot be done, says so", async () => {
+  test("HEAD is GET without the body; an unknown path is 404, an unsupported method 405", async () => {
     const lab = await adminLab();
     const head = await send(lab, "HEAD /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
     expect(head).toMatchObject({ status: 200, body: "" });
     expect((await get(lab, "/nothing")).status).toBe(404);
-    expect((await get(lab, "/api/backends/nobody")).status).toBe(404);
+    expect((await get(lab, "/api/backends/unknown")).status).toBe(404);
     const wrong = await send(lab, "DELETE /api/config HTTP/1.1\r\nHost: x\r\n\r\n");
     expect(wrong.head).toMatch(/^HTTP\/1.1 405 .*\r\nAllow: GET, HEAD, PUT, OPTIONS\r\n/s);
   });
 });
 
-describe("manners", () => {
-  test("all backends are one list, each is what its own path says", async () => {
+describe("HTTP at the admin port", () => {
+  test("the list of backends has what the path of each one answers", async () => {
     const lab = await adminLab();
     const { backends } = JSON.parse((await get(lab, "/api/backends")).body);
     expect(backends.map(({ name }: { name: string }) => name)).toEqual(["a", "b"]);
@@ -83,7 +83,7 @@ describe("manners", () => {
     expect((await put(lab, "/api/backends", {})).head).toMatch(/\r\nAllow: GET, HEAD, OPTIONS\r\n/);
   });
 
-  test("a client that waits for 100 Continue has it at once, and one that does not wait has none", async () => {
+  test("a client that expects 100 Continue gets it at once, and others get none", async () => {
     const lab = await adminLab();
     const body = '{"state":"drain"}';
     const head = (fields: string) =>
@@ -121,7 +121,7 @@ describe("manners", () => {
     }
   });
 
-  test("a client that reads slowly gets the whole page, and one that stops reading is let go", async () => {
+  test("a client that reads slowly gets the whole page, and one that stops reading is closed", async () => {
     const lab = await adminLab();
     const whole = (await get(lab, "/")).body;
     const ask = () => {
@@ -146,7 +146,7 @@ describe("manners", () => {
     expect(lab.board.stack.objects).toBe(0);
   });
 
-  test("a media type is one in any case, with parameters", async () => {
+  test("a media type may be in any case, with parameters", async () => {
     const lab = await adminLab();
     const body = '{"state":"drain"}';
     const answer = await send(
@@ -172,7 +172,7 @@ describe("manners", () => {
     );
   });
 
-  test("OPTIONS says what may be done, changes nothing, and lets no other site in", async () => {
+  test("OPTIONS lists the methods, changes nothing, and allows no other site", async () => {
     const lab = await adminLab();
     const options = (path: string, fields = "") =>
       send(lab, `OPTIONS ${path} HTTP/1.1\r\nHost: x\r\n${fields}\r\n`);
@@ -186,18 +186,18 @@ describe("manners", () => {
     for (const { head } of [answer, foreign]) expect(head).not.toMatch(/access-control/i);
     expect((await options("*")).status).toBe(200);
     expect((await options("/nothing")).status).toBe(404);
-    // As HAProxy checks: a board that can serve nobody does not look healthy.
+    // HAProxy checks so: a board without a usable backend is not healthy.
     expect((await options("/healthz")).status).toBe(200);
     for (const name of "ab") lab.setState(name, "maint");
     expect((await options("/healthz")).status).toBe(503);
   });
 });
 
-describe("who may read", () => {
+describe("reading", () => {
   const ask = (lab: EmulatedLab, host: string, fields: string[] = [], path = "/api/status") =>
     send(lab, `${[`GET ${path} HTTP/1.1`, `Host: ${host}`, ...fields].join("\r\n")}\r\n\r\n`);
 
-  test("whoever asks for the board's address or name, and no page that was given a name of its own", async () => {
+  test("is allowed by the board's address and names, not by a name of another site", async () => {
     const lab = await adminLab({ adminHosts: ["potato.home"] });
     for (const host of ["10.0.0.1:8404", "board", "localhost:8404", "Potato.home:8404"]) {
       expect((await ask(lab, host)).status).toBe(200);
@@ -236,8 +236,8 @@ describe("who may read", () => {
   });
 });
 
-describe("who may change anything", () => {
-  test("nobody while no token is set", async () => {
+describe("a change", () => {
+  test("is refused while no token is set", async () => {
     const lab = new EmulatedLab();
     lab.backend("a", named("a").serve);
     await lab.serve();
@@ -264,7 +264,7 @@ describe("who may change anything", () => {
       403,
     ],
     ["a sandboxed page", ["Origin: null"], 403],
-  ])("not with %s", async (_, fields, status) => {
+  ])("is refused with %s", async (_, fields, status) => {
     const lab = await adminLab();
     const refused = await put(lab, "/api/backends/a", { state: "drain" }, fields);
     expect(refused.status).toBe(status);
@@ -272,7 +272,7 @@ describe("who may change anything", () => {
     expect(lab.events("admin", "refused").at(-1)!.values).toMatchObject({ status: `${status}` });
   });
 
-  test("a wrong token waits for two seconds for its answer, on one connection; a right one never waits", async () => {
+  test("with a wrong token is answered after two seconds, on one connection at a time, with a right one at once", async () => {
     const lab = await adminLab();
     const guess = ["Authorization: Bearer guess-guess"];
     const timed = async (answer: () => ReturnType<typeof put>) => {
@@ -298,7 +298,7 @@ describe("who may change anything", () => {
     expect(none.ms).toBeLessThan(100);
   });
 
-  test("a client that leaves while its wrong token waits leaves its place", async () => {
+  test("a client that disconnects while its wrong token is delayed frees its place", async () => {
     const lab = await adminLab();
     const socket = lab.network.host("operator").connect({ host: "board", port: 8404 });
     socket.on("error", () => {});
@@ -313,7 +313,7 @@ describe("who may change anything", () => {
     expect(again.status).toBe(401);
   });
 
-  test("not as a form, which other sites can send without asking", async () => {
+  test("is refused as a form, which other sites can send without a preflight request", async () => {
     const lab = await adminLab();
     const body = '{"state":"drain"}';
     const refused = await send(
@@ -323,13 +323,13 @@ describe("who may change anything", () => {
     expect(refused.status).toBe(415);
   });
 
-  test("the board's own page may", async () => {
+  test("is allowed from the board's own page", async () => {
     const lab = await adminLab();
     const fields = ["Origin: http://board:8404", "Sec-Fetch-Site: same-origin"];
     expect((await put(lab, "/api/backends/a", { state: "drain" }, fields)).status).toBe(200);
   });
 
-  test("no secret is ever told", async () => {
+  test("no answer contains a secret", async () => {
     const lab = await adminLab({ sticky: "cookie", stickyKey: "very-secret-key" });
     await put(lab, "/api/backends/a", { state: "drain" }, ["Authorization: Bearer guess-guess"]);
     const paths = ["/", "/metrics", "/api/status", "/api/config", "/api/events", "/api/explain"];
@@ -347,7 +347,7 @@ describe("who may change anything", () => {
   });
 });
 
-describe("requests that are none", () => {
+describe("invalid requests", () => {
   test.each([
     ["garbage", "WHAT?\r\n\r\n", 400],
     ["a head that is too long", `GET / HTTP/1.1\r\nHost: x\r\nX: ${"x".repeat(4000)}\r\n\r\n`, 431],
@@ -362,7 +362,7 @@ describe("requests that are none", () => {
       413,
     ],
     ["half a head", "GET / HTTP/1.1\r\nHost:", 408],
-  ])("%s is answered and forgotten", async (_, text, status) => {
+  ])("%s is answered with an error", async (_, text, status) => {
     const lab = await adminLab();
     const answer = await send(lab, text);
     expect(answer.status).toBe(status);
@@ -371,31 +371,31 @@ describe("requests that are none", () => {
 
   test.each([
     [
-      "no JSON",
+      "text that is not JSON",
       "{",
       "wanted a JSON object, and this is not JSON: line 1, column 2: the text ends; ",
     ],
     ["a comma too many", '{"state": "drain",\n}', "line 1, column 18: a comma before }"],
     ["a comment", '{"state": "drain"} // now', "line 1, column 20: a comment, which JSON does not"],
     ["UTF-16", Buffer.from("\ufeff{}", "utf16le").toString("latin1"), "it is UTF-16; wanted UTF-8"],
-    ["no object", "[1]", "wanted a JSON object"],
+    ["a list", "[1]", "wanted a JSON object"],
     ["another key", { state: "drain", sate: 1 }, "sate: no such key"],
     ["another state", { state: "asleep" }, 'wanted "ready", "drain", "maint"'],
-    ["a weight that is none", { weight: "heavy" }, "whole number from 0 to 256"],
-  ])("a change with %s is refused with what would do", async (_, body, error) => {
+    ["an invalid weight", { weight: "heavy" }, "whole number from 0 to 256"],
+  ])("a change with %s is refused, and the error says what is expected", async (_, body, error) => {
     const lab = await adminLab();
     const answer = await put(lab, "/api/backends/a", body);
     expect(answer.status).toBe(400);
     expect(JSON.parse(answer.body).error).toContain(error);
   });
 
-  test("a change behind a byte-order mark is made", async () => {
+  test("a byte-order mark before a change is ignored", async () => {
     const lab = await adminLab();
     expect((await put(lab, "/api/backends/a", '\xef\xbb\xbf{"state": "drain"}')).status).toBe(200);
     expect(lab.app!.proxy.backend("a")!.state).toBe("drain");
   });
 
-  test("a configuration that is too long is told the limit", async () => {
+  test("a configuration that is too long is refused with the limit", async () => {
     const lab = await adminLab();
     const answer = await put(lab, "/api/config", `{${" ".repeat(4000)}}`);
     expect([answer.status, JSON.parse(answer.body).error]).toEqual([
@@ -404,7 +404,7 @@ describe("requests that are none", () => {
     ]);
   });
 
-  test("more sessions than the board carries: the answer says how many are in force", async () => {
+  test("more sessions than the board has connections for: the answer says how many are in force", async () => {
     const lab = await adminLab();
     const document = await documentOf(lab);
     const answer = await put(lab, "/api/config", { ...document, sessionsMax: 500 });
@@ -415,7 +415,7 @@ describe("requests that are none", () => {
     expect(JSON.parse(fewer.body).done).not.toMatch(/sessionsMax/);
   });
 
-  test("a connection whose answer is written gives its place before one that has just come", async () => {
+  test("a connection whose answer is written is replaced before one that was just opened", async () => {
     const lab = await adminLab();
     const owner = lab.network.host("owner");
     lab.network.link("owner", { latencyMs: 50 });
@@ -437,7 +437,7 @@ describe("requests that are none", () => {
       expect(received.text.slice(0, 12)).toBe("HTTP/1.1 200");
   });
 
-  describe("connections that say nothing, 95 in a second,", () => {
+  describe("95 silent connections per second", () => {
     /** From `hosts` in turn; `said` is what each says. */
     function flood(lab: EmulatedLab, hosts: readonly string[], said = ""): () => void {
       let count = 0;
@@ -482,25 +482,28 @@ describe("requests that are none", () => {
       ["one address, with the beginning of a request", ["a"], "GET / HTTP/1.1\r\n"],
       ["one address, with requests", ["a"], "GET / HTTP/1.1\r\nHost: board\r\n\r\n"],
       ["three addresses", ["a", "b", "c"], ""],
-    ])("from %s keep no owner out who asks 30 ms after connecting", async (_, hosts, said) => {
-      const lab = await adminLab();
-      const stop = flood(lab, hosts, said);
-      await lab.clock.run({ ms: 2_000 });
-      expect(await answered(lab)).toBe(20);
-      expect(await answered(lab, { path: "/" })).toBe(20);
-      stop();
-      await lab.clock.run({ ms: 10_000 });
-      expect(lab.board.stack.objects).toBe(0);
-    });
+    ])(
+      "from %s do not keep out an operator who sends a request 30 ms after connecting",
+      async (_, hosts, said) => {
+        const lab = await adminLab();
+        const stop = flood(lab, hosts, said);
+        await lab.clock.run({ ms: 2_000 });
+        expect(await answered(lab)).toBe(20);
+        expect(await answered(lab, { path: "/" })).toBe(20);
+        stop();
+        await lab.clock.run({ ms: 10_000 });
+        expect(lab.board.stack.objects).toBe(0);
+      },
+    );
 
-    test("take a connection's place when it has not asked for 300 ms, and not before", async () => {
+    test("replace a connection without a request after 300 ms, not before", async () => {
       const lab = await adminLab();
       flood(lab, ["a"]);
       expect(await answered(lab, { thinkMs: 250 })).toBe(20);
     });
   });
 
-  test("who opens connections and says nothing keeps nobody out", async () => {
+  test("silent connections do not keep other clients out", async () => {
     const lab = await adminLab();
     const idle = Array.from({ length: 6 }, () =>
       lab.network.host("idle").connect({ host: "board", port: 8404 }),

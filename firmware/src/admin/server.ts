@@ -5,13 +5,13 @@ import type { Platform, TCPSocket } from "../platform.ts";
 import { AdminConnection, type AdminContext } from "./connection.ts";
 import type { RuntimeApi } from "./runtime-api.ts";
 
-/** How long a connection without a request keeps its place: a few round trips on Wi-Fi. */
+/** Time that a connection without a request keeps its place: a few round trips on Wi-Fi. */
 const GRACE_MS = 300;
 
 /** Most remembered addresses; each takes a string of 15 characters and a slot. */
 const SILENT_ADDRESSES_MAX = 8;
 
-/** Bytes on their way at once. */
+/** Size of the buffer that all connections read and write with. */
 const SCRATCH_BYTES = 512;
 
 /**
@@ -45,7 +45,7 @@ export class AdminServer {
     };
   }
 
-  /** Takes a connection to the admin port, which is `port`. */
+  /** Accepts a connection to `port`, which is an admin port. */
   accept(port: number, accepted: TCPSocket): void {
     let connection: AdminConnection;
     try {
@@ -65,9 +65,9 @@ export class AdminServer {
   }
 
   /**
-   * Which connection gives its place to one that comes from `address`; `undefined`: the newcomer is closed. One
-   * that has just come may still be about to ask. Addresses of which connections were closed before they had asked
-   * end none of other addresses that have.
+   * The connection that is closed for a new one from `address`; `undefined`: the new one is closed. A connection that
+   * is only just open may still send its request. An address whose connections were closed without a request does not
+   * replace a connection of another address that has sent one.
    */
   #victim(address: string): AdminConnection | undefined {
     const all = this.#connections;

@@ -28,14 +28,14 @@ describe("a weight that is set at run time", () => {
     expect(lab.app!.proxy.backend("a")!.state).toBe("ready");
   });
 
-  test("is not changed beside a state that is none", async () => {
+  test("is not changed together with an invalid state", async () => {
     const lab = await adminLab({ balance: "weighted-round-robin" });
     expect((await put(lab, "/api/backends/a", { weight: 5, state: "asleep" })).status).toBe(400);
     expect(weightOf(lab)).toBe(1);
   });
 });
 
-test("a state that is set at run time outlasts a new configuration that leaves it as it was", async () => {
+test("a state that is set at run time survives a new configuration that does not change it", async () => {
   const lab = await adminLab();
   await put(lab, "/api/backends/a", { state: "drain" });
   await change(lab, { retries: 1 });
@@ -45,20 +45,17 @@ test("a state that is set at run time outlasts a new configuration that leaves i
 describe("a state that is set at run time", () => {
   const stateOf = (lab: EmulatedLab) => lab.app!.proxy.backend("a")!.state;
 
-  test.each(["drain", "maint"])(
-    "%s survives a restart, and is over when it is taken back",
-    async state => {
-      const lab = await adminLab();
-      await put(lab, "/api/backends/a", { state });
-      await restart(lab);
-      expect(stateOf(lab)).toBe(state);
-      await put(lab, "/api/backends/a", { state: "ready" });
-      await restart(lab);
-      expect(stateOf(lab)).toBe("ready");
-    },
-  );
+  test.each(["drain", "maint"])("%s survives a restart, until it is set back", async state => {
+    const lab = await adminLab();
+    await put(lab, "/api/backends/a", { state });
+    await restart(lab);
+    expect(stateOf(lab)).toBe(state);
+    await put(lab, "/api/backends/a", { state: "ready" });
+    await restart(lab);
+    expect(stateOf(lab)).toBe("ready");
+  });
 
-  test("under a configuration that counts until the next reset ends with it", async () => {
+  test("under a configuration with persist=no ends with it", async () => {
     const lab = await adminLab();
     await put(lab, "/api/config?persist=no", await documentOf(lab));
     await put(lab, "/api/backends/a", { state: "drain" });
@@ -67,7 +64,7 @@ describe("a state that is set at run time", () => {
   });
 
   test.each(["{", "null", '{"a":["ready","asleep"]}', '{"a":"drain"}'])(
-    "is ignored where flash holds %s, and the board serves",
+    "is ignored if flash has %s, and the board serves",
     async text => {
       const flash = new Flash();
       const lab = new EmulatedLab(mendedBoard(), { flash, reboots: true });
@@ -111,7 +108,7 @@ describe("a drained backend", () => {
     return first;
   }
 
-  test("whose address changes stays drained, over a restart, too", async () => {
+  test("whose address changes stays drained, also after a restart", async () => {
     const { lab, at } = await drained("one", "two");
     const backends = [
       { name: "one", address: "10.0.0.99", port: 8080 },
@@ -126,12 +123,12 @@ describe("a drained backend", () => {
     expect(await statesUnder(lab, backends)).toEqual(["a ready", "b drain", "c ready"]);
   });
 
-  test("that is left out leaves nothing to the one that gets its name", async () => {
+  test("that is removed does not drain the one that gets its name", async () => {
     const { lab, at } = await drained(undefined, undefined);
     expect(await statesUnder(lab, [at("b")])).toEqual(["a ready"]);
   });
 
-  test("is drained again when a document without it is taken back", async () => {
+  test("is drained again when a document without it is rolled back", async () => {
     const { lab, at } = await drained("one", "two");
     await change(lab, { backends: [{ name: "two", ...at("b"), state: "maint" }] });
     await lab.clock.run({ ms: 31_000 });
@@ -139,7 +136,7 @@ describe("a drained backend", () => {
     expect(statesOf(lab)).toEqual(["one drain", "two ready"]);
   });
 
-  test("gets the state of a document that says something new, over a restart, too", async () => {
+  test("gets the state of a document that changes it, also after a restart", async () => {
     const { lab, at } = await drained("one", "two");
     const backends = [
       { name: "one", ...at("a"), state: "maint" },

@@ -3,11 +3,11 @@ import { adminLab, restart } from "../../../hil/kit/admin-lab.ts";
 import { get, put, TOKEN } from "../../../hil/kit/admin-port.ts";
 import type { EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
 
-describe("another token", () => {
+describe("a new token", () => {
   const tokenOf = (lab: EmulatedLab) => lab.app!.runtime.token.value;
   const OTHER = "battery-staple";
 
-  test("counts at once, and is kept when a request with it has come", async () => {
+  test("is valid at once, and saved when a request with it arrives", async () => {
     const lab = await adminLab();
     lab.app!.runtime.token.set(OTHER);
     expect((await put(lab, "/api/backends/a", { state: "drain" })).status).toBe(401);
@@ -18,7 +18,7 @@ describe("another token", () => {
     expect(tokenOf(lab)).toBe(OTHER);
   });
 
-  test("is taken back when none has come with it within the trial", async () => {
+  test("is rolled back if no request with it arrives within the trial", async () => {
     const lab = await adminLab();
     lab.app!.runtime.token.set(OTHER);
     for (const token of [TOKEN, "a-third-token", undefined]) await get(lab, "/", { token });
@@ -29,7 +29,7 @@ describe("another token", () => {
     expect(tokenOf(lab)).toBe(TOKEN);
   });
 
-  test("is gone with a reset during the trial", async () => {
+  test("is gone after a reset during the trial", async () => {
     const lab = await adminLab();
     lab.app!.runtime.token.set(OTHER);
     await lab.clock.run({ ms: 5000 });
@@ -37,7 +37,7 @@ describe("another token", () => {
     expect(tokenOf(lab)).toBe(TOKEN);
   });
 
-  test("and then a third one: back to the first", async () => {
+  test("followed by a third one returns to the first", async () => {
     const lab = await adminLab();
     lab.app!.runtime.token.set(OTHER);
     await lab.clock.run({ ms: 20_000 });

@@ -2,9 +2,9 @@ import { restart } from "chip/restart";
 import { abortLine } from "../text/exception.ts";
 
 /**
- * XS calls this when the program cannot go on (`xs.abortHook` in manifest.json; not for a stack overflow,
- * which it reports itself). It restarts here: back in fxAbort (xsPlatform.c), XS would read the message of
- * the exception that it has cleared, throw, and come in again some 300 times, a line each.
+ * XS calls this at a fatal error (`xs.abortHook` in manifest.json; not at a stack overflow, which it reports itself).
+ * It restarts the chip here: back in fxAbort (xsPlatform.c), XS would read the message of the exception that it has
+ * cleared, throw, and call this again some 300 times, a line each.
  *
  * `main.ts` imports it before all others, because each of them may throw while it is loaded.
  */

@@ -2,10 +2,10 @@ import Time from "time";
 import Timer from "timer";
 import type { Cancel, Clock } from "../platform.ts";
 
-/** Interval given to the SDK's timer while no alarm is set: it is suspended at once. */
+/** Interval of the SDK's timer while no alarm is set; it is suspended at once. */
 const NEVER_MS = 60_000;
 
-/** The SDK's ticks are 32 bits wide and come round after 24.8 days. */
+/** The SDK's ticks are 32 bits wide and wrap after 24.8 days; `now` has to be called more often. */
 const DAY_MS = 86_400_000;
 
 interface Alarm {
@@ -15,9 +15,8 @@ interface Alarm {
 }
 
 /**
- * Time on the chip: one SDK timer for all alarms, which wait in a list, the earliest first. A timer
- * of its own for each socket would cost a block of memory and a place in a list that the SDK walks
- * at every turn.
+ * Time on the chip: one SDK timer for all alarms, which are in a list, the earliest first. A timer for each socket
+ * would cost a block of memory, and an entry in a list that the SDK walks at every turn.
  */
 export class ChipClock implements Clock {
   #startTicks = Time.ticks;
@@ -32,13 +31,13 @@ export class ChipClock implements Clock {
     Timer.schedule(this.#timer);
   }
 
-  /** `now` stays right however long it is not called: the clock looks at the ticks itself, once a day. */
+  /** Reads the ticks once a day, so that `now` stays right if nothing calls it for weeks. */
   keepCounting(): void {
     this.after(DAY_MS, () => this.keepCounting());
   }
 
   now(): number {
-    // What has passed is added up, before the ticks come round.
+    // The time since the last call is added up before the ticks wrap.
     const ticks = Time.ticks;
     this.#earlierMs += Time.delta(this.#startTicks, ticks);
     this.#startTicks = ticks;
@@ -82,7 +81,7 @@ export class ChipClock implements Clock {
       try {
         task?.();
       } catch (error) {
-        this.#onError(error); // leaving this callback, it would reboot the chip
+        this.#onError(error); // an exception that leaves this callback reboots the chip
       }
     }
     this.#schedule();

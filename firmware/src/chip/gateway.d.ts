@@ -1,4 +1,4 @@
-// `gateway` is gateway.json, which the SDK's build makes a module without telling TypeScript.
+// `gateway` is gateway.json. The SDK's build makes it a module, without a declaration.
 declare module "gateway" {
   const document: object;
   export default document;

@@ -1,4 +1,4 @@
 import type { Platform } from "../platform.ts";
 
-/** What each platform's `chip/machine` gives of its own. */
+/** The export `machine` of each platform's `chip/machine`. */
 export type Machine = Pick<Platform, "vitals" | "storage" | "Serial">;

@@ -1,4 +1,4 @@
 import type { Platform } from "../platform.ts";
 
-/** What each platform's `chip/restart` gives. */
+/** The export `restart` of each platform's `chip/restart`. */
 export type Restart = Platform["restart"];

@@ -1,5 +1,5 @@
-// Modules that the SDK's build makes, or that the published typings lack. Only for checking without
-// an SDK; its own build brings its own. None of them may be narrower than the SDK's.
+// Modules that the SDK's build makes, or that the published typings lack. They are used only when types are checked
+// without an SDK, and must not be narrower than the SDK's own.
 
 declare module "embedded:storage/key-value" {
   interface Storage {

@@ -1,27 +1,26 @@
-/** What the manifest's `config` and the build's command line give (`mc/config`). */
+/** Settings of the manifest's `config` and of the build's command line (`mc/config`). */
 export interface Settings {
   readonly ssid: string;
   readonly password: string;
   readonly backends: string;
   readonly port: string;
-  /** What the admin port wants for changes. */
+  /** The token that the admin port requires for changes. */
   readonly token: string;
-  /** Which build this is; the tools that build it say so. */
+  /** Which build this is, as the build tools name it. */
   readonly build: string;
-  /** The same as CONFIG_LWIP_MAX_ACTIVE_TCP in sdkconfig. */
+  /** Equal to CONFIG_LWIP_MAX_ACTIVE_TCP in sdkconfig. */
   readonly connectionsMax: number;
 }
 
-/** What was given of the configuration, as text; what is empty or missing was not given. */
+/** The settings of a build that change its configuration, as text; empty or missing ones were not given. */
 export interface GivenSettings extends Partial<Pick<Settings, "backends" | "port" | "token">> {
-  /** Names the document that was given in place of `gateway.json`: the emulator's `--config`. */
+  /** The name of the document that replaces `gateway.json`: the emulator's `--config`. */
   readonly document?: string;
 }
 
 /**
- * Lays what was given on the build's command line over a configuration document:
- * `backends=192.168.1.10:8080,192.168.1.10:8081` and `port=80`. Values arrive as text; what is
- * wrong in them is left for `readConfig` to complain about.
+ * Lays settings of the build's command line over a configuration document:
+ * `backends=192.168.1.10:8080,192.168.1.10:8081` and `port=80`. Wrong values are left for `readConfig` to complain about.
  */
 export function overlay(document: object, { backends, port }: GivenSettings): object {
   return {

@@ -16,7 +16,7 @@ import { EmulatedLab, ENGINE } from "../../../hil/kit/emulated-lab.ts";
 import { named } from "../../../hil/kit/http-backend.ts";
 import type { StartOptions } from "../app.ts";
 
-describe("what a build is given", () => {
+describe("settings of a build", () => {
   /** A board with this flash that gets another build: its document, and what it was given. */
   async function built(flash: Flash, settings: object, given: StartOptions = {}) {
     const lab = new EmulatedLab(mendedBoard(), { flash, reboots: true });
@@ -49,7 +49,7 @@ describe("what a build is given", () => {
     ["the same", { backends: "10.0.0.7:1" }],
     ["nothing", {}],
     ["empty settings", { backends: "", port: "", token: "" }],
-  ])("%s: the document in flash counts", async (_, given) => {
+  ])("%s: the document in flash is used", async (_, given) => {
     const { flash } = await kept({ backends: "10.0.0.7:1" }, { retries: 1 });
     const lab = await built(flash, { retries: 0 }, given);
     expect(sourceOf(lab)).toEqual({ source: "flash" });
@@ -57,7 +57,7 @@ describe("what a build is given", () => {
     expect(givenIn(lab)).toEqual([]);
   });
 
-  test("other backends= are laid over the document in flash once, and a later PUT counts again", async () => {
+  test("a new backends= is laid over the document in flash once, and a later PUT overrides it", async () => {
     const { flash, a, b, c } = await kept({ backends: "10.0.0.7:1" }, { retries: 1 });
     const given = { backends: `${a}:8080,${b}:8080` };
     const lab = await built(flash, { retries: 0 }, given);
@@ -77,7 +77,7 @@ describe("what a build is given", () => {
     expect(backendsOf(await built(flash, {}, given))).toEqual([c]);
   });
 
-  test("another port= and token= count once, too", async () => {
+  test("a new port= and token= are applied once, too", async () => {
     const { flash } = await kept({ port: "80" }, { retries: 1 });
     const given = { port: "81", token: "battery-staple" };
     const lab = await built(flash, {}, given);
@@ -93,7 +93,7 @@ describe("what a build is given", () => {
     expect(await ask(again, 81)).toBe("HTTP/1.1 200");
   });
 
-  test("another document counts whole, and is named before the backends", async () => {
+  test("a new document replaces the saved one, and is listed before the backends", async () => {
     const { flash, a, b } = await kept({}, { retries: 1 });
     const lab = await built(
       flash,
@@ -104,7 +104,7 @@ describe("what a build is given", () => {
     expect(givenIn(lab)).toEqual(["document,backends"]);
   });
 
-  test("does not fit the document in flash: what is built in counts, suspended where it has no routes, and the document is kept", async () => {
+  test("that do not fit the document in flash: the built-in one is used, suspended if it has no routes, and the other is kept", async () => {
     const { flash, a } = await kept({}, { retries: 1, routes: [{ host: "x", backends: ["c"] }] });
     const lab = await built(flash, { retries: 0 }, { backends: `${a}:8080` });
     expect(lab.events("config", "refused").map(({ values }) => values.error)).toEqual([
@@ -121,7 +121,7 @@ describe("what a build is given", () => {
     }
   });
 
-  test.each(["{", "null", "[1]", '"x"'])("is known anew where flash holds %s", async text => {
+  test.each(["{", "null", "[1]", '"x"'])("are applied again if flash has %s", async text => {
     const { flash, a } = await kept({ backends: "10.0.0.7:1" }, { retries: 1 });
     const writer = new EmulatedLab(mendedBoard(), { flash });
     writer.board.boot(({ storage }) => {
@@ -136,7 +136,7 @@ describe("what a build is given", () => {
   });
 });
 
-test("a document in flash that is no configuration any more: what is built in counts, and the status says why", async () => {
+test("a document in flash that is no longer valid: the built-in one is used, and the status says why", async () => {
   const flash = new Flash();
   const writer = new EmulatedLab(mendedBoard(), { flash });
   writer.board.boot(({ storage }) => {
@@ -167,8 +167,8 @@ test("starts that an operator ended do not count as failures, however short they
   expect(lab.app!.proxy.config.retries).toBe(1);
 });
 
-describe("the configuration that was built in", () => {
-  test("is in force again when it is asked for, and flash keeps no other when it has served", async () => {
+describe("the built-in configuration", () => {
+  test("is put in force on request, and after its trial flash has no other", async () => {
     const lab = await adminLab({ retries: 3 });
     const builtIn = await documentOf(lab);
     await change(lab, { retries: 1 });
@@ -186,7 +186,7 @@ describe("the configuration that was built in", () => {
     expect(lab.app!.runtime.token.value).toBe(TOKEN);
   });
 
-  test("with which no backend can be used is taken back, too", async () => {
+  test("is rolled back if no backend is usable", async () => {
     const lab = await adminLab({ backends: [{ address: "10.0.0.250", port: 9 }] });
     const { host } = lab.backend("c", named("c").serve);
     const backends = [{ address: host.address, port: 8080 }];
@@ -203,7 +203,7 @@ describe("the configuration that was built in", () => {
     });
   });
 
-  test("whose ports cannot be had now waits for the next start, and flash keeps no other then", async () => {
+  test("waits for the next start if its ports cannot be opened now, and then flash has no other", async () => {
     const lab = await adminLab({ listeners: listeners(81, 82, 83) });
     await change(lab, { listeners: listeners(90, 91, 92) });
     await restart(lab);
@@ -227,7 +227,7 @@ describe("a factory reset", () => {
 
   // The program on XS cannot restart its board.
   test.skipIf(ENGINE === "xs")(
-    "is answered; then nothing is kept any more, and the board restarts as it was built",
+    "is answered; then flash is erased, and the board restarts as it was built",
     async () => {
       const flash = new Flash();
       const lab = new EmulatedLab(mendedBoard(), { flash, reboots: true });
@@ -263,7 +263,7 @@ describe("a factory reset", () => {
   );
 });
 
-describe("resets alone take no document away", () => {
+describe("resets alone discard no document", () => {
   const ROUTES = [{ host: "a.home", backends: ["a"] }];
   const ready = (lab: EmulatedLab) => lab.events("proxy", "ready").length;
 
@@ -292,7 +292,7 @@ describe("resets alone take no document away", () => {
     });
   });
 
-  test("however often the board crashes when it has served for a minute once", async () => {
+  test("however often the board crashes after it has served for a minute", async () => {
     const lab = await routed(61_000);
     for (let i = 0; i < 8; i++) await crash(lab);
     expect((await documentOf(lab)).routes).toEqual(ROUTES);
@@ -302,7 +302,7 @@ describe("resets alone take no document away", () => {
     });
   });
 
-  test("but one with which the board crashes before its ports are open gives way, also when it had served", async () => {
+  test("but one with which the board crashes before its ports are open is replaced, even if it is proven", async () => {
     const lab = await routed(61_000);
     for (let i = 0; i < 4; i++) {
       lab.board.crash("panic");
@@ -312,14 +312,14 @@ describe("resets alone take no document away", () => {
     expect((await statusOf(lab)).configuration).toMatchObject({ rolledBack: "boot-loop" });
   });
 
-  describe("and where one that has routes gives way to one that has none", () => {
+  describe("but after a fallback from one with routes to one without", () => {
     async function fallen() {
       const lab = await routed();
       for (let i = 0; i < 4; i++) await crash(lab);
       return lab;
     }
 
-    test("clients get 503 until an operator has decided, also after a restart, and it can be read", async () => {
+    test("clients get 503 until an operator applies a document, also after a restart, and the failed one can be read", async () => {
       const lab = await fallen();
       for (let i = 0; i < 2; i++) {
         expect(lab.events("config", "suspended").length).toBeGreaterThan(i);
@@ -337,7 +337,7 @@ describe("resets alone take no document away", () => {
       }
     });
 
-    test("it comes back when an operator says so", async () => {
+    test("the failed one can be put in force again", async () => {
       const lab = await fallen();
       expect((await put(lab, "/api/config/failed", {})).status).toBe(200);
       expect(lab.events("config", "resumed")).toHaveLength(1);
@@ -353,7 +353,7 @@ describe("resets alone take no document away", () => {
       expect((await documentOf(lab)).routes).toEqual(ROUTES);
     });
 
-    test("any other decision counts, too, and one that is taken back does not", async () => {
+    test("any other document ends the 503, unless it is rolled back", async () => {
       const lab = await fallen();
       expect((await change(lab, { retries: 1 })).status).toBe(200);
       expect(await ask(lab, 80)).toBe("HTTP/1.1 200");
@@ -367,7 +367,7 @@ describe("resets alone take no document away", () => {
     });
   });
 
-  test("a document with routes that this firmware does not take suspends the one without, too", async () => {
+  test("a document with routes that this firmware refuses suspends the one without, too", async () => {
     const flash = new Flash();
     const lab = new EmulatedLab(mendedBoard(), { flash, reboots: true });
     lab.backend("a", named("a").serve);

@@ -13,12 +13,12 @@ function complaints(document: unknown): readonly string[] {
 }
 
 describe("configuration", () => {
-  test("the one that ships is good", () => {
+  test("the one that ships is valid", () => {
     const shipped = readFileSync(new URL("../../gateway.json", import.meta.url), "utf8");
     expect(complaints(JSON.parse(shipped))).toEqual([]);
   });
 
-  test("what is not given has its default", () => {
+  test("missing keys have their defaults", () => {
     expect(readConfig({ backends })).toEqual({
       document: { backends },
       config: {
@@ -82,7 +82,7 @@ describe("configuration", () => {
     });
   });
 
-  test("all complaints come at once, each with the key, the value and what would do", () => {
+  test("all complaints come at once, each with the key, the value and what is expected", () => {
     const document = {
       backends: [
         { address: "192.168.1.300", port: 8080 },
@@ -104,7 +104,7 @@ describe("configuration", () => {
     ]);
   });
 
-  test("of many complaints the first eight come, and that there are more", () => {
+  test("of many complaints the first eight are listed, then that there are more", () => {
     const unknown = Object.fromEntries(Array.from({ length: 120 }, (_, i) => [`key${i}`, i]));
     const told = complaints({ backends, ...unknown, retries: -1 });
     expect(told).toHaveLength(9);
@@ -113,13 +113,13 @@ describe("configuration", () => {
     expect(complaints({ backends, [`key${"\n".repeat(3_900)}`]: 1 })[0].length).toBeLessThan(1_000);
   });
 
-  test("a long word is not compared with each that is known, letter by letter", () => {
+  test("a long word is not compared with the known ones letter by letter", () => {
     const word = `connectTimeoutMs${"x".repeat(17)}`;
     expect(complaints({ backends, [word.slice(0, 20)]: 1 })[0]).toMatch(/did you mean/);
     expect(complaints({ backends, [word]: 1 })[0]).toMatch(/; known are listeners, /);
   });
 
-  test("a text longer than any that is wanted is refused before its form is looked at", () => {
+  test("a text that is too long is refused before its form is checked", () => {
     const status = `200${",200".repeat(64)}`;
     expect(complaints({ backends, health: { check: "http", status } })[0]).toMatch(
       /^health.status: is "200,200,.*\.\.\."; wanted statuses/,
@@ -275,7 +275,7 @@ test("the tables of CONFIGURATION.md have the range of each number", () => {
   expect(ranges).toBe(26);
 });
 
-describe("whatever a document says", () => {
+describe("any document", () => {
   type Rule = (value: unknown) => boolean;
   const whole =
     (min: number, max: number): Rule =>
@@ -406,13 +406,13 @@ describe("whatever a document says", () => {
     expect(Math.min(good, bad)).toBeGreaterThan(50);
   });
 
-  test("its prototype is nothing to its keys", () => {
+  test("names of Object.prototype are unknown keys", () => {
     const text = `{"backends": ${JSON.stringify(backends)}, "__proto__": {"retries": 7}}`;
     expect(complaints(JSON.parse(text))[0]).toMatch(/^__proto__: no such key; /);
     expect(readConfig({ backends })).toMatchObject({ config: { retries: 2 } });
   });
 
-  test("a route's backend that is none is echoed shortly, without its control characters", () => {
+  test("an unknown backend of a route is echoed shortened, without control characters", () => {
     const name = `\x1b[31m\n${"x".repeat(200)}`;
     const [complaint] = complaints({ backends, routes: [{ backends: [name] }] });
     expect(complaint).toMatch(

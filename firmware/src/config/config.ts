@@ -26,18 +26,18 @@ export interface Configuration {
   readonly document: object;
 }
 
-/** Longest time that a timeout may be: a day. */
+/** Longest timeout: a day. */
 const TIMEOUT_MAX_MS = 86_400_000;
 
 const TRUSTED_MAX = 8;
 
-/** A request line of 8000 bytes, which RFC 9112 section 3 asks for, and a kilobyte of fields. */
+/** A request line of 8000 bytes, which RFC 9112 section 3 recommends, and a kilobyte of fields. */
 const HEAD_BYTES = 9_216;
 
 /** The first line, and 100 fields: HAProxy's default (tune.http.maxhdr). */
 const HEAD_LINES = 101;
 
-/** Longest pause between two connections to a backend: while it lasts, its clients are in the queue. */
+/** Longest pause between two connections to a backend, during which its clients are queued. */
 const SETTLE_MAX_MS = 10_000;
 
 /** More than any board has connections for. */
@@ -52,9 +52,8 @@ const DEFAULT_RULE: InspectRule = Object.freeze({
 });
 
 /**
- * Checks a configuration document, the outcome of `JSON.parse`, as a whole. Gives either the
- * configuration, defaults filled in, or complaints: each names the key, echoes the value, and
- * says what would do.
+ * Checks a parsed configuration document as a whole. Returns the configuration, with its defaults, or complaints: each
+ * names the key, echoes the value, and says what is expected.
  */
 export function readConfig(document: unknown): Configuration | Complaints {
   const check = new DocumentReader();

@@ -13,14 +13,14 @@ test.each([
   ['# top\n{"a": 1}', "line 1, column 1: a comment, which JSON does not have"],
   ["{'a': 1}", "line 1, column 2: a single quote; JSON has double quotes"],
   ["{a: 1}", 'line 1, column 2: "a"; wanted a key in double quotes'],
-  ['{"a": ewma}', 'line 1, column 7: "ewma" is no value; a text needs double quotes'],
-  ['{"a": True}', 'line 1, column 7: "True" is no value; a text needs double quotes'],
-  ['{"a": 08}', 'line 1, column 7: "08" is no value; a text needs double quotes'],
+  ['{"a": ewma}', 'line 1, column 7: "ewma" is not a value; a text needs double quotes'],
+  ['{"a": True}', 'line 1, column 7: "True" is not a value; a text needs double quotes'],
+  ['{"a": 08}', 'line 1, column 7: "08" is not a value; a text needs double quotes'],
   ['{"a" 1}', 'line 1, column 6: "1"; wanted a colon'],
   ['{"a": 1\n "b": 2}', "line 2, column 2: a text; wanted a comma or }"],
   ['{"a": 1]', 'line 1, column 8: "]"; wanted a comma or }'],
   ['{"a": "x\n"}', "line 1, column 7: a text without its closing quote in this line"],
-  ['{"a": "\\x"}', "line 1, column 7: a text with an escape that JSON has not"],
+  ['{"a": "\\x"}', "line 1, column 7: a text with an escape that JSON does not have"],
   ['{"a": }', "line 1, column 7: }; wanted a value"],
   ['{"a": 1', "line 1, column 8: the text ends; wanted a comma or }"],
   ['{"a":', "line 1, column 6: the text ends; wanted a value"],
@@ -37,7 +37,7 @@ test.each(["\ufeff", bytes("\ufeff", "utf8")])("a byte-order mark of UTF-8 is ta
   expect(readJson(`${mark}{"a":1}`)).toEqual({ value: { a: 1 } });
 });
 
-test("whatever JSON.parse refuses has a place, and the one behind it", () => {
+test("every text that JSON.parse refuses gets a place, and the one behind it", () => {
   const signs = ["{", "}", "[", "]", ",", ":", '"', "1", "true", '"a"', " ", "\n", "-", "\\", "/"];
   const texts = fc.array(fc.constantFrom(...signs), { maxLength: 12 }).map(parts => parts.join(""));
   fc.assert(

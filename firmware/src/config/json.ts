@@ -1,14 +1,14 @@
 import { brief, LEVELS_MAX, parseJsonBounded } from "./reader.ts";
 
-/** What JSON text says, or why it is none. */
+/** The value of JSON text, or why the text is not JSON. */
 export type Parsed = { readonly value: unknown } | { readonly complaint: string };
 
-/** A byte-order mark of UTF-8: as a character, and where each byte is taken for one. */
+/** The byte-order mark of UTF-8: as a character, and as a character for each byte. */
 export const BYTE_ORDER_MARKS: readonly string[] = Object.freeze(["\ufeff", "\xef\xbb\xbf"]);
 
 /**
- * Reads JSON that people have typed: a complaint names line, column and what stands there. `text` is UTF-8,
- * decoded or with a character for each byte.
+ * Reads JSON that people have typed: a complaint names line, column and the text there. `text` is UTF-8, decoded or
+ * with a character for each byte.
  */
 export function readJson(text: string): Parsed {
   if (isUtf16(text)) return { complaint: "it is UTF-16; wanted UTF-8" };
@@ -21,7 +21,7 @@ export function readJson(text: string): Parsed {
   }
 }
 
-/** Begins with a byte-order mark of UTF-16, a character for each byte; or every other byte is 0. */
+/** True if it begins with a byte-order mark of UTF-16, a character for each byte, or every other byte is 0. */
 function isUtf16(text: string): boolean {
   const [first, second] = [text.charCodeAt(0), text.charCodeAt(1)];
   const isMark = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
@@ -30,7 +30,7 @@ function isUtf16(text: string): boolean {
 
 type Wanted = "value" | "value or ]" | "key" | "key or }" | "colon" | "comma" | "end";
 
-/** The first place where `text` is not as RFC 8259 wants it. It looks at one character after the other. */
+/** The first place where `text` violates RFC 8259. */
 function faultOf(text: string): string {
   const open: string[] = [];
   let wanted: Wanted = "value";
@@ -91,12 +91,14 @@ function faultOf(text: string): string {
   }
 }
 
-/** Behind the text in double quotes that begins at `from`, or what is wrong with it. */
+/** The end of the text in double quotes that begins at `from`, or what is wrong with it. */
 function endOfText(text: string, from: number): number | string {
   for (let at = from + 1; at < text.length; at++) {
     const character = text[at];
     if (character === '"') {
-      return isJson(text.slice(from, at + 1)) ? at + 1 : "a text with an escape that JSON has not";
+      return isJson(text.slice(from, at + 1))
+        ? at + 1
+        : "a text with an escape that JSON does not have";
     }
     if (character === "\n" || character === "\r") break;
     if (character === "\\") at++;
@@ -104,15 +106,15 @@ function endOfText(text: string, from: number): number | string {
   return "a text without its closing quote in this line";
 }
 
-/** Behind the number, `true`, `false` or `null` at `from`, or what is wrong with it. */
+/** The end of the number, `true`, `false` or `null` at `from`, or what is wrong with it. */
 function endOfWord(text: string, from: number): number | string {
   let at = from;
   while (at < text.length && !isBlank(text[at]) && !',:[]{}"'.includes(text[at])) at++;
   if (isJson(text.slice(from, at))) return at;
-  return `${wordAt(text, from)} is no value; a text needs double quotes`;
+  return `${wordAt(text, from)} is not a value; a text needs double quotes`;
 }
 
-/** The word at `from` as a complaint shows it; a sign stands for itself. */
+/** The word or the sign at `from`, for a complaint. */
 function wordAt(text: string, from: number): string {
   if (text[from] === '"') return "a text";
   let at = from + 1;

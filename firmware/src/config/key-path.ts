@@ -1,12 +1,12 @@
 import { brief, type Complaints, didYouMean, LEVELS_MAX } from "./reader.ts";
 
-/** A value of the configuration: as the document gives it, or the default. */
+/** A value of the configuration: that of the document, or the default. */
 export interface KeyValue {
   readonly value: unknown;
   readonly isDefault: boolean;
 }
 
-/** What `path`, such as `health.intervalMs` or `backends[0].weight`, is, or what is wrong with the path. */
+/** The value at a path such as `health.intervalMs` or `backends[0].weight`, or what is wrong with the path. */
 export function valueAt(document: object, config: object, path: string): KeyValue | Complaints {
   const keys = keysOf(path);
   if ("complaints" in keys) return keys;
@@ -26,8 +26,8 @@ export function valueAt(document: object, config: object, path: string): KeyValu
 }
 
 /**
- * A copy of the document in which `path` has another value, or what is wrong with the path. It calls itself
- * for no key: each call takes of the engine's stack, which is small on the chip.
+ * A copy of the document in which `path` has another value, or what is wrong with the path. Not recursive, because
+ * each call takes some of the engine's stack, which is small on the chip.
  */
 export function withValueAt(
   document: object,
@@ -69,7 +69,7 @@ function keysOf(path: string): string[] | Complaints {
   return keys;
 }
 
-/** The value behind `keys`, or the first key that is `missing`, and the object that lacks it. */
+/** The value at `keys`, or the first key that is `missing`, and the object that lacks it. */
 function lookUp(
   from: object,
   keys: readonly string[],
@@ -83,15 +83,15 @@ function lookUp(
   return { value };
 }
 
-/** Is `key` no place of `level`, which is a list? */
+/** True if `level` is a list, and `key` is not an index of it. */
 function isOutside(level: object, key: string): boolean {
   return Array.isArray(level) && !((digits(key) ?? level.length) < level.length);
 }
 
-/** Digits of a number that is typed. */
+/** Most digits of a number. */
 const DIGITS_MAX = 9;
 
-/** The number that `text` is, if it is digits and nothing else. */
+/** The number, if `text` has digits only. */
 export function digits(text: string): number | undefined {
   if (text === "" || text.length > DIGITS_MAX) return undefined;
   for (const digit of text) if (digit < "0" || digit > "9") return undefined;
@@ -102,7 +102,7 @@ function outside(path: string, level: object, key: string): Complaints {
   const { length } = level as unknown[];
   return complaint(
     path,
-    `${brief(key)} is no place of a list of ${length}; the first one is [0]: backends[0].weight`,
+    `${brief(key)} is not an index of a list of ${length}; the first is [0]: backends[0].weight`,
   );
 }
 

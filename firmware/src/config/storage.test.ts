@@ -74,7 +74,7 @@ test.each([
 });
 
 test.each(["{", "7", "null", "[".repeat(500)])(
-  "a kept document that is none is not used: %s",
+  "saved text that is not a document is not used: %s",
   text => {
     const { app, lines, board } = started({ slot: "a", "config-a": text });
     expect(lines).toContain('W (0) storage: ignored key=config-a error="is not a JSON document"');
@@ -83,7 +83,7 @@ test.each(["{", "7", "null", "[".repeat(500)])(
   },
 );
 
-test("a count of starts that was no number counts from there on: four starts fall back", async () => {
+test("a count of starts that is not a number begins anew: four starts fall back", async () => {
   const kept = { ...DOCUMENT, balance: "first" };
   const flash = { starts: "NaN", slot: "a", "config-a": JSON.stringify(kept) };
   const { board, clock, lines } = started(flash);
@@ -94,7 +94,7 @@ test("a count of starts that was no number counts from there on: four starts fal
   expect(lines.filter(line => line.includes("rolled-back"))).toHaveLength(1);
 });
 
-test("what the simulator's preferences give is checked too", () => {
+test("entries of the simulator's preferences are checked, too", () => {
   const lines: unknown[] = [];
   const give = (value: unknown) =>
     new TextStore({ read: () => value, write() {}, delete() {} }, event => lines.push(event));
@@ -178,7 +178,7 @@ test.each<[string, StorageOpener, string]>([
     { open: () => ({ ...EMPTY, read: () => new ArrayBuffer(4) }) },
     'storage: ignored key=slot error="is of type object, not text"',
   ],
-])("with a flash that %s the board boots, serves, and says so", async (_what, storage, line) => {
+])("with a flash that %s the board boots, serves, and logs it", async (_what, storage, line) => {
   const { ask, board, said, clock } = await serving(storage);
   await clock.run({ ms: 61_000 }); // by then it notes that this start has lasted
   expect(await ask()).toBe("HTTP/1.1 204");
@@ -188,7 +188,7 @@ test.each<[string, StorageOpener, string]>([
   ]);
 });
 
-test("what a full flash does not take is refused, or not kept, with the reason", async () => {
+test("what does not fit into a full flash is refused, or not saved, with the reason", async () => {
   const full = { open: () => ({ ...EMPTY, write: fails("ESP_ERR_NVS_NOT_ENOUGH_SPACE") }) };
   const { app, clock, lines } = await serving(full);
   expect(app.runtime.token.set("correct-horse")).toEqual({
@@ -203,7 +203,7 @@ test("what a full flash does not take is refused, or not kept, with the reason",
   expect(app.proxy.config.balance).toBe("first");
 });
 
-test("a flash that fills up is survived as it is: what fits is kept, the rest is a line of the log", () => {
+test("a flash that fills up: what fits is saved, the rest is a line of the log", () => {
   const flash = new Flash();
   const lines: unknown[] = [];
   const clock = new VirtualClock();

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { parseLine } from "../../tools/log-line.ts";
 import { type Event, formatLine } from "./event.ts";
 
-test("a line tells level, time, part and facts", () => {
+test("a line has level, time, part and values", () => {
   expect(formatLine(812.7, { level: "I", on: "net", ip: "192.168.1.50", rssi: -54 })).toBe(
     "I (812) net: ip=192.168.1.50 rssi=-54",
   );
@@ -46,7 +46,7 @@ test("no value brings a control character into a line, and each is read back as 
   }
 });
 
-test("values stand as they are where that can be read back, else in quotes", () => {
+test("values are as they are where that can be read back, else in quotes", () => {
   const written = (error: string) =>
     formatLine(1, { level: "W", on: "proxy", what: "accept-failed", error }).slice(
       "W (1) proxy: accept-failed ".length,
@@ -67,7 +67,7 @@ test.each(["", "rst:0x1 (POWERON_RESET),boot:0x13", "hello (3) world: a=1"])(
   },
 );
 
-test("a value whose quoting a disturbed line has broken is read as it stands", () => {
+test("a value whose quoting noise has broken is read as it is", () => {
   const line = 'E (5) net: no-ssid error="a\0b" ip=1';
   expect(parseLine(line)?.values).toEqual({ error: '"a\0b"', ip: "1" });
 });

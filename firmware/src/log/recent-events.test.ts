@@ -23,7 +23,7 @@ const bytesOf = (recent: RecentEvents, kind: EventKind) =>
 
 const textOf = (recent: RecentEvents, kind?: EventKind) => [...recent.last(1000, kind)].join("\n");
 
-test("what happened to the board outlasts any number of requests", () => {
+test("events of the board are kept through any number of requests", () => {
   const recent = new RecentEvents();
   recent.add(down, formatLine(1, down));
   for (let id = 1; id <= 10_000; id++) recent.add(ended(id), formatLine(id, ended(id)));
@@ -65,7 +65,7 @@ test.each<[string, Event, EventKind]>([
   expect([textOf(recent, kind), textOf(recent, other)]).toEqual(["x", ""]);
 });
 
-test("both kinds together are in the order in which they came, and within their bytes", () => {
+test("both kinds together are in their order of time, and within their bytes", () => {
   const kinds = fc.array(fc.tuple(fc.boolean(), fc.integer({ min: 0, max: 400 })), {
     maxLength: 300,
   });
@@ -86,7 +86,7 @@ test("both kinds together are in the order in which they came, and within their 
   );
 });
 
-test("lines that are dropped while they are taken are left out, and new ones wait", () => {
+test("lines that are dropped during an iteration are skipped, and new ones are not included", () => {
   const recent = new RecentEvents();
   for (let id = 1; id <= 5; id++) recent.add(ended(id), `${id}`);
   const taken: string[] = [];

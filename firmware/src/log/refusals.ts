@@ -1,35 +1,25 @@
 /** Clients and requests that were refused since the start, by the reason. */
-export interface Refusals {
-  /** The queue for a slot, or that for a backend with room, was full. */
-  full: number;
-  /** Their address had as many sessions, and places in the queue, as one client may. */
-  clientFull: number;
-  /** They waited too long for a slot, or for a backend with room. */
-  queueTimeout: number;
-  /** Memory was low. */
-  noMemory: number;
-  /** No backend was available. */
-  noBackend: number;
-  /** The board had no socket for a connection to a backend. */
-  noSocket: number;
-  /** The board has fallen back to a configuration without routes. */
-  suspended: number;
-  /** No route led anywhere. */
-  noRoute: number;
-  /** Of the clients refused for want of a slot or memory: closed without an answer. */
-  unanswered: number;
-}
+export type Refusals = ReturnType<typeof noRefusals>;
 
-export function noRefusals(): Refusals {
+export function noRefusals() {
   return {
+    /** The queue for a slot, or that for a backend with room, was full. */
     full: 0,
+    /** Their address had as many sessions, and places in the queue, as one client may. */
     clientFull: 0,
+    /** They waited too long for a slot, or for a backend with room. */
     queueTimeout: 0,
+    /** The board has fallen back to a configuration without routes. */
     suspended: 0,
+    /** Memory was low. */
     noMemory: 0,
+    /** No backend was available. */
     noBackend: 0,
+    /** The board had no socket for a connection to a backend. */
     noSocket: 0,
+    /** No route matched. */
     noRoute: 0,
+    /** Clients that were refused for lack of a slot or of memory, and closed without an answer. */
     unanswered: 0,
   };
 }

@@ -36,7 +36,7 @@ describe("the log", () => {
     return lines(lab)[0];
   }
 
-  test("a request that went well: who, what, how much, HAProxy's timers and no complaint", async () => {
+  test("a request that succeeded: client, request, bytes, HAProxy's timers and no reason", async () => {
     const lab = new EmulatedLab();
     const slow = httpBackend((_request, socket) => {
       lab.clock.after(100, () => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc"));
@@ -75,7 +75,7 @@ describe("the log", () => {
     expect(Ta).toBeLessThan(370);
   });
 
-  test("a client that waited for a slot: Tw tells how long", async () => {
+  test("a client that waited for a slot: Tw is the time", async () => {
     const lab = labOf(
       httpBackend((_request, socket) => {
         lab.clock.after(1000, () => socket.write(reply("late")));
@@ -106,14 +106,14 @@ describe("the log", () => {
       object?,
     ]
   >([
-    ["CR", "the client leaves amid its head", silent, GET.slice(0, -4), wait(100)],
+    ["CR", "the client disconnects within its head", silent, GET.slice(0, -4), wait(100)],
     ["CH", "the client leaves before the answer", silent, GET, wait(100)],
-    ["CH", "the client leaves amid its body", silent, post("hello").slice(0, -2), wait(100)],
-    ["CD", "the client leaves amid the answer", stalls, GET, wait(100)],
+    ["CH", "the client disconnects within its body", silent, post("hello").slice(0, -2), wait(100)],
+    ["CD", "the client disconnects within the response", stalls, GET, wait(100)],
     ["cR", "the head does not come to its end", silent, GET.slice(0, -3), wait(10_000)],
     ["cD", "the body stops coming", silent, post("hello").slice(0, -2), wait(40_000)],
     ["sH", "the backend says nothing", silent, GET, wait(40_000)],
-    ["sD", "the backend stops amid its answer", stalls, GET, wait(40_000)],
+    ["sD", "the backend stops within its response", stalls, GET, wait(40_000)],
     ["PR", "the request is not valid", silent, "GET / HTTP/1.1\r\n\r\n", wait(100)],
     ["PR", "no route leads there", silent, GET, wait(100), { routes: [{ path: "/a" }] }],
     [
@@ -125,7 +125,7 @@ describe("the log", () => {
     ],
     [
       "PH",
-      "the backend's answer is not valid",
+      "the backend's response is not valid",
       () => httpBackend(() => "hello\r\n\r\n"),
       GET,
       wait(100),
@@ -133,7 +133,7 @@ describe("the log", () => {
     ["SH", "the backend leaves without an answer", () => closesAfter("a", 0), post("x"), wait(100)],
     [
       "SD",
-      "the backend leaves amid its answer",
+      "the backend disconnects within its response",
       () =>
         httpBackend((_request, socket) => {
           socket.end(SLOW);
@@ -154,7 +154,7 @@ describe("the log", () => {
     expect(line.state).toBe(state);
   });
 
-  test("CC: the client leaves while a backend is being called", async () => {
+  test("CC: the client disconnects while a backend is connected", async () => {
     const lab = new EmulatedLab();
     await lab.serve({ backends: [unreachable(lab, "hole")] });
     const client = new HttpClient(lab);
@@ -167,7 +167,7 @@ describe("the log", () => {
     expect(lab.board.stack.objects).toBe(0);
   });
 
-  test("SC and sC: no backend takes the call", async () => {
+  test("SC and sC: no backend accepts the connection", async () => {
     const lab = new EmulatedLab();
     const a = lab.backend("a", named("a").serve);
     await lab.serve();

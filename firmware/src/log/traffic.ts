@@ -1,35 +1,22 @@
 /** Final HTTP responses by status class; 1xx is the switch to another protocol (101). */
-export interface Answers {
-  answers1xx: number;
-  answers2xx: number;
-  answers3xx: number;
-  answers4xx: number;
-  answers5xx: number;
-}
+export type Answers = ReturnType<typeof noAnswers>;
 
 /** Traffic since the start, as the log lines count it. */
-export interface Traffic extends Answers {
-  /** Bytes from clients and to clients, including heads. */
-  bytesIn: number;
-  bytesOut: number;
-  /** Times that a request was sent again, to another backend or the same. */
-  retries: number;
+export type Traffic = ReturnType<typeof noTraffic>;
+
+export function noAnswers() {
+  return { answers1xx: 0, answers2xx: 0, answers3xx: 0, answers4xx: 0, answers5xx: 0 };
 }
 
-const NO_ANSWERS: Readonly<Answers> = Object.freeze({
-  answers1xx: 0,
-  answers2xx: 0,
-  answers3xx: 0,
-  answers4xx: 0,
-  answers5xx: 0,
-});
-
-export function noAnswers(): Answers {
-  return { ...NO_ANSWERS };
-}
-
-export function noTraffic(): Traffic {
-  return { ...NO_ANSWERS, bytesIn: 0, bytesOut: 0, retries: 0 };
+export function noTraffic() {
+  return {
+    ...noAnswers(),
+    /** Bytes from clients and to clients, including heads. */
+    bytesIn: 0,
+    bytesOut: 0,
+    /** Times that a request was sent again, to another backend or the same. */
+    retries: 0,
+  };
 }
 
 /** Counts a final response. */

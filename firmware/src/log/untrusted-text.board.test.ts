@@ -58,7 +58,7 @@ test.each(Object.entries(COSTLY))(
   },
 );
 
-describe("the admin port answers shortly, and the board lives, when it is sent", () => {
+describe("the admin port answers briefly, and the board goes on, when it is sent", () => {
   const long = 1_900;
   test.each<[string, (lab: EmulatedLab) => Promise<Answer>, number]>([
     ["a long backend", lab => get(lab, `/api/backends/${"\xe9".repeat(long)}`), 404],
@@ -116,7 +116,7 @@ test.each([
   ["backslashes", `/app/.${"\\".repeat(3_990)}`],
   ["escaped slashes", `/app/.${"%2f".repeat(1_300)}`],
   ["escaped dots", `/app/${"%2e/".repeat(990)}`],
-])("a path of %s is judged, and the board lives", async (_, path) => {
+])("a path of %s is answered, and the board goes on", async (_, path) => {
   const lab = await labOf({ routes: [{ path: "/app" }, { path: "/" }] });
   for (let i = 0; i < 3; i++) {
     const text = await ask(lab, `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
@@ -125,7 +125,7 @@ test.each([
   await expectAlive(lab);
 });
 
-test("a request line of 3900 letters as its method holds the serial line for no more than a line", async () => {
+test("a request line with a method of 3900 letters takes the serial line for one log line at most", async () => {
   const lab = await labOf({ listeners: [{ port: 80, mode: "http" }] });
   await ask(lab, `${"M".repeat(3_900)} / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
   await ask(lab, `GET /${'"'.repeat(3_900)} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);

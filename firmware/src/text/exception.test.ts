@@ -14,7 +14,7 @@ test("an exception is one line: kind, message, and the functions that ran, the i
   );
 });
 
-test("functions below which all are unnamed are not told", () => {
+test("unnamed functions at the outer end of the stack are left out", () => {
   expect(exceptionText(thrown("no such x", "soft ", "", ""))).toBe("TypeError: no such x at soft");
   expect(exceptionText(thrown("no such x", ""))).toBe("TypeError: no such x");
 });
@@ -43,7 +43,7 @@ test("anything may be thrown", () => {
   expect(exceptionText(Object.create(null))).toBe("a value without text");
 });
 
-test("what XS gives up for is told in its own words", () => {
+test("a fatal error is reported with XS's reason", () => {
   expect(abortLine("unhandled exception", thrown("no", "soft "))).toBe(
     "XS abort: unhandled exception TypeError: no at soft",
   );

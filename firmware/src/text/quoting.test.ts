@@ -31,7 +31,7 @@ test("a quoted value is ASCII on one line, bounded, and read back whole where it
 /** Control characters, ends of lines, turns of direction, halves of pairs. */
 const UNSEEN = /[\p{Cc}\p{Cs}\u2000-\u206f]/u;
 
-test("text for people has nothing that they cannot see, is bounded, and otherwise as it was", () => {
+test("printable text has no invisible characters, is bounded, and otherwise unchanged", () => {
   fc.assert(
     fc.property(anyText, text => {
       const shown = printable(text, CHARS);

@@ -5,7 +5,7 @@ import { TextStore } from "config/storage";
 import { openWifi } from "wifi-link";
 import type { OpenLink } from "../open-link.ts";
 
-/** Where credentials are kept; names of NVS have 15 characters at most. */
+/** The namespace of NVS for the credentials. */
 const STORAGE_PATH = "wifi";
 
 export const openLink: OpenLink = (clock, report, given) => {

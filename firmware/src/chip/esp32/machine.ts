@@ -3,7 +3,7 @@ import storage from "embedded:storage/key-value";
 import { nativeCode } from "chip/native";
 import type { Machine } from "../machine.ts";
 
-/** Why the chip started (esp_reset_reason_t of ESP-IDF). */
+/** The reset reasons by number (esp_reset_reason_t of ESP-IDF). */
 const RESET_REASONS = [
   "unknown",
   "power-on",
@@ -26,7 +26,7 @@ export const machine: Machine = {
     get resetReason() {
       return RESET_REASONS[nativeCode.esp_reset_reason()] ?? "unknown";
     },
-    /** That of XS not included. */
+    /** Without the free memory of XS. */
     get freeHeapBytes() {
       return nativeCode.esp_get_free_heap_size();
     },
@@ -35,10 +35,7 @@ export const machine: Machine = {
   Serial,
 };
 
-/**
- * Keeps the radio awake. ESP-IDF lets it sleep between beacons, which delays what comes in by a
- * hundred milliseconds and more.
- */
+/** Keeps the radio awake. ESP-IDF lets it sleep between beacons, which delays received packets by 100 ms and more. */
 export function disablePowerSave(): void {
   nativeCode.esp_wifi_set_ps(POWER_SAVE_NONE);
 }

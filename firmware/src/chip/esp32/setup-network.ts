@@ -1,6 +1,6 @@
 /**
- * Stands where the SDK would join the Wi-Fi before `main` runs: it tries once and never starts the
- * program when that fails. Ours starts at once, and joins by itself.
+ * Replaces the SDK's module, which joins the Wi-Fi before `main` runs: it tries once, and never starts the program if
+ * that fails. This program starts at once, and joins by itself.
  */
 export default function setupNetwork(done: () => void): void {
   done();

@@ -1,10 +1,10 @@
 import Preference from "preference";
 import type { Machine } from "../machine.ts";
 
-/** A simulator is started, never reset, its memory has no limit, and it cannot read what is typed. */
+/** The simulator has no reset reason, no limit of memory and no serial port. */
 export const machine: Machine = {
   vitals: { resetReason: undefined, freeHeapBytes: undefined },
-  // The SDK has no key-value storage for it, but keeps preferences in a file.
+  // The SDK has no key-value storage for it, but saves preferences in a file.
   storage: {
     open: ({ path }) => ({
       read: key => Preference.get(path, key),

@@ -1,4 +1,4 @@
 import type { Restart } from "../restart.ts";
 
-/** A simulator cannot restart itself: it ends, and is started anew. */
+/** The simulator cannot restart itself. */
 export const restart: Restart = undefined;
