@@ -28,7 +28,7 @@ void recordDropWaiting(Connection* connection)
 static void turnedAway(Listener* listener)
 {
 	listener->dropped++;
-	newsTell(listener->sockets, &listener->news, EVENT_DROPPED);
+	newsReport(listener->sockets, &listener->news, EVENT_DROPPED);
 }
 
 /** In lwIP's task. `pcb` is NULL when lwIP had no memory for a control block. On an error lwIP resets the connection. */
@@ -49,7 +49,7 @@ static err_t onAccept(void* arg, struct tcp_pcb* pcb, err_t error)
 	listener->waiting++;
 	/* Counts against the backlog until it is accepted. */
 	tcp_backlog_delayed(pcb);
-	newsTell(listener->sockets, &listener->news, EVENT_ACCEPT);
+	newsReport(listener->sockets, &listener->news, EVENT_ACCEPT);
 	return ERR_OK;
 }
 
@@ -145,7 +145,7 @@ static Connection* acceptOldest(Listener* listener, void* owner)
 	tcp_backlog_accepted(connection->pcb);
 	newsForget(sockets, &connection->news);
 	connection->news.owner = owner;
-	if (owner) recordTellState(connection);
+	if (owner) recordReportState(connection);
 	return connection;
 }
 

@@ -11,7 +11,7 @@
 /** Belongs to `from`, which frees it. */
 struct Pipe {
 	Connection* from;
-	/** NULL: closed; the outcome is told then. */
+	/** NULL: closed; the outcome is reported then. */
 	Connection* to;
 	uint64_t bytesMax;
 	uint64_t passed;
@@ -103,7 +103,7 @@ void pipeMove(Pipe* pipe)
 	passAll(pipe);
 	pipe->outcome = outcomeOf(pipe);
 	if (pipe->outcome != PIPE_RUNS || pipe->binary != wasBinary || (before == 0 && pipe->passed > 0))
-		newsTell(pipe->from->sockets, &pipe->from->news, EVENT_PIPE);
+		newsReport(pipe->from->sockets, &pipe->from->news, EVENT_PIPE);
 }
 
 /** The pipe from this connection is no more. */
@@ -188,7 +188,7 @@ void pipeStop(Connection* from)
 	portLock();
 	to = from->pipeFrom ? from->pipeFrom->to : NULL;
 	forgetPipeFrom(from);
-	if (from->received) newsTell(from->sockets, &from->news, EVENT_READABLE);
-	if (to && recordWritable(to) > 0) newsTell(to->sockets, &to->news, EVENT_WRITABLE);
+	if (from->received) newsReport(from->sockets, &from->news, EVENT_READABLE);
+	if (to && recordWritable(to) > 0) newsReport(to->sockets, &to->news, EVENT_WRITABLE);
 	portUnlock();
 }

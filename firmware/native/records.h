@@ -15,7 +15,7 @@ typedef struct Pipe Pipe;
 /** The first field of everything that has an owner. */
 struct News {
 	News* next;
-	/** NULL: nobody is told; events are kept. */
+	/** NULL: events are kept for the next owner. */
 	void* owner;
 	uint8_t events;
 	bool queued;
@@ -66,7 +66,7 @@ struct Connection {
 	uint32_t closedMs;
 	uint8_t state;
 	uint8_t error;
-	/** EVENT_END, EVENT_ERROR: to be told when everything that was received has been read. */
+	/** EVENT_END, EVENT_ERROR: to be reported when everything that was received has been read. */
 	uint8_t due;
 	bool peerEnded;
 	/** `connectionEnd` was called. */
@@ -89,9 +89,9 @@ struct Listener {
 	uint32_t dropped;
 };
 
-/** Adds events, and sees to it that the owner hears of them. */
-extern void newsTell(Sockets* sockets, News* news, unsigned events);
-/** What was not told yet is not told any more. */
+/** Adds events, and queues them for the owner. */
+extern void newsReport(Sockets* sockets, News* news, unsigned events);
+/** Drops what was not reported yet. */
 extern void newsForget(Sockets* sockets, News* news);
 extern SocketError socketErrorOf(err_t error);
 /** The smaller of the two. */
@@ -102,12 +102,12 @@ static inline unsigned leastOf(unsigned a, unsigned b)
 
 /** A record for a control block that lwIP has made; NULL: too many, or no memory. */
 extern Connection* recordNew(Sockets* sockets, struct tcp_pcb* pcb, ConnectionState state);
-/** lwIP's control block belongs to nobody from now on; NULL if there is none. */
+/** Takes all callbacks out of the control block and forgets it; NULL if there is none. */
 extern struct tcp_pcb* recordReleasePcb(Connection* connection);
 /** With all that it received. Nothing refers to it any more. */
 extern void recordFree(Connection* connection);
-/** For the owner: all that is so now. */
-extern void recordTellState(Connection* connection);
+/** For the owner: the present state. */
+extern void recordReportState(Connection* connection);
 
 extern unsigned recordReadable(const Connection* connection);
 extern unsigned recordWritable(const Connection* connection);

@@ -5,7 +5,7 @@
 #include "records.h"
 
 /*
- * News and connections; sockets.h tells the life of a connection, who runs what, and which lock is held.
+ * News and connections; sockets.h has the life of a connection, who runs what, and which lock is held.
  */
 
 /**
@@ -41,7 +41,7 @@ SocketError socketErrorOf(err_t error)
 	}
 }
 
-/* News: lwIP's task tells, the application's task takes */
+/* News: lwIP's task reports, the application's task takes */
 
 static void append(NewsQueue* queue, News* news)
 {
@@ -70,7 +70,7 @@ static void wake(Sockets* sockets)
 	if (!sockets->woken && sockets->later.first) sockets->woken = sockets->wake(sockets->context);
 }
 
-void newsTell(Sockets* sockets, News* news, unsigned events)
+void newsReport(Sockets* sockets, News* news, unsigned events)
 {
 	news->events |= (uint8_t)events;
 	if (news->owner == NULL || news->events == 0) return;
@@ -103,7 +103,7 @@ void* socketsNext(Sockets* sockets, unsigned* events)
 		news = sockets->now.first;
 		takeOut(&sockets->now, news);
 		news->queued = false;
-		/* A pipe may have taken over what was to be told. */
+		/* A pipe may have taken over what was queued. */
 		if (news->events != 0) owner = news->owner;
 		*events = news->events;
 		news->events = 0;
@@ -161,43 +161,43 @@ unsigned recordUnacknowledged(const Connection* connection)
 }
 
 /** What was received is read before anything ends. */
-static void tellEnding(Connection* connection)
+static void reportEnding(Connection* connection)
 {
 	if (connection->received) return;
-	newsTell(connection->sockets, &connection->news, connection->due);
+	newsReport(connection->sockets, &connection->news, connection->due);
 	connection->due = 0;
 }
 
-void recordTellState(Connection* connection)
+void recordReportState(Connection* connection)
 {
 	unsigned events = 0;
 	if (connection->received) events |= EVENT_READABLE;
 	if (recordWritable(connection) > 0) events |= EVENT_WRITABLE;
 	if (connection->peerEnded) connection->due |= EVENT_END;
 	if (connection->error != SOCKET_OK) connection->due |= EVENT_ERROR;
-	newsTell(connection->sockets, &connection->news, events);
-	tellEnding(connection);
+	newsReport(connection->sockets, &connection->news, events);
+	reportEnding(connection);
 }
 
-static void tellReadable(Connection* connection)
+static void reportReadable(Connection* connection)
 {
 	if (pipeRuns(connection->pipeFrom)) pipeMove(connection->pipeFrom);
-	else newsTell(connection->sockets, &connection->news, EVENT_READABLE);
+	else newsReport(connection->sockets, &connection->news, EVENT_READABLE);
 }
 
-static void tellWritable(Connection* connection)
+static void reportWritable(Connection* connection)
 {
 	if (pipeRuns(connection->pipeTo)) pipeMove(connection->pipeTo);
-	else if (!connection->ended) newsTell(connection->sockets, &connection->news, EVENT_WRITABLE);
+	else if (!connection->ended) newsReport(connection->sockets, &connection->news, EVENT_WRITABLE);
 }
 
 /** The end of receiving, the end of sending, or both. */
-static void tellEnd(Connection* connection, unsigned event)
+static void reportEnd(Connection* connection, unsigned event)
 {
 	connection->due |= (uint8_t)event;
 	pipeMove(connection->pipeTo);
 	pipeMove(connection->pipeFrom);
-	tellEnding(connection);
+	reportEnding(connection);
 }
 
 void recordConsume(Connection* connection, unsigned count)
@@ -209,7 +209,7 @@ void recordConsume(Connection* connection, unsigned count)
 		connection->received = NULL;
 	}
 	if (connection->pcb) tcp_recved(connection->pcb, (u16_t)count);
-	tellEnding(connection);
+	reportEnding(connection);
 }
 
 unsigned recordSegmentBytes(const Connection* connection)
@@ -292,7 +292,7 @@ static err_t onConnected(void* arg, struct tcp_pcb* pcb, err_t error)
 	LWIP_UNUSED_ARG(error); /* always ERR_OK: failures come to `onError` */
 	connection->state = OPEN;
 	sendFin(connection);
-	tellWritable(connection);
+	reportWritable(connection);
 	return ERR_OK;
 }
 
@@ -327,11 +327,11 @@ static err_t onReceived(void* arg, struct tcp_pcb* pcb, struct pbuf* bytes, err_
 	if (bytes == NULL) {
 		connection->peerEnded = true;
 		finishIfOver(connection);
-		tellEnd(connection, EVENT_END);
+		reportEnd(connection, EVENT_END);
 		return ERR_OK;
 	}
 	if (!keep(connection, bytes)) return ERR_MEM;
-	tellReadable(connection);
+	reportReadable(connection);
 	return ERR_OK;
 }
 
@@ -342,7 +342,7 @@ static err_t onSent(void* arg, struct tcp_pcb* pcb, u16_t count)
 	LWIP_UNUSED_ARG(count);
 	if (leave(connection)) return ERR_OK;
 	sendFin(connection);
-	tellWritable(connection);
+	reportWritable(connection);
 	return ERR_OK;
 }
 
@@ -358,7 +358,7 @@ static err_t onPoll(void* arg, struct tcp_pcb* pcb)
 	sendFin(connection);
 	if (connection->wantsMemory) {
 		connection->wantsMemory = false;
-		tellWritable(connection);
+		reportWritable(connection);
 	}
 	return ERR_OK;
 }
@@ -386,7 +386,7 @@ static void onError(void* arg, err_t error)
 	else if (connection->state == CONNECTING && error == ERR_RST) connection->error = SOCKET_REFUSED;
 	else connection->error = socketErrorOf(error);
 	connection->state = LOST;
-	tellEnd(connection, EVENT_ERROR);
+	reportEnd(connection, EVENT_ERROR);
 }
 
 /* The life of a record */
@@ -503,7 +503,7 @@ void connectionSetOwner(Connection* connection, void* owner)
 	portLock();
 	newsForget(connection->sockets, &connection->news);
 	connection->news.owner = owner;
-	if (owner) recordTellState(connection);
+	if (owner) recordReportState(connection);
 	portUnlock();
 }
 
@@ -599,7 +599,7 @@ void connectionEnd(Connection* connection)
 	portUnlock();
 }
 
-/** Nobody's from now on; it stays only while bytes wait to be sent. */
+/** Without an owner a record stays only while bytes wait to be sent. */
 static void closeConnection(Connection* connection)
 {
 	struct tcp_pcb* pcb = connection->pcb;

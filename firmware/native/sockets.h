@@ -40,7 +40,7 @@
  * | LEAVING    | as OPEN                       | no   | no    | lwIP's task: sent, reset, or 60 s over    |
  *
  * The one rule on which the rest depends: a record whose `pcb` is not NULL is registered with that control block for
- * every callback, `tcp_err` above all, and whoever ends one of the two tells the other first. So `pcb == NULL` says that
+ * every callback, `tcp_err` above all, and the side that ends one of the two clears the other first. So `pcb == NULL` says that
  * lwIP has freed the block or that we have given it back, and a pointer to a freed block is nowhere kept.
  *
  * Tasks and the lock
@@ -79,7 +79,7 @@ typedef enum {
 	SOCKET_INVALID,
 } SocketError;
 
-/** What `socketsNext` tells; bits. Each is told once for each cause, and several causes may be merged into one. */
+/** What `socketsNext` reports; bits. Each is reported once for each cause, and several causes may be merged into one. */
 enum {
 	/** More bytes were received: `connectionReadable` of them wait. Not repeated while they wait. */
 	EVENT_READABLE = 1,
@@ -102,14 +102,14 @@ typedef bool SocketsWake(void* context);
 
 /** All sockets of one board. NULL: no memory. */
 extern Sockets* socketsStart(unsigned connectionsMax, SocketsWake* wake, void* context);
-/** Resets every connection and closes every listener; their owners are not told. */
+/** Resets every connection and closes every listener; nothing is reported. */
 extern void socketsStop(Sockets* sockets);
 
 /**
  * The owner of the next connection or listener that has news, and the news. NULL when there is none.
  *
  * Call it until it returns NULL, from the message that `wake` posted; between two calls everything is allowed, closing any
- * socket included. What happens meanwhile is told by the same round or by another message, never lost.
+ * socket included. What happens meanwhile is reported by the same round or by another message, never lost.
  */
 extern void* socketsNext(Sockets* sockets, unsigned* events);
 
@@ -130,8 +130,8 @@ enum { KEEPALIVE_PROBES = 3 };
 extern Connection* connectionOpen(Sockets* sockets, const ConnectOptions* options, void* owner, SocketError* error);
 
 /**
- * Another owner is told from now on, beginning with the present state: what is readable, writable, ended. NULL: the
- * connection is nobody's for a while; what happens is kept for the next owner.
+ * Reports to another owner, beginning with the present state: what is readable, writable, ended. NULL: the connection has
+ * no owner for a while; what happens is kept for the next one.
  */
 extern void connectionSetOwner(Connection* connection, void* owner);
 extern void connectionSetNodelay(Connection* connection, bool nodelay);
@@ -167,7 +167,7 @@ extern void connectionClose(Connection* connection);
 /** Sends RST, drops everything, and frees the record. */
 extern void connectionReset(Connection* connection);
 
-/** Why the connection is lost; SOCKET_OK while it is not. Told here at once, by EVENT_ERROR behind the last byte. */
+/** Why the connection is lost; SOCKET_OK while it is not. Known here at once, by EVENT_ERROR behind the last byte. */
 extern SocketError connectionError(Connection* connection);
 /** The peer's FIN was received; bytes before it may still wait. */
 extern bool connectionPeerEnded(Connection* connection);
@@ -260,17 +260,17 @@ typedef struct {
 } PipeStatus;
 
 /**
- * Passes bytes from `from` to `to` from now on. Meanwhile `from` tells no EVENT_READABLE and `to` no EVENT_WRITABLE, and
+ * Begins to pass bytes from `from` to `to`. Meanwhile `from` reports no EVENT_READABLE and `to` no EVENT_WRITABLE, and
  * neither is read or written by hand; the other direction is free, for another pipe too. A connection is `from` of at
  * most one pipe and `to` of at most one.
  *
- * EVENT_PIPE of `from` tells the first byte, and then the outcome. Neither an end nor an error is passed on: that is for
+ * EVENT_PIPE of `from` reports the first byte, and then the outcome. Neither an end nor an error is passed on: that is for
  * the owner to decide. SOCKET_MEMORY, SOCKET_IN_USE: not begun.
  */
 extern SocketError pipeStart(Connection* from, Connection* to, const PipeOptions* options);
 /** False: there is no pipe from this connection. A pipe that has ended remains until `pipeStop` or another `pipeStart`. */
 extern bool pipeStatus(Connection* from, PipeStatus* status);
-/** Takes over: bytes that wait are told by EVENT_READABLE again, room by EVENT_WRITABLE. */
+/** Takes over: bytes that wait are reported by EVENT_READABLE again, room by EVENT_WRITABLE. */
 extern void pipeStop(Connection* from);
 
 #endif

@@ -31,7 +31,7 @@ interface World {
   readonly whole: number;
   /** Clients that were reset, or reset themselves. */
   readonly reset: number;
-  /** Clients that heard nothing for five minutes. */
+  /** Clients that got nothing for five minutes. */
   readonly gaveUp: number;
   /** Clients that got an end and not all bytes; that got other bytes; that wait. */
   readonly cut: number;
@@ -70,7 +70,7 @@ describe(`${WORLDS} worlds of loss, delay, reordering and resets`, () => {
   const sum = (count: (world: World) => number) =>
     played.reduce((total, world) => total + count(world), 0);
 
-  test("every byte arrives, or both sides hear of the fault, and nobody waits", () => {
+  test("every byte arrives, or both sides get the fault, and none waits for ever", () => {
     expect(played).toHaveLength(WORLDS);
     for (const world of played) {
       const { seed, whole, reset, gaveUp, cut, wrong, waiting, open } = world;
@@ -85,7 +85,7 @@ describe(`${WORLDS} worlds of loss, delay, reordering and resets`, () => {
     }
   });
 
-  test("a client hears nothing any more only where a middlebox has reset the board alone", () => {
+  test("a client gets neither bytes nor a fault only where a middlebox has reset the board alone", () => {
     expect(played.filter(world => world.gaveUp > 0 && !world.wireResets)).toEqual([]);
   });
 

@@ -3,7 +3,7 @@
 #include "peer-script.h"
 
 /*
- * Each case is one thing that networks do to a socket, told segment by segment. `cases <n>` plays the n-th of them all, in
+ * Each case is one thing that networks do to a socket, played segment by segment. `cases <n>` plays the n-th of them all, in
  * the order of this list. Built with AddressSanitizer: half of what the cases claim is that no freed block is touched.
  */
 

@@ -13,7 +13,7 @@ static void connectTimesOut(void)
 	Connection* connection = openConnection(&peer, &owner);
 	pass(200000);
 	ignore();
-	CHECK(told(&owner) == EVENT_ERROR);
+	CHECK(reported(&owner) == EVENT_ERROR);
 	CHECK(connectionError(connection) == SOCKET_TIMEOUT);
 	CHECK(connectionWrite(connection, HELLO, HELLO_BYTES) == -1);
 	connectionClose(connection);
@@ -25,7 +25,7 @@ static void connectIsRefused(void)
 	Peer peer;
 	Connection* connection = openConnection(&peer, &owner);
 	send(&peer, RST | ACK, NULL, 0);
-	CHECK(told(&owner) == EVENT_ERROR);
+	CHECK(reported(&owner) == EVENT_ERROR);
 	CHECK(connectionError(connection) == SOCKET_REFUSED);
 	connectionClose(connection);
 }
@@ -51,7 +51,7 @@ static void closedWhileConnecting(void)
 	CHECK(controlBlocks() == 0);
 	send(&peer, SYN | ACK, NULL, 0);
 	hearFor(&peer, RST);
-	CHECK(told(&owner) == 0);
+	CHECK(reported(&owner) == 0);
 }
 
 static void endBeforeConnected(void)
@@ -65,16 +65,16 @@ static void endBeforeConnected(void)
 	hearFor(&peer, FIN);
 	send(&peer, ACK, NULL, 0);
 	send(&peer, PSH | ACK, HELLO, HELLO_BYTES);
-	CHECK(told(&owner) == EVENT_READABLE);
+	CHECK(reported(&owner) == EVENT_READABLE);
 	readExpecting(connection, HELLO, HELLO_BYTES);
 	connectionClose(connection);
 	ignore();
 }
 
 const Case CONNECT_CASES[] = {
-	{ "a connect that nobody answers ends with a time-out", connectTimesOut },
+	{ "a connect without an answer ends with a time-out", connectTimesOut },
 	{ "a connect that is reset is refused", connectIsRefused },
-	{ "an address without a route is told at once, and leaves no control block", noRouteIsTold },
+	{ "an address without a route is refused at once, and leaves no control block", noRouteIsTold },
 	{ "a connection closed while it connects is forgotten", closedWhileConnecting },
 	{ "a FIN asked for before the connection is there follows, and the answer is read", endBeforeConnected },
 	{ NULL, NULL },

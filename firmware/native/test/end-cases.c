@@ -20,14 +20,14 @@ static void halfClose(void)
 	CHECK(segment.length == HELLO_BYTES);
 	if (!(segment.flags & FIN)) hearFor(&peer, FIN);
 	send(&peer, ACK, NULL, 0);
-	CHECK(told(&owner) == 0);
+	CHECK(reported(&owner) == 0);
 	/* However long the answer takes. */
 	pass(100000);
 	send(&peer, PSH | ACK, HELLO, HELLO_BYTES);
-	CHECK(told(&owner) == EVENT_READABLE);
+	CHECK(reported(&owner) == EVENT_READABLE);
 	readExpecting(connection, HELLO, HELLO_BYTES);
 	send(&peer, FIN | ACK, NULL, 0);
-	CHECK(told(&owner) == EVENT_END);
+	CHECK(reported(&owner) == EVENT_END);
 	/* lwIP forgets the control block by itself, and says nothing. */
 	pass(200000);
 	ignore();
@@ -45,7 +45,7 @@ static void peerEndsFirst(void)
 	Peer peer;
 	Connection* connection = acceptOne(&peer, &owner);
 	send(&peer, FIN | ACK, NULL, 0);
-	CHECK(told(&owner) == EVENT_END);
+	CHECK(reported(&owner) == EVENT_END);
 	ignore();
 	CHECK(connectionWrite(connection, HELLO, HELLO_BYTES) == HELLO_BYTES);
 	connectionEnd(connection);
@@ -53,7 +53,7 @@ static void peerEndsFirst(void)
 	send(&peer, ACK, NULL, 0);
 	CHECK(controlBlocks() == 0);
 	CHECK(connectionError(connection) == SOCKET_OK);
-	CHECK(told(&owner) == 0);
+	CHECK(reported(&owner) == 0);
 	connectionClose(connection);
 }
 
@@ -65,7 +65,7 @@ static void bothEndAtOnce(void)
 	connectionEnd(connection);
 	/* The peer's FIN crosses ours. */
 	send(&peer, FIN | ACK, NULL, 0);
-	CHECK(told(&owner) == EVENT_END);
+	CHECK(reported(&owner) == EVENT_END);
 	hearFor(&peer, FIN);
 	send(&peer, ACK, NULL, 0);
 	pass(200000);
@@ -88,9 +88,9 @@ static void lastBytesWithFin(void)
 	pass(200000);
 	ignore();
 	CHECK(controlBlocks() == 0);
-	CHECK(told(&owner) == EVENT_READABLE);
+	CHECK(reported(&owner) == EVENT_READABLE);
 	readExpecting(connection, HELLO, HELLO_BYTES);
-	CHECK(told(&owner) == EVENT_END);
+	CHECK(reported(&owner) == EVENT_END);
 	connectionClose(connection);
 }
 
@@ -109,7 +109,7 @@ static void lastBytesWithFinWithoutMemory(void)
 	failAllocations(0, 0);
 	pass(1000);
 	readExpecting(connection, bytes, 17);
-	CHECK(told(&owner) & EVENT_END);
+	CHECK(reported(&owner) & EVENT_END);
 	connectionClose(connection);
 	ignore();
 }
@@ -138,7 +138,7 @@ static void closeSendsWhatWasWritten(void)
 
 enum { SMALL_WINDOW = 100 };
 
-/** From now on the peer takes so few bytes, less than the segments that lwIP makes for the window that it had. */
+/** Lets the peer take so few bytes, less than the segments that lwIP makes for the window that it had. */
 static void narrow(Connection* connection, Peer* peer, uint16_t window)
 {
 	CHECK(connectionWrite(connection, pattern(), WINDOW) == WINDOW);
@@ -266,11 +266,11 @@ static void resetOnPurpose(void)
 	hearFor(&peer, RST);
 	CHECK(controlBlocks() == 0);
 	send(&peer, PSH | ACK, HELLO, HELLO_BYTES);
-	CHECK(told(&owner) == 0);
+	CHECK(reported(&owner) == 0);
 	ignore();
 }
 
-/** Blocks in LAST_ACK are given to new connections when all are in use: their owners are told. */
+/** Blocks in LAST_ACK are given to new connections when all are in use: their owners get a fault. */
 static void blockIsTakenAway(void)
 {
 	Owner owner = { 0 }, other = { 0 };
@@ -279,12 +279,12 @@ static void blockIsTakenAway(void)
 	Connection* second;
 	limitControlBlocks(1, 1);
 	send(&peer, FIN | ACK, NULL, 0);
-	CHECK(told(&owner) == EVENT_END);
+	CHECK(reported(&owner) == EVENT_END);
 	CHECK(connectionWrite(connection, HELLO, HELLO_BYTES) == HELLO_BYTES);
 	connectionEnd(connection);
 	ignore();
 	second = openEstablished(&next, &other);
-	CHECK(told(&owner) == EVENT_ERROR);
+	CHECK(reported(&owner) == EVENT_ERROR);
 	CHECK(connectionError(connection) == SOCKET_MEMORY);
 	connectionClose(connection);
 	connectionReset(second);
@@ -304,6 +304,6 @@ const Case END_CASES[] = {
 	{ "bytes that come after a close are answered by RST", bytesAfterClose },
 	{ "a close over unread bytes resets", closeOverUnreadBytes },
 	{ "a reset on purpose sends RST and drops the rest", resetOnPurpose },
-	{ "a control block that lwIP gives to a new connection is told as lost", blockIsTakenAway },
+	{ "a control block that lwIP gives to a new connection is reported as lost", blockIsTakenAway },
 	{ NULL, NULL },
 };

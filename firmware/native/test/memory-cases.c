@@ -8,13 +8,13 @@
 /** A whole life, in which one allocation may fail. Did it come to its end? */
 static bool live(void)
 {
-	Owner door = { 0 }, owner = { 0 };
+	Owner listenerOwner = { 0 }, owner = { 0 };
 	ListenOptions listen = { .address = *IP_ANY_TYPE, .port = 80, .backlog = 4 };
 	ConnectOptions connect = { .port = 8080 };
 	SocketError error;
 	Connection* connection;
 	Connection* accepted = NULL;
-	Listener* listener = listenerOpen(board, &listen, &door, &error);
+	Listener* listener = listenerOpen(board, &listen, &listenerOwner, &error);
 	CHECK(listener || error == SOCKET_MEMORY);
 	CHECK(ipaddr_aton("10.0.0.1", &connect.address));
 	connection = connectionOpen(board, &connect, &owner, &error);
@@ -57,6 +57,6 @@ static void everyAllocationFails(void)
 }
 
 const Case MEMORY_CASES[] = {
-	{ "whichever allocation fails, it is told or made good, and nothing is left", everyAllocationFails },
+	{ "whichever allocation fails, it is reported or made good, and nothing is left", everyAllocationFails },
 	{ NULL, NULL },
 };

@@ -1,7 +1,7 @@
 #include "peer-script.h"
 
 /*
- * Cases: what the application is told, and by how many messages.
+ * Cases: what is reported to the application, and by how many messages.
  */
 
 static void closedWhileNewsIsQueued(void)
@@ -14,7 +14,12 @@ static void closedWhileNewsIsQueued(void)
 	connectionClose(connection);
 	hearFor(&peer, RST);
 	send(&peer, RST | ACK, NULL, 0);
-	CHECK(told(&owner) == 0);
+	CHECK(reported(&owner) == 0);
+	connection = acceptOne(&peer, &owner);
+	send(&peer, RST | ACK, NULL, 0);
+	CHECK(messages() == 1);
+	connectionReset(connection);
+	CHECK(reported(&owner) == 0);
 	ignore();
 }
 
@@ -39,7 +44,7 @@ static void manyEventsOneMessage(void)
 	ignore();
 }
 
-/** What comes while a round is served is told by another message, also behind the round's last event. */
+/** What comes while a round is served is reported by another message, also behind the round's last event. */
 static void noWakeUpIsLost(void)
 {
 	Owner owner = { 0 };
@@ -70,14 +75,14 @@ static void aRoundEnds(void)
 	Peer peer, second;
 	Connection* connection = acceptOne(&peer, &owner);
 	Connection* next = acceptOne(&second, &other);
-	unsigned events, told = 0;
+	unsigned events, reportCount = 0;
 	send(&peer, PSH | ACK, HELLO, 1);
 	send(&second, PSH | ACK, HELLO, 1);
-	while (socketsNext(board, &events) && ++told < 10) {
+	while (socketsNext(board, &events) && ++reportCount < 10) {
 		send(&peer, PSH | ACK, HELLO, 1);
 		send(&second, PSH | ACK, HELLO, 1);
 	}
-	CHECK(told == 2);
+	CHECK(reportCount == 2);
 	connectionReset(connection);
 	connectionReset(next);
 	ignore();
@@ -94,7 +99,7 @@ static void messageThatCannotBePosted(void)
 	takeMessages(true);
 	pass(1000);
 	CHECK(messages() == 1);
-	CHECK(told(&owner) == EVENT_READABLE);
+	CHECK(reported(&owner) == EVENT_READABLE);
 	connectionReset(connection);
 	ignore();
 }
@@ -118,7 +123,7 @@ static void peerIsKnownAfterReset(void)
 }
 
 const Case NEWS_CASES[] = {
-	{ "a connection closed while its news is queued tells nothing any more", closedWhileNewsIsQueued },
+	{ "a connection closed while its news is queued reports nothing any more", closedWhileNewsIsQueued },
 	{ "two hundred events are one message", manyEventsOneMessage },
 	{ "no wake-up is lost while a message is served", noWakeUpIsLost },
 	{ "a round of news ends, whatever comes meanwhile", aRoundEnds },

@@ -112,7 +112,7 @@ void serve(void)
 	}
 }
 
-unsigned told(Owner* owner)
+unsigned reported(Owner* owner)
 {
 	unsigned events;
 	serve();
@@ -220,7 +220,7 @@ Connection* openEstablished(Peer* peer, Owner* owner)
 	Connection* connection = openConnection(peer, owner);
 	send(peer, SYN | ACK, NULL, 0);
 	CHECK(hear(peer).flags == ACK);
-	CHECK(told(owner) == EVENT_WRITABLE);
+	CHECK(reported(owner) == EVENT_WRITABLE);
 	return connection;
 }
 
@@ -240,14 +240,14 @@ Connection* acceptOne(Peer* peer, Owner* owner)
 
 Connection* acceptWithWindow(Peer* peer, Owner* owner, uint16_t window)
 {
-	Owner door = { 0 };
-	Listener* listener = listenOn(80, 1, &door);
+	Owner listenerOwner = { 0 };
+	Listener* listener = listenOn(80, 1, &listenerOwner);
 	Connection* connection;
 	*peer = connectWithWindow(80, window);
-	CHECK(told(&door) == EVENT_ACCEPT);
+	CHECK(reported(&listenerOwner) == EVENT_ACCEPT);
 	connection = listenerAccept(listener, owner);
 	CHECK(connection);
-	CHECK(told(owner) == EVENT_WRITABLE);
+	CHECK(reported(owner) == EVENT_WRITABLE);
 	listenerClose(listener);
 	return connection;
 }

@@ -48,18 +48,18 @@ extern void pass(uint32_t ms);
 extern void forgetAll(void);
 /** Messages that the sockets have posted and the application has not served. */
 extern int messages(void);
-/** From now on messages can be posted, or not. */
+/** Lets messages be posted, or not. */
 extern void takeMessages(bool possible);
 
-/** An owner of a socket: what it was told since it was asked last. */
+/** An owner of a socket: what was reported since the last `reported`. */
 typedef struct {
 	unsigned events;
 } Owner;
 
 /** Serves the message that waits, if one does. */
 extern void serve(void);
-/** Serves, and returns and forgets what this owner was told. */
-extern unsigned told(Owner* owner);
+/** Serves, and returns and forgets what was reported to this owner. */
+extern unsigned reported(Owner* owner);
 
 /* The peer */
 
@@ -87,7 +87,7 @@ extern void ignore(void);
 extern Peer knock(uint16_t boardPort);
 /** A peer that is connected to a port on which the board listens. */
 extern Peer connectPeer(uint16_t boardPort);
-/** A connection that the board has opened, to an address behind which nobody has answered yet. */
+/** A connection that the board has opened, to an address that has not answered yet. */
 extern Connection* openConnection(Peer* peer, Owner* owner);
 /** The same, when the peer has answered. */
 extern Connection* openEstablished(Peer* peer, Owner* owner);

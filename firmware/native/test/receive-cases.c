@@ -13,10 +13,10 @@ static void bytesThenFin(void)
 	Connection* connection = acceptOne(&peer, &owner);
 	send(&peer, PSH | ACK, HELLO, HELLO_BYTES);
 	send(&peer, FIN | ACK, NULL, 0);
-	CHECK(told(&owner) == EVENT_READABLE);
+	CHECK(reported(&owner) == EVENT_READABLE);
 	CHECK(connectionPeerEnded(connection));
 	readExpecting(connection, HELLO, HELLO_BYTES);
-	CHECK(told(&owner) == EVENT_END);
+	CHECK(reported(&owner) == EVENT_END);
 	ignore();
 	connectionClose(connection);
 	hearFor(&peer, FIN);
@@ -28,9 +28,9 @@ static void finThenReset(void)
 	Peer peer;
 	Connection* connection = acceptOne(&peer, &owner);
 	send(&peer, FIN | ACK, NULL, 0);
-	CHECK(told(&owner) == EVENT_END);
+	CHECK(reported(&owner) == EVENT_END);
 	send(&peer, RST | ACK, NULL, 0);
-	CHECK(told(&owner) == EVENT_ERROR);
+	CHECK(reported(&owner) == EVENT_ERROR);
 	CHECK(connectionError(connection) == SOCKET_RESET);
 	CHECK(connectionWrite(connection, HELLO, HELLO_BYTES) == -1);
 	connectionEnd(connection);
@@ -46,9 +46,9 @@ static void readAfterFinAndReset(void)
 	send(&peer, PSH | ACK, HELLO, HELLO_BYTES);
 	send(&peer, FIN | ACK, NULL, 0);
 	send(&peer, RST | ACK, NULL, 0);
-	CHECK(told(&owner) == EVENT_READABLE);
+	CHECK(reported(&owner) == EVENT_READABLE);
 	readExpecting(connection, HELLO, HELLO_BYTES);
-	CHECK(told(&owner) == (EVENT_END | EVENT_ERROR));
+	CHECK(reported(&owner) == (EVENT_END | EVENT_ERROR));
 	connectionClose(connection);
 	ignore();
 }
@@ -60,10 +60,10 @@ static void bytesBeforeResetAreRead(void)
 	Connection* connection = openEstablished(&peer, &owner);
 	send(&peer, PSH | ACK, HELLO, HELLO_BYTES);
 	send(&peer, RST | ACK, NULL, 0);
-	CHECK(told(&owner) == EVENT_READABLE);
+	CHECK(reported(&owner) == EVENT_READABLE);
 	CHECK(connectionError(connection) == SOCKET_RESET);
 	readExpecting(connection, HELLO, HELLO_BYTES);
-	CHECK(told(&owner) == EVENT_ERROR);
+	CHECK(reported(&owner) == EVENT_ERROR);
 	CHECK(!connectionPeerEnded(connection));
 	connectionClose(connection);
 	ignore();
@@ -114,7 +114,7 @@ static void singleBytesAreBounded(void)
 	ignore();
 }
 
-/** With no memory to copy them together the bytes are refused, kept by lwIP, and lost by nobody. */
+/** With no memory to copy them together the bytes are refused, kept by lwIP, and not lost. */
 static void singleBytesWithoutMemory(void)
 {
 	Owner owner = { 0 };
@@ -149,20 +149,20 @@ static void outOfOrder(void)
 	late = peer;
 	peer.seq += 1000;
 	send(&peer, FIN | ACK, bytes + 1000, 1000);
-	CHECK(told(&owner) == 0);
+	CHECK(reported(&owner) == 0);
 	send(&late, ACK, bytes, 1000);
-	CHECK(told(&owner) == EVENT_READABLE);
+	CHECK(reported(&owner) == EVENT_READABLE);
 	readExpecting(connection, bytes, 2000);
-	CHECK(told(&owner) == EVENT_END);
+	CHECK(reported(&owner) == EVENT_END);
 	connectionClose(connection);
 	ignore();
 }
 
 const Case RECEIVE_CASES[] = {
 	{ "bytes come before the FIN behind them", bytesThenFin },
-	{ "a reset behind a FIN is told, and closing then touches nothing that lwIP has freed", finThenReset },
+	{ "a reset behind a FIN is reported, and a close then touches nothing that lwIP has freed", finThenReset },
 	{ "what was received is read after FIN and RST", readAfterFinAndReset },
-	{ "what was received before a reset is read before the reset is told", bytesBeforeResetAreRead },
+	{ "what was received before a reset is read before the reset is reported", bytesBeforeResetAreRead },
 	{ "the window opens by what was read", windowFollowsReading },
 	{ "segments of one byte take no more memory than their bytes", singleBytesAreBounded },
 	{ "segments of one byte are refused without memory, and none is lost", singleBytesWithoutMemory },

@@ -24,7 +24,7 @@ enum {
 	BYTES_MAX = 12000,
 	ECHO_PORT = 7, PIPE_PORT = 8, SERVER_PORT = 9,
 	ARRIVAL_MS = 3000,	/* clients come during this time */
-	PATIENCE_MS = 300000,	/* a client that has heard nothing for so long gives up */
+	PATIENCE_MS = 300000,	/* after this time without a byte a client gives up */
 	IDLE_MS = 150000,	/* and the board does, with a session on which nothing happens */
 	KEEPALIVE_MS = 20000,
 	LIMIT_MS = 3000000,
@@ -57,10 +57,10 @@ static Sockets* sockets;
 static Listener* echoes;
 static Listener* pipes;
 /** What the listeners own tells them apart from sides. */
-static Side echoDoor, pipeDoor;
+static Side echoOwner, pipeOwner;
 static Session* sessions;
 static bool posted;
-static unsigned told, faults;
+static unsigned reports, faults;
 
 static bool onWake(void* context)
 {
@@ -185,11 +185,11 @@ static bool admit(Listener* listener)
 	return true;
 }
 
-static Listener* listenOn(uint16_t port, Side* door)
+static Listener* listenOn(uint16_t port, Side* owner)
 {
 	ListenOptions options = { .address = *IP_ANY_TYPE, .port = port, .backlog = 5 };
 	SocketError error;
-	Listener* listener = listenerOpen(sockets, &options, door, &error);
+	Listener* listener = listenerOpen(sockets, &options, owner, &error);
 	if (listener == NULL) {
 		fprintf(stderr, "worlds: port %u cannot be listened on: %d\n", port, error);
 		abort();
@@ -206,9 +206,9 @@ static void runTask(void)
 	Session* next;
 	posted = false;
 	while ((side = socketsNext(sockets, &events))) {
-		told++;
-		if (side == &echoDoor) while (admit(echoes)) continue;
-		else if (side == &pipeDoor) while (admit(pipes)) continue;
+		reports++;
+		if (side == &echoOwner) while (admit(echoes)) continue;
+		else if (side == &pipeOwner) while (admit(pipes)) continue;
 		else onSide(side, events);
 	}
 	for (session = sessions; session; session = next) {
@@ -217,7 +217,7 @@ static void runTask(void)
 	}
 	if (randomBelow(200) == 0) {
 		listenerClose(echoes);
-		echoes = listenOn(ECHO_PORT, &echoDoor);
+		echoes = listenOn(ECHO_PORT, &echoOwner);
 	}
 }
 
@@ -373,8 +373,8 @@ static void playWorld(uint64_t seed)
 	startMs = nowMs();
 	sockets = socketsStart(64, onWake, NULL);
 	if (sockets == NULL) abort();
-	echoes = listenOn(ECHO_PORT, &echoDoor);
-	pipes = listenOn(PIPE_PORT, &pipeDoor);
+	echoes = listenOn(ECHO_PORT, &echoOwner);
+	pipes = listenOn(PIPE_PORT, &pipeOwner);
 	peerListen(SERVER_PORT);
 	prepareClients();
 	drawWeather();
@@ -393,8 +393,8 @@ static void playWorld(uint64_t seed)
 		else whole++;
 	}
 	for (session = sessions; session; session = session->next) open++;
-	printf("{\"seed\":%" PRIu64 ",\"wireResets\":%s,\"ms\":%u,\"packets\":%u,\"whole\":%d,\"reset\":%d,\"gaveUp\":%d,\"cut\":%d,\"wrong\":%d,\"waiting\":%d,\"open\":%d,\"told\":%u,\"faults\":%u,",
-		seed, wireResets ? "true" : "false", nowMs() - startMs, packetsSent(), whole, reset, gaveUp, cut, wrong, waiting, open, told, faults);
+	printf("{\"seed\":%" PRIu64 ",\"wireResets\":%s,\"ms\":%u,\"packets\":%u,\"whole\":%d,\"reset\":%d,\"gaveUp\":%d,\"cut\":%d,\"wrong\":%d,\"waiting\":%d,\"open\":%d,\"reports\":%u,\"faults\":%u,",
+		seed, wireResets ? "true" : "false", nowMs() - startMs, packetsSent(), whole, reset, gaveUp, cut, wrong, waiting, open, reports, faults);
 	play(nowMs(), nothingLeft);
 	socketsStop(sockets);
 	printf("\"hash\":\"%016" PRIx64 "\",\"blocksLeft\":%d,\"controlBlocksLeft\":%d}\n", worldHash(), stackBlocks(), controlBlocks());

@@ -25,7 +25,7 @@ static void writeTakesWhatFits(void)
 		send(&peer, ACK, NULL, 0);
 	}
 	CHECK(heardBytes == WINDOW);
-	CHECK(told(&owner) == EVENT_WRITABLE);
+	CHECK(reported(&owner) == EVENT_WRITABLE);
 	CHECK(connectionWritable(connection) == WINDOW);
 	CHECK(connectionUnacknowledged(connection) == 0);
 	connectionClose(connection);
@@ -50,7 +50,7 @@ static void smallWritesFillTheQueue(void)
 		send(&peer, ACK, NULL, 0);
 	}
 	CHECK(heardBytes == taken);
-	CHECK(told(&owner) & EVENT_WRITABLE);
+	CHECK(reported(&owner) & EVENT_WRITABLE);
 	CHECK(connectionWrite(connection, bytes, 1) == 1);
 	connectionClose(connection);
 	ignore();
@@ -88,7 +88,7 @@ static void writeWithoutMemory(void)
 	CHECK(connectionWrite(connection, HELLO, HELLO_BYTES) == 0);
 	failAllocations(0, 0);
 	pass(1000);
-	CHECK(told(&owner) == EVENT_WRITABLE);
+	CHECK(reported(&owner) == EVENT_WRITABLE);
 	CHECK(connectionWrite(connection, HELLO, HELLO_BYTES) == HELLO_BYTES);
 	CHECK(hear(&peer).length == HELLO_BYTES);
 	connectionClose(connection);
@@ -136,7 +136,7 @@ static void writeToReset(void)
 	CHECK(connectionWritable(connection) == 0);
 	CHECK(connectionUnacknowledged(connection) == 0);
 	connectionEnd(connection);
-	CHECK(told(&owner) == EVENT_ERROR);
+	CHECK(reported(&owner) == EVENT_ERROR);
 	connectionReset(connection);
 	ignore();
 }
@@ -153,7 +153,7 @@ static void answerIsNeverAcknowledged(void)
 		ignore();
 	}
 	CHECK(connectionError(connection) == SOCKET_TIMEOUT);
-	CHECK(told(&owner) == EVENT_ERROR);
+	CHECK(reported(&owner) == EVENT_ERROR);
 	connectionClose(connection);
 }
 
@@ -169,19 +169,19 @@ static void keepaliveFindsADeadPeer(void)
 	peer.ack = peer.ack + 1; /* a probe is one byte before what is next */
 	send(&peer, ACK, NULL, 0);
 	pass(9000);
-	CHECK(told(&owner) == 0);
+	CHECK(reported(&owner) == 0);
 	pass(40000);
 	ignore();
-	CHECK(told(&owner) == EVENT_ERROR);
+	CHECK(reported(&owner) == EVENT_ERROR);
 	CHECK(connectionError(connection) == SOCKET_TIMEOUT);
 	connectionClose(connection);
 }
 
 const Case WRITE_CASES[] = {
 	{ "a write takes what fits and says how much", writeTakesWhatFits },
-	{ "small writes fill the queue, and room is told", smallWritesFillTheQueue },
+	{ "small writes fill the queue, and room is reported", smallWritesFillTheQueue },
 	{ "a write to a peer with a small window takes what fits", writeToSmallWindow },
-	{ "a write without memory takes nothing, and room is told later", writeWithoutMemory },
+	{ "a write without memory takes nothing, and room is reported later", writeWithoutMemory },
 	{ "a FIN without memory follows later", endWithoutMemory },
 	{ "a close without memory sends its FIN later", closeWithoutMemory },
 	{ "a write after a reset fails", writeToReset },

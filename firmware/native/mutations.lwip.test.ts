@@ -1,0 +1,378 @@
+import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { buildLibrary, cannotBuild, type Library } from "../../emulator/lwip/build.ts";
+import { CASE_SOURCES, INCLUDES, NATIVE, SOURCES, TITLES } from "./testing.ts";
+
+/** A fault as the SDK's sockets have it, or one that lwIP makes easy: planted in ours, a case or a sanitizer finds it. */
+interface Mutation {
+  readonly name: string;
+  readonly file: "sockets.c" | "listeners.c" | "pipes.c";
+  /** Stands in the file exactly once. */
+  readonly find: string;
+  readonly replace: string;
+  /** The title of the case that fails. */
+  readonly found: string;
+}
+
+const MUTATIONS: readonly Mutation[] = [
+  {
+    name: "a control block that lwIP has freed is used after a time-out",
+    file: "sockets.c",
+    find: "	Connection* connection = arg;\n	connection->pcb = NULL;\n",
+    replace: "	Connection* connection = arg;\n",
+    found: "a connect without an answer ends with a time-out",
+  },
+  {
+    name: "tcp_err is removed at FIN",
+    file: "sockets.c",
+    find: "		connection->peerEnded = true;\n",
+    replace: "		connection->peerEnded = true;\n		tcp_err(connection->pcb, NULL);\n",
+    found: "a reset behind a FIN is reported, and a close then touches nothing that lwIP has freed",
+  },
+  {
+    name: "the window of a control block that lwIP has freed is opened",
+    file: "sockets.c",
+    find: "	Connection* connection = arg;\n	connection->pcb = NULL;\n",
+    replace: "	Connection* connection = arg;\n",
+    found: "what was received is read after FIN and RST",
+  },
+  {
+    name: "a waiting connection has no tcp_err",
+    file: "listeners.c",
+    find: "	connection->listener = listener;\n",
+    replace: "	connection->listener = listener;\n	tcp_err(pcb, NULL);\n",
+    found: "a client that resets before it is accepted leaves the queue",
+  },
+  {
+    name: "a client that has reset stays in the queue",
+    file: "listeners.c",
+    find: "	leaveQueue(connection);\n	recordFree(connection);\n",
+    replace: "	recordFree(connection);\n",
+    found: "a client that resets before it is accepted leaves the queue",
+  },
+  {
+    name: "news of a closed listener stays queued",
+    file: "listeners.c",
+    find: "	newsForget(sockets, &listener->news);\n	mem_free(listener);\n",
+    replace: "	mem_free(listener);\n",
+    found: "a listener closed while its news is queued reports nothing any more",
+  },
+  {
+    name: "waiting connections are forgotten when their listener is closed",
+    file: "listeners.c",
+    find: "	while (listener->queue) {\n",
+    replace: "	while (false) {\n",
+    found: "a listener closed over clients resets those that are still there",
+  },
+  {
+    name: "news of a closed connection stays queued",
+    file: "sockets.c",
+    find: "	newsForget(connection->sockets, &connection->news);\n	recordFree(connection);\n",
+    replace: "	recordFree(connection);\n",
+    found: "a connection closed while its news is queued reports nothing any more",
+  },
+  {
+    name: "the peer's address is read from the control block",
+    file: "sockets.c",
+    find: "	*address = connection->remote;\n",
+    replace: "	*address = connection->pcb->remote_ip;\n",
+    found: "the peer's address is known after a reset",
+  },
+  {
+    name: "a round ends before the message may be posted again",
+    file: "sockets.c",
+    find: "		sockets->woken = false;\n		wake(sockets);\n",
+    replace: "		sockets->woken = false;\n",
+    found: "no wake-up is lost while a message is served",
+  },
+  {
+    name: "a round takes what comes meanwhile",
+    file: "sockets.c",
+    find: "		append(&sockets->later, news);\n",
+    replace: "		append(sockets->inRound ? &sockets->now : &sockets->later, news);\n",
+    found: "a round of news ends, whatever comes meanwhile",
+  },
+  {
+    name: "the result of posting is ignored",
+    file: "sockets.c",
+    find: "sockets->woken = sockets->wake(sockets->context);",
+    replace: "{ sockets->wake(sockets->context); sockets->woken = true; }",
+    found: "a message that cannot be posted is posted later",
+  },
+  {
+    name: "news that its former owner did not get goes to the next",
+    file: "sockets.c",
+    find: "	newsForget(connection->sockets, &connection->news);\n	connection->news.owner = owner;\n",
+    replace: "	connection->news.owner = owner;\n",
+    found: "an owner gets what came before it",
+  },
+  {
+    name: "a write asks a control block that is gone",
+    file: "sockets.c",
+    find: "	if (recordWriteClosed(connection) || connection->state != OPEN) return 0;\n",
+    replace: "	if (connection->ended) return 0;\n",
+    found: "a write after a reset fails",
+  },
+  {
+    name: "an allocation is not checked",
+    file: "sockets.c",
+    find: "	connection = mem_calloc(1, sizeof(Connection));\n	if (connection == NULL) return NULL;\n",
+    replace: "	connection = mem_calloc(1, sizeof(Connection));\n",
+    found: "whichever allocation fails, it is reported or made good, and nothing is left",
+  },
+  {
+    name: "a listen that failed leaves its control block",
+    file: "listeners.c",
+    find: "	if (listening == NULL) tcp_abort(pcb);\n",
+    replace: "",
+    found: "a port can be listened on again, beside connections that it had",
+  },
+  {
+    name: "the error of connect is dropped",
+    file: "sockets.c",
+    find: "	if (result != ERR_OK) {\n",
+    replace: "	if (false) {\n",
+    found: "an address without a route is refused at once, and leaves no control block",
+  },
+  {
+    name: "a refused connect is a reset",
+    file: "sockets.c",
+    find: "connection->state == CONNECTING && error == ERR_RST",
+    replace: "false",
+    found: "a connect that is reset is refused",
+  },
+  {
+    name: "a control block in TIME_WAIT is kept",
+    file: "sockets.c",
+    find: "state != CLOSING && state != TIME_WAIT",
+    replace: "state != CLOSING",
+    found: "a half-closed connection reads on, and lwIP may forget its control block",
+  },
+  {
+    name: "a control block in CLOSING is kept",
+    file: "sockets.c",
+    find: "state != CLOSING && state != TIME_WAIT",
+    replace: "state != TIME_WAIT",
+    found: "two FINs that cross are an end without error",
+  },
+  {
+    name: "an end of both sides is an error",
+    file: "sockets.c",
+    find: "	if (error == ERR_CLSD && connection->peerEnded) {\n",
+    replace: "	if (false) {\n",
+    found: "a connection whose peer ended first writes on, and ends without error",
+  },
+  {
+    name: "a FIN asked for while connecting is lost",
+    file: "sockets.c",
+    find: "	connection->state = OPEN;\n	sendFin(connection);\n",
+    replace: "	connection->state = OPEN;\n",
+    found: "a FIN asked for before the connection is there follows, and the answer is read",
+  },
+  {
+    name: "FIN goes to lwIP before the bytes have been sent",
+    file: "sockets.c",
+    find: " || connection->state != OPEN || pcb->unsent) return;",
+    replace: " || connection->state != OPEN) return;",
+    found: "a FIN stays behind bytes for which the peer's window is too small",
+  },
+  {
+    name: "a close gives FIN to lwIP before the bytes have been sent",
+    file: "sockets.c",
+    find: "connection->state != LEAVING || connection->pcb->unsent",
+    replace: "connection->state != LEAVING",
+    found: "a close sends bytes for which the peer's window is too small",
+  },
+  {
+    name: "a closed connection waits for ever",
+    file: "sockets.c",
+    find: "sys_now() - connection->closedMs > LEAVING_MS_MAX",
+    replace: "false",
+    found: "a peer that keeps its window shut holds a closed connection for a minute",
+  },
+  {
+    name: "bytes after a close are swallowed",
+    file: "sockets.c",
+    find: "		pbuf_free(bytes);\n		return leaveByReset(connection);\n",
+    replace: "		pbuf_free(bytes);\n		return ERR_OK;\n",
+    found: "bytes that come after a close are answered by RST",
+  },
+  {
+    name: "unread bytes are no reason for RST",
+    file: "sockets.c",
+    find: "	if (pcb && connection->received) {\n",
+    replace: "	if (false) {\n",
+    found: "a close over unread bytes resets",
+  },
+  {
+    name: "callbacks stay with a control block that is given back",
+    file: "sockets.c",
+    find: "	tcp_err(pcb, NULL);\n",
+    replace: "",
+    found: "a reset on purpose sends RST and drops the rest",
+  },
+  {
+    name: "the window is not opened",
+    file: "sockets.c",
+    find: "	if (connection->pcb) tcp_recved(connection->pcb, (u16_t)count);\n",
+    replace: "",
+    found: "the window opens by what was read",
+  },
+  {
+    name: "small pieces are not copied together",
+    file: "sockets.c",
+    find: "pbuf_clen(connection->received) >= RECEIVED_PBUFS_MAX",
+    replace: "false",
+    found: "segments of one byte take no more memory than their bytes",
+  },
+  {
+    name: "the last bytes are refused",
+    file: "sockets.c",
+    find: "whole->next && connection->pcb->state <= CLOSE_WAIT",
+    replace: "whole->next",
+    found: "the last bytes with the FIN are not refused for want of memory",
+  },
+  {
+    name: "an end is reported before the bytes",
+    file: "sockets.c",
+    find: "	if (connection->received) return;\n",
+    replace: "",
+    found: "bytes come before the FIN behind them",
+  },
+  {
+    name: "a write that found no memory is not repeated",
+    file: "sockets.c",
+    find: "	connection->wantsMemory = true;\n",
+    replace: "",
+    found: "a write without memory takes nothing, and room is reported later",
+  },
+  {
+    name: "a write is cut into full segments",
+    file: "sockets.c",
+    find: "leastOf(count - taken, recordSegmentBytes(connection))",
+    replace: "leastOf(count - taken, tcp_mss(connection->pcb))",
+    found: "a write to a peer with a small window takes what fits",
+  },
+  {
+    name: "an accepted connection counts against the backlog",
+    file: "listeners.c",
+    find: "	tcp_backlog_accepted(connection->pcb);\n",
+    replace: "",
+    found: "a full backlog leaves a SYN without answer, and takes it later",
+  },
+  {
+    name: "connections that a port had forbid it",
+    file: "listeners.c",
+    find: "	ip_set_option(pcb, SOF_REUSEADDR);\n",
+    replace: "",
+    found: "a port can be listened on again, beside connections that it had",
+  },
+  {
+    name: "connections are not counted",
+    file: "sockets.c",
+    find: "	sockets->connectionCount++;\n",
+    replace: "",
+    found: "a client beyond the number of connections is reset, and counted",
+  },
+  {
+    name: "a pipe keeps a receiver that is closed",
+    file: "pipes.c",
+    find: "	pipe->to = NULL;\n	connection->pipeTo = NULL;\n",
+    replace: "	connection->pipeTo = NULL;\n",
+    found: "a receiver that is closed ends the pipe",
+  },
+  {
+    name: "a receiver keeps a pipe whose sender is closed",
+    file: "pipes.c",
+    find: "	if (pipe->to) pipe->to->pipeTo = NULL;\n",
+    replace: "",
+    found: "a sender that is closed ends the pipe, and the receiver goes on",
+  },
+  {
+    name: "bytes that found no memory are searched twice",
+    file: "pipes.c",
+    find: "		*pipe = before; /* and searched again when there is memory */\n",
+    replace: "",
+    found: "bytes for which there was no memory are searched once",
+  },
+  {
+    name: "bytes behind the keyword pass",
+    file: "pipes.c",
+    find: "			pipe->outcome = PIPE_FOUND;\n			return at;\n",
+    replace: "			pipe->outcome = PIPE_FOUND;\n			return count;\n",
+    found: "a keyword ends a pipe behind its last byte, wherever the stream is cut",
+  },
+  {
+    name: "a pipe passes one byte too many",
+    file: "pipes.c",
+    find: "left < UINT16_MAX ? (unsigned)left : UINT16_MAX",
+    replace: "UINT16_MAX",
+    found: "a pipe passes as many bytes as were asked for, and leaves the rest",
+  },
+];
+
+const run = promisify(execFile);
+
+let work: string;
+let library: Library;
+/** Compiled without a fault: source to object. */
+const objects = new Map<string, string>();
+
+async function compile(source: string, object: string): Promise<void> {
+  const { toolchain, flags, includes } = library;
+  await run(toolchain.compiler, [
+    ...flags,
+    ...INCLUDES,
+    ...includes,
+    "-w",
+    "-c",
+    source,
+    "-o",
+    object,
+  ]);
+}
+
+beforeAll(async () => {
+  if (cannotBuild() !== undefined) return;
+  work = mkdtempSync(path.join(tmpdir(), "hot-potato-mutations-"));
+  library = await buildLibrary("memory");
+  for (const source of [...SOURCES, ...CASE_SOURCES]) {
+    const object = path.join(work, `${path.basename(source)}.o`);
+    await compile(source, object);
+    objects.set(source, object);
+  }
+});
+
+afterAll(() => {
+  if (work !== undefined) rmSync(work, { recursive: true });
+});
+
+/** Builds the cases with one file replaced by this text. */
+async function buildWith(file: string, text: string): Promise<string> {
+  const { toolchain, flags, folder } = library;
+  const source = path.join(work, file);
+  const object = path.join(work, "mutated.o");
+  const program = path.join(work, "mutated");
+  writeFileSync(source, text);
+  await compile(source, object);
+  const linked = [...objects].map(([name, built]) => (name === NATIVE + file ? object : built));
+  const copies = ["board.o", "segment.c.o"].map(name => path.join(folder, name));
+  await run(toolchain.compiler, [...flags, ...linked, ...copies, "-o", program]);
+  return program;
+}
+
+test.each(MUTATIONS)("a fault is found: $name", async ({ file, find, replace, found }) => {
+  const text = readFileSync(NATIVE + file, "utf8");
+  expect(text.split(find)).toHaveLength(2);
+  const index = TITLES.indexOf(found);
+  expect(index).toBeGreaterThanOrEqual(0);
+  const program = await buildWith(
+    file,
+    text.replace(find, () => replace),
+  );
+  await expect(run(program, [String(index)])).rejects.toThrow();
+});
