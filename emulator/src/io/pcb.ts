@@ -1,9 +1,17 @@
 import type { BoardKind } from "../boards/kind.ts";
 import type { Cancel, Clock } from "../clock.ts";
 import type { Account } from "./account.ts";
-import { resetSocket } from "./reset-socket.ts";
-import { Segments } from "./segments.ts";
+import { PcbWire } from "./pcb-wire.ts";
+import { SendQueue } from "./send-queue.ts";
 import type { Slab } from "./slab.ts";
+import {
+  closedFirst,
+  finReceived,
+  finSent,
+  stateAfter,
+  type TcpEvent,
+  type TcpState,
+} from "./tcp-state.ts";
 import type { LwipTimers } from "./timers.ts";
 import type { WireSocket } from "./wire.ts";
 
@@ -31,46 +39,9 @@ export interface PcbStack {
   freedWrite(): void;
 }
 
-/** lwIP's tcp_state (src/include/lwip/tcpbase.h). LISTEN and SYN_RCVD are the wire's here. */
-export type TcpState =
-  | "SYN_SENT"
-  | "ESTABLISHED"
-  | "FIN_WAIT_1"
-  | "FIN_WAIT_2"
-  | "CLOSE_WAIT"
-  | "CLOSING"
-  | "LAST_ACK"
-  | "TIME_WAIT"
-  | "CLOSED";
-
-/** What moves a connection from state to state: its SYN is answered, a FIN leaves, arrives, is acknowledged. */
-type TcpEvent = "synAcked" | "finSent" | "finReceived" | "finAcked" | "freed";
-
-/** RFC 9293, figure 5. Where an event has no entry the state stays. LAST_ACK ends when the wire forgets it. */
-const TRANSITIONS: Record<TcpState, Partial<Record<TcpEvent, TcpState>>> = {
-  SYN_SENT: { synAcked: "ESTABLISHED", freed: "CLOSED" },
-  ESTABLISHED: { finSent: "FIN_WAIT_1", finReceived: "CLOSE_WAIT", freed: "CLOSED" },
-  CLOSE_WAIT: { finSent: "LAST_ACK", freed: "CLOSED" },
-  FIN_WAIT_1: { finAcked: "FIN_WAIT_2", finReceived: "CLOSING", freed: "CLOSED" },
-  FIN_WAIT_2: { finReceived: "TIME_WAIT", freed: "CLOSED" },
-  CLOSING: { finAcked: "TIME_WAIT", freed: "CLOSED" },
-  LAST_ACK: { freed: "CLOSED" },
-  TIME_WAIT: { freed: "CLOSED" },
-  CLOSED: {},
-};
-
-/** The peer's FIN has arrived. */
-const FIN_RECEIVED: readonly TcpState[] = ["CLOSE_WAIT", "CLOSING", "LAST_ACK", "TIME_WAIT"];
-
-/** Our end has closed, before the peer's. */
-const CLOSED_FIRST: readonly TcpState[] = ["FIN_WAIT_1", "FIN_WAIT_2", "CLOSING", "TIME_WAIT"];
-
-/** Codes of an answer to a SYN that lwIP understands; all others it does not see, or ignores. */
-const REFUSALS = ["ECONNREFUSED", "ECONNRESET"];
-
 /**
- * One connection below the JavaScript: lwIP's protocol control block on a wire. It knows the send
- * buffer, the receive window, and how a connection closes. Read from src/core of esp-lwip 2.1.3.
+ * One connection below the JavaScript: lwIP's protocol control block, from its SYN to the end of its closing. Read
+ * from src/core of esp-lwip 2.1.3.
  *
  * - The times of closing count from the last segment that arrived before our end closed: `tmr` of the
  *   block stands still from tcp_close on (TF_RXCLOSED). A connection that was silent for long is given
@@ -87,27 +58,16 @@ export class Pcb {
   readonly #bornMs: number;
   #stack: PcbStack;
   #account: Account;
-  #socket: WireSocket;
+  #wire: PcbWire;
+  #sendQueue: SendQueue;
   #state: TcpState;
   #owner: PcbOwner | undefined;
   /** It had an owner: without one now, lwIP drops what arrives (tcp_recv_null). */
   #hadOwner = false;
   /** The peer's FIN was reported to the owner. */
   #finReported = false;
-  /** Written and not yet given to the wire. Pieces of one slab that follow each other are joined. */
-  #unsent: Buffer[] = [];
-  #unsentBytes = 0;
-  /** Given to the wire and not yet acknowledged. */
-  #unackedBytes = 0;
-  /** All written bytes as lwIP keeps them in its heap. */
-  #segments: Segments;
-  /** Arrived and not yet freed by `recved`. */
-  #windowUsed = 0;
+  /** Segments that arrived without an owner. */
   #refused: Buffer[] = [];
-  /** Reading from the computer's socket is paused: the window is full. */
-  #paused = false;
-  /** The error that the wire reported. */
-  #error: string | undefined;
   /** Ends SYN_SENT. */
   #connectTimer: Cancel | undefined;
   #fastTimer: Cancel | undefined;
@@ -119,16 +79,31 @@ export class Pcb {
   constructor(stack: PcbStack, socket: WireSocket, peer?: { address: string; port: number }) {
     this.#stack = stack;
     this.#account = stack.account;
-    this.#socket = socket;
     this.#state = peer === undefined ? "ESTABLISHED" : "SYN_SENT";
-    this.#segments = new Segments(stack.kind, stack.account);
     this.#bornMs = stack.clock.now();
     this.#lastSegmentMs = this.#bornMs;
-    this.remoteAddress = peer?.address ?? ipv4(socket.remoteAddress);
-    this.remotePort = peer?.port ?? socket.remotePort ?? 0;
-    if (peer !== undefined) this.#connect();
-    this.#listen();
-    socket.resume();
+    this.#sendQueue = new SendQueue(stack.kind, stack.account, stack.slab);
+    this.#wire = new PcbWire(socket, stack.kind.receiveWindowBytes, {
+      connected: () => this.#onConnected(),
+      refused: () => {
+        if (this.#state === "SYN_SENT") this.#free(false);
+      },
+      received: segment => this.#onData(segment),
+      finReceived: () => this.#onFin(),
+      acked: bytes => this.#onAcked(bytes),
+      finAcked: () => this.#onFinAcked(),
+      ended: (orderly, timedOut) => {
+        // An unanswered SYN is sent again until the connect timer rings.
+        if (this.#state !== "SYN_SENT") this.#free(orderly, timedOut);
+      },
+      admits: segment => this.#admits(segment),
+    });
+    this.remoteAddress = peer?.address ?? this.#wire.remoteAddress;
+    this.remotePort = peer?.port ?? this.#wire.remotePort;
+    if (peer === undefined) return;
+    this.#connectTimer = stack.clock.after(stack.kind.connectTimeoutMs, () =>
+      this.#free(false, true),
+    );
   }
 
   get state(): TcpState {
@@ -162,59 +137,29 @@ export class Pcb {
 
   /** Room in the send buffer (tcp_sndbuf). */
   get sendSpace(): number {
-    return Math.max(0, this.#stack.kind.sendBufferBytes - this.#unsentBytes - this.#unackedBytes);
+    return this.#sendQueue.space;
   }
 
   /** False: lwIP refuses, out of memory or of places in its queue, or because it has closed already. */
   write(bytes: Uint8Array): boolean {
     if (bytes.byteLength === 0) return true;
-    const waiting = this.#socket.unsentBytes ?? this.#socket.writableLength;
-    const inTail = this.#unsentBytes + waiting > 0;
-    if (this.#finSent || !this.#segments.add(bytes.byteLength, inTail)) return false;
-    this.#unsentBytes += bytes.byteLength;
-    const copy = this.#stack.slab.copy(bytes);
-    const last = this.#unsent.length - 1;
-    const previous = this.#unsent[last];
-    if (
-      previous !== undefined &&
-      previous.buffer === copy.buffer &&
-      previous.byteOffset + previous.byteLength === copy.byteOffset
-    ) {
-      const joined = previous.byteLength + copy.byteLength;
-      this.#unsent[last] = Buffer.from(copy.buffer, previous.byteOffset, joined);
-    } else {
-      this.#unsent.push(copy);
-    }
-    return true;
+    return !this.#finSent && this.#sendQueue.add(bytes, this.#wire.unsentBytes);
   }
 
   /** Gives the written bytes to the wire (tcp_output). */
   output(): void {
-    if (this.#unsentBytes === 0 || this.freed) return;
-    const socket = this.#socket;
-    const pieces = this.#unsent;
-    this.#unackedBytes += this.#unsentBytes;
-    this.#unsent = [];
-    this.#unsentBytes = 0;
-    if (pieces.length > 1) socket.cork();
-    for (const piece of pieces) socket.write(piece, this.#onTaken);
-    if (pieces.length > 1) socket.uncork();
-    if (!this.#simulated) this.#onTaken();
+    if (this.freed) return;
+    const pieces = this.#sendQueue.take();
+    if (pieces.length > 0) this.#wire.write(pieces);
   }
 
   /** `bytes` were read: the window opens again (tcp_recved). */
   recved(bytes: number): void {
-    this.#windowUsed -= bytes;
-    if (this.#socket.recved !== undefined) {
-      this.#socket.recved(bytes);
-    } else if (this.#paused && this.#windowUsed < this.#stack.kind.receiveWindowBytes) {
-      this.#paused = false;
-      this.#socket.resume();
-    }
+    this.#wire.recved(bytes);
   }
 
   set nagle(nagle: boolean) {
-    this.#socket.setNoDelay(!nagle);
+    this.#wire.nagle = nagle;
   }
 
   /**
@@ -225,7 +170,7 @@ export class Pcb {
     this.#owner = undefined;
     if (this.freed || this.#finSent) return; // lwIP has done it
     if (this.#state === "SYN_SENT") this.#free(false);
-    else if (this.#windowUsed > 0) this.abort();
+    else if (this.#wire.unreadBytes > 0) this.abort();
     else this.#sendFin();
   }
 
@@ -246,34 +191,27 @@ export class Pcb {
   forget(): void {
     this.#owner = undefined;
     if (this.freed) return;
-    if (this.#socket.forget !== undefined) this.#socket.forget();
-    else resetSocket(this.#socket); // the computer's network has no other way
+    this.#wire.forget();
     this.#free(false);
   }
 
   #reset(givenUp: boolean): void {
     if (this.freed) return;
-    if (this.#socket.abort !== undefined) this.#socket.abort();
-    else resetSocket(this.#socket);
+    this.#wire.abort();
     this.#free(false, givenUp);
   }
 
   /** The one place that changes the state. */
   #advance(event: TcpEvent): void {
-    this.#state = TRANSITIONS[this.#state][event] ?? this.#state;
+    this.#state = stateAfter(this.#state, event);
   }
 
   get #finSent(): boolean {
-    return this.#state === "LAST_ACK" || CLOSED_FIRST.includes(this.#state);
+    return finSent(this.#state);
   }
 
   get #finReceived(): boolean {
-    return FIN_RECEIVED.includes(this.#state);
-  }
-
-  /** The wire is a simulated network, which reports acknowledgements. */
-  get #simulated(): boolean {
-    return this.#socket.recved !== undefined;
+    return finReceived(this.#state);
   }
 
   /**
@@ -289,40 +227,11 @@ export class Pcb {
     if (this.#finReceived && !this.#finReported) this.#reportFin();
   }
 
-  #connect(): void {
-    const { clock, kind } = this.#stack;
-    const socket = this.#socket;
-    this.#connectTimer = clock.after(kind.connectTimeoutMs, () => this.#free(false, true));
-    socket.on("connect", () => {
-      if (socket.localPort === socket.remotePort && socket.localAddress === socket.remoteAddress) {
-        this.#free(false); // Linux has connected it to itself, because no program listens there
-        return;
-      }
-      this.#connectTimer?.();
-      this.#advance("synAcked");
-      this.#noteSegment();
-      this.#owner?.connected();
-    });
-  }
-
-  #listen(): void {
-    const socket = this.#socket;
-    socket.on("error", (error: NodeJS.ErrnoException) => {
-      this.#error = error.code; // `close` always follows
-    });
-    socket.on("close", (hadError: boolean) => this.#onClose(hadError));
-    socket.on("end", () => this.#onFin());
-    socket.on("data", (segment: Buffer) => this.#onData(segment));
-    if (!this.#simulated) {
-      ignoreWriteErrors(socket);
-      return;
-    }
-    socket.admits = segment => this.#admits(segment);
-    socket.on("sent", (bytes: number) => this.#onAcked(bytes));
-    socket.on("finSent", () => this.#onFinAcked());
-    socket.on("released", (orderly: boolean, error?: string) => {
-      if (this.#state !== "SYN_SENT") this.#free(orderly, error === "ETIMEDOUT");
-    });
+  #onConnected(): void {
+    this.#connectTimer?.();
+    this.#advance("synAcked");
+    this.#noteSegment();
+    this.#owner?.connected();
   }
 
   #noteSegment(): void {
@@ -335,11 +244,6 @@ export class Pcb {
     if (this.#finSent) {
       this.abort();
       return;
-    }
-    this.#windowUsed += segment.byteLength;
-    if (!this.#simulated && this.#windowUsed >= this.#stack.kind.receiveWindowBytes) {
-      this.#paused = true;
-      this.#socket.pause();
     }
     if (this.#owner !== undefined) {
       this.#offer();
@@ -374,18 +278,9 @@ export class Pcb {
 
   #onAcked(bytes: number): void {
     this.#noteSegment();
-    this.#unackedBytes -= bytes;
-    this.#segments.acked(bytes);
+    this.#sendQueue.acked(bytes);
     if (!this.#finReported) this.#owner?.sent(); // the port clears its callbacks at FIN
-    if (!this.#simulated) this.#guessFinAcked();
   }
-
-  /** Linux has taken a write, or part of it: that counts as an acknowledgement. */
-  #onTaken = (): void => {
-    if (this.#simulated) return;
-    const acked = this.#unackedBytes - this.#socket.writableLength;
-    if (acked > 0) this.#onAcked(acked);
-  };
 
   #onFin(): void {
     if (this.freed) return;
@@ -414,14 +309,8 @@ export class Pcb {
   #sendFin(): void {
     this.output();
     this.#advance("finSent");
-    this.#socket.end();
+    this.#wire.end();
     if (this.#state === "LAST_ACK") this.#freeAfter(this.#stack.kind.lastAckTimeoutMs);
-    else if (!this.#simulated) this.#guessFinAcked();
-  }
-
-  /** Linux does not report what its peer has acknowledged: all bytes taken by Linux counts as that. */
-  #guessFinAcked(): void {
-    if (this.#finSent && this.#unackedBytes <= 0) this.#onFinAcked();
   }
 
   #onFinAcked(): void {
@@ -433,30 +322,21 @@ export class Pcb {
   #freeAfter(ms: number): void {
     if (this.freed) return;
     // Linux may have received the peer's last segment long after us.
-    const sinceMs = this.#simulated ? this.#lastSegmentMs : this.#stack.clock.now();
+    const sinceMs = this.#wire.simulated ? this.#lastSegmentMs : this.#stack.clock.now();
     this.#closeTimer ??= this.#stack.timers.atSlowTimer(sinceMs + ms, () => this.forget());
-  }
-
-  #onClose(hadError: boolean): void {
-    if (this.#state !== "SYN_SENT") {
-      if (!this.#simulated) this.#free(this.#finReceived && !hadError, this.#error === "ETIMEDOUT");
-    } else if (REFUSALS.includes(this.#error ?? "")) {
-      this.#free(false);
-    }
-    // Else the SYN is unanswered, and lwIP sends it again until the connect timer rings.
   }
 
   /** `orderly`: both ends have closed. `givenUp`: by lwIP, because the peer did not answer. */
   #free(orderly: boolean, givenUp = false): void {
     if (this.freed) return;
     const connecting = this.#state === "SYN_SENT";
-    const timeWait = orderly && CLOSED_FIRST.includes(this.#state);
+    const timeWait = orderly && closedFirst(this.#state);
     this.#advance("freed");
     this.#connectTimer?.();
     this.#fastTimer?.();
     this.#closeTimer?.();
-    if (connecting) this.#socket.destroy();
-    this.#segments.clear();
+    if (connecting) this.#wire.destroy();
+    this.#sendQueue.clear();
     for (const segment of this.#refused) this.#account.hold(-this.#account.receivedBytes(segment));
     this.#refused = [];
     this.#stack.closed(this, timeWait);
@@ -466,21 +346,4 @@ export class Pcb {
     if (givenUp) this.#stack.freedWrite();
     owner.failed();
   }
-}
-
-/**
- * A write that meets a reset destroys a socket of Node, and with it the bytes that arrived before the reset. lwIP
- * delivers those first, so here the write is lost and reading goes on: it finds the end by itself.
- */
-function ignoreWriteErrors(socket: WireSocket): void {
-  const { _write, _writev } = socket;
-  socket._write = (chunk, encoding, callback) =>
-    _write.call(socket, chunk, encoding, () => callback());
-  if (_writev === undefined) return;
-  socket._writev = (chunks, callback) => _writev.call(socket, chunks, () => callback());
-}
-
-/** Node writes IPv4 peers of a dual-stack server as `::ffff:127.0.0.1`. */
-function ipv4(address = "0.0.0.0"): string {
-  return address.startsWith("::ffff:") ? address.slice(7) : address;
 }

@@ -6,7 +6,7 @@ import { profileOf } from "../boards/profile.ts";
 import { VirtualClock } from "../clock.ts";
 import type { BoardPlatform, TCP } from "../platform.ts";
 import { text } from "../testing.ts";
-import type { TcpState } from "./pcb.ts";
+import type { TcpState } from "./tcp-state.ts";
 
 // What needs faults of the network or of the board, and so cannot be a case of `conformance`.
 

@@ -2,8 +2,9 @@ import type { BoardKind } from "../boards/kind.ts";
 import type { Cancel, Clock } from "../clock.ts";
 import type { Tasks } from "../tasks.ts";
 import { Account, BLOCK_BYTES } from "./account.ts";
-import { Pcb, type PcbStack, type TcpState } from "./pcb.ts";
+import { Pcb, type PcbStack } from "./pcb.ts";
 import { Slab } from "./slab.ts";
+import type { TcpState } from "./tcp-state.ts";
 import { LwipTimers } from "./timers.ts";
 import type { Wire, WireSocket } from "./wire.ts";
 

@@ -16,6 +16,7 @@ import {
 } from "./arguments.ts";
 import { HostObject } from "./host-object.ts";
 import type { Pcb, PcbOwner } from "./pcb.ts";
+import { ReceiveQueue } from "./receive-queue.ts";
 import type { Stack } from "./stack.ts";
 
 /** The constructor's buffer for the address, its end mark included. */
@@ -52,10 +53,7 @@ class EmulatedTCP extends HostObject implements TCP, PcbOwner, Message {
   /** That of the program whose class this is. */
   #account: Account;
   #pcb: Pcb | undefined;
-  #segments: Buffer[] = [];
-  /** Bytes of the first segment that were read already. */
-  #offset = 0;
-  #unread = 0;
+  #received: ReceiveQueue;
   #triggered = 0;
   /** It is in the event queue. */
   #posted = false;
@@ -71,6 +69,7 @@ class EmulatedTCP extends HostObject implements TCP, PcbOwner, Message {
     super(EmulatedTCP);
     this.#stack = stack;
     this.#account = account;
+    this.#received = new ReceiveQueue(account);
     if (given.length === 0) {
       account.objects++;
       return;
@@ -112,17 +111,14 @@ class EmulatedTCP extends HostObject implements TCP, PcbOwner, Message {
     checkOpen(from);
     if (from.#pcb === undefined || from.#dangles("from")) throw new Error("invalid from");
     this.#pcb = from.#pcb;
-    this.#segments = from.#segments;
-    this.#offset = from.#offset;
-    this.#unread = from.#unread;
+    this.#received = from.#received;
     this.#ready = from.#ready;
     // The port does not copy `error`: the new object never gets an error that the bare one got.
     let triggered = from.#triggered;
     if (this.#onWritable && this.#pcb.sendSpace > 0) triggered |= WRITABLE;
-    if (this.#onReadable && this.#unread > 0) triggered |= READABLE;
+    if (this.#onReadable && this.#received.bytes > 0) triggered |= READABLE;
     from.#pcb = undefined;
-    from.#segments = [];
-    from.#unread = 0;
+    from.#received = new ReceiveQueue(this.#account);
     from.#triggered = 0;
     from.close();
     this.#pcb.own(this);
@@ -153,7 +149,7 @@ class EmulatedTCP extends HostObject implements TCP, PcbOwner, Message {
   read(count?: number): ArrayBuffer | number | undefined;
   read(...given: [into?: number | ArrayBuffer | Uint8Array]): ArrayBuffer | number | undefined {
     checkOpen(this);
-    if (this.#unread === 0) return undefined;
+    if (this.#received.bytes === 0) return undefined;
     if (this.#format === "number") {
       const byte = new Uint8Array(1);
       this.#fill(byte);
@@ -165,7 +161,9 @@ class EmulatedTCP extends HostObject implements TCP, PcbOwner, Message {
       this.#fill(view.subarray(0, this.#count(view.byteLength)));
       return view.byteLength;
     }
-    const bytes = new Uint8Array(this.#count(given.length === 0 ? this.#unread : integer(into)));
+    const bytes = new Uint8Array(
+      this.#count(given.length === 0 ? this.#received.bytes : integer(into)),
+    );
     this.#fill(bytes);
     return bytes.buffer;
   }
@@ -192,8 +190,7 @@ class EmulatedTCP extends HostObject implements TCP, PcbOwner, Message {
     this.#dangles("close");
     this.#ready = false;
     this.#triggered = 0;
-    for (const segment of this.#segments) this.#hold(segment, -1);
-    this.#segments = [];
+    this.#received.clear();
     this.#account.objects--;
     if (this.#posted) this.#pcb?.release();
     else this.#letClose();
@@ -219,9 +216,7 @@ class EmulatedTCP extends HostObject implements TCP, PcbOwner, Message {
   }
 
   received(segment: Buffer): void {
-    this.#hold(segment, 1);
-    this.#segments.push(segment);
-    this.#unread += segment.byteLength;
+    this.#received.push(segment);
     if (this.#onReadable) this.#trigger(READABLE);
   }
 
@@ -260,42 +255,26 @@ class EmulatedTCP extends HostObject implements TCP, PcbOwner, Message {
       this.#ready = false;
     }
     if (triggered & OUTPUT) this.#pcb?.output();
-    if (triggered & READABLE && this.#unread > 0) this.#onReadable?.call(this, this.#unread);
+    if (triggered & READABLE && this.#received.bytes > 0)
+      this.#onReadable?.call(this, this.#received.bytes);
     if (this.#closed) return;
     if (!this.#error) {
       if (triggered & WRITABLE && this.#pcb) this.#onWritable?.call(this, this.#pcb.sendSpace);
-    } else if (this.#unread === 0) {
+    } else if (this.#received.bytes === 0) {
       this.#onError?.call(this);
     }
   }
 
   #count(requested: number): number {
-    if (requested <= 0 || requested > this.#unread) throw new Error("invalid");
+    if (requested <= 0 || requested > this.#received.bytes) throw new Error("invalid");
     return requested;
   }
 
-  /** The window opens by whole segments only, as tcp.c frees whole pbuf chains. */
   #fill(view: Uint8Array): void {
-    let filled = 0;
-    while (filled < view.byteLength) {
-      const segment = this.#segments[0];
-      const count = Math.min(view.byteLength - filled, segment.byteLength - this.#offset);
-      segment.copy(view, filled, this.#offset, this.#offset + count);
-      filled += count;
-      this.#offset += count;
-      if (this.#offset < segment.byteLength) break;
-      this.#segments.shift();
-      this.#offset = 0;
-      this.#hold(segment, -1);
-      if (!this.#dangles("read")) this.#pcb?.recved(segment.byteLength);
-    }
-    this.#unread -= filled;
-    if (this.#unread === 0 && this.#error) this.#trigger(ERROR);
-  }
-
-  /** Takes the heap of a received segment, or gives it back. */
-  #hold(segment: Buffer, sign: 1 | -1): void {
-    this.#account.hold(sign * this.#account.receivedBytes(segment));
+    this.#received.fill(view, bytes => {
+      if (!this.#dangles("read")) this.#pcb?.recved(bytes);
+    });
+    if (this.#received.bytes === 0 && this.#error) this.#trigger(ERROR);
   }
 
   #native(): Pcb {

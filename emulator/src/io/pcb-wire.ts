@@ -1,0 +1,197 @@
+import { resetSocket } from "./reset-socket.ts";
+import type { WireSocket } from "./wire.ts";
+
+/** What arrives for a control block. */
+export interface PcbWireEvents {
+  /** The SYN was answered. */
+  connected(): void;
+  /** The SYN was refused, in a way that lwIP sees. */
+  refused(): void;
+  received(segment: Buffer): void;
+  /** The peer's FIN. */
+  finReceived(): void;
+  acked(bytes: number): void;
+  /** The peer has acknowledged our FIN. */
+  finAcked(): void;
+  /** The wire has no connection any more. `orderly`: both ends have closed; `timedOut`: the peer did not answer. */
+  ended(orderly: boolean, timedOut: boolean): void;
+  /** True: there is memory for this segment. Only a simulated network asks. */
+  admits(segment: Uint8Array): boolean;
+}
+
+/** Codes of an answer to a SYN that lwIP understands; all others it does not see, or ignores. */
+const REFUSALS = ["ECONNREFUSED", "ECONNRESET"];
+
+/**
+ * The connection of a control block on a wire. A simulated network reports all that lwIP gets to know; on the
+ * computer's, Linux keeps the acknowledgements to itself: what it has taken counts as acknowledged, and a full
+ * receive window pauses reading.
+ */
+export class PcbWire {
+  #socket: WireSocket;
+  #events: PcbWireEvents;
+  #windowBytes: number;
+  /** Arrived and not yet freed by `recved`. */
+  #unreadBytes = 0;
+  /** Reading from the computer's socket is paused: the window is full. */
+  #paused = false;
+  /** Given to the computer's socket, and not yet taken by Linux. */
+  #untakenBytes = 0;
+  #finSent = false;
+  #finReceived = false;
+  /** The error that the socket reported. */
+  #error: string | undefined;
+
+  constructor(socket: WireSocket, windowBytes: number, events: PcbWireEvents) {
+    this.#socket = socket;
+    this.#windowBytes = windowBytes;
+    this.#events = events;
+    if (socket.connecting) socket.on("connect", () => this.#onConnect());
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      this.#error = error.code; // `close` always follows
+    });
+    socket.on("close", (hadError: boolean) => this.#onClose(hadError));
+    socket.on("end", () => {
+      this.#finReceived = true;
+      events.finReceived();
+    });
+    socket.on("data", (segment: Buffer) => this.#onData(segment));
+    if (!this.simulated) {
+      ignoreWriteErrors(socket);
+    } else {
+      socket.admits = segment => events.admits(segment);
+      socket.on("sent", (bytes: number) => events.acked(bytes));
+      socket.on("finSent", () => events.finAcked());
+      socket.on("released", (orderly: boolean, error?: string) =>
+        events.ended(orderly, error === "ETIMEDOUT"),
+      );
+    }
+    socket.resume();
+  }
+
+  /** The wire is a simulated network, which reports acknowledgements. */
+  get simulated(): boolean {
+    return this.#socket.recved !== undefined;
+  }
+
+  get remoteAddress(): string {
+    return ipv4(this.#socket.remoteAddress);
+  }
+
+  get remotePort(): number {
+    return this.#socket.remotePort ?? 0;
+  }
+
+  /** Bytes that arrived and were not freed by `recved`: they fill the receive window. */
+  get unreadBytes(): number {
+    return this.#unreadBytes;
+  }
+
+  /** Bytes that were given to the wire and have not left. */
+  get unsentBytes(): number {
+    return this.#socket.unsentBytes ?? this.#socket.writableLength;
+  }
+
+  set nagle(nagle: boolean) {
+    this.#socket.setNoDelay(!nagle);
+  }
+
+  write(pieces: readonly Buffer[]): void {
+    const socket = this.#socket;
+    for (const { byteLength } of pieces) this.#untakenBytes += byteLength;
+    if (pieces.length > 1) socket.cork();
+    for (const piece of pieces) socket.write(piece, this.#onTaken);
+    if (pieces.length > 1) socket.uncork();
+    this.#onTaken();
+  }
+
+  /** `bytes` were read: the window opens again (tcp_recved). */
+  recved(bytes: number): void {
+    this.#unreadBytes -= bytes;
+    if (this.#socket.recved !== undefined) {
+      this.#socket.recved(bytes);
+    } else if (this.#paused && this.#unreadBytes < this.#windowBytes) {
+      this.#paused = false;
+      this.#socket.resume();
+    }
+  }
+
+  /** Sends FIN behind all bytes. */
+  end(): void {
+    this.#finSent = true;
+    this.#socket.end();
+    this.#guessFinAcked();
+  }
+
+  /** Sends a reset. */
+  abort(): void {
+    if (this.#socket.abort !== undefined) this.#socket.abort();
+    else resetSocket(this.#socket);
+  }
+
+  /** Ends the connection without a packet. */
+  forget(): void {
+    if (this.#socket.forget !== undefined) this.#socket.forget();
+    else resetSocket(this.#socket); // the computer's network has no other way
+  }
+
+  /** Gives up an unanswered SYN. */
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  #onConnect(): void {
+    const { localAddress, localPort, remoteAddress, remotePort } = this.#socket;
+    // Linux has connected it to itself, because no program listens there.
+    if (localPort === remotePort && localAddress === remoteAddress) this.#events.refused();
+    else this.#events.connected();
+  }
+
+  #onData(segment: Buffer): void {
+    this.#unreadBytes += segment.byteLength;
+    if (!this.simulated && this.#unreadBytes >= this.#windowBytes) {
+      this.#paused = true;
+      this.#socket.pause();
+    }
+    this.#events.received(segment);
+  }
+
+  #onClose(hadError: boolean): void {
+    if (!this.simulated) {
+      this.#events.ended(this.#finReceived && !hadError, this.#error === "ETIMEDOUT");
+    }
+    if (REFUSALS.includes(this.#error ?? "")) this.#events.refused();
+  }
+
+  /** Linux has taken a write, or part of it: that counts as an acknowledgement. */
+  #onTaken = (): void => {
+    if (this.simulated) return;
+    const taken = this.#untakenBytes - this.#socket.writableLength;
+    if (taken <= 0) return;
+    this.#untakenBytes -= taken;
+    this.#events.acked(taken);
+    this.#guessFinAcked();
+  };
+
+  /** Linux does not report what its peer has acknowledged: all bytes taken by Linux counts as that. */
+  #guessFinAcked(): void {
+    if (!this.simulated && this.#finSent && this.#untakenBytes <= 0) this.#events.finAcked();
+  }
+}
+
+/**
+ * A write that meets a reset destroys a socket of Node, and with it the bytes that arrived before the reset. lwIP
+ * delivers those first, so here the write is lost and reading goes on: it finds the end by itself.
+ */
+function ignoreWriteErrors(socket: WireSocket): void {
+  const { _write, _writev } = socket;
+  socket._write = (chunk, encoding, callback) =>
+    _write.call(socket, chunk, encoding, () => callback());
+  if (_writev === undefined) return;
+  socket._writev = (chunks, callback) => _writev.call(socket, chunks, () => callback());
+}
+
+/** Node writes IPv4 peers of a dual-stack server as `::ffff:127.0.0.1`. */
+function ipv4(address = "0.0.0.0"): string {
+  return address.startsWith("::ffff:") ? address.slice(7) : address;
+}
