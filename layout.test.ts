@@ -109,7 +109,9 @@ const TABLE: readonly Row[] = [
     place: "the backends",
     holds: file => file.startsWith("backends/"),
     runtime: (target, kind) =>
-      kind === "backends" || kind === "node" || target === "firmware/tools/command-line.ts",
+      kind === "backends" ||
+      kind === "node" ||
+      /^firmware\/tools\/(columns|command-line)\.ts$/.test(target),
     types: () => false,
   },
   {

@@ -1,7 +1,7 @@
+import { columns } from "../../firmware/tools/columns.ts";
 import {
   type Command,
   type CommandLine,
-  columns,
   oneOf,
   portNumber,
   UsageError,

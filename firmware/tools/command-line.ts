@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { didYouMean } from "../src/config/reader.ts";
 import { VERSION } from "../src/version.ts";
 import { ignoreBrokenPipe } from "./broken-pipe.ts";
+import { columns } from "./columns.ts";
 
 /** A wrong command line; each complaint is one sentence that names the option or word. */
 export class UsageError extends Error {
@@ -268,9 +269,6 @@ function listOf(names: readonly string[]): string {
 
 // Help
 
-/** Columns of the help. */
-const COLUMNS = 100;
-
 /** The text that `--help` prints. */
 export function helpOf({ name, usage, about, options, more }: Command): string {
   const rows = Object.entries({ ...options, ...COMMON }).map(([name, option]): [string, string] => {
@@ -298,26 +296,4 @@ function helpTextOf({ help, repeatable, default: fallback }: Option): string {
     ...(fallback === undefined ? [] : [`default ${fallback}`]),
   ];
   return notes.length === 0 ? help : `${help} (${notes.join(", ")})`;
-}
-
-/** Two columns, the second one wrapped. */
-export function columns(rows: readonly (readonly [string, string])[]): string {
-  const width = Math.max(...rows.map(([left]) => left.length));
-  return rows
-    .flatMap(([left, right]) =>
-      wrapped(right, COLUMNS - width - 4).map(
-        (line, i) => `  ${(i === 0 ? left : "").padEnd(width)}  ${line}`,
-      ),
-    )
-    .join("\n");
-}
-
-function wrapped(text: string, width: number): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(/\s+/)) {
-    const last = lines.at(-1);
-    if (last === undefined || last.length + 1 + word.length > width) lines.push(word);
-    else lines[lines.length - 1] = `${last} ${word}`;
-  }
-  return lines;
 }

@@ -1,4 +1,4 @@
-import { columns } from "./command-line.ts";
+import { columns } from "./columns.ts";
 import type { Source } from "./sources.ts";
 
 // The order of the imports: `npm run imports` draws it, and layout.test.ts checks it.

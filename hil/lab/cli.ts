@@ -1,12 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { SingleBar } from "cli-progress";
-import {
-  columns,
-  oneOf,
-  runCommand,
-  UsageError,
-  wholeNumber,
-} from "../../firmware/tools/command-line.ts";
+import { columns } from "../../firmware/tools/columns.ts";
+import { oneOf, runCommand, UsageError, wholeNumber } from "../../firmware/tools/command-line.ts";
 import { EXPERIMENTS } from "./experiments.ts";
 import { type ExperimentResult, page } from "./page.ts";
 import { type Play, play, STRATEGY_NAMES } from "./play.ts";

@@ -1,9 +1,9 @@
 import { readBoardAddress, readToken } from "../../emulator/proxy/board-address.ts";
 import { ADMIN_PORT } from "../../emulator/proxy/workbench/admin-client.ts";
+import { columns } from "../../firmware/tools/columns.ts";
 import {
   type Command,
   type CommandLine,
-  columns,
   oneOf,
   onlyOneOf,
   UsageError,
