@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import net from "node:net";
 import { type App, logBoot, type StartOptions, start } from "../../firmware/src/app.ts";
 import { type Configuration, readConfig } from "../../firmware/src/config/config.ts";
+import { abortLine } from "../../firmware/src/text/exception.ts";
 import { Board, type BoardOptions, type Firmware } from "../src/board.ts";
 import { esp32 } from "../src/boards/esp32.ts";
 import type { BoardKind } from "../src/boards/kind.ts";
@@ -23,6 +24,8 @@ const node: Engine = (configuration, given) => {
   let app: App | undefined;
   return {
     boot(platform) {
+      // As chip/abort.ts does it on the chip.
+      platform.onAbort((reason, exception) => platform.log(abortLine(reason, exception)));
       app = start(platform, configuration, given);
     },
     get app() {

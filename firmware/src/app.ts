@@ -12,7 +12,6 @@ import { RecentEvents } from "./log/recent-events.ts";
 import { Listeners } from "./net/listeners.ts";
 import type { Platform } from "./platform.ts";
 import { ReverseProxy } from "./proxy/reverse-proxy.ts";
-import { abortLine } from "./text/exception.ts";
 import { VERSION } from "./version.ts";
 
 /** The running firmware. */
@@ -53,7 +52,6 @@ export function start(
   { build, ...given }: StartOptions = {},
 ): App {
   const { clock, link } = platform;
-  platform.onAbort?.((reason, exception) => platform.log(abortLine(reason, exception)));
   const recent = new RecentEvents();
   let runtime: RuntimeApi | undefined;
   let console: Console | undefined;

@@ -156,11 +156,6 @@ export interface Platform {
   readonly Serial?: SerialConstructor;
   /** Absent where the native code is not built in. */
   readonly findKeyword?: FindKeyword;
-  /**
-   * Calls `hook` before a restart because of a fatal error, with XS's reason and the exception.
-   * Absent on the chip, where `chip/abort` has set `globalThis.abort` before anything could throw.
-   */
-  onAbort?(hook: (reason: string, exception: unknown) => void): void;
   /** Restarts the machine; does not return. Absent where the program cannot. */
   restart?(): never;
   /** Maximum of concurrent TCP connections, listening sockets included (lwIP: `LWIP_MAX_ACTIVE_TCP`). */

@@ -30,6 +30,8 @@ const PROVEN_KEY = "proven";
 const FAILED_KEY = "failed";
 const FAILED_WHY_KEY = "failed-why";
 
+const OTHER_KEYS = Object.freeze([NEXT_KEY, TRIAL_KEY, PROVEN_KEY, FAILED_KEY, FAILED_WHY_KEY]);
+
 /** The state of the store at a start. */
 export interface StoredConfig {
   /** The saved document; `undefined` if the built-in one is to be used. */
@@ -96,10 +98,7 @@ export class ConfigStore {
   forget(): string | undefined {
     const error = this.#store.delete("slot");
     if (error !== undefined) return error;
-    for (const key of ["config-a", "config-b", NEXT_KEY, TRIAL_KEY, "starts"]) {
-      this.#store.delete(key);
-    }
-    for (const key of [PROVEN_KEY, FAILED_KEY, FAILED_WHY_KEY]) this.#store.delete(key);
+    for (const key of ["config-a", "config-b", "starts", ...OTHER_KEYS]) this.#store.delete(key);
     return undefined;
   }
 
@@ -110,7 +109,7 @@ export class ConfigStore {
 
   /** Marks the previously saved document as the one that failed. */
   markFailed(why: string): void {
-    this.#store.write(FAILED_KEY, this.#slot === "a" ? "b" : "a");
+    this.#store.write(FAILED_KEY, otherThan(this.#slot));
     this.#store.write(FAILED_WHY_KEY, why);
   }
 
@@ -124,16 +123,14 @@ export class ConfigStore {
     if (this.#slot !== undefined && !this.isProven) this.#store.write(PROVEN_KEY, this.#slot);
   }
 
-  /**
-   * The ports are open: clients may cause crashes now. A proven document is suspected only of earlier crashes.
-   */
+  /** The ports are open: clients may cause crashes now. A proven document is suspected only of earlier crashes. */
   portsOpened(): void {
     if (this.isProven) this.startSucceeded();
   }
 
   /** Saves `document` after its trial. Returns an error if flash failed. */
   save(document: object): string | undefined {
-    const next: Slot = this.#slot === "a" ? "b" : "a";
+    const next = otherThan(this.#slot);
     if (this.#slotAt(PROVEN_KEY) === next) this.#store.delete(PROVEN_KEY);
     const error =
       this.#store.write(`config-${next}`, JSON.stringify(document)) ??
@@ -171,7 +168,7 @@ export class ConfigStore {
    */
   #fallBack(): void {
     const bad = this.#slot!;
-    const before: Slot = bad === "a" ? "b" : "a";
+    const before = otherThan(bad);
     const failed = this.#slotAt(FAILED_KEY);
     if (failed === undefined) {
       this.#store.write(FAILED_KEY, bad);
@@ -187,6 +184,10 @@ export class ConfigStore {
   #read(key: string): object | undefined {
     return readObject(this.#store, key, "is not a JSON document");
   }
+}
+
+function otherThan(slot: Slot | undefined): Slot {
+  return slot === "a" ? "b" : "a";
 }
 
 /** The JSON object under `key`; any other text counts as absent, and `error` is reported. */

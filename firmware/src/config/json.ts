@@ -108,18 +108,20 @@ function endOfText(text: string, from: number): number | string {
 
 /** The end of the number, `true`, `false` or `null` at `from`, or what is wrong with it. */
 function endOfWord(text: string, from: number): number | string {
-  let at = from;
-  while (at < text.length && !isBlank(text[at]) && !',:[]{}"'.includes(text[at])) at++;
-  if (isJson(text.slice(from, at))) return at;
+  const end = wordEnd(text, from);
+  if (isJson(text.slice(from, end))) return end;
   return `${wordAt(text, from)} is not a value; a text needs double quotes`;
 }
 
 /** The word or the sign at `from`, for a complaint. */
 function wordAt(text: string, from: number): string {
-  if (text[from] === '"') return "a text";
-  let at = from + 1;
+  return text[from] === '"' ? "a text" : brief(text.slice(from, wordEnd(text, from + 1)));
+}
+
+function wordEnd(text: string, from: number): number {
+  let at = from;
   while (at < text.length && !isBlank(text[at]) && !',:[]{}"'.includes(text[at])) at++;
-  return brief(text.slice(from, at));
+  return at;
 }
 
 function isJson(text: string): boolean {

@@ -84,14 +84,14 @@ export class DocumentReader implements Complaints {
     wanted: string,
   ): string {
     if (value === undefined && fallback !== undefined) return fallback;
-    if (typeof value === "string" && value.length <= TEXT_MAX && form().test(value)) return value;
+    if (isOfForm(value, form)) return value;
     this.#complain(path, value, wanted);
     return "";
   }
 
   /** As `text`, but no complaint echoes the value. */
   secret({ path, value }: Key, form: () => RegExp, wanted: string): string {
-    if (typeof value === "string" && value.length <= TEXT_MAX && form().test(value)) return value;
+    if (isOfForm(value, form)) return value;
     this.complain(`${path}: is not what is wanted, ${wanted}`);
     return "";
   }
@@ -120,6 +120,10 @@ export class DocumentReader implements Complaints {
     const got = value === undefined ? "missing" : `is ${brief(value)}`;
     this.complain(`${path}: ${got}; wanted ${wanted}`);
   }
+}
+
+function isOfForm(value: unknown, form: () => RegExp): value is string {
+  return typeof value === "string" && value.length <= TEXT_MAX && form().test(value);
 }
 
 /** Most nested brackets; a configuration has four levels. Each level takes stack, which is small on the chip. */

@@ -10,10 +10,10 @@ export interface ListenerConfig {
   readonly mode: Mode;
 }
 
-/** The administrative state of a backend, in HAProxy's words. */
-export type AdminState = "ready" | "drain" | "maint";
+export const ADMIN_STATES = Object.freeze(["ready", "drain", "maint"] as const);
 
-export const ADMIN_STATES: readonly AdminState[] = Object.freeze(["ready", "drain", "maint"]);
+/** The administrative state of a backend, in HAProxy's words. */
+export type AdminState = (typeof ADMIN_STATES)[number];
 
 /** The settings of a backend. */
 export interface BackendSettings {

@@ -16,7 +16,9 @@ const MEMORY_FULL = "XS abort: memory full";
  * line numbers (xsError.c: fxCaptureErrorStack).
  */
 export function exceptionText(exception: unknown): string {
-  const message = onOneLine(messageOf(exception));
+  const text = messageOf(exception);
+  const short = text.length > MESSAGE_MAX ? `${text.slice(0, MESSAGE_MAX - 1)}…` : text;
+  const message = short.split("\n").join(" ").split("\r").join("");
   const callers = callersOf(exception);
   return callers.length === 0 ? message : `${message} at ${callers.join(" < ")}`;
 }
@@ -37,11 +39,6 @@ function messageOf(exception: unknown): string {
   } catch {
     return "a value without text"; // an object without a usable `toString`
   }
-}
-
-function onOneLine(text: string): string {
-  const short = text.length > MESSAGE_MAX ? `${text.slice(0, MESSAGE_MAX - 1)}…` : text;
-  return short.split("\n").join(" ").split("\r").join("");
 }
 
 /** Parses the stack as XS and V8 print it: ` at name (location)`, one line per function. */
