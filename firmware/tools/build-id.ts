@@ -9,7 +9,7 @@ const FIRMWARE = fileURLToPath(new URL("..", import.meta.url));
 const INPUTS = ["manifest.json", "gateway.json", "native", "sdkconfig", "src"];
 
 /** Tests and their helpers do not ship. */
-const NOT_SHIPPED = /(\.test|\/testing)\.ts$/;
+const NOT_SHIPPED = /(\.test|\/testing)\.ts$|^native\/test\//;
 
 /** Credentials. They do not change the id, so that it reveals nothing of them. */
 const SECRETS = /^(ssid|password|token)=/;
