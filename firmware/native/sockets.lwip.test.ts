@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, test } from "vitest";
 import { buildProgram, cannotBuild } from "../../emulator/lwip/build.ts";
-import { CASES, TITLES, worlds } from "./testing.ts";
+import { CASES, STORM, TITLES, worlds } from "./testing.ts";
 
 const run = promisify(execFile);
 
@@ -20,6 +20,12 @@ describe("sockets of our own on the chip's TCP stack, segment by segment", () =>
   test("each case has its title here", async () => {
     await expect(run(cases, [String(TITLES.length)])).rejects.toMatchObject({ code: 2 });
   });
+});
+
+const STORMS = 200;
+
+test(`no order of segments, calls and failed allocations touches freed memory or leaves any (${STORMS} storms)`, async () => {
+  await run(await buildProgram(STORM), ["1", String(STORMS)]);
 });
 
 /** What worlds.c prints of one world. */

@@ -37,6 +37,15 @@ export const CASES: Program = {
   sanitizers: "memory",
 };
 
+/** test/storm.c: peers and an application that do whatever a lot decides. */
+export const STORM: Program = {
+  ...ours,
+  name: "storm",
+  sources: [...SOURCES, `${NATIVE}test/peer-script.c`, `${NATIVE}test/storm.c`],
+  world: false,
+  sanitizers: "memory",
+};
+
 /** test/worlds.c: two copies of lwIP and weather between them. */
 export function worlds(sanitizers: Program["sanitizers"]): Program {
   return {

@@ -7,7 +7,7 @@
 
 #define BOARD "10.0.0.2"
 enum { BOARD_IP = 0x0a000002, PEER_IP = 0x0a000001, SENT_MAX = 256, PEER_PORTS_FROM = 40000 };
-enum { REMEMBERED_MS = 2000000 };	/* longer than TIME_WAIT and every time-out of lwIP */
+enum { REMEMBERED_MS = 60000000 };	/* twelve retransmissions, each after the longest time-out that lwIP counts */
 
 Sockets* board;
 

@@ -1,0 +1,264 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "peer-script.h"
+#include "stack.h"
+
+/*
+ * Storms: peers that send whatever a lot decides, an application that does whatever a lot decides, and memory that fails now
+ * and then. What holds in every storm: no freed block is touched (AddressSanitizer), reports agree with the state, and
+ * at the end no block is left.
+ *
+ *   storm <first seed> <number of storms>
+ */
+
+enum { PEERS = 6, STEPS = 400, PORT = 80, SERVER_PORT = 8080, BYTES_MAX = 600 };
+
+typedef struct {
+	Owner owner;	/* the first field: `socketsNext` returns it */
+	Connection* connection;
+} Place;
+
+static Place places[CONNECTIONS_MAX];
+static Peer peers[PEERS];
+static Owner listenerOwner;
+static Listener* listener;
+static uint64_t lot;
+
+static uint32_t below(uint32_t limit)
+{
+	/* splitmix64 */
+	uint64_t x = lot += 0x9e3779b97f4a7c15u;
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+	return (uint32_t)((x ^ (x >> 31)) % limit);
+}
+
+static bool onceIn(uint32_t count)
+{
+	return below(count) == 0;
+}
+
+/* The peers */
+
+/** What the board has sent is heard, so that most of what a peer sends fits. */
+static void hearAll(void)
+{
+	int i;
+	for (i = 0; i < PEERS; i++) {
+		while (heard(&peers[i])) {
+			Segment segment = hear(&peers[i]);
+			if ((segment.flags & SYN) && !(segment.flags & ACK)) peers[i].seq = 9000;
+		}
+	}
+	ignore();
+}
+
+static void sendSomething(void)
+{
+	static const uint8_t FLAGS[] = {
+		ACK, ACK, PSH | ACK, PSH | ACK, PSH | ACK, FIN | ACK, FIN | PSH | ACK, RST, RST | ACK, SYN, SYN | ACK, 0, FIN, SYN | RST, SYN | FIN | ACK,
+	};
+	Peer* peer = &peers[below(PEERS)];
+	uint8_t flags = FLAGS[below(sizeof(FLAGS))];
+	uint32_t length = flags & PSH ? below(BYTES_MAX) : 0;
+	Peer odd = *peer;
+	if (onceIn(4)) peer->window = (uint16_t)below(WINDOW);
+	if (onceIn(6)) {
+		/* Before or behind what is due, or an acknowledgement of something else: the peer forgets that it has said it. */
+		odd.seq += below(40) - 20;
+		odd.ack += below(40) - 20;
+		send(&odd, flags, pattern(), length);
+		return;
+	}
+	send(peer, flags, pattern(), length);
+}
+
+static void comeAgain(void)
+{
+	Peer* peer = &peers[below(PEERS)];
+	*peer = knock(PORT);
+	if (onceIn(3) || !heard(peer)) return;
+	hear(peer);
+	send(peer, ACK, NULL, 0);
+}
+
+/* The application */
+
+static Place* freePlace(void)
+{
+	int i;
+	for (i = 0; i < CONNECTIONS_MAX; i++) {
+		if (places[i].connection == NULL) return &places[i];
+	}
+	return NULL;
+}
+
+static Place* usedPlace(void)
+{
+	Place* place = &places[below(CONNECTIONS_MAX)];
+	return place->connection ? place : NULL;
+}
+
+static void openSomething(void)
+{
+	ConnectOptions options = { .port = SERVER_PORT, .nodelay = onceIn(2), .keepaliveMs = onceIn(2) ? 5000 : 0 };
+	SocketError error;
+	Place* place = freePlace();
+	if (place == NULL) return;
+	CHECK(ipaddr_aton("10.0.0.1", &options.address));
+	place->owner.events = 0;
+	place->connection = connectionOpen(board, &options, &place->owner, &error);
+	CHECK((place->connection == NULL) == (error != SOCKET_OK));
+	/* One peer is the server. */
+	peers[0] = (Peer){ .port = SERVER_PORT, .seq = 9000, .window = WINDOW };
+}
+
+static void acceptSomething(void)
+{
+	Place* place = freePlace();
+	if (place == NULL || listener == NULL) return;
+	place->owner.events = 0;
+	place->connection = listenerAccept(listener, onceIn(4) ? NULL : &place->owner);
+}
+
+static void openListener(void)
+{
+	ListenOptions options = { .address = *IP_ANY_TYPE, .port = PORT, .backlog = 3 };
+	SocketError error;
+	if (listener) {
+		listenerClose(listener);
+		listener = NULL;
+	}
+	else listener = listenerOpen(board, &options, &listenerOwner, &error);
+}
+
+static void readSomething(Connection* connection)
+{
+	uint8_t bytes[BYTES_MAX];
+	unsigned readable = connectionReadable(connection);
+	unsigned wanted = below(BYTES_MAX);
+	CHECK(connectionRead(connection, bytes, wanted) == (wanted < readable ? wanted : readable));
+}
+
+static void writeSomething(Connection* connection)
+{
+	unsigned room = connectionWritable(connection);
+	unsigned wanted = below(2 * BYTES_MAX);
+	int taken = connectionWrite(connection, pattern(), wanted);
+	CHECK(taken <= (int)wanted && taken <= (int)room);
+	CHECK(taken >= 0 || room == 0);
+}
+
+static void pipeSomething(Connection* from)
+{
+	PipeOptions options = { .bytesMax = onceIn(2) ? PIPE_TO_THE_END : 1 + below(2000) };
+	Place* other = usedPlace();
+	if (onceIn(3)) pipeStop(from);
+	else if (other) pipeStart(from, other->connection, &options);
+}
+
+static void doSomething(void)
+{
+	Place* place = usedPlace();
+	Connection* connection;
+	ip_addr_t address;
+	uint16_t port;
+	switch (below(8)) {
+	case 0: openSomething(); return;
+	case 1: case 2: acceptSomething(); return;
+	case 3: if (onceIn(5)) openListener(); return;
+	default: break;
+	}
+	if (place == NULL) return;
+	connection = place->connection;
+	switch (below(14)) {
+	case 0: case 1: case 2: readSomething(connection); return;
+	case 3: case 4: case 5: writeSomething(connection); return;
+	case 6: connectionEnd(connection); return;
+	case 7: connectionSetOwner(connection, onceIn(2) ? NULL : &place->owner); return;
+	case 8: connectionLocal(connection, &address, &port); return;
+	case 9: connectionSetKeepalive(connection, below(3) * 3000); return;
+	case 10: case 11: pipeSomething(connection); return;
+	case 12: connectionClose(connection); break;
+	case 13: connectionReset(connection); break;
+	}
+	place->connection = NULL;
+	place->owner.events = 0;
+}
+
+/** What was reported is so, or was so until something else was reported as well. */
+static void checkReports(void)
+{
+	int i;
+	serve();
+	for (i = 0; i < CONNECTIONS_MAX; i++) {
+		Place* place = &places[i];
+		if (place->connection == NULL) {
+			CHECK(place->owner.events == 0);
+			continue;
+		}
+		if (place->owner.events & EVENT_ERROR) CHECK(connectionError(place->connection) != SOCKET_OK);
+		if (place->owner.events & EVENT_END) CHECK(connectionPeerEnded(place->connection) && connectionReadable(place->connection) == 0);
+		place->owner.events = 0;
+	}
+}
+
+static void play(uint64_t seed)
+{
+	int step, i;
+	lot = seed;
+	startBoard(CONNECTIONS_MAX);
+	openListener();
+	for (i = 0; i < PEERS; i++) comeAgain();
+	for (step = 0; step < STEPS; step++) {
+		if (onceIn(30)) failAllocations((int)below(4), 1 + (int)below(3));
+		if (onceIn(40)) failAllocations(0, 0);
+		if (onceIn(50)) takeMessages(onceIn(2));
+		switch (below(8)) {
+		case 0: pass(below(3) ? below(300) : below(5000)); break;
+		case 1: if (onceIn(3)) comeAgain(); break;
+		case 2: case 3: case 4: sendSomething(); break;
+		default: doSomething();
+		}
+		if (onceIn(2)) hearAll();
+		if (onceIn(3)) checkReports();
+	}
+	if (listener) listenerClose(listener);
+	ignore();
+	stopBoard();
+}
+
+/** In a process of its own, as lwIP starts once. */
+static bool playInChild(uint64_t seed)
+{
+	int status;
+	pid_t child;
+	fflush(stdout);
+	child = fork();
+	if (child == 0) {
+		play(seed);
+		exit(0);
+	}
+	if (child > 0 && waitpid(child, &status, 0) == child && status == 0) return true;
+	fprintf(stderr, "storm: the storm of seed %" PRIu64 " has failed\n", seed);
+	return false;
+}
+
+int main(int argc, char* argv[])
+{
+	uint64_t seed;
+	int count;
+	if (argc != 3) {
+		fprintf(stderr, "storm <first seed> <number of storms>\n");
+		return 2;
+	}
+	seed = strtoull(argv[1], NULL, 10);
+	for (count = atoi(argv[2]); count > 0; count--) {
+		if (!playInChild(seed++)) return 1;
+	}
+	return 0;
+}
