@@ -67,8 +67,8 @@ async function emulate(options: Options): Promise<void> {
   board.adapter.plugged = true;
   const pty = options.pty ? openPty(board) : undefined;
   if (options.ui !== undefined) {
-    const [door] = published;
-    const watched = new EmulatedBoard(board, door);
+    const [listener] = published;
+    const watched = new EmulatedBoard(board, listener);
     workbench = await openPage(options.ui, { watched, demo: servers });
   }
   const typing = readCommands(board.adapter, () => void stop());
@@ -164,7 +164,7 @@ function banner(
   config: Config,
   { workbench, pty, servers }: { workbench?: Workbench; pty?: Pty; servers: DemoBackend[] },
 ): string {
-  const [door] = published;
+  const [listener] = published;
   const what = ({ boardPort }: Published) =>
     boardPort === config.adminPort ? "its admin page" : `its port ${boardPort}`;
   const isDemo = ({ address, port }: { address: string; port: number }) =>
@@ -174,7 +174,7 @@ function banner(
   const hidden = config.listeners
     .map(({ port }) => port)
     .filter(port => published.every(({ boardPort }) => boardPort !== port));
-  const free = door.port + 1;
+  const free = listener.port + 1;
   const lines = [
     `Hot Potato on an emulated ${kind.name}`,
     "",
@@ -188,8 +188,8 @@ function banner(
     ...(workbench ? [`  workbench  ${workbench.url}`] : []),
     ...(pty ? [`  serial     ${pty.path}  (screen ${pty.path} 115200)`] : []),
     "",
-    `  try  curl ${address(door)}    again and again: the backends take turns`,
-    `       nc ${address(door).replace(":", " ")}      type a line, then END`,
+    `  try  curl ${address(listener)}    again and again: the backends take turns`,
+    `       nc ${address(listener).replace(":", " ")}      type a line, then END`,
     "       help    here: the board's console",
     "  end  Ctrl-C",
     "",

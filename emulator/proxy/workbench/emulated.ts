@@ -18,14 +18,14 @@ export class EmulatedBoard implements Watched {
   readonly intervalMs = INTERVAL_MS;
   readonly readOnly = undefined;
   readonly switches: Switches;
-  readonly door: { readonly host: string; readonly port: number };
+  readonly listener: { readonly host: string; readonly port: number };
   #board: FirmwareBoard;
   /** The program that the last reset ended. */
   #ended: App | undefined;
 
-  constructor(board: FirmwareBoard, door: { host: string; port: number }) {
+  constructor(board: FirmwareBoard, listener: { host: string; port: number }) {
     this.#board = board;
-    this.door = door;
+    this.listener = listener;
     this.title = `emulated ${board.kind.name}`;
     this.switches = {
       wifi: on => {

@@ -7,7 +7,7 @@ import type { Look, Watched } from "./watched.ts";
 const INTERVAL_MS = 1_000;
 
 /** The port that browsers expect, until the board has reported its own. */
-const DOOR_PORT = 80;
+const LISTENER_PORT = 80;
 
 export interface RemoteOptions extends AdminAddress {
   /** The board's new log lines, as they come. */
@@ -24,7 +24,7 @@ export class RemoteBoard implements Watched {
   #host: string;
   #onLine: (line: string) => void;
   #status: Status | undefined;
-  #doorPort: number | undefined;
+  #listenerPort: number | undefined;
 
   constructor(options: RemoteOptions) {
     this.#admin = new AdminClient(options);
@@ -34,8 +34,8 @@ export class RemoteBoard implements Watched {
     if (options.token === undefined) this.readOnly = "to change anything, give the board's --token";
   }
 
-  get door(): { host: string; port: number } {
-    return { host: this.#host, port: this.#doorPort ?? DOOR_PORT };
+  get listener(): { host: string; port: number } {
+    return { host: this.#host, port: this.#listenerPort ?? LISTENER_PORT };
   }
 
   async look(): Promise<Look> {
@@ -43,7 +43,7 @@ export class RemoteBoard implements Watched {
     try {
       this.#status = await this.#admin.status();
       for (const line of await this.#admin.newEvents()) this.#onLine(line);
-      this.#doorPort ??= (await this.#admin.document()).listeners?.[0]?.port ?? DOOR_PORT;
+      this.#listenerPort ??= (await this.#admin.document()).listeners?.[0]?.port ?? LISTENER_PORT;
     } catch (error) {
       state = `no answer: ${(error as Error).message}`;
     }

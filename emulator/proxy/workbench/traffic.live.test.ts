@@ -14,11 +14,15 @@ async function backend() {
   const backend = new DemoBackend({ name: "a", address: "127.0.0.1", port });
   await backend.start();
   stops.push(() => backend.stop());
-  return { backend, door: { host: "127.0.0.1", port } };
+  return { backend, listener: { host: "127.0.0.1", port } };
 }
 
-function generate(wish: TrafficWish, door: { host: string; port: number }, requestsMax: number) {
-  const generator = new Generator(1, wish, door, { ...LIMITS, requestsMax });
+function generate(
+  wish: TrafficWish,
+  listener: { host: string; port: number },
+  requestsMax: number,
+) {
+  const generator = new Generator(1, wish, listener, { ...LIMITS, requestsMax });
   stops.push(() => generator.end("the test is over"));
   return generator;
 }
@@ -31,8 +35,8 @@ test.each([
 ] as const)(
   "$protocol by $mode: a forgotten generator ends by itself, after so many requests",
   async wish => {
-    const { door } = await backend();
-    const generator = generate(wish, door, 30);
+    const { listener } = await backend();
+    const generator = generate(wish, listener, 30);
     await expect.poll(() => generator.state.ended).toBe("after 30 requests");
     expect(generator.state).toMatchObject({ answers: 30, failures: 0, inFlight: 0 });
   },
@@ -59,25 +63,25 @@ test.each([
 ] as [Fault, string][])(
   "a backend's fault %s is met as %s, and is over when it is taken back",
   async (fault, failure) => {
-    const { backend: broken, door } = await backend();
+    const { backend: broken, listener } = await backend();
     await broken.setFault(fault);
     const wish = { protocol: "http", mode: "clients", amount: 1 } as const;
-    const failing = generate(wish, door, 1);
+    const failing = generate(wish, listener, 1);
     await expect.poll(() => failing.state.lastFailure).toBe(failure);
     await broken.setFault("none");
-    const fine = generate(wish, door, 1);
+    const fine = generate(wish, listener, 1);
     await expect.poll(() => fine.state.answers).toBe(1);
   },
 );
 
 test("a silent backend takes a request and never answers, on kept connections, too", async () => {
-  const { backend: silent, door } = await backend();
-  const before = generate({ protocol: "http", mode: "clients", amount: 1 }, door, 100);
+  const { backend: silent, listener } = await backend();
+  const before = generate({ protocol: "http", mode: "clients", amount: 1 }, listener, 100);
   await expect.poll(() => before.state.answers).toBeGreaterThan(0);
   await silent.setFault("silent");
   await expect.poll(() => before.state.inFlight).toBe(1);
   const { answers } = before.state;
-  const newcomer = generate({ protocol: "tcp", mode: "clients", amount: 1 }, door, 100);
+  const newcomer = generate({ protocol: "tcp", mode: "clients", amount: 1 }, listener, 100);
   await expect.poll(() => silent.state.connections).toBe(2);
   expect(newcomer.state).toMatchObject({ answers: 0, failures: 0, inFlight: 1 });
   expect(before.state).toMatchObject({ answers, inFlight: 1 });

@@ -53,7 +53,7 @@ interface Limits {
   readonly durationMaxMs: number;
 }
 
-interface Door {
+interface ListenerAddress {
   readonly host: string;
   readonly port: number;
 }
@@ -62,7 +62,7 @@ interface Door {
 export class Generator {
   readonly id: number;
   readonly wish: TrafficWish;
-  #door: Door;
+  #listener: ListenerAddress;
   #agent: http.Agent;
   #timers = new Set<NodeJS.Timeout>();
   /** Requests and connections under way. */
@@ -75,10 +75,10 @@ export class Generator {
   #inFlight = 0;
   #ended: string | undefined;
 
-  constructor(id: number, wish: TrafficWish, door: Door, limits = LIMITS as Limits) {
+  constructor(id: number, wish: TrafficWish, listener: ListenerAddress, limits = LIMITS as Limits) {
     this.id = id;
     this.wish = wish;
-    this.#door = door;
+    this.#listener = listener;
     this.#requestsMax = limits.requestsMax;
     this.#agent = new http.Agent({ keepAlive: true, maxSockets: IN_FLIGHT_MAX });
     const { durationMaxMs } = limits;
@@ -152,7 +152,7 @@ export class Generator {
   #ask(number: number, again = false): Promise<string | undefined> {
     return new Promise(resolve => {
       const request = http.get({
-        ...this.#door,
+        ...this.#listener,
         agent: again ? false : this.#agent,
         path: `/potato/${number}`,
         timeout: ANSWER_TIMEOUT_MS,
@@ -177,7 +177,7 @@ export class Generator {
 
   #talk(number: number): Promise<string | undefined> {
     return new Promise(resolve => {
-      const socket = net.connect(this.#door);
+      const socket = net.connect(this.#listener);
       this.#open.add(socket);
       let failure: string | undefined = "cut off";
       socket.setTimeout(ANSWER_TIMEOUT_MS, () => socket.destroy(new Error("no answer")));

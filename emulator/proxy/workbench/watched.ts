@@ -40,7 +40,7 @@ export interface Watched {
   readonly readOnly: string | undefined;
   readonly switches: Switches | undefined;
   /** Where its clients go. */
-  readonly door: { readonly host: string; readonly port: number };
+  readonly listener: { readonly host: string; readonly port: number };
   look(): Promise<Look>;
   setState(name: string, state: string): Promise<Outcome>;
   setWeight(name: string, weight: number): Promise<Outcome>;

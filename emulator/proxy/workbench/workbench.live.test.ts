@@ -52,8 +52,8 @@ async function bench() {
     publish: port => ({ host: "127.0.0.1", port: ports.get(port)! }),
     onLine: line => workbench?.log(line),
   });
-  const door = { host: "127.0.0.1", port: ports.get(80)! };
-  workbench = await open(new EmulatedBoard(board, door), demo);
+  const listener = { host: "127.0.0.1", port: ports.get(80)! };
+  workbench = await open(new EmulatedBoard(board, listener), demo);
   board.bootFirmware(configurationOf(document), { token: TOKEN });
   stops.push(() => board.unplug());
   return { url: workbench.url, adminPort: ports.get(8404)!, demo };

@@ -171,7 +171,7 @@ export class Workbench {
     }
     const id = ++this.#lastGenerator;
     const wish = { protocol: known, mode: how, amount: count };
-    this.#generators = [...running, new Generator(id, wish, this.#watched.door)];
+    this.#generators = [...running, new Generator(id, wish, this.#watched.listener)];
     return { done: "it runs" };
   }
 
