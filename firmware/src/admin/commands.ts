@@ -1,5 +1,5 @@
-import { digits, valueAt } from "../config/key-path.ts";
-import { brief, didYouMean, parseJsonBounded } from "../config/reader.ts";
+import { valueAt } from "../config/key-path.ts";
+import { brief, didYouMean, parseJsonBounded, suggestion } from "../config/reader.ts";
 import { deepFreeze } from "../deep-freeze.ts";
 import { EVENT_KINDS } from "../log/recent-events.ts";
 import { type Outcome, refusal } from "./outcome.ts";
@@ -58,7 +58,7 @@ const LIST: readonly Command[] = deepFreeze<Command[]>([
   {
     usage: "weight NAME N",
     help: "its share of the traffic, 0 to 256",
-    run: (runtime, [name, weight]) => runtime.changeBackend(name, { weight: number(weight) }),
+    run: (runtime, [name, weight]) => runtime.changeBackend(name, { weight: parsed(weight) }),
   },
   {
     usage: "balance STRATEGY",
@@ -104,9 +104,9 @@ const LIST: readonly Command[] = deepFreeze<Command[]>([
     run: ({ parts }, words) => {
       const kind = EVENT_KINDS.find(known => known === words[0]);
       const [text, more] = kind === undefined ? words : words.slice(1);
-      const count = text === undefined ? EVENTS : number(text);
-      if (typeof count === "number" && count >= 1 && more === undefined) {
-        return [...parts.recent.last(count, kind)];
+      const count = text === undefined ? EVENTS : parsed(text);
+      if (Number.isInteger(count) && (count as number) >= 1 && more === undefined) {
+        return [...parts.recent.last(count as number, kind)];
       }
       return refusal(
         `events: is ${brief(words.join(" "))}; wanted ${EVENT_KINDS.join(" or ")}, and a whole number from 1 on`,
@@ -116,7 +116,7 @@ const LIST: readonly Command[] = deepFreeze<Command[]>([
   {
     usage: "explain N",
     help: "logs the reasons for the next N picks",
-    run: (runtime, [picks]) => runtime.explain(number(picks)),
+    run: (runtime, [picks]) => runtime.explain(parsed(picks)),
   },
   {
     usage: "heap",
@@ -150,8 +150,7 @@ export function runCommand(runtime: RuntimeApi, line: string): string[] {
   if (name === undefined) return [];
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (command === undefined) {
-    const near = didYouMean(name, COMMAND_NAMES);
-    return [`error no command ${brief(name)}; ${near ? `did you mean "${near}"?` : "try help"}`];
+    return [`error no command ${brief(name)}; ${suggestion(name, COMMAND_NAMES, "try help")}`];
   }
   if (!takes(command, words.length)) return [`error usage: ${command.usage}`];
   const outcome = command.run(runtime, words);
@@ -253,15 +252,7 @@ function wrapped(text: string): string[] {
   return lines;
 }
 
-/** Text that is not a whole number stays text, for a complaint to echo. */
-function number(text: string): number | string {
-  const isNegative = text[0] === "-";
-  const value = digits(isNegative ? text.slice(1) : text);
-  if (value === undefined) return text;
-  return isNegative ? -value : value;
-}
-
-/** JSON, or a word such as `ewma`. */
+/** A number or other JSON, or a word such as `ewma`. */
 function parsed(text: string): unknown {
   try {
     return parseJsonBounded(text);

@@ -31,7 +31,8 @@ export interface AdminContext {
   /** The connection whose answer is delayed because of a wrong token. */
   delayed: AdminConnection | undefined;
   /** Called when a whole request has arrived. */
-  asked(connection: AdminConnection): void;
+  requested(connection: AdminConnection): void;
+  /** Called when the connection is closed. */
   ended(connection: AdminConnection): void;
 }
 
@@ -105,13 +106,9 @@ export class AdminConnection implements EndpointOwner, Timed {
     else if (this.#client.writeClosed) this.end();
   }
 
-  failed(error: unknown): void {
-    this.#context.report({
-      level: "E",
-      on: "admin",
-      what: "exception",
-      error: exceptionText(error),
-    });
+  failed(exception: unknown): void {
+    const error = exceptionText(exception);
+    this.#context.report({ level: "E", on: "admin", what: "exception", error });
     this.end();
   }
 
@@ -128,7 +125,7 @@ export class AdminConnection implements EndpointOwner, Timed {
   }
 
   #respond(): void {
-    this.#context.asked(this);
+    this.#context.requested(this);
     const { runtime, report } = this.#context;
     const { head, method, target, body } = this.#request;
     if (target === undefined) {
@@ -139,14 +136,7 @@ export class AdminConnection implements EndpointOwner, Timed {
     const path = mark < 0 ? target : target.slice(0, mark);
     const query = mark < 0 ? "" : target.slice(mark + 1);
     const field = (name: string) => head.lookup(name);
-    const answer = respond(runtime, {
-      method,
-      path,
-      query,
-      port: this.#port,
-      field,
-      body,
-    });
+    const answer = respond(runtime, { method, path, query, port: this.#port, field, body });
     const { status } = answer;
     if (status === 401 || status === 403) {
       const request = `${method} ${path.slice(0, 80)}`;

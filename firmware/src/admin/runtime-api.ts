@@ -1,7 +1,7 @@
 import { readConfig, weightFault } from "../config/config.ts";
 import { DOCUMENT_BYTES_MAX } from "../config/config-store.ts";
 import { valueAt, withValueAt } from "../config/key-path.ts";
-import { brief, DocumentReader, didYouMean } from "../config/reader.ts";
+import { brief, DocumentReader, suggestion } from "../config/reader.ts";
 import {
   ADMIN_STATES,
   type AdminState,
@@ -107,9 +107,7 @@ export class RuntimeApi {
   /** The complaint that there is no backend of this name. */
   noBackend(name: string): string {
     const known = this.proxy.pool.backends.map(backend => backend.name);
-    const near = didYouMean(name, known);
-    const hint = near === undefined ? `there are ${known.join(", ")}` : `did you mean "${near}"?`;
-    return `no backend ${brief(name)}; ${hint}`;
+    return `no backend ${brief(name)}; ${suggestion(name, known, `there are ${known.join(", ")}`)}`;
   }
 
   explain(picks: unknown): Outcome {

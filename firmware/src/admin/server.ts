@@ -36,7 +36,7 @@ export class AdminServer {
       report,
       scratch: new Uint8Array(SCRATCH_BYTES),
       delayed: undefined,
-      asked: ({ address }) => {
+      requested: ({ address }) => {
         this.#silent = this.#silent.filter(other => other !== address);
       },
       ended: connection => {

@@ -1,4 +1,4 @@
-import { brief, type Complaints, didYouMean, LEVELS_MAX } from "./reader.ts";
+import { brief, type Complaints, LEVELS_MAX, suggestion } from "./reader.ts";
 
 /** A value of the configuration: that of the document, or the default. */
 export interface KeyValue {
@@ -14,15 +14,9 @@ export function valueAt(document: object, config: object, path: string): KeyValu
   if (given.value !== undefined) return { value: given.value, isDefault: false };
   const { value, missing, among } = lookUp(config, keys);
   if (missing === undefined) return { value, isDefault: true };
-  const known = among === undefined ? [] : Object.keys(among);
-  const near = didYouMean(missing, known);
-  const hint =
-    near !== undefined
-      ? `; did you mean "${near}"?`
-      : known.length > 0
-        ? `; known are ${known.join(", ")}`
-        : "";
-  return complaint(path, `there is no ${brief(missing)}${hint}`);
+  const known = Object.keys(among ?? {});
+  const hint = suggestion(missing, known, `known are ${known.join(", ")}`);
+  return complaint(path, `there is no ${brief(missing)}${known.length > 0 ? `; ${hint}` : ""}`);
 }
 
 /**
@@ -85,17 +79,7 @@ function lookUp(
 
 /** True if `level` is a list, and `key` is not an index of it. */
 function isOutside(level: object, key: string): boolean {
-  return Array.isArray(level) && !((digits(key) ?? level.length) < level.length);
-}
-
-/** Most digits of a number. */
-const DIGITS_MAX = 9;
-
-/** The number, if `text` has digits only. */
-export function digits(text: string): number | undefined {
-  if (text === "" || text.length > DIGITS_MAX) return undefined;
-  for (const digit of text) if (digit < "0" || digit > "9") return undefined;
-  return Number(text);
+  return Array.isArray(level) && (key === "length" || !Object.hasOwn(level, key));
 }
 
 function outside(path: string, level: object, key: string): Complaints {

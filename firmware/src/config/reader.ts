@@ -39,8 +39,7 @@ export class DocumentReader implements Complaints {
     for (const name of Object.keys(value)) {
       if (known.includes(name)) continue;
       if (this.complaints.length > COMPLAINTS_MAX) break;
-      const near = didYouMean(name, known);
-      const hint = near ? `did you mean "${near}"?` : `known are ${known.join(", ")}`;
+      const hint = suggestion(name, known, `known are ${known.join(", ")}`);
       this.complain(`${prefix}${printable(name, ECHO_MAX)}: no such key; ${hint}`);
     }
     for (const name of known as (keyof T & string)[]) {
@@ -179,6 +178,12 @@ export function didYouMean(word: string, known: readonly string[]): string | und
     }
   }
   return best;
+}
+
+/** Asks for the known word most similar to `word`; `otherwise` if there is none. */
+export function suggestion(word: string, known: readonly string[], otherwise: string): string {
+  const near = didYouMean(word, known);
+  return near === undefined ? otherwise : `did you mean "${near}"?`;
 }
 
 /** Damerau-Levenshtein distance: insertions, deletions, substitutions and swaps of neighbours. */
