@@ -53,7 +53,7 @@ function behaviourOf(seen: Observations, part: BackendPart): Behaviour {
     if (planned === undefined || open === undefined) return;
     const received = new StreamCheck(streamsOf(open.path).up, planned.request.upBytes);
     received.feed(open.message.body);
-    seen.expect(received.correct, "a backend read a body that nobody sent");
+    seen.expect(received.correct, "a backend read a body that no client sent");
   };
 
   return {
@@ -90,7 +90,7 @@ function behaviourOf(seen: Observations, part: BackendPart): Behaviour {
       seen.requests.get(path)!.at(-1)!.complete = true;
       const received = new StreamCheck(streamsOf(path).up, request.upBytes);
       received.feed(message.body);
-      seen.expect(received.complete, "a backend read a body that nobody sent");
+      seen.expect(received.complete, "a backend read a body that no client sent");
       if (request.mode === "early") return []; // has its answer
       if (request.mode !== "late") return answer(seen, request, path, request.mode, connection);
       const run = () => answer(seen, request, path, "length", connection);

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { bytesOf, StreamCheck } from "./bytes.ts";
 
-const hears = (...pieces: Buffer[]) => {
+const receives = (...pieces: Buffer[]) => {
   const listening = new StreamCheck(7, 1_000, "END");
   for (const piece of pieces) listening.feed(piece);
   return { correct: listening.correct, complete: listening.complete };
@@ -9,13 +9,13 @@ const hears = (...pieces: Buffer[]) => {
 const END = Buffer.from("END");
 
 test("a stream is known wherever it is cut, and complete with its last byte", () => {
-  expect(hears(bytesOf(7, 0, 400))).toEqual({ correct: true, complete: false });
-  expect(hears(bytesOf(7, 0, 400), bytesOf(7, 400, 600), END)).toEqual({
+  expect(receives(bytesOf(7, 0, 400))).toEqual({ correct: true, complete: false });
+  expect(receives(bytesOf(7, 0, 400), bytesOf(7, 400, 600), END)).toEqual({
     correct: true,
     complete: true,
   });
   const whole = Buffer.concat([bytesOf(7, 0, 1_000), END]);
-  expect(hears(whole.subarray(0, 1_001), whole.subarray(1_001))).toEqual({
+  expect(receives(whole.subarray(0, 1_001), whole.subarray(1_001))).toEqual({
     correct: true,
     complete: true,
   });
@@ -29,5 +29,5 @@ test.each([
   ["more comes than there is", [bytesOf(7, 0, 1_000), Buffer.from("ENDs")]],
   ["the tail is wrong", [bytesOf(7, 0, 1_000), Buffer.from("AND")]],
 ])("a stream is not correct when %s", (_what, pieces) => {
-  expect(hears(...pieces)).toEqual({ correct: false, complete: false });
+  expect(receives(...pieces)).toEqual({ correct: false, complete: false });
 });

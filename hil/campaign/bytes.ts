@@ -3,7 +3,7 @@ import { seeded } from "net-mock-socket";
 /** A prime, and longer than any stream of a run: no stream equals another one, or itself shifted. */
 const PERIOD = 65_521;
 
-/** Longest stream that can be told from every other. */
+/** Longest stream that differs from every other. */
 export const STREAM_BYTES_MAX = PERIOD;
 
 /** Small letters, so that no keyword and no line end is ever among them by chance. */

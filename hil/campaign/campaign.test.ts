@@ -31,7 +31,7 @@ test("clients that a full board closes without a word leave, also those that cou
     ends: "hasty",
   });
   const full = { kind: "setting", key: "sessionsMax", value: 1 } as const;
-  // Their first bytes come when the board has said its FIN: the reset after it is told to nobody.
+  // Their first bytes arrive after the board's FIN: the firmware is not informed of the reset that follows.
   const weather = { kind: "link", host: "clients", settings: { jitterMs: 15 } } as const;
   const parts = [full, weather, ...Array.from({ length: 24 }, (_, id) => client(id))];
   const { broken, goalsReached } = await simulate({ seed: 1, parts });

@@ -42,7 +42,7 @@ function effect(seen: Observations, part: ChangePart): Effect {
   }
   const { document } = runtime.running;
   const wanted = { ...document, ...part.settings, ...backendsOf(document, part) };
-  const outcome = runtime.configure(wanted, { persist: part.does !== "lend" });
+  const outcome = runtime.configure(wanted, { persist: part.does !== "temporary-document" });
   if (!("done" in outcome)) {
     // Nothing else could have run in between: what was in force still is.
     seen.expect(runtime.running.document === document, "a refused document is in force");
@@ -88,7 +88,9 @@ export function changedMuch(seen: Observations): boolean {
     if (effect === "refused" || effect === "idle" || effect === undefined) return false;
     const keys = Object.keys(settings);
     return (
-      !["document", "lend"].includes(does) || leavesOut || keys.some(k => !HARMLESS.includes(k))
+      !["document", "temporary-document"].includes(does) ||
+      leavesOut ||
+      keys.some(k => !HARMLESS.includes(k))
     );
   });
 }
@@ -136,7 +138,7 @@ export async function checkPromises(seen: Observations): Promise<void> {
     seen.expect(isDeepStrictEqual(after.document, document), "a kept document was lost");
     seen.expect(after.source === source, `a document from ${source} is from ${after.source}`);
   } else if (source === "until-reset") {
-    seen.expect(after.source !== "until-reset", "a reset has not ended a lent document");
+    seen.expect(after.source !== "until-reset", "a reset has not ended a temporary document");
   }
   checkInForce(seen);
   await checkPorts(seen);

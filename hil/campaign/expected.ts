@@ -64,14 +64,14 @@ const WHY: Record<RawClient["ends"], string> = {
   client: "client-closed",
   hasty: "client-closed",
   backend: "backend-closed",
-  nobody: "tunnel-timeout",
+  neither: "tunnel-timeout",
   keyword: "keyword",
   "answer-keyword": "keyword",
 };
 
 /** Endings after which the backend has received everything, and those after which the client has. */
-const UPLOADED: readonly RawClient["ends"][] = ["client", "hasty", "nobody", "keyword"];
-const DOWNLOADED: readonly RawClient["ends"][] = ["client", "nobody", "backend", "answer-keyword"];
+const UPLOADED: readonly RawClient["ends"][] = ["client", "hasty", "neither", "keyword"];
+const DOWNLOADED: readonly RawClient["ends"][] = ["client", "neither", "backend", "answer-keyword"];
 
 function checkRaw(
   seen: Observations,
@@ -106,7 +106,7 @@ function checkRaw(
   if (ends === "keyword" && part.writing.gapMs === 0 && part.upBytes < SEGMENT_BYTES) {
     seen.expect(observed.error === undefined, "a keyword ended in a reset");
   }
-  if (ends !== "client" && ends !== "nobody") return;
+  if (ends !== "client" && ends !== "neither") return;
   const header = part.upgrade ? 0 : `POT ${part.id}\n`.length;
   const right =
     Number(values.in) === arrival.received.count + header &&

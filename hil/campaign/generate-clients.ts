@@ -68,7 +68,7 @@ function raw(prng: Prng, upgrade: boolean, slow: number) {
     "client",
     "hasty",
     "backend",
-    "nobody",
+    "neither",
     "keyword",
     "answer-keyword",
   ] as const;

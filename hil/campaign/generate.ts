@@ -95,7 +95,7 @@ function changes(prng: Prng): Part[] {
       kind: "change",
       id,
       atMs: prng.upTo(ACTIVE_MS),
-      does: does === "document" && prng.chance(0.2) ? "lend" : does,
+      does: does === "document" && prng.chance(0.2) ? "temporary-document" : does,
       settings: changedSettings(prng, kind),
       leavesOut: kind === "backend",
       confirms: prng.chance(0.6),

@@ -62,7 +62,7 @@ export function playHttp(
     const length = method === "HEAD" || mode === "empty" ? 0 : downBytes;
     const received = new StreamCheck(streamsOf(pathOf(part.id, index)).down, length);
     received.feed(open.message.body);
-    seen.expect(received.correct, "a client read a body that nobody sent");
+    seen.expect(received.correct, "a client read a body that no backend sent");
     // A body that lasts until the close can be cut unseen: the chip takes a reset for a close.
     const endless = open.message.framing === "close" || mode === "close";
     const cut = whole && !endless && !received.complete;

@@ -136,7 +136,7 @@ export class Observations {
   /** How the session of this client ends. Keywords have no effect where they are not searched for. */
   endsOf({ ends, upgrade }: RawClient): RawClient["ends"] {
     const byKeyword = ends === "keyword" || ends === "answer-keyword";
-    return byKeyword && (upgrade || !this.inspects) ? "nobody" : ends;
+    return byKeyword && (upgrade || !this.inspects) ? "neither" : ends;
   }
 
   /** Checks what a backend receives of a raw client. */

@@ -130,7 +130,7 @@ export interface ChangePart {
    * A new document, one that counts until the next reset, a backend's state, or a restart; `nothing`: a change
    * that was refused in the first run is left out of the second.
    */
-  readonly does: "document" | "lend" | "state" | "reboot" | "nothing";
+  readonly does: "document" | "temporary-document" | "state" | "reboot" | "nothing";
   /** Keys that the document has instead of those in force. */
   readonly settings: Readonly<Record<string, unknown>>;
   /** The document has one backend less. */
@@ -181,9 +181,9 @@ export interface RawClient extends ClientBase {
   readonly reading: Reading;
   /**
    * Who closes: the client when it has all, or (`hasty`) when it has sent all; the backend when it has
-   * sent all; nobody; or a keyword in one of the streams.
+   * sent all; neither; or a keyword in one of the streams.
    */
-  readonly ends: "client" | "hasty" | "backend" | "nobody" | "keyword" | "answer-keyword";
+  readonly ends: "client" | "hasty" | "backend" | "neither" | "keyword" | "answer-keyword";
 }
 
 /** How a backend answers a request. */

@@ -34,7 +34,7 @@ export function playRaw(
   };
   const receive = (bytes: Buffer) => {
     received.feed(bytes);
-    seen.expect(received.correct, "a raw client read what nobody sent");
+    seen.expect(received.correct, "a raw client read bytes that no backend sent");
     look();
   };
 

@@ -27,7 +27,7 @@ const PATIENCE = { idleTimeoutMs: 8_000, tunnelTimeoutMs: 12_000, responseTimeou
  */
 const STALL_MS = 60_000;
 
-/** Time for the last sockets to close when the proxy is told to stop, before lwIP begins to forget them. */
+/** Time for the last sockets to close when the proxy stops, before lwIP begins to forget them. */
 const STOP_MS = 10_000;
 
 /** Interval of the checks that must hold at any time. */

@@ -311,7 +311,7 @@ describe("ws", () => {
     client.terminate();
   });
 
-  test("close codes and reasons pass, whoever closes", async () => {
+  test("close codes and reasons pass, whichever side closes", async () => {
     const first = await open();
     first.client.close(4321, "enough");
     const [code, reason] = await once(first.server, "close");

@@ -367,7 +367,7 @@ const CHUNKS: readonly Input[] = [
     ["an open quote in an extension", '5;a="b\r\nhello\r\n0\r\n\r\n'],
     ["an escaped quote that closes none", '5;a="b\\"\r\nhello\r\n0\r\n\r\n'],
     ["text behind a quoted extension", '5;a="b"c\r\nhello\r\n0\r\n\r\n'],
-    ["a quote amid an extension", '5;a"b"\r\nhello\r\n0\r\n\r\n'],
+    ["a quote inside an extension", '5;a"b"\r\nhello\r\n0\r\n\r\n'],
     ["CR in a quoted extension", '5;a="\r"\r\nhello\r\n0\r\n\r\n'],
     ["LF in a quoted extension", '5;a="\n"\r\nhello\r\n0\r\n\r\n'],
     ["LF alone behind a trailer", "5\r\nhello\r\n0\r\nX: y\n\r\n"],
@@ -545,7 +545,7 @@ const DIFFERENCES: readonly { kind: Difference; why: string; titles: readonly st
       "an open quote in an extension",
       "an escaped quote that closes none",
       "text behind a quoted extension",
-      "a quote amid an extension",
+      "a quote inside an extension",
     ],
   },
   {
@@ -563,7 +563,7 @@ const DIFFERENCES: readonly { kind: Difference; why: string; titles: readonly st
   },
   {
     kind: "refuses",
-    why: "We speak HTTP without TLS, and nobody may believe otherwise.",
+    why: "The board speaks HTTP without TLS, and must not claim otherwise.",
     titles: ["a whole URL of another scheme"],
   },
   {
@@ -620,8 +620,7 @@ class Subject {
     const { seen, faults } = this.#recorder;
     seen.length = faults.length = 0;
     const { statuses, hung } = await ask(this.#port, bytes);
-    // Somebody else's request comes next: a connection to the backend that holds a rest of the
-    // input would give him away.
+    // A request of another client follows: it shows whether a connection to the backend holds a rest of the input.
     const canary = await ask(this.#port, get("/canary", "Connection: close"));
     const outcome = { statuses, hung, seen: seen.slice(), faults: faults.slice() };
     const last = outcome.seen.pop();
@@ -760,7 +759,9 @@ describe.skipIf(absent.length > 0)(
       const meant = DIFFERENCES.find(({ titles }) => titles.includes(input.title))?.kind;
       if (found !== undefined && found !== meant) {
         const [nginx, haproxy] = others;
-        expect.fail(`what nobody means: we ${found}: ${JSON.stringify({ our, nginx, haproxy })}`);
+        expect.fail(
+          `an unexpected difference: we ${found}: ${JSON.stringify({ our, nginx, haproxy })}`,
+        );
       }
     });
   },

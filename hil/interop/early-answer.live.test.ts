@@ -90,7 +90,7 @@ describe.each(Object.keys(SERVERS))("a server that answers 413 %s", path => {
     for (let i = 0; i < TIMES; i++) expect(await upload(board.port, path)).toEqual(["413 close"]);
     expect(board.requests.map(({ values }) => values.state)).not.toContain("SH");
     expect(board.faults).toEqual([]);
-    expect(board.lines.filter(line => line.includes("backend:"))).toEqual([]); // nobody is blamed
+    expect(board.lines.filter(line => line.includes("backend:"))).toEqual([]); // no backend is blamed
   });
 
   // Behind a server that closes, the peers lose some of these answers: they write into its reset before they

@@ -50,7 +50,7 @@ export class RecordingBackend {
       answer: message => this.#answer(message),
       broken: (why, connection) => {
         this.faults.push(why);
-        // It is a fault of ours to pass one on, but not of everybody.
+        // Only our proxy must not forward one.
         const answer = why === "a trailer" ? this.#answer(open.get(connection)!) : [];
         return [...answer, { close: "end" }];
       },

@@ -10,7 +10,7 @@ export const PARTS = 40;
 /** Bytes of `/file`. */
 export const FILE = Buffer.from("0123456789abcdef".repeat(8192));
 
-/** What `/digest` tells of a request. */
+/** The answer of `/digest`. */
 export interface Digest {
   readonly bytes: number;
   readonly sha256: string;

@@ -6,7 +6,7 @@ import { named } from "./http-backend.ts";
 
 export const GET_ONCE = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
-/** A board with a flash of its own and a token, which boots again when it is told to. */
+/** A board with a flash of its own and a token, which the test can boot again. */
 export async function adminLab(settings: object = {}) {
   const flash = new Flash();
   const lab = new EmulatedLab(mendedBoard(), { flash, reboots: true });

@@ -79,7 +79,7 @@ export class Client extends RawClient {
     this.#socket = socket;
     this.#reader = reader;
     socket.on("data", (bytes: Buffer) => {
-      if (this.#asked.length === 0) return; // no HTTP any more, or nobody who asked
+      if (this.#asked.length === 0) return; // no HTTP any more, or no request is open
       reader.feed(bytes);
       if (reader.broken === undefined) return;
       const error = new Error(`${this.name} was answered what is no HTTP: ${reader.broken}`);
@@ -112,7 +112,7 @@ export class Client extends RawClient {
   }
 }
 
-/** It tells of an answer that is still to come. */
+/** An interim response (1xx): another response follows. */
 function isInterim({ line }: Message): boolean {
   return line.startsWith("HTTP/1.1 1");
 }

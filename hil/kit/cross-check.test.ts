@@ -75,7 +75,7 @@ describe("of four witnesses", () => {
   test("a backend that did not hear what its client says it answered is found out", async () => {
     const found = await played({ backend: received => received.replace("<2>", "") });
     expect(found).toEqual([
-      expect.stringMatching(/"<2>"\) was answered by red, and received by nobody$/),
+      expect.stringMatching(/"<2>"\) was answered by red, and received by no client$/),
     ]);
   });
 
@@ -85,7 +85,7 @@ describe("of four witnesses", () => {
     const other = await played({ log: of(3, "backend=red", "backend=blue") });
     expect(other).toEqual([expect.stringMatching(/answered by red, and the log says blue$/)]);
     const none = await played({ log: of(3, " backend=red", "") });
-    expect(none).toEqual([expect.stringMatching(/answered by red, and the log says nobody$/)]);
+    expect(none).toEqual([expect.stringMatching(/answered by red, and the log says none$/)]);
   });
 
   test("counters that are one off are found out", async () => {

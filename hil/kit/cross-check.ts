@@ -29,11 +29,11 @@ export function disagreements({ visits, backends, log, before, after }: Evidence
   for (const { endpoint, word, received } of visits) {
     const who = `${endpoint} ("${word}")`;
     const hearers = backends.filter(backend => backend.received.includes(word));
-    const heardBy = hearers.map(({ name }) => name).join(" and ") || "nobody";
+    const heardBy = hearers.map(({ name }) => name).join(" and ") || "no client";
     if (heardBy !== received)
       found.push(`${who} was answered by ${received}, and received by ${heardBy}`);
     const logged = log.filter(({ values }) => values.client === endpoint);
-    const names = logged.map(({ values }) => values.backend ?? "nobody").join(" and ");
+    const names = logged.map(({ values }) => values.backend ?? "none").join(" and ");
     if (names !== received) {
       found.push(`${who} was answered by ${received}, and the log says ${names || "nothing"}`);
     }

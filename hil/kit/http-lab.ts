@@ -27,7 +27,7 @@ export class HttpClient {
     this.socket.write(Buffer.from(text, "latin1"));
   }
 
-  /** Final answers, those that tell of more to come left out. */
+  /** Final responses, without interim ones. */
   get replies(): Message[] {
     return this.reader.messages.filter(({ line }) => !line.startsWith("HTTP/1.1 1"));
   }

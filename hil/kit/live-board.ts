@@ -21,7 +21,7 @@ export interface LiveBoard {
   readonly lines: readonly string[];
   /** Requests that it logged. */
   readonly requests: LogLine[];
-  /** Lines that tell of an error of its own, or of its end. */
+  /** Lines that report an internal error, or the end. */
   readonly faults: string[];
   /** Waits for a line of its log. */
   until(is: (line: LogLine) => boolean): Promise<void>;
@@ -37,7 +37,7 @@ const HOST = "127.0.0.1";
 const NO_EVENT: LogLine = { level: "I", ms: 0, on: "", values: {} };
 
 /**
- * Boots our firmware in front of backends on these ports; ready when it is returned. `onLine` hears
+ * Boots our firmware in front of backends on these ports; ready when it is returned. `onLine` is called with
  * each line of its console.
  */
 export async function startBoard(

@@ -97,7 +97,7 @@ class MemoryTestBed implements TestBed {
     return this.#bench.network.trace.lines;
   }
 
-  close(): void {} // nobody moves its clock any more
+  close(): void {} // its clock is not advanced any more
 
   async #serving(start: () => void): Promise<void> {
     await new Promise<void>(resolve => {

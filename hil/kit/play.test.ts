@@ -82,7 +82,7 @@ test("a scenario that never ends fails, and says what it waits for", async () =>
   );
 });
 
-test("who waits for bytes that cannot come any more is told what came", async () => {
+test("waiting for bytes that cannot arrive any more fails with the bytes that did", async () => {
   const cut = told(async lab => {
     lab.backend("red", { raw: "answer" });
     const client = lab.client();
@@ -112,11 +112,11 @@ test("a fault in the log fails the scenario, unless it was to be expected; then 
     await echo(lab);
     await new Promise<void>(resolve => lab.later(500, resolve));
   };
-  await expect(play(told(waiting), faulty)).rejects.toThrow(`the log tells of a fault: ${line}`);
+  await expect(play(told(waiting), faulty)).rejects.toThrow(`the log reports a fault: ${line}`);
   await expect(play(told(waiting), panicking)).rejects.toThrow("Guru Meditation");
   expect(await play(told(waiting, { faults: [/exception/] }), faulty)).toEqual({});
   await expect(play(told(waiting, { faults: [/exception/] }), memory)).rejects.toThrow(
-    "the log does not tell of /exception/",
+    "the log does not report /exception/",
   );
 });
 
@@ -183,7 +183,7 @@ test("a session that only a time-out would end, or its backend's end, is found",
     await lab.proxy();
     client.send("hello");
     await client.receive("hello");
-    client.leave = () => {}; // as if nobody told the board
+    client.leave = () => {}; // as if the board did not notice
   });
   await expect(play(forgotten, memory)).rejects.toThrow(
     "when its clients had left, the board still had 1 sessions",

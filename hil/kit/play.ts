@@ -134,9 +134,9 @@ async function leftoversUntil(
 
 function checkFaults(journal: Journal, expected: readonly RegExp[]): void {
   const unexpected = journal.faults.filter(line => !expected.some(fault => fault.test(line)));
-  if (unexpected.length > 0) throw new Error(`the log tells of a fault: ${unexpected.join("\n")}`);
+  if (unexpected.length > 0) throw new Error(`the log reports a fault: ${unexpected.join("\n")}`);
   const missing = expected.filter(fault => !journal.faults.some(line => fault.test(line)));
-  if (missing.length > 0) throw new Error(`the log does not tell of ${missing.join(", ")}`);
+  if (missing.length > 0) throw new Error(`the log does not report ${missing.join(", ")}`);
 }
 
 /** Extends the same error, so that its stack still points to the scenario. */

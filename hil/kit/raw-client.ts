@@ -20,8 +20,8 @@ export interface ClientParts {
 }
 
 /**
- * A client of the board that sends and hears bytes as they are. It connects by itself with the first
- * thing that it has to say, and once more when that connection is over.
+ * A client of the board that sends and receives raw bytes. It connects by itself with the first bytes that it
+ * sends, and again when that connection is over.
  */
 export class RawClient {
   readonly name: string;
@@ -49,7 +49,7 @@ export class RawClient {
     return this.parts.computer.address;
   }
 
-  /** Resolves when the connection stands; rejects when nobody takes it. */
+  /** Resolves when the connection is established; rejects when it is refused. */
   connect(): Promise<void> {
     this.open();
     return unawaited(this.#until("to be connected", () => this.#connected));

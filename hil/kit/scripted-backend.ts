@@ -95,7 +95,7 @@ export class ScriptedBackend {
     this.#note("listens");
   }
 
-  /** Takes nobody more, and hangs up on those that it has. */
+  /** Stops listening and closes its connections. */
   stop(): void {
     if (!this.#listens) return;
     this.#listens = false;
@@ -103,12 +103,12 @@ export class ScriptedBackend {
     void this.#server.stop();
   }
 
-  /** Hangs up on those that it has. */
+  /** Closes its connections. */
   hangUp(): void {
     this.#server.hangUp();
   }
 
-  /** For the cast's first entrance: a port of its own, and somebody behind it unless it refuses. */
+  /** Reserves a port, and listens on it unless the backend refuses connections. */
   async enter(): Promise<void> {
     this.#reserved = await this.#parts.computer.reservePort();
     if (!this.#refuses) await this.start();

@@ -37,7 +37,7 @@ function send(socket: net.Socket, bytes: number): void {
 
 const server = net.createServer({ noDelay: true }, socket => {
   let rest = "";
-  socket.on("error", () => {}); // a load generator leaves without good-bye
+  socket.on("error", () => {}); // a load generator resets its connections
   socket.on("data", piece => {
     rest += piece.toString("latin1");
     for (let end = rest.indexOf("\r\n\r\n"); end >= 0; end = rest.indexOf("\r\n\r\n")) {

@@ -167,7 +167,7 @@ export class Generator {
       });
       request.on("timeout", () => request.destroy(new Error("no answer")));
       request.once("error", (error: NodeJS.ErrnoException) => {
-        // A kept connection that the board had just let go: every browser asks again, on a new one.
+        // The board had just closed the idle connection: like a browser, send the request again on a new one.
         if (request.reusedSocket && error.code === "ECONNRESET" && !again && !this.ended) {
           resolve(this.#ask(number, true));
         } else resolve(error.code ?? error.message);

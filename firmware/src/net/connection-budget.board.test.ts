@@ -149,7 +149,7 @@ describe("a small board", () => {
     expect(first.connections.length).toBe(1);
   });
 
-  test("idle connections to backends are let go after a while, and never used when the backend has spoken", async () => {
+  test("idle connections to backends are closed after a while, and not used after unsolicited bytes", async () => {
     const lab = new EmulatedLab();
     const backend = named("a");
     const { connections } = lab.backend("a", backend.serve);

@@ -177,7 +177,7 @@ describe("after a client's keyword", () => {
     expect([received.text.length, received.error]).toEqual([40_000, undefined]);
   });
 
-  test("a client that stops reading is let go after its two seconds, and two for what was written", async () => {
+  test("a client that stops reading is closed after its two seconds, and two for the written bytes", async () => {
     const lab = new EmulatedLab();
     lab.backend("a", socket => socket.once("data", () => socket.write("x".repeat(100_000))));
     await lab.serve();
