@@ -130,7 +130,7 @@ export class RunningConfig {
    * start.
    */
   configure({ document, config }: Configuration, savedAs: Trial["savedAs"] = "flash"): Outcome {
-    const { listeners, configStore, proxy } = this.#parts;
+    const { listeners, proxy } = this.#parts;
     const ports = portsOf(config);
     if (!listeners.fits(ports)) return this.#acceptForNextStart(document, ports);
     const error = openAll(listeners, ports);
@@ -147,15 +147,8 @@ export class RunningConfig {
     this.#trial?.stop();
     this.#beginTrial(trial);
     this.#startTimer();
-    const condition = trial.isConfirmed
-      ? ""
-      : ` if a request with the token arrives at port ${config.adminPort}`;
-    const dropped =
-      this.#next === undefined ? "" : "; the configuration for the next start is dropped";
-    this.#next = undefined;
-    configStore?.saveNext(undefined);
     return {
-      done: `in force; it is saved after a trial of ${TRIAL_MS / 1000} s${condition}${dropped}`,
+      done: `in force; it is saved after a trial of ${TRIAL_MS / 1000} s${trial.condition}${this.#dropNext()}`,
     };
   }
 
@@ -227,6 +220,16 @@ export class RunningConfig {
     return { done: `accepted for the next start: ${lack}` };
   }
 
+  /** Drops the document for the next start, if there is one; returns a text about it for the outcome. */
+  #dropNext(): string {
+    if (this.#next === undefined) return "";
+    const error = this.#parts.configStore?.saveNext(undefined);
+    if (error !== undefined)
+      return `; the one for the next start stays: writing to flash failed: ${error}`;
+    this.#next = undefined;
+    return "; the configuration for the next start is dropped";
+  }
+
   /** Puts the document in force on trial; the timer starts when the network is up. */
   #beginTrial(trial: Trial): void {
     const { configStore, report } = this.#parts;
@@ -282,14 +285,13 @@ export class RunningConfig {
     if (error === undefined) {
       this.#use(previous, outcome.config);
       restoreStates(proxy, store); // also of backends that were absent from the other document
-      report({ level: "W", on: "config", what: "rolled-back", why });
-      listeners.closeAllBut(portsOf(proxy.config));
-      return;
+      listeners.closeAllBut(portsOf(outcome.config));
+    } else {
+      this.#next = previous.document;
+      configStore?.trialBegan(why); // the start reports it again
     }
     report({ level: "W", on: "config", what: "rolled-back", why, error });
-    this.#next = previous.document;
-    configStore?.trialBegan(why); // the start tells it again
-    platform.restart?.();
+    if (error !== undefined) platform.restart?.();
   }
 }
 

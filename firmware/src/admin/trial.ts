@@ -80,14 +80,19 @@ export class Trial implements BeforeTrial {
   get failure(): string | undefined {
     if (this.#exceptions > 0) return "exceptions";
     if (this.#parts.platform.link.address === undefined) return "no-network";
-    if (!this.isConfirmed) return "unconfirmed";
+    if (this.condition !== "") return "unconfirmed";
     return this.served && !hasUsableBackend(this.#parts) ? "no-backend" : undefined;
   }
 
-  /** A new admin port must have received a request with the token, or the operator might be locked out. */
-  get isConfirmed(): boolean {
+  /**
+   * The condition for saving the document that is not met yet, if there is one: a new admin port must have received a
+   * request with the token, or the operator might be locked out.
+   */
+  get condition(): string {
     const { adminPort } = this.#parts.proxy.config;
-    return this.confirmed || adminPort === this.previousAdminPort || adminPort === 0;
+    return this.confirmed || adminPort === this.previousAdminPort || adminPort === 0
+      ? ""
+      : ` if a request with the token arrives at port ${adminPort}`;
   }
 }
 

@@ -203,6 +203,20 @@ test("what does not fit into a full flash is refused, or not saved, with the rea
   expect(app.proxy.config.balance).toBe("first");
 });
 
+test("a document for the next start that flash does not erase stays, and the answer says so", async () => {
+  const worn = { open: () => ({ ...EMPTY, delete: fails("ESP_ERR_NVS_INVALID_STATE") }) };
+  const { runtime } = (await serving(worn)).app;
+  const ports = [81, 82, 83].map(port => ({ port }));
+  const later = runtime.configure({ ...runtime.document, listeners: ports });
+  expect(later).toMatchObject({ done: expect.stringMatching(/^accepted for the next start: /) });
+  expect(runtime.setKey("retries", 1)).toMatchObject({
+    done: expect.stringMatching(
+      /; the one for the next start stays: writing to flash failed: Error: ESP_/,
+    ),
+  });
+  expect(runtime.running.next).toMatchObject({ listeners: ports });
+});
+
 test("a flash that fills up: what fits is saved, the rest is a line of the log", () => {
   const flash = new Flash();
   const lines: unknown[] = [];
