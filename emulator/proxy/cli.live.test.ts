@@ -163,7 +163,7 @@ test("all busy ports are named at once, with the way out, and nothing else is pr
   const next = Math.max(one.port, two.port) + 1;
   expect(all).toBe(
     `emulate: port ${one.port} is taken, port ${two.port} is taken on this computer; is another emulate running? ` +
-      `Others would do: --publish 80:${next} --admin ${next + 1}`,
+      `Use free ones: --publish 80:${next} --admin ${next + 1}`,
   );
   expect(exitCode).toBe(2);
 });

@@ -44,7 +44,7 @@ export async function requirePorts(published: readonly Published[], ui: number |
   const used = new Set(wanted.map(({ port }) => port));
   const others = busy.map(({ option }) => withPort(option, nextPort(used)));
   throw new UsageError(
-    `${busy.map(({ what }) => what).join(", ")} on this computer${another} Others would do: ${others.join(" ")}`,
+    `${busy.map(({ what }) => what).join(", ")} on this computer${another} Use free ones: ${others.join(" ")}`,
   );
 }
 

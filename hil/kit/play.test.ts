@@ -141,7 +141,7 @@ test("a scenario that forgot to say what it needs fails where it would have work
     lab.wifi.drop(1000);
   });
   await expect(play(careless, memory)).rejects.toThrow(
-    'this scenario uses simulated-network: scenario(title, { needs: ["simulated-network"] }, …) would do',
+    'this scenario uses simulated-network: declare it with scenario(title, { needs: ["simulated-network"] }, …)',
   );
 });
 

@@ -40,7 +40,7 @@ describe("SEED", () => {
     expect(readSeed("random")).not.toBe(readSeed("random"));
   });
 
-  test.each(["1e99", "ten", "1.5", "99999999999"])("%j is refused with what would do", text => {
+  test.each(["1e99", "ten", "1.5", "99999999999"])("%j is refused with what is allowed", text => {
     expect(() => readSeed(text)).toThrow(`SEED is "${text}"; wanted a whole number`);
   });
 });

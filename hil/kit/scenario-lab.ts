@@ -193,7 +193,7 @@ export class ScenarioLab {
   measure(name: string, value: number): void {
     this.#use("budgets");
     if (!this.#declared.measures.includes(name)) {
-      throw new Error(`this scenario measures "${name}": { measures: ["${name}"] } would do`);
+      throw new Error(`this scenario measures "${name}": add { measures: ["${name}"] }`);
     }
     this.measured.add(name);
     this.#testBed.measure!(name, value);
@@ -244,7 +244,7 @@ export class ScenarioLab {
   #use(need: Need): void {
     if (this.#declared.needs.includes(need)) return;
     throw new Error(
-      `this scenario uses ${need}: scenario(title, { needs: ["${need}"] }, …) would do`,
+      `this scenario uses ${need}: declare it with scenario(title, { needs: ["${need}"] }, …)`,
     );
   }
 }

@@ -208,7 +208,7 @@ describe.concurrent("npm run hil", () => {
       '--scenario "nonesuch": in no title; themes',
     ],
     [["--board", "emulated", "--report", "/dev/null/x"], '--report "/dev/null/x": ENOTDIR'],
-  ])("%j is not understood: 2, with what would do", async (args, sentence) => {
+  ])("%j is a wrong command line: exit code 2, and what is allowed", async (args, sentence) => {
     const { exitCode, stderr } = await inTurn(() => hil(...args));
     expect([exitCode, stderr]).toEqual([EXIT.usage, expect.stringContaining(`hil: ${sentence}`)]);
   });

@@ -44,7 +44,7 @@ test("an address has the default admin port, or its own", () => {
   expect(at("potato.local:9000")).toEqual({ host: "potato.local", port: 9000 });
 });
 
-describe("what is misunderstood is named, with its value and what would do", () => {
+describe("a wrong option is named, with its value and what is allowed", () => {
   const EMULATED = ["--board", "emulated"];
 
   test.each<[string[], string | RegExp]>([

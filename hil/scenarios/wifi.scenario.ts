@@ -3,38 +3,42 @@ import { patterned } from "../../backends/src/scripted.ts";
 import type { Client } from "../kit/client.ts";
 import { scenario } from "../kit/scenario.ts";
 
-const WEATHER = { needs: ["simulated-network"] } as const;
+const SIMULATED_NETWORK = { needs: ["simulated-network"] } as const;
 
 const RAIN = { latencyMs: 2, jitterMs: 10, bytesPerSecond: 500_000, loss: 0.02 };
 
-scenario("Wi-Fi drops for 20 s under load: every byte arrives, late", WEATHER, async lab => {
-  lab.backend("red");
-  const clients = lab.clients(8);
-  const messages = Array.from({ length: 20 }, (_, i) => `${i} ${patterned(2_000)}`);
-  await lab.proxy({ inspect: [] });
-  lab.network.link("board", RAIN);
+scenario(
+  "Wi-Fi drops for 20 s under load: every byte arrives, late",
+  SIMULATED_NETWORK,
+  async lab => {
+    lab.backend("red");
+    const clients = lab.clients(8);
+    const messages = Array.from({ length: 20 }, (_, i) => `${i} ${patterned(2_000)}`);
+    await lab.proxy({ inspect: [] });
+    lab.network.link("board", RAIN);
 
-  const chat = async (client: Client, message: string) => {
-    client.send(message);
-    await client.receive(message.length);
-  };
-  await Promise.all(clients.map(client => chat(client, messages[0])));
-  const chats = clients.map(async client => {
-    for (const message of messages.slice(1)) await chat(client, message);
-    return client.received;
-  });
-  lab.wifi.drop(20_000);
-  const away = lab.nowMs;
-  const received = await Promise.all(chats);
+    const chat = async (client: Client, message: string) => {
+      client.send(message);
+      await client.receive(message.length);
+    };
+    await Promise.all(clients.map(client => chat(client, messages[0])));
+    const chats = clients.map(async client => {
+      for (const message of messages.slice(1)) await chat(client, message);
+      return client.received;
+    });
+    lab.wifi.drop(20_000);
+    const away = lab.nowMs;
+    const received = await Promise.all(chats);
 
-  expect(received.map(text => text === messages.join(""))).toEqual(Array(8).fill(true));
-  expect(lab.nowMs - away).toBeGreaterThan(20_000);
-  expect(lab.logged({ on: "net" })).toHaveLength(2);
-});
+    expect(received.map(text => text === messages.join(""))).toEqual(Array(8).fill(true));
+    expect(lab.nowMs - away).toBeGreaterThan(20_000);
+    expect(lab.logged({ on: "net" })).toHaveLength(2);
+  },
+);
 
 scenario(
   "sessions that find no memory while the Wi-Fi is away are cut visibly, and the board continues to serve",
-  WEATHER,
+  SIMULATED_NETWORK,
   async lab => {
     lab.backend("red");
     const clients = lab.clients(8);
@@ -57,7 +61,7 @@ scenario(
 
 scenario(
   "a client that connects while the Wi-Fi is away is served when it is back",
-  WEATHER,
+  SIMULATED_NETWORK,
   async lab => {
     lab.backend("red");
     await lab.proxy();
@@ -70,22 +74,26 @@ scenario(
   },
 );
 
-scenario("while the Wi-Fi is away no failure is counted for a backend", WEATHER, async lab => {
-  lab.backend("red");
-  lab.backend("blue");
-  await lab.proxy({ health: { check: "tcp", intervalMs: 500, timeoutMs: 200, fall: 1 } });
+scenario(
+  "while the Wi-Fi is away no failure is counted for a backend",
+  SIMULATED_NETWORK,
+  async lab => {
+    lab.backend("red");
+    lab.backend("blue");
+    await lab.proxy({ health: { check: "tcp", intervalMs: 500, timeoutMs: 200, fall: 1 } });
 
-  lab.wifi.drop(30_000);
-  await lab.until({ on: "net" });
-  const replies = [await lab.get("/1"), await lab.get("/2")];
+    lab.wifi.drop(30_000);
+    await lab.until({ on: "net" });
+    const replies = [await lab.get("/1"), await lab.get("/2")];
 
-  expect(replies.map(({ by }) => by).sort()).toEqual(["blue", "red"]);
-  expect(lab.logged({ on: "backend" })).toEqual([]);
-});
+    expect(replies.map(({ by }) => by).sort()).toEqual(["blue", "red"]);
+    expect(lab.logged({ on: "backend" })).toEqual([]);
+  },
+);
 
 scenario(
   "on a link that loses every tenth packet requests come late, and none is lost",
-  WEATHER,
+  SIMULATED_NETWORK,
   async lab => {
     lab.backend("red", { bodyBytes: 5_000 });
     lab.backend("blue", { bodyBytes: 5_000 });
@@ -103,7 +111,7 @@ scenario(
 
 scenario(
   "a link that is cut for 10 s delays a download, and changes no byte of it",
-  WEATHER,
+  SIMULATED_NETWORK,
   async lab => {
     const body = patterned(60_000);
     lab.backend("red", { body, bytesPerSecond: 30_000 });
@@ -123,7 +131,7 @@ scenario(
 
 scenario(
   "a backend that vanishes during a request costs 504, and the next request goes to another",
-  WEATHER,
+  SIMULATED_NETWORK,
   async lab => {
     const red = lab.backend("red", { latencyMs: 500 });
     lab.backend("blue");
@@ -144,7 +152,7 @@ scenario(
 
 scenario(
   "a client that vanishes without a FIN loses its slot after a timeout",
-  WEATHER,
+  SIMULATED_NETWORK,
   async lab => {
     lab.backend("red");
     const ghost = lab.client("laptop");
@@ -163,7 +171,7 @@ scenario(
 
 scenario(
   "a backend that loses its power in mid-reply cuts that reply, and is used again when it is back",
-  WEATHER,
+  SIMULATED_NETWORK,
   async lab => {
     const red = lab.backend("red", { bodyBytes: 50_000, bytesPerSecond: 10_000 });
     const client = lab.client();
@@ -188,7 +196,7 @@ scenario(
 
 scenario(
   "while one backend's network is jammed the others are served as before",
-  WEATHER,
+  SIMULATED_NETWORK,
   async lab => {
     lab.backend("jammed");
     lab.backend("free");
