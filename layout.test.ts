@@ -111,7 +111,8 @@ const TABLE: readonly Row[] = [
     runtime: (target, kind) =>
       kind === "backends" ||
       kind === "node" ||
-      /^firmware\/tools\/(columns|command-line)\.ts$/.test(target),
+      /^firmware\/tools\/(columns|command-line)\.ts$/.test(target) ||
+      target === "emulator/src/io/reset-socket.ts",
     types: () => false,
   },
   {

@@ -1,16 +1,6 @@
 import type { EventEmitter } from "node:events";
-import type { Duplex } from "node:stream";
 import type { Message } from "./http-reader.ts";
-
-/** Runs `task` once, `ms` milliseconds from now, unless the returned function is called first. */
-export interface Timing {
-  after(ms: number, task: () => void): () => void;
-}
-
-/** A connection of `node:net`, or of a network of its shape. */
-export interface BackendSocket extends Duplex {
-  resetAndDestroy(): unknown;
-}
+import type { Socket, Steps, Timing } from "./steps.ts";
 
 /** `node:net`, or anything of its shape. */
 export interface BackendNetwork {
@@ -25,15 +15,19 @@ export interface BackendListener extends EventEmitter {
 
 /** A connection, for behaviours. */
 export interface Connection {
-  readonly socket: BackendSocket;
+  readonly socket: Socket;
   /** The backend's name in its answers. */
   readonly name: string;
   /** Called with the bytes of a raw TCP client. */
   receive: (bytes: Buffer) => void;
+  /** What is done when the client has ended its sending side. */
+  finish: () => void;
   /** Adds steps after those that are still to be done. */
   play(steps: Steps): void;
   /** Further bytes are not HTTP: `receive` gets them. */
   upgrade(receive: (bytes: Buffer) => void): void;
+  /** Reads nothing more while much is to do, or to be read by the client. */
+  throttle(): void;
   /** Closes the connection unless a request comes within `keepAliveMs`. */
   idle(): void;
 }
@@ -46,19 +40,6 @@ export interface Stage {
   /** How long an idle connection is kept after an answer, in milliseconds; without it for ever. */
   readonly keepAliveMs?: number;
 }
-
-/** One action of a backend on a connection. */
-export type Step =
-  /** Sends bytes (one per character of a text), in pieces with `gapMs` between them if given. */
-  | { readonly send: string | Buffer; readonly pieceBytes?: number; readonly gapMs?: number }
-  /** Sends this many bytes as fast as the client reads. */
-  | { readonly pour: number }
-  | { readonly waitMs: number }
-  | { readonly close: "end" | "destroy" | "reset" }
-  /** Decides now: returns the next steps. */
-  | { readonly run: (connection: Connection) => Steps | undefined };
-
-export type Steps = readonly Step[];
 
 /**
  * How a backend treats its clients; anything absent is as `steady` does it. Steps are done after those that the

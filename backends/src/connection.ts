@@ -1,63 +1,40 @@
 import { METHODS } from "node:http";
-import type { BackendSocket, Behaviour, Connection, Stage, Step, Steps } from "./behaviour.ts";
+import type { Behaviour, Connection, Stage } from "./behaviour.ts";
 import { CONTINUE, nameItself, refuse } from "./http.ts";
 import { type Message, MessageReader } from "./http-reader.ts";
 import { echoLines } from "./lines.ts";
+import { type Socket, StepPlayer } from "./steps.ts";
 
 /** Limits of waiting steps and of bytes that the client has not read yet: beyond them no further request is read. */
 const STEPS_MAX = 64;
-const UNREAD_BYTES_MAX = 2 ** 20;
-
-/** The end of an answer. */
-export const IDLE: Step = {
-  run(connection) {
-    connection.idle();
-    return undefined;
-  },
-};
-
-/** Bytes of the pattern, made once. */
-const PIECE = Buffer.alloc(64 * 1024, "0123456789abcdef");
+const UNREAD_BYTES_MAX = 2 ** 18;
 
 /** Bytes of the longest method that Node's parser accepts, and of the blank after it. */
 const METHOD_BYTES_MAX = Math.max(...METHODS.map(({ length }) => length)) + 1;
 
 /** One connection of a backend: HTTP or raw TCP, served as the behaviour says. */
-export class ServedConnection implements Connection {
-  readonly socket: BackendSocket;
+export class ServedConnection extends StepPlayer implements Connection {
   readonly name: string;
   receive: (bytes: Buffer) => void = bytes => this.#sniff(bytes);
+  finish = () => this.play([{ close: "end" }]);
   #behaviour: Behaviour;
   #stage: Stage;
   /** The first bytes, until they show whether it is HTTP. */
   #first: Buffer | undefined = Buffer.alloc(0);
   #reader: MessageReader | undefined;
   #raw = false;
-  #steps: Step[] = [];
-  #busy = false;
-  /** Ends the wait of a step. */
-  #cancel: (() => void) | undefined;
   /** Cancels the timer of an idle connection. */
   #keep: (() => void) | undefined;
 
-  constructor(socket: BackendSocket, behaviour: Behaviour, stage: Stage) {
-    this.socket = socket;
+  constructor(socket: Socket, behaviour: Behaviour, stage: Stage) {
+    super(socket, stage.clock);
     this.name = stage.name;
     this.#behaviour = behaviour;
     this.#stage = stage;
     socket.on("data", (bytes: Buffer) => this.receive(bytes));
     socket.on("end", () => this.#ended());
-    socket.once("close", () => {
-      this.#steps = [];
-      this.#cancel?.();
-      this.#keep?.();
-    });
+    socket.once("close", () => this.#keep?.());
     behaviour.accepts?.(this);
-  }
-
-  play(steps: Steps): void {
-    this.#steps.push(...steps);
-    if (!this.#busy) this.#go();
   }
 
   upgrade(receive: (bytes: Buffer) => void): void {
@@ -69,9 +46,9 @@ export class ServedConnection implements Connection {
   }
 
   idle(): void {
-    const { clock, keepAliveMs } = this.#stage;
+    const { keepAliveMs } = this.#stage;
     if (keepAliveMs === undefined || this.#raw) return;
-    this.#keep ??= clock.after(keepAliveMs, () => this.socket.end());
+    this.#keep ??= this.clock.after(keepAliveMs, () => this.socket.end());
   }
 
   // The client's side
@@ -97,7 +74,7 @@ export class ServedConnection implements Connection {
     this.#raw = true;
     this.receive = () => {};
     if (this.#behaviour.talk) this.#behaviour.talk(this, first);
-    else echoLines(this.socket, first, this.#behaviour, this.#stage);
+    else echoLines(this, first, this.#behaviour.latencyMs);
   }
 
   #serveHttp(first: Buffer): void {
@@ -127,14 +104,18 @@ export class ServedConnection implements Connection {
 
   #request(request: Message): void {
     const { latencyMs } = this.#behaviour;
-    if (latencyMs !== undefined) this.#steps.push({ waitMs: latencyMs });
+    const idle = { run: () => void this.idle() };
     const answer = () => {
       const steps = (this.#behaviour.answer ?? nameItself)(request, this);
-      return steps.length === 0 ? steps : [...steps, IDLE];
+      return steps.length === 0 ? steps : [...steps, idle];
     };
-    this.play([{ run: answer }]);
+    this.play([...(latencyMs === undefined ? [] : [{ waitMs: latencyMs }]), { run: answer }]);
+    if (!this.#behaviour.strict) this.throttle();
+  }
+
+  throttle(): void {
     const { socket } = this;
-    if (this.#steps.length <= STEPS_MAX && socket.writableLength <= UNREAD_BYTES_MAX) return;
+    if (this.waiting <= STEPS_MAX && socket.writableLength <= UNREAD_BYTES_MAX) return;
     socket.pause();
     const resume = () => {
       socket.resume();
@@ -144,9 +125,8 @@ export class ServedConnection implements Connection {
       this.#notIdle();
       if (socket.writableNeedDrain) socket.once("drain", resume);
       else resume();
-      return undefined;
     };
-    this.play([{ run: wait }]);
+    this.play([{ run: () => void wait() }]);
   }
 
   #notIdle(): void {
@@ -159,59 +139,7 @@ export class ServedConnection implements Connection {
     if (this.#first !== undefined && this.#first.byteLength > 0) this.#talk(this.#first);
     this.#reader?.end();
     if (this.#behaviour.ended) this.#behaviour.ended(this);
-    else if (!this.#raw) this.play([{ close: "end" }]);
-  }
-
-  // The backend's side
-
-  #go(): void {
-    this.#busy = true;
-    for (;;) {
-      const step = this.#steps.shift();
-      if (step === undefined) break;
-      if ("run" in step) this.#steps.unshift(...(step.run(this) ?? []));
-      else if ("close" in step) this.#close(step.close);
-      else if ("waitMs" in step) {
-        this.#cancel = this.#stage.clock.after(step.waitMs, () => this.#go());
-        return;
-      } else if ("send" in step) this.#send(step);
-      else if (this.#isPouring(step.pour)) return;
-    }
-    this.#busy = false;
-  }
-
-  #send({
-    send,
-    pieceBytes = Number.POSITIVE_INFINITY,
-    gapMs = 0,
-  }: Extract<Step, { send: unknown }>): void {
-    if (!this.socket.writable) return;
-    const bytes = typeof send === "string" ? Buffer.from(send, "latin1") : send;
-    if (bytes.byteLength > 0) this.socket.write(bytes.subarray(0, pieceBytes));
-    if (bytes.byteLength <= pieceBytes) return;
-    const rest = { send: bytes.subarray(pieceBytes), pieceBytes, gapMs };
-    this.#steps.unshift(...(gapMs > 0 ? [{ waitMs: gapMs }, rest] : [rest]));
-  }
-
-  /** False when all of it is sent, or its client is gone. */
-  #isPouring(bytes: number): boolean {
-    for (let left = bytes; left > 0 && this.socket.writable; ) {
-      const piece = left < PIECE.byteLength ? PIECE.subarray(0, left) : PIECE;
-      left -= piece.byteLength;
-      if (this.socket.write(piece)) continue;
-      this.socket.once("drain", () => {
-        this.#steps.unshift({ pour: left });
-        this.#go();
-      });
-      return true;
-    }
-    return false;
-  }
-
-  #close(how: "end" | "destroy" | "reset"): void {
-    if (how === "end") this.socket.end();
-    else if (how === "destroy") this.socket.destroy();
-    else this.socket.resetAndDestroy();
+    else this.finish();
   }
 }
 

@@ -1,5 +1,6 @@
-import type { Connection, Steps } from "./behaviour.ts";
+import type { Connection } from "./behaviour.ts";
 import type { Message } from "./http-reader.ts";
+import type { Steps } from "./steps.ts";
 
 /** Maximum bytes of one answer, so that a request for too many by mistake does not take days. */
 export const BYTES_MAX = 2 ** 30;

@@ -1,5 +1,5 @@
-import { Transform } from "node:stream";
-import type { BackendSocket, Behaviour, Stage } from "./behaviour.ts";
+import type { Connection } from "./behaviour.ts";
+import type { Step } from "./steps.ts";
 
 /** Bytes of a line that are kept until its end arrives; a longer one is echoed in pieces. */
 const LINE_BYTES_MAX = 64 * 1024;
@@ -7,57 +7,41 @@ const LINE_BYTES_MAX = 64 * 1024;
 const LF = 10;
 
 /**
- * The raw TCP side of a backend: echoes each line with the backend's name before it. A last line without LF
- * gets one. `head` is what has arrived already.
+ * The raw TCP side of a backend: echoes each line with the backend's name before it, after a pause if there is
+ * one. A last line without LF gets one.
  */
-export function echoLines(
-  socket: BackendSocket,
-  head: Buffer,
-  { latencyMs }: Behaviour,
-  { name, clock }: Stage,
-): void {
-  const tag = Buffer.from(`${name}: `);
-  let rest = Buffer.alloc(0);
-  let cancel: (() => void) | undefined;
-
-  /** Sends `lines`, each after its pause; nothing more is read until `done`. */
-  const say = (lines: Buffer[], done: () => void): void => {
-    if (lines.length === 0) {
-      done();
-      return;
-    }
-    if (latencyMs === undefined) {
-      echo.push(Buffer.concat(lines));
-      done();
-      return;
-    }
-    cancel = clock.after(latencyMs, () => {
-      echo.push(lines.shift());
-      say(lines, done);
-    });
-  };
+export function echoLines(connection: Connection, first: Buffer, pauseMs?: number): void {
+  const tag = Buffer.from(`${connection.name}: `);
+  let rest: Buffer = Buffer.alloc(0);
   const tagged = (line: Buffer, end = "") => Buffer.concat([tag, line, Buffer.from(end)]);
+  const echo = (lines: readonly Buffer[]) => {
+    if (pauseMs === undefined) connection.play([{ send: Buffer.concat(lines) }]);
+    else connection.play([late(lines, pauseMs)]);
+  };
+  connection.receive = bytes => {
+    let text = rest.byteLength > 0 ? Buffer.concat([rest, bytes]) : bytes;
+    const lines: Buffer[] = [];
+    for (let end = text.indexOf(LF); end >= 0; end = text.indexOf(LF)) {
+      lines.push(tagged(text.subarray(0, end + 1)));
+      text = text.subarray(end + 1);
+    }
+    if (text.byteLength > LINE_BYTES_MAX) {
+      lines.push(tagged(text, "\n"));
+      text = Buffer.alloc(0);
+    }
+    rest = text;
+    echo(lines);
+    connection.throttle();
+  };
+  connection.finish = () => {
+    if (rest.byteLength > 0) echo([tagged(rest, "\n")]);
+    connection.play([{ close: "end" }]);
+  };
+  connection.receive(first);
+}
 
-  const echo = new Transform({
-    transform(piece: Buffer, _encoding, done) {
-      let text = rest.byteLength > 0 ? Buffer.concat([rest, piece]) : piece;
-      const lines: Buffer[] = [];
-      for (let end = text.indexOf(LF); end >= 0; end = text.indexOf(LF)) {
-        lines.push(tagged(text.subarray(0, end + 1)));
-        text = text.subarray(end + 1);
-      }
-      if (text.byteLength > LINE_BYTES_MAX) {
-        lines.push(tagged(text, "\n"));
-        text = Buffer.alloc(0);
-      }
-      rest = Buffer.from(text);
-      say(lines, done);
-    },
-    flush(done) {
-      say(rest.byteLength > 0 ? [tagged(rest, "\n")] : [], done);
-    },
-  });
-  socket.once("close", () => cancel?.());
-  echo.write(head);
-  socket.pipe(echo).pipe(socket);
+/** Lines, each after its pause. */
+function late(lines: readonly Buffer[], pauseMs: number, at = 0): Step {
+  const next = () => [{ waitMs: pauseMs }, { send: lines[at] }, late(lines, pauseMs, at + 1)];
+  return { run: () => (at < lines.length ? next() : []) };
 }

@@ -1,6 +1,7 @@
-import type { Behaviour, Connection, Step, Steps } from "./behaviour.ts";
+import type { Behaviour, Connection } from "./behaviour.ts";
 import { CONTINUE, chunked } from "./http.ts";
 import type { Message } from "./http-reader.ts";
+import type { Step, Steps } from "./steps.ts";
 
 /** How a backend treats its clients, as data. By default it answers at once and echoes raw TCP. */
 export interface Script {
@@ -69,7 +70,7 @@ export function scripted(script: Script, events: ScriptEvents): Behaviour {
     answer(request, connection) {
       events.requested(request);
       const [protocol] = upgrades ? request.all("upgrade") : [];
-      if (protocol !== undefined) return switchTo(protocol, events);
+      if (protocol !== undefined) return switchTo(protocol, connection, events);
       return early ? [] : answerOf(script, request, connection, events);
     },
     broken(why) {
@@ -91,10 +92,10 @@ export function scripted(script: Script, events: ScriptEvents): Behaviour {
   };
 }
 
-function switchTo(protocol: string, events: ScriptEvents): Steps {
+function switchTo(protocol: string, connection: Connection, events: ScriptEvents): Steps {
   const head = `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n\r\n`;
-  const run = (connection: Connection) => {
-    const { socket } = connection;
+  const { socket } = connection;
+  const run = () => {
     let echoed = false;
     connection.upgrade(bytes => {
       events.received(bytes);
@@ -110,7 +111,7 @@ function switchTo(protocol: string, events: ScriptEvents): Steps {
 function answerOf(
   script: Script,
   request: Message,
-  { name }: Connection,
+  { name, socket }: Connection,
   events: ScriptEvents,
 ): Steps {
   const { status = 200, headers = {}, framing = "length" } = script;
@@ -129,7 +130,7 @@ function answerOf(
 
   const steps: Step[] = latencyMs === undefined ? [] : [{ waitMs: latencyMs }];
   if (diesAfterBytes !== undefined) {
-    const run = ({ socket }: Connection) => {
+    const run = () => {
       const bytes = Buffer.from(head + body.slice(0, diesAfterBytes), "latin1");
       socket.write(bytes, () => events.dies());
       return undefined;

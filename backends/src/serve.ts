@@ -1,12 +1,7 @@
 import net, { type AddressInfo } from "node:net";
-import type {
-  BackendListener,
-  BackendNetwork,
-  BackendSocket,
-  Behaviour,
-  Timing,
-} from "./behaviour.ts";
+import type { BackendListener, BackendNetwork, Behaviour } from "./behaviour.ts";
 import { ServedConnection } from "./connection.ts";
+import type { Socket, Timing } from "./steps.ts";
 
 /** Idle connections are closed after this time, as in Node's HTTP server. */
 const KEEP_ALIVE_MS = 5_000;
@@ -23,14 +18,14 @@ export class Server {
   /** All connections so far, also those without a byte. */
   connectionsTotal = 0;
   /** Current connections. */
-  readonly sockets = new Set<BackendSocket>();
+  readonly sockets = new Set<Socket>();
   #network: BackendNetwork;
-  #accept: (socket: BackendSocket) => void;
+  #accept: (socket: Socket) => void;
   #listener: BackendListener | undefined;
   #port = 0;
 
   /** `accept` is called with each connection. */
-  constructor(network: BackendNetwork, accept: (socket: BackendSocket) => void) {
+  constructor(network: BackendNetwork, accept: (socket: Socket) => void) {
     this.#network = network;
     this.#accept = accept;
   }
@@ -47,7 +42,7 @@ export class Server {
   /** Rejects with the error of `listen`, such as EADDRINUSE. Port 0 is any free port. */
   listen(port: number, host?: string): Promise<void> {
     const listener = this.#network.createServer({ allowHalfOpen: true, noDelay: true });
-    listener.on("connection", (socket: BackendSocket) => {
+    listener.on("connection", (socket: Socket) => {
       this.connectionsTotal++;
       this.sockets.add(socket);
       socket.once("close", () => this.sockets.delete(socket));

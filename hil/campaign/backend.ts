@@ -1,7 +1,8 @@
 import type { MockSocket } from "net-mock-socket";
-import type { Behaviour, Connection, Step, Steps } from "../../backends/src/behaviour.ts";
-import { IDLE, ServedConnection } from "../../backends/src/connection.ts";
+import type { Behaviour, Connection } from "../../backends/src/behaviour.ts";
+import { ServedConnection } from "../../backends/src/connection.ts";
 import type { Message } from "../../backends/src/http-reader.ts";
+import type { Step, Steps } from "../../backends/src/steps.ts";
 import { bytesOf, StreamCheck } from "./bytes.ts";
 import { type Observations, type RawArrival, streamsOf } from "./observations.ts";
 import type { BackendPart, Mode, PlannedRequest } from "./plan.ts";
@@ -74,12 +75,15 @@ function behaviourOf(seen: Observations, part: BackendPart): Behaviour {
       const right = from === client.address && others.length === 0;
       seen.expect(right, "a request came with another client's address");
       if (request.mode !== "early") return [];
-      return [...answer(seen, request, path, "length", connection), IDLE];
+      const steps = answer(seen, request, path, "length", connection);
+      return [...steps, { run: () => void connection.idle() }];
     },
     answer(message, connection) {
       const path = pathOf(message);
       open = undefined;
-      if (message.all("upgrade").length > 0) return upgrade(seen, part, Number(path.slice(1)));
+      if (message.all("upgrade").length > 0) {
+        return upgrade(seen, part, connection, Number(path.slice(1)));
+      }
       const planned = seen.planned(path);
       if (planned === undefined) {
         // A health check.
@@ -125,9 +129,9 @@ function pathOf({ line }: Message): string {
   return line.split(" ")[1];
 }
 
-function upgrade(seen: Observations, part: BackendPart, id: number): Steps {
+function upgrade(seen: Observations, part: BackendPart, connection: Connection, id: number): Steps {
   const head = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: potato\r\n\r\n";
-  const run = (connection: Connection) => {
+  const run = () => {
     const arrival = serveRaw(seen, part, connection, id);
     connection.upgrade(bytes => arrival?.received.feed(bytes));
     return undefined;

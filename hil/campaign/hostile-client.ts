@@ -1,5 +1,6 @@
 import type { MockSocket } from "net-mock-socket";
 import { MessageReader } from "../../backends/src/http-reader.ts";
+import { type Step, StepPlayer } from "../../backends/src/steps.ts";
 import { MALFORMED } from "./malformed.ts";
 import type { ClientObservation, Observations } from "./observations.ts";
 import type { HostileClient } from "./plan.ts";
@@ -14,7 +15,7 @@ export function playHostile(
   part: HostileClient,
   socket: MockSocket,
 ): void {
-  const { clock } = seen.lab;
+  const player = new StepPlayer(socket, seen.lab.clock);
   const reader = new MessageReader(
     "response",
     () => {},
@@ -28,14 +29,11 @@ export function playHostile(
   if (part.does === "silent") return;
   observed.requestsSent = 1;
   if (part.does === "malformed") {
-    socket.write(MALFORMED[part.which].bytes);
+    player.play([{ send: MALFORMED[part.which].bytes }]);
     return;
   }
-  socket.write("GET /slow HTTP/1.1\r\nHost: x\r\nX-Slow: ");
-  const next = () => {
-    if (!socket.writable) return;
-    socket.write("s");
-    clock.after(LORIS_MS, next);
+  const drip: Step = {
+    run: () => (socket.writable ? [{ send: "s" }, { waitMs: LORIS_MS }, drip] : []),
   };
-  next();
+  player.play([{ send: "GET /slow HTTP/1.1\r\nHost: x\r\nX-Slow: " }, drip]);
 }

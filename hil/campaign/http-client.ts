@@ -1,5 +1,6 @@
 import type { MockSocket } from "net-mock-socket";
 import { type Message, MessageReader } from "../../backends/src/http-reader.ts";
+import { StepPlayer } from "../../backends/src/steps.ts";
 import { bytesOf, StreamCheck } from "./bytes.ts";
 import {
   type Answer,
@@ -8,7 +9,7 @@ import {
   pathOf,
   streamsOf,
 } from "./observations.ts";
-import { read, write } from "./paced-stream.ts";
+import { read } from "./paced-stream.ts";
 import type { HttpClient, PlannedRequest } from "./plan.ts";
 
 /** Sends its requests, some pipelined, and checks that each answer belongs to its request. */
@@ -19,6 +20,7 @@ export function playHttp(
   socket: MockSocket,
 ): void {
   const { lab } = seen;
+  const player = new StepPlayer(socket, lab.clock);
   let answered = 0;
   let sending = false;
   let open: { message: Message; answer: Answer } | undefined;
@@ -76,15 +78,19 @@ export function playHttp(
     sending = true;
     const index = observed.requestsSent;
     const request = part.requests[index];
-    lab.clock.after(request.pauseMs, () => {
+    const sent = () => {
       if (!socket.writable) return;
+      sending = false;
+      goOn();
+    };
+    const send = () => {
+      if (!socket.writable) return [];
       observed.requestsSent++;
       reader.expects(request.method);
-      write(lab, socket, bytesOfRequest(part, index, request), part.writing, () => {
-        sending = false;
-        goOn();
-      });
-    });
+      const bytes = bytesOfRequest(part, index, request);
+      return [{ send: bytes, ...part.writing }, { run: () => void sent() }];
+    };
+    player.play([{ waitMs: request.pauseMs }, { run: send }]);
   };
 
   read(lab, socket, part.reading, bytes => {

@@ -1,8 +1,9 @@
 import type { MockSocket } from "net-mock-socket";
+import { StepPlayer, type Steps } from "../../backends/src/steps.ts";
 import { BEHIND_KEYWORD } from "./backend.ts";
 import { bytesOf } from "./bytes.ts";
 import type { ClientObservation, Observations } from "./observations.ts";
-import { read, write } from "./paced-stream.ts";
+import { read } from "./paced-stream.ts";
 import type { RawClient } from "./plan.ts";
 
 /** Pause in the middle of the first word, which looks like a method until there: `PO`. */
@@ -16,6 +17,7 @@ export function playRaw(
   socket: MockSocket,
 ): void {
   const { lab } = seen;
+  const player = new StepPlayer(socket, lab.clock);
   const received = observed.received!;
   const ends = seen.endsOf(part);
   let sent = false;
@@ -24,14 +26,17 @@ export function playRaw(
     const leavesEarly = ends === "hasty" ? sent : ends === "client" && observed.served;
     if (leavesEarly && socket.writable) socket.end();
   };
-  const upload = () => {
-    const stream = bytesOf(part.id * 32, 0, part.upBytes);
-    const tail = ends === "keyword" ? Buffer.from(`END${BEHIND_KEYWORD}`) : Buffer.alloc(0);
-    write(lab, socket, Buffer.concat([stream, tail]), part.writing, () => {
-      sent = true;
-      look();
-    });
+  const done = () => {
+    if (!socket.writable) return;
+    sent = true;
+    look();
   };
+  const stream = bytesOf(part.id * 32, 0, part.upBytes);
+  const tail = ends === "keyword" ? Buffer.from(`END${BEHIND_KEYWORD}`) : Buffer.alloc(0);
+  const upload: Steps = [
+    { send: Buffer.concat([stream, tail]), ...part.writing },
+    { run: () => void done() },
+  ];
   const receive = (bytes: Buffer) => {
     received.feed(bytes);
     seen.expect(received.correct, "a raw client read bytes that no backend sent");
@@ -54,7 +59,7 @@ export function playRaw(
       head = undefined;
       if (status === 101) {
         if (rest.byteLength > 0) receive(rest);
-        upload();
+        player.play(upload);
       } else {
         socket.removeAllListeners("data");
         socket.resume();
@@ -66,23 +71,14 @@ export function playRaw(
       if (head !== undefined) socket.end();
     });
     observed.requestsSent = 1;
-    socket.write(
-      `GET /${part.id} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: potato\r\n\r\n`,
-    );
+    const request = `GET /${part.id} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: potato\r\n\r\n`;
+    player.play([{ send: request }]);
     return;
   }
 
   read(lab, socket, part.reading, receive);
   const header = `POT ${part.id}\n`;
-  if (part.id % 5 > 0) {
-    socket.write(header);
-    upload();
-    return;
-  }
-  socket.write(header.slice(0, 2));
-  lab.clock.after(HESITATION_MS, () => {
-    if (!socket.writable) return;
-    socket.write(header.slice(2));
-    upload();
-  });
+  const hesitates = part.id % 5 === 0;
+  if (hesitates) player.play([{ send: header.slice(0, 2) }, { waitMs: HESITATION_MS }]);
+  player.play([{ send: hesitates ? header.slice(2) : header }, ...upload]);
 }

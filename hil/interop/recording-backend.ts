@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import type { Behaviour, Steps } from "../../backends/src/behaviour.ts";
+import type { Behaviour } from "../../backends/src/behaviour.ts";
 import { reply } from "../../backends/src/http.ts";
 import type { Message } from "../../backends/src/http-reader.ts";
 import { type Server, serve } from "../../backends/src/serve.ts";
+import type { Steps } from "../../backends/src/steps.ts";
 
 /** A request as a strict backend understood it. */
 export interface Seen {

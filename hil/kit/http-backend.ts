@@ -1,8 +1,8 @@
 import type { MockSocket } from "net-mock-socket";
-import type { Steps } from "../../backends/src/behaviour.ts";
 import { ServedConnection } from "../../backends/src/connection.ts";
 import { reply } from "../../backends/src/http.ts";
 import type { Message } from "../../backends/src/http-reader.ts";
+import type { Steps } from "../../backends/src/steps.ts";
 
 /** What a backend does with a request: gives the bytes of its answer, or sees to it by itself. */
 export type Answerer = (request: Message, socket: MockSocket) => string | Buffer | undefined;

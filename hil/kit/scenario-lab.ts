@@ -1,7 +1,7 @@
+import { Client, type Reply, type RequestOptions } from "../../backends/src/client.ts";
 import type { Status } from "../../firmware/src/admin/status.ts";
 import type { Config } from "../../firmware/src/config/settings.ts";
 import type { LogLine } from "../../firmware/tools/log-line.ts";
-import { Client, type Reply, type RequestOptions } from "./client.ts";
 import { disagreements, type Visit } from "./cross-check.ts";
 import { CLIENT_SESSIONS_MAX } from "./emulated-lab.ts";
 import type { Journal, Wanted } from "./journal.ts";
@@ -83,12 +83,14 @@ export class ScenarioLab {
 
   /** A client with its own connection, on this host where the target has several. */
   client(host = "client"): Client {
+    const { net, address } = this.#testBed.computer(host);
     const client = new Client({
       name: `${host} ${this.#clients.length + 1}`,
-      computer: this.#testBed.computer(host),
+      net,
+      address,
       clock: this.#testBed.clock,
       journal: this.#journal,
-      proxyAddress: () => this.#testBed.proxyAddress,
+      server: () => this.#testBed.proxyAddress,
     });
     this.#clients.push(client);
     return client;

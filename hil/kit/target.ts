@@ -1,7 +1,7 @@
 import type { Network } from "net-mock-socket";
 import type { BackendNetwork } from "../../backends/src/behaviour.ts";
+import type { ClientNetwork } from "../../backends/src/client.ts";
 import type { Clock } from "../../emulator/src/clock.ts";
-import type { WireSocket } from "../../emulator/src/io/wire.ts";
 import type { ReservedPort } from "../../emulator/src/reserved-port.ts";
 import type { Status } from "../../firmware/src/admin/status.ts";
 
@@ -40,14 +40,7 @@ export interface GatewayDocument {
 /** A computer that plays clients or a backend. */
 export interface Computer {
   /** `node:net`, or anything of its shape. */
-  readonly net: {
-    connect(options: {
-      host: string;
-      port: number;
-      allowHalfOpen: boolean;
-      noDelay: boolean;
-    }): WireSocket;
-  } & BackendNetwork;
+  readonly net: ClientNetwork & BackendNetwork;
   /** Its IPv4 address, as the board sees it. */
   readonly address: string;
   /** The port of a backend on it: connections to it are refused while the backend does not listen. */

@@ -1,6 +1,6 @@
-import { type Host, type MockSocket, seeded } from "net-mock-socket";
+import { type Host, seeded } from "net-mock-socket";
+import { Client } from "../../backends/src/client.ts";
 import { reply } from "../../backends/src/http.ts";
-import { MessageReader } from "../../backends/src/http-reader.ts";
 import { STRATEGIES } from "../../firmware/src/balancer/strategies.ts";
 import { type StrategyName, UNWEIGHTED } from "../../firmware/src/config/settings.ts";
 import { type BackendSettings, EmulatedLab } from "../kit/emulated-lab.ts";
@@ -66,7 +66,7 @@ export async function play(
     lab.clock.after(atMs, () => machines.get(backend)!.apply(what));
   }
   const clients = new Clients(lab, beginMs, seeded(seed + 1));
-  arrivals(lab, experiment, seeded(seed), () => clients.request());
+  arrivals(lab, experiment, seeded(seed), () => void clients.request());
   await lab.clock.run({ ms: experiment.durationMs + AFTERMATH_MS });
   clients.close();
   await lab.settle();
@@ -151,8 +151,6 @@ class Machine {
   }
 }
 
-const GET = Buffer.from("GET / HTTP/1.1\r\nHost: lab\r\n\r\n");
-
 /** Clients that keep idle connections for their next request. */
 class Clients {
   readonly samples: Sample[] = [];
@@ -160,7 +158,7 @@ class Clients {
   #beginMs: number;
   #random: () => number;
   #hosts: Host[];
-  #idle: ClientConnection[] = [];
+  #idle: Client[] = [];
 
   constructor(lab: EmulatedLab, beginMs: number, random: () => number) {
     this.#lab = lab;
@@ -170,73 +168,29 @@ class Clients {
   }
 
   /** A random client sends a request, on its idle connection or on a new one. */
-  request(): void {
+  async request(): Promise<void> {
+    const { clock } = this.#lab;
     const host = this.#hosts[Math.floor(this.#random() * CLIENTS)];
-    const place = this.#idle.findIndex(connection => connection.host === host);
-    const connection = place < 0 ? this.#connect(host) : this.#idle.splice(place, 1)[0];
-    this.#ask(connection, this.#lab.clock.now());
-  }
-
-  #ask(connection: ClientConnection, sentAtMs: number): void {
-    connection.ask((status, backend) => {
-      if (status === 0 && connection.requests > 1) {
-        // The board closed the idle connection meanwhile: the request is sent again, as browsers do.
-        this.#ask(this.#connect(connection.host), sentAtMs);
-        return;
-      }
-      const ms = this.#lab.clock.now() - sentAtMs;
-      this.samples.push({ sentMs: sentAtMs - this.#beginMs, ms, status, backend });
-      if (connection.open) this.#idle.push(connection);
+    const sentMs = clock.now();
+    this.#idle = this.#idle.filter(({ isOpen }) => isOpen);
+    const place = this.#idle.findIndex(({ name }) => name === host.name);
+    const client = place < 0 ? this.#newClient(host) : this.#idle.splice(place, 1)[0];
+    const { status = 0, body, cutShort } = await client.ask("/");
+    this.samples.push({
+      sentMs: sentMs - this.#beginMs,
+      ms: clock.now() - sentMs,
+      status: cutShort ? 0 : status,
+      backend: status === 200 && !cutShort ? body : undefined,
     });
+    this.#idle.push(client);
   }
 
   close(): void {
-    for (const { socket } of this.#idle) socket.destroy();
+    for (const client of this.#idle) client.leave();
   }
 
-  #connect(host: Host): ClientConnection {
-    const connection = new ClientConnection(host, this.#lab.connect({ host }));
-    connection.socket.once("close", () => {
-      this.#idle = this.#idle.filter(other => other !== connection);
-    });
-    return connection;
-  }
-}
-
-/** One connection of a client. */
-class ClientConnection {
-  readonly host: Host;
-  readonly socket: MockSocket;
-  /** Requests that were sent on it. */
-  requests = 0;
-  #answered: ((status: number, backend: string | undefined) => void) | undefined;
-
-  constructor(host: Host, socket: MockSocket) {
-    this.host = host;
-    this.socket = socket;
-    const reader = new MessageReader("response", ({ line, body }) => {
-      const status = Number(line.slice(9, 12));
-      this.#settle(status, status === 200 ? body.toString("latin1") : undefined);
-    });
-    reader.expects("GET");
-    socket.on("data", (bytes: Buffer) => reader.feed(bytes));
-    socket.on("error", () => {}); // `close` follows
-    socket.on("close", () => this.#settle(0, undefined));
-  }
-
-  get open(): boolean {
-    return !this.socket.destroyed && !this.socket.readableEnded;
-  }
-
-  ask(answered: (status: number, backend: string | undefined) => void): void {
-    this.requests++;
-    this.#answered = answered;
-    this.socket.write(GET);
-  }
-
-  #settle(status: number, backend: string | undefined): void {
-    const answered = this.#answered;
-    this.#answered = undefined;
-    answered?.(status, backend);
+  #newClient(host: Host): Client {
+    const server = () => ({ host: "board", port: 80 });
+    return new Client({ name: host.name, net: host, clock: this.#lab.clock, server });
   }
 }

@@ -1,6 +1,6 @@
 import { expect } from "expect";
+import type { Client } from "../../backends/src/client.ts";
 import { patterned } from "../../backends/src/scripted.ts";
-import type { Client } from "../kit/client.ts";
 import { scenario } from "../kit/scenario.ts";
 
 /** How long lwIP remembers a connection that the board closed first: 2 x CONFIG_LWIP_TCP_MSL. */

@@ -1,6 +1,6 @@
 import { expect } from "expect";
+import type { Client } from "../../backends/src/client.ts";
 import { patterned } from "../../backends/src/scripted.ts";
-import type { Client } from "../kit/client.ts";
 import { scenario } from "../kit/scenario.ts";
 
 const SIMULATED_NETWORK = { needs: ["simulated-network"] } as const;

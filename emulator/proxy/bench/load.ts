@@ -3,7 +3,8 @@ import { performance } from "node:perf_hooks";
 
 /**
  * Closed-loop load: each connection asks, waits for the whole answer, and asks again, until the time
- * is over. An answer that is not a 200 of the length it announces is an error, not a result.
+ * is over. An answer that is not a 200 of the length it announces is an error, not a result. Not the client of
+ * `backends/`, whose HTTP reader would be measured with the proxies.
  */
 
 export interface Load {

@@ -1,6 +1,7 @@
-import type { Behaviour, Steps } from "../../../backends/src/behaviour.ts";
+import type { Behaviour } from "../../../backends/src/behaviour.ts";
 import { reply } from "../../../backends/src/http.ts";
 import { backend, type Server } from "../../../backends/src/serve.ts";
+import type { Steps } from "../../../backends/src/steps.ts";
 import { resetSocket } from "../../src/io/reset-socket.ts";
 
 /**

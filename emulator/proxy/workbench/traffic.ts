@@ -1,5 +1,6 @@
-import http from "node:http";
 import net from "node:net";
+import { Client } from "../../../backends/src/client.ts";
+import { RealClock } from "../../src/clock.ts";
 
 export const PROTOCOLS = ["http", "tcp"] as const;
 export const MODES = ["rate", "clients"] as const;
@@ -33,6 +34,8 @@ const REST_AFTER_FAILURE_MS = 500;
 /** Longest wait for an answer; the board's own patience is 30 s. */
 const ANSWER_TIMEOUT_MS = 35_000;
 
+const CLOCK = new RealClock();
+
 /** How often a generator with a rate counts what is due. */
 const TICK_MS = 20;
 
@@ -63,10 +66,10 @@ export class Generator {
   readonly id: number;
   readonly wish: TrafficWish;
   #listener: ListenerAddress;
-  #agent: http.Agent;
   #timers = new Set<NodeJS.Timeout>();
-  /** Requests and connections under way. */
-  #open = new Set<{ destroy(): unknown }>();
+  #clients = new Set<Client>();
+  /** Those of them that wait for the next request. */
+  #idle: Client[] = [];
   #requestsMax: number;
   #begun = 0;
   #answers = 0;
@@ -80,7 +83,6 @@ export class Generator {
     this.wish = wish;
     this.#listener = listener;
     this.#requestsMax = limits.requestsMax;
-    this.#agent = new http.Agent({ keepAlive: true, maxSockets: IN_FLIGHT_MAX });
     const { durationMaxMs } = limits;
     this.#later(durationMaxMs, () => this.end(`after ${durationMaxMs / 60_000} minutes`));
     if (wish.mode === "rate") this.#keepPace();
@@ -108,8 +110,7 @@ export class Generator {
     this.#ended = why;
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
-    this.#agent.destroy();
-    for (const one of this.#open) one.destroy();
+    for (const client of this.#clients) client.leave();
   }
 
   /** What is due by now, at any pace of the computer's timers; what is too much is not made up for. */
@@ -149,52 +150,48 @@ export class Generator {
     return failure === undefined;
   }
 
-  #ask(number: number, again = false): Promise<string | undefined> {
-    return new Promise(resolve => {
-      const request = http.get({
-        ...this.#listener,
-        agent: again ? false : this.#agent,
-        path: `/potato/${number}`,
-        timeout: ANSWER_TIMEOUT_MS,
-      });
-      this.#open.add(request);
-      request.once("close", () => this.#open.delete(request));
-      request.on("response", response => {
-        const { statusCode = 0 } = response;
-        response.resume();
-        response.once("end", () => resolve(statusCode >= 500 ? `${statusCode}` : undefined));
-        response.once("error", () => resolve("cut off"));
-      });
-      request.on("timeout", () => request.destroy(new Error("no answer")));
-      request.once("error", (error: NodeJS.ErrnoException) => {
-        // The board had just closed the idle connection: like a browser, send the request again on a new one.
-        if (request.reusedSocket && error.code === "ECONNRESET" && !again && !this.ended) {
-          resolve(this.#ask(number, true));
-        } else resolve(error.code ?? error.message);
-      });
-    });
+  /** A request on a kept connection, or on a new one; why it failed. */
+  async #ask(number: number): Promise<string | undefined> {
+    const client = this.#idle.pop() ?? this.#newClient();
+    const { host, port } = this.#listener;
+    try {
+      const headers = { Host: `${host}:${port}` };
+      const { status, cutShort } = await client.ask(`/potato/${number}`, { headers });
+      if (cutShort) return client.error ?? "cut off";
+      return Number(status) >= 500 ? `${status}` : undefined;
+    } catch {
+      client.leave();
+      return "no HTTP";
+    } finally {
+      this.#idle.push(client);
+    }
   }
 
-  #talk(number: number): Promise<string | undefined> {
-    return new Promise(resolve => {
-      const socket = net.connect(this.#listener);
-      this.#open.add(socket);
-      let failure: string | undefined = "cut off";
-      socket.setTimeout(ANSWER_TIMEOUT_MS, () => socket.destroy(new Error("no answer")));
-      socket.write(`potato ${number}\n`);
-      socket.on("data", piece => {
-        if (!piece.includes("\n")) return;
-        failure = undefined;
-        socket.end();
-      });
-      socket.on("error", (error: NodeJS.ErrnoException) => {
-        failure = error.code ?? error.message;
-      });
-      socket.once("close", () => {
-        this.#open.delete(socket);
-        resolve(failure);
-      });
+  /** A line and its echo on a connection of its own; why it failed. */
+  async #talk(number: number): Promise<string | undefined> {
+    const client = this.#newClient();
+    client.send(`potato ${number}\n`);
+    const isAnswered = await client.receive("\n").then(
+      () => true,
+      () => false,
+    );
+    if (isAnswered) client.end();
+    const { error } = await client.closed();
+    this.#clients.delete(client);
+    return isAnswered ? error : (error ?? "cut off");
+  }
+
+  #newClient(): Client {
+    const client = new Client({
+      name: "client",
+      net,
+      clock: CLOCK,
+      server: () => this.#listener,
+      patienceMs: ANSWER_TIMEOUT_MS,
+      forgetful: true,
     });
+    this.#clients.add(client);
+    return client;
   }
 
   #later(ms: number, task: () => void): void {
