@@ -220,12 +220,11 @@ export class RunningConfig {
     return { done: `accepted for the next start: ${lack}` };
   }
 
-  /** Drops the document for the next start, if there is one; returns a text about it for the outcome. */
+  /** Drops the document for the next start, if there is one; returns the outcome's text about it. */
   #dropNext(): string {
     if (this.#next === undefined) return "";
     const error = this.#parts.configStore?.saveNext(undefined);
-    if (error !== undefined)
-      return `; the one for the next start stays: writing to flash failed: ${error}`;
+    if (error !== undefined) return `; flash keeps the one for the next start: ${error}`;
     this.#next = undefined;
     return "; the configuration for the next start is dropped";
   }

@@ -210,9 +210,7 @@ test("a document for the next start that flash does not erase stays, and the ans
   const later = runtime.configure({ ...runtime.document, listeners: ports });
   expect(later).toMatchObject({ done: expect.stringMatching(/^accepted for the next start: /) });
   expect(runtime.setKey("retries", 1)).toMatchObject({
-    done: expect.stringMatching(
-      /; the one for the next start stays: writing to flash failed: Error: ESP_/,
-    ),
+    done: expect.stringMatching(/; flash keeps the one for the next start: Error: ESP_/),
   });
   expect(runtime.running.next).toMatchObject({ listeners: ports });
 });

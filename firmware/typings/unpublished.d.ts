@@ -1,4 +1,4 @@
-// Modules that the SDK's build makes, or that the published typings lack. They are used only when types are checked
+// Modules that the SDK's build makes, or that npm's typings of the SDK lack. They are used only when types are checked
 // without an SDK, and must not be narrower than the SDK's own.
 
 declare module "embedded:storage/key-value" {
