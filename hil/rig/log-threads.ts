@@ -37,18 +37,41 @@ interface OpenThread extends Thread {
   configuredMs?: number;
 }
 
-interface Told {
+interface TimedLine {
   readonly ms: number;
   readonly line: LogLine;
 }
 
+/** The start of a configuration, which each scenario has one of. */
+interface Configured {
+  readonly ms: number;
+  /** By the board's own clock, and in which of its boots. */
+  readonly boardMs: number;
+  readonly boot: number;
+}
+
+/** The log of a whole run. */
+interface RunLog {
+  readonly sessions: readonly OpenThread[];
+  /** Lines of no session. */
+  readonly others: readonly TimedLine[];
+  readonly configured: readonly Configured[];
+}
+
 /** The threads of each scenario of a run, in the order in which they began. */
 export function logOf(moments: readonly Moment[]): (result: ScenarioResult) => Thread[] {
+  const log = runLogOf(moments);
+  return ({ atMs, ms }) =>
+    [...sessionsOf(log, atMs, ms), ...othersOf(log, atMs, ms)].sort(
+      (a, b) => a.beganMs - b.beganMs,
+    );
+}
+
+function runLogOf(moments: readonly Moment[]): RunLog {
   const sessions: OpenThread[] = [];
   const running = new Map<string, OpenThread>();
-  const rest: Told[] = [];
-  /** Changes of the configuration, one for each scenario: time of the run, time of the board, and boot. */
-  const configured: { readonly ms: number; readonly boardMs: number; readonly boot: number }[] = [];
+  const others: TimedLine[] = [];
+  const configured: Configured[] = [];
   let boot = 0;
   for (const { source, text, ms } of moments) {
     const line = source === "serial" ? parseEvent(text) : undefined;
@@ -61,7 +84,7 @@ export function logOf(moments: readonly Moment[]): (result: ScenarioResult) => T
       configured.push({ ms, boardMs: line.ms, boot });
     const { id, ms: lastedMs, Ta = lastedMs } = line.values;
     if (id === undefined) {
-      rest.push({ ms, line });
+      others.push({ ms, line });
       continue;
     }
     const thread = running.get(id) ?? begun("session", id, ms);
@@ -69,40 +92,46 @@ export function logOf(moments: readonly Moment[]): (result: ScenarioResult) => T
     running.set(id, thread);
     add(thread, { ms, line });
     const beganAt = line.ms - Number(Ta ?? 0);
-    const within = configured.findLast(told => told.boot === boot && told.boardMs <= beganAt);
+    const within = configured.findLast(one => one.boot === boot && one.boardMs <= beganAt);
     thread.configuredMs = Math.min(within?.ms ?? Infinity, thread.configuredMs ?? Infinity);
     if (line.on !== "session" || line.what !== "end") continue;
     thread.beganMs = Math.min(thread.beganMs, ms - Number(lastedMs));
     running.delete(id);
   }
-  return ({ atMs, ms }) => {
-    const during = (thenMs: number) => thenMs >= atMs && thenMs <= atMs + ms;
-    const configuredFrom = (fromMs: number) =>
-      configured.find(told => told.ms >= fromMs)?.ms ?? Infinity;
-    const [firstMs, nextMs] = [configuredFrom(atMs), configuredFrom(atMs + ms)];
-    // A serial line is slow: lines of a scenario may arrive after the next one has begun.
-    const isOfIt = ({ beganMs, configuredMs = Infinity }: OpenThread) =>
-      configuredMs === Infinity
-        ? during(beganMs)
-        : configuredMs >= firstMs && configuredMs < nextMs;
-    const others = new Map<string, OpenThread>();
-    for (const logged of rest) {
-      if (!during(logged.ms)) continue;
-      const { name = "" } = logged.line.values;
-      const thread = others.get(name) ?? begun(name === "" ? "board" : "backend", name, logged.ms);
-      others.set(name, thread);
-      add(thread, logged);
-    }
-    // A session belongs to the scenario in which it began, even if its last line comes later.
-    return [...sessions.filter(isOfIt), ...others.values()].sort((a, b) => a.beganMs - b.beganMs);
-  };
+  return { sessions, others, configured };
+}
+
+/** A session belongs to the scenario in which it began, even if its last line comes later. */
+function sessionsOf({ sessions, configured }: RunLog, atMs: number, ms: number): OpenThread[] {
+  const configuredFrom = (fromMs: number) =>
+    configured.find(one => one.ms >= fromMs)?.ms ?? Infinity;
+  const [firstMs, nextMs] = [configuredFrom(atMs), configuredFrom(atMs + ms)];
+  // A serial line is slow: lines of a scenario may arrive after the next one has begun.
+  return sessions.filter(({ beganMs, configuredMs = Infinity }) =>
+    configuredMs === Infinity
+      ? beganMs >= atMs && beganMs <= atMs + ms
+      : configuredMs >= firstMs && configuredMs < nextMs,
+  );
+}
+
+/** The lines of each backend and of the board. */
+function othersOf({ others }: RunLog, atMs: number, ms: number): OpenThread[] {
+  const threads = new Map<string, OpenThread>();
+  for (const timed of others) {
+    if (timed.ms < atMs || timed.ms > atMs + ms) continue;
+    const { name = "" } = timed.line.values;
+    const thread = threads.get(name) ?? begun(name === "" ? "board" : "backend", name, timed.ms);
+    threads.set(name, thread);
+    add(thread, timed);
+  }
+  return [...threads.values()];
 }
 
 function begun(kind: Thread["kind"], name: string, beganMs: number): OpenThread {
   return { kind, name, lines: [], ms: [], beganMs };
 }
 
-function add(thread: OpenThread, { ms, line }: Told): void {
+function add(thread: OpenThread, { ms, line }: TimedLine): void {
   const text = comparable(line);
   if (thread.lines.at(-1) === text) return;
   thread.lines.push(text);
@@ -111,7 +140,7 @@ function add(thread: OpenThread, { ms, line }: Told): void {
 
 /** The line without values that vary from run to run. */
 export function comparable({ level, on, what, values }: LogLine): string {
-  const told = Object.entries(values).flatMap(([key, value]) => {
+  const shown = Object.entries(values).flatMap(([key, value]) => {
     if (CHANCE.has(key) || (on === "http" && key === "request")) return [];
     if (TIMERS.has(key)) return value === "-1" ? `${key}=-1` : [];
     // Sizes vary: a head contains the board's address, and a stream that was cut ends anywhere.
@@ -119,5 +148,5 @@ export function comparable({ level, on, what, values }: LogLine): string {
     if ((key === "in" || key === "out") && !counted) return `${key}${value === "0" ? "=0" : ">0"}`;
     return `${key}=${value.replaceAll(ADDRESS, "…")}`;
   });
-  return [level, `${on}:`, ...(what === undefined ? [] : [what]), ...told].join(" ");
+  return [level, `${on}:`, ...(what === undefined ? [] : [what]), ...shown].join(" ");
 }
