@@ -102,8 +102,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "forget the clients that wait for a slot",
     file: "proxy/admission.ts",
-    find: "      this.#leaveQueue(next.session);\n      this.#admitted++;\n      next.session.admit();\n",
-    replace: "      this.#leaveQueue(next.session);\n",
+    find: "      this.#leaveQueue(next);\n      this.#admitted++;\n      next.admit();\n",
+    replace: "      this.#leaveQueue(next);\n",
   },
   {
     name: "lose the bytes that were sniffed",

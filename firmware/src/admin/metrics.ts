@@ -1,6 +1,6 @@
 import type { Backend } from "../backend/backend.ts";
 import { deepFreeze } from "../deep-freeze.ts";
-import type { Refusals } from "../log/refusals.ts";
+import { REFUSAL_COUNTERS } from "../log/refusals.ts";
 import type { Answers } from "../log/traffic.ts";
 import type { RuntimeApi } from "./runtime-api.ts";
 import { type BoardStatus, boardStatus } from "./status.ts";
@@ -79,18 +79,6 @@ const CLASSES: readonly (readonly [code: string, key: keyof Answers])[] = deepFr
   ["5xx", "answers5xx"],
 ]);
 
-/** Why a client or a request was refused, in the words of the log. */
-const REASONS: readonly (readonly [reason: string, key: keyof Refusals])[] = deepFreeze([
-  ["full", "full"],
-  ["client-full", "clientFull"],
-  ["queue-timeout", "queueTimeout"],
-  ["no-memory", "noMemory"],
-  ["suspended", "suspended"],
-  ["no-backend", "noBackend"],
-  ["no-socket", "noSocket"],
-  ["no-route", "noRoute"],
-]);
-
 /** All metrics in Prometheus' text format 0.0.4, some lines at a time, named after HAProxy's. */
 export function* metrics(runtime: RuntimeApi): Generator<string, void> {
   const { parts, proxy } = runtime;
@@ -106,7 +94,9 @@ export function* metrics(runtime: RuntimeApi): Generator<string, void> {
     if (now !== null) yield head(name, help) + sample(name, {}, now);
   }
   yield head("refusals_total", "Clients and requests that were refused.");
-  for (const [reason, key] of REASONS) yield sample("refusals_total", { reason }, refusals[key]);
+  for (const [reason, key] of Object.entries(REFUSAL_COUNTERS)) {
+    yield sample("refusals_total", { reason }, refusals[key]);
+  }
   yield head("http_responses_total", "Requests by the class of their status.");
   for (const [code, key] of CLASSES) yield sample("http_responses_total", { code }, traffic[key]);
   const { backends } = proxy.pool;

@@ -34,7 +34,7 @@ export function boardStatus({ parts, proxy, running, token }: RuntimeApi) {
     memory: {
       reserve: MEMORY_RESERVE_BYTES,
       refused: proxy.admission.refusals.noMemory,
-      shed: proxy.memory.shed,
+      shed: proxy.admission.memory.shed,
     },
     refusals: proxy.admission.refusals,
     /** Sessions that were ended because clients were queued and they moved the fewest bytes. */

@@ -60,15 +60,6 @@ export interface AnswerOptions {
   readonly keepAlive?: boolean;
 }
 
-/** A whole reply to the request whose head this is, as far as it was read and was good. */
-export function answerTo(head: Head, status: AnswerStatus, keepAlive = false): Uint8Array {
-  return answer(status, {
-    html: wantsHtml(head),
-    headOnly: head.done && head.text(head.start, head.methodEnd) === "HEAD",
-    keepAlive,
-  });
-}
-
 /** The client prefers HTML to plain text. */
 export function wantsHtml(head: Head): boolean {
   return head.all("accept").some(field => head.value(field).includes("text/html"));

@@ -1,7 +1,6 @@
 import { SPACE, TAB } from "../net/ascii-codes.ts";
 
-/** What bytes a part of a head may be made of (RFC 9112, RFC 9110 section 5.6.2): 1 for those, else 0. */
-export type ByteClass = Uint8Array;
+// What bytes a part of a head may be made of (RFC 9112, RFC 9110 section 5.6.2): 1 for those, else 0.
 
 const LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
@@ -23,13 +22,13 @@ export const UNRESERVED = these(`${LETTERS}-._~`);
 /** A path's bytes but those that may be read in several ways: its query begins behind them. */
 export const PLAIN_PATH = visible("#?%;\\", "");
 
-function these(text: string): ByteClass {
+function these(text: string): Uint8Array {
   const table = new Uint8Array(256);
   for (let i = 0; i < text.length; i++) table[text.charCodeAt(i)] = 1;
   return table;
 }
 
-function visible(but: string, and: string): ByteClass {
+function visible(but: string, and: string): Uint8Array {
   const table = these(and);
   for (let byte = 33; byte < 256; byte++) {
     if (byte !== 127 && !but.includes(String.fromCharCode(byte))) table[byte] = 1;
@@ -41,7 +40,7 @@ function visible(but: string, and: string): ByteClass {
  * Where the run of bytes of a class ends that begins at `start`: at the line's CR at the latest, which
  * is of none of them.
  */
-export function span(bytes: Uint8Array, start: number, of: ByteClass): number {
+export function span(bytes: Uint8Array, start: number, of: Uint8Array): number {
   let at = start;
   while (of[bytes[at]]) ++at;
   return at;

@@ -52,8 +52,10 @@ export class HeadFields {
 
   /** The first field of a name if all of them have the same value; `undefined` if there is none. */
   agreed(name: Name): Field | undefined {
-    const [first, ...others] = this.all(name);
-    return others.every(other => this.value(other) === this.value(first)) ? first : undefined;
+    const fields = this.all(name);
+    if (fields.length < 2) return fields[0];
+    const value = this.value(fields[0]);
+    return fields.every(field => this.value(field) === value) ? fields[0] : undefined;
   }
 
   /**

@@ -108,13 +108,8 @@ function isDots(bytes: Uint8Array, start: number, size: number): boolean {
 }
 
 /** The bytes that `normalPath` handles; 0 for all others. */
-const SIGNS = signs();
-
-function signs(): Uint8Array {
-  const table = new Uint8Array(256);
-  for (const sign of [PERCENT, SLASH, SEMICOLON, BACKSLASH]) table[sign] = sign;
-  return table;
-}
+const SIGNS = new Uint8Array(256);
+for (const sign of [PERCENT, SLASH, SEMICOLON, BACKSLASH]) SIGNS[sign] = sign;
 
 /**
  * The beginning of a normal path as routes compare it, `ROUTE_PATH_MAX` characters and one more: without

@@ -95,7 +95,8 @@ function takeRoute<R extends RoutePattern>(
   request: Request<R>,
 ): AnswerStatus | undefined {
   const { bytes, targetStart, targetEnd } = head;
-  if (request.method === "OPTIONS" && isServer(head, start)) {
+  const asksServer = start > targetStart ? start === targetEnd : bytes[start] === ASTERISK;
+  if (request.method === "OPTIONS" && asksServer) {
     request.path = "*";
     request.route = route(routes, host, "/");
     if (start > targetStart) request.target = SERVER;
@@ -146,11 +147,6 @@ export function pathStart(head: Head, method: string): number {
   if (bytes[targetStart] === SLASH) return targetStart;
   if (bytes[targetStart] !== ASTERISK || targetEnd !== targetStart + 1) return authorityEnd(head);
   return method === "OPTIONS" ? targetStart : -1;
-}
-
-/** Does OPTIONS ask for the server itself, instead of a path that begins at `start`? */
-function isServer({ bytes, targetStart, targetEnd }: Head, start: number): boolean {
-  return start > targetStart ? start === targetEnd : bytes[start] === ASTERISK;
 }
 
 /** A path, `/` if it is empty, followed by the query. */

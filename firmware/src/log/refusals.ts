@@ -23,3 +23,15 @@ export function noRefusals() {
     unanswered: 0,
   };
 }
+
+/** What counts each reason, in the words of the log and of metrics. */
+export const REFUSAL_COUNTERS = Object.freeze({
+  full: "full",
+  "client-full": "clientFull",
+  "queue-timeout": "queueTimeout",
+  "no-memory": "noMemory",
+  suspended: "suspended",
+  "no-backend": "noBackend",
+  "no-socket": "noSocket",
+  "no-route": "noRoute",
+} as const satisfies Record<string, keyof Refusals>);

@@ -1,4 +1,5 @@
 import type { FindKeyword } from "../platform.ts";
+import { ascii } from "../text/ascii.ts";
 import { CR, DEL, LF, NUL, TAB } from "./ascii-codes.ts";
 
 /**
@@ -62,9 +63,13 @@ export class Keywords {
     const automaton = trieOf(patterns, this.columns);
     closeUnderFallback(automaton);
     this.found = asOffsets(automaton);
-    if (inText) setColumn(automaton, this.columns[NUL], this.found + this.count);
-    this.next = automaton.next;
-    this.start = automaton.next[this.columns[LF]];
+    const { next, columnCount } = automaton;
+    if (inText) {
+      const control = this.columns[NUL];
+      for (let at = control; at < this.found; at += columnCount) next[at] = this.found + this.count;
+    }
+    this.next = next;
+    this.start = next[this.columns[LF]];
   }
 
   scan(): Scan {
@@ -83,7 +88,7 @@ function patternsOf(keywords: readonly Keyword[], binary: boolean): Pattern[] {
   const patterns: Pattern[] = [];
   for (const [index, { keyword, match, in: where }] of keywords.entries()) {
     if (binary && where === "text") continue;
-    const bytes = bytesOf(keyword);
+    const bytes = [...ascii(keyword)];
     if (match === "anywhere") {
       patterns.push({ bytes, index });
     } else {
@@ -182,11 +187,6 @@ function asOffsets({ next, ends, columnCount, stateCount }: Automaton): number {
   return found;
 }
 
-/** The same successor of every state for all bytes of one column. */
-function setColumn({ next, columnCount, stateCount }: Automaton, column: number, to: number): void {
-  for (let state = 0; state < stateCount; state++) next[state * columnCount + column] = to;
-}
-
 /** The search in one stream. Its only state is a number. */
 export class Scan {
   /**
@@ -258,11 +258,4 @@ export class Scan {
 /** ASCII control characters except TAB, LF and CR: text has none of them. */
 function isControl(byte: number): boolean {
   return byte === DEL || (byte < 32 && byte !== TAB && byte !== LF && byte !== CR);
-}
-
-/** The bytes of a keyword; the configuration allows ASCII only. */
-export function bytesOf(keyword: string): number[] {
-  const bytes: number[] = [];
-  for (let i = 0; i < keyword.length; i++) bytes.push(keyword.charCodeAt(i) & 0xff);
-  return bytes;
 }

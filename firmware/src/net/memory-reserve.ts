@@ -24,8 +24,3 @@ export function hasRoom({ vitals }: Platform, bytes: number): boolean {
   const { freeHeapBytes } = vitals;
   return freeHeapBytes === undefined || freeHeapBytes >= MEMORY_RESERVE_BYTES + bytes;
 }
-
-/** True when the reserve is in use: a connection may have failed for want of memory. */
-export function isShort(platform: Platform): boolean {
-  return !hasRoom(platform, 0);
-}

@@ -47,6 +47,8 @@ export class ActiveConfig {
   ) {
     const { clock, report } = shared;
     const { findKeyword } = shared.platform;
+    const { stickyKey: secret } = config;
+    const stickyKey = secret === undefined ? shared.stickyKey : () => sipKeyOf(secret);
     this.config = config;
     this.budget = budget(shared.platform.connectionsMax, config);
 
@@ -73,7 +75,7 @@ export class ActiveConfig {
       backendConnectionsMax: this.budget.sessionsMax,
       retryLimits: { attemptsMax: config.retries + 1, withinMs: RETRY_DEADLINE_MS },
       stickTable: config.sticky === "source" ? new StickTable(clock) : undefined,
-      stickyCookie: stickyCookie(shared, config),
+      stickyCookie: config.sticky === "cookie" ? new StickyCookie(stickyKey) : undefined,
       explain: this.explain,
 
       clientKeywords: keywords(findKeyword, config, "client"),
@@ -129,15 +131,6 @@ function healthChecks(
         ? undefined
         : new Keywords([{ keyword: body, match: "anywhere", in: "any" }], platform.findKeyword),
   });
-}
-
-function stickyCookie(
-  shared: SharedState,
-  { sticky, stickyKey }: Config,
-): StickyCookie | undefined {
-  if (sticky !== "cookie") return undefined;
-  if (stickyKey === undefined) return new StickyCookie(shared.stickyKey);
-  return new StickyCookie(() => sipKeyOf(stickyKey));
 }
 
 /** Those that are expected from one side. */

@@ -1,58 +1,42 @@
-import { noRefusals, type Refusals } from "../log/refusals.ts";
+import type { Report } from "../log/event.ts";
+import { noRefusals, REFUSAL_COUNTERS } from "../log/refusals.ts";
 import { REFUSALS_MAX, shareOf } from "../net/connection-budget.ts";
-import type { Cancel, Clock } from "../platform.ts";
+import type { Cancel, Clock, Platform } from "../platform.ts";
 import type { ActiveConfig } from "./active-config.ts";
-import type { AdmissionState, ManagedSession, RefusalReason } from "./context.ts";
-import type { MemoryGuard } from "./memory-guard.ts";
+import type { AdmissionState, RefusalReason } from "./context.ts";
+import { MemoryGuard, type MemoryUsers } from "./memory-guard.ts";
+import type { Session } from "./session.ts";
 
 /** How often the rates of sessions are compared while clients are queued, and the time that a rate is taken of. */
 const RATE_PAUSE_MS = 500;
 const RATE_WINDOW_MS = 2_000;
 
-/** What counts each refusal. */
-const COUNTER: Record<RefusalReason, keyof Refusals> = Object.freeze({
-  full: "full",
-  "client-full": "clientFull",
-  suspended: "suspended",
-  "no-memory": "noMemory",
-  "queue-timeout": "queueTimeout",
-});
-
-interface Place {
-  readonly session: ManagedSession;
-  /** Of its timeout. */
-  readonly cancel: Cancel;
-}
-
-/** What the active configuration says about admission. */
-export type AdmissionRules = Pick<ActiveConfig, "config" | "budget" | "context">;
-
 /**
  * Owns all sessions and their slots: admits clients, queues or refuses them, and takes slots back from idle and slow
  * sessions while clients are queued.
  */
-export class Admission implements AdmissionState {
+export class Admission implements AdmissionState, MemoryUsers {
   readonly refusals = noRefusals();
   /** Sessions that were ended because they were slow. */
   slowEnded = 0;
   /** Every client is refused. */
   suspended = false;
+  readonly memory: MemoryGuard;
   #clock: Clock;
-  #memory: MemoryGuard;
   /** Set before the first client comes. */
-  #rules!: AdmissionRules;
-  #sessions = new Set<ManagedSession>();
+  #rules!: ActiveConfig;
+  #sessions = new Set<Session>();
   /** Those of `#sessions` that hold a slot. */
   #admitted = 0;
-  /** Those of `#sessions` that wait for one, in the order in which they came. */
-  #queue: Place[] = [];
+  /** Those of `#sessions` that wait for one, in the order in which they came, with their timeouts. */
+  #queue = new Map<Session, Cancel>();
   #admitting = false;
   /** Of the next comparison of rates. */
   #rateTimer: Cancel | undefined;
 
-  constructor(clock: Clock, memory: MemoryGuard) {
-    this.#clock = clock;
-    this.#memory = memory;
+  constructor(platform: Platform, report: Report) {
+    this.#clock = platform.clock;
+    this.memory = new MemoryGuard(platform, report, this);
   }
 
   /** Sessions, queued and refused clients included. */
@@ -62,24 +46,24 @@ export class Admission implements AdmissionState {
 
   /** Clients that wait for a slot. */
   get queued(): number {
-    return this.#queue.length;
+    return this.#queue.size;
   }
 
   /** Of the active configuration; with another one there may be more slots. */
-  set rules(rules: AdmissionRules) {
+  set rules(rules: ActiveConfig) {
     this.#rules = rules;
     this.#admitQueued();
   }
 
   /** Takes a client that has just connected. */
-  add(session: ManagedSession): void {
+  add(session: Session): void {
     this.#sessions.add(session);
-    this.#memory.watch();
+    this.memory.watch();
     if (this.suspended) {
       this.#refuse(session, "suspended");
       return;
     }
-    if (this.#memory.low) {
+    if (this.memory.low) {
       this.#refuse(session, "no-memory");
       return;
     }
@@ -99,9 +83,9 @@ export class Admission implements AdmissionState {
   }
 
   /** Counts a session that has ended; its slot goes to the next client. */
-  ended(session: ManagedSession): void {
+  ended(session: Session): void {
     this.#sessions.delete(session);
-    if (this.#sessions.size === 0) this.#memory.stopWatching();
+    if (this.#sessions.size === 0) this.memory.stopWatching();
     if (this.#leaveQueue(session)) return;
     if (!session.admitted) {
       if (!session.isAnswered) this.refusals.unanswered++;
@@ -112,8 +96,8 @@ export class Admission implements AdmissionState {
   }
 
   /** Ends the session that holds most memory; false when there is none. */
-  shedLargest(): boolean {
-    let largest: ManagedSession | undefined;
+  shed(): boolean {
+    let largest: Session | undefined;
     for (const session of this.#sessions) {
       if (largest === undefined || session.heldBytes > largest.heldBytes) largest = session;
     }
@@ -121,20 +105,25 @@ export class Admission implements AdmissionState {
     return largest !== undefined;
   }
 
+  /** Closes idle connections to backends. */
+  closeIdle(): void {
+    this.#rules.context.idle.shrink(0);
+  }
+
   /** Ends every session. */
   stop(): void {
     for (const session of [...this.#sessions]) session.stop();
   }
 
-  #enqueue(session: ManagedSession): void {
+  #enqueue(session: Session): void {
     const { address } = session.client;
     const { queueMax } = this.#rules.budget;
-    if (this.#queue.length >= queueMax) {
+    if (this.queued >= queueMax) {
       this.#refuse(session, "full");
       return;
     }
-    const queued = this.#queue.filter(other => other.session.client.address === address).length;
-    if (queued >= this.#share(queueMax, address)) {
+    const sameAddress = [...this.#queue.keys()].filter(other => other.client.address === address);
+    if (sameAddress.length >= this.#share(queueMax, address)) {
       this.#refuse(session, "client-full");
       return;
     }
@@ -142,16 +131,16 @@ export class Admission implements AdmissionState {
       this.#leaveQueue(session);
       this.#refuse(session, "queue-timeout");
     });
-    this.#queue.push({ session, cancel });
+    this.#queue.set(session, cancel);
     if (this.#rateTimer === undefined) this.#shedSlow();
   }
 
-  #leaveQueue(session: ManagedSession): boolean {
-    const place = this.#queue.findIndex(queued => queued.session === session);
-    if (place < 0) return false;
-    this.#queue[place].cancel();
-    this.#queue.splice(place, 1);
-    if (this.#queue.length === 0) {
+  #leaveQueue(session: Session): boolean {
+    const cancel = this.#queue.get(session);
+    if (cancel === undefined) return false;
+    cancel();
+    this.#queue.delete(session);
+    if (this.queued === 0) {
       this.#rateTimer?.();
       this.#rateTimer = undefined;
     }
@@ -164,30 +153,27 @@ export class Admission implements AdmissionState {
    */
   #admitQueued(): void {
     this.#admitting = true;
-    while (this.#queue.length > 0 && this.#admitted < this.#rules.budget.sessionsMax) {
-      const next = this.#queue.find(({ session }) => this.#mayHaveSlot(session.client.address));
+    while (this.queued > 0 && this.#admitted < this.#rules.budget.sessionsMax) {
+      const next = [...this.#queue.keys()].find(each => this.#mayHaveSlot(each.client.address));
       if (next === undefined) break;
-      this.#leaveQueue(next.session);
+      this.#leaveQueue(next);
       this.#admitted++;
-      next.session.admit();
+      next.admit();
     }
     this.#admitting = false;
   }
 
   /**
-   * Tells a client that it is refused. Beyond `REFUSALS_MAX` clients that are being told, the one that was answered
-   * first is closed without waiting for its FIN; where none is answered, the new one without an answer.
+   * Refuses a client. Beyond `REFUSALS_MAX` refused clients the one that was answered first is closed without waiting
+   * for its FIN; where none is answered, the new one without an answer.
    */
-  #refuse(session: ManagedSession, why: RefusalReason): void {
-    this.refusals[COUNTER[why]]++;
+  #refuse(session: Session, why: RefusalReason): void {
+    this.refusals[REFUSAL_COUNTERS[why]]++;
     session.refuse(why);
-    const refused = this.#sessions.size - this.#admitted - this.#queue.length;
-    if (refused > REFUSALS_MAX) (this.#firstAnswered() ?? session).close();
-  }
-
-  #firstAnswered(): ManagedSession | undefined {
-    for (const session of this.#sessions) if (session.isAnswered) return session;
-    return undefined;
+    const refused = this.#sessions.size - this.#admitted - this.queued;
+    if (refused <= REFUSALS_MAX) return;
+    const firstAnswered = [...this.#sessions].find(({ isAnswered }) => isAnswered);
+    (firstAnswered ?? session).close();
   }
 
   /** True while `address` has fewer slots than its share. */
@@ -219,7 +205,7 @@ export class Admission implements AdmissionState {
    * one of that address.
    */
   #evictIdle(address?: string): void {
-    let oldest: ManagedSession | undefined;
+    let oldest: Session | undefined;
     for (const session of this.#sessions) {
       const { idleSinceMs } = session;
       if (idleSinceMs === undefined) continue;
@@ -236,11 +222,11 @@ export class Admission implements AdmissionState {
   #shedSlow = (): void => {
     this.#rateTimer = undefined;
     const { bytesPerSecondMin } = this.#rules.config;
-    if (bytesPerSecondMin === 0 || this.#queue.length === 0) return;
+    if (bytesPerSecondMin === 0 || this.queued === 0) return;
     this.#rateTimer = this.#clock.after(RATE_PAUSE_MS, this.#shedSlow);
     const slow = this.#slowSessions(bytesPerSecondMin);
-    for (const queued of [...this.#queue]) {
-      const { address } = queued.session.client;
+    for (const queued of [...this.#queue.keys()]) {
+      const { address } = queued.client;
       const any = this.#mayHaveSlot(address);
       const index = slow.findIndex(session => any || session.client.address === address);
       if (index < 0) continue;
@@ -251,8 +237,8 @@ export class Admission implements AdmissionState {
   };
 
   /** Sessions below a rate, the slowest first; of two that are equally slow, the one whose address has more of them. */
-  #slowSessions(bytesPerSecondMin: number): ManagedSession[] {
-    const slow: { session: ManagedSession; rate: number }[] = [];
+  #slowSessions(bytesPerSecondMin: number): Session[] {
+    const slow: { session: Session; rate: number }[] = [];
     for (const session of this.#sessions) {
       const rate = session.admitted ? session.rate(RATE_WINDOW_MS) : undefined;
       if (rate === undefined || rate >= bytesPerSecondMin) continue;

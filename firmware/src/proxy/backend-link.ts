@@ -1,5 +1,4 @@
 import type { Backend } from "../backend/backend.ts";
-import type { CheckCode } from "../backend/health.ts";
 import { countAnswer } from "../log/traffic.ts";
 import type { Endpoint, EndpointOwner } from "../net/endpoint.ts";
 import type { Connection, Connector, ConnectorOwner } from "./connector.ts";
@@ -52,11 +51,6 @@ export class BackendLink {
     countAnswer(backend!.counters, status);
     const sentMs = this.sentMs ?? this.connectedMs!;
     learnFromResponse(context, backend!, this.connector!, sentMs, nowMs, status);
-  }
-
-  /** The backend has failed. */
-  protected blame(code: CheckCode): void {
-    this.context.checks.requestFailed(this.backend!, code);
   }
 
   /** Nothing more passes through the connection, and it may serve another request: keeps it for one. */

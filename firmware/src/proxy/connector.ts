@@ -1,5 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
-import type { Refusals } from "../log/refusals.ts";
+import { REFUSAL_COUNTERS } from "../log/refusals.ts";
 import { Endpoint, type EndpointOwner } from "../net/endpoint.ts";
 import { proxyHeader } from "../net/proxy-protocol.ts";
 import type { Cancel } from "../platform.ts";
@@ -22,20 +22,10 @@ export type ConnectFailure =
   | "full"
   | "queue-timeout";
 
-/** What counts as a refusal; the others are failures of a backend. */
-const REFUSAL: Partial<Record<ConnectFailure, keyof Refusals>> = Object.freeze({
-  full: "full",
-  "queue-timeout": "queueTimeout",
-  "no-socket": "noSocket",
-  "no-backend": "noBackend",
-});
-
 /** A connection to a backend. Its owner gives the backend back with `pool.release`. */
 export interface Connection {
   readonly backend: Backend;
   readonly endpoint: Endpoint;
-  /** It was idle before: the backend may be closing it. */
-  readonly reused: boolean;
 }
 
 export interface ConnectorOwner {
@@ -74,7 +64,7 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
   /** Of the attempt, or of its place in the queue. */
   private timer: Cancel | undefined;
   /** While it is queued: what it was asked for, and since when. */
-  declare private queueEntry:
+  declare queueEntry:
     | { readonly reuse: boolean; readonly failure: ConnectFailure; readonly sinceMs: number }
     | undefined;
 
@@ -92,11 +82,6 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
     return this.owner.session.client.hash;
   }
 
-  /** It waits for a backend with room. */
-  get queued(): boolean {
-    return this.queueEntry !== undefined;
-  }
-
   /** Connections that were asked for; an idle one that was taken is no attempt. */
   get attempts(): number {
     let count = 0;
@@ -111,16 +96,14 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
    */
   connect(reuse = false, failure: ConnectFailure = "no-backend"): void {
     let choice: Backend | "full" | undefined;
-    if (this.tried === 0 || this.mayRetry()) {
+    const { attemptsMax } = this.limits;
+    const isFirst = this.tried === 0;
+    if (isFirst || (this.attempts < attemptsMax && this.context.clock.now() < this.deadlineMs)) {
       choice = this.context.pool.queue.waking ? "full" : this.pick(); // those that are queued already go first
     }
     if (choice === undefined) this.fail(failure);
     else if (choice === "full") this.enqueue(reuse, failure);
     else this.connectTo(choice, reuse);
-  }
-
-  private mayRetry(): boolean {
-    return this.attempts < this.limits.attemptsMax && this.context.clock.now() < this.deadlineMs;
   }
 
   /** Forgets it all; the owner is not called. */
@@ -225,7 +208,7 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
       const destination = address === undefined ? undefined : { address, port };
       endpoint.write(proxyHeader(proxyProtocol, client, destination));
     }
-    this.owner.settled({ backend, endpoint, reused });
+    this.owner.settled({ backend, endpoint });
   }
 
   private missed(failure: "refused" | "connect-timeout"): void {
@@ -250,8 +233,10 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
   }
 
   private fail(failure: ConnectFailure): void {
-    const refusal = REFUSAL[failure];
-    if (refusal !== undefined) this.context.admission.refusals[refusal]++;
+    // The other three are failures of a backend.
+    if (failure !== "refused" && failure !== "unanswered" && failure !== "connect-timeout") {
+      this.context.admission.refusals[REFUSAL_COUNTERS[failure]]++;
+    }
     this.owner.settled(failure);
   }
 

@@ -35,43 +35,13 @@ export interface ClientInfo {
 /** Why a client gets no slot. */
 export type RefusalReason = "full" | "client-full" | "no-memory" | "queue-timeout" | "suspended";
 
-/** A session as the admission of clients sees it. */
-export interface ManagedSession {
-  readonly client: ClientInfo;
-  /** It has one of the proxy's slots, or had until it ended. */
-  readonly admitted: boolean;
-  /** Since when it does not need its slot; `undefined` while it is busy. */
-  readonly idleSinceMs: number | undefined;
-  /** Bytes of the board's memory that it holds. */
-  readonly heldBytes: number;
-  /** It was refused, and its answer is written. */
-  readonly isAnswered: boolean;
-  /**
-   * Bytes per second that its body or raw stream has moved since the last call, at least `windowMs` ago.
-   * `undefined` while no such bytes are to move, or when the last call was not long enough ago.
-   */
-  rate(windowMs: number): number | undefined;
-  /** Gives it a slot. */
-  admit(): void;
-  /** Answers 503 where the client speaks HTTP, and closes. */
-  refuse(why: RefusalReason): void;
-  /** Ends an idle session. */
-  evict(): void;
-  /** Ends a session whose memory or slot others need more. */
-  shed(why: "no-memory" | "slow"): void;
-  /** Delivers what has arrived and ends. */
-  stop(): void;
-  /** Ends at once, with the reason that it has. */
-  close(): void;
-}
-
 /** What of the admission of clients sessions need. */
 export interface AdmissionState {
   readonly refusals: Refusals;
   /** Clients that wait for a slot. */
   readonly queued: number;
   /** Called exactly once, when all sockets of the session are closed and its slot is free. */
-  ended(session: ManagedSession): void;
+  ended(session: { readonly client: ClientInfo }): void;
 }
 
 /** What everything that serves the clients of one configuration shares. */

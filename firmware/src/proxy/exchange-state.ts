@@ -1,3 +1,5 @@
+import type { Connector } from "./connector.ts";
+
 /** All retries of one request begin within it, whatever the connect timeout. */
 export const RETRY_DEADLINE_MS = 10_000;
 
@@ -25,12 +27,8 @@ export type ExchangeState =
   | "tunnel";
 
 /** HAProxy's letter for how far an exchange has come. */
-export function stageOf(exchange: {
-  readonly state: ExchangeState;
-  readonly connector: { readonly queued: boolean } | undefined;
-}): "Q" | "C" | "H" | "D" {
-  const { state, connector } = exchange;
-  if (state === "connecting") return connector?.queued ? "Q" : "C";
+export function stageOf(state: ExchangeState, connector?: Connector): "Q" | "C" | "H" | "D" {
+  if (state === "connecting") return connector?.queueEntry === undefined ? "C" : "Q";
   return state === "connected" || state === "sending" || state === "awaiting" ? "H" : "D";
 }
 

@@ -2,7 +2,7 @@ import type { AnswerStatus } from "../http1/answer.ts";
 import type { Head } from "../http1/head.ts";
 import type { AnswerRefusal } from "../log/event.ts";
 import type { Endpoint } from "../net/endpoint.ts";
-import { isShort } from "../net/memory-reserve.ts";
+import { hasRoom } from "../net/memory-reserve.ts";
 import { BackendLink, type ExchangeOwner } from "./backend-link.ts";
 import { type ConnectFailure, type Connection, Connector } from "./connector.ts";
 import type { ProxyContext } from "./context.ts";
@@ -153,7 +153,7 @@ export class Exchange extends BackendLink {
         if (this.stopping) this.reply(503, "LH");
         else if (this.state === "sending" && this.backendSide!.writable > 0) this.reply(408, "cD");
         else {
-          this.blame("L7TOUT");
+          this.context.checks.requestFailed(this.backend!, "L7TOUT");
           this.reply(504, "sH");
         }
         return;
@@ -243,8 +243,9 @@ export class Exchange extends BackendLink {
 
   /** The backend has closed or reset where a response was due. */
   private unanswered(): void {
-    const short = isShort(this.context.platform); // the chip cannot tell which of the two it was
-    if (!this.isReused && !short) this.blame("L7RSP"); // an idle connection may have been closing
+    const short = !hasRoom(this.context.platform, 0); // the chip cannot tell which of the two it was
+    // An idle connection may have been closing.
+    if (!this.isReused && !short) this.context.checks.requestFailed(this.backend!, "L7RSP");
     if (this.retry()) return;
     if (short) this.reply(503, "RH");
     else this.reply(502, "SH", NO_ANSWER);

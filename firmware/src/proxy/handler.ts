@@ -25,8 +25,6 @@ export interface Handler {
   readonly summary?: Summary;
   /** The session's deadline has passed. */
   expired(): void;
-  /** Ends the session, which is idle. */
-  evict?(): void;
   /** The session is about to be ended for want of memory or slots. */
   shed?(why: "no-memory" | "slow"): void;
   /** The proxy stops: delivers what has arrived, and ends. */

@@ -57,10 +57,6 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
     return this.exchange?.headBytes ?? this.head?.length ?? 0;
   }
 
-  evict(): void {
-    this.session.end("idle");
-  }
-
   /** No new request; the current one may end, if it does so soon. */
   stop(): void {
     this.stopping = true;
@@ -81,7 +77,7 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
     const exchange = this.exchange;
     if (exchange === undefined) return;
     if (why === "slow") exchange.refusal = why;
-    exchange.termination ??= `R${stageOf(exchange)}`;
+    exchange.termination ??= `R${stageOf(exchange.state, exchange.connector)}`;
     if (exchange.response.status === 0) exchange.response.status = 503;
     this.report(exchange);
   }
@@ -204,7 +200,9 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
       : this.exchange;
     this.phase = "over";
     if (exchange !== undefined) {
-      exchange.termination ??= isHeadIncomplete ? "CR" : `C${stageOf(exchange)}`;
+      exchange.termination ??= isHeadIncomplete
+        ? "CR"
+        : `C${stageOf(exchange.state, exchange.connector)}`;
       if (exchange.response.status === 0) exchange.response.status = CLIENT_CLOSED_REQUEST;
       this.report(exchange);
       exchange.release();

@@ -52,8 +52,8 @@ test("twelve sessions full in both directions: the board stands, never runs out,
   expect(board.heap.freeBytes).toBeGreaterThan(MEMORY_SHED_BYTES);
   const ended = lab.events("session", "end").map(({ values }) => values.why);
   expect(new Set(ended)).toEqual(new Set(["no-memory"]));
-  expect(proxy.memory.shed + proxy.admission.refusals.noMemory).toBe(ended.length);
-  expect(proxy.memory.shed).toBeGreaterThan(0);
+  expect(proxy.admission.memory.shed + proxy.admission.refusals.noMemory).toBe(ended.length);
+  expect(proxy.admission.memory.shed).toBeGreaterThan(0);
   // Sessions that were not ended are still there, and the memory of all others is free.
   expect(proxy.sessions).toBe(CLIENTS - ended.length);
   expect(proxy.sessions).toBeGreaterThanOrEqual(CARRIED);
@@ -62,7 +62,7 @@ test("twelve sessions full in both directions: the board stands, never runs out,
 test("as many of those as the plan carries are carried, and no session is ended", async () => {
   const { lab } = await everybodyStuck({ clients: CARRIED });
   expect(lab.app!.proxy.sessions).toBe(CARRIED);
-  expect(lab.app!.proxy.memory.low).toBe(false);
+  expect(lab.app!.proxy.admission.memory.low).toBe(false);
   const { board } = lab;
   expect(board.kind.heapBytes - board.heap.freeBytes).toBe(CARRIED * stuckSessionBytes(SET));
 });
@@ -93,7 +93,7 @@ test("heads count among what a session holds: the one with the longest is ended 
   await lab.clock.run({ ms: 500 });
   const ended: number[] = [];
   for (let i = 0; i < 3; i++) {
-    lab.app!.proxy.shed();
+    lab.app!.proxy.admission.shed();
     await lab.clock.run({ ms: 100 });
     ended.push(sockets.findIndex((socket, at) => socket.closed && !ended.includes(at)));
   }
@@ -152,7 +152,7 @@ test("when peers read again the board is as before, and each session that stayed
   await lab.clock.run({ ms: 60_000 });
   const whole = [...received.values()].filter(count => count === POUR.byteLength);
   expect(whole).toHaveLength(2 * stayed);
-  expect(lab.app!.proxy.memory.low).toBe(false);
+  expect(lab.app!.proxy.admission.memory.low).toBe(false);
   expect(lab.events("proxy", "memory-ok").length).toBeGreaterThan(0);
 
   for (const socket of stuck) socket.destroy();

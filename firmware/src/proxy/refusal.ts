@@ -1,4 +1,4 @@
-import { answerTo } from "../http1/answer.ts";
+import { answer, wantsHtml } from "../http1/answer.ts";
 import { Head } from "../http1/head.ts";
 import type { EndpointOwner } from "../net/endpoint.ts";
 import type { Handler, HandlerOwner, Summary } from "./handler.ts";
@@ -42,11 +42,12 @@ export class Refusal implements Handler, EndpointOwner {
     if (protocol !== "http") return;
     const head = new Head("request", context.config);
     head.feed(clientSide.take(context.scratch));
-    const answer = answerTo(head, 503);
+    const headOnly = head.done && head.text(head.start, head.methodEnd) === "HEAD";
+    const reply = answer(503, { html: wantsHtml(head), headOnly });
     clientSide.discard(context.scratch);
-    if (answer.byteLength <= clientSide.writable) {
-      clientSide.write(answer);
-      this.answeredBytes = answer.byteLength;
+    if (reply.byteLength <= clientSide.writable) {
+      clientSide.write(reply);
+      this.answeredBytes = reply.byteLength;
     }
     session.linger({ waitForClientFin: true });
   }

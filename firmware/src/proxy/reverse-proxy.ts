@@ -7,27 +7,25 @@ import type { Explain } from "../pool/explain.ts";
 import type { Pool } from "../pool/pool.ts";
 import { ActiveConfig } from "./active-config.ts";
 import { Admission } from "./admission.ts";
-import { MemoryGuard, type MemoryUsers } from "./memory-guard.ts";
 import { Session } from "./session.ts";
 import { type SharedState, sharedState } from "./shared-state.ts";
 
 /** Makes a session of each client that connects, under the configuration that is active then. */
-export class ReverseProxy implements MemoryUsers {
-  readonly memory: MemoryGuard;
+export class ReverseProxy {
   readonly shared: SharedState;
   readonly admission: Admission;
+  /** Clients that have connected since the start. */
+  clientsTotal = 0;
   #report: Report;
   #active: ActiveConfig;
   #online = false;
   /** Its ports are open. */
   #ready = false;
-  #lastId = 0;
 
   constructor(platform: Platform, config: Config, report: Report) {
     this.#report = report;
-    this.memory = new MemoryGuard(platform, report, this);
     this.shared = sharedState(platform, report);
-    this.admission = new Admission(platform.clock, this.memory);
+    this.admission = new Admission(platform, report);
     this.#active = new ActiveConfig(this.shared, config, this.admission);
     this.admission.rules = this.#active;
   }
@@ -51,11 +49,6 @@ export class ReverseProxy implements MemoryUsers {
   /** Sessions, queued and refused clients included. */
   get sessions(): number {
     return this.admission.sessions;
-  }
-
-  /** Clients that have connected since the start. */
-  get clientsTotal(): number {
-    return this.#lastId;
   }
 
   /** The ports of its listeners are open: clients may come. */
@@ -102,7 +95,7 @@ export class ReverseProxy implements MemoryUsers {
     }
     let session: Session;
     try {
-      session = new Session(++this.#lastId, context, listener, accepted);
+      session = new Session(++this.clientsTotal, context, listener, accepted);
     } catch (error) {
       // The connection died while it waited to be accepted.
       accepted.close();
@@ -137,15 +130,6 @@ export class ReverseProxy implements MemoryUsers {
     this.admission.stop();
     this.#active.retire();
     this.#report({ level: "I", on: "proxy", what: "stopped" });
-  }
-
-  /** Closes idle connections to backends. */
-  closeIdle(): void {
-    this.#active.context.idle.shrink(0);
-  }
-
-  shed(): boolean {
-    return this.admission.shedLargest();
   }
 
   #changed(): void {

@@ -9,7 +9,7 @@ import { SCRATCH_BYTES } from "../net/pump.ts";
 import { sniff } from "../net/sniff.ts";
 import type { TCPSocket } from "../platform.ts";
 import { exceptionText } from "../text/exception.ts";
-import type { ClientInfo, ManagedSession, ProxyContext, RefusalReason } from "./context.ts";
+import type { ClientInfo, ProxyContext, RefusalReason } from "./context.ts";
 import type { Handler, HandlerOwner } from "./handler.ts";
 import { HttpSession } from "./http-session.ts";
 import { Refusal } from "./refusal.ts";
@@ -40,7 +40,7 @@ const LINGER_TIMEOUT_MS = 2000;
  * - `closing`: nothing new is read, and what was written is being acknowledged
  * - `ended`: no socket is left
  */
-export class Session implements ManagedSession, HandlerOwner, EndpointOwner, ClosingOwner, Timed {
+export class Session implements HandlerOwner, EndpointOwner, ClosingOwner, Timed {
   readonly context: ProxyContext;
   readonly client: ClientInfo;
   readonly clientSide: Endpoint;
@@ -65,6 +65,7 @@ export class Session implements ManagedSession, HandlerOwner, EndpointOwner, Clo
     this.startMs = context.clock.now();
   }
 
+  /** It has one of the proxy's slots, or had until it ended. */
   get admitted(): boolean {
     return this.admittedMs !== undefined;
   }
@@ -73,20 +74,27 @@ export class Session implements ManagedSession, HandlerOwner, EndpointOwner, Clo
     return (this.admittedMs ?? this.startMs) - this.startMs;
   }
 
+  /** It was refused, and its answer is written. */
   get isAnswered(): boolean {
     return this.handler instanceof Refusal && this.handler.answered;
   }
 
+  /** Since when it does not need its slot; `undefined` while it is busy. */
   get idleSinceMs(): number | undefined {
     if (this.state === "serving") return this.handler!.idleSinceMs;
     if (this.state !== "sniffing" || this.clientSide.readable > 0) return undefined;
     return this.context.clock.now() - this.startMs >= SILENCE_MS ? this.startMs : undefined;
   }
 
+  /** Bytes of the board's memory that it holds. */
   get heldBytes(): number {
     return this.clientSide.heldBytes + (this.handler?.headBytes ?? 0);
   }
 
+  /**
+   * Bytes per second that its body or raw stream has moved since the last call, at least `windowMs` ago.
+   * `undefined` while no such bytes are to move, or when the last call was not long enough ago.
+   */
   rate(windowMs: number): number | undefined {
     const bytes = this.handler?.streamedBytes;
     const last = this.rateSample;
@@ -99,6 +107,7 @@ export class Session implements ManagedSession, HandlerOwner, EndpointOwner, Clo
     return ((bytes - last.bytes) * 1_000) / ms;
   }
 
+  /** Gives it a slot. */
   admit(): void {
     this.admittedMs = this.context.clock.now();
     try {
@@ -114,6 +123,7 @@ export class Session implements ManagedSession, HandlerOwner, EndpointOwner, Clo
     }
   }
 
+  /** Answers 503 where the client speaks HTTP, and closes. */
   refuse(why: RefusalReason): void {
     this.why = why;
     this.setDeadline(LINGER_TIMEOUT_MS);
@@ -124,17 +134,19 @@ export class Session implements ManagedSession, HandlerOwner, EndpointOwner, Clo
     }
   }
 
+  /** Ends a session whose memory or slot others need more. */
   shed(why: "no-memory" | "slow"): void {
     this.handler?.shed?.(why);
     this.end(why);
   }
 
+  /** Ends an idle session. */
   evict(): void {
     this.clientSide.discard(this.context.scratch); // or a reset would destroy what was written last
-    if (this.handler === undefined) this.end("idle");
-    else this.handler.evict!();
+    this.end(this.handler instanceof TcpSession ? "keyword" : "idle");
   }
 
+  /** Delivers what has arrived and ends. */
   stop(): void {
     try {
       if (this.state === "serving") this.handler!.stop();
@@ -144,6 +156,7 @@ export class Session implements ManagedSession, HandlerOwner, EndpointOwner, Clo
     }
   }
 
+  /** Ends at once, with the reason that it has. */
   close(): void {
     this.clientSide.discard(this.context.scratch); // or a reset would destroy the answer
     this.closed();

@@ -13,9 +13,6 @@ import {
 import { learnFromResponse } from "./feedback.ts";
 import type { Handler, HandlerOwner, Summary } from "./handler.ts";
 
-/** A raw stream is never sent again, so a backend that took it is the last one tried. */
-type RawConnectFailure = Exclude<ConnectFailure, "unanswered">;
-
 /** A backend that sends nothing for this time has answered the client whose keyword ended the session. */
 const ANSWER_SILENCE_MS = 300;
 
@@ -98,7 +95,7 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
 
   settled(result: Connection | ConnectFailure): void {
     if (typeof result === "string") {
-      this.closeAfter(result as RawConnectFailure);
+      this.closeAfter(result as Exclude<ConnectFailure, "unanswered">); // a raw stream is never sent again
       return;
     }
     const { backend, endpoint } = result;
@@ -155,10 +152,6 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
     } else {
       this.closeAfter("keyword");
     }
-  }
-
-  evict(): void {
-    this.session.end("keyword");
   }
 
   stop(): void {
