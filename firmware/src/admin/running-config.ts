@@ -55,9 +55,8 @@ export class RunningConfig {
     restoreStates(proxy, store);
     if (previous === undefined) return;
     const savedAs = JSON.stringify(document) === JSON.stringify(builtIn) ? "built-in" : "flash";
-    const { adminPort: previousAdminPort } = previous.config;
-    const before = { previous, previousAdminPort, served: true, confirmed: false };
-    this.#beginTrial(new Trial(parts, before, proxy.config.adminPort, savedAs));
+    const before = { active: previous, adminPort: previous.config.adminPort, served: true };
+    this.#beginTrial(new Trial(parts, before, savedAs));
   }
 
   /** Called when the board ends in an orderly way. */
@@ -91,7 +90,7 @@ export class RunningConfig {
 
   /** The document that returns if the trial fails; `undefined` without a trial. */
   get previous(): object | undefined {
-    return this.#trial?.previous.document;
+    return this.#trial?.before.active.document;
   }
 
   /** Why the last document was rolled back; `undefined` if it was not. */
@@ -112,7 +111,7 @@ export class RunningConfig {
   isAdmin(port: number): boolean {
     const { adminPort, listeners } = this.#parts.proxy.config;
     if (port === adminPort) return true;
-    return port === this.#trial?.previousAdminPort && !listeners.some(other => other.port === port);
+    return port === this.#trial?.before.adminPort && !listeners.some(other => other.port === port);
   }
 
   /** Called when the network is up for the first time: opens the ports and starts the timer of a trial. */
@@ -136,15 +135,13 @@ export class RunningConfig {
     const error = openAll(listeners, ports);
     if (error !== undefined) return unchanged(error);
     const { adminPort } = proxy.config;
-    const before = this.#trial ?? {
-      previous: this.#active,
-      previousAdminPort: adminPort,
-      served: hasUsableBackend(this.#parts),
-      confirmed: false,
-    };
-    const trial = new Trial(this.#parts, before, config.adminPort, savedAs);
+    const running = this.#trial;
+    const served = hasUsableBackend(this.#parts);
+    const before = running?.before ?? { active: this.#active, adminPort, served };
+    const trial = new Trial(this.#parts, before, savedAs);
+    trial.confirmed = running?.confirmed === true && adminPort === config.adminPort;
     this.#use({ document, source: "trial" }, config);
-    this.#trial?.stop();
+    running?.stop();
     this.#beginTrial(trial);
     this.#startTimer();
     return {
@@ -174,7 +171,7 @@ export class RunningConfig {
   undo(): Outcome {
     const trial = this.#trial;
     if (trial === undefined) return refusal("undo: no configuration is on trial");
-    const outcome = readConfig(trial.previous.document);
+    const outcome = readConfig(trial.before.active.document);
     if ("config" in outcome && !this.#parts.listeners.fits(portsOf(outcome.config))) {
       trial.endAfter(RESTART_MS, () => this.#rollBack(trial, "undone"));
       return { done: "the board restarts with the previous configuration" };
@@ -274,19 +271,19 @@ export class RunningConfig {
    * Puts the previous document in force; if its ports cannot be opened, the board restarts with it, which only a
    * document that waited for its start can need.
    */
-  #rollBack({ previous }: Trial, why: string): void {
+  #rollBack({ before }: Trial, why: string): void {
     const { listeners, platform, proxy, configStore, report, store } = this.#parts;
     this.#endTrial();
     this.#rolledBack = why;
-    const outcome = readConfig(previous.document);
+    const outcome = readConfig(before.active.document);
     if ("complaints" in outcome) throw new Error(outcome.complaints[0]); // it was in force
     const error = openAll(listeners, portsOf(outcome.config));
     if (error === undefined) {
-      this.#use(previous, outcome.config);
+      this.#use(before.active, outcome.config);
       restoreStates(proxy, store); // also of backends that were absent from the other document
       listeners.closeAllBut(portsOf(outcome.config));
     } else {
-      this.#next = previous.document;
+      this.#next = before.active.document;
       configStore?.trialBegan(why); // the start reports it again
     }
     report({ level: "W", on: "config", what: "rolled-back", why, error });

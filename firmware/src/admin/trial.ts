@@ -13,39 +13,27 @@ interface TrialParts {
 /** What was in force before a trial; a trial that follows another one takes it over. */
 export interface BeforeTrial {
   /** The document that returns if the trial fails. */
-  readonly previous: ActiveDocument;
-  readonly previousAdminPort: number;
+  readonly active: ActiveDocument;
+  readonly adminPort: number;
   /** A backend was usable. */
   readonly served: boolean;
-  /** A request with the token has arrived at the admin port. */
-  readonly confirmed: boolean;
 }
 
 /** The trial of the document in force, and the conditions under which it passes. */
-export class Trial implements BeforeTrial {
-  readonly previous: ActiveDocument;
-  readonly previousAdminPort: number;
-  readonly served: boolean;
-  confirmed: boolean;
+export class Trial {
+  readonly before: BeforeTrial;
   /** How the document is saved: `built-in` by erasing what flash has. */
   readonly savedAs: "flash" | "built-in";
+  /** A request with the token has arrived at the admin port of the document. */
+  confirmed = false;
   #parts: TrialParts;
   #exceptions = 0;
   #endsMs = Number.POSITIVE_INFINITY;
   #timer: Cancel | undefined;
 
-  /** Called before the document is in force: `adminPort` is its port. */
-  constructor(
-    parts: TrialParts,
-    before: BeforeTrial,
-    adminPort: number,
-    savedAs: Trial["savedAs"],
-  ) {
+  constructor(parts: TrialParts, before: BeforeTrial, savedAs: Trial["savedAs"]) {
     this.#parts = parts;
-    this.previous = before.previous;
-    this.previousAdminPort = before.previousAdminPort;
-    this.served = before.served;
-    this.confirmed = before.confirmed && parts.proxy.config.adminPort === adminPort;
+    this.before = before;
     this.savedAs = savedAs;
   }
 
@@ -81,7 +69,7 @@ export class Trial implements BeforeTrial {
     if (this.#exceptions > 0) return "exceptions";
     if (this.#parts.platform.link.address === undefined) return "no-network";
     if (this.condition !== "") return "unconfirmed";
-    return this.served && !hasUsableBackend(this.#parts) ? "no-backend" : undefined;
+    return this.before.served && !hasUsableBackend(this.#parts) ? "no-backend" : undefined;
   }
 
   /**
@@ -90,7 +78,7 @@ export class Trial implements BeforeTrial {
    */
   get condition(): string {
     const { adminPort } = this.#parts.proxy.config;
-    return this.confirmed || adminPort === this.previousAdminPort || adminPort === 0
+    return this.confirmed || adminPort === this.before.adminPort || adminPort === 0
       ? ""
       : ` if a request with the token arrives at port ${adminPort}`;
   }
