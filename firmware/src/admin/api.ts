@@ -1,7 +1,6 @@
 import { readJson } from "../config/json.ts";
-import { brief, type Complaints } from "../config/reader.ts";
+import { brief, type Complaints, DocumentReader, jsonOrText } from "../config/reader.ts";
 import { deepFreeze } from "../deep-freeze.ts";
-import { EVENT_KINDS } from "../log/recent-events.ts";
 import { printable } from "../text/quoting.ts";
 import { type AdminRequest, ECHO_MAX, hasToken, refusedChange, refusedSite } from "./access.ts";
 import {
@@ -139,10 +138,10 @@ function documentAndChanges({ document, proxy }: RuntimeApi): AdminAnswer {
 function configure(runtime: RuntimeApi, { query, body }: AdminRequest): AdminAnswer {
   const parameters = parametersOf(query, ["persist"]);
   if ("complaints" in parameters) return outcomeAnswer(parameters);
-  const { persist = "yes" } = parameters.values;
-  if (persist !== "yes" && persist !== "no") {
-    return error(400, `persist: is ${brief(persist)}; wanted yes or no`);
-  }
+  const check = new DocumentReader();
+  const given = { path: "persist", value: parameters.values.persist };
+  const persist = check.word(given, "yes", ["yes", "no"]);
+  if (check.complaints.length > 0) return outcomeAnswer(check);
   return withObject(body, wish => runtime.configure(wish, { persist: persist === "yes" }));
 }
 
@@ -158,20 +157,12 @@ function changeBackend(runtime: RuntimeApi, { body }: AdminRequest, name: string
   return withObject(body, wish => runtime.changeBackend(name, wish));
 }
 
-/** The last events of both kinds or of one, all of them or `last`. */
-function events({ parts }: RuntimeApi, { query }: AdminRequest): AdminAnswer {
+function events(runtime: RuntimeApi, { query }: AdminRequest): AdminAnswer {
   const parameters = parametersOf(query, ["kind", "last"]);
   if ("complaints" in parameters) return outcomeAnswer(parameters);
   const { kind, last } = parameters.values;
-  const known = EVENT_KINDS.find(name => name === kind);
-  if (kind !== undefined && known === undefined) {
-    return error(400, `kind: is ${brief(kind)}; wanted ${EVENT_KINDS.join(" or ")}`);
-  }
-  const count = last === undefined ? Number.POSITIVE_INFINITY : Number(last);
-  if (last !== undefined && !(Number.isInteger(count) && count >= 1)) {
-    return error(400, `last: is ${brief(last)}; wanted a whole number from 1 on`);
-  }
-  return list('{"events":[', parts.recent.last(count, known));
+  const found = runtime.events(kind, last && jsonOrText(last));
+  return "complaints" in found ? outcomeAnswer(found) : list('{"events":[', found);
 }
 
 /** The parameters of a query. None of `known` takes values that would have to be escaped. */

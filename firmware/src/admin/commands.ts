@@ -1,8 +1,8 @@
 import { valueAt } from "../config/key-path.ts";
-import { brief, didYouMean, parseJsonBounded, suggestion } from "../config/reader.ts";
+import { brief, didYouMean, jsonOrText, suggestion } from "../config/reader.ts";
 import { deepFreeze } from "../deep-freeze.ts";
 import { EVENT_KINDS } from "../log/recent-events.ts";
-import { type Outcome, refusal } from "./outcome.ts";
+import type { Outcome } from "./outcome.ts";
 import type { RuntimeApi } from "./runtime-api.ts";
 import { changeText, runTimeChanges } from "./runtime-changes.ts";
 import { SECRET, withoutSecrets } from "./secrets.ts";
@@ -58,7 +58,7 @@ const LIST: readonly Command[] = deepFreeze<Command[]>([
   {
     usage: "weight NAME N",
     help: "its share of the traffic, 0 to 256",
-    run: (runtime, [name, weight]) => runtime.changeBackend(name, { weight: parsed(weight) }),
+    run: (runtime, [name, weight]) => runtime.changeBackend(name, { weight: jsonOrText(weight) }),
   },
   {
     usage: "balance STRATEGY",
@@ -70,7 +70,7 @@ const LIST: readonly Command[] = deepFreeze<Command[]>([
     help: "shows all, shows a key, or changes it; config default: as built in",
     run: (runtime, [key, ...value]) => {
       if (key === undefined) return documentLines(runtime);
-      if (value.length > 0) return runtime.setKey(key, parsed(value.join(" ")));
+      if (value.length > 0) return runtime.setKey(key, jsonOrText(value.join(" ")));
       return key === "default" ? runtime.running.configureBuiltIn() : keyLines(runtime, key);
     },
   },
@@ -101,22 +101,17 @@ const LIST: readonly Command[] = deepFreeze<Command[]>([
   {
     usage: "events [KIND] [N]",
     help: `the last N events (${EVENTS}) of a kind: ${EVENT_KINDS.join(", ")}`,
-    run: ({ parts }, words) => {
-      const kind = EVENT_KINDS.find(known => known === words[0]);
-      const [text, more] = kind === undefined ? words : words.slice(1);
-      const count = text === undefined ? EVENTS : parsed(text);
-      if (Number.isInteger(count) && (count as number) >= 1 && more === undefined) {
-        return [...parts.recent.last(count as number, kind)];
-      }
-      return refusal(
-        `events: is ${brief(words.join(" "))}; wanted ${EVENT_KINDS.join(" or ")}, and a whole number from 1 on`,
-      );
+    run: (runtime, [first, second]) => {
+      const onlyCount = second === undefined && typeof jsonOrText(first ?? "") === "number";
+      const [kind, last] = onlyCount ? [undefined, first] : [first, second];
+      const found = runtime.events(kind, last === undefined ? EVENTS : jsonOrText(last));
+      return "complaints" in found ? found : [...found];
     },
   },
   {
     usage: "explain N",
     help: "logs the reasons for the next N picks",
-    run: (runtime, [picks]) => runtime.explain(parsed(picks)),
+    run: (runtime, [picks]) => runtime.explain(jsonOrText(picks)),
   },
   {
     usage: "heap",
@@ -250,13 +245,4 @@ function wrapped(text: string): string[] {
   const lines: string[] = [];
   for (let at = 0; at < text.length; at += LINE_MAX) lines.push(text.slice(at, at + LINE_MAX));
   return lines;
-}
-
-/** A number or other JSON, or a word such as `ewma`. */
-function parsed(text: string): unknown {
-  try {
-    return parseJsonBounded(text);
-  } catch {
-    return text;
-  }
 }

@@ -96,7 +96,9 @@ describe("the console", () => {
     ]);
     for (const wrong of ["events x", "events 0", "events board 1 2", "events requests x"]) {
       const answer = (await type(lab, wrong)).at(-1);
-      expect(answer).toMatch(/^error (events: is ".*"; wanted board or requests, and|usage: )/);
+      expect(answer).toMatch(
+        /^error (kind: is ".*"; wanted "board", |last: is .*; wanted a whole number from 1 on|usage: )/,
+      );
     }
   });
 

@@ -213,7 +213,7 @@ test("persist is yes or no", async () => {
     const { status, body } = await put(lab, `/api/config?${query}`, { ...document, retries: 1 });
     return [status, JSON.parse(body).error];
   };
-  expect(await put400("persist=maybe")).toEqual([400, 'persist: is "maybe"; wanted yes or no']);
+  expect(await put400("persist=maybe")).toEqual([400, 'persist: is "maybe"; wanted "yes", "no"']);
   expect(await put400("persits=no")).toEqual([
     400,
     '"persits": no such parameter; known are persist',

@@ -1,7 +1,7 @@
 import { readConfig, weightFault } from "../config/config.ts";
 import { DOCUMENT_BYTES_MAX } from "../config/config-store.ts";
 import { valueAt, withValueAt } from "../config/key-path.ts";
-import { brief, DocumentReader, suggestion } from "../config/reader.ts";
+import { brief, type Complaints, DocumentReader, suggestion } from "../config/reader.ts";
 import {
   ADMIN_STATES,
   type AdminState,
@@ -9,7 +9,7 @@ import {
   EXPLAIN_MAX,
   WEIGHT_MAX,
 } from "../config/settings.ts";
-import type { RecentEvents } from "../log/recent-events.ts";
+import { EVENT_KINDS, type RecentEvents } from "../log/recent-events.ts";
 import { budget } from "../net/connection-budget.ts";
 import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
 import { type Outcome, refusal } from "./outcome.ts";
@@ -108,6 +108,17 @@ export class RuntimeApi {
   noBackend(name: string): string {
     const known = this.proxy.pool.backends.map(backend => backend.name);
     return `no backend ${brief(name)}; ${suggestion(name, known, `there are ${known.join(", ")}`)}`;
+  }
+
+  /** The last events of both kinds or of one, all of them or `last`. */
+  events(kind: unknown, last: unknown): Iterable<string> | Complaints {
+    const check = new DocumentReader();
+    const one = check.optional({ path: "kind", value: kind }, key =>
+      check.word(key, "board", EVENT_KINDS),
+    );
+    const all = Number.POSITIVE_INFINITY;
+    const count = check.integer({ path: "last", value: last }, all, 1, all);
+    return check.complaints.length > 0 ? check : this.parts.recent.last(count, one);
   }
 
   explain(picks: unknown): Outcome {

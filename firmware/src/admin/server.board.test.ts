@@ -44,8 +44,8 @@ describe("what an operator can see", () => {
   });
 
   test.each([
-    ["?kind=bord", /^kind: is "bord"; wanted board or requests$/],
-    ["?last=0", /^last: is "0"; wanted a whole number from 1 on$/],
+    ["?kind=bord", /^kind: is "bord"; wanted "board", "requests"; did you mean "board"\?$/],
+    ["?last=0", /^last: is 0; wanted a whole number from 1 on$/],
     ["?last=x", /^last: is "x"/],
     ["?lst=3", /^"lst": no such parameter; known are kind, last$/],
   ])("no events for %s: the error says what is expected", async (query, error) => {

@@ -71,7 +71,8 @@ export class DocumentReader implements Complaints {
     if (typeof value === "number" && Number.isInteger(value) && value >= min && value <= max) {
       return value;
     }
-    this.#complain(path, value, `a whole number from ${min} to ${max}`);
+    const range = max === Number.POSITIVE_INFINITY ? `from ${min} on` : `from ${min} to ${max}`;
+    this.#complain(path, value, `a whole number ${range}`);
     return min;
   }
 
@@ -142,6 +143,15 @@ export function parseJsonBounded(text: string): unknown {
     if (depth > LEVELS_MAX) throw new SyntaxError("too deep");
   }
   return JSON.parse(text);
+}
+
+/** The value of JSON, or the text itself if it is something else, such as `ewma`. */
+export function jsonOrText(text: string): unknown {
+  try {
+    return parseJsonBounded(text);
+  } catch {
+    return text;
+  }
 }
 
 /** Most complaints about one document. */
