@@ -3,7 +3,7 @@ import { builtinModules } from "node:module";
 import path from "node:path";
 import ts from "typescript";
 import { expect, test } from "vitest";
-import { PARTS, violationsOf } from "./firmware/tools/floors.ts";
+import { drawingOf, PARTS, violationsOf } from "./firmware/tools/floors.ts";
 import { FILES, IS_TEST, importsOf, sourcesBelow } from "./firmware/tools/sources.ts";
 
 // Which folder may import which. CONTRIBUTING.md has the table; `npm run imports` draws the floors.
@@ -144,6 +144,16 @@ test.each(PARTS)("$folder: no file imports upward, and none in a circle, not eve
   const sources = sourcesBelow(part.folder);
   expect(violationsOf(part, sources)).toEqual([]);
   expect(sources.length).toBeGreaterThan(50);
+});
+
+test("CONTRIBUTING.md shows the floors of the firmware as `npm run imports` draws them, without the counts", () => {
+  const [firmware] = PARTS;
+  const [, ...rows] = drawingOf(firmware, sourcesBelow(firmware.folder)).trimEnd().split("\n");
+  const countsAt = rows[0].indexOf(" files ");
+  const importsAt = rows[0].indexOf("imports from");
+  const drawing = rows.map(row => (row.slice(2, countsAt) + row.slice(importsAt - 2)).trimEnd());
+  const shown = readFileSync("CONTRIBUTING.md", "utf8").split("## Imports")[1].split("```\n")[1];
+  expect(shown.trimEnd().split("\n")).toEqual(drawing);
 });
 
 /** A program for the chip: its manifest, and the folder that its modules' names are relative to. */

@@ -56,7 +56,7 @@ test("it connects anew when its connection is over, and tells an answer that was
   expect(server.connectionsTotal).toBe(2);
 });
 
-test("raw bytes are received up to a text or a count, and a connection that ends before is told", async () => {
+test("raw bytes are received up to a text or a count, and a connection that ends before is an error", async () => {
   const { client, clock } = await served(steady());
   client.send("one\ntwo\n");
   const line = client.receive("\n");
@@ -91,11 +91,11 @@ test.each(["request", "receive"] as const)(
   },
 );
 
-test("a refused connection, and what is no HTTP, are told", async () => {
+test("a refused connection and a response that is not HTTP are reported", async () => {
   const refused = await served(steady(), { server: () => ({ host: "backend", port: 81 }) });
-  const nobody = refused.client.get("/");
+  const unanswered = refused.client.get("/");
   await refused.clock.run({ ms: 100 });
-  expect(await nobody).toMatchObject({ status: undefined, cutShort: true });
+  expect(await unanswered).toMatchObject({ status: undefined, cutShort: true });
   expect(refused.client.error).toBe("ECONNREFUSED");
 
   const { client, clock } = await served({ answer: () => [{ send: "220 hi\r\n\r\n" }] });
