@@ -125,15 +125,18 @@ describe.each(NAMES)("%s", name => {
   test("a pick allocates nothing", () => {
     const { strategy, backends } = new StrategyBench(name, new Array(8).fill(1));
     for (const backend of backends) backend.latency.observe(10, 0);
-    // The minimum of many rounds: until the engine has compiled the code, numbers are allocated, too.
-    const bytes = times(15, () => {
+    const round = () => {
       collectGarbage();
       const before = process.memoryUsage().heapUsed;
       for (let turn = 0; turn < 20_000; turn++) strategy.pick(backends, turn, 0);
       return (process.memoryUsage().heapUsed - before) / 20_000;
-    });
+    };
     // A fraction that `random` returns is 16 bytes here, and two are drawn; the smallest object or
     // closure would be 56, an array more.
-    expect(Math.min(...bytes)).toBeLessThan(48);
+    const bytesMax = 48;
+    // Until the engine has compiled the code, numbers are allocated, too: one round of 15 must be below.
+    let bytes = round();
+    for (let rounds = 1; rounds < 15 && bytes >= bytesMax; rounds++) bytes = round();
+    expect(bytes).toBeLessThan(bytesMax);
   });
 });

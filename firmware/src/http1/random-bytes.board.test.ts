@@ -1,7 +1,7 @@
 import type { MockSocket } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
 import { reply } from "../../../backends/src/http.ts";
-import { EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
+import { EmulatedLab, ENGINE } from "../../../hil/kit/emulated-lab.ts";
 import { httpBackend } from "../../../hil/kit/http-backend.ts";
 import {
   bodies,
@@ -18,7 +18,7 @@ import {
 import fc from "../../../hil/kit/properties.ts";
 
 describe("whatever comes", () => {
-  test("two thousand requests of every kind leave nothing behind", async () => {
+  test("a thousand requests of every kind leave nothing behind", async () => {
     const lab = new EmulatedLab();
     const SWITCH = "HTTP/1.1 101 Go\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n";
     const answers: ((socket: MockSocket) => string | undefined)[] = [
@@ -80,7 +80,7 @@ describe("whatever comes", () => {
       () => {}, // the board will
     ];
     let sent = 0;
-    for (let i = 0; i < 2_000; i++) {
+    for (let i = 0; i < 1_000; i++) {
       lab.clock.after(i * 50, () => {
         const socket = lab.connect();
         socket.on("error", () => {});
@@ -91,8 +91,8 @@ describe("whatever comes", () => {
       });
     }
     await lab.clock.run();
-    expect(sent).toBe(2_000);
-    expect(lines(lab).length).toBeGreaterThan(1_500);
+    expect(sent).toBe(1_000);
+    expect(lines(lab).length).toBeGreaterThan(750);
     expect(new Set(lines(lab).map(({ state }) => state)).size).toBeGreaterThan(6);
     for (const backend of backends) expect(backend.sound).toBe(true);
     expectNothingLeft(lab);
@@ -165,7 +165,7 @@ describe("whatever comes", () => {
           expectNothingLeft(lab);
         },
       ),
-      { numRuns: 300 },
+      { numRuns: ENGINE === "xs" ? 75 : 300 },
     );
   });
 
@@ -217,7 +217,7 @@ describe("whatever comes", () => {
           expectNothingLeft(lab);
         },
       ),
-      { numRuns: 150 },
+      { numRuns: ENGINE === "xs" ? 40 : 150 },
     );
   });
 });

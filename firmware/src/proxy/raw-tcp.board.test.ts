@@ -1,15 +1,18 @@
 import { expect, test } from "vitest";
-import { collect, EmulatedLab, ENGINE, echoes, says } from "../../../hil/kit/emulated-lab.ts";
+import { collect, EmulatedLab, ENGINE, echoes, mass, says } from "../../../hil/kit/emulated-lab.ts";
 import { heapBytes } from "../../../hil/kit/heap.ts";
 
-/** What a session may leave on average; by chance alone the heap differs by up to 30. */
+/** What a session may leave on average; by chance alone the heap differs by up to 50. */
 const LEFT_BYTES = 100;
 
-test("8 MiB both ways in pieces of any size, with a reader that stalls: every byte equal", async () => {
+/** Connections until the engine has compiled all code, and those that are measured; fewer on XS, which is slower. */
+const [WARM, MEASURED] = ENGINE === "xs" ? [500, 1_500] : [2_000, 4_000];
+
+test("large streams both ways in pieces of any size, with a reader that stalls: every byte equal", async () => {
   const lab = new EmulatedLab();
   lab.backend("a", echoes);
   await lab.serve({ inspect: [] });
-  const size = 8 * 1024 * 1024;
+  const size = mass(4 * 1024 * 1024);
   const bytes = Buffer.alloc(size);
   for (let i = 0; i + 4 <= size; i += 4) bytes.writeUInt32BE((i * 2654435761) >>> 0, i);
 
@@ -81,7 +84,7 @@ test("silence ends a session: 30 s before the first byte, 10 minutes after it", 
   ]);
 });
 
-test("ten thousand connections leave no socket, no timer, no session and no memory behind", async () => {
+test(`${MEASURED} connections leave no socket, no timer, no session and no memory behind`, async () => {
   const lab = new EmulatedLab();
   const backends = [lab.backend("a", says("a")), lab.backend("b", says("b"))];
   await lab.serve();
@@ -102,11 +105,11 @@ test("ten thousand connections leave no socket, no timer, no session and no memo
     for (const { connections } of backends) connections.length = 0;
     return { answered, bytes: await heapBytes() };
   };
-  const warm = await play(2_000);
-  const { answered, bytes } = await play(10_000);
-  expect(answered).toBe(9_000);
+  const warm = await play(WARM);
+  const { answered, bytes } = await play(MEASURED);
+  expect(answered).toBe(0.9 * MEASURED);
   // On XS the firmware's heap is not this one: there the budget counts it.
-  if (ENGINE === "node") expect(bytes - warm.bytes).toBeLessThan(10_000 * LEFT_BYTES);
+  if (ENGINE === "node") expect(bytes - warm.bytes).toBeLessThan(MEASURED * LEFT_BYTES);
   expect(lab.app!.proxy.sessions).toBe(0);
   expect(lab.app!.proxy.pool.backends.map(({ counters }) => counters.sessions)).toEqual([0, 0]);
   expect(lab.board.stack.objects).toBe(0);
