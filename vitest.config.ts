@@ -64,6 +64,7 @@ export default defineConfig({
           exclude: ["**/node_modules/**", "**/*.live.test.ts"],
           env: { ...env, ENGINE: "xs" },
           ...limits,
+          ...shared,
           globalSetup: "emulator/xs/set-up.ts",
           setupFiles: "emulator/xs/each-test.ts",
         },
