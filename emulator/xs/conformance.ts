@@ -1,20 +1,28 @@
 import { MemoryTarget } from "../conformance/memory.ts";
-import type { Peer, PeerPort } from "../conformance/target.ts";
+import type { Peer, PeerPort, Target } from "../conformance/target.ts";
 import type { BoardPlatform } from "../src/platform.ts";
 import { BoardSide } from "./board-side.ts";
 import { machineWith } from "./engine-snapshots.ts";
 import { onAbort } from "./firmware.ts";
 import type { Machine } from "./machine.ts";
 
-/** The emulated board in memory, with the program, and the case itself, on XS. */
-export class XsTarget extends MemoryTarget {
+/** A board whose program runs on XS, and what of it is left at the end. */
+export interface CaseBoard extends Target {
+  stop(): Promise<string[]>;
+  /** Answers what the engine asks and the emulated board does not know. */
+  answer?(words: readonly string[], body: Buffer): string | undefined;
+}
+
+/** A case, and the program that it gives a board, on XS. Without a board of its own it is the emulated one, in memory. */
+export class XsTarget {
+  #board: CaseBoard;
   #machine: Machine;
   #platform: BoardPlatform | undefined;
   #peers: Peer[] = [];
   #ports: PeerPort[] = [];
 
-  constructor() {
-    super();
+  constructor(boardOf: (machine: () => Machine) => CaseBoard = () => new MemoryTarget()) {
+    this.#board = boardOf(() => this.#machine);
     const side = new BoardSide({
       platform: () => this.#platform!,
       machine: () => this.#machine,
@@ -22,8 +30,13 @@ export class XsTarget extends MemoryTarget {
     });
     this.#machine = machineWith("conformance", {
       now: () => this.#platform?.clock.now() ?? 0,
-      answer: (words, body) => side.answer(words, body),
+      answer: (words, body) => this.#board.answer?.(words, body) ?? side.answer(words, body),
     });
+  }
+
+  async start(): Promise<void> {
+    this.#boot();
+    await this.#board.until("the network", () => this.#platform?.link.address !== undefined);
   }
 
   /** Runs one case to its end; throws what it threw. */
@@ -37,16 +50,16 @@ export class XsTarget extends MemoryTarget {
     }
   }
 
-  override boot(): void {
-    super.boot(platform => {
+  #boot(): void {
+    this.#board.boot(platform => {
       this.#platform = platform;
       onAbort(platform, this.#machine);
       this.#call("program");
     });
   }
 
-  override async stop(): Promise<string[]> {
-    const left = await super.stop();
+  async stop(): Promise<string[]> {
+    const left = await this.#board.stop();
     this.#machine.end();
     return left;
   }
@@ -54,13 +67,13 @@ export class XsTarget extends MemoryTarget {
   async #do([what, name]: [string, string]): Promise<unknown> {
     switch (what) {
       case "until":
-        return this.until(name, () => this.#call("holds"));
+        return this.#board.until(name, () => this.#call("holds"));
       case "quiet":
-        return this.quiet();
+        return this.#board.quiet();
       case "refuse":
-        return this.refusing();
+        return this.#board.refusing();
       default: {
-        const port = await this.listen();
+        const port = await this.#board.listen();
         return { id: this.#ports.push(port) - 1, address: port.address, port: port.port };
       }
     }
@@ -69,11 +82,11 @@ export class XsTarget extends MemoryTarget {
   #answer([what, ...rest]: [string, ...unknown[]]): unknown {
     switch (what) {
       case "boot":
-        return this.boot();
+        return this.#boot();
       case "unplug":
-        return this.unplug();
+        return this.#board.unplug();
       case "connect":
-        return this.#number(this.connect(rest[0] as number));
+        return this.#number(this.#board.connect(rest[0] as number));
       case "peers":
         return this.#ports[rest[0] as number].peers.map(peer => this.#number(peer));
       case "peer": {
@@ -84,7 +97,7 @@ export class XsTarget extends MemoryTarget {
       case "target":
         return rest[0] === "address"
           ? this.#platform!.link.address
-          : Reflect.get(this, rest[0] as string);
+          : Reflect.get(this.#board, rest[0] as string);
       default:
         throw new Error(`not a question: ${what}`);
     }

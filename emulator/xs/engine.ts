@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
-  copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -18,6 +18,9 @@ import { type Bits, findToolchain, noCompiler, only64Bits, type Toolchain } from
 
 const FOLDER = fileURLToPath(new URL(".", import.meta.url));
 const OURS = path.join(FOLDER, "native");
+const BUILD = path.join(FOLDER, "build");
+/** Of ours: the program's sockets, which the board in Node answers for. */
+const SOCKETS = "sockets.c";
 /** C that the chip runs, too. The rest of its folder needs lwIP. */
 const FIRMWARE = ["keywords.c"].map(name => path.join(FOLDER, "../../firmware/native", name));
 
@@ -80,15 +83,35 @@ export function useEngine(found: Engine): void {
   engine = found;
 }
 
+/** What another program with this engine is linked from: see `buildEngine`. */
+export interface EngineParts {
+  /** All but `SOCKETS`. */
+  readonly object: string;
+  /** For C that calls the engine. */
+  readonly flags: readonly string[];
+  readonly libraries: readonly string[];
+}
+
+/** The parts of the engine of this computer, which has been built. */
+export function engineParts(): EngineParts {
+  const folder = path.dirname(ourEngine().program);
+  const headers = [path.join(folder, "headers"), OURS];
+  return {
+    object: path.join(folder, "engine.o"),
+    flags: [...DEFINES.map(define => `-D${define}`), ...headers.flatMap(at => ["-isystem", at])],
+    libraries: LIBRARIES,
+  };
+}
+
 /** The engine's program. Its name changes with what it is built from and by, so an old one is never used. */
 function pathFor({ bits, identity }: Toolchain): string {
   const hash = createHash("sha256").update(
-    JSON.stringify([OPTIONS, PLATFORM_DEFINES, LIBRARIES, identity]),
+    JSON.stringify([OPTIONS, PLATFORM_DEFINES, LIBRARIES, SOCKETS, identity]),
   );
   hash.update(readFileSync(path.join(FOLDER, "package.json")));
   const ours = readdirSync(OURS).map(file => path.join(OURS, file));
   for (const file of [...ours.sort(), ...FIRMWARE]) hash.update(readFileSync(file));
-  return path.join(FOLDER, "build", `xs${bits}-${hash.digest("hex").slice(0, 16)}`);
+  return path.join(BUILD, `xs${bits}-${hash.digest("hex").slice(0, 16)}`, "xs");
 }
 
 /** Why the engine cannot be built here; `undefined` when it can. */
@@ -106,12 +129,15 @@ export async function buildEngine(say: (line: string) => void): Promise<Engine> 
   say("building the XS engine: once, up to a minute");
   const work = mkdtempSync(path.join(tmpdir(), "hot-potato-xs-"));
   try {
-    const built = path.join(work, "xs");
-    await link(await compile(await fetchSource(work), work, reportFifths(say)), built);
-    mkdirSync(path.dirname(program), { recursive: true });
-    const beside = `${program}.${process.pid}`;
-    copyFileSync(built, beside);
-    renameSync(beside, program); // whole, or not there
+    const source = await fetchSource(work);
+    const built = path.join(work, "built");
+    mkdirSync(built);
+    for (const folder of [...XS, PLATFORM]) copyHeaders(path.join(source, folder), built);
+    await link(await compile(source, work, reportFifths(say)), built);
+    const folder = path.dirname(program);
+    const beside = `${folder}.${process.pid}`;
+    cpSync(built, beside, { recursive: true });
+    renameSync(beside, folder); // whole, or not there
     forgetOthers();
   } finally {
     rmSync(work, { recursive: true });
@@ -123,10 +149,10 @@ export async function buildEngine(say: (line: string) => void): Promise<Engine> 
 /** Engines of other sources are not started again. One with other pointers is kept, for comparisons. */
 function forgetOthers(): void {
   const { program, bits } = ourEngine();
-  const folder = path.dirname(program);
-  for (const name of readdirSync(folder)) {
-    const kept = name === path.basename(program) || name.startsWith(bits === 32 ? "xs64" : "xs32");
-    if (!kept) rmSync(path.join(folder, name));
+  const own = path.basename(path.dirname(program));
+  for (const name of readdirSync(BUILD)) {
+    const kept = name === own || name.startsWith(bits === 32 ? "xs64" : "xs32");
+    if (!kept) rmSync(path.join(BUILD, name), { recursive: true });
   }
 }
 
@@ -157,6 +183,12 @@ function reportFifths(say: (line: string) => void): (share: number) => void {
   };
 }
 
+function copyHeaders(from: string, built: string): void {
+  for (const file of readdirSync(from).filter(name => name.endsWith(".h")))
+    cpSync(path.join(from, file), path.join(built, "headers", file));
+}
+
+/** Objects of the engine, and that of its sockets as the last one. */
 async function compile(
   source: string,
   work: string,
@@ -167,7 +199,10 @@ async function compile(
       .filter(file => file.endsWith(".c"))
       .map(file => path.join(folder, file));
   const platform = path.join(source, PLATFORM, "xsnapPlatform.c");
-  const files = [...c(path.join(source, "moddable/xs/sources")), platform, ...c(OURS), ...FIRMWARE];
+  const sockets = path.join(OURS, SOCKETS);
+  const ours = c(OURS).filter(file => file !== sockets);
+  const engine = [...c(path.join(source, "moddable/xs/sources")), platform];
+  const files = [...engine, ...ours, ...FIRMWARE, sockets];
   const includes = [...XS, PLATFORM].map(folder => `-I${path.join(source, folder)}`);
   const objects = files.map((_, i) => path.join(work, `${i}.o`));
   const { compiler, flags } = ourToolchain();
@@ -186,7 +221,11 @@ async function compile(
   return objects;
 }
 
-async function link(objects: string[], program: string): Promise<void> {
+/** Joins all but the sockets for other programs, and makes ours. */
+async function link(objects: string[], built: string): Promise<void> {
   const { compiler, flags } = ourToolchain();
-  await run(compiler, [...flags, ...objects, ...LIBRARIES, "-o", program]);
+  const [sockets] = objects.slice(-1);
+  const engine = path.join(built, "engine.o");
+  await run(compiler, [...flags, "-r", "-nostdlib", ...objects.slice(0, -1), "-o", engine]);
+  await run(compiler, [...flags, engine, sockets, ...LIBRARIES, "-o", path.join(built, "xs")]);
 }

@@ -123,6 +123,11 @@ export class Machine {
     this.#do("C", `${handle} ${event} ${count}`);
   }
 
+  /** Of an engine with another network than Node's (emulator/lwip): a command for it. */
+  network(text: string): void {
+    this.#do("C", text);
+  }
+
   ringAlarm(): void {
     this.#do("T");
   }
@@ -238,7 +243,12 @@ function startEngine({ slots, chunkBytes }: HeapSize): FramePipe {
 }
 
 /** Requests with a body of bytes, and the number of words before it. */
-const WORDS_BEFORE_BODY: Readonly<Record<string, number>> = { write: 2, log: 1, ask: 1 };
+const WORDS_BEFORE_BODY: Readonly<Record<string, number>> = {
+  write: 2,
+  log: 1,
+  ask: 1,
+  network: 2,
+};
 
 function wordsOf(question: Buffer): { words: string[]; body: Buffer } {
   const first = question.indexOf(0);
