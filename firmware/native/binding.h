@@ -1,0 +1,65 @@
+#ifndef HOT_POTATO_BINDING_H
+#define HOT_POTATO_BINDING_H
+
+#include <stdbool.h>
+#include "xsmc.h"
+
+/*
+ * The classes TCP and Listener of ECMA-419 over sockets.h, for one machine of XS. These functions are methods: a module of
+ * JavaScript on the chip, or the program that runs the machine on a computer, puts them into classes.
+ *
+ * | TCP             |                                                                                              |
+ * | --------------- | -------------------------------------------------------------------------------------------- |
+ * | options         | address, port, or from; nodelay, keepalive (ms), format, target; the callbacks                 |
+ * | onReadable(n)   | more bytes were received: n wait                                                             |
+ * | onWritable(n)   | the connection is there, or bytes were acknowledged: there is room for n                     |
+ * | onEnd()         | the peer's FIN, behind the last byte; writing goes on                                          |
+ * | onError(code)   | the connection is lost: "refused", "reset", "timeout", "memory", "unreachable"; without onEnd also |
+ * |                 | "end" for the peer's FIN: nothing can be written then                                           |
+ * | read(n or view) | all bytes, n bytes, or as many as the view has; undefined: none waits                           |
+ * | write(bytes)    | room that is left; undefined: the connection is lost; throws "would block" when there is too little |
+ * | end()           | our FIN behind what was written; reading goes on                                               |
+ * | close(reset)    | FIN; over unread bytes, or with true, RST                                                      |
+ *
+ * A Listener has the options port, format and target, and the callbacks onReadable(n), n connections wait, and onError("memory"), a
+ * client was turned away.
+ *
+ * Where the SDK's sockets have a name or a message for something, these have the same. Every member throws a SyntaxError for
+ * another receiver, and after close().
+ */
+
+extern void xs_native_tcp_constructor(xsMachine* the);
+extern void xs_native_tcp_read(xsMachine* the);
+extern void xs_native_tcp_write(xsMachine* the);
+extern void xs_native_tcp_end(xsMachine* the);
+extern void xs_native_tcp_close(xsMachine* the);
+extern void xs_native_tcp_get_remoteAddress(xsMachine* the);
+extern void xs_native_tcp_get_remotePort(xsMachine* the);
+extern void xs_native_tcp_get_format(xsMachine* the);
+extern void xs_native_tcp_set_format(xsMachine* the);
+/** What becomes of an object that is collected. */
+extern void xs_native_tcp_destructor(void* data);
+
+extern void xs_native_listener_constructor(xsMachine* the);
+/** The argument is the prototype of TCP. */
+extern void xs_native_listener_read(xsMachine* the);
+/** The same, for a program that has the prototype elsewhere. */
+extern void readListener(xsMachine* the, xsSlot* prototype);
+extern void xs_native_listener_close(xsMachine* the);
+extern void xs_native_listener_get_port(xsMachine* the);
+extern void xs_native_listener_destructor(void* data);
+
+/** Calls the callbacks of all sockets that have news. Inside xsBeginHost; what a callback throws is not caught. */
+extern void bindingDeliver(xsMachine* the);
+/** Resets every connection and closes every listener: their objects are as after close(). */
+extern void bindingStop(xsMachine* the);
+/** TCP objects that are not closed. */
+extern int bindingObjects(void);
+
+/**
+ * The port's part: posts a message to the machine's task, which calls bindingDeliver. False when that is not possible now.
+ * It is called with lwIP's core lock held, in any task, and must not block.
+ */
+extern bool portPost(xsMachine* the);
+
+#endif
