@@ -95,7 +95,8 @@ const TABLE: readonly Row[] = [
   {
     place: "lwIP on the computer",
     holds: file => file.startsWith("emulator/lwip/"),
-    runtime: (_target, kind) => kind === "emulator" || kind === "node",
+    runtime: (_target, kind) =>
+      kind === "emulator" || kind === "emulator/net-mock-socket" || kind === "node",
     types: target => target === "vitest/node", // of its own set-up
   },
   {

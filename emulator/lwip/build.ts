@@ -15,7 +15,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { findToolchain, noCompiler, type Toolchain } from "../xs/toolchain.ts";
-import { settingFlags } from "./settings.ts";
+import { firmwareSdkconfig, settingFlags } from "./settings.ts";
 import {
   CHANGES,
   CHIP_FILES,
@@ -64,7 +64,11 @@ export interface Program {
   /** With the peer's copy and the wire (world.h); else the board's alone (stack.h, segment.h). */
   readonly world: boolean;
   readonly sanitizers: Sanitizers;
+  /** Lines of NAME=value, over the SDK's own settings; by default those of the firmware. */
+  readonly sdkconfig?: string;
   readonly flags?: readonly string[];
+  /** Linked as they are. */
+  readonly objects?: readonly string[];
   readonly libraries?: readonly string[];
 }
 
@@ -105,11 +109,11 @@ interface Setup {
   readonly flags: readonly string[];
 }
 
-function setUp(sanitizers: Sanitizers): Setup {
+function setUp(sanitizers: Sanitizers, sdkconfig: string): Setup {
   const sources = findSources();
   const toolchain = toolchainFor(sanitizers);
   if (sources === undefined || toolchain === undefined) throw new Error(cannotBuild());
-  return { sources, toolchain, flags: [...toolchain.flags, ...COMMON, ...settingFlags()] };
+  return { sources, toolchain, flags: [...toolchain.flags, ...COMMON, ...settingFlags(sdkconfig)] };
 }
 
 /** lwIP's two copies and what is beside them, compiled: a folder of objects and of lwIP's headers. */
@@ -124,16 +128,16 @@ export interface Library {
 export async function buildLibrary(
   sanitizers: Sanitizers,
   say: (line: string) => void = () => {},
+  sdkconfig = firmwareSdkconfig(),
 ): Promise<Library> {
-  const setup = setUp(sanitizers);
+  const setup = setUp(sanitizers, sdkconfig);
   const { sources, toolchain, flags } = setup;
   const key = createHash("sha256");
   key.update(JSON.stringify([sources.identity, CHANGES, toolchain.identity, flags, OURS]));
   hashFiles(key, nativeFiles());
-  const folder = path.join(
-    BUILD,
-    `lwip${toolchain.bits}-${sanitizers}-${key.digest("hex").slice(0, 16)}`,
-  );
+  const settings = createHash("sha256").update(sdkconfig).digest("hex").slice(0, 8);
+  const prefix = `lwip${toolchain.bits}-${sanitizers}-${settings}-`;
+  const folder = path.join(BUILD, prefix + key.digest("hex").slice(0, 16));
   const includes = includesOf(folder);
   const library = { folder, toolchain, flags, includes };
   if (existsSync(folder)) return library;
@@ -141,7 +145,7 @@ export async function buildLibrary(
   const work = mkdtempSync(path.join(tmpdir(), "hot-potato-lwip-"));
   try {
     await buildInto(work, setup);
-    forgetOthers(`lwip${toolchain.bits}-${sanitizers}-`);
+    forgetOthers(prefix);
     await place(path.join(work, "library"), folder);
   } finally {
     rmSync(work, { recursive: true });
@@ -207,13 +211,13 @@ export async function buildProgram(
   program: Program,
   say?: (line: string) => void,
 ): Promise<string> {
-  const { sources, headers = [], world, sanitizers, libraries = [] } = program;
-  const library = await buildLibrary(sanitizers, say);
+  const { sources, headers = [], objects: given = [], world, sanitizers, libraries = [] } = program;
+  const library = await buildLibrary(sanitizers, say, program.sdkconfig);
   const { compiler } = library.toolchain;
   const own = program.flags ?? [];
   const key = createHash("sha256");
   key.update(JSON.stringify([library.folder, world, own, libraries]));
-  hashFiles(key, [...sources, ...headers]);
+  hashFiles(key, [...sources, ...headers, ...given]);
   const prefix = `${program.name}-${sanitizers}-`;
   const file = path.join(BUILD, prefix + key.digest("hex").slice(0, 16));
   if (existsSync(file)) return file;
@@ -229,7 +233,7 @@ export async function buildProgram(
     const copies = world
       ? ["board.o", "peer.o", "segment.c.o", "world.c.o"]
       : ["board.o", "segment.c.o"];
-    const linked = [...objects, ...copies.map(name => path.join(library.folder, name))];
+    const linked = [...objects, ...given, ...copies.map(name => path.join(library.folder, name))];
     const built = path.join(work, "program");
     await run(compiler, [...library.flags, ...linked, ...libraries, "-o", built]);
     forgetOthers(prefix);

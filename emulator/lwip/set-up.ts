@@ -1,4 +1,6 @@
 import type { TestProject } from "vitest/node";
+import { buildEngine, type Engine } from "../xs/engine.ts";
+import { buildBoard } from "./board.ts";
 import { buildProgram, cannotBuild } from "./build.ts";
 import { PROGRAMS } from "./programs.ts";
 
@@ -6,6 +8,8 @@ declare module "vitest" {
   interface ProvidedContext {
     /** Why lwIP cannot be built here; `undefined` when it is. */
     noLwip: string | undefined;
+    /** The engine with the firmware's sockets over lwIP. */
+    board: Engine | undefined;
   }
 }
 
@@ -15,8 +19,11 @@ export async function setup({ provide }: TestProject): Promise<void> {
   provide("noLwip", why);
   const say = (line: string) => process.stderr.write(`${line}\n`);
   if (why !== undefined) {
+    provide("board", undefined);
     say(`tests on lwIP ${process.env.CI ? "fail" : "are skipped"}: ${why}`);
     return;
   }
   for (const program of PROGRAMS) await buildProgram(program, say);
+  await buildEngine(say);
+  provide("board", await buildBoard(say));
 }

@@ -66,7 +66,8 @@ export function filesOf(source: string): string[] {
 
 /** Names that a file of lwIP uses, and what it gets in their place (native/stack.c). */
 const REPLACED: Readonly<Record<string, readonly string[]>> = {
-  "core/tcp.c": ["-Dmemp_malloc=allocateCounted", "-Dmemp_free=freeCounted"],
+  "core/ipv4/ip4.c": ["-Dnetif_loop_output=sendToItself"],
+  "core/tcp.c": ["-includekill.h", "-Dmemp_malloc=allocateCounted", "-Dmemp_free=freeCounted"],
   "core/timeouts.c": ["-Dmemp_malloc=allocateTimer", "-Dmemp_free=freeTimer"],
 };
 
@@ -74,13 +75,19 @@ export function flagsOf(file: string): readonly string[] {
   return REPLACED[file] ?? [];
 }
 
-/** Numbers that are fixed in lwIP and options of esp-lwip. */
+/** Numbers that are fixed in lwIP and options of esp-lwip; and which connection a full board gives up for a new one. */
 const CHIP_TEXT = [
   {
     file: "core/tcp.c",
     lwip: "3000 / TCP_SLOW_INTERVAL",
     chip: "LWIP_TCP_RTO_TIME / TCP_SLOW_INTERVAL",
     times: 2,
+  },
+  {
+    file: "core/tcp.c",
+    lwip: "tcp_kill_prio(prio);",
+    chip: "if (!killFinWait()) tcp_kill_prio(prio);",
+    times: 1,
   },
   {
     file: "include/lwip/priv/tcp_priv.h",

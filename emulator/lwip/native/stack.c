@@ -1,6 +1,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include "kill.h"
 #include "stack.h"
 #include "lwip/init.h"
 #include "lwip/ip.h"
@@ -12,12 +13,15 @@
 
 static struct netif interface;
 static PacketSink* sink;
+static bool isPlugged = true;
+static void (*tellLooped)(void);
 static uint32_t randomState;
 
 extern void* allocateCounted(memp_t type);
 extern void freeCounted(memp_t type, void* block);
 extern void* allocateTimer(memp_t type);
 extern void freeTimer(memp_t type, void* block);
+extern err_t sendToItself(struct netif* netif, struct pbuf* packet);
 
 /* Memory */
 
@@ -76,12 +80,13 @@ void failAllocations(int skipped, int count)
 	toFail = count;
 }
 
-/* What parts of lwIP take instead of memp_malloc and memp_free (REPLACED of sources.ts) */
+/* What parts of lwIP take instead of what lwIP has (REPLACED of sources.ts) */
 
 static int connections, listeners;
 static int connectionsMax = MEMP_NUM_TCP_PCB, listenersMax = MEMP_NUM_TCP_PCB_LISTEN;
 
 int controlBlocks(void) { return connections + listeners; }
+int connectionBlocks(void) { return connections; }
 
 void limitControlBlocks(int all, int ofListeners)
 {
@@ -108,6 +113,25 @@ void freeCounted(memp_t type, void* block)
 	memp_free(type, block);
 }
 
+/** The one that has received nothing for longest. */
+static struct tcp_pcb* oldestIn(enum tcp_state state)
+{
+	struct tcp_pcb* oldest = NULL;
+	struct tcp_pcb* pcb;
+	for (pcb = tcp_active_pcbs; pcb; pcb = pcb->next) {
+		if (pcb->state == state && (!oldest || tcp_ticks - pcb->tmr >= tcp_ticks - oldest->tmr)) oldest = pcb;
+	}
+	return oldest;
+}
+
+int killFinWait(void)
+{
+	struct tcp_pcb* oldest = oldestIn(FIN_WAIT_2);
+	if (!oldest) oldest = oldestIn(FIN_WAIT_1);
+	if (oldest) tcp_abandon(oldest, 0);	/* without an RST, as tcp_kill_state does it */
+	return oldest != NULL;
+}
+
 /** For timeouts.c. lwIP ends without a timer, so the memory of timers has no limit, and is not counted. */
 void* allocateTimer(memp_t type)
 {
@@ -120,6 +144,16 @@ void freeTimer(memp_t type, void* block)
 	free(block);
 }
 
+/** For ip4.c. */
+err_t sendToItself(struct netif* netif, struct pbuf* packet)
+{
+	err_t error = netif_loop_output(netif, packet);
+	if (tellLooped) (*tellLooped)();
+	return error;
+}
+
+void onLoop(void (*looped)(void)) { tellLooped = looped; }
+
 /* The interface */
 
 static err_t sendPacket(struct netif* netif, struct pbuf* packet, const ip4_addr_t* next)
@@ -128,6 +162,7 @@ static err_t sendPacket(struct netif* netif, struct pbuf* packet, const ip4_addr
 	(void)netif;
 	(void)next;
 	if (packet->tot_len > PACKET_BYTES_MAX) return ERR_BUF;
+	if (!isPlugged) return ERR_OK;
 	pbuf_copy_partial(packet, bytes, packet->tot_len, 0);
 	(*sink)(bytes, packet->tot_len);
 	return ERR_OK;
@@ -157,9 +192,31 @@ void startStack(const char* address, uint32_t seed, PacketSink* send)
 	netif_set_up(&interface);
 }
 
+void plugStack(bool plugged)
+{
+	isPlugged = plugged;
+	netif_set_default(plugged ? &interface : NULL);
+}
+
+void forgetConnections(void)
+{
+	bool wasPlugged = isPlugged;
+	isPlugged = false;
+	while (tcp_active_pcbs) {
+		tcp_err(tcp_active_pcbs, NULL);
+		tcp_abort(tcp_active_pcbs);
+	}
+	while (tcp_tw_pcbs) tcp_abort(tcp_tw_pcbs);
+	while (tcp_bound_pcbs) tcp_abort(tcp_bound_pcbs);
+	while (tcp_listen_pcbs.pcbs) tcp_close(tcp_listen_pcbs.pcbs);
+	isPlugged = wasPlugged;
+}
+
 void receivePacket(const uint8_t* bytes, size_t length)
 {
-	struct pbuf* packet = pbuf_alloc(PBUF_RAW, (u16_t)length, PBUF_RAM);
+	struct pbuf* packet;
+	if (!isPlugged) return;
+	packet = pbuf_alloc(PBUF_RAW, (u16_t)length, PBUF_RAM);
 	if (!packet) return;
 	pbuf_take(packet, bytes, (u16_t)length);
 	if (interface.input(packet, &interface) != ERR_OK) pbuf_free(packet);

@@ -1,6 +1,7 @@
 #ifndef STACK_H
 #define STACK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,11 @@ typedef void PacketSink(const uint8_t* packet, size_t length);
 extern void startStack(const char* address, uint32_t seed, PacketSink* send);
 extern void peer_startStack(const char* address, uint32_t seed, PacketSink* send);
 
+/** Without a network, false, there is no default interface, nothing arrives, and what is sent is lost. It begins with one. */
+extern void plugStack(bool plugged);
+/** Drops every control block, and sends nothing; their owners are not told. */
+extern void forgetConnections(void);
+
 /** A packet has arrived. It is lost when there is no memory for it, as on the chip. */
 extern void receivePacket(const uint8_t* packet, size_t length);
 extern void peer_receivePacket(const uint8_t* packet, size_t length);
@@ -29,6 +35,9 @@ extern void peer_receivePacket(const uint8_t* packet, size_t length);
 /** Runs the timers that are due, and hands over what the copy has sent to itself. */
 extern void runStack(void);
 extern void peer_runStack(void);
+
+/** Calls `looped` when the copy has sent something to itself, for `runStack` to hand over. It must not call the copy. */
+extern void onLoop(void (*looped)(void));
 
 /** Milliseconds until its next timer; UINT32_MAX: it has none. */
 extern uint32_t stackWaitMs(void);
@@ -49,6 +58,8 @@ extern void limitStackBytes(size_t bytes);
 
 /** Control blocks of TCP in use, listeners included: what CONFIG_LWIP_MAX_ACTIVE_TCP limits. */
 extern int controlBlocks(void);
+/** Those that are no listeners. */
+extern int connectionBlocks(void);
 /** In place of CONFIG_LWIP_MAX_ACTIVE_TCP and CONFIG_LWIP_MAX_LISTENING_TCP, with which a copy starts. */
 extern void limitControlBlocks(int all, int ofListeners);
 extern void peer_limitControlBlocks(int all, int ofListeners);

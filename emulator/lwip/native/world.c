@@ -29,13 +29,24 @@ static int inFlight;
 static uint32_t sent;
 static uint32_t lastMs[2];	/* when the last packet of each way arrives that keeps its order */
 static bool traced;
+static void (*tellSooner)(void);
+static uint32_t (*outerClock)(uint32_t eventMs);
 
-uint32_t nowMs(void) { return now; }
 uint64_t worldHash(void) { return hash; }
 uint32_t packetsSent(void) { return sent; }
 int packetsInFlight(void) { return inFlight; }
 void setWeather(const Weather* given) { weather = *given; }
 void traceWorld(bool on) { traced = on; }
+void onSooner(void (*sooner)(void)) { tellSooner = sooner; }
+
+void setWorldClock(uint32_t (*clock)(uint32_t eventMs)) { outerClock = clock; }
+
+uint32_t nowMs(void)
+{
+	uint32_t outer = outerClock ? (*outerClock)(now) : now;
+	if ((int32_t)(outer - now) > 0) now = outer;
+	return now;
+}
 
 /* Random numbers and hash */
 
@@ -96,11 +107,12 @@ static void put(Way way, uint32_t atMs, const uint8_t* bytes, size_t length)
 	packet->next = *place;
 	*place = packet;
 	inFlight++;
+	if (wire == packet && tellSooner) (*tellSooner)();
 }
 
 static void carry(Way way, const uint8_t* bytes, size_t length)
 {
-	uint32_t atMs = now + weather.delayMinMs + randomBelow(weather.delayMaxMs - weather.delayMinMs + 1);
+	uint32_t atMs = nowMs() + weather.delayMinMs + randomBelow(weather.delayMaxMs - weather.delayMinMs + 1);
 	uint8_t reset[SEGMENT_HEAD_BYTES];
 	sent++;
 	if (happens(weather.lossPermille)) {
@@ -152,19 +164,32 @@ void startWorld(uint64_t seed, uint32_t startMs)
 	peer_limitControlBlocks(INT32_MAX, INT32_MAX);	/* a network of many hosts */
 }
 
+/** Of board or peer, whichever is first: until its next timer. */
+static uint32_t timerMs(void)
+{
+	uint32_t board = stackWaitMs(), peer = peer_stackWaitMs();
+	return board < peer ? board : peer;
+}
+
+uint32_t worldWaitMs(void)
+{
+	uint32_t wait = timerMs();
+	int32_t arrival = wire ? (int32_t)(wire->atMs - nowMs()) : INT32_MAX;
+	if (arrival < 0) arrival = 0;
+	return (uint32_t)arrival < wait ? (uint32_t)arrival : wait;
+}
+
 bool stepWorld(uint32_t untilMs)
 {
-	uint32_t left = untilMs - now;
-	uint32_t board = stackWaitMs(), peer = peer_stackWaitMs();
-	uint32_t wait = board < peer ? board : peer;
-	if (wire && wire->atMs - now < wait) wait = wire->atMs - now;
-	if (wait > left) {
+	uint32_t wait = worldWaitMs();
+	if ((int32_t)(untilMs - now) < 0) return false;
+	if (wait > untilMs - now) {
 		now = untilMs;
 		return false;
 	}
 	now += wait;
-	if (wire && wire->atMs == now) arrive();
-	else if (board == wait) runStack();
+	if (wire && (int32_t)(wire->atMs - now) <= 0) arrive();
+	else if (stackWaitMs() == 0) runStack();
 	else peer_runStack();
 	return true;
 }

@@ -30,10 +30,20 @@ extern void startWorld(uint64_t seed, uint32_t startMs);
 extern void setWeather(const Weather* weather);
 
 /**
+ * For a world that is part of another one: the time between two calls of `stepWorld`, not before that of the last event,
+ * which it is given.
+ */
+extern void setWorldClock(uint32_t (*clock)(uint32_t eventMs));
+
+/**
  * Advances to the next event (a packet arrives, or timers of a copy are due), but not beyond `untilMs`, and carries it out.
  * Returns false when there was none: it is `untilMs`.
  */
 extern bool stepWorld(uint32_t untilMs);
+/** Milliseconds until the next event. */
+extern uint32_t worldWaitMs(void);
+/** Calls `sooner` when a packet is put on the wire that arrives before every other one. It must not call lwIP. */
+extern void onSooner(void (*sooner)(void));
 /** Packets on the wire. */
 extern int packetsInFlight(void);
 

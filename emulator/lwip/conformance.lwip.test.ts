@@ -1,0 +1,40 @@
+import { expect, test } from "vitest";
+import { CASES } from "../conformance/cases.ts";
+import { XsTarget } from "../xs/conformance.ts";
+import { LwipTarget } from "./conformance.ts";
+import { DIFFERENCES, TRAITS } from "./differences.ts";
+
+/** Plays a case; what it complained about. */
+async function play(index: number): Promise<string | undefined> {
+  const target = new XsTarget(machine => new LwipTarget(machine));
+  await target.start();
+  let seen: string | undefined;
+  try {
+    await target.play(index);
+  } catch (error) {
+    seen = (error as Error).message.split("\n")[0];
+  }
+  expect(await target.stop()).toEqual([]);
+  return seen;
+}
+
+for (const [index, { name }] of CASES.entries()) {
+  const difference = DIFFERENCES[name];
+  if (difference === undefined) {
+    test(`${name} (on lwIP)`, async () => {
+      expect(await play(index)).toBeUndefined();
+    });
+    continue;
+  }
+  test(`${TRAITS[difference.trait]}: not "${name}" (on lwIP)`, async () => {
+    const seen = await play(index);
+    expect(seen?.endsWith(difference.seen) ? difference.seen : seen).toBe(difference.seen);
+  });
+}
+
+test("every difference is one of a case, and every trait is seen", () => {
+  const names = CASES.map(({ name }) => name);
+  expect(Object.keys(DIFFERENCES).filter(name => !names.includes(name))).toEqual([]);
+  const seen = new Set(Object.values(DIFFERENCES).map(({ trait }) => trait));
+  expect(Object.keys(TRAITS).filter(trait => !seen.has(trait as keyof typeof TRAITS))).toEqual([]);
+});
