@@ -22,7 +22,7 @@ export function changeText({ backend, key, document, now }: RunTimeChange): stri
   return `${backend}: ${key} ${now} (document: ${document})`;
 }
 
-/** What differs from the document in force, in its order. */
+/** The differences from the document in force, in its order. */
 export function runTimeChanges({ config, pool }: ReverseProxy): RunTimeChange[] {
   const changes: RunTimeChange[] = [];
   for (const [index, { name, state, weight }] of config.backends.entries()) {

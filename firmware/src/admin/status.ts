@@ -8,7 +8,7 @@ export type BoardStatus = ReturnType<typeof boardStatus>;
 
 export type BackendStatus = ReturnType<typeof backendStatus>;
 
-/** What GET `/api/status` answers. */
+/** The answer to GET `/api/status`. */
 export interface Status extends BoardStatus {
   readonly backends: readonly BackendStatus[];
 }
@@ -83,7 +83,7 @@ export function backendStatus(backend: Backend, nowMs: number) {
     address: `${backend.settings.address}:${backend.settings.port}`,
     /** The administrative state: `ready`, `drain`, `maint`. */
     state: backend.state,
-    /** What results: `up`, `down`, `ejected`, `drain`, `maint`. */
+    /** The effect: `up`, `down`, `ejected`, `drain`, `maint`. */
     operationalState: backend.operationalState(nowMs),
     backup: backend.backup,
     weight: backend.weight,

@@ -13,7 +13,7 @@ export const TOKEN_KEY = "token";
 export const TOKEN_MIN = 8;
 const TOKEN_MAX = 64;
 
-/** What a token must be, for a complaint. */
+/** The rule for tokens, for a complaint. */
 export const TOKEN_WANTED = `wanted ${TOKEN_MIN} to ${TOKEN_MAX} printable characters without blanks`;
 
 const NO_TOKEN: Outcome = deepFreeze(refusal(`token: ${TOKEN_WANTED}`));

@@ -10,7 +10,7 @@ interface TrialParts {
   readonly proxy: ReverseProxy;
 }
 
-/** What was in force before a trial; a trial that follows another one takes it over. */
+/** The state before a trial; a trial that follows another one takes it over. */
 export interface BeforeTrial {
   /** The document that returns if the trial fails. */
   readonly active: ActiveDocument;

@@ -260,7 +260,7 @@ function crossCheck(check: DocumentReader, config: Config): void {
   }
 }
 
-/** What is wrong with a weight under a strategy that ignores weights. */
+/** The complaint about a weight under a strategy that ignores weights. */
 export function weightFault(weight: number, balance: StrategyName): string | undefined {
   return weight > 1 && UNWEIGHTED.includes(balance) ? ignored(weight, balance) : undefined;
 }

@@ -50,7 +50,7 @@ export const KEEPS_ALIVE: readonly AnswerStatus[] = Object.freeze([404, 502, 503
 const RETRY_AFTER_S = 1;
 
 export interface AnswerOptions {
-  /** What a person can do about it, where more is known than the status says. */
+  /** Advice for the user, where more is known than the status says. */
   readonly advice?: string;
   /** The client prefers HTML to plain text. */
   readonly html?: boolean;

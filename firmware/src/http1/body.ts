@@ -38,7 +38,7 @@ export function bodyBytes(body: BodyReader, piece: Uint8Array): Uint8Array {
 /** More than any length that a head can declare. */
 const ENDLESS = Number.MAX_SAFE_INTEGER;
 
-/** So many bytes as they are, or all until the sender closes. */
+/** A body of this many bytes, or until the sender closes. */
 class PlainBody implements BodyReader {
   done: boolean;
   wanted: number;

@@ -10,7 +10,7 @@ const CHUNK_BYTES_MAX = 0xffff_ffff;
  */
 const DROPPED_BYTES_MAX = 16_384;
 
-// Where a chunked body stands (RFC 9112 section 7.1). First the line of a chunk's size, with its extensions:
+// The position within a chunked body (RFC 9112 section 7.1). First the line of a chunk's size, with its extensions:
 const SIZE_START = 0;
 const SIZE = 1;
 const SIZE_LF = 2;
@@ -201,7 +201,7 @@ export class ChunkedBody {
 export const CHUNK_BEFORE = 8;
 export const CHUNK_BEHIND = 8;
 
-/** What ends a chunked body. */
+/** The end of a chunked body. */
 export const LAST_CHUNK = Uint8Array.of(48, CR, LF, CR, LF);
 
 /** Makes a chunk of `count` bytes of data, at least one, that stand in `buffer` from `CHUNK_BEFORE` on. */

@@ -6,7 +6,7 @@ import type { Field } from "./head-fields.ts";
 /** The cookie that keeps a browser with its backend. */
 export const STICKY_COOKIE = "lb";
 
-/** What its pair begins with: `lb=`. */
+/** The beginning of its pair: `lb=`. */
 const L = 108;
 const B = 98;
 export const OURS_BYTES = 3;

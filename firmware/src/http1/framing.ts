@@ -29,7 +29,7 @@ export function responseFraming(head: Head, method: string): Framing | undefined
   return framing === "none" ? "close" : framing;
 }
 
-/** What Content-Length and Transfer-Encoding say, `none` where neither is there; `undefined` with an error of the head. */
+/** The framing by Content-Length and Transfer-Encoding, `none` without both; `undefined` with an error of the head. */
 function declaredFraming(head: Head): Framing | undefined {
   let framing: Framing = "none";
   const { known } = head;

@@ -1,6 +1,6 @@
 import { SPACE, TAB } from "../net/ascii-codes.ts";
 
-// What bytes a part of a head may be made of (RFC 9112, RFC 9110 section 5.6.2): 1 for those, else 0.
+// Bytes that a part of a head may contain (RFC 9112, RFC 9110 section 5.6.2): 1 for those, else 0.
 
 const LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 

@@ -21,7 +21,7 @@ export const NOTHING = new Uint8Array(0);
 const NO_FIELDS: readonly Field[] = Object.freeze([]);
 const NO_TOKENS: readonly string[] = Object.freeze([]);
 
-/** What a head says: its bytes, and the fields that were found in them. */
+/** A head: its bytes, and the fields that were found in them. */
 export class HeadFields {
   /** The bytes of the head: the piece itself if the head came in one piece, else a copy. */
   bytes: Uint8Array = NOTHING;

@@ -4,7 +4,7 @@ import type { Framing } from "./framing.ts";
 import type { Head } from "./head.ts";
 import type { Field } from "./head-fields.ts";
 
-/** What Connection does not take away from a request: it says whose the request is, and the log says the same. */
+/** Fields that Connection cannot remove from a request: they identify it, as the log does. */
 const KEPT: readonly Name[] = Object.freeze(["host", "x-request-id"]);
 
 // Written to most heads, so converted to bytes once.

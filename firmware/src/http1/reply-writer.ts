@@ -11,10 +11,10 @@ const LAST_CHUNK = "0\r\n\r\n";
 
 /** Writes one reply whose body is made while it is sent: only the next piece is held. All text is ASCII. */
 export class ReplyWriter {
-  /** What is being sent, and how much of it has been. */
+  /** The bytes that are being sent, and how many of them have been. */
   #text: string;
   #sent = 0;
-  /** What follows it. */
+  /** The pieces after it. */
   #pieces: Iterator<string> | undefined;
   #chunked: boolean;
 
@@ -52,7 +52,7 @@ export class ReplyWriter {
     return this.#text !== "";
   }
 
-  /** As many pieces as are worth a write; behind the last one, what ends the body. */
+  /** Joins pieces until they fill a write; after the last one, the end of the body. */
   #nextPieces(pieces: Iterator<string>): string {
     let text = "";
     while (text.length < GATHERED_BYTES) {

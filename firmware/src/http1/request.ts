@@ -8,7 +8,7 @@ import type { Field } from "./head-fields.ts";
 import { comparedPath, hasNul, isNormal, normalPath, ROUTE_PATH_MAX } from "./path.ts";
 import { type RoutePattern, type Routes, route, strippedStart, withoutDot } from "./route.ts";
 
-/** What is read from the head of a request. */
+/** A request's method, target and framing, read from its head. */
 export interface Request<R extends RoutePattern> {
   method: string;
   /** The beginning of the target that came, without its query: more than the log holds. */
@@ -21,7 +21,7 @@ export interface Request<R extends RoutePattern> {
   upgrade: Field | undefined;
 }
 
-/** What a target begins with that is a whole URL. */
+/** The beginning of a target in absolute form. */
 const SCHEME = "http://";
 
 /** Its port where it names none, with and without a number (RFC 9110 section 4.2.1). */

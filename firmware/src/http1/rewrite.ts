@@ -39,7 +39,7 @@ const NO_REASON = ascii(" \r\n");
 const STATUS_START = 9;
 const STATUS_END = 12;
 
-/** What the rewritten head of a request is made from, beside the head. */
+/** Values for the rewritten head of a request, besides the head itself. */
 export interface RequestRewrite {
   readonly framing: Framing;
   /** The target for the backend, where it is not the one that came. */
@@ -52,7 +52,7 @@ export interface RequestRewrite {
   readonly hasOwnId?: boolean | undefined;
 }
 
-/** What all requests of a proxy are rewritten by. */
+/** The rules by which all requests of a proxy are rewritten. */
 export interface RewriteRules {
   /** Our name in Via, as bytes, with the line's end. */
   readonly signature: Uint8Array;

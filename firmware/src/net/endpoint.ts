@@ -4,7 +4,7 @@ import type { Address } from "./proxy-protocol.ts";
 import { type PumpSide, pump, SCRATCH_BYTES } from "./pump.ts";
 import { ReadAhead, type Source } from "./read-ahead.ts";
 
-/** What an endpoint tells its owner. */
+/** The owner of an endpoint, which gets its events. */
 export interface EndpointOwner {
   /** Bytes have arrived, there is room again, or the peer has closed: see `readable`, `writable` and `ended`. */
   onReady(endpoint: Endpoint): void;

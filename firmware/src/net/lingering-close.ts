@@ -1,6 +1,6 @@
 import type { Endpoint, EndpointOwner } from "./endpoint.ts";
 
-/** What is being closed. */
+/** The two sides of a session that is being closed. */
 export interface ClosingOwner {
   /** Called once all sockets are closed. */
   closed(): void;

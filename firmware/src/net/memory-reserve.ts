@@ -6,7 +6,7 @@ export const BYTES_PER_MS = 300;
 /** The shortest time between two checks of free memory. */
 export const CHECK_MIN_MS = 10;
 
-/** What clients may fill between two checks. */
+/** Memory that clients may fill between two checks. */
 const CHECK_BYTES = CHECK_MIN_MS * BYTES_PER_MS;
 
 /**

@@ -1,10 +1,10 @@
-/** What bytes are read from. */
+/** A source of bytes. */
 export interface Source {
   /** Fills `view`. */
   read(view: Uint8Array): unknown;
 }
 
-/** What has a source; while bytes were read ahead, they are that. */
+/** An object with a source; bytes that were read ahead replace it until they are consumed. */
 interface Reader {
   source: Source;
 }
@@ -12,7 +12,7 @@ interface Reader {
 /** Bytes that were read from a reader's source, and are still to be read from the reader. */
 export class ReadAhead implements Source {
   bytes: Uint8Array;
-  /** What follows them. */
+  /** The source after them. */
   readonly behind: Source;
   private reader: Reader;
 

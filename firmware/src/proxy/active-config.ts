@@ -133,7 +133,7 @@ function healthChecks(
   });
 }
 
-/** Those that are expected from one side. */
+/** The keywords of one side. */
 function keywords(
   findKeyword: FindKeyword | undefined,
   { inspect }: Config,

@@ -26,9 +26,9 @@ export class Admission implements AdmissionState, MemoryUsers {
   /** Set before the first client comes. */
   #rules!: ActiveConfig;
   #sessions = new Set<Session>();
-  /** Those of `#sessions` that hold a slot. */
+  /** Number of sessions that hold a slot. */
   #admitted = 0;
-  /** Those of `#sessions` that wait for one, in the order in which they came, with their timeouts. */
+  /** The queue for a slot: sessions in order of arrival, with their timeouts. */
   #queue = new Map<Session, Cancel>();
   #admitting = false;
   /** Of the next comparison of rates. */

@@ -7,7 +7,7 @@ import { learnFromResponse } from "./feedback.ts";
 
 /** The session of an exchange. It gets the events of the connector and of the backend's endpoint. */
 export interface ExchangeOwner extends ConnectorOwner, EndpointOwner {
-  /** What the client says about other clients is believed. */
+  /** The client is a trusted proxy. */
   readonly trusted: boolean;
 }
 

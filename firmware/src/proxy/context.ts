@@ -35,7 +35,7 @@ export interface ClientInfo {
 /** Why a client gets no slot. */
 export type RefusalReason = "full" | "client-full" | "no-memory" | "queue-timeout" | "suspended";
 
-/** What of the admission of clients sessions need. */
+/** The part of the admission of clients that sessions need. */
 export interface AdmissionState {
   readonly refusals: Refusals;
   /** Clients that wait for a slot. */
@@ -44,7 +44,7 @@ export interface AdmissionState {
   ended(session: { readonly client: ClientInfo }): void;
 }
 
-/** What everything that serves the clients of one configuration shares. */
+/** Shared by everything that serves the clients of one configuration. */
 export interface ProxyContext extends SharedState {
   readonly config: Config;
   readonly admission: AdmissionState;

@@ -4,7 +4,7 @@ import type { Endpoint } from "../net/endpoint.ts";
 import type { CloseOptions } from "../net/lingering-close.ts";
 import type { ClientInfo, ProxyContext } from "./context.ts";
 
-/** What the log line of a session's end says of the handler's work. */
+/** The handler's part of the log line at a session's end. */
 export interface Summary {
   readonly protocol?: "raw" | "upgraded";
   readonly backend?: string | undefined;

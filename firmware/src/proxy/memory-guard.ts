@@ -10,7 +10,7 @@ import type { Cancel, Platform } from "../platform.ts";
 /** The longest time between two checks: not only sessions take memory. */
 const CHECK_MAX_MS = 1000;
 
-/** What a session can hold at most: its sockets' buffers both ways, full of small pieces (`README.md`). */
+/** Maximum memory of a session: its sockets' buffers both ways, full of small pieces (`README.md`). */
 export const SESSION_BYTES_MAX = 22_104;
 
 /** Holds memory, and can give some back. */

@@ -5,7 +5,7 @@ import type { Handler, HandlerOwner, Summary } from "./handler.ts";
 
 /** The session of a refused client, as `Refusal` sees it. */
 export interface RefusedSession extends HandlerOwner {
-  /** What the client speaks; `undefined` while too few bytes have come. */
+  /** The client's protocol; `undefined` while too few bytes have arrived. */
   protocol(): "http" | "tcp" | undefined;
   /** Closes the client's socket once the answer has been acknowledged, within the deadline that is set. */
   linger(options: { waitForClientFin: boolean }): void;

@@ -18,7 +18,7 @@ import type { RequestSide } from "./request-side.ts";
  */
 export type HeadProgress = "waiting" | "unanswered" | "refused" | "switching" | "receiving";
 
-/** What has become of a response's body; `incomplete`: the backend has closed before its end. */
+/** The progress of a response's body; `incomplete`: the backend has closed before its end. */
 export type BodyProgress = "waiting" | "complete" | "broken" | "incomplete";
 
 /** Interim responses (1xx) to one request; Go's client takes five, and a 102 may come each 20 s (RFC 2518). */
@@ -189,7 +189,7 @@ export class ResponseSide extends MessageSide {
     return false;
   }
 
-  /** What came with the head goes on at once where it can: a small response is one piece. */
+  /** Passes on the bytes that arrived with the head at once if possible: a small response is one piece. */
   private passRest(from: Endpoint, client: Endpoint, rest: Uint8Array): void {
     const body = this.body!;
     const count = rest.byteLength;

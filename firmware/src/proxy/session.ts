@@ -51,7 +51,7 @@ export class Session implements HandlerOwner, EndpointOwner, ClosingOwner, Timed
   /** When it got its slot. */
   declare private admittedMs: number | undefined;
   declare firstByteMs: number | undefined;
-  /** What had moved when its rate was asked for last. */
+  /** Bytes that had moved at the last measurement of the rate. */
   declare private rateSample: { readonly atMs: number; readonly bytes: number } | undefined;
   /** Why it ends, once that is known. */
   declare private why: Ending | undefined;

@@ -5,7 +5,7 @@ import { SCRATCH_BYTES } from "../net/pump.ts";
 import { randomSipKey, type SipKey } from "../net/sip-hash.ts";
 import type { Platform } from "../platform.ts";
 
-/** What all configurations share, one after the other: platform, buffers, deadlines, counters. */
+/** State that is shared by successive configurations: platform, buffers, deadlines, counters. */
 export type SharedState = Readonly<ReturnType<typeof sharedState>>;
 
 export function sharedState(platform: Platform, report: Report) {
