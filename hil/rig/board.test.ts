@@ -23,7 +23,7 @@ class ScriptedAdapter implements EmulatedAdapter {
   /** It has the transistor by which DTR pulls IO0 low. */
   autoReset = true;
 
-  says(...lines: readonly string[]): void {
+  prints(...lines: readonly string[]): void {
     this.onBytes?.(Buffer.from(lines.map(line => `${line}\r\n`).join("")));
   }
 
@@ -38,8 +38,8 @@ class ScriptedAdapter implements EmulatedAdapter {
     if (before === now) return;
     this.lines.push(now);
     if (before !== "-R") return;
-    if (now === "D-" && this.autoReset) this.says(...banner("power-on", "download"));
-    else this.says(...banner("power-on", "flash"), ...this.boots);
+    if (now === "D-" && this.autoReset) this.prints(...banner("power-on", "download"));
+    else this.prints(...banner("power-on", "flash"), ...this.boots);
   }
 
   unplug(): void {
@@ -185,7 +185,7 @@ describe("states", () => {
     await board.attach();
     await board.to("serving");
     const since = board.transcript.mark();
-    adapter.says(...panicLines("panic", 5000), ...banner("panic", "flash"), BOOT[0]);
+    adapter.prints(...panicLines("panic", 5000), ...banner("panic", "flash"), BOOT[0]);
     await board.transcript.expect(/boot:/, { withinMs: 1000, since });
     expect([board.state, kinds()]).toEqual(["booted", ["panic"]]);
     await board.release();
@@ -198,7 +198,7 @@ test("a board that gets another address from DHCP is found there and still serve
   await board.to("serving");
   expect(board.address).toBe("10.0.0.7");
   const since = board.transcript.mark();
-  adapter.says("I (90000) net: ip=10.0.0.8 rssi=-54");
+  adapter.prints("I (90000) net: ip=10.0.0.8 rssi=-54");
   await board.transcript.expect(/10\.0\.0\.8/, { withinMs: 1000, since });
   expect([board.address, board.state, kinds()]).toEqual(["10.0.0.8", "serving", []]);
   await board.release();
@@ -208,7 +208,10 @@ test("a dump after which the board halts is reported when its output ends", asyn
   const { adapter, board, kinds } = bench();
   await board.attach();
   await board.to("serving");
-  adapter.says("Guru Meditation Error: Core  0 panic'ed (LoadProhibited)", "Backtrace: 0x400d4a2b");
+  adapter.prints(
+    "Guru Meditation Error: Core  0 panic'ed (LoadProhibited)",
+    "Backtrace: 0x400d4a2b",
+  );
   await board.settled();
   expect(kinds()).toEqual(["panic"]);
   await board.release();
@@ -223,7 +226,7 @@ test("an event that arrives in two pieces is reported once, whole", async () => 
   const since = board.transcript.mark();
   adapter.onBytes?.(Buffer.from("I (9) session: end id=1 client=10.0.0.1:4"));
   await board.transcript.expect(/id=1/, { withinMs: 1000, since }); // after a silence it counts as a line
-  adapter.says("2 why=idle");
+  adapter.prints("2 why=idle");
   await expect
     .poll(() => received)
     .toEqual(["I (9) session: end id=1 client=10.0.0.1:42 why=idle"]);
@@ -286,11 +289,11 @@ test("an unfinished dump is reported soon, with all its lines", async () => {
   await board.attach();
   await board.to("serving");
   const [last, ...more] = panicLines("panic", 5000).filter(line => /^(Guru|Backtrace)/.test(line));
-  adapter.says(last, ...more);
+  adapter.prints(last, ...more);
   expect(kinds()).toEqual([]);
   await expect.poll(kinds).toEqual(["panic"]);
-  adapter.says("I (9) session: end id=1 why=idle"); // and the board goes on
-  adapter.says(...panicLines("panic", 9000), ...banner("panic", "flash"));
+  adapter.prints("I (9) session: end id=1 why=idle"); // and the board goes on
+  adapter.prints(...panicLines("panic", 9000), ...banner("panic", "flash"));
   await expect.poll(kinds).toEqual(["panic", "panic"]);
   await board.release();
 });
@@ -384,7 +387,7 @@ describe("a disturbed line", () => {
     await board.attach();
     await board.to("serving");
     const since = board.transcript.mark();
-    adapter.says(
+    adapter.prints(
       'I (9) http: request id=1 request="I (9) net: ip=6.6.6.6" path="waiting for download"',
       'x (9) http: request id=1 request="I (9) net: ip=6.6.6.6 "',
       "I (9) session: end id=1",

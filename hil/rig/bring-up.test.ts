@@ -38,18 +38,24 @@ async function done(policy: FlashPolicy, build: string | BoardError | undefined)
   const known = {
     remember: (_: unknown, { mac }: typeof CHIP) => void deeds.push(`remember ${mac}`),
   };
-  const said: string[] = [];
-  const options = { policy, firmware, found: FOUND, known, say: (text: string) => said.push(text) };
+  const output: string[] = [];
+  const options = {
+    policy,
+    firmware,
+    found: FOUND,
+    known,
+    say: (text: string) => output.push(text),
+  };
   await bringUp(board, options);
-  return { deeds, said };
+  return { deeds, output };
 }
 
 const FLASHED = ["flash /dev/ttyUSB0", "remember 24:0a:c4:00:00:01", "reset"];
 
 test("a board that has the build already is left alone", async () => {
-  const { deeds, said } = await done("changed", "aaaa");
+  const { deeds, output } = await done("changed", "aaaa");
   expect(deeds).toEqual(["to booted"]);
-  expect(said).toEqual(["not flashing /dev/ttyUSB0: the board has build aaaa already"]);
+  expect(output).toEqual(["not flashing /dev/ttyUSB0: the board has build aaaa already"]);
 });
 
 test("a board with another build or another program is flashed, stored and reset", async () => {
@@ -62,7 +68,7 @@ test("a board with another build or another program is flashed, stored and reset
     "to booted",
     ...FLASHED,
   ]);
-  expect((await done("changed", "bbbb")).said).toEqual([
+  expect((await done("changed", "bbbb")).output).toEqual([
     "flashing /dev/ttyUSB0: the board has build bbbb, not build aaaa",
     "flashing: 50 %",
     "flashing: 100 %",

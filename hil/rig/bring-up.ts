@@ -26,14 +26,14 @@ export async function bringUp(
   const { flash, why } = mustFlash(policy, firmware, reported);
   say(flash ? `flashing ${found.path}: ${why}` : `not flashing ${found.path}: ${why}`);
   if (!flash) return false;
-  let told = 0;
+  let percentShown = 0;
   const chip = await firmware.flash({
     link: board.link,
     path: found.path,
     progress: share => {
       const percent = Math.floor(share * 10) * 10;
-      if (percent > told) say(`flashing: ${percent} %`);
-      told = Math.max(told, percent);
+      if (percent > percentShown) say(`flashing: ${percent} %`);
+      percentShown = Math.max(percentShown, percent);
     },
   });
   if (chip !== undefined) known.remember(found, chip);

@@ -143,7 +143,7 @@ const ptyPlayable =
 
 describe.concurrent("npm run hil", () => {
   test("plays all scenarios on the emulated board by its serial line, measures every figure, and reports", async () => {
-    const told = await loadScenarios();
+    const scenarios = await loadScenarios();
     const { exitCode, stdout } = await started(
       "--board",
       "emulated",
@@ -154,7 +154,7 @@ describe.concurrent("npm run hil", () => {
     expect(exitCode).toBe(EXIT.passed);
 
     const run = runOf("all");
-    expect(run.results.map(({ title }) => title)).toEqual(told.map(({ title }) => title));
+    expect(run.results.map(({ title }) => title)).toEqual(scenarios.map(({ title }) => title));
     const bad = run.results.filter(({ verdict }) => verdict !== "passed" && verdict !== "skipped");
     expect(bad).toEqual([]);
     for (const { verdict, why, incidents } of run.results) {
@@ -167,21 +167,21 @@ describe.concurrent("npm run hil", () => {
     expect(run.measurements.filter(({ value }) => value === null)).toEqual([]);
     const elements = parsed(report("all", "junit.xml"));
     const cases = elements.filter(({ name }) => name === "testcase");
-    expect(cases.length).toBeGreaterThanOrEqual(told.length);
+    expect(cases.length).toBeGreaterThanOrEqual(scenarios.length);
     expect(elements.filter(({ name }) => name === "failure" || name === "error")).toEqual([]);
-    expect(report("all", "report.html")).toContain(told[0].title);
+    expect(report("all", "report.html")).toContain(scenarios[0].title);
     expect(report("all", "serial.log")).toMatch(/rst:0x1 [\s\S]*proxy: ready/);
   });
 
   test.each(Object.keys(INJECTABLE_FAULTS))(
     "--inject %s gets the verdict that it should",
     async name => {
-      const { exitCode, verdicts, kinds, says } = EXPECTED_OUTCOMES[name];
+      const { exitCode, verdicts, kinds, output } = EXPECTED_OUTCOMES[name];
       const args = ["--board", "emulated", "--inject", name];
       if (name === "no-wifi") args.push(...patience(NO_WIFI_MS));
       const ended = await inTurn(() => rig(name, ...args, ...scenarios(...SHORT_SCENARIOS)));
       const run = runOf(name);
-      expect(ended.stdout).toMatch(says);
+      expect(ended.stdout).toMatch(output);
       if ("each" in verdicts)
         expect(verdicts.each).toEqual(expect.arrayContaining(verdictsOf(run)));
       else expect(verdictsOf(run)).toEqual(verdicts);
@@ -232,7 +232,7 @@ describe.concurrent("npm run hil", () => {
 
   // With a board plugged in, the command would play on it.
   test.skipIf(plugged)(
-    "without a board it says what it looked for and what would help",
+    "without a board it output what it looked for and what would help",
     async () => {
       const { exitCode, stderr } = await inTurn(() => hil());
       expect(exitCode).toBe(EXIT.noBoard);
@@ -306,11 +306,12 @@ describe.concurrent("npm run hil", () => {
     const twice = await inTurn(() => rig("twice", ...words, "--repeat", "2"));
     expect([twice.exitCode, verdictsOf(runOf("twice"))]).toEqual([0, Array(4).fill("passed")]);
 
-    const { exitCode } = await inTurn(() => rig("soak", ...words, "--soak", "4s"));
+    const soakSeconds = Math.ceil(onThisComputer(4_000) / 1000); // for several rounds
+    const { exitCode } = await inTurn(() => rig("soak", ...words, "--soak", `${soakSeconds}s`));
     const soak = runOf("soak");
     expect([exitCode, soak.results.length > 4]).toEqual([0, true]);
-    expect(soak.results.every(({ atMs }) => atMs < 4_000)).toBe(true);
-    expect(soak.ms).toBeGreaterThanOrEqual(4_000);
+    expect(soak.results.every(({ atMs }) => atMs < soakSeconds * 1000)).toBe(true);
+    expect(soak.ms).toBeGreaterThanOrEqual(soakSeconds * 1000);
   });
 
   test("a reader that closes the output after the first line ends no run, and the report is written", async () => {

@@ -65,8 +65,8 @@ export function firstDifference(a: Run, b: Run): ScenarioDifference | undefined 
  * chance.
  */
 export function kinds({ incidents }: ScenarioResult): string {
-  const told = incidents.map(({ kind }) => kind).filter(kind => !HARMLESS.includes(kind));
-  return told.join(", ") || "none";
+  const harmful = incidents.map(({ kind }) => kind).filter(kind => !HARMLESS.includes(kind));
+  return harmful.join(", ") || "none";
 }
 
 function byTurn({ results }: Run): Map<string, ScenarioResult> {

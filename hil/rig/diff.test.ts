@@ -33,16 +33,19 @@ function session(id: number, backend: string, why = "keyword"): string {
   return `I (${id}) session: end id=${id} client=10.0.0.7:5000${id} backend=${backend} in=3 out=3 ms=0 why=${why}`;
 }
 
-function said(...lines: readonly string[]): Moment[] {
+function momentsOf(...lines: readonly string[]): Moment[] {
   return lines.map((text, i) => ({ ms: i * 10, source: "serial", text }));
 }
 
 describe("two runs are the same", () => {
   test("if only times, ids, addresses and the order of sessions differ", () => {
-    const a = aRun({ moments: said(session(1, "a"), session(2, "b")) });
+    const a = aRun({ moments: momentsOf(session(1, "a"), session(2, "b")) });
     const b = aRun({
       startedAt: "2026-02-02T00:00:00.000Z",
-      moments: said(session(5, "b"), session(6, "a")).map(line => ({ ...line, ms: line.ms * 3 })),
+      moments: momentsOf(session(5, "b"), session(6, "a")).map(line => ({
+        ...line,
+        ms: line.ms * 3,
+      })),
     });
     const { code, text } = compare(a, b);
     expect(text).toContain("Every scenario that both played came out the same.");
@@ -50,8 +53,8 @@ describe("two runs are the same", () => {
   });
 
   test("if one has more sessions of a kind that both have", () => {
-    const a = aRun({ moments: said(session(1, "a"), session(2, "a"), session(3, "b")) });
-    const b = aRun({ moments: said(session(1, "a"), session(2, "b"), session(3, "b")) });
+    const a = aRun({ moments: momentsOf(session(1, "a"), session(2, "a"), session(3, "b")) });
+    const b = aRun({ moments: momentsOf(session(1, "a"), session(2, "b"), session(3, "b")) });
     expect(firstDifference(a, b)).toBe(undefined);
   });
 
@@ -83,8 +86,8 @@ describe("two runs differ", () => {
   test("in the end of a session, which is shown side by side with the lines around it", () => {
     const picks = (id: number) =>
       [..."abababab"].map(name => `I (9) backend: pick id=${id} picked=${name} by=ewma scores=""`);
-    const a = aRun({ moments: said(...picks(1), session(1, "a")) });
-    const b = aRun({ moments: said(...picks(4), session(4, "a", "idle")) });
+    const a = aRun({ moments: momentsOf(...picks(1), session(1, "a")) });
+    const b = aRun({ moments: momentsOf(...picks(4), session(4, "a", "idle")) });
     const { code, text } = compare(a, b);
     expect(code).toBe(1);
     const lines = text.split("\n");
@@ -103,7 +106,7 @@ describe("two runs differ", () => {
   test("the earliest difference comes first", () => {
     const [one, two] = [aResult({ title: "one" }), aResult({ title: "two", atMs: 2000 })];
     const log = (...backends: readonly string[]) =>
-      backends.map((backend, i) => ({ ...said(session(i + 1, backend))[0], ms: i * 1000 }));
+      backends.map((backend, i) => ({ ...momentsOf(session(i + 1, backend))[0], ms: i * 1000 }));
     const a = aRun({ results: [one, two], moments: log("a", "b", "a") });
     const b = aRun({ results: [one, two], moments: log("a", "c", "b") });
     expect(firstDifference(a, b)?.threads[0]).toMatchObject({
@@ -118,8 +121,8 @@ describe("two runs differ", () => {
 
   test("also within a scenario the earliest difference comes first, not the earliest thread", () => {
     const [start, stop] = ["I (1) proxy: ready backends=2", "I (9) proxy: stopped"];
-    const a = aRun({ moments: said(start, session(1, "a"), stop) });
-    const b = aRun({ moments: said(start, session(1, "b"), start) });
+    const a = aRun({ moments: momentsOf(start, session(1, "a"), stop) });
+    const b = aRun({ moments: momentsOf(start, session(1, "b"), start) });
     expect(firstDifference(a, b)?.threads.map(thread => thread.a?.kind)).toEqual([
       "session",
       "board",
@@ -127,9 +130,9 @@ describe("two runs differ", () => {
   });
 
   test("in an ending that only one of them had", () => {
-    const a = aRun({ moments: said(session(1, "a")) });
+    const a = aRun({ moments: momentsOf(session(1, "a")) });
     const idle = [2, 3].map(id => session(id, "a", "idle"));
-    const b = aRun({ moments: said(session(1, "a"), ...idle) });
+    const b = aRun({ moments: momentsOf(session(1, "a"), ...idle) });
     expect(firstDifference(a, b)?.threads).toMatchObject([{ a: undefined, b: { name: "2" } }]);
     expect(compare(a, b).text).toContain("(no such thread)");
   });

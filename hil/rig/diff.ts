@@ -74,13 +74,16 @@ function same(a: Run, b: Run): boolean {
 export function diffRuns(a: Run, b: Run, columns = COLUMNS): string {
   const all = pairs(a, b);
   const unlike = differences(a, b);
-  const lines = [`A  ${told(a)}`, `B  ${told(b)}`, ""];
+  const lines = [`A  ${describeRun(a)}`, `B  ${describeRun(b)}`, ""];
   if (!all.some(comparablePair)) lines.push("No scenario was played by both.");
   else if (!unlike.some(playedByBoth))
     lines.push("Every scenario that both played came out the same.");
   const ofBoth = unlike.filter(playedByBoth);
   ofBoth.slice(0, SHOWN_MAX).forEach((difference, i) => {
-    lines.push(...shown(difference, i === 0 ? "First difference" : "Then", columns), "");
+    lines.push(
+      ...describeDifference(difference, i === 0 ? "First difference" : "Then", columns),
+      "",
+    );
   });
   if (ofBoth.length > SHOWN_MAX) lines.push(`And ${ofBoth.length - SHOWN_MAX} more.`, "");
   lines.push(
@@ -106,7 +109,7 @@ function readRun(path: string): { readonly run: Run } | { readonly complaint: st
   }
 }
 
-function told(run: Run): string {
+function describeRun(run: Run): string {
   const { board, startedAt, results } = run;
   const firmware = board.firmware === undefined ? "" : `, firmware ${board.firmware}`;
   // An emulated board has no other name.
@@ -130,7 +133,7 @@ function playedAlone(unlike: readonly ScenarioDifference[]): string[] {
   ];
 }
 
-function shown({ a, b, threads }: OfBoth, heading: string, columns: number): string[] {
+function describeDifference({ a, b, threads }: OfBoth, heading: string, columns: number): string[] {
   const lines = [`${heading}: ${a.theme}: ${a.title}`];
   const why = (text: string | undefined) => (text === undefined ? "" : ` (${firstLine(text)})`);
   if (a.verdict !== b.verdict) {

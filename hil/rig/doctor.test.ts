@@ -52,11 +52,13 @@ const well = (): DoctorParts => ({
 async function diagnose(parts: Partial<DoctorParts> = {}) {
   const lines: string[] = [];
   const code = await runDoctor({ ...well(), ...parts }, line => lines.push(line));
-  const [verdict, ...said] = lines.find(line => line.startsWith("not ok"))?.split(/ {2,}/) ?? [];
-  return { code, text: lines.join("\n"), wrong: verdict && said.join(": ") };
+  const [verdict, ...words] = lines.find(line => line.startsWith("not ok"))?.split(/ {2,}/) ?? [];
+  return { code, text: lines.join("\n"), wrong: verdict && words.join(": ") };
 }
 
-const says = (...lines: string[]): Partial<DoctorParts> => ({ open: async () => board(...lines) });
+const printing = (...lines: string[]): Partial<DoctorParts> => ({
+  open: async () => board(...lines),
+});
 const fails = (message: string): Partial<DoctorParts> => ({
   open: () => Promise.reject(new Error(message)),
 });
@@ -137,18 +139,18 @@ describe("each fault is named, with what would help", () => {
       "No such file",
       ["Pull the cable"],
     ],
-    ["silence", says(), 4, "no output within 3 s", ["cable brings no power", "button EN"]],
-    ["a weak supply", says(BROWNOUT), 4, "its supply breaks down", ["thick USB cable"]],
+    ["silence", printing(), 4, "no output within 3 s", ["cable brings no power", "button EN"]],
+    ["a weak supply", printing(BROWNOUT), 4, "its supply breaks down", ["thick USB cable"]],
     [
       "a weak supply that breaks down when the radio starts",
-      says(STARTS, OURS, BROWNOUT),
+      printing(STARTS, OURS, BROWNOUT),
       4,
       "its Wi-Fi: its supply breaks down",
       ["thick USB cable"],
     ],
     [
       "download mode",
-      says("rst:0x1 (POWERON_RESET),boot:0x3 (DOWNLOAD_BOOT(UART0))"),
+      printing("rst:0x1 (POWERON_RESET),boot:0x3 (DOWNLOAD_BOOT(UART0))"),
       4,
       "download mode",
       ["button BOOT", "GPIO0"],
@@ -162,28 +164,28 @@ describe("each fault is named, with what would help", () => {
     ],
     [
       "an erased flash",
-      says(STARTS, "invalid header: 0xffffffff"),
+      printing(STARTS, "invalid header: 0xffffffff"),
       4,
       "there is no program in its flash",
       ["firmware:deploy", "GPIO6"],
     ],
     [
       "another program",
-      says(STARTS, "hello world"),
+      printing(STARTS, "hello world"),
       4,
       "it runs another program",
       ["npm run firmware:deploy -- --port /dev/ttyUSB0"],
     ],
     [
       "no Wi-Fi known",
-      says(STARTS, OURS, 'E (9) net: no-ssid error="no Wi-Fi is known"'),
+      printing(STARTS, OURS, 'E (9) net: no-ssid error="no Wi-Fi is known"'),
       4,
       "it has no Wi-Fi stored",
       ["wifi NAME PASSWORD", "ssid=NAME password=PASSWORD"],
     ],
     [
       "a Wi-Fi that does not let it in",
-      says(
+      printing(
         STARTS,
         OURS,
         "W (9) net: join-failed retryMs=1000",
@@ -193,7 +195,7 @@ describe("each fault is named, with what would help", () => {
       "it tries to join and fails",
       ["password", "2.4 GHz", "wifi NAME PASSWORD"],
     ],
-    ["a Wi-Fi that hangs", says(STARTS, OURS), 4, "neither joins nor gives up", ["2.4 GHz"]],
+    ["a Wi-Fi that hangs", printing(STARTS, OURS), 4, "neither joins nor gives up", ["2.4 GHz"]],
     [
       "a firewall on Windows",
       refused("win32"),
@@ -247,7 +249,7 @@ describe("each fault is named, with what would help", () => {
 });
 
 test("a step that needs a failed one is skipped instead of failing, too", async () => {
-  const { text } = await diagnose(says());
+  const { text } = await diagnose(printing());
   expect(text.match(/^(skipped|not ok) .*/gm)).toEqual([
     expect.stringMatching(/^not ok +the board answers/),
     expect.stringMatching(/^skipped +its way to be flashed +the board does not start$/),
@@ -259,14 +261,16 @@ test("a step that needs a failed one is skipped instead of failing, too", async 
 });
 
 test("a failed first attempt to join is tolerated", async () => {
-  const found = await diagnose(says(STARTS, OURS, "W (9) net: join-failed retryMs=1000", JOINED));
+  const found = await diagnose(
+    printing(STARTS, OURS, "W (9) net: join-failed retryMs=1000", JOINED),
+  );
   expect([found.code, found.wrong]).toEqual([0, undefined]);
 });
 
 test("a missing SDK is a fault only if the board does not have our firmware", async () => {
   const environment = {};
   expect(await diagnose({ environment })).toMatchObject({ code: 0 });
-  const { text } = await diagnose({ environment, ...says(STARTS) });
+  const { text } = await diagnose({ environment, ...printing(STARTS) });
   expect(text).toMatch(
     /^not ok +Moddable SDK +MODDABLE is not set\n +npx xs-dev setup --release 8\.2\.3$/m,
   );

@@ -33,8 +33,8 @@ export async function runDoctor(parts: DoctorParts, out: (line: string) => void)
 }
 
 function describe(name: string, finding: Finding): string[] {
-  const line = (verdict: string, said: string) =>
-    `${verdict.padEnd(VERDICT_WIDTH)}${name.padEnd(NAME_WIDTH)}${said}`;
+  const line = (verdict: string, text: string) =>
+    `${verdict.padEnd(VERDICT_WIDTH)}${name.padEnd(NAME_WIDTH)}${text}`;
   if ("ok" in finding) return [line("ok", finding.ok)];
   if ("skipped" in finding) return [line("skipped", finding.skipped)];
   const indent = " ".repeat(VERDICT_WIDTH);

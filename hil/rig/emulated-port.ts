@@ -82,7 +82,7 @@ function ended(how: "canceled" | "disconnect"): Error {
 class EmulatedPort implements BindingPortInterface {
   readonly openOptions: Required<OpenOptions>;
   isOpen = true;
-  #gone = false;
+  #unplugged = false;
   #adapter: EmulatedAdapter;
   #received: Buffer[] = [];
   #waiting = 0;
@@ -122,7 +122,7 @@ class EmulatedPort implements BindingPortInterface {
   async close(): Promise<void> {
     if (!this.isOpen) throw new Error("Port is not open");
     // Hang up on close: DTR and RTS are released first, unless that was switched off.
-    if (this.openOptions.hupcl && !this.#gone) this.#adapter.set({ dtr: false, rts: false });
+    if (this.openOptions.hupcl && !this.#unplugged) this.#adapter.set({ dtr: false, rts: false });
     this.isOpen = false;
     this.#adapter.onBytes = undefined;
     this.#reader?.fail(ended("canceled"));
@@ -130,7 +130,7 @@ class EmulatedPort implements BindingPortInterface {
 
   /** The cable is out. The port stays open until its owner notices and closes it. */
   lose(): void {
-    this.#gone = true;
+    this.#unplugged = true;
     this.#adapter.onBytes = undefined;
     this.#reader?.fail(ended("disconnect"));
   }
@@ -141,7 +141,7 @@ class EmulatedPort implements BindingPortInterface {
     length: number,
   ): Promise<{ buffer: Buffer; bytesRead: number }> {
     if (!this.isOpen) throw ended("canceled");
-    if (this.#gone) throw ended("disconnect");
+    if (this.#unplugged) throw ended("disconnect");
     if (this.#received.length === 0) {
       await new Promise<void>((resolve, reject) => {
         this.#reader = { wake: resolve, fail: reject };
@@ -158,7 +158,7 @@ class EmulatedPort implements BindingPortInterface {
 
   async write(buffer: Buffer): Promise<void> {
     if (!this.isOpen) throw ended("canceled");
-    if (this.#gone) throw ended("disconnect");
+    if (this.#unplugged) throw ended("disconnect");
     this.#adapter.send(buffer);
   }
 

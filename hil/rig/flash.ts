@@ -53,7 +53,7 @@ export class SourceFirmware implements Flashable {
   #credentials: () => Promise<Credentials | undefined>;
   #deploy: typeof deployFirmware;
   /** The answer about the credentials, and the flashing in progress: all builds use one folder. */
-  #asked: Promise<Credentials | undefined> | undefined;
+  #answer: Promise<Credentials | undefined> | undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
   /**
@@ -85,8 +85,8 @@ export class SourceFirmware implements Flashable {
 
   /** The SDK's tools need the port for themselves. */
   async #flash({ link, path }: FlashBench): Promise<undefined> {
-    this.#asked ??= this.#credentials();
-    const credentials = await this.#asked;
+    this.#answer ??= this.#credentials();
+    const credentials = await this.#answer;
     const wifi =
       credentials === undefined
         ? []

@@ -17,18 +17,18 @@ function read(lines: readonly string[], announced = false, fromMs = 0) {
   return all;
 }
 
-const told = (lines: readonly string[], announced = false) =>
+const incidentsOf = (lines: readonly string[], announced = false) =>
   read(lines, announced).map(({ kind, blame }) => `${kind} (${blame})`);
 
 describe("a start", () => {
   test("on purpose is no incident; any other is the firmware's fault", () => {
     const boot = banner("software", "flash");
-    expect(told(boot, true)).toEqual([]);
-    expect(told(boot)).toEqual(["reset (firmware)"]);
+    expect(incidentsOf(boot, true)).toEqual([]);
+    expect(incidentsOf(boot)).toEqual(["reset (firmware)"]);
   });
 
   test("after a power-on or the button EN is the rig's fault: no program can cause it", () => {
-    expect(told(banner("power-on", "flash"))).toEqual(["reset (rig)"]);
+    expect(incidentsOf(banner("power-on", "flash"))).toEqual(["reset (rig)"]);
   });
 
   test("is taken as announced for a moment only", () => {
@@ -46,7 +46,7 @@ describe("a start", () => {
 
   test("three within ten seconds are a loop", () => {
     const boot = banner("software", "flash");
-    const kinds = told([...boot, ...boot, ...boot, ...boot]);
+    const kinds = incidentsOf([...boot, ...boot, ...boot, ...boot]);
     expect(kinds).toEqual([
       "reset (firmware)",
       "reset (firmware)",
@@ -57,12 +57,12 @@ describe("a start", () => {
 
   test("after low voltage is a brownout, although the chip reports a software reset", () => {
     const words = [...panicLines("brownout", 5), ...banner("brownout", "flash")];
-    expect(told(words)).toEqual(["brownout (rig)"]);
-    expect(told([...words, ...words, ...words]).at(-1)).toBe("boot-loop (rig)");
+    expect(incidentsOf(words)).toEqual(["brownout (rig)"]);
+    expect(incidentsOf([...words, ...words, ...words]).at(-1)).toBe("boot-loop (rig)");
   });
 
   test("into the ROM's loader is the rig's fault", () => {
-    expect(told(banner("power-on", "download"), true)).toEqual(["download-mode (rig)"]);
+    expect(incidentsOf(banner("power-on", "download"), true)).toEqual(["download-mode (rig)"]);
   });
 });
 
@@ -100,7 +100,7 @@ describe("a crash", () => {
     ["csum err:0x99!=0x39", "no-program (rig)"],
     ["E (85) boot: No bootable app partitions in the partition table", "no-program (rig)"],
   ])("%s", (line, kind) => {
-    expect(told([line])[0]).toBe(kind);
+    expect(incidentsOf([line])[0]).toBe(kind);
   });
 
   test.each([
@@ -109,7 +109,7 @@ describe("a crash", () => {
     ["XS abort: memory full", "xs-abort (firmware)"],
   ])("is found behind the begun line of a program: %s", (words, incident) => {
     const begun = "I (5362) session: end id=3 cl";
-    expect(told([`${begun}${words}`, ...banner("panic", "flash")])).toEqual([incident]);
+    expect(incidentsOf([`${begun}${words}`, ...banner("panic", "flash")])).toEqual([incident]);
   });
 
   test("with an unfinished dump is reported when the board starts again", () => {
@@ -126,9 +126,9 @@ test("noise on the line is the rig's fault and never a crash; ordinary lines are
   const noise = Array.from({ length: 200 }, (_, i) =>
     String.fromCharCode(...Array.from({ length: 40 }, (_, j) => (i * 7919 + j * 104729) & 255)),
   );
-  expect(told(["I (12) net: ip=10.0.0.1", "W (13) backend: down name=a"])).toEqual([]);
-  expect([...new Set(told(noise))]).toEqual(["noise (rig)"]);
-  expect(told(noise.slice(0, 1), true)).toEqual([]);
+  expect(incidentsOf(["I (12) net: ip=10.0.0.1", "W (13) backend: down name=a"])).toEqual([]);
+  expect([...new Set(incidentsOf(noise))]).toEqual(["noise (rig)"]);
+  expect(incidentsOf(noise.slice(0, 1), true)).toEqual([]);
 });
 
 describe("a chip whose flash holds no program", () => {
@@ -146,20 +146,20 @@ describe("a chip whose flash holds no program", () => {
       ...start("0x1 (POWERON_RESET)"),
       ...Array.from({ length: 3 }, () => start(WATCHDOG)),
     ];
-    expect(told(starts.flat(), true)).toEqual(["no-program (rig)"]);
+    expect(incidentsOf(starts.flat(), true)).toEqual(["no-program (rig)"]);
     expect(new Set(read(starts.flat(), true, 2_000).map(({ blame }) => blame))).toEqual(
       new Set(["rig"]),
     );
   });
 
   test("is recognized also from the middle of a boot", () => {
-    expect(told(start(WATCHDOG))).toEqual(["no-program (rig)"]);
+    expect(incidentsOf(start(WATCHDOG))).toEqual(["no-program (rig)"]);
   });
 
   test("a watchdog that resets a running program counts, also after such a start", () => {
     const program = banner("power-on", "flash").slice(-1);
     const bitten = [`rst:${WATCHDOG},boot:0x13 (SPI_FAST_FLASH_BOOT)`, "configsip: 0"];
-    const kinds = told([...start("0x1 (POWERON_RESET)"), ...program, ...bitten], true);
+    const kinds = incidentsOf([...start("0x1 (POWERON_RESET)"), ...program, ...bitten], true);
     expect(kinds).toEqual(["no-program (rig)", "watchdog (firmware)"]);
   });
 });
@@ -181,11 +181,11 @@ describe("text that a client has sent is no incident", () => {
       ...{ method: "GET", path: value, status: 200, in: 1, out: 1, retries: 0, state: "----" },
       ...{ TR: 0, Tw: 0, Tc: 0, Tr: 0, Ta: 0 },
     };
-    expect(told([formatLine(1, event)])).toEqual([]);
+    expect(incidentsOf([formatLine(1, event)])).toEqual([]);
   });
 
   test("a panic inside such a value is one", () => {
     const line = "I (5) http: request request=\"a bGuru Meditation Error: Core  1 panic'ed (x)";
-    expect(told([line, ...banner("panic", "flash")])).toEqual(["panic (firmware)"]);
+    expect(incidentsOf([line, ...banner("panic", "flash")])).toEqual(["panic (firmware)"]);
   });
 });

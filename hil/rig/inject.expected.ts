@@ -18,7 +18,7 @@ export interface ExpectedOutcome {
   readonly verdicts: readonly Verdict[] | { readonly each: readonly Verdict[] };
   readonly kinds: readonly IncidentKind[];
   /** What is printed. */
-  readonly says: RegExp;
+  readonly output: RegExp;
 }
 
 const THREE_PASSED = ["passed", "passed", "passed"] as const;
@@ -27,67 +27,67 @@ const AGAIN = { exitCode: EXIT.passed, verdicts: ["flaky", ...THREE_PASSED] } as
 
 /** Expected outcome of each of `INJECTABLE_FAULTS` when `SHORT_SCENARIOS` are played. */
 export const EXPECTED_OUTCOMES: Readonly<Record<string, ExpectedOutcome>> = {
-  panic: { ...FAILED, kinds: ["panic"], says: /LoadProhibited[\s\S]*panic: Look at the dump/ },
+  panic: { ...FAILED, kinds: ["panic"], output: /LoadProhibited[\s\S]*panic: Look at the dump/ },
   exception: {
     ...FAILED,
     kinds: ["xs-abort"],
-    says: /xs-abort: unhandled exception Error: injected exception/,
+    output: /xs-abort: unhandled exception Error: injected exception/,
   },
-  watchdog: { ...FAILED, kinds: ["watchdog"], says: /Task watchdog got triggered/ },
+  watchdog: { ...FAILED, kinds: ["watchdog"], output: /Task watchdog got triggered/ },
   hang: {
     ...FAILED,
     kinds: ["lost-reply", "silence"],
-    says: /the board answered neither the scenario nor the console/,
+    output: /the board answered neither the scenario nor the console/,
   },
   "boot-loop": {
     exitCode: EXIT.firmware,
     verdicts: ["failed", "failed", "failed", "not-reached"],
     kinds: ["panic", "xs-abort", "boot-loop"],
-    says: /the board is in a boot loop/,
+    output: /the board is in a boot loop/,
   },
-  brownout: { ...AGAIN, kinds: ["brownout"], says: /The board lacks power/ },
+  brownout: { ...AGAIN, kinds: ["brownout"], output: /The board lacks power/ },
   brownouts: {
     exitCode: EXIT.rig,
     verdicts: ["rig-error", "rig-error", "not-reached", "not-reached"],
     kinds: ["brownout"],
-    says: /because of the rig: board, cable or power[\s\S]*no verdict about the firmware/,
+    output: /because of the rig: board, cable or power[\s\S]*no verdict about the firmware/,
   },
   unplug: {
     exitCode: EXIT.boardLost,
     verdicts: ["rig-error", "not-reached", "not-reached", "not-reached"],
     kinds: ["port-lost"],
-    says: /the board is lost[\s\S]*Look at the cable/,
+    output: /the board is lost[\s\S]*Look at the cable/,
   },
-  replug: { ...AGAIN, kinds: ["port-lost"], says: /Look at the cable and the plug/ },
+  replug: { ...AGAIN, kinds: ["port-lost"], output: /Look at the cable and the plug/ },
   noise: {
     exitCode: EXIT.passed,
     verdicts: { each: ["passed", "flaky"] },
     kinds: ["noise"],
-    says: /The serial line is disturbed/,
+    output: /The serial line is disturbed/,
   },
   "stray-byte": {
     exitCode: EXIT.passed,
     verdicts: ["passed", ...THREE_PASSED],
     kinds: [],
-    says: /All 4 scenarios passed/,
+    output: /All 4 scenarios passed/,
   },
   "lost-reply": {
     exitCode: EXIT.passed,
     verdicts: ["passed", ...THREE_PASSED],
     kinds: ["lost-reply"],
-    says: /An answer on the serial line was lost/,
+    output: /An answer on the serial line was lost/,
   },
-  download: { ...AGAIN, kinds: ["download-mode"], says: /Release the BOOT button/ },
+  download: { ...AGAIN, kinds: ["download-mode"], output: /Release the BOOT button/ },
   erased: {
     exitCode: EXIT.rig,
     verdicts: ["rig-error", "rig-error", "not-reached", "not-reached"],
     kinds: ["no-program"],
-    says: /The flash is erased, half written or unreadable[\s\S]*no verdict about the firmware/,
+    output: /The flash is erased, half written or unreadable[\s\S]*no verdict about the firmware/,
   },
   "no-wifi": {
     exitCode: EXIT.rig,
     verdicts: ["rig-error", "rig-error", "not-reached", "not-reached"],
     kinds: [],
-    says: /the board gets no address: is the Wi-Fi there[\s\S]*the board did not come up/,
+    output: /the board gets no address: is the Wi-Fi there[\s\S]*the board did not come up/,
   },
 };

@@ -52,9 +52,9 @@ function image(): Uint8Array {
 
 test("a chip reports its kind and MAC address, and its log is read again afterwards", async () => {
   const { link, received } = await bench();
-  const said = vi.spyOn(console, "log");
+  const log = vi.spyOn(console, "log");
   expect(await inTime(askChip(link))).toEqual({ chip: "ESP32", mac: "24:0a:c4:12:34:56" });
-  expect([said.mock.calls, received]).toEqual([[], []]);
+  expect([log.mock.calls, received]).toEqual([[], []]);
   await inTime(link.reset());
   expect(received.join("")).toContain("SPI_FAST_FLASH_BOOT");
   await inTime(link.close());

@@ -20,7 +20,7 @@ test("a board is locked by one run; another one is refused with the process id, 
 
 test.each([
   ["whose process is gone", String(spawnSync(process.execPath, ["--version"]).pid)],
-  ["that says nothing", ""],
+  ["that is empty", ""],
   ["that is no number", "no number"],
   ["of all processes", "0"],
 ])("a lock %s is taken over", (_of, content) => {

@@ -44,7 +44,7 @@ function read(ms: number, event: Event): string {
   return comparable(parseLine(formatLine(ms, event))!);
 }
 
-function said(...events: readonly Event[]): Moment[] {
+function momentsOf(...events: readonly Event[]): Moment[] {
   return events.map((event, i) => ({ ms: 100 + i, source: "serial", text: formatLine(i, event) }));
 }
 
@@ -107,19 +107,24 @@ describe("threads", () => {
   const pick = (id: number): Event => ({ ...PICKED, id, scores: "" });
 
   test("lines of one session are one thread, however they interleave with others", () => {
-    const told = threads(
-      said(pick(1), pick(2), { ...ENDED, id: 2, backend: "b", ms: 0 }, { ...ENDED, id: 1, ms: 2 }),
+    const all = threads(
+      momentsOf(
+        pick(1),
+        pick(2),
+        { ...ENDED, id: 2, backend: "b", ms: 0 },
+        { ...ENDED, id: 1, ms: 2 },
+      ),
     );
-    expect(told.map(({ name, lines }) => [name, lines.length])).toEqual([
+    expect(all.map(({ name, lines }) => [name, lines.length])).toEqual([
       ["1", 2],
       ["2", 2],
     ]);
-    expect(told[0].lines[1]).toContain("backend=a");
+    expect(all[0].lines[1]).toContain("backend=a");
   });
 
   test("each backend and the board have threads of their own; lines that are no events are in none", () => {
-    const told = threads([
-      ...said(
+    const all = threads([
+      ...momentsOf(
         { level: "W", on: "backend", what: "down", name: "a" },
         { level: "I", on: "proxy", what: "stopped" },
         { level: "I", on: "backend", what: "up", name: "a" },
@@ -127,35 +132,35 @@ describe("threads", () => {
       { ms: 9, source: "serial", text: "Rebooting..." },
       { ms: 500, source: "tcp", text: formatLine(1, ENDED) },
     ]);
-    expect(told.map(({ kind, name, lines }) => [kind, name, lines.length])).toEqual([
+    expect(all.map(({ kind, name, lines }) => [kind, name, lines.length])).toEqual([
       ["backend", "a", 2],
       ["board", "", 1],
     ]);
   });
 
   test("a repeated line counts once: how often depends on timing", () => {
-    const told = threads(said(ASKED, ASKED, ASKED, { ...ASKED, status: 502 }));
-    expect(told.map(({ lines }) => lines.length)).toEqual([2]);
+    const all = threads(momentsOf(ASKED, ASKED, ASKED, { ...ASKED, status: 502 }));
+    expect(all.map(({ lines }) => lines.length)).toEqual([2]);
   });
 
   test("a session belongs to the scenario in which it began, even if its end is logged later", () => {
-    const moments = [{ ...said(ENDED)[0], ms: 1010 }];
+    const moments = [{ ...momentsOf(ENDED)[0], ms: 1010 }];
     const next = aResult({ atMs: 1005 });
     expect([logOf(moments)(WHOLE).length, logOf(moments)(next).length]).toEqual([1, 0]);
   });
 
   test("late lines of a scenario belong to it, although the next one has begun", () => {
     const ready = { level: "I", on: "proxy", what: "ready", ports: "80", backends: 2 } as const;
-    const says = (ms: number, boardMs: number, event: object): Moment => ({
+    const logged = (ms: number, boardMs: number, event: object): Moment => ({
       ...{ ms, source: "serial", text: formatLine(boardMs, event as Event) },
     });
     const moments = [
-      says(10, 1_000, { ...ready, sessionsMax: 12, queueMax: 4 }),
-      says(60, 1_040, { ...ASKED, id: 1 }),
-      says(130, 1_060, { ...ASKED, id: 2 }), // the serial line had other things to say
-      says(140, 1_100, { ...ready, sessionsMax: 12, queueMax: 4 }),
-      says(150, 1_120, { ...ASKED, id: 3 }),
-      says(160, 1_130, { ...ENDED, id: 4, ms: 80 }), // it began in the first
+      logged(10, 1_000, { ...ready, sessionsMax: 12, queueMax: 4 }),
+      logged(60, 1_040, { ...ASKED, id: 1 }),
+      logged(130, 1_060, { ...ASKED, id: 2 }), // the serial line had other things to say
+      logged(140, 1_100, { ...ready, sessionsMax: 12, queueMax: 4 }),
+      logged(150, 1_120, { ...ASKED, id: 3 }),
+      logged(160, 1_130, { ...ENDED, id: 4, ms: 80 }), // it began in the first
     ];
     const names = (result: ScenarioResult) =>
       logOf(moments)(result).flatMap(({ kind, name }) => (kind === "session" ? name : []));
@@ -164,13 +169,15 @@ describe("threads", () => {
   });
 
   test("lines before and after a scenario do not belong to it", () => {
-    const moments = said({ level: "I", on: "proxy", what: "stopped" }, ENDED);
+    const moments = momentsOf({ level: "I", on: "proxy", what: "stopped" }, ENDED);
     expect(logOf(moments)(aResult({ atMs: 0, ms: 50 }))).toEqual([]);
     expect(logOf(moments)(aResult({ atMs: 150, ms: 50 }))).toEqual([]);
   });
 
   test("session 1 after a start is not session 1 before it, whether that has ended or not", () => {
-    const told = threads(said(ASKED, { level: "I", on: "boot", version: "0.1.0" }, ENDED, ASKED));
-    expect(told.filter(({ kind }) => kind === "session").length).toBe(3);
+    const all = threads(
+      momentsOf(ASKED, { level: "I", on: "boot", version: "0.1.0" }, ENDED, ASKED),
+    );
+    expect(all.filter(({ kind }) => kind === "session").length).toBe(3);
   });
 });

@@ -110,12 +110,12 @@ export class Progress {
   /** Progress of a soak; `text` is the latest result. */
   soak(elapsedMs: number, totalMs: number, text: string): void {
     const share = Math.min(1, elapsedMs / totalMs);
-    const told = `${Math.floor(share * 100)} %, ${duration(elapsedMs)} of ${duration(totalMs)}: ${text}`;
+    const news = `${Math.floor(share * 100)} %, ${duration(elapsedMs)} of ${duration(totalMs)}: ${text}`;
     const before = this.#soak?.share ?? -1;
-    this.#soak = { share, text: told };
+    this.#soak = { share, text: news };
     if (this.#out.isTTY === true) this.#draw();
     else if (Math.floor(share * SOAK_LINES) > Math.floor(before * SOAK_LINES)) {
-      this.#say(`soak: ${told}`);
+      this.#say(`soak: ${news}`);
     }
   }
 

@@ -37,9 +37,9 @@ async function run(options: Partial<RigOptions>, release: Device["release"] = as
     ready: async () => {},
     release,
   };
-  const desk = { identity: folder, device, board: undefined, emulated: undefined };
+  const attachment = { identity: folder, device, board: undefined, emulated: undefined };
   const rig = new Rig(
-    () => desk as Attachment,
+    () => attachment as Attachment,
     {
       ...{ scenarios: [STORMY], repeat: 1, soakMs: undefined, patienceMs: 1000, folder },
       ...{ inject: undefined, commit: undefined, signal: new AbortController().signal },

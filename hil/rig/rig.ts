@@ -58,7 +58,7 @@ export class Rig {
   #options: RigOptions;
   #log: string;
   #observer: RunObserver;
-  #desk: Attachment;
+  #attachment: Attachment;
   #runner: Runner;
   #recorder = new Recorder();
   #startedAt = new Date().toISOString();
@@ -80,20 +80,20 @@ export class Rig {
     this.#options = options;
     this.#observer = observer;
     this.#log = join(folder, "serial.log");
-    this.#desk = setUp({
+    this.#attachment = setUp({
       log: this.#log,
       onlineMs: Math.min(patienceMs, ONLINE_MS),
       onLine: line => this.#received(line),
       onIncident: seen => {
         // Incidents have the time of the transcript, which began later than the run.
-        const { board } = this.#desk;
+        const { board } = this.#attachment;
         const laterMs = board === undefined ? 0 : this.#recorder.now() - board.transcript.nowMs;
         const incident = { ...seen, ms: seen.ms + laterMs };
         this.#recorder.moment("rig", `${incident.kind}: ${incident.text}`);
         this.#runner.incident(incident);
       },
     });
-    const { device, board, emulated } = this.#desk;
+    const { device, board, emulated } = this.#attachment;
     const injectFault = inject === undefined ? undefined : INJECTABLE_FAULTS[inject].inject;
     if (injectFault !== undefined) {
       this.#inject = () => {
@@ -113,20 +113,20 @@ export class Rig {
       device,
       recorder: this.#recorder,
       onBegin: title => observer.begin(title),
-      onResult: result => this.#came(result),
+      onResult: result => this.#onResult(result),
     });
   }
 
   /** Rejects if another run uses the board, or its port cannot be opened. */
   async run(): Promise<Run> {
     const { signal, folder } = this.#options;
-    const unlock = lock(this.#desk.identity);
+    const unlock = lock(this.#attachment.identity);
     mkdirSync(folder, { recursive: true });
     rmSync(this.#log, { force: true }); // of the previous run
     const stop = () => this.#runner.end(String(signal.reason));
     signal.addEventListener("abort", stop);
     try {
-      const { board } = this.#desk;
+      const { board } = this.#attachment;
       if (board !== undefined) {
         await this.#attach(board);
         if (await this.#bringUp(board)) this.#runner.forget();
@@ -137,7 +137,7 @@ export class Rig {
       signal.removeEventListener("abort", stop);
       this.#stopFault();
       await this.#release();
-      this.#desk.emulated?.unplug();
+      this.#attachment.emulated?.unplug();
       unlock();
     }
     const run = this.#soFar();
@@ -149,7 +149,7 @@ export class Rig {
   async #release(): Promise<void> {
     const atMs = this.#recorder.now();
     try {
-      await this.#desk.device.release();
+      await this.#attachment.device.release();
     } catch (error) {
       const result: ScenarioResult = {
         ...{ theme: AFTERWARDS, title: "the board is left as it was found", verdict: "rig-error" },
@@ -175,7 +175,7 @@ export class Rig {
     try {
       await board.attach();
     } catch (error) {
-      const { path } = this.#desk.device.played();
+      const { path } = this.#attachment.device.played();
       const why = `${path} does not open: ${(error as Error).message}`;
       const help = `npm run hil -- doctor --port ${path} shows what would help`;
       throw new BoardError("rig", `${why}\n${help}`, { cause: error });
@@ -212,7 +212,7 @@ export class Rig {
     inject?.();
   }
 
-  #came(result: ScenarioResult): void {
+  #onResult(result: ScenarioResult): void {
     const { soakMs } = this.#options;
     this.#count(result);
     this.#observer.result(result);
@@ -227,7 +227,7 @@ export class Rig {
   /** Keeps the worst value of a repeated measurement, except those taken over a broken cable. */
   #count({ verdict }: ScenarioResult): void {
     const { figures } = this.#recorder;
-    const { kind } = this.#desk.device.played();
+    const { kind } = this.#attachment.device.played();
     for (const [name, value] of this.#taken) {
       if (verdict === "rig-error") continue;
       figures.set(name, worse(kind, name, figures.get(name) ?? value, value));
@@ -238,7 +238,7 @@ export class Rig {
   #soFar(): Run {
     const { scenarios, commit } = this.#options;
     const { results, more, figures, moments, series } = this.#recorder;
-    const board = this.#desk.device.played();
+    const board = this.#attachment.device.played();
     const played = new Set(
       results
         .filter(({ verdict }) => verdict !== "skipped" && verdict !== "not-reached")

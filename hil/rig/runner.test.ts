@@ -15,8 +15,8 @@ const PANIC = incident("panic", "firmware", "Guru Meditation Error: Core 0", "Ba
 const BROWNOUT = incident("brownout", "rig");
 const NOISE = incident("noise", "rig");
 
-const scenario = (title: string, told: () => Promise<void>, needs: Scenario["needs"] = []) => ({
-  ...{ title, theme: "bench", needs, faults: [], measures: [], body: told },
+const scenario = (title: string, body: () => Promise<void>, needs: Scenario["needs"] = []) => ({
+  ...{ title, theme: "bench", needs, faults: [], measures: [], body },
 });
 const good = (title: string) => scenario(title, async () => {});
 const forEver = () => new Promise<void>(() => {});
@@ -24,7 +24,7 @@ const forEver = () => new Promise<void>(() => {});
 /** A runner on a scripted board; the test sets what the board shows, and when. */
 function bench() {
   const asked: string[] = [];
-  const told: ScenarioResult[] = [];
+  const results: ScenarioResult[] = [];
   const board = {
     lost: false,
     /** What happens while the rig waits. */
@@ -47,16 +47,16 @@ function bench() {
   const bench = {
     board,
     asked,
-    told,
+    results,
     /** The board becomes ready for scenarios. */
     ready: async () => {},
     /** Its console answers. */
     answers: async () => true,
     play: async (...scenarios: Scenario[]) => {
       await runner.run(() => scenarios.shift());
-      return told;
+      return results;
     },
-    verdicts: () => told.map(({ verdict }) => verdict),
+    verdicts: () => results.map(({ verdict }) => verdict),
     get runner() {
       return runner;
     },
@@ -84,7 +84,7 @@ function bench() {
     device: { answers: () => bench.answers() },
     recorder: new Recorder(),
     onBegin() {},
-    onResult: result => told.push(result),
+    onResult: result => results.push(result),
   });
   return bench;
 }
@@ -102,7 +102,7 @@ test("a scenario passes, fails with its reason, or is skipped with its reason", 
 });
 
 test("on a line that is always disturbed a scenario keeps some noise, and every other incident", async () => {
-  const { play, runner, told } = bench();
+  const { play, runner, results } = bench();
   await play(
     scenario("noisy", () => {
       for (let i = 0; i < 10_000; i++) runner.incident(NOISE);
@@ -110,7 +110,7 @@ test("on a line that is always disturbed a scenario keeps some noise, and every 
       return forEver();
     }),
   );
-  const kinds = told[0].incidents.map(({ kind }) => kind);
+  const kinds = results[0].incidents.map(({ kind }) => kind);
   expect(kinds.length).toBeLessThan(100);
   expect(kinds.at(-1)).toBe("panic");
 });

@@ -5,15 +5,15 @@ import { Transcript, Unmet } from "./transcript.ts";
 function bench() {
   const clock = new VirtualClock();
   const transcript = new Transcript(clock);
-  const says = (text: string) => transcript.add(Buffer.from(text));
-  return { clock, transcript, says, texts: () => transcript.lines.map(({ text }) => text) };
+  const prints = (text: string) => transcript.add(Buffer.from(text));
+  return { clock, transcript, prints, texts: () => transcript.lines.map(({ text }) => text) };
 }
 
 describe("lines", () => {
   test("are whole, however the bytes were cut, without colours and carriage returns", () => {
-    const { says, texts } = bench();
+    const { prints, texts } = bench();
     for (const byte of "I (1) a: \u001b[0;32mgr\u00fcn\u001b[0m\r\nnext\r\n") {
-      for (const part of Buffer.from(byte)) says(Buffer.of(part).toString("latin1"));
+      for (const part of Buffer.from(byte)) prints(Buffer.of(part).toString("latin1"));
     }
     expect(texts()).toHaveLength(2);
     expect(texts()[1]).toBe("next");
@@ -26,28 +26,28 @@ describe("lines", () => {
   });
 
   test("without an end count after a silence: a prompt has none", async () => {
-    const { clock, says, texts } = bench();
-    says("password: ");
+    const { clock, prints, texts } = bench();
+    prints("password: ");
     await clock.run({ ms: 99 });
     expect(texts()).toEqual([]);
     await clock.run({ ms: 2 });
     expect(texts()).toEqual(["password: "]);
-    says("\n");
+    prints("\n");
     expect(texts()).toEqual(["password: "]); // the same line, now with its end
-    says("next\n");
+    prints("next\n");
     expect(texts()).toEqual(["password: ", "next"]);
   });
 
   test("that come in two parts are reported as a part, then whole, once", async () => {
-    const { clock, says, transcript } = bench();
-    const told: [string, boolean][] = [];
-    transcript.watch(({ text, whole }) => told.push([text, whole]));
-    says("I (4) a: id=1");
+    const { clock, prints, transcript } = bench();
+    const lines: [string, boolean][] = [];
+    transcript.watch(({ text, whole }) => lines.push([text, whole]));
+    prints("I (4) a: id=1");
     await clock.run({ ms: 200 });
-    says("23\n> ");
+    prints("23\n> ");
     await clock.run({ ms: 200 });
-    says("\n");
-    expect(told).toEqual([
+    prints("\n");
+    expect(lines).toEqual([
       ["I (4) a: id=1", false],
       ["I (4) a: id=123", true],
       ["> ", false],
@@ -56,39 +56,39 @@ describe("lines", () => {
   });
 
   test("without an end are cut", () => {
-    const { says, texts } = bench();
-    for (let i = 0; i < 100; i++) says("x".repeat(1000));
+    const { prints, texts } = bench();
+    for (let i = 0; i < 100; i++) prints("x".repeat(1000));
     expect(texts().length).toBeGreaterThan(5);
     expect(Math.max(...texts().map(text => text.length))).toBeLessThanOrEqual(17_384);
-    says("\n");
+    prints("\n");
     expect(texts().join("")).toBe("x".repeat(100_000));
   });
 });
 
 describe("expect", () => {
   test("finds lines from before the call, since the mark", async () => {
-    const { says, transcript } = bench();
-    says("ip=1\n");
+    const { prints, transcript } = bench();
+    prints("ip=1\n");
     const { match, mark } = await transcript.expect(/ip=(\d)/, { withinMs: 10 });
     expect(match[1]).toBe("1");
-    says("ip=2\n");
+    prints("ip=2\n");
     const next = await transcript.expect(/ip=(\d)/, { withinMs: 10, since: mark });
     expect(next.match[1]).toBe("2");
   });
 
   test("resolves with a line that comes later", async () => {
-    const { clock, says, transcript } = bench();
+    const { clock, prints, transcript } = bench();
     const awaited = transcript.expect(/ready/, { withinMs: 1000 });
-    clock.after(500, () => says("ready\n"));
+    clock.after(500, () => prints("ready\n"));
     await clock.run({ ms: 600 });
     expect((await awaited).line.ms).toBe(500);
     expect(clock.pending).toBe(0);
   });
 
   test("rejects with what was waited for, for how long, since when, the last lines and the file", async () => {
-    const { clock, says, transcript } = bench();
+    const { clock, prints, transcript } = bench();
     transcript.file = "hil-out/serial.log";
-    says("almost\n");
+    prints("almost\n");
     const mark = transcript.mark();
     const awaited = transcript.expect(/ready/, { withinMs: 1000, since: mark });
     const caught = awaited.catch((error: unknown) => error as Error);
@@ -100,10 +100,10 @@ describe("expect", () => {
   });
 
   test("does not match a quoted value", async () => {
-    const { clock, says, transcript } = bench();
+    const { clock, prints, transcript } = bench();
     const awaited = transcript.expect(/ready/, { withinMs: 10 });
     const failed = expect(awaited).rejects.toThrow(Unmet);
-    says('I (1) http: request request="be ready"\n');
+    prints('I (1) http: request request="be ready"\n');
     await clock.run({ ms: 11 });
     await failed;
   });
@@ -113,23 +113,23 @@ describe("until", () => {
   const options = { withinMs: 60_000, since: 0, what: "serving", hopeless: () => undefined };
 
   test("asks after an earlier watcher has read the line", async () => {
-    const { clock, says, transcript } = bench();
+    const { clock, prints, transcript } = bench();
     let serving = false;
     transcript.watch(({ text }) => {
       serving = text === "ready";
     });
     const awaited = transcript.until(() => serving, options);
-    says("ready\n");
+    prints("ready\n");
     await awaited;
     expect(clock.pending).toBe(0);
   });
 
   test("rejects at once if it can no longer come, and after the time if it did not", async () => {
-    const { clock, says, transcript } = bench();
+    const { clock, prints, transcript } = bench();
     let hopeless: string | undefined;
     const given = transcript.until(() => false, { ...options, hopeless: () => hopeless });
     hopeless = "no Wi-Fi";
-    says("line\n");
+    prints("line\n");
     await expect(given).rejects.toThrow("waited for serving since the beginning: no Wi-Fi");
     const late = transcript.until(() => false, { ...options, withinMs: 10 });
     const failed = expect(late).rejects.toThrow(Unmet);
@@ -157,18 +157,18 @@ describe("settled", () => {
   });
 
   test("restarts the quiet time at each line: a dump is read to its end", async () => {
-    const { clock, transcript, says } = bench();
+    const { clock, transcript, prints } = bench();
     const settled = settling({ clock, transcript });
-    for (const ms of [200, 450, 700]) clock.after(ms, () => says(`line at ${ms}\n`));
+    for (const ms of [200, 450, 700]) clock.after(ms, () => prints(`line at ${ms}\n`));
     await clock.run({ ms: 5_000 });
     expect(settled.ms).toBe(1_000);
   });
 
   test("does not wait for a board that never stops", async () => {
-    const { clock, transcript, says } = bench();
+    const { clock, transcript, prints } = bench();
     const settled = settling({ clock, transcript });
     const chatter = () => {
-      says("and another thing\n");
+      prints("and another thing\n");
       if (clock.now() < 4_000) clock.after(100, chatter);
     };
     clock.after(100, chatter);

@@ -40,7 +40,7 @@ export class WebSerial {
       },
     });
     this.writable = new WritableStream<Uint8Array>({
-      write: bytes => done(told => port.write(bytes, told)),
+      write: bytes => done(callback => port.write(bytes, callback)),
     });
   }
 
@@ -52,17 +52,17 @@ export class WebSerial {
 
   async setBaudRate(baudRate: number): Promise<void> {
     if (baudRate === this.#port.baudRate) return;
-    await done(told => this.#port.update({ baudRate }, told));
+    await done(callback => this.#port.update({ baudRate }, callback));
   }
 
   async setSignals({ dataTerminalReady, requestToSend }: Signals): Promise<void> {
     const { dtr, rts } = this.#lines;
     this.#lines = { dtr: dataTerminalReady ?? dtr, rts: requestToSend ?? rts };
-    await done(told => this.#port.set({ ...this.#lines, brk: false }, told));
+    await done(callback => this.#port.set({ ...this.#lines, brk: false }, callback));
   }
 }
 
-function done(start: (told: (error?: Error | null) => void) => void): Promise<void> {
+function done(start: (callback: (error?: Error | null) => void) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     start(error => (error ? reject(error) : resolve()));
   });

@@ -77,8 +77,8 @@ async function answers(_parts: DoctorParts, seen: Findings): Promise<Finding> {
   const { board } = seen;
   if (board === undefined) return { skipped: "its port is not open" };
   await board.reset();
-  const said = await board.line(/DOWNLOAD_BOOT|SPI_FAST_FLASH_BOOT|Brownout detector/, BANNER_MS);
-  if (said === undefined) {
+  const line = await board.line(/DOWNLOAD_BOOT|SPI_FAST_FLASH_BOOT|Brownout detector/, BANNER_MS);
+  if (line === undefined) {
     return {
       bad: `no output within ${BANNER_MS / 1000} s after a reset`,
       help: [
@@ -88,8 +88,8 @@ async function answers(_parts: DoctorParts, seen: Findings): Promise<Finding> {
       ],
     };
   }
-  if (said.includes("Brownout")) return BROWNOUT;
-  if (said.includes("DOWNLOAD_BOOT")) {
+  if (line.includes("Brownout")) return BROWNOUT;
+  if (line.includes("DOWNLOAD_BOOT")) {
     return {
       bad: "it is in download mode (waits to be flashed) instead of starting",
       help: [
@@ -119,14 +119,14 @@ async function loader(_parts: DoctorParts, { board, starts }: Findings): Promise
 
 async function firmware(_parts: DoctorParts, seen: Findings): Promise<Finding> {
   if (seen.board === undefined || !seen.starts) return { skipped: "the board does not start" };
-  const said = await seen.board.line(
+  const line = await seen.board.line(
     / boot: version=|Brownout detector|invalid header: 0x|flash read err|csum err|No bootable app/,
     FIRMWARE_MS,
   );
-  if (said?.includes("Brownout")) return BROWNOUT;
-  if (said !== undefined && !said.includes("version=")) {
+  if (line?.includes("Brownout")) return BROWNOUT;
+  if (line !== undefined && !line.includes("version=")) {
     return {
-      bad: `there is no program in its flash: ${said}`,
+      bad: `there is no program in its flash: ${line}`,
       help: [
         "It is erased or half written; flash it:",
         `  npm run firmware:deploy -- --port ${seen.port?.path} ssid=NAME password=PASSWORD`,
@@ -134,8 +134,8 @@ async function firmware(_parts: DoctorParts, seen: Findings): Promise<Finding> {
       ],
     };
   }
-  const [, version] = /version=(\S+)/.exec(said ?? "") ?? [];
-  const [, build] = /build=(\S+)/.exec(said ?? "") ?? [];
+  const [, version] = /version=(\S+)/.exec(line ?? "") ?? [];
+  const [, build] = /build=(\S+)/.exec(line ?? "") ?? [];
   if (version !== undefined) {
     seen.isOurs = true;
     return {
@@ -154,18 +154,18 @@ async function firmware(_parts: DoctorParts, seen: Findings): Promise<Finding> {
 
 async function wifi(_parts: DoctorParts, seen: Findings): Promise<Finding> {
   if (seen.board === undefined || !seen.isOurs) return { skipped: "not our firmware" };
-  let said: string | undefined;
+  let line: string | undefined;
   for (let joins = 0; joins < JOINS_MAX; joins++) {
-    said = await seen.board.line(/ net: (ip=|no-ssid|join-failed)|Brownout detector/, JOIN_MS);
-    if (!said?.includes(" net: join-failed")) break;
+    line = await seen.board.line(/ net: (ip=|no-ssid|join-failed)|Brownout detector/, JOIN_MS);
+    if (!line?.includes(" net: join-failed")) break;
   }
-  if (said?.includes("Brownout")) return BROWNOUT;
-  const [, ip] = / net: ip=(\S+)/.exec(said ?? "") ?? [];
+  if (line?.includes("Brownout")) return BROWNOUT;
+  const [, ip] = / net: ip=(\S+)/.exec(line ?? "") ?? [];
   if (ip !== undefined) {
     seen.address = ip;
     return { ok: `joined, its address is ${ip}` };
   }
-  if (said?.includes("no-ssid")) {
+  if (line?.includes("no-ssid")) {
     return {
       bad: "it has no Wi-Fi stored",
       help: [
@@ -176,7 +176,7 @@ async function wifi(_parts: DoctorParts, seen: Findings): Promise<Finding> {
     };
   }
   return {
-    bad: said === undefined ? "it neither joins nor gives up" : "it tries to join and fails",
+    bad: line === undefined ? "it neither joins nor gives up" : "it tries to join and fails",
     help: [
       "The chip does not report the reason. The causes, most frequent first:",
       "- the password, or the name: capitals count, and so do blanks;",

@@ -65,7 +65,7 @@ async function backendPorts({ backendPorts, platform, taken }: DoctorParts): Pro
   return { ok: `${backendPorts.join(" and ")} are free` };
 }
 
-function tool(asked: {
+function tool(options: {
   variable: string;
   folder: string | undefined;
   /** A path that exists in a complete installation. */
@@ -74,7 +74,7 @@ function tool(asked: {
   needed: boolean;
   exists(path: string): boolean;
 }): Finding {
-  const { variable, folder, proof, install, needed, exists } = asked;
+  const { variable, folder, proof, install, needed, exists } = options;
   const help = [`  ${install}`, "Then open a new terminal, which has the variable."];
   if (folder && exists(proof(folder))) return { ok: `${variable}=${folder}` };
   if (folder) return { bad: `${variable}="${folder}", and there is no ${proof(folder)}`, help };

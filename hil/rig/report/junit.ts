@@ -8,7 +8,7 @@ interface Case {
   readonly title: string;
   readonly ms: number;
   readonly outcome?: { readonly tag: "failure" | "error" | "skipped"; readonly why: string };
-  readonly said?: string;
+  readonly output?: string;
 }
 
 /**
@@ -53,20 +53,20 @@ function scenarioCase({ theme, title, ms, verdict, why = "", incidents }: Scenar
     [`${kind} (${blame}): ${text}`, ...lines].join("\n"),
   );
   const whole = [why, ...dumps].filter(text => text !== "").join("\n\n");
-  const told = { theme, title, ms };
+  const test = { theme, title, ms };
   switch (verdict) {
     case "passed":
-      return told;
+      return test;
     case "flaky":
-      return { ...told, said: `passed on retry\n${whole}` };
+      return { ...test, output: `passed on retry\n${whole}` };
     case "failed":
-      return { ...told, outcome: { tag: "failure", why: whole } };
+      return { ...test, outcome: { tag: "failure", why: whole } };
     case "rig-error":
-      return { ...told, outcome: { tag: "error", why: whole } };
+      return { ...test, outcome: { tag: "error", why: whole } };
     case "skipped":
-      return { ...told, outcome: { tag: "skipped", why } };
+      return { ...test, outcome: { tag: "skipped", why } };
     case "not-reached":
-      return { ...told, outcome: { tag: "skipped", why: `not reached: ${why}` } };
+      return { ...test, outcome: { tag: "skipped", why: `not reached: ${why}` } };
   }
 }
 
@@ -81,7 +81,7 @@ function runCase(run: Run): Case {
   return { theme: "run", title, ms: run.ms, outcome: { tag: "error", why } };
 }
 
-function testcase({ theme, title, ms, outcome, said }: Case): Markup {
+function testcase({ theme, title, ms, outcome, output }: Case): Markup {
   const more = [
     ...(outcome === undefined
       ? []
@@ -89,11 +89,11 @@ function testcase({ theme, title, ms, outcome, said }: Case): Markup {
           markup`
       <${outcome.tag} message="${firstLine(outcome.why)}">${outcome.why}</${outcome.tag}>`,
         ]),
-    ...(said === undefined
+    ...(output === undefined
       ? []
       : [
           markup`
-      <system-out>${said}</system-out>`,
+      <system-out>${output}</system-out>`,
         ]),
   ];
   return markup`
@@ -107,7 +107,7 @@ function counts(cases: readonly Case[]): Markup {
 
 function facts(run: Run): Markup[] {
   const { board, node, platform, commit, exitCode } = run;
-  const told: Record<string, string | undefined> = {
+  const facts: Record<string, string | undefined> = {
     board: board.identity,
     kind: board.kind,
     firmware: board.firmware,
@@ -117,7 +117,7 @@ function facts(run: Run): Markup[] {
     commit,
     ended: `${exitCode} (${endingOf(run)})`,
   };
-  return Object.entries(told).flatMap(([name, value]) =>
+  return Object.entries(facts).flatMap(([name, value]) =>
     value === undefined
       ? []
       : [

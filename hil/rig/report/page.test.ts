@@ -5,7 +5,7 @@ import { page } from "./page.ts";
 import { aResult, aRun } from "./testing.ts";
 
 /** The text of a page, without scripts and styles. */
-function said(html: string): string {
+function textOf(html: string): string {
   return html
     .replace(/<(script|style)\b[^>]*>.*?<\/\1>/gs, "")
     .replace(/<[^>]*>/g, "")
@@ -60,7 +60,7 @@ describe("the page of a run", () => {
     const tags = (text: string) => text.match(/<script\b/g)?.length;
     expect(tags(html)).toBe(tags(plain));
     expect(html).not.toContain("<img");
-    expect(said(html)).toContain(evil.replace("'", "&#39;"));
+    expect(textOf(html)).toContain(evil.replace("'", "&#39;"));
   });
 
   test("a dump is shown once, and skipped scenarios are folded with their reasons", () => {
@@ -79,7 +79,7 @@ describe("the page of a run", () => {
     );
     const scenarios = html.slice(html.indexOf('id="scenarios-title"'));
     expect(scenarios.split("</section>")[0].match(/<pre>/g)).toHaveLength(1);
-    expect(said(html)).toMatch(/1 skipped.*rain.*no weather.*–/s);
+    expect(textOf(html)).toMatch(/1 skipped.*rain.*no weather.*–/s);
   });
 
   test("it fetches nothing, and only its own scripts run", () => {
@@ -89,7 +89,7 @@ describe("the page of a run", () => {
   });
 
   test("a figure beyond its limits, or missing, is marked in words", () => {
-    const text = said(
+    const text = textOf(
       page(
         aRun({
           exitCode: 1,
@@ -108,7 +108,7 @@ describe("the page of a run", () => {
 
   test("failed scenarios stand before passed ones", () => {
     const [good, bad] = [aResult({ title: "good" }), aResult({ title: "bad", verdict: "failed" })];
-    const text = said(page(aRun({ exitCode: 1, results: [good, bad] })));
+    const text = textOf(page(aRun({ exitCode: 1, results: [good, bad] })));
     expect(text.indexOf("sharing: bad")).toBeLessThan(text.indexOf("sharing: good"));
     expect(text).toContain("1 passed");
   });
@@ -127,7 +127,7 @@ describe("the page of a run", () => {
         ],
       }),
     );
-    const list = said(html.slice(html.indexOf("<ol")));
+    const list = textOf(html.slice(html.indexOf("<ol")));
     expect(list.trim().split("\n")).toEqual([
       "0:00.005 ✗ failed sharing: each backend has its turn",
       "0:00.010 rig reset",
@@ -139,7 +139,7 @@ describe("the page of a run", () => {
   });
 
   test("the counts by backend stand beside their scenario", () => {
-    const text = said(
+    const text = textOf(
       page(aRun({ results: [aResult({ title: "turns", sessions: { b: 49, a: 51 } })] })),
     );
     expect(text).toContain("sharing: turns a 51, b 49");
@@ -169,7 +169,7 @@ describe("a run of hours", () => {
   test("has a page of bounded size, which says what it leaves out and where that is", () => {
     const html = page(aRun({ moments: lines }));
     expect(linesIn(html).size).toBe(MOMENTS_MAX);
-    expect(said(html)).toContain(
+    expect(textOf(html)).toContain(
       "0:00.000 40,000 moments up to 0:39.999 are left out here: they are in run.json",
     );
   });
@@ -199,7 +199,7 @@ describe("a run of hours", () => {
     const html = page(aRun({ exitCode: 1, results }));
     expect(html).toMatch(/<a href="#s7">round 7</);
     expect(html).not.toContain('<a href="#s6">');
-    expect(said(html)).toContain("50 scenarios are left out here: they are in run.json");
+    expect(textOf(html)).toContain("50 scenarios are left out here: they are in run.json");
   });
 
   test("drops points of charts, but no peak", () => {

@@ -71,7 +71,7 @@ function facts(run: Run): Markup {
   const { board, startedAt, ms, node, platform, commit, exitCode, results } = run;
   const isEmulated = board.kind === "emulated";
   const port = [board.path, board.adapter].filter(text => text !== undefined).join(", ");
-  const told: Record<string, string | undefined> = {
+  const rows: Record<string, string | undefined> = {
     board: isEmulated ? KINDS.emulated : `${board.identity} (${KINDS[board.kind]})`,
     port: isEmulated || port === "" ? undefined : port,
     address: board.address,
@@ -83,7 +83,7 @@ function facts(run: Run): Markup {
     commit,
     "exit code": `${exitCode}: ${endingOf(run)}`,
   };
-  const items = Object.entries(told).flatMap(([name, value]) =>
+  const items = Object.entries(rows).flatMap(([name, value]) =>
     value === undefined ? [] : markup`<div><dt>${name}</dt><dd>${value}</dd></div>`,
   );
   return markup`<section aria-labelledby="facts-title">
@@ -103,8 +103,8 @@ function charts({ series, results, ms: runMs }: Run): Markup | undefined {
   const figures = drawn.map(one => {
     const values = one.points.map(([, value]) => value).sort((a, b) => a - b);
     const median = values[Math.floor((values.length - 1) / 2)];
-    const told = `lowest ${figure(values[0], one)}, median ${figure(median, one)}, highest ${figure(values.at(-1)!, one)}, last ${figure(one.points.at(-1)![1], one)}`;
-    return markup`<figure><figcaption><h3>${one.name}${one.unit === "" ? "" : `, ${one.unit}`}</h3> <span class="quiet">${told}</span></figcaption><div class="plot" role="img" aria-label="${one.name} over the time of the run: ${told}"></div></figure>`;
+    const summary = `lowest ${figure(values[0], one)}, median ${figure(median, one)}, highest ${figure(values.at(-1)!, one)}, last ${figure(one.points.at(-1)![1], one)}`;
+    return markup`<figure><figcaption><h3>${one.name}${one.unit === "" ? "" : `, ${one.unit}`}</h3> <span class="quiet">${summary}</span></figcaption><div class="plot" role="img" aria-label="${one.name} over the time of the run: ${summary}"></div></figure>`;
   });
   const data = {
     runMs,

@@ -179,10 +179,10 @@ function byReason({ results }: Run, wanted: Verdict, what: string): string[] {
 function onlyCounted({ more = {} }: Run): string[] {
   const counts = Object.entries(more) as [Verdict, number][];
   if (counts.length === 0) return [];
-  const told = counts.map(([verdict, count]) => `${count} ${VERDICTS[verdict].name}`).join(", ");
+  const list = counts.map(([verdict, count]) => `${count} ${VERDICTS[verdict].name}`).join(", ");
   const total = sum(counts.map(([, count]) => count));
   return [
-    `${total.toLocaleString("en")} more plays had frequent results and are only counted: ${told}.`,
+    `${total.toLocaleString("en")} more plays had frequent results and are only counted: ${list}.`,
   ];
 }
 

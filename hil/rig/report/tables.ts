@@ -102,10 +102,10 @@ ${measurements.map(measurementRow)}</tbody></table>
 function measurementRow(measurement: Measurement): Markup {
   const holds = within(measurement);
   const { name, value } = measurement;
-  const told = value === null ? "not measured" : figure(value, measurement);
+  const measured = value === null ? "not measured" : figure(value, measurement);
   return markup`<tr class="${holds ? "passed" : "failed"}"><td class="mark"><span aria-hidden="true">${
     holds ? "✓" : "✗"
-  }</span> ${holds ? "yes" : "no"}</td><th scope="row">${name}</th><td class="number">${told}</td><td class="limits">${
+  }</span> ${holds ? "yes" : "no"}</td><th scope="row">${name}</th><td class="number">${measured}</td><td class="limits">${
     limits(measurement).join(", ") || "none"
   }</td></tr>
 `;
