@@ -82,8 +82,8 @@ export function start(
     builtIn: builtIn.document,
   });
   runtime = new RuntimeApi({ ...parts, recent, running, build, token: given.token });
-  const server = new AdminServer(platform, runtime, report);
-  console = new Console(platform, runtime, report);
+  const server = new AdminServer(runtime);
+  console = new Console(runtime);
 
   let listening = false;
   const changed = () => {

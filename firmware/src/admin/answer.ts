@@ -3,16 +3,12 @@ import type { Outcome } from "./outcome.ts";
 export interface AdminAnswer {
   readonly status: number;
   readonly type: string;
-  /** ASCII, as a whole or in pieces of at most some hundred characters, which are made as they are sent. */
-  readonly body: string | Pieces;
+  /**
+   * ASCII, as a whole or in pieces of at most some hundred characters, which are made as they are sent. `bytes`: of all
+   * pieces, where that is known beforehand.
+   */
+  readonly body: string | { readonly pieces: Iterable<string>; readonly bytes?: number };
   readonly fields?: readonly string[];
-}
-
-/** An object, because the pieces of a string would be its characters. */
-export interface Pieces {
-  readonly pieces: Iterable<string>;
-  /** Of all pieces, where that is known beforehand. */
-  readonly bytes?: number;
 }
 
 export const JSON_TYPE = "application/json";
@@ -37,14 +33,18 @@ export function outcomeAnswer(outcome: Outcome): AdminAnswer {
   return json(400, { error: outcome.complaints[0], complaints: outcome.complaints });
 }
 
+export function inPieces(type: string, pieces: Iterable<string>): AdminAnswer {
+  return { status: 200, type, body: { pieces } };
+}
+
 /** A value of any size as JSON, some characters at a time. */
 export function whole(value: object): AdminAnswer {
-  return { status: 200, type: JSON_TYPE, body: { pieces: pieces(value) } };
+  return inPieces(JSON_TYPE, pieces(value));
 }
 
 /** JSON that lists many values, one at a time: `opening`, which ends with `[`, the values, `]}`. */
 export function list(opening: string, values: Iterable<unknown>): AdminAnswer {
-  return { status: 200, type: JSON_TYPE, body: { pieces: listed(opening, values) } };
+  return inPieces(JSON_TYPE, listed(opening, values));
 }
 
 function* pieces(value: object): Generator<string, void> {

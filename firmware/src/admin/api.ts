@@ -7,29 +7,21 @@ import {
   type AdminAnswer,
   error,
   escaped,
+  inPieces,
   json,
   list,
   outcomeAnswer,
-  type Pieces,
   text,
   whole,
 } from "./answer.ts";
 import { metrics } from "./metrics.ts";
 import { type Outcome, refusal } from "./outcome.ts";
-import { PAGE_BYTES, PAGE_PIECES } from "./page.ts";
+import { PAGE } from "./page.ts";
 import type { RuntimeApi } from "./runtime-api.ts";
 import { runTimeChanges } from "./runtime-changes.ts";
 import { withoutSecrets } from "./secrets.ts";
 import { backendStatus, backendStatuses, boardStatus } from "./status.ts";
 import { hasUsableBackend } from "./trial.ts";
-
-/** The page runs its own script and sends requests to its own board; no other site may put it into a frame. */
-const PAGE_FIELDS = Object.freeze([
-  "Content-Security-Policy: default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:; frame-ancestors 'none'",
-  "Referrer-Policy: no-referrer",
-]);
-
-const PAGE: Pieces = deepFreeze({ pieces: PAGE_PIECES, bytes: PAGE_BYTES });
 
 const HEALTH = "/healthz";
 
@@ -43,15 +35,9 @@ type Handler = (runtime: RuntimeApi, request: AdminRequest, name: string) => Adm
 
 /** All answers, by path and method; `*` in a path stands for the name of a backend. */
 const ROUTES: Record<string, Record<string, Handler>> = deepFreeze({
-  "/": { GET: () => ({ status: 200, type: "text/html", body: PAGE, fields: PAGE_FIELDS }) },
+  "/": { GET: () => PAGE },
   [HEALTH]: { GET: healthz },
-  "/metrics": {
-    GET: runtime => ({
-      status: 200,
-      type: "text/plain; version=0.0.4",
-      body: { pieces: metrics(runtime) },
-    }),
-  },
+  "/metrics": { GET: runtime => inPieces("text/plain; version=0.0.4", metrics(runtime)) },
   "/api/status": { GET: status },
   "/api/events": { GET: events },
   "/api/config": { GET: documentAndChanges, PUT: configure },

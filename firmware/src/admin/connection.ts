@@ -2,10 +2,9 @@ import { DOCUMENT_BYTES_MAX } from "../config/config-store.ts";
 import { answerHead, REASONS } from "../http1/answer.ts";
 import { ReplyWriter } from "../http1/reply-writer.ts";
 import { RequestReader } from "../http1/request-reader.ts";
-import type { Report } from "../log/event.ts";
 import type { Deadlines, Timed } from "../net/deadlines.ts";
 import { Endpoint, type EndpointOwner } from "../net/endpoint.ts";
-import type { Platform, TCPSocket } from "../platform.ts";
+import type { TCPSocket } from "../platform.ts";
 import { exceptionText } from "../text/exception.ts";
 import { type AdminAnswer, error } from "./answer.ts";
 import { respond } from "./api.ts";
@@ -23,9 +22,7 @@ const TIMEOUT_MS = 5000;
 const WRONG_TOKEN_MS = 2000;
 
 export interface AdminContext {
-  readonly platform: Platform;
   readonly runtime: RuntimeApi;
-  readonly report: Report;
   readonly deadlines: Deadlines;
   readonly scratch: Uint8Array;
   /** The connection whose answer is delayed because of a wrong token. */
@@ -59,9 +56,9 @@ export class AdminConnection implements EndpointOwner, Timed {
   constructor(context: AdminContext, port: number, accepted: TCPSocket) {
     this.#context = context;
     this.#port = port;
-    this.#client = new Endpoint(context.platform, { from: accepted }, this);
+    this.#client = new Endpoint(context.runtime.parts.platform, { from: accepted }, this);
     this.address = this.#client.address().address;
-    this.#sinceMs = context.platform.clock.now();
+    this.#sinceMs = this.#nowMs;
     context.deadlines.setDeadline(this, TIMEOUT_MS);
   }
 
@@ -76,7 +73,11 @@ export class AdminConnection implements EndpointOwner, Timed {
   }
 
   get ageMs(): number {
-    return this.#context.platform.clock.now() - this.#sinceMs;
+    return this.#nowMs - this.#sinceMs;
+  }
+
+  get #nowMs(): number {
+    return this.#context.runtime.parts.platform.clock.now();
   }
 
   end(): void {
@@ -108,7 +109,7 @@ export class AdminConnection implements EndpointOwner, Timed {
 
   failed(exception: unknown): void {
     const error = exceptionText(exception);
-    this.#context.report({ level: "E", on: "admin", what: "exception", error });
+    this.#context.runtime.parts.report({ level: "E", on: "admin", what: "exception", error });
     this.end();
   }
 
@@ -126,7 +127,7 @@ export class AdminConnection implements EndpointOwner, Timed {
 
   #respond(): void {
     this.#context.requested(this);
-    const { runtime, report } = this.#context;
+    const { runtime } = this.#context;
     const { head, method, target, body } = this.#request;
     if (target === undefined) {
       this.#answer(unreadable(400));
@@ -140,7 +141,8 @@ export class AdminConnection implements EndpointOwner, Timed {
     const { status } = answer;
     if (status === 401 || status === 403) {
       const request = `${method} ${path.slice(0, 80)}`;
-      report({ level: "W", on: "admin", what: "refused", client: this.address, request, status });
+      const client = this.address;
+      runtime.parts.report({ level: "W", on: "admin", what: "refused", client, request, status });
     }
     if (status === 401 && field("authorization") !== undefined) this.#delay(answer);
     else this.#answer(answer);

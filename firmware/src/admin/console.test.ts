@@ -10,7 +10,8 @@ async function opened(Serial: SerialConstructor): Promise<Event[]> {
   const clock = new VirtualClock();
   const events: Event[] = [];
   const platform = { clock, Serial, log: () => {} } as unknown as Platform;
-  new Console(platform, {} as RuntimeApi, event => events.push(event));
+  const report = (event: Event) => events.push(event);
+  new Console({ parts: { platform, report } } as unknown as RuntimeApi);
   await clock.run({ ms: 1_000 });
   return events;
 }
@@ -118,7 +119,7 @@ describe("typed text", () => {
       fullUntilMs = clock.now() + line.length / 11.5; // bytes per ms at 115200 baud
     };
     const platform = { clock, Serial, log } as unknown as Platform;
-    const console = new Console(platform, {} as RuntimeApi, () => {});
+    const console = new Console({ parts: { platform } } as unknown as RuntimeApi);
     await clock.run({ ms: 1_000 });
     const type = (text: string) => {
       typed = text;

@@ -53,7 +53,8 @@ export class Console {
   /** Set while the typed text is erased for the log; shows it again. */
   #redraw: Cancel | undefined;
 
-  constructor(platform: Platform, runtime: RuntimeApi, report: Report) {
+  constructor(runtime: RuntimeApi) {
+    const { platform, report } = runtime.parts;
     this.#platform = platform;
     this.#runtime = runtime;
     this.#report = report;

@@ -1,4 +1,6 @@
 import { STRATEGIES } from "../balancer/strategies.ts";
+import { deepFreeze } from "../deep-freeze.ts";
+import type { AdminAnswer } from "./answer.ts";
 import { brief, cut } from "./page-pieces.ts";
 import { SCRIPT_PIECES } from "./page-script.ts";
 
@@ -69,11 +71,15 @@ const BEFORE_SCRIPT = `<!doctype html>
 </details>
 <script>`;
 
-/** The board's page. */
-export const PAGE_PIECES: readonly string[] = Object.freeze([
-  ...cut(BEFORE_SCRIPT),
-  ...SCRIPT_PIECES,
-  "</script></html>\n",
-]);
+const PIECES = Object.freeze([...cut(BEFORE_SCRIPT), ...SCRIPT_PIECES, "</script></html>\n"]);
 
-export const PAGE_BYTES = PAGE_PIECES.reduce((bytes, { length }) => bytes + length, 0);
+/** The board's page. It runs its own script and sends requests to its board; no other site may put it into a frame. */
+export const PAGE: AdminAnswer = deepFreeze({
+  status: 200,
+  type: "text/html",
+  body: { pieces: PIECES, bytes: PIECES.reduce((bytes, { length }) => bytes + length, 0) },
+  fields: [
+    "Content-Security-Policy: default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:; frame-ancestors 'none'",
+    "Referrer-Policy: no-referrer",
+  ],
+});

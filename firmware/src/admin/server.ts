@@ -1,7 +1,6 @@
-import type { Report } from "../log/event.ts";
 import { ADMIN_CONNECTIONS_MAX } from "../net/connection-budget.ts";
 import { Deadlines } from "../net/deadlines.ts";
-import type { Platform, TCPSocket } from "../platform.ts";
+import type { TCPSocket } from "../platform.ts";
 import { AdminConnection, type AdminContext } from "./connection.ts";
 import type { RuntimeApi } from "./runtime-api.ts";
 
@@ -20,20 +19,16 @@ const SCRATCH_BYTES = 512;
  * request yet, one of the same address, or one with a wrong token; see `#victim`.
  */
 export class AdminServer {
-  #report: Report;
   #context: AdminContext;
   /** The oldest first. */
   #connections: AdminConnection[] = [];
   /** The last addresses whose connections were replaced before they had sent a request. */
   #silent: string[] = [];
 
-  constructor(platform: Platform, runtime: RuntimeApi, report: Report) {
-    this.#report = report;
+  constructor(runtime: RuntimeApi) {
     this.#context = {
-      platform,
-      deadlines: new Deadlines(platform.clock),
       runtime,
-      report,
+      deadlines: new Deadlines(runtime.parts.platform.clock),
       scratch: new Uint8Array(SCRATCH_BYTES),
       delayed: undefined,
       requested: ({ address }) => {
@@ -52,7 +47,8 @@ export class AdminServer {
       connection = new AdminConnection(this.#context, port, accepted);
     } catch (error) {
       accepted.close(); // it was reset before it was accepted
-      this.#report({ level: "W", on: "admin", what: "accept-failed", error: String(error) });
+      const { report } = this.#context.runtime.parts;
+      report({ level: "W", on: "admin", what: "accept-failed", error: String(error) });
       return;
     }
     const full = this.#connections.length >= ADMIN_CONNECTIONS_MAX;
