@@ -20,7 +20,7 @@ export interface Connection {
   readonly name: string;
   /** Called with the bytes of a raw TCP client. */
   receive: (bytes: Buffer) => void;
-  /** What is done when the client has ended its sending side. */
+  /** Called when the client has ended its sending side. */
   finish: () => void;
   /** Adds steps after those that are still to be done. */
   play(steps: Steps): void;

@@ -139,7 +139,7 @@ export class Client {
   }
 
   /**
-   * What came since the last `receive`, up to this text or so many bytes; rejects when the connection
+   * The bytes since the last `receive`, up to this text or this many; rejects when the connection
    * ends before. One at a time: two would take each other's bytes.
    */
   receive(until: string | number): Promise<string> {

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { type Script, scripted } from "./scripted.ts";
 import { hear, LATENCY_MS, play, request } from "./testing.ts";
 
-/** What a client gets that sends `text`, and when each piece came. */
+/** The answer to `text`, and the time of each piece. */
 async function ask(script: Script, text: string) {
   const raw: string[] = [];
   const requests: string[] = [];

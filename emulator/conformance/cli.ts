@@ -21,7 +21,7 @@ import type { Case } from "./target.ts";
 const DEFAULT_HOST = "127.0.0.1:4190";
 const FOLDER = fileURLToPath(new URL(".", import.meta.url)).replace(/\/$/, "");
 
-/** What the program's own settings make of the chip. */
+/** The chip's limits under the program's own settings. */
 const NUMBERS = esp32({
   sdkconfig: readFileSync(`${FOLDER}/sdkconfig/sdkconfig.defaults`, "utf8"),
   manifest: readFileSync(`${FOLDER}/manifest.json`, "utf8"),

@@ -2,7 +2,7 @@ import type { BoardPlatform, Listener, TCP } from "../src/platform.ts";
 import type { Peer, Target } from "./target.ts";
 
 /**
- * What the cases share. Nothing here or in a case imports anything but types, so that they run
+ * Helpers of the cases. Nothing here or in a case imports anything but types, so that they run
  * wherever JavaScript does.
  */
 

@@ -21,7 +21,7 @@ export interface Peer {
 export interface PeerPort {
   readonly address: string;
   readonly port: number;
-  /** Those that the board has connected to, in order. */
+  /** Peers that the board has connected to, in order. */
   readonly peers: readonly Peer[];
 }
 

@@ -101,7 +101,7 @@ export function cannotBuild(): string | undefined {
   return undefined;
 }
 
-/** What is built, and by what. */
+/** The inputs of a build, and its tools. */
 interface Setup {
   readonly sources: Sources;
   readonly toolchain: Toolchain;
@@ -264,7 +264,7 @@ async function atOnce(tasks: readonly (() => Promise<unknown>)[]): Promise<void>
   await Promise.all(Array.from({ length: availableParallelism() }, worker));
 }
 
-/** What was built before under this name is not used again. */
+/** Deletes earlier builds of this name. */
 function forgetOthers(prefix: string): void {
   if (!existsSync(BUILD)) return;
   for (const name of readdirSync(BUILD)) {

@@ -130,7 +130,7 @@ async function openPage(port: number, parts: Omit<WorkbenchParts, "port">): Prom
   }
 }
 
-// What runs beside the board
+// Programs beside the board
 
 function openPty({ adapter }: Board): Pty {
   try {
@@ -156,7 +156,7 @@ async function startDemo(config: Config): Promise<DemoBackend[]> {
   return servers;
 }
 
-// What the person sees
+// Output
 
 /** `config` is in force. */
 function banner(

@@ -46,9 +46,9 @@ export type FirmwareBoardOptions = Omit<BoardOptions, "clock" | "wire"> &
 
 /** An emulated board that runs our firmware: the one way to boot it. */
 export class FirmwareBoard extends Board {
-  /** What each boot runs. To replace the firmware by a broken one, set it before the boot. */
+  /** The program of each boot. To replace the firmware by a broken one, set it before the boot. */
   firmware: Firmware = () => {};
-  /** What the running program was given. */
+  /** The platform of the running program. */
   platform: BoardPlatform | undefined;
   #program = NO_PROGRAM;
   #onBooted: (app: App) => void;
@@ -59,7 +59,7 @@ export class FirmwareBoard extends Board {
     this.#onBooted = onBooted;
   }
 
-  /** What runs since the last boot; on XS an object that asks the engine. */
+  /** The app since the last boot; on XS an object that asks the engine. */
   get app(): App | undefined {
     return this.#program.app;
   }

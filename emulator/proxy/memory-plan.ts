@@ -83,7 +83,7 @@ export function xsAtRest(budgets: Budgets) {
   };
 }
 
-/** What XS needs when every slot is taken. A queued client has one of a session's two sockets. */
+/** Memory that XS needs when every slot is taken. A queued client has one of a session's two sockets. */
 export function xsNeed(budgets: Budgets, { served, waiting }: Sharing) {
   const rest = xsAtRest(budgets);
   const all = (figure: "slots" | "chunkBytes") => {

@@ -135,7 +135,7 @@ export const EMULATE = {
 type EmulateLine = CommandLine<typeof OPTIONS, never>;
 
 /**
- * What is wanted, or the text that answers it. Options that do not go together are refused before anything of the
+ * The options, or the text of the help or version. Options that do not go together are refused before anything of the
  * computer is looked at: names, files, and last its ports.
  */
 export async function readOptions(line: EmulateLine): Promise<Options | string> {
@@ -219,7 +219,7 @@ function readDocument(
   throw new UsageError(`${name} is refused:\n  ${outcome.complaints.join("\n  ")}`);
 }
 
-/** What a configuration that is good comes to on a board. */
+/** The effect of a valid configuration on a board. */
 function checked(
   file: string | undefined,
   { config, document }: Configuration,
@@ -267,7 +267,7 @@ async function requireAddress(option: string, host: string): Promise<string> {
   }
 }
 
-/** What `--publish` says. */
+/** The value of `--publish`. */
 interface Publishing {
   readonly text: string;
   readonly boardPort: number;
@@ -329,7 +329,7 @@ function openFlash(file: string): Flash {
   }
 }
 
-/** What the firmware will have in force with this flash: found out with a copy, because a start changes it. */
+/** The configuration that the firmware will have in force with this flash: read from a copy, because a start changes it. */
 function configIn(file: string, builtIn: Configuration, given: GivenSettings): Config {
   const report = () => {};
   const storage = defineKeyValue(Flash.copyOf(file), () => {});

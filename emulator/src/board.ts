@@ -21,7 +21,7 @@ import { Tasks } from "./tasks.ts";
 export interface BoardOptions {
   kind: BoardKind;
   clock: Clock;
-  /** What the board is plugged into. */
+  /** The network that the board is plugged into. */
   wire: Wire;
   /** The board's own IP address, as it is in its log. */
   address?: string;

@@ -5,7 +5,7 @@ const ENTRY_BYTES = 32;
 /** A string with its end mark, and a piece of a blob: what fits one page (nvs_page.hpp: CHUNK_MAX_SIZE). */
 const STRING_BYTES_MAX = 4000;
 
-/** What one step in flash costs, for a W25Q32 as on the DevKit: typical times of its data sheet. */
+/** The duration of one step in flash, for a W25Q32 as on the DevKit: typical times of its data sheet. */
 const PROGRAM_256_BYTES_MS = 0.4;
 const ERASE_PAGE_MS = 45;
 

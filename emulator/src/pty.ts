@@ -35,7 +35,7 @@ export function cannotOpenPty(platform: NodeJS.Platform = process.platform): str
  * board's UART is what keeps to 115200 baud.
  */
 export class Pty {
-  /** What the tools open. */
+  /** The path that tools open. */
   readonly path: string;
   #adapter: Pick<Adapter, "send" | "onBytes">;
   #master: number;

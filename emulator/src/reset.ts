@@ -24,7 +24,7 @@ export type Crash = Exclude<ResetReason, "power-on" | "software">;
 export type BootMode = "flash" | "download";
 
 /**
- * What the ROM of an ESP32 writes at every reset, at 115200 whatever the program does. All but a power
+ * The output of an ESP32's ROM at every reset, at 115200 whatever the program does. All but a power
  * on end in a restart by software, as the ROM sees it. Lengths and addresses are those of one
  * build of the second-stage bootloader, which itself is silent (BOOTLOADER_LOG_LEVEL_NONE).
  */

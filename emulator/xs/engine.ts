@@ -72,7 +72,7 @@ function ourToolchain(): Toolchain {
   return toolchain;
 }
 
-/** What this process runs, built or not: looking for the compiler takes a tenth of a second. */
+/** The engine of this process, built or not: looking for the compiler takes a tenth of a second. */
 export function ourEngine(): Engine {
   engine ??= { program: pathFor(ourToolchain()), bits: ourToolchain().bits };
   return engine;
@@ -83,7 +83,7 @@ export function useEngine(found: Engine): void {
   engine = found;
 }
 
-/** What another program with this engine is linked from: see `buildEngine`. */
+/** The objects that another program with this engine is linked from: see `buildEngine`. */
 export interface EngineParts {
   /** All but `SOCKETS`. */
   readonly object: string;

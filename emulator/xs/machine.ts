@@ -20,7 +20,7 @@ export interface HeapSize {
 }
 
 /**
- * What a frozen program may allocate: so much that is reserved for it, and more in steps, each of which
+ * Memory that a frozen program may allocate: the reserved amount, and more in steps, each of which
  * takes memory of the board (the question `heap`). Without any left XS ends: "memory full".
  */
 export interface HeapLimit extends HeapSize {

@@ -7,7 +7,7 @@ import { bytesOf, StreamCheck } from "./bytes.ts";
 import { type Observations, type RawArrival, streamsOf } from "./observations.ts";
 import type { BackendPart, Mode, PlannedRequest } from "./plan.ts";
 
-/** What tells the raw protocol from HTTP. */
+/** The mark of the raw protocol, by which it differs from HTTP. */
 const RAW_WORD = "POT ";
 
 /** Sent after a keyword that ends the session: must not be delivered. */

@@ -20,7 +20,7 @@ export interface Answer {
   readonly byBackend: boolean;
 }
 
-/** What happened to one client, as it saw it. */
+/** The observations of one client. */
 export interface ClientObservation {
   readonly part: ClientPart;
   readonly address: string;

@@ -148,7 +148,7 @@ export interface EarlyLeave {
   readonly how: "end" | "destroy" | "reset" | "vanish";
 }
 
-/** What all clients have. */
+/** The part that all clients have in common. */
 interface ClientBase {
   readonly kind: "client";
   /** Its number; each client has a host of its own. */

@@ -578,7 +578,7 @@ const DIFFERENCES: readonly { kind: Difference; why: string; titles: readonly st
   },
 ];
 
-/** What became of an input. */
+/** The outcome of an input. */
 interface Outcome {
   /** Final answers that the client got. */
   readonly statuses: readonly number[];

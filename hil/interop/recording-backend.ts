@@ -17,7 +17,7 @@ export interface Seen {
 export class RecordingBackend {
   /** Complete requests, in the order in which they were complete. */
   readonly seen: Seen[] = [];
-  /** What came and was no request. A connection that was closed in the middle of one is no fault. */
+  /** Malformed requests. A connection that was closed in the middle of one is no fault. */
   readonly faults: string[] = [];
   #server: Server | undefined;
 

@@ -35,7 +35,7 @@ export function sha256(bytes: Buffer): string {
 export class Site {
   readonly port: number;
   readonly sockets = new WebSocketServer({ noServer: true });
-  /** What the page has told. */
+  /** Reports of the page. */
   readonly report: Promise<unknown>;
   /** Paths that were asked for, in their order. */
   readonly paths: string[] = [];

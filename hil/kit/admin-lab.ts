@@ -25,7 +25,7 @@ export const change = async (lab: EmulatedLab, settings: object, port?: number) 
   put(lab, "/api/config", { ...(await documentOf(lab, port)), ...settings }, [], port);
 export const listeners = (...ports: number[]) => ports.map(port => ({ port }));
 
-/** What a client at `port` of the board gets. */
+/** The bytes that a client at `port` of the board receives. */
 export async function ask(lab: EmulatedLab, port: number): Promise<string> {
   const socket = lab.network.host("client").connect({ host: "board", port });
   const received = collect(socket);

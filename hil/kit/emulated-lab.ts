@@ -71,7 +71,7 @@ export class EmulatedLab {
   readonly clock = new VirtualClock();
   readonly network: Network;
   readonly board: FirmwareBoard;
-  /** What the board wrote to its console. */
+  /** Lines of the board's console. */
   readonly lines: string[] = [];
   #backends: { backend: LabBackend; settings: BackendSettings }[] = [];
   #offAir: Undo | undefined;

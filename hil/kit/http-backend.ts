@@ -4,7 +4,7 @@ import { reply } from "../../backends/src/http.ts";
 import type { Message } from "../../backends/src/http-reader.ts";
 import type { Steps } from "../../backends/src/steps.ts";
 
-/** What a backend does with a request: gives the bytes of its answer, or sees to it by itself. */
+/** The answer of a backend to a request: its bytes, or `undefined` if the function answers by itself. */
 export type Answerer = (request: Message, socket: MockSocket) => string | Buffer | undefined;
 
 /** An HTTP backend that remembers every byte it was sent. */

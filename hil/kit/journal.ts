@@ -29,7 +29,7 @@ export class Journal {
   readonly events: LogLine[] = [];
   /** Lines that report a bug or a crash. */
   readonly faults: string[] = [];
-  /** What the scenario currently waits for. */
+  /** The event that the scenario currently waits for. */
   readonly waits = new Set<string>();
   #clock: Pick<Clock, "now">;
   #onNote: (text: string) => void;

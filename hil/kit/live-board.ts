@@ -17,7 +17,7 @@ export interface LiveBoard {
   readonly adminPort: number;
   readonly board: FirmwareBoard;
   readonly app: App;
-  /** What it wrote to its console. */
+  /** Lines of its console. */
   readonly lines: readonly string[];
   /** Requests that it logged. */
   readonly requests: LogLine[];
@@ -33,7 +33,7 @@ export interface LiveBoard {
 
 const HOST = "127.0.0.1";
 
-/** What a line is that the firmware did not write. */
+/** Stands for a line that the firmware did not write. */
 const NO_EVENT: LogLine = { level: "I", ms: 0, on: "", values: {} };
 
 /**

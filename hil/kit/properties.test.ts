@@ -17,7 +17,7 @@ test("a property that fails says how to play it again and what to pin", () => {
   const { seed } = fc.readConfigureGlobal();
   expect(failing).toThrow(`Again: SEED=${seed} npx vitest run hil/kit/properties.test.ts\n`);
   expect(failing).toThrow(/fc.assert the parameter examples: \[\[{"n":3}\]\]$/);
-  // What was pinned is played first.
+  // Pinned examples are played first.
   const pinned: number[] = [];
   fc.assert(
     fc.property(fc.nat(), n => void pinned.push(n)),

@@ -121,7 +121,7 @@ const odd: fc.Arbitrary<Json> = fc.oneof(
   fc.nat(40).map(levels => Array.from({ length: levels }).reduce<Json>(inner => [inner], {})),
 );
 
-/** What is done to one place of a document: `at` chooses it among all that there are. */
+/** A change of one place of a document: `at` chooses it among all places. */
 const change = fc.record({
   at: fc.nat(1_000),
   how: fc.constantFrom("replace", "remove", "add", "double"),

@@ -22,14 +22,14 @@ type Given<T> = T extends readonly (infer Item)[]
     ? { readonly [Key in keyof T]?: Given<T[Key]> }
     : T;
 
-/** What a scenario says beforehand that it will use. */
+/** The declarations of a scenario. */
 export interface Declared {
   readonly needs: readonly Need[];
   /** Names of the figures that it measures. */
   readonly measures: readonly string[];
 }
 
-/** What a scenario may know of the board. */
+/** Limits of the board, for scenarios. */
 export interface ScenarioBoard {
   /** Limits of sessions and of queued clients, from the board's `ready` event. */
   readonly sessionsMax: number;

@@ -63,7 +63,7 @@ export type NetworkFaults = Pick<
   | "heal"
 >;
 
-/** What a board still holds of its past traffic. */
+/** Resources that a board still holds of past traffic. */
 export interface Leftovers {
   readonly sessions: number;
   /** Resources that it did not hold after its boot, or why it crashed; empty when there are none. */

@@ -10,7 +10,7 @@ export interface Device {
   onEvent: (line: string) => void;
   /** Client of its admin port, valid while the board serves. */
   readonly admin: AdminClient;
-  /** What is known of the board so far. */
+  /** Known facts about the board. */
   played(): PlayedBoard;
   /** Address of a port of the board, as seen from this computer. */
   addressOf(boardPort: number): { readonly host: string; readonly port: number };

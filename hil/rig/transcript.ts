@@ -39,7 +39,7 @@ export interface TranscriptClock {
   after(ms: number, task: () => void): () => void;
 }
 
-/** What was waited for did not come, or what must not come came. */
+/** An awaited line did not arrive, or a forbidden one did. */
 export class Unmet extends Error {}
 
 export interface Expected {
@@ -62,7 +62,7 @@ export interface UntilOptions {
   readonly withinMs: number;
   /** Position from which lines are quoted in the error. */
   readonly since: Mark;
-  /** What is waited for, in the error. */
+  /** The name of the awaited line in the error. */
   readonly what: string;
   /** Ends the wait at once, with the reason why it can no longer come. */
   hopeless(): string | undefined;

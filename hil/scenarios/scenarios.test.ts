@@ -6,7 +6,7 @@ import { loadScenarios } from "../kit/scenario.ts";
 const target = memoryTarget();
 const scenarios = await loadScenarios();
 
-// Those that need a serial line, or figures of real time, are played by the rig.
+// Scenarios that need a serial line, or figures of real time, are played by the rig.
 for (const scenario of scenarios.filter(({ needs }) =>
   needs.every(n => target.offers.includes(n)),
 )) {

@@ -5,7 +5,7 @@ const CONSTRUCTOR = "modules/io/socket/lwip/tcp.c: xs_tcp_constructor";
 const ADDRESS = "src/core/ipv4/ip4_addr.c: ip4addr_aton";
 const COMMON = "modules/io/common/builtinCommon.c";
 
-/** What `new TCP(options)` takes and refuses. */
+/** Options that `new TCP(options)` accepts and refuses. */
 export const options: Case[] = [
   {
     name: "an address is a number: names and other texts are refused",

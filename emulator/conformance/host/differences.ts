@@ -17,7 +17,7 @@ export const TRAITS = {
 
 export interface Difference {
   readonly trait: keyof typeof TRAITS;
-  /** What the case sees there, in the words in which it fails: one of these. */
+  /** The messages with which the case may fail there. */
   readonly seen: string | readonly string[];
   /** Now and then the case holds there all the same. */
   readonly sometimes?: true;

@@ -12,7 +12,7 @@ export interface CaseVerdict {
     | "UNEXPLAINED"
     | "NO LONGER DIFFERS";
   readonly reason: string;
-  /** What the emulator does with the case in its own tests. */
+  /** The emulator's result of the case in its own tests. */
   readonly emulator: string;
 }
 

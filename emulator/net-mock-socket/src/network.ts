@@ -65,7 +65,7 @@ export class Network {
   #byAddress = new Map<string, Kernel>();
   /** By `HostIdentity.index`. */
   #byIndex: Kernel[] = [];
-  /** What `hold` began, for `release`. */
+  /** The rule of `hold`, which `release` ends. */
   #holds = new Map<string, Undo[]>();
 
   constructor({ clock, latencyMs = 1, random = noRandom, traceLines = 0 }: NetworkOptions) {

@@ -13,7 +13,7 @@ export interface HostIdentity {
 export type PacketKind = "SYN" | "SYN-ACK" | "ACK" | "DATA" | "FIN" | "RST" | "PROBE" | "UDP";
 
 /**
- * What travels between two hosts. Positions count the bytes of one direction from its beginning; the
+ * A packet between two hosts. Positions count the bytes of one direction from its beginning; the
  * FIN has the position after the last byte.
  */
 export interface Packet {

@@ -9,7 +9,7 @@ export interface NetLike {
   ): Server;
 }
 
-/** What a script is given: a network, a port without a listener, and a pause in which all settles. */
+/** The arguments of a script: a network, a port without a listener, and a pause in which all settles. */
 export interface ParityHost {
   net: NetLike;
   settle(): Promise<void>;

@@ -60,7 +60,7 @@ export function pattern(count: number): Buffer {
   return bytes;
 }
 
-/** What one socket saw: its bytes, and its events in order. */
+/** Records one socket: its bytes, and its events in order. */
 export interface Seen {
   readonly bytes: Buffer;
   readonly events: string[];

@@ -1,6 +1,6 @@
 import type { Packet, PacketKind } from "./packet.ts";
 
-/** What happened to a packet. */
+/** The fate of a packet. */
 export type Fate = "sent" | "lost" | "held" | "reset";
 
 /** FNV-1a, 32 bits: http://www.isthe.com/chongo/tech/comp/fnv/ */

@@ -1,12 +1,12 @@
 import { type LogLine, parseLine } from "../../../firmware/tools/log-line.ts";
 
-/** What a request takes of a terminal at most. */
+/** Maximum width of a request's columns. */
 export const COLUMNS_MAX = 100;
 
 /** Widths of columns; a longer text is cut and gets an ellipsis. */
 const [METHOD, PATH, BACKEND, CLIENT, TOOK, TAG] = [7, 24, 8, 21, 9, 9];
 
-/** What went wrong has the rest of the line. */
+/** An error has the rest of the line. */
 const NOTES =
   COLUMNS_MAX - (9 + 1 + 3 + 1 + METHOD + 1 + PATH + 1 + BACKEND + 1 + CLIENT + TOOK + 1);
 

@@ -1,7 +1,7 @@
 import type { BackendStatus, Status } from "../../../firmware/src/admin/status.ts";
 import type { Look, Watched } from "./watched.ts";
 
-/** What the charts show. */
+/** The values of the charts. */
 export const HISTORY_MS = 2 * 60_000;
 
 /** Period of the rates: a shorter one is unsteady, a longer one is late. */

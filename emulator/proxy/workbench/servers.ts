@@ -88,10 +88,10 @@ export class DemoBackend {
   }
 }
 
-/** What a new connection gets. */
+/** The treatment of a new connection. */
 const TAKES: Partial<Record<Fault, Steps>> = { reset: [{ close: "reset" }], silent: [] };
 
-/** What a request on a connection gets that was there before the fault. */
+/** The treatment of a request on a connection that is older than the fault. */
 const ANSWERS: Partial<Record<Fault, Behaviour["answer"]>> = {
   errors: (_request, { name }) => [
     { send: reply("", { status: "500 Internal Server Error", fields: [`X-Backend: ${name}`] }) },

@@ -5,7 +5,7 @@ import { RealClock } from "../../src/clock.ts";
 export const PROTOCOLS = ["http", "tcp"] as const;
 export const MODES = ["rate", "clients"] as const;
 
-/** What a generator is to do. */
+/** The task of a generator. */
 export interface TrafficWish {
   /** Requests on kept connections, or raw TCP: a connection, a line, its echo. */
   readonly protocol: (typeof PROTOCOLS)[number];
@@ -68,7 +68,7 @@ export class Generator {
   #listener: ListenerAddress;
   #timers = new Set<NodeJS.Timeout>();
   #clients = new Set<Client>();
-  /** Those of them that wait for the next request. */
+  /** Connections that wait for the next request. */
   #idle: Client[] = [];
   #requestsMax: number;
   #begun = 0;
@@ -113,7 +113,7 @@ export class Generator {
     for (const client of this.#clients) client.leave();
   }
 
-  /** What is due by now, at any pace of the computer's timers; what is too much is not made up for. */
+  /** Number of requests that are due now, at any pace of the computer's timers; missed ones are not made up for. */
   #keepPace(): void {
     let due = 0;
     let before = performance.now();

@@ -1,7 +1,7 @@
 import type { Outcome } from "../../../firmware/src/admin/outcome.ts";
 import type { Status } from "../../../firmware/src/admin/status.ts";
 
-/** What can be known of a board at one moment. */
+/** The state of a board at one moment. */
 export interface Look {
   /** `running`, or why there is nothing to see: `starting`, `fell over: …`, `no answer: …`. */
   readonly state: string;

@@ -17,7 +17,7 @@ export interface WorkbenchParts {
   /** 0 for any free port. */
   readonly port: number;
   readonly watched: Watched;
-  /** Those that can be stopped, slowed down and broken. */
+  /** The demo servers, which can be stopped, slowed down and broken. */
   readonly demo: readonly DemoBackend[];
 }
 
@@ -115,7 +115,7 @@ export class Workbench {
     this.#skipped = 0;
   }
 
-  // What pages may ask for
+  // Requests of pages
 
   #guarded(change: () => Promise<Outcome>): Promise<Outcome> | Outcome {
     const { readOnly } = this.#watched;

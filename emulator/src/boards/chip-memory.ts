@@ -6,7 +6,7 @@
 /** ESP-IDF's settings by their names without `CONFIG_`. */
 export type Settings = Readonly<Record<string, number>>;
 
-/** What a manifest reserves for XS (`creation`). */
+/** The memory that a manifest reserves for XS (`creation`). */
 export interface Creation {
   readonly slots: number;
   readonly chunkBytes: number;

@@ -25,7 +25,7 @@ const MODDABLE_SDKCONFIG: Readonly<Record<string, number>> = {
 /** Length of the event queue where the manifest sets none (xs/platforms/esp/xsHost.c). */
 const EVENT_QUEUE_LENGTH = 10;
 
-/** What a firmware changes of its board: the texts of its two files. */
+/** A firmware's settings of its board: the texts of its two files. */
 export interface FirmwareSettings {
   /** `sdkconfig.defaults`: lines of NAME=value. */
   readonly sdkconfig?: string;

@@ -11,7 +11,7 @@ export const RECEIVED_OVERHEAD_BYTES = 100;
 export const SEGMENT_OVERHEAD_BYTES = 120;
 
 /**
- * What the connections of one program hold, from its start to the next reset. Objects that outlive their program go
+ * Memory that the connections of one program hold, from its start to the next reset. Objects that outlive their program go
  * on counting in the account of their own, which nothing reads any more.
  */
 export class Account {

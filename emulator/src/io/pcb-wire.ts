@@ -1,7 +1,7 @@
 import { resetSocket } from "./reset-socket.ts";
 import type { WireSocket } from "./wire.ts";
 
-/** What arrives for a control block. */
+/** The events of a control block's connection. */
 export interface PcbWireEvents {
   /** The SYN was answered. */
   connected(): void;

@@ -87,7 +87,7 @@ export class Stack implements PcbStack {
     return this.parts.clock;
   }
 
-  /** That of the program that runs now. */
+  /** The account of the current program. */
   get account(): Account {
     return this.#account;
   }
@@ -107,7 +107,7 @@ export class Stack implements PcbStack {
     return this.connections + this.#listeners.size;
   }
 
-  /** Those in TIME_WAIT, which make room for others. */
+  /** Connections in TIME_WAIT, which make room for others. */
   get remembered(): number {
     return this.#timeWait.length;
   }

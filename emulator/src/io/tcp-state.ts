@@ -10,7 +10,7 @@ export type TcpState =
   | "TIME_WAIT"
   | "CLOSED";
 
-/** What moves a connection from state to state: its SYN is answered, a FIN leaves, arrives, is acknowledged. */
+/** The events that change a connection's state: its SYN is answered, a FIN leaves, arrives, is acknowledged. */
 export type TcpEvent = "synAcked" | "finSent" | "finReceived" | "finAcked" | "freed";
 
 /** RFC 9293, figure 5. Where an event has no entry the state stays. LAST_ACK ends when the wire forgets it. */

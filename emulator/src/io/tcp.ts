@@ -50,7 +50,7 @@ class EmulatedTCP extends HostObject implements TCP, PcbOwner, Message {
   target: unknown;
   next: Message | undefined;
   #stack: Stack;
-  /** That of the program whose class this is. */
+  /** The account of the program whose class this is. */
   #account: Account;
   #pcb: Pcb | undefined;
   #received: ReceiveQueue;

@@ -15,7 +15,7 @@ const RX_FULL_BYTES = 96;
 /** Silence that raises one when fewer wait, in bytes' time (serial.c: uart_set_rx_timeout). */
 const RX_IDLE_BYTES = 4;
 
-/** What leaves is handed to the computer in pieces of this size: less than a frame of USB takes. */
+/** Sent bytes reach the computer in pieces of this size, smaller than a USB frame. */
 const PIECE_BYTES = 8;
 
 /** Sums of byte times are not exact. */

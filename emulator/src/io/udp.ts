@@ -38,7 +38,7 @@ const LEAVING_BYTES_MAX = 65_507;
 /** Heap per waiting datagram beside its bytes: UDPPacketRecord, pbuf, frame headers; about. */
 const DATAGRAM_OVERHEAD_BYTES = 100;
 
-/** What the sockets of one program share. */
+/** State that the sockets of one program share. */
 interface UDPProgram {
   readonly stack: Stack;
   readonly heap: Heap;

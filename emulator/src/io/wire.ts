@@ -2,7 +2,7 @@ import type { EventEmitter } from "node:events";
 import type { Duplex } from "node:stream";
 
 /**
- * What a board is plugged into: the computer's own `node:net` (for UDP `{ ...net, createSocket }` with
+ * The network that a board is plugged into: the computer's own `node:net` (for UDP `{ ...net, createSocket }` with
  * that of `node:dgram`), or anything of its shape, such as a host of net-mock-socket.
  */
 export interface Wire {

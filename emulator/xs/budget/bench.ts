@@ -143,14 +143,14 @@ export class Bench {
     this.#living();
   }
 
-  /** What is alive: the garbage is collected first. */
+  /** Live memory, after a garbage collection. */
   live(): { slots: number; chunkBytes: number } {
     this.program.machine.collectGarbage();
     const { slots, chunkBytes } = this.program.machine.figures();
     return { slots, chunkBytes };
   }
 
-  /** What `work` takes; slots and chunk bytes are those allocated, if nothing was collected meanwhile. */
+  /** The cost of `work`; slots and chunk bytes are those allocated, if nothing was collected meanwhile. */
   async spent(work: () => Promise<void>): Promise<Spent> {
     this.program.machine.collectGarbage();
     const before = this.program.machine.figures();

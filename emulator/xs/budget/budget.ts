@@ -10,7 +10,7 @@ import { picks } from "./picks.ts";
 import { heap, leftovers, requests, sessions, standing } from "./sessions.ts";
 import { stack } from "./stack.ts";
 
-/** What is measured, in the order of the table. */
+/** The measurements, in the order of the table. */
 const MEASURES: readonly Measure[] = [
   forwarding,
   scanning,

@@ -19,7 +19,7 @@ export function figure(name: string, value: number, unit: string): Figure {
   return { name, value: Number(value.toFixed(DIGITS)), unit };
 }
 
-/** What slots and chunks take together, on the ESP32 and in an engine of 32 bits. */
+/** Memory of slots and chunks together, on the ESP32 and in an engine of 32 bits. */
 export function esp32Bytes({ slots, chunkBytes }: { slots: number; chunkBytes: number }): number {
   return slots * SLOT_BYTES + chunkBytes;
 }

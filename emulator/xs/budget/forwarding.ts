@@ -4,7 +4,7 @@ import { Bench, type BenchOptions, type Spent } from "./bench.ts";
 import { type Figure, figure, type Measure } from "./figures.ts";
 import type { Work } from "./work.ts";
 
-/** What a forwarded kilobyte costs: in computrons, in garbage, and beside a bare forwarder. */
+/** The cost of a forwarded kilobyte: in computrons, in garbage, and beside a bare forwarder. */
 
 const KIB = 1024;
 
@@ -115,7 +115,7 @@ function stream(bench: Bench, from: MockSocket, piece: Buffer, arrived: () => nu
   };
 }
 
-/** What one KiB of a stream takes; ends its bench. Collections are those of all. */
+/** The cost of one KiB of a stream; ends its bench. Collections are those of all. */
 async function perKiB({ bench, send }: Stream, kib = MEASURED_KIB): Promise<Spent> {
   await send(WARM_KIB);
   let bytes = 0;

@@ -2,7 +2,7 @@ import { machineWith } from "../engine-snapshots.ts";
 import { esp32Bytes, type Figure, figure, type Measure } from "./figures.ts";
 
 /**
- * What a pick costs, for every strategy of the table in `balancer/strategy.ts`: a new one is measured
+ * The cost of a pick, for every strategy of the table in `balancer/strategy.ts`: a new one is measured
  * without a line here.
  */
 
@@ -37,7 +37,7 @@ export const picks: Measure = async () => {
           bytes: esp32Bytes(after) - esp32Bytes(before),
         };
       };
-      // What the command itself takes falls out of the difference.
+      // The cost of the command itself cancels out in the difference.
       const [none, many] = [pick(0), pick(MEASURED)];
       const name = `pick.${strategy}.${backends}`;
       figures.push(

@@ -5,7 +5,7 @@ export type Finding = { readonly ok: string } | Trouble | { readonly skipped: st
 
 export interface Trouble {
   readonly bad: string;
-  /** What would help: sentences, and commands on lines of their own. */
+  /** Advice: sentences, and commands on lines of their own. */
   readonly help: readonly string[];
   /** No board was found. */
   readonly noBoard?: true;
@@ -50,7 +50,7 @@ export interface LocalAddress {
   readonly cidr: string;
 }
 
-/** What a diagnosis needs from the computer and the board. */
+/** Parts that a diagnosis needs of the computer and the board. */
 export interface DoctorParts {
   readonly platform: NodeJS.Platform;
   readonly nodeVersion: string;
