@@ -48,7 +48,7 @@ export const TREATMENT = Object.freeze({
 /** A name in lower case. */
 export type Name = keyof typeof TREATMENT;
 
-const NAMES = Object.keys(TREATMENT) as Name[];
+const NAMES = Object.freeze(Object.keys(TREATMENT) as Name[]);
 
 const NONE: readonly Name[] = Object.freeze([]);
 

@@ -108,8 +108,9 @@ function isDots(bytes: Uint8Array, start: number, size: number): boolean {
 }
 
 /** The bytes that `normalPath` handles; 0 for all others. */
-const SIGNS = new Uint8Array(256);
-for (const sign of [PERCENT, SLASH, SEMICOLON, BACKSLASH]) SIGNS[sign] = sign;
+const SIGNS = Uint8Array.from({ length: 256 }, (_, byte) =>
+  [PERCENT, SLASH, SEMICOLON, BACKSLASH].includes(byte) ? byte : 0,
+);
 
 /**
  * The beginning of a normal path as routes compare it, `ROUTE_PATH_MAX` characters and one more: without
