@@ -41,6 +41,8 @@ const SANITIZERS = {
     "-fno-omit-frame-pointer",
     "-O1",
   ],
+  /** In 64 bits only; lwIP has a task of its own. */
+  threads: ["-fsanitize=thread", "-O1", "-DNO_SYS=0"],
 } as const;
 
 export type Sanitizers = keyof typeof SANITIZERS;
@@ -50,7 +52,7 @@ const COMMON = ["-std=gnu11", "-g", "-fno-common"];
 const OURS = ["-Wall", "-Wextra", "-Wno-sign-compare", "-Werror"];
 
 /** Of `native`: in both copies; in the peer's alone; beside them. */
-const IN_EACH = ["stack.c"];
+const IN_EACH = ["stack.c", "tasks.c"];
 const IN_PEER = ["peer.c"];
 const BESIDE = ["segment.c", "world.c"];
 
@@ -93,11 +95,11 @@ function toolchainFor(sanitizers: Sanitizers): Toolchain | undefined {
 }
 
 /** Why nothing can be built here; `undefined` when it can. */
-export function cannotBuild(): string | undefined {
+export function cannotBuild(sanitizers: Sanitizers = "memory"): string | undefined {
   if (findSources() === undefined) return NO_SOURCES;
   if (toolchainFor("none") === undefined) return noCompiler();
-  if (toolchainFor("memory") === undefined)
-    return "the C compiler builds no program with AddressSanitizer that runs (Debian: libasan8, lib32asan8)";
+  if (toolchainFor(sanitizers) === undefined)
+    return `the C compiler builds no program that runs with ${SANITIZERS[sanitizers][0]} (Debian: libasan8, lib32asan8, libtsan2)`;
   return undefined;
 }
 

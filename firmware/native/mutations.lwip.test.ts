@@ -279,6 +279,13 @@ const MUTATIONS: readonly Mutation[] = [
     found: "a client beyond the number of connections is reset, and counted",
   },
   {
+    name: "the outcome of a pipe is not repeated for the next owner",
+    file: "sockets.c",
+    find: "	if (connection->pipeFrom) events |= EVENT_PIPE;\n",
+    replace: "",
+    found: "an owner that comes after the pipe gets its outcome",
+  },
+  {
     name: "a pipe keeps a receiver that is closed",
     file: "pipes.c",
     find: "	pipe->to = NULL;\n	connection->pipeTo = NULL;\n",

@@ -120,7 +120,10 @@ void* socketsNext(Sockets* sockets, unsigned* events)
 
 Sockets* socketsStart(unsigned connectionsMax, SocketsWake* wakeUp, void* context)
 {
-	Sockets* sockets = mem_calloc(1, sizeof(Sockets));
+	Sockets* sockets;
+	portLock();
+	sockets = mem_calloc(1, sizeof(Sockets));
+	portUnlock();
 	if (sockets == NULL) return NULL;
 	sockets->connectionsMax = connectionsMax;
 	sockets->wake = wakeUp;
@@ -132,7 +135,9 @@ void socketsStop(Sockets* sockets)
 {
 	while (sockets->listeners) listenerClose(sockets->listeners);
 	while (sockets->connections) connectionReset(sockets->connections);
+	portLock();
 	mem_free(sockets);
+	portUnlock();
 }
 
 /* What a connection can do now */
@@ -171,8 +176,9 @@ static void reportEnding(Connection* connection)
 void recordReportState(Connection* connection)
 {
 	unsigned events = 0;
-	if (connection->received) events |= EVENT_READABLE;
-	if (recordWritable(connection) > 0) events |= EVENT_WRITABLE;
+	if (connection->received && !pipeRuns(connection->pipeFrom)) events |= EVENT_READABLE;
+	if (recordWritable(connection) > 0 && !pipeRuns(connection->pipeTo)) events |= EVENT_WRITABLE;
+	if (connection->pipeFrom) events |= EVENT_PIPE;
 	if (connection->peerEnded) connection->due |= EVENT_END;
 	if (connection->error != SOCKET_OK) connection->due |= EVENT_ERROR;
 	newsReport(connection->sockets, &connection->news, events);

@@ -130,8 +130,8 @@ enum { KEEPALIVE_PROBES = 3 };
 extern Connection* connectionOpen(Sockets* sockets, const ConnectOptions* options, void* owner, SocketError* error);
 
 /**
- * Reports to another owner, beginning with the present state: what is readable, writable, ended. NULL: the connection has
- * no owner for a while; what happens is kept for the next one.
+ * Reports to another owner, beginning with the present state: what is readable, writable, piped, ended. NULL: the
+ * connection has no owner for a while; what happens is kept for the next one.
  */
 extern void connectionSetOwner(Connection* connection, void* owner);
 extern void connectionSetNodelay(Connection* connection, bool nodelay);
@@ -167,7 +167,10 @@ extern void connectionClose(Connection* connection);
 /** Sends RST, drops everything, and frees the record. */
 extern void connectionReset(Connection* connection);
 
-/** Why the connection is lost; SOCKET_OK while it is not. Known here at once, by EVENT_ERROR behind the last byte. */
+/**
+ * Why the connection is lost; SOCKET_OK while it is not. Known here at once; EVENT_ERROR comes when every byte has been
+ * read. An owner that waits for room before it reads on asks here when its deadline is over, or writes, which returns -1.
+ */
 extern SocketError connectionError(Connection* connection);
 /** The peer's FIN was received; bytes before it may still wait. */
 extern bool connectionPeerEnded(Connection* connection);

@@ -1,8 +1,18 @@
 import { execFile } from "node:child_process";
+import {
+  copyFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, test } from "vitest";
 import { buildProgram, cannotBuild } from "../../emulator/lwip/build.ts";
-import { CASES, STORM, TITLES, worlds } from "./testing.ts";
+import { CASES, NATIVE, SOURCES, STORM, TASKS, TITLES, worlds } from "./testing.ts";
 
 const run = promisify(execFile);
 
@@ -20,6 +30,56 @@ describe("sockets of our own on the chip's TCP stack, segment by segment", () =>
   test("each case has its title here", async () => {
     await expect(run(cases, [String(TITLES.length)])).rejects.toMatchObject({ code: 2 });
   });
+});
+
+describe("lwIP's task and the application's, with ThreadSanitizer", () => {
+  const CLIENTS = 100;
+  const why = cannotBuild("threads");
+
+  test.skipIf(why !== undefined && !process.env.CI)(
+    "no record is touched without the lock, no wake-up is lost, and every byte arrives",
+    async () => {
+      const program = await buildProgram(TASKS);
+      for (const seed of ["1", "2"]) {
+        const { stdout } = await run(program, [seed, String(CLIENTS)]);
+        const { whole, reset } = JSON.parse(stdout);
+        expect(whole + reset).toBe(CLIENTS);
+        expect(whole).toBeGreaterThan(CLIENTS / 2);
+      }
+    },
+  );
+
+  test.skipIf(why !== undefined && !process.env.CI)(
+    "without the lock it reports a race",
+    async () => {
+      const folder = mkdtempSync(path.join(tmpdir(), "hot-potato-tasks-"));
+      try {
+        for (const name of readdirSync(NATIVE)) {
+          if (/\.[ch]$/.test(name)) copyFileSync(NATIVE + name, path.join(folder, name));
+        }
+        const port = readFileSync(`${NATIVE}port.h`, "utf8").replaceAll(
+          /^\t(UN)?LOCK_TCPIP_CORE\(\);$/gm,
+          "",
+        );
+        writeFileSync(path.join(folder, "port.h"), port);
+        const program = await buildProgram({
+          ...TASKS,
+          name: "tasks-unlocked",
+          sources: [
+            ...SOURCES.map(file => path.join(folder, path.basename(file))),
+            `${NATIVE}test/tasks.c`,
+          ],
+          headers: [path.join(folder, "port.h")],
+          flags: [`-I${folder}`],
+        });
+        await expect(run(program, ["1", String(CLIENTS)])).rejects.toThrow(
+          "ThreadSanitizer: data race",
+        );
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    },
+  );
 });
 
 const STORMS = 200;

@@ -46,6 +46,15 @@ export const STORM: Program = {
   sanitizers: "memory",
 };
 
+/** test/tasks.c: lwIP and the application as two tasks, as on the chip. */
+export const TASKS: Program = {
+  ...ours,
+  name: "tasks",
+  sources: [...SOURCES, `${NATIVE}test/tasks.c`],
+  world: false,
+  sanitizers: "threads",
+};
+
 /** test/worlds.c: two copies of lwIP and weather between them. */
 export function worlds(sanitizers: Program["sanitizers"]): Program {
   return {

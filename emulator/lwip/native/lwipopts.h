@@ -50,7 +50,11 @@
 #define ARP_QUEUEING 1
 #define LWIP_NETIF_LOOPBACK 1
 #define LWIP_HAVE_LOOPIF 1
+#if NO_SYS
 #define LWIP_LOOPBACK_MAX_PBUFS CONFIG_LWIP_LOOPBACK_MAX_PBUFS
+#else
+#define LWIP_LOOPBACK_MAX_PBUFS 0	/* no limit: with both ends on this interface a lost RST would leave one of them waiting */
+#endif
 #define LWIP_NETIF_TX_SINGLE_PBUF 1	/* so tcp_write always copies */
 #define CHECKSUM_CHECK_IP 0
 #define CHECKSUM_CHECK_UDP 0

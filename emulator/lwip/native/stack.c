@@ -225,7 +225,9 @@ void receivePacket(const uint8_t* bytes, size_t length)
 void runStack(void)
 {
 	sys_check_timeouts();
-	netif_poll_all();
+#if NO_SYS
+	netif_poll_all();	/* a task of lwIP's own does this by itself */
+#endif
 }
 
 uint32_t stackWaitMs(void)

@@ -345,6 +345,32 @@ static void searchedAgainWhenThereIsMemory(void)
 	closeLine(line);
 }
 
+/** Bytes and FIN may have passed before the owner is there. */
+static void ownerComesAfterThePipe(void)
+{
+	Line* line = newLine();
+	connectionSetOwner(line->from, NULL);
+	start(line, PIPE_TO_THE_END, NULL);
+	send(&line->client, FIN | PSH | ACK, HELLO, HELLO_BYTES);
+	backendGets(line, (const uint8_t*)HELLO, HELLO_BYTES);
+	connectionSetOwner(line->from, &line->clientOwner);
+	CHECK(reported(&line->clientOwner) == (EVENT_PIPE | EVENT_END | EVENT_WRITABLE));
+	CHECK(statusOf(line).outcome == PIPE_END);
+	/* What the pipe is to move is not the next owner's. */
+	pipeStop(line->from);
+	closeLine(line);
+	line = newLine();
+	start(line, PIPE_TO_THE_END, NULL);
+	line->backend.window = 0;
+	send(&line->client, PSH | ACK, pattern(), MSS);
+	send(&line->client, PSH | ACK, pattern(), MSS);
+	send(&line->client, PSH | ACK, pattern(), MSS);
+	CHECK(connectionReadable(line->from) > 0);
+	connectionSetOwner(line->from, &line->clientOwner);
+	CHECK(reported(&line->clientOwner) == (EVENT_PIPE | EVENT_WRITABLE));
+	closeLine(line);
+}
+
 static void onePipeAtATime(void)
 {
 	Line* line = newLine();
@@ -380,6 +406,7 @@ const Case PIPE_CASES[] = {
 	{ "a pipe waits for a receiver that is not connected yet", receiverConnectsLater },
 	{ "two pipes between two connections end one by one", bothWays },
 	{ "bytes for which there was no memory are searched once", searchedAgainWhenThereIsMemory },
+	{ "an owner that comes after the pipe gets its outcome", ownerComesAfterThePipe },
 	{ "a connection is at the end of one pipe each way", onePipeAtATime },
 	{ NULL, NULL },
 };

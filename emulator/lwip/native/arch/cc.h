@@ -8,6 +8,7 @@
 /* What lwIP asks of its compiler and C library beyond its defaults (lwip/arch.h). */
 
 #define LWIP_NO_UNISTD_H 1
+#define LWIP_ERRNO_STDINCLUDE 1
 
 /** A broken promise inside lwIP ends the process: a sanitizer's report, or a core, shows where. */
 #define LWIP_PLATFORM_ASSERT(message) do { \
