@@ -3,7 +3,7 @@ import storage from "embedded:storage/key-value";
 import { disablePowerSave } from "chip/machine";
 import { TextStore } from "config/storage";
 import { openWifi } from "wifi-link";
-import type { OpenLink } from "../open-link.ts";
+import type { OpenLink } from "../exports.ts";
 
 /** The namespace of NVS for the credentials. */
 const STORAGE_PATH = "wifi";

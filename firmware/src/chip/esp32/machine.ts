@@ -1,7 +1,7 @@
 import Serial from "embedded:io/serial";
 import storage from "embedded:storage/key-value";
 import { nativeCode } from "chip/native";
-import type { Machine } from "../machine.ts";
+import type { Machine } from "../exports.ts";
 
 /** The reset reasons by number (esp_reset_reason_t of ESP-IDF). */
 const RESET_REASONS = [

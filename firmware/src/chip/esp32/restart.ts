@@ -1,4 +1,4 @@
-import type { Restart } from "../restart.ts";
+import type { Restart } from "../exports.ts";
 
 /** Sends the rest of the console's output, then restarts the chip (esp_restart of ESP-IDF). */
 export const restart: Restart = () => {

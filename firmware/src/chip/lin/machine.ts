@@ -1,5 +1,5 @@
 import Preference from "preference";
-import type { Machine } from "../machine.ts";
+import type { Machine } from "../exports.ts";
 
 /** The simulator has no reset reason, no limit of memory and no serial port. */
 export const machine: Machine = {

@@ -1,4 +1,4 @@
-import type { Restart } from "../restart.ts";
+import type { Restart } from "../exports.ts";
 
 /** The simulator cannot restart itself. */
 export const restart: Restart = undefined;
