@@ -13,18 +13,18 @@ import { DEFAULT_HOST, type Published, withPort } from "./ports.ts";
 import { readCommands } from "./stdin-console.ts";
 import type { AdminAddress } from "./workbench/admin-client.ts";
 import { compactLine, type Paint } from "./workbench/compact-log.ts";
-import { EmulatedBoard } from "./workbench/emulated.ts";
+import { LocalBoard } from "./workbench/emulated.ts";
 import { RemoteBoard } from "./workbench/remote.ts";
 import { DemoBackend } from "./workbench/servers.ts";
 import { Workbench, type WorkbenchParts } from "./workbench/workbench.ts";
 
-/** It runs the sources as they are. */
+/** The emulated board runs the sources as they are. */
 const BUILD = buildId([]);
 
 /** The engine of this process where there is none. */
 async function engineOf({ engine }: Options): Promise<Engine | undefined> {
   if (engine === "node") return undefined;
-  // Loaded here, because only this engine needs its build tools.
+  // Imported here, because only this engine needs its build tools.
   const { buildEngine, cannotBuild } = await import("../xs/engine.ts");
   const why = cannotBuild();
   if (why !== undefined) throw new UsageError(`--engine xs: ${why}`);
@@ -41,13 +41,13 @@ async function emulate(options: Options): Promise<void> {
   let workbench: Workbench | undefined;
   const board = new FirmwareBoard({
     kind,
-    random: () => randomInt(2 ** 32) / 2 ** 32, // hard to guess, as the chip's
+    random: () => randomInt(2 ** 32) / 2 ** 32, // unpredictable, as on the chip
     publish: port => published.find(({ boardPort }) => boardPort === port),
     onLine: line => {
       setImmediate(() => typing.above(() => print(line))); // Node opens a port a tick late: "ready" must be true
       workbench?.log(line);
     },
-    // The board's own line names functions only, as the chip's does.
+    // The board's own line names only functions, as on the chip.
     onException: exception => console.error(exception),
     onWireError: error => fail(error, published),
     pacedConsole: options.pty,
@@ -60,7 +60,7 @@ async function emulate(options: Options): Promise<void> {
       process.stdout.write(banner(options, config, { workbench, pty, servers }));
     },
   });
-  board.flash.onSaveFailed = tellOnce(error => {
+  board.flash.onSaveFailed = reportOnce(error => {
     const then = "what the board keeps is lost at the end, unless a later change can be written";
     process.stderr.write(`emulate: --flash: ${error.message}; ${then}\n`);
   });
@@ -68,7 +68,7 @@ async function emulate(options: Options): Promise<void> {
   const pty = options.pty ? openPty(board) : undefined;
   if (options.ui !== undefined) {
     const [listener] = published;
-    const watched = new EmulatedBoard(board, listener);
+    const watched = new LocalBoard(board, listener);
     workbench = await openPage(options.ui, { watched, demo: servers });
   }
   const typing = readCommands(board.adapter, () => void stop());
@@ -96,7 +96,7 @@ async function emulate(options: Options): Promise<void> {
   process.on("SIGTERM", stop);
 }
 
-/** A board somewhere else, on the workbench's page. */
+/** Shows a board in the network on the workbench's page. */
 async function watch(remote: AdminAddress, options: Options): Promise<void> {
   const print = printer(options);
   const watched = new RemoteBoard({
@@ -113,11 +113,11 @@ async function watch(remote: AdminAddress, options: Options): Promise<void> {
   for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(0));
 }
 
-/** The same trouble comes with each change. */
-function tellOnce(tell: (error: Error) => void): (error: Error) => void {
+/** Reports an error once: each change would repeat it. */
+function reportOnce(report: (error: Error) => void): (error: Error) => void {
   let told = false;
   return error => {
-    if (!told) tell(error);
+    if (!told) report(error);
     told = true;
   };
 }
@@ -207,7 +207,7 @@ const COLOURS = {
   bad: "red",
 } as const;
 
-/** `NO_COLOR` counts, and so does where it goes. */
+/** Colours, unless `NO_COLOR` or the output forbids them. */
 const paint: Paint = (look, text) =>
   look !== "plain" && process.stdout.isTTY && process.stdout.hasColors()
     ? styleText(COLOURS[look], text)

@@ -2,15 +2,15 @@
 export type Path = readonly (string | number)[];
 
 /** The value at a path; without fields for `undefined`. */
-export interface Seen {
+export interface RemoteValue {
   readonly value?: unknown;
   readonly kind?: "object" | "function" | "array";
   /** Items of an array. */
-  readonly items?: readonly Seen[];
+  readonly items?: readonly RemoteValue[];
 }
 
 /** Reads the value at the path; with arguments, calls it. */
-export type Look = (path: Path, args?: readonly unknown[]) => Seen;
+export type Look = (path: Path, args?: readonly unknown[]) => RemoteValue;
 
 /**
  * A proxy for an object on XS: each property is read there when it is used, each method called there. Arguments
@@ -35,7 +35,7 @@ export function remote(look: Look, path: Path = []): object {
   );
 }
 
-function show(look: Look, path: Path, { kind, value, items }: Seen): unknown {
+function show(look: Look, path: Path, { kind, value, items }: RemoteValue): unknown {
   switch (kind) {
     case "object":
       return remote(look, path);

@@ -1,9 +1,9 @@
 import net from "node:net";
 
 /**
- * The server behind every contestant, as light as a server can be: a small answer to each request
- * head, or a body of as many bytes as `GET /bytes/N` asks for. Requests have no body. Not one of `backends/`, whose
- * HTTP reader would be measured with the proxies.
+ * The server behind every contestant, as light as possible: a small answer to each request head, or a body of
+ * the size in `GET /bytes/N`. Requests have no body. It is not one of `backends/`, whose HTTP reader would be
+ * measured, too.
  */
 
 const SMALL = response(Buffer.alloc(128, "hot potato "));

@@ -2,9 +2,8 @@ import net from "node:net";
 import { performance } from "node:perf_hooks";
 
 /**
- * Closed-loop load: each connection asks, waits for the whole answer, and asks again, until the time
- * is over. An answer that is not a 200 of the length it announces is an error, not a result. Not the client of
- * `backends/`, whose HTTP reader would be measured with the proxies.
+ * Closed-loop load: each connection sends a request, waits for the whole answer, and repeats, until the time is
+ * over. An answer other than a 200 of its announced length is an error, not a result.
  */
 
 export interface Load {

@@ -25,8 +25,8 @@ export type SystemServer = keyof typeof ARGUMENTS;
 const RETRY_MS = 20;
 
 /**
- * Starts a server on a free port with a configuration written for the occasion; ready when it is
- * returned. Throws what the server said, if it ends at once.
+ * Starts a server on a free port with a temporary configuration, and waits until it listens. Throws the
+ * server's error output if it ends at once.
  */
 export async function startSystemServer(
   name: SystemServer,

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { type Event, formatLine } from "../../../firmware/src/log/event.ts";
-import { COLUMNS_MAX, compactLine, type Look } from "./compact-log.ts";
+import { COLUMNS_MAX, compactLine, type Style } from "./compact-log.ts";
 
 const REQUEST = {
   ...{ level: "I", on: "http", what: "request", id: 17, request: "a087eaf3-1" },
@@ -68,7 +68,7 @@ test("other events keep their values, and what is no event is left as it is", ()
 
 test("colours tell a status, a warning and an error apart, and take no columns of the text", () => {
   const looks = (line: string) => {
-    const seen: Look[] = [];
+    const seen: Style[] = [];
     const plain = compactLine(line, (look, text) => {
       seen.push(look);
       return text;

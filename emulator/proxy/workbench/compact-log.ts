@@ -10,11 +10,11 @@ const [METHOD, PATH, BACKEND, CLIENT, TOOK, TAG] = [7, 24, 8, 21, 9, 9];
 const NOTES =
   COLUMNS_MAX - (9 + 1 + 3 + 1 + METHOD + 1 + PATH + 1 + BACKEND + 1 + CLIENT + TOOK + 1);
 
-/** How a piece of a line is to look. */
-export type Look = "plain" | "dim" | "good" | "note" | "warn" | "bad";
+/** How a piece of a line is to style. */
+export type Style = "plain" | "dim" | "good" | "note" | "warn" | "bad";
 
 /** Paints a piece; without colours it returns the text. */
-export type Paint = (look: Look, text: string) => string;
+export type Paint = (style: Style, text: string) => string;
 
 /**
  * A line of the board's log for people: seconds since boot, and a request in columns, within `COLUMNS_MAX`.
@@ -26,9 +26,9 @@ export function compactLine(line: string, paint: Paint = (_, text) => text): str
   const time = paint("dim", (event.ms / 1000).toFixed(3).padStart(9));
   const { on, what, level } = event;
   if (on === "http" && what === "request") return `${time} ${request(event, paint)}`;
-  const look: Look = level === "E" ? "bad" : level === "W" ? "warn" : "plain";
+  const style: Style = level === "E" ? "bad" : level === "W" ? "warn" : "plain";
   const rest = line.slice(line.indexOf(`${on}:`) + on.length + 1).trimStart();
-  return `${time} ${paint(look, `${on.padEnd(TAG)}${rest}`)}`;
+  return `${time} ${paint(style, `${on.padEnd(TAG)}${rest}`)}`;
 }
 
 function request({ values }: LogLine, paint: Paint): string {
@@ -39,12 +39,12 @@ function request({ values }: LogLine, paint: Paint): string {
     ...(why === undefined ? [] : [why]),
   ].join(" ");
   const columns = [cell(method, METHOD), cell(path, PATH), cell(backend, BACKEND)];
-  const code = paint(lookOf(status), status.padStart(3));
+  const code = paint(styleOf(status), status.padStart(3));
   const line = `${code} ${columns.join(" ")} ${cell(client, CLIENT)}${`${Ta} ms`.padStart(TOOK)}`;
   return notes === "" ? line : `${line} ${paint("warn", cut(notes, NOTES))}`;
 }
 
-function lookOf(status: string): Look {
+function styleOf(status: string): Style {
   if (status < "300") return "good";
   return status < "400" ? "note" : status < "500" ? "warn" : "bad";
 }

@@ -2,18 +2,18 @@ import type { Outcome } from "../../../firmware/src/admin/outcome.ts";
 import { statusOf } from "../../../firmware/src/admin/status.ts";
 import type { App } from "../../../firmware/src/app.ts";
 import type { FirmwareBoard } from "../firmware-board.ts";
-import type { Look, Switches, Watched } from "./watched.ts";
+import type { BoardSnapshot, Switches, Watched } from "./watched.ts";
 
-/** Smooth for an eye, and little work. */
+/** Smooth to look at, and little work. */
 const INTERVAL_MS = 500;
 
-/** Switched off until it is switched on again: longer than a timer can be set for is never. */
+/** A drop until it is switched on again: the longest time of a timer. */
 const OFF_MS = 2 ** 31 - 1;
 
 const STARTING: Outcome = { complaints: ["the board is starting"] };
 
-/** The board of this process. Wishes go to the RuntimeApi that its own API and console ask, too. */
-export class EmulatedBoard implements Watched {
+/** The board of this process. Changes go to the RuntimeApi that its own API and console use, too. */
+export class LocalBoard implements Watched {
   readonly title: string;
   readonly intervalMs = INTERVAL_MS;
   readonly readOnly = undefined;
@@ -30,7 +30,7 @@ export class EmulatedBoard implements Watched {
     this.switches = {
       wifi: on => {
         if (on) {
-          board.radio.leave(); // forgets when it would have come back
+          board.radio.leave(); // cancels the end of a drop
           board.radio.join();
         } else board.radio.drop(OFF_MS);
       },
@@ -41,10 +41,10 @@ export class EmulatedBoard implements Watched {
     };
   }
 
-  async look(): Promise<Look> {
+  async look(): Promise<BoardSnapshot> {
     const { app, heap, stack, kind, fatal } = this.#board;
     return {
-      state: fatal !== undefined ? `fell over: ${fatal}` : this.#running ? "running" : "starting",
+      state: fatal !== undefined ? `ended: ${fatal}` : this.#running ? "running" : "starting",
       status: app && statusOf(app.runtime),
       sockets: { used: stack.controlBlocks, max: kind.connectionsMax },
       heap: {

@@ -1,9 +1,9 @@
 import type { Outcome } from "../../../firmware/src/admin/outcome.ts";
 import type { Status } from "../../../firmware/src/admin/status.ts";
 import { type AdminAddress, AdminClient } from "./admin-client.ts";
-import type { Look, Watched } from "./watched.ts";
+import type { BoardSnapshot, Watched } from "./watched.ts";
 
-/** A chip has better things to do than to be watched. */
+/** Interval of the samples: a chip has little time for them. */
 const INTERVAL_MS = 1_000;
 
 /** The port that browsers expect, until the board has reported its own. */
@@ -14,7 +14,7 @@ export interface RemoteOptions extends AdminAddress {
   readonly onLine: (line: string) => void;
 }
 
-/** A board somewhere else, seen and steered through its admin port. */
+/** A board in the network, watched and controlled through its admin port. */
 export class RemoteBoard implements Watched {
   readonly title: string;
   readonly intervalMs = INTERVAL_MS;
@@ -38,7 +38,7 @@ export class RemoteBoard implements Watched {
     return { host: this.#host, port: this.#listenerPort ?? LISTENER_PORT };
   }
 
-  async look(): Promise<Look> {
+  async look(): Promise<BoardSnapshot> {
     let state = "running";
     try {
       this.#status = await this.#admin.status();

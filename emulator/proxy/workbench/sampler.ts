@@ -1,5 +1,5 @@
 import type { BackendStatus, Status } from "../../../firmware/src/admin/status.ts";
-import type { Look, Watched } from "./watched.ts";
+import type { BoardSnapshot, Watched } from "./watched.ts";
 
 /** The values of the charts. */
 export const HISTORY_MS = 2 * 60_000;
@@ -23,9 +23,9 @@ interface PointOfBackend {
   readonly latencyMs: number | null;
 }
 
-/** Everything about one moment. */
+/** All measured at one moment. */
 export interface Sample {
-  readonly look: Look;
+  readonly look: BoardSnapshot;
   readonly point: Point;
 }
 
@@ -34,7 +34,7 @@ interface Counted {
   readonly totals: ReadonlyMap<string, number>;
 }
 
-/** Looks at the board again and again, and remembers two minutes of it. */
+/** Samples the board repeatedly, and keeps two minutes of it. */
 export class Sampler {
   #watched: Watched;
   #points: Point[] = [];

@@ -3,14 +3,14 @@ import http from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Outcome } from "../../../firmware/src/admin/outcome.ts";
 
-/** Only this computer's own browsers. */
+/** Listens for browsers of this computer only. */
 const HOST = "127.0.0.1";
 
 /** Most pages at once, of which the newest stay; and bytes that one may leave unread before it is dropped. */
 const WATCHERS_MAX = 8;
 const UNREAD_BYTES_MAX = 2 * 1024 * 1024;
 
-/** A wish is a few words. */
+/** Most bytes of a request's body, which has a few words. */
 const BODY_BYTES_MAX = 4 * 1024;
 
 /**
@@ -33,7 +33,7 @@ const HEADERS = {
 const HERE = new URL(".", import.meta.url);
 const UPLOT = new URL("../../../node_modules/uplot/dist/", import.meta.url);
 
-/** All files that there are. */
+/** The files of the page. */
 const FILES: Record<string, { url: URL; type: string }> = {
   "/": { url: new URL("page/index.html", HERE), type: "text/html; charset=utf-8" },
   "/style.css": { url: new URL("page/style.css", HERE), type: "text/css" },
@@ -85,7 +85,7 @@ export class PageServer {
   }
 
   /** To all pages. */
-  tell(event: string, data: object): void {
+  broadcast(event: string, data: object): void {
     for (const watcher of this.#watchers) send(watcher, event, data);
   }
 
@@ -112,7 +112,7 @@ export class PageServer {
     } else answer(response, 404, { complaints: [`nothing is at ${path.slice(0, 80)}`] });
   }
 
-  /** Why a request is not even looked at: it comes from another site, or to a name that is not ours. */
+  /** Why a request is refused: it comes from another site, or for a foreign host name. */
   #refusal({ method, headers, url }: http.IncomingMessage): string | undefined {
     const { port } = this.#server.address() as AddressInfo;
     const own = [`${HOST}:${port}`, `localhost:${port}`];
@@ -131,7 +131,7 @@ export class PageServer {
   }
 
   #watch(response: http.ServerResponse): void {
-    // The page that was opened last is the one that is looked at.
+    // The page that was opened last stays.
     for (const first of this.#watchers) {
       if (this.#watchers.size < WATCHERS_MAX) break;
       this.#watchers.delete(first);

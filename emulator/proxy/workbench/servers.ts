@@ -5,9 +5,8 @@ import type { Steps } from "../../../backends/src/steps.ts";
 import { resetSocket } from "../../src/io/reset-socket.ts";
 
 /**
- * What may be wrong with a demo backend. `refuse`: newcomers are refused, connections that it has go
- * on; `reset`: every connection is reset; `errors`: every answer is a 500; `silent`: takes
- * everything and never says a word.
+ * Faults of a demo backend. `refuse`: new clients are refused, existing connections go on; `reset`: every
+ * connection is reset; `errors`: every answer is a 500; `silent`: it accepts everything and sends nothing.
  */
 export const FAULTS = ["none", "refuse", "reset", "errors", "silent"] as const;
 export type Fault = (typeof FAULTS)[number];
@@ -15,7 +14,7 @@ export type Fault = (typeof FAULTS)[number];
 /** Longest pause before an answer; the board gives up on one after 30 s. */
 export const LATENCY_MAX_MS = 10_000;
 
-/** How a demo backend is doing. */
+/** State of a demo backend. */
 export interface DemoState {
   readonly running: boolean;
   readonly latencyMs: number;

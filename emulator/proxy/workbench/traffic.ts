@@ -14,15 +14,15 @@ export interface TrafficWish {
   readonly amount: number;
 }
 
-/** Most of each: a board carries a dozen clients, and some more show how it sends them away. */
+/** Most of each mode: a board carries a dozen clients, and some more show how it refuses them. */
 export const AMOUNT_MAX = { rate: 500, clients: 64 } as const;
 
 export const GENERATORS_MAX = 6;
 
-/** A generator that is forgotten stops by itself. */
+/** Limits after which a forgotten generator stops. */
 export const LIMITS = { requestsMax: 100_000, durationMaxMs: 5 * 60_000 } as const;
 
-/** Requests without an answer that a generator with a rate lets come together. */
+/** Most unanswered requests of a generator with a rate. */
 const IN_FLIGHT_MAX = 64;
 
 /** Pause of a client after each answer, so that a few leave this computer time for the board. */
@@ -39,7 +39,7 @@ const CLOCK = new RealClock();
 /** How often a generator with a rate counts what is due. */
 const TICK_MS = 20;
 
-/** How a generator is doing. */
+/** State of a generator. */
 export interface TrafficState extends TrafficWish {
   readonly id: number;
   readonly answers: number;
@@ -61,7 +61,7 @@ interface ListenerAddress {
   readonly port: number;
 }
 
-/** Clients that never tire, up to a point. */
+/** A load generator. */
 export class Generator {
   readonly id: number;
   readonly wish: TrafficWish;
@@ -113,7 +113,7 @@ export class Generator {
     for (const client of this.#clients) client.leave();
   }
 
-  /** Number of requests that are due now, at any pace of the computer's timers; missed ones are not made up for. */
+  /** Sends what is due by now, however late the computer's timers are; beyond the limit it is dropped. */
   #keepPace(): void {
     let due = 0;
     let before = performance.now();
@@ -132,7 +132,7 @@ export class Generator {
     this.#later(good ? REST_MS : REST_AFTER_FAILURE_MS, () => this.#loop());
   }
 
-  /** True when it was answered, and well. */
+  /** True if it was answered, and not with an error. */
   async #once(): Promise<boolean> {
     if (this.ended) return false;
     const number = ++this.#begun;

@@ -1,9 +1,9 @@
 import type { Outcome } from "../../../firmware/src/admin/outcome.ts";
 import type { Status } from "../../../firmware/src/admin/status.ts";
 
-/** The state of a board at one moment. */
-export interface Look {
-  /** `running`, or why there is nothing to see: `starting`, `fell over: …`, `no answer: …`. */
+/** A board at one moment. */
+export interface BoardSnapshot {
+  /** `running`, or why there is no data: `starting`, `ended: …`, `no answer: …`. */
   readonly state: string;
   /** The status of the board's own API; while it is not running, the last one known. */
   readonly status: Status | undefined;
@@ -19,12 +19,12 @@ export interface Gauge {
 
 export interface HeapGauge {
   readonly freeBytes: number;
-  /** The least since the reset, and all that there is, where that is known. */
+  /** The lowest since the reset, and the total, if known. */
   readonly floorBytes: number | undefined;
   readonly sizeBytes: number | undefined;
 }
 
-/** Wi-Fi and power, which only an emulated board leaves to its workbench. */
+/** Switches for Wi-Fi and power, of an emulated board. */
 export interface Switches {
   wifi(on: boolean): void;
   reset(): void;
@@ -36,12 +36,12 @@ export interface Watched {
   readonly title: string;
   /** Time between two looks. */
   readonly intervalMs: number;
-  /** Why nothing can be changed; `undefined` when it can. */
+  /** Why it cannot be changed; `undefined` if it can. */
   readonly readOnly: string | undefined;
   readonly switches: Switches | undefined;
-  /** Where its clients go. */
+  /** The listener for its clients. */
   readonly listener: { readonly host: string; readonly port: number };
-  look(): Promise<Look>;
+  look(): Promise<BoardSnapshot>;
   setState(name: string, state: string): Promise<Outcome>;
   setWeight(name: string, weight: number): Promise<Outcome>;
   setBalance(balance: string): Promise<Outcome>;

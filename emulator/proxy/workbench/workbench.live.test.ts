@@ -9,7 +9,7 @@ import { PATIENCE_MS } from "../../../hil/kit/patience.ts";
 import { esp32 } from "../../src/boards/esp32.ts";
 import { reservePort } from "../../src/reserved-port.ts";
 import { configurationOf, FirmwareBoard } from "../firmware-board.ts";
-import { EmulatedBoard } from "./emulated.ts";
+import { LocalBoard } from "./emulated.ts";
 import { RemoteBoard } from "./remote.ts";
 import { DemoBackend } from "./servers.ts";
 import type { Watched } from "./watched.ts";
@@ -53,7 +53,7 @@ async function bench() {
     onLine: line => workbench?.log(line),
   });
   const listener = { host: "127.0.0.1", port: ports.get(80)! };
-  workbench = await open(new EmulatedBoard(board, listener), demo);
+  workbench = await open(new LocalBoard(board, listener), demo);
   board.bootFirmware(configurationOf(document), { token: TOKEN });
   stops.push(() => board.unplug());
   return { url: workbench.url, adminPort: ports.get(8404)!, demo };

@@ -6,10 +6,10 @@ import { type DemoBackend, FAULTS, type Fault, LATENCY_MAX_MS } from "./servers.
 import { AMOUNT_MAX, GENERATORS_MAX, Generator, MODES, PROTOCOLS } from "./traffic.ts";
 import type { Watched } from "./watched.ts";
 
-/** Lines that a page which comes late is shown. */
+/** Lines that a new page gets. */
 const LINES_MAX = 200;
 
-/** Lines go to the pages together, so often; more than fit into one parcel are counted. */
+/** Interval at which new lines go to the pages; lines beyond the limit are counted. */
 const LINES_INTERVAL_MS = 250;
 const PARCEL_LINES_MAX = 100;
 
@@ -17,11 +17,11 @@ export interface WorkbenchParts {
   /** 0 for any free port. */
   readonly port: number;
   readonly watched: Watched;
-  /** The demo servers, which can be stopped, slowed down and broken. */
+  /** The demo backends, which can be stopped, slowed down and broken. */
   readonly demo: readonly DemoBackend[];
 }
 
-/** A board, what stands around it, and a page to watch and change all of it. */
+/** A board, its demo backends and load generators, and a page to watch and change them. */
 export class Workbench {
   #watched: Watched;
   #demo: readonly DemoBackend[];
@@ -52,7 +52,7 @@ export class Workbench {
         for (const generator of this.#generators) generator.end("the page was closed");
       },
     });
-    this.#sampler = new Sampler(watched, () => this.#server.tell("sample", this.#now()));
+    this.#sampler = new Sampler(watched, () => this.#server.broadcast("sample", this.#now()));
     this.#telling = setInterval(() => this.#tellLines(), LINES_INTERVAL_MS);
   }
 
@@ -67,7 +67,7 @@ export class Workbench {
     return this.#server.url;
   }
 
-  /** The board has written a line. */
+  /** The board has printed a line. */
   log(line: string): void {
     this.#lines.push(line);
     if (this.#lines.length > LINES_MAX) this.#lines.shift();
@@ -110,7 +110,7 @@ export class Workbench {
 
   #tellLines(): void {
     if (this.#news.length === 0) return;
-    this.#server.tell("lines", { lines: this.#news, skipped: this.#skipped });
+    this.#server.broadcast("lines", { lines: this.#news, skipped: this.#skipped });
     this.#news = [];
     this.#skipped = 0;
   }
@@ -132,7 +132,7 @@ export class Workbench {
 
   async #serverOf({ name, running, latencyMs, fault }: Wish): Promise<Outcome> {
     const server = this.#demo.find(known => known.name === name);
-    if (server === undefined) return { complaints: [`no server "${name}" is ours to change`] };
+    if (server === undefined) return { complaints: [`no server "${name}" is a demo backend`] };
     if (latencyMs !== undefined) {
       const ms = Number(latencyMs);
       if (!(Number.isInteger(ms) && ms >= 0 && ms <= LATENCY_MAX_MS)) {
@@ -150,7 +150,7 @@ export class Workbench {
       if (running === true) await server.start();
       if (running === false) await server.stop();
     } catch (error) {
-      return { complaints: [(error as Error).message] }; // its port is taken
+      return { complaints: [(error as Error).message] }; // the port is taken
     }
     return { done: `${name} is set` };
   }

@@ -7,7 +7,7 @@ import type {
   SerialPort,
   TCPConstructor,
 } from "../../../firmware/src/platform.ts";
-import type { Path, Seen } from "../remote.ts";
+import type { Path, RemoteValue } from "../remote.ts";
 import { host } from "./host.ts";
 
 /** The firmware on XS: what `main.ts` is on the chip, with the emulated board around it. */
@@ -36,7 +36,7 @@ const COMMANDS: Record<string, (value: never) => unknown> = {
   /** This number of bytes has arrived at the serial port. */
   serial: (bytes: number) => readable(bytes),
   /** A request from outside to the running app: see remote.ts. */
-  look: ({ path, args }: { path: Path; args?: unknown[] }): Seen => {
+  look: ({ path, args }: { path: Path; args?: unknown[] }): RemoteValue => {
     let owner: unknown;
     let value: unknown = app;
     for (const name of path) {
@@ -73,7 +73,7 @@ class Serial implements SerialPort {
   }
 }
 
-function seen(value: unknown): Seen {
+function seen(value: unknown): RemoteValue {
   if (typeof value === "function") return { kind: "function" };
   if (Array.isArray(value)) return { kind: "array", items: value.map(seen) };
   return typeof value === "object" && value !== null ? { kind: "object" } : { value };
