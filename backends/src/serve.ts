@@ -1,17 +1,10 @@
 import net, { type AddressInfo } from "node:net";
 import type { BackendListener, BackendNetwork, Behaviour } from "./behaviour.ts";
 import { ServedConnection } from "./connection.ts";
-import type { Socket, Timing } from "./steps.ts";
+import { REAL_TIME, type Socket, type Timing } from "./steps.ts";
 
 /** Idle connections are closed after this time, as in Node's HTTP server. */
 const KEEP_ALIVE_MS = 5_000;
-
-const REAL_TIME: Timing = {
-  after(ms, task) {
-    const timeout = setTimeout(task, ms);
-    return () => clearTimeout(timeout);
-  },
-};
 
 /** The listener of a backend, and its accepted connections. */
 export class Server {

@@ -5,6 +5,14 @@ export interface Timing {
   after(ms: number, task: () => void): () => void;
 }
 
+/** The computer's time. */
+export const REAL_TIME: Timing = {
+  after(ms, task) {
+    const timeout = setTimeout(task, ms);
+    return () => clearTimeout(timeout);
+  },
+};
+
 /** A connection of `node:net`, or of a network of its shape. */
 export interface Socket extends Duplex {
   readonly localPort?: number | undefined;

@@ -1,3 +1,4 @@
+import { MessageReader } from "../../backends/src/http-reader.ts";
 import { collect, type EmulatedLab } from "./emulated-lab.ts";
 
 /** The token of the boards that tests operate. */
@@ -21,23 +22,18 @@ export async function send(lab: EmulatedLab, text: string, port = ADMIN_PORT): P
   const end = received.text.indexOf("\r\n\r\n");
   const head = end < 0 ? received.text : received.text.slice(0, end);
   const sent = end < 0 ? "" : received.text.slice(end + 4);
-  const body = /\r\nTransfer-Encoding: chunked/.test(head) && sent !== "" ? dechunked(sent) : sent;
+  const isChunked = /\r\nTransfer-Encoding: chunked/.test(head) && sent !== "";
+  const body = isChunked ? dechunked(received.text) : sent;
   return { status: head === "" ? Number.NaN : Number(head.slice(9, 12)), head, body };
 }
 
 /** Throws when it is cut. */
-function dechunked(text: string): string {
-  let body = "";
-  for (let at = 0; ; ) {
-    const [size] = /^[0-9a-f]+(?=\r\n)/.exec(text.slice(at)) ?? [];
-    if (size === undefined) throw new Error(`no chunk: ${JSON.stringify(text.slice(at, at + 40))}`);
-    const from = at + size.length + 2;
-    const length = Number.parseInt(size, 16);
-    if (text.slice(from + length, from + length + 2) !== "\r\n") throw new Error("a chunk is cut");
-    if (length === 0) return body;
-    body += text.slice(from, from + length);
-    at = from + length + 2;
-  }
+function dechunked(answer: string): string {
+  const reader = new MessageReader("response");
+  reader.feed(Buffer.from(answer, "latin1"));
+  const [message] = reader.messages;
+  if (message === undefined) throw new Error(`a chunk is cut: ${reader.broken}`);
+  return message.body.toString("latin1");
 }
 
 export function get(

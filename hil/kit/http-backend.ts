@@ -2,7 +2,7 @@ import type { MockSocket } from "net-mock-socket";
 import { ServedConnection } from "../../backends/src/connection.ts";
 import { reply } from "../../backends/src/http.ts";
 import type { Message } from "../../backends/src/http-reader.ts";
-import type { Steps } from "../../backends/src/steps.ts";
+import { REAL_TIME, type Steps } from "../../backends/src/steps.ts";
 
 /** The answer of a backend to a request: its bytes, or `undefined` if the function answers by itself. */
 export type Answerer = (request: Message, socket: MockSocket) => string | Buffer | undefined;
@@ -18,13 +18,6 @@ export interface HttpBackend {
   /** Nothing came that is not a request. */
   readonly sound: boolean;
 }
-
-/** Its answers wait for nothing. */
-const NO_CLOCK = {
-  after(): never {
-    throw new Error("this backend has no clock");
-  },
-};
 
 /** `answer` is called with each complete request, `head` before its body has come. */
 export function httpBackend(answer: Answerer, head: Answerer = () => undefined): HttpBackend {
@@ -52,7 +45,7 @@ export function httpBackend(answer: Answerer, head: Answerer = () => undefined):
       },
       ended: () => void socket.end(),
     };
-    new ServedConnection(socket, behaviour, { name: "", clock: NO_CLOCK });
+    new ServedConnection(socket, behaviour, { name: "", clock: REAL_TIME });
   };
   return {
     serve,

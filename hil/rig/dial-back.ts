@@ -1,7 +1,8 @@
-import { once } from "node:events";
-import http from "node:http";
 import net from "node:net";
+import { Client } from "../../backends/src/client.ts";
+import { Server } from "../../backends/src/serve.ts";
 import { ADMIN_PORT } from "../../emulator/proxy/workbench/admin-client.ts";
+import { RealClock } from "../../emulator/src/clock.ts";
 import { parseLine } from "../../firmware/tools/log-line.ts";
 import type { Device } from "./device.ts";
 import type { DialledBack } from "./doctor/step.ts";
@@ -22,7 +23,7 @@ export async function dialBack(device: Device): Promise<DialledBack> {
   await device.ready();
   const address = await addressTowards(device.addressOf(ADMIN_PORT));
   let reached = false;
-  const server = net.createServer(socket => {
+  const server = new Server(net, socket => {
     reached = true;
     socket.destroy();
   });
@@ -33,36 +34,28 @@ export async function dialBack(device: Device): Promise<DialledBack> {
     if (event?.on === "backend" && event.values.why === "refused") refused = true;
   };
   try {
-    const port = await listen(server, address);
+    await server.listen(0, address);
     const document = {
       health: { check: "none" },
       connectTimeoutMs: DIAL_MS,
-      backends: [{ name: "computer", address, port }],
+      backends: [{ name: "computer", address, port: server.port }],
     };
     const { listeners } = await device.configure(document);
-    await ask(device.addressOf(listeners?.[0]?.port ?? PROXY_PORT));
+    const proxy = device.addressOf(listeners?.[0]?.port ?? PROXY_PORT);
+    const client = new Client({
+      name: "client",
+      net,
+      clock: new RealClock(),
+      server: () => proxy,
+      patienceMs: ANSWER_MS,
+    });
+    await client.get("/").catch(() => {}); // the board's log has the outcome
+    client.leave();
     if (reached) return "reached";
     return refused ? "refused" : "timeout";
   } finally {
     device.onEvent = onEvent;
-    server.close();
+    await server.stop();
     await device.reset?.();
   }
-}
-
-async function listen(server: net.Server, host: string): Promise<number> {
-  server.listen({ port: 0, host });
-  await once(server, "listening");
-  return (server.address() as net.AddressInfo).port;
-}
-
-/** Makes the board connect to its backend; its answer does not matter. */
-function ask(proxy: { host: string; port: number }): Promise<void> {
-  return new Promise(resolve => {
-    const request = http.get({ ...proxy, agent: false, timeout: ANSWER_MS });
-    request.on("timeout", () => request.destroy());
-    request.on("response", response => response.resume());
-    request.on("error", () => {}); // `close` follows; the board's log has the reason
-    request.on("close", () => resolve());
-  });
 }
