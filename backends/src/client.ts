@@ -2,6 +2,7 @@ import { resetSocket } from "../../emulator/src/io/reset-socket.ts";
 import { chunked } from "./http.ts";
 import { type Message, MessageReader } from "./http-reader.ts";
 import type { Socket, Timing } from "./steps.ts";
+import { Waits } from "./waits.ts";
 
 /** `node:net`, or anything of its shape. */
 export interface ClientNetwork {
@@ -105,7 +106,7 @@ export class Client {
   #outOfPatience = false;
   #left = false;
   /** Waits for bytes or for the end. */
-  #watchers = new Set<() => void>();
+  #waits = new Waits();
 
   constructor(options: ClientOptions) {
     this.name = options.name;
@@ -227,7 +228,7 @@ export class Client {
     socket.on("connect", () => {
       this.#connected = true;
       this.endpoint = `${this.address}:${socket.localPort}`;
-      this.#tell();
+      this.#waits.changed();
     });
     socket.on("data", (bytes: Buffer) => this.#hear(bytes));
     socket.on("end", () => {
@@ -242,7 +243,7 @@ export class Client {
       if (this.#outOfPatience) error = NO_ANSWER;
       this.#note(`is closed${error === undefined ? "" : ` by ${error}`}`);
       this.#ended = { received: this.received, error };
-      this.#tell();
+      this.#waits.changed();
       for (const asked of this.#asked.splice(0)) {
         asked.resolve(this.#reply(asked, asked.answer, true));
       }
@@ -275,7 +276,7 @@ export class Client {
   #hear(bytes: Buffer): void {
     const http = this.#asked.length > 0;
     if (!http || this.#options.forgetful !== true) this.received += bytes.toString("latin1");
-    this.#tell();
+    this.#waits.changed();
     if (!http) return; // no HTTP any more, or no request is open
     this.#reader.feed(bytes);
     if (this.#reader.broken === undefined) return;
@@ -328,16 +329,7 @@ export class Client {
   }
 
   #wait<T>(what: string, look: () => T | undefined): Promise<T> {
-    return this.#waiting(what, resolve => {
-      const watcher = () => {
-        const found = look();
-        if (found === undefined) return;
-        this.#watchers.delete(watcher);
-        resolve(found);
-      };
-      this.#watchers.add(watcher);
-      watcher();
-    });
+    return this.#waiting(what, resolve => this.#waits.until(look, resolve));
   }
 
   /** Recorded in the journal, and no longer than `patienceMs`. */
@@ -356,10 +348,6 @@ export class Client {
     } finally {
       cancel?.();
     }
-  }
-
-  #tell(): void {
-    for (const look of [...this.#watchers]) look();
   }
 }
 

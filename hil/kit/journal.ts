@@ -1,3 +1,4 @@
+import { Waits } from "../../backends/src/waits.ts";
 import type { Clock } from "../../emulator/src/clock.ts";
 import type { Event } from "../../firmware/src/log/event.ts";
 import { type LogLine, parseLine } from "../../firmware/tools/log-line.ts";
@@ -36,7 +37,7 @@ export class Journal {
   #entries: Entry[] = [];
   /** Events before it have been awaited. */
   #cursor = 0;
-  #watchers = new Set<() => void>();
+  #waits = new Waits();
 
   /** `onNote` is called with what clients and backends do, not with the board's lines. */
   constructor(clock: Pick<Clock, "now">, onNote: (text: string) => void = () => {}) {
@@ -57,37 +58,22 @@ export class Journal {
     if (event === undefined || event.level === "E") this.faults.push(line);
     if (event === undefined) return;
     this.events.push(event);
-    for (const look of [...this.#watchers]) look();
+    this.#waits.changed();
   }
 
   /** Waits for the next matching event after the one that was awaited last. */
   until(wanted: Wanted): Promise<LogLine> {
     return this.waiting(
       `the log to tell ${typeof wanted === "function" ? wanted : JSON.stringify(wanted)}`,
-      resolve => {
-        const look = () => {
-          const at = this.events.findIndex((e, i) => i >= this.#cursor && matches(e, wanted));
-          if (at < 0) return;
-          this.#cursor = at + 1;
-          this.#watchers.delete(look);
-          resolve(this.events[at]);
-        };
-        this.#watchers.add(look);
-        look();
-      },
+      resolve => this.#waits.until(() => this.#next(wanted), resolve),
     );
   }
 
   /** Waits until `count` matching events have been logged, awaited or not. */
   untilAll(count: number, wanted: Wanted): Promise<void> {
     return this.waiting(`the log to tell ${count} times ${JSON.stringify(wanted)}`, resolve => {
-      const look = () => {
-        if (this.all(wanted).length < count) return;
-        this.#watchers.delete(look);
-        resolve();
-      };
-      this.#watchers.add(look);
-      look();
+      const areThere = () => this.all(wanted).length >= count || undefined;
+      this.#waits.until(areThere, () => resolve());
     });
   }
 
@@ -123,6 +109,12 @@ export class Journal {
       .slice(-PRINTED_LINES)
       .map(({ ms, text }) => `${ms.toFixed(1).padStart(10)} ${text}`)
       .join("\n");
+  }
+
+  #next(wanted: Wanted): LogLine | undefined {
+    const at = this.events.findIndex((e, i) => i >= this.#cursor && matches(e, wanted));
+    if (at >= 0) this.#cursor = at + 1;
+    return this.events[at];
   }
 
   #enter(text: string): void {

@@ -1,4 +1,5 @@
 import { seeded } from "net-mock-socket";
+import { Waits } from "../../backends/src/waits.ts";
 import {
   configurationOf,
   FirmwareBoard,
@@ -52,7 +53,7 @@ export async function startBoard(
     ...settings,
   });
   const lines: string[] = [];
-  const watchers = new Set<() => void>();
+  const waits = new Waits();
   const { listeners, adminPort } = configuration.config;
   const [{ port: mainPort }] = listeners;
   /** By the board's ports: those of this computer, which it has again after a reset. */
@@ -78,7 +79,7 @@ export async function startBoard(
     },
     onLine: line => {
       lines.push(line);
-      for (const look of watchers) look();
+      waits.changed();
       onLine(line);
     },
     onWireError: error => failed(error),
@@ -102,13 +103,8 @@ export async function startBoard(
     },
     until: is =>
       new Promise(resolve => {
-        const look = () => {
-          if (!lines.some(line => is(parseLine(line) ?? NO_EVENT))) return;
-          watchers.delete(look);
-          resolve();
-        };
-        watchers.add(look);
-        look();
+        const isLogged = () => lines.some(line => is(parseLine(line) ?? NO_EVENT)) || undefined;
+        waits.until(isLogged, () => resolve());
       }),
     reset() {
       open.clear();

@@ -3,6 +3,7 @@ import { ServedConnection } from "../../backends/src/connection.ts";
 import type { Message } from "../../backends/src/http-reader.ts";
 import { type Script, scripted } from "../../backends/src/scripted.ts";
 import { Server } from "../../backends/src/serve.ts";
+import { Waits } from "../../backends/src/waits.ts";
 import type { Clock } from "../../emulator/src/clock.ts";
 import type { ReservedPort } from "../../emulator/src/reserved-port.ts";
 import type { Journal } from "./journal.ts";
@@ -32,8 +33,8 @@ export class ScriptedBackend {
   #server: Server;
   #listens = false;
   #reserved: ReservedPort | undefined;
-  /** Called with each request. */
-  #watchers = new Set<() => void>();
+  /** Waits for a request. */
+  #waits = new Waits();
 
   constructor(
     name: string,
@@ -77,14 +78,8 @@ export class ScriptedBackend {
   /** Waits for a whole request of this path; one that came already will do. */
   gets(path: string): Promise<Message> {
     return this.#parts.journal.waiting(`${this.name} to be asked ${path}`, resolve => {
-      const look = () => {
-        const found = this.requests.find(({ line }) => line.split(" ")[1] === path);
-        if (found === undefined) return;
-        this.#watchers.delete(look);
-        resolve(found);
-      };
-      this.#watchers.add(look);
-      look();
+      const isFor = ({ line }: Message) => line.split(" ")[1] === path;
+      this.#waits.until(() => this.requests.find(isFor), resolve);
     });
   }
 
@@ -124,7 +119,7 @@ export class ScriptedBackend {
     return scripted(script, {
       requested: request => {
         this.requests.push(request);
-        for (const look of [...this.#watchers]) look();
+        this.#waits.changed();
         this.#note(`was asked ${request.line}`);
       },
       received: bytes => {
