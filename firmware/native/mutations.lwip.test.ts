@@ -335,6 +335,7 @@ async function compile(source: string, object: string): Promise<void> {
     ...flags,
     ...INCLUDES,
     ...includes,
+    "-O0", // compiled once and run once
     "-w",
     "-c",
     source,
