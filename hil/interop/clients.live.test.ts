@@ -14,8 +14,8 @@ import { type LiveBoard, startBoard } from "../kit/live-board.ts";
 import { missing } from "./reference-proxies.ts";
 import { type Digest, FILE, PAGE_UPLOAD_BYTES, PARTS, Site, sha256 } from "./test-site.ts";
 
-// Programs that people use, through the board. Backends a and b are the demo's; what is below
-// /site goes to a web site with more to offer.
+// Real clients through the board. Backends a and b are the demo's; paths below /site go to a web site with more
+// features.
 
 const stops: (() => unknown)[] = [];
 afterAll(async () => {
@@ -58,12 +58,12 @@ afterEach(() => {
   logged = board.requests.length;
 });
 
-/** Connections on which this test's requests came. */
+/** Connections that carried this test's requests. */
 function connections(): number {
   return new Set(board.requests.slice(logged).map(({ values }) => values.client)).size;
 }
 
-/** Answers of the demo's backends to GETs of these paths, which take turns. */
+/** Answers of the demo backends to GETs of these paths, in turns. */
 function expectTurns(answers: readonly string[], paths: readonly string[]): void {
   const first = answers[0][0] === "a" ? "ab" : "ba";
   expect(answers).toEqual(paths.map((path, i) => `${first[i % 2]}: GET ${path}\n`));
@@ -76,7 +76,7 @@ function absence(program: string): string {
 }
 
 describe.skipIf(absence("curl"))(`curl${absence("curl")}`, () => {
-  /** Runs curl; `told` is what it prints on stderr. */
+  /** Runs curl; `trace` is its output on stderr. */
   async function curl(args: readonly string[], input: Buffer | string = "") {
     const { exitCode, stdout, stderr } = await execa(
       "curl",
@@ -84,7 +84,12 @@ describe.skipIf(absence("curl"))(`curl${absence("curl")}`, () => {
       { reject: false, input, encoding: "buffer", stripFinalNewline: false },
     );
     const text = Buffer.from(stdout);
-    return { exitCode, bytes: text, text: text.toString("latin1"), told: `${Buffer.from(stderr)}` };
+    return {
+      exitCode,
+      bytes: text,
+      text: text.toString("latin1"),
+      trace: `${Buffer.from(stderr)}`,
+    };
   }
 
   async function digestOf(args: readonly string[], input?: Buffer): Promise<Digest> {
@@ -103,7 +108,7 @@ describe.skipIf(absence("curl"))(`curl${absence("curl")}`, () => {
     expect(connections()).toBe(1);
   });
 
-  test("HTTP/1.0 gets a whole answer of a backend that speaks HTTP/1.1, and the close", async () => {
+  test("an HTTP/1.0 client gets the whole answer of an HTTP/1.1 backend, and the close", async () => {
     const { text, exitCode } = await curl(["--http1.0", "--include", `${url}/bytes/100000`]);
 
     const [head, body] = text.split("\r\n\r\n");
@@ -128,7 +133,7 @@ describe.skipIf(absence("curl"))(`curl${absence("curl")}`, () => {
   });
 
   test("Expect: 100-continue is answered before the body is sent", async () => {
-    const { told, text } = await curl(
+    const { trace, text } = await curl(
       ["--verbose", "--header", "Expect: 100-continue", "--expect100-timeout", "15"].concat([
         "--data-binary",
         "@-",
@@ -139,9 +144,9 @@ describe.skipIf(absence("curl"))(`curl${absence("curl")}`, () => {
       "hello",
     );
 
-    expect(told).toMatch(/^< HTTP\/1\.1 100 /m);
+    expect(trace).toMatch(/^< HTTP\/1\.1 100 /m);
     expect(text).toMatch(/^[ab]: POST \/up \(5 bytes received\)\n/);
-    expect(Number(text.split("\n")[1])).toBeLessThan(15); // it did not give up waiting
+    expect(Number(text.split("\n")[1])).toBeLessThan(15); // it did not wait for its timeout
   });
 
   test("a body that is too large is refused before it is sent", async () => {
@@ -178,7 +183,7 @@ describe.skipIf(absence("curl"))(`curl${absence("curl")}`, () => {
     expect(rest.text).toBe("206 31072");
   });
 
-  test("HEAD tells the length without the body, and the connection serves on", async () => {
+  test("HEAD has the length without the body, and the connection stays open", async () => {
     const { text } = await curl(["--head", `${url}/bytes/1234`, "--next", `${url}/after`]);
 
     expect(text).toMatch(/^Content-Length: 1234\r$/im);
@@ -200,12 +205,15 @@ describe.skipIf(absence("curl"))(`curl${absence("curl")}`, () => {
     expect(exitCode).toBe(0);
   });
 
-  test.each(["length", "chunked"])("an answer of a %s that is cut looks cut", async kind => {
-    const { exitCode, text } = await curl([`${url}/site/cut/${kind}`]);
+  test.each(["length", "chunked"])(
+    "an answer with a %s that is cut is cut for the client, too",
+    async kind => {
+      const { exitCode, text } = await curl([`${url}/site/cut/${kind}`]);
 
-    expect(text).toBe("half of it");
-    expect(exitCode).toBe(18); // "partial file"
-  });
+      expect(text).toBe("half of it");
+      expect(exitCode).toBe(18); // "partial file"
+    },
+  );
 
   test("a backend that answers with HTTP/0.9 is a bad gateway", async () => {
     const old = net.createServer(socket => socket.once("data", () => socket.end("hello\n")));
@@ -323,7 +331,7 @@ describe("ws", () => {
     expect([goingCode, String(going)]).toEqual([1001, "going"]);
   });
 
-  test("a server that dies is a connection that dies", async () => {
+  test("a server that dies ends the connection", async () => {
     const { client, server } = await open();
     client.on("error", () => {});
     server.terminate();
@@ -337,13 +345,13 @@ describe.skipIf(absence("chromium"))(`Chromium${absence("chromium")}`, () => {
       "chromium",
       [
         "--headless",
-        "--no-sandbox", // it cannot have one as root; the page is ours
+        "--no-sandbox", // Chromium has no sandbox as root; the page is a test's
         "--disable-gpu",
         "--disable-dev-shm-usage",
         "--disable-background-networking",
         "--no-first-run",
         "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-        "--remote-debugging-port=0", // stay until told to go
+        "--remote-debugging-port=0", // stay until it is ended
         `--user-data-dir=${join(folder, "chromium")}`,
         `${url}/site/page`,
       ],

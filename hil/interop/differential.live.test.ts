@@ -6,20 +6,20 @@ import { onThisComputer, PATIENCE_MS } from "../kit/patience.ts";
 import { brief, RecordingBackend, type Seen } from "./recording-backend.ts";
 import { missing, PEERS, type PeerName, startPeer } from "./reference-proxies.ts";
 
-// The same bytes go through our board, nginx and HAProxy, each with a backend of its own that
-// records what it was sent. What a backend sees through us must be what a strict reader makes of
-// the input, and nothing that both others refuse. Where we differ from both, DIFFERENCES says why.
+// The same bytes go through the board, nginx and HAProxy, each with a backend of its own that records what it
+// receives. What the board's backend receives must be a strict reading of the input, and nothing that both
+// others refuse. DIFFERENCES has the reason of each difference from both.
 
-/** One input: what a client sends on one connection. */
+/** One input: the bytes of a client on one connection. */
 interface Input {
   readonly title: string;
   /** One character for each byte. */
   readonly bytes: string;
-  /** Requests that the backend shall see through us: `POST /path body`. */
+  /** Requests that the board's backend must receive: `POST /path body`. */
   readonly sees: readonly string[];
-  /** Statuses of our final answers. */
+  /** Statuses of the board's final answers. */
   readonly statuses: readonly number[];
-  /** The value of Host that the backend shall see. */
+  /** The value of Host that the backend must receive. */
   readonly host: string;
 }
 
@@ -36,19 +36,19 @@ function input(
   return { title, bytes, sees, statuses, host };
 }
 
-/** A head, and what follows it. */
+/** A head and what follows it. */
 function message(line: string, fields: readonly string[] = [], rest = ""): string {
   return `${[line, `Host: ${HOST}`, ...fields, "", ""].join("\r\n")}${rest}`;
 }
 
 const get = (path: string, ...fields: string[]) => message(`GET ${path} HTTP/1.1`, fields);
 
-/** A POST with these fields, and `rest` as it stands behind the head. */
+/** A POST with these fields, and `rest` unchanged behind the head. */
 const post = (rest: string, ...fields: string[]) => message("POST /p HTTP/1.1", fields, rest);
 
 const chunked = (rest: string) => post(rest, "Transfer-Encoding: chunked");
 
-/** A request that must not be seen: it is hidden in another one. */
+/** A request hidden inside another one, which no backend may receive. */
 const HIDDEN = "GET /hidden HTTP/1.1\r\nHost: a.test\r\n\r\n";
 
 const NEXT = get("/next");
@@ -334,7 +334,7 @@ const FRAMING: readonly Input[] = [
   input("Connection that names Host", get("/a", "Connection: Host"), ["GET /a"]),
 ];
 
-/** Chunk sizes and what stands around them. */
+/** Chunk sizes and the bytes around them. */
 const CHUNKS: readonly Input[] = [
   ...[
     ["LF alone behind a size", "5\nhello\r\n0\r\n\r\n"],
@@ -408,7 +408,7 @@ const CHUNKS: readonly Input[] = [
   ),
 ];
 
-/** Lines and fields that are not what RFC 9112 says. */
+/** Lines and fields that violate RFC 9112. */
 const HEADS: readonly Input[] = [
   input("LF alone ends the lines", get("/a").replaceAll("\r\n", "\n"), [], 400),
   input("LF alone ends the head", `GET /a HTTP/1.1\r\nHost: ${HOST}\r\n\n${HIDDEN}`, [], 400),
@@ -501,16 +501,16 @@ const HEADS: readonly Input[] = [
 
 const INPUTS = [...VALID, ...FRAMING, ...CHUNKS, ...HEADS];
 
-/** How our outcome differs from two others. */
+/** How the board's outcome differs from both others. */
 type Difference =
-  /** We take a request that both refuse: this is never meant. */
+  /** It accepts a request that both refuse: never intended. */
   | "accepts"
-  /** We refuse a request that both take. */
+  /** It refuses a request that both accept. */
   | "refuses"
-  /** Both forward the same, and we something else. */
+  /** Both forward the same, and it forwards something else. */
   | "forwards";
 
-/** Where we mean to differ from both nginx and HAProxy, and why. */
+/** Intended differences from both nginx and HAProxy, with the reason. */
 const DIFFERENCES: readonly { kind: Difference; why: string; titles: readonly string[] }[] = [
   {
     kind: "refuses",
@@ -580,9 +580,9 @@ const DIFFERENCES: readonly { kind: Difference; why: string; titles: readonly st
 
 /** The outcome of an input. */
 interface Outcome {
-  /** Final answers that the client got. */
+  /** Final answers that the client received. */
   readonly statuses: readonly number[];
-  /** Nothing more came, and the connection did not end. */
+  /** No more bytes came, and the connection stayed open. */
   readonly hung: boolean;
   readonly seen: readonly Seen[];
   readonly faults: readonly string[];
@@ -590,7 +590,7 @@ interface Outcome {
 
 const PATIENCE = { requestMs: onThisComputer(800), keepAliveMs: 100 };
 
-/** Longer than every patience, and than the two seconds that our board waits for a refused client. */
+/** Longer than every timeout, and than the two seconds that the board waits for a refused client. */
 const HUNG_MS = PATIENCE_MS;
 
 /** A proxy under test and its backend. Inputs go through it one after the other. */
@@ -605,7 +605,7 @@ class Subject {
     this.#recorder = recorder;
   }
 
-  /** Sends an input, once however often it is asked for. */
+  /** The outcome of an input, which is sent at the first call only. */
   outcome(input: Input): Promise<Outcome> {
     let outcome = this.#outcomes.get(input);
     if (outcome === undefined) {
@@ -620,7 +620,8 @@ class Subject {
     const { seen, faults } = this.#recorder;
     seen.length = faults.length = 0;
     const { statuses, hung } = await ask(this.#port, bytes);
-    // A request of another client follows: it shows whether a connection to the backend holds a rest of the input.
+    // A request of another client follows: it shows whether a backend connection still holds bytes of the
+    // input.
     const canary = await ask(this.#port, get("/canary", "Connection: close"));
     const outcome = { statuses, hung, seen: seen.slice(), faults: faults.slice() };
     const last = outcome.seen.pop();
@@ -631,7 +632,7 @@ class Subject {
   }
 }
 
-/** Sends bytes on a connection of their own; gives the final answers, when it has ended. */
+/** Sends bytes on a connection of their own; returns the final answers, once it has ended. */
 async function ask(port: number, bytes: string): Promise<Pick<Outcome, "statuses" | "hung">> {
   const socket = net.connect({ port, host: "127.0.0.1", noDelay: true });
   const statuses: number[] = [];
@@ -682,9 +683,9 @@ async function recorder(): Promise<RecordingBackend> {
 const absent = missing(...PEERS);
 
 const boards: LiveBoard[] = [];
-/** Our board, told that it will hear HTTP. */
+/** The board with a listener in mode `http`. */
 let ours: Subject;
-/** Our board, which finds out by itself. */
+/** The board with a listener in mode `auto`. */
 let auto: Subject;
 let peers: Subject[] = [];
 
@@ -721,7 +722,7 @@ test("titles are unique, and every difference is one of an input", () => {
   expect(named.filter(title => !titles.includes(title))).toEqual([]);
 });
 
-/** What a backend sees through us, and the client gets. */
+/** Checks what the board's backend received, and the client's answers. */
 async function expectUnderstood(proxy: Subject, input: Input): Promise<void> {
   const outcome = await proxy.outcome(input);
   expect({ sees: texts(outcome), statuses: outcome.statuses, hung: outcome.hung }).toEqual({
@@ -737,7 +738,7 @@ describe("the backend sees what was understood, and nothing else", () => {
   afterAll(() => expect(boards.flatMap(({ faults }) => faults)).toEqual([]));
 
   test.each(INPUTS)("$title", async input => {
-    for (const peer of peers) peer.outcome(input); // they can do it meanwhile
+    for (const peer of peers) peer.outcome(input); // they run meanwhile
     auto.outcome(input);
     await expectUnderstood(ours, input);
   });

@@ -6,15 +6,15 @@ import { MessageReader } from "../../backends/src/http-reader.ts";
 import { type LiveBoard, startBoard } from "../kit/live-board.ts";
 import { missing, PEERS, startPeer } from "./reference-proxies.ts";
 
-// A Node server answers an upload before it has all of it: with a close, which is a reset because bytes
-// wait unread, or it goes on reading. The client gets that answer, and no request behind it is swallowed.
+// A Node server answers an upload before it has received all of it. Then it closes, which is a reset because
+// bytes are unread, or it goes on reading. The client gets that answer, and no request behind it is lost.
 
 const BODY = Buffer.alloc(200_000, "x");
 
 /** Uploads, one after the other. */
 const TIMES = 8;
 
-/** When the server answers, and what it does then. */
+/** When the server answers, and what it does afterwards. */
 const SERVERS = {
   "at once, and closes": { afterBytes: 1, closes: true },
   "after 50 kB, and closes": { afterBytes: 50_000, closes: true },
@@ -57,7 +57,7 @@ afterAll(async () => {
   for (const stop of stops.reverse()) await stop();
 });
 
-/** Uploads, and asks once more on the same connection unless the answer says that it closes. */
+/** Uploads, and sends one more request on the same connection unless the answer closes it. */
 async function upload(port: number, path: string): Promise<string[]> {
   const socket = net.connect(port, "127.0.0.1");
   const outcome: string[] = [];
@@ -93,8 +93,8 @@ describe.each(Object.keys(SERVERS))("a server that answers 413 %s", path => {
     expect(board.lines.filter(line => line.includes("backend:"))).toEqual([]); // no backend is blamed
   });
 
-  // Behind a server that closes, the peers lose some of these answers: they write into its reset before they
-  // have read it (on a busy computer four of eight). There, only the board is held to the answer.
+  // With a server that closes, nginx and HAProxy lose some of these answers: they write into its reset before
+  // they have read them (on a busy computer four of eight). There only the board must deliver the answer.
   const peers = SERVERS[path as keyof typeof SERVERS].closes ? [] : PEERS;
   test.skipIf(absent.length > 0).each(peers)(
     "%s gives it too, and swallows no further request either",

@@ -6,7 +6,7 @@ import { afterAll, expect, test } from "vitest";
 import { startBoard } from "../kit/live-board.ts";
 import { sha256 } from "./test-site.ts";
 
-// Protocols that the board passes on unread, by programs that speak them.
+// Protocols that the board forwards as raw TCP, with programs that use them.
 
 const stops: (() => unknown)[] = [];
 afterAll(async () => {

@@ -6,7 +6,7 @@ import { missing, PEERS, startProxyReader } from "./reference-proxies.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
-/** The answer's body, and the port that it was asked from. */
+/** The answer's body, and the client's own port. */
 async function ask(port: number): Promise<{ body: string; from: number }> {
   const socket = net.connect(port, "127.0.0.1");
   await once(socket, "connect");

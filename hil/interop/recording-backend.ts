@@ -5,7 +5,7 @@ import type { Message } from "../../backends/src/http-reader.ts";
 import { type Server, serve } from "../../backends/src/serve.ts";
 import type { Steps } from "../../backends/src/steps.ts";
 
-/** A request as a strict backend understood it. */
+/** A request as a strict backend reads it. */
 export interface Seen {
   /** `POST /path body`: long bodies as in `brief`. */
   readonly request: string;
@@ -13,11 +13,11 @@ export interface Seen {
   readonly hosts: readonly string[];
 }
 
-/** An HTTP backend on a free port of loopback that answers every request, and remembers it. */
+/** An HTTP backend on a free loopback port that answers every request, and records it. */
 export class RecordingBackend {
-  /** Complete requests, in the order in which they were complete. */
+  /** Complete requests, in order of their completion. */
   readonly seen: Seen[] = [];
-  /** Malformed requests. A connection that was closed in the middle of one is no fault. */
+  /** Malformed requests. A connection that was closed in the middle of a request is no fault. */
   readonly faults: string[] = [];
   #server: Server | undefined;
 
@@ -51,7 +51,7 @@ export class RecordingBackend {
       answer: message => this.#answer(message),
       broken: (why, connection) => {
         this.faults.push(why);
-        // Only our proxy must not forward one.
+        // Only the board must not forward one.
         const answer = why === "a trailer" ? this.#answer(open.get(connection)!) : [];
         return [...answer, { close: "end" }];
       },
@@ -69,10 +69,10 @@ export class RecordingBackend {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
 const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/;
 
-/** Characters of a body that are shown as they are. */
+/** Most characters of a body that are shown as they are. */
 const SHOWN_MAX = 40;
 
-/** A body for people to read: nothing for an empty one, a digest of a long one. */
+/** A body for messages: empty for an empty one, a digest of a long one. */
 export function brief(body: Buffer): string[] {
   if (body.byteLength === 0) return [];
   if (body.byteLength <= SHOWN_MAX) return [body.toString("latin1")];

@@ -6,7 +6,7 @@ import {
   startSystemServer,
 } from "../../emulator/proxy/bench/system-server.ts";
 
-/** How long the peers wait for what a client owes them, so that no test waits long for the end. */
+/** Timeouts of nginx and HAProxy, short so that no test waits long. */
 export interface Patience {
   /** For a head, and for each further piece of a body. */
   readonly requestMs: number;
@@ -17,20 +17,20 @@ export interface Patience {
 export const PEERS = ["nginx", "haproxy"] as const satisfies readonly SystemServer[];
 export type PeerName = (typeof PEERS)[number];
 
-/** Programs among these that this computer does not have. */
+/** The programs among these that are not installed. */
 export function missing(...programs: string[]): string[] {
   const folders = (process.env.PATH ?? "").split(delimiter);
   return programs.filter(name => !folders.some(folder => existsSync(join(folder, name))));
 }
 
-/** Starts a peer on a free port, with one worker and kept connections to the backend. */
+/** Starts one on a free port, with one worker and kept backend connections. */
 export function startPeer(name: PeerName, backend: number, patience: Patience): Promise<Running> {
   return startSystemServer(name, (port, folder) => KINDS[name](port, backend, patience, folder));
 }
 
 /**
- * Starts a peer as a backend that wants the PROXY protocol, and answers each request with what it was
- * told: the client's address and port, and those that it came to.
+ * Starts one as a backend that requires the PROXY protocol, and answers each request with the received client
+ * address and port and those of the destination.
  */
 export function startProxyReader(name: PeerName): Promise<Running> {
   return startSystemServer(name, PROXY_READERS[name]);
@@ -111,7 +111,7 @@ frontend reader
 `,
 };
 
-/** Folders that nginx wants to write to, all in its own. */
+/** Temporary folders of nginx, all in its own. */
 function temporary(folder: string): string {
   const kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
   return kinds.map(kind => `${kind}_temp_path ${folder}/${kind};`).join("\n  ");

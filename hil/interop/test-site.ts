@@ -14,7 +14,7 @@ export const FILE = Buffer.from("0123456789abcdef".repeat(8192));
 export interface Digest {
   readonly bytes: number;
   readonly sha256: string;
-  /** How it was framed when it arrived. */
+  /** Framing of the received upload. */
   readonly framing: "length" | "chunked" | "none";
 }
 
@@ -23,21 +23,21 @@ export function sha256(bytes: Buffer): string {
 }
 
 /**
- * A web site with what real clients need, on Node's own HTTP and `ws`, because what is tested is that our proxy
- * gets on with servers that are not ours:
+ * A web site with features that real clients use, on Node's own HTTP and `ws`, because the test is that the
+ * proxy works with foreign servers:
  *
- * - `/digest` tells what was uploaded
- * - `/file` can be had in ranges
+ * - `/digest` returns the digest of an upload
+ * - `/file` supports ranges
  * - `/cut/length` and `/cut/chunked` break off in the middle
- * - `/page` is a page with 40 parts, an upload and a WebSocket, which tells `/report` how it went
- * - `/echo` is a WebSocket that sends everything back
+ * - `/page` is a page with 40 parts, an upload and a WebSocket, which posts its results to `/report`
+ * - `/echo` is a WebSocket that echoes
  */
 export class Site {
   readonly port: number;
   readonly sockets = new WebSocketServer({ noServer: true });
   /** Reports of the page. */
   readonly report: Promise<unknown>;
-  /** Paths that were asked for, in their order. */
+  /** Requested paths, in order. */
   readonly paths: string[] = [];
   #server: Server;
   #reported: (report: unknown) => void = () => {};
@@ -103,7 +103,7 @@ function digest({ headers }: IncomingMessage, body: Buffer): string {
   return JSON.stringify(told);
 }
 
-/** One range, of the two forms that say where it begins: enough to resume a download. */
+/** One range with a start, in its two forms: enough to resume a download. */
 function sendRange({ headers }: IncomingMessage, response: ServerResponse): void {
   const [, first, last] = /^bytes=(\d+)-(\d*)$/.exec(headers.range ?? "") ?? [];
   response.setHeader("Accept-Ranges", "bytes");
@@ -126,7 +126,7 @@ function kindOf(part: number): "css" | "js" | "svg" {
   return (["css", "js", "svg"] as const)[part % 3];
 }
 
-/** Every third part is large: it takes the board many pieces. */
+/** Every third part is large: it passes the board in many pieces. */
 function sendPart(part: number, response: ServerResponse): void {
   const filler = " ".repeat(part % 9 < 3 ? 100_000 : part);
   const kind = kindOf(part);
