@@ -43,7 +43,7 @@ describe.each(STATUSES)("our own %i", status => {
   });
 });
 
-test("a full proxy says when to come back, a method that is not taken which ones are", () => {
+test("a full proxy answers with Retry-After, a method that is not allowed with Allow", () => {
   for (const status of STATUSES) {
     const { fields } = parts(answer(status));
     expect(fields.has("Retry-After")).toBe(status === 503);
@@ -51,7 +51,7 @@ test("a full proxy says when to come back, a method that is not taken which ones
   }
 });
 
-test("after a request whose end is not known the connection never goes on", () => {
+test("after a request whose end is not known the connection is closed", () => {
   for (const status of [400, 408, 413, 414, 431, 501, 505] as const)
     expect(KEEPS_ALIVE.includes(status)).toBe(false);
 });

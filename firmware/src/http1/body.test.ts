@@ -266,7 +266,7 @@ describe("other bodies", () => {
   });
 });
 
-describe("whatever comes", () => {
+describe("random bytes", () => {
   const sizes = fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 8 });
 
   test("chunks that we write are read back, whatever the pieces", () => {

@@ -86,7 +86,7 @@ export class ChunkedBody {
     return out;
   }
 
-  /** One byte outside the data; false when it must not stand there. */
+  /** One byte outside the data; false when it is not allowed there. */
   private delimiter(byte: number): boolean {
     // The commonest first: the engine compares one after the other.
     switch (this.at) {
@@ -191,7 +191,7 @@ export class ChunkedBody {
     return --this.droppable >= 0;
   }
 
-  /** Drops a byte where only text and blanks may stand. */
+  /** Drops a byte where only text and blanks are allowed. */
   private dropText(byte: number): boolean {
     return VALUE[byte] === 1 && this.drop();
   }
@@ -204,7 +204,7 @@ export const CHUNK_BEHIND = 8;
 /** The end of a chunked body. */
 export const LAST_CHUNK = Uint8Array.of(48, CR, LF, CR, LF);
 
-/** Makes a chunk of `count` bytes of data, at least one, that stand in `buffer` from `CHUNK_BEFORE` on. */
+/** Makes a chunk of `count` bytes of data, at least one, that lie in `buffer` from `CHUNK_BEFORE` on. */
 export function wrapChunk(buffer: Uint8Array, count: number): Uint8Array {
   const end = CHUNK_BEFORE + count;
   buffer[end] = CR;

@@ -6,7 +6,7 @@ import { HYPHEN, UNDERSCORE } from "../net/ascii-codes.ts";
  *
  * - `hop`: of one connection only (RFC 9110 section 7.6.1), or of the framing: never forwarded
  * - `origin`: where a request came from; written by the proxy, with what a trusted proxy says
- * - `claim`: what backends believe because a proxy stands before them: where a request came from, who sent it, and what
+ * - `claim`: what backends believe because a proxy is in front of them: where a request came from, who sent it, and what
  *   it asks for; forwarded from a trusted proxy only (firmware/ROUTING.md has the reasons)
  * - `read`: each has its own rule in `rewrite.ts`
  */

@@ -21,7 +21,7 @@ export const NOTHING = new Uint8Array(0);
 const NO_FIELDS: readonly Field[] = Object.freeze([]);
 const NO_TOKENS: readonly string[] = Object.freeze([]);
 
-/** A head: its bytes, and the fields that were found in them. */
+/** The content of a head. Its many fields are positions in its bytes: they take less memory than texts or objects. */
 export class HeadFields {
   /** The bytes of the head: the piece itself if the head came in one piece, else a copy. */
   bytes: Uint8Array = NOTHING;
@@ -29,8 +29,24 @@ export class HeadFields {
   length = 0;
   /** The fields with names of `NAMES`, in their order. */
   known: Field[] = [];
+  /** Minor version: HTTP/1.`minor`, 0 or 1. */
+  minor = 1;
+  /** A response's status. */
+  status = 0;
+  /** Where the first line begins: empty lines may precede a request. */
+  start = 0;
+  /** Positions of a request's target in the first line; the method ends a blank before it. */
+  targetStart = 0;
+  targetEnd = 0;
+  /** The host of the target, if Host is not exactly the same text; set by `parseRequest`. */
+  authority: string | undefined;
   /** Where the second line begins. */
   fieldsStart = 0;
+
+  /** A request's method, once its first line has come. */
+  get method(): string {
+    return this.text(this.start, this.targetStart - 1);
+  }
 
   /** The fields of one name. */
   all(name: Name): readonly Field[] {

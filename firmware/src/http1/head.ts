@@ -55,19 +55,6 @@ export class Head extends HeadFields {
   /** Lines so far, including the first line, without the empty one. */
   lines = 0;
 
-  /** Minor version: HTTP/1.`minor`, 0 or 1. */
-  minor = 1;
-  /** Positions of a request's method and target in the first line. */
-  methodEnd = 0;
-  targetStart = 0;
-  targetEnd = 0;
-  /** The host of the target, if Host is not exactly the same text; set by `parseRequest`. */
-  authority: string | undefined;
-  /** Where the first line begins: empty lines may precede a request. */
-  start = 0;
-  /** A response's status. */
-  status = 0;
-
   /** It is a request's head, not a response's. */
   isRequest: boolean;
 
@@ -214,12 +201,12 @@ export class Head extends HeadFields {
   }
 
   private requestLine(start: number, end: number): boolean {
-    this.methodEnd = span(this.bytes, start, TOKEN);
-    this.targetStart = this.methodEnd + 1;
+    const methodEnd = span(this.bytes, start, TOKEN);
+    this.targetStart = methodEnd + 1;
     this.targetEnd = span(this.bytes, this.targetStart, TARGET);
     return (
-      this.methodEnd > start &&
-      this.bytes[this.methodEnd] === SPACE &&
+      methodEnd > start &&
+      this.bytes[methodEnd] === SPACE &&
       this.targetEnd > this.targetStart &&
       this.bytes[this.targetEnd] === SPACE &&
       end === this.targetEnd + 9 &&

@@ -35,7 +35,7 @@ function clients(lab: EmulatedLab, text: string, count = CLIENTS) {
   });
 }
 
-test("a head that there is no room for is 503 and counted, who has room is served, and then there is room again", async () => {
+test("a head that there is no room for is 503 and counted, others are served, and later there is room again", async () => {
   const lab = await labWith(socket => socket.resume());
   const all = clients(lab, head());
   await lab.clock.run({ ms: 1_000 });

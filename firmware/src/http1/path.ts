@@ -29,7 +29,7 @@ export function hasNul(bytes: Uint8Array, start: number, end: number): boolean {
  * leaves the root, its dots follow an empty segment, or a % is not followed by two hexadecimal digits.
  *
  * With `loose` it is read as by servers that take \ and encoded slashes for slashes, and leave out the
- * parameters of segments (`;x`). `undefined` also where such a slash stands among parameters.
+ * parameters of segments (`;x`). `undefined` also where such a slash is among parameters.
  */
 export function normalPath(
   bytes: Uint8Array,

@@ -17,7 +17,7 @@ import {
 } from "../../../hil/kit/http-lab.ts";
 import fc from "../../../hil/kit/properties.ts";
 
-describe("whatever comes", () => {
+describe("random bytes", () => {
   test("a thousand requests of every kind leave nothing behind", async () => {
     const lab = new EmulatedLab();
     const SWITCH = "HTTP/1.1 101 Go\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n";

@@ -59,7 +59,7 @@ export class RequestReader {
     const { head } = this;
     const rest = piece.subarray(head.feed(piece));
     head.keep(); // `piece` may lie in the scratch buffer
-    if (head.lines > 0) this.method = head.text(head.start, head.methodEnd);
+    if (head.lines > 0) this.method = head.method;
     if (head.error !== undefined || !head.done) return head.error;
     const framing = requestFraming(head, this.method);
     if (framing === undefined) return head.error;

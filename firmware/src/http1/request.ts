@@ -58,7 +58,7 @@ export function parseRequest<R extends RoutePattern>(
 ): AnswerStatus | undefined {
   const { targetStart } = head;
   const { routes } = rules;
-  const method = head.text(head.start, head.methodEnd);
+  const { method } = head;
   request.method = method;
   const framing = requestFraming(head, method);
   if (framing === undefined) return head.error!;

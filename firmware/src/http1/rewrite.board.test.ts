@@ -24,7 +24,7 @@ describe("headers", () => {
     return backends[0].requests[0];
   }
 
-  test("what concerns one connection only stays there, in both directions", async () => {
+  test("fields of one connection are not forwarded, in both directions", async () => {
     const hop = [
       "Connection: close, X-Secret, x-other",
       "Keep-Alive: timeout=5",
@@ -72,7 +72,7 @@ describe("headers", () => {
     "Forwarded: for=1.2.3.4",
   ];
 
-  test("a stranger's word about where it came from is replaced", async () => {
+  test("what an untrusted client says about its origin is replaced", async () => {
     const request = await forwarded(CLAIMS, { trustedProxies: ["10.0.1.0/24"] });
     expect(request.all("x-forwarded-for")).toEqual([expect.stringMatching(/^10\.0\.0\.\d+$/)]);
     expect(request.all("x-forwarded-proto")).toEqual(["http"]);
@@ -99,7 +99,7 @@ describe("headers", () => {
     "X-Remote-User: root",
   ];
 
-  test("what only a proxy may say is dropped when a stranger says it, and kept from a trusted proxy", async () => {
+  test("what only a proxy may say is dropped from an untrusted client, and kept from a trusted proxy", async () => {
     const others = ["X-Forwarder: 1", "X-Forwarded: 1", "Remote-User-Agent: 1", "X-Real-IPs: 1"];
     const names = (message: Message) => message.fields.map(([name]) => name);
     const nameOf = (field: string) => field.slice(0, field.indexOf(":"));
@@ -134,7 +134,7 @@ describe("headers", () => {
     expect(request.all("x-gone")).toEqual([]);
   });
 
-  test("a trusted proxy's word is kept and added to", async () => {
+  test("what a trusted proxy says is kept and added to", async () => {
     const request = await forwarded(CLAIMS, { trustedProxies: ["10.0.0.0/24"] });
     expect(request.all("x-forwarded-for")).toEqual([
       expect.stringMatching(/^1\.2\.3\.4, 5\.6\.7\.8, 9\.9\.9\.9, 10\.0\.0\.\d+$/),
@@ -144,7 +144,7 @@ describe("headers", () => {
     expect(request.all("forwarded")).toEqual(["for=1.2.3.4"]);
   });
 
-  test("a trusted proxy that says https twice has said https; one that contradicts itself, nothing", async () => {
+  test("a trusted proxy that says https twice means https; one that contradicts itself is ignored", async () => {
     const { lab, backends } = labWith("a");
     await lab.serve({ trustedProxies: ["10.0.0.0/8"] });
     const said = (...protos: string[]) => get("/", ...protos.map(p => `X-Forwarded-Proto: ${p}`));
@@ -198,7 +198,7 @@ describe("headers", () => {
     expect(backends[0].requests.length).toBe(2);
   });
 
-  test("a board that is its own backend says so instead of calling itself for ever", async () => {
+  test("a board that is its own backend answers 508 instead of connecting to itself for ever", async () => {
     const lab = new EmulatedLab();
     const { address } = lab.network.host("board");
     await lab.serve({ backends: [{ address, port: 80 }] });
@@ -229,7 +229,7 @@ describe("headers", () => {
     expect(backends[0].requests[0].all("x-request-id")).toEqual([lines(lab)[0].request]);
   });
 
-  test("a browser reads HTML, others plain text; after our own answer the connection goes on", async () => {
+  test("a browser gets HTML, others plain text; after a reply of our own the connection stays open", async () => {
     const lab = new EmulatedLab();
     lab.backend("a", named("a").serve);
     await lab.serve({ routes: [{ path: "/here" }] });

@@ -67,7 +67,7 @@ function response(
 }
 
 describe("a request", () => {
-  test("is written anew: what stays first, then what is ours", () => {
+  test("is rewritten: forwarded fields first, then those of the proxy", () => {
     expect(request("GET /a?b HTTP/1.0\r\nHost: x:80\r\nCookie:  c \r\n\r\n")).toBe(
       [
         "GET /a?b HTTP/1.1",
@@ -223,7 +223,7 @@ describe("an answer", () => {
     expect(response(text)).toBe(expected);
   });
 
-  test("in chunks says so, whatever it said itself", () => {
+  test("in chunks has Transfer-Encoding, whatever framing it had", () => {
     for (const field of ["", "Transfer-Encoding: chunked\r\n"])
       expect(response(`HTTP/1.1 200 OK\r\n${field}\r\n`, { framing: "chunked" })).toBe(
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",

@@ -157,7 +157,7 @@ describe("routes", () => {
     expect([first.length, second.length, third]).toEqual([plain.length - 2, 2048 - 2 - 2, "414"]);
   });
 
-  test("without routes for paths a target goes on as it came", async () => {
+  test("without routes for paths a target is forwarded unchanged", async () => {
     const targets = ["//a/../b", "/%61;x/./", "/100%", "/a\\..\\b"];
     const asked = targets.map(target => ["x.home.", target] as [string, string]);
     const routes = [{ host: "x.home", backends: ["a"] }];

@@ -413,7 +413,7 @@ describe("what two servers could read differently is refused", () => {
     ).toEqual(["a"]);
   });
 
-  test("a body of chunks that is too long is no whole request to a backend, however it comes", async () => {
+  test("a chunked body that is too long is no whole request to a backend, however it is cut", async () => {
     const { lab, backends } = labWith("a");
     await lab.serve({ bodyBytesMax: 10 });
     const client = new HttpClient(lab);

@@ -68,7 +68,7 @@ describe("a small board", () => {
     expect(kept[1].received.error).toBeUndefined();
   });
 
-  test("clients that have said nothing for a second give their slot to newcomers", async () => {
+  test("clients that have sent nothing for a second give their slot to new ones", async () => {
     const { lab } = labWith("a");
     await lab.serve();
     const { sessionsMax } = lab.app!.proxy.budget;
@@ -80,7 +80,7 @@ describe("a small board", () => {
     expect(silent.map(({ socket }) => socket.closed)).toEqual(silent.map((_, i) => i === 0));
   });
 
-  test("a crowd of kept connections is served in turn: an answered client is closed for the next one", async () => {
+  test("many kept connections are served in turn: an answered client is closed for the next one", async () => {
     const { lab } = labWith("a", "b");
     await lab.serve({ queueTimeoutMs: 60_000, queueMax: 8 });
     const { sessionsMax, queueMax } = lab.app!.proxy.budget;
@@ -165,7 +165,7 @@ describe("a small board", () => {
     expect(client.received.text).not.toContain("unsolicited");
   });
 
-  test("a board without a socket for a backend says so", async () => {
+  test("a board without a socket for a backend answers 503", async () => {
     // One for the client, one for each of two listening sockets.
     const lab = new EmulatedLab(esp32({ sdkconfig: "CONFIG_LWIP_MAX_ACTIVE_TCP=3" }));
     lab.backend("a", named("a").serve);

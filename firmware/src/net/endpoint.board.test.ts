@@ -124,7 +124,7 @@ test("a backend that answers before it is asked, and resets: the client gets tha
   expect(logged(lab).blamed).toBe(0);
 });
 
-test("what comes on a kept connection that is dead answers nothing: the request goes to another one", async () => {
+test("bytes on a kept connection that is dead are no response: the request is sent on another one", async () => {
   const lab = new EmulatedLab();
   const sockets: MockSocket[] = [];
   const backend = httpBackend((_, socket) => {
@@ -181,7 +181,7 @@ describe.each([
   ["an upgraded connection", {}, UPGRADE, SWITCHING],
 ])("%s", (_, settings, begins, agrees) => {
   test.each(["the client", "the backend"])(
-    "one resets while the other speaks: %s's last words arrive",
+    "one resets while the other sends: %s's last bytes arrive",
     async who => {
       const lab = new EmulatedLab();
       const heardByBackend = { text: "" };

@@ -24,6 +24,8 @@ export interface EndpointOwner {
  * here until the bytes are read.
  *
  * Invariant: an exception never leaves a socket's callback; on the chip that would be a reboot.
+ *
+ * All fields are here, not in parts, because `pump` reads and writes them for each segment.
  */
 export class Endpoint implements PumpSide {
   readable = 0;

@@ -22,7 +22,7 @@ describe("a keyword is text", () => {
     noise(length / 2, 2),
   ]);
 
-  test("a binary stream that spells one passes whole, both ways, and the log says so once", async () => {
+  test("a binary stream that contains one passes whole, both ways, and is logged once", async () => {
     const lab = new EmulatedLab();
     lab.backend("a", echoes);
     await lab.serve({ inspect: [{ keyword: "END", from: "both" }] });

@@ -56,7 +56,7 @@ test("with the 4 s of an MSL of 2000 it would wait for ever", async () => {
   expect(lab.board.stack.connections).toBe(0);
 });
 
-test("connections that the board only remembers cost no newcomer its place", async () => {
+test("connections in TIME_WAIT take no place from a new client", async () => {
   const lab = new EmulatedLab();
   lab.backend("a", socket => {
     socket.on("data", () => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));

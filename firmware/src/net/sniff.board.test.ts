@@ -171,7 +171,7 @@ describe("the limit of time", () => {
     expect("VERSION-CONTROL").toContain(streams[0].text);
   });
 
-  test("delivers empty lines, and the beginning of a method, that came to nothing", async () => {
+  test("delivers empty lines and the beginning of a method that no request follows", async () => {
     const send = await testBed();
     for (const text of ["\n", "\r\n\r\n", "\r\n\r\n\r\n\r\n", "\r\nG", "OPTION"]) {
       const { early, late } = await send([text]);
@@ -204,7 +204,7 @@ describe("the limit of time", () => {
   });
 });
 
-describe("raw TCP where the first bytes tell goes where an unknown host would", () => {
+describe("raw TCP that its first bytes show is routed as an unknown host is", () => {
   const PRIVATE = { host: "private.test", backends: ["b"] };
 
   /** Backends a and b, which say their name to whatever comes. */

@@ -137,7 +137,7 @@ describe("raw TCP, as soon as that is certain", () => {
   });
 });
 
-test("nothing is left open by a whole first line, by 1,024 bytes, or at the limit of time", () => {
+test("a whole first line, 1,024 bytes or the time limit always decide", () => {
   const part = fc.constantFrom(
     ...[
       "G",

@@ -55,7 +55,7 @@ describe("retries", () => {
     ]);
   });
 
-  test("a body that was not yet sent goes to the next backend too", async () => {
+  test("a body that was not yet sent is sent to the next backend", async () => {
     const lab = new EmulatedLab();
     const echo = httpBackend(({ body }) => reply(`<${body}>`));
     const a = lab.backend("a", named("a").serve);
@@ -129,7 +129,7 @@ describe("retries", () => {
     }
   });
 
-  test("the log says what the last backend did: SH, it hung up unheard, SC, it refused", async () => {
+  test("the log says what the last backend did: SH, it closed without a response, SC, it refused", async () => {
     const lab = new EmulatedLab();
     lab.backend("a", closesAfter("a", 0).serve);
     const b = lab.backend("b", closesAfter("b", 0).serve);
@@ -167,7 +167,7 @@ describe("retries", () => {
     expect(lines(lab)).toMatchObject([{ status: "502", state: "SH", retries: "0", backend: "a" }]);
   });
 
-  test("a request that may not be sent twice never goes to a connection that waited", async () => {
+  test("a request that may not be sent twice is never sent on an idle connection", async () => {
     const lab = labOf(closesAfter("a", 1));
     await lab.serve();
     const client = new HttpClient(lab);

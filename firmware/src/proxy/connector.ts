@@ -130,7 +130,7 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
   }
 
   /**
-   * Bytes of the peer tell, too, that the connection stands: where its end arrives in the same turn, the
+   * Received bytes also show that the connection is established: where its end arrives in the same turn, the
    * chip never says that it could be written to.
    */
   onReady(endpoint: Endpoint): void {

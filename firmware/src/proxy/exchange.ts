@@ -19,7 +19,8 @@ import { ResponseSide } from "./response-side.ts";
 
 /**
  * One request and its response, from the request's head on. It makes no calls upward: its owner calls `step` when
- * an endpoint or the connector has moved, and `expired` when `timeoutMs` is over.
+ * an endpoint or the connector has moved, and `expired` when `timeoutMs` is over. It has more fields than other classes:
+ * an object for each step would take slots of the heap for each request in flight.
  */
 export class Exchange extends BackendLink {
   /** Only `enter` changes it. */

@@ -122,7 +122,7 @@ describe("while others wait for a slot", () => {
     expect(lab.app!.proxy.admission.slowEnded).toBe(1);
   });
 
-  test("twelve uploads that drip a byte each 4 s do not hold the board, and the log says so", async () => {
+  test("twelve uploads of a byte each 4 s do not block the board, and are logged", async () => {
     const { lab, clients } = await full(UPLOAD);
     for (const { socket } of clients) drip(lab, socket, 4_000);
     for (let i = 0; i < 5; i++) {

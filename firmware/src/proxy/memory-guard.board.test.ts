@@ -68,7 +68,7 @@ test("as many of those as the plan carries are carried, and no session is ended"
 });
 
 test.each([58_000, 63_000, 70_000, 75_000, 83_000])(
-  "so it does with a heap of %i bytes: no look comes too late, and who is ended is ended for memory",
+  "so it does with a heap of %i bytes: no check is too late, and each session that ends does so for memory",
   async heapBytes => {
     const { lab } = await everybodyStuck({ board: { ...ourBoard(), heapBytes } });
     expect(lab.board.heap.floorBytes).toBeGreaterThan(SEGMENT_BYTES);
@@ -100,7 +100,7 @@ test("heads count among what a session holds: the one with the longest is ended 
   expect(ended).toEqual([1, 3, 2]);
 });
 
-test("while memory is low newcomers get their 503, who is served goes on, and the operator sees why", async () => {
+test("while memory is low new clients get 503, sessions in progress continue, and the operator sees why", async () => {
   const lab = new EmulatedLab(ourBoard());
   lab.backend("a", socket => {
     socket.on("error", () => {});

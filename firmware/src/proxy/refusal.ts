@@ -42,7 +42,7 @@ export class Refusal implements Handler, EndpointOwner {
     if (protocol !== "http") return;
     const head = new Head("request", context.config);
     head.feed(clientSide.take(context.scratch));
-    const headOnly = head.done && head.text(head.start, head.methodEnd) === "HEAD";
+    const headOnly = head.done && head.method === "HEAD";
     const reply = answer(503, { html: wantsHtml(head), headOnly });
     clientSide.discard(context.scratch);
     if (reply.byteLength <= clientSide.writable) {

@@ -82,6 +82,7 @@ export class ResponseSide extends MessageSide {
       this.status = head.status;
       if (!isFinal) return "switching";
       this.releaseHead();
+      request.releaseHead(); // last: the next request takes it, with the buffer that it has
       this.passRest(from, client, rest);
       return "receiving";
     }
@@ -144,7 +145,6 @@ export class ResponseSide extends MessageSide {
     if (clientFraming === "chunked") this.chunked = true;
     this.isReusable = framing !== "close" && head.minor === 1 && !head.lists("connection", "close");
     this.body = bodyReader(framing);
-    request.releaseHead();
     return true;
   }
 

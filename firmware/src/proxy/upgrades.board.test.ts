@@ -162,7 +162,7 @@ describe("upgrades", () => {
     expect(lab.events("session", "end")[0].values.why).toBe("tunnel-timeout");
   });
 
-  test("so may one that has not spoken yet: its timeout is the tunnel's from the 101 on", async () => {
+  test("so may one that has sent nothing yet: from the 101 on its timeout is the tunnel's", async () => {
     const lab = new EmulatedLab();
     lab.backend("a", socketServer().serve);
     await lab.serve();
