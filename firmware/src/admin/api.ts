@@ -124,9 +124,9 @@ function documentAndChanges({ document, proxy }: RuntimeApi): AdminAnswer {
 function configure(runtime: RuntimeApi, { query, body }: AdminRequest): AdminAnswer {
   const parameters = parametersOf(query, ["persist"]);
   if ("complaints" in parameters) return outcomeAnswer(parameters);
+  const { persist: value } = parameters.values;
   const check = new DocumentReader();
-  const given = { path: "persist", value: parameters.values.persist };
-  const persist = check.word(given, "yes", ["yes", "no"]);
+  const persist = check.word({ path: "persist", value }, "yes", ["yes", "no"]);
   if (check.complaints.length > 0) return outcomeAnswer(check);
   return withObject(body, wish => runtime.configure(wish, { persist: persist === "yes" }));
 }

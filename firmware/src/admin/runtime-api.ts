@@ -131,19 +131,16 @@ export class RuntimeApi {
 
   /** See `RunningConfig.configure` and, for `persist: false`, `configureUntilReset`. */
   configure(given: object, { persist = true } = {}): Outcome {
-    const { setAtRunTime, ...wanted } = given as { setAtRunTime?: unknown };
-    const document = withSecrets(wanted, this.running.document);
-    const outcome = readConfig(document);
+    const outcome = readConfig(withSecrets(given, this.running.document));
     if ("complaints" in outcome) return outcome;
-    const { config } = outcome;
-    if (!persist) return this.#noted(this.running.configureUntilReset(outcome), config);
-    const bytes = JSON.stringify(document).length;
+    if (!persist) return this.#noted(this.running.configureUntilReset(outcome), outcome.config);
+    const bytes = JSON.stringify(outcome.document).length;
     if (bytes > DOCUMENT_BYTES_MAX) {
       return refusal(
         `configuration: is ${bytes} bytes long; ${DOCUMENT_BYTES_MAX} at most fit into flash`,
       );
     }
-    return this.#noted(this.running.configure(outcome), config);
+    return this.#noted(this.running.configure(outcome), outcome.config);
   }
 
   /** Puts the document that the board has fallen back from in force again, on trial. */

@@ -3,13 +3,15 @@ export const SECRET = "********";
 
 interface WithSecrets {
   readonly stickyKey?: unknown;
+  readonly setAtRunTime?: unknown;
 }
 
 export function withoutSecrets(document: WithSecrets): object {
   return "stickyKey" in document ? { ...document, stickyKey: SECRET } : document;
 }
 
-/** Restores the secrets of `document` that were not changed from the document in force. */
-export function withSecrets(document: WithSecrets, inForce: WithSecrets): object {
+/** Undoes what reading the document in force has changed: restores its secrets, and removes `setAtRunTime`. */
+export function withSecrets(given: WithSecrets, inForce: WithSecrets): object {
+  const { setAtRunTime, ...document } = given;
   return document.stickyKey === SECRET ? { ...document, stickyKey: inForce.stickyKey } : document;
 }
