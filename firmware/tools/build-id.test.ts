@@ -25,10 +25,10 @@ test("settings change the id; Wi-Fi credentials and the token do not", () => {
   expect(buildId(["ssid=home", "password=secret", "token=also-secret"])).toBe(before);
 });
 
-test("everything that ships is included, also C and ESP-IDF's settings, and no test", () => {
+test("everything that ships is included, also C and ESP-IDF's settings, and no test or document", () => {
   const names = [...sources().keys()];
   expect(names).toEqual(
     expect.arrayContaining(["native/keywords.c", "sdkconfig/sdkconfig.defaults", "src/main.ts"]),
   );
-  expect(names.filter(name => /test/.test(name))).toEqual([]);
+  expect(names.filter(name => /test|\.md$/.test(name))).toEqual([]);
 });

@@ -8,8 +8,8 @@ const FIRMWARE = fileURLToPath(new URL("..", import.meta.url));
 /** The build's inputs in this repository: what ships, and its configuration. */
 const INPUTS = ["manifest.json", "gateway.json", "native", "sdkconfig", "src"];
 
-/** Tests and their helpers do not ship. */
-const NOT_SHIPPED = /(\.test|\/testing)\.ts$|^native\/test\//;
+/** Tests, their helpers and documents do not ship. */
+const NOT_SHIPPED = /(\.test|\/testing)\.ts$|\.md$|^native\/test\//;
 
 /** Credentials. They do not change the id, so that it reveals nothing of them. */
 const SECRETS = /^(ssid|password|token)=/;
