@@ -309,7 +309,7 @@ const MUTATIONS: readonly Mutation[] = [
   {
     name: "bytes behind the keyword pass",
     file: "pipes.c",
-    find: "			pipe->outcome = PIPE_FOUND;\n			return at;\n",
+    find: "			pipe->outcome = PIPE_FOUND;\n			return (unsigned)(at - bytes);\n",
     replace: "			pipe->outcome = PIPE_FOUND;\n			return count;\n",
     found: "a keyword ends a pipe behind its last byte, wherever the stream is cut",
   },

@@ -29,21 +29,40 @@ bool pipeRuns(const Pipe* pipe)
 }
 
 /**
+ * Searches until an outcome or `end`; returns where it stopped. This runs for each byte, so the tables stay in registers,
+ * and bytes that are in no keyword take the short way.
+ */
+static const uint8_t* searchUntilFound(const Search* search, uint16_t* searchState, const uint8_t* at, const uint8_t* end)
+{
+	const uint8_t* const columns = search->columns;
+	const uint16_t* const next = search->next;
+	const unsigned found = search->found;
+	unsigned state = *searchState;
+	while (at < end && state < found) {
+		if (state == 0) {
+			while (at < end && columns[*at] == 0) at++;
+			if (at == end) break;
+		}
+		state = next[state + columns[*at++]];
+	}
+	*searchState = (uint16_t)state;
+	return at;
+}
+
+/**
  * Searches the next bytes. Returns how many of them may be passed: those up to the last byte of a keyword, or all.
  */
 static unsigned searchBytes(Pipe* pipe, const uint8_t* bytes, unsigned count)
 {
-	unsigned at = 0;
-	while (pipe->search && at < count) {
+	const uint8_t* at = bytes;
+	while (pipe->search && at < bytes + count) {
 		const Search* search = pipe->search;
-		unsigned state = pipe->searchState;
-		while (at < count && state < search->found) state = search->next[state + search->columns[bytes[at++]]];
-		pipe->searchState = (uint16_t)state;
-		if (state < search->found) return count;
-		if (state < (unsigned)search->found + search->count) {
-			pipe->keyword = (uint16_t)(state - search->found);
+		at = searchUntilFound(search, &pipe->searchState, at, bytes + count);
+		if (pipe->searchState < search->found) return count;
+		if (pipe->searchState < search->found + search->count) {
+			pipe->keyword = (uint16_t)(pipe->searchState - search->found);
 			pipe->outcome = PIPE_FOUND;
-			return at;
+			return (unsigned)(at - bytes);
 		}
 		/* No keyword has a control byte, so none has begun. */
 		pipe->search = search->inAny;

@@ -209,6 +209,8 @@ extern void listenerClose(Listener* listener);
  * `next[state + columns[byte]]` with each byte. From `found` on it is an outcome: `found` + the index of a keyword, or
  * `found` + `count` for a control byte, after which `inAny` is searched, or nothing when that is NULL.
  *
+ * Column 0 is that of bytes in no keyword; it leads to state 0 from every state.
+ *
  * Nothing of it is copied: it must neither move nor change while a pipe uses it.
  */
 typedef struct Search Search;
