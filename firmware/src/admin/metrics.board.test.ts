@@ -108,6 +108,17 @@ test("values have at most three decimals, and unknown ones are absent", async ()
   expect(body).toMatch(/^hot_potato_build_info\{version="\d+\.\d+\.\d+",build=""\} 1$/m);
 });
 
+test("each metric that has a help text has a value once a backend has answered", async () => {
+  const lab = new EmulatedLab();
+  lab.backend("a", named("a").serve);
+  await lab.serve();
+  await lab.ask(GET_ONCE);
+  const { body } = await get(lab, "/metrics");
+  const names = [...body.matchAll(/^# HELP (\w+) /gm)].map(([, name]) => name);
+  expect(names.length).toBeGreaterThan(20);
+  expect(names.filter(name => !new RegExp(`^${name}[ {]`, "m").test(body))).toEqual([]);
+});
+
 test("metrics of 32 backends are sent in pieces, never held as a whole", async () => {
   const lab = new EmulatedLab();
   for (let i = 0; i < 32; i++) lab.backend(`backend-${i}`, named("x").serve);
