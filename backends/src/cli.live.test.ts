@@ -3,6 +3,9 @@ import { createInterface } from "node:readline";
 import { execa } from "execa";
 import { afterEach, expect, test } from "vitest";
 import { reservePort } from "../../emulator/src/reserved-port.ts";
+import { builtCommand } from "../../hil/kit/built-command.ts";
+
+const COMMAND = await builtCommand("backends/src/cli.ts");
 
 const stops: (() => unknown)[] = [];
 afterEach(async () => {
@@ -10,7 +13,7 @@ afterEach(async () => {
 });
 
 function backends(...args: string[]) {
-  const child = execa(process.execPath, ["--import", "tsx", "backends/src/cli.ts", ...args], {
+  const child = execa(process.execPath, [COMMAND, ...args], {
     reject: false,
   });
   stops.push(async () => {

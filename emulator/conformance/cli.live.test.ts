@@ -1,9 +1,12 @@
 import { execa } from "execa";
 import { expect, test } from "vitest";
+import { builtCommand } from "../../hil/kit/built-command.ts";
 import { reservePort } from "../src/reserved-port.ts";
 
+const COMMAND = await builtCommand("emulator/conformance/cli.ts");
+
 async function conformance(args: string[], env: Record<string, string> = {}) {
-  const command = ["--import", "tsx", "emulator/conformance/cli.ts", ...args];
+  const command = [COMMAND, ...args];
   const { exitCode, stderr } = await execa(process.execPath, command, { reject: false, env });
   return { exitCode, stderr };
 }

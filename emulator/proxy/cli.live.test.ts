@@ -8,9 +8,12 @@ import { execa } from "execa";
 import { afterEach, expect, test } from "vitest";
 import { type Server, serve } from "../../backends/src/serve.ts";
 import { steady } from "../../backends/src/steady.ts";
+import { builtCommand } from "../../hil/kit/built-command.ts";
 import { Flash } from "../src/flash.ts";
 import { defineKeyValue } from "../src/io/storage.ts";
 import { reservePort } from "../src/reserved-port.ts";
+
+const COMMAND = await builtCommand("emulator/proxy/cli.ts");
 
 const stops: (() => unknown)[] = [];
 afterEach(async () => {
@@ -24,7 +27,7 @@ async function reserve(): Promise<number> {
 }
 
 function emulate(...args: string[]) {
-  const child = execa(process.execPath, ["--import", "tsx", "emulator/proxy/cli.ts", ...args], {
+  const child = execa(process.execPath, [COMMAND, ...args], {
     reject: false,
     all: true,
   });
@@ -218,7 +221,7 @@ test("-h and --version answer, and a full disk at standard output is one line of
   const full = await execa({
     shell: true,
     reject: false,
-  })`${process.execPath} --import tsx emulator/proxy/cli.ts --help > /dev/full`;
+  })`${process.execPath} ${COMMAND} --help > /dev/full`;
   expect([full.stderr, full.exitCode]).toEqual([
     "standard output cannot be written: ENOSPC: no space left on device, write",
     1,

@@ -2,8 +2,11 @@ import { createInterface } from "node:readline";
 import { SerialPortStream } from "@serialport/stream";
 import { execa } from "execa";
 import { afterEach, expect, onTestFailed, test } from "vitest";
+import { builtCommand } from "../../hil/kit/built-command.ts";
 import { computersPorts } from "../../hil/rig/discovery.ts";
 import { cannotOpenPty } from "../src/pty.ts";
+
+const COMMAND = await builtCommand("emulator/proxy/cli.ts");
 
 const stops: (() => unknown)[] = [];
 afterEach(async () => {
@@ -15,7 +18,7 @@ async function emulated() {
   const child = execa(
     process.execPath,
     [
-      ...["--import", "tsx", "emulator/proxy/cli.ts", "--pty", "--json"],
+      ...[COMMAND, "--pty", "--json"],
       ...["--backend", "127.0.0.1:9", "--publish", "80:18470", "--admin", "18471"],
     ],
     { reject: false },

@@ -4,7 +4,10 @@ import { execa } from "execa";
 import { afterEach, expect, test } from "vitest";
 import { serve } from "../../backends/src/serve.ts";
 import { steady } from "../../backends/src/steady.ts";
+import { builtCommand } from "../../hil/kit/built-command.ts";
 import { reservePort } from "../src/reserved-port.ts";
+
+const COMMAND = await builtCommand("emulator/proxy/cli.ts");
 
 const stops: (() => unknown)[] = [];
 afterEach(async () => {
@@ -32,7 +35,7 @@ async function emulated(
   const child = execa(
     process.execPath,
     [
-      ...["--import", "tsx", "emulator/proxy/cli.ts", "--engine", "xs", "--json"],
+      ...[COMMAND, "--engine", "xs", "--json"],
       ...backends.flatMap(backend => ["--backend", `127.0.0.1:${backend}`]),
       ...["--publish", `80:${port}`, "--admin", String(adminPort)],
     ],

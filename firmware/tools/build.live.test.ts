@@ -11,7 +11,10 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { execa } from "execa";
 import { afterAll, describe, expect, onTestFinished, test } from "vitest";
+import { builtCommand } from "../../hil/kit/built-command.ts";
 import { FIRMWARE, SDK_CHECKED, toolsOf } from "./moddable.ts";
+
+const COMMAND = await builtCommand("firmware/tools/build.ts");
 
 // The SDK's mcconfig is a program of this test, which prints how it was called.
 describe.skipIf(process.platform === "win32")("npm run firmware:build", () => {
@@ -47,7 +50,7 @@ describe.skipIf(process.platform === "win32")("npm run firmware:build", () => {
       ${then}`,
     );
     chmodSync(mcconfig, 0o755);
-    const words = ["--import", "tsx", "firmware/tools/build.ts", "lin", "ssid=home", "port=81"];
+    const words = [COMMAND, "lin", "ssid=home", "port=81"];
     const child = execa(process.execPath, words, {
       reject: false,
       stdin: "ignore",

@@ -3,10 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, describe, expect, test } from "vitest";
+import { builtCommand } from "../../hil/kit/built-command.ts";
 import { SDK_CHECKED, toolsOf } from "./moddable.ts";
 
+const COMMAND = await builtCommand("firmware/tools/check.ts");
+
 async function check(args: string[], env: Record<string, string> = {}) {
-  const command = ["--import", "tsx", "firmware/tools/check.ts", ...args];
+  const command = [COMMAND, ...args];
   const { exitCode, stdout, stderr } = await execa(process.execPath, command, {
     reject: false,
     env: { IDF_PATH: "", ...env },

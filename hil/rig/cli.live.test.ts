@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ADMIN_PORT } from "../../emulator/proxy/workbench/admin-client.ts";
 import { cannotOpenPty } from "../../emulator/src/pty.ts";
 import { reservePort } from "../../emulator/src/reserved-port.ts";
+import { builtCommand } from "../kit/built-command.ts";
 import { onThisComputer } from "../kit/patience.ts";
 import { loadScenarios } from "../kit/scenario.ts";
 import { hil as runHil } from "./commands.ts";
@@ -29,6 +30,8 @@ const AT_ONCE = 8;
 
 /** Longest test: all scenarios, with two thousand requests at 115200 baud, take half a minute. */
 const LONGEST_MS = onThisComputer(200_000);
+
+const EMULATE = await builtCommand("emulator/proxy/cli.ts");
 
 const TOKEN = "a-token-for-this-test";
 
@@ -51,13 +54,12 @@ async function inTurn<T>(task: () => Promise<T>): Promise<T> {
   }
 }
 
-function program(file: string, args: readonly string[], options: Options = {}) {
-  const all = ["--import", "tsx", file, ...args];
-  return execa(process.execPath, all, { reject: false, timeout: LONGEST_MS, ...options });
+function program(args: readonly string[], options: Options = {}) {
+  return execa(process.execPath, args, { reject: false, timeout: LONGEST_MS, ...options });
 }
 
 /** The command as a process. */
-const started = (...args: string[]) => program("hil/rig/cli.ts", args);
+const started = (...args: string[]) => program(["--import", "tsx", "hil/rig/cli.ts", ...args]); // scenarios are imported by name
 
 class Collected extends Writable {
   text = "";
@@ -105,7 +107,7 @@ function isFree(port: number): Promise<boolean> {
 /** A board of `npm run emulate` that serves until `use` has ended. */
 async function emulating<T>(args: string[], use: (pty: string | undefined) => Promise<T>) {
   const demo = ["--json", "--backend", "127.0.0.1:9", "--token", TOKEN];
-  const child = program("emulator/proxy/cli.ts", [...demo, ...args]);
+  const child = program([EMULATE, ...demo, ...args]);
   try {
     let pty: string | undefined;
     await new Promise<void>((resolve, reject) => {
@@ -247,20 +249,19 @@ describe.concurrent("npm run hil", () => {
     const backends = [{ address: "127.0.0.1", port: 9 }];
     await writeFile(config, JSON.stringify({ listeners: [{ port: port }], backends }));
     const there = ["--address", `127.0.0.1:${admin}`, "--token", TOKEN];
-    const play = (name: string, ...args: string[]) =>
-      started(...short(name), ...there, ...scenarios(SHORT_SCENARIOS[0]), ...args);
+    const playing = [...there, ...scenarios(SHORT_SCENARIOS[0])];
     await inTurn(() =>
       emulating(
         ["--config", config, "--publish", `${port}:${port}`, "--admin", String(admin)],
         async () => {
-          const first = play("first", "--soak", "10m");
+          const first = started(...short("first"), ...playing, "--soak", "10m");
           await printed(first, /✓ ten clients/);
-          const second = await play("second");
+          const second = await rig("second", ...playing);
           expect(second.exitCode).toBe(EXIT.rig);
           expect(second.stderr).toContain(`127.0.0.1:${admin} is in use by process ${first.pid} (`);
           first.kill("SIGKILL");
           await first;
-          const third = await play("third");
+          const third = await rig("third", ...playing);
           expect([third.exitCode, verdictsOf(runOf("third"))]).toEqual([EXIT.passed, ["passed"]]);
         },
       ),
