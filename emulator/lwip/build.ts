@@ -97,8 +97,11 @@ function toolchainFor(sanitizers: Sanitizers): Toolchain | undefined {
 /** Why nothing can be built here; `undefined` when it can. */
 export function cannotBuild(sanitizers: Sanitizers = "memory"): string | undefined {
   if (findSources() === undefined) return NO_SOURCES;
-  if (toolchainFor("none") === undefined) return noCompiler();
-  if (toolchainFor(sanitizers) === undefined)
+  const plain = toolchainFor("none");
+  if (plain === undefined) return noCompiler();
+  const toolchain = toolchainFor(sanitizers);
+  // The board links C of "memory" with the engine, which has no sanitizers.
+  if (toolchain === undefined || (sanitizers === "memory" && toolchain.bits !== plain.bits))
     return `the C compiler builds no program that runs with ${SANITIZERS[sanitizers][0]} (Debian: libasan8, lib32asan8, libtsan2)`;
   return undefined;
 }
