@@ -10,10 +10,11 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { atOnce } from "../xs/at-once.ts";
 import { findToolchain, noCompiler, type Toolchain } from "../xs/toolchain.ts";
 import { firmwareSdkconfig, settingFlags } from "./settings.ts";
 import {
@@ -260,20 +261,11 @@ function hashFiles(hash: ReturnType<typeof createHash>, files: readonly string[]
   for (const file of files) hash.update(`${path.basename(file)}\0`).update(readFileSync(file));
 }
 
-/** Runs tasks, as many at a time as there are processors. */
-async function atOnce(tasks: readonly (() => Promise<unknown>)[]): Promise<void> {
-  let next = 0;
-  const worker = async () => {
-    while (next < tasks.length) await tasks[next++]();
-  };
-  await Promise.all(Array.from({ length: availableParallelism() }, worker));
-}
-
 /** Deletes earlier builds of this name. */
 function forgetOthers(prefix: string): void {
   if (!existsSync(BUILD)) return;
   for (const name of readdirSync(BUILD)) {
-    if (name.startsWith(prefix)) rmSync(path.join(BUILD, name), { recursive: true });
+    if (name.startsWith(prefix)) rmSync(path.join(BUILD, name), { recursive: true, force: true });
   }
 }
 

@@ -10,10 +10,11 @@ import {
   renameSync,
   rmSync,
 } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { atOnce } from "./at-once.ts";
 import { type Bits, findToolchain, noCompiler, only64Bits, type Toolchain } from "./toolchain.ts";
 
 const FOLDER = fileURLToPath(new URL(".", import.meta.url));
@@ -152,7 +153,7 @@ function forgetOthers(): void {
   const own = path.basename(path.dirname(program));
   for (const name of readdirSync(BUILD)) {
     const kept = name === own || name.startsWith(bits === 32 ? "xs64" : "xs32");
-    if (!kept) rmSync(path.join(BUILD, name), { recursive: true });
+    if (!kept) rmSync(path.join(BUILD, name), { recursive: true, force: true });
   }
 }
 
@@ -206,18 +207,13 @@ async function compile(
   const includes = [...XS, PLATFORM].map(folder => `-I${path.join(source, folder)}`);
   const objects = files.map((_, i) => path.join(work, `${i}.o`));
   const { compiler, flags } = ourToolchain();
-  let next = 0;
   let compiled = 0;
-  const worker = async () => {
-    while (next < files.length) {
-      const i = next++;
-      const own = files[i] === platform ? PLATFORM_DEFINES.map(define => `-D${define}`) : [];
-      const options = [...flags, ...OPTIONS, ...own, ...includes];
-      await run(compiler, [...options, "-c", files[i], "-o", objects[i]]);
-      progress(++compiled / files.length);
-    }
-  };
-  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  const tasks = files.map((file, i) => async () => {
+    const own = file === platform ? PLATFORM_DEFINES.map(define => `-D${define}`) : [];
+    await run(compiler, [...flags, ...OPTIONS, ...own, ...includes, "-c", file, "-o", objects[i]]);
+    progress(++compiled / files.length);
+  });
+  await atOnce(tasks);
   return objects;
 }
 
