@@ -128,7 +128,8 @@ export class AdminConnection implements EndpointOwner, Timed {
   #respond(): void {
     this.#context.requested(this);
     const { runtime } = this.#context;
-    const { head, method, target, body } = this.#request;
+    const { head, target, body } = this.#request;
+    const { method } = head;
     if (target === undefined) {
       this.#answer(unreadable(400));
       return;
@@ -164,7 +165,7 @@ export class AdminConnection implements EndpointOwner, Timed {
   #answer({ status, type, body, fields = [] }: AdminAnswer): void {
     const whole = typeof body === "string";
     const bytes = whole ? body.length : body.bytes;
-    const { method, head } = this.#request;
+    const { head } = this.#request;
     const chunked = bytes === undefined && head.minor > 0;
     const text = answerHead(status, [
       `Content-Type: ${type}`,
@@ -175,7 +176,7 @@ export class AdminConnection implements EndpointOwner, Timed {
       "Connection: close",
     ]);
     this.#request.body = "";
-    if (method === "HEAD") this.#reply = new ReplyWriter(text);
+    if (head.method === "HEAD") this.#reply = new ReplyWriter(text);
     else if (whole) this.#reply = new ReplyWriter(text + body);
     else this.#reply = new ReplyWriter(text, body.pieces, chunked);
     this.#context.deadlines.setDeadline(this, TIMEOUT_MS);

@@ -13,8 +13,6 @@ const CONTINUE = ascii("HTTP/1.1 100 Continue\r\n\r\n");
  */
 export class RequestReader {
   readonly head: Head;
-  /** Empty until the first line has come. */
-  method = "";
   body = "";
   #bodyBytesMax: number;
   /** Once the head has come. */
@@ -45,7 +43,7 @@ export class RequestReader {
   /** The target without scheme and host, `*` for OPTIONS included; `undefined` where it is none, or Host is another. */
   get target(): string | undefined {
     const { head } = this;
-    const start = pathStart(head, this.method);
+    const start = pathStart(head, head.method);
     if (start < 0) return undefined;
     if (start > head.targetStart) {
       const host = head.lookup("host");
@@ -59,9 +57,8 @@ export class RequestReader {
     const { head } = this;
     const rest = piece.subarray(head.feed(piece));
     head.keep(); // `piece` may lie in the scratch buffer
-    if (head.lines > 0) this.method = head.method;
     if (head.error !== undefined || !head.done) return head.error;
-    const framing = requestFraming(head, this.method);
+    const framing = requestFraming(head, head.method);
     if (framing === undefined) return head.error;
     if (typeof framing === "number" && framing > this.#bodyBytesMax) return 413;
     this.#reader = bodyReader(framing, this.#bodyBytesMax);

@@ -17,7 +17,7 @@ export const LOGGED_MAX = 128;
 /** Methods that may be sent twice with the effect of once (RFC 9110 section 9.2.2). */
 const IDEMPOTENT = Object.freeze(["GET", "HEAD", "PUT", "DELETE", "OPTIONS"]);
 
-/** A request on its way from the client to a backend. */
+/** A request on its way from the client to a backend. Many fields, because the log line and the rewritten head need them. */
 export class RequestSide extends MessageSide implements Request<Route> {
   method = "-";
   /** As much of it as the log holds. */
