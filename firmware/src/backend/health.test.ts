@@ -56,6 +56,21 @@ describe("checks", () => {
     expect(one.wantsDrain).toBe(false);
   });
 
+  test("a drain ends when the backend goes down, and begins again only when it is up", () => {
+    const one = checkedOnce({ fall: 2, rise: 2 });
+    expect(one.passed("L7OKC/404", 1)).toBe("drain");
+    expect(one.failed("L4CON", 2)).toBeUndefined();
+    expect(one.wantsDrain).toBe(true); // still up
+    expect([one.failed("L4CON", 3), one.wantsDrain]).toEqual(["down", false]);
+    expect([one.passed("L7OK/200", 4), one.passed("L7OK/200", 5)]).toEqual([undefined, "up"]);
+
+    one.failed("L4CON", 6);
+    one.failed("L4CON", 7);
+    expect([one.passed("L7OKC/404", 8), one.wantsDrain]).toEqual([undefined, false]);
+    expect([one.passed("L7OKC/404", 9), one.wantsDrain]).toEqual(["up", true]);
+    expect(one.passed("L7OK/200", 10)).toBe("drain-end");
+  });
+
   test("in any sequence of results it is down exactly after `fall` failures, up after `rise` passes", () => {
     fc.assert(
       fc.property(

@@ -42,7 +42,7 @@ export class Health {
   codeSinceMs = 0;
   /** Since when the backend is up or down. */
   sinceMs = 0;
-  /** The last check was answered with 404: the backend asks for no new sessions. */
+  /** The last passed check was answered with 404: the backend asks for no new sessions. Only while it is up. */
   wantsDrain = false;
   /** Consecutive check results that contradict `up`. */
   contraryChecks = 0;
@@ -62,12 +62,14 @@ export class Health {
     this.up = rules.start === "up";
   }
 
-  /** Records a passed check. */
+  /** Records a passed check. After "up", `wantsDrain` tells whether a drain has begun as well. */
   passed(code: CheckCode, nowMs: number): HealthChange {
     const wasChecked = this.#checked;
+    const cameUp = this.#changesTo(true, this.rules.rise, code, nowMs);
+    if (!this.up) return undefined;
     const wantedDrain = this.wantsDrain;
     this.wantsDrain = code.startsWith("L7OKC");
-    if (this.#changesTo(true, this.rules.rise, code, nowMs)) {
+    if (cameUp) {
       if (wasChecked) this.#slowStartSinceMs = nowMs;
       return "up";
     }
@@ -123,6 +125,7 @@ export class Health {
     this.contraryChecks = 0;
     if (!isContrary) return false;
     this.up = up;
+    this.wantsDrain = false;
     this.sinceMs = nowMs;
     this.failures = 0;
     this.ejectedUntilMs = 0;

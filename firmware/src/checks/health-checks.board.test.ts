@@ -82,17 +82,17 @@ describe("checks", () => {
 
   test("a response whose head is longer than headBytesMax is judged by its status", async () => {
     for (const fields of [`A: ${"b".repeat(10_000)}\r\n`, "A: b\r\n".repeat(110)]) {
-      for (const [status, change] of [
+      for (const [status, ...expected] of [
         ["200 OK", "a up L7OK/200"],
-        ["404 Gone", "a up L7OKC/404"],
-        ["503 Busy", undefined],
+        ["404 Gone", "a up L7OKC/404", "a drain L7OKC/404"],
+        ["503 Busy"],
       ]) {
         const { lab } = labOf(() => `HTTP/1.1 ${status}\r\n${fields}Content-Length: 0\r\n\r\n`);
         await lab.serve({
           health: { check: "http", path: "/health", start: "down" },
         });
         await lab.clock.run({ ms: 1500 });
-        expect(changes(lab)).toEqual(change === undefined ? [] : [change]);
+        expect(changes(lab)).toEqual(expected);
       }
     }
   });
@@ -185,6 +185,22 @@ describe("checks", () => {
     drains = false;
     await lab.clock.run({ ms: 6000 });
     expect(changes(lab)).toEqual(["a drain L7OKC/404", "a drain-end L7OK/200"]);
+  });
+
+  test("each drain that the log shows begins with `drain` and ends with `drain-end` or `down`", async () => {
+    let status = "404 Gone";
+    const { lab } = labOf(() => reply("x", { status }));
+    await lab.serve({ health: { ...OVER_HTTP.health, start: "down", rise: 2, fall: 2 } });
+    for (const next of ["404 Gone", "500 Broken", "200 OK"]) {
+      status = next;
+      await lab.clock.run({ ms: 20_000 });
+    }
+    expect(changes(lab)).toEqual([
+      "a up L7OKC/404",
+      "a drain L7OKC/404",
+      "a down L7STS/500",
+      "a up L7OK/200",
+    ]);
   });
 
   test("a backend in maintenance is not checked, and is checked at once afterwards", async () => {

@@ -125,10 +125,9 @@ export class HealthChecks {
       if (code !== undefined) {
         const isPass = code === "L4OK" || code.startsWith("L7OK");
         const { health } = backend;
-        this.#reportChange(
-          backend,
-          isPass ? health.passed(code, nowMs) : health.failed(code, nowMs),
-        );
+        const change = isPass ? health.passed(code, nowMs) : health.failed(code, nowMs);
+        this.#reportChange(backend, change);
+        if (change === "up" && health.wantsDrain) this.#reportChange(backend, "drain");
       }
       due.atMs = nowMs + this.#intervalMs(backend.health, due);
       this.schedule();
