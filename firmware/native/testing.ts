@@ -8,7 +8,7 @@ export const NATIVE = fileURLToPath(new URL(".", import.meta.url));
 export const SOURCES = ["sockets.c", "listeners.c", "pipes.c"].map(name => NATIVE + name);
 /** So that the C files find each other's headers. */
 export const INCLUDES = [`-I${NATIVE}`];
-const HEADERS = ["sockets.h", "records.h", "port.h", "test/peer-script.h"].map(
+const HEADERS = ["sockets.h", "framing.h", "records.h", "port.h", "test/peer-script.h"].map(
   name => NATIVE + name,
 );
 
@@ -33,6 +33,15 @@ export const CASES: Program = {
   ...ours,
   name: "cases",
   sources: [...SOURCES, ...CASE_SOURCES],
+  world: false,
+  sanitizers: "memory",
+};
+
+/** test/chunked-streams.c: the chunked transfer coding alone. */
+export const CHUNKED_STREAMS: Program = {
+  ...ours,
+  name: "chunked",
+  sources: [`${NATIVE}chunked.c`, `${NATIVE}test/chunked-streams.c`],
   world: false,
   sanitizers: "memory",
 };
