@@ -65,6 +65,8 @@ export class HealthChecks {
 
   /** A request met something that a sound backend does not do. */
   requestFailed(backend: Backend, code: CheckCode): void {
+    // `#paused` is also true of a replaced configuration, whose sessions go on: their failures are counted.
+    if (this.#context.platform.link.address === undefined) return;
     const { observe } = this.#rules;
     if (!code.startsWith("L7STS")) backend.counters.failures++;
     else if (observe !== "layer7") return;
