@@ -306,7 +306,38 @@ describe("failed requests", () => {
   });
 });
 
+test("checks go on after an exception that a result has caused", async () => {
+  const { lab } = labOf(() => reply("ok"));
+  await lab.serve({ health: { ...OVER_HTTP.health, start: "down" } });
+  const { health } = lab.app!.proxy.pool.backends[0];
+  health.passed = () => {
+    Reflect.deleteProperty(health, "passed");
+    throw new Error("a bug");
+  };
+  await lab.clock.run({ ms: 20_000 });
+  expect(lab.lines.filter(line => line.includes("a bug"))).toHaveLength(1);
+  expect(changes(lab)).toEqual(["a up L7OK/200"]);
+});
+
 describe("the board's own network", () => {
+  test("failures of requests are not counted without it, but after another configuration they are", async () => {
+    const lab = new EmulatedLab();
+    lab.backend("a", socket => socket.resume());
+    await lab.serve({ responseTimeoutMs: 2000 });
+    const { counters } = lab.app!.proxy.pool.backends[0];
+    for (const [happens, failures] of [
+      [() => lab.wifiDrop(10_000), 0],
+      [() => lab.app!.runtime.setKey("balance", "first"), 1],
+    ] as const) {
+      lab.connect().write(GET);
+      await lab.clock.run({ ms: 1000 });
+      expect(counters.sessions).toBe(1);
+      happens();
+      await lab.clock.run({ ms: 30_000 });
+      expect([counters.failures, counters.sessions]).toEqual([failures, 0]);
+    }
+  });
+
   test("without Wi-Fi no failure is counted for a backend, however long", async () => {
     const lab = new EmulatedLab();
     for (const name of "ab") lab.backend(name, named(name).serve);

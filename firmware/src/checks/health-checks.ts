@@ -122,25 +122,33 @@ export class HealthChecks {
       this.#occupied = backend;
     }
     this.#probe = new Probe(this.#context, backend, this.#rules, code => {
-      this.#probeEnded();
-      const nowMs = this.#now();
-      if (code !== undefined) {
-        const isPass = code === "L4OK" || code.startsWith("L7OK");
-        const { health } = backend;
-        const change = isPass ? health.passed(code, nowMs) : health.failed(code, nowMs);
-        this.#reportChange(backend, change);
-        if (change === "up" && health.wantsDrain) this.#reportChange(backend, "drain");
+      // Checking goes on even if the result has caused an exception.
+      try {
+        this.#probeEnded();
+        if (code !== undefined) this.#record(backend, code);
+      } finally {
+        due.atMs = this.#now() + this.#intervalMs(backend.health, due);
+        this.schedule();
       }
-      due.atMs = nowMs + this.#intervalMs(backend.health, due);
-      this.schedule();
     });
+  }
+
+  /** Records the result of a check. */
+  #record(backend: Backend, code: CheckCode): void {
+    const { health } = backend;
+    const nowMs = this.#now();
+    const isPass = code === "L4OK" || code.startsWith("L7OK");
+    const change = isPass ? health.passed(code, nowMs) : health.failed(code, nowMs);
+    this.#reportChange(backend, change);
+    if (change === "up" && health.wantsDrain) this.#reportChange(backend, "drain");
   }
 
   /** The current check has closed its connection. */
   #probeEnded(): void {
     this.#probe = undefined;
-    if (this.#occupied !== undefined) this.#pool.vacate(this.#occupied);
+    const occupied = this.#occupied;
     this.#occupied = undefined;
+    if (occupied !== undefined) this.#pool.vacate(occupied);
   }
 
   #intervalMs(health: Health, due: Due): number {

@@ -41,7 +41,8 @@ export class Probe implements EndpointOwner {
   #context: ProbeContext;
   #backend: Backend;
   #rules: CheckRules;
-  #done: (code: CheckCode | undefined) => void;
+  /** Absent after it was called. */
+  #done: ((code: CheckCode | undefined) => void) | undefined;
   #endpoint: Endpoint | undefined;
   #timeout: Cancel | undefined;
   #head: Head | undefined;
@@ -49,7 +50,7 @@ export class Probe implements EndpointOwner {
   #scan: Scan | undefined;
   #searched = 0;
 
-  /** `done` is called once, and not by the constructor. */
+  /** `done` is called once, even if it throws, and not by the constructor. */
   constructor(
     context: ProbeContext,
     backend: Backend,
@@ -74,6 +75,7 @@ export class Probe implements EndpointOwner {
 
   /** Drops the check; `done` is not called. */
   cancel(): void {
+    this.#done = undefined;
     this.#timeout?.();
     this.#endpoint?.close();
     this.#endpoint = undefined;
@@ -184,8 +186,9 @@ export class Probe implements EndpointOwner {
   }
 
   #finish(code: CheckCode | undefined): void {
+    const done = this.#done;
     this.#endpoint?.discard(this.#context.scratch);
     this.cancel();
-    this.#done(code);
+    done?.(code);
   }
 }
