@@ -70,6 +70,7 @@ export function pump(from: PumpSide, to: PumpSide, scratch: Uint8Array): void {
         if (scan.found !== undefined) {
           if (scan.found !== "binary") {
             from.passed += count;
+            if (piece !== scratch) to.smallWrites--; // `write` counts it again
             to.write(piece.subarray(0, count));
             from.part();
             return;
