@@ -87,12 +87,12 @@ function schemeAt(bytes: Uint8Array, start: number): boolean {
   return at > start && common(bytes, at, "://") === 3;
 }
 
-/** The protocol whose version is the last word of the line; `"HTTP"` is an HTTP version other than 1.x. */
+/** The protocol whose version is the last word of the line; `undefined` for none, or a version of HTTP other than 1.x. */
 function versionOf(
   bytes: Uint8Array,
   start: number,
   end: number,
-): "HTTP/1" | "HTTP" | "foreign" | undefined {
+): "HTTP/1" | "foreign" | undefined {
   let last = end;
   while (last > start && isBlank(bytes[last - 1])) last--;
   const slash = last - "/1.1".length;
@@ -102,7 +102,7 @@ function versionOf(
   while (name > start && isCapital(bytes[name - 1])) name--;
   if (name === slash || name === start || !isBlank(bytes[name - 1])) return undefined;
   if (slash - name !== "HTTP".length || common(bytes, name, "HTTP/") < 5) return "foreign";
-  return bytes[slash + 1] === ONE ? "HTTP/1" : "HTTP";
+  return bytes[slash + 1] === ONE ? "HTTP/1" : undefined;
 }
 
 /** True if the bytes before `end` are at most `EMPTY_LINES_MAX` empty lines (LF or CR LF, the last one perhaps cut). */
