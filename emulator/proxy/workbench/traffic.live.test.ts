@@ -37,8 +37,8 @@ test.each([
   async wish => {
     const { listener } = await backend();
     const generator = generate(wish, listener, 30);
-    await expect.poll(() => generator.state.ended).toBe("after 30 requests");
-    expect(generator.state).toMatchObject({ answers: 30, failures: 0, inFlight: 0 });
+    const ended = { ended: "after 30 requests", answers: 30, failures: 0, inFlight: 0 };
+    await expect.poll(() => generator.state).toMatchObject(ended);
   },
 );
 
