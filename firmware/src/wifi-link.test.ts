@@ -200,6 +200,22 @@ test("a requested network that does not answer is replaced by the previous one",
   expect(driver.connects.at(-1)).toEqual({ SSID: "home", password: "password-1" });
 });
 
+test.each([
+  ["when it is joined", true],
+  ["while it is joined", false],
+])(
+  "a network that the operator leaves %s is not reported as lost or failed",
+  async (_when, joined) => {
+    const { clock, driver, link: wifi, said, events } = link();
+    if (joined) driver.joins("10.0.0.7");
+    wifi.rejoin!();
+    expect(wifi.address).toBeUndefined();
+    expect(events.at(-1)).toEqual({ level: "I", on: "net", what: "leaving", retryMs: 1_000 });
+    await clock.run({ ms: 2_000 });
+    expect(said()).toEqual(["net joining", "net leaving", "net joining"]);
+  },
+);
+
 test("a network that was set at run time can be erased", () => {
   const { entries, storage } = MEMORY();
   const { link: opened, driver } = link(HOME, storage);
@@ -238,7 +254,7 @@ describe("another network that has given an address", () => {
     expect(rebuilt).toEqual([{ SSID: "lab", password: "password-3" }]);
   });
 
-  test("is left for the previous one if it is not confirmed", async () => {
+  test("is rolled back if it is not confirmed", async () => {
     const { clock, driver, link: wifi, events, entries } = await tried();
     await clock.run({ ms: NETWORK_TRIAL_MS + 5000 });
     expect(events).toContainEqual({

@@ -7,7 +7,7 @@ import { exceptionText } from "./text/exception.ts";
 const RETRY_MS_MIN = 1_000;
 export const RETRY_MS_MAX = 30_000;
 
-/** An attempt without an address by then has failed: a DHCP server may never answer. */
+/** An attempt to join that has no address after this time has failed: a DHCP server may never answer. */
 export const JOIN_TIMEOUT_MS = 20_000;
 
 /**
@@ -82,7 +82,7 @@ class WifiLink implements Link {
   #retryMs = RETRY_MS_MIN;
   #alarm: Cancel | undefined;
   #changed: (() => void) | undefined;
-  /** The network to return to, and when, while another one is on trial. */
+  /** While another network is on trial: the previous one, and when it is joined again if there is no address. */
   #fallback: { credentials: Credentials; atMs: number } | undefined;
   /** Ends the trial of the other network, which begins when it has given an address. */
   #trial: Cancel | undefined;
@@ -148,7 +148,7 @@ class WifiLink implements Link {
   rejoin(): void {
     if (this.#credentials.ssid === "") return;
     this.#retryMs = RETRY_MS_MIN;
-    this.#failed();
+    this.#leave("leaving");
   }
 
   forget(): void {
@@ -237,7 +237,7 @@ class WifiLink implements Link {
     this.#fallback = undefined;
   }
 
-  /** Returns to the previous network. */
+  /** Takes the credentials of the previous network again. */
   #rollBack(why: string): void {
     const { ssid } = this.#credentials;
     this.#parts.report({ level: "W", on: "net", what: "rolled-back", ssid, why });
@@ -246,20 +246,26 @@ class WifiLink implements Link {
   }
 
   #failed(): void {
-    const lost = this.#address !== undefined;
+    this.#leave(this.#address === undefined ? "join-failed" : "lost");
+  }
+
+  /** Gives the address up, and joins again after a pause. */
+  #leave(what: "lost" | "join-failed" | "leaving"): void {
+    const hadAddress = this.#address !== undefined;
     this.#address = undefined;
     const { clock } = this.#parts;
     const isLate = this.#fallback !== undefined && clock.now() >= this.#fallback.atMs;
     if (isLate && this.#trial === undefined) this.#rollBack("no-address");
     const retryMs = this.#retryMs;
     this.#retryMs = Math.min(2 * retryMs, RETRY_MS_MAX);
-    this.#parts.report({ level: "W", on: "net", what: lost ? "lost" : "join-failed", retryMs });
+    if (what === "leaving") this.#parts.report({ level: "I", on: "net", what, retryMs });
+    else this.#parts.report({ level: "W", on: "net", what, retryMs });
     this.#after(retryMs, () => {
       // A hanging attempt must be ended first; the disconnect of that is not another failure.
       this.#wifi!.disconnect();
       this.#after(RETRY_MS_MIN, () => this.#join());
     });
-    if (lost) this.#changed?.();
+    if (hadAddress) this.#changed?.();
   }
 
   #after(ms: number, task: () => void): void {

@@ -8,7 +8,7 @@ test.each([
   [["backends=10.0.0.1:80,"], "backends[1].address"],
   [["port=99999"], "listeners[0].port: is 99999; wanted"],
   [["port=http"], "listeners[0].port"],
-  [["token=abc"], "token: wanted 8 to 64 printable characters"],
+  [["token=abc"], "token: must have 8 to 64 printable characters"],
 ])(
   "what the board would refuse when it boots is refused before it is built: %s",
   (settings, complaint) => {

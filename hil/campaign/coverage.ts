@@ -39,7 +39,7 @@ const SOMETIMES: Readonly<Record<string, Goal>> = {
     [...seen.requests.values()].some(arrivals => arrivals.some(({ fresh }) => !fresh)),
   "502, every backend refused": state("SC", 502),
   "502, the backend left before its answer": state("SH", 502),
-  "502, the answer made no sense": state("PH", 502),
+  "502, invalid response": state("PH", 502),
   "503, full": end(v => v.why === "full" && v.status === "503"),
   "refused, memory was low": end(v => v.why === "no-memory" && v.backend === undefined),
   "ended, memory was low": end(v => v.why === "no-memory" && v.backend !== undefined),
@@ -90,8 +90,11 @@ const SOMETIMES: Readonly<Record<string, Goal>> = {
   "a document waited for the next start": (_log, { effects }) =>
     [...effects.values()].includes("next-start"),
   "a document was kept": config("saved"),
-  "a document was taken back": config("rolled-back"),
-  "a reset dropped a document on trial": config("dropped"),
+  "a document was rolled back": config("rolled-back"),
+  "a reset rolled back a document on trial": ({ lines }) =>
+    lines.some(
+      ({ on, what, values }) => on === "config" && what === "rolled-back" && values.why === "reset",
+    ),
   "a connection that could not be accepted": ({ lines }) =>
     lines.some(({ on, what }) => on === "proxy" && what === "accept-failed"),
   "went on after a loss of Wi-Fi": (_log, seen) =>

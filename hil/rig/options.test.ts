@@ -86,7 +86,7 @@ describe("a wrong option is named, with its value and what is allowed", () => {
     } catch (error) {
       message = (error as Error).message;
     }
-    expect(message).toBe("--token: wanted 8 to 64 printable characters without blanks");
+    expect(message).toBe("--token: must have 8 to 64 printable characters without blanks");
   });
 
   test("an address needs a token, because scenarios change the configuration", () => {
@@ -95,7 +95,7 @@ describe("a wrong option is named, with its value and what is allowed", () => {
     try {
       expect(() => read("--address", "10.0.0.1")).toThrow("--address needs the board's --token");
       process.env.HOT_POTATO_TOKEN = "short";
-      expect(() => read("--address", "10.0.0.1")).toThrow("HOT_POTATO_TOKEN: wanted 8 to 64");
+      expect(() => read("--address", "10.0.0.1")).toThrow("HOT_POTATO_TOKEN: must have 8 to 64");
       process.env.HOT_POTATO_TOKEN = "open-sesame";
       expect(read("--address", "10.0.0.1").token).toBe("open-sesame");
     } finally {

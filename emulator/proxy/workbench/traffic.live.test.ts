@@ -61,7 +61,7 @@ test.each([
   ["reset", "ECONNRESET"],
   ["errors", "500"],
 ] as [Fault, string][])(
-  "a backend's fault %s is met as %s, and is over when it is taken back",
+  "a backend's fault %s is met as %s, and is over when it is undone",
   async (fault, failure) => {
     const { backend: broken, listener } = await backend();
     await broken.setFault(fault);

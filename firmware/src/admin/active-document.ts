@@ -11,7 +11,7 @@ export interface ActiveDocument {
   readonly document: object;
   readonly source: Source;
   /**
-   * Clients get 503, because this document has no routes and the one that the board has fallen back from has some.
+   * Clients get 503, because this document has no routes and the one that was rolled back has some.
    * It ends when the operator applies any other document.
    */
   readonly suspended?: boolean;
@@ -19,10 +19,10 @@ export interface ActiveDocument {
 
 /** The configuration that the board starts with. */
 export interface StartConfig extends Configuration, ActiveDocument {
-  /** On trial: the document that returns if the trial fails. */
+  /** On trial: the previous document, in force again if the trial fails. */
   readonly previous?: StartConfig;
   /** Why the last other document is not in force. */
   readonly rolledBack: string | undefined;
-  /** The document that the board has fallen back from. */
+  /** The document that was rolled back. */
   readonly failed?: object | undefined;
 }

@@ -54,7 +54,7 @@ const ROUTES: Record<string, Record<string, Handler>> = deepFreeze({
     PUT: ({ running }) => outcomeAnswer(running.undo()),
   },
   "/api/config/next": {
-    GET: ({ running }) => document(running.next, "no other configuration waits for the next start"),
+    GET: ({ running }) => document(running.next, "no configuration is stored for the next start"),
   },
   "/api/factory-reset": { PUT: runtime => outcomeAnswer(runtime.factoryReset()) },
   "/api/backends": { GET: runtime => list('{"backends":[', backendStatuses(runtime)) },

@@ -67,7 +67,7 @@ const LIST: readonly Command[] = deepFreeze<Command[]>([
   },
   {
     usage: "config [KEY VALUE...]",
-    help: "shows all, shows a key, or changes it; config default: as built in",
+    help: "shows all, shows a key, or changes it; config default: the built-in one",
     run: (runtime, [key, ...value]) => {
       if (key === undefined) return documentLines(runtime);
       if (value.length > 0) return runtime.setKey(key, jsonOrText(value.join(" ")));
@@ -76,7 +76,7 @@ const LIST: readonly Command[] = deepFreeze<Command[]>([
   },
   {
     usage: "wifi [SSID PASSWORD]",
-    help: "shows the network, or joins another (returns if that fails)",
+    help: "shows the network, or joins another (rolled back if that fails)",
     secretFrom: 1,
     run: (runtime, [ssid, password = ""]) =>
       ssid === undefined ? wifiLines(runtime) : runtime.joinWifi(ssid, password),

@@ -118,7 +118,7 @@ describe("the console", () => {
     expect(await type(lab, "token new-secret-1")).toEqual([
       "> token ********",
       expect.stringMatching(/admin: token-trial ms=30000$/),
-      "ok the token is valid now; it is saved if a request with it arrives within 30 s, else the previous one returns",
+      "ok the token is valid now; it is saved if a request with it arrives within 30 s, else it is rolled back",
     ]);
     await type(lab, "wifi home secret-password");
     expect(lab.app!.runtime.token.value).toBe("new-secret-1");

@@ -166,7 +166,7 @@ describe("a new configuration", () => {
     expect(lab.app!.runtime.token.value).toBe(TOKEN);
   });
 
-  test("is dropped if the board crashes during its trial", async () => {
+  test("is rolled back if the board crashes during its trial", async () => {
     const { lab, crash } = await rebooting();
     await put(lab, "/api/config", { ...(await documentOf(lab)), balance: "ewma" });
     expect(balanceOf(lab)).toBe("ewma");

@@ -136,7 +136,9 @@ describe("a document whose ports cannot be opened besides the open ones", () => 
       await restart(lab);
       await lab.clock.run({ ms: 35_000 });
       await lab.clock.run({ until: () => lab.events("proxy", "ready").length === 3, ms: 60_000 });
-      expect(lab.events("config", "dropped").at(-1)!.values).toMatchObject({ why: "unconfirmed" });
+      expect(lab.events("config", "rolled-back").at(-1)!.values).toMatchObject({
+        why: "unconfirmed",
+      });
       expect(await documentOf(lab)).toEqual(before);
       expect(await ask(lab, 80)).toBe("HTTP/1.1 200");
     },
@@ -224,13 +226,13 @@ test("a reset during a trial is logged as the end of the new configuration", asy
   await lab.clock.run({ ms: 5000 });
   lab.board.crash("panic");
   await lab.clock.run({ until: () => lab.events("proxy", "ready").length === 3, ms: 60_000 });
-  expect(lab.events("config", "dropped").map(({ values }) => values)).toEqual([
+  expect(lab.events("config", "rolled-back").map(({ values }) => values)).toEqual([
     { why: "reset", reset: "panic" },
   ]);
   expect((await statusOf(lab)).configuration).toMatchObject({ rolledBack: "reset" });
   expect(lab.app!.proxy.config.retries).toBe(2);
   await restart(lab); // and once only
-  expect(lab.events("config", "dropped")).toHaveLength(1);
+  expect(lab.events("config", "rolled-back")).toHaveLength(1);
 });
 
 test("what differs from the document is shown with it, and putting that back changes nothing", async () => {

@@ -32,7 +32,7 @@ export interface RunningConfigParts {
 /**
  * The only owner of the document in force. A new document is checked against the ports that can be opened; then it is
  * applied as a whole, refused as a whole, or accepted for the next start. A document that is to be saved is on trial
- * first, and the previous one returns if it serves worse.
+ * first, and rolled back to the previous one if it serves worse.
  */
 export class RunningConfig {
   #parts: RunningConfigParts;
@@ -65,7 +65,7 @@ export class RunningConfig {
     this.#crashes.stop();
   }
 
-  /** The document that the board has fallen back from, until another is saved. */
+  /** The document that was rolled back, until another is saved. */
   get failed(): object | undefined {
     return this.#failed;
   }
@@ -88,7 +88,7 @@ export class RunningConfig {
     return this.#trial?.leftMs;
   }
 
-  /** The document that returns if the trial fails; `undefined` without a trial. */
+  /** The document before the trial; `undefined` without a trial. */
   get previous(): object | undefined {
     return this.#trial?.before.active.document;
   }

@@ -143,7 +143,7 @@ export class RuntimeApi {
     return this.#noted(this.running.configure(outcome), outcome.config);
   }
 
-  /** Puts the document that the board has fallen back from in force again, on trial. */
+  /** Puts the document that was rolled back in force again, on trial. */
   configureFailed(): Outcome {
     const { failed } = this.running;
     return failed === undefined ? refusal("no configuration has failed") : this.configure(failed);
@@ -167,12 +167,12 @@ export class RuntimeApi {
     const { link } = this.parts.platform;
     if (link.join === undefined) return refusal("wifi: this machine has no Wi-Fi");
     if (ssid.length > SSID_MAX || (password !== "" && !/^.{8,63}$/.test(password))) {
-      return refusal("wifi: wanted a name of 1 to 32 and a password of 8 to 63 characters");
+      return refusal("wifi: the name must have 1 to 32 characters, and the password 8 to 63");
     }
     const before = link.ssid === undefined ? "" : ` instead of ${link.ssid}`;
     link.join(ssid, password);
     return {
-      done: `joining ${ssid}${before}; it is saved if a request with the token arrives over it, else the previous network is joined again`,
+      done: `joining ${ssid}${before}; it is saved if a request with the token arrives over it, else it is rolled back`,
     };
   }
 

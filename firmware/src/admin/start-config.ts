@@ -33,12 +33,12 @@ interface Stored extends Partial<StoredConfig> {
 export function startConfigOf(parts: StartConfigParts): StartConfig {
   const { configStore, store, report, reset } = parts;
   const found: Partial<StoredConfig> = configStore?.start(reset) ?? {};
-  const { document, fellBack, dropped, failedWhy } = found;
-  if (fellBack) report({ level: "W", on: "config", what: "rolled-back", why: "boot-loop" });
-  if (dropped !== undefined) {
-    report({ level: "W", on: "config", what: "dropped", why: dropped, reset });
+  const { document, isBootLoop, trialFailure, failedWhy } = found;
+  if (isBootLoop) report({ level: "W", on: "config", what: "rolled-back", why: "boot-loop" });
+  if (trialFailure !== undefined) {
+    report({ level: "W", on: "config", what: "rolled-back", why: trialFailure, reset });
   }
-  const stored = { ...found, rolledBack: dropped ?? (fellBack ? "boot-loop" : failedWhy) };
+  const stored = { ...found, rolledBack: trialFailure ?? (isBootLoop ? "boot-loop" : failedWhy) };
   const changes = changesOf(parts);
   const keys = Object.keys(changes);
   if (keys.length === 0) return chosen(parts, stored, changes);

@@ -14,7 +14,7 @@ export const TOKEN_MIN = 8;
 const TOKEN_MAX = 64;
 
 /** The rule for tokens, for a complaint. */
-export const TOKEN_WANTED = `wanted ${TOKEN_MIN} to ${TOKEN_MAX} printable characters without blanks`;
+export const TOKEN_WANTED = `must have ${TOKEN_MIN} to ${TOKEN_MAX} printable characters without blanks`;
 
 const NO_TOKEN: Outcome = deepFreeze(refusal(`token: ${TOKEN_WANTED}`));
 
@@ -82,7 +82,7 @@ export class Token {
     this.#trial = { token, cancel };
     report({ level: "I", on: "admin", what: "token-trial", ms: TRIAL_MS });
     return {
-      done: `the token is valid now; it is saved if a request with it arrives within ${TRIAL_MS / 1000} s, else the previous one returns`,
+      done: `the token is valid now; it is saved if a request with it arrives within ${TRIAL_MS / 1000} s, else it is rolled back`,
     };
   }
 

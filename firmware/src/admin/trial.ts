@@ -12,7 +12,7 @@ interface TrialParts {
 
 /** The state before a trial; a trial that follows another one takes it over. */
 export interface BeforeTrial {
-  /** The document that returns if the trial fails. */
+  /** The document before the trial, in force again if the trial fails. */
   readonly active: ActiveDocument;
   readonly adminPort: number;
   /** A backend was usable. */

@@ -26,7 +26,7 @@ const TRIAL_KEY = "trial";
 /** The slot of a proven document: later crashes, which a client may cause, do not discard it. */
 const PROVEN_KEY = "proven";
 
-/** The slot of the document that the board has fallen back from. */
+/** The slot of the document that was rolled back. */
 const FAILED_KEY = "failed";
 const FAILED_WHY_KEY = "failed-why";
 
@@ -37,12 +37,12 @@ export interface StoredConfig {
   /** The saved document; `undefined` if the built-in one is to be used. */
   readonly document: object | undefined;
   /** The board crashed repeatedly with the last saved document, and `document` is the previous one. */
-  readonly fellBack: boolean;
-  /** The document that the board fell back from, until another is saved, and the reason. */
+  readonly isBootLoop: boolean;
+  /** The document that was rolled back, until another is saved, and the reason. */
   readonly failed: object | undefined;
   readonly failedWhy: string | undefined;
-  /** Why a document on trial was dropped: `reset`, or the reason of a rollback that needed a restart. */
-  readonly dropped: string | undefined;
+  /** Why a document on trial was rolled back: `reset`, or the reason of a rollback that needed a restart. */
+  readonly trialFailure: string | undefined;
   /** The document that was accepted for this start. */
   readonly next: object | undefined;
 }
@@ -58,23 +58,23 @@ export class ConfigStore {
     this.#store = store;
   }
 
-  /** Called once at each start; `reset` is the reset reason. Falls back after repeated crashes. */
+  /** Called once at each start; `reset` is the reset reason. Rolls back after repeated crashes. */
   start(reset: string | undefined): StoredConfig {
     const blameless = reset !== undefined && BLAMELESS_RESETS.includes(reset);
     const starts = blameless ? Math.max(1, this.#starts) : this.#starts + 1;
-    const fellBack = starts > STARTS_MAX && this.#slot !== undefined;
-    if (fellBack) this.#fallBack();
-    this.#store.write("starts", String(fellBack ? 1 : starts));
-    const dropped = this.#store.read(TRIAL_KEY);
+    const isBootLoop = starts > STARTS_MAX && this.#slot !== undefined;
+    if (isBootLoop) this.#rollBack();
+    this.#store.write("starts", String(isBootLoop ? 1 : starts));
+    const trialFailure = this.#store.read(TRIAL_KEY);
     this.trialEnded();
     const slot = this.#slot;
     const failed = this.#slotAt(FAILED_KEY);
     return {
       document: slot && this.#read(`config-${slot}`),
-      fellBack,
+      isBootLoop,
       failed: failed && this.#read(`config-${failed}`),
       failedWhy: failed && this.#store.read(FAILED_WHY_KEY),
-      dropped,
+      trialFailure,
       next: this.#read(NEXT_KEY),
     };
   }
@@ -163,10 +163,10 @@ export class ConfigStore {
   }
 
   /**
-   * Falls back to the previous document, and from there to the built-in one. The failed document stays in flash; of
+   * Rolls back to the previous document, and from there to the built-in one. The failed document stays in flash; of
    * two, the one that was saved last.
    */
-  #fallBack(): void {
+  #rollBack(): void {
     const bad = this.#slot!;
     const before = otherThan(bad);
     const failed = this.#slotAt(FAILED_KEY);

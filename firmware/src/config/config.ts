@@ -191,7 +191,7 @@ function readHealth(check: DocumentReader, { path, value = {} }: Key): HealthSet
   for (const key of ["path", "host", "status", "body"]) {
     if (health.check === "http" || !(key in Object(value))) continue;
     check.complain(
-      `${path}.${key}: has an effect only with check "http", which is "${health.check}"`,
+      `${path}.${key}: has an effect only with check "http"; check is "${health.check}"`,
     );
   }
   return health;
@@ -208,7 +208,9 @@ function crossCheck(check: DocumentReader, config: Config): void {
     listeners.map(({ port }) => port),
   );
   if (listeners.some(({ port }) => port === adminPort)) {
-    check.complain(`adminPort: is ${adminPort}, which is a listener's; use 8404`);
+    check.complain(
+      `adminPort: is ${adminPort}, and a listener has that port, too; wanted another one`,
+    );
   }
   unique(check, "backends", names);
   for (const [index, { backends: wanted = [] }] of routes.entries()) {
@@ -256,7 +258,7 @@ function crossCheck(check: DocumentReader, config: Config): void {
     );
   }
   if (sticky !== "cookie" && stickyKey !== undefined) {
-    check.complain(`stickyKey: has an effect only with sticky "cookie", which is "${sticky}"`);
+    check.complain(`stickyKey: has an effect only with sticky "cookie"; sticky is "${sticky}"`);
   }
 }
 

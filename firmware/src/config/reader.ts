@@ -92,7 +92,7 @@ export class DocumentReader implements Complaints {
   /** As `text`, but no complaint echoes the value. */
   secret({ path, value }: Key, form: () => RegExp, wanted: string): string {
     if (isOfForm(value, form)) return value;
-    this.complain(`${path}: is not what is wanted, ${wanted}`);
+    this.complain(`${path}: is not valid; wanted ${wanted}`);
     return "";
   }
 

@@ -83,7 +83,7 @@ test.each(["{", "7", "null", "[".repeat(500)])(
   },
 );
 
-test("a count of starts that is not a number begins anew: four starts fall back", async () => {
+test("a count of starts that is not a number begins anew: four starts roll back", async () => {
   const kept = { ...DOCUMENT, balance: "first" };
   const flash = { starts: "NaN", slot: "a", "config-a": JSON.stringify(kept) };
   const { board, clock, lines } = started(flash);

@@ -12,6 +12,7 @@ export type Event =
   | { level: "I"; on: "boot"; version: string; build?: string; reset?: string; heap?: number }
   | { level: "I"; on: "net"; ip: string; rssi?: number }
   | { level: "I"; on: "net"; what: "joining"; ssid: string }
+  | { level: "I"; on: "net"; what: "leaving"; retryMs: number }
   | { level: "W"; on: "net"; what: "lost" | "join-failed"; retryMs: number }
   /** Another network is joined and on trial; it is saved when a request with the token arrives over it. */
   | { level: "I"; on: "net"; what: "trial"; ssid: string; ms: number }
@@ -36,9 +37,8 @@ export type Event =
   /** Clients get 503 until an operator applies a configuration; `resumed` ends that. */
   | { level: "I" | "W"; on: "config"; what: "suspended" | "resumed" }
   | { level: "W"; on: "config"; what: "save-failed"; error: string }
-  | { level: "W"; on: "config"; what: "rolled-back"; why: string; error?: string }
+  | { level: "W"; on: "config"; what: "rolled-back"; why: string; reset?: string; error?: string }
   /** The board was reset while a configuration was on trial; that configuration is dropped. */
-  | { level: "W"; on: "config"; what: "dropped"; why: string; reset?: string }
   | { level: "W"; on: "storage"; what: "ignored" | "failed"; key: string; error: string }
   | { level: "W"; on: "admin"; what: "refused"; client: string; request: string; status: number }
   | {

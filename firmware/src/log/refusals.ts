@@ -9,7 +9,7 @@ export function noRefusals() {
     clientFull: 0,
     /** They waited too long for a slot, or for a backend with room. */
     queueTimeout: 0,
-    /** The board has fallen back to a configuration without routes. */
+    /** The board was rolled back to a configuration without routes. */
     suspended: 0,
     /** Memory was low. */
     noMemory: 0,
