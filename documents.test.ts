@@ -36,12 +36,46 @@ test.each(DOCUMENTS)("every link of %s leads to a file and a heading", file => {
   expect(dead).toEqual([]);
 });
 
+/** All files of the repository. */
+const FILES = ["firmware", "emulator", "backends", "hil"]
+  .flatMap(folder =>
+    readdirSync(folder, { recursive: true }).map(name => path.join(folder, String(name))),
+  )
+  .concat(readdirSync("."))
+  .filter(file => !/(^|\/)(node_modules|build)(\/|$)/.test(file));
+
 /** Names without folders of all files of ours. */
-const NAMES = new Set(
-  ["firmware", "emulator", "backends", "hil"].flatMap(folder =>
-    readdirSync(folder, { recursive: true }).map(name => path.basename(String(name))),
-  ),
-);
+const NAMES = new Set(FILES.map(file => path.basename(file)));
+
+/** Documents of the SDK that comments name. */
+const SDK_DOCUMENTS = ["preload.md", "Differences.md"];
+
+/** Files of ours that a comment names and that do not exist. C, C++ and `.d.ts` are left out: most of those are the SDK's. */
+function missingIn(source: string): string[] {
+  const comments = source.match(/\/\*[\s\S]*?\*\/|(?<![:"'`\\])\/\/.*/g) ?? [];
+  return comments
+    .flatMap(comment => comment.match(/(?<![\w./*-])[\w-][\w./-]*(?<!\.d)\.(?:ts|md)\b/g) ?? [])
+    .filter(name => !SDK_DOCUMENTS.includes(name))
+    .filter(name => !FILES.some(file => `/${file}`.endsWith(`/${name}`)));
+}
+
+test("a comment that names a file of another folder, or none, is found", () => {
+  expect(
+    missingIn("/* See net/pump.ts, `net/pomp.ts` and\n * proxy/pump.ts (README.md). */"),
+  ).toEqual(["net/pomp.ts", "proxy/pump.ts"]);
+  expect(missingIn("a(); // as gone.ts\nimport b from './gone.ts';")).toEqual(["gone.ts"]);
+});
+
+test("every file of ours that a comment names is there", () => {
+  const sources = FILES.filter(
+    file => /\.(ts|c|h|css)$/.test(file) && file !== "documents.test.ts",
+  );
+  expect(sources.length).toBeGreaterThan(500);
+  const missing = sources.flatMap(file =>
+    missingIn(readFileSync(file, "utf8")).map(name => `${file}: ${name}`),
+  );
+  expect(missing).toEqual([]);
+});
 
 test.each(DOCUMENTS)("every file of ours that %s names is there", file => {
   const folder = path.dirname(file);

@@ -2,7 +2,7 @@ import type { EventEmitter } from "node:events";
 import type { Message } from "./http-reader.ts";
 import type { Socket, Steps, Timing } from "./steps.ts";
 
-/** `node:net`, or anything of its shape. */
+/** `node:net`, or an object with the same interface. */
 export interface BackendNetwork {
   createServer(options: { allowHalfOpen: boolean; noDelay: boolean }): BackendListener;
 }

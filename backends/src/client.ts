@@ -4,7 +4,7 @@ import { type Message, MessageReader } from "./http-reader.ts";
 import type { Socket, Timing } from "./steps.ts";
 import { Waits } from "./waits.ts";
 
-/** `node:net`, or anything of its shape. */
+/** `node:net`, or an object with the same interface. */
 export interface ClientNetwork {
   connect(options: {
     host: string;

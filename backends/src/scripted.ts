@@ -12,8 +12,9 @@ export interface Script {
   readonly bodyBytes?: number;
   /** The framing of the body: its length, chunks, or the close. */
   readonly framing?: "length" | "chunked" | "close";
-  /** Pause before each answer, and the rate at which it is sent. */
+  /** Pause before each answer. */
   readonly latencyMs?: number;
+  /** The rate at which the body is sent; the head is one piece. */
   readonly bytesPerSecond?: number;
   /** Answers after the request's head, and ignores the body. */
   readonly early?: boolean;
@@ -32,7 +33,7 @@ export interface Script {
   readonly diesAfterBytes?: number;
 }
 
-/** Events of a script. */
+/** Callbacks of a script. */
 export interface ScriptEvents {
   /** A whole request, before its answer. */
   requested(request: Message): void;

@@ -13,7 +13,7 @@ export const REAL_TIME: Timing = {
   },
 };
 
-/** A connection of `node:net`, or of a network of its shape. */
+/** A connection of `node:net`, or of an object with the same interface. */
 export interface Socket extends Duplex {
   readonly localPort?: number | undefined;
   resetAndDestroy(): unknown;

@@ -7,7 +7,7 @@ interface PeerSocket extends Duplex {
   resetAndDestroy(): unknown;
 }
 
-/** A peer on a socket of `node:net`, or of its shape, that allows half-open connections. */
+/** A peer on a socket of `node:net`, or of an object with the same interface, that allows half-open connections. */
 export class SocketPeer implements Peer {
   received = "";
   readonly pieces: string[] = [];

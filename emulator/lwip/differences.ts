@@ -1,6 +1,6 @@
 /**
- * Where the firmware's own sockets (firmware/native) on real lwIP are not what the cases say of the SDK's. Each is wanted, or is the
- * network's and not the board's.
+ * Where the firmware's own sockets (firmware/native) on real lwIP are not what the cases say of the SDK's. Each difference is intended,
+ * or comes from the real network.
  */
 export const TRAITS = {
   freed: "the SDK's sockets point to what lwIP has freed, and end the board; ours do not",

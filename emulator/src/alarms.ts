@@ -1,7 +1,7 @@
 import type { Cancel, Clock } from "./clock.ts";
 import type { Tasks } from "./tasks.ts";
 
-/** The alarms of one program: they run when the task is free, and not after the program has ended. */
+/** The alarms of one program: they wait while the task is busy, and are dropped at the end of the program. */
 export class Alarms {
   #clock: Clock;
   #tasks: Tasks;

@@ -72,7 +72,7 @@ export class Board {
   #uart: Uart;
   #udp: UDPFamily | undefined;
   #firmware: Firmware | undefined;
-  /** A program runs. Anything that an earlier one still does is ignored. */
+  /** A program runs. Calls from an earlier program are ignored. */
   #running = false;
   /** Programs that were started. */
   #runs = 0;

@@ -8,7 +8,7 @@ export class Heap {
   #taken = 0;
   #floorBytes: number;
 
-  /** `others`: bytes held by the parts that count their own. */
+  /** `others`: bytes of the heap that the sockets use, which keep their own account. */
   constructor(sizeBytes: number, others: () => number = () => 0) {
     this.#sizeBytes = sizeBytes;
     this.#others = others;

@@ -11,13 +11,13 @@
 /*
  * binding.h tells what the classes do. All of this runs in the machine's task, but for `wake`.
  *
- * A record belongs to one object, and an object that is not closed is remembered by XS, so that neither goes while lwIP has the
+ * A record belongs to one object. XS keeps every object that is not closed alive, so record and object live as long as the
  * connection. A callback may close any socket: a record whose callback runs is freed when that returns.
  */
 
 enum { ON_READABLE, ON_WRITABLE, ON_END, ON_ERROR, CALLBACKS };
 
-/** As many connections as lwIP has, and as many that are lost and not closed. */
+/** Twice lwIP's connections: lost ones keep their record until `close`. */
 enum { RECORDS_MAX = 2 * MEMP_NUM_TCP_PCB };
 
 typedef enum { BUFFER, NUMBER } Format;

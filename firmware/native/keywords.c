@@ -1,7 +1,7 @@
 #include <stdint.h>
 
 /*
- * The loop of `Scan.next` (src/inspect/keywords.ts) as machine code, for the chip and for every engine
+ * The loop of `Scan.next` (src/net/keywords.ts) as machine code, for the chip and for every engine
  * that is built with it: a byte costs a few cycles here, and 26 instructions of XS there.
  *
  * Goes through the bytes from `start` to `end` until a state of `found` or above. The result is that

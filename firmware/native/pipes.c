@@ -2,8 +2,8 @@
 #include "records.h"
 
 /*
- * Pipes: what one connection receives is written to another one, in lwIP's task, as far as both reach. There is no queue:
- * what `to` cannot take stays in the receive window of `from`, and TCP slows the sender down.
+ * Pipes: what one connection receives is written to another one, in lwIP's task, as far as received bytes and send
+ * space allow. There is no queue: bytes that `to` cannot accept stay in the receive window of `from`, and TCP slows the sender down.
  *
  * A pipe moves when bytes arrive at `from`, when bytes are acknowledged at `to`, and when one of them ends.
  */

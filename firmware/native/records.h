@@ -29,7 +29,7 @@ typedef struct {
 struct Sockets {
 	SocketsWake* wake;
 	void* context;
-	/** News of this round of `socketsNext`, and of the next one: a round ends, whatever happens during it. */
+	/** News of this round of `socketsNext`, and of the next one: news during a round goes to the next one, so each round ends. */
 	NewsQueue now;
 	NewsQueue later;
 	bool inRound;
@@ -51,7 +51,7 @@ struct Connection {
 	Sockets* sockets;
 	/** In the list of its listener while it waits there, in that of all connections afterwards. */
 	Connection* next;
-	/** The listener where it waits; NULL when it has been accepted. */
+	/** The listener where the connection waits to be accepted (the state WAITING of sockets.h); else NULL. */
 	Listener* listener;
 	/** NULL: lwIP has freed it, or we have given it back. */
 	struct tcp_pcb* pcb;

@@ -155,7 +155,7 @@ bool recordWriteClosed(const Connection* connection)
 unsigned recordWritable(const Connection* connection)
 {
 	if (recordWriteClosed(connection) || connection->state != OPEN) return 0;
-	/* In pieces that are too small lwIP runs out of pbufs before it runs out of bytes. */
+	/* With many small writes, lwIP's limit of pbufs is reached before its limit of bytes. */
 	if (tcp_sndqueuelen(connection->pcb) >= TCP_SND_QUEUELEN) return 0;
 	return tcp_sndbuf(connection->pcb);
 }
@@ -233,7 +233,7 @@ bool recordWritePiece(Connection* connection, const void* bytes, unsigned count,
 	return false;
 }
 
-/** Takes an owned connection out of everything that knows it. */
+/** Removes an owned connection from all lists, and frees it. */
 static void retire(Connection* connection)
 {
 	Connection** link = &connection->sockets->connections;
@@ -352,7 +352,7 @@ static err_t onSent(void* arg, struct tcp_pcb* pcb, u16_t count)
 	return ERR_OK;
 }
 
-/** What nothing else would make good: a write that found no memory, and a message that could not be posted. */
+/** Retries what no other event triggers: a write that found no memory, and a message that could not be posted. */
 static err_t onPoll(void* arg, struct tcp_pcb* pcb)
 {
 	Connection* connection = arg;

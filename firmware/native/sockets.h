@@ -40,8 +40,9 @@
  * | LEAVING    | as OPEN                       | no   | no    | lwIP's task: sent, reset, or 60 s over    |
  *
  * The one rule on which the rest depends: a record whose `pcb` is not NULL is registered with that control block for
- * every callback, `tcp_err` above all, and the side that ends one of the two clears the other first. So `pcb == NULL` says that
- * lwIP has freed the block or that we have given it back, and a pointer to a freed block is nowhere kept.
+ * every callback, `tcp_err` above all; the side that frees the record or the block first clears the reference in the other.
+ * So `pcb == NULL` says that lwIP has freed the block or that we have given it back, and no pointer to a freed block is kept
+ * anywhere.
  *
  * Tasks and the lock
  *
@@ -83,7 +84,7 @@ typedef enum {
 enum {
 	/** More bytes were received: `connectionReadable` of them wait. Not repeated while they wait. */
 	EVENT_READABLE = 1,
-	/** The connection is there, or the peer has acknowledged bytes: there is room for `connectionWritable`. */
+	/** The connection is established, or the peer has acknowledged bytes: `connectionWritable` bytes can be written. */
 	EVENT_WRITABLE = 2,
 	/** The peer's FIN, behind the last byte. Writing goes on. */
 	EVENT_END = 4,
@@ -119,11 +120,11 @@ typedef struct {
 	ip_addr_t address;
 	uint16_t port;
 	bool nodelay;
-	/** Idle time before the first of three probes, which have the same distance from each other; 0: no probes. */
+	/** Idle time before the first keepalive probe, and the interval between probes; 0 disables them. */
 	uint32_t keepaliveMs;
 } ConnectOptions;
 
-/** The probes that stay without answer before a connection counts as lost. */
+/** Number of unanswered probes after which the connection is lost. */
 enum { KEEPALIVE_PROBES = 3 };
 
 /** Connects. NULL: `error` says why. EVENT_WRITABLE follows, or EVENT_ERROR. `owner` is not NULL. */
@@ -229,7 +230,7 @@ typedef struct {
 	uint64_t bytesMax;
 	/** NULL: the bytes are not searched. */
 	const Search* search;
-	/** Where the search begins: the state for the start of a stream, or that of an earlier pipe's status. */
+	/** Where the search begins: the start state of `search`, or `searchState` of an earlier PipeStatus. */
 	uint16_t searchState;
 } PipeOptions;
 

@@ -27,7 +27,7 @@ export interface App {
 /** The namespace of NVS that the firmware uses. */
 export const STORAGE_PATH = "hot-potato";
 
-/** The settings of the build, which are laid over the configuration already. A token that was set later overrides theirs. */
+/** Build settings, already merged into the configuration. A token that was saved at run time takes precedence. */
 export interface StartOptions extends GivenSettings {
   /** Which build of the firmware this is, if it was given a name. */
   readonly build?: string | undefined;

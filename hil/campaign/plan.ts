@@ -58,7 +58,7 @@ export interface LinkPart {
   readonly settings: Partial<LinkSettings>;
 }
 
-/** How long new clients and faults begin: the active phase. */
+/** The active phase: clients and faults start only during this time. */
 export const ACTIVE_MS = 20_000;
 
 /** Ports of the three kinds of listener. */

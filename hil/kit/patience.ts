@@ -12,7 +12,7 @@ const THINGS_PER_TEST = 5;
 /** Starting Node without a program on an idle desktop computer: measured with Node 20 and 22 on x86-64. */
 const IDLE_START_MS = 50;
 
-/** Each may meet a moment of calm. */
+/** Measurements, of which the slowest counts: one may meet an idle moment of the computer. */
 const STARTS = 3;
 
 /** How many times slower than an idle desktop computer this one is at present; at least 1. */

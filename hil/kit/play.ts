@@ -88,8 +88,8 @@ function waitsFor({ waits }: Journal): string {
 }
 
 /**
- * Sessions must end because their clients have closed: after the backends have stopped, or some minutes
- * later, a forgotten session would have ended as well.
+ * Sessions must end because their clients have closed. This is checked at once, because a forgotten session would also
+ * end when the backends stop, or after its timeout.
  */
 async function waitUntilSessionsEnd(testBed: TestBed): Promise<void> {
   const { sessions } = await leftoversUntil(

@@ -6,7 +6,8 @@ import type { ReservedPort } from "../../emulator/src/reserved-port.ts";
 import type { Status } from "../../firmware/src/admin/status.ts";
 
 /**
- * What a scenario may need beyond clients, backends and a configurable board.
+ * Capabilities that some targets lack, beyond clients, backends and a configurable board. A scenario that names one is
+ * skipped there.
  *
  * - `simulated-network`: links and faults of a simulated network, and the board's Wi-Fi
  * - `reset`: the board can be reset
@@ -39,7 +40,7 @@ export interface GatewayDocument {
 
 /** A computer that plays clients or a backend. */
 export interface Computer {
-  /** `node:net`, or anything of its shape. */
+  /** `node:net`, or an object with the same interface. */
   readonly net: ClientNetwork & BackendNetwork;
   /** Its IPv4 address, as the board sees it. */
   readonly address: string;

@@ -38,7 +38,7 @@ static xsMachine* machine;
 static xsSlot tcpPrototype;
 static bool started, running, posted;
 
-/* What happens in the world has no end: what follows when the last run ended is waited for. */
+/* Tells Node when the next `run` is due: at once if callbacks wait, else at the next event of the world. */
 static void tellDue(void)
 {
 	char question[64];

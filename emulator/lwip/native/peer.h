@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 /*
- * What stands at the other end of the board's wire, on the raw API of the peer's lwIP: clients and servers that a test tells what
- * to do. Connections are numbers, from 0 in the order in which they were made or accepted; they are never forgotten.
+ * Peers: clients and servers at the other end of the board's wire, on the raw API of the peer's lwIP. A test controls
+ * them. Connections are numbers, from 0 in the order in which they were made or accepted; they are never forgotten.
  */
 
 typedef enum {

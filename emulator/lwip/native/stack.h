@@ -10,7 +10,7 @@
  * IPv4 address, that takes and gives IP packets.
  *
  * A program has up to two copies: the board's, with the names that lwIP gives, and the peer's, all of whose names
- * begin with `peer_` (build.ts). What a copy has done cannot be taken back: a process starts each once, and plays the next
+ * begin with `peer_` (build.ts). lwIP cannot be reset: a process starts each copy once, and plays the next
  * world in a new process.
  */
 

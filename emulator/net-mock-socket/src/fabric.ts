@@ -4,7 +4,7 @@ import { Lane, type LinkSettings } from "./link.ts";
 import { type Ends, type HostIdentity, type Packet, packet, reversed } from "./packet.ts";
 import { Trace } from "./trace.ts";
 
-/** More hosts than any network has: a factor that makes a number of two of them. */
+/** More hosts than any network has. Combines the numbers of two hosts into one key of a map. */
 const HOSTS_BOUND = 65_536;
 
 /** One direction between two hosts. */

@@ -9,7 +9,7 @@ export type Rule = (packet: Packet) => PacketAction;
 /** Ends the fault that it was returned for. A second call does nothing. */
 export type Undo = () => void;
 
-/** A fault has one verdict more: `hold` keeps the packet until the fault is over. */
+/** Like a rule, but a fault may also `hold` a packet until it is over. */
 export interface Fault {
   judge(packet: Packet): PacketAction | "hold";
   /** True: packets that are in flight already are lost as well. */

@@ -10,10 +10,10 @@ import type { Trace } from "./trace.ts";
 
 // A map of the package, the lowest floor first; no file imports one above it:
 //
-//   clock, random, errors, unsupported     what all need and what needs nothing
+//   clock, random, errors, unsupported     used by all others; import nothing
 //   retransmission, sending, receiving     the halves of a TCP connection, and its timer
-//   profile, packet                        the numbers of a host; what travels between two
-//   link, faults, trace                    what delays a packet, what may stop it, what is kept of it
+//   profile, packet                        the numbers of a host; a packet between two
+//   link, faults, trace                    delays of packets, faults that stop them, the record of them
 //   fabric                                 carries packets from host to host
 //   connection                             one end of a TCP connection
 //   kernel                                 the ports and connections of one host

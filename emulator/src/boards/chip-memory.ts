@@ -1,6 +1,6 @@
 /**
- * Where the memory of an ESP32 goes before a program serves its first client: what ESP-IDF, XS and Moddable's runtime
- * take, and the heap that is left for connections.
+ * How much memory of an ESP32 ESP-IDF, XS and Moddable's runtime use before the first client, and how much heap is left
+ * for connections.
  */
 
 /** ESP-IDF's settings by their names without `CONFIG_`. */

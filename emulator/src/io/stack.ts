@@ -168,7 +168,7 @@ export class Stack implements PcbStack {
     return this.controlBlocks < this.kind.connectionsMax && this.#account.hasHeap(BLOCK_BYTES);
   }
 
-  /** Of the connections in this state the one that received nothing for most slow turns, the first one opened. */
+  /** The connection in this state that has been silent longest, in ticks of the slow timer; of several the oldest. */
   #longestSilent(state: TcpState): Pcb | undefined {
     let longest: Pcb | undefined;
     let longestTurn = Number.POSITIVE_INFINITY;

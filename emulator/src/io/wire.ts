@@ -3,7 +3,7 @@ import type { Duplex } from "node:stream";
 
 /**
  * The network that a board is plugged into: the computer's own `node:net` (for UDP `{ ...net, createSocket }` with
- * that of `node:dgram`), or anything of its shape, such as a host of net-mock-socket.
+ * that of `node:dgram`), or an object with the same interface, such as a host of net-mock-socket.
  */
 export interface Wire {
   connect(options: { host: string; port: number; allowHalfOpen: boolean }): WireSocket;
@@ -48,10 +48,13 @@ export interface WireSocket extends Duplex {
   resetAndDestroy(): unknown;
   setNoDelay(noDelay: boolean): unknown;
   /**
-   * Opens the receive window by `bytes`, as lwIP's tcp_recved does. A network that has it also has
-   * the rest, and three events: `sent`, lwIP's tcp_sent; `finSent`: our FIN was acknowledged; `released`:
-   * the connection is forgotten or in TIME_WAIT, whether both ends had closed it, and else the code of
-   * the error that broke it. On the computer's, reading is paused instead.
+   * Opens the receive window by `bytes`, as lwIP's tcp_recved does. On the computer's network, reading is paused instead.
+   * A network that has `recved` also has the members below, and three events:
+   *
+   * - `sent`: the peer has acknowledged bytes, as lwIP's tcp_sent
+   * - `finSent`: the peer has acknowledged the FIN
+   * - `released`: the connection is forgotten or in TIME_WAIT; with true if both ends had closed it, and else the code
+   *   of the error that broke it
    */
   recved?(bytes: number): void;
   /** Called for each new segment; false: it is lost, because there is no memory for it. */

@@ -2,7 +2,7 @@ import { machineWith } from "../engine-snapshots.ts";
 import { esp32Bytes, type Figure, figure, type Measure } from "./figures.ts";
 
 /**
- * The cost of a pick, for every strategy of the table in `balancer/strategy.ts`: a new one is measured
+ * The cost of a pick, for every strategy of the table in `balancer/strategies.ts`: a new one is measured
  * without a line here.
  */
 

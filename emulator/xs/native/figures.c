@@ -1,7 +1,7 @@
 #include "xsAll.h"
 #include "internals.h"
 
-/* How deep the stack was: what lies below it is painted, and whatever it reached has lost its paint. */
+/* How deep the stack was: its unused part is filled with a pattern, and slots that were used no longer have it. */
 
 enum {
 	CHIP_REST = 13,	/* slots of XS's own there (mxGlobalStackIndex to mxInstanceInspectorsStackIndex in xsAll.h) */

@@ -27,7 +27,7 @@ txSlot* fxAllocateSlots(txMachine* the, txSize count)
 	return reserveSlots(the, count);
 }
 
-/* Surplus free slots: properties of an unreachable object that is kept. */
+/* Free slots beyond the chip's number: kept as properties of an unused object, so that the program cannot use them. */
 static txSlot surplus;
 static txSize surplusCount;
 

@@ -65,7 +65,7 @@ static void bare(xsMachine* the)
 	adopt(the, native, &xsResult);
 }
 
-/** Makes the object of `new` with the board's consent; what the board refuses leaves nothing behind. */
+/** Constructs the object of `new` after the board has accepted the options; if it refuses, nothing is allocated. */
 static void construct(xsMachine* the, const char* word, Kind kind)
 {
 	char question[HEAD_MAX];

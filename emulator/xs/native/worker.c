@@ -45,7 +45,7 @@ static const xsCreation SIZES = {
 	2048 * KILOBYTE, 1993,	/* the parser's */
 };
 
-/** The last exception: it is still there when the board has decided that the program is over. */
+/** The last exception, kept until command `A` passes it to the program's abort hook. */
 static xsSlot thrown;
 
 static int collections;

@@ -30,7 +30,7 @@ enum { CONNECTIONS_MAX = 8, MSS = 1436, WINDOW = 2872 };
 #define HELLO "hello"
 enum { HELLO_BYTES = 5 };
 
-/** Bytes of which each tells where it stands, four windows long. */
+/** Bytes that each depend on their position; four windows long. */
 extern const uint8_t* pattern(void);
 
 extern Sockets* board;

@@ -8,8 +8,8 @@
 #include "stack.h"
 
 /*
- * Storms: peers that send whatever a lot decides, an application that does whatever a lot decides, and memory that fails now
- * and then. What holds in every storm: no freed block is touched (AddressSanitizer), reports agree with the state, and
+ * Storms: random segments from the peers, random calls by the application, and memory that fails now and then. In every
+ * storm: no freed block is touched (AddressSanitizer), reports agree with the state, and
  * at the end no block is left.
  *
  *   storm <first seed> <number of storms>

@@ -56,7 +56,7 @@ struct Session {
 static Sockets* sockets;
 static Listener* echoes;
 static Listener* pipes;
-/** What the listeners own tells them apart from sides. */
+/** The owners of the listeners; their addresses distinguish them from a Side. */
 static Side echoOwner, pipeOwner;
 static Session* sessions;
 static bool posted;

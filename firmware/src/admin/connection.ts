@@ -62,7 +62,7 @@ export class AdminConnection implements EndpointOwner, Timed {
     context.deadlines.setDeadline(this, TIMEOUT_MS);
   }
 
-  /** The head of its request has not arrived completely. */
+  /** The head of its request is not complete, and no bytes wait to be read. */
   get isSilent(): boolean {
     return !this.#request.head.done && this.#reply === undefined && this.#client.readable === 0;
   }

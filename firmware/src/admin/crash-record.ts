@@ -8,7 +8,7 @@ const START_SUCCEEDED_MS = 60_000;
 /** A saved document that has been in force for this time is not suspected of later crashes. */
 const PROOF_MS = 60_000;
 
-/** Tells the store in time which crashes the saved document is not to blame for. */
+/** Tells the store when the saved document can no longer be the cause of a crash. */
 export class CrashRecord {
   #clock: Clock;
   /** Absent where nothing is kept. */

@@ -149,7 +149,7 @@ export class RuntimeApi {
     return failed === undefined ? refusal("no configuration has failed") : this.configure(failed);
   }
 
-  /** Changes a key of the document in force, such as `health.intervalMs`, which stays temporary if it is. */
+  /** Changes a key of the document in force, such as `health.intervalMs`. A document until the next reset stays one. */
   setKey(key: string, value: unknown): Outcome {
     const { document, proxy, running } = this;
     const change = withValueAt(document, key, value);

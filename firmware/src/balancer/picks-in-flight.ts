@@ -1,4 +1,4 @@
-/** Twice the most sessions of a board. The other half is for picks that failed, which are not reported here. */
+/** More than twice the sessions of a board (12 to 14). The rest is for picks that failed, which are not reported here. */
 const IN_FLIGHT_MAX = 32;
 
 /**

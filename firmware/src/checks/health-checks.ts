@@ -63,7 +63,7 @@ export class HealthChecks {
     this.#probeEnded();
   }
 
-  /** A request met something that a sound backend does not do. */
+  /** A request has failed at the backend. */
   requestFailed(backend: Backend, code: CheckCode): void {
     // `#paused` is also true of a replaced configuration, whose sessions go on: their failures are counted.
     if (this.#context.platform.link.address === undefined) return;
@@ -113,7 +113,7 @@ export class HealthChecks {
     if (backend.servesOneAtATime) {
       const { counters } = backend;
       if (counters.sessions > 0) {
-        // The session in its only slot will show its health; no check is possible meanwhile.
+        // The session that uses its only slot shows whether it works; no check is possible meanwhile.
         due.atMs = this.#now() + FAST_INTERVAL_MS;
         this.schedule();
         return;

@@ -2,7 +2,7 @@ import Time from "time";
 import Timer from "timer";
 import type { Cancel, Clock } from "../platform.ts";
 
-/** Interval of the SDK's timer while no alarm is set; it is suspended at once. */
+/** First interval of the SDK's timer, which is suspended right after it was made. */
 const NEVER_MS = 60_000;
 
 /** The SDK's ticks are 32 bits wide and wrap after 24.8 days; `now` has to be called more often. */

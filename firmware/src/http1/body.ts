@@ -16,7 +16,7 @@ export interface BodyReader {
    * piece must be no longer than `wanted`.
    */
   decode(piece: Uint8Array): number;
-  /** The sender has closed: the end of a body that lasts until then, and of no other. */
+  /** The sender has closed: ends a close-delimited body; no effect on others. */
   closed(): void;
 }
 

@@ -17,7 +17,7 @@ export function hasStickyCookie(head: Head, field: Field): boolean {
 }
 
 /**
- * A field's cookies without ours, which no backend shall see: calls `piece` with each stretch of them.
+ * A field's cookies without the board's, which no backend gets: calls `piece` with each run of bytes to keep.
  */
 export function withoutStickyCookie(
   head: Head,

@@ -13,7 +13,7 @@ export const VALUE = visible("", "\t ");
 /** A request's target; a fragment (#) is never sent. */
 export const TARGET = visible("#", "");
 
-/** The authority of a target, and Host. No name has anything that needs a %, and some would decode it. */
+/** The authority of a target, and Host. No valid host needs a %, and some servers would decode it. */
 export const HOST = these(`${LETTERS}-._~!$&'()*+,;=:[]`);
 
 /** Characters that mean the same encoded and not (RFC 3986 section 2.3). */

@@ -35,7 +35,7 @@ export class HeadFields {
   status = 0;
   /** Where the first line begins: empty lines may precede a request. */
   start = 0;
-  /** Positions of a request's target in the first line; the method ends a blank before it. */
+  /** Positions of a request's target in the first line; the method ends one byte before `targetStart`. */
   targetStart = 0;
   targetEnd = 0;
   /** The host of the target, if Host is not exactly the same text; set by `parseRequest`. */

@@ -8,8 +8,8 @@ const SPARE_MAX = 2;
 
 /**
  * Bytes of all long heads at once, by the memory plan in `firmware/README.md`: of 76.2 KB for connections, 11.7 are
- * kept free and 31.2 are taken by connections whose peers read. XS never gives back what it has grown by, so
- * that more would be missing for ever.
+ * kept free and 31.2 are taken by connections whose peers read. XS never gives memory back, so
+ * more would be lost until the restart.
  */
 export const LONG_HEADS_BYTES = 33 * 1_024;
 

@@ -214,7 +214,7 @@ export class Head extends HeadFields {
     );
   }
 
-  /** `HTTP/1.1 200 OK`; the words may be missing, and their blank with them. */
+  /** `HTTP/1.1 200 OK`; the reason phrase and the space before it may be missing. */
   private statusLine(start: number, end: number): boolean {
     if (end < start + 12 || !this.version(start) || this.bytes[start + 8] !== SPACE) return false;
     this.status = decimal(this.bytes, start + 9, start + 12);

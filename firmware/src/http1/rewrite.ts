@@ -191,7 +191,7 @@ export function rewriteResponse(
     out.piece(head.bytes, STATUS_START, STATUS_END);
     out.bytes(NO_REASON);
   }
-  // With _ for - it is another field: clients do not take the two for the same.
+  // A response field that is spelled with _ instead of - is a different field for clients, so it is kept.
   out.fields(head, connectionNames(head), ({ name }) => TREATMENT[name] !== "hop");
   const length = framing === "none" ? head.only("content-length") : undefined;
   if (length !== undefined && head.status >= 200 && head.status !== 204) {

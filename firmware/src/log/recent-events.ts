@@ -134,7 +134,7 @@ export class RecentEvents {
 
 Object.freeze(RecentEvents.prototype.last.prototype);
 
-/** Events of one client or request are as frequent as those; errors are always the board's. */
+/** Events with an id or a client are as frequent as requests, and count as those; errors always count as the board's. */
 function kindOf(event: Event): EventKind {
   if (event.level === "E") return "board";
   return "id" in event || "client" in event || ("what" in event && event.what === "accept-failed")

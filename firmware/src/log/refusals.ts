@@ -24,7 +24,7 @@ export function noRefusals() {
   };
 }
 
-/** What counts each reason, in the words of the log and of metrics. */
+/** The counter of each reason in the log. */
 export const REFUSAL_COUNTERS = Object.freeze({
   full: "full",
   "client-full": "clientFull",

@@ -46,7 +46,7 @@ export class Endpoint implements PumpSide {
   readonly socket: TCPSocket;
   /** Where bytes are read: the socket, or bytes that were read ahead of it. */
   source: Source;
-  /** Set by each owner that takes the endpoint over. */
+  /** The current owner: a session, a handler, a connector, a lingering close, or the idle connections. */
   owner: EndpointOwner;
   /** Room of an empty send buffer: when all of it is back, the peer has acknowledged everything. */
   capacity = 0;
@@ -74,7 +74,7 @@ export class Endpoint implements PumpSide {
     return this.capacity > 0;
   }
 
-  /** Nothing can be written any more. */
+  /** No more bytes can be written. */
   get writeClosed(): boolean {
     return this.state !== "open";
   }
@@ -169,8 +169,8 @@ export class Endpoint implements PumpSide {
     try {
       if (this.socket.write(view) !== undefined) return;
     } catch {
-      // Room was announced, so one cause is left: the peer has hung up, and the chip keeps that to
-      // itself while bytes from there wait unread. Writing is how we find out.
+      // Room was announced, so one cause is left: the peer has closed, which the SDK does not report
+      // while received bytes wait unread. Only a write shows it.
     }
     this.failing();
   }

@@ -3,11 +3,11 @@ import type { Scan } from "./keywords.ts";
 /**
  * Bytes of the one scratch buffer that every session of a proxy shares. Reading, inspecting and
  * writing one piece is synchronous, so one is enough. It holds a full segment (LWIP_TCP_MSS): what
- * comes in one piece leaves in one, and each write is a round trip to another task of the chip.
+ * is received in one piece is sent in one, and each write is a round trip to another task of the chip.
  */
 export const SCRATCH_BYTES = 1436;
 
-/** One side of a pump: `readable` bytes wait there, `writable` bytes will be taken without a throw. */
+/** One side of a pump: `readable` bytes wait to be read, `writable` bytes can be written without a throw. */
 export interface PumpSide {
   readable: number;
   writable: number;
@@ -38,14 +38,14 @@ export interface PumpSide {
 /**
  * Moves what `from` has to `to`, as far as both counts reach, and counts it in `from.passed`.
  *
- * There is no queue. What `to` cannot take stays in the receive buffer of `from`, TCP closes that
- * window, and the sender slows down: this is all the backpressure we need.
+ * There is no queue. Bytes that `to` cannot accept stay in the receive buffer of `from`, TCP closes that
+ * window, and the sender slows down: no other backpressure is needed.
  *
  * Where `from.scan` finds a keyword, its last byte is the last one written: look at `scan.found`. Where it
- * finds that the stream is no text, it is dropped.
+ * finds that the stream is no text, the search ends.
  *
- * Each instruction here counts, because it is executed for each segment. Two things that look like
- * calls are written out for that, and there is one `try` for all.
+ * Each instruction here counts, because it is executed for each segment. So `read` and `write` of
+ * the endpoint are inlined, and there is one `try` for all.
  */
 export function pump(from: PumpSide, to: PumpSide, scratch: Uint8Array): void {
   let writing = false;

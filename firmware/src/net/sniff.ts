@@ -34,8 +34,8 @@ const WEB_SCHEMES = Object.freeze(["http://", "https://"]);
  * - A registered method, white space and the start of an HTTP target, unless the first line ends in the version of
  *   another protocol (RTSP, SIP and ICAP share `OPTIONS` with HTTP).
  *
- * More bytes are awaited only after a prefix of a method, after empty lines, or for a target that those protocols
- * share with HTTP. Anything else is decided at once, because the client may be waiting for the server to speak.
+ * More bytes are awaited only after a prefix of a method, after empty lines, or for a target that RTSP, SIP or
+ * ICAP share with HTTP. Anything else is decided at once, because the client may be waiting for the server to speak.
  */
 export function sniff(bytes: Uint8Array, final = false): "http" | "tcp" | undefined {
   const count = bytes.byteLength;

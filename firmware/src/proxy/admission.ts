@@ -7,8 +7,10 @@ import type { AdmissionState, RefusalReason } from "./context.ts";
 import { MemoryGuard, type MemoryUsers } from "./memory-guard.ts";
 import type { Session } from "./session.ts";
 
-/** How often the rates of sessions are compared while clients are queued, and the time that a rate is taken of. */
+/** Interval between comparisons of the sessions' rates, while clients are queued. */
 const RATE_PAUSE_MS = 500;
+
+/** The time over which a rate is measured. */
 const RATE_WINDOW_MS = 2_000;
 
 /**
@@ -23,7 +25,7 @@ export class Admission implements AdmissionState, MemoryUsers {
   suspended = false;
   readonly memory: MemoryGuard;
   #clock: Clock;
-  /** Set before the first client comes. */
+  /** Set before the first client connects. */
   #rules!: ActiveConfig;
   #sessions = new Set<Session>();
   /** Number of sessions that hold a slot. */
@@ -31,7 +33,7 @@ export class Admission implements AdmissionState, MemoryUsers {
   /** The queue for a slot: sessions in order of arrival, with their timeouts. */
   #queue = new Map<Session, Cancel>();
   #admitting = false;
-  /** Of the next comparison of rates. */
+  /** The alarm of the next comparison of rates. */
   #rateTimer: Cancel | undefined;
 
   constructor(platform: Platform, report: Report) {
@@ -49,7 +51,7 @@ export class Admission implements AdmissionState, MemoryUsers {
     return this.#queue.size;
   }
 
-  /** Of the active configuration; with another one there may be more slots. */
+  /** The active configuration; with another one there may be more slots. */
   set rules(rules: ActiveConfig) {
     this.#rules = rules;
     this.#admitQueued();
@@ -217,7 +219,8 @@ export class Admission implements AdmissionState, MemoryUsers {
 
   /**
    * Again and again while clients are queued: for each of them ends the slowest body or raw stream that moves fewer
-   * bytes than `bytesPerSecondMin`. A client that waits because of its own address's share gets only a slot of that.
+   * bytes than `bytesPerSecondMin`. A client that waits because of its address's share can only get
+   * the slot of a session of the same address.
    */
   #shedSlow = (): void => {
     this.#rateTimer = undefined;

@@ -12,11 +12,11 @@ import type { StickTable } from "../pool/stick-table.ts";
 import type { StickyCookie } from "../pool/sticky-cookie.ts";
 import type { SharedState } from "./shared-state.ts";
 
-/** How far the search for a backend may go. */
+/** Limits of the attempts to connect to a backend. */
 export interface ConnectLimits {
-  /** Connections that may be asked for, each of another backend. */
+  /** Most attempts, each to another backend. */
   readonly attemptsMax: number;
-  /** No attempt begins or lasts longer after the first one began. */
+  /** Time after the beginning of the first attempt at which the last one must have ended. */
   readonly withinMs: number;
 }
 
@@ -67,7 +67,7 @@ export interface ProxyContext extends SharedState {
   readonly idle: IdleConnections;
   /** Connections to backends at once, idle ones included. */
   readonly backendConnectionsMax: number;
-  /** How far the search for a backend goes that takes a request. */
+  /** Limits of the connection attempts for one request. */
   readonly retryLimits: ConnectLimits;
   /** The backend that served each client last; `undefined` unless clients stay with theirs by address. */
   readonly stickTable: StickTable | undefined;

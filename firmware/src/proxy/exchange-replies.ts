@@ -17,7 +17,8 @@ export const UNREACHABLE: Record<ConnectFailure, [AnswerStatus, string]> = deepF
 
 export const NO_ANSWER = "The backend closed the connection instead of answering.";
 
-export const NO_ROOM = "This proxy has no room for so long a head just now. Try again in a moment.";
+export const NO_ROOM =
+  "This proxy has no memory for such a long request head at the moment. Try again later.";
 
 /** The text of the reply instead of a response that is not passed on. */
 export const REFUSED_RESPONSE: Record<AnswerRefusal, string> = Object.freeze({

@@ -5,19 +5,19 @@ export const RETRY_DEADLINE_MS = 10_000;
 
 /** How far an exchange has come. */
 export type ExchangeState =
-  /** A backend is picked, waited for, connected to. */
+  /** A backend is picked, or waited for, or being connected to. */
   | "connecting"
-  /** A backend takes the request; nothing of it is sent yet. */
+  /** The connection to a backend is established; nothing of the request is sent yet. */
   | "connected"
-  /** A backend gets the request, which has not come whole. */
+  /** The request is being sent; its body is not complete yet. */
   | "sending"
-  /** The whole request has come; the final head of the response has not. */
+  /** The request is complete; the final head of the response has not been received. */
   | "awaiting"
   /** The head of the response has been passed on; its body follows. */
   | "receiving"
   /** A 101 is passed on. */
   | "switching"
-  /** A reply of our own is written instead of a response; the backend has been released. */
+  /** A reply of the proxy is written instead of a response; the backend has been released. */
   | "replying"
   /** Over: the client has the whole response. */
   | "complete"

@@ -25,7 +25,7 @@ import { ResponseSide } from "./response-side.ts";
 export class Exchange extends BackendLink {
   /** Only `enter` changes it. */
   state: ExchangeState = "connecting";
-  /** Until `expired` is due, counted from this call; 0 where the deadline stays. The owner takes it after each call. */
+  /** Until `expired` is due, counted from this call; 0 where the deadline stays. The owner reads and clears it after each call. */
   timeoutMs = 0;
   readonly request: RequestSide;
   readonly response: ResponseSide;
@@ -47,7 +47,7 @@ export class Exchange extends BackendLink {
     this.headMs = nowMs;
   }
 
-  /** The request's head has come: looks for a backend that takes it. */
+  /** The request's head is complete: looks for a backend that accepts it. */
   begin(): void {
     const { context, request } = this;
     const { stickyCookie } = context;
@@ -73,7 +73,7 @@ export class Exchange extends BackendLink {
       this.reply(...UNREACHABLE[result]);
     } else {
       this.take(result, this.owner);
-      this.enter("connected"); // `step` sends the head: on top of all that has led here, it would need more stack
+      this.enter("connected"); // `step` sends the head: a call from here would deepen the stack
     }
   }
 
@@ -85,7 +85,7 @@ export class Exchange extends BackendLink {
       this.refuse("no-memory", 503, "RH", NO_ROOM);
       return;
     }
-    // Bytes that still come on an idle connection that was dead already answer no request of ours.
+    // Bytes that arrive on an idle connection that was dead already are no response to this request.
     if (endpoint.writeClosed && this.isReused && this.retry()) return;
     if (!request.isRepeatable) request.settle();
   }
@@ -116,12 +116,12 @@ export class Exchange extends BackendLink {
     return up || down ? request.bytes + response.bytes : undefined;
   }
 
-  /** Writes a reply of our own instead of a response; `advice` where more is known than the status says. */
+  /** Writes a reply of the proxy instead of a response; `advice` where more is known than the status says. */
   reply(status: AnswerStatus, termination: string, advice?: string): void {
     const { request, response, owner } = this;
     this.termination = termination;
     response.status = status;
-    this.enter(response.isPartial ? "cut" : "replying"); // ours would stand inside another head
+    this.enter(response.isPartial ? "cut" : "replying"); // the reply would stand inside another head
     if (response.isPartial) return;
     response.reply(owner.session.clientSide, request, status, advice);
     request.releaseHead();
@@ -133,7 +133,7 @@ export class Exchange extends BackendLink {
     this.request.keepAlive = false;
   }
 
-  /** It is over: releases all. The connection to the backend is kept if it may be; that of a tunnel is the caller's. */
+  /** The exchange is over: releases all. The connection to the backend is kept if it may be; that of a tunnel is the caller's. */
   release(): void {
     if (this.state === "tunnel") this.backendSide = undefined;
     else if (this.state === "complete" && this.isReusable) this.keepConnection();
@@ -166,7 +166,7 @@ export class Exchange extends BackendLink {
     }
   }
 
-  /** The only place that changes the state: what it leaves behind, and how long the next one may take. */
+  /** The only place that changes the state: releases what the next state does not need, and sets its timeout. */
   private enter(state: ExchangeState): void {
     this.state = state;
     const { config } = this.context;

@@ -20,7 +20,7 @@ const CLIENT_CLOSED_REQUEST = 499;
  * - `idle`: waits for a request
  * - `head`: reads its head
  * - `exchange`: request and answer move
- * - `over`: the session has it back
+ * - `over`: the session owns the client's endpoint again
  *
  * Memory of a connection: each way one head that is read and one rewritten that waits for room, at most
  * `headBytesMax` each (and what rewriting adds), a target once more where a route changes it, and two pieces
@@ -31,13 +31,13 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
   readonly trusted: boolean;
   private context: ProxyContext;
   private phase: "idle" | "head" | "exchange" | "over" = "idle";
-  /** While one is read. */
+  /** The head that is being read. */
   private head: Head | undefined;
   private exchange: Exchange | undefined;
   private requests = 0;
   declare private stopping: boolean | undefined;
   private advancing = false;
-  /** Since when it is idle; while it is not, when the current request's first byte came. */
+  /** Since when the session is idle; while it is not, when the current request's first byte was received. */
   private sinceMs = 0;
 
   constructor(context: ProxyContext, session: HandlerOwner) {
@@ -47,12 +47,12 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
     this.context = context;
   }
 
-  /** Since when it waits for another request; `undefined` while it is busy or before the first. */
+  /** Since when the client sends no other request; `undefined` during a request and before the first one. */
   get idleSinceMs(): number | undefined {
     return this.phase === "idle" && this.requests > 0 ? this.sinceMs : undefined;
   }
 
-  /** Bytes of the heads that it holds. */
+  /** Bytes of the heads that the session holds. */
   get headBytes(): number {
     return this.exchange?.headBytes ?? this.head?.length ?? 0;
   }
@@ -95,7 +95,7 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
     this.session.failed(error);
   }
 
-  /** Goes on as far as it goes. What it calls may call it again: the loop takes care of that. */
+  /** Does all that can be done now. The functions below may call it again: then the loop goes on instead. */
   onReady(): void {
     if (this.advancing) return;
     this.advancing = true;
@@ -134,7 +134,7 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
   private beginHead(nowMs: number): void {
     this.phase = "head";
     this.head = this.context.heads.take("request");
-    // The first byte of the first request may have come earlier.
+    // The first byte of the first request may have been received earlier.
     this.sinceMs = (this.requests === 0 ? this.session.firstByteMs : undefined) ?? nowMs;
   }
 
@@ -192,7 +192,7 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
     return true;
   }
 
-  /** It hung up. On this chip that ends the answer too: nothing can be written any more. */
+  /** The client has closed. With the SDK's sockets that ends the answer, too: nothing can be written any more. */
   private clientLost(): void {
     const isHeadIncomplete = this.phase === "head";
     const exchange = isHeadIncomplete
@@ -216,7 +216,7 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
     this.session.closeAfter("done", { waitForClientFin: lingers });
   }
 
-  /** The time is up that was set last. */
+  /** The deadline has passed. */
   expired(): void {
     if (this.phase === "idle") {
       this.phase = "over";

@@ -10,7 +10,7 @@ import type { Cancel, Platform } from "../platform.ts";
 /** The longest time between two checks: not only sessions take memory. */
 const CHECK_MAX_MS = 1000;
 
-/** Maximum memory of a session: its sockets' buffers both ways, full of small pieces (`README.md`). */
+/** Maximum memory of a session: its sockets' buffers both ways, full of small pieces (`memory-plan.test.ts`). */
 export const SESSION_BYTES_MAX = 22_104;
 
 /** Holds memory, and can give some back. */
@@ -24,13 +24,13 @@ export interface MemoryUsers {
 
 /**
  * Keeps the machine from running out of memory. Each session may fill its sockets' buffers both ways when
- * its peers stop reading, and all of them together are larger than the chip's memory: the plan in `README.md`
- * says how many sessions it carries then.
+ * its peers stop reading, and all of them together are larger than the chip's memory: the memory plan in
+ * `firmware/README.md` says how many sessions it supports then.
  */
 export class MemoryGuard {
   /** Sessions that were ended for want of memory. */
   shed = 0;
-  /** Less than the reserve was free at the last check: a burst that is served between two checks does no harm. */
+  /** Less than the reserve was free at the last check: only the checks set it, so a burst between two checks refuses no client. */
   low = false;
   #platform: Platform;
   #report: Report;

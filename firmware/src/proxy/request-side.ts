@@ -20,11 +20,11 @@ const IDEMPOTENT = Object.freeze(["GET", "HEAD", "PUT", "DELETE", "OPTIONS"]);
 /** A request on its way from the client to a backend. Many fields, because the log line and the rewritten head need them. */
 export class RequestSide extends MessageSide implements Request<Route> {
   method = "-";
-  /** As much of it as the log holds. */
+  /** The path, as much of it as the log holds. */
   path = "-";
-  /** X-Request-Id, the client's or one of ours; as much of it as the log holds. */
+  /** X-Request-Id, the client's or one of this proxy; as much of it as the log holds. */
   id: string | undefined;
-  /** It came with an X-Request-Id. */
+  /** The client sent an X-Request-Id. */
   declare hasOwnId: true | undefined;
   /** The client's connection may serve another request after this one. */
   keepAlive = false;
@@ -32,11 +32,11 @@ export class RequestSide extends MessageSide implements Request<Route> {
   framing: Framing = "close";
   body: BodyReader = UNKNOWN_BODY;
   declare route: Route | undefined;
-  /** The target for the backend, where it is not the one that came. */
+  /** The target for the backend, where it is not the client's. */
   declare target: Uint8Array | undefined;
-  /** The protocol that the client would rather speak. */
+  /** The field Upgrade, if the client offers another protocol. */
   declare upgrade: Field | undefined;
-  /** It came in HTTP/1.0. */
+  /** The client sent HTTP/1.0. */
   declare isHttp10: true | undefined;
   /** The head, which has been given back, had `prefersHtml`. */
   declare private preferredHtml: true | undefined;
@@ -46,7 +46,7 @@ export class RequestSide extends MessageSide implements Request<Route> {
     this.bytes = head.length;
   }
 
-  /** Reads what a complete head asks for. Returns the status that refuses it, 503 where there is no memory for it. */
+  /** Reads a complete head. Returns the status that refuses the request, 503 where there is no memory for it. */
   understand(): AnswerStatus | undefined {
     const { context } = this;
     const head = this.head!;
@@ -99,7 +99,7 @@ export class RequestSide extends MessageSide implements Request<Route> {
     return this.sendHead(to, buffer, length);
   }
 
-  /** Sends what has come since. */
+  /** Sends what was received since. */
   move(client: Endpoint, to: Endpoint): void {
     if (!this.flush(to) || this.body.done) return;
     const { scratch } = this.context;

@@ -12,9 +12,13 @@ import { MessageSide } from "./message-side.ts";
 import type { RequestSide } from "./request-side.ts";
 
 /**
- * What has become of the head of a response: more of it has to come; the backend has closed instead; it is not passed
- * on (`head.error` is 503 where the board has no memory for that); a 101 was passed on; another one was, and its body
- * follows.
+ * The progress of a response's head:
+ *
+ * - `waiting`: not complete yet
+ * - `unanswered`: the backend has closed instead
+ * - `refused`: not passed on (`head.error` is 503 if the board has no memory for it)
+ * - `switching`: a 101 was passed on
+ * - `receiving`: a final head was passed on, and its body follows
  */
 export type HeadProgress = "waiting" | "unanswered" | "refused" | "switching" | "receiving";
 
@@ -24,15 +28,15 @@ export type BodyProgress = "waiting" | "complete" | "broken" | "incomplete";
 /** Interim responses (1xx) to one request; Go's client takes five, and a 102 may come each 20 s (RFC 2518). */
 const INTERIM_RESPONSES_MAX = 10;
 
-/** A backend's response on its way to the client, or a reply of our own instead of one. */
+/** A backend's response on its way to the client, or a reply of the proxy instead of one. */
 export class ResponseSide extends MessageSide {
-  /** Of the last head, or of our own reply; 0 before. */
+  /** The status of the last head, or of the proxy's own reply; 0 before. */
   status = 0;
-  /** Once the final head has been passed on. */
+  /** The reader of the body, once the final head has been passed on. */
   body: BodyReader | undefined;
   /** The backend's connection may serve another request after this one. */
   declare isReusable: boolean | undefined;
-  /** The first byte has come: no other backend gets the request. */
+  /** The first byte was received: no other backend gets the request. */
   declare hasStarted: true | undefined;
   /** The client gets the body in chunks. */
   declare private chunked: true | undefined;

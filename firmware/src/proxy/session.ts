@@ -19,14 +19,14 @@ import { TcpSession } from "./tcp-session.ts";
 const SILENCE_MS = 1000;
 
 /**
- * How long the first bytes of a client may leave open what it speaks, from the first one on. Longer than a
- * retransmission, short enough for a raw client whose only word is the beginning of a method.
+ * Time from the first byte after which an undecided client is treated as raw TCP. Longer than a
+ * retransmission, short enough for a raw client that sends only the beginning of a method, such as `PO`, and waits.
  */
 const SNIFF_TIMEOUT_MS = 500;
 
 /**
- * How long the end of a session may take: bytes on their way to be acknowledged, an answered client
- * to hang up. Long enough for a few retransmissions on Wi-Fi.
+ * How long a session may be `closing`: until the sent bytes are acknowledged, or the refused client
+ * closes. Long enough for a few retransmissions on Wi-Fi.
  */
 const LINGER_TIMEOUT_MS = 2000;
 
@@ -48,12 +48,12 @@ export class Session implements HandlerOwner, EndpointOwner, ClosingOwner, Timed
   private state: "queued" | "sniffing" | "serving" | "closing" | "ended" = "queued";
   private startMs: number;
   private handler: Handler | undefined;
-  /** When it got its slot. */
+  /** When the session got its slot. */
   declare private admittedMs: number | undefined;
   declare firstByteMs: number | undefined;
   /** Bytes that had moved at the last measurement of the rate. */
   declare private rateSample: { readonly atMs: number; readonly bytes: number } | undefined;
-  /** Why it ends, once that is known. */
+  /** Why the session ends, once that is known. */
   declare private why: Ending | undefined;
 
   /** Throws what `new TCP({ from })` throws when the connection died before it was accepted. */
@@ -65,7 +65,7 @@ export class Session implements HandlerOwner, EndpointOwner, ClosingOwner, Timed
     this.startMs = context.clock.now();
   }
 
-  /** It has one of the proxy's slots, or had until it ended. */
+  /** The session has one of the proxy's slots, or had one until it ended. */
   get admitted(): boolean {
     return this.admittedMs !== undefined;
   }
@@ -74,19 +74,19 @@ export class Session implements HandlerOwner, EndpointOwner, ClosingOwner, Timed
     return (this.admittedMs ?? this.startMs) - this.startMs;
   }
 
-  /** It was refused, and its answer is written. */
+  /** The client was refused, and its answer is written. */
   get isAnswered(): boolean {
     return this.handler instanceof Refusal && this.handler.answered;
   }
 
-  /** Since when it does not need its slot; `undefined` while it is busy. */
+  /** Since when the session does not need its slot; `undefined` while it is busy. */
   get idleSinceMs(): number | undefined {
     if (this.state === "serving") return this.handler!.idleSinceMs;
     if (this.state !== "sniffing" || this.clientSide.readable > 0) return undefined;
     return this.context.clock.now() - this.startMs >= SILENCE_MS ? this.startMs : undefined;
   }
 
-  /** Bytes of the board's memory that it holds. */
+  /** Bytes of the board's memory that the session holds. */
   get heldBytes(): number {
     return this.clientSide.heldBytes + (this.handler?.headBytes ?? 0);
   }
@@ -107,7 +107,7 @@ export class Session implements HandlerOwner, EndpointOwner, ClosingOwner, Timed
     return ((bytes - last.bytes) * 1_000) / ms;
   }
 
-  /** Gives it a slot. */
+  /** Gives the session a slot. */
   admit(): void {
     this.admittedMs = this.context.clock.now();
     try {

@@ -21,7 +21,7 @@ const ANSWER_TIMEOUT_MS = 2000;
 
 /**
  * How often the byte counts are compared: to note the time at each piece would cost as much as the piece.
- * So a silence may last a little longer than it should: this long, or an eighth.
+ * So `tunnelTimeoutMs` may end late by this time, or by an eighth of it if that is less.
  */
 const BYTES_CHECK_MS = 1000;
 
@@ -48,7 +48,7 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
   declare private movedMs: number;
   /** When the client's keyword had been forwarded. */
   declare private keywordMs: number | undefined;
-  /** It was HTTP until both sides agreed to change the protocol. */
+  /** The connection was HTTP until both sides agreed to change the protocol. */
   declare private upgraded: true | undefined;
 
   constructor(session: HandlerOwner) {
@@ -58,7 +58,7 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
 
   /** Connects to one of `group`; `undefined`: no route leads raw TCP anywhere. */
   begin(group: Group | undefined): void {
-    const { session } = this; // few locals: all that a queued session is admitted by stands on the stack
+    const { session } = this; // few locals: the calls that admit a queued session are on the stack already
     if (group === undefined) {
       session.context.admission.refusals.noRoute++;
       this.closeAfter("no-route");
