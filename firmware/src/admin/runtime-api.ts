@@ -1,5 +1,6 @@
-import { readConfig, weightFault } from "../config/config.ts";
+import { readConfig } from "../config/config.ts";
 import { DOCUMENT_BYTES_MAX } from "../config/config-store.ts";
+import { weightFault } from "../config/cross-check.ts";
 import { valueAt, withValueAt } from "../config/key-path.ts";
 import { brief, type Complaints, DocumentReader, suggestion } from "../config/reader.ts";
 import {

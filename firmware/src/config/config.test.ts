@@ -133,8 +133,48 @@ describe("configuration", () => {
     [{ backends: [] }, "backends: is []; wanted a list of 1 to 32"],
     [{ backends: [3] }, "backends[0]: is 3; wanted an object, { … }"],
     [
-      { backends: [...backends, { ...backends[0], name: "a" }] },
+      { backends: [1, 2].map(() => ({ ...backends[0], name: "a" })) },
       "backends: a is listed twice; list it once",
+    ],
+    [
+      { backends: [...backends, { ...backends[0], name: "a" }] },
+      "backends[0].name: missing, and the default, a, is the name of backends[1]; name it",
+    ],
+    [
+      { backends: [{ ...backends[0], name: "b" }, backends[0]] },
+      "backends[1].name: missing, and the default, b, is the name of backends[0]; name it",
+    ],
+    [
+      { backends, health: { check: "http", status: "204,399-200" } },
+      'health.status: is "204,399-200", and 399-200 matches nothing; use 200-399',
+    ],
+    [
+      { backends, health: { check: "http", status: "100-399" } },
+      'health.status: is "100-399"; wanted statuses from 200 to 599, such as 200-399 or 200,204',
+    ],
+    [
+      { backends, routes: [{ path: `/${"a".repeat(128)}` }] },
+      "routes[0].path: has 129 characters; the maximum is 128",
+    ],
+    [
+      { backends, routes: [{ host: "a.home" }, {}, { host: "A.home", backends: ["a"] }] },
+      "routes[2]: is for the same requests as routes[0], which is used; list one of them",
+    ],
+    [
+      { backends, adminPort: 0, adminHosts: ["potato.home"] },
+      "adminHosts: has no effect with adminPort 0; use []",
+    ],
+    [
+      { backends, listeners: [{ port: 80, mode: "http" }], inspect: [{ keyword: "END" }] },
+      'inspect: has no effect, because all listeners have mode "http"; use []',
+    ],
+    [
+      { backends, listeners: [{ port: 80, mode: "tcp" }], routes: [{ path: "/api" }] },
+      'routes: has no effect, because all listeners have mode "tcp"; use []',
+    ],
+    [
+      { backends, listeners: [{ port: 80, mode: "tcp" }], sticky: "cookie" },
+      'sticky: is "cookie", but all listeners have mode "tcp", and raw TCP has no cookies; use "source"',
     ],
     [
       { backends, listeners: [{ port: 80, mode: "htp" }] },
@@ -204,6 +244,18 @@ describe("configuration", () => {
   ])("a backend may have %j", settings => {
     expect(complaints({ backends: [{ ...backends[0], ...settings }] })).toEqual([]);
   });
+});
+
+test.each([
+  { listeners: [{ port: 80, mode: "http" }] },
+  { listeners: [{ port: 80, mode: "http" }, { port: 81 }], inspect: [{ keyword: "END" }] },
+  { listeners: [{ port: 80, mode: "tcp" }, { port: 81 }], routes: [{}], sticky: "cookie" },
+  { routes: [{ path: "/a" }, { path: "/A" }, { host: "a", path: "/a" }] },
+  { routes: [{ path: `/${"a".repeat(127)}` }] },
+  { health: { check: "none", intervalMs: 100, observe: "none", ejectAfter: 3 } },
+  { queueMax: 0, bytesPerSecondMin: 100 },
+])("%j is a configuration", settings => {
+  expect(complaints({ backends, ...settings })).toEqual([]);
 });
 
 test("no complaint about the key of cookies shows it", () => {

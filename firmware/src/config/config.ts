@@ -1,7 +1,8 @@
 import { ipv4, network } from "../net/address.ts";
 import { LISTENERS_MAX } from "../net/connection-budget.ts";
-import { KEYWORD_BYTES_MAX, KEYWORDS_MAX } from "../net/keywords.ts";
-import { brief, type Complaints, DocumentReader, type Key } from "./reader.ts";
+import { KEYWORDS_MAX } from "../net/keywords.ts";
+import { crossCheck, type GivenDocument } from "./cross-check.ts";
+import { type Complaints, DocumentReader, type Key } from "./reader.ts";
 import {
   ADMIN_HOSTS_MAX,
   ADMIN_STATES,
@@ -15,8 +16,6 @@ import {
   ROUTES_MAX,
   type RouteRule,
   STRATEGY_NAMES,
-  type StrategyName,
-  UNWEIGHTED,
   WEIGHT_MAX,
 } from "./settings.ts";
 
@@ -161,7 +160,7 @@ export function readConfig(document: unknown): Configuration | Complaints {
     bytesPerSecondMin: key => check.integer(key, 500, 0, 1_000_000),
   });
   const { complaints } = check;
-  if (complaints.length === 0) crossCheck(check, config);
+  if (complaints.length === 0) crossCheck(check, config, document as GivenDocument);
   return complaints.length > 0 ? { complaints } : { config, document: document as object };
 }
 
@@ -173,7 +172,7 @@ function readHealth(check: DocumentReader, { path, value = {} }: Key): HealthSet
       path: k => check.text(k, "/", () => /^\/[!-~]{0,127}$/, "a path such as /health"),
       host: k =>
         check.optional(k, () => check.text(k, undefined, hostName, "a name such as api.home")),
-      status: k => check.text(k, "200-399", statuses, "statuses such as 200-399 or 200,204"),
+      status: k => check.text(k, "200-399", statuses, STATUSES_WANTED),
       body: k =>
         check.optional(k, () =>
           check.text(k, undefined, () => /^[ -~]{1,64}$/, "1 to 64 printable ASCII characters"),
@@ -197,100 +196,15 @@ function readHealth(check: DocumentReader, { path, value = {} }: Key): HealthSet
   return health;
 }
 
-/** Complains about valid keys that contradict each other, above all about options without effect. */
-function crossCheck(check: DocumentReader, config: Config): void {
-  const { listeners, adminPort, backends, balance, health } = config;
-  const { inspect, routes, sticky, stickyKey } = config;
-  const names = backends.map(({ name }) => name);
-  unique(
-    check,
-    "listeners",
-    listeners.map(({ port }) => port),
-  );
-  if (listeners.some(({ port }) => port === adminPort)) {
-    check.complain(
-      `adminPort: is ${adminPort}, and a listener has that port, too; wanted another one`,
-    );
-  }
-  unique(check, "backends", names);
-  for (const [index, { backends: wanted = [] }] of routes.entries()) {
-    for (const name of wanted) {
-      if (names.includes(name)) continue;
-      check.complain(
-        `routes[${index}].backends: no backend is called ${brief(name)}; known are ${names.join(", ")}`,
-      );
-    }
-  }
-  const bytes = inspect.reduce((sum, { keyword }) => sum + keyword.length, 0);
-  if (bytes > KEYWORD_BYTES_MAX) {
-    check.complain(
-      `inspect: the keywords are ${bytes} characters long together; the maximum is ${KEYWORD_BYTES_MAX}`,
-    );
-  }
-  for (const [index, { keepAlive, maxSessions, proxyProtocol, settleMs }] of backends.entries()) {
-    const key = `backends[${index}]`;
-    if (keepAlive === true && maxSessions === 1) {
-      check.complain(
-        `${key}.keepAlive: is true, but with maxSessions 1 no connection is kept; use false`,
-      );
-    }
-    if (keepAlive === true && proxyProtocol !== "none") {
-      check.complain(
-        `${key}.keepAlive: is true, but with proxyProtocol no connection is kept; use false`,
-      );
-    }
-    if (settleMs > 0 && maxSessions !== 1) {
-      check.complain(
-        `${key}.settleMs: is ${settleMs}, which has an effect only with maxSessions 1; use 0`,
-      );
-    }
-  }
-  for (const [index, { weight }] of backends.entries()) {
-    const fault = weightFault(weight, balance);
-    if (fault !== undefined) check.complain(`backends[${index}].weight: ${fault}`);
-  }
-  if (UNWEIGHTED.includes(balance) && health.slowStartMs > 0) {
-    check.complain(`health.slowStartMs: ${ignored(health.slowStartMs, balance)}`);
-  }
-  if (health.check === "none" && health.start === "down") {
-    check.complain(
-      'health.start: is "down", and without checks no backend would ever come up; use "up"',
-    );
-  }
-  if (sticky !== "cookie" && stickyKey !== undefined) {
-    check.complain(`stickyKey: has an effect only with sticky "cookie"; sticky is "${sticky}"`);
-  }
-}
-
-/** The complaint about a weight under a strategy that ignores weights. */
-export function weightFault(weight: number, balance: StrategyName): string | undefined {
-  return weight > 1 && UNWEIGHTED.includes(balance) ? ignored(weight, balance) : undefined;
-}
-
-function ignored(value: number, balance: StrategyName): string {
-  return `is ${value}, but ${balance} ignores weights; use weighted-round-robin`;
-}
-
-function unique(check: DocumentReader, path: string, values: readonly (string | number)[]): void {
-  const twice = values.find((value, index) => values.indexOf(value) !== index);
-  if (twice !== undefined) check.complain(`${path}: ${twice} is listed twice; list it once`);
-}
-
 const hostName = () => /^[a-z0-9]([a-z0-9.:-]{0,251}[a-z0-9])?$/i;
-const statuses = () => /^[1-5]\d\d(-[1-5]\d\d)?(,[1-5]\d\d(-[1-5]\d\d)?)*$/;
-
-/** `200-399,404` as ranges, both ends included. */
-export function statusRanges(text: string): (readonly [number, number])[] {
-  return text.split(",").map(range => {
-    const [from, to = from] = range.split("-").map(Number);
-    return [from, to] as const;
-  });
-}
+/** A check waits for the final response, so no 1xx. */
+const statuses = () => /^[2-5]\d\d(-[2-5]\d\d)?(,[2-5]\d\d(-[2-5]\d\d)?)*$/;
+const STATUSES_WANTED = "statuses from 200 to 599, such as 200-399 or 200,204";
 
 const dnsName = () => /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i;
 const host = () => /^(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i;
-/** `ROUTE_PATH_MAX` characters at most, in the normal form that requests are compared in. */
-const path = () => /^(?=.{1,128}$)(\/|(\/(?!\.{1,2}(\/|$))[a-z0-9._~!$&'()*+,=:@-]+)+\/?)$/i;
+/** In the normal form that requests are compared in. `crossCheck` has the length. */
+const path = () => /^(\/|(\/(?!\.{1,2}(\/|$))[a-z0-9._~!$&'()*+,=:@-]+)+\/?)$/i;
 
 /** The default name of a backend: a, b, … z, then b27 and so on. */
 function backendName(index: number): string {

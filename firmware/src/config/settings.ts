@@ -100,6 +100,14 @@ export interface HealthSettings {
   readonly slowStartMs: number;
 }
 
+/** `HealthSettings.status`, such as `200-399,404`, as ranges, both ends included. */
+export function statusRanges(text: string): (readonly [number, number])[] {
+  return text.split(",").map(range => {
+    const [from, to = from] = range.split("-").map(Number);
+    return [from, to] as const;
+  });
+}
+
 /** Keeps a client with the backend that served it first. */
 export type Sticky = "none" | "cookie" | "source";
 

@@ -1,6 +1,5 @@
 import { HealthChecks } from "../checks/health-checks.ts";
-import { statusRanges } from "../config/config.ts";
-import type { Config } from "../config/settings.ts";
+import { type Config, statusRanges } from "../config/settings.ts";
 import { HeadPool } from "../http1/head-pool.ts";
 import { REWRITE_BYTES } from "../http1/rewrite.ts";
 import { route, routesOf } from "../http1/route.ts";

@@ -1,0 +1,158 @@
+import { ROUTE_PATH_MAX } from "../http1/path.ts";
+import { KEYWORD_BYTES_MAX } from "../net/keywords.ts";
+import { brief, type DocumentReader } from "./reader.ts";
+import {
+  type Config,
+  type Mode,
+  type RouteRule,
+  type StrategyName,
+  statusRanges,
+  UNWEIGHTED,
+} from "./settings.ts";
+
+/** What the cross-check asks of the document itself: which keys are not defaults. */
+export interface GivenDocument {
+  readonly inspect?: unknown;
+  readonly backends: readonly { readonly name?: unknown }[];
+}
+
+/** Complains about valid keys that contradict each other, above all about options without effect. */
+export function crossCheck(check: DocumentReader, config: Config, given: GivenDocument): void {
+  const { listeners, adminPort, adminHosts, backends, balance, health } = config;
+  const { inspect, routes, sticky, stickyKey } = config;
+  const names = backends.map(({ name }) => name);
+  unique(
+    check,
+    "listeners",
+    listeners.map(({ port }) => port),
+  );
+  if (listeners.some(({ port }) => port === adminPort)) {
+    check.complain(
+      `adminPort: is ${adminPort}, and a listener has that port, too; wanted another one`,
+    );
+  }
+  if (adminPort === 0 && adminHosts.length > 0) {
+    check.complain("adminHosts: has no effect with adminPort 0; use []");
+  }
+  uniqueNames(check, names, given);
+  for (const [index, { host, path, backends: wanted = [] }] of routes.entries()) {
+    const isSame = (other: RouteRule) =>
+      other.path === path && other.host?.toLowerCase() === host?.toLowerCase();
+    const first = routes.findIndex(isSame);
+    if (first < index) {
+      check.complain(
+        `routes[${index}]: is for the same requests as routes[${first}], which is used; list one of them`,
+      );
+    }
+    if (path.length > ROUTE_PATH_MAX) {
+      check.complain(
+        `routes[${index}].path: has ${path.length} characters; the maximum is ${ROUTE_PATH_MAX}`,
+      );
+    }
+    for (const name of wanted) {
+      if (names.includes(name)) continue;
+      check.complain(
+        `routes[${index}].backends: no backend is called ${brief(name)}; known are ${names.join(", ")}`,
+      );
+    }
+  }
+  const bytes = inspect.reduce((sum, { keyword }) => sum + keyword.length, 0);
+  if (bytes > KEYWORD_BYTES_MAX) {
+    check.complain(
+      `inspect: the keywords are ${bytes} characters long together; the maximum is ${KEYWORD_BYTES_MAX}`,
+    );
+  }
+  modeCheck(check, config, given);
+  for (const [index, { keepAlive, maxSessions, proxyProtocol, settleMs }] of backends.entries()) {
+    const key = `backends[${index}]`;
+    if (keepAlive === true && maxSessions === 1) {
+      check.complain(
+        `${key}.keepAlive: is true, but with maxSessions 1 no connection is kept; use false`,
+      );
+    }
+    if (keepAlive === true && proxyProtocol !== "none") {
+      check.complain(
+        `${key}.keepAlive: is true, but with proxyProtocol no connection is kept; use false`,
+      );
+    }
+    if (settleMs > 0 && maxSessions !== 1) {
+      check.complain(
+        `${key}.settleMs: is ${settleMs}, which has an effect only with maxSessions 1; use 0`,
+      );
+    }
+  }
+  for (const [index, { weight }] of backends.entries()) {
+    const fault = weightFault(weight, balance);
+    if (fault !== undefined) check.complain(`backends[${index}].weight: ${fault}`);
+  }
+  if (UNWEIGHTED.includes(balance) && health.slowStartMs > 0) {
+    check.complain(`health.slowStartMs: ${ignored(health.slowStartMs, balance)}`);
+  }
+  if (health.check === "none" && health.start === "down") {
+    check.complain(
+      'health.start: is "down", and without checks no backend would ever come up; use "up"',
+    );
+  }
+  const empty = statusRanges(health.status).find(([from, to]) => from > to);
+  if (empty !== undefined) {
+    const [from, to] = empty;
+    check.complain(
+      `health.status: is ${brief(health.status)}, and ${from}-${to} matches nothing; use ${to}-${from}`,
+    );
+  }
+  if (sticky !== "cookie" && stickyKey !== undefined) {
+    check.complain(`stickyKey: has an effect only with sticky "cookie"; sticky is "${sticky}"`);
+  }
+}
+
+/** The complaint about a weight under a strategy that ignores weights. */
+export function weightFault(weight: number, balance: StrategyName): string | undefined {
+  return weight > 1 && UNWEIGHTED.includes(balance) ? ignored(weight, balance) : undefined;
+}
+
+function ignored(value: number, balance: StrategyName): string {
+  return `is ${value}, but ${balance} ignores weights; use weighted-round-robin`;
+}
+
+/** Complains about what only HTTP or only raw TCP uses if no listener serves it. */
+function modeCheck(check: DocumentReader, config: Config, given: GivenDocument): void {
+  const { listeners, inspect, routes, sticky } = config;
+  const isOnly = (only: Mode) => listeners.every(({ mode }) => mode === only);
+  if (isOnly("http") && given.inspect !== undefined && inspect.length > 0) {
+    check.complain('inspect: has no effect, because all listeners have mode "http"; use []');
+  }
+  if (!isOnly("tcp")) return;
+  if (routes.length > 0) {
+    check.complain('routes: has no effect, because all listeners have mode "tcp"; use []');
+  }
+  if (sticky === "cookie") {
+    check.complain(
+      'sticky: is "cookie", but all listeners have mode "tcp", and raw TCP has no cookies; use "source"',
+    );
+  }
+}
+
+/** Complains about two backends of one name, of which one may be a default. */
+function uniqueNames(
+  check: DocumentReader,
+  names: readonly string[],
+  { backends }: GivenDocument,
+): void {
+  const second = names.findIndex((name, index) => names.indexOf(name) !== index);
+  if (second < 0) return;
+  const first = names.indexOf(names[second]);
+  const unnamed = [first, second].find(index => backends[index].name === undefined);
+  if (unnamed === undefined) {
+    unique(check, "backends", names);
+    return;
+  }
+  const other = unnamed === first ? second : first;
+  check.complain(
+    `backends[${unnamed}].name: missing, and the default, ${names[first]}, is the name of backends[${other}]; name it`,
+  );
+}
+
+function unique(check: DocumentReader, path: string, values: readonly (string | number)[]): void {
+  const twice = values.find((value, index) => values.indexOf(value) !== index);
+  if (twice !== undefined) check.complain(`${path}: ${twice} is listed twice; list it once`);
+}
