@@ -66,7 +66,7 @@ test("a comment that names a file of another folder, or none, is found", () => {
   expect(missingIn("a(); // as gone.ts\nimport b from './gone.ts';")).toEqual(["gone.ts"]);
 });
 
-test("every file of ours that a comment names is there", () => {
+test("every file of ours that a comment names exists", () => {
   const sources = FILES.filter(
     file => /\.(ts|c|h|css)$/.test(file) && file !== "documents.test.ts",
   );
@@ -77,7 +77,7 @@ test("every file of ours that a comment names is there", () => {
   expect(missing).toEqual([]);
 });
 
-test.each(DOCUMENTS)("every file of ours that %s names is there", file => {
+test.each(DOCUMENTS)("every file of ours that %s names exists", file => {
   const folder = path.dirname(file);
   const roots = [".", folder, path.join(folder, "src"), "firmware/src"];
   const text = prose(file).replaceAll(/Save this as `[^`]*`/g, "");

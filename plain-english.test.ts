@@ -65,6 +65,36 @@ function wordsIn(file: string, text: string): string[] {
   );
 }
 
+/** Openings of a comment that leave its subject open: the reader would have to look for it elsewhere. */
+const OPENING =
+  /^[ \t]*(?:\/\*\*?\s*(?:\* )?|\/\/ )(?:It|Its|They|Their|Those|These|Of|What|Whose|Our|Ours|We|So many|All that) .*/gm;
+
+/** Comments with such an opening; a `//` that goes on from the line above is none. */
+function openingsIn(text: string): string[] {
+  return [...text.matchAll(OPENING)]
+    .filter(({ 0: line, index }) => {
+      const before = text.slice(0, index).trimEnd().split("\n").at(-1) ?? "";
+      return line.includes("/*") || !before.trim().startsWith("//");
+    })
+    .map(([line]) => line.trim());
+}
+
+test("a comment that opens without its noun is found, on one line or more", () => {
+  const text =
+    "/** Its port. */\na;\n/**\n * What it needs.\n */\n// A line,\n// Of two.\nb;\n  // Of one.\n";
+  expect(openingsIn(text)).toEqual(["/** Its port. */", "/**\n * What it needs.", "// Of one."]);
+  expect(openingsIn("/** The port; its name. */\n// Other than TCP.")).toEqual([]);
+});
+
+test("no comment of a source opens without its noun", () => {
+  const sources = FILES.filter(file => /\.[tch]s?$/.test(file) && !/\.test\.ts$/.test(file));
+  expect(sources.length).toBeGreaterThan(300);
+  const openings = sources.flatMap(file =>
+    openingsIn(readFileSync(file, "utf8")).map(opening => `${file}: ${opening}`),
+  );
+  expect(openings).toEqual([]);
+});
+
 test("a word of the list is found in any case, and no part of another word is", () => {
   expect(wordsIn("a.md", "a client\n\nWhoever waits is told of it")).toEqual([
     'a.md:3 "Whoever": the noun: the client, the backend, the caller',
@@ -79,7 +109,7 @@ test("every document, comment, name, title and message is in plain technical Eng
   expect(FILES.flatMap(file => wordsIn(file, readFileSync(file, "utf8")))).toEqual([]);
 });
 
-test("every quotation that is allowed is there", () => {
+test("every quotation that is allowed is in its file", () => {
   const gone = QUOTED.filter(([file, text]) => !readFileSync(file, "utf8").includes(text));
   expect(gone).toEqual([]);
 });

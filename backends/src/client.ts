@@ -31,7 +31,7 @@ const NO_JOURNAL: ClientJournal = {
 export interface ClientOptions {
   readonly name: string;
   readonly net: ClientNetwork;
-  /** Its IPv4 address, as the server sees it. */
+  /** The client's IPv4 address, as the server sees it. */
   readonly address?: string;
   readonly clock: Timing & { now(): number };
   /** Where the server is found. */
@@ -73,7 +73,7 @@ export interface Reply {
 
 interface Asked {
   readonly sinceMs: number;
-  /** The answer, as far as it has come. */
+  /** The answer, as far as it was received. */
   answer: Message | undefined;
   resolve(reply: Reply): void;
   reject(error: Error): void;
@@ -88,9 +88,9 @@ export const NO_ANSWER = "no answer";
  */
 export class Client {
   readonly name: string;
-  /** All that came on the current connection; bytes are characters. */
+  /** All bytes received on the current connection, as characters. */
   received = "";
-  /** Its end of the connection that it had last, as the server should see it: `10.0.0.9:49152`. */
+  /** The client's end of its last connection, as the server should see it: `10.0.0.9:49152`. */
   endpoint: string | undefined;
   #options: ClientOptions;
   #journal: ClientJournal;
@@ -114,12 +114,12 @@ export class Client {
     this.#journal = options.journal ?? NO_JOURNAL;
   }
 
-  /** Its IPv4 address, as the server sees it. */
+  /** The client's IPv4 address, as the server sees it. */
   get address(): string {
     return this.#options.address ?? "";
   }
 
-  /** It has a connection on which it can ask. */
+  /** The client has a connection for another request. */
   get isOpen(): boolean {
     return this.#socket !== undefined && this.#ended === undefined && !this.#socket.readableEnded;
   }

@@ -11,7 +11,7 @@ export interface Message {
   /** Received bytes of the body. */
   readonly bodyBytes: number;
   readonly framing: "none" | "length" | "chunked" | "close";
-  /** Its end has arrived: the last byte, the last chunk, or the close that ends it. */
+  /** The end of the message was received: the last byte, the last chunk, or the close that ends it. */
   readonly complete: boolean;
 }
 
@@ -80,7 +80,7 @@ export class MessageReader {
     this.#strict = strict;
   }
 
-  /** Of responses: the method of a request that was sent. */
+  /** For responses: the method of a request that was sent. */
   expects(method: string): void {
     this.#methods.push(method);
   }

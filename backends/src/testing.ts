@@ -18,9 +18,9 @@ export async function play(behaviour: Behaviour) {
   return { clock, network, host, server: await serving, connect };
 }
 
-/** What a socket receives. */
+/** The bytes that a socket receives. */
 export interface Heard {
-  /** Its bytes, one character each. */
+  /** The received bytes, one character each. */
   text: string;
   ended: boolean;
   /** Code of the error that ended it. */

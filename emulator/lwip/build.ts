@@ -48,11 +48,11 @@ const SANITIZERS = {
 
 export type Sanitizers = keyof typeof SANITIZERS;
 
-/** Ours is compiled with all warnings; lwIP's text is as it is. */
+/** The repository's C is compiled with all warnings, lwIP's without. */
 const COMMON = ["-std=gnu11", "-g", "-fno-common"];
 const OURS = ["-Wall", "-Wextra", "-Wno-sign-compare", "-Werror"];
 
-/** Of `native`: in both copies; in the peer's alone; beside them. */
+/** Files of `native`: in both copies; in the peer's alone; beside them. */
 const IN_EACH = ["stack.c", "tasks.c"];
 const IN_PEER = ["peer.c"];
 const BESIDE = ["segment.c", "world.c"];
@@ -60,7 +60,7 @@ const BESIDE = ["segment.c", "world.c"];
 /** A program with lwIP in it. */
 export interface Program {
   readonly name: string;
-  /** Its C files. They find lwIP's headers and those of `native`. */
+  /** The program's C files. They find lwIP's headers and those of `native`. */
   readonly sources: readonly string[];
   /** Files that these include, so that a change builds the program anew. */
   readonly headers?: readonly string[];
@@ -159,7 +159,7 @@ export async function buildLibrary(
   return library;
 }
 
-/** Ours, then lwIP's, in which warnings are nothing of ours. */
+/** The repository's headers, then lwIP's, whose warnings are ignored. */
 function includesOf(library: string): string[] {
   return [`-I${NATIVE}`, "-isystem", path.join(library, "include")];
 }

@@ -6,7 +6,8 @@ export const TRAITS = {
   freed: "the SDK's sockets point to what lwIP has freed, and end the board; ours do not",
   end: "the peer's FIN is reported once, behind the last byte, and writing goes on until then",
   reported: "an end or a reset is reported to every object that takes the connection over",
-  early: "bytes and FIN that come before a connection is accepted are kept, and there at once",
+  early:
+    "bytes and FIN that are received before a connection is accepted are kept, and can be read at once",
   waiting: "a listener that is closed resets the clients that wait",
   flush: "each write leaves at once",
   queued: "what lwIP cannot queue is not taken, and the connection lives on",

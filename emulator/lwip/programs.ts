@@ -11,7 +11,7 @@ export const ECHO: Program = {
   sanitizers: "memory",
 };
 
-/** What lwIP does with the chip's options. */
+/** Prints lwIP's behaviour with the chip's options. */
 export const OPTIONS: Program = {
   name: "options",
   sources: [here("programs/options.c")],
@@ -19,5 +19,5 @@ export const OPTIONS: Program = {
   sanitizers: "memory",
 };
 
-/** All that the tests run. */
+/** The programs that the tests run. */
 export const PROGRAMS: readonly Program[] = [ECHO, OPTIONS];

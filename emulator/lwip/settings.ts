@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { settingsOf } from "../src/boards/esp32.ts";
 
-/** What the firmware changes of ESP-IDF. */
+/** The settings of ESP-IDF that the firmware changes. */
 const FIRMWARE_SDKCONFIG = new URL("../../firmware/sdkconfig/sdkconfig.defaults", import.meta.url);
 
 /**

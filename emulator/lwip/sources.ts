@@ -116,5 +116,5 @@ export function chipText(file: string, text: string): string {
   return text;
 }
 
-/** What of this file goes into the key of a cache. */
+/** The part of this file that goes into the key of a cache. */
 export const CHANGES = JSON.stringify([REPLACED, CHIP_TEXT]);

@@ -199,7 +199,7 @@ test("demo backends take other ports where theirs are taken, and a listener with
   expect((await get(`http://127.0.0.1:${ports[0]}`)).status).toBe(200);
 });
 
-test("what a program reads are the board's own lines; columns are there for the asking", async () => {
+test("what a program reads are the board's own lines; columns on request", async () => {
   const lines = async (...args: string[]) => {
     const [port, admin] = [await reserve(), await reserve()];
     const ports = ["--publish", `80:${port}`, "--admin", `${admin}`];

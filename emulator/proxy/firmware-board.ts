@@ -106,7 +106,7 @@ export function ourBoard(): BoardKind {
 }
 
 /**
- * Our board with sockets that do not follow pointers to freed memory: no program in JavaScript can keep
+ * The product's board with sockets that do not follow pointers to freed memory: no program in JavaScript can keep
  * the SDK's from it, and about every tenth world of the campaign would end there.
  */
 export function mendedBoard(): BoardKind {

@@ -84,7 +84,7 @@ export class Board {
   #alarms: Alarms;
   #onEnd = () => {};
   #onException: (exception: unknown) => void;
-  /** What the program does with the exception that ends it. */
+  /** The program's hook for the exception that ends it. */
   #abortHook: AbortHook | undefined;
 
   constructor(options: BoardOptions) {
@@ -313,7 +313,7 @@ export class Board {
     try {
       this.#abortHook(reason, exception);
     } catch {
-      // It has called `restart`, or has a bug itself: the board restarts either way.
+      // The hook has called `restart`, or has a bug itself: the board restarts either way.
     }
   }
 

@@ -82,7 +82,7 @@ test("a power cut at whatever step leaves the old value or the new one, and the 
       for (let i = Math.max(0, past - 4); i <= past; i++) {
         expect(read(flash, `other${i % 5}`)).toBe(`${i}`.repeat(300));
       }
-      // And what is there now can be changed as ever.
+      // And the values that are left can be changed as ever.
       write(flash, "config", "last");
       expect(read(flash, "config")).toBe("last");
       expect(flash.nvs.keys("s")).toHaveLength(1 + Math.min(past + 1, 5));

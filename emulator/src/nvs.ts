@@ -19,7 +19,7 @@ export interface Item {
   readonly bytes: Uint8Array;
   /** 0 and 1 in turn, so that an old and a new value can be stored at the same time. */
   readonly version: number;
-  /** Of a piece: which one; of an index: how many pieces. */
+  /** The number of a piece; for an index, how many pieces there are. */
   readonly number: number;
 }
 
@@ -29,7 +29,7 @@ export interface Page {
   used: number;
   /** Order in which the pages were begun; 0: empty. */
   sequence: number;
-  /** Its items are being moved to the newest page, then it is erased. */
+  /** The page's items are being moved to the newest page, then it is erased. */
   freeing: boolean;
   erases: number;
 }

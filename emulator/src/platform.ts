@@ -1,12 +1,12 @@
 /**
- * What a program finds on its board: the classes of ECMA-419 as the ESP32 port has them, and the machine's
+ * The interfaces that a program finds on its board: the classes of ECMA-419 as the ESP32 port has them, and the machine's
  * own state. Types only, and none of Node's: the conformance cases are checked with the SDK's alone.
  */
 
 import type { Clock } from "../../firmware/src/platform.ts";
 import type { ResetReason } from "./reset.ts";
 
-/** What a firmware finds on its board. */
+/** The interfaces that a firmware finds on its board. */
 export interface BoardPlatform {
   readonly TCP: TCPClass;
   readonly Listener: ListenerClass;

@@ -18,7 +18,7 @@ function station() {
   return { clock, radio, calls };
 }
 
-test("the address is there after the time to join, and the stack is called first", async () => {
+test("the address is known after the time to join, and the stack is called first", async () => {
   const { clock, radio, calls } = station();
   radio.join();
   await clock.run({ ms: 799 });

@@ -17,7 +17,7 @@ export const ESP_RESET_REASON: Readonly<Record<ResetReason, number>> = {
   brownout: 9,
 };
 
-/** What stops a chip, other than an exception of the program. */
+/** The causes that stop a chip, other than an exception of the program. */
 export type Crash = Exclude<ResetReason, "power-on" | "software">;
 
 /** The switch IO0 at reset: high starts the program in flash, low waits for one on the serial line. */

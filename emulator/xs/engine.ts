@@ -20,7 +20,7 @@ import { type Bits, findToolchain, noCompiler, only64Bits, type Toolchain } from
 const FOLDER = fileURLToPath(new URL(".", import.meta.url));
 const OURS = path.join(FOLDER, "native");
 const BUILD = path.join(FOLDER, "build");
-/** Of ours: the program's sockets, which the board in Node answers for. */
+/** The engine's own C file of the program's sockets, whose requests the board in Node answers. */
 const SOCKETS = "sockets.c";
 /** C that the chip runs, too. The rest of its folder needs lwIP. */
 const FIRMWARE = ["keywords.c"].map(name => path.join(FOLDER, "../../firmware/native", name));

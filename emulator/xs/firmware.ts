@@ -15,7 +15,7 @@ export interface XsProgram {
   call(name: string, value?: unknown): string;
 }
 
-/** What a program gets from the board at its start. */
+/** The values that a program gets from the board at its start. */
 interface Start {
   readonly network: { readonly address: string | undefined; readonly rssi: number };
   readonly connectionsMax: number;
@@ -107,7 +107,7 @@ export interface XsFirmware extends XsProgram {
   readonly app: App;
 }
 
-/** Our firmware with a configuration document, on the real XS engine with the chip's heap. */
+/** The firmware with a configuration document, on the real XS engine with the chip's heap. */
 export function xsFirmware({ document }: { document: object }, options: object = {}): XsFirmware {
   const program = xsProgram("proxy", { document, options }, "chip");
   const app = remote((path, args) => JSON.parse(program.call("look", { path, args }))) as App;

@@ -123,7 +123,7 @@ export class Machine {
     this.#do("C", `${handle} ${event} ${count}`);
   }
 
-  /** Of an engine with another network than Node's (emulator/lwip): a command for it. */
+  /** Sends a command to the network of an engine that does not use Node's (emulator/lwip). */
   network(text: string): void {
     this.#do("C", text);
   }
@@ -230,7 +230,7 @@ export class Machine {
   }
 }
 
-/** Our end of the pipes to a new process. */
+/** Starts a process, and returns Node's end of its pipes. */
 function startEngine({ slots, chunkBytes }: HeapSize): FramePipe {
   const { near, far } = openPipes();
   const child = spawn(ourEngine().program, [String(slots), String(chunkBytes)], {

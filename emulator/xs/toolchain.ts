@@ -50,7 +50,7 @@ export function noCompiler(compiler = defaultCompiler()): string {
   return `no C compiler: "${compiler}" builds no program that runs (Debian: apt install gcc libc6-dev)`;
 }
 
-/** What a 64-bit engine cannot measure, and how to get a 32-bit one. */
+/** The limits of a 64-bit engine, and how to get a 32-bit one. */
 export function only64Bits({ compiler }: Toolchain): string {
   const packages =
     process.arch === "x64"

@@ -24,11 +24,11 @@ typedef enum { BUFFER, NUMBER } Format;
 
 typedef enum { TCP, LISTENER } Kind;
 
-/** What both classes have. It is the owner that sockets.h knows. */
+/** The fields of both classes. A record is the owner of sockets.h. */
 typedef struct Record Record;
 struct Record {
 	xsSlot object;
-	/** Of those that are not closed. */
+	/** The next record that is not closed. */
 	Record* next;
 	/** References of functions; NULL where there is none. */
 	xsSlot* callbacks[CALLBACKS];
@@ -54,7 +54,7 @@ typedef struct {
 	Listener* listener;
 } ListenerRecord;
 
-/** Of the one machine. */
+/** The sockets of the one machine. */
 static Sockets* sockets;
 static Record* records;
 

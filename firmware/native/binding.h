@@ -12,7 +12,7 @@
  * | --------------- | -------------------------------------------------------------------------------------------- |
  * | options         | address, port, or from; nodelay, keepalive (ms), format, target; the callbacks                 |
  * | onReadable(n)   | more bytes were received: n wait                                                             |
- * | onWritable(n)   | the connection is there, or bytes were acknowledged: there is room for n                     |
+ * | onWritable(n)   | the connection is established, or bytes were acknowledged: there is room for n                     |
  * | onEnd()         | the peer's FIN, behind the last byte; writing goes on                                          |
  * | onError(code)   | the connection is lost: "refused", "reset", "timeout", "memory", "unreachable"; without onEnd also |
  * |                 | "end" for the peer's FIN: nothing can be written then                                           |
@@ -37,7 +37,7 @@ extern void xs_native_tcp_get_remoteAddress(xsMachine* the);
 extern void xs_native_tcp_get_remotePort(xsMachine* the);
 extern void xs_native_tcp_get_format(xsMachine* the);
 extern void xs_native_tcp_set_format(xsMachine* the);
-/** What becomes of an object that is collected. */
+/** The end of an object that is collected. */
 extern void xs_native_tcp_destructor(void* data);
 
 extern void xs_native_listener_constructor(xsMachine* the);

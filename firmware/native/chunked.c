@@ -13,7 +13,7 @@
  */
 enum { DROPPED_BYTES_MAX = 16384 };
 
-/** Of which the size of a chunk that `frame` writes has at most. */
+/** The most digits of the size of a chunk that `frame` writes. */
 enum { SIZE_DIGITS_MAX = 4 };
 
 /** Positions within a body. */

@@ -49,7 +49,7 @@ typedef struct {
 	/** Room that `frame` needs before the content and behind it, at most. */
 	uint8_t bytesBefore;
 	uint8_t bytesBehind;
-	/** What `frame` takes at once, at most. */
+	/** The most bytes that `frame` takes at once. */
 	uint16_t countMax;
 } Framing;
 

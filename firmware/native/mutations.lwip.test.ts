@@ -66,7 +66,7 @@ const MUTATIONS: readonly Mutation[] = [
     file: "listeners.c",
     find: "	while (listener->queue) {\n",
     replace: "	while (false) {\n",
-    found: "a listener closed over clients resets those that are still there",
+    found: "a listener closed over clients resets those that are still connected",
   },
   {
     name: "news of a closed connection stays queued",
@@ -108,7 +108,7 @@ const MUTATIONS: readonly Mutation[] = [
     file: "sockets.c",
     find: "	newsForget(connection->sockets, &connection->news);\n	connection->news.owner = owner;\n",
     replace: "	connection->news.owner = owner;\n",
-    found: "an owner gets what came before it",
+    found: "an owner gets the bytes received before it was set",
   },
   {
     name: "a write asks a control block that is gone",
@@ -171,7 +171,7 @@ const MUTATIONS: readonly Mutation[] = [
     file: "sockets.c",
     find: "	connection->state = OPEN;\n	sendFin(connection);\n",
     replace: "	connection->state = OPEN;\n",
-    found: "a FIN asked for before the connection is there follows, and the answer is read",
+    found: "a FIN asked for before the connection is established follows, and the answer is read",
   },
   {
     name: "FIN goes to lwIP before the bytes have been sent",
@@ -199,7 +199,7 @@ const MUTATIONS: readonly Mutation[] = [
     file: "sockets.c",
     find: "		pbuf_free(bytes);\n		return leaveByReset(connection);\n",
     replace: "		pbuf_free(bytes);\n		return ERR_OK;\n",
-    found: "bytes that come after a close are answered by RST",
+    found: "bytes after a close are answered by RST",
   },
   {
     name: "unread bytes are no reason for RST",
@@ -241,7 +241,7 @@ const MUTATIONS: readonly Mutation[] = [
     file: "sockets.c",
     find: "	if (connection->received) return;\n",
     replace: "",
-    found: "bytes come before the FIN behind them",
+    found: "bytes are reported before the FIN behind them",
   },
   {
     name: "a write that found no memory is not repeated",
@@ -283,7 +283,7 @@ const MUTATIONS: readonly Mutation[] = [
     file: "sockets.c",
     find: "	if (connection->pipeFrom) events |= EVENT_PIPE;\n",
     replace: "",
-    found: "an owner that comes after the pipe gets its outcome",
+    found: "an owner that is set after the pipe gets its outcome",
   },
   {
     name: "a pipe keeps a receiver that is closed",

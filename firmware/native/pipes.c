@@ -101,7 +101,7 @@ static void passAll(Pipe* pipe)
 	if (passed) tcp_output(pipe->to->pcb);
 }
 
-/** What ends a pipe but a keyword and the number of bytes. */
+/** The ends of a pipe other than by a keyword or the number of bytes. */
 static PipeOutcome outcomeOf(const Pipe* pipe)
 {
 	const Connection* from = pipe->from;
@@ -161,7 +161,7 @@ static SocketError startPipe(Connection* from, Connection* to, const PipeOptions
 	pipe->searchState = options->searchState;
 	from->pipeFrom = pipe;
 	to->pipeTo = pipe;
-	/* What was announced is the pipe's now. */
+	/* Bytes that were announced are the pipe's now. */
 	from->news.events &= (uint8_t)~EVENT_READABLE;
 	to->news.events &= (uint8_t)~EVENT_WRITABLE;
 	pipeMove(pipe);

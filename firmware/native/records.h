@@ -6,7 +6,7 @@
 #include "sockets.h"
 
 /*
- * What sockets.c, listeners.c and pipes.c share. All of it is read and written with lwIP's core lock held.
+ * The structures that sockets.c, listeners.c and pipes.c share. All of it is read and written with lwIP's core lock held.
  */
 
 typedef struct News News;
@@ -116,7 +116,7 @@ extern bool recordWriteClosed(const Connection* connection);
 extern unsigned recordUnacknowledged(const Connection* connection);
 /** Drops the first bytes that wait, and opens the window for as many. */
 extern void recordConsume(Connection* connection, unsigned count);
-/** What lwIP puts into one segment at most: a peer with a small window gets half of that at once. */
+/** The most bytes that lwIP puts into one segment: a peer with a small window gets half of that at once. */
 extern unsigned recordSegmentBytes(const Connection* connection);
 /** At most one segment; all or nothing. To be followed by `tcp_output`. */
 extern bool recordWritePiece(Connection* connection, const void* bytes, unsigned count, bool more);

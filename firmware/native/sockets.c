@@ -140,7 +140,7 @@ void socketsStop(Sockets* sockets)
 	portUnlock();
 }
 
-/* What a connection can do now */
+/* State of a connection */
 
 unsigned recordReadable(const Connection* connection)
 {
@@ -165,7 +165,7 @@ unsigned recordUnacknowledged(const Connection* connection)
 	return connection->pcb ? TCP_SND_BUF - leastOf(tcp_sndbuf(connection->pcb), TCP_SND_BUF) : 0;
 }
 
-/** What was received is read before anything ends. */
+/** Received bytes are read before anything ends. */
 static void reportEnding(Connection* connection)
 {
 	if (connection->received) return;
@@ -259,7 +259,7 @@ static void finishIfOver(Connection* connection)
 }
 
 /**
- * Our FIN, if it is wanted, as soon as every byte before it has been sent. Earlier lwIP would put it on the last segment
+ * Sends the board's FIN, if it is wanted, as soon as every byte before it has been sent. Earlier lwIP would put it on the last segment
  * that waits; where it then has to split that segment for a small window, the FIN stays on the first half, and the peer
  * never takes the rest (tcp_split_unsent_seg of lwIP 2.1.3 adds flags where it should set them).
  */
@@ -569,7 +569,7 @@ static unsigned writePieces(Connection* connection, const uint8_t* bytes, unsign
 		if (!recordWritePiece(connection, bytes + taken, piece, taken + piece < count)) break;
 		taken += piece;
 	}
-	/* What cannot be sent now is sent by lwIP's timers. */
+	/* Bytes that cannot be sent now are sent by lwIP's timers. */
 	if (taken > 0) tcp_output(connection->pcb);
 	return taken;
 }

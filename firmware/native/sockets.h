@@ -80,7 +80,7 @@ typedef enum {
 	SOCKET_INVALID,
 } SocketError;
 
-/** What `socketsNext` reports; bits. Each is reported once for each cause, and several causes may be merged into one. */
+/** The events that `socketsNext` reports; bits. Each is reported once for each cause, and several causes may be merged into one. */
 enum {
 	/** More bytes were received: `connectionReadable` of them wait. Not repeated while they wait. */
 	EVENT_READABLE = 1,
@@ -92,9 +92,9 @@ enum {
 	EVENT_ERROR = 8,
 	/** A pipe from this connection has ended, has passed its first byte, or found that the stream is no text: `pipeStatus`. */
 	EVENT_PIPE = 16,
-	/** Of a listener: connections wait to be accepted. */
+	/** For a listener: connections wait to be accepted. */
 	EVENT_ACCEPT = 32,
-	/** Of a listener: a client was turned away for want of memory; `listenerDropped` counts them. */
+	/** For a listener: a client was refused for want of memory; `listenerDropped` counts them. */
 	EVENT_DROPPED = 64,
 };
 
@@ -144,7 +144,7 @@ extern unsigned connectionReadable(Connection* connection);
 /** Copies at most `count` bytes, opens the window for as many, and returns their number. */
 extern unsigned connectionRead(Connection* connection, void* into, unsigned count);
 
-/** What `connectionWrite` takes now; 0 while connecting, after `connectionEnd`, when lost. */
+/** The bytes that `connectionWrite` takes now; 0 while connecting, after `connectionEnd`, when lost. */
 extern unsigned connectionWritable(Connection* connection);
 /**
  * Copies as many bytes as fit and sends them; returns their number. Where that is less than `count`, EVENT_WRITABLE
@@ -155,7 +155,7 @@ extern int connectionWrite(Connection* connection, const void* bytes, unsigned c
 extern unsigned connectionUnacknowledged(Connection* connection);
 
 /**
- * Our FIN, as soon as everything that was written has been sent; while connecting, as soon as the connection is there.
+ * Sends the board's FIN, as soon as everything that was written has been sent; while connecting, as soon as the connection is established.
  * Reading goes on.
  */
 extern void connectionEnd(Connection* connection);
@@ -177,7 +177,7 @@ extern SocketError connectionError(Connection* connection);
 extern bool connectionPeerEnded(Connection* connection);
 /** The peer's address and port, also after the connection is lost. */
 extern void connectionRemote(Connection* connection, ip_addr_t* address, uint16_t* port);
-/** Our own; zeros where they are not known any more. */
+/** The board's own address and port; zeros if they are no longer known. */
 extern void connectionLocal(Connection* connection, ip_addr_t* address, uint16_t* port);
 
 /* Listeners */

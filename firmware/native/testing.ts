@@ -19,7 +19,7 @@ const CASE_FILES = [
   ...readFileSync(`${NATIVE}test/cases.c`, "utf8").matchAll(/\b([A-Z]+)_CASES\b/g),
 ].map(([, group]) => `${NATIVE}test/${group.toLowerCase()}-cases.c`);
 
-/** What each case claims; `cases <index>` plays it. */
+/** The claims of the cases; `cases <index>` plays one. */
 export const TITLES = CASE_FILES.flatMap(file =>
   [...readFileSync(file, "utf8").matchAll(/^\t\{ "([^"]+)", \w+ \},$/gm)].map(([, title]) => title),
 );

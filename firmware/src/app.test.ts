@@ -83,9 +83,9 @@ test.each([80, 8404])(
 );
 
 test.each([
-  ["a request with the token has come over it", 8404, "right-token-1", 1],
+  ["a request with the token was received over it", 8404, "right-token-1", 1],
   ["one with a wrong token has", 8404, "wrong-token-1", 0],
-  ["no request can come", 0, undefined, 1],
+  ["no request is possible", 0, undefined, 1],
 ])("the network is confirmed when %s", async (_, adminPort, token, confirmed) => {
   const clock = new VirtualClock();
   const network = new Network({ clock });

@@ -1,5 +1,5 @@
 /**
- * What the firmware needs of a machine: sockets, time, network, storage, serial port. Types only.
+ * The parts of a machine that the firmware needs: sockets, time, network, storage, serial port. Types only.
  *
  * The socket types are those of ECMA-419 (`embedded:io/socket/tcp`, `…/listener`), cut down to what
  * the proxy uses and completed where the published typings are silent: `write` returns the room

@@ -48,7 +48,7 @@ export interface Command<O extends Options = Options, W = unknown> {
   readonly word?: Read<W>;
   /** The last part of the help. */
   readonly more?: string;
-  /** What `--version` prints, instead of the version alone. */
+  /** The text that `--version` prints, instead of the version alone. */
   readonly version?: () => string;
 }
 

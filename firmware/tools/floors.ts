@@ -47,7 +47,7 @@ function floorOf({ folder, floors }: Part, file: string): number {
   return floors.indexOf(file.slice(folder.length + 1).split("/")[0]);
 }
 
-/** What breaks the order, one line each: files without a floor, imports of a higher floor, circles. Types count. */
+/** The breaches of the order, one line each: files without a floor, imports of a higher floor, circles. Types count. */
 export function violationsOf(part: Part, sources: readonly Source[]): string[] {
   const unknown = sources
     .filter(({ file }) => floorOf(part, file) < 0)

@@ -58,7 +58,7 @@ function sourceOf(file: string): Source {
   return source;
 }
 
-/** What the text of `file` imports, exports from elsewhere, or names as `import("…")`, in this order. */
+/** The files that the text of `file` imports, exports from, or names as `import("…")`, in this order. */
 export function readImports(file: string, source: string): Import[] {
   const imports: Import[] = [];
   const add = (specifier: ts.Node | undefined, typesOnly: boolean) => {

@@ -42,7 +42,7 @@ export function serve(seen: Observations, part: BackendPart, socket: MockSocket)
   });
 }
 
-/** Of one connection: answers as planned, checks each request. */
+/** The behaviour of one connection: answers as planned, checks each request. */
 function behaviourOf(seen: Observations, part: BackendPart): Behaviour {
   let requests = 0;
   /** The request whose body is being received. */
@@ -73,7 +73,7 @@ function behaviourOf(seen: Observations, part: BackendPart): Behaviour {
       const { client, request } = planned;
       const [from, ...others] = message.all("x-forwarded-for");
       const right = from === client.address && others.length === 0;
-      seen.expect(right, "a request came with another client's address");
+      seen.expect(right, "a request has another client's address");
       if (request.mode !== "early") return [];
       const steps = answer(seen, request, path, "length", connection);
       return [...steps, { run: () => void connection.idle() }];

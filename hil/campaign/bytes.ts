@@ -19,7 +19,7 @@ export function bytesOf(stream: number, from: number, count: number): Buffer {
 
 /** Compares what arrives with the stream that it should be, byte by byte, and keeps none of it. */
 export class StreamCheck {
-  /** Bytes that came, right or wrong. */
+  /** Bytes received, right or wrong. */
   count = 0;
   /** Not one byte was lost, invented or out of its place so far. */
   correct = true;

@@ -31,7 +31,7 @@ function effect(seen: Observations, part: ChangePart): Effect {
     try {
       runtime.reboot();
     } catch {
-      // It does not return: nothing of the program goes on.
+      // The call does not return: nothing of the program goes on.
     }
     return "done";
   }

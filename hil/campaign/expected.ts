@@ -12,8 +12,8 @@ import {
 } from "./plan.ts";
 
 /**
- * What must happen in a run without faults, losses or slow links, to each client that does not
- * leave: no other outcome is allowed.
+ * The result that each client must get in a run without faults, losses or slow links, unless it leaves early: no
+ * other outcome is allowed.
  */
 export function checkCalm(seen: Observations, log: LogIndex): void {
   const { plan, lab } = seen;
@@ -51,7 +51,7 @@ export function checkCalm(seen: Observations, log: LogIndex): void {
   }
 }
 
-/** It stops reading, so it never sees the end of its connection. */
+/** True of a client that stops reading, so it never sees the end of its connection. */
 function stalls({ part }: ClientObservation): boolean {
   return "reading" in part && part.reading === "stalled";
 }

@@ -14,7 +14,7 @@ export interface Answer {
   /** Which of its requests, from 0. */
   readonly index: number;
   readonly status: number;
-  /** It was received completely. */
+  /** The request was received completely. */
   complete: boolean;
   /** A backend's answer, not one of the proxy's own. */
   readonly byBackend: boolean;
@@ -30,14 +30,14 @@ export interface ClientObservation {
   error: string | undefined;
   /** The other end has closed. */
   ended: boolean;
-  /** It left, as planned, before it was served. */
+  /** The client left, as planned, before it was served. */
   left: boolean;
-  /** It has received everything that it asked for. */
+  /** The client has received everything that it asked for. */
   served: boolean;
   /** Requests that it began to send. */
   requestsSent: number;
   readonly answers: Answer[];
-  /** Of raw clients: what the backend has sent. */
+  /** For raw clients: the bytes that the backend has sent. */
   readonly received: StreamCheck | undefined;
 }
 
@@ -54,7 +54,7 @@ export interface RawArrival {
 /** The head of a request at a backend. */
 export interface Arrival {
   readonly backend: string;
-  /** It was the first one on its connection. */
+  /** The request was the first one on its connection. */
   readonly fresh: boolean;
   complete: boolean;
 }
@@ -72,7 +72,7 @@ export interface Outage {
 const SEGMENT_BYTES = 1_600;
 
 /**
- * What clients, backends and checks observed during a run, and which invariants did not hold.
+ * The observations of clients, backends and checks during a run, and which invariants did not hold.
  */
 export class Observations {
   readonly plan: RunPlan;

@@ -137,7 +137,7 @@ export interface ChangePart {
   readonly leavesOut: boolean;
   /** A request with the token confirms the change. */
   readonly confirms: boolean;
-  /** Of `state`: which backend, and what it is to be. */
+  /** For `state`: which backend, and its new state. */
   readonly backend: number;
   readonly state: "ready" | "drain" | "maint";
 }
@@ -151,11 +151,11 @@ export interface EarlyLeave {
 /** The part that all clients have in common. */
 interface ClientBase {
   readonly kind: "client";
-  /** Its number; each client has a host of its own. */
+  /** The client's number; each client has a host of its own. */
   readonly id: number;
   readonly atMs: number;
   readonly port: number;
-  /** Its receive window, in bytes. */
+  /** The client's receive window, in bytes. */
   readonly receiveWindow: number;
   readonly leavesEarly: EarlyLeave | undefined;
 }
@@ -230,14 +230,14 @@ export interface HttpClient extends ClientBase {
   readonly pipelined: number;
   readonly writing: Writing;
   readonly reading: Reading;
-  /** It keeps its connection after the last answer, and waits for the board to close it. */
+  /** The client keeps its connection after the last answer, and waits for the board to close it. */
   readonly stays: boolean;
 }
 
 /** A hostile client. */
 export interface HostileClient extends ClientBase {
   readonly does: "silent" | "slow-loris" | "malformed";
-  /** Of `malformed`: which head. */
+  /** For `malformed`: which head. */
   readonly which: number;
 }
 

@@ -582,7 +582,7 @@ const DIFFERENCES: readonly { kind: Difference; why: string; titles: readonly st
 interface Outcome {
   /** Final answers that the client received. */
   readonly statuses: readonly number[];
-  /** No more bytes came, and the connection stayed open. */
+  /** No more bytes were received, and the connection stayed open. */
   readonly hung: boolean;
   readonly seen: readonly Seen[];
   readonly faults: readonly string[];
@@ -642,7 +642,7 @@ async function ask(port: number, bytes: string): Promise<Pick<Outcome, "statuses
     if (status >= 200) statuses.push(status);
   });
   if (bytes.startsWith("HEAD ")) reader.expects("HEAD");
-  socket.on("error", () => {}); // what came before a reset counts
+  socket.on("error", () => {}); // the bytes received before a reset count
   socket.on("data", piece => {
     reader.feed(piece);
     if (reader.messages.at(-1)?.all("connection").includes("close")) socket.end();

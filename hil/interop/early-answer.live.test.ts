@@ -73,7 +73,7 @@ async function upload(port: number, path: string): Promise<string[]> {
   });
   reader.expects("POST");
   reader.expects("GET");
-  socket.on("error", () => {}); // what came before a reset counts
+  socket.on("error", () => {}); // the bytes received before a reset count
   socket.on("data", piece => reader.feed(piece));
   const head = `POST /${encodeURIComponent(path)} HTTP/1.1\r\nHost: x\r\nContent-Length: ${BODY.byteLength}\r\n\r\n`;
   socket.write(head);

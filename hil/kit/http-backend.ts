@@ -11,7 +11,7 @@ export type Answerer = (request: Message, socket: MockSocket) => string | Buffer
 export interface HttpBackend {
   /** For `EmulatedLab.backend`. */
   readonly serve: (socket: MockSocket) => void;
-  /** Bytes that came, by connection. */
+  /** Bytes received, by connection. */
   readonly received: string[];
   /** Complete requests of all connections, in the order in which they were complete. */
   readonly requests: Message[];
@@ -19,7 +19,7 @@ export interface HttpBackend {
   readonly sound: boolean;
 }
 
-/** `answer` is called with each complete request, `head` before its body has come. */
+/** `answer` is called with each complete request, `head` before its body was received. */
 export function httpBackend(answer: Answerer, head: Answerer = () => undefined): HttpBackend {
   const received: string[] = [];
   const requests: Message[] = [];

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 
-// Tests wait for things. A limit is there for what never comes: it is generous, and grows with the
+// Tests wait for things. A limit is for things that never happen: it is generous, and grows with the
 // slowness of the computer, which vitest.config.ts measures once, before the first test.
 
 /** Wait for one thing on an idle computer: far beyond the slowest of them. */

@@ -64,7 +64,7 @@ const health: fc.Arbitrary<Document> = fc.oneof(
   ),
 );
 
-/** For two backends at least, a and b; some name one that is not there. */
+/** For two backends at least, a and b; some name one that does not exist. */
 const routes: fc.Arbitrary<Document[]> = fc.array(
   fc.record<Document>(
     {

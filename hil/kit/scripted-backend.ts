@@ -75,7 +75,7 @@ export class ScriptedBackend {
     return this.requests.map(({ line }) => line.slice(0, line.lastIndexOf(" ")));
   }
 
-  /** Waits for a whole request of this path; one that came already will do. */
+  /** Waits for a whole request of this path; one that was received already counts. */
   gets(path: string): Promise<Message> {
     return this.#parts.journal.waiting(`${this.name} to be asked ${path}`, resolve => {
       const isFor = ({ line }: Message) => line.split(" ")[1] === path;

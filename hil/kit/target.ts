@@ -42,7 +42,7 @@ export interface GatewayDocument {
 export interface Computer {
   /** `node:net`, or an object with the same interface. */
   readonly net: ClientNetwork & BackendNetwork;
-  /** Its IPv4 address, as the board sees it. */
+  /** The host's IPv4 address, as the board sees it. */
   readonly address: string;
   /** The port of a backend on it: connections to it are refused while the backend does not listen. */
   reservePort(): Promise<ReservedPort>;

@@ -20,7 +20,7 @@ export interface Attachment {
   readonly emulated: EmulatedBoard | undefined;
 }
 
-/** What an attachment needs, and its listener. */
+/** The parts that an attachment needs, and its listener. */
 export interface AttachmentOptions {
   /** File to which every byte of the board is written. */
   readonly log: string;

@@ -50,7 +50,7 @@ import { Rig, type RigOptions } from "./rig.ts";
 import { EXIT } from "./run.ts";
 import { SerialDevice } from "./serial-device.ts";
 
-/** No board was found; the message says what is there. */
+/** No board was found; the message says which ports were found. */
 class NoBoard extends Error {}
 
 /** The streams that a command writes to. */
@@ -249,7 +249,7 @@ function requireFlashing(): void {
   }
 }
 
-/** The boards to play on: those that were named, or the only one that is there. */
+/** The boards to play on: those that were named, or the only one that is connected. */
 function chosenPorts({ ports }: CommandOptions, found: readonly Found[]): readonly Found[] {
   if (ports.length > 0) {
     return ports.map(path => portNamed(path, found) ?? notThere(path, found));

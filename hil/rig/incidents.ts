@@ -1,6 +1,6 @@
 import { withoutValues } from "./line.ts";
 
-/** Whose fault it is: the firmware's, or the rig's (board, cable, power). */
+/** The party at fault: the firmware, or the rig (board, cable, power). */
 export type Blame = "firmware" | "rig";
 
 /** Kinds of faults that show in a board's output. */

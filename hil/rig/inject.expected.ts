@@ -17,7 +17,7 @@ export interface ExpectedOutcome {
    */
   readonly verdicts: readonly Verdict[] | { readonly each: readonly Verdict[] };
   readonly kinds: readonly IncidentKind[];
-  /** What is printed. */
+  /** The printed text. */
   readonly output: RegExp;
 }
 

@@ -101,7 +101,7 @@ function runLogOf(moments: readonly Moment[]): RunLog {
   return { sessions, others, configured };
 }
 
-/** A session belongs to the scenario in which it began, even if its last line comes later. */
+/** A session belongs to the scenario in which it began, even if its last line is logged later. */
 function sessionsOf({ sessions, configured }: RunLog, atMs: number, ms: number): OpenThread[] {
   const configuredFrom = (fromMs: number) =>
     configured.find(one => one.ms >= fromMs)?.ms ?? Infinity;

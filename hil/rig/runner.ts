@@ -18,7 +18,7 @@ const SILENCE = "the board answered neither the scenario nor the console";
 
 export interface RunnerOptions {
   readonly target: Pick<RigTarget, "ready" | "name" | "offers" | "patienceMs" | "setUp">;
-  /** Its serial line; `undefined` without one. */
+  /** The board with a serial line; `undefined` without one. */
   readonly board:
     | Pick<RigBoard, "lost" | "replugged" | "reset" | "settled" | "incidents">
     | undefined;
@@ -254,7 +254,7 @@ export class Runner {
     return this.#seen.some(({ kind }) => HARMLESS.includes(kind));
   }
 
-  /** True if the board is there again for another attempt. */
+  /** True if the board is connected again for another attempt. */
   async #recovered(): Promise<boolean> {
     await this.#options.board?.replugged();
     return !this.lost;

@@ -16,7 +16,7 @@ const ANSWER_MS = 3_000;
 
 /**
  * The chip may overlook the last bytes until another one comes (serial.c clears its interrupt after reading). A
- * carriage return, which has no effect on an empty line, is sent after this time; most answers have come by
+ * carriage return, which has no effect on an empty line, is sent after this time; most answers have arrived by
  * then.
  */
 const NUDGE_MS = 500;

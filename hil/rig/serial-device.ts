@@ -35,7 +35,7 @@ export class SerialDevice implements Device {
   }
 
   get admin(): AdminClient {
-    // Its address may change when it joins its Wi-Fi again.
+    // The board's address may change when it joins its Wi-Fi again.
     return new AdminClient({ ...this.addressOf(ADMIN_PORT), token: this.#token });
   }
 

@@ -26,7 +26,7 @@ export class LoaderBoard implements EmulatedAdapter {
   plugged = true;
   onBytes: ((bytes: Uint8Array) => void) | undefined;
   readonly flash = Buffer.alloc(0x10_000, 0xff);
-  /** It has the auto-reset circuit, by which the lines select the loader. */
+  /** The board has the auto-reset circuit, by which the lines select the loader. */
   autoReset = true;
   magic = REGISTERS[MAGIC];
   /** Offset of a bit that the flash does not keep. */

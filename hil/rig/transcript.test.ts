@@ -38,7 +38,7 @@ describe("lines", () => {
     expect(texts()).toEqual(["password: ", "next"]);
   });
 
-  test("that come in two parts are reported as a part, then whole, once", async () => {
+  test("that arrive in two parts are reported as a part, then whole, once", async () => {
     const { clock, prints, transcript } = bench();
     const lines: [string, boolean][] = [];
     transcript.watch(({ text, whole }) => lines.push([text, whole]));

@@ -24,7 +24,7 @@ export interface Line {
   readonly event: string | undefined;
   /** Time of its last byte, in ms since the transcript began. */
   readonly ms: number;
-  /** Its end in the transcript. */
+  /** The end of the line in the transcript. */
   readonly end: number;
   /** False for a part of a line, which is reported when nothing follows for a while, and again as a whole. */
   readonly whole: boolean;
@@ -180,7 +180,7 @@ export class Transcript {
     });
   }
 
-  /** Resolves when nothing has come for `quietMs`, or after `withinMs` at the latest. */
+  /** Resolves when nothing was received for `quietMs`, or after `withinMs` at the latest. */
   settled(quietMs: number, withinMs: number): Promise<void> {
     return new Promise(resolve => {
       const finish = () => {

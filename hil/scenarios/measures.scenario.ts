@@ -155,7 +155,7 @@ scenario(
   },
 );
 
-/** Of the straight line that comes nearest to all values: how much each is more than the one before. */
+/** The slope of the straight line that fits all values best. */
 function slope(values: readonly number[]): number {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   const middle = (values.length - 1) / 2;

@@ -40,7 +40,7 @@ export const connect: Case[] = [
     },
   },
   {
-    name: "nothing can be written before the connection is there",
+    name: "nothing can be written before the connection is established",
     source: `${TCP_C}: xs_tcp_write`,
     async run(target) {
       const { address, port } = await target.listen();

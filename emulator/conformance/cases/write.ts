@@ -117,7 +117,7 @@ export const write: Case[] = [
       const { clock } = await booted(target);
       const { tcp, peer, recorder } = await dialled(target);
       const written: (number | undefined)[] = [];
-      // What is written in a turn of its own is a segment of its own, however small.
+      // Bytes that are written in a turn of their own are a segment of their own, however small.
       const next = (): void => {
         written.push(tcp.write(bytes("x")));
         if (written.length <= segmentsQueuedMax) clock.after(0, next);

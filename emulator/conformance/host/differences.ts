@@ -32,7 +32,7 @@ const ENDED = "the board ended";
 /** By the names of the cases. */
 export const DIFFERENCES: Readonly<Record<string, Difference>> = {
   "the first onWritable means connected, and gives the whole room": { trait: "buffer", seen: ROOM },
-  "nothing can be written before the connection is there": { trait: "early", seen: BLOCKED },
+  "nothing can be written before the connection is established": { trait: "early", seen: BLOCKED },
   "a TCP made without options has no connection: nothing to read, never ready to write": {
     trait: "early",
     seen: BLOCKED,

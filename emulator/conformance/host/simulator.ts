@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 
-/** Its last output, kept to report why it ended. */
+/** Most lines of the last output, kept to report why the simulator ended. */
 const LINES_MAX = 20;
 
 /** The SDK's simulator with a program in it, as a board whose power can be cut. */

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { encode, Inbox, type ToBoard } from "./messages.ts";
 
-test("messages and their bytes come through, however the network cuts them", () => {
+test("messages and their bytes are received whole, in any pieces", () => {
   const sent: [ToBoard, string][] = [
     [{ type: "answer", ask: 1, port: 80 }, ""],
     [{ type: "received", peer: 1, bytes: 9 }, "a\n{\0\xff\r\n}b"],

@@ -10,7 +10,7 @@ import type { Peer } from "../target.ts";
 /** The result of a case, as the board reports it. */
 export type Outcome =
   | { result: "ok" }
-  /** It held, up to a step that needs more than a program on the chip can see. */
+  /** The case held, up to a step that needs more than a program on the chip can see. */
   | { result: "part"; seen: string }
   | { result: "not ok"; seen: string }
   | { result: "skip"; seen: string };

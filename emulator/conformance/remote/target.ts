@@ -47,7 +47,7 @@ export class RemoteTarget implements Target {
     Listener: ListenerClass;
     clock: BoardPlatform["clock"];
     numbers: BoardKind;
-    /** Of the host, as the board sees it. */
+    /** The address of the host, as the board sees it. */
     address: string;
     control: Pick<Control, "send">;
   }) {

@@ -16,7 +16,7 @@
  * What Node says to it, as words with blanks between, and the answer, as the request `network`:
  *
  *   boot                    power on: the program has no sockets, and no network       -
- *   join, leave             the network is there, or is not                             -
+ *   join, leave             the network is up, or down                                  -
  *   run                     what happens until the board's time, or until callbacks were called   -
  *   trace                   from then on each packet is a line on standard error         -
  *   listen                  a server of the peer                                         its port
@@ -30,7 +30,7 @@
  * And what it says: `due <ms>`: the next `run` is to come in so many milliseconds, if it has not come before.
  */
 
-/** Of AddressSanitizer. The process ends with its board: what XS and the world have is not given back. */
+/** AddressSanitizer calls this for its options. The process ends with its board: memory of XS and of the world is not freed. */
 extern const char* __asan_default_options(void);
 const char* __asan_default_options(void) { return "detect_leaks=0"; }
 

@@ -1,7 +1,7 @@
 #ifndef KILL_H
 #define KILL_H
 
-/** Of stack.c, for tcp.c: gives up a connection that has sent FIN, as esp-lwip does; false: there is none. */
+/** Gives up a connection that has sent FIN, as esp-lwip does; false: there is none. In stack.c, for tcp.c. */
 extern int killFinWait(void);
 
 #endif

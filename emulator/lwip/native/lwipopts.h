@@ -83,7 +83,7 @@
 #define LWIP_TCP_FIN_WAIT_TIMEOUT CONFIG_LWIP_TCP_FIN_WAIT_TIMEOUT
 #define LWIP_TCP_RTO_TIME CONFIG_LWIP_TCP_RTO_TIME
 
-/* What else the chip's lwIP does is nothing to a TCP connection: DHCP, DNS, IGMP, statistics. */
+/* The other parts of the chip's lwIP do not concern a TCP connection: DHCP, DNS, IGMP, statistics. */
 #define LWIP_DHCP 0
 #define LWIP_AUTOIP 0
 #define LWIP_DNS 0

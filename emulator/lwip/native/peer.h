@@ -12,7 +12,7 @@
 
 typedef enum {
 	PEER_OPEN,
-	PEER_FINISHED,	/* the board's FIN has come */
+	PEER_FINISHED,	/* the board's FIN was received */
 	PEER_RESET,	/* its RST has, or it never answered */
 } PeerEnding;
 
@@ -29,12 +29,12 @@ extern void peerSend(int connection, const void* bytes, size_t length);
 extern void peerFinish(int connection);
 /** Sends RST at once. */
 extern void peerReset(int connection);
-/** Does not read any more, so that the board's window fills; false: reads what has come meanwhile, and goes on. */
+/** Does not read any more, so that the board's window fills; false: reads the bytes received meanwhile, and goes on. */
 extern void peerHold(int connection, bool held);
 
 /** Is the connection established, or was it? */
 extern bool peerConnected(int connection);
-/** Its own port. */
+/** The connection's local port. */
 extern uint16_t peerPort(int connection);
 extern PeerEnding peerEnding(int connection);
 /** All bytes that it has read. */

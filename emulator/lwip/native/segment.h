@@ -19,7 +19,7 @@ typedef struct {
 	uint32_t seq, ack;
 	uint8_t flags;
 	uint16_t window;
-	uint16_t mss;	/* 0: the option is not there */
+	uint16_t mss;	/* 0: without the option */
 	const uint8_t* data;
 	size_t length;
 } Segment;

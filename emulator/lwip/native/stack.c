@@ -80,7 +80,7 @@ void failAllocations(int skipped, int count)
 	toFail = count;
 }
 
-/* What parts of lwIP take instead of what lwIP has (REPLACED of sources.ts) */
+/* Replacements for parts of lwIP (REPLACED of sources.ts) */
 
 static int connections, listeners;
 static int connectionsMax = MEMP_NUM_TCP_PCB, listenersMax = MEMP_NUM_TCP_PCB_LISTEN;
@@ -239,7 +239,7 @@ uint32_t stackWaitMs(void)
 	return sys_timeouts_sleeptime();
 }
 
-/* What lwIP asks for */
+/* Functions that lwIP requires */
 
 u32_t sys_now(void)
 {

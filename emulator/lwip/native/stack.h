@@ -51,14 +51,14 @@ extern int stackBlocks(void);
 extern size_t stackBytes(void);
 extern size_t stackBytesMax(void);
 
-/** Of the next allocations of the board's copy `skipped` succeed and then `count` fail. */
+/** Lets the next `skipped` allocations of the board's copy succeed, and then `count` fail. */
 extern void failAllocations(int skipped, int count);
 /** The board's copy cannot have more than so many bytes at once; 0: no limit. */
 extern void limitStackBytes(size_t bytes);
 
 /** Control blocks of TCP in use, listeners included: what CONFIG_LWIP_MAX_ACTIVE_TCP limits. */
 extern int controlBlocks(void);
-/** Those that are no listeners. */
+/** The number of control blocks that are not listeners. */
 extern int connectionBlocks(void);
 /** In place of CONFIG_LWIP_MAX_ACTIVE_TCP and CONFIG_LWIP_MAX_LISTENING_TCP, with which a copy starts. */
 extern void limitControlBlocks(int all, int ofListeners);

@@ -8,7 +8,7 @@
 #if !NO_SYS
 
 /*
- * What lwIP asks of an operating system, of POSIX threads: for programs in which lwIP has a task of its own, as on the
+ * The operating system that lwIP requires, on POSIX threads: for programs in which lwIP has a task of its own, as on the
  * chip (NO_SYS=0).
  */
 

@@ -164,7 +164,7 @@ void startWorld(uint64_t seed, uint32_t startMs)
 	peer_limitControlBlocks(INT32_MAX, INT32_MAX);	/* a network of many hosts */
 }
 
-/** Of board or peer, whichever is first: until its next timer. */
+/** Time until the next timer of board or peer, whichever is first. */
 static uint32_t timerMs(void)
 {
 	uint32_t board = stackWaitMs(), peer = peer_stackWaitMs();

@@ -12,7 +12,7 @@
 #define BOARD_ADDRESS "10.0.0.2"
 #define PEER_ADDRESS "10.0.0.1"
 
-/** What happens on the wire, each way. Chances are of each packet. */
+/** The faults of the wire, each way. Each packet has these chances. */
 typedef struct {
 	uint32_t delayMinMs, delayMaxMs;
 	unsigned lossPermille;
@@ -47,7 +47,7 @@ extern void onSooner(void (*sooner)(void));
 /** Packets on the wire. */
 extern int packetsInFlight(void);
 
-/** Of all packets so far: when, which way, what became of it, and its bytes. */
+/** The hash of all packets so far: the time, direction, fate and bytes of each. */
 extern uint64_t worldHash(void);
 extern uint32_t packetsSent(void);
 

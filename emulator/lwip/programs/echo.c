@@ -146,7 +146,7 @@ int main(int argc, char* argv[])
 	}
 	printf("{ \"hash\": \"%016" PRIx64 "\", \"packets\": %u, \"ms\": %u, \"whole\": %d, \"reset\": %d, \"bytesMost\": %zu, ",
 		worldHash(), packetsSent(), nowMs() - startMs, whole, reset, stackBytesMax());
-	/* What TIME_WAIT and lost RSTs have left. */
+	/* Connections that TIME_WAIT and lost RSTs have left. */
 	while (stepWorld(untilMs)) continue;
 	tcp_close(server);
 	printf("\"blocksLeft\": %d, \"controlBlocksLeft\": %d }\n", stackBlocks(), controlBlocks());

@@ -8,7 +8,7 @@
 #include "lwip/priv/tcp_priv.h"
 
 /*
- * What lwIP does with its options, as JSON: the numbers that it was compiled with, and how long it tries an address that never
+ * Prints lwIP's behaviour with its options, as JSON: the numbers that it was compiled with, and how long it tries an address that never
  * answers.
  */
 

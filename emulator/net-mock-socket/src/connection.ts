@@ -14,7 +14,7 @@ export interface ConnectionOwner extends Reader {
   acknowledged(bytes: number): void;
   /** The other end has acknowledged the FIN. */
   finAcknowledged(): void;
-  /** It is forgotten, or in TIME_WAIT. `orderly`: both ends have closed it; `error` is what broke it. */
+  /** The connection is forgotten, or in TIME_WAIT. `orderly`: both ends have closed it; `error` is what broke it. */
   released(orderly: boolean, error?: SystemErrorCode): void;
   /** False: there is no memory for this new segment, and it is lost. */
   admits(segment: Uint8Array): boolean;
@@ -63,7 +63,7 @@ export class Connection {
   #iss: number;
   /** The peer's `iss`, once a SYN of it has arrived. */
   #irs: number | undefined;
-  /** Its socket is closed: no program reads here any more. */
+  /** The socket is closed: no program reads here any more. */
   #orphaned = false;
   #finWanted = false;
   /** This end closed first: it is the one that goes through TIME_WAIT. */
@@ -121,7 +121,7 @@ export class Connection {
     return this.#orphaned ? 0 : this.#owner.unread();
   }
 
-  /** Its state as `netstat` shows it. */
+  /** The connection's state as `netstat` shows it. */
   get shown(): ShownState {
     if (this.state === "time-wait") return "time-wait";
     if (this.#handshaking) return "connecting";
@@ -198,7 +198,7 @@ export class Connection {
       if (this.state === "syn-received") this.#sendSyn(true);
       else if (!this.#handshaking) this.#acknowledge();
     } else if (this.#handshaking && got.irs !== this.#iss) {
-      // It answers an earlier SYN, which arrived late (RFC 9293, 3.10.7.3 and 3.10.7.4).
+      // The packet answers an earlier SYN, which arrived late (RFC 9293, 3.10.7.3 and 3.10.7.4).
       this.#fabric.send(packet("RST", this.ends, { irs: got.iss }));
     } else if (got.kind === "SYN-ACK") {
       const first = this.state === "syn-sent";

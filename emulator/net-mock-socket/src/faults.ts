@@ -1,6 +1,6 @@
 import type { HostIdentity, Packet } from "./packet.ts";
 
-/** What a rule does with a packet. `reset` resets both ends of its connection; a datagram is lost then. */
+/** The action of a rule on a packet. `reset` resets both ends of its connection; a datagram is lost then. */
 export type PacketAction = "pass" | "drop" | "reset" | { readonly delayMs: number };
 
 /** Looks at every packet that leaves for another host. */

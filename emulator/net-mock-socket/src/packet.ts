@@ -4,7 +4,7 @@ import type { HostProfile } from "./profile.ts";
 export interface HostIdentity {
   readonly name: string;
   readonly address: string;
-  /** Its place among the hosts of its network, from 0. */
+  /** The host's place among the hosts of its network, from 0. */
   readonly index: number;
   readonly profile: HostProfile;
 }

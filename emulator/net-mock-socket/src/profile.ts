@@ -11,7 +11,7 @@ export interface HostProfile extends RetransmissionTimes {
   /** Connections that a listener queues for its program; more are refused. */
   readonly backlog: number;
   /**
-   * What opens the window: `delivered`, when the program takes the bytes; `recved`, only its call of
+   * The event that opens the window: `delivered`, when the program takes the bytes; `recved`, only its call of
    * `socket.recved(bytes)`, as a program on lwIP calls tcp_recved.
    */
   readonly windowRelease: "delivered" | "recved";

@@ -65,7 +65,7 @@ interface Row {
   readonly rounds: readonly number[];
 }
 
-/** Of rounds, and of milliseconds. */
+/** The most rounds, and the most milliseconds. */
 const COUNT_MAX = 999_999;
 
 interface BenchOptions {

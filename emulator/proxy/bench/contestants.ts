@@ -5,7 +5,7 @@ import { ended, type Running, type SystemServer, startSystemServer } from "./sys
 
 export interface Contestant {
   readonly name: string;
-  /** What is missing on this computer; `undefined` when nothing is. */
+  /** The program that is missing on this computer; `undefined` when none is. */
   missing(): string | undefined;
   start(backends: readonly number[]): Promise<Running>;
 }

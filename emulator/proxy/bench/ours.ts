@@ -1,7 +1,7 @@
 import { unlimited } from "../../src/boards/unlimited.ts";
 import { configurationOf, FirmwareBoard } from "../firmware-board.ts";
 
-/** Our firmware with its default settings on an emulated board without a chip's limits. */
+/** The firmware with its default settings on an emulated board without a chip's limits. */
 
 const backends: number[] = JSON.parse(process.argv[2]);
 const board = new FirmwareBoard({

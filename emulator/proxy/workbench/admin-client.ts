@@ -14,7 +14,7 @@ export const ADMIN_PORT = 8404;
 
 export interface AdminAddress {
   readonly host: string;
-  /** Of the admin server. */
+  /** The port of the admin server. */
   readonly port: number;
   /** Without one nothing can be changed. */
   readonly token: string | undefined;

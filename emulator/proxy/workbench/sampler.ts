@@ -17,7 +17,7 @@ export interface Point {
 interface PointOfBackend {
   /** Picks per second. */
   readonly rate: number;
-  /** Of all picks, from 0 to 1; `null` when there were none. */
+  /** The share of all picks, from 0 to 1; `null` when there were none. */
   readonly share: number | null;
   /** Time to the first byte of its last answer; `null` without a request. */
   readonly latencyMs: number | null;

@@ -32,7 +32,7 @@ export interface Switches {
 
 /** A board on the workbench: one in this process, or a real one that is read over the network. */
 export interface Watched {
-  /** Its name on the page. */
+  /** The board's name on the page. */
   readonly title: string;
   /** Time between two looks. */
   readonly intervalMs: number;

@@ -35,7 +35,7 @@ const KB = 1024;
 export const SLOT_BYTES = 16;
 
 /**
- * What ESP-IDF leaves a program with Wi-Fi when all of these buffers are in use: rank "memory saving" in
+ * The memory that ESP-IDF leaves a program with Wi-Fi when all of these buffers are in use: rank "memory saving" in
  * its guide "Wi-Fi Performance and Power Save". Its ranks differ by 1.5 KB for each buffer.
  */
 const WITH_WIFI = { freeBytes: 170.2 * KB, staticRx: 6, dynamicRx: 12, dynamicTx: 12 };
@@ -51,7 +51,7 @@ const EVENT_BYTES = 16;
 const REST_BYTES = 6 * KB;
 
 /**
- * What the SDK makes at the start, beside the `rest` of `firmware/budgets.json`. Its build for lin, after a collection, held
+ * The memory that the SDK takes at the start, beside the `rest` of `firmware/budgets.json`. Its build for lin, after a collection, held
  * 1,181 slots and 9,960 bytes (in 64 bits), 883 and 8,376 of them as `rest`. What only the chip's modules make
  * (Wi-Fi, storage, serial port) is an estimate.
  */

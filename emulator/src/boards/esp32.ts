@@ -3,7 +3,7 @@ import type { BoardKind } from "./kind.ts";
 
 /**
  * Moddable's lwIP settings for the ESP32: build/devices/esp32/xsProj-esp32/sdkconfig.defaults
- * @ 48ee02d. What is not there has ESP-IDF's default (components/lwip/Kconfig, v6.0).
+ * @ 48ee02d. A setting that is not listed has ESP-IDF's default (components/lwip/Kconfig, v6.0).
  */
 const MODDABLE_SDKCONFIG: Readonly<Record<string, number>> = {
   LWIP_MAX_ACTIVE_TCP: 8,

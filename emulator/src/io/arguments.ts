@@ -1,5 +1,5 @@
 /**
- * What the C of the ESP32 port makes of the arguments and options of a program: conversions of XS
+ * Arguments and options of a program as the C of the ESP32 port reads them: conversions of XS
  * (xs/sources/xsAPI.c, xsmc.c) and of modules/io/common/builtinCommon.c @ 48ee02d.
  */
 

@@ -3,7 +3,7 @@
  * receiver, and none after `close` (xs/sources/xsAPI.c @ 48ee02d).
  */
 export class HostObject {
-  /** Those of the class that made it; none once the data was released. */
+  /** The hooks of the class that made the object; none once the data was released. */
   #hooks: object | undefined;
 
   constructor(hooks: object) {

@@ -7,7 +7,7 @@ import type { Stack, StackListener } from "./stack.ts";
 import type { TCPFamily } from "./tcp.ts";
 import type { WireServer, WireSocket } from "./wire.ts";
 
-/** What a listener reads: nothing else. */
+/** The options that a listener reads; others are ignored. */
 const FORMAT = "socket/tcp";
 
 /** First port that lwIP gives when the program names none (TCP_LOCAL_PORT_RANGE_START). */

@@ -26,7 +26,7 @@ export interface PcbOwner {
   failed(): void;
 }
 
-/** What a control block uses of the stack that has it. */
+/** The parts of its stack that a control block uses. */
 export interface PcbStack {
   readonly kind: BoardKind;
   readonly clock: Clock;
@@ -62,7 +62,7 @@ export class Pcb {
   #sendQueue: SendQueue;
   #state: TcpState;
   #owner: PcbOwner | undefined;
-  /** It had an owner: without one now, lwIP drops what arrives (tcp_recv_null). */
+  /** The block had an owner: without one now, lwIP drops received bytes (tcp_recv_null). */
   #hadOwner = false;
   /** The peer's FIN was reported to the owner. */
   #finReported = false;

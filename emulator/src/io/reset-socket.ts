@@ -1,4 +1,4 @@
-/** What `resetSocket` needs of a socket. */
+/** The parts of a socket that `resetSocket` needs. */
 export interface Resettable {
   readonly writableEnded: boolean;
   readonly writableFinished: boolean;

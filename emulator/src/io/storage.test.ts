@@ -4,7 +4,7 @@ import { bytes, onBench, text } from "../testing.ts";
 
 // Read from modules/io/storage/esp32/storage-esp32.c @ 48ee02d; the function is named with each test.
 
-test("a value is there after a restart and after a power cut (xs_directorystorage_write)", async () => {
+test("a value is kept over a restart and a power cut (xs_directorystorage_write)", async () => {
   const bench = onBench();
   const before = bench.boot().storage.open({ path: "gateway" });
   before.write("config", bytes("x".repeat(8000)));
@@ -17,7 +17,7 @@ test("a value is there after a restart and after a power cut (xs_directorystorag
   expect([...after]).toEqual(["config", "slot"]);
 });
 
-test("a key that is not there reads as nothing, and may be deleted (xs_directorystorage_read, _delete)", () => {
+test("a key that does not exist reads as nothing, and may be deleted (xs_directorystorage_read, _delete)", () => {
   const storage = onBench().boot().storage.open({ path: "gateway" });
   expect(storage.read("none")).toBe(undefined);
   storage.delete("none");

@@ -40,12 +40,12 @@ export function finReceived(state: TcpState): boolean {
   return FIN_RECEIVED.includes(state);
 }
 
-/** Our end has closed, before the peer's. */
+/** The board's end has closed, before the peer's. */
 export function closedFirst(state: TcpState): boolean {
   return CLOSED_FIRST.includes(state);
 }
 
-/** Our end has closed. */
+/** The board's end has closed. */
 export function finSent(state: TcpState): boolean {
   return state === "LAST_ACK" || closedFirst(state);
 }

@@ -55,7 +55,7 @@ class EmulatedTCP extends HostObject implements TCP, PcbOwner, Message {
   #pcb: Pcb | undefined;
   #received: ReceiveQueue;
   #triggered = 0;
-  /** It is in the event queue. */
+  /** An event of this socket is in the queue. */
   #posted = false;
   #format = "buffer";
   #ready = false;

@@ -46,7 +46,7 @@ test("bytes are announced however late the computer looks at its clock", async (
   expect(got.join("")).toBe("reboot\r");
 });
 
-test("bytes that come behind the last read, and before the interrupt is armed again, are announced", async () => {
+test("bytes that are received after the last read, and before the interrupt is armed again, are announced", async () => {
   const clock = new PreemptedClock();
   const uart = new Uart(clock);
   const typed = ["heap\n"];

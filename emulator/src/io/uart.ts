@@ -55,7 +55,7 @@ export class Uart {
   #arriving: number[] = [];
   #rxBeginMs = 0;
   #received: number[] = [];
-  /** Of them, those that the program knew of when it last looked. */
+  /** The bytes of them that the program knew of when it last looked. */
   #seenBytes = 0;
 
   constructor(clock: Clock) {
@@ -193,7 +193,7 @@ export class Uart {
         ? this.#rxBeginMs + toFull * BYTE_MS
         : this.#rxEndMs + RX_IDLE_BYTES * BYTE_MS;
     const ms = Math.max(0, atMs - this.#clock.now());
-    // On the chip no time passes between two statements; here it does, so bytes that came since the program
+    // On the chip no time passes between two statements; here it does, so bytes received since the program
     // last looked are never forgotten.
     const isForgotten = ms === 0 && this.#received.length <= this.#seenBytes;
     if (length === 0 && (this.#received.length === 0 || isForgotten)) return;

@@ -2,7 +2,7 @@ import { SLOT_BYTES } from "../../src/boards/chip-memory.ts";
 
 /** One figure of the budget; less is better. */
 export interface Figure {
-  /** Its key in `firmware/budgets.json`. */
+  /** The figure's key in `firmware/budgets.json`. */
   readonly name: string;
   readonly value: number;
   readonly unit: string;

@@ -6,7 +6,7 @@
 enum {
 	CHIP_REST = 13,	/* slots of XS's own there (mxGlobalStackIndex to mxInstanceInspectorsStackIndex in xsAll.h) */
 	PAINT = 0xA5,
-	/* So many painted slots in a row were never reached. XS borrows the other end for regular expressions. */
+	/* Number of slots in a row with the pattern that show an unused part. XS borrows the other end for regular expressions. */
 	UNTOUCHED = 8,
 };
 

@@ -26,7 +26,7 @@ extern void giveStack(void* machine, int slots);
 /** Forgets how deep it was. */
 extern void forgetStack(void* machine);
 
-/** What a program may allocate once it is frozen. */
+/** The memory that a program may allocate once it is frozen. */
 typedef struct {
 	int slots;
 	int chunkBytes;

@@ -10,11 +10,11 @@
  * that nothing is allocated that is not allocated on the chip.
  */
 
-/* Of xsmc.h, which would take the macros of xs.h away. */
+/* Declared in xsmc.h, which would undefine the macros of xs.h. */
 extern xsIntegerValue _xsmcGetBuffer(xsMachine* the, xsSlot* slot, void** data, xsUnsignedValue* count, xsBooleanValue writable);
 enum { TO_READ, TO_WRITE };
 
-/** What the chip's constructors look at, and in this order. */
+/** The options that the chip's constructors read, in their order. */
 static const char* const OPTION_NAMES[] = {
 	"format", "onReadable", "onWritable", "onError", "from", "address", "host", "port", "nodelay",
 };

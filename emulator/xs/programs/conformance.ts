@@ -8,7 +8,7 @@ import { host } from "./host.ts";
 
 const ask = (...words: unknown[]) => JSON.parse(host.board.ask(JSON.stringify(words)));
 
-/** What the running case waits for: Node does it, then sends `resume`. */
+/** The step that the running case waits for: Node does it, then sends `resume`. */
 let waiting:
   | { what: unknown[]; holds?: () => boolean; resume: (result: never) => void }
   | undefined;
@@ -145,7 +145,7 @@ const COMMANDS: Record<string, (value: never) => unknown> = {
   },
   /** The board has booted. */
   program: () => {
-    // What the cases ask of a platform; the rest of the chip stays with Node's board.
+    // The parts of a platform that the cases use; the rest of the chip stays with Node's board.
     const platform: Partial<BoardPlatform> = {
       TCP: host.TCP,
       Listener: host.Listener,

@@ -201,7 +201,7 @@ function parts(made: ts.Expression): ts.Expression[] {
   return made.properties.flatMap(each => (ts.isPropertyAssignment(each) ? [each.initializer] : []));
 }
 
-/** What an expression writes to. */
+/** The targets that an expression writes to. */
 function written(node: ts.Node): ts.Expression | undefined {
   if (ts.isBinaryExpression(node)) {
     const operator = node.operatorToken.kind;
@@ -230,7 +230,7 @@ function memberOf(node: ts.Node | undefined): Member | undefined {
   return ts.isStringLiteralLike(key) ? { owner, name: key.text } : undefined;
 }
 
-/** What `Object.assign(…)`, `Object.defineProperty(…)` and similar calls write to. */
+/** The targets of `Object.assign(…)`, `Object.defineProperty(…)` and similar calls. */
 function changed(node: ts.Node): ts.Expression | undefined {
   if (!ts.isCallExpression(node)) return undefined;
   const callee = memberOf(node.expression);
@@ -272,7 +272,7 @@ function isErrorField({ owner: self, name }: Member): boolean {
   return owner !== undefined && isErrorWithout(name, owner);
 }
 
-/** Of `Error`, also by way of classes of this source, and none of them has a field of this name. */
+/** True of a class that extends `Error`, also through classes of this source, if none of them has a field of this name. */
 function isErrorWithout(name: string, owner: ts.ClassLikeDeclaration): boolean {
   const declares = (member: ts.ClassElement) =>
     ts.isPropertyDeclaration(member) && member.name.getText() === name;

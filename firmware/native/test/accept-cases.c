@@ -1,7 +1,7 @@
 #include "peer-script.h"
 
 /*
- * Cases: listeners, their queues, and owners that come late.
+ * Cases: listeners, their queues, and owners that are set late.
  */
 
 static void bytesAndFinBeforeAccept(void)
@@ -189,14 +189,14 @@ static void waitsForAnOwner(void)
 }
 
 const Case ACCEPT_CASES[] = {
-	{ "bytes and FIN that come before accept are kept", bytesAndFinBeforeAccept },
+	{ "bytes and FIN that are received before accept are kept", bytesAndFinBeforeAccept },
 	{ "a client that resets before it is accepted leaves the queue", resetBeforeAccept },
 	{ "a listener closed while its news is queued reports nothing any more", listenerClosedWhileNewsIsQueued },
-	{ "a listener closed over clients resets those that are still there", listenerClosedOverResetClient },
+	{ "a listener closed over clients resets those that are still connected", listenerClosedOverResetClient },
 	{ "a listener closed during a handshake resets the client", listenerClosedDuringHandshake },
 	{ "a port can be listened on again, beside connections that it had", listenerOpensAgain },
 	{ "a full backlog leaves a SYN without answer, and takes it later", backlogIsBounded },
 	{ "a client beyond the number of connections is reset, and counted", tooManyConnections },
-	{ "an owner gets what came before it", waitsForAnOwner },
+	{ "an owner gets the bytes received before it was set", waitsForAnOwner },
 	{ NULL, NULL },
 };

@@ -76,6 +76,6 @@ const Case CONNECT_CASES[] = {
 	{ "a connect that is reset is refused", connectIsRefused },
 	{ "an address without a route is refused at once, and leaves no control block", noRouteIsTold },
 	{ "a connection closed while it connects is forgotten", closedWhileConnecting },
-	{ "a FIN asked for before the connection is there follows, and the answer is read", endBeforeConnected },
+	{ "a FIN asked for before the connection is established follows, and the answer is read", endBeforeConnected },
 	{ NULL, NULL },
 };

@@ -76,7 +76,7 @@ static void bothEndAtOnce(void)
 	CHECK(!heard(&peer));
 }
 
-/** The FIN, its acknowledgement and the last bytes come in one segment. */
+/** The FIN, its acknowledgement and the last bytes are in one segment. */
 static void lastBytesWithFin(void)
 {
 	Owner owner = { 0 };
@@ -189,7 +189,7 @@ static void closeWithSmallWindow(void)
 	finStaysBehindSmallWindow(&peer);
 }
 
-/** Its record is the sockets' for a while: a peer must not be able to keep it. */
+/** The sockets own the record of a closed connection for a while: a peer must not be able to keep it. */
 static void closeToShutWindow(void)
 {
 	Owner owner = { 0 };
@@ -295,13 +295,13 @@ const Case END_CASES[] = {
 	{ "a half-closed connection reads on, and lwIP may forget its control block", halfClose },
 	{ "a connection whose peer ended first writes on, and ends without error", peerEndsFirst },
 	{ "two FINs that cross are an end without error", bothEndAtOnce },
-	{ "the last bytes may come with the FIN", lastBytesWithFin },
+	{ "the last bytes may be in the segment of the FIN", lastBytesWithFin },
 	{ "the last bytes with the FIN are not refused for want of memory", lastBytesWithFinWithoutMemory },
 	{ "a close sends what was written, then FIN", closeSendsWhatWasWritten },
 	{ "a FIN stays behind bytes for which the peer's window is too small", endWithSmallWindow },
 	{ "a close sends bytes for which the peer's window is too small", closeWithSmallWindow },
 	{ "a peer that keeps its window shut holds a closed connection for a minute", closeToShutWindow },
-	{ "bytes that come after a close are answered by RST", bytesAfterClose },
+	{ "bytes after a close are answered by RST", bytesAfterClose },
 	{ "a close over unread bytes resets", closeOverUnreadBytes },
 	{ "a reset on purpose sends RST and drops the rest", resetOnPurpose },
 	{ "a control block that lwIP gives to a new connection is reported as lost", blockIsTakenAway },

@@ -44,7 +44,7 @@ static void manyEventsOneMessage(void)
 	ignore();
 }
 
-/** What comes while a round is served is reported by another message, also behind the round's last event. */
+/** Events during a round are reported by another message, also those after the round's last event. */
 static void noWakeUpIsLost(void)
 {
 	Owner owner = { 0 };

@@ -17,7 +17,7 @@
 extern void checkThat(bool holds, const char* claim, const char* file, int line);
 
 typedef struct {
-	/** What a user can rely on. */
+	/** The claim that a user can rely on. */
 	const char* title;
 	/** NULL: the end of a list. */
 	void (*play)(void);

@@ -43,7 +43,7 @@ static void closeLine(Line* line)
 	ignore();
 }
 
-/** What the backend has got is this, and it acknowledges it. */
+/** Checks the bytes that the backend has received, and acknowledges them. */
 static void backendGets(Line* line, const uint8_t* bytes, unsigned count)
 {
 	unsigned at = 0;
@@ -231,7 +231,7 @@ static void searchGoesOnInAnotherPipe(void)
 	closeLine(line);
 }
 
-/** What was received before the reset is passed, and the reset is reported. */
+/** Bytes received before the reset are passed, and the reset is reported. */
 static void senderResets(void)
 {
 	Line* line = newLine();
@@ -246,7 +246,7 @@ static void senderResets(void)
 	closeLine(line);
 }
 
-/** What it did not take is still there for another receiver. */
+/** Bytes that it did not take can be read by another receiver. */
 static void receiverResets(void)
 {
 	Line* line = newLine();
@@ -345,7 +345,7 @@ static void searchedAgainWhenThereIsMemory(void)
 	closeLine(line);
 }
 
-/** Bytes and FIN may have passed before the owner is there. */
+/** Bytes and FIN may have passed before the connection has an owner. */
 static void ownerComesAfterThePipe(void)
 {
 	Line* line = newLine();
@@ -356,7 +356,7 @@ static void ownerComesAfterThePipe(void)
 	connectionSetOwner(line->from, &line->clientOwner);
 	CHECK(reported(&line->clientOwner) == (EVENT_PIPE | EVENT_END | EVENT_WRITABLE));
 	CHECK(statusOf(line).outcome == PIPE_END);
-	/* What the pipe is to move is not the next owner's. */
+	/* Bytes that the pipe is to move are not the next owner's. */
 	pipeStop(line->from);
 	closeLine(line);
 	line = newLine();
@@ -406,7 +406,7 @@ const Case PIPE_CASES[] = {
 	{ "a pipe waits for a receiver that is not connected yet", receiverConnectsLater },
 	{ "two pipes between two connections end one by one", bothWays },
 	{ "bytes for which there was no memory are searched once", searchedAgainWhenThereIsMemory },
-	{ "an owner that comes after the pipe gets its outcome", ownerComesAfterThePipe },
+	{ "an owner that is set after the pipe gets its outcome", ownerComesAfterThePipe },
 	{ "a connection is at the end of one pipe each way", onePipeAtATime },
 	{ NULL, NULL },
 };

@@ -159,7 +159,7 @@ static void outOfOrder(void)
 }
 
 const Case RECEIVE_CASES[] = {
-	{ "bytes come before the FIN behind them", bytesThenFin },
+	{ "bytes are reported before the FIN behind them", bytesThenFin },
 	{ "a reset behind a FIN is reported, and a close then touches nothing that lwIP has freed", finThenReset },
 	{ "what was received is read after FIN and RST", readAfterFinAndReset },
 	{ "what was received before a reset is read before the reset is reported", bytesBeforeResetAreRead },

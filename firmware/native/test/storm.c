@@ -44,7 +44,7 @@ static bool onceIn(uint32_t count)
 
 /* The peers */
 
-/** What the board has sent is heard, so that most of what a peer sends fits. */
+/** Reads the board's segments, so that most of a peer's segments fit them. */
 static void hearAll(void)
 {
 	int i;
@@ -190,7 +190,7 @@ static void doSomething(void)
 	place->owner.events = 0;
 }
 
-/** What was reported is so, or was so until something else was reported as well. */
+/** Checks that a report agrees with the state, or did until something else was reported as well. */
 static void checkReports(void)
 {
 	int i;

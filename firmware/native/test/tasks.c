@@ -25,9 +25,9 @@ typedef struct End End;
 struct End {
 	Kind kind;
 	Connection* connection;
-	/** Of two connections with pipes between them, the other one. */
+	/** The other one of two connections with pipes between them. */
 	End* other;
-	/** Of a client. */
+	/** The bytes of a client. */
 	unsigned length, sent, got;
 	uint8_t first;
 	bool peerEnded;

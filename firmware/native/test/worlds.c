@@ -39,7 +39,7 @@ typedef struct Session Session;
 typedef struct {
 	Session* session;
 	Connection* connection;
-	/** The peer's FIN has come, and every byte before it has been passed on. */
+	/** The peer's FIN was received, and every byte before it has been passed on. */
 	bool over;
 } Side;
 
@@ -86,7 +86,7 @@ static void endSession(Session* session, bool fault)
 	free(session);
 }
 
-/** Sends back what has come, in pieces of any size; false: the session has ended. */
+/** Sends the received bytes back, in pieces of any size; false: the session has ended. */
 static bool echo(Session* session)
 {
 	Connection* client = session->client.connection;
@@ -98,7 +98,7 @@ static bool echo(Session* session)
 		if (count > connectionWritable(client)) count = connectionWritable(client);
 		if (count == 0) break;
 		count = connectionRead(client, bytes, count);
-		/* What memory does not allow now would have to be kept; there is enough here. */
+		/* Bytes for which there is no memory would have to be kept; there is enough here. */
 		if (connectionWrite(client, bytes, count) != (int)count) {
 			endSession(session, true);
 			return false;
@@ -224,14 +224,14 @@ static void runTask(void)
 /* The peers */
 
 typedef struct {
-	int connection;	/* -1: has not come yet */
+	int connection;	/* -1: not connected yet */
 	uint32_t comesMs;
 	uint32_t lastMs;
 	uint16_t port;
 	uint8_t bytes[BYTES_MAX];
 	size_t length;
 	size_t seen;
-	bool finishesLast;	/* sends FIN only when the whole answer has come */
+	bool finishesLast;	/* sends FIN only when the answer is complete */
 	bool finished;
 	uint32_t resetsMs;	/* 0: never */
 	bool gaveUp;

@@ -27,7 +27,7 @@ test("ADMIN.md has a row for each path and method of the API, and no other", () 
   expect([...new Set(named)].sort()).toEqual(served());
 });
 
-test("each metric that ADMIN.md names is there", () => {
+test("each metric that ADMIN.md names exists", () => {
   const names = [...PAGE.matchAll(/hot_potato_(\w+)/g)].map(([, name]) => name);
   expect(names.length).toBeGreaterThan(5);
   const source = sourceOf("metrics.ts");

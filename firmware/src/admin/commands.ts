@@ -10,7 +10,7 @@ import { type BackendStatus, backendStatuses, boardStatus, configurationText } f
 import { wordsOf } from "./words.ts";
 
 interface Command {
-  /** Its name and the words that follow it; those in brackets may be left out. */
+  /** The command's name and the words that follow it; words in brackets are optional. */
   readonly usage: string;
   readonly help: string;
   /** Index of the first word behind the name that is secret, as are all that follow. */

@@ -67,7 +67,7 @@ export class AdminConnection implements EndpointOwner, Timed {
     return !this.#request.head.done && this.#reply === undefined && this.#client.readable === 0;
   }
 
-  /** Its whole answer was written, so the client loses nothing if it is closed. */
+  /** The whole answer was written, so the client loses nothing if the connection is closed. */
   get isAnswered(): boolean {
     return this.#reply?.isWritten === true;
   }

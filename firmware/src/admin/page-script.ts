@@ -31,7 +31,7 @@ function ask(method, path, body) {
   return next;
 }
 function say(text, className = "") { $("said").textContent = text; $("said").className = className; }
-// What the board said against it; undefined when it is done.
+// The board's complaint; undefined when it is done.
 async function change(path, wish) {
   try {
     const { done } = await ask("PUT", path, typeof wish === "string" ? wish : JSON.stringify(wish));

@@ -428,7 +428,7 @@ describe("invalid requests", () => {
     first.socket.write(ask);
     const second = connect();
     await lab.clock.run({ ms: 50 });
-    const third = connect(); // accepted when the first answer is written, and its ACK has not come
+    const third = connect(); // accepted when the first answer is written, and its ACK was not received
     third.socket.write(ask);
     await lab.clock.run({ ms: 180 });
     second.socket.write(ask);

@@ -49,7 +49,7 @@ export class Health {
   /** Consecutive failed requests. */
   failures = 0;
   ejectedUntilMs = 0;
-  /** Of the current configuration. */
+  /** The rules of the current configuration. */
   rules: HealthRules;
   /** A check has had a result. */
   #checked = false;

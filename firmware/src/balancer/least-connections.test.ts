@@ -22,7 +22,7 @@ test("the backend with the fewest sessions per weight is picked, whatever the tr
   }
 });
 
-test("requests that come one at a time take turns by weight", () => {
+test("requests one at a time take turns by weight", () => {
   const bench = new StrategyBench("least-connections", [5, 1, 1]);
   expect(namesOf(times(14, () => bench.request(answerMs)))).toBe("a a b a c a a a a b a c a a");
 });

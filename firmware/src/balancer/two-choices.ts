@@ -21,7 +21,7 @@ export class TwoChoices implements Strategy {
     return other.loadFactor < one.loadFactor ? other : one;
   }
 
-  /** Of the two drawn, the lower wins. */
+  /** The lower score of the two drawn wins. */
   score(backend: Backend): number {
     return backend.loadFactor;
   }

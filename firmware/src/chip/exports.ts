@@ -2,13 +2,13 @@ import type { Report } from "../log/event.ts";
 import type { Clock, Link, Platform } from "../platform.ts";
 import type { Credentials } from "../wifi-link.ts";
 
-// What the modules of each platform's folder export.
+// The exports of the modules of each platform's folder.
 
-/** Of `chip/link`. */
+/** The export of `chip/link`. */
 export type OpenLink = (clock: Clock, report: Report, given: Credentials) => Link;
 
-/** Of `chip/machine`. */
+/** The export of `chip/machine`. */
 export type Machine = Pick<Platform, "vitals" | "storage" | "Serial">;
 
-/** Of `chip/restart`. */
+/** The export of `chip/restart`. */
 export type Restart = Platform["restart"];

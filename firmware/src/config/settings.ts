@@ -20,7 +20,7 @@ export interface BackendSettings {
   readonly name: string;
   readonly address: string;
   readonly port: number;
-  /** Its share of the traffic relative to the others; 0 is none, like `drain`. */
+  /** The backend's share of the traffic relative to the others; 0 is none, like `drain`. */
   readonly weight: number;
   /** Used only when no other is available. */
   readonly backup: boolean;

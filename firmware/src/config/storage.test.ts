@@ -53,7 +53,7 @@ test("entries of flash that are not text count as absent, and each is a line of 
 test("what is written over such an entry is read back", () => {
   const { app, boot, lines, board } = started({}, ["token"]);
   app.runtime.token.set("another-token");
-  app.runtime.confirm(8404); // a request with it has come
+  app.runtime.confirm(8404); // a request with it was received
   lines.length = 0;
   expect(boot().runtime.token.value).toBe("another-token");
   expect(lines.filter(line => line.includes("storage:"))).toEqual([]);

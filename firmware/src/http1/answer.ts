@@ -2,7 +2,7 @@ import { deepFreeze } from "../deep-freeze.ts";
 import { ascii } from "../text/ascii.ts";
 import type { Head } from "./head.ts";
 
-/** Of all statuses that the board answers with by itself. */
+/** The reason phrases of all statuses that the board answers with by itself. */
 export const REASONS: Readonly<Record<number, string>> = Object.freeze({
   200: "OK",
   400: "Bad Request",

@@ -260,7 +260,7 @@ describe("bodies", () => {
     expect(old.statuses).toEqual([200]);
   });
 
-  test("an answer that comes instead of 100 reaches the client that keeps its body", async () => {
+  test("an answer instead of 100 reaches the client that keeps its body", async () => {
     const seen = httpBackend(
       () => undefined,
       () => reply("no", { status: "417 Expectation Failed" }),
@@ -273,7 +273,7 @@ describe("bodies", () => {
       "PUT",
     );
     await lab.clock.run({ until: () => client.replies.length === 1 });
-    // A body that comes now is a body still, and no request.
+    // Bytes that are received now are a body, and no request.
     client.send(get("/secret"));
     await client.closed();
     expect(client.statuses).toEqual([417]);

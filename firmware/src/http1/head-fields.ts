@@ -23,7 +23,7 @@ const NO_TOKENS: readonly string[] = Object.freeze([]);
 
 /** The content of a head. Its many fields are positions in its bytes: they take less memory than texts or objects. */
 export class HeadFields {
-  /** The bytes of the head: the piece itself if the head came in one piece, else a copy. */
+  /** The bytes of the head: the piece itself if the head was received in one piece, else a copy. */
   bytes: Uint8Array = NOTHING;
   /** Bytes received so far. */
   length = 0;
@@ -43,7 +43,7 @@ export class HeadFields {
   /** Where the second line begins. */
   fieldsStart = 0;
 
-  /** A request's method, once its first line has come. */
+  /** A request's method, once its first line is complete. */
   get method(): string {
     return this.text(this.start, this.targetStart - 1);
   }

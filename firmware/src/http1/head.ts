@@ -55,7 +55,7 @@ export class Head extends HeadFields {
   /** Lines so far, including the first line, without the empty one. */
   lines = 0;
 
-  /** It is a request's head, not a response's. */
+  /** The head is a request's, not a response's. */
   isRequest: boolean;
 
   private own: Uint8Array = NOTHING;

@@ -138,7 +138,7 @@ test.each<[string, string, (socket: MockSocket) => void, (socket: MockSocket) =>
     () => {},
   ],
   [
-    "a body that does not come",
+    "a body that never arrives",
     head("POST", "/", "Content-Length: 9\r\n"),
     s => s.resume(),
     () => {},

@@ -15,7 +15,7 @@ export class RequestReader {
   readonly head: Head;
   body = "";
   #bodyBytesMax: number;
-  /** Once the head has come. */
+  /** Once the head is complete. */
   #reader: BodyReader | undefined;
   /** The client waits for `CONTINUE` before it sends its body. */
   #awaitsContinue = false;

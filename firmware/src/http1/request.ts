@@ -11,11 +11,11 @@ import { type RoutePattern, type Routes, route, strippedStart, withoutDot } from
 /** A request's method, target and framing, read from its head. */
 export interface Request<R extends RoutePattern> {
   method: string;
-  /** The beginning of the target that came, without its query: more than the log holds. */
+  /** The beginning of the client's target, without its query: more than the log holds. */
   path: string;
   framing: Framing;
   route: R | undefined;
-  /** The target for the backend, when it is not the one that came. */
+  /** The target for the backend, when it is not the client's. */
   target: Uint8Array | undefined;
   /** The protocol that the client would rather speak. */
   upgrade: Field | undefined;
@@ -24,7 +24,7 @@ export interface Request<R extends RoutePattern> {
 /** The beginning of a target in absolute form. */
 const SCHEME = "http://";
 
-/** Its port where it names none, with and without a number (RFC 9110 section 4.2.1). */
+/** The port of a host that names none, with and without a number (RFC 9110 section 4.2.1). */
 const DEFAULT_PORTS = Object.freeze([":80", ":"]);
 
 /** Characters of Host: names have 253 at most, and a port may follow (RFC 1035). */

@@ -90,7 +90,7 @@ describe("a request", () => {
     expect(text).not.toContain("X-Forwarded-Host");
   });
 
-  test("leaves out the empty line that came before it", () => {
+  test("leaves out the empty line before it", () => {
     expect(request("\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n")).toMatch(
       /^GET \/ HTTP\/1\.1\r\nHost: x\r\n/,
     );

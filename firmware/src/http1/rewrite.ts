@@ -42,19 +42,19 @@ const STATUS_END = 12;
 /** Values for the rewritten head of a request, besides the head itself. */
 export interface RequestRewrite {
   readonly framing: Framing;
-  /** The target for the backend, where it is not the one that came. */
+  /** The target for the backend, where it is not the client's. */
   readonly target?: Uint8Array | undefined;
   /** The protocol that the connection changes to if the backend agrees. */
   readonly upgrade?: Field | undefined;
   /** X-Request-Id. */
   readonly id: string | undefined;
-  /** It is the client's own, in as many characters as came. */
+  /** The id is the client's own, unshortened. */
   readonly hasOwnId?: boolean | undefined;
 }
 
 /** The rules by which all requests of a proxy are rewritten. */
 export interface RewriteRules {
-  /** Our name in Via, as bytes, with the line's end. */
+  /** The proxy's name in Via, as bytes, with the line's end. */
   readonly signature: Uint8Array;
   /** Where there is one, our own cookie may be among the others: it is not passed on. */
   readonly stickyCookie: object | undefined;
@@ -183,7 +183,7 @@ export function rewriteResponse(
 ): number {
   const out = new HeadWriter(buffer);
   out.bytes(HTTP_1_1);
-  // The status, the reason and the line's end: after "HTTP/1.1 " of the line that came. The blank before
+  // The status, the reason and the line's end: after "HTTP/1.1 " of the received line. The blank before
   // the reason is written also where the reason is empty (RFC 9112 section 4).
   if (head.bytes[STATUS_END] === SPACE) {
     out.piece(head.bytes, STATUS_START, head.fieldsStart);

@@ -27,7 +27,7 @@ export type Event =
   | { level: "E"; on: "config"; what: "refused"; error: string }
   /** Which configuration runs; logged once per start. */
   | { level: "I"; on: "config"; what: "in-force"; source: string; rolledBack?: string }
-  /** These settings are new in this build and override the saved configuration once. */
+  /** The settings `keys` are new in this build and override the saved configuration once. */
   | { level: "I"; on: "config"; what: "build-settings"; keys: string }
   | { level: "I"; on: "config"; what: "next-start" }
   /** Everything saved in flash is erased. */
@@ -86,7 +86,7 @@ export type Event =
       level: "I";
       on: "backend";
       what: "pick";
-      /** Of the session. */
+      /** The id of the session. */
       id: number;
       /** The chosen backend, `full` or `none`. */
       picked: string;
@@ -99,7 +99,7 @@ export type Event =
       level: "I";
       on: "http";
       what: "request";
-      /** Of the session. */
+      /** The id of the session. */
       id: number;
       /** X-Request-Id. */
       request?: string;

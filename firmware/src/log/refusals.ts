@@ -5,9 +5,9 @@ export function noRefusals() {
   return {
     /** The queue for a slot, or that for a backend with room, was full. */
     full: 0,
-    /** Their address had as many sessions, and places in the queue, as one client may. */
+    /** The client's address had as many sessions, and places in the queue, as one client may. */
     clientFull: 0,
-    /** They waited too long for a slot, or for a backend with room. */
+    /** The client or request waited too long for a slot, or for a backend with room. */
     queueTimeout: 0,
     /** The board was rolled back to a configuration without routes. */
     suspended: 0,

@@ -110,7 +110,7 @@ describe("the log", () => {
     ["CH", "the client leaves before the answer", silent, GET, wait(100)],
     ["CH", "the client disconnects within its body", silent, post("hello").slice(0, -2), wait(100)],
     ["CD", "the client disconnects within the response", stalls, GET, wait(100)],
-    ["cR", "the head does not come to its end", silent, GET.slice(0, -3), wait(10_000)],
+    ["cR", "the head stays incomplete", silent, GET.slice(0, -3), wait(10_000)],
     ["cD", "the body stops coming", silent, post("hello").slice(0, -2), wait(40_000)],
     ["sH", "the backend says nothing", silent, GET, wait(40_000)],
     ["sD", "the backend stops within its response", stalls, GET, wait(40_000)],

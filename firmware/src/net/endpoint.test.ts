@@ -39,7 +39,7 @@ function bench() {
   return { endpoint, arrive, take };
 }
 
-test("bytes that were looked at are still there, in front of those that come later", () => {
+test("bytes that were peeked at are read first, before those that are received later", () => {
   const { endpoint, arrive, take } = bench();
   arrive(1, 2);
   expect([...endpoint.peek(9)]).toEqual([1, 2]);

@@ -97,7 +97,7 @@ export class Endpoint implements PumpSide {
     return this.readable + (this.writeClosed ? 0 : this.capacity - this.writable);
   }
 
-  /** So many small pieces are on their way that only large ones may follow; see `SMALL_WRITES_MAX`. */
+  /** Only large pieces may be written: too many small ones are in flight (`SMALL_WRITES_MAX`). */
   get sendQueueFull(): boolean {
     return this.smallWrites >= SMALL_WRITES_MAX;
   }

@@ -132,7 +132,7 @@ describe("after a client's keyword", () => {
     expect(ms).toBeLessThan(ANSWER_SILENCE_MS + 50);
   });
 
-  test("an answer that comes in pieces is delivered to its end", async () => {
+  test("an answer in pieces is delivered to its end", async () => {
     const { ms, received } = await played((socket, lab) => {
       socket.once("data", () => {
         for (let i = 1; i <= 5; i++) lab.clock.after(200 * i, () => socket.write(`${i} `));
@@ -240,7 +240,7 @@ describe("after a client's keyword", () => {
     expect(ends).toEqual(["keyword"]);
   });
 
-  test("a board that stops delivers what has come", async () => {
+  test("a board that stops delivers the bytes received so far", async () => {
     const lab = new EmulatedLab();
     lab.backend("a", socket => socket.on("data", (bytes: Buffer) => socket.write(bytes)));
     await lab.serve();

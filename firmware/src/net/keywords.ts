@@ -190,7 +190,7 @@ function asOffsets({ next, ends, columnCount, stateCount }: Automaton): number {
 /** The search in one stream. Its only state is a number. */
 export class Scan {
   /**
-   * What ended the search: the index of a keyword, or `"binary"` for a control byte after which no keyword is
+   * The reason why the search ended: the index of a keyword, or `"binary"` for a control byte after which no keyword is
    * searched for; `undefined` while it goes on.
    */
   found: number | "binary" | undefined;

@@ -15,7 +15,7 @@ export interface PumpSide {
   passed: number;
   /** Small writes since the peer had acknowledged everything. */
   smallWrites: number;
-  /** So many small pieces are in flight that only large ones may follow. */
+  /** Only large pieces may be written: too many small ones are in flight. */
   readonly sendQueueFull: boolean;
   /** Looks for keywords in the bytes from here. */
   scan: Scan | undefined;

@@ -239,7 +239,7 @@ describe("raw TCP that its first bytes show is routed as an unknown host is", ()
     expect(ends.map(values => values.why)).toEqual(Array(5).fill(why));
   });
 
-  test("a request cut in its method, with a pause, does not come to a private backend", async () => {
+  test("a request cut in its method, with a pause, does not reach a private backend", async () => {
     const lab = await labWith([PRIVATE, { backends: ["a"] }]);
     for (let i = 0; i < 4; i++) {
       const client = lab.connect();

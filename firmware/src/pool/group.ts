@@ -14,14 +14,14 @@ import type { StrategyName } from "../config/settings.ts";
 import type { RoutePattern } from "../http1/route.ts";
 import type { Clock } from "../platform.ts";
 
-/** What a group needs of the platform. */
+/** The parts of the platform that a group needs. */
 interface GroupParts {
   readonly clock: Pick<Clock, "now">;
   /** From 0 to less than 1. */
   random(): number;
 }
 
-/** What a pick depends on besides the backends. */
+/** The input of a pick besides the backends. */
 export interface PickInput {
   /** One bit for each backend tried, by its index. */
   readonly tried: number;

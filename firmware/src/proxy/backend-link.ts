@@ -19,7 +19,7 @@ export class BackendLink {
   backend: Backend | undefined;
   /** The connection to it, until it is released. */
   backendSide: Endpoint | undefined;
-  /** When the connection was there, and when the final head of the response had come. */
+  /** When the connection was established, and when the final head of the response was complete. */
   connectedMs: number | undefined;
   declare respondedMs: number | undefined;
   /** When the body of the request had been sent. */

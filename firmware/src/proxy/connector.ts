@@ -56,12 +56,12 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
   private context: ProxyContext;
   private owner: ConnectorOwner;
   private limits: ConnectLimits;
-  /** Of all attempts. */
+  /** The end of all attempts. */
   private deadlineMs = Number.POSITIVE_INFINITY;
   /** The one that is being connected to. */
   private backend: Backend | undefined;
   private endpoint: Endpoint | undefined;
-  /** Of the attempt, or of its place in the queue. */
+  /** The timer of the attempt, or of the place in the queue. */
   private timer: Cancel | undefined;
   /** While it is queued: what it was asked for, and since when. */
   declare queueEntry:

@@ -22,11 +22,11 @@ export interface ConnectLimits {
 
 /** A client, for as long as its connection lasts. */
 export interface ClientInfo {
-  /** Of its session; log lines name it. */
+  /** The id of the client's session; log lines name it. */
   readonly id: number;
   readonly address: string;
   readonly port: number;
-  /** Of the address. */
+  /** The hash of the address. */
   readonly hash: number;
   /** The listener that it connected to. */
   readonly listener: ListenerConfig;

@@ -108,7 +108,7 @@ export class Exchange extends BackendLink {
     return this.request.heldBytes + this.response.heldBytes;
   }
 
-  /** Bytes of both messages so far; `undefined` where no more of a body is to come now. */
+  /** Bytes of both messages so far; `undefined` where no more of a body is expected now. */
   get streamedBytes(): number | undefined {
     const { request, response } = this;
     const up = this.backendSide !== undefined && !request.body.done;
@@ -231,7 +231,7 @@ export class Exchange extends BackendLink {
   private moveHeads(backendSide: Endpoint): void {
     const { request, response } = this;
     const { clientSide } = this.owner.session;
-    // A client that came with this backend's cookie needs no other.
+    // A client that sent this backend's cookie needs no other.
     const cookieFor = this.connector!.sticky === this.backend ? undefined : this.backend;
     const progress = response.moveHeads(backendSide, clientSide, request, cookieFor);
     if (progress === "refused") this.refuseResponse();

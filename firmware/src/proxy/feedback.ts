@@ -16,7 +16,7 @@ export function learnFromResponse(
 ): void {
   stickTable?.set(client, group, backend);
   if (status >= 500) {
-    // Its time does not count either: a backend that fails quickly would look like the best.
+    // The time of a failure does not count either: a backend that fails quickly would look like the best.
     checks.requestFailed(backend, `L7STS/${status}`);
     return;
   }

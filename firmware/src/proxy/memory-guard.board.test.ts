@@ -54,7 +54,7 @@ test("twelve sessions full in both directions: the board stands, never runs out,
   expect(new Set(ended)).toEqual(new Set(["no-memory"]));
   expect(proxy.admission.memory.shed + proxy.admission.refusals.noMemory).toBe(ended.length);
   expect(proxy.admission.memory.shed).toBeGreaterThan(0);
-  // Sessions that were not ended are still there, and the memory of all others is free.
+  // Sessions that were not ended are still open, and the memory of all others is free.
   expect(proxy.sessions).toBe(CLIENTS - ended.length);
   expect(proxy.sessions).toBeGreaterThanOrEqual(CARRIED);
 });

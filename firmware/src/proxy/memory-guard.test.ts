@@ -81,7 +81,7 @@ test("each change is reported once, and no timer is left when the last session h
   expect([memory.low, clock.pending]).toEqual([false, 0]);
 });
 
-test("a client that comes after a pause is not refused because memory was low before it", async () => {
+test("a client that connects after a pause is not refused because memory was low before it", async () => {
   const { clock, state, memory } = bench(0, 1);
   await clock.run({ ms: 200 });
   state.sessions = 0;

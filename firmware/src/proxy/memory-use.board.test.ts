@@ -24,7 +24,7 @@ describe("memory", () => {
     const lab = new EmulatedLab(kind);
     const wide = { mss: room };
     lab.network.host("a", wide);
-    /** By session: bytes of body that came to the backend, those that came back, its connection. */
+    /** By session: bytes of body that the backend received, those that the client received, its connection. */
     const up = Array<number>(12).fill(0);
     const down = Array<number>(12).fill(0);
     const backendSides: MockSocket[] = [];

@@ -10,7 +10,7 @@ import type { ProxyContext } from "./context.ts";
 export class MessageSide {
   /** The head that is read, as long as it is needed. */
   head: Head | undefined;
-  /** Bytes of the message: those that came of a request, those that were written of a response. */
+  /** Bytes of the message: those received of a request, those written of a response. */
   bytes = 0;
   /** The rest of a rewritten head, or of a reply, that waits for room. */
   pending: Uint8Array | undefined;

@@ -74,7 +74,7 @@ export class RequestSide extends MessageSide implements Request<Route> {
     return 503;
   }
 
-  /** It may be sent to another backend, or once more to the same. */
+  /** The request may be sent to another backend, or once more to the same. */
   get isRepeatable(): boolean {
     return this.body === NO_BODY && this.upgrade === undefined && IDEMPOTENT.includes(this.method);
   }
@@ -106,7 +106,7 @@ export class RequestSide extends MessageSide implements Request<Route> {
     this.bytes += relay(client, to, scratch, this.body, this.framing === "chunked");
   }
 
-  /** It is not sent to another backend: the head is no longer needed, unless it offers an upgrade. */
+  /** Called when no other backend can get the request: the head is no longer needed, unless it offers an upgrade. */
   settle(): void {
     if (this.head === undefined || this.upgrade !== undefined) return;
     if (wantsHtml(this.head)) this.preferredHtml = true;

@@ -93,7 +93,7 @@ export class ResponseSide extends MessageSide {
     return "waiting";
   }
 
-  /** Passes on what has come of the body. */
+  /** Passes on the received bytes of the body. */
   moveBody(from: Endpoint, client: Endpoint): BodyProgress {
     const body = this.body!;
     if (this.pending !== undefined && !this.flush(client)) return "waiting";

@@ -19,7 +19,7 @@ export class ReverseProxy {
   #report: Report;
   #active: ActiveConfig;
   #online = false;
-  /** Its ports are open. */
+  /** The ports of the listeners are open. */
   #ready = false;
 
   constructor(platform: Platform, config: Config, report: Report) {
@@ -51,7 +51,7 @@ export class ReverseProxy {
     return this.admission.sessions;
   }
 
-  /** The ports of its listeners are open: clients may come. */
+  /** The ports of its listeners are open: clients can connect. */
   ready(): void {
     this.#ready = true;
     const { config, pool, budget } = this.#active;

@@ -167,7 +167,7 @@ export class Session implements HandlerOwner, EndpointOwner, ClosingOwner, Timed
     this.closed();
   }
 
-  // What the client speaks
+  // The client's protocol
 
   onReady(endpoint: Endpoint): void {
     if (this.state === "sniffing") this.sniff();

@@ -24,12 +24,12 @@ export function sharedState(platform: Platform, report: Report) {
     deadlines: new Deadlines(clock),
     traffic: noTraffic(),
     longHeadMemory: { heldBytes: 0, platform },
-    /** Our name in Via, different for each board and at each start: it tells that a request has come here before. */
+    /** The proxy's name in Via, different for each board and at each start: a request that has it was here before. */
     pseudonym: `hot-potato-${boot}`,
     /** A new X-Request-Id. */
     requestId: () => `${boot}-${++requests}`,
     /**
-     * What cookies are hashed with where the configuration has no key: secret, different at each start. Drawn when
+     * The key for cookies where the configuration has none: secret, different at each start. Drawn when
      * the first client needs it: the chip's random numbers are only good while its radio is on.
      */
     stickyKey: () => {

@@ -11,7 +11,7 @@ export const COMPUTER_STEPS: readonly Step[] = [
   { name: "ports for the backends", look: backendPorts },
 ];
 
-/** What building the firmware needs; last, because a board that has it needs none of that. */
+/** The programs that building the firmware needs; last, because a board that has it needs none of that. */
 export const SDK_STEPS: readonly Step[] = [
   {
     name: "Moddable SDK",

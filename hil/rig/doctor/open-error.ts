@@ -6,8 +6,8 @@ export function refused(path: string, reason: string, platform: NodeJS.Platform)
     return {
       bad: `there is no serial port ${path} (${reason})`,
       help: [
-        "npm run hil -- --list shows the boards that are there.",
-        "Pull the cable, put it in again, and try another USB port if it was there before.",
+        "npm run hil -- --list shows the boards that are connected.",
+        "Pull the cable, put it in again, and try another USB port if it was found before.",
       ],
       noBoard: true,
     };

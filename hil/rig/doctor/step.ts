@@ -21,11 +21,11 @@ export interface Step {
 export interface Findings {
   port?: Found;
   board?: DoctorBoard;
-  /** It starts a program from its flash. */
+  /** The board starts a program from its flash. */
   starts?: boolean;
-  /** It runs our firmware. */
+  /** The board runs this firmware. */
   isOurs?: boolean;
-  /** Its IP address. */
+  /** The board's IP address. */
   address?: string;
 }
 
@@ -35,7 +35,7 @@ export interface DoctorBoard {
   reset(): Promise<void>;
   /** True if its lines bring it into the ROM's loader; `undefined`: the port has no lines. */
   loads(): Promise<boolean | undefined>;
-  /** The first line that matches and was not returned yet; `undefined` if none comes in time. */
+  /** The first line that matches and was not returned yet; `undefined` if there is none in time. */
   line(pattern: RegExp, withinMs: number): Promise<string | undefined>;
   release(): Promise<void>;
 }

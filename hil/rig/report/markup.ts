@@ -9,7 +9,7 @@ export class Markup {
   }
 }
 
-/** What can be inserted into a page; `undefined` inserts nothing. */
+/** The values that can be inserted into a page; `undefined` inserts nothing. */
 export type Insert = Markup | string | number | undefined | readonly Insert[];
 
 /**

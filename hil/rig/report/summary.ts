@@ -62,9 +62,9 @@ export interface RunSummary {
   readonly passed: boolean;
   /** The result in one sentence. */
   readonly headline: string;
-  /** What failed and whose fault it is, one sentence each. */
+  /** The failures and their causes, one sentence each. */
   readonly reasons: readonly string[];
-  /** What to do about it. */
+  /** Advice for the failures. */
   readonly advice: readonly string[];
 }
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What lwIP asks of its compiler and C library beyond its defaults (lwip/arch.h). */
+/* Definitions that lwIP requires beyond its defaults (lwip/arch.h). */
 
 #define LWIP_NO_UNISTD_H 1
 #define LWIP_ERRNO_STDINCLUDE 1
