@@ -124,7 +124,7 @@ export interface Config {
   readonly sticky: Sticky;
   /** Key of the sticky cookies' hash; with a fixed key cookies stay valid after a restart. */
   readonly stickyKey: string | undefined;
-  /** Number of picks after the start whose scores are logged. */
+  /** Number of picks after the start, or after a change of this number, whose scores are logged. */
   readonly explain: number;
   /** Which requests go to which backends; without routes all go to all. */
   readonly routes: readonly RouteRule[];

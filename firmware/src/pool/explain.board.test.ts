@@ -26,3 +26,23 @@ test("the next picks are explained: every backend's score, or why it was left ou
   ]);
   expect(picks[0].scores).toBe("a=0 b=0 c=down/L4CON d=maint e=backup");
 });
+
+test("another configuration neither ends nor repeats the explanations, unless it changes their number", async () => {
+  const lab = new EmulatedLab();
+  lab.backend("a", named("a").serve);
+  await lab.serve({ explain: 1 });
+  const { runtime } = lab.app!;
+  const picks = async () => {
+    const before = lab.events("backend", "pick").length;
+    for (let i = 0; i < 4; i++) await lab.ask(GET);
+    return lab.events("backend", "pick").length - before;
+  };
+  expect(await picks()).toBe(1);
+  runtime.setKey("retries", 3);
+  expect(await picks()).toBe(0);
+  runtime.explain(3);
+  runtime.setKey("retries", 1);
+  expect(await picks()).toBe(3);
+  runtime.setKey("explain", 2);
+  expect(await picks()).toBe(2);
+});

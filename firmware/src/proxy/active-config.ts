@@ -56,8 +56,9 @@ export class ActiveConfig {
     const routes = routesOf(routesIn(config, this.pool, group));
     const heads = new HeadPool(config, shared.longHeadMemory);
     this.checks = healthChecks(shared, config, this.pool, heads);
-    this.explain = new Explain(report);
-    this.explain.picksLeft = config.explain;
+    this.explain = previous?.explain ?? new Explain(report);
+    // Another configuration with the same number goes on with what is left, also of the command `explain N`.
+    if (config.explain !== previous?.config.explain) this.explain.picksLeft = config.explain;
 
     this.context = {
       ...shared,
