@@ -38,6 +38,27 @@ describe("the console", () => {
     expect(await type(lab, "explain 3")).toContain("ok the next 3 picks will be explained");
   });
 
+  test("commands that come faster than answers leave are counted, not queued without bound", async () => {
+    const { lab } = await console();
+    const from = lab.lines.length;
+    for (let i = 0; i < 400; i++) {
+      lab.board.adapter.send(Buffer.from("weight b 0\r"));
+      await lab.clock.run({ ms: 1 });
+    }
+    await lab.clock.run({ ms: 10_000 });
+    const lines = lab.lines.slice(from);
+    const answered = lines.filter(line => line.startsWith("ok b: weight 0")).length;
+    const [, ignored] = /^error (\d+) commands came too fast and were not executed$/.exec(
+      lines.at(-1)!,
+    )!;
+    expect(answered).toBeGreaterThanOrEqual(64);
+    expect(answered).toBeLessThan(100);
+    expect(answered + Number(ignored)).toBe(400);
+    expect(await type(lab, "weight b 1")).toContain(
+      "ok b: weight 1 (was 0) until the next configuration or restart",
+    );
+  });
+
   test("a wrong command or value is an error, with a suggestion", async () => {
     const { lab } = await console();
     expect(await type(lab, "drian a")).toContain('error no command "drian"; did you mean "drain"?');

@@ -19,6 +19,9 @@ const READS_MAX = 8;
 /** Longest command, in characters. */
 const LINE_MAX = 512;
 
+/** Most lines that may be queued when a command is executed: those of 64 pasted commands, each with its echo and one answer. */
+const QUEUED_LINES_MAX = 128;
+
 /** Pause between two lines of an answer: a line at 115200 baud takes 9 ms, in which nothing else runs. */
 const LINE_PAUSE_MS = 20;
 
@@ -47,8 +50,10 @@ export class Console {
   #serial: SerialPort | undefined;
   #line = "";
   #tooLong = false;
-  /** Queued lines of answers. */
+  /** Queued lines of answers: `QUEUED_LINES_MAX`, and the answer of one command. */
   #answers: string[] = [];
+  /** Commands that were not executed since the queue was full. */
+  #ignored = 0;
   #alarm: Cancel | undefined;
   /** Set while the typed text is erased for the log; shows it again. */
   #redraw: Cancel | undefined;
@@ -143,6 +148,10 @@ export class Console {
     this.#redraw = undefined;
     if (line === "") return;
     if (isShown) this.#echo("\r\n");
+    if (this.#answers.length >= QUEUED_LINES_MAX) {
+      this.#ignored++;
+      return;
+    }
     this.#say(`> ${maskSecrets(line).slice(0, FIFO_BYTES)}`);
     if (tooLong) {
       this.#say(`error a command has ${LINE_MAX} characters at most`);
@@ -172,6 +181,10 @@ export class Console {
   }
 
   #next(): void {
+    if (this.#answers.length === 0 && this.#ignored > 0) {
+      this.#answers.push(`error ${this.#ignored} commands came too fast and were not executed`);
+      this.#ignored = 0;
+    }
     const line = this.#answers.shift();
     this.#alarm = undefined;
     if (line === undefined) return;
