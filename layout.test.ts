@@ -296,7 +296,7 @@ test("the proxy counts on as many connections as the chip is built for", () => {
 
 test("the chip's heap holds no code: every module of the core is linked into the flash", () => {
   const { modules, preload } = manifestOf(PROXY);
-  // What remains calls the chip when it is loaded, or is data.
+  // The other modules call the chip when they are loaded, or are data.
   const loaded = (name: string) =>
     name === "main" || name === "gateway" || name.startsWith("chip/");
   expect([...preload].sort()).toEqual(

@@ -17,7 +17,7 @@ test("each row has a behaviour, how far it is modelled, its source, and the case
   for (const row of ROWS) {
     expect(row, row[0]).toHaveLength(4);
     expect(row[1]).toMatch(/^(yes|partly: |no\b)/);
-    // What is modelled has its proof.
+    // Each behaviour that is modelled has a test.
     if (row[1].startsWith("yes")) expect(row[3], row[0]).not.toBe("—");
   }
 });

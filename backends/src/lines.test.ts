@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { steady } from "./steady.ts";
 import { hear, play } from "./testing.ts";
 
-/** What is echoed for `pieces`, each sent when the previous one has arrived. */
+/** The echo of `pieces`, each sent when the previous one has arrived. */
 async function echo(pieces: readonly Buffer[]): Promise<string> {
   const { clock, connect } = await play(steady());
   const client = connect();

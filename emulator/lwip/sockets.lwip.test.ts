@@ -5,7 +5,7 @@ import { BoardSide } from "../xs/board-side.ts";
 import { Machine } from "../xs/machine.ts";
 import { LwipTarget } from "./conformance.ts";
 
-/** What the firmware's own sockets have and the SDK's lack, as a program on XS sees it, on real lwIP. */
+/** Features that the firmware's own sockets have and the SDK's lack, as a program on XS sees it, on real lwIP. */
 
 const PORT = 80;
 

@@ -14,7 +14,7 @@ async function reserve(): Promise<number> {
   return port.port;
 }
 
-/** What becomes of a connection to this port. */
+/** The outcome of a connection to this port. */
 function dial(port: number): Promise<string> {
   const socket = net.connect(port, "127.0.0.1");
   return new Promise(resolve => {

@@ -21,7 +21,7 @@ function compiler(...lines: string[]): string {
 const REAL = `exec ${defaultCompiler()} "$@"`;
 const REFUSES_M32 = 'case "$*" in *-m32*) exit 1;; esac';
 
-/** Its "program" is a script. */
+/** The commands of a compiler whose "program" is a script. */
 function builds(script: string): string {
   return `[ "$1" = --version ] && exit; for last; do :; done; printf '#!/bin/sh\\n${script}\\n' > "$last"; chmod 755 "$last"; exit`;
 }

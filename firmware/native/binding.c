@@ -111,7 +111,7 @@ static void releaseRecord(xsMachine* the, Record* record)
 static const char* const FORMATS[] = { "buffer", "number" };
 static const char LISTENER_FORMAT[] = "socket/tcp";
 
-/** In lwIP's task or ours, with the lock held. */
+/** In lwIP's task or the machine's, with the lock held. */
 static bool wake(void* machine)
 {
 	return portPost(machine);

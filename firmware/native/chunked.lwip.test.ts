@@ -15,7 +15,7 @@ import { CHUNKED_STREAMS } from "./testing.ts";
 
 interface Stream {
   readonly text: string;
-  /** What the body may have. */
+  /** The most bytes of the body. */
   readonly bytesMax: number;
 }
 
@@ -50,7 +50,7 @@ function run(lines: readonly string[]): string[] {
   return stdout.split("\n").slice(0, -1);
 }
 
-/** What C makes of them, cut at every byte. */
+/** The result of the C code for the bytes, cut at every byte. */
 function decodeInC(streams: readonly Stream[]): Result[] {
   return run(streams.map(({ text, bytesMax }) => `decode ${bytesMax} ${hexadecimal(text)}`)).map(
     line => {

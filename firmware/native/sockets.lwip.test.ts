@@ -88,7 +88,7 @@ test(`no order of segments, calls and failed allocations touches freed memory or
   await run(await buildProgram(STORM), ["1", String(STORMS)]);
 });
 
-/** What worlds.c prints of one world. */
+/** The line that worlds.c prints for one world. */
 interface World {
   readonly seed: number;
   /** A middlebox on the wire resets connections. */
@@ -107,7 +107,7 @@ interface World {
   readonly open: number;
   readonly blocksLeft: number;
   readonly controlBlocksLeft: number;
-  /** Of all packets. */
+  /** The hash of all packets. */
   readonly hash: string;
 }
 

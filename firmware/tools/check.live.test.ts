@@ -40,7 +40,7 @@ test("--help says what it does", async () => {
   expect(stdout).toContain("npm run firmware:check -- esp32|lin");
 });
 
-// Its mcconfig is a program of this test, which writes what the real one writes for two modules.
+// The mcconfig of this SDK is a program of this test, which writes what the real one writes for two modules.
 describe.skipIf(process.platform === "win32")("with an SDK", () => {
   const folder = mkdtempSync(join(tmpdir(), "sdk-"));
   afterAll(() => rmSync(folder, { recursive: true }));

@@ -7,7 +7,7 @@ import { simulate } from "./run.ts";
 /** Enough for each rare branch to be taken; `npm run sim` plays more. */
 const RUNS = 200;
 
-/** Of so many runs one is played twice, as is each in which a change was refused. */
+/** One of this many runs is played twice, as is each in which a change was refused. */
 const REPEATED = 4;
 
 test(`in ${RUNS} random runs every invariant holds, every fourth is the same when played twice, and every rare branch is taken`, async () => {
@@ -37,7 +37,7 @@ test("clients that a full board closes without a word leave, also those that cou
     ends: "hasty",
   });
   const full = { kind: "setting", key: "sessionsMax", value: 1 } as const;
-  // Their first bytes arrive after the board's FIN: the firmware is not informed of the reset that follows.
+  // The first bytes of such clients arrive after the board's FIN: the firmware is not informed of the reset that follows.
   const weather = { kind: "link", host: "clients", settings: { jitterMs: 15 } } as const;
   const parts = [full, weather, ...Array.from({ length: 24 }, (_, id) => client(id))];
   const { broken, goalsReached } = await simulate({ seed: 1, parts });

@@ -503,9 +503,9 @@ const INPUTS = [...VALID, ...FRAMING, ...CHUNKS, ...HEADS];
 
 /** How the board's outcome differs from both others. */
 type Difference =
-  /** It accepts a request that both refuse: never intended. */
+  /** The board accepts a request that both refuse: never intended. */
   | "accepts"
-  /** It refuses a request that both accept. */
+  /** The board refuses a request that both accept. */
   | "refuses"
   /** Both forward the same, and it forwards something else. */
   | "forwards";

@@ -20,7 +20,7 @@ class ScriptedAdapter implements EmulatedAdapter {
   readonly lines: string[] = [];
   readonly sent: Buffer[] = [];
   boots: readonly string[] = BOOT;
-  /** It has the transistor by which DTR pulls IO0 low. */
+  /** The adapter has the transistor by which DTR pulls IO0 low. */
   autoReset = true;
 
   prints(...lines: readonly string[]): void {

@@ -12,7 +12,7 @@ const FOUND = {
 };
 const CHIP = { chip: "ESP32", mac: "24:0a:c4:00:00:01" };
 
-/** What is done to a board that reports `build` at boot, or fails to boot. */
+/** The actions on a board that reports `build` at boot, or fails to boot. */
 async function done(policy: FlashPolicy, build: string | BoardError | undefined) {
   const deeds: string[] = [];
   const board = {

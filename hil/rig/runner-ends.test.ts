@@ -24,7 +24,7 @@ test.each([
         lost: false,
         replugged: async () => {},
         reset: async () => {},
-        // It still has a line to print.
+        // The run still has a line to print.
         settled: async () =>
           runner.incident({ kind, blame, text: "late", lines: ["a dump"], ms: 1 }),
         incidents: new Incidents(

@@ -27,7 +27,7 @@ function bench() {
   const results: ScenarioResult[] = [];
   const board = {
     lost: false,
-    /** What happens while the rig waits. */
+    /** Called while the rig waits. */
     whileReplugged() {},
     whileSettling() {},
     async reset() {
@@ -50,7 +50,7 @@ function bench() {
     results,
     /** The board becomes ready for scenarios. */
     ready: async () => {},
-    /** Its console answers. */
+    /** The board's console answers. */
     answers: async () => true,
     play: async (...scenarios: Scenario[]) => {
       await runner.run(() => scenarios.shift());

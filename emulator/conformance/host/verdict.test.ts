@@ -4,7 +4,7 @@ import { CASES } from "../cases.ts";
 import { DIFFERENCES, TRAITS } from "./differences.ts";
 import { alarming, judge, table } from "./verdict.ts";
 
-/** Of the table of results. */
+/** The rows of the table of results. */
 const ROWS = readFileSync(new URL("../README.md", import.meta.url), "utf8")
   .split("\n| case ")[1]
   .split("\n")

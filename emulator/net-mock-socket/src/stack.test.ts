@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { pattern, watch, world } from "./testing.ts";
 
-// What a program sees that plays a TCP/IP stack, such as an emulated board.
+// The events of a program that plays a TCP/IP stack, such as an emulated board.
 
 test("a server without a free place answers no SYN, and each place is free again after its handshake", async () => {
   const { clock, network, server, client } = world();

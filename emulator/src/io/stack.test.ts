@@ -8,7 +8,7 @@ import type { BoardPlatform, TCP } from "../platform.ts";
 import { text } from "../testing.ts";
 import type { TcpState } from "./tcp-state.ts";
 
-// What needs faults of the network or of the board, and so cannot be a case of `conformance`.
+// Claims that need faults of the network or of the board, and so cannot be a case of `conformance`.
 
 /** A board on a network, with a `peer` that listens on port 7. */
 async function bench(kind = esp32()) {

@@ -15,7 +15,7 @@ test("a connection that Linux has made to itself, because no program listens the
     kind: { ...esp32(), joinMs: 0 },
     clock: new RealClock(),
     random: seeded(1),
-    // What the kernel does when it happens to choose this port.
+    // Stands for the kernel that happens to choose this port.
     wire: { ...net, connect: options => net.connect({ ...options, localPort: options.port }) },
   });
   try {

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 const PAGE = readFileSync("firmware/ADMIN.md", "utf8");
 const sourceOf = (file: string) => readFileSync(new URL(file, import.meta.url), "utf8");
 
-/** What `ROUTES` of api.ts serves: `GET /api/config`, … */
+/** The requests that `ROUTES` of api.ts serves: `GET /api/config`, … */
 function served(): string[] {
   const source = sourceOf("api.ts").replaceAll("[HEALTH]", '"/healthz"');
   const [table] = source.split("const ROUTES")[1].split("\n});\n");

@@ -72,7 +72,7 @@ test("bytes that arrive while others are handled are read at the same event", as
   expect(echoed).toBe("status");
 });
 
-/** What stands on a terminal that gets these bytes: carriage return, line feed, backspace and EL are obeyed. */
+/** The text on a terminal that gets these bytes: carriage return, line feed, backspace and EL are obeyed. */
 function screen(text: string): string[] {
   const rows = [""];
   let column = 0;

@@ -11,7 +11,7 @@ const absence = failed
 
 const GET_ONCE = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
-/** What Prometheus' own parser and linter complain about. */
+/** The complaints of Prometheus' own parser and linter. */
 async function complaints(text: string): Promise<string> {
   const { stdout, stderr } = await execa("promtool", ["check", "metrics"], {
     input: text,

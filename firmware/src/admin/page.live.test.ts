@@ -16,7 +16,7 @@ const executablePath = (process.env.PATH ?? "")
 const absence = executablePath === undefined ? " (skipped: chromium is not installed)" : "";
 
 describe.skipIf(absence)(`the board's page in Chromium${absence}`, () => {
-  /** What its script threw, and what it or the browser wrote to the console before anything was refused. */
+  /** Exceptions of the page's script, and the console's output before anything was refused. */
   const errors: string[] = [];
   const stops: (() => unknown)[] = [];
   let servers: Awaited<ReturnType<typeof serve>>[];

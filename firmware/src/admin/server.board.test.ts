@@ -456,7 +456,7 @@ describe("invalid requests", () => {
       };
     }
 
-    /** Of so many requests, those that were answered; each client thinks for `thinkMs` once it has connected. */
+    /** The number of answered requests, of 20; each client thinks for `thinkMs` once it has connected. */
     async function answered(
       lab: EmulatedLab,
       { thinkMs = 30, path = "/healthz" } = {},

@@ -351,7 +351,7 @@ describe("any document", () => {
     return isIPv4(address) && /^\d+$/.test(bits) && Number(bits) <= 32 && more === undefined;
   };
 
-  /** What each field may be, as the tables of README have it; [] stands for any place of a list. */
+  /** The allowed values of each field, as the tables of CONFIGURATION.md have them; [] stands for any place of a list. */
   const RULES: Record<string, Rule> = {
     "listeners[].port": port,
     "listeners[].mode": text(/^(auto|http|tcp)$/),

@@ -10,7 +10,7 @@ import {
   UNWEIGHTED,
 } from "./settings.ts";
 
-/** What the cross-check asks of the document itself: which keys are not defaults. */
+/** The part of the document that the cross-check needs: which keys are not defaults. */
 export interface GivenDocument {
   readonly inspect?: unknown;
   readonly backends: readonly { readonly name?: unknown }[];

@@ -131,7 +131,7 @@ async function serving(storage: StorageOpener) {
     app: app!,
     board,
     clock,
-    /** What was said of the flash, without the time. */
+    /** The lines about the flash, without the time. */
     said: () => lines.filter(line => line.includes("storage:")).map(line => line.slice(6)),
     lines,
     async ask(): Promise<string> {

@@ -85,7 +85,7 @@ export function answer(
   return ascii(`${answerHead(status, fields)}${headOnly ? "" : body}`);
 }
 
-/** The head of an answer of our own, which no cache may store. */
+/** The head of an answer of the board itself, which no cache may store. */
 export function answerHead(status: number, fields: readonly string[]): string {
   const lines = [`HTTP/1.1 ${status} ${REASONS[status]}`, "Cache-Control: no-store", ...fields];
   return `${lines.join("\r\n")}\r\n\r\n`;

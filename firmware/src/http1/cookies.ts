@@ -11,7 +11,7 @@ const L = 108;
 const B = 98;
 export const OURS_BYTES = 3;
 
-/** Is there a cookie of ours in a field? */
+/** Is there a sticky cookie in a field? */
 export function hasStickyCookie(head: Head, field: Field): boolean {
   return ours(bytesOf(head, field), 0) >= 0;
 }
@@ -50,7 +50,7 @@ export function bytesOf({ bytes }: Head, { valueStart, valueEnd }: Field): Uint8
   return bytes.subarray(valueStart, valueEnd);
 }
 
-/** Where the next cookie of ours begins, from `from` on; -1 where there is none. */
+/** Where the next sticky cookie begins, from `from` on; -1 where there is none. */
 export function ours(cookies: Uint8Array, from: number): number {
   for (let at = cookies.indexOf(L, from); at >= 0; at = cookies.indexOf(L, at + 1)) {
     if (cookies[at + 1] !== B || cookies[at + 2] !== EQUALS) continue;

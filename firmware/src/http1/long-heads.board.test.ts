@@ -25,7 +25,7 @@ async function labWith(backend: (socket: MockSocket) => void) {
   return lab;
 }
 
-/** So many clients, each from an address of its own. */
+/** Connects `count` clients, each from an address of its own. */
 function clients(lab: EmulatedLab, text: string, count = CLIENTS) {
   return Array.from({ length: count }, (_, i) => {
     const socket = lab.connect({ host: lab.network.host(`client-${i}`) });
@@ -152,7 +152,7 @@ test.each<[string, string, (socket: MockSocket) => void, (socket: MockSocket) =>
     await lab.clock.run({ ms: 5 });
     most = Math.max(most, held(lab));
   }
-  // Those that left at once were never read, so some come again and leave later.
+  // Clients that left at once were never read, so some connect again and leave later.
   const late = clients(lab, request, 3);
   for (let i = 0; i < 40; i++) {
     await lab.clock.run({ ms: 5 });

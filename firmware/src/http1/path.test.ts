@@ -84,7 +84,7 @@ const routes = routesOf([
 ]);
 const context = { routes, pseudonym: "us", config: { bodyBytesMax: 0 } };
 
-/** What a board makes of a request: the route's host and path, and what its backends get; or a status. */
+/** The result of a request to the board: the route's host and path, and what its backends get; or a status. */
 function asked(target: string, host = "x") {
   const head = new Head("request", { headBytesMax: 16_384, headLinesMax: 10 });
   head.feed(Buffer.from(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`, "latin1"));

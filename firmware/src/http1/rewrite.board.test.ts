@@ -16,7 +16,7 @@ import {
 } from "../../../hil/kit/http-lab.ts";
 
 describe("headers", () => {
-  /** What the backend gets of a request with these fields. */
+  /** The fields that the backend gets of a request with these fields. */
   async function forwarded(fields: string[], settings: object = {}): Promise<Message> {
     const { lab, backends } = labWith("a");
     await lab.serve(settings);

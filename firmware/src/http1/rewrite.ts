@@ -56,7 +56,7 @@ export interface RequestRewrite {
 export interface RewriteRules {
   /** The proxy's name in Via, as bytes, with the line's end. */
   readonly signature: Uint8Array;
-  /** Where there is one, our own cookie may be among the others: it is not passed on. */
+  /** Where there is one, the sticky cookie may be among the others: it is not passed on. */
   readonly stickyCookie: object | undefined;
 }
 

@@ -32,7 +32,7 @@ function linesOfEvents(): string[] {
 
 const PAGE = readFileSync("firmware/LOG.md", "utf8");
 
-/** What the first cells of a section's table name. */
+/** The names in the first cells of a section's table. */
 function namedIn(section: string): string[] {
   const [, text] = PAGE.split(`\n## ${section}\n`);
   return [...text.split("\n## ")[0].matchAll(/^\| (`.*?`) +\|/gm)]

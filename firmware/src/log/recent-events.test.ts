@@ -17,7 +17,7 @@ const ended = (id: number, backend = "a"): Event => ({
   why: "done",
 });
 
-/** What XS takes for them at least: 16 bytes for an element of an array, 8 for the head of a chunk, the text. */
+/** The least memory that XS takes for the events: 16 bytes for an element of an array, 8 for the head of a chunk, the text. */
 const bytesOf = (recent: RecentEvents, kind: EventKind) =>
   [...recent.last(1000, kind)].reduce((sum, { length }) => sum + 24 + length, 0);
 

@@ -179,7 +179,7 @@ describe("whatever is sent", () => {
   const target = only(/[^!-~\x80-\xff]|#/g, "").map(text => `/${text}`);
   const host = only(/[^a-z0-9-]/gi, "h");
 
-  /** What is sent to a port, with what is logged of it, where it is a request as RFC 9112 wants it. */
+  /** The bytes sent to a port, and the lines logged for them, where they are a request as RFC 9112 wants it. */
   interface Sent {
     readonly port: number;
     readonly text: Bytes;

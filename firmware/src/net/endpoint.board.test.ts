@@ -32,7 +32,7 @@ function dies(socket: MockSocket, lastWords: string): void {
   socket.resetAndDestroy();
 }
 
-/** What the board logged of requests, and of backends that were held responsible for something. */
+/** The board's log lines of requests, and of backends that were blamed. */
 function logged(lab: EmulatedLab) {
   const requests = lab.events("http", "request").map(({ values }) => values);
   const [backend] = lab.app!.proxy.pool.backends;

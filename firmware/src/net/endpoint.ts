@@ -288,7 +288,7 @@ function onError(this: TCPSocket): void {
 
 /**
  * Pieces smaller than the scratch buffer that may be on their way at once. Each is a segment of its own,
- * and lwIP queues as many as four send buffers have (TCP_SND_QUEUELEN: 8 with ours); one more, and the
+ * and lwIP queues as many as four send buffers have (TCP_SND_QUEUELEN: 8 in this build); one more, and the
  * connection is dead. What comes meanwhile gathers until it makes a large piece, or all is acknowledged.
  * Of large ones the send buffer has room for two (2872 bytes, sdkconfig).
  */

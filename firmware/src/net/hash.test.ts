@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { hashText, mix } from "./hash.ts";
 
-/** Of pairs that differ in one bit, the share of hash bits that differ. */
+/** The share of hash bits that differ, for pairs that differ in one bit. */
 function changed(pairs: readonly (readonly [number, number])[]): number {
   let bits = 0;
   for (const [one, other] of pairs) {

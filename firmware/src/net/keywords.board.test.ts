@@ -3,7 +3,7 @@ import { seeded } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
 import { collect, EmulatedLab, echoes, mass } from "../../../hil/kit/emulated-lab.ts";
 
-/** What TLS, SSH and databases look like. */
+/** The first bytes of TLS, SSH and databases. */
 function noise(length: number, seed: number): Buffer {
   const random = seeded(seed);
   return Buffer.from(Array.from({ length }, () => Math.floor(random() * 256)));
@@ -88,7 +88,7 @@ describe("a keyword is text", () => {
 });
 
 describe("after a client's keyword", () => {
-  /** What a client sees that sends `text` to such a backend, and when its connection ends. */
+  /** The bytes that a client receives that sends `text` to such a backend, and when its connection ends. */
   async function played(
     serve: (socket: MockSocket, lab: EmulatedLab) => void,
     text = "hello\nEND\n",

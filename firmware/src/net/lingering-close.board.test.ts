@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { mendedBoard } from "../../../emulator/proxy/firmware-board.ts";
 import { collect, EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
 
-/** What a backend answers: more than one segment of the board. */
+/** The answer of a backend: more than one segment of the board. */
 const ANSWER = "x".repeat(1_488);
 
 /**

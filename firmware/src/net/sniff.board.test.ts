@@ -25,7 +25,7 @@ async function testBed() {
   const { streams, serve } = recorder();
   lab.backend("a", serve);
   await lab.serve({ inspect: [], responseTimeoutMs: 1_000 });
-  /** What came of it when a client sent `pieces` with pauses between, and what the log says of that. */
+  /** The outcome of a client that sends `pieces` with pauses between, and the log's line of it. */
   const send = async (pieces: readonly string[], pauseMs = 5) => {
     streams.length = 0;
     lab.lines.length = 0;
@@ -95,7 +95,7 @@ describe("a request never reaches a backend unread, wherever its bytes are cut",
     }
   });
 
-  // Their beginnings are no method's: cut within them, they are raw TCP at once.
+  // Greetings whose beginning is no method's: cut within it, they are raw TCP at once.
   test.each([
     " GET / HTTP/1.1\r\n",
     " GET /\r\n",

@@ -6,7 +6,7 @@ function bytes(text: string): Uint8Array {
   return Uint8Array.from(text, character => character.charCodeAt(0));
 }
 
-/** What a client speaks whose bytes come one by one, and how many bytes it took to tell. */
+/** The protocol of a client whose bytes arrive one by one, and how many bytes it took to decide. */
 function byteByByte(text: string): readonly ["http" | "tcp", number] {
   for (let count = 1; count < text.length; count++) {
     const spoken = sniff(bytes(text.slice(0, count)));

@@ -12,7 +12,7 @@ describe("a backend's connection is not used again", () => {
       socket.on("data", (bytes: Buffer) => {
         received[mine] += bytes.toString("latin1");
         if (received[mine].startsWith("GET /long ") && bytes.includes("/long ")) {
-          // It answers after the first line, and reads the rest later.
+          // The backend answers after the first line, and reads the rest later.
           socket.write("HTTP/1.1 431 Too long\r\nContent-Length: 0\r\n\r\n");
           socket.pause();
           lab.clock.after(50, () => socket.resume());

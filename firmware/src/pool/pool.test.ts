@@ -127,7 +127,7 @@ test("a pick and its explanation agree in every state of the backends", () => {
       } else if (typeof picked === "object") {
         expect(reasons[picked.index]).toMatch(/^(backup|ejected)$/);
       } else {
-        // Of several reasons, such as ejected and full, the explanation has only one.
+        // The explanation has only one of several reasons, such as ejected and full.
         const mayBeFull = reasons.some(reason => /^(full|ejected)$/.test(reason));
         expect([picked === "full", mayBeFull]).not.toEqual([true, false]);
         expect([picked, reasons.includes("full")]).not.toEqual([undefined, true]);

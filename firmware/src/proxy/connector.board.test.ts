@@ -98,7 +98,7 @@ describe("retries", () => {
       expect(answer.line).toBe("HTTP/1.1 200 OK");
     }
     expect(seen.received.length).toBe(1);
-    // What was said of a length is still said: some servers want one of PUT.
+    // Content-Length stays, also without a body: some servers require it for PUT.
     const lengths = seen.requests.map(request => request.all("content-length"));
     expect(lengths).toEqual(Array(4).fill(field === "" ? [] : ["0"]));
   });

@@ -11,7 +11,7 @@ import { MEMORY_RESERVE_BYTES, MEMORY_SHED_BYTES } from "../net/memory-reserve.t
 /** A segment and what lwIP keeps with it: with less, a write breaks its connection. */
 const SEGMENT_BYTES = 1_600;
 
-/** What each end pours into a session: more than all buffers between the two hold, on both sides. */
+/** Bytes that each end sends into a session: more than all buffers between the two hold, on both sides. */
 const POUR = Buffer.alloc(200_000, "x");
 
 const CLIENTS = 12;

@@ -8,7 +8,7 @@ describe("memory", () => {
   const size = (ENGINE === "xs" ? 4 : 16) * 2 ** 20;
   test(`twelve sessions streaming ${size / 2 ** 20} MiB both ways hold what TCP's buffers hold and a constant, and no more`, async () => {
     const answer = `HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n`;
-    // It comes before the end of the request, so the board adds that it closes.
+    // The answer is sent before the end of the request, so the board adds that it closes.
     const whole = size + answer.length + "Connection: close\r\n".length;
     // A session's own: heads and pieces that were read too far, as `HttpSession` states them.
     const ownBytes = 2 * 9216 + 9216 + 512 + 2 * 1024;

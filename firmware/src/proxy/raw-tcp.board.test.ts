@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { collect, EmulatedLab, ENGINE, echoes, mass, says } from "../../../hil/kit/emulated-lab.ts";
 import { heapBytes } from "../../../hil/kit/heap.ts";
 
-/** What a session may leave on average; by chance alone the heap differs by up to 50. */
+/** Bytes that a session may leave on average; by chance alone the heap differs by up to 50. */
 const LEFT_BYTES = 100;
 
 /** Connections until the engine has compiled all code, and those that are measured; fewer on XS, which is slower. */

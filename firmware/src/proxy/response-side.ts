@@ -108,7 +108,7 @@ export class ResponseSide extends MessageSide {
     return this.pending === undefined ? "complete" : "waiting";
   }
 
-  /** Writes a reply of our own; the connection stays open where that is safe. */
+  /** Writes a reply of the proxy; the connection stays open where that is safe. */
   reply(client: Endpoint, request: RequestSide, status: AnswerStatus, advice?: string): void {
     if (!request.body.done || !KEEPS_ALIVE.includes(status)) request.keepAlive = false;
     const reply = answer(status, {
