@@ -14,9 +14,9 @@ import { Uart } from "./io/uart.ts";
 import { defineUDP, type UDPFamily } from "./io/udp.ts";
 import type { Wire } from "./io/wire.ts";
 import type { AbortHook, BoardPlatform, Link, Vitals } from "./platform.ts";
-import { Radio } from "./radio.ts";
 import type { BootMode, Crash, ResetReason } from "./reset.ts";
 import { Tasks } from "./tasks.ts";
+import { WifiStation } from "./wifi.ts";
 
 export interface BoardOptions {
   kind: BoardKind;
@@ -32,7 +32,7 @@ export interface BoardOptions {
   /** The board's source of random numbers, from 0 to less than 1; tests give a seeded one. */
   random: () => number;
   /** The Wi-Fi is lost or joined: a simulated network loses packets meanwhile. */
-  onRadio?: (online: boolean) => void;
+  onWifi?: (online: boolean) => void;
   /** Called with each line that the program writes to its console, and with the panic output, at once. */
   onLine?: (line: string) => void;
   /** The exception that ends the program: it may know its files and lines, which the chip does not. */
@@ -59,7 +59,7 @@ export class Board {
   readonly kind: BoardKind;
   readonly clock: Clock;
   readonly stack: Stack;
-  readonly radio: Radio;
+  readonly wifi: WifiStation;
   readonly tasks: Tasks;
   readonly heap: Heap;
   readonly flash: Flash;
@@ -123,7 +123,7 @@ export class Board {
           throw error;
         }),
     });
-    this.radio = new Radio({
+    this.wifi = new WifiStation({
       clock,
       address: options.address ?? "127.0.0.1",
       rssi: kind.rssi,
@@ -131,12 +131,12 @@ export class Board {
       onChanged: online => {
         this.stack.online = online;
       },
-      onAir: options.onRadio,
+      onAir: options.onWifi,
       onReaddressed: () => this.stack.readdress(),
     });
   }
 
-  /** Power on. The radio joins by itself. */
+  /** Power on. The Wi-Fi joins by itself. */
   boot(firmware: Firmware): void {
     this.#firmware = firmware;
     this.adapter.plugged = true;
@@ -185,8 +185,8 @@ export class Board {
     this.#running = false;
     this.#starting?.();
     this.#starting = undefined;
-    this.radio.watch(undefined);
-    this.radio.leave();
+    this.wifi.watch(undefined);
+    this.wifi.leave();
     this.tasks.clear();
     this.#alarms.clear();
     this.stack.abort();
@@ -219,7 +219,7 @@ export class Board {
     this.#startMs = this.clock.now();
     const family = defineTCP(this.stack);
     this.#udp = defineUDP(this.stack, this.heap);
-    this.radio.join();
+    this.wifi.join();
     this.#guard(() => {
       this.flash.change(nvs => nvs.recover()); // part of the time that booting takes
       this.#firmware?.(this.#platform(family, this.#udp!));
@@ -281,14 +281,14 @@ export class Board {
   }
 
   #link(): Link {
-    const { radio } = this;
+    const { wifi } = this;
     return {
       get address() {
-        return radio.address;
+        return wifi.address;
       },
-      rssi: radio.rssi,
-      rejoin: () => radio.drop(this.kind.joinMs),
-      watch: changed => radio.watch(() => this.#alarms.whenFree(() => this.#guard(changed))),
+      rssi: wifi.rssi,
+      rejoin: () => wifi.drop(this.kind.joinMs),
+      watch: changed => wifi.watch(() => this.#alarms.whenFree(() => this.#guard(changed))),
     };
   }
 

@@ -34,7 +34,7 @@ export function onBench(options: Partial<BoardOptions> = {}) {
       });
       return given[given.length - 1];
     },
-    /** Boots, and waits until the radio has joined. */
+    /** Boots, and waits until the Wi-Fi has joined. */
     async online(program?: (platform: BoardPlatform) => void): Promise<BoardPlatform> {
       const platform = this.boot(program);
       await clock.run({ until: () => platform.link.address !== undefined });

@@ -98,7 +98,7 @@ export class Faults {
       "no-pool": () => network.exhaustPool(host),
       // A board that cannot open its listeners for lack of memory crashes, and boots again.
       "no-heap": () =>
-        lab.board.radio.address === undefined ? undefined : lab.board.stack.exhaustHeap(),
+        lab.board.wifi.address === undefined ? undefined : lab.board.stack.exhaustHeap(),
       "no-buffers": () => network.exhaustBuffers(host),
       wifi: () => {
         const fromMs = lab.clock.now();

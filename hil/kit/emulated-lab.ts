@@ -101,7 +101,7 @@ export class EmulatedLab {
       wire: host,
       address: host.address,
       random,
-      onRadio: online => {
+      onWifi: online => {
         this.#offAir?.();
         this.#offAir = online ? undefined : this.network.vanish(host.name);
       },
@@ -179,12 +179,12 @@ export class EmulatedLab {
 
   /** The board loses its Wi-Fi now and has it again `ms` later. */
   wifiDrop(ms: number): void {
-    this.board.radio.drop(ms);
+    this.board.wifi.drop(ms);
   }
 
   /** The DHCP server gives the board another address. */
   renewAddress(address: string): void {
-    this.board.radio.renew(address);
+    this.board.wifi.renew(address);
   }
 
   /** Cuts the board's power: no packet tells its peers. The returned function restores it. */

@@ -30,9 +30,9 @@ export class LocalBoard implements Watched {
     this.switches = {
       wifi: on => {
         if (on) {
-          board.radio.leave(); // cancels the end of a drop
-          board.radio.join();
-        } else board.radio.drop(OFF_MS);
+          board.wifi.leave(); // cancels the end of a drop
+          board.wifi.join();
+        } else board.wifi.drop(OFF_MS);
       },
       reset: () => {
         this.#ended = board.app;

@@ -31,13 +31,13 @@ export interface BoardKind {
   readonly bootMs: number;
   /** When the watchdog ends a hang, where it is on (ESP_TASK_WDT_TIMEOUT_S with _INIT and _PANIC). */
   readonly taskWatchdogMs?: number | undefined;
-  /** Free heap once the program runs and the radio is on (`chip-memory.ts`); connections take of it. */
+  /** Free heap once the program runs and the Wi-Fi is on (`chip-memory.ts`); connections take of it. */
   readonly heapBytes: number;
   /**
    * The firmware brings sockets of its own that do not follow pointers to what lwIP has freed. The
    * SDK's do (upstream #1655, #1656, #1679): there the board ends.
    */
   readonly socketsMended: boolean;
-  /** Signal strength that the radio reports, in dBm. */
+  /** Signal strength that the Wi-Fi reports, in dBm. */
   readonly rssi: number;
 }

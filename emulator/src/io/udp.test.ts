@@ -35,7 +35,7 @@ test("a datagram goes to the address and port that write names (xs_udp_write)", 
   const { clock, udp, received, peer, board } = await talking();
   expect(udp.write(bytes("ping"), peer.address, 7000)).toBe(undefined);
   await clock.run();
-  expect(received).toEqual([`ping ${board.radio.address}:9000`]);
+  expect(received).toEqual([`ping ${board.wifi.address}:9000`]);
 });
 
 test("one onReadable counts all that wait; those left are announced with the next (udpDeliver)", async () => {
@@ -157,7 +157,7 @@ test("where to send is checked in each write, and a lost network throws (resolve
     expect(() => udp.write(bytes("x"), address, 1)).toThrow(new RangeError("invalid IP address"));
   }
   expect(() => udp.write("text" as never, peer.address, 1)).toThrow(TypeError);
-  board.radio.drop(1000);
+  board.wifi.drop(1000);
   expect(() => udp.write(bytes("x"), peer.address, 7000)).toThrow("UDP send failed");
 });
 

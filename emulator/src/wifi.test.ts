@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
 import { VirtualClock } from "./clock.ts";
-import { Radio } from "./radio.ts";
+import { WifiStation } from "./wifi.ts";
 
 function station() {
   const clock = new VirtualClock();
   const calls: string[] = [];
-  const radio = new Radio({
+  const wifi = new WifiStation({
     clock,
     address: "10.0.0.7",
     rssi: -54,
@@ -14,57 +14,57 @@ function station() {
     onChanged: online => calls.push(`stack ${online} at ${clock.now()}`),
     onReaddressed: () => calls.push(`stack readdressed at ${clock.now()}`),
   });
-  radio.watch(() => calls.push(`program ${radio.address} at ${clock.now()}`));
-  return { clock, radio, calls };
+  wifi.watch(() => calls.push(`program ${wifi.address} at ${clock.now()}`));
+  return { clock, wifi, calls };
 }
 
 test("the address is known after the time to join, and the stack is called first", async () => {
-  const { clock, radio, calls } = station();
-  radio.join();
+  const { clock, wifi, calls } = station();
+  wifi.join();
   await clock.run({ ms: 799 });
-  expect([radio.address, calls]).toEqual([undefined, []]);
+  expect([wifi.address, calls]).toEqual([undefined, []]);
   await clock.run({ ms: 1 });
   expect(calls).toEqual(["air true at 800", "stack true at 800", "program 10.0.0.7 at 800"]);
 });
 
 test("joining twice joins once", async () => {
-  const { clock, radio, calls } = station();
-  radio.join();
+  const { clock, wifi, calls } = station();
+  wifi.join();
   await clock.run({ ms: 500 });
-  radio.join();
+  wifi.join();
   await clock.run();
   expect(calls).toEqual(["air true at 800", "stack true at 800", "program 10.0.0.7 at 800"]);
 });
 
-test("a radio that leaves loses its address at once, and may join again", async () => {
-  const { clock, radio, calls } = station();
-  radio.join();
+test("a station that leaves loses its address at once, and may join again", async () => {
+  const { clock, wifi, calls } = station();
+  wifi.join();
   await clock.run();
   calls.length = 0;
-  radio.leave();
+  wifi.leave();
   expect(calls).toEqual(["stack false at 800", "program undefined at 800"]);
-  radio.join();
+  wifi.join();
   await clock.run();
-  expect(radio.address).toBe("10.0.0.7");
+  expect(wifi.address).toBe("10.0.0.7");
 });
 
 test("left before it has joined, it never joins, and no callback is called", async () => {
-  const { clock, radio, calls } = station();
-  radio.join();
+  const { clock, wifi, calls } = station();
+  wifi.join();
   await clock.run({ ms: 500 });
-  radio.leave();
-  radio.leave();
+  wifi.leave();
+  wifi.leave();
   await clock.run();
-  expect([radio.address, calls, clock.pending]).toEqual([undefined, [], 0]);
+  expect([wifi.address, calls, clock.pending]).toEqual([undefined, [], 0]);
 });
 
 test("a Wi-Fi that drops is away for its time: first the network, then the stack, then the program is called", async () => {
-  const { clock, radio, calls } = station();
-  radio.join();
+  const { clock, wifi, calls } = station();
+  wifi.join();
   await clock.run();
   calls.length = 0;
-  radio.drop(20_000);
-  expect(radio.address).toBeUndefined();
+  wifi.drop(20_000);
+  expect(wifi.address).toBeUndefined();
   await clock.run();
   expect(calls).toEqual([
     "air false at 800",
@@ -77,14 +77,14 @@ test("a Wi-Fi that drops is away for its time: first the network, then the stack
 });
 
 test("dropped again meanwhile, it returns once, when the later drop ends", async () => {
-  const { clock, radio, calls } = station();
-  radio.join();
+  const { clock, wifi, calls } = station();
+  wifi.join();
   await clock.run();
   calls.length = 0;
-  radio.drop(1000);
-  radio.drop(500);
+  wifi.drop(1000);
+  wifi.drop(500);
   await clock.run({ ms: 600 });
-  radio.drop(2000);
+  wifi.drop(2000);
   await clock.run();
   expect(calls.filter(line => line.startsWith("program"))).toEqual([
     "program undefined at 800",
@@ -93,47 +93,47 @@ test("dropped again meanwhile, it returns once, when the later drop ends", async
 });
 
 test("power off during a drop: it stays away until join", async () => {
-  const { clock, radio } = station();
-  radio.join();
+  const { clock, wifi } = station();
+  wifi.join();
   await clock.run();
-  radio.drop(1000);
-  radio.leave();
-  radio.drop(1000);
+  wifi.drop(1000);
+  wifi.leave();
+  wifi.drop(1000);
   await clock.run();
-  expect(radio.address).toBeUndefined();
-  radio.join();
+  expect(wifi.address).toBeUndefined();
+  wifi.join();
   await clock.run();
-  expect(radio.address).toBe("10.0.0.7");
+  expect(wifi.address).toBe("10.0.0.7");
 });
 
 test("a program that throws in the callback ends the board: nothing joins afterwards", async () => {
-  const { clock, radio } = station();
-  radio.join();
+  const { clock, wifi } = station();
+  wifi.join();
   await clock.run();
-  radio.watch(() => radio.leave());
-  radio.drop(1000);
+  wifi.watch(() => wifi.leave());
+  wifi.drop(1000);
   await clock.run();
-  expect([radio.address, clock.pending]).toEqual([undefined, 0]);
+  expect([wifi.address, clock.pending]).toEqual([undefined, 0]);
 });
 
 test("an address that DHCP renews is another one: first the stack, then the program is called; it stays after a drop", async () => {
-  const { clock, radio, calls } = station();
-  radio.join();
+  const { clock, wifi, calls } = station();
+  wifi.join();
   await clock.run();
   calls.length = 0;
-  radio.renew("10.0.0.7");
+  wifi.renew("10.0.0.7");
   expect(calls).toEqual([]);
-  radio.renew("10.0.0.8");
+  wifi.renew("10.0.0.8");
   expect(calls).toEqual(["stack readdressed at 800", "program 10.0.0.8 at 800"]);
-  radio.drop(100);
+  wifi.drop(100);
   await clock.run();
-  expect(radio.address).toBe("10.0.0.8");
+  expect(wifi.address).toBe("10.0.0.8");
 });
 
 test("renewed before it has joined, it joins with the new address", async () => {
-  const { clock, radio, calls } = station();
-  radio.renew("10.0.0.8");
-  radio.join();
+  const { clock, wifi, calls } = station();
+  wifi.renew("10.0.0.8");
+  wifi.join();
   await clock.run();
-  expect([radio.address, calls.at(-1)]).toEqual(["10.0.0.8", "program 10.0.0.8 at 800"]);
+  expect([wifi.address, calls.at(-1)]).toEqual(["10.0.0.8", "program 10.0.0.8 at 800"]);
 });

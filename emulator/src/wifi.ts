@@ -1,7 +1,7 @@
 import type { Cancel, Clock } from "./clock.ts";
 
 /** The Wi-Fi of a board: joins some time after power on, and reports when the board gains or loses its address. */
-export class Radio {
+export class WifiStation {
   readonly rssi: number;
   #address: string | undefined;
   #ownAddress: string;
