@@ -169,7 +169,7 @@ describe("the console", () => {
     await get(lab, "/", { token: "the-boards-own" });
     expect((await type(lab, "temporary-token for-a-while")).at(-1)).toMatch(/^ok /);
     expect(lab.app!.runtime.token.value).toBe("for-a-while");
-    expect((await type(lab, "temporary-token short")).at(-1)).toMatch(/^error token: wanted 8 /);
+    expect((await type(lab, "temporary-token short")).at(-1)).toMatch(/^error token: must have 8 /);
     lab.board.reset();
     await lab.clock.run({ ms: 3000 });
     expect(lab.app!.runtime.token.value).toBe("the-boards-own");
