@@ -83,10 +83,12 @@ test.each([80, 8404])(
 );
 
 test.each([
-  ["a request with the token was received over it", 8404, "right-token-1", 1],
-  ["one with a wrong token has", 8404, "wrong-token-1", 0],
-  ["no request is possible", 0, undefined, 1],
-])("the network is confirmed when %s", async (_, adminPort, token, confirmed) => {
+  ["confirmed by a request with the token", 8404, "right-token-1", "right-token-1", 1],
+  ["not confirmed by one with a wrong token", 8404, "right-token-1", "wrong-token-1", 0],
+  ["not confirmed by one without a token", 8404, "right-token-1", "", 0],
+  ["confirmed by any request if no token is set", 8404, undefined, "", 1],
+  ["confirmed if no request is possible", 0, "right-token-1", undefined, 1],
+])("the network is %s", async (_, adminPort, boardToken, token, confirmed) => {
   const clock = new VirtualClock();
   const network = new Network({ clock });
   const backends = [{ address: "10.0.0.9", port: 80 }];
@@ -96,7 +98,7 @@ test.each([
   let confirmations = 0;
   board.boot(platform => {
     const link = Object.create(platform.link, { confirm: { value: () => confirmations++ } });
-    start({ ...platform, link }, outcome, { token: "right-token-1" });
+    start({ ...platform, link }, outcome, { token: boardToken });
   });
   await clock.run({ ms: 2000 });
   if (token !== undefined) {

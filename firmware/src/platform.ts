@@ -76,7 +76,7 @@ export interface Link {
    * board cannot choose its network.
    */
   join?(ssid: string, password: string): void;
-  /** A request with the token has arrived over the network on trial: it is saved. */
+  /** A request, with the token if one is set, has arrived over the network on trial: it is saved. */
   confirm?(): void;
   /** Erases the saved networks. Absent where none is saved. */
   forget?(): void;

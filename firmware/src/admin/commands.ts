@@ -7,6 +7,7 @@ import type { RuntimeApi } from "./runtime-api.ts";
 import { changeText, runTimeChanges } from "./runtime-changes.ts";
 import { SECRET, withoutSecrets } from "./secrets.ts";
 import { type BackendStatus, backendStatuses, boardStatus, configurationText } from "./status.ts";
+import { CONFIRMATION } from "./trial.ts";
 import { wordsOf } from "./words.ts";
 
 interface Command {
@@ -214,7 +215,7 @@ function wifiLines({ parts }: RuntimeApi): string[] {
     ...(ssid === undefined ? [] : [`ssid=${ssid}`]),
     `ip=${address ?? "none"}`,
     ...(address === undefined || rssi === undefined ? [] : [`rssi=${rssi}`]),
-    ...(onTrial ? ["on trial: saved if a request with the token arrives over it"] : []),
+    ...(onTrial ? [`on trial: saved if ${CONFIRMATION} arrives over it`] : []),
   ];
 }
 

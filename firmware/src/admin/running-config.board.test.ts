@@ -10,7 +10,7 @@ import {
   statusOf,
 } from "../../../hil/kit/admin-lab.ts";
 import { get, put, TOKEN } from "../../../hil/kit/admin-port.ts";
-import { type EmulatedLab, ENGINE, mass } from "../../../hil/kit/emulated-lab.ts";
+import { EmulatedLab, ENGINE, mass, says } from "../../../hil/kit/emulated-lab.ts";
 import fc from "../../../hil/kit/properties.ts";
 import { documents } from "../../../hil/kit/random-documents.ts";
 
@@ -19,7 +19,7 @@ describe("the admin port", () => {
     const lab = await adminLab();
     const answer = await change(lab, { adminPort: 9000 });
     expect(json(answer).done).toMatch(
-      /^in force; .* if a request with the token arrives at port 9000/,
+      /^in force; .* if a request, with the token if one is set, arrives at port 9000/,
     );
     expect((await get(lab, "/healthz", { port: 8404 })).status).toBe(200);
     expect((await get(lab, "/healthz", { port: 9000, token: TOKEN })).status).toBe(200);
@@ -55,6 +55,18 @@ describe("the admin port", () => {
     const { configuration } = await statusOf(lab);
     expect(configuration).toMatchObject({ source: "built-in", rolledBack: "unconfirmed" });
     expect(lab.app!.proxy.config.adminPort).toBe(8404);
+  });
+
+  test("stays moved after any request there if no token is set", async () => {
+    const lab = new EmulatedLab();
+    lab.backend("a", says("a"));
+    await lab.serve({ adminPort: 8404 });
+    lab.app!.runtime.setKey("adminPort", 9000);
+    await lab.clock.run({ ms: 1000 });
+    expect((await get(lab, "/metrics", { port: 9000 })).status).toBe(200);
+    await lab.clock.run({ ms: 31_000 });
+    expect(lab.events("config", "saved")).toHaveLength(1);
+    expect(lab.app!.proxy.config.adminPort).toBe(9000);
   });
 
   test("that is switched off needs no confirmation", async () => {

@@ -180,7 +180,7 @@ export class RunningConfig {
     return { done: "the previous configuration is in force again" };
   }
 
-  /** Called when a request with the token has arrived at `port`. */
+  /** Called when a request has arrived at `port`, with the token if one is set. */
   confirm(port: number): void {
     this.#trial?.confirm(port);
   }

@@ -19,6 +19,7 @@ import { STATES_KEY, saveStates } from "./runtime-changes.ts";
 import { SECRET, withoutSecrets, withSecrets } from "./secrets.ts";
 import { GIVEN_KEY } from "./start-config.ts";
 import { TOKEN_KEY, Token } from "./token.ts";
+import { CONFIRMATION } from "./trial.ts";
 
 /** Delay between the response to a factory reset and the reset, so that the response arrives. */
 const FACTORY_RESET_MS = 1000;
@@ -67,7 +68,7 @@ export class RuntimeApi {
     return withoutSecrets(this.running.document);
   }
 
-  /** Called when a request with the token has arrived at `port`: confirms a port, token or network on trial. */
+  /** Called when a request has arrived at `port`, with the token if one is set: confirms a port, token or network on trial. */
   confirm(port: number): void {
     this.running.confirm(port);
     this.parts.platform.link.confirm?.();
@@ -173,7 +174,7 @@ export class RuntimeApi {
     const before = link.ssid === undefined ? "" : ` instead of ${link.ssid}`;
     link.join(ssid, password);
     return {
-      done: `joining ${ssid}${before}; it is saved if a request with the token arrives over it, else it is rolled back`,
+      done: `joining ${ssid}${before}; it is saved if ${CONFIRMATION} arrives over it, else it is rolled back`,
     };
   }
 

@@ -86,7 +86,7 @@ export class Token {
     };
   }
 
-  /** Called when a request with the token has arrived. */
+  /** Called when a request with the valid token has arrived. */
   confirm(): void {
     if (this.#trial === undefined) return;
     const { report, store } = this.#parts;

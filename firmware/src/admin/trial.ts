@@ -2,6 +2,9 @@ import type { Cancel, Platform } from "../platform.ts";
 import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
 import type { ActiveDocument } from "./active-document.ts";
 
+/** The request that confirms what is on trial. Without a token any will do: it shows that the board can be reached. */
+export const CONFIRMATION = "a request, with the token if one is set,";
+
 /** Duration of a trial: a document is saved after it. */
 export const TRIAL_MS = 30_000;
 
@@ -24,7 +27,7 @@ export class Trial {
   readonly before: BeforeTrial;
   /** How the document is saved: `built-in` by erasing what flash has. */
   readonly savedAs: "flash" | "built-in";
-  /** A request with the token has arrived at the admin port of the document. */
+  /** A confirming request has arrived at the admin port of the document. */
   confirmed = false;
   #parts: TrialParts;
   #exceptions = 0;
@@ -54,7 +57,7 @@ export class Trial {
     this.#timer?.();
   }
 
-  /** Called when a request with the token has arrived at `port`. */
+  /** Called when a confirming request has arrived at `port`. */
   confirm(port: number): void {
     if (port === this.#parts.proxy.config.adminPort) this.confirmed = true;
   }
@@ -74,13 +77,13 @@ export class Trial {
 
   /**
    * The condition for saving the document that is not met yet, if there is one: a new admin port must have received a
-   * request with the token, or the operator might be locked out.
+   * confirming request, or the operator might be locked out.
    */
   get condition(): string {
     const { adminPort } = this.#parts.proxy.config;
     return this.confirmed || adminPort === this.before.adminPort || adminPort === 0
       ? ""
-      : ` if a request with the token arrives at port ${adminPort}`;
+      : ` if ${CONFIRMATION} arrives at port ${adminPort}`;
   }
 }
 

@@ -14,7 +14,7 @@ export type Event =
   | { level: "I"; on: "net"; what: "joining"; ssid: string }
   | { level: "I"; on: "net"; what: "leaving"; retryMs: number }
   | { level: "W"; on: "net"; what: "lost" | "join-failed"; retryMs: number }
-  /** Another network is joined and on trial; it is saved when a request with the token arrives over it. */
+  /** Another network is joined and on trial; it is saved when a request, with the token if one is set, arrives over it. */
   | { level: "I"; on: "net"; what: "trial"; ssid: string; ms: number }
   | { level: "I"; on: "net"; what: "saved"; ssid: string }
   | { level: "W"; on: "net"; what: "rolled-back"; ssid: string; why: string }
