@@ -24,7 +24,7 @@ function board(): Program {
     name: "board",
     sources: [
       path.join(BOARD, "board.c"),
-      ...["binding.c", "listeners.c", "pipes.c", "sockets.c"].map(ofFirmware),
+      ...["binding.c", "datagrams.c", "listeners.c", "pipes.c", "sockets.c"].map(ofFirmware),
     ],
     headers,
     world: true,

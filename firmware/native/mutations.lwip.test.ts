@@ -10,7 +10,7 @@ import { CASE_SOURCES, INCLUDES, NATIVE, SOURCES, TITLES } from "./testing.ts";
 /** A fault as the SDK's sockets have it, or one that lwIP makes easy: planted in ours, a case or a sanitizer finds it. */
 interface Mutation {
   readonly name: string;
-  readonly file: "sockets.c" | "listeners.c" | "pipes.c";
+  readonly file: "sockets.c" | "listeners.c" | "pipes.c" | "datagrams.c";
   /** Stands in the file exactly once. */
   readonly find: string;
   readonly replace: string;
@@ -319,6 +319,98 @@ const MUTATIONS: readonly Mutation[] = [
     find: "left < UINT16_MAX ? (unsigned)left : UINT16_MAX",
     replace: "UINT16_MAX",
     found: "a pipe passes as many bytes as were asked for, and leaves the rest",
+  },
+  {
+    name: "the queue of datagrams has no bound by number",
+    file: "datagrams.c",
+    find: "socket->waiting >= socket->queueMax || ",
+    replace: "",
+    found: "a queue of datagrams is bounded by their number; those dropped are counted",
+  },
+  {
+    name: "the queue of datagrams has no bound by bytes",
+    file: "datagrams.c",
+    find: "length > socket->queueBytesMax - socket->waitingBytes",
+    replace: "false",
+    found: "a queue of datagrams is bounded by their bytes",
+  },
+  {
+    name: "the block of a datagram is not checked",
+    file: "datagrams.c",
+    find: "	if (datagram == NULL) return NULL;\n	datagram->next",
+    replace: "	datagram->next",
+    found:
+      "whichever allocation of a UDP socket fails, it is reported or counted, and nothing is left",
+  },
+  {
+    name: "the packet to send is not checked",
+    file: "datagrams.c",
+    find: "	if (packet == NULL) return SOCKET_MEMORY;\n",
+    replace: "",
+    found: "a datagram that cannot be sent is an error, each with its own code",
+  },
+  {
+    name: "the length of a datagram is cut to 16 bits",
+    file: "datagrams.c",
+    find: " || count > DATAGRAM_BYTES_MAX",
+    replace: "",
+    found: "a datagram that cannot be sent is an error, each with its own code",
+  },
+  {
+    name: "a received packet is not given back",
+    file: "datagrams.c",
+    find: "	pbuf_free(packet);\n	newsReport",
+    replace: "	newsReport",
+    found: "a datagram that waits holds no packet of lwIP",
+  },
+  {
+    name: "the last datagram stays known after it was taken",
+    file: "datagrams.c",
+    find: "	if (socket->first == NULL) socket->last = NULL;\n",
+    replace: "",
+    found: "datagrams keep their order, their ends, their senders; an empty one counts",
+  },
+  {
+    name: "a full queue does not repeat a message that could not be posted",
+    file: "datagrams.c",
+    find: "	newsReport(socket->sockets, &socket->news, datagram ? EVENT_READABLE : 0);\n",
+    replace: "	if (datagram) newsReport(socket->sockets, &socket->news, EVENT_READABLE);\n",
+    found: "news of a datagram that cannot be posted comes with the next one, or the next send",
+  },
+  {
+    name: "a send does not repeat a message that could not be posted",
+    file: "datagrams.c",
+    find: "	newsReport(socket->sockets, &socket->news, 0);\n",
+    replace: "",
+    found: "news of a datagram that cannot be posted comes with the next one, or the next send",
+  },
+  {
+    name: "a closed UDP socket receives on",
+    file: "datagrams.c",
+    find: "	udp_remove(socket->pcb);\n",
+    replace: "",
+    found: "a UDP socket closed while its news is queued reports nothing any more",
+  },
+  {
+    name: "news of a closed UDP socket stays queued",
+    file: "datagrams.c",
+    find: "	newsForget(sockets, &socket->news);\n",
+    replace: "",
+    found: "a UDP socket closed while its news is queued reports nothing any more",
+  },
+  {
+    name: "datagrams of a closed UDP socket are not freed",
+    file: "datagrams.c",
+    find: "	while (socket->first) dropFirst(socket);\n",
+    replace: "",
+    found: "the end of all sockets closes UDP sockets, with what waits",
+  },
+  {
+    name: "a bind that failed leaves its control block",
+    file: "datagrams.c",
+    find: "	udp_remove(pcb);\n	return NULL;\n",
+    replace: "	return NULL;\n",
+    found: "a UDP port is one socket's, and free again after its close",
   },
 ];
 

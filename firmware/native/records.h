@@ -3,10 +3,11 @@
 
 #include "lwip/mem.h"
 #include "lwip/tcp.h"
+#include "datagrams.h"
 #include "sockets.h"
 
 /*
- * The structures that sockets.c, listeners.c and pipes.c share. All of it is read and written with lwIP's core lock held.
+ * The structures that the C files of the sockets share. All of it is read and written with lwIP's core lock held.
  */
 
 typedef struct News News;
@@ -42,6 +43,8 @@ struct Sockets {
 	unsigned connectionsMax;
 	Connection* connections;
 	Listener* listeners;
+	unsigned udpSocketCount;
+	UdpSocket* udpSockets;
 };
 
 typedef enum { CONNECTING, OPEN, FINISHED, LOST, LEAVING } ConnectionState;

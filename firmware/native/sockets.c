@@ -135,6 +135,7 @@ void socketsStop(Sockets* sockets)
 {
 	while (sockets->listeners) listenerClose(sockets->listeners);
 	while (sockets->connections) connectionReset(sockets->connections);
+	while (sockets->udpSockets) udpClose(sockets->udpSockets);
 	portLock();
 	mem_free(sockets);
 	portUnlock();

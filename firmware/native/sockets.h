@@ -6,7 +6,7 @@
 #include "lwip/ip_addr.h"
 
 /*
- * TCP sockets over lwIP's raw API, for one application task.
+ * TCP sockets over lwIP's raw API, for one application task. UDP sockets are in datagrams.h.
  *
  * The life of a connection
  *
@@ -82,7 +82,10 @@ typedef enum {
 
 /** The events that `socketsNext` reports; bits. Each is reported once for each cause, and several causes may be merged into one. */
 enum {
-	/** More bytes were received: `connectionReadable` of them wait. Not repeated while they wait. */
+	/**
+	 * More bytes were received: `connectionReadable` of them wait. Not repeated while they wait. Of a UDP socket: datagrams
+	 * wait.
+	 */
 	EVENT_READABLE = 1,
 	/** The connection is established, or the peer has acknowledged bytes: `connectionWritable` bytes can be written. */
 	EVENT_WRITABLE = 2,
@@ -103,11 +106,11 @@ typedef bool SocketsWake(void* context);
 
 /** All sockets of one board. NULL: no memory. */
 extern Sockets* socketsStart(unsigned connectionsMax, SocketsWake* wake, void* context);
-/** Resets every connection and closes every listener; nothing is reported. */
+/** Resets every connection, closes every listener and UDP socket; nothing is reported. */
 extern void socketsStop(Sockets* sockets);
 
 /**
- * The owner of the next connection or listener that has news, and the news. NULL when there is none.
+ * The owner of the next connection, listener or UDP socket that has news, and the news. NULL when there is none.
  *
  * Call it until it returns NULL, from the message that `wake` posted; between two calls everything is allowed, closing any
  * socket included. What happens meanwhile is reported by the same round or by another message, never lost.

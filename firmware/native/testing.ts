@@ -5,12 +5,15 @@ import type { Program } from "../../emulator/lwip/build.ts";
 export const NATIVE = fileURLToPath(new URL(".", import.meta.url));
 
 /** The sockets, portable C. */
-export const SOURCES = ["sockets.c", "listeners.c", "pipes.c"].map(name => NATIVE + name);
-/** So that the C files find each other's headers. */
-export const INCLUDES = [`-I${NATIVE}`];
-const HEADERS = ["sockets.h", "framing.h", "records.h", "port.h", "test/peer-script.h"].map(
+export const SOURCES = ["sockets.c", "listeners.c", "pipes.c", "datagrams.c"].map(
   name => NATIVE + name,
 );
+/** So that the C files find each other's headers. */
+export const INCLUDES = [`-I${NATIVE}`];
+const HEADERS = [
+  ...["sockets.h", "datagrams.h", "framing.h", "records.h", "port.h"],
+  ...["test/peer-script.h", "test/datagram-script.h"],
+].map(name => NATIVE + name);
 
 const ours = { headers: HEADERS, flags: INCLUDES };
 
@@ -50,7 +53,12 @@ export const CHUNKED_STREAMS: Program = {
 export const STORM: Program = {
   ...ours,
   name: "storm",
-  sources: [...SOURCES, `${NATIVE}test/peer-script.c`, `${NATIVE}test/storm.c`],
+  sources: [
+    ...SOURCES,
+    ...["peer-script.c", "datagram-script.c", "datagram-storm.c", "storm.c"].map(
+      name => `${NATIVE}test/${name}`,
+    ),
+  ],
   world: false,
   sanitizers: "memory",
 };

@@ -174,7 +174,7 @@ static err_t setUpInterface(struct netif* netif)
 	netif->name[1] = 'i';
 	netif->mtu = PACKET_BYTES_MAX;
 	netif->output = sendPacket;
-	netif->flags |= NETIF_FLAG_LINK_UP;
+	netif->flags |= NETIF_FLAG_LINK_UP | NETIF_FLAG_BROADCAST;
 	return ERR_OK;
 }
 

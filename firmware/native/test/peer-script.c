@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "datagram-script.h"
 #include "lwip/tcp.h"
 #include "peer-script.h"
 #include "stack.h"
@@ -39,7 +40,10 @@ uint32_t nowMs(void)
 static void onPacket(const uint8_t* packet, size_t length)
 {
 	Segment segment;
-	if (!readSegment(&segment, packet, length)) return;
+	if (!readSegment(&segment, packet, length)) {
+		keepDatagram(packet, length);
+		return;
+	}
 	CHECK(sentCount < SENT_MAX);
 	memcpy(sent[sentCount].bytes, packet, length);
 	sent[sentCount++].length = length;

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "peer-script.h"
+#include "datagram-script.h"
 #include "stack.h"
 
 /*
@@ -195,6 +195,7 @@ static void checkReports(void)
 {
 	int i;
 	serve();
+	checkDatagrams();
 	for (i = 0; i < CONNECTIONS_MAX; i++) {
 		Place* place = &places[i];
 		if (place->connection == NULL) {
@@ -218,16 +219,18 @@ static void play(uint64_t seed)
 		if (onceIn(30)) failAllocations((int)below(4), 1 + (int)below(3));
 		if (onceIn(40)) failAllocations(0, 0);
 		if (onceIn(50)) takeMessages(onceIn(2));
-		switch (below(8)) {
+		switch (below(9)) {
 		case 0: pass(below(3) ? below(300) : below(5000)); break;
 		case 1: if (onceIn(3)) comeAgain(); break;
 		case 2: case 3: case 4: sendSomething(); break;
+		case 8: stepDatagrams(below); break;
 		default: doSomething();
 		}
 		if (onceIn(2)) hearAll();
 		if (onceIn(3)) checkReports();
 	}
 	if (listener) listenerClose(listener);
+	closeDatagrams();
 	ignore();
 	stopBoard();
 }
