@@ -82,6 +82,20 @@ export class Health {
     return this.#changesTo(false, this.rules.fall, code, nowMs) ? "down" : undefined;
   }
 
+  /** Checks were switched off: none would bring the backend up or end its drain, so that is done now. */
+  checksEnded(nowMs: number): HealthChange {
+    const { up, wantsDrain } = this;
+    this.wantsDrain = false;
+    this.#checked = false;
+    this.contraryChecks = 0;
+    if (up && !wantsDrain) return undefined;
+    this.code = undefined;
+    if (up) return "drain-end";
+    this.up = true;
+    this.sinceMs = nowMs;
+    return "up";
+  }
+
   /** Records a failed request. `last`: no other backend is available, so this one is not ejected. */
   requestFailed(code: CheckCode, nowMs: number, last: boolean): HealthChange {
     this.#setCode(code, nowMs);

@@ -203,6 +203,24 @@ describe("checks", () => {
     ]);
   });
 
+  test.each([
+    ["down", "500 Broken", ["a down L7STS/500", "a up"]],
+    ["draining", "404 Gone", ["a drain L7OKC/404", "a drain-end"]],
+  ])(
+    "a backend that is %s gets requests again when checks are switched off",
+    async (_, wrong, expected) => {
+      let status = "200 OK";
+      const { lab } = labOf(() => reply("x", { status }));
+      await lab.serve(OVER_HTTP);
+      await lab.clock.run({ ms: 6000 });
+      status = wrong;
+      await lab.clock.run({ ms: 20_000 });
+      lab.app!.runtime.setKey("health", { check: "none" });
+      expect(await lab.ask(GET_ONCE)).toMatch(/^HTTP\/1.1 200 /);
+      expect(changes(lab)).toEqual(expected);
+    },
+  );
+
   test("a backend in maintenance is not checked, and is checked at once afterwards", async () => {
     const { lab, backend } = labOf(() => reply("ok"));
     lab.backend("b", named("b").serve);

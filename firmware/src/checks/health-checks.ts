@@ -46,6 +46,11 @@ export class HealthChecks {
       atMs: context.platform.clock.now() + (FAST_INTERVAL_MS * index) / count,
       downIntervalMs: 0,
     }));
+    if (rules.check !== "none") return;
+    // Backends of a previous configuration may be down.
+    for (const backend of pool.backends) {
+      this.#reportChange(backend, backend.health.checksEnded(this.#now()));
+    }
   }
 
   /** The network is up: overdue checks run one at a time. */
