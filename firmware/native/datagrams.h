@@ -22,7 +22,7 @@ typedef struct UdpSocket UdpSocket;
 /** CONFIG_LWIP_MAX_UDP_PCBS; esp-lwip itself does not keep to it (MEMP_MEM_MALLOC). */
 enum { UDP_SOCKETS_MAX = MEMP_NUM_UDP_PCB };
 
-/** What one IPv4 datagram can carry: 65,535 less the headers of IP and UDP. */
+/** The most bytes that one IPv4 datagram carries: 65,535 less the headers of IP and UDP. */
 enum { DATAGRAM_BYTES_MAX = 65507 };
 
 typedef struct {

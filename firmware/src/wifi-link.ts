@@ -21,7 +21,7 @@ const CONNECTION_READY = 500;
 const CONNECTION_NONE = 200;
 
 /** Time for another network to give an address; then the previous one is joined again. */
-const FALLBACK_MS = 60_000;
+const ROLLBACK_MS = 60_000;
 
 /**
  * Trial of another network: it is saved if it is confirmed within this time, in which the operator has to change
@@ -83,7 +83,7 @@ class WifiLink implements Link {
   #alarm: Cancel | undefined;
   #changed: (() => void) | undefined;
   /** While another network is on trial: the previous one, and when it is joined again if there is no address. */
-  #fallback: { credentials: Credentials; atMs: number } | undefined;
+  #previous: { credentials: Credentials; atMs: number } | undefined;
   /** Ends the trial of the other network, which begins when it has given an address. */
   #trial: Cancel | undefined;
 
@@ -116,7 +116,7 @@ class WifiLink implements Link {
   }
 
   get onTrial(): boolean {
-    return this.#fallback !== undefined;
+    return this.#previous !== undefined;
   }
 
   watch(changed: () => void): void {
@@ -124,7 +124,7 @@ class WifiLink implements Link {
   }
 
   join(ssid: string, password: string): void {
-    const before = this.#fallback?.credentials ?? this.#credentials;
+    const before = this.#previous?.credentials ?? this.#credentials;
     this.#credentials = { ssid, password };
     if (before.ssid === "") {
       this.#join();
@@ -132,14 +132,14 @@ class WifiLink implements Link {
     }
     this.#endTrial();
     if (!isSame(this.#credentials, before)) {
-      const atMs = this.#parts.clock.now() + FALLBACK_MS;
-      this.#fallback = { credentials: before, atMs };
+      const atMs = this.#parts.clock.now() + ROLLBACK_MS;
+      this.#previous = { credentials: before, atMs };
     }
     this.rejoin();
   }
 
   confirm(): void {
-    if (this.#fallback === undefined || this.#address === undefined) return;
+    if (this.#previous === undefined || this.#address === undefined) return;
     this.#endTrial();
     saveCredentials(this.#parts.store, LAST, this.#credentials);
     this.#parts.report({ level: "I", on: "net", what: "saved", ssid: this.#credentials.ssid });
@@ -213,7 +213,7 @@ class WifiLink implements Link {
     this.#address = address;
     if (joined) {
       this.#parts.stayAwake();
-      if (this.#fallback === undefined) saveCredentials(this.#parts.store, LAST, this.#credentials);
+      if (this.#previous === undefined) saveCredentials(this.#parts.store, LAST, this.#credentials);
       else this.#beginTrial();
     }
     this.#changed?.();
@@ -234,14 +234,14 @@ class WifiLink implements Link {
   #endTrial(): void {
     this.#trial?.();
     this.#trial = undefined;
-    this.#fallback = undefined;
+    this.#previous = undefined;
   }
 
   /** Takes the credentials of the previous network again. */
   #rollBack(why: string): void {
     const { ssid } = this.#credentials;
     this.#parts.report({ level: "W", on: "net", what: "rolled-back", ssid, why });
-    this.#credentials = this.#fallback!.credentials;
+    this.#credentials = this.#previous!.credentials;
     this.#endTrial();
   }
 
@@ -254,7 +254,7 @@ class WifiLink implements Link {
     const hadAddress = this.#address !== undefined;
     this.#address = undefined;
     const { clock } = this.#parts;
-    const isLate = this.#fallback !== undefined && clock.now() >= this.#fallback.atMs;
+    const isLate = this.#previous !== undefined && clock.now() >= this.#previous.atMs;
     if (isLate && this.#trial === undefined) this.#rollBack("no-address");
     const retryMs = this.#retryMs;
     this.#retryMs = Math.min(2 * retryMs, RETRY_MS_MAX);

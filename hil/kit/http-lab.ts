@@ -107,7 +107,7 @@ export function expectNothingLeft(lab: EmulatedLab): void {
   expect(lab.network.netstat().filter(({ state }) => state !== "listen")).toEqual([]);
 }
 
-/** A backend that answers its first `count` requests of each connection and hangs up on the next. */
+/** A backend that answers its first `count` requests of each connection and closes at the next. */
 export function closesAfter(name: string, count: number): HttpBackend {
   const served = new Map<MockSocket, number>();
   return httpBackend((_request, socket) => {

@@ -73,7 +73,7 @@ scenario(
 
 for (const [how, behaviour] of [
   ["resets", { resets: true }],
-  ["hangs up", { closes: true }],
+  ["closes", { closes: true }],
 ] as const) {
   scenario(`a GET whose backend ${how} instead of answering goes to the next one`, async lab => {
     const rude = lab.backend("rude", behaviour);

@@ -5,7 +5,7 @@
 export const TRAITS = {
   buffer: "it has room for 1536 bytes each way, and no window",
   early: 'before it is connected, it has no room yet: "would block"',
-  late: "it goes on writing after the peer has hung up, until the kernel complains",
+  late: "it goes on writing after the peer has closed, until the kernel complains",
   flush: "each write leaves at once, so the peer receives them together only by chance",
   once: "after an error it does not look at the socket again",
   bare: "an accepted socket is dead until it changes hands",

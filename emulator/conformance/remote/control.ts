@@ -49,7 +49,7 @@ export class Control {
       try {
         this.#tcp.write(piece);
       } catch {
-        this.#end(); // there was room, so the host has hung up
+        this.#end(); // there was room, so the host has closed the connection
       }
     }
   }

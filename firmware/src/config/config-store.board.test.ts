@@ -312,7 +312,7 @@ describe("resets alone discard no document", () => {
     expect((await statusOf(lab)).configuration).toMatchObject({ rolledBack: "boot-loop" });
   });
 
-  describe("but after a fallback from one with routes to one without", () => {
+  describe("but after a rollback from one with routes to one without", () => {
     async function fallen() {
       const lab = await routed();
       for (let i = 0; i < 4; i++) await crash(lab);

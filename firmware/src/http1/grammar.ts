@@ -2,10 +2,10 @@ import { SPACE, TAB } from "../net/ascii-codes.ts";
 
 // Bytes that a part of a head may contain (RFC 9112, RFC 9110 section 5.6.2): 1 for those, else 0.
 
-const LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+const ALPHANUMERIC = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
 /** Names of fields, and methods. */
-export const TOKEN = these(`${LETTERS}!#$%&'*+-.^_\`|~`);
+export const TOKEN = these(`${ALPHANUMERIC}!#$%&'*+-.^_\`|~`);
 
 /** Values of fields. */
 export const VALUE = visible("", "\t ");
@@ -14,10 +14,10 @@ export const VALUE = visible("", "\t ");
 export const TARGET = visible("#", "");
 
 /** The authority of a target, and Host. No valid host needs a %, and some servers would decode it. */
-export const HOST = these(`${LETTERS}-._~!$&'()*+,;=:[]`);
+export const HOST = these(`${ALPHANUMERIC}-._~!$&'()*+,;=:[]`);
 
 /** Characters that mean the same encoded and not (RFC 3986 section 2.3). */
-export const UNRESERVED = these(`${LETTERS}-._~`);
+export const UNRESERVED = these(`${ALPHANUMERIC}-._~`);
 
 /** A path's bytes but those that may be read in several ways: its query begins behind them. */
 export const PLAIN_PATH = visible("#?%;\\", "");

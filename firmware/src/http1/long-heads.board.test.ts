@@ -43,7 +43,7 @@ test("a head that there is no room for is 503 and counted, others are served, an
   expect(refused.length).toBeGreaterThan(0);
   expect(refused.length).toBeLessThan(CLIENTS);
   for (const { received } of refused) {
-    expect(received.text).toMatch(/^HTTP\/1.1 503 .*\r\nRetry-After: 1\r\n.*no room/s);
+    expect(received.text).toMatch(/^HTTP\/1.1 503 .*\r\nRetry-After: 1\r\n.*no memory for/s);
   }
   const requests = lab.events("http", "request").map(({ values }) => values);
   expect(requests).toHaveLength(refused.length);
@@ -76,7 +76,8 @@ test("answers whose heads there is no room for are 502, and no backend is ejecte
   const refused = all.filter(({ received }) => received.text !== "");
   expect(refused.length).toBeGreaterThan(0);
   expect(refused.length).toBeLessThan(CLIENTS);
-  for (const { received } of refused) expect(received.text).toMatch(/^HTTP\/1.1 502 .*no room/s);
+  for (const { received } of refused)
+    expect(received.text).toMatch(/^HTTP\/1.1 502 .*no memory for/s);
   expect(lab.events("http", "request")[0].values).toMatchObject({ why: "no-memory", state: "RH" });
   expect(lab.events("backend", "ejected")).toEqual([]);
   expect(lab.events("backend", "down")).toEqual([]);
@@ -109,7 +110,7 @@ test.each<[string, string, (socket: MockSocket) => void, (socket: MockSocket) =>
   ["a reset while the answer is awaited", head(), s => s.resume(), s => s.destroy()],
   ["a target that a route changes", head("GET", "/api/"), s => s.resume(), s => s.destroy()],
   ["a backend that does not read", head(), s => s.pause(), s => s.destroy()],
-  ["a backend that hangs up", head(), s => s.once("data", () => s.destroy()), () => {}],
+  ["a backend that closes", head(), s => s.once("data", () => s.destroy()), () => {}],
   [
     "a backend whose head has no end",
     head(),

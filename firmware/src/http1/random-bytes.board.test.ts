@@ -49,7 +49,7 @@ describe("random bytes", () => {
       });
     const backends = [serve(), serve(), serve()];
     for (const [index, backend] of backends.entries()) lab.backend("abc"[index], backend.serve);
-    // Short timeouts, so that those who stay without a word do not fill the board.
+    // Short timeouts, so that clients that send nothing do not fill the board.
     await lab.serve({
       idleTimeoutMs: 400,
       tunnelTimeoutMs: 500,

@@ -15,7 +15,7 @@ export type Ending =
   | "client-full" // the same: its address had the most slots an address may have
   | "no-memory" // the same; a session in progress: a close, it used the most
   | "slow" // a close: clients were queued, and it was the slowest session
-  | "suspended" // 503 or a close: a fallback removed the routes
+  | "suspended" // 503 or a close: a rollback removed the routes
   | "queue-timeout" // 503 or a close: it waited too long for a slot or a backend
   | "stopped" // a close: the proxy was stopped
   | "error"; // a close: a bug; the log has the stack

@@ -26,7 +26,7 @@ export const REFUSED_RESPONSE: Record<AnswerRefusal, string> = Object.freeze({
     "The backend's answer is not HTTP/1.1 as this proxy accepts it, so it was not passed on.",
   headBytesMax: "The backend's answer has a longer head than this proxy's headBytesMax allows.",
   headLinesMax: "The backend's answer has more header lines than this proxy's headLinesMax allows.",
-  "no-memory": "This proxy has no room just now for the long head of the backend's answer.",
+  "no-memory": "This proxy has no memory for the long head of the backend's answer at the moment.",
 });
 
 /** Why a response with this head is not passed on. */
