@@ -66,9 +66,9 @@ test("the plan in the README is the computed one", () => {
   const oneWay = sessionsCarried(oneWaySessionBytes(SET), HEAP_BYTES, SHARING);
   const needed = Math.round((sessionsMax * stuckSessionBytes(SET)) / 1024);
   expect(plan).toContain(`**${sessionsMax} sessions** whose peers read`);
-  expect(plan).toContain(`**${oneWay} sessions** are carried when all of them download`);
+  expect(plan).toContain(`**${oneWay} sessions** are supported when all of them download`);
   expect(plan).toContain(
-    `**${stuck} sessions** are carried when neither clients nor backends read`,
+    `**${stuck} sessions** are supported when neither clients nor backends read`,
   );
   expect(plan).toContain(`${needed} KB, more than`);
   const backendKB = (BUDGETS["backend.slots"] * SLOT_BYTES + BUDGETS["backend.chunkBytes"]) / 1024;
