@@ -3,6 +3,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Engine, engineParts, ourEngine } from "../xs/engine.ts";
 import { buildProgram, type Program } from "./build.ts";
+import { firmwareSdkconfig } from "./settings.ts";
 
 const BOARD = fileURLToPath(new URL("board", import.meta.url));
 const FIRMWARE = fileURLToPath(new URL("../../firmware/native", import.meta.url));
@@ -12,8 +13,8 @@ export const CASES_SDKCONFIG = "";
 
 const ofFirmware = (name: string) => path.join(FIRMWARE, name);
 
-/** The chip's engine with the firmware's own sockets, over lwIP. The engine has been built. */
-function board(): Program {
+/** The chip's engine with the firmware's own sockets, over lwIP with these settings. The engine has been built. */
+function board(name: string, sdkconfig: string): Program {
   const { object, flags, libraries } = engineParts();
   const headers = [BOARD, FIRMWARE].flatMap(folder =>
     readdirSync(folder)
@@ -21,7 +22,7 @@ function board(): Program {
       .map(name => path.join(folder, name)),
   );
   return {
-    name: "board",
+    name,
     sources: [
       path.join(BOARD, "board.c"),
       ...["binding.c", "datagrams.c", "listeners.c", "pipes.c", "sockets.c"].map(ofFirmware),
@@ -29,14 +30,23 @@ function board(): Program {
     headers,
     world: true,
     sanitizers: "memory",
-    sdkconfig: CASES_SDKCONFIG,
+    sdkconfig,
     flags: [...flags, `-I${BOARD}`],
     objects: [object],
     libraries,
   };
 }
 
-/** Builds it if it is missing. It starts as the engine does (`useEngine`). */
-export async function buildBoard(say: (line: string) => void): Promise<Engine> {
-  return { program: await buildProgram(board(), say), bits: ourEngine().bits };
+/** Builds the board of the conformance cases if it is missing. It starts as the engine does (`useEngine`). */
+export function buildCasesBoard(say: (line: string) => void): Promise<Engine> {
+  return build(board("board", CASES_SDKCONFIG), say);
+}
+
+/** The same, for the firmware, with its settings. */
+export function buildFirmwareBoard(say: (line: string) => void): Promise<Engine> {
+  return build(board("firmware", firmwareSdkconfig()), say);
+}
+
+async function build(program: Program, say: (line: string) => void): Promise<Engine> {
+  return { program: await buildProgram(program, say), bits: ourEngine().bits };
 }

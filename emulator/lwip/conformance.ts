@@ -2,11 +2,12 @@ import { Network } from "net-mock-socket";
 import { EmulatedTarget } from "../conformance/emulated.ts";
 import type { Peer, PeerPort } from "../conformance/target.ts";
 import { esp32 } from "../src/boards/esp32.ts";
-import { type Cancel, VirtualClock } from "../src/clock.ts";
+import { VirtualClock } from "../src/clock.ts";
 import type { BoardPlatform } from "../src/platform.ts";
 import type { CaseBoard } from "../xs/conformance.ts";
 import type { Machine } from "../xs/machine.ts";
 import { CASES_SDKCONFIG } from "./board.ts";
+import { EngineNetwork, PEER_ADDRESS } from "./engine-network.ts";
 
 /** Longer than any conversation here and than a delayed acknowledgement, shorter than any time-out of the board. */
 const QUIET_MS = 600;
@@ -14,9 +15,6 @@ const QUIET_MS = 600;
 /** lwIP's timers never end: what has not happened by then does not happen. Longer than every time-out of lwIP. */
 const UNTIL_MAX_MS = 600_000;
 
-/** On the wire (native/world.h). */
-const BOARD_ADDRESS = "10.0.0.2";
-const PEER_ADDRESS = "10.0.0.1";
 /** Where no server listens. */
 const REFUSING_PORT = 1;
 
@@ -27,10 +25,7 @@ const REFUSING_PORT = 1;
 export class LwipTarget extends EmulatedTarget implements CaseBoard {
   readonly #clock: VirtualClock;
   readonly #machine: () => Machine;
-  #platform: BoardPlatform | undefined;
-  #next: Cancel = () => {};
-  #answer = "";
-  #bytes = "";
+  readonly #network = new EngineNetwork();
 
   constructor(machine: () => Machine) {
     const clock = new VirtualClock();
@@ -43,46 +38,26 @@ export class LwipTarget extends EmulatedTarget implements CaseBoard {
 
   override boot(program: (platform: BoardPlatform) => void): void {
     super.boot(platform => {
-      this.#platform = platform;
-      const tell = (text: string) => this.#machine().network(text);
-      tell("boot");
-      if (process.env.LWIP_TRACE) tell("trace");
-      platform.onEnd(() => tell("boot"));
-      const { link } = platform;
-      link.watch(() => tell(link.address === undefined ? "leave" : "join"));
-      const own = {
-        ...link,
-        get address() {
-          return link.address === undefined ? undefined : BOARD_ADDRESS;
-        },
-      };
-      program(Object.create(platform, { link: { value: own } }));
+      const own = this.#network.boot(this.#machine(), platform);
+      platform.onEnd(() => this.#network.tell("boot"));
+      program(own);
     });
   }
 
   override get objects(): number {
-    return Number(this.#ask("state").split(" ")[0]);
+    return this.#network.state.objects;
   }
 
   override get connections(): number {
-    return Number(this.#ask("state").split(" ")[1]);
+    return this.#network.state.connections;
   }
 
-  answer([word, text]: readonly string[], body: Buffer): string | undefined {
-    if (word === "network") {
-      this.#answer = text;
-      this.#bytes = body.toString("latin1");
-      return "";
-    }
-    if (word !== "due") return undefined;
-    this.#next();
-    this.#next = this.#platform!.clock.after(Number(text), () => this.#machine().network("run"));
-    return "";
+  answer(words: readonly string[], body: Buffer): string | undefined {
+    return this.#network.answer(words, body);
   }
 
   #ask(text: string): string {
-    this.#machine().network(text);
-    return this.#answer;
+    return this.#network.ask(text);
   }
 
   async listen(): Promise<PeerPort> {
@@ -131,11 +106,11 @@ export class LwipTarget extends EmulatedTarget implements CaseBoard {
   }
 
   #peer(number: number): Peer {
-    const tell = (text: string) => this.#machine().network(text);
+    const tell = (text: string) => this.#network.tell(text);
     const words = () => this.#ask(`peer ${number}`).split(" ");
     const received = () => {
       this.#ask(`peer ${number}`);
-      return this.#bytes;
+      return this.#network.bytes;
     };
     return {
       get received() {

@@ -1,6 +1,6 @@
 import type { TestProject } from "vitest/node";
 import { buildEngine, type Engine } from "../xs/engine.ts";
-import { buildBoard } from "./board.ts";
+import { buildCasesBoard, buildFirmwareBoard } from "./board.ts";
 import { buildProgram, cannotBuild } from "./build.ts";
 import { PROGRAMS } from "./programs.ts";
 
@@ -8,8 +8,10 @@ declare module "vitest" {
   interface ProvidedContext {
     /** Why lwIP cannot be built here; `undefined` when it is. */
     noLwip: string | undefined;
-    /** The engine with the firmware's sockets over lwIP. */
+    /** The engine with the firmware's sockets over lwIP, for the conformance cases. */
     board: Engine | undefined;
+    /** The same, for the firmware. */
+    firmwareBoard: Engine | undefined;
   }
 }
 
@@ -20,10 +22,12 @@ export async function setup({ provide }: TestProject): Promise<void> {
   const say = (line: string) => process.stderr.write(`${line}\n`);
   if (why !== undefined) {
     provide("board", undefined);
+    provide("firmwareBoard", undefined);
     say(`tests on lwIP ${process.env.CI ? "fail" : "are skipped"}: ${why}`);
     return;
   }
   for (const program of PROGRAMS) await buildProgram(program, say);
   await buildEngine(say);
-  provide("board", await buildBoard(say));
+  provide("board", await buildCasesBoard(say));
+  provide("firmwareBoard", await buildFirmwareBoard(say));
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { creationOf, XS_SDK } from "../src/boards/chip-memory.ts";
 import { bundle } from "./bundle.ts";
+import type { Engine } from "./engine.ts";
 import { type HeapLimit, type HeapSize, Machine, type Surroundings } from "./machine.ts";
 
 const MANIFEST = new URL("../../firmware/manifest.json", import.meta.url);
@@ -23,17 +24,19 @@ const loaded = new Map<string, Machine>();
 
 /**
  * A fork of a machine that has loaded a program of the folder `programs`, with everything frozen and the stack as short as
- * on the chip. With the heap of the "chip" it has as much as the manifest gives; any other grows as it must.
+ * on the chip. With the heap of the "chip" it has as much as the manifest gives; any other grows as it must. Without an
+ * engine it is that of this process.
  */
 export function machineWith(
   program: string,
   surroundings: Surroundings,
   heap?: HeapSize | "chip",
+  engine?: Engine,
 ): Machine {
-  const key = JSON.stringify([program, heap]);
+  const key = JSON.stringify([program, heap, engine]);
   let origin = loaded.get(key);
   if (origin === undefined) {
-    origin = new Machine(NOWHERE, heap === "chip" ? LOADING : heap).keep();
+    origin = new Machine(NOWHERE, heap === "chip" ? LOADING : heap, engine).keep();
     origin.evaluate(bundle(program));
     origin.freeze(CREATION.stackSlots, heap === "chip" ? CHIP : undefined);
     loaded.set(key, origin);

@@ -2,6 +2,7 @@ import type { App } from "../../firmware/src/app.ts";
 import type { Firmware } from "../src/board.ts";
 import type { BoardPlatform, Serial } from "../src/platform.ts";
 import { BoardSide } from "./board-side.ts";
+import type { Engine } from "./engine.ts";
 import { machineWith } from "./engine-snapshots.ts";
 import { type HeapSize, type Machine, type Surroundings, XsAborted } from "./machine.ts";
 import { remote } from "./remote.ts";
@@ -21,25 +22,51 @@ interface Start {
   readonly connectionsMax: number;
 }
 
-/** `settings` go to the program's command `start`, together with the board's values. */
-export function xsProgram(name: string, settings: object, heap?: HeapSize | "chip"): XsProgram {
+/** An engine with sockets of its own, and the network that they are plugged into: emulator/lwip. */
+export interface OwnSockets {
+  readonly engine: Engine;
+  /** A program boots; the result is the platform for it. */
+  boot(machine: Machine, platform: BoardPlatform): BoardPlatform;
+  /** Answers what the engine asks; `undefined`: the question is not about sockets. */
+  answer(words: readonly string[], body: Buffer): string | undefined;
+  /** The program ends. */
+  end(): void;
+}
+
+/**
+ * `settings` go to the program's command `start`, together with the board's values. Without `sockets` the program has those of the
+ * emulated board.
+ */
+export function xsProgram(
+  name: string,
+  settings: object,
+  heap?: HeapSize | "chip",
+  sockets?: OwnSockets,
+): XsProgram {
   let machine: Machine | undefined;
   const call = (command: string, value?: unknown) =>
     machine!.command(JSON.stringify([command, value]));
   return {
-    boot(platform: BoardPlatform) {
-      const { clock, link, connectionsMax } = platform;
-      const network = () => ({ address: link.address, rssi: link.rssi });
+    boot(board: BoardPlatform) {
+      let platform = board;
+      const network = () => ({ address: platform.link.address, rssi: platform.link.rssi });
       const side = new BoardSide({
         platform: () => platform,
         machine: () => machine!,
         onRequest: question => answer(question),
       });
-      const answer = answers(platform, bytes => call("serial", bytes));
-      const answerRequest: Surroundings["answer"] = (words, body) => side.answer(words, body);
-      machine = machineWith(name, { now: clock.now, answer: answerRequest }, heap);
+      const answer = answers(board, bytes => call("serial", bytes));
+      const answerRequest: Surroundings["answer"] = (words, body) =>
+        sockets?.answer(words, body) ?? side.answer(words, body);
+      const surroundings = { now: board.clock.now, answer: answerRequest };
+      machine = machineWith(name, surroundings, heap, sockets?.engine);
+      platform = sockets?.boot(machine, board) ?? board;
+      const { link, connectionsMax } = platform;
       onAbort(platform, machine);
-      platform.onEnd(() => machine!.end());
+      platform.onEnd(() => {
+        sockets?.end();
+        machine!.end();
+      });
       const start: Start = { network: network(), connectionsMax };
       call("start", { ...settings, ...start });
       link.watch(() => call("network", network()));
@@ -108,8 +135,12 @@ export interface XsFirmware extends XsProgram {
 }
 
 /** The firmware with a configuration document, on the real XS engine with the chip's heap. */
-export function xsFirmware({ document }: { document: object }, options: object = {}): XsFirmware {
-  const program = xsProgram("proxy", { document, options }, "chip");
+export function xsFirmware(
+  { document }: { document: object },
+  options: object = {},
+  sockets?: OwnSockets,
+): XsFirmware {
+  const program = xsProgram("proxy", { document, options }, "chip", sockets);
   const app = remote((path, args) => JSON.parse(program.call("look", { path, args }))) as App;
   return {
     app,

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { ourEngine } from "./engine.ts";
+import { type Engine, ourEngine } from "./engine.ts";
 import { FramePipe, openPipes } from "./pipe.ts";
 
 /** The functions that a machine needs from its caller. */
@@ -82,9 +82,10 @@ export class Machine {
   #ended = false;
 
   /** A new engine with a heap of this size, or a copy of one as it is now. */
-  constructor(surroundings: Surroundings, origin: HeapSize | Machine = ROOMY) {
+  constructor(surroundings: Surroundings, origin: HeapSize | Machine = ROOMY, engine?: Engine) {
     this.#surroundings = surroundings;
-    this.#pipe = origin instanceof Machine ? origin.#branch() : startEngine(origin);
+    this.#pipe =
+      origin instanceof Machine ? origin.#branch() : startEngine(origin, engine ?? ourEngine());
     running.add(this);
   }
 
@@ -231,9 +232,9 @@ export class Machine {
 }
 
 /** Starts a process, and returns Node's end of its pipes. */
-function startEngine({ slots, chunkBytes }: HeapSize): FramePipe {
+function startEngine({ slots, chunkBytes }: HeapSize, { program }: Engine): FramePipe {
   const { near, far } = openPipes();
-  const child = spawn(ourEngine().program, [String(slots), String(chunkBytes)], {
+  const child = spawn(program, [String(slots), String(chunkBytes)], {
     stdio: ["ignore", "inherit", "inherit", ...far],
   });
   child.on("error", () => {}); // then the other ends of the pipes are closed, and the first call fails
@@ -248,6 +249,7 @@ const WORDS_BEFORE_BODY: Readonly<Record<string, number>> = {
   log: 1,
   ask: 1,
   network: 2,
+  peer: 2,
 };
 
 function wordsOf(question: Buffer): { words: string[]; body: Buffer } {

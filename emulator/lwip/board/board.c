@@ -19,15 +19,21 @@
  *   join, leave             the network is up, or down                                  -
  *   run                     what happens until the board's time, or until callbacks were called   -
  *   trace                   from then on each packet is a line on standard error         -
- *   listen                  a server of the peer                                         its port
+ *   listen [<port>]         a server of the peer, on a free port or on this one          its port
+ *   unlisten <port>         it accepts no more                                           -
  *   accepted <port> <index> a connection of that server                                  its number, or -1
  *   connect <port>          a client of the peer                                         its number
  *   send <number> <hex>     bytes                                                        -
- *   finish, reset <number>                                                               -
+ *   finish, reset, close, hold, resume, nodelay <number>   see peer.h                     -
  *   peer <number>           ending, port, lengths of its segments; a NUL; its bytes
- *   state                   TCP objects that are not closed; control blocks of connections
+ *   report                  from then on each change of a peer's connection is reported  -
+ *   state                   TCP objects that are not closed; control blocks of connections; blocks of memory of the board's lwIP
  *
- * And what it says: `due <ms>`: the next `run` is to come in so many milliseconds, if it has not come before.
+ * And what it says:
+ *
+ *   due <ms>                the next `run` is to come in so many milliseconds, if it has not come before
+ *   peer <number> <port of its server, or 0> <own port> <ending> <1: established> <bytes to be acknowledged>
+ *                           then the bytes that came since the last report
  */
 
 /** AddressSanitizer calls this for its options. The process ends with its board: memory of XS and of the world is not freed. */
@@ -36,7 +42,7 @@ const char* __asan_default_options(void) { return "detect_leaks=0"; }
 
 static xsMachine* machine;
 static xsSlot tcpPrototype;
-static bool started, running, posted;
+static bool started, running, posted, reporting;
 
 /* Tells Node when the next `run` is due: at once if callbacks wait, else at the next event of the world. */
 static void tellDue(void)
@@ -69,6 +75,23 @@ static uint32_t clockOfBoard(uint32_t eventMs)
 	return running ? eventMs : (uint32_t)boardMs;
 }
 
+static const char* const ENDINGS[] = { "none", "finished", "reset" };
+
+static void reportPeers(void)
+{
+	int number;
+	while (reporting && (number = peerChanged()) >= 0) {
+		char question[HEAD_MAX];
+		const uint8_t* bytes;
+		size_t length = peerReceived(number, &bytes);
+		int headLength = snprintf(question, sizeof(question), "peer%c%d %u %u %s %d %lu%c", 0, number, peerServer(number), peerPort(number),
+			ENDINGS[peerEnding(number)], peerConnected(number), (unsigned long)peerUnsent(number), 0);
+		Frame answer = ask(machine, question, (size_t)headLength, bytes, length);
+		freeFrame(&answer);
+		peerForget(number);
+	}
+}
+
 static void run(xsMachine* the)
 {
 	running = true;
@@ -95,6 +118,7 @@ static void boot(xsMachine* the)
 	bindingStop(the);
 	forgetConnections();
 	running = posted = false;
+	tellDue();
 }
 
 /* Commands */
@@ -131,7 +155,6 @@ static void sendHex(int connection, const char* hex)
 
 static void answerPeer(int connection)
 {
-	static const char* const ENDINGS[] = { "none", "finished", "reset" };
 	char text[HEAD_MAX - 16];
 	const uint32_t* lengths;
 	const uint8_t* bytes;
@@ -160,19 +183,26 @@ void deliverEvent(xsMachine* the, const char* text)
 	else if (is(text, "leave")) plugStack(false);
 	else if (is(text, "run")) run(the);
 	else if (is(text, "trace")) traceWorld(true);
-	else if (is(text, "listen")) answerNumber(peerListen(0));
+	else if (is(text, "listen")) answerNumber(peerListen((uint16_t)first));
+	else if (is(text, "unlisten")) peerUnlisten((uint16_t)first);
+	else if (is(text, "report")) reporting = true;
 	else if (is(text, "accepted")) answerNumber(peerAccepted((uint16_t)first, atoi(second + 1)));
 	else if (is(text, "connect")) answerNumber(peerConnect((uint16_t)first));
 	else if (is(text, "send")) sendHex(first, second + 1);
 	else if (is(text, "finish")) peerFinish(first);
 	else if (is(text, "reset")) peerReset(first);
+	else if (is(text, "close")) peerClose(first);
+	else if (is(text, "hold")) peerHold(first, true);
+	else if (is(text, "resume")) peerHold(first, false);
+	else if (is(text, "nodelay")) peerNodelay(first);
 	else if (is(text, "peer")) answerPeer(first);
 	else if (is(text, "state")) {
 		char numbers[32];
-		snprintf(numbers, sizeof(numbers), "%d %d", bindingObjects(), connectionBlocks());
+		snprintf(numbers, sizeof(numbers), "%d %d %d", bindingObjects(), connectionBlocks(), stackBlocks());
 		answerText(numbers, NULL, 0);
 	}
 	else xsUnknownError("lwip: no such command: %s", text);
+	if (!running) reportPeers();
 }
 
 /* Classes, as the chip's modules make them */

@@ -10,20 +10,31 @@ typedef struct {
 	size_t length, room;
 } Store;
 
-typedef struct {
+typedef struct Connection {
+	struct Connection* nextChanged;
+	int number;
 	struct tcp_pcb* pcb;	/* NULL: lwIP has freed it */
 	uint16_t serverPort;	/* of the server that has accepted it; 0: it has connected */
 	uint16_t ownPort;
 	PeerEnding ending;
-	bool connected, held, finishing;
+	bool connected, held, finishing, closing;
+	bool changed;	/* it is in the list of those */
 	struct pbuf* waiting;	/* while it is held */
 	Store received, pieces, toSend;
 	size_t written;	/* bytes of toSend that lwIP has taken */
 	size_t acknowledged;
 } Connection;
 
+typedef struct Server {
+	struct Server* next;
+	struct tcp_pcb* pcb;
+} Server;
+
 static Connection** connections;
 static int count;
+static Server* servers;
+static Connection* firstChanged;
+static Connection** lastChanged = &firstChanged;
 
 static void append(Store* store, const void* bytes, size_t length)
 {
@@ -43,6 +54,32 @@ static Connection* at(int connection)
 	return connections[connection];
 }
 
+static void changed(Connection* connection)
+{
+	if (connection->changed) return;
+	connection->changed = true;
+	connection->nextChanged = NULL;
+	*lastChanged = connection;
+	lastChanged = &connection->nextChanged;
+}
+
+/** Every byte is acknowledged and needed no more. */
+static void forgetSent(Connection* connection)
+{
+	connection->toSend.length = connection->written = connection->acknowledged = 0;
+}
+
+static void detach(Connection* connection)
+{
+	struct tcp_pcb* pcb = connection->pcb;
+	tcp_arg(pcb, NULL);
+	tcp_recv(pcb, NULL);
+	tcp_sent(pcb, NULL);
+	tcp_poll(pcb, NULL, 0);
+	tcp_err(pcb, NULL);
+	connection->pcb = NULL;
+}
+
 /**
  * Writes as much as there is room for, then the FIN: when the rest has been sent, as lwIP loses what it splits off a segment with
  * FIN for a small window (tcp_split_unsent_seg).
@@ -59,8 +96,11 @@ static void pump(Connection* connection)
 		connection->written += length;
 	}
 	tcp_output(pcb);
-	if (connection->finishing && connection->written == connection->toSend.length && !pcb->unsent && tcp_shutdown(pcb, 0, 1) == ERR_OK)
-		connection->finishing = false;
+	if (connection->written < connection->toSend.length || pcb->unsent) return;
+	if (connection->finishing && tcp_shutdown(pcb, 0, 1) == ERR_OK) connection->finishing = false;
+	if (!connection->closing) return;
+	detach(connection);	/* then lwIP may free it */
+	if (tcp_close(pcb) != ERR_OK) abort();
 }
 
 static void take(Connection* connection, struct pbuf* segments)
@@ -79,6 +119,13 @@ static err_t received(void* context, struct tcp_pcb* pcb, struct pbuf* segments,
 {
 	Connection* connection = context;
 	(void)error;
+	if (segments && connection->closing) {
+		pbuf_free(segments);
+		detach(connection);
+		tcp_abort(pcb);
+		return ERR_ABRT;
+	}
+	changed(connection);
 	if (!segments) {
 		connection->ending = PEER_FINISHED;
 		/* Both have sent their FIN. lwIP will free the block without a word (TIME_WAIT). */
@@ -95,6 +142,10 @@ static err_t acknowledged(void* context, struct tcp_pcb* pcb, u16_t length)
 	Connection* connection = context;
 	(void)pcb;
 	connection->acknowledged += length;
+	if (connection->acknowledged == connection->toSend.length) {
+		forgetSent(connection);
+		changed(connection);
+	}
 	pump(connection);
 	return ERR_OK;
 }
@@ -111,7 +162,9 @@ static void gone(void* context, err_t error)
 	Connection* connection = context;
 	connection->pcb = NULL;	/* lwIP frees it */
 	/* A close of both sides ends here too, where an RST follows. */
-	if (error != ERR_CLSD) connection->ending = PEER_RESET;
+	if (error == ERR_CLSD) return;
+	connection->ending = PEER_RESET;
+	changed(connection);
 }
 
 static err_t connected(void* context, struct tcp_pcb* pcb, err_t error)
@@ -120,6 +173,7 @@ static err_t connected(void* context, struct tcp_pcb* pcb, err_t error)
 	(void)pcb;
 	(void)error;
 	connection->connected = true;
+	changed(connection);
 	pump(connection);
 	return ERR_OK;
 }
@@ -131,6 +185,7 @@ static int adopt(struct tcp_pcb* pcb, uint16_t serverPort)
 	if (!connection || !grown) abort();
 	connections = grown;
 	connections[count] = connection;
+	connection->number = count;
 	connection->pcb = pcb;
 	connection->serverPort = serverPort;
 	tcp_arg(pcb, connection);
@@ -148,19 +203,37 @@ static err_t accepted(void* context, struct tcp_pcb* pcb, err_t error)
 	connection = at(adopt(pcb, (uint16_t)(uintptr_t)context));
 	connection->connected = true;
 	connection->ownPort = pcb->local_port;
+	changed(connection);
 	return ERR_OK;
 }
 
 uint16_t peerListen(uint16_t port)
 {
 	struct tcp_pcb* pcb = tcp_new();
-	if (!pcb || tcp_bind(pcb, IP_ANY_TYPE, port) != ERR_OK) abort();
+	Server* server = calloc(1, sizeof(Server));
+	if (!pcb || !server) abort();
+	ip_set_option(pcb, SOF_REUSEADDR);	/* connections of an earlier server may have this port */
+	if (tcp_bind(pcb, IP_ANY_TYPE, port) != ERR_OK) abort();
 	port = pcb->local_port;
 	pcb = tcp_listen(pcb);
 	if (!pcb) abort();
+	server->pcb = pcb;
+	server->next = servers;
+	servers = server;
 	tcp_arg(pcb, (void*)(uintptr_t)port);
 	tcp_accept(pcb, accepted);
 	return port;
+}
+
+void peerUnlisten(uint16_t port)
+{
+	Server** link = &servers;
+	Server* server;
+	while (*link && (*link)->pcb->local_port != port) link = &(*link)->next;
+	server = *link;
+	if (!server || tcp_close(server->pcb) != ERR_OK) abort();
+	*link = server->next;
+	free(server);
 }
 
 int peerAccepted(uint16_t port, int index)
@@ -184,6 +257,11 @@ int peerConnect(uint16_t port)
 	return connection;
 }
 
+void peerNodelay(int connection)
+{
+	if (at(connection)->pcb) tcp_nagle_disable(at(connection)->pcb);
+}
+
 void peerSend(int connection, const void* bytes, size_t length)
 {
 	append(&at(connection)->toSend, bytes, length);
@@ -196,15 +274,27 @@ void peerFinish(int connection)
 	pump(at(connection));
 }
 
+static void forgetUnread(Connection* connection)
+{
+	if (connection->waiting) pbuf_free(connection->waiting);
+	connection->waiting = NULL;
+}
+
 void peerReset(int connection)
 {
 	struct tcp_pcb* pcb = at(connection)->pcb;
 	if (!pcb) return;
-	if (at(connection)->waiting) pbuf_free(at(connection)->waiting);
-	at(connection)->waiting = NULL;
-	tcp_err(pcb, NULL);
-	at(connection)->pcb = NULL;
+	forgetUnread(at(connection));
+	detach(at(connection));
 	tcp_abort(pcb);
+}
+
+void peerClose(int connection)
+{
+	Connection* closed = at(connection);
+	if (!closed->connected || closed->waiting) peerReset(connection);
+	closed->closing = true;
+	pump(closed);
 }
 
 void peerHold(int connection, bool held)
@@ -214,11 +304,19 @@ void peerHold(int connection, bool held)
 	if (held || !waiting) return;
 	at(connection)->waiting = NULL;
 	take(at(connection), waiting);
+	changed(at(connection));
 }
 
 bool peerConnected(int connection) { return at(connection)->connected; }
+uint16_t peerServer(int connection) { return at(connection)->serverPort; }
 uint16_t peerPort(int connection) { return at(connection)->ownPort; }
-PeerEnding peerEnding(int connection) { return at(connection)->ending; }
+
+PeerEnding peerEnding(int connection)
+{
+	Connection* read = at(connection);
+	return read->ending == PEER_FINISHED && read->waiting ? PEER_OPEN : read->ending;
+}
+
 size_t peerUnsent(int connection) { return at(connection)->toSend.length - at(connection)->acknowledged; }
 
 size_t peerReceived(int connection, const uint8_t** bytes)
@@ -231,4 +329,19 @@ int peerPieces(int connection, const uint32_t** lengths)
 {
 	*lengths = (const uint32_t*)(const void*)at(connection)->pieces.bytes;
 	return (int)(at(connection)->pieces.length / sizeof(uint32_t));
+}
+
+int peerChanged(void)
+{
+	Connection* connection = firstChanged;
+	if (!connection) return -1;
+	firstChanged = connection->nextChanged;
+	if (!firstChanged) lastChanged = &firstChanged;
+	connection->changed = false;
+	return connection->number;
+}
+
+void peerForget(int connection)
+{
+	at(connection)->received.length = at(connection)->pieces.length = 0;
 }

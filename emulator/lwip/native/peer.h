@@ -12,16 +12,20 @@
 
 typedef enum {
 	PEER_OPEN,
-	PEER_FINISHED,	/* the board's FIN was received */
+	PEER_FINISHED,	/* the board's FIN was received, and all bytes before it were read */
 	PEER_RESET,	/* its RST has, or it never answered */
 } PeerEnding;
 
 /** A server on this port; 0 chooses one. Returns the port. */
 extern uint16_t peerListen(uint16_t port);
+/** Refuses connections on this port from now; those that were accepted go on. */
+extern void peerUnlisten(uint16_t port);
 /** The `index`-th connection that the server on this port has accepted; -1: there are not so many. */
 extern int peerAccepted(uint16_t port, int index);
 /** Connects to a port of the board. */
 extern int peerConnect(uint16_t port);
+/** Sends small segments without waiting for acknowledgements (TCP_NODELAY). */
+extern void peerNodelay(int connection);
 
 /** Sends these bytes as soon as there is room; they are copied. */
 extern void peerSend(int connection, const void* bytes, size_t length);
@@ -29,6 +33,8 @@ extern void peerSend(int connection, const void* bytes, size_t length);
 extern void peerFinish(int connection);
 /** Sends RST at once. */
 extern void peerReset(int connection);
+/** Sends FIN after all that was to be sent, and RST for bytes received later; RST at once if received bytes are unread. */
+extern void peerClose(int connection);
 /** Does not read any more, so that the board's window fills; false: reads the bytes received meanwhile, and goes on. */
 extern void peerHold(int connection, bool held);
 
@@ -36,6 +42,8 @@ extern void peerHold(int connection, bool held);
 extern bool peerConnected(int connection);
 /** The connection's local port. */
 extern uint16_t peerPort(int connection);
+/** The port of the server that has accepted it; 0: it has connected. */
+extern uint16_t peerServer(int connection);
 extern PeerEnding peerEnding(int connection);
 /** All bytes that it has read. */
 extern size_t peerReceived(int connection, const uint8_t** bytes);
@@ -43,5 +51,13 @@ extern size_t peerReceived(int connection, const uint8_t** bytes);
 extern int peerPieces(int connection, const uint32_t** lengths);
 /** Bytes to be sent that the board has not acknowledged. */
 extern size_t peerUnsent(int connection);
+
+/**
+ * The next connection that has changed since it was returned here: it was established, bytes or its end were received, or all its bytes
+ * were acknowledged. -1: there is none.
+ */
+extern int peerChanged(void);
+/** Forgets the bytes that it has read. */
+extern void peerForget(int connection);
 
 #endif

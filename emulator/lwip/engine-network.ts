@@ -1,0 +1,78 @@
+import type { Cancel } from "../src/clock.ts";
+import type { BoardPlatform } from "../src/platform.ts";
+import type { Machine } from "../xs/machine.ts";
+
+/** The addresses on the wire (native/world.h). */
+export const BOARD_ADDRESS = "10.0.0.2";
+export const PEER_ADDRESS = "10.0.0.1";
+
+/** Resources of its network that a board holds. */
+export interface NetworkState {
+  /** TCP objects that are not closed. */
+  readonly objects: number;
+  /** lwIP's control blocks of connections, those in TIME_WAIT included. */
+  readonly connections: number;
+  /** Blocks of memory that lwIP and the sockets have. */
+  readonly blocks: number;
+}
+
+/** The network in the engine's process (board/board.c lists the words). Its time is that of the board. */
+export class EngineNetwork {
+  /** The bytes behind the last answer. */
+  bytes = "";
+  #machine: Machine | undefined;
+  #platform: BoardPlatform | undefined;
+  #next: Cancel = () => {};
+  #answer = "";
+
+  /** Power on, with this engine. The result is the platform for its program. */
+  boot(machine: Machine, platform: BoardPlatform): BoardPlatform {
+    this.#machine = machine;
+    this.#platform = platform;
+    this.tell("boot");
+    if (process.env.LWIP_TRACE) this.tell("trace");
+    const { link } = platform;
+    const follow = () => this.tell(link.address === undefined ? "leave" : "join");
+    link.watch(follow);
+    const own = {
+      ...link,
+      get address() {
+        return link.address === undefined ? undefined : BOARD_ADDRESS;
+      },
+      watch(changed: () => void) {
+        link.watch(() => {
+          follow();
+          changed();
+        });
+      },
+    };
+    return Object.create(platform, { link: { value: own } });
+  }
+
+  tell(command: string): void {
+    this.#machine!.network(command);
+  }
+
+  ask(command: string): string {
+    this.tell(command);
+    return this.#answer;
+  }
+
+  get state(): NetworkState {
+    const [objects, connections, blocks] = this.ask("state").split(" ").map(Number);
+    return { objects, connections, blocks };
+  }
+
+  /** Answers what the engine asks; `undefined`: the question is not about the network. */
+  answer([word, text]: readonly string[], body: Buffer): string | undefined {
+    if (word === "network") {
+      this.#answer = text;
+      this.bytes = body.toString("latin1");
+      return "";
+    }
+    if (word !== "due") return undefined;
+    this.#next();
+    this.#next = this.#platform!.clock.after(Number(text), () => this.tell("run"));
+    return "";
+  }
+}

@@ -1,0 +1,183 @@
+import { EventEmitter } from "node:events";
+import type { Clock } from "../src/clock.ts";
+import type { BoardPlatform } from "../src/platform.ts";
+import type { Engine } from "../xs/engine.ts";
+import type { OwnSockets } from "../xs/firmware.ts";
+import type { Machine } from "../xs/machine.ts";
+import { BOARD_ADDRESS, EngineNetwork, type NetworkState, PEER_ADDRESS } from "./engine-network.ts";
+import { PeerSocket, type Report, type SocketOptions, systemError } from "./peer-socket.ts";
+
+/** The first port of servers that name none. */
+const SERVER_PORT_MIN = 8080;
+
+/**
+ * The other end of the board's wire, in the shape of `node:net`: clients and servers on the peer's lwIP, all with one address. The
+ * wire begins and ends with each boot of the board: servers go on listening, connections are lost.
+ */
+export class PeerNetwork implements OwnSockets {
+  readonly engine: Engine;
+  #clock: Clock;
+  #network = new EngineNetwork();
+  #isUp = false;
+  #servers = new Map<number, PeerServer>();
+  #nextPort = SERVER_PORT_MIN;
+  /** By the engine's numbers, since the boot. */
+  #sockets = new Map<number, PeerSocket>();
+
+  /** Events of servers and sockets come in alarms of `clock`. */
+  constructor(engine: Engine, clock: Clock) {
+    this.engine = engine;
+    this.#clock = clock;
+  }
+
+  get state(): NetworkState {
+    return this.#network.state;
+  }
+
+  /** A port that no server has had. */
+  freePort(): number {
+    return this.#nextPort++;
+  }
+
+  // The board's side
+
+  boot(machine: Machine, platform: BoardPlatform): BoardPlatform {
+    const own = this.#network.boot(machine, platform);
+    this.#isUp = true;
+    this.#network.tell("report");
+    for (const port of this.#servers.keys()) this.#network.tell(`listen ${port}`);
+    return own;
+  }
+
+  answer([word, text]: readonly string[], body: Buffer): string | undefined {
+    if (word !== "peer") return this.#network.answer([word, text], body);
+    const [number, serverPort, ownPort, ending, established, unsent] = text.split(" ");
+    const report: Report = {
+      ownPort: Number(ownPort),
+      ending: ending as Report["ending"],
+      isEstablished: established === "1",
+      bytes: Buffer.from(body), // a copy: the pipe reads the next frame into the same memory
+    };
+    const known = this.#sockets.get(Number(number));
+    const server = known === undefined ? this.#servers.get(Number(serverPort)) : undefined;
+    const socket = known ?? this.#socket(Number(number), server?.options ?? NO_OPTIONS, false);
+    const done = unsent === "0" ? socket.acknowledge() : undefined;
+    this.#clock.after(0, () => {
+      if (known === undefined && server === undefined) socket.resetAndDestroy();
+      if (server?.options.noDelay) socket.setNoDelay();
+      server?.accept(socket);
+      done?.();
+      socket.update(report);
+    });
+    return "";
+  }
+
+  end(): void {
+    this.#isUp = false;
+    const lost = [...this.#sockets.values()];
+    this.#sockets.clear();
+    for (const socket of lost) socket.lose();
+  }
+
+  // The shape of node:net
+
+  createServer(options: SocketOptions): PeerServer {
+    return new PeerServer(options, {
+      open: (port, server) => this.#listen(port, server),
+      close: port => this.#unlisten(port),
+    });
+  }
+
+  connect({ host, port, ...options }: SocketOptions & { host: string; port: number }): PeerSocket {
+    if (this.#isUp && host === BOARD_ADDRESS) {
+      const number = Number(this.#network.ask(`connect ${port}`));
+      const socket = this.#socket(number, options, true);
+      return options.noDelay ? socket.setNoDelay() : socket;
+    }
+    const socket = new PeerSocket(options, true, () => {});
+    process.nextTick(() => socket.destroy(systemError("EHOSTUNREACH", "connect")));
+    return socket;
+  }
+
+  #socket(number: number, options: SocketOptions, connecting: boolean): PeerSocket {
+    const isOver = () => !this.#isUp || this.#sockets.get(number) !== socket;
+    const socket: PeerSocket = new PeerSocket(options, connecting, (word, text = "") => {
+      if (!isOver()) this.#network.tell(`${word} ${number} ${text}`);
+    });
+    this.#sockets.set(number, socket);
+    return socket;
+  }
+
+  /** The port; `undefined`: another server has it. */
+  #listen(wanted: number, server: PeerServer): number | undefined {
+    const port = wanted === 0 ? this.freePort() : wanted;
+    if (this.#servers.has(port)) return undefined;
+    this.#servers.set(port, server);
+    if (this.#isUp) this.#network.tell(`listen ${port}`);
+    return port;
+  }
+
+  #unlisten(port: number): void {
+    this.#servers.delete(port);
+    if (this.#isUp) this.#network.tell(`unlisten ${port}`);
+  }
+}
+
+/** For a connection whose server has closed. */
+const NO_OPTIONS: SocketOptions = { allowHalfOpen: false, noDelay: false };
+
+interface Ports {
+  /** The port; `undefined`: another server has it. */
+  open(port: number, server: PeerServer): number | undefined;
+  close(port: number): void;
+}
+
+/** A server of the peer's lwIP, in the shape of `net.Server`. */
+export class PeerServer extends EventEmitter {
+  readonly options: SocketOptions;
+  #ports: Ports;
+  #port: number | undefined;
+  #connections = 0;
+
+  constructor(options: SocketOptions, ports: Ports) {
+    super();
+    this.options = options;
+    this.#ports = ports;
+  }
+
+  listen({ port }: { port: number; host?: string | undefined }): this {
+    this.#port = this.#ports.open(port, this);
+    process.nextTick(() => {
+      if (this.#port === undefined) this.emit("error", systemError("EADDRINUSE", "listen"));
+      else this.emit("listening");
+    });
+    return this;
+  }
+
+  address(): { address: string; port: number; family: string } | null {
+    if (this.#port === undefined) return null;
+    return { address: PEER_ADDRESS, port: this.#port, family: "IPv4" };
+  }
+
+  /** "close" comes when its connections have closed, too. */
+  close(): this {
+    if (this.#port === undefined) return this;
+    this.#ports.close(this.#port);
+    this.#port = undefined;
+    process.nextTick(() => this.#closed());
+    return this;
+  }
+
+  accept(socket: PeerSocket): void {
+    this.#connections++;
+    socket.once("close", () => {
+      this.#connections--;
+      this.#closed();
+    });
+    this.emit("connection", socket);
+  }
+
+  #closed(): void {
+    if (this.#port === undefined && this.#connections === 0) this.emit("close");
+  }
+}
