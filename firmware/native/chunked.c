@@ -216,5 +216,4 @@ const Framing CHUNKED = {
 	.frame = frame,
 	.bytesBefore = BEFORE,
 	.bytesBehind = LINE_END_BYTES + LAST_CHUNK_BYTES,
-	.countMax = (1 << 4 * SIZE_DIGITS_MAX) - 1,
 };

@@ -43,14 +43,12 @@ typedef struct {
 	unsigned (*skip)(Decoding* decoding, const uint8_t* bytes, unsigned count);
 	/**
 	 * Frames `count` bytes of content that lie in `buffer` from `bytesBefore` on, and ends the body behind them if `last`.
-	 * Returns the first byte of what is to be sent and, in `length`, the number of its bytes. `count` may be 0 if `last`.
+	 * `count` is less than 64 Ki, and not 0 but with `last`. Returns the first byte of what is to be sent and, in `length`, the number of its bytes.
 	 */
 	const uint8_t* (*frame)(uint8_t* buffer, unsigned count, bool last, unsigned* length);
 	/** Room that `frame` needs before the content and behind it, at most. */
 	uint8_t bytesBefore;
 	uint8_t bytesBehind;
-	/** The most bytes that `frame` takes at once. */
-	uint16_t countMax;
 } Framing;
 
 /** The chunked transfer coding of HTTP/1.1 (RFC 9112 section 7.1). */

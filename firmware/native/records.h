@@ -45,6 +45,8 @@ struct Sockets {
 	Listener* listeners;
 	unsigned udpSocketCount;
 	UdpSocket* udpSockets;
+	/** Written to in this round, and not sent yet: the next write to it goes out with these bytes. NULL: none. */
+	Connection* written;
 };
 
 typedef enum { CONNECTING, OPEN, FINISHED, LOST, LEAVING } ConnectionState;
@@ -101,6 +103,11 @@ extern SocketError socketErrorOf(err_t error);
 static inline unsigned leastOf(unsigned a, unsigned b)
 {
 	return a < b ? a : b;
+}
+
+static inline unsigned mostOf(unsigned a, unsigned b)
+{
+	return a > b ? a : b;
 }
 
 /** A record for a control block that lwIP has made; NULL: too many, or no memory. */

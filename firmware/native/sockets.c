@@ -89,11 +89,21 @@ void newsForget(Sockets* sockets, News* news)
 	news->events = 0;
 }
 
+/** Sends what was written in this round. */
+static void sendWritten(Sockets* sockets)
+{
+	Connection* connection = sockets->written;
+	sockets->written = NULL;
+	/* What cannot be sent now is sent by lwIP's timers. */
+	if (connection && connection->pcb) tcp_output(connection->pcb);
+}
+
 void* socketsNext(Sockets* sockets, unsigned* events)
 {
 	void* owner = NULL;
 	News* news;
 	portLock();
+	sendWritten(sockets);
 	if (!sockets->inRound) {
 		sockets->inRound = true;
 		sockets->now = sockets->later;
@@ -129,16 +139,6 @@ Sockets* socketsStart(unsigned connectionsMax, SocketsWake* wakeUp, void* contex
 	sockets->wake = wakeUp;
 	sockets->context = context;
 	return sockets;
-}
-
-void socketsStop(Sockets* sockets)
-{
-	while (sockets->listeners) listenerClose(sockets->listeners);
-	while (sockets->connections) connectionReset(sockets->connections);
-	while (sockets->udpSockets) udpClose(sockets->udpSockets);
-	portLock();
-	mem_free(sockets);
-	portUnlock();
 }
 
 /* State of a connection */
@@ -433,6 +433,7 @@ struct tcp_pcb* recordReleasePcb(Connection* connection)
 
 void recordFree(Connection* connection)
 {
+	if (connection->sockets->written == connection) connection->sockets->written = NULL;
 	if (connection->received) pbuf_free(connection->received);
 	connection->sockets->connectionCount--;
 	mem_free(connection);
@@ -560,6 +561,15 @@ unsigned connectionWritable(Connection* connection)
 	return count;
 }
 
+/** In a round with what else is written to the connection, otherwise now. */
+static void sendLater(Connection* connection)
+{
+	Sockets* sockets = connection->sockets;
+	if (sockets->written != connection) sendWritten(sockets);
+	sockets->written = connection;
+	if (!sockets->inRound) sendWritten(sockets);
+}
+
 /** In pieces of one segment, so that what has memory is taken although the whole has not. */
 static unsigned writePieces(Connection* connection, const uint8_t* bytes, unsigned count)
 {
@@ -570,8 +580,7 @@ static unsigned writePieces(Connection* connection, const uint8_t* bytes, unsign
 		if (!recordWritePiece(connection, bytes + taken, piece, taken + piece < count)) break;
 		taken += piece;
 	}
-	/* Bytes that cannot be sent now are sent by lwIP's timers. */
-	if (taken > 0) tcp_output(connection->pcb);
+	if (taken > 0) sendLater(connection);
 	return taken;
 }
 
@@ -600,6 +609,7 @@ void connectionEnd(Connection* connection)
 	portLock();
 	if (!connection->ended) {
 		connection->ended = true;
+		sendWritten(connection->sockets);
 		if (connection->pcb) sendFin(connection);
 		pipeMove(connection->pipeTo);
 	}
@@ -609,7 +619,9 @@ void connectionEnd(Connection* connection)
 /** Without an owner a record stays only while bytes wait to be sent. */
 static void closeConnection(Connection* connection)
 {
-	struct tcp_pcb* pcb = connection->pcb;
+	struct tcp_pcb* pcb;
+	sendWritten(connection->sockets);
+	pcb = connection->pcb;
 	pipesForget(connection);
 	newsForget(connection->sockets, &connection->news);
 	connection->news.owner = NULL;
@@ -635,13 +647,28 @@ void connectionClose(Connection* connection)
 	portUnlock();
 }
 
-void connectionReset(Connection* connection)
+static void resetConnection(Connection* connection)
 {
-	struct tcp_pcb* pcb;
-	portLock();
-	pcb = recordReleasePcb(connection);
+	struct tcp_pcb* pcb = recordReleasePcb(connection);
 	if (pcb) tcp_abort(pcb);
 	retire(connection);
+}
+
+void connectionReset(Connection* connection)
+{
+	portLock();
+	resetConnection(connection);
+	portUnlock();
+}
+
+void socketsStop(Sockets* sockets)
+{
+	while (sockets->listeners) listenerClose(sockets->listeners);
+	while (sockets->udpSockets) udpClose(sockets->udpSockets);
+	/* From this list lwIP's task takes connections that have sent the rest. */
+	portLock();
+	while (sockets->connections) resetConnection(sockets->connections);
+	mem_free(sockets);
 	portUnlock();
 }
 

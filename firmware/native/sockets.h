@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "framing.h"
 #include "lwip/ip_addr.h"
 
 /*
@@ -28,6 +29,8 @@
  *       from every state: LEAVING        connectionClose: no owner any more; the rest is sent, then FIN, and the
  *                                        record is freed, at once where nothing waits to be sent
  *
+ * In the code WAITING is OPEN with a `listener`.
+ *
  * | state      | lwIP's control block          | read | write | who frees the record                      |
  * | ---------- | ----------------------------- | ---- | ----- | ----------------------------------------- |
  * | CONNECTING | SYN_SENT                      | no   | no    | the owner                                 |
@@ -49,7 +52,7 @@
  * - lwIP's callbacks run in lwIP's task, with lwIP's core lock held. They change records, queue them for news, and move
  *   the bytes of pipes. They never call the application, and close or abort no connection but one that is LEAVING.
  * - Every function below runs in the application's task, and takes the core lock (port.h) for as long as it runs. What is
- *   in a record is read and written under that lock only.
+ *   in a record is read and written under that lock only; but the peer's address, which never changes, is read without it.
  * - `wake` is called with the lock held, in either task, when the first news arrives. It posts one message to the
  *   application's task, which then calls `socketsNext` until that returns NULL. There is at most one such message
  *   under way, whatever the number of events. `wake` must neither block nor call into this file.
@@ -106,7 +109,7 @@ typedef bool SocketsWake(void* context);
 
 /** All sockets of one board. NULL: no memory. */
 extern Sockets* socketsStart(unsigned connectionsMax, SocketsWake* wake, void* context);
-/** Resets every connection, closes every listener and UDP socket; nothing is reported. */
+/** Resets every connection, those that send the rest as well, closes every listener and UDP socket; nothing is reported. */
 extern void socketsStop(Sockets* sockets);
 
 /**
@@ -152,6 +155,9 @@ extern unsigned connectionWritable(Connection* connection);
 /**
  * Copies as many bytes as fit and sends them; returns their number. Where that is less than `count`, EVENT_WRITABLE
  * says when more may fit. -1: nothing can be written any more (ended, finished, or lost).
+ *
+ * Within a round of `socketsNext` bytes are sent with the next call of that function, or when another connection is written to: what is
+ * written one after the other goes out together.
  */
 extern int connectionWrite(Connection* connection, const void* bytes, unsigned count);
 /** Bytes that were written and that the peer has not acknowledged. */
@@ -206,7 +212,10 @@ extern uint32_t listenerDropped(Listener* listener);
 /** Stops to listen, resets those that wait, and frees the record. Accepted connections live on. */
 extern void listenerClose(Listener* listener);
 
-/* Pipes: bytes from one connection to another, moved in lwIP's task without the application */
+/*
+ * Pipes: content from one connection to another, moved in lwIP's task without the application. Without framing the content is all
+ * bytes; a framing takes it out of what `from` receives, and frames it for `to`.
+ */
 
 /**
  * Tables of a keyword search (the class Keywords of src/net/keywords.ts explains them). The search state becomes
@@ -229,8 +238,20 @@ struct Search {
 #define PIPE_TO_THE_END UINT64_MAX
 
 typedef struct {
-	/** Bytes to pass, at most; PIPE_TO_THE_END: until the end of `from`. */
+	/**
+	 * Bytes of content to pass; PIPE_TO_THE_END: until the end of `from`. With a framing of `from`, which says itself where the
+	 * content ends: the bytes that it may have, at most.
+	 */
 	uint64_t bytesMax;
+	/** How the content is framed; NULL: not at all. */
+	const Framing* fromFraming;
+	/**
+	 * The same for `to`. What frames the end of the content is sent behind its last byte, where no keyword has stopped the
+	 * pipe: at PIPE_DONE, and at PIPE_END where content was to be passed until the end.
+	 */
+	const Framing* toFraming;
+	/** Where the decoding of an earlier pipe goes on, of its status; NULL: at the beginning. Not kept. */
+	const Decoding* decoding;
 	/** NULL: the bytes are not searched. */
 	const Search* search;
 	/** Where the search begins: the start state of `search`, or `searchState` of an earlier PipeStatus. */
@@ -239,7 +260,7 @@ typedef struct {
 
 typedef enum {
 	PIPE_RUNS,
-	/** `bytesMax` bytes have been passed. */
+	/** `bytesMax` bytes have been passed, or all up to the end that the framing of `from` has. */
 	PIPE_DONE,
 	/** The peer of `from` has sent FIN, and every byte before it has been passed. */
 	PIPE_END,
@@ -249,11 +270,15 @@ typedef enum {
 	PIPE_TO_ERROR,
 	/** A keyword was found; its last byte is the last one passed. */
 	PIPE_FOUND,
+	/** What `from` sends is not framed as it must be. The content before the fault has been passed. */
+	PIPE_BAD_FRAMING,
+	/** `from` announces more content than `bytesMax`; what it had announced before has been passed. */
+	PIPE_TOO_LARGE,
 } PipeOutcome;
 
 typedef struct {
 	PipeOutcome outcome;
-	/** Bytes passed so far. */
+	/** Bytes of content passed so far. */
 	uint64_t passed;
 	/** The side that the next step depends on: bytes from `from`, or room at `to`. */
 	enum { PIPE_WAITS_FOR_FROM, PIPE_WAITS_FOR_TO } waitsFor;
@@ -266,15 +291,17 @@ typedef struct {
 	uint16_t searchState;
 	/** The tables that `searchState` is of: the ones given, their `inAny`, or NULL when nothing is searched any more. */
 	const Search* search;
+	/** For another pipe that goes on within the content; of no meaning without a framing of `from`. */
+	Decoding decoding;
 } PipeStatus;
 
 /**
- * Begins to pass bytes from `from` to `to`. Meanwhile `from` reports no EVENT_READABLE and `to` no EVENT_WRITABLE, and
+ * Begins to pass content from `from` to `to`. Meanwhile `from` reports no EVENT_READABLE and `to` no EVENT_WRITABLE, and
  * neither is read or written by hand; the other direction is free, for another pipe too. A connection is `from` of at
  * most one pipe and `to` of at most one.
  *
- * EVENT_PIPE of `from` reports the first byte, and then the outcome. Neither an end nor an error is passed on: that is for
- * the owner to decide. SOCKET_MEMORY, SOCKET_IN_USE: not begun.
+ * EVENT_PIPE of `from` reports the first byte of content, and then the outcome. Neither a FIN nor an error is passed on: that is
+ * for the owner to decide. SOCKET_MEMORY, SOCKET_IN_USE: not begun.
  */
 extern SocketError pipeStart(Connection* from, Connection* to, const PipeOptions* options);
 /** False: there is no pipe from this connection. A pipe that has ended remains until `pipeStop` or another `pipeStart`. */

@@ -11,12 +11,13 @@
 /*
  * Two tasks, as on the chip: lwIP's, and the application's, which is both ends of connections over lwIP's loopback interface.
  * Built with ThreadSanitizer. Clients send bytes and compare what comes back; half of the servers echo by hand, the others
- * through a second connection and two pipes; some connections are reset or closed early by a lot.
+ * through a second connection and two pipes; some connections are reset or closed early by a lot. At the end the sockets are
+ * stopped while closed connections send the rest.
  *
  *   tasks <seed> <number of clients>
  */
 
-enum { AT_ONCE = 6, CONNECTIONS_MAX = 64, BYTES_MAX = 6000, PORT = 7, PIPE_PORT = 8, QUIET_MS_MAX = 30000 };
+enum { AT_ONCE = 6, CONNECTIONS_MAX = 64, BYTES_MAX = 6000, PORT = 7, PIPE_PORT = 8, QUIET_MS_MAX = 30000, STOPS = 20 };
 
 typedef enum { LISTENER, CLIENT, SERVER, MIDDLE } Kind;
 
@@ -84,6 +85,13 @@ static void awaitMessage(void)
 		if (pthread_cond_timedwait(&posted, &lock, &until)) fail("no message for half a minute");
 	}
 	if (messages > 1) fail("more than one message under way");
+	messages = 0;
+	pthread_mutex_unlock(&lock);
+}
+
+static void forgetMessages(void)
+{
+	pthread_mutex_lock(&lock);
 	messages = 0;
 	pthread_mutex_unlock(&lock);
 }
@@ -248,6 +256,33 @@ static void listenOn(int index, uint16_t port)
 	if (listeners[index] == NULL) fail("no listener");
 }
 
+/** Stops the sockets while lwIP's task sends the rest of closed connections, and frees their records. */
+static void stopWhileSending(void)
+{
+	static const uint8_t bytes[BYTES_MAX];
+	unsigned i, events, closed = 0;
+	End* end;
+	sockets = socketsStart(CONNECTIONS_MAX, onWake, NULL);
+	if (sockets == NULL) fail("no memory");
+	listenOn(0, PORT);
+	for (i = 0; i < AT_ONCE; i++) {
+		end = newEnd(CLIENT);
+		end->connection = connectTo(PORT, end);
+	}
+	while (closed < AT_ONCE) {
+		awaitMessage();
+		while ((end = socketsNext(sockets, &events))) {
+			if (end->kind != CLIENT) continue; /* what is not accepted waits, and is acknowledged */
+			if (connectionWrite(end->connection, bytes, sizeof(bytes)) <= 0) fail("no room");
+			connectionClose(end->connection);
+			free(end);
+			closed++;
+		}
+	}
+	socketsStop(sockets);
+	forgetMessages();
+}
+
 static void onStarted(void* context)
 {
 	sys_sem_signal(context);
@@ -282,6 +317,8 @@ int main(int argc, char* argv[])
 		serve();
 	}
 	socketsStop(sockets);
+	forgetMessages();
+	for (count = 0; count < STOPS; count++) stopWhileSending();
 	printf("{\"whole\":%u,\"reset\":%u}\n", whole, reset);
 	fflush(stdout);
 	_Exit(0); /* lwIP's task never ends */

@@ -32,6 +32,78 @@ static void writeTakesWhatFits(void)
 	ignore();
 }
 
+/** The peer has sent something: a round of news, in which the application may write. */
+static Connection* inRound(Peer* peer, Owner* owner)
+{
+	Connection* connection = acceptOne(peer, owner);
+	unsigned events;
+	connectionSetNodelay(connection, true);
+	send(peer, PSH | ACK, HELLO, HELLO_BYTES);
+	CHECK(socketsNext(board, &events) == owner);
+	readExpecting(connection, HELLO, HELLO_BYTES);
+	ignore();
+	return connection;
+}
+
+static void writesOfOneReportGoTogether(void)
+{
+	Owner owner = { 0 };
+	Peer peer;
+	Connection* connection = inRound(&peer, &owner);
+	unsigned events;
+	CHECK(connectionWrite(connection, pattern(), 100) == 100);
+	CHECK(connectionWrite(connection, pattern() + 100, 1) == 1);
+	CHECK(!heard(&peer));
+	CHECK(socketsNext(board, &events) == NULL);
+	CHECK(hear(&peer).length == 101);
+	/* Outside of a round there is nothing that they could wait for. */
+	CHECK(connectionWrite(connection, HELLO, 1) == 1);
+	CHECK(hear(&peer).length == 1);
+	connectionReset(connection);
+	ignore();
+}
+
+static void writeToAnotherSendsTheFirst(void)
+{
+	Owner owner = { 0 }, other = { 0 };
+	Peer peer, second;
+	Connection* next = acceptOne(&second, &other);
+	Connection* connection = inRound(&peer, &owner);
+	unsigned events;
+	CHECK(connectionWrite(connection, HELLO, 1) == 1);
+	CHECK(connectionWrite(next, HELLO, 2) == 2);
+	CHECK(hear(&peer).length == 1);
+	CHECK(!heard(&second));
+	/* None is sent for one that is gone. */
+	connectionReset(next);
+	CHECK(connectionWrite(connection, HELLO, 3) == 3);
+	send(&peer, RST | ACK, NULL, 0);
+	while (socketsNext(board, &events)) continue;
+	connectionClose(connection);
+	ignore();
+}
+
+static void endAndCloseSendWhatWasWritten(void)
+{
+	Owner owner = { 0 };
+	Peer peer;
+	unsigned events;
+	bool closes;
+	for (closes = false;; closes = true) {
+		Connection* connection = inRound(&peer, &owner);
+		CHECK(connectionWrite(connection, HELLO, HELLO_BYTES) == HELLO_BYTES);
+		if (closes) connectionClose(connection);
+		else connectionEnd(connection);
+		CHECK(hear(&peer).length == HELLO_BYTES);
+		CHECK(hear(&peer).flags & FIN);
+		CHECK(socketsNext(board, &events) == NULL);
+		reported(&owner); /* the message is forgotten */
+		if (closes) break;
+		connectionReset(connection);
+	}
+	ignore();
+}
+
 static void smallWritesFillTheQueue(void)
 {
 	Owner owner = { 0 };
@@ -179,6 +251,9 @@ static void keepaliveFindsADeadPeer(void)
 
 const Case WRITE_CASES[] = {
 	{ "a write takes what fits and says how much", writeTakesWhatFits },
+	{ "what is written in answer to one report goes out together", writesOfOneReportGoTogether },
+	{ "a write to another connection sends what was written before", writeToAnotherSendsTheFirst },
+	{ "an end and a close within a round send what was written", endAndCloseSendWhatWasWritten },
 	{ "small writes fill the queue, and room is reported", smallWritesFillTheQueue },
 	{ "a write to a peer with a small window takes what fits", writeToSmallWindow },
 	{ "a write without memory takes nothing, and room is reported later", writeWithoutMemory },
