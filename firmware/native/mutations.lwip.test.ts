@@ -10,7 +10,7 @@ import { CASE_SOURCES, INCLUDES, NATIVE, SOURCES, TITLES } from "./testing.ts";
 /** A fault as the SDK's sockets have it, or one that lwIP makes easy: planted in ours, a case or a sanitizer finds it. */
 interface Mutation {
   readonly name: string;
-  readonly file: "sockets.c" | "listeners.c" | "pipes.c" | "datagrams.c";
+  readonly file: "sockets.c" | "listeners.c" | "pipes.c" | "chunked.c" | "datagrams.c";
   /** Stands in the file exactly once. */
   readonly find: string;
   readonly replace: string;
@@ -411,6 +411,134 @@ const MUTATIONS: readonly Mutation[] = [
     find: "	udp_remove(pcb);\n	return NULL;\n",
     replace: "	return NULL;\n",
     found: "a UDP port is one socket's, and free again after its close",
+  },
+  {
+    name: "content that found no memory is decoded twice",
+    file: "pipes.c",
+    find: "		*pipe = before; /* and decoded and searched again when there is memory */\n",
+    replace: "",
+    found: "whichever allocation fails, content is framed once",
+  },
+  {
+    name: "a frame that found no memory is not repeated",
+    file: "pipes.c",
+    find: "		pipe->to->wantsMemory = true;\n",
+    replace: "",
+    found: "whichever allocation fails, content is framed once",
+  },
+  {
+    name: "a body that is too short gets a last chunk",
+    file: "pipes.c",
+    find: " && pipe->bytesMax == PIPE_TO_THE_END && from->peerEnded",
+    replace: " && from->peerEnded",
+    found: "a body that is cut off has no last chunk",
+  },
+  {
+    name: "chunks that are cut off get a last chunk",
+    file: "pipes.c",
+    find: "pipe->toFraming && !pipe->fromFraming && ",
+    replace: "pipe->toFraming && ",
+    found: "a body that is cut off has no last chunk",
+  },
+  {
+    name: "a body that a reset ends gets a last chunk",
+    file: "pipes.c",
+    find: "from->peerEnded && from->error == SOCKET_OK;",
+    replace: "(from->peerEnded || from->error != SOCKET_OK);",
+    found: "a body that is cut off has no last chunk",
+  },
+  {
+    name: "a last chunk for which there is no room is dropped",
+    file: "pipes.c",
+    find: " && !hasEndToFrame(pipe)) return PIPE_END;",
+    replace: ") return PIPE_END;",
+    found: "the last chunk waits for room",
+  },
+  {
+    name: "a pipe with a last chunk to send waits for bytes",
+    file: "pipes.c",
+    find: "from->received || hasEndToFrame(pipe) ?",
+    replace: "from->received ?",
+    found: "the last chunk waits for room",
+  },
+  {
+    name: "frames are cut to segments that are smaller than a frame",
+    file: "pipes.c",
+    find: "mostOf(recordSegmentBytes(pipe->to), bytesAround + 1)",
+    replace: "recordSegmentBytes(pipe->to)",
+    found: "chunks pass to a peer with a tiny window",
+  },
+  {
+    name: "a pipe that goes on within chunks begins anew",
+    file: "pipes.c",
+    find: "	if (options->decoding) pipe->decoding = *options->decoding;\n	else if",
+    replace: "	if",
+    found: "a keyword is found across chunks, and the next pipe goes on behind it",
+  },
+  {
+    name: "delimiters count as content",
+    file: "pipes.c",
+    find: "	if (taken > 0) recordConsume(pipe->from, taken);\n",
+    replace:
+      "	pipe->passed = before.passed + taken;\n	if (taken > 0) recordConsume(pipe->from, taken);\n",
+    found: "the first byte that is reported is one of the content",
+  },
+  {
+    name: "a LF alone ends a chunk's size",
+    file: "chunked.c",
+    find: "	if (byte == '\\r') decoding->position = SIZE_LF;\n",
+    replace:
+      "	if (byte == '\\n') { decoding->position = DATA_CR; decoding->content = decoding->size; decoding->size = 0; }\n	else if (byte == '\\r') decoding->position = SIZE_LF;\n",
+    found: "a fault in the chunks ends the pipe behind the content before it",
+  },
+  {
+    name: "the content of chunks has no bound",
+    file: "chunked.c",
+    find: "	if (size > decoding->allowed) {\n",
+    replace: "	if (false) {\n",
+    found: "the content of chunks is bounded, and its bytes alone are counted",
+  },
+  {
+    name: "what is written in a round is not sent",
+    file: "sockets.c",
+    find: "	portLock();\n	sendWritten(sockets);\n",
+    replace: "	portLock();\n",
+    found: "what is written in answer to one report goes out together",
+  },
+  {
+    name: "each write is sent at once",
+    file: "sockets.c",
+    find: "	if (!sockets->inRound) sendWritten(sockets);\n",
+    replace: "	sendWritten(sockets);\n",
+    found: "what is written in answer to one report goes out together",
+  },
+  {
+    name: "what is written outside of a round waits for the next one",
+    file: "sockets.c",
+    find: "	if (!sockets->inRound) sendWritten(sockets);\n",
+    replace: "",
+    found: "what is written in answer to one report goes out together",
+  },
+  {
+    name: "a freed record is sent from",
+    file: "sockets.c",
+    find: "	if (connection->sockets->written == connection) connection->sockets->written = NULL;\n",
+    replace: "",
+    found: "a write to another connection sends what was written before",
+  },
+  {
+    name: "an end waits for bytes that are not sent",
+    file: "sockets.c",
+    find: "		sendWritten(connection->sockets);\n		if (connection->pcb) sendFin(connection);\n",
+    replace: "		if (connection->pcb) sendFin(connection);\n",
+    found: "an end and a close within a round send what was written",
+  },
+  {
+    name: "a close waits for bytes that are not sent",
+    file: "sockets.c",
+    find: "	sendWritten(connection->sockets);\n	pcb = connection->pcb;\n",
+    replace: "	pcb = connection->pcb;\n",
+    found: "an end and a close within a round send what was written",
   },
 ];
 

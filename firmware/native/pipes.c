@@ -1,3 +1,4 @@
+#include <string.h>
 #include "port.h"
 #include "records.h"
 
@@ -15,6 +16,11 @@ struct Pipe {
 	Connection* to;
 	uint64_t bytesMax;
 	uint64_t passed;
+	/** NULL: not framed. */
+	const Framing* fromFraming;
+	const Framing* toFraming;
+	/** With `fromFraming`. */
+	Decoding decoding;
 	/** NULL: nothing is searched (any more). */
 	const Search* search;
 	uint16_t searchState;
@@ -72,8 +78,125 @@ static unsigned searchBytes(Pipe* pipe, const uint8_t* bytes, unsigned count)
 	return count;
 }
 
-/** Passes one segment at most; false: nothing could be passed. */
-static bool passPiece(Pipe* pipe)
+/** The end of the content has been reached, as far as it has one before that of the stream. */
+static bool isContentOver(const Pipe* pipe)
+{
+	return pipe->fromFraming ? pipe->decoding.outcome == DECODING_DONE : pipe->passed == pipe->bytesMax;
+}
+
+/** The end of the stream is the end of the content, and is to be framed for `to`. */
+static bool hasEndToFrame(const Pipe* pipe)
+{
+	const Connection* from = pipe->from;
+	return pipe->toFraming && !pipe->fromFraming && pipe->bytesMax == PIPE_TO_THE_END && from->peerEnded && from->error == SOCKET_OK;
+}
+
+/** Bytes of content that come next, at most. */
+static uint64_t contentNext(const Pipe* pipe)
+{
+	return pipe->fromFraming ? pipe->decoding.content : pipe->bytesMax - pipe->passed;
+}
+
+static void skipDelimiters(Pipe* pipe, const uint8_t* bytes, unsigned count, unsigned* at)
+{
+	*at += pipe->fromFraming->skip(&pipe->decoding, bytes + *at, count - *at);
+	if (pipe->decoding.outcome == DECODING_BROKEN) pipe->outcome = PIPE_BAD_FRAMING;
+	if (pipe->decoding.outcome == DECODING_TOO_LARGE) pipe->outcome = PIPE_TOO_LARGE;
+}
+
+/** Content of one segment. */
+typedef struct {
+	uint8_t* bytes;
+	unsigned count;
+	unsigned room;
+} Content;
+
+/** Adds the content of these bytes as far as there is room. Returns how many of them were looked at. */
+static unsigned decodeBytes(Pipe* pipe, const uint8_t* bytes, unsigned count, Content* content)
+{
+	unsigned next, at = 0;
+	while (at < count && pipeRuns(pipe) && !isContentOver(pipe)) {
+		if (contentNext(pipe) == 0) {
+			skipDelimiters(pipe, bytes, count, &at);
+			continue;
+		}
+		next = leastOf(count - at, content->room - content->count);
+		if (next > contentNext(pipe)) next = (unsigned)contentNext(pipe);
+		if (next == 0) break;
+		next = searchBytes(pipe, bytes + at, next);
+		memcpy(content->bytes + content->count, bytes + at, next);
+		content->count += next;
+		pipe->passed += next;
+		if (pipe->fromFraming) pipe->decoding.content -= next;
+		at += next;
+	}
+	return at;
+}
+
+/** The same for everything that was received. */
+static unsigned decodeReceived(Pipe* pipe, Content* content)
+{
+	const struct pbuf* piece;
+	unsigned taken = 0;
+	for (piece = pipe->from->received; piece; piece = piece->next) {
+		unsigned looked = decodeBytes(pipe, piece->payload, piece->len, content);
+		taken += looked;
+		if (looked < piece->len) break;
+	}
+	return taken;
+}
+
+/** All or nothing: the content, and the end behind it. */
+static bool writeFrame(const Pipe* pipe, const Content* content, bool last)
+{
+	unsigned length = content->count;
+	const uint8_t* bytes = content->bytes;
+	if (pipe->toFraming && (length > 0 || last))
+		bytes = pipe->toFraming->frame(content->bytes - pipe->toFraming->bytesBefore, content->count, last, &length);
+	return length == 0 || recordWritePiece(pipe->to, bytes, length, false);
+}
+
+/**
+ * Passes the content of one segment at most, through a buffer, in one frame: small pieces become a larger one. A frame is written whole, so
+ * that the pipe can be stopped behind each.
+ */
+static bool passFramed(Pipe* pipe)
+{
+	const Pipe before = *pipe;
+	const unsigned bytesBefore = pipe->toFraming ? pipe->toFraming->bytesBefore : 0;
+	const unsigned bytesAround = bytesBefore + (pipe->toFraming ? pipe->toFraming->bytesBehind : 0);
+	const unsigned readable = recordReadable(pipe->from);
+	/* Where the receiver's window is tiny, lwIP makes several segments of it. */
+	const unsigned segment = mostOf(recordSegmentBytes(pipe->to), bytesAround + 1);
+	const unsigned wanted = leastOf(readable + bytesAround, segment);
+	Content content = { .room = wanted - bytesAround };
+	unsigned taken;
+	bool last, written;
+	uint8_t* buffer;
+	/* No small frames because the rest of the room is small: more becomes free with what is under way. */
+	if (recordWritable(pipe->to) < wanted) return false;
+	buffer = mem_malloc((mem_size_t)wanted);
+	if (buffer == NULL) {
+		pipe->to->wantsMemory = true;
+		return false;
+	}
+	content.bytes = buffer + bytesBefore;
+	taken = decodeReceived(pipe, &content);
+	last = pipeRuns(pipe) && pipe->toFraming && (isContentOver(pipe) || (taken == readable && hasEndToFrame(pipe)));
+	written = writeFrame(pipe, &content, last);
+	mem_free(buffer);
+	if (!written) {
+		*pipe = before; /* and decoded and searched again when there is memory */
+		return false;
+	}
+	if (pipeRuns(pipe) && isContentOver(pipe)) pipe->outcome = PIPE_DONE;
+	else if (last) pipe->outcome = PIPE_END;
+	if (taken > 0) recordConsume(pipe->from, taken);
+	return true;
+}
+
+/** Passes one segment at most, as it is; false: nothing could be passed. */
+static bool passPlain(Pipe* pipe)
 {
 	const Pipe before = *pipe;
 	struct pbuf* piece = pipe->from->received;
@@ -93,21 +216,26 @@ static bool passPiece(Pipe* pipe)
 	return true;
 }
 
+static bool passPiece(Pipe* pipe)
+{
+	return pipe->fromFraming || pipe->toFraming ? passFramed(pipe) : passPlain(pipe);
+}
+
 static void passAll(Pipe* pipe)
 {
 	bool passed = false;
 	if (pipe->to == NULL || recordWriteClosed(pipe->to) || pipe->to->state != OPEN) return;
-	while (pipeRuns(pipe) && pipe->from->received && passPiece(pipe)) passed = true;
+	while (pipeRuns(pipe) && (pipe->from->received || hasEndToFrame(pipe)) && passPiece(pipe)) passed = true;
 	if (passed) tcp_output(pipe->to->pcb);
 }
 
-/** The ends of a pipe other than by a keyword or the number of bytes. */
+/** The ends of a pipe other than by its content. */
 static PipeOutcome outcomeOf(const Pipe* pipe)
 {
 	const Connection* from = pipe->from;
 	if (pipe->outcome != PIPE_RUNS) return pipe->outcome;
 	if (from->received == NULL && from->error != SOCKET_OK) return PIPE_FROM_ERROR;
-	if (from->received == NULL && from->peerEnded) return PIPE_END;
+	if (from->received == NULL && from->peerEnded && !hasEndToFrame(pipe)) return PIPE_END;
 	if (pipe->to == NULL || recordWriteClosed(pipe->to)) return PIPE_TO_ERROR;
 	return PIPE_RUNS;
 }
@@ -148,7 +276,7 @@ void pipesForget(Connection* connection)
 static SocketError startPipe(Connection* from, Connection* to, const PipeOptions* options)
 {
 	Pipe* pipe;
-	if (from == to || options->bytesMax == 0) return SOCKET_INVALID;
+	if (from == to || (options->bytesMax == 0 && !options->fromFraming)) return SOCKET_INVALID;
 	if (pipeRuns(from->pipeFrom) || pipeRuns(to->pipeTo)) return SOCKET_IN_USE;
 	pipe = mem_calloc(1, sizeof(Pipe));
 	if (pipe == NULL) return SOCKET_MEMORY;
@@ -157,6 +285,10 @@ static SocketError startPipe(Connection* from, Connection* to, const PipeOptions
 	pipe->from = from;
 	pipe->to = to;
 	pipe->bytesMax = options->bytesMax;
+	pipe->fromFraming = options->fromFraming;
+	pipe->toFraming = options->toFraming;
+	if (options->decoding) pipe->decoding = *options->decoding;
+	else if (pipe->fromFraming) pipe->decoding = pipe->fromFraming->start(options->bytesMax);
 	pipe->search = options->search;
 	pipe->searchState = options->searchState;
 	from->pipeFrom = pipe;
@@ -183,12 +315,13 @@ static bool statusOf(const Connection* from, PipeStatus* status)
 	if (pipe == NULL) return false;
 	status->outcome = (PipeOutcome)pipe->outcome;
 	status->passed = pipe->passed;
-	status->waitsFor = from->received ? PIPE_WAITS_FOR_TO : PIPE_WAITS_FOR_FROM;
+	status->waitsFor = from->received || hasEndToFrame(pipe) ? PIPE_WAITS_FOR_TO : PIPE_WAITS_FOR_FROM;
 	status->heldBytes = recordReadable(from) + (pipe->to ? recordUnacknowledged(pipe->to) : 0);
 	status->keyword = pipe->keyword;
 	status->binary = pipe->binary;
 	status->searchState = pipe->searchState;
 	status->search = pipe->search;
+	status->decoding = pipe->decoding;
 	return true;
 }
 

@@ -5,14 +5,14 @@ import type { Program } from "../../emulator/lwip/build.ts";
 export const NATIVE = fileURLToPath(new URL(".", import.meta.url));
 
 /** The sockets, portable C. */
-export const SOURCES = ["sockets.c", "listeners.c", "pipes.c", "datagrams.c"].map(
+export const SOURCES = ["sockets.c", "listeners.c", "pipes.c", "chunked.c", "datagrams.c"].map(
   name => NATIVE + name,
 );
 /** So that the C files find each other's headers. */
 export const INCLUDES = [`-I${NATIVE}`];
 const HEADERS = [
   ...["sockets.h", "datagrams.h", "framing.h", "records.h", "port.h"],
-  ...["test/peer-script.h", "test/datagram-script.h"],
+  ...["test/peer-script.h", "test/pipe-script.h", "test/datagram-script.h"],
 ].map(name => NATIVE + name);
 
 const ours = { headers: HEADERS, flags: INCLUDES };

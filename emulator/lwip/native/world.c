@@ -27,6 +27,7 @@ static Weather weather;
 static Packet* wire;
 static int inFlight;
 static uint32_t sent;
+static uint32_t lostResets;
 static uint32_t lastMs[2];	/* when the last packet of each way arrives that keeps its order */
 static bool traced;
 static void (*tellSooner)(void);
@@ -34,6 +35,7 @@ static uint32_t (*outerClock)(uint32_t eventMs);
 
 uint64_t worldHash(void) { return hash; }
 uint32_t packetsSent(void) { return sent; }
+uint32_t resetsLost(void) { return lostResets; }
 int packetsInFlight(void) { return inFlight; }
 void setWeather(const Weather* given) { weather = *given; }
 void traceWorld(bool on) { traced = on; }
@@ -114,9 +116,11 @@ static void carry(Way way, const uint8_t* bytes, size_t length)
 {
 	uint32_t atMs = nowMs() + weather.delayMinMs + randomBelow(weather.delayMaxMs - weather.delayMinMs + 1);
 	uint8_t reset[SEGMENT_HEAD_BYTES];
+	Segment segment;
 	sent++;
 	if (happens(weather.lossPermille)) {
 		note(way, "lost", bytes, length);
+		if (readSegment(&segment, bytes, length) && (segment.flags & RST)) lostResets++;
 		return;
 	}
 	if (happens(weather.resetPermille) && makeReset(reset, bytes, length)) {

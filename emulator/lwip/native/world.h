@@ -50,6 +50,8 @@ extern int packetsInFlight(void);
 /** The hash of all packets so far: the time, direction, fate and bytes of each. */
 extern uint64_t worldHash(void);
 extern uint32_t packetsSent(void);
+/** RSTs that the wire has lost: none is sent again, so a peer that has nothing to send does not learn of them. */
+extern uint32_t resetsLost(void);
 
 /** A random number below `limit`, for the test itself. */
 extern uint32_t randomBelow(uint32_t limit);

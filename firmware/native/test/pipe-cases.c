@@ -1,86 +1,16 @@
 #include <string.h>
-#include "peer-script.h"
+#include "pipe-script.h"
 #include "stack.h"
 
 /*
  * Cases: bytes that pass from one connection to another without the application.
  */
 
-/** A pipe from the client to the backend; each with its peer. */
-typedef struct {
-	Peer client, backend;
-	Owner clientOwner, backendOwner;
-	Connection* from;
-	Connection* to;
-} Line;
-
-static Line* newLine(void)
-{
-	static Line line;
-	memset(&line, 0, sizeof(line));
-	line.from = acceptOne(&line.client, &line.clientOwner);
-	line.to = openEstablished(&line.backend, &line.backendOwner);
-	return &line;
-}
-
-static void start(Line* line, uint64_t bytesMax, const Search* search)
-{
-	PipeOptions options = { .bytesMax = bytesMax, .search = search };
-	CHECK(pipeStart(line->from, line->to, &options) == SOCKET_OK);
-}
-
-static PipeStatus statusOf(Line* line)
-{
-	PipeStatus status;
-	CHECK(pipeStatus(line->from, &status));
-	return status;
-}
-
-static void closeLine(Line* line)
-{
-	connectionReset(line->from);
-	connectionReset(line->to);
-	ignore();
-}
-
-/** Checks the bytes that the backend has received, and acknowledges them. */
-static void backendGets(Line* line, const uint8_t* bytes, unsigned count)
-{
-	unsigned at = 0;
-	while (at < count) {
-		Segment segment = hear(&line->backend);
-		CHECK(segment.length <= count - at);
-		CHECK(memcmp(segment.data, bytes + at, segment.length) == 0);
-		at += (unsigned)segment.length;
-		send(&line->backend, ACK, NULL, 0);
-	}
-}
-
 static uint16_t lastWindow(Peer* peer)
 {
 	uint16_t window = hear(peer).window;
 	while (heard(peer)) window = hear(peer).window;
 	return window;
-}
-
-/* A table for the keyword END: rows for the states "", E, EN; columns for another byte, E, N, D, a control byte */
-enum { OTHER, E, N, D, CONTROL, COLUMNS };
-enum { ROWS = 3, FOUND_END = ROWS * COLUMNS, FOUND_CONTROL };
-
-static uint8_t columns[256];
-static const uint16_t NEXT[ROWS * COLUMNS] = {
-	0, COLUMNS, 0, 0, FOUND_CONTROL,
-	0, COLUMNS, 2 * COLUMNS, 0, FOUND_CONTROL,
-	0, COLUMNS, 0, FOUND_END, FOUND_CONTROL,
-};
-
-static Search searchForEnd(const Search* inAny)
-{
-	columns['E'] = E;
-	columns['N'] = N;
-	columns['D'] = D;
-	columns[0] = CONTROL;
-	return (Search){ .columns = columns, .next = NEXT, .found = FOUND_END, .count = 1, .inAny = inAny };
 }
 
 static void bytesPass(void)

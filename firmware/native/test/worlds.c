@@ -11,7 +11,8 @@
 
 /*
  * Worlds: a board with our sockets, its clients and a server, and a wire between them with the weather that a seed draws. The
- * board's application echoes what it reads, or passes it to the server by two pipes and the answer back.
+ * board's application echoes what it reads, or passes it to the server by two pipes and the answer back; in chunks between board and
+ * server, or as it is.
  *
  *   worlds <first seed> <number of worlds> [trace]
  *
@@ -22,7 +23,7 @@
 enum {
 	CLIENTS = 12,
 	BYTES_MAX = 12000,
-	ECHO_PORT = 7, PIPE_PORT = 8, SERVER_PORT = 9,
+	ECHO_PORT = 7, PIPE_PORT = 8, CHUNK_PORT = 10, SERVER_PORT = 9,
 	ARRIVAL_MS = 3000,	/* clients come during this time */
 	PATIENCE_MS = 300000,	/* after this time without a byte a client gives up */
 	IDLE_MS = 150000,	/* and the board does, with a session on which nothing happens */
@@ -51,13 +52,16 @@ struct Session {
 	uint32_t lastMs;
 	/** Resets on purpose then. */
 	bool cruel;
+	/** With the server it speaks in chunks. */
+	bool chunked;
 };
 
 static Sockets* sockets;
 static Listener* echoes;
 static Listener* pipes;
+static Listener* chunkPipes;
 /** The owners of the listeners; their addresses distinguish them from a Side. */
-static Side echoOwner, pipeOwner;
+static Side echoOwner, pipeOwner, chunkOwner;
 static Session* sessions;
 static bool posted;
 static unsigned reports, faults;
@@ -114,9 +118,11 @@ static bool echo(Session* session)
 
 static void startPipes(Session* session)
 {
-	PipeOptions options = { .bytesMax = PIPE_TO_THE_END };
-	if (pipeStart(session->client.connection, session->backend.connection, &options) != SOCKET_OK) abort();
-	if (pipeStart(session->backend.connection, session->client.connection, &options) != SOCKET_OK) abort();
+	const Framing* framing = session->chunked ? &CHUNKED : NULL;
+	PipeOptions up = { .bytesMax = PIPE_TO_THE_END, .toFraming = framing };
+	PipeOptions down = { .bytesMax = PIPE_TO_THE_END, .fromFraming = framing };
+	if (pipeStart(session->client.connection, session->backend.connection, &up) != SOCKET_OK) abort();
+	if (pipeStart(session->backend.connection, session->client.connection, &down) != SOCKET_OK) abort();
 }
 
 /** A pipe from this side has something to tell. */
@@ -124,17 +130,18 @@ static void onPipe(Side* side)
 {
 	Session* session = side->session;
 	Side* other = side == &session->client ? &session->backend : &session->client;
+	/* The last chunk is the end of what the server sends; a FIN before it is a fault. */
+	PipeOutcome end = session->chunked && side == &session->backend ? PIPE_DONE : PIPE_END;
 	PipeStatus status;
 	if (!pipeStatus(side->connection, &status)) abort();
-	switch (status.outcome) {
-	case PIPE_RUNS: return;
-	case PIPE_END:
-		side->over = true;
-		connectionEnd(other->connection);
-		if (other->over) endSession(session, false);
+	if (status.outcome == PIPE_RUNS) return;
+	if (status.outcome != end) {
+		endSession(session, true);
 		return;
-	default: endSession(session, true);
 	}
+	side->over = true;
+	connectionEnd(other->connection);
+	if (other->over) endSession(session, false);
 }
 
 static void onSide(Side* side, unsigned events)
@@ -173,7 +180,8 @@ static bool admit(Listener* listener)
 	sessions = session;
 	connectionSetKeepalive(connection, KEEPALIVE_MS);
 	connectionSetNodelay(connection, randomBelow(2) == 0);
-	if (listener == pipes) {
+	session->chunked = listener == chunkPipes;
+	if (listener != echoes) {
 		session->backend.connection = connectionOpen(sockets, &options, &session->backend, &error);
 		if (session->backend.connection == NULL) {
 			endSession(session, true);
@@ -181,7 +189,7 @@ static bool admit(Listener* listener)
 		}
 	}
 	connectionSetOwner(connection, &session->client);
-	if (listener == pipes) startPipes(session);
+	if (listener != echoes) startPipes(session);
 	return true;
 }
 
@@ -209,6 +217,7 @@ static void runTask(void)
 		reports++;
 		if (side == &echoOwner) while (admit(echoes)) continue;
 		else if (side == &pipeOwner) while (admit(pipes)) continue;
+		else if (side == &chunkOwner) while (admit(chunkPipes)) continue;
 		else onSide(side, events);
 	}
 	for (session = sessions; session; session = next) {
@@ -247,7 +256,7 @@ static void prepareClients(void)
 		Client* client = &clients[i];
 		client->connection = -1;
 		client->comesMs = nowMs() + randomBelow(ARRIVAL_MS);
-		client->port = randomBelow(2) ? ECHO_PORT : PIPE_PORT;
+		client->port = (uint16_t[]){ ECHO_PORT, PIPE_PORT, CHUNK_PORT }[randomBelow(3)];
 		client->length = randomBelow(8) ? 1 + randomBelow(BYTES_MAX) : 0;
 		for (at = 0; at < client->length; at++) client->bytes[at] = (uint8_t)randomBelow(256);
 		client->finishesLast = randomBelow(2);
@@ -360,7 +369,7 @@ static void play(uint32_t startMs, bool (*done)(void))
 
 static bool nothingLeft(void)
 {
-	return controlBlocks() == 2;	/* the listeners */
+	return controlBlocks() == 3;	/* the listeners */
 }
 
 static void playWorld(uint64_t seed)
@@ -375,6 +384,7 @@ static void playWorld(uint64_t seed)
 	if (sockets == NULL) abort();
 	echoes = listenOn(ECHO_PORT, &echoOwner);
 	pipes = listenOn(PIPE_PORT, &pipeOwner);
+	chunkPipes = listenOn(CHUNK_PORT, &chunkOwner);
 	peerListen(SERVER_PORT);
 	prepareClients();
 	drawWeather();
@@ -393,8 +403,8 @@ static void playWorld(uint64_t seed)
 		else whole++;
 	}
 	for (session = sessions; session; session = session->next) open++;
-	printf("{\"seed\":%" PRIu64 ",\"wireResets\":%s,\"ms\":%u,\"packets\":%u,\"whole\":%d,\"reset\":%d,\"gaveUp\":%d,\"cut\":%d,\"wrong\":%d,\"waiting\":%d,\"open\":%d,\"reports\":%u,\"faults\":%u,",
-		seed, wireResets ? "true" : "false", nowMs() - startMs, packetsSent(), whole, reset, gaveUp, cut, wrong, waiting, open, reports, faults);
+	printf("{\"seed\":%" PRIu64 ",\"wireResets\":%s,\"resetsLost\":%u,\"ms\":%u,\"packets\":%u,\"whole\":%d,\"reset\":%d,\"gaveUp\":%d,\"cut\":%d,\"wrong\":%d,\"waiting\":%d,\"open\":%d,\"reports\":%u,\"faults\":%u,",
+		seed, wireResets ? "true" : "false", resetsLost(), nowMs() - startMs, packetsSent(), whole, reset, gaveUp, cut, wrong, waiting, open, reports, faults);
 	play(nowMs(), nothingLeft);
 	socketsStop(sockets);
 	printf("\"hash\":\"%016" PRIx64 "\",\"blocksLeft\":%d,\"controlBlocksLeft\":%d}\n", worldHash(), stackBlocks(), controlBlocks());
