@@ -413,6 +413,13 @@ const MUTATIONS: readonly Mutation[] = [
     found: "a UDP port is one socket's, and free again after its close",
   },
   {
+    name: "a search that goes on behind a keyword finds it again",
+    file: "pipes.c",
+    find: "			pipe->searchState = 0; /* behind a keyword none has begun */\n",
+    replace: "",
+    found: "a search goes on behind a keyword",
+  },
+  {
     name: "content that found no memory is decoded twice",
     file: "pipes.c",
     find: "		*pipe = before; /* and decoded and searched again when there is memory */\n",

@@ -67,6 +67,7 @@ static unsigned searchBytes(Pipe* pipe, const uint8_t* bytes, unsigned count)
 		if (pipe->searchState < search->found) return count;
 		if (pipe->searchState < search->found + search->count) {
 			pipe->keyword = (uint16_t)(pipe->searchState - search->found);
+			pipe->searchState = 0; /* behind a keyword none has begun */
 			pipe->outcome = PIPE_FOUND;
 			return (unsigned)(at - bytes);
 		}
@@ -277,6 +278,7 @@ static SocketError startPipe(Connection* from, Connection* to, const PipeOptions
 {
 	Pipe* pipe;
 	if (from == to || (options->bytesMax == 0 && !options->fromFraming)) return SOCKET_INVALID;
+	if (options->search && options->searchState >= options->search->found) return SOCKET_INVALID;
 	if (pipeRuns(from->pipeFrom) || pipeRuns(to->pipeTo)) return SOCKET_IN_USE;
 	pipe = mem_calloc(1, sizeof(Pipe));
 	if (pipe == NULL) return SOCKET_MEMORY;

@@ -94,7 +94,7 @@ static void sendWritten(Sockets* sockets)
 {
 	Connection* connection = sockets->written;
 	sockets->written = NULL;
-	/* What cannot be sent now is sent by lwIP's timers. */
+	/* Bytes that cannot be sent now are sent by lwIP's timers. */
 	if (connection && connection->pcb) tcp_output(connection->pcb);
 }
 

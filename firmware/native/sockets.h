@@ -270,7 +270,7 @@ typedef enum {
 	PIPE_TO_ERROR,
 	/** A keyword was found; its last byte is the last one passed. */
 	PIPE_FOUND,
-	/** What `from` sends is not framed as it must be. The content before the fault has been passed. */
+	/** The framing of what `from` sends is not as it must be. The content before the fault has been passed. */
 	PIPE_BAD_FRAMING,
 	/** `from` announces more content than `bytesMax`; what it had announced before has been passed. */
 	PIPE_TOO_LARGE,

@@ -13,7 +13,7 @@
 #define LAST "0\r\n\r\n"
 enum { BYTES_MAX = 8000 };
 
-/** What the backend has got until now; it acknowledges it. */
+/** The bytes that a peer has received and acknowledged. */
 typedef struct {
 	uint8_t bytes[BYTES_MAX];
 	unsigned count;

@@ -144,6 +144,24 @@ static void otherTablesAfterControlByte(void)
 	closeLine(line);
 }
 
+static void searchGoesOnBehindKeyword(void)
+{
+	static const uint8_t text[] = "END.END";
+	Search search = searchForEnd(NULL);
+	Line* line = newLine();
+	PipeOptions options = { .bytesMax = PIPE_TO_THE_END, .search = &search };
+	start(line, PIPE_TO_THE_END, &search);
+	send(&line->client, PSH | ACK, text, 7);
+	CHECK(statusOf(line).outcome == PIPE_FOUND && statusOf(line).passed == 3);
+	options.searchState = search.found;
+	CHECK(pipeStart(line->from, line->to, &options) == SOCKET_INVALID);
+	options.searchState = statusOf(line).searchState;
+	CHECK(pipeStart(line->from, line->to, &options) == SOCKET_OK);
+	CHECK(statusOf(line).outcome == PIPE_FOUND && statusOf(line).passed == 4);
+	backendGets(line, text, 7);
+	closeLine(line);
+}
+
 static void searchGoesOnInAnotherPipe(void)
 {
 	static const uint8_t text[] = "12END";
@@ -329,6 +347,7 @@ const Case PIPE_CASES[] = {
 	{ "a control byte ends the search for text", controlByteEndsTheSearch },
 	{ "behind a control byte the other tables are searched", otherTablesAfterControlByte },
 	{ "a search goes on in the next pipe", searchGoesOnInAnotherPipe },
+	{ "a search goes on behind a keyword", searchGoesOnBehindKeyword },
 	{ "a sender that resets ends the pipe behind its last byte", senderResets },
 	{ "a receiver that resets ends the pipe, and the sender stays readable and writable", receiverResets },
 	{ "a receiver that is closed ends the pipe", receiverIsClosed },

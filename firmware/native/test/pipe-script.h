@@ -4,7 +4,7 @@
 #include "peer-script.h"
 
 /*
- * What the cases of pipes share.
+ * Helpers for the cases of pipes.
  */
 
 /** A pipe from the client to the backend; each with its peer. */
