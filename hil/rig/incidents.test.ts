@@ -44,6 +44,19 @@ describe("a start", () => {
     expect(kinds).toEqual(["reset"]);
   });
 
+  test("that a busy computer reports late is the announced one, and the next is not", () => {
+    const kinds: string[] = [];
+    const incidents = new Incidents(
+      () => 0,
+      ({ kind }) => kinds.push(kind),
+    );
+    incidents.announceReset();
+    for (const line of banner("software", "flash")) incidents.line(line, 4_000);
+    expect(kinds).toEqual([]);
+    for (const line of banner("software", "flash")) incidents.line(line, 4_500);
+    expect(kinds).toEqual(["reset"]);
+  });
+
   test("three within ten seconds are a loop", () => {
     const boot = banner("software", "flash");
     const kinds = incidentsOf([...boot, ...boot, ...boot, ...boot]);

@@ -88,8 +88,14 @@ const ENDINGS: readonly IncidentKind[] = [
   "port-lost",
 ];
 
-/** From a reset by the control lines to the ROM's first line; adapters buffer. */
+/** After a reset by the control lines their adapter may reset the chip once more, or write garbage. */
 const ANNOUNCED_MS = 1_000;
+
+/**
+ * From an announced reset to the ROM's first line, at most. By the control lines it takes some milliseconds; by the
+ * console the chip must read the command first, and a busy computer must pass it on.
+ */
+const START_MS = 10_000;
 
 /** Kinds that are followed by a dump. */
 const WITH_DUMP: readonly IncidentKind[] = ["panic", "abort", "stack-overflow", "watchdog"];
@@ -104,8 +110,10 @@ export class Incidents {
   #open:
     | { kind: IncidentKind; blame: Blame; text: string; lines: string[]; ms: number }
     | undefined;
-  /** Starts until this time are on purpose. */
+  /** All starts until this time are on purpose. */
   #announcedUntilMs = Number.NEGATIVE_INFINITY;
+  /** One start until this time is on purpose. */
+  #startDueUntilMs = Number.NEGATIVE_INFINITY;
   /** The announced start is into the ROM's loader. */
   #toLoader = false;
   /** A watchdog reset whose cause is still open: the next line shows whether a program was running. */
@@ -124,6 +132,7 @@ export class Incidents {
   /** Announces a reset on purpose, into the program or into the ROM's loader. */
   announceReset(into: "program" | "loader" = "program"): void {
     this.#announcedUntilMs = this.#now() + ANNOUNCED_MS;
+    this.#startDueUntilMs = this.#now() + START_MS;
     this.#toLoader = into === "loader";
     this.#cause = undefined;
     this.#boots = [];
@@ -196,7 +205,9 @@ export class Incidents {
     this.#cause = undefined;
     // The ROM's watchdog resets a chip without a program again and again: one cause for all resets.
     if (cause?.kind === "no-program") this.#cause = cause;
-    if (ms <= this.#announcedUntilMs) return;
+    const isAnnounced = ms <= Math.max(this.#announcedUntilMs, this.#startDueUntilMs);
+    this.#startDueUntilMs = Number.NEGATIVE_INFINITY;
+    if (isAnnounced) return;
     this.#boots = [...this.#boots.filter(bootMs => ms - bootMs < LOOP_MS), ms];
     const blame = code === RST_POWER_ON ? "rig" : "firmware";
     if (this.#boots.length >= LOOP_BOOTS) {
