@@ -1,8 +1,10 @@
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "datagrams.h"
 #include "lwip/tcpip.h"
 #include "port.h"
 #include "sockets.h"
@@ -11,24 +13,30 @@
 /*
  * Two tasks, as on the chip: lwIP's, and the application's, which is both ends of connections over lwIP's loopback interface.
  * Built with ThreadSanitizer. Clients send bytes and compare what comes back; half of the servers echo by hand, the others
- * through a second connection and two pipes; some connections are reset or closed early by a lot. At the end the sockets are
- * stopped while closed connections send the rest.
+ * through a second connection and two pipes; some connections are reset or closed early by a lot. A third of the clients
+ * send datagrams instead, and compare the echoes. At the end the sockets are stopped while closed connections send the rest.
  *
  *   tasks <seed> <number of clients>
  */
 
 enum { AT_ONCE = 6, CONNECTIONS_MAX = 64, BYTES_MAX = 6000, PORT = 7, PIPE_PORT = 8, QUIET_MS_MAX = 30000, STOPS = 20 };
 
-typedef enum { LISTENER, CLIENT, SERVER, MIDDLE } Kind;
+enum { ECHO_PORT = 9, DATAGRAMS_MAX = 8, DATAGRAM_STEP_BYTES = 37, LOOKS_MAX = 20 };
+
+typedef enum { LISTENER, CLIENT, SERVER, MIDDLE, ECHO, PINGER } Kind;
 
 typedef struct End End;
 
 struct End {
 	Kind kind;
 	Connection* connection;
+	/** The socket of ECHO and PINGER, which have no connection. */
+	UdpSocket* socket;
+	/** Where a pinger sends: the echo, or itself. */
+	uint16_t port;
 	/** The other one of two connections with pipes between them. */
 	End* other;
-	/** The bytes of a client. */
+	/** The bytes of a client; the datagrams of a pinger. */
 	unsigned length, sent, got;
 	uint8_t first;
 	bool peerEnded;
@@ -37,6 +45,7 @@ struct End {
 static Sockets* sockets;
 static Listener* listeners[2];
 static End listenerEnds[2] = { { .kind = LISTENER }, { .kind = LISTENER } };
+static End echo = { .kind = ECHO };
 static unsigned open, whole, reset;
 static uint64_t lot;
 
@@ -51,6 +60,13 @@ static uint32_t below(uint32_t limit)
 {
 	lot = lot * 6364136223846793005u + 1442695040888963407u;
 	return (uint32_t)(lot >> 33) % limit;
+}
+
+/** For ThreadSanitizer: its first report ends the program. Otherwise only an exit by `exit` would count the reports. */
+extern const char* __tsan_default_options(void);
+const char* __tsan_default_options(void)
+{
+	return "halt_on_error=1";
 }
 
 static void fail(const char* why)
@@ -234,6 +250,97 @@ static void acceptFrom(Listener* listener)
 	}
 }
 
+/*
+ * Datagrams: on this interface none is lost, so a pinger gets back what it has sent, in order. What it sends to itself
+ * arrives, in lwIP's task, while it receives.
+ */
+
+static UdpSocket* openUdp(uint16_t port, End* owner)
+{
+	UdpOptions options = {
+		.address = *IP_ANY_TYPE, .port = port,
+		.queueMax = 2 * AT_ONCE * DATAGRAMS_MAX, .queueBytesMax = UINT16_MAX,
+	};
+	SocketError error;
+	UdpSocket* socket = udpOpen(sockets, &options, owner, &error);
+	if (socket == NULL) fail("no UDP socket");
+	return socket;
+}
+
+static unsigned lengthOf(unsigned datagram)
+{
+	return datagram * DATAGRAM_STEP_BYTES;
+}
+
+static void closePinger(End* pinger)
+{
+	udpClose(pinger->socket);
+	free(pinger);
+	open--;
+}
+
+static void receivePings(End* pinger)
+{
+	uint8_t bytes[DATAGRAMS_MAX * DATAGRAM_STEP_BYTES];
+	ip_addr_t address;
+	uint16_t port;
+	int length, i;
+	while ((length = udpReceive(pinger->socket, bytes, sizeof(bytes), &address, &port)) >= 0) {
+		if (port != pinger->port || length != (int)lengthOf(pinger->got)) fail("another datagram");
+		for (i = 0; i < length; i++) {
+			if (bytes[i] != (uint8_t)(pinger->first + pinger->got)) fail("other bytes in a datagram");
+		}
+		pinger->got++;
+	}
+}
+
+static void openPinger(void)
+{
+	uint8_t bytes[DATAGRAMS_MAX * DATAGRAM_STEP_BYTES];
+	End* pinger = newEnd(PINGER);
+	ip_addr_t address;
+	int looks;
+	if (!ipaddr_aton("127.0.0.1", &address)) abort();
+	pinger->socket = openUdp(0, pinger);
+	pinger->port = below(2) ? ECHO_PORT : udpPort(pinger->socket);
+	pinger->length = 1 + below(DATAGRAMS_MAX);
+	pinger->first = (uint8_t)below(256);
+	open++;
+	for (; pinger->sent < pinger->length; pinger->sent++) {
+		memset(bytes, pinger->first + (int)pinger->sent, sizeof(bytes));
+		if (udpSend(pinger->socket, bytes, lengthOf(pinger->sent), &address, pinger->port)) fail("a datagram was not sent");
+		/* Until it has arrived, mostly: lwIP's task works on the queue that is looked at. */
+		for (looks = 0; looks < LOOKS_MAX && pinger->got <= pinger->sent && pinger->port != ECHO_PORT; looks++) {
+			receivePings(pinger);
+			sched_yield();
+		}
+	}
+	/* With datagrams and their echoes under way. */
+	if (below(10) > 0) return;
+	reset++;
+	closePinger(pinger);
+}
+
+static void runPinger(End* pinger)
+{
+	receivePings(pinger);
+	if (pinger->got < pinger->length) return;
+	whole++;
+	closePinger(pinger);
+}
+
+static void runEcho(void)
+{
+	uint8_t bytes[DATAGRAMS_MAX * DATAGRAM_STEP_BYTES];
+	ip_addr_t address;
+	uint16_t port;
+	int length;
+	while ((length = udpReceive(echo.socket, bytes, sizeof(bytes), &address, &port)) >= 0) {
+		if (udpSend(echo.socket, bytes, (unsigned)length, &address, port)) fail("an echo was not sent");
+	}
+	if (udpDropped(echo.socket) > 0) fail("a datagram was dropped");
+}
+
 static void serve(void)
 {
 	unsigned events;
@@ -244,6 +351,8 @@ static void serve(void)
 		case CLIENT: runClient(end, events); break;
 		case SERVER: runServer(end, events); break;
 		case MIDDLE: runMiddle(end, events); break;
+		case ECHO: runEcho(); break;
+		case PINGER: runPinger(end); break;
 		}
 	}
 }
@@ -308,9 +417,11 @@ int main(int argc, char* argv[])
 	if (sockets == NULL) fail("no memory");
 	listenOn(0, PORT);
 	listenOn(1, PIPE_PORT);
+	echo.socket = openUdp(ECHO_PORT, &echo);
 	while (opened < count || open > 0) {
 		while (opened < count && open < AT_ONCE) {
-			openClient();
+			if (below(3)) openClient();
+			else openPinger();
 			opened++;
 		}
 		awaitMessage();
