@@ -212,7 +212,7 @@ describe("raw TCP that its first bytes show is routed as an unknown host is", ()
     const lab = new EmulatedLab();
     for (const name of ["a", "b"])
       lab.backend(name, socket => socket.once("data", () => socket.end(name)));
-    await lab.serve({ routes, listeners: [{ port: 80, mode }] });
+    await lab.serve({ routes, listeners: [{ port: 80, mode }, { port: 81 }] });
     return lab;
   }
 
