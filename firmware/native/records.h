@@ -36,6 +36,8 @@ struct Sockets {
 	bool inRound;
 	/** A message is under way, or its round runs. */
 	bool woken;
+	/** A message could not be posted: a timer of lwIP posts it again. */
+	bool wakeRetries;
 	/** lwIP is looking for a control block for us, and may take one from an old connection. */
 	bool allocating;
 	/** All records: those that wait in a listener's queue as well. */

@@ -1,6 +1,8 @@
 #include <string.h>
 #include "lwip/ip.h"
+#include "lwip/priv/tcp_priv.h"
 #include "lwip/sys.h"
+#include "lwip/timeouts.h"
 #include "port.h"
 #include "records.h"
 
@@ -22,6 +24,9 @@ enum { POLL_TICKS = 2 };
  * sdkconfig.defaults); a peer that keeps its window shut would hold the record for ever.
  */
 enum { LEAVING_MS_MAX = 60000 };
+
+/** How long after a message that could not be posted it is posted again. */
+enum { WAKE_RETRY_MS = 200 };
 
 #if TCP_WND > 0xffff || TCP_SND_BUF > 0xffff
 #error "a chain of pbufs counts its bytes with 16 bits"
@@ -65,9 +70,24 @@ static void takeOut(NewsQueue* queue, News* news)
 	if (queue->last == news) queue->last = before;
 }
 
+static void wakeAgain(void* sockets);
+
 static void wake(Sockets* sockets)
 {
-	if (!sockets->woken && sockets->later.first) sockets->woken = sockets->wake(sockets->context);
+	if (sockets->woken || sockets->later.first == NULL) return;
+	sockets->woken = sockets->wake(sockets->context);
+	if (sockets->woken || sockets->wakeRetries) return;
+	/* The news may be the last: that of a connection which lwIP has freed, and which is not polled. */
+	sockets->wakeRetries = true;
+	sys_timeout(WAKE_RETRY_MS, wakeAgain, sockets);
+}
+
+/** In lwIP's task, with the core lock held. */
+static void wakeAgain(void* context)
+{
+	Sockets* sockets = context;
+	sockets->wakeRetries = false;
+	wake(sockets);
 }
 
 void newsReport(Sockets* sockets, News* news, unsigned events)
@@ -155,10 +175,13 @@ bool recordWriteClosed(const Connection* connection)
 
 unsigned recordWritable(const Connection* connection)
 {
+	unsigned pbufs;
 	if (recordWriteClosed(connection) || connection->state != OPEN) return 0;
-	/* With many small writes, lwIP's limit of pbufs is reached before its limit of bytes. */
-	if (tcp_sndqueuelen(connection->pcb) >= TCP_SND_QUEUELEN) return 0;
-	return tcp_sndbuf(connection->pcb);
+	/* With small writes, or a peer with a small window, lwIP's limit of pbufs is reached before its limit of bytes. */
+	pbufs = tcp_sndqueuelen(connection->pcb);
+	if (connection->pcb->unsent) pbufs++; /* the first bytes fill its last segment, and take a pbuf more */
+	if (pbufs >= TCP_SND_QUEUELEN) return 0;
+	return leastOf(tcp_sndbuf(connection->pcb), (TCP_SND_QUEUELEN - pbufs) * recordSegmentBytes(connection));
 }
 
 unsigned recordUnacknowledged(const Connection* connection)
@@ -248,13 +271,14 @@ static void retire(Connection* connection)
 /* lwIP's callbacks: in lwIP's task, with the core lock held */
 
 /**
- * Both FINs are sent. The rest of the acknowledgements is lwIP's: it will free the control block without a word (from
- * CLOSING by way of TIME_WAIT), so it is given back now.
+ * Both FINs are sent, and every byte is acknowledged. Whether our FIN is too is lwIP's concern: it frees the control
+ * block without a callback (from CLOSING by way of TIME_WAIT), so the block is given back now. While bytes are
+ * unacknowledged their acknowledgement calls `onSent`, and their loss `onError`.
  */
 static void finishIfOver(Connection* connection)
 {
 	enum tcp_state state = connection->pcb->state;
-	if (state != CLOSING && state != TIME_WAIT) return;
+	if (state != TIME_WAIT && (state != CLOSING || recordUnacknowledged(connection) > 0)) return;
 	recordReleasePcb(connection);
 	connection->state = FINISHED;
 }
@@ -267,20 +291,28 @@ static void finishIfOver(Connection* connection)
 static void sendFin(Connection* connection)
 {
 	struct tcp_pcb* pcb = connection->pcb;
-	if (!connection->ended || connection->finSent || connection->state != OPEN || pcb->unsent) return;
+	bool wanted = connection->state == LEAVING || (connection->state == OPEN && connection->ended);
+	if (!wanted || connection->finSent || pcb->unsent) return;
 	connection->finSent = true;
 	/* Without memory for the FIN lwIP tries again by itself. */
 	tcp_shutdown(pcb, 0, 1);
 }
 
-/** A connection that was closed: true when every byte has been sent, and it is gone. */
-static bool leave(Connection* connection)
+/** A closed connection needs its record no longer: every byte has been sent, or lwIP has the FIN behind the last one. */
+static bool mayLeave(const Connection* connection)
 {
-	if (connection->state != LEAVING || connection->pcb->unsent) return false;
+	return connection->state == LEAVING && (connection->finSent || connection->pcb->unsent == NULL);
+}
+
+/**
+ * Gives the control block back to lwIP, which sends the FIN if that is missing, and frees the record. Not for `onSent`:
+ * lwIP calls that before it delivers bytes of the same segment, for which tcp_close would send RST and lose them.
+ */
+static void leave(Connection* connection)
+{
 	struct tcp_pcb* pcb = recordReleasePcb(connection);
 	retire(connection);
-	if (tcp_close(pcb) != ERR_OK) tcp_abort(pcb);
-	return true;
+	tcp_close(pcb); /* never fails in the states of a connection that was open */
 }
 
 /** One whose peer sends on, or lets it wait too long, gets RST. For lwIP's callbacks, which return this. */
@@ -327,7 +359,11 @@ static err_t onReceived(void* arg, struct tcp_pcb* pcb, struct pbuf* bytes, err_
 	LWIP_UNUSED_ARG(pcb);
 	LWIP_UNUSED_ARG(error); /* always ERR_OK */
 	if (connection->state == LEAVING) {
-		if (bytes == NULL) return ERR_OK;
+		if (bytes == NULL) {
+			/* lwIP frees a control block in TIME_WAIT without a callback. */
+			if (connection->finSent) leave(connection);
+			return ERR_OK;
+		}
 		pbuf_free(bytes);
 		return leaveByReset(connection);
 	}
@@ -347,9 +383,10 @@ static err_t onSent(void* arg, struct tcp_pcb* pcb, u16_t count)
 	Connection* connection = arg;
 	LWIP_UNUSED_ARG(pcb);
 	LWIP_UNUSED_ARG(count);
-	if (leave(connection)) return ERR_OK;
 	sendFin(connection);
+	if (connection->state != OPEN) return ERR_OK;
 	reportWritable(connection);
+	if (connection->peerEnded) finishIfOver(connection);
 	return ERR_OK;
 }
 
@@ -360,7 +397,10 @@ static err_t onPoll(void* arg, struct tcp_pcb* pcb)
 	Sockets* sockets = connection->sockets;
 	LWIP_UNUSED_ARG(pcb);
 	wake(sockets);
-	if (leave(connection)) return ERR_OK;
+	if (mayLeave(connection)) {
+		leave(connection);
+		return ERR_OK;
+	}
 	if (connection->state == LEAVING && sys_now() - connection->closedMs > LEAVING_MS_MAX) return leaveByReset(connection);
 	sendFin(connection);
 	if (connection->wantsMemory) {
@@ -368,6 +408,14 @@ static err_t onPoll(void* arg, struct tcp_pcb* pcb)
 		reportWritable(connection);
 	}
 	return ERR_OK;
+}
+
+/** The control block is gone, and the owner learns why. */
+static void lose(Connection* connection, SocketError error)
+{
+	connection->error = error;
+	connection->state = LOST;
+	reportEnd(connection, EVENT_ERROR);
 }
 
 /** lwIP has freed the control block. */
@@ -389,11 +437,9 @@ static void onError(void* arg, err_t error)
 		return;
 	}
 	/* With ERR_CLSD: the peer's FIN, and bytes before it, stood behind bytes that were refused for want of memory. */
-	if (connection->sockets->allocating || error == ERR_CLSD) connection->error = SOCKET_MEMORY;
-	else if (connection->state == CONNECTING && error == ERR_RST) connection->error = SOCKET_REFUSED;
-	else connection->error = socketErrorOf(error);
-	connection->state = LOST;
-	reportEnd(connection, EVENT_ERROR);
+	if (connection->sockets->allocating || error == ERR_CLSD) lose(connection, SOCKET_MEMORY);
+	else if (connection->state == CONNECTING && error == ERR_RST) lose(connection, SOCKET_REFUSED);
+	else lose(connection, socketErrorOf(error));
 }
 
 /* The life of a record */
@@ -454,11 +500,21 @@ static void setNodelay(struct tcp_pcb* pcb, bool nodelay)
 	else tcp_nagle_enable(pcb);
 }
 
+/** lwIP looks at keepalive with each tick of its slow timer, and adds the time of all probes with 32 bits. */
+enum { KEEPALIVE_MS_MIN = 2 * TCP_SLOW_INTERVAL, KEEPALIVE_MS_MAX = INT32_MAX / (1 + KEEPALIVE_PROBES) };
+
 static void setKeepalive(struct tcp_pcb* pcb, uint32_t keepaliveMs)
 {
 	if (keepaliveMs == 0) {
 		ip_reset_option(pcb, SOF_KEEPALIVE);
 		return;
+	}
+	keepaliveMs = leastOf(keepaliveMs, KEEPALIVE_MS_MAX);
+	if (keepaliveMs < KEEPALIVE_MS_MIN) keepaliveMs = KEEPALIVE_MS_MIN;
+	/* lwIP compares with the whole silence, that before the option included, and gives up before it probes. */
+	if (!ip_get_option(pcb, SOF_KEEPALIVE) || pcb->keep_idle != keepaliveMs) {
+		pcb->tmr = tcp_ticks;
+		pcb->keep_cnt_sent = 0;
 	}
 	pcb->keep_idle = keepaliveMs;
 #if LWIP_TCP_KEEPALIVE
@@ -625,14 +681,15 @@ static void closeConnection(Connection* connection)
 	pipesForget(connection);
 	newsForget(connection->sockets, &connection->news);
 	connection->news.owner = NULL;
-	if (pcb && connection->received) {
+	/* Bytes that lwIP keeps for want of memory are unread as well; offered to a closed connection, they would end in RST inside lwIP. */
+	if (pcb && (connection->received || pcb->refused_data)) {
 		leaveByReset(connection);
 		return;
 	}
 	if (pcb && connection->state == OPEN) {
 		connection->state = LEAVING;
 		connection->closedMs = sys_now();
-		leave(connection);
+		if (mayLeave(connection)) leave(connection);
 		return;
 	}
 	recordReleasePcb(connection);
@@ -668,7 +725,20 @@ void socketsStop(Sockets* sockets)
 	/* From this list lwIP's task takes connections that have sent the rest. */
 	portLock();
 	while (sockets->connections) resetConnection(sockets->connections);
+	if (sockets->wakeRetries) sys_untimeout(wakeAgain, sockets);
 	mem_free(sockets);
+	portUnlock();
+}
+
+void connectionAbandon(Connection* connection)
+{
+	struct tcp_pcb* pcb;
+	portLock();
+	pcb = recordReleasePcb(connection);
+	if (pcb) {
+		tcp_abort(pcb);
+		lose(connection, SOCKET_MEMORY);
+	}
 	portUnlock();
 }
 

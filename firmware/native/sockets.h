@@ -21,7 +21,7 @@
  *       connectionEnd: our FIN is     the peer's FIN has been received: event END,
  *       sent behind the last byte     once every byte before it has been read
  *                               \    /
- *                              FINISHED  both FINs are sent: an end, not an error
+ *                              FINISHED  both FINs are sent, every byte is acknowledged: an end, not an error
  *
  *       from every state: LOST           reset, time-out, no memory, refused: event ERROR, once every
  *                                        byte received before it has been read
@@ -36,9 +36,10 @@
  * | CONNECTING | SYN_SENT                      | no   | no    | the owner                                 |
  * | WAITING    | ESTABLISHED, CLOSE_WAIT       | no   | no    | the listener; lwIP's task, if it is lost  |
  * | OPEN       | the same, FIN_WAIT_1 and _2,  | yes  | until | the owner                                 |
- * |            | LAST_ACK                      |      | end   |                                           |
- * | FINISHED   | none: CLOSING and TIME_WAIT   | yes  | no    | the owner                                 |
- * |            | are lwIP's own                |      |       |                                           |
+ * |            | LAST_ACK; CLOSING while bytes |      | end   |                                           |
+ * |            | are unacknowledged            |      |       |                                           |
+ * | FINISHED   | none: the rest of CLOSING and | yes  | no    | the owner                                 |
+ * |            | TIME_WAIT are lwIP's own      |      |       |                                           |
  * | LOST       | none: lwIP has freed it       | yes  | no    | the owner                                 |
  * | LEAVING    | as OPEN                       | no   | no    | lwIP's task: sent, reset, or 60 s over    |
  *
@@ -126,7 +127,10 @@ typedef struct {
 	ip_addr_t address;
 	uint16_t port;
 	bool nodelay;
-	/** Idle time before the first keepalive probe, and the interval between probes; 0 disables them. */
+	/**
+	 * Idle time before the first keepalive probe, and the interval between probes; 0 disables them. Between two ticks of lwIP's slow
+	 * timer and 6 days. lwIP sends no probe once our FIN is sent: a half-closed connection needs a deadline of its owner.
+	 */
 	uint32_t keepaliveMs;
 } ConnectOptions;
 
@@ -142,7 +146,7 @@ extern Connection* connectionOpen(Sockets* sockets, const ConnectOptions* option
  */
 extern void connectionSetOwner(Connection* connection, void* owner);
 extern void connectionSetNodelay(Connection* connection, bool nodelay);
-/** 0 turns the probes off. */
+/** 0 turns the probes off. Idle time counts from this call. */
 extern void connectionSetKeepalive(Connection* connection, uint32_t keepaliveMs);
 
 /** The bytes that wait. They stay readable after an end, a reset and a time-out. */
@@ -176,6 +180,11 @@ extern void connectionEnd(Connection* connection);
 extern void connectionClose(Connection* connection);
 /** Sends RST, drops everything, and frees the record. */
 extern void connectionReset(Connection* connection);
+/**
+ * Sends RST, and reports the connection as lost with SOCKET_MEMORY: for an owner whose message was taken in part, which
+ * must not go on. Without effect on a connection that is lost or finished.
+ */
+extern void connectionAbandon(Connection* connection);
 
 /**
  * Why the connection is lost; SOCKET_OK while it is not. Known here at once; EVENT_ERROR comes when every byte has been

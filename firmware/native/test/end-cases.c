@@ -291,6 +291,225 @@ static void blockIsTakenAway(void)
 	ignore();
 }
 
+/** A closed connection whose last bytes were sent behind a window update, in the middle of lwIP's input. */
+static Peer closedWithLastBytesSent(void)
+{
+	enum { LAST_BYTES = 200 };
+	Owner owner = { 0 };
+	Peer peer;
+	Connection* connection = acceptOne(&peer, &owner);
+	narrow(connection, &peer, 0);
+	CHECK(connectionWrite(connection, pattern(), LAST_BYTES) == LAST_BYTES);
+	connectionClose(connection);
+	peer.window = WINDOW;
+	send(&peer, ACK, NULL, 0);
+	CHECK(hear(&peer).length == LAST_BYTES);
+	return peer;
+}
+
+/** lwIP reports the acknowledgement before it delivers the bytes of the same segment. */
+static void bytesWithLastAck(void)
+{
+	Peer peer = closedWithLastBytesSent();
+	send(&peer, PSH | ACK, pattern(), 1000);
+	hearFor(&peer, RST);
+	ignore();
+	CHECK(controlBlocks() == 0);
+}
+
+/** Two small writes wait for each other (Nagle); the next request comes behind the acknowledgement of the second. */
+static void bytesWithLastAckOfSmallWrites(void)
+{
+	Owner owner = { 0 };
+	Peer peer;
+	Connection* connection = acceptOne(&peer, &owner);
+	CHECK(connectionWrite(connection, HELLO, HELLO_BYTES) == HELLO_BYTES);
+	CHECK(connectionWrite(connection, HELLO, HELLO_BYTES) == HELLO_BYTES);
+	connectionClose(connection);
+	hear(&peer);
+	send(&peer, ACK, NULL, 0);
+	CHECK(hear(&peer).length == HELLO_BYTES);
+	send(&peer, PSH | ACK, pattern(), 1000);
+	hearFor(&peer, RST);
+	ignore();
+	CHECK(controlBlocks() == 0);
+}
+
+static void finWithLastAck(void)
+{
+	Peer peer = closedWithLastBytesSent();
+	Segment segment;
+	bool fin = false;
+	send(&peer, FIN | ACK, NULL, 0);
+	while (heard(&peer)) {
+		segment = hear(&peer);
+		CHECK(!(segment.flags & RST));
+		fin = fin || segment.flags & FIN;
+	}
+	CHECK(fin);
+	send(&peer, ACK, NULL, 0);
+	CHECK(controlBlocks() == 0);
+}
+
+/** The peer's FIN acknowledges the first of two segments; the second was lost. */
+static void finWithAckOfHalf(void)
+{
+	Owner owner = { 0 };
+	Peer peer;
+	Segment lost, segment;
+	uint32_t half;
+	Connection* connection = acceptOne(&peer, &owner);
+	narrow(connection, &peer, 0);
+	CHECK(connectionWrite(connection, pattern(), WINDOW) == WINDOW);
+	connectionClose(connection);
+	peer.window = WINDOW;
+	send(&peer, ACK, NULL, 0);
+	hear(&peer);
+	half = peer.ack;
+	lost = hear(&peer);
+	peer.ack = half;
+	send(&peer, FIN | ACK, NULL, 0);
+	do {
+		while (!heard(&peer)) pass(100);
+		segment = hear(&peer);
+		CHECK(!(segment.flags & RST));
+	} while (segment.length == 0);
+	CHECK(segment.seq == lost.seq);
+	ignore();
+}
+
+/** As many connections as there may be can be opened. */
+static void noRecordIsLeft(void)
+{
+	Owner owner = { 0 };
+	Peer peer;
+	Connection* connections[CONNECTIONS_MAX];
+	int i;
+	forgetAll();
+	ignore();
+	CHECK(controlBlocks() == 0);
+	for (i = 0; i < CONNECTIONS_MAX; i++) connections[i] = acceptOne(&peer, &owner);
+	for (i = 0; i < CONNECTIONS_MAX; i++) connectionReset(connections[i]);
+	ignore();
+}
+
+/** The FIN is sent again behind bytes that were sent again; its acknowledgement and the peer's FIN arrive before lwIP's next poll. */
+static void finAfterTimeOut(void)
+{
+	Owner owner = { 0 };
+	Peer peer;
+	uint32_t end;
+	Connection* connection = acceptOne(&peer, &owner);
+	CHECK(connectionWrite(connection, pattern(), WINDOW) == WINDOW);
+	connectionEnd(connection);
+	while (heard(&peer)) hear(&peer);
+	end = peer.ack;
+	while (!heard(&peer)) pass(100);
+	ignore();
+	connectionClose(connection);
+	peer.ack = end - 1;
+	send(&peer, ACK, NULL, 0);
+	peer.ack = end;
+	send(&peer, FIN | ACK, NULL, 0);
+	noRecordIsLeft();
+}
+
+/** lwIP sends the FIN inside the callback of the last acknowledgement, and the peer's own FIN is there before the next poll. */
+static void finBeforePoll(void)
+{
+	Peer peer = closedWithLastBytesSent();
+	send(&peer, ACK, NULL, 0);
+	hearFor(&peer, FIN);
+	send(&peer, FIN | ACK, NULL, 0);
+	noRecordIsLeft();
+}
+
+/** A connection whose peer has sent a byte that lwIP keeps, because there was no memory to copy the small pieces together. */
+static Connection* withRefusedByte(Peer* peer, Connection* connection)
+{
+	uint8_t buffer[16];
+	unsigned i;
+	for (i = 0; i < 16; i++) send(peer, PSH | ACK, pattern() + i, 1);
+	failAllocations(1, 1000);
+	send(peer, PSH | ACK, pattern() + 16, 1);
+	failAllocations(0, 0);
+	CHECK(connectionRead(connection, buffer, sizeof(buffer)) == sizeof(buffer));
+	return connection;
+}
+
+/** The byte was received and not read, so the peer gets RST at once. */
+static void closeOverRefusedByte(void)
+{
+	Owner owner = { 0 };
+	Peer peer;
+	Connection* connection = acceptOne(&peer, &owner);
+	narrow(connection, &peer, 0);
+	CHECK(connectionWrite(connection, pattern(), 200) == 200);
+	connectionClose(withRefusedByte(&peer, connection));
+	hearFor(&peer, RST);
+	send(&peer, ACK, NULL, 0);
+	ignore();
+	CHECK(controlBlocks() == 0);
+	connection = acceptOne(&peer, &owner);
+	connectionEnd(connection);
+	hearFor(&peer, FIN);
+	send(&peer, ACK, NULL, 0);
+	connectionClose(withRefusedByte(&peer, connection));
+	hearFor(&peer, RST);
+	ignore();
+}
+
+/** The FINs cross while the board's last bytes are unacknowledged. */
+static Connection* crossedOverBytes(Peer* peer, Owner* owner)
+{
+	Connection* connection = acceptOne(peer, owner);
+	uint32_t before = peer->ack;
+	CHECK(connectionWrite(connection, pattern(), 1000) == 1000);
+	connectionEnd(connection);
+	while (heard(peer)) hear(peer);
+	peer->ack = before;
+	send(peer, FIN | ACK, NULL, 0);
+	CHECK(reported(owner) == EVENT_END);
+	CHECK(connectionUnacknowledged(connection) == 1000);
+	return connection;
+}
+
+static void resetBehindCrossedFins(void)
+{
+	Owner owner = { 0 };
+	Peer peer;
+	Connection* connection = crossedOverBytes(&peer, &owner);
+	send(&peer, RST | ACK, NULL, 0);
+	CHECK(reported(&owner) == EVENT_ERROR);
+	CHECK(connectionError(connection) == SOCKET_RESET);
+	connectionClose(connection);
+	/* The same when the board's owner has closed meanwhile. */
+	connectionClose(crossedOverBytes(&peer, &owner));
+	send(&peer, RST | ACK, NULL, 0);
+	CHECK(controlBlocks() == 0);
+	ignore();
+}
+
+/** Acknowledged together with the FIN, or before it. */
+static void acknowledgedBehindCrossedFins(void)
+{
+	Owner owner = { 0 };
+	Peer peer;
+	int fin;
+	for (fin = 0; fin <= 1; fin++) {
+		Connection* connection = crossedOverBytes(&peer, &owner);
+		peer.ack += (uint32_t)(1000 + fin);
+		send(&peer, ACK, NULL, 0);
+		CHECK(connectionUnacknowledged(connection) == 0);
+		forgetAll();
+		ignore();
+		CHECK(controlBlocks() == 0);
+		CHECK(reported(&owner) == 0 && connectionError(connection) == SOCKET_OK);
+		connectionReset(connection);
+		CHECK(!heard(&peer));
+	}
+}
+
 const Case END_CASES[] = {
 	{ "a half-closed connection reads on, and lwIP may forget its control block", halfClose },
 	{ "a connection whose peer ended first writes on, and ends without error", peerEndsFirst },
@@ -303,6 +522,15 @@ const Case END_CASES[] = {
 	{ "a peer that keeps its window shut holds a closed connection for a minute", closeToShutWindow },
 	{ "bytes after a close are answered by RST", bytesAfterClose },
 	{ "a close over unread bytes resets", closeOverUnreadBytes },
+	{ "bytes that arrive with the last acknowledgement after a close are answered by RST, and freed", bytesWithLastAck },
+	{ "a request behind the acknowledgement of a small write after a close is answered by RST, and freed", bytesWithLastAckOfSmallWrites },
+	{ "a FIN with the last acknowledgement after a close is answered by FIN", finWithLastAck },
+	{ "after a close, what the peer's FIN does not acknowledge is sent again", finWithAckOfHalf },
+	{ "a closed connection whose FIN had to be sent again leaves no record", finAfterTimeOut },
+	{ "a closed connection whose peer's FIN arrives before the next poll leaves no record", finBeforePoll },
+	{ "a close over bytes that lwIP keeps for want of memory resets", closeOverRefusedByte },
+	{ "a reset behind two FINs that cross is reported while bytes are unacknowledged", resetBehindCrossedFins },
+	{ "two FINs that cross end without error once the bytes are acknowledged", acknowledgedBehindCrossedFins },
 	{ "a reset on purpose sends RST and drops the rest", resetOnPurpose },
 	{ "a control block that lwIP gives to a new connection is reported as lost", blockIsTakenAway },
 	{ NULL, NULL },

@@ -104,6 +104,28 @@ static void messageThatCannotBePosted(void)
 	ignore();
 }
 
+/** lwIP has freed the control block, so that it is not polled. */
+static void lastMessageCannotBePosted(void)
+{
+	Owner owner = { 0 };
+	Peer peer;
+	Connection* connection = acceptOne(&peer, &owner);
+	takeMessages(false);
+	send(&peer, RST | ACK, NULL, 0);
+	pass(1000);
+	CHECK(messages() == 0);
+	takeMessages(true);
+	pass(1000);
+	CHECK(messages() == 1);
+	CHECK(reported(&owner) == EVENT_ERROR);
+	connectionClose(connection);
+	/* The sockets may be stopped before. */
+	acceptOne(&peer, &owner);
+	takeMessages(false);
+	send(&peer, RST | ACK, NULL, 0);
+	ignore();
+}
+
 static void peerIsKnownAfterReset(void)
 {
 	Owner owner = { 0 };
@@ -128,6 +150,7 @@ const Case NEWS_CASES[] = {
 	{ "no wake-up is lost while a message is served", noWakeUpIsLost },
 	{ "a round of news ends, whatever comes meanwhile", aRoundEnds },
 	{ "a message that cannot be posted is posted later", messageThatCannotBePosted },
+	{ "the news of a lost connection is posted later when it cannot be posted", lastMessageCannotBePosted },
 	{ "the peer's address is known after a reset", peerIsKnownAfterReset },
 	{ NULL, NULL },
 };

@@ -89,6 +89,7 @@ void stopBoard(void)
 {
 	failAllocations(0, 0);
 	socketsStop(board);
+	pass(1000); /* no timer refers to them */
 	forgetAll();
 	CHECK(stackBlocks() == 0);
 }

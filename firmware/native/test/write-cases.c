@@ -249,6 +249,102 @@ static void keepaliveFindsADeadPeer(void)
 	connectionClose(connection);
 }
 
+/** As many as are promised. */
+static void writeAll(Connection* connection)
+{
+	unsigned room = connectionWritable(connection);
+	CHECK(room > 0);
+	CHECK(connectionWrite(connection, pattern(), room) == (int)room);
+}
+
+static void writeTakesWhatIsPromised(void)
+{
+	Owner owner = { 0 };
+	Peer peer;
+	unsigned window, small;
+	Connection* connection;
+	for (small = 0; small < 7; small++) {
+		connection = acceptOne(&peer, &owner);
+		connectionSetNodelay(connection, true);
+		for (window = 0; window < small; window++) CHECK(connectionWrite(connection, pattern(), 10) == 10);
+		writeAll(connection);
+		connectionReset(connection);
+		ignore();
+	}
+	for (window = 40; window < WINDOW; window += 40) {
+		connection = acceptWithWindow(&peer, &owner, (uint16_t)window);
+		writeAll(connection);
+		connectionReset(connection);
+		/* The first bytes wait for a window, in a segment that is not full. */
+		connection = acceptWithWindow(&peer, &owner, (uint16_t)window);
+		connectionSetNodelay(connection, window % 80 == 0);
+		CHECK(connectionWrite(connection, pattern(), window) > 0);
+		peer.window = 0;
+		while (heard(&peer)) {
+			hear(&peer);
+			send(&peer, ACK, NULL, 0);
+		}
+		CHECK(connectionWrite(connection, pattern(), 10) == 10);
+		writeAll(connection);
+		connectionReset(connection);
+		ignore();
+	}
+}
+
+/** The owner cannot send a part of a message: the connection is lost, and it gets the reason. */
+static void abandoned(void)
+{
+	Owner owner = { 0 };
+	Peer peer;
+	Connection* connection = acceptOne(&peer, &owner);
+	connectionAbandon(connection);
+	hearFor(&peer, RST);
+	CHECK(reported(&owner) == EVENT_ERROR);
+	CHECK(connectionError(connection) == SOCKET_MEMORY);
+	CHECK(connectionWrite(connection, HELLO, HELLO_BYTES) == -1);
+	connectionAbandon(connection);
+	CHECK(reported(&owner) == 0);
+	connectionClose(connection);
+}
+
+/** lwIP counts the silence before the option as well. */
+static void keepaliveOfSilentConnection(void)
+{
+	Owner owner = { 0 };
+	Peer peer;
+	Connection* connection = acceptOne(&peer, &owner);
+	pass(60000);
+	connectionSetKeepalive(connection, 10000);
+	pass(9000);
+	CHECK(!heard(&peer));
+	/* Shorter: from then on, too. */
+	connectionSetKeepalive(connection, 2000);
+	pass(1000);
+	CHECK(!heard(&peer));
+	pass(1500);
+	CHECK(heard(&peer) && connectionError(connection) == SOCKET_OK);
+	connectionReset(connection);
+	ignore();
+}
+
+static void keepaliveOfAnyTime(void)
+{
+	Owner owner = { 0 };
+	Peer peer;
+	Connection* connection = acceptOne(&peer, &owner);
+	connectionSetKeepalive(connection, 0x40000000);
+	pass(60000);
+	CHECK(!heard(&peer) && connectionError(connection) == SOCKET_OK);
+	connectionReset(connection);
+	ignore();
+	connection = acceptOne(&peer, &owner);
+	connectionSetKeepalive(connection, 1);
+	while (connectionError(connection) == SOCKET_OK) pass(10);
+	hear(&peer); /* a probe before it is given up */
+	connectionClose(connection);
+	ignore();
+}
+
 const Case WRITE_CASES[] = {
 	{ "a write takes what fits and says how much", writeTakesWhatFits },
 	{ "what is written in answer to one report goes out together", writesOfOneReportGoTogether },
@@ -256,11 +352,15 @@ const Case WRITE_CASES[] = {
 	{ "an end and a close within a round send what was written", endAndCloseSendWhatWasWritten },
 	{ "small writes fill the queue, and room is reported", smallWritesFillTheQueue },
 	{ "a write to a peer with a small window takes what fits", writeToSmallWindow },
+	{ "a write takes as many bytes as were promised", writeTakesWhatIsPromised },
 	{ "a write without memory takes nothing, and room is reported later", writeWithoutMemory },
 	{ "a FIN without memory follows later", endWithoutMemory },
 	{ "a close without memory sends its FIN later", closeWithoutMemory },
 	{ "a write after a reset fails", writeToReset },
 	{ "bytes that are never acknowledged end with a time-out", answerIsNeverAcknowledged },
+	{ "a connection that is abandoned is reset, and reported as lost for want of memory", abandoned },
 	{ "keepalive finds a peer that is gone", keepaliveFindsADeadPeer },
+	{ "keepalive counts silence from when it is turned on", keepaliveOfSilentConnection },
+	{ "keepalive of any time sends a probe before the connection is given up", keepaliveOfAnyTime },
 	{ NULL, NULL },
 };
