@@ -113,6 +113,69 @@ test("onError says what happened: a refusal, a reset, an end without onEnd, no a
   expect(board.lines.splice(0)).toEqual(["error timeout"]);
 });
 
+test("a conversion of an argument may close the socket", async () => {
+  const server = await board.listen();
+  run(`
+    const options = { address: "${server.address}", port: ${server.port}, format: "number" };
+    globalThis.sockets = [new TCP(options), new TCP(options)];
+  `);
+  await board.quiet();
+  run(`
+    const tried = operation => { try { operation(); note("done"); } catch (e) { note(e.constructor.name); } };
+    const [one, other] = sockets;
+    tried(() => { one.format = { toString() { one.close(); return "buffer"; } }; });
+    tried(() => { other.write({ valueOf() { other.close(); return 65; } }); });
+  `);
+  expect(board.lines).toEqual(["SyntaxError", "SyntaxError"]);
+  expect(board.objects).toBe(0);
+});
+
+test("a setter of target may close the object, or throw: no socket is left", async () => {
+  const server = await board.listen();
+  run(`
+    class Closing extends TCP { set target(value) { this.close(); } }
+    class Throwing extends TCP { set target(value) { throw new Error("no target"); } }
+    class ClosingListener extends Listener { set target(value) { this.close(); } }
+    class ThrowingListener extends Listener { set target(value) { throw new Error("no target"); } }
+    const options = { address: "${server.address}", port: ${server.port}, target: 1 };
+    for (const Class of [Closing, Throwing, ClosingListener, ThrowingListener]) {
+      try { new Class(options); note("made"); } catch (e) { note(e.message); }
+    }
+    new Listener({ port: ${server.port} }).close();
+  `);
+  expect(board.lines).toEqual(["made", "no target", "made", "no target"]);
+  expect(board.objects).toBe(0);
+});
+
+test("a write takes all the room that the write before it returned", async () => {
+  run(`serve({ onWritable() {
+    if (this.done) return;
+    this.done = true;
+    let room;
+    for (let i = 0; i < 20; i++) room = this.write(Uint8Array.of(97));
+    note(this.write(new Uint8Array(room).fill(98)) === undefined ? "lost" : "taken");
+    note(room > 0 ? "room" : "none");
+    globalThis.bytes = 20 + room;
+  } })`);
+  const peer = await client();
+  await board.quiet();
+  expect(board.lines.slice(0, 3)).toEqual(["writable", "taken", "room"]);
+  machine.evaluate("board.log(String(bytes))");
+  expect(String(peer.received.length)).toBe(board.lines.at(-1));
+});
+
+test("after end() a write returns undefined", async () => {
+  run(`serve({ onWritable() {
+    if (this.done) return;
+    this.done = true;
+    this.end();
+    note(String(this.write(bytesOf("x"))));
+  } })`);
+  await client();
+  await board.quiet();
+  expect(board.lines).toEqual(["writable", "undefined"]);
+});
+
 test("close(true) is a reset, close() a FIN", async () => {
   run("serve({ onReadable() { this.close(textOf(this.read()) === 'reset'); } })");
   const [one, other] = [await client(), await client()];

@@ -165,11 +165,21 @@ static uint16_t portOf(xsMachine* the)
 	return (uint16_t)port;
 }
 
-static void copyTarget(xsMachine* the)
+/**
+ * Last in a constructor: a subclass may have a setter, which may close the object. What throws leaves no socket that the
+ * program cannot close.
+ */
+static void copyTarget(xsMachine* the, void (*close)(xsMachine*))
 {
 	if (!xsmcHas(xsArg(0), xsID_target)) return;
-	xsmcGet(xsVar(0), xsArg(0), xsID_target);
-	xsmcSet(xsThis, xsID_target, xsVar(0));
+	xsTry {
+		xsmcGet(xsVar(0), xsArg(0), xsID_target);
+		xsmcSet(xsThis, xsID_target, xsVar(0));
+	}
+	xsCatch {
+		(*close)(the);
+		xsThrow(xsException);
+	}
 }
 
 /* TCP */
@@ -243,7 +253,6 @@ void xs_native_tcp_constructor(xsMachine* the)
 		keepaliveMs = integerOf(the, xsID_keepalive);
 		if (keepaliveMs < 0) xsRangeError("invalid keepalive");
 	}
-	copyTarget(the);
 	taken = xsmcHas(xsArg(0), xsID_from);
 	if (taken) takeOver(the, tcp);
 	else connectTcp(the, tcp);
@@ -251,6 +260,7 @@ void xs_native_tcp_constructor(xsMachine* the)
 	if (hasNodelay) connectionSetNodelay(tcp->connection, nodelay);
 	if (keepaliveMs >= 0) connectionSetKeepalive(tcp->connection, (uint32_t)keepaliveMs);
 	if (taken) connectionSetOwner(tcp->connection, tcp);
+	copyTarget(the, xs_native_tcp_close);
 }
 
 void xs_native_tcp_read(xsMachine* the)
@@ -283,17 +293,32 @@ void xs_native_tcp_read(xsMachine* the)
 void xs_native_tcp_write(xsMachine* the)
 {
 	TcpRecord* tcp = tcpOf(the, &xsThis);
-	unsigned room = tcp->connection ? connectionWritable(tcp->connection) : 0;
+	xsIntegerValue number = 0;
+	unsigned room;
+	int taken;
 	uint8_t byte;
 	void* bytes = &byte;
 	xsUnsignedValue count = 1;
+	if (tcp->format == NUMBER) {
+		number = xsmcToInteger(xsArg(0));
+		tcp = tcpOf(the, &xsThis); /* the conversion may have closed the socket */
+	}
+	room = tcp->connection ? connectionWritable(tcp->connection) : 0;
 	if (room > 0) tcp->ready = true;
 	if (!tcp->ready || tcp->failed) xsUnknownError("not ready");
-	if (tcp->connection == NULL || connectionError(tcp->connection) != SOCKET_OK) return;
-	if (tcp->format == NUMBER) byte = (uint8_t)xsmcToInteger(xsArg(0));
-	else xsmcGetBufferReadable(xsArg(0), &bytes, &count);
+	/* Nothing more can be written: lost, or end() was called. */
+	if (tcp->connection == NULL || connectionWrite(tcp->connection, NULL, 0) < 0) return;
+	byte = (uint8_t)number;
+	if (tcp->format != NUMBER) xsmcGetBufferReadable(xsArg(0), &bytes, &count);
 	if (count > room) xsUnknownError("would block");
-	if (connectionWrite(tcp->connection, bytes, count) < (int)count) return;
+	taken = connectionWrite(tcp->connection, bytes, count);
+	if (taken < 0) return;
+	if (taken == 0 && count > 0) xsUnknownError("would block"); /* no memory: onWritable comes when there may be some */
+	if ((unsigned)taken < count) {
+		/* A part was taken, and cannot be taken back: onError("memory") comes. */
+		connectionAbandon(tcp->connection);
+		return;
+	}
 	xsmcSetInteger(xsResult, (xsIntegerValue)connectionWritable(tcp->connection));
 }
 
@@ -346,8 +371,9 @@ void xs_native_tcp_get_format(xsMachine* the)
 
 void xs_native_tcp_set_format(xsMachine* the)
 {
-	TcpRecord* tcp = tcpOf(the, &xsThis);
-	tcp->format = formatOf(the, &xsArg(0));
+	/* First what may call the program, which may close the socket. */
+	Format format = formatOf(the, &xsArg(0));
+	tcpOf(the, &xsThis)->format = format;
 }
 
 /* Listener */
@@ -380,13 +406,13 @@ void xs_native_listener_constructor(xsMachine* the)
 		xsmcGet(xsVar(0), xsArg(0), xsID_format);
 		if (xsmcTest(xsVar(0)) && strcmp(xsmcToString(xsVar(0)), LISTENER_FORMAT)) xsRangeError("unimplemented");
 	}
-	copyTarget(the);
 	listener->listener = listenerOpen(sockets, &options, listener, &error);
 	if (listener->listener == NULL) {
 		if (error == SOCKET_MEMORY) xsUnknownError("no socket");
 		xsUnknownError("socket bind");
 	}
 	rememberRecord(the, &listener->record, &xsThis);
+	copyTarget(the, xs_native_listener_close);
 }
 
 void readListener(xsMachine* the, xsSlot* prototype)

@@ -17,7 +17,7 @@
  * | onError(code)   | the connection is lost: "refused", "reset", "timeout", "memory", "unreachable"; without onEnd also |
  * |                 | "end" for the peer's FIN: nothing can be written then                                           |
  * | read(n or view) | all bytes, n bytes, or as many as the view has; undefined: none waits                           |
- * | write(bytes)    | room that is left; undefined: the connection is lost; throws "would block" when there is too little |
+ * | write(bytes)    | room that is left; undefined: the connection is lost, or end() was called; throws "would block" when there is too little |
  * | end()           | our FIN behind what was written; reading goes on                                               |
  * | close(reset)    | FIN; over unread bytes, or with true, RST                                                      |
  *
