@@ -1,5 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { beforeAll, describe, expect, test } from "vitest";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildProgram, cannotBuild } from "../../emulator/lwip/build.ts";
 import fc from "../../hil/kit/properties.ts";
 import {
@@ -9,7 +12,7 @@ import {
   LAST_CHUNK,
   wrapChunk,
 } from "../src/http1/chunked-body.ts";
-import { CHUNKED_STREAMS } from "./testing.ts";
+import { CHUNKED_STREAMS, NATIVE } from "./testing.ts";
 
 // Two decoders of the chunked transfer coding, in C and in TypeScript: what one refuses, the other refuses at the same byte.
 
@@ -40,8 +43,8 @@ function hexadecimal(text: string): string {
   return Buffer.from(text, "latin1").toString("hex");
 }
 
-function run(lines: readonly string[]): string[] {
-  const { status, stdout, stderr } = spawnSync(program, {
+function run(lines: readonly string[], by = program): string[] {
+  const { status, stdout, stderr } = spawnSync(by, {
     input: lines.map(line => `${line}\n`).join(""),
     encoding: "latin1",
     maxBuffer: 1 << 28,
@@ -51,17 +54,16 @@ function run(lines: readonly string[]): string[] {
 }
 
 /** The result of the C code for the bytes, cut at every byte. */
-function decodeInC(streams: readonly Stream[]): Result[] {
-  return run(streams.map(({ text, bytesMax }) => `decode ${bytesMax} ${hexadecimal(text)}`)).map(
-    line => {
-      const [outcome, used, content] = line.split(" ");
-      return {
-        outcome: OUTCOMES[Number(outcome)],
-        used: Number(used),
-        content: Buffer.from(content, "hex").toString("latin1"),
-      };
-    },
-  );
+function decodeInC(streams: readonly Stream[], by = program): Result[] {
+  const lines = streams.map(({ text, bytesMax }) => `decode ${bytesMax} ${hexadecimal(text)}`);
+  return run(lines, by).map(line => {
+    const [outcome, used, content] = line.split(" ");
+    return {
+      outcome: OUTCOMES[Number(outcome)],
+      used: Number(used),
+      content: Buffer.from(content, "hex").toString("latin1"),
+    };
+  });
 }
 
 function decodeInTypeScript({ text, bytesMax }: Stream, ends: readonly number[]): Result {
@@ -162,6 +164,19 @@ function some(texts: fc.Arbitrary<string>, count: number): Stream[] {
   return fc.sample(fc.record({ text: texts, bytesMax }), count);
 }
 
+/** A body in which each position has had every byte. */
+function everyByteEverywhere(): Stream[] {
+  const text = '0a \t; b=c;d = "e\\f" ;g\r\n0123456789\r\n00\r\nT: u\r\n\r\nG';
+  const streams: Stream[] = [];
+  for (let at = 0; at < text.length; at++) {
+    for (let code = 0; code < 256; code++) {
+      const odd = String.fromCharCode(code);
+      streams.push({ text: text.slice(0, at) + odd + text.slice(at + 1), bytesMax: UNBOUNDED });
+    }
+  }
+  return streams;
+}
+
 describe("the C decoder of chunks and the one in TypeScript agree, cut at every byte", () => {
   test("about whole bodies", () => {
     const streams = some(whole, 600);
@@ -188,14 +203,7 @@ describe("the C decoder of chunks and the one in TypeScript agree, cut at every 
   });
 
   test("about every byte at every position", () => {
-    const text = '0a \t; b=c;d = "e\\f" ;g\r\n0123456789\r\n00\r\nT: u\r\n\r\nG';
-    const streams: Stream[] = [];
-    for (let at = 0; at < text.length; at++) {
-      for (let code = 0; code < 256; code++) {
-        const odd = String.fromCharCode(code);
-        streams.push({ text: text.slice(0, at) + odd + text.slice(at + 1), bytesMax: UNBOUNDED });
-      }
-    }
+    const streams = everyByteEverywhere();
     // Whole and byte by byte: C cuts by itself.
     const results = decodeInC(streams);
     const differ = streams.filter((stream, i) => {
@@ -251,6 +259,87 @@ describe("the C decoder of chunks and the one in TypeScript agree, cut at every 
     const results = expectSame(texts.map(text => ({ text, bytesMax: UNBOUNDED })));
     expect(results.filter(({ outcome }) => outcome === "done")).toHaveLength(18);
     expect(results.filter(({ outcome }) => outcome === "broken")).toHaveLength(9);
+  });
+});
+
+describe("a fault of the C decoder is found", () => {
+  const folder = mkdtempSync(path.join(tmpdir(), "hot-potato-chunked-"));
+  const source = readFileSync(`${NATIVE}chunked.c`, "utf8");
+  let streams: Stream[];
+  let expected: string;
+
+  beforeAll(() => {
+    streams = [...everyByteEverywhere(), ...some(whole, 200)];
+    streams.push({ text: "100000000\r\n", bytesMax: UNBOUNDED });
+    for (const bytes of [16_384, 16_385])
+      streams.push({ text: `5;${"a".repeat(bytes)}\r\nhello\r\n0\r\n\r\n`, bytesMax: UNBOUNDED });
+    expected = JSON.stringify(
+      streams.map(stream => decodeInTypeScript(stream, [stream.text.length])),
+    );
+  });
+
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  test.each([
+    ["the data may end with any byte", "return byte == '\\r';", "return true;"],
+    [
+      "a CR alone ends a size",
+      "return byte == '\\n' && startData(decoding);",
+      "return startData(decoding);",
+    ],
+    ["a size has as many digits as it likes", "decoding->size > UINT32_MAX / 16", "false"],
+    [
+      "nothing bounds what is dropped",
+      "	if (decoding->droppable == 0) return false;\n	decoding->droppable--;\n",
+      "	(void)decoding;\n",
+    ],
+    ["one byte less may be dropped", "DROPPED_BYTES_MAX = 16384", "DROPPED_BYTES_MAX = 16383"],
+    [
+      "a quoted string ends with its line",
+      "case QUOTED_PAIR:\n		decoding->position = QUOTED;\n		break;",
+      "case QUOTED_PAIR:\n		decoding->position = QUOTED;\n		return true;",
+    ],
+    [
+      "control bytes are text",
+      "return byte == '\\t' || (byte >= ' ' && byte != 0x7f);",
+      "return byte != '\\n';",
+    ],
+    ["a quote stands anywhere", "		else if (byte == '\"') return false;\n", ""],
+    [
+      "a LF alone ends a trailer",
+      "	if (byte == '\\n') return false;\n",
+      "	if (byte == '\\n') { decoding->position = TRAILER_START; return true; }\n",
+    ],
+    [
+      "the body may be larger by a byte",
+      "size > decoding->allowed",
+      "size > decoding->allowed + 1",
+    ],
+    ["no size is a size", "	if (decoding->position == SIZE_START) return false;\n", ""],
+    [
+      "blanks end a size",
+      "		else if (!isBlank(byte)) return false;\n		break;\n	case EXTENSION:",
+      "		else if (byte == '\\r') decoding->position = SIZE_LF;\n		else if (!isBlank(byte)) return false;\n		break;\n	case EXTENSION:",
+    ],
+  ])("%s", async (_, find, replace) => {
+    expect(source.split(find)).toHaveLength(2);
+    const file = path.join(folder, "chunked.c");
+    writeFileSync(
+      file,
+      source.replace(find, () => replace),
+    );
+    const mutated = await buildProgram({
+      ...CHUNKED_STREAMS,
+      name: "chunked-mutated",
+      sources: [file, CHUNKED_STREAMS.sources[1]],
+    });
+    let results: string;
+    try {
+      results = JSON.stringify(decodeInC(streams, mutated));
+    } catch {
+      return; // a sanitizer, or the check of the cuts
+    }
+    expect(results).not.toBe(expected);
   });
 });
 
