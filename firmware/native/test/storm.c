@@ -66,15 +66,21 @@ static void sendSomething(void)
 	uint8_t flags = FLAGS[below(sizeof(FLAGS))];
 	uint32_t length = flags & PSH ? below(BYTES_MAX) : 0;
 	Peer odd = *peer;
+	static const char CHUNKS[] = "3\r\nabc\r\n0010;e=\"f\"\r\n0123456789abcdef\r\n0\r\nT: u\r\n\r\n";
+	const void* bytes = pattern();
+	if (length > 0 && onceIn(3)) {
+		bytes = CHUNKS;
+		length = 1 + below(sizeof(CHUNKS) - 1);
+	}
 	if (onceIn(4)) peer->window = (uint16_t)below(WINDOW);
 	if (onceIn(6)) {
 		/* Before or behind what is due, or an acknowledgement of something else: the peer forgets that it has said it. */
 		odd.seq += below(40) - 20;
 		odd.ack += below(40) - 20;
-		send(&odd, flags, pattern(), length);
+		send(&odd, flags, bytes, length);
 		return;
 	}
-	send(peer, flags, pattern(), length);
+	send(peer, flags, bytes, length);
 }
 
 static void comeAgain(void)
@@ -155,7 +161,11 @@ static void writeSomething(Connection* connection)
 
 static void pipeSomething(Connection* from)
 {
-	PipeOptions options = { .bytesMax = onceIn(2) ? PIPE_TO_THE_END : 1 + below(2000) };
+	PipeOptions options = {
+		.bytesMax = onceIn(2) ? PIPE_TO_THE_END : 1 + below(2000),
+		.fromFraming = onceIn(4) ? &CHUNKED : NULL,
+		.toFraming = onceIn(2) ? &CHUNKED : NULL,
+	};
 	Place* other = usedPlace();
 	if (onceIn(3)) pipeStop(from);
 	else if (other) pipeStart(from, other->connection, &options);
