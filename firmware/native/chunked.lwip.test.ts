@@ -319,7 +319,7 @@ describe("a fault of the C decoder is found", () => {
     [
       "blanks end a size",
       "		else if (!isBlank(byte)) return false;\n		break;\n	case EXTENSION:",
-      "		else if (byte == '\\r') decoding->position = SIZE_LF;\n		else if (!isBlank(byte)) return false;\n		break;\n	case EXTENSION:",
+      "		else if (byte == '\\r') { decoding->position = SIZE_LF; return true; }\n		else if (!isBlank(byte)) return false;\n		break;\n	case EXTENSION:",
     ],
   ])("%s", async (_, find, replace) => {
     expect(source.split(find)).toHaveLength(2);
