@@ -1,4 +1,13 @@
 import type { TextStore } from "./config/storage.ts";
+import {
+  type Credentials,
+  forgetCredentials,
+  GIVEN,
+  isSame,
+  LAST,
+  saveCredentials,
+  savedCredentials,
+} from "./config/wifi-credentials.ts";
 import type { Report } from "./log/event.ts";
 import type { Cancel, Clock, Link } from "./platform.ts";
 import { exceptionText } from "./text/exception.ts";
@@ -28,11 +37,6 @@ const ROLLBACK_MS = 60_000;
  * networks, too, and to find the new address.
  */
 export const NETWORK_TRIAL_MS = 120_000;
-
-export interface Credentials {
-  readonly ssid: string;
-  readonly password: string;
-}
 
 /** The part of the SDK's `embedded:network/interface/wifi` that is used. */
 export interface WiFiDriver {
@@ -152,11 +156,7 @@ class WifiLink implements Link {
   }
 
   forget(): void {
-    const { store } = this.#parts;
-    for (const keys of [LAST, GIVEN]) {
-      store?.delete(keys.ssid); // without it the password is ignored
-      store?.delete(keys.password);
-    }
+    forgetCredentials(this.#parts.store);
   }
 
   #join(): void {
@@ -272,34 +272,4 @@ class WifiLink implements Link {
     this.#alarm?.();
     this.#alarm = this.#parts.clock.after(ms, task);
   }
-}
-
-/** Keys of a network's credentials in the store. */
-interface Keys {
-  readonly ssid: string;
-  readonly password: string;
-}
-
-/** The network that was joined last. */
-const LAST: Keys = Object.freeze({ ssid: "ssid", password: "password" });
-
-/** The network of the last build that had one. */
-const GIVEN: Keys = Object.freeze({ ssid: "given-ssid", password: "given-password" });
-
-function isSame({ ssid, password }: Credentials, other: Credentials | undefined): boolean {
-  return other !== undefined && ssid === other.ssid && password === other.password;
-}
-
-function savedCredentials(store: TextStore | undefined, keys: Keys): Credentials | undefined {
-  const ssid = store?.read(keys.ssid);
-  return ssid === undefined ? undefined : { ssid, password: store?.read(keys.password) ?? "" };
-}
-
-/** Saves both or neither: a name with another network's password would never join. */
-function saveCredentials(store: TextStore | undefined, keys: Keys, credentials: Credentials): void {
-  const before = savedCredentials(store, keys);
-  if (store === undefined || isSame(credentials, before)) return;
-  if (store.write(keys.password, credentials.password) !== undefined) return;
-  if (store.write(keys.ssid, credentials.ssid) === undefined || before === undefined) return;
-  store.write(keys.password, before.password);
 }

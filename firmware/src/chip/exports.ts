@@ -1,6 +1,6 @@
+import type { Credentials } from "../config/wifi-credentials.ts";
 import type { Report } from "../log/event.ts";
 import type { Clock, Link, Platform } from "../platform.ts";
-import type { Credentials } from "../wifi-link.ts";
 
 // The exports of the modules of each platform's folder.
 
