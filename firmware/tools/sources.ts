@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import ts from "typescript";
 
@@ -24,6 +24,9 @@ export interface Source {
 const WORKSPACES: Readonly<Record<string, string>> = {
   "net-mock-socket": "emulator/net-mock-socket/src/network.ts",
 };
+
+/** Where the modules lie that the firmware's manifest names: `config/storage` is `firmware/src/config/storage.ts`. */
+const MODULES = "firmware/src";
 
 /** Tests and their helpers may import across. */
 export const IS_TEST = /\.test\.ts$|\/(testing|each-test)\.ts$/;
@@ -66,7 +69,7 @@ export function readImports(file: string, source: string): Import[] {
     const { text } = specifier;
     const target = text.startsWith(".")
       ? path.join(path.dirname(file), text)
-      : (WORKSPACES[text] ?? text);
+      : (WORKSPACES[text] ?? moduleFile(file, text) ?? text);
     imports.push({ text, target, typesOnly });
   };
   const visit = (node: ts.Node): void => {
@@ -83,6 +86,13 @@ export function readImports(file: string, source: string): Import[] {
   };
   visit(ts.createSourceFile(file, source, ts.ScriptTarget.Latest));
   return imports;
+}
+
+/** The file of a module of the firmware that another one imports by its name in the manifest. */
+function moduleFile(importer: string, name: string): string | undefined {
+  if (!importer.startsWith(`${MODULES}/`)) return undefined;
+  const file = path.join(MODULES, `${name}.ts`);
+  return existsSync(file) ? file : undefined;
 }
 
 /** Erased by the compiler: `import type`, or each name with its own `type`. */
