@@ -61,7 +61,7 @@ export default defineConfig({
         test: {
           name: "xs",
           include: ["**/*.xs.test.ts", "**/*.board.test.ts", "hil/scenarios/*.test.ts"],
-          exclude: ["**/node_modules/**", "**/*.live.test.ts"],
+          exclude: ["**/node_modules/**", "**/*.live.test.ts", "**/*.lwip.test.ts"],
           env: { ...env, ENGINE: "xs" },
           ...limits,
           ...shared,

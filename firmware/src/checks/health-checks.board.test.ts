@@ -1,7 +1,7 @@
 import type { MockSocket } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
 import { reply } from "../../../backends/src/http.ts";
-import { EmulatedLab, says } from "../../../hil/kit/emulated-lab.ts";
+import { EmulatedLab, ENGINE, says } from "../../../hil/kit/emulated-lab.ts";
 import { type HttpBackend, httpBackend, named } from "../../../hil/kit/http-backend.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -324,18 +324,22 @@ describe("failed requests", () => {
   });
 });
 
-test("checks go on after an exception that a result has caused", async () => {
-  const { lab } = labOf(() => reply("ok"));
-  await lab.serve({ health: { ...OVER_HTTP.health, start: "down" } });
-  const { health } = lab.app!.proxy.pool.backends[0];
-  health.passed = () => {
-    Reflect.deleteProperty(health, "passed");
-    throw new Error("a bug");
-  };
-  await lab.clock.run({ ms: 20_000 });
-  expect(lab.lines.filter(line => line.includes("a bug"))).toHaveLength(1);
-  expect(changes(lab)).toEqual(["a up L7OK/200"]);
-});
+// The objects of the program on XS are out of reach.
+test.skipIf(ENGINE === "xs")(
+  "checks go on after an exception that a result has caused",
+  async () => {
+    const { lab } = labOf(() => reply("ok"));
+    await lab.serve({ health: { ...OVER_HTTP.health, start: "down" } });
+    const { health } = lab.app!.proxy.pool.backends[0];
+    health.passed = () => {
+      Reflect.deleteProperty(health, "passed");
+      throw new Error("a bug");
+    };
+    await lab.clock.run({ ms: 20_000 });
+    expect(lab.lines.filter(line => line.includes("a bug"))).toHaveLength(1);
+    expect(changes(lab)).toEqual(["a up L7OK/200"]);
+  },
+);
 
 describe("the board's own network", () => {
   test("failures of requests are not counted without it, but after another configuration they are", async () => {
