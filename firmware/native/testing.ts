@@ -12,7 +12,7 @@ export const SOURCES = ["sockets.c", "listeners.c", "pipes.c", "chunked.c", "dat
 export const INCLUDES = [`-I${NATIVE}`];
 const HEADERS = [
   ...["sockets.h", "datagrams.h", "framing.h", "records.h", "port.h"],
-  ...["test/peer-script.h", "test/pipe-script.h", "test/datagram-script.h"],
+  ...["test/peer-script.h", "test/pipe-script.h", "test/datagram-script.h", "test/children.h"],
 ].map(name => NATIVE + name);
 
 const ours = { headers: HEADERS, flags: INCLUDES };
@@ -49,13 +49,13 @@ export const CHUNKED_STREAMS: Program = {
   sanitizers: "memory",
 };
 
-/** test/storm.c: peers and an application that do whatever a lot decides. */
+/** test/storm.c: peers and an application that act at random. */
 export const STORM: Program = {
   ...ours,
   name: "storm",
   sources: [
     ...SOURCES,
-    ...["peer-script.c", "datagram-script.c", "datagram-storm.c", "storm.c"].map(
+    ...["peer-script.c", "datagram-script.c", "datagram-storm.c", "storm.c", "children.c"].map(
       name => `${NATIVE}test/${name}`,
     ),
   ],
@@ -77,7 +77,7 @@ export function worlds(sanitizers: Program["sanitizers"]): Program {
   return {
     ...ours,
     name: "worlds",
-    sources: [...SOURCES, `${NATIVE}test/worlds.c`],
+    sources: [...SOURCES, `${NATIVE}test/worlds.c`, `${NATIVE}test/children.c`],
     world: true,
     sanitizers,
   };

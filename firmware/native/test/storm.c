@@ -1,9 +1,7 @@
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "children.h"
 #include "datagram-script.h"
 #include "stack.h"
 
@@ -245,33 +243,11 @@ static void play(uint64_t seed)
 	stopBoard();
 }
 
-/** In a process of its own, as lwIP starts once. */
-static bool playInChild(uint64_t seed)
-{
-	int status;
-	pid_t child;
-	fflush(stdout);
-	child = fork();
-	if (child == 0) {
-		play(seed);
-		exit(0);
-	}
-	if (child > 0 && waitpid(child, &status, 0) == child && status == 0) return true;
-	fprintf(stderr, "storm: the storm of seed %" PRIu64 " has failed\n", seed);
-	return false;
-}
-
 int main(int argc, char* argv[])
 {
-	uint64_t seed;
-	int count;
 	if (argc != 3) {
 		fprintf(stderr, "storm <first seed> <number of storms>\n");
 		return 2;
 	}
-	seed = strtoull(argv[1], NULL, 10);
-	for (count = atoi(argv[2]); count > 0; count--) {
-		if (!playInChild(seed++)) return 1;
-	}
-	return 0;
+	return playSeeds(play, argv[1], argv[2]);
 }

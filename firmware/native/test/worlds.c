@@ -2,8 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "children.h"
 #include "peer.h"
 #include "sockets.h"
 #include "stack.h"
@@ -410,34 +409,12 @@ static void playWorld(uint64_t seed)
 	printf("\"hash\":\"%016" PRIx64 "\",\"blocksLeft\":%d,\"controlBlocksLeft\":%d}\n", worldHash(), stackBlocks(), controlBlocks());
 }
 
-/** In a process of its own, as lwIP starts once. */
-static bool playInChild(uint64_t seed)
-{
-	int status;
-	pid_t child;
-	fflush(stdout);
-	child = fork();
-	if (child == 0) {
-		playWorld(seed);
-		exit(0);
-	}
-	if (child > 0 && waitpid(child, &status, 0) == child && status == 0) return true;
-	fprintf(stderr, "worlds: the world of seed %" PRIu64 " has failed\n", seed);
-	return false;
-}
-
 int main(int argc, char* argv[])
 {
-	uint64_t seed;
-	int count;
 	if (argc < 3 || argc > 4) {
 		fprintf(stderr, "worlds <first seed> <number of worlds> [trace]\n");
 		return 2;
 	}
 	traceWorld(argc == 4);
-	seed = strtoull(argv[1], NULL, 10);
-	for (count = atoi(argv[2]); count > 0; count--) {
-		if (!playInChild(seed++)) return 1;
-	}
-	return 0;
+	return playSeeds(playWorld, argv[1], argv[2]);
 }
