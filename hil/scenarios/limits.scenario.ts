@@ -38,10 +38,14 @@ scenario("a queued client is served as soon as a slot is free, in FIFO order", a
   await second.connect();
   second.send("second");
   running[0].end();
-  const received = await first.receive("first");
+  const firstReceived = await first.receive("first");
+  const secondBefore = second.received;
+  running[1].end();
+  const secondReceived = await second.receive("second");
 
-  expect(received).toBe("first");
-  expect(second.received).toBe("");
+  expect(firstReceived).toBe("first");
+  expect(secondBefore).toBe("");
+  expect(secondReceived).toBe("second");
 });
 
 scenario(
