@@ -24,7 +24,7 @@ function board(name: string, sdkconfig: string): Program {
   return {
     name,
     sources: [
-      path.join(BOARD, "board.c"),
+      ...["board.c", "wire.c"].map(name => path.join(BOARD, name)),
       ...["binding.c", "datagrams.c", "listeners.c", "pipes.c", "sockets.c"].map(ofFirmware),
     ],
     headers,

@@ -16,7 +16,7 @@ export interface NetworkState {
   readonly blocks: number;
 }
 
-/** The network in the engine's process (board/board.c lists the words). Its time is that of the board. */
+/** The network in the engine's process (board/wire.c lists the words). Its time is that of the board. */
 export class EngineNetwork {
   /** The bytes behind the last answer. */
   bytes = "";

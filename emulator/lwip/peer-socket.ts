@@ -11,7 +11,7 @@ const SEND_BUFFER_BYTES = 65_536;
 /** Bytes that one command sends. */
 const COMMAND_BYTES_MAX = 65_536;
 
-/** A change of a connection, as the engine reports it (board/board.c). */
+/** A change of a connection, as the engine reports it (board/wire.c). */
 export interface Report {
   readonly ownPort: number;
   readonly ending: "none" | "finished" | "reset";
