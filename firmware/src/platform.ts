@@ -6,7 +6,7 @@
  * left, `read` returns the count, a listener can be closed.
  */
 
-/** A TCP connection. */
+/** A TCP connection. What is optional, the SDK's sockets lack, and the firmware's own have (native/binding.h). */
 export interface TCPSocket {
   /** Fills `view` completely; throws if `view` is longer than what was announced. */
   read(view: Uint8Array): number | undefined;
@@ -15,12 +15,18 @@ export interface TCPSocket {
    * buffer; `undefined` means that the connection is dead.
    */
   write(view: Uint8Array): number | undefined;
-  close(): void;
+  /** With `true`: sends RST at once and drops what was not sent. The SDK's sockets ignore the argument. */
+  close(reset?: boolean): void;
+  /** Sends FIN behind what was written; reading goes on. */
+  end?(): void;
   readonly remoteAddress?: string | undefined;
   readonly remotePort?: number | undefined;
   /** The `target` option of the constructor. */
   target?: unknown;
 }
+
+/** Why a connection is lost; `memory`: the board's own. */
+export type SocketFailure = "refused" | "reset" | "timeout" | "memory" | "unreachable";
 
 /** Called with the socket as `this`. */
 export interface TCPCallbacks {
@@ -29,8 +35,12 @@ export interface TCPCallbacks {
   onReadable(this: TCPSocket, bytes: number): void;
   /** `bytes` is the room in the send buffer. The first call means that the connection is established. */
   onWritable(this: TCPSocket, bytes: number): void;
-  /** The peer closed or reset the connection, or never answered. May be called twice. */
-  onError(this: TCPSocket): void;
+  /** FIN was received, behind the last byte. Writing goes on. The SDK's sockets call `onError` instead. */
+  onEnd?(this: TCPSocket): void;
+  /**
+   * The connection is lost. The SDK's sockets give no reason, and call it for FIN as well. May be called twice.
+   */
+  onError(this: TCPSocket, failure?: SocketFailure): void;
 }
 
 export interface TCPConstructor {
@@ -143,7 +153,7 @@ export interface Platform {
   readonly TCP: TCPConstructor;
   readonly Listener: ListenerConstructor;
   /**
-   * A listening socket can be closed while the program runs. Absent on the chip: the SDK's listener frees
+   * A listening socket can be closed while the program runs. Absent with the SDK's sockets: their listener frees
    * what an announcement under way still points to (modules/io/socket/lwip/tcp.c).
    */
   readonly closesListeners?: boolean;
