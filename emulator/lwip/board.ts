@@ -11,7 +11,12 @@ const FIRMWARE = fileURLToPath(new URL("../../firmware/native", import.meta.url)
 /** The cases are played with the SDK's own settings, on every target: windows of several segments, eight connections. */
 export const CASES_SDKCONFIG = "";
 
-const ofFirmware = (name: string) => path.join(FIRMWARE, name);
+/** The C that the chip has, but for that of the engine (../xs/engine.ts). */
+function firmwareSources(): string[] {
+  return readdirSync(FIRMWARE)
+    .filter(name => name.endsWith(".c") && name !== "keywords.c")
+    .map(name => path.join(FIRMWARE, name));
+}
 
 /** The chip's engine with the firmware's own sockets, over lwIP with these settings. The engine has been built. */
 function board(name: string, sdkconfig: string): Program {
@@ -23,10 +28,7 @@ function board(name: string, sdkconfig: string): Program {
   );
   return {
     name,
-    sources: [
-      ...["board.c", "wire.c"].map(name => path.join(BOARD, name)),
-      ...["binding.c", "datagrams.c", "listeners.c", "pipes.c", "sockets.c"].map(ofFirmware),
-    ],
+    sources: [...["board.c", "wire.c"].map(name => path.join(BOARD, name)), ...firmwareSources()],
     headers,
     world: true,
     sanitizers: "memory",

@@ -2,41 +2,17 @@
 #include <string.h>
 #include "xsmc.h"
 #include "mc.xs.h"
-#include "lwip/netif.h"
 #include "lwip/tcp.h"
-#include "binding.h"
-#include "port.h"
-#include "sockets.h"
+#include "binding-records.h"
 
 /*
- * binding.h tells what the classes do. All of this runs in the machine's task, but for `wake`.
- *
- * A record belongs to one object. XS keeps every object that is not closed alive, so record and object live as long as the
- * connection. A callback may close any socket: a record whose callback runs is freed when that returns.
+ * TCP and Listener; binding.h tells what they do.
  */
-
-enum { ON_READABLE, ON_WRITABLE, ON_END, ON_ERROR, CALLBACKS };
-
-/** Twice lwIP's connections: lost ones keep their record until `close`. */
-enum { RECORDS_MAX = 2 * MEMP_NUM_TCP_PCB };
 
 typedef enum { BUFFER, NUMBER } Format;
 
-typedef enum { TCP, LISTENER } Kind;
-
-/** The fields of both classes. A record is the owner of sockets.h. */
-typedef struct Record Record;
-struct Record {
-	xsSlot object;
-	/** The next record that is not closed. */
-	Record* next;
-	/** References of functions; NULL where there is none. */
-	xsSlot* callbacks[CALLBACKS];
-	uint8_t kind;
-	/** Callbacks that have not returned. */
-	uint8_t calls;
-	bool closed;
-};
+static const char* const FORMATS[] = { "buffer", "number" };
+static const char LISTENER_FORMAT[] = "socket/tcp";
 
 typedef struct {
 	Record record;
@@ -54,90 +30,7 @@ typedef struct {
 	Listener* listener;
 } ListenerRecord;
 
-/** The sockets of the one machine. */
-static Sockets* sockets;
-static Record* records;
-
-static void mark(xsMachine* the, void* data, xsMarkRoot markRoot)
-{
-	Record* record = data;
-	int i;
-	for (i = 0; i < CALLBACKS; i++) {
-		xsSlot function;
-		if (record->callbacks[i] == NULL) continue;
-		fxReference(the, &function, record->callbacks[i]);
-		(*markRoot)(the, &function);
-	}
-}
-
-static const xsHostHooks TCP_HOOKS = { xs_native_tcp_destructor, mark, NULL };
-static const xsHostHooks LISTENER_HOOKS = { xs_native_listener_destructor, mark, NULL };
-
-/** For a new object. Until `rememberRecord` it is freed with the object: what throws meanwhile leaves nothing behind. */
-static void* newRecord(xsMachine* the, xsSlot* object, Kind kind)
-{
-	Record* record = calloc(1, kind == TCP ? sizeof(TcpRecord) : sizeof(ListenerRecord));
-	if (record == NULL) xsRangeError("no memory");
-	record->kind = kind;
-	fxSetHostData(the, object, record);
-	fxSetHostHooks(the, object, kind == TCP ? &TCP_HOOKS : &LISTENER_HOOKS);
-	return record;
-}
-
-/** The object stays until it is closed. */
-static void rememberRecord(xsMachine* the, Record* record, xsSlot* object)
-{
-	record->object = *object;
-	record->next = records;
-	records = record;
-	fxRemember(the, &record->object);
-}
-
-/** The object is closed. Its record is freed, at the latest when its callback returns. */
-static void releaseRecord(xsMachine* the, Record* record)
-{
-	Record** link = &records;
-	while (*link != record) link = &(*link)->next;
-	*link = record->next;
-	fxSetHostData(the, &record->object, NULL);
-	fxSetHostDestructor(the, &record->object, NULL);
-	fxForget(the, &record->object);
-	record->closed = true;
-	if (record->calls == 0) free(record);
-}
-
-/* Options */
-
-static const char* const FORMATS[] = { "buffer", "number" };
-static const char LISTENER_FORMAT[] = "socket/tcp";
-
-/** In lwIP's task or the machine's, with the lock held. */
-static bool wake(void* machine)
-{
-	return portPost(machine);
-}
-
-/** Throws without a network: lwIP ends the board when a socket is made then. */
-static void needNetwork(xsMachine* the)
-{
-	bool online;
-	portLock();
-	online = netif_default != NULL;
-	portUnlock();
-	if (!online) xsUnknownError("no network");
-	if (sockets == NULL) sockets = socketsStart(RECORDS_MAX, wake, the);
-	if (sockets == NULL) xsRangeError("no memory");
-}
-
-static xsSlot* callbackOf(xsMachine* the, xsIdentifier id)
-{
-	xsType type;
-	xsmcGet(xsVar(0), xsArg(0), id);
-	type = xsmcTypeOf(xsVar(0));
-	if (type == xsUndefinedType || type == xsNullType) return NULL;
-	if (type != xsReferenceType || !xsmcIsInstanceOf(xsVar(0), xsFunctionPrototype)) xsUnknownError("not a function");
-	return fxToReference(the, &xsVar(0));
-}
+static const RecordKind TCP, LISTENER;
 
 static Format formatOf(xsMachine* the, xsSlot* value)
 {
@@ -150,43 +43,11 @@ static Format formatOf(xsMachine* the, xsSlot* value)
 	return BUFFER;
 }
 
-/** An option that is an integer. */
-static xsIntegerValue integerOf(xsMachine* the, xsIdentifier id)
-{
-	xsmcGet(xsVar(0), xsArg(0), id);
-	if (xsmcTypeOf(xsVar(0)) == xsUndefinedType) xsUnknownError("invalid");
-	return xsmcToInteger(xsVar(0));
-}
-
-static uint16_t portOf(xsMachine* the)
-{
-	xsIntegerValue port = integerOf(the, xsID_port);
-	if (port < 0 || port > 65535) xsRangeError("invalid port");
-	return (uint16_t)port;
-}
-
-/**
- * Last in a constructor: a subclass may have a setter, which may close the object. What throws leaves no socket that the
- * program cannot close.
- */
-static void copyTarget(xsMachine* the, void (*close)(xsMachine*))
-{
-	if (!xsmcHas(xsArg(0), xsID_target)) return;
-	xsTry {
-		xsmcGet(xsVar(0), xsArg(0), xsID_target);
-		xsmcSet(xsThis, xsID_target, xsVar(0));
-	}
-	xsCatch {
-		(*close)(the);
-		xsThrow(xsException);
-	}
-}
-
 /* TCP */
 
 static TcpRecord* tcpOf(xsMachine* the, xsSlot* object)
 {
-	return fxGetHostDataValidate(the, object, (void*)&TCP_HOOKS);
+	return recordOf(the, object, &TCP);
 }
 
 void xs_native_tcp_destructor(void* data)
@@ -209,7 +70,7 @@ static void takeOver(xsMachine* the, TcpRecord* tcp)
 	releaseRecord(the, &from->record);
 }
 
-static void connectTcp(xsMachine* the, TcpRecord* tcp)
+static void connectTcp(xsMachine* the, TcpRecord* tcp, Sockets* sockets)
 {
 	ConnectOptions options = { .port = 0 };
 	SocketError error;
@@ -227,15 +88,16 @@ static void connectTcp(xsMachine* the, TcpRecord* tcp)
 void xs_native_tcp_constructor(xsMachine* the)
 {
 	TcpRecord* tcp;
+	Sockets* sockets;
 	bool taken, hasNodelay, nodelay = false;
 	xsIntegerValue keepaliveMs = -1;
 	xsmcVars(1);
-	tcp = newRecord(the, &xsThis, TCP);
+	tcp = newRecord(the, &xsThis, &TCP);
 	if (xsmcArgc == 0) {
 		rememberRecord(the, &tcp->record, &xsThis);
 		return;
 	}
-	needNetwork(the);
+	sockets = needSockets(the);
 	if (xsmcHas(xsArg(0), xsID_format)) {
 		xsmcGet(xsVar(0), xsArg(0), xsID_format);
 		if (xsmcTest(xsVar(0))) tcp->format = formatOf(the, &xsVar(0));
@@ -255,7 +117,7 @@ void xs_native_tcp_constructor(xsMachine* the)
 	}
 	taken = xsmcHas(xsArg(0), xsID_from);
 	if (taken) takeOver(the, tcp);
-	else connectTcp(the, tcp);
+	else connectTcp(the, tcp, sockets);
 	rememberRecord(the, &tcp->record, &xsThis);
 	if (hasNodelay) connectionSetNodelay(tcp->connection, nodelay);
 	if (keepaliveMs >= 0) connectionSetKeepalive(tcp->connection, (uint32_t)keepaliveMs);
@@ -380,7 +242,7 @@ void xs_native_tcp_set_format(xsMachine* the)
 
 static ListenerRecord* listenerOf(xsMachine* the)
 {
-	return xsmcGetHostDataValidate(xsThis, (void*)&LISTENER_HOOKS);
+	return recordOf(the, &xsThis, &LISTENER);
 }
 
 void xs_native_listener_destructor(void* data)
@@ -394,12 +256,13 @@ void xs_native_listener_constructor(xsMachine* the)
 {
 	ListenOptions options = { .backlog = TCP_DEFAULT_LISTEN_BACKLOG };
 	ListenerRecord* listener;
+	Sockets* sockets;
 	SocketError error;
 	xsmcVars(1);
-	needNetwork(the);
+	sockets = needSockets(the);
 	options.address = *IP_ANY_TYPE;
 	if (xsmcHas(xsArg(0), xsID_port)) options.port = portOf(the);
-	listener = newRecord(the, &xsThis, LISTENER);
+	listener = newRecord(the, &xsThis, &LISTENER);
 	listener->record.callbacks[ON_READABLE] = callbackOf(the, xsID_onReadable);
 	listener->record.callbacks[ON_ERROR] = callbackOf(the, xsID_onError);
 	if (xsmcHas(xsArg(0), xsID_format)) {
@@ -424,7 +287,7 @@ void readListener(xsMachine* the, xsSlot* prototype)
 	/* The record first: no connection is taken that has none. */
 	xsmcVars(1);
 	xsmcSetNewHostInstance(xsVar(0), *prototype);
-	tcp = newRecord(the, &xsVar(0), TCP);
+	tcp = newRecord(the, &xsVar(0), &TCP);
 	connection = listenerAccept(listener->listener, NULL);
 	if (connection == NULL) return;	/* the client has reset it meanwhile */
 	tcp->connection = connection;
@@ -466,22 +329,9 @@ static const char* nameOf(SocketError error)
 	}
 }
 
-static void callWithCount(xsMachine* the, Record* record, int callback, unsigned count)
+static void deliverTcp(xsMachine* the, Record* record, unsigned events)
 {
-	if (record->callbacks[callback] == NULL) return;
-	xsmcSetInteger(xsResult, (xsIntegerValue)count);
-	xsCallFunction1(xsReference(record->callbacks[callback]), record->object, xsResult);
-}
-
-static void callWithCode(xsMachine* the, Record* record, const char* code)
-{
-	if (record->callbacks[ON_ERROR] == NULL) return;
-	xsmcSetString(xsResult, (xsStringValue)code);
-	xsCallFunction1(xsReference(record->callbacks[ON_ERROR]), record->object, xsResult);
-}
-
-static void deliverTcp(xsMachine* the, TcpRecord* tcp, unsigned events)
-{
+	TcpRecord* tcp = (TcpRecord*)record;
 	/* Each callback may close the socket. */
 	if (events & EVENT_READABLE) {
 		unsigned count = connectionReadable(tcp->connection);
@@ -504,8 +354,9 @@ static void deliverTcp(xsMachine* the, TcpRecord* tcp, unsigned events)
 	}
 }
 
-static void deliverListener(xsMachine* the, ListenerRecord* listener, unsigned events)
+static void deliverListener(xsMachine* the, Record* record, unsigned events)
 {
+	ListenerRecord* listener = (ListenerRecord*)record;
 	if (events & EVENT_ACCEPT) {
 		unsigned count = listenerWaiting(listener->listener);
 		if (count > 0) callWithCount(the, &listener->record, ON_READABLE, count);
@@ -513,41 +364,35 @@ static void deliverListener(xsMachine* the, ListenerRecord* listener, unsigned e
 	if ((events & EVENT_DROPPED) && listener->listener) callWithCode(the, &listener->record, "memory");
 }
 
-void bindingDeliver(xsMachine* the)
+static void resetTcp(Record* record)
 {
-	unsigned events;
-	Record* record;
-	while (sockets && (record = socketsNext(sockets, &events))) {
-		record->calls++;
-		if (record->kind == TCP) deliverTcp(the, (TcpRecord*)record, events);
-		else deliverListener(the, (ListenerRecord*)record, events);
-		if (--record->calls == 0 && record->closed) free(record);
-	}
+	TcpRecord* tcp = (TcpRecord*)record;
+	if (tcp->connection) connectionReset(tcp->connection);
+	tcp->connection = NULL;
 }
 
-void bindingStop(xsMachine* the)
+static void closeListener(Record* record)
 {
-	while (records) {
-		if (records->kind == TCP) {
-			TcpRecord* tcp = (TcpRecord*)records;
-			if (tcp->connection) connectionReset(tcp->connection);
-			tcp->connection = NULL;
-		}
-		else {
-			ListenerRecord* listener = (ListenerRecord*)records;
-			listenerClose(listener->listener);
-			listener->listener = NULL;
-		}
-		releaseRecord(the, records);
-	}
-	if (sockets) socketsStop(sockets);
-	sockets = NULL;
+	ListenerRecord* listener = (ListenerRecord*)record;
+	listenerClose(listener->listener);
+	listener->listener = NULL;
 }
+
+static const RecordKind TCP = {
+	.hooks = { xs_native_tcp_destructor, recordMark, NULL },
+	.recordBytes = sizeof(TcpRecord),
+	.deliver = deliverTcp,
+	.reset = resetTcp,
+};
+
+static const RecordKind LISTENER = {
+	.hooks = { xs_native_listener_destructor, recordMark, NULL },
+	.recordBytes = sizeof(ListenerRecord),
+	.deliver = deliverListener,
+	.reset = closeListener,
+};
 
 int bindingObjects(void)
 {
-	const Record* record;
-	int count = 0;
-	for (record = records; record; record = record->next) count += record->kind == TCP;
-	return count;
+	return recordCount(&TCP);
 }
