@@ -264,7 +264,6 @@ void xs_native_listener_constructor(xsMachine* the)
 	if (xsmcHas(xsArg(0), xsID_port)) options.port = portOf(the);
 	listener = newRecord(the, &xsThis, &LISTENER);
 	listener->record.callbacks[ON_READABLE] = callbackOf(the, xsID_onReadable);
-	listener->record.callbacks[ON_ERROR] = callbackOf(the, xsID_onError);
 	if (xsmcHas(xsArg(0), xsID_format)) {
 		xsmcGet(xsVar(0), xsArg(0), xsID_format);
 		if (xsmcTest(xsVar(0)) && strcmp(xsmcToString(xsVar(0)), LISTENER_FORMAT)) xsRangeError("unimplemented");
@@ -361,7 +360,6 @@ static void deliverListener(xsMachine* the, Record* record, unsigned events)
 		unsigned count = listenerWaiting(listener->listener);
 		if (count > 0) callWithCount(the, &listener->record, ON_READABLE, count);
 	}
-	if ((events & EVENT_DROPPED) && listener->listener) callWithCode(the, &listener->record, "memory");
 }
 
 static void resetTcp(Record* record)

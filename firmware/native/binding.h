@@ -21,8 +21,7 @@
  * | end()           | our FIN behind what was written; reading goes on                                               |
  * | close(reset)    | FIN; over unread bytes, or with true, RST                                                      |
  *
- * A Listener has the options port, format and target, and the callbacks onReadable(n), n connections wait, and onError("memory"), a
- * client was turned away.
+ * A Listener has the options port, format and target, and the callback onReadable(n): n connections wait. It never calls onError.
  *
  * Where the SDK's sockets have a name or a message for something, these have the same. Every member throws a SyntaxError for
  * another receiver, and after close().

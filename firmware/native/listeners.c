@@ -25,22 +25,20 @@ void recordDropWaiting(Connection* connection)
 	recordFree(connection);
 }
 
-static void turnedAway(Listener* listener)
-{
-	listener->dropped++;
-	newsReport(listener->sockets, &listener->news, EVENT_DROPPED);
-}
-
-/** In lwIP's task. `pcb` is NULL when lwIP had no memory for a control block. On an error lwIP resets the connection. */
+/**
+ * In lwIP's task. `pcb` is NULL when lwIP had no memory for a control block: the SYN is not answered, and the client sends it
+ * again. On an error lwIP resets the connection.
+ */
 static err_t onAccept(void* arg, struct tcp_pcb* pcb, err_t error)
 {
 	Listener* listener = arg;
 	Connection* connection = NULL;
 	Connection** link = &listener->queue;
-	if (pcb && error == ERR_OK && listener->waiting < listener->backlog)
-		connection = recordNew(listener->sockets, pcb, OPEN);
+	LWIP_UNUSED_ARG(error); /* ERR_MEM where `pcb` is NULL, else ERR_OK */
+	if (pcb == NULL) return ERR_MEM;
+	if (listener->waiting < listener->backlog) connection = recordNew(listener->sockets, pcb, WAITING);
 	if (connection == NULL) {
-		turnedAway(listener);
+		listener->dropped++;
 		return ERR_MEM;
 	}
 	connection->listener = listener;
@@ -56,12 +54,9 @@ static err_t onAccept(void* arg, struct tcp_pcb* pcb, err_t error)
 /** A control block that listens; NULL: `error` says why. */
 static struct tcp_pcb* listeningPcb(Sockets* sockets, const ListenOptions* options, err_t* error)
 {
-	struct tcp_pcb* pcb;
+	struct tcp_pcb* pcb = recordNewPcb(sockets, IP_GET_TYPE(&options->address));
 	struct tcp_pcb* listening = NULL;
 	*error = ERR_MEM;
-	sockets->allocating = true;
-	pcb = tcp_new_ip_type(IP_GET_TYPE(&options->address));
-	sockets->allocating = false;
 	if (pcb == NULL) return NULL;
 	/* Connections that the port had before, and those in TIME_WAIT, do not forbid it. */
 	ip_set_option(pcb, SOF_REUSEADDR);
@@ -140,6 +135,7 @@ static Connection* acceptOldest(Listener* listener, void* owner)
 	Connection* connection = listener->queue;
 	if (connection == NULL) return NULL;
 	leaveQueue(connection);
+	connection->state = OPEN;
 	connection->next = sockets->connections;
 	sockets->connections = connection;
 	tcp_backlog_accepted(connection->pcb);

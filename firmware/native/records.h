@@ -51,14 +51,15 @@ struct Sockets {
 	Connection* written;
 };
 
-typedef enum { CONNECTING, OPEN, FINISHED, LOST, LEAVING } ConnectionState;
+/** sockets.h has the table of what each state allows. */
+typedef enum { CONNECTING, WAITING, OPEN, FINISHED, LOST, LEAVING } ConnectionState;
 
 struct Connection {
 	News news;
 	Sockets* sockets;
 	/** In the list of its listener while it waits there, in that of all connections afterwards. */
 	Connection* next;
-	/** The listener where the connection waits to be accepted (the state WAITING of sockets.h); else NULL. */
+	/** While WAITING: in its queue. Else NULL. */
 	Listener* listener;
 	/** NULL: lwIP has freed it, or we have given it back. */
 	struct tcp_pcb* pcb;
@@ -73,8 +74,8 @@ struct Connection {
 	uint32_t closedMs;
 	uint8_t state;
 	uint8_t error;
-	/** EVENT_END, EVENT_ERROR: to be reported when everything that was received has been read. */
-	uint8_t due;
+	/** EVENT_END and EVENT_ERROR, as far as they were reported to the owner. */
+	uint8_t endsReported;
 	bool peerEnded;
 	/** `connectionEnd` was called. */
 	bool ended;
@@ -100,7 +101,12 @@ struct Listener {
 extern void newsReport(Sockets* sockets, News* news, unsigned events);
 /** Drops what was not reported yet. */
 extern void newsForget(Sockets* sockets, News* news);
+/** Posts the message to the application's task, where news waits and none is under way. */
+extern void socketsWakeUp(Sockets* sockets);
+/** Sends what was written in this round. */
+extern void socketsSendWritten(Sockets* sockets);
 extern SocketError socketErrorOf(err_t error);
+
 /** The smaller of the two. */
 static inline unsigned leastOf(unsigned a, unsigned b)
 {
@@ -112,8 +118,18 @@ static inline unsigned mostOf(unsigned a, unsigned b)
 	return a > b ? a : b;
 }
 
-/** A record for a control block that lwIP has made; NULL: too many, or no memory. */
+/** A control block for one of our sockets; NULL: no memory. */
+extern struct tcp_pcb* recordNewPcb(Sockets* sockets, u8_t type);
+/** A record for a control block; NULL: too many, or no memory. */
 extern Connection* recordNew(Sockets* sockets, struct tcp_pcb* pcb, ConnectionState state);
+extern err_t recordConnect(Connection* connection, const ip_addr_t* address, u16_t port);
+/** The board's FIN: now, or when every byte before it has been sent. */
+extern void recordSendFin(Connection* connection);
+/** The control block is gone: EVENT_ERROR says why. */
+extern void recordLose(Connection* connection, SocketError error);
+/** What connectionClose and connectionReset do. */
+extern void recordClose(Connection* connection);
+extern void recordReset(Connection* connection);
 /** Takes all callbacks out of the control block and forgets it; NULL if there is none. */
 extern struct tcp_pcb* recordReleasePcb(Connection* connection);
 /** With all that it received. Nothing refers to it any more. */
@@ -133,6 +149,7 @@ extern unsigned recordSegmentBytes(const Connection* connection);
 /** At most one segment; all or nothing. To be followed by `tcp_output`. */
 extern bool recordWritePiece(Connection* connection, const void* bytes, unsigned count, bool more);
 
+/** The client has gone before it was accepted. */
 extern void recordDropWaiting(Connection* connection);
 
 /** Moves what can be moved. */

@@ -29,19 +29,20 @@
  *       from every state: LEAVING        connectionClose: no owner any more; the rest is sent, then FIN, and the
  *                                        record is freed, at once where nothing waits to be sent
  *
- * In the code WAITING is OPEN with a `listener`.
+ * | state      | lwIP's control block          | our FIN          | peer's FIN | read | write | who frees the record                     |
+ * | ---------- | ----------------------------- | ---------------- | ---------- | ---- | ----- | ---------------------------------------- |
+ * | CONNECTING | SYN_SENT                      | may be wanted    | no         | no   | no    | the owner                                |
+ * | WAITING    | ESTABLISHED, CLOSE_WAIT       | no               | may be     | no   | no    | the listener; lwIP's task, if it is lost |
+ * | OPEN       | the same, FIN_WAIT_1 and _2,  | may be wanted,   | may be     | yes  | until | the owner                                |
+ * |            | LAST_ACK; CLOSING while bytes | then sent        |            |      | end   |                                          |
+ * |            | are unacknowledged            |                  |            |      |       |                                          |
+ * | FINISHED   | none: the rest of CLOSING and | sent             | yes        | yes  | no    | the owner                                |
+ * |            | TIME_WAIT are lwIP's own      |                  |            |      |       |                                          |
+ * | LOST       | none: lwIP has freed it       | any              | any        | yes  | no    | the owner                                |
+ * | LEAVING    | as OPEN, without CLOSING      | wanted, or sent  | may be     | no   | no    | lwIP's task: sent, reset, or 60 s over   |
  *
- * | state      | lwIP's control block          | read | write | who frees the record                      |
- * | ---------- | ----------------------------- | ---- | ----- | ----------------------------------------- |
- * | CONNECTING | SYN_SENT                      | no   | no    | the owner                                 |
- * | WAITING    | ESTABLISHED, CLOSE_WAIT       | no   | no    | the listener; lwIP's task, if it is lost  |
- * | OPEN       | the same, FIN_WAIT_1 and _2,  | yes  | until | the owner                                 |
- * |            | LAST_ACK; CLOSING while bytes |      | end   |                                           |
- * |            | are unacknowledged            |      |       |                                           |
- * | FINISHED   | none: the rest of CLOSING and | yes  | no    | the owner                                 |
- * |            | TIME_WAIT are lwIP's own      |      |       |                                           |
- * | LOST       | none: lwIP has freed it       | yes  | no    | the owner                                 |
- * | LEAVING    | as OPEN                       | no   | no    | lwIP's task: sent, reset, or 60 s over    |
+ * "Wanted" is the field `ended` of the record (LEAVING: always), "sent" is `finSent`: lwIP has it. The peer's is `peerEnded`.
+ * test/invariants.c has this table as code, which the storms and the fuzzers check after each step.
  *
  * The one rule on which the rest depends: a record whose `pcb` is not NULL is registered with that control block for
  * every callback, `tcp_err` above all; the side that frees the record or the block first clears the reference in the other.
@@ -72,9 +73,12 @@ typedef enum {
 	SOCKET_REFUSED,
 	/** The peer has reset the connection. */
 	SOCKET_RESET,
-	/** lwIP has given the connection up: no answer (SYN, data, FIN, keepalive probe), or our address is gone. */
+	/** lwIP has given the connection up: no answer (SYN, data, FIN, keepalive probe), or our address has changed. */
 	SOCKET_TIMEOUT,
-	/** Out of memory or of control blocks. */
+	/**
+	 * Out of memory or of control blocks; also of a connection whose control block lwIP has given to another one. It takes those that
+	 * have sent their FIN, the oldest one first, and sends no RST.
+	 */
 	SOCKET_MEMORY,
 	/** There is no route to the address. */
 	SOCKET_UNREACHABLE,
@@ -93,7 +97,11 @@ enum {
 	EVENT_READABLE = 1,
 	/** The connection is established, or the peer has acknowledged bytes: `connectionWritable` bytes can be written. */
 	EVENT_WRITABLE = 2,
-	/** The peer's FIN, behind the last byte. Writing goes on. */
+	/**
+	 * The peer's FIN, behind the last byte. Writing goes on. It does not say that the peer has taken what was written:
+	 * `connectionUnacknowledged` does. Where our FIN is sent and bytes are unacknowledged, a reset or a time-out behind this event is
+	 * reported by EVENT_ERROR; the acknowledgement of the last byte is not reported.
+	 */
 	EVENT_END = 4,
 	/** `connectionError` says what; behind the last byte that was received. */
 	EVENT_ERROR = 8,
@@ -101,8 +109,6 @@ enum {
 	EVENT_PIPE = 16,
 	/** For a listener: connections wait to be accepted. */
 	EVENT_ACCEPT = 32,
-	/** For a listener: a client was refused for want of memory; `listenerDropped` counts them. */
-	EVENT_DROPPED = 64,
 };
 
 /** Posts one message to the application's task; false when that is not possible now: it is called again later. */
@@ -216,7 +222,10 @@ extern uint16_t listenerPort(Listener* listener);
 extern unsigned listenerWaiting(Listener* listener);
 /** The one that has waited longest; NULL when none waits. `owner` as in `connectionSetOwner`. */
 extern Connection* listenerAccept(Listener* listener, void* owner);
-/** Clients that were turned away for want of memory. */
+/**
+ * Clients that were reset because there was no record for them. One whose SYN finds no control block is not counted: it gets no
+ * answer, and sends the SYN again.
+ */
 extern uint32_t listenerDropped(Listener* listener);
 /** Stops to listen, resets those that wait, and frees the record. Accepted connections live on. */
 extern void listenerClose(Listener* listener);

@@ -5,14 +5,16 @@ import type { Program } from "../../emulator/lwip/build.ts";
 export const NATIVE = fileURLToPath(new URL(".", import.meta.url));
 
 /** The sockets, portable C. */
-export const SOURCES = ["sockets.c", "listeners.c", "pipes.c", "chunked.c", "datagrams.c"].map(
-  name => NATIVE + name,
-);
+export const SOURCES = [
+  ...["sockets.c", "records.c", "connections.c", "listeners.c"],
+  ...["pipes.c", "chunked.c", "datagrams.c"],
+].map(name => NATIVE + name);
 /** So that the C files find each other's headers. */
 export const INCLUDES = [`-I${NATIVE}`];
 const HEADERS = [
   ...["sockets.h", "datagrams.h", "framing.h", "records.h", "port.h"],
   ...["test/peer-script.h", "test/pipe-script.h", "test/datagram-script.h", "test/children.h"],
+  "test/invariants.h",
 ].map(name => NATIVE + name);
 
 const ours = { headers: HEADERS, flags: INCLUDES };
@@ -55,9 +57,10 @@ export const STORM: Program = {
   name: "storm",
   sources: [
     ...SOURCES,
-    ...["peer-script.c", "datagram-script.c", "datagram-storm.c", "storm.c", "children.c"].map(
-      name => `${NATIVE}test/${name}`,
-    ),
+    ...[
+      ...["peer-script.c", "datagram-script.c", "invariants.c"],
+      ...["datagram-storm.c", "storm.c", "children.c"],
+    ].map(name => `${NATIVE}test/${name}`),
   ],
   world: false,
   sanitizers: "memory",

@@ -1,4 +1,5 @@
 #include "peer-script.h"
+#include "stack.h"
 
 /*
  * Cases: listeners, their queues, and owners that are set late.
@@ -151,7 +152,7 @@ static void tooManyConnections(void)
 	CHECK(reported(&listenerOwner) == EVENT_ACCEPT);
 	peer = connectPeer(80);
 	hearFor(&peer, RST);
-	CHECK(reported(&listenerOwner) == EVENT_DROPPED);
+	CHECK(reported(&listenerOwner) == 0);
 	CHECK(listenerDropped(listener) == 1);
 	CHECK(ipaddr_aton("10.0.0.1", &options.address));
 	CHECK(connectionOpen(board, &options, &owners[0], &error) == NULL);
@@ -159,6 +160,24 @@ static void tooManyConnections(void)
 	connectionReset(connections[0]);
 	peer = connectPeer(80);
 	CHECK(reported(&listenerOwner) == EVENT_ACCEPT);
+	ignore();
+}
+
+static void synWithoutMemory(void)
+{
+	Owner listenerOwner = { 0 };
+	Listener* listener = listenOn(80, 4, &listenerOwner);
+	Peer peer;
+	limitControlBlocks(1, 1);
+	peer = knock(80);
+	CHECK(!heard(&peer));
+	CHECK(listenerDropped(listener) == 0);
+	limitControlBlocks(2, 1);
+	peer.seq--;
+	send(&peer, SYN, NULL, 0);
+	CHECK(hear(&peer).flags == (SYN | ACK));
+	send(&peer, ACK, NULL, 0);
+	CHECK(listenerWaiting(listener) == 1);
 	ignore();
 }
 
@@ -197,6 +216,7 @@ const Case ACCEPT_CASES[] = {
 	{ "a port can be listened on again, beside connections that it had", listenerOpensAgain },
 	{ "a full backlog leaves a SYN without answer, and takes it later", backlogIsBounded },
 	{ "a client beyond the number of connections is reset, and counted", tooManyConnections },
+	{ "a client whose SYN finds no control block sends it again, and is not counted", synWithoutMemory },
 	{ "an owner gets the bytes received before it was set", waitsForAnOwner },
 	{ NULL, NULL },
 };

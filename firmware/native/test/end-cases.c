@@ -114,6 +114,31 @@ static void lastBytesWithFinWithoutMemory(void)
 	ignore();
 }
 
+/** Bytes and the FIN behind them, which lwIP keeps for want of memory while our FIN is acknowledged. */
+static void lastBytesAreKeptByLwip(void)
+{
+	Owner owner = { 0 };
+	Peer peer;
+	Connection* connection = acceptOne(&peer, &owner);
+	const uint8_t* bytes = pattern();
+	unsigned i;
+	for (i = 0; i < 16; i++) send(&peer, PSH | ACK, bytes + i, 1);
+	failAllocations(1, 1000);
+	send(&peer, FIN | PSH | ACK, bytes + 16, 1);
+	failAllocations(0, 0);
+	CHECK(connectionReadable(connection) == 16);
+	connectionEnd(connection);
+	hearFor(&peer, FIN);
+	failAllocations(1, 1000);
+	send(&peer, ACK, NULL, 0);
+	failAllocations(0, 0);
+	readExpecting(connection, bytes, 17);
+	CHECK(reported(&owner) & EVENT_END);
+	CHECK(connectionError(connection) == SOCKET_OK);
+	connectionClose(connection);
+	ignore();
+}
+
 static void closeSendsWhatWasWritten(void)
 {
 	Owner owner = { 0 };
@@ -288,6 +313,39 @@ static void blockIsTakenAway(void)
 	CHECK(connectionError(connection) == SOCKET_MEMORY);
 	connectionClose(connection);
 	connectionReset(second);
+	ignore();
+}
+
+/** The same for a client whose SYN arrives; on the chip half-closed connections, too, are given up for one. */
+static void blockIsTakenForClient(void)
+{
+	Owner listenerOwner = { 0 }, owner = { 0 };
+	Peer peer, next;
+	Connection* connection = acceptOne(&peer, &owner);
+	listenOn(80, 1, &listenerOwner);
+	connectionEnd(connection);
+	hearFor(&peer, FIN);
+	send(&peer, ACK, NULL, 0);
+	limitControlBlocks(2, 1);
+	next = knock(80);
+	CHECK(hear(&next).flags == (SYN | ACK));
+	CHECK(reported(&owner) & EVENT_ERROR);
+	CHECK(connectionError(connection) == SOCKET_MEMORY);
+	connectionClose(connection);
+	ignore();
+}
+
+/** A FIN that is never acknowledged. */
+static void finIsNotAcknowledged(void)
+{
+	Owner owner = { 0 };
+	Peer peer;
+	Connection* connection = acceptOne(&peer, &owner);
+	connectionEnd(connection);
+	forgetAll();
+	CHECK(reported(&owner) & EVENT_ERROR);
+	CHECK(connectionError(connection) == SOCKET_TIMEOUT);
+	connectionClose(connection);
 	ignore();
 }
 
@@ -516,6 +574,7 @@ const Case END_CASES[] = {
 	{ "two FINs that cross are an end without error", bothEndAtOnce },
 	{ "the last bytes may be in the segment of the FIN", lastBytesWithFin },
 	{ "the last bytes with the FIN are not refused for want of memory", lastBytesWithFinWithoutMemory },
+	{ "bytes that lwIP keeps for want of memory are not lost when our FIN is acknowledged", lastBytesAreKeptByLwip },
 	{ "a close sends what was written, then FIN", closeSendsWhatWasWritten },
 	{ "a FIN stays behind bytes for which the peer's window is too small", endWithSmallWindow },
 	{ "a close sends bytes for which the peer's window is too small", closeWithSmallWindow },
@@ -533,5 +592,7 @@ const Case END_CASES[] = {
 	{ "two FINs that cross end without error once the bytes are acknowledged", acknowledgedBehindCrossedFins },
 	{ "a reset on purpose sends RST and drops the rest", resetOnPurpose },
 	{ "a control block that lwIP gives to a new connection is reported as lost", blockIsTakenAway },
+	{ "a control block that lwIP gives to a client is lost for want of memory", blockIsTakenForClient },
+	{ "a FIN without an acknowledgement ends with a time-out", finIsNotAcknowledged },
 	{ NULL, NULL },
 };

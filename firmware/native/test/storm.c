@@ -3,6 +3,7 @@
 #include <string.h>
 #include "children.h"
 #include "datagram-script.h"
+#include "invariants.h"
 #include "stack.h"
 
 /*
@@ -234,6 +235,7 @@ static void play(uint64_t seed)
 		case 8: stepDatagrams(below); break;
 		default: doSomething();
 		}
+		checkRecords(board);
 		if (onceIn(2)) hearAll();
 		if (onceIn(3)) checkReports();
 	}

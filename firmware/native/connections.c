@@ -1,0 +1,260 @@
+#include <string.h>
+#include "lwip/ip.h"
+#include "lwip/priv/tcp_priv.h"
+#include "port.h"
+#include "records.h"
+
+/*
+ * What the application does with a connection: each function takes the core lock. What happens to a connection is in records.c.
+ */
+
+#if TCP_WND > 0xffff || TCP_SND_BUF > 0xffff
+#error "a chain of pbufs counts its bytes with 16 bits"
+#endif
+
+/* Opening */
+
+static void setNodelay(struct tcp_pcb* pcb, bool nodelay)
+{
+	if (nodelay) tcp_nagle_disable(pcb);
+	else tcp_nagle_enable(pcb);
+}
+
+/** lwIP looks at keepalive with each tick of its slow timer, and adds the time of all probes with 32 bits. */
+enum { KEEPALIVE_MS_MIN = 2 * TCP_SLOW_INTERVAL, KEEPALIVE_MS_MAX = INT32_MAX / (1 + KEEPALIVE_PROBES) };
+
+static void setKeepalive(struct tcp_pcb* pcb, uint32_t keepaliveMs)
+{
+	if (keepaliveMs == 0) {
+		ip_reset_option(pcb, SOF_KEEPALIVE);
+		return;
+	}
+	keepaliveMs = leastOf(keepaliveMs, KEEPALIVE_MS_MAX);
+	if (keepaliveMs < KEEPALIVE_MS_MIN) keepaliveMs = KEEPALIVE_MS_MIN;
+	/* lwIP compares with the whole silence, that before the option included, and gives up before it probes. */
+	if (!ip_get_option(pcb, SOF_KEEPALIVE) || pcb->keep_idle != keepaliveMs) {
+		pcb->tmr = tcp_ticks;
+		pcb->keep_cnt_sent = 0;
+	}
+	pcb->keep_idle = keepaliveMs;
+#if LWIP_TCP_KEEPALIVE
+	pcb->keep_intvl = keepaliveMs;
+	pcb->keep_cnt = KEEPALIVE_PROBES;
+#endif
+	ip_set_option(pcb, SOF_KEEPALIVE);
+}
+
+static Connection* openConnection(Sockets* sockets, const ConnectOptions* options, void* owner, SocketError* error)
+{
+	Connection* connection;
+	err_t result;
+	struct tcp_pcb* pcb = recordNewPcb(sockets, IP_GET_TYPE(&options->address));
+	*error = SOCKET_MEMORY;
+	if (pcb == NULL) return NULL;
+	connection = recordNew(sockets, pcb, CONNECTING);
+	if (connection == NULL) {
+		tcp_abort(pcb);
+		return NULL;
+	}
+	connection->news.owner = owner;
+	setNodelay(pcb, options->nodelay);
+	setKeepalive(pcb, options->keepaliveMs);
+	result = recordConnect(connection, &options->address, options->port);
+	*error = socketErrorOf(result);
+	if (result != ERR_OK) {
+		tcp_abort(recordReleasePcb(connection)); /* it is not connected, so no RST goes out */
+		recordFree(connection);
+		return NULL;
+	}
+	connection->next = sockets->connections;
+	sockets->connections = connection;
+	return connection;
+}
+
+Connection* connectionOpen(Sockets* sockets, const ConnectOptions* options, void* owner, SocketError* error)
+{
+	Connection* connection;
+	portLock();
+	connection = openConnection(sockets, options, owner, error);
+	portUnlock();
+	return connection;
+}
+
+void connectionSetOwner(Connection* connection, void* owner)
+{
+	portLock();
+	newsForget(connection->sockets, &connection->news);
+	connection->news.owner = owner;
+	if (owner) recordReportState(connection);
+	portUnlock();
+}
+
+void connectionSetNodelay(Connection* connection, bool nodelay)
+{
+	portLock();
+	if (connection->pcb) setNodelay(connection->pcb, nodelay);
+	portUnlock();
+}
+
+void connectionSetKeepalive(Connection* connection, uint32_t keepaliveMs)
+{
+	portLock();
+	if (connection->pcb) setKeepalive(connection->pcb, keepaliveMs);
+	portUnlock();
+}
+
+/* Reading and writing */
+
+unsigned connectionReadable(Connection* connection)
+{
+	unsigned count;
+	portLock();
+	count = recordReadable(connection);
+	portUnlock();
+	return count;
+}
+
+unsigned connectionRead(Connection* connection, void* into, unsigned count)
+{
+	portLock();
+	count = leastOf(count, recordReadable(connection));
+	if (count > 0) {
+		pbuf_copy_partial(connection->received, into, (u16_t)count, 0);
+		recordConsume(connection, count);
+	}
+	portUnlock();
+	return count;
+}
+
+unsigned connectionWritable(Connection* connection)
+{
+	unsigned count;
+	portLock();
+	count = recordWritable(connection);
+	portUnlock();
+	return count;
+}
+
+/** In a round with what else is written to the connection, otherwise now. */
+static void sendLater(Connection* connection)
+{
+	Sockets* sockets = connection->sockets;
+	if (sockets->written != connection) socketsSendWritten(sockets);
+	sockets->written = connection;
+	if (!sockets->inRound) socketsSendWritten(sockets);
+}
+
+/** In pieces of one segment, so that what has memory is taken although the whole has not. */
+static unsigned writePieces(Connection* connection, const uint8_t* bytes, unsigned count)
+{
+	unsigned taken = 0;
+	count = leastOf(count, recordWritable(connection));
+	while (taken < count) {
+		unsigned piece = leastOf(count - taken, recordSegmentBytes(connection));
+		if (!recordWritePiece(connection, bytes + taken, piece, taken + piece < count)) break;
+		taken += piece;
+	}
+	if (taken > 0) sendLater(connection);
+	return taken;
+}
+
+int connectionWrite(Connection* connection, const void* bytes, unsigned count)
+{
+	int taken = -1;
+	portLock();
+	if (!recordWriteClosed(connection)) taken = (int)writePieces(connection, bytes, count);
+	portUnlock();
+	return taken;
+}
+
+unsigned connectionUnacknowledged(Connection* connection)
+{
+	unsigned count;
+	portLock();
+	count = recordUnacknowledged(connection);
+	portUnlock();
+	return count;
+}
+
+/* Ends */
+
+static void endConnection(Connection* connection)
+{
+	if (connection->ended) return;
+	connection->ended = true;
+	socketsSendWritten(connection->sockets);
+	if (connection->pcb) recordSendFin(connection);
+	pipeMove(connection->pipeTo);
+}
+
+void connectionEnd(Connection* connection)
+{
+	portLock();
+	endConnection(connection);
+	portUnlock();
+}
+
+void connectionClose(Connection* connection)
+{
+	portLock();
+	recordClose(connection);
+	portUnlock();
+}
+
+void connectionReset(Connection* connection)
+{
+	portLock();
+	recordReset(connection);
+	portUnlock();
+}
+
+void connectionAbandon(Connection* connection)
+{
+	struct tcp_pcb* pcb;
+	portLock();
+	pcb = recordReleasePcb(connection);
+	if (pcb) {
+		tcp_abort(pcb);
+		recordLose(connection, SOCKET_MEMORY);
+	}
+	portUnlock();
+}
+
+/* Questions */
+
+SocketError connectionError(Connection* connection)
+{
+	SocketError error;
+	portLock();
+	error = connection->error;
+	portUnlock();
+	return error;
+}
+
+bool connectionPeerEnded(Connection* connection)
+{
+	bool ended;
+	portLock();
+	ended = connection->peerEnded;
+	portUnlock();
+	return ended;
+}
+
+void connectionRemote(Connection* connection, ip_addr_t* address, uint16_t* port)
+{
+	/* Never changes, so no lock. */
+	*address = connection->remote;
+	*port = connection->remotePort;
+}
+
+void connectionLocal(Connection* connection, ip_addr_t* address, uint16_t* port)
+{
+	memset(address, 0, sizeof *address);
+	*port = 0;
+	portLock();
+	if (connection->pcb) {
+		*address = connection->pcb->local_ip;
+		*port = connection->pcb->local_port;
+	}
+	portUnlock();
+}
