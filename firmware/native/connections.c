@@ -5,7 +5,7 @@
 #include "records.h"
 
 /*
- * What the application does with a connection: each function takes the core lock. What happens to a connection is in records.c.
+ * The functions of the application for a connection: each takes the core lock. The life of a connection is in records.c.
  */
 
 #if TCP_WND > 0xffff || TCP_SND_BUF > 0xffff

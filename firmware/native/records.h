@@ -127,7 +127,7 @@ extern err_t recordConnect(Connection* connection, const ip_addr_t* address, u16
 extern void recordSendFin(Connection* connection);
 /** The control block is gone: EVENT_ERROR says why. */
 extern void recordLose(Connection* connection, SocketError error);
-/** What connectionClose and connectionReset do. */
+/** connectionClose and connectionReset, with the lock held. */
 extern void recordClose(Connection* connection);
 extern void recordReset(Connection* connection);
 /** Takes all callbacks out of the control block and forgets it; NULL if there is none. */
