@@ -5,11 +5,12 @@ import { from } from "./cases/from.ts";
 import { hangup } from "./cases/hangup.ts";
 import { listener } from "./cases/listener.ts";
 import { options } from "./cases/options.ts";
+import { own } from "./cases/own.ts";
 import { read } from "./cases/read.ts";
 import { write } from "./cases/write.ts";
 import type { Case } from "./target.ts";
 
-/** How the sockets of the ESP32 port behave, one behaviour per case. */
+/** How the sockets of the ESP32 behave, one behaviour per case: first the SDK's, then what only the firmware's own do. */
 export const CASES: readonly Case[] = [
   ...options,
   ...connect,
@@ -20,4 +21,5 @@ export const CASES: readonly Case[] = [
   ...listener,
   ...from,
   ...board,
+  ...own,
 ];

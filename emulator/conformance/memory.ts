@@ -1,5 +1,6 @@
 import { type Host, type MockServer, Network } from "net-mock-socket";
 import { esp32 } from "../src/boards/esp32.ts";
+import type { SocketKind } from "../src/boards/kind.ts";
 import { profileOf } from "../src/boards/profile.ts";
 import { VirtualClock } from "../src/clock.ts";
 import { EmulatedTarget } from "./emulated.ts";
@@ -15,8 +16,8 @@ export class MemoryTarget extends EmulatedTarget {
   readonly #host: Host;
   #servers: MockServer[] = [];
 
-  constructor() {
-    const kind = esp32();
+  constructor(sockets: SocketKind = "sdk") {
+    const kind = esp32({ sockets });
     const clock = new VirtualClock();
     const network = new Network({ clock, latencyMs: 1 });
     const wire = network.host("board", profileOf(kind));

@@ -62,14 +62,16 @@ export interface Target {
 /** Targets on which a case may not hold. */
 export type TargetName = "loopback" | "chip";
 
-/** One behaviour of the ESP32 port. */
+/** One behaviour of the sockets. */
 export interface Case {
   readonly name: string;
   /**
-   * Where it was read: a file and a function in it, of the Moddable SDK @ 48ee02d, or in `src/core` of
-   * esp-lwip 2.1.3.
+   * Where it was read: a file and a name in it, of the Moddable SDK @ 48ee02d, in `src/core` of
+   * esp-lwip 2.1.3, or in this repository.
    */
   readonly source: string;
+  /** A feature of the firmware's own sockets, which the SDK's lack. */
+  readonly sockets?: "own";
   /** Where it cannot hold, and why. */
   readonly not?: Partial<Record<TargetName, string>>;
   run(target: Target): Promise<void> | void;

@@ -6,7 +6,7 @@ import { type Configuration, readConfig } from "../../firmware/src/config/config
 import { abortLine } from "../../firmware/src/text/exception.ts";
 import { Board, type BoardOptions, type Firmware } from "../src/board.ts";
 import { esp32 } from "../src/boards/esp32.ts";
-import type { BoardKind } from "../src/boards/kind.ts";
+import type { BoardKind, SocketKind } from "../src/boards/kind.ts";
 import { RealClock } from "../src/clock.ts";
 import type { BoardPlatform } from "../src/platform.ts";
 
@@ -95,13 +95,14 @@ export function configurationOf(document: object): Configuration {
   return outcome;
 }
 
-/** An ESP32 with our build settings. */
-export function ourBoard(): BoardKind {
+/** An ESP32 with our build settings, and sockets of this kind. */
+export function ourBoard(sockets: SocketKind = "sdk"): BoardKind {
   const read = (name: string) =>
     readFileSync(new URL(`../../firmware/${name}`, import.meta.url), "utf8");
   return esp32({
     sdkconfig: read("sdkconfig/sdkconfig.defaults"),
     manifest: read("manifest.json"),
+    sockets,
   });
 }
 

@@ -19,7 +19,7 @@ import {
   UsageError,
 } from "../../firmware/tools/command-line.ts";
 import { readDocumentFile } from "../../firmware/tools/document-file.ts";
-import type { BoardKind } from "../src/boards/kind.ts";
+import type { BoardKind, SocketKind } from "../src/boards/kind.ts";
 import { unlimited } from "../src/boards/unlimited.ts";
 import { Flash } from "../src/flash.ts";
 import { defineKeyValue } from "../src/io/storage.ts";
@@ -29,7 +29,7 @@ import { ourBoard } from "./firmware-board.ts";
 import { DEFAULT_HOST, demoBackends, type Published, requirePorts } from "./ports.ts";
 import type { AdminAddress } from "./workbench/admin-client.ts";
 
-const BOARDS: Readonly<Record<"esp32" | "unlimited", () => BoardKind>> = {
+const BOARDS: Readonly<Record<"esp32" | "unlimited", (sockets: SocketKind) => BoardKind>> = {
   esp32: ourBoard,
   unlimited,
 };
@@ -89,6 +89,12 @@ const OPTIONS = {
     read: oneOf(["esp32", "unlimited"]),
     default: "esp32",
     help: "esp32, or unlimited: without a chip's limits",
+  },
+  sockets: {
+    value: "KIND",
+    read: oneOf(["sdk", "own"]),
+    default: "sdk",
+    help: "the board's TCP sockets: own, the firmware's, which half-close and tell a reset from an end, or sdk, those of Moddable's SDK with their faults",
   },
   engine: {
     value: "NAME",
@@ -152,7 +158,7 @@ export async function readOptions(line: EmulateLine): Promise<Options | string> 
   );
   const demo = backends.length === 0 && values.config === undefined;
   const base = readDocument(values.config, backends);
-  const kind = BOARDS[values.board]();
+  const kind = BOARDS[values.board](values.sockets);
   if (values.check) return `${checked(values.config, base, kind)}\n`;
   const settings = {
     document: values.config === undefined ? undefined : nameOf(base.document),
@@ -179,8 +185,8 @@ export async function readOptions(line: EmulateLine): Promise<Options | string> 
 }
 
 function refuseTogether({ values, given }: EmulateLine): void {
-  const useless = (["publish", "backend", "config", "board", "pty"] as const).find(name =>
-    given.has(name),
+  const useless = (["publish", "backend", "config", "board", "sockets", "pty"] as const).find(
+    name => given.has(name),
   );
   if (given.has("board-address") && useless !== undefined) {
     throw new UsageError(

@@ -6,7 +6,10 @@ import { Flash } from "./flash.ts";
 import { Heap } from "./heap.ts";
 import { Adapter } from "./io/adapter.ts";
 import { defineListener } from "./io/listener.ts";
+import { ownSockets } from "./io/own-sockets.ts";
+import { sdkSockets } from "./io/sdk-sockets.ts";
 import { defineSerial } from "./io/serial.ts";
+import type { SocketCode } from "./io/socket-code.ts";
 import { type Publish, Stack } from "./io/stack.ts";
 import { defineKeyValue } from "./io/storage.ts";
 import { defineTCP, type TCPFamily } from "./io/tcp.ts";
@@ -70,6 +73,7 @@ export class Board {
   /** The reset reason that the program can read. */
   resetReason: ResetReason = "power-on";
   #uart: Uart;
+  #sockets: SocketCode | undefined;
   #udp: UDPFamily | undefined;
   #firmware: Firmware | undefined;
   /** A program runs. Calls from an earlier program are ignored. */
@@ -190,6 +194,7 @@ export class Board {
     this.tasks.clear();
     this.#alarms.clear();
     this.stack.abort();
+    this.#sockets?.stop();
     this.#udp?.abort();
     this.#uart.serve(undefined);
     this.heap.reset();
@@ -217,7 +222,9 @@ export class Board {
     this.fatal = undefined;
     this.#running = true;
     this.#startMs = this.clock.now();
-    const family = defineTCP(this.stack);
+    const sockets = this.kind.sockets === "own" ? ownSockets : sdkSockets;
+    this.#sockets = sockets(this.stack);
+    const family = defineTCP(this.stack, this.#sockets);
     this.#udp = defineUDP(this.stack, this.heap);
     this.wifi.join();
     this.#guard(() => {
@@ -241,6 +248,7 @@ export class Board {
       },
       link: this.#link(),
       connectionsMax: this.kind.connectionsMax,
+      closesListeners: family.code.closesListeners,
       vitals: this.#vitals(),
       takeHeap: bytes => this.heap.take(bytes),
       random: this.#random,

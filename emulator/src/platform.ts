@@ -3,7 +3,7 @@
  * own state. Types only, and none of Node's: the conformance cases are checked with the SDK's alone.
  */
 
-import type { Clock } from "../../firmware/src/platform.ts";
+import type { Clock, SocketFailure } from "../../firmware/src/platform.ts";
 import type { ResetReason } from "./reset.ts";
 
 /** The interfaces that a firmware finds on its board. */
@@ -16,6 +16,8 @@ export interface BoardPlatform {
   readonly clock: Clock;
   readonly link: Link;
   readonly connectionsMax: number;
+  /** A listener can be closed at any time. With the SDK's sockets that may end the board. */
+  readonly closesListeners: boolean;
   readonly vitals: Vitals;
   /** Takes memory until the reset; false when there is not so much (malloc returns NULL). */
   takeHeap(bytes: number): boolean;
@@ -59,11 +61,16 @@ export interface TCPOptions {
   port?: number;
   from?: unknown;
   nodelay?: boolean;
+  /** Idle time before the first keepalive probe, in ms. The SDK's sockets ignore it. */
+  keepalive?: number;
   format?: string;
   target?: unknown;
   onReadable?: (bytes: number) => void;
   onWritable?: (bytes: number) => void;
-  onError?: () => void;
+  /** The peer's FIN, behind the last byte. Without it FIN is `onError`. The SDK's sockets never call it. */
+  onEnd?: () => void;
+  /** With `onEnd` it is never `end`, the peer's FIN. The SDK's sockets give no code. */
+  onError?(code?: SocketFailure | "end"): void;
 }
 
 export type TCPClass = new (options?: TCPOptions) => TCP;
@@ -77,7 +84,15 @@ export interface TCP {
   /** One byte as a number in format `number`. */
   read(count?: number): ArrayBuffer | number | undefined;
   write(bytes: ArrayBuffer | Uint8Array | number): number | undefined;
-  close(): void;
+  /** With `true` a reset, and what was not sent is dropped. The SDK's sockets ignore the argument. */
+  close(reset?: boolean): void;
+  /** Sends FIN behind what was written; reading goes on. The SDK's sockets have no such method. */
+  end?(): void;
+  /**
+   * Puts bytes back that were read last. False: there is no memory, and nothing has changed. The SDK's sockets have
+   * no such method.
+   */
+  unread?(bytes: ArrayBuffer | Uint8Array): boolean;
 }
 
 export interface ListenerOptions {

@@ -60,7 +60,7 @@ function once({ TCP, Listener, clock, log, host, restart }: RemotePlatform): voi
           address: host.address,
           control,
         });
-        outcomeOf(name, target).then(outcome => {
+        outcomeOf(name, target, "end" in TCP.prototype).then(outcome => {
           log(line(place, name, outcome));
           control.send({ type: "outcome", name, ...outcome });
         });
@@ -74,9 +74,15 @@ function once({ TCP, Listener, clock, log, host, restart }: RemotePlatform): voi
   });
 }
 
-async function outcomeOf(name: string, target: RemoteTarget): Promise<Outcome> {
+async function outcomeOf(
+  name: string,
+  target: RemoteTarget,
+  hasOwnSockets: boolean,
+): Promise<Outcome> {
   const found = CASES.find((each: Case) => each.name === name);
   if (found === undefined) return { result: "skip", seen: "this program does not have it" };
+  if (found.sockets === "own" && !hasOwnSockets)
+    return { result: "skip", seen: "the SDK's sockets lack it" };
   if (found.not?.chip) return { result: "skip", seen: found.not.chip };
   try {
     await found.run(target);

@@ -1,5 +1,5 @@
 import { connectionHeapBytes, creationOf, fixedLines, type Settings } from "./chip-memory.ts";
-import type { BoardKind } from "./kind.ts";
+import type { BoardKind, SocketKind } from "./kind.ts";
 
 /**
  * Moddable's lwIP settings for the ESP32: build/devices/esp32/xsProj-esp32/sdkconfig.defaults
@@ -31,10 +31,12 @@ export interface FirmwareSettings {
   readonly sdkconfig?: string;
   /** `manifest.json`. */
   readonly manifest?: string;
+  readonly sockets?: SocketKind;
 }
 
 /** A DOIT DevKit V1 (ESP32-WROOM-32) that runs a firmware with these settings. */
-export function esp32({ sdkconfig = "", manifest = "{}" }: FirmwareSettings = {}): BoardKind {
+export function esp32(settings: FirmwareSettings = {}): BoardKind {
+  const { sdkconfig = "", manifest = "{}", sockets = "sdk" } = settings;
   const set = settingsOf(sdkconfig);
   const { creation, ...defined } = JSON.parse(manifest);
   const eventQueueLength = queueLength(defined);
@@ -63,6 +65,7 @@ export function esp32({ sdkconfig = "", manifest = "{}" }: FirmwareSettings = {}
     bootMs: 400, // about, with a silent bootloader and a program of 1.5 MB; to be measured
     taskWatchdogMs: watchdog ? set.ESP_TASK_WDT_TIMEOUT_S * 1000 : undefined,
     heapBytes: connectionHeapBytes(fixedLines(set, creationOf(creation), eventQueueLength)),
+    sockets,
     socketsMended: false,
     rssi: -54,
   };

@@ -1,3 +1,5 @@
+export type SocketKind = "sdk" | "own";
+
 /** The numbers that make one board different from another. */
 export interface BoardKind {
   readonly name: string;
@@ -33,6 +35,8 @@ export interface BoardKind {
   readonly taskWatchdogMs?: number | undefined;
   /** Free heap once the program runs and the Wi-Fi is on (`chip-memory.ts`); connections take of it. */
   readonly heapBytes: number;
+  /** The C code below `TCP` and `Listener`: the SDK's, or the firmware's own (firmware/native). */
+  readonly sockets: SocketKind;
   /**
    * The firmware brings sockets of its own that do not follow pointers to what lwIP has freed. The
    * SDK's do (upstream #1655, #1656, #1679): there the board ends.

@@ -1,7 +1,7 @@
-import type { BoardKind } from "./kind.ts";
+import type { BoardKind, SocketKind } from "./kind.ts";
 
 /** A board without a chip's limits, to measure how fast the code is and not how small the board. */
-export function unlimited(): BoardKind {
+export function unlimited(sockets: SocketKind = "sdk"): BoardKind {
   return {
     name: "unlimited",
     connectionsMax: 4096,
@@ -19,6 +19,7 @@ export function unlimited(): BoardKind {
     joinMs: 0,
     bootMs: 0,
     heapBytes: 1024 * 1024 * 1024,
+    sockets,
     socketsMended: true,
     rssi: 0,
   };

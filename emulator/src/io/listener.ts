@@ -1,8 +1,7 @@
 import type { Listener, ListenerClass, ListenerOptions, TCP } from "../platform.ts";
-import type { Message } from "../tasks.ts";
 import { callback, checkPort, initialFormat, signedInteger } from "./arguments.ts";
 import { HostObject } from "./host-object.ts";
-import type { Pcb } from "./pcb.ts";
+import type { ListenerRecord } from "./socket-code.ts";
 import type { Stack, StackListener } from "./stack.ts";
 import type { TCPFamily } from "./tcp.ts";
 import type { WireServer, WireSocket } from "./wire.ts";
@@ -20,56 +19,54 @@ const BACKLOG = 255;
 type Ports = Map<number, EmulatedListener>;
 
 /**
- * `embedded:io/socket/listener` as the ESP32 port behaves. Read from listener.js and tcp.c of
- * modules/io/socket/lwip @ 48ee02d:
- *
- * - `onReadable` is posted with each arrival and counts all that wait; those left are not announced
- *   again until the next one arrives;
- * - `read` makes its TCP object before it looks: reading past the end, or after `close`, leaks one;
- * - a SYN for which there is no control block stays without an answer, and puts an empty socket among those
- *   that wait: it reads as a TCP, but nothing is below it;
- * - one that broke while it waited leaves a pointer to freed memory, and so does `close` with an
- *   announcement under way.
+ * `embedded:io/socket/listener` of the ESP32: its options, and its port on the wire. The connections that wait are
+ * the code's (socket-code.ts). A SYN for which there is no control block is not answered.
  */
-class EmulatedListener extends HostObject implements Listener, Message, StackListener {
-  target: unknown;
-  next: Message | undefined;
+class EmulatedListener extends HostObject implements Listener, StackListener {
+  declare target: unknown;
   #stack: Stack;
-  #family: TCPFamily;
   /** The listeners of the same program. */
   #ports: Ports;
   #port: number;
+  #record: ListenerRecord;
   #server: WireServer | undefined;
-  #onReadable: ListenerOptions["onReadable"];
-  /** `undefined`: an empty socket. */
-  #accepted: (Pcb | undefined)[] = [];
   /** The computer's network has connected these already; they wait as if their SYN had been lost. */
   #connected: WireSocket[] = [];
-  #posted = false;
   #closed = false;
 
   constructor(stack: Stack, family: TCPFamily, ports: Ports, options: ListenerOptions) {
     super(EmulatedListener);
     this.#stack = stack;
-    this.#family = family;
     this.#ports = ports;
     if (!stack.online) throw new Error("no network");
     this.#port = freePort(options, ports);
-    this.#onReadable = callback(options.onReadable);
+    this.#record = family.code.listener({
+      object: this,
+      onReadable: callback(options.onReadable),
+      newTcp: () => {
+        const tcp = new family.TCP();
+        return { tcp, record: family.recordOf(tcp) };
+      },
+    });
     if (initialFormat(options, FORMAT) !== FORMAT) throw new RangeError("unimplemented");
-    this.target = options.target;
     if (!stack.available()) throw new Error("no socket");
-    if (ports.size >= stack.kind.listenersMax || ports.has(this.#port)) {
-      stack.leakBlock(); // it was bound, and is forgotten
-      throw new RangeError("no memory");
-    }
+    const isTaken = ports.has(this.#port);
+    if (isTaken || ports.size >= stack.kind.listenersMax) this.#record.refusePort(isTaken);
     ports.set(this.#port, this);
     stack.addListener(this);
 
     const published = stack.parts.publish(this.#port);
-    if (published === undefined) return;
-    this.#server = this.#serve();
-    this.#server.listen(published);
+    if (published !== undefined) {
+      this.#server = this.#serve();
+      this.#server.listen(published);
+    }
+    if (!("target" in options)) return;
+    try {
+      this.target = options.target; // a subclass may have a setter
+    } catch (error) {
+      EmulatedListener.prototype.close.call(this);
+      throw error;
+    }
   }
 
   #serve(): WireServer {
@@ -78,7 +75,7 @@ class EmulatedListener extends HostObject implements Listener, Message, StackLis
       pauseOnConnect: true,
       admit: () => {
         const giveBack = this.#stack.reserve();
-        if (giveBack === undefined) this.#arrived(undefined);
+        if (giveBack === undefined) this.#record.arrived(undefined);
         return giveBack;
       },
     });
@@ -89,7 +86,7 @@ class EmulatedListener extends HostObject implements Listener, Message, StackLis
         return;
       }
       this.#connected.push(socket);
-      if (!this.accept()) this.#arrived(undefined);
+      if (!this.accept()) this.#record.arrived(undefined);
     });
     server.on("error", error => this.#stack.parts.onServerError(error));
     server.on("listening", () => {
@@ -113,14 +110,9 @@ class EmulatedListener extends HostObject implements Listener, Message, StackLis
   }
 
   read(): TCP | undefined {
-    // As in listener.js the object is made first: it leaks where there is nothing to read.
-    const tcp = #family in Object(this) ? new this.#family.TCP() : undefined;
+    const before = #record in Object(this) ? this.#record.beforeRead() : undefined;
     checkOpen(this);
-    if (this.#accepted.length === 0) return undefined;
-    const pcb = this.#accepted.shift();
-    if (pcb?.freed) this.#stack.freedPointer("accepting a connection that broke while it waited");
-    this.#family.adopt(tcp!, pcb?.freed ? undefined : pcb);
-    return tcp;
+    return this.#record.read(before);
   }
 
   close(): void {
@@ -128,12 +120,7 @@ class EmulatedListener extends HostObject implements Listener, Message, StackLis
     this.abort();
     this.#ports.delete(this.#port);
     this.#stack.removeListener(this);
-    for (const pcb of this.#accepted) {
-      if (pcb?.freed)
-        this.#stack.freedPointer("closing a listener whose client broke while it waited");
-      else pcb?.close();
-    }
-    if (this.#posted) this.#stack.freedPointer("a listener closed before its announcement came");
+    this.#record.close();
   }
 
   abort(): void {
@@ -142,26 +129,13 @@ class EmulatedListener extends HostObject implements Listener, Message, StackLis
     for (const socket of this.#connected) socket.resetAndDestroy();
   }
 
-  deliver(): void {
-    this.#posted = false;
-    if (this.#closed || this.#accepted.length === 0) return;
-    this.#onReadable?.call(this, this.#accepted.length);
-  }
-
   accept(): boolean {
     const socket = this.#connected[0];
     if (socket === undefined || !this.#stack.available()) return false;
     this.#connected.shift();
     if (socket.destroyed) return this.accept();
-    this.#arrived(this.#stack.accept(socket));
+    this.#record.arrived(this.#stack.accept(socket));
     return true;
-  }
-
-  #arrived(pcb: Pcb | undefined): void {
-    this.#accepted.push(pcb);
-    if (this.#onReadable === undefined || this.#posted) return;
-    this.#posted = true;
-    this.#stack.parts.tasks.post(this);
   }
 }
 

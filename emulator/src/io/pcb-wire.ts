@@ -13,6 +13,8 @@ export interface PcbWireEvents {
   acked(bytes: number): void;
   /** The peer has acknowledged our FIN. */
   finAcked(): void;
+  /** The connection is reset: Linux has reported it to a write. */
+  writeFailed(): void;
   /** The wire has no connection any more. `orderly`: both ends have closed; `timedOut`: the peer did not answer. */
   ended(orderly: boolean, timedOut: boolean): void;
   /** True: there is memory for this segment. Only a simulated network asks. */
@@ -39,6 +41,10 @@ export class PcbWire {
   #untakenBytes = 0;
   #finSent = false;
   #finReceived = false;
+  /** A write met a reset: on the computer's network only that reports it after a FIN. */
+  writeFailed = false;
+  /** This end has broken the connection: nothing more is reported. */
+  #isBroken = false;
   /** The error that the socket reported. */
   #error: string | undefined;
 
@@ -57,14 +63,15 @@ export class PcbWire {
     });
     socket.on("data", (segment: Buffer) => this.#onData(segment));
     if (!this.simulated) {
-      ignoreWriteErrors(socket);
+      onWriteError(socket, () => {
+        this.writeFailed = true;
+        events.writeFailed();
+      });
     } else {
       socket.admits = segment => events.admits(segment);
       socket.on("sent", (bytes: number) => events.acked(bytes));
       socket.on("finSent", () => events.finAcked());
-      socket.on("released", (orderly: boolean, error?: string) =>
-        events.ended(orderly, error === "ETIMEDOUT"),
-      );
+      socket.on("released", (orderly: boolean, error?: string) => this.#ended(orderly, error));
     }
     socket.resume();
   }
@@ -96,6 +103,10 @@ export class PcbWire {
     this.#socket.setNoDelay(!nagle);
   }
 
+  set keepaliveMs(ms: number) {
+    this.#socket.setKeepAlive(ms > 0, ms);
+  }
+
   write(pieces: readonly Buffer[]): void {
     const socket = this.#socket;
     for (const { byteLength } of pieces) this.#untakenBytes += byteLength;
@@ -125,12 +136,14 @@ export class PcbWire {
 
   /** Sends a reset. */
   abort(): void {
+    this.#isBroken = true;
     if (this.#socket.abort !== undefined) this.#socket.abort();
     else resetSocket(this.#socket);
   }
 
   /** Ends the connection without a packet. */
   forget(): void {
+    this.#isBroken = true;
     if (this.#socket.forget !== undefined) this.#socket.forget();
     else resetSocket(this.#socket); // the computer's network has no other way
   }
@@ -158,9 +171,13 @@ export class PcbWire {
 
   #onClose(hadError: boolean): void {
     if (!this.simulated) {
-      this.#events.ended(this.#finReceived && !hadError, this.#error === "ETIMEDOUT");
+      this.#ended(this.#finReceived && !hadError, this.#error);
     }
     if (REFUSALS.includes(this.#error ?? "")) this.#events.refused();
+  }
+
+  #ended(orderly: boolean, error: string | undefined): void {
+    if (!this.#isBroken) this.#events.ended(orderly, error === "ETIMEDOUT");
   }
 
   /** Linux has taken a write, or part of it: that counts as an acknowledgement. */
@@ -181,14 +198,18 @@ export class PcbWire {
 
 /**
  * A write that meets a reset destroys a socket of Node, and with it the bytes that arrived before the reset. lwIP
- * delivers those first, so here the write is lost and reading goes on: it finds the end by itself.
+ * delivers those first, so here the write is lost, `failed` is called, and reading goes on to the end.
  */
-function ignoreWriteErrors(socket: WireSocket): void {
+function onWriteError(socket: WireSocket, failed: () => void): void {
   const { _write, _writev } = socket;
+  const lost = (callback: () => void) => (error?: Error | null) => {
+    callback();
+    if (error) failed();
+  };
   socket._write = (chunk, encoding, callback) =>
-    _write.call(socket, chunk, encoding, () => callback());
+    _write.call(socket, chunk, encoding, lost(callback));
   if (_writev === undefined) return;
-  socket._writev = (chunks, callback) => _writev.call(socket, chunks, () => callback());
+  socket._writev = (chunks, callback) => _writev.call(socket, chunks, lost(callback));
 }
 
 /** Node writes IPv4 peers of a dual-stack server as `::ffff:127.0.0.1`. */

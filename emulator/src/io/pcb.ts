@@ -15,15 +15,20 @@ import {
 import type { LwipTimers } from "./timers.ts";
 import type { WireSocket } from "./wire.ts";
 
+/** Why a block is freed: both ends have closed, a reset, or lwIP gave it up. */
+export type PcbFailure = "closed" | "reset" | "timeout";
+
 /** The events of a control block, for the object that owns it; lwIP's callbacks of the same names. */
 export interface PcbOwner {
+  /** The owner keeps its callbacks until the block is freed; tcp.c clears them at the peer's FIN. */
+  readonly halfCloses: boolean;
   connected(): void;
   received(segment: Buffer): void;
   sent(): void;
   /** The peer's FIN. */
   finished(): void;
-  /** Reset or given up: the block is freed. */
-  failed(): void;
+  /** The block is freed. */
+  failed(why: PcbFailure): void;
 }
 
 /** The parts of its stack that a control block uses. */
@@ -35,8 +40,6 @@ export interface PcbStack {
   readonly account: Account;
   /** The block is freed. `timeWait`: the connection stays in TIME_WAIT. */
   closed(pcb: Pcb, timeWait: boolean): void;
-  /** tcp.c has written to a block that lwIP freed an instant before. */
-  freedWrite(): void;
 }
 
 /**
@@ -50,7 +53,7 @@ export interface PcbStack {
  * - Segments that arrive while the block has no owner are refused: one is kept and offered again with the
  *   next one, or at the next fast timer; the others are lost and sent again.
  * - A FIN that arrives without an owner is not reported: lwIP closes the block itself at the next fast timer.
- * - After a FIN was reported, its owner gets no event: not even that the block is freed.
+ * - After a FIN was reported, an owner that does not half-close gets no event: not even that the block is freed.
  */
 export class Pcb {
   readonly remoteAddress: string;
@@ -66,6 +69,9 @@ export class Pcb {
   #hadOwner = false;
   /** The peer's FIN was reported to the owner. */
   #finReported = false;
+  #nagle = true;
+  /** Closed for receiving, too: more bytes are answered with a reset (TF_RXCLOSED). */
+  #receivingClosed = false;
   /** Segments that arrived without an owner. */
   #refused: Buffer[] = [];
   /** Ends SYN_SENT. */
@@ -86,15 +92,19 @@ export class Pcb {
     this.#wire = new PcbWire(socket, stack.kind.receiveWindowBytes, {
       connected: () => this.#onConnected(),
       refused: () => {
-        if (this.#state === "SYN_SENT") this.#free(false);
+        if (this.#state === "SYN_SENT") this.#free("reset");
       },
       received: segment => this.#onData(segment),
       finReceived: () => this.#onFin(),
       acked: bytes => this.#onAcked(bytes),
       finAcked: () => this.#onFinAcked(),
+      writeFailed: () => {
+        if (this.#owner?.halfCloses && this.#finReceived) this.#reset("reset");
+      },
       ended: (orderly, timedOut) => {
         // An unanswered SYN is sent again until the connect timer rings.
-        if (this.#state !== "SYN_SENT") this.#free(orderly, timedOut);
+        if (this.#state === "SYN_SENT") return;
+        this.#free(orderly ? "closed" : timedOut ? "timeout" : "reset");
       },
       admits: segment => this.#admits(segment),
     });
@@ -102,7 +112,7 @@ export class Pcb {
     this.remotePort = peer?.port ?? this.#wire.remotePort;
     if (peer === undefined) return;
     this.#connectTimer = stack.clock.after(stack.kind.connectTimeoutMs, () =>
-      this.#free(false, true),
+      this.#free("timeout"),
     );
   }
 
@@ -140,6 +150,16 @@ export class Pcb {
     return this.#sendQueue.space;
   }
 
+  /** Bytes that were written and have not left. */
+  get unsentBytes(): number {
+    return this.#sendQueue.unsentBytes + this.#wire.unsentBytes;
+  }
+
+  /** Segments that hold bytes which are not acknowledged (tcp_sndqueuelen). */
+  get segmentsQueued(): number {
+    return this.#sendQueue.segments;
+  }
+
   /** False: lwIP refuses, out of memory or of places in its queue, or because it has closed already. */
   write(bytes: Uint8Array): boolean {
     if (bytes.byteLength === 0) return true;
@@ -155,11 +175,28 @@ export class Pcb {
 
   /** `bytes` were read: the window opens again (tcp_recved). */
   recved(bytes: number): void {
-    this.#wire.recved(bytes);
+    if (!this.freed) this.#wire.recved(bytes);
   }
 
   set nagle(nagle: boolean) {
+    this.#nagle = nagle;
     this.#wire.nagle = nagle;
+  }
+
+  /**
+   * Nagle's algorithm holds back what was written: less than a segment, while bytes are unacknowledged
+   * (tcp_do_output_nagle). The computer's network has its own.
+   */
+  get isDelayed(): boolean {
+    const { segmentBytes, segmentsQueuedMax } = this.#stack.kind;
+    const { unsentBytes, unackedBytes, segments, space } = this.#sendQueue;
+    if (!this.#nagle || !this.#wire.simulated || unackedBytes === 0) return false;
+    return unsentBytes < segmentBytes && space > 0 && segments < segmentsQueuedMax;
+  }
+
+  /** Probes after so much silence; 0: none. On a simulated network there are no probes. */
+  set keepaliveMs(ms: number) {
+    this.#wire.keepaliveMs = ms;
   }
 
   /**
@@ -168,37 +205,42 @@ export class Pcb {
    */
   close(): void {
     this.#owner = undefined;
-    if (this.freed || this.#finSent) return; // lwIP has done it
-    if (this.#state === "SYN_SENT") this.#free(false);
+    if (this.freed || this.#receivingClosed) return; // lwIP has done it
+    this.#receivingClosed = true;
+    if (this.#state === "SYN_SENT") this.#free("closed");
+    else if (this.#finSent) this.#watchFinWait();
     else if (this.#wire.unreadBytes > 0) this.abort();
     else this.#sendFin();
+  }
+
+  /** Sends FIN behind the written bytes; the owner still receives (tcp_shutdown). Not in SYN_SENT. */
+  shutdown(): void {
+    if (!this.freed && !this.#finSent) this.#sendFin();
   }
 
   /** Sends a reset and frees the block, without an event for its owner (tcp_abort). */
   abort(): void {
     this.#owner = undefined;
-    this.#reset(false);
+    this.#reset("reset");
   }
 
   /** Sends a reset, and reports the freed block to the owner (tcp_abandon). */
   abandon(): void {
-    this.#reset(true);
+    this.#reset("timeout");
   }
 
-  /**
-   * lwIP frees the block, without a packet for the peer or an event for an owner (tcp_slowtmr, tcp_kill_state).
-   */
+  /** lwIP frees the block, without a packet for the peer (tcp_slowtmr, tcp_kill_state). */
   forget(): void {
-    this.#owner = undefined;
+    if (!this.#owner?.halfCloses) this.#owner = undefined;
     if (this.freed) return;
     this.#wire.forget();
-    this.#free(false);
+    this.#free("timeout");
   }
 
-  #reset(givenUp: boolean): void {
+  #reset(why: PcbFailure): void {
     if (this.freed) return;
     this.#wire.abort();
-    this.#free(false, givenUp);
+    this.#free(why);
   }
 
   /** The one place that changes the state. */
@@ -235,13 +277,13 @@ export class Pcb {
   }
 
   #noteSegment(): void {
-    if (!this.#finSent) this.#lastSegmentMs = this.#stack.clock.now();
+    if (!this.#receivingClosed) this.#lastSegmentMs = this.#stack.clock.now();
   }
 
   #onData(segment: Buffer): void {
     if (this.freed) return;
     this.#noteSegment();
-    if (this.#finSent) {
+    if (this.#receivingClosed) {
       this.abort();
       return;
     }
@@ -279,15 +321,23 @@ export class Pcb {
   #onAcked(bytes: number): void {
     this.#noteSegment();
     this.#sendQueue.acked(bytes);
-    if (!this.#finReported) this.#owner?.sent(); // the port clears its callbacks at FIN
+    if (this.#reportsTo(this.#owner)) this.#owner.sent();
+  }
+
+  /** Is there an owner that still has its callbacks? */
+  #reportsTo(owner: PcbOwner | undefined): owner is PcbOwner {
+    return owner !== undefined && (owner.halfCloses || !this.#finReported);
   }
 
   #onFin(): void {
     if (this.freed) return;
-    const closed = this.#finSent;
+    if (this.#owner?.halfCloses && this.#wire.writeFailed) {
+      this.#reset("reset"); // Linux has reported the reset to a write, and ends the stream as after a FIN
+      return;
+    }
     this.#noteSegment();
     this.#advance("finReceived");
-    if (closed) return;
+    if (this.#receivingClosed) return;
     this.output(); // lwIP sends waiting bytes with every segment that arrives (tcp_input)
     if (this.#owner !== undefined) {
       this.#catchUp();
@@ -296,7 +346,9 @@ export class Pcb {
     } else if (this.#refused.length === 0) {
       this.#fastTimer = this.#stack.timers.atFastTimer(() => {
         this.#fastTimer = undefined;
-        if (this.#state === "CLOSE_WAIT") this.#sendFin();
+        if (this.#state !== "CLOSE_WAIT") return;
+        this.#receivingClosed = true;
+        this.#sendFin();
       });
     }
   }
@@ -315,7 +367,13 @@ export class Pcb {
 
   #onFinAcked(): void {
     this.#advance("finAcked");
-    if (this.#state === "FIN_WAIT_2") this.#freeAfter(this.#stack.kind.finWaitTimeoutMs);
+    this.#watchFinWait();
+  }
+
+  /** A peer that does not close is given up, unless the owner still receives. */
+  #watchFinWait(): void {
+    if (this.#state === "FIN_WAIT_2" && this.#receivingClosed)
+      this.#freeAfter(this.#stack.kind.finWaitTimeoutMs);
   }
 
   /** Frees the block once its peer has been silent for `ms`. */
@@ -323,14 +381,17 @@ export class Pcb {
     if (this.freed) return;
     // Linux may have received the peer's last segment long after us.
     const sinceMs = this.#wire.simulated ? this.#lastSegmentMs : this.#stack.clock.now();
-    this.#closeTimer ??= this.#stack.timers.atSlowTimer(sinceMs + ms, () => this.forget());
+    this.#closeTimer ??= this.#stack.timers.atSlowTimer(sinceMs + ms, () => {
+      this.#closeTimer = undefined;
+      if (this.#wire.simulated && this.#lastSegmentMs > sinceMs) this.#freeAfter(ms);
+      else this.forget();
+    });
   }
 
-  /** `orderly`: both ends have closed. `givenUp`: by lwIP, because the peer did not answer. */
-  #free(orderly: boolean, givenUp = false): void {
+  #free(why: PcbFailure): void {
     if (this.freed) return;
     const connecting = this.#state === "SYN_SENT";
-    const timeWait = orderly && closedFirst(this.#state);
+    const timeWait = why === "closed" && closedFirst(this.#state);
     this.#advance("freed");
     this.#connectTimer?.();
     this.#fastTimer?.();
@@ -342,8 +403,6 @@ export class Pcb {
     this.#stack.closed(this, timeWait);
     const owner = this.#owner;
     this.#owner = undefined;
-    if (this.#finReported || owner === undefined) return;
-    if (givenUp) this.#stack.freedWrite();
-    owner.failed();
+    if (this.#reportsTo(owner)) owner.failed(why);
   }
 }

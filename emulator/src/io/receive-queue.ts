@@ -44,6 +44,20 @@ export class ReceiveQueue {
     this.#bytes -= filled;
   }
 
+  /** Puts bytes before all others: they are read next. */
+  unshift(bytes: Buffer): void {
+    const first = this.#segments[0];
+    if (this.#offset > 0) {
+      this.#hold(first, -1);
+      this.#segments[0] = first.subarray(this.#offset);
+      this.#hold(this.#segments[0], 1);
+      this.#offset = 0;
+    }
+    this.#hold(bytes, 1);
+    this.#segments.unshift(bytes);
+    this.#bytes += bytes.byteLength;
+  }
+
   /** Drops all segments. */
   clear(): void {
     for (const segment of this.#segments) this.#hold(segment, -1);

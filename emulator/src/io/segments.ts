@@ -22,6 +22,10 @@ export class Segments {
     this.#account = account;
   }
 
+  get count(): number {
+    return this.#sizes.length;
+  }
+
   /** `inTail`: the last segment has not left yet and may be filled. False: no place, no memory. */
   add(bytes: number, inTail: boolean): boolean {
     const { segmentBytes, segmentsQueuedMax } = this.#limits;

@@ -10,7 +10,6 @@ export class SendQueue {
   /** Written and not yet given to the wire. Pieces of one slab that follow each other are joined. */
   #unsent: Buffer[] = [];
   #unsentBytes = 0;
-  /** Given to the wire and not yet acknowledged. */
   #unackedBytes = 0;
   /** All written bytes as lwIP keeps them in its heap. */
   #segments: Segments;
@@ -24,6 +23,20 @@ export class SendQueue {
   /** Room in the send buffer (tcp_sndbuf). */
   get space(): number {
     return Math.max(0, this.#sendBufferBytes - this.#unsentBytes - this.#unackedBytes);
+  }
+
+  /** Written and not yet given to the wire. */
+  get unsentBytes(): number {
+    return this.#unsentBytes;
+  }
+
+  /** Given to the wire and not yet acknowledged. */
+  get unackedBytes(): number {
+    return this.#unackedBytes;
+  }
+
+  get segments(): number {
+    return this.#segments.count;
   }
 
   /** Copies `bytes`; `waitingBytes`: unsent ones on the wire. False: no memory, or no place for a segment. */

@@ -1,6 +1,4 @@
 import type { TCP, TCPClass, TCPOptions } from "../platform.ts";
-import type { Message } from "../tasks.ts";
-import type { Account } from "./account.ts";
 import { dottedAddress } from "./address.ts";
 import {
   argument,
@@ -9,130 +7,105 @@ import {
   initialFormat,
   integer,
   isReference,
-  newFormat,
   signedInteger,
   text,
   viewOf,
 } from "./arguments.ts";
 import { HostObject } from "./host-object.ts";
-import type { Pcb, PcbOwner } from "./pcb.ts";
-import { ReceiveQueue } from "./receive-queue.ts";
+import type { SocketCode, TcpRecord } from "./socket-code.ts";
 import type { Stack } from "./stack.ts";
 
-/** The constructor's buffer for the address, its end mark included. */
-const ADDRESS_BUFFER_BYTES = 32;
-
-const READABLE = 1;
-const WRITABLE = 2;
-const ERROR = 4;
-const OUTPUT = 8;
-
-/** The class of one program, and what Listener.read() does to an object that was made without options. */
+/** The class of one program. */
 export interface TCPFamily {
-  TCP: TCPClass;
-  /** Without a control block it becomes an empty socket. */
-  adopt(tcp: TCP, pcb: Pcb | undefined): void;
+  readonly TCP: TCPClass;
+  readonly code: SocketCode;
+  /** The record of an object of it. */
+  recordOf(tcp: TCP): TcpRecord;
 }
 
 /**
- * `embedded:io/socket/tcp` as the ESP32 port behaves. Read from modules/io/socket/lwip/tcp.c
- * @ 48ee02d; where it departs from ECMA-419, the port is followed:
- *
- * - events are posted, merge while they wait, and arrive as readable, then writable or error;
- * - the peer's FIN is an error: writing is over at once, `onError` waits until all was read, and
- *   comes again with each later event until `close`;
- * - `onReadable` comes with new bytes only, never again for those left unread;
- * - after `close` every member throws SyntaxError; the connection itself closes when the events that
- *   wait have been served;
- * - where tcp.c follows a pointer to a control block that lwIP has freed, the board ends.
+ * `embedded:io/socket/tcp` of the ESP32: arguments and options. What happens then is the code's
+ * (socket-code.ts). After `close` every member throws SyntaxError.
  */
-class EmulatedTCP extends HostObject implements TCP, PcbOwner, Message {
-  target: unknown;
-  next: Message | undefined;
-  #stack: Stack;
-  /** The account of the program whose class this is. */
-  #account: Account;
-  #pcb: Pcb | undefined;
-  #received: ReceiveQueue;
-  #triggered = 0;
-  /** An event of this socket is in the queue. */
-  #posted = false;
+class EmulatedTCP extends HostObject implements TCP {
+  declare target: unknown;
+  #code: SocketCode;
+  #record: TcpRecord;
   #format = "buffer";
-  #ready = false;
-  #error = false;
-  #closed = false;
-  #onReadable: TCPOptions["onReadable"];
-  #onWritable: TCPOptions["onWritable"];
-  #onError: TCPOptions["onError"];
+  /** Counts the object for the program whose class this is. */
+  #count: (objects: 1 | -1) => void;
 
-  constructor(stack: Stack, account: Account, given: [options?: TCPOptions]) {
+  constructor(stack: Stack, code: SocketCode, given: [options?: TCPOptions]) {
     super(EmulatedTCP);
-    this.#stack = stack;
-    this.#account = account;
-    this.#received = new ReceiveQueue(account);
+    this.#code = code;
+    const { account } = stack;
+    this.#count = objects => {
+      account.objects += objects;
+    };
     if (given.length === 0) {
-      account.objects++;
+      this.#record = code.tcp({ object: this, callbacks: {} });
+      this.#count(1);
       return;
     }
     if (!stack.online) throw new Error("no network");
     const options = given[0]!;
-    this.#format = checkFormat(initialFormat(options, "buffer"));
-    this.#onReadable = callback(options.onReadable);
-    this.#onWritable = callback(options.onWritable);
-    this.#onError = callback(options.onError);
+    this.#format = knownFormat(initialFormat(options, "buffer"));
+    this.#record = code.tcp({
+      object: this,
+      callbacks: {
+        onReadable: callback(options.onReadable),
+        onWritable: callback(options.onWritable),
+        onEnd: code.halfCloses ? callback(options.onEnd) : undefined,
+        onError: callback(options.onError),
+      },
+    });
+    const nagle = "nodelay" in options ? !options.nodelay : undefined;
+    const keepaliveMs = code.halfCloses && "keepalive" in options ? keepalive(options) : undefined;
     if ("from" in options) this.#take(options.from);
     else this.#connect(options);
-    if ("nodelay" in options) this.#pcb!.nagle = !options.nodelay;
-    this.target = options.target;
-    account.objects++;
+    if (nagle !== undefined) this.#record.nagle = nagle;
+    if (keepaliveMs !== undefined) this.#record.keepaliveMs = keepaliveMs;
+    this.#count(1);
+    this.#record.started();
+    if (!("target" in options)) return;
+    try {
+      this.target = options.target; // a subclass may have a setter
+    } catch (error) {
+      EmulatedTCP.prototype.close.call(this);
+      throw error;
+    }
+  }
+
+  static recordOf(tcp: TCP): TcpRecord {
+    checkOpen(tcp);
+    return tcp.#record;
   }
 
   #connect(options: TCPOptions): void {
     const given = text(options.address);
-    if (Buffer.byteLength(given) >= ADDRESS_BUFFER_BYTES) {
+    if (Buffer.byteLength(given) >= this.#code.addressBufferBytes) {
       throw new RangeError("cannot buffer string");
     }
     const address = dottedAddress(given);
     if (address === undefined) throw new Error("invalid address");
     const port = checkPort(signedInteger(options.port));
-    if (!this.#stack.available()) throw new RangeError("no socket");
-    this.#pcb = this.#stack.connect(address, port);
-    this.#pcb.own(this);
-  }
-
-  static adopt(tcp: TCP, pcb: Pcb | undefined): void {
-    checkOpen(tcp);
-    tcp.#pcb = pcb;
-    tcp.#ready = true; // also without a block: an empty socket
-    pcb?.own(tcp);
+    this.#record.connect(address, port);
   }
 
   #take(from: unknown): void {
     checkOpen(from);
-    if (from.#pcb === undefined || from.#dangles("from")) throw new Error("invalid from");
-    this.#pcb = from.#pcb;
-    this.#received = from.#received;
-    this.#ready = from.#ready;
-    // The port does not copy `error`: the new object never gets an error that the bare one got.
-    let triggered = from.#triggered;
-    if (this.#onWritable && this.#pcb.sendSpace > 0) triggered |= WRITABLE;
-    if (this.#onReadable && this.#received.bytes > 0) triggered |= READABLE;
-    from.#pcb = undefined;
-    from.#received = new ReceiveQueue(this.#account);
-    from.#triggered = 0;
+    this.#record.take(from.#record);
     from.close();
-    this.#pcb.own(this);
-    this.#trigger(triggered);
   }
 
   get remoteAddress(): string {
     checkOpen(this);
-    return this.#native().remoteAddress;
+    return this.#record.remote()?.remoteAddress as string;
   }
 
   get remotePort(): number {
     checkOpen(this);
-    return this.#native().remotePort;
+    return this.#record.remote()?.remotePort as number;
   }
 
   get format(): string {
@@ -142,158 +115,85 @@ class EmulatedTCP extends HostObject implements TCP, PcbOwner, Message {
 
   set format(format: string) {
     checkOpen(this);
-    this.#format = checkFormat(newFormat(format));
+    const known = knownFormat(this.#code.checkFormat(format));
+    checkOpen(this); // the conversion may have closed it
+    this.#format = known;
   }
 
   read(into: ArrayBuffer | Uint8Array): number | undefined;
   read(count?: number): ArrayBuffer | number | undefined;
   read(...given: [into?: number | ArrayBuffer | Uint8Array]): ArrayBuffer | number | undefined {
     checkOpen(this);
-    if (this.#received.bytes === 0) return undefined;
+    const { readable } = this.#record;
+    if (readable === 0) return undefined;
     if (this.#format === "number") {
       const byte = new Uint8Array(1);
-      this.#fill(byte);
+      this.#record.fill(byte);
       return byte[0];
     }
     const [into] = given;
     if (isReference(into)) {
       const view = viewOf(into);
-      this.#fill(view.subarray(0, this.#count(view.byteLength)));
+      checkCount(view.byteLength, readable);
+      this.#record.fill(view);
       return view.byteLength;
     }
-    const bytes = new Uint8Array(
-      this.#count(given.length === 0 ? this.#received.bytes : integer(into)),
-    );
-    this.#fill(bytes);
+    const count = given.length === 0 ? readable : integer(into);
+    checkCount(count, readable);
+    const bytes = new Uint8Array(count);
+    this.#record.fill(bytes);
     return bytes.buffer;
   }
 
   write(...given: [bytes: ArrayBuffer | Uint8Array | number]): number | undefined {
     checkOpen(this);
-    if (!this.#ready) throw new Error("not ready");
-    const pcb = this.#pcb;
-    if (this.#error || pcb === undefined || this.#dangles("write")) return undefined;
-    const bytes = argument(given, 0);
-    const view = this.#format === "number" ? Uint8Array.of(integer(bytes)) : viewOf(bytes);
-    if (view.byteLength > pcb.sendSpace) throw new Error("would block");
-    if (!pcb.write(view)) {
-      this.#trigger(ERROR);
-      return undefined;
-    }
-    this.#trigger(OUTPUT);
-    return pcb.sendSpace;
+    const isNumber = this.#format === "number";
+    const converted = () => {
+      const bytes = argument(given, 0);
+      const view = isNumber ? Uint8Array.of(integer(bytes)) : viewOf(bytes);
+      checkOpen(this); // the conversion may have closed it
+      return view;
+    };
+    return this.#record.write(converted, isNumber);
   }
 
-  close(): void {
+  close(reset?: boolean): void {
     if (!HostObject.release(this, EmulatedTCP)) return;
-    this.#closed = true;
-    this.#dangles("close");
-    this.#ready = false;
-    this.#triggered = 0;
-    this.#received.clear();
-    this.#account.objects--;
-    if (this.#posted) this.#pcb?.release();
-    else this.#letClose();
+    this.#record.close(!!reset);
+    this.#count(-1);
   }
 
-  #letClose(): void {
-    this.#pcb?.close();
-    this.#pcb = undefined;
+  static end(tcp: TCP): void {
+    checkOpen(tcp);
+    tcp.#record.end();
   }
 
-  /** tcp.c still points to a block that lwIP has freed: after FIN or `close` it has no tcp_err. */
-  #dangles(call: string, since = "after its peer's FIN"): boolean {
-    if (!this.#pcb?.freed) return false;
-    this.#pcb = undefined;
-    if (!this.#account.closed)
-      this.#stack.freedPointer(`${call} of a connection that broke ${since}`);
-    return true;
-  }
-
-  connected(): void {
-    this.#ready = true;
-    this.#trigger(WRITABLE);
-  }
-
-  received(segment: Buffer): void {
-    this.#received.push(segment);
-    if (this.#onReadable) this.#trigger(READABLE);
-  }
-
-  sent(): void {
-    if (this.#onWritable) this.#trigger(WRITABLE);
-  }
-
-  finished(): void {
-    this.#trigger(ERROR);
-  }
-
-  failed(): void {
-    this.#pcb = undefined;
-    if (this.#onError) this.#trigger(ERROR);
-  }
-
-  #trigger(events: number): void {
-    if (events === 0 || this.#closed) return;
-    this.#triggered |= events;
-    if (this.#posted) return;
-    this.#posted = true;
-    this.#stack.parts.tasks.post(this);
-  }
-
-  deliver(): void {
-    let triggered = this.#triggered;
-    this.#triggered = 0;
-    this.#posted = false;
-    if (this.#closed) {
-      if (!this.#dangles("close", "after close, before its event was served")) this.#letClose();
-      return;
-    }
-    if (triggered & ERROR) {
-      triggered &= ~(OUTPUT | WRITABLE);
-      this.#error = true;
-      this.#ready = false;
-    }
-    if (triggered & OUTPUT) this.#pcb?.output();
-    if (triggered & READABLE && this.#received.bytes > 0)
-      this.#onReadable?.call(this, this.#received.bytes);
-    if (this.#closed) return;
-    if (!this.#error) {
-      if (triggered & WRITABLE && this.#pcb) this.#onWritable?.call(this, this.#pcb.sendSpace);
-    } else if (this.#received.bytes === 0) {
-      this.#onError?.call(this);
-    }
-  }
-
-  #count(requested: number): number {
-    if (requested <= 0 || requested > this.#received.bytes) throw new Error("invalid");
-    return requested;
-  }
-
-  #fill(view: Uint8Array): void {
-    this.#received.fill(view, bytes => {
-      if (!this.#dangles("read")) this.#pcb?.recved(bytes);
-    });
-    if (this.#received.bytes === 0 && this.#error) this.#trigger(ERROR);
-  }
-
-  #native(): Pcb {
-    this.#dangles("remote address");
-    if (this.#pcb === undefined) this.#stack.die("remote address of a connection that is gone");
-    return this.#pcb;
+  static unread(tcp: TCP, bytes: ArrayBuffer | Uint8Array): boolean {
+    checkOpen(tcp);
+    return tcp.#record.unread(viewOf(bytes));
   }
 }
 
 /** The class for one program on this stack. */
-export function defineTCP(stack: Stack): TCPFamily {
-  const { account } = stack;
+export function defineTCP(stack: Stack, code: SocketCode): TCPFamily {
+  class TCP extends EmulatedTCP {
+    constructor(...given: [options?: TCPOptions]) {
+      super(stack, code, given);
+    }
+  }
+  class HalfClosingTCP extends TCP {
+    end(): void {
+      EmulatedTCP.end(this);
+    }
+
+    unread(bytes: ArrayBuffer | Uint8Array): boolean {
+      return EmulatedTCP.unread(this, bytes);
+    }
+  }
   return {
-    TCP: class extends EmulatedTCP {
-      constructor(...given: [options?: TCPOptions]) {
-        super(stack, account, given);
-      }
-    },
-    adopt: EmulatedTCP.adopt,
+    TCP: code.halfCloses ? HalfClosingTCP : TCP,
+    code,
+    recordOf: EmulatedTCP.recordOf,
   };
 }
 
@@ -302,7 +202,17 @@ function checkOpen(receiver: unknown): asserts receiver is EmulatedTCP {
 }
 
 /** TCP has two formats. */
-function checkFormat(format: string): string {
+function knownFormat(format: string): string {
   if (format !== "buffer" && format !== "number") throw new RangeError("unimplemented");
   return format;
+}
+
+function keepalive(options: TCPOptions): number {
+  const ms = signedInteger(options.keepalive);
+  if (ms < 0) throw new RangeError("invalid keepalive");
+  return ms;
+}
+
+function checkCount(requested: number, readable: number): void {
+  if (requested <= 0 || requested > readable) throw new Error("invalid");
 }

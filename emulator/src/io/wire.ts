@@ -47,6 +47,7 @@ export interface WireSocket extends Duplex {
   readonly connecting: boolean;
   resetAndDestroy(): unknown;
   setNoDelay(noDelay: boolean): unknown;
+  setKeepAlive(enable: boolean, idleMs: number): unknown;
   /**
    * Opens the receive window by `bytes`, as lwIP's tcp_recved does. On the computer's network, reading is paused instead.
    * A network that has `recved` also has the members below, and three events:

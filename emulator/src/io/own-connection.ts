@@ -1,0 +1,347 @@
+import type { SocketFailure } from "../../../firmware/src/platform.ts";
+import type { Cancel } from "../clock.ts";
+import { News, NewsQueue } from "./news.ts";
+import type { Pcb, PcbFailure, PcbOwner } from "./pcb.ts";
+import { ReceiveQueue } from "./receive-queue.ts";
+import type { Stack } from "./stack.ts";
+
+/** Events of firmware/native/sockets.h. */
+export const READABLE = 1;
+export const WRITABLE = 2;
+export const END = 4;
+export const ERROR = 8;
+export const ACCEPT = 16;
+
+/** Time in which a closed connection must have sent the rest (LEAVING_MS_MAX). */
+const LEAVING_MS_MAX = 60_000;
+
+/** Connections that a program may keep, for each control block: lost ones keep their record until `close` (RECORDS_MAX). */
+const RECORDS_PER_BLOCK = 2;
+
+/** State that the connections of one program share. */
+export class OwnStack {
+  readonly stack: Stack;
+  readonly account: Stack["account"];
+  readonly news: NewsQueue;
+  /** Connections that are not freed: those that wait to be accepted, and closed ones that send the rest, too. */
+  readonly connections = new Set<OwnConnection>();
+  /** A control block is being allocated for the program, and may be taken from an old connection. */
+  #allocating = false;
+  /** Written to in this round, and not sent yet: the next write to it goes out with these bytes. */
+  #written: Pcb | undefined;
+
+  constructor(stack: Stack) {
+    this.stack = stack;
+    this.account = stack.account;
+    this.news = new NewsQueue(stack.parts.tasks, this.account, () => this.sendWritten());
+  }
+
+  get allocating(): boolean {
+    return this.#allocating;
+  }
+
+  /** There is room for another connection. */
+  get hasRecord(): boolean {
+    return this.connections.size < RECORDS_PER_BLOCK * this.stack.kind.connectionsMax;
+  }
+
+  /** There is a control block, for a connection or a listener of the program. */
+  allocate(): boolean {
+    this.#allocating = true;
+    const available = this.stack.available();
+    this.#allocating = false;
+    return available;
+  }
+
+  /** Power off: nothing is sent or reported any more. */
+  stop(): void {
+    for (const connection of this.connections) connection.stop();
+    this.connections.clear();
+  }
+
+  /** In a round with what else is written to the connection, otherwise now. */
+  sendLater(pcb: Pcb): void {
+    if (this.#written !== pcb) this.sendWritten();
+    this.#written = pcb;
+    if (!this.news.inRound) this.sendWritten();
+  }
+
+  sendWritten(): void {
+    const pcb = this.#written;
+    this.#written = undefined;
+    if (!pcb?.isDelayed) pcb?.output();
+  }
+}
+
+/**
+ * A connection as the firmware's own sockets have it, from the SYN or the accept on: firmware/native/sockets.h has its life.
+ * It outlives the object that closes it while bytes wait to be sent.
+ */
+export class OwnConnection implements PcbOwner {
+  readonly halfCloses = true;
+  readonly news = new News();
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  /** Takes it out of its listener's queue: it waits there to be accepted. */
+  onLostWaiting: (() => void) | undefined;
+  error: SocketFailure | undefined;
+  #own: OwnStack;
+  /** `undefined`: lwIP has freed it, or it was given back. */
+  #pcb: Pcb | undefined;
+  #state: "connecting" | "open" | "finished" | "lost" | "leaving";
+  #received: ReceiveQueue;
+  /** Received bytes that were read before, and put back: the window is open for them already. */
+  #putBackBytes = 0;
+  /** END, ERROR: to be reported when everything that was received has been read. */
+  #due = 0;
+  #peerEnded = false;
+  /** `end` was called. */
+  #ended = false;
+  /** Ends the wait for memory, or that of a closed connection for its bytes to be sent. */
+  #timer: Cancel | undefined;
+
+  constructor(own: OwnStack, pcb: Pcb, state: "connecting" | "open") {
+    this.#own = own;
+    this.#pcb = pcb;
+    this.#state = state;
+    this.#received = new ReceiveQueue(own.account);
+    this.remoteAddress = pcb.remoteAddress;
+    this.remotePort = pcb.remotePort;
+    own.connections.add(this);
+    pcb.own(this);
+  }
+
+  /** Reports to another owner, beginning with the present state. `undefined`: what happens is kept for the next one. */
+  set owner(owner: News["owner"]) {
+    this.#own.news.forget(this.news);
+    this.news.owner = owner;
+    if (owner === undefined) return;
+    if (this.#peerEnded) this.#due |= END;
+    if (this.error !== undefined) this.#due |= ERROR;
+    this.#report((this.readable > 0 ? READABLE : 0) | (this.writable > 0 ? WRITABLE : 0));
+    this.#reportEnding();
+  }
+
+  set nagle(nagle: boolean) {
+    if (this.#pcb) this.#pcb.nagle = nagle;
+  }
+
+  set keepaliveMs(ms: number) {
+    if (this.#pcb) this.#pcb.keepaliveMs = ms;
+  }
+
+  get readable(): number {
+    return this.#received.bytes;
+  }
+
+  /** Reads as many bytes as the view has, and opens the window for as many. */
+  read(view: Uint8Array): void {
+    this.#received.fill(view, () => {});
+    const before = Math.min(this.#putBackBytes, view.byteLength);
+    this.#putBackBytes -= before;
+    if (view.byteLength > before) this.#pcb?.recved(view.byteLength - before);
+    this.#reportEnding();
+  }
+
+  unread(bytes: Uint8Array): boolean {
+    const copy = Buffer.from(bytes);
+    if (copy.byteLength === 0) return true;
+    if (!this.#own.account.hasHeap(this.#own.account.receivedBytes(copy))) return false;
+    this.#received.unshift(copy);
+    this.#putBackBytes += copy.byteLength;
+    return true;
+  }
+
+  /** Nothing can be written any more. */
+  get isWriteClosed(): boolean {
+    return this.#pcb === undefined || this.#ended;
+  }
+
+  /** Bytes that `write` takes now. */
+  get writable(): number {
+    const pcb = this.#pcb;
+    if (pcb === undefined || this.#ended || this.#state !== "open") return 0;
+    const { segmentsQueuedMax, segmentBytes } = this.#own.stack.kind;
+    // The first bytes may fill the last segment, and lwIP counts that as one more.
+    const segments = pcb.segmentsQueued + (pcb.unsentBytes > 0 ? 1 : 0);
+    if (segments >= segmentsQueuedMax) return 0;
+    return Math.min(pcb.sendSpace, (segmentsQueuedMax - segments) * segmentBytes);
+  }
+
+  /** Takes as many bytes as fit; returns their number. */
+  write(bytes: Uint8Array): number {
+    const pcb = this.#pcb!;
+    const { segmentBytes } = this.#own.stack.kind;
+    const count = Math.min(bytes.byteLength, this.writable);
+    let taken = 0;
+    while (taken < count) {
+      const piece = bytes.subarray(taken, Math.min(count, taken + segmentBytes));
+      if (!pcb.write(piece)) {
+        this.#waitForMemory();
+        break;
+      }
+      taken += piece.byteLength;
+    }
+    if (taken > 0) this.#own.sendLater(pcb);
+    return taken;
+  }
+
+  #waitForMemory(): void {
+    const { timers, clock } = this.#own.stack;
+    this.#timer ??= timers.atSlowTimer(clock.now(), () => {
+      this.#timer = undefined;
+      this.#reportWritable();
+    });
+  }
+
+  /** FIN behind what was written; while connecting, as soon as the connection is established. Reading goes on. */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#own.sendWritten();
+    this.#sendFin();
+  }
+
+  /** Written bytes are still sent, then FIN; but over unread bytes RST, at once. */
+  close(): void {
+    this.#own.sendWritten();
+    this.owner = undefined;
+    const pcb = this.#pcb;
+    if (pcb === undefined || this.#state === "connecting") {
+      this.#retire();
+      pcb?.close();
+    } else if (this.readable > 0) {
+      this.reset();
+    } else {
+      this.#state = "leaving";
+      this.#timer?.();
+      this.#timer = this.#own.stack.clock.after(LEAVING_MS_MAX, () => this.reset());
+      this.#leave();
+    }
+  }
+
+  /** RST, and everything is dropped. */
+  reset(): void {
+    const pcb = this.#pcb;
+    this.#retire();
+    pcb?.abort();
+  }
+
+  /** RST, and an error for the owner: a part of its message was taken, and it must not go on. */
+  abandon(): void {
+    const pcb = this.#pcb;
+    this.#pcb = undefined;
+    pcb?.abort();
+    this.#lose("memory");
+  }
+
+  /** A closed connection needs its record no longer when lwIP has sent every byte. */
+  #leave(): void {
+    const pcb = this.#pcb;
+    if (pcb === undefined || pcb.unsentBytes > 0) return;
+    this.#retire();
+    pcb.close();
+  }
+
+  stop(): void {
+    this.#timer?.();
+    this.#timer = undefined;
+    this.#pcb = undefined;
+  }
+
+  #retire(): void {
+    this.stop();
+    this.#own.news.forget(this.news);
+    this.news.owner = undefined;
+    this.#received.clear();
+    this.#own.connections.delete(this);
+  }
+
+  #sendFin(): void {
+    const pcb = this.#pcb;
+    if (this.#ended && this.#state === "open" && pcb?.unsentBytes === 0) pcb.shutdown();
+  }
+
+  // Events of the control block
+
+  connected(): void {
+    this.#state = "open";
+    this.#sendFin();
+    this.#reportWritable();
+  }
+
+  received(segment: Buffer): void {
+    if (this.#state === "leaving") {
+      this.reset();
+      return;
+    }
+    this.#received.push(segment);
+    this.#report(READABLE);
+  }
+
+  sent(): void {
+    if (this.#state === "leaving") {
+      this.#output();
+      this.#leave();
+      return;
+    }
+    this.#sendFin();
+    this.#reportWritable();
+    this.#output();
+  }
+
+  /** lwIP sends what was held back with each segment that arrives. */
+  #output(): void {
+    if (!this.#pcb?.isDelayed) this.#pcb?.output();
+  }
+
+  finished(): void {
+    if (this.#state === "leaving") return;
+    this.#peerEnded = true;
+    this.#reportEnd(END);
+  }
+
+  failed(why: PcbFailure): void {
+    this.#pcb = undefined;
+    if (this.onLostWaiting !== undefined) {
+      this.onLostWaiting();
+      this.#retire();
+    } else if (this.#state === "leaving") {
+      this.#retire();
+    } else if (why === "closed") {
+      // The wire may forget the connection before the peer's FIN is read from it.
+      if (!this.#peerEnded) this.finished();
+      this.#state = "finished";
+    } else if (this.#own.allocating) {
+      this.#lose("memory");
+    } else {
+      this.#lose(this.#state === "connecting" && why === "reset" ? "refused" : why);
+    }
+  }
+
+  #lose(error: SocketFailure): void {
+    this.error = error;
+    this.#state = "lost";
+    this.#reportEnd(ERROR);
+  }
+
+  #report(events: number): void {
+    this.#own.news.report(this.news, events);
+  }
+
+  #reportWritable(): void {
+    if (!this.#ended) this.#report(WRITABLE);
+  }
+
+  #reportEnd(event: number): void {
+    this.#due |= event;
+    this.#reportEnding();
+  }
+
+  /** Received bytes are read before anything ends. */
+  #reportEnding(): void {
+    if (this.readable > 0 || this.#due === 0) return;
+    this.#report(this.#due);
+    this.#due = 0;
+  }
+}

@@ -1,0 +1,208 @@
+import type { SocketFailure } from "../../../firmware/src/platform.ts";
+import type { TCP } from "../platform.ts";
+import { text } from "./arguments.ts";
+import { News } from "./news.ts";
+import {
+  ACCEPT,
+  END,
+  ERROR,
+  OwnConnection,
+  OwnStack,
+  READABLE,
+  WRITABLE,
+} from "./own-connection.ts";
+import type { Pcb } from "./pcb.ts";
+import type {
+  ListenerOwner,
+  ListenerRecord,
+  SocketCode,
+  TcpOwner,
+  TcpRecord,
+} from "./socket-code.ts";
+import type { Stack } from "./stack.ts";
+
+/**
+ * The firmware's own C code, firmware/native: binding.c here, sockets.c and listeners.c in own-connection.ts and news.ts.
+ */
+export function ownSockets(stack: Stack): SocketCode {
+  const own = new OwnStack(stack);
+  return {
+    halfCloses: true,
+    closesListeners: true,
+    addressBufferBytes: 46,
+    checkFormat: text,
+    tcp: owner => new OwnTcp(own, owner),
+    listener: owner => new OwnListener(own, owner),
+    stop: () => own.stop(),
+  };
+}
+
+/** A TCP object of the firmware's own sockets. */
+class OwnTcp implements TcpRecord {
+  #own: OwnStack;
+  #owner: TcpOwner;
+  /** `undefined`: made without options, or taken over by another object. */
+  #connection: OwnConnection | undefined;
+  /** The connection has been there. */
+  #ready = false;
+  /** `onError` was called: nothing can be written any more. */
+  #failed = false;
+
+  constructor(own: OwnStack, owner: TcpOwner) {
+    this.#own = own;
+    this.#owner = owner;
+  }
+
+  connect(address: string, port: number): void {
+    const { stack } = this.#own;
+    if (!this.#own.hasRecord || !this.#own.allocate()) throw new RangeError("no socket");
+    this.#connection = new OwnConnection(this.#own, stack.connect(address, port), "connecting");
+  }
+
+  adopt(connection: OwnConnection): void {
+    this.#connection = connection;
+    this.#ready = true;
+  }
+
+  take(from: OwnTcp): void {
+    if (from.#connection === undefined) throw new Error("invalid from");
+    this.#connection = from.#connection;
+    this.#ready = from.#ready;
+    from.#connection = undefined;
+    this.#connection.owner = undefined;
+  }
+
+  started(): void {
+    this.#connection!.owner = events => this.#deliver(events);
+  }
+
+  get readable(): number {
+    return this.#connection?.readable ?? 0;
+  }
+
+  set nagle(nagle: boolean) {
+    this.#connection!.nagle = nagle;
+  }
+
+  set keepaliveMs(ms: number) {
+    this.#connection!.keepaliveMs = ms;
+  }
+
+  remote(): OwnConnection | undefined {
+    return this.#connection;
+  }
+
+  fill(view: Uint8Array): void {
+    this.#connection!.read(view);
+  }
+
+  write(bytes: () => Uint8Array, isNumber: boolean): number | undefined {
+    const number = isNumber ? bytes() : undefined;
+    const connection = this.#connection;
+    const room = connection?.writable ?? 0;
+    if (room > 0) this.#ready = true;
+    if (!this.#ready || this.#failed) throw new Error("not ready");
+    if (connection === undefined || connection.isWriteClosed) return undefined;
+    const view = number ?? bytes();
+    if (view.byteLength > room) throw new Error("would block");
+    const taken = connection.write(view);
+    if (taken === 0 && view.byteLength > 0) throw new Error("would block"); // no memory
+    if (taken < view.byteLength) {
+      connection.abandon();
+      return undefined;
+    }
+    return connection.writable;
+  }
+
+  end(): void {
+    this.#connection?.end();
+  }
+
+  unread(bytes: Uint8Array): boolean {
+    return this.#connection?.unread(bytes) ?? false;
+  }
+
+  close(reset: boolean): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    if (reset) connection?.reset();
+    else connection?.close();
+  }
+
+  /** Each callback may close the socket. */
+  #deliver(events: number): void {
+    const { object, callbacks } = this.#owner;
+    if (events & READABLE && this.readable > 0) callbacks.onReadable?.call(object, this.readable);
+    if (events & WRITABLE && this.#connection) {
+      this.#ready = true;
+      callbacks.onWritable?.call(object, this.#connection.writable);
+    }
+    if (events & END && this.#connection) {
+      if (callbacks.onEnd) callbacks.onEnd.call(object);
+      else this.#fail("end");
+    }
+    if (events & ERROR && this.#connection) this.#fail(this.#connection.error!);
+  }
+
+  #fail(code: SocketFailure | "end"): void {
+    this.#failed = true;
+    this.#owner.callbacks.onError?.call(this.#owner.object, code);
+  }
+}
+
+/**
+ * A Listener object of the firmware's own sockets. What connections receive before they are accepted is kept; one that is
+ * lost meanwhile is taken out, and a client without a control block is not announced.
+ */
+class OwnListener implements ListenerRecord {
+  #own: OwnStack;
+  #owner: ListenerOwner;
+  #news = new News();
+  #waiting: OwnConnection[] = [];
+
+  constructor(own: OwnStack, owner: ListenerOwner) {
+    this.#own = own;
+    this.#owner = owner;
+    this.#news.owner = () => {
+      const count = this.#waiting.length;
+      if (count > 0) owner.onReadable?.call(owner.object as never, count);
+    };
+  }
+
+  refusePort(isTaken: boolean): never {
+    throw new Error(isTaken ? "socket bind" : "no socket");
+  }
+
+  beforeRead(): void {}
+
+  read(): TCP | undefined {
+    const connection = this.#waiting.shift();
+    if (connection === undefined) return undefined;
+    connection.onLostWaiting = undefined;
+    const { tcp, record } = this.#owner.newTcp();
+    (record as OwnTcp).adopt(connection);
+    connection.owner = undefined;
+    return tcp;
+  }
+
+  arrived(pcb: Pcb | undefined): void {
+    if (pcb === undefined) return;
+    if (!this.#own.hasRecord) {
+      pcb.abort();
+      return;
+    }
+    const connection = new OwnConnection(this.#own, pcb, "open");
+    connection.onLostWaiting = () => {
+      this.#waiting.splice(this.#waiting.indexOf(connection), 1);
+    };
+    this.#waiting.push(connection);
+    this.#own.news.report(this.#news, ACCEPT);
+  }
+
+  close(): void {
+    for (const connection of this.#waiting) connection.reset();
+    this.#waiting = [];
+    this.#own.news.forget(this.#news);
+    this.#news.owner = undefined;
+  }
+}
