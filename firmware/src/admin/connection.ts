@@ -85,6 +85,7 @@ export class AdminConnection implements EndpointOwner, Timed {
     this.#ended = true;
     this.#context.deadlines.cancel(this);
     if (this.#context.delayed === this) this.#context.delayed = undefined;
+    if (this.#reply?.isWritten === false) this.#client.resets = true; // or it might look whole
     this.#client.close();
     this.#context.ended(this);
   }
@@ -105,6 +106,7 @@ export class AdminConnection implements EndpointOwner, Timed {
     if (progress === "complete") this.#respond();
     else if (progress !== "waiting") this.#answer(unreadable(progress));
     else if (this.#client.writeClosed) this.end();
+    else if (this.#client.ended) this.#answer(unreadable(400));
   }
 
   failed(exception: unknown): void {

@@ -88,13 +88,14 @@ export class Probe implements EndpointOwner {
     const isConnected = endpoint.connected || endpoint.readable > 0;
     if (isConnected && this.#head === undefined) this.#connected(endpoint);
     while (this.#endpoint !== undefined && endpoint.readable > 0) this.#read(endpoint);
-    if (this.#endpoint !== undefined && endpoint.ended) this.#closed();
+    if (this.#endpoint !== undefined && endpoint.ended) this.#closed(endpoint);
   }
 
-  /** The backend has closed the connection. */
-  #closed(): void {
-    this.#body?.closed();
-    if (this.#head === undefined) this.#finish("L4CON");
+  /** The backend has closed the connection, or it is lost. */
+  #closed({ failure }: Endpoint): void {
+    if (failure === undefined) this.#body?.closed();
+    if (failure === "memory") this.#finish(undefined);
+    else if (this.#head === undefined) this.#finish(failure === "timeout" ? "L4TOUT" : "L4CON");
     else if (this.#body?.done) this.#judgeBody();
     else this.#finish("L7RSP");
   }

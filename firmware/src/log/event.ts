@@ -1,3 +1,4 @@
+import type { SocketFailure } from "../platform.ts";
 import { quoted } from "../text/quoting.ts";
 import type { Ending } from "./ending.ts";
 
@@ -6,6 +7,9 @@ export type Level = "I" | "W" | "E";
 
 /** Why a backend's response was not forwarded: it is invalid, or exceeds this limit of the configuration. */
 export type AnswerRefusal = "invalid-answer" | "headBytesMax" | "headLinesMax" | "no-memory";
+
+/** Why there is no connection to a backend. The SDK's sockets tell a refusal from a time-out only. */
+export type ConnectError = Exclude<SocketFailure, "memory">;
 
 /** All events that are logged. A line begins with `on`, the part concerned, and `what` happened. */
 export type Event =
@@ -68,7 +72,7 @@ export type Event =
       what: "connect-failed";
       name: string;
       id: number;
-      why: "refused" | "timeout";
+      why: ConnectError;
     }
   | {
       level: "I" | "W";

@@ -1,4 +1,4 @@
-import type { Platform, TCPSocket } from "../platform.ts";
+import type { Platform, SocketFailure, TCPSocket } from "../platform.ts";
 import type { Scan } from "./keywords.ts";
 import type { Address } from "./proxy-protocol.ts";
 import { type PumpSide, pump, SCRATCH_BYTES } from "./pump.ts";
@@ -6,7 +6,7 @@ import { ReadAhead, type Source } from "./read-ahead.ts";
 
 /** The owner of an endpoint, which gets its events. */
 export interface EndpointOwner {
-  /** Bytes have arrived, there is room again, or the peer has closed: see `readable`, `writable` and `ended`. */
+  /** Bytes have arrived, there is room again, or one direction has ended: see `readable`, `writable` and `ended`. */
   onReady(endpoint: Endpoint): void;
   /** The first bytes from the peer are about to be passed on: for owners of joined endpoints. */
   onFirstBytes?(endpoint: Endpoint): void;
@@ -36,11 +36,21 @@ export class Endpoint implements PumpSide {
   scan: Scan | undefined;
   /**
    * - `open`: connecting or connected
+   * - `peer-ended`: the peer's FIN was received; writing goes on
+   * - `write-ended`: FIN was sent, by `end`; the peer's bytes still arrive
    * - `write-failed`: nothing can be written any more; bytes of the peer may wait here, or be on their way
-   * - `peer-closed`: the socket has reported its end (`onError`): no more bytes arrive either
+   * - `peer-closed`: no more bytes arrive, and none can be written: both FINs, or the connection is lost. With the
+   *   SDK's sockets the peer's FIN alone has this effect.
    * - `closed`: by `close`
    */
-  state: "open" | "write-failed" | "peer-closed" | "closed" = "open";
+  state: "open" | "peer-ended" | "write-ended" | "write-failed" | "peer-closed" | "closed" = "open";
+  /**
+   * Why the peer's stream was cut off: the connection was lost before its FIN. Absent where it was not, and always with
+   * the SDK's sockets, which do not tell.
+   */
+  declare failure: SocketFailure | undefined;
+  /** `close` sends RST, so that the peer does not take for whole what it has received. The SDK's sockets cannot. */
+  declare resets: true | undefined;
   /** Small writes since the peer had acknowledged everything. */
   smallWrites = 0;
   readonly socket: TCPSocket;
@@ -62,7 +72,7 @@ export class Endpoint implements PumpSide {
   ) {
     this.owner = owner;
     // Without `nodelay` every small piece would wait for the peer's delayed acknowledgement.
-    const options = { target: this, nodelay: true, onReadable, onWritable, onError };
+    const options = { target: this, nodelay: true, onReadable, onWritable, onEnd, onError };
     this.socket =
       "from" in peer
         ? new TCP({ ...options, from: peer.from })
@@ -76,20 +86,25 @@ export class Endpoint implements PumpSide {
 
   /** No more bytes can be written. */
   get writeClosed(): boolean {
-    return this.state !== "open";
+    return this.state !== "open" && this.state !== "peer-ended";
   }
 
-  /** Everything written has been acknowledged, or cannot be any more. */
+  /** Everything written has been acknowledged, or nothing more can be written. */
   get flushed(): boolean {
     return this.writeClosed || this.writable >= this.capacity;
   }
 
   /**
-   * The peer has closed or reset, and every byte that it sent has been read. A failed write alone is no
-   * end: the chip announces what was received before a reset, and then the reset.
+   * No more bytes arrive. A failed write alone does not show that: the chip announces what was received before a
+   * reset, and then the reset.
    */
+  get peerEnded(): boolean {
+    return this.state === "peer-ended" || this.state === "peer-closed";
+  }
+
+  /** No more bytes arrive, and all that did have been read. */
   get ended(): boolean {
-    return this.state === "peer-closed" && this.readable === 0;
+    return this.readable === 0 && this.peerEnded;
   }
 
   /** Received and not read, or written and not acknowledged. */
@@ -178,8 +193,18 @@ export class Endpoint implements PumpSide {
   /** A write has failed. */
   failing(): void {
     if (this.state === "open") this.state = "write-failed";
+    else if (this.state === "peer-ended") this.state = "peer-closed";
     this.writable = 0;
     this.part();
+  }
+
+  /** Sends FIN behind what was written; the peer's bytes still arrive. No effect with the SDK's sockets. */
+  end(): void {
+    const { socket } = this;
+    if (this.writeClosed || socket.end === undefined) return;
+    this.state = this.state === "open" ? "write-ended" : "peer-closed";
+    this.writable = 0;
+    socket.end();
   }
 
   /** Reads what waits and forgets it: closing over unread bytes would reset the connection. */
@@ -209,7 +234,7 @@ export class Endpoint implements PumpSide {
     this.readable = 0;
     this.writable = 0;
     this.source = this.socket;
-    this.socket.close();
+    this.socket.close(this.resets);
   }
 
   private separate(): boolean {
@@ -235,14 +260,23 @@ export class Endpoint implements PumpSide {
   drained(bytes: number): void {
     if (this.state === "closed") return;
     if (bytes > this.capacity) this.capacity = bytes;
-    if (this.state === "open") this.writable = bytes;
+    if (!this.writeClosed) this.writable = bytes;
     this.tell();
   }
 
-  /** The socket is read empty, but bytes that were read ahead still count. */
-  hungUp(): void {
+  // The socket is read empty now, but bytes that were read ahead still count.
+
+  finReceived(): void {
     if (this.state === "closed") return;
     this.separate();
+    this.state = this.state === "open" ? "peer-ended" : "peer-closed";
+    this.tell();
+  }
+
+  lost(failure: SocketFailure | undefined): void {
+    if (this.state === "closed") return;
+    this.separate();
+    if (failure !== undefined && !this.peerEnded) this.failure = failure;
     this.state = "peer-closed";
     this.writable = 0;
     this.tell();
@@ -282,8 +316,12 @@ function onWritable(this: TCPSocket, bytes: number): void {
   if (peer.readable > 0) pump(peer, endpoint, endpoint.scratch!);
 }
 
-function onError(this: TCPSocket): void {
-  (this.target as Endpoint).hungUp();
+function onEnd(this: TCPSocket): void {
+  (this.target as Endpoint).finReceived();
+}
+
+function onError(this: TCPSocket, failure?: SocketFailure): void {
+  (this.target as Endpoint).lost(failure);
 }
 
 /**

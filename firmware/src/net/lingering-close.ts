@@ -1,6 +1,6 @@
 import type { Endpoint, EndpointOwner } from "./endpoint.ts";
 
-/** The two sides of a session that is being closed. */
+/** The session whose two sides are being closed. */
 export interface ClosingOwner {
   /** Called once all sockets are closed. */
   closed(): void;
@@ -12,7 +12,10 @@ export interface CloseOptions {
   readonly backendSide?: Endpoint | undefined;
   /** Deliver the bytes that have been received from the backend first. */
   readonly flushBackend?: boolean;
-  /** The client is still sending; wait for its FIN, because closing over unread bytes sends a reset. */
+  /**
+   * The client is still sending: send FIN where that can be sent alone, and close when the client's FIN has come,
+   * because closing over unread bytes sends a reset. No effect where the client shall be reset.
+   */
   readonly waitForClientFin?: boolean;
 }
 
@@ -40,7 +43,7 @@ export class LingeringClose implements EndpointOwner {
     this.clientSide = clientSide;
     this.backendSide = backendSide;
     this.scratch = scratch;
-    this.waitForClientFin = waitForClientFin;
+    this.waitForClientFin = waitForClientFin && clientSide.resets === undefined;
     this.owedBytes = flushBackend && backendSide !== undefined ? backendSide.readable : 0;
     clientSide.owner = this;
     if (backendSide !== undefined) backendSide.owner = this;
@@ -54,9 +57,10 @@ export class LingeringClose implements EndpointOwner {
     if (this.owedBytes > 0 && !clientSide.writeClosed) return;
     backendSide?.discard(scratch);
     if (backendSide?.flushed) backendSide.close();
-    if (clientSide.flushed && (!this.waitForClientFin || clientSide.writeClosed)) {
-      clientSide.close();
-    }
+    if (this.waitForClientFin) clientSide.end();
+    const { state } = clientSide;
+    const isWaiting = this.waitForClientFin && (state === "open" || state === "write-ended");
+    if (clientSide.flushed && !isWaiting) clientSide.close();
     if (clientSide.state !== "closed") return;
     if (backendSide === undefined || backendSide.state === "closed") this.owner.closed();
   }

@@ -1,8 +1,9 @@
 import type { Backend } from "../backend/backend.ts";
+import type { ConnectError } from "../log/event.ts";
 import { REFUSAL_COUNTERS } from "../log/refusals.ts";
 import { Endpoint, type EndpointOwner } from "../net/endpoint.ts";
 import { proxyHeader } from "../net/proxy-protocol.ts";
-import type { Cancel } from "../platform.ts";
+import type { Cancel, SocketFailure } from "../platform.ts";
 import type { Group, PickInput } from "../pool/group.ts";
 import type { Waiter } from "../pool/queue.ts";
 import type { ConnectLimits, ProxyContext } from "./context.ts";
@@ -134,7 +135,7 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
    * chip never says that it could be written to.
    */
   onReady(endpoint: Endpoint): void {
-    if (endpoint.ended) this.missed("refused");
+    if (endpoint.ended) this.lost(endpoint.failure);
     else if (endpoint.connected || endpoint.readable > 0) this.connected(endpoint, false);
   }
 
@@ -184,7 +185,7 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
     const leftMs = deadlineMs - nowMs;
     try {
       this.endpoint = new Endpoint(this.context.platform, backend.settings, this);
-      this.timer = this.after(leftMs, () => this.missed("connect-timeout"));
+      this.timer = this.after(leftMs, () => this.missed("connect-timeout", "timeout"));
     } catch {
       // Not the backend's fault: newcomers hold the sockets for a moment, or the Wi-Fi is away.
       this.timer = this.after(Math.min(SOCKET_RETRY_MS, leftMs), () => {
@@ -211,18 +212,24 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
     this.owner.settled({ backend, endpoint });
   }
 
-  private missed(failure: "refused" | "connect-timeout"): void {
+  /** The socket has reported that there will be no connection. The SDK's does not say why. */
+  private lost(failure: SocketFailure | undefined): void {
+    if (failure === "memory") this.giveUp("no-socket");
+    else if (failure === "timeout") this.missed("connect-timeout", failure);
+    else this.missed("refused", failure ?? "refused");
+  }
+
+  private missed(failure: "refused" | "connect-timeout", why: ConnectError): void {
     const backend = this.backend!;
-    const refused = failure === "refused";
     this.context.report({
       level: "W",
       on: "backend",
       what: "connect-failed",
       name: backend.name,
       id: this.owner.session.client.id,
-      why: refused ? "refused" : "timeout",
+      why,
     });
-    this.context.checks.requestFailed(backend, refused ? "L4CON" : "L4TOUT");
+    this.context.checks.requestFailed(backend, failure === "refused" ? "L4CON" : "L4TOUT");
     this.cancel();
     this.connect(false, failure);
   }

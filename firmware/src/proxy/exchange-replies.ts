@@ -17,6 +17,8 @@ export const UNREACHABLE: Record<ConnectFailure, [AnswerStatus, string]> = deepF
 
 export const NO_ANSWER = "The backend closed the connection instead of answering.";
 
+export const INCOMPLETE_REQUEST = "The client's stream ended before this request did.";
+
 export const NO_ROOM =
   "This proxy has no memory for such a long request head at the moment. Try again later.";
 

@@ -7,13 +7,14 @@ import { BackendLink, type ExchangeOwner } from "./backend-link.ts";
 import { type ConnectFailure, type Connection, Connector } from "./connector.ts";
 import type { ProxyContext } from "./context.ts";
 import {
+  INCOMPLETE_REQUEST,
   NO_ANSWER,
   NO_ROOM,
   REFUSED_RESPONSE,
   refusalOf,
   UNREACHABLE,
 } from "./exchange-replies.ts";
-import { type ExchangeState, RETRY_DEADLINE_MS } from "./exchange-state.ts";
+import { type ExchangeState, RETRY_DEADLINE_MS, stageOf } from "./exchange-state.ts";
 import { RequestSide } from "./request-side.ts";
 import { ResponseSide } from "./response-side.ts";
 
@@ -196,13 +197,18 @@ export class Exchange extends BackendLink {
   private moveRequest(backendSide: Endpoint): void {
     const { context, request } = this;
     const { body, bytes } = request;
-    request.move(this.owner.session.clientSide, backendSide);
+    const { clientSide } = this.owner.session;
+    request.move(clientSide, backendSide);
     if (body.broken) {
       if (this.response.body !== undefined) this.cut("PD");
       else this.reply(body.tooLarge ? 413 : 400, "PD");
     } else if (body.done && this.state === "sending") {
       this.sentMs = context.clock.now();
       this.enter("awaiting");
+    } else if (!body.done && clientSide.state === "peer-ended" && clientSide.readable === 0) {
+      const termination = `C${stageOf(this.state)}`;
+      if (this.response.body !== undefined) this.cut(termination);
+      else this.reply(400, termination, INCOMPLETE_REQUEST);
     } else if (request.bytes > bytes) {
       this.extend(context.config.idleTimeoutMs);
     }
@@ -216,8 +222,10 @@ export class Exchange extends BackendLink {
       if (response.bytes > bytes) this.extend(context.config.idleTimeoutMs);
     } else if (progress === "complete") {
       this.enter("complete");
+    } else if (progress === "broken") {
+      this.cut("PD");
     } else {
-      this.cut(progress === "broken" ? "PD" : "SD");
+      this.cut(backendSide.failure === "memory" ? "RD" : "SD");
     }
   }
 
@@ -244,7 +252,9 @@ export class Exchange extends BackendLink {
 
   /** The backend has closed or reset where a response was due. */
   private unanswered(): void {
-    const short = !hasRoom(this.context.platform, 0); // the chip cannot tell which of the two it was
+    const failure = this.backendSide!.failure;
+    // The SDK's sockets do not tell.
+    const short = failure === undefined ? !hasRoom(this.context.platform, 0) : failure === "memory";
     // An idle connection may have been closing.
     if (!this.isReused && !short) this.context.checks.requestFailed(this.backend!, "L7RSP");
     if (this.retry()) return;
@@ -280,14 +290,15 @@ export class Exchange extends BackendLink {
   /** The connection to the backend may serve another request. */
   private get isReusable(): boolean {
     const { request, response, backend, backendSide } = this;
-    if (!backendSide || backendSide.writeClosed || backendSide.readable > 0) return false;
+    if (backendSide?.state !== "open" || backendSide.readable > 0) return false;
     if (!request.isSent || this.stopping) return false;
     return response.isReusable === true && backend!.keepsConnections;
   }
 
-  /** The response cannot be completed. */
+  /** The response cannot be completed. With FIN, a client that reads up to the close would take it for whole. */
   private cut(termination: string): void {
     this.termination = termination;
+    if (this.response.endsWithClose) this.owner.session.clientSide.resets = true;
     this.enter("cut");
   }
 

@@ -1,9 +1,11 @@
 import type { Head } from "../http1/head.ts";
+import { endingBy } from "../log/ending.ts";
 import type { EndpointOwner } from "../net/endpoint.ts";
 import type { ExchangeOwner } from "./backend-link.ts";
 import type { ConnectFailure, Connection } from "./connector.ts";
 import type { ProxyContext } from "./context.ts";
 import { Exchange } from "./exchange.ts";
+import { INCOMPLETE_REQUEST } from "./exchange-replies.ts";
 import { isOver, stageOf } from "./exchange-state.ts";
 import type { Handler, HandlerOwner } from "./handler.ts";
 import { logRequest } from "./request-log.ts";
@@ -111,10 +113,7 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
     const { context, session } = this;
     const { clientSide } = session;
     if (this.phase === "over") return false;
-    if (clientSide.readable === 0) {
-      if (clientSide.ended) this.clientLost();
-      return false;
-    }
+    if (clientSide.readable === 0) return clientSide.peerEnded && this.endOfRequests();
     const nowMs = this.context.clock.now();
     const isFirstPiece = this.phase === "idle";
     if (isFirstPiece) this.beginHead(nowMs);
@@ -129,6 +128,17 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
       session.setDeadline(context.config.headTimeoutMs - (nowMs - this.sinceMs));
     }
     return true;
+  }
+
+  /** The client sends nothing more. True when there may be more to do. */
+  private endOfRequests(): boolean {
+    if (this.session.clientSide.writeClosed) this.clientLost();
+    else if (this.phase === "idle") this.finish(false);
+    else {
+      this.beginExchange(this.context.clock.now()).reply(400, "CR", INCOMPLETE_REQUEST);
+      return true;
+    }
+    return false;
   }
 
   private beginHead(nowMs: number): void {
@@ -160,7 +170,11 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
       this.session.setDeadline(exchange.timeoutMs);
       exchange.timeoutMs = 0;
     }
-    if (clientSide.state === "open") return ended && this.endExchange(exchange);
+    const { state: clientState } = clientSide;
+    // A client that has ended its sending side (half close) gets its response.
+    if (clientState === "open" || clientState === "peer-ended") {
+      return ended && this.endExchange(exchange);
+    }
     // No response reaches it any more, but what it sent before it left is delivered.
     if (ended || exchange.request.body.done || clientSide.ended) this.clientLost();
     return false;
@@ -192,7 +206,7 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
     return true;
   }
 
-  /** The client has closed. With the SDK's sockets that ends the answer, too: nothing can be written any more. */
+  /** Nothing can be written to the client any more: it has reset, or, with the SDK's sockets, closed its sending side. */
   private clientLost(): void {
     const isHeadIncomplete = this.phase === "head";
     const exchange = isHeadIncomplete
@@ -208,7 +222,8 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
       exchange.release();
       this.exchange = undefined;
     }
-    this.session.end(exchange === undefined ? "client-closed" : "done");
+    const why = endingBy("client", this.session.clientSide.failure);
+    this.session.end(exchange === undefined ? why : "done");
   }
 
   private finish(lingers: boolean): void {

@@ -22,7 +22,7 @@ import type { RequestSide } from "./request-side.ts";
  */
 export type HeadProgress = "waiting" | "unanswered" | "refused" | "switching" | "receiving";
 
-/** The progress of a response's body; `incomplete`: the backend has closed before its end. */
+/** The progress of a response's body; `incomplete`: the backend has closed before its end, or has reset. */
 export type BodyProgress = "waiting" | "complete" | "broken" | "incomplete";
 
 /** Interim responses (1xx) to one request; Go's client takes five, and a 102 may come each 20 s (RFC 2518). */
@@ -40,6 +40,8 @@ export class ResponseSide extends MessageSide {
   declare hasStarted: true | undefined;
   /** The client gets the body in chunks. */
   declare private chunked: true | undefined;
+  /** The end of the body is the end of the client's connection. */
+  declare endsWithClose: true | undefined;
   declare private interims: number | undefined;
   /** Part of a head was written, and there was no memory for the rest. */
   declare private isTorn: true | undefined;
@@ -100,7 +102,7 @@ export class ResponseSide extends MessageSide {
     this.bytes += relay(from, client, this.context.scratch, body, this.chunked === true);
     if (body.wanted > 0) {
       if (from.state === "open" || !from.ended) return "waiting";
-      body.closed();
+      if (from.failure === undefined) body.closed();
       if (!body.done) return "incomplete";
       if (this.chunked) this.pending = send(client, LAST_CHUNK);
     }
@@ -147,6 +149,7 @@ export class ResponseSide extends MessageSide {
     if (isEndless) clientFraming = isHttp10 ? "close" : "chunked";
     if (!this.passHead(client, head, clientFraming, connection, cookie)) return false;
     if (clientFraming === "chunked") this.chunked = true;
+    else if (clientFraming === "close") this.endsWithClose = true;
     this.isReusable = framing !== "close" && head.minor === 1 && !head.lists("connection", "close");
     this.body = bodyReader(framing);
     return true;

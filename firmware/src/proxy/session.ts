@@ -1,6 +1,6 @@
 import type { Backend } from "../backend/backend.ts";
 import type { ListenerConfig } from "../config/settings.ts";
-import type { Ending } from "../log/ending.ts";
+import { type Ending, endingBy } from "../log/ending.ts";
 import type { Timed } from "../net/deadlines.ts";
 import { Endpoint, type EndpointOwner } from "../net/endpoint.ts";
 import { hashText } from "../net/hash.ts";
@@ -134,8 +134,9 @@ export class Session implements HandlerOwner, EndpointOwner, ClosingOwner, Timed
     }
   }
 
-  /** Ends a session whose memory or slot others need more. */
+  /** Ends a session whose memory or slot others need more. The resets drop at once what is not sent. */
   shed(why: "no-memory" | "slow"): void {
+    this.clientSide.resets = true;
     this.handler?.shed?.(why);
     this.end(why);
   }
@@ -171,19 +172,28 @@ export class Session implements HandlerOwner, EndpointOwner, ClosingOwner, Timed
 
   onReady(endpoint: Endpoint): void {
     if (this.state === "sniffing") this.sniff();
-    else if (endpoint.ended) this.end("client-closed");
+    else if (endpoint.ended && !this.mayHalfClose) this.clientGone();
+  }
+
+  /** The client's FIN, without a byte before it, may be a question to a backend that speaks first. */
+  private get mayHalfClose(): boolean {
+    return this.client.listener.mode === "tcp" && !this.clientSide.writeClosed;
+  }
+
+  private clientGone(): void {
+    this.end(endingBy("client", this.clientSide.failure));
   }
 
   protocol(isFinal = false): "http" | "tcp" | undefined {
     const { clientSide } = this;
     const { mode } = this.client.listener;
     if (mode !== "auto") return mode;
-    return sniff(clientSide.peek(SCRATCH_BYTES), isFinal || clientSide.state === "peer-closed");
+    return sniff(clientSide.peek(SCRATCH_BYTES), isFinal || clientSide.peerEnded);
   }
 
   private sniff(): void {
     const { clientSide, firstByteMs } = this;
-    if (clientSide.ended) this.end("client-closed");
+    if (clientSide.ended) this.clientGone();
     if (clientSide.readable === 0) return;
     const timeoutMs = Math.min(SNIFF_TIMEOUT_MS, this.context.config.headTimeoutMs);
     const isLate = firstByteMs !== undefined && this.context.clock.now() - firstByteMs >= timeoutMs;

@@ -1,5 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
-import type { Ending } from "../log/ending.ts";
+import { type Ending, endingBy } from "../log/ending.ts";
 import type { Endpoint, EndpointOwner } from "../net/endpoint.ts";
 import { pump } from "../net/pump.ts";
 import type { Group } from "../pool/group.ts";
@@ -21,12 +21,13 @@ const ANSWER_TIMEOUT_MS = 2000;
 
 /**
  * How often the byte counts are compared: to note the time at each piece would cost as much as the piece.
- * So `tunnelTimeoutMs` may end late by this time, or by an eighth of it if that is less.
+ * So a timeout may end late by this time, or by an eighth of it if that is less.
  */
 const BYTES_CHECK_MS = 1000;
 
 /**
- * Streams bytes between a client and one backend, both ways.
+ * Streams bytes between a client and one backend, both ways, until both have ended their directions: FIN is passed on behind
+ * the last byte, and so is a reset.
  *
  * - `connecting`: waits for a backend to accept the connection
  * - `streaming`: bytes move both ways
@@ -136,7 +137,8 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
   onReady(endpoint: Endpoint): void {
     if (this.state === "streaming") this.pumpBoth();
     else if (this.state === "last-answer") this.pumpAnswer();
-    else if (endpoint.ended) this.session.end("client-closed");
+    else if (endpoint.ended && endpoint.state === "peer-closed")
+      this.session.end(endingBy("client", endpoint.failure));
   }
 
   failed(error: unknown): void {
@@ -152,6 +154,11 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
     } else {
       this.closeAfter("keyword");
     }
+  }
+
+  /** Frees the memory of both connections at once. */
+  shed(): void {
+    if (this.backendSide !== undefined) this.backendSide.resets = true;
   }
 
   stop(): void {
@@ -180,7 +187,7 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
     this.pumpBoth();
   }
 
-  /** Once both directions flow, the endpoints are joined: they go on by themselves until one side ends. */
+  /** Once the directions flow, the endpoints are joined: they go on by themselves until one side ends. */
   private pumpBoth(): void {
     const { clientSide, context } = this.session;
     const { scratch } = context;
@@ -190,11 +197,30 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
     if (this.state !== "streaming") return; // a bug has ended it
     if (clientSide.scan?.found !== undefined) this.awaitAnswer();
     else if (backendSide.scan?.found !== undefined) this.closeAfter("keyword");
-    else if (clientSide.ended) this.closeAfter("client-closed");
-    else if (backendSide.ended) this.closeAfter("backend-closed");
-    else if (!clientSide.writeClosed && !backendSide.writeClosed) {
+    else if (!this.passEnd(clientSide, backendSide) && !this.passEnd(backendSide, clientSide)) {
+      if (clientSide.state === "write-failed" || backendSide.state === "write-failed") return;
       clientSide.join(backendSide, scratch);
     }
+  }
+
+  /** Passes the end of a direction on, if it has come. True: that ends the session. */
+  private passEnd(from: Endpoint, to: Endpoint): boolean {
+    if (!from.ended) return false;
+    if (from.state === "peer-ended") {
+      if (to.writeClosed) return false;
+      to.end();
+      if (!to.ended) {
+        this.movedMs = this.session.context.clock.now();
+        this.compareBytes(this.movedMs);
+        return false;
+      }
+    }
+    const { failure } = from;
+    if (failure !== undefined) to.resets = true;
+    // Of two that have closed, the first one ended the session.
+    const closed = failure === undefined && to.state === "peer-ended" ? to : from;
+    this.closeAfter(endingBy(closed === this.backendSide ? "backend" : "client", failure));
+    return true;
   }
 
   // The answer to a keyword
@@ -214,6 +240,7 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
     const before = backendSide.passed;
     pump(backendSide, clientSide, scratch);
     if (this.state !== "last-answer") return; // a bug has ended it
+    if (backendSide.failure !== undefined) clientSide.resets = true;
     const over = clientSide.writeClosed || backendSide.scan?.found !== undefined;
     if (over || backendSide.ended) this.closeAfter("keyword");
     else if (backendSide.passed > before) this.extendAnswer();
@@ -232,22 +259,30 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
     return this.session.clientSide.passed + (this.backendSide?.passed ?? 0);
   }
 
+  /** Only one side can still send. */
+  private get isHalfClosed(): boolean {
+    return this.session.clientSide.peerEnded || this.backendSide?.peerEnded === true;
+  }
+
   /**
-   * A stalled peer raises no event, and the FIN of one is not reported while its bytes wait unread: without this
-   * such a session would hold its two sockets for ever.
+   * A stalled peer raises no event, the FIN of one is not reported while its bytes wait unread, and lwIP probes no
+   * connection that FIN was sent on: without this such a session would hold its two sockets for ever.
    */
   private compareBytes(nowMs: number): void {
-    const { tunnelTimeoutMs } = this.session.context.config;
+    const { idleTimeoutMs, tunnelTimeoutMs } = this.session.context.config;
+    const { isHalfClosed } = this;
+    const timeoutMs = isHalfClosed ? Math.min(idleTimeoutMs, tunnelTimeoutMs) : tunnelTimeoutMs;
     const passed = this.passedBytes;
     if (passed !== this.seenBytes) {
       this.seenBytes = passed;
       this.movedMs = nowMs;
     }
-    const leftMs = this.movedMs + tunnelTimeoutMs - nowMs;
+    const leftMs = this.movedMs + timeoutMs - nowMs;
     if (leftMs > 0) {
-      this.session.setDeadline(Math.min(leftMs, BYTES_CHECK_MS, tunnelTimeoutMs / 8));
+      this.session.setDeadline(Math.min(leftMs, BYTES_CHECK_MS, timeoutMs / 8));
     } else {
-      this.session.end("tunnel-timeout");
+      this.session.clientSide.resets = this.backendSide!.resets = true;
+      this.session.end(isHalfClosed ? "idle" : "tunnel-timeout");
     }
   }
 }
