@@ -81,8 +81,8 @@ const TABLE: readonly Row[] = [
     types: () => false,
   },
   {
-    place: "the XS engine",
-    holds: file => file.startsWith("emulator/xs/"),
+    place: "the XS engine, and the budget of the firmware on it",
+    holds: file => /^emulator\/(xs|budget)\//.test(file),
     runtime: (target, kind) =>
       kind === "emulator" ||
       kind === "emulator/net-mock-socket" ||

@@ -1,8 +1,9 @@
 import { readdirSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Engine, engineParts, ourEngine } from "../xs/engine.ts";
-import { buildProgram, type Program } from "./build.ts";
+import { buildEngine, type Engine, engineParts, ourEngine } from "../xs/engine.ts";
+import type { Bits } from "../xs/toolchain.ts";
+import { buildProgram, type Program, type Sanitizers } from "./build.ts";
 import { firmwareSdkconfig } from "./settings.ts";
 
 const BOARD = fileURLToPath(new URL("board", import.meta.url));
@@ -18,9 +19,14 @@ function firmwareSources(): string[] {
     .map(name => path.join(FIRMWARE, name));
 }
 
-/** The chip's engine with the firmware's own sockets, over lwIP with these settings. The engine has been built. */
-function board(name: string, sdkconfig: string): Program {
-  const { object, flags, libraries } = engineParts();
+/** An engine with the firmware's own sockets, over lwIP with these settings. The engine has been built. */
+function board(
+  name: string,
+  sdkconfig: string,
+  sanitizers: Sanitizers = "memory",
+  bits?: Bits,
+): Program {
+  const { object, flags, libraries } = engineParts(bits);
   const headers = [BOARD, FIRMWARE].flatMap(folder =>
     readdirSync(folder)
       .filter(name => name.endsWith(".h"))
@@ -31,7 +37,7 @@ function board(name: string, sdkconfig: string): Program {
     sources: [...["board.c", "wire.c"].map(name => path.join(BOARD, name)), ...firmwareSources()],
     headers,
     world: true,
-    sanitizers: "memory",
+    sanitizers,
     sdkconfig,
     flags: [...flags, `-I${BOARD}`],
     objects: [object],
@@ -49,6 +55,16 @@ export function buildFirmwareBoard(say: (line: string) => void): Promise<Engine>
   return build(board("firmware", firmwareSdkconfig()), say);
 }
 
-async function build(program: Program, say: (line: string) => void): Promise<Engine> {
-  return { program: await buildProgram(program, say), bits: ourEngine().bits };
+/** The same as the firmware's, for callgrind: in 64 bits, without sanitizers. It needs callgrind's header. */
+export async function buildCountedBoard(say: (line: string) => void): Promise<Engine> {
+  const { bits } = await buildEngine(say, 64);
+  return build(board("firmware", firmwareSdkconfig(), "counted", bits), say, bits);
+}
+
+async function build(
+  program: Program,
+  say: (line: string) => void,
+  bits = ourEngine().bits,
+): Promise<Engine> {
+  return { program: await buildProgram(program, say), bits };
 }

@@ -44,6 +44,8 @@ const SANITIZERS = {
   ],
   /** In 64 bits only; lwIP has a task of its own. */
   threads: ["-fsanitize=thread", "-O1", "-DNO_SYS=0"],
+  /** None, in 64 bits: for callgrind. */
+  counted: ["-O2", "-DCOUNTED"],
 } as const;
 
 export type Sanitizers = keyof typeof SANITIZERS;
@@ -91,7 +93,10 @@ const toolchains = new Map<Sanitizers, Toolchain | undefined>();
 
 function toolchainFor(sanitizers: Sanitizers): Toolchain | undefined {
   if (!toolchains.has(sanitizers))
-    toolchains.set(sanitizers, findToolchain(undefined, SANITIZERS[sanitizers]));
+    toolchains.set(
+      sanitizers,
+      findToolchain(undefined, SANITIZERS[sanitizers], sanitizers === "counted" ? 64 : undefined),
+    );
   return toolchains.get(sanitizers);
 }
 
@@ -201,12 +206,14 @@ async function buildInto(work: string, { sources, toolchain, flags }: Setup): Pr
   await rename(peer, path.join(library, "peer.o"));
 }
 
-/** A copy of an object whose names do not meet those of the board's copy. */
+/**
+ * A copy of an object whose names do not meet those of the board's copy. Static functions are renamed, too: callgrind tells the
+ * copies apart by these names.
+ */
 async function rename(object: string, to: string): Promise<void> {
-  const names = (await run("nm", ["-g", "--defined-only", object]))
-    .split("\n")
-    .map(line => line.split(" ").at(-1)!)
-    .filter(name => name !== "" && !name.startsWith("peer"));
+  const lines = (await run("nm", ["--defined-only", object])).split("\n");
+  const all = lines.map(line => line.split(" ").at(-1)!);
+  const names = [...new Set(all)].filter(name => /^[A-Za-z_]/.test(name) && !/^peer/.test(name));
   const map = `${object}.names`;
   writeFileSync(map, names.map(name => `${name} peer_${name}\n`).join(""));
   await run("objcopy", [`--redefine-syms=${map}`, object, to]);

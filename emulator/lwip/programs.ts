@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Program } from "./build.ts";
 
@@ -17,6 +18,25 @@ export const OPTIONS: Program = {
   sources: [here("programs/options.c")],
   world: false,
   sanitizers: "memory",
+};
+
+const FIRMWARE = here("../../firmware/native");
+
+/** A pipe of the firmware's sockets, alone. */
+export const FORWARD: Program = {
+  name: "forward",
+  sources: [
+    here("programs/forward.c"),
+    ...["connections", "datagrams", "listeners", "pipes", "records", "sockets"].map(
+      name => `${FIRMWARE}/${name}.c`,
+    ),
+  ],
+  headers: readdirSync(FIRMWARE)
+    .filter(name => name.endsWith(".h"))
+    .map(name => `${FIRMWARE}/${name}`),
+  world: true,
+  sanitizers: "counted",
+  flags: [`-I${FIRMWARE}`],
 };
 
 /** The programs that the tests run. */

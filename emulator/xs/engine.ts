@@ -57,26 +57,42 @@ const LIBRARIES = ["-ldl", "-lm", "-lpthread"];
 
 const run = promisify(execFile);
 
-/** The engine of this computer. */
+/** An engine. */
 export interface Engine {
   readonly program: string;
   readonly bits: Bits;
+  /** A command that runs it: program and arguments follow these words. */
+  readonly under?: readonly string[];
 }
 
-let toolchain: Toolchain | undefined;
+/** For an engine beside that of this process: callgrind and ThreadSanitizer tell files and lines. */
+const LINE_TABLES = ["-g1"];
+
+/** By the size of a pointer that was wanted. */
+const toolchains = new Map<Bits | undefined, Toolchain | undefined>();
 let engine: Engine | undefined;
 
+function lookForToolchain(bits?: Bits): Toolchain | undefined {
+  if (!toolchains.has(bits))
+    toolchains.set(bits, findToolchain(undefined, bits === undefined ? [] : LINE_TABLES, bits));
+  return toolchains.get(bits);
+}
+
 /** Throws where there is no C compiler. */
-function ourToolchain(): Toolchain {
-  toolchain ??= findToolchain();
+function ourToolchain(bits?: Bits): Toolchain {
+  const toolchain = lookForToolchain(bits);
   if (toolchain === undefined) throw new Error(noCompiler());
   return toolchain;
 }
 
 /** The engine of this process, built or not: looking for the compiler takes a tenth of a second. */
 export function ourEngine(): Engine {
-  engine ??= { program: pathFor(ourToolchain()), bits: ourToolchain().bits };
+  engine ??= engineOf(ourToolchain());
   return engine;
+}
+
+function engineOf(toolchain: Toolchain): Engine {
+  return { program: pathFor(toolchain), bits: toolchain.bits };
 }
 
 /** Another process has looked already. */
@@ -93,9 +109,9 @@ export interface EngineParts {
   readonly libraries: readonly string[];
 }
 
-/** The parts of the engine of this computer, which has been built. */
-export function engineParts(): EngineParts {
-  const folder = path.dirname(ourEngine().program);
+/** The parts of the engine of this computer, or of the one in so many bits, which has been built. */
+export function engineParts(bits?: Bits): EngineParts {
+  const folder = path.dirname(pathFor(ourToolchain(bits)));
   const headers = [path.join(folder, "headers"), OURS];
   return {
     object: path.join(folder, "engine.o"),
@@ -105,55 +121,63 @@ export function engineParts(): EngineParts {
 }
 
 /** The engine's program. Its name changes with what it is built from and by, so an old one is never used. */
-function pathFor({ bits, identity }: Toolchain): string {
+function pathFor(toolchain: Toolchain): string {
   const hash = createHash("sha256").update(
-    JSON.stringify([OPTIONS, PLATFORM_DEFINES, LIBRARIES, SOCKETS, identity]),
+    JSON.stringify([OPTIONS, PLATFORM_DEFINES, LIBRARIES, SOCKETS, toolchain.identity]),
   );
   hash.update(readFileSync(path.join(FOLDER, "package.json")));
   const ours = readdirSync(OURS).map(file => path.join(OURS, file));
   for (const file of [...ours.sort(), ...FIRMWARE]) hash.update(readFileSync(file));
-  return path.join(BUILD, `xs${bits}-${hash.digest("hex").slice(0, 16)}`, "xs");
+  return path.join(BUILD, `${kindOf(toolchain)}-${hash.digest("hex").slice(0, 16)}`, "xs");
+}
+
+/** Engines of one kind differ in what they are built from. */
+function kindOf({ bits, flags }: Toolchain): string {
+  return LINE_TABLES.every(flag => flags.includes(flag)) ? `xs${bits}lines` : `xs${bits}`;
 }
 
 /** Why the engine cannot be built here; `undefined` when it can. */
 export function cannotBuild(): string | undefined {
-  toolchain ??= findToolchain();
-  return toolchain === undefined ? noCompiler() : undefined;
+  return lookForToolchain() === undefined ? noCompiler() : undefined;
 }
 
-/** Builds the engine if it is missing. `say` gets lines about the progress, and that it has 64 bits. */
-export async function buildEngine(say: (line: string) => void): Promise<Engine> {
-  const { bits, program } = ourEngine();
-  if (bits === 64) say(only64Bits(ourToolchain()));
-  if (existsSync(program)) return ourEngine();
+/**
+ * Builds the engine if it is missing. `say` gets lines about the progress, and that it has 64 bits. With `bits` it is the
+ * engine in so many, beside that of this process.
+ */
+export async function buildEngine(say: (line: string) => void, bits?: Bits): Promise<Engine> {
+  const toolchain = ourToolchain(bits);
+  const built = bits === undefined ? ourEngine() : engineOf(toolchain);
+  if (built.bits === 64 && bits === undefined) say(only64Bits(toolchain));
+  if (existsSync(built.program)) return built;
   const began = performance.now();
-  say("building the XS engine: once, up to a minute");
+  say(`building the XS engine in ${built.bits} bits: once, up to a minute`);
   const work = mkdtempSync(path.join(tmpdir(), "hot-potato-xs-"));
   try {
     const source = await fetchSource(work);
-    const built = path.join(work, "built");
-    mkdirSync(built);
-    for (const folder of [...XS, PLATFORM]) copyHeaders(path.join(source, folder), built);
-    await link(await compile(source, work, reportFifths(say)), built);
-    const folder = path.dirname(program);
+    const parts = path.join(work, "built");
+    mkdirSync(parts);
+    for (const folder of [...XS, PLATFORM]) copyHeaders(path.join(source, folder), parts);
+    await link(await compile(source, work, toolchain, reportFifths(say)), parts, toolchain);
+    const folder = path.dirname(built.program);
     const beside = `${folder}.${process.pid}`;
-    cpSync(built, beside, { recursive: true });
+    cpSync(parts, beside, { recursive: true });
     renameSync(beside, folder); // whole, or not there
-    forgetOthers();
+    forgetOthers(built);
   } finally {
     rmSync(work, { recursive: true });
   }
   say(`built in ${Math.round((performance.now() - began) / 1000)} s`);
-  return ourEngine();
+  return built;
 }
 
-/** Engines of other sources are not started again. One with other pointers is kept, for comparisons. */
-function forgetOthers(): void {
-  const { program, bits } = ourEngine();
+/** Engines of other sources are not started again. Those of another kind are kept. */
+function forgetOthers({ program }: Engine): void {
   const own = path.basename(path.dirname(program));
+  const kind = own.slice(0, own.indexOf("-") + 1);
   for (const name of readdirSync(BUILD)) {
-    const kept = name === own || name.startsWith(bits === 32 ? "xs64" : "xs32");
-    if (!kept) rmSync(path.join(BUILD, name), { recursive: true, force: true });
+    if (name !== own && name.startsWith(kind))
+      rmSync(path.join(BUILD, name), { recursive: true, force: true });
   }
 }
 
@@ -193,6 +217,7 @@ function copyHeaders(from: string, built: string): void {
 async function compile(
   source: string,
   work: string,
+  { compiler, flags }: Toolchain,
   progress: (share: number) => void,
 ): Promise<string[]> {
   const c = (folder: string) =>
@@ -206,7 +231,6 @@ async function compile(
   const files = [...engine, ...ours, ...FIRMWARE, sockets];
   const includes = [...XS, PLATFORM].map(folder => `-I${path.join(source, folder)}`);
   const objects = files.map((_, i) => path.join(work, `${i}.o`));
-  const { compiler, flags } = ourToolchain();
   let compiled = 0;
   const tasks = files.map((file, i) => async () => {
     const own = file === platform ? PLATFORM_DEFINES.map(define => `-D${define}`) : [];
@@ -218,8 +242,11 @@ async function compile(
 }
 
 /** Joins all but the sockets for other programs, and makes ours. */
-async function link(objects: string[], built: string): Promise<void> {
-  const { compiler, flags } = ourToolchain();
+async function link(
+  objects: string[],
+  built: string,
+  { compiler, flags }: Toolchain,
+): Promise<void> {
   const [sockets] = objects.slice(-1);
   const engine = path.join(built, "engine.o");
   await run(compiler, [...flags, "-r", "-nostdlib", ...objects.slice(0, -1), "-o", engine]);

@@ -232,9 +232,10 @@ export class Machine {
 }
 
 /** Starts a process, and returns Node's end of its pipes. */
-function startEngine({ slots, chunkBytes }: HeapSize, { program }: Engine): FramePipe {
+function startEngine({ slots, chunkBytes }: HeapSize, { program, under = [] }: Engine): FramePipe {
   const { near, far } = openPipes();
-  const child = spawn(program, [String(slots), String(chunkBytes)], {
+  const [command, ...words] = [...under, program, String(slots), String(chunkBytes)];
+  const child = spawn(command, words, {
     stdio: ["ignore", "inherit", "inherit", ...far],
   });
   child.on("error", () => {}); // then the other ends of the pipes are closed, and the first call fails

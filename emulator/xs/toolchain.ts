@@ -30,17 +30,18 @@ export function defaultCompiler(): string {
 }
 
 /**
- * How to build a 32-bit program, which has the chip's sizes of everything in the heap; else a 64-bit one.
- * `undefined` when the compiler builds none that runs. `extra` flags are for compiling and linking, too.
+ * How to build a 32-bit program, which has the chip's sizes of everything in the heap; else a 64-bit one. With `only` one
+ * of that size. `undefined` when the compiler builds none that runs. `extra` flags are for compiling and linking, too.
  */
 export function findToolchain(
   compiler = defaultCompiler(),
   extra: readonly string[] = [],
+  only?: Bits,
 ): Toolchain | undefined {
   for (const size of [X86_FLAGS, []]) {
     const flags = [...size, ...extra];
     const bits = probe(compiler, flags);
-    if (bits === undefined) continue;
+    if (bits === undefined || (only !== undefined && bits !== only)) continue;
     return { compiler, flags, bits, identity: identityOf(compiler, flags) };
   }
   return undefined;

@@ -34,7 +34,10 @@ export const PARTS: readonly Part[] = [
       "main.ts",
     ],
   },
-  { folder: "emulator", floors: ["net-mock-socket", "src", "conformance", "xs", "lwip", "proxy"] },
+  {
+    folder: "emulator",
+    floors: ["net-mock-socket", "src", "conformance", "xs", "lwip", "budget", "proxy"],
+  },
   {
     folder: "hil",
     floors: ["kit", "scenarios", "campaign", "lab", "interop", "rig", "mutants"],

@@ -9,6 +9,9 @@
 #include "peer.h"
 #include "stack.h"
 #include "world.h"
+#ifdef COUNTED
+#include <valgrind/callgrind.h>
+#endif
 
 /*
  * The network of a board in virtual time: its lwIP at one end of a wire, and the peer's at the other.
@@ -27,6 +30,7 @@
  *   finish, reset, close, hold, resume, nodelay <number>   see peer.h                     -
  *   peer <number>           ending, port, lengths of its segments; a NUL; its bytes
  *   report                  from then on each change of a peer's connection is reported  -
+ *   count                   callgrind writes what it has counted so far to a file, and counts from 0
  *   state                   TCP objects that are not closed; control blocks of connections; blocks of memory of the board's lwIP
  *
  * And what it says:
@@ -154,6 +158,17 @@ static void answerPeer(int connection)
 	answerText(machine, text, bytes, length);
 }
 
+static void count(xsMachine* the)
+{
+#ifdef COUNTED
+	(void)the;
+	CALLGRIND_START_INSTRUMENTATION;
+	CALLGRIND_DUMP_STATS;
+#else
+	xsUnknownError("lwip: this program was not built for callgrind");
+#endif
+}
+
 static bool is(const char* text, const char* word)
 {
 	return !strncmp(text, word, strlen(word));
@@ -183,6 +198,7 @@ void deliverEvent(xsMachine* the, const char* text)
 	else if (is(text, "resume")) peerHold(first, false);
 	else if (is(text, "nodelay")) peerNodelay(first);
 	else if (is(text, "peer")) answerPeer(first);
+	else if (is(text, "count")) count(the);
 	else if (is(text, "state")) {
 		char numbers[32];
 		snprintf(numbers, sizeof(numbers), "%d %d %d", bindingObjects(), connectionBlocks(), stackBlocks());

@@ -1,5 +1,5 @@
 import type { MockSocket } from "net-mock-socket";
-import { BACKENDS_MAX, ROUTES_MAX } from "../../../firmware/src/config/settings.ts";
+import { BACKENDS_MAX, ROUTES_MAX } from "../../firmware/src/config/settings.ts";
 import { Bench } from "./bench.ts";
 import { type Figure, figure, type Measure } from "./figures.ts";
 

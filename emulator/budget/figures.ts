@@ -1,4 +1,4 @@
-import { SLOT_BYTES } from "../../src/boards/chip-memory.ts";
+import { SLOT_BYTES } from "../src/boards/chip-memory.ts";
 
 /** One figure of the budget; less is better. */
 export interface Figure {

@@ -1,4 +1,4 @@
-import { machineWith } from "../engine-snapshots.ts";
+import { machineWith } from "../xs/engine-snapshots.ts";
 import { esp32Bytes, type Figure, figure, type Measure } from "./figures.ts";
 
 /**

@@ -1,14 +1,14 @@
 import { readFileSync } from "node:fs";
 import { type MockSocket, Network, seeded } from "net-mock-socket";
-import { SCRATCH_BYTES } from "../../../firmware/src/net/pump.ts";
-import { Board } from "../../src/board.ts";
-import { esp32 } from "../../src/boards/esp32.ts";
-import type { BoardKind } from "../../src/boards/kind.ts";
-import { profileOf } from "../../src/boards/profile.ts";
-import { VirtualClock } from "../../src/clock.ts";
-import { type XsProgram, xsProgram } from "../firmware.ts";
-import type { HeapSize } from "../machine.ts";
-import type { Path } from "../remote.ts";
+import { SCRATCH_BYTES } from "../../firmware/src/net/pump.ts";
+import { Board } from "../src/board.ts";
+import { esp32 } from "../src/boards/esp32.ts";
+import type { BoardKind } from "../src/boards/kind.ts";
+import { profileOf } from "../src/boards/profile.ts";
+import { VirtualClock } from "../src/clock.ts";
+import { type XsProgram, xsProgram } from "../xs/firmware.ts";
+import type { HeapSize } from "../xs/machine.ts";
+import type { Path } from "../xs/remote.ts";
 
 /** Costs of a stretch of work. */
 export interface Spent {
@@ -173,9 +173,10 @@ export class Bench {
   }
 }
 
-function ourBoard(): BoardKind {
+/** The board of our settings. */
+export function ourBoard(): BoardKind {
   const read = (name: string) =>
-    readFileSync(new URL(`../../../firmware/${name}`, import.meta.url), "utf8");
+    readFileSync(new URL(`../../firmware/${name}`, import.meta.url), "utf8");
   return esp32({
     sdkconfig: read("sdkconfig/sdkconfig.defaults"),
     manifest: read("manifest.json"),

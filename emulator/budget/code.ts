@@ -4,12 +4,12 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { transformSync } from "esbuild";
-import { bundle } from "../bundle.ts";
+import { bundle } from "../xs/bundle.ts";
 import { type Figure, figure, type Measure } from "./figures.ts";
 
 /** How large the program is. */
 
-const FIRMWARE = fileURLToPath(new URL("../../../firmware", import.meta.url));
+const FIRMWARE = fileURLToPath(new URL("../../firmware", import.meta.url));
 
 export const code: Measure = async () => [
   figure("bundle.bytes", Buffer.byteLength(bundle("proxy")), "bytes"),

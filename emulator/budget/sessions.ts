@@ -1,7 +1,8 @@
 import type { MockSocket } from "net-mock-socket";
-import { BACKENDS_MAX } from "../../../firmware/src/config/settings.ts";
-import { REQUESTS_BYTES } from "../../../firmware/src/log/recent-events.ts";
-import { machineWith } from "../engine-snapshots.ts";
+import { BACKENDS_MAX } from "../../firmware/src/config/settings.ts";
+import { REQUESTS_BYTES } from "../../firmware/src/log/recent-events.ts";
+import type { PeerSocket } from "../lwip/peer-socket.ts";
+import { machineWith } from "../xs/engine-snapshots.ts";
 import { Bench } from "./bench.ts";
 import { esp32Bytes, type Figure, figure, type Measure } from "./figures.ts";
 import type { Work } from "./work.ts";
@@ -20,11 +21,11 @@ const CLOSED = 1000;
 /** Time for idle backend connections, idle clients and lwIP's closing connections to end. */
 const QUIET_MS = 120_000;
 
-const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+export const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 const ANSWER = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 /** Answers each request except PUT, whose body it reads without an answer. */
-export function answers(socket: MockSocket): void {
+export function answers(socket: MockSocket | PeerSocket): void {
   let head = "";
   socket.on("data", (bytes: Buffer) => {
     if (head.startsWith("PUT")) return;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ourEngine } from "../engine.ts";
+import { ourEngine } from "../xs/engine.ts";
 import { committed, compare, measure } from "./budget.ts";
 import { HOSTILE_TIMES_MAX, hostile } from "./hostile.ts";
 import { requests, sessions } from "./sessions.ts";

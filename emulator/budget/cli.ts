@@ -1,10 +1,13 @@
 import { styleText } from "node:util";
-import { runCommand, UsageError } from "../../../firmware/tools/command-line.ts";
-import { buildEngine, cannotBuild } from "../engine.ts";
-import type { Bits } from "../toolchain.ts";
-import { type Budgets, commit, committed, compare, isHeld, measure } from "./budget.ts";
+import { runCommand, UsageError } from "../../firmware/tools/command-line.ts";
+import { buildEngine, cannotBuild } from "../xs/engine.ts";
+import type { Bits } from "../xs/toolchain.ts";
+import { type Budgets, commit, committed, compare, isHeld, measure, overLimit } from "./budget.ts";
+import { cannotCount } from "./counted-board.ts";
 import type { Figure } from "./figures.ts";
-import { profiles } from "./profiles.ts";
+import { instructionTable } from "./instruction-table.ts";
+import { type InstructionCount, instructions } from "./instructions.ts";
+import { profiles, profilesOf } from "./profiles.ts";
 
 const say = (line: string) => void process.stderr.write(`${line}\n`);
 
@@ -15,7 +18,9 @@ await runCommand(
     about: `
 Measures on the real XS engine what the firmware costs: instructions ("computrons"), heap, garbage, code.
 Compares with firmware/budgets.json, and ends with code 1 where a figure has grown by more than 1 %.
-Bytes of the heap are compared where the engine has 32 bits, as on the chip.`,
+Bytes of the heap are compared where the engine has 32 bits, as on the chip.
+With lwIP's sources (emulator/lwip) and valgrind it also counts the processor's instructions of the whole
+program: engine, firmware, sockets and TCP stack. Their limits are written by hand.`,
     options: {
       write: { help: "puts the figures into firmware/budgets.json, to be committed" },
       json: { help: "the figures as JSON, instead of a table" },
@@ -32,8 +37,17 @@ Bytes of the heap are compared where the engine has 32 bits, as on the chip.`,
     const why = cannotBuild();
     if (why !== undefined) throw new UsageError(why);
     const { bits } = await buildEngine(say);
-    if (values.profile) await profiles(line => void process.stdout.write(`${line}\n`));
+    const print = (line: string) => void process.stdout.write(`${line}\n`);
+    if (values.profile) await profiles(print);
     else report(await measure(), bits, values);
+    const whyNot = cannotCount();
+    if (whyNot !== undefined) {
+      say(`the processor's instructions are not counted: ${whyNot}`);
+      return;
+    }
+    const counts = await instructions(say);
+    if (values.profile) profilesOf(counts, print);
+    else reportInstructions(counts, values);
   },
 );
 
@@ -55,6 +69,19 @@ function report(
   if (broken.length === 0) return;
   say("more than the budget: spend less, or say in the commit why it is worth it, with --write");
   process.exitCode = 1;
+}
+
+function reportInstructions(
+  counts: readonly InstructionCount[],
+  { json }: { json?: boolean },
+): void {
+  const limits = committed();
+  process.stdout.write(
+    json ? `${JSON.stringify(counts, null, 2)}\n` : `\n${instructionTable(counts, limits)}`,
+  );
+  const broken = overLimit(counts, limits);
+  for (const line of broken) say(styleText("red", line));
+  if (broken.length > 0) process.exitCode = 1;
 }
 
 function table(figures: readonly Figure[], budgets: Budgets): string {

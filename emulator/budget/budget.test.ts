@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import { compare, merged, readBudgets } from "./budget.ts";
+import { compare, merged, overLimit, readBudgets } from "./budget.ts";
 import { esp32Bytes, figure } from "./figures.ts";
+import { instructionTable } from "./instruction-table.ts";
 
 const measured = (value: number) => [figure("tcp.up", value, "computrons/KiB")];
 
@@ -85,4 +86,50 @@ test.each([
 
 test("a heap in bytes: 16 for a slot, and the chunks", () => {
   expect(esp32Bytes({ slots: 100, chunkBytes: 24 })).toBe(1624);
+});
+
+const count = (instructions: number) => ({
+  name: "lwip.pipe",
+  unit: "KiB" as const,
+  instructions,
+  parts: { engine: 0, sockets: 0, lwip: instructions },
+  computrons: undefined,
+  functions: [],
+});
+const LIMITS = { "tcp.up": 1, "lwip.pipe.instructions": 10_500 };
+
+test("instructions have a limit, without tolerance; fewer are no complaint", () => {
+  expect(overLimit([count(10_500)], LIMITS)).toEqual([]);
+  expect(overLimit([count(10_501)], LIMITS)).toEqual([
+    "lwip.pipe.instructions: 10501 instructions/KiB, the limit is 10500",
+  ]);
+});
+
+test("instructions without a limit, and a limit of nothing, are reported", () => {
+  expect(overLimit([count(1)], {})).toEqual([
+    "lwip.pipe.instructions: 1 instructions/KiB has no limit in firmware/budgets.json",
+  ]);
+  expect(overLimit([], LIMITS)).toEqual(["lwip.pipe.instructions: has a limit and is not counted"]);
+});
+
+test("limits are no budgets: they are not compared with figures, and stay when budgets are written", () => {
+  expect(compare(measured(1), LIMITS, 32)).toEqual({ broken: [], saved: [] });
+  expect(merged(measured(2), LIMITS, 32)).toEqual({ ...LIMITS, "tcp.up": 2 });
+});
+
+test("the table of instructions shows the limit, the parts and the computrons of each row", () => {
+  const bare = count(9_657.4);
+  const get = {
+    ...bare,
+    name: "lwip.http.get",
+    unit: "request" as const,
+    computrons: 19_866.62,
+    parts: { engine: 9_000, sockets: 600, lwip: 57 },
+  };
+  expect(instructionTable([bare, get], LIMITS).split("\n")).toEqual([
+    "on target lwip instructions        limit       engine      sockets         lwIP   computrons",
+    "lwip.pipe             9657        10500            0            0         9657            -  /KiB",
+    "lwip.http.get         9657            -         9000          600           57      19866.6  /request",
+    "",
+  ]);
 });

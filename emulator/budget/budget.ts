@@ -1,11 +1,12 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { UsageError } from "../../../firmware/tools/command-line.ts";
-import type { Bits } from "../toolchain.ts";
+import { UsageError } from "../../firmware/tools/command-line.ts";
+import type { Bits } from "../xs/toolchain.ts";
 import { code, modules } from "./code.ts";
 import type { Figure, Measure } from "./figures.ts";
 import { bodies, collecting, forwarding, scanning } from "./forwarding.ts";
 import { hostile } from "./hostile.ts";
+import type { InstructionCount } from "./instructions.ts";
 import { picks } from "./picks.ts";
 import { heap, leftovers, requests, sessions, standing } from "./sessions.ts";
 import { stack } from "./stack.ts";
@@ -31,7 +32,7 @@ const MEASURES: readonly Measure[] = [
 /** Most growth of a figure: 1 %. Zero stays zero. */
 const TOLERANCE = 0.01;
 
-const FILE = fileURLToPath(new URL("../../../firmware/budgets.json", import.meta.url));
+const FILE = fileURLToPath(new URL("../../firmware/budgets.json", import.meta.url));
 
 export type Budgets = Record<string, number>;
 
@@ -77,17 +78,28 @@ export class DamagedBudgets extends UsageError {
 }
 
 export function commit(figures: readonly Figure[], bits: Bits): void {
-  const budgets = merged(figures, bits === 64 ? committed() : {}, bits);
+  const budgets = merged(figures, bits === 64 ? committed() : committedOrNothing(), bits);
   writeFileSync(FILE, `${JSON.stringify(budgets, null, 2)}\n`);
 }
 
-/** Measured figures as budgets; those that this engine cannot measure stay as they are. */
+/** A damaged file is written again. */
+function committedOrNothing(): Budgets {
+  try {
+    return committed();
+  } catch (error) {
+    if (error instanceof DamagedBudgets) return {};
+    throw error;
+  }
+}
+
+/** Measured figures as budgets; limits, and those that this engine cannot measure, stay as they are. */
 export function merged(figures: readonly Figure[], before: Budgets, bits: Bits): Budgets {
   const budgets: Budgets = {};
   for (const { name, value } of figures) {
     const budget = isHeld(name, bits) ? value : before[name];
     if (budget !== undefined) budgets[name] = budget;
   }
+  for (const [name, limit] of Object.entries(before)) if (isLimit(name)) budgets[name] = limit;
   return budgets;
 }
 
@@ -122,11 +134,40 @@ export function compare(figures: readonly Figure[], budgets: Budgets, bits: Bits
 }
 
 /**
+ * Instructions of a processor (instructions.ts), which depend a little on compiler, C library and processor: the file has their
+ * limits, which are written by hand.
+ */
+export const isLimit = (name: string) => name.endsWith(INSTRUCTIONS);
+
+const INSTRUCTIONS = ".instructions";
+
+/** The key of the limit of what was counted under this name. */
+export const limitOf = (name: string) => name + INSTRUCTIONS;
+
+/** Counts against their limits: one line for each that is over its limit, or has none. */
+export function overLimit(counts: readonly InstructionCount[], budgets: Budgets): string[] {
+  const lines = counts.flatMap(({ name, unit, instructions }) => {
+    const key = limitOf(name);
+    const limit = budgets[key];
+    const measured = `${key}: ${Math.round(instructions)} instructions/${unit}`;
+    if (limit === undefined) return `${measured} has no limit in firmware/budgets.json`;
+    return instructions > limit ? `${measured}, the limit is ${limit}` : [];
+  });
+  const counted = counts.map(({ name }) => limitOf(name));
+  const left = Object.keys(budgets).filter(key => isLimit(key) && !counted.includes(key));
+  return [...lines, ...left.map(key => `${key}: has a limit and is not counted`)];
+}
+
+/**
  * Figures that are reported and have no budget: modules, which each SDK compiles a little differently and CI
  * not at all, and bytes of a heap whose pointers are not those of the chip.
  */
 export function isHeld(name: string, bits: Bits): boolean {
-  return !/^modules?\./.test(name) && (bits === 32 || !/(chunk|esp32)Bytes$/.test(name));
+  return (
+    !isLimit(name) &&
+    !/^modules?\./.test(name) &&
+    (bits === 32 || !/(chunk|esp32)Bytes$/.test(name))
+  );
 }
 
 function percent(value: number, budget: number): string {

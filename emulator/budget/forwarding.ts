@@ -1,5 +1,5 @@
 import type { MockSocket } from "net-mock-socket";
-import type { HeapSize } from "../machine.ts";
+import type { HeapSize } from "../xs/machine.ts";
 import { Bench, type BenchOptions, type Spent } from "./bench.ts";
 import { type Figure, figure, type Measure } from "./figures.ts";
 import type { Work } from "./work.ts";
@@ -28,7 +28,7 @@ const KEYWORDS = ["END", "QUIT", "STOP", "ABORT", "XFER", "RESET", "HALT", "LEAV
  * Every letter repeated, so that a scanner finds many beginnings. A window full of it: whole segments, because
  * the simulated sender would go on forever with fragments of others.
  */
-const traffic = (bytes: number) =>
+export const traffic = (bytes: number) =>
   Buffer.alloc(bytes, "ABCDEFGHIJKLMNOPQRSTUVWXYZ abcdefghijklmnopqrstuvwxyz.\r\n");
 
 /** One way through the proxy, open. */
