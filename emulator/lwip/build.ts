@@ -71,6 +71,8 @@ export interface Program {
   readonly sanitizers: Sanitizers;
   /** Lines of NAME=value, over the SDK's own settings; by default those of the firmware. */
   readonly sdkconfig?: string;
+  /** Options of lwIP beside the settings, as flags of the compiler: `-DLWIP_IGMP=1`. */
+  readonly options?: readonly string[];
   readonly flags?: readonly string[];
   /** Linked as they are. */
   readonly objects?: readonly string[];
@@ -120,11 +122,12 @@ interface Setup {
   readonly flags: readonly string[];
 }
 
-function setUp(sanitizers: Sanitizers, sdkconfig: string): Setup {
+function setUp(sanitizers: Sanitizers, sdkconfig: string, options: readonly string[]): Setup {
   const sources = findSources();
   const toolchain = toolchainFor(sanitizers);
   if (sources === undefined || toolchain === undefined) throw new Error(cannotBuild());
-  return { sources, toolchain, flags: [...toolchain.flags, ...COMMON, ...settingFlags(sdkconfig)] };
+  const flags = [...toolchain.flags, ...COMMON, ...settingFlags(sdkconfig), ...options];
+  return { sources, toolchain, flags };
 }
 
 /** lwIP's two copies and what is beside them, compiled: a folder of objects and of lwIP's headers. */
@@ -140,13 +143,17 @@ export async function buildLibrary(
   sanitizers: Sanitizers,
   say: (line: string) => void = () => {},
   sdkconfig = firmwareSdkconfig(),
+  options: readonly string[] = [],
 ): Promise<Library> {
-  const setup = setUp(sanitizers, sdkconfig);
+  const setup = setUp(sanitizers, sdkconfig, options);
   const { sources, toolchain, flags } = setup;
   const key = createHash("sha256");
   key.update(JSON.stringify([sources.identity, CHANGES, toolchain.identity, flags, OURS]));
   hashFiles(key, nativeFiles());
-  const settings = createHash("sha256").update(sdkconfig).digest("hex").slice(0, 8);
+  const settings = createHash("sha256")
+    .update(sdkconfig + options.join())
+    .digest("hex")
+    .slice(0, 8);
   const prefix = `lwip${toolchain.bits}-${sanitizers}-${settings}-`;
   const folder = path.join(BUILD, prefix + key.digest("hex").slice(0, 16));
   const includes = includesOf(folder);
@@ -225,7 +232,7 @@ export async function buildProgram(
   say?: (line: string) => void,
 ): Promise<string> {
   const { sources, headers = [], objects: given = [], world, sanitizers, libraries = [] } = program;
-  const library = await buildLibrary(sanitizers, say, program.sdkconfig);
+  const library = await buildLibrary(sanitizers, say, program.sdkconfig, program.options);
   const { compiler } = library.toolchain;
   const own = program.flags ?? [];
   const key = createHash("sha256");

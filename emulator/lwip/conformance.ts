@@ -83,6 +83,12 @@ export class LwipTarget extends EmulatedTarget implements CaseBoard {
     return { address: PEER_ADDRESS, port: REFUSING_PORT };
   }
 
+  /** A port of the peer that sends each datagram back. */
+  echo(port: number): { address: string; port: number } {
+    this.#network.tell(`echo ${port}`);
+    return { address: PEER_ADDRESS, port };
+  }
+
   connect(port: number): Peer {
     return this.#peer(Number(this.#ask(`connect ${port}`)));
   }

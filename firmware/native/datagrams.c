@@ -1,4 +1,5 @@
 #include <string.h>
+#include "lwip/igmp.h"
 #include "lwip/ip.h"
 #include "lwip/udp.h"
 #include "datagrams.h"
@@ -18,6 +19,12 @@ struct Datagram {
 	uint8_t bytes[];
 };
 
+/** A multicast group, and the interface on which it was joined: by its index, as interfaces may go. */
+typedef struct {
+	ip4_addr_t address;
+	uint8_t netifIndex;
+} Group;
+
 struct UdpSocket {
 	News news;
 	Sockets* sockets;
@@ -31,6 +38,8 @@ struct UdpSocket {
 	uint16_t waiting;
 	uint16_t queueMax;
 	uint32_t dropped;
+	Group groups[UDP_GROUPS_MAX];
+	uint8_t groupCount;
 };
 
 /** NULL: the queue is full, or there is no memory. */
@@ -113,7 +122,12 @@ static UdpSocket* openSocket(Sockets* sockets, const UdpOptions* options, void* 
 	sockets->udpSocketCount++;
 	/* Where lwIP asks for it (IP_SOF_BROADCAST), it neither sends nor receives broadcasts otherwise. */
 	ip_set_option(socket->pcb, SOF_BROADCAST);
-	if (options->timeToLive) socket->pcb->ttl = options->timeToLive;
+	if (options->timeToLive) {
+		socket->pcb->ttl = options->timeToLive;
+#if LWIP_MULTICAST_TX_OPTIONS
+		udp_set_multicast_ttl(socket->pcb, options->timeToLive);
+#endif
+	}
 	udp_recv(socket->pcb, onDatagram, socket);
 	return socket;
 }
@@ -127,11 +141,108 @@ UdpSocket* udpOpen(Sockets* sockets, const UdpOptions* options, void* owner, Soc
 	return socket;
 }
 
+/** For sending and for groups, in place of `socketErrorOf`: lwIP and drivers return other errors here. */
+static SocketError udpErrorOf(err_t error)
+{
+	switch (error) {
+	case ERR_OK: return SOCKET_OK;
+	case ERR_MEM:
+	case ERR_BUF: return SOCKET_MEMORY;
+	case ERR_VAL:
+	case ERR_ARG: return SOCKET_INVALID;
+	default: return SOCKET_UNREACHABLE; /* ERR_RTE, ERR_IF, and what a driver that is down returns */
+	}
+}
+
+/* Multicast groups. lwIP counts the sockets of each, and reports the first and the last one to the routers. */
+
+#if LWIP_IGMP
+
+static err_t joinOn(struct netif* netif, Group* group, const ip4_addr_t* address)
+{
+	if (netif == NULL || !(netif->flags & NETIF_FLAG_IGMP)) return ERR_IF;
+	group->address = *address;
+	group->netifIndex = netif_get_index(netif);
+	return igmp_joingroup_netif(netif, address);
+}
+
+static void leaveGroup(const Group* group)
+{
+	struct netif* netif = netif_get_by_index(group->netifIndex);
+	if (netif) igmp_leavegroup_netif(netif, &group->address);
+}
+
+#else
+
+static err_t joinOn(struct netif* netif, Group* group, const ip4_addr_t* address)
+{
+	LWIP_UNUSED_ARG(netif);
+	LWIP_UNUSED_ARG(group);
+	LWIP_UNUSED_ARG(address);
+	return ERR_IF;
+}
+
+static void leaveGroup(const Group* group)
+{
+	LWIP_UNUSED_ARG(group);
+}
+
+#endif
+
+/** NULL: the socket is not in the group. */
+static Group* groupOf(UdpSocket* socket, const ip4_addr_t* address)
+{
+	int i;
+	for (i = 0; i < socket->groupCount; i++) {
+		if (ip4_addr_cmp(&socket->groups[i].address, address)) return &socket->groups[i];
+	}
+	return NULL;
+}
+
+static bool isGroup(const ip_addr_t* address)
+{
+	return IP_IS_V4(address) && ip4_addr_ismulticast(ip_2_ip4(address));
+}
+
+static SocketError joinGroup(UdpSocket* socket, const ip4_addr_t* address)
+{
+	err_t result;
+	if (groupOf(socket, address)) return SOCKET_OK;
+	if (socket->groupCount == UDP_GROUPS_MAX) return SOCKET_MEMORY;
+	result = joinOn(netif_default, &socket->groups[socket->groupCount], address);
+	if (result == ERR_OK) socket->groupCount++;
+	return udpErrorOf(result);
+}
+
+SocketError udpJoin(UdpSocket* socket, const ip_addr_t* group)
+{
+	SocketError error;
+	if (!isGroup(group)) return SOCKET_INVALID;
+	portLock();
+	error = joinGroup(socket, ip_2_ip4(group));
+	portUnlock();
+	return error;
+}
+
+SocketError udpLeave(UdpSocket* socket, const ip_addr_t* address)
+{
+	Group* group = NULL;
+	portLock();
+	if (isGroup(address)) group = groupOf(socket, ip_2_ip4(address));
+	if (group) {
+		leaveGroup(group);
+		*group = socket->groups[--socket->groupCount];
+	}
+	portUnlock();
+	return group ? SOCKET_OK : SOCKET_INVALID;
+}
+
 void udpClose(UdpSocket* socket)
 {
 	Sockets* sockets = socket->sockets;
 	UdpSocket** link = &sockets->udpSockets;
 	portLock();
+	while (socket->groupCount > 0) leaveGroup(&socket->groups[--socket->groupCount]);
 	udp_remove(socket->pcb);
 	while (socket->first) dropFirst(socket);
 	newsForget(sockets, &socket->news);
@@ -151,19 +262,6 @@ uint16_t udpPort(UdpSocket* socket)
 	return port;
 }
 
-/** Not that of a port which is in use: lwIP and drivers have other names for what can happen here. */
-static SocketError sendErrorOf(err_t error)
-{
-	switch (error) {
-	case ERR_OK: return SOCKET_OK;
-	case ERR_MEM:
-	case ERR_BUF: return SOCKET_MEMORY;
-	case ERR_VAL:
-	case ERR_ARG: return SOCKET_INVALID;
-	default: return SOCKET_UNREACHABLE; /* ERR_RTE, ERR_IF, and what a driver that is down returns */
-	}
-}
-
 static SocketError sendDatagram(UdpSocket* socket, const void* bytes, unsigned count, const ip_addr_t* address, uint16_t port)
 {
 	err_t result;
@@ -172,7 +270,7 @@ static SocketError sendDatagram(UdpSocket* socket, const void* bytes, unsigned c
 	if (count > 0) pbuf_take(packet, bytes, (u16_t)count);
 	result = udp_sendto(socket->pcb, packet, address, port);
 	pbuf_free(packet);
-	return sendErrorOf(result);
+	return udpErrorOf(result);
 }
 
 SocketError udpSend(UdpSocket* socket, const void* bytes, unsigned count, const ip_addr_t* address, uint16_t port)

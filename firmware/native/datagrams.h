@@ -14,7 +14,7 @@
  * the message to the application's task cannot be posted, the next datagram, udpSend, or a connection's timer posts it:
  * a client that repeats what it has sent, and an application that repeats its request, both go on.
  *
- * Bounds: UDP_SOCKETS_MAX, and for each socket `queueMax` and `queueBytesMax`.
+ * Bounds: UDP_SOCKETS_MAX, and for each socket `queueMax`, `queueBytesMax` and UDP_GROUPS_MAX.
  */
 
 typedef struct UdpSocket UdpSocket;
@@ -25,12 +25,15 @@ enum { UDP_SOCKETS_MAX = MEMP_NUM_UDP_PCB };
 /** The most bytes that one IPv4 datagram carries: 65,535 less the headers of IP and UDP. */
 enum { DATAGRAM_BYTES_MAX = 65507 };
 
+/** Multicast groups of one socket. */
+enum { UDP_GROUPS_MAX = 4 };
+
 typedef struct {
 	/** Where to receive; IP_ANY_TYPE for all addresses, broadcasts included. */
 	ip_addr_t address;
 	/** 0: lwIP chooses one. */
 	uint16_t port;
-	/** Routers that what is sent may pass, 1 to 255; 0: lwIP's default (UDP_TTL). */
+	/** Routers that what is sent may pass, to a group as well, 1 to 255; 0: lwIP's default (UDP_TTL). mDNS asks for 255. */
 	uint8_t timeToLive;
 	/** Datagrams, and bytes of theirs, that may wait to be received by the application. At least 1. */
 	uint16_t queueMax;
@@ -52,6 +55,15 @@ extern uint16_t udpPort(UdpSocket* socket);
  * it is down. SOCKET_INVALID: port 0, no address, an address of another kind than the socket's, or more than DATAGRAM_BYTES_MAX.
  */
 extern SocketError udpSend(UdpSocket* socket, const void* bytes, unsigned count, const ip_addr_t* address, uint16_t port);
+
+/**
+ * Joins a multicast group (IPv4) on the default interface: what is sent to the group and the socket's port is received. Joining again has no
+ * effect. SOCKET_INVALID: no address of a group; SOCKET_UNREACHABLE: there is no interface for groups; SOCKET_MEMORY: no memory, or
+ * the socket has UDP_GROUPS_MAX. `udpClose` leaves every group.
+ */
+extern SocketError udpJoin(UdpSocket* socket, const ip_addr_t* group);
+/** SOCKET_INVALID: the socket is not in the group. */
+extern SocketError udpLeave(UdpSocket* socket, const ip_addr_t* group);
 
 /** Datagrams that wait. */
 extern unsigned udpWaiting(UdpSocket* socket);

@@ -5,7 +5,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { buildLibrary, cannotBuild, type Library } from "../../emulator/lwip/build.ts";
-import { CASE_SOURCES, INCLUDES, NATIVE, SOURCES, TITLES } from "./testing.ts";
+import { CASE_SOURCES, GROUPS, INCLUDES, NATIVE, SOURCES, TITLES } from "./testing.ts";
 
 /** A fault as the SDK's sockets have it, or one that lwIP makes easy: planted in ours, a case or a sanitizer finds it. */
 interface Mutation {
@@ -526,6 +526,41 @@ const MUTATIONS: readonly Mutation[] = [
     found: "the end of all sockets closes UDP sockets, with what waits",
   },
   {
+    name: "a closed UDP socket stays in its groups",
+    file: "datagrams.c",
+    find: "	while (socket->groupCount > 0) leaveGroup(&socket->groups[--socket->groupCount]);\n",
+    replace: "",
+    found: "a UDP socket that is closed leaves its groups, and only for itself",
+  },
+  {
+    name: "a group is joined twice by one socket",
+    file: "datagrams.c",
+    find: "	if (groupOf(socket, address)) return SOCKET_OK;\n",
+    replace: "",
+    found: "groups of a UDP socket are bounded, and one that cannot be joined is an error",
+  },
+  {
+    name: "groups have no bound",
+    file: "datagrams.c",
+    find: "	if (socket->groupCount == UDP_GROUPS_MAX) return SOCKET_MEMORY;\n",
+    replace: "",
+    found: "groups of a UDP socket are bounded, and one that cannot be joined is an error",
+  },
+  {
+    name: "the result of joining a group is ignored",
+    file: "datagrams.c",
+    find: "	return udpErrorOf(result);\n}\n\nSocketError udpJoin",
+    replace: "	return SOCKET_OK;\n}\n\nSocketError udpJoin",
+    found: "groups of a UDP socket are bounded, and one that cannot be joined is an error",
+  },
+  {
+    name: "datagrams to groups have lwIP's time to live",
+    file: "datagrams.c",
+    find: "		udp_set_multicast_ttl(socket->pcb, options->timeToLive);\n",
+    replace: "",
+    found: "a datagram has the socket's time to live, to a group as well",
+  },
+  {
     name: "a bind that failed leaves its control block",
     file: "datagrams.c",
     find: "	udp_remove(pcb);\n	return NULL;\n",
@@ -694,7 +729,7 @@ async function compile(source: string, object: string): Promise<void> {
 beforeAll(async () => {
   if (cannotBuild() !== undefined) return;
   work = mkdtempSync(path.join(tmpdir(), "hot-potato-mutations-"));
-  library = await buildLibrary("memory");
+  library = await buildLibrary("memory", undefined, undefined, GROUPS);
   for (const source of [...SOURCES, ...CASE_SOURCES]) {
     const object = path.join(work, `${path.basename(source)}.o`);
     await compile(source, object);

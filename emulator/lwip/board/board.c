@@ -4,10 +4,11 @@
 #include "handles.h"
 #include "xsmc.h"
 #include "../../../firmware/native/binding.h"
+#include "../../../firmware/native/binding-udp.h"
 #include "../../xs/native/sockets.h"
 
 /*
- * A board with the firmware's own sockets over lwIP: `TCP` and `Listener` of the program are those of binding.c. It takes the
+ * A board with the firmware's own sockets over lwIP: `TCP`, `Listener` and `UDP` of the program are those of binding.h and binding-udp.h. It takes the
  * place of emulator/xs/native/sockets.c in the engine's process; a network is beside it: wire.c.
  */
 
@@ -63,6 +64,22 @@ static void setListenerFormat(xsMachine* the)
 	if (xsmcTypeOf(xsArg(0)) != xsStringType || strcmp(xsmcToString(xsArg(0)), "socket/tcp")) xsRangeError("");
 }
 
+static void udp(xsMachine* the)
+{
+	makeThis(the);
+	xs_native_udp_constructor(the);
+}
+
+static void udpFormat(xsMachine* the)
+{
+	xsmcSetString(xsResult, "buffer");
+}
+
+static void setUdpFormat(xsMachine* the)
+{
+	if (xsmcTypeOf(xsArg(0)) != xsStringType || strcmp(xsmcToString(xsArg(0)), "buffer")) xsRangeError("");
+}
+
 static void define(xsMachine* the, xsSlot* on, const char* name, xsCallback callback, xsAttribute attribute)
 {
 	xsResult = xsNewHostFunction(callback, attribute == xsIsSetter);
@@ -98,4 +115,15 @@ void installSockets(xsMachine* the)
 	define(the, &xsVar(0), "port", xs_native_listener_get_port, xsIsGetter);
 	define(the, &xsVar(0), "format", listenerFormat, xsIsGetter);
 	define(the, &xsVar(0), "format", setListenerFormat, xsIsSetter);
+
+	defineClass(the, "UDP", udp);
+	method(the, &xsVar(0), "read", xs_native_udp_read, 0);
+	method(the, &xsVar(0), "write", xs_native_udp_write, 3);
+	method(the, &xsVar(0), "add", xs_native_udp_add, 1);
+	method(the, &xsVar(0), "remove", xs_native_udp_remove, 1);
+	method(the, &xsVar(0), "close", xs_native_udp_close, 0);
+	define(the, &xsVar(0), "port", xs_native_udp_get_port, xsIsGetter);
+	define(the, &xsVar(0), "dropped", xs_native_udp_get_dropped, xsIsGetter);
+	define(the, &xsVar(0), "format", udpFormat, xsIsGetter);
+	define(the, &xsVar(0), "format", setUdpFormat, xsIsSetter);
 }

@@ -14,5 +14,6 @@
 #define xsID_onWritable xsID("onWritable")
 #define xsID_port xsID("port")
 #define xsID_target xsID("target")
+#define xsID_timeToLive xsID("timeToLive")
 
 #endif

@@ -29,6 +29,7 @@
  *   send <number> <hex>     bytes                                                        -
  *   finish, reset, close, hold, resume, nodelay <number>   see peer.h                     -
  *   peer <number>           ending, port, lengths of its segments; a NUL; its bytes
+ *   echo <port>             a server that sends each datagram back                       -
  *   report                  from then on each change of a peer's connection is reported  -
  *   count                   callgrind writes what it has counted so far to a file, and counts from 0
  *   state                   TCP objects that are not closed; control blocks of connections; blocks of memory of the board's lwIP
@@ -187,6 +188,7 @@ void deliverEvent(xsMachine* the, const char* text)
 	else if (is(text, "trace")) traceWorld(true);
 	else if (is(text, "listen")) answerNumber(peerListen((uint16_t)first));
 	else if (is(text, "unlisten")) peerUnlisten((uint16_t)first);
+	else if (is(text, "echo")) peerEcho((uint16_t)first);
 	else if (is(text, "report")) reporting = true;
 	else if (is(text, "accepted")) answerNumber(peerAccepted((uint16_t)first, atoi(second + 1)));
 	else if (is(text, "connect")) answerNumber(peerConnect((uint16_t)first));

@@ -83,11 +83,13 @@
 #define LWIP_TCP_FIN_WAIT_TIMEOUT CONFIG_LWIP_TCP_FIN_WAIT_TIMEOUT
 #define LWIP_TCP_RTO_TIME CONFIG_LWIP_TCP_RTO_TIME
 
-/* The other parts of the chip's lwIP do not concern a TCP connection: DHCP, DNS, IGMP, statistics. */
+/* The other parts of the chip's lwIP do not concern a TCP connection: DHCP, DNS, multicast groups, statistics. */
 #define LWIP_DHCP 0
 #define LWIP_AUTOIP 0
 #define LWIP_DNS 0
-#define LWIP_IGMP 0
+#ifndef LWIP_IGMP
+#define LWIP_IGMP 0	/* a timer every 100 ms; programs that need multicast groups turn it on */
+#endif
 #define LWIP_STATS 0
 
 #endif

@@ -3,6 +3,7 @@
 #include "peer.h"
 #include "world.h"
 #include "lwip/tcp.h"
+#include "lwip/udp.h"
 
 /** Bytes that grow. */
 typedef struct {
@@ -344,4 +345,24 @@ int peerChanged(void)
 void peerForget(int connection)
 {
 	at(connection)->received.length = at(connection)->pieces.length = 0;
+}
+
+/* Datagrams */
+
+static void onDatagram(void* arg, struct udp_pcb* pcb, struct pbuf* packet, const ip_addr_t* address, u16_t port)
+{
+	struct pbuf* answer = pbuf_alloc(PBUF_TRANSPORT, packet->tot_len, PBUF_RAM);
+	(void)arg;
+	if (!answer || pbuf_copy(answer, packet) != ERR_OK) abort();
+	udp_sendto(pcb, answer, address, port);
+	pbuf_free(answer);
+	pbuf_free(packet);
+}
+
+void peerEcho(uint16_t port)
+{
+	struct udp_pcb* pcb = udp_new();
+	if (!pcb || udp_bind(pcb, IP_ANY_TYPE, port) != ERR_OK) abort();
+	ip_set_option(pcb, SOF_BROADCAST);
+	udp_recv(pcb, onDatagram, NULL);
 }

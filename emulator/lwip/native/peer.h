@@ -60,4 +60,7 @@ extern int peerChanged(void);
 /** Forgets the bytes that it has read. */
 extern void peerForget(int connection);
 
+/** From now each datagram to this port is sent back, those to a broadcast address too. */
+extern void peerEcho(uint16_t port);
+
 #endif

@@ -174,7 +174,7 @@ static err_t setUpInterface(struct netif* netif)
 	netif->name[1] = 'i';
 	netif->mtu = PACKET_BYTES_MAX;
 	netif->output = sendPacket;
-	netif->flags |= NETIF_FLAG_LINK_UP | NETIF_FLAG_BROADCAST;
+	netif->flags |= NETIF_FLAG_LINK_UP | NETIF_FLAG_BROADCAST | NETIF_FLAG_IGMP;
 	return ERR_OK;
 }
 
@@ -190,6 +190,8 @@ void startStack(const char* address, uint32_t seed, PacketSink* send)
 	if (!netif_add(&interface, &own, &mask, &gateway, NULL, setUpInterface, ip_input)) abort();
 	netif_set_default(&interface);
 	netif_set_up(&interface);
+	blocks = 0;	/* those of the interface itself do not count */
+	bytesInUse = bytesMost = 0;
 }
 
 void plugStack(bool plugged)

@@ -148,9 +148,11 @@ static void sendsWithTimeToLive(void)
 	Owner owner = { 0 };
 	UdpOptions options = { .address = *IP_ANY_TYPE, .timeToLive = 7, .queueMax = 1 };
 	SocketError error;
-	ip_addr_t peer = addressOf("10.0.0.1");
+	ip_addr_t peer = addressOf("10.0.0.1"), group = addressOf("224.0.0.251");
 	UdpSocket* socket = udpOpen(board, &options, &owner, &error);
 	CHECK(udpSend(socket, HELLO, HELLO_BYTES, &peer, 53) == SOCKET_OK);
+	CHECK(takeSent().timeToLive == 7);
+	CHECK(udpSend(socket, HELLO, HELLO_BYTES, &group, 53) == SOCKET_OK);
 	CHECK(takeSent().timeToLive == 7);
 	udpClose(socket);
 }
@@ -312,6 +314,91 @@ static void socketsAreBounded(void)
 	for (i = 0; i < UDP_SOCKETS_MAX; i++) udpClose(sockets[i]);
 }
 
+/** mDNS. */
+#define GROUP "224.0.0.251"
+enum { GROUP_ADDRESS = 0xe00000fb };
+
+static void sendToGroup(void)
+{
+	sendDatagramAs(GROUP_ADDRESS, PEER_PORT, PORT, HELLO, HELLO_BYTES, 8 + HELLO_BYTES);
+}
+
+static void receivesFromGroups(void)
+{
+	Owner owner = { 0 };
+	UdpSocket* socket = openOn(PORT, &owner);
+	ip_addr_t group = addressOf(GROUP);
+	sendToGroup();
+	expectNothing(socket);
+	CHECK(udpJoin(socket, &group) == SOCKET_OK);
+	sendToGroup();
+	CHECK(reported(&owner) == EVENT_READABLE);
+	receiveExpecting(socket, HELLO, HELLO_BYTES, PEER_PORT);
+	CHECK(udpSend(socket, HELLO, HELLO_BYTES, &group, PORT) == SOCKET_OK);
+	CHECK(takeSent().toAddress == GROUP_ADDRESS);
+	CHECK(udpLeave(socket, &group) == SOCKET_OK);
+	CHECK(udpLeave(socket, &group) == SOCKET_INVALID);
+	sendToGroup();
+	expectNothing(socket);
+	udpClose(socket);
+}
+
+static void closeLeavesGroups(void)
+{
+	Owner owner = { 0 };
+	UdpSocket* first = openOn(PORT, &owner);
+	UdpSocket* second = openOn(0, &owner);
+	ip_addr_t group = addressOf(GROUP);
+	CHECK(udpJoin(second, &group) == SOCKET_OK);
+	CHECK(udpJoin(second, &group) == SOCKET_OK);
+	CHECK(udpJoin(first, &group) == SOCKET_OK);
+	udpClose(second);
+	sendToGroup();
+	receiveExpecting(first, HELLO, HELLO_BYTES, PEER_PORT);
+	udpClose(first);
+	first = openOn(PORT, &owner);
+	sendToGroup();
+	expectNothing(first);
+	CHECK(udpJoin(first, &group) == SOCKET_OK); /* is left to `socketsStop` */
+}
+
+static void groupsAreBounded(void)
+{
+	static const char* const NO_GROUPS[] = { "10.0.0.1", "255.255.255.255", "0.0.0.0", "224.0.0.1", "ff02::fb" };
+	Owner owner = { 0 };
+	UdpSocket* socket = openOn(PORT, &owner);
+	ip_addr_t group;
+	char text[] = "239.1.1.0";
+	unsigned i;
+	for (i = 0; i < sizeof(NO_GROUPS) / sizeof(NO_GROUPS[0]); i++) {
+		group = addressOf(NO_GROUPS[i]);
+		CHECK(udpJoin(socket, &group) == SOCKET_INVALID);
+		CHECK(udpLeave(socket, &group) == SOCKET_INVALID);
+	}
+	group = addressOf(GROUP);
+	plugStack(false);
+	CHECK(udpJoin(socket, &group) == SOCKET_UNREACHABLE);
+	plugStack(true);
+	failAllocations(0, 1);
+	CHECK(udpJoin(socket, &group) == SOCKET_MEMORY);
+	failAllocations(0, 0);
+	sendToGroup();
+	expectNothing(socket);
+	for (i = 0; i < UDP_GROUPS_MAX; i++) {
+		text[8] = (char)('0' + i);
+		group = addressOf(text);
+		CHECK(udpJoin(socket, &group) == SOCKET_OK);
+	}
+	CHECK(udpJoin(socket, &group) == SOCKET_OK); /* again */
+	group = addressOf(GROUP);
+	CHECK(udpJoin(socket, &group) == SOCKET_MEMORY);
+	group = addressOf(text);
+	CHECK(udpLeave(socket, &group) == SOCKET_OK);
+	group = addressOf(GROUP);
+	CHECK(udpJoin(socket, &group) == SOCKET_OK);
+	udpClose(socket);
+}
+
 static void malformed(void)
 {
 	Owner owner = { 0 };
@@ -353,7 +440,7 @@ const Case DATAGRAM_CASES[] = {
 	{ "a queue of datagrams is bounded by their bytes", queueIsBoundedByBytes },
 	{ "a datagram that waits holds no packet of lwIP", packetIsGivenBack },
 	{ "a datagram goes to the address and the port, from the socket's port", sendsToAddressAndPort },
-	{ "a datagram has the socket's time to live", sendsWithTimeToLive },
+	{ "a datagram has the socket's time to live, to a group as well", sendsWithTimeToLive },
 	{ "broadcasts are sent and received, and an interface that is down is an error", broadcasts },
 	{ "a datagram that cannot be sent is an error, each with its own code", sendErrors },
 	{ "a UDP port is one socket's, and free again after its close", portsAreExclusive },
@@ -362,6 +449,9 @@ const Case DATAGRAM_CASES[] = {
 	{ "news of a datagram that cannot be posted comes with the next one, or the next send", messageThatCannotBePosted },
 	{ "whichever allocation of a UDP socket fails, it is reported or counted, and nothing is left", memoryFailsAnywhere },
 	{ "UDP sockets are bounded by number", socketsAreBounded },
+	{ "a UDP socket receives what is sent to a group that it has joined", receivesFromGroups },
+	{ "a UDP socket that is closed leaves its groups, and only for itself", closeLeavesGroups },
+	{ "groups of a UDP socket are bounded, and one that cannot be joined is an error", groupsAreBounded },
 	{ "a datagram with a wrong length is no longer than its packet", malformed },
 	{ "datagrams and a connection share one message", besideConnections },
 	{ NULL, NULL },
