@@ -31,6 +31,8 @@ export interface Script {
   readonly resets?: boolean;
   /** Stops, with all its connections, after this many bytes of an answer's body. */
   readonly diesAfterBytes?: number;
+  /** Resets the connection after this many bytes of an answer's body. */
+  readonly resetsAfterBytes?: number;
 }
 
 /** Callbacks of a script. */
@@ -47,6 +49,9 @@ export interface ScriptEvents {
 
 /** Bytes of one chunk. */
 const CHUNK_BYTES = 1000;
+
+/** Pause between the bytes of an answer and a reset. */
+const RESET_AFTER_MS = 500;
 
 /** Pause between two pieces of a slow answer. */
 const DRIP_MS = 20;
@@ -116,7 +121,7 @@ function answerOf(
   events: ScriptEvents,
 ): Steps {
   const { status = 200, headers = {}, framing = "length" } = script;
-  const { latencyMs, diesAfterBytes, bytesPerSecond } = script;
+  const { latencyMs, diesAfterBytes, resetsAfterBytes, bytesPerSecond } = script;
   const [method, path] = request.line.split(" ");
   const text = bodyOf(script, `${name} ${method} ${path}`);
   const fields = Object.entries({ "X-Backend": name, ...headers });
@@ -130,6 +135,11 @@ function answerOf(
   const body = bodiless ? "" : framed;
 
   const steps: Step[] = latencyMs === undefined ? [] : [{ waitMs: latencyMs }];
+  if (resetsAfterBytes !== undefined) {
+    // With a pause, because a reset drops what is not sent.
+    const part = body.slice(0, resetsAfterBytes);
+    return [...steps, { send: head + part }, { waitMs: RESET_AFTER_MS }, { close: "reset" }];
+  }
   if (diesAfterBytes !== undefined) {
     const run = () => {
       const bytes = Buffer.from(head + body.slice(0, diesAfterBytes), "latin1");

@@ -10,6 +10,8 @@ const KEEP_ALIVE_MS = 5_000;
 export class Server {
   /** All connections so far, also those without a byte. */
   connectionsTotal = 0;
+  /** Those that the client has reset. */
+  resetsTotal = 0;
   /** Current connections. */
   readonly sockets = new Set<Socket>();
   #network: BackendNetwork;
@@ -39,7 +41,9 @@ export class Server {
       this.connectionsTotal++;
       this.sockets.add(socket);
       socket.once("close", () => this.sockets.delete(socket));
-      socket.on("error", () => {}); // `close` follows
+      socket.on("error", ({ code }: NodeJS.ErrnoException) => {
+        if (code === "ECONNRESET") this.resetsTotal++;
+      });
       this.#accept(socket);
     });
     return new Promise((resolve, reject) => {

@@ -18,7 +18,7 @@ const POLL_MS = 1000;
 export function lwipTarget(engine: Engine): Target {
   return {
     name: "lwip",
-    offers: ["reset"],
+    offers: ["reset", "half-close"],
     patienceMs: PATIENCE_MS,
     setUp: onLine => new LwipTestBed(engine, onLine),
   };

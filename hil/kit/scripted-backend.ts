@@ -65,6 +65,11 @@ export class ScriptedBackend {
     return this.#server.connectionsTotal;
   }
 
+  /** Those that were reset from the other side. */
+  get resets(): number {
+    return this.#server.resetsTotal;
+  }
+
   /** Connections that it has now. */
   get open(): number {
     return this.#server.connections;

@@ -10,12 +10,14 @@ import type { Status } from "../../firmware/src/admin/status.ts";
  * skipped there.
  *
  * - `simulated-network`: links and faults of a simulated network, and the board's Wi-Fi
+ * - `half-close`: the board's sockets send and receive FIN in one direction alone, tell a reset from it, and can be closed
+ *   while they listen: the firmware's own sockets, not the SDK's
  * - `reset`: the board can be reset
  * - `status`: the board's counters
  * - `serial`: commands can be sent to the board's console
  * - `budgets`: measurements can be recorded, and have limits
  */
-export type Need = "simulated-network" | "reset" | "status" | "serial" | "budgets";
+export type Need = "simulated-network" | "half-close" | "reset" | "status" | "serial" | "budgets";
 
 /** A place to play scenarios: an emulated board in memory, a board on a serial port. */
 export interface Target {
