@@ -18,6 +18,17 @@ const UNTIL_MAX_MS = 600_000;
 /** Where no server listens. */
 const REFUSING_PORT = 1;
 
+/** Like every peer, and it can stop to read. */
+export interface LwipPeer extends Peer {
+  /** Reads no more: its window closes. */
+  hold(): void;
+}
+
+/** A port of the peer that the board may connect to. */
+export interface LwipPeerPort extends PeerPort {
+  readonly peers: readonly LwipPeer[];
+}
+
 /**
  * A board whose sockets are the firmware's own, over lwIP: `board/board.c`. Its program runs on XS. Console, network
  * link, alarms and the end of the program are the emulated board's.
@@ -60,10 +71,10 @@ export class LwipTarget extends EmulatedTarget implements CaseBoard {
     return this.#network.ask(text);
   }
 
-  async listen(): Promise<PeerPort> {
+  async listen(): Promise<LwipPeerPort> {
     const port = Number(this.#ask("listen"));
-    const peers: Peer[] = [];
-    const accepted = (): readonly Peer[] => {
+    const peers: LwipPeer[] = [];
+    const accepted = (): readonly LwipPeer[] => {
       for (;;) {
         const number = Number(this.#ask(`accepted ${port} ${peers.length}`));
         if (number < 0) return peers;
@@ -89,7 +100,7 @@ export class LwipTarget extends EmulatedTarget implements CaseBoard {
     return { address: PEER_ADDRESS, port };
   }
 
-  connect(port: number): Peer {
+  connect(port: number): LwipPeer {
     return this.#peer(Number(this.#ask(`connect ${port}`)));
   }
 
@@ -111,7 +122,7 @@ export class LwipTarget extends EmulatedTarget implements CaseBoard {
     ];
   }
 
-  #peer(number: number): Peer {
+  #peer(number: number): LwipPeer {
     const tell = (text: string) => this.#network.tell(text);
     const words = () => this.#ask(`peer ${number}`).split(" ");
     const received = () => {
@@ -140,6 +151,7 @@ export class LwipTarget extends EmulatedTarget implements CaseBoard {
       send: text => tell(`send ${number} ${Buffer.from(text, "latin1").toString("hex")}`),
       finish: () => tell(`finish ${number}`),
       reset: () => tell(`reset ${number}`),
+      hold: () => tell(`hold ${number}`),
     };
   }
 }

@@ -1,9 +1,8 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Peer } from "../conformance/target.ts";
-import type { BoardPlatform } from "../src/platform.ts";
-import { BoardSide } from "../xs/board-side.ts";
-import { Machine } from "../xs/machine.ts";
-import { LwipTarget } from "./conformance.ts";
+import type { Machine } from "../xs/machine.ts";
+import type { LwipTarget } from "./conformance.ts";
+import { ProgramBoard } from "./program-board.ts";
 
 /** Features that the firmware's own sockets have and the SDK's lack, as a program on XS sees it, on real lwIP. */
 
@@ -28,33 +27,17 @@ const PRELUDE = `
 
 let board: LwipTarget;
 let machine: Machine;
-let platform: BoardPlatform | undefined;
+let programs: ProgramBoard;
 
 beforeEach(async () => {
-  platform = undefined;
-  const side = new BoardSide({
-    platform: () => platform!,
-    machine: () => machine,
-    onRequest: () => "",
-  });
-  board = new LwipTarget(() => machine);
-  machine = new Machine({
-    now: () => platform?.clock.now() ?? 0,
-    answer: (words, body) => board.answer(words, body) ?? side.answer(words, body),
-  });
-  board.boot(given => {
-    platform = given;
-  });
-  await board.until("the network", () => platform?.link.address !== undefined);
+  programs = await ProgramBoard.boot();
+  ({ board, machine } = programs);
 });
 
-afterEach(async () => {
-  expect(board.fatal).toBeUndefined();
-  expect(await board.stop()).toEqual([]);
-});
+afterEach(() => programs.stop());
 
 function run(program: string): void {
-  machine.evaluate(`{ ${PRELUDE} ${program} }`);
+  programs.run(`${PRELUDE} ${program}`);
 }
 
 async function client(): Promise<Peer> {

@@ -60,6 +60,18 @@ void* recordOf(xsMachine* the, xsSlot* object, const RecordKind* kind)
 	return fxGetHostDataValidate(the, object, (void*)&kind->hooks);
 }
 
+void* hostDataNamed(xsMachine* the, xsSlot* object, const xsHostHooks* hooks, const char* name)
+{
+	void* volatile data = NULL;
+	xsTry {
+		data = fxGetHostDataValidate(the, object, (void*)hooks);
+	}
+	xsCatch {
+		xsTypeError("invalid %s", name);
+	}
+	return data;
+}
+
 /** In lwIP's task or the machine's, with the lock held. */
 static bool wake(void* machine)
 {

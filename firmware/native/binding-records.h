@@ -51,6 +51,8 @@ extern void rememberRecord(xsMachine* the, Record* record, xsSlot* object);
 extern void releaseRecord(xsMachine* the, Record* record);
 /** The record of an object of this class; throws a SyntaxError for another one, and after `close`. */
 extern void* recordOf(xsMachine* the, xsSlot* object, const RecordKind* kind);
+/** The data of a host object with these hooks; throws "invalid" and the name for everything else. */
+extern void* hostDataNamed(xsMachine* the, xsSlot* object, const xsHostHooks* hooks, const char* name);
 
 /** The sockets of the one machine. Throws without a network: lwIP ends the board when a socket is made then. */
 extern Sockets* needSockets(xsMachine* the);

@@ -3,7 +3,7 @@
 #include "xsmc.h"
 #include "mc.xs.h"
 #include "lwip/tcp.h"
-#include "binding-records.h"
+#include "binding-tcp.h"
 
 /*
  * TCP and Listener; binding.h tells what they do.
@@ -13,17 +13,6 @@ typedef enum { BUFFER, NUMBER } Format;
 
 static const char* const FORMATS[] = { "buffer", "number" };
 static const char LISTENER_FORMAT[] = "socket/tcp";
-
-typedef struct {
-	Record record;
-	/** NULL: made without options, or taken over by another object. */
-	Connection* connection;
-	uint8_t format;
-	/** The connection has been there. */
-	bool ready;
-	/** `onError` was called: nothing can be written any more. */
-	bool failed;
-} TcpRecord;
 
 typedef struct {
 	Record record;
@@ -45,9 +34,14 @@ static Format formatOf(xsMachine* the, xsSlot* value)
 
 /* TCP */
 
-static TcpRecord* tcpOf(xsMachine* the, xsSlot* object)
+TcpRecord* tcpOf(xsMachine* the, xsSlot* object)
 {
 	return recordOf(the, object, &TCP);
+}
+
+TcpRecord* tcpNamed(xsMachine* the, xsSlot* object, const char* name)
+{
+	return hostDataNamed(the, object, &TCP.hooks, name);
 }
 
 void xs_native_tcp_destructor(void* data)
@@ -65,6 +59,7 @@ static void takeOver(xsMachine* the, TcpRecord* tcp)
 	if (from->connection == NULL) xsUnknownError("invalid from");
 	tcp->connection = from->connection;
 	tcp->ready = from->ready;
+	tcp->pipe = from->pipe;
 	from->connection = NULL;
 	connectionSetOwner(tcp->connection, NULL);
 	releaseRecord(the, &from->record);
@@ -104,6 +99,7 @@ void xs_native_tcp_constructor(xsMachine* the)
 	}
 	tcp->record.callbacks[ON_READABLE] = callbackOf(the, xsID_onReadable);
 	tcp->record.callbacks[ON_WRITABLE] = callbackOf(the, xsID_onWritable);
+	tcp->record.callbacks[ON_PIPED] = callbackOf(the, xsID_onPiped);
 	tcp->record.callbacks[ON_END] = callbackOf(the, xsID_onEnd);
 	tcp->record.callbacks[ON_ERROR] = callbackOf(the, xsID_onError);
 	hasNodelay = xsmcHas(xsArg(0), xsID_nodelay);
@@ -184,6 +180,20 @@ void xs_native_tcp_write(xsMachine* the)
 	xsmcSetInteger(xsResult, (xsIntegerValue)connectionWritable(tcp->connection));
 }
 
+void xs_native_tcp_unread(xsMachine* the)
+{
+	TcpRecord* tcp = tcpOf(the, &xsThis);
+	void* bytes;
+	xsUnsignedValue count;
+	SocketError error = SOCKET_INVALID;
+	if (xsmcArgc == 0) xsUnknownError("invalid");
+	xsmcGetBufferReadable(xsArg(0), &bytes, &count);
+	if (tcp->connection) error = connectionUnread(tcp->connection, bytes, count);
+	if (error == SOCKET_IN_USE) xsUnknownError("in use");
+	if (error == SOCKET_INVALID) xsUnknownError("invalid");
+	xsmcSetBoolean(xsResult, error == SOCKET_OK);
+}
+
 void xs_native_tcp_end(xsMachine* the)
 {
 	TcpRecord* tcp = tcpOf(the, &xsThis);
@@ -224,6 +234,18 @@ void xs_native_tcp_get_remotePort(xsMachine* the)
 	if (tcp->connection == NULL) return;
 	connectionRemote(tcp->connection, &address, &port);
 	xsmcSetInteger(xsResult, port);
+}
+
+void xs_native_tcp_get_readable(xsMachine* the)
+{
+	TcpRecord* tcp = tcpOf(the, &xsThis);
+	xsmcSetInteger(xsResult, tcp->connection ? (xsIntegerValue)connectionReadable(tcp->connection) : 0);
+}
+
+void xs_native_tcp_get_writable(xsMachine* the)
+{
+	TcpRecord* tcp = tcpOf(the, &xsThis);
+	xsmcSetInteger(xsResult, tcp->connection ? (xsIntegerValue)connectionWritable(tcp->connection) : 0);
 }
 
 void xs_native_tcp_get_format(xsMachine* the)
@@ -332,7 +354,8 @@ static void deliverTcp(xsMachine* the, Record* record, unsigned events)
 {
 	TcpRecord* tcp = (TcpRecord*)record;
 	/* Each callback may close the socket. */
-	if (events & EVENT_READABLE) {
+	if (events & EVENT_PIPE) events = deliverPipe(the, tcp, events);
+	if ((events & EVENT_READABLE) && tcp->connection) {
 		unsigned count = connectionReadable(tcp->connection);
 		if (count > 0) callWithCount(the, &tcp->record, ON_READABLE, count);
 	}

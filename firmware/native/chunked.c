@@ -211,6 +211,7 @@ static const uint8_t* frame(uint8_t* buffer, unsigned count, bool last, unsigned
 }
 
 const Framing CHUNKED = {
+	.name = "chunked",
 	.start = start,
 	.skip = skip,
 	.frame = frame,

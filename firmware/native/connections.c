@@ -105,11 +105,22 @@ void connectionSetKeepalive(Connection* connection, uint32_t keepaliveMs)
 
 /* Reading and writing */
 
+/** What waits is the pipe's, while it runs. */
+static unsigned readable(const Connection* connection)
+{
+	return pipeRuns(connection->pipeFrom) ? 0 : recordReadable(connection);
+}
+
+static unsigned writable(const Connection* connection)
+{
+	return pipeRuns(connection->pipeTo) ? 0 : recordWritable(connection);
+}
+
 unsigned connectionReadable(Connection* connection)
 {
 	unsigned count;
 	portLock();
-	count = recordReadable(connection);
+	count = readable(connection);
 	portUnlock();
 	return count;
 }
@@ -117,7 +128,7 @@ unsigned connectionReadable(Connection* connection)
 unsigned connectionRead(Connection* connection, void* into, unsigned count)
 {
 	portLock();
-	count = leastOf(count, recordReadable(connection));
+	count = leastOf(count, readable(connection));
 	if (count > 0) {
 		pbuf_copy_partial(connection->received, into, (u16_t)count, 0);
 		recordConsume(connection, count);
@@ -126,11 +137,45 @@ unsigned connectionRead(Connection* connection, void* into, unsigned count)
 	return count;
 }
 
+/** Ends that were reported and not taken yet stand behind bytes again. */
+static void takeBackEnds(Connection* connection)
+{
+	unsigned ends = connection->news.events & (EVENT_END | EVENT_ERROR);
+	connection->news.events &= (uint8_t)~ends;
+	connection->endsReported &= (uint8_t)~ends;
+}
+
+static SocketError unread(Connection* connection, const void* bytes, unsigned count)
+{
+	struct pbuf* piece;
+	if (pipeRuns(connection->pipeFrom)) return SOCKET_IN_USE;
+	if (connection->state == CONNECTING || count > TCP_WND - connection->unread) return SOCKET_INVALID;
+	if (count == 0) return SOCKET_OK;
+	if (recordReadable(connection) + count > UINT16_MAX) return SOCKET_INVALID;
+	piece = pbuf_alloc(PBUF_RAW, (u16_t)count, PBUF_RAM);
+	if (piece == NULL) return SOCKET_MEMORY;
+	pbuf_take(piece, bytes, (u16_t)count);
+	if (connection->received) pbuf_cat(piece, connection->received);
+	connection->received = piece;
+	connection->unread += (uint16_t)count;
+	takeBackEnds(connection);
+	return SOCKET_OK;
+}
+
+SocketError connectionUnread(Connection* connection, const void* bytes, unsigned count)
+{
+	SocketError error;
+	portLock();
+	error = unread(connection, bytes, count);
+	portUnlock();
+	return error;
+}
+
 unsigned connectionWritable(Connection* connection)
 {
 	unsigned count;
 	portLock();
-	count = recordWritable(connection);
+	count = writable(connection);
 	portUnlock();
 	return count;
 }
@@ -148,7 +193,7 @@ static void sendLater(Connection* connection)
 static unsigned writePieces(Connection* connection, const uint8_t* bytes, unsigned count)
 {
 	unsigned taken = 0;
-	count = leastOf(count, recordWritable(connection));
+	count = leastOf(count, writable(connection));
 	while (taken < count) {
 		unsigned piece = leastOf(count - taken, recordSegmentBytes(connection));
 		if (!recordWritePiece(connection, bytes + taken, piece, taken + piece < count)) break;

@@ -34,6 +34,8 @@ typedef struct {
 } Decoding;
 
 typedef struct {
+	/** The name that programs use. */
+	const char* name;
 	/** The state before the first byte of a body with at most so many bytes of content. */
 	Decoding (*start)(uint64_t contentBytesMax);
 	/**
@@ -51,7 +53,10 @@ typedef struct {
 	uint8_t bytesBehind;
 } Framing;
 
-/** The chunked transfer coding of HTTP/1.1 (RFC 9112 section 7.1). */
+/** The chunked transfer coding of HTTP/1.1 (RFC 9112 section 7.1): "chunked". */
 extern const Framing CHUNKED;
+
+/** All framings, up to a NULL. */
+extern const Framing* const FRAMINGS[];
 
 #endif

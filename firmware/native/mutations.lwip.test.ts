@@ -16,6 +16,7 @@ interface Mutation {
     | "connections.c"
     | "listeners.c"
     | "pipes.c"
+    | "search.c"
     | "chunked.c"
     | "datagrams.c";
   /** Stands in the file exactly once. */
@@ -331,7 +332,7 @@ const MUTATIONS: readonly Mutation[] = [
   {
     name: "the window is not opened",
     file: "records.c",
-    find: "	if (connection->pcb) tcp_recved(connection->pcb, (u16_t)count);\n",
+    find: "	openWindow(connection, count);\n",
     replace: "",
     found: "the window opens by what was read",
   },
@@ -428,9 +429,9 @@ const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "bytes behind the keyword pass",
-    file: "pipes.c",
-    find: "			pipe->outcome = PIPE_FOUND;\n			return (unsigned)(at - bytes);\n",
-    replace: "			pipe->outcome = PIPE_FOUND;\n			return count;\n",
+    file: "search.c",
+    find: "			*count = (unsigned)(at - bytes);\n",
+    replace: "",
     found: "a keyword ends a pipe behind its last byte, wherever the stream is cut",
   },
   {
@@ -569,8 +570,8 @@ const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "a search that goes on behind a keyword finds it again",
-    file: "pipes.c",
-    find: "			pipe->searchState = 0; /* behind a keyword none has begun */\n",
+    file: "search.c",
+    find: "			place->state = 0; /* behind a keyword none has begun */\n",
     replace: "",
     found: "a search goes on behind a keyword",
   },
@@ -619,8 +620,8 @@ const MUTATIONS: readonly Mutation[] = [
   {
     name: "a pipe with a last chunk to send waits for bytes",
     file: "pipes.c",
-    find: "from->received || hasEndToFrame(pipe) ?",
-    replace: "from->received ?",
+    find: "return pipe->from->received || hasEndToFrame(pipe) || (",
+    replace: "return pipe->from->received || (",
     found: "the last chunk waits for room",
   },
   {
@@ -701,6 +702,122 @@ const MUTATIONS: readonly Mutation[] = [
     find: "	socketsSendWritten(connection->sockets);\n	pcb = connection->pcb;\n",
     replace: "	pcb = connection->pcb;\n",
     found: "an end and a close within a round send what was written",
+  },
+  {
+    name: "the window is opened again for bytes that were put back",
+    file: "records.c",
+    find: "tcp_recved(connection->pcb, (u16_t)(count - again));",
+    replace: "tcp_recved(connection->pcb, (u16_t)count);",
+    found: "bytes that are put back are read first, and open the window once",
+  },
+  {
+    name: "bytes that are put back stand behind others",
+    file: "connections.c",
+    find: "	if (connection->received) pbuf_cat(piece, connection->received);\n	connection->received = piece;\n",
+    replace:
+      "	if (connection->received) pbuf_cat(connection->received, piece);\n	else connection->received = piece;\n",
+    found: "bytes that are put back are read first, and open the window once",
+  },
+  {
+    name: "an end that was to be reported stands before bytes that were put back",
+    file: "connections.c",
+    find: "	takeBackEnds(connection);\n",
+    replace: "",
+    found: "an end is reported behind bytes that were put back, and once",
+  },
+  {
+    name: "an end that was taken back is forgotten",
+    file: "connections.c",
+    find: "	connection->endsReported &= (uint8_t)~ends;\n",
+    replace: "",
+    found: "an end is reported behind bytes that were put back, and once",
+  },
+  {
+    name: "any number of bytes can be put back",
+    file: "connections.c",
+    find: " || count > TCP_WND - connection->unread)",
+    replace: ")",
+    found: "bytes that cannot be put back change nothing",
+  },
+  {
+    name: "bytes are put back under a pipe",
+    file: "connections.c",
+    find: "	if (pipeRuns(connection->pipeFrom)) return SOCKET_IN_USE;\n",
+    replace: "",
+    found:
+      "what is piped is not read or written by hand, and a side that is closed frees the other",
+  },
+  {
+    name: "what is piped can be read",
+    file: "connections.c",
+    find: "return pipeRuns(connection->pipeFrom) ? 0 : recordReadable(connection);",
+    replace: "return recordReadable(connection);",
+    found:
+      "what is piped is not read or written by hand, and a side that is closed frees the other",
+  },
+  {
+    name: "a receiver learns nothing of a sender that is closed",
+    file: "pipes.c",
+    find: "	if (pipeRuns(pipe)) endPipe(pipe, PIPE_STOPPED);\n	if (pipe->to)",
+    replace: "	if (pipe->to)",
+    found:
+      "what is piped is not read or written by hand, and a side that is closed frees the other",
+  },
+  {
+    name: "bytes that a pipe leaves are not announced",
+    file: "pipes.c",
+    find: "	if (pipe->from->received) newsReport(",
+    replace: "	if (false) newsReport(",
+    found: "a pipe passes as many bytes as were asked for, and leaves the rest",
+  },
+  {
+    name: "the first byte of a pipe that was stopped is reported",
+    file: "pipes.c",
+    find: "		from->news.events &= (uint8_t)~EVENT_PIPE;\n",
+    replace: "",
+    found: "a pipe that is stopped says what it has passed, and nothing more",
+  },
+  {
+    name: "a pipe has no reference to its tables",
+    file: "pipes.c",
+    find: "	if (pipe->search) searchHold(pipe->search);\n",
+    replace: "",
+    found: "a pipe keeps its tables as long as it runs",
+  },
+  {
+    name: "a pipe never gives its tables up",
+    file: "pipes.c",
+    find: "	searchRelease(pipe->search);\n",
+    replace: "",
+    found: "a pipe keeps its tables as long as it runs",
+  },
+  {
+    name: "the next pipe searches in the tables of text again",
+    file: "search.c",
+    find: "return place.tables == search ? place.state : IN_ANY | place.state;",
+    replace: "return place.state;",
+    found: "a search behind a control byte goes on in the next pipe",
+  },
+  {
+    name: "a state between two rows is taken",
+    file: "search.c",
+    find: "return value < search->found && value % search->columnCount == 0;",
+    replace: "return value < search->found;",
+    found: "tables that a stream could lead out of are refused",
+  },
+  {
+    name: "an outcome beyond the last is taken",
+    file: "search.c",
+    find: "if (search->next[i] > last || (",
+    replace: "if ((",
+    found: "tables that a stream could lead out of are refused",
+  },
+  {
+    name: "a place is not looked at",
+    file: "search.c",
+    find: " || !isState(tables, number % IN_ANY)) return false;",
+    replace: ") return false;",
+    found: "a pipe without content, and a place outside the tables, are refused",
   },
 ];
 

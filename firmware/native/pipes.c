@@ -21,9 +21,11 @@ struct Pipe {
 	const Framing* toFraming;
 	/** With `fromFraming`. */
 	Decoding decoding;
-	/** NULL: nothing is searched (any more). */
-	const Search* search;
-	uint16_t searchState;
+	/** One reference, while the pipe runs; NULL: nothing is searched. */
+	Search* search;
+	SearchPlace place;
+	/** The number of `place` when the pipe ended. */
+	int32_t placeNumber;
 	uint16_t keyword;
 	uint8_t outcome;
 	bool binary;
@@ -35,46 +37,15 @@ bool pipeRuns(const Pipe* pipe)
 }
 
 /**
- * Searches until an outcome or `end`; returns where it stopped. This runs for each byte, so the tables stay in registers,
- * and bytes that are in no keyword take the short way.
- */
-static const uint8_t* searchUntilFound(const Search* search, uint16_t* searchState, const uint8_t* at, const uint8_t* end)
-{
-	const uint8_t* const columns = search->columns;
-	const uint16_t* const next = search->next;
-	const unsigned found = search->found;
-	unsigned state = *searchState;
-	while (at < end && state < found) {
-		if (state == 0) {
-			while (at < end && columns[*at] == 0) at++;
-			if (at == end) break;
-		}
-		state = next[state + columns[*at++]];
-	}
-	*searchState = (uint16_t)state;
-	return at;
-}
-
-/**
  * Searches the next bytes. Returns how many of them may be passed: those up to the last byte of a keyword, or all.
  */
-static unsigned searchBytes(Pipe* pipe, const uint8_t* bytes, unsigned count)
+static unsigned searchContent(Pipe* pipe, const uint8_t* bytes, unsigned count)
 {
-	const uint8_t* at = bytes;
-	while (pipe->search && at < bytes + count) {
-		const Search* search = pipe->search;
-		at = searchUntilFound(search, &pipe->searchState, at, bytes + count);
-		if (pipe->searchState < search->found) return count;
-		if (pipe->searchState < search->found + search->count) {
-			pipe->keyword = (uint16_t)(pipe->searchState - search->found);
-			pipe->searchState = 0; /* behind a keyword none has begun */
-			pipe->outcome = PIPE_FOUND;
-			return (unsigned)(at - bytes);
-		}
-		/* No keyword has a control byte, so none has begun. */
-		pipe->search = search->inAny;
-		pipe->searchState = 0;
-		pipe->binary = pipe->search == NULL;
+	if (pipe->place.tables == NULL) return count;
+	switch (searchBytes(&pipe->place, bytes, &count, &pipe->keyword)) {
+	case SEARCH_FOUND: pipe->outcome = PIPE_FOUND; break;
+	case SEARCH_BINARY: pipe->binary = true; break;
+	default: break;
 	}
 	return count;
 }
@@ -124,7 +95,7 @@ static unsigned decodeBytes(Pipe* pipe, const uint8_t* bytes, unsigned count, Co
 		next = leastOf(count - at, content->room - content->count);
 		if (next > contentNext(pipe)) next = (unsigned)contentNext(pipe);
 		if (next == 0) break;
-		next = searchBytes(pipe, bytes + at, next);
+		next = searchContent(pipe, bytes + at, next);
 		memcpy(content->bytes + content->count, bytes + at, next);
 		content->count += next;
 		pipe->passed += next;
@@ -206,7 +177,7 @@ static bool passPlain(Pipe* pipe)
 	while (piece->len == 0) piece = piece->next;
 	count = leastOf(leastOf(count, piece->len), recordSegmentBytes(pipe->to));
 	if (count == 0) return false;
-	count = searchBytes(pipe, piece->payload, count);
+	count = searchContent(pipe, piece->payload, count);
 	if (!recordWritePiece(pipe->to, piece->payload, count, false)) {
 		*pipe = before; /* and searched again when there is memory */
 		return false;
@@ -241,17 +212,31 @@ static PipeOutcome outcomeOf(const Pipe* pipe)
 	return PIPE_RUNS;
 }
 
+/** The pipe runs no more: its connections are free again, and what waits there is announced. */
+static void endPipe(Pipe* pipe, PipeOutcome outcome)
+{
+	pipe->outcome = (uint8_t)outcome;
+	if (pipe->search) pipe->placeNumber = searchNumberOf(pipe->search, pipe->place);
+	searchRelease(pipe->search);
+	pipe->search = NULL;
+	pipe->place.tables = NULL;
+	if (pipe->from->received) newsReport(pipe->from->sockets, &pipe->from->news, EVENT_READABLE);
+	if (pipe->to && recordWritable(pipe->to) > 0) newsReport(pipe->to->sockets, &pipe->to->news, EVENT_WRITABLE);
+}
+
 void pipeMove(Pipe* pipe)
 {
+	PipeOutcome outcome;
 	uint64_t before;
 	bool wasBinary;
 	if (!pipeRuns(pipe)) return;
 	before = pipe->passed;
 	wasBinary = pipe->binary;
 	passAll(pipe);
-	pipe->outcome = outcomeOf(pipe);
-	if (pipe->outcome != PIPE_RUNS || pipe->binary != wasBinary || (before == 0 && pipe->passed > 0))
+	outcome = outcomeOf(pipe);
+	if (outcome != PIPE_RUNS || pipe->binary != wasBinary || (before == 0 && pipe->passed > 0))
 		newsReport(pipe->from->sockets, &pipe->from->news, EVENT_PIPE);
+	if (outcome != PIPE_RUNS) endPipe(pipe, outcome);
 }
 
 /** The pipe from this connection is no more. */
@@ -259,6 +244,7 @@ static void forgetPipeFrom(Connection* from)
 {
 	Pipe* pipe = from->pipeFrom;
 	if (pipe == NULL) return;
+	if (pipeRuns(pipe)) endPipe(pipe, PIPE_STOPPED);
 	if (pipe->to) pipe->to->pipeTo = NULL;
 	from->pipeFrom = NULL;
 	mem_free(pipe);
@@ -277,8 +263,9 @@ void pipesForget(Connection* connection)
 static SocketError startPipe(Connection* from, Connection* to, const PipeOptions* options)
 {
 	Pipe* pipe;
+	SearchPlace place = { .tables = NULL };
 	if (from == to || (options->bytesMax == 0 && !options->fromFraming)) return SOCKET_INVALID;
-	if (options->search && options->searchState >= options->search->found) return SOCKET_INVALID;
+	if (options->search && !searchPlaceOf(options->search, options->searchPlace, &place)) return SOCKET_INVALID;
 	if (pipeRuns(from->pipeFrom) || pipeRuns(to->pipeTo)) return SOCKET_IN_USE;
 	pipe = mem_calloc(1, sizeof(Pipe));
 	if (pipe == NULL) return SOCKET_MEMORY;
@@ -292,7 +279,9 @@ static SocketError startPipe(Connection* from, Connection* to, const PipeOptions
 	if (options->decoding) pipe->decoding = *options->decoding;
 	else if (pipe->fromFraming) pipe->decoding = pipe->fromFraming->start(options->bytesMax);
 	pipe->search = options->search;
-	pipe->searchState = options->searchState;
+	if (pipe->search) searchHold(pipe->search);
+	pipe->place = place;
+	pipe->placeNumber = -1;
 	from->pipeFrom = pipe;
 	to->pipeTo = pipe;
 	/* Bytes that were announced are the pipe's now. */
@@ -311,18 +300,23 @@ SocketError pipeStart(Connection* from, Connection* to, const PipeOptions* optio
 	return error;
 }
 
+/** A receiver whose buffers are full of what was passed is waited for, even if nothing more has come yet. */
+static bool waitsForTo(const Pipe* pipe)
+{
+	return pipe->from->received || hasEndToFrame(pipe) || (pipe->to && recordWritable(pipe->to) == 0);
+}
+
 static bool statusOf(const Connection* from, PipeStatus* status)
 {
 	const Pipe* pipe = from->pipeFrom;
 	if (pipe == NULL) return false;
 	status->outcome = (PipeOutcome)pipe->outcome;
 	status->passed = pipe->passed;
-	status->waitsFor = from->received || hasEndToFrame(pipe) ? PIPE_WAITS_FOR_TO : PIPE_WAITS_FOR_FROM;
+	status->waitsFor = waitsForTo(pipe) ? PIPE_WAITS_FOR_TO : PIPE_WAITS_FOR_FROM;
 	status->heldBytes = recordReadable(from) + (pipe->to ? recordUnacknowledged(pipe->to) : 0);
 	status->keyword = pipe->keyword;
 	status->binary = pipe->binary;
-	status->searchState = pipe->searchState;
-	status->search = pipe->search;
+	status->searchPlace = pipe->search ? searchNumberOf(pipe->search, pipe->place) : pipe->placeNumber;
 	status->decoding = pipe->decoding;
 	return true;
 }
@@ -338,11 +332,10 @@ bool pipeStatus(Connection* from, PipeStatus* status)
 
 void pipeStop(Connection* from)
 {
-	Connection* to;
 	portLock();
-	to = from->pipeFrom ? from->pipeFrom->to : NULL;
-	forgetPipeFrom(from);
-	if (from->received) newsReport(from->sockets, &from->news, EVENT_READABLE);
-	if (to && recordWritable(to) > 0) newsReport(to->sockets, &to->news, EVENT_WRITABLE);
+	if (pipeRuns(from->pipeFrom)) {
+		endPipe(from->pipeFrom, PIPE_STOPPED);
+		from->news.events &= (uint8_t)~EVENT_PIPE;
+	}
 	portUnlock();
 }

@@ -111,6 +111,14 @@ static void endPipes(Connection* connection)
 
 /* Bytes */
 
+/** Opens the window by bytes that are read, but not again by those that were put back. */
+static void openWindow(Connection* connection, unsigned count)
+{
+	unsigned again = leastOf(count, connection->unread);
+	connection->unread -= (uint16_t)again;
+	if (connection->pcb && count > again) tcp_recved(connection->pcb, (u16_t)(count - again));
+}
+
 void recordConsume(Connection* connection, unsigned count)
 {
 	connection->received = pbuf_free_header(connection->received, (u16_t)count);
@@ -119,7 +127,7 @@ void recordConsume(Connection* connection, unsigned count)
 		pbuf_free(connection->received);
 		connection->received = NULL;
 	}
-	if (connection->pcb) tcp_recved(connection->pcb, (u16_t)count);
+	openWindow(connection, count);
 	reportEnds(connection);
 }
 

@@ -70,6 +70,8 @@ struct Connection {
 	Pipe* pipeTo;
 	ip_addr_t remote;
 	uint16_t remotePort;
+	/** The first so many bytes of `received` were put back: the window has been opened for them already. */
+	uint16_t unread;
 	/** When it was closed, while it sends the rest. */
 	uint32_t closedMs;
 	uint8_t state;

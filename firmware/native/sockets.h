@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "framing.h"
+#include "search.h"
 #include "lwip/ip_addr.h"
 
 /*
@@ -160,6 +161,13 @@ extern unsigned connectionReadable(Connection* connection);
 /** Copies at most `count` bytes, opens the window for as many, and returns their number. */
 extern unsigned connectionRead(Connection* connection, void* into, unsigned count);
 
+/**
+ * Puts bytes back that were read last: they are read next, by the owner or by a pipe, and stand before an end that was not reported yet. Nothing is
+ * reported. At most TCP_WND such bytes can wait: SOCKET_INVALID beyond, and while connecting. SOCKET_IN_USE: a pipe reads here.
+ * After SOCKET_MEMORY nothing has changed.
+ */
+extern SocketError connectionUnread(Connection* connection, const void* bytes, unsigned count);
+
 /** The bytes that `connectionWrite` takes now; 0 while connecting, after `connectionEnd`, when lost. */
 extern unsigned connectionWritable(Connection* connection);
 /**
@@ -235,24 +243,6 @@ extern void listenerClose(Listener* listener);
  * bytes; a framing takes it out of what `from` receives, and frames it for `to`.
  */
 
-/**
- * Tables of a keyword search (the class Keywords of src/net/keywords.ts explains them). The search state becomes
- * `next[state + columns[byte]]` with each byte. From `found` on it is an outcome: `found` + the index of a keyword, or
- * `found` + `count` for a control byte, after which `inAny` is searched, or nothing when that is NULL.
- *
- * Column 0 is that of bytes in no keyword; it leads to state 0 from every state.
- *
- * Nothing of it is copied: it must neither move nor change while a pipe uses it.
- */
-typedef struct Search Search;
-struct Search {
-	const uint8_t* columns;
-	const uint16_t* next;
-	uint16_t found;
-	uint16_t count;
-	const Search* inAny;
-};
-
 #define PIPE_TO_THE_END UINT64_MAX
 
 typedef struct {
@@ -270,10 +260,10 @@ typedef struct {
 	const Framing* toFraming;
 	/** Where the decoding of an earlier pipe goes on, of its status; NULL: at the beginning. Not kept. */
 	const Decoding* decoding;
-	/** NULL: the bytes are not searched. */
-	const Search* search;
-	/** Where the search begins: the start state of `search`, or `searchState` of an earlier PipeStatus. */
-	uint16_t searchState;
+	/** NULL: the bytes are not searched. The pipe has a reference as long as it runs. */
+	Search* search;
+	/** Where the search begins: `start` of `search`, or `searchPlace` of an earlier PipeStatus. */
+	int32_t searchPlace;
 } PipeOptions;
 
 typedef enum {
@@ -292,13 +282,18 @@ typedef enum {
 	PIPE_BAD_FRAMING,
 	/** `from` announces more content than `bytesMax`; what it had announced before has been passed. */
 	PIPE_TOO_LARGE,
+	/** By `pipeStop`; not reported. */
+	PIPE_STOPPED,
 } PipeOutcome;
 
 typedef struct {
 	PipeOutcome outcome;
 	/** Bytes of content passed so far. */
 	uint64_t passed;
-	/** The side that the next step depends on: bytes from `from`, or room at `to`. */
+	/**
+	 * The side that the next step depends on: bytes from `from`, or room at `to`. A deadline blames that side. It is `to` also where
+	 * `from` is lost, and bytes that came before wait for room: the loss is reported behind them only, and `to` is what holds them up.
+	 */
 	enum { PIPE_WAITS_FOR_FROM, PIPE_WAITS_FOR_TO } waitsFor;
 	/** Received and not passed, or passed and not acknowledged. */
 	unsigned heldBytes;
@@ -306,25 +301,25 @@ typedef struct {
 	uint16_t keyword;
 	/** A control byte came, and nothing is searched any more. */
 	bool binary;
-	uint16_t searchState;
-	/** The tables that `searchState` is of: the ones given, their `inAny`, or NULL when nothing is searched any more. */
-	const Search* search;
+	/** For another pipe with the same search that goes on in the stream; -1: nothing is searched (any more). */
+	int32_t searchPlace;
 	/** For another pipe that goes on within the content; of no meaning without a framing of `from`. */
 	Decoding decoding;
 } PipeStatus;
 
 /**
- * Begins to pass content from `from` to `to`. Meanwhile `from` reports no EVENT_READABLE and `to` no EVENT_WRITABLE, and
- * neither is read or written by hand; the other direction is free, for another pipe too. A connection is `from` of at
+ * Begins to pass content from `from` to `to`. Meanwhile `from` reports no EVENT_READABLE and `to` no EVENT_WRITABLE: nothing is
+ * readable there, and there is no room to write. The other direction is free, for another pipe too. A connection is `from` of at
  * most one pipe and `to` of at most one.
  *
- * EVENT_PIPE of `from` reports the first byte of content, and then the outcome. Neither a FIN nor an error is passed on: that is
+ * EVENT_PIPE of `from` reports the first byte of content, and then the outcome; with that the connections are free again, and what waits is
+ * reported by EVENT_READABLE of `from`, room by EVENT_WRITABLE of `to`. Neither a FIN nor an error is passed on: that is
  * for the owner to decide. SOCKET_MEMORY, SOCKET_IN_USE: not begun.
  */
 extern SocketError pipeStart(Connection* from, Connection* to, const PipeOptions* options);
-/** False: there is no pipe from this connection. A pipe that has ended remains until `pipeStop` or another `pipeStart`. */
+/** False: there was no pipe from this connection. The status of one that has ended remains until another `pipeStart`. */
 extern bool pipeStatus(Connection* from, PipeStatus* status);
-/** Takes over: bytes that wait are reported by EVENT_READABLE again, room by EVENT_WRITABLE. */
+/** Takes over from a pipe that runs: what waits is reported as behind an outcome. */
 extern void pipeStop(Connection* from);
 
 #endif

@@ -7,12 +7,12 @@ export const NATIVE = fileURLToPath(new URL(".", import.meta.url));
 /** The sockets, portable C. */
 export const SOURCES = [
   ...["sockets.c", "records.c", "connections.c", "listeners.c"],
-  ...["pipes.c", "chunked.c", "datagrams.c"],
+  ...["pipes.c", "search.c", "chunked.c", "datagrams.c"],
 ].map(name => NATIVE + name);
 /** So that the C files find each other's headers. */
 export const INCLUDES = [`-I${NATIVE}`];
 const HEADERS = [
-  ...["sockets.h", "datagrams.h", "framing.h", "records.h", "port.h"],
+  ...["sockets.h", "datagrams.h", "framing.h", "search.h", "records.h", "port.h"],
   ...["test/peer-script.h", "test/pipe-script.h", "test/datagram-script.h", "test/children.h"],
   "test/invariants.h",
 ].map(name => NATIVE + name);
@@ -30,7 +30,7 @@ export const TITLES = CASE_FILES.flatMap(file =>
 );
 
 export const CASE_SOURCES = readdirSync(`${NATIVE}test`)
-  .filter(name => /(cases|script)\.c$/.test(name))
+  .filter(name => /(cases|script|invariants)\.c$/.test(name))
   .map(name => `${NATIVE}test/${name}`);
 
 /** The chip's lwIP has multicast groups. Programs in which time passes quickly do without their timer. */
@@ -62,7 +62,7 @@ export const STORM: Program = {
   sources: [
     ...SOURCES,
     ...[
-      ...["peer-script.c", "datagram-script.c", "invariants.c"],
+      ...["peer-script.c", "pipe-script.c", "datagram-script.c", "invariants.c"],
       ...["datagram-storm.c", "storm.c", "children.c"],
     ].map(name => `${NATIVE}test/${name}`),
   ],

@@ -49,6 +49,12 @@ static void listener(xsMachine* the)
 	xs_native_listener_constructor(the);
 }
 
+static void search(xsMachine* the)
+{
+	makeThis(the);
+	xs_native_search_constructor(the);
+}
+
 static void listenerRead(xsMachine* the)
 {
 	readListener(the, &tcpPrototype);
@@ -106,8 +112,20 @@ void installSockets(xsMachine* the)
 	method(the, &xsVar(0), "close", xs_native_tcp_close, 0);
 	define(the, &xsVar(0), "remoteAddress", xs_native_tcp_get_remoteAddress, xsIsGetter);
 	define(the, &xsVar(0), "remotePort", xs_native_tcp_get_remotePort, xsIsGetter);
+	method(the, &xsVar(0), "unread", xs_native_tcp_unread, 1);
+	method(the, &xsVar(0), "pipe", xs_native_tcp_pipe, 2);
+	method(the, &xsVar(0), "unpipe", xs_native_tcp_unpipe, 0);
+	define(the, &xsVar(0), "readable", xs_native_tcp_get_readable, xsIsGetter);
+	define(the, &xsVar(0), "writable", xs_native_tcp_get_writable, xsIsGetter);
+	define(the, &xsVar(0), "passed", xs_native_tcp_get_passed, xsIsGetter);
+	define(the, &xsVar(0), "waitsFor", xs_native_tcp_get_waitsFor, xsIsGetter);
+	define(the, &xsVar(0), "heldBytes", xs_native_tcp_get_heldBytes, xsIsGetter);
+	define(the, &xsVar(0), "found", xs_native_tcp_get_found, xsIsGetter);
+	define(the, &xsVar(0), "searchState", xs_native_tcp_get_searchState, xsIsGetter);
 	define(the, &xsVar(0), "format", xs_native_tcp_get_format, xsIsGetter);
 	define(the, &xsVar(0), "format", xs_native_tcp_set_format, xsIsSetter);
+
+	defineClass(the, "Search", search);
 
 	defineClass(the, "Listener", listener);
 	method(the, &xsVar(0), "read", listenerRead, 0);

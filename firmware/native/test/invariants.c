@@ -61,10 +61,19 @@ static void checkState(const Connection* connection)
 	}
 }
 
+/** The window is not open for bytes that wait; those that were put back are no part of it. */
+static void checkWindow(const Connection* connection)
+{
+	unsigned waiting = recordReadable(connection) - connection->unread;
+	CHECK(connection->pcb == NULL || connection->pcb->rcv_wnd + waiting <= TCP_WND);
+}
+
 static void checkRecord(const Sockets* sockets, const Connection* connection)
 {
 	CHECK(connection->sockets == sockets);
 	CHECK(connection->pcb == NULL || connection->pcb->callback_arg == connection);
+	CHECK(connection->unread <= recordReadable(connection));
+	checkWindow(connection);
 	checkState(connection);
 	checkNews(sockets, &connection->news);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 #include "datagram-script.h"
 #include "lwip/tcp.h"
+#include "invariants.h"
 #include "peer-script.h"
 #include "stack.h"
 
@@ -108,6 +109,7 @@ void serve(void)
 {
 	Owner* owner;
 	unsigned events;
+	checkRecords(board);
 	if (posted == 0) return;
 	CHECK(posted == 1);
 	posted = 0;

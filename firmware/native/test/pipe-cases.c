@@ -80,11 +80,10 @@ static void lengthIsKept(void)
 	send(&line->client, PSH | ACK, bytes + 600, 600);
 	backendGets(line, bytes, 1000);
 	CHECK(!heard(&line->backend));
-	CHECK(reported(&line->clientOwner) == EVENT_PIPE);
-	CHECK(statusOf(line).outcome == PIPE_DONE && statusOf(line).passed == 1000);
-	pipeStop(line->from);
-	CHECK(reported(&line->clientOwner) == EVENT_READABLE);
+	/* The connections are free again. */
+	CHECK(reported(&line->clientOwner) == (EVENT_PIPE | EVENT_READABLE));
 	CHECK(reported(&line->backendOwner) == EVENT_WRITABLE);
+	CHECK(statusOf(line).outcome == PIPE_DONE && statusOf(line).passed == 1000);
 	readExpecting(line->from, bytes + 1000, 200);
 	closeLine(line);
 }
@@ -94,11 +93,11 @@ static void keywordEndsThePipe(void)
 {
 	static const uint8_t text[] = "one ENEND two";
 	enum { TEXT_BYTES = sizeof(text) - 1, UP_TO_END = 9 };
-	Search search = searchForEnd(NULL);
+	Search* search = searchForEnd(NULL);
 	unsigned cut;
 	for (cut = 1; cut < TEXT_BYTES; cut++) {
 		Line* line = newLine();
-		start(line, PIPE_TO_THE_END, &search);
+		start(line, PIPE_TO_THE_END, search);
 		send(&line->client, PSH | ACK, text, cut);
 		send(&line->client, PSH | ACK, text + cut, TEXT_BYTES - cut);
 		backendGets(line, text, UP_TO_END);
@@ -110,73 +109,77 @@ static void keywordEndsThePipe(void)
 		readExpecting(line->from, text + UP_TO_END, TEXT_BYTES - UP_TO_END);
 		closeLine(line);
 	}
+	searchRelease(search);
 }
 
 static void controlByteEndsTheSearch(void)
 {
 	static const uint8_t text[] = "EN\0END";
 	enum { TEXT_BYTES = sizeof(text) - 1 };
-	Search search = searchForEnd(NULL);
+	Search* search = searchForEnd(NULL);
 	Line* line = newLine();
-	start(line, PIPE_TO_THE_END, &search);
+	start(line, PIPE_TO_THE_END, search);
 	send(&line->client, PSH | ACK, text, 1);
 	CHECK(reported(&line->clientOwner) == EVENT_PIPE);
 	send(&line->client, PSH | ACK, text + 1, TEXT_BYTES - 1);
 	backendGets(line, text, TEXT_BYTES);
 	CHECK(reported(&line->clientOwner) == EVENT_PIPE);
-	CHECK(statusOf(line).binary && statusOf(line).search == NULL);
+	CHECK(statusOf(line).binary && statusOf(line).searchPlace < 0);
 	CHECK(statusOf(line).outcome == PIPE_RUNS);
 	closeLine(line);
+	searchRelease(search);
 }
 
 static void otherTablesAfterControlByte(void)
 {
 	static const uint8_t text[] = "EN\0END more";
-	Search inAny = searchForEnd(NULL);
-	Search search = searchForEnd(&inAny);
+	Search* search = searchForEnd(searchForEnd(NULL));
 	Line* line = newLine();
-	start(line, PIPE_TO_THE_END, &search);
+	start(line, PIPE_TO_THE_END, search);
 	send(&line->client, PSH | ACK, text, sizeof(text) - 1);
 	backendGets(line, text, 6);
 	CHECK(!heard(&line->backend));
-	CHECK(reported(&line->clientOwner) == EVENT_PIPE);
+	CHECK(reported(&line->clientOwner) == (EVENT_PIPE | EVENT_READABLE));
 	CHECK(statusOf(line).outcome == PIPE_FOUND && !statusOf(line).binary);
 	closeLine(line);
+	searchRelease(search);
 }
 
 static void searchGoesOnBehindKeyword(void)
 {
 	static const uint8_t text[] = "END.END";
-	Search search = searchForEnd(NULL);
+	Search* search = searchForEnd(NULL);
 	Line* line = newLine();
-	PipeOptions options = { .bytesMax = PIPE_TO_THE_END, .search = &search };
-	start(line, PIPE_TO_THE_END, &search);
+	PipeOptions options = { .bytesMax = PIPE_TO_THE_END, .search = search };
+	start(line, PIPE_TO_THE_END, search);
 	send(&line->client, PSH | ACK, text, 7);
 	CHECK(statusOf(line).outcome == PIPE_FOUND && statusOf(line).passed == 3);
-	options.searchState = search.found;
+	options.searchPlace = search->found;
 	CHECK(pipeStart(line->from, line->to, &options) == SOCKET_INVALID);
-	options.searchState = statusOf(line).searchState;
+	options.searchPlace = statusOf(line).searchPlace;
 	CHECK(pipeStart(line->from, line->to, &options) == SOCKET_OK);
 	CHECK(statusOf(line).outcome == PIPE_FOUND && statusOf(line).passed == 4);
 	backendGets(line, text, 7);
 	closeLine(line);
+	searchRelease(search);
 }
 
 static void searchGoesOnInAnotherPipe(void)
 {
 	static const uint8_t text[] = "12END";
-	Search search = searchForEnd(NULL);
+	Search* search = searchForEnd(NULL);
 	PipeOptions options = { .bytesMax = PIPE_TO_THE_END };
 	Line* line = newLine();
-	start(line, 4, &search);
+	start(line, 4, search);
 	send(&line->client, PSH | ACK, text, 5);
 	CHECK(statusOf(line).outcome == PIPE_DONE);
-	options.search = statusOf(line).search;
-	options.searchState = statusOf(line).searchState;
+	options.search = search;
+	options.searchPlace = statusOf(line).searchPlace;
 	CHECK(pipeStart(line->from, line->to, &options) == SOCKET_OK);
 	backendGets(line, text, 5);
 	CHECK(statusOf(line).outcome == PIPE_FOUND);
 	closeLine(line);
+	searchRelease(search);
 }
 
 /** Bytes received before the reset are passed, and the reset is reported. */
@@ -277,9 +280,9 @@ static void bothWays(void)
 static void searchedAgainWhenThereIsMemory(void)
 {
 	static const uint8_t text[] = "an END.";
-	Search search = searchForEnd(NULL);
+	Search* search = searchForEnd(NULL);
 	Line* line = newLine();
-	start(line, PIPE_TO_THE_END, &search);
+	start(line, PIPE_TO_THE_END, search);
 	/* The packet itself finds memory, what is sent does not. */
 	failAllocations(1, 1000);
 	send(&line->client, PSH | ACK, text, sizeof(text) - 1);
@@ -291,6 +294,7 @@ static void searchedAgainWhenThereIsMemory(void)
 	CHECK(statusOf(line).passed == 6);
 	CHECK(statusOf(line).outcome == PIPE_FOUND);
 	closeLine(line);
+	searchRelease(search);
 }
 
 /** Bytes and FIN may have passed before the connection has an owner. */
@@ -313,7 +317,7 @@ static void ownerComesAfterThePipe(void)
 	send(&line->client, PSH | ACK, pattern(), MSS);
 	send(&line->client, PSH | ACK, pattern(), MSS);
 	send(&line->client, PSH | ACK, pattern(), MSS);
-	CHECK(connectionReadable(line->from) > 0);
+	CHECK(statusOf(line).waitsFor == PIPE_WAITS_FOR_TO);
 	connectionSetOwner(line->from, &line->clientOwner);
 	CHECK(reported(&line->clientOwner) == (EVENT_PIPE | EVENT_WRITABLE));
 	closeLine(line);
@@ -329,13 +333,173 @@ static void onePipeAtATime(void)
 	CHECK(pipeStart(line->from, line->from, &options) == SOCKET_INVALID);
 	CHECK(!pipeStatus(line->to, &status));
 	pipeStop(line->from);
-	CHECK(!pipeStatus(line->from, &status));
+	CHECK(pipeStatus(line->from, &status) && status.outcome == PIPE_STOPPED);
 	send(&line->client, PSH | ACK, HELLO, HELLO_BYTES);
 	CHECK(reported(&line->clientOwner) == EVENT_READABLE);
 	readExpecting(line->from, HELLO, HELLO_BYTES);
 	failAllocations(0, 1);
 	CHECK(pipeStart(line->from, line->to, &options) == SOCKET_MEMORY);
 	closeLine(line);
+}
+
+/** What is piped is neither read nor written by hand; whoever closes one side frees the other. */
+static void pipedIsNotReadByHand(void)
+{
+	Line* line = newLine();
+	start(line, PIPE_TO_THE_END, NULL);
+	line->backend.window = 0;
+	send(&line->backend, ACK, NULL, 0);
+	send(&line->client, PSH | ACK, pattern(), MSS);
+	send(&line->client, PSH | ACK, pattern() + MSS, MSS);
+	send(&line->client, PSH | ACK, pattern() + 2 * MSS, MSS);
+	CHECK(statusOf(line).heldBytes == 3 * MSS);
+	CHECK(connectionReadable(line->from) == 0 && connectionRead(line->from, (uint8_t[1]){ 0 }, 1) == 0);
+	CHECK(connectionWritable(line->to) == 0 && connectionWrite(line->to, HELLO, 1) == 0);
+	CHECK(connectionUnread(line->from, HELLO, 1) == SOCKET_IN_USE);
+	CHECK(connectionWritable(line->from) > 0);
+	closeLine(line);
+	line = newLine();
+	start(line, PIPE_TO_THE_END, NULL);
+	reported(&line->backendOwner);
+	connectionReset(line->from);
+	CHECK(reported(&line->backendOwner) == EVENT_WRITABLE);
+	CHECK(connectionWrite(line->to, HELLO, HELLO_BYTES) == HELLO_BYTES);
+	connectionReset(line->to);
+	ignore();
+}
+
+/** The owner learns exactly what was passed, and nothing of the pipe afterwards. */
+static void pipeIsStopped(void)
+{
+	static const uint8_t text[] = "1234EN";
+	Search* search = searchForEnd(NULL);
+	PipeOptions options = { .bytesMax = PIPE_TO_THE_END, .search = search };
+	Line* line = newLine();
+	start(line, PIPE_TO_THE_END, search);
+	send(&line->client, PSH | ACK, text, 6);
+	pipeStop(line->from);
+	CHECK(reported(&line->clientOwner) == 0);
+	CHECK(reported(&line->backendOwner) == EVENT_WRITABLE);
+	CHECK(statusOf(line).outcome == PIPE_STOPPED && statusOf(line).passed == 6);
+	send(&line->client, PSH | ACK, "D5", 2);
+	CHECK(reported(&line->clientOwner) == EVENT_READABLE);
+	pipeStop(line->from);
+	CHECK(reported(&line->clientOwner) == 0);
+	CHECK(statusOf(line).passed == 6);
+	options.searchPlace = statusOf(line).searchPlace;
+	startWith(line, options);
+	CHECK(statusOf(line).outcome == PIPE_FOUND && statusOf(line).passed == 1);
+	closeLine(line);
+	searchRelease(search);
+}
+
+/** Those who made the tables may give them up. */
+static void pipeKeepsItsTables(void)
+{
+	Search* search = searchForEnd(searchForEnd(NULL));
+	Line* line = newLine();
+	start(line, PIPE_TO_THE_END, search);
+	searchRelease(search);
+	send(&line->client, PSH | ACK, "EN\0E", 4);
+	send(&line->client, PSH | ACK, "ND", 2);
+	CHECK(statusOf(line).outcome == PIPE_FOUND && statusOf(line).passed == 6);
+	closeLine(line);
+	/* A pipe that has not ended gives them up, too. */
+	search = searchForEnd(NULL);
+	line = newLine();
+	start(line, PIPE_TO_THE_END, search);
+	searchRelease(search);
+	closeLine(line);
+}
+
+static void searchGoesOnInOtherTables(void)
+{
+	static const uint8_t text[] = "a\0EN";
+	Search* search = searchForEnd(searchForEnd(NULL));
+	PipeOptions options = { .bytesMax = PIPE_TO_THE_END, .search = search };
+	Line* line = newLine();
+	start(line, 4, search);
+	send(&line->client, PSH | ACK, text, 4);
+	CHECK(statusOf(line).outcome == PIPE_DONE);
+	options.searchPlace = statusOf(line).searchPlace;
+	startWith(line, options);
+	send(&line->client, PSH | ACK, "D", 1);
+	CHECK(statusOf(line).outcome == PIPE_FOUND && statusOf(line).passed == 1);
+	closeLine(line);
+	searchRelease(search);
+}
+
+static const char* faultWith(void (*spoil)(Search*))
+{
+	Search* search = searchForEnd(NULL);
+	const char* fault;
+	spoil(search);
+	fault = searchCheck(search);
+	searchRelease(search);
+	return fault;
+}
+
+static void spoilColumns(Search* search) { search->columns[200] = 5; }
+static void spoilNextBetweenRows(Search* search) { search->next[1] = 1; }
+static void spoilNextBehindOutcomes(Search* search) { search->next[1] = search->found + search->count + 1; }
+static void spoilNextOfColumn0(Search* search) { search->next[0] = search->found; }
+static void spoilStart(Search* search) { search->start = search->found; }
+static void spoilStartWithinRow(Search* search) { search->start = 1; }
+static void spoilInAny(Search* search) { search->inAny = searchForEnd(searchForEnd(NULL)); }
+
+static bool isName(const char* one, const char* other)
+{
+	return one && !strcmp(one, other);
+}
+
+/** No stream can lead out of tables that are taken. */
+static void wrongTablesAreRefused(void)
+{
+	CHECK(isName(faultWith(spoilColumns), "columns"));
+	CHECK(isName(faultWith(spoilNextBetweenRows), "next"));
+	CHECK(isName(faultWith(spoilNextBehindOutcomes), "next"));
+	CHECK(isName(faultWith(spoilNextOfColumn0), "next"));
+	CHECK(isName(faultWith(spoilStart), "start"));
+	CHECK(isName(faultWith(spoilStartWithinRow), "start"));
+	CHECK(isName(faultWith(spoilInAny), "inAny"));
+}
+
+static void wrongPlacesAreRefused(void)
+{
+	Search* search = searchForEnd(NULL);
+	Line* line = newLine();
+	static const int32_t WRONG[] = { -1, 1, INT32_MIN, INT32_MAX, 0x10000, 0x20000 };
+	PipeOptions options = { .bytesMax = PIPE_TO_THE_END, .search = search };
+	unsigned i;
+	for (i = 0; i < sizeof(WRONG) / sizeof(WRONG[0]); i++) {
+		options.searchPlace = WRONG[i];
+		CHECK(pipeStart(line->from, line->to, &options) == SOCKET_INVALID);
+	}
+	options.searchPlace = search->found;
+	CHECK(pipeStart(line->from, line->to, &options) == SOCKET_INVALID);
+	options.bytesMax = 0;
+	options.search = NULL;
+	CHECK(pipeStart(line->from, line->to, &options) == SOCKET_INVALID);
+	closeLine(line);
+	searchRelease(search);
+}
+
+/** Bytes that were put back are passed first, and searched. */
+static void pipePassesBytesPutBack(void)
+{
+	uint8_t head[4];
+	Search* search = searchForEnd(NULL);
+	Line* line = newLine();
+	send(&line->client, PSH | ACK, "GET EN", 6);
+	CHECK(connectionRead(line->from, head, 4) == 4);
+	CHECK(connectionRead(line->from, head, 2) == 2);
+	CHECK(connectionUnread(line->from, head, 2) == SOCKET_OK);
+	send(&line->client, FIN | PSH | ACK, ".D", 2);
+	start(line, PIPE_TO_THE_END, search);
+	backendGets(line, (const uint8_t*)"EN.D", 4);
+	CHECK(statusOf(line).outcome == PIPE_END && statusOf(line).passed == 4);
+	closeLine(line);
+	searchRelease(search);
 }
 
 const Case PIPE_CASES[] = {
@@ -357,5 +521,12 @@ const Case PIPE_CASES[] = {
 	{ "bytes for which there was no memory are searched once", searchedAgainWhenThereIsMemory },
 	{ "an owner that is set after the pipe gets its outcome", ownerComesAfterThePipe },
 	{ "a connection is at the end of one pipe each way", onePipeAtATime },
+	{ "what is piped is not read or written by hand, and a side that is closed frees the other", pipedIsNotReadByHand },
+	{ "a pipe that is stopped says what it has passed, and nothing more", pipeIsStopped },
+	{ "a pipe keeps its tables as long as it runs", pipeKeepsItsTables },
+	{ "a search behind a control byte goes on in the next pipe", searchGoesOnInOtherTables },
+	{ "tables that a stream could lead out of are refused", wrongTablesAreRefused },
+	{ "a pipe without content, and a place outside the tables, are refused", wrongPlacesAreRefused },
+	{ "a pipe passes and searches bytes that were put back", pipePassesBytesPutBack },
 	{ NULL, NULL },
 };

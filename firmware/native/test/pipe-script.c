@@ -15,7 +15,7 @@ void startWith(Line* line, PipeOptions options)
 	CHECK(pipeStart(line->from, line->to, &options) == SOCKET_OK);
 }
 
-void start(Line* line, uint64_t bytesMax, const Search* search)
+void start(Line* line, uint64_t bytesMax, Search* search)
 {
 	startWith(line, (PipeOptions){ .bytesMax = bytesMax, .search = search });
 }
@@ -50,18 +50,21 @@ void backendGets(Line* line, const void* bytes, unsigned count)
 enum { OTHER, E, N, D, CONTROL, COLUMNS };
 enum { ROWS = 3, FOUND_END = ROWS * COLUMNS, FOUND_CONTROL };
 
-static uint8_t columns[256];
 static const uint16_t NEXT[ROWS * COLUMNS] = {
 	0, COLUMNS, 0, 0, FOUND_CONTROL,
 	0, COLUMNS, 2 * COLUMNS, 0, FOUND_CONTROL,
 	0, COLUMNS, 0, FOUND_END, FOUND_CONTROL,
 };
 
-Search searchForEnd(const Search* inAny)
+Search* searchForEnd(Search* inAny)
 {
-	columns['E'] = E;
-	columns['N'] = N;
-	columns['D'] = D;
-	columns[0] = CONTROL;
-	return (Search){ .columns = columns, .next = NEXT, .found = FOUND_END, .count = 1, .inAny = inAny };
+	Search* search = searchNew(FOUND_END, 1);
+	search->columns['E'] = E;
+	search->columns['N'] = N;
+	search->columns['D'] = D;
+	search->columns[0] = CONTROL;
+	memcpy(search->next, NEXT, sizeof(NEXT));
+	search->inAny = inAny;
+	CHECK(searchCheck(search) == NULL);
+	return search;
 }

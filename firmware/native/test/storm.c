@@ -4,6 +4,7 @@
 #include "children.h"
 #include "datagram-script.h"
 #include "invariants.h"
+#include "pipe-script.h"
 #include "stack.h"
 
 /*
@@ -65,7 +66,7 @@ static void sendSomething(void)
 	uint8_t flags = FLAGS[below(sizeof(FLAGS))];
 	uint32_t length = flags & PSH ? below(BYTES_MAX) : 0;
 	Peer odd = *peer;
-	static const char CHUNKS[] = "3\r\nabc\r\n0010;e=\"f\"\r\n0123456789abcdef\r\n0\r\nT: u\r\n\r\n";
+	static const char CHUNKS[] = "3\r\nEND\r\n0010;e=\"f\"\r\n0123456789abcdef\r\n0\r\nT: u\r\n\r\n";
 	const void* bytes = pattern();
 	if (length > 0 && onceIn(3)) {
 		bytes = CHUNKS;
@@ -143,10 +144,13 @@ static void openListener(void)
 
 static void readSomething(Connection* connection)
 {
-	uint8_t bytes[BYTES_MAX];
+	uint8_t bytes[BYTES_MAX] = { 0 };
 	unsigned readable = connectionReadable(connection);
 	unsigned wanted = below(BYTES_MAX);
-	CHECK(connectionRead(connection, bytes, wanted) == (wanted < readable ? wanted : readable));
+	wanted = wanted < readable ? wanted : readable;
+	CHECK(connectionRead(connection, bytes, wanted) == wanted);
+	/* Some of them back, or more. */
+	if (onceIn(3)) connectionUnread(connection, bytes, onceIn(4) ? BYTES_MAX : below(wanted + 1));
 }
 
 static void writeSomething(Connection* connection)
@@ -160,14 +164,17 @@ static void writeSomething(Connection* connection)
 
 static void pipeSomething(Connection* from)
 {
+	Search* search = onceIn(3) ? searchForEnd(onceIn(2) ? searchForEnd(NULL) : NULL) : NULL;
 	PipeOptions options = {
 		.bytesMax = onceIn(2) ? PIPE_TO_THE_END : 1 + below(2000),
 		.fromFraming = onceIn(4) ? &CHUNKED : NULL,
 		.toFraming = onceIn(2) ? &CHUNKED : NULL,
+		.search = search,
 	};
 	Place* other = usedPlace();
 	if (onceIn(3)) pipeStop(from);
 	else if (other) pipeStart(from, other->connection, &options);
+	searchRelease(search);
 }
 
 static void doSomething(void)
