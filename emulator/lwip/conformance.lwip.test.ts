@@ -6,7 +6,7 @@ import { LWIP_DIFFERENCES, lwipDifference, TRAITS } from "./differences.ts";
 
 /** Plays a case; what it complained about. */
 async function play(index: number): Promise<string | undefined> {
-  const target = new XsTarget(machine => new LwipTarget(machine));
+  const target = new XsTarget("own", machine => new LwipTarget(machine));
   await target.start();
   let seen: string | undefined;
   try {

@@ -46,7 +46,7 @@ export class EngineNetwork {
         });
       },
     };
-    return Object.create(platform, { link: { value: own } });
+    return Object.create(platform, { link: { value: own }, closesListeners: { value: true } });
   }
 
   tell(command: string): void {

@@ -51,8 +51,13 @@ export class BoardSide {
         Reflect.set(this.#any(Number(rest[0])), "format", rest[1]);
         return "";
       case "close":
-        this.#close(Number(rest[0]));
+        this.#close(Number(rest[0]), rest[1] === "1");
         return "";
+      case "end":
+        this.#socket(rest[0]).end!();
+        return "";
+      case "unread":
+        return this.#socket(rest[0]).unread!(body) ? "1" : "0";
       case "alarm":
         this.#setAlarm(Number(rest[0]));
         return "";
@@ -115,8 +120,8 @@ export class BoardSide {
     return typeof value === "string" ? `"${value}` : numberOr(value as number | undefined);
   }
 
-  #close(handle: number): void {
-    this.#any(handle).close();
+  #close(handle: number, reset: boolean): void {
+    this.#any(handle).close(reset);
     this.#tcp.delete(handle);
     this.#listeners.delete(handle);
   }
@@ -161,7 +166,7 @@ export class BoardSide {
       }
       case "f": {
         const event = EVENTS.indexOf(name as (typeof EVENTS)[number]);
-        return (count = 0) => this.#machine().event(handle, event, count);
+        return (argument?: number | string) => this.#machine().event(handle, event, argument);
       }
       default:
         return {};

@@ -1,5 +1,6 @@
 import { MemoryTarget } from "../conformance/memory.ts";
 import type { Peer, PeerPort, Target } from "../conformance/target.ts";
+import type { SocketKind } from "../src/boards/kind.ts";
 import type { BoardPlatform } from "../src/platform.ts";
 import { BoardSide } from "./board-side.ts";
 import { machineWith } from "./engine-snapshots.ts";
@@ -21,17 +22,22 @@ export class XsTarget {
   #peers: Peer[] = [];
   #ports: PeerPort[] = [];
 
-  constructor(boardOf: (machine: () => Machine) => CaseBoard = () => new MemoryTarget()) {
+  constructor(
+    sockets: SocketKind = "sdk",
+    boardOf: (machine: () => Machine) => CaseBoard = () => new MemoryTarget(sockets),
+  ) {
     this.#board = boardOf(() => this.#machine);
     const side = new BoardSide({
       platform: () => this.#platform!,
       machine: () => this.#machine,
       onRequest: text => JSON.stringify(this.#answer(JSON.parse(text)) ?? null),
     });
-    this.#machine = machineWith("conformance", {
+    const surroundings = {
       now: () => this.#platform?.clock.now() ?? 0,
-      answer: (words, body) => this.#board.answer?.(words, body) ?? side.answer(words, body),
-    });
+      answer: (words: readonly string[], body: Buffer) =>
+        this.#board.answer?.(words, body) ?? side.answer(words, body),
+    };
+    this.#machine = machineWith("conformance", surroundings, undefined, undefined, sockets);
   }
 
   async start(): Promise<void> {

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { creationOf, XS_SDK } from "../src/boards/chip-memory.ts";
+import type { SocketKind } from "../src/boards/kind.ts";
 import { bundle } from "./bundle.ts";
 import type { Engine } from "./engine.ts";
 import { type HeapLimit, type HeapSize, Machine, type Surroundings } from "./machine.ts";
@@ -25,18 +26,20 @@ const loaded = new Map<string, Machine>();
 /**
  * A fork of a machine that has loaded a program of the folder `programs`, with everything frozen and the stack as short as
  * on the chip. With the heap of the "chip" it has as much as the manifest gives; any other grows as it must. Without an
- * engine it is that of this process.
+ * engine it is that of this process. Its TCP objects have the methods of the `sockets`.
  */
 export function machineWith(
   program: string,
   surroundings: Surroundings,
   heap?: HeapSize | "chip",
   engine?: Engine,
+  sockets: SocketKind = "sdk",
 ): Machine {
-  const key = JSON.stringify([program, heap, engine]);
+  const key = JSON.stringify([program, heap, engine, sockets]);
   let origin = loaded.get(key);
   if (origin === undefined) {
     origin = new Machine(NOWHERE, heap === "chip" ? LOADING : heap, engine).keep();
+    if (sockets === "sdk") origin.evaluate("delete TCP.prototype.end; delete TCP.prototype.unread");
     origin.evaluate(bundle(program));
     origin.freeze(CREATION.stackSlots, heap === "chip" ? CHIP : undefined);
     loaded.set(key, origin);

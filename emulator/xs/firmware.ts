@@ -20,6 +20,7 @@ export interface XsProgram {
 interface Start {
   readonly network: { readonly address: string | undefined; readonly rssi: number };
   readonly connectionsMax: number;
+  readonly closesListeners: boolean;
 }
 
 /** An engine with sockets of its own, and the network that they are plugged into: emulator/lwip. */
@@ -59,15 +60,16 @@ export function xsProgram(
       const answerRequest: Surroundings["answer"] = (words, body) =>
         sockets?.answer(words, body) ?? side.answer(words, body);
       const surroundings = { now: board.clock.now, answer: answerRequest };
-      machine = machineWith(name, surroundings, heap, sockets?.engine);
+      const kind = sockets !== undefined || hasOwnSockets(board) ? "own" : "sdk";
+      machine = machineWith(name, surroundings, heap, sockets?.engine, kind);
       platform = sockets?.boot(machine, board) ?? board;
-      const { link, connectionsMax } = platform;
+      const { link, connectionsMax, closesListeners } = platform;
       onAbort(platform, machine);
       platform.onEnd(() => {
         sockets?.end();
         machine!.end();
       });
-      const start: Start = { network: network(), connectionsMax };
+      const start: Start = { network: network(), connectionsMax, closesListeners };
       call("start", { ...settings, ...start });
       link.watch(() => call("network", network()));
     },
@@ -76,6 +78,10 @@ export function xsProgram(
     },
     call,
   };
+}
+
+function hasOwnSockets({ TCP }: BoardPlatform): boolean {
+  return "end" in TCP.prototype;
 }
 
 /** The program logs why it ends, unless XS has ended first and has logged it. */

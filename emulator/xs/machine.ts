@@ -55,7 +55,7 @@ const ROOMY: HeapSize = { slots: 65_536, chunkBytes: 4 * 1024 * 1024 };
 const STACK_SLOTS_MAX = 4096;
 
 /** Callbacks of a socket, by their number on the pipe. */
-export const EVENTS = ["onReadable", "onWritable", "onError"] as const;
+export const EVENTS = ["onReadable", "onWritable", "onError", "onEnd"] as const;
 
 /** XS has thrown, or has ended; the message is XS's own stack. */
 export class XsError extends Error {
@@ -120,8 +120,9 @@ export class Machine {
     this.#do("A", reason);
   }
 
-  event(handle: number, event: number, count: number): void {
-    this.#do("C", `${handle} ${event} ${count}`);
+  /** Calls a callback with a count, a code, or nothing. */
+  event(handle: number, event: number, argument: number | string = "-"): void {
+    this.#do("C", `${handle} ${event} ${argument}`);
   }
 
   /** Sends a command to the network of an engine that does not use Node's (emulator/lwip). */
@@ -247,6 +248,7 @@ function startEngine({ slots, chunkBytes }: HeapSize, { program, under = [] }: E
 /** Requests with a body of bytes, and the number of words before it. */
 const WORDS_BEFORE_BODY: Readonly<Record<string, number>> = {
   write: 2,
+  unread: 2,
   log: 1,
   ask: 1,
   network: 2,

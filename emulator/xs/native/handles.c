@@ -3,7 +3,7 @@
 #include <string.h>
 #include "handles.h"
 
-const char* const CALLBACK_NAMES[CALLBACKS] = { "onReadable", "onWritable", "onError" };
+const char* const CALLBACK_NAMES[CALLBACKS] = { "onReadable", "onWritable", "onError", "onEnd" };
 
 enum { HANDLES_MAX = 8192 };	/* more than any board has */
 

@@ -17,14 +17,16 @@
  *   write <handle>             followed by the bytes
  *   get <handle> <name>        a property
  *   format <handle> <text>     sets the format
- *   close <handle>
+ *   close <handle> <reset>     1 for a reset
+ *   end <handle>
+ *   unread <handle>            followed by the bytes: 1, or 0 when there is no memory
  *   alarm <ms>                 rings the program's one alarm then; -1 takes it back
  *   heap <bytes>               takes memory until the reset: 1, or 0 when there is not so much
  *   log                        followed by the line
  *   ask                        followed by the text: whatever the program's host has to offer
  */
 
-enum { READABLE, WRITABLE, ERROR, CALLBACKS };
+enum { READABLE, WRITABLE, ERROR, END, CALLBACKS };
 enum { HEAD_MAX = 2048 };
 
 typedef enum { TCP, LISTENER } Kind;

@@ -16,7 +16,8 @@ enum { TO_READ, TO_WRITE };
 
 /** The options that the chip's constructors read, in their order. */
 static const char* const OPTION_NAMES[] = {
-	"format", "onReadable", "onWritable", "onError", "from", "address", "host", "port", "nodelay",
+	"format", "onReadable", "onWritable", "onError", "onEnd", "from", "address", "host", "port", "nodelay",
+	"keepalive",
 };
 enum { OPTIONS = sizeof(OPTION_NAMES) / sizeof(OPTION_NAMES[0]) };
 
@@ -65,6 +66,35 @@ static void bare(xsMachine* the)
 	adopt(the, native, &xsResult);
 }
 
+/** Closes an object that has its data. */
+static void closeObject(xsMachine* the, xsSlot object, xsBooleanValue reset)
+{
+	Native* native = xsGetHostData(object);
+	char question[HEAD_MAX];
+	size_t length;
+	Frame answer;
+	if (!native) return;
+	length = head(question, "close", native->handle);
+	length += (size_t)sprintf(question + length, "%d", reset);
+	answer = ask(the, question, length, NULL, 0);
+	freeFrame(&answer);
+	dropNative(the, native);
+}
+
+/** A subclass may have a setter, which may close the object. What throws leaves no socket that the program cannot close. */
+static void copyTarget(xsMachine* the)
+{
+	if (!xsHas(xsArg(0), xsID("target"))) return;
+	xsTry {
+		xsVar(0) = xsGet(xsArg(0), xsID("target"));
+		xsSet(xsResult, xsID("target"), xsVar(0));
+	}
+	xsCatch {
+		closeObject(the, xsResult, 0);
+		xsThrow(xsException);
+	}
+}
+
 /** Constructs the object of `new` after the board has accepted the options; if it refuses, nothing is allocated. */
 static void construct(xsMachine* the, const char* word, Kind kind)
 {
@@ -109,10 +139,7 @@ static void construct(xsMachine* the, const char* word, Kind kind)
 			native->callbacks[i] = xsGet(xsArg(0), xsID(CALLBACK_NAMES[i]));
 	}
 	adopt(the, native, &xsResult);
-	if (xsHas(xsArg(0), xsID("target"))) {
-		xsVar(0) = xsGet(xsArg(0), xsID("target"));
-		xsSet(xsResult, xsID("target"), xsVar(0));
-	}
+	copyTarget(the);
 }
 
 /* TCP */
@@ -155,13 +182,17 @@ static void tcpWrite(xsMachine* the)
 {
 	Native* native = nativeOf(the, TCP);
 	char question[HEAD_MAX];
-	size_t length = head(question, "write", native->handle);
+	size_t length;
 	unsigned char byte;
 	void* from = &byte;
 	xsUnsignedValue count = 1;
 	Frame answer;
-	if (native->numbers) byte = (unsigned char)xsToInteger(xsArg(0));
-	else _xsmcGetBuffer(the, &xsArg(0), &from, &count, TO_READ);
+	if (native->numbers) {
+		byte = (unsigned char)xsToInteger(xsArg(0));
+		native = nativeOf(the, TCP);	/* the conversion may have closed the socket */
+	}
+	length = head(question, "write", native->handle);
+	if (!native->numbers) _xsmcGetBuffer(the, &xsArg(0), &from, &count, TO_READ);
 	answer = ask(the, question, length, from, count);
 	numberResult(the, &answer);
 }
@@ -189,35 +220,58 @@ static void listenerPort(xsMachine* the) { get(the, "port", LISTENER); }
 
 static void setTcpFormat(xsMachine* the)
 {
+	char question[HEAD_MAX];
+	const char* format;
+	Native* native;
+	size_t length;
+	Frame answer;
+	nativeOf(the, TCP);
+	xsVars(1);
+	xsVar(0) = xsString(xsToString(xsArg(0)));
+	native = nativeOf(the, TCP);	/* the conversion may have closed the socket */
+	length = head(question, "format", native->handle);
+	length += (size_t)snprintf(question + length, HEAD_MAX - length, "%s", xsToString(xsVar(0)));
+	answer = ask(the, question, length, NULL, 0);
+	format = xsToString(xsVar(0));
+	native->numbers = isNumber(format);
+	freeFrame(&answer);
+}
+
+static void closeNative(xsMachine* the, Kind kind, xsBooleanValue reset)
+{
+	if (!xsGetHostData(xsThis)) return;
+	nativeOf(the, kind);
+	closeObject(the, xsThis, reset);
+}
+
+static void tcpClose(xsMachine* the) { closeNative(the, TCP, xsToInteger(xsArgc) > 0 && xsTest(xsArg(0))); }
+
+static void tcpEnd(xsMachine* the)
+{
 	Native* native = nativeOf(the, TCP);
 	char question[HEAD_MAX];
-	size_t length = head(question, "format", native->handle);
-	Frame answer;
-	length += (size_t)snprintf(question + length, HEAD_MAX - length, "%s", xsToString(xsArg(0)));
-	answer = ask(the, question, length, NULL, 0);
-	native->numbers = isNumber(xsToString(xsArg(0)));
+	Frame answer = ask(the, question, head(question, "end", native->handle) - 1, NULL, 0);
 	freeFrame(&answer);
 }
 
-static void closeNative(xsMachine* the, Kind kind)
+static void tcpUnread(xsMachine* the)
 {
+	Native* native = nativeOf(the, TCP);
 	char question[HEAD_MAX];
+	void* from;
+	xsUnsignedValue count;
 	Frame answer;
-	Native* native;
-	if (!xsGetHostData(xsThis)) return;
-	native = nativeOf(the, kind);
-	answer = ask(the, question, head(question, "close", native->handle) - 1, NULL, 0);
+	_xsmcGetBuffer(the, &xsArg(0), &from, &count, TO_READ);
+	answer = ask(the, question, head(question, "unread", native->handle), from, count);
+	xsResult = xsBoolean(answer.bytes[0] == '1');
 	freeFrame(&answer);
-	dropNative(the, native);
 }
-
-static void tcpClose(xsMachine* the) { closeNative(the, TCP); }
 
 /* Listener */
 
 static const char LISTENER_FORMAT[] = "socket/tcp";
 
-static void listenerClose(xsMachine* the) { closeNative(the, LISTENER); }
+static void listenerClose(xsMachine* the) { closeNative(the, LISTENER, 0); }
 
 /** The SDK's is JavaScript, which asks nothing of its receiver (listener.js). */
 static void listenerFormat(xsMachine* the)
@@ -263,14 +317,16 @@ static void listenerRead(xsMachine* the)
 
 void deliverEvent(xsMachine* the, const char* text)
 {
-	int handle, event, count;
+	int handle, event;
+	char argument[32];
 	Native* native;
-	if (sscanf(text, "%d %d %d", &handle, &event, &count) != 3 || event < 0 || event >= CALLBACKS)
+	if (sscanf(text, "%d %d %31s", &handle, &event, argument) != 3 || event < 0 || event >= CALLBACKS)
 		xsUnknownError("xs: no event: %s", text);
 	native = nativeAt(handle);
 	if (!native) xsUnknownError("xs: an event for a socket that is closed");
-	if (event == ERROR) xsCallFunction0(native->callbacks[event], native->self);
-	else xsCallFunction1(native->callbacks[event], native->self, xsInteger(count));
+	if (!strcmp(argument, "-")) xsCallFunction0(native->callbacks[event], native->self);
+	else if (event == ERROR) xsCallFunction1(native->callbacks[event], native->self, xsString(argument));
+	else xsCallFunction1(native->callbacks[event], native->self, xsInteger(atoi(argument)));
 }
 
 static void getter(xsMachine* the, xsSlot* on, const char* name, xsCallback callback)
@@ -295,7 +351,9 @@ void installSockets(xsMachine* the)
 	fxRemember(the, &tcpPrototype);
 	method(the, &xsVar(0), "read", tcpRead, 1);
 	method(the, &xsVar(0), "write", tcpWrite, 1);
-	method(the, &xsVar(0), "close", tcpClose, 0);
+	method(the, &xsVar(0), "close", tcpClose, 1);
+	method(the, &xsVar(0), "end", tcpEnd, 0);
+	method(the, &xsVar(0), "unread", tcpUnread, 1);
 	getter(the, &xsVar(0), "remoteAddress", tcpAddress);
 	getter(the, &xsVar(0), "remotePort", tcpPort);
 	getter(the, &xsVar(0), "format", tcpFormat);

@@ -23,11 +23,12 @@ const COMMANDS: Record<string, (value: never) => unknown> = {
     options: StartOptions;
     network: Network;
     connectionsMax: number;
+    closesListeners: boolean;
   }) => {
     const outcome = readConfig(value.document);
     if ("complaints" in outcome) throw new Error(outcome.complaints.join("\n"));
     network = value.network;
-    app = start(platform(value.connectionsMax), outcome, value.options);
+    app = start(platform(value), outcome, value.options);
   },
   network: (value: Network) => {
     network = value;
@@ -79,7 +80,10 @@ function seen(value: unknown): RemoteValue {
   return typeof value === "object" && value !== null ? { kind: "object" } : { value };
 }
 
-function platform(connectionsMax: number): Platform {
+function platform({
+  connectionsMax,
+  closesListeners,
+}: Pick<Platform, "connectionsMax" | "closesListeners">): Platform {
   return {
     TCP: host.TCP as unknown as TCPConstructor,
     Listener: host.Listener as unknown as ListenerConstructor,
@@ -99,6 +103,7 @@ function platform(connectionsMax: number): Platform {
       rejoin: () => void ask("rejoin"),
     },
     connectionsMax,
+    closesListeners,
     vitals: {
       get resetReason() {
         return ask("reset-reason");
