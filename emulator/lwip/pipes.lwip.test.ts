@@ -146,7 +146,7 @@ describe("outcomes", () => {
     expect(lines()).toEqual(["to reset"]);
   });
 
-  test("found: its last byte is the last one passed, and the index is told", async () => {
+  test("found: its last byte is the last one passed, with the index of the keyword", async () => {
     const STOP: Keyword = { keyword: "STOP", match: "line", in: "any" };
     const { client, backend } = await piped(`{ search: ${search(END, STOP)} }`);
     client.send("a STOP b\nSTO");
@@ -273,7 +273,7 @@ test("bytes that were read and put back are passed first", async () => {
   expect(ask("head")).toBe("GET ");
 });
 
-test("a deadline can tell whom the pipe waits for, and how much the board holds", async () => {
+test("a deadline can tell which side the pipe waits for, and how much the board holds", async () => {
   const { client, backend } = await piped("{}");
   expect(ask("[from.waitsFor, from.heldBytes]")).toBe("0,0");
   backend.hold();

@@ -1,4 +1,3 @@
-import { expect } from "vitest";
 import type { BoardPlatform } from "../src/platform.ts";
 import { BoardSide } from "../xs/board-side.ts";
 import { Machine } from "../xs/machine.ts";
@@ -45,9 +44,11 @@ export class ProgramBoard {
     return this.board.lines.pop()!;
   }
 
-  /** Nothing has gone wrong, and nothing is left. */
+  /** Power off. Throws when the program could not go on, or has left sockets. */
   async stop(): Promise<void> {
-    expect(this.board.fatal).toBeUndefined();
-    expect(await this.board.stop()).toEqual([]);
+    const { fatal } = this.board;
+    const left = await this.board.stop();
+    if (fatal !== undefined || left.length > 0)
+      throw new Error(fatal ?? `left: ${left.join(", ")}`);
   }
 }

@@ -77,7 +77,7 @@ void xs_native_search_constructor(xsMachine* the)
 	if (xsmcArgc == 0) xsTypeError("no keywords");
 	xsmcVars(3);
 	search = newSearch(the, &xsArg(0));
-	/* Freed with the object from here on, and usable with the hooks only: what throws meanwhile leaves nothing behind. */
+	/* Freed with the object, and usable with the hooks only: what throws meanwhile leaves nothing behind. */
 	fxSetHostData(the, &xsThis, search);
 	fxSetHostDestructor(the, &xsThis, xs_native_search_destructor);
 	fillSearch(the, &xsArg(0), search);
@@ -217,7 +217,7 @@ void xs_native_tcp_get_searchState(xsMachine* the)
 
 /* News */
 
-/** Indexes of PIPE_EVENTS (src/net/pipe.ts): the outcomes from PIPE_DONE on, and behind the last one these. */
+/** Indexes of PIPE_EVENTS (src/net): the outcomes from PIPE_DONE on, and behind the last one these. */
 enum { PIPED_FIRST = PIPE_TOO_LARGE - PIPE_DONE + 1, PIPED_BINARY, PIPED_NOTHING = -1 };
 
 static int nextEvent(PipeNews* news, const PipeStatus* status)

@@ -34,7 +34,7 @@
  * | fromFraming, toFraming | "chunked"; absent: plain bytes                                                          |
  * | search          | a Search: where a keyword ends, the pipe does. Absent: nothing is searched                      |
  * | state           | `searchState` of the pipe before; absent: the beginning of a stream                              |
- * | onPiped(event)  | an index of PIPE_EVENTS (src/net/pipe.ts), in the options of `from`. Each event comes once, before the other callbacks of `from`; behind an outcome what waits at `from` and the room at `to` are announced |
+ * | onPiped(event)  | an index of PIPE_EVENTS (src/net), in the options of `from`. Each event comes once, before the other callbacks of `from`; behind an outcome what waits at `from` and the room at `to` are announced |
  * | unpipe()        | ends a pipe that runs, without an event; what waits is announced                               |
  * | passed          | bytes of content; this and the following also after the end of the pipe, until another one. undefined: there was none |
  * | waitsFor        | 0: bytes of `from`; 1: room at `to`. A deadline blames that side                                 |

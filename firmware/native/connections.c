@@ -105,7 +105,7 @@ void connectionSetKeepalive(Connection* connection, uint32_t keepaliveMs)
 
 /* Reading and writing */
 
-/** What waits is the pipe's, while it runs. */
+/** Bytes that wait are the pipe's, while it runs. */
 static unsigned readable(const Connection* connection)
 {
 	return pipeRuns(connection->pipeFrom) ? 0 : recordReadable(connection);

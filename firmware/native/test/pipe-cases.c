@@ -342,7 +342,7 @@ static void onePipeAtATime(void)
 	closeLine(line);
 }
 
-/** What is piped is neither read nor written by hand; whoever closes one side frees the other. */
+/** Bytes of a pipe are neither read nor written by hand; a side that is closed frees the other. */
 static void pipedIsNotReadByHand(void)
 {
 	Line* line = newLine();
@@ -393,7 +393,7 @@ static void pipeIsStopped(void)
 	searchRelease(search);
 }
 
-/** Those who made the tables may give them up. */
+/** The owner of the tables may give them up. */
 static void pipeKeepsItsTables(void)
 {
 	Search* search = searchForEnd(searchForEnd(NULL));
