@@ -13,12 +13,14 @@ const IDF_DEFAULTS: Readonly<Record<string, number>> = {
   LWIP_LOOPBACK_MAX_PBUFS: 8,
   LWIP_MAX_UDP_PCBS: 16,
   LWIP_TCP_MAXRTX: 12,
+  LWIP_TCPIP_CORE_LOCKING: 0,
   LWIP_TCPIP_RECVMBOX_SIZE: 32,
 };
 
 /** Settings of the firmware that have no line in `native/lwipopts.h`, and why. */
 export const NOT_OPTIONS: Readonly<Record<string, string>> = {
   LWIP_L2_TO_L3_COPY: "is the Wi-Fi driver's: receivePacket copies, as it does then",
+  LWIP_TCPIP_TASK_STACK_SIZE: "is FreeRTOS's: a computer gives its threads much more",
 };
 
 export function firmwareSdkconfig(): string {

@@ -40,8 +40,7 @@ export function esp32(settings: FirmwareSettings = {}): BoardKind {
   const set = settingsOf(sdkconfig);
   const { creation, ...defined } = JSON.parse(manifest);
   const eventQueueLength = queueLength(defined);
-  const on = (name: string) => new RegExp(`^CONFIG_${name}=y$`, "m").test(sdkconfig);
-  const watchdog = on("ESP_TASK_WDT_EN") && on("ESP_TASK_WDT_INIT") && on("ESP_TASK_WDT_PANIC");
+  const watchdog = set.ESP_TASK_WDT_EN && set.ESP_TASK_WDT_INIT && set.ESP_TASK_WDT_PANIC;
   const timerMs = set.LWIP_TCP_TMR_INTERVAL;
   const segmentBytes = set.LWIP_TCP_MSS;
   const sendBufferBytes = set.LWIP_TCP_SND_BUF_DEFAULT;
@@ -71,11 +70,11 @@ export function esp32(settings: FirmwareSettings = {}): BoardKind {
   };
 }
 
-/** Moddable's settings, and what a firmware changes of them; of two lines for one the last one counts. */
+/** Moddable's settings, and what a firmware changes of them; of two lines for one the last one counts. `y` is 1, `n` is 0. */
 export function settingsOf(sdkconfig: string): Settings {
   const set: Record<string, number> = { ...MODDABLE_SDKCONFIG };
-  for (const [, name, value] of sdkconfig.matchAll(/^CONFIG_(\w+)=(\d+)$/gm))
-    set[name] = Number(value);
+  for (const [, name, value] of sdkconfig.matchAll(/^CONFIG_(\w+)=(\d+|y|n)$/gm))
+    set[name] = value === "y" ? 1 : value === "n" ? 0 : Number(value);
   return set;
 }
 
