@@ -176,8 +176,9 @@ function manifestOf({ folder }: Program) {
   return JSON.parse(readFileSync(`${folder}/manifest.json`, "utf8"));
 }
 
-/** The manifest's key for files of included manifests that are left out. */
+/** The manifest's keys for files of included manifests that are left out, and for files of C. */
 const EXCLUDED = "~";
+const FILES_OF_C = "*";
 
 /** The modules of the manifest for one platform: specifier and file. */
 function modules(program: Program, platform: "esp32" | "lin"): Map<string, string> {
@@ -185,7 +186,7 @@ function modules(program: Program, platform: "esp32" | "lin"): Map<string, strin
   const named = Object.entries({ ...manifest.modules, ...manifest.platforms[platform].modules });
   return new Map(
     named
-      .filter(([specifier]) => specifier !== EXCLUDED)
+      .filter(([specifier]) => specifier !== EXCLUDED && specifier !== FILES_OF_C)
       .map(([specifier, file]) => [specifier, path.join(program.folder, String(file))]),
   );
 }
@@ -276,9 +277,24 @@ test.each([PROXY, CASES])(
   program => {
     const { modules } = manifestOf(program).platforms.esp32;
     expect(modules["setup/network"]).toMatch(/setup-network$/);
-    expect(modules[EXCLUDED]).toBe("$(BUILD)/devices/$(PLATFORM)/setup/network");
+    expect([modules[EXCLUDED]].flat()).toContain("$(BUILD)/devices/$(PLATFORM)/setup/network");
   },
 );
+
+/** C that does not ship: no module of the firmware imports its class. */
+const NOT_SHIPPED = ["binding-udp.c"];
+
+test("the chip's program has the C of firmware/native and leaves out the SDK's sockets; lin has only the search", () => {
+  const { ffi, platforms } = manifestOf(PROXY);
+  const { [FILES_OF_C]: c, [EXCLUDED]: excluded } = platforms.esp32.modules;
+  const named = [...c.map((file: string) => `${file}.c`), ...ffi.sources];
+  const files = readdirSync("firmware/native").filter(name => name.endsWith(".c"));
+  for (const name of NOT_SHIPPED) files.splice(files.indexOf(name), 1);
+  expect(named.sort()).toEqual(files.map(name => `./native/${name}`).sort());
+  expect(excluded).toContain("$(MODDABLE)/modules/io/socket/lwip/*");
+  expect(excluded).toContain("$(MODULES)/network/socket/lwip/modSocket");
+  expect(platforms.lin.modules).not.toHaveProperty([FILES_OF_C]);
+});
 
 test("no test and no test helper reaches the chip", () => {
   const shipped = [PROXY, CASES].flatMap(program => [
@@ -295,14 +311,11 @@ test("the proxy counts on as many connections as the chip is built for", () => {
 });
 
 test("the chip's heap holds no code: every module of the core is linked into the flash", () => {
-  const { modules, preload } = manifestOf(PROXY);
+  const { preload, platforms } = manifestOf(PROXY);
   // The other modules call the chip when they are loaded, or are data.
-  const loaded = (name: string) =>
-    name === "main" || name === "gateway" || name.startsWith("chip/");
-  expect([...preload].sort()).toEqual(
-    Object.keys(modules)
-      .filter(name => !loaded(name))
-      .sort(),
+  const loaded = (name: string) => /^(main|gateway|(chip|setup)\/.*)$/.test(name);
+  expect([...preload, ...platforms.esp32.preload].sort()).toEqual(
+    [...modules(PROXY, "esp32").keys()].filter(name => !loaded(name)).sort(),
   );
 });
 

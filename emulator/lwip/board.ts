@@ -12,10 +12,13 @@ const FIRMWARE = fileURLToPath(new URL("../../firmware/native", import.meta.url)
 /** The cases are played with the SDK's own settings, on every target: windows of several segments, eight connections. */
 export const CASES_SDKCONFIG = "";
 
-/** The C that the chip has, but for that of the engine (../xs/engine.ts). */
+/** Files of C that are the engine's (../xs/engine.ts), or the chip's port, for which board/wire.c is here. */
+const ELSEWHERE = ["keywords.c", "port-esp32.c"];
+
+/** The C that the chip has. */
 function firmwareSources(): string[] {
   return readdirSync(FIRMWARE)
-    .filter(name => name.endsWith(".c") && name !== "keywords.c")
+    .filter(name => name.endsWith(".c") && !ELSEWHERE.includes(name))
     .map(name => path.join(FIRMWARE, name));
 }
 

@@ -81,6 +81,7 @@ static bool wake(void* machine)
 Sockets* needSockets(xsMachine* the)
 {
 	bool online;
+	if (!portReady()) xsUnknownError("no network");
 	portLock();
 	online = netif_default != NULL;
 	portUnlock();

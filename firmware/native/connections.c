@@ -149,7 +149,7 @@ static SocketError unread(Connection* connection, const void* bytes, unsigned co
 {
 	struct pbuf* piece;
 	if (pipeRuns(connection->pipeFrom)) return SOCKET_IN_USE;
-	if (connection->state == CONNECTING || count > TCP_WND - connection->unread) return SOCKET_INVALID;
+	if (connection->state == CONNECTING || count > (unsigned)(TCP_WND - connection->unread)) return SOCKET_INVALID;
 	if (count == 0) return SOCKET_OK;
 	if (recordReadable(connection) + count > UINT16_MAX) return SOCKET_INVALID;
 	piece = pbuf_alloc(PBUF_RAW, (u16_t)count, PBUF_RAM);

@@ -1,6 +1,7 @@
 #ifndef HOT_POTATO_PORT_H
 #define HOT_POTATO_PORT_H
 
+#include <stdbool.h>
 #include "lwip/opt.h"
 #include "lwip/tcpip.h"
 
@@ -14,6 +15,16 @@
 #if !NO_SYS && !LWIP_TCPIP_CORE_LOCKING
 #error "sockets.c needs LWIP_TCPIP_CORE_LOCKING (CONFIG_LWIP_TCPIP_CORE_LOCKING=y)"
 #endif
+
+/** False: the network was never started, and there is no lock yet. */
+static inline bool portReady(void)
+{
+#ifdef ESP_PLATFORM
+	return sys_thread_tcpip(LWIP_CORE_IS_TCPIP_INITIALIZED);
+#else
+	return true;
+#endif
+}
 
 static inline void portLock(void)
 {

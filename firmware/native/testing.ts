@@ -79,6 +79,16 @@ export const TASKS: Program = {
   sanitizers: "threads",
 };
 
+/** test/port-esp32.c: the chip's port over a queue of the test, with what test/sdk says of the SDK. */
+export const PORT: Program = {
+  name: "port",
+  sources: [`${NATIVE}port-esp32.c`, `${NATIVE}test/port-esp32.c`],
+  headers: ["binding.h", "test/sdk/xsmc.h", "test/sdk/xsHost.h"].map(name => NATIVE + name),
+  flags: [`-I${NATIVE}test/sdk`],
+  world: false,
+  sanitizers: "memory",
+};
+
 /** test/worlds.c: two copies of lwIP and weather between them. */
 export function worlds(sanitizers: Program["sanitizers"]): Program {
   return {

@@ -1,10 +1,9 @@
 /// <reference path="./chip/gateway.d.ts" />
 import "./chip/abort.ts"; // before all modules that may throw
-import Listener from "embedded:io/socket/listener";
-import TCP from "embedded:io/socket/tcp";
 import { openLink } from "chip/link";
 import { machine } from "chip/machine";
 import { restart } from "chip/restart";
+import { sockets } from "chip/sockets";
 import gateway from "gateway" with { type: "json" };
 import config from "mc/config";
 import { type App, logBoot, start } from "./app.ts";
@@ -13,10 +12,9 @@ import { nativeCode } from "./chip/native.ts";
 import { overlay, type Settings } from "./config/build-settings.ts";
 import { readConfig } from "./config/config.ts";
 import { formatLine, type Report } from "./log/event.ts";
-import type { ListenerConstructor, TCPConstructor } from "./platform.ts";
 import { exceptionText } from "./text/exception.ts";
 
-/** The program on the chip: `start` with the SDK's sockets, clock, Wi-Fi and serial port. */
+/** The program on the chip: `start` with the platform's sockets, clock, Wi-Fi and serial port. */
 export default function main(): void {
   const settings = config as unknown as Settings;
   const log = (line: string) => trace(line, "\n");
@@ -43,9 +41,7 @@ export default function main(): void {
   app = start(
     {
       ...machine,
-      // The published typings say that read and write return nothing; they return numbers.
-      TCP: TCP as unknown as TCPConstructor,
-      Listener: Listener as unknown as ListenerConstructor,
+      ...sockets,
       clock,
       findKeyword: nativeCode.findKeyword,
       restart,

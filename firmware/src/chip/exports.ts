@@ -10,5 +10,13 @@ export type OpenLink = (clock: Clock, report: Report, given: Credentials) => Lin
 /** The export of `chip/machine`. */
 export type Machine = Pick<Platform, "vitals" | "storage" | "Serial">;
 
+/** The export of `chip/sockets`. */
+export type Sockets = Pick<Platform, "TCP" | "Listener" | "closesListeners"> & {
+  /** Takes a `Keywords`. Present where sockets have `pipe`. */
+  readonly Search?: new (
+    keywords: object,
+  ) => object;
+};
+
 /** The export of `chip/restart`. */
 export type Restart = Platform["restart"];

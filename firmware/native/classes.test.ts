@@ -1,0 +1,22 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+
+// The chip's classes in TypeScript name functions of C, which only the SDK's linker looks for. No class of the chip is UDP yet.
+
+const CHIP = "firmware/src/chip/esp32";
+const NATIVE = "firmware/native";
+
+function namesIn(folder: string, file: RegExp, name: RegExp): string[] {
+  const texts = readdirSync(folder).filter(each => file.test(each));
+  const names = texts.flatMap(each =>
+    [...readFileSync(`${folder}/${each}`, "utf8").matchAll(name)].map(([, found]) => found),
+  );
+  return [...new Set(names)].sort();
+}
+
+test("every function of C that binding.h has for JavaScript is in a class of the chip, and no other", () => {
+  const declared = namesIn(NATIVE, /^binding\.h$/, /^extern void (xs_native_\w+)\(/gm);
+  const named = namesIn(CHIP, /\.ts$/, /\b[nN]ative(?:<[^>]*>)?\("(\w+)"\)/g);
+  expect(declared.length).toBeGreaterThan(10);
+  expect(named).toEqual(declared);
+});
