@@ -45,6 +45,7 @@ export async function startBoard(
   backends: readonly number[],
   settings: object = {},
   onLine: (line: string) => void = () => {},
+  kind = mendedBoard(),
 ): Promise<LiveBoard> {
   const configuration = configurationOf({
     backends: backends.map(port => ({ address: HOST, port })),
@@ -70,7 +71,7 @@ export async function startBoard(
       failed = reject;
     });
   const board = new FirmwareBoard({
-    kind: { ...mendedBoard(), joinMs: 0 },
+    kind: { ...kind, joinMs: 0 },
     random: seeded(1),
     publish: boardPort => ({ port: reserved.get(boardPort)?.port ?? 0, host: HOST }),
     onListening: boardPort => {

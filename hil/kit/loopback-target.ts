@@ -1,5 +1,6 @@
 import net from "node:net";
 import { mendedBoard } from "../../emulator/proxy/firmware-board.ts";
+import type { BoardKind } from "../../emulator/src/boards/kind.ts";
 import { RealClock } from "../../emulator/src/clock.ts";
 import { reservePort } from "../../emulator/src/reserved-port.ts";
 import { type Status, statusOf } from "../../firmware/src/admin/status.ts";
@@ -21,24 +22,25 @@ const POLL_MS = 20;
 const HOST = "127.0.0.1";
 
 /** An emulated board among the computer's own sockets, in real time. */
-export function loopbackTarget(patienceMs: number): Target {
+export function loopbackTarget(patienceMs: number, kind = mendedBoard()): Target {
   return {
     name: "loopback",
-    offers: ["reset", "status"],
+    offers: kind.sockets === "own" ? ["reset", "status", "half-close"] : ["reset", "status"],
     patienceMs,
-    setUp: onLine => new LoopbackTestBed(onLine),
+    setUp: onLine => new LoopbackTestBed(kind, onLine),
   };
 }
 
 class LoopbackTestBed implements TestBed {
   readonly clock = new RealClock();
-  readonly limits = mendedBoard();
+  readonly limits: BoardKind;
   readonly pollMs = POLL_MS;
   #onLine: (line: string) => void;
   #board: LiveBoard | undefined;
   #alarms = 0;
 
-  constructor(onLine: (line: string) => void) {
+  constructor(kind: BoardKind, onLine: (line: string) => void) {
+    this.limits = kind;
     this.#onLine = onLine;
   }
 
@@ -54,7 +56,7 @@ class LoopbackTestBed implements TestBed {
     const length = document.listeners?.length ?? 1;
     if (length > 1)
       throw new NotSupported(`loopback has one listener, and the scenario wants ${length}`);
-    this.#board = await startBoard([], document, this.#onLine);
+    this.#board = await startBoard([], document, this.#onLine, this.limits);
     this.#alarms = this.#board.board.alarms;
   }
 

@@ -1,8 +1,9 @@
 import { mendedBoard } from "../../emulator/proxy/firmware-board.ts";
+import type { BoardKind } from "../../emulator/src/boards/kind.ts";
 import { type Status, statusOf } from "../../firmware/src/admin/status.ts";
 import { EmulatedLab, ENGINE } from "./emulated-lab.ts";
 import { leaks } from "./leaks.ts";
-import type { Computer, GatewayDocument, Leftovers, Target, TestBed } from "./target.ts";
+import type { Computer, GatewayDocument, Leftovers, Need, Target, TestBed } from "./target.ts";
 
 /** Longer than any of the proxy's time-outs: such time passes as fast as the computer can. */
 const PATIENCE_MS = 900_000;
@@ -14,14 +15,15 @@ const POLL_MS = 20;
 const BACKEND_PORT = 8080;
 
 /** An emulated board on a simulated network, in virtual time. The same seed plays the same. */
-export function memoryTarget({ seed = 1 } = {}): Target {
+export function memoryTarget({ seed = 1, kind = mendedBoard() } = {}): Target {
+  const offers: Need[] = ["simulated-network", "reset"];
+  if (ENGINE === "node") offers.push("status"); // an engine behind a pipe shows nothing of the program's insides
+  if (kind.sockets === "own") offers.push("half-close");
   return {
     name: "memory",
-    // An engine behind a pipe shows nothing of the program's insides.
-    offers:
-      ENGINE === "xs" ? ["simulated-network", "reset"] : ["simulated-network", "reset", "status"],
+    offers,
     patienceMs: PATIENCE_MS,
-    setUp: onLine => new MemoryTestBed(seed, onLine),
+    setUp: onLine => new MemoryTestBed(kind, seed, onLine),
   };
 }
 
@@ -32,8 +34,8 @@ class MemoryTestBed implements TestBed {
   #ready = () => {};
   #alarms = 0;
 
-  constructor(seed: number, onLine: (line: string) => void) {
-    this.#bench = new EmulatedLab(mendedBoard(), {
+  constructor(kind: BoardKind, seed: number, onLine: (line: string) => void) {
+    this.#bench = new EmulatedLab(kind, {
       seed,
       onLine: line => {
         onLine(line);
