@@ -7,9 +7,9 @@ import { named } from "./http-backend.ts";
 export const GET_ONCE = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
 /** A board with a flash of its own and a token, which the test can boot again. */
-export async function adminLab(settings: object = {}) {
+export async function adminLab(settings: object = {}, kind = mendedBoard()) {
   const flash = new Flash();
-  const lab = new EmulatedLab(mendedBoard(), { flash, reboots: true });
+  const lab = new EmulatedLab(kind, { flash, reboots: true });
   for (const name of "ab") lab.backend(name, named(name).serve);
   await lab.serve(settings);
   lab.app!.runtime.token.set(TOKEN);

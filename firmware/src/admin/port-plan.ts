@@ -8,13 +8,17 @@ export function portsOf({ listeners, adminPort }: Config): number[] {
   return adminPort === 0 ? ports : [...ports, adminPort];
 }
 
-/** Opens `ports` besides the open ones. Returns an error if one cannot be opened; then none of them is. */
-export function openAll(listeners: Listeners, ports: readonly number[]): string | undefined {
+/**
+ * Opens `ports`; the ones that are not among them may be closed for that, `adminPort` last. Returns an error if one
+ * cannot be opened; then the open ports are those of before.
+ */
+export function openAll(
+  listeners: Listeners,
+  ports: readonly number[],
+  adminPort?: number,
+): string | undefined {
   if (!listeners.fits(ports)) return noSocketFor(listeners, ports);
-  const openBefore = listeners.ports;
-  const error = listeners.open(ports);
-  if (error !== undefined) listeners.closeAllBut(openBefore);
-  return error;
+  return listeners.open(ports, adminPort);
 }
 
 /** The message that no sockets are left for `ports`. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { ourBoard } from "../../../emulator/proxy/firmware-board.ts";
 import {
   adminLab,
   ask,
@@ -10,9 +11,12 @@ import {
   statusOf,
 } from "../../../hil/kit/admin-lab.ts";
 import { get, put, TOKEN } from "../../../hil/kit/admin-port.ts";
-import { EmulatedLab, ENGINE, mass, says } from "../../../hil/kit/emulated-lab.ts";
+import { collect, EmulatedLab, ENGINE, mass, says } from "../../../hil/kit/emulated-lab.ts";
 import fc from "../../../hil/kit/properties.ts";
 import { documents } from "../../../hil/kit/random-documents.ts";
+
+const OWN_SOCKETS = ourBoard("own");
+const SDK_SOCKETS = { ...ourBoard("sdk"), socketsMended: true };
 
 describe("the admin port", () => {
   test("moves with a new document, and the old one answers during the trial", async () => {
@@ -111,9 +115,81 @@ test("undo restores the document from before the trial at once", async () => {
   expect(lab.events("config", "saved")).toEqual([]);
 });
 
-describe("a document whose ports cannot be opened besides the open ones", () => {
+/** That three other listeners and another admin port are open, and no more. */
+async function expectMoved(lab: EmulatedLab): Promise<void> {
+  for (const port of [81, 82, 83]) expect(await ask(lab, port)).toBe("HTTP/1.1 200");
+  expect((await get(lab, "/healthz", { port: 9000 })).status).toBe(200);
+  for (const port of [80, 8404]) expect(await ask(lab, port)).toBe("ECONNREFUSED");
+}
+
+describe("with sockets that can be closed", () => {
+  const everyPort = { listeners: listeners(81, 82, 83), adminPort: 9000 };
+
+  test("all ports change at once, and stay changed when the admin port is confirmed", async () => {
+    const lab = await adminLab({}, OWN_SOCKETS);
+    expect(json(await change(lab, everyPort)).done).toMatch(/^in force; .* arrives at port 9000/);
+    await expectMoved(lab);
+    await get(lab, "/", { port: 9000, token: TOKEN });
+    await lab.clock.run({ ms: 31_000 });
+    expect(lab.events("config", "saved")).toHaveLength(1);
+    await expectMoved(lab);
+    await restart(lab);
+    await expectMoved(lab);
+  });
+
+  test.each([
+    ["by itself", (lab: EmulatedLab) => lab.clock.run({ ms: 31_000 })],
+    ["by undo", (lab: EmulatedLab) => put(lab, "/api/config/previous", {}, [], 9000)],
+  ])("and change back %s", async (_, roll) => {
+    const lab = await adminLab({}, OWN_SOCKETS);
+    await change(lab, everyPort);
+    await expectMoved(lab);
+    await roll(lab);
+    expect(await ask(lab, 80)).toBe("HTTP/1.1 200");
+    expect((await get(lab, "/healthz")).status).toBe(200);
+    for (const port of [81, 82, 83, 9000]) expect(await ask(lab, port)).toBe("ECONNREFUSED");
+    expect(lab.events("config", "rolled-back")).toHaveLength(1);
+  });
+
+  test("a port that is no longer configured refuses connections at once, and sessions there go on", async () => {
+    const lab = await adminLab({ listeners: listeners(80, 81) }, OWN_SOCKETS);
+    const client = lab.network.host("client").connect({ host: "board", port: 81 });
+    const received = collect(client);
+    client.write("GET /1 HTTP/1.1\r\nHost: x\r\n");
+    await lab.clock.run({ ms: 100 });
+    await change(lab, { listeners: listeners(80) });
+    expect(await ask(lab, 81)).toBe("ECONNREFUSED");
+    client.write("\r\n");
+    await lab.clock.run({ until: () => client.closed, ms: 60_000 });
+    expect(received.text).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  test("the previous admin port is the last to be closed for want of sockets", async () => {
+    const lab = await adminLab({ listeners: listeners(80, 81, 82) }, OWN_SOCKETS);
+    await change(lab, { listeners: listeners(80, 90), adminPort: 9000 });
+    expect((await get(lab, "/healthz")).status).toBe(200);
+    expect((await get(lab, "/healthz", { port: 9000 })).status).toBe(200);
+    expect(await ask(lab, 90)).toBe("HTTP/1.1 200");
+    for (const port of [81, 82]) expect(await ask(lab, port)).toBe("ECONNREFUSED");
+  });
+
+  test("without a network no port is closed for another", async () => {
+    const lab = await adminLab({}, OWN_SOCKETS);
+    const before = await documentOf(lab);
+    lab.wifiDrop(60_000);
+    await lab.clock.run({ ms: 100 });
+    expect(lab.app!.runtime.configure({ ...before, ...everyPort })).toEqual({
+      complaints: ["listeners: no port can be opened now: no network; nothing was changed"],
+    });
+    await lab.clock.run({ ms: 90_000 });
+    expect(await ask(lab, 80)).toBe("HTTP/1.1 200");
+    expect((await get(lab, "/healthz")).status).toBe(200);
+  });
+});
+
+describe("with the SDK's sockets, a document whose ports cannot be opened besides the open ones", () => {
   test("is accepted for the next start, and both documents can be read until then", async () => {
-    const lab = await adminLab();
+    const lab = await adminLab({}, SDK_SOCKETS);
     const before = await documentOf(lab);
     const wanted = { ...before, listeners: listeners(81, 82, 83), adminPort: 9000 };
     const answer = await put(lab, "/api/config", wanted);
@@ -142,7 +218,7 @@ describe("a document whose ports cannot be opened besides the open ones", () => 
   test.skipIf(ENGINE === "xs")(
     "is on trial after that start, and if it fails the board restarts with the previous one",
     async () => {
-      const lab = await adminLab();
+      const lab = await adminLab({}, SDK_SOCKETS);
       const before = await documentOf(lab);
       await change(lab, { listeners: listeners(81, 82, 83), adminPort: 9000 });
       await restart(lab);
@@ -160,7 +236,7 @@ describe("a document whose ports cannot be opened besides the open ones", () => 
   test.skipIf(ENGINE === "xs")(
     "is undone after that start by a restart, which the answer announces",
     async () => {
-      const lab = await adminLab();
+      const lab = await adminLab({}, SDK_SOCKETS);
       const before = await documentOf(lab);
       await change(lab, { listeners: listeners(81, 82, 83), adminPort: 9000 });
       await restart(lab);
@@ -173,7 +249,7 @@ describe("a document whose ports cannot be opened besides the open ones", () => 
   );
 
   test("is dropped for a later one", async () => {
-    const lab = await adminLab();
+    const lab = await adminLab({}, SDK_SOCKETS);
     await change(lab, { listeners: listeners(81, 82, 83), adminPort: 9000 });
     expect(json(await change(lab, { retries: 1 })).done).toMatch(/the next start is dropped$/);
     await lab.clock.run({ ms: 31_000 });
@@ -183,7 +259,7 @@ describe("a document whose ports cannot be opened besides the open ones", () => 
   });
 
   test("is refused with persist=no", async () => {
-    const lab = await adminLab();
+    const lab = await adminLab({}, SDK_SOCKETS);
     const before = await documentOf(lab);
     const answer = await put(lab, "/api/config?persist=no", {
       ...before,

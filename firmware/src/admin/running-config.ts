@@ -125,22 +125,23 @@ export class RunningConfig {
   }
 
   /**
-   * Puts a document in force, on trial. If its ports cannot be opened besides the open ones, saves it for the next
-   * start.
+   * Puts a document in force, on trial. If no sockets are left for its ports, because the SDK's cannot be closed, saves it
+   * for the next start.
    */
   configure({ document, config }: Configuration, savedAs: Trial["savedAs"] = "flash"): Outcome {
     const { listeners, proxy } = this.#parts;
     const ports = portsOf(config);
     if (!listeners.fits(ports)) return this.#acceptForNextStart(document, ports);
-    const error = openAll(listeners, ports);
-    if (error !== undefined) return unchanged(error);
     const { adminPort } = proxy.config;
+    const error = openAll(listeners, ports, adminPort);
+    if (error !== undefined) return unchanged(error);
     const running = this.#trial;
     const served = hasUsableBackend(this.#parts);
     const before = running?.before ?? { active: this.#active, adminPort, served };
     const trial = new Trial(this.#parts, before, savedAs);
     trial.confirmed = running?.confirmed === true && adminPort === config.adminPort;
     this.#use({ document, source: "trial" }, config);
+    listeners.closeAllBut([...ports, before.adminPort]);
     running?.stop();
     this.#beginTrial(trial);
     this.#startTimer();

@@ -33,8 +33,8 @@ export const CLOSING_CONNECTIONS = 1;
 export const LISTENERS_MAX = 3;
 
 /**
- * All listening sockets. A configuration with fewer listeners does not get more sessions: opened ports stay open,
- * and the next configuration may need the rest.
+ * All listening sockets. A configuration with fewer listeners does not get more sessions: the next one may need the
+ * rest, and during its trial the previous admin port stays open if there is a socket for it.
  */
 export const LISTENING_SOCKETS_MAX = LISTENERS_MAX + 1;
 

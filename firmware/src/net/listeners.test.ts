@@ -5,7 +5,7 @@ import { LISTENING_SOCKETS_MAX } from "./connection-budget.ts";
 import { Listeners } from "./listeners.ts";
 
 /** Listeners on a machine that opens every port but 666, and what is open there. */
-function listenersOn(machine: Pick<Platform, "closesListeners"> = {}) {
+function listenersOn(machine: { closesListeners?: boolean } = {}) {
   const open = new Map<number, (connections: number) => void>();
   const events: Event[] = [];
   const accepted: number[] = [];
@@ -23,7 +23,8 @@ function listenersOn(machine: Pick<Platform, "closesListeners"> = {}) {
       open.delete(this.port);
     }
   }
-  const platform = { Listener, ...machine } as unknown as Platform;
+  const link = { address: "10.0.0.1" };
+  const platform = { Listener, link, ...machine } as unknown as Platform;
   const listeners = new Listeners(
     platform,
     event => events.push(event),
@@ -55,7 +56,7 @@ test("a port that cannot be opened at the start is reported, and the others are 
   ]);
 });
 
-test("ports that are open take their sockets, so that not every set of ports fits", () => {
+test("ports that cannot be closed keep their sockets, so that not every set of ports fits", () => {
   const { listeners } = listenersOn();
   listeners.start([80, 8404]);
   expect(LISTENING_SOCKETS_MAX).toBe(4);
@@ -75,4 +76,28 @@ test("only a machine that can close a listener gets its sockets back", () => {
     expect([...open.keys()]).toEqual(left);
     expect(listeners.ports).toEqual(left);
   }
+});
+
+test("where a listener can be closed, all ports but the fifth fit", () => {
+  const { listeners } = listenersOn({ closesListeners: true });
+  listeners.start([80, 81, 82, 8404]);
+  expect(listeners.fits([90, 91, 92, 9000])).toBe(true);
+  expect(listeners.fits([90, 91, 92, 93, 9000])).toBe(false);
+});
+
+test("there, ports are closed for others only as far as sockets lack, the spared one last", () => {
+  const { listeners, open } = listenersOn({ closesListeners: true });
+  listeners.start([8404, 80, 81]);
+  expect(listeners.open([90], 8404)).toBe(undefined);
+  expect([...open.keys()].sort()).toEqual([80, 81, 8404, 90]);
+  expect(listeners.open([90, 91, 92], 8404)).toBe(undefined);
+  expect([...open.keys()].sort()).toEqual([8404, 90, 91, 92]);
+});
+
+test("there, a port that cannot be opened changes nothing, also where others were closed for it", () => {
+  const { listeners, open, events } = listenersOn({ closesListeners: true });
+  listeners.start([80, 81, 82, 8404]);
+  expect(listeners.open([90, 91, 666])).toMatch(/^port 666 cannot be opened now/);
+  expect([...open.keys()].sort()).toEqual([80, 81, 82, 8404]);
+  expect(events).toEqual([]);
 });

@@ -7,9 +7,9 @@ import { LISTENING_SOCKETS_MAX } from "./connection-budget.ts";
 export type Accept = (port: number, connection: TCPSocket) => void;
 
 /**
- * The only owner of listening sockets, those of the configuration's listeners and that of the admin port. The chip
- * cannot close a listening socket safely, so each one stays open until the restart and takes one of the board's
- * places: which ports can be opened depends on those that are open already.
+ * The only owner of listening sockets, those of the configuration's listeners and that of the admin port. The SDK's
+ * cannot be closed safely: there each one stays open until the restart and takes one of the board's places, so that
+ * the open ports decide which others can be opened.
  */
 export class Listeners {
   #platform: Platform;
@@ -29,9 +29,10 @@ export class Listeners {
     return [...this.#sockets.keys()];
   }
 
-  /** True if sockets are left for all of these ports besides the open ones. */
+  /** True if there are sockets for all of these ports, besides those that cannot be closed. */
   fits(ports: readonly number[]): boolean {
-    return new Set([...this.#sockets.keys(), ...ports]).size <= LISTENING_SOCKETS_MAX;
+    const kept = this.#platform.closesListeners ? [] : this.ports;
+    return new Set([...kept, ...ports]).size <= LISTENING_SOCKETS_MAX;
   }
 
   /**
@@ -40,20 +41,43 @@ export class Listeners {
    */
   start(ports: readonly number[]): void {
     this.#started = true;
+    this.#openEach(ports);
+  }
+
+  /**
+   * Opens those of `ports` that are not open yet; none before `start`. Where they need the sockets of other ports, those
+   * are closed, `spared` last. Returns an error if one cannot be opened: then the ports of before are open, and with
+   * the SDK's sockets those that had been opened.
+   */
+  open(ports: readonly number[], spared?: number): string | undefined {
+    if (!this.#started) return undefined;
+    const before = this.ports;
+    const others = before.filter(port => !ports.includes(port));
+    others.sort((one, other) => Number(one === spared) - Number(other === spared));
+    const surplus = others.length + ports.length - LISTENING_SOCKETS_MAX;
+    if (surplus > 0) {
+      // Then those that are closed could not be opened again either.
+      if (this.#platform.link.address === undefined) return "no port can be opened now: no network";
+      this.closeAllBut([...ports, ...others.slice(surplus)]);
+    }
+    const error = this.#open(ports);
+    if (error === undefined) return undefined;
+    this.closeAllBut(before);
+    this.#openEach(before);
+    return error;
+  }
+
+  /** A port that cannot be opened is logged. */
+  #openEach(ports: readonly number[]): void {
     for (const port of ports) {
-      const error = this.open([port]);
+      const error = this.#open([port]);
       if (error !== undefined) {
         this.#report({ level: "E", on: "listener", what: "open-failed", port, error });
       }
     }
   }
 
-  /**
-   * Opens those of `ports` that are not open yet; none before `start`. Returns an error for the first one that
-   * cannot be opened, else `undefined`.
-   */
-  open(ports: readonly number[]): string | undefined {
-    if (!this.#started) return undefined;
+  #open(ports: readonly number[]): string | undefined {
     for (const port of ports) {
       if (this.#sockets.has(port)) continue;
       try {
@@ -65,7 +89,7 @@ export class Listeners {
     return undefined;
   }
 
-  /** Closes all sockets except those of `ports`, on machines that can close one. */
+  /** Closes all sockets except those of `ports`; no effect with the SDK's sockets. */
   closeAllBut(ports: readonly number[]): void {
     if (!this.#platform.closesListeners) return;
     for (const [port, socket] of this.#sockets) {
