@@ -10,7 +10,7 @@ const KEEP_ALIVE_MS = 5_000;
 export class Server {
   /** All connections so far, also those without a byte. */
   connectionsTotal = 0;
-  /** Those that the client has reset. */
+  /** Connections that the client has reset. */
   resetsTotal = 0;
   /** Current connections. */
   readonly sockets = new Set<Socket>();

@@ -65,7 +65,7 @@ export class ScriptedBackend {
     return this.#server.connectionsTotal;
   }
 
-  /** Those that were reset from the other side. */
+  /** Connections that were reset from the other side. */
   get resets(): number {
     return this.#server.resetsTotal;
   }

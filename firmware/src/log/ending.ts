@@ -27,11 +27,9 @@ export type Ending =
   | "error"; // a close: a bug; the log has the stack
 
 /** The end of a session whose client or backend sends no more; `failure`: why its stream was cut off. */
-export function endingBy(
-  side: "client" | "backend",
-  failure: SocketFailure | undefined,
-): "no-memory" | `${typeof side}-${"closed" | "reset" | "lost"}` {
-  if (failure === undefined) return `${side}-closed`;
+export function endingBy(isClient: boolean, failure: SocketFailure | undefined): Ending {
+  if (failure === undefined) return isClient ? "client-closed" : "backend-closed";
   if (failure === "memory") return "no-memory";
-  return failure === "reset" ? `${side}-reset` : `${side}-lost`;
+  if (failure === "reset") return isClient ? "client-reset" : "backend-reset";
+  return isClient ? "client-lost" : "backend-lost";
 }

@@ -72,11 +72,28 @@ export class Endpoint implements PumpSide {
   ) {
     this.owner = owner;
     // Without `nodelay` every small piece would wait for the peer's delayed acknowledgement.
-    const options = { target: this, nodelay: true, onReadable, onWritable, onEnd, onError };
+    // One literal for each case: to spread common options would cost the slots of another object.
     this.socket =
       "from" in peer
-        ? new TCP({ ...options, from: peer.from })
-        : new TCP({ ...options, address: peer.address, port: peer.port });
+        ? new TCP({
+            target: this,
+            from: peer.from,
+            nodelay: true,
+            onReadable,
+            onWritable,
+            onEnd,
+            onError,
+          })
+        : new TCP({
+            target: this,
+            address: peer.address,
+            port: peer.port,
+            nodelay: true,
+            onReadable,
+            onWritable,
+            onEnd,
+            onError,
+          });
     this.source = this.socket;
   }
 
@@ -104,7 +121,7 @@ export class Endpoint implements PumpSide {
 
   /** No more bytes arrive, and all that did have been read. */
   get ended(): boolean {
-    return this.readable === 0 && this.peerEnded;
+    return this.readable === 0 && (this.state === "peer-closed" || this.state === "peer-ended");
   }
 
   /** Received and not read, or written and not acknowledged. */

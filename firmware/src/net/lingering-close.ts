@@ -58,15 +58,18 @@ export class LingeringClose implements EndpointOwner {
     backendSide?.discard(scratch);
     if (backendSide?.flushed) backendSide.close();
     if (this.waitForClientFin) clientSide.end();
-    const { state } = clientSide;
-    const isWaiting = this.waitForClientFin && (state === "open" || state === "write-ended");
-    if (clientSide.flushed && !isWaiting) clientSide.close();
+    if (clientSide.flushed && (!this.waitForClientFin || this.clientHasEnded)) clientSide.close();
     if (clientSide.state !== "closed") return;
     if (backendSide === undefined || backendSide.state === "closed") this.owner.closed();
   }
 
   failed(error: unknown): void {
     this.owner.failed(error);
+  }
+
+  private get clientHasEnded(): boolean {
+    const { state } = this.clientSide;
+    return state !== "open" && state !== "write-ended";
   }
 
   private flush(backendSide: Endpoint): void {

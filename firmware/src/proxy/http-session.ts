@@ -170,9 +170,8 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
       this.session.setDeadline(exchange.timeoutMs);
       exchange.timeoutMs = 0;
     }
-    const { state: clientState } = clientSide;
     // A client that has ended its sending side (half close) gets its response.
-    if (clientState === "open" || clientState === "peer-ended") {
+    if (clientSide.state === "open" || clientSide.state === "peer-ended") {
       return ended && this.endExchange(exchange);
     }
     // No response reaches it any more, but what it sent before it left is delivered.
@@ -222,7 +221,7 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
       exchange.release();
       this.exchange = undefined;
     }
-    const why = endingBy("client", this.session.clientSide.failure);
+    const why = endingBy(true, this.session.clientSide.failure);
     this.session.end(exchange === undefined ? why : "done");
   }
 

@@ -172,16 +172,12 @@ export class Session implements HandlerOwner, EndpointOwner, ClosingOwner, Timed
 
   onReady(endpoint: Endpoint): void {
     if (this.state === "sniffing") this.sniff();
-    else if (endpoint.ended && !this.mayHalfClose) this.clientGone();
+    else if (endpoint.ended && !this.mayHalfClose) this.end(endingBy(true, endpoint.failure));
   }
 
   /** The client's FIN, without a byte before it, may be a question to a backend that speaks first. */
   private get mayHalfClose(): boolean {
     return this.client.listener.mode === "tcp" && !this.clientSide.writeClosed;
-  }
-
-  private clientGone(): void {
-    this.end(endingBy("client", this.clientSide.failure));
   }
 
   protocol(isFinal = false): "http" | "tcp" | undefined {
@@ -193,7 +189,7 @@ export class Session implements HandlerOwner, EndpointOwner, ClosingOwner, Timed
 
   private sniff(): void {
     const { clientSide, firstByteMs } = this;
-    if (clientSide.ended) this.clientGone();
+    if (clientSide.ended) this.end(endingBy(true, clientSide.failure));
     if (clientSide.readable === 0) return;
     const timeoutMs = Math.min(SNIFF_TIMEOUT_MS, this.context.config.headTimeoutMs);
     const isLate = firstByteMs !== undefined && this.context.clock.now() - firstByteMs >= timeoutMs;

@@ -49,6 +49,8 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
   declare private movedMs: number;
   /** When the client's keyword had been forwarded. */
   declare private keywordMs: number | undefined;
+  /** One direction has ended, and its FIN was passed on. */
+  declare private isHalfClosed: true | undefined;
   /** The connection was HTTP until both sides agreed to change the protocol. */
   declare private upgraded: true | undefined;
 
@@ -138,7 +140,7 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
     if (this.state === "streaming") this.pumpBoth();
     else if (this.state === "last-answer") this.pumpAnswer();
     else if (endpoint.ended && endpoint.state === "peer-closed")
-      this.session.end(endingBy("client", endpoint.failure));
+      this.session.end(endingBy(true, endpoint.failure));
   }
 
   failed(error: unknown): void {
@@ -187,40 +189,45 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
     this.pumpBoth();
   }
 
-  /** Once the directions flow, the endpoints are joined: they go on by themselves until one side ends. */
+  /** While both directions flow, the endpoints are joined: they go on by themselves until one side ends. */
   private pumpBoth(): void {
-    const { clientSide, context } = this.session;
-    const { scratch } = context;
+    const { clientSide } = this.session;
+    const { scratch } = this.session.context;
     const backendSide = this.backendSide!;
     pump(clientSide, backendSide, scratch);
     pump(backendSide, clientSide, scratch);
     if (this.state !== "streaming") return; // a bug has ended it
-    if (clientSide.scan?.found !== undefined) this.awaitAnswer();
-    else if (backendSide.scan?.found !== undefined) this.closeAfter("keyword");
-    else if (!this.passEnd(clientSide, backendSide) && !this.passEnd(backendSide, clientSide)) {
-      if (clientSide.state === "write-failed" || backendSide.state === "write-failed") return;
+    if (clientSide.scan?.found !== undefined) {
+      this.awaitAnswer();
+    } else if (backendSide.scan?.found !== undefined) {
+      this.closeAfter("keyword");
+    } else if (clientSide.state === "open" && backendSide.state === "open") {
       clientSide.join(backendSide, scratch);
+    } else {
+      const why = this.passEnd(clientSide, backendSide) ?? this.passEnd(backendSide, clientSide);
+      if (why !== undefined) this.closeAfter(why);
+      else if (this.isHalfClosed) clientSide.join(backendSide, scratch);
     }
   }
 
-  /** Passes the end of a direction on, if it has come. True: that ends the session. */
-  private passEnd(from: Endpoint, to: Endpoint): boolean {
-    if (!from.ended) return false;
+  /** Passes the end of a direction on, if it has come. Returns why that ends the session, if it does. */
+  private passEnd(from: Endpoint, to: Endpoint): Ending | undefined {
+    if (!from.ended) return undefined;
     if (from.state === "peer-ended") {
-      if (to.writeClosed) return false;
+      if (to.writeClosed) return undefined;
       to.end();
       if (!to.ended) {
+        this.isHalfClosed = true;
         this.movedMs = this.session.context.clock.now();
         this.compareBytes(this.movedMs);
-        return false;
+        return undefined;
       }
     }
     const { failure } = from;
     if (failure !== undefined) to.resets = true;
-    // Of two that have closed, the first one ended the session.
+    // The side that closed first ended the session.
     const closed = failure === undefined && to.state === "peer-ended" ? to : from;
-    this.closeAfter(endingBy(closed === this.backendSide ? "backend" : "client", failure));
-    return true;
+    return endingBy(closed !== this.backendSide, failure);
   }
 
   // The answer to a keyword
@@ -259,19 +266,15 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
     return this.session.clientSide.passed + (this.backendSide?.passed ?? 0);
   }
 
-  /** Only one side can still send. */
-  private get isHalfClosed(): boolean {
-    return this.session.clientSide.peerEnded || this.backendSide?.peerEnded === true;
-  }
-
   /**
    * A stalled peer raises no event, the FIN of one is not reported while its bytes wait unread, and lwIP probes no
    * connection that FIN was sent on: without this such a session would hold its two sockets for ever.
    */
   private compareBytes(nowMs: number): void {
     const { idleTimeoutMs, tunnelTimeoutMs } = this.session.context.config;
-    const { isHalfClosed } = this;
-    const timeoutMs = isHalfClosed ? Math.min(idleTimeoutMs, tunnelTimeoutMs) : tunnelTimeoutMs;
+    const timeoutMs = this.isHalfClosed
+      ? Math.min(idleTimeoutMs, tunnelTimeoutMs)
+      : tunnelTimeoutMs;
     const passed = this.passedBytes;
     if (passed !== this.seenBytes) {
       this.seenBytes = passed;
@@ -282,7 +285,7 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
       this.session.setDeadline(Math.min(leftMs, BYTES_CHECK_MS, timeoutMs / 8));
     } else {
       this.session.clientSide.resets = this.backendSide!.resets = true;
-      this.session.end(isHalfClosed ? "idle" : "tunnel-timeout");
+      this.session.end(this.isHalfClosed ? "idle" : "tunnel-timeout");
     }
   }
 }
