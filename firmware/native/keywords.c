@@ -10,7 +10,12 @@
 uint32_t findKeyword(uint8_t* bytes, uint32_t start, uint32_t end, uint8_t* columns, uint16_t* next, uint32_t state, uint32_t found)
 {
 	uint32_t at = start;
-	while (at < end && state < found)
-		state = next[state + columns[bytes[at++]]];
+	while (at < end && state < found) {
+		/* Bytes that are in no keyword lead from state 0 to state 0. */
+		if (state == 0)
+			while (end - at >= 4 && columns[bytes[at]] == 0 && columns[bytes[at + 1]] == 0 && columns[bytes[at + 2]] == 0 && columns[bytes[at + 3]] == 0)
+				at += 4;
+		if (at < end) state = next[state + columns[bytes[at++]]];
+	}
 	return (at - start) << 16 | state;
 }

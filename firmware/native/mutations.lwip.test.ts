@@ -813,6 +813,27 @@ const MUTATIONS: readonly Mutation[] = [
     found: "tables that a stream could lead out of are refused",
   },
   {
+    name: "words of a search have no control characters",
+    file: "search.c",
+    find: "return ((word - EACH(' ')) | (word + EACH(1)) | ",
+    replace: "return (",
+    found: "a search of several bytes at once finds what one of each byte finds",
+  },
+  {
+    name: "bytes before the place are searched again",
+    file: "search.c",
+    find: " & (Word)-1 << 8 * before;",
+    replace: ";",
+    found: "a search of several bytes at once finds what one of each byte finds",
+  },
+  {
+    name: "a second first byte of keywords is skipped",
+    file: "search.c",
+    find: "	search->byWords = firsts <= 1;\n",
+    replace: "	search->byWords = true;\n",
+    found: "keywords that begin with different bytes are searched byte by byte",
+  },
+  {
     name: "a place is not looked at",
     file: "search.c",
     find: " || !isState(tables, number % IN_ANY)) return false;",

@@ -22,6 +22,18 @@ static bool isState(const Search* search, unsigned value)
 	return value < search->found && value % search->columnCount == 0;
 }
 
+/** The words of `searchWords` can be searched if keywords begin with at most one byte that is no control character. */
+static void prepareWords(Search* search)
+{
+	unsigned byte, firsts = 0;
+	for (byte = ' '; byte < sizeof(search->columns); byte++) {
+		if (byte == 0x7f || search->next[search->columns[byte]] == 0) continue;
+		firsts++;
+		search->first = (uint8_t)byte;
+	}
+	search->byWords = firsts <= 1;
+}
+
 /**
  * Why no stream can lead out of `next`: it has `found` entries, in whole rows of `columnCount`. A state below `found` is the beginning of a
  * row, at first and, as each entry is one or an outcome, after each byte. A column is less than `columnCount`. So state +
@@ -42,6 +54,7 @@ const char* searchCheck(Search* search)
 	}
 	if (!isState(search, search->start)) return "start";
 	if (search->inAny && (search->inAny->inAny || search->inAny->count != search->count)) return "inAny";
+	prepareWords(search);
 	return NULL;
 }
 
@@ -73,22 +86,96 @@ bool searchPlaceOf(const Search* search, int32_t number, SearchPlace* place)
 
 /* Search */
 
+/** As many bytes as a register has: 4 on the chip. */
+typedef unsigned long __attribute__((may_alias)) Word;
+enum { WORD_BYTES = sizeof(Word) };
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the first byte of a word is the lowest one here"
+#endif
+
+/** A word of which each byte is this one. */
+#define EACH(byte) ((Word)-1 / 0xff * (byte))
+
+/** The highest bit of each byte that is 0, and perhaps of bytes behind such a one. */
+static inline Word zerosIn(Word word)
+{
+	return (word - EACH(1)) & ~word;
+}
+
 /**
- * Searches until an outcome or `end`; returns where it stopped. This runs for each byte, so the tables stay in registers,
- * and bytes that are in no keyword take the short way.
+ * Flags the bytes at which the search cannot stay in state 0: control characters (less than a blank, DEL) and the first byte of
+ * keywords. The flag is the highest bit; those of bytes behind a flagged one may be wrong.
  */
-static const uint8_t* searchUntilFound(const Search* search, uint16_t* searchState, const uint8_t* at, const uint8_t* end)
+static inline Word flagsIn(Word word, Word first)
+{
+	return (((word - EACH(' ')) & ~word) | zerosIn(word ^ EACH(0x7f)) | zerosIn(word ^ first)) & EACH(0x80);
+}
+
+/** The same, with fewer instructions, and every byte above ASCII flagged as well. */
+static inline Word roughFlagsIn(Word word, Word first)
+{
+	return ((word - EACH(' ')) | (word + EACH(1)) | ((word ^ first) - EACH(1))) & EACH(0x80);
+}
+
+static inline Word wordAt(const uint8_t* at)
+{
+	return *(const Word*)(const void*)at;
+}
+
+/**
+ * In state 0, `at` before `end`: goes on as far as a byte that leaves the state, or less than a word before `end`. Only flagged bytes are
+ * looked up in the tables: in text most words have none. Words are read within the piece, and where they are aligned.
+ */
+static const uint8_t* searchWords(const Search* search, unsigned* state, const uint8_t* begin, const uint8_t* at, const uint8_t* end)
+{
+	const Word first = EACH((Word)search->first);
+	const unsigned before = (uintptr_t)at % WORD_BYTES;
+	const uint8_t* const last = end - WORD_BYTES;
+	const uint8_t* word = at - before;
+	Word flags;
+	if (word < begin || word > last) {
+		*state = search->next[search->columns[*at]];
+		return at + 1;
+	}
+	flags = flagsIn(wordAt(word), first) & (Word)-1 << 8 * before;
+	for (;;) {
+		for (; flags; flags &= flags - 1) {
+			const uint8_t* byte = word + __builtin_ctzl(flags) / 8;
+			*state = search->next[search->columns[*byte]];
+			if (*state != 0) return byte + 1;
+		}
+		do {
+			word += WORD_BYTES;
+			if (word > last) return word;
+		} while (roughFlagsIn(wordAt(word), first) == 0);
+		flags = flagsIn(wordAt(word), first);
+	}
+}
+
+/** In state 0: skips bytes that are in no keyword, as far as one that is, or `end`. */
+static const uint8_t* skipBytes(const uint8_t* columns, const uint8_t* at, const uint8_t* end)
+{
+	while (end - at >= 4 && columns[at[0]] == 0 && columns[at[1]] == 0 && columns[at[2]] == 0 && columns[at[3]] == 0) at += 4;
+	while (at < end && columns[*at] == 0) at++;
+	return at;
+}
+
+/** Searches until an outcome or `end`; returns where it stopped. This runs for each byte, so the tables stay in registers. */
+static const uint8_t* searchUntilFound(const Search* search, uint16_t* searchState, const uint8_t* begin, const uint8_t* end)
 {
 	const uint8_t* const columns = search->columns;
 	const uint16_t* const next = search->next;
 	const unsigned found = search->found;
+	const uint8_t* at = begin;
 	unsigned state = *searchState;
 	while (at < end && state < found) {
-		if (state == 0) {
-			while (at < end && columns[*at] == 0) at++;
-			if (at == end) break;
+		if (state != 0) state = next[state + columns[*at++]];
+		else if (search->byWords) at = searchWords(search, &state, begin, at, end);
+		else {
+			at = skipBytes(columns, at, end);
+			if (at < end) state = next[columns[*at++]];
 		}
-		state = next[state + columns[*at++]];
 	}
 	*searchState = (uint16_t)state;
 	return at;

@@ -23,6 +23,9 @@ struct Search {
 	/** Belongs to this one; has no `inAny` itself. */
 	Search* inAny;
 	uint16_t references;
+	/** The byte with which keywords begin, if it is a single one: then several bytes can be searched at once. */
+	uint8_t first;
+	bool byWords;
 	uint8_t columns[256];
 	/** `found` entries. */
 	uint16_t next[];

@@ -484,6 +484,58 @@ static void wrongPlacesAreRefused(void)
 	searchRelease(search);
 }
 
+/** The state after some bytes, one table step for each; from a pipe's place in state 0. */
+static unsigned stepsTo(const Search* search, const uint8_t* bytes, unsigned count, unsigned* at)
+{
+	unsigned state = 0;
+	for (*at = 0; *at < count && state < search->found; (*at)++) state = search->next[state + search->columns[bytes[*at]]];
+	return state;
+}
+
+/** Several bytes are searched at once; that finds what one table step for each byte finds, wherever words begin and end. */
+static void searchedByWords(void)
+{
+	/* Bytes that begin the keyword or belong to it, that are controls or near to such, above ASCII, and at the ends of each range. */
+	static const uint8_t LETTERS[] = "EEENNDDa .zE\r\n\t\x1f !~\x7f\x80\x81\x9f\xa0\xc4\xff\xfe" "DN";
+	enum { BYTES = 64, TRIES = 20000 };
+	Search* search = searchForEnd(NULL);
+	uint32_t lot = 1;
+	unsigned i, try;
+	for (i = 0; i < 32; i++) if (i != '\t' && i != '\r' && i != '\n') search->columns[i] = search->columns[0];
+	search->columns[0x7f] = search->columns[0];
+	CHECK(searchCheck(search) == NULL && search->byWords);
+	for (try = 0; try < TRIES; try++) {
+		uint8_t bytes[BYTES];
+		SearchPlace place = { .tables = search };
+		/* Most tries have few letters, so that words without any are among them. */
+		const unsigned letters = try % 4 == 0 ? sizeof(LETTERS) - 1 : 1 + try % 9;
+		const unsigned from = try % 16, count = (lot >> 8) % (BYTES - from);
+		unsigned at, found, state;
+		uint16_t keyword = 7;
+		SearchResult result;
+		for (i = 0; i < BYTES; i++) {
+			lot = lot * 1664525 + 1013904223;
+			bytes[i] = (lot >> 28) < 14 ? 'a' : LETTERS[(lot >> 8) % letters];
+		}
+		if (try % 3 == 0 && count > 8) memcpy(bytes + from + (lot >> 8) % (count - 3), "END", 3);
+		state = stepsTo(search, bytes + from, count, &at);
+		found = count;
+		result = searchBytes(&place, bytes + from, &found, &keyword);
+		if (state < search->found) CHECK(result == SEARCH_GOES_ON && place.state == state);
+		else if (state == search->found) CHECK(result == SEARCH_FOUND && found == at && keyword == 0);
+		else CHECK(result == SEARCH_BINARY && place.tables == NULL);
+	}
+	searchRelease(search);
+}
+
+static void wordsNeedOneFirstByte(void)
+{
+	Search* search = searchForEnd(NULL);
+	search->columns['e'] = search->columns['E'];
+	CHECK(searchCheck(search) == NULL && !search->byWords);
+	searchRelease(search);
+}
+
 /** Bytes that were put back are passed first, and searched. */
 static void pipePassesBytesPutBack(void)
 {
@@ -527,6 +579,8 @@ const Case PIPE_CASES[] = {
 	{ "a search behind a control byte goes on in the next pipe", searchGoesOnInOtherTables },
 	{ "tables that a stream could lead out of are refused", wrongTablesAreRefused },
 	{ "a pipe without content, and a place outside the tables, are refused", wrongPlacesAreRefused },
+	{ "a search of several bytes at once finds what one of each byte finds", searchedByWords },
+	{ "keywords that begin with different bytes are searched byte by byte", wordsNeedOneFirstByte },
 	{ "a pipe passes and searches bytes that were put back", pipePassesBytesPutBack },
 	{ NULL, NULL },
 };
