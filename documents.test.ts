@@ -61,8 +61,8 @@ function missingIn(source: string): string[] {
 
 test("a comment that names a file of another folder, or none, is found", () => {
   expect(
-    missingIn("/* See net/pump.ts, `net/pomp.ts` and\n * proxy/pump.ts (README.md). */"),
-  ).toEqual(["net/pomp.ts", "proxy/pump.ts"]);
+    missingIn("/* See net/pipe.ts, `net/pomp.ts` and\n * proxy/pipe.ts (README.md). */"),
+  ).toEqual(["net/pomp.ts", "proxy/pipe.ts"]);
   expect(missingIn("a(); // as gone.ts\nimport b from './gone.ts';")).toEqual(["gone.ts"]);
 });
 

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { type MockSocket, Network, seeded } from "net-mock-socket";
-import { SCRATCH_BYTES } from "../../firmware/src/net/pump.ts";
+import { SCRATCH_BYTES } from "../../firmware/src/net/raw-stream.ts";
 import { Board } from "../src/board.ts";
 import { esp32 } from "../src/boards/esp32.ts";
 import type { BoardKind } from "../src/boards/kind.ts";

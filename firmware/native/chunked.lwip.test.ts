@@ -5,13 +5,8 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildProgram, cannotBuild } from "../../emulator/lwip/build.ts";
 import fc from "../../hil/kit/properties.ts";
-import {
-  CHUNK_BEFORE,
-  CHUNK_BEHIND,
-  ChunkedBody,
-  LAST_CHUNK,
-  wrapChunk,
-} from "../src/http1/chunked-body.ts";
+import { CHUNK_BEFORE, CHUNK_BEHIND, LAST_CHUNK, wrapChunk } from "../src/http1/chunk-writer.ts";
+import { ChunkedBody } from "../src/http1/chunked-body.ts";
 import { CHUNKED_STREAMS, NATIVE } from "./testing.ts";
 
 // Two decoders of the chunked transfer coding, in C and in TypeScript: what one refuses, the other refuses at the same byte.

@@ -23,6 +23,44 @@ export interface TCPSocket {
   readonly remotePort?: number | undefined;
   /** The `target` option of the constructor. */
   target?: unknown;
+  /**
+   * Moves content from here to `to` without the engine; `onPiped` reports how it goes. Bytes that wait here belong to the pipe
+   * until it ends, and `to` must not be written to. Throws "no memory", "in use", "invalid". Absent where the engine has to
+   * move the bytes (the SDK's sockets, the emulator's): there `net/pipe.ts` does.
+   */
+  pipe?(to: TCPSocket, options: NativePipeOptions): void;
+  /** Ends the pipe from here: what was not passed is readable again, and announced. */
+  unpipe?(): void;
+  /** Puts bytes back that were read last; they are read next, or piped. False: no memory, nothing has changed. */
+  unread?(bytes: Uint8Array): boolean;
+  /** Bytes that wait to be read, and room for bytes to be written. Where there is `pipe`, as the next five are. */
+  readonly readable?: number;
+  readonly writable?: number;
+  /** Bytes of content that the pipe from here has passed, until `unpipe`. */
+  readonly passed?: number;
+  /** The side that the pipe from here waits for: 0 for bytes of the sender, 1 for room at the receiver. */
+  readonly waitsFor?: number;
+  /** Bytes that were received and not passed, or passed and not acknowledged. */
+  readonly heldBytes?: number;
+}
+
+/** The name of a framing that the native code knows. */
+export type NativeFraming = "chunked";
+
+/** Tables of a keyword search (net/keywords.ts), copied to where native pipes find them. */
+export type NativeSearch = object;
+
+/** Takes a `Keywords`; throws where there is no memory for a copy. */
+export interface NativeSearchConstructor {
+  new (keywords: object): NativeSearch;
+}
+
+/** The options of a native pipe; `Content` in net/pipe.ts explains them. */
+export interface NativePipeOptions {
+  readonly bytes?: number | undefined;
+  readonly fromFraming?: NativeFraming | undefined;
+  readonly toFraming?: NativeFraming | undefined;
+  readonly search?: NativeSearch | undefined;
 }
 
 /** Why a connection is lost; `memory`: the board's own. */
@@ -41,6 +79,8 @@ export interface TCPCallbacks {
    * The connection is lost. The SDK's sockets give no reason, and call it for FIN as well. May be called twice.
    */
   onError(this: TCPSocket, failure?: SocketFailure): void;
+  /** The pipe from here: `event` is an index of `PIPE_EVENTS` (net/pipe.ts). Called before what else is to be reported. */
+  onPiped?(this: TCPSocket, event: number): void;
 }
 
 export interface TCPConstructor {
@@ -166,6 +206,8 @@ export interface Platform {
   readonly Serial?: SerialConstructor;
   /** Absent where the native code is not built in. */
   readonly findKeyword?: FindKeyword;
+  /** Present where the sockets have `pipe`. */
+  readonly Search?: NativeSearchConstructor;
   /** Restarts the machine; does not return. Absent where the program cannot. */
   restart?(): never;
   /** Maximum of concurrent TCP connections, listening sockets included (lwIP: `LWIP_MAX_ACTIVE_TCP`). */

@@ -1,4 +1,4 @@
-import { SCRATCH_BYTES } from "../../../firmware/src/net/pump.ts";
+import { SCRATCH_BYTES } from "../../../firmware/src/net/raw-stream.ts";
 import type { TCP } from "../../src/platform.ts";
 import { host } from "./host.ts";
 

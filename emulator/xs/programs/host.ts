@@ -1,4 +1,4 @@
-import type { FindKeyword } from "../../../firmware/src/platform.ts";
+import type { FindKeyword, NativeSearchConstructor } from "../../../firmware/src/platform.ts";
 import { abortLine } from "../../../firmware/src/text/exception.ts";
 import type { ListenerClass, TCPClass } from "../../src/platform.ts";
 
@@ -20,6 +20,8 @@ export interface Host {
     ask(text: string): string;
   };
   readonly findKeyword: FindKeyword;
+  /** Present where the sockets have native pipes. */
+  readonly Search?: NativeSearchConstructor;
   command: (text: string) => string | undefined;
   /** Called when the program cannot go on, as by XS on the chip. */
   abort: (reason: string, exception: unknown) => void;

@@ -11,7 +11,7 @@ interface Stream {
 
 host.command = text => {
   const { keywords, pieces } = JSON.parse(text) as Stream;
-  const scan = new Keywords(keywords, host.findKeyword).scan();
+  const scan = new Keywords(keywords, host).scan();
   // Inside a larger buffer, as pieces are.
   const passed = pieces.map(bytes => scan.next(Uint8Array.of(0, ...bytes, 0).subarray(1, -1)));
   return JSON.stringify({ passed, found: scan.found });

@@ -122,6 +122,7 @@ function platform({
     },
     Serial,
     findKeyword: host.findKeyword,
+    Search: host.Search,
     random: () => Number(ask("random")),
     log: line => host.board.log(line),
   };

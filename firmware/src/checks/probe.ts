@@ -1,8 +1,8 @@
 import type { Backend } from "../backend/backend.ts";
 import type { CheckCode } from "../backend/health.ts";
 import type { HealthSettings } from "../config/settings.ts";
-import { type BodyReader, bodyBytes, bodyReader } from "../http1/body.ts";
-import { responseFraming } from "../http1/framing.ts";
+import { type Body, bodyBytes } from "../http1/body.ts";
+import { bodyOf, responseFraming } from "../http1/framing.ts";
 import type { Head } from "../http1/head.ts";
 import type { HeadPool } from "../http1/head-pool.ts";
 import type { Report } from "../log/event.ts";
@@ -46,7 +46,7 @@ export class Probe implements EndpointOwner {
   #endpoint: Endpoint | undefined;
   #timeout: Cancel | undefined;
   #head: Head | undefined;
-  #body: BodyReader | undefined;
+  #body: Body | undefined;
   #scan: Scan | undefined;
   #searched = 0;
 
@@ -155,7 +155,7 @@ export class Probe implements EndpointOwner {
       } else if (body === undefined || !this.#isExpected(head.status)) {
         this.#judgeStatus(head.status);
       } else {
-        this.#body = bodyReader(framing);
+        this.#body = bodyOf(framing);
         head.release();
         this.#scan = body.scan();
         this.#readBody(this.#body, rest);
@@ -163,7 +163,7 @@ export class Probe implements EndpointOwner {
     }
   }
 
-  #readBody(body: BodyReader, piece: Uint8Array): void {
+  #readBody(body: Body, piece: Uint8Array): void {
     const bytes = bodyBytes(body, piece);
     this.#searched += bytes.byteLength;
     this.#scan!.next(bytes);

@@ -11,12 +11,7 @@ export type OpenLink = (clock: Clock, report: Report, given: Credentials) => Lin
 export type Machine = Pick<Platform, "vitals" | "storage" | "Serial">;
 
 /** The export of `chip/sockets`. */
-export type Sockets = Pick<Platform, "TCP" | "Listener" | "closesListeners"> & {
-  /** Takes a `Keywords`. Present where sockets have `pipe`. */
-  readonly Search?: new (
-    keywords: object,
-  ) => object;
-};
+export type Sockets = Pick<Platform, "TCP" | "Listener" | "closesListeners" | "Search">;
 
 /** The export of `chip/restart`. */
 export type Restart = Platform["restart"];

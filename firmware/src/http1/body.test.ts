@@ -1,8 +1,7 @@
 import { describe, expect, test } from "vitest";
 import fc from "../../../hil/kit/properties.ts";
-import { bodyReader } from "./body.ts";
-import { CHUNK_BEFORE, CHUNK_BEHIND, LAST_CHUNK, wrapChunk } from "./chunked-body.ts";
-import { type Framing, requestFraming, responseFraming } from "./framing.ts";
+import { CHUNK_BEFORE, CHUNK_BEHIND, LAST_CHUNK, wrapChunk } from "./chunk-writer.ts";
+import { bodyOf, type Framing, requestFraming, responseFraming } from "./framing.ts";
 import { Head } from "./head.ts";
 
 function bytes(text: string): Uint8Array {
@@ -18,7 +17,7 @@ function headOf(kind: "request" | "response", text: string): Head {
 
 /** Feeds a body in pieces of these sizes; what came out, and how it ended. */
 function decode(framing: Framing, text: string, sizes: readonly number[]) {
-  const reader = bodyReader(framing);
+  const reader = bodyOf(framing);
   const all = bytes(text);
   let used = 0;
   let body = "";
@@ -229,7 +228,7 @@ describe("chunks", () => {
   });
 
   test("a chunk of nearly 4 GiB is counted without being held", () => {
-    const reader = bodyReader(CHUNKED);
+    const reader = bodyOf(CHUNKED);
     reader.decode(bytes("ffffffff\r\n"));
     const piece = new Uint8Array(1 << 20);
     for (let i = 0; i < 4095; i++) expect(reader.decode(piece)).toBe(1 << 20);
@@ -258,7 +257,7 @@ describe("other bodies", () => {
 
   test("only a body that lasts until the close ends with it", () => {
     for (const framing of [5, CHUNKED, "close"] as const) {
-      const reader = bodyReader(framing);
+      const reader = bodyOf(framing);
       reader.decode(bytes(framing === "chunked" ? "5\r\nhel" : "hel"));
       reader.closed();
       expect(reader.done).toBe(framing === "close");

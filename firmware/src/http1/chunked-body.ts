@@ -1,4 +1,5 @@
 import { BACKSLASH, CR, EQUALS, LF, QUOTE, SEMICOLON } from "../net/ascii-codes.ts";
+import { Body } from "./body.ts";
 import { hexadecimal, isBlank, VALUE } from "./grammar.ts";
 
 /** Bytes of one chunk: less than 32 bits can count, so that no reader's sum overflows. */
@@ -30,13 +31,11 @@ const TRAILER = 13;
 const TRAILER_LF = 14;
 const END_LF = 15;
 
-/** Takes the data out of a body in chunks: a `BodyReader`. */
-export class ChunkedBody {
+/** A body in chunks. */
+export class ChunkedBody extends Body {
   done = false;
-  broken = false;
-  tooLarge = false;
   wanted = Number.MAX_SAFE_INTEGER;
-  excess = 0;
+  override excess = 0;
   /** Bytes until the end of the chunk. */
   private left = 0;
   private at = SIZE_START;
@@ -45,11 +44,23 @@ export class ChunkedBody {
   /** Bytes that may still be dropped. */
   private droppable = DROPPED_BYTES_MAX;
 
-  constructor(lengthMax: number) {
+  /** Chunks that would make the body longer than `lengthMax` are not read. */
+  constructor(lengthMax: number, scratch?: Uint8Array) {
+    super(scratch);
     this.allowed = lengthMax;
   }
 
-  closed(): void {}
+  override get fromFraming(): "chunked" {
+    return "chunked";
+  }
+
+  override get bytes(): number {
+    return this.allowed;
+  }
+
+  override get tooLarge(): boolean {
+    return this.allowed < 0;
+  }
 
   decode(piece: Uint8Array): number {
     const count = piece.byteLength;
@@ -71,7 +82,6 @@ export class ChunkedBody {
         continue;
       }
       if (!this.delimiter(piece[i])) {
-        this.broken = true;
         this.wanted = 0;
         this.excess = count - i;
         return out;
@@ -127,11 +137,10 @@ export class ChunkedBody {
   private startData(): boolean {
     this.at = this.left > 0 ? DATA : TRAILER_START;
     this.allowed -= this.left;
-    this.tooLarge = this.allowed < 0;
     if (this.droppable < DROPPED_BYTES_MAX) {
       this.droppable = Math.min(this.droppable + this.left, DROPPED_BYTES_MAX);
     }
-    return !this.tooLarge;
+    return this.allowed >= 0;
   }
 
   /**
@@ -195,26 +204,4 @@ export class ChunkedBody {
   private dropText(byte: number): boolean {
     return VALUE[byte] === 1 && this.drop();
   }
-}
-
-/** Room that `wrapChunk` needs before the data, and behind it. */
-export const CHUNK_BEFORE = 8;
-export const CHUNK_BEHIND = 8;
-
-/** The end of a chunked body. */
-export const LAST_CHUNK = Uint8Array.of(48, CR, LF, CR, LF);
-
-/** Makes a chunk of `count` bytes of data, at least one, that lie in `buffer` from `CHUNK_BEFORE` on. */
-export function wrapChunk(buffer: Uint8Array, count: number): Uint8Array {
-  const end = CHUNK_BEFORE + count;
-  buffer[end] = CR;
-  buffer[end + 1] = LF;
-  let at = CHUNK_BEFORE;
-  buffer[--at] = LF;
-  buffer[--at] = CR;
-  for (let size = count; size > 0; size >>>= 4) {
-    const digit = size & 15;
-    buffer[--at] = digit < 10 ? 48 + digit : 87 + digit;
-  }
-  return buffer.subarray(at, end + 2);
 }

@@ -1,7 +1,16 @@
+import { type Body, ENDLESS, NO_BODY, PlainBody } from "./body.ts";
+import { ChunkedBody } from "./chunked-body.ts";
 import type { Head } from "./head.ts";
 
 /** How a body is delimited: a length in bytes, in chunks, by the sender's close, or not at all. */
 export type Framing = number | "chunked" | "close" | "none";
+
+/** The body of a message. `lengthMax` bounds a body in chunks; `scratch` is needed for pipes only. */
+export function bodyOf(framing: Framing, scratch?: Uint8Array, lengthMax = ENDLESS): Body {
+  if (framing === "none" || framing === 0) return NO_BODY;
+  if (framing === "chunked") return new ChunkedBody(lengthMax, scratch);
+  return new PlainBody(framing === "close" ? ENDLESS : framing, scratch);
+}
 
 /** Methods whose body, if there is one, no HTTP/1.0 server expects. */
 const BODILESS_IN_1_0 = Object.freeze(["GET", "HEAD", "DELETE"]);

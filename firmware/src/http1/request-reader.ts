@@ -1,7 +1,7 @@
 import type { Endpoint } from "../net/endpoint.ts";
 import { ascii, textOf } from "../text/ascii.ts";
-import { type BodyReader, bodyBytes, bodyReader } from "./body.ts";
-import { requestFraming } from "./framing.ts";
+import { type Body, bodyBytes } from "./body.ts";
+import { bodyOf, requestFraming } from "./framing.ts";
 import { Head, type HeadError, type HeadLimits } from "./head.ts";
 import { namesHost, pathStart } from "./request.ts";
 
@@ -16,7 +16,7 @@ export class RequestReader {
   body = "";
   #bodyBytesMax: number;
   /** Once the head is complete. */
-  #reader: BodyReader | undefined;
+  #reader: Body | undefined;
   /** The client waits for `CONTINUE` before it sends its body. */
   #awaitsContinue = false;
 
@@ -61,7 +61,7 @@ export class RequestReader {
     const framing = requestFraming(head, head.method);
     if (framing === undefined) return head.error;
     if (typeof framing === "number" && framing > this.#bodyBytesMax) return 413;
-    this.#reader = bodyReader(framing, this.#bodyBytesMax);
+    this.#reader = bodyOf(framing, undefined, this.#bodyBytesMax);
     const expects = head.minor > 0 && head.lookup("expect")?.toLowerCase() === "100-continue";
     this.#awaitsContinue = expects && !this.#reader.done;
     return rest.byteLength > 0 ? this.#readBody(rest) : undefined;

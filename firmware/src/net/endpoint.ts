@@ -1,14 +1,22 @@
 import type { Platform, SocketFailure, TCPSocket } from "../platform.ts";
-import type { Scan } from "./keywords.ts";
-import type { Address } from "./proxy-protocol.ts";
-import { type PumpSide, pump, SCRATCH_BYTES } from "./pump.ts";
-import { ReadAhead, type Source } from "./read-ahead.ts";
+import { CountedSocket } from "./counted-socket.ts";
+import {
+  type Content,
+  NATIVE,
+  PIPE_EVENTS,
+  type PipeEnd,
+  type PipeOutcome,
+  startNative,
+  stopNative,
+} from "./pipe.ts";
 
 /** The owner of an endpoint, which gets its events. */
 export interface EndpointOwner {
   /** Bytes have arrived, there is room again, or one direction has ended: see `readable`, `writable` and `ended`. */
   onReady(endpoint: Endpoint): void;
-  /** The first bytes from the peer are about to be passed on: for owners of joined endpoints. */
+  /** The pipe from here has ended, other than by `pipe` itself, `unpipe` or `close`. */
+  onPiped?(endpoint: Endpoint, outcome: PipeOutcome): void;
+  /** The first bytes are passed by the pipe from here. */
   onFirstBytes?(endpoint: Endpoint): void;
   /** The bytes from the peer are no text: keywords are no longer looked for in them. */
   onBinary?(endpoint: Endpoint): void;
@@ -17,52 +25,27 @@ export interface EndpointOwner {
 }
 
 /**
- * One socket of a session and the counts it last announced: `readable` bytes wait, `writable` bytes
- * will be taken without a throw.
- *
- * The chip announces received bytes once, not again while they wait, so the count is remembered
- * here until the bytes are read.
+ * One socket of a session, and the pipe from it to another one.
  *
  * Invariant: an exception never leaves a socket's callback; on the chip that would be a reboot.
  *
- * All fields are here, not in parts, because `pump` reads and writes them for each segment.
+ * All fields are here and in its base class, not in parts, because pipes read and write them for each segment.
  */
-export class Endpoint implements PumpSide {
-  readable = 0;
-  writable = 0;
-  /** Bytes from here that were passed on by `pump`. */
+export class Endpoint extends CountedSocket implements PipeEnd {
+  /** Bytes that the last pipe from here has passed; of a native one, at its end. */
   passed = 0;
-  /** Looks for keywords in them. */
-  scan: Scan | undefined;
-  /**
-   * - `open`: connecting or connected
-   * - `peer-ended`: the peer's FIN was received; writing goes on
-   * - `write-ended`: FIN was sent, by `end`; the peer's bytes still arrive
-   * - `write-failed`: nothing can be written any more; bytes of the peer may wait here, or be on their way
-   * - `peer-closed`: no more bytes arrive, and none can be written: both FINs, or the connection is lost. With the
-   *   SDK's sockets the peer's FIN alone has this effect.
-   * - `closed`: by `close`
-   */
-  state: "open" | "peer-ended" | "write-ended" | "write-failed" | "peer-closed" | "closed" = "open";
-  /**
-   * Why the peer's stream was cut off: the connection was lost before its FIN. Absent where it was not, and always with
-   * the SDK's sockets, which do not tell.
-   */
-  declare failure: SocketFailure | undefined;
-  /** `close` sends RST, so that the peer does not take for whole what it has received. The SDK's sockets cannot. */
-  declare resets: true | undefined;
-  /** Small writes since the peer had acknowledged everything. */
-  smallWrites = 0;
-  readonly socket: TCPSocket;
-  /** Where bytes are read: the socket, or bytes that were read ahead of it. */
-  source: Source;
   /** The current owner: a session, a handler, a connector, a lingering close, or the idle connections. */
   owner: EndpointOwner;
-  /** Room of an empty send buffer: when all of it is back, the peer has acknowledged everything. */
-  capacity = 0;
-  /** Joined with this one: bytes pass between the two without a call to the owner. */
-  peer: Endpoint | undefined;
-  declare scratch: Uint8Array | undefined;
+  // Pipes; absent until one has run, `undefined` while none runs.
+  /** The content that the pipe from here moves with each event of the two sockets. */
+  declare content: Content | undefined;
+  /** The content, where that is not enough: bytes that were read ahead come first, or the stream has ended. */
+  declare lateContent: Content | undefined;
+  /** Where the pipe from here goes to. */
+  declare to: Endpoint | undefined;
+  /** Where the pipe to here comes from; `lateFrom` with `lateContent`. */
+  declare from: Endpoint | undefined;
+  declare lateFrom: Endpoint | undefined;
 
   /** Throws what the socket's constructor throws: "no network", "no socket", "invalid from", … */
   constructor(
@@ -70,6 +53,7 @@ export class Endpoint implements PumpSide {
     peer: { from: TCPSocket } | { address: string; port: number },
     owner: EndpointOwner,
   ) {
+    super();
     this.owner = owner;
     // Without `nodelay` every small piece would wait for the peer's delayed acknowledgement.
     // One literal for each case: to spread common options would cost the slots of another object.
@@ -83,6 +67,7 @@ export class Endpoint implements PumpSide {
             onWritable,
             onEnd,
             onError,
+            onPiped,
           })
         : new TCP({
             target: this,
@@ -93,51 +78,59 @@ export class Endpoint implements PumpSide {
             onWritable,
             onEnd,
             onError,
+            onPiped,
           });
     this.source = this.socket;
   }
 
-  get connected(): boolean {
-    return this.capacity > 0;
-  }
-
-  /** No more bytes can be written. */
-  get writeClosed(): boolean {
-    return this.state !== "open" && this.state !== "peer-ended";
-  }
-
-  /** Everything written has been acknowledged, or nothing more can be written. */
-  get flushed(): boolean {
-    return this.writeClosed || this.writable >= this.capacity;
-  }
-
   /**
-   * No more bytes arrive. A failed write alone does not show that: the chip announces what was received before a
-   * reset, and then the reset.
+   * Moves content from here to `to` until one of the outcomes: at once, then it is returned; or later, then the owner's
+   * `onPiped` gets it. Meanwhile `onReady` reports no bytes of this endpoint and no room of `to`, and nothing is read here or
+   * written there by hand. Neither FIN nor an error is passed on: that is for the owner to decide.
    */
-  get peerEnded(): boolean {
-    return this.state === "peer-ended" || this.state === "peer-closed";
+  pipe(to: Endpoint, content: Content): PipeOutcome | undefined {
+    this.to = to;
+    this.passed = 0;
+    if (startNative(this, to, content)) return undefined;
+    const outcome = content.move(this, to) ?? this.ending(content);
+    if (outcome !== undefined) this.to = undefined;
+    else if (this.to !== undefined) this.goOn(to, content);
+    return outcome;
   }
 
-  /** No more bytes arrive, and all that did have been read. */
-  get ended(): boolean {
-    return this.readable === 0 && (this.state === "peer-closed" || this.state === "peer-ended");
+  /** A pipe runs from here. */
+  get isPiping(): boolean {
+    return this.to !== undefined;
   }
 
-  /** Received and not read, or written and not acknowledged. */
+  /** Ends the pipe from here, if there is one: what was not passed is readable here again. */
+  unpipe(): void {
+    const to = this.to;
+    if (to === undefined) return;
+    if (this.content === NATIVE) stopNative(this, to);
+    this.to = this.content = to.from = undefined;
+    if (this.lateContent !== undefined) this.lateContent = to.lateFrom = undefined;
+  }
+
+  /** Bytes of content that the last pipe from here has passed so far. */
+  get passedBytes(): number {
+    return this.content === NATIVE ? this.socket.passed! : this.passed;
+  }
+
+  /** The pipe from here waits for bytes of the sender, or for room at the receiver. */
+  get waitsFor(): "bytes" | "room" {
+    const { content, to, socket } = this;
+    const isFull =
+      content === NATIVE ? socket.waitsFor === 1 : this.readable > 0 || to?.writable === 0;
+    return isFull ? "room" : "bytes";
+  }
+
+  /** Received and not read, or written and not acknowledged; of a native pipe what it holds at its other end, too. */
   get heldBytes(): number {
-    return this.readable + (this.writeClosed ? 0 : this.capacity - this.writable);
-  }
-
-  /** Only large pieces may be written: too many small ones are in flight (`SMALL_WRITES_MAX`). */
-  get sendQueueFull(): boolean {
-    return this.smallWrites >= SMALL_WRITES_MAX;
-  }
-
-  /** The peer. Ask right after accepting: the chip may forget it after a reset. */
-  address(): Address {
-    const { remoteAddress, remotePort } = this.socket;
-    return { address: remoteAddress ?? "0.0.0.0", port: remotePort ?? 0 };
+    const { from } = this;
+    const received = this.content === NATIVE ? this.socket.heldBytes! : this.readable;
+    if (from?.content === NATIVE) return received + from.socket.heldBytes!;
+    return received + (this.writeClosed ? 0 : this.capacity - this.writable);
   }
 
   onFirstBytes(): void {
@@ -152,154 +145,110 @@ export class Endpoint implements PumpSide {
     this.owner.failed(error);
   }
 
-  /** Fills `view`, which must not be longer than `readable`. */
-  read(view: Uint8Array): void {
-    this.readable -= view.byteLength;
-    this.source.read(view);
-  }
-
-  /**
-   * Looks at the bytes that wait, up to `bytesMax` of them. They still count as `readable`: because the chip can
-   * only read, they are kept here until they are read.
-   */
-  peek(bytesMax: number): Uint8Array {
-    const bytes = new Uint8Array(Math.min(this.readable, bytesMax));
-    this.source.read(bytes);
-    this.source = new ReadAhead(bytes, this);
-    return bytes;
-  }
-
-  /** Reads bytes that wait, at most as many as `scratch` holds; valid until `scratch` is used again. */
-  take(scratch: Uint8Array): Uint8Array {
-    const { source, readable } = this;
-    // Most often it is the socket, and `instanceof` is slow.
-    if (source !== this.socket && source instanceof ReadAhead) {
-      const { bytes } = source;
-      if (bytes.byteLength <= scratch.byteLength) {
-        this.source = source.behind;
-        this.readable = readable - bytes.byteLength;
-        return bytes;
-      }
-    }
-    const view = readable < scratch.byteLength ? scratch.subarray(0, readable) : scratch;
-    this.readable = readable - view.byteLength;
-    source.read(view);
-    return view;
-  }
-
-  /** Puts bytes back that were read last, so that they are read next; they are copied. */
-  unread(bytes: Uint8Array): void {
-    if (bytes.byteLength === 0) return;
-    this.source = new ReadAhead(bytes.slice(), this);
-    this.readable += bytes.byteLength;
-  }
-
-  /** Passes `view` on; it must not be longer than `writable`. */
-  write(view: Uint8Array): void {
-    if (view.byteLength < SCRATCH_BYTES) this.smallWrites++;
-    this.writable -= view.byteLength;
-    try {
-      if (this.socket.write(view) !== undefined) return;
-    } catch {
-      // Room was announced, so one cause is left: the peer has closed, which the SDK does not report
-      // while received bytes wait unread. Only a write shows it.
-    }
-    this.failing();
-  }
-
-  /** A write has failed. */
-  failing(): void {
-    if (this.state === "open") this.state = "write-failed";
-    else if (this.state === "peer-ended") this.state = "peer-closed";
-    this.writable = 0;
-    this.part();
-  }
-
-  /** Sends FIN behind what was written; the peer's bytes still arrive. No effect with the SDK's sockets. */
-  end(): void {
-    const { socket } = this;
-    if (this.writeClosed || socket.end === undefined) return;
-    this.state = this.state === "open" ? "write-ended" : "peer-closed";
-    this.writable = 0;
-    socket.end();
-  }
-
-  /** Reads what waits and forgets it: closing over unread bytes would reset the connection. */
-  discard(scratch: Uint8Array): void {
-    while (this.readable > 0) {
-      this.read(this.readable < scratch.byteLength ? scratch.subarray(0, this.readable) : scratch);
-    }
-  }
-
-  /** Splices the two: bytes are forwarded without the owner until one side closes or a keyword is found. */
-  join(peer: Endpoint, scratch: Uint8Array): void {
-    if (this.aheadBytes > 0 || peer.aheadBytes > 0) return;
-    this.peer = peer;
-    peer.peer = this;
-    this.scratch = peer.scratch = scratch;
-  }
-
-  /** Undoes `join`; where the two were joined, the owner is called. */
-  part(): void {
-    if (this.separate()) this.tell();
-  }
-
   close(): void {
     if (this.state === "closed") return;
+    this.unpipe();
+    this.sender?.unpipe();
     this.state = "closed";
-    this.separate();
     this.readable = 0;
     this.writable = 0;
     this.source = this.socket;
     this.socket.close(this.resets);
   }
 
-  private separate(): boolean {
-    const peer = this.peer;
-    if (peer === undefined) return false;
-    this.peer = peer.peer = undefined;
-    return true;
-  }
-
-  /** Bytes of `readable` that are not in the socket. */
-  private get aheadBytes(): number {
-    return this.source instanceof ReadAhead ? this.source.length : 0;
-  }
-
   // For the callbacks below
 
   received(bytes: number): void {
     if (this.state === "closed") return;
-    this.readable = this.source === this.socket ? bytes : bytes + this.aheadBytes;
-    this.tell();
+    this.readable = bytes + this.aheadBytes;
+    if (this.lateContent === undefined) this.tell();
+    else this.moveLate();
   }
 
   drained(bytes: number): void {
     if (this.state === "closed") return;
     if (bytes > this.capacity) this.capacity = bytes;
     if (!this.writeClosed) this.writable = bytes;
-    this.tell();
+    if (this.lateFrom === undefined) this.tell();
+    else this.lateFrom.moveLate();
   }
 
   // The socket is read empty now, but bytes that were read ahead still count.
 
   finReceived(): void {
     if (this.state === "closed") return;
-    this.separate();
     this.state = this.state === "open" ? "peer-ended" : "peer-closed";
-    this.tell();
+    const outcome = this.moveLast();
+    if (outcome !== undefined) this.pipeEnded(outcome);
+    else if (this.to === undefined) this.tell();
   }
 
   lost(failure: SocketFailure | undefined): void {
     if (this.state === "closed") return;
-    this.separate();
     if (failure !== undefined && !this.peerEnded) this.failure = failure;
     this.state = "peer-closed";
     this.writable = 0;
-    this.tell();
+    this.sender?.pipeEnded("to-error");
+    const outcome = this.moveLast();
+    if (outcome !== undefined) this.pipeEnded(outcome);
+    else if (this.to === undefined) this.tell();
+  }
+
+  pipeEnded(outcome: PipeOutcome): void {
+    this.unpipe();
+    try {
+      this.owner.onPiped?.(this, outcome);
+    } catch (error) {
+      this.owner.failed(error);
+    }
+  }
+
+  /** The outcome of a pipe whose sender has ended its stream, or whose receiver takes nothing more. */
+  private ending(content: Content): PipeOutcome | undefined {
+    const to = this.to;
+    if (to === undefined) return undefined; // closed meanwhile
+    if (this.ended) {
+      if (this.failure !== undefined) return "from-error";
+      return content.end === undefined ? "end" : content.end(to);
+    }
+    return to.writeClosed ? "to-error" : undefined;
+  }
+
+  private moveLate(): void {
+    const outcome = this.moveLast();
+    if (outcome !== undefined) this.pipeEnded(outcome);
+  }
+
+  /** Moves what is left of a stream that has ended, and bytes that were read ahead. */
+  private moveLast(): PipeOutcome | undefined {
+    const to = this.to;
+    const content = this.content ?? this.lateContent;
+    if (content === undefined || content === NATIVE) return undefined; // a native pipe reports it
+    const outcome = content.move(this, to!) ?? this.ending(content);
+    if (outcome === undefined && this.to !== undefined) this.goOn(to!, content);
+    return outcome;
+  }
+
+  /** The pipe waits for the next event. */
+  private goOn(to: Endpoint, content: Content): void {
+    const isLate = this.source !== this.socket || this.peerEnded;
+    if (isLate) {
+      this.lateContent = content;
+      to.lateFrom = this;
+      this.content = to.from = undefined;
+    } else {
+      this.content = content;
+      to.from = this;
+      if (this.lateContent !== undefined) this.lateContent = to.lateFrom = undefined;
+    }
+  }
+
+  private get sender(): Endpoint | undefined {
+    return this.from ?? this.lateFrom;
   }
 
   private tell(): void {
+    if (this.state === "closed") return;
     try {
       this.owner.onReady(this);
     } catch (error) {
@@ -312,25 +261,28 @@ export class Endpoint implements PumpSide {
 
 function onReadable(this: TCPSocket, bytes: number): void {
   const endpoint = this.target as Endpoint;
-  const peer = endpoint.peer;
-  if (peer === undefined) {
+  const content = endpoint.content;
+  if (content === undefined) {
     endpoint.received(bytes);
     return;
   }
   endpoint.readable = bytes;
-  pump(endpoint, peer, endpoint.scratch!);
+  const outcome = content.move(endpoint, endpoint.to!);
+  if (outcome !== undefined) endpoint.pipeEnded(outcome);
 }
 
 function onWritable(this: TCPSocket, bytes: number): void {
   const endpoint = this.target as Endpoint;
   if (endpoint.smallWrites > 0 && bytes >= endpoint.capacity) endpoint.smallWrites = 0;
-  const peer = endpoint.peer;
-  if (peer === undefined) {
+  const from = endpoint.from;
+  if (from === undefined) {
     endpoint.drained(bytes);
     return;
   }
   endpoint.writable = bytes;
-  if (peer.readable > 0) pump(peer, endpoint, endpoint.scratch!);
+  if (from.readable === 0) return;
+  const outcome = from.content!.move(from, endpoint);
+  if (outcome !== undefined) from.pipeEnded(outcome);
 }
 
 function onEnd(this: TCPSocket): void {
@@ -341,10 +293,20 @@ function onError(this: TCPSocket, failure?: SocketFailure): void {
   (this.target as Endpoint).lost(failure);
 }
 
-/**
- * Pieces smaller than the scratch buffer that may be on their way at once. Each is a segment of its own,
- * and lwIP queues as many as four send buffers have (TCP_SND_QUEUELEN: 8 in this build); one more, and the
- * connection is dead. What comes meanwhile gathers until it makes a large piece, or all is acknowledged.
- * Of large ones the send buffer has room for two (2872 bytes, sdkconfig).
- */
-export const SMALL_WRITES_MAX = 4;
+/** A native pipe reports. */
+function onPiped(this: TCPSocket, number: number): void {
+  const endpoint = this.target as Endpoint;
+  if (endpoint.content !== NATIVE) return; // stopped meanwhile
+  const event = PIPE_EVENTS[number];
+  if (event === "first" || event === "binary") {
+    try {
+      if (event === "first") endpoint.onFirstBytes();
+      else endpoint.onBinary();
+    } catch (error) {
+      endpoint.failed(error);
+    }
+    return;
+  }
+  if (event === "to-error") endpoint.to!.failing();
+  endpoint.pipeEnded(event);
+}

@@ -1,4 +1,4 @@
-import type { FindKeyword } from "../platform.ts";
+import type { FindKeyword, NativeSearch, Platform } from "../platform.ts";
 import { ascii } from "../text/ascii.ts";
 import { CR, DEL, LF, NUL, TAB } from "./ascii-codes.ts";
 
@@ -50,14 +50,21 @@ export class Keywords {
   /** The state at the start of a stream, which counts as the start of a line. */
   readonly start: number;
   readonly find: FindKeyword | undefined;
+  #Search: Platform["Search"];
+  #search: NativeSearch | undefined;
 
   /** `binary`: the table for a stream after its first control byte, with the `any` keywords only. */
-  constructor(keywords: readonly Keyword[], find?: FindKeyword, binary = false) {
-    this.find = find;
+  constructor(
+    keywords: readonly Keyword[],
+    native: Pick<Platform, "findKeyword" | "Search"> = {},
+    binary = false,
+  ) {
+    this.find = native.findKeyword;
+    this.#Search = native.Search;
     this.count = keywords.length;
     const inText = !binary && keywords.some(keyword => keyword.in === "text");
     const inAny = inText && keywords.some(keyword => keyword.in === "any");
-    this.inAny = inAny ? new Keywords(keywords, find, true) : undefined;
+    this.inAny = inAny ? new Keywords(keywords, native, true) : undefined;
     const patterns = patternsOf(keywords, binary);
     this.columns = columnsOf(patterns, inText);
     const automaton = trieOf(patterns, this.columns);
@@ -74,6 +81,12 @@ export class Keywords {
 
   scan(): Scan {
     return new Scan(this);
+  }
+
+  /** The tables for native pipes, copied when the first one needs them. `undefined` where there are no such pipes. */
+  get native(): NativeSearch | undefined {
+    if (this.#Search !== undefined) this.#search ??= new this.#Search(this);
+    return this.#search;
   }
 }
 

@@ -44,6 +44,8 @@ export class LingeringClose implements EndpointOwner {
     this.backendSide = backendSide;
     this.scratch = scratch;
     this.waitForClientFin = waitForClientFin && clientSide.resets === undefined;
+    clientSide.unpipe();
+    backendSide?.unpipe();
     this.owedBytes = flushBackend && backendSide !== undefined ? backendSide.readable : 0;
     clientSide.owner = this;
     if (backendSide !== undefined) backendSide.owner = this;

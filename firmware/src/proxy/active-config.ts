@@ -7,7 +7,7 @@ import { trustedBy } from "../net/address.ts";
 import { type Budget, budget } from "../net/connection-budget.ts";
 import { Keywords } from "../net/keywords.ts";
 import { sipKeyOf } from "../net/sip-hash.ts";
-import type { FindKeyword } from "../platform.ts";
+import type { Platform } from "../platform.ts";
 import { Explain } from "../pool/explain.ts";
 import type { Group, Route } from "../pool/group.ts";
 import { IdleConnections } from "../pool/idle-connections.ts";
@@ -45,7 +45,6 @@ export class ActiveConfig {
     previous?: ActiveConfig,
   ) {
     const { clock, report } = shared;
-    const { findKeyword } = shared.platform;
     const { stickyKey: secret } = config;
     const stickyKey = secret === undefined ? shared.stickyKey : () => sipKeyOf(secret);
     this.config = config;
@@ -78,8 +77,8 @@ export class ActiveConfig {
       stickyCookie: config.sticky === "cookie" ? new StickyCookie(stickyKey) : undefined,
       explain: this.explain,
 
-      clientKeywords: keywords(findKeyword, config, "client"),
-      backendKeywords: keywords(findKeyword, config, "backend"),
+      clientKeywords: keywords(shared.platform, config, "client"),
+      backendKeywords: keywords(shared.platform, config, "backend"),
 
       heads,
       headBuffer: new Uint8Array(
@@ -129,16 +128,16 @@ function healthChecks(
     body:
       body === undefined
         ? undefined
-        : new Keywords([{ keyword: body, match: "anywhere", in: "any" }], platform.findKeyword),
+        : new Keywords([{ keyword: body, match: "anywhere", in: "any" }], platform),
   });
 }
 
 /** The keywords of one side. */
 function keywords(
-  findKeyword: FindKeyword | undefined,
+  platform: Platform,
   { inspect }: Config,
   side: "client" | "backend",
 ): Keywords | undefined {
   const rules = inspect.filter(({ from }) => from === side || from === "both");
-  return rules.length > 0 ? new Keywords(rules, findKeyword) : undefined;
+  return rules.length > 0 ? new Keywords(rules, platform) : undefined;
 }

@@ -3,6 +3,7 @@ import type { Head } from "../http1/head.ts";
 import type { AnswerRefusal } from "../log/event.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import { hasRoom } from "../net/memory-reserve.ts";
+import type { PipeOutcome } from "../net/pipe.ts";
 import { BackendLink, type ExchangeOwner } from "./backend-link.ts";
 import { type ConnectFailure, type Connection, Connector } from "./connector.ts";
 import type { ProxyContext } from "./context.ts";
@@ -16,14 +17,15 @@ import {
 } from "./exchange-replies.ts";
 import { type ExchangeState, RETRY_DEADLINE_MS, stageOf } from "./exchange-state.ts";
 import { RequestSide } from "./request-side.ts";
-import { ResponseSide } from "./response-side.ts";
+import { type BodyProgress, ResponseSide } from "./response-side.ts";
+import { type Progress, stallCheckMs } from "./stall-check.ts";
 
 /**
  * One request and its response, from the request's head on. It makes no calls upward: its owner calls `step` when
  * an endpoint or the connector has moved, and `expired` when `timeoutMs` is over. It has more fields than other classes:
  * an object for each step would take slots of the heap for each request in flight.
  */
-export class Exchange extends BackendLink {
+export class Exchange extends BackendLink implements Progress {
   /** Only `enter` changes it. */
   state: ExchangeState = "connecting";
   /** Until `expired` is due, counted from this call; 0 where the deadline stays. The owner reads and clears it after each call. */
@@ -38,6 +40,8 @@ export class Exchange extends BackendLink {
   readonly headMs: number;
   private owner: ExchangeOwner;
   declare private stopping: true | undefined;
+  declare seenBytes: number | undefined;
+  declare movedMs: number;
 
   /** Gives the request's head back to `context.heads` when it is no longer needed. */
   constructor(context: ProxyContext, owner: ExchangeOwner, head: Head, nowMs: number) {
@@ -145,7 +149,8 @@ export class Exchange extends BackendLink {
 
   /** `timeoutMs` is over. */
   expired(): void {
-    const { response, owner } = this;
+    if (this.isMoving()) return;
+    const { request, response, backendSide } = this;
     switch (this.state) {
       case "connecting":
         this.reply(503, this.stopping ? "LC" : "sC");
@@ -153,18 +158,38 @@ export class Exchange extends BackendLink {
       case "sending":
       case "awaiting":
         if (this.stopping) this.reply(503, "LH");
-        else if (this.state === "sending" && this.backendSide!.writable > 0) this.reply(408, "cD");
+        else if (
+          request.sender?.waitsFor === "bytes" &&
+          !request.body.done &&
+          !backendSide!.writeClosed
+        )
+          this.reply(408, "cD");
         else {
           this.context.checks.requestFailed(this.backend!, "L7TOUT");
           this.reply(504, "sH");
         }
         return;
       default: {
-        const { writable } = owner.session.clientSide;
-        const isClientSlow = writable === 0 || response.pending !== undefined;
+        const { writable } = this.owner.session.clientSide;
+        const isClientSlow =
+          response.sender === undefined
+            ? writable === 0 || response.pending !== undefined
+            : response.sender.waitsFor === "room";
         this.cut(this.stopping ? "LD" : isClientSlow ? "cD" : "sD");
       }
     }
+  }
+
+  /** Bodies have moved, or stand still for less than the timeout: counts them again later. */
+  private isMoving(): boolean {
+    const { state, request, response, context } = this;
+    if (this.stopping || (state !== "sending" && state !== "receiving")) return false;
+    const { responseTimeoutMs, idleTimeoutMs } = context.config;
+    const hasBegun = state === "receiving" || (request.sender?.passedBytes ?? 0) > 0;
+    const timeoutMs = hasBegun ? idleTimeoutMs : responseTimeoutMs;
+    const bytes = request.bytes + response.bytes;
+    this.timeoutMs = stallCheckMs(this, bytes, timeoutMs, context.clock.now());
+    return this.timeoutMs > 0;
   }
 
   /** The only place that changes the state: releases what the next state does not need, and sets its timeout. */
@@ -176,11 +201,13 @@ export class Exchange extends BackendLink {
         this.timeoutMs = config.queueTimeoutMs + RETRY_DEADLINE_MS + config.connectTimeoutMs;
         return;
       case "sending":
-      case "awaiting":
-        this.extend(config.responseTimeoutMs);
-        return;
       case "receiving":
-        this.extend(config.idleTimeoutMs);
+        if (this.response.body?.done) return; // nothing is left to wait for
+        this.seenBytes = undefined;
+        this.isMoving();
+        return;
+      case "awaiting":
+        if (!this.stopping) this.timeoutMs = config.responseTimeoutMs;
         return;
       case "replying":
       case "cut":
@@ -189,44 +216,47 @@ export class Exchange extends BackendLink {
     }
   }
 
-  /** Bytes have moved, or are about to. When the proxy stops the deadline stays. */
-  private extend(ms: number): void {
-    if (!this.stopping) this.timeoutMs = ms;
-  }
-
   private moveRequest(backendSide: Endpoint): void {
-    const { context, request } = this;
-    const { body, bytes } = request;
-    const { clientSide } = this.owner.session;
-    request.move(clientSide, backendSide);
-    if (body.broken) {
-      if (this.response.body !== undefined) this.cut("PD");
-      else this.reply(body.tooLarge ? 413 : 400, "PD");
-    } else if (body.done && this.state === "sending") {
-      this.sentMs = context.clock.now();
-      this.enter("awaiting");
-    } else if (!body.done && clientSide.state === "peer-ended" && clientSide.readable === 0) {
-      const termination = `C${stageOf(this.state)}`;
-      if (this.response.body !== undefined) this.cut(termination);
-      else this.reply(400, termination, INCOMPLETE_REQUEST);
-    } else if (request.bytes > bytes) {
-      this.extend(context.config.idleTimeoutMs);
-    }
+    const outcome = this.request.move(this.owner.session.clientSide, backendSide);
+    if (outcome !== undefined) this.requestPiped(outcome);
   }
 
   private moveBody(backendSide: Endpoint): void {
-    const { context, response } = this;
-    const { bytes } = response;
-    const progress = response.moveBody(backendSide, this.owner.session.clientSide);
-    if (progress === "waiting") {
-      if (response.bytes > bytes) this.extend(context.config.idleTimeoutMs);
-    } else if (progress === "complete") {
-      this.enter("complete");
-    } else if (progress === "broken") {
-      this.cut("PD");
-    } else {
-      this.cut(backendSide.failure === "memory" ? "RD" : "SD");
+    const { response, owner } = this;
+    this.responseMoved(response.moveBody(backendSide, owner.session.clientSide), backendSide);
+  }
+
+  /** The pipe from this endpoint has ended. */
+  piped(from: Endpoint, outcome: PipeOutcome): void {
+    if (from !== this.backendSide) this.requestPiped(outcome);
+    else this.responseMoved(this.response.progress(from, outcome), from);
+  }
+
+  /** After `from-error` the client is lost, after `to-error` a response may still come from the backend. */
+  private requestPiped(outcome: PipeOutcome): void {
+    if (outcome === "done") {
+      this.request.sent();
+      if (this.state !== "sending") return;
+      this.sentMs = this.context.clock.now();
+      this.enter("awaiting");
+    } else if (outcome === "bad-framing") {
+      this.refuseBody(400, "PD");
+    } else if (outcome === "too-large") {
+      this.refuseBody(413, "PD");
+    } else if (outcome === "end" && !this.owner.session.clientSide.writeClosed) {
+      this.refuseBody(400, `C${stageOf(this.state)}`, INCOMPLETE_REQUEST);
     }
+  }
+
+  private refuseBody(status: AnswerStatus, termination: string, advice?: string): void {
+    if (this.response.body !== undefined) this.cut(termination);
+    else this.reply(status, termination, advice);
+  }
+
+  private responseMoved(progress: BodyProgress, backendSide: Endpoint): void {
+    if (progress === "complete") this.enter("complete");
+    else if (progress === "broken") this.cut("PD");
+    else if (progress === "incomplete") this.cut(backendSide.failure === "memory" ? "RD" : "SD");
   }
 
   /** Writes what is left of a 101 or of a reply. */

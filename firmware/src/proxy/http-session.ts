@@ -1,6 +1,7 @@
 import type { Head } from "../http1/head.ts";
 import { endingBy } from "../log/ending.ts";
-import type { EndpointOwner } from "../net/endpoint.ts";
+import type { Endpoint, EndpointOwner } from "../net/endpoint.ts";
+import type { PipeOutcome } from "../net/pipe.ts";
 import type { ExchangeOwner } from "./backend-link.ts";
 import type { ConnectFailure, Connection } from "./connector.ts";
 import type { ProxyContext } from "./context.ts";
@@ -95,6 +96,11 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
 
   failed(error: unknown): void {
     this.session.failed(error);
+  }
+
+  onPiped(from: Endpoint, outcome: PipeOutcome): void {
+    this.exchange?.piped(from, outcome);
+    this.onReady();
   }
 
   /** Does all that can be done now. The functions below may call it again: then the loop goes on instead. */

@@ -1,6 +1,6 @@
 import type { Head } from "../http1/head.ts";
-import { send } from "../http1/relay.ts";
 import type { Endpoint } from "../net/endpoint.ts";
+import { send } from "../net/send.ts";
 import type { ProxyContext } from "./context.ts";
 
 /**
@@ -10,10 +10,12 @@ import type { ProxyContext } from "./context.ts";
 export class MessageSide {
   /** The head that is read, as long as it is needed. */
   head: Head | undefined;
-  /** Bytes of the message: those received of a request, those written of a response. */
-  bytes = 0;
+  /** Bytes that no pipe has moved: those received of a request, those written of a response. */
+  protected headBytes = 0;
+  /** The endpoint from which a pipe moves the body, or has moved it. */
+  declare sender: Endpoint | undefined;
   /** The rest of a rewritten head, or of a reply, that waits for room. */
-  pending: Uint8Array | undefined;
+  declare pending: Uint8Array | undefined;
   /** Bytes of memory that were claimed for it. */
   declare private claimedBytes: number | undefined;
   protected context: ProxyContext;
@@ -21,6 +23,11 @@ export class MessageSide {
   constructor(context: ProxyContext, head?: Head) {
     this.context = context;
     this.head = head;
+  }
+
+  /** Bytes of the message so far. */
+  get bytes(): number {
+    return this.headBytes + (this.sender?.passedBytes ?? 0);
   }
 
   /** Bytes of heads that it holds. */
@@ -46,6 +53,7 @@ export class MessageSide {
 
   /** Forgets what waits for room. */
   dropPending(): void {
+    if (this.pending === undefined) return;
     this.pending = undefined;
     this.unclaim();
   }

@@ -1,12 +1,12 @@
 import { type AnswerStatus, wantsHtml } from "../http1/answer.ts";
-import { type BodyReader, bodyReader, NO_BODY, UNKNOWN_BODY } from "../http1/body.ts";
-import type { Framing } from "../http1/framing.ts";
+import { type Body, NO_BODY, SENT_BODY, UNKNOWN_BODY } from "../http1/body.ts";
+import { bodyOf, type Framing } from "../http1/framing.ts";
 import type { Head } from "../http1/head.ts";
 import type { Field } from "../http1/head-fields.ts";
-import { relay } from "../http1/relay.ts";
 import { parseRequest, persists, type Request } from "../http1/request.ts";
 import { addClose, REWRITE_BYTES, rewriteRequest } from "../http1/rewrite.ts";
 import type { Endpoint } from "../net/endpoint.ts";
+import type { PipeOutcome } from "../net/pipe.ts";
 import type { Route } from "../pool/group.ts";
 import type { ProxyContext } from "./context.ts";
 import { MessageSide } from "./message-side.ts";
@@ -30,7 +30,7 @@ export class RequestSide extends MessageSide implements Request<Route> {
   keepAlive = false;
   /** Until the request is understood: it may have no end. */
   framing: Framing = "close";
-  body: BodyReader = UNKNOWN_BODY;
+  body: Body = UNKNOWN_BODY;
   declare route: Route | undefined;
   /** The target for the backend, where it is not the client's. */
   declare target: Uint8Array | undefined;
@@ -43,7 +43,7 @@ export class RequestSide extends MessageSide implements Request<Route> {
 
   constructor(context: ProxyContext, head: Head) {
     super(context, head);
-    this.bytes = head.length;
+    this.headBytes = head.length;
   }
 
   /** Reads a complete head. Returns the status that refuses the request, 503 where there is no memory for it. */
@@ -53,7 +53,8 @@ export class RequestSide extends MessageSide implements Request<Route> {
     const status = parseRequest(head, context, this);
     this.keepAlive = persists(head);
     if (this.framing !== "close") {
-      this.body = bodyReader(this.framing, context.config.bodyBytesMax);
+      this.body = bodyOf(this.framing, context.scratch, context.config.bodyBytesMax);
+      if (this.framing === "chunked") this.body.toFraming = "chunked";
     }
     if (head.minor === 0) this.isHttp10 = true;
     if (status !== undefined) {
@@ -99,11 +100,16 @@ export class RequestSide extends MessageSide implements Request<Route> {
     return this.sendHead(to, buffer, length);
   }
 
-  /** Sends what was received since. */
-  move(client: Endpoint, to: Endpoint): void {
-    if (!this.flush(to) || this.body.done) return;
-    const { scratch } = this.context;
-    this.bytes += relay(client, to, scratch, this.body, this.framing === "chunked");
+  /** Sends what waits of the head; then a pipe moves the body. Gives its outcome if it ends at once. */
+  move(client: Endpoint, to: Endpoint): PipeOutcome | undefined {
+    if (this.sender !== undefined || !this.flush(to) || this.body.done) return undefined;
+    this.sender = client;
+    return client.pipe(to, this.body);
+  }
+
+  /** The backend has all of the body. */
+  sent(): void {
+    this.body = SENT_BODY;
   }
 
   /** Called when no other backend can get the request: the head is no longer needed, unless it offers an upgrade. */

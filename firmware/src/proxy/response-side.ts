@@ -1,13 +1,13 @@
 import type { Backend } from "../backend/backend.ts";
 import { type AnswerStatus, answer, KEEPS_ALIVE } from "../http1/answer.ts";
-import { type BodyReader, bodyReader } from "../http1/body.ts";
-import { LAST_CHUNK } from "../http1/chunked-body.ts";
-import { type Framing, responseFraming } from "../http1/framing.ts";
+import type { Body } from "../http1/body.ts";
+import { bodyOf, type Framing, responseFraming } from "../http1/framing.ts";
 import type { Head } from "../http1/head.ts";
 import type { Field } from "../http1/head-fields.ts";
-import { relay, send } from "../http1/relay.ts";
 import { REWRITE_BYTES, rewriteResponse } from "../http1/rewrite.ts";
 import type { Endpoint } from "../net/endpoint.ts";
+import type { PipeOutcome } from "../net/pipe.ts";
+import { send } from "../net/send.ts";
 import { MessageSide } from "./message-side.ts";
 import type { RequestSide } from "./request-side.ts";
 
@@ -32,14 +32,12 @@ const INTERIM_RESPONSES_MAX = 10;
 export class ResponseSide extends MessageSide {
   /** The status of the last head, or of the proxy's own reply; 0 before. */
   status = 0;
-  /** The reader of the body, once the final head has been passed on. */
-  body: BodyReader | undefined;
+  /** Once the final head has been passed on. */
+  body: Body | undefined;
   /** The backend's connection may serve another request after this one. */
   declare isReusable: boolean | undefined;
   /** The first byte was received: no other backend gets the request. */
   declare hasStarted: true | undefined;
-  /** The client gets the body in chunks. */
-  declare private chunked: true | undefined;
   /** The end of the body is the end of the client's connection. */
   declare endsWithClose: true | undefined;
   declare private interims: number | undefined;
@@ -95,19 +93,35 @@ export class ResponseSide extends MessageSide {
     return "waiting";
   }
 
-  /** Passes on the received bytes of the body. */
+  /** Sends what waits of the head; then a pipe moves the body. */
   moveBody(from: Endpoint, client: Endpoint): BodyProgress {
     const body = this.body!;
     if (this.pending !== undefined && !this.flush(client)) return "waiting";
-    this.bytes += relay(from, client, this.context.scratch, body, this.chunked === true);
-    if (body.wanted > 0) {
-      if (from.state === "open" || !from.ended) return "waiting";
-      if (from.failure === undefined) body.closed();
-      if (!body.done) return "incomplete";
-      if (this.chunked) this.pending = send(client, LAST_CHUNK);
+    if (body.done) return "complete";
+    if (this.sender === undefined) {
+      this.sender = from;
+      const outcome = from.pipe(client, body);
+      if (outcome !== undefined) return this.progress(from, outcome);
     }
-    if (body.broken) return "broken";
-    return this.pending === undefined ? "complete" : "waiting";
+    // The loss of the connection may be reported after the outcome of its pipe.
+    const isLost = !from.isPiping && from.ended && !client.writeClosed;
+    return isLost ? "incomplete" : "waiting";
+  }
+
+  /** The pipe has ended. */
+  progress(from: Endpoint, outcome: PipeOutcome): BodyProgress {
+    switch (outcome) {
+      case "done":
+        return "complete";
+      case "end":
+        return this.body!.endsWithStream ? "complete" : "incomplete";
+      case "from-error":
+        return from.ended ? "incomplete" : "waiting";
+      case "to-error":
+        return "waiting"; // the client is lost
+      default:
+        return "broken";
+    }
   }
 
   /** Writes a reply of the proxy; the connection stays open where that is safe. */
@@ -119,7 +133,7 @@ export class ResponseSide extends MessageSide {
       headOnly: request.method === "HEAD",
       keepAlive: request.keepAlive,
     });
-    this.bytes += reply.byteLength;
+    this.headBytes += reply.byteLength;
     this.pending = send(client, reply);
   }
 
@@ -148,10 +162,10 @@ export class ResponseSide extends MessageSide {
     let clientFraming = framing;
     if (isEndless) clientFraming = isHttp10 ? "close" : "chunked";
     if (!this.passHead(client, head, clientFraming, connection, cookie)) return false;
-    if (clientFraming === "chunked") this.chunked = true;
-    else if (clientFraming === "close") this.endsWithClose = true;
+    if (clientFraming === "close") this.endsWithClose = true;
     this.isReusable = framing !== "close" && head.minor === 1 && !head.lists("connection", "close");
-    this.body = bodyReader(framing);
+    this.body = bodyOf(framing, this.context.scratch);
+    if (clientFraming === "chunked") this.body.toFraming = "chunked";
     return true;
   }
 
@@ -187,7 +201,7 @@ export class ResponseSide extends MessageSide {
     const buffer = this.bufferFor(head.length + REWRITE_BYTES);
     if (buffer !== undefined) {
       const length = rewriteResponse(buffer, head, framing, connection, setCookie, upgrade);
-      this.bytes += length;
+      this.headBytes += length;
       const room = client.writable;
       if (this.sendHead(client, buffer, length)) return true;
       if (client.writable < room) this.isTorn = true;
@@ -202,13 +216,13 @@ export class ResponseSide extends MessageSide {
     const count = rest.byteLength;
     if (count === 0) return; // an empty write would count as a small one
     const fits = count <= client.writable && !client.sendQueueFull && count <= body.wanted;
-    if (this.chunked || this.pending !== undefined || !fits || body.done) {
+    if (body.toFraming !== undefined || this.pending !== undefined || !fits || body.done) {
       from.unread(rest);
       return;
     }
     const length = body.decode(rest);
     if (body.excess) from.unread(rest.subarray(count - body.excess));
     client.write(rest.subarray(0, length));
-    this.bytes += length;
+    this.headBytes += length;
   }
 }

@@ -5,7 +5,7 @@ import type { Timed } from "../net/deadlines.ts";
 import { Endpoint, type EndpointOwner } from "../net/endpoint.ts";
 import { hashText } from "../net/hash.ts";
 import { type CloseOptions, type ClosingOwner, LingeringClose } from "../net/lingering-close.ts";
-import { SCRATCH_BYTES } from "../net/pump.ts";
+import { SCRATCH_BYTES } from "../net/raw-stream.ts";
 import { sniff } from "../net/sniff.ts";
 import type { TCPSocket } from "../platform.ts";
 import { exceptionText } from "../text/exception.ts";

@@ -1,7 +1,7 @@
 import type { Report } from "../log/event.ts";
 import { noTraffic } from "../log/traffic.ts";
 import { Deadlines } from "../net/deadlines.ts";
-import { SCRATCH_BYTES } from "../net/pump.ts";
+import { RawStream, SCRATCH_BYTES } from "../net/raw-stream.ts";
 import { randomSipKey, type SipKey } from "../net/sip-hash.ts";
 import type { Platform } from "../platform.ts";
 
@@ -15,12 +15,15 @@ export function sharedState(platform: Platform, report: Report) {
     .padStart(8, "0");
   let requests = 0;
   let key: SipKey | undefined;
+  const scratch = new Uint8Array(SCRATCH_BYTES);
   return {
     platform,
     clock,
     report,
     /** One piece of bytes on its way; see `SCRATCH_BYTES`. */
-    scratch: new Uint8Array(SCRATCH_BYTES),
+    scratch,
+    /** A stream without keywords. */
+    rawStream: new RawStream(scratch),
     deadlines: new Deadlines(clock),
     traffic: noTraffic(),
     longHeadMemory: { heldBytes: 0, platform },

@@ -1,7 +1,9 @@
 import type { Backend } from "../backend/backend.ts";
 import { type Ending, endingBy } from "../log/ending.ts";
 import type { Endpoint, EndpointOwner } from "../net/endpoint.ts";
-import { pump } from "../net/pump.ts";
+import type { Keywords } from "../net/keywords.ts";
+import type { PipeOutcome } from "../net/pipe.ts";
+import { RawStream } from "../net/raw-stream.ts";
 import type { Group } from "../pool/group.ts";
 import {
   type ConnectFailure,
@@ -12,18 +14,13 @@ import {
 } from "./connector.ts";
 import { learnFromResponse } from "./feedback.ts";
 import type { Handler, HandlerOwner, Summary } from "./handler.ts";
+import { type Progress, stallCheckMs } from "./stall-check.ts";
 
 /** A backend that sends nothing for this time has answered the client whose keyword ended the session. */
 const ANSWER_SILENCE_MS = 300;
 
 /** How long that answer may take in all: a backend that never falls silent ends, too. */
 const ANSWER_TIMEOUT_MS = 2000;
-
-/**
- * How often the byte counts are compared: to note the time at each piece would cost as much as the piece.
- * So a timeout may end late by this time, or by an eighth of it if that is less.
- */
-const BYTES_CHECK_MS = 1000;
 
 /**
  * Streams bytes between a client and one backend, both ways, until both have ended their directions: FIN is passed on behind
@@ -34,7 +31,7 @@ const BYTES_CHECK_MS = 1000;
  * - `last-answer`: a keyword of the client has been forwarded; waits for the backend's answer to it
  * - `over`: the session closes both sides
  */
-export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
+export class TcpSession implements Handler, EndpointOwner, ConnectorOwner, Progress {
   readonly session: HandlerOwner;
   private state: "connecting" | "streaming" | "last-answer" | "over" = "connecting";
   private backend: Backend | undefined;
@@ -44,9 +41,9 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
   /** When the backend was connected, or got the client's first bytes. */
   declare private sentMs: number;
   /** Bytes that had passed at the last comparison; `undefined` before the first byte. */
-  declare private seenBytes: number | undefined;
+  declare seenBytes: number | undefined;
   /** When more of them were seen. */
-  declare private movedMs: number;
+  declare movedMs: number;
   /** When the client's keyword had been forwarded. */
   declare private keywordMs: number | undefined;
   /** One direction has ended, and its FIN was passed on. */
@@ -68,7 +65,6 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
       return;
     }
     session.cancelDeadline();
-    session.clientSide.scan = session.context.clientKeywords?.scan();
     this.connector = new Connector(session.context, this, group, UNLIMITED);
     this.connector.connect();
   }
@@ -92,7 +88,7 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
     return {
       protocol: this.upgraded ? "upgraded" : "raw",
       backend: this.backend?.name,
-      out: this.backendSide?.passed ?? 0,
+      out: this.backendSide?.passedBytes ?? 0,
     };
   }
 
@@ -104,7 +100,6 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
     const { backend, endpoint } = result;
     const { context } = this.session;
     backend.health.requestAnswered();
-    endpoint.scan = context.backendKeywords?.scan();
     this.sentMs = this.session.context.clock.now();
     this.session.setDeadline(context.config.idleTimeoutMs);
     this.stream(backend, endpoint);
@@ -137,10 +132,31 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
   }
 
   onReady(endpoint: Endpoint): void {
-    if (this.state === "streaming") this.pumpBoth();
-    else if (this.state === "last-answer") this.pumpAnswer();
-    else if (endpoint.ended && endpoint.state === "peer-closed")
+    if (this.state === "streaming") {
+      const why = this.passEnd(endpoint);
+      if (why !== undefined) this.closeAfter(why);
+    } else if (this.state === "last-answer") {
+      this.session.clientSide.discard(this.session.context.scratch);
+    } else if (endpoint.ended && endpoint.state === "peer-closed") {
       this.session.end(endingBy(true, endpoint.failure));
+    }
+  }
+
+  /** One direction has ended. Where the other side cannot be written to any more, its own end follows. */
+  onPiped(from: Endpoint, outcome: PipeOutcome): void {
+    if (this.state === "last-answer") {
+      if (outcome === "from-error") this.session.clientSide.resets = true;
+      this.closeAfter("keyword");
+    } else if (this.state !== "streaming") {
+      return;
+    } else if (outcome !== "found") {
+      const why = this.passEnd(from);
+      if (why !== undefined) this.closeAfter(why);
+    } else if (from === this.session.clientSide) {
+      this.awaitAnswer();
+    } else {
+      this.closeAfter("keyword");
+    }
   }
 
   failed(error: unknown): void {
@@ -148,14 +164,10 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
   }
 
   expired(): void {
-    if (this.state === "streaming") {
-      if (this.seenBytes === undefined) this.session.end("idle");
-      else this.compareBytes(this.session.context.clock.now());
-    } else if (this.backendSide!.readable > 0) {
-      this.extendAnswer();
-    } else {
-      this.closeAfter("keyword");
-    }
+    const nowMs = this.session.context.clock.now();
+    if (this.state === "last-answer") this.checkAnswer(nowMs);
+    else if (this.seenBytes === undefined) this.session.end("idle");
+    else this.compareBytes(nowMs);
   }
 
   /** Frees the memory of both connections at once. */
@@ -182,37 +194,29 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
   }
 
   private stream(backend: Backend, backendSide: Endpoint): void {
+    const { clientSide, context } = this.session;
     this.backend = backend;
     this.backendSide = backendSide;
     backendSide.owner = this;
     this.state = "streaming";
-    this.pumpBoth();
+    const { upgraded } = this;
+    const up = this.pipe(clientSide, backendSide, upgraded ? undefined : context.clientKeywords);
+    const down = this.pipe(backendSide, clientSide, upgraded ? undefined : context.backendKeywords);
+    if (up !== undefined) this.onPiped(clientSide, up);
+    if (down !== undefined) this.onPiped(backendSide, down);
   }
 
-  /** While both directions flow, the endpoints are joined: they go on by themselves until one side ends. */
-  private pumpBoth(): void {
-    const { clientSide } = this.session;
-    const { scratch } = this.session.context;
-    const backendSide = this.backendSide!;
-    pump(clientSide, backendSide, scratch);
-    pump(backendSide, clientSide, scratch);
-    if (this.state !== "streaming") return; // a bug has ended it
-    if (clientSide.scan?.found !== undefined) {
-      this.awaitAnswer();
-    } else if (backendSide.scan?.found !== undefined) {
-      this.closeAfter("keyword");
-    } else if (clientSide.state === "open" && backendSide.state === "open") {
-      clientSide.join(backendSide, scratch);
-    } else {
-      const why = this.passEnd(clientSide, backendSide) ?? this.passEnd(backendSide, clientSide);
-      if (why !== undefined) this.closeAfter(why);
-      else if (this.isHalfClosed) clientSide.join(backendSide, scratch);
-    }
+  private pipe(from: Endpoint, to: Endpoint, keywords?: Keywords): PipeOutcome | undefined {
+    if (this.state !== "streaming") return undefined; // a bug has ended it
+    const { scratch, rawStream } = this.session.context;
+    const content = keywords === undefined ? rawStream : new RawStream(scratch, keywords);
+    return from.pipe(to, content);
   }
 
   /** Passes the end of a direction on, if it has come. Returns why that ends the session, if it does. */
-  private passEnd(from: Endpoint, to: Endpoint): Ending | undefined {
+  private passEnd(from: Endpoint): Ending | undefined {
     if (!from.ended) return undefined;
+    const to = from === this.backendSide ? this.session.clientSide : this.backendSide!;
     if (from.state === "peer-ended") {
       if (to.writeClosed) return undefined;
       to.end();
@@ -233,37 +237,27 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
   // The answer to a keyword
 
   private awaitAnswer(): void {
-    this.state = "last-answer";
-    this.keywordMs = this.session.context.clock.now();
-    this.session.setDeadline(ANSWER_SILENCE_MS);
-    this.pumpAnswer();
-  }
-
-  private pumpAnswer(): void {
     const { clientSide, context } = this.session;
-    const { scratch } = context;
-    const backendSide = this.backendSide!;
-    clientSide.discard(scratch); // closing over unread bytes would reset the connection
-    const before = backendSide.passed;
-    pump(backendSide, clientSide, scratch);
-    if (this.state !== "last-answer") return; // a bug has ended it
-    if (backendSide.failure !== undefined) clientSide.resets = true;
-    const over = clientSide.writeClosed || backendSide.scan?.found !== undefined;
-    if (over || backendSide.ended) this.closeAfter("keyword");
-    else if (backendSide.passed > before) this.extendAnswer();
+    this.state = "last-answer";
+    this.keywordMs = context.clock.now();
+    clientSide.discard(context.scratch); // closing over unread bytes would reset the connection
+    if (!this.backendSide!.isPiping) this.closeAfter("keyword");
+    else this.checkAnswer(this.keywordMs);
   }
 
-  /** The backend has sent something, or its bytes wait for the client: it is not silent. */
-  private extendAnswer(): void {
-    const leftMs = this.keywordMs! + ANSWER_TIMEOUT_MS - this.session.context.clock.now();
-    if (leftMs > 0) this.session.setDeadline(Math.min(ANSWER_SILENCE_MS, leftMs));
+  /** A backend is not silent when it has sent something, or when its bytes wait for the client. */
+  private checkAnswer(nowMs: number): void {
+    if (this.backendSide!.waitsFor === "room") this.movedMs = nowMs;
+    const checkMs = stallCheckMs(this, this.passedBytes, ANSWER_SILENCE_MS, nowMs);
+    const leftMs = this.keywordMs! + ANSWER_TIMEOUT_MS - nowMs;
+    if (checkMs > 0 && leftMs > 0) this.session.setDeadline(Math.min(checkMs, leftMs));
     else this.closeAfter("keyword", true);
   }
 
   // Silence
 
   private get passedBytes(): number {
-    return this.session.clientSide.passed + (this.backendSide?.passed ?? 0);
+    return this.session.clientSide.passedBytes + (this.backendSide?.passedBytes ?? 0);
   }
 
   /**
@@ -275,14 +269,9 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner {
     const timeoutMs = this.isHalfClosed
       ? Math.min(idleTimeoutMs, tunnelTimeoutMs)
       : tunnelTimeoutMs;
-    const passed = this.passedBytes;
-    if (passed !== this.seenBytes) {
-      this.seenBytes = passed;
-      this.movedMs = nowMs;
-    }
-    const leftMs = this.movedMs + timeoutMs - nowMs;
-    if (leftMs > 0) {
-      this.session.setDeadline(Math.min(leftMs, BYTES_CHECK_MS, timeoutMs / 8));
+    const checkMs = stallCheckMs(this, this.passedBytes, timeoutMs, nowMs);
+    if (checkMs > 0) {
+      this.session.setDeadline(checkMs);
     } else {
       this.session.clientSide.resets = this.backendSide!.resets = true;
       this.session.end(this.isHalfClosed ? "idle" : "tunnel-timeout");

@@ -1,0 +1,89 @@
+import type { NativeSearch } from "../platform.ts";
+import type { Keywords, Scan } from "./keywords.ts";
+import type { Content, PipeEnd, PipeOutcome } from "./pipe.ts";
+
+/**
+ * Bytes of the one scratch buffer that every session of a proxy shares. Reading, inspecting and
+ * writing one piece is synchronous, so one is enough. It holds a full segment (LWIP_TCP_MSS): what
+ * is received in one piece is sent in one, and each write is a round trip to another task of the chip.
+ */
+export const SCRATCH_BYTES = 1436;
+
+/** All bytes of a stream, until it ends or a keyword is found in it. Without keywords one object serves all pipes. */
+export class RawStream implements Content {
+  private scratch: Uint8Array;
+  private keywords: Keywords | undefined;
+  private scan: Scan | undefined;
+
+  constructor(scratch: Uint8Array, keywords?: Keywords) {
+    this.scratch = scratch;
+    this.keywords = keywords;
+    this.scan = keywords?.scan();
+  }
+
+  get search(): NativeSearch | undefined {
+    return this.keywords?.native;
+  }
+
+  /**
+   * There is no queue. Bytes that `to` cannot accept stay in the receive buffer of `from`, TCP closes that
+   * window, and the sender slows down: no other backpressure is needed.
+   *
+   * The last byte of a keyword is the last one written. Where the search finds that the stream is no text, it ends.
+   *
+   * Each instruction here counts, because it is executed for each segment. So `read` and `write` of
+   * the endpoint are inlined, and there is one `try` for all.
+   */
+  move(from: PipeEnd, to: PipeEnd): PipeOutcome | undefined {
+    const scratch = this.scratch;
+    let writing = false;
+    try {
+      let count = from.readable;
+      while (count > 0) {
+        if (count > to.writable) count = to.writable;
+        let piece = scratch;
+        if (count >= SCRATCH_BYTES) {
+          count = SCRATCH_BYTES;
+        } else {
+          if (count === 0 || to.sendQueueFull) break;
+          piece = scratch.subarray(0, count);
+          to.smallWrites++;
+        }
+        from.source.read(piece);
+        from.readable -= count;
+        if (from.passed === 0) from.onFirstBytes();
+        const scan = this.scan;
+        if (scan !== undefined) {
+          count = scan.next(piece);
+          if (scan.found !== undefined) {
+            if (scan.found !== "binary") {
+              from.passed += count;
+              if (piece !== scratch) to.smallWrites--; // `write` counts it again
+              to.write(piece.subarray(0, count));
+              from.unread(piece.subarray(count));
+              return "found";
+            }
+            this.scan = undefined;
+            from.onBinary();
+          }
+        }
+        from.passed += count;
+        to.writable -= count;
+        writing = true;
+        if (to.socket.write(piece) === undefined) {
+          to.failing();
+          return "to-error";
+        }
+        writing = false;
+        count = from.readable;
+      }
+    } catch (error) {
+      if (writing) {
+        to.failing();
+        return "to-error";
+      }
+      from.failed(error);
+    }
+    return undefined;
+  }
+}
