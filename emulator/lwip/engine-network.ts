@@ -24,12 +24,17 @@ export class EngineNetwork {
   #platform: BoardPlatform | undefined;
   #next: Cancel = () => {};
   #answer = "";
+  #limitBytes = 0;
 
-  /** Power on, with this engine. The result is the platform for its program. */
-  boot(machine: Machine, platform: BoardPlatform): BoardPlatform {
+  /**
+   * Power on, with this engine and a world of this seed. The result is the platform for its program: lwIP has the memory of the board
+   * that its program has not taken.
+   */
+  boot(machine: Machine, platform: BoardPlatform, seed = 1): BoardPlatform {
     this.#machine = machine;
     this.#platform = platform;
-    this.tell("boot");
+    this.tell(`boot ${seed}`);
+    this.limitBytes = platform.vitals.freeHeapBytes;
     if (process.env.LWIP_TRACE) this.tell("trace");
     const { link } = platform;
     const follow = () => this.tell(link.address === undefined ? "leave" : "join");
@@ -46,7 +51,16 @@ export class EngineNetwork {
         });
       },
     };
-    return Object.create(platform, { link: { value: own }, closesListeners: { value: true } });
+    const takeHeap = (bytes: number) => {
+      const taken = platform.takeHeap(bytes);
+      if (taken) this.limitBytes -= bytes;
+      return taken;
+    };
+    return Object.create(platform, {
+      link: { value: own },
+      closesListeners: { value: true },
+      takeHeap: { value: takeHeap },
+    });
   }
 
   tell(command: string): void {
@@ -56,6 +70,21 @@ export class EngineNetwork {
   ask(command: string): string {
     this.tell(command);
     return this.#answer;
+  }
+
+  /** Bytes that lwIP and the sockets may have. */
+  get limitBytes(): number {
+    return this.#limitBytes;
+  }
+
+  set limitBytes(bytes: number) {
+    this.#limitBytes = bytes;
+    this.tell(`limit ${Math.max(1, bytes)}`);
+  }
+
+  /** Bytes of the board's memory that they have. */
+  get heldBytes(): number {
+    return Number(this.ask("held"));
   }
 
   get state(): NetworkState {

@@ -6,13 +6,15 @@ import type { OwnSockets } from "../xs/firmware.ts";
 import type { Machine } from "../xs/machine.ts";
 import { BOARD_ADDRESS, EngineNetwork, type NetworkState, PEER_ADDRESS } from "./engine-network.ts";
 import { PeerSocket, type Report, type SocketOptions, systemError } from "./peer-socket.ts";
+import { type Direction, type Weather, weatherCommand } from "./weather.ts";
 
 /** The first port of servers that name none. */
 const SERVER_PORT_MIN = 8080;
 
 /**
- * The other end of the board's wire, in the shape of `node:net`: clients and servers on the peer's lwIP, all with one address. The
- * wire begins and ends with each boot of the board: servers go on listening, connections are lost.
+ * The other end of the board's wire, in the shape of `node:net`: clients and servers on the peer's lwIP, all with one address, or
+ * clients with addresses of their own (`computer`). The wire begins and ends with each boot of the board: servers go on listening,
+ * connections are lost.
  */
 export class PeerNetwork implements OwnSockets {
   readonly engine: Engine;
@@ -21,17 +23,71 @@ export class PeerNetwork implements OwnSockets {
   #isUp = false;
   #servers = new Map<number, PeerServer>();
   #nextPort = SERVER_PORT_MIN;
+  #seed: number;
+  #boots = 0;
+  #controlBlocksMax: number | undefined;
+  #addresses = new Set<string>();
+  /** The commands that have set weather, by address and direction. */
+  #weather = new Map<string, string>();
   /** By the engine's numbers, since the boot. */
   #sockets = new Map<number, PeerSocket>();
 
-  /** Events of servers and sockets come in alarms of `clock`. */
-  constructor(engine: Engine, clock: Clock) {
+  /** Events of servers and sockets come in alarms of `clock`. The seed is that of the wire's chances. */
+  constructor(engine: Engine, clock: Clock, seed = 1) {
     this.engine = engine;
     this.#clock = clock;
+    this.#seed = seed;
   }
 
   get state(): NetworkState {
     return this.#network.state;
+  }
+
+  /** Bytes of the board's memory that its network has. */
+  get heldBytes(): number {
+    return this.#isUp ? this.#network.heldBytes : 0;
+  }
+
+  /** The hash of all packets since the boot; `undefined`: the board is off. */
+  get hash(): string | undefined {
+    return this.#isUp ? this.#network.ask("hash") : undefined;
+  }
+
+  /** Connections of the peers that have not closed. */
+  get open(): PeerSocket[] {
+    return [...this.#sockets.values()].filter(({ closed }) => !closed);
+  }
+
+  /** lwIP of the board has so many control blocks, listeners included; from the next boot on. */
+  set controlBlocksMax(count: number) {
+    this.#controlBlocksMax = count;
+  }
+
+  /** lwIP of the board gets no more memory, until the result is called or the board boots. */
+  exhaustMemory(): () => void {
+    const before = this.#network.limitBytes;
+    const boot = this.#boots;
+    this.#network.limitBytes = this.heldBytes;
+    return () => {
+      if (this.#isUp && this.#boots === boot) this.#network.limitBytes = before;
+    };
+  }
+
+  /** A computer of the network with an address of its own, for clients. */
+  computer(address: string): Pick<PeerNetwork, "connect" | "createServer"> {
+    this.#addresses.add(address);
+    if (this.#isUp) this.#network.tell(`address ${address}`);
+    return {
+      connect: options => this.connect(options, address),
+      createServer: options => this.createServer(options),
+    };
+  }
+
+  /** The weather between the board and this address of the peer. */
+  setWeather(address: string, direction: Direction, weather: Weather): void {
+    const command = weatherCommand(address, direction, weather);
+    this.#weather.set(`${address} ${direction}`, command);
+    if (this.#isUp) this.#network.tell(command);
   }
 
   /** A port that no server has had. */
@@ -42,9 +98,13 @@ export class PeerNetwork implements OwnSockets {
   // The board's side
 
   boot(machine: Machine, platform: BoardPlatform): BoardPlatform {
-    const own = this.#network.boot(machine, platform);
+    const own = this.#network.boot(machine, platform, this.#seed + this.#boots++);
     this.#isUp = true;
     this.#network.tell("report");
+    if (this.#controlBlocksMax !== undefined)
+      this.#network.tell(`blocks ${this.#controlBlocksMax}`);
+    for (const address of this.#addresses) this.#network.tell(`address ${address}`);
+    for (const command of this.#weather.values()) this.#network.tell(command);
     for (const port of this.#servers.keys()) this.#network.tell(`listen ${port}`);
     return own;
   }
@@ -88,9 +148,12 @@ export class PeerNetwork implements OwnSockets {
     });
   }
 
-  connect({ host, port, ...options }: SocketOptions & { host: string; port: number }): PeerSocket {
+  connect(
+    { host, port, ...options }: SocketOptions & { host: string; port: number },
+    from = "",
+  ): PeerSocket {
     if (this.#isUp && host === BOARD_ADDRESS) {
-      const number = Number(this.#network.ask(`connect ${port}`));
+      const number = Number(this.#network.ask(`connect ${port} ${from}`.trimEnd()));
       const socket = this.#socket(number, options, true);
       return options.noDelay ? socket.setNoDelay() : socket;
     }
@@ -118,8 +181,7 @@ export class PeerNetwork implements OwnSockets {
   }
 
   #unlisten(port: number): void {
-    this.#servers.delete(port);
-    if (this.#isUp) this.#network.tell(`unlisten ${port}`);
+    if (this.#servers.delete(port) && this.#isUp) this.#network.tell(`unlisten ${port}`);
   }
 }
 

@@ -50,6 +50,8 @@ export interface BoardOptions {
   reboots?: boolean;
   /** The board's flash; by default one in memory. */
   flash?: Flash;
+  /** Bytes of its heap that sockets beside its own have: those of an engine with a network. */
+  heldBytes?: () => number;
   /** The computer lacks a resource of the board: a published port is taken. */
   onWireError?: (error: Error) => void;
 }
@@ -111,7 +113,8 @@ export class Board {
     this.#alarms = new Alarms(clock, this.tasks);
     const { pacedConsole = false, onLine = () => {} } = options;
     this.#console = new Console(this.#uart, this.tasks, pacedConsole, onLine);
-    this.heap = new Heap(kind.heapBytes, () => this.stack.heldBytes);
+    const { heldBytes = () => 0 } = options;
+    this.heap = new Heap(kind.heapBytes, () => this.stack.heldBytes + heldBytes());
     this.stack = new Stack({
       kind,
       clock,

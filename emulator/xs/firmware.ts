@@ -5,7 +5,7 @@ import { BoardSide } from "./board-side.ts";
 import type { Engine } from "./engine.ts";
 import { machineWith } from "./engine-snapshots.ts";
 import { type HeapSize, type Machine, type Surroundings, XsAborted } from "./machine.ts";
-import { remote } from "./remote.ts";
+import { type Look, remote } from "./remote.ts";
 
 /** A program of the folder `programs`, ready to be booted by a board: each boot is a new machine. */
 export interface XsProgram {
@@ -147,7 +147,8 @@ export function xsFirmware(
   sockets?: OwnSockets,
 ): XsFirmware {
   const program = xsProgram("proxy", { document, options }, "chip", sockets);
-  const app = remote((path, args) => JSON.parse(program.call("look", { path, args }))) as App;
+  const look: Look = (path, args, whole) => JSON.parse(program.call("look", { path, args, whole }));
+  const app = remote(look) as App;
   return {
     app,
     boot: program.boot,

@@ -9,8 +9,18 @@ export interface RemoteValue {
   readonly items?: readonly RemoteValue[];
 }
 
-/** Reads the value at the path; with arguments, calls it. */
-export type Look = (path: Path, args?: readonly unknown[]) => RemoteValue;
+/** Reads the value at the path; with arguments, calls it; `whole`: an object with all that it holds, as JSON keeps it. */
+export type Look = (path: Path, args?: readonly unknown[], whole?: boolean) => RemoteValue;
+
+/** Where a remote object has the function that reads all of it. */
+const WHOLE = Symbol("whole");
+
+/** A copy of a value, as JSON keeps it; all of a remote object at once. */
+export function whole<T>(value: T): T {
+  if (typeof value !== "object" || value === null) return value;
+  const read = (value as { [WHOLE]?: () => T })[WHOLE];
+  return read === undefined ? JSON.parse(JSON.stringify(value)) : read();
+}
 
 /**
  * A proxy for an object on XS: each property is read there when it is used, each method called there. Arguments
@@ -22,6 +32,7 @@ export function remote(look: Look, path: Path = []): object {
     {},
     {
       get(_target, name) {
+        if (name === WHOLE) return () => look(path, undefined, true).value;
         // `await` and printing read these.
         if (typeof name === "symbol" || name === "then" || name === "toJSON") return undefined;
         const known = objects.get(name);

@@ -1,8 +1,7 @@
-import type { MockSocket } from "net-mock-socket";
 import type { Behaviour, Connection } from "../../backends/src/behaviour.ts";
 import { ServedConnection } from "../../backends/src/connection.ts";
 import type { Message } from "../../backends/src/http-reader.ts";
-import type { Step, Steps } from "../../backends/src/steps.ts";
+import type { Socket, Step, Steps } from "../../backends/src/steps.ts";
 import { bytesOf, StreamCheck } from "./bytes.ts";
 import { type Observations, type RawArrival, streamsOf } from "./observations.ts";
 import type { BackendPart, Mode, PlannedRequest } from "./plan.ts";
@@ -27,7 +26,7 @@ const DRIBBLE_PIECES = 5;
 const DRIBBLE_MS = 40;
 
 /** A backend that speaks HTTP and the raw protocol on one port, and checks everything that it receives. */
-export function serve(seen: Observations, part: BackendPart, socket: MockSocket): void {
+export function serve(seen: Observations, part: BackendPart, socket: Socket): void {
   const { clock } = seen.lab;
   const stage = { name: part.name, clock, keepAliveMs: part.keepMs };
   new ServedConnection(socket, behaviourOf(seen, part), stage);

@@ -40,12 +40,13 @@ function effect(seen: Observations, part: ChangePart): Effect {
     const { name } = backends[part.backend % backends.length];
     return "done" in runtime.changeBackend(name, { state: part.state }) ? "done" : "refused";
   }
-  const { document } = runtime.running;
+  const document = lab.copyOf(runtime.running.document);
   const wanted = { ...document, ...part.settings, ...backendsOf(document, part) };
   const outcome = runtime.configure(wanted, { persist: part.does !== "temporary-document" });
   if (!("done" in outcome)) {
     // Nothing else could have run in between: what was in force still is.
-    seen.expect(runtime.running.document === document, "a refused document is in force");
+    const kept = isDeepStrictEqual(lab.copyOf(runtime.running.document), document);
+    seen.expect(kept, "a refused document is in force");
     return "refused";
   }
   if (part.confirms) confirm(seen);
@@ -71,7 +72,9 @@ function confirm({ lab }: Observations): void {
 
 /** Sessions that began under a larger budget go on under a smaller one. */
 export function recordBudget(seen: Observations): void {
-  const { sessionsMax, queueMax } = seen.lab.app!.proxy.budget;
+  const { board, app } = seen.lab;
+  if (!board.isRunning) return;
+  const { sessionsMax, queueMax } = app!.proxy.budget;
   seen.sessionsMax = Math.max(seen.sessionsMax, sessionsMax);
   seen.queueMax = Math.max(seen.queueMax, queueMax);
 }
@@ -100,15 +103,18 @@ const checked = new WeakMap<Config, object>();
 
 /** The document that the board shows is the one by which it serves. */
 export function checkInForce(seen: Observations): void {
-  const { board, app } = seen.lab;
+  const { lab } = seen;
+  const { board, app } = lab;
   if (!board.isRunning || app === undefined) return;
   const { proxy, running } = app.runtime;
-  const { document, source, trialLeftMs } = running;
-  if (checked.get(proxy.config) !== document) {
+  const { source, trialLeftMs } = running;
+  const document = lab.copyOf(running.document);
+  const config = lab.copyOf(proxy.config);
+  if (checked.get(config) !== document) {
     const outcome = readConfig(document);
-    const same = "config" in outcome && isDeepStrictEqual(outcome.config, proxy.config);
+    const same = "config" in outcome && isDeepStrictEqual(lab.copyOf(outcome.config), config);
     seen.expect(same, "another configuration serves than the one that is shown");
-    if (same) checked.set(proxy.config, document);
+    if (same) checked.set(config, document);
   }
   seen.expect(
     (source === "trial") === (trialLeftMs !== undefined),
@@ -125,17 +131,20 @@ export async function checkPromises(seen: Observations): Promise<void> {
   if (only(seen.plan, "change").length === 0 || !lab.board.isRunning) return;
   await checkPorts(seen);
   const { running } = lab.app!.runtime;
-  const { source, next, document } = running;
+  const { source } = running;
+  const next = lab.copyOf(running.next);
+  const document = lab.copyOf(running.document);
   const before = lab.events("proxy", "ready").length;
   lab.board.reset();
   const ready = () => lab.events("proxy", "ready").length > before;
   seen.expect(await lab.clock.run({ until: ready, ms: 60_000 }), "the board did not start again");
   if (!ready()) return;
   const after = lab.app!.runtime.running;
+  const inForce = lab.copyOf(after.document);
   if (next !== undefined) {
-    seen.expect(isDeepStrictEqual(after.document, next), "the next start has another document");
+    seen.expect(isDeepStrictEqual(inForce, next), "the next start has another document");
   } else if (source === "flash" || source === "built-in") {
-    seen.expect(isDeepStrictEqual(after.document, document), "a kept document was lost");
+    seen.expect(isDeepStrictEqual(inForce, document), "a kept document was lost");
     seen.expect(after.source === source, `a document from ${source} is from ${after.source}`);
   } else if (source === "until-reset") {
     seen.expect(after.source !== "until-reset", "a reset has not ended a temporary document");
@@ -146,7 +155,7 @@ export async function checkPromises(seen: Observations): Promise<void> {
 
 async function checkPorts(seen: Observations): Promise<void> {
   const { runtime } = seen.lab.app!;
-  const { listeners, adminPort } = runtime.running.document as Config;
+  const { listeners, adminPort } = seen.lab.copyOf(runtime.running.document) as Config;
   for (const port of [...MODES_OF_PORTS.keys(), ...ADMIN_PORTS]) {
     const listener = (listeners ?? DEFAULT_LISTENERS).find(other => other.port === port);
     if (listener?.mode === "tcp") continue; // says nothing by itself

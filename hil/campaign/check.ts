@@ -1,5 +1,5 @@
-import { generate } from "./generate.ts";
 import { type RunResult, simulate } from "./run.ts";
+import { type CampaignTarget, EMULATED } from "./targets.ts";
 
 /** The result of one seed. */
 export interface SeedResult {
@@ -25,10 +25,14 @@ export const BY_COMPARISON: readonly string[] = [NOT_REPEATABLE, REFUSAL_SEEN];
  * Simulates the plan of a seed twice, the second time without the changes that were refused: both runs must
  * be equal, packet by packet and line by line. With `repeat` false only plans with a refused change are played twice.
  */
-export async function checkSeed(seed: number, repeat = true): Promise<SeedResult> {
+export async function checkSeed(
+  seed: number,
+  repeat = true,
+  target = EMULATED,
+): Promise<SeedResult> {
   const start = performance.now();
-  const one = await simulate(generate(seed));
-  const two = repeat || one.refused.length > 0 ? await simulateAgain(one) : undefined;
+  const one = await simulate(target.planOf(seed), { target });
+  const two = repeat || one.refused.length > 0 ? await simulateAgain(one, target) : undefined;
   const why = one.refused.length > 0 ? REFUSAL_SEEN : NOT_REPEATABLE;
   return {
     seed,
@@ -41,11 +45,16 @@ export async function checkSeed(seed: number, repeat = true): Promise<SeedResult
   };
 }
 
-function simulateAgain({ plan: { seed }, refused }: RunResult): Promise<RunResult> {
-  const parts = generate(seed).parts.map(part =>
-    part.kind === "change" && refused.includes(part.id)
-      ? { ...part, does: "nothing" as const }
-      : part,
-  );
-  return simulate({ seed, parts });
+function simulateAgain(
+  { plan: { seed }, refused }: RunResult,
+  target: CampaignTarget,
+): Promise<RunResult> {
+  const parts = target
+    .planOf(seed)
+    .parts.map(part =>
+      part.kind === "change" && refused.includes(part.id)
+        ? { ...part, does: "nothing" as const }
+        : part,
+    );
+  return simulate({ seed, parts }, { target });
 }

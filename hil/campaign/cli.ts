@@ -1,12 +1,12 @@
 import { randomInt } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { SingleBar } from "cli-progress";
-import { runCommand, wholeNumber } from "../../firmware/tools/command-line.ts";
+import { oneOf, runCommand, wholeNumber } from "../../firmware/tools/command-line.ts";
 import { BY_COMPARISON } from "./check.ts";
-import { generate } from "./generate.ts";
 import { again, branches, failure, missing, replay, summary } from "./report.ts";
 import { simulate } from "./run.ts";
 import { shrink } from "./shrink.ts";
+import { type CampaignTarget, TARGET_NAMES, targetOf } from "./targets.ts";
 import { campaign } from "./worker-pool.ts";
 
 /** Packets that are kept as text, for --replay and the report of a failure: those of any run. */
@@ -44,6 +44,12 @@ rare branch is taken in some. If not, prints what failed, reduces the first fail
         default: "1",
         help: 'the first plan\'s seed; the others follow. "random" draws one and prints it',
       },
+      target: {
+        value: "NAME",
+        read: oneOf(TARGET_NAMES),
+        default: "emulated",
+        help: 'the board: "emulated", or "lwip": the chip\'s engine and TCP stack, with the firmware\'s own sockets',
+      },
       jobs: {
         value: "N",
         read: wholeNumber(1, JOBS_MAX),
@@ -57,11 +63,15 @@ rare branch is taken in some. If not, prints what failed, reduces the first fail
     more: `
   npm run sim                                     what CI plays
   npm run sim -- --runs 5000 --seed random        other runs, for a few minutes
-  npm run sim -- --seed 17 --replay               one plan, packet by packet`,
+  npm run sim -- --seed 17 --replay               one plan, packet by packet
+  npm run sim -- --target lwip                    the same plans on the chip's TCP stack`,
   },
   async ({ values }) => {
     const seed = values.seed === "random" ? newSeed(values.runs) : values.seed;
-    const holds = values.replay ? await replayed(seed) : await campaignHolds({ ...values, seed });
+    const target = await targetOf(values.target, line => void process.stderr.write(`${line}\n`));
+    const holds = values.replay
+      ? await replayed(seed, target)
+      : await campaignHolds({ ...values, seed, target });
     process.exitCode = holds ? 0 : 1;
   },
 );
@@ -73,8 +83,8 @@ function newSeed(runs: number): number {
   return first;
 }
 
-async function replayed(seed: number): Promise<boolean> {
-  const outcome = await simulate(generate(seed), { traceLines });
+async function replayed(seed: number, target: CampaignTarget): Promise<boolean> {
+  const outcome = await simulate(target.planOf(seed), { traceLines, target });
   process.stdout.write(replay(outcome));
   return outcome.broken.length === 0;
 }
@@ -85,10 +95,11 @@ interface CampaignOptions {
   readonly jobs: number;
   readonly bail: boolean;
   readonly branches: boolean;
+  readonly target: CampaignTarget;
 }
 
 async function campaignHolds(options: CampaignOptions): Promise<boolean> {
-  const { seed, runs, jobs, bail } = options;
+  const { seed, runs, jobs, bail, target } = options;
   const bar = new SingleBar({
     format: "{bar} {value}/{total} runs, {failed} failed, {eta_formatted} left",
     hideCursor: true,
@@ -102,6 +113,7 @@ async function campaignHolds(options: CampaignOptions): Promise<boolean> {
     runs,
     jobs,
     bail,
+    target,
     onResult: ({ broken }) => {
       if (broken.length > 0) failed++;
       if (shown) bar.increment({ failed });
@@ -118,12 +130,12 @@ async function campaignHolds(options: CampaignOptions): Promise<boolean> {
     broken.some(what => !BY_COMPARISON.includes(what)),
   );
   if (first !== undefined && !bail) {
-    const small = await shrink(generate(first.seed), first.broken, plan =>
-      simulate(plan, { traceLines }),
+    const small = await shrink(target.planOf(first.seed), first.broken, plan =>
+      simulate(plan, { traceLines, target }),
     );
-    process.stdout.write(failure(first.seed, small));
+    process.stdout.write(failure(first.seed, small, target));
   } else if (failures.length > 0) {
-    process.stdout.write(`again: ${again(failures[0].seed)}\n`);
+    process.stdout.write(`again: ${again(failures[0].seed, target)}\n`);
   }
   if (options.branches) process.stdout.write(branches(results));
   process.stdout.write(summary(results, realMs));

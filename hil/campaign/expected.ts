@@ -30,8 +30,7 @@ export function checkCalm(seen: Observations, log: LogIndex): void {
     );
   }
   if (!clients.some(stalls) && setting(plan, "health") === undefined) {
-    const rows = lab.network.netstat().filter(({ state }) => state !== "listen");
-    seen.expect(rows.length === 0, "a host still has a connection");
+    seen.expect(lab.connections().length === 0, "a host still has a connection");
   }
   if (log.capacityReached || !log.healthy || changedMuch(seen)) return;
   for (const observed of clients) {

@@ -1,6 +1,5 @@
-import type { MockSocket } from "net-mock-socket";
 import { MessageReader } from "../../backends/src/http-reader.ts";
-import { type Step, StepPlayer } from "../../backends/src/steps.ts";
+import { type Socket, type Step, StepPlayer } from "../../backends/src/steps.ts";
 import { MALFORMED } from "./malformed.ts";
 import type { ClientObservation, Observations } from "./observations.ts";
 import type { HostileClient } from "./plan.ts";
@@ -13,7 +12,7 @@ export function playHostile(
   seen: Observations,
   observed: ClientObservation,
   part: HostileClient,
-  socket: MockSocket,
+  socket: Socket,
 ): void {
   const player = new StepPlayer(socket, seen.lab.clock);
   const reader = new MessageReader(

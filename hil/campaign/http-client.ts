@@ -1,6 +1,5 @@
-import type { MockSocket } from "net-mock-socket";
 import { type Message, MessageReader } from "../../backends/src/http-reader.ts";
-import { StepPlayer } from "../../backends/src/steps.ts";
+import { type Socket, StepPlayer } from "../../backends/src/steps.ts";
 import { bytesOf, StreamCheck } from "./bytes.ts";
 import {
   type Answer,
@@ -17,7 +16,7 @@ export function playHttp(
   seen: Observations,
   observed: ClientObservation,
   part: HttpClient,
-  socket: MockSocket,
+  socket: Socket,
 ): void {
   const { lab } = seen;
   const player = new StepPlayer(socket, lab.clock);

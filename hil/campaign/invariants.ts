@@ -14,17 +14,18 @@ const IDEMPOTENT = ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"];
 /** Invariants that hold at any time, with any fault. */
 export function checkAlways(seen: Observations): void {
   const { board, app } = seen.lab;
-  const { stack, kind } = board;
+  seen.expect(board.fatal === undefined, `the board has died: ${board.fatal}`);
+  if (!board.isRunning) return;
   recordBudget(seen);
   const { sessionsMax, queueMax } = seen;
   const { sessions } = app!.proxy;
   const checks = setting(seen.plan, "health") === undefined ? 0 : CHECKS_MAX;
   seen.sessionsPeak = Math.max(seen.sessionsPeak, sessions);
   seen.heapFloorBytes = Math.min(seen.heapFloorBytes, board.heap.floorBytes);
-  seen.expect(board.fatal === undefined, `the board has died: ${board.fatal}`);
-  seen.expect(stack.controlBlocks <= kind.connectionsMax, "more connections than the board has");
+  const { objects, controlBlocks } = seen.lab.sockets;
+  seen.expect(controlBlocks <= board.kind.connectionsMax, "more connections than the board has");
   seen.expect(
-    stack.objects <= 2 * sessionsMax + queueMax + REFUSALS_MAX + checks,
+    objects <= 2 * sessionsMax + queueMax + REFUSALS_MAX + checks,
     "more sockets than the proxy's budget",
   );
   seen.expect(
@@ -61,13 +62,9 @@ function checkSessions(seen: Observations): void {
 
 /** Invariants that hold after the proxy was stopped: nothing is left. */
 export function checkNothingLeft(seen: Observations): void {
-  const { board } = seen.lab;
   const held = seen.lab.app!.proxy.pool.backends.some(({ counters }) => counters.sessions !== 0);
   seen.expect(!held, "a backend still counts a session");
-  seen.expect(board.stack.objects === 0, "a socket object is left");
-  seen.expect(board.stack.connections === 0, "a control block is left");
-  seen.expect(board.alarms === 0, "an alarm is left");
-  seen.expect(board.heap.freeBytes === board.kind.heapBytes, "heap is still taken");
+  for (const what of seen.lab.leftovers()) seen.expect(false, what);
 }
 
 /** Each event is logged once, and the logged answers are those that the clients saw. */

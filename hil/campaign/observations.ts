@@ -1,5 +1,5 @@
-import type { EmulatedLab } from "../kit/emulated-lab.ts";
 import { StreamCheck } from "./bytes.ts";
+import type { CampaignLab } from "./lab.ts";
 import {
   type ClientPart,
   only,
@@ -76,7 +76,7 @@ const SEGMENT_BYTES = 1_600;
  */
 export class Observations {
   readonly plan: RunPlan;
-  readonly lab: EmulatedLab;
+  readonly lab: CampaignLab;
   /** Invariants that did not hold, and when that was first seen. */
   readonly broken = new Map<string, number>();
   readonly clients = new Map<number, ClientObservation>();
@@ -96,7 +96,7 @@ export class Observations {
   sessionsPeak = 0;
   readonly inspects: boolean;
 
-  constructor(plan: RunPlan, lab: EmulatedLab) {
+  constructor(plan: RunPlan, lab: CampaignLab) {
     this.plan = plan;
     this.lab = lab;
     const inspect = setting(plan, "inspect");

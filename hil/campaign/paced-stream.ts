@@ -1,5 +1,5 @@
-import type { MockSocket } from "net-mock-socket";
-import type { EmulatedLab } from "../kit/emulated-lab.ts";
+import type { Socket } from "../../backends/src/steps.ts";
+import type { CampaignLab } from "./lab.ts";
 import type { Reading } from "./plan.ts";
 
 /** Pause of a slow reader after each piece. */
@@ -7,8 +7,8 @@ const REST_MS = 15;
 
 /** Calls `received` for each piece, at the reader's pace. */
 export function read(
-  { clock }: Pick<EmulatedLab, "clock">,
-  socket: MockSocket,
+  { clock }: Pick<CampaignLab, "clock">,
+  socket: Socket,
   reading: Reading,
   received: (bytes: Buffer) => void,
 ): void {

@@ -1,5 +1,4 @@
-import type { MockSocket } from "net-mock-socket";
-import { StepPlayer, type Steps } from "../../backends/src/steps.ts";
+import { type Socket, StepPlayer, type Steps } from "../../backends/src/steps.ts";
 import { BEHIND_KEYWORD } from "./backend.ts";
 import { bytesOf } from "./bytes.ts";
 import type { ClientObservation, Observations } from "./observations.ts";
@@ -14,7 +13,7 @@ export function playRaw(
   seen: Observations,
   observed: ClientObservation,
   part: RawClient,
-  socket: MockSocket,
+  socket: Socket,
 ): void {
   const { lab } = seen;
   const player = new StepPlayer(socket, lab.clock);

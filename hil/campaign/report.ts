@@ -2,17 +2,24 @@ import type { SeedResult } from "./check.ts";
 import { COVERAGE_GOALS } from "./coverage.ts";
 import { describe } from "./plan.ts";
 import type { RunResult } from "./run.ts";
+import { EMULATED } from "./targets.ts";
 
 /** Log lines and packets before a failure that are shown. */
 const LINES_BEFORE = 60;
 
 /** The command that replays a run. */
-export const again = (seed: number) => `npm run sim -- --seed ${seed} --replay`;
+export function again(seed: number, { name } = EMULATED): string {
+  const target = name === EMULATED.name ? "" : `--target ${name} `;
+  return `npm run sim -- ${target}--seed ${seed} --replay`;
+}
 
 /** A failed run, reduced: the parts that are needed to fail, and the last events before the failure. */
-export function failure(seed: number, { broken, brokenMs = 0, plan, lab }: RunResult): string {
-  const { trace } = lab.network;
-  const until = trace.lines.filter(line => Number.parseFloat(line) <= brokenMs);
+export function failure(
+  seed: number,
+  { broken, brokenMs = 0, plan, lab, connections }: RunResult,
+  target = EMULATED,
+): string {
+  const until = lab.packets.filter(line => Number.parseFloat(line) <= brokenMs);
   return section([
     `seed ${seed}, the parts of its plan that are needed to fail:`,
     ...plan.parts.map(part => `  ${describe(part)}`),
@@ -22,18 +29,18 @@ export function failure(seed: number, { broken, brokenMs = 0, plan, lab }: RunRe
     "the last packets before it:",
     ...until.slice(-LINES_BEFORE).map(line => `  ${line}`),
     "netstat at the end:",
-    ...netstat(lab),
-    `again: ${again(seed)}`,
+    ...connections.map(line => `  ${line}`),
+    `again: ${again(seed, target)}`,
   ]);
 }
 
 /** A run in full. */
-export function replay({ plan, broken, goalsReached, hash, lab }: RunResult): string {
+export function replay({ plan, broken, goalsReached, hash, lab, connections }: RunResult): string {
   return section([
     ...plan.parts.map(describe),
     ...lab.lines,
-    ...lab.network.trace.lines,
-    ...netstat(lab),
+    ...lab.packets,
+    ...connections,
     `goalsReached: ${goalsReached.join("; ")}`,
     `seed ${plan.seed}, ${hash}: ${broken.join("; ") || "every invariant holds"}`,
   ]);
@@ -64,15 +71,6 @@ export function branches(results: readonly SeedResult[]): string {
 export function missing(results: readonly SeedResult[]): string[] {
   const taken = new Set(results.flatMap(({ goalsReached }) => goalsReached));
   return COVERAGE_GOALS.filter(name => !taken.has(name));
-}
-
-function netstat(lab: RunResult["lab"]): string[] {
-  return lab.network
-    .netstat()
-    .map(
-      ({ host, local, remote, state, unread, unacked }) =>
-        `  ${host.padEnd(10)} ${local.padEnd(21)} ${remote.padEnd(21)} ${state.padEnd(10)} unread ${unread}, unacked ${unacked}`,
-    );
 }
 
 function section(lines: readonly string[]): string {

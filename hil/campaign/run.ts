@@ -1,6 +1,4 @@
-import type { MockSocket } from "net-mock-socket";
-import { mendedBoard } from "../../emulator/proxy/firmware-board.ts";
-import { EmulatedLab } from "../kit/emulated-lab.ts";
+import type { Socket } from "../../backends/src/steps.ts";
 import { serve } from "./backend.ts";
 import { change, checkPromises } from "./changes.ts";
 import { goalsReached } from "./coverage.ts";
@@ -8,9 +6,11 @@ import { Faults } from "./faults.ts";
 import { playHostile } from "./hostile-client.ts";
 import { playHttp } from "./http-client.ts";
 import { checkAlways, checkFinally, checkNothingLeft } from "./invariants.ts";
+import type { CampaignLab } from "./lab.ts";
 import { type ClientObservation, hostOf, Observations } from "./observations.ts";
 import { ACTIVE_MS, type ClientPart, ONE_BACKEND, only, PORTS, type RunPlan } from "./plan.ts";
 import { playRaw } from "./raw-client.ts";
+import { type CampaignTarget, EMULATED } from "./targets.ts";
 
 /**
  * The quiet phase after the active one: longer than any timeout of a plan, and than lwIP and Linux
@@ -30,9 +30,6 @@ const STALL_MS = 60_000;
 /** Time for the last sockets to close when the proxy stops, before lwIP begins to forget them. */
 const STOP_MS = 10_000;
 
-/** Interval of the checks that must hold at any time. */
-const POLL_MS = 25;
-
 /** Alarms between two checks: a hundred times as many as a busy run has in its quiet phase. */
 const ALARMS_MAX = 1_000_000;
 
@@ -49,28 +46,29 @@ export interface RunResult {
   readonly goalsReached: readonly string[];
   /** Hashes over all packets and over all log lines. */
   readonly hash: string;
+  /** Connections that are not closed at the end. */
+  readonly connections: readonly string[];
   /** Virtual time: of the active phase, and in all. */
   readonly activeMs: number;
   readonly ms: number;
   /** Real time that the active phase took, in milliseconds. */
   readonly activeRealMs: number;
-  readonly lab: EmulatedLab;
+  readonly lab: CampaignLab;
 }
 
 export interface SimulateOptions {
   /** Packets that the trace keeps as text. */
   readonly traceLines?: number;
+  /** Where the plan is played. */
+  readonly target?: CampaignTarget;
 }
 
 /** Runs a plan: an active phase with clients and faults, then a quiet phase in which everything must end. */
 export async function simulate(
   plan: RunPlan,
-  { traceLines = 0 }: SimulateOptions = {},
+  { traceLines = 0, target = EMULATED }: SimulateOptions = {},
 ): Promise<RunResult> {
-  const [board] = only(plan, "board");
-  const { connectionsMax, heapBytes } = board ?? mendedBoard();
-  const kind = { ...mendedBoard(), connectionsMax, heapBytes };
-  const lab = new EmulatedLab(kind, { engine: "node", seed: plan.seed, traceLines });
+  const lab = target.labOf(plan, traceLines);
   const seen = new Observations(plan, lab);
   const { clock, network } = lab;
 
@@ -101,22 +99,26 @@ export async function simulate(
   }
 
   const startReal = performance.now();
-  while (clock.now() < seen.activeEndMs && (await pass(seen, POLL_MS))) checkAlways(seen);
+  while (clock.now() < seen.activeEndMs && (await pass(seen, lab.pollMs))) checkAlways(seen);
   const activeRealMs = performance.now() - startReal;
   faults.endAll();
   if (await pass(seen, QUIET_MS)) {
     checkFinally(seen);
     await checkPromises(seen);
     lab.app!.stop();
-    if (await pass(seen, STOP_MS + kind.timeWaitMs)) checkNothingLeft(seen);
+    if (await pass(seen, STOP_MS + lab.board.kind.timeWaitMs)) checkNothingLeft(seen);
   }
+  const goals = goalsReached(seen);
+  const connections = lab.connections();
+  lab.end();
   return {
     plan,
     broken: [...seen.broken.keys()].sort(),
     brokenMs: seen.broken.values().next().value,
     refused: [...seen.effects].flatMap(([id, effect]) => (effect === "refused" ? id : [])),
-    goalsReached: goalsReached(seen),
-    hash: `${network.trace.hash}-${hashOf(lab.lines)}`,
+    goalsReached: goals,
+    hash: `${lab.hash}-${hashOf(lab.lines)}`,
+    connections,
     activeMs: ACTIVE_MS,
     ms: clock.now(),
     activeRealMs,
@@ -177,7 +179,7 @@ function act(
   seen: Observations,
   observed: ClientObservation,
   part: ClientPart,
-  socket: MockSocket,
+  socket: Socket,
 ): void {
   if (part.does === "raw") playRaw(seen, observed, part, socket);
   else if (part.does === "http") playHttp(seen, observed, part, socket);

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { checkSeed, type SeedResult } from "./check.ts";
+import { type CampaignTarget, EMULATED, type TargetName } from "./targets.ts";
 
 export interface CampaignOptions {
   /** The first plan's seed; the others follow. */
@@ -8,6 +9,7 @@ export interface CampaignOptions {
   readonly runs: number;
   /** Processes at once. The results do not depend on it. */
   readonly jobs: number;
+  readonly target?: CampaignTarget;
   /** Stops at the first seed that fails. */
   readonly bail?: boolean;
   readonly onResult?: (result: SeedResult) => void;
@@ -15,7 +17,7 @@ export interface CampaignOptions {
 
 /** Checks all seeds of a campaign; returns the results in the order of the seeds. */
 export async function campaign(options: CampaignOptions): Promise<SeedResult[]> {
-  const { seed, runs, jobs, bail = false, onResult = () => {} } = options;
+  const { seed, runs, jobs, bail = false, target = EMULATED, onResult = () => {} } = options;
   const results: SeedResult[] = [];
   let next = seed;
   let end = seed + runs;
@@ -28,27 +30,28 @@ export async function campaign(options: CampaignOptions): Promise<SeedResult[]> 
       onResult(result);
     }
   };
-  if (jobs === 1) await work(checkSeed);
-  else await Promise.all(Array.from({ length: Math.min(jobs, runs) }, () => employ(work)));
+  if (jobs === 1) await work(seed => checkSeed(seed, true, target));
+  else await Promise.all(Array.from({ length: Math.min(jobs, runs) }, () => employ(target, work)));
   return results.filter(result => result.seed < end).sort((a, b) => a.seed - b.seed);
 }
 
 /** One more worker process. */
 async function employ(
+  { name }: CampaignTarget,
   work: (play: (seed: number) => Promise<SeedResult>) => Promise<void>,
 ): Promise<void> {
   const child = fork(new URL("./worker.ts", import.meta.url), {
     execArgv: ["--import", "tsx"],
   });
   try {
-    await work(seed => ask(child, seed));
+    await work(seed => ask(child, name, seed));
   } finally {
     child.kill();
   }
 }
 
-async function ask(child: ChildProcess, seed: number): Promise<SeedResult> {
-  child.send(seed);
+async function ask(child: ChildProcess, name: TargetName, seed: number): Promise<SeedResult> {
+  child.send({ name, seed });
   const gone = new AbortController();
   try {
     const [result] = await Promise.race([

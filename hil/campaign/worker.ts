@@ -1,7 +1,11 @@
 import { checkSeed } from "./check.ts";
+import { type CampaignTarget, type TargetName, targetOf } from "./targets.ts";
 
-// A worker process: receives seeds, sends their results, until it is ended.
+let target: CampaignTarget | undefined;
+
+// A worker process: receives the target and seeds, sends their results, until it is ended.
 process.on("disconnect", () => process.exit());
-process.on("message", async (seed: number) => {
-  process.send!(await checkSeed(seed));
+process.on("message", async ({ seed, name }: { seed: number; name: TargetName }) => {
+  target ??= await targetOf(name, () => {});
+  process.send!(await checkSeed(seed, true, target));
 });

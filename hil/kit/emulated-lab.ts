@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import { type Host, type MockSocket, Network, seeded, type Undo } from "net-mock-socket";
 import { Server } from "../../backends/src/serve.ts";
 import {
@@ -230,7 +231,7 @@ function stackOf(exception: unknown): string {
 }
 
 /** Collects all bytes of a socket as text, and the code of its error. */
-export function collect(socket: MockSocket): { text: string; error: string | undefined } {
+export function collect(socket: Duplex): { text: string; error: string | undefined } {
   const received = { text: "", error: undefined as string | undefined };
   socket.on("data", (bytes: Buffer) => {
     received.text += bytes.toString("latin1");

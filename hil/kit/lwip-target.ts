@@ -44,6 +44,7 @@ class LwipTestBed implements TestBed {
       wire: new Network({ clock: this.clock }).host("board"), // nothing is plugged into this network
       address: BOARD_ADDRESS,
       random: seeded(1),
+      heldBytes: () => this.#peers.heldBytes,
       onLine: line => {
         onLine(line);
         if (line.includes(" proxy: ready ")) this.#ready();

@@ -6,6 +6,7 @@
 #include "xsmc.h"
 #include "../../../firmware/native/binding.h"
 #include "../../xs/native/sockets.h"
+#include "lwip/ip_addr.h"
 #include "peer.h"
 #include "stack.h"
 #include "world.h"
@@ -18,18 +19,25 @@
  *
  * What Node says to it, as words with blanks between, and the answer, as the request `network`:
  *
- *   boot                    power on: the program has no sockets, and no network       -
+ *   boot <seed>             power on: the program has no sockets, and no network. The seed is that of the world: the first one of a process -
  *   join, leave             the network is up, or down                                  -
  *   run                     what happens until the board's time, or until callbacks were called   -
  *   trace                   from then on each packet is a line on standard error         -
  *   listen [<port>]         a server of the peer, on a free port or on this one          its port
  *   unlisten <port>         it accepts no more                                           -
  *   accepted <port> <index> a connection of that server                                  its number, or -1
- *   connect <port>          a client of the peer                                         its number
+ *   address <address>       one more address of the peer                                 -
+ *   connect <port> [<address>]   a client of the peer, from this address of the peer     its number
  *   send <number> <hex>     bytes                                                        -
  *   finish, reset, close, hold, resume, nodelay <number>   see peer.h                     -
  *   peer <number>           ending, port, lengths of its segments; a NUL; its bytes
  *   echo <port>             a server that sends each datagram back                       -
+ *   weather <address> <0: to the peer, 1: to the board> <delay min> <delay max> <loss> <duplicates> <reordered> <by ms> <resets>
+ *                           of the packets from or to that address of the peer; see world.h    -
+ *   limit <bytes>           lwIP of the board gets no more memory than that             -
+ *   blocks <count>          the board has so many control blocks, listeners included     -
+ *   held                    bytes of memory that it has                                  bytes
+ *   hash                    of all packets so far                                        16 hexadecimal digits
  *   report                  from then on each change of a peer's connection is reported  -
  *   count                   callgrind writes what it has counted so far to a file, and counts from 0
  *   state                   TCP objects that are not closed; control blocks of connections; blocks of memory of the board's lwIP
@@ -104,10 +112,10 @@ static void run(xsMachine* the)
 	tellDue();
 }
 
-static void boot(xsMachine* the)
+static void boot(xsMachine* the, const char* seed)
 {
 	if (!started) {
-		startWorld(1, (uint32_t)boardMs);
+		startWorld(strtoull(seed, NULL, 10), (uint32_t)boardMs);
 		onSooner(sooner);
 		onLoop(sooner);
 		setWorldClock(clockOfBoard);
@@ -159,6 +167,24 @@ static void answerPeer(int connection)
 	answerText(machine, text, bytes, length);
 }
 
+static void setWeatherBy(xsMachine* the, const char* text)
+{
+	char address[IP4ADDR_STRLEN_MAX];
+	int way;
+	Weather given;
+	int read = sscanf(text, "%15s %d %u %u %u %u %u %u %u", address, &way, &given.delayMinMs, &given.delayMaxMs,
+		&given.lossPermille, &given.duplicatePermille, &given.reorderPermille, &given.reorderMs, &given.resetPermille);
+	if (read != 9) xsUnknownError("lwip: no weather: %s", text);
+	setWeatherOf(ipaddr_addr(address), way ? TO_BOARD : TO_PEER, &given);
+}
+
+static void answerHash(xsMachine* the)
+{
+	char text[17];
+	snprintf(text, sizeof(text), "%016llx", (unsigned long long)worldHash());
+	answerText(the, text, NULL, 0);
+}
+
 static void count(xsMachine* the)
 {
 #ifdef COUNTED
@@ -181,7 +207,7 @@ void deliverEvent(xsMachine* the, const char* text)
 	int first = rest ? atoi(rest + 1) : 0;
 	const char* second = rest ? strchr(rest + 1, ' ') : NULL;
 	machine = the;
-	if (is(text, "boot")) boot(the);
+	if (is(text, "boot")) boot(the, rest + 1);
 	else if (is(text, "join")) plugStack(true);
 	else if (is(text, "leave")) plugStack(false);
 	else if (is(text, "run")) run(the);
@@ -191,7 +217,13 @@ void deliverEvent(xsMachine* the, const char* text)
 	else if (is(text, "echo")) peerEcho((uint16_t)first);
 	else if (is(text, "report")) reporting = true;
 	else if (is(text, "accepted")) answerNumber(peerAccepted((uint16_t)first, atoi(second + 1)));
-	else if (is(text, "connect")) answerNumber(peerConnect((uint16_t)first));
+	else if (is(text, "connect")) answerNumber(peerConnect((uint16_t)first, second ? ipaddr_addr(second + 1) : 0));
+	else if (is(text, "address")) peerAddAddress(ipaddr_addr(rest + 1));
+	else if (is(text, "weather")) setWeatherBy(the, rest + 1);
+	else if (is(text, "limit")) limitStackBytes((size_t)first);
+	else if (is(text, "blocks")) limitControlBlocks(first, CONFIG_LWIP_MAX_LISTENING_TCP);
+	else if (is(text, "held")) answerNumber((int)stackBytes());
+	else if (is(text, "hash")) answerHash(the);
 	else if (is(text, "send")) sendHex(first, second + 1);
 	else if (is(text, "finish")) peerFinish(first);
 	else if (is(text, "reset")) peerReset(first);

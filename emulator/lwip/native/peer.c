@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "peer.h"
+#include "stack.h"
 #include "world.h"
 #include "lwip/tcp.h"
 #include "lwip/udp.h"
@@ -246,12 +247,21 @@ int peerAccepted(uint16_t port, int index)
 	return -1;
 }
 
-int peerConnect(uint16_t port)
+void peerAddAddress(uint32_t address)
+{
+	addAddress(address);
+}
+
+int peerConnect(uint16_t port, uint32_t from)
 {
 	struct tcp_pcb* pcb = tcp_new();
 	ip_addr_t board;
 	int connection;
 	if (!pcb || !ipaddr_aton(BOARD_ADDRESS, &board)) abort();
+	if (from) {
+		ip_addr_t own = IPADDR4_INIT(from);
+		if (tcp_bind(pcb, &own, 0) != ERR_OK) abort();
+	}
 	connection = adopt(pcb, 0);
 	if (tcp_connect(pcb, &board, port, connected) != ERR_OK) abort();
 	at(connection)->ownPort = pcb->local_port;

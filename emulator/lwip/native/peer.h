@@ -22,8 +22,10 @@ extern uint16_t peerListen(uint16_t port);
 extern void peerUnlisten(uint16_t port);
 /** The `index`-th connection that the server on this port has accepted; -1: there are not so many. */
 extern int peerAccepted(uint16_t port, int index);
-/** Connects to a port of the board. */
-extern int peerConnect(uint16_t port);
+/** Gives the peer one more address (in network order). Its servers listen on all of them. */
+extern void peerAddAddress(uint32_t address);
+/** Connects to a port of the board, from one of the peer's addresses; 0: the first one. */
+extern int peerConnect(uint16_t port, uint32_t from);
 /** Sends small segments without waiting for acknowledgements (TCP_NODELAY). */
 extern void peerNodelay(int connection);
 

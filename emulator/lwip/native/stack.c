@@ -194,6 +194,16 @@ void startStack(const char* address, uint32_t seed, PacketSink* send)
 	bytesInUse = bytesMost = 0;
 }
 
+void addAddress(uint32_t address)
+{
+	struct netif* added = calloc(1, sizeof(struct netif));	/* for ever, as the first one */
+	ip4_addr_t own = { address }, mask, gateway;
+	IP4_ADDR(&mask, 255, 0, 0, 0);
+	ip4_addr_set_zero(&gateway);
+	if (!added || !netif_add(added, &own, &mask, &gateway, NULL, setUpInterface, ip_input)) abort();
+	netif_set_up(added);
+}
+
 void plugStack(bool plugged)
 {
 	isPlugged = plugged;

@@ -23,6 +23,10 @@ typedef void PacketSink(const uint8_t* packet, size_t length);
 extern void startStack(const char* address, uint32_t seed, PacketSink* send);
 extern void peer_startStack(const char* address, uint32_t seed, PacketSink* send);
 
+/** Gives the copy one more address, on the same wire. */
+extern void addAddress(uint32_t address);
+extern void peer_addAddress(uint32_t address);
+
 /** Without a network, false, there is no default interface, nothing arrives, and what is sent is lost. It begins with one. */
 extern void plugStack(bool plugged);
 /** Drops every control block, and sends nothing; their owners are not told. */

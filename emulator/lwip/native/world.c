@@ -5,9 +5,10 @@
 #include "stack.h"
 #include "world.h"
 
-enum { PACKETS_MAX = 16384 };	/* more than all windows of all connections hold */
+/** Places of the addresses in the head of an IPv4 packet (RFC 791). */
+enum { SOURCE_AT = 12, DESTINATION_AT = 16 };
 
-typedef enum { TO_PEER, TO_BOARD } Way;
+enum { PACKETS_MAX = 16384 };	/* more than all windows of all connections hold */
 
 /** On the wire, in the order of arrival. */
 typedef struct Packet {
@@ -23,12 +24,21 @@ static const Weather CALM = { .delayMinMs = 1, .delayMaxMs = 1 };
 static uint32_t now;
 static uint64_t randomState;
 static uint64_t hash;
+/** The weather of an address, and when the last packet of each way arrives that keeps its order. */
+typedef struct {
+	uint32_t address;
+	bool isOwn[2];
+	Weather weather[2];
+	uint32_t lastMs[2];
+} Path;
+
 static Weather weather;
+static Path paths[WEATHERS_MAX];
+static int pathCount;
 static Packet* wire;
 static int inFlight;
 static uint32_t sent;
 static uint32_t lostResets;
-static uint32_t lastMs[2];	/* when the last packet of each way arrives that keeps its order */
 static bool traced;
 static void (*tellSooner)(void);
 static uint32_t (*outerClock)(uint32_t eventMs);
@@ -112,33 +122,59 @@ static void put(Way way, uint32_t atMs, const uint8_t* bytes, size_t length)
 	if (wire == packet && tellSooner) (*tellSooner)();
 }
 
+/** That of an address of the peer. Those beyond the last one share it. */
+static Path* pathOf(uint32_t address)
+{
+	int i;
+	for (i = 0; i < pathCount; i++) {
+		if (paths[i].address == address) return paths + i;
+	}
+	if (pathCount == WEATHERS_MAX) return paths + WEATHERS_MAX - 1;
+	paths[pathCount] = (Path){ .address = address, .lastMs = { nowMs(), nowMs() } };
+	return paths + pathCount++;
+}
+
+void setWeatherOf(uint32_t address, Way way, const Weather* given)
+{
+	Path* path = pathOf(address);
+	path->weather[way] = *given;
+	path->isOwn[way] = true;
+}
+
 static void carry(Way way, const uint8_t* bytes, size_t length)
 {
-	uint32_t atMs = nowMs() + weather.delayMinMs + randomBelow(weather.delayMaxMs - weather.delayMinMs + 1);
+	uint32_t peer;
+	Path* path;
+	Weather here;
+	uint32_t atMs;
 	uint8_t reset[SEGMENT_HEAD_BYTES];
 	Segment segment;
+	memcpy(&peer, bytes + (way == TO_PEER ? DESTINATION_AT : SOURCE_AT), sizeof(peer));
+	path = pathOf(peer);
+	here = path->isOwn[way] ? path->weather[way] : weather;
+	atMs = nowMs() + here.delayMinMs + randomBelow(here.delayMaxMs - here.delayMinMs + 1);
 	sent++;
-	if (happens(weather.lossPermille)) {
+	if (happens(here.lossPermille)) {
 		note(way, "lost", bytes, length);
 		if (readSegment(&segment, bytes, length) && (segment.flags & RST)) lostResets++;
 		return;
 	}
-	if (happens(weather.resetPermille) && makeReset(reset, bytes, length)) {
+	if (happens(here.resetPermille) && makeReset(reset, bytes, length)) {
 		note(way, "reset", bytes, length);
 		bytes = reset;
 		length = sizeof(reset);
 	}
-	else if (happens(weather.reorderPermille)) {
-		atMs += randomBelow(weather.reorderMs + 1);
+	else if (happens(here.reorderPermille)) {
+		atMs += randomBelow(here.reorderMs + 1);
 		note(way, "overtaken", bytes, length);
 		put(way, atMs, bytes, length);
 		return;
 	}
 	else note(way, "", bytes, length);
-	if ((int32_t)(atMs - lastMs[way]) < 0) atMs = lastMs[way];
-	lastMs[way] = atMs;
+	if ((int32_t)(atMs - path->lastMs[way]) < 0) atMs = path->lastMs[way];
+	path->lastMs[way] = atMs;
 	put(way, atMs, bytes, length);
-	if (happens(weather.duplicatePermille)) put(way, atMs, bytes, length);
+	if (happens(here.duplicatePermille)) put(way, atMs, bytes, length);
 }
 
 static void fromBoard(const uint8_t* bytes, size_t length) { carry(TO_PEER, bytes, length); }
@@ -162,7 +198,6 @@ void startWorld(uint64_t seed, uint32_t startMs)
 	randomState = seed;
 	hash = 0xcbf29ce484222325u;
 	weather = CALM;
-	lastMs[TO_PEER] = lastMs[TO_BOARD] = now;
 	startStack(BOARD_ADDRESS, (uint32_t)random64(), fromBoard);
 	peer_startStack(PEER_ADDRESS, (uint32_t)random64(), fromPeer);
 	peer_limitControlBlocks(INT32_MAX, INT32_MAX);	/* a network of many hosts */

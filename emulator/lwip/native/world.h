@@ -24,10 +24,17 @@ typedef struct {
 	unsigned resetPermille;
 } Weather;
 
+typedef enum { TO_PEER, TO_BOARD } Way;
+
+/** Addresses of the peer with a weather of their own. */
+enum { WEATHERS_MAX = 64 };
+
 /** Starts both copies at this time; `sys_now` of lwIP begins there. */
 extern void startWorld(uint64_t seed, uint32_t startMs);
-/** Without a call packets take 1 ms, and none is lost. */
+/** The weather of both ways. Without a call packets take 1 ms, and none is lost. */
 extern void setWeather(const Weather* weather);
+/** The weather of one way, for packets from or to this address of the peer (in network order); it stays when the other one is set. */
+extern void setWeatherOf(uint32_t address, Way way, const Weather* weather);
 
 /**
  * For a world that is part of another one: the time between two calls of `stepWorld`, not before that of the last event,

@@ -133,7 +133,7 @@ int main(int argc, char* argv[])
 		size_t at;
 		lengths[i] = 1 + randomBelow(BYTES_MAX);
 		for (at = 0; at < lengths[i]; at++) bytes[i][at] = (uint8_t)randomBelow(256);
-		peerConnect(PORT);
+		peerConnect(PORT, 0);
 		peerSend(i, bytes[i], lengths[i]);
 		peerFinish(i);
 	}

@@ -93,7 +93,7 @@ int main(int argc, char** argv)
 	listener = listenerOpen(sockets, &options, &ofListener, &error);
 	if (!listener) abort();
 	peerListen(SERVER_PORT);
-	client = peerConnect(PORT);
+	client = peerConnect(PORT, 0);
 	runUntil(accepted, 0, 0);
 	server = peerAccepted(SERVER_PORT, 0);
 	CALLGRIND_START_INSTRUMENTATION;

@@ -37,13 +37,14 @@ const COMMANDS: Record<string, (value: never) => unknown> = {
   /** This number of bytes has arrived at the serial port. */
   serial: (bytes: number) => readable(bytes),
   /** A request from outside to the running app: see remote.ts. */
-  look: ({ path, args }: { path: Path; args?: unknown[] }): RemoteValue => {
+  look: ({ path, args, whole }: { path: Path; args?: unknown[]; whole?: boolean }): RemoteValue => {
     let owner: unknown;
     let value: unknown = app;
     for (const name of path) {
       owner = value;
       value = (owner as Record<string, unknown>)[name];
     }
+    if (whole) return { value };
     if (args !== undefined) return { value: Reflect.apply(value as () => unknown, owner, args) };
     return seen(value);
   },

@@ -274,7 +274,7 @@ static void runClient(Client* client)
 	size_t length;
 	if (client->connection < 0) {
 		if ((int32_t)(nowMs() - client->comesMs) < 0) return;
-		client->connection = peerConnect(client->port);
+		client->connection = peerConnect(client->port, 0);
 		client->lastMs = nowMs();
 		peerSend(client->connection, client->bytes, client->length);
 		client->finished = !client->finishesLast || client->length == 0;
