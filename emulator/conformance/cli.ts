@@ -11,11 +11,15 @@ import {
   simulatorProgram,
 } from "../../firmware/tools/moddable.ts";
 import { esp32 } from "../src/boards/esp32.ts";
+import type { SocketKind } from "../src/boards/kind.ts";
 import { CASES } from "./cases.ts";
+import { caseRows, columnsTable, linWords } from "./columns.ts";
+import { OWN_DIFFERENCES } from "./differences.ts";
 import { DIFFERENCES } from "./host/differences.ts";
 import { NoBoard, TestHost } from "./host/host.ts";
 import { Simulator } from "./host/simulator.ts";
 import { alarming, type CaseVerdict, judge, table } from "./host/verdict.ts";
+import { MemoryTarget } from "./memory.ts";
 import type { Case } from "./target.ts";
 
 const DEFAULT_HOST = "127.0.0.1:4190";
@@ -30,10 +34,11 @@ const NUMBERS = esp32({
 await runCommand(
   {
     name: "conformance",
-    usage: ["lin|esp32 [options] [ssid=… password=…]"],
+    usage: ["[--only TEXT]", "lin|esp32 [options] [ssid=… password=…]"],
     about: `
-Builds the conformance cases with your Moddable SDK, plays them on its Linux simulator or on a board,
-and prints the table of README.md. Ends with 1 where a board differs for an unknown reason.`,
+Plays the conformance cases on the emulated board, with the SDK's sockets and with the firmware's own, and
+prints how each goes on all targets. With lin or esp32 it builds them with your Moddable SDK and plays them on its Linux simulator or on a board.
+Ends with 1 where a board differs for an unknown reason.`,
     options: {
       host: {
         value: "IP:PORT",
@@ -59,6 +64,8 @@ and prints the table of README.md. Ends with 1 where a board differs for an unkn
     word: text => text,
   },
   ({ values, words }) => {
+    const cases = values.only ?? readCases("");
+    if (words.length === 0) return onEmulator(cases);
     const platform = readPlatform(words[0]);
     if (platform === "esp32" && values.host === undefined) {
       throw new UsageError("--host is missing: this computer's IP:PORT as the board sees it");
@@ -73,7 +80,7 @@ and prints the table of README.md. Ends with 1 where a board differs for an unkn
       simulator: values.simulator,
       serialPort: values.port,
       built: values.built,
-      cases: values.only ?? readCases(""),
+      cases,
     });
   },
 );
@@ -106,6 +113,38 @@ async function build({ platform, host, settings, serialPort }: Options): Promise
       ? { targets: ["build"] }
       : { targets: ["build", "deploy"], environment: { UPLOAD_PORT: serialPort } }),
   });
+}
+
+/** The emulated board in memory, with each kind of sockets; the words of the other targets are those that their tests hold. */
+async function onEmulator(cases: Options["cases"]): Promise<void> {
+  const rows = caseRows(linWords(readFileSync(`${FOLDER}/README.md`, "utf8")));
+  for (const { each, place } of cases) {
+    for (const sockets of ["sdk", "own"] as const) {
+      if (each.sockets === "own" && sockets === "sdk") continue;
+      const seen = await emulated(each, sockets);
+      const expected = sockets === "own" ? OWN_DIFFERENCES[each.name]?.seen : undefined;
+      if (seen === expected) continue;
+      process.exitCode = 1;
+      process.stderr.write(
+        `${place} UNEXPLAINED with ${sockets}: ${each.name} (${seen ?? "holds"})\n`,
+      );
+    }
+  }
+  process.stdout.write(columnsTable(cases.map(({ place }) => rows[place - 1])));
+}
+
+/** Plays a case; what it complained about. */
+async function emulated({ run }: Case, sockets: SocketKind): Promise<string | undefined> {
+  const target = new MemoryTarget(sockets);
+  try {
+    await target.start();
+    await run(target);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message.split("\n")[0];
+  } finally {
+    await target.stop();
+  }
 }
 
 /** A simulator for each case: what one leaves behind, the next does not find. */

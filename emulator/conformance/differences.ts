@@ -134,3 +134,60 @@ export const OWN_DIFFERENCES: Readonly<Record<string, Difference<keyof typeof OW
     'some dead, fatal: is [false,"none"], expected [true,"none"]',
   ),
 };
+
+const KERNEL =
+  "the computer's kernel takes each write at once, which counts as acknowledged, and ends it with FIN before a reset";
+
+/** The cases that the firmware's own sockets cannot play on the computer's network, beside those that no board can. */
+export const OWN_NOT_ON_LOOPBACK: Readonly<Record<string, string>> = {
+  "a write returns the room that is left": KERNEL,
+  "a write beyond the room would block, and takes nothing": KERNEL,
+  "written bytes leave at the end of the turn, all as one piece": KERNEL,
+  "in format number, write sends the low eight bits of a number": KERNEL,
+  "closing over unread bytes is a reset, and bytes that were not yet sent are lost": KERNEL,
+};
+
+/** Where real lwIP, and the network that it is plugged into here, are not what the emulated ones are. */
+export const LWIP_TRAITS = {
+  peer: "the peer's lwIP sends whole segments, and no part of one into what is left of a window",
+  silent: "a board without power sends nothing: its peers learn of it by what they send",
+  ticks:
+    "lwIP counts silence in steps of half a second, and of two that are equal gives up the one that was heard before",
+  prompt: "what one packet brings is delivered before the next packet arrives",
+} as const;
+
+const onLwip = (trait: keyof typeof LWIP_TRAITS, seen: string) => ({ trait, seen });
+
+/** By the names of the cases. */
+export const LWIP_DIFFERENCES: Readonly<Record<string, Difference<keyof typeof LWIP_TRAITS>>> = {
+  "a sender is stopped by what is left unread, and only whole segments let it go on": onLwip(
+    "peer",
+    "unread at most: is 7180, expected 8192",
+  ),
+  "a write after a reset that was not yet reported returns undefined, and its bytes are lost":
+    onLwip("prompt", 'written, errors reported before: is [8188,0], expected ["undefined",0]'),
+  "a full board gives up the closing connection that received nothing for longest, to connect":
+    onLwip("ticks", "connections after bytes for the silent one: is 7, expected 8"),
+  "a full board gives up the closing connection that received nothing for longest, for a new client":
+    onLwip("ticks", "connections after bytes for the silent one: is 6, expected 7"),
+  "an exception out of a callback ends the board, and resets its connections": onLwip(
+    "silent",
+    "timed out: resets",
+  ),
+  "without power connections are reset, alarms do not ring, callbacks are not called": onLwip(
+    "silent",
+    "timed out: resets",
+  ),
+  "booted again, the board serves on the same port, and the old program gets no callback": onLwip(
+    "silent",
+    "timed out: a reset",
+  ),
+};
+
+/** Why a case does not hold on target `lwip`, and how it fails. */
+export function lwipDifference(name: string): { reason: string; seen: string } | undefined {
+  const own = OWN_DIFFERENCES[name];
+  const network = LWIP_DIFFERENCES[name];
+  if (network !== undefined) return { reason: LWIP_TRAITS[network.trait], seen: network.seen };
+  return own && { reason: OWN_TRAITS[own.trait], seen: own.seen };
+}

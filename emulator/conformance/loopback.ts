@@ -1,5 +1,6 @@
 import net from "node:net";
 import { esp32 } from "../src/boards/esp32.ts";
+import type { SocketKind } from "../src/boards/kind.ts";
 import { RealClock } from "../src/clock.ts";
 import { type ReservedPort, reservePort } from "../src/reserved-port.ts";
 import { EmulatedTarget } from "./emulated.ts";
@@ -18,10 +19,10 @@ export class LoopbackTarget extends EmulatedTarget {
   readonly #patienceMs: number;
 
   /** A wait of `patienceMs` has timed out. */
-  constructor(patienceMs: number) {
+  constructor(patienceMs: number, sockets: SocketKind = "sdk") {
     const found = new Map<number, number>();
     super({
-      kind: { ...esp32(), joinMs: 0 },
+      kind: { ...esp32({ sockets }), joinMs: 0 },
       clock: new RealClock(),
       wire: net,
       publish: port => {

@@ -196,6 +196,7 @@ export const own: Case[] = [
       await target.until("a client", () => clients.length === 1);
       peer.send("last words");
       await target.until("bytes", () => events.length > 0);
+      const { port } = peer;
       peer.reset();
       await target.quiet();
       same(clients[0].write(bytes("x")), undefined, "write");
@@ -203,7 +204,7 @@ export const own: Case[] = [
       same(text(clients[0].read()), "last words", "read");
       await target.until("the reset", () => events.length > 1);
       same(events, ["readable 10", "error reset"], "events");
-      same(clients[0].remotePort, peer.port, "port of the peer, afterwards");
+      same(clients[0].remotePort, port, "port of the peer, afterwards");
       clients[0].close();
       same([target.objects, target.fatal ?? "none"], [0, "none"], "objects, fatal");
     },
