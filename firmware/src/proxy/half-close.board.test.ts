@@ -111,7 +111,7 @@ test.each([
   expect(received.error).toBe("ECONNRESET");
 });
 
-test("a stalled raw stream is reset on both sides, so that nobody takes it for whole", async () => {
+test("a stalled raw stream is reset on both sides, so that neither takes it for whole", async () => {
   const lab = ownLab();
   const errors: unknown[] = [];
   lab.backend("a", socket => {
