@@ -95,19 +95,15 @@ export function configurationOf(document: object): Configuration {
   return outcome;
 }
 
-/** Places of the event queue that the SDK's sockets need: each of a board's connections may have several events in it. */
-const SDK_EVENTS_MAX = 128;
-
-/** An ESP32 with our build settings, and sockets of this kind. The manifest's event queue is that for our own. */
+/** An ESP32 with our build settings, and sockets of this kind. */
 export function ourBoard(sockets: SocketKind = "sdk"): BoardKind {
   const read = (name: string) =>
     readFileSync(new URL(`../../firmware/${name}`, import.meta.url), "utf8");
-  const kind = esp32({
+  return esp32({
     sdkconfig: read("sdkconfig/sdkconfig.defaults"),
     manifest: read("manifest.json"),
     sockets,
   });
-  return sockets === "sdk" ? { ...kind, eventQueueLength: SDK_EVENTS_MAX } : kind;
 }
 
 /**

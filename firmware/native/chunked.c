@@ -217,4 +217,5 @@ const Framing CHUNKED = {
 	.frame = frame,
 	.bytesBefore = BEFORE,
 	.bytesBehind = LINE_END_BYTES + LAST_CHUNK_BYTES,
+	.bytesAroundFew = 1 + 2 * LINE_END_BYTES,
 };

@@ -51,6 +51,8 @@ typedef struct {
 	/** Room that `frame` needs before the content and behind it, at most. */
 	uint8_t bytesBefore;
 	uint8_t bytesBehind;
+	/** Bytes around 1 to 15 bytes of content that are not the last; those of the end alone are no more. */
+	uint8_t bytesAroundFew;
 } Framing;
 
 /** The chunked transfer coding of HTTP/1.1 (RFC 9112 section 7.1): "chunked". */

@@ -56,11 +56,12 @@ static bool isContentOver(const Pipe* pipe)
 	return pipe->fromFraming ? pipe->decoding.outcome == DECODING_DONE : pipe->passed == pipe->bytesMax;
 }
 
-/** The end of the stream is the end of the content, and is to be framed for `to`. */
+/** The end of the content has come, perhaps behind bytes that wait, and is to be framed for `to`. */
 static bool hasEndToFrame(const Pipe* pipe)
 {
 	const Connection* from = pipe->from;
-	return pipe->toFraming && !pipe->fromFraming && pipe->bytesMax == PIPE_TO_THE_END && from->peerEnded && from->error == SOCKET_OK;
+	bool untilEnd = !pipe->fromFraming && pipe->bytesMax == PIPE_TO_THE_END;
+	return pipe->toFraming && (isContentOver(pipe) || (untilEnd && from->peerEnded && from->error == SOCKET_OK));
 }
 
 /** Bytes of content that come next, at most. */
@@ -129,6 +130,26 @@ static bool writeFrame(const Pipe* pipe, const Content* content, bool last)
 }
 
 /**
+ * Content for which there is room at `to`, with all that frames it; false: none now. `*tight`: even the smallest frame has no room for the
+ * end as well.
+ */
+static bool roomForContent(const Pipe* pipe, unsigned bytesAround, unsigned* room, bool* tight)
+{
+	/* Where the receiver's window is tiny, lwIP makes several segments of it. */
+	const unsigned segment = mostOf(recordSegmentBytes(pipe->to), bytesAround + 1);
+	const unsigned wanted = leastOf(recordReadable(pipe->from) + bytesAround, segment);
+	const unsigned writable = recordWritable(pipe->to);
+	*tight = writable < wanted;
+	*room = wanted - bytesAround;
+	if (!*tight) return true;
+	/* No small frames because the rest of the room is small: more becomes free with what is under way. */
+	if (!pipe->toFraming || recordUnacknowledged(pipe->to) > 0 || writable <= pipe->toFraming->bytesAroundFew) return false;
+	/* Nothing is under way: a window of 2 or 3 bytes, for which lwIP's queue holds 8 segments of one. */
+	*room = writable - pipe->toFraming->bytesAroundFew;
+	return true;
+}
+
+/**
  * Passes the content of one segment at most, through a buffer, in one frame: small pieces become a larger one. A frame is written whole, so
  * that the pipe can be stopped behind each.
  */
@@ -138,30 +159,27 @@ static bool passFramed(Pipe* pipe)
 	const unsigned bytesBefore = pipe->toFraming ? pipe->toFraming->bytesBefore : 0;
 	const unsigned bytesAround = bytesBefore + (pipe->toFraming ? pipe->toFraming->bytesBehind : 0);
 	const unsigned readable = recordReadable(pipe->from);
-	/* Where the receiver's window is tiny, lwIP makes several segments of it. */
-	const unsigned segment = mostOf(recordSegmentBytes(pipe->to), bytesAround + 1);
-	const unsigned wanted = leastOf(readable + bytesAround, segment);
-	Content content = { .room = wanted - bytesAround };
+	Content content = { .count = 0 };
 	unsigned taken;
-	bool last, written;
+	bool last, tight, written;
 	uint8_t* buffer;
-	/* No small frames because the rest of the room is small: more becomes free with what is under way. */
-	if (recordWritable(pipe->to) < wanted) return false;
-	buffer = mem_malloc((mem_size_t)wanted);
+	if (!roomForContent(pipe, bytesAround, &content.room, &tight)) return false;
+	buffer = mem_malloc((mem_size_t)(content.room + bytesAround));
 	if (buffer == NULL) {
 		pipe->to->wantsMemory = true;
 		return false;
 	}
 	content.bytes = buffer + bytesBefore;
 	taken = decodeReceived(pipe, &content);
-	last = pipeRuns(pipe) && pipe->toFraming && (isContentOver(pipe) || (taken == readable && hasEndToFrame(pipe)));
+	last = pipeRuns(pipe) && hasEndToFrame(pipe) && (isContentOver(pipe) || taken == readable);
+	if (tight && content.count > 0) last = false; /* in a frame of its own */
 	written = writeFrame(pipe, &content, last);
 	mem_free(buffer);
 	if (!written) {
 		*pipe = before; /* and decoded and searched again when there is memory */
 		return false;
 	}
-	if (pipeRuns(pipe) && isContentOver(pipe)) pipe->outcome = PIPE_DONE;
+	if (pipeRuns(pipe) && isContentOver(pipe) && (last || !pipe->toFraming)) pipe->outcome = PIPE_DONE;
 	else if (last) pipe->outcome = PIPE_END;
 	if (taken > 0) recordConsume(pipe->from, taken);
 	return true;
@@ -206,8 +224,10 @@ static PipeOutcome outcomeOf(const Pipe* pipe)
 {
 	const Connection* from = pipe->from;
 	if (pipe->outcome != PIPE_RUNS) return pipe->outcome;
-	if (from->received == NULL && from->error != SOCKET_OK) return PIPE_FROM_ERROR;
-	if (from->received == NULL && from->peerEnded && !hasEndToFrame(pipe)) return PIPE_END;
+	if (from->received == NULL && !hasEndToFrame(pipe)) {
+		if (from->error != SOCKET_OK) return PIPE_FROM_ERROR;
+		if (from->peerEnded) return PIPE_END;
+	}
 	if (pipe->to == NULL || recordWriteClosed(pipe->to)) return PIPE_TO_ERROR;
 	return PIPE_RUNS;
 }

@@ -152,8 +152,7 @@ export const RULES: readonly Rule[] = [
     breaks: node =>
       ts.isCallExpression(node) &&
       ts.isIdentifier(node.expression) &&
-      node.expression.text === "native" &&
-      !(node.arguments.length === 1 && ts.isStringLiteral(node.arguments[0])),
+      node.expression.text === "native",
   },
 ];
 

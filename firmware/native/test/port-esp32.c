@@ -1,6 +1,5 @@
 #include <stdio.h>
 #include <stdlib.h>
-#include "stack.h"
 #include "../binding.h"
 #include "xsHost.h"
 
@@ -19,12 +18,6 @@ struct Machine {
 };
 
 static xsMachine machine;
-
-/** For lwIP, which does nothing here. */
-uint32_t nowMs(void)
-{
-	return 0;
-}
 
 xsMachine* hostCallBegin(xsMachine* the)
 {
