@@ -42,6 +42,13 @@ const SANITIZERS = {
     "-fno-omit-frame-pointer",
     "-O1",
   ],
+  /** By clang, in 64 bits: the program's file has a function for libFuzzer in the place of `main` (FUZZER). */
+  fuzzer: [
+    "-fsanitize=fuzzer-no-link,address,undefined",
+    "-fno-sanitize-recover=all",
+    "-fno-omit-frame-pointer",
+    "-O1",
+  ],
   /** In 64 bits only; lwIP has a task of its own. */
   threads: ["-fsanitize=thread", "-O1", "-DNO_SYS=0"],
   /** None, in 64 bits: for callgrind. */
@@ -93,12 +100,15 @@ async function run(command: string, args: readonly string[]): Promise<string> {
 
 const toolchains = new Map<Sanitizers, Toolchain | undefined>();
 
+/** Links a program with "fuzzer": what runs it. */
+export const FUZZER = ["-fsanitize=fuzzer"];
+
 function toolchainFor(sanitizers: Sanitizers): Toolchain | undefined {
-  if (!toolchains.has(sanitizers))
-    toolchains.set(
-      sanitizers,
-      findToolchain(undefined, SANITIZERS[sanitizers], sanitizers === "counted" ? 64 : undefined),
-    );
+  if (!toolchains.has(sanitizers)) {
+    const compiler = sanitizers === "fuzzer" ? "clang" : undefined;
+    const bits = sanitizers === "counted" || sanitizers === "fuzzer" ? 64 : undefined;
+    toolchains.set(sanitizers, findToolchain(compiler, SANITIZERS[sanitizers], bits));
+  }
   return toolchains.get(sanitizers);
 }
 
@@ -108,6 +118,8 @@ export function cannotBuild(sanitizers: Sanitizers = "memory"): string | undefin
   const plain = toolchainFor("none");
   if (plain === undefined) return noCompiler();
   const toolchain = toolchainFor(sanitizers);
+  if (toolchain === undefined && sanitizers === "fuzzer")
+    return "no clang with libFuzzer (Debian: apt install clang libclang-rt-dev)";
   // The board links C of "memory" with the engine, which has no sanitizers.
   if (toolchain === undefined || (sanitizers === "memory" && toolchain.bits !== plain.bits))
     return `the C compiler builds no program that runs with ${SANITIZERS[sanitizers][0]} (Debian: libasan8, lib32asan8, libtsan2)`;
@@ -205,8 +217,10 @@ async function buildInto(work: string, { sources, toolchain, flags }: Setup): Pr
   });
   await atOnce([...compileLwip, ...compileOurs]);
 
+  // With a sanitizer clang would put its library into what is joined.
+  const joined = toolchain.flags.filter(flag => !flag.startsWith("-fsanitize"));
   const join = (names: readonly string[], to: string) =>
-    run(compiler, [...toolchain.flags, "-r", "-nostdlib", ...names.map(object), "-o", to]);
+    run(compiler, [...joined, "-r", "-nostdlib", ...names.map(object), "-o", to]);
   await join([...files, ...IN_EACH], path.join(library, "board.o"));
   const peer = path.join(work, "peer.o");
   await join([...files, ...IN_EACH, ...IN_PEER], peer);

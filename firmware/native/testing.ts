@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import type { Program } from "../../emulator/lwip/build.ts";
+import { FUZZER, type Program } from "../../emulator/lwip/build.ts";
 
 export const NATIVE = fileURLToPath(new URL(".", import.meta.url));
 
@@ -14,7 +14,7 @@ export const INCLUDES = [`-I${NATIVE}`];
 const HEADERS = [
   ...["sockets.h", "datagrams.h", "framing.h", "search.h", "records.h", "port.h"],
   ...["test/peer-script.h", "test/pipe-script.h", "test/datagram-script.h", "test/children.h"],
-  "test/invariants.h",
+  ...["test/invariants.h", "test/storm.h", "test/choices.h"],
 ].map(name => NATIVE + name);
 
 const ours = { headers: HEADERS, flags: INCLUDES };
@@ -55,7 +55,23 @@ export const CHUNKED_STREAMS: Program = {
   sanitizers: "memory",
 };
 
-/** test/storm.c: peers and an application that act at random. */
+/** test/fuzz.c: the same, controlled by libFuzzer. */
+export const FUZZ: Program = {
+  ...ours,
+  name: "fuzz",
+  sources: [
+    ...SOURCES,
+    ...[
+      ...["peer-script.c", "pipe-script.c", "datagram-script.c", "invariants.c"],
+      ...["datagram-storm.c", "storm.c", "fuzz.c"],
+    ].map(name => `${NATIVE}test/${name}`),
+  ],
+  world: false,
+  sanitizers: "fuzzer",
+  libraries: FUZZER,
+};
+
+/** test/storms.c: peers and an application that act at random. */
 export const STORM: Program = {
   ...ours,
   name: "storm",
@@ -63,7 +79,7 @@ export const STORM: Program = {
     ...SOURCES,
     ...[
       ...["peer-script.c", "pipe-script.c", "datagram-script.c", "invariants.c"],
-      ...["datagram-storm.c", "storm.c", "children.c"],
+      ...["datagram-storm.c", "storm.c", "storms.c", "children.c"],
     ].map(name => `${NATIVE}test/${name}`),
   ],
   world: false,

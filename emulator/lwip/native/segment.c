@@ -32,6 +32,14 @@ static uint16_t folded(uint32_t sum)
 	return (uint16_t)~sum;
 }
 
+void sealSegment(uint8_t* packet, size_t length)
+{
+	uint8_t* tcp = packet + IP_BYTES;
+	length -= IP_BYTES;
+	put16(tcp + 16, 0);
+	put16(tcp + 16, folded(add(add(TCP + (uint32_t)length, packet + 12, 8), tcp, length)));
+}
+
 size_t writeSegment(uint8_t* to, const Segment* segment)
 {
 	uint8_t* tcp = to + IP_BYTES;
@@ -58,7 +66,7 @@ size_t writeSegment(uint8_t* to, const Segment* segment)
 		put16(tcp + 22, segment->mss);
 	}
 	if (segment->length) memcpy(tcp + head, segment->data, segment->length);
-	put16(tcp + 16, folded(add(add(TCP + (uint32_t)length, to + 12, 8), tcp, length)));
+	sealSegment(to, IP_BYTES + length);
 	return IP_BYTES + length;
 }
 

@@ -26,6 +26,8 @@ typedef struct {
 
 /** Writes a packet with its checksums; returns its length. `to` has room for 44 bytes and the data. */
 extern size_t writeSegment(uint8_t* to, const Segment* segment);
+/** Writes the checksum of a segment that was changed by hand. */
+extern void sealSegment(uint8_t* packet, size_t length);
 /** False: it is no TCP segment in an IPv4 packet. `data` points into the packet. */
 extern bool readSegment(Segment* segment, const uint8_t* packet, size_t length);
 

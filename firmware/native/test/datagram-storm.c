@@ -86,9 +86,11 @@ void checkDatagrams(void)
 void closeDatagrams(void)
 {
 	int i;
-	/* One is left to `socketsStop`, and what the board has sent to itself arrives. */
 	for (i = 1; i < SOCKETS; i++) {
 		if (places[i].socket) closeOne(i);
 	}
+	/* One is left to `socketsStop`, and what the board has sent to itself arrives. */
+	places[0].socket = NULL;
+	places[0].owner.events = 0;
 	pass(1);
 }

@@ -9,6 +9,8 @@
 
 #define BOARD "10.0.0.2"
 enum { BOARD_IP = 0x0a000002, PEER_IP = 0x0a000001, SENT_MAX = 256, PEER_PORTS_FROM = 40000 };
+/** Behind the ports and numbers of a segment: the length of its head and its flags. */
+enum { DAMAGED_FROM = 20 + 12 };
 enum { REMEMBERED_MS = 60000000 };	/* twelve retransmissions, each after the longest time-out that lwIP counts */
 
 Sockets* board;
@@ -59,7 +61,12 @@ static bool onWake(void* context)
 
 void startBoard(unsigned connectionsMax)
 {
-	startStack(BOARD, 1, onPacket);
+	static bool started;
+	if (!started) startStack(BOARD, 1, onPacket);
+	started = true;
+	posted = 0;
+	canPost = true;
+	nextPort = PEER_PORTS_FROM;
 	board = socketsStart(connectionsMax, onWake, NULL);
 	CHECK(board);
 }
@@ -128,16 +135,31 @@ unsigned reported(Owner* owner)
 	return events;
 }
 
-void send(Peer* peer, uint8_t flags, const void* bytes, size_t length)
+/** Returns its length; advances the peer's numbers. */
+static size_t writeNext(uint8_t packet[PACKET_BYTES_MAX], Peer* peer, uint8_t flags, const void* bytes, size_t length)
 {
-	uint8_t packet[PACKET_BYTES_MAX];
 	Segment segment = {
 		.fromAddress = PEER_IP, .toAddress = BOARD_IP, .fromPort = peer->port, .toPort = peer->boardPort,
 		.seq = peer->seq, .ack = flags & ACK ? peer->ack : 0, .flags = flags, .window = peer->window,
 		.mss = flags & SYN ? 1436 : 0, .data = bytes, .length = length,
 	};
 	peer->seq += (uint32_t)length + (flags & SYN ? 1 : 0) + (flags & FIN ? 1 : 0);
-	receivePacket(packet, writeSegment(packet, &segment));
+	return writeSegment(packet, &segment);
+}
+
+void send(Peer* peer, uint8_t flags, const void* bytes, size_t length)
+{
+	uint8_t packet[PACKET_BYTES_MAX];
+	receivePacket(packet, writeNext(packet, peer, flags, bytes, length));
+}
+
+void sendDamaged(Peer* peer, uint8_t flags, const void* bytes, size_t length, size_t at, uint8_t value)
+{
+	uint8_t packet[PACKET_BYTES_MAX];
+	size_t whole = writeNext(packet, peer, flags, bytes, length);
+	packet[DAMAGED_FROM + at % (whole - DAMAGED_FROM)] = value;
+	sealSegment(packet, whole);
+	receivePacket(packet, whole);
 }
 
 /** The place of the next segment for this peer; -1: there is none. */

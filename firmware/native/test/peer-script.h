@@ -75,6 +75,8 @@ typedef struct {
 
 /** Sends a segment to the board. Numbers advance by the bytes, SYN, and FIN. */
 extern void send(Peer* peer, uint8_t flags, const void* bytes, size_t length);
+/** The same with one byte that has another value: from the length of the head on, that of a segment too short for it included. */
+extern void sendDamaged(Peer* peer, uint8_t flags, const void* bytes, size_t length, size_t at, uint8_t value);
 /** The next segment that the board has sent to this peer; acknowledged by the next `send`. It must be there. */
 extern Segment hear(Peer* peer);
 /** The next one with this flag; those before it are skipped. It must be there. */

@@ -1,21 +1,18 @@
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include "children.h"
+#include "choices.h"
 #include "datagram-script.h"
 #include "invariants.h"
 #include "pipe-script.h"
 #include "stack.h"
+#include "storm.h"
 
 /*
  * Storms: random segments from the peers, random calls by the application, and memory that fails now and then. In every
- * storm: no freed block is touched (AddressSanitizer), reports agree with the state, and
- * at the end no block is left.
- *
- *   storm <first seed> <number of storms>
+ * storm: no freed block is touched (AddressSanitizer), reports agree with the state, records with the table of sockets.h, and
+ * at the end no block is left. What happens is chosen by choices.h: at random, or by a fuzzer.
  */
 
-enum { PEERS = 6, STEPS = 400, PORT = 80, SERVER_PORT = 8080, BYTES_MAX = 600 };
+enum { PEERS = 6, PORT = 80, SERVER_PORT = 8080, BYTES_MAX = 600 };
 
 typedef struct {
 	Owner owner;	/* the first field: `socketsNext` returns it */
@@ -26,22 +23,6 @@ static Place places[CONNECTIONS_MAX];
 static Peer peers[PEERS];
 static Owner listenerOwner;
 static Listener* listener;
-static uint64_t lot;
-
-static uint32_t below(uint32_t limit)
-{
-	/* splitmix64 */
-	uint64_t x = lot += 0x9e3779b97f4a7c15u;
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-	return (uint32_t)((x ^ (x >> 31)) % limit);
-}
-
-static bool onceIn(uint32_t count)
-{
-	return below(count) == 0;
-}
-
 /* The peers */
 
 /** Reads the board's segments, so that most of a peer's segments fit them. */
@@ -66,11 +47,17 @@ static void sendSomething(void)
 	uint8_t flags = FLAGS[below(sizeof(FLAGS))];
 	uint32_t length = flags & PSH ? below(BYTES_MAX) : 0;
 	Peer odd = *peer;
+	uint8_t chosen[BYTES_MAX];
 	static const char CHUNKS[] = "3\r\nEND\r\n0010;e=\"f\"\r\n0123456789abcdef\r\n0\r\nT: u\r\n\r\n";
 	const void* bytes = pattern();
 	if (length > 0 && onceIn(3)) {
 		bytes = CHUNKS;
 		length = 1 + below(sizeof(CHUNKS) - 1);
+	}
+	else if (length > 0 && onceIn(4)) {
+		bytes = chosen;
+		length = 1 + below(length < 64 ? length : 64);
+		chooseBytes(chosen, length);
 	}
 	if (onceIn(4)) peer->window = (uint16_t)below(WINDOW);
 	if (onceIn(6)) {
@@ -78,6 +65,11 @@ static void sendSomething(void)
 		odd.seq += below(40) - 20;
 		odd.ack += below(40) - 20;
 		send(&odd, flags, bytes, length);
+		return;
+	}
+	if (onceIn(8)) {
+		uint32_t at = below(SEGMENT_HEAD_BYTES);
+		sendDamaged(&odd, flags, bytes, length, at, (uint8_t)below(256));
 		return;
 	}
 	send(peer, flags, bytes, length);
@@ -224,14 +216,23 @@ static void checkReports(void)
 	}
 }
 
-static void play(uint64_t seed)
+/** In one process a storm may follow another. */
+static void forgetStorm(void)
+{
+	memset(places, 0, sizeof(places));
+	memset(peers, 0, sizeof(peers));
+	listenerOwner.events = 0;
+	listener = NULL;
+}
+
+void playStorm(int steps)
 {
 	int step, i;
-	lot = seed;
+	forgetStorm();
 	startBoard(CONNECTIONS_MAX);
 	openListener();
 	for (i = 0; i < PEERS; i++) comeAgain();
-	for (step = 0; step < STEPS; step++) {
+	for (step = 0; step < steps && choicesLeft(); step++) {
 		if (onceIn(30)) failAllocations((int)below(4), 1 + (int)below(3));
 		if (onceIn(40)) failAllocations(0, 0);
 		if (onceIn(50)) takeMessages(onceIn(2));
@@ -250,13 +251,4 @@ static void play(uint64_t seed)
 	closeDatagrams();
 	ignore();
 	stopBoard();
-}
-
-int main(int argc, char* argv[])
-{
-	if (argc != 3) {
-		fprintf(stderr, "storm <first seed> <number of storms>\n");
-		return 2;
-	}
-	return playSeeds(play, argv[1], argv[2]);
 }
