@@ -95,8 +95,8 @@ export function configurationOf(document: object): Configuration {
   return outcome;
 }
 
-/** An ESP32 with our build settings, and sockets of this kind. */
-export function ourBoard(sockets: SocketKind = "sdk"): BoardKind {
+/** An ESP32 with our build settings, and the sockets that the firmware brings, or those of the SDK. */
+export function ourBoard(sockets: SocketKind = "own"): BoardKind {
   const read = (name: string) =>
     readFileSync(new URL(`../../firmware/${name}`, import.meta.url), "utf8");
   return esp32({
@@ -107,9 +107,9 @@ export function ourBoard(sockets: SocketKind = "sdk"): BoardKind {
 }
 
 /**
- * The product's board with sockets that do not follow pointers to freed memory: no program in JavaScript can keep
- * the SDK's from it, and about every tenth world of the campaign would end there.
+ * The product's board, or one with the SDK's sockets. Those do not end the board where they follow pointers to freed
+ * memory: no program in JavaScript can keep them from it, and about every tenth world of the campaign would end there.
  */
-export function mendedBoard(): BoardKind {
-  return { ...ourBoard(), socketsMended: true };
+export function mendedBoard(sockets: SocketKind = "own"): BoardKind {
+  return { ...ourBoard(sockets), socketsMended: true };
 }

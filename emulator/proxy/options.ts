@@ -92,8 +92,8 @@ const OPTIONS = {
   },
   sockets: {
     value: "KIND",
-    read: oneOf(["sdk", "own"]),
-    default: "sdk",
+    read: oneOf(["own", "sdk"]),
+    default: "own",
     help: "the board's TCP sockets: own, the firmware's, which half-close and tell a reset from an end, or sdk, those of Moddable's SDK with their faults",
   },
   engine: {

@@ -16,7 +16,7 @@ export class EmulatedCampaignLab extends EmulatedLab implements CampaignLab {
   constructor(plan: RunPlan, traceLines: number) {
     const [board] = only(plan, "board");
     const { connectionsMax, heapBytes } = board ?? mendedBoard();
-    const kind = { ...mendedBoard(), connectionsMax, heapBytes };
+    const kind = { ...mendedBoard(board?.sockets), connectionsMax, heapBytes };
     super(kind, { engine: "node", seed: plan.seed, traceLines });
   }
 

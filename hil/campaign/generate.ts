@@ -49,7 +49,10 @@ function settings(prng: Prng): Part[] {
   };
   if (prng.chance(0.3)) {
     const heapBytes = prng.oneOf([HEAP_BYTES, HEAP_BYTES, HEAP_BYTES / 2]);
-    parts.push({ kind: "board", connectionsMax: prng.between(16, 35), heapBytes });
+    const connectionsMax = prng.between(16, 35);
+    // Without a draw of its own, so that all else of a seed's plan is the same with either.
+    const sockets = connectionsMax % 2 === 0 ? "sdk" : "own";
+    parts.push({ kind: "board", connectionsMax, heapBytes, sockets });
   }
   if (prng.chance(0.3)) set("sessionsMax", prng.between(1, 6));
   if (prng.chance(0.3)) set("queueMax", prng.between(0, 6));

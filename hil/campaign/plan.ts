@@ -1,4 +1,5 @@
 import type { LinkSettings } from "net-mock-socket";
+import type { SocketKind } from "../../emulator/src/boards/kind.ts";
 
 /** The plan of a run: a list of parts. Any of them can be left out (shrinking), and the rest is still a plan. */
 export interface RunPlan {
@@ -27,6 +28,8 @@ export interface BoardPart {
   readonly kind: "board";
   readonly connectionsMax: number;
   readonly heapBytes: number;
+  /** The firmware's own, unless given. On target lwip there are no others. */
+  readonly sockets?: SocketKind;
 }
 
 export interface BackendPart {

@@ -306,7 +306,7 @@ describe("a change", () => {
       `PUT /api/config HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer guess-guess\r\nContent-Length: 0\r\n\r\n`,
     );
     await lab.clock.run({ ms: 100 });
-    socket.destroy();
+    socket.resetAndDestroy();
     await lab.clock.run({ ms: 100 });
     expect(lab.board.stack.objects).toBe(0);
     const again = await put(lab, "/api/backends/a", {}, ["Authorization: Bearer guess-guess"]);

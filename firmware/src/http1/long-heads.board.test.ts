@@ -53,7 +53,7 @@ test("a head that there is no room for is 503 and counted, others are served, an
   }
   const metrics = (await get(lab, "/metrics")).body;
   expect(metrics).toContain(`hot_potato_refusals_total{reason="no-memory"} ${refused.length}\n`);
-  for (const { socket } of all) socket.destroy();
+  for (const { socket } of all) socket.resetAndDestroy();
   await lab.clock.run({ ms: 5_000 });
   expect(held(lab)).toBe(0);
   const [late] = clients(lab, head(), 1);
@@ -81,7 +81,7 @@ test("answers whose heads there is no room for are 502, and no backend is ejecte
   expect(lab.events("http", "request")[0].values).toMatchObject({ why: "no-memory", state: "RH" });
   expect(lab.events("backend", "ejected")).toEqual([]);
   expect(lab.events("backend", "down")).toEqual([]);
-  for (const { socket } of all) socket.destroy();
+  for (const { socket } of all) socket.resetAndDestroy();
   await lab.clock.run({ ms: 5_000 });
   expect(held(lab)).toBe(0);
 });

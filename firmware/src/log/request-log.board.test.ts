@@ -29,7 +29,7 @@ describe("the log", () => {
     await lab.serve(settings);
     const client = new HttpClient(lab);
     await scenario(lab, client);
-    client.socket.destroy();
+    client.socket.resetAndDestroy();
     await lab.settle();
     expect(lines(lab).length).toBe(1);
     expectNothingLeft(lab);
@@ -160,7 +160,7 @@ describe("the log", () => {
     const client = new HttpClient(lab);
     client.send(GET);
     await lab.clock.run({ ms: 100 });
-    client.socket.destroy();
+    client.socket.resetAndDestroy();
     await lab.clock.run({ ms: 100 });
     expect(lines(lab)).toMatchObject([{ state: "CC", status: "499", Tc: "-1" }]);
     expect(lab.app!.proxy.sessions).toBe(0);

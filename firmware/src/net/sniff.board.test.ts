@@ -233,6 +233,7 @@ describe("raw TCP that its first bytes show is routed as an unknown host is", ()
     const answers: string[] = [];
     for (const text of FIRST_BYTES) answers.push(await lab.ask(text));
     expect(answers).toEqual(expected);
+    await lab.clock.run({ ms: 100 });
     const ends = lab.events("session", "end").map(({ values }) => values);
     expect(ends.map(({ protocol }) => protocol)).toEqual(Array(5).fill("raw"));
     const why = expected[0] === "" ? "no-route" : "backend-closed";

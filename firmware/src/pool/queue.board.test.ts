@@ -91,7 +91,7 @@ test("a client that disconnects leaves the queue, and its request never reaches 
   await lab.clock.run({ ms: 100 });
   const stays = ask("/3");
   await lab.clock.run({ ms: 100 });
-  leaves.socket.destroy();
+  leaves.socket.resetAndDestroy();
   await lab.clock.run({ ms: 50 });
   expect(lab.app!.proxy.pool.queue.length).toBe(1);
   release();

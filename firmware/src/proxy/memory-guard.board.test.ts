@@ -18,13 +18,16 @@ const CLIENTS = 12;
 
 const SET = settingsOf(readFileSync("firmware/sdkconfig/sdkconfig.defaults", "utf8"));
 
+/** The plan's numbers are those of the SDK's sockets: the firmware's own leave their segments less full. */
+const BOARD = ourBoard("sdk");
+
 /** Sessions whose peers do not read that the memory plan carries (firmware/README.md). */
 const CARRIED = 4;
 
 const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
 /** Every session full in both directions: clients and backends send, and read nothing. */
-async function everybodyStuck({ clients = CLIENTS, board = ourBoard() } = {}) {
+async function everybodyStuck({ clients = CLIENTS, board = BOARD } = {}) {
   const lab = new EmulatedLab(board);
   const stuck: MockSocket[] = [];
   const pours = (socket: MockSocket) => {
@@ -70,7 +73,7 @@ test("as many of those as the plan carries are carried, and no session is ended"
 test.each([58_000, 63_000, 70_000, 75_000, 83_000])(
   "so it does with a heap of %i bytes: no check is too late, and each session that ends does so for memory",
   async heapBytes => {
-    const { lab } = await everybodyStuck({ board: { ...ourBoard(), heapBytes } });
+    const { lab } = await everybodyStuck({ board: { ...BOARD, heapBytes } });
     expect(lab.board.heap.floorBytes).toBeGreaterThan(SEGMENT_BYTES);
     const ended = lab.events("session", "end").map(({ values }) => values.why);
     expect(new Set(ended)).toEqual(new Set(["no-memory"]));
@@ -78,7 +81,7 @@ test.each([58_000, 63_000, 70_000, 75_000, 83_000])(
 );
 
 test("heads count among what a session holds: the one with the longest is ended first", async () => {
-  const lab = new EmulatedLab(ourBoard());
+  const lab = new EmulatedLab(BOARD);
   lab.backend("a", socket => socket.resume());
   await lab.serve();
   const sockets = [10, 8_000, 3_000, 4_000].map((bytes, index) => {
@@ -101,7 +104,7 @@ test("heads count among what a session holds: the one with the longest is ended 
 });
 
 test("while memory is low new clients get 503, sessions in progress continue, and the operator sees why", async () => {
-  const lab = new EmulatedLab(ourBoard());
+  const lab = new EmulatedLab(BOARD);
   lab.backend("a", socket => {
     socket.on("error", () => {});
     socket.pipe(socket);
@@ -161,7 +164,7 @@ test("when peers read again the board is as before, and each session that stayed
 });
 
 test("a request that memory ends is in the log as the board's own want: R", async () => {
-  const lab = new EmulatedLab(ourBoard());
+  const lab = new EmulatedLab(BOARD);
   lab.backend("a", socket => {
     socket.pause();
     socket.on("error", () => {});
@@ -182,7 +185,7 @@ test("a request that memory ends is in the log as the board's own want: R", asyn
 });
 
 test("no backend is blamed for what breaks for want of memory", async () => {
-  const lab = new EmulatedLab(ourBoard());
+  const lab = new EmulatedLab(BOARD);
   for (const name of ["a", "b"]) lab.backend(name, socket => socket.on("error", () => {}));
   await lab.serve({ health: { check: "none" } });
   lab.network.link("board", { latencyMs: 5 });
