@@ -27,7 +27,7 @@ export const FORWARD: Program = {
   name: "forward",
   sources: [
     here("programs/forward.c"),
-    ...["connections", "datagrams", "listeners", "pipes", "records", "sockets"].map(
+    ...["connections", "datagrams", "listeners", "pipes", "records", "search", "sockets"].map(
       name => `${FIRMWARE}/${name}.c`,
     ),
   ],
