@@ -3,8 +3,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildEngine, type Engine, engineParts, ourEngine } from "../xs/engine.ts";
 import type { Bits } from "../xs/toolchain.ts";
-import { buildProgram, type Program, type Sanitizers } from "./build.ts";
-import { firmwareSdkconfig } from "./settings.ts";
+import { buildProgram, type Program, WITH_TASKS } from "./build.ts";
 
 const BOARD = fileURLToPath(new URL("board", import.meta.url));
 const FIRMWARE = fileURLToPath(new URL("../../firmware/native", import.meta.url));
@@ -22,13 +21,15 @@ function firmwareSources(): string[] {
     .map(name => path.join(FIRMWARE, name));
 }
 
-/** An engine with the firmware's own sockets, over lwIP with these settings. The engine has been built. */
-function board(
-  name: string,
-  sdkconfig: string,
-  sanitizers: Sanitizers = "memory",
-  bits?: Bits,
-): Program {
+/** Files of `board`: beside board.c, one network. */
+const NETWORKS = { wire: ["wire.c"], tap: ["tap.c", "tap-device.c"] } as const;
+
+/** The properties in which the boards differ. */
+type Kind = Pick<Program, "name" | "sanitizers"> &
+  Partial<Pick<Program, "sdkconfig">> & { network: keyof typeof NETWORKS };
+
+/** An engine with the firmware's own sockets, over lwIP. The engine has been built. */
+function board({ network, ...kind }: Kind, bits?: Bits): Program {
   const { object, flags, libraries } = engineParts(bits);
   const headers = [BOARD, FIRMWARE].flatMap(folder =>
     readdirSync(folder)
@@ -36,12 +37,14 @@ function board(
       .map(name => path.join(folder, name)),
   );
   return {
-    name,
-    sources: [...["board.c", "wire.c"].map(name => path.join(BOARD, name)), ...firmwareSources()],
+    ...kind,
+    sources: [
+      ...["board.c", ...NETWORKS[network]].map(name => path.join(BOARD, name)),
+      ...firmwareSources(),
+    ],
     headers,
-    world: true,
-    sanitizers,
-    sdkconfig,
+    world: network === "wire",
+    options: network === "tap" ? WITH_TASKS : [],
     flags: [...flags, `-I${BOARD}`],
     objects: [object],
     libraries,
@@ -50,24 +53,37 @@ function board(
 
 /** Builds the board of the conformance cases if it is missing. It starts as the engine does (`useEngine`). */
 export function buildCasesBoard(say: (line: string) => void): Promise<Engine> {
-  return build(board("board", CASES_SDKCONFIG), say);
+  const sdkconfig = CASES_SDKCONFIG;
+  return build({ name: "board", network: "wire", sanitizers: "memory", sdkconfig }, say);
 }
 
 /** The same, for the firmware, with its settings. */
 export function buildFirmwareBoard(say: (line: string) => void): Promise<Engine> {
-  return build(board("firmware", firmwareSdkconfig()), say);
+  return build({ name: "firmware", network: "wire", sanitizers: "memory" }, say);
 }
 
 /** The same as the firmware's, for callgrind: in 64 bits, without sanitizers. It needs callgrind's header. */
 export async function buildCountedBoard(say: (line: string) => void): Promise<Engine> {
-  const { bits } = await buildEngine(say, 64);
-  return build(board("firmware", firmwareSdkconfig(), "counted", bits), say, bits);
+  await buildEngine(say, 64);
+  return build({ name: "firmware", network: "wire", sanitizers: "counted" }, say, 64);
 }
 
-async function build(
-  program: Program,
+/**
+ * The same on a TAP device, with real tasks; for ThreadSanitizer, which XS is compiled without, in 64 bits. The engine of 64 bits is
+ * built if it is missing.
+ */
+export async function buildTapBoard(
+  sanitizers: "memory" | "threads",
   say: (line: string) => void,
-  bits = ourEngine().bits,
 ): Promise<Engine> {
-  return { program: await buildProgram(program, say), bits };
+  const bits = sanitizers === "threads" ? 64 : undefined;
+  if (bits !== undefined) await buildEngine(say, bits);
+  return build({ name: "tap", network: "tap", sanitizers }, say, bits);
+}
+
+async function build(kind: Kind, say: (line: string) => void, bits?: Bits): Promise<Engine> {
+  return {
+    program: await buildProgram(board(kind, bits), say),
+    bits: bits ?? ourEngine().bits,
+  };
 }

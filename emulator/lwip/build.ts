@@ -49,8 +49,8 @@ const SANITIZERS = {
     "-fno-omit-frame-pointer",
     "-O1",
   ],
-  /** In 64 bits only; lwIP has a task of its own. */
-  threads: ["-fsanitize=thread", "-O1", "-DNO_SYS=0"],
+  /** In 64 bits only. */
+  threads: ["-fsanitize=thread", "-O1"],
   /** None, in 64 bits: for callgrind. */
   counted: ["-O2", "-DCOUNTED"],
 } as const;
@@ -65,6 +65,9 @@ const OURS = ["-Wall", "-Wextra", "-Wno-sign-compare", "-Werror"];
 const IN_EACH = ["stack.c", "tasks.c"];
 const IN_PEER = ["peer.c"];
 const BESIDE = ["segment.c", "world.c"];
+
+/** For `options`: lwIP has a task of its own, as on the chip. */
+export const WITH_TASKS = ["-DNO_SYS=0"];
 
 /** A program with lwIP in it. */
 export interface Program {
@@ -134,13 +137,16 @@ interface Setup {
   readonly flags: readonly string[];
 }
 
-function setUp(sanitizers: Sanitizers, sdkconfig: string, options: readonly string[]): Setup {
+function setUp({ sanitizers, sdkconfig = firmwareSdkconfig(), options = [] }: Kind): Setup {
   const sources = findSources();
   const toolchain = toolchainFor(sanitizers);
-  if (sources === undefined || toolchain === undefined) throw new Error(cannotBuild());
+  if (sources === undefined || toolchain === undefined) throw new Error(cannotBuild(sanitizers));
   const flags = [...toolchain.flags, ...COMMON, ...settingFlags(sdkconfig), ...options];
   return { sources, toolchain, flags };
 }
+
+/** The properties of a program that its copies of lwIP depend on. */
+type Kind = Pick<Program, "sanitizers" | "sdkconfig" | "options">;
 
 /** lwIP's two copies and what is beside them, compiled: a folder of objects and of lwIP's headers. */
 export interface Library {
@@ -152,26 +158,21 @@ export interface Library {
 
 /** Builds the library if it is missing. */
 export async function buildLibrary(
-  sanitizers: Sanitizers,
+  kind: Kind,
   say: (line: string) => void = () => {},
-  sdkconfig = firmwareSdkconfig(),
-  options: readonly string[] = [],
 ): Promise<Library> {
-  const setup = setUp(sanitizers, sdkconfig, options);
+  const setup = setUp(kind);
   const { sources, toolchain, flags } = setup;
   const key = createHash("sha256");
   key.update(JSON.stringify([sources.identity, CHANGES, toolchain.identity, flags, OURS]));
   hashFiles(key, nativeFiles());
-  const settings = createHash("sha256")
-    .update(sdkconfig + options.join())
-    .digest("hex")
-    .slice(0, 8);
-  const prefix = `lwip${toolchain.bits}-${sanitizers}-${settings}-`;
+  const settings = createHash("sha256").update(flags.join()).digest("hex").slice(0, 8);
+  const prefix = `lwip${toolchain.bits}-${kind.sanitizers}-${settings}-`;
   const folder = path.join(BUILD, prefix + key.digest("hex").slice(0, 16));
   const includes = includesOf(folder);
   const library = { folder, toolchain, flags, includes };
   if (existsSync(folder)) return library;
-  say(`building lwIP (sanitizers: ${sanitizers}, ${toolchain.bits} bits)`);
+  say(`building lwIP (sanitizers: ${kind.sanitizers}, ${toolchain.bits} bits)`);
   const work = mkdtempSync(path.join(tmpdir(), "hot-potato-lwip-"));
   try {
     await buildInto(work, setup);
@@ -246,7 +247,7 @@ export async function buildProgram(
   say?: (line: string) => void,
 ): Promise<string> {
   const { sources, headers = [], objects: given = [], world, sanitizers, libraries = [] } = program;
-  const library = await buildLibrary(sanitizers, say, program.sdkconfig, program.options);
+  const library = await buildLibrary(program, say);
   const { compiler } = library.toolchain;
   const own = program.flags ?? [];
   const key = createHash("sha256");

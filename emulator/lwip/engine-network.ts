@@ -6,6 +6,11 @@ import type { Machine } from "../xs/machine.ts";
 export const BOARD_ADDRESS = "10.0.0.2";
 export const PEER_ADDRESS = "10.0.0.1";
 
+/** The commands that boot a board in virtual time, in a world of this seed. */
+export function powerOn(seed: number): string[] {
+  return [`boot ${seed}`, ...(process.env.LWIP_TRACE ? ["trace"] : [])];
+}
+
 /** Resources of its network that a board holds. */
 export interface NetworkState {
   /** TCP objects that are not closed. */
@@ -16,7 +21,7 @@ export interface NetworkState {
   readonly blocks: number;
 }
 
-/** The network in the engine's process (board/wire.c lists the words). Its time is that of the board. */
+/** The network in the engine's process: board/wire.c, in the board's time, or board/tap.c. Each lists its words. */
 export class EngineNetwork {
   /** The bytes behind the last answer. */
   bytes = "";
@@ -27,15 +32,14 @@ export class EngineNetwork {
   #limitBytes = 0;
 
   /**
-   * Power on, with this engine and a world of this seed. The result is the platform for its program: lwIP has the memory of the board
-   * that its program has not taken.
+   * Power on, with this engine and these commands. The result is the platform for its program: lwIP has the memory of the board that its
+   * program has not taken.
    */
-  boot(machine: Machine, platform: BoardPlatform, seed = 1): BoardPlatform {
+  boot(machine: Machine, platform: BoardPlatform, commands = powerOn(1)): BoardPlatform {
     this.#machine = machine;
     this.#platform = platform;
-    this.tell(`boot ${seed}`);
+    for (const command of commands) this.tell(command);
     this.limitBytes = platform.vitals.freeHeapBytes;
-    if (process.env.LWIP_TRACE) this.tell("trace");
     const { link } = platform;
     const follow = () => this.tell(link.address === undefined ? "leave" : "join");
     link.watch(follow);

@@ -4,7 +4,13 @@ import type { BoardPlatform } from "../src/platform.ts";
 import type { Engine } from "../xs/engine.ts";
 import type { OwnSockets } from "../xs/firmware.ts";
 import type { Machine } from "../xs/machine.ts";
-import { BOARD_ADDRESS, EngineNetwork, type NetworkState, PEER_ADDRESS } from "./engine-network.ts";
+import {
+  BOARD_ADDRESS,
+  EngineNetwork,
+  type NetworkState,
+  PEER_ADDRESS,
+  powerOn,
+} from "./engine-network.ts";
 import { PeerSocket, type Report, type SocketOptions, systemError } from "./peer-socket.ts";
 import { type Direction, type Weather, weatherCommand } from "./weather.ts";
 
@@ -98,7 +104,7 @@ export class PeerNetwork implements OwnSockets {
   // The board's side
 
   boot(machine: Machine, platform: BoardPlatform): BoardPlatform {
-    const own = this.#network.boot(machine, platform, this.#seed + this.#boots++);
+    const own = this.#network.boot(machine, platform, powerOn(this.#seed + this.#boots++));
     this.#isUp = true;
     this.#network.tell("report");
     if (this.#controlBlocksMax !== undefined)

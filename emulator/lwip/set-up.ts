@@ -2,6 +2,7 @@ import type { TestProject } from "vitest/node";
 import { buildEngine, type Engine } from "../xs/engine.ts";
 import { buildCasesBoard, buildFirmwareBoard } from "./board.ts";
 import { buildProgram, cannotBuild } from "./build.ts";
+import { cannotMakeNamespace } from "./network-namespace.ts";
 import { PROGRAMS } from "./programs.ts";
 
 declare module "vitest" {
@@ -12,6 +13,8 @@ declare module "vitest" {
     board: Engine | undefined;
     /** The same, for the firmware. */
     firmwareBoard: Engine | undefined;
+    /** Why there can be no board on a TAP device here; `undefined` when there can. */
+    noTap: string | undefined;
   }
 }
 
@@ -20,6 +23,9 @@ export async function setup({ provide }: TestProject): Promise<void> {
   const why = cannotBuild();
   provide("noLwip", why);
   const say = (line: string) => process.stderr.write(`${line}\n`);
+  const noTap = cannotMakeNamespace();
+  provide("noTap", noTap);
+  if (noTap !== undefined) say(`tests on a TAP device are skipped: ${noTap}`);
   if (why !== undefined) {
     provide("board", undefined);
     provide("firmwareBoard", undefined);

@@ -89,7 +89,7 @@ export class Machine {
     running.add(this);
   }
 
-  /** `endMachines` does not end it: it is copied, and ends with this process. */
+  /** `endMachines` does not end it: it is copied, or serves several tests. It ends with this process. */
   keep(): this {
     running.delete(this);
     return this;

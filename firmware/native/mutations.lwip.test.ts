@@ -906,7 +906,7 @@ async function compile(source: string, object: string): Promise<void> {
 beforeAll(async () => {
   if (cannotBuild() !== undefined) return;
   work = mkdtempSync(path.join(tmpdir(), "hot-potato-mutations-"));
-  library = await buildLibrary("memory", undefined, undefined, GROUPS);
+  library = await buildLibrary({ sanitizers: "memory", options: GROUPS });
   for (const source of [...SOURCES, ...CASE_SOURCES]) {
     const object = path.join(work, `${path.basename(source)}.o`);
     await compile(source, object);

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { FUZZER, type Program } from "../../emulator/lwip/build.ts";
+import { FUZZER, type Program, WITH_TASKS } from "../../emulator/lwip/build.ts";
 
 export const NATIVE = fileURLToPath(new URL(".", import.meta.url));
 
@@ -93,6 +93,7 @@ export const TASKS: Program = {
   sources: [...SOURCES, `${NATIVE}test/tasks.c`],
   world: false,
   sanitizers: "threads",
+  options: WITH_TASKS,
 };
 
 /** test/port-esp32.c: the chip's port over a queue of the test, with what test/sdk says of the SDK. */

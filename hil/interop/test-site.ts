@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type net from "node:net";
 import { WebSocketServer } from "ws";
 
 /** Parts of the page: style sheets, scripts and pictures in turn. */
@@ -27,6 +27,7 @@ export function sha256(bytes: Buffer): string {
  * proxy works with foreign servers:
  *
  * - `/digest` returns the digest of an upload
+ * - `/mirror` returns an upload, framed as it came
  * - `/file` supports ranges
  * - `/cut/length` and `/cut/chunked` break off in the middle
  * - `/page` is a page with 40 parts, an upload and a WebSocket, which posts its results to `/report`
@@ -42,16 +43,18 @@ export class Site {
   #server: Server;
   #reported: (report: unknown) => void = () => {};
 
-  static async start(): Promise<Site> {
+  /** `socket` is one that listens already: by default a free port of the loopback. */
+  static async start(socket?: net.Server): Promise<Site> {
     const server = createServer();
-    server.listen(0, "127.0.0.1");
+    if (socket === undefined) server.listen(0, "127.0.0.1");
+    else server.listen(socket);
     await once(server, "listening");
     return new Site(server);
   }
 
   private constructor(server: Server) {
     this.#server = server;
-    this.port = (server.address() as AddressInfo).port;
+    this.port = (server.address() as net.AddressInfo).port;
     this.report = new Promise(resolve => {
       this.#reported = resolve;
     });
@@ -80,6 +83,7 @@ export class Site {
     if (part !== undefined) sendPart(Number(part), response);
     else if (path === "/page") send(response, "text/html", PAGE);
     else if (path === "/digest") send(response, "application/json", digest(request, body));
+    else if (path === "/mirror") mirror(request, body, response);
     else if (path === "/file") sendRange(request, response);
     else if (path.startsWith("/cut/")) cut(path === "/cut/chunked", response);
     else if (path === "/report") {
@@ -101,6 +105,13 @@ function digest({ headers }: IncomingMessage, body: Buffer): string {
   const framing = chunked ? "chunked" : length ? "length" : "none";
   const told: Digest = { bytes: body.byteLength, sha256: sha256(body), framing };
   return JSON.stringify(told);
+}
+
+function mirror({ headers }: IncomingMessage, body: Buffer, response: ServerResponse): void {
+  response.setHeader("Content-Type", "application/octet-stream");
+  if (headers["content-length"] !== undefined) response.setHeader("Content-Length", body.length);
+  else response.flushHeaders(); // in chunks
+  response.end(body);
 }
 
 /** One range with a start, in its two forms: enough to resume a download. */

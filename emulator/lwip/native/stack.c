@@ -1,6 +1,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include "interface.h"
 #include "kill.h"
 #include "stack.h"
 #include "lwip/init.h"
@@ -9,6 +10,7 @@
 #include "lwip/netif.h"
 #include "lwip/pbuf.h"
 #include "lwip/priv/tcp_priv.h"
+#include "lwip/sys.h"
 #include "lwip/timeouts.h"
 
 static struct netif interface;
@@ -31,25 +33,55 @@ typedef union {
 	long double aligned;
 } BlockHead;
 
+/* Several tasks may allocate at once (NO_SYS=0): what follows is guarded by lwIP's own protection. */
 static int blocks;
 static size_t bytesInUse, bytesMost, bytesLimit;
 static int toSkip, toFail;
 
-void* stackAllocate(size_t bytes)
+static bool mayTake(size_t bytes)
 {
-	BlockHead* head;
 	if (toSkip > 0) toSkip--;
 	else if (toFail > 0) {
 		toFail--;
+		return false;
+	}
+	return bytesLimit == 0 || bytesInUse + bytes <= bytesLimit;
+}
+
+static bool takeBlock(size_t bytes)
+{
+	bool taken;
+	SYS_ARCH_DECL_PROTECT(before);
+	SYS_ARCH_PROTECT(before);
+	taken = mayTake(bytes);
+	if (taken) {
+		blocks++;
+		bytesInUse += bytes;
+		if (bytesInUse > bytesMost) bytesMost = bytesInUse;
+	}
+	SYS_ARCH_UNPROTECT(before);
+	return taken;
+}
+
+static void giveBlock(size_t bytes)
+{
+	SYS_ARCH_DECL_PROTECT(before);
+	SYS_ARCH_PROTECT(before);
+	blocks--;
+	bytesInUse -= bytes;
+	SYS_ARCH_UNPROTECT(before);
+}
+
+void* stackAllocate(size_t bytes)
+{
+	BlockHead* head;
+	if (!takeBlock(bytes)) return NULL;
+	head = malloc(sizeof(BlockHead) + bytes);
+	if (!head) {
+		giveBlock(bytes);
 		return NULL;
 	}
-	if (bytesLimit && bytesInUse + bytes > bytesLimit) return NULL;
-	head = malloc(sizeof(BlockHead) + bytes);
-	if (!head) return NULL;
 	head->bytes = bytes;
-	blocks++;
-	bytesInUse += bytes;
-	if (bytesInUse > bytesMost) bytesMost = bytesInUse;
 	return head + 1;
 }
 
@@ -64,15 +96,39 @@ void stackFree(void* block)
 {
 	BlockHead* head = (BlockHead*)block - 1;
 	if (!block) return;
-	blocks--;
-	bytesInUse -= head->bytes;
+	giveBlock(head->bytes);
 	free(head);
 }
 
-int stackBlocks(void) { return blocks; }
-size_t stackBytes(void) { return bytesInUse; }
+int stackBlocks(void)
+{
+	int count;
+	SYS_ARCH_DECL_PROTECT(before);
+	SYS_ARCH_PROTECT(before);
+	count = blocks;
+	SYS_ARCH_UNPROTECT(before);
+	return count;
+}
+
+size_t stackBytes(void)
+{
+	size_t bytes;
+	SYS_ARCH_DECL_PROTECT(before);
+	SYS_ARCH_PROTECT(before);
+	bytes = bytesInUse;
+	SYS_ARCH_UNPROTECT(before);
+	return bytes;
+}
+
 size_t stackBytesMax(void) { return bytesMost; }
-void limitStackBytes(size_t bytes) { bytesLimit = bytes; }
+
+void limitStackBytes(size_t bytes)
+{
+	SYS_ARCH_DECL_PROTECT(before);
+	SYS_ARCH_PROTECT(before);
+	bytesLimit = bytes;
+	SYS_ARCH_UNPROTECT(before);
+}
 
 void failAllocations(int skipped, int count)
 {
@@ -178,18 +234,31 @@ static err_t setUpInterface(struct netif* netif)
 	return ERR_OK;
 }
 
-void startStack(const char* address, uint32_t seed, PacketSink* send)
+void seedStack(uint32_t seed)
+{
+	randomState = seed;
+}
+
+struct netif* addInterface(const char* address, netif_init_fn setUp, netif_input_fn input)
 {
 	ip4_addr_t own, mask, gateway;
-	sink = send;
-	randomState = seed;
-	lwip_init();
 	if (!ip4addr_aton(address, &own)) abort();
 	IP4_ADDR(&mask, 255, 0, 0, 0);
 	ip4_addr_set_zero(&gateway);
-	if (!netif_add(&interface, &own, &mask, &gateway, NULL, setUpInterface, ip_input)) abort();
+	if (!netif_add(&interface, &own, &mask, &gateway, NULL, setUp, input)) abort();
 	netif_set_default(&interface);
 	netif_set_up(&interface);
+	return &interface;
+}
+
+bool stackPlugged(void) { return isPlugged; }
+
+void startStack(const char* address, uint32_t seed, PacketSink* send)
+{
+	sink = send;
+	seedStack(seed);
+	lwip_init();
+	addInterface(address, setUpInterface, ip_input);
 	blocks = 0;	/* those of the interface itself do not count */
 	bytesInUse = bytesMost = 0;
 }
