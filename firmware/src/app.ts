@@ -44,7 +44,7 @@ export function logBoot(
 
 /**
  * Puts the parts together, with the configuration that `startConfigOf` chooses. The ports are opened when the network
- * is up for the first time; they stay open when it is lost, because the chip cannot close and reopen them safely.
+ * is up for the first time, and stay open when it is lost.
  */
 export function start(
   platform: Platform,

@@ -8,7 +8,7 @@ export type Level = "I" | "W" | "E";
 /** Why a backend's response was not forwarded: it is invalid, or exceeds this limit of the configuration. */
 export type AnswerRefusal = "invalid-answer" | "headBytesMax" | "headLinesMax" | "no-memory";
 
-/** Why there is no connection to a backend. The SDK's sockets tell a refusal from a time-out only. */
+/** Why there is no connection to a backend. With the SDK's sockets all but a timeout are `refused`. */
 export type ConnectError = Exclude<SocketFailure, "memory">;
 
 /** All events that are logged. A line begins with `on`, the part concerned, and `what` happened. */
