@@ -55,6 +55,24 @@ export const CHUNKED_STREAMS: Program = {
   sanitizers: "memory",
 };
 
+/** test/pipe-streams.c: streams through a pipe, cut at every byte. */
+export const PIPE_STREAMS: Program = {
+  ...ours,
+  name: "pipe-streams",
+  sources: [
+    ...SOURCES,
+    ...[
+      "peer-script.c",
+      "pipe-script.c",
+      "datagram-script.c",
+      "invariants.c",
+      "pipe-streams.c",
+    ].map(name => `${NATIVE}test/${name}`),
+  ],
+  world: false,
+  sanitizers: "memory",
+};
+
 /** test/fuzz.c: the same, controlled by libFuzzer. */
 export const FUZZ: Program = {
   ...ours,
