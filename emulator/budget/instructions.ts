@@ -13,7 +13,7 @@ const KIB = 1024;
 
 /** Amounts of the two stretches that are counted, after a first one that is not. */
 const AMOUNTS = {
-  KiB: { warm: 32, few: 32, many: 96 },
+  KiB: { warm: 32, few: 64, many: 576 },
   request: { warm: 4, few: 1, many: 4 },
 };
 

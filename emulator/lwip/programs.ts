@@ -27,9 +27,9 @@ export const FORWARD: Program = {
   name: "forward",
   sources: [
     here("programs/forward.c"),
-    ...["connections", "datagrams", "listeners", "pipes", "records", "search", "sockets"].map(
-      name => `${FIRMWARE}/${name}.c`,
-    ),
+    ...readdirSync(FIRMWARE)
+      .filter(name => name.endsWith(".c") && !/^(binding|keywords|port)/.test(name))
+      .map(name => `${FIRMWARE}/${name}`),
   ],
   headers: readdirSync(FIRMWARE)
     .filter(name => name.endsWith(".h"))
