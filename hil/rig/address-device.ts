@@ -16,7 +16,7 @@ const EVENTS_MS = 100;
 
 /** A board without a serial line, reached through its admin port: the rig polls its log and cannot reset it. */
 export class AddressDevice implements Device {
-  readonly offers: readonly Need[] = ["status"];
+  readonly offers: readonly Need[] = ["status", "half-close"];
   readonly admin: AdminClient;
   onEvent: (line: string) => void = () => {};
   #address: AdminAddress;

@@ -20,7 +20,7 @@ export interface SerialDeviceOptions {
 
 /** A board on a serial line, and in the network once it has logged its address. */
 export class SerialDevice implements Device {
-  readonly offers: readonly Need[] = ["reset", "status", "serial", "budgets"];
+  readonly offers: readonly Need[] = ["reset", "status", "serial", "budgets", "half-close"];
   readonly board: RigBoard;
   #options: SerialDeviceOptions;
   #serialConsole: SerialConsole;
