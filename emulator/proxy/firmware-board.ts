@@ -95,15 +95,22 @@ export function configurationOf(document: object): Configuration {
   return outcome;
 }
 
-/** An ESP32 with our build settings, and the sockets that the firmware brings, or those of the SDK. */
+/** Places of the event queue that the SDK's sockets need: each of a board's connections may have several events in it. */
+const SDK_EVENTS_MAX = 128;
+
+/**
+ * An ESP32 with our build settings, and the sockets that the firmware brings, or those of the SDK. The manifest's event queue is that
+ * for the former.
+ */
 export function ourBoard(sockets: SocketKind = "own"): BoardKind {
   const read = (name: string) =>
     readFileSync(new URL(`../../firmware/${name}`, import.meta.url), "utf8");
-  return esp32({
+  const kind = esp32({
     sdkconfig: read("sdkconfig/sdkconfig.defaults"),
     manifest: read("manifest.json"),
     sockets,
   });
+  return sockets === "sdk" ? { ...kind, eventQueueLength: SDK_EVENTS_MAX } : kind;
 }
 
 /**

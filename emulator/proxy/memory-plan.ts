@@ -4,11 +4,20 @@ import {
   type Settings,
   XS_SDK,
 } from "../src/boards/chip-memory.ts";
-import { BLOCK_BYTES, RECEIVED_OVERHEAD_BYTES, SEGMENT_OVERHEAD_BYTES } from "../src/io/account.ts";
+import {
+  BLOCK_BYTES,
+  CONNECTION_BYTES,
+  PIPE_BYTES,
+  RECEIVED_OVERHEAD_BYTES,
+  SEGMENT_OVERHEAD_BYTES,
+} from "../src/io/account.ts";
 
 // How many sessions of the proxy the memory of an ESP32 carries: the table in `firmware/README.md`.
 
 const KB = 1024;
+
+/** Heap of a connection that holds no bytes, on the firmware's own sockets. */
+const OPEN_BYTES = BLOCK_BYTES + CONNECTION_BYTES;
 
 /** Figures of `firmware/budgets.json`. */
 export type Budgets = Readonly<Record<string, number>>;
@@ -27,24 +36,23 @@ export interface Sharing {
 }
 
 /**
- * Heap of one session whose peers do not read: all four buffers of its two connections are full. Small
+ * Heap of one session whose peers do not read: all four buffers of its two connections are full, with a pipe each way. Small
  * pieces make more segments of the same bytes, each of which takes a whole one of the heap.
  */
 export function stuckSessionBytes(set: Settings, segments = segmentsSent(set)): number {
-  const received = receivedBytes(set, set.LWIP_TCP_WND_DEFAULT);
-  return 2 * (BLOCK_BYTES + received + segments * segmentBytes(set));
+  return 2 * (OPEN_BYTES + PIPE_BYTES + windowBytes(set) + segments * segmentBytes(set));
 }
 
 /** Heap of one session that forwards bytes one way, faster than the receiver reads: the two buffers on that way are full. */
 export function oneWaySessionBytes(set: Settings): number {
-  const received = receivedBytes(set, set.LWIP_TCP_WND_DEFAULT);
-  return 2 * BLOCK_BYTES + received + segmentsSent(set) * segmentBytes(set);
+  return 2 * OPEN_BYTES + PIPE_BYTES + windowBytes(set) + segmentsSent(set) * segmentBytes(set);
 }
 
 /** Heap of all connections when peers read: as many segments are in flight as Wi-Fi has buffers. */
-export function ordinaryBytes(set: Settings, { connectionsMax }: Sharing): number {
+export function ordinaryBytes(set: Settings, { connectionsMax, served }: Sharing): number {
   return (
-    connectionsMax * BLOCK_BYTES +
+    connectionsMax * OPEN_BYTES +
+    2 * served * PIPE_BYTES +
     set.ESP_WIFI_DYNAMIC_RX_BUFFER_NUM * receivedBytes(set, set.LWIP_TCP_MSS) +
     set.ESP_WIFI_DYNAMIC_TX_BUFFER_NUM * segmentBytes(set)
   );
@@ -53,12 +61,21 @@ export function ordinaryBytes(set: Settings, { connectionsMax }: Sharing): numbe
 /** Sessions of so many bytes each that the heap carries; the others' connections are idle. */
 export function sessionsCarried(sessionBytes: number, heapBytes: number, sharing: Sharing): number {
   const { connectionsMax, served, reserveBytes } = sharing;
-  const others = (connectionsMax - 2 * served) * BLOCK_BYTES;
+  const others = (connectionsMax - 2 * served) * OPEN_BYTES;
   return Math.floor((heapBytes - reserveBytes - others) / sessionBytes);
 }
 
+/** Heap of received bytes in whole segments. */
 function receivedBytes(set: Settings, bytes: number): number {
   return bytes + Math.ceil(bytes / set.LWIP_TCP_MSS) * RECEIVED_OVERHEAD_BYTES;
+}
+
+/**
+ * Heap of a full receive window. The window opens with each byte that is read, but a segment is freed as a whole: all of the first
+ * one but a byte may have been read.
+ */
+function windowBytes(set: Settings): number {
+  return receivedBytes(set, set.LWIP_TCP_WND_DEFAULT + set.LWIP_TCP_MSS - 1);
 }
 
 /** Segments of a full send buffer: the whole ones, and one that left before it was full. */

@@ -14,9 +14,11 @@ function namesIn(folder: string, file: RegExp, name: RegExp): string[] {
   return [...new Set(names)].sort();
 }
 
-test("every function of C that binding.h has for JavaScript is in a class of the chip, and no other", () => {
-  const declared = namesIn(NATIVE, /^binding\.h$/, /^extern void (xs_native_\w+)\(/gm);
+test("every function of C that binding.h has for JavaScript is in a class of the chip, and none that it does not have", () => {
+  const declared = namesIn(NATIVE, /^binding\.h$/, /^extern void (\w+)\(/gm);
   const named = namesIn(CHIP, /\.ts$/, /\b[nN]ative(?:<[^>]*>)?\("(\w+)"\)/g);
-  expect(declared.length).toBeGreaterThan(10);
-  expect(named).toEqual(declared);
+  const methods = declared.filter(name => name.startsWith("xs_native_"));
+  expect(methods.length).toBeGreaterThan(10);
+  expect(named.filter(name => !declared.includes(name))).toEqual([]);
+  expect(methods.filter(name => !named.includes(name))).toEqual([]);
 });

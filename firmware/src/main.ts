@@ -3,10 +3,11 @@ import "./chip/abort.ts"; // before all modules that may throw
 import { openLink } from "chip/link";
 import { machine } from "chip/machine";
 import { restart } from "chip/restart";
-import { sockets } from "chip/sockets";
+import { resetConnections, sockets } from "chip/sockets";
 import gateway from "gateway" with { type: "json" };
 import config from "mc/config";
 import { type App, logBoot, start } from "./app.ts";
+import { atAbort } from "./chip/abort.ts";
 import { ChipClock } from "./chip/clock.ts";
 import { nativeCode } from "./chip/native.ts";
 import { overlay, type Settings } from "./config/build-settings.ts";
@@ -23,6 +24,7 @@ export default function main(): void {
     report({ level: "E", on: "proxy", what: "exception", error: exceptionText(error) }),
   );
   clock.keepCounting();
+  atAbort.task = resetConnections;
   let app: App | undefined;
   const report: Report = event => {
     if (app === undefined) log(formatLine(clock.now(), event));
@@ -44,7 +46,7 @@ export default function main(): void {
       ...sockets,
       clock,
       findKeyword: nativeCode.findKeyword,
-      restart,
+      restart: restart && resetAndRestart,
       link: openLink(clock, report, { ssid: settings.ssid, password: settings.password }),
       connectionsMax: Number(settings.connectionsMax),
       random: Math.random,
@@ -53,4 +55,9 @@ export default function main(): void {
     outcome,
     { backends, port, token, build },
   );
+}
+
+function resetAndRestart(): never {
+  resetConnections?.();
+  return restart!();
 }

@@ -47,7 +47,10 @@ const TASK_STACK_BYTES = 11 * KB;
 /** An event that waits for JavaScript (xs/platforms/esp/xsHost.c). */
 const EVENT_BYTES = 16;
 
-/** Serial port, flash storage, timers, listening sockets (80 bytes each), XS's own tables; about, to be measured. */
+/**
+ * Serial port, flash storage, timers, listening sockets (176 bytes each: block, record, object), XS's own tables; about, to be
+ * measured.
+ */
 const REST_BYTES = 6 * KB;
 
 /**

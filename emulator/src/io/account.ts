@@ -1,5 +1,17 @@
-/** Heap of one control block (struct tcp_pcb with IPv6); about. */
-export const BLOCK_BYTES = 200;
+/** A header of ESP-IDF's allocator (TLSF). */
+const HEADER_BYTES = 4;
+
+/** Heap of one control block: struct tcp_pcb of esp-lwip 2.1.3, with IPv6. */
+export const BLOCK_BYTES = 208 + HEADER_BYTES;
+
+/**
+ * Heap of an open connection beside its control block: the firmware's own records of the connection and of its object
+ * (firmware/native: Connection, TcpRecord).
+ */
+export const CONNECTION_BYTES = 80 + HEADER_BYTES + 60 + HEADER_BYTES;
+
+/** Heap of a pipe between two connections (struct Pipe: firmware/native). */
+export const PIPE_BYTES = 80 + HEADER_BYTES;
 
 /** Heap of a received segment beside its bytes: frame header, pbuf, tcp.c's record; about. */
 export const RECEIVED_OVERHEAD_BYTES = 100;

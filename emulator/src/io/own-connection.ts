@@ -1,5 +1,6 @@
 import type { SocketFailure } from "../../../firmware/src/platform.ts";
 import type { Cancel } from "../clock.ts";
+import { CONNECTION_BYTES } from "./account.ts";
 import { News, NewsQueue } from "./news.ts";
 import type { Pcb, PcbFailure, PcbOwner } from "./pcb.ts";
 import { ReceiveQueue } from "./receive-queue.ts";
@@ -108,6 +109,7 @@ export class OwnConnection implements PcbOwner {
     this.remoteAddress = pcb.remoteAddress;
     this.remotePort = pcb.remotePort;
     own.connections.add(this);
+    own.account.hold(CONNECTION_BYTES);
     pcb.own(this);
   }
 
@@ -255,6 +257,7 @@ export class OwnConnection implements PcbOwner {
     this.news.owner = undefined;
     this.#received.clear();
     this.#own.connections.delete(this);
+    this.#own.account.hold(-CONNECTION_BYTES);
   }
 
   #sendFin(): void {

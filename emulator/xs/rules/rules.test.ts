@@ -162,8 +162,8 @@ const SAMPLES: Record<string, { refused: string[]; taken: string[] }> = {
     taken: ["evaluate('1');"],
   },
   "native-call": {
-    refused: ["native(1);"],
-    taken: ["natives(1);", "const native = true;"],
+    refused: ["native(1);", 'native("a", "b");'],
+    taken: ["natives(1);", "const native = true;", 'const f = native("f");'],
   },
 };
 

@@ -152,7 +152,8 @@ export const RULES: readonly Rule[] = [
     breaks: node =>
       ts.isCallExpression(node) &&
       ts.isIdentifier(node.expression) &&
-      node.expression.text === "native",
+      node.expression.text === "native" &&
+      !(node.arguments.length === 1 && ts.isStringLiteral(node.arguments[0])),
   },
 ];
 

@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <stdlib.h>
+#include "stack.h"
 #include "../binding.h"
 #include "xsHost.h"
 
@@ -18,6 +19,12 @@ struct Machine {
 };
 
 static xsMachine machine;
+
+/** For lwIP, which does nothing here. */
+uint32_t nowMs(void)
+{
+	return 0;
+}
 
 xsMachine* hostCallBegin(xsMachine* the)
 {

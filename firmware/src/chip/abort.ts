@@ -1,6 +1,9 @@
 import { restart } from "chip/restart";
 import { abortLine } from "../text/exception.ts";
 
+/** Called before the restart. It must take no memory: there may be none. */
+export const atAbort: { task?: () => void } = {};
+
 /**
  * XS calls this at a fatal error (`xs.abortHook` in manifest.json; not at a stack overflow, which it reports itself).
  * It restarts the chip here: back in fxAbort (xsPlatform.c), XS would read the message of the exception that it has
@@ -11,6 +14,7 @@ import { abortLine } from "../text/exception.ts";
 (globalThis as { abort?: unknown }).abort = (reason: string, exception: unknown) => {
   try {
     trace(abortLine(reason, exception), "\n");
+    atAbort.task?.();
   } finally {
     restart?.();
   }

@@ -13,5 +13,8 @@ export type Machine = Pick<Platform, "vitals" | "storage" | "Serial">;
 /** The export of `chip/sockets`. */
 export type Sockets = Pick<Platform, "TCP" | "Listener" | "closesListeners" | "Search">;
 
+/** An export of `chip/sockets`: resets every connection. Absent where the operating system does it when the program ends. */
+export type ResetConnections = (() => void) | undefined;
+
 /** The export of `chip/restart`. */
 export type Restart = Platform["restart"];

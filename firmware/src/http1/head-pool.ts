@@ -7,11 +7,11 @@ import { REWRITE_BYTES } from "./rewrite.ts";
 const SPARE_MAX = 2;
 
 /**
- * Bytes of all long heads at once, by the memory plan in `firmware/README.md`: of 76.2 KB for connections, 11.7 are
- * kept free and 31.2 are taken by connections whose peers read. XS never gives memory back, so
+ * Bytes of all long heads at once, by the memory plan in `firmware/README.md`: of 79.9 KB for connections, 11.7 are
+ * kept free and 38.8 are taken by connections whose peers read. XS never gives memory back, so
  * more would be lost until the restart.
  */
-export const LONG_HEADS_BYTES = 33 * 1_024;
+export const LONG_HEADS_BYTES = 29 * 1_024;
 
 /** Buffers of a head's size that one session may hold: the head, a target changed by a route, the rewritten head. */
 const SESSION_BUFFERS = 3;
