@@ -845,10 +845,10 @@ const MUTATIONS: readonly Mutation[] = [
     found: "a search of several bytes at once finds what one of each byte finds",
   },
   {
-    name: "bytes before the place are searched again",
+    name: "the byte at the place of a search is skipped",
     file: "search.c",
     find: " & (Word)-1 << 8 * before;",
-    replace: ";",
+    replace: " & (Word)-1 << 8 * before << 8;",
     found: "a search of several bytes at once finds what one of each byte finds",
   },
   {
