@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include "peer-script.h"
 
 /*
@@ -12,6 +13,9 @@ static const Case* const CASES[] = {
 	DATAGRAM_CASES,
 };
 enum { GROUPS = sizeof(CASES) / sizeof(CASES[0]) };
+
+/** Seconds of processor time; a case takes less than one. A case that loops for ever, because of a fault, ends by SIGXCPU. */
+enum { PROCESSOR_SECONDS_MAX = 5 };
 
 static const Case* caseAt(int n)
 {
@@ -27,9 +31,14 @@ static const Case* caseAt(int n)
 
 int main(int argc, char* argv[])
 {
+	const struct rlimit limit = { .rlim_cur = PROCESSOR_SECONDS_MAX, .rlim_max = PROCESSOR_SECONDS_MAX };
 	const Case* one = argc == 2 ? caseAt(atoi(argv[1])) : NULL;
 	if (one == NULL) {
 		fprintf(stderr, "cases <number of a case, from 0>\n");
+		return 2;
+	}
+	if (setrlimit(RLIMIT_CPU, &limit) != 0) {
+		perror("setrlimit");
 		return 2;
 	}
 	startBoard(CONNECTIONS_MAX);

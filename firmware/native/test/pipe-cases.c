@@ -417,11 +417,13 @@ static void searchGoesOnInOtherTables(void)
 	static const uint8_t text[] = "a\0EN";
 	Search* search = searchForEnd(searchForEnd(NULL));
 	PipeOptions options = { .bytesMax = PIPE_TO_THE_END, .search = search };
+	SearchPlace place;
 	Line* line = newLine();
 	start(line, 4, search);
 	send(&line->client, PSH | ACK, text, 4);
 	CHECK(statusOf(line).outcome == PIPE_DONE);
 	options.searchPlace = statusOf(line).searchPlace;
+	CHECK(searchPlaceOf(search, options.searchPlace, &place) && place.tables == search->inAny);
 	startWith(line, options);
 	send(&line->client, PSH | ACK, "D", 1);
 	CHECK(statusOf(line).outcome == PIPE_FOUND && statusOf(line).passed == 1);
