@@ -204,9 +204,8 @@ export class Stack implements PcbStack {
       const later = this.#timeWait.findIndex(ms => ms > untilMs);
       this.#timeWait.splice(later < 0 ? this.#timeWait.length : later, 0, untilMs);
       this.#watchTimeWait();
-    } else {
-      this.#blockFree();
     }
+    this.#blockFree(); // a block in TIME_WAIT is given to a client that waits
   }
 
   /** Forgets the connections in TIME_WAIT when their time is over. */
