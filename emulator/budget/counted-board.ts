@@ -105,9 +105,9 @@ export class Counter {
     return logs.map(name => readFileSync(path.join(this.#folder, name), "utf8")).join(" ");
   }
 
-  /** Engines that end later find no folder for their last file, and say so to their log only. */
+  /** Engines that end at this moment may still write their last file: the folder is removed again then. Later they find none. */
   end(): void {
-    rmSync(this.#folder, { recursive: true });
+    rmSync(this.#folder, { recursive: true, maxRetries: 10, retryDelay: 100 });
   }
 }
 
