@@ -16,12 +16,13 @@ const EVENTS_MS = 100;
 
 /** A board without a serial line, reached through its admin port: the rig polls its log and cannot reset it. */
 export class AddressDevice implements Device {
-  readonly offers: readonly Need[] = ["status", "half-close"];
   readonly admin: AdminClient;
   onEvent: (line: string) => void = () => {};
   #address: AdminAddress;
   #onLine: (line: string) => void;
   #version: string | undefined;
+  /** The board's sockets are the firmware's own; known once the board has answered. */
+  #halfCloses = false;
   /** The configuration that the board had when the run began. */
   #own: GatewayDocument | undefined;
   #asking: NodeJS.Timeout | undefined;
@@ -32,6 +33,10 @@ export class AddressDevice implements Device {
     this.#address = address;
     this.#onLine = onLine;
     this.admin = new AdminClient(address);
+  }
+
+  get offers(): readonly Need[] {
+    return this.#halfCloses ? ["status", "half-close"] : ["status"];
   }
 
   played(): PlayedBoard {
@@ -47,7 +52,9 @@ export class AddressDevice implements Device {
 
   async ready(): Promise<void> {
     try {
-      this.#version = (await this.admin.status()).version;
+      const { version, sockets } = await this.admin.status();
+      this.#version = version;
+      this.#halfCloses = sockets.halfClose;
       this.#own ??= (await this.admin.document()) as GatewayDocument;
       if (this.#asking === undefined) await this.#ask();
     } catch (error) {

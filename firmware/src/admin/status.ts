@@ -44,8 +44,15 @@ export function boardStatus({ parts, proxy, running, token }: RuntimeApi) {
     traffic: proxy.shared.traffic,
     ip: link.address ?? null,
     rssi: link.rssi ?? null,
-    /** Connections that sessions hold, and that the board has. */
-    sockets: { used: proxy.sessions + proxy.pool.connections, max: platform.connectionsMax },
+    /**
+     * Connections that sessions hold, and that the board has. With `halfClose` they are the firmware's own: each direction ends
+     * alone, a reset is not taken for FIN, and listeners can be closed.
+     */
+    sockets: {
+      used: proxy.sessions + proxy.pool.connections,
+      max: platform.connectionsMax,
+      halfClose: platform.closesListeners === true,
+    },
     sessions: proxy.sessions,
     sessionsMax: proxy.budget.sessionsMax,
     /** Clients that wait for a slot, and requests that wait for a backend. */
