@@ -138,8 +138,8 @@ async function campaignHolds(options: CampaignOptions): Promise<boolean> {
     process.stdout.write(`again: ${again(failures[0].seed, target)}\n`);
   }
   if (options.branches) process.stdout.write(branches(results));
-  process.stdout.write(summary(results, realMs));
-  const never = results.length < RUNS_FOR_BRANCHES ? [] : missing(results);
+  process.stdout.write(summary(results, realMs, target));
+  const never = results.length < RUNS_FOR_BRANCHES ? [] : missing(results, target);
   for (const name of never) process.stdout.write(`never happened: ${name}\n`);
   return failures.length === 0 && never.length === 0;
 }

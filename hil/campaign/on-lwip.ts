@@ -322,6 +322,15 @@ class LwipNetwork implements CampaignNetwork {
 /** Faults that need packets to be held, looked into or paced, or the board's task. */
 const NOT_ON_LWIP: readonly FaultName[] = ["hold", "clog", "lost-answer", "no-pool", "task-stall"];
 
+/**
+ * Rare branches that are not taken there: ports are closed at once, so no document waits for the next start, and a
+ * connection that is lost in the queue of a listener is forgotten before it is accepted.
+ */
+export const GOALS_NOT_ON_LWIP: readonly string[] = [
+  "a document waited for the next start",
+  "a connection that could not be accepted",
+];
+
 /** The part as it can be played on lwIP, if it can. */
 function playablePart(part: Part): Part | undefined {
   if (part.kind === "fault") return NOT_ON_LWIP.includes(part.what) ? undefined : part;

@@ -47,16 +47,16 @@ export function replay({ plan, broken, goalsReached, hash, lab, connections }: R
 }
 
 /** The result of a campaign, in a few lines. */
-export function summary(results: readonly SeedResult[], realMs: number): string {
+export function summary(results: readonly SeedResult[], realMs: number, target = EMULATED): string {
   const failed = results.filter(({ broken }) => broken.length > 0).length;
-  const never = missing(results);
+  const never = missing(results, target);
   const sum = (of: (result: SeedResult) => number) => results.reduce((all, v) => all + of(v), 0);
   const active = sum(v => v.activeMs) / sum(v => v.activeRealMs);
   const all = sum(v => v.ms) / sum(v => v.realMs);
   return section([
     `${results.length} runs, each played twice, in ${(realMs / 1000).toFixed(1)} s; ${failed} failed`,
     `simulated seconds per real second, of one process: ${active.toFixed(0)} in the active phase, ${all.toFixed(0)} in all`,
-    `rare branches: ${COVERAGE_GOALS.length - never.length} of ${COVERAGE_GOALS.length} were taken`,
+    `rare branches: ${target.goals.length - never.length} of ${target.goals.length} were taken`,
   ]);
 }
 
@@ -68,9 +68,9 @@ export function branches(results: readonly SeedResult[]): string {
 }
 
 /** Coverage goals that no run has reached. */
-export function missing(results: readonly SeedResult[]): string[] {
+export function missing(results: readonly SeedResult[], { goals } = EMULATED): string[] {
   const taken = new Set(results.flatMap(({ goalsReached }) => goalsReached));
-  return COVERAGE_GOALS.filter(name => !taken.has(name));
+  return goals.filter(name => !taken.has(name));
 }
 
 function section(lines: readonly string[]): string {

@@ -2,10 +2,11 @@ import { buildFirmwareBoard } from "../../emulator/lwip/board.ts";
 import { cannotBuild } from "../../emulator/lwip/build.ts";
 import { buildEngine, type Engine } from "../../emulator/xs/engine.ts";
 import { UsageError } from "../../firmware/tools/command-line.ts";
+import { COVERAGE_GOALS } from "./coverage.ts";
 import { EmulatedCampaignLab } from "./emulated.ts";
 import { generate } from "./generate.ts";
 import type { CampaignLab } from "./lab.ts";
-import { LwipCampaignLab, playable } from "./on-lwip.ts";
+import { GOALS_NOT_ON_LWIP, LwipCampaignLab, playable } from "./on-lwip.ts";
 import type { RunPlan } from "./plan.ts";
 
 export const TARGET_NAMES = ["emulated", "lwip"] as const;
@@ -19,6 +20,8 @@ export interface CampaignTarget {
   planOf(seed: number): RunPlan;
   /** A lab for one run; `traceLines` packets are kept as text where that is possible. */
   labOf(plan: RunPlan, traceLines: number): CampaignLab;
+  /** The rare branches that a campaign on it must take. */
+  readonly goals: readonly string[];
 }
 
 /** The emulated board on Node's engine. */
@@ -26,6 +29,7 @@ export const EMULATED: CampaignTarget = {
   name: "emulated",
   planOf: generate,
   labOf: (plan, traceLines) => new EmulatedCampaignLab(plan, traceLines),
+  goals: COVERAGE_GOALS,
 };
 
 /** The firmware on the chip's engine, with its own sockets over the chip's TCP stack. */
@@ -34,6 +38,7 @@ export function lwipTarget(engine: Engine): CampaignTarget {
     name: "lwip",
     planOf: seed => playable(generate(seed)),
     labOf: plan => new LwipCampaignLab(engine, plan),
+    goals: COVERAGE_GOALS.filter(name => !GOALS_NOT_ON_LWIP.includes(name)),
   };
 }
 
