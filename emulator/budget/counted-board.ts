@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { Network, seeded } from "net-mock-socket";
@@ -105,9 +105,14 @@ export class Counter {
     return logs.map(name => readFileSync(path.join(this.#folder, name), "utf8")).join(" ");
   }
 
-  /** Engines that end at this moment may still write their last file: the folder is removed again then. Later they find none. */
+  /**
+   * Engines that end write a last file by its path: the folder has another name before it is removed, so that none
+   * is created in it meanwhile. They say so to their log only.
+   */
   end(): void {
-    rmSync(this.#folder, { recursive: true, maxRetries: 10, retryDelay: 100 });
+    const gone = `${this.#folder}-gone`;
+    renameSync(this.#folder, gone);
+    rmSync(gone, { recursive: true });
   }
 }
 

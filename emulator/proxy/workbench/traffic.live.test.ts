@@ -84,5 +84,7 @@ test("a silent backend takes a request and never answers, on kept connections, t
   const newcomer = generate({ protocol: "tcp", mode: "clients", amount: 1 }, listener, 100);
   await expect.poll(() => silent.state.connections).toBe(2);
   expect(newcomer.state).toMatchObject({ answers: 0, failures: 0, inFlight: 1 });
-  expect(before.state).toMatchObject({ answers, inFlight: 1 });
+  // The answer to one request, which the backend had taken before, may have been on its way.
+  await expect.poll(() => before.state.inFlight).toBe(1);
+  expect(before.state.answers - answers).toBeLessThanOrEqual(1);
 });
