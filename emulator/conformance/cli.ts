@@ -14,6 +14,7 @@ import { esp32 } from "../src/boards/esp32.ts";
 import type { SocketKind } from "../src/boards/kind.ts";
 import { CASES } from "./cases.ts";
 import { caseRows, columnsTable, linWords } from "./columns.ts";
+import { complaintOf } from "./complaint.ts";
 import { OWN_DIFFERENCES } from "./differences.ts";
 import { DIFFERENCES } from "./host/differences.ts";
 import { NoBoard, TestHost } from "./host/host.ts";
@@ -138,10 +139,7 @@ async function emulated({ run }: Case, sockets: SocketKind): Promise<string | un
   const target = new MemoryTarget(sockets);
   try {
     await target.start();
-    await run(target);
-    return undefined;
-  } catch (error) {
-    return (error as Error).message.split("\n")[0];
+    return await complaintOf(() => run(target));
   } finally {
     await target.stop();
   }

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { PATIENCE_MS } from "../../hil/kit/patience.ts";
 import type { SocketKind } from "../src/boards/kind.ts";
 import { CASES } from "./cases.ts";
+import { complaintOf } from "./complaint.ts";
 import { OWN_DIFFERENCES, OWN_NOT_ON_LOOPBACK, OWN_TRAITS } from "./differences.ts";
 import { LoopbackTarget } from "./loopback.ts";
 import type { Case } from "./target.ts";
@@ -18,10 +19,7 @@ async function play(
   const target = new LoopbackTarget(patienceMs, kind);
   try {
     await target.start();
-    await run(target);
-    return undefined;
-  } catch (error) {
-    return (error as Error).message.split("\n")[0];
+    return await complaintOf(() => run(target));
   } finally {
     await target.stop();
   }

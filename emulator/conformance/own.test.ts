@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { CASES } from "./cases.ts";
+import { complaintOf } from "./complaint.ts";
 import { OWN_DIFFERENCES, OWN_TRAITS } from "./differences.ts";
 import { MemoryTarget } from "./memory.ts";
 
@@ -7,12 +8,7 @@ import { MemoryTarget } from "./memory.ts";
 async function play(run: (typeof CASES)[number]["run"]): Promise<string | undefined> {
   const target = new MemoryTarget("own");
   await target.start();
-  let seen: string | undefined;
-  try {
-    await run(target);
-  } catch (error) {
-    seen = (error as Error).message.split("\n")[0];
-  }
+  const seen = await complaintOf(() => run(target));
   expect(await target.stop()).toEqual([]);
   return seen;
 }

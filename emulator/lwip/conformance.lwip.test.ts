@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { CASES } from "../conformance/cases.ts";
+import { complaintOf } from "../conformance/complaint.ts";
 import { LWIP_DIFFERENCES, LWIP_TRAITS, lwipDifference } from "../conformance/differences.ts";
 import { XsTarget } from "../xs/conformance.ts";
 import { LwipTarget } from "./conformance.ts";
@@ -8,12 +9,7 @@ import { LwipTarget } from "./conformance.ts";
 async function play(index: number): Promise<string | undefined> {
   const target = new XsTarget("own", machine => new LwipTarget(machine));
   await target.start();
-  let seen: string | undefined;
-  try {
-    await target.play(index);
-  } catch (error) {
-    seen = (error as Error).message.split("\n")[0];
-  }
+  const seen = await complaintOf(() => target.play(index));
   expect(await target.stop()).toEqual([]);
   return seen;
 }

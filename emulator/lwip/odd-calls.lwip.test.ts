@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { BoardPlatform } from "../src/platform.ts";
-import { BoardSide } from "../xs/board-side.ts";
-import { Machine } from "../xs/machine.ts";
-import { LwipTarget } from "./conformance.ts";
+import type { Machine } from "../xs/machine.ts";
+import type { LwipTarget } from "./conformance.ts";
+import { ProgramBoard } from "./program-board.ts";
 
 /**
  * Programs of random calls with odd arguments and receivers, on XS and real lwIP under AddressSanitizer: conversions and callbacks
@@ -17,30 +16,14 @@ const ECHO_PORT = 9;
 
 let board: LwipTarget;
 let machine: Machine;
-let platform: BoardPlatform | undefined;
+let programs: ProgramBoard;
 
 beforeEach(async () => {
-  platform = undefined;
-  const side = new BoardSide({
-    platform: () => platform!,
-    machine: () => machine,
-    onRequest: () => "",
-  });
-  board = new LwipTarget(() => machine);
-  machine = new Machine({
-    now: () => platform?.clock.now() ?? 0,
-    answer: (words, body) => board.answer(words, body) ?? side.answer(words, body),
-  });
-  board.boot(given => {
-    platform = given;
-  });
-  await board.until("the network", () => platform?.link.address !== undefined);
+  programs = await ProgramBoard.boot();
+  ({ board, machine } = programs);
 });
 
-afterEach(async () => {
-  expect(board.fatal).toBeUndefined();
-  expect(await board.stop()).toEqual([]);
-});
+afterEach(() => programs.stop());
 
 /** Defines `calls(count)`, which makes random calls, and `closeAll()`. The same seed makes the same calls. */
 function program(seed: number, port: number): string {

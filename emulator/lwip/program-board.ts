@@ -33,6 +33,10 @@ export class ProgramBoard {
     });
   }
 
+  get platform(): BoardPlatform {
+    return this.#platform!;
+  }
+
   /** Runs a program, which may have names of its own. */
   run(program: string): void {
     this.machine.evaluate(`{ ${program} }`);

@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { BoardPlatform } from "../src/platform.ts";
-import { BoardSide } from "../xs/board-side.ts";
-import { Machine } from "../xs/machine.ts";
-import { LwipTarget } from "./conformance.ts";
+import type { Machine } from "../xs/machine.ts";
+import type { LwipTarget } from "./conformance.ts";
+import { ProgramBoard } from "./program-board.ts";
 
 /** The firmware's own class UDP, as a program on XS sees it, on real lwIP. */
 
@@ -22,30 +21,14 @@ const PRELUDE = `
 
 let board: LwipTarget;
 let machine: Machine;
-let platform: BoardPlatform | undefined;
+let programs: ProgramBoard;
 
 beforeEach(async () => {
-  platform = undefined;
-  const side = new BoardSide({
-    platform: () => platform!,
-    machine: () => machine,
-    onRequest: () => "",
-  });
-  board = new LwipTarget(() => machine);
-  machine = new Machine({
-    now: () => platform?.clock.now() ?? 0,
-    answer: (words, body) => board.answer(words, body) ?? side.answer(words, body),
-  });
-  board.boot(given => {
-    platform = given;
-  });
-  await board.until("the network", () => platform?.link.address !== undefined);
+  programs = await ProgramBoard.boot();
+  ({ board, machine } = programs);
 });
 
-afterEach(async () => {
-  expect(board.fatal).toBeUndefined();
-  expect(await board.stop()).toEqual([]);
-});
+afterEach(() => programs.stop());
 
 /** Runs a program, and what follows from it; the lines that it has noted since. */
 async function run(program: string): Promise<string[]> {
@@ -144,8 +127,8 @@ test("without an interface for it, a datagram or a group is an error with its na
     tried(() => socket.add("224.0.0.251"));
   `),
   ).toEqual(["Error: unreachable"]); // this lwIP has no groups
-  platform!.link.rejoin!();
-  await board.until("the end of the network", () => platform!.link.address === undefined);
+  programs.platform.link.rejoin!();
+  await board.until("the end of the network", () => programs.platform.link.address === undefined);
   expect(
     await run(`
     tried(() => socket.write(bytesOf("x"), "192.0.2.1", 9));

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { CASES } from "../conformance/cases.ts";
+import { complaintOf } from "../conformance/complaint.ts";
 import { OWN_DIFFERENCES, OWN_TRAITS } from "../conformance/differences.ts";
 import type { SocketKind } from "../src/boards/kind.ts";
 import { XsTarget } from "./conformance.ts";
@@ -8,12 +9,7 @@ import { XsTarget } from "./conformance.ts";
 async function play(index: number, sockets: SocketKind): Promise<string | undefined> {
   const target = new XsTarget(sockets);
   await target.start();
-  let seen: string | undefined;
-  try {
-    await target.play(index);
-  } catch (error) {
-    seen = (error as Error).message.split("\n")[0];
-  }
+  const seen = await complaintOf(() => target.play(index));
   expect(await target.stop()).toEqual([]);
   return seen;
 }

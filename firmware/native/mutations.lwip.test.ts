@@ -24,7 +24,7 @@ interface Mutation {
   readonly replace: string;
   /** The title of the case that fails. */
   readonly found: string;
-  /** Who reports it: for the faults of the SDK's sockets, as README.md says. */
+  /** The part that must report the fault, for the faults of the SDK's sockets: the table in README.md. */
   readonly by?: keyof typeof REPORTS;
 }
 

@@ -158,7 +158,17 @@ const TAGS = Array.from({ length: PARTS }, (_, part) => {
 });
 
 /** Bytes that the page uploads, and sends through its WebSocket. */
-export const PAGE_UPLOAD_BYTES = 1_000_000;
+const PAGE_UPLOAD_BYTES = 1_000_000;
+
+/** The report of the page in a browser that got all of it. */
+export const PAGE_REPORT = {
+  styles: 14,
+  scripts: 13,
+  pictures: 13,
+  uploaded: PAGE_UPLOAD_BYTES,
+  sha256: sha256(Buffer.alloc(PAGE_UPLOAD_BYTES, "A")),
+  echoed: PAGE_UPLOAD_BYTES,
+};
 
 const PAGE = `<!doctype html>
 <title>A page of many parts</title>
