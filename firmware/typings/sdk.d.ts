@@ -20,7 +20,6 @@ declare const System: {
 declare module "time" {
   const Time: {
     ticks: number;
-    delta(start: number, end?: number): number;
   };
   export default Time;
 }

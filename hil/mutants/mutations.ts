@@ -48,7 +48,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "do not set an alarm again that rang too early",
     file: "net/deadlines.ts",
-    find: "        this.#setAlarm(next.deadlineMs, leftMs);\n",
+    find: "        if (next.deadlineMs < this.#alarmMs) this.#setAlarm(next.deadlineMs, leftMs);\n",
     replace: "",
   },
   {
@@ -96,7 +96,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "forget to cancel the connect timeout",
     file: "proxy/connector.ts",
-    find: "    this.timer?.();\n",
+    find: "    this.context.deadlines.cancel(this);\n",
     replace: "",
   },
   {

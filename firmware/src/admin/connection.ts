@@ -38,7 +38,8 @@ export interface AdminContext {
  * head, a body of one configuration at most, and the rest of the answer, which for the page is a constant.
  */
 export class AdminConnection implements EndpointOwner, Timed {
-  deadlineMs = Number.POSITIVE_INFINITY;
+  deadlineMs = 0;
+  place = -1;
   #context: AdminContext;
   #client: Endpoint;
   readonly address: string;

@@ -19,8 +19,9 @@ interface Alarm {
  * would cost a block of memory, and an entry in a list that the SDK walks at every turn.
  */
 export class ChipClock implements Clock {
-  #startTicks = Time.ticks;
-  #earlierMs = 0;
+  /** The ticks at the last reading, and the time then. */
+  #ticks = Time.ticks;
+  #nowMs = 0;
   #first: Alarm | undefined;
   #onError: (error: unknown) => void;
   // Created with a repeat, because a timer without one is destroyed when it fires.
@@ -37,11 +38,12 @@ export class ChipClock implements Clock {
   }
 
   now(): number {
-    // The time since the last call is added up before the ticks wrap.
-    const ticks = Time.ticks;
-    this.#earlierMs += Time.delta(this.#startTicks, ticks);
-    this.#startTicks = ticks;
-    return this.#earlierMs;
+    const { ticks } = Time;
+    if (ticks !== this.#ticks) {
+      this.#nowMs += (ticks - this.#ticks) | 0; // right across the wrap, because it is 32 bits wide, too
+      this.#ticks = ticks;
+    }
+    return this.#nowMs;
   }
 
   after(ms: number, task: () => void): Cancel {

@@ -1,11 +1,11 @@
-import type { Report } from "../log/event.ts";
 import { noRefusals, REFUSAL_COUNTERS } from "../log/refusals.ts";
 import { REFUSALS_MAX, shareOf } from "../net/connection-budget.ts";
-import type { Cancel, Clock, Platform } from "../platform.ts";
+import type { Cancel, Clock } from "../platform.ts";
 import type { ActiveConfig } from "./active-config.ts";
 import type { AdmissionState, RefusalReason } from "./context.ts";
 import { MemoryGuard, type MemoryUsers } from "./memory-guard.ts";
 import type { Session } from "./session.ts";
+import type { SharedState } from "./shared-state.ts";
 
 /** Interval between comparisons of the sessions' rates, while clients are queued. */
 const RATE_PAUSE_MS = 500;
@@ -36,9 +36,9 @@ export class Admission implements AdmissionState, MemoryUsers {
   /** The alarm of the next comparison of rates. */
   #rateTimer: Cancel | undefined;
 
-  constructor(platform: Platform, report: Report) {
-    this.#clock = platform.clock;
-    this.memory = new MemoryGuard(platform, report, this);
+  constructor({ platform, clock, report, deadlines }: SharedState) {
+    this.#clock = clock;
+    this.memory = new MemoryGuard(platform, report, this, deadlines);
   }
 
   /** Sessions, queued and refused clients included. */

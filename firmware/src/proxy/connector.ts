@@ -1,9 +1,10 @@
 import type { Backend } from "../backend/backend.ts";
 import type { ConnectError } from "../log/event.ts";
 import { REFUSAL_COUNTERS } from "../log/refusals.ts";
+import type { Timed } from "../net/deadlines.ts";
 import { Endpoint, type EndpointOwner } from "../net/endpoint.ts";
 import { proxyHeader } from "../net/proxy-protocol.ts";
-import type { Cancel, SocketFailure } from "../platform.ts";
+import type { SocketFailure } from "../platform.ts";
 import type { Group, PickInput } from "../pool/group.ts";
 import type { Waiter } from "../pool/queue.ts";
 import type { ConnectLimits, ProxyContext } from "./context.ts";
@@ -48,7 +49,7 @@ const SOCKET_RETRY_MS = 50;
  * Connects to a backend of a group: picks one, waits in the queue while all have as many sessions as they may,
  * and tries the next one, none twice, when a connection cannot be made.
  */
-export class Connector implements EndpointOwner, PickInput, Waiter {
+export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
   readonly group: Group;
   tried = 0;
   /** How long it waited for a backend with room. */
@@ -57,13 +58,16 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
   private context: ProxyContext;
   private owner: ConnectorOwner;
   private limits: ConnectLimits;
+  /** Of the attempt, or of the place in the queue. */
+  deadlineMs = 0;
+  place = -1;
   /** The end of all attempts. */
-  private deadlineMs = Number.POSITIVE_INFINITY;
+  private lastMs = Number.POSITIVE_INFINITY;
+  /** The end of the attempt, while the board itself has no socket for it. */
+  declare private attemptEndMs: number;
   /** The one that is being connected to. */
   private backend: Backend | undefined;
   private endpoint: Endpoint | undefined;
-  /** The timer of the attempt, or of the place in the queue. */
-  private timer: Cancel | undefined;
   /** While it is queued: what it was asked for, and since when. */
   declare queueEntry:
     | { readonly reuse: boolean; readonly failure: ConnectFailure; readonly sinceMs: number }
@@ -99,7 +103,7 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
     let choice: Backend | "full" | undefined;
     const { attemptsMax } = this.limits;
     const isFirst = this.tried === 0;
-    if (isFirst || (this.attempts < attemptsMax && this.context.clock.now() < this.deadlineMs)) {
+    if (isFirst || (this.attempts < attemptsMax && this.context.clock.now() < this.lastMs)) {
       choice = this.context.pool.queue.waking ? "full" : this.pick(); // those that are queued already go first
     }
     if (choice === undefined) this.fail(failure);
@@ -143,6 +147,12 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
     this.owner.session.failed(error);
   }
 
+  expired(): void {
+    if (this.queueEntry !== undefined) this.giveUp("queue-timeout");
+    else if (this.endpoint !== undefined) this.missed("connect-timeout", "timeout");
+    else this.openAgain();
+  }
+
   private pick(): Backend | "full" | undefined {
     const { explain } = this.context;
     if (explain.picksLeft === 0) return this.group.pick(this);
@@ -157,7 +167,7 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
     }
     this.queueEntry = { reuse, failure, sinceMs: this.context.clock.now() };
     pool.queue.join(this);
-    this.timer = this.after(config.queueTimeoutMs, () => this.giveUp("queue-timeout"));
+    this.context.deadlines.setDeadline(this, config.queueTimeoutMs);
   }
 
   private connectTo(backend: Backend, reuse: boolean): void {
@@ -170,30 +180,32 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
       return;
     }
     const nowMs = this.context.clock.now();
-    if (this.tried === 0) this.deadlineMs = nowMs + this.limits.withinMs;
+    if (this.tried === 0) this.lastMs = nowMs + this.limits.withinMs;
     this.tried |= 1 << backend.index;
     idle.shrink(this.context.backendConnectionsMax - pool.connections);
     // Idle connections count, too, among the sessions that a backend may have.
     if (backend.maxSessions < Number.POSITIVE_INFINITY) {
       idle.shrink(backend.maxSessions - backend.counters.sessions, backend);
     }
-    const timeoutMs = this.context.config.connectTimeoutMs;
-    this.open(backend, Math.min(this.deadlineMs, nowMs + timeoutMs), nowMs);
+    this.open(backend, Math.min(this.lastMs, nowMs + this.context.config.connectTimeoutMs), nowMs);
   }
 
-  private open(backend: Backend, deadlineMs: number, nowMs: number): void {
-    const leftMs = deadlineMs - nowMs;
+  private open(backend: Backend, endMs: number, nowMs: number): void {
+    let ms = endMs - nowMs;
     try {
       this.endpoint = new Endpoint(this.context.platform, backend.settings, this);
-      this.timer = this.after(leftMs, () => this.missed("connect-timeout", "timeout"));
     } catch {
       // Not the backend's fault: newcomers hold the sockets for a moment, or the Wi-Fi is away.
-      this.timer = this.after(Math.min(SOCKET_RETRY_MS, leftMs), () => {
-        const laterMs = this.context.clock.now();
-        if (laterMs < deadlineMs) this.open(backend, deadlineMs, laterMs);
-        else this.giveUp("no-socket");
-      });
+      this.attemptEndMs = endMs;
+      ms = Math.min(SOCKET_RETRY_MS, ms);
     }
+    this.context.deadlines.setDeadline(this, ms, nowMs);
+  }
+
+  private openAgain(): void {
+    const nowMs = this.context.clock.now();
+    if (nowMs < this.attemptEndMs) this.open(this.backend!, this.attemptEndMs, nowMs);
+    else this.giveUp("no-socket");
   }
 
   private connected(endpoint: Endpoint, reused: boolean): void {
@@ -247,23 +259,12 @@ export class Connector implements EndpointOwner, PickInput, Waiter {
     this.owner.settled(failure);
   }
 
-  /** Cancels the timer, and leaves the queue. */
+  /** Removes the deadline, and leaves the queue. */
   private stopWaiting(): void {
-    this.timer?.();
-    this.timer = undefined;
+    this.context.deadlines.cancel(this);
     if (this.queueEntry === undefined) return;
     this.queuedMs = (this.queuedMs ?? 0) + this.context.clock.now() - this.queueEntry.sinceMs;
     this.queueEntry = undefined;
     this.context.pool.queue.leave(this);
-  }
-
-  private after(ms: number, task: () => void): Cancel {
-    return this.context.clock.after(ms, () => {
-      try {
-        task();
-      } catch (error) {
-        this.owner.session.failed(error);
-      }
-    });
   }
 }

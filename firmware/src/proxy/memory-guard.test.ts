@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { VirtualClock } from "../../../emulator/src/clock.ts";
 import type { Event } from "../log/event.ts";
+import { Deadlines } from "../net/deadlines.ts";
 import { MEMORY_RESERVE_BYTES } from "../net/memory-reserve.ts";
 import type { Platform } from "../platform.ts";
 import { MemoryGuard, SESSION_BYTES_MAX } from "./memory-guard.ts";
@@ -16,7 +17,8 @@ function bench(free: number | undefined, sessions = 3) {
       return state.free;
     },
   };
-  const memory = new MemoryGuard({ clock, vitals } as unknown as Platform, e => events.push(e), {
+  const platform = { clock, vitals } as unknown as Platform;
+  const users = {
     get sessions() {
       return state.sessions;
     },
@@ -29,7 +31,8 @@ function bench(free: number | undefined, sessions = 3) {
       state.free! += 5_000;
       return true;
     },
-  });
+  };
+  const memory = new MemoryGuard(platform, e => events.push(e), users, new Deadlines(clock));
   memory.watch();
   return { clock, events, state, memory };
 }
@@ -77,6 +80,7 @@ test("each change is reported once, and no timer is left when the last session h
   await clock.run({ ms: 200 });
   state.free = MEMORY_RESERVE_BYTES;
   memory.stopWatching();
+  await clock.run();
   expect(events.map(event => "what" in event && event.what)).toEqual(["memory-low", "memory-ok"]);
   expect([memory.low, clock.pending]).toEqual([false, 0]);
 });

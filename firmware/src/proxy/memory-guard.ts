@@ -1,11 +1,13 @@
 import type { Report } from "../log/event.ts";
+import type { Deadlines, Timed } from "../net/deadlines.ts";
 import {
   BYTES_PER_MS,
   CHECK_MIN_MS,
   MEMORY_RESERVE_BYTES,
   MEMORY_SHED_BYTES,
 } from "../net/memory-reserve.ts";
-import type { Cancel, Platform } from "../platform.ts";
+import type { Platform } from "../platform.ts";
+import { exceptionText } from "../text/exception.ts";
 
 /** The longest time between two checks: not only sessions take memory. */
 const CHECK_MAX_MS = 1000;
@@ -27,7 +29,7 @@ export interface MemoryUsers {
  * its peers stop reading, and all of them together are larger than the chip's memory: the memory plan in
  * `firmware/README.md` says how many sessions it supports then.
  */
-export class MemoryGuard {
+export class MemoryGuard implements Timed {
   /** Sessions that were ended for want of memory. */
   shed = 0;
   /** Less than the reserve was free at the last check: only the checks set it, so a burst between two checks refuses no client. */
@@ -35,12 +37,14 @@ export class MemoryGuard {
   #platform: Platform;
   #report: Report;
   #users: MemoryUsers;
-  #timer: Cancel | undefined;
-  /** When memory is checked next; `Infinity` while it is not watched. */
-  #checkMs = Number.POSITIVE_INFINITY;
+  #deadlines: Deadlines;
+  /** When memory is checked next. */
+  deadlineMs = 0;
+  place = -1;
 
-  constructor(platform: Platform, report: Report, users: MemoryUsers) {
+  constructor(platform: Platform, report: Report, users: MemoryUsers, deadlines: Deadlines) {
     this.#platform = platform;
+    this.#deadlines = deadlines;
     this.#report = report;
     this.#users = users;
   }
@@ -48,15 +52,18 @@ export class MemoryGuard {
   /** Checks free memory while there are sessions: the sooner, the less is left. */
   watch(): void {
     // Not checked since the last session ended, whose memory was freed later.
-    if (this.low && this.#checkMs === Number.POSITIVE_INFINITY) this.#compare();
+    if (this.low && this.place < 0) this.#compare();
     const free = this.#free;
-    if (free !== undefined) this.#checkWithin(this.#pauseMs(free));
+    if (free === undefined) return;
+    const ms = this.#pauseMs(free);
+    const nowMs = this.#platform.clock.now();
+    if (this.place >= 0 && nowMs + ms >= this.deadlineMs) return;
+    this.#deadlines.setDeadline(this, ms, nowMs);
   }
 
   /** No session is left. */
   stopWatching(): void {
-    this.#timer?.();
-    this.#checkMs = Number.POSITIVE_INFINITY;
+    this.#deadlines.cancel(this);
     this.#compare();
   }
 
@@ -72,17 +79,7 @@ export class MemoryGuard {
     return Math.max(CHECK_MIN_MS, Math.round(spare / BYTES_PER_MS));
   }
 
-  #checkWithin(ms: number): void {
-    const { clock } = this.#platform;
-    const atMs = clock.now() + ms;
-    if (atMs >= this.#checkMs) return;
-    this.#timer?.();
-    this.#checkMs = atMs;
-    this.#timer = clock.after(ms, this.#check);
-  }
-
-  #check = () => {
-    this.#checkMs = Number.POSITIVE_INFINITY;
+  expired(): void {
     this.#compare();
     if (this.low) {
       this.#users.closeIdle();
@@ -90,7 +87,11 @@ export class MemoryGuard {
       if (this.#free! < MEMORY_SHED_BYTES && this.#users.shed()) this.shed++;
     }
     if (this.#users.sessions > 0) this.watch();
-  };
+  }
+
+  failed(error: unknown): void {
+    this.#report({ level: "E", on: "proxy", what: "exception", error: exceptionText(error) });
+  }
 
   #compare(): void {
     const free = this.#free;

@@ -25,7 +25,7 @@ export class ReverseProxy {
   constructor(platform: Platform, config: Config, report: Report) {
     this.#report = report;
     this.shared = sharedState(platform, report);
-    this.admission = new Admission(platform, report);
+    this.admission = new Admission(this.shared);
     this.#active = new ActiveConfig(this.shared, config, this.admission);
     this.admission.rules = this.#active;
   }

@@ -44,7 +44,8 @@ export class Session implements HandlerOwner, EndpointOwner, ClosingOwner, Timed
   readonly context: ProxyContext;
   readonly client: ClientInfo;
   readonly clientSide: Endpoint;
-  deadlineMs = Number.POSITIVE_INFINITY;
+  deadlineMs = 0;
+  place = -1;
   private state: "queued" | "sniffing" | "serving" | "closing" | "ended" = "queued";
   private startMs: number;
   private handler: Handler | undefined;
