@@ -1,5 +1,6 @@
 import { deepFreeze } from "../deep-freeze.ts";
 import { ascii } from "../text/ascii.ts";
+import { ACCEPT } from "./field-names.ts";
 import type { Head } from "./head.ts";
 
 /** The reason phrases of all statuses that the board answers with by itself. */
@@ -62,7 +63,9 @@ export interface AnswerOptions {
 
 /** The client prefers HTML to plain text. */
 export function wantsHtml(head: Head): boolean {
-  return head.all("accept").some(field => head.value(field).includes("text/html"));
+  for (let field = head.find(ACCEPT); field >= 0; field = head.find(ACCEPT, field + 1))
+    if (head.value(field).includes("text/html")) return true;
+  return false;
 }
 
 /** A whole reply, small enough for any send buffer. */

@@ -1,7 +1,6 @@
 import { EQUALS, SEMICOLON, SPACE, TAB } from "../net/ascii-codes.ts";
 import { isBlank } from "./grammar.ts";
 import type { Head } from "./head.ts";
-import type { Field } from "./head-fields.ts";
 
 /** The cookie that keeps a browser with its backend. */
 export const STICKY_COOKIE = "lb";
@@ -12,7 +11,7 @@ const B = 98;
 export const OURS_BYTES = 3;
 
 /** Is there a sticky cookie in a field? */
-export function hasStickyCookie(head: Head, field: Field): boolean {
+export function hasStickyCookie(head: Head, field: number): boolean {
   return ours(bytesOf(head, field), 0) >= 0;
 }
 
@@ -21,7 +20,7 @@ export function hasStickyCookie(head: Head, field: Field): boolean {
  */
 export function withoutStickyCookie(
   head: Head,
-  field: Field,
+  field: number,
   piece: (bytes: Uint8Array) => void,
 ): void {
   const cookies = bytesOf(head, field);
@@ -46,8 +45,8 @@ export function withoutStickyCookie(
 }
 
 /** A field's value alone: a search in all of the head would go on far behind it. */
-export function bytesOf({ bytes }: Head, { valueStart, valueEnd }: Field): Uint8Array {
-  return bytes.subarray(valueStart, valueEnd);
+export function bytesOf(head: Head, field: number): Uint8Array {
+  return head.bytes.subarray(head.valueStart(field), head.valueEnd(field));
 }
 
 /** Where the next sticky cookie begins, from `from` on; -1 where there is none. */

@@ -1,5 +1,6 @@
 import { type Body, ENDLESS, NO_BODY, PlainBody } from "./body.ts";
 import { ChunkedBody } from "./chunked-body.ts";
+import { CONTENT_LENGTH, TRANSFER_ENCODING } from "./field-names.ts";
 import type { Head } from "./head.ts";
 
 /** How a body is delimited: a length in bytes, in chunks, by the sender's close, or not at all. */
@@ -40,23 +41,16 @@ export function responseFraming(head: Head, method: string): Framing | undefined
 
 /** The framing by Content-Length and Transfer-Encoding, `none` without both; `undefined` with an error of the head. */
 function declaredFraming(head: Head): Framing | undefined {
-  let framing: Framing = "none";
-  const { known } = head;
-  for (let i = 0; i < known.length; i++) {
-    const field = known[i];
-    if (field.name === "content-length") {
-      const length = head.number(field);
-      if (framing !== "none" || length < 0) return refuse(head, 400);
-      framing = length;
-    } else if (field.name === "transfer-encoding") {
-      if (framing !== "none") return refuse(head, 400);
-      if (head.value(field).toLowerCase() !== "chunked") {
-        return refuse(head, head.all("content-length").length > 0 ? 400 : 501);
-      }
-      framing = "chunked";
-    }
+  const length = head.find(CONTENT_LENGTH);
+  const coding = head.find(TRANSFER_ENCODING);
+  if (length < 0 && coding < 0) return "none";
+  if (length >= 0) {
+    const bytes = head.number(length);
+    const isOnly = coding < 0 && head.only(CONTENT_LENGTH) === length;
+    return isOnly && bytes >= 0 ? bytes : refuse(head, 400);
   }
-  return framing;
+  if (head.value(coding).toLowerCase() !== "chunked") return refuse(head, 501);
+  return head.only(TRANSFER_ENCODING) === coding ? "chunked" : refuse(head, 400);
 }
 
 function refuse(head: Head, error: 400 | 501): undefined {

@@ -1,14 +1,13 @@
 import { ascii } from "../text/ascii.ts";
-import type { Name } from "./field-names.ts";
+import { HOST, type Name, OTHER, X_REQUEST_ID } from "./field-names.ts";
 import type { Framing } from "./framing.ts";
 import type { Head } from "./head.ts";
-import type { Field } from "./head-fields.ts";
 
 /** Fields that Connection cannot remove from a request: they identify it, as the log does. */
-const KEPT: readonly Name[] = Object.freeze(["host", "x-request-id"]);
+const KEPT: readonly Name[] = Object.freeze([HOST, X_REQUEST_ID]);
 
 // Written to most heads, so converted to bytes once.
-export const CONTENT_LENGTH = ascii("Content-Length: ");
+export const LENGTH_IS = ascii("Content-Length: ");
 const CHUNKED = ascii("Transfer-Encoding: chunked\r\n");
 export const LINE_END = ascii("\r\n");
 
@@ -37,12 +36,16 @@ export class HeadWriter {
     this.bytes(bytes.subarray(start, end));
   }
 
-  value(head: Head, { valueStart, valueEnd }: Field): void {
-    this.piece(head.bytes, valueStart, valueEnd);
+  value(head: Head, field: number): void {
+    this.piece(head.bytes, head.valueStart(field), head.valueEnd(field));
   }
 
   /** A value, and the end of its line. */
-  line({ bytes }: Head, { valueStart, valueEnd, lineEnd }: Field): void {
+  line(head: Head, field: number): void {
+    const { bytes } = head;
+    const valueStart = head.valueStart(field);
+    const valueEnd = head.valueEnd(field);
+    const lineEnd = head.lineEnd(field);
     const isTrimmed = valueEnd + LINE_END.byteLength === lineEnd;
     this.piece(bytes, valueStart, isTrimmed ? lineEnd : valueEnd);
     if (!isTrimmed) this.bytes(LINE_END);
@@ -52,37 +55,36 @@ export class HeadWriter {
    * The fields of `head`, but for known ones that are not `kept` and for those of the names in `named`, unless
    * they are in `KEPT`. What follows each other is one piece where nothing is named, which is nearly always.
    */
-  fields(head: Head, named: readonly string[] | undefined, kept: (field: Field) => boolean): void {
-    const { known, bytes } = head;
+  fields(head: Head, named: readonly string[] | undefined, kept: (field: number) => boolean): void {
+    const { bytes, count } = head;
     const fieldsEnd = head.length - LINE_END.byteLength;
     let start = head.fieldsStart;
     let next = 0;
     if (named === undefined) {
-      for (; next < known.length; next++) {
-        const field = known[next];
-        if (kept(field)) continue;
-        if (field.lineStart > start) this.piece(bytes, start, field.lineStart);
-        start = field.lineEnd;
+      for (; next < count; next++) {
+        if (kept(next)) continue;
+        const lineStart = head.lineStart(next);
+        if (lineStart > start) this.piece(bytes, start, lineStart);
+        start = head.lineEnd(next);
       }
       if (fieldsEnd > start) this.piece(bytes, start, fieldsEnd);
       return;
     }
     for (let end = 0; start < fieldsEnd; start = end) {
-      end = head.lineEnd(start);
-      const field = known[next]?.lineStart === start ? known[next++] : undefined;
-      if (field !== undefined && !kept(field)) continue;
-      if (
-        (field !== undefined && KEPT.includes(field.name)) ||
-        !named.includes(head.nameAt(start))
-      ) {
-        this.piece(bytes, start, end);
+      end = head.nextLine(start);
+      let name: Name = OTHER;
+      if (next < count && head.lineStart(next) === start) {
+        const field = next++;
+        if (!kept(field)) continue;
+        name = head.nameOf(field);
       }
+      if (KEPT.includes(name) || !named.includes(head.nameAt(start))) this.piece(bytes, start, end);
     }
   }
 
   framing(framing: Framing): void {
     if (typeof framing === "number") {
-      this.bytes(CONTENT_LENGTH);
+      this.bytes(LENGTH_IS);
       this.text(`${framing}\r\n`);
     } else if (framing === "chunked") {
       this.bytes(CHUNKED);

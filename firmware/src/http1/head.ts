@@ -5,7 +5,7 @@
 
 import { COLON, COMMA, CR, DOT, LF, SLASH, SPACE } from "../net/ascii-codes.ts";
 import { EMPTY_LINES_MAX } from "../net/sniff.ts";
-import { isUnderscored, nameAt } from "./field-names.ts";
+import { CONNECTION, isUnderscored, nameAt, OTHER, UPGRADE } from "./field-names.ts";
 import { decimal, isBlank, span, TARGET, TOKEN, VALUE } from "./grammar.ts";
 import { HeadFields, LINE_END_BYTES, NOTHING } from "./head-fields.ts";
 
@@ -36,12 +36,6 @@ export interface HeadBuffers {
  */
 const LIST_MEMBERS_MAX = 32;
 
-/**
- * Most fields with names of `NAMES`; requests of browsers have about five. Each takes 96 bytes on the chip while the
- * head is held; other fields take only their own bytes.
- */
-const KNOWN_FIELDS_MAX = 32;
-
 /** Initial size of a head's own buffer, in bytes; a buffer of this size is reused. */
 export const BUFFER_BYTES = 512;
 
@@ -64,7 +58,8 @@ export class Head extends HeadFields {
   private buffers: HeadBuffers | undefined;
   /** Members of all lists so far. */
   private members = 0;
-  private lineStart = 0;
+  /** Where the line begins that is not complete. */
+  private parsed = 0;
 
   constructor(kind: "request" | "response", limits: HeadLimits, buffers?: HeadBuffers) {
     super();
@@ -78,12 +73,12 @@ export class Head extends HeadFields {
     this.length = 0;
     this.done = false;
     this.error = undefined;
-    this.known = [];
+    this.clear();
     this.authority = undefined;
     this.start = 0;
     this.lines = 0;
     this.members = 0;
-    this.lineStart = 0;
+    this.parsed = 0;
     if (this.own.byteLength > BUFFER_BYTES) this.release();
   }
 
@@ -162,9 +157,9 @@ export class Head extends HeadFields {
 
   /** A line ends with the LF at `at`. */
   private line(at: number): void {
-    const start = this.lineStart;
+    const start = this.parsed;
     const end = at - 1;
-    this.lineStart = at + 1;
+    this.parsed = at + 1;
     if (end <= start && this.lines === 0 && this.isRequest && this.emptyLine(at)) return;
     if (end < start || this.bytes[end] !== CR) {
       this.error = 400; // LF alone
@@ -259,17 +254,10 @@ export class Head extends HeadFields {
     while (valueStart < valueEnd && isBlank(bytes[valueStart])) valueStart++;
     while (valueEnd > valueStart && isBlank(bytes[valueEnd - 1])) valueEnd--;
     const name = nameAt(bytes, start, nameEnd - start);
-    if (name === "") return true;
-    const isKnown = !isUnderscored(name, bytes, start);
-    this.known.push({
-      name: isKnown ? name : "",
-      lineStart: start,
-      lineEnd: end + LINE_END_BYTES,
-      valueStart,
-      valueEnd,
-    });
-    if (this.known.length > KNOWN_FIELDS_MAX) this.error = 431;
-    if (isKnown && (name === "connection" || name === "upgrade")) this.list(valueStart, valueEnd);
+    if (name === OTHER) return true;
+    const known = isUnderscored(name, bytes, start) ? OTHER : name;
+    if (!this.add(known, start, end + LINE_END_BYTES, valueStart, valueEnd)) this.error = 431;
+    else if (known === CONNECTION || known === UPGRADE) this.list(valueStart, valueEnd);
     return true;
   }
 

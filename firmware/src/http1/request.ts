@@ -1,10 +1,10 @@
 import { ASTERISK, QUESTION_MARK, SLASH } from "../net/ascii-codes.ts";
 import { ascii } from "../text/ascii.ts";
 import type { AnswerStatus } from "./answer.ts";
+import { CONNECTION, HOST, UPGRADE, VIA } from "./field-names.ts";
 import { type Framing, requestFraming } from "./framing.ts";
 import { PLAIN_PATH, span } from "./grammar.ts";
 import type { Head } from "./head.ts";
-import type { Field } from "./head-fields.ts";
 import { comparedPath, hasNul, isNormal, normalPath, ROUTE_PATH_MAX } from "./path.ts";
 import { type RoutePattern, type Routes, route, strippedStart, withoutDot } from "./route.ts";
 
@@ -17,8 +17,8 @@ export interface Request<R extends RoutePattern> {
   route: R | undefined;
   /** The target for the backend, when it is not the client's. */
   target: Uint8Array | undefined;
-  /** The protocol that the client would rather speak. */
-  upgrade: Field | undefined;
+  /** The known field with the protocol that the client would rather speak. */
+  upgrade: number | undefined;
 }
 
 /** The beginning of a target in absolute form. */
@@ -71,12 +71,12 @@ export function parseRequest<R extends RoutePattern>(
   if (start > targetStart) {
     const named = head.text(targetStart + SCHEME.length, start);
     // Stricter than RFC 9112, which has the target's host win over any other.
-    if (!isSameHost(named, host) && !(host === "" && head.all("host").length === 0)) return 400;
+    if (!isSameHost(named, host) && !(host === "" && !head.has(HOST))) return 400;
     if (named !== host) head.authority = named;
     host = named;
   }
   if (typeof framing === "number" && framing > rules.config.bodyBytesMax) return 413;
-  if (head.all("via").some(via => head.value(via).includes(rules.pseudonym))) return 508;
+  if (head.has(VIA) && wasHere(head, rules.pseudonym)) return 508;
   if (routes.compareHosts && host.includes(".")) {
     const undotted = withoutDot(host);
     if (undotted !== host) head.authority = host = undotted;
@@ -161,17 +161,25 @@ function joined(path: Uint8Array, query: Uint8Array): Uint8Array {
 
 /** True if the client wants to keep the connection after this request. */
 export function persists(head: Head): boolean {
-  if (head.minor === 0) return head.lists("connection", "keep-alive");
-  return !head.lists("connection", "close");
+  if (head.minor === 0) return head.lists(CONNECTION, "keep-alive");
+  return !head.lists(CONNECTION, "close");
+}
+
+/** True if a proxy of this name has forwarded the request before. */
+function wasHere(head: Head, pseudonym: string): boolean {
+  for (let via = head.find(VIA); via >= 0; via = head.find(VIA, via + 1))
+    if (head.value(via).includes(pseudonym)) return true;
+  return false;
 }
 
 /** The value of Host, empty if HTTP/1.0 has none; `undefined` if it is missing or invalid. */
 function hostOf(head: Head): string | undefined {
-  const hosts = head.all("host");
-  if (hosts.length === 0) return head.minor === 0 ? "" : undefined;
-  const [host] = hosts;
-  const fits = host.valueEnd - host.valueStart <= HOST_BYTES_MAX;
-  if (hosts.length > 1 || !fits || !head.isHost(host.valueStart, host.valueEnd)) return undefined;
+  if (!head.has(HOST)) return head.minor === 0 ? "" : undefined;
+  const host = head.only(HOST);
+  if (host < 0) return undefined;
+  const start = head.valueStart(host);
+  const end = head.valueEnd(host);
+  if (end - start > HOST_BYTES_MAX || !head.isHost(start, end)) return undefined;
   const value = head.value(host);
   return isHostAndPort(value) ? value : undefined;
 }
@@ -223,10 +231,11 @@ function withoutDefaultPort(host: string): string {
 }
 
 /** The field of a valid upgrade. Upgrades to cleartext HTTP/2 are ignored, because the proxy could not parse it. */
-function upgradeOf(head: Head): Field | undefined {
-  const field = head.agreed("upgrade");
-  if (field === undefined || head.minor === 0 || !head.lists("connection", "upgrade")) {
+function upgradeOf(head: Head): number | undefined {
+  if (!head.has(UPGRADE)) return undefined;
+  const field = head.agreed(UPGRADE);
+  if (field < 0 || head.minor === 0 || !head.lists(CONNECTION, "upgrade")) {
     return undefined;
   }
-  return head.lists("upgrade", "h2c") ? undefined : field;
+  return head.lists(UPGRADE, "h2c") ? undefined : field;
 }

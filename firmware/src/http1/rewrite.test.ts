@@ -1,9 +1,17 @@
 import { describe, expect, test } from "vitest";
 import fc from "../../../hil/kit/properties.ts";
 import { ascii } from "../text/ascii.ts";
+import {
+  CONNECTION,
+  HOST,
+  UPGRADE,
+  VIA,
+  X_FORWARDED_FOR,
+  X_FORWARDED_HOST,
+  X_FORWARDED_PROTO,
+} from "./field-names.ts";
 import { type Framing, requestFraming } from "./framing.ts";
 import { Head } from "./head.ts";
-import type { Field } from "./head-fields.ts";
 import { addClose, REWRITE_BYTES, rewriteRequest, rewriteResponse } from "./rewrite.ts";
 
 const LIMITS = { headBytesMax: 4096, headLinesMax: 48 };
@@ -27,7 +35,7 @@ const PLAIN = {
   /** Made by us; `undefined` when the request has one. */
   requestId: "id-1" as string | undefined,
   target: undefined as Uint8Array | undefined,
-  upgrade: undefined as Field | undefined,
+  upgrade: undefined as number | undefined,
   sticky: false,
 };
 
@@ -53,7 +61,7 @@ interface ResponseOptions {
   framing?: Framing;
   connection?: "close" | "keep-alive";
   setCookie?: string;
-  upgrade?: Field;
+  upgrade?: number;
 }
 
 function response(
@@ -178,7 +186,7 @@ describe("a request", () => {
   test("takes another target, and an upgrade where one is agreed to", () => {
     const text =
       "GET /api/chat HTTP/1.1\r\nHost: x\r\nConnection: upgrade, X-A\r\nX-A: 1\r\nUpgrade: websocket\r\n\r\n";
-    const upgrade = headOf("request", text).only("upgrade");
+    const upgrade = headOf("request", text).only(UPGRADE);
     const outcome = request(text, { target: ascii("/chat"), upgrade });
     expect(outcome).toMatch(/^GET \/chat HTTP\/1\.1\r\n/);
     expect(outcome).toMatch(/\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n$/);
@@ -235,7 +243,7 @@ describe("an answer", () => {
 
   test("that switches protocols says to which", () => {
     const text = "HTTP/1.1 101 Go\r\nUpgrade: websocket\r\nConnection: upgrade\r\nA: b\r\n\r\n";
-    const upgrade = headOf("response", text).only("upgrade");
+    const upgrade = headOf("response", text).only(UPGRADE);
     expect(response(text, { upgrade })).toBe(
       "HTTP/1.1 101 Go\r\nA: b\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
     );
@@ -289,15 +297,10 @@ test("any request that is understood becomes one that is understood the same, an
       expect(head.feed(all)).toBe(all.byteLength);
       expect([head.done, head.error]).toEqual([true, undefined]);
       expect(requestFraming(head, "PUT")).toEqual(framing);
-      expect(head.value(head.only("host")!)).toBe(name);
-      expect([head.all("connection"), head.all("upgrade")]).toEqual([[], []]);
-      for (const once of [
-        "via",
-        "x-forwarded-for",
-        "x-forwarded-host",
-        "x-forwarded-proto",
-      ] as const)
-        expect(head.only(once)).toBeDefined();
+      expect(head.value(head.only(HOST))).toBe(name);
+      expect([head.has(CONNECTION), head.has(UPGRADE)]).toEqual([false, false]);
+      for (const once of [VIA, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO])
+        expect(head.only(once)).toBeGreaterThanOrEqual(0);
     }),
     { numRuns: 300 },
   );

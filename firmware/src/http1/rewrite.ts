@@ -6,11 +6,23 @@
 import { SPACE } from "../net/ascii-codes.ts";
 import { ascii } from "../text/ascii.ts";
 import { hasStickyCookie, withoutStickyCookie } from "./cookies.ts";
-import { TREATMENT } from "./field-names.ts";
+import {
+  ACCEPT,
+  CONNECTION,
+  CONTENT_LENGTH,
+  COOKIE,
+  EXPECT,
+  HOST,
+  TREATMENT,
+  VIA,
+  X_FORWARDED_FOR,
+  X_FORWARDED_HOST,
+  X_FORWARDED_PROTO,
+  X_REQUEST_ID,
+} from "./field-names.ts";
 import type { Framing } from "./framing.ts";
 import type { Head } from "./head.ts";
-import type { Field } from "./head-fields.ts";
-import { CONTENT_LENGTH, HeadWriter, LINE_END } from "./head-writer.ts";
+import { HeadWriter, LENGTH_IS, LINE_END } from "./head-writer.ts";
 
 /** Tokens of Connection that are not field names. */
 const OPTIONS = Object.freeze(["close", "keep-alive", "upgrade"]);
@@ -26,11 +38,11 @@ const FORWARDED_FOR = ascii("X-Forwarded-For: ");
 const FORWARDED_PROTO = ascii("X-Forwarded-Proto: ");
 const FORWARDED_PROTO_HTTP = ascii("X-Forwarded-Proto: http\r\n");
 const FORWARDED_HOST = ascii("X-Forwarded-Host: ");
-const VIA = ascii("Via: ");
+const VIA_IS = ascii("Via: ");
 const VIA_1_0 = ascii("1.0 ");
 const VIA_1_1 = ascii("1.1 ");
 const REQUEST_ID = ascii("X-Request-Id: ");
-const COOKIE = ascii("Cookie: ");
+const COOKIE_IS = ascii("Cookie: ");
 const COMMA = ascii(", ");
 const CONNECTION_CLOSE = ascii("Connection: close\r\n\r\n");
 const NO_REASON = ascii(" \r\n");
@@ -44,8 +56,8 @@ export interface RequestRewrite {
   readonly framing: Framing;
   /** The target for the backend, where it is not the client's. */
   readonly target?: Uint8Array | undefined;
-  /** The protocol that the connection changes to if the backend agrees. */
-  readonly upgrade?: Field | undefined;
+  /** The known field with the protocol that the connection changes to if the backend agrees. */
+  readonly upgrade?: number | undefined;
   /** X-Request-Id. */
   readonly id: string | undefined;
   /** The id is the client's own, unshortened. */
@@ -81,24 +93,24 @@ export function rewriteRequest(
     out.bytes(request.target);
   }
   out.bytes(SPACE_HTTP_1_1);
-  const host = head.only("host");
+  const host = head.only(HOST);
   const { hasOwnId = false } = request;
   out.fields(head, connectionNames(head), field => {
-    const { name } = field;
+    const name = head.nameOf(field);
     const treatment = TREATMENT[name];
     if (treatment !== "read") return treatment === "claim" && trusted;
-    if (name === "host") return head.authority === undefined;
-    if (name === "x-request-id") return hasOwnId;
-    if (name === "cookie") return stickyCookie === undefined || !hasStickyCookie(head, field);
-    return name === "accept" || (name === "expect" && head.minor === 1);
+    if (name === HOST) return head.authority === undefined;
+    if (name === X_REQUEST_ID) return hasOwnId;
+    if (name === COOKIE) return stickyCookie === undefined || !hasStickyCookie(head, field);
+    return name === ACCEPT || (name === EXPECT && head.minor === 1);
   });
   if (head.authority !== undefined) out.text(`Host: ${head.authority}\r\n`);
-  else if (host === undefined) out.bytes(NO_HOST); // HTTP/1.0 knows none, HTTP/1.1 demands one
+  else if (host < 0) out.bytes(NO_HOST); // HTTP/1.0 knows none, HTTP/1.1 demands one
   if (stickyCookie !== undefined) cookies(out, head);
   forwarded(out, head, host, clientAddress, trusted);
-  out.bytes(VIA);
-  for (const field of head.all("via")) {
-    out.value(head, field);
+  out.bytes(VIA_IS);
+  for (let via = head.find(VIA); via >= 0; via = head.find(VIA, via + 1)) {
+    out.value(head, via);
     out.bytes(COMMA);
   }
   out.bytes(head.minor === 0 ? VIA_1_0 : VIA_1_1);
@@ -121,11 +133,11 @@ export function addClose(buffer: Uint8Array, length: number): number {
 }
 
 function cookies(out: HeadWriter, head: Head): void {
-  for (const field of head.all("cookie")) {
+  for (let field = head.find(COOKIE); field >= 0; field = head.find(COOKIE, field + 1)) {
     if (!hasStickyCookie(head, field)) continue; // it was written as it came
     const before = out.length;
     withoutStickyCookie(head, field, piece => {
-      if (out.length === before) out.bytes(COOKIE);
+      if (out.length === before) out.bytes(COOKIE_IS);
       out.bytes(piece);
     });
     if (out.length > before) out.bytes(LINE_END);
@@ -135,32 +147,33 @@ function cookies(out: HeadWriter, head: Head): void {
 function forwarded(
   out: HeadWriter,
   head: Head,
-  host: Field | undefined,
+  host: number,
   clientAddress: string,
   trusted: boolean,
 ): void {
   out.bytes(FORWARDED_FOR);
   if (trusted) {
-    for (const field of head.all("x-forwarded-for")) {
+    let field = head.find(X_FORWARDED_FOR);
+    for (; field >= 0; field = head.find(X_FORWARDED_FOR, field + 1)) {
       out.value(head, field);
       out.bytes(COMMA);
     }
   }
   out.text(`${clientAddress}\r\n`);
-  const proto = trusted ? head.agreed("x-forwarded-proto") : undefined;
-  if (proto === undefined) {
+  const proto = trusted ? head.agreed(X_FORWARDED_PROTO) : -1;
+  if (proto < 0) {
     out.bytes(FORWARDED_PROTO_HTTP);
   } else {
     out.bytes(FORWARDED_PROTO);
     out.line(head, proto);
   }
-  const told = trusted ? head.agreed("x-forwarded-host") : undefined;
-  if (told === undefined && head.authority !== undefined) {
+  const told = trusted ? head.agreed(X_FORWARDED_HOST) : -1;
+  if (told < 0 && head.authority !== undefined) {
     out.text(`X-Forwarded-Host: ${head.authority}\r\n`);
     return;
   }
-  const forwardedHost = told ?? host;
-  if (forwardedHost === undefined) return;
+  const forwardedHost = told >= 0 ? told : host;
+  if (forwardedHost < 0) return;
   out.bytes(FORWARDED_HOST);
   out.line(head, forwardedHost);
 }
@@ -179,7 +192,7 @@ export function rewriteResponse(
   framing: Framing,
   connection?: "close" | "keep-alive",
   setCookie?: string,
-  protocol?: Field,
+  protocol?: number,
 ): number {
   const out = new HeadWriter(buffer);
   out.bytes(HTTP_1_1);
@@ -192,10 +205,10 @@ export function rewriteResponse(
     out.bytes(NO_REASON);
   }
   // A response field that is spelled with _ instead of - is a different field for clients, so it is kept.
-  out.fields(head, connectionNames(head), ({ name }) => TREATMENT[name] !== "hop");
-  const length = framing === "none" ? head.only("content-length") : undefined;
-  if (length !== undefined && head.status >= 200 && head.status !== 204) {
-    out.bytes(CONTENT_LENGTH);
+  out.fields(head, connectionNames(head), field => TREATMENT[head.nameOf(field)] !== "hop");
+  const length = framing === "none" ? head.only(CONTENT_LENGTH) : -1;
+  if (length >= 0 && head.status >= 200 && head.status !== 204) {
+    out.bytes(LENGTH_IS);
     out.line(head, length);
   }
   out.framing(framing);
@@ -208,7 +221,7 @@ export function rewriteResponse(
   return out.length;
 }
 
-function upgrade(out: HeadWriter, head: Head, field: Field | undefined): void {
+function upgrade(out: HeadWriter, head: Head, field: number | undefined): void {
   if (field === undefined) return;
   out.text("Connection: Upgrade\r\nUpgrade: ");
   out.line(head, field);
@@ -216,7 +229,7 @@ function upgrade(out: HeadWriter, head: Head, field: Field | undefined): void {
 
 /** Field names that Connection lists, in lower case; `undefined` if there are none. */
 function connectionNames(head: Head): string[] | undefined {
-  const tokens = head.tokens("connection");
+  const tokens = head.tokens(CONNECTION);
   if (tokens.length === 0) return undefined;
   const names = tokens.filter(token => !OPTIONS.includes(token));
   return names.length > 0 ? names : undefined;

@@ -1,5 +1,6 @@
 import type { Backend } from "../backend/backend.ts";
 import { bytesOf, ends, OURS_BYTES, ours, STICKY_COOKIE } from "../http1/cookies.ts";
+import { COOKIE } from "../http1/field-names.ts";
 import type { Head } from "../http1/head.ts";
 import { type SipKey, sipHash } from "../net/sip-hash.ts";
 import { textOf } from "../text/ascii.ts";
@@ -24,10 +25,8 @@ export class StickyCookie {
 
   /** The backend of `group` that the request's cookies name. */
   read(head: Head, group: Group): Backend | undefined {
-    const { known } = head;
-    for (let i = 0; i < known.length; i++) {
-      if (known[i].name !== "cookie") continue;
-      const cookies = bytesOf(head, known[i]);
+    for (let field = head.find(COOKIE); field >= 0; field = head.find(COOKIE, field + 1)) {
+      const cookies = bytesOf(head, field);
       const { byteLength } = cookies;
       for (let at = ours(cookies, 0); at >= 0; ) {
         const start = at + OURS_BYTES;

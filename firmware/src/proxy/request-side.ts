@@ -1,8 +1,8 @@
 import { type AnswerStatus, wantsHtml } from "../http1/answer.ts";
 import { type Body, NO_BODY, SENT_BODY, UNKNOWN_BODY } from "../http1/body.ts";
+import { X_REQUEST_ID } from "../http1/field-names.ts";
 import { bodyOf, type Framing } from "../http1/framing.ts";
 import type { Head } from "../http1/head.ts";
-import type { Field } from "../http1/head-fields.ts";
 import { parseRequest, persists, type Request } from "../http1/request.ts";
 import { addClose, REWRITE_BYTES, rewriteRequest } from "../http1/rewrite.ts";
 import type { Endpoint } from "../net/endpoint.ts";
@@ -34,8 +34,8 @@ export class RequestSide extends MessageSide implements Request<Route> {
   declare route: Route | undefined;
   /** The target for the backend, where it is not the client's. */
   declare target: Uint8Array | undefined;
-  /** The field Upgrade, if the client offers another protocol. */
-  declare upgrade: Field | undefined;
+  /** The known field Upgrade, if the client offers another protocol. */
+  declare upgrade: number | undefined;
   /** The client sent HTTP/1.0. */
   declare isHttp10: true | undefined;
   /** The head, which has been given back, had `prefersHtml`. */
@@ -63,9 +63,11 @@ export class RequestSide extends MessageSide implements Request<Route> {
       return status;
     }
     if (this.path.length > LOGGED_MAX) this.path = this.path.slice(0, LOGGED_MAX);
-    const id = head.only("x-request-id");
-    if (id !== undefined && id.valueEnd > id.valueStart) {
-      this.id = head.text(id.valueStart, Math.min(id.valueEnd, id.valueStart + LOGGED_MAX));
+    const id = head.only(X_REQUEST_ID);
+    const idStart = id < 0 ? 0 : head.valueStart(id);
+    const idEnd = id < 0 ? 0 : head.valueEnd(id);
+    if (idEnd > idStart) {
+      this.id = head.text(idStart, Math.min(idEnd, idStart + LOGGED_MAX));
       this.hasOwnId = true;
     } else {
       this.id = context.requestId();

@@ -1,9 +1,9 @@
 import type { Backend } from "../backend/backend.ts";
 import { type AnswerStatus, answer, KEEPS_ALIVE } from "../http1/answer.ts";
 import type { Body } from "../http1/body.ts";
+import { CONNECTION, UPGRADE } from "../http1/field-names.ts";
 import { bodyOf, type Framing, responseFraming } from "../http1/framing.ts";
 import type { Head } from "../http1/head.ts";
-import type { Field } from "../http1/head-fields.ts";
 import { REWRITE_BYTES, rewriteResponse } from "../http1/rewrite.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { PipeOutcome } from "../net/pipe.ts";
@@ -163,7 +163,7 @@ export class ResponseSide extends MessageSide {
     if (isEndless) clientFraming = isHttp10 ? "close" : "chunked";
     if (!this.passHead(client, head, clientFraming, connection, cookie)) return false;
     if (clientFraming === "close") this.endsWithClose = true;
-    this.isReusable = framing !== "close" && head.minor === 1 && !head.lists("connection", "close");
+    this.isReusable = framing !== "close" && head.minor === 1 && !head.lists(CONNECTION, "close");
     this.body = bodyOf(framing, this.context.scratch);
     if (clientFraming === "chunked") this.body.toFraming = "chunked";
     return true;
@@ -175,8 +175,8 @@ export class ResponseSide extends MessageSide {
     request: RequestSide,
     cookie: string | undefined,
   ): boolean {
-    const protocol = head.agreed("upgrade");
-    if (protocol === undefined || !request.offers(head.value(protocol))) return false;
+    const protocol = head.agreed(UPGRADE);
+    if (protocol < 0 || !request.offers(head.value(protocol))) return false;
     return this.passHead(client, head, "none", undefined, cookie, protocol);
   }
 
@@ -196,7 +196,7 @@ export class ResponseSide extends MessageSide {
     framing: Framing,
     connection?: "close" | "keep-alive",
     setCookie?: string,
-    upgrade?: Field,
+    upgrade?: number,
   ): boolean {
     const buffer = this.bufferFor(head.length + REWRITE_BYTES);
     if (buffer !== undefined) {
