@@ -1,3 +1,4 @@
+import { esp32Bytes } from "./figures.ts";
 import { streaming } from "./forwarding.ts";
 import type { InstructionCount } from "./instructions.ts";
 import { asking, connecting } from "./sessions.ts";
@@ -15,7 +16,7 @@ const KINDS: Record<string, () => Promise<Work>> = {
 /** Functions below this share of the whole are left out. */
 const SHARE_MIN = 0.01;
 
-/** Prints where the computrons of each kind of work go. */
+/** Prints where the computrons of each kind of work go, and its garbage. */
 export async function profiles(print: (line: string) => void): Promise<void> {
   for (const [name, begin] of Object.entries(KINDS)) {
     const { bench, run, count } = await begin();
@@ -24,6 +25,10 @@ export async function profiles(print: (line: string) => void): Promise<void> {
     bench.end();
     const costs = functions.map(({ name, computrons }) => ({ name, cost: computrons / count }));
     printCosts(`${name}, computrons`, costs, print);
+    const garbage = functions
+      .map(each => ({ name: each.name, cost: esp32Bytes(each) / count }))
+      .sort((a, b) => b.cost - a.cost);
+    printCosts(`${name}, bytes of garbage on the chip`, garbage, print);
   }
 }
 

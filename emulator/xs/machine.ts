@@ -46,6 +46,9 @@ export interface Figures {
 export interface FunctionCount {
   readonly name: string;
   readonly computrons: number;
+  /** Allocated, as long as nothing was collected meanwhile. */
+  readonly slots: number;
+  readonly chunkBytes: number;
 }
 
 /** Enough for every program here, and rarely collected. */
@@ -149,7 +152,7 @@ export class Machine {
     this.#do("D");
   }
 
-  /** Counts computrons by function while `task` runs, the dearest first. */
+  /** Counts computrons and allocated memory by function while `task` runs, the dearest first. */
   async profile(task: () => Promise<void>): Promise<FunctionCount[]> {
     this.#do("P", "1");
     await task();
@@ -159,7 +162,12 @@ export class Machine {
       .trimEnd()
       .split("\n")
       .map(line => line.split(" "))
-      .map(([computrons, ...name]) => ({ name: name.join(" "), computrons: Number(computrons) }))
+      .map(([computrons, slots, chunkBytes, ...name]) => ({
+        name: name.join(" "),
+        computrons: Number(computrons),
+        slots: Number(slots),
+        chunkBytes: Number(chunkBytes),
+      }))
       .sort((a, b) => b.computrons - a.computrons);
   }
 

@@ -214,14 +214,18 @@ test("an exception of the board reaches the program with kind and message", () =
   expect(program.command("")).toBe("RangeError, no socket, true");
 });
 
-test("a profile lists the instructions by function", async () => {
+test("a profile lists instructions and allocated memory by function", async () => {
   const program = machine(`
     class Worker { work() { let n = 0; for (let i = 0; i < 5000; i++) n += i; return n; } }
-    function idle() { return 1; }
-    return () => { new Worker().work(); idle(); };`);
-  const [first] = await program.profile(async () => void program.command(""));
-  expect(first.name).toBe("Worker.work");
-  expect(first.computrons).toBeGreaterThan(20_000);
+    function allocate() { return new ArrayBuffer(1000); }
+    return () => { new Worker().work(); allocate(); };`);
+  const functions = await program.profile(async () => void program.command(""));
+  expect(functions[0].name).toBe("Worker.work");
+  expect(functions[0].computrons).toBeGreaterThan(20_000);
+  expect(functions[0].slots).toBe(0);
+  const allocate = functions.find(({ name }) => name === "allocate")!;
+  expect(allocate.slots).toBeGreaterThan(0);
+  expect(allocate.chunkBytes).toBeGreaterThanOrEqual(1000);
 });
 
 test("the bundle of the firmware holds nothing of Node, and none of the tests", () => {

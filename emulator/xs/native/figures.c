@@ -59,7 +59,7 @@ Figures figuresOf(void* machine)
 	return figures;
 }
 
-/* Where the computrons go */
+/* Where computrons and memory go */
 
 enum { FUNCTIONS_MAX = 4096 };	/* more than a program has; a power of two */
 
@@ -68,11 +68,16 @@ typedef struct {
 	txID owner;
 	txBoolean used;
 	txUnsigned computrons;
+	int slots;
+	int chunkBytes;
 } Count;
 
 static Count counts[FUNCTIONS_MAX];
 static Count* current;
+/* Up to where it is counted. */
 static txUnsigned countedTo;
+static int slotsBefore;
+static int chunkBytesBefore;
 
 static txID classOf(txMachine* the, txSlot* function)
 {
@@ -114,8 +119,15 @@ static Count* countOf(txMachine* the, txSlot* frame)
  * function that ran then. */
 static txBoolean spent(txMachine* the, txU4 computrons)
 {
-	if (current) current->computrons += computrons - countedTo;
+	int slots = (int)the->currentHeapCount, chunkBytes = the->currentChunksSize;
+	if (current) {
+		current->computrons += computrons - countedTo;
+		current->slots += slots - slotsBefore;
+		current->chunkBytes += chunkBytes - chunkBytesBefore;
+	}
 	countedTo = computrons;
+	slotsBefore = slots;
+	chunkBytesBefore = chunkBytes;
 	current = countOf(the, the->frame);
 	return 1;
 }
@@ -129,19 +141,20 @@ void profile(void* machine, int on)
 	the->meterCount = the->meterIndex;
 }
 
-void reportProfile(void* machine, void (*report)(const char* name, unsigned int computrons))
+void reportProfile(void* machine, void (*report)(const char* line))
 {
 	txMachine* the = machine;
 	int place;
 	for (place = 0; place < FUNCTIONS_MAX; place++) {
 		Count* count = counts + place;
-		char name[256];
+		char line[256];
 		txString function, owner;
 		if (!count->used) continue;
 		function = count->name == XS_NO_ID ? C_NULL : fxGetKeyName(the, count->name);
 		owner = count->owner == XS_NO_ID ? C_NULL : fxGetKeyName(the, count->owner);
-		c_snprintf(name, sizeof(name), "%s%s%s", owner ? owner : "", owner ? "." : "", function ? function : "(none)");
-		report(name, count->computrons);
+		c_snprintf(line, sizeof(line), "%u %d %d %s%s%s", count->computrons, count->slots, count->chunkBytes,
+			owner ? owner : "", owner ? "." : "", function ? function : "(none)");
+		report(line);
 	}
 	c_memset(counts, 0, sizeof(counts));
 	current = C_NULL;

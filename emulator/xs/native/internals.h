@@ -44,9 +44,9 @@ extern int takeMemory(void* machine, size_t bytes);
  * prototypes, buffers, maps, sets, dates and regular expressions that exist now are read-only. */
 extern void freezeEverything(void* machine);
 
-/** Starts or stops counting computrons by function. */
+/** Starts or stops counting computrons, and allocated slots and chunk bytes, by function. */
 extern void profile(void* machine, int on);
-/** Calls `report` for each function that was counted, and resets the counts. */
-extern void reportProfile(void* machine, void (*report)(const char* name, unsigned int computrons));
+/** Calls `report` for each function that was counted, "<computrons> <slots> <chunk bytes> <name>", and resets the counts. */
+extern void reportProfile(void* machine, void (*report)(const char* line));
 
 #endif

@@ -26,7 +26,7 @@
  *                       most slots of the stack
  *   D                   resets the greatest depth of the stack
  *   P <0 or 1>          starts or stops counting by function
- *   Q                   those counts: lines of computrons and function
+ *   Q                   those counts: lines of computrons, slots, chunk bytes and function
  *   B <folder>          makes a copy of this process and its machine, with pipes in that folder
  *
  * Arguments: slots and chunk bytes of the heap at the start; until `Z` limits it, it grows as it must.
@@ -63,17 +63,17 @@ static const xsHostHooks CANARY = { NULL, counted, NULL };
 static char* report;
 static size_t reportLength, reportRoom;
 
-static void addLine(const char* name, unsigned int computrons)
+static void addLine(const char* line)
 {
-	char line[320];
-	size_t length = (size_t)snprintf(line, sizeof(line), "%u %s\n", computrons, name);
-	if (reportLength + length > reportRoom) {
-		reportRoom = 2 * (reportRoom + length);
+	size_t length = strlen(line);
+	if (reportLength + length + 1 > reportRoom) {
+		reportRoom = 2 * (reportRoom + length + 1);
 		report = realloc(report, reportRoom);
 		if (!report) exit(1);
 	}
 	memcpy(report + reportLength, line, length);
 	reportLength += length;
+	report[reportLength++] = '\n';
 }
 
 /** Says what was thrown, with its stack where there is one. */
