@@ -1,4 +1,4 @@
-import { SPACE, TAB } from "../net/ascii-codes.ts";
+import { COLON, DOT, SPACE, TAB } from "../net/ascii-codes.ts";
 
 // Bytes that a part of a head may contain (RFC 9112, RFC 9110 section 5.6.2): 1 for those, else 0.
 
@@ -15,6 +15,12 @@ export const TARGET = visible("#", "");
 
 /** The authority of a target, and Host. No valid host needs a %, and some servers would decode it. */
 export const HOST = these(`${ALPHANUMERIC}-._~!$&'()*+,;=:[]`);
+
+/** A name or an IPv4 address in an authority. */
+const HOST_NAME = these(`${ALPHANUMERIC}-._~!$&'()*+,;=`);
+
+/** Digits of a port in an authority. */
+const PORT_DIGITS_MAX = 5;
 
 /** Characters that mean the same encoded and not (RFC 3986 section 2.3). */
 export const UNRESERVED = these(`${ALPHANUMERIC}-._~`);
@@ -44,6 +50,25 @@ export function span(bytes: Uint8Array, start: number, of: Uint8Array): number {
   let at = start;
   while (of[bytes[at]]) ++at;
   return at;
+}
+
+/**
+ * Is this a name or an IPv4 address, with or without a port? No part of a name is empty; an IPv6 address needs a closer
+ * look.
+ */
+export function isPlainHost(bytes: Uint8Array, start: number, end: number): boolean {
+  let at = start;
+  while (at < end && HOST_NAME[bytes[at]]) {
+    if (bytes[at] === DOT && bytes[at + 1] === DOT) return false;
+    at++;
+  }
+  if (at === end) return true;
+  return (
+    bytes[at] === COLON &&
+    at > start &&
+    end - at - 1 <= PORT_DIGITS_MAX &&
+    decimal(bytes, at + 1, end) >= 0
+  );
 }
 
 /** Space or tab. */

@@ -1,34 +1,32 @@
 import { COLON, LF } from "../net/ascii-codes.ts";
 import { textOf } from "../text/ascii.ts";
-import { NAMES, type Name } from "./field-names.ts";
+import type { Name } from "./field-names.ts";
 import { decimal, HOST, isBlank, span } from "./grammar.ts";
-
-/** CR and LF. */
-export const LINE_END_BYTES = 2;
+import {
+  COUNT,
+  FIELDS_START,
+  FORM,
+  IS_HTTP_1_1,
+  LINE_END,
+  LINE_START,
+  LINES,
+  METHOD,
+  METHODS,
+  NAME,
+  ORDINAL,
+  ORDINAL_BITS,
+  RECORD_LENGTH,
+  START,
+  TARGET_END,
+  TARGET_START,
+  VALUE_END,
+  VALUE_START,
+  WORDS,
+} from "./head-layout.ts";
+import { LINE_END_BYTES } from "./head-reader.ts";
 
 export const NOTHING = new Uint8Array(0);
 const NO_TOKENS: readonly string[] = Object.freeze([]);
-
-/**
- * Most fields with known names; requests of browsers have about five. The others take only their own bytes.
- */
-export const KNOWN_FIELDS_MAX = 32;
-
-// The layout of `HeadFields.fields`, an array of 16 bits: no head is longer than 16,384 bytes. First, by name, where
-// the known fields are: 0 for none, else 1 + index of the first, and in the upper byte 1 + index of the last.
-const ORDINAL_BITS = 8;
-const ORDINAL = 0xff;
-/** The number of known fields. */
-const COUNT = NAMES.length;
-/** Then the fields, one behind the other: */
-const RECORDS = COUNT + 1;
-const NAME = RECORDS;
-const LINE_START = RECORDS + 1;
-const LINE_END = RECORDS + 2;
-const VALUE_START = RECORDS + 3;
-const VALUE_END = RECORDS + 4;
-const RECORD_LENGTH = 5;
-const FIELDS_LENGTH = RECORDS + KNOWN_FIELDS_MAX * RECORD_LENGTH;
 
 /**
  * The content of a head: positions in its bytes, in one array that is used again for the next head. It takes less
@@ -41,62 +39,90 @@ export class HeadFields {
   bytes: Uint8Array = NOTHING;
   /** Bytes received so far. */
   length = 0;
+  /** As head-layout.ts says. */
+  protected readonly words = new Uint16Array(WORDS);
   /** Minor version: HTTP/1.`minor`, 0 or 1. */
   minor = 1;
   /** A response's status. */
   status = 0;
-  /** Where the first line begins: empty lines may precede a request. */
-  start = 0;
-  /** Positions of a request's target in the first line; the method ends one byte before `targetStart`. */
-  targetStart = 0;
-  targetEnd = 0;
+  /** For native code: that of `bytes`, at whose beginning they are, and that of `words`. */
+  buffer: ArrayBuffer = NOTHING.buffer;
+  readonly positions = this.words.buffer;
   /** The host of the target, if Host is not exactly the same text; set by `parseRequest`. */
   authority: string | undefined;
-  /** Where the second line begins. */
-  fieldsStart = 0;
-  private fields = new Uint16Array(FIELDS_LENGTH);
+
+  /** Lines so far, including the first line, without the empty one. */
+  get lines(): number {
+    return this.words[LINES];
+  }
+
+  /** Where the first line begins: empty lines may precede a request. */
+  get start(): number {
+    return this.words[START];
+  }
 
   /** A request's method, once its first line is complete. */
   get method(): string {
-    return this.text(this.start, this.targetStart - 1);
+    const { words } = this;
+    const known = words[METHOD];
+    return known > 0 ? METHODS[known] : this.text(words[START], words[TARGET_START] - 1);
+  }
+
+  /** Where the target begins in the first line; the method ends one byte before. */
+  get targetStart(): number {
+    return this.words[TARGET_START];
+  }
+
+  get targetEnd(): number {
+    return this.words[TARGET_END];
+  }
+
+  /** The first line says exactly HTTP/1.1. */
+  get isHttp11(): boolean {
+    return (this.words[FORM] & IS_HTTP_1_1) !== 0;
+  }
+
+  /** Where the second line begins. */
+  get fieldsStart(): number {
+    return this.words[FIELDS_START];
   }
 
   /** The number of known fields. */
   get count(): number {
-    return this.fields[COUNT];
+    return this.words[COUNT];
   }
 
   /** The name of a known field; `OTHER` if it has `_` for `-`: CGI backends treat both alike, others do not. */
   nameOf(field: number): Name {
-    return this.fields[NAME + field * RECORD_LENGTH];
+    return this.words[NAME + field * RECORD_LENGTH];
   }
 
   /** Where the field's line begins, and the next one. */
   lineStart(field: number): number {
-    return this.fields[LINE_START + field * RECORD_LENGTH];
+    return this.words[LINE_START + field * RECORD_LENGTH];
   }
 
   lineEnd(field: number): number {
-    return this.fields[LINE_END + field * RECORD_LENGTH];
+    return this.words[LINE_END + field * RECORD_LENGTH];
   }
 
   valueStart(field: number): number {
-    return this.fields[VALUE_START + field * RECORD_LENGTH];
+    return this.words[VALUE_START + field * RECORD_LENGTH];
   }
 
   valueEnd(field: number): number {
-    return this.fields[VALUE_END + field * RECORD_LENGTH];
+    return this.words[VALUE_END + field * RECORD_LENGTH];
   }
 
   /** True if there is a field of this name. */
   has(name: Name): boolean {
-    return this.fields[name] !== 0;
+    return this.words[name] !== 0;
   }
 
   /** The first field of this name from the field `from` on; -1 if there is none. */
   find(name: Name, from = 0): number {
-    const { fields } = this;
-    const ordinals = fields[name];
+    const { words } = this;
+    const ordinals = words[name];
     const first = (ordinals & ORDINAL) - 1;
     if (from <= first) return first;
     const end = ordinals >> ORDINAL_BITS;
@@ -106,7 +132,7 @@ export class HeadFields {
 
   /** The only field of a name; -1 if there is none or more than one. */
   only(name: Name): number {
-    const ordinals = this.fields[name];
+    const ordinals = this.words[name];
     const first = ordinals & ORDINAL;
     return first === ordinals >> ORDINAL_BITS ? first - 1 : -1;
   }
@@ -120,34 +146,6 @@ export class HeadFields {
     for (let field = first; field >= 0; field = this.find(name, field + 1))
       if (this.value(field) !== value) return -1;
     return first;
-  }
-
-  /** Adds a known field. False if there are too many. */
-  protected add(
-    name: Name,
-    lineStart: number,
-    lineEnd: number,
-    valueStart: number,
-    valueEnd: number,
-  ): boolean {
-    const { fields } = this;
-    const field = fields[COUNT];
-    if (field === KNOWN_FIELDS_MAX) return false;
-    fields[COUNT] = field + 1;
-    const at = field * RECORD_LENGTH;
-    fields[NAME + at] = name;
-    fields[LINE_START + at] = lineStart;
-    fields[LINE_END + at] = lineEnd;
-    fields[VALUE_START + at] = valueStart;
-    fields[VALUE_END + at] = valueEnd;
-    const first = fields[name] & ORDINAL || field + 1;
-    fields[name] = first | ((field + 1) << ORDINAL_BITS);
-    return true;
-  }
-
-  /** Forgets the fields. */
-  protected clear(): void {
-    this.fields.fill(0, 0, RECORDS);
   }
 
   /**
