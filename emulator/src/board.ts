@@ -41,9 +41,9 @@ export interface BoardOptions {
   /** The exception that ends the program: it may know its files and lines, which the chip does not. */
   onException?: (exception: unknown) => void;
   /**
-   * The console leaves by the adapter too, at the speed of the serial line: a program that logs
-   * faster is stalled, and booting takes as long as on the chip, with the ROM's banner. Without it,
-   * lines and `boot` take no time.
+   * The serial line has its speed, and carries the console, too: a program that logs faster is stalled, and
+   * booting takes as long as on the chip, with the ROM's banner. Without it, what is logged or written to the
+   * serial port takes no time, nor does `boot`.
    */
   pacedConsole?: boolean;
   /** A board that stopped by itself boots again, as the chip does; else it waits for `boot`. */
@@ -100,7 +100,8 @@ export class Board {
     this.#random = options.random;
     this.#reboots = options.reboots === true;
     this.#onException = options.onException ?? (() => {});
-    this.#uart = new Uart(clock);
+    const { pacedConsole = false, onLine = () => {} } = options;
+    this.#uart = new Uart(clock, { paced: pacedConsole });
     this.adapter = new Adapter(clock, this.#uart, {
       hold: () => this.#hold(),
       release: mode => this.#start("power-on", kind.bootMs, mode),
@@ -111,7 +112,6 @@ export class Board {
       this.#die(reason, error),
     );
     this.#alarms = new Alarms(clock, this.tasks);
-    const { pacedConsole = false, onLine = () => {} } = options;
     this.#console = new Console(this.#uart, this.tasks, pacedConsole, onLine);
     const { heldBytes = () => 0 } = options;
     this.heap = new Heap(kind.heapBytes, () => this.stack.heldBytes + heldBytes());
@@ -200,6 +200,7 @@ export class Board {
     this.#sockets?.stop();
     this.#udp?.abort();
     this.#uart.serve(undefined);
+    this.#console.halt();
     this.heap.reset();
     this.#abortHook = undefined;
     const ended = this.#onEnd;

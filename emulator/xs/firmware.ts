@@ -1,6 +1,6 @@
 import type { App } from "../../firmware/src/app.ts";
 import type { Firmware } from "../src/board.ts";
-import type { BoardPlatform, Serial } from "../src/platform.ts";
+import type { BoardPlatform, Serial, SerialOptions } from "../src/platform.ts";
 import { BoardSide } from "./board-side.ts";
 import type { Engine } from "./engine.ts";
 import { machineWith } from "./engine-snapshots.ts";
@@ -56,9 +56,21 @@ export function xsProgram(
         machine: () => machine!,
         onRequest: question => answer(question),
       });
-      const answer = answers(board, bytes => call("serial", bytes));
-      const answerRequest: Surroundings["answer"] = (words, body) =>
-        sockets?.answer(words, body) ?? side.answer(words, body);
+      let serial: Serial | undefined;
+      const openSerial = (options: object) => {
+        serial = new board.Serial({
+          ...(options as SerialOptions),
+          onReadable: bytes => call("serial-readable", bytes),
+          onWritable: bytes => call("serial-writable", bytes),
+        });
+        return serial;
+      };
+      const answer = answers(board, openSerial);
+      const answerRequest: Surroundings["answer"] = (words, body) => {
+        if (words[0] !== "serial") return sockets?.answer(words, body) ?? side.answer(words, body);
+        serial!.write(body);
+        return "";
+      };
       const surroundings = { now: board.clock.now, answer: answerRequest };
       const kind = sockets !== undefined || hasOwnSockets(board) ? "own" : "sdk";
       machine = machineWith(name, surroundings, heap, sockets?.engine, kind);
@@ -94,9 +106,8 @@ export function onAbort(platform: BoardPlatform, machine: Machine): void {
 
 /**
  * Answers the requests of a program that are not about sockets and time: a word and its arguments, in JSON.
- * `onReadable` is called with the number of bytes that have arrived at the serial port.
  */
-function answers(platform: BoardPlatform, onReadable: (bytes: number) => void) {
+function answers(platform: BoardPlatform, openSerial: (options: object) => Serial) {
   const open = (path: string) => platform.storage.open({ path, mode: "r+", format: "string" });
   let serial: Serial;
   return (question: string): string => {
@@ -120,15 +131,12 @@ function answers(platform: BoardPlatform, onReadable: (bytes: number) => void) {
         open(args[0]).delete(args[1]);
         return "";
       case "serial-open":
-        serial = new platform.Serial({ ...JSON.parse(args[0]), onReadable });
+        serial = openSerial(JSON.parse(args[0]));
         return "";
       case "serial-read": {
         const into = Buffer.alloc(Number(args[0]));
         return into.toString("latin1", 0, serial.read(into) ?? 0);
       }
-      case "serial-write":
-        serial.write(Buffer.from(args[0], "latin1"));
-        return "";
       default:
         throw new Error(`not emulated: "${what}" of a program on XS`);
     }

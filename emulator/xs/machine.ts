@@ -258,6 +258,7 @@ const WORDS_BEFORE_BODY: Readonly<Record<string, number>> = {
   write: 2,
   unread: 2,
   log: 1,
+  serial: 1,
   ask: 1,
   network: 2,
   peer: 2,

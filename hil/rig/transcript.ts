@@ -15,6 +15,9 @@ const LAST_LINES = 20;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences begin with one.
 const ANSI = /\x1b\[[0-9;]*[mK]/g; // colours and erasing; other sequences may be noise
 
+/** The console has erased what was typed, and writes a line in its place. */
+const ERASE_LINE = "\r\x1b[K";
+
 /** One line of the board, without colours. */
 export interface Line {
   readonly text: string;
@@ -240,5 +243,5 @@ export class Transcript {
 }
 
 function clean(text: string): string {
-  return text.replace(ANSI, "").replace(/\r+$/, "");
+  return text.split(ERASE_LINE).at(-1)!.replace(ANSI, "").replace(/\r+$/, "");
 }

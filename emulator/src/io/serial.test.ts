@@ -10,21 +10,27 @@ const BYTE_MS = 10_000 / 115_200;
 
 const WIRED = { port: 0, transmit: 1, receive: 3, baud: 115_200 };
 
-function wired(options: Partial<SerialOptions> = {}, bench = onBench()) {
+/** A program with a serial port, on a board whose line is paced; times are from its start on. */
+async function wired(
+  options: Partial<SerialOptions> = {},
+  bench = onBench({ pacedConsole: true }),
+) {
   const readable: { ms: number; count: number }[] = [];
   const writable: number[] = [];
   const received: { ms: number; text: string }[] = [];
-  const { clock, board } = bench;
-  board.adapter.onBytes = got => received.push({ ms: clock.now(), text: text(got)! });
+  const { clock, board, given } = bench;
+  const nowMs = () => clock.now() - board.kind.bootMs;
   let serial!: Serial;
   bench.boot(({ Serial }) => {
+    board.adapter.onBytes = got => received.push({ ms: nowMs(), text: text(got)! });
     serial = new Serial({
       ...WIRED,
-      onReadable: count => readable.push({ ms: clock.now(), count }),
+      onReadable: count => readable.push({ ms: nowMs(), count }),
       onWritable: count => writable.push(count),
       ...options,
     });
   });
+  await clock.run({ until: () => given.length === 1 });
   return {
     ...bench,
     serial,
@@ -37,7 +43,7 @@ function wired(options: Partial<SerialOptions> = {}, bench = onBench()) {
 }
 
 test("bytes leave as ten bits each, and the computer receives them at the speed of the line (xs_serial_write)", async () => {
-  const { clock, serial, received, said } = wired();
+  const { clock, serial, received, said } = await wired();
   serial.write(bytes("0123456789".repeat(12)));
   await clock.run({ ms: 60 * BYTE_MS });
   expect(said().length).toBeGreaterThanOrEqual(50);
@@ -48,7 +54,7 @@ test("bytes leave as ten bits each, and the computer receives them at the speed 
 });
 
 test("there is no buffer but 128 bytes: more than fits throws and takes nothing (xs_serial_write)", async () => {
-  const { clock, serial, said } = wired();
+  const { clock, serial, said } = await wired();
   expect(() => serial.write(new Uint8Array(129))).toThrow(new Error("output full"));
   serial.write(new Uint8Array(128).fill(65));
   expect(() => serial.write(bytes("B"))).toThrow("output full");
@@ -60,7 +66,7 @@ test("there is no buffer but 128 bytes: more than fits throws and takes nothing 
 });
 
 test("onWritable is called once at first, then once when fewer than ten bytes are left (serial_isr)", async () => {
-  const { clock, serial, writable } = wired();
+  const { clock, serial, writable } = await wired();
   await clock.run({ ms: 1000 });
   expect(writable).toEqual([128]);
   serial.write(new Uint8Array(100));
@@ -76,8 +82,21 @@ test("onWritable is called once at first, then once when fewer than ten bytes ar
   expect(writable).toHaveLength(3);
 });
 
+test("a write that is refused announces no room: the program asks again by itself (xs_serial_write)", async () => {
+  const { clock, given, serial, writable } = await wired();
+  await clock.run({ ms: 1000 });
+  expect(writable).toEqual([128]);
+  given[0].log("x".repeat(200)); // other bytes than the port's fill the FIFO
+  expect(() => serial.write(bytes("A"))).toThrow("output full");
+  await clock.run({ ms: 1000 });
+  expect(writable).toEqual([128]);
+  serial.write(bytes("A"));
+  await clock.run({ ms: 1000 });
+  expect(writable).toEqual([128, 127]);
+});
+
 test("onReadable is called after four bytes' silence, with the count of all that wait (serial_isr, uart_set_rx_timeout)", async () => {
-  const { clock, serial, readable, send } = wired();
+  const { clock, serial, readable, send } = await wired();
   expect(send("hello")).toBeCloseTo(5 * BYTE_MS, 6);
   await clock.run({ ms: 1000 });
   expect(readable).toEqual([{ ms: expect.closeTo(9 * BYTE_MS, 6), count: 5 }]);
@@ -88,7 +107,7 @@ test("onReadable is called after four bytes' silence, with the count of all that
 test("a long burst is announced at 96 bytes, the rest when it ends (serial_isr)", async () => {
   const counts: number[] = [];
   let got = "";
-  const { clock, send } = wired({
+  const { clock, send } = await wired({
     onReadable(this: Serial, count: number) {
       counts.push(count);
       got += text(this.read() as ArrayBuffer);
@@ -101,7 +120,7 @@ test("a long burst is announced at 96 bytes, the rest when it ends (serial_isr)"
 });
 
 test("bytes that find the FIFO full are lost silently", async () => {
-  const { clock, serial, readable, send } = wired();
+  const { clock, serial, readable, send } = await wired();
   const sent = Array.from({ length: 140 }, (_, i) => String.fromCharCode(32 + (i % 90))).join("");
   send(sent);
   await clock.run({ ms: 1000 });
@@ -113,7 +132,7 @@ test("bytes that find the FIFO full are lost silently", async () => {
 });
 
 test("bytes left unread are announced again with the next one only", async () => {
-  const { clock, serial, readable, send } = wired();
+  const { clock, serial, readable, send } = await wired();
   send("abc");
   await clock.run({ ms: 1000 });
   expect(text(serial.read(1) as ArrayBuffer)).toBe("a");
@@ -125,7 +144,7 @@ test("bytes left unread are announced again with the next one only", async () =>
 });
 
 test("read fills a view as far as it goes, takes a count, and one byte in the format number (xs_serial_read)", async () => {
-  const { clock, serial, send } = wired();
+  const { clock, serial, send } = await wired();
   send("abcdefgh");
   await clock.run({ ms: 1000 });
   const view = new Uint8Array(3);
@@ -142,7 +161,7 @@ test("read fills a view as far as it goes, takes a count, and one byte in the fo
 });
 
 test("read and write refuse what is neither bytes nor a number (xs_serial_read, xs_serial_write)", async () => {
-  const { clock, serial, send } = wired();
+  const { clock, serial, send } = await wired();
   send("ab");
   await clock.run({ ms: 100 });
   for (const into of [() => 1, new Uint16Array(1), Symbol("no")]) {
@@ -157,7 +176,7 @@ test("read and write refuse what is neither bytes nor a number (xs_serial_read, 
 
 test("onReadable is called before onWritable in one turn (serialDeliver)", async () => {
   const events: string[] = [];
-  const { clock, board, serial, send } = wired({
+  const { clock, board, serial, send } = await wired({
     onReadable: () => events.push("readable"),
     onWritable: () => events.push("writable"),
   });
@@ -184,7 +203,10 @@ test("the constructor empties both FIFOs: log lines that wait are lost (uart_par
 
 test("a full event queue drops the event, and onReadable is never called again (modMessagePostToMachineFromISR)", async () => {
   const kind = { ...esp32(), eventQueueLength: 1 };
-  const { clock, board, serial, readable, send } = wired({}, onBench({ kind }));
+  const { clock, board, serial, readable, send } = await wired(
+    {},
+    onBench({ kind, pacedConsole: true }),
+  );
   await clock.run({ ms: 1 });
   board.tasks.stall(50);
   board.tasks.post({ next: undefined, deliver() {} });
@@ -198,7 +220,7 @@ test("a full event queue drops the event, and onReadable is never called again (
 });
 
 test("pins and port belong to one object until it is closed (xs_serial_constructor)", async () => {
-  const { serial, given, clock, readable, send } = wired();
+  const { serial, given, clock, readable, send } = await wired();
   const { Serial } = given[0];
   expect(() => new Serial(WIRED)).toThrow(new Error("in use"));
   serial.close();
@@ -241,4 +263,47 @@ test("what is not modelled throws", () => {
   for (const options of [{ port: 1 }, { transmit: 17 }, { receive: 16 }, { baud: 9600 }]) {
     expect(() => new Serial({ ...WIRED, ...options })).toThrow(/^not emulated: /);
   }
+});
+
+test("unpaced, there is room without end, announced once, and what is written arrives at once", async () => {
+  const { clock, serial, writable, said } = await wired({}, onBench());
+  serial.write(new Uint8Array(1000).fill(65));
+  expect(said()).toBe("A".repeat(1000));
+  await clock.run({ ms: 1000 });
+  serial.write(bytes("B"));
+  await clock.run({ ms: 1000 });
+  expect(writable).toEqual([Number.MAX_SAFE_INTEGER]);
+});
+
+test("lines that a program writes are lines of the console, as a terminal shows them", () => {
+  const { lines, boot } = onBench();
+  const { Serial, log } = boot();
+  const serial = new Serial(WIRED);
+  const write = (written: string) => serial.write(Buffer.from(written));
+  write("one\r\ntwo\r\nthr");
+  write("ee\r\n");
+  expect(lines).toEqual(["one", "two", "three"]);
+  write("typed\r\x1b[Kcaf\u00e9\r\ndrain");
+  log("a line behind what was typed");
+  log("and one behind it");
+  expect(lines.slice(3)).toEqual([
+    "café",
+    "draina line behind what was typed",
+    "and one behind it",
+  ]);
+});
+
+test("a program that has ended writes nothing, and its unfinished line is none", async () => {
+  const bench = onBench({ reboots: true });
+  const ended: Serial[] = [];
+  bench.boot(({ Serial }) => {
+    const serial = new Serial(WIRED);
+    serial.write(bytes(`program ${bench.given.length}\nunfinished`));
+    ended.push(serial);
+  });
+  bench.board.reset();
+  await bench.clock.run({ until: () => ended.length === 2 });
+  ended[0].write(bytes(" and late\n"));
+  ended[1].write(bytes("\n"));
+  expect(bench.lines).toEqual(["program 1", "program 2", "unfinished"]);
 });

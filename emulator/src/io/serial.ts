@@ -131,6 +131,7 @@ class EmulatedSerial extends HostObject implements Serial, Message, UartInterrup
     const bytes = argument(given, 0);
     const view = this.#format === "number" ? Uint8Array.of(integer(bytes)) : viewOf(bytes);
     if (view.byteLength > room) throw new Error("output full");
+    if (!this.#uart.serves(this)) return; // the program has ended
     this.#uart.write(view);
     if (this.#onWritable && !this.#txArmed) this.#armTransmit();
   }

@@ -32,16 +32,21 @@ export interface UartInterrupts {
 /**
  * UART0 of the chip and the line to the computer: two FIFOs of 128 bytes, and as many bytes a
  * millisecond as 115200 bits a second carry. There is no flow control: bytes that arrive while the FIFO is
- * full are lost silently.
+ * full are lost silently. Unpaced, what the board sends arrives at once, and there is always room for it.
  */
 export class Uart {
   /** Called with the bytes that the board sends, when the line has carried them. */
   onBytes: ((bytes: Uint8Array) => void) | undefined;
+  /** Called with the bytes that the program writes, when it does. */
+  onWritten: ((bytes: Uint8Array) => void) | undefined;
   /** Bytes from the computer that found the FIFO full, or the chip without power. */
   lostBytes = 0;
   powered = true;
   #clock: Clock;
+  #paced: boolean;
   #interrupts: UartInterrupts | undefined;
+  /** Unpaced: the program knows that there is room without end. */
+  #roomIsKnown = false;
   #rxArmed = false;
   #rxAlarm: Cancel | undefined;
   #txEmptyBytes = 0;
@@ -58,8 +63,9 @@ export class Uart {
   /** The bytes of them that the program knew of when it last looked. */
   #seenBytes = 0;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, { paced = true } = {}) {
     this.#clock = clock;
+    this.#paced = paced;
   }
 
   // The computer's end
@@ -78,6 +84,7 @@ export class Uart {
 
   /** Room in the FIFO for bytes to be sent. */
   get txFree(): number {
+    if (!this.#paced) return Number.MAX_SAFE_INTEGER;
     return Math.max(0, FIFO_BYTES - this.#txCount);
   }
 
@@ -93,8 +100,14 @@ export class Uart {
     return Math.max(0, this.#txEndMs - this.#clock.now());
   }
 
-  /** Puts bytes into the FIFO. More than fit would overwrite others; the caller looks first. */
+  /** The program puts bytes into the FIFO. More than fit would overwrite others; the caller looks first. */
   write(bytes: Uint8Array): void {
+    this.onWritten?.(bytes);
+    if (this.#paced) this.#transmit(bytes);
+    else this.onBytes?.(Uint8Array.from(bytes));
+  }
+
+  #transmit(bytes: Uint8Array): void {
     this.#txEndMs = this.#clock.now() + this.drainMs + bytes.byteLength * BYTE_MS;
     this.#watchTransmitted();
     if (this.onBytes === undefined) return;
@@ -107,7 +120,7 @@ export class Uart {
    * byte (uart_vfs.c: uart_tx_char). Returns how long the writer waits, in ms.
    */
   print(bytes: Uint8Array): number {
-    this.write(bytes);
+    this.#transmit(bytes);
     return Math.max(0, this.drainMs - (FIFO_BYTES - 1) * BYTE_MS);
   }
 
@@ -130,10 +143,16 @@ export class Uart {
 
   serve(interrupts: UartInterrupts | undefined): void {
     this.#interrupts = interrupts;
+    this.#roomIsKnown = false;
     this.#rxArmed = false;
     this.#txEmptyBytes = 0;
     this.#watchReceived();
     this.#watchTransmitted();
+  }
+
+  /** The program whose handlers these are runs. */
+  serves(interrupts: UartInterrupts): boolean {
+    return this.#interrupts === interrupts;
   }
 
   /** Clears the pending interrupt (UART_INT_CLR), not the received bytes. */
@@ -144,6 +163,8 @@ export class Uart {
 
   /** One interrupt, once fewer than `bytes` are left to send. */
   armTransmit(bytes: number): void {
+    if (this.#roomIsKnown) return;
+    this.#roomIsKnown = !this.#paced;
     this.#txEmptyBytes = bytes;
     this.#watchTransmitted();
   }

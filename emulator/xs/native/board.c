@@ -4,6 +4,10 @@
 #include "internals.h"
 #include "sockets.h"
 
+/* Declared in xsmc.h, which would undefine the macros of xs.h. */
+extern xsIntegerValue _xsmcGetBuffer(xsMachine* the, xsSlot* slot, void** data, xsUnsignedValue* count, xsBooleanValue writable);
+enum { TO_READ };
+
 static xsSlot alarmTask;
 
 static void boardNow(xsMachine* the)
@@ -29,6 +33,17 @@ static void boardLog(xsMachine* the)
 {
 	xsStringValue line = xsToString(xsArg(0));
 	Frame answer = ask(the, "log", 4, line, strlen(line));
+	freeFrame(&answer);
+}
+
+/** write(bytes): to the serial port, with nothing allocated, as on the chip. */
+static void boardWrite(xsMachine* the)
+{
+	void* from;
+	xsUnsignedValue count;
+	Frame answer;
+	_xsmcGetBuffer(the, &xsArg(0), &from, &count, TO_READ);
+	answer = ask(the, "serial", 7, from, count);
 	freeFrame(&answer);
 }
 
@@ -72,5 +87,6 @@ void installBoard(xsMachine* the)
 	method(the, &xsVar(0), "alarm", boardAlarm, 1);
 	method(the, &xsVar(0), "onAlarm", boardOnAlarm, 1);
 	method(the, &xsVar(0), "log", boardLog, 1);
+	method(the, &xsVar(0), "write", boardWrite, 1);
 	method(the, &xsVar(0), "ask", boardAsk, 1);
 }

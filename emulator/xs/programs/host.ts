@@ -16,6 +16,8 @@ export interface Host {
     alarm(ms: number): void;
     onAlarm(task: () => void): void;
     log(line: string): void;
+    /** Writes to the serial port, once it is open. */
+    write(bytes: Uint8Array): void;
     /** Sends a request to the program that runs the board. */
     ask(text: string): string;
   };

@@ -4,6 +4,7 @@ import { readConfig } from "../../../firmware/src/config/config.ts";
 import type {
   ListenerConstructor,
   Platform,
+  SerialConstructor,
   SerialPort,
   TCPConstructor,
 } from "../../../firmware/src/platform.ts";
@@ -34,8 +35,9 @@ const COMMANDS: Record<string, (value: never) => unknown> = {
     network = value;
     changed();
   },
-  /** This number of bytes has arrived at the serial port. */
-  serial: (bytes: number) => readable(bytes),
+  /** This number of bytes has arrived at the serial port, or it takes so many. */
+  "serial-readable": (bytes: number) => readable(bytes),
+  "serial-writable": (bytes: number) => writable(bytes),
   /** A request from outside to the running app: see remote.ts. */
   look: ({ path, args, whole }: { path: Path; args?: unknown[]; whole?: boolean }): RemoteValue => {
     let owner: unknown;
@@ -56,11 +58,13 @@ let app: App | undefined;
 let network: Network = { address: undefined, rssi: 0 };
 let changed = () => {};
 let readable = (_bytes: number) => {};
+let writable = (_bytes: number) => {};
 
-/** The board's serial port; its bytes cross as the characters of a text. */
+/** The board's serial port; received bytes cross as the characters of a text. */
 class Serial implements SerialPort {
-  constructor(options: { onReadable(this: SerialPort, bytes: number): void }) {
+  constructor(options: ConstructorParameters<SerialConstructor>[0]) {
     readable = bytes => options.onReadable.call(this, bytes);
+    writable = bytes => options.onWritable?.call(this, bytes);
     ask("serial-open", JSON.stringify(options));
   }
 
@@ -71,7 +75,7 @@ class Serial implements SerialPort {
   }
 
   write(bytes: Uint8Array): void {
-    ask("serial-write", String.fromCharCode(...bytes));
+    host.board.write(bytes);
   }
 }
 

@@ -146,8 +146,8 @@ export class Console {
     const isShown = this.#redraw === undefined;
     this.#redraw?.();
     this.#redraw = undefined;
+    if (isShown) this.#echo(ERASE_LINE);
     if (line === "") return;
-    if (isShown) this.#echo("\r\n");
     if (this.#answers.length >= QUEUED_LINES_MAX) {
       this.#ignored++;
       return;
