@@ -1,14 +1,7 @@
 import type { Platform, SocketFailure, TCPSocket } from "../platform.ts";
 import { CountedSocket } from "./counted-socket.ts";
-import {
-  type Content,
-  NATIVE,
-  PIPE_EVENTS,
-  type PipeEnd,
-  type PipeOutcome,
-  startNative,
-  stopNative,
-} from "./pipe.ts";
+import { type Content, NATIVE, type PipeOutcome, startNative, stopNative } from "./pipe.ts";
+import { SOCKET_EVENTS, type SocketTarget } from "./socket-events.ts";
 
 /** The owner of an endpoint, which gets its events. */
 export interface EndpointOwner {
@@ -31,7 +24,7 @@ export interface EndpointOwner {
  *
  * All fields are here and in its base class, not in parts, because pipes read and write them for each segment.
  */
-export class Endpoint extends CountedSocket implements PipeEnd {
+export class Endpoint extends CountedSocket implements SocketTarget {
   /** Bytes that the last pipe from here has passed; of a native one, at its end. */
   passed = 0;
   /** The current owner: a session, a handler, a connector, a lingering close, or the idle connections. */
@@ -55,31 +48,11 @@ export class Endpoint extends CountedSocket implements PipeEnd {
   ) {
     super();
     this.owner = owner;
-    // Without `nodelay` every small piece would wait for the peer's delayed acknowledgement.
-    // One literal for each case: to spread common options would cost the slots of another object.
-    this.socket =
+    const options: unknown =
       "from" in peer
-        ? new TCP({
-            target: this,
-            from: peer.from,
-            nodelay: true,
-            onReadable,
-            onWritable,
-            onEnd,
-            onError,
-            onPiped,
-          })
-        : new TCP({
-            target: this,
-            address: peer.address,
-            port: peer.port,
-            nodelay: true,
-            onReadable,
-            onWritable,
-            onEnd,
-            onError,
-            onPiped,
-          });
+        ? { __proto__: SOCKET_EVENTS, target: this, from: peer.from }
+        : { __proto__: SOCKET_EVENTS, target: this, address: peer.address, port: peer.port };
+    this.socket = new TCP(options as ConstructorParameters<typeof TCP>[0]);
     this.source = this.socket;
   }
 
@@ -156,7 +129,7 @@ export class Endpoint extends CountedSocket implements PipeEnd {
     this.socket.close(this.resets);
   }
 
-  // For the callbacks below
+  // For the callbacks of socket-events.ts
 
   received(bytes: number): void {
     if (this.state === "closed") return;
@@ -255,58 +228,4 @@ export class Endpoint extends CountedSocket implements PipeEnd {
       this.owner.failed(error);
     }
   }
-}
-
-// The same functions for every socket, which knows its endpoint as `target`: closures cost RAM.
-
-function onReadable(this: TCPSocket, bytes: number): void {
-  const endpoint = this.target as Endpoint;
-  const content = endpoint.content;
-  if (content === undefined) {
-    endpoint.received(bytes);
-    return;
-  }
-  endpoint.readable = bytes;
-  const outcome = content.move(endpoint, endpoint.to!);
-  if (outcome !== undefined) endpoint.pipeEnded(outcome);
-}
-
-function onWritable(this: TCPSocket, bytes: number): void {
-  const endpoint = this.target as Endpoint;
-  if (endpoint.smallWrites > 0 && bytes >= endpoint.capacity) endpoint.smallWrites = 0;
-  const from = endpoint.from;
-  if (from === undefined) {
-    endpoint.drained(bytes);
-    return;
-  }
-  endpoint.writable = bytes;
-  if (from.readable === 0) return;
-  const outcome = from.content!.move(from, endpoint);
-  if (outcome !== undefined) from.pipeEnded(outcome);
-}
-
-function onEnd(this: TCPSocket): void {
-  (this.target as Endpoint).finReceived();
-}
-
-function onError(this: TCPSocket, failure?: SocketFailure): void {
-  (this.target as Endpoint).lost(failure);
-}
-
-/** A native pipe reports. */
-function onPiped(this: TCPSocket, number: number): void {
-  const endpoint = this.target as Endpoint;
-  if (endpoint.content !== NATIVE) return; // stopped meanwhile
-  const event = PIPE_EVENTS[number];
-  if (event === "first" || event === "binary") {
-    try {
-      if (event === "first") endpoint.onFirstBytes();
-      else endpoint.onBinary();
-    } catch (error) {
-      endpoint.failed(error);
-    }
-    return;
-  }
-  if (event === "to-error") endpoint.to!.failing();
-  endpoint.pipeEnded(event);
 }
