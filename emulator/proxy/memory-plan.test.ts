@@ -7,8 +7,8 @@ import {
   LISTENING_SOCKETS_MAX,
   REFUSALS_MAX,
 } from "../../firmware/src/net/connection-budget.ts";
-import { SMALL_WRITES_MAX } from "../../firmware/src/net/counted-socket.ts";
 import { MEMORY_RESERVE_BYTES, MEMORY_SHED_BYTES } from "../../firmware/src/net/memory-reserve.ts";
+import { SMALL_WRITES_MAX } from "../../firmware/src/net/raw-stream.ts";
 import { SESSION_BYTES_MAX } from "../../firmware/src/proxy/memory-guard.ts";
 import {
   connectionHeapBytes,

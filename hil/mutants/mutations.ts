@@ -24,8 +24,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "read more bytes than are readable",
     file: "net/raw-stream.ts",
-    find: "      let count = from.readable;\n",
-    replace: "      let count = from.readable > 0 ? from.readable + 1 : 0;\n",
+    find: "    let count = from.readable;\n",
+    replace: "    let count = from.readable > 0 ? from.readable + 1 : 0;\n",
   },
   {
     name: "ignore would-block",
@@ -42,7 +42,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "skip the idle alarm",
     file: "proxy/tcp-session.ts",
-    find: "    this.session.setDeadline(context.config.idleTimeoutMs);\n",
+    find: "    this.session.setDeadline(context.config.idleTimeoutMs, this.sentMs);\n",
     replace: "",
   },
   {

@@ -1,6 +1,6 @@
 import type { SocketFailure, TCPSocket } from "../platform.ts";
 import type { Address } from "./proxy-protocol.ts";
-import { SCRATCH_BYTES } from "./raw-stream.ts";
+import { SCRATCH_BYTES, SMALL_WRITES_MAX } from "./raw-stream.ts";
 import { ReadAhead, type Source } from "./read-ahead.ts";
 
 /**
@@ -63,6 +63,11 @@ export class CountedSocket {
   /** No more bytes arrive, and all that did have been read. */
   get ended(): boolean {
     return this.readable === 0 && (this.state === "peer-closed" || this.state === "peer-ended");
+  }
+
+  /** Nothing waits to be read, and everything written has been acknowledged: a close loses nothing. */
+  get isSettled(): boolean {
+    return this.readable === 0 && this.flushed;
   }
 
   /** Only large pieces may be written: too many small ones are in flight (`SMALL_WRITES_MAX`). */
@@ -168,11 +173,3 @@ export class CountedSocket {
     return bytes;
   }
 }
-
-/**
- * Pieces smaller than the scratch buffer that may be on their way at once. Each is a segment of its own,
- * and lwIP queues as many as four send buffers have (TCP_SND_QUEUELEN: 8 in this build); one more, and the
- * connection is dead. What comes meanwhile gathers until it makes a large piece, or all is acknowledged.
- * Of large ones the send buffer has room for two (2872 bytes, sdkconfig).
- */
-export const SMALL_WRITES_MAX = 4;

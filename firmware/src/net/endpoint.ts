@@ -120,7 +120,7 @@ export class Endpoint extends CountedSocket implements SocketTarget {
 
   close(): void {
     if (this.state === "closed") return;
-    this.unpipe();
+    if (this.to !== undefined) this.unpipe();
     this.sender?.unpipe();
     this.state = "closed";
     this.readable = 0;
@@ -133,7 +133,7 @@ export class Endpoint extends CountedSocket implements SocketTarget {
 
   received(bytes: number): void {
     if (this.state === "closed") return;
-    this.readable = bytes + this.aheadBytes;
+    this.readable = this.source === this.socket ? bytes : bytes + this.aheadBytes;
     if (this.lateContent === undefined) this.tell();
     else this.moveLate();
   }

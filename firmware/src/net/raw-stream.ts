@@ -9,6 +9,14 @@ import type { Content, PipeEnd, PipeOutcome } from "./pipe.ts";
  */
 export const SCRATCH_BYTES = 1436;
 
+/**
+ * Pieces smaller than the scratch buffer that may be on their way at once. Each is a segment of its own,
+ * and lwIP queues as many as four send buffers have (TCP_SND_QUEUELEN: 8 in this build); one more, and the
+ * connection is dead. What comes meanwhile gathers until it makes a large piece, or all is acknowledged.
+ * Of large ones the send buffer has room for two (2872 bytes, sdkconfig).
+ */
+export const SMALL_WRITES_MAX = 4;
+
 /** All bytes of a stream, until it ends or a keyword is found in it. Without keywords one object serves all pipes. */
 export class RawStream implements Content {
   private scratch: Uint8Array;
@@ -35,17 +43,18 @@ export class RawStream implements Content {
    * the endpoint are inlined, and there is one `try` for all.
    */
   move(from: PipeEnd, to: PipeEnd): PipeOutcome | undefined {
+    let count = from.readable;
+    if (count === 0) return undefined;
     const scratch = this.scratch;
     let writing = false;
     try {
-      let count = from.readable;
       while (count > 0) {
         if (count > to.writable) count = to.writable;
         let piece = scratch;
         if (count >= SCRATCH_BYTES) {
           count = SCRATCH_BYTES;
         } else {
-          if (count === 0 || to.sendQueueFull) break;
+          if (count === 0 || to.smallWrites >= SMALL_WRITES_MAX) break;
           piece = scratch.subarray(0, count);
           to.smallWrites++;
         }

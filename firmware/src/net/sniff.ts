@@ -40,7 +40,7 @@ const WEB_SCHEMES = Object.freeze(["http://", "https://"]);
 export function sniff(bytes: Uint8Array, final = false): "http" | "tcp" | undefined {
   const count = bytes.byteLength;
   let start = 0;
-  while (start < count && (bytes[start] === LF || isBlank(bytes[start]))) start++;
+  while (bytes[start] <= SPACE && (bytes[start] === LF || isBlank(bytes[start]))) start++;
   const end = bytes.indexOf(LF, start);
   const whole = end >= 0 && end < FIRST_LINE_BYTES_MAX;
   const version = whole ? versionOf(bytes, start, end) : undefined;

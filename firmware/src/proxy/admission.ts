@@ -4,6 +4,7 @@ import type { Cancel, Clock } from "../platform.ts";
 import type { ActiveConfig } from "./active-config.ts";
 import type { AdmissionState, RefusalReason } from "./context.ts";
 import { MemoryGuard, type MemoryUsers } from "./memory-guard.ts";
+import { rateOf } from "./rate.ts";
 import type { Session } from "./session.ts";
 import type { SharedState } from "./shared-state.ts";
 
@@ -60,7 +61,7 @@ export class Admission implements AdmissionState, MemoryUsers {
   /** Takes a client that has just connected. */
   add(session: Session): void {
     this.#sessions.add(session);
-    this.memory.watch();
+    this.memory.watch(session.startMs);
     if (this.suspended) {
       this.#refuse(session, "suspended");
       return;
@@ -81,20 +82,20 @@ export class Admission implements AdmissionState, MemoryUsers {
       return;
     }
     this.#admitted++;
-    session.admit();
+    session.admit(session.startMs);
   }
 
   /** Counts a session that has ended; its slot goes to the next client. */
   ended(session: Session): void {
     this.#sessions.delete(session);
-    if (this.#sessions.size === 0) this.memory.stopWatching();
-    if (this.#leaveQueue(session)) return;
+    if (this.memory.low && this.#sessions.size === 0) this.memory.compare();
+    if (this.queued > 0 && this.#leaveQueue(session)) return;
     if (!session.admitted) {
       if (!session.isAnswered) this.refusals.unanswered++;
       return;
     }
     this.#admitted--;
-    if (!this.#admitting) this.#admitQueued();
+    if (this.queued > 0 && !this.#admitting) this.#admitQueued();
   }
 
   /** Ends the session that holds most memory; false when there is none. */
@@ -242,8 +243,9 @@ export class Admission implements AdmissionState, MemoryUsers {
   /** Sessions below a rate, the slowest first; of two that are equally slow, the one whose address has more of them. */
   #slowSessions(bytesPerSecondMin: number): Session[] {
     const slow: { session: Session; rate: number }[] = [];
+    const nowMs = this.#clock.now();
     for (const session of this.#sessions) {
-      const rate = session.admitted ? session.rate(RATE_WINDOW_MS) : undefined;
+      const rate = session.admitted ? rateOf(session, RATE_WINDOW_MS, nowMs) : undefined;
       if (rate === undefined || rate >= bytesPerSecondMin) continue;
       slow.push({ session, rate: Math.round(rate) });
     }

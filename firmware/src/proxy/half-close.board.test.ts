@@ -146,7 +146,7 @@ describe.skipIf(ENGINE === "xs")("a connection that fails", () => {
       const { TCP } = platform;
       /** Accepts as the board does; every connection to a backend fails. */
       function FailingTCP(options: TCPCallbacks & { from?: TCPSocket }) {
-        if (options.from !== undefined) return new TCP({ ...options, from: options.from });
+        if ("from" in options) return new TCP(options as TCPCallbacks & { from: TCPSocket });
         const socket = { target: options.target, close() {} } as TCPSocket;
         lab.clock.after(1, () => options.onError.call(socket, failure));
         return socket;

@@ -42,10 +42,8 @@ export interface HandlerOwner {
   readonly waitedMs: number;
   /** When the client's first byte came, where that did not tell HTTP from raw TCP. */
   readonly firstByteMs: number | undefined;
-  /** Replaces the session's deadline: `expired` is called `ms` from now. */
-  setDeadline(ms: number): void;
-  /** Removes the session's deadline. */
-  cancelDeadline(): void;
+  /** Replaces the session's deadline: `expired` is called `ms` from `nowMs`, which is now. */
+  setDeadline(ms: number, nowMs?: number): void;
   /** Closes all sockets once what was written has been acknowledged. */
   closeAfter(why: Ending, options?: CloseOptions): void;
   /** Closes all sockets at once. */

@@ -79,7 +79,7 @@ test("each change is reported once, and no timer is left when the last session h
   state.sessions = 1;
   await clock.run({ ms: 200 });
   state.free = MEMORY_RESERVE_BYTES;
-  memory.stopWatching();
+  memory.compare();
   await clock.run();
   expect(events.map(event => "what" in event && event.what)).toEqual(["memory-low", "memory-ok"]);
   expect([memory.low, clock.pending]).toEqual([false, 0]);
@@ -89,7 +89,7 @@ test("a client that connects after a pause is not refused because memory was low
   const { clock, state, memory } = bench(0, 1);
   await clock.run({ ms: 200 });
   state.sessions = 0;
-  memory.stopWatching(); // the last one's bytes are still on their way
+  memory.compare(); // the last one's bytes are still on their way
   expect(memory.low).toBe(true);
   await clock.run({ ms: 60_000 });
   state.free = MEMORY_RESERVE_BYTES;

@@ -50,21 +50,14 @@ export class MemoryGuard implements Timed {
   }
 
   /** Checks free memory while there are sessions: the sooner, the less is left. */
-  watch(): void {
+  watch(nowMs = this.#platform.clock.now()): void {
     // Not checked since the last session ended, whose memory was freed later.
-    if (this.low && this.place < 0) this.#compare();
+    if (this.low && this.place < 0) this.compare();
     const free = this.#free;
     if (free === undefined) return;
     const ms = this.#pauseMs(free);
-    const nowMs = this.#platform.clock.now();
     if (this.place >= 0 && nowMs + ms >= this.deadlineMs) return;
     this.#deadlines.setDeadline(this, ms, nowMs);
-  }
-
-  /** No session is left. */
-  stopWatching(): void {
-    this.#deadlines.cancel(this);
-    this.#compare();
   }
 
   /** `undefined` where the machine gives no limit. */
@@ -80,7 +73,7 @@ export class MemoryGuard implements Timed {
   }
 
   expired(): void {
-    this.#compare();
+    this.compare();
     if (this.low) {
       this.#users.closeIdle();
       // One at a time: its memory is freed when its last bytes are acknowledged or given up.
@@ -93,7 +86,8 @@ export class MemoryGuard implements Timed {
     this.#report({ level: "E", on: "proxy", what: "exception", error: exceptionText(error) });
   }
 
-  #compare(): void {
+  /** Compares free memory with the reserve. */
+  compare(): void {
     const free = this.#free;
     if (free === undefined) return;
     const low = free < MEMORY_RESERVE_BYTES;

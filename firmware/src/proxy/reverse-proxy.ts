@@ -1,5 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
-import type { AdminState, Config } from "../config/settings.ts";
+import type { AdminState, Config, ListenerConfig } from "../config/settings.ts";
 import type { Report } from "../log/event.ts";
 import type { Budget } from "../net/connection-budget.ts";
 import type { Platform, TCPSocket } from "../platform.ts";
@@ -88,7 +88,11 @@ export class ReverseProxy {
   /** Takes a client's connection to `port`, or closes it when no listener of the configuration has that port. */
   accept(port: number, accepted: TCPSocket): void {
     const { config, context } = this.#active;
-    const listener = config.listeners.find(known => known.port === port);
+    const { listeners } = config;
+    let listener: ListenerConfig | undefined;
+    for (let at = 0; at < listeners.length && listener === undefined; at++) {
+      if (listeners[at].port === port) listener = listeners[at];
+    }
     if (listener === undefined) {
       accepted.close(); // an earlier configuration listened there
       return;

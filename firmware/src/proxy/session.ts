@@ -3,15 +3,16 @@ import type { ListenerConfig } from "../config/settings.ts";
 import { type Ending, endingBy } from "../log/ending.ts";
 import type { Timed } from "../net/deadlines.ts";
 import { Endpoint, type EndpointOwner } from "../net/endpoint.ts";
-import { hashText } from "../net/hash.ts";
 import { type CloseOptions, type ClosingOwner, LingeringClose } from "../net/lingering-close.ts";
 import { SCRATCH_BYTES } from "../net/raw-stream.ts";
 import { sniff } from "../net/sniff.ts";
 import type { TCPSocket } from "../platform.ts";
 import { exceptionText } from "../text/exception.ts";
-import type { ClientInfo, ProxyContext, RefusalReason } from "./context.ts";
+import { Client } from "./client.ts";
+import type { ProxyContext, RefusalReason } from "./context.ts";
 import type { Handler, HandlerOwner } from "./handler.ts";
 import { HttpSession } from "./http-session.ts";
+import type { Measured } from "./rate.ts";
 import { Refusal } from "./refusal.ts";
 import { TcpSession } from "./tcp-session.ts";
 
@@ -40,20 +41,19 @@ const LINGER_TIMEOUT_MS = 2000;
  * - `closing`: nothing new is read, and what was written is being acknowledged
  * - `ended`: no socket is left
  */
-export class Session implements HandlerOwner, EndpointOwner, ClosingOwner, Timed {
+export class Session implements HandlerOwner, EndpointOwner, ClosingOwner, Measured, Timed {
   readonly context: ProxyContext;
-  readonly client: ClientInfo;
+  readonly client: Client;
   readonly clientSide: Endpoint;
   deadlineMs = 0;
   place = -1;
   private state: "queued" | "sniffing" | "serving" | "closing" | "ended" = "queued";
-  private startMs: number;
-  private handler: Handler | undefined;
+  readonly startMs: number;
+  declare private handler: Handler | undefined;
   /** When the session got its slot. */
   declare private admittedMs: number | undefined;
   declare firstByteMs: number | undefined;
-  /** Bytes that had moved at the last measurement of the rate. */
-  declare private rateSample: { readonly atMs: number; readonly bytes: number } | undefined;
+  declare rateSample: Measured["rateSample"];
   /** Why the session ends, once that is known. */
   declare private why: Ending | undefined;
 
@@ -61,8 +61,7 @@ export class Session implements HandlerOwner, EndpointOwner, ClosingOwner, Timed
   constructor(id: number, context: ProxyContext, listener: ListenerConfig, accepted: TCPSocket) {
     this.context = context;
     this.clientSide = new Endpoint(context.platform, { from: accepted }, this);
-    const { address, port } = this.clientSide.address();
-    this.client = { id, address, port, hash: hashText(address, 0), listener };
+    this.client = new Client(id, this.clientSide.socket, listener);
     this.startMs = context.clock.now();
   }
 
@@ -92,33 +91,21 @@ export class Session implements HandlerOwner, EndpointOwner, ClosingOwner, Timed
     return this.clientSide.heldBytes + (this.handler?.headBytes ?? 0);
   }
 
-  /**
-   * Bytes per second that its body or raw stream has moved since the last call, at least `windowMs` ago.
-   * `undefined` while no such bytes are to move, or when the last call was not long enough ago.
-   */
-  rate(windowMs: number): number | undefined {
-    const bytes = this.handler?.streamedBytes;
-    const last = this.rateSample;
-    const nowMs = this.context.clock.now();
-    const ms = last === undefined ? Number.POSITIVE_INFINITY : nowMs - last.atMs;
-    if (bytes !== undefined && ms < windowMs) return undefined;
-    this.rateSample = bytes === undefined ? undefined : { atMs: nowMs, bytes };
-    // A sample from long ago says nothing about the rate of now.
-    if (bytes === undefined || last === undefined || ms > 4 * windowMs) return undefined;
-    return ((bytes - last.bytes) * 1_000) / ms;
+  get streamedBytes(): number | undefined {
+    return this.handler?.streamedBytes;
   }
 
   /** Gives the session a slot. */
-  admit(): void {
-    this.admittedMs = this.context.clock.now();
+  admit(nowMs = this.context.clock.now()): void {
+    this.admittedMs = nowMs;
     try {
       if (this.client.listener.mode === "tcp") {
         this.serveWith(new TcpSession(this)).begin(this.context.group); // the backend may speak first
         return;
       }
       this.state = "sniffing";
-      this.setDeadline(Math.min(SILENCE_MS, this.context.config.idleTimeoutMs));
-      this.sniff();
+      this.setDeadline(Math.min(SILENCE_MS, this.context.config.idleTimeoutMs), nowMs);
+      if (this.clientSide.readable > 0 || this.clientSide.peerEnded) this.sniff();
     } catch (error) {
       this.failed(error);
     }
@@ -190,10 +177,11 @@ export class Session implements HandlerOwner, EndpointOwner, ClosingOwner, Timed
 
   private sniff(): void {
     const { clientSide, firstByteMs } = this;
-    if (clientSide.ended) this.end(endingBy(true, clientSide.failure));
-    if (clientSide.readable === 0) return;
-    const timeoutMs = Math.min(SNIFF_TIMEOUT_MS, this.context.config.headTimeoutMs);
-    const isLate = firstByteMs !== undefined && this.context.clock.now() - firstByteMs >= timeoutMs;
+    if (clientSide.readable === 0) {
+      if (clientSide.peerEnded) this.end(endingBy(true, clientSide.failure));
+      return;
+    }
+    const isLate = firstByteMs !== undefined && this.silenceLeftMs(firstByteMs) <= 0;
     const protocol = this.protocol(isLate);
     if (protocol === "http") {
       this.serveWith(new HttpSession(this.context, this)).onReady();
@@ -201,8 +189,14 @@ export class Session implements HandlerOwner, EndpointOwner, ClosingOwner, Timed
       this.serveWith(new TcpSession(this)).begin(this.context.rawGroup);
     } else if (firstByteMs === undefined) {
       this.firstByteMs = this.context.clock.now();
-      this.setDeadline(timeoutMs);
+      this.setDeadline(this.silenceLeftMs(this.firstByteMs));
     }
+  }
+
+  /** How long more bytes are awaited after the first, which came at `sinceMs`. */
+  private silenceLeftMs(sinceMs: number): number {
+    const timeoutMs = Math.min(SNIFF_TIMEOUT_MS, this.context.config.headTimeoutMs);
+    return sinceMs + timeoutMs - this.context.clock.now();
   }
 
   tunnel(backend: Backend, backendSide: Endpoint): void {
@@ -220,6 +214,17 @@ export class Session implements HandlerOwner, EndpointOwner, ClosingOwner, Timed
   closeAfter(why: Ending, options: CloseOptions = {}): void {
     this.why = why;
     if (why === "done") this.handler = undefined; // it has nothing left to do or to report
+    const { backendSide, waitForClientFin } = options;
+    // Most often, and then what waits for acknowledgements and its deadline would be made for nothing.
+    if (
+      !waitForClientFin &&
+      this.clientSide.isSettled &&
+      (backendSide === undefined || backendSide.isSettled)
+    ) {
+      backendSide?.close();
+      this.closed();
+      return;
+    }
     this.setDeadline(LINGER_TIMEOUT_MS);
     this.linger(options);
   }
@@ -277,12 +282,8 @@ export class Session implements HandlerOwner, EndpointOwner, ClosingOwner, Timed
 
   // Time
 
-  setDeadline(ms: number): void {
-    this.context.deadlines.setDeadline(this, ms);
-  }
-
-  cancelDeadline(): void {
-    this.context.deadlines.cancel(this);
+  setDeadline(ms: number, nowMs?: number): void {
+    this.context.deadlines.setDeadline(this, ms, nowMs);
   }
 
   expired(): void {

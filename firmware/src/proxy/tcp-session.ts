@@ -64,7 +64,6 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner, Progr
       this.closeAfter("no-route");
       return;
     }
-    session.cancelDeadline();
     this.connector = new Connector(session.context, this, group, UNLIMITED);
     this.connector.connect();
   }
@@ -100,15 +99,15 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner, Progr
     const { backend, endpoint } = result;
     const { context } = this.session;
     backend.health.requestAnswered();
-    this.sentMs = this.session.context.clock.now();
-    this.session.setDeadline(context.config.idleTimeoutMs);
+    this.sentMs = context.clock.now();
+    this.session.setDeadline(context.config.idleTimeoutMs, this.sentMs);
     this.stream(backend, endpoint);
   }
 
   /** The first bytes of one side are about to be passed on. */
   onFirstBytes(endpoint: Endpoint): void {
     const { clientSide, context } = this.session;
-    const nowMs = this.session.context.clock.now();
+    const nowMs = context.clock.now();
     if (this.connector !== undefined) {
       if (endpoint === clientSide) {
         this.sentMs = nowMs;
@@ -164,6 +163,7 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner, Progr
   }
 
   expired(): void {
+    if (this.state === "connecting") return; // the connector has a deadline of its own
     const nowMs = this.session.context.clock.now();
     if (this.state === "last-answer") this.checkAnswer(nowMs);
     else if (this.seenBytes === undefined) this.session.end("idle");
@@ -271,7 +271,7 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner, Progr
       : tunnelTimeoutMs;
     const checkMs = stallCheckMs(this, this.passedBytes, timeoutMs, nowMs);
     if (checkMs > 0) {
-      this.session.setDeadline(checkMs);
+      this.session.setDeadline(checkMs, nowMs);
     } else {
       this.session.clientSide.resets = this.backendSide!.resets = true;
       this.session.end(this.isHalfClosed ? "idle" : "tunnel-timeout");
