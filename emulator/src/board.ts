@@ -8,6 +8,7 @@ import { Adapter } from "./io/adapter.ts";
 import { defineListener } from "./io/listener.ts";
 import { ownSockets } from "./io/own-sockets.ts";
 import { sdkSockets } from "./io/sdk-sockets.ts";
+import { Search } from "./io/search.ts";
 import { defineSerial } from "./io/serial.ts";
 import type { SocketCode } from "./io/socket-code.ts";
 import { type Publish, Stack } from "./io/stack.ts";
@@ -244,6 +245,7 @@ export class Board {
       TCP: family.TCP,
       Listener: defineListener(this.stack, family),
       UDP,
+      ...(family.code.pipes && { Search }),
       Serial: defineSerial(this.#uart, tasks),
       storage: defineKeyValue(this.flash, ms => tasks.stall(tasks.busyMs + ms)),
       clock: {

@@ -3,7 +3,12 @@
  * own state. Types only, and none of Node's: the conformance cases are checked with the SDK's alone.
  */
 
-import type { Clock, SocketFailure } from "../../firmware/src/platform.ts";
+import type {
+  Clock,
+  NativePipeOptions,
+  NativeSearchConstructor,
+  SocketFailure,
+} from "../../firmware/src/platform.ts";
 import type { ResetReason } from "./reset.ts";
 
 /** The interfaces that a firmware finds on its board. */
@@ -11,6 +16,8 @@ export interface BoardPlatform {
   readonly TCP: TCPClass;
   readonly Listener: ListenerClass;
   readonly UDP: UDPClass;
+  /** Where the sockets have `pipe`. */
+  readonly Search?: NativeSearchConstructor;
   readonly Serial: SerialClass;
   readonly storage: KeyValue;
   readonly clock: Clock;
@@ -69,6 +76,8 @@ export interface TCPOptions {
   onWritable?: (bytes: number) => void;
   /** The peer's FIN, behind the last byte. Without it FIN is `onError`. The SDK's sockets never call it. */
   onEnd?: () => void;
+  /** The pipe from here: `event` is an index of `PIPE_EVENTS` (firmware/src/net/pipe.ts). */
+  onPiped?: (event: number) => void;
   /** With `onEnd` it is never `end`, the peer's FIN. The SDK's sockets give no code. */
   onError?(code?: SocketFailure | "end"): void;
 }
@@ -93,6 +102,14 @@ export interface TCP {
    * no such method.
    */
   unread?(bytes: ArrayBuffer | Uint8Array): boolean;
+  /** Pipes: firmware/native/binding.h. The SDK's sockets have none, nor has a board with less than `BoardKind.pipes`. */
+  pipe?(to: TCP, options: NativePipeOptions): void;
+  unpipe?(): void;
+  readonly readable?: number;
+  readonly writable?: number;
+  readonly passed?: number | undefined;
+  readonly waitsFor?: number | undefined;
+  readonly heldBytes?: number | undefined;
 }
 
 export interface ListenerOptions {

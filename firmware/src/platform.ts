@@ -25,8 +25,9 @@ export interface TCPSocket {
   target?: unknown;
   /**
    * Moves content from here to `to` without the engine; `onPiped` reports how it goes. Bytes that wait here belong to the pipe
-   * until it ends, and `to` must not be written to. Throws "no memory", "in use", "invalid". Absent where the engine has to
-   * move the bytes (the SDK's sockets, the emulator's): there `net/pipe.ts` does.
+   * until it ends, and `to` must not be written to. Throws "no memory", "in use", "invalid", and where it
+   * does not know a framing: then the engine moves the bytes (`net/pipe.ts`). Absent where it always does (the SDK's sockets, the
+   * emulated ESP32's).
    */
   pipe?(to: TCPSocket, options: NativePipeOptions): void;
   /** Ends the pipe from here: what was not passed is readable again, and announced. */

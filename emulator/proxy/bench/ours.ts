@@ -5,7 +5,7 @@ import { configurationOf, FirmwareBoard } from "../firmware-board.ts";
 
 const backends: number[] = JSON.parse(process.argv[2]);
 const board = new FirmwareBoard({
-  kind: unlimited(),
+  kind: unlimited("own"),
   random: Math.random,
   publish: () => ({ port: 0, host: "127.0.0.1" }),
   onListening: (_, { port }) => process.send!({ port }),

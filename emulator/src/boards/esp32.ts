@@ -65,6 +65,7 @@ export function esp32(settings: FirmwareSettings = {}): BoardKind {
     taskWatchdogMs: watchdog ? set.ESP_TASK_WDT_TIMEOUT_S * 1000 : undefined,
     heapBytes: connectionHeapBytes(fixedLines(set, creationOf(creation), eventQueueLength)),
     sockets,
+    pipes: false,
     socketsMended: false,
     rssi: -54,
   };

@@ -38,6 +38,11 @@ export interface BoardKind {
   /** The C code below `TCP` and `Listener`: the SDK's, or the firmware's own (firmware/native). */
   readonly sockets: SocketKind;
   /**
+   * Own sockets have `pipe`, for content without framing. On a board without it, as on one with the SDK's sockets, the engine moves
+   * the bytes.
+   */
+  readonly pipes: boolean;
+  /**
    * The firmware brings sockets of its own that do not follow pointers to what lwIP has freed. The
    * SDK's do (upstream #1655, #1656, #1679): there the board ends.
    */

@@ -8,7 +8,7 @@ export function unlimited(sockets: SocketKind = "sdk"): BoardKind {
     listenersMax: 64,
     sendBufferBytes: 256 * 1024,
     receiveWindowBytes: 256 * 1024,
-    segmentBytes: 65_535,
+    segmentBytes: 64 * 1024, // as much as Node reads at once
     segmentsQueuedMax: 65_536,
     connectTimeoutMs: 10_000,
     timerMs: 250,
@@ -20,6 +20,7 @@ export function unlimited(sockets: SocketKind = "sdk"): BoardKind {
     bootMs: 0,
     heapBytes: 1024 * 1024 * 1024,
     sockets,
+    pipes: sockets === "own",
     socketsMended: true,
     rssi: 0,
   };

@@ -1,6 +1,14 @@
 import type { Message, Tasks } from "../tasks.ts";
 import type { Account } from "./account.ts";
 
+/** Events of firmware/native/sockets.h. */
+export const READABLE = 1;
+export const WRITABLE = 2;
+export const END = 4;
+export const ERROR = 8;
+export const PIPE = 16;
+export const ACCEPT = 32;
+
 /** News of a connection or a listener: the events that were not reported to its owner. */
 export class News {
   /** `undefined`: events are kept for the next owner. */

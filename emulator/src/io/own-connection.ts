@@ -1,17 +1,11 @@
 import type { SocketFailure } from "../../../firmware/src/platform.ts";
 import type { Cancel } from "../clock.ts";
-import { CONNECTION_BYTES } from "./account.ts";
-import { News, NewsQueue } from "./news.ts";
+import { type Account, CONNECTION_BYTES, PIPE_BYTES } from "./account.ts";
+import { END, ERROR, News, NewsQueue, PIPE, READABLE, WRITABLE } from "./news.ts";
+import { Pipe, type PipedConnection, type PipeOptions } from "./own-pipe.ts";
 import type { Pcb, PcbFailure, PcbOwner } from "./pcb.ts";
 import { ReceiveQueue } from "./receive-queue.ts";
 import type { Stack } from "./stack.ts";
-
-/** Events of firmware/native/sockets.h. */
-export const READABLE = 1;
-export const WRITABLE = 2;
-export const END = 4;
-export const ERROR = 8;
-export const ACCEPT = 16;
 
 /** Time in which a closed connection must have sent the rest (LEAVING_MS_MAX). */
 const LEAVING_MS_MAX = 60_000;
@@ -78,7 +72,7 @@ export class OwnStack {
  * A connection as the firmware's own sockets have it, from the SYN or the accept on: firmware/native/sockets.h has its life.
  * It outlives the object that closes it while bytes wait to be sent.
  */
-export class OwnConnection implements PcbOwner {
+export class OwnConnection implements PcbOwner, PipedConnection {
   readonly halfCloses = true;
   readonly news = new News();
   readonly remoteAddress: string;
@@ -86,6 +80,11 @@ export class OwnConnection implements PcbOwner {
   /** Takes it out of its listener's queue: it waits there to be accepted. */
   onLostWaiting: (() => void) | undefined;
   error: SocketFailure | undefined;
+  /** The peer's FIN has arrived. */
+  peerEnded = false;
+  /** The pipe that reads here, also when it has ended, and the one that writes here. */
+  pipeFrom: Pipe | undefined;
+  pipeTo: Pipe | undefined;
   #own: OwnStack;
   /** `undefined`: lwIP has freed it, or it was given back. */
   #pcb: Pcb | undefined;
@@ -95,7 +94,6 @@ export class OwnConnection implements PcbOwner {
   #putBackBytes = 0;
   /** END, ERROR: to be reported when everything that was received has been read. */
   #due = 0;
-  #peerEnded = false;
   /** `end` was called. */
   #ended = false;
   /** Ends the wait for memory, or that of a closed connection for its bytes to be sent. */
@@ -118,9 +116,10 @@ export class OwnConnection implements PcbOwner {
     this.#own.news.forget(this.news);
     this.news.owner = owner;
     if (owner === undefined) return;
-    if (this.#peerEnded) this.#due |= END;
+    if (this.peerEnded) this.#due |= END;
     if (this.error !== undefined) this.#due |= ERROR;
-    this.#report((this.readable > 0 ? READABLE : 0) | (this.writable > 0 ? WRITABLE : 0));
+    if (this.pipeFrom !== undefined) this.report(PIPE);
+    this.report((this.readable > 0 ? READABLE : 0) | (this.writable > 0 ? WRITABLE : 0));
     this.#reportEnding();
   }
 
@@ -132,20 +131,19 @@ export class OwnConnection implements PcbOwner {
     if (this.#pcb) this.#pcb.keepaliveMs = ms;
   }
 
+  /** Bytes that wait to be read: none while they are those of a pipe. */
   get readable(): number {
-    return this.#received.bytes;
+    return this.pipeFrom?.runs ? 0 : this.receivedBytes;
   }
 
   /** Reads as many bytes as the view has, and opens the window for as many. */
   read(view: Uint8Array): void {
     this.#received.fill(view, () => {});
-    const before = Math.min(this.#putBackBytes, view.byteLength);
-    this.#putBackBytes -= before;
-    if (view.byteLength > before) this.#pcb?.recved(view.byteLength - before);
-    this.#reportEnding();
+    this.#opened(view.byteLength);
   }
 
   unread(bytes: Uint8Array): boolean {
+    if (this.pipeFrom?.runs) throw new Error("in use");
     const copy = Buffer.from(bytes);
     if (copy.byteLength === 0) return true;
     if (!this.#own.account.hasHeap(this.#own.account.receivedBytes(copy))) return false;
@@ -159,8 +157,48 @@ export class OwnConnection implements PcbOwner {
     return this.#pcb === undefined || this.#ended;
   }
 
-  /** Bytes that `write` takes now. */
+  /** Bytes that `write` takes now: none while a pipe writes here. */
   get writable(): number {
+    return this.pipeTo?.runs ? 0 : this.room;
+  }
+
+  #waitForMemory(): void {
+    const { timers, clock } = this.#own.stack;
+    this.#timer ??= timers.atSlowTimer(clock.now(), () => {
+      this.#timer = undefined;
+      this.#reportWritable();
+    });
+  }
+
+  // For pipes (PipedConnection)
+
+  get account(): Account {
+    return this.#own.account;
+  }
+
+  get segmentBytes(): number {
+    return this.#own.stack.kind.segmentBytes;
+  }
+
+  get receivedBytes(): number {
+    return this.#received.bytes;
+  }
+
+  get firstReceived(): Buffer {
+    return this.#received.first;
+  }
+
+  consume(bytes: number): void {
+    this.#received.drop(bytes);
+    this.#opened(bytes);
+  }
+
+  get unackedBytes(): number {
+    const pcb = this.#pcb;
+    return pcb === undefined ? 0 : this.#own.stack.kind.sendBufferBytes - pcb.sendSpace;
+  }
+
+  get room(): number {
     const pcb = this.#pcb;
     if (pcb === undefined || this.#ended || this.#state !== "open") return 0;
     const { segmentsQueuedMax, segmentBytes } = this.#own.stack.kind;
@@ -168,6 +206,16 @@ export class OwnConnection implements PcbOwner {
     const segments = pcb.segmentsQueued + (pcb.unsentBytes > 0 ? 1 : 0);
     if (segments >= segmentsQueuedMax) return 0;
     return Math.min(pcb.sendSpace, (segmentsQueuedMax - segments) * segmentBytes);
+  }
+
+  writePassed(piece: Buffer): boolean {
+    if (this.#pcb!.pass(piece)) return true;
+    this.#waitForMemory();
+    return false;
+  }
+
+  sendPassed(): void {
+    this.#output();
   }
 
   /** Takes as many bytes as fit; returns their number. */
@@ -188,12 +236,45 @@ export class OwnConnection implements PcbOwner {
     return taken;
   }
 
-  #waitForMemory(): void {
-    const { timers, clock } = this.#own.stack;
-    this.#timer ??= timers.atSlowTimer(clock.now(), () => {
-      this.#timer = undefined;
-      this.#reportWritable();
-    });
+  /**
+   * Passes content from here to `to`. Meanwhile nothing is readable here, and there is no room to write there. Throws where a pipe runs
+   * already, and without memory.
+   */
+  pipe(to: OwnConnection, options: PipeOptions): void {
+    if (to === this) throw new Error("invalid to");
+    if (this.pipeFrom?.runs || to.pipeTo?.runs) throw new Error("in use");
+    if (!this.account.hasHeap(PIPE_BYTES)) throw new RangeError("no memory");
+    this.#forgetPipeFrom();
+    if (to.pipeTo !== undefined) to.pipeTo.to = undefined;
+    const pipe = new Pipe(this, to, options);
+    this.pipeFrom = pipe;
+    to.pipeTo = pipe;
+    // Bytes that were announced are the pipe's now.
+    this.news.events &= ~READABLE;
+    to.news.events &= ~WRITABLE;
+    pipe.move();
+  }
+
+  /** Ends the pipe from here, without an event: what waits is announced. */
+  unpipe(): void {
+    if (!this.pipeFrom?.runs) return;
+    this.pipeFrom.stop();
+    this.news.events &= ~PIPE;
+  }
+
+  #forgetPipeFrom(): void {
+    this.pipeFrom?.free();
+    this.pipeFrom = undefined;
+  }
+
+  /** This connection goes: so does the pipe from it, and the one to it ends. */
+  #forgetPipes(): void {
+    const to = this.pipeTo;
+    this.#forgetPipeFrom();
+    if (to === undefined) return;
+    to.to = undefined;
+    this.pipeTo = undefined;
+    to.move();
   }
 
   /** FIN behind what was written; while connecting, as soon as the connection is established. Reading goes on. */
@@ -202,17 +283,19 @@ export class OwnConnection implements PcbOwner {
     this.#ended = true;
     this.#own.sendWritten();
     this.#sendFin();
+    this.pipeTo?.move();
   }
 
   /** Written bytes are still sent, then FIN; but over unread bytes RST, at once. */
   close(): void {
     this.#own.sendWritten();
+    this.#forgetPipes();
     this.owner = undefined;
     const pcb = this.#pcb;
     if (pcb === undefined || this.#state === "connecting") {
       this.#retire();
       pcb?.close();
-    } else if (this.readable > 0) {
+    } else if (this.receivedBytes > 0) {
       this.reset();
     } else {
       this.#state = "leaving";
@@ -253,11 +336,20 @@ export class OwnConnection implements PcbOwner {
 
   #retire(): void {
     this.stop();
+    this.#forgetPipes();
     this.#own.news.forget(this.news);
     this.news.owner = undefined;
     this.#received.clear();
     this.#own.connections.delete(this);
     this.#own.account.hold(-CONNECTION_BYTES);
+  }
+
+  /** `bytes` are read: opens the window, but not again for bytes that were put back. */
+  #opened(bytes: number): void {
+    const again = Math.min(this.#putBackBytes, bytes);
+    this.#putBackBytes -= again;
+    if (bytes > again) this.#pcb?.recved(bytes - again);
+    this.#reportEnding();
   }
 
   #sendFin(): void {
@@ -279,7 +371,8 @@ export class OwnConnection implements PcbOwner {
       return;
     }
     this.#received.push(segment);
-    this.#report(READABLE);
+    if (this.pipeFrom?.runs) this.pipeFrom.move();
+    else this.report(READABLE);
   }
 
   sent(): void {
@@ -300,7 +393,7 @@ export class OwnConnection implements PcbOwner {
 
   finished(): void {
     if (this.#state === "leaving") return;
-    this.#peerEnded = true;
+    this.peerEnded = true;
     this.#reportEnd(END);
   }
 
@@ -313,7 +406,7 @@ export class OwnConnection implements PcbOwner {
       this.#retire();
     } else if (why === "closed") {
       // The wire may forget the connection before the peer's FIN is read from it.
-      if (!this.#peerEnded) this.finished();
+      if (!this.peerEnded) this.finished();
       this.#state = "finished";
     } else if (this.#own.allocating) {
       this.#lose("memory");
@@ -328,23 +421,27 @@ export class OwnConnection implements PcbOwner {
     this.#reportEnd(ERROR);
   }
 
-  #report(events: number): void {
+  report(events: number): void {
     this.#own.news.report(this.news, events);
   }
 
   #reportWritable(): void {
-    if (!this.#ended) this.#report(WRITABLE);
+    if (this.pipeTo?.runs) this.pipeTo.move();
+    else if (!this.#ended) this.report(WRITABLE);
   }
 
+  /** Pipes come to their outcome first. */
   #reportEnd(event: number): void {
     this.#due |= event;
+    this.pipeTo?.move();
+    this.pipeFrom?.move();
     this.#reportEnding();
   }
 
   /** Received bytes are read before anything ends. */
   #reportEnding(): void {
-    if (this.readable > 0 || this.#due === 0) return;
-    this.#report(this.#due);
+    if (this.receivedBytes > 0 || this.#due === 0) return;
+    this.report(this.#due);
     this.#due = 0;
   }
 }

@@ -1,16 +1,9 @@
-import type { SocketFailure } from "../../../firmware/src/platform.ts";
+import type { NativePipeOptions, SocketFailure } from "../../../firmware/src/platform.ts";
 import type { TCP } from "../platform.ts";
 import { text } from "./arguments.ts";
-import { News } from "./news.ts";
-import {
-  ACCEPT,
-  END,
-  ERROR,
-  OwnConnection,
-  OwnStack,
-  READABLE,
-  WRITABLE,
-} from "./own-connection.ts";
+import { ACCEPT, END, ERROR, News, PIPE, READABLE, WRITABLE } from "./news.ts";
+import { OwnConnection, OwnStack } from "./own-connection.ts";
+import { type Pipe, pipeOptions } from "./own-pipe.ts";
 import type { Pcb } from "./pcb.ts";
 import type {
   ListenerOwner,
@@ -28,6 +21,7 @@ export function ownSockets(stack: Stack): SocketCode {
   const own = new OwnStack(stack);
   return {
     halfCloses: true,
+    pipes: stack.kind.pipes,
     closesListeners: true,
     addressBufferBytes: 46,
     checkFormat: text,
@@ -122,6 +116,25 @@ class OwnTcp implements TcpRecord {
     return this.#connection?.unread(bytes) ?? false;
   }
 
+  pipe(to: OwnTcp, options: NativePipeOptions): void {
+    const converted = pipeOptions(options); // may call the program
+    if (to.#connection === undefined) throw new Error("invalid to");
+    if (this.#connection === undefined) throw new Error("invalid");
+    this.#connection.pipe(to.#connection, converted);
+  }
+
+  unpipe(): void {
+    this.#connection?.unpipe();
+  }
+
+  get piped(): Pipe | undefined {
+    return this.#connection?.pipeFrom;
+  }
+
+  get writable(): number {
+    return this.#connection?.writable ?? 0;
+  }
+
   close(reset: boolean): void {
     const connection = this.#connection;
     this.#connection = undefined;
@@ -132,6 +145,7 @@ class OwnTcp implements TcpRecord {
   /** Each callback may close the socket. */
   #deliver(events: number): void {
     const { object, callbacks } = this.#owner;
+    if (events & PIPE) events = this.#deliverPiped(events);
     if (events & READABLE && this.readable > 0) callbacks.onReadable?.call(object, this.readable);
     if (events & WRITABLE && this.#connection) {
       this.#ready = true;
@@ -142,6 +156,18 @@ class OwnTcp implements TcpRecord {
       else this.#fail("end");
     }
     if (events & ERROR && this.#connection) this.#fail(this.#connection.error!);
+  }
+
+  /** Returns the events that are left. */
+  #deliverPiped(events: number): number {
+    const pipe = this.piped;
+    for (;;) {
+      const event = pipe?.nextEvent();
+      if (event === undefined) return events;
+      this.#owner.callbacks.onPiped?.call(this.#owner.object, event);
+      // Another pipe that the callback has begun has events of its own, that of bytes that it leaves included.
+      if (this.piped !== pipe) return events & ~READABLE;
+    }
   }
 
   #fail(code: SocketFailure | "end"): void {

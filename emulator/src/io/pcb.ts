@@ -166,6 +166,11 @@ export class Pcb {
     return !this.#finSent && this.#sendQueue.add(bytes, this.#wire.unsentBytes);
   }
 
+  /** Writes a received segment, or a part of one: it never changes, so it is not copied. */
+  pass(segment: Buffer): boolean {
+    return !this.#finSent && this.#sendQueue.pass(segment, this.#wire.unsentBytes);
+  }
+
   /** Gives the written bytes to the wire (tcp_output). */
   output(): void {
     if (this.freed) return;

@@ -44,6 +44,23 @@ export class ReceiveQueue {
     this.#bytes -= filled;
   }
 
+  /** The rest of the first segment; there must be one. */
+  get first(): Buffer {
+    const segment = this.#segments[0];
+    return this.#offset === 0 ? segment : segment.subarray(this.#offset);
+  }
+
+  /** Drops bytes of the first segment. */
+  drop(bytes: number): void {
+    this.#bytes -= bytes;
+    this.#offset += bytes;
+    const segment = this.#segments[0];
+    if (this.#offset < segment.byteLength) return;
+    this.#segments.shift();
+    this.#offset = 0;
+    this.#hold(segment, -1);
+  }
+
   /** Puts bytes before all others: they are read next. */
   unshift(bytes: Buffer): void {
     const first = this.#segments[0];

@@ -21,6 +21,7 @@ const OUTPUT = 8;
 export function sdkSockets(stack: Stack): SocketCode {
   return {
     halfCloses: false,
+    pipes: false,
     closesListeners: false,
     addressBufferBytes: 32,
     checkFormat: newFormat,
@@ -135,6 +136,20 @@ class SdkTcp implements TcpRecord, PcbOwner, Message {
 
   end(): never {
     throw new Error("the SDK's sockets do not half-close");
+  }
+
+  pipe(): never {
+    throw new Error("the SDK's sockets have no pipes");
+  }
+
+  unpipe(): void {}
+
+  get piped(): undefined {
+    return undefined;
+  }
+
+  get writable(): number {
+    return this.#pcb?.sendSpace ?? 0;
   }
 
   unread(): never {

@@ -41,9 +41,7 @@ export class SendQueue {
 
   /** Copies `bytes`; `waitingBytes`: unsent ones on the wire. False: no memory, or no place for a segment. */
   add(bytes: Uint8Array, waitingBytes: number): boolean {
-    const inTail = this.#unsentBytes + waitingBytes > 0;
-    if (!this.#segments.add(bytes.byteLength, inTail)) return false;
-    this.#unsentBytes += bytes.byteLength;
+    if (!this.#addSegments(bytes.byteLength, waitingBytes)) return false;
     const copy = this.#slab.copy(bytes);
     const last = this.#unsent.length - 1;
     const previous = this.#unsent[last];
@@ -57,6 +55,20 @@ export class SendQueue {
     } else {
       this.#unsent.push(copy);
     }
+    return true;
+  }
+
+  /** The same for bytes that do not change: they are not copied. */
+  pass(bytes: Buffer, waitingBytes: number): boolean {
+    if (!this.#addSegments(bytes.byteLength, waitingBytes)) return false;
+    this.#unsent.push(bytes);
+    return true;
+  }
+
+  #addSegments(bytes: number, waitingBytes: number): boolean {
+    const inTail = this.#unsentBytes + waitingBytes > 0;
+    if (!this.#segments.add(bytes, inTail)) return false;
+    this.#unsentBytes += bytes;
     return true;
   }
 

@@ -1,3 +1,4 @@
+import type { NativePipeOptions } from "../../../firmware/src/platform.ts";
 import type { BoardPlatform, ListenerOptions, TCP, TCPOptions } from "../platform.ts";
 import type { Pcb } from "./pcb.ts";
 
@@ -8,6 +9,8 @@ import type { Pcb } from "./pcb.ts";
 export interface SocketCode extends Pick<BoardPlatform, "closesListeners"> {
   /** TCP objects have `end` and `unread`, and call `onEnd`. */
   readonly halfCloses: boolean;
+  /** TCP objects have `pipe` and what belongs to it, and call `onPiped`. */
+  readonly pipes: boolean;
   /** Size of the constructor's buffer for the address, its end mark included. */
   readonly addressBufferBytes: number;
   /** Checks a format that is set afterwards. */
@@ -22,7 +25,10 @@ export interface SocketCode extends Pick<BoardPlatform, "closesListeners"> {
 export interface TcpOwner {
   /** The `this` of the callbacks. */
   readonly object: TCP;
-  readonly callbacks: Pick<TCPOptions, "onReadable" | "onWritable" | "onEnd" | "onError">;
+  readonly callbacks: Pick<
+    TCPOptions,
+    "onReadable" | "onWritable" | "onEnd" | "onError" | "onPiped"
+  >;
 }
 
 /** The record of a TCP object in C. */
@@ -45,7 +51,20 @@ export interface TcpRecord {
   write(bytes: () => Uint8Array, isNumber: boolean): number | undefined;
   end(): void;
   unread(bytes: Uint8Array): boolean;
+  pipe(to: TcpRecord, options: NativePipeOptions): void;
+  unpipe(): void;
+  /** The pipe from here that runs, or the last one. */
+  readonly piped: PipeStatus | undefined;
+  /** Bytes that can be written. */
+  readonly writable: number;
   close(reset: boolean): void;
+}
+
+/** How far a pipe has come. */
+export interface PipeStatus {
+  readonly passed: number;
+  readonly waitsForRoom: boolean;
+  readonly heldBytes: number;
 }
 
 /** A Listener object as its record sees it. */

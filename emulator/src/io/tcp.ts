@@ -1,3 +1,4 @@
+import type { NativePipeOptions } from "../../../firmware/src/platform.ts";
 import type { TCP, TCPClass, TCPOptions } from "../platform.ts";
 import { dottedAddress } from "./address.ts";
 import {
@@ -55,6 +56,7 @@ class EmulatedTCP extends HostObject implements TCP {
       callbacks: {
         onReadable: callback(options.onReadable),
         onWritable: callback(options.onWritable),
+        onPiped: code.pipes ? callback(options.onPiped) : undefined,
         onEnd: code.halfCloses ? callback(options.onEnd) : undefined,
         onError: callback(options.onError),
       },
@@ -190,8 +192,39 @@ export function defineTCP(stack: Stack, code: SocketCode): TCPFamily {
       return EmulatedTCP.unread(this, bytes);
     }
   }
+  class PipingTCP extends HalfClosingTCP {
+    pipe(to: TCP, options: NativePipeOptions): void {
+      const target = EmulatedTCP.recordOf(to);
+      EmulatedTCP.recordOf(this).pipe(target, options);
+    }
+
+    unpipe(): void {
+      EmulatedTCP.recordOf(this).unpipe();
+    }
+
+    get readable(): number {
+      return EmulatedTCP.recordOf(this).readable;
+    }
+
+    get writable(): number {
+      return EmulatedTCP.recordOf(this).writable;
+    }
+
+    get passed(): number | undefined {
+      return EmulatedTCP.recordOf(this).piped?.passed;
+    }
+
+    get waitsFor(): number | undefined {
+      const pipe = EmulatedTCP.recordOf(this).piped;
+      return pipe && Number(pipe.waitsForRoom);
+    }
+
+    get heldBytes(): number | undefined {
+      return EmulatedTCP.recordOf(this).piped?.heldBytes;
+    }
+  }
   return {
-    TCP: code.halfCloses ? HalfClosingTCP : TCP,
+    TCP: code.pipes ? PipingTCP : code.halfCloses ? HalfClosingTCP : TCP,
     code,
     recordOf: EmulatedTCP.recordOf,
   };

@@ -176,6 +176,7 @@ describe("a native pipe", () => {
       sender.receives("sniffed");
       from.peek(7);
       expect(from.pipe(to, new RawStream(scratch))).toBeUndefined();
+      expect([receiver.written, from.readable]).toEqual(["sniffed", 0]);
       sender.receives(" on");
       expect([receiver.written, sender.options]).toEqual(["sniffed on", undefined]);
     },

@@ -104,7 +104,8 @@ export function startNative(from: PipeEnd, to: PipeEnd, content: Content): boole
   try {
     from.socket.pipe(to.socket, content);
   } catch {
-    return false; // no memory: the bytes are moved by the engine
+    from.readable = from.socket.readable!; // what was given back waits there
+    return false; // no memory, or no such pipe: the bytes are moved by the engine
   }
   from.content = NATIVE;
   to.from = from;
