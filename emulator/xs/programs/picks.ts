@@ -35,11 +35,13 @@ const COMMANDS: Record<string, (value: never) => unknown> = {
   strategies: () => Object.keys(STRATEGIES),
   /** A group of so many backends, of different weights and with some sessions each. */
   group: ({ strategy, backends }: { strategy: StrategyName; backends: number }) => {
+    const changes = { count: 0 };
     const all = Array.from({ length: backends }, (_, index) => {
       const backend = new Backend(
         index,
         { ...SETTINGS, name: `b${index}`, weight: 1 + (index % 4) },
         RULES,
+        changes,
       );
       backend.counters.sessions = index % 3;
       return backend;

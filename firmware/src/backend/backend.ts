@@ -1,6 +1,6 @@
 import type { AdminState, BackendSettings } from "../config/settings.ts";
 import { type Answers, noAnswers } from "../log/traffic.ts";
-import { Health, type HealthRules } from "./health.ts";
+import { type Changes, Health, type HealthRules } from "./health.ts";
 import { Latency } from "./latency.ts";
 
 /** Counters of a backend since the start. */
@@ -63,11 +63,11 @@ export class Backend {
   readonly health: Health;
   readonly latency: Latency;
   readonly counters: BackendCounters;
-  /** The administrative state, as configured or set by the operator; see `operationalState` for the effect. */
-  state: AdminState;
-  weight: number;
+  readonly changes: Changes;
   /** The weight in the current pick: less than `weight` during slow start. */
   effectiveWeight: number;
+  #state: AdminState;
+  #weight: number;
 
   /**
    * `before`: the same backend in the previous configuration, whose sessions it still serves. `moved`: that backend, or
@@ -77,10 +77,12 @@ export class Backend {
     index: number,
     settings: BackendSettings,
     rules: HealthRules,
+    changes: Changes,
     before?: Backend,
     moved = before,
   ) {
     this.index = index;
+    this.changes = changes;
     this.settings = settings;
     this.name = settings.name;
     this.backup = settings.backup;
@@ -89,11 +91,12 @@ export class Backend {
     this.keepsConnections =
       settings.keepAlive !== false && !this.servesOneAtATime && settings.proxyProtocol === "none";
     // A state that was set at run time stays unless the configuration changes it; a weight does not.
-    this.state = moved?.settings.state === settings.state ? moved.state : settings.state;
-    this.weight = settings.weight;
-    this.effectiveWeight = this.weight;
-    this.health = before?.health ?? new Health(rules);
+    this.#state = moved?.settings.state === settings.state ? moved.state : settings.state;
+    this.#weight = settings.weight;
+    this.effectiveWeight = settings.weight;
+    this.health = before?.health ?? new Health(rules, changes);
     this.health.rules = rules;
+    changes.count++;
     this.latency = before?.latency ?? new Latency();
     this.counters = before?.counters ?? {
       ...noAnswers(),
@@ -102,6 +105,25 @@ export class Backend {
       failures: 0,
       ejections: 0,
     };
+  }
+
+  /** The administrative state, as configured or set by the operator; see `operationalState` for the effect. */
+  get state(): AdminState {
+    return this.#state;
+  }
+
+  set state(state: AdminState) {
+    this.#state = state;
+    this.changes.count++;
+  }
+
+  get weight(): number {
+    return this.#weight;
+  }
+
+  set weight(weight: number) {
+    this.#weight = weight;
+    this.changes.count++;
   }
 
   /** Serves one connection at a time, so that health checks need the slot, too. */
@@ -116,22 +138,19 @@ export class Backend {
   }
 
   updateEffectiveWeight(nowMs: number): void {
-    const weight = this.weight;
-    const health = this.health;
-    this.effectiveWeight =
-      health.rules.slowStartMs === 0 ? weight : weight * health.slowStartFactor(nowMs);
+    this.effectiveWeight = this.#weight * this.health.slowStartFactor(nowMs);
   }
 
   /**
    * Why the backend cannot be picked now, as bits; 0 when it can. `tried` has one bit for each backend that was
-   * tried already, by its index. Each pick asks every backend, so this is one call without a string.
+   * tried already, by its index.
    */
   exclusions(tried: number, nowMs: number): number {
     const health = this.health;
     let reasons = 0;
-    if (this.state !== "ready") reasons = this.state === "maint" ? MAINT : DRAIN;
+    if (this.#state !== "ready") reasons = this.#state === "maint" ? MAINT : DRAIN;
     if (!health.up) reasons |= DOWN;
-    if (this.weight === 0 || health.wantsDrain) reasons |= DRAIN;
+    if (this.#weight === 0 || health.wantsDrain) reasons |= DRAIN;
     if (health.ejectedUntilMs > nowMs) reasons |= EJECTED;
     if ((tried & (1 << this.index)) !== 0) reasons |= TRIED;
     if (this.counters.sessions >= this.maxSessions) reasons |= FULL;

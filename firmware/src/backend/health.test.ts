@@ -4,7 +4,7 @@ import { EJECTION_MAX_MS, EJECTION_MS, Health, type HealthRules } from "./health
 import { RULES } from "./testing.ts";
 
 function health(rules: Partial<HealthRules> = {}): Health {
-  return new Health({ ...RULES, ...rules });
+  return new Health({ ...RULES, ...rules }, { count: 0 });
 }
 
 /** Health whose first check, which decides alone, has passed. */

@@ -21,6 +21,14 @@ export type HealthRules = Pick<
 /** The change that a check or request caused, if any. */
 export type HealthChange = "up" | "down" | "ejected" | "drain" | "drain-end" | undefined;
 
+/**
+ * Counts the changes of what decides whether a backend can be picked, and with which weight. All backends of a board have the
+ * same one, so that a group knows by one number whether it has to look at its backends again.
+ */
+export interface Changes {
+  count: number;
+}
+
 /** Duration of the first ejection; the second in a row lasts twice as long, and so on (Envoy). */
 export const EJECTION_MS = 10_000;
 export const EJECTION_MAX_MS = 120_000;
@@ -36,29 +44,32 @@ const SLOW_START_FACTOR_MIN = 0.1;
  * that merely connects cannot see why requests fail.
  */
 export class Health {
+  /** Each change of this field, and of the next three, is counted in `changes`. */
   up: boolean;
+  /** The last passed check was answered with 404: the backend asks for no new sessions. Only while it is up. */
+  wantsDrain = false;
+  ejectedUntilMs = 0;
+  /** The rules of the current configuration. */
+  rules: HealthRules;
   /** The last result of a check or failed request, and since when it has been the same. */
   code: CheckCode | undefined;
   codeSinceMs = 0;
   /** Since when the backend is up or down. */
   sinceMs = 0;
-  /** The last passed check was answered with 404: the backend asks for no new sessions. Only while it is up. */
-  wantsDrain = false;
   /** Consecutive check results that contradict `up`. */
   contraryChecks = 0;
   /** Consecutive failed requests. */
   failures = 0;
-  ejectedUntilMs = 0;
-  /** The rules of the current configuration. */
-  rules: HealthRules;
+  #changes: Changes;
   /** A check has had a result. */
   #checked = false;
   /** Consecutive ejections. */
   #ejections = 0;
   #slowStartSinceMs = Number.NEGATIVE_INFINITY;
 
-  constructor(rules: HealthRules) {
+  constructor(rules: HealthRules, changes: Changes) {
     this.rules = rules;
+    this.#changes = changes;
     this.up = rules.start === "up";
   }
 
@@ -69,6 +80,7 @@ export class Health {
     if (!this.up) return undefined;
     const wantedDrain = this.wantsDrain;
     this.wantsDrain = code.startsWith("L7OKC");
+    if (cameUp || wantedDrain !== this.wantsDrain) this.#changes.count++;
     if (cameUp) {
       if (wasChecked) this.#slowStartSinceMs = nowMs;
       return "up";
@@ -85,6 +97,7 @@ export class Health {
   /** Checks were switched off: none would bring the backend up or end its drain, so that is done now. */
   checksEnded(nowMs: number): HealthChange {
     const { up, wantsDrain } = this;
+    this.#changes.count++;
     this.wantsDrain = false;
     this.#checked = false;
     this.contraryChecks = 0;
@@ -107,6 +120,7 @@ export class Health {
     const pastMs = this.ejectedUntilMs + ejectionMs(this.#ejections);
     this.#ejections = nowMs >= pastMs ? 1 : this.#ejections + 1;
     this.ejectedUntilMs = nowMs + ejectionMs(this.#ejections);
+    this.#changes.count++;
     this.failures = ejectAfter - 1; // after the ejection a single failed request ejects it again
     return "ejected";
   }
@@ -116,9 +130,17 @@ export class Health {
     this.failures = 0;
   }
 
+  /** The end of the ejection or of the slow start, where one is under way; `Infinity`: no time changes anything. */
+  changesAtMs(nowMs: number): number {
+    if (this.ejectedUntilMs > nowMs) return this.ejectedUntilMs;
+    // The weight grows all the time.
+    return this.slowStartFactor(nowMs) < 1 ? nowMs : Number.POSITIVE_INFINITY;
+  }
+
   /** The part of the weight that counts during slow start, up to 1. */
   slowStartFactor(nowMs: number): number {
     const { slowStartMs } = this.rules;
+    if (slowStartMs === 0) return 1;
     const ageMs = nowMs - this.#slowStartSinceMs;
     return ageMs >= slowStartMs ? 1 : Math.max(SLOW_START_FACTOR_MIN, ageMs / slowStartMs);
   }
@@ -138,6 +160,7 @@ export class Health {
     if (isContrary && !isEnough) return false;
     this.contraryChecks = 0;
     if (!isContrary) return false;
+    this.#changes.count++;
     this.up = up;
     this.wantsDrain = false;
     this.sinceMs = nowMs;

@@ -33,5 +33,5 @@ export function backendAt(
   given: Partial<BackendSettings> = {},
   rules: Partial<HealthRules> = {},
 ): Backend {
-  return new Backend(index, settingsAt(index, given), { ...RULES, ...rules });
+  return new Backend(index, settingsAt(index, given), { ...RULES, ...rules }, { count: 0 });
 }

@@ -5,12 +5,20 @@ import type { Strategy } from "./strategy.ts";
 /** Each backend in turn: while the candidates stay the same, each of them once per round. */
 export class RoundRobin implements Strategy {
   #last = -1;
+  /** Its place among the candidates of that pick. */
+  #place = 0;
 
   pick(candidates: readonly Backend[]): Backend | undefined {
-    let next = 0;
-    while (next < candidates.length && candidates[next].index <= this.#last) next++;
-    const chosen: Backend | undefined = candidates[next] ?? candidates[0];
-    if (chosen) this.#last = chosen.index;
+    const last = this.#last;
+    let place = this.#place;
+    // Most often the candidates are the same; else the search begins at the first.
+    if (place >= candidates.length || candidates[place].index !== last) place = 0;
+    while (place < candidates.length && candidates[place].index <= last) place++;
+    if (place === candidates.length) place = 0;
+    const chosen: Backend | undefined = candidates[place];
+    if (chosen === undefined) return undefined;
+    this.#place = place;
+    this.#last = chosen.index;
     return chosen;
   }
 

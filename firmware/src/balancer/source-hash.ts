@@ -13,6 +13,7 @@ import { lowestScore, type Strategy } from "./strategy.ts";
  * to its weight. (Schindelhauer and Schomaker, "Weighted Distributed Hash Tables", SPAA 2005.)
  */
 export class SourceHash implements Strategy {
+  readonly usesClient = true;
   /** Hash of each backend's name by its index; 0 until first used. */
   #names = new Uint32Array(BACKENDS_MAX);
 

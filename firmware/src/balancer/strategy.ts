@@ -7,6 +7,8 @@ import type { Backend } from "../backend/backend.ts";
  * long.
  */
 export interface Strategy {
+  /** `client` matters; else it is 0, because to hash an address takes time. */
+  readonly usesClient?: boolean;
   /** One of `candidates`; `undefined` only when there is none. */
   pick(candidates: readonly Backend[], client: number, nowMs: number): Backend | undefined;
   /** The value that a pick compares: the lowest wins. Changes nothing, so that the log can show it. */

@@ -8,6 +8,7 @@ import {
   nameOfExclusions,
   TRIED,
 } from "../backend/backend.ts";
+import type { Changes } from "../backend/health.ts";
 import { STRATEGIES } from "../balancer/strategies.ts";
 import type { Strategy } from "../balancer/strategy.ts";
 import type { StrategyName } from "../config/settings.ts";
@@ -44,6 +45,14 @@ export class Group {
   readonly balance: StrategyName;
   readonly strategy: Strategy;
   #clock: Pick<Clock, "now">;
+  /** The backends that can be picked, unless they are full or were tried. */
+  #available: Backend[] = [];
+  /** One of them has `maxSessions`. */
+  #isLimited = false;
+  #changes: Changes;
+  /** `#available` is right while `#changes` has this count, and until this time. */
+  #changesSeen = -1;
+  #changesAtMs = 0;
   /** Reused by each pick, so that a pick allocates nothing. */
   #candidates: Backend[] = [];
 
@@ -59,6 +68,7 @@ export class Group {
     this.balance = balance;
     this.strategy = STRATEGIES[balance](parts.random);
     this.#clock = parts.clock;
+    this.#changes = backends[0]?.changes ?? { count: 0 };
   }
 
   /**
@@ -70,15 +80,21 @@ export class Group {
    */
   pick(input: PickInput): Backend | "full" | undefined {
     const nowMs = this.#clock.now();
-    const { sticky, tried } = input;
+    const sticky = input.sticky;
     if (sticky !== undefined && this.backends.includes(sticky)) {
-      const reasons = sticky.exclusions(tried, nowMs);
+      const reasons = sticky.exclusions(input.tried, nowMs);
       if ((reasons & ENDS_STICKINESS) === 0) return (reasons & FULL) === 0 ? sticky : "full";
     }
+    if (this.#changes.count !== this.#changesSeen || nowMs >= this.#changesAtMs) {
+      this.#findAvailable(nowMs);
+    }
+    if (this.#available.length > 0 && !this.#isLimited && input.tried === 0) {
+      return this.#choose(this.#available, input, nowMs);
+    }
     return (
-      this.#choose(input, nowMs, 0) ??
-      this.#firstBackup(tried, nowMs) ??
-      this.#choose(input, nowMs, BACKUP | EJECTED)
+      this.#pickAmong(this.#available, input, nowMs, 0) ??
+      this.#firstBackup(input.tried, nowMs) ??
+      this.#pickAmong(this.backends, input, nowMs, BACKUP | EJECTED)
     );
   }
 
@@ -101,11 +117,36 @@ export class Group {
     return String(Math.round(this.strategy.score(backend, client, nowMs) * 1000) / 1000);
   }
 
-  /** The strategy's choice among the backends that nothing but `ignored` reasons excludes. */
-  #choose(input: PickInput, nowMs: number, ignored: number): Backend | "full" | undefined {
+  /**
+   * Finds the backends that nothing excludes but `TRIED` and `FULL`, which each pick has to look at. The others change
+   * seldom: so a pick costs as much among 32 backends as among two.
+   */
+  #findAvailable(nowMs: number): void {
+    const available = this.#available;
+    const backends = this.backends;
+    available.length = 0;
+    this.#changesSeen = this.#changes.count;
+    this.#changesAtMs = Number.POSITIVE_INFINITY;
+    this.#isLimited = false;
+    for (let at = 0; at < backends.length; at++) {
+      const backend = backends[at];
+      this.#changesAtMs = Math.min(this.#changesAtMs, backend.health.changesAtMs(nowMs));
+      if ((backend.exclusions(0, nowMs) & ~FULL) !== 0) continue;
+      if (backend.maxSessions < Number.POSITIVE_INFINITY) this.#isLimited = true;
+      backend.updateEffectiveWeight(nowMs);
+      available.push(backend);
+    }
+  }
+
+  /** The strategy's choice among those of `backends` that nothing but `ignored` reasons excludes. */
+  #pickAmong(
+    backends: readonly Backend[],
+    input: PickInput,
+    nowMs: number,
+    ignored: number,
+  ): Backend | "full" | undefined {
     const candidates = this.#candidates;
     const tried = input.tried;
-    const backends = this.backends;
     let count = 0;
     let full = false;
     for (let at = 0; at < backends.length; ++at) {
@@ -115,13 +156,18 @@ export class Group {
         if (reasons === FULL) full = true;
         continue;
       }
-      backend.updateEffectiveWeight(nowMs);
+      if (ignored !== 0) backend.updateEffectiveWeight(nowMs);
       candidates[count] = backend;
       ++count;
     }
     candidates.length = count;
     if (count === 0) return full ? "full" : undefined;
-    return this.strategy.pick(candidates, input.client, nowMs);
+    return this.#choose(candidates, input, nowMs);
+  }
+
+  #choose(candidates: readonly Backend[], input: PickInput, nowMs: number): Backend | undefined {
+    const strategy = this.strategy;
+    return strategy.pick(candidates, strategy.usesClient ? input.client : 0, nowMs);
   }
 
   #firstBackup(tried: number, nowMs: number): Backend | "full" | undefined {

@@ -2,9 +2,10 @@ import { describe, expect, test } from "vitest";
 import { VirtualClock } from "../../../emulator/src/clock.ts";
 import fc from "../../../hil/kit/properties.ts";
 import type { Backend } from "../backend/backend.ts";
+import { EJECTION_MS } from "../backend/health.ts";
 import { RULES, settingsAt } from "../backend/testing.ts";
-import type { BackendSettings, StrategyName } from "../config/settings.ts";
-import type { PickInput } from "./group.ts";
+import type { AdminState, BackendSettings, StrategyName } from "../config/settings.ts";
+import { Group, type PickInput } from "./group.ts";
 import { Pool } from "./pool.ts";
 
 function bench(given: Partial<BackendSettings>[], balance: StrategyName = "round-robin") {
@@ -80,6 +81,16 @@ describe("candidates", () => {
     expect(pick()).toBe("a");
   });
 
+  test("an ejected backend is picked again from the millisecond on in which its time has passed", async () => {
+    const { clock, pick, a } = bench([{}, {}]);
+    for (let i = 0; i < 3; i++) a.health.requestFailed("L4CON", clock.now(), false);
+    expect(picks(pick, 2)).toBe("b b");
+    await clock.run({ ms: EJECTION_MS - 1 });
+    expect(picks(pick, 2)).toBe("b b");
+    await clock.run({ ms: 1 });
+    expect(picks(pick, 2)).toBe("a b");
+  });
+
   test("a draining backend gets no new sessions, ejected or not", () => {
     const { clock, pick, a, b } = bench([{}, { state: "maint" }]);
     for (let i = 0; i < 3; i++) a.health.requestFailed("L4CON", clock.now(), false);
@@ -133,6 +144,72 @@ test("a pick and its explanation agree in every state of the backends", () => {
         expect([picked, reasons.includes("full")]).not.toEqual([undefined, true]);
       }
     }),
+  );
+});
+
+const setState = (backend: Backend, state: AdminState) => {
+  backend.state = state;
+};
+
+const setWeight = (backend: Backend, weight: number) => {
+  backend.weight = weight;
+};
+
+/** What happens to a backend between picks. */
+const CHANGES: Record<string, (backend: Backend, pool: Pool, nowMs: number) => void> = {
+  nothing: () => {},
+  drain: backend => setState(backend, "drain"),
+  maint: backend => setState(backend, "maint"),
+  ready: backend => setState(backend, "ready"),
+  "no weight": backend => setWeight(backend, 0),
+  "weight 3": backend => setWeight(backend, 3),
+  "check passed": ({ health }, _, nowMs) => void health.passed("L4OK", nowMs),
+  "check passed, wants drain": ({ health }, _, nowMs) => void health.passed("L7OKC/404", nowMs),
+  "check failed": ({ health }, _, nowMs) => void health.failed("L4CON", nowMs),
+  "checks ended": ({ health }, _, nowMs) => void health.checksEnded(nowMs),
+  "request failed": ({ health }, _, nowMs) => void health.requestFailed("L4CON", nowMs, false),
+  acquire: (backend, pool) => pool.acquire(backend),
+  release: (backend, pool) => backend.counters.sessions > 0 && pool.release(backend),
+};
+
+test("whatever happens between picks, a group picks as one does that has just been made, and with its weights", async () => {
+  const step = fc.record({
+    change: fc.constantFrom(...Object.keys(CHANGES), "nothing", "nothing", "nothing"),
+    of: fc.nat(2),
+    pauseMs: fc.constantFrom(0, 1, 400, 10_000),
+  });
+  const settings = fc.record({
+    backup: fc.boolean(),
+    maxSessions: fc.constantFrom(undefined, undefined, 1, 2),
+  });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(settings, { minLength: 3, maxLength: 3 }),
+      fc.array(step, { maxLength: 30 }),
+      fc.boolean(),
+      async (all, steps, isReplaced) => {
+        const clock = new VirtualClock();
+        const parts = { clock, random: () => 0.5 };
+        const rules = { ...RULES, rise: 1, fall: 1, ejectAfter: 1, slowStartMs: 1_000 };
+        const given = all.map((own, index) => settingsAt(index, own));
+        const pool = new Pool(given, rules, parts);
+        const group = pool.group("first");
+        // Sessions of a replaced configuration go on with its backends, whose health is that of the new ones.
+        const other = isReplaced ? new Pool(given, rules, parts, pool) : pool;
+        for (const { change, of, pauseMs } of steps) {
+          CHANGES[change](other.backends[of], other, clock.now());
+          await clock.run({ ms: pauseMs });
+          for (let tried = 0; tried < 7; tried++) {
+            const input = { tried, client: 0, sticky: undefined };
+            const picked = group.pick(input);
+            const weight = typeof picked === "object" ? picked.effectiveWeight : undefined;
+            const fresh = new Group(pool.backends, "first", parts).pick(input);
+            expect(picked).toBe(fresh);
+            expect(weight).toBe(typeof fresh === "object" ? fresh.effectiveWeight : undefined);
+          }
+        }
+      },
+    ),
   );
 });
 

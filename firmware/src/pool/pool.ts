@@ -1,5 +1,5 @@
 import { Backend } from "../backend/backend.ts";
-import type { HealthRules } from "../backend/health.ts";
+import type { Changes, HealthRules } from "../backend/health.ts";
 import type { BackendSettings, StrategyName } from "../config/settings.ts";
 import type { Platform } from "../platform.ts";
 import { Group } from "./group.ts";
@@ -12,7 +12,7 @@ export class Pool {
   readonly queue: BackendQueue;
   #parts: Pick<Platform, "clock" | "random">;
   /** Counted for all configurations together, whose sessions live side by side. */
-  #shared: { connections: number };
+  #shared: { connections: number; readonly changes: Changes };
 
   constructor(
     settings: readonly BackendSettings[],
@@ -20,13 +20,14 @@ export class Pool {
     parts: Pick<Platform, "clock" | "random">,
     before?: Pool,
   ) {
+    this.#shared =
+      before === undefined ? { connections: 0, changes: { count: 0 } } : before.#shared;
     this.backends = settings.map((own, index) => {
       const same = before?.backends.find(other => isSame(other.settings, own));
       const moved = same ?? (before && movedFrom(before.backends, own, settings));
-      return new Backend(index, own, rules, same, moved);
+      return new Backend(index, own, rules, this.#shared.changes, same, moved);
     });
     this.queue = before?.queue ?? new BackendQueue(parts.clock);
-    this.#shared = before === undefined ? { connections: 0 } : before.#shared;
     this.#parts = parts;
   }
 
