@@ -40,7 +40,11 @@ export class Tasks {
 
   /** The rest of the stall, in ms. */
   get busyMs(): number {
-    return Math.max(0, this.#busyUntilMs - this.#clock.now());
+    if (this.#busyUntilMs === 0) return 0; // without a look at the clock: it is asked before each event
+    const ms = this.#busyUntilMs - this.#clock.now();
+    if (ms > 0) return ms;
+    this.#busyUntilMs = 0;
+    return 0;
   }
 
   /** Posts from an interrupt, which cannot wait: false when a full queue has dropped it. */

@@ -1,4 +1,4 @@
-import { isIPv6 } from "node:net";
+import { isIPv4, isIPv6 } from "node:net";
 
 const WHITE_SPACE = /[ \f\n\r\t\v]/;
 
@@ -12,6 +12,7 @@ const NUMBER = /^(?:0[xX]([0-9a-fA-F]*)|0([0-7]*)|([1-9][0-9]*))$/;
  * where it is no address.
  */
 export function dottedAddress(address: string): string | undefined {
+  if (isIPv4(address)) return address; // most are written so
   if (/^[^.]*:/.test(address)) {
     if (isIPv6(address)) throw new Error("not emulated: IPv6");
     return undefined;

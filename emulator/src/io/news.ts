@@ -9,11 +9,43 @@ export const ERROR = 8;
 export const PIPE = 16;
 export const ACCEPT = 32;
 
+/** The object that gets the news of its connection or listener. */
+export interface NewsOwner {
+  deliver(events: number): void;
+}
+
 /** News of a connection or a listener: the events that were not reported to its owner. */
 export class News {
   /** `undefined`: events are kept for the next owner. */
-  owner: ((events: number) => void) | undefined;
+  owner: NewsOwner | undefined = undefined;
   events = 0;
+  /** The list that has it, and its neighbours there. */
+  list: NewsList | undefined = undefined;
+  previous: News | undefined = undefined;
+  next: News | undefined = undefined;
+}
+
+/** A list through the news themselves: a busy board reports hundreds of thousands a second. */
+class NewsList {
+  first: News | undefined;
+  #last: News | undefined;
+
+  append(news: News): void {
+    news.list = this;
+    news.previous = this.#last;
+    if (this.#last === undefined) this.first = news;
+    else this.#last.next = news;
+    this.#last = news;
+  }
+
+  takeOut(news: News): void {
+    const { previous, next } = news;
+    if (previous === undefined) this.first = next;
+    else previous.next = next;
+    if (next === undefined) this.#last = previous;
+    else next.previous = previous;
+    news.list = news.previous = news.next = undefined;
+  }
 }
 
 /**
@@ -26,8 +58,8 @@ export class NewsQueue implements Message {
   #account: Account;
   /** Called before each report, and at the end of a round. */
   #onStep: () => void;
-  #now = new Set<News>();
-  #later = new Set<News>();
+  #now = new NewsList();
+  #later = new NewsList();
   #woken = false;
   #inRound = false;
 
@@ -44,42 +76,46 @@ export class NewsQueue implements Message {
   report(news: News, events: number): void {
     news.events |= events;
     if (news.owner === undefined || news.events === 0) return;
-    if (!this.#now.has(news)) this.#later.add(news);
+    if (news.list === undefined) this.#later.append(news);
     this.#wake();
   }
 
   /** Drops what was not reported. */
   forget(news: News): void {
     news.events = 0;
-    this.#now.delete(news);
-    this.#later.delete(news);
+    news.list?.takeOut(news);
   }
 
   deliver(): void {
-    [this.#now, this.#later] = [this.#later, this.#now];
+    // Behind a stall there is a rest of the round before: it comes first.
+    if (this.#now.first === undefined) [this.#now, this.#later] = [this.#later, this.#now];
+    else this.#appendLater();
     this.#inRound = true;
-    for (const news of this.#now) {
+    for (let news = this.#now.first; news !== undefined; news = this.#now.first) {
       this.#onStep();
-      this.#now.delete(news);
+      this.#now.takeOut(news);
       const { events } = news;
       news.events = 0;
-      news.owner?.(events);
+      if (events !== 0) news.owner?.deliver(events); // a pipe may have taken them over
       if (this.#account.closed) return; // the board was reset meanwhile
       if (this.#tasks.busyMs > 0) break;
     }
     this.#onStep();
-    if (this.#now.size > 0) {
-      // The program is stalled: the rest comes first when it goes on.
-      for (const news of this.#later) this.#now.add(news);
-      [this.#now, this.#later] = [new Set(), this.#now];
-    }
     this.#inRound = false;
     this.#woken = false;
     this.#wake();
   }
 
+  #appendLater(): void {
+    for (let news = this.#later.first; news !== undefined; news = this.#later.first) {
+      this.#later.takeOut(news);
+      this.#now.append(news);
+    }
+  }
+
   #wake(): void {
-    if (this.#woken || this.#later.size === 0 || this.#account.closed) return;
+    const isQuiet = this.#now.first === undefined && this.#later.first === undefined;
+    if (this.#woken || isQuiet || this.#account.closed) return;
     this.#woken = true;
     this.#tasks.post(this);
   }

@@ -77,8 +77,8 @@ export class OwnConnection implements PcbOwner, PipedConnection {
   readonly news = new News();
   readonly remoteAddress: string;
   readonly remotePort: number;
-  /** Takes it out of its listener's queue: it waits there to be accepted. */
-  onLostWaiting: (() => void) | undefined;
+  /** The listener in whose queue it waits to be accepted. */
+  waitsAt: { lost(connection: OwnConnection): void } | undefined;
   error: SocketFailure | undefined;
   /** The peer's FIN has arrived. */
   peerEnded = false;
@@ -300,8 +300,9 @@ export class OwnConnection implements PcbOwner, PipedConnection {
     } else {
       this.#state = "leaving";
       this.#timer?.();
+      this.#timer = undefined;
+      if (this.#leave()) return;
       this.#timer = this.#own.stack.clock.after(LEAVING_MS_MAX, () => this.reset());
-      this.#leave();
     }
   }
 
@@ -320,12 +321,13 @@ export class OwnConnection implements PcbOwner, PipedConnection {
     this.#lose("memory");
   }
 
-  /** A closed connection needs its record no longer when lwIP has sent every byte. */
-  #leave(): void {
+  /** True: lwIP has sent every byte of the closed connection, which needs its record no longer. */
+  #leave(): boolean {
     const pcb = this.#pcb;
-    if (pcb === undefined || pcb.unsentBytes > 0) return;
+    if (pcb === undefined || pcb.unsentBytes > 0) return false;
     this.#retire();
     pcb.close();
+    return true;
   }
 
   stop(): void {
@@ -399,8 +401,8 @@ export class OwnConnection implements PcbOwner, PipedConnection {
 
   failed(why: PcbFailure): void {
     this.#pcb = undefined;
-    if (this.onLostWaiting !== undefined) {
-      this.onLostWaiting();
+    if (this.waitsAt !== undefined) {
+      this.waitsAt.lost(this);
       this.#retire();
     } else if (this.#state === "leaving") {
       this.#retire();

@@ -1,7 +1,7 @@
 import type { NativePipeOptions, SocketFailure } from "../../../firmware/src/platform.ts";
 import type { TCP } from "../platform.ts";
 import { text } from "./arguments.ts";
-import { ACCEPT, END, ERROR, News, PIPE, READABLE, WRITABLE } from "./news.ts";
+import { ACCEPT, END, ERROR, News, type NewsOwner, PIPE, READABLE, WRITABLE } from "./news.ts";
 import { OwnConnection, OwnStack } from "./own-connection.ts";
 import { type Pipe, pipeOptions } from "./own-pipe.ts";
 import type { Pcb } from "./pcb.ts";
@@ -22,6 +22,7 @@ export function ownSockets(stack: Stack): SocketCode {
   return {
     halfCloses: true,
     pipes: stack.kind.pipes,
+    convertsNumberFirst: true,
     closesListeners: true,
     addressBufferBytes: 46,
     checkFormat: text,
@@ -32,7 +33,7 @@ export function ownSockets(stack: Stack): SocketCode {
 }
 
 /** A TCP object of the firmware's own sockets. */
-class OwnTcp implements TcpRecord {
+class OwnTcp implements TcpRecord, NewsOwner {
   #own: OwnStack;
   #owner: TcpOwner;
   /** `undefined`: made without options, or taken over by another object. */
@@ -67,7 +68,7 @@ class OwnTcp implements TcpRecord {
   }
 
   started(): void {
-    this.#connection!.owner = events => this.#deliver(events);
+    this.#connection!.owner = this;
   }
 
   get readable(): number {
@@ -90,18 +91,19 @@ class OwnTcp implements TcpRecord {
     this.#connection!.read(view);
   }
 
-  write(bytes: () => Uint8Array, isNumber: boolean): number | undefined {
-    const number = isNumber ? bytes() : undefined;
+  canWrite(): boolean {
     const connection = this.#connection;
-    const room = connection?.writable ?? 0;
-    if (room > 0) this.#ready = true;
+    if (connection !== undefined && connection.writable > 0) this.#ready = true;
     if (!this.#ready || this.#failed) throw new Error("not ready");
-    if (connection === undefined || connection.isWriteClosed) return undefined;
-    const view = number ?? bytes();
-    if (view.byteLength > room) throw new Error("would block");
-    const taken = connection.write(view);
-    if (taken === 0 && view.byteLength > 0) throw new Error("would block"); // no memory
-    if (taken < view.byteLength) {
+    return connection !== undefined && !connection.isWriteClosed;
+  }
+
+  write(bytes: Uint8Array): number | undefined {
+    const connection = this.#connection!;
+    if (bytes.byteLength > connection.writable) throw new Error("would block");
+    const taken = connection.write(bytes);
+    if (taken === 0 && bytes.byteLength > 0) throw new Error("would block"); // no memory
+    if (taken < bytes.byteLength) {
       connection.abandon();
       return undefined;
     }
@@ -143,7 +145,7 @@ class OwnTcp implements TcpRecord {
   }
 
   /** Each callback may close the socket. */
-  #deliver(events: number): void {
+  deliver(events: number): void {
     const { object, callbacks } = this.#owner;
     if (events & PIPE) events = this.#deliverPiped(events);
     if (events & READABLE && this.readable > 0) callbacks.onReadable?.call(object, this.readable);
@@ -180,7 +182,7 @@ class OwnTcp implements TcpRecord {
  * A Listener object of the firmware's own sockets. What connections receive before they are accepted is kept; one that is
  * lost meanwhile is taken out, and a client without a control block is not announced.
  */
-class OwnListener implements ListenerRecord {
+class OwnListener implements ListenerRecord, NewsOwner {
   #own: OwnStack;
   #owner: ListenerOwner;
   #news = new News();
@@ -189,10 +191,13 @@ class OwnListener implements ListenerRecord {
   constructor(own: OwnStack, owner: ListenerOwner) {
     this.#own = own;
     this.#owner = owner;
-    this.#news.owner = () => {
-      const count = this.#waiting.length;
-      if (count > 0) owner.onReadable?.call(owner.object as never, count);
-    };
+    this.#news.owner = this;
+  }
+
+  deliver(): void {
+    const { onReadable, object } = this.#owner;
+    const count = this.#waiting.length;
+    if (count > 0) onReadable?.call(object as never, count);
   }
 
   refusePort(isTaken: boolean): never {
@@ -204,7 +209,7 @@ class OwnListener implements ListenerRecord {
   read(): TCP | undefined {
     const connection = this.#waiting.shift();
     if (connection === undefined) return undefined;
-    connection.onLostWaiting = undefined;
+    connection.waitsAt = undefined;
     const { tcp, record } = this.#owner.newTcp();
     (record as OwnTcp).adopt(connection);
     connection.owner = undefined;
@@ -218,11 +223,13 @@ class OwnListener implements ListenerRecord {
       return;
     }
     const connection = new OwnConnection(this.#own, pcb, "open");
-    connection.onLostWaiting = () => {
-      this.#waiting.splice(this.#waiting.indexOf(connection), 1);
-    };
+    connection.waitsAt = this;
     this.#waiting.push(connection);
     this.#own.news.report(this.#news, ACCEPT);
+  }
+
+  lost(connection: OwnConnection): void {
+    this.#waiting.splice(this.#waiting.indexOf(connection), 1);
   }
 
   close(): void {

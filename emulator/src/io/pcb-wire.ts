@@ -30,15 +30,20 @@ const REFUSALS = ["ECONNREFUSED", "ECONNRESET"];
  * receive window pauses reading.
  */
 export class PcbWire {
+  /** The wire is a simulated network, which reports acknowledgements. */
+  readonly simulated: boolean;
   #socket: WireSocket;
   #events: PcbWireEvents;
   #windowBytes: number;
+  #to: { readonly address: string; readonly port: number } | undefined;
   /** Arrived and not yet freed by `recved`. */
   #unreadBytes = 0;
   /** Reading from the computer's socket is paused: the window is full. */
   #paused = false;
   /** Given to the computer's socket, and not yet taken by Linux. */
   #untakenBytes = 0;
+  /** A call of `write` is under way. */
+  #isWriting = false;
   #finSent = false;
   #finReceived = false;
   /** A write met a reset: on the computer's network only that reports it after a FIN. */
@@ -48,10 +53,18 @@ export class PcbWire {
   /** The error that the socket reported. */
   #error: string | undefined;
 
-  constructor(socket: WireSocket, windowBytes: number, events: PcbWireEvents) {
+  /** `to`: the address that it connects to. */
+  constructor(
+    socket: WireSocket,
+    windowBytes: number,
+    events: PcbWireEvents,
+    to?: { readonly address: string; readonly port: number },
+  ) {
     this.#socket = socket;
+    this.#to = to;
     this.#windowBytes = windowBytes;
     this.#events = events;
+    this.simulated = socket.recved !== undefined;
     if (socket.connecting) socket.on("connect", () => this.#onConnect());
     socket.on("error", (error: NodeJS.ErrnoException) => {
       this.#error = error.code; // `close` always follows
@@ -63,10 +76,7 @@ export class PcbWire {
     });
     socket.on("data", (segment: Buffer) => this.#onData(segment));
     if (!this.simulated) {
-      onWriteError(socket, () => {
-        this.writeFailed = true;
-        events.writeFailed();
-      });
+      this.#watchWrites();
     } else {
       socket.admits = segment => events.admits(segment);
       socket.on("sent", (bytes: number) => events.acked(bytes));
@@ -74,11 +84,6 @@ export class PcbWire {
       socket.on("released", (orderly: boolean, error?: string) => this.#ended(orderly, error));
     }
     socket.resume();
-  }
-
-  /** The wire is a simulated network, which reports acknowledgements. */
-  get simulated(): boolean {
-    return this.#socket.recved !== undefined;
   }
 
   get remoteAddress(): string {
@@ -110,10 +115,12 @@ export class PcbWire {
   write(pieces: readonly Buffer[]): void {
     const socket = this.#socket;
     for (const { byteLength } of pieces) this.#untakenBytes += byteLength;
+    this.#isWriting = true;
     if (pieces.length > 1) socket.cork();
-    for (const piece of pieces) socket.write(piece, this.#onTaken);
+    for (const piece of pieces) socket.write(piece);
     if (pieces.length > 1) socket.uncork();
-    this.#onTaken();
+    this.#isWriting = false;
+    this.#noteTaken();
   }
 
   /** `bytes` were read: the window opens again (tcp_recved). */
@@ -154,9 +161,10 @@ export class PcbWire {
   }
 
   #onConnect(): void {
-    const { localAddress, localPort, remoteAddress, remotePort } = this.#socket;
+    const { localAddress, localPort } = this.#socket;
     // Linux has connected it to itself, because no program listens there.
-    if (localPort === remotePort && localAddress === remoteAddress) this.#events.refused();
+    const to = this.#to!;
+    if (localPort === to.port && localAddress === to.address) this.#events.refused();
     else this.#events.connected();
   }
 
@@ -180,36 +188,43 @@ export class PcbWire {
     if (!this.#isBroken) this.#events.ended(orderly, error === "ETIMEDOUT");
   }
 
-  /** Linux has taken a write, or part of it: that counts as an acknowledgement. */
-  #onTaken = (): void => {
+  /**
+   * Learns when Linux has taken what was written. A write that meets a reset destroys a socket of Node, and with it the bytes that
+   * arrived before the reset. lwIP delivers those first, so here the write is lost, and reading goes on to the end.
+   */
+  #watchWrites(): void {
+    const socket = this.#socket;
+    const { _write, _writev } = socket;
+    socket._write = (chunk, encoding, callback) =>
+      _write.call(socket, chunk, encoding, error => this.#onWritten(error, callback));
+    if (_writev === undefined) return;
+    socket._writev = (chunks, callback) =>
+      _writev.call(socket, chunks, error => this.#onWritten(error, callback));
+  }
+
+  #onWritten(error: Error | null | undefined, callback: () => void): void {
+    callback();
+    if (error) {
+      this.writeFailed = true;
+      this.#events.writeFailed();
+    }
+    if (!this.#isWriting) this.#noteTaken();
+  }
+
+  /** Written bytes that Linux has taken count as acknowledged. */
+  #noteTaken(): void {
     if (this.simulated) return;
     const taken = this.#untakenBytes - this.#socket.writableLength;
     if (taken <= 0) return;
     this.#untakenBytes -= taken;
     this.#events.acked(taken);
     this.#guessFinAcked();
-  };
+  }
 
   /** Linux does not report what its peer has acknowledged: all bytes taken by Linux counts as that. */
   #guessFinAcked(): void {
     if (!this.simulated && this.#finSent && this.#untakenBytes <= 0) this.#events.finAcked();
   }
-}
-
-/**
- * A write that meets a reset destroys a socket of Node, and with it the bytes that arrived before the reset. lwIP
- * delivers those first, so here the write is lost, `failed` is called, and reading goes on to the end.
- */
-function onWriteError(socket: WireSocket, failed: () => void): void {
-  const { _write, _writev } = socket;
-  const lost = (callback: () => void) => (error?: Error | null) => {
-    callback();
-    if (error) failed();
-  };
-  socket._write = (chunk, encoding, callback) =>
-    _write.call(socket, chunk, encoding, lost(callback));
-  if (_writev === undefined) return;
-  socket._writev = (chunks, callback) => _writev.call(socket, chunks, lost(callback));
 }
 
 /** Node writes IPv4 peers of a dual-stack server as `::ffff:127.0.0.1`. */

@@ -1,7 +1,7 @@
 import type { BoardKind } from "../boards/kind.ts";
 import type { Cancel, Clock } from "../clock.ts";
 import type { Account } from "./account.ts";
-import { PcbWire } from "./pcb-wire.ts";
+import { PcbWire, type PcbWireEvents } from "./pcb-wire.ts";
 import { SendQueue } from "./send-queue.ts";
 import type { Slab } from "./slab.ts";
 import {
@@ -55,7 +55,7 @@ export interface PcbStack {
  * - A FIN that arrives without an owner is not reported: lwIP closes the block itself at the next fast timer.
  * - After a FIN was reported, an owner that does not half-close gets no event: not even that the block is freed.
  */
-export class Pcb {
+export class Pcb implements PcbWireEvents {
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly #bornMs: number;
@@ -89,25 +89,7 @@ export class Pcb {
     this.#bornMs = stack.clock.now();
     this.#lastSegmentMs = this.#bornMs;
     this.#sendQueue = new SendQueue(stack.kind, stack.account, stack.slab);
-    this.#wire = new PcbWire(socket, stack.kind.receiveWindowBytes, {
-      connected: () => this.#onConnected(),
-      refused: () => {
-        if (this.#state === "SYN_SENT") this.#free("reset");
-      },
-      received: segment => this.#onData(segment),
-      finReceived: () => this.#onFin(),
-      acked: bytes => this.#onAcked(bytes),
-      finAcked: () => this.#onFinAcked(),
-      writeFailed: () => {
-        if (this.#owner?.halfCloses && this.#finReceived) this.#reset("reset");
-      },
-      ended: (orderly, timedOut) => {
-        // An unanswered SYN is sent again until the connect timer rings.
-        if (this.#state === "SYN_SENT") return;
-        this.#free(orderly ? "closed" : timedOut ? "timeout" : "reset");
-      },
-      admits: segment => this.#admits(segment),
-    });
+    this.#wire = new PcbWire(socket, stack.kind.receiveWindowBytes, this, peer);
     this.remoteAddress = peer?.address ?? this.#wire.remoteAddress;
     this.remotePort = peer?.port ?? this.#wire.remotePort;
     if (peer === undefined) return;
@@ -274,18 +256,20 @@ export class Pcb {
     if (this.#finReceived && !this.#finReported) this.#reportFin();
   }
 
-  #onConnected(): void {
+  // Events of the wire
+
+  connected(): void {
     this.#connectTimer?.();
     this.#advance("synAcked");
     this.#noteSegment();
     this.#owner?.connected();
   }
 
-  #noteSegment(): void {
-    if (!this.#receivingClosed) this.#lastSegmentMs = this.#stack.clock.now();
+  refused(): void {
+    if (this.#state === "SYN_SENT") this.#free("reset");
   }
 
-  #onData(segment: Buffer): void {
+  received(segment: Buffer): void {
     if (this.freed) return;
     this.#noteSegment();
     if (this.#receivingClosed) {
@@ -304,7 +288,7 @@ export class Pcb {
   }
 
   /** True: there is heap for a segment, and none before it is refused still. */
-  #admits(segment: Uint8Array): boolean {
+  admits(segment: Uint8Array): boolean {
     const refuses = this.#refused.length > 0 && this.#owner === undefined && !this.#atBirth;
     return !refuses && this.#account.hasHeap(this.#account.receivedBytes(segment));
   }
@@ -323,10 +307,24 @@ export class Pcb {
     if (this.#finReceived) this.#reportFin();
   }
 
-  #onAcked(bytes: number): void {
+  acked(bytes: number): void {
     this.#noteSegment();
     this.#sendQueue.acked(bytes);
     if (this.#reportsTo(this.#owner)) this.#owner.sent();
+  }
+
+  writeFailed(): void {
+    if (this.#owner?.halfCloses && this.#finReceived) this.#reset("reset");
+  }
+
+  ended(orderly: boolean, timedOut: boolean): void {
+    // An unanswered SYN is sent again until the connect timer rings.
+    if (this.#state === "SYN_SENT") return;
+    this.#free(orderly ? "closed" : timedOut ? "timeout" : "reset");
+  }
+
+  #noteSegment(): void {
+    if (!this.#receivingClosed) this.#lastSegmentMs = this.#stack.clock.now();
   }
 
   /** Is there an owner that still has its callbacks? */
@@ -334,7 +332,7 @@ export class Pcb {
     return owner !== undefined && (owner.halfCloses || !this.#finReported);
   }
 
-  #onFin(): void {
+  finReceived(): void {
     if (this.freed) return;
     if (this.#owner?.halfCloses && this.#wire.writeFailed) {
       this.#reset("reset"); // Linux has reported the reset to a write, and ends the stream as after a FIN
@@ -370,7 +368,7 @@ export class Pcb {
     if (this.#state === "LAST_ACK") this.#freeAfter(this.#stack.kind.lastAckTimeoutMs);
   }
 
-  #onFinAcked(): void {
+  finAcked(): void {
     this.#advance("finAcked");
     this.#watchFinWait();
   }

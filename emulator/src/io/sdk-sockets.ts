@@ -22,6 +22,7 @@ export function sdkSockets(stack: Stack): SocketCode {
   return {
     halfCloses: false,
     pipes: false,
+    convertsNumberFirst: false,
     closesListeners: false,
     addressBufferBytes: 32,
     checkFormat: newFormat,
@@ -120,13 +121,15 @@ class SdkTcp implements TcpRecord, PcbOwner, Message {
     if (this.#received.bytes === 0 && this.#error) this.#trigger(ERROR);
   }
 
-  write(bytes: () => Uint8Array): number | undefined {
+  canWrite(): boolean {
     if (!this.#ready) throw new Error("not ready");
-    const pcb = this.#pcb;
-    if (this.#error || pcb === undefined || this.#dangles("write")) return undefined;
-    const view = bytes();
-    if (view.byteLength > pcb.sendSpace) throw new Error("would block");
-    if (!pcb.write(view)) {
+    return !this.#error && this.#pcb !== undefined && !this.#dangles("write");
+  }
+
+  write(bytes: Uint8Array): number | undefined {
+    const pcb = this.#pcb!;
+    if (bytes.byteLength > pcb.sendSpace) throw new Error("would block");
+    if (!pcb.write(bytes)) {
       this.#trigger(ERROR);
       return undefined;
     }

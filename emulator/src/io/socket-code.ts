@@ -13,6 +13,8 @@ export interface SocketCode extends Pick<BoardPlatform, "closesListeners"> {
   readonly pipes: boolean;
   /** Size of the constructor's buffer for the address, its end mark included. */
   readonly addressBufferBytes: number;
+  /** In format `number`, `write` converts its argument before it looks whether it can write. */
+  readonly convertsNumberFirst: boolean;
   /** Checks a format that is set afterwards. */
   checkFormat(format: unknown): string;
   tcp(owner: TcpOwner): TcpRecord;
@@ -47,8 +49,10 @@ export interface TcpRecord {
   started(): void;
   /** Reads as many bytes as the view has, no more than `readable`. */
   fill(view: Uint8Array): void;
-  /** `bytes` converts the argument, which may call the program; `isNumber`: it has format `number`. */
-  write(bytes: () => Uint8Array, isNumber: boolean): number | undefined;
+  /** Throws "not ready"; false: nothing can be written any more. */
+  canWrite(): boolean;
+  /** To be called behind `canWrite`. */
+  write(bytes: Uint8Array): number | undefined;
   end(): void;
   unread(bytes: Uint8Array): boolean;
   pipe(to: TcpRecord, options: NativePipeOptions): void;

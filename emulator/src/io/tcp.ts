@@ -1,5 +1,6 @@
 import type { NativePipeOptions } from "../../../firmware/src/platform.ts";
 import type { TCP, TCPClass, TCPOptions } from "../platform.ts";
+import type { Account } from "./account.ts";
 import { dottedAddress } from "./address.ts";
 import {
   argument,
@@ -33,19 +34,16 @@ class EmulatedTCP extends HostObject implements TCP {
   #code: SocketCode;
   #record: TcpRecord;
   #format = "buffer";
-  /** Counts the object for the program whose class this is. */
-  #count: (objects: 1 | -1) => void;
+  /** The account of the program whose class this is: it counts the object. */
+  #account: Account;
 
   constructor(stack: Stack, code: SocketCode, given: [options?: TCPOptions]) {
     super(EmulatedTCP);
     this.#code = code;
-    const { account } = stack;
-    this.#count = objects => {
-      account.objects += objects;
-    };
+    this.#account = stack.account;
     if (given.length === 0) {
       this.#record = code.tcp({ object: this, callbacks: {} });
-      this.#count(1);
+      this.#account.objects++;
       return;
     }
     if (!stack.online) throw new Error("no network");
@@ -67,7 +65,7 @@ class EmulatedTCP extends HostObject implements TCP {
     else this.#connect(options);
     if (nagle !== undefined) this.#record.nagle = nagle;
     if (keepaliveMs !== undefined) this.#record.keepaliveMs = keepaliveMs;
-    this.#count(1);
+    this.#account.objects++;
     this.#record.started();
     if (!("target" in options)) return;
     try {
@@ -150,19 +148,26 @@ class EmulatedTCP extends HostObject implements TCP {
   write(...given: [bytes: ArrayBuffer | Uint8Array | number]): number | undefined {
     checkOpen(this);
     const isNumber = this.#format === "number";
-    const converted = () => {
-      const bytes = argument(given, 0);
-      const view = isNumber ? Uint8Array.of(integer(bytes)) : viewOf(bytes);
-      checkOpen(this); // the conversion may have closed it
-      return view;
-    };
-    return this.#record.write(converted, isNumber);
+    // No closure here, and no array: each piece of a stream comes by.
+    if (isNumber && this.#code.convertsNumberFirst) {
+      const byte = this.#byteOf(argument(given, 0));
+      return this.#record.canWrite() ? this.#record.write(byte) : undefined;
+    }
+    if (!this.#record.canWrite()) return undefined;
+    const bytes = argument(given, 0);
+    return this.#record.write(isNumber ? this.#byteOf(bytes) : viewOf(bytes));
+  }
+
+  #byteOf(number: unknown): Uint8Array {
+    const byte = Uint8Array.of(integer(number));
+    checkOpen(this); // the conversion may have closed it
+    return byte;
   }
 
   close(reset?: boolean): void {
     if (!HostObject.release(this, EmulatedTCP)) return;
     this.#record.close(!!reset);
-    this.#count(-1);
+    this.#account.objects--;
   }
 
   static end(tcp: TCP): void {
