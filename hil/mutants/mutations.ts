@@ -12,7 +12,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "drop the set of tried backends",
     file: "proxy/connector.ts",
-    find: "    this.tried |= 1 << backend.index;\n",
+    find: "    this.tried |= 1 << choice.index;\n",
     replace: "",
   },
   {
@@ -65,14 +65,14 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "retry although a body went out",
-    file: "proxy/exchange.ts",
-    find: "if (this.response.hasStarted || !this.request.isRepeatable || this.stopping) return false;",
-    replace: "if (this.response.hasStarted || this.stopping) return false;",
+    file: "proxy/exchange-steps.ts",
+    find: "if (response.hasStarted || !request.isRepeatable || owner.stopping) return false;",
+    replace: "if (response.hasStarted || owner.stopping) return false;",
   },
   {
     name: "do not close the backend's side",
-    file: "proxy/backend-link.ts",
-    find: "    backendSide.close();\n",
+    file: "proxy/exchange.ts",
+    find: "      backendSide.close();\n",
     replace: "",
   },
   {

@@ -15,7 +15,8 @@ import { Pool } from "../pool/pool.ts";
 import { StickTable } from "../pool/stick-table.ts";
 import { StickyCookie } from "../pool/sticky-cookie.ts";
 import { ascii } from "../text/ascii.ts";
-import type { AdmissionState, ProxyContext } from "./context.ts";
+import type { AdmissionState } from "./context.ts";
+import { ExchangePool, type HttpContext } from "./exchange-pool.ts";
 import { RETRY_DEADLINE_MS } from "./exchange-state.ts";
 import type { SharedState } from "./shared-state.ts";
 
@@ -35,7 +36,7 @@ export class ActiveConfig {
   readonly pool: Pool;
   readonly checks: HealthChecks;
   readonly explain: Explain;
-  readonly context: ProxyContext;
+  readonly context: HttpContext;
   #replaced = false;
 
   constructor(
@@ -81,6 +82,7 @@ export class ActiveConfig {
       backendKeywords: keywords(shared.platform, config, "backend"),
 
       heads,
+      exchanges: new ExchangePool(),
       headBuffer: new Uint8Array(
         Math.min(config.headBytesMax, ORDINARY_HEAD_BYTES) + REWRITE_BYTES,
       ),

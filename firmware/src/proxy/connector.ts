@@ -24,16 +24,12 @@ export type ConnectFailure =
   | "full"
   | "queue-timeout";
 
-/** A connection to a backend. Its owner gives the backend back with `pool.release`. */
-export interface Connection {
-  readonly backend: Backend;
-  readonly endpoint: Endpoint;
-}
-
+/** The owner of a connector. Exactly one of its two calls answers each `connect`, unless `cancel` comes first. */
 export interface ConnectorOwner {
   readonly session: HandlerOwner;
-  /** How a `connect` came out: called once for each, unless `cancel` comes first. */
-  settled(result: Connection | ConnectFailure): void;
+  /** The backend and the connection to it are the owner's now, which gives the backend back with `pool.release`. */
+  connected(backend: Backend, endpoint: Endpoint): void;
+  unreachable(why: ConnectFailure): void;
 }
 
 /** Every backend is tried once. */
@@ -45,17 +41,30 @@ export const UNLIMITED: ConnectLimits = Object.freeze({
 /** Pause before the board's own lack of a socket is tried again; a close takes a round trip. */
 const SOCKET_RETRY_MS = 50;
 
+/** Picks a backend of `group` for a session; `"full"` while queued sessions are about to pick: they go first. */
+export function nextBackend(session: HandlerOwner, group: Group, input: PickInput) {
+  return session.context.pool.queue.waking ? "full" : pick(session, group, input);
+}
+
+function pick(
+  { context, client }: HandlerOwner,
+  group: Group,
+  input: PickInput,
+): Backend | "full" | undefined {
+  const { explain } = context;
+  return explain.picksLeft === 0 ? group.pick(input) : explain.pick(group, input, client.id);
+}
+
 /**
  * Connects to a backend of a group: picks one, waits in the queue while all have as many sessions as they may,
  * and tries the next one, none twice, when a connection cannot be made.
  */
 export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
-  readonly group: Group;
   tried = 0;
+  readonly sticky: Backend | undefined;
   /** How long it waited for a backend with room. */
   declare queuedMs: number | undefined;
-  declare sticky: Backend | undefined;
-  private context: ProxyContext;
+  readonly group: Group;
   private owner: ConnectorOwner;
   private limits: ConnectLimits;
   /** Of the attempt, or of the place in the queue. */
@@ -73,13 +82,12 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
     | { readonly reuse: boolean; readonly failure: ConnectFailure; readonly sinceMs: number }
     | undefined;
 
-  constructor(context: ProxyContext, owner: ConnectorOwner, group: Group, limits: ConnectLimits) {
-    this.context = context;
+  /** `sticky`: the backend that the client had before. */
+  constructor(owner: ConnectorOwner, group: Group, limits: ConnectLimits, sticky?: Backend) {
     this.owner = owner;
     this.group = group;
     this.limits = limits;
-    const { stickTable } = context;
-    if (stickTable !== undefined) this.sticky = stickTable.get(owner.session.client.hash, group);
+    this.sticky = sticky;
   }
 
   /** For strategies. */
@@ -94,21 +102,50 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
     return count;
   }
 
-  /**
-   * Connects to the next backend that was not tried; `failure` is the result where there is none. With `reuse`,
-   * an idle connection serves at once; then the backend does not count as tried, because such a connection may be
-   * closing without fault.
-   */
-  connect(reuse = false, failure: ConnectFailure = "no-backend"): void {
-    let choice: Backend | "full" | undefined;
-    const { attemptsMax } = this.limits;
+  /** Connects to the next backend that was not tried; `failure` is the result where there is none. */
+  connect(failure: ConnectFailure = "no-backend"): void {
     const isFirst = this.tried === 0;
-    if (isFirst || (this.attempts < attemptsMax && this.context.clock.now() < this.lastMs)) {
-      choice = this.context.pool.queue.waking ? "full" : this.pick(); // those that are queued already go first
+    const mayTry =
+      isFirst ||
+      (this.attempts < this.limits.attemptsMax && this.context.clock.now() < this.lastMs);
+    const choice = mayTry ? nextBackend(this.owner.session, this.group, this) : undefined;
+    this.connectTo(choice, false, failure);
+  }
+
+  /**
+   * Connects to the result of a pick. With `reuse`, an idle connection serves at once; then the backend does not count as
+   * tried, because such a connection may be closing without fault.
+   */
+  connectTo(
+    choice: Backend | "full" | undefined,
+    reuse: boolean,
+    failure: ConnectFailure = "no-backend",
+  ): void {
+    if (choice === undefined) {
+      this.fail(failure);
+      return;
     }
-    if (choice === undefined) this.fail(failure);
-    else if (choice === "full") this.enqueue(reuse, failure);
-    else this.connectTo(choice, reuse);
+    if (choice === "full") {
+      this.enqueue(reuse, failure);
+      return;
+    }
+    const { pool, idle } = this.context;
+    this.backend = choice;
+    pool.acquire(choice);
+    const kept = reuse ? idle.take(choice) : undefined;
+    if (kept !== undefined) {
+      this.connected(kept, true);
+      return;
+    }
+    const nowMs = this.context.clock.now();
+    if (this.tried === 0) this.lastMs = nowMs + this.limits.withinMs;
+    this.tried |= 1 << choice.index;
+    idle.shrink(this.context.backendConnectionsMax - pool.connections);
+    // Idle connections count, too, among the sessions that a backend may have.
+    if (choice.maxSessions < Number.POSITIVE_INFINITY) {
+      idle.shrink(choice.maxSessions - choice.counters.sessions, choice);
+    }
+    this.open(choice, Math.min(this.lastMs, nowMs + this.context.config.connectTimeoutMs), nowMs);
   }
 
   /** Forgets it all; the owner is not called. */
@@ -124,11 +161,10 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
     const entry = this.queueEntry;
     if (entry === undefined) return;
     try {
-      const choice = this.pick();
+      const choice = pick(this.owner.session, this.group, this);
       if (choice === "full") return;
       this.stopWaiting();
-      if (choice === undefined) this.fail(entry.failure);
-      else this.connectTo(choice, entry.reuse);
+      this.connectTo(choice, entry.reuse, entry.failure);
     } catch (error) {
       this.owner.session.failed(error);
     }
@@ -153,10 +189,8 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
     else this.openAgain();
   }
 
-  private pick(): Backend | "full" | undefined {
-    const { explain } = this.context;
-    if (explain.picksLeft === 0) return this.group.pick(this);
-    return explain.pick(this.group, this, this.owner.session.client.id);
+  private get context(): ProxyContext {
+    return this.owner.session.context;
   }
 
   private enqueue(reuse: boolean, failure: ConnectFailure): void {
@@ -168,26 +202,6 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
     this.queueEntry = { reuse, failure, sinceMs: this.context.clock.now() };
     pool.queue.join(this);
     this.context.deadlines.setDeadline(this, config.queueTimeoutMs);
-  }
-
-  private connectTo(backend: Backend, reuse: boolean): void {
-    const { pool, idle } = this.context;
-    this.backend = backend;
-    pool.acquire(backend);
-    const kept = reuse ? idle.take(backend) : undefined;
-    if (kept !== undefined) {
-      this.connected(kept, true);
-      return;
-    }
-    const nowMs = this.context.clock.now();
-    if (this.tried === 0) this.lastMs = nowMs + this.limits.withinMs;
-    this.tried |= 1 << backend.index;
-    idle.shrink(this.context.backendConnectionsMax - pool.connections);
-    // Idle connections count, too, among the sessions that a backend may have.
-    if (backend.maxSessions < Number.POSITIVE_INFINITY) {
-      idle.shrink(backend.maxSessions - backend.counters.sessions, backend);
-    }
-    this.open(backend, Math.min(this.lastMs, nowMs + this.context.config.connectTimeoutMs), nowMs);
   }
 
   private open(backend: Backend, endMs: number, nowMs: number): void {
@@ -221,7 +235,7 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
       const destination = address === undefined ? undefined : { address, port };
       endpoint.write(proxyHeader(proxyProtocol, client, destination));
     }
-    this.owner.settled({ backend, endpoint });
+    this.owner.connected(backend, endpoint);
   }
 
   /** The socket has reported that there will be no connection. The SDK's does not say why. */
@@ -243,7 +257,7 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
     });
     this.context.checks.requestFailed(backend, failure === "refused" ? "L4CON" : "L4TOUT");
     this.cancel();
-    this.connect(false, failure);
+    this.connect(failure);
   }
 
   private giveUp(failure: ConnectFailure): void {
@@ -256,7 +270,7 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
     if (failure !== "refused" && failure !== "unanswered" && failure !== "connect-timeout") {
       this.context.admission.refusals[REFUSAL_COUNTERS[failure]]++;
     }
-    this.owner.settled(failure);
+    this.owner.unreachable(failure);
   }
 
   /** Removes the deadline, and leaves the queue. */

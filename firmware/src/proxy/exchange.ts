@@ -1,111 +1,98 @@
+import type { Backend } from "../backend/backend.ts";
 import type { AnswerStatus } from "../http1/answer.ts";
-import type { Head } from "../http1/head.ts";
 import type { AnswerRefusal } from "../log/event.ts";
-import type { Endpoint } from "../net/endpoint.ts";
-import { hasRoom } from "../net/memory-reserve.ts";
-import type { PipeOutcome } from "../net/pipe.ts";
-import { BackendLink, type ExchangeOwner } from "./backend-link.ts";
-import { type ConnectFailure, type Connection, Connector } from "./connector.ts";
+import type { Endpoint, EndpointOwner } from "../net/endpoint.ts";
+import type { PickInput } from "../pool/group.ts";
+import type { Connector, ConnectorOwner } from "./connector.ts";
 import type { ProxyContext } from "./context.ts";
-import {
-  INCOMPLETE_REQUEST,
-  NO_ANSWER,
-  NO_ROOM,
-  REFUSED_RESPONSE,
-  refusalOf,
-  UNREACHABLE,
-} from "./exchange-replies.ts";
-import { type ExchangeState, RETRY_DEADLINE_MS, stageOf } from "./exchange-state.ts";
+import { type ExchangeState, RETRY_DEADLINE_MS } from "./exchange-state.ts";
 import { RequestSide } from "./request-side.ts";
-import { type BodyProgress, ResponseSide } from "./response-side.ts";
+import { ResponseSide } from "./response-side.ts";
 import { type Progress, stallCheckMs } from "./stall-check.ts";
 
+/** The session of an exchange. It gets the events of the connector and of the backend's endpoint. */
+export interface ExchangeOwner extends ConnectorOwner, EndpointOwner {
+  /** The client is a trusted proxy. */
+  readonly trusted: boolean;
+  /** The proxy stops: no other request follows, and this one has little time. */
+  readonly stopping: boolean;
+}
+
 /**
- * One request and its response, from the request's head on. It makes no calls upward: its owner calls `step` when
- * an endpoint or the connector has moved, and `expired` when `timeoutMs` is over. It has more fields than other classes:
- * an object for each step would take slots of the heap for each request in flight.
+ * One request and its response, from the request's head on: its state, its backend, and how it ends. What moves it from
+ * state to state is in exchange-steps.ts.
+ *
+ * One object serves one request after the other (`ExchangePool`). Events of endpoints and connectors go to its owner, so none of an
+ * earlier request can reach a later one. The fields that most steps need are the first: XS looks for a field one by one.
  */
-export class Exchange extends BackendLink implements Progress {
-  /** Only `enter` changes it. */
-  state: ExchangeState = "connecting";
-  /** Until `expired` is due, counted from this call; 0 where the deadline stays. The owner reads and clears it after each call. */
-  timeoutMs = 0;
+export class Exchange implements PickInput, Progress {
+  readonly context: ProxyContext;
   readonly request: RequestSide;
   readonly response: ResponseSide;
+  declare state: ExchangeState;
+  /** The connection to the backend, until it is released. */
+  declare backendSide: Endpoint | undefined;
+  /** `undefined` between two requests. */
+  declare owner: ExchangeOwner | undefined;
+  /** The last backend that took the request, also when it has been released. */
+  declare backend: Backend | undefined;
+  /** Until `expired` is due, counted from this step; 0 where the deadline stays. The owner reads and clears it after each step. */
+  declare timeoutMs: number;
+  /** Looks for a backend; `undefined` where an idle connection served at once. */
+  declare connector: Connector | undefined;
+  /** The client's backend before this request, where that matters. */
+  declare sticky: Backend | undefined;
+  /** When the head of the request was complete; this time and the next ones are -1 before. */
+  declare headMs: number;
+  /** When the connection was established. */
+  declare connectedMs: number;
+  /** When all of the request had been sent; until then `connectedMs`. */
+  declare sentMs: number;
+  /** When the final head of the response was complete. */
+  declare respondedMs: number;
   /** HAProxy's termination state: who ended it, and when in its life; `undefined` for a regular end. */
   declare termination: string | undefined;
   /** Why a response was not passed on, or was cut. */
   declare refusal: AnswerRefusal | "slow" | undefined;
-  /** When the head of the request was complete. */
-  readonly headMs: number;
-  private owner: ExchangeOwner;
-  declare private stopping: true | undefined;
   declare seenBytes: number | undefined;
   declare movedMs: number;
 
-  /** Gives the request's head back to `context.heads` when it is no longer needed. */
-  constructor(context: ProxyContext, owner: ExchangeOwner, head: Head, nowMs: number) {
-    super(context);
-    this.owner = owner;
-    this.request = new RequestSide(context, head);
+  constructor(context: ProxyContext) {
+    this.context = context;
+    this.request = new RequestSide(context);
     this.response = new ResponseSide(context);
-    this.headMs = nowMs;
+    this.reset();
   }
 
-  /** The request's head is complete: looks for a backend that accepts it. */
-  begin(): void {
-    const { context, request } = this;
-    const { stickyCookie } = context;
-    const head = request.head!;
-    const status = head.error ?? request.understand();
-    if (status !== undefined) {
-      if (status === 404) context.admission.refusals.noRoute++;
-      if (status === 503) this.refuse("no-memory", 503, "RR", NO_ROOM);
-      else this.reply(status, "PR");
-      return;
-    }
-    const { group } = request.route!;
-    this.connector = new Connector(context, this.owner, group, context.retryLimits);
-    if (stickyCookie !== undefined) this.connector.sticky = stickyCookie.read(head, group);
-    this.enter("connecting");
-    // An idle connection may be closing: only what may be sent twice goes there.
-    this.connector.connect(request.isRepeatable);
+  /** Sets all fields for the next request. */
+  reset(): void {
+    this.state = "connecting";
+    this.backendSide = undefined;
+    this.owner = undefined;
+    this.backend = undefined;
+    this.timeoutMs = 0;
+    this.connector = undefined;
+    this.sticky = undefined;
+    this.headMs = -1;
+    this.connectedMs = -1;
+    this.sentMs = -1;
+    this.respondedMs = -1;
+    this.termination = undefined;
+    this.refusal = undefined;
+    this.seenBytes = undefined;
+    this.movedMs = -1;
+    this.request.reset();
+    this.response.reset();
   }
 
-  /** A backend takes the request, or none does. */
-  settled(result: Connection | ConnectFailure): void {
-    if (typeof result === "string") {
-      this.reply(...UNREACHABLE[result]);
-    } else {
-      this.take(result, this.owner);
-      this.enter("connected"); // `step` sends the head: a call from here would deepen the stack
-    }
+  /** For strategies. */
+  get client(): number {
+    return this.owner!.session.client.hash;
   }
 
-  private sendHead(endpoint: Endpoint): void {
-    const { request, owner } = this;
-    this.enter(request.body.done ? "awaiting" : "sending");
-    const closes = !this.backend!.keepsConnections && request.upgrade === undefined;
-    if (!request.begin(endpoint, owner.session.client.address, owner.trusted, closes)) {
-      this.refuse("no-memory", 503, "RH", NO_ROOM);
-      return;
-    }
-    // Bytes that arrive on an idle connection that was dead already are no response to this request.
-    if (endpoint.writeClosed && this.isReused && this.retry()) return;
-    if (!request.isRepeatable) request.settle();
-  }
-
-  /** Moves what can be moved. */
-  step(): ExchangeState {
-    if (this.state === "connected") this.sendHead(this.backendSide!);
-    const { request } = this;
-    if (this.backendSide !== undefined && (!request.body.done || request.pending !== undefined)) {
-      this.moveRequest(this.backendSide);
-    }
-    if (this.state === "awaiting" || this.state === "sending") this.moveHeads(this.backendSide!);
-    if (this.state === "receiving") this.moveBody(this.backendSide!);
-    else if (this.state === "switching" || this.state === "replying") this.flushResponse();
-    return this.state;
+  /** Backends tried, as bits; an idle connection is no attempt. */
+  get tried(): number {
+    return this.connector === undefined ? 0 : this.connector.tried;
   }
 
   /** Bytes of the heads that it holds, those included that wait for room. */
@@ -121,84 +108,24 @@ export class Exchange extends BackendLink implements Progress {
     return up || down ? request.bytes + response.bytes : undefined;
   }
 
-  /** Writes a reply of the proxy instead of a response; `advice` where more is known than the status says. */
-  reply(status: AnswerStatus, termination: string, advice?: string): void {
-    const { request, response, owner } = this;
-    this.termination = termination;
-    response.status = status;
-    this.enter(response.isPartial ? "cut" : "replying"); // the reply would stand inside another head
-    if (response.isPartial) return;
-    response.reply(owner.session.clientSide, request, status, advice);
-    request.releaseHead();
+  /** Takes a backend that a pick has chosen, and the connection to it. */
+  take(backend: Backend, endpoint: Endpoint, nowMs: number): void {
+    this.backend = backend;
+    this.backendSide = endpoint;
+    this.connectedMs = nowMs;
+    this.sentMs = nowMs;
+    endpoint.owner = this.owner!;
+    this.state = "connected"; // the next step sends the head: a call from here would deepen the stack
   }
 
-  /** The proxy stops: no other request follows. The owner says how long this one may take. */
-  stop(): void {
-    this.stopping = true;
-    this.request.keepAlive = false;
-  }
-
-  /** The exchange is over: releases all. The connection to the backend is kept if it may be; that of a tunnel is the caller's. */
-  release(): void {
-    if (this.state === "tunnel") this.backendSide = undefined;
-    else if (this.state === "complete" && this.isReusable) this.keepConnection();
-    this.leaveBackend();
-    this.request.releaseHead();
-    this.response.dropPending();
-  }
-
-  /** `timeoutMs` is over. */
-  expired(): void {
-    if (this.isMoving()) return;
-    const { request, response, backendSide } = this;
-    switch (this.state) {
-      case "connecting":
-        this.reply(503, this.stopping ? "LC" : "sC");
-        return;
-      case "sending":
-      case "awaiting":
-        if (this.stopping) this.reply(503, "LH");
-        else if (
-          request.sender?.waitsFor === "bytes" &&
-          !request.body.done &&
-          !backendSide!.writeClosed
-        )
-          this.reply(408, "cD");
-        else {
-          this.context.checks.requestFailed(this.backend!, "L7TOUT");
-          this.reply(504, "sH");
-        }
-        return;
-      default: {
-        const { writable } = this.owner.session.clientSide;
-        const isClientSlow =
-          response.sender === undefined
-            ? writable === 0 || response.pending !== undefined
-            : response.sender.waitsFor === "room";
-        this.cut(this.stopping ? "LD" : isClientSlow ? "cD" : "sD");
-      }
-    }
-  }
-
-  /** Bodies have moved, or stand still for less than the timeout: counts them again later. */
-  private isMoving(): boolean {
-    const { state, request, response, context } = this;
-    if (this.stopping || (state !== "sending" && state !== "receiving")) return false;
-    const { responseTimeoutMs, idleTimeoutMs } = context.config;
-    const hasBegun = state === "receiving" || (request.sender?.passedBytes ?? 0) > 0;
-    const timeoutMs = hasBegun ? idleTimeoutMs : responseTimeoutMs;
-    const bytes = request.bytes + response.bytes;
-    this.timeoutMs = stallCheckMs(this, bytes, timeoutMs, context.clock.now());
-    return this.timeoutMs > 0;
-  }
-
-  /** The only place that changes the state: releases what the next state does not need, and sets its timeout. */
-  private enter(state: ExchangeState): void {
+  /** Changes the state: releases what the next one does not need, and sets its timeout. */
+  enter(state: ExchangeState): void {
     this.state = state;
+    if (state === "complete") return;
     const { config } = this.context;
     switch (state) {
-      case "connecting":
-        this.timeoutMs = config.queueTimeoutMs + RETRY_DEADLINE_MS + config.connectTimeoutMs;
+      case "awaiting":
+        if (!this.owner!.stopping) this.timeoutMs = config.responseTimeoutMs;
         return;
       case "sending":
       case "receiving":
@@ -206,8 +133,8 @@ export class Exchange extends BackendLink implements Progress {
         this.seenBytes = undefined;
         this.isMoving();
         return;
-      case "awaiting":
-        if (!this.stopping) this.timeoutMs = config.responseTimeoutMs;
+      case "connecting":
+        this.timeoutMs = config.queueTimeoutMs + RETRY_DEADLINE_MS + config.connectTimeoutMs;
         return;
       case "replying":
       case "cut":
@@ -216,125 +143,80 @@ export class Exchange extends BackendLink implements Progress {
     }
   }
 
-  private moveRequest(backendSide: Endpoint): void {
-    const outcome = this.request.move(this.owner.session.clientSide, backendSide);
-    if (outcome !== undefined) this.requestPiped(outcome);
+  /** Bodies have moved, or stand still for less than the timeout: counts them again later. */
+  isMoving(): boolean {
+    const { state, request, response, context } = this;
+    if (this.owner!.stopping || (state !== "sending" && state !== "receiving")) return false;
+    const { responseTimeoutMs, idleTimeoutMs } = context.config;
+    const hasBegun = state === "receiving" || (request.sender?.passedBytes ?? 0) > 0;
+    const timeoutMs = hasBegun ? idleTimeoutMs : responseTimeoutMs;
+    const bytes = request.bytes + response.bytes;
+    this.timeoutMs = stallCheckMs(this, bytes, timeoutMs, context.clock.now());
+    return this.timeoutMs > 0;
   }
 
-  private moveBody(backendSide: Endpoint): void {
-    const { response, owner } = this;
-    this.responseMoved(response.moveBody(backendSide, owner.session.clientSide), backendSide);
-  }
-
-  /** The pipe from this endpoint has ended. */
-  piped(from: Endpoint, outcome: PipeOutcome): void {
-    if (from !== this.backendSide) this.requestPiped(outcome);
-    else this.responseMoved(this.response.progress(from, outcome), from);
-  }
-
-  /** After `from-error` the client is lost, after `to-error` a response may still come from the backend. */
-  private requestPiped(outcome: PipeOutcome): void {
-    if (outcome === "done") {
-      this.request.sent();
-      if (this.state !== "sending") return;
-      this.sentMs = this.context.clock.now();
-      this.enter("awaiting");
-    } else if (outcome === "bad-framing") {
-      this.refuseBody(400, "PD");
-    } else if (outcome === "too-large") {
-      this.refuseBody(413, "PD");
-    } else if (outcome === "end" && !this.owner.session.clientSide.writeClosed) {
-      this.refuseBody(400, `C${stageOf(this.state)}`, INCOMPLETE_REQUEST);
-    }
-  }
-
-  private refuseBody(status: AnswerStatus, termination: string, advice?: string): void {
-    if (this.response.body !== undefined) this.cut(termination);
-    else this.reply(status, termination, advice);
-  }
-
-  private responseMoved(progress: BodyProgress, backendSide: Endpoint): void {
-    if (progress === "complete") this.enter("complete");
-    else if (progress === "broken") this.cut("PD");
-    else if (progress === "incomplete") this.cut(backendSide.failure === "memory" ? "RD" : "SD");
-  }
-
-  /** Writes what is left of a 101 or of a reply. */
-  private flushResponse(): void {
-    if (!this.response.flush(this.owner.session.clientSide)) return;
-    this.enter(this.state === "switching" ? "tunnel" : "complete");
-  }
-
-  /** Interim responses are no progress: with them a backend could keep a client waiting for ever. */
-  private moveHeads(backendSide: Endpoint): void {
+  /** Writes a reply of the proxy instead of a response; `advice` where more is known than the status says. */
+  reply(status: AnswerStatus, termination: string, advice?: string): void {
     const { request, response } = this;
-    const { clientSide } = this.owner.session;
-    // A client that sent this backend's cookie needs no other.
-    const cookieFor = this.connector!.sticky === this.backend ? undefined : this.backend;
-    const progress = response.moveHeads(backendSide, clientSide, request, cookieFor);
-    if (progress === "refused") this.refuseResponse();
-    else if (progress === "unanswered") this.unanswered();
-    else if (progress !== "waiting") {
-      this.responded(response.status);
-      this.enter(progress);
-    }
-  }
-
-  /** The backend has closed or reset where a response was due. */
-  private unanswered(): void {
-    const failure = this.backendSide!.failure;
-    // The SDK's sockets do not tell.
-    const short = failure === undefined ? !hasRoom(this.context.platform, 0) : failure === "memory";
-    // An idle connection may have been closing.
-    if (!this.isReused && !short) this.context.checks.requestFailed(this.backend!, "L7RSP");
-    if (this.retry()) return;
-    if (short) this.reply(503, "RH");
-    else this.reply(502, "SH", NO_ANSWER);
-  }
-
-  /**
-   * The backend's response is not passed on. That says nothing against the backend: it may be this proxy that
-   * is too strict or too small.
-   */
-  private refuseResponse(): void {
-    const why = refusalOf(this.response.head!, this.context.config);
-    this.refuse(why, 502, why === "no-memory" ? "RH" : "PH", REFUSED_RESPONSE[why]);
+    this.termination = termination;
+    response.status = status;
+    this.enter(response.isPartial ? "cut" : "replying"); // the reply would stand inside another head
+    if (response.isPartial) return;
+    response.reply(this.owner!.session.clientSide, request, status, advice);
+    request.releaseHead();
   }
 
   /** A reply whose reason the log line names. */
-  private refuse(why: AnswerRefusal, status: 502 | 503, termination: string, advice: string): void {
+  refuse(why: AnswerRefusal, status: 502 | 503, termination: string, advice: string): void {
     this.refusal = why;
     if (why === "no-memory") this.context.admission.refusals.noMemory++;
     this.reply(status, termination, advice);
   }
 
-  /** The backend has left before the first byte of a response: another one, where that does no harm. */
-  private retry(): boolean {
-    if (this.response.hasStarted || !this.request.isRepeatable || this.stopping) return false;
+  /** The response cannot be completed. With FIN, a client that reads up to the close would take it for whole. */
+  cut(termination: string): void {
+    this.termination = termination;
+    if (this.response.endsWithClose) this.owner!.session.clientSide.resets = true;
+    this.enter("cut");
+  }
+
+  /** The exchange is over: releases all. The connection to the backend is kept if it may be; that of a tunnel is the caller's. */
+  release(): void {
+    const { state, request, response } = this;
+    if (state === "complete" && this.isReusable) this.keepConnection();
+    else if (state === "tunnel") this.backendSide = undefined;
     this.leaveBackend();
-    this.enter("connecting");
-    this.connector!.connect(false, "unanswered");
-    return true;
+    request.releaseHead();
+    response.dropPending();
   }
 
   /** The connection to the backend may serve another request. */
   private get isReusable(): boolean {
-    const { request, response, backend, backendSide } = this;
+    const { request, response, backendSide } = this;
     if (backendSide?.state !== "open" || backendSide.readable > 0) return false;
-    if (!request.isSent || this.stopping) return false;
-    return response.isReusable === true && backend!.keepsConnections;
+    if (!request.isSent || this.owner!.stopping) return false;
+    return response.isReusable && this.backend!.keepsConnections;
   }
 
-  /** The response cannot be completed. With FIN, a client that reads up to the close would take it for whole. */
-  private cut(termination: string): void {
-    this.termination = termination;
-    if (this.response.endsWithClose) this.owner.session.clientSide.resets = true;
-    this.enter("cut");
+  /** Nothing more passes through the connection, and it may serve another request: keeps it for one. */
+  private keepConnection(): void {
+    const { context, backendSide } = this;
+    const backend = this.backend!;
+    this.backendSide = undefined;
+    context.idle.put(backend, backendSide!);
+    context.pool.release(backend);
   }
 
-  protected override leaveBackend(): void {
-    super.leaveBackend();
-    this.request.dropPending();
-    this.response.releaseHead();
+  /** Releases the backend, and closes the connection. */
+  leaveBackend(): void {
+    const { connector, backendSide, request, response } = this;
+    if (connector !== undefined) connector.cancel();
+    if (backendSide !== undefined) {
+      this.backendSide = undefined;
+      backendSide.close();
+      this.context.pool.release(this.backend!);
+    }
+    request.dropPending();
+    response.releaseHead();
   }
 }

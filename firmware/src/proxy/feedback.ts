@@ -1,20 +1,21 @@
 import type { Backend } from "../backend/backend.ts";
-import type { Connector } from "./connector.ts";
-import type { ProxyContext } from "./context.ts";
+import type { Group } from "../pool/group.ts";
+import type { ClientInfo, ProxyContext } from "./context.ts";
 
 /**
- * `backend` has just begun its response to what had been sent at `sentMs`: health, latency, what the strategy
- * estimates, and the stick table learn from it.
+ * `backend`, one of `group`, has just begun its response to what had been sent at `sentMs` for `client`: health, latency,
+ * what the strategy estimates, and the stick table learn from it.
  */
 export function learnFromResponse(
   { checks, stickTable }: ProxyContext,
   backend: Backend,
-  { group, client }: Connector,
+  group: Group,
+  client: ClientInfo,
   sentMs: number,
   nowMs: number,
   status = 200,
 ): void {
-  stickTable?.set(client, group, backend);
+  if (stickTable !== undefined) stickTable.set(client.hash, group, backend);
   if (status >= 500) {
     // The time of a failure does not count either: a backend that fails quickly would look like the best.
     checks.requestFailed(backend, `L7STS/${status}`);

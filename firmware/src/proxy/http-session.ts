@@ -1,13 +1,14 @@
+import type { Backend } from "../backend/backend.ts";
 import type { Head } from "../http1/head.ts";
 import { endingBy } from "../log/ending.ts";
 import type { Endpoint, EndpointOwner } from "../net/endpoint.ts";
 import type { PipeOutcome } from "../net/pipe.ts";
-import type { ExchangeOwner } from "./backend-link.ts";
-import type { ConnectFailure, Connection } from "./connector.ts";
-import type { ProxyContext } from "./context.ts";
-import { Exchange } from "./exchange.ts";
-import { INCOMPLETE_REQUEST } from "./exchange-replies.ts";
-import { isOver, stageOf } from "./exchange-state.ts";
+import type { ConnectFailure } from "./connector.ts";
+import type { Exchange, ExchangeOwner } from "./exchange.ts";
+import type { HttpContext } from "./exchange-pool.ts";
+import { INCOMPLETE_REQUEST, UNREACHABLE } from "./exchange-replies.ts";
+import { stageOf } from "./exchange-state.ts";
+import { begin, expired, piped, step } from "./exchange-steps.ts";
 import type { Handler, HandlerOwner } from "./handler.ts";
 import { logRequest } from "./request-log.ts";
 
@@ -16,6 +17,11 @@ const STOP_TIMEOUT_MS = 2_000;
 
 /** nginx's status, for the log alone, of a client that left without an answer. */
 const CLIENT_CLOSED_REQUEST = 499;
+
+/** The session of a client that speaks HTTP/1.x. */
+export interface HttpOwner extends HandlerOwner {
+  readonly context: HttpContext;
+}
 
 /**
  * A client that speaks HTTP/1.x: request after request, each to a backend of its own.
@@ -30,24 +36,22 @@ const CLIENT_CLOSED_REQUEST = 499;
  * that were read too far; never a body.
  */
 export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
-  readonly session: HandlerOwner;
-  readonly trusted: boolean;
-  private context: ProxyContext;
+  private exchange: Exchange | undefined;
+  readonly session: HttpOwner;
   private phase: "idle" | "head" | "exchange" | "over" = "idle";
+  private advancing = false;
   /** The head that is being read. */
   private head: Head | undefined;
-  private exchange: Exchange | undefined;
   private requests = 0;
-  declare private stopping: boolean | undefined;
-  private advancing = false;
   /** Since when the session is idle; while it is not, when the current request's first byte was received. */
   private sinceMs = 0;
+  stopping = false;
+  readonly trusted: boolean;
 
-  constructor(context: ProxyContext, session: HandlerOwner) {
+  constructor(session: HttpOwner) {
     session.clientSide.owner = this;
     this.session = session;
-    this.trusted = context.trusts(session.client.address);
-    this.context = context;
+    this.trusted = session.context.trusts(session.client.address);
   }
 
   /** Since when the client sends no other request; `undefined` during a request and before the first one. */
@@ -65,7 +69,7 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
     this.stopping = true;
     if (this.exchange === undefined) this.finish(false);
     else {
-      this.exchange.stop();
+      this.exchange.request.keepAlive = false;
       this.session.setDeadline(STOP_TIMEOUT_MS);
     }
   }
@@ -77,21 +81,20 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
 
   /** The session ends for want of memory or slots: the log says so of the request that this cuts. */
   shed(why: "no-memory" | "slow"): void {
-    const exchange = this.exchange;
+    const { exchange } = this;
     if (exchange === undefined) return;
     if (why === "slow") exchange.refusal = why;
     exchange.termination ??= `R${stageOf(exchange.state, exchange.connector)}`;
     if (exchange.response.status === 0) exchange.response.status = 503;
-    this.report(exchange);
+    this.report(exchange, this.now());
   }
 
   /** The session has ended: releases what is held. */
   close(): void {
     this.phase = "over";
-    if (this.head !== undefined) this.context.heads.give(this.head);
+    if (this.head !== undefined) this.session.context.heads.give(this.head);
     this.head = undefined;
-    this.exchange?.release();
-    this.exchange = undefined;
+    this.endExchange();
   }
 
   failed(error: unknown): void {
@@ -99,37 +102,55 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
   }
 
   onPiped(from: Endpoint, outcome: PipeOutcome): void {
-    this.exchange?.piped(from, outcome);
+    if (this.exchange !== undefined) piped(this.exchange, from, outcome);
     this.onReady();
   }
 
-  /** Does all that can be done now. The functions below may call it again: then the loop goes on instead. */
+  /** A backend takes the request. */
+  connected(backend: Backend, endpoint: Endpoint): void {
+    this.exchange!.take(backend, endpoint, this.now());
+    this.onReady();
+  }
+
+  /** No backend takes the request. */
+  unreachable(why: ConnectFailure): void {
+    this.exchange!.reply(...UNREACHABLE[why]);
+    this.onReady();
+  }
+
+  /**
+   * Does all that can be done now. The functions below may call it again: then the loop goes on instead. After an exception
+   * it does nothing any more, because that ends the session.
+   */
   onReady(): void {
     if (this.advancing) return;
     this.advancing = true;
-    try {
-      while (this.phase === "exchange" ? this.stepExchange(this.exchange!) : this.readHead());
-    } finally {
-      this.advancing = false;
-    }
+    const nowMs = this.now();
+    while (this.exchange === undefined ? this.readHead(nowMs) : this.advance(this.exchange, nowMs));
+    this.advancing = false;
   }
 
   /** Reads the head of a request. True when there may be more to do. */
-  private readHead(): boolean {
-    const { context, session } = this;
-    const { clientSide } = session;
+  private readHead(nowMs: number): boolean {
     if (this.phase === "over") return false;
-    if (clientSide.readable === 0) return clientSide.peerEnded && this.endOfRequests();
-    const nowMs = this.context.clock.now();
+    const { session } = this;
+    const { clientSide } = session;
+    if (clientSide.readable === 0) return clientSide.peerEnded && this.endOfRequests(nowMs);
+    const { context } = session;
     const isFirstPiece = this.phase === "idle";
-    if (isFirstPiece) this.beginHead(nowMs);
+    if (isFirstPiece) {
+      this.phase = "head";
+      this.head = context.heads.take("request");
+      // The first byte of the first request may have been received earlier.
+      this.sinceMs = (this.requests === 0 ? session.firstByteMs : undefined) ?? nowMs;
+    }
     const head = this.head!;
     const piece = clientSide.take(context.scratch);
     const used = head.feed(piece);
     if (used < piece.byteLength) clientSide.unread(piece.subarray(used));
     head.keep(); // `piece` lies in the scratch buffer
     if (head.done || head.error !== undefined) {
-      this.beginExchange(nowMs).begin();
+      begin(this.beginExchange(nowMs));
     } else if (isFirstPiece) {
       session.setDeadline(context.config.headTimeoutMs - (nowMs - this.sinceMs));
     }
@@ -137,95 +158,90 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
   }
 
   /** The client sends nothing more. True when there may be more to do. */
-  private endOfRequests(): boolean {
+  private endOfRequests(nowMs: number): boolean {
     if (this.session.clientSide.writeClosed) this.clientLost();
     else if (this.phase === "idle") this.finish(false);
     else {
-      this.beginExchange(this.context.clock.now()).reply(400, "CR", INCOMPLETE_REQUEST);
+      this.beginExchange(nowMs).reply(400, "CR", INCOMPLETE_REQUEST);
       return true;
     }
     return false;
   }
 
-  private beginHead(nowMs: number): void {
-    this.phase = "head";
-    this.head = this.context.heads.take("request");
-    // The first byte of the first request may have been received earlier.
-    this.sinceMs = (this.requests === 0 ? this.session.firstByteMs : undefined) ?? nowMs;
-  }
-
   private beginExchange(nowMs: number): Exchange {
+    const { context } = this.session;
+    const exchange = context.exchanges.take(context);
+    exchange.owner = this;
+    exchange.headMs = nowMs;
+    exchange.request.start(this.head!);
     this.requests++;
     this.phase = "exchange";
-    this.exchange = new Exchange(this.context, this, this.head!, nowMs);
+    this.exchange = exchange;
     this.head = undefined;
-    return this.exchange;
+    return exchange;
   }
 
-  settled(result: Connection | ConnectFailure): void {
-    this.exchange!.settled(result);
-    this.onReady();
-  }
-
-  /** True when there may be more to do. */
-  private stepExchange(exchange: Exchange): boolean {
+  /** Moves the exchange on. True when there may be more to do. */
+  private advance(exchange: Exchange, nowMs: number): boolean {
+    const isOver = step(exchange, nowMs);
     const { clientSide } = this.session;
-    const state = exchange.step();
-    const ended = state !== "receiving" && isOver(state); // each piece of a body comes here
-    if (exchange.timeoutMs > 0 && !ended) {
-      this.session.setDeadline(exchange.timeoutMs);
+    if (exchange.timeoutMs > 0 && !isOver) {
+      this.session.setDeadline(exchange.timeoutMs, nowMs);
       exchange.timeoutMs = 0;
     }
     // A client that has ended its sending side (half close) gets its response.
     if (clientSide.state === "open" || clientSide.state === "peer-ended") {
-      return ended && this.endExchange(exchange);
+      return isOver && this.answered(exchange, nowMs);
     }
     // No response reaches it any more, but what it sent before it left is delivered.
-    if (ended || exchange.request.body.done || clientSide.ended) this.clientLost();
+    if (isOver || exchange.request.body.done || clientSide.ended) this.clientLost();
     return false;
   }
 
-  /** True when another request follows. */
-  private endExchange(exchange: Exchange): boolean {
-    const nowMs = this.context.clock.now();
+  /** The exchange is over. True when another request follows. */
+  private answered(exchange: Exchange, nowMs: number): boolean {
+    const { session } = this;
+    const { state, request, backend, backendSide } = exchange;
+    const isWhole = request.body.done;
+    const isLast = state === "cut" || !request.keepAlive || !isWhole || this.stopping;
     this.report(exchange, nowMs);
-    this.exchange = undefined;
-    if (exchange.state === "tunnel") {
+    this.endExchange();
+    if (state === "tunnel") {
       this.phase = "over";
-      const { backend, backendSide } = exchange;
-      exchange.release();
-      this.session.tunnel(backend!, backendSide!);
+      session.tunnel(backend!, backendSide!);
       return false;
     }
-    exchange.release();
-    const { keepAlive, body } = exchange.request;
-    const last = exchange.state === "cut" || !keepAlive || !body.done || this.stopping;
     // A client that queued during the exchange does not wait for a request that may never come.
-    if (last || (this.session.clientSide.readable === 0 && this.context.shouldClose())) {
-      this.finish(!body.done);
+    if (isLast || (session.clientSide.readable === 0 && session.context.shouldClose())) {
+      this.finish(!isWhole);
       return false;
     }
     this.phase = "idle";
     this.sinceMs = nowMs;
-    this.session.setDeadline(this.context.config.keepAliveTimeoutMs);
+    session.setDeadline(session.context.config.keepAliveTimeoutMs, nowMs);
     return true;
+  }
+
+  /** Gives the exchange back, if there is one. */
+  private endExchange(): void {
+    const { exchange } = this;
+    if (exchange === undefined) return;
+    this.exchange = undefined;
+    this.session.context.exchanges.give(exchange);
   }
 
   /** Nothing can be written to the client any more: it has reset, or, with the SDK's sockets, closed its sending side. */
   private clientLost(): void {
     const isHeadIncomplete = this.phase === "head";
-    const exchange = isHeadIncomplete
-      ? this.beginExchange(this.context.clock.now())
-      : this.exchange;
+    const exchange = isHeadIncomplete ? this.beginExchange(this.now()) : this.exchange;
     this.phase = "over";
     if (exchange !== undefined) {
       exchange.termination ??= isHeadIncomplete
         ? "CR"
         : `C${stageOf(exchange.state, exchange.connector)}`;
       if (exchange.response.status === 0) exchange.response.status = CLIENT_CLOSED_REQUEST;
-      this.report(exchange);
-      exchange.release();
-      this.exchange = undefined;
+      this.report(exchange, this.now());
+      this.endExchange();
     }
     const why = endingBy(true, this.session.clientSide.failure);
     this.session.end(exchange === undefined ? why : "done");
@@ -243,13 +259,18 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
       this.session.end("idle");
       return;
     }
-    if (this.phase === "head") this.beginExchange(this.context.clock.now()).reply(408, "cR");
-    else this.exchange!.expired();
+    if (this.phase === "head") this.beginExchange(this.now()).reply(408, "cR");
+    else expired(this.exchange!);
     this.onReady();
   }
 
-  private report(exchange: Exchange, nowMs = this.context.clock.now()): void {
-    const slotMs = this.requests > 1 ? 0 : this.session.waitedMs;
-    logRequest(this.context, this.session.client, exchange, this.sinceMs, slotMs, nowMs);
+  private now(): number {
+    return this.session.context.clock.now();
+  }
+
+  private report(exchange: Exchange, nowMs: number): void {
+    const { context, client, waitedMs } = this.session;
+    const slotMs = this.requests > 1 ? 0 : waitedMs;
+    logRequest(context, client, exchange, this.sinceMs, slotMs, nowMs);
   }
 }

@@ -8,21 +8,30 @@ import type { ProxyContext } from "./context.ts";
  * of a rewritten head waits here; a body waits in the sender's receive window.
  */
 export class MessageSide {
+  protected readonly context: ProxyContext;
   /** The head that is read, as long as it is needed. */
-  head: Head | undefined;
-  /** Bytes that no pipe has moved: those received of a request, those written of a response. */
-  protected headBytes = 0;
-  /** The endpoint from which a pipe moves the body, or has moved it. */
-  declare sender: Endpoint | undefined;
+  declare head: Head | undefined;
   /** The rest of a rewritten head, or of a reply, that waits for room. */
   declare pending: Uint8Array | undefined;
-  /** Bytes of memory that were claimed for it. */
+  /** Bytes that no pipe has moved: those received of a request, those written of a response. */
+  declare protected headBytes: number;
+  /** The endpoint from which a pipe moves the body, or has moved it. */
+  declare sender: Endpoint | undefined;
+  /** Bytes of memory that were claimed for `pending`. */
   declare private claimedBytes: number | undefined;
-  protected context: ProxyContext;
 
-  constructor(context: ProxyContext, head?: Head) {
+  constructor(context: ProxyContext) {
     this.context = context;
-    this.head = head;
+    this.reset();
+  }
+
+  /** Sets the fields for the next message. */
+  reset(): void {
+    this.head = undefined;
+    this.pending = undefined;
+    this.headBytes = 0;
+    this.sender = undefined;
+    this.claimedBytes = undefined;
   }
 
   /** Bytes of the message so far. */

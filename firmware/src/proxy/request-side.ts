@@ -8,7 +8,6 @@ import { addClose, REWRITE_BYTES, rewriteRequest } from "../http1/rewrite.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { PipeOutcome } from "../net/pipe.ts";
 import type { Route } from "../pool/group.ts";
-import type { ProxyContext } from "./context.ts";
 import { MessageSide } from "./message-side.ts";
 
 /** Characters of a path, and of a client's own X-Request-Id, that a log line holds. */
@@ -19,30 +18,47 @@ const IDEMPOTENT = Object.freeze(["GET", "HEAD", "PUT", "DELETE", "OPTIONS"]);
 
 /** A request on its way from the client to a backend. Many fields, because the log line and the rewritten head need them. */
 export class RequestSide extends MessageSide implements Request<Route> {
-  method = "-";
+  declare method: string;
   /** The path, as much of it as the log holds. */
-  path = "-";
+  declare path: string;
   /** X-Request-Id, the client's or one of this proxy; as much of it as the log holds. */
-  id: string | undefined;
+  declare id: string | undefined;
   /** The client sent an X-Request-Id. */
-  declare hasOwnId: true | undefined;
+  declare hasOwnId: boolean;
   /** The client's connection may serve another request after this one. */
-  keepAlive = false;
+  declare keepAlive: boolean;
   /** Until the request is understood: it may have no end. */
-  framing: Framing = "close";
-  body: Body = UNKNOWN_BODY;
+  declare framing: Framing;
+  declare body: Body;
   declare route: Route | undefined;
   /** The target for the backend, where it is not the client's. */
   declare target: Uint8Array | undefined;
   /** The known field Upgrade, if the client offers another protocol. */
   declare upgrade: number | undefined;
   /** The client sent HTTP/1.0. */
-  declare isHttp10: true | undefined;
+  declare isHttp10: boolean;
   /** The head, which has been given back, had `prefersHtml`. */
-  declare private preferredHtml: true | undefined;
+  declare private preferredHtml: boolean;
 
-  constructor(context: ProxyContext, head: Head) {
-    super(context, head);
+  override reset(): void {
+    super.reset();
+    this.method = "-";
+    this.path = "-";
+    this.id = undefined;
+    this.hasOwnId = false;
+    this.keepAlive = false;
+    this.framing = "close";
+    this.body = UNKNOWN_BODY;
+    this.route = undefined;
+    this.target = undefined;
+    this.upgrade = undefined;
+    this.isHttp10 = false;
+    this.preferredHtml = false;
+  }
+
+  /** Takes a head, complete or not. */
+  start(head: Head): void {
+    this.head = head;
     this.headBytes = head.length;
   }
 
@@ -89,7 +105,7 @@ export class RequestSide extends MessageSide implements Request<Route> {
 
   /** The client would rather read HTML than text. */
   get prefersHtml(): boolean {
-    return this.head === undefined ? this.preferredHtml === true : wantsHtml(this.head);
+    return this.head === undefined ? this.preferredHtml : wantsHtml(this.head);
   }
 
   /** Sends the rewritten head to a backend; false where the board has no memory for it. */

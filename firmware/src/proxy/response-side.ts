@@ -31,22 +31,33 @@ const INTERIM_RESPONSES_MAX = 10;
 /** A backend's response on its way to the client, or a reply of the proxy instead of one. */
 export class ResponseSide extends MessageSide {
   /** The status of the last head, or of the proxy's own reply; 0 before. */
-  status = 0;
+  declare status: number;
   /** Once the final head has been passed on. */
-  body: Body | undefined;
+  declare body: Body | undefined;
   /** The backend's connection may serve another request after this one. */
-  declare isReusable: boolean | undefined;
+  declare isReusable: boolean;
   /** The first byte was received: no other backend gets the request. */
-  declare hasStarted: true | undefined;
+  declare hasStarted: boolean;
   /** The end of the body is the end of the client's connection. */
-  declare endsWithClose: true | undefined;
-  declare private interims: number | undefined;
+  declare endsWithClose: boolean;
   /** Part of a head was written, and there was no memory for the rest. */
-  declare private isTorn: true | undefined;
+  declare private isTorn: boolean;
+  declare private interims: number;
+
+  override reset(): void {
+    super.reset();
+    this.status = 0;
+    this.body = undefined;
+    this.isReusable = false;
+    this.hasStarted = false;
+    this.endsWithClose = false;
+    this.isTorn = false;
+    this.interims = 0;
+  }
 
   /** Part of a head is out: nothing but the rest of it may follow. */
   get isPartial(): boolean {
-    return this.pending !== undefined || this.isTorn === true;
+    return this.pending !== undefined || this.isTorn;
   }
 
   /** Passes heads on until the final one. `cookieFor`: the client shall come back to this backend. */
@@ -145,7 +156,7 @@ export class ResponseSide extends MessageSide {
     cookie: string | undefined,
   ): boolean {
     const isEndless = framing === "close" || framing === "chunked";
-    const isHttp10 = request.isHttp10 === true;
+    const { isHttp10 } = request;
     // After a refused upgrade the client may be speaking the other protocol already. What is left of a
     // request that is answered early is not read, and another request behind it would not be either.
     if (
@@ -182,8 +193,7 @@ export class ResponseSide extends MessageSide {
 
   /** Another head follows. HTTP/1.0 knows no interim responses. */
   private passInterim(client: Endpoint, head: Head, request: RequestSide): boolean {
-    this.interims = (this.interims ?? 0) + 1;
-    if (this.interims > INTERIM_RESPONSES_MAX) return false;
+    if (++this.interims > INTERIM_RESPONSES_MAX) return false;
     if (!request.isHttp10 && !this.passHead(client, head, "none")) return false;
     head.reset();
     return true;

@@ -9,7 +9,8 @@ import { sniff } from "../net/sniff.ts";
 import type { TCPSocket } from "../platform.ts";
 import { exceptionText } from "../text/exception.ts";
 import { Client } from "./client.ts";
-import type { ProxyContext, RefusalReason } from "./context.ts";
+import type { RefusalReason } from "./context.ts";
+import type { HttpContext } from "./exchange-pool.ts";
 import type { Handler, HandlerOwner } from "./handler.ts";
 import { HttpSession } from "./http-session.ts";
 import type { Measured } from "./rate.ts";
@@ -42,7 +43,7 @@ const LINGER_TIMEOUT_MS = 2000;
  * - `ended`: no socket is left
  */
 export class Session implements HandlerOwner, EndpointOwner, ClosingOwner, Measured, Timed {
-  readonly context: ProxyContext;
+  readonly context: HttpContext;
   readonly client: Client;
   readonly clientSide: Endpoint;
   deadlineMs = 0;
@@ -58,7 +59,7 @@ export class Session implements HandlerOwner, EndpointOwner, ClosingOwner, Measu
   declare private why: Ending | undefined;
 
   /** Throws what `new TCP({ from })` throws when the connection died before it was accepted. */
-  constructor(id: number, context: ProxyContext, listener: ListenerConfig, accepted: TCPSocket) {
+  constructor(id: number, context: HttpContext, listener: ListenerConfig, accepted: TCPSocket) {
     this.context = context;
     this.clientSide = new Endpoint(context.platform, { from: accepted }, this);
     this.client = new Client(id, this.clientSide.socket, listener);
@@ -184,7 +185,7 @@ export class Session implements HandlerOwner, EndpointOwner, ClosingOwner, Measu
     const isLate = firstByteMs !== undefined && this.silenceLeftMs(firstByteMs) <= 0;
     const protocol = this.protocol(isLate);
     if (protocol === "http") {
-      this.serveWith(new HttpSession(this.context, this)).onReady();
+      this.serveWith(new HttpSession(this)).onReady();
     } else if (protocol === "tcp") {
       this.serveWith(new TcpSession(this)).begin(this.context.rawGroup);
     } else if (firstByteMs === undefined) {

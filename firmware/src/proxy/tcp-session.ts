@@ -5,13 +5,7 @@ import type { Keywords } from "../net/keywords.ts";
 import type { PipeOutcome } from "../net/pipe.ts";
 import { RawStream } from "../net/raw-stream.ts";
 import type { Group } from "../pool/group.ts";
-import {
-  type ConnectFailure,
-  type Connection,
-  Connector,
-  type ConnectorOwner,
-  UNLIMITED,
-} from "./connector.ts";
+import { type ConnectFailure, Connector, type ConnectorOwner, UNLIMITED } from "./connector.ts";
 import { learnFromResponse } from "./feedback.ts";
 import type { Handler, HandlerOwner, Summary } from "./handler.ts";
 import { type Progress, stallCheckMs } from "./stall-check.ts";
@@ -64,7 +58,8 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner, Progr
       this.closeAfter("no-route");
       return;
     }
-    this.connector = new Connector(session.context, this, group, UNLIMITED);
+    const sticky = session.context.stickTable?.get(session.client.hash, group);
+    this.connector = new Connector(this, group, UNLIMITED, sticky);
     this.connector.connect();
   }
 
@@ -91,12 +86,11 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner, Progr
     };
   }
 
-  settled(result: Connection | ConnectFailure): void {
-    if (typeof result === "string") {
-      this.closeAfter(result as Exclude<ConnectFailure, "unanswered">); // a raw stream is never sent again
-      return;
-    }
-    const { backend, endpoint } = result;
+  unreachable(why: ConnectFailure): void {
+    this.closeAfter(why as Exclude<ConnectFailure, "unanswered">); // a raw stream is never sent again
+  }
+
+  connected(backend: Backend, endpoint: Endpoint): void {
     const { context } = this.session;
     backend.health.requestAnswered();
     this.sentMs = context.clock.now();
@@ -106,13 +100,14 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner, Progr
 
   /** The first bytes of one side are about to be passed on. */
   onFirstBytes(endpoint: Endpoint): void {
-    const { clientSide, context } = this.session;
+    const { client, clientSide, context } = this.session;
     const nowMs = context.clock.now();
     if (this.connector !== undefined) {
       if (endpoint === clientSide) {
         this.sentMs = nowMs;
       } else {
-        learnFromResponse(context, this.backend!, this.connector, this.sentMs, nowMs);
+        const { group } = this.connector;
+        learnFromResponse(context, this.backend!, group, client, this.sentMs, nowMs);
         this.connector = undefined;
       }
     }

@@ -1,0 +1,28 @@
+import type { ProxyContext } from "./context.ts";
+import { Exchange } from "./exchange.ts";
+
+/** Most spare exchanges: of those that end in one turn, few are taken again before the next one ends. */
+const SPARE_MAX = 2;
+
+/** The context of HTTP sessions. */
+export interface HttpContext extends ProxyContext {
+  readonly exchanges: ExchangePool;
+}
+
+/** A pool of exchanges: idle connections of clients hold none. */
+export class ExchangePool {
+  /** The first `#count` are spare. */
+  #spare: Exchange[] = [];
+  #count = 0;
+
+  take(context: ProxyContext): Exchange {
+    return this.#count > 0 ? this.#spare[--this.#count] : new Exchange(context);
+  }
+
+  /** The exchange is over: releases all, and keeps the object for another request. It must not be used any more. */
+  give(exchange: Exchange): void {
+    exchange.release();
+    exchange.reset();
+    if (this.#count < SPARE_MAX) this.#spare[this.#count++] = exchange;
+  }
+}
