@@ -1,6 +1,6 @@
 import type { MockSocket } from "net-mock-socket";
 import { BACKENDS_MAX } from "../../firmware/src/config/settings.ts";
-import { REQUESTS_BYTES } from "../../firmware/src/log/recent-events.ts";
+import { REQUESTS_BYTES } from "../../firmware/src/log/log.ts";
 import type { PeerSocket } from "../lwip/peer-socket.ts";
 import { machineWith } from "../xs/engine-snapshots.ts";
 import { Bench } from "./bench.ts";

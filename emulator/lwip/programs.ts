@@ -28,7 +28,7 @@ export const FORWARD: Program = {
   sources: [
     here("programs/forward.c"),
     ...readdirSync(FIRMWARE)
-      .filter(name => name.endsWith(".c") && !/^(binding|keywords|port)/.test(name))
+      .filter(name => name.endsWith(".c") && !/^(binding|keywords|lines|port)/.test(name))
       .map(name => `${FIRMWARE}/${name}`),
   ],
   headers: readdirSync(FIRMWARE)

@@ -8,7 +8,7 @@ import type { Configuration } from "./config/config.ts";
 import { ConfigStore } from "./config/config-store.ts";
 import { TextStore } from "./config/storage.ts";
 import { formatLine, type Report } from "./log/event.ts";
-import { RecentEvents } from "./log/recent-events.ts";
+import { Log } from "./log/log.ts";
 import { Listeners } from "./net/listeners.ts";
 import type { Platform } from "./platform.ts";
 import { ReverseProxy } from "./proxy/reverse-proxy.ts";
@@ -51,15 +51,15 @@ export function start(
   builtIn: Configuration,
   { build, ...given }: StartOptions = {},
 ): App {
-  const { clock, link } = platform;
-  const recent = new RecentEvents();
+  const { link } = platform;
   let runtime: RuntimeApi | undefined;
   let console: Console | undefined;
-  const report: Report = event => {
-    const line = formatLine(clock.now(), event);
+  const log = new Log(platform, line => {
     if (console === undefined) platform.log(line);
     else console.log(line);
-    recent.add(event, line);
+  });
+  const report: Report = event => {
+    log.report(event);
     if ("what" in event && event.what === "exception") runtime?.running.countException();
   };
   const store = TextStore.open(platform.storage, STORAGE_PATH, report);
@@ -69,7 +69,7 @@ export function start(
   const { source, rolledBack } = startConfig;
   report({ level: "I", on: "config", what: "in-force", source, rolledBack });
 
-  const proxy = new ReverseProxy(platform, startConfig.config, report);
+  const proxy = new ReverseProxy(platform, startConfig.config, log, report);
   const listeners = new Listeners(platform, report, (port, connection) => {
     if (running.isAdmin(port)) server.accept(port, connection);
     else proxy.accept(port, connection);
@@ -81,7 +81,7 @@ export function start(
     startConfig,
     builtIn: builtIn.document,
   });
-  runtime = new RuntimeApi({ ...parts, recent, running, build, token: given.token });
+  runtime = new RuntimeApi({ ...parts, log, running, build, token: given.token });
   const server = new AdminServer(runtime);
   console = new Console(runtime);
 

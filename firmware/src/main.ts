@@ -46,6 +46,8 @@ export default function main(): void {
       ...sockets,
       clock,
       findKeyword: nativeCode.findKeyword,
+      writeLine: nativeCode.writeLine,
+      copyLine: nativeCode.copyLine,
       restart: restart && resetAndRestart,
       link: openLink(clock, report, { ssid: settings.ssid, password: settings.password }),
       connectionsMax: Number(settings.connectionsMax),

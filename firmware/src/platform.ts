@@ -192,6 +192,36 @@ export type FindKeyword = (
   found: number,
 ) => number;
 
+/**
+ * Writes a line into a ring of lines (log/line-ring.ts), over the oldest ones, without a string for any part of it
+ * (native/lines.c). log/line-format.ts explains `format` and its values: seven texts and twelve numbers.
+ */
+export type WriteLine = (
+  ring: ArrayBuffer,
+  order: number,
+  format: string,
+  ...values: LineValues
+) => void;
+
+/** The texts and numbers of a line; those that its format does not name are not used. */
+export type LineValues = [
+  ...texts: [string, string, string, string, string, string, string],
+  ...numbers: [
+    ...[number, number, number, number, number, number],
+    ...[number, number, number, number, number, number],
+  ],
+];
+
+/** Copies `count` bytes of the line at `offset` of a ring, from its byte `from` on, to `into` (native/lines.c). */
+export type CopyLine = (
+  ring: ArrayBuffer,
+  offset: number,
+  from: number,
+  into: ArrayBuffer,
+  at: number,
+  count: number,
+) => void;
+
 export interface Platform {
   readonly TCP: TCPConstructor;
   readonly Listener: ListenerConstructor;
@@ -209,6 +239,8 @@ export interface Platform {
   readonly Serial?: SerialConstructor;
   /** Absent where the native code is not built in. */
   readonly findKeyword?: FindKeyword;
+  readonly writeLine?: WriteLine;
+  readonly copyLine?: CopyLine;
   /** Present where the sockets have `pipe`. */
   readonly Search?: NativeSearchConstructor;
   /** Restarts the machine; does not return. Absent where the program cannot. */

@@ -67,6 +67,38 @@ declare module "mc/ffi" {
       arg5: number,
       arg6: number,
     ): number;
+    copyLine(
+      arg0: ArrayBuffer,
+      arg1: number,
+      arg2: number,
+      arg3: ArrayBuffer,
+      arg4: number,
+      arg5: number,
+    ): void;
+    writeLine(
+      arg0: ArrayBuffer,
+      arg1: number,
+      arg2: string,
+      arg3: string,
+      arg4: string,
+      arg5: string,
+      arg6: string,
+      arg7: string,
+      arg8: string,
+      arg9: string,
+      arg10: number,
+      arg11: number,
+      arg12: number,
+      arg13: number,
+      arg14: number,
+      arg15: number,
+      arg16: number,
+      arg17: number,
+      arg18: number,
+      arg19: number,
+      arg20: number,
+      arg21: number,
+    ): void;
     esp_get_free_heap_size(): number;
     esp_reset_reason(): number;
     esp_wifi_set_ps(arg0: number): number;

@@ -24,6 +24,20 @@ declare module "mc/ffi" {
       state: number,
       found: number,
     ): number;
+    writeLine(
+      ring: ArrayBuffer,
+      order: number,
+      format: string,
+      ...values: import("../src/platform.ts").LineValues
+    ): void;
+    copyLine(
+      ring: ArrayBuffer,
+      offset: number,
+      from: number,
+      into: ArrayBuffer,
+      at: number,
+      count: number,
+    ): void;
     esp_get_free_heap_size(): number;
     esp_reset_reason(): number;
     esp_wifi_set_ps(mode: number): number;

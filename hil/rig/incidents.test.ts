@@ -191,8 +191,7 @@ describe("text that a client has sent is no incident", () => {
   test.each(words)("%s", value => {
     const event: Event = {
       ...{ level: "I", on: "http", what: "request", id: 1, client: "c", request: value },
-      ...{ method: "GET", path: value, status: 200, in: 1, out: 1, retries: 0, state: "----" },
-      ...{ TR: 0, Tw: 0, Tc: 0, Tr: 0, Ta: 0 },
+      ...{ method: "GET", path: value, status: 200, in: 1, out: 1, state: "----", T: "0/0/0/0/0" },
     };
     expect(incidentsOf([formatLine(1, event)])).toEqual([]);
   });

@@ -31,13 +31,7 @@ const ASKED = {
   status: 200,
   in: 50,
   out: 91,
-  retries: 0,
-  TR: 1,
-  Tw: 0,
-  Tc: 12,
-  Tr: 4,
-  Ta: 16,
-  state: "--",
+  T: "1/0/12/4/16",
 } as const;
 
 function read(ms: number, event: Event): string {
@@ -58,7 +52,7 @@ describe("a line reads the same in each run", () => {
     [
       "a request, with its own id and timers",
       ASKED,
-      { ...ASKED, id: 2, request: "ff-9", in: 61, TR: 9, Tc: 0, Tr: 80, Ta: 89 },
+      { ...ASKED, id: 2, request: "ff-9", in: 61, T: "9/0/0/80/89" },
     ],
     [
       "a cut download, which may be cut anywhere",
@@ -92,7 +86,7 @@ describe("a line differs if the board did something else", () => {
     ["a byte more in a stream that was whole", ENDED, { ...ENDED, out: 6 }],
     ["no byte at all", ASKED, { ...ASKED, out: 0 }],
     ["another status", ASKED, { ...ASKED, status: 502 }],
-    ["it never came to a connection", ASKED, { ...ASKED, Tc: -1 }],
+    ["it never came to a connection", ASKED, { ...ASKED, T: "1/0/-1/4/16" }],
     ["it is graver", { ...ENDED, level: "I" }, { ...ENDED, level: "W" }],
   ])("%s", (_, a, b) => {
     expect(read(5, a)).not.toBe(read(5, b));

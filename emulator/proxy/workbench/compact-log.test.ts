@@ -11,7 +11,7 @@ const REQUEST = {
     path: "/index.html",
     status: 200,
   },
-  ...{ in: 312, out: 5120, retries: 0, TR: 1, Tw: 0, Tc: 2, Tr: 3, Ta: 7, state: "--" },
+  ...{ in: 312, out: 5120, T: "1/0/2/3/7" },
 } as const;
 
 const request = (changes: object = {}, ms = 12_345) =>
@@ -26,7 +26,12 @@ test("a request is one line of columns: time, status, method, path, backend, cli
 });
 
 test("columns are aligned, whatever the requests are", () => {
-  const other = { path: `/${"x".repeat(50)}`, method: "DELETE", backend: "blue", Ta: 12_000 };
+  const other = {
+    path: `/${"x".repeat(50)}`,
+    method: "DELETE",
+    backend: "blue",
+    T: "1/0/2/3/12000",
+  };
   const [one, two] = [request(), request(other)].map(line => compactLine(line));
   expect(one.length).toBe(two.length);
   expect(one.indexOf("192.168")).toBe(two.indexOf("192.168"));
@@ -45,7 +50,7 @@ test.each([
     status: 502,
     why: "headLinesMax",
     path: "/\u009b31m and \u0007 more".repeat(20),
-    Ta: 1_234_567,
+    T: "1/0/2/3/1234567",
   },
 ])("a request fits %j", changes => {
   const line = compactLine(request(changes, 999_999_999));

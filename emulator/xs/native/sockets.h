@@ -15,6 +15,7 @@ extern void ringAlarm(xsMachine* the);
 
 /** Makes `findKeyword` of the program: the firmware's own C. */
 extern void installKeywords(xsMachine* the);
+extern void installLines(xsMachine* the);
 
 /** A method that does not show when its object is listed. */
 extern void method(xsMachine* the, xsSlot* on, const char* name, xsCallback callback, int length);

@@ -220,6 +220,7 @@ int main(int argc, char* argv[])
 		xsBeginHost(machine);
 		installSockets(the);
 		installKeywords(the);
+		installLines(the);
 		xsEndHost(machine);
 	}
 	{

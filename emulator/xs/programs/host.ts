@@ -1,4 +1,9 @@
-import type { FindKeyword, NativeSearchConstructor } from "../../../firmware/src/platform.ts";
+import type {
+  CopyLine,
+  FindKeyword,
+  NativeSearchConstructor,
+  WriteLine,
+} from "../../../firmware/src/platform.ts";
 import { abortLine } from "../../../firmware/src/text/exception.ts";
 import type { ListenerClass, TCPClass } from "../../src/platform.ts";
 
@@ -22,6 +27,8 @@ export interface Host {
     ask(text: string): string;
   };
   readonly findKeyword: FindKeyword;
+  readonly writeLine: WriteLine;
+  readonly copyLine: CopyLine;
   /** Present where the sockets have native pipes. */
   readonly Search?: NativeSearchConstructor;
   command: (text: string) => string | undefined;

@@ -127,6 +127,8 @@ function platform({
     },
     Serial,
     findKeyword: host.findKeyword,
+    writeLine: host.writeLine,
+    copyLine: host.copyLine,
     Search: host.Search,
     random: () => Number(ask("random")),
     log: line => host.board.log(line),

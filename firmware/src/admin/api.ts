@@ -61,7 +61,7 @@ const ROUTES: Record<string, Record<string, Handler>> = deepFreeze({
   "/api/backends/*": { GET: backend, PUT: changeBackend },
   "/api/explain": {
     GET: ({ parts }) =>
-      list('{"picks":[', picksOf(parts.recent.last(Number.POSITIVE_INFINITY, "requests"))),
+      list('{"picks":[', picksOf(parts.log.last(Number.POSITIVE_INFINITY, "requests"))),
     PUT: (runtime, { body }) =>
       withObject(body, wish => runtime.explain((wish as { picks?: unknown }).picks)),
   },

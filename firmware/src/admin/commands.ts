@@ -1,7 +1,7 @@
 import { valueAt } from "../config/key-path.ts";
 import { brief, didYouMean, jsonOrText, suggestion } from "../config/reader.ts";
 import { deepFreeze } from "../deep-freeze.ts";
-import { EVENT_KINDS } from "../log/recent-events.ts";
+import { EVENT_KINDS } from "../log/log.ts";
 import type { Outcome } from "./outcome.ts";
 import type { RuntimeApi } from "./runtime-api.ts";
 import { changeText, runTimeChanges } from "./runtime-changes.ts";

@@ -1,5 +1,6 @@
 import type { Backend } from "../backend/backend.ts";
 import { deepFreeze } from "../deep-freeze.ts";
+import { EVENT_KINDS } from "../log/log.ts";
 import { REFUSAL_COUNTERS } from "../log/refusals.ts";
 import type { Answers } from "../log/traffic.ts";
 import type { RuntimeApi } from "./runtime-api.ts";
@@ -84,7 +85,7 @@ export function* metrics(runtime: RuntimeApi): Generator<string, void> {
   const { parts, proxy } = runtime;
   const { clock } = parts.platform;
   const status = boardStatus(runtime);
-  const { version, build, reset, traffic, refusals } = status;
+  const { version, build, reset, traffic, refusals, logDropped } = status;
   yield head("build_info", "The firmware's version and build.");
   yield sample("build_info", { version, build: build ?? "" }, 1);
   yield head("reset_info", "Why the board started.");
@@ -97,6 +98,9 @@ export function* metrics(runtime: RuntimeApi): Generator<string, void> {
   for (const [reason, key] of Object.entries(REFUSAL_COUNTERS)) {
     yield sample("refusals_total", { reason }, refusals[key]);
   }
+  yield head("log_dropped_lines_total", "Lines of the log that the serial port did not get.");
+  for (const kind of EVENT_KINDS)
+    yield sample("log_dropped_lines_total", { kind }, logDropped[kind]);
   yield head("http_responses_total", "Requests by the class of their status.");
   for (const [code, key] of CLASSES) yield sample("http_responses_total", { code }, traffic[key]);
   const { backends } = proxy.pool;

@@ -110,11 +110,11 @@ function show(status) {
   $("failed").hidden = !suspended;
   trialEndsMs = trialLeftMs === null ? undefined : Date.now() + trialLeftMs;
   countDown();
-  const refused = Object.entries(status.refusals).reduce((sum, [reason, n]) => sum + (reason === "unanswered" ? 0 : n), 0);
+  const sum = counts => Object.values(counts).reduce((a, b) => a + b);
   const facts = { "requests/s": all.toFixed(1), sessions: status.sessions + " / " + status.sessionsMax,
-    waiting: status.queued, refused, connections: status.sockets.used + " / " + status.sockets.max,
+    waiting: status.queued, refused: sum(status.refusals) - status.refusals.unanswered, connections: status.sockets.used + " / " + status.sockets.max,
     "free heap": status.heap === null ? "-" : Math.round(status.heap / 1024) + " KB",
-    up: span(status.uptimeMs), "started by": status.reset ?? "-" };
+    "lines dropped": sum(status.logDropped), up: span(status.uptimeMs), "started by": status.reset ?? "-" };
   $("facts").replaceChildren(...Object.entries(facts).map(([name, value]) => {
     const box = make("div");
     box.append(make("b", value), make("span", name));
@@ -165,8 +165,7 @@ function parse(line) {
   const [head, level, ms, on, what = ""] = /^([IWE]) \\((\\d+)\\) ([a-z]+):(?: ([a-z-]+)(?![^ ]))?/.exec(line) ?? ["", "", "0", line];
   const facts = {};
   for (const [, key, text] of line.slice(head.length).matchAll(/ ([\\w-]+)=("(?:[^"\\\\]|\\\\.)*"|[^ ]*)/g)) {
-    // A long line is cut at its end.
-    try { facts[key] = text[0] === '"' ? JSON.parse(text) : text; } catch { facts[key] = text; }
+    facts[key] = text[0] === '"' ? JSON.parse(text) : text;
   }
   return { level, ms: Number(ms), on, what, facts };
 }

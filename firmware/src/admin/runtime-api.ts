@@ -10,7 +10,7 @@ import {
   EXPLAIN_MAX,
   WEIGHT_MAX,
 } from "../config/settings.ts";
-import { EVENT_KINDS, type RecentEvents } from "../log/recent-events.ts";
+import { EVENT_KINDS, type Log } from "../log/log.ts";
 import { budget } from "../net/connection-budget.ts";
 import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
 import { type Outcome, refusal } from "./outcome.ts";
@@ -29,7 +29,7 @@ const SSID_MAX = 32;
 
 export interface RuntimeApiParts
   extends Pick<RunningConfigParts, "platform" | "proxy" | "store" | "configStore" | "report"> {
-  readonly recent: RecentEvents;
+  readonly log: Log;
   readonly running: RunningConfig;
   /** The built-in token. */
   readonly token: string | undefined;
@@ -120,7 +120,7 @@ export class RuntimeApi {
     );
     const all = Number.POSITIVE_INFINITY;
     const count = check.integer({ path: "last", value: last }, all, 1, all);
-    return check.complaints.length > 0 ? check : this.parts.recent.last(count, one);
+    return check.complaints.length > 0 ? check : this.parts.log.last(count, one);
   }
 
   explain(picks: unknown): Outcome {

@@ -19,7 +19,7 @@ export function statusOf(runtime: RuntimeApi): Status {
 
 /** The state of the board, without its backends. */
 export function boardStatus({ parts, proxy, running, token }: RuntimeApi) {
-  const { platform, build } = parts;
+  const { platform, log, build } = parts;
   const { clock, link, vitals } = platform;
   return {
     version: VERSION,
@@ -42,6 +42,8 @@ export function boardStatus({ parts, proxy, running, token }: RuntimeApi) {
     /** Clients that have connected since the start. */
     clientsTotal: proxy.clientsTotal,
     traffic: proxy.shared.traffic,
+    /** Lines that the serial port did not get, because newer ones have overwritten them. */
+    logDropped: log.dropped,
     ip: link.address ?? null,
     rssi: link.rssi ?? null,
     /**

@@ -4,7 +4,7 @@ import { type Event, formatLine } from "./event.ts";
 
 test("a line has level, time, part and values", () => {
   expect(formatLine(812.7, { level: "I", on: "net", ip: "192.168.1.50", rssi: -54 })).toBe(
-    "I (812) net: ip=192.168.1.50 rssi=-54",
+    "I (813) net: ip=192.168.1.50 rssi=-54",
   );
 });
 

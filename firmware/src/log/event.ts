@@ -1,6 +1,7 @@
 import type { SocketFailure } from "../platform.ts";
 import { quoted } from "../text/quoting.ts";
 import type { Ending } from "./ending.ts";
+import { VALUE_CHARS_MAX } from "./line-format.ts";
 
 /** ESP-IDF's letters: I is information, W a warning, E an error (a bug, or something that needs a person). */
 export type Level = "I" | "W" | "E";
@@ -11,7 +12,10 @@ export type AnswerRefusal = "invalid-answer" | "headBytesMax" | "headLinesMax" |
 /** Why there is no connection to a backend. With the SDK's sockets all but a timeout are `refused`. */
 export type ConnectError = Exclude<SocketFailure, "memory">;
 
-/** All events that are logged. A line begins with `on`, the part concerned, and `what` happened. */
+/**
+ * All events that are logged. A line begins with `on`, the part concerned, and `what` happened. The lines of requests,
+ * of sessions and of dropped lines are written by the formats of line-format.ts, the others by `formatLine`.
+ */
 export type Event =
   | { level: "I"; on: "boot"; version: string; build?: string; reset?: string; heap?: number }
   | { level: "I"; on: "net"; ip: string; rssi?: number }
@@ -114,20 +118,19 @@ export type Event =
       status: number;
       in: number;
       out: number;
-      retries: number;
+      /** Further attempts; absent if there was none. */
+      retries?: number;
       /**
-       * HAProxy's timers in milliseconds, -1 for a phase that was not reached: request head, queue, connection,
-       * response head, and total.
+       * HAProxy's timers TR/Tw/Tc/Tr/Ta in milliseconds, -1 for a phase that was not reached: request head, queue,
+       * connection, response head, and total.
        */
-      TR: number;
-      Tw: number;
-      Tc: number;
-      Tr: number;
-      Ta: number;
-      /** HAProxy's termination state. */
-      state: string;
+      T: string;
+      /** HAProxy's termination state; absent if the request ended normally. */
+      state?: string;
       why?: AnswerRefusal | "slow";
     }
+  /** Lines that the serial port did not get since the last such line. */
+  | { level: "W"; on: "log"; what: "dropped"; requests: number; board: number }
   | {
       level: "I" | "W";
       on: "session";
@@ -149,23 +152,19 @@ export type Event =
 /** Logs an event. */
 export type Report = (event: Event) => void;
 
-/**
- * Longest value in a line, in characters: 160 of them take 14 ms at 115200 baud, in which nothing else runs.
- * Clients choose some values; `error` and `scores` are written by the firmware itself and may be longer.
- */
-const CHARS_MAX = 160;
+/** The firmware itself writes these values; they may be longer than others. */
 const ERROR_CHARS_MAX = 400;
 /** 32 backends with names of 32 characters. */
 const SCORES_CHARS_MAX = 1_400;
 
 function longValue(key: string, value: string): string {
   if (key === "error") return quoted(value, ERROR_CHARS_MAX);
-  return quoted(value, key === "scores" ? SCORES_CHARS_MAX : CHARS_MAX);
+  return quoted(value, key === "scores" ? SCORES_CHARS_MAX : VALUE_CHARS_MAX);
 }
 
 /** The log line of an event, such as `I (12345) session: end id=17 why=keyword`. */
 export function formatLine(ms: number, event: Event): string {
-  let line = `${event.level} (${Math.floor(ms)}) ${event.on}:`;
+  let line = `${event.level} (${Math.round(ms)}) ${event.on}:`;
   if ("what" in event) line += ` ${event.what}`;
   let written = 0; // of these three; they come first, so the other keys are not compared
   for (const key in event) {
@@ -176,8 +175,8 @@ export function formatLine(ms: number, event: Event): string {
     const value = event[key as keyof Event] as string | number | undefined;
     if (value === undefined) continue;
     if (typeof value === "number") line += ` ${key}=${value}`;
-    else if (value.length > CHARS_MAX) line += ` ${key}=${longValue(key, value)}`;
-    else line += ` ${key}=${quoted(value, CHARS_MAX)}`;
+    else if (value.length > VALUE_CHARS_MAX) line += ` ${key}=${longValue(key, value)}`;
+    else line += ` ${key}=${quoted(value, VALUE_CHARS_MAX)}`;
   }
   return line;
 }

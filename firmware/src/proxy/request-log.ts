@@ -1,6 +1,9 @@
+import type { Ending } from "../log/ending.ts";
+import { REQUEST_LINE, SESSION_LINE } from "../log/line-format.ts";
 import { countAnswer } from "../log/traffic.ts";
 import type { ClientInfo, ProxyContext } from "./context.ts";
 import type { Exchange } from "./exchange.ts";
+import type { Summary } from "./handler.ts";
 
 /**
  * Counts a request that is over, and writes its log line.
@@ -9,7 +12,7 @@ import type { Exchange } from "./exchange.ts";
  * @param slotMs - how long the client waited for a slot before it
  */
 export function logRequest(
-  { traffic, report }: ProxyContext,
+  { traffic, log }: ProxyContext,
   client: ClientInfo,
   exchange: Exchange,
   firstByteMs: number,
@@ -23,26 +26,67 @@ export function logRequest(
   traffic.bytesIn += request.bytes;
   traffic.bytesOut += response.bytes;
   traffic.retries += retries;
-  report({
-    level: "I",
-    on: "http",
-    what: "request",
-    id: client.id,
-    request: request.id,
-    client: `${client.address}:${client.port}`,
-    backend: exchange.backend?.name,
-    method: request.method,
-    path: request.path,
-    status: response.status,
-    in: request.bytes,
-    out: response.bytes,
+  log.writeLine(
+    log.requests,
+    log.order++,
+    REQUEST_LINE,
+    request.id ?? "",
+    client.address,
+    exchange.backend?.name ?? "",
+    request.method,
+    request.path,
+    exchange.termination ?? "",
+    exchange.refusal ?? "",
+    nowMs,
+    client.id,
+    client.port,
+    response.status,
+    request.bytes,
+    response.bytes,
     retries,
-    TR: Math.round(headMs - firstByteMs),
-    Tw: Math.round(slotMs + queuedMs),
-    Tc: connectedMs < 0 ? -1 : Math.round(connectedMs - headMs - queuedMs),
-    Tr: respondedMs < 0 ? -1 : Math.round(respondedMs - connectedMs),
-    Ta: Math.round(nowMs - firstByteMs),
-    state: exchange.termination ?? "--",
-    why: exchange.refusal,
-  });
+    headMs - firstByteMs,
+    slotMs + queuedMs,
+    connectedMs < 0 ? -1 : connectedMs - headMs - queuedMs,
+    respondedMs < 0 ? -1 : respondedMs - connectedMs,
+    nowMs - firstByteMs,
+  );
+  log.added();
+}
+
+/** Writes the log line of a session that has no lines of requests. */
+export function logSession(
+  { clock, log }: ProxyContext,
+  client: ClientInfo,
+  summary: Summary | undefined,
+  bytesIn: number,
+  bytesOut: number,
+  startMs: number,
+  why: Ending,
+): void {
+  const nowMs = clock.now();
+  log.writeLine(
+    log.requests,
+    log.order++,
+    SESSION_LINE,
+    why === "error" ? "W" : "I",
+    client.address,
+    summary?.protocol ?? "",
+    summary?.backend ?? "",
+    why,
+    "",
+    "",
+    nowMs,
+    client.id,
+    client.port,
+    summary?.status ?? 0,
+    bytesIn,
+    bytesOut,
+    nowMs - startMs,
+    0,
+    0,
+    0,
+    0,
+    0,
+  );
+  log.added();
 }

@@ -1,6 +1,7 @@
 import type { Backend } from "../backend/backend.ts";
 import type { AdminState, Config, ListenerConfig } from "../config/settings.ts";
 import type { Report } from "../log/event.ts";
+import type { Log } from "../log/log.ts";
 import type { Budget } from "../net/connection-budget.ts";
 import type { Platform, TCPSocket } from "../platform.ts";
 import type { Explain } from "../pool/explain.ts";
@@ -22,9 +23,9 @@ export class ReverseProxy {
   /** The ports of the listeners are open. */
   #ready = false;
 
-  constructor(platform: Platform, config: Config, report: Report) {
+  constructor(platform: Platform, config: Config, log: Log, report: Report) {
     this.#report = report;
-    this.shared = sharedState(platform, report);
+    this.shared = sharedState(platform, log, report);
     this.admission = new Admission(this.shared);
     this.#active = new ActiveConfig(this.shared, config, this.admission);
     this.admission.rules = this.#active;

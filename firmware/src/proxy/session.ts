@@ -15,6 +15,7 @@ import type { Handler, HandlerOwner } from "./handler.ts";
 import { HttpSession } from "./http-session.ts";
 import type { Measured } from "./rate.ts";
 import { Refusal } from "./refusal.ts";
+import { logSession } from "./request-log.ts";
 import { TcpSession } from "./tcp-session.ts";
 
 /** A client that has sent nothing for this time gives its slot to one that is queued. */
@@ -263,20 +264,7 @@ export class Session implements HandlerOwner, EndpointOwner, ClosingOwner, Measu
       const bytesOut = summary?.out ?? 0;
       context.traffic.bytesIn += bytesIn;
       context.traffic.bytesOut += bytesOut;
-      context.report({
-        level: why === "error" ? "W" : "I",
-        on: "session",
-        what: "end",
-        id: client.id,
-        client: `${client.address}:${client.port}`,
-        protocol: summary?.protocol,
-        backend: summary?.backend,
-        status: summary?.status,
-        in: bytesIn,
-        out: bytesOut,
-        ms: Math.round(this.context.clock.now() - this.startMs),
-        why,
-      });
+      logSession(context, client, summary, bytesIn, bytesOut, this.startMs, why);
     }
     context.admission.ended(this);
   }

@@ -1,4 +1,5 @@
 import type { Report } from "../log/event.ts";
+import type { Log } from "../log/log.ts";
 import { noTraffic } from "../log/traffic.ts";
 import { Deadlines } from "../net/deadlines.ts";
 import { RawStream, SCRATCH_BYTES } from "../net/raw-stream.ts";
@@ -8,7 +9,7 @@ import type { Platform } from "../platform.ts";
 /** State that is shared by successive configurations: platform, buffers, deadlines, counters. */
 export type SharedState = Readonly<ReturnType<typeof sharedState>>;
 
-export function sharedState(platform: Platform, report: Report) {
+export function sharedState(platform: Platform, log: Log, report: Report) {
   const { clock } = platform;
   const boot = Math.floor(platform.random() * 2 ** 32)
     .toString(16)
@@ -19,6 +20,7 @@ export function sharedState(platform: Platform, report: Report) {
   return {
     platform,
     clock,
+    log,
     report,
     /** One piece of bytes on its way; see `SCRATCH_BYTES`. */
     scratch,
