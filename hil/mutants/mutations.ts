@@ -78,7 +78,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "never close an idle connection",
     file: "pool/idle-connections.ts",
-    find: "      this.shrink(this.#kept.length - old);\n",
+    find: "      this.shrink(this.count - old);\n",
     replace: "",
   },
   {

@@ -33,7 +33,9 @@ export class HeadPool implements HeadBuffers {
   readonly bytesMax: number;
   #limits: HeadLimits;
   #memory: LongHeadMemory;
+  /** The first `#spares` are spare: an array that shrinks and grows would be copied. */
   #spare: Head[] = [];
+  #spares = 0;
 
   constructor(limits: HeadLimits, memory: LongHeadMemory) {
     this.#limits = limits;
@@ -43,8 +45,8 @@ export class HeadPool implements HeadBuffers {
   }
 
   take(kind: "request" | "response"): Head {
-    const head = this.#spare.pop();
-    if (head === undefined) return new Head(kind, this.#limits, this);
+    if (this.#spares === 0) return new Head(kind, this.#limits, this);
+    const head = this.#spare[--this.#spares];
     head.isRequest = kind === "request";
     return head;
   }
@@ -52,7 +54,7 @@ export class HeadPool implements HeadBuffers {
   /** Returns a head to the pool; it must not be used any more. */
   give(head: Head): void {
     head.reset();
-    if (this.#spare.length < SPARE_MAX) this.#spare.push(head);
+    if (this.#spares < SPARE_MAX) this.#spare[this.#spares++] = head;
   }
 
   claim(bytes: number): boolean {

@@ -10,17 +10,21 @@ import { exceptionText } from "../text/exception.ts";
  */
 const IDLE_TIMEOUT_MS = 4000;
 
-interface Kept {
-  readonly backend: Backend;
-  readonly endpoint: Endpoint;
-  readonly sinceMs: number;
+/** A place for an idle connection. */
+interface Place {
+  backend: Backend | undefined;
+  endpoint: Endpoint | undefined;
+  sinceMs: number;
 }
 
-/** Idle connections to backends, kept for the next request; the longest idle first. */
+/** Idle connections to backends, kept for the next request. */
 export class IdleConnections implements EndpointOwner {
   #clock: Clock;
   #report: Report;
-  #kept: Kept[] = [];
+  /** The first `count` are taken, the longest idle first. The others wait for the next: so to keep a connection allocates nothing. */
+  #places: Place[] = [];
+  /** Connections that are kept. Only changed here. */
+  count = 0;
   #alarm: Cancel | undefined;
   #retired = false;
 
@@ -29,34 +33,47 @@ export class IdleConnections implements EndpointOwner {
     this.#report = report;
   }
 
-  get count(): number {
-    return this.#kept.length;
-  }
-
   put(backend: Backend, endpoint: Endpoint): void {
     if (this.#retired) {
       endpoint.close();
       return;
     }
     endpoint.owner = this;
-    this.#kept.push({ backend, endpoint, sinceMs: this.#clock.now() });
-    this.#watch();
+    const sinceMs = this.#clock.now();
+    const { count } = this;
+    this.count = count + 1;
+    const place = this.#places[count];
+    if (place === undefined) {
+      this.#places[count] = { backend, endpoint, sinceMs };
+    } else {
+      place.backend = backend;
+      place.endpoint = endpoint;
+      place.sinceMs = sinceMs;
+    }
+    if (this.#alarm === undefined) this.#watch(sinceMs);
   }
 
   /** The connection to `backend` that was used last. */
   take(backend: Backend): Endpoint | undefined {
-    for (let i = this.#kept.length - 1; i >= 0; i--) {
+    const places = this.#places;
+    for (let at = this.count - 1; at >= 0; at--) {
       // The timer stays set: most connections return in time, and setting it anew costs 2 % of a request.
-      if (this.#kept[i].backend === backend) return this.#kept.splice(i, 1)[0].endpoint;
+      if (places[at].backend === backend) return this.#free(at);
     }
     return undefined;
   }
 
   /** Closes the longest idle connections, of `backend` or of all, until at most `countMax` are left. */
   shrink(countMax: number, backend?: Backend): void {
-    const own = backend ? this.#kept.filter(kept => kept.backend === backend) : this.#kept;
-    const surplus = own.length - Math.max(0, countMax);
-    for (let i = 0; i < surplus; i++) this.#drop(own[i].endpoint);
+    let surplus = this.#countOf(backend) - Math.max(0, countMax);
+    for (let at = 0; at < this.count && surplus > 0; ) {
+      if (backend !== undefined && this.#places[at].backend !== backend) {
+        at++;
+        continue;
+      }
+      surplus--;
+      this.#free(at).close();
+    }
     this.#rest();
   }
 
@@ -68,36 +85,54 @@ export class IdleConnections implements EndpointOwner {
 
   /** Unsolicited bytes belong to no request (response desynchronization): they end the connection, too. */
   onReady(endpoint: Endpoint): void {
-    if (endpoint.readable > 0 || endpoint.ended) this.#drop(endpoint);
+    if (endpoint.readable === 0 && !endpoint.peerEnded) return;
+    const at = this.#places.findIndex(place => place.endpoint === endpoint);
+    if (at >= 0) this.#free(at);
+    this.#rest();
+    endpoint.close();
   }
 
   failed(error: unknown): void {
     this.#report({ level: "E", on: "proxy", what: "exception", error: exceptionText(error) });
   }
 
-  #drop(endpoint: Endpoint): void {
-    this.#kept = this.#kept.filter(kept => kept.endpoint !== endpoint);
-    this.#rest();
-    endpoint.close();
+  #countOf(backend: Backend | undefined): number {
+    if (backend === undefined) return this.count;
+    let count = 0;
+    for (let at = 0; at < this.count; at++) if (this.#places[at].backend === backend) count++;
+    return count;
+  }
+
+  /** Removes a connection; its place is the first free one then. */
+  #free(at: number): Endpoint {
+    const places = this.#places;
+    const place = places[at];
+    const last = --this.count;
+    for (let i = at; i < last; i++) places[i] = places[i + 1];
+    places[last] = place;
+    const { endpoint } = place;
+    place.backend = place.endpoint = undefined;
+    return endpoint!;
   }
 
   /** Cancels the timer when no connection is left. */
   #rest(): void {
-    if (this.#kept.length > 0) return;
+    if (this.count > 0) return;
     this.#alarm?.();
     this.#alarm = undefined;
   }
 
   /** One timer for all: connections expire in the order in which they were put here. */
-  #watch(): void {
-    if (this.#alarm !== undefined || this.#kept.length === 0) return;
-    const leftMs = this.#kept[0].sinceMs + IDLE_TIMEOUT_MS - this.#clock.now();
+  #watch(nowMs: number): void {
+    if (this.count === 0) return;
+    const leftMs = this.#places[0].sinceMs + IDLE_TIMEOUT_MS - nowMs;
     this.#alarm = this.#clock.after(Math.max(0, leftMs), () => {
       this.#alarm = undefined;
       const now = this.#clock.now();
-      const old = this.#kept.filter(({ sinceMs }) => sinceMs + IDLE_TIMEOUT_MS <= now).length;
-      this.shrink(this.#kept.length - old);
-      this.#watch();
+      let old = 0;
+      while (old < this.count && this.#places[old].sinceMs + IDLE_TIMEOUT_MS <= now) old++;
+      this.shrink(this.count - old);
+      this.#watch(now);
     });
   }
 }

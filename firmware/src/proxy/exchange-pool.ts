@@ -11,7 +11,7 @@ export interface HttpContext extends ProxyContext {
 
 /** A pool of exchanges: idle connections of clients hold none. */
 export class ExchangePool {
-  /** The first `#count` are spare. */
+  /** The first `#count` are spare: an array that shrinks and grows would be copied. */
   #spare: Exchange[] = [];
   #count = 0;
 
