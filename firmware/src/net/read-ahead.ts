@@ -28,11 +28,16 @@ export class ReadAhead implements Source {
   }
 
   read(view: Uint8Array): void {
-    const count = Math.min(this.bytes.byteLength, view.byteLength);
-    view.set(this.bytes.subarray(0, count));
-    this.bytes = this.bytes.subarray(count);
-    if (this.bytes.byteLength > 0) return;
+    const { bytes } = this;
+    const count = bytes.byteLength;
+    const wanted = view.byteLength;
+    if (count > wanted) {
+      view.set(bytes.subarray(0, wanted));
+      this.bytes = bytes.subarray(wanted);
+      return;
+    }
+    view.set(bytes);
     this.reader.source = this.behind;
-    if (count < view.byteLength) this.behind.read(view.subarray(count));
+    if (count < wanted) this.behind.read(view.subarray(count));
   }
 }
