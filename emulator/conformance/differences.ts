@@ -9,7 +9,6 @@ export const OWN_TRAITS = {
   early:
     "bytes and FIN that are received before a connection is accepted are kept, and can be read at once",
   waiting: "a listener that is closed resets the clients that wait",
-  window: "the window opens with each byte that is read",
   flush: "each write leaves at once",
   queued: "what lwIP cannot queue is not taken, and the connection lives on",
   empty: "a client that finds no control block is not announced",
@@ -125,10 +124,6 @@ export const OWN_DIFFERENCES: Readonly<Record<string, Difference<keyof typeof OW
   ),
   "of the segments that arrive before it is accepted only the first is kept: the others are sent again, in order":
     differs("early", "announced less than all: is false, expected true"),
-  "a sender is stopped by what is left unread, and only whole segments let it go on": differs(
-    "window",
-    "unread after all but a byte of two segments: is 8192, expected 6757",
-  ),
   "each segment takes a full one of the heap, and none left is a dead connection": differs(
     "queued",
     'some dead, fatal: is [false,"none"], expected [true,"none"]',

@@ -4,6 +4,7 @@ import {
   type Settings,
   XS_SDK,
 } from "../src/boards/chip-memory.ts";
+import { segmentsQueuedMax } from "../src/boards/esp32.ts";
 import {
   BLOCK_BYTES,
   CONNECTION_BYTES,
@@ -11,6 +12,7 @@ import {
   RECEIVED_OVERHEAD_BYTES,
   SEGMENT_OVERHEAD_BYTES,
 } from "../src/io/account.ts";
+import { TRIM_BYTES_MIN } from "../src/io/segments.ts";
 
 // How many sessions of the proxy the memory of an ESP32 carries: the table in `firmware/README.md`.
 
@@ -35,17 +37,26 @@ export interface Sharing {
   readonly reserveBytes: number;
 }
 
-/**
- * Heap of one session whose peers do not read: all four buffers of its two connections are full, with a pipe each way. Small
- * pieces make more segments of the same bytes, each of which takes a whole one of the heap.
- */
-export function stuckSessionBytes(set: Settings, segments = segmentsSent(set)): number {
-  return 2 * (OPEN_BYTES + PIPE_BYTES + windowBytes(set) + segments * segmentBytes(set));
+/** Segments in the two buffers of one connection. */
+interface Pieces {
+  readonly received?: number;
+  readonly sent?: number;
+}
+
+/** As many small ones as there may be: RECEIVED_PBUFS_MAX of firmware/native, and lwIP's TCP_SND_QUEUELEN. */
+export const smallPieces = (set: Settings): Pieces => ({
+  received: 16,
+  sent: segmentsQueuedMax(set),
+});
+
+/** Heap of one session whose peers do not read: all four buffers of its two connections are full, with a pipe each way. */
+export function stuckSessionBytes(set: Settings, pieces: Pieces = {}): number {
+  return 2 * (OPEN_BYTES + PIPE_BYTES + windowBytes(set, pieces) + sentBytes(set, pieces));
 }
 
 /** Heap of one session that forwards bytes one way, faster than the receiver reads: the two buffers on that way are full. */
 export function oneWaySessionBytes(set: Settings): number {
-  return 2 * OPEN_BYTES + PIPE_BYTES + windowBytes(set) + segmentsSent(set) * segmentBytes(set);
+  return 2 * OPEN_BYTES + PIPE_BYTES + windowBytes(set) + sentBytes(set);
 }
 
 /** Heap of all connections when peers read: as many segments are in flight as Wi-Fi has buffers. */
@@ -53,8 +64,8 @@ export function ordinaryBytes(set: Settings, { connectionsMax, served }: Sharing
   return (
     connectionsMax * OPEN_BYTES +
     2 * served * PIPE_BYTES +
-    set.ESP_WIFI_DYNAMIC_RX_BUFFER_NUM * receivedBytes(set, set.LWIP_TCP_MSS) +
-    set.ESP_WIFI_DYNAMIC_TX_BUFFER_NUM * segmentBytes(set)
+    set.ESP_WIFI_DYNAMIC_RX_BUFFER_NUM * (set.LWIP_TCP_MSS + RECEIVED_OVERHEAD_BYTES) +
+    set.ESP_WIFI_DYNAMIC_TX_BUFFER_NUM * (set.LWIP_TCP_MSS + SEGMENT_OVERHEAD_BYTES)
   );
 }
 
@@ -65,26 +76,22 @@ export function sessionsCarried(sessionBytes: number, heapBytes: number, sharing
   return Math.floor((heapBytes - reserveBytes - others) / sessionBytes);
 }
 
-/** Heap of received bytes in whole segments. */
-function receivedBytes(set: Settings, bytes: number): number {
-  return bytes + Math.ceil(bytes / set.LWIP_TCP_MSS) * RECEIVED_OVERHEAD_BYTES;
+/** Segments of so many bytes: the whole ones, and one that left before it was full. */
+function segmentsOf(set: Settings, bytes: number): number {
+  return Math.ceil(bytes / set.LWIP_TCP_MSS) + 1;
 }
 
-/**
- * Heap of a full receive window. The window opens with each byte that is read, but a segment is freed as a whole: all of the first
- * one but a byte may have been read.
- */
-function windowBytes(set: Settings): number {
-  return receivedBytes(set, set.LWIP_TCP_WND_DEFAULT + set.LWIP_TCP_MSS - 1);
+/** Heap of a full receive window: it opens for segments that are freed, and not before. */
+function windowBytes(set: Settings, { received }: Pieces = {}): number {
+  const bytes = set.LWIP_TCP_WND_DEFAULT;
+  return bytes + (received ?? segmentsOf(set, bytes)) * RECEIVED_OVERHEAD_BYTES;
 }
 
-/** Segments of a full send buffer: the whole ones, and one that left before it was full. */
-function segmentsSent(set: Settings): number {
-  return Math.ceil(set.LWIP_TCP_SND_BUF_DEFAULT / set.LWIP_TCP_MSS) + 1;
-}
-
-function segmentBytes(set: Settings): number {
-  return set.LWIP_TCP_MSS + SEGMENT_OVERHEAD_BYTES;
+/** Heap of a full send buffer: a segment keeps less than `TRIM_BYTES_MIN` that it does not use. */
+function sentBytes(set: Settings, { sent }: Pieces = {}): number {
+  const bytes = set.LWIP_TCP_SND_BUF_DEFAULT;
+  const each = SEGMENT_OVERHEAD_BYTES + TRIM_BYTES_MIN - 1;
+  return bytes + (sent ?? segmentsOf(set, bytes)) * each;
 }
 
 /** For paths that were not measured: about a quarter of the deepest one that was. */

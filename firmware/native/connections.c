@@ -145,19 +145,37 @@ static void takeBackEnds(Connection* connection)
 	connection->endsReported &= (uint8_t)~ends;
 }
 
-static SocketError unread(Connection* connection, const void* bytes, unsigned count)
+/** Puts bytes back of which no part is in memory any more. */
+static bool putBack(Connection* connection, const void* bytes, unsigned count)
 {
 	struct pbuf* piece;
-	if (pipeRuns(connection->pipeFrom)) return SOCKET_IN_USE;
-	if (connection->state == CONNECTING || count > (unsigned)(TCP_WND - connection->unread)) return SOCKET_INVALID;
-	if (count == 0) return SOCKET_OK;
-	if (recordReadable(connection) + count > UINT16_MAX) return SOCKET_INVALID;
+	if (count == 0) return true;
 	piece = pbuf_alloc(PBUF_RAW, (u16_t)count, PBUF_RAM);
-	if (piece == NULL) return SOCKET_MEMORY;
+	if (piece == NULL) return false;
 	pbuf_take(piece, bytes, (u16_t)count);
 	if (connection->received) pbuf_cat(piece, connection->received);
 	connection->received = piece;
 	connection->unread += (uint16_t)count;
+	return true;
+}
+
+static SocketError unread(Connection* connection, const void* bytes, unsigned count)
+{
+	/* The last ones are still in the piece that was read in part. */
+	unsigned still = leastOf(count, connection->readOfFirst);
+	if (pipeRuns(connection->pipeFrom)) return SOCKET_IN_USE;
+	if (connection->state == CONNECTING || count > (unsigned)(TCP_WND - connection->unread)) return SOCKET_INVALID;
+	if (count == 0) return SOCKET_OK;
+	if (recordReadable(connection) + count > UINT16_MAX) return SOCKET_INVALID;
+	if (still > 0) {
+		pbuf_add_header_force(connection->received, still);
+		pbuf_take(connection->received, (const uint8_t*)bytes + count - still, (u16_t)still);
+	}
+	if (!putBack(connection, bytes, count - still)) {
+		if (still > 0) pbuf_remove_header(connection->received, still);
+		return SOCKET_MEMORY;
+	}
+	connection->readOfFirst -= (uint16_t)still;
 	takeBackEnds(connection);
 	return SOCKET_OK;
 }

@@ -216,7 +216,7 @@ static void passAll(Pipe* pipe)
 	bool passed = false;
 	if (pipe->to == NULL || recordWriteClosed(pipe->to) || pipe->to->state != OPEN) return;
 	while (pipeRuns(pipe) && (pipe->from->received || hasEndToFrame(pipe)) && passPiece(pipe)) passed = true;
-	if (passed) tcp_output(pipe->to->pcb);
+	if (passed) recordOutput(pipe->to);
 }
 
 /** The ends of a pipe other than by its content. */

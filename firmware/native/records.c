@@ -1,4 +1,5 @@
 #include "lwip/ip.h"
+#include "lwip/priv/tcp_priv.h"
 #include "lwip/sys.h"
 #include "records.h"
 
@@ -111,23 +112,47 @@ static void endPipes(Connection* connection)
 
 /* Bytes */
 
-/** Opens the window by bytes that are read, but not again by those that were put back. */
 static void openWindow(Connection* connection, unsigned count)
 {
+	if (connection->pcb && count > 0) tcp_recved(connection->pcb, (u16_t)count);
+}
+
+/**
+ * Opens the window by the pieces that the next `count` bytes leave free: a piece is freed as a whole, so its bytes take their memory
+ * until the last one is read, and what is received takes no more than TCP_WND. Not again by bytes that were put back.
+ *
+ * For a piece that is read in part the window opens by one byte, which is too little to be announced: with a window of 0 lwIP answers
+ * every empty segment (tcp_receive), so that two of its kind would answer each other until one of them reads.
+ */
+static void openWindowBehind(Connection* connection, unsigned count)
+{
+	const struct pbuf* piece = connection->received;
 	unsigned again = leastOf(count, connection->unread);
+	unsigned fresh = count - again;
+	unsigned before = connection->readOfFirst;
+	unsigned ofPiece = count;
+	unsigned after;
+	while (piece && ofPiece >= piece->len) {
+		ofPiece -= piece->len;
+		piece = piece->next;
+	}
 	connection->unread -= (uint16_t)again;
-	if (connection->pcb && count > again) tcp_recved(connection->pcb, (u16_t)(count - again));
+	if (fresh == 0) return;
+	after = piece == connection->received ? before + fresh : leastOf(ofPiece, fresh);
+	openWindow(connection, before + fresh - after + (after > 0) - connection->openAhead);
+	connection->readOfFirst = (uint16_t)after;
+	connection->openAhead = after > 0;
 }
 
 void recordConsume(Connection* connection, unsigned count)
 {
+	openWindowBehind(connection, count);
 	connection->received = pbuf_free_header(connection->received, (u16_t)count);
 	/* Pieces without bytes, behind the last byte. */
 	if (connection->received && connection->received->tot_len == 0) {
 		pbuf_free(connection->received);
 		connection->received = NULL;
 	}
-	openWindow(connection, count);
 	reportEnds(connection);
 }
 
@@ -144,6 +169,34 @@ bool recordWritePiece(Connection* connection, const void* bytes, unsigned count,
 	if (tcp_write(connection->pcb, bytes, (u16_t)count, flags) == ERR_OK) return true;
 	connection->wantsMemory = true;
 	return false;
+}
+
+/** Memory that is worth a copy of a segment's bytes. */
+enum { TRIM_BYTES_MIN = 64 };
+
+/**
+ * lwIP allocates a whole segment for whatever is written (LWIP_NETIF_TX_SINGLE_PBUF), and keeps it until the peer has acknowledged the
+ * bytes. Before the last one leaves, a copy of its size takes its place: a full send buffer holds TCP_SND_BUF, and no multiple of it where
+ * pieces are small. The next write begins a segment of its own; with Nagle's algorithm it would be added to this one, which stays as it is.
+ */
+static void trimLastSegment(struct tcp_pcb* pcb)
+{
+	struct tcp_seg* last = pcb->unsent;
+	struct pbuf* trimmed;
+	if (last == NULL || pcb->unsent_oversize < TRIM_BYTES_MIN || !tcp_nagle_disabled(pcb)) return;
+	while (last->next) last = last->next;
+	trimmed = pbuf_clone(PBUF_IP, PBUF_RAM, last->p); /* the head of TCP is among its bytes */
+	if (trimmed == NULL) return;
+	pbuf_free(last->p);
+	last->p = trimmed;
+	last->tcphdr = trimmed->payload;
+	pcb->unsent_oversize = 0;
+}
+
+void recordOutput(Connection* connection)
+{
+	trimLastSegment(connection->pcb);
+	tcp_output(connection->pcb);
 }
 
 /* Ends: the record or the control block goes */
@@ -304,6 +357,11 @@ static bool keep(Connection* connection, struct pbuf* bytes)
 		bool copied;
 		connection->received = pbuf_coalesce(connection->received, PBUF_RAW);
 		copied = connection->received->next == NULL; /* else there was no memory */
+		if (copied && connection->readOfFirst > 0) {
+			openWindow(connection, connection->readOfFirst - connection->openAhead);
+			connection->readOfFirst = 0;
+			connection->openAhead = false;
+		}
 		if (!copied && mayRefuse(connection->pcb->state)) return false;
 	}
 	pbuf_cat(connection->received, bytes);

@@ -72,19 +72,23 @@ struct Connection {
 	uint16_t remotePort;
 	/** The first so many bytes of `received` were put back: the window has been opened for them already. */
 	uint16_t unread;
+	/** Bytes of the first piece of `received` that were read. The window opens for them when the piece is freed. */
+	uint16_t readOfFirst;
 	/** When it was closed, while it sends the rest. */
 	uint32_t closedMs;
 	uint8_t state;
 	uint8_t error;
 	/** EVENT_END and EVENT_ERROR, as far as they were reported to the owner. */
 	uint8_t endsReported;
-	bool peerEnded;
+	bool peerEnded : 1;
 	/** `connectionEnd` was called. */
-	bool ended;
+	bool ended : 1;
 	/** lwIP has our FIN. */
-	bool finSent;
+	bool finSent : 1;
+	/** The window is open by one byte for what was read of the first piece, or was read there and put back. */
+	bool openAhead : 1;
 	/** lwIP had no memory for bytes to send: `onPoll` has them written again. */
-	bool wantsMemory;
+	bool wantsMemory : 1;
 };
 
 struct Listener {
@@ -144,12 +148,14 @@ extern unsigned recordWritable(const Connection* connection);
 /** No more bytes can be written, now or later. */
 extern bool recordWriteClosed(const Connection* connection);
 extern unsigned recordUnacknowledged(const Connection* connection);
-/** Drops the first bytes that wait, and opens the window for as many. */
+/** Drops the first bytes that wait, and opens the window for the pieces that are freed. */
 extern void recordConsume(Connection* connection, unsigned count);
 /** The most bytes that lwIP puts into one segment: a peer with a small window gets half of that at once. */
 extern unsigned recordSegmentBytes(const Connection* connection);
-/** At most one segment; all or nothing. To be followed by `tcp_output`. */
+/** At most one segment; all or nothing. To be followed by `recordOutput`. */
 extern bool recordWritePiece(Connection* connection, const void* bytes, unsigned count, bool more);
+/** Sends what was written, as far as the peer's window and Nagle's algorithm let it. */
+extern void recordOutput(Connection* connection);
 
 /** The client has gone before it was accepted. */
 extern void recordDropWaiting(Connection* connection);

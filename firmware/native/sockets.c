@@ -77,7 +77,7 @@ void socketsSendWritten(Sockets* sockets)
 	Connection* connection = sockets->written;
 	sockets->written = NULL;
 	/* Bytes that cannot be sent now are sent by lwIP's timers. */
-	if (connection && connection->pcb) tcp_output(connection->pcb);
+	if (connection && connection->pcb) recordOutput(connection);
 }
 
 void* socketsNext(Sockets* sockets, unsigned* events)

@@ -61,7 +61,8 @@
  *   under way, whatever the number of events. `wake` must neither block nor call into this file.
  *
  * Bounds: records by `connectionsMax`, a listener's queue by its `backlog`, unread bytes by lwIP's window (TCP_WND) and
- * by RECEIVED_PBUFS_MAX pieces, unacknowledged ones by TCP_SND_BUF.
+ * by RECEIVED_PBUFS_MAX pieces, unacknowledged ones by TCP_SND_BUF and by TCP_SND_QUEUELEN segments. What is received keeps its memory, and
+ * the window that it has taken, until the whole segment is read; what is sent has memory for its bytes, not for whole segments.
  */
 
 typedef struct Sockets Sockets;
@@ -158,7 +159,10 @@ extern void connectionSetKeepalive(Connection* connection, uint32_t keepaliveMs)
 
 /** The bytes that wait. They stay readable after an end, a reset and a time-out. */
 extern unsigned connectionReadable(Connection* connection);
-/** Copies at most `count` bytes, opens the window for as many, and returns their number. */
+/**
+ * Copies at most `count` bytes, and returns their number. The window opens for a segment when its last byte is read: leave none unread
+ * to wait for more.
+ */
 extern unsigned connectionRead(Connection* connection, void* into, unsigned count);
 
 /**

@@ -51,8 +51,7 @@ export function esp32(settings: FirmwareSettings = {}): BoardKind {
     sendBufferBytes,
     receiveWindowBytes: set.LWIP_TCP_WND_DEFAULT,
     segmentBytes,
-    // TCP_SND_QUEUELEN: components/lwip/port/include/lwipopts.h
-    segmentsQueuedMax: Math.floor((4 * sendBufferBytes + segmentBytes - 1) / segmentBytes),
+    segmentsQueuedMax: segmentsQueuedMax(set),
     // tcp_slowtmr gives up at its next turn after the last SYN
     connectTimeoutMs: set.LWIP_TCP_SYNMAXRTX * set.LWIP_TCP_RTO_TIME + 2 * timerMs,
     timerMs,
@@ -69,6 +68,12 @@ export function esp32(settings: FirmwareSettings = {}): BoardKind {
     socketsMended: false,
     rssi: -54,
   };
+}
+
+/** TCP_SND_QUEUELEN: components/lwip/port/include/lwipopts.h */
+export function segmentsQueuedMax(set: Settings): number {
+  const { LWIP_TCP_SND_BUF_DEFAULT: bufferBytes, LWIP_TCP_MSS: segmentBytes } = set;
+  return Math.floor((4 * bufferBytes + segmentBytes - 1) / segmentBytes);
 }
 
 /** Moddable's settings, and what a firmware changes of them; of two lines for one the last one counts. `y` is 1, `n` is 0. */

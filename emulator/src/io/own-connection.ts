@@ -64,6 +64,7 @@ export class OwnStack {
   sendWritten(): void {
     const pcb = this.#written;
     this.#written = undefined;
+    pcb?.trim();
     if (!pcb?.isDelayed) pcb?.output();
   }
 }
@@ -90,8 +91,6 @@ export class OwnConnection implements PcbOwner, PipedConnection {
   #pcb: Pcb | undefined;
   #state: "connecting" | "open" | "finished" | "lost" | "leaving";
   #received: ReceiveQueue;
-  /** Received bytes that were read before, and put back: the window is open for them already. */
-  #putBackBytes = 0;
   /** END, ERROR: to be reported when everything that was received has been read. */
   #due = 0;
   /** `end` was called. */
@@ -136,20 +135,16 @@ export class OwnConnection implements PcbOwner, PipedConnection {
     return this.pipeFrom?.runs ? 0 : this.receivedBytes;
   }
 
-  /** Reads as many bytes as the view has, and opens the window for as many. */
+  /** Reads as many bytes as the view has, and opens the window for the segments that are freed. */
   read(view: Uint8Array): void {
-    this.#received.fill(view, () => {});
-    this.#opened(view.byteLength);
+    this.#received.fill(view, this.#openWindow);
+    this.#reportEnding();
   }
 
+  /** Puts bytes back that were read last. False: no memory. */
   unread(bytes: Uint8Array): boolean {
     if (this.pipeFrom?.runs) throw new Error("in use");
-    const copy = Buffer.from(bytes);
-    if (copy.byteLength === 0) return true;
-    if (!this.#own.account.hasHeap(this.#own.account.receivedBytes(copy))) return false;
-    this.#received.unshift(copy);
-    this.#putBackBytes += copy.byteLength;
-    return true;
+    return this.#received.unshift(Buffer.from(bytes));
   }
 
   /** Nothing can be written any more. */
@@ -189,8 +184,8 @@ export class OwnConnection implements PcbOwner, PipedConnection {
   }
 
   consume(bytes: number): void {
-    this.#received.drop(bytes);
-    this.#opened(bytes);
+    this.#received.drop(bytes, this.#openWindow);
+    this.#reportEnding();
   }
 
   get unackedBytes(): number {
@@ -215,6 +210,7 @@ export class OwnConnection implements PcbOwner, PipedConnection {
   }
 
   sendPassed(): void {
+    this.#pcb?.trim();
     this.#output();
   }
 
@@ -346,13 +342,9 @@ export class OwnConnection implements PcbOwner, PipedConnection {
     this.#own.account.hold(-CONNECTION_BYTES);
   }
 
-  /** `bytes` are read: opens the window, but not again for bytes that were put back. */
-  #opened(bytes: number): void {
-    const again = Math.min(this.#putBackBytes, bytes);
-    this.#putBackBytes -= again;
-    if (bytes > again) this.#pcb?.recved(bytes - again);
-    this.#reportEnding();
-  }
+  #openWindow = (bytes: number) => {
+    this.#pcb?.recved(bytes);
+  };
 
   #sendFin(): void {
     const pcb = this.#pcb;

@@ -153,6 +153,11 @@ export class Pcb implements PcbWireEvents {
     return !this.#finSent && this.#sendQueue.pass(segment, this.#wire.unsentBytes);
   }
 
+  /** Before bytes leave, the last segment gives back memory that it does not use; under Nagle's algorithm bytes are added to it. */
+  trim(): void {
+    if (!this.#nagle && this.unsentBytes > 0) this.#sendQueue.trim();
+  }
+
   /** Gives the written bytes to the wire (tcp_output). */
   output(): void {
     if (this.freed) return;

@@ -7,6 +7,8 @@ export class ReceiveQueue {
   /** Bytes of the first segment that were read already. */
   #offset = 0;
   #bytes = 0;
+  /** Segments at the beginning that were put back. */
+  #putBack = 0;
 
   constructor(account: Account) {
     this.#account = account;
@@ -25,7 +27,7 @@ export class ReceiveQueue {
 
   /**
    * Moves bytes into `view`, which is no longer than `bytes`. Calls `onFreed` with the size of each segment that was
-   * read to its end: tcp.c frees whole pbuf chains.
+   * read to its end and so is freed: the window opens by it. Not for bytes that were put back.
    */
   fill(view: Uint8Array, onFreed: (bytes: number) => void): void {
     let filled = 0;
@@ -34,12 +36,7 @@ export class ReceiveQueue {
       const count = Math.min(view.byteLength - filled, segment.byteLength - this.#offset);
       segment.copy(view, filled, this.#offset, this.#offset + count);
       filled += count;
-      this.#offset += count;
-      if (this.#offset < segment.byteLength) break;
-      this.#segments.shift();
-      this.#offset = 0;
-      this.#hold(segment, -1);
-      onFreed(segment.byteLength);
+      this.#advance(count, onFreed);
     }
     this.#bytes -= filled;
   }
@@ -50,35 +47,48 @@ export class ReceiveQueue {
     return this.#offset === 0 ? segment : segment.subarray(this.#offset);
   }
 
-  /** Drops bytes of the first segment. */
-  drop(bytes: number): void {
+  /** Drops bytes of the first segment; `onFreed` as for `fill`. */
+  drop(bytes: number, onFreed: (bytes: number) => void): void {
     this.#bytes -= bytes;
+    this.#advance(bytes, onFreed);
+  }
+
+  /** So many more bytes of the first segment have been read. */
+  #advance(bytes: number, onFreed: (bytes: number) => void): void {
     this.#offset += bytes;
     const segment = this.#segments[0];
     if (this.#offset < segment.byteLength) return;
     this.#segments.shift();
     this.#offset = 0;
     this.#hold(segment, -1);
+    if (this.#putBack > 0) this.#putBack--;
+    else onFreed(segment.byteLength);
   }
 
-  /** Puts bytes before all others: they are read next. */
-  unshift(bytes: Buffer): void {
-    const first = this.#segments[0];
-    if (this.#offset > 0) {
-      this.#hold(first, -1);
-      this.#segments[0] = first.subarray(this.#offset);
-      this.#hold(this.#segments[0], 1);
-      this.#offset = 0;
+  /**
+   * Puts bytes back that were read last: they are read next. Those of a segment that was read in part are still there; others take
+   * heap. False: there is none.
+   */
+  unshift(bytes: Buffer): boolean {
+    const still = Math.min(bytes.byteLength, this.#offset);
+    const others = bytes.subarray(0, bytes.byteLength - still);
+    if (others.byteLength > 0) {
+      if (!this.#account.hasHeap(this.#account.receivedBytes(others))) return false;
+      this.#hold(others, 1);
     }
-    this.#hold(bytes, 1);
-    this.#segments.unshift(bytes);
+    this.#offset -= still;
     this.#bytes += bytes.byteLength;
+    if (others.byteLength === 0) return true;
+    this.#segments.unshift(others);
+    this.#putBack++;
+    return true;
   }
 
   /** Drops all segments. */
   clear(): void {
     for (const segment of this.#segments) this.#hold(segment, -1);
     this.#segments = [];
+    this.#putBack = 0;
     this.#offset = 0;
     this.#bytes = 0;
   }

@@ -45,3 +45,29 @@ test("a segment is freed when all of it is acknowledged, and with it all that it
   segments.clear();
   expect(account.held).toBe(0);
 });
+
+test("a segment that is trimmed takes the memory of its bytes, and nothing is added to it", () => {
+  const { account, segments } = queue();
+  segments.add(100, false);
+  const overhead = account.held - 100;
+  segments.trim();
+  expect(account.held).toBe(100 + overhead);
+  segments.add(10, false);
+  segments.trim();
+  expect(account.held).toBe(110 + 2 * overhead);
+  segments.add(10, true);
+  expect(segments.count).toBe(3);
+  expect(account.held).toBe(210 + 3 * overhead);
+  segments.acked(120);
+  expect(account.held).toBe(0);
+});
+
+test("memory that is not worth a copy stays with its segment", () => {
+  const { account, segments } = queue();
+  segments.add(37, false);
+  const whole = account.held;
+  segments.trim();
+  expect(account.held).toBe(whole);
+  segments.add(63, true);
+  expect(segments.count).toBe(1);
+});

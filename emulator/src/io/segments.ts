@@ -4,16 +4,25 @@ import { type Account, SEGMENT_OVERHEAD_BYTES } from "./account.ts";
 /** The numbers of a board that a send queue needs. */
 export type SegmentLimits = Pick<BoardKind, "segmentBytes" | "segmentsQueuedMax">;
 
+/** Memory of the last segment that is worth a copy of its bytes: TRIM_BYTES_MIN of firmware/native. */
+export const TRIM_BYTES_MIN = 64;
+
+/** A segment: its bytes, and its memory for them. */
+interface Segment {
+  bytes: number;
+  capacity: number;
+}
+
 /**
  * The bytes that a connection has written, as lwIP keeps them until they are acknowledged: in segments, each of which
- * takes a full one of the heap however little is in it (LWIP_NETIF_TX_SINGLE_PBUF), and only so many.
+ * takes a full one of the heap however little is in it (LWIP_NETIF_TX_SINGLE_PBUF) until it is trimmed, and only so many.
  * Read from tcp_write in src/core/tcp_out.c of esp-lwip 2.1.3.
  */
 export class Segments {
   #limits: SegmentLimits;
   #account: Pick<Account, "hold" | "hasHeap">;
-  /** Bytes in each, the oldest first. */
-  #sizes: number[] = [];
+  /** The oldest first. */
+  #segments: Segment[] = [];
   /** Acknowledged bytes of the oldest. */
   #acked = 0;
 
@@ -23,44 +32,52 @@ export class Segments {
   }
 
   get count(): number {
-    return this.#sizes.length;
+    return this.#segments.length;
   }
 
   /** `inTail`: the last segment has not left yet and may be filled. False: no place, no memory. */
   add(bytes: number, inTail: boolean): boolean {
     const { segmentBytes, segmentsQueuedMax } = this.#limits;
-    const sizes = this.#sizes;
-    if (sizes.length >= segmentsQueuedMax) return false;
-    const last = sizes.length - 1;
-    const room = inTail && last >= 0 ? segmentBytes - sizes[last] : 0;
+    const segments = this.#segments;
+    if (segments.length >= segmentsQueuedMax) return false;
+    const last = inTail ? segments.at(-1) : undefined;
+    const room = last === undefined ? 0 : last.capacity - last.bytes;
     const filled = Math.min(bytes, room);
     const fresh = Math.ceil((bytes - filled) / segmentBytes);
     const heap = fresh * (segmentBytes + SEGMENT_OVERHEAD_BYTES);
-    if (sizes.length + fresh > segmentsQueuedMax || !this.#account.hasHeap(heap)) return false;
+    if (segments.length + fresh > segmentsQueuedMax || !this.#account.hasHeap(heap)) return false;
     this.#account.hold(heap);
-    if (filled > 0) sizes[last] += filled;
+    if (last !== undefined) last.bytes += filled;
     for (let left = bytes - filled; left > 0; left -= segmentBytes) {
-      sizes.push(Math.min(left, segmentBytes));
+      segments.push({ bytes: Math.min(left, segmentBytes), capacity: segmentBytes });
     }
     return true;
+  }
+
+  /** The last segment leaves: it gives back the memory that it does not use. The firmware's own sockets have it so. */
+  trim(): void {
+    const last = this.#segments.at(-1);
+    if (last === undefined || last.capacity - last.bytes < TRIM_BYTES_MIN) return;
+    this.#account.hold(last.bytes - last.capacity);
+    last.capacity = last.bytes;
   }
 
   acked(bytes: number): void {
     this.#acked += bytes;
     let done = 0;
-    while (done < this.#sizes.length && this.#sizes[done] <= this.#acked) {
-      this.#acked -= this.#sizes[done++];
+    while (done < this.#segments.length && this.#segments[done].bytes <= this.#acked) {
+      this.#acked -= this.#segments[done++].bytes;
     }
     this.#free(done);
   }
 
   clear(): void {
-    this.#free(this.#sizes.length);
+    this.#free(this.#segments.length);
   }
 
   #free(count: number): void {
-    if (count === 0) return;
-    this.#sizes.splice(0, count);
-    this.#account.hold(-count * (this.#limits.segmentBytes + SEGMENT_OVERHEAD_BYTES));
+    for (const { capacity } of this.#segments.splice(0, count)) {
+      this.#account.hold(-capacity - SEGMENT_OVERHEAD_BYTES);
+    }
   }
 }

@@ -86,6 +86,11 @@ export class SendQueue {
     this.#segments.acked(bytes);
   }
 
+  /** Gives back memory that the last segment does not use. */
+  trim(): void {
+    this.#segments.trim();
+  }
+
   /** Frees the heap of all segments. */
   clear(): void {
     this.#segments.clear();

@@ -61,11 +61,13 @@ static void checkState(const Connection* connection)
 	}
 }
 
-/** The window is not open for bytes that wait; those that were put back are no part of it. */
+/** The window is not open for bytes in memory: not for those of a piece that was read in part. Those that were put back are no part of it. */
 static void checkWindow(const Connection* connection)
 {
-	unsigned waiting = recordReadable(connection) - connection->unread;
-	CHECK(connection->pcb == NULL || connection->pcb->rcv_wnd + waiting <= TCP_WND);
+	unsigned waiting = recordReadable(connection) - connection->unread + connection->readOfFirst;
+	CHECK(connection->readOfFirst == 0 || connection->received);
+	CHECK(connection->readOfFirst == 0 || connection->openAhead);
+	CHECK(connection->pcb == NULL || connection->pcb->rcv_wnd + waiting <= TCP_WND + connection->openAhead);
 }
 
 static void checkRecord(const Sockets* sockets, const Connection* connection)

@@ -80,9 +80,12 @@ static void windowFollowsReading(void)
 	send(&peer, ACK, bytes + MSS, MSS);
 	pass(500);
 	CHECK(hear(&peer).window == 0);
+	/* A segment takes its memory until it is read to the end. */
 	CHECK(connectionRead(connection, buffer, 1000) == 1000);
-	CHECK(connectionRead(connection, buffer + 1000, 872) == 872);
-	CHECK(hear(&peer).window >= 1000);
+	CHECK(connectionRead(connection, buffer + 1000, MSS - 1001) == MSS - 1001);
+	CHECK(!heard(&peer));
+	CHECK(connectionRead(connection, buffer + MSS - 1, 437) == 437);
+	CHECK(hear(&peer).window == MSS + 1); /* and the byte that it is open ahead */
 	CHECK(connectionRead(connection, buffer + 1872, WINDOW) == 1000);
 	CHECK(memcmp(buffer, bytes, WINDOW) == 0);
 	pass(500);
@@ -92,6 +95,28 @@ static void windowFollowsReading(void)
 	send(&peer, ACK, bytes + MSS, MSS);
 	readExpecting(connection, bytes, WINDOW);
 	connectionClose(connection);
+	ignore();
+}
+
+/** A sender that does not stop fills a window, however much was read of its first segment. */
+static void receivedBytesTakeAWindow(void)
+{
+	Owner owner = { 0 };
+	Peer peer;
+	Connection* connection = acceptOne(&peer, &owner);
+	size_t before = stackBytes();
+	const uint8_t* bytes = pattern();
+	uint8_t buffer[WINDOW];
+	send(&peer, ACK, bytes, MSS);
+	CHECK(connectionRead(connection, buffer, MSS - 1) == MSS - 1);
+	send(&peer, ACK, bytes + MSS, MSS);
+	CHECK(stackBytes() - before < WINDOW + 2 * 100);
+	send(&peer, ACK, bytes + WINDOW, MSS);
+	pass(500);
+	/* lwIP takes of a segment what its window lets in: a byte that was not announced. */
+	CHECK(connectionReadable(connection) == 1 + MSS + 1);
+	readExpecting(connection, bytes + MSS - 1, 1 + MSS + 1);
+	connectionReset(connection);
 	ignore();
 }
 
@@ -111,6 +136,54 @@ static void singleBytesAreBounded(void)
 	CHECK(stackBytes() - before < 3 * WINDOW);
 	readExpecting(connection, bytes, WINDOW);
 	connectionClose(connection);
+	ignore();
+}
+
+/** With a window of 0 lwIP answers it, and a peer with lwIP and a window of 0 would answer that. */
+static void emptySegmentsAreNotAnswered(void)
+{
+	Owner owner = { 0 };
+	Peer peer;
+	Connection* connection = acceptOne(&peer, &owner);
+	const uint8_t* bytes = pattern();
+	uint8_t buffer[WINDOW];
+	send(&peer, ACK, bytes, MSS);
+	send(&peer, ACK, bytes + MSS, MSS);
+	CHECK(connectionRead(connection, buffer, 1000) == 1000);
+	pass(500);
+	CHECK(hear(&peer).window == 0);
+	send(&peer, ACK, NULL, 0);
+	CHECK(!heard(&peer));
+	CHECK(connectionUnread(connection, buffer, 1000) == SOCKET_OK);
+	send(&peer, ACK, NULL, 0);
+	CHECK(!heard(&peer));
+	readExpecting(connection, bytes, WINDOW);
+	CHECK(hear(&peer).window == WINDOW);
+	connectionReset(connection);
+	ignore();
+}
+
+static uint16_t windowOf(Peer* peer);
+
+/** The first segment was read in part before the others came, and is copied with them. */
+static void copiedTogetherOpensTheWindow(void)
+{
+	Owner owner = { 0 };
+	Peer peer;
+	Connection* connection = acceptOne(&peer, &owner);
+	const uint8_t* bytes = pattern();
+	uint8_t buffer[1000];
+	unsigned i;
+	send(&peer, PSH | ACK, bytes, 1001);
+	CHECK(connectionRead(connection, buffer, 1000) == 1000);
+	for (i = 0; i < 40; i++) send(&peer, PSH | ACK, bytes + 1001 + i, 1);
+	readExpecting(connection, bytes + 1000, 41);
+	/* The window is told when a segment was read. */
+	send(&peer, PSH | ACK, bytes, MSS);
+	ignore();
+	readExpecting(connection, bytes, MSS);
+	CHECK(hear(&peer).window == WINDOW);
+	connectionReset(connection);
 	ignore();
 }
 
@@ -194,6 +267,38 @@ static void bytesPutBack(void)
 	ignore();
 }
 
+/** They are still in the segment, of which some were not read. */
+static void bytesPutBackIntoTheirSegment(void)
+{
+	Owner owner = { 0 };
+	Peer peer;
+	Connection* connection = acceptOne(&peer, &owner);
+	uint8_t buffer[WINDOW];
+	const uint8_t* bytes = pattern();
+	send(&peer, PSH | ACK, bytes, MSS);
+	CHECK(connectionRead(connection, buffer, 1000) == 1000);
+	failAllocations(0, 1000);
+	CHECK(connectionUnread(connection, buffer + 100, 900) == SOCKET_OK);
+	failAllocations(0, 0);
+	CHECK(connectionReadable(connection) == MSS - 100);
+	/* Beyond that segment they need memory. */
+	send(&peer, PSH | ACK, bytes + MSS, MSS);
+	CHECK(connectionRead(connection, buffer + 100, MSS) == MSS);
+	failAllocations(0, 1000);
+	CHECK(connectionUnread(connection, buffer + 1000, 536) == SOCKET_MEMORY);
+	failAllocations(0, 0);
+	CHECK(connectionReadable(connection) == MSS - 100);
+	CHECK(connectionUnread(connection, buffer + 1000, 536) == SOCKET_OK);
+	readExpecting(connection, bytes + 1000, WINDOW - 1000);
+	/* All of the window is open again, and no more; it is told when another segment was read. */
+	send(&peer, PSH | ACK, bytes, MSS);
+	ignore();
+	readExpecting(connection, bytes, MSS);
+	CHECK(hear(&peer).window == WINDOW);
+	connectionReset(connection);
+	ignore();
+}
+
 static void endBehindBytesPutBack(void)
 {
 	Owner owner = { 0 };
@@ -257,11 +362,11 @@ static void bytesCannotBePutBack(void)
 	Connection* connection = acceptOne(&peer, &owner);
 	Connection* connecting = openConnection(&silent, &owner);
 	send(&peer, PSH | ACK, HELLO, HELLO_BYTES);
-	CHECK(connectionRead(connection, buffer, 2) == 2);
+	CHECK(connectionRead(connection, buffer, HELLO_BYTES) == HELLO_BYTES);
 	failAllocations(0, 1);
 	CHECK(connectionUnread(connection, buffer, 2) == SOCKET_MEMORY);
 	failAllocations(0, 0);
-	readExpecting(connection, HELLO + 2, HELLO_BYTES - 2);
+	CHECK(connectionReadable(connection) == 0);
 	/* A window at most. */
 	CHECK(connectionUnread(connection, pattern(), WINDOW + 1) == SOCKET_INVALID);
 	CHECK(connectionUnread(connection, pattern(), WINDOW) == SOCKET_OK);
@@ -279,11 +384,15 @@ const Case RECEIVE_CASES[] = {
 	{ "a reset behind a FIN is reported, and a close then touches nothing that lwIP has freed", finThenReset },
 	{ "what was received is read after FIN and RST", readAfterFinAndReset },
 	{ "what was received before a reset is read before the reset is reported", bytesBeforeResetAreRead },
-	{ "the window opens by what was read", windowFollowsReading },
+	{ "the window opens by the segments that were read", windowFollowsReading },
+	{ "what is received takes a window, also behind a segment that was read in part", receivedBytesTakeAWindow },
 	{ "segments of one byte take no more memory than their bytes", singleBytesAreBounded },
+	{ "an empty segment is not answered where a segment was read in part", emptySegmentsAreNotAnswered },
+	{ "segments that are copied together open the window for what was read of the first", copiedTogetherOpensTheWindow },
 	{ "segments of one byte are refused without memory, and none is lost", singleBytesWithoutMemory },
 	{ "segments out of order are read in order", outOfOrder },
 	{ "bytes that are put back are read first, and open the window once", bytesPutBack },
+	{ "bytes of a segment that was read in part are put back without memory", bytesPutBackIntoTheirSegment },
 	{ "an end is reported behind bytes that were put back, and once", endBehindBytesPutBack },
 	{ "a close over bytes that were put back is a reset", closeOverBytesPutBack },
 	{ "bytes that were put back are the next owner's", bytesPutBackForAnotherOwner },

@@ -291,6 +291,49 @@ static void writeTakesWhatIsPromised(void)
 	}
 }
 
+/** lwIP has a whole segment for each small write until it leaves: pieces that the peer does not acknowledge cost their bytes. */
+static void smallWritesTakeTheirBytes(void)
+{
+	enum { HEADERS_BYTES = 140 };
+	Owner owner = { 0 };
+	Peer peer;
+	Connection* connection = acceptOne(&peer, &owner);
+	size_t before = stackBytes();
+	unsigned writes = 0, i;
+	connectionSetNodelay(connection, true);
+	while (connectionWritable(connection) > 0) {
+		CHECK(connectionWrite(connection, pattern() + 100 * writes, 100) == 100);
+		writes++;
+	}
+	CHECK(stackBytes() - before <= writes * (100 + HEADERS_BYTES));
+	for (i = 0; i < writes; i++) {
+		Segment segment = hear(&peer);
+		CHECK(segment.length == 100 && memcmp(segment.data, pattern() + 100 * i, 100) == 0);
+	}
+	/* Nothing is lost of it, and it is sent again from the same memory. */
+	pass(2000);
+	CHECK(memcmp(hear(&peer).data, pattern(), 100) == 0);
+	connectionReset(connection);
+	ignore();
+}
+
+/** With Nagle's algorithm the next write is added to the last segment. */
+static void nagleAddsToTheLastSegment(void)
+{
+	Owner owner = { 0 };
+	Peer peer;
+	Connection* connection = acceptOne(&peer, &owner);
+	connectionSetNodelay(connection, false);
+	CHECK(connectionWrite(connection, pattern(), 100) == 100);
+	CHECK(connectionWrite(connection, pattern() + 100, 100) == 100);
+	CHECK(connectionWrite(connection, pattern() + 200, 100) == 100);
+	CHECK(hear(&peer).length == 100 && !heard(&peer));
+	send(&peer, ACK, NULL, 0);
+	CHECK(hear(&peer).length == 200);
+	connectionReset(connection);
+	ignore();
+}
+
 /** The owner cannot send a part of a message: the connection is lost, and it gets the reason. */
 static void abandoned(void)
 {
@@ -351,6 +394,8 @@ const Case WRITE_CASES[] = {
 	{ "a write to another connection sends what was written before", writeToAnotherSendsTheFirst },
 	{ "an end and a close within a round send what was written", endAndCloseSendWhatWasWritten },
 	{ "small writes fill the queue, and room is reported", smallWritesFillTheQueue },
+	{ "small writes that wait for the peer take the memory of their bytes", smallWritesTakeTheirBytes },
+	{ "Nagle's algorithm adds what is written to the last segment", nagleAddsToTheLastSegment },
 	{ "a write to a peer with a small window takes what fits", writeToSmallWindow },
 	{ "a write takes as many bytes as were promised", writeTakesWhatIsPromised },
 	{ "a write without memory takes nothing, and room is reported later", writeWithoutMemory },

@@ -185,7 +185,7 @@ describe("the console", () => {
     expect(await answer("config health.check")).toEqual(['health.check="none"', "ok"]);
     expect(await answer("config backends[1].name")).toEqual(['backends[1].name="b"', "ok"]);
     expect(await answer("config sessionsMax")).toEqual([
-      "sessionsMax=nothing; 12 are in force",
+      "sessionsMax=nothing; 16 are in force",
       "ok",
     ]);
     expect(await answer("config helth.check")).toEqual([

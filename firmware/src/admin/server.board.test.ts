@@ -10,7 +10,7 @@ describe("what an operator can see", () => {
     const lab = await adminLab();
     await lab.ask(GET_ONCE);
     const status = JSON.parse((await get(lab, "/api/status")).body);
-    expect(status).toMatchObject({ balance: "round-robin", sessionsMax: 12, ip: "10.0.0.1" });
+    expect(status).toMatchObject({ balance: "round-robin", sessionsMax: 16, ip: "10.0.0.1" });
     expect(status.backends[0]).toMatchObject({
       name: "a",
       operationalState: "up",
@@ -409,7 +409,7 @@ describe("invalid requests", () => {
     const document = await documentOf(lab);
     const answer = await put(lab, "/api/config", { ...document, sessionsMax: 500 });
     expect(JSON.parse(answer.body).done).toMatch(
-      /; sessionsMax is 500, and the board has connections for 12$/,
+      /; sessionsMax is 500, and the board has connections for 16$/,
     );
     const fewer = await put(lab, "/api/config", { ...document, sessionsMax: 5 });
     expect(JSON.parse(fewer.body).done).not.toMatch(/sessionsMax/);

@@ -6,7 +6,7 @@ import { collect, EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
 import { httpBackend, named } from "../../../hil/kit/http-backend.ts";
 import { shareOf } from "../net/connection-budget.ts";
 
-const SESSIONS = 12;
+const SESSIONS = 16;
 const SHARE = shareOf(SESSIONS);
 const GET = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 const UPLOAD = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n";
@@ -44,7 +44,7 @@ test("two thirds of the places are one address's, and the last of several never"
 });
 
 describe("one address", () => {
-  test("that opens twelve connections leaves the others their slots, and at once", async () => {
+  test("that opens as many connections as there are sessions leaves the others their slots, and at once", async () => {
     const lab = await labOf();
     for (let i = 0; i < SESSIONS; i++) come(lab, "greedy", "x");
     await lab.clock.run({ ms: 200 });
@@ -122,7 +122,7 @@ describe("while others wait for a slot", () => {
     expect(lab.app!.proxy.admission.slowEnded).toBe(1);
   });
 
-  test("twelve uploads of a byte each 4 s do not block the board, and are logged", async () => {
+  test("sixteen uploads of a byte each 4 s do not block the board, and are logged", async () => {
     const { lab, clients } = await full(UPLOAD);
     for (const { socket } of clients) drip(lab, socket, 4_000);
     for (let i = 0; i < 5; i++) {

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { MockSocket } from "net-mock-socket";
 import { expect, test } from "vitest";
 import { ourBoard } from "../../../emulator/proxy/firmware-board.ts";
-import { stuckSessionBytes } from "../../../emulator/proxy/memory-plan.ts";
+import { smallPieces, stuckSessionBytes } from "../../../emulator/proxy/memory-plan.ts";
 import { settingsOf } from "../../../emulator/src/boards/esp32.ts";
 import { get } from "../../../hil/kit/admin-port.ts";
 import { collect, EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
@@ -14,15 +14,17 @@ const SEGMENT_BYTES = 1_600;
 /** Bytes that each end sends into a session: more than all buffers between the two hold, on both sides. */
 const POUR = Buffer.alloc(200_000, "x");
 
-const CLIENTS = 12;
+const CLIENTS = 16;
 
 const SET = settingsOf(readFileSync("firmware/sdkconfig/sdkconfig.defaults", "utf8"));
 
-/** The plan's numbers are those of the SDK's sockets: the firmware's own leave their segments less full. */
-const BOARD = ourBoard("sdk");
+const BOARD = ourBoard();
+
+/** Its writes fail where memory is missing; those of the firmware's own sockets wait for it. */
+const SDK_BOARD = ourBoard("sdk");
 
 /** Sessions whose peers do not read that the memory plan carries (firmware/README.md). */
-const CARRIED = 3;
+const CARRIED = 4;
 
 const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
@@ -46,7 +48,7 @@ async function everybodyStuck({ clients = CLIENTS, board = BOARD } = {}) {
   return { lab, stuck };
 }
 
-test("twelve sessions full in both directions: the board stands, never runs out, and ends those that hold most", async () => {
+test("sixteen sessions full in both directions: the board stands, never runs out, and ends those that hold most", async () => {
   const { lab } = await everybodyStuck();
   const { board } = lab;
   const { proxy } = lab.app!;
@@ -68,7 +70,8 @@ test("as many of those as the plan carries are carried, and no session is ended"
   expect(lab.app!.proxy.admission.memory.low).toBe(false);
   const { board } = lab;
   const held = board.kind.heapBytes - board.heap.freeBytes;
-  expect(held).toBeLessThanOrEqual(CARRIED * stuckSessionBytes(SET));
+  // In Node the pieces that pass are smaller than segments, and so more of them.
+  expect(held).toBeLessThanOrEqual(CARRIED * stuckSessionBytes(SET, smallPieces(SET)));
   expect(held).toBeGreaterThan(0.8 * CARRIED * stuckSessionBytes(SET));
 });
 
@@ -124,6 +127,7 @@ test("while memory is low new clients get 503, sessions in progress continue, an
   await lab.clock.run({ ms: 1_000 });
 
   expect(await lab.ask(GET)).toMatch(/^HTTP\/1.1 503 .*\r\nRetry-After: 1\r\n/s);
+  await lab.clock.run({ until: () => lab.events("session", "end").length > 0 });
   expect(lab.events("session", "end").at(-1)!.values).toMatchObject({ why: "no-memory" });
   served.write("two");
   await lab.clock.run({ until: () => received.text === "one two" });
@@ -161,7 +165,7 @@ test("when peers read again the board is as before, and each session that stayed
   expect(lab.events("proxy", "memory-ok").length).toBeGreaterThan(0);
 
   for (const socket of stuck) socket.destroy();
-  await lab.clock.run({ ms: 60_000 });
+  await lab.clock.run({ ms: 2 * lab.board.kind.timeWaitMs });
   expect(lab.board.heap.freeBytes).toBe(lab.board.kind.heapBytes);
 });
 
@@ -187,7 +191,7 @@ test("a request that memory ends is in the log as the board's own want: R", asyn
 });
 
 test("no backend is blamed for what breaks for want of memory", async () => {
-  const lab = new EmulatedLab(BOARD);
+  const lab = new EmulatedLab(SDK_BOARD);
   for (const name of ["a", "b"]) lab.backend(name, socket => socket.on("error", () => {}));
   await lab.serve({ health: { check: "none" } });
   lab.network.link("board", { latencyMs: 5 });

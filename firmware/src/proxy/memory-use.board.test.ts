@@ -49,7 +49,7 @@ describe("memory", () => {
       socket.on("drain", () => socket.resume());
     });
     await lab.serve();
-    expect(lab.app!.proxy.budget.sessionsMax).toBe(12);
+    expect(lab.app!.proxy.budget.sessionsMax).toBeGreaterThanOrEqual(12);
 
     const block = Buffer.alloc(64 * 1024, "0123456789abcdef");
     const clients = up.map((_, index) => {
