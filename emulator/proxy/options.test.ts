@@ -75,5 +75,5 @@ test("--check prints a summary of the configuration, and runs nothing", async ()
   expect(text).toMatch(
     /^firmware\/gateway.json is good.\n {2}ports {6}80 \(auto\); admin port 8404\n/,
   );
-  expect(text).toContain("12 at once; 4 more are queued");
+  expect(text).toContain("16 at once; 4 more are queued");
 });
