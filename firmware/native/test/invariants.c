@@ -80,6 +80,11 @@ static void checkRecord(const Sockets* sockets, const Connection* connection)
 	checkNews(sockets, &connection->news);
 }
 
+unsigned windowInside(const Connection* connection)
+{
+	return connection->pcb->rcv_wnd;
+}
+
 void checkRecords(const Sockets* sockets)
 {
 	const Connection* connection;
