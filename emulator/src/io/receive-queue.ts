@@ -76,7 +76,13 @@ export class ReceiveQueue {
       if (!this.#account.hasHeap(this.#account.receivedBytes(others))) return false;
       this.#hold(others, 1);
     }
-    this.#offset -= still;
+    if (still > 0) {
+      this.#offset -= still;
+      // A copy: a pipe may have passed other bytes of the segment by reference.
+      const segment = Buffer.from(this.#segments[0]);
+      bytes.copy(segment, this.#offset, others.byteLength);
+      this.#segments[0] = segment;
+    }
     this.#bytes += bytes.byteLength;
     if (others.byteLength === 0) return true;
     this.#segments.unshift(others);
