@@ -8,7 +8,6 @@ import {
   REFUSALS_MAX,
 } from "../../firmware/src/net/connection-budget.ts";
 import { MEMORY_RESERVE_BYTES, MEMORY_SHED_BYTES } from "../../firmware/src/net/memory-reserve.ts";
-import { SMALL_WRITES_MAX } from "../../firmware/src/net/raw-stream.ts";
 import { SESSION_BYTES_MAX } from "../../firmware/src/proxy/memory-guard.ts";
 import {
   connectionHeapBytes,
