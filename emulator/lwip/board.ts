@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { buildEngine, type Engine, engineParts, ourEngine } from "../xs/engine.ts";
+import { buildEngine, type Engine, engineParts, FUNCTIONS, ourEngine } from "../xs/engine.ts";
 import type { Bits } from "../xs/toolchain.ts";
 import { buildProgram, type Program, WITH_TASKS } from "./build.ts";
 
@@ -12,7 +12,7 @@ const FIRMWARE = fileURLToPath(new URL("../../firmware/native", import.meta.url)
 export const CASES_SDKCONFIG = "";
 
 /** Files of C that are the engine's (../xs/engine.ts), or the chip's port, for which board/wire.c is here. */
-const ELSEWHERE = ["keywords.c", "port-esp32.c"];
+const ELSEWHERE = [...FUNCTIONS, "port-esp32.c"];
 
 /** The C that the chip has. */
 function firmwareSources(): string[] {

@@ -12,7 +12,7 @@ export const SOURCES = [
 /** So that the C files find each other's headers. */
 export const INCLUDES = [`-I${NATIVE}`];
 const HEADERS = [
-  ...["sockets.h", "datagrams.h", "framing.h", "search.h", "records.h", "port.h"],
+  ...["sockets.h", "datagrams.h", "framing.h", "head.h", "search.h", "records.h", "port.h"],
   ...["test/peer-script.h", "test/pipe-script.h", "test/datagram-script.h", "test/children.h"],
   ...["test/invariants.h", "test/storm.h", "test/choices.h"],
 ].map(name => NATIVE + name);
@@ -55,6 +55,16 @@ export const CHUNKED_STREAMS: Program = {
   sanitizers: "memory",
 };
 
+/** test/head-streams.c: the reader of heads alone. */
+export const HEAD_STREAMS: Program = {
+  name: "heads",
+  sources: [`${NATIVE}head.c`, `${NATIVE}test/head-streams.c`],
+  headers: [`${NATIVE}head.h`],
+  flags: INCLUDES,
+  world: false,
+  sanitizers: "memory",
+};
+
 /** test/pipe-streams.c: streams through a pipe, cut at every byte. */
 export const PIPE_STREAMS: Program = {
   ...ours,
@@ -79,6 +89,7 @@ export const FUZZ: Program = {
   name: "fuzz",
   sources: [
     ...SOURCES,
+    `${NATIVE}head.c`,
     ...[
       ...["peer-script.c", "pipe-script.c", "datagram-script.c", "invariants.c"],
       ...["datagram-storm.c", "storm.c", "fuzz.c"],

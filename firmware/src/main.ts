@@ -48,6 +48,7 @@ export default function main(): void {
       findKeyword: nativeCode.findKeyword,
       writeLine: nativeCode.writeLine,
       copyLine: nativeCode.copyLine,
+      readHead: nativeCode.readHead,
       restart: restart && resetAndRestart,
       link: openLink(clock, report, { ssid: settings.ssid, password: settings.password }),
       connectionsMax: Number(settings.connectionsMax),

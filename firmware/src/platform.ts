@@ -222,6 +222,16 @@ export type CopyLine = (
   count: number,
 ) => void;
 
+/**
+ * `readHead` of http1/head-reader.ts in C (native/head.c). It takes the buffers of its two arrays, which begin there.
+ */
+export type ReadHead = (
+  bytes: ArrayBuffer,
+  from: number,
+  end: number,
+  words: ArrayBuffer,
+) => number;
+
 export interface Platform {
   readonly TCP: TCPConstructor;
   readonly Listener: ListenerConstructor;
@@ -241,6 +251,7 @@ export interface Platform {
   readonly findKeyword?: FindKeyword;
   readonly writeLine?: WriteLine;
   readonly copyLine?: CopyLine;
+  readonly readHead?: ReadHead;
   /** Present where the sockets have `pipe`. */
   readonly Search?: NativeSearchConstructor;
   /** Restarts the machine; does not return. Absent where the program cannot. */

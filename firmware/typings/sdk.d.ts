@@ -99,6 +99,7 @@ declare module "mc/ffi" {
       arg20: number,
       arg21: number,
     ): void;
+    readHead(arg0: ArrayBuffer, arg1: number, arg2: number, arg3: ArrayBuffer): number;
     esp_get_free_heap_size(): number;
     esp_reset_reason(): number;
     esp_wifi_set_ps(arg0: number): number;

@@ -38,6 +38,7 @@ declare module "mc/ffi" {
       at: number,
       count: number,
     ): void;
+    readHead(bytes: ArrayBuffer, from: number, end: number, words: ArrayBuffer): number;
     esp_get_free_heap_size(): number;
     esp_reset_reason(): number;
     esp_wifi_set_ps(mode: number): number;

@@ -13,7 +13,7 @@ extern void installBoard(xsMachine* the);
 /** The one alarm rings. */
 extern void ringAlarm(xsMachine* the);
 
-/** Makes `findKeyword` of the program: the firmware's own C. */
+/** Makes the functions of the program that are the firmware's own C. */
 extern void installKeywords(xsMachine* the);
 extern void installLines(xsMachine* the);
 

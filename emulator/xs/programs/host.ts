@@ -2,6 +2,7 @@ import type {
   CopyLine,
   FindKeyword,
   NativeSearchConstructor,
+  ReadHead,
   WriteLine,
 } from "../../../firmware/src/platform.ts";
 import { abortLine } from "../../../firmware/src/text/exception.ts";
@@ -29,6 +30,7 @@ export interface Host {
   readonly findKeyword: FindKeyword;
   readonly writeLine: WriteLine;
   readonly copyLine: CopyLine;
+  readonly readHead: ReadHead;
   /** Present where the sockets have native pipes. */
   readonly Search?: NativeSearchConstructor;
   command: (text: string) => string | undefined;

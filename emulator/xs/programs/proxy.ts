@@ -129,6 +129,7 @@ function platform({
     findKeyword: host.findKeyword,
     writeLine: host.writeLine,
     copyLine: host.copyLine,
+    readHead: host.readHead,
     Search: host.Search,
     random: () => Number(ask("random")),
     log: line => host.board.log(line),

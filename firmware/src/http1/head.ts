@@ -1,3 +1,4 @@
+import type { ReadHead } from "../platform.ts";
 import { HeadFields, NOTHING } from "./head-fields.ts";
 import {
   BYTES_MAX,
@@ -47,9 +48,16 @@ export class Head extends HeadFields {
   private limits: HeadLimits;
   /** `undefined` if only `limits` bound the memory. */
   private buffers: HeadBuffers | undefined;
+  private native: ReadHead | undefined;
 
-  constructor(kind: "request" | "response", limits: HeadLimits, buffers?: HeadBuffers) {
+  constructor(
+    kind: "request" | "response",
+    limits: HeadLimits,
+    native?: ReadHead,
+    buffers?: HeadBuffers,
+  ) {
     super();
+    this.native = native;
     this.words[IS_REQUEST] = kind === "request" ? 1 : 0;
     this.words[BYTES_MAX] = limits.headBytesMax;
     this.words[LINES_MAX] = limits.headLinesMax;
@@ -94,8 +102,11 @@ export class Head extends HeadFields {
       end = Math.min(end, this.limits.headBytesMax);
       if (!this.append(piece, end)) return 0;
     }
-    const { words } = this;
-    const result = readHead(this.bytes, before, end, words);
+    const { words, native } = this;
+    const result =
+      native === undefined
+        ? readHead(this.bytes, before, end, words)
+        : native(this.buffer, before, end, this.positions);
     const length = result & LENGTH;
     this.length = length;
     this.minor = words[MINOR];
