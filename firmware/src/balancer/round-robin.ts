@@ -10,11 +10,15 @@ export class RoundRobin implements Strategy {
 
   pick(candidates: readonly Backend[]): Backend | undefined {
     const last = this.#last;
+    const count = candidates.length;
     let place = this.#place;
-    // Most often the candidates are the same; else the search begins at the first.
-    if (place >= candidates.length || candidates[place].index !== last) place = 0;
-    while (place < candidates.length && candidates[place].index <= last) place++;
-    if (place === candidates.length) place = 0;
+    if (place < count && candidates[place].index === last) {
+      place++; // most often the candidates are the same
+    } else {
+      place = 0;
+      while (place < count && candidates[place].index <= last) place++;
+    }
+    if (place === count) place = 0;
     const chosen: Backend | undefined = candidates[place];
     if (chosen === undefined) return undefined;
     this.#place = place;

@@ -64,7 +64,7 @@ export class Endpoint extends CountedSocket implements SocketTarget {
   pipe(to: Endpoint, content: Content): PipeOutcome | undefined {
     this.to = to;
     this.passed = 0;
-    if (startNative(this, to, content)) return undefined;
+    if (this.socket.pipe !== undefined && startNative(this, to, content)) return undefined;
     const outcome = content.move(this, to) ?? this.ending(content);
     if (outcome !== undefined) this.to = undefined;
     else if (this.to !== undefined) this.goOn(to, content);
@@ -180,6 +180,7 @@ export class Endpoint extends CountedSocket implements SocketTarget {
   private ending(content: Content): PipeOutcome | undefined {
     const to = this.to;
     if (to === undefined) return undefined; // closed meanwhile
+    if (this.state === "open" && to.state === "open") return undefined;
     if (this.ended) {
       if (this.failure !== undefined) return "from-error";
       return content.end === undefined ? "end" : content.end(to);

@@ -98,11 +98,11 @@ export interface Content {
 /** Stands for what a native pipe moves: nothing is left to do here. */
 export const NATIVE: Content = Object.freeze({ move: () => undefined });
 
-/** Lets the sockets move the content by themselves; false where they cannot, or have no memory for it. */
+/** Lets the sockets, which have pipes, move the content by themselves; false where they have no memory for it. */
 export function startNative(from: PipeEnd, to: PipeEnd, content: Content): boolean {
-  if (from.socket.pipe === undefined || !giveBack(from)) return false;
+  if (!giveBack(from)) return false;
   try {
-    from.socket.pipe(to.socket, content);
+    from.socket.pipe!(to.socket, content);
   } catch {
     from.readable = from.socket.readable!; // what was given back waits there
     return false; // no memory, or no such pipe: the bytes are moved by the engine

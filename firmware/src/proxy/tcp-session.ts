@@ -190,11 +190,11 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner, Progr
 
   private stream(backend: Backend, backendSide: Endpoint): void {
     const { clientSide, context } = this.session;
+    const { upgraded } = this;
     this.backend = backend;
     this.backendSide = backendSide;
     backendSide.owner = this;
     this.state = "streaming";
-    const { upgraded } = this;
     const up = this.pipe(clientSide, backendSide, upgraded ? undefined : context.clientKeywords);
     const down = this.pipe(backendSide, clientSide, upgraded ? undefined : context.backendKeywords);
     if (up !== undefined) this.onPiped(clientSide, up);
