@@ -165,11 +165,11 @@ test.each([
   },
   {
     what: "arguments and members that the SDK does not have, or wants",
-    ours: `declare module "time" {
-      const Time: { ticks: number; delta(): number; now(): number };
-      export default Time;
+    ours: `declare module "timer" {
+      const Timer: { clear(): void; now(): number };
+      export default Timer;
     }`,
-    found: ["time default.delta()", "time default.now"],
+    found: ["timer default.clear()", "timer default.now"],
   },
   {
     what: "a module that the SDK does not have",
