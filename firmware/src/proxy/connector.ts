@@ -42,17 +42,19 @@ export const UNLIMITED: ConnectLimits = Object.freeze({
 const SOCKET_RETRY_MS = 50;
 
 /** Picks a backend of `group` for a session; `"full"` while queued sessions are about to pick: they go first. */
-export function nextBackend(session: HandlerOwner, group: Group, input: PickInput) {
-  return session.context.pool.queue.waking ? "full" : pick(session, group, input);
-}
-
-function pick(
-  { context, client }: HandlerOwner,
+export function nextBackend(
+  session: HandlerOwner,
   group: Group,
   input: PickInput,
 ): Backend | "full" | undefined {
-  const { explain } = context;
-  return explain.picksLeft === 0 ? group.pick(input) : explain.pick(group, input, client.id);
+  return session.context.pool.queue.waking ? "full" : pick(session, group, input);
+}
+
+function pick(session: HandlerOwner, group: Group, input: PickInput): Backend | "full" | undefined {
+  const explain = session.context.explain;
+  return explain.picksLeft === 0
+    ? group.pick(input)
+    : explain.pick(group, input, session.client.id);
 }
 
 /**

@@ -1,4 +1,3 @@
-import type { Backend } from "../backend/backend.ts";
 import type { AnswerStatus } from "../http1/answer.ts";
 import { countAnswer } from "../log/traffic.ts";
 import type { Endpoint } from "../net/endpoint.ts";
@@ -24,7 +23,8 @@ import type { BodyProgress } from "./response-side.ts";
 
 /** The request's head is complete: looks for a backend that accepts it. */
 export function begin(exchange: Exchange): void {
-  const { context, request } = exchange;
+  const context = exchange.context;
+  const request = exchange.request;
   const owner = exchange.owner!;
   const head = request.head!;
   const status = head.error ?? request.understand();
@@ -32,19 +32,22 @@ export function begin(exchange: Exchange): void {
     refuseRequest(exchange, status);
     return;
   }
-  const { group } = request.route!;
-  const { stickTable, stickyCookie } = context;
-  if (stickTable !== undefined) exchange.sticky = stickTable.get(exchange.client, group);
-  if (stickyCookie !== undefined) exchange.sticky = stickyCookie.read(head, group);
+  const group = request.route!.group;
+  if (context.stickTable !== undefined) {
+    exchange.sticky = context.stickTable.get(exchange.client, group);
+  } else if (context.stickyCookie !== undefined) {
+    exchange.sticky = context.stickyCookie.read(head, group);
+  }
   const choice = nextBackend(owner.session, group, exchange);
   // An idle connection may be closing: only what may be sent twice goes there.
   const reuse = request.isRepeatable;
-  const kept = reuse && typeof choice === "object" ? context.idle.take(choice) : undefined;
-  if (kept !== undefined) {
-    const backend = choice as Backend;
-    context.pool.acquire(backend);
-    exchange.take(backend, kept, exchange.headMs);
-    return;
+  if (reuse && choice !== undefined && choice !== "full") {
+    const kept = context.idle.take(choice);
+    if (kept !== undefined) {
+      context.pool.acquire(choice);
+      exchange.take(choice, kept, exchange.headMs);
+      return;
+    }
   }
   exchange.enter("connecting");
   exchange.connector = new Connector(owner, group, context.retryLimits, exchange.sticky);
@@ -60,30 +63,46 @@ function refuseRequest(exchange: Exchange, status: AnswerStatus): void {
 /** Moves what can be moved. True when the exchange is over. */
 export function step(exchange: Exchange, nowMs: number): boolean {
   if (exchange.state === "connected") sendHead(exchange);
-  const { request } = exchange;
-  if (exchange.backendSide !== undefined && !request.isSent) {
-    const { clientSide } = exchange.owner!.session;
-    const outcome = request.move(clientSide, exchange.backendSide);
-    if (outcome !== undefined) requestPiped(exchange, outcome);
+  const backendSide = exchange.backendSide;
+  if (backendSide !== undefined) {
+    const request = exchange.request;
+    if (request.body.wanted > 0 || request.pending !== undefined) {
+      const outcome = request.move(exchange.owner!.session.clientSide, backendSide);
+      if (outcome !== undefined) requestPiped(exchange, outcome);
+    }
+    if (exchange.state === "awaiting" || exchange.state === "sending") {
+      const hasCome = backendSide.readable > 0 || backendSide.state !== "open";
+      if (hasCome || exchange.response.pending !== undefined) moveHeads(exchange, nowMs);
+    }
   }
-  if (exchange.state === "awaiting" || exchange.state === "sending") moveHeads(exchange, nowMs);
-  if (exchange.state === "receiving") moveBody(exchange);
-  else if (exchange.state === "switching" || exchange.state === "replying") flush(exchange);
+  switch (exchange.state) {
+    case "complete":
+      return true;
+    case "awaiting":
+      return false;
+    case "receiving":
+      moveBody(exchange);
+      break;
+    case "switching":
+    case "replying":
+      flush(exchange);
+  }
   return isOver(exchange.state);
 }
 
 function sendHead(exchange: Exchange): void {
-  const { request } = exchange;
-  const { session, trusted } = exchange.owner!;
+  const request = exchange.request;
+  const owner = exchange.owner!;
   const backendSide = exchange.backendSide!;
   exchange.enter(request.body.done ? "awaiting" : "sending");
   const closes = !exchange.backend!.keepsConnections && request.upgrade === undefined;
-  if (!request.begin(backendSide, session.client.address, trusted, closes)) {
+  if (!request.begin(backendSide, owner.session.client.address, owner.trusted, closes)) {
     exchange.refuse("no-memory", 503, "RH", NO_ROOM);
     return;
   }
   // Bytes that arrive on an idle connection that was dead already are no response to this request.
-  if (backendSide.writeClosed && exchange.tried === 0 && retry(exchange)) return;
+  const isDead = backendSide.state !== "open" && backendSide.writeClosed;
+  if (isDead && exchange.tried === 0 && retry(exchange)) return;
   if (!request.isRepeatable) request.settle();
 }
 
@@ -121,28 +140,28 @@ function refuseBody(
 
 /** Interim responses are no progress: with them a backend could keep a client waiting for ever. */
 function moveHeads(exchange: Exchange, nowMs: number): void {
-  const { context, request, response } = exchange;
+  const request = exchange.request;
+  const response = exchange.response;
   const backend = exchange.backend!;
+  const session = exchange.owner!.session;
   // A client that sent this backend's cookie needs no other.
   const cookieFor = exchange.sticky === backend ? undefined : backend;
-  const { client, clientSide } = exchange.owner!.session;
-  const progress = response.moveHeads(exchange.backendSide!, clientSide, request, cookieFor);
-  switch (progress) {
-    case "waiting":
-      return;
-    case "refused":
-      refuseResponse(exchange);
-      return;
-    case "unanswered":
-      unanswered(exchange);
-      return;
+  const from = exchange.backendSide!;
+  const progress = response.moveHeads(from, session.clientSide, request, cookieFor);
+  if (progress === "waiting") return;
+  if (progress === "refused") {
+    refuseResponse(exchange);
+  } else if (progress === "unanswered") {
+    unanswered(exchange);
+  } else {
+    const context = exchange.context;
+    const status = response.status;
+    const group = request.route!.group;
+    exchange.respondedMs = nowMs;
+    countAnswer(backend.counters, status);
+    learnFromResponse(context, backend, group, session.client, exchange.sentMs, nowMs, status);
+    exchange.enter(progress);
   }
-  exchange.respondedMs = nowMs;
-  const { status } = response;
-  countAnswer(backend.counters, status);
-  const { group } = request.route!;
-  learnFromResponse(context, backend, group, client, exchange.sentMs, nowMs, status);
-  exchange.enter(progress);
 }
 
 /** The backend has closed or reset where a response was due. */

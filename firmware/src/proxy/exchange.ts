@@ -118,14 +118,14 @@ export class Exchange implements PickInput, Progress {
     this.state = "connected"; // the next step sends the head: a call from here would deepen the stack
   }
 
-  /** Changes the state: releases what the next one does not need, and sets its timeout. */
+  /** Changes the state: releases what the next one does not need, and sets its timeout. The commonest come first. */
   enter(state: ExchangeState): void {
     this.state = state;
-    if (state === "complete") return;
-    const { config } = this.context;
     switch (state) {
       case "awaiting":
-        if (!this.owner!.stopping) this.timeoutMs = config.responseTimeoutMs;
+        if (!this.owner!.stopping) this.timeoutMs = this.context.config.responseTimeoutMs;
+        return;
+      case "complete":
         return;
       case "sending":
       case "receiving":
@@ -133,12 +133,14 @@ export class Exchange implements PickInput, Progress {
         this.seenBytes = undefined;
         this.isMoving();
         return;
-      case "connecting":
-        this.timeoutMs = config.queueTimeoutMs + RETRY_DEADLINE_MS + config.connectTimeoutMs;
+      case "connecting": {
+        const { queueTimeoutMs, connectTimeoutMs } = this.context.config;
+        this.timeoutMs = queueTimeoutMs + RETRY_DEADLINE_MS + connectTimeoutMs;
         return;
+      }
       case "replying":
       case "cut":
-        this.timeoutMs = config.idleTimeoutMs;
+        this.timeoutMs = this.context.config.idleTimeoutMs;
         this.leaveBackend();
     }
   }
@@ -182,41 +184,42 @@ export class Exchange implements PickInput, Progress {
 
   /** The exchange is over: releases all. The connection to the backend is kept if it may be; that of a tunnel is the caller's. */
   release(): void {
-    const { state, request, response } = this;
+    const state = this.state;
     if (state === "complete" && this.isReusable) this.keepConnection();
     else if (state === "tunnel") this.backendSide = undefined;
     this.leaveBackend();
-    request.releaseHead();
-    response.dropPending();
+    if (this.request.head !== undefined) this.request.releaseHead();
+    if (this.response.pending !== undefined) this.response.dropPending();
   }
 
   /** The connection to the backend may serve another request. */
   private get isReusable(): boolean {
-    const { request, response, backendSide } = this;
-    if (backendSide?.state !== "open" || backendSide.readable > 0) return false;
-    if (!request.isSent || this.owner!.stopping) return false;
-    return response.isReusable && this.backend!.keepsConnections;
+    const backendSide = this.backendSide;
+    if (!this.response.isReusable || backendSide === undefined) return false;
+    if (backendSide.state !== "open" || backendSide.readable > 0) return false;
+    return this.request.isSent && !this.owner!.stopping && this.backend!.keepsConnections;
   }
 
   /** Nothing more passes through the connection, and it may serve another request: keeps it for one. */
   private keepConnection(): void {
-    const { context, backendSide } = this;
+    const context = this.context;
     const backend = this.backend!;
+    const backendSide = this.backendSide!;
     this.backendSide = undefined;
-    context.idle.put(backend, backendSide!);
+    context.idle.put(backend, backendSide);
     context.pool.release(backend);
   }
 
   /** Releases the backend, and closes the connection. */
   leaveBackend(): void {
-    const { connector, backendSide, request, response } = this;
-    if (connector !== undefined) connector.cancel();
+    const backendSide = this.backendSide;
+    if (this.connector !== undefined) this.connector.cancel();
     if (backendSide !== undefined) {
       this.backendSide = undefined;
       backendSide.close();
       this.context.pool.release(this.backend!);
     }
-    request.dropPending();
-    response.releaseHead();
+    if (this.request.pending !== undefined) this.request.dropPending();
+    if (this.response.head !== undefined) this.response.releaseHead();
   }
 }

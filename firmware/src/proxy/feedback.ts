@@ -7,18 +7,18 @@ import type { ClientInfo, ProxyContext } from "./context.ts";
  * what the strategy estimates, and the stick table learn from it.
  */
 export function learnFromResponse(
-  { checks, stickTable }: ProxyContext,
+  context: ProxyContext,
   backend: Backend,
   group: Group,
   client: ClientInfo,
   sentMs: number,
   nowMs: number,
-  status = 200,
+  status: number,
 ): void {
-  if (stickTable !== undefined) stickTable.set(client.hash, group, backend);
+  if (context.stickTable !== undefined) context.stickTable.set(client.hash, group, backend);
   if (status >= 500) {
     // The time of a failure does not count either: a backend that fails quickly would look like the best.
-    checks.requestFailed(backend, `L7STS/${status}`);
+    context.checks.requestFailed(backend, `L7STS/${status}`);
     return;
   }
   const ms = nowMs - sentMs;

@@ -121,59 +121,69 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
   /**
    * Does all that can be done now. The functions below may call it again: then the loop goes on instead. After an exception
    * it does nothing any more, because that ends the session.
+   *
+   * This and what it calls run for each request: they read a property into a local where they need it twice, and take no
+   * object apart, which costs 8 instructions more for each statement.
    */
   onReady(): void {
     if (this.advancing) return;
     this.advancing = true;
-    const nowMs = this.now();
-    while (this.exchange === undefined ? this.readHead(nowMs) : this.advance(this.exchange, nowMs));
+    const nowMs = this.session.context.clock.now();
+    let goesOn = true;
+    while (goesOn) {
+      const exchange = this.exchange;
+      goesOn = exchange === undefined ? this.readHead(nowMs) : this.advance(exchange, nowMs);
+    }
     this.advancing = false;
   }
 
   /** Reads the head of a request. True when there may be more to do. */
   private readHead(nowMs: number): boolean {
+    const session = this.session;
+    const clientSide = session.clientSide;
+    if (clientSide.readable === 0) {
+      return clientSide.state !== "open" && clientSide.peerEnded && this.endOfRequests(nowMs);
+    }
     if (this.phase === "over") return false;
-    const { session } = this;
-    const { clientSide } = session;
-    if (clientSide.readable === 0) return clientSide.peerEnded && this.endOfRequests(nowMs);
-    const { context } = session;
-    const isFirstPiece = this.phase === "idle";
-    if (isFirstPiece) {
-      this.phase = "head";
-      this.head = context.heads.take("request");
+    const context = session.context;
+    let head = this.head;
+    if (head === undefined) {
+      head = context.heads.take("request");
       // The first byte of the first request may have been received earlier.
       this.sinceMs = (this.requests === 0 ? session.firstByteMs : undefined) ?? nowMs;
     }
-    const head = this.head!;
     const piece = clientSide.take(context.scratch);
     const used = head.feed(piece);
     if (used < piece.byteLength) clientSide.unread(piece.subarray(used));
     head.keep(); // `piece` lies in the scratch buffer
     if (head.done || head.error !== undefined) {
-      begin(this.beginExchange(nowMs));
-    } else if (isFirstPiece) {
-      session.setDeadline(context.config.headTimeoutMs - (nowMs - this.sinceMs));
+      begin(this.beginExchange(head, nowMs));
+    } else if (this.head === undefined) {
+      this.head = head;
+      this.phase = "head";
+      session.setDeadline(context.config.headTimeoutMs - (nowMs - this.sinceMs), nowMs);
     }
     return true;
   }
 
   /** The client sends nothing more. True when there may be more to do. */
   private endOfRequests(nowMs: number): boolean {
+    if (this.phase === "over") return false;
     if (this.session.clientSide.writeClosed) this.clientLost();
     else if (this.phase === "idle") this.finish(false);
     else {
-      this.beginExchange(nowMs).reply(400, "CR", INCOMPLETE_REQUEST);
+      this.beginExchange(this.head!, nowMs).reply(400, "CR", INCOMPLETE_REQUEST);
       return true;
     }
     return false;
   }
 
-  private beginExchange(nowMs: number): Exchange {
-    const { context } = this.session;
+  private beginExchange(head: Head, nowMs: number): Exchange {
+    const context = this.session.context;
     const exchange = context.exchanges.take(context);
     exchange.owner = this;
     exchange.headMs = nowMs;
-    exchange.request.start(this.head!);
+    exchange.request.start(head);
     this.requests++;
     this.phase = "exchange";
     this.exchange = exchange;
@@ -184,42 +194,48 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
   /** Moves the exchange on. True when there may be more to do. */
   private advance(exchange: Exchange, nowMs: number): boolean {
     const isOver = step(exchange, nowMs);
-    const { clientSide } = this.session;
-    if (exchange.timeoutMs > 0 && !isOver) {
+    const clientSide = this.session.clientSide;
+    // A client that has ended its sending side (half close) gets its response.
+    if (clientSide.state !== "open" && clientSide.state !== "peer-ended") {
+      // No response reaches it any more, but what it sent before it left is delivered.
+      if (isOver || exchange.request.body.done || clientSide.ended) this.clientLost();
+      return false;
+    }
+    if (isOver) return this.answered(exchange, nowMs);
+    if (exchange.timeoutMs > 0) {
       this.session.setDeadline(exchange.timeoutMs, nowMs);
       exchange.timeoutMs = 0;
     }
-    // A client that has ended its sending side (half close) gets its response.
-    if (clientSide.state === "open" || clientSide.state === "peer-ended") {
-      return isOver && this.answered(exchange, nowMs);
-    }
-    // No response reaches it any more, but what it sent before it left is delivered.
-    if (isOver || exchange.request.body.done || clientSide.ended) this.clientLost();
     return false;
   }
 
-  /** The exchange is over. True when another request follows. */
+  /** The exchange is over. True when there may be more to do. */
   private answered(exchange: Exchange, nowMs: number): boolean {
-    const { session } = this;
-    const { state, request, backend, backendSide } = exchange;
+    const session = this.session;
+    const state = exchange.state;
+    const request = exchange.request;
     const isWhole = request.body.done;
     const isLast = state === "cut" || !request.keepAlive || !isWhole || this.stopping;
     this.report(exchange, nowMs);
-    this.endExchange();
     if (state === "tunnel") {
+      const { backend, backendSide } = exchange;
       this.phase = "over";
+      this.endExchange();
       session.tunnel(backend!, backendSide!);
       return false;
     }
+    this.endExchange();
+    const clientSide = session.clientSide;
+    const context = session.context;
     // A client that queued during the exchange does not wait for a request that may never come.
-    if (isLast || (session.clientSide.readable === 0 && session.context.shouldClose())) {
+    if (isLast || (clientSide.readable === 0 && context.shouldClose())) {
       this.finish(!isWhole);
       return false;
     }
     this.phase = "idle";
     this.sinceMs = nowMs;
-    session.setDeadline(session.context.config.keepAliveTimeoutMs, nowMs);
-    return true;
+    session.setDeadline(context.config.keepAliveTimeoutMs, nowMs);
+    return clientSide.readable > 0 || clientSide.state !== "open";
   }
 
   /** Gives the exchange back, if there is one. */
@@ -233,7 +249,7 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
   /** Nothing can be written to the client any more: it has reset, or, with the SDK's sockets, closed its sending side. */
   private clientLost(): void {
     const isHeadIncomplete = this.phase === "head";
-    const exchange = isHeadIncomplete ? this.beginExchange(this.now()) : this.exchange;
+    const exchange = isHeadIncomplete ? this.beginExchange(this.head!, this.now()) : this.exchange;
     this.phase = "over";
     if (exchange !== undefined) {
       exchange.termination ??= isHeadIncomplete
@@ -259,7 +275,7 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
       this.session.end("idle");
       return;
     }
-    if (this.phase === "head") this.beginExchange(this.now()).reply(408, "cR");
+    if (this.phase === "head") this.beginExchange(this.head!, this.now()).reply(408, "cR");
     else expired(this.exchange!);
     this.onReady();
   }
@@ -269,8 +285,8 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
   }
 
   private report(exchange: Exchange, nowMs: number): void {
-    const { context, client, waitedMs } = this.session;
-    const slotMs = this.requests > 1 ? 0 : waitedMs;
-    logRequest(context, client, exchange, this.sinceMs, slotMs, nowMs);
+    const session = this.session;
+    const slotMs = this.requests > 1 ? 0 : session.waitedMs;
+    logRequest(session.context, session.client, exchange, this.sinceMs, slotMs, nowMs);
   }
 }

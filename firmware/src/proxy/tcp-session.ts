@@ -13,6 +13,9 @@ import { type Progress, stallCheckMs } from "./stall-check.ts";
 /** A backend that sends nothing for this time has answered the client whose keyword ended the session. */
 const ANSWER_SILENCE_MS = 300;
 
+/** The first byte of a raw stream counts as this status does: the backend works. */
+const ANSWERED = 200;
+
 /** How long that answer may take in all: a backend that never falls silent ends, too. */
 const ANSWER_TIMEOUT_MS = 2000;
 
@@ -107,7 +110,7 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner, Progr
         this.sentMs = nowMs;
       } else {
         const { group } = this.connector;
-        learnFromResponse(context, this.backend!, group, client, this.sentMs, nowMs);
+        learnFromResponse(context, this.backend!, group, client, this.sentMs, nowMs, ANSWERED);
         this.connector = undefined;
       }
     }
