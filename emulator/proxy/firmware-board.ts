@@ -24,9 +24,17 @@ const node: Engine = (configuration, given) => {
   let app: App | undefined;
   return {
     boot(platform) {
-      // As chip/abort.ts does it on the chip.
-      platform.onAbort((reason, exception) => platform.log(abortLine(reason, exception)));
-      app = start(platform, configuration, given);
+      app = undefined;
+      // As chip/abort.ts and main.ts do it on the chip.
+      platform.onAbort((reason, exception) => {
+        app?.flushLog();
+        platform.log(abortLine(reason, exception));
+      });
+      const restart = () => {
+        app?.flushLog();
+        return platform.restart();
+      };
+      app = start({ ...platform, restart }, configuration, given);
     },
     get app() {
       return app;

@@ -20,6 +20,8 @@ export interface App {
   readonly runtime: RuntimeApi;
   /** Writes an event of the machine to the log and to the recent events. */
   readonly report: Report;
+  /** Writes the lines of the log that wait for the serial port, and waits for it. Call it before a restart. */
+  flushLog(): void;
   /** Ends all sessions and closes the listeners. For emulators and tests: a chip is switched off. */
   stop(): void;
 }
@@ -53,11 +55,7 @@ export function start(
 ): App {
   const { link } = platform;
   let runtime: RuntimeApi | undefined;
-  let console: Console | undefined;
-  const log = new Log(platform, line => {
-    if (console === undefined) platform.log(line);
-    else console.log(line);
-  });
+  const log = new Log(platform, platform.log);
   const report: Report = event => {
     log.report(event);
     if ("what" in event && event.what === "exception") runtime?.running.countException();
@@ -83,7 +81,6 @@ export function start(
   });
   runtime = new RuntimeApi({ ...parts, log, running, build, token: given.token });
   const server = new AdminServer(runtime);
-  console = new Console(runtime);
 
   let listening = false;
   const changed = () => {
@@ -98,13 +95,15 @@ export function start(
   };
   link.watch(changed);
   changed();
+  const console = new Console(runtime);
+  const flushLog = () => console.flush();
   const stop = () => {
     listeners.stop();
     running.stop();
     proxy.stop();
     server.stop();
     runtime.token.stop();
-    console?.stop();
+    console.stop();
   };
-  return { proxy, runtime, report, stop };
+  return { proxy, runtime, report, flushLog, stop };
 }

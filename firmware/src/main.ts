@@ -24,8 +24,9 @@ export default function main(): void {
     report({ level: "E", on: "proxy", what: "exception", error: exceptionText(error) }),
   );
   clock.keepCounting();
-  atAbort.task = resetConnections;
   let app: App | undefined;
+  atAbort.flushLog = () => app?.flushLog();
+  atAbort.resetConnections = resetConnections;
   const report: Report = event => {
     if (app === undefined) log(formatLine(clock.now(), event));
     else app.report(event);
@@ -49,7 +50,7 @@ export default function main(): void {
       writeLine: nativeCode.writeLine,
       copyLine: nativeCode.copyLine,
       readHead: nativeCode.readHead,
-      restart: restart && resetAndRestart,
+      restart: restart && restartNow,
       link: openLink(clock, report, { ssid: settings.ssid, password: settings.password }),
       connectionsMax: Number(settings.connectionsMax),
       random: Math.random,
@@ -58,9 +59,10 @@ export default function main(): void {
     outcome,
     { backends, port, token, build },
   );
-}
 
-function resetAndRestart(): never {
-  resetConnections?.();
-  return restart!();
+  function restartNow(): never {
+    app?.flushLog();
+    resetConnections?.();
+    return restart!();
+  }
 }

@@ -166,7 +166,7 @@ export interface SerialConstructor {
     baud: number;
     onReadable(this: SerialPort, bytes: number): void;
     /** The port takes so many bytes at once. Called first of all, and when nearly all that was written is sent. */
-    onWritable?(this: SerialPort, bytes: number): void;
+    onWritable(this: SerialPort, bytes: number): void;
   }): SerialPort;
 }
 

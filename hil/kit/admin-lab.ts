@@ -1,15 +1,19 @@
 import { mendedBoard } from "../../emulator/proxy/firmware-board.ts";
 import { Flash } from "../../emulator/src/flash.ts";
 import { type Answer, get, put, TOKEN } from "./admin-port.ts";
-import { collect, EmulatedLab } from "./emulated-lab.ts";
+import { collect, EmulatedLab, type EmulatedLabOptions } from "./emulated-lab.ts";
 import { named } from "./http-backend.ts";
 
 export const GET_ONCE = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
 /** A board with a flash of its own and a token, which the test can boot again. */
-export async function adminLab(settings: object = {}, kind = mendedBoard()) {
+export async function adminLab(
+  settings: object = {},
+  kind = mendedBoard(),
+  options: EmulatedLabOptions = {},
+) {
   const flash = new Flash();
-  const lab = new EmulatedLab(kind, { flash, reboots: true });
+  const lab = new EmulatedLab(kind, { flash, reboots: true, ...options });
   for (const name of "ab") lab.backend(name, named(name).serve);
   await lab.serve(settings);
   lab.app!.runtime.token.set(TOKEN);

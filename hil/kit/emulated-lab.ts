@@ -39,6 +39,8 @@ export interface EmulatedLabOptions {
   flash?: Flash;
   /** The board reboots after a crash. */
   reboots?: boolean;
+  /** The serial line has its speed; without it, lines take no time. */
+  pacedConsole?: boolean;
 }
 
 export type Engine = "node" | "xs";
@@ -113,6 +115,7 @@ export class EmulatedLab {
       onException: exception => options.onLine?.(stackOf(exception)),
       flash: options.flash,
       reboots: options.reboots,
+      pacedConsole: options.pacedConsole,
     });
   }
 

@@ -8,6 +8,7 @@ import type {
   SerialPort,
   TCPConstructor,
 } from "../../../firmware/src/platform.ts";
+import { MEMORY_FULL } from "../../../firmware/src/text/exception.ts";
 import type { Path, RemoteValue } from "../remote.ts";
 import { host } from "./host.ts";
 
@@ -64,7 +65,7 @@ let writable = (_bytes: number) => {};
 class Serial implements SerialPort {
   constructor(options: ConstructorParameters<SerialConstructor>[0]) {
     readable = bytes => options.onReadable.call(this, bytes);
-    writable = bytes => options.onWritable?.call(this, bytes);
+    writable = bytes => options.onWritable.call(this, bytes);
     ask("serial-open", JSON.stringify(options));
   }
 
@@ -135,6 +136,13 @@ function platform({
     log: line => host.board.log(line),
   };
 }
+
+const { abort } = host;
+
+host.abort = (reason, exception) => {
+  if (reason !== MEMORY_FULL) app?.flushLog();
+  abort(reason, exception);
+};
 
 function ask(...words: string[]): string {
   return host.board.ask(JSON.stringify(words));

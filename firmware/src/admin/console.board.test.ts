@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { adminLab, GET_ONCE } from "../../../hil/kit/admin-lab.ts";
 import { get } from "../../../hil/kit/admin-port.ts";
-import type { EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
+import type { EmulatedLab, EmulatedLabOptions } from "../../../hil/kit/emulated-lab.ts";
 
 describe("the console", () => {
   /** Types a line at the board's serial port; what the board writes then. */
@@ -12,8 +12,8 @@ describe("the console", () => {
     return lab.lines.slice(from);
   }
 
-  async function console() {
-    const lab = await adminLab();
+  async function console(options: EmulatedLabOptions = {}) {
+    const lab = await adminLab({}, undefined, options);
     lab.board.adapter.plugged = true;
     const echoed: string[] = [];
     lab.board.adapter.onBytes = bytes => echoed.push(Buffer.from(bytes).toString("latin1"));
@@ -39,20 +39,20 @@ describe("the console", () => {
   });
 
   test("commands that come faster than answers leave are counted, not queued without bound", async () => {
-    const { lab } = await console();
+    const { lab } = await console({ pacedConsole: true });
     const from = lab.lines.length;
     for (let i = 0; i < 400; i++) {
       lab.board.adapter.send(Buffer.from("weight b 0\r"));
       await lab.clock.run({ ms: 1 });
     }
-    await lab.clock.run({ ms: 10_000 });
+    await lab.clock.run({ ms: 15_000 });
     const lines = lab.lines.slice(from);
     const answered = lines.filter(line => line.startsWith("ok b: weight 0")).length;
     const [, ignored] = /^error (\d+) commands came too fast and were not executed$/.exec(
       lines.at(-1)!,
     )!;
     expect(answered).toBeGreaterThanOrEqual(64);
-    expect(answered).toBeLessThan(100);
+    expect(answered).toBeLessThan(150);
     expect(answered + Number(ignored)).toBe(400);
     expect(await type(lab, "weight b 1")).toContain(
       "ok b: weight 1 (was 0) until the next configuration or restart",

@@ -1,76 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { VirtualClock } from "../../../emulator/src/clock.ts";
+import { defineSerial } from "../../../emulator/src/io/serial.ts";
+import { Uart } from "../../../emulator/src/io/uart.ts";
+import { Tasks } from "../../../emulator/src/tasks.ts";
 import type { Event } from "../log/event.ts";
-import type { Platform, SerialConstructor, SerialPort } from "../platform.ts";
+import { Log } from "../log/log.ts";
+import type { Platform, SerialConstructor } from "../platform.ts";
 import { Console } from "./console.ts";
 import type { RuntimeApi } from "./runtime-api.ts";
-
-/** A console on `Serial`, once it has opened its port, and what it reported. */
-async function opened(Serial: SerialConstructor): Promise<Event[]> {
-  const clock = new VirtualClock();
-  const events: Event[] = [];
-  const platform = { clock, Serial, log: () => {} } as unknown as Platform;
-  const report = (event: Event) => events.push(event);
-  new Console({ parts: { platform, report } } as unknown as RuntimeApi);
-  await clock.run({ ms: 1_000 });
-  return events;
-}
-
-test("a port that another driver uses is a warning", async () => {
-  class Taken {
-    constructor() {
-      throw new RangeError("port in use");
-    }
-  }
-  expect(await opened(Taken as unknown as SerialConstructor)).toEqual([
-    { level: "W", on: "console", what: "no-port", error: "RangeError: port in use" },
-  ]);
-});
-
-test("an exception does not leave the port's callback: it is reported", async () => {
-  let onReadable: ((this: SerialPort, bytes: number) => void) | undefined;
-  class Broken implements SerialPort {
-    constructor(options: ConstructorParameters<SerialConstructor>[0]) {
-      onReadable = options.onReadable;
-    }
-    read(): number {
-      throw new Error("broken");
-    }
-    write(): void {}
-  }
-  const events = await opened(Broken);
-  onReadable!.call(new Broken({ onReadable } as never), 5);
-  expect(events).toMatchObject([
-    {
-      level: "E",
-      on: "console",
-      what: "exception",
-      error: expect.stringMatching(/^Error: broken at read < /),
-    },
-  ]);
-});
-
-test("bytes that arrive while others are handled are read at the same event", async () => {
-  const pieces = ["sta", "tus"];
-  let echoed = "";
-  let onReadable: () => void;
-  class Serial implements SerialPort {
-    constructor(options: ConstructorParameters<SerialConstructor>[0]) {
-      onReadable = () => options.onReadable.call(this, 3);
-    }
-    read(into: Uint8Array): number | undefined {
-      const piece = pieces.shift();
-      for (let i = 0; i < (piece?.length ?? 0); i++) into[i] = piece!.charCodeAt(i);
-      return piece?.length;
-    }
-    write(bytes: Uint8Array): void {
-      echoed += String.fromCharCode(...bytes);
-    }
-  }
-  await opened(Serial);
-  onReadable!();
-  expect(echoed).toBe("status");
-});
 
 /** The text on a terminal that gets these bytes: carriage return, line feed, backspace and EL are obeyed. */
 function screen(text: string): string[] {
@@ -91,80 +28,258 @@ function screen(text: string): string[] {
   return rows.map(row => row.trimEnd());
 }
 
-describe("typed text", () => {
-  /** A console whose port and log are one terminal; the port takes `room` bytes, then none for 12 ms. */
-  async function terminal() {
-    const clock = new VirtualClock();
-    let shown = "";
-    let typed = "";
-    let fullUntilMs = 0;
-    let onReadable: () => void;
-    class Serial implements SerialPort {
-      constructor(options: ConstructorParameters<SerialConstructor>[0]) {
-        onReadable = () => options.onReadable.call(this, typed.length);
-      }
-      read(into: Uint8Array): number {
-        const count = typed.length;
-        for (let i = 0; i < count; i++) into[i] = typed.charCodeAt(i);
-        typed = "";
-        return count;
-      }
-      write(bytes: Uint8Array): void {
-        if (clock.now() < fullUntilMs) throw new Error("output full");
-        shown += String.fromCharCode(...bytes);
-      }
-    }
-    const log = (line: string) => {
-      shown += `${line}\r\n`;
-      fullUntilMs = clock.now() + line.length / 11.5; // bytes per ms at 115200 baud
-    };
-    const platform = { clock, Serial, log } as unknown as Platform;
-    const console = new Console({ parts: { platform } } as unknown as RuntimeApi);
-    await clock.run({ ms: 1_000 });
-    const type = (text: string) => {
-      typed = text;
-      onReadable();
-    };
-    return { clock, console, type, shown: () => screen(shown) };
-  }
+const BEFORE: Event = { level: "I", on: "boot", version: "1.0.0" };
+const EARLY: Event = { level: "I", on: "config", what: "next-start" };
+const SAVED: Event = { level: "I", on: "config", what: "saved" };
+const refused = (error: string): Event => ({ level: "E", on: "config", what: "refused", error });
 
+/** A console and a log on the UART of a chip, once the port is open, and the terminal at its other end. */
+async function terminal({
+  paced = true,
+  Serial,
+  ssid,
+}: {
+  paced?: boolean;
+  Serial?: SerialConstructor;
+  ssid?: string;
+} = {}) {
+  const clock = new VirtualClock();
+  const uart = new Uart(clock, { paced });
+  const tasks = new Tasks(clock, 32, (_, error) => {
+    throw error;
+  });
+  const bytes: number[] = [];
+  uart.onBytes = piece => bytes.push(...piece);
+  const print = (line: string) => void uart.print(Buffer.from(`${line}\r\n`)); // as ESP-IDF's console
+  const platform = {
+    clock,
+    Serial: Serial ?? (defineSerial(uart, tasks) as unknown as SerialConstructor),
+    log: print,
+    link: { ssid },
+  } as unknown as Platform;
+  const log = new Log(platform, print);
+  log.report(BEFORE);
+  const events: Event[] = [];
+  const report = (event: Event) => {
+    events.push(event);
+    log.report(event);
+  };
+  const console = new Console({ parts: { platform, log, report } } as unknown as RuntimeApi);
+  log.report(EARLY);
+  await clock.run({ ms: 100 });
+  const atFirst = Buffer.from(bytes).toString();
+  if (Serial === undefined) bytes.length = 0;
+  return {
+    clock,
+    console,
+    log,
+    uart,
+    events,
+    /** The bytes that came until the port was open, and in the 80 ms after it. */
+    atFirst,
+    /** Types, and waits until the chip has read it. */
+    async type(text: string) {
+      await clock.run({ ms: uart.send(Buffer.from(text)) + 1 });
+    },
+    report,
+    received: () => Buffer.from(bytes).toString(),
+    shown: () => screen(Buffer.from(bytes).toString()),
+  };
+}
+
+test("a port that another driver uses is a warning, and the log leaves by the machine's own console", async () => {
+  class Taken {
+    constructor() {
+      throw new RangeError("port in use");
+    }
+  }
+  const { clock, shown, report } = await terminal({
+    Serial: Taken as unknown as SerialConstructor,
+  });
+  report(SAVED);
+  await clock.run({ ms: 20 });
+  expect(shown()).toEqual([
+    "I (0) boot: version=1.0.0",
+    "I (0) config: next-start",
+    'W (20) console: no-port error="RangeError: port in use"',
+    "I (100) config: saved",
+    "",
+  ]);
+});
+
+test("a line that was printed before the port is open is whole, and one that waits for the port follows", async () => {
+  const { atFirst } = await terminal();
+  expect(screen(atFirst)).toEqual(["I (0) boot: version=1.0.0", "I (0) config: next-start", ""]);
+});
+
+test("an exception does not leave the port's callbacks: it is reported", async () => {
+  let callbacks: ConstructorParameters<SerialConstructor>[0] | undefined;
+  class Broken {
+    constructor(options: ConstructorParameters<SerialConstructor>[0]) {
+      callbacks = options;
+    }
+    read(): number {
+      throw new Error("broken");
+    }
+    write(): void {}
+  }
+  const { events } = await terminal({ Serial: Broken });
+  callbacks!.onReadable.call(new Broken(callbacks!), 5);
+  expect(events).toMatchObject([
+    {
+      level: "E",
+      on: "console",
+      what: "exception",
+      error: expect.stringMatching(/^Error: broken at read < /),
+    },
+  ]);
+});
+
+test("bytes that arrive while others are handled are read at the same event", async () => {
+  const pieces = ["sta", "tus"];
+  let echoed = "";
+  let callbacks: ConstructorParameters<SerialConstructor>[0] | undefined;
+  class Serial {
+    constructor(options: ConstructorParameters<SerialConstructor>[0]) {
+      callbacks = options;
+    }
+    read(into: Uint8Array): number | undefined {
+      const piece = pieces.shift();
+      for (let i = 0; i < (piece?.length ?? 0); i++) into[i] = piece!.charCodeAt(i);
+      return piece?.length;
+    }
+    write(bytes: Uint8Array): void {
+      echoed += String.fromCharCode(...bytes);
+    }
+  }
+  await terminal({ Serial });
+  const port = new Serial(callbacks!);
+  callbacks!.onWritable.call(port, 128);
+  callbacks!.onReadable.call(port, 3);
+  callbacks!.onWritable.call(port, 128);
+  expect(echoed).toMatch(/\r\nstatus$/);
+});
+
+describe("the log", () => {
+  test("leaves at the speed of the line, whole and in order, and its writer never waits", async () => {
+    const { clock, report, shown } = await terminal();
+    for (let i = 0; i < 20; i++) report(refused(`${i} ${"x".repeat(80)}`));
+    expect(clock.now()).toBe(100);
+    await clock.run({ ms: 1000 });
+    const lines = shown();
+    expect(lines).toHaveLength(21);
+    for (const [i, line] of lines.slice(0, -1).entries())
+      expect(line).toBe(`E (100) config: refused error="${i} ${"x".repeat(80)}"`);
+  });
+
+  test("keeps the line busy while lines wait", async () => {
+    const { clock, report, received } = await terminal();
+    for (let i = 0; i < 20; i++) report(refused("x".repeat(90)));
+    await clock.run({ ms: 100 });
+    expect(received().length).toBeGreaterThan(1140); // 11.52 bytes a millisecond
+  });
+
+  test("goes on behind what something else has printed", async () => {
+    const { clock, report, shown, uart } = await terminal();
+    uart.print(Buffer.from(`${"tcp write failed ".repeat(12)}\r\n`)); // the SDK's trace
+    report(SAVED);
+    report(SAVED);
+    await clock.run({ ms: 100 });
+    expect(shown().slice(1)).toEqual(["I (100) config: saved", "I (100) config: saved", ""]);
+  });
+
+  test("is complete before a restart, with the rest of a line and the lines that wait", async () => {
+    const { clock, report, shown, type, console } = await terminal();
+    await type("drain");
+    report(refused("x".repeat(150)));
+    report(refused("the last one"));
+    console.flush();
+    await clock.run({ ms: 100 });
+    expect(shown().map(line => line.replace(/\d+/, "0"))).toEqual([
+      `E (0) config: refused error=${"x".repeat(150)}`,
+      'E (0) config: refused error="the last one"',
+      "drain", // this machine goes on
+    ]);
+  });
+});
+
+describe("typed text", () => {
   test("is shown again behind a line of the log, and continues", async () => {
-    const { clock, console, type, shown } = await terminal();
-    type("drain");
-    console.log("I (5) net: ip=10.0.0.7");
+    const { clock, report, type, shown } = await terminal();
+    await type("drain");
+    report(SAVED);
     await clock.run({ ms: 50 });
-    type(" a");
-    expect(shown()).toEqual(["I (5) net: ip=10.0.0.7", "drain a"]);
-    type("\x7f\x7f");
+    await type(" a");
+    expect(shown()).toEqual([expect.stringMatching(/config: saved$/), "drain a"]);
+    await type("\x7f\x7f");
     expect(shown().at(-1)).toBe("drain");
   });
 
-  test("is shown with what was typed in between, behind long lines, too", async () => {
-    const { clock, console, type, shown } = await terminal();
-    type("dra");
-    const lines = Array.from({ length: 5 }, (_, i) => `I (${i}) http: request ${"x".repeat(400)}`);
-    for (const line of lines) {
-      console.log(line);
-      type("i");
+  test("stands in no line, and is shown with what was typed in between, behind long lines, too", async () => {
+    const { clock, report, type, shown } = await terminal();
+    await type("dra");
+    for (let i = 0; i < 5; i++) {
+      report(refused(`${i} ${"x".repeat(390)}`));
+      await type("i");
       await clock.run({ ms: 10 });
     }
-    type("\b");
+    await type("\b");
     await clock.run({ ms: 500 });
-    expect(shown()).toEqual([...lines, "draiiii"]);
+    const rows = shown();
+    expect(rows.pop()).toBe("draiiii");
+    expect(rows.map(row => row.replace(/^E \(\d+\) /, ""))).toEqual(
+      Array.from({ length: 5 }, (_, i) => `config: refused error="${i} ${"x".repeat(390)}"`),
+    );
   });
 
   test("stays masked if it is a secret", async () => {
-    const { clock, console, type, shown } = await terminal();
-    type("token correct-horse");
-    console.log("I (5) net: ip=10.0.0.7");
+    const { clock, report, type, shown, received } = await terminal();
+    await type("token correct-horse");
+    report(SAVED);
     await clock.run({ ms: 50 });
     expect(shown().at(-1)).toBe(`token ${"*".repeat(8)}`);
+    expect(received()).not.toContain("correct");
   });
 
   test("that is empty leaves the log unchanged", async () => {
-    const { console, shown, type } = await terminal();
-    type("\r");
-    console.log("I (5) net: ip=10.0.0.7");
-    expect(shown()).toEqual(["I (5) net: ip=10.0.0.7", ""]);
+    const { clock, report, shown, type } = await terminal();
+    await type("\r");
+    report(SAVED);
+    await clock.run({ ms: 50 });
+    expect(shown()).toEqual([expect.stringMatching(/config: saved$/), ""]);
+  });
+
+  test("longer than a terminal's width is shown again by its end", async () => {
+    const { clock, report, shown, type } = await terminal();
+    for (let i = 0; i < 5; i++) await type(`${i}${"y".repeat(59)}`);
+    await clock.run({ ms: 50 });
+    expect(shown().at(-1)!.length).toBe(300);
+    report(SAVED);
+    await clock.run({ ms: 100 });
+    await type("!");
+    await clock.run({ ms: 50 });
+    expect(shown().at(-1)).toMatch(/^y{36}4y{59}!$/);
+  });
+});
+
+describe("an answer", () => {
+  test("is whole among lines of a busy log, which goes on between its lines", async () => {
+    const { clock, report, shown, type } = await terminal();
+    for (let i = 0; i < 20; i++) report(refused(`${i} ${"x".repeat(90)}`));
+    await type("help\r");
+    await clock.run({ ms: 2000 });
+    const rows = shown();
+    expect(rows.filter(row => row.startsWith("E ("))).toHaveLength(20);
+    const answer = rows.filter(row => !row.startsWith("E ("));
+    expect(answer.slice(0, 2)).toEqual(["> help", "help                    this list"]);
+    expect(answer.slice(-2)).toEqual(["ok", ""]);
+    const first = rows.indexOf("> help");
+    expect(rows.slice(first, rows.indexOf("ok")).some(row => row.startsWith("E ("))).toBe(true);
+  });
+
+  test("has the letters of every language", async () => {
+    const { shown, type } = await terminal({ paced: false, ssid: "Café 日本 😀" });
+    await type("wifi\r");
+    expect(shown()).toEqual(["> wifi", "ssid=Café 日本 😀", "ip=none", "ok", ""]);
   });
 });

@@ -1,5 +1,7 @@
 import type { Report } from "../log/event.ts";
+import type { Log } from "../log/log.ts";
 import type { Cancel, Platform, SerialPort } from "../platform.ts";
+import { textOf } from "../text/ascii.ts";
 import { exceptionText } from "../text/exception.ts";
 import { maskSecrets, runCommand } from "./commands.ts";
 import type { RuntimeApi } from "./runtime-api.ts";
@@ -10,8 +12,14 @@ const TRANSMIT_PIN = 1;
 const RECEIVE_PIN = 3;
 const BAUD = 115_200;
 
-/** Size of the UART's FIFO: the most bytes that one read returns. */
+/** Size of each of the UART's FIFOs: the most bytes that one read returns. */
 const FIFO_BYTES = 128;
+
+/**
+ * Bytes that are written at once, and room without which nothing is written. The port announces room when fewer than 10 of 128
+ * bytes are left to be sent (serial.c of the SDK): a busy log leaves in pieces of this size, which need no view of their own.
+ */
+const PIECE_BYTES = 118;
 
 /** Most reads at one event: two commands of the longest kind. */
 const READS_MAX = 8;
@@ -22,19 +30,22 @@ const LINE_MAX = 512;
 /** Most lines that may be queued when a command is executed: those of 64 pasted commands, each with its echo and one answer. */
 const QUEUED_LINES_MAX = 128;
 
-/** Pause between two lines of an answer: a line at 115200 baud takes 9 ms, in which nothing else runs. */
-const LINE_PAUSE_MS = 20;
-
-/** Delay before the port is opened, which empties its FIFO: the last bytes of the log are sent within 12 ms. */
+/**
+ * Delay before the port is opened, which empties its FIFO: what the machine has printed before is sent within 12 ms. Lines that are
+ * logged meanwhile wait.
+ */
 const OPEN_MS = 20;
+
+/** Interval of attempts to write when something else has filled the FIFO, such as `trace` in the SDK: 12 ms later it is empty. */
+const RETRY_MS = 20;
 
 /** Returns to the first column and erases the line (ECMA-48: EL). */
 const ERASE_LINE = "\r\x1b[K";
 
-/** Delay from a line of the log until the typed text is shown again behind it: the FIFO needs room for it. */
-const REDRAW_MS = 20;
+/** Most characters of a command that its answer repeats. */
+const ECHO_MAX = 128;
 
-/** Most characters of the typed text that are shown again. */
+/** Most characters of the typed text that are shown again behind a line. */
 const REDRAWN_MAX = 96;
 
 const BACKSPACE = 8;
@@ -42,67 +53,73 @@ const LF = 10;
 const CR = 13;
 const DELETE = 127;
 
-/** Reads commands from the serial port, echoes the typed text, and answers line by line. */
+/**
+ * The serial port. It sends the lines of the log and of answers as the port announces room, and never waits for it. Lines
+ * are sent whole, and what is being typed is shown behind the last one. It reads commands.
+ */
 export class Console {
   #platform: Platform;
   #runtime: RuntimeApi;
+  #log: Log;
   #report: Report;
   #serial: SerialPort | undefined;
-  #line = "";
-  #tooLong = false;
+  #timer: Cancel | undefined;
+
+  /** Bytes that the port takes at once; it tells so when nearly all is sent. */
+  #room = 0;
+  /** The next bytes to be written, `#filled` of them. */
+  #piece = new Uint8Array(PIECE_BYTES);
+  #filled = 0;
+  /** The rest of the answer, or of the typed text, that is being sent; a character for each byte. */
+  #text = "";
   /** Queued lines of answers: `QUEUED_LINES_MAX`, and the answer of one command. */
   #answers: string[] = [];
+  /** Lines of answers and of the log are sent in turn. */
+  #isAnswersTurn = true;
+
+  /** The typed text, and what of it the terminal shows behind the last line. */
+  #line = "";
+  #shown = "";
+  #tooLong = false;
   /** Commands that were not executed since the queue was full. */
   #ignored = 0;
-  #alarm: Cancel | undefined;
-  /** Set while the typed text is erased for the log; shows it again. */
-  #redraw: Cancel | undefined;
 
   constructor(runtime: RuntimeApi) {
-    const { platform, report } = runtime.parts;
+    const { platform, log, report } = runtime.parts;
     this.#platform = platform;
     this.#runtime = runtime;
+    this.#log = log;
     this.#report = report;
-    if (platform.Serial !== undefined)
-      this.#alarm = platform.clock.after(OPEN_MS, () => this.#open());
-  }
-
-  /** Writes a line of the log or of an answer; the typed text is shown again behind it. */
-  log(line: string): void {
-    if (this.#line !== "" && this.#redraw === undefined) this.#echo(ERASE_LINE);
-    this.#platform.log(line);
-    if (this.#line !== "")
-      this.#redraw ??= this.#platform.clock.after(REDRAW_MS, () => this.#show());
-  }
-
-  #show(): void {
-    const shown = this.#echo(maskSecrets(this.#line).slice(-REDRAWN_MAX));
-    this.#redraw = shown ? undefined : this.#platform.clock.after(REDRAW_MS, () => this.#show());
+    if (platform.Serial === undefined) return;
+    log.printTo(undefined);
+    this.#timer = platform.clock.after(OPEN_MS, () => this.#open());
   }
 
   stop(): void {
-    this.#alarm?.();
-    this.#redraw?.();
+    if (this.#serial === undefined) this.#timer?.();
     this.#answers = [];
   }
 
+  /**
+   * The machine is about to restart: the rest of the line under way and all lines of the log leave by `platform.log`, which
+   * waits for the port: 0.8 s for the 9 KB of a full log. Answers are dropped.
+   */
+  flush(): void {
+    const { log } = this.#platform;
+    this.#room = 0;
+    const begun = textOf(this.#piece, 0, this.#filled) + this.#text;
+    if (begun !== "") log(begun.trimEnd());
+    let erase = begun === "" && this.#shown !== "" ? ERASE_LINE : "";
+    this.#log.printTo(line => {
+      log(erase + line);
+      erase = "";
+    });
+  }
+
   #open(): void {
-    this.#alarm = undefined;
     const input = new Uint8Array(FIFO_BYTES);
-    const receive = (serial: SerialPort) => {
-      // An exception that leaves the port's callback reboots the chip.
-      try {
-        // Bytes that arrive during this callback cause no event of their own: the driver clears the interrupt after
-        // it (serial.c of the SDK). So the FIFO is read until it is empty.
-        for (let reads = 0; reads < READS_MAX; reads++) {
-          const count = serial.read(input) ?? 0;
-          if (count === 0) return;
-          for (let i = 0; i < count; i++) this.#type(input[i]);
-        }
-      } catch (error) {
-        this.#failed(error);
-      }
-    };
+    const readable = (serial: SerialPort) => this.#readable(serial, input);
+    const writable = (bytes: number) => this.#writable(bytes);
     try {
       this.#serial = new this.#platform.Serial!({
         port: PORT,
@@ -110,12 +127,133 @@ export class Console {
         receive: RECEIVE_PIN,
         baud: BAUD,
         onReadable() {
-          receive(this);
+          readable(this);
+        },
+        onWritable(bytes) {
+          writable(bytes);
         },
       });
     } catch (error) {
       // Another driver uses the port, as in debug builds: "port in use".
+      this.#log.printTo(this.#platform.log);
       this.#report({ level: "W", on: "console", what: "no-port", error: String(error) });
+      return;
+    }
+    this.#log.onLine = () => this.#send();
+  }
+
+  // Sending
+
+  #writable(bytes: number): void {
+    this.#room = bytes;
+    try {
+      this.#send();
+    } catch (error) {
+      this.#sendLater();
+      this.#failed(error); // an exception that leaves a callback of the port reboots the chip
+    }
+  }
+
+  /** Writes as much as the port takes now. */
+  #send(): void {
+    while (this.#room >= PIECE_BYTES) {
+      if (this.#filled === 0) this.#fill();
+      if (this.#filled === 0) return;
+      const piece =
+        this.#filled === PIECE_BYTES ? this.#piece : this.#piece.subarray(0, this.#filled);
+      try {
+        this.#serial!.write(piece);
+      } catch {
+        this.#sendLater(); // "output full"
+        return;
+      }
+      this.#room -= this.#filled;
+      this.#filled = 0;
+    }
+  }
+
+  #sendLater(): void {
+    this.#room = 0;
+    this.#timer?.();
+    this.#timer = this.#platform.clock.after(RETRY_MS, () => this.#writable(PIECE_BYTES));
+  }
+
+  /** Fills the piece with what is to be sent next. */
+  #fill(): void {
+    let end: number;
+    do {
+      end = this.#filled;
+      this.#filled = this.#next(end);
+    } while (this.#filled > end && this.#filled < PIECE_BYTES);
+  }
+
+  /** Puts bytes of one line, or of the typed text, into the piece from `at` on; returns where they end. */
+  #next(at: number): number {
+    const log = this.#log;
+    if (this.#text !== "") return this.#put(at);
+    if (log.isMidLine) return at + log.read(this.#piece, at, PIECE_BYTES - at);
+    if (this.#isAnswersTurn && this.#answers.length > 0) return this.#putAnswer(at);
+    const start = this.#shown === "" ? at : at + ERASE_LINE.length;
+    const count = start < PIECE_BYTES ? log.read(this.#piece, start, PIECE_BYTES - start) : 0;
+    if (count > 0) {
+      this.#isAnswersTurn = true;
+      if (start > at) this.#erase(at);
+      return start + count;
+    }
+    return this.#answers.length > 0 ? this.#putAnswer(at) : this.#putTyped(at);
+  }
+
+  #erase(at: number): void {
+    for (let i = 0; i < ERASE_LINE.length; i++) this.#piece[at + i] = ERASE_LINE.charCodeAt(i);
+    this.#shown = "";
+  }
+
+  #put(at: number): number {
+    const text = this.#text;
+    const count = Math.min(text.length, PIECE_BYTES - at);
+    for (let i = 0; i < count; i++) this.#piece[at + i] = text.charCodeAt(i);
+    this.#text = text.slice(count);
+    return at + count;
+  }
+
+  #putAnswer(at: number): number {
+    const answer = utf8(this.#answers.shift()!);
+    if (this.#answers.length === 0 && this.#ignored > 0) {
+      this.#answers.push(`error ${this.#ignored} commands came too fast and were not executed`);
+      this.#ignored = 0;
+    }
+    this.#text = `${this.#shown === "" ? "" : ERASE_LINE}${answer}\r\n`;
+    this.#shown = "";
+    this.#isAnswersTurn = false;
+    return this.#put(at);
+  }
+
+  /** Shows what was typed or deleted since. Secrets are shown as asterisks. */
+  #putTyped(at: number): number {
+    if (this.#line === "" && this.#shown === "") return at;
+    const [shown, wanted] = [this.#shown, maskSecrets(this.#line)];
+    if (shown === "") this.#text = wanted.slice(-REDRAWN_MAX);
+    else if (wanted.startsWith(shown)) this.#text = wanted.slice(shown.length);
+    else if (shown.startsWith(wanted)) this.#text = "\b \b".repeat(shown.length - wanted.length);
+    else this.#text = ERASE_LINE + wanted.slice(-REDRAWN_MAX);
+    this.#shown = wanted;
+    return this.#put(at);
+  }
+
+  // Receiving
+
+  #readable(serial: SerialPort, input: Uint8Array): void {
+    try {
+      // Bytes that arrive during this callback cause no event of their own: the driver clears the interrupt after
+      // it (serial.c of the SDK). So the FIFO is read until it is empty.
+      for (let reads = 0; reads < READS_MAX; reads++) {
+        const count = serial.read(input) ?? 0;
+        if (count === 0) break;
+        for (let i = 0; i < count; i++) this.#type(input[i]);
+      }
+      this.#send();
+    } catch (error) {
+      this.#failed(error);
     }
   }
 
@@ -127,14 +265,10 @@ export class Console {
     if (byte === CR || byte === LF) {
       this.#enter();
     } else if (byte === BACKSPACE || byte === DELETE) {
-      if (this.#line !== "" && this.#redraw === undefined) this.#echo("\b \b");
       this.#line = this.#line.slice(0, -1);
     } else if (byte >= 32 && byte < 127) {
       if (this.#line.length === LINE_MAX) this.#tooLong = true;
       else this.#line += String.fromCharCode(byte);
-      if (this.#redraw !== undefined) return; // it is shown with the rest
-      // Secrets are echoed as asterisks.
-      this.#echo(maskSecrets(`${this.#line}`) === this.#line ? String.fromCharCode(byte) : "*");
     }
   }
 
@@ -143,16 +277,12 @@ export class Console {
     const tooLong = this.#tooLong;
     this.#line = "";
     this.#tooLong = false;
-    const isShown = this.#redraw === undefined;
-    this.#redraw?.();
-    this.#redraw = undefined;
-    if (isShown) this.#echo(ERASE_LINE);
     if (line === "") return;
     if (this.#answers.length >= QUEUED_LINES_MAX) {
       this.#ignored++;
       return;
     }
-    this.#say(`> ${maskSecrets(line).slice(0, FIFO_BYTES)}`);
+    this.#say(`> ${maskSecrets(line).slice(0, ECHO_MAX)}`);
     if (tooLong) {
       this.#say(`error a command has ${LINE_MAX} characters at most`);
       return;
@@ -165,30 +295,24 @@ export class Console {
     }
   }
 
-  /** A busy log fills the FIFO; then typed text is not shown, but still read. */
-  #echo(text: string): boolean {
-    try {
-      this.#serial!.write(Uint8Array.from(text, character => character.charCodeAt(0)));
-      return true;
-    } catch {
-      return false; // output full: see above
-    }
-  }
-
   #say(line: string): void {
     this.#answers.push(line);
-    if (this.#alarm === undefined) this.#next();
+    this.#send();
   }
+}
 
-  #next(): void {
-    if (this.#answers.length === 0 && this.#ignored > 0) {
-      this.#answers.push(`error ${this.#ignored} commands came too fast and were not executed`);
-      this.#ignored = 0;
+/** The text in UTF-8, a character for each byte; XS has no TextEncoder. */
+function utf8(text: string): string {
+  let bytes = "";
+  for (const character of text) {
+    const code = character.codePointAt(0)!;
+    if (code < 0x80) bytes += character;
+    else {
+      const more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
+      bytes += String.fromCharCode(((0xff << (7 - more)) & 0xff) | (code >> (6 * more)));
+      for (let i = more - 1; i >= 0; i--)
+        bytes += String.fromCharCode(0x80 | ((code >> (6 * i)) & 0x3f));
     }
-    const line = this.#answers.shift();
-    this.#alarm = undefined;
-    if (line === undefined) return;
-    this.log(line);
-    this.#alarm = this.#platform.clock.after(LINE_PAUSE_MS, () => this.#next());
   }
+  return bytes;
 }

@@ -1,8 +1,13 @@
 import { restart } from "chip/restart";
-import { abortLine } from "../text/exception.ts";
+import { abortLine, MEMORY_FULL } from "../text/exception.ts";
 
-/** Called before the restart. It must take no memory: there may be none. */
-export const atAbort: { task?: () => void } = {};
+/** Called before the restart. */
+export const atAbort: {
+  /** Not called where there is no memory left. */
+  flushLog?: () => void;
+  /** Takes no memory. */
+  resetConnections?: (() => void) | undefined;
+} = {};
 
 /**
  * XS calls this at a fatal error (`xs.abortHook` in manifest.json; not at a stack overflow, which it reports itself).
@@ -13,8 +18,15 @@ export const atAbort: { task?: () => void } = {};
  */
 (globalThis as { abort?: unknown }).abort = (reason: string, exception: unknown) => {
   try {
+    if (reason === MEMORY_FULL)
+      trace("\n"); // the serial port may have begun a line
+    else atAbort.flushLog?.();
+  } catch {
+    // The next line says more than those that wait.
+  }
+  try {
     trace(abortLine(reason, exception), "\n");
-    atAbort.task?.();
+    atAbort.resetConnections?.();
   } finally {
     restart?.();
   }

@@ -82,10 +82,10 @@ export class Log {
     else this.#printAll(this.#print);
   }
 
-  /** Prints what waits, and each later line at once: where there is no serial port after all. */
-  printTo(print: Print): void {
+  /** Prints what waits, and each later line at once; `undefined`: later lines wait for `read`. */
+  printTo(print: Print | undefined): void {
     this.#print = print;
-    this.#printAll(print);
+    if (print !== undefined) this.#printAll(print);
   }
 
   /** As `printTo`, but drops the requests that wait: the board is about to restart. */

@@ -7,8 +7,11 @@ const CALLERS_MAX = 8;
 /** Stands for a function without a name in XS, such as a private method. */
 const UNNAMED = "?";
 
+/** XS's reason where no memory is left. */
+export const MEMORY_FULL = "memory full";
+
 /** A constant, because no memory is left for a concatenation. */
-const MEMORY_FULL = "XS abort: memory full";
+const MEMORY_FULL_LINE = "XS abort: memory full";
 
 /**
  * An exception as one line: `TypeError: cannot coerce undefined to object at soft < make < ?`. The names
@@ -28,7 +31,7 @@ export function exceptionText(exception: unknown): string {
  * or "unhandled exception" (xsError.c: gXSAbortStrings), and the exception, if there is one.
  */
 export function abortLine(reason: string, exception: unknown): string {
-  if (reason === "memory full") return MEMORY_FULL;
+  if (reason === MEMORY_FULL) return MEMORY_FULL_LINE;
   const line = `XS abort: ${reason}`;
   return exception === undefined ? line : `${line} ${exceptionText(exception)}`;
 }
