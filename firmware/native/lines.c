@@ -2,11 +2,11 @@
 
 /*
  * A ring of log lines, as src/log/line-ring.ts has it in TypeScript; the words of its head, and the bytes of
- * `format`, are explained there. A line of a request costs 150 instructions of XS with this, and 2,700 were needed to build it from
+ * `format`, are explained there. A line of a request costs 220 instructions of XS with this, and 2,700 were needed to build it from
  * strings.
  */
 
-enum { SIZE, HEAD, TAIL, USED, COUNT, FIRST, HELD, REFUSED, RING_WORDS };
+enum { SIZE, HEAD, TAIL, USED, COUNT, FIRST, SENT, SENT_AT, READ, DROPPED, RING_WORDS };
 enum { LINE_HEAD_BYTES = 8, LINE_BYTES_MAX = 2048, VALUE_CHARS_MAX = 160 };
 enum { STRINGS = 7, FIRST_NUMBER = 0x10, NUMBERS = 12, OPTIONAL = 0x1f };
 
@@ -41,14 +41,18 @@ static void dropOldest(Writer* writer)
 {
 	uint32_t* ring = writer->ring;
 	uint32_t bytes;
-	if (ring[FIRST] == ring[COUNT] || ring[FIRST] + 1 == ring[HELD]) {
+	if (ring[FIRST] == ring[COUNT] || (ring[FIRST] == ring[SENT] && ring[READ] > 0)) {
 		writer->full = 1;
 		return;
 	}
 	bytes = lineBytes(*lineWord(ring, ring[TAIL], 0));
 	ring[TAIL] = moved(ring, ring[TAIL], bytes);
 	ring[USED] -= bytes;
-	ring[FIRST]++;
+	if (ring[FIRST]++ == ring[SENT]) {
+		ring[SENT]++;
+		ring[SENT_AT] = ring[TAIL];
+		ring[DROPPED]++;
+	}
 	writer->room += bytes;
 }
 
@@ -179,7 +183,7 @@ void writeLine(uint32_t* ring, uint32_t order, char* format,
 	while (writer.room < 0 && !writer.full)
 		dropOldest(&writer);
 	if (writer.full) {
-		ring[REFUSED]++;
+		ring[DROPPED]++;
 		return;
 	}
 	*lineWord(ring, ring[HEAD], 0) = writer.length;
@@ -190,13 +194,39 @@ void writeLine(uint32_t* ring, uint32_t order, char* format,
 	ring[COUNT]++;
 }
 
-/* Copies `count` bytes of the line at `offset`, from its byte `from` on. */
-void copyLine(uint32_t* ring, uint32_t offset, uint32_t from, uint8_t* into, uint32_t at, uint32_t count)
+/* The ring whose line is next: one that was begun, a notice, or the oldest. */
+static uint32_t* nextRing(uint32_t* notice, uint32_t* board, uint32_t* requests)
 {
-	const uint8_t* bytes = (const uint8_t*)(ring + RING_WORDS);
-	uint32_t source = moved(ring, moved(ring, offset, LINE_HEAD_BYTES), from);
-	while (count-- > 0) {
+	if (requests[READ] > 0) return requests;
+	if (board[READ] > 0) return board;
+	if (notice[SENT] != notice[COUNT]) return notice;
+	if (board[SENT] == board[COUNT]) return requests[SENT] == requests[COUNT] ? 0 : requests;
+	if (requests[SENT] == requests[COUNT]) return board;
+	return *lineWord(board, board[SENT_AT], 1) < *lineWord(requests, requests[SENT_AT], 1) ? board : requests;
+}
+
+/* Copies the next bytes of the next line, and CR LF behind its last, to `into`, from `at` on. Returns their number. */
+uint32_t readLine(uint32_t* notice, uint32_t* board, uint32_t* requests, uint8_t* into, uint32_t at, uint32_t bytesMax)
+{
+	uint32_t* ring = nextRing(notice, board, requests);
+	const uint8_t* bytes;
+	uint32_t length, from, source, end = at + bytesMax, start = at;
+	if (!ring) return 0;
+	bytes = (const uint8_t*)(ring + RING_WORDS);
+	length = *lineWord(ring, ring[SENT_AT], 0);
+	from = ring[READ];
+	source = moved(ring, moved(ring, ring[SENT_AT], LINE_HEAD_BYTES), from);
+	for (; at < end && from < length; from++) {
 		into[at++] = bytes[source];
 		if (++source == ring[SIZE]) source = 0;
 	}
+	for (; at < end && from >= length && from < length + 2; from++)
+		into[at++] = from == length ? '\r' : '\n';
+	ring[READ] = from;
+	if (from == length + 2) {
+		ring[READ] = 0;
+		ring[SENT]++;
+		ring[SENT_AT] = moved(ring, ring[SENT_AT], lineBytes(length));
+	}
+	return at - start;
 }

@@ -212,15 +212,18 @@ export type LineValues = [
   ],
 ];
 
-/** Copies `count` bytes of the line at `offset` of a ring, from its byte `from` on, to `into` (native/lines.c). */
-export type CopyLine = (
-  ring: ArrayBuffer,
-  offset: number,
-  from: number,
+/**
+ * Copies the next bytes of the next line of three rings to `into`, from `at` on: `bytesMax` at most, CR LF behind the
+ * line's last (native/lines.c). Returns how many; 0 if no line waits.
+ */
+export type ReadLine = (
+  notice: ArrayBuffer,
+  board: ArrayBuffer,
+  requests: ArrayBuffer,
   into: ArrayBuffer,
   at: number,
-  count: number,
-) => void;
+  bytesMax: number,
+) => number;
 
 /**
  * `readHead` of http1/head-reader.ts in C (native/head.c). It takes the buffers of its two arrays, which begin there.
@@ -250,8 +253,8 @@ export interface Platform {
   /** Absent where the native code is not built in. */
   readonly findKeyword?: FindKeyword;
   readonly writeLine?: WriteLine;
-  readonly copyLine?: CopyLine;
   readonly readHead?: ReadHead;
+  readonly readLine?: ReadLine;
   /** Present where the sockets have `pipe`. */
   readonly Search?: NativeSearchConstructor;
   /** Restarts the machine; does not return. Absent where the program cannot. */

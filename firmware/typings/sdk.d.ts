@@ -67,14 +67,14 @@ declare module "mc/ffi" {
       arg5: number,
       arg6: number,
     ): number;
-    copyLine(
+    readLine(
       arg0: ArrayBuffer,
-      arg1: number,
-      arg2: number,
+      arg1: ArrayBuffer,
+      arg2: ArrayBuffer,
       arg3: ArrayBuffer,
       arg4: number,
       arg5: number,
-    ): void;
+    ): number;
     writeLine(
       arg0: ArrayBuffer,
       arg1: number,

@@ -30,14 +30,14 @@ declare module "mc/ffi" {
       format: string,
       ...values: import("../src/platform.ts").LineValues
     ): void;
-    copyLine(
-      ring: ArrayBuffer,
-      offset: number,
-      from: number,
+    readLine(
+      notice: ArrayBuffer,
+      board: ArrayBuffer,
+      requests: ArrayBuffer,
       into: ArrayBuffer,
       at: number,
-      count: number,
-    ): void;
+      bytesMax: number,
+    ): number;
     readHead(bytes: ArrayBuffer, from: number, end: number, words: ArrayBuffer): number;
     esp_get_free_heap_size(): number;
     esp_reset_reason(): number;

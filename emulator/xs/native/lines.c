@@ -7,7 +7,7 @@
 extern void writeLine(uint32_t* ring, uint32_t order, char* format,
 	char* a, char* b, char* c, char* d, char* e, char* f, char* g,
 	double n0, double n1, double n2, double n3, double n4, double n5, double n6, double n7, double n8, double n9, double n10, double n11);
-extern void copyLine(uint32_t* ring, uint32_t offset, uint32_t from, uint8_t* into, uint32_t at, uint32_t count);
+extern uint32_t readLine(uint32_t* notice, uint32_t* board, uint32_t* requests, uint8_t* into, uint32_t at, uint32_t bytesMax);
 
 enum { TEXTS = 8, FIRST_TEXT = 2, FIRST_NUMBER = FIRST_TEXT + TEXTS, ARGUMENTS = FIRST_NUMBER + 12 };
 
@@ -29,13 +29,14 @@ static uint32_t number(xsMachine* the, int place)
 	return (uint32_t)xsToNumber(xsArg(place));
 }
 
-static void copyFrom(xsMachine* the)
+static void readNext(xsMachine* the)
 {
-	copyLine(xsToArrayBuffer(xsArg(0)), number(the, 1), number(the, 2), xsToArrayBuffer(xsArg(3)), number(the, 4), number(the, 5));
+	xsResult = xsInteger(readLine(xsToArrayBuffer(xsArg(0)), xsToArrayBuffer(xsArg(1)), xsToArrayBuffer(xsArg(2)),
+		xsToArrayBuffer(xsArg(3)), number(the, 4), number(the, 5)));
 }
 
 void installLines(xsMachine* the)
 {
 	method(the, &xsGlobal, "writeLine", writeTo, ARGUMENTS);
-	method(the, &xsGlobal, "copyLine", copyFrom, 6);
+	method(the, &xsGlobal, "readLine", readNext, 6);
 }

@@ -1,8 +1,8 @@
 import type {
-  CopyLine,
   FindKeyword,
   NativeSearchConstructor,
   ReadHead,
+  ReadLine,
   WriteLine,
 } from "../../../firmware/src/platform.ts";
 import { abortLine } from "../../../firmware/src/text/exception.ts";
@@ -29,8 +29,8 @@ export interface Host {
   };
   readonly findKeyword: FindKeyword;
   readonly writeLine: WriteLine;
-  readonly copyLine: CopyLine;
   readonly readHead: ReadHead;
+  readonly readLine: ReadLine;
   /** Present where the sockets have native pipes. */
   readonly Search?: NativeSearchConstructor;
   command: (text: string) => string | undefined;

@@ -1,12 +1,12 @@
-import type { CopyLine, Platform, WriteLine } from "../platform.ts";
+import type { Platform, ReadLine, WriteLine } from "../platform.ts";
 import { textOf } from "../text/ascii.ts";
 import { quoted } from "../text/quoting.ts";
 import { FIRST_NUMBER, FIRST_TEXT, OPTIONAL, TEXTS, VALUE_CHARS_MAX } from "./line-format.ts";
 
 /**
  * A ring of lines is one buffer: the words below, and then its bytes. A line has two words before it, its length and
- * its place in the order of the lines of all rings, and ends at a multiple of four. native/lines.c writes and copies
- * lines; `writeLine` and `copyLine` here do the same without it.
+ * its place in the order of the lines of all rings, and ends at a multiple of four. native/lines.c writes and reads
+ * lines; `writeLine` and `readLine` here do the same without it.
  */
 const SIZE = 0; // of the bytes
 const HEAD = 1; // where the next line begins
@@ -14,15 +14,21 @@ const TAIL = 2; // where the oldest line begins
 const USED = 3; // bytes from there to the head
 const COUNT = 4; // lines that were added since the start
 const FIRST = 5; // the number of the oldest line, counted from 0
-const HELD = 6; // one more than the number of the line that must stay; 0 for none
-const REFUSED = 7; // lines that were not stored, because it must stay
-const RING_WORDS = 8;
+const SENT = 6; // the number of the reader's next line
+const SENT_AT = 7; // where it begins
+const READ = 8; // its bytes that were read; it is not overwritten then
+const DROPPED = 9; // lines that the reader did not get
+const RING_WORDS = 10;
 
 const WORD_BYTES = 4;
 const LINE_HEAD_BYTES = 2 * WORD_BYTES;
 
 /** Longest line, in bytes; the scores of 32 backends take 1,400. */
 export const LINE_BYTES_MAX = 2_048;
+
+const CR = 0x0d;
+const LF = 0x0a;
+const LINE_END_BYTES = 2;
 
 /** A place among the lines of a ring: the number of a line that is stored, or comes next. */
 export interface Cursor {
@@ -33,26 +39,20 @@ export interface Cursor {
 /** The last lines of one kind. All bytes are taken from the start, so that no line takes memory of its own. */
 export class LineRing {
   readonly buffer: ArrayBuffer;
-  readonly #words: Uint32Array;
-  readonly #write: WriteLine;
-  readonly #copy: CopyLine;
-  /** The next line for the reader. */
-  readonly sent: Cursor = { number: 0, offset: 0 };
-  /** Lines that were overwritten before it got them. */
-  #missed = 0;
+  private words: Uint32Array;
+  private writeLine: WriteLine;
 
   /** @param bytes - a multiple of 4, more than the longest line takes */
-  constructor(bytes: number, native: Pick<Platform, "writeLine" | "copyLine">) {
+  constructor(bytes: number, native: Pick<Platform, "writeLine">) {
     this.buffer = new ArrayBuffer(RING_WORDS * WORD_BYTES + bytes);
-    this.#words = new Uint32Array(this.buffer);
-    this.#words[SIZE] = bytes;
-    this.#write = native.writeLine ?? writeLine;
-    this.#copy = native.copyLine ?? copyLine;
+    this.words = new Uint32Array(this.buffer);
+    this.words[SIZE] = bytes;
+    this.writeLine = native.writeLine ?? writeLine;
   }
 
   /** Writes a line whose format has no value but three numbers at most. */
   write(order: number, format: string, a = 0, b = 0, c = 0): void {
-    const write = this.#write;
+    const write = this.writeLine;
     write(
       this.buffer,
       order,
@@ -81,79 +81,72 @@ export class LineRing {
 
   /** Lines that were added since the start. */
   get count(): number {
-    return this.#words[COUNT];
+    return this.words[COUNT];
+  }
+
+  /** Lines that the reader did not get, because they were overwritten before, or not stored. */
+  get dropped(): number {
+    return this.words[DROPPED];
   }
 
   /** A line waits for the reader. */
   get waits(): boolean {
-    return this.sent.number < this.#words[COUNT];
+    return this.words[SENT] !== this.words[COUNT];
   }
 
-  /** Lines that the reader did not get. */
-  get dropped(): number {
-    this.#missed += this.catchUp(this.sent);
-    return this.#missed + this.#words[REFUSED];
+  /** The reader has got a part of its next line. */
+  get isMidLine(): boolean {
+    return this.words[READ] > 0;
   }
 
-  /** The oldest line. */
-  first(): Cursor {
-    return { number: this.#words[FIRST], offset: this.#words[TAIL] };
-  }
-
-  /** Moves `cursor` to the oldest line if its own was overwritten. Returns how many lines it has missed. */
-  catchUp(cursor: Cursor): number {
-    const words = this.#words;
-    const missed = words[FIRST] - cursor.number;
-    if (missed <= 0) return 0;
-    cursor.number = words[FIRST];
-    cursor.offset = words[TAIL];
-    return missed;
-  }
-
-  /** The number of bytes of the line at `cursor`. */
-  length(cursor: Cursor): number {
-    return this.#words[RING_WORDS + cursor.offset / WORD_BYTES];
-  }
-
-  /** The place of the line at `cursor` in the order of the lines of all rings. */
-  order(cursor: Cursor): number {
-    return this.#words[RING_WORDS + moved(this.#words, cursor.offset, WORD_BYTES) / WORD_BYTES];
-  }
-
-  advance(cursor: Cursor): void {
-    cursor.offset = moved(this.#words, cursor.offset, lineBytes(this.length(cursor)));
-    cursor.number++;
+  /** Gives the reader's next line, or the rest of it, as text. */
+  take(): string {
+    const { words } = this;
+    const text = this.text({ number: words[SENT], offset: words[SENT_AT] });
+    const from = words[READ];
+    advanceReader(words);
+    return from === 0 ? text : text.slice(from);
   }
 
   /** Drops all lines that the reader has not got. */
   dropAll(): void {
-    const words = this.#words;
-    this.#missed += words[COUNT] - this.sent.number;
-    this.sent.number = words[COUNT];
-    this.sent.offset = words[HEAD];
+    const { words } = this;
+    words[DROPPED] += words[COUNT] - words[SENT];
+    words[SENT] = words[COUNT];
+    words[SENT_AT] = words[HEAD];
+    words[READ] = 0;
   }
 
-  /** Keeps the line at `sent` from being overwritten, until `release`. */
-  hold(): void {
-    this.#words[HELD] = this.sent.number + 1;
+  /** The oldest line. */
+  first(): Cursor {
+    return { number: this.words[FIRST], offset: this.words[TAIL] };
   }
 
-  release(): void {
-    this.#words[HELD] = 0;
+  /** Moves `cursor` to the oldest line if its own was overwritten. */
+  catchUp(cursor: Cursor): void {
+    if (cursor.number < this.words[FIRST]) Object.assign(cursor, this.first());
   }
 
-  /** Copies `count` bytes of the line at `cursor`, from its byte `from` on. */
-  copy(cursor: Cursor, from: number, into: Uint8Array, at: number, count: number): void {
-    const start = into.byteOffset + at;
-    const copy = this.#copy;
-    copy(this.buffer, cursor.offset, from, into.buffer as ArrayBuffer, start, count);
+  advance(cursor: Cursor): void {
+    const { words } = this;
+    cursor.offset = moved(words, cursor.offset, lineBytes(lengthAt(words, cursor.offset)));
+    cursor.number++;
+  }
+
+  /** The place of the line at `cursor` in the order of the lines of all rings. */
+  order({ offset }: Cursor): number {
+    return orderAt(this.words, offset);
   }
 
   /** The text of the line at `cursor`. */
-  text(cursor: Cursor): string {
-    const bytes = new Uint8Array(this.length(cursor));
-    this.copy(cursor, 0, bytes, 0, bytes.length);
-    return textOf(bytes, 0, bytes.length);
+  text({ offset }: Cursor): string {
+    const { words } = this;
+    const bytes = new Uint8Array(this.buffer, RING_WORDS * WORD_BYTES);
+    const start = moved(words, offset, LINE_HEAD_BYTES);
+    const end = start + lengthAt(words, offset);
+    const size = words[SIZE];
+    if (end <= size) return textOf(bytes, start, end);
+    return textOf(bytes, start, size) + textOf(bytes, 0, end - size);
   }
 }
 
@@ -166,6 +159,20 @@ function moved(words: Uint32Array, offset: number, bytes: number): number {
   return end < words[SIZE] ? end : end - words[SIZE];
 }
 
+function lengthAt(words: Uint32Array, offset: number): number {
+  return words[RING_WORDS + offset / WORD_BYTES];
+}
+
+function orderAt(words: Uint32Array, offset: number): number {
+  return words[RING_WORDS + moved(words, offset, WORD_BYTES) / WORD_BYTES];
+}
+
+function advanceReader(words: Uint32Array): void {
+  words[SENT_AT] = moved(words, words[SENT_AT], lineBytes(lengthAt(words, words[SENT_AT])));
+  words[SENT]++;
+  words[READ] = 0;
+}
+
 // The same in TypeScript as in native/lines.c
 
 export const writeLine: WriteLine = (ring, order, format, ...values) => {
@@ -173,14 +180,11 @@ export const writeLine: WriteLine = (ring, order, format, ...values) => {
   const bytes = new Uint8Array(ring, RING_WORDS * WORD_BYTES);
   const line = lineText(format, values).slice(0, LINE_BYTES_MAX);
   while (words[USED] + LINE_HEAD_BYTES + line.length + 3 > words[SIZE]) {
-    if (words[FIRST] === words[COUNT] || words[FIRST] + 1 === words[HELD]) {
-      words[REFUSED]++;
+    if (words[FIRST] === words[COUNT] || (words[FIRST] === words[SENT] && words[READ] > 0)) {
+      words[DROPPED]++;
       return;
     }
-    const oldest = lineBytes(words[RING_WORDS + words[TAIL] / WORD_BYTES]);
-    words[TAIL] = moved(words, words[TAIL], oldest);
-    words[USED] -= oldest;
-    words[FIRST]++;
+    dropOldest(words);
   }
   const head = words[HEAD];
   words[RING_WORDS + head / WORD_BYTES] = line.length;
@@ -192,13 +196,15 @@ export const writeLine: WriteLine = (ring, order, format, ...values) => {
   words[COUNT]++;
 };
 
-export const copyLine: CopyLine = (ring, offset, from, into, at, count) => {
-  const words = new Uint32Array(ring);
-  const bytes = new Uint8Array(ring, RING_WORDS * WORD_BYTES);
-  const target = new Uint8Array(into, at, count);
-  const start = moved(words, offset, LINE_HEAD_BYTES);
-  for (let i = 0; i < count; i++) target[i] = bytes[moved(words, start, from + i)];
-};
+function dropOldest(words: Uint32Array): void {
+  const bytes = lineBytes(lengthAt(words, words[TAIL]));
+  words[TAIL] = moved(words, words[TAIL], bytes);
+  words[USED] -= bytes;
+  if (words[FIRST]++ !== words[SENT]) return;
+  words[SENT]++;
+  words[SENT_AT] = words[TAIL];
+  words[DROPPED]++;
+}
 
 function lineText(format: string, values: readonly (string | number)[]): string {
   let line = "";
@@ -225,4 +231,38 @@ function valueFor(code: number, values: readonly (string | number)[]): string | 
 /** Rounded, halves away from zero. */
 function whole(value: number): string {
   return `${Math.sign(value) * Math.floor(Math.abs(value) + 0.5) || 0}`;
+}
+
+export const readLine: ReadLine = (notice, board, requests, into, at, bytesMax) => {
+  const ring = nextRing(notice, board, requests);
+  if (ring === undefined) return 0;
+  const words = new Uint32Array(ring);
+  const bytes = new Uint8Array(ring, RING_WORDS * WORD_BYTES);
+  const length = lengthAt(words, words[SENT_AT]);
+  const from = words[READ];
+  const to = Math.min(from + bytesMax, length + LINE_END_BYTES);
+  const start = moved(words, words[SENT_AT], LINE_HEAD_BYTES);
+  const target = new Uint8Array(into, at, to - from);
+  for (let i = from; i < to; i++) {
+    if (i < length) target[i - from] = bytes[moved(words, start, i)];
+    else target[i - from] = i === length ? CR : LF;
+  }
+  if (to < length + LINE_END_BYTES) words[READ] = to;
+  else advanceReader(words);
+  return to - from;
+};
+
+/** The ring whose line is next: one that was begun, a notice, or the oldest. `undefined` if none waits. */
+export function nextRing(
+  notice: ArrayBuffer,
+  board: ArrayBuffer,
+  requests: ArrayBuffer,
+): ArrayBuffer | undefined {
+  const [n, b, r] = [new Uint32Array(notice), new Uint32Array(board), new Uint32Array(requests)];
+  if (r[READ] > 0) return requests;
+  if (b[READ] > 0) return board;
+  if (n[SENT] !== n[COUNT]) return notice;
+  if (b[SENT] === b[COUNT]) return r[SENT] === r[COUNT] ? undefined : requests;
+  if (r[SENT] === r[COUNT]) return board;
+  return orderAt(b, b[SENT_AT]) < orderAt(r, r[SENT_AT]) ? board : requests;
 }

@@ -1,7 +1,7 @@
-import type { Clock, Platform, WriteLine } from "../platform.ts";
+import type { Clock, Platform, ReadLine, WriteLine } from "../platform.ts";
 import { type Event, formatLine } from "./event.ts";
 import { DROPPED_LINE } from "./line-format.ts";
-import { LineRing, writeLine } from "./line-ring.ts";
+import { LineRing, nextRing, readLine, writeLine } from "./line-ring.ts";
 
 /** `board`: changes of the board itself; `requests`: events of one client or request. */
 export type EventKind = "board" | "requests";
@@ -18,14 +18,10 @@ const DROPPED_MS = 1_000;
 /** More than the longest such line takes. */
 const NOTICE_BYTES = 128;
 
-const CR = 0x0d;
-const LF = 0x0a;
-const LINE_END_BYTES = 2;
-
 /** Prints a line. */
 export type Print = (line: string) => void;
 
-type LogPlatform = Pick<Platform, "writeLine" | "copyLine"> & {
+type LogPlatform = Pick<Platform, "writeLine" | "readLine"> & {
   readonly clock: Pick<Clock, "now">;
 };
 
@@ -51,9 +47,7 @@ export class Log {
   #notice: LineRing;
   /** Each line goes there at once. */
   #print: Print | undefined;
-  /** The ring of the line under way to the reader, and how many of its bytes were read. */
-  #current: LineRing | undefined;
-  #read = 0;
+  #readLine: ReadLine;
   /** Dropped lines since the start that notices have counted, and when the last one was written. */
   #noticed = { requests: 0, board: 0 };
   #noticedMs = Number.NEGATIVE_INFINITY;
@@ -63,6 +57,7 @@ export class Log {
     this.#clock = platform.clock;
     this.#print = print;
     this.writeLine = platform.writeLine ?? writeLine;
+    this.#readLine = platform.readLine ?? readLine;
     this.#requests = new LineRing(REQUESTS_BYTES, platform);
     this.#board = new LineRing(BOARD_BYTES, platform);
     this.#notice = new LineRing(NOTICE_BYTES, platform);
@@ -90,7 +85,8 @@ export class Log {
 
   /** As `printTo`, but drops the requests that wait: the board is about to restart. */
   flushTo(print: Print): void {
-    if (this.#current !== undefined) this.#printLine(this.#current, print);
+    const rest = this.#requests.isMidLine ? this.#requests.take() : "";
+    if (rest !== "") print(rest);
     this.#requests.dropAll();
     this.printTo(print);
   }
@@ -99,7 +95,7 @@ export class Log {
 
   /** The last `read` ended within a line. */
   get isMidLine(): boolean {
-    return this.#current !== undefined;
+    return this.#requests.isMidLine || this.#board.isMidLine || this.#notice.isMidLine;
   }
 
   /**
@@ -107,48 +103,16 @@ export class Log {
    * last. Returns how many; 0 if nothing waits. A line that was begun is not overwritten.
    */
   read(into: Uint8Array, at: number, bytesMax: number): number {
-    this.#current ??= this.#begin();
-    const ring = this.#current;
-    if (ring === undefined) return 0;
-    const length = ring.length(ring.sent);
-    const from = this.#read;
-    let count = Math.min(length - from, bytesMax);
-    if (count > 0) ring.copy(ring.sent, from, into, at, count);
-    else count = 0;
-    if (count < bytesMax && from + count === length) into[at + count++] = CR;
-    if (count < bytesMax && from + count === length + 1) into[at + count++] = LF;
-    this.#read += count;
-    if (this.#read === length + LINE_END_BYTES) this.#end(ring);
-    return count;
+    this.#writeNotice();
+    const read = this.#readLine;
+    const target = into.buffer as ArrayBuffer;
+    const start = into.byteOffset + at;
+    return read(this.#notice.buffer, this.#board.buffer, this.requests, target, start, bytesMax);
   }
 
   /** Lines since the start that the serial port did not get. */
   get dropped(): { readonly requests: number; readonly board: number } {
     return { requests: this.#requests.dropped, board: this.#board.dropped };
-  }
-
-  #begin(): LineRing | undefined {
-    const ring = this.#next();
-    ring?.hold();
-    return ring;
-  }
-
-  #end(ring: LineRing): void {
-    ring.release();
-    ring.advance(ring.sent);
-    this.#current = undefined;
-    this.#read = 0;
-  }
-
-  /** The ring with the next line: the oldest, or a notice that some were dropped. */
-  #next(): LineRing | undefined {
-    const requests = this.#requests;
-    const board = this.#board;
-    this.#writeNotice();
-    if (this.#notice.waits) return this.#notice;
-    if (!board.waits) return requests.waits ? requests : undefined;
-    if (!requests.waits) return board;
-    return board.order(board.sent) < requests.order(requests.sent) ? board : requests;
   }
 
   /** Says how many lines were dropped: once all others are read, and each second while more wait. */
@@ -159,7 +123,7 @@ export class Log {
     if (requests + board === 0) return;
     const nowMs = this.#clock.now();
     const othersWait = this.#requests.waits || this.#board.waits;
-    if (othersWait && nowMs - this.#noticedMs < DROPPED_MS) return;
+    if (this.#notice.waits || (othersWait && nowMs - this.#noticedMs < DROPPED_MS)) return;
     this.#noticedMs = nowMs;
     noticed.requests += requests;
     noticed.board += board;
@@ -167,20 +131,20 @@ export class Log {
   }
 
   #printAll(print: Print): void {
-    for (let ring = this.#current; ; ring = undefined) {
-      ring ??= this.#next();
+    for (;;) {
+      this.#writeNotice();
+      const ring = this.#next();
       if (ring === undefined) return;
-      this.#printLine(ring, print);
+      const text = ring.take();
+      if (text !== "") print(text); // the reader may have got all but the line's end
     }
   }
 
-  /** Prints the line of `ring` that is next, or what was not read of it. */
-  #printLine(ring: LineRing, print: Print): void {
-    const from = this.#read;
-    const text = ring.text(ring.sent);
-    this.#end(ring);
-    if (from === 0) print(text);
-    else if (from < text.length) print(text.slice(from));
+  #next(): LineRing | undefined {
+    const next = nextRing(this.#notice.buffer, this.#board.buffer, this.requests);
+    if (next === this.requests) return this.#requests;
+    if (next === this.#board.buffer) return this.#board;
+    return next && this.#notice;
   }
 
   // The last lines

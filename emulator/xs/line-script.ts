@@ -1,0 +1,35 @@
+import type { Event } from "../../firmware/src/log/event.ts";
+import { Log } from "../../firmware/src/log/log.ts";
+import type { LineValues, Platform } from "../../firmware/src/platform.ts";
+
+/** What is done to a log, one step after the other. */
+export type Step =
+  | { readonly format: string; readonly values: LineValues }
+  | { readonly event: Event }
+  | { readonly read: number; readonly afterMs: number };
+
+/** Plays steps on a log with this native code, or without; gives what can be seen of it. */
+export function playSteps(
+  steps: readonly Step[],
+  native: Pick<Platform, "readLine" | "writeLine">,
+): object {
+  let ms = 0;
+  const log = new Log({ clock: { now: () => ms }, ...native });
+  const into = new Uint8Array(400).subarray(10);
+  const read = (bytesMax: number) =>
+    String.fromCharCode(...into.subarray(5, 5 + log.read(into, 5, bytesMax)));
+  const seen: unknown[] = [];
+  for (const step of steps) {
+    if ("format" in step) {
+      log.writeLine(log.requests, log.order++, step.format, ...step.values);
+    } else if ("event" in step) {
+      log.report(step.event);
+    } else {
+      ms += step.afterMs;
+      seen.push(read(step.read), log.isMidLine, log.dropped);
+    }
+  }
+  seen.push([...log.last(1_000)]);
+  for (let text = read(300); text !== ""; text = read(300)) seen.push(text);
+  return seen;
+}
