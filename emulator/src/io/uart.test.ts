@@ -58,3 +58,17 @@ test("bytes that are received after the last read, and before the interrupt is a
   await clock.run(100);
   expect(got.join("")).toBe("status\nheap\n");
 });
+
+test("room is announced when few enough bytes are left, however early the computer's timers ring", async () => {
+  const clock = new VirtualClock();
+  const uart = new Uart({
+    now: () => clock.now(),
+    after: (ms, task) => clock.after(ms < 1 ? ms : Math.floor(ms), task),
+  });
+  const room: number[] = [];
+  uart.serve({ receive() {}, transmit: () => room.push(uart.txFree) });
+  uart.write(new Uint8Array(118));
+  uart.armTransmit(10);
+  await clock.run({ ms: 100 });
+  expect(room).toEqual([119]);
+});

@@ -231,6 +231,8 @@ export class Uart {
     if (this.#txEmptyBytes === 0) return;
     const ms = Math.max(0, this.drainMs - (this.#txEmptyBytes - 1) * BYTE_MS);
     this.#txAlarm = this.#clock.after(ms, () => {
+      // Timers of a computer ring up to a millisecond early: 11 bytes.
+      if (this.#txCount >= this.#txEmptyBytes) return this.#watchTransmitted();
       this.#txAlarm = undefined;
       this.#txEmptyBytes = 0;
       this.#interrupts?.transmit();

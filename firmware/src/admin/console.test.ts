@@ -73,6 +73,7 @@ async function terminal({
     clock,
     console,
     log,
+    tasks,
     uart,
     events,
     /** The bytes that came until the port was open, and in the 80 ms after it. */
@@ -186,6 +187,17 @@ describe("the log", () => {
     report(SAVED);
     await clock.run({ ms: 100 });
     expect(shown().slice(1)).toEqual(["I (100) config: saved", "I (100) config: saved", ""]);
+  });
+
+  test("goes on behind what was printed between the announcement of room and its delivery", async () => {
+    const { clock, report, shown, tasks, uart } = await terminal();
+    report(refused("x".repeat(90)));
+    tasks.stall(20);
+    report(SAVED);
+    await clock.run({ ms: 15 }); // the port has announced room
+    uart.print(Buffer.from(`${"tcp write failed ".repeat(6)}\r\n`));
+    await clock.run({ ms: 200 });
+    expect(shown().at(-2)).toBe("I (100) config: saved");
   });
 
   test("is complete before a restart, with the rest of a line and the lines that wait", async () => {

@@ -147,7 +147,8 @@ export class Console {
   #writable(bytes: number): void {
     this.#room = bytes;
     try {
-      this.#send();
+      if (bytes >= PIECE_BYTES) this.#send();
+      else this.#sendLater(); // something else has written meanwhile
     } catch (error) {
       this.#sendLater();
       this.#failed(error); // an exception that leaves a callback of the port reboots the chip
