@@ -23,7 +23,7 @@ const BUILD = path.join(FOLDER, "build");
 /** The engine's own C file of the program's sockets, whose requests the board in Node answers. */
 const SOCKETS = "sockets.c";
 /** C that the chip runs, too: functions that JavaScript calls. The rest of its folder needs lwIP. */
-export const FUNCTIONS = ["keywords.c", "head.c", "lines.c"];
+export const FUNCTIONS = ["keywords.c", "head.c", "lines.c", "writer.c"];
 const FIRMWARE = FUNCTIONS.map(name => path.join(FOLDER, "../../firmware/native", name));
 
 /** Folders of the package that hold C: the engine, and how it sits on an operating system. */

@@ -65,6 +65,16 @@ export const HEAD_STREAMS: Program = {
   sanitizers: "memory",
 };
 
+/** test/written-heads.c: what heads are written with. */
+export const WRITTEN_HEADS: Program = {
+  name: "written-heads",
+  sources: [`${NATIVE}writer.c`, `${NATIVE}test/written-heads.c`],
+  headers: [`${NATIVE}head.h`],
+  flags: INCLUDES,
+  world: false,
+  sanitizers: "memory",
+};
+
 /** test/pipe-streams.c: streams through a pipe, cut at every byte. */
 export const PIPE_STREAMS: Program = {
   ...ours,

@@ -235,6 +235,51 @@ export type ReadHead = (
   words: ArrayBuffer,
 ) => number;
 
+/** The functions of native/writer.c, which http1/writing.ts explains. */
+export type PutTexts = (
+  to: ArrayBuffer,
+  at: number,
+  end: number,
+  one: string,
+  two: string,
+  three: string,
+  four: string,
+  five: string,
+) => number;
+
+export type PutBytes = (
+  to: ArrayBuffer,
+  at: number,
+  end: number,
+  from: ArrayBuffer,
+  start: number,
+  stop: number,
+) => number;
+
+/** `positions` here and below: those of a head (native/head.h). */
+export type PutValue = (
+  to: ArrayBuffer,
+  at: number,
+  end: number,
+  before: string,
+  from: ArrayBuffer,
+  positions: ArrayBuffer,
+  field: number,
+  behind: string,
+) => number;
+
+export type PutFields = (
+  to: ArrayBuffer,
+  at: number,
+  end: number,
+  from: ArrayBuffer,
+  start: number,
+  stop: number,
+  positions: ArrayBuffer,
+  names: number,
+  indexes: number,
+) => number;
+
 export interface Platform {
   readonly TCP: TCPConstructor;
   readonly Listener: ListenerConstructor;
@@ -254,6 +299,10 @@ export interface Platform {
   readonly findKeyword?: FindKeyword;
   readonly writeLine?: WriteLine;
   readonly readHead?: ReadHead;
+  readonly putTexts?: PutTexts;
+  readonly putBytes?: PutBytes;
+  readonly putValue?: PutValue;
+  readonly putFields?: PutFields;
   readonly readLine?: ReadLine;
   /** Present where the sockets have `pipe`. */
   readonly Search?: NativeSearchConstructor;

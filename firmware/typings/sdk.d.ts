@@ -100,6 +100,45 @@ declare module "mc/ffi" {
       arg21: number,
     ): void;
     readHead(arg0: ArrayBuffer, arg1: number, arg2: number, arg3: ArrayBuffer): number;
+    putTexts(
+      arg0: ArrayBuffer,
+      arg1: number,
+      arg2: number,
+      arg3: string,
+      arg4: string,
+      arg5: string,
+      arg6: string,
+      arg7: string,
+    ): number;
+    putBytes(
+      arg0: ArrayBuffer,
+      arg1: number,
+      arg2: number,
+      arg3: ArrayBuffer,
+      arg4: number,
+      arg5: number,
+    ): number;
+    putValue(
+      arg0: ArrayBuffer,
+      arg1: number,
+      arg2: number,
+      arg3: string,
+      arg4: ArrayBuffer,
+      arg5: ArrayBuffer,
+      arg6: number,
+      arg7: string,
+    ): number;
+    putFields(
+      arg0: ArrayBuffer,
+      arg1: number,
+      arg2: number,
+      arg3: ArrayBuffer,
+      arg4: number,
+      arg5: number,
+      arg6: ArrayBuffer,
+      arg7: number,
+      arg8: number,
+    ): number;
     esp_get_free_heap_size(): number;
     esp_reset_reason(): number;
     esp_wifi_set_ps(arg0: number): number;

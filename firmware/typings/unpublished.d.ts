@@ -39,6 +39,45 @@ declare module "mc/ffi" {
       bytesMax: number,
     ): number;
     readHead(bytes: ArrayBuffer, from: number, end: number, words: ArrayBuffer): number;
+    putTexts(
+      to: ArrayBuffer,
+      at: number,
+      end: number,
+      one: string,
+      two: string,
+      three: string,
+      four: string,
+      five: string,
+    ): number;
+    putBytes(
+      to: ArrayBuffer,
+      at: number,
+      end: number,
+      from: ArrayBuffer,
+      start: number,
+      stop: number,
+    ): number;
+    putValue(
+      to: ArrayBuffer,
+      at: number,
+      end: number,
+      before: string,
+      from: ArrayBuffer,
+      positions: ArrayBuffer,
+      field: number,
+      behind: string,
+    ): number;
+    putFields(
+      to: ArrayBuffer,
+      at: number,
+      end: number,
+      from: ArrayBuffer,
+      start: number,
+      stop: number,
+      positions: ArrayBuffer,
+      names: number,
+      indexes: number,
+    ): number;
     esp_get_free_heap_size(): number;
     esp_reset_reason(): number;
     esp_wifi_set_ps(mode: number): number;

@@ -16,6 +16,8 @@ extern void ringAlarm(xsMachine* the);
 /** Makes the functions of the program that are the firmware's own C. */
 extern void installKeywords(xsMachine* the);
 extern void installLines(xsMachine* the);
+/** Makes `putTexts` and the others of the program: the firmware's own C. */
+extern void installWriter(xsMachine* the);
 
 /** A method that does not show when its object is listed. */
 extern void method(xsMachine* the, xsSlot* on, const char* name, xsCallback callback, int length);

@@ -221,6 +221,7 @@ int main(int argc, char* argv[])
 		installSockets(the);
 		installKeywords(the);
 		installLines(the);
+		installWriter(the);
 		xsEndHost(machine);
 	}
 	{

@@ -1,6 +1,10 @@
 import type {
   FindKeyword,
   NativeSearchConstructor,
+  PutBytes,
+  PutFields,
+  PutTexts,
+  PutValue,
   ReadHead,
   ReadLine,
   WriteLine,
@@ -30,6 +34,10 @@ export interface Host {
   readonly findKeyword: FindKeyword;
   readonly writeLine: WriteLine;
   readonly readHead: ReadHead;
+  readonly putTexts: PutTexts;
+  readonly putBytes: PutBytes;
+  readonly putValue: PutValue;
+  readonly putFields: PutFields;
   readonly readLine: ReadLine;
   /** Present where the sockets have native pipes. */
   readonly Search?: NativeSearchConstructor;

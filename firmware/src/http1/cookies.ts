@@ -1,6 +1,8 @@
 import { EQUALS, SEMICOLON, SPACE, TAB } from "../net/ascii-codes.ts";
+import { COOKIE } from "./field-names.ts";
 import { isBlank } from "./grammar.ts";
 import type { Head } from "./head.ts";
+import type { HeadWriter } from "./head-writer.ts";
 
 /** The cookie that keeps a browser with its backend. */
 export const STICKY_COOKIE = "lb";
@@ -10,38 +12,39 @@ const L = 108;
 const B = 98;
 export const OURS_BYTES = 3;
 
-/** Is there a sticky cookie in a field? */
-export function hasStickyCookie(head: Head, field: number): boolean {
-  return ours(bytesOf(head, field), 0) >= 0;
+/** The known fields with a sticky cookie: a bit for each index. */
+export function stickyFields(head: Head): number {
+  let bits = 0;
+  for (let field = head.find(COOKIE); field >= 0; field = head.find(COOKIE, field + 1)) {
+    if (ours(bytesOf(head, field), 0) >= 0) bits |= 1 << field;
+  }
+  return bits;
 }
 
-/**
- * A field's cookies without the board's, which no backend gets: calls `piece` with each run of bytes to keep.
- */
-export function withoutStickyCookie(
-  head: Head,
-  field: number,
-  piece: (bytes: Uint8Array) => void,
-): void {
+/** Writes a field without the sticky cookies, which no backend gets; nothing if it has no others. Returns the end. */
+export function withoutSticky(out: HeadWriter, at: number, head: Head, field: number): number {
   const cookies = bytesOf(head, field);
+  const valueStart = head.valueStart(field);
   const { byteLength } = cookies;
+  let written = at;
+  const write = (start: number, stop: number) => {
+    const { to, end } = out;
+    if (written === at) written = out.putTexts(to, at, end, "Cookie: ", "", "", "", "");
+    written = out.putBytes(to, written, end, head.buffer, valueStart + start, valueStart + stop);
+  };
   let from = 0;
-  let any = false;
-  for (let at = ours(cookies, 0); at >= 0; at = ours(cookies, from)) {
-    let end = cookies.indexOf(SEMICOLON, at);
-    if (end < 0) end = byteLength;
+  for (let place = ours(cookies, 0); place >= 0; place = ours(cookies, from)) {
+    let behind = cookies.indexOf(SEMICOLON, place);
+    if (behind < 0) behind = byteLength;
     // With the semicolon before it, or, where it is the first, with the one behind.
-    let start = at;
+    let start = place;
     while (start > from && cookies[start] !== SEMICOLON) start--;
-    if (start > from) {
-      piece(cookies.subarray(from, start));
-      any = true;
-    } else if (!any) {
-      end = skipBlanks(cookies, end + 1);
-    }
-    from = end;
+    if (start > from) write(from, start);
+    else if (written === at) behind = skipBlanks(cookies, behind + 1);
+    from = behind;
   }
-  if (from < byteLength) piece(cookies.subarray(from));
+  if (from < byteLength) write(from, byteLength);
+  return written === at ? at : out.putTexts(out.to, written, out.end, "\r\n", "", "", "", "");
 }
 
 /** A field's value alone: a search in all of the head would go on far behind it. */

@@ -40,7 +40,7 @@ export class HeadFields {
   /** Bytes received so far. */
   length = 0;
   /** As head-layout.ts says. */
-  protected readonly words = new Uint16Array(WORDS);
+  readonly words = new Uint16Array(WORDS);
   /** Minor version: HTTP/1.`minor`, 0 or 1. */
   minor = 1;
   /** A response's status. */

@@ -46,10 +46,10 @@ describe("headers", () => {
     expect(names(seen.requests[0])).toEqual([
       "host",
       "x-kept",
-      "x-forwarded-for",
-      "x-forwarded-proto",
       "x-forwarded-host",
+      "x-forwarded-proto",
       "via",
+      "x-forwarded-for",
       "x-request-id",
     ]);
     expect(names(answer)).toEqual(["x-kept", "content-length", "connection"]);
@@ -105,10 +105,10 @@ describe("headers", () => {
     const nameOf = (field: string) => field.slice(0, field.indexOf(":"));
     const stranger = await forwarded([...SAID, ...others]);
     const ours = [
-      "X-Forwarded-For",
-      "X-Forwarded-Proto",
       "X-Forwarded-Host",
+      "X-Forwarded-Proto",
       "Via",
+      "X-Forwarded-For",
       "X-Request-Id",
     ];
     expect(names(stranger)).toEqual(["Host", ...others.map(nameOf), ...ours]);

@@ -1,18 +1,22 @@
 /**
  * Writes the head that is forwarded from the parsed one: hop-by-hop fields are dropped, and framing fields are always
  * written by the proxy.
+ *
+ * The usual head is written by `rewriteRequest` and `rewriteResponse` alone, in three calls of a writer's functions each; the
+ * functions below them are for what is rare. They take no objects apart and have few parameters, because on XS a constant from
+ * `{ … }` costs half as much again as one from a property, and a parameter as much as a call.
  */
 
 import { SPACE } from "../net/ascii-codes.ts";
-import { ascii } from "../text/ascii.ts";
-import { hasStickyCookie, withoutStickyCookie } from "./cookies.ts";
+import { stickyFields, withoutSticky } from "./cookies.ts";
 import {
-  ACCEPT,
   CONNECTION,
   CONTENT_LENGTH,
   COOKIE,
   EXPECT,
   HOST,
+  type Name,
+  OTHER,
   TREATMENT,
   VIA,
   X_FORWARDED_FOR,
@@ -22,34 +26,40 @@ import {
 } from "./field-names.ts";
 import type { Framing } from "./framing.ts";
 import type { Head } from "./head.ts";
-import { HeadWriter, LENGTH_IS, LINE_END } from "./head-writer.ts";
-
-/** Tokens of Connection that are not field names. */
-const OPTIONS = Object.freeze(["close", "keep-alive", "upgrade"]);
+import { FIELDS_START, FORM, IS_HTTP_1_1, ORDINAL, START } from "./head-layout.ts";
+import { LINE_END_BYTES } from "./head-reader.ts";
+import type { HeadWriter } from "./head-writer.ts";
 
 /** Most bytes that a rewritten head is longer than the original, apart from long values. */
 export const REWRITE_BYTES = 512;
 
-// Written to every head, so converted to bytes once.
-const SPACE_HTTP_1_1 = ascii(" HTTP/1.1\r\n");
-const HTTP_1_1 = ascii("HTTP/1.1 ");
-const NO_HOST = ascii("Host:\r\n");
-const FORWARDED_FOR = ascii("X-Forwarded-For: ");
-const FORWARDED_PROTO = ascii("X-Forwarded-Proto: ");
-const FORWARDED_PROTO_HTTP = ascii("X-Forwarded-Proto: http\r\n");
-const FORWARDED_HOST = ascii("X-Forwarded-Host: ");
-const VIA_IS = ascii("Via: ");
-const VIA_1_0 = ascii("1.0 ");
-const VIA_1_1 = ascii("1.1 ");
-const REQUEST_ID = ascii("X-Request-Id: ");
-const COOKIE_IS = ascii("Cookie: ");
-const COMMA = ascii(", ");
-const CONNECTION_CLOSE = ascii("Connection: close\r\n\r\n");
-const NO_REASON = ascii(" \r\n");
+/** Lines of the field Connection. */
+export const CLOSE = "Connection: close\r\n";
+export const KEEP_ALIVE = "Connection: keep-alive\r\n";
+const UPGRADE = "Connection: Upgrade\r\nUpgrade: ";
+
+const LENGTH = "Content-Length: ";
+const FORWARDED_HOST = "X-Forwarded-Host: ";
+const REQUEST_ID = "\r\nX-Request-Id: ";
+const LINE_END = "\r\n";
+const HEAD_END = "\r\n\r\n";
+
+/** Tokens of Connection that are no names of fields, and names of fields that it cannot remove: they identify the request. */
+const NOT_REMOVED = Object.freeze(["close", "keep-alive", "upgrade", "host", "x-request-id"]);
 
 /** Position of a response's status in its first line. */
 const STATUS_START = 9;
 const STATUS_END = 12;
+
+/** A bit for each name whose fields are not passed on as they came. */
+const NOT_IN_RESPONSE = namesOf("hop");
+const NOT_FROM_TRUSTED =
+  NOT_IN_RESPONSE | namesOf("origin") | (1 << OTHER) | (1 << VIA) | (1 << X_REQUEST_ID);
+const NOT_IN_REQUEST = NOT_FROM_TRUSTED | namesOf("claim");
+
+function namesOf(treatment: (typeof TREATMENT)[number]): number {
+  return TREATMENT.reduce((bits, one, name) => (one === treatment ? bits | (1 << name) : bits), 0);
+}
 
 /** Values for the rewritten head of a request, besides the head itself. */
 export interface RequestRewrite {
@@ -66,171 +76,253 @@ export interface RequestRewrite {
 
 /** The rules by which all requests of a proxy are rewritten. */
 export interface RewriteRules {
-  /** The proxy's name in Via, as bytes, with the line's end. */
-  readonly signature: Uint8Array;
+  /** The proxy's name in Via. */
+  readonly pseudonym: string;
+  /** `originLines` of it. */
+  readonly originLines: string;
   /** Where there is one, the sticky cookie may be among the others: it is not passed on. */
   readonly stickyCookie: object | undefined;
 }
 
+/** The lines about a request's origin up to the client's address, as nearly all requests have them: joined once. */
+export function originLines(pseudonym: string): string {
+  return `X-Forwarded-Proto: http\r\nVia: 1.1 ${pseudonym}\r\nX-Forwarded-For: `;
+}
+
 /**
- * Writes the head for a backend into `buffer`; returns its length. What the client at `clientAddress` says about
- * other clients is passed on where it is `trusted`.
+ * Writes the head for a backend; returns its length. What the client at `clientAddress` says about other clients is passed
+ * on where it is `trusted`.
+ *
+ * @param connection - `CLOSE` if no other request follows on the connection, else empty
  */
 export function rewriteRequest(
-  buffer: Uint8Array,
+  out: HeadWriter,
   head: Head,
   request: RequestRewrite,
   clientAddress: string,
   trusted: boolean,
-  { signature, stickyCookie }: RewriteRules,
+  connection: string,
+  rules: RewriteRules,
 ): number {
-  const { bytes } = head;
-  const out = new HeadWriter(buffer);
-  if (request.target === undefined) {
-    out.piece(bytes, head.start, head.targetEnd);
+  const words = head.words;
+  const id = request.hasOwnId === true ? undefined : request.id;
+  let dropped = trusted ? NOT_FROM_TRUSTED : NOT_IN_REQUEST;
+  if (id === undefined) dropped ^= 1 << X_REQUEST_ID;
+  if (head.authority !== undefined) dropped |= 1 << HOST;
+  if (head.minor === 0) dropped |= 1 << EXPECT;
+  const sticky = rules.stickyCookie === undefined ? 0 : stickyFields(head);
+
+  // Nearly always the first line leaves as it came, with the fields behind it.
+  let start = words[START];
+  let at = 0;
+  if ((words[FORM] & IS_HTTP_1_1) === 0 || request.target !== undefined) {
+    at = requestLine(out, head, request.target);
+    start = words[FIELDS_START];
+  }
+  const to = out.to;
+  const end = out.end;
+  const buffer = head.buffer;
+  const positions = head.positions;
+  const fieldsEnd = head.length - LINE_END_BYTES;
+  at =
+    words[CONNECTION] === 0
+      ? out.putFields(to, at, end, buffer, start, fieldsEnd, positions, dropped, sticky)
+      : fieldsBut(out, at, head, start, dropped, sticky);
+  if (sticky !== 0) at = otherCookies(out, at, head, sticky);
+
+  const host = (words[HOST] & ORDINAL) - 1; // there is one, or none
+  if (host < 0 || head.authority !== undefined || trusted) {
+    at = unusualHost(out, at, head, host, trusted);
   } else {
-    out.piece(bytes, head.start, head.targetStart);
-    out.bytes(request.target);
+    at = out.putValue(to, at, end, FORWARDED_HOST, buffer, positions, host, LINE_END);
   }
-  out.bytes(SPACE_HTTP_1_1);
-  const host = head.only(HOST);
-  const { hasOwnId = false } = request;
-  out.fields(head, connectionNames(head), field => {
-    const name = head.nameOf(field);
-    const treatment = TREATMENT[name];
-    if (treatment !== "read") return treatment === "claim" && trusted;
-    if (name === HOST) return head.authority === undefined;
-    if (name === X_REQUEST_ID) return hasOwnId;
-    if (name === COOKIE) return stickyCookie === undefined || !hasStickyCookie(head, field);
-    return name === ACCEPT || (name === EXPECT && head.minor === 1);
-  });
-  if (head.authority !== undefined) out.text(`Host: ${head.authority}\r\n`);
-  else if (host < 0) out.bytes(NO_HOST); // HTTP/1.0 knows none, HTTP/1.1 demands one
-  if (stickyCookie !== undefined) cookies(out, head);
-  forwarded(out, head, host, clientAddress, trusted);
-  out.bytes(VIA_IS);
-  for (let via = head.find(VIA); via >= 0; via = head.find(VIA, via + 1)) {
-    out.value(head, via);
-    out.bytes(COMMA);
+  let origin = rules.originLines;
+  if (words[VIA] !== 0 || head.minor === 0 || trusted) {
+    at = unusualOrigin(out, at, head, trusted, rules.pseudonym);
+    origin = "";
   }
-  out.bytes(head.minor === 0 ? VIA_1_0 : VIA_1_1);
-  out.bytes(signature);
-  if (!hasOwnId && request.id !== undefined) {
-    out.bytes(REQUEST_ID);
-    out.text(`${request.id}\r\n`);
-  }
-  out.framing(request.framing);
-  upgrade(out, head, request.upgrade);
-  out.bytes(LINE_END);
-  return out.length;
+  const isLast = request.framing === "none" && connection === "" && request.upgrade === undefined;
+  const behind = isLast ? HEAD_END : LINE_END;
+  at =
+    id === undefined
+      ? out.putTexts(to, at, end, origin, clientAddress, behind, "", "")
+      : out.putTexts(to, at, end, origin, clientAddress, REQUEST_ID, id, behind);
+  if (isLast) return at;
+  if (request.upgrade !== undefined) at = value(out, at, UPGRADE, head, request.upgrade, LINE_END);
+  return lastLines(out, at, request.framing, connection);
 }
 
-/** Adds to a head of this length that no other request follows on its connection; returns its length then. */
-export function addClose(buffer: Uint8Array, length: number): number {
-  const start = length - LINE_END.byteLength;
-  buffer.set(CONNECTION_CLOSE, start);
-  return start + CONNECTION_CLOSE.byteLength;
+/** The first line, for a target or a version that differs from the client's. */
+function requestLine(out: HeadWriter, head: Head, target: Uint8Array | undefined): number {
+  let at = bytes(out, 0, head.buffer, head.start, target ? head.targetStart : head.targetEnd);
+  if (target !== undefined) {
+    const { buffer, byteOffset, byteLength } = target;
+    at = bytes(out, at, buffer as ArrayBuffer, byteOffset, byteOffset + byteLength);
+  }
+  return text(out, at, " HTTP/1.1\r\n");
 }
 
-function cookies(out: HeadWriter, head: Head): void {
+/** The cookies beside ours, of the fields that have one of ours. */
+function otherCookies(out: HeadWriter, at: number, head: Head, sticky: number): number {
+  let end = at;
   for (let field = head.find(COOKIE); field >= 0; field = head.find(COOKIE, field + 1)) {
-    if (!hasStickyCookie(head, field)) continue; // it was written as it came
-    const before = out.length;
-    withoutStickyCookie(head, field, piece => {
-      if (out.length === before) out.bytes(COOKIE_IS);
-      out.bytes(piece);
-    });
-    if (out.length > before) out.bytes(LINE_END);
+    if ((sticky & (1 << field)) !== 0) end = withoutSticky(out, end, head, field);
   }
+  return end;
 }
 
-function forwarded(
+/** Host where it is not the client's field, and X-Forwarded-Host. */
+function unusualHost(
   out: HeadWriter,
+  at: number,
   head: Head,
   host: number,
-  clientAddress: string,
   trusted: boolean,
-): void {
-  out.bytes(FORWARDED_FOR);
-  if (trusted) {
-    let field = head.find(X_FORWARDED_FOR);
-    for (; field >= 0; field = head.find(X_FORWARDED_FOR, field + 1)) {
-      out.value(head, field);
-      out.bytes(COMMA);
-    }
-  }
-  out.text(`${clientAddress}\r\n`);
+): number {
+  const { authority } = head;
+  let end = at;
+  if (authority !== undefined) end = line(out, end, "Host: ", authority);
+  else if (host < 0) end = text(out, end, "Host:\r\n"); // HTTP/1.0 knows none, HTTP/1.1 demands one
+  const said = trusted ? head.agreed(X_FORWARDED_HOST) : -1;
+  if (said >= 0) return value(out, end, FORWARDED_HOST, head, said, LINE_END);
+  if (authority !== undefined) return line(out, end, FORWARDED_HOST, authority);
+  return host < 0 ? end : value(out, end, FORWARDED_HOST, head, host, LINE_END);
+}
+
+/** The lines of `originLines` where proxies before this one have said something, too. */
+function unusualOrigin(
+  out: HeadWriter,
+  at: number,
+  head: Head,
+  trusted: boolean,
+  pseudonym: string,
+): number {
   const proto = trusted ? head.agreed(X_FORWARDED_PROTO) : -1;
-  if (proto < 0) {
-    out.bytes(FORWARDED_PROTO_HTTP);
-  } else {
-    out.bytes(FORWARDED_PROTO);
-    out.line(head, proto);
-  }
-  const told = trusted ? head.agreed(X_FORWARDED_HOST) : -1;
-  if (told < 0 && head.authority !== undefined) {
-    out.text(`X-Forwarded-Host: ${head.authority}\r\n`);
-    return;
-  }
-  const forwardedHost = told >= 0 ? told : host;
-  if (forwardedHost < 0) return;
-  out.bytes(FORWARDED_HOST);
-  out.line(head, forwardedHost);
+  let end =
+    proto < 0
+      ? line(out, at, "X-Forwarded-Proto: ", "http")
+      : value(out, at, "X-Forwarded-Proto: ", head, proto, LINE_END);
+  end = values(out, text(out, end, "Via: "), head, VIA);
+  end = line(out, end, head.minor === 0 ? "1.0 " : "1.1 ", pseudonym);
+  end = text(out, end, "X-Forwarded-For: ");
+  return trusted ? values(out, end, head, X_FORWARDED_FOR) : end;
+}
+
+/** The beginning of a list: the values of all fields of a name. */
+function values(out: HeadWriter, at: number, head: Head, name: Name): number {
+  let end = at;
+  for (let field = head.find(name); field >= 0; field = head.find(name, field + 1))
+    end = value(out, end, "", head, field, ", ");
+  return end;
 }
 
 /**
- * Writes the head for a client into `buffer`; returns its length.
+ * Writes the head for a client; returns its length.
  *
  * @param framing - how we delimit the body; `none` keeps the Content-Length of a body that is not sent
- * @param connection - what Connection says to the client
+ * @param connection - `CLOSE`, `KEEP_ALIVE`, or empty
  * @param setCookie - a cookie for the client; no shared cache may store it
  * @param protocol - the field with the protocol that a 101 changes to
  */
 export function rewriteResponse(
-  buffer: Uint8Array,
+  out: HeadWriter,
   head: Head,
   framing: Framing,
-  connection?: "close" | "keep-alive",
+  connection: string,
   setCookie?: string,
   protocol?: number,
 ): number {
-  const out = new HeadWriter(buffer);
-  out.bytes(HTTP_1_1);
-  // The status, the reason and the line's end: after "HTTP/1.1 " of the received line. The blank before
-  // the reason is written also where the reason is empty (RFC 9112 section 4).
-  if (head.bytes[STATUS_END] === SPACE) {
-    out.piece(head.bytes, STATUS_START, head.fieldsStart);
-  } else {
-    out.piece(head.bytes, STATUS_START, STATUS_END);
-    out.bytes(NO_REASON);
+  const words = head.words;
+  let start = 0;
+  let at = 0;
+  if ((words[FORM] & IS_HTTP_1_1) === 0 || head.bytes[STATUS_END] !== SPACE) {
+    at = statusLine(out, head);
+    start = words[FIELDS_START];
   }
   // A response field that is spelled with _ instead of - is a different field for clients, so it is kept.
-  out.fields(head, connectionNames(head), field => TREATMENT[head.nameOf(field)] !== "hop");
-  const length = framing === "none" ? head.only(CONTENT_LENGTH) : -1;
-  if (length >= 0 && head.status >= 200 && head.status !== 204) {
-    out.bytes(LENGTH_IS);
-    out.line(head, length);
+  const to = out.to;
+  const end = out.end;
+  const buffer = head.buffer;
+  const positions = head.positions;
+  const fieldsEnd = head.length - LINE_END_BYTES;
+  at =
+    words[CONNECTION] === 0
+      ? out.putFields(to, at, end, buffer, start, fieldsEnd, positions, NOT_IN_RESPONSE, 0)
+      : fieldsBut(out, at, head, start, NOT_IN_RESPONSE, 0);
+  if (framing === "none" && head.status >= 200 && head.status !== 204) {
+    const length = head.only(CONTENT_LENGTH);
+    if (length >= 0) at = value(out, at, LENGTH, head, length, LINE_END);
   }
-  out.framing(framing);
-  if (connection !== undefined) out.text(`Connection: ${connection}\r\n`);
-  if (setCookie !== undefined) {
-    out.text(`Set-Cookie: ${setCookie}\r\nCache-Control: private\r\n`);
-  }
-  upgrade(out, head, protocol);
-  out.bytes(LINE_END);
-  return out.length;
+  if (setCookie !== undefined)
+    at = text(out, line(out, at, "Set-Cookie: ", setCookie), "Cache-Control: private\r\n");
+  if (protocol !== undefined) at = value(out, at, UPGRADE, head, protocol, LINE_END);
+  return lastLines(out, at, framing, connection);
 }
 
-function upgrade(out: HeadWriter, head: Head, field: number | undefined): void {
-  if (field === undefined) return;
-  out.text("Connection: Upgrade\r\nUpgrade: ");
-  out.line(head, field);
+/** The first line, for another version, or a status without the blank behind it, which is sent (RFC 9112 section 4). */
+function statusLine(out: HeadWriter, head: Head): number {
+  const at = text(out, 0, "HTTP/1.1 ");
+  if (head.bytes[STATUS_END] === SPACE)
+    return bytes(out, at, head.buffer, STATUS_START, head.fieldsStart);
+  return text(out, bytes(out, at, head.buffer, STATUS_START, STATUS_END), " \r\n");
 }
 
-/** Field names that Connection lists, in lower case; `undefined` if there are none. */
-function connectionNames(head: Head): string[] | undefined {
-  const tokens = head.tokens(CONNECTION);
-  if (tokens.length === 0) return undefined;
-  const names = tokens.filter(token => !OPTIONS.includes(token));
-  return names.length > 0 ? names : undefined;
+/** As the writer's `putFields`; and without the fields that Connection lists. */
+function fieldsBut(
+  out: HeadWriter,
+  at: number,
+  head: Head,
+  start: number,
+  names: number,
+  indexes: number,
+): number {
+  const { to, end, putFields } = out;
+  const buffer = head.buffer;
+  const positions = head.positions;
+  const fieldsEnd = head.length - LINE_END_BYTES;
+  const removed = head.tokens(CONNECTION).filter(token => !NOT_REMOVED.includes(token));
+  let rest = start;
+  let written = at;
+  let next = removed.length > 0 ? head.fieldsStart : fieldsEnd;
+  while (next < fieldsEnd) {
+    const lineStart = next;
+    next = head.nextLine(lineStart);
+    if (!removed.includes(head.nameAt(lineStart))) continue;
+    written = putFields(to, written, end, buffer, rest, lineStart, positions, names, indexes);
+    rest = next;
+  }
+  return putFields(to, written, end, buffer, rest, fieldsEnd, positions, names, indexes);
+}
+
+/** How the message is framed, what becomes of the connection, and the end of the head. */
+function lastLines(out: HeadWriter, at: number, framing: Framing, connection: string): number {
+  if (typeof framing === "number") {
+    const length = `${framing}`;
+    return out.putTexts(out.to, at, out.end, LENGTH, length, LINE_END, connection, LINE_END);
+  }
+  const chunked = framing === "chunked" ? "Transfer-Encoding: chunked\r\n" : "";
+  return out.putTexts(out.to, at, out.end, chunked, connection, LINE_END, "", "");
+}
+
+function text(out: HeadWriter, at: number, text: string): number {
+  return out.putTexts(out.to, at, out.end, text, "", "", "", "");
+}
+
+function line(out: HeadWriter, at: number, name: string, value: string): number {
+  return out.putTexts(out.to, at, out.end, name, value, LINE_END, "", "");
+}
+
+function value(
+  out: HeadWriter,
+  at: number,
+  before: string,
+  head: Head,
+  field: number,
+  behind: string,
+): number {
+  return out.putValue(out.to, at, out.end, before, head.buffer, head.positions, field, behind);
+}
+
+function bytes(out: HeadWriter, at: number, from: ArrayBuffer, start: number, end: number): number {
+  return out.putBytes(out.to, at, out.end, from, start, end);
 }

@@ -1,7 +1,8 @@
 import { HealthChecks } from "../checks/health-checks.ts";
 import { type Config, statusRanges } from "../config/settings.ts";
 import { HeadPool } from "../http1/head-pool.ts";
-import { REWRITE_BYTES } from "../http1/rewrite.ts";
+import { HeadWriter } from "../http1/head-writer.ts";
+import { originLines, REWRITE_BYTES } from "../http1/rewrite.ts";
 import { route, routesOf } from "../http1/route.ts";
 import { trustedBy } from "../net/address.ts";
 import { type Budget, budget } from "../net/connection-budget.ts";
@@ -14,13 +15,12 @@ import { IdleConnections } from "../pool/idle-connections.ts";
 import { Pool } from "../pool/pool.ts";
 import { StickTable } from "../pool/stick-table.ts";
 import { StickyCookie } from "../pool/sticky-cookie.ts";
-import { ascii } from "../text/ascii.ts";
 import type { AdmissionState } from "./context.ts";
 import { ExchangePool, type HttpContext } from "./exchange-pool.ts";
 import { RETRY_DEADLINE_MS } from "./exchange-state.ts";
 import type { SharedState } from "./shared-state.ts";
 
-/** Heads up to here, which nearly all are, are rewritten in one buffer that is always there. */
+/** Heads up to here, which nearly all are, are rewritten by one writer, whose buffer is always there. */
 const ORDINARY_HEAD_BYTES = 4_096;
 
 /**
@@ -83,10 +83,11 @@ export class ActiveConfig {
 
       heads,
       exchanges: new ExchangePool(),
-      headBuffer: new Uint8Array(
+      writer: new HeadWriter(
+        shared.platform,
         Math.min(config.headBytesMax, ORDINARY_HEAD_BYTES) + REWRITE_BYTES,
       ),
-      signature: ascii(`${shared.pseudonym}\r\n`),
+      originLines: originLines(shared.pseudonym),
       trusts: trustedBy(config.trustedProxies),
     };
   }

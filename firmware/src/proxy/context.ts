@@ -1,6 +1,7 @@
 import type { HealthChecks } from "../checks/health-checks.ts";
 import type { Config, ListenerConfig } from "../config/settings.ts";
 import type { HeadPool } from "../http1/head-pool.ts";
+import type { HeadWriter } from "../http1/head-writer.ts";
 import type { Routes } from "../http1/route.ts";
 import type { Refusals } from "../log/refusals.ts";
 import type { Keywords } from "../net/keywords.ts";
@@ -83,12 +84,11 @@ export interface ProxyContext extends SharedState {
 
   // HTTP
 
-  /** One rewritten head on its way; a longer one gets a buffer of its own. */
-  readonly headBuffer: Uint8Array;
+  /** For rewritten heads; a longer one gets a writer of its own. */
+  readonly writer: HeadWriter;
   /** For requests and answers that are read. */
   readonly heads: HeadPool;
-  /** `pseudonym` as bytes, with the end of Via's line. */
-  readonly signature: Uint8Array;
+  readonly originLines: string;
   /** True for the address of a trusted proxy, whose X-Forwarded-... is believed. */
   trusts(address: string): boolean;
 }

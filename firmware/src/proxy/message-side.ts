@@ -1,4 +1,5 @@
 import type { Head } from "../http1/head.ts";
+import { HeadWriter } from "../http1/head-writer.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import { send } from "../net/send.ts";
 import type { ProxyContext } from "./context.ts";
@@ -67,20 +68,21 @@ export class MessageSide {
     this.unclaim();
   }
 
-  /** A buffer for a rewritten head of at most `bytes`; `undefined` where the board has no memory for one. */
-  protected bufferFor(bytes: number): Uint8Array | undefined {
-    const { headBuffer } = this.context;
-    if (bytes <= headBuffer.byteLength) return headBuffer;
-    return this.claim(bytes) ? new Uint8Array(bytes) : undefined;
+  /** The writer for a rewritten head of at most `bytes`; `undefined` where the board has no memory for one. */
+  protected writerFor(bytes: number): HeadWriter | undefined {
+    const { platform, writer } = this.context;
+    if (bytes <= writer.end) return writer;
+    return this.claim(bytes) ? new HeadWriter(platform, bytes) : undefined;
   }
 
   /**
-   * Sends the first `length` bytes of a buffer from `bufferFor`. False when part of them would have to wait and
-   * the board has no memory for it: then the message stays incomplete.
+   * Sends the first `length` bytes of a writer from `writerFor`. False when part of them would have to wait and the board
+   * has no memory for it: then the message stays incomplete.
    */
-  protected sendHead(to: Endpoint, buffer: Uint8Array, length: number): boolean {
-    const rest = send(to, buffer.subarray(0, length));
-    const isShared = buffer === this.context.headBuffer;
+  protected sendHead(to: Endpoint, writer: HeadWriter, length: number): boolean {
+    if (length > writer.end) throw new RangeError(`a head of ${length} bytes in ${writer.end}`);
+    const rest = send(to, writer.bytes.subarray(0, length));
+    const isShared = writer === this.context.writer;
     if (rest === undefined) {
       if (!isShared) this.unclaim();
     } else {

@@ -4,7 +4,7 @@ import { X_REQUEST_ID } from "../http1/field-names.ts";
 import { bodyOf, type Framing } from "../http1/framing.ts";
 import type { Head } from "../http1/head.ts";
 import { parseRequest, persists, type Request } from "../http1/request.ts";
-import { addClose, REWRITE_BYTES, rewriteRequest } from "../http1/rewrite.ts";
+import { CLOSE, REWRITE_BYTES, rewriteRequest } from "../http1/rewrite.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { PipeOutcome } from "../net/pipe.ts";
 import type { Route } from "../pool/group.ts";
@@ -111,11 +111,12 @@ export class RequestSide extends MessageSide implements Request<Route> {
   /** Sends the rewritten head to a backend; false where the board has no memory for it. */
   begin(to: Endpoint, clientAddress: string, trusted: boolean, closes: boolean): boolean {
     const head = this.head!;
-    const buffer = this.bufferFor(head.length + REWRITE_BYTES);
-    if (buffer === undefined) return false;
-    let length = rewriteRequest(buffer, head, this, clientAddress, trusted, this.context);
-    if (closes) length = addClose(buffer, length);
-    return this.sendHead(to, buffer, length);
+    const writer = this.writerFor(head.length + REWRITE_BYTES);
+    if (writer === undefined) return false;
+    const connection = closes ? CLOSE : "";
+    const { context } = this;
+    const length = rewriteRequest(writer, head, this, clientAddress, trusted, connection, context);
+    return this.sendHead(to, writer, length);
   }
 
   /** Sends what waits of the head; then a pipe moves the body. Gives its outcome if it ends at once. */

@@ -4,7 +4,7 @@ import type { Body } from "../http1/body.ts";
 import { CONNECTION, UPGRADE } from "../http1/field-names.ts";
 import { bodyOf, type Framing, responseFraming } from "../http1/framing.ts";
 import type { Head } from "../http1/head.ts";
-import { REWRITE_BYTES, rewriteResponse } from "../http1/rewrite.ts";
+import { CLOSE, KEEP_ALIVE, REWRITE_BYTES, rewriteResponse } from "../http1/rewrite.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { PipeOutcome } from "../net/pipe.ts";
 import { send } from "../net/send.ts";
@@ -74,11 +74,12 @@ export class ResponseSide extends MessageSide {
       const { head } = this;
       const piece = from.take(scratch);
       this.hasStarted = true;
-      const rest = piece.subarray(head.feed(piece));
+      const used = head.feed(piece);
+      const rest = piece.byteLength - used;
       const isFinal = head.done && head.status >= 200;
       if (!isFinal) {
         request.settle();
-        from.unread(rest);
+        if (rest > 0) from.unread(piece.subarray(used));
         head.keep(); // `piece` lies in the scratch buffer
       }
       if (head.error !== undefined) return "refused";
@@ -90,15 +91,17 @@ export class ResponseSide extends MessageSide {
         continue;
       }
       const cookie = cookieFor && stickyCookie?.setCookie(request.route!, cookieFor);
-      const isPassed = isFinal
-        ? this.passFinal(client, head, framing, request, cookie)
+      // Bytes of the body that arrived with a head in one piece leave so, too, if they can.
+      const along = used === head.length ? rest : 0;
+      const gone = isFinal
+        ? this.passFinal(client, head, framing, request, cookie, along)
         : this.passSwitch(client, head, request, cookie);
-      if (!isPassed) return "refused";
+      if (gone < 0) return "refused";
       this.status = head.status;
       if (!isFinal) return "switching";
       this.releaseHead();
       request.releaseHead(); // last: the next request takes it, with the buffer that it has
-      this.passRest(from, client, rest);
+      if (gone < rest) from.unread(piece.subarray(used + gone));
       return "receiving";
     }
     return "waiting";
@@ -154,7 +157,8 @@ export class ResponseSide extends MessageSide {
     framing: Framing,
     request: RequestSide,
     cookie: string | undefined,
-  ): boolean {
+    rest: number,
+  ): number {
     const isEndless = framing === "close" || framing === "chunked";
     const { isHttp10 } = request;
     // After a refused upgrade the client may be speaking the other protocol already. What is left of a
@@ -167,17 +171,20 @@ export class ResponseSide extends MessageSide {
     ) {
       request.keepAlive = false;
     }
-    let connection: "close" | "keep-alive" | undefined;
-    if (!request.keepAlive) connection = "close";
-    else if (isHttp10) connection = "keep-alive";
+    let connection = "";
+    if (!request.keepAlive) connection = CLOSE;
+    else if (isHttp10) connection = KEEP_ALIVE;
     let clientFraming = framing;
     if (isEndless) clientFraming = isHttp10 ? "close" : "chunked";
-    if (!this.passHead(client, head, clientFraming, connection, cookie)) return false;
+    const along = typeof framing === "number" && rest <= framing ? rest : 0;
+    const gone = this.passHead(client, head, clientFraming, connection, along, cookie);
+    if (gone < 0) return gone;
     if (clientFraming === "close") this.endsWithClose = true;
     this.isReusable = framing !== "close" && head.minor === 1 && !head.lists(CONNECTION, "close");
     this.body = bodyOf(framing, this.context.scratch);
     if (clientFraming === "chunked") this.body.toFraming = "chunked";
-    return true;
+    if (gone > 0) this.body.wanted -= gone;
+    return gone;
   }
 
   private passSwitch(
@@ -185,54 +192,48 @@ export class ResponseSide extends MessageSide {
     head: Head,
     request: RequestSide,
     cookie: string | undefined,
-  ): boolean {
+  ): number {
     const protocol = head.agreed(UPGRADE);
-    if (protocol < 0 || !request.offers(head.value(protocol))) return false;
-    return this.passHead(client, head, "none", undefined, cookie, protocol);
+    if (protocol < 0 || !request.offers(head.value(protocol))) return -1;
+    return this.passHead(client, head, "none", "", 0, cookie, protocol);
   }
 
   /** Another head follows. HTTP/1.0 knows no interim responses. */
   private passInterim(client: Endpoint, head: Head, request: RequestSide): boolean {
     if (++this.interims > INTERIM_RESPONSES_MAX) return false;
-    if (!request.isHttp10 && !this.passHead(client, head, "none")) return false;
+    if (!request.isHttp10 && this.passHead(client, head, "none", "", 0) < 0) return false;
     head.reset();
     return true;
   }
 
-  /** False where the board has no memory for it, which is the head's error then. */
+  /**
+   * Passes a head on, and with it the next `rest` bytes behind it if all of that can leave at once: a small response is one
+   * segment. Returns how many of these have left; -1 where the board has no memory for the head, which is its error then.
+   */
   private passHead(
     client: Endpoint,
     head: Head,
     framing: Framing,
-    connection?: "close" | "keep-alive",
+    connection: string,
+    rest: number,
     setCookie?: string,
     upgrade?: number,
-  ): boolean {
-    const buffer = this.bufferFor(head.length + REWRITE_BYTES);
-    if (buffer !== undefined) {
-      const length = rewriteResponse(buffer, head, framing, connection, setCookie, upgrade);
+  ): number {
+    const writer = this.writerFor(head.length + REWRITE_BYTES);
+    if (writer !== undefined) {
+      const { writable } = client;
+      let length = rewriteResponse(writer, head, framing, connection, setCookie, upgrade);
+      let gone = 0;
+      const { to, end } = writer;
+      if (rest > 0 && length + rest <= Math.min(end, writable) && !client.sendQueueFull) {
+        length = writer.putBytes(to, length, end, head.buffer, head.length, head.length + rest);
+        gone = rest;
+      }
       this.headBytes += length;
-      const room = client.writable;
-      if (this.sendHead(client, buffer, length)) return true;
-      if (client.writable < room) this.isTorn = true;
+      if (this.sendHead(client, writer, length)) return gone;
+      if (client.writable < writable) this.isTorn = true;
     }
     head.error = 503;
-    return false;
-  }
-
-  /** Passes on the bytes that arrived with the head at once if possible: a small response is one piece. */
-  private passRest(from: Endpoint, client: Endpoint, rest: Uint8Array): void {
-    const body = this.body!;
-    const count = rest.byteLength;
-    if (count === 0) return; // an empty write would count as a small one
-    const fits = count <= client.writable && !client.sendQueueFull && count <= body.wanted;
-    if (body.toFraming !== undefined || this.pending !== undefined || !fits || body.done) {
-      from.unread(rest);
-      return;
-    }
-    const length = body.decode(rest);
-    if (body.excess) from.unread(rest.subarray(count - body.excess));
-    client.write(rest.subarray(0, length));
-    this.headBytes += length;
+    return -1;
   }
 }
