@@ -66,8 +66,10 @@ export class Backend {
   readonly changes: Changes;
   /** The weight in the current pick: less than `weight` during slow start. */
   effectiveWeight: number;
-  #state: AdminState;
-  #weight: number;
+  /** The administrative state, as configured or set by the operator; see `operationalState` for the effect. Set by `setState` only. */
+  state: AdminState;
+  /** Set by `setWeight` only. */
+  weight: number;
 
   /**
    * `before`: the same backend in the previous configuration, whose sessions it still serves. `moved`: that backend, or
@@ -91,8 +93,8 @@ export class Backend {
     this.keepsConnections =
       settings.keepAlive !== false && !this.servesOneAtATime && settings.proxyProtocol === "none";
     // A state that was set at run time stays unless the configuration changes it; a weight does not.
-    this.#state = moved?.settings.state === settings.state ? moved.state : settings.state;
-    this.#weight = settings.weight;
+    this.state = moved?.settings.state === settings.state ? moved.state : settings.state;
+    this.weight = settings.weight;
     this.effectiveWeight = settings.weight;
     this.health = before?.health ?? new Health(rules, changes);
     this.health.rules = rules;
@@ -107,22 +109,13 @@ export class Backend {
     };
   }
 
-  /** The administrative state, as configured or set by the operator; see `operationalState` for the effect. */
-  get state(): AdminState {
-    return this.#state;
-  }
-
-  set state(state: AdminState) {
-    this.#state = state;
+  setState(state: AdminState): void {
+    this.state = state;
     this.changes.count++;
   }
 
-  get weight(): number {
-    return this.#weight;
-  }
-
-  set weight(weight: number) {
-    this.#weight = weight;
+  setWeight(weight: number): void {
+    this.weight = weight;
     this.changes.count++;
   }
 
@@ -138,7 +131,7 @@ export class Backend {
   }
 
   updateEffectiveWeight(nowMs: number): void {
-    this.effectiveWeight = this.#weight * this.health.slowStartFactor(nowMs);
+    this.effectiveWeight = this.weight * this.health.slowStartFactor(nowMs);
   }
 
   /**
@@ -148,9 +141,9 @@ export class Backend {
   exclusions(tried: number, nowMs: number): number {
     const health = this.health;
     let reasons = 0;
-    if (this.#state !== "ready") reasons = this.#state === "maint" ? MAINT : DRAIN;
+    if (this.state !== "ready") reasons = this.state === "maint" ? MAINT : DRAIN;
     if (!health.up) reasons |= DOWN;
-    if (this.#weight === 0 || health.wantsDrain) reasons |= DRAIN;
+    if (this.weight === 0 || health.wantsDrain) reasons |= DRAIN;
     if (health.ejectedUntilMs > nowMs) reasons |= EJECTED;
     if ((tried & (1 << this.index)) !== 0) reasons |= TRIED;
     if (this.counters.sessions >= this.maxSessions) reasons |= FULL;

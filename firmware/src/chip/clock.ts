@@ -38,7 +38,7 @@ export class ChipClock implements Clock {
   }
 
   now(): number {
-    const { ticks } = Time;
+    const ticks = Time.ticks;
     if (ticks !== this.#ticks) {
       this.#nowMs += (ticks - this.#ticks) | 0; // right across the wrap, because it is 32 bits wide, too
       this.#ticks = ticks;

@@ -145,7 +145,7 @@ export class CountedSocket {
 
   /** Sends FIN behind what was written; the peer's bytes still arrive. No effect with the SDK's sockets. */
   end(): void {
-    const { socket } = this;
+    const socket = this.socket;
     if (this.writeClosed || socket.end === undefined) return;
     this.state = this.state === "open" ? "write-ended" : "peer-closed";
     this.writable = 0;

@@ -43,7 +43,7 @@ export class Deadlines {
 
   /** Removes the deadline, if there is one. */
   cancel(timed: Timed): void {
-    const { place } = timed;
+    const place = timed.place;
     if (place < 0) return;
     timed.place = -1;
     const last = this.#timed[--this.#count]!;

@@ -42,7 +42,7 @@ export class Endpoint extends CountedSocket implements SocketTarget {
 
   /** Throws what the socket's constructor throws: "no network", "no socket", "invalid from", … */
   constructor(
-    { TCP }: Pick<Platform, "TCP">,
+    platform: Pick<Platform, "TCP">,
     peer: { from: TCPSocket } | { address: string; port: number },
     owner: EndpointOwner,
   ) {
@@ -52,7 +52,7 @@ export class Endpoint extends CountedSocket implements SocketTarget {
       "from" in peer
         ? { __proto__: SOCKET_EVENTS, target: this, from: peer.from }
         : { __proto__: SOCKET_EVENTS, target: this, address: peer.address, port: peer.port };
-    this.socket = new TCP(options as ConstructorParameters<typeof TCP>[0]);
+    this.socket = new platform.TCP(options as ConstructorParameters<Platform["TCP"]>[0]);
     this.source = this.socket;
   }
 

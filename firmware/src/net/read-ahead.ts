@@ -28,7 +28,7 @@ export class ReadAhead implements Source {
   }
 
   read(view: Uint8Array): void {
-    const { bytes } = this;
+    const bytes = this.bytes;
     const count = bytes.byteLength;
     const wanted = view.byteLength;
     if (count > wanted) {

@@ -4,7 +4,7 @@ import fc from "../../../hil/kit/properties.ts";
 import type { Backend } from "../backend/backend.ts";
 import { EJECTION_MS } from "../backend/health.ts";
 import { RULES, settingsAt } from "../backend/testing.ts";
-import type { AdminState, BackendSettings, StrategyName } from "../config/settings.ts";
+import type { BackendSettings, StrategyName } from "../config/settings.ts";
 import { Group, type PickInput } from "./group.ts";
 import { Pool } from "./pool.ts";
 
@@ -95,7 +95,7 @@ describe("candidates", () => {
     const { clock, pick, a, b } = bench([{}, { state: "maint" }]);
     for (let i = 0; i < 3; i++) a.health.requestFailed("L4CON", clock.now(), false);
     expect(pick()).toBe("a");
-    a.state = "drain";
+    a.setState("drain");
     expect([pick(), b.operationalState(0)]).toEqual([undefined, "maint"]);
   });
 
@@ -147,22 +147,14 @@ test("a pick and its explanation agree in every state of the backends", () => {
   );
 });
 
-const setState = (backend: Backend, state: AdminState) => {
-  backend.state = state;
-};
-
-const setWeight = (backend: Backend, weight: number) => {
-  backend.weight = weight;
-};
-
 /** What happens to a backend between picks. */
 const CHANGES: Record<string, (backend: Backend, pool: Pool, nowMs: number) => void> = {
   nothing: () => {},
-  drain: backend => setState(backend, "drain"),
-  maint: backend => setState(backend, "maint"),
-  ready: backend => setState(backend, "ready"),
-  "no weight": backend => setWeight(backend, 0),
-  "weight 3": backend => setWeight(backend, 3),
+  drain: backend => backend.setState("drain"),
+  maint: backend => backend.setState("maint"),
+  ready: backend => backend.setState("ready"),
+  "no weight": backend => backend.setWeight(0),
+  "weight 3": backend => backend.setWeight(3),
   "check passed": ({ health }, _, nowMs) => void health.passed("L4OK", nowMs),
   "check passed, wants drain": ({ health }, _, nowMs) => void health.passed("L7OKC/404", nowMs),
   "check failed": ({ health }, _, nowMs) => void health.failed("L4CON", nowMs),
@@ -217,7 +209,7 @@ describe("sticky", () => {
   test("a client stays with its backend, also while that is draining or full", () => {
     const { pool, pick, b } = bench([{}, { maxSessions: 1 }]);
     expect(pick({ sticky: b })).toBe("b");
-    b.state = "drain";
+    b.setState("drain");
     expect(pick({ sticky: b })).toBe("b");
     pool.acquire(b);
     expect(pick({ sticky: b })).toBe("full");
@@ -226,9 +218,9 @@ describe("sticky", () => {
   test("a client gets another backend when its own is down, in maintenance, or was tried", () => {
     const { pick, b } = bench([{}, {}]);
     expect(pick({ sticky: b, tried: 2 })).toBe("a");
-    b.state = "maint";
+    b.setState("maint");
     expect(pick({ sticky: b })).toBe("a");
-    b.state = "ready";
+    b.setState("ready");
     b.health.failed("L4CON", 0);
     expect(pick({ sticky: b })).toBe("a");
   });
@@ -237,11 +229,11 @@ describe("sticky", () => {
     const { pool, a, b } = bench([{}, {}]);
     const only = pool.group("round-robin", ["a"], "/admin");
     for (const state of ["ready", "drain", "maint"] as const) {
-      b.state = state;
+      b.setState(state);
       expect(only.pick({ tried: 0, client: 0, sticky: b })).toBe(a);
     }
-    a.state = "maint";
-    b.state = "ready";
+    a.setState("maint");
+    b.setState("ready");
     expect(only.pick({ tried: 0, client: 0, sticky: b })).toBeUndefined();
   });
 });

@@ -51,7 +51,7 @@ export class Pool {
 
   /** A session has picked `backend` and is going to connect to it. */
   acquire(backend: Backend): void {
-    const { counters } = backend;
+    const counters = backend.counters;
     counters.sessions++;
     counters.sessionsTotal++;
     this.#shared.connections++;

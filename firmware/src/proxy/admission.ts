@@ -70,8 +70,8 @@ export class Admission implements AdmissionState, MemoryUsers {
       this.#refuse(session, "no-memory");
       return;
     }
-    const { address } = session.client;
-    const { sessionsMax } = this.#rules.budget;
+    const address = session.client.address;
+    const sessionsMax = this.#rules.budget.sessionsMax;
     let fits = this.#mayHaveSlot(address);
     if (!fits || this.#admitted >= sessionsMax) {
       this.#evictIdle(this.#admitted >= sessionsMax ? undefined : address);
@@ -181,8 +181,9 @@ export class Admission implements AdmissionState, MemoryUsers {
 
   /** True while `address` has fewer slots than its share. */
   #mayHaveSlot(address: string): boolean {
-    const { sessionsMax } = this.#rules.budget;
-    const { clientSessionsMax } = this.#rules.config;
+    const rules = this.#rules;
+    const sessionsMax = rules.budget.sessionsMax;
+    const clientSessionsMax = rules.config.clientSessionsMax;
     // Most often there are fewer sessions than any share, and none has to be counted.
     if (this.#admitted < (clientSessionsMax ?? shareOf(sessionsMax))) return true;
     const share = this.#share(sessionsMax, address);

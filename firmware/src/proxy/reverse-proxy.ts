@@ -88,19 +88,18 @@ export class ReverseProxy {
 
   /** Takes a client's connection to `port`, or closes it when no listener of the configuration has that port. */
   accept(port: number, accepted: TCPSocket): void {
-    const { config, context } = this.#active;
-    const { listeners } = config;
-    let listener: ListenerConfig | undefined;
-    for (let at = 0; at < listeners.length && listener === undefined; at++) {
-      if (listeners[at].port === port) listener = listeners[at];
-    }
+    const active = this.#active;
+    const listeners = active.config.listeners;
+    let at = 0;
+    while (at < listeners.length && listeners[at].port !== port) at++;
+    const listener: ListenerConfig | undefined = listeners[at];
     if (listener === undefined) {
       accepted.close(); // an earlier configuration listened there
       return;
     }
     let session: Session;
     try {
-      session = new Session(++this.clientsTotal, context, listener, accepted);
+      session = new Session(++this.clientsTotal, active.context, listener, accepted);
     } catch (error) {
       // The connection died while it waited to be accepted.
       accepted.close();
@@ -118,14 +117,14 @@ export class ReverseProxy {
   /** Sets the administrative state of a backend. */
   setState(backend: Backend, state: AdminState): void {
     if (backend.state === state) return;
-    backend.state = state;
+    backend.setState(state);
     this.#report({ level: "I", on: "backend", what: state, name: backend.name });
     this.#changed();
   }
 
   setWeight(backend: Backend, weight: number): void {
     if (backend.weight === weight) return;
-    backend.weight = weight;
+    backend.setWeight(weight);
     this.#report({ level: "I", on: "backend", what: "weight", name: backend.name, weight });
     this.#changed();
   }

@@ -171,18 +171,19 @@ export class Session implements HandlerOwner, EndpointOwner, ClosingOwner, Measu
   }
 
   protocol(isFinal = false): "http" | "tcp" | undefined {
-    const { clientSide } = this;
-    const { mode } = this.client.listener;
+    const clientSide = this.clientSide;
+    const mode = this.client.listener.mode;
     if (mode !== "auto") return mode;
     return sniff(clientSide.peek(SCRATCH_BYTES), isFinal || clientSide.peerEnded);
   }
 
   private sniff(): void {
-    const { clientSide, firstByteMs } = this;
+    const clientSide = this.clientSide;
     if (clientSide.readable === 0) {
       if (clientSide.peerEnded) this.end(endingBy(true, clientSide.failure));
       return;
     }
+    const firstByteMs = this.firstByteMs;
     const isLate = firstByteMs !== undefined && this.silenceLeftMs(firstByteMs) <= 0;
     const protocol = this.protocol(isLate);
     if (protocol === "http") {
@@ -251,20 +252,20 @@ export class Session implements HandlerOwner, EndpointOwner, ClosingOwner, Measu
   closed(): void {
     if (this.state === "ended") return;
     this.state = "ended";
-    const { context, handler } = this;
+    const context = this.context;
+    const handler = this.handler;
     const summary = handler?.summary;
     context.deadlines.cancel(this);
     handler?.close?.();
     this.clientSide.close();
     const ownLines = this.why === "done" || (handler !== undefined && summary === undefined);
     if (!ownLines || this.why === "error") {
-      const { client } = this;
       const why = this.why ?? "stopped";
       const bytesIn = this.clientSide.passed;
       const bytesOut = summary?.out ?? 0;
       context.traffic.bytesIn += bytesIn;
       context.traffic.bytesOut += bytesOut;
-      logSession(context, client, summary, bytesIn, bytesOut, this.startMs, why);
+      logSession(context, this.client, summary, bytesIn, bytesOut, this.startMs, why);
     }
     context.admission.ended(this);
   }

@@ -94,7 +94,7 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner, Progr
   }
 
   connected(backend: Backend, endpoint: Endpoint): void {
-    const { context } = this.session;
+    const context = this.session.context;
     backend.health.requestAnswered();
     this.sentMs = context.clock.now();
     this.session.setDeadline(context.config.idleTimeoutMs, this.sentMs);
@@ -103,13 +103,16 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner, Progr
 
   /** The first bytes of one side are about to be passed on. */
   onFirstBytes(endpoint: Endpoint): void {
-    const { client, clientSide, context } = this.session;
+    const session = this.session;
+    const context = session.context;
+    const connector = this.connector;
     const nowMs = context.clock.now();
-    if (this.connector !== undefined) {
-      if (endpoint === clientSide) {
+    if (connector !== undefined) {
+      if (endpoint === session.clientSide) {
         this.sentMs = nowMs;
       } else {
-        const { group } = this.connector;
+        const client = session.client;
+        const group = connector.group;
         learnFromResponse(context, this.backend!, group, client, this.sentMs, nowMs, ANSWERED);
         this.connector = undefined;
       }
@@ -193,22 +196,26 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner, Progr
 
   private stream(backend: Backend, backendSide: Endpoint): void {
     const { clientSide, context } = this.session;
-    const { upgraded } = this;
+    const isInspected = !this.upgraded;
     this.backend = backend;
     this.backendSide = backendSide;
     backendSide.owner = this;
     this.state = "streaming";
-    const up = this.pipe(clientSide, backendSide, upgraded ? undefined : context.clientKeywords);
-    const down = this.pipe(backendSide, clientSide, upgraded ? undefined : context.backendKeywords);
+    const up = this.pipe(clientSide, backendSide, isInspected ? context.clientKeywords : undefined);
+    const down = this.pipe(
+      backendSide,
+      clientSide,
+      isInspected ? context.backendKeywords : undefined,
+    );
     if (up !== undefined) this.onPiped(clientSide, up);
     if (down !== undefined) this.onPiped(backendSide, down);
   }
 
   private pipe(from: Endpoint, to: Endpoint, keywords?: Keywords): PipeOutcome | undefined {
     if (this.state !== "streaming") return undefined; // a bug has ended it
-    const { scratch, rawStream } = this.session.context;
-    const content = keywords === undefined ? rawStream : new RawStream(scratch, keywords);
-    return from.pipe(to, content);
+    const context = this.session.context;
+    if (keywords === undefined) return from.pipe(to, context.rawStream);
+    return from.pipe(to, new RawStream(context.scratch, keywords));
   }
 
   /** Passes the end of a direction on, if it has come. Returns why that ends the session, if it does. */
@@ -225,7 +232,7 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner, Progr
         return undefined;
       }
     }
-    const { failure } = from;
+    const failure = from.failure;
     if (failure !== undefined) to.resets = true;
     // The side that closed first ended the session.
     const closed = failure === undefined && to.state === "peer-ended" ? to : from;
@@ -263,10 +270,9 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner, Progr
    * connection that FIN was sent on: without this such a session would hold its two sockets for ever.
    */
   private compareBytes(nowMs: number): void {
-    const { idleTimeoutMs, tunnelTimeoutMs } = this.session.context.config;
-    const timeoutMs = this.isHalfClosed
-      ? Math.min(idleTimeoutMs, tunnelTimeoutMs)
-      : tunnelTimeoutMs;
+    const config = this.session.context.config;
+    let timeoutMs = config.tunnelTimeoutMs;
+    if (this.isHalfClosed) timeoutMs = Math.min(timeoutMs, config.idleTimeoutMs);
     const checkMs = stallCheckMs(this, this.passedBytes, timeoutMs, nowMs);
     if (checkMs > 0) {
       this.session.setDeadline(checkMs, nowMs);
