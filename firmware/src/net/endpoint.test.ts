@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Platform, SocketFailure, TCPCallbacks } from "../platform.ts";
+import type { Platform, SocketFailure, TCPCallbacks, TCPSocket } from "../platform.ts";
 import { Endpoint } from "./endpoint.ts";
 
 const owner = {
@@ -163,6 +163,28 @@ test("the SDK's socket, which has no end(), stays open for writing", () => {
   const { endpoint } = bench();
   endpoint.end();
   expect(endpoint.state).toBe("open");
+});
+
+test("an owner that ignores room hears of bytes and of ends alone", () => {
+  let options: TCPCallbacks | undefined;
+  class TCP {
+    constructor(given: TCPCallbacks) {
+      options = given;
+    }
+  }
+  const platform = { TCP } as unknown as Platform;
+  const endpoint = new Endpoint(platform, { address: "10.0.0.1", port: 1 }, owner);
+  const socket = { target: endpoint } as unknown as TCPSocket;
+  const events: string[] = [];
+  const told = (event: string) => ({ ...owner, onReady: () => events.push(event) });
+  endpoint.owner = told("told");
+  options!.onWritable.call(socket, 100);
+  endpoint.owner = { ...told("told of more"), ignoresRoom: true };
+  options!.onWritable.call(socket, 200);
+  expect([events, endpoint.writable]).toEqual([["told"], 200]);
+  options!.onReadable.call(socket, 1);
+  options!.onEnd?.call(socket);
+  expect(events).toEqual(["told", "told of more", "told of more"]);
 });
 
 test("bytes that were put back are taken first", () => {

@@ -13,6 +13,8 @@ export interface EndpointOwner {
   onFirstBytes?(endpoint: Endpoint): void;
   /** The bytes from the peer are no text: keywords are no longer looked for in them. */
   onBinary?(endpoint: Endpoint): void;
+  /** `onReady` is not called when there is room again: nothing waits for it. An idle connection has that event after each request. */
+  readonly ignoresRoom?: boolean;
   /** A bug threw inside one of the calls above. */
   failed(error: unknown): void;
 }
@@ -142,8 +144,8 @@ export class Endpoint extends CountedSocket implements SocketTarget {
     if (this.state === "closed") return;
     if (bytes > this.capacity) this.capacity = bytes;
     if (!this.writeClosed) this.writable = bytes;
-    if (this.lateFrom === undefined) this.tell();
-    else this.lateFrom.moveLate();
+    if (this.lateFrom !== undefined) this.lateFrom.moveLate();
+    else if (this.owner.ignoresRoom !== true) this.tell();
   }
 
   // The socket is read empty now, but bytes that were read ahead still count.

@@ -27,6 +27,7 @@ export class IdleConnections implements EndpointOwner {
   count = 0;
   #alarm: Cancel | undefined;
   #retired = false;
+  readonly ignoresRoom = true;
 
   constructor(clock: Clock, report: Report) {
     this.#clock = clock;

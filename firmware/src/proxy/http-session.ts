@@ -118,6 +118,13 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
     this.onReady();
   }
 
+  /** No rest of a head or reply waits for room; bodies have pipes. */
+  get ignoresRoom(): boolean {
+    const exchange = this.exchange;
+    if (exchange === undefined) return true;
+    return exchange.request.pending === undefined && exchange.response.pending === undefined;
+  }
+
   /**
    * Does all that can be done now. The functions below may call it again: then the loop goes on instead. After an exception
    * it does nothing any more, because that ends the session.
