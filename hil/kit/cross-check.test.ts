@@ -102,8 +102,11 @@ describe("of four witnesses", () => {
 });
 
 describe("what the witnesses are asked", () => {
-  const status = (sessionsTotal: number, failures = 0) =>
-    ({ backends: [{ name: "red", sessionsTotal, failures }] }) as unknown as Status;
+  const status = (sessionsTotal: number, failures = 0, requests = 0) =>
+    ({
+      backends: [{ name: "red", sessionsTotal, failures }],
+      logDropped: { requests, board: 0 },
+    }) as unknown as Status;
   const end = (client: string, backend: string): LogLine =>
     parseLine(`I (5) session: end id=1 client=${client} backend=${backend} in=1 out=1 ms=1 why=x`)!;
   const visit: Visit = { endpoint: "10.0.0.2:5000", word: "<0>", received: "red" };
@@ -130,6 +133,19 @@ describe("what the witnesses are asked", () => {
     expect(disagreements({ ...evidence, after: status(9, 2) })).toEqual([]);
     expect(disagreements({ ...evidence, after: status(9, 1) })).toEqual([
       "red answered 1 clients, and the board counted 2",
+    ]);
+  });
+
+  test("as many lines may be missing as the board has dropped meanwhile, and no more", () => {
+    const evidence = {
+      visits: [visit, { ...visit, endpoint: "10.0.0.2:5001" }],
+      backends: [red],
+      log: [],
+      before: status(7, 0, 3),
+    };
+    expect(disagreements({ ...evidence, after: status(9, 0, 5) })).toEqual([]);
+    expect(disagreements({ ...evidence, after: status(9, 0, 4) })).toEqual([
+      expect.stringMatching(/5001 \("<0>"\) was answered by red, and the log says nothing$/),
     ]);
   });
 });

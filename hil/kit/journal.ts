@@ -30,6 +30,8 @@ export class Journal {
   readonly events: LogLine[] = [];
   /** Lines that report a bug or a crash. */
   readonly faults: string[] = [];
+  /** Lines of requests and sessions that the board says it did not send. */
+  dropped = 0;
   /** The event that the scenario currently waits for. */
   readonly waits = new Set<string>();
   #clock: Pick<Clock, "now">;
@@ -57,6 +59,8 @@ export class Journal {
     const event = parseLine(line);
     if (event === undefined || event.level === "E") this.faults.push(line);
     if (event === undefined) return;
+    if (event.on === "log" && event.what === "dropped")
+      this.dropped += Number(event.values.requests);
     this.events.push(event);
     this.#waits.changed();
   }
@@ -69,10 +73,10 @@ export class Journal {
     );
   }
 
-  /** Waits until `count` matching events have been logged, awaited or not. */
+  /** Waits until `count` matching events of requests or sessions have been logged, awaited or not, or were dropped. */
   untilAll(count: number, wanted: Wanted): Promise<void> {
     return this.waiting(`the log to tell ${count} times ${JSON.stringify(wanted)}`, resolve => {
-      const areThere = () => this.all(wanted).length >= count || undefined;
+      const areThere = () => this.all(wanted).length + this.dropped >= count || undefined;
       this.#waits.until(areThere, () => resolve());
     });
   }

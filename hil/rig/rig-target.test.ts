@@ -11,14 +11,21 @@ const REST = {
 const DOCUMENT: GatewayDocument = { backends: [{ name: "red", address: "10.0.0.2", port: 80 }] };
 const READY = "I (9) proxy: ready ports=80 backends=1 sessionsMax=12 queueMax=4";
 
-function bench({ canReset = true, status = REST as unknown as Status } = {}) {
+function bench({
+  canReset = true,
+  status = REST as unknown as Status,
+  events = [] as readonly string[],
+} = {}) {
   const asked: string[] = [];
   const figures: [string, number][] = [];
   const heaps: (number | null)[] = [];
   const device: Device = {
     offers: ["status"],
     onEvent: () => {},
-    admin: { status: async () => status } as Device["admin"],
+    admin: {
+      status: async () => status,
+      newEvents: async () => events,
+    } as unknown as Device["admin"],
     played: () => ({ kind: "serial", identity: "usb 1-2" }),
     addressOf: port => ({ host: "10.0.0.7", port }),
     async ready() {},
@@ -52,6 +59,26 @@ describe("a scenario gets the board's log", () => {
     device.onEvent(READY);
     device.onEvent("I (10) session: end id=2 backend=red");
     expect(received).toEqual([READY, "I (10) session: end id=2 backend=red"]);
+  });
+
+  test("with the lines that the board still has when it says that it has dropped some, each once", async () => {
+    const end = (ms: number, id: number) => `I (${ms}) session: end id=${id} backend=red`;
+    const events = [
+      "I (7) session: end id=1 backend=old",
+      READY,
+      end(10, 2),
+      end(11, 4),
+      end(12, 5),
+    ];
+    const { device, target } = bench({ events });
+    const received: string[] = [];
+    const testBed = target.setUp(line => received.push(line));
+    await testBed.boot(DOCUMENT);
+    const dropped = "W (11) log: dropped requests=1 board=0";
+    for (const line of [READY, end(10, 2), dropped]) device.onEvent(line);
+    await new Promise(resolve => setImmediate(resolve));
+    device.onEvent(end(12, 5));
+    expect(received).toEqual([READY, end(10, 2), dropped, end(11, 4), end(12, 5)]);
   });
 
   test("until it ends; an interrupted one that closes late does not cut off the next one's log", async () => {

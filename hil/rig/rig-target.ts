@@ -4,6 +4,7 @@ import { ADMIN_PORT } from "../../emulator/proxy/workbench/admin-client.ts";
 import { RealClock } from "../../emulator/src/clock.ts";
 import { reservePort } from "../../emulator/src/reserved-port.ts";
 import type { Status } from "../../firmware/src/admin/status.ts";
+import { parseLine } from "../../firmware/tools/log-line.ts";
 import { driveInRealTime } from "../kit/real-time.ts";
 import type { Computer, GatewayDocument, Leftovers, Need, Target, TestBed } from "../kit/target.ts";
 import type { Device } from "./device.ts";
@@ -17,6 +18,9 @@ export const PROXY_PORT = 80;
 
 /** The board's log line when it serves with another configuration. */
 const READY = /^I \(\d+\) proxy: ready /;
+
+/** The board's log line when its serial line was too slow for others. */
+const DROPPED = /^W \(\d+\) log: dropped /;
 
 export interface RigTargetOptions {
   /** Longest time for a scenario. */
@@ -74,7 +78,13 @@ class RigTestBed implements TestBed {
   #ownAddress: string;
   #onStatus: RigTargetOptions["onStatus"];
   #document: GatewayDocument | undefined;
+  #onLine: (line: string) => void;
   #hear: (line: string) => void;
+  /** Lines of the scenario, since its configuration is in force. */
+  #heard = new Set<string>();
+  /** Those of them that the board was asked for, and that may still come over the serial line. */
+  #asked = new Set<string>();
+  #readyMs = Number.POSITIVE_INFINITY;
 
   constructor(
     device: Device,
@@ -88,13 +98,41 @@ class RigTestBed implements TestBed {
     this.#onStatus = onStatus;
     this.type = device.type?.bind(device);
     if (device.reset !== undefined) this.reset = () => this.#reset();
+    this.#onLine = onLine;
     // A serial line is slow: lines of the previous scenario may arrive after this one has begun.
     let begun = false;
     this.#hear = line => {
-      begun ||= this.#document !== undefined && READY.test(line);
-      if (begun) onLine(line);
+      if (this.#document !== undefined && READY.test(line)) {
+        begun = true;
+        this.#heard.clear();
+        this.#asked.clear();
+        this.#readyMs = msOf(line);
+      }
+      if (begun && !this.#asked.delete(line)) this.#tell(line);
+      if (begun && DROPPED.test(line)) void this.#askForDropped();
     };
     device.onEvent = this.#hear;
+  }
+
+  #tell(line: string): void {
+    this.#heard.add(line);
+    this.#onLine(line);
+  }
+
+  /** The board may still have lines that it will not send: the newest ones wait longest for the serial line. */
+  async #askForDropped(): Promise<void> {
+    let lines: readonly string[];
+    try {
+      lines = await this.#device.admin.newEvents();
+    } catch {
+      return; // a board that does not answer: the scenario waits for its events
+    }
+    if (this.#device.onEvent !== this.#hear) return; // the scenario has ended
+    for (const line of lines) {
+      if (this.#heard.has(line) || msOf(line) < this.#readyMs) continue;
+      this.#asked.add(line);
+      this.#tell(line);
+    }
   }
 
   get proxyAddress(): { host: string; port: number } {
@@ -148,4 +186,9 @@ class RigTestBed implements TestBed {
     // An interrupted scenario may close after the next one has begun.
     if (this.#device.onEvent === this.#hear) this.#device.onEvent = () => {};
   }
+}
+
+/** The board's time of a line of its log. */
+function msOf(line: string): number {
+  return parseLine(line)?.ms ?? Number.NEGATIVE_INFINITY;
 }
