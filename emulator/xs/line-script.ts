@@ -6,18 +6,18 @@ import type { LineValues, Platform } from "../../firmware/src/platform.ts";
 export type Step =
   | { readonly format: string; readonly values: LineValues }
   | { readonly event: Event }
-  | { readonly read: number; readonly afterMs: number };
+  | { readonly read: number; readonly isOneLine: boolean; readonly afterMs: number };
 
 /** Plays steps on a log with this native code, or without; gives what can be seen of it. */
 export function playSteps(
   steps: readonly Step[],
-  native: Pick<Platform, "readLine" | "writeLine">,
+  native: Pick<Platform, "readLines" | "writeLine">,
 ): object {
   let ms = 0;
   const log = new Log({ clock: { now: () => ms }, ...native });
   const into = new Uint8Array(400).subarray(10);
-  const read = (bytesMax: number) =>
-    String.fromCharCode(...into.subarray(5, 5 + log.read(into, 5, bytesMax)));
+  const read = (bytesMax: number, isOneLine = true) =>
+    String.fromCharCode(...into.subarray(5, 5 + log.read(into, 5, bytesMax, isOneLine)));
   const seen: unknown[] = [];
   for (const step of steps) {
     if ("format" in step) {
@@ -26,7 +26,7 @@ export function playSteps(
       log.report(step.event);
     } else {
       ms += step.afterMs;
-      seen.push(read(step.read), log.isMidLine, log.dropped);
+      seen.push(read(step.read, step.isOneLine), log.isMidLine, log.dropped);
     }
   }
   seen.push([...log.last(1_000)]);

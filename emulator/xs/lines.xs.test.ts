@@ -49,7 +49,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       ...{ what: fc.constant("exception" as const), error: text },
     }),
   }),
-  fc.record({ read: fc.nat(300), afterMs: fc.nat(900) }),
+  fc.record({ read: fc.nat(300), isOneLine: fc.boolean(), afterMs: fc.nat(900) }),
 );
 
 test("the chip's C writes and reads the same lines as TypeScript, whatever the values are, and drops the same", () => {

@@ -6,8 +6,10 @@
  * strings.
  */
 
-enum { SIZE, HEAD, TAIL, USED, COUNT, FIRST, SENT, SENT_AT, READ, DROPPED, RING_WORDS };
+enum { SIZE, HEAD, TAIL, USED, COUNT, FIRST, SENT, SENT_AT, READ, DROPPED, NOTICED, RING_WORDS };
 enum { LINE_HEAD_BYTES = 8, LINE_BYTES_MAX = 2048, VALUE_CHARS_MAX = 160 };
+/* Of `readLines`: flags, and bits of the result. */
+enum { ONE_LINE = 1, TELL_NEWS = 2, MID_LINE = 1 << 16, NEWS = 1 << 17 };
 enum { STRINGS = 7, FIRST_NUMBER = 0x10, NUMBERS = 12, OPTIONAL = 0x1f };
 
 typedef struct {
@@ -205,28 +207,43 @@ static uint32_t* nextRing(uint32_t* notice, uint32_t* board, uint32_t* requests)
 	return *lineWord(board, board[SENT_AT], 1) < *lineWord(requests, requests[SENT_AT], 1) ? board : requests;
 }
 
-/* Copies the next bytes of the next line, and CR LF behind its last, to `into`, from `at` on. Returns their number. */
-uint32_t readLine(uint32_t* notice, uint32_t* board, uint32_t* requests, uint8_t* into, uint32_t at, uint32_t bytesMax)
+/* Copies the next bytes of the ring's next line, and CR LF behind its last, to `into`. Returns their number. */
+static uint32_t readRing(uint32_t* ring, uint8_t* into, uint32_t bytesMax)
 {
-	uint32_t* ring = nextRing(notice, board, requests);
-	const uint8_t* bytes;
-	uint32_t length, from, source, end = at + bytesMax, start = at;
-	if (!ring) return 0;
-	bytes = (const uint8_t*)(ring + RING_WORDS);
-	length = *lineWord(ring, ring[SENT_AT], 0);
-	from = ring[READ];
-	source = moved(ring, moved(ring, ring[SENT_AT], LINE_HEAD_BYTES), from);
-	for (; at < end && from < length; from++) {
-		into[at++] = bytes[source];
+	const uint8_t* bytes = (const uint8_t*)(ring + RING_WORDS);
+	uint32_t length = *lineWord(ring, ring[SENT_AT], 0);
+	uint32_t from = ring[READ], count = 0;
+	uint32_t source = moved(ring, moved(ring, ring[SENT_AT], LINE_HEAD_BYTES), from);
+	for (; count < bytesMax && from < length; from++) {
+		into[count++] = bytes[source];
 		if (++source == ring[SIZE]) source = 0;
 	}
-	for (; at < end && from >= length && from < length + 2; from++)
-		into[at++] = from == length ? '\r' : '\n';
+	for (; count < bytesMax && from < length + 2; from++)
+		into[count++] = from == length ? '\r' : '\n';
 	ring[READ] = from;
 	if (from == length + 2) {
 		ring[READ] = 0;
 		ring[SENT]++;
 		ring[SENT_AT] = moved(ring, ring[SENT_AT], lineBytes(length));
 	}
-	return at - start;
+	return count;
+}
+
+/*
+ * Copies the next bytes to `into`, from `at` on, of one line or of as many as fit. Returns their number; with MID_LINE if the last line
+ * is not complete; with NEWS, and without having read on, if a line may begin and there are dropped ones that no notice has counted.
+ */
+uint32_t readLines(uint32_t* notice, uint32_t* board, uint32_t* requests, uint8_t* into, uint32_t at, uint32_t bytesMax, uint32_t flags)
+{
+	uint32_t count = 0;
+	while (count < bytesMax) {
+		uint32_t* ring = nextRing(notice, board, requests);
+		if (flags & TELL_NEWS && !(ring && ring[READ] > 0) && (board[DROPPED] != board[NOTICED] || requests[DROPPED] != requests[NOTICED]))
+			return count | NEWS;
+		if (!ring) break;
+		count += readRing(ring, into + at + count, bytesMax - count);
+		if (ring[READ] > 0) return count | MID_LINE;
+		if (flags & ONE_LINE) break;
+	}
+	return count;
 }

@@ -53,7 +53,7 @@ export default function main(): void {
       putBytes: nativeCode.putBytes,
       putValue: nativeCode.putValue,
       putFields: nativeCode.putFields,
-      readLine: nativeCode.readLine,
+      readLines: nativeCode.readLines,
       restart: restart && restartNow,
       link: openLink(clock, report, { ssid: settings.ssid, password: settings.password }),
       connectionsMax: Number(settings.connectionsMax),

@@ -213,16 +213,17 @@ export type LineValues = [
 ];
 
 /**
- * Copies the next bytes of the next line of three rings to `into`, from `at` on: `bytesMax` at most, CR LF behind the
- * line's last (native/lines.c). Returns how many; 0 if no line waits.
+ * Copies the next bytes of the lines of three rings to `into`, from `at` on: `bytesMax` at most, CR LF behind each line
+ * (native/lines.c). `ReadFlags` and `ReadResult` of log/line-ring.ts say the rest.
  */
-export type ReadLine = (
+export type ReadLines = (
   notice: ArrayBuffer,
   board: ArrayBuffer,
   requests: ArrayBuffer,
   into: ArrayBuffer,
   at: number,
   bytesMax: number,
+  flags: number,
 ) => number;
 
 /**
@@ -303,7 +304,7 @@ export interface Platform {
   readonly putBytes?: PutBytes;
   readonly putValue?: PutValue;
   readonly putFields?: PutFields;
-  readonly readLine?: ReadLine;
+  readonly readLines?: ReadLines;
   /** Present where the sockets have `pipe`. */
   readonly Search?: NativeSearchConstructor;
   /** Restarts the machine; does not return. Absent where the program cannot. */

@@ -67,13 +67,14 @@ declare module "mc/ffi" {
       arg5: number,
       arg6: number,
     ): number;
-    readLine(
+    readLines(
       arg0: ArrayBuffer,
       arg1: ArrayBuffer,
       arg2: ArrayBuffer,
       arg3: ArrayBuffer,
       arg4: number,
       arg5: number,
+      arg6: number,
     ): number;
     writeLine(
       arg0: ArrayBuffer,

@@ -30,13 +30,14 @@ declare module "mc/ffi" {
       format: string,
       ...values: import("../src/platform.ts").LineValues
     ): void;
-    readLine(
+    readLines(
       notice: ArrayBuffer,
       board: ArrayBuffer,
       requests: ArrayBuffer,
       into: ArrayBuffer,
       at: number,
       bytesMax: number,
+      flags: number,
     ): number;
     readHead(bytes: ArrayBuffer, from: number, end: number, words: ArrayBuffer): number;
     putTexts(

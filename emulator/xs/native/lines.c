@@ -7,7 +7,7 @@
 extern void writeLine(uint32_t* ring, uint32_t order, char* format,
 	char* a, char* b, char* c, char* d, char* e, char* f, char* g,
 	double n0, double n1, double n2, double n3, double n4, double n5, double n6, double n7, double n8, double n9, double n10, double n11);
-extern uint32_t readLine(uint32_t* notice, uint32_t* board, uint32_t* requests, uint8_t* into, uint32_t at, uint32_t bytesMax);
+extern uint32_t readLines(uint32_t* notice, uint32_t* board, uint32_t* requests, uint8_t* into, uint32_t at, uint32_t bytesMax, uint32_t flags);
 
 enum { TEXTS = 8, FIRST_TEXT = 2, FIRST_NUMBER = FIRST_TEXT + TEXTS, ARGUMENTS = FIRST_NUMBER + 12 };
 
@@ -31,12 +31,12 @@ static uint32_t number(xsMachine* the, int place)
 
 static void readNext(xsMachine* the)
 {
-	xsResult = xsInteger(readLine(xsToArrayBuffer(xsArg(0)), xsToArrayBuffer(xsArg(1)), xsToArrayBuffer(xsArg(2)),
-		xsToArrayBuffer(xsArg(3)), number(the, 4), number(the, 5)));
+	xsResult = xsInteger(readLines(xsToArrayBuffer(xsArg(0)), xsToArrayBuffer(xsArg(1)), xsToArrayBuffer(xsArg(2)),
+		xsToArrayBuffer(xsArg(3)), number(the, 4), number(the, 5), number(the, 6)));
 }
 
 void installLines(xsMachine* the)
 {
 	method(the, &xsGlobal, "writeLine", writeTo, ARGUMENTS);
-	method(the, &xsGlobal, "readLine", readNext, 6);
+	method(the, &xsGlobal, "readLines", readNext, 7);
 }

@@ -6,7 +6,7 @@ import type {
   PutTexts,
   PutValue,
   ReadHead,
-  ReadLine,
+  ReadLines,
   WriteLine,
 } from "../../../firmware/src/platform.ts";
 import { abortLine } from "../../../firmware/src/text/exception.ts";
@@ -38,7 +38,7 @@ export interface Host {
   readonly putBytes: PutBytes;
   readonly putValue: PutValue;
   readonly putFields: PutFields;
-  readonly readLine: ReadLine;
+  readonly readLines: ReadLines;
   /** Present where the sockets have native pipes. */
   readonly Search?: NativeSearchConstructor;
   command: (text: string) => string | undefined;

@@ -134,7 +134,7 @@ function platform({
     putBytes: host.putBytes,
     putValue: host.putValue,
     putFields: host.putFields,
-    readLine: host.readLine,
+    readLines: host.readLines,
     Search: host.Search,
     random: () => Number(ask("random")),
     log: line => host.board.log(line),

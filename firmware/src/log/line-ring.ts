@@ -1,4 +1,4 @@
-import type { Platform, ReadLine, WriteLine } from "../platform.ts";
+import type { Platform, ReadLines, WriteLine } from "../platform.ts";
 import { textOf } from "../text/ascii.ts";
 import { quoted } from "../text/quoting.ts";
 import { FIRST_NUMBER, FIRST_TEXT, OPTIONAL, TEXTS, VALUE_CHARS_MAX } from "./line-format.ts";
@@ -18,13 +18,25 @@ const SENT = 6; // the number of the reader's next line
 const SENT_AT = 7; // where it begins
 const READ = 8; // its bytes that were read; it is not overwritten then
 const DROPPED = 9; // lines that the reader did not get
-const RING_WORDS = 10;
+const NOTICED = 10; // those of them that a notice has counted
+const RING_WORDS = 11;
 
 const WORD_BYTES = 4;
 const LINE_HEAD_BYTES = 2 * WORD_BYTES;
 
 /** Longest line, in bytes; the scores of 32 backends take 1,400. */
 export const LINE_BYTES_MAX = 2_048;
+
+/** Flags of `readLines`: no more than one line; `NEWS` is wanted. */
+export const ONE_LINE = 1;
+export const TELL_NEWS = 2;
+
+/**
+ * Added to the count that `readLines` returns: the last line is not complete; there are dropped lines that no notice
+ * has counted, and what follows was not read.
+ */
+export const MID_LINE = 1 << 16;
+export const NEWS = 1 << 17;
 
 const CR = 0x0d;
 const LF = 0x0a;
@@ -89,14 +101,19 @@ export class LineRing {
     return this.words[DROPPED];
   }
 
+  /** Those of them that no notice has counted. */
+  get unnoticed(): number {
+    return this.words[DROPPED] - this.words[NOTICED];
+  }
+
+  /** A notice has counted all of them. */
+  noticed(): void {
+    this.words[NOTICED] = this.words[DROPPED];
+  }
+
   /** A line waits for the reader. */
   get waits(): boolean {
     return this.words[SENT] !== this.words[COUNT];
-  }
-
-  /** The reader has got a part of its next line. */
-  get isMidLine(): boolean {
-    return this.words[READ] > 0;
   }
 
   /** Gives the reader's next line, or the rest of it, as text. */
@@ -106,15 +123,6 @@ export class LineRing {
     const from = words[READ];
     advanceReader(words);
     return from === 0 ? text : text.slice(from);
-  }
-
-  /** Drops all lines that the reader has not got. */
-  dropAll(): void {
-    const { words } = this;
-    words[DROPPED] += words[COUNT] - words[SENT];
-    words[SENT] = words[COUNT];
-    words[SENT_AT] = words[HEAD];
-    words[READ] = 0;
   }
 
   /** The oldest line. */
@@ -233,24 +241,40 @@ function whole(value: number): string {
   return `${Math.sign(value) * Math.floor(Math.abs(value) + 0.5) || 0}`;
 }
 
-export const readLine: ReadLine = (notice, board, requests, into, at, bytesMax) => {
-  const ring = nextRing(notice, board, requests);
-  if (ring === undefined) return 0;
+export const readLines: ReadLines = (notice, board, requests, into, at, bytesMax, flags) => {
+  const target = new Uint8Array(into, at, bytesMax);
+  for (let count = 0; ; ) {
+    if (count === bytesMax) return count;
+    const ring = nextRing(notice, board, requests);
+    const words = ring && new Uint32Array(ring);
+    if (flags & TELL_NEWS && !(words && words[READ] > 0) && (hasNews(board) || hasNews(requests)))
+      return count + NEWS;
+    if (words === undefined) return count;
+    count += readRing(words, target.subarray(count));
+    if (words[READ] > 0) return count + MID_LINE;
+    if (flags & ONE_LINE) return count;
+  }
+};
+
+function hasNews(ring: ArrayBuffer): boolean {
   const words = new Uint32Array(ring);
-  const bytes = new Uint8Array(ring, RING_WORDS * WORD_BYTES);
+  return words[DROPPED] !== words[NOTICED];
+}
+
+function readRing(words: Uint32Array, into: Uint8Array): number {
+  const bytes = new Uint8Array(words.buffer, RING_WORDS * WORD_BYTES);
   const length = lengthAt(words, words[SENT_AT]);
   const from = words[READ];
-  const to = Math.min(from + bytesMax, length + LINE_END_BYTES);
+  const to = Math.min(from + into.length, length + LINE_END_BYTES);
   const start = moved(words, words[SENT_AT], LINE_HEAD_BYTES);
-  const target = new Uint8Array(into, at, to - from);
   for (let i = from; i < to; i++) {
-    if (i < length) target[i - from] = bytes[moved(words, start, i)];
-    else target[i - from] = i === length ? CR : LF;
+    if (i < length) into[i - from] = bytes[moved(words, start, i)];
+    else into[i - from] = i === length ? CR : LF;
   }
   if (to < length + LINE_END_BYTES) words[READ] = to;
   else advanceReader(words);
   return to - from;
-};
+}
 
 /** The ring whose line is next: one that was begun, a notice, or the oldest. `undefined` if none waits. */
 export function nextRing(

@@ -29,7 +29,7 @@ function readAll(log: Log, pieceBytes = 100): string[] {
   const bytes = new Uint8Array(pieceBytes);
   let text = "";
   for (;;) {
-    const count = log.read(bytes, 0, pieceBytes);
+    const count = log.read(bytes, 0, pieceBytes, false);
     if (count === 0) return text.split("\r\n").slice(0, -1);
     text += Buffer.from(bytes.subarray(0, count)).toString("latin1");
   }
@@ -139,6 +139,16 @@ describe("the reader for the serial port", () => {
         expect(log.isMidLine).toBe(false);
       }),
     );
+  });
+
+  test("gets one line at a time, if it wants to", () => {
+    const { log } = newLog();
+    for (let i = 0; i < 2; i++) log.report(DOWN);
+    const { length } = formatLine(0, DOWN);
+    const into = new Uint8Array(200);
+    expect([log.read(into, 0, 200), log.isMidLine]).toEqual([length + 2, false]);
+    expect([log.read(into, 0, 200), log.isMidLine]).toEqual([length + 2, false]);
+    expect(log.read(into, 0, 200)).toBe(0);
   });
 
   test("says when it stands within a line", () => {
@@ -281,19 +291,19 @@ describe("without a serial port", () => {
     expect(printed).toEqual([formatLine(0, DOWN), formatLine(0, failed(1))]);
   });
 
-  test("before a restart the rest of a line and what the board reported are printed, requests are dropped", () => {
+  test("the rest of a line that the port has begun is printed", () => {
     const { log } = newLog();
     const printed: string[] = [];
-    log.report(failed(1));
+    for (let id = 1; id < 4; id++) log.report(failed(id));
+    const { length } = formatLine(0, failed(1));
+    log.read(new Uint8Array(200), 0, length + 2 + length, false);
+    log.printTo(line => printed.push(line));
+    expect(printed).toEqual([formatLine(0, failed(3))]);
+    log.printTo(undefined);
+    log.report(failed(4));
     log.read(new Uint8Array(10), 0, 10);
-    for (let id = 2; id < 5; id++) log.report(failed(id));
-    log.report(DOWN);
-    log.flushTo(line => printed.push(line));
-    expect(printed).toEqual([
-      formatLine(0, failed(1)).slice(10),
-      "W (0) log: dropped requests=3 board=0",
-      formatLine(0, DOWN),
-    ]);
+    log.printTo(line => printed.push(line));
+    expect(printed.slice(1)).toEqual([formatLine(0, failed(4)).slice(10)]);
   });
 });
 

@@ -1,7 +1,16 @@
-import type { Clock, Platform, ReadLine, WriteLine } from "../platform.ts";
+import type { Clock, Platform, ReadLines, WriteLine } from "../platform.ts";
 import { type Event, formatLine } from "./event.ts";
 import { DROPPED_LINE } from "./line-format.ts";
-import { LineRing, nextRing, readLine, writeLine } from "./line-ring.ts";
+import {
+  LineRing,
+  MID_LINE,
+  NEWS,
+  nextRing,
+  ONE_LINE,
+  readLines,
+  TELL_NEWS,
+  writeLine,
+} from "./line-ring.ts";
 
 /** `board`: changes of the board itself; `requests`: events of one client or request. */
 export type EventKind = "board" | "requests";
@@ -18,10 +27,13 @@ const DROPPED_MS = 1_000;
 /** More than the longest such line takes. */
 const NOTICE_BYTES = 128;
 
+/** The bits of the result of `readLines` that count bytes. */
+const COUNT = MID_LINE - 1;
+
 /** Prints a line. */
 export type Print = (line: string) => void;
 
-type LogPlatform = Pick<Platform, "writeLine" | "readLine"> & {
+type LogPlatform = Pick<Platform, "writeLine" | "readLines"> & {
   readonly clock: Pick<Clock, "now">;
 };
 
@@ -38,6 +50,8 @@ export class Log {
   readonly requests: ArrayBuffer;
   /** Lines so far: the place of the next one. The caller of `writeLine` increments it. */
   order = 0;
+  /** The last `read` ended within a line. */
+  isMidLine = false;
   /** Called when a line was added that `read` gives. */
   onLine: (() => void) | undefined;
   #clock: LogPlatform["clock"];
@@ -47,9 +61,8 @@ export class Log {
   #notice: LineRing;
   /** Each line goes there at once. */
   #print: Print | undefined;
-  #readLine: ReadLine;
-  /** Dropped lines since the start that notices have counted, and when the last one was written. */
-  #noticed = { requests: 0, board: 0 };
+  #readLines: ReadLines;
+  /** When the last notice was written. */
   #noticedMs = Number.NEGATIVE_INFINITY;
 
   /** @param print - gets each line at once; without it, they wait for `read` */
@@ -57,7 +70,7 @@ export class Log {
     this.#clock = platform.clock;
     this.#print = print;
     this.writeLine = platform.writeLine ?? writeLine;
-    this.#readLine = platform.readLine ?? readLine;
+    this.#readLines = platform.readLines ?? readLines;
     this.#requests = new LineRing(REQUESTS_BYTES, platform);
     this.#board = new LineRing(BOARD_BYTES, platform);
     this.#notice = new LineRing(NOTICE_BYTES, platform);
@@ -80,34 +93,34 @@ export class Log {
   /** Prints what waits, and each later line at once; `undefined`: later lines wait for `read`. */
   printTo(print: Print | undefined): void {
     this.#print = print;
-    if (print !== undefined) this.#printAll(print);
-  }
-
-  /** As `printTo`, but drops the requests that wait: the board is about to restart. */
-  flushTo(print: Print): void {
-    const rest = this.#requests.isMidLine ? this.#requests.take() : "";
-    if (rest !== "") print(rest);
-    this.#requests.dropAll();
-    this.printTo(print);
+    if (print === undefined) return;
+    this.#printAll(print);
+    this.isMidLine = false;
   }
 
   // The reader
 
-  /** The last `read` ended within a line. */
-  get isMidLine(): boolean {
-    return this.#requests.isMidLine || this.#board.isMidLine || this.#notice.isMidLine;
-  }
-
   /**
-   * Copies the next bytes for the serial port to `into`, from `at` on: `bytesMax` of one line at most, CR LF behind the line's
-   * last. Returns how many; 0 if nothing waits. A line that was begun is not overwritten.
+   * Copies the next bytes for the serial port to `into`, from `at` on: `bytesMax` at most, of as many lines as fit or of one, CR LF
+   * behind each. Returns how many; fewer than `bytesMax` if no more waits, or at the end of the one line. A line that was
+   * begun is not overwritten.
    */
-  read(into: Uint8Array, at: number, bytesMax: number): number {
-    this.#writeNotice();
-    const read = this.#readLine;
+  read(into: Uint8Array, at: number, bytesMax: number, isOneLine = true): number {
+    const read = this.#readLines;
+    const notice = this.#notice.buffer;
+    const board = this.#board.buffer;
     const target = into.buffer as ArrayBuffer;
     const start = into.byteOffset + at;
-    return read(this.#notice.buffer, this.#board.buffer, this.requests, target, start, bytesMax);
+    const flags = isOneLine ? ONE_LINE : 0;
+    let result = read(notice, board, this.requests, target, start, bytesMax, flags | TELL_NEWS);
+    if (result >= NEWS) {
+      this.#writeNotice();
+      const count = result - NEWS;
+      const left = bytesMax - count;
+      result = count + read(notice, board, this.requests, target, start + count, left, flags);
+    }
+    this.isMidLine = result >= MID_LINE;
+    return result & COUNT;
   }
 
   /** Lines since the start that the serial port did not get. */
@@ -117,17 +130,15 @@ export class Log {
 
   /** Says how many lines were dropped: once all others are read, and each second while more wait. */
   #writeNotice(): void {
-    const noticed = this.#noticed;
-    const requests = this.#requests.dropped - noticed.requests;
-    const board = this.#board.dropped - noticed.board;
-    if (requests + board === 0) return;
+    const requests = this.#requests;
+    const board = this.#board;
+    if (requests.unnoticed + board.unnoticed === 0 || this.#notice.waits) return;
     const nowMs = this.#clock.now();
-    const othersWait = this.#requests.waits || this.#board.waits;
-    if (this.#notice.waits || (othersWait && nowMs - this.#noticedMs < DROPPED_MS)) return;
+    if ((requests.waits || board.waits) && nowMs - this.#noticedMs < DROPPED_MS) return;
     this.#noticedMs = nowMs;
-    noticed.requests += requests;
-    noticed.board += board;
-    this.#notice.write(0, DROPPED_LINE, nowMs, requests, board);
+    this.#notice.write(0, DROPPED_LINE, nowMs, requests.unnoticed, board.unnoticed);
+    requests.noticed();
+    board.noticed();
   }
 
   #printAll(print: Print): void {
