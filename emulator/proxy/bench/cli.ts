@@ -14,14 +14,19 @@ import {
 import type { Load, Measured } from "./load.ts";
 import type { Running } from "./system-server.ts";
 
-/** Bytes of the large body: 10 MiB. */
-const BODY_BYTES = 10 * 1024 * 1024;
+const BYTES_PER_MIB = 1024 * 1024;
+
+/** Bytes of the large body. */
+const BODY_BYTES = 10 * BYTES_PER_MIB;
 
 /** Clock ticks per second in /proc (USER_HZ). */
 const TICKS_PER_SECOND = 100;
 
 /** Columns for a contestant's name. */
 const NAME_WIDTH = 20;
+
+/** Columns of the figures: the median, its ratio, and the processor time per request and per MiB. */
+const FIGURE_WIDTHS = [12, 7, 16, 12];
 
 interface Suite {
   readonly name: string;
@@ -60,8 +65,8 @@ interface Row {
   readonly median: number;
   /** To the bare pipe in the same round. */
   readonly ratio: number;
-  /** Processor time of the proxy, user and system, in microseconds per request. */
-  readonly cpuUs: number | undefined;
+  /** Processor time of the proxy, user and system, in microseconds; `undefined` where there is no /proc. */
+  readonly cpu: { readonly usPerRequest: number; readonly usPerMiB: number } | undefined;
   readonly rounds: readonly number[];
 }
 
@@ -83,7 +88,8 @@ await runCommand(
 Measures proxies side by side: each as a process of its own, in turns, several rounds, the same load
 and the same two backends for all. Each figure is the median of its rounds; each ratio is the median
 of the rounds' ratios to the bare pipe, two sockets piped into each other in Node. On Linux the last
-column is the proxy's own processor time, which other programs on the computer disturb less.`,
+two columns are the proxy's own processor time, which other programs on the computer disturb less.
+What the rows and columns mean: emulator/README.md, "The bench".`,
     options: {
       rounds: {
         value: "N",
@@ -117,7 +123,7 @@ async function bench({ rounds, ms, only, json }: BenchOptions): Promise<void> {
   const results: { suite: string; rows: Row[] }[] = [];
   try {
     for (const suite of suites) {
-      process.stdout.write(`\n${suite.name}\n`);
+      process.stdout.write(`\n${suite.name}\n${heading(suite)}`);
       const rows = await measureSuite(suite, { backends, generator, rounds, ms });
       results.push({ suite: suite.name, rows });
       for (const row of rows) process.stdout.write(line(row));
@@ -131,13 +137,22 @@ async function bench({ rounds, ms, only, json }: BenchOptions): Promise<void> {
   process.stdout.write(`\nAll figures: ${json}\n`);
 }
 
+/** A contestant that runs, and its figures of each round. */
+interface Present {
+  readonly name: string;
+  readonly running: Running;
+  readonly rounds: number[];
+  readonly usPerRequest: number[];
+  readonly usPerMiB: number[];
+}
+
 async function measureSuite(
   { contestants, load, unit }: Suite,
   bench: { backends: Running[]; generator: ChildProcess; rounds: number; ms: number },
 ): Promise<Row[]> {
   const { generator, ms } = bench;
   const ports = bench.backends.map(({ port }) => port);
-  const present: { name: string; running: Running; rounds: number[]; cpuUs: number[] }[] = [];
+  const present: Present[] = [];
   for (const contestant of contestants) {
     const missing = contestant.missing();
     if (missing !== undefined) {
@@ -145,28 +160,32 @@ async function measureSuite(
       continue;
     }
     const running = await contestant.start(ports);
-    present.push({ name: contestant.name, running, rounds: [], cpuUs: [] });
+    present.push({ name: contestant.name, running, rounds: [], usPerRequest: [], usPerMiB: [] });
   }
   try {
     for (let round = 0; round <= bench.rounds; round++) {
-      for (const { name, running, rounds, cpuUs } of rotated(present, round)) {
+      for (const { name, running, rounds, usPerRequest, usPerMiB } of rotated(present, round)) {
         const before = cpuTimeUs(running.pid);
         const measured = await measure(generator, { ...load, port: running.port, ms }, name);
         if (round === 0) continue; // warming up
+        const us = cpuTimeUs(running.pid) - before;
         rounds.push(figure(measured, unit));
-        cpuUs.push((cpuTimeUs(running.pid) - before) / measured.requests);
+        usPerRequest.push(us / measured.requests);
+        usPerMiB.push(us / (measured.bytes / BYTES_PER_MIB));
       }
     }
   } finally {
     for (const { running } of present) await running.stop();
   }
   const yardstick = present.find(({ name }) => name === BARE)!.rounds;
-  return present.map(({ name, rounds, cpuUs }) => ({
+  return present.map(({ name, rounds, usPerRequest, usPerMiB }) => ({
     contestant: name,
     unit,
     median: median(rounds),
     ratio: median(rounds.map((value, round) => value / yardstick[round])),
-    cpuUs: Number.isNaN(cpuUs[0]) ? undefined : median(cpuUs),
+    cpu: Number.isNaN(usPerRequest[0])
+      ? undefined
+      : { usPerRequest: median(usPerRequest), usPerMiB: median(usPerMiB) },
     rounds,
   }));
 }
@@ -200,8 +219,17 @@ function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-function line({ contestant, median, unit, ratio, cpuUs }: Row): string {
-  const mark = contestant === OURS ? "*" : " ";
-  const cpu = cpuUs === undefined ? "" : `  ${cpuUs.toFixed(0).padStart(6)} µs cpu/request`;
-  return `${mark} ${contestant.padEnd(NAME_WIDTH)} ${median.toFixed(0).padStart(8)} ${unit}  ${ratio.toFixed(2)}${cpu}\n`;
+function heading({ unit }: Suite): string {
+  return columns("", [unit, "ratio", "cpu µs/request", "cpu µs/MiB"]);
+}
+
+function line({ contestant, median, ratio, cpu }: Row): string {
+  const times = cpu === undefined ? [] : [cpu.usPerRequest.toFixed(0), cpu.usPerMiB.toFixed(0)];
+  return columns(contestant, [median.toFixed(0), ratio.toFixed(2), ...times]);
+}
+
+function columns(name: string, figures: readonly string[]): string {
+  const mark = name === OURS ? "*" : " ";
+  const cells = figures.map((figure, i) => figure.padStart(FIGURE_WIDTHS[i]));
+  return `${mark} ${name.padEnd(NAME_WIDTH)}${cells.join("")}\n`;
 }
