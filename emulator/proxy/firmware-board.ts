@@ -62,7 +62,7 @@ export class FirmwareBoard extends Board {
   #onBooted: (app: App) => void;
 
   constructor({ onBooted = () => {}, ...options }: FirmwareBoardOptions) {
-    const wire = { ...net, createSocket: dgram.createSocket };
+    const wire = { ...net, createSocket: dgram.createSocket, takesOnread: true };
     super({ clock: new RealClock(), wire, ...options });
     this.#onBooted = onBooted;
   }

@@ -1,3 +1,4 @@
+import type { ReadBuffer, Reader } from "./read-buffer.ts";
 import { resetSocket } from "./reset-socket.ts";
 import type { WireSocket } from "./wire.ts";
 
@@ -21,29 +22,40 @@ export interface PcbWireEvents {
   admits(segment: Uint8Array): boolean;
 }
 
+/** A peer to connect to. */
+export interface WirePeer {
+  readonly address: string;
+  readonly port: number;
+  /** The buffer for what it sends; `undefined`: that comes as `data`. */
+  readonly reads: ReadBuffer | undefined;
+}
+
 /** Codes of an answer to a SYN that lwIP understands; all others it does not see, or ignores. */
 const REFUSALS = ["ECONNREFUSED", "ECONNRESET"];
+
+/** Some write since it was false has not been taken by Linux as a whole: it may hold the segment that is being read. */
+let hasPendingWrite = false;
 
 /**
  * The connection of a control block on a wire. A simulated network reports all that lwIP gets to know; on the
  * computer's, Linux keeps the acknowledgements to itself: what it has taken counts as acknowledged, and a full
  * receive window pauses reading.
  */
-export class PcbWire {
+export class PcbWire implements Reader {
   /** The wire is a simulated network, which reports acknowledgements. */
   readonly simulated: boolean;
   #socket: WireSocket;
   #events: PcbWireEvents;
   #windowBytes: number;
-  #to: { readonly address: string; readonly port: number } | undefined;
+  /** The peer that it connects to. */
+  #to: WirePeer | undefined;
   /** Arrived and not yet freed by `recved`. */
   #unreadBytes = 0;
   /** Reading from the computer's socket is paused: the window is full. */
   #paused = false;
   /** Given to the computer's socket, and not yet taken by Linux. */
   #untakenBytes = 0;
-  /** A call of `write` is under way. */
-  #isWriting = false;
+  #onTaken: () => void;
   #finSent = false;
   #finReceived = false;
   /** A write met a reset: on the computer's network only that reports it after a FIN. */
@@ -53,17 +65,12 @@ export class PcbWire {
   /** The error that the socket reported. */
   #error: string | undefined;
 
-  /** `to`: the address that it connects to. */
-  constructor(
-    socket: WireSocket,
-    windowBytes: number,
-    events: PcbWireEvents,
-    to?: { readonly address: string; readonly port: number },
-  ) {
+  constructor(socket: WireSocket, windowBytes: number, events: PcbWireEvents, to?: WirePeer) {
     this.#socket = socket;
     this.#to = to;
     this.#windowBytes = windowBytes;
     this.#events = events;
+    this.#onTaken = () => this.#noteTaken();
     this.simulated = socket.recved !== undefined;
     if (socket.connecting) socket.on("connect", () => this.#onConnect());
     socket.on("error", (error: NodeJS.ErrnoException) => {
@@ -75,8 +82,9 @@ export class PcbWire {
       events.finReceived();
     });
     socket.on("data", (segment: Buffer) => this.#onData(segment));
+    if (to?.reads !== undefined) to.reads.reader = this;
     if (!this.simulated) {
-      this.#watchWrites();
+      this.#surviveResets();
     } else {
       socket.admits = segment => events.admits(segment);
       socket.on("sent", (bytes: number) => events.acked(bytes));
@@ -115,11 +123,10 @@ export class PcbWire {
   write(pieces: readonly Buffer[]): void {
     const socket = this.#socket;
     for (const { byteLength } of pieces) this.#untakenBytes += byteLength;
-    this.#isWriting = true;
     if (pieces.length > 1) socket.cork();
-    for (const piece of pieces) socket.write(piece);
+    for (const piece of pieces) socket.write(piece, this.#onTaken);
     if (pieces.length > 1) socket.uncork();
-    this.#isWriting = false;
+    if (socket.writableLength > 0) hasPendingWrite = true;
     this.#noteTaken();
   }
 
@@ -168,6 +175,12 @@ export class PcbWire {
     else this.#events.connected();
   }
 
+  read(segment: Buffer): boolean {
+    hasPendingWrite = false;
+    this.#onData(segment);
+    return this.#unreadBytes === 0 && !hasPendingWrite;
+  }
+
   #onData(segment: Buffer): void {
     this.#unreadBytes += segment.byteLength;
     if (!this.simulated && this.#unreadBytes >= this.#windowBytes) {
@@ -189,26 +202,23 @@ export class PcbWire {
   }
 
   /**
-   * Learns when Linux has taken what was written. A write that meets a reset destroys a socket of Node, and with it the bytes that
-   * arrived before the reset. lwIP delivers those first, so here the write is lost, and reading goes on to the end.
+   * A write that meets a reset destroys a socket of Node, and with it the bytes that arrived before the reset. lwIP delivers those
+   * first, so here the write is lost, and reading goes on to the end. Nothing may be written in these callbacks: where they are called within
+   * `clearBuffer` of Node's Writable, that drops what was buffered meanwhile. So `noteTaken` waits for the callback of `write`.
    */
-  #watchWrites(): void {
+  #surviveResets(): void {
     const socket = this.#socket;
     const { _write, _writev } = socket;
-    socket._write = (chunk, encoding, callback) =>
-      _write.call(socket, chunk, encoding, error => this.#onWritten(error, callback));
-    if (_writev === undefined) return;
-    socket._writev = (chunks, callback) =>
-      _writev.call(socket, chunks, error => this.#onWritten(error, callback));
-  }
-
-  #onWritten(error: Error | null | undefined, callback: () => void): void {
-    callback();
-    if (error) {
+    const lost = (callback: () => void) => (error?: Error | null) => {
+      callback();
+      if (!error) return;
       this.writeFailed = true;
       this.#events.writeFailed();
-    }
-    if (!this.#isWriting) this.#noteTaken();
+    };
+    socket._write = (chunk, encoding, callback) =>
+      _write.call(socket, chunk, encoding, lost(callback));
+    if (_writev === undefined) return;
+    socket._writev = (chunks, callback) => _writev.call(socket, chunks, lost(callback));
   }
 
   /** Written bytes that Linux has taken count as acknowledged. */

@@ -1,7 +1,7 @@
 import type { BoardKind } from "../boards/kind.ts";
 import type { Cancel, Clock } from "../clock.ts";
 import type { Account } from "./account.ts";
-import { PcbWire, type PcbWireEvents } from "./pcb-wire.ts";
+import { PcbWire, type PcbWireEvents, type WirePeer } from "./pcb-wire.ts";
 import { SendQueue } from "./send-queue.ts";
 import type { Slab } from "./slab.ts";
 import {
@@ -82,7 +82,7 @@ export class Pcb implements PcbWireEvents {
   #lastSegmentMs: number;
 
   /** `peer`: the address that it connects to; without one it is an accepted connection. */
-  constructor(stack: PcbStack, socket: WireSocket, peer?: { address: string; port: number }) {
+  constructor(stack: PcbStack, socket: WireSocket, peer?: WirePeer) {
     this.#stack = stack;
     this.#account = stack.account;
     this.#state = peer === undefined ? "ESTABLISHED" : "SYN_SENT";

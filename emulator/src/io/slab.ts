@@ -2,7 +2,7 @@
 const SLAB_BYTES = 256 * 1024;
 
 /**
- * Copies for the send buffers of a board. A slab is filled front to back and left to the garbage
+ * Memory for the buffers of a board, those to be sent above all. A slab is filled front to back and left to the garbage
  * collector, so that pieces written one after the other lie one after the other and leave as one.
  */
 export class Slab {
@@ -10,14 +10,19 @@ export class Slab {
   #used = 0;
 
   copy(bytes: Uint8Array): Buffer {
-    const count = bytes.byteLength;
+    const copy = this.take(bytes.byteLength);
+    copy.set(bytes);
+    return copy;
+  }
+
+  /** Memory for `count` bytes. */
+  take(count: number): Buffer {
     if (this.#used + count > this.#slab.byteLength) {
       this.#slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, count));
       this.#used = 0;
     }
-    const copy = this.#slab.subarray(this.#used, this.#used + count);
-    copy.set(bytes);
+    const start = this.#used;
     this.#used += count;
-    return copy;
+    return this.#slab.subarray(start, this.#used);
   }
 }

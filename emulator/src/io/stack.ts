@@ -3,6 +3,7 @@ import type { Cancel, Clock } from "../clock.ts";
 import type { Tasks } from "../tasks.ts";
 import { Account, BLOCK_BYTES } from "./account.ts";
 import { Pcb, type PcbStack } from "./pcb.ts";
+import { ReadBuffer } from "./read-buffer.ts";
 import { Slab } from "./slab.ts";
 import type { TcpState } from "./tcp-state.ts";
 import { LwipTimers } from "./timers.ts";
@@ -135,8 +136,11 @@ export class Stack implements PcbStack {
 
   /** A block that connects over the wire to `address`. Call `available` before. */
   connect(address: string, port: number): Pcb {
-    const socket = this.parts.wire.connect({ host: address, port, allowHalfOpen: true });
-    return this.#add(new Pcb(this, socket, { address, port }));
+    const { wire } = this.parts;
+    const options = { host: address, port, allowHalfOpen: true };
+    const reads = wire.takesOnread ? new ReadBuffer(this.slab) : undefined;
+    const socket = wire.connect(reads ? { ...options, onread: reads.options } : options);
+    return this.#add(new Pcb(this, socket, { address, port, reads }));
   }
 
   /** A block for a connection that the wire has accepted. Call `available` before. */

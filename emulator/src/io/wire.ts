@@ -6,7 +6,14 @@ import type { Duplex } from "node:stream";
  * that of `node:dgram`), or an object with the same interface, such as a host of net-mock-socket.
  */
 export interface Wire {
-  connect(options: { host: string; port: number; allowHalfOpen: boolean }): WireSocket;
+  connect(options: {
+    host: string;
+    port: number;
+    allowHalfOpen: boolean;
+    onread?: WireReads;
+  }): WireSocket;
+  /** `connect` takes `onread`: so does `net.connect`, and a simulated network does not. */
+  readonly takesOnread?: boolean;
   createServer(options: {
     allowHalfOpen: boolean;
     pauseOnConnect: boolean;
@@ -19,6 +26,14 @@ export interface Wire {
   }): WireServer;
   /** Where it is missing, there is no UDP. */
   createSocket?(options: { type: "udp4"; lookup: WireLookup }): WireDatagrams;
+}
+
+/** The option `onread` of `net.connect`: where to read to. Then no `data` is emitted. */
+export interface WireReads {
+  /** The next read goes here. */
+  buffer(): Uint8Array;
+  /** `count` bytes were read. */
+  callback(count: number, buffer: Uint8Array): boolean;
 }
 
 /** Finds the address of a host, for those of `node:dgram`. */
