@@ -143,10 +143,12 @@ function moveHeads(exchange: Exchange, nowMs: number): void {
   const request = exchange.request;
   const response = exchange.response;
   const backend = exchange.backend!;
+  const context = exchange.context;
   const session = exchange.owner!.session;
   // A client that sent this backend's cookie needs no other.
-  const cookieFor = exchange.sticky === backend ? undefined : backend;
+  const needsCookie = context.stickyCookie !== undefined && exchange.sticky !== backend;
   const from = exchange.backendSide!;
+  const cookieFor = needsCookie ? backend : undefined;
   const progress = response.moveHeads(from, session.clientSide, request, cookieFor);
   if (progress === "waiting") return;
   if (progress === "refused") {
@@ -154,7 +156,6 @@ function moveHeads(exchange: Exchange, nowMs: number): void {
   } else if (progress === "unanswered") {
     unanswered(exchange);
   } else {
-    const context = exchange.context;
     const status = response.status;
     const group = request.route!.group;
     exchange.respondedMs = nowMs;

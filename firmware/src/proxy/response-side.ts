@@ -1,6 +1,6 @@
 import type { Backend } from "../backend/backend.ts";
 import { type AnswerStatus, answer, KEEPS_ALIVE } from "../http1/answer.ts";
-import type { Body } from "../http1/body.ts";
+import { type Body, PlainBody, SENT_BODY } from "../http1/body.ts";
 import { CONNECTION, UPGRADE } from "../http1/field-names.ts";
 import { bodyOf, type Framing, responseFraming } from "../http1/framing.ts";
 import type { Head } from "../http1/head.ts";
@@ -19,8 +19,15 @@ import type { RequestSide } from "./request-side.ts";
  * - `refused`: not passed on (`head.error` is 503 if the board has no memory for it)
  * - `switching`: a 101 was passed on
  * - `receiving`: a final head was passed on, and its body follows
+ * - `complete`: a final head was passed on, and all of its body with it
  */
-export type HeadProgress = "waiting" | "unanswered" | "refused" | "switching" | "receiving";
+export type HeadProgress =
+  | "waiting"
+  | "unanswered"
+  | "refused"
+  | "switching"
+  | "receiving"
+  | "complete";
 
 /** The progress of a response's body; `incomplete`: the backend has closed before its end, or has reset. */
 export type BodyProgress = "waiting" | "complete" | "broken" | "incomplete";
@@ -67,12 +74,12 @@ export class ResponseSide extends MessageSide {
     request: RequestSide,
     cookieFor: Backend | undefined,
   ): HeadProgress {
-    const { scratch, heads, stickyCookie } = this.context;
+    const context = this.context;
     while (this.pending === undefined || this.flush(client)) {
       if (from.readable === 0) return from.ended ? "unanswered" : "waiting";
-      this.head ??= heads.take("response");
-      const { head } = this;
-      const piece = from.take(scratch);
+      let head = this.head;
+      if (head === undefined) this.head = head = context.heads.take("response");
+      const piece = from.take(context.scratch);
       this.hasStarted = true;
       const used = head.feed(piece);
       const rest = piece.byteLength - used;
@@ -81,28 +88,31 @@ export class ResponseSide extends MessageSide {
         request.settle();
         if (rest > 0) from.unread(piece.subarray(used));
         head.keep(); // `piece` lies in the scratch buffer
+        if (head.error !== undefined) return "refused";
+        if (!head.done) continue;
+        if (head.status !== 101) {
+          if (!this.passInterim(client, head, request)) return "refused";
+          continue;
+        }
       }
-      if (head.error !== undefined) return "refused";
-      if (!head.done) continue;
-      const framing = responseFraming(head, request.method);
-      if (framing === undefined) return "refused";
-      if (head.status < 200 && head.status !== 101) {
-        if (!this.passInterim(client, head, request)) return "refused";
-        continue;
+      const cookie =
+        cookieFor === undefined
+          ? undefined
+          : context.stickyCookie!.setCookie(request.route!, cookieFor);
+      if (!isFinal) {
+        if (!this.passSwitch(client, head, request, cookie)) return "refused";
+        this.status = 101;
+        return "switching";
       }
-      const cookie = cookieFor && stickyCookie?.setCookie(request.route!, cookieFor);
       // Bytes of the body that arrived with a head in one piece leave so, too, if they can.
-      const along = used === head.length ? rest : 0;
-      const gone = isFinal
-        ? this.passFinal(client, head, framing, request, cookie, along)
-        : this.passSwitch(client, head, request, cookie);
+      const gone = this.passFinal(client, head, request, used === head.length ? rest : 0, cookie);
       if (gone < 0) return "refused";
       this.status = head.status;
-      if (!isFinal) return "switching";
-      this.releaseHead();
+      this.head = undefined;
+      context.heads.give(head);
       request.releaseHead(); // last: the next request takes it, with the buffer that it has
       if (gone < rest) from.unread(piece.subarray(used + gone));
-      return "receiving";
+      return this.body!.wanted > 0 || this.pending !== undefined ? "receiving" : "complete";
     }
     return "waiting";
   }
@@ -151,23 +161,30 @@ export class ResponseSide extends MessageSide {
     this.pending = send(client, reply);
   }
 
+  /**
+   * Passes the final head on, and with it the next `rest` bytes if they can leave at once. Returns how many of these have
+   * left; -1 where the head is not passed on.
+   */
   private passFinal(
     client: Endpoint,
     head: Head,
-    framing: Framing,
     request: RequestSide,
-    cookie: string | undefined,
     rest: number,
+    cookie: string | undefined,
   ): number {
-    const isEndless = framing === "close" || framing === "chunked";
-    const { isHttp10 } = request;
+    const framing = responseFraming(head, request.method);
+    if (framing === undefined) return -1;
+    const context = this.context;
+    const isLength = typeof framing === "number";
+    const isEndless = !isLength && framing !== "none";
+    const isHttp10 = request.isHttp10;
     // After a refused upgrade the client may be speaking the other protocol already. What is left of a
     // request that is answered early is not read, and another request behind it would not be either.
     if (
       (isEndless && isHttp10) ||
       request.upgrade !== undefined ||
-      !request.body.done ||
-      this.context.shouldClose()
+      request.body.wanted > 0 ||
+      context.shouldClose()
     ) {
       request.keepAlive = false;
     }
@@ -176,14 +193,18 @@ export class ResponseSide extends MessageSide {
     else if (isHttp10) connection = KEEP_ALIVE;
     let clientFraming = framing;
     if (isEndless) clientFraming = isHttp10 ? "close" : "chunked";
-    const along = typeof framing === "number" && rest <= framing ? rest : 0;
+    const along = isLength && rest <= framing ? rest : 0;
     const gone = this.passHead(client, head, clientFraming, connection, along, cookie);
     if (gone < 0) return gone;
-    if (clientFraming === "close") this.endsWithClose = true;
     this.isReusable = framing !== "close" && head.minor === 1 && !head.lists(CONNECTION, "close");
-    this.body = bodyOf(framing, this.context.scratch);
+    if (isLength) {
+      // Most often all of a small body has gone: it needs no object.
+      this.body = gone === framing ? SENT_BODY : new PlainBody(framing - gone, context.scratch);
+      return gone;
+    }
+    this.body = bodyOf(framing, context.scratch);
     if (clientFraming === "chunked") this.body.toFraming = "chunked";
-    if (gone > 0) this.body.wanted -= gone;
+    else if (clientFraming === "close") this.endsWithClose = true;
     return gone;
   }
 
@@ -192,10 +213,10 @@ export class ResponseSide extends MessageSide {
     head: Head,
     request: RequestSide,
     cookie: string | undefined,
-  ): number {
+  ): boolean {
     const protocol = head.agreed(UPGRADE);
-    if (protocol < 0 || !request.offers(head.value(protocol))) return -1;
-    return this.passHead(client, head, "none", "", 0, cookie, protocol);
+    if (protocol < 0 || !request.offers(head.value(protocol))) return false;
+    return this.passHead(client, head, "none", "", 0, cookie, protocol) >= 0;
   }
 
   /** Another head follows. HTTP/1.0 knows no interim responses. */
