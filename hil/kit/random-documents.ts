@@ -93,6 +93,7 @@ const valid = fc
         routes,
         inspect: fc.constantFrom<Json>([], [{ keyword: "QUIT", from: "both", match: "line" }]),
         trustedProxies: fc.array(fc.constantFrom("192.168.1.2", "10.0.0.0/8"), { maxLength: 8 }),
+        log: fc.constantFrom<Json>({}, { requests: "errors" }),
         connectTimeoutMs: ms,
         retries: fc.nat(32),
         bodyBytesMax: fc.nat(),

@@ -58,6 +58,7 @@ describe("configuration", () => {
         sticky: "none",
         stickyKey: undefined,
         explain: 0,
+        log: { requests: "all" },
         routes: [],
         trustedProxies: [],
         inspect: [
@@ -386,6 +387,7 @@ describe("any document", () => {
     sticky: text(/^(none|cookie|source)$/),
     stickyKey: maybe(text(/^[!-~]{8,64}$/)),
     explain: whole(0, 1000),
+    "log.requests": text(/^(all|errors|none)$/),
     "routes[].host": maybe(text(/^(\*\.)?[a-z0-9.-]{1,253}$/i)),
     "routes[].path": text(/^\/[!-~]{0,127}$/),
     "routes[].strip": flag,

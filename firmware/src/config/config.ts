@@ -13,6 +13,7 @@ import {
   type HealthSettings,
   type InspectRule,
   type ListenerConfig,
+  type LogSettings,
   ROUTES_MAX,
   type RouteRule,
   STRATEGY_NAMES,
@@ -99,6 +100,11 @@ export function readConfig(document: unknown): Configuration | Complaints {
         check.secret(key, () => /^[!-~]{8,64}$/, "8 to 64 printable characters without blanks"),
       ),
     explain: key => check.integer(key, 0, 0, EXPLAIN_MAX),
+    log: ({ path, value = {} }) =>
+      check.object<LogSettings>(
+        { path, value },
+        { requests: k => check.word(k, "all", ["all", "errors", "none"]) },
+      ),
     inspect: key =>
       check.list(key, [DEFAULT_RULE], 0, KEYWORDS_MAX, rule =>
         check.object<InspectRule>(rule, {

@@ -108,6 +108,15 @@ export function statusRanges(text: string): (readonly [number, number])[] {
   });
 }
 
+/** `errors`: what HAProxy logs with `option dontlog-normal`, and nothing else. */
+export type LoggedRequests = "all" | "errors" | "none";
+
+/** Settings of the log. */
+export interface LogSettings {
+  /** Which requests, and connections over raw TCP, have a line. */
+  readonly requests: LoggedRequests;
+}
+
 /** Keeps a client with the backend that served it first. */
 export type Sticky = "none" | "cookie" | "source";
 
@@ -126,6 +135,7 @@ export interface Config {
   readonly stickyKey: string | undefined;
   /** Number of picks after the start, or after a change of this number, whose scores are logged. */
   readonly explain: number;
+  readonly log: LogSettings;
   /** Which requests go to which backends; without routes all go to all. */
   readonly routes: readonly RouteRule[];
   /** Addresses and networks of proxies in front of the board whose X-Forwarded-… fields are trusted. */

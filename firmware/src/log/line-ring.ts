@@ -6,7 +6,7 @@ import { FIRST_NUMBER, FIRST_TEXT, OPTIONAL, TEXTS, VALUE_CHARS_MAX } from "./li
 /**
  * A ring of lines is one buffer: the words below, and then its bytes. A line has two words before it, its length and
  * its place in the order of the lines of all rings, and ends at a multiple of four. native/lines.c writes and reads
- * lines; `writeLine` and `readLine` here do the same without it.
+ * lines; `writeLine` and `readLines` here do the same without it.
  */
 const SIZE = 0; // of the bytes
 const HEAD = 1; // where the next line begins

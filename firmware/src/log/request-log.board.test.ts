@@ -210,3 +210,78 @@ describe("the log", () => {
     expect(backends[0].requests[0].line.length).toBeGreaterThan(900);
   });
 });
+
+describe("`log.requests`", () => {
+  const WORDS = new Map([
+    ["200", "OK"],
+    ["404", "Not Found"],
+    ["500", "Internal Server Error"],
+  ]);
+  const answers = () =>
+    httpBackend(({ line }) => {
+      const [, status] = /\/(\d+) /.exec(line)!;
+      return `HTTP/1.1 ${status} ${WORDS.get(status)}\r\nContent-Length: 0\r\n\r\n`;
+    });
+
+  /** Requests that end in these ways, and two raw connections: one with a keyword, one that stays silent. */
+  async function traffic(lab: EmulatedLab): Promise<void> {
+    const client = new HttpClient(lab);
+    for (const path of ["/b/200", "/b/404", "/b/500", "/nowhere"]) await client.ask(get(path));
+    const to = { host: "board", port: 81 };
+    const [quick, silent] = [1, 2].map(() => lab.network.host("client").connect(to));
+    for (const socket of [quick, silent]) socket.on("error", () => {}).on("data", () => {});
+    quick.write("END");
+    await lab.clock.run({ ms: 60_000 });
+  }
+
+  const settings = (requests: string) => ({
+    listeners: [{ port: 80 }, { port: 81, mode: "tcp" }],
+    routes: [{ path: "/b" }],
+    log: { requests },
+  });
+
+  const shown = (lab: EmulatedLab) => [
+    ...lines(lab).map(({ path, status }) => `${path} ${status}`),
+    ...lab.events("session", "end").map(({ values }) => values.why),
+  ];
+
+  test.each([
+    ["all", ["/b/200 200", "/b/404 404", "/b/500 500", "/nowhere 404", "keyword", "idle"]],
+    ["errors", ["/b/500 500", "/nowhere 404", "idle"]],
+    ["none", []],
+  ])("%s: so many lines, and the counts are the same", async (requests, expected) => {
+    const lab = labOf(answers());
+    await lab.serve(settings(requests));
+    await traffic(lab);
+    expect(shown(lab)).toEqual(expected);
+    const { answers2xx, answers4xx, answers5xx, bytesIn } = lab.app!.proxy.shared.traffic;
+    expect([answers2xx, answers4xx, answers5xx]).toEqual([1, 2, 1]);
+    const events = JSON.parse(
+      JSON.stringify([...lab.app!.runtime.parts.log.last(100, "requests")]),
+    );
+    expect(events.length).toBe(expected.length);
+    expect(bytesIn).toBeGreaterThan(0);
+  });
+
+  test("errors: a request that needed a second backend has its line", async () => {
+    const lab = new EmulatedLab();
+    lab.backend("a", named("a").serve).stop();
+    lab.backend("b", named("b").serve);
+    await lab.serve({ balance: "first", log: { requests: "errors" } });
+    const client = new HttpClient(lab);
+    await client.ask(GET);
+    expect(lines(lab)).toMatchObject([{ status: "200", retries: "1", state: "--" }]);
+  });
+
+  test("is changed while the board runs, also on the console", async () => {
+    const lab = labOf(answers());
+    await lab.serve(settings("none"));
+    const runtime = lab.app!.runtime;
+    await new HttpClient(lab).ask(get("/b/200"));
+    expect(runtime.setKey("log.requests", "all")).toMatchObject({
+      done: expect.stringMatching(/^log\.requests: "?all"? \(was "?none"?\); in force/),
+    });
+    await new HttpClient(lab).ask(get("/b/404"));
+    expect(shown(lab)).toEqual(["/b/404 404"]);
+  });
+});

@@ -12,7 +12,7 @@ import type { Summary } from "./handler.ts";
  * @param slotMs - how long the client waited for a slot before it
  */
 export function logRequest(
-  { traffic, log }: ProxyContext,
+  { config, traffic, log }: ProxyContext,
   client: ClientInfo,
   exchange: Exchange,
   firstByteMs: number,
@@ -26,6 +26,8 @@ export function logRequest(
   traffic.bytesIn += request.bytes;
   traffic.bytesOut += response.bytes;
   traffic.retries += retries;
+  const { requests } = config.log;
+  if (requests === "none" || (requests === "errors" && isNormal(exchange, retries))) return;
   log.writeLine(
     log.requests,
     log.order++,
@@ -53,9 +55,22 @@ export function logRequest(
   log.added();
 }
 
+/** As HAProxy sees it: no error, no timeout, no retry, and no 5xx. */
+function isNormal({ response, termination }: Exchange, retries: number): boolean {
+  return termination === undefined && retries === 0 && response.status < 500;
+}
+
+/** Endings of sessions that are no error and no timeout. */
+const NORMAL_ENDINGS: readonly Ending[] = Object.freeze([
+  "done",
+  "client-closed",
+  "backend-closed",
+  "keyword",
+]);
+
 /** Writes the log line of a session that has no lines of requests. */
 export function logSession(
-  { clock, log }: ProxyContext,
+  { config, clock, log }: ProxyContext,
   client: ClientInfo,
   summary: Summary | undefined,
   bytesIn: number,
@@ -63,6 +78,8 @@ export function logSession(
   startMs: number,
   why: Ending,
 ): void {
+  const { requests } = config.log;
+  if (requests === "none" || (requests === "errors" && NORMAL_ENDINGS.includes(why))) return;
   const nowMs = clock.now();
   log.writeLine(
     log.requests,
