@@ -15,7 +15,7 @@
  * and values by words (this)          FIGS
  */
 
-enum { LF = 10, CR = 13, MEMBERS_MAX = 32, EMPTY_LINES_MAX = 4, PORT_DIGITS_MAX = 5 };
+enum { LF = 10, CR = 13, MEMBERS_MAX = 32, EMPTY_LINES_MAX = 4, HOST_BYTES_MAX = 260, PORT_DIGITS_MAX = 5 };
 
 /* What a byte may be part of (src/http1/grammar.ts), as bits. */
 enum { TOKEN = 1, VALUE = 2, TARGET = 4, PLAIN_PATH = 8, HOST_NAME = 16 };
@@ -106,7 +106,7 @@ static bool isDigit(uint8_t byte)
 	return byte >= '0' && byte <= '9';
 }
 
-/* Is this a name in any letter case, with `_` for `-`? All bytes are of TOKEN, where only letters differ in that bit. */
+/* Is this a name in any letter case, with `_` for `-`? Of the bytes of TOKEN and VALUE only letters become others of a name with that bit. */
 static bool spells(const char* name, const uint8_t* bytes, bool* isUnderscored)
 {
 	bool found = false;
@@ -142,6 +142,7 @@ static uint16_t methodAt(const uint8_t* bytes, uint32_t length)
 static bool isPlainHost(const uint8_t* bytes, uint32_t start, uint32_t end)
 {
 	uint32_t at = start;
+	if (end - start > HOST_BYTES_MAX) return false;
 	for (; at < end && CLASSES[bytes[at]] & HOST_NAME; at++) {
 		if (bytes[at] == '.' && at + 1 < end && bytes[at + 1] == '.') return false;
 	}
@@ -151,6 +152,41 @@ static bool isPlainHost(const uint8_t* bytes, uint32_t start, uint32_t end)
 		if (!isDigit(bytes[at])) return false;
 	}
 	return true;
+}
+
+/* What String.prototype.trim takes for a blank, of the bytes of values: a no-break space, too. */
+static bool isTrimmed(uint8_t byte)
+{
+	return isBlank(byte) || byte == 0xa0;
+}
+
+/* A member of Connection, without blanks around it, as a bit; an empty one is none. */
+static uint16_t optionOf(const uint8_t* bytes, uint32_t length)
+{
+	bool isUnderscored = false;
+	if (length == 0) return 0;
+	if (length == 5 && spells("close", bytes, &isUnderscored)) return FORM_CLOSE;
+	if (length == 7 && spells("upgrade", bytes, &isUnderscored)) return FORM_UPGRADE;
+	if (length == 10 && spells("keep-alive", bytes, &isUnderscored) && !isUnderscored) return FORM_KEEP_ALIVE;
+	return FORM_OTHER_OPTION;
+}
+
+/* The members of a list are counted; those of Connection are looked at. */
+static uint32_t readList(const uint8_t* bytes, uint32_t start, uint32_t end, uint8_t name, uint16_t* words)
+{
+	uint32_t members = words[HEAD_MEMBERS], at = start;
+	for (;;) {
+		uint32_t stop = at, last;
+		while (stop < end && bytes[stop] != ',') stop++;
+		for (last = stop; at < last && isTrimmed(bytes[at]); at++);
+		while (last > at && isTrimmed(bytes[last - 1])) last--;
+		if (name == CONNECTION) words[HEAD_FORM] |= optionOf(bytes + at, last - at);
+		members++;
+		if (stop == end) break;
+		at = stop + 1;
+	}
+	words[HEAD_MEMBERS] = (uint16_t)members;
+	return members > MEMBERS_MAX ? 431 : HEAD_GOES_ON;
 }
 
 /* The eight bytes at `bytes` are there. */
@@ -166,7 +202,7 @@ static uint32_t readVersion(const uint8_t* bytes, uint16_t* words)
 static uint32_t readField(const uint8_t* bytes, uint32_t start, uint32_t end, uint16_t* words)
 {
 	uint32_t nameEnd = span(bytes, start, TOKEN);
-	uint32_t valueStart = nameEnd + 1, valueEnd = end, field = words[HEAD_COUNT], members;
+	uint32_t valueStart = nameEnd + 1, valueEnd = end, field = words[HEAD_COUNT];
 	uint16_t* record;
 	bool isUnderscored = false;
 	uint8_t name;
@@ -185,16 +221,14 @@ static uint32_t readField(const uint8_t* bytes, uint32_t start, uint32_t end, ui
 	record[FIELD_LINE_END] = (uint16_t)(end + 2);
 	record[FIELD_VALUE_START] = (uint16_t)valueStart;
 	record[FIELD_VALUE_END] = (uint16_t)valueEnd;
+	if (name == HOST) {
+		if (words[name] == 0 && isPlainHost(bytes, valueStart, valueEnd)) words[HEAD_FORM] |= FORM_PLAIN_HOST;
+		else words[HEAD_FORM] &= (uint16_t)~FORM_PLAIN_HOST;
+	}
 	if (words[name] == 0) words[name] = (uint16_t)(field + 1);
 	words[name] = (uint16_t)((words[name] & 0xff) | (field + 1) << 8);
-	if (name == HOST && isPlainHost(bytes, valueStart, valueEnd)) words[HEAD_FORM] |= FORM_PLAIN_HOST;
 	if (name != CONNECTION && name != UPGRADE) return HEAD_GOES_ON;
-	members = words[HEAD_MEMBERS] + 1;
-	for (; valueStart < valueEnd; valueStart++) {
-		if (bytes[valueStart] == ',') members++;
-	}
-	words[HEAD_MEMBERS] = (uint16_t)members;
-	return members > MEMBERS_MAX ? 431 : HEAD_GOES_ON;
+	return readList(bytes, valueStart, valueEnd, name, words);
 }
 
 static uint32_t readStatusLine(const uint8_t* bytes, uint32_t start, uint32_t end, uint16_t* words)

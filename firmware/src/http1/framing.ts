@@ -21,6 +21,8 @@ const BODILESS_IN_1_0 = Object.freeze(["GET", "HEAD", "DELETE"]);
  * request ends, the second one could be tricked into seeing a request that was never sent.
  */
 export function requestFraming(head: Head, method: string): Framing | undefined {
+  const words = head.words;
+  if (words[CONTENT_LENGTH] === 0 && words[TRANSFER_ENCODING] === 0) return "none";
   const framing = declaredFraming(head);
   if (framing === "none" || head.error !== undefined || head.minor > 0) return framing;
   const isUnexpected = framing !== "chunked" && framing !== 0 && BODILESS_IN_1_0.includes(method);
@@ -30,7 +32,7 @@ export function requestFraming(head: Head, method: string): Framing | undefined 
 
 /** A response's framing; `undefined` when it is ambiguous, so that the response cannot be trusted. */
 export function responseFraming(head: Head, method: string): Framing | undefined {
-  const { status } = head;
+  const status = head.status;
   if (status < 200 || status === 204) return "none";
   const framing = declaredFraming(head);
   if (framing === undefined) return undefined;
@@ -41,14 +43,14 @@ export function responseFraming(head: Head, method: string): Framing | undefined
 
 /** The framing by Content-Length and Transfer-Encoding, `none` without both; `undefined` with an error of the head. */
 function declaredFraming(head: Head): Framing | undefined {
-  const length = head.find(CONTENT_LENGTH);
-  const coding = head.find(TRANSFER_ENCODING);
-  if (length < 0 && coding < 0) return "none";
-  if (length >= 0) {
-    const bytes = head.number(length);
-    const isOnly = coding < 0 && head.only(CONTENT_LENGTH) === length;
-    return isOnly && bytes >= 0 ? bytes : refuse(head, 400);
+  const words = head.words;
+  if (words[CONTENT_LENGTH] !== 0) {
+    const length = words[TRANSFER_ENCODING] === 0 ? head.only(CONTENT_LENGTH) : -1;
+    const bytes = length < 0 ? -1 : head.number(length);
+    return bytes >= 0 ? bytes : refuse(head, 400);
   }
+  if (words[TRANSFER_ENCODING] === 0) return "none";
+  const coding = head.find(TRANSFER_ENCODING);
   if (head.value(coding).toLowerCase() !== "chunked") return refuse(head, 501);
   return head.only(TRANSFER_ENCODING) === coding ? "chunked" : refuse(head, 400);
 }

@@ -19,8 +19,11 @@ export const HOST = these(`${ALPHANUMERIC}-._~!$&'()*+,;=:[]`);
 /** A name or an IPv4 address in an authority. */
 const HOST_NAME = these(`${ALPHANUMERIC}-._~!$&'()*+,;=`);
 
+/** Characters of Host: names have 253 at most, and a port may follow (RFC 1035). */
+export const HOST_BYTES_MAX = 260;
+
 /** Digits of a port in an authority. */
-const PORT_DIGITS_MAX = 5;
+export const PORT_DIGITS_MAX = 5;
 
 /** Characters that mean the same encoded and not (RFC 3986 section 2.3). */
 export const UNRESERVED = these(`${ALPHANUMERIC}-._~`);
@@ -53,10 +56,11 @@ export function span(bytes: Uint8Array, start: number, of: Uint8Array): number {
 }
 
 /**
- * Is this a name or an IPv4 address, with or without a port? No part of a name is empty; an IPv6 address needs a closer
+ * Is this a name or an IPv4 address, with or without a port, and not too long? No part of a name is empty; an IPv6 address needs a closer
  * look.
  */
 export function isPlainHost(bytes: Uint8Array, start: number, end: number): boolean {
+  if (end - start > HOST_BYTES_MAX) return false;
   let at = start;
   while (at < end && HOST_NAME[bytes[at]]) {
     if (bytes[at] === DOT && bytes[at + 1] === DOT) return false;

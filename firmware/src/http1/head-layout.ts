@@ -57,8 +57,13 @@ export const WORDS = RECORDS + KNOWN_FIELDS_MAX * RECORD_LENGTH;
 export const IS_HTTP_1_1 = 1;
 /** The target begins with a slash, and up to `PATH_END` no segment is empty or begins with a dot. */
 export const HAS_NORMAL_PATH = 2;
-/** A Host is a name or an IPv4 address, with or without a port. */
+/** The only Host is a name or an IPv4 address, with or without a port, and not too long. */
 export const HAS_PLAIN_HOST = 4;
+/** Connection lists these options; or others, which may be names of fields. */
+export const HAS_CLOSE = 8;
+export const HAS_KEEP_ALIVE = 16;
+export const HAS_UPGRADE = 32;
+export const HAS_OTHER_OPTION = 64;
 
 /** The methods with a number of their own. */
 export const METHODS: readonly string[] = Object.freeze([

@@ -3,7 +3,7 @@
  * refused, so that no server behind the proxy sees another message than the proxy did.
  */
 
-import { COLON, COMMA, CR, DOT, LF, SLASH, SPACE } from "../net/ascii-codes.ts";
+import { COLON, CR, DOT, LF, SLASH, SPACE } from "../net/ascii-codes.ts";
 import { EMPTY_LINES_MAX } from "../net/sniff.ts";
 import { textOf } from "../text/ascii.ts";
 import {
@@ -32,8 +32,12 @@ import {
   FIELDS_START,
   FORM,
   GOES_ON,
+  HAS_CLOSE,
+  HAS_KEEP_ALIVE,
   HAS_NORMAL_PATH,
+  HAS_OTHER_OPTION,
   HAS_PLAIN_HOST,
+  HAS_UPGRADE,
   IS_HTTP_1_1,
   IS_REQUEST,
   KNOWN_FIELDS_MAX,
@@ -202,11 +206,30 @@ function readField(bytes: Uint8Array, start: number, end: number, words: Uint16A
   words[LINE_END + at] = end + LINE_END_BYTES;
   words[VALUE_START + at] = valueStart;
   words[VALUE_END + at] = valueEnd;
+  if (known === HOST) {
+    const isPlain = words[HOST] === 0 && isPlainHost(bytes, valueStart, valueEnd);
+    words[FORM] = isPlain ? words[FORM] | HAS_PLAIN_HOST : words[FORM] & ~HAS_PLAIN_HOST;
+  }
   words[known] = (words[known] & ORDINAL || field + 1) | ((field + 1) << ORDINAL_BITS);
-  if (known === HOST && isPlainHost(bytes, valueStart, valueEnd)) words[FORM] |= HAS_PLAIN_HOST;
   if (known !== CONNECTION && known !== UPGRADE) return GOES_ON;
-  let members = words[MEMBERS] + 1;
-  for (let i = valueStart; i < valueEnd; i++) if (bytes[i] === COMMA) members++;
-  words[MEMBERS] = members;
-  return members > LIST_MEMBERS_MAX ? 431 : GOES_ON;
+  const members = textOf(bytes, valueStart, valueEnd).split(",");
+  if (known === CONNECTION) for (const member of members) words[FORM] |= optionOf(member);
+  words[MEMBERS] += members.length;
+  return words[MEMBERS] > LIST_MEMBERS_MAX ? 431 : GOES_ON;
+}
+
+/** A member of Connection as a bit; an empty one is none. */
+function optionOf(member: string): number {
+  switch (member.trim().toLowerCase()) {
+    case "":
+      return 0;
+    case "close":
+      return HAS_CLOSE;
+    case "keep-alive":
+      return HAS_KEEP_ALIVE;
+    case "upgrade":
+      return HAS_UPGRADE;
+    default:
+      return HAS_OTHER_OPTION;
+  }
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import fc from "../../../hil/kit/properties.ts";
 import { CONNECTION, CONTENT_LENGTH, COOKIE, HOST, NAMES } from "./field-names.ts";
 import { Head, type HeadLimits } from "./head.ts";
+import { HAS_CLOSE, HAS_KEEP_ALIVE, HAS_OTHER_OPTION, HAS_UPGRADE } from "./head-layout.ts";
 
 const LIMITS: HeadLimits = { headBytesMax: 1024, headLinesMax: 12 };
 
@@ -222,6 +223,8 @@ describe("a request's head", () => {
       true,
       false,
     ]);
+    const options = [HAS_CLOSE, HAS_KEEP_ALIVE, HAS_UPGRADE, HAS_OTHER_OPTION];
+    expect(options.map(option => head.hasOption(option))).toEqual([true, true, false, true]);
   });
 
   test.each([

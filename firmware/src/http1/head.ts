@@ -1,15 +1,6 @@
 import type { ReadHead } from "../platform.ts";
 import { HeadFields, NOTHING } from "./head-fields.ts";
-import {
-  BYTES_MAX,
-  COMPLETE,
-  IS_REQUEST,
-  LENGTH,
-  LINES_MAX,
-  MINOR,
-  OUTCOME_BITS,
-  STATUS,
-} from "./head-layout.ts";
+import { BYTES_MAX, COMPLETE, IS_REQUEST, LENGTH, LINES_MAX, OUTCOME_BITS } from "./head-layout.ts";
 import { readHead } from "./head-reader.ts";
 
 export interface HeadLimits {
@@ -102,15 +93,13 @@ export class Head extends HeadFields {
       end = Math.min(end, this.limits.headBytesMax);
       if (!this.append(piece, end)) return 0;
     }
-    const { words, native } = this;
+    const native = this.native;
     const result =
       native === undefined
-        ? readHead(this.bytes, before, end, words)
+        ? readHead(this.bytes, before, end, this.words)
         : native(this.buffer, before, end, this.positions);
     const length = result & LENGTH;
     this.length = length;
-    this.minor = words[MINOR];
-    this.status = words[STATUS];
     const outcome = result >> OUTCOME_BITS;
     if (outcome === COMPLETE) this.done = true;
     else if (outcome > COMPLETE) this.error = outcome as HeadError;

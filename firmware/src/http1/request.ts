@@ -1,10 +1,21 @@
 import { ASTERISK, QUESTION_MARK, SLASH } from "../net/ascii-codes.ts";
 import { ascii } from "../text/ascii.ts";
 import type { AnswerStatus } from "./answer.ts";
-import { CONNECTION, HOST, UPGRADE, VIA } from "./field-names.ts";
+import { HOST, UPGRADE, VIA } from "./field-names.ts";
 import { type Framing, requestFraming } from "./framing.ts";
-import { PLAIN_PATH, span } from "./grammar.ts";
+import { HOST_BYTES_MAX, PLAIN_PATH, PORT_DIGITS_MAX, span } from "./grammar.ts";
 import type { Head } from "./head.ts";
+import {
+  FORM,
+  HAS_CLOSE,
+  HAS_KEEP_ALIVE,
+  HAS_NORMAL_PATH,
+  HAS_PLAIN_HOST,
+  HAS_UPGRADE,
+  PATH_END,
+  TARGET_END,
+  TARGET_START,
+} from "./head-layout.ts";
 import { comparedPath, hasNul, isNormal, normalPath, ROUTE_PATH_MAX } from "./path.ts";
 import { type RoutePattern, type Routes, route, strippedStart, withoutDot } from "./route.ts";
 
@@ -27,16 +38,12 @@ const SCHEME = "http://";
 /** The port of a host that names none, with and without a number (RFC 9110 section 4.2.1). */
 const DEFAULT_PORTS = Object.freeze([":80", ":"]);
 
-/** Characters of Host: names have 253 at most, and a port may follow (RFC 1035). */
-const HOST_BYTES_MAX = 260;
-
 /**
  * Bytes of a path that has to be put into its normal form: it takes its length three times for a moment, which with the
  * longest heads would be more than a full board has. Browsers' own limit for a whole URL was 2083 characters for long.
  */
 const ODD_PATH_BYTES_MAX = 2_048;
 
-const PORT_DIGITS_MAX = 5;
 const DIGITS = "0123456789";
 const IPV6 = "0123456789abcdefABCDEF:.";
 
@@ -56,18 +63,20 @@ export function parseRequest<R extends RoutePattern>(
   },
   request: Request<R>,
 ): AnswerStatus | undefined {
-  const { targetStart } = head;
-  const { routes } = rules;
-  const { method } = head;
+  const words = head.words;
+  const routes = rules.routes;
+  const method = head.method;
   request.method = method;
   const framing = requestFraming(head, method);
   if (framing === undefined) return head.error!;
   request.framing = framing;
-  let host = hostOf(head);
-  if (host === undefined) return 400;
+  const hasPlainHost = (words[FORM] & HAS_PLAIN_HOST) !== 0;
+  if (!hasPlainHost && !hasGoodHost(head)) return 400;
   if (method === "CONNECT" || method === "TRACE") return 405;
+  const targetStart = words[TARGET_START];
   const start = head.bytes[targetStart] === SLASH ? targetStart : pathStart(head, method);
   if (start < 0) return 400;
+  let host = start > targetStart || routes.compareHosts ? hostOf(head) : "";
   if (start > targetStart) {
     const named = head.text(targetStart + SCHEME.length, start);
     // Stricter than RFC 9112, which has the target's host win over any other.
@@ -76,18 +85,49 @@ export function parseRequest<R extends RoutePattern>(
     host = named;
   }
   if (typeof framing === "number" && framing > rules.config.bodyBytesMax) return 413;
-  if (head.has(VIA) && wasHere(head, rules.pseudonym)) return 508;
+  if (words[VIA] !== 0 && wasHere(head, rules.pseudonym)) return 508;
   if (routes.compareHosts && host.includes(".")) {
     const undotted = withoutDot(host);
     if (undotted !== host) head.authority = host = undotted;
   }
-  const upgrade = upgradeOf(head);
-  if (upgrade !== undefined) request.upgrade = upgrade;
+  if (words[UPGRADE] !== 0) request.upgrade = upgradeOf(head);
   return takeRoute(head, routes, host, start, request);
 }
 
 /** Finds the route for a path that begins at `start`, and the target that its backends get. */
 function takeRoute<R extends RoutePattern>(
+  head: Head,
+  routes: Routes<R>,
+  host: string,
+  start: number,
+  request: Request<R>,
+): AnswerStatus | undefined {
+  const words = head.words;
+  const end = words[PATH_END];
+  const targetEnd = words[TARGET_END];
+  const isPlain = end === targetEnd || head.bytes[end] === QUESTION_MARK;
+  // Nearly always the target is a path as routes compare it, which was seen while its bytes were read.
+  if (!isPlain || (words[FORM] & HAS_NORMAL_PATH) === 0)
+    return takeOddRoute(head, routes, host, start, request);
+  const path = pathText(head, start, end);
+  const chosen = routes.sole ?? route(routes, host, path);
+  if (chosen === undefined) return 404;
+  if (chosen.strip)
+    request.target = targetFor(chosen, head.bytes, start, end, head.bytes.subarray(end, targetEnd));
+  request.path = path;
+  request.route = chosen;
+  return undefined;
+}
+
+/** What routes compare of a path, and the log holds. */
+function pathText(head: Head, start: number, end: number): string {
+  if (end - start <= 1) return "/";
+  const most = start + ROUTE_PATH_MAX + 1;
+  return head.text(start, end < most ? end : most);
+}
+
+/** `takeRoute` for a target with a host, and for a path that can be read in several ways. */
+function takeOddRoute<R extends RoutePattern>(
   head: Head,
   routes: Routes<R>,
   host: string,
@@ -109,7 +149,7 @@ function takeRoute<R extends RoutePattern>(
     if (end < 0 || end > targetEnd) end = targetEnd;
     if (!routes.comparePaths && hasNul(bytes, start, end)) return 400;
   }
-  const path = start === end ? "/" : head.text(start, Math.min(end, start + ROUTE_PATH_MAX + 1));
+  const path = pathText(head, start, end);
   let chosen: R | undefined;
   let normal: Uint8Array | undefined;
   if (!routes.comparePaths || start === end || (plain && isNormal(bytes, start, end))) {
@@ -130,8 +170,7 @@ function takeRoute<R extends RoutePattern>(
     const from = normal ?? bytes;
     const pathStart = normal === undefined ? start : 0;
     const pathEnd = normal === undefined ? end : normal.byteLength;
-    const kept = chosen.strip ? strippedStart(chosen, from, pathStart, pathEnd) : pathStart;
-    request.target = joined(from.subarray(kept, pathEnd), bytes.subarray(end, targetEnd));
+    request.target = targetFor(chosen, from, pathStart, pathEnd, bytes.subarray(end, targetEnd));
   }
   request.path = path;
   request.route = chosen;
@@ -149,6 +188,18 @@ export function pathStart(head: Head, method: string): number {
   return method === "OPTIONS" ? targetStart : -1;
 }
 
+/** The target for the backends of a route: a path without what the route strips, followed by the query. */
+function targetFor(
+  route: RoutePattern,
+  path: Uint8Array,
+  start: number,
+  end: number,
+  query: Uint8Array,
+): Uint8Array {
+  const kept = route.strip ? strippedStart(route, path, start, end) : start;
+  return joined(path.subarray(kept, end), query);
+}
+
 /** A path, `/` if it is empty, followed by the query. */
 function joined(path: Uint8Array, query: Uint8Array): Uint8Array {
   const pathBytes = Math.max(1, path.byteLength);
@@ -161,8 +212,7 @@ function joined(path: Uint8Array, query: Uint8Array): Uint8Array {
 
 /** True if the client wants to keep the connection after this request. */
 export function persists(head: Head): boolean {
-  if (head.minor === 0) return head.lists(CONNECTION, "keep-alive");
-  return !head.lists(CONNECTION, "close");
+  return head.minor === 0 ? head.hasOption(HAS_KEEP_ALIVE) : !head.hasOption(HAS_CLOSE);
 }
 
 /** True if a proxy of this name has forwarded the request before. */
@@ -172,16 +222,21 @@ function wasHere(head: Head, pseudonym: string): boolean {
   return false;
 }
 
-/** The value of Host, empty if HTTP/1.0 has none; `undefined` if it is missing or invalid. */
-function hostOf(head: Head): string | undefined {
-  if (!head.has(HOST)) return head.minor === 0 ? "" : undefined;
+/** The value of Host, empty if HTTP/1.0 has none. */
+function hostOf(head: Head): string {
   const host = head.only(HOST);
-  if (host < 0) return undefined;
+  return host < 0 ? "" : head.value(host);
+}
+
+/** True if the only Host is valid, or HTTP/1.0 has none. */
+function hasGoodHost(head: Head): boolean {
+  const host = head.only(HOST);
+  if (host < 0) return head.minor === 0 && !head.has(HOST);
   const start = head.valueStart(host);
   const end = head.valueEnd(host);
-  if (end - start > HOST_BYTES_MAX || !head.isHost(start, end)) return undefined;
-  const value = head.value(host);
-  return isHostAndPort(value) ? value : undefined;
+  return (
+    end - start <= HOST_BYTES_MAX && head.isHost(start, end) && isHostAndPort(head.value(host))
+  );
 }
 
 /** True for a name, an IPv4 address or an IPv6 address in brackets, with an optional port. */
@@ -230,12 +285,9 @@ function withoutDefaultPort(host: string): string {
   return (port === undefined ? host : host.slice(0, -port.length)).toLowerCase();
 }
 
-/** The field of a valid upgrade. Upgrades to cleartext HTTP/2 are ignored, because the proxy could not parse it. */
+/** The field of a valid upgrade, of those that there are. Upgrades to cleartext HTTP/2 are ignored, because the proxy could not parse it. */
 function upgradeOf(head: Head): number | undefined {
-  if (!head.has(UPGRADE)) return undefined;
   const field = head.agreed(UPGRADE);
-  if (field < 0 || head.minor === 0 || !head.lists(CONNECTION, "upgrade")) {
-    return undefined;
-  }
+  if (field < 0 || head.minor === 0 || !head.hasOption(HAS_UPGRADE)) return undefined;
   return head.lists(UPGRADE, "h2c") ? undefined : field;
 }

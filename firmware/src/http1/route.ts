@@ -14,13 +14,18 @@ export interface Routes<R extends RoutePattern> {
   readonly all: readonly R[];
   readonly comparePaths: boolean;
   readonly compareHosts: boolean;
+  /** The route of every request, where nothing is compared. */
+  readonly sole: R | undefined;
 }
 
 export function routesOf<R extends RoutePattern>(all: readonly R[]): Routes<R> {
+  const comparePaths = all.some(({ path }) => path !== "/");
+  const compareHosts = all.some(({ host }) => host !== undefined);
   return {
     all,
-    comparePaths: all.some(({ path }) => path !== "/"),
-    compareHosts: all.some(({ host }) => host !== undefined),
+    comparePaths,
+    compareHosts,
+    sole: comparePaths || compareHosts ? undefined : all[0],
   };
 }
 

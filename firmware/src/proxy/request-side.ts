@@ -68,7 +68,9 @@ export class RequestSide extends MessageSide implements Request<Route> {
     const head = this.head!;
     const status = parseRequest(head, context, this);
     this.keepAlive = persists(head);
-    if (this.framing !== "close") {
+    if (this.framing === "none") {
+      this.body = NO_BODY;
+    } else if (this.framing !== "close") {
       this.body = bodyOf(this.framing, context.scratch, context.config.bodyBytesMax);
       if (this.framing === "chunked") this.body.toFraming = "chunked";
     }
@@ -79,18 +81,22 @@ export class RequestSide extends MessageSide implements Request<Route> {
       return status;
     }
     if (this.path.length > LOGGED_MAX) this.path = this.path.slice(0, LOGGED_MAX);
-    const id = head.only(X_REQUEST_ID);
-    const idStart = id < 0 ? 0 : head.valueStart(id);
-    const idEnd = id < 0 ? 0 : head.valueEnd(id);
-    if (idEnd > idStart) {
-      this.id = head.text(idStart, Math.min(idEnd, idStart + LOGGED_MAX));
-      this.hasOwnId = true;
-    } else {
-      this.id = context.requestId();
-    }
+    if (head.words[X_REQUEST_ID] !== 0) this.takeId(head);
+    this.id ??= context.requestId();
     if (this.target === undefined || context.heads.claim(this.target.byteLength)) return undefined;
     this.target = undefined;
     return 503;
+  }
+
+  /** Takes the client's own id, if it sent a single one that is not empty. */
+  private takeId(head: Head): void {
+    const id = head.only(X_REQUEST_ID);
+    if (id < 0) return;
+    const start = head.valueStart(id);
+    const end = head.valueEnd(id);
+    if (end === start) return;
+    this.id = head.text(start, Math.min(end, start + LOGGED_MAX));
+    this.hasOwnId = true;
   }
 
   /** The request may be sent to another backend, or once more to the same. */

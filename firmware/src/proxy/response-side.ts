@@ -1,9 +1,10 @@
 import type { Backend } from "../backend/backend.ts";
 import { type AnswerStatus, answer, KEEPS_ALIVE } from "../http1/answer.ts";
 import { type Body, PlainBody, SENT_BODY } from "../http1/body.ts";
-import { CONNECTION, UPGRADE } from "../http1/field-names.ts";
+import { UPGRADE } from "../http1/field-names.ts";
 import { bodyOf, type Framing, responseFraming } from "../http1/framing.ts";
 import type { Head } from "../http1/head.ts";
+import { HAS_CLOSE } from "../http1/head-layout.ts";
 import { CLOSE, KEEP_ALIVE, REWRITE_BYTES, rewriteResponse } from "../http1/rewrite.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { PipeOutcome } from "../net/pipe.ts";
@@ -196,7 +197,7 @@ export class ResponseSide extends MessageSide {
     const along = isLength && rest <= framing ? rest : 0;
     const gone = this.passHead(client, head, clientFraming, connection, along, cookie);
     if (gone < 0) return gone;
-    this.isReusable = framing !== "close" && head.minor === 1 && !head.lists(CONNECTION, "close");
+    this.isReusable = framing !== "close" && head.minor === 1 && !head.hasOption(HAS_CLOSE);
     if (isLength) {
       // Most often all of a small body has gone: it needs no object.
       this.body = gone === framing ? SENT_BODY : new PlainBody(framing - gone, context.scratch);
