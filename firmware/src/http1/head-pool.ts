@@ -45,8 +45,7 @@ export class HeadPool implements HeadBuffers {
   }
 
   take(kind: "request" | "response"): Head {
-    if (this.#spares === 0)
-      return new Head(kind, this.#limits, this.#memory.platform.readHead, this);
+    if (this.#spares === 0) return new Head(kind, this.#limits, this.#memory.platform, this);
     const head = this.#spare[--this.#spares];
     head.isRequest = kind === "request";
     return head;

@@ -1,7 +1,8 @@
-import type { ReadHead } from "../platform.ts";
+import type { Platform, PutBytes, ReadHead } from "../platform.ts";
 import { HeadFields, NOTHING } from "./head-fields.ts";
 import { BYTES_MAX, COMPLETE, IS_REQUEST, LENGTH, LINES_MAX, OUTCOME_BITS } from "./head-layout.ts";
 import { readHead } from "./head-reader.ts";
+import { putBytes } from "./writing.ts";
 
 export interface HeadLimits {
   /** Longest head in bytes, including the empty line. */
@@ -24,6 +25,9 @@ export interface HeadBuffers {
   unclaim(bytes: number): void;
 }
 
+/** The native functions; what is absent is done in TypeScript. */
+export type NativeReading = Pick<Platform, "readHead" | "putBytes">;
+
 /** Initial size of a head's own buffer, in bytes; a buffer of this size is reused. */
 export const BUFFER_BYTES = 512;
 
@@ -39,16 +43,18 @@ export class Head extends HeadFields {
   private limits: HeadLimits;
   /** `undefined` if only `limits` bound the memory. */
   private buffers: HeadBuffers | undefined;
-  private native: ReadHead | undefined;
+  private readHead: ReadHead | undefined;
+  private putBytes: PutBytes;
 
   constructor(
     kind: "request" | "response",
     limits: HeadLimits,
-    native?: ReadHead,
+    native: NativeReading = {},
     buffers?: HeadBuffers,
   ) {
     super();
-    this.native = native;
+    this.readHead = native.readHead;
+    this.putBytes = native.putBytes ?? putBytes;
     this.words[IS_REQUEST] = kind === "request" ? 1 : 0;
     this.words[BYTES_MAX] = limits.headBytesMax;
     this.words[LINES_MAX] = limits.headLinesMax;
@@ -93,7 +99,7 @@ export class Head extends HeadFields {
       end = Math.min(end, this.limits.headBytesMax);
       if (!this.append(piece, end)) return 0;
     }
-    const native = this.native;
+    const native = this.readHead;
     const result =
       native === undefined
         ? readHead(this.bytes, before, end, this.words)
@@ -108,15 +114,17 @@ export class Head extends HeadFields {
 
   /** Copies the bytes received so far, unless that was done before. Sets `error` if there is no memory. */
   keep(): void {
-    const { length, own } = this;
+    const own = this.own;
     if (this.bytes === own) return;
+    const length = this.length;
     if (own.byteLength < length) {
       this.grow(Math.max(length, BUFFER_BYTES));
       return;
     }
-    own.set(this.bytes.subarray(0, length));
+    const buffer = own.buffer;
+    this.putBytes(buffer, 0, length, this.buffer, 0, length);
     this.bytes = own;
-    this.buffer = own.buffer;
+    this.buffer = buffer;
   }
 
   /** Copies a piece behind the bytes received so far, up to `end`. False, with an error, if there is no memory. */
@@ -129,7 +137,9 @@ export class Head extends HeadFields {
       const size = Math.max(end, 2 * ownBytes, BUFFER_BYTES);
       if (!this.grow(Math.min(size, this.limits.headBytesMax))) return false;
     }
-    this.own.set(piece.subarray(0, end - length), length);
+    const start = piece.byteOffset;
+    const from = piece.buffer as ArrayBuffer;
+    this.putBytes(this.buffer, length, end, from, start, start + end - length);
     return true;
   }
 
@@ -143,8 +153,9 @@ export class Head extends HeadFields {
       }
       buffers.unclaim(this.own.byteLength);
     }
+    const { length } = this;
     const larger = new Uint8Array(bytes);
-    larger.set(this.bytes.subarray(0, this.length));
+    this.putBytes(larger.buffer, 0, length, this.buffer, 0, length);
     this.bytes = this.own = larger;
     this.buffer = larger.buffer;
     return true;

@@ -26,7 +26,14 @@ import {
 } from "./field-names.ts";
 import type { Framing } from "./framing.ts";
 import type { Head } from "./head.ts";
-import { FIELDS_START, FORM, IS_HTTP_1_1, ORDINAL, START } from "./head-layout.ts";
+import {
+  FIELDS_START,
+  FORM,
+  HAS_OTHER_OPTION,
+  IS_HTTP_1_1,
+  ORDINAL,
+  START,
+} from "./head-layout.ts";
 import { LINE_END_BYTES } from "./head-reader.ts";
 import type { HeadWriter } from "./head-writer.ts";
 
@@ -125,7 +132,7 @@ export function rewriteRequest(
   const positions = head.positions;
   const fieldsEnd = head.length - LINE_END_BYTES;
   at =
-    words[CONNECTION] === 0
+    (words[FORM] & HAS_OTHER_OPTION) === 0
       ? out.putFields(to, at, end, buffer, start, fieldsEnd, positions, dropped, sticky)
       : fieldsBut(out, at, head, start, dropped, sticky);
   if (sticky !== 0) at = otherCookies(out, at, head, sticky);
@@ -246,7 +253,7 @@ export function rewriteResponse(
   const positions = head.positions;
   const fieldsEnd = head.length - LINE_END_BYTES;
   at =
-    words[CONNECTION] === 0
+    (words[FORM] & HAS_OTHER_OPTION) === 0
       ? out.putFields(to, at, end, buffer, start, fieldsEnd, positions, NOT_IN_RESPONSE, 0)
       : fieldsBut(out, at, head, start, NOT_IN_RESPONSE, 0);
   if (framing === "none" && head.status >= 200 && head.status !== 204) {

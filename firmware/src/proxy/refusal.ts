@@ -40,7 +40,7 @@ export class Refusal implements Handler, EndpointOwner {
     const protocol = clientSide.readable > 0 && clientSide.connected && session.protocol();
     if (protocol === "tcp" || clientSide.ended) session.close();
     if (protocol !== "http") return;
-    const head = new Head("request", context.config, context.platform.readHead);
+    const head = new Head("request", context.config, context.platform);
     head.feed(clientSide.take(context.scratch));
     const headOnly = head.done && head.method === "HEAD";
     const reply = answer(503, { html: wantsHtml(head), headOnly });
