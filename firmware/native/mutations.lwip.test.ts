@@ -910,16 +910,30 @@ const MUTATIONS: readonly Mutation[] = [
   {
     name: "the byte at the place of a search is skipped",
     file: "search.c",
-    find: " & (Word)-1 << 8 * before;",
-    replace: " & (Word)-1 << 8 * before << 8;",
+    find: " & (Word)-1 << 8 * (unsigned)(at - word);",
+    replace: " & (Word)-1 << 8 * (unsigned)(at - word) << 8;",
     found: "a search of several bytes at once finds what one of each byte finds",
   },
   {
     name: "a second first byte of keywords is skipped",
     file: "search.c",
-    find: "	search->byWords = firsts <= 1;\n",
+    find: "	search->byWords = firsts == 0 || (firsts == 1 && search->first < 0x80);\n",
     replace: "	search->byWords = true;\n",
     found: "keywords that begin with different bytes are searched byte by byte",
+  },
+  {
+    name: "bytes above ASCII hide the flag of another byte",
+    file: "search.c",
+    find: " & ~word & EACH(0x80);",
+    replace: " & (word & EACH(0x80) ? 0 : EACH(0x80));",
+    found: "a search of several bytes at once finds what one of each byte finds",
+  },
+  {
+    name: "bytes behind the beginning of a keyword are not searched",
+    file: "search.c",
+    find: "		word = wordOf(at);\n		if (word > last) return at;\n",
+    replace: "		word = wordOf(at) + WORD_BYTES;\n		if (word > last) return at;\n",
+    found: "a search of several bytes at once finds what one of each byte finds",
   },
   {
     name: "a frame with its end that a tiny window never takes is waited for",

@@ -22,7 +22,7 @@ static bool isState(const Search* search, unsigned value)
 	return value < search->found && value % search->columnCount == 0;
 }
 
-/** The words of `searchWords` can be searched if keywords begin with at most one byte that is no control character. */
+/** The words of `searchWords` can be searched if keywords begin with at most one byte that is no control character, and that is ASCII. */
 static void prepareWords(Search* search)
 {
 	unsigned byte, firsts = 0;
@@ -31,7 +31,7 @@ static void prepareWords(Search* search)
 		firsts++;
 		search->first = (uint8_t)byte;
 	}
-	search->byWords = firsts <= 1;
+	search->byWords = firsts == 0 || (firsts == 1 && search->first < 0x80);
 }
 
 /**
@@ -97,25 +97,14 @@ enum { WORD_BYTES = sizeof(Word) };
 /** A word of which each byte is this one. */
 #define EACH(byte) ((Word)-1 / 0xff * (byte))
 
-/** The highest bit of each byte that is 0, and perhaps of bytes behind such a one. */
-static inline Word zerosIn(Word word)
-{
-	return (word - EACH(1)) & ~word;
-}
-
 /**
  * Flags the bytes at which the search cannot stay in state 0: control characters (less than a blank, DEL) and the first byte of
- * keywords. The flag is the highest bit; those of bytes behind a flagged one may be wrong.
+ * keywords, which is ASCII. The flag is the highest bit; behind a flagged byte another one may be flagged that is none of these. A byte above
+ * ASCII has that bit itself, and none of the three sums counts for it.
  */
 static inline Word flagsIn(Word word, Word first)
 {
-	return (((word - EACH(' ')) & ~word) | zerosIn(word ^ EACH(0x7f)) | zerosIn(word ^ first)) & EACH(0x80);
-}
-
-/** The same, with fewer instructions, and every byte above ASCII flagged as well. */
-static inline Word roughFlagsIn(Word word, Word first)
-{
-	return ((word - EACH(' ')) | (word + EACH(1)) | ((word ^ first) - EACH(1))) & EACH(0x80);
+	return ((word - EACH(' ')) | (word + EACH(1)) | ((word ^ first) - EACH(1))) & ~word & EACH(0x80);
 }
 
 static inline Word wordAt(const uint8_t* at)
@@ -123,33 +112,59 @@ static inline Word wordAt(const uint8_t* at)
 	return *(const Word*)(const void*)at;
 }
 
-/**
- * In state 0, `at` before `end`: goes on as far as a byte that leaves the state, or less than a word before `end`. Only flagged bytes are
- * looked up in the tables: in text most words have none. Words are read within the piece, and where they are aligned.
- */
-static const uint8_t* searchWords(const Search* search, unsigned* state, const uint8_t* begin, const uint8_t* at, const uint8_t* end)
+/** The same for a word of which bytes before `at` have been searched. */
+static inline Word flagsFrom(const uint8_t* at, const uint8_t* word, Word first)
 {
-	const Word first = EACH((Word)search->first);
-	const unsigned before = (uintptr_t)at % WORD_BYTES;
+	return flagsIn(wordAt(word), first) & (Word)-1 << 8 * (unsigned)(at - word);
+}
+
+static inline const uint8_t* wordOf(const uint8_t* at)
+{
+	return at - (uintptr_t)at % WORD_BYTES;
+}
+
+/**
+ * From state 0, `at` before `end`: searches until another state remains at `end`, until an outcome, or to less than a word before `end`. Only
+ * flagged bytes are looked up in the tables, and those behind them until the state is 0 again: in text most words have none. Words are
+ * read within the piece, and where they are aligned. Not inlined: the loop over words then stays in registers (x86: 16 instructions a word).
+ */
+static __attribute__((noinline)) const uint8_t*
+searchWords(const Search* search, unsigned* state, const uint8_t* begin, const uint8_t* at, const uint8_t* end)
+{
 	const uint8_t* const last = end - WORD_BYTES;
-	const uint8_t* word = at - before;
+	const Word first = EACH((Word)search->first);
+	const unsigned found = search->found;
+	const uint8_t* word = wordOf(at);
 	Word flags;
 	if (word < begin || word > last) {
 		*state = search->next[search->columns[*at]];
 		return at + 1;
 	}
-	flags = flagsIn(wordAt(word), first) & (Word)-1 << 8 * before;
+	flags = flagsFrom(at, word, first);
 	for (;;) {
-		for (; flags; flags &= flags - 1) {
-			const uint8_t* byte = word + __builtin_ctzl(flags) / 8;
-			*state = search->next[search->columns[*byte]];
-			if (*state != 0) return byte + 1;
+		unsigned now;
+		if (flags == 0) {
+			do {
+				word += WORD_BYTES;
+				if (word > last) return word;
+				flags = flagsIn(wordAt(word), first);
+			} while (flags == 0);
 		}
-		do {
-			word += WORD_BYTES;
-			if (word > last) return word;
-		} while (roughFlagsIn(wordAt(word), first) == 0);
-		flags = flagsIn(wordAt(word), first);
+		at = word + __builtin_ctzl(flags) / 8;
+		now = search->next[search->columns[*at++]];
+		flags &= flags - 1;
+		if (now == 0) continue;
+		while (at < end && now < found) {
+			now = search->next[now + search->columns[*at++]];
+			if (now == 0) break;
+		}
+		if (now != 0) {
+			*state = now;
+			return at;
+		}
+		word = wordOf(at);
+		if (word > last) return at;
+		flags = flagsFrom(at, word, first);
 	}
 }
 
