@@ -29,6 +29,10 @@ export interface BenchOptions {
   heap?: HeapSize;
   /** The end that sends at the speed of Wi-Fi; the other reads at once. */
   sender?: "client" | "backend";
+  /** Number of backends, of one server; one by default. */
+  backends?: number;
+  /** Numbers of another board than that of our settings. */
+  kind?: Partial<BoardKind>;
 }
 
 const BACKEND_PORT = 8080;
@@ -57,9 +61,11 @@ export class Bench {
       wholePieces = false,
       heap = ROOMY,
       sender = "client",
+      backends = 1,
+      kind = {},
     }: BenchOptions = {},
   ) {
-    const ours = { ...ourBoard(), socketsMended: true };
+    const ours = { ...ourBoard(), socketsMended: true, ...kind };
     const whole = {
       segmentBytes: SCRATCH_BYTES,
       receiveWindowBytes: 5 * SCRATCH_BYTES,
@@ -80,19 +86,23 @@ export class Bench {
     const backend = this.#network.host("backend", profile);
     this.#network.host("client", profile);
     this.#network.link(sender, AIR);
-    const server = backend.createServer({ allowHalfOpen: true }, socket => {
+    const accept = (socket: MockSocket) => {
       socket.on("error", () => {}); // a client that closes may reset it
       serve(socket);
-    });
-    server.listen(BACKEND_PORT);
-    const at = { address: backend.address, port: BACKEND_PORT };
+    };
+    const places = Array.from({ length: backends }, (_, i) => ({
+      address: backend.address,
+      port: BACKEND_PORT + i,
+    }));
+    for (const { port } of places)
+      backend.createServer({ allowHalfOpen: true }, accept).listen(port);
     this.program = xsProgram(
       program,
       program === "bare"
-        ? { backend: at }
+        ? { backend: places[0] }
         : {
             document: {
-              backends: [at],
+              backends: places,
               health: { check: "none" },
               clientSessionsMax: 12,
               ...settings,

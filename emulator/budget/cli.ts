@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { styleText } from "node:util";
 import { runCommand, UsageError } from "../../firmware/tools/command-line.ts";
 import { buildEngine, cannotBuild } from "../xs/engine.ts";
@@ -5,6 +6,8 @@ import type { Bits } from "../xs/toolchain.ts";
 import { type Budgets, commit, committed, compare, isHeld, measure, overLimit } from "./budget.ts";
 import { cannotCount } from "./counted-board.ts";
 import type { Figure } from "./figures.ts";
+import { growths } from "./growth.ts";
+import { growthTable, picture } from "./growth-picture.ts";
 import { instructionTable } from "./instruction-table.ts";
 import { type InstructionCount, instructions } from "./instructions.ts";
 import { profiles, profilesOf } from "./profiles.ts";
@@ -27,6 +30,10 @@ program: engine, firmware, sockets and TCP stack. Their limits are written by ha
       profile: {
         help: "instead: the functions that use most instructions, for each kind of work",
       },
+      growth: {
+        value: "FILE",
+        help: "instead: the cost of more backends, routes, connections and bytes, as tables, and as a picture (SVG) in this file",
+      },
     },
   },
   async ({ values }) => {
@@ -38,6 +45,12 @@ program: engine, firmware, sockets and TCP stack. Their limits are written by ha
     if (why !== undefined) throw new UsageError(why);
     const { bits } = await buildEngine(say);
     const print = (line: string) => void process.stdout.write(`${line}\n`);
+    if (values.growth !== undefined) {
+      const all = await growths(say);
+      writeFileSync(values.growth, picture(all));
+      print(growthTable(all));
+      return;
+    }
     if (values.profile) await profiles(print);
     else report(await measure(), bits, values);
     const whyNot = cannotCount();
