@@ -24,8 +24,8 @@ const OPEN_BYTES = BLOCK_BYTES + CONNECTION_BYTES;
 /** Figures of `firmware/budgets.json`. */
 export type Budgets = Readonly<Record<string, number>>;
 
-/** Garbage of a few requests, so that it is not collected all the time. */
-const XS_GARBAGE = { slots: 256, chunkBytes: 4 * KB };
+/** Garbage of two requests while every session is busy; with fewer sessions there is room for that of more. */
+const XS_GARBAGE = { slots: 128, chunkBytes: 2 * KB };
 
 /** How the connections of a board are divided among sessions, and the heap that is kept free. */
 export interface Sharing {

@@ -172,7 +172,7 @@ bool recordWritePiece(Connection* connection, const void* bytes, unsigned count,
 }
 
 /** Memory that is worth a copy of a segment's bytes. */
-enum { TRIM_BYTES_MIN = 64 };
+enum { TRIM_BYTES_MIN = 32 };
 
 /**
  * lwIP allocates a whole segment for whatever is written (LWIP_NETIF_TX_SINGLE_PBUF), and keeps it until the peer has acknowledged the

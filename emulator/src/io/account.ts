@@ -1,3 +1,5 @@
+import type { BoardKind } from "../boards/kind.ts";
+
 /** A header of ESP-IDF's allocator (TLSF). */
 const HEADER_BYTES = 4;
 
@@ -13,8 +15,11 @@ export const CONNECTION_BYTES = 80 + HEADER_BYTES + 60 + HEADER_BYTES;
 /** Heap of a pipe between two connections (struct Pipe: firmware/native). */
 export const PIPE_BYTES = 80 + HEADER_BYTES;
 
-/** Heap of a received segment beside its bytes: frame header, pbuf, tcp.c's record; about. */
-export const RECEIVED_OVERHEAD_BYTES = 100;
+/** Heap of a received segment beside its bytes: heads of the frame, IP and TCP 54, struct pbuf 16, the allocator's header; about. */
+export const RECEIVED_OVERHEAD_BYTES = 80;
+
+/** The record that the SDK's tcp.c has for each, too; about. */
+const SDK_RECEIVED_BYTES = 20;
 
 /**
  * Heap of a segment to be sent beside its payload: struct pbuf 16, room for the headers 76, struct tcp_seg 20, and
@@ -34,10 +39,16 @@ export class Account {
   /** True: the board was reset since. */
   closed = false;
   #receiveWindowBytes: number;
+  #receivedOverheadBytes: number;
   #freeHeapBytes: () => number;
 
-  constructor(receiveWindowBytes: number, freeHeapBytes: () => number) {
+  constructor(
+    { receiveWindowBytes, sockets }: Pick<BoardKind, "receiveWindowBytes" | "sockets">,
+    freeHeapBytes: () => number,
+  ) {
     this.#receiveWindowBytes = receiveWindowBytes;
+    this.#receivedOverheadBytes =
+      RECEIVED_OVERHEAD_BYTES + (sockets === "sdk" ? SDK_RECEIVED_BYTES : 0);
     this.#freeHeapBytes = freeHeapBytes;
   }
 
@@ -55,6 +66,6 @@ export class Account {
    * the chip, bytes beyond the window would still be at the peer.
    */
   receivedBytes(segment: Uint8Array): number {
-    return Math.min(segment.byteLength, this.#receiveWindowBytes) + RECEIVED_OVERHEAD_BYTES;
+    return Math.min(segment.byteLength, this.#receiveWindowBytes) + this.#receivedOverheadBytes;
   }
 }

@@ -64,10 +64,10 @@ test("a segment that is trimmed takes the memory of its bytes, and nothing is ad
 
 test("memory that is not worth a copy stays with its segment", () => {
   const { account, segments } = queue();
-  segments.add(37, false);
+  segments.add(69, false);
   const whole = account.held;
   segments.trim();
   expect(account.held).toBe(whole);
-  segments.add(63, true);
+  segments.add(31, true);
   expect(segments.count).toBe(1);
 });

@@ -5,7 +5,7 @@ import { type Account, SEGMENT_OVERHEAD_BYTES } from "./account.ts";
 export type SegmentLimits = Pick<BoardKind, "segmentBytes" | "segmentsQueuedMax">;
 
 /** Memory of the last segment that is worth a copy of its bytes: TRIM_BYTES_MIN of firmware/native. */
-export const TRIM_BYTES_MIN = 64;
+export const TRIM_BYTES_MIN = 32;
 
 /** A segment: its bytes, and its memory for them. */
 interface Segment {

@@ -283,6 +283,6 @@ export class Stack implements PcbStack {
   }
 
   #newAccount(): Account {
-    return new Account(this.kind.receiveWindowBytes, this.parts.freeHeapBytes);
+    return new Account(this.kind, this.parts.freeHeapBytes);
   }
 }

@@ -7,9 +7,8 @@ import { REWRITE_BYTES } from "./rewrite.ts";
 const SPARE_MAX = 2;
 
 /**
- * Bytes of all long heads at once, by the memory plan in `firmware/README.md`: of 76.9 KB for connections, 11.7 are
- * kept free, and 9 sessions whose peers read take the rest. XS never gives memory back, so
- * more would be lost until the restart.
+ * Bytes of all long heads at once: what a single session may need by default. The memory plan in `firmware/README.md` says what is left beside
+ * them; XS never gives memory back, so more would be lost until the restart.
  */
 export const LONG_HEADS_BYTES = 29 * 1_024;
 

@@ -13,7 +13,7 @@ import { exceptionText } from "../text/exception.ts";
 const CHECK_MAX_MS = 1000;
 
 /** Maximum memory of a session: its sockets' buffers both ways, full of small pieces (`memory-plan.test.ts`). */
-export const SESSION_BYTES_MAX = 18_504;
+export const SESSION_BYTES_MAX = 17_352;
 
 /** Holds memory, and can give some back. */
 export interface MemoryUsers {
