@@ -101,7 +101,7 @@ export class Board {
     this.#random = options.random;
     this.#reboots = options.reboots === true;
     this.#onException = options.onException ?? (() => {});
-    const { pacedConsole = false, onLine = () => {} } = options;
+    const { pacedConsole = false, onLine } = options;
     this.#uart = new Uart(clock, { paced: pacedConsole });
     this.adapter = new Adapter(clock, this.#uart, {
       hold: () => this.#hold(),

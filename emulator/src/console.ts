@@ -22,12 +22,12 @@ export class Console {
   /** Characters since the last line feed; each is a byte. */
   #unfinished = "";
 
-  constructor(uart: Uart, tasks: Tasks, paced: boolean, onLine: (line: string) => void) {
+  constructor(uart: Uart, tasks: Tasks, paced: boolean, onLine?: (line: string) => void) {
     this.#uart = uart;
     this.#tasks = tasks;
     this.#paced = paced;
-    this.#onLine = onLine;
-    uart.onWritten = bytes => this.#written(bytes);
+    this.#onLine = onLine ?? (() => {});
+    if (onLine !== undefined) uart.onWritten = bytes => this.#written(bytes);
   }
 
   get paced(): boolean {

@@ -56,6 +56,8 @@ export class PcbWire implements Reader {
   /** Given to the computer's socket, and not yet taken by Linux. */
   #untakenBytes = 0;
   #onTaken: () => void;
+  /** To be set when the connection is established. */
+  #nagle = true;
   #finSent = false;
   #finReceived = false;
   /** A write met a reset: on the computer's network only that reports it after a FIN. */
@@ -113,7 +115,9 @@ export class PcbWire implements Reader {
   }
 
   set nagle(nagle: boolean) {
-    this.#socket.setNoDelay(!nagle);
+    // Node would tell Linux now, and again when the connection is established.
+    if (this.#socket.connecting && !this.simulated) this.#nagle = nagle;
+    else this.#socket.setNoDelay(!nagle);
   }
 
   set keepaliveMs(ms: number) {
@@ -168,6 +172,7 @@ export class PcbWire implements Reader {
   }
 
   #onConnect(): void {
+    if (!this.#nagle) this.#socket.setNoDelay(true);
     const { localAddress, localPort } = this.#socket;
     // Linux has connected it to itself, because no program listens there.
     const to = this.#to!;

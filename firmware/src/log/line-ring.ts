@@ -197,8 +197,10 @@ export const writeLine: WriteLine = (ring, order, format, ...values) => {
   const head = words[HEAD];
   words[RING_WORDS + head / WORD_BYTES] = line.length;
   words[RING_WORDS + moved(words, head, WORD_BYTES) / WORD_BYTES] = order;
-  for (let i = 0; i < line.length; i++)
-    bytes[moved(words, head, LINE_HEAD_BYTES + i)] = line.charCodeAt(i);
+  const start = moved(words, head, LINE_HEAD_BYTES);
+  const toEnd = Math.min(line.length, words[SIZE] - start);
+  for (let i = 0; i < toEnd; i++) bytes[start + i] = line.charCodeAt(i);
+  for (let i = toEnd; i < line.length; i++) bytes[i - toEnd] = line.charCodeAt(i);
   words[HEAD] = moved(words, head, lineBytes(line.length));
   words[USED] += lineBytes(line.length);
   words[COUNT]++;
@@ -216,20 +218,22 @@ function dropOldest(words: Uint32Array): void {
 
 function lineText(format: string, values: readonly (string | number)[]): string {
   let line = "";
+  let from = 0; // of the text that is not in the line yet
   for (let i = 0; i < format.length; i++) {
     const code = format.charCodeAt(i);
+    if (code >= 0x20) continue;
+    line += format.slice(from, i);
     if (code === OPTIONAL) {
       const end = format[++i];
       const value = valueFor(end.charCodeAt(0), values);
       if (value === 0 || value === "") i = format.indexOf(end, i + 1);
-    } else if (code >= 0x20) {
-      line += format[i];
     } else {
       const value = valueFor(code, values);
       line += typeof value === "number" ? whole(value) : quoted(value, VALUE_CHARS_MAX);
     }
+    from = i + 1;
   }
-  return line;
+  return line + format.slice(from);
 }
 
 function valueFor(code: number, values: readonly (string | number)[]): string | number {
@@ -267,10 +271,12 @@ function readRing(words: Uint32Array, into: Uint8Array): number {
   const from = words[READ];
   const to = Math.min(from + into.length, length + LINE_END_BYTES);
   const start = moved(words, words[SENT_AT], LINE_HEAD_BYTES);
-  for (let i = from; i < to; i++) {
-    if (i < length) into[i - from] = bytes[moved(words, start, i)];
-    else into[i - from] = i === length ? CR : LF;
-  }
+  const textTo = Math.min(to, length);
+  const toEnd = Math.min(textTo, words[SIZE] - start);
+  for (let i = from; i < toEnd; i++) into[i - from] = bytes[start + i];
+  for (let i = Math.max(from, toEnd); i < textTo; i++)
+    into[i - from] = bytes[start + i - words[SIZE]];
+  for (let i = Math.max(from, textTo); i < to; i++) into[i - from] = i === length ? CR : LF;
   if (to < length + LINE_END_BYTES) words[READ] = to;
   else advanceReader(words);
   return to - from;
@@ -282,7 +288,9 @@ export function nextRing(
   board: ArrayBuffer,
   requests: ArrayBuffer,
 ): ArrayBuffer | undefined {
-  const [n, b, r] = [new Uint32Array(notice), new Uint32Array(board), new Uint32Array(requests)];
+  const n = new Uint32Array(notice);
+  const b = new Uint32Array(board);
+  const r = new Uint32Array(requests);
   if (r[READ] > 0) return requests;
   if (b[READ] > 0) return board;
   if (n[SENT] !== n[COUNT]) return notice;
