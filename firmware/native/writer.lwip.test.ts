@@ -13,6 +13,7 @@ import {
   REWRITE_BYTES,
   rewriteRequest,
   rewriteResponse,
+  setCookieLines,
 } from "../src/http1/rewrite.ts";
 import * as writing from "../src/http1/writing.ts";
 import { NATIVE, WRITTEN_HEADS } from "./testing.ts";
@@ -143,7 +144,7 @@ function callsFor(requests: readonly Head[], responses: readonly Head[]): Call[]
   });
   responses.forEach((head, i) => {
     const out = new HeadWriter(native, head.length + REWRITE_BYTES);
-    rewriteResponse(out, head, i % 3 ? i : "none", CLOSE, i % 2 ? "lb=1" : undefined);
+    rewriteResponse(out, head, i % 3 ? i : "none", (i % 2 ? setCookieLines("lb=1") : "") + CLOSE);
   });
   return calls;
 }

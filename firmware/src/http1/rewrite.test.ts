@@ -20,6 +20,7 @@ import {
   REWRITE_BYTES,
   rewriteRequest,
   rewriteResponse,
+  setCookieLines,
 } from "./rewrite.ts";
 
 const LIMITS = { headBytesMax: 4096, headLinesMax: 48 };
@@ -76,19 +77,9 @@ function request(text: string, options: Partial<typeof PLAIN> = {}): string {
   return outcomes[0];
 }
 
-interface ResponseOptions {
-  framing?: Framing;
-  connection?: string;
-  setCookie?: string;
-  upgrade?: number;
-}
-
-function response(
-  text: string,
-  { framing = "none", connection = "", setCookie, upgrade }: ResponseOptions = {},
-): string {
+function response(text: string, framing: Framing = "none", lines = ""): string {
   const head = headOf("response", text);
-  return written(out => rewriteResponse(out, head, framing, connection, setCookie, upgrade));
+  return written(out => rewriteResponse(out, head, framing, lines));
 }
 
 describe("a request", () => {
@@ -217,7 +208,8 @@ describe("an answer", () => {
   test("keeps its words and its fields, and is framed by us", () => {
     const text = response(
       "HTTP/1.0 404 N\xf6t  found\r\nSet-Cookie: a\r\nContent-Length: 5\r\nset-cookie: b\r\nConnection: close, X-A\r\nX-A: 1\r\nKeep-Alive: 5\r\n\r\n",
-      { framing: 5, connection: KEEP_ALIVE },
+      5,
+      KEEP_ALIVE,
     );
     expect(text).toBe(
       "HTTP/1.1 404 N\xf6t  found\r\nSet-Cookie: a\r\nset-cookie: b\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\n",
@@ -252,18 +244,24 @@ describe("an answer", () => {
 
   test("in chunks has Transfer-Encoding, whatever framing it had", () => {
     for (const field of ["", "Transfer-Encoding: chunked\r\n"])
-      expect(response(`HTTP/1.1 200 OK\r\n${field}\r\n`, { framing: "chunked" })).toBe(
+      expect(response(`HTTP/1.1 200 OK\r\n${field}\r\n`, "chunked")).toBe(
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
       );
-    expect(response("HTTP/1.1 200 OK\r\n\r\n", { framing: "close", connection: CLOSE })).toBe(
+    expect(response("HTTP/1.1 200 OK\r\n\r\n", "close", CLOSE)).toBe(
       "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n",
+    );
+  });
+
+  test("may carry a cookie for the client, which no shared cache may store", () => {
+    const text = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n";
+    expect(response(text, 2, setCookieLines("lb=1") + CLOSE)).toBe(
+      "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nSet-Cookie: lb=1\r\nCache-Control: private\r\nConnection: close\r\n\r\n",
     );
   });
 
   test("that switches protocols says to which", () => {
     const text = "HTTP/1.1 101 Go\r\nUpgrade: websocket\r\nConnection: upgrade\r\nA: b\r\n\r\n";
-    const upgrade = headOf("response", text).only(UPGRADE);
-    expect(response(text, { upgrade })).toBe(
+    expect(response(text)).toBe(
       "HTTP/1.1 101 Go\r\nA: b\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
     );
   });

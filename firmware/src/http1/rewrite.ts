@@ -18,6 +18,7 @@ import {
   type Name,
   OTHER,
   TREATMENT,
+  UPGRADE,
   VIA,
   X_FORWARDED_FOR,
   X_FORWARDED_HOST,
@@ -43,7 +44,7 @@ export const REWRITE_BYTES = 512;
 /** Lines of the field Connection. */
 export const CLOSE = "Connection: close\r\n";
 export const KEEP_ALIVE = "Connection: keep-alive\r\n";
-const UPGRADE = "Connection: Upgrade\r\nUpgrade: ";
+const UPGRADE_TO = "Connection: Upgrade\r\nUpgrade: ";
 
 const LENGTH = "Content-Length: ";
 const FORWARDED_HOST = "X-Forwarded-Host: ";
@@ -53,6 +54,8 @@ const HEAD_END = "\r\n\r\n";
 
 /** Tokens of Connection that are no names of fields, and names of fields that it cannot remove: they identify the request. */
 const NOT_REMOVED = Object.freeze(["close", "keep-alive", "upgrade", "host", "x-request-id"]);
+
+const NONE: readonly string[] = Object.freeze([]);
 
 /** Position of a response's status in its first line. */
 const STATUS_START = 9;
@@ -113,49 +116,53 @@ export function rewriteRequest(
 ): number {
   const words = head.words;
   const id = request.hasOwnId === true ? undefined : request.id;
+  const authority = head.authority;
   let dropped = trusted ? NOT_FROM_TRUSTED : NOT_IN_REQUEST;
   if (id === undefined) dropped ^= 1 << X_REQUEST_ID;
-  if (head.authority !== undefined) dropped |= 1 << HOST;
-  if (head.minor === 0) dropped |= 1 << EXPECT;
-  const sticky = rules.stickyCookie === undefined ? 0 : stickyFields(head);
+  if (authority !== undefined) dropped |= 1 << HOST;
 
   // Nearly always the first line leaves as it came, with the fields behind it.
   let start = words[START];
   let at = 0;
-  if ((words[FORM] & IS_HTTP_1_1) === 0 || request.target !== undefined) {
+  let isUnusual = trusted;
+  const form = words[FORM];
+  if ((form & IS_HTTP_1_1) === 0 || request.target !== undefined) {
     at = requestLine(out, head, request.target);
     start = words[FIELDS_START];
+    if (head.minor === 0) {
+      dropped |= 1 << EXPECT;
+      isUnusual = true;
+    }
   }
   const to = out.to;
   const end = out.end;
   const buffer = head.buffer;
   const positions = head.positions;
-  const fieldsEnd = head.length - LINE_END_BYTES;
-  at =
-    (words[FORM] & HAS_OTHER_OPTION) === 0
-      ? out.putFields(to, at, end, buffer, start, fieldsEnd, positions, dropped, sticky)
-      : fieldsBut(out, at, head, start, dropped, sticky);
-  if (sticky !== 0) at = otherCookies(out, at, head, sticky);
+  if ((form & HAS_OTHER_OPTION) === 0 && rules.stickyCookie === undefined) {
+    const fieldsEnd = head.length - LINE_END_BYTES;
+    at = out.putFields(to, at, end, buffer, start, fieldsEnd, positions, dropped, 0);
+  } else {
+    at = unusualFields(out, at, head, start, dropped, rules.stickyCookie !== undefined);
+  }
 
   const host = (words[HOST] & ORDINAL) - 1; // there is one, or none
-  if (host < 0 || head.authority !== undefined || trusted) {
+  if (isUnusual || host < 0 || authority !== undefined)
     at = unusualHost(out, at, head, host, trusted);
-  } else {
-    at = out.putValue(to, at, end, FORWARDED_HOST, buffer, positions, host, LINE_END);
-  }
+  else at = out.putValue(to, at, end, FORWARDED_HOST, buffer, positions, host, LINE_END);
   let origin = rules.originLines;
-  if (words[VIA] !== 0 || head.minor === 0 || trusted) {
+  if (isUnusual || words[VIA] !== 0) {
     at = unusualOrigin(out, at, head, trusted, rules.pseudonym);
     origin = "";
   }
-  const isLast = request.framing === "none" && connection === "" && request.upgrade === undefined;
+  const upgrade = request.upgrade;
+  const isLast = request.framing === "none" && connection === "" && upgrade === undefined;
   const behind = isLast ? HEAD_END : LINE_END;
   at =
     id === undefined
       ? out.putTexts(to, at, end, origin, clientAddress, behind, "", "")
       : out.putTexts(to, at, end, origin, clientAddress, REQUEST_ID, id, behind);
   if (isLast) return at;
-  if (request.upgrade !== undefined) at = value(out, at, UPGRADE, head, request.upgrade, LINE_END);
+  if (upgrade !== undefined) at = value(out, at, UPGRADE_TO, head, upgrade, LINE_END);
   return lastLines(out, at, request.framing, connection);
 }
 
@@ -227,19 +234,17 @@ function values(out: HeadWriter, at: number, head: Head, name: Name): number {
  * Writes the head for a client; returns its length.
  *
  * @param framing - how we delimit the body; `none` keeps the Content-Length of a body that is not sent
- * @param connection - `CLOSE`, `KEEP_ALIVE`, or empty
- * @param setCookie - a cookie for the client; no shared cache may store it
- * @param protocol - the field with the protocol that a 101 changes to
+ * @param lines - the proxy's own: `setCookieLines`, then `CLOSE` or `KEEP_ALIVE`
  */
 export function rewriteResponse(
   out: HeadWriter,
   head: Head,
   framing: Framing,
-  connection: string,
-  setCookie?: string,
-  protocol?: number,
+  lines: string,
 ): number {
   const words = head.words;
+  const to = out.to;
+  const end = out.end;
   let start = 0;
   let at = 0;
   if ((words[FORM] & IS_HTTP_1_1) === 0 || head.bytes[STATUS_END] !== SPACE) {
@@ -247,23 +252,32 @@ export function rewriteResponse(
     start = words[FIELDS_START];
   }
   // A response field that is spelled with _ instead of - is a different field for clients, so it is kept.
-  const to = out.to;
-  const end = out.end;
-  const buffer = head.buffer;
-  const positions = head.positions;
-  const fieldsEnd = head.length - LINE_END_BYTES;
-  at =
-    (words[FORM] & HAS_OTHER_OPTION) === 0
-      ? out.putFields(to, at, end, buffer, start, fieldsEnd, positions, NOT_IN_RESPONSE, 0)
-      : fieldsBut(out, at, head, start, NOT_IN_RESPONSE, 0);
-  if (framing === "none" && head.status >= 200 && head.status !== 204) {
-    const length = head.only(CONTENT_LENGTH);
-    if (length >= 0) at = value(out, at, LENGTH, head, length, LINE_END);
+  const names = NOT_IN_RESPONSE;
+  if ((words[FORM] & HAS_OTHER_OPTION) === 0) {
+    const fieldsEnd = head.length - LINE_END_BYTES;
+    at = out.putFields(to, at, end, head.buffer, start, fieldsEnd, head.positions, names, 0);
+  } else {
+    at = unusualFields(out, at, head, start, names, false);
   }
-  if (setCookie !== undefined)
-    at = text(out, line(out, at, "Set-Cookie: ", setCookie), "Cache-Control: private\r\n");
-  if (protocol !== undefined) at = value(out, at, UPGRADE, head, protocol, LINE_END);
-  return lastLines(out, at, framing, connection);
+  // Most responses have a length: `lastLines` would do the same at another call's cost.
+  if (typeof framing === "number")
+    return out.putTexts(to, at, end, LENGTH, `${framing}`, LINE_END, lines, LINE_END);
+  if (framing === "none") at = withoutBody(out, at, head);
+  return lastLines(out, at, framing, lines);
+}
+
+/** The lines of a cookie for a client, which no shared cache may store. */
+export function setCookieLines(cookie: string): string {
+  return `Set-Cookie: ${cookie}\r\nCache-Control: private\r\n`;
+}
+
+/** The protocol that a 101 changes to, or the length of a body that is not sent. */
+function withoutBody(out: HeadWriter, at: number, head: Head): number {
+  const { status } = head;
+  const isSwitch = status === 101;
+  if (!isSwitch && (status < 200 || status === 204)) return at;
+  const field = isSwitch ? head.agreed(UPGRADE) : head.only(CONTENT_LENGTH);
+  return field < 0 ? at : value(out, at, isSwitch ? UPGRADE_TO : LENGTH, head, field, LINE_END);
 }
 
 /** The first line, for another version, or a status without the blank behind it, which is sent (RFC 9112 section 4). */
@@ -274,20 +288,21 @@ function statusLine(out: HeadWriter, head: Head): number {
   return text(out, bytes(out, at, head.buffer, STATUS_START, STATUS_END), " \r\n");
 }
 
-/** As the writer's `putFields`; and without the fields that Connection lists. */
-function fieldsBut(
+/** As the writer's `putFields`, and without the fields that Connection lists, and the sticky cookies. */
+function unusualFields(
   out: HeadWriter,
   at: number,
   head: Head,
   start: number,
   names: number,
-  indexes: number,
+  isSticky: boolean,
 ): number {
   const { to, end, putFields } = out;
-  const buffer = head.buffer;
-  const positions = head.positions;
+  const { buffer, positions } = head;
   const fieldsEnd = head.length - LINE_END_BYTES;
-  const removed = head.tokens(CONNECTION).filter(token => !NOT_REMOVED.includes(token));
+  const cookies = isSticky ? stickyFields(head) : 0;
+  const listed = head.hasOption(HAS_OTHER_OPTION) ? head.tokens(CONNECTION) : NONE;
+  const removed = listed.filter(token => !NOT_REMOVED.includes(token));
   let rest = start;
   let written = at;
   let next = removed.length > 0 ? head.fieldsStart : fieldsEnd;
@@ -295,10 +310,11 @@ function fieldsBut(
     const lineStart = next;
     next = head.nextLine(lineStart);
     if (!removed.includes(head.nameAt(lineStart))) continue;
-    written = putFields(to, written, end, buffer, rest, lineStart, positions, names, indexes);
+    written = putFields(to, written, end, buffer, rest, lineStart, positions, names, cookies);
     rest = next;
   }
-  return putFields(to, written, end, buffer, rest, fieldsEnd, positions, names, indexes);
+  written = putFields(to, written, end, buffer, rest, fieldsEnd, positions, names, cookies);
+  return cookies === 0 ? written : otherCookies(out, written, head, cookies);
 }
 
 /** How the message is framed, what becomes of the connection, and the end of the head. */

@@ -70,9 +70,9 @@ export class MessageSide {
 
   /** The writer for a rewritten head of at most `bytes`; `undefined` where the board has no memory for one. */
   protected writerFor(bytes: number): HeadWriter | undefined {
-    const { platform, writer } = this.context;
+    const writer = this.context.writer;
     if (bytes <= writer.end) return writer;
-    return this.claim(bytes) ? new HeadWriter(platform, bytes) : undefined;
+    return this.claim(bytes) ? new HeadWriter(this.context.platform, bytes) : undefined;
   }
 
   /**
@@ -81,8 +81,14 @@ export class MessageSide {
    */
   protected sendHead(to: Endpoint, writer: HeadWriter, length: number): boolean {
     if (length > writer.end) throw new RangeError(`a head of ${length} bytes in ${writer.end}`);
-    const rest = send(to, writer.bytes.subarray(0, length));
     const isShared = writer === this.context.writer;
+    const bytes = writer.bytes.subarray(0, length);
+    if (length <= to.writable && !to.sendQueueFull) {
+      to.write(bytes);
+      if (!isShared) this.unclaim();
+      return true;
+    }
+    const rest = send(to, bytes);
     if (rest === undefined) {
       if (!isShared) this.unclaim();
     } else {

@@ -5,7 +5,13 @@ import { UPGRADE } from "../http1/field-names.ts";
 import { bodyOf, type Framing, responseFraming } from "../http1/framing.ts";
 import type { Head } from "../http1/head.ts";
 import { HAS_CLOSE } from "../http1/head-layout.ts";
-import { CLOSE, KEEP_ALIVE, REWRITE_BYTES, rewriteResponse } from "../http1/rewrite.ts";
+import {
+  CLOSE,
+  KEEP_ALIVE,
+  REWRITE_BYTES,
+  rewriteResponse,
+  setCookieLines,
+} from "../http1/rewrite.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { PipeOutcome } from "../net/pipe.ts";
 import { send } from "../net/send.ts";
@@ -189,13 +195,14 @@ export class ResponseSide extends MessageSide {
     ) {
       request.keepAlive = false;
     }
-    let connection = "";
-    if (!request.keepAlive) connection = CLOSE;
-    else if (isHttp10) connection = KEEP_ALIVE;
+    let lines = "";
+    if (!request.keepAlive) lines = CLOSE;
+    else if (isHttp10) lines = KEEP_ALIVE;
     let clientFraming = framing;
     if (isEndless) clientFraming = isHttp10 ? "close" : "chunked";
     const along = isLength && rest <= framing ? rest : 0;
-    const gone = this.passHead(client, head, clientFraming, connection, along, cookie);
+    if (cookie !== undefined) lines = setCookieLines(cookie) + lines;
+    const gone = this.passHead(client, head, clientFraming, lines, along);
     if (gone < 0) return gone;
     this.isReusable = framing !== "close" && head.minor === 1 && !head.hasOption(HAS_CLOSE);
     if (isLength) {
@@ -217,7 +224,8 @@ export class ResponseSide extends MessageSide {
   ): boolean {
     const protocol = head.agreed(UPGRADE);
     if (protocol < 0 || !request.offers(head.value(protocol))) return false;
-    return this.passHead(client, head, "none", "", 0, cookie, protocol) >= 0;
+    const lines = cookie === undefined ? "" : setCookieLines(cookie);
+    return this.passHead(client, head, "none", lines, 0) >= 0;
   }
 
   /** Another head follows. HTTP/1.0 knows no interim responses. */
@@ -236,19 +244,19 @@ export class ResponseSide extends MessageSide {
     client: Endpoint,
     head: Head,
     framing: Framing,
-    connection: string,
+    lines: string,
     rest: number,
-    setCookie?: string,
-    upgrade?: number,
   ): number {
-    const writer = this.writerFor(head.length + REWRITE_BYTES);
+    const headEnd = head.length;
+    const writer = this.writerFor(headEnd + REWRITE_BYTES);
     if (writer !== undefined) {
-      const { writable } = client;
-      let length = rewriteResponse(writer, head, framing, connection, setCookie, upgrade);
+      const writable = client.writable;
+      const end = writer.end;
+      let length = rewriteResponse(writer, head, framing, lines);
       let gone = 0;
-      const { to, end } = writer;
-      if (rest > 0 && length + rest <= Math.min(end, writable) && !client.sendQueueFull) {
-        length = writer.putBytes(to, length, end, head.buffer, head.length, head.length + rest);
+      const whole = length + rest;
+      if (rest > 0 && whole <= end && whole <= writable && !client.sendQueueFull) {
+        length = writer.putBytes(writer.to, length, end, head.buffer, headEnd, headEnd + rest);
         gone = rest;
       }
       this.headBytes += length;
