@@ -27,20 +27,18 @@ export interface EndpointOwner {
  * All fields are here and in its base class, not in parts, because pipes read and write them for each segment.
  */
 export class Endpoint extends CountedSocket implements SocketTarget {
-  /** Bytes that the last pipe from here has passed; of a native one, at its end. */
-  passed = 0;
   /** The current owner: a session, a handler, a connector, a lingering close, or the idle connections. */
   owner: EndpointOwner;
-  // Pipes; absent until one has run, `undefined` while none runs.
+  /** Where the pipe from here goes to, and where the one to here comes from. */
+  to: Endpoint | undefined = undefined;
+  from: Endpoint | undefined = undefined;
+  // Absent until a pipe has run from here: most connections of HTTP have none.
+  /** Bytes that the last one has passed; of a native one, at its end. */
+  declare passed: number;
   /** The content that the pipe from here moves with each event of the two sockets. */
   declare content: Content | undefined;
-  /** The content, where that is not enough: bytes that were read ahead come first, or the stream has ended. */
-  declare lateContent: Content | undefined;
-  /** Where the pipe from here goes to. */
-  declare to: Endpoint | undefined;
-  /** Where the pipe to here comes from; `lateFrom` with `lateContent`. */
-  declare from: Endpoint | undefined;
-  declare lateFrom: Endpoint | undefined;
+  /** That is not enough: bytes that were read ahead come first, or the stream has ended. */
+  declare isLate: boolean | undefined;
 
   /** Throws what the socket's constructor throws: "no network", "no socket", "invalid from", … */
   constructor(
@@ -84,12 +82,12 @@ export class Endpoint extends CountedSocket implements SocketTarget {
     if (to === undefined) return;
     if (this.content === NATIVE) stopNative(this, to);
     this.to = this.content = to.from = undefined;
-    if (this.lateContent !== undefined) this.lateContent = to.lateFrom = undefined;
+    if (this.isLate) this.isLate = false;
   }
 
   /** Bytes of content that the last pipe from here has passed so far. */
   get passedBytes(): number {
-    return this.content === NATIVE ? this.socket.passed! : this.passed;
+    return this.content === NATIVE ? this.socket.passed! : (this.passed ?? 0);
   }
 
   /** The pipe from here waits for bytes of the sender, or for room at the receiver. */
@@ -123,7 +121,7 @@ export class Endpoint extends CountedSocket implements SocketTarget {
   close(): void {
     if (this.state === "closed") return;
     if (this.to !== undefined) this.unpipe();
-    this.sender?.unpipe();
+    this.from?.unpipe();
     this.state = "closed";
     this.readable = 0;
     this.writable = 0;
@@ -136,15 +134,15 @@ export class Endpoint extends CountedSocket implements SocketTarget {
   received(bytes: number): void {
     if (this.state === "closed") return;
     this.readable = this.source === this.socket ? bytes : bytes + this.aheadBytes;
-    if (this.lateContent === undefined) this.tell();
+    if (this.to === undefined) this.tell();
     else this.moveLate();
   }
 
   drained(bytes: number): void {
     if (this.state === "closed") return;
     if (bytes > this.capacity) this.capacity = bytes;
-    if (!this.writeClosed) this.writable = bytes;
-    if (this.lateFrom !== undefined) this.lateFrom.moveLate();
+    if (this.state === "open" || !this.writeClosed) this.writable = bytes;
+    if (this.from !== undefined) this.from.moveLate();
     else if (this.owner.ignoresRoom !== true) this.tell();
   }
 
@@ -163,7 +161,7 @@ export class Endpoint extends CountedSocket implements SocketTarget {
     if (failure !== undefined && !this.peerEnded) this.failure = failure;
     this.state = "peer-closed";
     this.writable = 0;
-    this.sender?.pipeEnded("to-error");
+    this.from?.pipeEnded("to-error");
     const outcome = this.moveLast();
     if (outcome !== undefined) this.pipeEnded(outcome);
     else if (this.to === undefined) this.tell();
@@ -198,29 +196,19 @@ export class Endpoint extends CountedSocket implements SocketTarget {
   /** Moves what is left of a stream that has ended, and bytes that were read ahead. */
   private moveLast(): PipeOutcome | undefined {
     const to = this.to;
-    const content = this.content ?? this.lateContent;
-    if (content === undefined || content === NATIVE) return undefined; // a native pipe reports it
-    const outcome = content.move(this, to!) ?? this.ending(content);
-    if (outcome === undefined && this.to !== undefined) this.goOn(to!, content);
+    const content = this.content;
+    if (to === undefined || content === NATIVE) return undefined; // a native pipe reports it
+    const outcome = content!.move(this, to) ?? this.ending(content!);
+    if (outcome === undefined && this.to !== undefined) this.goOn(to, content!);
     return outcome;
   }
 
   /** The pipe waits for the next event. */
   private goOn(to: Endpoint, content: Content): void {
     const isLate = this.source !== this.socket || this.peerEnded;
-    if (isLate) {
-      this.lateContent = content;
-      to.lateFrom = this;
-      this.content = to.from = undefined;
-    } else {
-      this.content = content;
-      to.from = this;
-      if (this.lateContent !== undefined) this.lateContent = to.lateFrom = undefined;
-    }
-  }
-
-  private get sender(): Endpoint | undefined {
-    return this.from ?? this.lateFrom;
+    if (isLate || this.isLate) this.isLate = isLate;
+    this.content = content;
+    to.from = this;
   }
 
   private tell(): void {

@@ -83,7 +83,7 @@ export class LingeringClose implements EndpointOwner {
       const piece = scratch.subarray(0, count);
       backendSide.read(piece);
       clientSide.write(piece);
-      backendSide.passed += count;
+      backendSide.passed = backendSide.passedBytes + count;
       this.owedBytes -= count;
     }
   }

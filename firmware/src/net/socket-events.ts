@@ -1,12 +1,13 @@
 import type { SocketFailure, TCPCallbacks, TCPSocket } from "../platform.ts";
-import { type Content, NATIVE, PIPE_EVENTS, type PipeEnd, type PipeOutcome } from "./pipe.ts";
+import { NATIVE, PIPE_EVENTS, type PipeEnd, type PipeOutcome } from "./pipe.ts";
 
 /** An endpoint, as its socket's events see it. */
 export interface SocketTarget extends PipeEnd {
   readonly to: PipeEnd | undefined;
-  from: SocketTarget | undefined;
+  readonly from: SocketTarget | undefined;
+  readonly isLate: boolean | undefined;
   readonly capacity: number;
-  /** The socket has an event, and no pipe takes it. */
+  /** The socket has an event, and there is no pipe that takes it, or it is late. */
   received(bytes: number): void;
   drained(bytes: number): void;
   finReceived(): void;
@@ -25,13 +26,13 @@ export const SOCKET_EVENTS: Omit<TCPCallbacks, "target"> & { nodelay: boolean } 
 
   onReadable(this: TCPSocket, bytes: number): void {
     const endpoint = this.target as SocketTarget;
-    const content: Content | undefined = endpoint.content;
-    if (content === undefined) {
+    const to = endpoint.to;
+    if (to === undefined || endpoint.isLate) {
       endpoint.received(bytes);
       return;
     }
     endpoint.readable = bytes;
-    const outcome = content.move(endpoint, endpoint.to!);
+    const outcome = endpoint.content!.move(endpoint, to);
     if (outcome !== undefined) endpoint.pipeEnded(outcome);
   },
 
@@ -39,7 +40,7 @@ export const SOCKET_EVENTS: Omit<TCPCallbacks, "target"> & { nodelay: boolean } 
     const endpoint = this.target as SocketTarget;
     if (endpoint.smallWrites > 0 && bytes >= endpoint.capacity) endpoint.smallWrites = 0;
     const from = endpoint.from;
-    if (from === undefined) {
+    if (from === undefined || from.isLate) {
       endpoint.drained(bytes);
       return;
     }

@@ -142,7 +142,7 @@ describe.skipIf(ENGINE === "xs")("a connection that fails", () => {
       const lab = ownLab();
       lab.backend("a", says("a"));
       await lab.serve();
-      const platform = lab.board.platform as unknown as { TCP: TCPConstructor };
+      const platform = lab.app!.proxy.shared.platform as unknown as { TCP: TCPConstructor };
       const { TCP } = platform;
       /** Accepts as the board does; every connection to a backend fails. */
       function FailingTCP(options: TCPCallbacks & { from?: TCPSocket }) {

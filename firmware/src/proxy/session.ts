@@ -261,7 +261,7 @@ export class Session implements HandlerOwner, EndpointOwner, ClosingOwner, Measu
     const ownLines = this.why === "done" || (handler !== undefined && summary === undefined);
     if (!ownLines || this.why === "error") {
       const why = this.why ?? "stopped";
-      const bytesIn = this.clientSide.passed;
+      const bytesIn = this.clientSide.passedBytes;
       const bytesOut = summary?.out ?? 0;
       context.traffic.bytesIn += bytesIn;
       context.traffic.bytesOut += bytesOut;
