@@ -30,11 +30,14 @@ const node: Engine = (configuration, given) => {
         app?.flushLog();
         platform.log(abortLine(reason, exception));
       });
-      const restart = () => {
-        app?.flushLog();
-        return platform.restart();
-      };
-      app = start({ ...platform, restart }, configuration, given);
+      const { restart } = platform;
+      Object.assign(platform, {
+        restart: () => {
+          app?.flushLog();
+          return restart();
+        },
+      });
+      app = start(platform, configuration, given);
     },
     get app() {
       return app;

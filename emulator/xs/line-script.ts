@@ -15,9 +15,9 @@ export function playSteps(
 ): object {
   let ms = 0;
   const log = new Log({ clock: { now: () => ms }, ...native });
-  const into = new Uint8Array(400).subarray(10);
+  const into = new ArrayBuffer(400);
   const read = (bytesMax: number, isOneLine = true) =>
-    String.fromCharCode(...into.subarray(5, 5 + log.read(into, 5, bytesMax, isOneLine)));
+    String.fromCharCode(...new Uint8Array(into, 5, log.read(into, 5, bytesMax, isOneLine)));
   const seen: unknown[] = [];
   for (const step of steps) {
     if ("format" in step) {

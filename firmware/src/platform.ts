@@ -155,7 +155,7 @@ export interface SerialPort {
   /** Reads the received bytes, as far as they fit; returns their count. */
   read(into: Uint8Array): number | undefined;
   /** Takes all of `bytes` or throws ("output full"). */
-  write(bytes: Uint8Array): void;
+  write(bytes: ArrayBuffer | Uint8Array): void;
 }
 
 export interface SerialConstructor {

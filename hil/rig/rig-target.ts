@@ -82,7 +82,7 @@ class RigTestBed implements TestBed {
   #hear: (line: string) => void;
   /** Lines of the scenario, since its configuration is in force. */
   #heard = new Set<string>();
-  /** Those of them that the board was asked for, and that may still come over the serial line. */
+  /** Lines that the board has given when it was asked; the serial line may still bring them. */
   #asked = new Set<string>();
   #readyMs = Number.POSITIVE_INFINITY;
 

@@ -27,7 +27,7 @@ export interface Host {
     onAlarm(task: () => void): void;
     log(line: string): void;
     /** Writes to the serial port, once it is open. */
-    write(bytes: Uint8Array): void;
+    write(bytes: ArrayBuffer | Uint8Array): void;
     /** Sends a request to the program that runs the board. */
     ask(text: string): string;
   };

@@ -75,7 +75,7 @@ class Serial implements SerialPort {
     return text === "" ? undefined : text.length;
   }
 
-  write(bytes: Uint8Array): void {
+  write(bytes: ArrayBuffer | Uint8Array): void {
     host.board.write(bytes);
   }
 }

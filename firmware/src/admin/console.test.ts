@@ -149,8 +149,8 @@ test("bytes that arrive while others are handled are read at the same event", as
       for (let i = 0; i < (piece?.length ?? 0); i++) into[i] = piece!.charCodeAt(i);
       return piece?.length;
     }
-    write(bytes: Uint8Array): void {
-      echoed += String.fromCharCode(...bytes);
+    write(bytes: ArrayBuffer): void {
+      echoed += Buffer.from(bytes).toString();
     }
   }
   await terminal({ Serial });

@@ -67,9 +67,14 @@ export class Console {
 
   /** Bytes that the port takes at once; it tells so when nearly all is sent. */
   #room = 0;
-  /** The next bytes to be written, `#filled` of them. */
-  #piece = new Uint8Array(PIECE_BYTES);
-  #filled = 0;
+  /** Nothing waits to be sent. */
+  #isIdle = false;
+  /** The next bytes to be written, and the count of those that the port had no room for. */
+  #piece = new ArrayBuffer(PIECE_BYTES, { maxByteLength: PIECE_BYTES });
+  #bytes = new Uint8Array(this.#piece);
+  #refused = 0;
+  /** An answer waits, or typed text is to be shown or stands on the terminal. */
+  #isTerminal = false;
   /** The rest of the answer, or of the typed text, that is being sent; a character for each byte. */
   #text = "";
   /** Queued lines of answers: `QUEUED_LINES_MAX`, and the answer of one command. */
@@ -107,7 +112,7 @@ export class Console {
   flush(): void {
     const { log } = this.#platform;
     this.#room = 0;
-    const begun = textOf(this.#piece, 0, this.#filled) + this.#text;
+    const begun = textOf(this.#bytes, 0, this.#refused) + this.#text;
     if (begun !== "") log(begun.trimEnd());
     let erase = begun === "" && this.#shown !== "" ? ERASE_LINE : "";
     this.#log.printTo(line => {
@@ -146,6 +151,7 @@ export class Console {
 
   #writable(bytes: number): void {
     this.#room = bytes;
+    if (this.#isIdle) return;
     try {
       if (bytes >= PIECE_BYTES) this.#send();
       else this.#sendLater(); // something else has written meanwhile
@@ -155,22 +161,34 @@ export class Console {
     }
   }
 
-  /** Writes as much as the port takes now. */
+  /** Writes as much of what waits as the port takes now. */
   #send(): void {
+    this.#isIdle = false;
     while (this.#room >= PIECE_BYTES) {
-      if (this.#filled === 0) this.#fill();
-      if (this.#filled === 0) return;
-      const piece =
-        this.#filled === PIECE_BYTES ? this.#piece : this.#piece.subarray(0, this.#filled);
-      try {
-        this.#serial!.write(piece);
-      } catch {
-        this.#sendLater(); // "output full"
-        return;
-      }
-      this.#room -= this.#filled;
-      this.#filled = 0;
+      const refused = this.#refused;
+      const count = refused || this.#fill();
+      if (count > 0 && !this.#write(count)) return;
+      const isLast = count < PIECE_BYTES && refused === 0 && !this.#isTerminal;
+      if (count > 0 && !isLast) continue;
+      this.#isIdle = true;
+      return;
     }
+  }
+
+  /** Writes the first bytes of the piece, which stays as it is where the port has no room. */
+  #write(count: number): boolean {
+    const piece = this.#piece;
+    if (count < PIECE_BYTES) piece.resize(count); // a view of so many bytes would take ten slots
+    try {
+      this.#serial!.write(piece);
+      this.#room -= count;
+      this.#refused = 0;
+    } catch {
+      this.#refused = count; // "output full"
+      this.#sendLater();
+    }
+    if (count < PIECE_BYTES) piece.resize(PIECE_BYTES);
+    return this.#refused === 0;
   }
 
   #sendLater(): void {
@@ -179,23 +197,28 @@ export class Console {
     this.#timer = this.#platform.clock.after(RETRY_MS, () => this.#writable(PIECE_BYTES));
   }
 
-  /** Fills the piece with what is to be sent next. */
-  #fill(): void {
-    let end: number;
-    do {
-      end = this.#filled;
-      this.#filled = this.#next(end);
-    } while (this.#filled > end && this.#filled < PIECE_BYTES);
+  /** Fills the piece with what is to be sent next. Returns the count of its bytes; 0 if nothing waits. */
+  #fill(): number {
+    // Most of the time there is the log alone: one call fills the piece with its lines.
+    if (!this.#isTerminal) return this.#log.read(this.#piece, 0, PIECE_BYTES, false);
+    let end = 0;
+    for (let next = this.#next(0); next > end; next = this.#next(end)) end = next;
+    this.#isTerminal =
+      this.#text !== "" || this.#answers.length > 0 || this.#line !== "" || this.#shown !== "";
+    return end;
   }
 
   /** Puts bytes of one line, or of the typed text, into the piece from `at` on; returns where they end. */
   #next(at: number): number {
     const log = this.#log;
+    const room = PIECE_BYTES - at;
+    if (room === 0) return at;
     if (this.#text !== "") return this.#put(at);
-    if (log.isMidLine) return at + log.read(this.#piece, at, PIECE_BYTES - at);
+    if (log.isMidLine) return at + log.read(this.#piece, at, room);
     if (this.#isAnswersTurn && this.#answers.length > 0) return this.#putAnswer(at);
+    if (this.#shown !== "" && room <= ERASE_LINE.length) return at;
     const start = this.#shown === "" ? at : at + ERASE_LINE.length;
-    const count = start < PIECE_BYTES ? log.read(this.#piece, start, PIECE_BYTES - start) : 0;
+    const count = log.read(this.#piece, start, PIECE_BYTES - start);
     if (count > 0) {
       this.#isAnswersTurn = true;
       if (start > at) this.#erase(at);
@@ -205,14 +228,14 @@ export class Console {
   }
 
   #erase(at: number): void {
-    for (let i = 0; i < ERASE_LINE.length; i++) this.#piece[at + i] = ERASE_LINE.charCodeAt(i);
+    for (let i = 0; i < ERASE_LINE.length; i++) this.#bytes[at + i] = ERASE_LINE.charCodeAt(i);
     this.#shown = "";
   }
 
   #put(at: number): number {
     const text = this.#text;
     const count = Math.min(text.length, PIECE_BYTES - at);
-    for (let i = 0; i < count; i++) this.#piece[at + i] = text.charCodeAt(i);
+    for (let i = 0; i < count; i++) this.#bytes[at + i] = text.charCodeAt(i);
     this.#text = text.slice(count);
     return at + count;
   }
@@ -252,6 +275,7 @@ export class Console {
         if (count === 0) break;
         for (let i = 0; i < count; i++) this.#type(input[i]);
       }
+      this.#isTerminal = true;
       this.#send();
     } catch (error) {
       this.#failed(error);
@@ -298,6 +322,7 @@ export class Console {
 
   #say(line: string): void {
     this.#answers.push(line);
+    this.#isTerminal = true;
     this.#send();
   }
 }

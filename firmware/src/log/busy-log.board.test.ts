@@ -32,7 +32,7 @@ class Client {
   }
 }
 
-/** The log as the computer gets it over the serial line, from now on. */
+/** The log as the computer gets it over the serial line, from the call on. */
 function listen(lab: EmulatedLab): () => LogLine[] {
   const pieces: Uint8Array[] = [];
   lab.board.adapter.onBytes = bytes => pieces.push(bytes);

@@ -105,19 +105,17 @@ export class Log {
    * behind each. Returns how many; fewer than `bytesMax` if no more waits, or at the end of the one line. A line that was
    * begun is not overwritten.
    */
-  read(into: Uint8Array, at: number, bytesMax: number, isOneLine = true): number {
+  read(into: ArrayBuffer, at: number, bytesMax: number, isOneLine = true): number {
     const read = this.#readLines;
     const notice = this.#notice.buffer;
     const board = this.#board.buffer;
-    const target = into.buffer as ArrayBuffer;
-    const start = into.byteOffset + at;
     const flags = isOneLine ? ONE_LINE : 0;
-    let result = read(notice, board, this.requests, target, start, bytesMax, flags | TELL_NEWS);
+    let result = read(notice, board, this.requests, into, at, bytesMax, flags | TELL_NEWS);
     if (result >= NEWS) {
       this.#writeNotice();
       const count = result - NEWS;
       const left = bytesMax - count;
-      result = count + read(notice, board, this.requests, target, start + count, left, flags);
+      result = count + read(notice, board, this.requests, into, at + count, left, flags);
     }
     this.isMidLine = result >= MID_LINE;
     return result & COUNT;
