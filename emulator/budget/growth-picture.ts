@@ -4,7 +4,7 @@ import type { Growth, Point, Series } from "./growth.ts";
 
 /** A panel: its place in the picture, and the frame of its axes in it. */
 const PANEL = { width: 460, height: 330 };
-const FRAME = { left: 78, right: 18, top: 62, bottom: 52 };
+const FRAME = { left: 78, right: 24, top: 62, bottom: 52 };
 const COLUMNS = 2;
 const LEGEND_LINE = 16;
 
@@ -62,14 +62,17 @@ function linear(most: number): Axis {
   };
 }
 
-/** In powers of `base`, from below the least to above the most. */
-function logarithmic(least: number, most: number, base: number): Axis {
-  const power = (value: number) => Math.log(value) / Math.log(base);
-  const [from, to] = [Math.floor(power(least) + 1e-9), Math.ceil(power(most) - 1e-9)];
-  return {
-    ticks: Array.from({ length: to - from + 1 }, (_, i) => base ** (from + i)),
-    at: value => (power(value) - from) / (to - from),
-  };
+/** By the logarithm, from the first tick to the last one. */
+function logarithmic(ticks: readonly number[]): Axis {
+  const [least, most] = [ticks[0], ticks.at(-1)!];
+  return { ticks, at: value => Math.log(value / least) / Math.log(most / least) };
+}
+
+/** Powers of ten, from below the least to above the most. */
+function powersOfTen(least: number, most: number): number[] {
+  const from = Math.floor(Math.log10(least));
+  const count = Math.ceil(Math.log10(most)) - from + 1;
+  return Array.from({ length: count }, (_, i) => 10 ** (from + i));
 }
 
 function axesOf({ series, logarithmic: isLogarithmic }: Growth): { x: Axis; y: Axis } {
@@ -78,8 +81,8 @@ function axesOf({ series, logarithmic: isLogarithmic }: Growth): { x: Axis; y: A
   const costs = points.map(({ cost }) => cost);
   if (!isLogarithmic) return { x: linear(Math.max(...sizes)), y: linear(Math.max(...costs)) };
   return {
-    x: logarithmic(Math.min(...sizes), Math.max(...sizes), 16),
-    y: logarithmic(Math.min(...costs), Math.max(...costs), 10),
+    x: logarithmic([...new Set(sizes)].sort((a, b) => a - b)),
+    y: logarithmic(powersOfTen(Math.min(...costs), Math.max(...costs))),
   };
 }
 
@@ -161,7 +164,7 @@ function slope(points: readonly Point[], index: number): string {
   if (index === 0) return "";
   const [before, after] = [points[index - 1], points[index]];
   const each = (after.cost - before.cost) / (after.size - before.size);
-  return Math.abs(each) < 10 ? each.toFixed(2) : each.toFixed(0);
+  return (Math.abs(each) < 10 ? each.toFixed(2) : each.toFixed(0)).replace(/^-(0\.00)$/, "$1");
 }
 
 function columnsOf({ points }: Series): string[][] {
