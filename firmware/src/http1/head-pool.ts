@@ -3,8 +3,16 @@ import type { Platform } from "../platform.ts";
 import { BUFFER_BYTES, Head, type HeadBuffers, type HeadLimits } from "./head.ts";
 import { REWRITE_BYTES } from "./rewrite.ts";
 
-/** Most spare heads; more are rarely in use at once. */
+/** Most spare heads, and most spare exchanges (proxy/exchange-pool.ts), of an ESP32: more are rarely in use at once. */
 const SPARE_MAX = 2;
+
+/** The same of a board with many connections, which serves several requests in one turn: one for each 32 connections. */
+const SPARE_SHIFT = 5;
+
+/** Most spare objects of a kind that each exchange needs. */
+export function sparesMaxOf({ connectionsMax }: Pick<Platform, "connectionsMax">): number {
+  return Math.max(SPARE_MAX, connectionsMax >> SPARE_SHIFT);
+}
 
 /**
  * Bytes of all long heads at once: what a single session may need by default. The memory plan in `firmware/README.md` says what is left beside
@@ -35,10 +43,12 @@ export class HeadPool implements HeadBuffers {
   /** The first `#spares` are spare: an array that shrinks and grows would be copied. */
   #spare: Head[] = [];
   #spares = 0;
+  #sparesMax: number;
 
   constructor(limits: HeadLimits, memory: LongHeadMemory) {
     this.#limits = limits;
     this.#memory = memory;
+    this.#sparesMax = sparesMaxOf(memory.platform);
     const sessionBytes = SESSION_BUFFERS * (limits.headBytesMax + REWRITE_BYTES);
     this.bytesMax = Math.max(LONG_HEADS_BYTES, sessionBytes);
   }
@@ -53,7 +63,7 @@ export class HeadPool implements HeadBuffers {
   /** Returns a head to the pool; it must not be used any more. */
   give(head: Head): void {
     head.reset();
-    if (this.#spares < SPARE_MAX) this.#spare[this.#spares++] = head;
+    if (this.#spares < this.#sparesMax) this.#spare[this.#spares++] = head;
   }
 
   claim(bytes: number): boolean {

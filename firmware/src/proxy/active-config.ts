@@ -82,7 +82,7 @@ export class ActiveConfig {
       backendKeywords: keywords(shared.platform, config, "backend"),
 
       heads,
-      exchanges: new ExchangePool(),
+      exchanges: new ExchangePool(shared.platform),
       writer: new HeadWriter(
         shared.platform,
         Math.min(config.headBytesMax, ORDINARY_HEAD_BYTES) + REWRITE_BYTES,

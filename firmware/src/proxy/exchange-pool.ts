@@ -1,8 +1,7 @@
+import { sparesMaxOf } from "../http1/head-pool.ts";
+import type { Platform } from "../platform.ts";
 import type { ProxyContext } from "./context.ts";
 import { Exchange } from "./exchange.ts";
-
-/** Most spare exchanges: of those that end in one turn, few are taken again before the next one ends. */
-const SPARE_MAX = 2;
 
 /** The context of HTTP sessions. */
 export interface HttpContext extends ProxyContext {
@@ -14,6 +13,11 @@ export class ExchangePool {
   /** The first `#count` are spare: an array that shrinks and grows would be copied. */
   #spare: Exchange[] = [];
   #count = 0;
+  #countMax: number;
+
+  constructor(platform: Platform) {
+    this.#countMax = sparesMaxOf(platform);
+  }
 
   take(context: ProxyContext): Exchange {
     return this.#count > 0 ? this.#spare[--this.#count] : new Exchange(context);
@@ -23,6 +27,6 @@ export class ExchangePool {
   give(exchange: Exchange): void {
     exchange.release();
     exchange.reset();
-    if (this.#count < SPARE_MAX) this.#spare[this.#count++] = exchange;
+    if (this.#count < this.#countMax) this.#spare[this.#count++] = exchange;
   }
 }
