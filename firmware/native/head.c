@@ -15,7 +15,7 @@
  * and values by words (this)          FIGS
  */
 
-enum { LF = 10, CR = 13, MEMBERS_MAX = 32, EMPTY_LINES_MAX = 4, HOST_BYTES_MAX = 260, PORT_DIGITS_MAX = 5 };
+enum { LF = 10, CR = 13, MEMBERS_MAX = 32, EMPTY_LINES_MAX = 4, HOST_BYTES_MAX = 260, PORT_DIGITS_MAX = 5, BODY_DIGITS_MAX = 9 };
 
 /* What a byte may be part of (src/http1/grammar.ts), as bits. */
 enum { TOKEN = 1, VALUE = 2, TARGET = 4, PLAIN_PATH = 8, HOST_NAME = 16 };
@@ -154,6 +154,20 @@ static bool isPlainHost(const uint8_t* bytes, uint32_t start, uint32_t end)
 	return true;
 }
 
+/* The only Content-Length, if it has few digits: others need a closer look. */
+static void readBodyBytes(const uint8_t* bytes, uint32_t start, uint32_t end, uint16_t* words)
+{
+	uint32_t number = 0, at = start;
+	while (at < end && isDigit(bytes[at]) && at - start < BODY_DIGITS_MAX) number = number * 10 + (bytes[at++] - '0');
+	if (at == start || at < end || words[CONTENT_LENGTH] != 0) {
+		words[HEAD_FORM] &= (uint16_t)~FORM_BODY_BYTES;
+		return;
+	}
+	words[HEAD_FORM] |= FORM_BODY_BYTES;
+	words[HEAD_BODY_LOW] = (uint16_t)number;
+	words[HEAD_BODY_HIGH] = (uint16_t)(number >> 16);
+}
+
 /* What String.prototype.trim takes for a blank, of the bytes of values: a no-break space, too. */
 static bool isTrimmed(uint8_t byte)
 {
@@ -225,6 +239,7 @@ static uint32_t readField(const uint8_t* bytes, uint32_t start, uint32_t end, ui
 		if (words[name] == 0 && isPlainHost(bytes, valueStart, valueEnd)) words[HEAD_FORM] |= FORM_PLAIN_HOST;
 		else words[HEAD_FORM] &= (uint16_t)~FORM_PLAIN_HOST;
 	}
+	if (name == CONTENT_LENGTH) readBodyBytes(bytes, valueStart, valueEnd, words);
 	if (words[name] == 0) words[name] = (uint16_t)(field + 1);
 	words[name] = (uint16_t)((words[name] & 0xff) | (field + 1) << 8);
 	if (name != CONNECTION && name != UPGRADE) return HEAD_GOES_ON;
@@ -261,7 +276,7 @@ static uint32_t readRequestLine(const uint8_t* bytes, uint32_t start, uint32_t e
 	words[HEAD_TARGET_START] = (uint16_t)targetStart;
 	words[HEAD_TARGET_END] = (uint16_t)targetEnd;
 	words[HEAD_PATH_END] = (uint16_t)pathEnd;
-	if (isNormal) words[HEAD_FORM] |= FORM_NORMAL_PATH;
+	if (isNormal && (pathEnd == targetEnd || bytes[pathEnd] == '?')) words[HEAD_FORM] |= FORM_NORMAL_PATH;
 	return readVersion(bytes + targetEnd + 1, words);
 }
 

@@ -2,6 +2,7 @@ import { type Body, ENDLESS, NO_BODY, PlainBody } from "./body.ts";
 import { ChunkedBody } from "./chunked-body.ts";
 import { CONTENT_LENGTH, TRANSFER_ENCODING } from "./field-names.ts";
 import type { Head } from "./head.ts";
+import { BODY_HIGH, BODY_LOW, FORM, HAS_BODY_BYTES } from "./head-layout.ts";
 
 /** How a body is delimited: a length in bytes, in chunks, by the sender's close, or not at all. */
 export type Framing = number | "chunked" | "close" | "none";
@@ -44,6 +45,8 @@ export function responseFraming(head: Head, method: string): Framing | undefined
 /** The framing by Content-Length and Transfer-Encoding, `none` without both; `undefined` with an error of the head. */
 function declaredFraming(head: Head): Framing | undefined {
   const words = head.words;
+  if ((words[FORM] & HAS_BODY_BYTES) !== 0 && words[TRANSFER_ENCODING] === 0)
+    return words[BODY_HIGH] * 65_536 + words[BODY_LOW];
   if (words[CONTENT_LENGTH] !== 0) {
     const length = words[TRANSFER_ENCODING] === 0 ? head.only(CONTENT_LENGTH) : -1;
     const bytes = length < 0 ? -1 : head.number(length);

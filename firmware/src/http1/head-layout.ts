@@ -33,14 +33,17 @@ export const MINOR = 42;
 export const FIELDS_START = 43;
 /** What is known of the form of parts, as bits. */
 export const FORM = 44;
+/** The value of Content-Length, as `HAS_BODY_BYTES` says: its lower and upper 16 bits. */
+export const BODY_LOW = 45;
+export const BODY_HIGH = 46;
 
 // These are set before the first byte is read.
-export const BYTES_MAX = 45;
-export const LINES_MAX = 46;
-export const IS_REQUEST = 47;
+export const BYTES_MAX = 47;
+export const LINES_MAX = 48;
+export const IS_REQUEST = 49;
 
 /** The known fields, one behind the other, `RECORD_LENGTH` words each: */
-export const RECORDS = 48;
+export const RECORDS = 50;
 export const NAME = RECORDS;
 export const LINE_START = RECORDS + 1;
 export const LINE_END = RECORDS + 2;
@@ -55,7 +58,10 @@ export const WORDS = RECORDS + KNOWN_FIELDS_MAX * RECORD_LENGTH;
 
 /** A bit of `FORM`: the first line says exactly HTTP/1.1. */
 export const IS_HTTP_1_1 = 1;
-/** The target begins with a slash, and up to `PATH_END` no segment is empty or begins with a dot. */
+/**
+ * The target begins with a slash, up to `PATH_END` no segment is empty or begins with a dot, and there it ends or its query
+ * begins.
+ */
 export const HAS_NORMAL_PATH = 2;
 /** The only Host is a name or an IPv4 address, with or without a port, and not too long. */
 export const HAS_PLAIN_HOST = 4;
@@ -64,6 +70,8 @@ export const HAS_CLOSE = 8;
 export const HAS_KEEP_ALIVE = 16;
 export const HAS_UPGRADE = 32;
 export const HAS_OTHER_OPTION = 64;
+/** The only Content-Length has one to nine digits. */
+export const HAS_BODY_BYTES = 128;
 
 /** The methods with a number of their own. */
 export const METHODS: readonly string[] = Object.freeze([

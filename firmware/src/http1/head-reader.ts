@@ -3,11 +3,12 @@
  * refused, so that no server behind the proxy sees another message than the proxy did.
  */
 
-import { COLON, CR, DOT, LF, SLASH, SPACE } from "../net/ascii-codes.ts";
+import { COLON, CR, DOT, LF, QUESTION_MARK, SLASH, SPACE } from "../net/ascii-codes.ts";
 import { EMPTY_LINES_MAX } from "../net/sniff.ts";
 import { textOf } from "../text/ascii.ts";
 import {
   CONNECTION,
+  CONTENT_LENGTH,
   HOST,
   isUnderscored,
   type Name,
@@ -26,12 +27,15 @@ import {
   VALUE,
 } from "./grammar.ts";
 import {
+  BODY_HIGH,
+  BODY_LOW,
   BYTES_MAX,
   COMPLETE,
   COUNT,
   FIELDS_START,
   FORM,
   GOES_ON,
+  HAS_BODY_BYTES,
   HAS_CLOSE,
   HAS_KEEP_ALIVE,
   HAS_NORMAL_PATH,
@@ -73,6 +77,9 @@ export const LINE_END_BYTES = 2;
  * memory than the chip has.
  */
 const LIST_MEMBERS_MAX = 32;
+
+/** Digits of a Content-Length that fits into two words. */
+const BODY_DIGITS_MAX = 9;
 
 /**
  * Reads on in a head: `from` of its first `end` bytes have been read before. Returns the bytes of the head so far and,
@@ -147,7 +154,8 @@ function readRequestLine(
   words[TARGET_START] = targetStart;
   words[TARGET_END] = targetEnd;
   words[PATH_END] = pathEnd;
-  if (bytes[targetStart] === SLASH && isNormal(bytes, targetStart, pathEnd))
+  const isPlain = pathEnd === targetEnd || bytes[pathEnd] === QUESTION_MARK;
+  if (isPlain && bytes[targetStart] === SLASH && isNormal(bytes, targetStart, pathEnd))
     words[FORM] |= HAS_NORMAL_PATH;
   return readVersion(bytes, targetEnd + 1, words);
 }
@@ -210,12 +218,26 @@ function readField(bytes: Uint8Array, start: number, end: number, words: Uint16A
     const isPlain = words[HOST] === 0 && isPlainHost(bytes, valueStart, valueEnd);
     words[FORM] = isPlain ? words[FORM] | HAS_PLAIN_HOST : words[FORM] & ~HAS_PLAIN_HOST;
   }
+  if (known === CONTENT_LENGTH) readBodyBytes(bytes, valueStart, valueEnd, words);
   words[known] = (words[known] & ORDINAL || field + 1) | ((field + 1) << ORDINAL_BITS);
   if (known !== CONNECTION && known !== UPGRADE) return GOES_ON;
   const members = textOf(bytes, valueStart, valueEnd).split(",");
   if (known === CONNECTION) for (const member of members) words[FORM] |= optionOf(member);
   words[MEMBERS] += members.length;
   return words[MEMBERS] > LIST_MEMBERS_MAX ? 431 : GOES_ON;
+}
+
+/** The only Content-Length, if it has few digits: others need a closer look. */
+function readBodyBytes(bytes: Uint8Array, start: number, end: number, words: Uint16Array): void {
+  const isShort = end > start && end - start <= BODY_DIGITS_MAX;
+  const number = isShort ? decimal(bytes, start, end) : -1;
+  if (number < 0 || words[CONTENT_LENGTH] !== 0) {
+    words[FORM] &= ~HAS_BODY_BYTES;
+    return;
+  }
+  words[FORM] |= HAS_BODY_BYTES;
+  words[BODY_LOW] = number;
+  words[BODY_HIGH] = number >> 16;
 }
 
 /** A member of Connection as a bit; an empty one is none. */

@@ -99,11 +99,11 @@ export class Head extends HeadFields {
       end = Math.min(end, this.limits.headBytesMax);
       if (!this.append(piece, end)) return 0;
     }
-    const native = this.readHead;
+    const readInC = this.readHead;
     const result =
-      native === undefined
+      readInC === undefined
         ? readHead(this.bytes, before, end, this.words)
-        : native(this.buffer, before, end, this.positions);
+        : readInC(this.buffer, before, end, this.positions);
     const length = result & LENGTH;
     this.length = length;
     const outcome = result >> OUTCOME_BITS;

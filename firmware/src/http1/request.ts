@@ -70,13 +70,13 @@ export function parseRequest<R extends RoutePattern>(
   const framing = requestFraming(head, method);
   if (framing === undefined) return head.error!;
   request.framing = framing;
-  const hasPlainHost = (words[FORM] & HAS_PLAIN_HOST) !== 0;
-  if (!hasPlainHost && !hasGoodHost(head)) return 400;
+  if ((words[FORM] & HAS_PLAIN_HOST) === 0 && !hasGoodHost(head)) return 400;
   if (method === "CONNECT" || method === "TRACE") return 405;
   const targetStart = words[TARGET_START];
-  const start = head.bytes[targetStart] === SLASH ? targetStart : pathStart(head, method);
+  const isNormal = (words[FORM] & HAS_NORMAL_PATH) !== 0;
+  const start = isNormal ? targetStart : pathStart(head, method);
   if (start < 0) return 400;
-  let host = start > targetStart || routes.compareHosts ? hostOf(head) : "";
+  let host = routes.compareHosts || start > targetStart ? hostOf(head) : "";
   if (start > targetStart) {
     const named = head.text(targetStart + SCHEME.length, start);
     // Stricter than RFC 9112, which has the target's host win over any other.
@@ -91,29 +91,16 @@ export function parseRequest<R extends RoutePattern>(
     if (undotted !== host) head.authority = host = undotted;
   }
   if (words[UPGRADE] !== 0) request.upgrade = upgradeOf(head);
-  return takeRoute(head, routes, host, start, request);
-}
+  if (!isNormal) return takeOddRoute(head, routes, host, start, request);
 
-/** Finds the route for a path that begins at `start`, and the target that its backends get. */
-function takeRoute<R extends RoutePattern>(
-  head: Head,
-  routes: Routes<R>,
-  host: string,
-  start: number,
-  request: Request<R>,
-): AnswerStatus | undefined {
-  const words = head.words;
   const end = words[PATH_END];
-  const targetEnd = words[TARGET_END];
-  const isPlain = end === targetEnd || head.bytes[end] === QUESTION_MARK;
-  // Nearly always the target is a path as routes compare it, which was seen while its bytes were read.
-  if (!isPlain || (words[FORM] & HAS_NORMAL_PATH) === 0)
-    return takeOddRoute(head, routes, host, start, request);
   const path = pathText(head, start, end);
   const chosen = routes.sole ?? route(routes, host, path);
   if (chosen === undefined) return 404;
-  if (chosen.strip)
-    request.target = targetFor(chosen, head.bytes, start, end, head.bytes.subarray(end, targetEnd));
+  if (chosen.strip) {
+    const query = head.bytes.subarray(end, words[TARGET_END]);
+    request.target = targetFor(chosen, head.bytes, start, end, query);
+  }
   request.path = path;
   request.route = chosen;
   return undefined;
@@ -126,7 +113,7 @@ function pathText(head: Head, start: number, end: number): string {
   return head.text(start, end < most ? end : most);
 }
 
-/** `takeRoute` for a target with a host, and for a path that can be read in several ways. */
+/** Finds the route, and the target that its backends get, for a target with a host, or a path that can be read in several ways. */
 function takeOddRoute<R extends RoutePattern>(
   head: Head,
   routes: Routes<R>,

@@ -3,6 +3,7 @@ import { type Body, NO_BODY, SENT_BODY, UNKNOWN_BODY } from "../http1/body.ts";
 import { X_REQUEST_ID } from "../http1/field-names.ts";
 import { bodyOf, type Framing } from "../http1/framing.ts";
 import type { Head } from "../http1/head.ts";
+import { MINOR } from "../http1/head-layout.ts";
 import { parseRequest, persists, type Request } from "../http1/request.ts";
 import { CLOSE, REWRITE_BYTES, rewriteRequest } from "../http1/rewrite.ts";
 import type { Endpoint } from "../net/endpoint.ts";
@@ -64,17 +65,18 @@ export class RequestSide extends MessageSide implements Request<Route> {
 
   /** Reads a complete head. Returns the status that refuses the request, 503 where there is no memory for it. */
   understand(): AnswerStatus | undefined {
-    const { context } = this;
+    const context = this.context;
     const head = this.head!;
     const status = parseRequest(head, context, this);
+    const framing = this.framing;
     this.keepAlive = persists(head);
-    if (this.framing === "none") {
+    if (framing === "none") {
       this.body = NO_BODY;
-    } else if (this.framing !== "close") {
-      this.body = bodyOf(this.framing, context.scratch, context.config.bodyBytesMax);
-      if (this.framing === "chunked") this.body.toFraming = "chunked";
+    } else if (framing !== "close") {
+      this.body = bodyOf(framing, context.scratch, context.config.bodyBytesMax);
+      if (framing === "chunked") this.body.toFraming = "chunked";
     }
-    if (head.minor === 0) this.isHttp10 = true;
+    this.isHttp10 = head.words[MINOR] === 0;
     if (status !== undefined) {
       const end = Math.min(head.targetEnd, head.targetStart + LOGGED_MAX);
       this.path = head.text(head.targetStart, end).split("?", 1)[0];
