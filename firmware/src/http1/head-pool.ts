@@ -40,22 +40,24 @@ export class HeadPool implements HeadBuffers {
   readonly bytesMax: number;
   #limits: HeadLimits;
   #memory: LongHeadMemory;
-  /** The first `#spares` are spare: an array that shrinks and grows would be copied. */
-  #spare: Head[] = [];
-  #spares = 0;
-  #sparesMax: number;
+  /** The first `spareCount` are spare: an array that shrinks and grows would be copied. */
+  private spare: Head[] = [];
+  private spareCount = 0;
+  private sparesMax: number;
 
   constructor(limits: HeadLimits, memory: LongHeadMemory) {
     this.#limits = limits;
     this.#memory = memory;
-    this.#sparesMax = sparesMaxOf(memory.platform);
+    this.sparesMax = sparesMaxOf(memory.platform);
     const sessionBytes = SESSION_BUFFERS * (limits.headBytesMax + REWRITE_BYTES);
     this.bytesMax = Math.max(LONG_HEADS_BYTES, sessionBytes);
   }
 
   take(kind: "request" | "response"): Head {
-    if (this.#spares === 0) return new Head(kind, this.#limits, this.#memory.platform, this);
-    const head = this.#spare[--this.#spares];
+    if (this.spareCount === 0) {
+      return new Head(kind, this.#limits, this.#memory.platform, this);
+    }
+    const head = this.spare[--this.spareCount];
     head.isRequest = kind === "request";
     return head;
   }
@@ -63,7 +65,7 @@ export class HeadPool implements HeadBuffers {
   /** Returns a head to the pool; it must not be used any more. */
   give(head: Head): void {
     head.reset();
-    if (this.#spares < this.#sparesMax) this.#spare[this.#spares++] = head;
+    if (this.spareCount < this.sparesMax) this.spare[this.spareCount++] = head;
   }
 
   claim(bytes: number): boolean {

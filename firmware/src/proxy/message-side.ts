@@ -37,7 +37,7 @@ export class MessageSide {
 
   /** Bytes of the message so far. */
   get bytes(): number {
-    return this.headBytes + (this.sender?.passedBytes ?? 0);
+    return this.sender === undefined ? this.headBytes : this.headBytes + this.sender.passedBytes;
   }
 
   /** Bytes of heads that it holds. */

@@ -12,21 +12,34 @@ import type { Summary } from "./handler.ts";
  * @param slotMs - how long the client waited for a slot before it
  */
 export function logRequest(
-  { config, traffic, log }: ProxyContext,
+  context: ProxyContext,
   client: ClientInfo,
   exchange: Exchange,
   firstByteMs: number,
   slotMs: number,
   nowMs: number,
 ): void {
-  const { request, response, connector, headMs, connectedMs, respondedMs } = exchange;
-  const queuedMs = connector?.queuedMs ?? 0;
-  const retries = Math.max(0, (connector?.attempts ?? 0) - 1);
+  const traffic = context.traffic;
+  const log = context.log;
+  const request = exchange.request;
+  const response = exchange.response;
+  const connector = exchange.connector;
+  const bytesIn = request.bytes;
+  const bytesOut = response.bytes;
+  const headMs = exchange.headMs;
+  const connectedMs = exchange.connectedMs;
+  const respondedMs = exchange.respondedMs;
+  let queuedMs = 0;
+  let retries = 0;
+  if (connector !== undefined) {
+    queuedMs = connector.queuedMs ?? 0;
+    retries = Math.max(0, connector.attempts - 1);
+    traffic.retries += retries;
+  }
   countAnswer(traffic, response.status);
-  traffic.bytesIn += request.bytes;
-  traffic.bytesOut += response.bytes;
-  traffic.retries += retries;
-  const { requests } = config.log;
+  traffic.bytesIn += bytesIn;
+  traffic.bytesOut += bytesOut;
+  const requests = context.config.log.requests;
   if (requests === "none" || (requests === "errors" && isNormal(exchange, retries))) return;
   log.writeLine(
     log.requests,
@@ -43,8 +56,8 @@ export function logRequest(
     client.id,
     client.port,
     response.status,
-    request.bytes,
-    response.bytes,
+    bytesIn,
+    bytesOut,
     retries,
     headMs - firstByteMs,
     slotMs + queuedMs,
