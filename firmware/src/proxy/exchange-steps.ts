@@ -102,7 +102,7 @@ function sendHead(exchange: Exchange): void {
   }
   // Bytes that arrive on an idle connection that was dead already are no response to this request.
   const isDead = backendSide.state !== "open" && backendSide.writeClosed;
-  if (isDead && exchange.tried === 0 && retry(exchange)) return;
+  if (isDead && exchange.isReused && retry(exchange)) return;
   if (!request.isRepeatable) request.settle();
 }
 
@@ -172,7 +172,7 @@ function unanswered(exchange: Exchange): void {
   // The SDK's sockets do not tell.
   const short = failure === undefined ? !hasRoom(context.platform, 0) : failure === "memory";
   // An idle connection may have been closing.
-  if (exchange.tried !== 0 && !short) context.checks.requestFailed(exchange.backend!, "L7RSP");
+  if (!exchange.isReused && !short) context.checks.requestFailed(exchange.backend!, "L7RSP");
   if (retry(exchange)) return;
   if (short) exchange.reply(503, "RH");
   else exchange.reply(502, "SH", NO_ANSWER);

@@ -38,8 +38,11 @@ export class Exchange implements PickInput, Progress {
   declare backend: Backend | undefined;
   /** Until `expired` is due, counted from this step; 0 where the deadline stays. The owner reads and clears it after each step. */
   declare timeoutMs: number;
-  /** Looks for a backend; `undefined` where an idle connection served at once. */
+  /** Looks for a backend; `undefined` where an idle connection served at once, and when no other backend will be asked. */
   declare connector: Connector | undefined;
+  /** Of a connector that is gone: connections that it asked for, and how long it waited for a backend with room. */
+  declare attempts: number;
+  declare queuedMs: number;
   /** The client's backend before this request, where that matters. */
   declare sticky: Backend | undefined;
   /** When the head of the request was complete; this time and the next ones are -1 before. */
@@ -72,6 +75,8 @@ export class Exchange implements PickInput, Progress {
     this.backend = undefined;
     this.timeoutMs = 0;
     this.connector = undefined;
+    this.attempts = 0;
+    this.queuedMs = 0;
     this.sticky = undefined;
     this.headMs = -1;
     this.connectedMs = -1;
@@ -93,6 +98,11 @@ export class Exchange implements PickInput, Progress {
   /** Backends tried, as bits; an idle connection is no attempt. */
   get tried(): number {
     return this.connector === undefined ? 0 : this.connector.tried;
+  }
+
+  /** The connection was idle before: no other was asked for. */
+  get isReused(): boolean {
+    return this.connector === undefined ? this.attempts === 0 : this.connector.tried === 0;
   }
 
   /** Bytes of the heads that it holds, those included that wait for room. */
@@ -118,6 +128,15 @@ export class Exchange implements PickInput, Progress {
     this.state = "connected"; // the next step sends the head: a call from here would deepen the stack
   }
 
+  /** No other backend will be asked: the connector is no longer needed, but for the log line. */
+  dropConnector(): void {
+    const connector = this.connector;
+    if (connector === undefined) return;
+    this.attempts = connector.attempts;
+    this.queuedMs = connector.queuedMs ?? 0;
+    this.connector = undefined;
+  }
+
   /** Changes the state: releases what the next one does not need, and sets its timeout. The commonest come first. */
   enter(state: ExchangeState): void {
     this.state = state;
@@ -129,6 +148,7 @@ export class Exchange implements PickInput, Progress {
         return;
       case "sending":
       case "receiving":
+        this.dropConnector(); // a body is sent once, and a response is passed on once
         if (this.response.body?.done) return; // nothing is left to wait for
         this.seenBytes = undefined;
         this.isMoving();

@@ -18,7 +18,7 @@ export class MessageSide {
   declare protected headBytes: number;
   /** The endpoint from which a pipe moves the body, or has moved it. */
   declare sender: Endpoint | undefined;
-  /** Bytes of memory that were claimed for `pending`. */
+  /** Bytes of memory that were claimed for `pending`; absent until some were. */
   declare private claimedBytes: number | undefined;
 
   constructor(context: ProxyContext) {
@@ -32,7 +32,6 @@ export class MessageSide {
     this.pending = undefined;
     this.headBytes = 0;
     this.sender = undefined;
-    this.claimedBytes = undefined;
   }
 
   /** Bytes of the message so far. */

@@ -29,13 +29,14 @@ export function logRequest(
   const headMs = exchange.headMs;
   const connectedMs = exchange.connectedMs;
   const respondedMs = exchange.respondedMs;
-  let queuedMs = 0;
-  let retries = 0;
+  let queuedMs = exchange.queuedMs;
+  let attempts = exchange.attempts;
   if (connector !== undefined) {
     queuedMs = connector.queuedMs ?? 0;
-    retries = Math.max(0, connector.attempts - 1);
-    traffic.retries += retries;
+    attempts = connector.attempts;
   }
+  const retries = attempts > 1 ? attempts - 1 : 0;
+  traffic.retries += retries;
   countAnswer(traffic, response.status);
   traffic.bytesIn += bytesIn;
   traffic.bytesOut += bytesOut;

@@ -42,36 +42,48 @@ export type BodyProgress = "waiting" | "complete" | "broken" | "incomplete";
 /** Interim responses (1xx) to one request; Go's client takes five, and a 102 may come each 20 s (RFC 2518). */
 const INTERIM_RESPONSES_MAX = 10;
 
+const REUSABLE = 1;
+const STARTED = 2;
+const ENDS_WITH_CLOSE = 4;
+/** Part of a head was written, and there was no memory for the rest. */
+const TORN = 8;
+/** One interim response: their count is in the bits from here on. */
+const INTERIM = 16;
+
 /** A backend's response on its way to the client, or a reply of the proxy instead of one. */
 export class ResponseSide extends MessageSide {
   /** The status of the last head, or of the proxy's own reply; 0 before. */
   declare status: number;
   /** Once the final head has been passed on. */
   declare body: Body | undefined;
-  /** The backend's connection may serve another request after this one. */
-  declare isReusable: boolean;
-  /** The first byte was received: no other backend gets the request. */
-  declare hasStarted: boolean;
-  /** The end of the body is the end of the client's connection. */
-  declare endsWithClose: boolean;
-  /** Part of a head was written, and there was no memory for the rest. */
-  declare private isTorn: boolean;
-  declare private interims: number;
+  /** `REUSABLE`, `STARTED`, `ENDS_WITH_CLOSE`, `TORN`, and the interim responses: five fields would take 80 bytes of each live session. */
+  declare private flags: number;
 
   override reset(): void {
     super.reset();
     this.status = 0;
     this.body = undefined;
-    this.isReusable = false;
-    this.hasStarted = false;
-    this.endsWithClose = false;
-    this.isTorn = false;
-    this.interims = 0;
+    this.flags = 0;
   }
 
   /** Part of a head is out: nothing but the rest of it may follow. */
   get isPartial(): boolean {
-    return this.pending !== undefined || this.isTorn;
+    return this.pending !== undefined || (this.flags & TORN) !== 0;
+  }
+
+  /** The backend's connection may serve another request after this one. */
+  get isReusable(): boolean {
+    return (this.flags & REUSABLE) !== 0;
+  }
+
+  /** The first byte was received: no other backend gets the request. */
+  get hasStarted(): boolean {
+    return (this.flags & STARTED) !== 0;
+  }
+
+  /** The end of the body is the end of the client's connection. */
+  get endsWithClose(): boolean {
+    return (this.flags & ENDS_WITH_CLOSE) !== 0;
   }
 
   /** Passes heads on until the final one. `cookieFor`: the client shall come back to this backend. */
@@ -87,7 +99,7 @@ export class ResponseSide extends MessageSide {
       let head = this.head;
       if (head === undefined) this.head = head = context.heads.take("response");
       const piece = from.take(context.scratch);
-      this.hasStarted = true;
+      this.flags |= STARTED;
       const used = head.feed(piece);
       const rest = piece.byteLength - used;
       const isFinal = head.done && head.status >= 200;
@@ -204,7 +216,9 @@ export class ResponseSide extends MessageSide {
     if (cookie !== undefined) lines = setCookieLines(cookie) + lines;
     const gone = this.passHead(client, head, clientFraming, lines, along);
     if (gone < 0) return gone;
-    this.isReusable = framing !== "close" && head.minor === 1 && !head.hasOption(HAS_CLOSE);
+    if (framing !== "close" && head.minor === 1 && !head.hasOption(HAS_CLOSE)) {
+      this.flags |= REUSABLE;
+    }
     if (isLength) {
       // Most often all of a small body has gone: it needs no object.
       this.body = gone === framing ? SENT_BODY : new PlainBody(framing - gone, context.scratch);
@@ -212,7 +226,7 @@ export class ResponseSide extends MessageSide {
     }
     this.body = bodyOf(framing, context.scratch);
     if (clientFraming === "chunked") this.body.toFraming = "chunked";
-    else if (clientFraming === "close") this.endsWithClose = true;
+    else if (clientFraming === "close") this.flags |= ENDS_WITH_CLOSE;
     return gone;
   }
 
@@ -230,7 +244,8 @@ export class ResponseSide extends MessageSide {
 
   /** Another head follows. HTTP/1.0 knows no interim responses. */
   private passInterim(client: Endpoint, head: Head, request: RequestSide): boolean {
-    if (++this.interims > INTERIM_RESPONSES_MAX) return false;
+    this.flags += INTERIM;
+    if (this.flags >= (INTERIM_RESPONSES_MAX + 1) * INTERIM) return false;
     if (!request.isHttp10 && this.passHead(client, head, "none", "", 0) < 0) return false;
     head.reset();
     return true;
@@ -261,7 +276,7 @@ export class ResponseSide extends MessageSide {
       }
       this.headBytes += length;
       if (this.sendHead(client, writer, length)) return gone;
-      if (client.writable < writable) this.isTorn = true;
+      if (client.writable < writable) this.flags |= TORN;
     }
     head.error = 503;
     return -1;
